@@ -1,0 +1,207 @@
+//! The command line.
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::time::Instant;
+
+use anyhow::Result;
+use clap::{Parser, Subcommand};
+
+use crate::dirs::Dirs;
+use crate::engine::Engine;
+use crate::job::{self, JobCommand};
+use crate::jobs::Jobs;
+use crate::{demo, show, signals, start, summary};
+
+#[derive(Parser)]
+#[command(name = "databuild", version, about = "Builds partitions of data, and what they turn out to need")]
+struct Cli {
+    #[command(subcommand)]
+    command: Cmd,
+}
+
+#[derive(Subcommand)]
+enum Cmd {
+    /// Build a report about the dependencies of a cargo workspace
+    Demo {
+        /// A directory in the workspace [default: the current one]
+        #[arg(long, value_name = "PATH")]
+        workspace: Option<PathBuf>,
+        #[command(flatten)]
+        options: Options,
+    },
+    /// Build partitions by the jobs in a file
+    Run {
+        /// The jobs file
+        #[arg(long, value_name = "FILE")]
+        jobs: PathBuf,
+        #[command(flatten)]
+        options: Options,
+        #[command(subcommand)]
+        what: What,
+    },
+    /// Print the events that happened, with what each changed
+    Log {
+        #[command(flatten)]
+        dir: Dir,
+    },
+    /// Print the wants, runs and partitions by state
+    Status {
+        #[command(flatten)]
+        dir: Dir,
+    },
+    /// The jobs of the demo, as databuild starts them
+    #[command(hide = true)]
+    Job {
+        #[command(subcommand)]
+        job: JobCommand,
+    },
+}
+
+#[derive(clap::Args)]
+struct Options {
+    #[command(flatten)]
+    dir: Dir,
+    /// How many jobs run at a time [default: as many as there are cores]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    jobs_max: Option<u16>,
+}
+
+#[derive(clap::Args)]
+struct Dir {
+    /// Where the store and the data are [default: target/databuild in the cargo workspace around the
+    /// current directory, or in the current directory where there is none]
+    #[arg(long, value_name = "DIR")]
+    dir: Option<PathBuf>,
+}
+
+#[derive(Subcommand)]
+enum What {
+    /// The partitions to build
+    Want {
+        /// Their names
+        #[arg(required = true, value_name = "REF")]
+        refs: Vec<String>,
+    },
+}
+
+/// Runs databuild; what went wrong has been told when it returns.
+pub fn main() -> ExitCode {
+    match run(Cli::parse().command) {
+        Ok(code) => code,
+        Err(e) => {
+            // Who closed our stdout has seen enough: `databuild log | head`.
+            let closed = |e: &std::io::Error| e.kind() == std::io::ErrorKind::BrokenPipe;
+            if e.chain().any(|e| e.downcast_ref::<std::io::Error>().is_some_and(closed)) {
+                return ExitCode::SUCCESS;
+            }
+            let _ = std::io::Write::write_all(&mut std::io::stderr(), format!("databuild: {e:#}\n").as_bytes());
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(command: Cmd) -> Result<ExitCode> {
+    signals::survive_file_size_limit()?;
+    match command {
+        Cmd::Demo { workspace, options } => {
+            let workspace = demo::workspace(workspace.as_deref())?;
+            build(&options, Jobmaker::Demo { workspace }, &[demo::WANTED.to_owned()])
+        }
+        Cmd::Run { jobs, options, what: What::Want { refs } } => build(&options, Jobmaker::File(jobs), &refs),
+        Cmd::Log { dir } => show::log(&dir.dirs()?).map(|()| ExitCode::SUCCESS),
+        Cmd::Status { dir } => show::status(&dir.dirs()?).map(|()| ExitCode::SUCCESS),
+        Cmd::Job { job } => job::run(job).map(|()| ExitCode::SUCCESS),
+    }
+}
+
+/// Where jobs come from.
+enum Jobmaker {
+    Demo { workspace: PathBuf },
+    File(PathBuf),
+}
+
+/// Builds partitions, and what they turn out to need.
+fn build(options: &Options, jobmaker: Jobmaker, refs: &[String]) -> Result<ExitCode> {
+    let began = Instant::now();
+    let dirs = options.dir.dirs()?;
+    // A mistake in a stranger's file is told before anything is made.
+    let theirs = match &jobmaker {
+        Jobmaker::File(file) => Some(Jobs::load(file)?),
+        Jobmaker::Demo { .. } => None,
+    };
+    for name in theirs.iter().flat_map(|jobs| refs.iter().map(move |name| jobs.job_for(name))) {
+        name?;
+    }
+    dirs.create()?;
+    let store = start::open(&dirs)?;
+    // Only now, since the open store keeps other databuilds out of the directory.
+    let (jobs, workspace) = match (jobmaker, theirs) {
+        (Jobmaker::Demo { workspace }, _) => (Jobs::load(&demo::write_jobs(&dirs)?)?, Some(workspace)),
+        (Jobmaker::File(file), None) => (Jobs::load(&file)?, None),
+        (Jobmaker::File(_), Some(jobs)) => (jobs, None),
+    };
+    let is_demo = workspace.is_some();
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let jobs_max = options.jobs_max.map_or(cores, usize::from);
+    let mut engine = Engine::new(store, dirs, jobs, jobs_max, workspace)?;
+    start::check_refs(&engine, refs)?;
+    start::recover(&mut engine)?;
+    engine.want(refs)?;
+    if let Some(signal) = engine.work()? {
+        eprintln!("databuild: interrupted; run it again and it goes on");
+        return Ok(u8::try_from(128 + signal).map_or(ExitCode::FAILURE, ExitCode::from));
+    }
+    let results = if is_demo {
+        demo::results(&engine.dirs).to_vec()
+    } else {
+        refs.iter().map(|name| ("data", engine.dirs.partition_shown(name))).collect()
+    };
+    let done = summary::print(&engine, refs, &results, began.elapsed())?;
+    Ok(if done { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+impl Dir {
+    fn dirs(&self) -> Result<Dirs> {
+        match &self.dir {
+            Some(dir) => Dirs::at(dir),
+            None => Dirs::at(&default_dir(&std::env::current_dir()?)),
+        }
+    }
+}
+
+/// `target/databuild` in the cargo workspace around `current`, as a path relative to it where it is the root.
+fn default_dir(current: &Path) -> PathBuf {
+    let is_workspace = |dir: &&Path| {
+        let text = std::fs::read_to_string(dir.join("Cargo.toml")).unwrap_or_default();
+        text.lines().any(|l| l.trim_start().starts_with("[workspace"))
+    };
+    let is_package = |dir: &&Path| dir.join("Cargo.toml").is_file();
+    let root = current.ancestors().find(is_workspace).or_else(|| current.ancestors().find(is_package));
+    let inner = Path::new("target").join("databuild");
+    match root {
+        Some(root) if root != current => root.join(inner),
+        _ => inner,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_sound() {
+        <Cli as clap::CommandFactory>::command().debug_assert();
+    }
+
+    #[test]
+    fn the_default_directory_is_in_the_workspace() {
+        let root = tempfile::tempdir().unwrap();
+        let inner = root.path().join("a/b");
+        std::fs::create_dir_all(&inner).unwrap();
+        std::fs::write(root.path().join("Cargo.toml"), "[workspace]\n").unwrap();
+        std::fs::write(root.path().join("a/Cargo.toml"), "[package]\n").unwrap();
+        assert_eq!(default_dir(root.path()), Path::new("target/databuild"));
+        assert_eq!(default_dir(&inner), root.path().join("target/databuild"));
+    }
+}

@@ -1,0 +1,61 @@
+//! `databuild demo`: a report about what a cargo workspace depends on.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use anyhow::{Context, Result, bail};
+
+use crate::dirs::Dirs;
+use crate::job::report;
+
+/// The partition that the demo wants.
+pub const WANTED: &str = "report/dependencies";
+
+const FILES: [(&str, &str); 2] =
+    [("demo.toml", include_str!("../jobs/demo.toml")), ("license.sh", include_str!("../jobs/license.sh"))];
+
+/// The root of the cargo workspace that `path` lies in, as cargo finds it.
+pub fn workspace(path: Option<&Path>) -> Result<PathBuf> {
+    let start = path.unwrap_or(Path::new("."));
+    let start = fs::canonicalize(start)
+        .with_context(|| format!("there is no workspace at {}: name one with --workspace", start.display()))?;
+    let dir = if start.is_file() { start.parent().unwrap_or(&start).to_owned() } else { start };
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let output = Command::new(&cargo)
+        .args(["locate-project", "--workspace", "--message-format", "plain"])
+        .current_dir(&dir)
+        .stdin(Stdio::null())
+        .output()
+        .with_context(|| format!("cannot start {}", Path::new(&cargo).display()))?;
+    if !output.status.success() {
+        let said = String::from_utf8_lossy(&output.stderr);
+        bail!(
+            "cargo finds no workspace at {}: name one with --workspace. It says:\n{}",
+            dir.display(),
+            said.trim_end()
+        );
+    }
+    let manifest = PathBuf::from(String::from_utf8_lossy(&output.stdout).trim_end());
+    let root = manifest.parent().context("cargo names no workspace")?;
+    Ok(root.to_owned())
+}
+
+/// Writes the jobs of the demo to where they can be looked at, and returns the jobs file.
+pub fn write_jobs(dirs: &Dirs) -> Result<PathBuf> {
+    let dir = dirs.jobs();
+    fs::create_dir_all(&dir).with_context(|| format!("cannot make the directory {}", dir.display()))?;
+    for (name, text) in FILES {
+        let path = dir.join(name);
+        if !fs::read_to_string(&path).is_ok_and(|there| there == text) {
+            fs::write(&path, text).with_context(|| format!("cannot write {}", path.display()))?;
+        }
+    }
+    Ok(dir.join(FILES[0].0))
+}
+
+/// What the demo has to show.
+pub fn results(dirs: &Dirs) -> [(&'static str, PathBuf); 2] {
+    let dir = dirs.partition_shown(WANTED);
+    [("report", dir.join(report::MARKDOWN)), ("table", dir.join(report::CSV))]
+}

@@ -1,0 +1,374 @@
+//! The jobs file: which command makes which partition.
+//!
+//! ```toml
+//! [[job]]
+//! partitions = "sloc/*"                                       # `*` stands for any run of characters
+//! command    = ["$DATABUILD", "job", "sloc", "$PARTITION"]    # started without a shell, in the run's own directory
+//! digest     = ["$DATABUILD", "job", "digest"]                # optional, see below
+//! ```
+//!
+//! A partition is made by the one job whose pattern matches its name. In the arguments of a command these names
+//! are replaced where they follow a `$` (or stand in `${..}`); all of them are in the environment of the process
+//! too. Any other `$` is left as it is, so that a script after `sh -c` can use its own variables.
+//!
+//! | name | what it is |
+//! |---|---|
+//! | `PARTITION` | the partition to build |
+//! | `DATABUILD_OUT` | the run's own directory, also the current one: what lies in it when the run succeeds is the partition |
+//! | `DATABUILD_DATA` | where the partitions lie that are built: `$DATABUILD_DATA/<partition>/` |
+//! | `DATABUILD_JOBS` | the directory of the jobs file |
+//! | `DATABUILD` | the databuild program itself |
+//! | `DATABUILD_WORKSPACE` | in the demo: the cargo workspace |
+//!
+//! On stdin a run gets the names of all live partitions, one per line; it may ignore them. On stdout it says what
+//! it did, one JSON object per line:
+//!
+//! | line | meaning |
+//! |---|---|
+//! | `{"read": "a"}` | it read partition `a` |
+//! | `{"input": "a"}` | it read `a` and its own content is made from it, so that it goes stale when `a` does |
+//! | `{"missed": "a"}` | it needs `a`, which is not live |
+//! | `{"digest": "text"}` | what its content is a function of |
+//!
+//! | how it ends | what it means |
+//! |---|---|
+//! | exit status 0 | it succeeded |
+//! | exit status 0, and something missed, or read that is not live | databuild builds that, then runs it again |
+//! | any other exit status, a signal, or a line on stdout that is none of the above | it failed; what it wrote to stderr is shown |
+//!
+//! With `digest`, the partitions of the job are stale when their digest changes: when databuild starts it runs
+//! that command once with the names of the job's live partitions as further arguments, and it prints a line
+//! `{"partition": "a", "digest": "text"}` for each (none for one that it can say nothing of, which is then
+//! stale). The run itself says the digest too, as above. Without `digest`, a partition goes stale only with
+//! its inputs.
+
+use std::collections::HashSet;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail};
+use serde::Deserialize;
+
+/// The jobs that there are.
+#[derive(Debug)]
+pub struct Jobs {
+    file: PathBuf,
+    jobs: Vec<Job>,
+}
+
+/// One job: how the partitions are made that match its pattern.
+#[derive(Debug)]
+pub struct Job {
+    /// Where it stands in the file.
+    pub line: usize,
+    /// Which partitions it makes.
+    pub pattern: String,
+    /// The program and its arguments, as written.
+    pub command: Vec<String>,
+    /// The program that tells digests, as written.
+    pub digest: Option<Vec<String>>,
+}
+
+/// A variable of a job's environment.
+pub type Var = (&'static str, String);
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct File {
+    #[serde(default)]
+    job: Vec<Entry>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Entry {
+    partitions: toml::Spanned<String>,
+    command: toml::Spanned<Vec<String>>,
+    digest: Option<toml::Spanned<Vec<String>>>,
+}
+
+impl Jobs {
+    /// Reads a jobs file.
+    pub fn load(file: &Path) -> Result<Self> {
+        let text = std::fs::read_to_string(file)
+            .with_context(|| format!("cannot read the jobs file {}", file.display()))?;
+        Self::parse(file, &text)
+    }
+
+    /// Reads the text of a jobs file; `file` is for messages.
+    pub fn parse(file: &Path, text: &str) -> Result<Self> {
+        let line = |at: usize| text[..at.min(text.len())].matches('\n').count() + 1;
+        let parsed: File = toml::from_str(text).map_err(|e| {
+            let at = e.span().map_or(1, |span| line(span.start));
+            anyhow::anyhow!("{}, line {at}: {}", file.display(), e.message())
+        })?;
+        let refuse = |at: usize, what: String| anyhow::anyhow!("{}, line {}: {what}", file.display(), line(at));
+        if parsed.job.is_empty() {
+            bail!("{}: it has no [[job]]", file.display());
+        }
+        let mut seen = HashSet::new();
+        let mut jobs = Vec::new();
+        for entry in parsed.job {
+            let pattern = entry.partitions.get_ref();
+            let at = entry.partitions.span().start;
+            if pattern.is_empty() {
+                return Err(refuse(at, "`partitions` is empty: write a name or a pattern such as \"sloc/*\"".into()));
+            }
+            if !seen.insert(pattern.clone()) {
+                return Err(refuse(at, format!("another job makes `{pattern}` already")));
+            }
+            for command in std::iter::once(&entry.command).chain(&entry.digest) {
+                let at = command.span().start;
+                if command.get_ref().first().is_none_or(String::is_empty) {
+                    return Err(refuse(at, format!("the job for `{pattern}` has a command without a program")));
+                }
+                for argument in command.get_ref() {
+                    if let Some(name) = unknown_name(argument) {
+                        return Err(refuse(at, format!("there is no variable `${name}`; there are {}", NAMES.join(", "))));
+                    }
+                }
+            }
+            jobs.push(Job {
+                line: line(at),
+                pattern: entry.partitions.into_inner(),
+                command: entry.command.into_inner(),
+                digest: entry.digest.map(toml::Spanned::into_inner),
+            });
+        }
+        Ok(Self { file: file.to_owned(), jobs })
+    }
+
+    /// The job that makes a partition.
+    pub fn job_for(&self, partition: &str) -> Result<&Job> {
+        self.index_for(partition).map(|i| &self.jobs[i])
+    }
+
+    /// The place in [`Jobs::all`] of the job that makes a partition.
+    pub fn index_for(&self, partition: &str) -> Result<usize> {
+        let file = self.file.display();
+        let mut found = (0..self.jobs.len()).filter(|i| matches(&self.jobs[*i].pattern, partition));
+        let Some(first) = found.next() else {
+            bail!("no job in {file} makes `{partition}`: add one, or ask for another partition");
+        };
+        if let Some(second) = found.next() {
+            let (a, b) = (&self.jobs[first], &self.jobs[second]);
+            bail!(
+                "{file}, lines {} and {}: both `{}` and `{}` make `{partition}`; let one of them match less",
+                a.line, b.line, a.pattern, b.pattern
+            );
+        }
+        Ok(first)
+    }
+
+    /// All jobs, in the order of the file.
+    pub fn all(&self) -> &[Job] {
+        &self.jobs
+    }
+
+    /// The directory of the jobs file, for jobs that lie beside it.
+    pub fn dir(&self) -> PathBuf {
+        let dir = self.file.parent().filter(|d| !d.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        std::path::absolute(dir).unwrap_or_else(|_| dir.to_owned())
+    }
+}
+
+/// The names that are replaced in the arguments of commands.
+const NAMES: [&str; 6] =
+    ["PARTITION", "DATABUILD_OUT", "DATABUILD_DATA", "DATABUILD_JOBS", "DATABUILD", "DATABUILD_WORKSPACE"];
+
+/// A name after a `$` that looks as if databuild were to replace it, and that it does not know.
+fn unknown_name(argument: &str) -> Option<&str> {
+    references(argument)
+        .map(|(_, name)| name)
+        .find(|name| name.starts_with("DATABUILD") && !NAMES.contains(name))
+}
+
+/// Where in `text` something like `$NAME` or `${NAME}` stands, with the name.
+fn references(text: &str) -> impl Iterator<Item = (std::ops::Range<usize>, &str)> {
+    text.match_indices('$').filter_map(|(at, _)| {
+        let rest = &text[at + 1..];
+        let braced = rest.starts_with('{');
+        let body = &rest[usize::from(braced)..];
+        let len = body.find(|c: char| !c.is_ascii_alphanumeric() && c != '_').unwrap_or(body.len());
+        let name = &body[..len];
+        if name.is_empty() || (braced && !body[len..].starts_with('}')) {
+            return None;
+        }
+        let end = at + 1 + len + if braced { 2 } else { 0 };
+        Some((at..end, name))
+    })
+}
+
+/// An argument with the variables in it replaced.
+pub fn expand(argument: &str, vars: &[Var]) -> String {
+    let mut out = String::new();
+    let mut from = 0;
+    for (range, name) in references(argument) {
+        if let Some((_, value)) = vars.iter().find(|(known, _)| *known == name) {
+            out.push_str(&argument[from..range.start]);
+            out.push_str(value);
+            from = range.end;
+        }
+    }
+    out.push_str(&argument[from..]);
+    out
+}
+
+/// Whether a name fits a pattern in which `*` stands for any run of characters, also none.
+fn matches(pattern: &str, name: &str) -> bool {
+    let mut parts = pattern.split('*');
+    let first = parts.next().unwrap_or_default();
+    let Some(mut rest) = name.strip_prefix(first) else {
+        return false;
+    };
+    let Some(last) = parts.next_back() else {
+        return rest.is_empty(); // no `*` in the pattern
+    };
+    // The leftmost place for each part in between leaves the most for the ones after it.
+    for part in parts {
+        match rest.find(part) {
+            Some(at) => rest = &rest[at + part.len()..],
+            None => return false,
+        }
+    }
+    rest.ends_with(last)
+}
+
+/// Refuses names that cannot be the name of a directory below the data directory, or that a shell could
+/// take for more than a name.
+pub fn check_name(partition: &str) -> Result<()> {
+    let fine = |c: char| c.is_ascii_alphanumeric() || "._-+@=,:%~/".contains(c);
+    let odd_part = |part: &str| part.is_empty() || part.starts_with('.') || part.len() > 200;
+    if partition.len() > 1000 || !partition.chars().all(fine) || partition.split('/').any(odd_part) {
+        bail!(
+            "`{partition}` cannot be the name of a partition: it is made of letters, digits and ._-+@=,:%~ with / \
+             between its parts, of which none is empty or begins with a dot"
+        );
+    }
+    Ok(())
+}
+
+/// Refuses two names of which one is a directory in the path of the other: the data of one would lie
+/// in the data of the other.
+pub fn check_apart<'a>(names: impl Iterator<Item = &'a str>) -> Result<()> {
+    let all: HashSet<&str> = names.collect();
+    for name in &all {
+        for (at, _) in name.match_indices('/') {
+            if all.contains(&name[..at]) {
+                bail!(
+                    "there cannot be both a partition `{}` and a partition `{name}`: the second would lie in the \
+                     data of the first",
+                    &name[..at]
+                );
+            }
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(text: &str) -> Result<Jobs, String> {
+        Jobs::parse(Path::new("dir/jobs.toml"), text).map_err(|e| format!("{e:#}"))
+    }
+
+    #[test]
+    fn patterns() {
+        for (pattern, name, expect) in [
+            ("a", "a", true),
+            ("a", "ab", false),
+            ("a*", "a", true),
+            ("a*", "ba", false),
+            ("*", "", true),
+            ("sloc/*", "sloc/serde-1.0.0", true),
+            ("sloc/*", "slow/serde", false),
+            ("*/b/*", "a/b/c", true),
+            ("*/b/*", "a/c", false),
+            ("a*b*a", "aba", true),
+            ("a*b*a", "ab", false),
+            ("a*a", "a", false),
+            ("a*ab", "aab", true),
+            ("a**b", "ab", true),
+        ] {
+            assert_eq!(matches(pattern, name), expect, "{pattern} {name}");
+        }
+    }
+
+    #[test]
+    fn arguments_are_expanded_and_what_is_not_ours_is_left() {
+        let vars = [("PARTITION", "a/b".to_owned()), ("DATABUILD", "/bin/db".to_owned())];
+        for (argument, expect) in [
+            ("$PARTITION", "a/b"),
+            ("x${PARTITION}y", "xa/by"),
+            ("$DATABUILD/$PARTITION", "/bin/db/a/b"),
+            ("$PARTITIONS $(wc -l) $n $$ ${x:-$PARTITION} 5$", "$PARTITIONS $(wc -l) $n $$ ${x:-a/b} 5$"),
+            ("", ""),
+        ] {
+            assert_eq!(expand(argument, &vars), expect, "{argument}");
+        }
+    }
+
+    #[test]
+    fn a_jobs_file_is_read() {
+        let jobs = parse(
+            "[[job]]\npartitions = 'a/*'\ncommand = ['x', '$PARTITION']\n\n\
+             [[job]]\npartitions = 'b'\ncommand = ['y']\ndigest = ['z']\n",
+        )
+        .unwrap();
+        assert_eq!(jobs.job_for("a/1").unwrap().command, ["x", "$PARTITION"]);
+        assert_eq!(jobs.job_for("b").unwrap().digest.as_deref(), Some(&["z".to_owned()][..]));
+        assert_eq!(jobs.job_for("b").unwrap().line, 6);
+        assert!(jobs.dir().ends_with("dir"));
+    }
+
+    #[test]
+    fn mistakes_are_refused_with_their_line() {
+        for (text, expect) in [
+            ("", "dir/jobs.toml: it has no [[job]]"),
+            ("[[job]]\npartitions = \n", "dir/jobs.toml, line 2: "),
+            ("[[job]]\npartitions = 'a'\n", "dir/jobs.toml, line 1: missing field `command`"),
+            ("[[job]]\npartitions = 'a'\ncommand = ['x']\nretry = 3\n", "dir/jobs.toml, line 4: unknown field `retry`"),
+            ("[[jobs]]\n", "dir/jobs.toml, line 1: unknown field `jobs`"),
+            ("[[job]]\npartitions = 'a'\ncommand = 'x'\n", "dir/jobs.toml, line 3: invalid type"),
+            ("[[job]]\npartitions = 'a'\ncommand = []\n", "dir/jobs.toml, line 3: the job for `a` has a command without"),
+            ("[[job]]\npartitions = ''\ncommand = ['x']\n", "dir/jobs.toml, line 2: `partitions` is empty"),
+            (
+                "[[job]]\npartitions = 'a'\ncommand = ['x', '$DATABUILD_OUTPUT']\n",
+                "dir/jobs.toml, line 3: there is no variable `$DATABUILD_OUTPUT`",
+            ),
+            (
+                "[[job]]\npartitions = 'a'\ncommand = ['x']\n[[job]]\npartitions = 'a'\ncommand = ['x']\n",
+                "dir/jobs.toml, line 5: another job makes `a` already",
+            ),
+        ] {
+            let error = parse(text).expect_err(text);
+            assert!(error.starts_with(expect), "{text}\n{error}\n{expect}");
+        }
+    }
+
+    #[test]
+    fn a_partition_has_exactly_one_job() {
+        let jobs = parse(
+            "[[job]]\npartitions = 'a/*'\ncommand = ['x']\n[[job]]\npartitions = '*/1'\ncommand = ['x']\n",
+        )
+        .unwrap();
+        assert!(jobs.job_for("a/2").is_ok());
+        let both = jobs.job_for("a/1").unwrap_err().to_string();
+        assert!(both.contains("lines 2 and 5: both `a/*` and `*/1` make `a/1`"), "{both}");
+        let none = jobs.job_for("c").unwrap_err().to_string();
+        assert!(none.contains("no job in dir/jobs.toml makes `c`"), "{none}");
+    }
+
+    #[test]
+    fn names_of_partitions() {
+        for good in ["a", "sloc/serde-1.0.0+spec", "daily/2024-01-01", "a~b@c=d,e:f%g"] {
+            assert!(check_name(good).is_ok(), "{good}");
+        }
+        for bad in ["", "/a", "a/", "a//b", "../a", "a/./b", "a b", "a\nb", "a;b", "$a", ".a", "ä"] {
+            assert!(check_name(bad).is_err(), "{bad}");
+        }
+        assert!(check_apart(["a", "b/c", "b/d"].into_iter()).is_ok());
+        assert!(check_apart(["b/c", "a", "b/c/d"].into_iter()).is_err());
+    }
+}

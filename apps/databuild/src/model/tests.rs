@@ -1,0 +1,322 @@
+//! The propagation, in memory: what each event sets off, without a process or a file.
+
+use ironweave::prelude::*;
+
+use super::build::state::*;
+use super::build::{self, *};
+
+/// A store in memory, with words for what a databuild does.
+struct World {
+    store: Store<build::Model>,
+}
+
+impl World {
+    fn new() -> Self {
+        Self { store: Store::memory() }
+    }
+
+    fn want(&mut self, names: &[&str]) -> Want {
+        self.store.step(WantCreated { partitions: names.iter().map(|n| Ensure::from(*n)).collect() }).created.want
+    }
+
+    fn partition(&self, name: &str) -> Partition {
+        self.store.find::<Partition>(name).unwrap_or_else(|| panic!("no partition {name}"))
+    }
+
+    fn all(&self, names: &[&str]) -> Vec<Partition> {
+        names.iter().map(|n| self.partition(n)).collect()
+    }
+
+    /// Queues and starts a run.
+    fn run(&mut self, name: &str) -> JobRun<Running> {
+        let partition = self.partition(name);
+        let wants = partition.wanted_by(&self.store).filter(|w| crate::rules::is_open(*w, &self.store)).collect();
+        let queued = JobQueued { label: name.into(), partitions: vec![partition], wants };
+        let run = self.store.step(queued).created.run;
+        let run = run.in_state::<Queued>(&self.store).expect("just queued");
+        self.store.step(JobStarted { run, pid: 7 }).bound.run
+    }
+
+    /// Runs a job that ends well, having read its inputs.
+    fn build(&mut self, name: &str, inputs: &[&str]) {
+        let run = self.run(name);
+        let inputs = self.all(inputs);
+        self.store.step(JobSucceeded { run, digest: format!("digest of {name}"), reads: inputs.clone(), inputs });
+    }
+
+    /// Runs a job that misses partitions, having read what tells it so.
+    fn miss(&mut self, name: &str, missed: &[&str], inputs: &[&str]) -> JobRun {
+        let run = self.run(name);
+        let inputs = self.all(inputs);
+        let missed = missed.iter().map(|n| Ensure::from(*n)).collect();
+        self.store.step(DepMissed { run, missed, reads: inputs.clone(), inputs }).bound.run.any()
+    }
+
+    fn fail(&mut self, name: &str) {
+        let run = self.run(name).any();
+        self.store.step(JobFailed { run, exit: 3, reason: "it broke".into() });
+    }
+
+    fn change(&mut self, names: &[&str]) {
+        let partitions = self.all(names);
+        self.store.step(SourcesChanged { partitions });
+    }
+
+    /// The states of partitions, by name.
+    fn states(&self, names: &[&str]) -> Vec<&'static str> {
+        names
+            .iter()
+            .map(|name| match self.partition(name).state(&self.store) {
+                PartitionState::Missing(_) => "Missing",
+                PartitionState::Building(_) => "Building",
+                PartitionState::Live(_) => "Live",
+                PartitionState::Failed(_) => "Failed",
+                PartitionState::UpstreamBuilding(_) => "UpstreamBuilding",
+                PartitionState::UpForRetry(_) => "UpForRetry",
+                PartitionState::UpstreamFailed(_) => "UpstreamFailed",
+                PartitionState::Stale(_) => "Stale",
+            })
+            .collect()
+    }
+
+    fn want_state(&self, want: Want) -> &'static str {
+        match want.state(&self.store) {
+            WantState::New(_) => "New",
+            WantState::Idle(_) => "Idle",
+            WantState::Building(_) => "Building",
+            WantState::UpstreamBuilding(_) => "UpstreamBuilding",
+            WantState::Successful(_) => "Successful",
+            WantState::Failed(_) => "Failed",
+            WantState::UpstreamFailed(_) => "UpstreamFailed",
+            WantState::Canceled(_) => "Canceled",
+        }
+    }
+
+    /// The wants that a run asked for.
+    fn asked(&self, run: JobRun) -> Vec<Want> {
+        run.asks(&self.store).collect()
+    }
+}
+
+impl Drop for World {
+    /// Whatever a test did: the store is sound, and the log says what today's code does.
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            assert_eq!(self.store.check(), Vec::<String>::new());
+            self.store.verify().expect("the same facts again");
+        }
+    }
+}
+
+#[test]
+fn a_wanted_partition_is_built() {
+    let mut world = World::new();
+    let want = world.want(&["a"]);
+    assert_eq!((world.want_state(want), world.states(&["a"])), ("Idle", vec!["Missing"]));
+    let run = world.run("a");
+    assert_eq!((world.want_state(want), world.states(&["a"])), ("Building", vec!["Building"]));
+    assert_eq!(run.pid(&world.store), 7);
+    assert_eq!(run.any().services(&world.store).collect::<Vec<_>>(), [want]);
+    world.store.step(JobSucceeded { run, digest: "d".into(), reads: vec![], inputs: vec![] });
+    assert_eq!((world.want_state(want), world.states(&["a"])), ("Successful", vec!["Live"]));
+    let live = world.partition("a").in_state::<Live>(&world.store).expect("it is live");
+    assert_eq!(live.digest(&world.store), "d");
+}
+
+#[test]
+fn two_wants_share_one_build() {
+    let mut world = World::new();
+    let (one, two) = (world.want(&["a"]), world.want(&["a", "b"]));
+    let run = world.run("a");
+    assert_eq!((world.want_state(one), world.want_state(two)), ("Building", "Building"));
+    assert_eq!(run.any().services_count(&world.store), 2);
+    world.store.step(JobSucceeded { run, digest: "d".into(), reads: vec![], inputs: vec![] });
+    assert_eq!((world.want_state(one), world.want_state(two)), ("Successful", "Idle"));
+}
+
+#[test]
+fn a_run_that_misses_something_runs_again_when_it_is_there() {
+    let mut world = World::new();
+    let want = world.want(&["report"]);
+    let first = world.miss("report", &["manifest"], &[]);
+    let asked = world.asked(first);
+    assert_eq!(world.states(&["report", "manifest"]), ["UpstreamBuilding", "Missing"]);
+    assert_eq!((world.want_state(want), world.want_state(asked[0])), ("UpstreamBuilding", "Idle"));
+    world.build("manifest", &[]);
+    assert_eq!(world.states(&["report", "manifest"]), ["UpForRetry", "Live"]);
+    assert_eq!((world.want_state(want), world.want_state(asked[0])), ("Idle", "Successful"));
+
+    world.miss("report", &["sloc/a", "sloc/b"], &["manifest"]);
+    world.build("sloc/a", &[]);
+    assert_eq!(world.states(&["report"]), ["UpstreamBuilding"]);
+    world.build("sloc/b", &[]);
+    assert_eq!(world.states(&["report"]), ["UpForRetry"]);
+    world.build("report", &["manifest", "sloc/a", "sloc/b"]);
+    assert_eq!(world.want_state(want), "Successful");
+    assert_eq!(world.partition("report").inputs_count(&world.store), 3);
+    assert_eq!(world.partition("report").upstreams_count(&world.store), 0);
+    assert_eq!(world.partition("manifest").outputs(&world.store).count(), 1);
+}
+
+#[test]
+fn what_was_missed_and_is_there_by_now_delays_nothing() {
+    let mut world = World::new();
+    world.want(&["a", "b"]);
+    let run = world.run("a");
+    world.build("b", &[]);
+    let missed = vec!["b".into()];
+    let want = world.store.step(DepMissed { run, missed, reads: vec![], inputs: vec![] }).created.want;
+    assert_eq!((world.want_state(want), world.states(&["a"])), ("Successful", vec!["UpForRetry"]));
+}
+
+#[test]
+fn staleness_goes_to_any_depth_in_one_step() {
+    let mut world = World::new();
+    let names: Vec<String> = (0..100).map(|i| format!("p{i}")).collect();
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    world.want(&names);
+    world.build(names[0], &[]);
+    for pair in names.windows(2) {
+        world.build(pair[1], &[pair[0]]);
+    }
+    let before = world.store.seq();
+    world.change(&["p50"]);
+    assert_eq!(world.store.seq(), before.map(|s| s + 1));
+    assert_eq!(world.store.count::<Partition, Live>(), 50);
+    assert_eq!(world.store.count::<Partition, Stale>(), 50);
+    let want = world.want(&["p50"]);
+    world.build("p50", &["p49"]);
+    assert_eq!((world.want_state(want), world.states(&["p50", "p51"])), ("Successful", vec!["Live", "Stale"]));
+}
+
+#[test]
+fn what_was_read_and_not_built_from_makes_nothing_stale() {
+    let mut world = World::new();
+    world.want(&["manifest", "sloc"]);
+    world.build("manifest", &[]);
+    let run = world.run("sloc");
+    let reads = world.all(&["manifest"]);
+    world.store.step(JobSucceeded { run, digest: "d".into(), reads, inputs: vec![] });
+    world.change(&["manifest"]);
+    assert_eq!(world.states(&["manifest", "sloc"]), ["Stale", "Live"]);
+    assert_eq!(world.partition("manifest").read_by(&world.store).count(), 1);
+}
+
+#[test]
+fn failure_goes_up_through_all_that_waits_in_one_step() {
+    let mut world = World::new();
+    let want = world.want(&["p0"]);
+    let mut asked = Vec::new();
+    for i in 0..60 {
+        let run = world.miss(&format!("p{i}"), &[&format!("p{}", i + 1)], &[]);
+        asked.extend(world.asked(run));
+    }
+    world.fail("p60");
+    assert_eq!(world.states(&["p60"]), ["Failed"]);
+    assert_eq!(world.store.count::<Partition, UpstreamFailed>(), 60);
+    assert_eq!(world.want_state(want), "UpstreamFailed");
+    assert_eq!(world.want_state(asked[59]), "Failed");
+    assert!(asked[..59].iter().all(|w| world.want_state(*w) == "UpstreamFailed"));
+}
+
+#[test]
+fn what_failed_gets_another_chance() {
+    let mut world = World::new();
+    world.want(&["a"]);
+    world.miss("a", &["b"], &[]);
+    world.fail("b");
+    let reason = world.partition("b").in_state::<Failed>(&world.store).map(|p| p.reason(&world.store).to_owned());
+    assert_eq!(reason.as_deref(), Some("it broke"));
+    let partitions = world.all(&["a", "b"]);
+    world.store.step(PartitionsRetried { partitions });
+    assert_eq!(world.states(&["a", "b"]), ["Missing", "Missing"]);
+    assert_eq!(world.partition("a").upstreams_count(&world.store), 0);
+    let want = world.want(&["a"]);
+    world.miss("a", &["b"], &[]);
+    world.build("b", &[]);
+    world.build("a", &["b"]);
+    assert_eq!(world.want_state(want), "Successful");
+}
+
+#[test]
+fn a_lost_run_leaves_its_partition_to_another() {
+    let mut world = World::new();
+    let want = world.want(&["a"]);
+    let lost = world.run("a").any();
+    world.store.step(RunLost { run: lost });
+    assert_eq!((world.want_state(want), world.states(&["a"])), ("Idle", vec!["UpForRetry"]));
+    world.build("a", &[]);
+    assert_eq!(world.want_state(want), "Successful");
+    assert_eq!(lost.builds_count(&world.store), 0, "another run took it over");
+}
+
+#[test]
+fn what_was_asked_on_a_stale_ground_is_asked_no_more() {
+    let mut world = World::new();
+    let want = world.want(&["report"]);
+    world.miss("report", &["manifest"], &[]);
+    world.build("manifest", &[]);
+    let second = world.miss("report", &["sloc/gone"], &["manifest"]);
+    world.change(&["manifest"]);
+    assert_eq!(world.states(&["report", "manifest"]), ["UpForRetry", "Stale"]);
+    let third = world.miss("report", &["manifest"], &[]);
+    assert_eq!(world.want_state(world.asked(second)[0]), "Canceled");
+    assert_eq!(world.want_state(world.asked(third)[0]), "Idle");
+    assert_eq!(world.states(&["report"]), ["UpstreamBuilding"]);
+    world.build("manifest", &[]);
+    world.build("report", &["manifest"]);
+    assert_eq!((world.want_state(want), world.states(&["sloc/gone"])), ("Successful", vec!["Missing"]));
+}
+
+/// The table of what a want is, given its partitions.
+#[test]
+fn a_want_is_the_first_that_holds() {
+    let kinds = ["live", "missing", "building", "waiting", "failed", "waiting in vain"];
+    let expect = |present: &[usize]| {
+        let has = |kind: &str| present.iter().any(|i| kinds[*i] == kind);
+        match () {
+            () if has("failed") => "Failed",
+            () if has("waiting in vain") => "UpstreamFailed",
+            () if present == [0] => "Successful",
+            () if has("building") => "Building",
+            () if has("waiting") => "UpstreamBuilding",
+            () => "Idle",
+        }
+    };
+    for set in 1..1_usize << kinds.len() {
+        let present: Vec<usize> = (0..kinds.len()).filter(|i| set >> i & 1 == 1).collect();
+        let mut world = World::new();
+        world.want(&kinds);
+        world.build("live", &[]);
+        world.run("building");
+        world.miss("waiting", &["missing"], &[]);
+        world.fail("failed");
+        // The want for all has failed with it, so these need one of their own.
+        world.want(&["waiting in vain"]);
+        world.miss("waiting in vain", &["failed"], &[]);
+        let names: Vec<&str> = present.iter().map(|i| kinds[*i]).collect();
+        let want = world.want(&names);
+        assert_eq!(world.want_state(want), expect(&present), "{names:?}");
+    }
+}
+
+#[test]
+fn what_does_not_fit_is_refused_and_changes_nothing() {
+    let mut world = World::new();
+    world.want(&["a", "b"]);
+    world.build("a", &[]);
+    let before = world.store.fingerprint();
+    let (a, b) = (world.partition("a"), world.partition("b"));
+    let queue = |partitions| JobQueued { label: "x".into(), partitions, wants: vec![] };
+    assert!(matches!(world.store.try_step(queue(vec![a])), Err(StepError::NotInPlace { .. })), "it is live");
+    assert!(matches!(world.store.try_step(queue(vec![b, a])), Err(StepError::NotInPlace { .. })), "one of them is");
+    assert!(world.store.try_step(SourcesChanged { partitions: vec![b] }).is_err(), "it is not live");
+    assert!(world.store.try_step(WantCreated { partitions: vec![] }).is_err(), "a want is for something");
+    assert_eq!(world.store.fingerprint(), before);
+
+    let run = world.run("b");
+    let same = run.any().in_state::<Running>(&world.store).expect("it runs");
+    world.store.step(JobFailed { run: run.any(), exit: 1, reason: String::new() });
+    let late = JobSucceeded { run: same, digest: String::new(), reads: vec![], inputs: vec![] };
+    assert!(matches!(world.store.try_step(late), Err(StepError::NotInPlace { .. })), "the token is out of date");
+}

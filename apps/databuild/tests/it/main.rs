@@ -1,0 +1,10 @@
+//! databuild as its users run it: the program, real jobs, real directories.
+
+mod support;
+
+mod bad_input_is_told_in_one_message;
+mod jobs_of_a_stranger_are_run;
+mod log_and_status_can_be_read_beside_a_writer;
+mod the_demo_reports_on_a_workspace;
+mod what_breaks_off_goes_on;
+mod what_fails_is_told;

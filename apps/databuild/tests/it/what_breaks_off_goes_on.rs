@@ -1,0 +1,124 @@
+//! Ctrl-C, SIGKILL, and what is left when databuild is gone. `cargo xtask demo-kill` does the same at random.
+
+use std::process::{Child, Command};
+
+use crate::support::{Place, Seen, times_live, wait_until};
+
+/// `slow` says that it is there, then waits for leave to go on.
+const SLOW: &str = r#"
+[[job]]
+partitions = "top"
+command = ["sh", "-c", '''
+    for p in quick slow; do
+        if [ -d "$DATABUILD_DATA/$p" ]; then echo "{\"input\": \"$p\"}"; else echo "{\"missed\": \"$p\"}"; fi
+    done
+''']
+[[job]]
+partitions = "quick"
+command = ["sh", "-c", "echo quick > x"]
+[[job]]
+partitions = "slow"
+command = ["sh", "-c", '''
+    echo $$ > "$DATABUILD_JOBS/there"
+    while ! [ -e "$DATABUILD_JOBS/leave" ]; do sleep 0.02; done
+    echo slow > x
+    echo $$ >> "$DATABUILD_JOBS/done"
+''']
+"#;
+
+/// A databuild whose `slow` runs, and whose `quick` is there.
+fn started(place: &Place) -> Child {
+    let child = place.spawn(&["run", "--jobs", "jobs.toml", "--jobs-max", "2", "want", "top"]);
+    place.wait_for("there");
+    place.wait_for("out/data/quick/x");
+    child
+}
+
+fn signal(child: &Child, signal: &str) {
+    let status = Command::new("kill").args([signal, &child.id().to_string()]).status();
+    assert!(status.expect("kill starts").success());
+}
+
+fn alive(pid: &str) -> bool {
+    let output = Command::new("kill").args(["-0", pid.trim()]).output();
+    output.expect("kill starts").status.success()
+}
+
+#[test]
+fn an_orphan_of_a_killed_databuild_does_no_harm() {
+    let place = Place::with_jobs(SLOW);
+    let mut first = started(&place);
+    let orphan = place.read("there");
+    first.kill().unwrap();
+    first.wait().unwrap();
+    assert!(alive(&orphan));
+    assert!(place.status().contains("1 Running"));
+
+    // The next one records that run as lost and starts another; then both are let go.
+    std::fs::remove_file(place.path("there")).unwrap();
+    let second = place.spawn(&["run", "--jobs", "jobs.toml", "want", "top"]);
+    place.wait_for("there");
+    place.write("leave", "");
+    let seen = Seen::of(second.wait_with_output().unwrap()).success();
+    assert_eq!(seen.counts(), (2, 1));
+    wait_until("the orphan ends", || !alive(&orphan));
+    assert_eq!(place.read("out/data/slow/x"), "slow\n");
+    let log = place.log();
+    assert_eq!(log.matches("RunLost {").count(), 1);
+    assert!(times_live(&log).iter().all(|(_, n)| *n == 1), "{log}");
+    assert_eq!(place.run(&["top"]).success().counts(), (0, 3));
+}
+
+#[test]
+fn an_interrupt_ends_the_runs_and_is_recorded() {
+    for (name, code) in [("-INT", 130), ("-TERM", 143)] {
+        let place = Place::with_jobs(SLOW);
+        let child = started(&place);
+        signal(&child, name);
+        let seen = Seen::of(child.wait_with_output().unwrap());
+        assert_eq!(seen.code, Some(code), "{seen:?}");
+        assert!(seen.stderr.contains("interrupted"), "{seen:?}");
+        let job = place.read("there");
+        wait_until("its runs have ended", || !alive(&job));
+        let status = place.status();
+        assert!(status.contains("1 Lost") && status.contains("1 UpForRetry"), "{status}");
+        assert_eq!(std::fs::read_dir(place.path("out/runs")).unwrap().count(), 0);
+        place.write("leave", "");
+        assert_eq!(place.run(&["top"]).success().counts(), (2, 1));
+    }
+}
+
+#[test]
+fn a_rename_that_is_owed_is_done() {
+    let place = Place::with_workspace();
+    place.demo().success();
+    let table = place.read("out/data/report/dependencies/dependencies.csv");
+    // As if it had been killed between the record of a success and the rename.
+    let log = place.log();
+    for name in ["sloc/beta-1.2.3", "report/dependencies"] {
+        let queued = log.lines().rfind(|l| l.contains(&format!("JobQueued {{ label: \"{name}\""))).unwrap();
+        let run = queued.split("create JobRun/").nth(1).and_then(|s| s.split(' ').next()).unwrap();
+        std::fs::rename(place.path(&format!("out/data/{name}")), place.path(&format!("out/runs/{run}"))).unwrap();
+    }
+    assert_eq!(place.demo().success().counts(), (0, 17));
+    assert_eq!(place.read("out/data/report/dependencies/dependencies.csv"), table);
+    assert_eq!(std::fs::read_dir(place.path("out/runs")).unwrap().count(), 0);
+}
+
+#[test]
+fn sources_may_change_while_nobody_looks() {
+    let place = Place::with_workspace();
+    // Killed when it knows the packages and has built some of them, with a dependency that then goes away.
+    let mut child = place.spawn(&["demo", "--workspace", "workspace", "--jobs-max", "1"]);
+    place.wait_for("out/data/license/delta-2.0.0");
+    child.kill().unwrap();
+    child.wait().unwrap();
+    place.edit("workspace/app/Cargo.toml", "gamma = { path = \"../libs/gamma\" }\n", "");
+    place.lock();
+    std::fs::remove_dir_all(place.path("workspace/libs/gamma")).unwrap();
+    place.lock();
+    let (built, reused) = place.demo().success().counts();
+    assert_eq!(built + reused, 2 + 3 * 4);
+    assert!(reused >= 2, "{reused}");
+    assert!(!place.read("out/data/report/dependencies/dependencies.csv").contains("gamma"));
+}

@@ -1,0 +1,352 @@
+//! Arcs: names to numbers, one by one, and then what they mean together.
+
+use proc_macro2::Ident;
+
+use super::entities::{Resolved, expect};
+use super::events::Scope;
+use super::model::{Arc, Assign, By, Cardinality, FieldKind, Path};
+use super::names::plain;
+use super::paths::{self, path};
+use super::state;
+use super::values::{self, assigns, settable};
+use crate::errors::Errors;
+use crate::parse::ast;
+
+/// Resolves one arc; `None` if anything in it is wrong.
+pub fn one(scope: &mut Scope<'_>, arc: &ast::Arc, errors: &mut Errors) -> Option<Arc> {
+    match arc {
+        ast::Arc::Create {
+            name,
+            entity,
+            values,
+            state,
+        } => create(scope, name, entity, values, state.as_ref(), errors),
+        ast::Arc::Move {
+            scope: which,
+            path,
+            from,
+            to,
+            data,
+        } => moves(scope, *which, path, (from, to), data, errors),
+        ast::Arc::Link {
+            kind,
+            path,
+            edge,
+            with,
+        } => link(scope, *kind, path, edge, with, errors),
+        ast::Arc::Set { path, field, value } => set(scope, path, field, value, errors),
+        ast::Arc::When {
+            quantifier,
+            path: written,
+            states,
+        } => {
+            let reached = path(scope, written, errors);
+            let reached = reached?;
+            let before = errors.len();
+            let states: Vec<usize> = states
+                .iter()
+                .filter_map(|name| state(scope.resolved, reached.entity, name, errors))
+                .collect();
+            (errors.len() == before).then_some(Arc::When {
+                quantifier: *quantifier,
+                path: reached.path,
+                states,
+            })
+        }
+    }
+}
+
+fn create(
+    scope: &mut Scope<'_>,
+    name: &Ident,
+    entity: &Ident,
+    values: &[ast::Assign],
+    in_state: Option<&(Ident, Vec<ast::Assign>)>,
+    errors: &mut Errors,
+) -> Option<Arc> {
+    let number = scope
+        .names
+        .iter()
+        .position(|n| n.by == By::Created && n.name == *name)?;
+    let index = scope.names[number].entity;
+    let resolved = scope.resolved;
+    let def = &resolved.entities[index];
+    let fields: Vec<usize> = def
+        .fields
+        .iter()
+        .filter_map(|field| match field.kind {
+            FieldKind::Column(column) => Some(column),
+            FieldKind::End(_) | FieldKind::Broken => None,
+        })
+        .collect();
+    let before = errors.len();
+    let mut plain_values = Vec::new();
+    for assign in values {
+        let edge = |field: &&super::model::Field| {
+            field.name == assign.name && matches!(field.kind, FieldKind::End(_))
+        };
+        if def.fields.iter().find(edge).is_some() {
+            let field = &assign.name;
+            errors.at(
+                field,
+                format!("`{field}` is an edge: write `#[link({name}.{field} += ..)]`"),
+            );
+        } else {
+            plain_values.push(assign);
+        }
+    }
+    let mut out = assigns(
+        scope,
+        &plain_values,
+        &fields,
+        (entity, &format!("`{entity}`")),
+        errors,
+    );
+    let (number_of_state, data, at) = match in_state {
+        Some((name, data)) => (state(resolved, index, name, errors)?, data.as_slice(), name),
+        None => (def.initial, &[][..], entity),
+    };
+    let state = &def.states[number_of_state];
+    if in_state.is_none() && !state.data.is_empty() {
+        let data: Vec<String> = state
+            .data
+            .iter()
+            .map(|c| plain(&resolved.columns[*c].name))
+            .collect();
+        errors.at(
+            entity,
+            format!(
+                "`{name}` begins in `{0}`, which has data: add `in {0} {{ {1} }}`",
+                state.name,
+                data.join(", ")
+            ),
+        );
+    } else {
+        let data: Vec<&ast::Assign> = data.iter().collect();
+        let what = format!("the state `{}`", state.name);
+        out.extend(assigns(scope, &data, &state.data, (at, &what), errors));
+    }
+    (errors.len() == before).then_some(Arc::Create {
+        name: number,
+        state: number_of_state,
+        values: out,
+    })
+}
+
+fn moves(
+    scope: &mut Scope<'_>,
+    which: ast::Scope,
+    written: &ast::Path,
+    (from, to): (&[Ident], &Ident),
+    data: &[ast::Assign],
+    errors: &mut Errors,
+) -> Option<Arc> {
+    let reached = path(scope, written, errors)?;
+    let resolved = scope.resolved;
+    let before = errors.len();
+    if which == ast::Scope::Bare && reached.count == Cardinality::Many {
+        errors.at(
+            &written.root,
+            format!(
+                "`{written}` can be many: write `each {written}` (all of them must be in the source state) \
+                 or `those {written}` (move the ones that are)"
+            ),
+        );
+    }
+    let def = &resolved.entities[reached.entity];
+    let entity = &def.name;
+    let target = state(resolved, reached.entity, to, errors);
+    let mut sources = Vec::new();
+    for name in from {
+        let Some(source) = state(resolved, reached.entity, name, errors) else {
+            continue;
+        };
+        if sources.contains(&source) {
+            errors.at(name, format!("`{name}` is listed twice"));
+        }
+        sources.push(source);
+        if let Some(target) = target {
+            transition(
+                resolved,
+                reached.entity,
+                (source, name),
+                (target, to),
+                errors,
+            );
+        }
+    }
+    let name = &scope.names[reached.path.root];
+    if let (By::Token(token), true) = (name.by, reached.path.hops.is_empty())
+        && errors.len() == before
+        && !sources.contains(&token)
+    {
+        let token = &def.states[token].name;
+        errors.at(
+            &from[0],
+            format!("`{written}` is a `{entity}<{token}>`, which this move does not take: it would always reject"),
+        );
+    }
+    let target = target?;
+    let what = format!("the state `{to}`");
+    let data: Vec<&ast::Assign> = data.iter().collect();
+    let data = assigns(scope, &data, &def.states[target].data, (to, &what), errors);
+    (errors.len() == before).then_some(Arc::Move {
+        those: which == ast::Scope::Those,
+        path: reached.path,
+        from: sources,
+        to: target,
+        data,
+    })
+}
+
+/// Checks that the lifecycle has a move.
+pub fn transition(
+    resolved: &Resolved,
+    entity: usize,
+    (from, at): (usize, &Ident),
+    (to, target): (usize, &Ident),
+    errors: &mut Errors,
+) {
+    let def = &resolved.entities[entity];
+    if def.states[from].unsure {
+        return;
+    }
+    if def.states[from]
+        .to
+        .iter()
+        .all(|transition| transition.to != to)
+    {
+        let entity = &def.name;
+        errors.at(
+            at,
+            format!(
+                "`{entity}: {at} -> {target}` is not in the lifecycle of `{entity}`: \
+                 add `#[to({target})]` to `{at}`"
+            ),
+        );
+    }
+}
+
+fn link(
+    scope: &Scope<'_>,
+    kind: ast::LinkKind,
+    near: &ast::Path,
+    edge: &Ident,
+    with: &ast::Path,
+    errors: &mut Errors,
+) -> Option<Arc> {
+    let near = path(scope, near, errors);
+    let far = path(scope, with, errors);
+    let near = near?;
+    let (hop, other, _) = paths::hop(scope.resolved, near.entity, edge, errors)?;
+    let far = far?;
+    if far.entity != other {
+        let name = |entity: usize| &scope.resolved.entities[entity].name;
+        errors.at(
+            with.last(),
+            format!(
+                "`{}.{edge}` leads to `{}`, but `{with}` is a `{}`",
+                name(near.entity),
+                name(other),
+                name(far.entity)
+            ),
+        );
+        return None;
+    }
+    Some(Arc::Link {
+        kind,
+        path: near.path,
+        hop,
+        with: far.path,
+    })
+}
+
+fn set(
+    scope: &mut Scope<'_>,
+    written: &ast::Path,
+    field: &Ident,
+    value: &ast::Value,
+    errors: &mut Errors,
+) -> Option<Arc> {
+    if let Some((last, rest)) = written.hops.split_last() {
+        let owner = ast::Path {
+            root: written.root.clone(),
+            hops: rest.to_vec(),
+        };
+        let mut quiet = Errors::default();
+        let owner = path(scope, &owner, &mut quiet);
+        if owner.is_some_and(|o| scope.resolved.entities[o.entity].state(last).is_some()) {
+            errors.at(
+                last,
+                format!("`set` of state data (`{last}.{field}`) is not supported yet: move `{last} -> {last}` with new data"),
+            );
+            return None;
+        }
+    }
+    let reached = path(scope, written, errors)?;
+    let column = settable(scope.resolved, reached.entity, field, errors)?;
+    let source = values::source(scope, column, field, value, errors)?;
+    Some(Arc::Set {
+        path: reached.path,
+        value: Assign { column, source },
+    })
+}
+
+/// Checks the arcs of an event against each other. Both lists are of the same arcs.
+pub fn together(scope: &Scope<'_>, written: &[ast::Arc], arcs: &[Arc], errors: &mut Errors) {
+    let mut moves: Vec<(bool, &Path, &[usize])> = Vec::new();
+    let mut sets: Vec<(&Path, usize)> = Vec::new();
+    for (written, arc) in written.iter().zip(arcs) {
+        match (written, arc) {
+            (
+                ast::Arc::Move { path: at, .. },
+                Arc::Move {
+                    those, path, from, ..
+                },
+            ) => {
+                let twice = moves.iter().any(|(other_those, other, sources)| {
+                    *other == path
+                        && !(*those
+                            && *other_those
+                            && sources.iter().all(|source| !from.contains(source)))
+                });
+                if twice {
+                    errors.at(
+                        &at.root,
+                        format!(
+                            "`{at}` is moved twice by `{}`: one event moves an entity once",
+                            scope.event
+                        ),
+                    );
+                }
+                moves.push((*those, path, from));
+            }
+            (
+                ast::Arc::Set {
+                    path: at, field, ..
+                },
+                Arc::Set { path, value },
+            ) => {
+                if sets.contains(&(path, value.column)) {
+                    errors.at(
+                        field,
+                        format!("`{at}.{field}` is set twice by `{}`", scope.event),
+                    );
+                }
+                sets.push((path, value.column));
+            }
+            _ => {}
+        }
+    }
+}
+
+/// The entity that a `may` or an `invariant` names, with an edge of it.
+pub fn edge_of(
+    resolved: &Resolved,
+    entity: &Ident,
+    edge: &Ident,
+    errors: &mut Errors,
+) -> Option<usize> {
+    let entity = expect(&resolved.entities, entity, errors)?;
+    paths::hop(resolved, entity, edge, errors).map(|(hop, ..)| hop.edge)
+}

@@ -1,0 +1,202 @@
+//! Edges: each declaring end finds its inverse, the two become one edge.
+
+use std::collections::BTreeSet;
+
+use proc_macro2::Ident;
+use quote::format_ident;
+
+use super::entities::{Resolved, expect};
+use super::model::{Cardinality, Edge, End, Entity, Field, FieldKind};
+use super::names::{plain, snake};
+use crate::errors::{Errors, did_you_mean};
+
+/// An end of an edge as written, before it has found its other end.
+pub struct Written {
+    /// The entity whose field it is.
+    pub entity: usize,
+    /// The number of the field there.
+    pub field: usize,
+    /// Its name.
+    pub name: Ident,
+    /// The entity at the other end.
+    pub other: usize,
+    /// How many.
+    pub cardinality: Cardinality,
+    /// At least so many.
+    pub min: u32,
+    /// At most so many.
+    pub max: Option<u32>,
+    /// The declaring end that it names, if it is an inverse.
+    pub inverse: Option<(Ident, Ident)>,
+}
+
+impl Written {
+    fn end(&self) -> End {
+        End {
+            entity: self.entity,
+            name: self.name.clone(),
+            cardinality: self.cardinality,
+            min: self.min,
+            max: self.max,
+        }
+    }
+}
+
+/// Finds the inverse of each declaring end, and makes the edges. The `excused` ends are named by inverses
+/// that were reported already.
+pub fn pair(
+    ends: &[Written],
+    mut excused: BTreeSet<(String, String)>,
+    resolved: &mut Resolved,
+    errors: &mut Errors,
+) {
+    let mut inverses: Vec<Option<usize>> = vec![None; ends.len()];
+    let mut excused_pairs = BTreeSet::new();
+    for (number, end) in ends.iter().enumerate() {
+        let Some(declaring) = declaring(end, ends, &resolved.entities, errors) else {
+            if let Some((entity, field)) = &end.inverse {
+                excused_pairs.insert((end.other, end.entity));
+                excused.insert((plain(entity), plain(field)));
+            }
+            continue;
+        };
+        if let Some(first) = inverses[declaring] {
+            let (first, field) = (&ends[first].name, &ends[declaring].name);
+            let of = &resolved.entities[ends[declaring].entity].name;
+            errors.at(
+                &end.name,
+                format!(
+                    "`{of}::{field}` has an inverse already, `{first}`: an edge has exactly one"
+                ),
+            );
+            continue;
+        }
+        inverses[declaring] = Some(number);
+    }
+    for (number, end) in ends.iter().enumerate() {
+        if end.inverse.is_some() {
+            continue;
+        }
+        let edge = resolved.edges.len();
+        let to = match inverses[number] {
+            Some(inverse) => {
+                let inverse = &ends[inverse];
+                set_edge(&mut resolved.entities, inverse, edge);
+                inverse.end()
+            }
+            None => {
+                let name = suggest(end, ends, &resolved.entities);
+                let owner = plain(&resolved.entities[end.entity].name);
+                if !excused_pairs.contains(&(end.entity, end.other))
+                    && !excused.contains(&(owner, plain(&end.name)))
+                {
+                    let (from, other) = (
+                        &resolved.entities[end.entity].name,
+                        &resolved.entities[end.other].name,
+                    );
+                    let field = &end.name;
+                    errors.at(
+                        field,
+                        format!(
+                            "the edge `{from}::{field}` has no inverse: add to `{other}` the line \
+                             `#[inverse({from}::{field})] pub {name}: Many<{from}>,` \
+                             (`Option<{from}>` for at most one, `{from}` for exactly one)"
+                        ),
+                    );
+                }
+                End {
+                    entity: end.other,
+                    name,
+                    cardinality: Cardinality::Many,
+                    min: 0,
+                    max: None,
+                }
+            }
+        };
+        set_edge(&mut resolved.entities, end, edge);
+        resolved.edges.push(Edge {
+            from: end.end(),
+            to,
+        });
+    }
+}
+
+/// The declaring end that an inverse names.
+fn declaring(
+    end: &Written,
+    ends: &[Written],
+    entities: &[Entity],
+    errors: &mut Errors,
+) -> Option<usize> {
+    let (entity, field) = end.inverse.as_ref()?;
+    let from = expect(entities, entity, errors)?;
+    let (name, here) = (&end.name, &entities[end.entity].name);
+    if from != end.other {
+        let other = &entities[end.other].name;
+        errors.at(
+            entity,
+            format!(
+                "`{name}` leads to `{other}`, but its inverse `{entity}::{field}` is of `{entity}`"
+            ),
+        );
+        return None;
+    }
+    let candidates = || ends.iter().enumerate().filter(|(_, e)| e.entity == from);
+    let Some((number, found)) = candidates().find(|(_, e)| e.name == *field) else {
+        let broken = |f: &Field| f.name == *field && matches!(f.kind, FieldKind::Broken);
+        if entities[from].fields.iter().any(broken) {
+            return None;
+        }
+        let known: Vec<String> = candidates()
+            .filter(|(_, e)| e.other == end.entity && e.inverse.is_none())
+            .map(|(_, e)| plain(&e.name))
+            .collect();
+        let hint = did_you_mean(&plain(field), known.iter().map(String::as_str));
+        errors.at(field, format!("`{entity}` has no edge `{field}`{hint}"));
+        return None;
+    };
+    if found.inverse.is_some() {
+        errors.at(
+            field,
+            format!("`{entity}::{field}` is an inverse itself: of the two ends of an edge one declares it, without `#[inverse(..)]`"),
+        );
+        return None;
+    }
+    if found.other != end.entity {
+        let other = &entities[found.other].name;
+        errors.at(
+            field,
+            format!("`{entity}::{field}` leads to `{other}`, not to `{here}`"),
+        );
+        return None;
+    }
+    Some(number)
+}
+
+fn set_edge(entities: &mut [Entity], end: &Written, number: usize) {
+    if let FieldKind::End(end) = &mut entities[end.entity].fields[end.field].kind {
+        end.edge = Some(number);
+    }
+}
+
+/// A free name for the missing inverse of an edge.
+fn suggest(end: &Written, ends: &[Written], entities: &[Entity]) -> Ident {
+    let from = snake(&plain(&entities[end.entity].name));
+    let field = plain(&end.name);
+    let plural = format!("{from}s");
+    let fields = &entities[end.other].fields;
+    let free = |name: &str| fields.iter().all(|field| plain(&field.name) != name);
+    let only = ends
+        .iter()
+        .filter(|e| e.entity == end.entity && e.other == end.other)
+        .count()
+        == 1;
+    if only && end.entity != end.other && free(&plural) {
+        return format_ident!("{plural}", span = end.name.span());
+    }
+    let name = format!("{field}_of");
+    if free(&name) {
+        return format_ident!("{name}", span = end.name.span());
+    }
+    format_ident!("{field}_of_{plural}", span = end.name.span())
+}

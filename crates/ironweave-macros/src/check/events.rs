@@ -1,0 +1,402 @@
+//! Events: what their fields bind, then their arcs, then what all of it means for each name.
+
+use std::collections::BTreeSet;
+
+use proc_macro2::Ident;
+use syn::Type;
+
+use super::entities::{self, Resolved};
+use super::model::{
+    Arc, By, Cardinality, Event, EventField, FieldKind, LinkKind, Literal, May, Name, Typed,
+};
+use super::names::plain;
+use super::types::{self, named};
+use super::{arcs, mays, state};
+use crate::errors::Errors;
+use crate::parse::ast;
+
+/// What the arcs of an event can refer to.
+pub struct Scope<'e> {
+    /// Entities, columns and edges.
+    pub resolved: &'e Resolved,
+    /// The name of the event.
+    pub event: &'e Ident,
+    /// Whether it is immediate.
+    pub immediate: bool,
+    /// Its fields.
+    pub fields: Vec<EventField>,
+    /// Its names.
+    pub names: Vec<Name>,
+    /// The words of arcs that could not be read.
+    pub unread: Vec<String>,
+    /// Names that were reported already and shall not be reported again.
+    pub broken: BTreeSet<String>,
+    /// Literals so far.
+    pub literals: Vec<Literal>,
+    /// Values to compare with their columns.
+    pub typed: Vec<Typed>,
+}
+
+/// Resolves all events.
+pub fn resolve(events: Vec<ast::Event>, resolved: &Resolved, errors: &mut Errors) -> Vec<Event> {
+    let mut seen = BTreeSet::new();
+    let events = events
+        .into_iter()
+        .filter(|event| seen.insert(plain(&event.name)));
+    events.map(|event| one(event, resolved, errors)).collect()
+}
+
+fn one(event: ast::Event, resolved: &Resolved, errors: &mut Errors) -> Event {
+    let before = errors.len();
+    let mut scope = Scope {
+        resolved,
+        event: &event.name,
+        immediate: event.immediate,
+        fields: Vec::new(),
+        names: Vec::new(),
+        unread: event.unread,
+        broken: BTreeSet::new(),
+        literals: Vec::new(),
+        typed: Vec::new(),
+    };
+    for written in event.fields {
+        field(&mut scope, written, errors);
+    }
+    for arc in &event.arcs {
+        if let ast::Arc::Create {
+            name,
+            entity,
+            state,
+            ..
+        } = arc
+        {
+            created(
+                &mut scope,
+                name,
+                entity,
+                state.as_ref().map(|(state, _)| state),
+                errors,
+            );
+        }
+    }
+    let mut resolved_arcs = Vec::new();
+    for arc in &event.arcs {
+        resolved_arcs.extend(arcs::one(&mut scope, arc, errors));
+    }
+    let before_mays = errors.len();
+    let mut mays = mays::resolve(&event.mays, resolved, errors);
+    if errors.len() > before_mays || scope.unread.iter().any(|word| word == "may") {
+        mays = mays::every(resolved);
+    }
+    if errors.len() == before && scope.broken.is_empty() {
+        arcs::together(&scope, &event.arcs, &resolved_arcs, errors);
+        if scope.unread.is_empty() {
+            ends_are_filled(&scope, &resolved_arcs, &mays, errors);
+        }
+    }
+    if event.immediate {
+        immediate(&scope, &event.arcs, event.has_may, &event.guards, errors);
+    }
+    for arc in &resolved_arcs {
+        if let Arc::Move {
+            those: false,
+            path,
+            to,
+            ..
+        } = arc
+            && path.hops.is_empty()
+        {
+            scope.names[path.root].after = Some(*to);
+        }
+    }
+    let Scope {
+        fields,
+        names,
+        literals,
+        typed,
+        ..
+    } = scope;
+    Event {
+        attrs: event.attrs,
+        vis: event.vis,
+        name: event.name,
+        immediate: event.immediate,
+        has_may: event.has_may && !event.immediate,
+        fields,
+        names,
+        arcs: resolved_arcs,
+        mays,
+        guards: event.guards,
+        literals,
+        typed,
+    }
+}
+
+/// Resolves a field of an event.
+fn field(scope: &mut Scope<'_>, written: ast::EventField, errors: &mut Errors) {
+    let before = errors.len();
+    let bound = binding(scope.resolved, &written.ty, errors);
+    let mut ty = written.ty.clone();
+    let binds = bound.map(|(entity, count, by)| {
+        let after = match by {
+            By::Token(state) => Some(state),
+            _ => None,
+        };
+        if let Some(state) = after {
+            types::qualify_state(&mut ty, &scope.resolved.entities[entity].states[state].name);
+        }
+        scope.names.push(Name {
+            name: written.name.clone(),
+            entity,
+            count,
+            by,
+            after,
+        });
+        scope.names.len() - 1
+    });
+    if binds.is_none() {
+        let names: Vec<Ident> = scope
+            .resolved
+            .entities
+            .iter()
+            .map(|e| e.name.clone())
+            .collect();
+        if errors.len() == before
+            && let Some(entity) = types::mentions(&written.ty, |name| names.contains(name))
+        {
+            errors.at(
+                entity,
+                format!(
+                    "an entity in an event is `{entity}`, `{entity}<State>`, `Key<{entity}>` or \
+                     `Ensure<{entity}>`, or a `Vec` or `Option` of one of these"
+                ),
+            );
+        }
+        types::value(&written.ty, errors);
+        if errors.len() > before {
+            scope.broken.insert(plain(&written.name));
+        }
+    }
+    scope.fields.push(EventField {
+        attrs: written.attrs,
+        vis: written.vis,
+        name: written.name,
+        written: written.ty,
+        ty,
+        binds,
+    });
+}
+
+/// Reads the type of an event's field as entities.
+fn binding(
+    resolved: &Resolved,
+    ty: &Type,
+    errors: &mut Errors,
+) -> Option<(usize, Cardinality, By)> {
+    let outer = named(ty)?;
+    let wrapper = outer.name.to_string();
+    let (inner, count) = match (wrapper.as_str(), outer.args.as_slice()) {
+        ("Vec", [inner]) => (named(inner)?, Cardinality::Many),
+        ("Option", [inner]) => (named(inner)?, Cardinality::Option),
+        ("Many", [inner]) => {
+            let inner = types::text(inner);
+            errors.at(
+                ty,
+                format!("`Many` is for edges: an event has `Vec<{inner}>`"),
+            );
+            return None;
+        }
+        _ => (outer, Cardinality::One),
+    };
+    let by_key = inner.name == "Key" || inner.name == "Ensure";
+    if let ([argument], true) = (inner.args.as_slice(), by_key) {
+        let name = types::last_segment(argument)?;
+        let entity = entities::expect(&resolved.entities, name, errors)?;
+        let by = if inner.name == "Key" {
+            By::Key
+        } else {
+            By::Ensure
+        };
+        keyed(resolved, entity, by, argument, errors);
+        return Some((entity, count, by));
+    }
+    let entity = entities::find(&resolved.entities, inner.name)?;
+    let by = match inner.args.as_slice() {
+        [argument] => match types::last_segment(argument) {
+            Some(any) if any == "Any" => By::Handle,
+            Some(name) => By::Token(state(resolved, entity, name, errors)?),
+            None => By::Handle,
+        },
+        _ => By::Handle,
+    };
+    Some((entity, count, by))
+}
+
+/// Checks that an entity can be found, or made, by its key alone.
+fn keyed(resolved: &Resolved, entity: usize, by: By, at: &Type, errors: &mut Errors) {
+    let def = &resolved.entities[entity];
+    let name = &def.name;
+    if def.key.is_none() {
+        errors.at(
+            at,
+            format!("`{name}` has no key: put `#[key]` on one of its fields"),
+        );
+    }
+    if by != By::Ensure {
+        return;
+    }
+    let cannot = |why: String| format!("`Ensure<{name}>` cannot create a `{name}`: {why}");
+    for field in &def.fields {
+        let other = match field.kind {
+            FieldKind::Column(c) => !resolved.columns[c].key && def.key.is_some(),
+            FieldKind::End(_) | FieldKind::Broken => false,
+        };
+        if other {
+            errors.at(
+                at,
+                cannot(format!("nothing gives its field `{}`", field.name)),
+            );
+        }
+        if matches!(field.kind, FieldKind::End(end) if end.cardinality == Cardinality::One) {
+            errors.at(at, cannot(format!("it needs exactly one `{}`", field.name)));
+        }
+    }
+    let initial = &def.states[def.initial];
+    if !initial.data.is_empty() {
+        errors.at(
+            at,
+            cannot(format!("its initial state `{}` has data", initial.name)),
+        );
+    }
+}
+
+/// Introduces the name of a `create` arc.
+fn created(
+    scope: &mut Scope<'_>,
+    name: &Ident,
+    entity: &Ident,
+    state_name: Option<&Ident>,
+    errors: &mut Errors,
+) {
+    let taken = scope.fields.iter().any(|field| field.name == *name)
+        || scope.names.iter().any(|known| known.name == *name);
+    if taken {
+        errors.at(
+            name,
+            format!(
+                "`{name}` is taken in `{}`: give what is created another name",
+                scope.event
+            ),
+        );
+        return;
+    }
+    let Some(entity) = entities::expect(&scope.resolved.entities, entity, errors) else {
+        scope.broken.insert(plain(name));
+        return;
+    };
+    let def = &scope.resolved.entities[entity];
+    let after = match state_name {
+        Some(name) => def.state(name),
+        None => Some(def.initial),
+    };
+    scope.names.push(Name {
+        name: name.clone(),
+        entity,
+        count: Cardinality::One,
+        by: By::Created,
+        after,
+    });
+}
+
+/// Reports ends that must hold a link and that nothing in a creating event could give one.
+fn ends_are_filled(scope: &Scope<'_>, arcs: &[Arc], mays: &[May], errors: &mut Errors) {
+    let linked = |edge: usize| {
+        let declared = arcs.iter().any(|arc| {
+            matches!(arc, Arc::Link { kind: LinkKind::Link | LinkKind::Relink, hop, .. } if hop.edge == edge)
+        });
+        let permitted = |may: &May| matches!(may, May::Link(LinkKind::Link | LinkKind::Relink, e) if *e == edge);
+        declared || mays.iter().any(permitted)
+    };
+    for name in scope.names.iter().filter(|name| name.by == By::Created) {
+        for field in &scope.resolved.entities[name.entity].fields {
+            let FieldKind::End(end) = field.kind else {
+                continue;
+            };
+            let Some(edge) = end.edge else { continue };
+            let def = &scope.resolved.edges[edge];
+            let min = if end.forward {
+                def.from.min
+            } else {
+                def.to.min
+            };
+            if min > 0 && !linked(edge) {
+                let (name, field) = (&name.name, &field.name);
+                let other = &scope.resolved.entities[end.other].name;
+                let many = if min == 1 { "" } else { "s" };
+                errors.at(
+                    name,
+                    format!(
+                        "`{name}` needs at least {min} `{other}`{many} in `{field}`, and nothing links one: \
+                         add `#[link({name}.{field} += ..)]`"
+                    ),
+                );
+            }
+        }
+    }
+}
+
+/// Checks what is special about immediate events.
+fn immediate(
+    scope: &Scope<'_>,
+    written: &[ast::Arc],
+    has_may: bool,
+    guards: &[syn::Path],
+    errors: &mut Errors,
+) {
+    let event = scope.event;
+    let one = scope.fields.len() == 1
+        && scope
+            .names
+            .iter()
+            .any(|n| n.by == By::Handle && n.count == Cardinality::One);
+    if !one && scope.broken.is_empty() {
+        errors.at(
+            event,
+            format!("an immediate event has exactly one field, a plain handle: write `pub struct {event} {{ pub x: Entity }}`"),
+        );
+        return;
+    }
+    for guard in guards {
+        errors.at(guard, "an immediate event has no guard: write `when(..)`");
+    }
+    if has_may {
+        errors.at(
+            event,
+            format!("an immediate event has no handler: remove `#[may(..)]` from `{event}`"),
+        );
+    }
+    let Some(own) = scope.fields.first() else {
+        return;
+    };
+    let moves_own = |arc: &ast::Arc| matches!(arc, ast::Arc::Move { path, .. } if path.hops.is_empty() && path.root == own.name);
+    if !written.iter().any(moves_own) && scope.broken.is_empty() && scope.unread.is_empty() {
+        let name = &own.name;
+        errors.at(
+            event,
+            format!("an immediate event moves its entity, or it would fire for ever: add `#[moves({name}: A -> B)]`"),
+        );
+    }
+    for arc in written {
+        if let ast::Arc::When { path, .. } = arc
+            && path.hops.len() > 1
+        {
+            errors.at(
+                path.last(),
+                format!(
+                    "`when` of an immediate event follows one edge, but `{path}` follows {}",
+                    path.hops.len()
+                ),
+            );
+        }
+    }
+}

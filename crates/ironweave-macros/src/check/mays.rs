@@ -1,0 +1,168 @@
+//! What handlers may do, and the names of the traits that stand for it.
+
+use std::collections::BTreeMap;
+
+use proc_macro2::Ident;
+use quote::format_ident;
+
+use super::arcs::{edge_of, transition};
+use super::entities::{Resolved, expect};
+use super::model::{Column, Edge, Entity, FieldKind, LinkKind, May};
+use super::names::{pascal, plain};
+use super::state;
+use super::values::settable;
+use crate::errors::Errors;
+use crate::parse::ast;
+
+/// Resolves the `may` arcs of an event.
+pub fn resolve(written: &[ast::May], resolved: &Resolved, errors: &mut Errors) -> Vec<May> {
+    let mut mays: Vec<May> = Vec::new();
+    let mut add = |may: May, at: &Ident, errors: &mut Errors| {
+        if mays.contains(&may) {
+            errors.at(at, "this event has that `may` already");
+        } else {
+            mays.push(may);
+        }
+    };
+    for may in written {
+        match may {
+            ast::May::Move { entity, from, to } => {
+                let Some(number) = expect(&resolved.entities, entity, errors) else {
+                    continue;
+                };
+                let target = state(resolved, number, to, errors);
+                for name in from {
+                    let source = state(resolved, number, name, errors);
+                    let (Some(source), Some(target)) = (source, target) else {
+                        continue;
+                    };
+                    let before = errors.len();
+                    transition(resolved, number, (source, name), (target, to), errors);
+                    if errors.len() == before {
+                        add(
+                            May::Move {
+                                entity: number,
+                                from: source,
+                                to: target,
+                            },
+                            name,
+                            errors,
+                        );
+                    }
+                }
+            }
+            ast::May::Link(kind, entity, edge) => {
+                if let Some(number) = edge_of(resolved, entity, edge, errors) {
+                    add(May::Link(*kind, number), edge, errors);
+                }
+            }
+            ast::May::Set(entity, field) => {
+                let Some(number) = expect(&resolved.entities, entity, errors) else {
+                    continue;
+                };
+                if let Some(column) = settable(resolved, number, field, errors) {
+                    add(May::Set(column), field, errors);
+                }
+            }
+        }
+    }
+    mays
+}
+
+/// Everything that a handler could do: what an event with a broken `may` is taken to declare, so that its
+/// handler is not reported as well.
+pub fn every(resolved: &Resolved) -> Vec<May> {
+    let mut mays = Vec::new();
+    for (number, entity) in resolved.entities.iter().enumerate() {
+        for (from, state) in entity.states.iter().enumerate() {
+            let to = state.to.iter().map(|transition| transition.to);
+            mays.extend(to.map(|to| May::Move {
+                entity: number,
+                from,
+                to,
+            }));
+        }
+    }
+    for edge in 0..resolved.edges.len() {
+        let kinds = [LinkKind::Link, LinkKind::Unlink, LinkKind::Relink];
+        mays.extend(kinds.map(|kind| May::Link(kind, edge)));
+    }
+    let settable = |column: &usize| {
+        !resolved.columns[*column].key && resolved.columns[*column].state.is_none()
+    };
+    mays.extend((0..resolved.columns.len()).filter(settable).map(May::Set));
+    mays
+}
+
+/// The trait of a move: `PartitionBuildingToFailed`.
+pub fn move_trait(entity: &Entity, from: usize, to: usize) -> Ident {
+    let (from, to) = (&entity.states[from].name, &entity.states[to].name);
+    format_ident!("{}{}To{}", entity.name, from, to, span = to.span())
+}
+
+/// The trait of a change of links: `LinkJobRunBuilds`.
+pub fn link_trait(kind: LinkKind, entities: &[Entity], edge: &Edge) -> Ident {
+    let entity = &entities[edge.from.entity].name;
+    let field = pascal(&plain(&edge.from.name));
+    let kind = pascal(kind.word());
+    format_ident!("{}{}{}", kind, entity, field, span = edge.from.name.span())
+}
+
+/// The trait of a change of a field: `SetJobRunLabel`.
+pub fn set_trait(entities: &[Entity], column: &Column) -> Ident {
+    let entity = &entities[column.entity].name;
+    let field = pascal(&plain(&column.name));
+    format_ident!("Set{}{}", entity, field, span = column.name.span())
+}
+
+/// The change of links as one writes it in a `may`: `link JobRun.builds`.
+pub fn link_text(kind: LinkKind, entities: &[Entity], edge: &Edge) -> String {
+    let (entity, field) = (&entities[edge.from.entity].name, &edge.from.name);
+    format!("{} {entity}.{field}", kind.word())
+}
+
+/// Reports two arcs whose traits would have one name.
+pub fn distinct(resolved: &Resolved, errors: &mut Errors) {
+    let mut seen: BTreeMap<String, String> = BTreeMap::new();
+    let mut check = |name: Ident, at: &Ident, what: String| {
+        if let Some(first) = seen.insert(name.to_string(), what.clone())
+            && first != what
+        {
+            errors.at(
+                at,
+                format!(
+                    "`{first}` and `{what}` would both be called `may::{name}`: rename one of them"
+                ),
+            );
+        }
+    };
+    for entity in &resolved.entities {
+        for (from, state) in entity.states.iter().enumerate() {
+            for transition in &state.to {
+                let target = &entity.states[transition.to].name;
+                let what = format!("{}: {} -> {target}", entity.name, state.name);
+                check(move_trait(entity, from, transition.to), &state.name, what);
+            }
+        }
+        for field in &entity.fields {
+            if let FieldKind::Column(column) = field.kind {
+                let what = format!("set {}.{}", entity.name, field.name);
+                check(
+                    set_trait(&resolved.entities, &resolved.columns[column]),
+                    &field.name,
+                    what,
+                );
+            }
+        }
+    }
+    for edge in &resolved.edges {
+        for kind in [LinkKind::Link, LinkKind::Unlink, LinkKind::Relink] {
+            let what = link_text(kind, &resolved.entities, edge);
+            check(
+                link_trait(kind, &resolved.entities, edge),
+                &edge.from.name,
+                what,
+            );
+        }
+    }
+}

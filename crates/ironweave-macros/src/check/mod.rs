@@ -1,0 +1,108 @@
+//! From what was written to a model with numbers, and all that is wrong with it.
+//!
+//! The model that comes out is as whole as it can be: what is broken is left out of it, so that the
+//! types are there although there are errors.
+
+mod arcs;
+mod edges;
+mod entities;
+mod events;
+mod lifecycle;
+mod mays;
+pub mod model;
+pub mod names;
+mod paths;
+#[cfg(test)]
+mod tests;
+pub mod types;
+mod values;
+
+pub use mays::{link_text, link_trait, move_trait, set_trait};
+
+use crate::errors::{Errors, did_you_mean};
+use crate::parse::ast;
+use entities::Resolved;
+use model::{FieldKind, Hop, Invariant, Model};
+
+/// Checks a module and resolves it.
+pub fn model(ast: ast::Module, errors: &mut Errors) -> Model {
+    names::items(&ast, errors);
+    let resolved = entities::resolve(ast.entities, ast.lifecycles, errors);
+    for entity in &resolved.entities {
+        names::members(entity, &resolved.columns, errors);
+    }
+    mays::distinct(&resolved, errors);
+    let events = events::resolve(ast.events, &resolved, errors);
+    let invariants = invariants(ast.invariants, &resolved, errors);
+    if errors.len() == 0 {
+        lifecycle::reachable(&resolved, &events, errors);
+    }
+    Model {
+        attrs: ast.attrs,
+        vis: ast.vis,
+        name: ast.name,
+        entities: resolved.entities,
+        columns: resolved.columns,
+        edges: resolved.edges,
+        events,
+        invariants,
+        others: ast.others,
+    }
+}
+
+fn invariants(
+    written: Vec<ast::Invariant>,
+    resolved: &Resolved,
+    errors: &mut Errors,
+) -> Vec<Invariant> {
+    let mut invariants = Vec::new();
+    for invariant in written {
+        let Some(entity) = entities::expect(&resolved.entities, &invariant.entity, errors) else {
+            continue;
+        };
+        let mut via: Vec<Hop> = Vec::new();
+        for name in &invariant.via {
+            via.extend(paths::hop(resolved, entity, name, errors).map(|(hop, ..)| hop));
+        }
+        invariants.push(Invariant {
+            attrs: invariant.attrs,
+            vis: invariant.vis,
+            name: invariant.name,
+            entity,
+            via,
+            check: invariant.check,
+        });
+    }
+    invariants
+}
+
+/// Resolves the name of a state, or says what might have been meant.
+fn state(
+    resolved: &Resolved,
+    entity: usize,
+    name: &proc_macro2::Ident,
+    errors: &mut Errors,
+) -> Option<usize> {
+    let entity = &resolved.entities[entity];
+    let found = entity.state(name);
+    if found.is_none() {
+        let known: Vec<String> = entity
+            .states
+            .iter()
+            .map(|s| names::plain(&s.name))
+            .collect();
+        let hint = did_you_mean(&names::plain(name), known.iter().map(String::as_str));
+        errors.at(
+            name,
+            format!("`{name}` is not a state of `{}`{hint}", entity.name),
+        );
+    }
+    found
+}
+
+/// The names of the edges of an entity.
+fn edge_names(resolved: &Resolved, entity: usize) -> Vec<String> {
+    let fields = resolved.entities[entity].fields.iter();
+    let edges = fields.filter(|field| matches!(field.kind, FieldKind::End(_)));
+    edges.map(|field| names::plain(&field.name)).collect()
+}

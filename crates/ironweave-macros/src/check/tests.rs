@@ -1,0 +1,148 @@
+//! Wrong models, and what is said about them: the cases are in `wrong.txt`.
+//!
+//! A model there is a small right one with one thing changed, so that each case shows its mistake and no
+//! more. The list of errors must be complete, so that one mistake is one error.
+
+use std::fmt::Write as _;
+
+use crate::errors::Errors;
+use crate::{check, parse};
+
+/// A right model.
+const RIGHT: &str = r#"pub mod m {
+    use ironweave::prelude::*;
+    #[entity] pub struct Part { #[key] pub name: String, #[inverse(Job::parts)] pub job: Option<Job> }
+    #[states(Part)] pub enum PartState {
+        #[initial] #[to(Live)] Missing,
+        #[to(Missing)] Live { at: Timestamp },
+    }
+    #[entity] pub struct Job { pub label: String, pub parts: Many<Part> }
+    #[states(Job)] pub enum JobState {
+        #[initial] #[to(start -> Running, fail -> Failed)] Queued,
+        #[to(Done, fail -> Failed)] Running,
+        #[terminal] Done,
+        #[terminal] Failed { exit: i32 },
+    }
+    #[event]
+    #[create(job: Job { label })]
+    #[link(job.parts += parts)]
+    pub struct Added { pub label: String, pub parts: Vec<Part>, pub extra: Vec<Ensure<Part>> }
+    #[event]
+    #[moves(job: Running -> Failed { exit })]
+    #[set(job.label = text)]
+    #[may(Part: Missing -> Live)]
+    pub struct Lost { pub job: Job, pub exit: i32, pub text: String }
+    #[immediate]
+    #[when(all job.parts in Live)]
+    #[moves(job: Running -> Done)]
+    pub struct Ready { pub job: Job }
+    #[invariant(Part, via = [job], crate::rules::fine)]
+    pub struct Fine;
+}"#;
+
+fn errors_of(model: &str) -> Vec<String> {
+    let mut errors = Errors::default();
+    let tokens = model.parse().expect("the test input has tokens");
+    if let Some(ast) = parse::module(tokens, &mut errors) {
+        check::model(ast, &mut errors);
+    }
+    let show = |error: &syn::Error| {
+        let at = error.span().source_text().unwrap_or_default();
+        let at: Vec<&str> = at.split_whitespace().collect();
+        format!("{} | {error}", at.join(" "))
+    };
+    errors.list().iter().map(show).collect()
+}
+
+/// Changes the right model and compares what is said.
+/// One case of `wrong.txt`, run: its lines with the errors as they are now.
+fn run(title: &str, changes: &[(String, String)]) -> String {
+    let mut model = RIGHT.to_string();
+    for (from, to) in changes {
+        assert_eq!(
+            model.matches(from).count(),
+            1,
+            "{title}: `{from}` is there once"
+        );
+        model = model.replace(from, to);
+    }
+    let mut out = String::new();
+    for error in errors_of(&model) {
+        let _ = writeln!(out, "! {error}");
+    }
+    out
+}
+
+#[test]
+fn wrong_models_are_told_what_is_wrong() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/src/check/wrong.txt");
+    let written = std::fs::read_to_string(path).expect("the cases are there");
+    let written = written.replace("\r\n", "\n");
+    let (mut out, mut cases) = (String::new(), 0);
+    let (mut title, mut changes) = (String::new(), Vec::new());
+    let mut lines = written.lines().peekable();
+    while let Some(line) = lines.next() {
+        if line.starts_with("! ") {
+            continue;
+        }
+        out += line;
+        out += "\n";
+        if let Some(name) = line.strip_prefix('[') {
+            title = name.trim_end_matches(']').to_string();
+            changes.clear();
+        } else if let Some(from) = line.strip_prefix("- ") {
+            changes.push((from.replace("\\n", "\n"), String::new()));
+        } else if let (Some(to), Some((_, last))) = (line.strip_prefix('+'), changes.last_mut()) {
+            *last = to.strip_prefix(' ').unwrap_or(to).replace("\\n", "\n");
+            if !lines.peek().is_some_and(|next| next.starts_with("- ")) {
+                let errors = run(&title, &changes);
+                assert!(!errors.is_empty(), "[{title}] is not wrong at all");
+                out += &errors;
+                cases += 1;
+            }
+        }
+    }
+    assert!(cases >= 40, "only {cases} cases were found");
+    if std::env::var_os("BLESS").is_some() {
+        std::fs::write(path, out).expect("the cases can be written");
+    } else if out != written {
+        let differs = out
+            .lines()
+            .zip(written.lines())
+            .find(|(now, then)| now != then);
+        panic!("wrong.txt differs first at (now, then): {differs:#?}");
+    }
+}
+
+#[test]
+fn the_right_model_has_no_errors() {
+    assert_eq!(errors_of(RIGHT), Vec::<String>::new());
+}
+
+#[test]
+fn more_states_than_fit_are_refused() {
+    let (mut states, mut to) = (String::new(), String::new());
+    for i in 0..260 {
+        let _ = write!(states, "#[terminal] S{i}, ");
+        let _ = write!(to, "S{i}, ");
+    }
+    let model = RIGHT
+        .replace("#[terminal] Done,", &format!("#[terminal] Done, {states}"))
+        .replace("#[to(Done,", &format!("#[to({to} Done,"));
+    assert_eq!(
+        errors_of(&model),
+        ["JobState | `JobState` has 264 states, of at most 250"]
+    );
+}
+
+#[test]
+fn what_is_no_inline_module_is_refused() {
+    assert_eq!(
+        errors_of("mod build;"),
+        ["mod | write the module inline, as `mod build { .. }`: an attribute sees no other file"]
+    );
+    assert_eq!(
+        errors_of("struct A;"),
+        ["struct A; | `#[ironweave::model]` goes on an inline module: `pub mod name { .. }`"]
+    );
+}

@@ -1,0 +1,102 @@
+//! The modules `state` and `may`: one marker per state name, one trait per possible arc.
+
+use proc_macro2::{Ident, TokenStream};
+use quote::quote;
+
+use super::{as_entity, number};
+use crate::check::model::{FieldKind, LinkKind, Model};
+use crate::check::names::plain;
+use crate::check::{link_text, link_trait, move_trait, set_trait};
+use crate::errors::list;
+
+/// `pub mod state`, and what the markers say of each entity.
+pub fn states(model: &Model) -> TokenStream {
+    let mut markers: Vec<(&Ident, Vec<String>)> = Vec::new();
+    let mut impls = Vec::new();
+    for entity in &model.entities {
+        let (name, as_entity) = (&entity.name, as_entity(&entity.name));
+        for (number_of_state, state) in entity.states.iter().enumerate() {
+            let state = &state.name;
+            match markers.iter_mut().find(|(marker, _)| *marker == state) {
+                Some((_, of)) => of.push(plain(name)),
+                None => markers.push((state, vec![plain(name)])),
+            }
+            let index = number(number_of_state);
+            impls.push(quote! {
+                impl ::ironweave::StateOf<#name> for self::state::#state {
+                    const STATE: ::core::option::Option<u8> = ::core::option::Option::Some(#index);
+                }
+                impl ::ironweave::Place<#name> for self::state::#state {
+                    type Item = #name<self::state::#state>;
+                    const STATES: &'static [u8] = &[#index];
+                    fn item(id: ::ironweave::Id) -> Self::Item {
+                        #as_entity::token::<self::state::#state>(id)
+                    }
+                }
+            });
+        }
+    }
+    let markers = markers.into_iter().map(|(marker, mut of)| {
+        of.dedup();
+        let of: Vec<&str> = of.iter().map(String::as_str).collect();
+        let doc = format!("State of {}.", list(&of));
+        quote! { #[doc = #doc] pub struct #marker; }
+    });
+    quote! {
+        /// The states of the entities, as types: `JobRun<Running>`.
+        #[allow(dead_code)]
+        pub mod state { #(#markers)* }
+        #(#impls)*
+    }
+}
+
+/// `pub mod may`.
+pub fn mays(model: &Model) -> TokenStream {
+    let mut traits = Vec::new();
+    for entity in &model.entities {
+        for (from, state) in entity.states.iter().enumerate() {
+            for transition in &state.to {
+                let target = &entity.states[transition.to].name;
+                let text = format!("{}: {} -> {target}", entity.name, state.name);
+                traits.push(may(&move_trait(entity, from, transition.to), &text));
+            }
+        }
+    }
+    for edge in &model.edges {
+        for kind in [LinkKind::Link, LinkKind::Unlink, LinkKind::Relink] {
+            let text = link_text(kind, &model.entities, edge);
+            traits.push(may(&link_trait(kind, &model.entities, edge), &text));
+        }
+    }
+    for entity in &model.entities {
+        for field in &entity.fields {
+            if let FieldKind::Column(column) = field.kind
+                && !model.columns[column].key
+            {
+                let text = format!("set {}.{}", entity.name, plain(&field.name));
+                traits.push(may(
+                    &set_trait(&model.entities, &model.columns[column]),
+                    &text,
+                ));
+            }
+        }
+    }
+    quote! {
+        /// What the handler of an event may do: one trait for each arc that can stand in a `#[may(..)]`.
+        #[allow(dead_code)]
+        pub mod may { #(#traits)* }
+    }
+}
+
+/// One trait.
+fn may(name: &Ident, arc: &str) -> TokenStream {
+    let doc = format!("Events with `#[may({arc})]`.");
+    let message = format!("event `{{Self}}` does not declare the arc `{arc}`");
+    let label = format!("needs `{arc}`");
+    let note = format!("add `#[may({arc})]` to the event");
+    quote! {
+        #[doc = #doc]
+        #[diagnostic::on_unimplemented(message = #message, label = #label, note = #note)]
+        pub trait #name: ::ironweave::Event {}
+    }
+}

@@ -1,0 +1,96 @@
+//! From the resolved model to tokens. Nothing can go wrong here.
+//!
+//! What is written is thin: data in the schema, one call into `::ironweave::plumbing` per method. All
+//! paths are absolute, so that nothing in the user's module can stand in the way.
+
+mod entity;
+mod event;
+mod marks;
+mod methods;
+mod schema;
+#[cfg(test)]
+mod tests;
+
+use proc_macro2::{Literal, Span, TokenStream};
+use quote::{quote, quote_spanned};
+use syn::{Attribute, Item};
+
+use crate::check::model::{Invariant, Model};
+
+/// The module with everything in it.
+pub fn model(model: &Model) -> TokenStream {
+    let (vis, name) = (&model.vis, &model.name);
+    let attrs = documented(&model.attrs, &format!("The model `{name}`."));
+    let others = model.others.iter().map(other);
+    let entities = model
+        .entities
+        .iter()
+        .enumerate()
+        .map(|(i, e)| entity::entity(model, i, e));
+    let states = marks::states(model);
+    let mays = marks::mays(model);
+    let events = model
+        .events
+        .iter()
+        .enumerate()
+        .map(|(i, e)| event::event(model, i, e));
+    let results = event::results(model);
+    let invariants = model.invariants.iter().map(invariant);
+    let binding = schema::binding(model);
+    quote! {
+        #attrs
+        #vis mod #name {
+            #(#others)*
+            #binding
+            #(#entities)*
+            #states
+            #mays
+            #(#events)*
+            #results
+            #(#invariants)*
+        }
+    }
+}
+
+/// An item of the user's: as it is. An import may be of something that only the model's syntax used.
+fn other(item: &Item) -> TokenStream {
+    match item {
+        Item::Use(item) => quote! { #[allow(unused_imports)] #item },
+        item => quote! { #item },
+    }
+}
+
+fn invariant(invariant: &Invariant) -> TokenStream {
+    let (vis, name) = (&invariant.vis, &invariant.name);
+    let attrs = documented(&invariant.attrs, &format!("The invariant `{name}`."));
+    quote! { #attrs #[allow(dead_code)] #vis struct #name; }
+}
+
+/// The user's attributes, with a line of documentation if there is none.
+fn documented(attrs: &[Attribute], fallback: &str) -> TokenStream {
+    if attrs.iter().any(|attr| attr.path().is_ident("doc")) {
+        quote! { #(#attrs)* }
+    } else {
+        quote! { #[doc = #fallback] #(#attrs)* }
+    }
+}
+
+/// A number as written.
+fn number(number: usize) -> Literal {
+    Literal::usize_unsuffixed(number)
+}
+
+/// Names of parameters that no name of the user's can clash with.
+fn parameter(name: &str) -> proc_macro2::Ident {
+    proc_macro2::Ident::new(name, Span::mixed_site())
+}
+
+/// `Result<what, Reject>`.
+fn result(what: &TokenStream) -> TokenStream {
+    quote! { ::core::result::Result<#what, ::ironweave::Reject> }
+}
+
+/// `<Entity as ::ironweave::Entity>`.
+fn as_entity(name: &proc_macro2::Ident) -> TokenStream {
+    quote_spanned! { name.span() => <#name as ::ironweave::Entity> }
+}

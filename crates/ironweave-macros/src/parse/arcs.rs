@@ -1,0 +1,313 @@
+//! The grammar of arcs: what stands in the parentheses of `create`, `moves`, `link`, `set`, `when`, `may`.
+//!
+//! What the grammar has but ironweave cannot do yet is refused here by name.
+
+use proc_macro2::Ident;
+use syn::parse::{Parse, ParseStream};
+use syn::{Lit, Result, Token, braced};
+
+use super::ast::{Arc, Assign, LinkKind, May, Path, Quantifier, Scope, Value};
+
+/// `root.hop.hop`.
+impl Parse for Path {
+    fn parse(input: ParseStream<'_>) -> Result<Self> {
+        let root: Ident = input.parse()?;
+        let mut hops = Vec::new();
+        while input.peek(Token![.]) {
+            input.parse::<Token![.]>()?;
+            hops.push(input.parse()?);
+        }
+        Ok(Self { root, hops })
+    }
+}
+
+impl Parse for Value {
+    fn parse(input: ParseStream<'_>) -> Result<Self> {
+        if input.peek(Token![-]) || input.peek(Lit) {
+            return Ok(Self::Literal(input.parse()?, input.parse()?));
+        }
+        if !input.peek(syn::Ident) {
+            return Err(input.error("expected a field of the event, `meta.time` or a literal"));
+        }
+        let path: Path = input.parse()?;
+        match path.hops.as_slice() {
+            [] => Ok(Self::Field(path.root)),
+            [time] if path.root == "meta" && time == "time" => Ok(Self::Time),
+            _ if path.root == "meta" => Err(syn::Error::new(
+                path.last().span(),
+                format!("`{path}` is not supported yet: of `meta` there is `meta.time`"),
+            )),
+            _ => Err(syn::Error::new(
+                path.root.span(),
+                format!(
+                    "a field of a bound entity as a value (`{path}`) is not supported yet: \
+                     give it in a field of the event"
+                ),
+            )),
+        }
+    }
+}
+
+impl Parse for Assign {
+    fn parse(input: ParseStream<'_>) -> Result<Self> {
+        let name: Ident = input.parse()?;
+        let value = if input.peek(Token![=]) {
+            input.parse::<Token![=]>()?;
+            input.parse()?
+        } else {
+            Value::Field(name.clone())
+        };
+        Ok(Self { name, value })
+    }
+}
+
+/// `{ a, b = expr }`, or nothing.
+fn assigns(input: ParseStream<'_>) -> Result<Vec<Assign>> {
+    if !input.peek(syn::token::Brace) {
+        return Ok(Vec::new());
+    }
+    let content;
+    braced!(content in input);
+    Ok(content
+        .parse_terminated(Assign::parse, Token![,])?
+        .into_iter()
+        .collect())
+}
+
+/// `A | B`.
+fn states(input: ParseStream<'_>) -> Result<Vec<Ident>> {
+    let mut states = vec![input.parse()?];
+    while input.peek(Token![|]) {
+        input.parse::<Token![|]>()?;
+        states.push(input.parse()?);
+    }
+    Ok(states)
+}
+
+/// `create(..)`.
+pub fn create(input: ParseStream<'_>) -> Result<Arc> {
+    let name: Ident = input.parse()?;
+    input.parse::<Token![:]>()?;
+    let entity = input.parse()?;
+    let values = assigns(input)?;
+    let state = if input.peek(Token![in]) {
+        input.parse::<Token![in]>()?;
+        Some((input.parse()?, assigns(input)?))
+    } else {
+        None
+    };
+    Ok(Arc::Create {
+        name,
+        entity,
+        values,
+        state,
+    })
+}
+
+/// `moves(..)`.
+pub fn moves(input: ParseStream<'_>) -> Result<Arc> {
+    let mut scope = Scope::Bare;
+    if input.peek(syn::Ident) && input.peek2(syn::Ident) {
+        let word: Ident = input.parse()?;
+        scope = match word.to_string().as_str() {
+            "each" => Scope::Each,
+            "those" => Scope::Those,
+            _ => {
+                return Err(syn::Error::new(
+                    word.span(),
+                    format!("`{word}` is neither `each` nor `those`"),
+                ));
+            }
+        };
+    }
+    let path = input.parse()?;
+    input.parse::<Token![:]>()?;
+    let from = states(input)?;
+    input.parse::<Token![->]>()?;
+    let to = input.parse()?;
+    let data = assigns(input)?;
+    Ok(Arc::Move {
+        scope,
+        path,
+        from,
+        to,
+        data,
+    })
+}
+
+/// `link(..)`, `unlink(..)`, `relink(..)`.
+pub fn link(kind: LinkKind, input: ParseStream<'_>) -> Result<Arc> {
+    let mut path: Path = input.parse()?;
+    let Some(edge) = path.hops.pop() else {
+        let word = kind.word();
+        let root = path.root;
+        return Err(syn::Error::new(
+            root.span(),
+            format!("`{word}` names an edge: write `{word}({root}.edge .. other)`"),
+        ));
+    };
+    if kind == LinkKind::Unlink {
+        input.parse::<Token![-=]>()?;
+    } else {
+        input.parse::<Token![+=]>()?;
+    }
+    let with = input.parse()?;
+    if input.peek(syn::token::Brace) {
+        return Err(input.error("data on a link is not supported yet"));
+    }
+    Ok(Arc::Link {
+        kind,
+        path,
+        edge,
+        with,
+    })
+}
+
+/// `set(..)`.
+pub fn set(input: ParseStream<'_>) -> Result<Arc> {
+    let mut path: Path = input.parse()?;
+    let Some(field) = path.hops.pop() else {
+        let root = path.root;
+        return Err(syn::Error::new(
+            root.span(),
+            format!("`set` names a field: write `set({root}.field = value)`"),
+        ));
+    };
+    input.parse::<Token![=]>()?;
+    let value = input.parse()?;
+    Ok(Arc::Set { path, field, value })
+}
+
+/// `when(..)`.
+pub fn when(input: ParseStream<'_>) -> Result<Arc> {
+    let word: Ident = input.parse()?;
+    let quantifier = match word.to_string().as_str() {
+        "all" => Quantifier::All,
+        "any" => Quantifier::Any,
+        "none" => Quantifier::None,
+        _ => {
+            return Err(syn::Error::new(
+                word.span(),
+                format!("`when` begins with `all`, `any` or `none`: write `when(all {word} ..)`"),
+            ));
+        }
+    };
+    let path = input.parse()?;
+    input.parse::<Token![in]>()?;
+    let states = states(input)?;
+    Ok(Arc::When {
+        quantifier,
+        path,
+        states,
+    })
+}
+
+/// One entry of `may(..)`.
+impl Parse for May {
+    fn parse(input: ParseStream<'_>) -> Result<Self> {
+        let word: Ident = input.parse()?;
+        if input.peek(Token![:]) {
+            input.parse::<Token![:]>()?;
+            let from = states(input)?;
+            input.parse::<Token![->]>()?;
+            let to = input.parse()?;
+            return Ok(Self::Move {
+                entity: word,
+                from,
+                to,
+            });
+        }
+        let text = word.to_string();
+        let kind = match text.as_str() {
+            "link" => Some(LinkKind::Link),
+            "unlink" => Some(LinkKind::Unlink),
+            "relink" => Some(LinkKind::Relink),
+            "set" => None,
+            "create" | "ensure" | "delete" => {
+                return Err(syn::Error::new(
+                    word.span(),
+                    format!("`may({text} ..)` is not supported yet"),
+                ));
+            }
+            _ => {
+                return Err(syn::Error::new(
+                    word.span(),
+                    "expected `Entity: A -> B`, `link Entity.edge`, `unlink Entity.edge`, \
+                     `relink Entity.edge` or `set Entity.field`",
+                ));
+            }
+        };
+        let entity = input.parse()?;
+        input.parse::<Token![.]>()?;
+        let name = input.parse()?;
+        Ok(match kind {
+            Some(kind) => Self::Link(kind, entity, name),
+            None => Self::Set(entity, name),
+        })
+    }
+}
+
+/// `may(..)`: entries between commas.
+pub fn mays(input: ParseStream<'_>) -> Result<Vec<May>> {
+    Ok(input
+        .parse_terminated(May::parse, Token![,])?
+        .into_iter()
+        .collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use syn::parse::Parser as _;
+
+    use super::*;
+
+    #[test]
+    fn a_move_has_scope_path_sources_target_and_data() {
+        let arc = moves
+            .parse_str("those run.builds.inputs: A | B -> C { at = meta.time, d, n = -3 }")
+            .unwrap();
+        let Arc::Move {
+            scope,
+            path,
+            from,
+            to,
+            data,
+        } = arc
+        else {
+            panic!("a move")
+        };
+        assert!(scope == Scope::Those);
+        assert_eq!(path.to_string(), "run.builds.inputs");
+        assert_eq!(from, ["A", "B"]);
+        assert_eq!(to, "C");
+        assert!(matches!(data[0].value, Value::Time));
+        assert!(matches!(&data[1].value, Value::Field(f) if f == "d"));
+        assert!(matches!(data[2].value, Value::Literal(Some(_), _)));
+    }
+
+    #[test]
+    fn a_field_called_each_is_no_quantifier() {
+        let arc = moves.parse_str("each: A -> B").unwrap();
+        assert!(matches!(arc, Arc::Move { scope: Scope::Bare, path, .. } if path.root == "each"));
+    }
+
+    #[test]
+    fn create_takes_fields_and_state_data() {
+        let arc = create
+            .parse_str("x: T { f, g = \"a\" } in S { d }")
+            .unwrap();
+        let Arc::Create { values, state, .. } = arc else {
+            panic!("a create")
+        };
+        assert_eq!(values.len(), 2);
+        assert_eq!(state.unwrap().1.len(), 1);
+    }
+
+    #[test]
+    fn a_may_lists_several() {
+        let list = mays
+            .parse_str("T: A | B -> C, link T.e, unlink T.e, relink T.e, set T.f")
+            .unwrap();
+        assert_eq!(list.len(), 5);
+    }
+}

@@ -1,0 +1,325 @@
+//! What was written, with its spans and without any judgement.
+//!
+//! Names are identifiers as they stand; whether they mean something is for `check`.
+
+use proc_macro2::Ident;
+use syn::{Attribute, Item, Lit, Type, Visibility};
+
+/// The module under `#[ironweave::model]`.
+pub struct Module {
+    /// Attributes of the module.
+    pub attrs: Vec<Attribute>,
+    /// Its visibility.
+    pub vis: Visibility,
+    /// Its name.
+    pub name: Ident,
+    /// `#[entity]` structs.
+    pub entities: Vec<Entity>,
+    /// `#[states(..)]` enums.
+    pub lifecycles: Vec<Lifecycle>,
+    /// `#[event]` and `#[immediate]` structs.
+    pub events: Vec<Event>,
+    /// `#[invariant(..)]` structs.
+    pub invariants: Vec<Invariant>,
+    /// Everything else, as it is.
+    pub others: Vec<Item>,
+}
+
+/// `#[entity] pub struct Name { .. }`.
+pub struct Entity {
+    /// Attributes that are not ours.
+    pub attrs: Vec<Attribute>,
+    /// Its visibility.
+    pub vis: Visibility,
+    /// Its name.
+    pub name: Ident,
+    /// Its fields.
+    pub fields: Vec<Field>,
+}
+
+/// A field of an entity.
+pub struct Field {
+    /// Attributes that are not ours.
+    pub attrs: Vec<Attribute>,
+    /// Its visibility, which the accessor takes over.
+    pub vis: Visibility,
+    /// Its name.
+    pub name: Ident,
+    /// Its type.
+    pub ty: Type,
+    /// The word `key` of `#[key]`.
+    pub key: Option<Ident>,
+    /// `#[inverse(entity::field)]`.
+    pub inverse: Option<(Ident, Ident)>,
+    /// `#[edge(..)]`.
+    pub edge: Option<EdgeOptions>,
+}
+
+/// `#[edge(min = n, max = n)]`.
+pub struct EdgeOptions {
+    /// The word `edge`.
+    pub word: Ident,
+    /// `min = n`.
+    pub min: Option<u32>,
+    /// `max = n`.
+    pub max: Option<u32>,
+}
+
+/// `#[states(Entity)] pub enum Name { .. }`.
+pub struct Lifecycle {
+    /// Attributes that are not ours.
+    pub attrs: Vec<Attribute>,
+    /// Its visibility.
+    pub vis: Visibility,
+    /// The name of the enum.
+    pub name: Ident,
+    /// Whose states these are.
+    pub entity: Ident,
+    /// The states.
+    pub states: Vec<State>,
+}
+
+/// A state.
+pub struct State {
+    /// Attributes that are not ours.
+    pub attrs: Vec<Attribute>,
+    /// Its name.
+    pub name: Ident,
+    /// The word `initial`.
+    pub initial: Option<Ident>,
+    /// The word `terminal`.
+    pub terminal: Option<Ident>,
+    /// `#[to(..)]`: verbs and targets.
+    pub to: Vec<To>,
+    /// Its data.
+    pub data: Vec<Data>,
+}
+
+/// `B` or `verb -> B`.
+pub struct To {
+    /// The verb, if one was given.
+    pub verb: Option<Ident>,
+    /// The target.
+    pub target: Ident,
+}
+
+/// A piece of state data.
+pub struct Data {
+    /// Attributes that are not ours.
+    pub attrs: Vec<Attribute>,
+    /// Its name.
+    pub name: Ident,
+    /// Its type.
+    pub ty: Type,
+}
+
+/// `#[event]` or `#[immediate]` on a struct.
+pub struct Event {
+    /// Attributes that are not ours.
+    pub attrs: Vec<Attribute>,
+    /// Its visibility.
+    pub vis: Visibility,
+    /// Its name.
+    pub name: Ident,
+    /// Whether it fires by itself.
+    pub immediate: bool,
+    /// Its fields.
+    pub fields: Vec<EventField>,
+    /// What it does, in written order.
+    pub arcs: Vec<Arc>,
+    /// The words of arcs that could not be read: what they say is not known.
+    pub unread: Vec<String>,
+    /// Whether there is any `#[may(..)]`, be it broken.
+    pub has_may: bool,
+    /// What its handler may do.
+    pub mays: Vec<May>,
+    /// Its guards.
+    pub guards: Vec<syn::Path>,
+}
+
+/// A field of an event.
+pub struct EventField {
+    /// Attributes that are not ours.
+    pub attrs: Vec<Attribute>,
+    /// Its visibility.
+    pub vis: Visibility,
+    /// Its name.
+    pub name: Ident,
+    /// Its type.
+    pub ty: Type,
+}
+
+/// `#[invariant(Entity, via = [..], path)]` on a unit struct.
+pub struct Invariant {
+    /// Attributes that are not ours.
+    pub attrs: Vec<Attribute>,
+    /// Its visibility.
+    pub vis: Visibility,
+    /// Its name.
+    pub name: Ident,
+    /// The entity that it speaks of.
+    pub entity: Ident,
+    /// Edges over which it reads.
+    pub via: Vec<Ident>,
+    /// The function.
+    pub check: syn::Path,
+}
+
+/// `root.hop.hop`.
+#[derive(Clone)]
+pub struct Path {
+    /// A name of the event.
+    pub root: Ident,
+    /// Names of edges.
+    pub hops: Vec<Ident>,
+}
+
+impl Path {
+    /// The last identifier.
+    pub fn last(&self) -> &Ident {
+        self.hops.last().unwrap_or(&self.root)
+    }
+}
+
+impl std::fmt::Display for Path {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}", self.root)?;
+        self.hops.iter().try_for_each(|hop| write!(f, ".{hop}"))
+    }
+}
+
+/// `name` or `name = value`.
+pub struct Assign {
+    /// What is given.
+    pub name: Ident,
+    /// Its value (the event's field of that name, in the short form).
+    pub value: Value,
+}
+
+/// A value in an arc.
+pub enum Value {
+    /// A field of the event.
+    Field(Ident),
+    /// `meta.time`.
+    Time,
+    /// A literal, perhaps after a minus.
+    Literal(Option<syn::Token![-]>, Lit),
+}
+
+/// Which of the entities of a path a move means.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Scope {
+    /// Nothing was written.
+    Bare,
+    /// `each`.
+    Each,
+    /// `those`.
+    Those,
+}
+
+/// How `when` reads a path.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Quantifier {
+    /// `all`.
+    All,
+    /// `any`.
+    Any,
+    /// `none`.
+    None,
+}
+
+/// How links change.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum LinkKind {
+    /// `link(a.e += b)`.
+    Link,
+    /// `unlink(a.e -= b)`.
+    Unlink,
+    /// `relink(a.e += b)`.
+    Relink,
+}
+
+impl LinkKind {
+    /// The word as written.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Link => "link",
+            Self::Unlink => "unlink",
+            Self::Relink => "relink",
+        }
+    }
+}
+
+/// One thing that an event does.
+pub enum Arc {
+    /// `create(name: Entity { .. } in State { .. })`.
+    Create {
+        /// The name it introduces.
+        name: Ident,
+        /// The entity type.
+        entity: Ident,
+        /// Fields.
+        values: Vec<Assign>,
+        /// The state and its data.
+        state: Option<(Ident, Vec<Assign>)>,
+    },
+    /// `moves(scope path: A | B -> C { .. })`.
+    Move {
+        /// `each`, `those` or neither.
+        scope: Scope,
+        /// The entities.
+        path: Path,
+        /// Source states.
+        from: Vec<Ident>,
+        /// Target state.
+        to: Ident,
+        /// Its data.
+        data: Vec<Assign>,
+    },
+    /// `link(path.edge += with)` and its kin.
+    Link {
+        /// Which of the three.
+        kind: LinkKind,
+        /// The near ends.
+        path: Path,
+        /// The edge.
+        edge: Ident,
+        /// The far ends.
+        with: Path,
+    },
+    /// `set(path.field = value)`.
+    Set {
+        /// The entities.
+        path: Path,
+        /// The field.
+        field: Ident,
+        /// The value.
+        value: Value,
+    },
+    /// `when(quantifier path in A | B)`.
+    When {
+        /// All, any or none.
+        quantifier: Quantifier,
+        /// The entities.
+        path: Path,
+        /// The states.
+        states: Vec<Ident>,
+    },
+}
+
+/// One thing that a handler may do.
+pub enum May {
+    /// `Entity: A | B -> C`.
+    Move {
+        /// The entity type.
+        entity: Ident,
+        /// Source states.
+        from: Vec<Ident>,
+        /// Target state.
+        to: Ident,
+    },
+    /// `link Entity.edge` and its kin.
+    Link(LinkKind, Ident, Ident),
+    /// `set Entity.field`.
+    Set(Ident, Ident),
+}

@@ -1,0 +1,347 @@
+//! Tokens to [`ast`]: the items of the module, sorted by what they are.
+//!
+//! An item or attribute that does not read is reported and left out; the rest is kept.
+
+pub mod arcs;
+pub mod ast;
+pub mod attrs;
+
+use proc_macro2::{Ident, TokenStream};
+use syn::parse::ParseStream;
+use syn::{AttrStyle, Fields, Generics, Item, ItemEnum, ItemMod, ItemStruct, Token, bracketed};
+
+use crate::errors::Errors;
+use ast::{Data, Entity, Event, EventField, Field, Invariant, Lifecycle, LinkKind, Module, State};
+use attrs::{Ours, is_ours, split};
+
+/// Attributes that an event may carry.
+const ON_EVENT: [&str; 9] = [
+    "create", "moves", "link", "unlink", "relink", "set", "when", "may", "guard",
+];
+
+/// Parses the module. `None` (with an error) if it is not an inline module at all.
+pub fn module(item: TokenStream, errors: &mut Errors) -> Option<Module> {
+    let module: ItemMod = match syn::parse2(item.clone()) {
+        Ok(module) => module,
+        Err(_) if syn::parse2::<Item>(item.clone()).is_ok() => {
+            errors.at(
+                item,
+                "`#[ironweave::model]` goes on an inline module: `pub mod name { .. }`",
+            );
+            return None;
+        }
+        Err(error) => {
+            errors.add(error);
+            return None;
+        }
+    };
+    let Some((_, items)) = module.content else {
+        let name = &module.ident;
+        errors.at(
+            module.mod_token,
+            format!(
+                "write the module inline, as `mod {name} {{ .. }}`: an attribute sees no other file"
+            ),
+        );
+        return None;
+    };
+    let mut attrs = module.attrs;
+    // `//!` inside the module: it is written out in front of it.
+    attrs
+        .iter_mut()
+        .for_each(|attr| attr.style = AttrStyle::Outer);
+    let mut ast = Module {
+        attrs,
+        vis: module.vis,
+        name: module.ident,
+        entities: Vec::new(),
+        lifecycles: Vec::new(),
+        events: Vec::new(),
+        invariants: Vec::new(),
+        others: Vec::new(),
+    };
+    for item in items {
+        match item {
+            Item::Struct(item) => structure(item, &mut ast, errors),
+            Item::Enum(item) => enumeration(item, &mut ast, errors),
+            item => ast.others.push(item),
+        }
+    }
+    Some(ast)
+}
+
+/// The first of our attributes that says what an item is.
+fn role(attrs: &[syn::Attribute], roles: &[&str]) -> Option<String> {
+    attrs
+        .iter()
+        .filter_map(|attr| attr.path().get_ident())
+        .map(Ident::to_string)
+        .find(|name| roles.contains(&name.as_str()))
+}
+
+/// A struct: entity, event, invariant, or none of our business.
+fn structure(item: ItemStruct, ast: &mut Module, errors: &mut Errors) {
+    let roles = ["entity", "event", "immediate", "invariant"];
+    match role(&item.attrs, &roles).as_deref() {
+        Some("entity") => ast.entities.extend(entity(item, errors)),
+        Some("invariant") => ast.invariants.extend(invariant(item, errors)),
+        Some(role) => ast.events.extend(event(item, role == "immediate", errors)),
+        None => {
+            stray(&item.attrs, &item.ident, errors);
+            let mut item = item;
+            item.attrs.retain(|attr| !ours(attr));
+            ast.others.push(Item::Struct(item));
+        }
+    }
+}
+
+/// An enum: states or none of our business.
+fn enumeration(mut item: ItemEnum, ast: &mut Module, errors: &mut Errors) {
+    if role(&item.attrs, &["states"]).is_some() {
+        ast.lifecycles.extend(lifecycle(item, errors));
+    } else {
+        stray(&item.attrs, &item.ident, errors);
+        item.attrs.retain(|attr| !ours(attr));
+        ast.others.push(Item::Enum(item));
+    }
+}
+
+fn ours(attr: &syn::Attribute) -> bool {
+    attr.path()
+        .get_ident()
+        .is_some_and(|name| is_ours(&name.to_string()))
+}
+
+/// Reports our attributes on an item that is neither entity, states, event nor invariant.
+fn stray(attrs: &[syn::Attribute], item: &Ident, errors: &mut Errors) {
+    for attr in attrs.iter().filter(|attr| ours(attr)) {
+        if let Some(name) = attr.path().get_ident() {
+            errors.at(
+                &attr.meta,
+                format!("`#[{name}]` needs `#[entity]`, `#[states(..)]`, `#[event]` or `#[immediate]` on `{item}`"),
+            );
+        }
+    }
+}
+
+/// Refuses type parameters.
+fn plain(generics: &Generics, what: &str, errors: &mut Errors) {
+    if !generics.params.is_empty() || generics.where_clause.is_some() {
+        errors.at(
+            generics,
+            format!("type parameters on {what} are not supported yet"),
+        );
+    }
+}
+
+/// The named fields of a struct; tuple structs are reported, unit structs have none.
+fn named(fields: Fields, what: &str, errors: &mut Errors) -> Vec<(Ident, syn::Field)> {
+    match fields {
+        Fields::Named(fields) => fields
+            .named
+            .into_iter()
+            .filter_map(|field| field.ident.clone().map(|name| (name, field)))
+            .collect(),
+        Fields::Unit => Vec::new(),
+        Fields::Unnamed(fields) => {
+            errors.at(
+                fields,
+                format!("{what} has named fields: write `{{ name: Type }}`"),
+            );
+            Vec::new()
+        }
+    }
+}
+
+fn entity(item: ItemStruct, errors: &mut Errors) -> Option<Entity> {
+    let (marks, attrs) = split(item.attrs, "an entity", &["entity"], errors);
+    marks.iter().for_each(|mark| mark.bare(errors));
+    plain(&item.generics, "entities", errors);
+    let fields = named(item.fields, "an entity", errors);
+    Some(Entity {
+        attrs,
+        vis: item.vis,
+        name: item.ident,
+        fields: fields
+            .into_iter()
+            .map(|(n, f)| field(n, f, errors))
+            .collect(),
+    })
+}
+
+fn field(name: Ident, field: syn::Field, errors: &mut Errors) -> Field {
+    let allowed = ["key", "inverse", "edge"];
+    let (marks, attrs) = split(field.attrs, "a field of an entity", &allowed, errors);
+    let mut parsed = Field {
+        attrs,
+        vis: field.vis,
+        name,
+        ty: field.ty,
+        key: None,
+        inverse: None,
+        edge: None,
+    };
+    for mark in marks {
+        match mark.name.to_string().as_str() {
+            "key" => {
+                mark.bare(errors);
+                parsed.key = Some(mark.name);
+            }
+            "inverse" => parsed.inverse = mark.parse(errors, attrs::inverse),
+            _ => {
+                let word = mark.name.clone();
+                parsed.edge = mark.parse(errors, |input| attrs::edge(word, input));
+            }
+        }
+    }
+    parsed
+}
+
+fn lifecycle(item: ItemEnum, errors: &mut Errors) -> Option<Lifecycle> {
+    let (marks, attrs) = split(item.attrs, "a states enum", &["states"], errors);
+    plain(&item.generics, "a states enum", errors);
+    let parse = |mark: &Ours| mark.parse(&mut *errors, |input| input.parse::<Ident>());
+    let entity = marks.first().and_then(parse)?;
+    let mut states = Vec::new();
+    for variant in item.variants {
+        let allowed = ["initial", "terminal", "to"];
+        let (marks, attrs) = split(variant.attrs, "a state", &allowed, errors);
+        let mut state = State {
+            attrs,
+            name: variant.ident,
+            initial: None,
+            terminal: None,
+            to: Vec::new(),
+            data: Vec::new(),
+        };
+        for mark in marks {
+            match mark.name.to_string().as_str() {
+                "initial" => {
+                    mark.bare(errors);
+                    state.initial = Some(mark.name);
+                }
+                "terminal" => {
+                    mark.bare(errors);
+                    state.terminal = Some(mark.name);
+                }
+                _ => state
+                    .to
+                    .extend(mark.parse(errors, attrs::to).into_iter().flatten()),
+            }
+        }
+        for (name, field) in named(variant.fields, "state data", errors) {
+            let (_, attrs) = split(field.attrs, "state data", &[], errors);
+            let ty = field.ty;
+            state.data.push(Data { attrs, name, ty });
+        }
+        states.push(state);
+    }
+    Some(Lifecycle {
+        attrs,
+        vis: item.vis,
+        name: item.ident,
+        entity,
+        states,
+    })
+}
+
+fn event(item: ItemStruct, immediate: bool, errors: &mut Errors) -> Option<Event> {
+    let mut allowed = vec![if immediate { "immediate" } else { "event" }];
+    allowed.extend(ON_EVENT);
+    let (marks, attrs) = split(item.attrs, "an event", &allowed, errors);
+    plain(&item.generics, "events", errors);
+    let mut event = Event {
+        attrs,
+        vis: item.vis,
+        name: item.ident,
+        immediate,
+        fields: Vec::new(),
+        arcs: Vec::new(),
+        unread: Vec::new(),
+        has_may: false,
+        mays: Vec::new(),
+        guards: Vec::new(),
+    };
+    for mark in marks {
+        let before = errors.len();
+        let arc = match mark.name.to_string().as_str() {
+            "create" => mark.parse(errors, arcs::create),
+            "moves" => mark.parse(errors, arcs::moves),
+            "link" => mark.parse(errors, |input| arcs::link(LinkKind::Link, input)),
+            "unlink" => mark.parse(errors, |input| arcs::link(LinkKind::Unlink, input)),
+            "relink" => mark.parse(errors, |input| arcs::link(LinkKind::Relink, input)),
+            "set" => mark.parse(errors, arcs::set),
+            "when" => mark.parse(errors, arcs::when),
+            "may" => {
+                event.has_may = true;
+                event
+                    .mays
+                    .extend(mark.parse(errors, arcs::mays).into_iter().flatten());
+                None
+            }
+            "guard" => {
+                event
+                    .guards
+                    .extend(mark.parse(errors, |input| input.parse()));
+                None
+            }
+            _ => {
+                mark.bare(errors);
+                None
+            }
+        };
+        event.arcs.extend(arc);
+        if errors.len() > before {
+            event.unread.push(mark.name.to_string());
+        }
+    }
+    for (name, field) in named(item.fields, "an event", errors) {
+        let (_, attrs) = split(field.attrs, "a field of an event", &[], errors);
+        event.fields.push(EventField {
+            attrs,
+            vis: field.vis,
+            name,
+            ty: field.ty,
+        });
+    }
+    Some(event)
+}
+
+fn invariant(item: ItemStruct, errors: &mut Errors) -> Option<Invariant> {
+    let (marks, attrs) = split(item.attrs, "an invariant", &["invariant"], errors);
+    plain(&item.generics, "invariants", errors);
+    if !matches!(item.fields, Fields::Unit) {
+        errors.at(
+            &item.fields,
+            "an invariant has no fields: write `pub struct Name;`",
+        );
+    }
+    let arguments = |input: ParseStream<'_>| {
+        let entity: Ident = input.parse()?;
+        input.parse::<Token![,]>()?;
+        let mut via = Vec::new();
+        if input.peek(syn::Ident) && input.peek2(Token![=]) {
+            let word: Ident = input.parse()?;
+            if word != "via" {
+                return Err(syn::Error::new(word.span(), "expected `via = [edge, ..]`"));
+            }
+            input.parse::<Token![=]>()?;
+            let content;
+            bracketed!(content in input);
+            via.extend(content.parse_terminated(<Ident as syn::parse::Parse>::parse, Token![,])?);
+            input.parse::<Token![,]>()?;
+        }
+        let check: syn::Path = input.parse()?;
+        input.parse::<Option<Token![,]>>()?;
+        Ok((entity, via, check))
+    };
+    let (entity, via, check) = marks.first()?.parse(errors, arguments)?;
+    Some(Invariant {
+        attrs,
+        vis: item.vis,
+        name: item.ident,
+        entity,
+        via,
+        check,
+    })
+}

@@ -1,0 +1,149 @@
+//! Reading: one trait for all that a graph can be read through.
+
+use std::marker::PhantomData;
+
+use crate::entity::{Entity, KeyQuery, Keyed, Place, StateOf};
+use crate::graph::Graph;
+use crate::graph::column::Column;
+use crate::graph::storage::Flat;
+use crate::id::Id;
+use crate::schema::Hop;
+
+/// Whatever a graph can be read through: a store, a transaction, the `Tx` of a handler.
+///
+/// The methods of handles take one: `partition.name(&store)`. Lists borrow from a store, and are copies
+/// where a loop over them may change the graph (a transaction, a `Tx`).
+pub trait Db {
+    /// What iterates over the items of `I`: itself, or a copy.
+    type List<'a, I: Iterator + 'a>: Iterator<Item = I::Item>
+    where
+        Self: 'a;
+
+    #[doc(hidden)]
+    fn list<'a, I: Iterator + 'a>(&'a self, items: I) -> Self::List<'a, I>;
+
+    #[doc(hidden)]
+    fn graph(&self) -> &Graph<Flat>;
+
+    /// The entity that has a key; O(1).
+    fn find<T: Keyed>(&self, key: &(impl KeyQuery<T::Key> + ?Sized)) -> Option<T> {
+        let column = self
+            .graph()
+            .column(T::KEY)
+            .as_any()
+            .downcast_ref::<Column<T::Key, Flat>>()?;
+        key.find_in(column)
+            .map(|slot| T::from_id(self.graph().id(T::INDEX, slot)))
+    }
+
+    /// The entities in a place, in order of their ids: tokens of one state, or handles where `S` is a tuple
+    /// of states. O(entities found), and 1/4096 of the slots.
+    fn place<'a, T: Entity, S: Place<T> + 'a>(&'a self) -> Self::List<'a, Places<'a, T, S>> {
+        self.list(Places {
+            graph: self.graph(),
+            next: 0,
+            of: PhantomData,
+        })
+    }
+
+    /// How many entities are in a state; O(1).
+    fn count<T: Entity, S: StateOf<T>>(&self) -> usize {
+        match S::STATE {
+            Some(state) => self.graph().count(T::INDEX, state),
+            None => self.graph().slots(T::INDEX) as usize,
+        }
+    }
+}
+
+impl<D: Db + ?Sized> Db for &D {
+    type List<'a, I: Iterator + 'a>
+        = D::List<'a, I>
+    where
+        Self: 'a;
+
+    fn list<'a, I: Iterator + 'a>(&'a self, items: I) -> Self::List<'a, I> {
+        (**self).list(items)
+    }
+
+    fn graph(&self) -> &Graph<Flat> {
+        (**self).graph()
+    }
+}
+
+/// The graph as guards and invariants see it.
+pub struct Reader<'g> {
+    pub(crate) graph: &'g Graph<Flat>,
+}
+
+impl Db for Reader<'_> {
+    type List<'a, I: Iterator + 'a>
+        = I
+    where
+        Self: 'a;
+
+    fn list<'a, I: Iterator + 'a>(&'a self, items: I) -> I {
+        items
+    }
+
+    fn graph(&self) -> &Graph<Flat> {
+        self.graph
+    }
+}
+
+/// Iterates over the entities in a place.
+pub struct Places<'g, T, S> {
+    graph: &'g Graph<Flat>,
+    next: u32,
+    of: PhantomData<fn() -> (T, S)>,
+}
+
+impl<T: Entity, S: Place<T>> Iterator for Places<'_, T, S> {
+    type Item = S::Item;
+
+    fn next(&mut self) -> Option<S::Item> {
+        let slot = self.graph.next_in(T::INDEX, S::STATES, self.next)?;
+        self.next = slot + 1;
+        Some(S::item(self.graph.id(T::INDEX, slot)))
+    }
+}
+
+/// Iterates over what an entity is linked with.
+pub struct Links<'g, T> {
+    graph: &'g Graph<Flat>,
+    slots: std::slice::Iter<'g, u32>,
+    of: PhantomData<fn() -> T>,
+}
+
+impl<'g, T: Entity> Links<'g, T> {
+    pub(crate) fn new(graph: &'g Graph<Flat>, hop: Hop, slot: u32) -> Self {
+        Self {
+            graph,
+            slots: graph.links(hop, slot).iter(),
+            of: PhantomData,
+        }
+    }
+}
+
+impl<T: Entity> Iterator for Links<'_, T> {
+    type Item = T;
+
+    fn next(&mut self) -> Option<T> {
+        self.slots
+            .next()
+            .map(|slot| T::from_id(self.graph.id(T::INDEX, *slot)))
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        self.slots.size_hint()
+    }
+}
+
+impl<T: Entity> ExactSizeIterator for Links<'_, T> {}
+
+/// Panics as indexing does: the handle outlived its entity, or is of another store.
+#[cold]
+#[track_caller]
+pub(crate) fn gone(graph: &Graph<Flat>, entity: u16, id: Id) -> ! {
+    let name = &graph.layout.entities[usize::from(entity)].name;
+    panic!("{name}/{id} does not exist in this store (ask `alive(db)` first where that can be)")
+}

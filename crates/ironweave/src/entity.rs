@@ -1,0 +1,209 @@
+//! Entities as Rust types: handles, tokens, states and keys. The macro implements these traits.
+
+use std::borrow::Borrow;
+use std::fmt;
+use std::hash::Hash;
+use std::marker::PhantomData;
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use crate::id::Id;
+use crate::plumbing::Binding;
+use crate::schema::{ColumnIx, EntityIx, StateIx};
+use crate::value::Value;
+
+/// A model, declared by `#[ironweave::model]`.
+pub trait Model: Sized + 'static {
+    /// The name of its module.
+    const NAME: &'static str;
+
+    /// Its schema, bound to code.
+    #[doc(hidden)]
+    fn binding() -> Binding;
+}
+
+/// An entity type, which is also its handle: `Partition` is any partition, `Partition<Live>` a token.
+pub trait Entity: Copy + 'static {
+    /// The model that declares it.
+    type Model: Model;
+    /// Its token in a state.
+    type In<S: StateOf<Self>>;
+    #[doc(hidden)]
+    const INDEX: EntityIx;
+    /// Its name.
+    const NAME: &'static str;
+
+    #[doc(hidden)]
+    fn from_id(id: Id) -> Self;
+    #[doc(hidden)]
+    fn token<S: StateOf<Self>>(id: Id) -> Self::In<S>;
+    /// Which one.
+    fn id(&self) -> Id;
+}
+
+/// An entity type with a key.
+pub trait Keyed: Entity {
+    /// The type of its key.
+    type Key: Value + Hash + Eq;
+    #[doc(hidden)]
+    const KEY: ColumnIx;
+}
+
+/// The state of a handle: any.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Any;
+
+/// A state of an entity type, or [`Any`].
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a state of `{E}`",
+    label = "not a state of `{E}`",
+    note = "the states of an entity are the variants of its `#[states(..)]` enum; import them from the model's `state` module"
+)]
+pub trait StateOf<E: Entity>: 'static {
+    #[doc(hidden)]
+    const STATE: Option<StateIx>;
+}
+
+impl<E: Entity> StateOf<E> for Any {
+    const STATE: Option<StateIx> = None;
+}
+
+/// A state of an entity type, or up to four in a tuple: what `place` can be asked for.
+///
+/// One state gives tokens, several give handles.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a state of `{E}`, nor a tuple of up to four",
+    label = "not a place of `{E}`"
+)]
+pub trait Place<E: Entity> {
+    /// What is found there.
+    type Item: 'static;
+    #[doc(hidden)]
+    const STATES: &'static [StateIx];
+    #[doc(hidden)]
+    fn item(id: Id) -> Self::Item;
+}
+
+/// [`Any`] in a tuple of states would make it all states; it stands for none here, so that asking for it
+/// finds nothing twice.
+const fn state_ix<E: Entity, S: StateOf<E>>() -> StateIx {
+    match S::STATE {
+        Some(state) => state,
+        None => panic!("`Any` is no place: name the states"),
+    }
+}
+
+macro_rules! places {
+    ($($state:ident),*) => {
+        impl<E: Entity, $($state: StateOf<E>),*> Place<E> for ($($state,)*) {
+            type Item = E;
+            const STATES: &'static [StateIx] = &[$(state_ix::<E, $state>()),*];
+
+            fn item(id: Id) -> E {
+                E::from_id(id)
+            }
+        }
+    };
+}
+
+places!(A);
+places!(A, B);
+places!(A, B, C);
+places!(A, B, C, D);
+
+/// What can be looked up in a column of keys: a key, or what it borrows as (`str` for `String`).
+pub trait KeyQuery<K>: Hash + Eq {
+    #[doc(hidden)]
+    fn find_in<S: crate::graph::storage::Storage>(
+        &self,
+        column: &crate::graph::column::Column<K, S>,
+    ) -> Option<u32>
+    where
+        K: Value;
+}
+
+impl<K: Borrow<Q> + Hash + Eq, Q: Hash + Eq + ?Sized> KeyQuery<K> for Q {
+    fn find_in<S: crate::graph::storage::Storage>(
+        &self,
+        column: &crate::graph::column::Column<K, S>,
+    ) -> Option<u32>
+    where
+        K: Value,
+    {
+        column.find(self)
+    }
+}
+
+macro_rules! by_key {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        pub struct $name<T: Keyed> {
+            key: T::Key,
+            entity: PhantomData<fn() -> T>,
+        }
+
+        impl<T: Keyed> $name<T> {
+            /// Of a key.
+            pub fn new(key: impl Into<T::Key>) -> Self {
+                Self { key: key.into(), entity: PhantomData }
+            }
+
+            /// The key.
+            pub fn key(&self) -> &T::Key {
+                &self.key
+            }
+        }
+
+        impl<T: Keyed<Key = String>> From<&str> for $name<T> {
+            fn from(key: &str) -> Self {
+                Self::new(key)
+            }
+        }
+
+        impl<T: Keyed<Key = String>> From<String> for $name<T> {
+            fn from(key: String) -> Self {
+                Self::new(key)
+            }
+        }
+
+        impl<T: Keyed<Key = u64>> From<u64> for $name<T> {
+            fn from(key: u64) -> Self {
+                Self::new(key)
+            }
+        }
+
+        impl<T: Keyed> Clone for $name<T> {
+            fn clone(&self) -> Self {
+                Self { key: self.key.clone(), entity: PhantomData }
+            }
+        }
+
+        impl<T: Keyed<Key: fmt::Debug>> fmt::Debug for $name<T> {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write!(f, "{}({:?})", stringify!($name), self.key)
+            }
+        }
+
+        impl<T: Keyed> Serialize for $name<T> {
+            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                self.key.serialize(serializer)
+            }
+        }
+
+        impl<'de, T: Keyed> Deserialize<'de> for $name<T> {
+            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                T::Key::deserialize(deserializer).map(|key| Self { key, entity: PhantomData })
+            }
+        }
+    };
+}
+
+by_key! {
+    /// An entity by its key, looked up when the event fires; an unknown key rejects.
+    Key
+}
+
+by_key! {
+    /// An entity by its key, created in its initial state where there is none.
+    Ensure
+}

@@ -1,0 +1,264 @@
+//! Facts: the only way in which state changes.
+
+use minicbor::{Decoder, Encoder};
+
+use crate::graph::layout::Layout;
+use crate::schema::{ColumnIx, EdgeIx, EntityIx, StateIx};
+use crate::value::{DecodeError, display, raw_item};
+
+/// One change of the graph. A new value lies in the bytes beside the facts, at `at..at + len`, in CBOR.
+///
+/// Code 1 is kept for `Delete`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fact {
+    /// An entity begins, without values and links.
+    Create {
+        /// Its type.
+        entity: EntityIx,
+        /// The state it begins in.
+        state: StateIx,
+        /// Its slot.
+        slot: u32,
+        /// The generation of the slot.
+        generation: u32,
+    },
+    /// An entity goes to another state; the data of the old one is gone.
+    Move {
+        /// Its type.
+        entity: EntityIx,
+        /// Its slot.
+        slot: u32,
+        /// From here.
+        from: StateIx,
+        /// To there.
+        to: StateIx,
+    },
+    /// A field or a piece of state data gets a value.
+    Set {
+        /// The column.
+        column: ColumnIx,
+        /// The slot of the entity.
+        slot: u32,
+        /// Where the value begins.
+        at: u32,
+        /// How many bytes it has.
+        len: u32,
+    },
+    /// Two entities are linked.
+    Link {
+        /// By this edge.
+        edge: EdgeIx,
+        /// Slot at the declaring end.
+        from: u32,
+        /// Slot at the inverse end.
+        to: u32,
+    },
+    /// Two entities are linked no longer.
+    Unlink {
+        /// By this edge.
+        edge: EdgeIx,
+        /// Slot at the declaring end.
+        from: u32,
+        /// Slot at the inverse end.
+        to: u32,
+    },
+}
+
+// What the log and replicas hold the most of: keep it small.
+const _: () = assert!(size_of::<Fact>() <= 20);
+
+/// Facts and the bytes of their values.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Facts {
+    pub list: Vec<Fact>,
+    pub bytes: Vec<u8>,
+}
+
+impl Facts {
+    pub(crate) fn value(&self, at: u32, len: u32) -> &[u8] {
+        &self.bytes[at as usize..at as usize + len as usize]
+    }
+
+    pub(crate) fn clear(&mut self) {
+        self.list.clear();
+        self.bytes.clear();
+    }
+
+    /// Whether two lists of facts say the same, wherever their values lie.
+    pub(crate) fn same(&self, a: Fact, other: &Self, b: Fact) -> bool {
+        match (a, b) {
+            (
+                Fact::Set {
+                    column,
+                    slot,
+                    at,
+                    len,
+                },
+                Fact::Set {
+                    column: c,
+                    slot: s,
+                    at: at2,
+                    len: len2,
+                },
+            ) => column == c && slot == s && self.value(at, len) == other.value(at2, len2),
+            _ => a == b,
+        }
+    }
+
+    /// A fact in words, with the names of the model.
+    pub(crate) fn render(&self, fact: Fact, layout: &Layout) -> String {
+        let place = |entity: EntityIx, state: StateIx| {
+            &layout.entities[usize::from(entity)].states[usize::from(state)].name
+        };
+        let name = |entity: EntityIx| &layout.entities[usize::from(entity)].name;
+        match fact {
+            Fact::Create {
+                entity,
+                state,
+                slot,
+                generation,
+            } => {
+                format!(
+                    "create {}/{slot}.{generation} in {}",
+                    name(entity),
+                    place(entity, state)
+                )
+            }
+            Fact::Move {
+                entity,
+                slot,
+                from,
+                to,
+            } => {
+                format!(
+                    "move {}/{slot} {} -> {}",
+                    name(entity),
+                    place(entity, from),
+                    place(entity, to)
+                )
+            }
+            Fact::Set {
+                column,
+                slot,
+                at,
+                len,
+            } => {
+                let c = &layout.columns[usize::from(column)];
+                format!(
+                    "set {}/{slot}.{} = {}",
+                    name(c.entity),
+                    c.name,
+                    display(self.value(at, len))
+                )
+            }
+            Fact::Link { edge, from, to } | Fact::Unlink { edge, from, to } => {
+                let e = &layout.edges[usize::from(edge)];
+                let (verb, sign) = if matches!(fact, Fact::Link { .. }) {
+                    ("link", "+=")
+                } else {
+                    ("unlink", "-=")
+                };
+                format!(
+                    "{verb} {}/{from}.{} {sign} {}/{to}",
+                    name(e.from.entity),
+                    e.from.name,
+                    name(e.to.entity)
+                )
+            }
+        }
+    }
+
+    /// Writes one fact as a CBOR array that begins with its code.
+    pub(crate) fn encode(&self, fact: Fact, out: &mut Vec<u8>) {
+        let mut e = Encoder::new(out);
+        // Writing to a Vec cannot fail.
+        let _ = match fact {
+            Fact::Create {
+                entity,
+                state,
+                slot,
+                generation,
+            } => e
+                .array(5)
+                .and_then(|e| e.u8(0)?.u16(entity)?.u32(slot)?.u32(generation)?.u8(state)),
+            Fact::Move {
+                entity,
+                slot,
+                from,
+                to,
+            } => e
+                .array(5)
+                .and_then(|e| e.u8(2)?.u16(entity)?.u32(slot)?.u8(from)?.u8(to)),
+            Fact::Set {
+                column,
+                slot,
+                at,
+                len,
+            } => e.array(4).and_then(|e| {
+                let e = e.u8(3)?.u16(column)?.u32(slot)?;
+                e.writer_mut().extend_from_slice(self.value(at, len));
+                Ok(e)
+            }),
+            Fact::Link { edge, from, to } => e
+                .array(4)
+                .and_then(|e| e.u8(4)?.u16(edge)?.u32(from)?.u32(to)),
+            Fact::Unlink { edge, from, to } => e
+                .array(4)
+                .and_then(|e| e.u8(5)?.u16(edge)?.u32(from)?.u32(to)),
+        };
+    }
+
+    /// Reads one fact that [`Facts::encode`] wrote and appends it.
+    pub(crate) fn decode(&mut self, d: &mut Decoder<'_>) -> Result<(), DecodeError> {
+        let items = d
+            .array()?
+            .ok_or_else(|| DecodeError::new("a fact of unknown length"))?;
+        let code = d.u8()?;
+        let fact = match (code, items) {
+            (0, 5) => {
+                let (entity, slot, generation) = (d.u16()?, d.u32()?, d.u32()?);
+                Fact::Create {
+                    entity,
+                    slot,
+                    generation,
+                    state: d.u8()?,
+                }
+            }
+            (2, 5) => Fact::Move {
+                entity: d.u16()?,
+                slot: d.u32()?,
+                from: d.u8()?,
+                to: d.u8()?,
+            },
+            (3, 4) => {
+                let (column, slot) = (d.u16()?, d.u32()?);
+                let value = raw_item(d)?;
+                let at = self.bytes.len() as u32;
+                self.bytes.extend_from_slice(value);
+                Fact::Set {
+                    column,
+                    slot,
+                    at,
+                    len: value.len() as u32,
+                }
+            }
+            (4, 4) => Fact::Link {
+                edge: d.u16()?,
+                from: d.u32()?,
+                to: d.u32()?,
+            },
+            (5, 4) => Fact::Unlink {
+                edge: d.u16()?,
+                from: d.u32()?,
+                to: d.u32()?,
+            },
+            _ => {
+                return Err(DecodeError::new(format_args!(
+                    "fact with unknown code {code} and {items} items"
+                )));
+            }
+        };
+        self.list.push(fact);
+        Ok(())
+    }
+}

@@ -1,0 +1,236 @@
+//! The check: everything that is kept incrementally, computed anew and compared.
+
+use std::collections::HashSet;
+
+use crate::graph::Graph;
+use crate::graph::edge::NONE;
+use crate::graph::layout::Bounded;
+use crate::graph::storage::{Storage, Table};
+use crate::hash::{cell_term, link_term, state_term};
+use crate::schema::{Cardinality, EntityIx, Hop, StateIx};
+
+impl<S: Storage> Graph<S> {
+    /// Recomputes places, columns, keys, both directions of every edge, counters, cardinalities and the
+    /// fingerprint, and lists every difference in words. O(size of the graph).
+    pub(crate) fn differences(&self) -> Vec<String> {
+        let mut wrong = Vec::new();
+        let mut fingerprint = 0u128;
+        for entity in 0..self.entities.len() as EntityIx {
+            self.check_places(entity, &mut fingerprint, &mut wrong);
+            self.check_columns(entity, &mut fingerprint, &mut wrong);
+            for slot in 0..self.slots(entity) {
+                wrong.extend(self.bounds_broken(entity, slot));
+            }
+        }
+        for edge in 0..self.edges.len() as u16 {
+            self.check_edge(edge, &mut fingerprint, &mut wrong);
+        }
+        self.check_counters(&mut wrong);
+        if fingerprint != self.fingerprint {
+            wrong.push(format!(
+                "the fingerprint is {:032x}, not {fingerprint:032x}",
+                self.fingerprint
+            ));
+        }
+        wrong
+    }
+
+    fn check_places(&self, entity: EntityIx, fingerprint: &mut u128, wrong: &mut Vec<String>) {
+        let layout = &self.layout.entities[usize::from(entity)];
+        let mut counts = vec![0; layout.states.len()];
+        for slot in 0..self.slots(entity) {
+            let state = self.state_of(entity, slot);
+            counts[usize::from(state)] += 1;
+            *fingerprint = fingerprint.wrapping_add(state_term(
+                layout.states[usize::from(state)].salt,
+                self.id(entity, slot),
+            ));
+            for (ix, place) in self.entities[usize::from(entity)].places.iter().enumerate() {
+                if place.contains(slot) != (ix as StateIx == state) {
+                    let name = &layout.states[ix].name;
+                    wrong.push(format!(
+                        "{} is wrong in the place {name}",
+                        self.entity_ref(entity, slot)
+                    ));
+                }
+            }
+        }
+        for (ix, count) in counts.into_iter().enumerate() {
+            let kept = self.count(entity, ix as StateIx);
+            if kept != count {
+                wrong.push(format!(
+                    "{} {} are counted in {}, not {count}",
+                    kept, layout.name, layout.states[ix].name
+                ));
+            }
+        }
+    }
+
+    fn check_columns(&self, entity: EntityIx, fingerprint: &mut u128, wrong: &mut Vec<String>) {
+        for &column in &self.layout.entities[usize::from(entity)].columns {
+            let layout = &self.layout.columns[usize::from(column)];
+            let state = self.layout.schema.columns[usize::from(column)].state;
+            let mut filled = 0;
+            for slot in 0..self.slots(entity) {
+                let expected = state.is_none_or(|s| s == self.state_of(entity, slot));
+                let who = || format!("{} of {}", layout.path, self.entity_ref(entity, slot));
+                match self.column(column).recheck(slot) {
+                    Err(e) => wrong.push(format!("{}: {e}", who())),
+                    Ok(hash) if hash.is_some() != expected => {
+                        wrong.push(format!(
+                            "{} is {}",
+                            who(),
+                            if expected { "missing" } else { "left behind" }
+                        ));
+                    }
+                    Ok(Some(hash)) => {
+                        filled += 1;
+                        *fingerprint = fingerprint.wrapping_add(cell_term(
+                            layout.salt,
+                            self.id(entity, slot),
+                            hash,
+                        ));
+                    }
+                    Ok(None) => {}
+                }
+            }
+            if let Some(indexed) = self.column(column).indexed().filter(|n| *n != filled) {
+                wrong.push(format!(
+                    "{} keys of {} are indexed, not {filled}",
+                    indexed, layout.path
+                ));
+            }
+        }
+    }
+
+    fn check_edge(&self, edge: u16, fingerprint: &mut u128, wrong: &mut Vec<String>) {
+        let layout = &self.layout.edges[usize::from(edge)];
+        let (forward, backward) = (
+            Hop {
+                edge,
+                forward: true,
+            },
+            Hop {
+                edge,
+                forward: false,
+            },
+        );
+        let mut there = HashSet::new();
+        for from in 0..self.slots(layout.from.entity) {
+            for (position, &to) in self.links(forward, from).iter().enumerate() {
+                if to == NONE || to >= self.slots(layout.to.entity) || !there.insert((from, to)) {
+                    wrong.push(format!(
+                        "{}: {from} -> {to} is no link or stands twice",
+                        layout.from.path
+                    ));
+                    continue;
+                }
+                let term = link_term(
+                    layout.salt,
+                    self.id(layout.from.entity, from),
+                    self.id(layout.to.entity, to),
+                );
+                *fingerprint = fingerprint.wrapping_add(term);
+                let noted = self.edges[usize::from(edge)].noted(from, to);
+                let at = noted.is_some_and(|n| {
+                    n.from as usize == position
+                        && self.links(backward, to).get(n.to as usize) == Some(&from)
+                });
+                if !at || !self.linked(forward, from, to) {
+                    wrong.push(format!(
+                        "{}: the positions of {from} -> {to} are wrong",
+                        layout.from.path
+                    ));
+                }
+            }
+        }
+        let mut back = 0;
+        for to in 0..self.slots(layout.to.entity) {
+            for &from in self.links(backward, to) {
+                back += 1;
+                if !there.contains(&(from, to)) {
+                    wrong.push(format!(
+                        "{}: {to} -> {from} has no link at the other end",
+                        layout.to.path
+                    ));
+                }
+            }
+        }
+        if back != there.len()
+            || self.edges[usize::from(edge)]
+                .pairs()
+                .is_some_and(|n| n != back)
+        {
+            wrong.push(format!(
+                "{} has {} links one way and {back} the other",
+                layout.from.path,
+                there.len()
+            ));
+        }
+    }
+
+    fn check_counters(&self, wrong: &mut Vec<String>) {
+        for (ix, watch) in self.layout.watches.iter().enumerate() {
+            let edge = &self.layout.edges[usize::from(watch.hop.edge)];
+            let (near, far) = (edge.near(watch.hop.forward), edge.far(watch.hop.forward));
+            for slot in 0..self.slots(near.entity) {
+                let links = self.links(watch.hop, slot).iter();
+                let count = links
+                    .filter(|s| watch.member.contains(self.state_of(far.entity, **s)))
+                    .count();
+                let kept = *self.counters[ix].at(slot as usize);
+                if kept as usize != count {
+                    let who = self.entity_ref(near.entity, slot);
+                    wrong.push(format!(
+                        "the counter on {} of {who} is {kept}, not {count}",
+                        near.path
+                    ));
+                }
+            }
+        }
+        for (ix, immediate) in self.layout.immediates.iter().enumerate() {
+            for slot in 0..self.slots(immediate.entity) {
+                if self.enabled(ix as u16, slot) {
+                    let name = &self.layout.schema.events[usize::from(immediate.event)].name;
+                    wrong.push(format!(
+                        "{name} is enabled on {} and did not fire",
+                        self.entity_ref(immediate.entity, slot)
+                    ));
+                }
+            }
+        }
+    }
+
+    /// The bounds on numbers of links that an entity breaks, in words.
+    fn bounds_broken(&self, entity: EntityIx, slot: u32) -> Vec<String> {
+        let broken = self.layout.entities[usize::from(entity)].bounded.iter();
+        broken
+            .filter_map(|b| {
+                self.bound_broken(b, slot).map(|n| {
+                    let end = self.layout.edges[usize::from(b.hop.edge)].near(b.hop.forward);
+                    format!(
+                        "{} has {n} links at {}",
+                        self.entity_ref(entity, slot),
+                        end.path
+                    )
+                })
+            })
+            .collect()
+    }
+
+    /// How many links an entity has at a bounded end, if they are too few or too many.
+    pub(crate) fn bound_broken(&self, bound: &Bounded, slot: u32) -> Option<usize> {
+        let n = self.links(bound.hop, slot).len();
+        (n < bound.min as usize || bound.max.is_some_and(|max| n > max as usize)).then_some(n)
+    }
+
+    /// What is allowed at a bounded end, in words.
+    pub(crate) fn bound_text(&self, bound: &Bounded) -> String {
+        let end = self.layout.edges[usize::from(bound.hop.edge)].near(bound.hop.forward);
+        match (end.cardinality, bound.max) {
+            (Cardinality::One, _) => "exactly one is required".to_owned(),
+            (_, None) => format!("at least {} required", bound.min),
+            (_, Some(max)) => format!("{} to {max} are allowed", bound.min),
+        }
+    }
+}

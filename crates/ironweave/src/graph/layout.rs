@@ -1,0 +1,376 @@
+//! The layout: a schema, worked out for the hot paths.
+//!
+//! For each thing that can happen to an entity it lists what must be looked at, so that nothing else is:
+//! a move touches the watches of that type, a link those of that edge, and where there are none it costs
+//! nothing.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use crate::error::Name;
+use crate::hash::salt;
+use crate::schema::{
+    Arc as ArcDef, Cardinality, ColumnIx, EdgeIx, EntityIx, Hop, Quantifier, Schema, Scope, StateIx,
+};
+
+/// A schema with names to share, numbers to hash by and lists to walk.
+pub(crate) struct Layout {
+    pub schema: Schema,
+    pub entities: Vec<EntityLayout>,
+    pub columns: Vec<ColumnLayout>,
+    pub edges: Vec<EdgeLayout>,
+    pub watches: Vec<Watch>,
+    pub immediates: Vec<Immediate>,
+    pub invariants: Vec<Name>,
+}
+
+pub(crate) struct EntityLayout {
+    pub name: Name,
+    pub states: Vec<StateLayout>,
+    /// Fields and state data.
+    pub columns: Vec<ColumnIx>,
+    pub key: Option<ColumnIx>,
+    /// Both ends of each edge that touches the type.
+    pub ends: Vec<Hop>,
+    /// Ends whose number of links is bounded from below, or above by more than one.
+    pub bounded: Vec<Bounded>,
+    /// Watches that count entities of this type.
+    pub counted_by: Vec<u16>,
+    /// Watches that belong to entities of this type.
+    pub watches: Vec<u16>,
+    /// Invariants that speak of this type.
+    pub invariants: Vec<u16>,
+    /// Invariants of other entities that read this one: the invariant, and the way back to those.
+    pub seen_by: Vec<(u16, Hop)>,
+}
+
+pub(crate) struct StateLayout {
+    pub name: Name,
+    pub salt: u64,
+    pub data: Vec<ColumnIx>,
+    /// Immediate events that can fire from here.
+    pub immediates: Vec<u16>,
+}
+
+pub(crate) struct ColumnLayout {
+    pub entity: EntityIx,
+    pub name: Name,
+    /// `Partition.name`
+    pub path: Name,
+    pub salt: u64,
+}
+
+pub(crate) struct EdgeLayout {
+    pub from: EndLayout,
+    pub to: EndLayout,
+    pub salt: u64,
+    /// Watches that count over this edge.
+    pub watches: Vec<u16>,
+}
+
+pub(crate) struct EndLayout {
+    pub entity: EntityIx,
+    pub name: Name,
+    /// `Want.partitions`
+    pub path: Name,
+    pub cardinality: Cardinality,
+}
+
+pub(crate) struct Bounded {
+    pub hop: Hop,
+    pub min: u32,
+    pub max: Option<u32>,
+}
+
+/// A counter for each entity of a type: how many of its neighbours over an edge are in a set of states.
+pub(crate) struct Watch {
+    pub hop: Hop,
+    pub member: StateSet,
+    /// Immediate events that read it.
+    pub immediates: Vec<u16>,
+}
+
+pub(crate) struct Immediate {
+    pub event: u16,
+    pub entity: EntityIx,
+    pub from: StateSet,
+    pub conditions: Vec<(Quantifier, u16)>,
+}
+
+/// A set of states, by index.
+#[derive(Clone, PartialEq, Eq)]
+pub(crate) struct StateSet([u64; 4]);
+
+impl StateSet {
+    pub(crate) fn of(states: &[StateIx]) -> Self {
+        let mut set = Self([0; 4]);
+        for &state in states {
+            set.0[usize::from(state / 64)] |= 1 << (state % 64);
+        }
+        set
+    }
+
+    pub(crate) fn contains(&self, state: StateIx) -> bool {
+        self.0[usize::from(state / 64)] >> (state % 64) & 1 == 1
+    }
+
+    fn and(&self, other: &Self) -> Self {
+        Self(std::array::from_fn(|i| self.0[i] & other.0[i]))
+    }
+}
+
+impl EdgeLayout {
+    /// The end that a hop leaves from.
+    pub(crate) fn near(&self, forward: bool) -> &EndLayout {
+        if forward { &self.from } else { &self.to }
+    }
+
+    /// The end that a hop arrives at.
+    pub(crate) fn far(&self, forward: bool) -> &EndLayout {
+        self.near(!forward)
+    }
+}
+
+impl Layout {
+    pub(crate) fn new(schema: Schema) -> Arc<Self> {
+        let columns: Vec<ColumnLayout> =
+            schema.columns.iter().map(|c| column(&schema, c)).collect();
+        let mut entities: Vec<EntityLayout> = schema.entities.iter().map(entity).collect();
+        for (ix, def) in schema.columns.iter().enumerate() {
+            let entity = &mut entities[usize::from(def.entity)];
+            entity.columns.push(ix as ColumnIx);
+            if let Some(state) = def.state {
+                entity.states[usize::from(state)].data.push(ix as ColumnIx);
+            }
+            if def.key {
+                entity.key = Some(ix as ColumnIx);
+            }
+        }
+        let mut edges = Vec::new();
+        for (ix, def) in schema.edges.iter().enumerate() {
+            let end = |end: &crate::schema::EndDef| EndLayout {
+                entity: end.entity,
+                name: end.name.as_str().into(),
+                path: format!("{}.{}", entities[usize::from(end.entity)].name, end.name).into(),
+                cardinality: end.cardinality,
+            };
+            let (from, to) = (end(&def.from), end(&def.to));
+            let salt = salt(&from.path);
+            edges.push(EdgeLayout {
+                from,
+                to,
+                salt,
+                watches: Vec::new(),
+            });
+            for (forward, end) in [(true, &def.from), (false, &def.to)] {
+                let hop = Hop {
+                    edge: ix as EdgeIx,
+                    forward,
+                };
+                let entity = &mut entities[usize::from(end.entity)];
+                entity.ends.push(hop);
+                let min = end.min.max(u32::from(end.cardinality == Cardinality::One));
+                let max = end.max.filter(|_| end.cardinality == Cardinality::Many);
+                if min > 0 || max.is_some() {
+                    entity.bounded.push(Bounded { hop, min, max });
+                }
+            }
+        }
+        let invariants = schema
+            .invariants
+            .iter()
+            .map(|i| i.name.as_str().into())
+            .collect();
+        for (ix, def) in schema.invariants.iter().enumerate() {
+            entities[usize::from(def.entity)].invariants.push(ix as u16);
+            for hop in &def.via {
+                let far = edges[usize::from(hop.edge)].far(hop.forward).entity;
+                entities[usize::from(far)]
+                    .seen_by
+                    .push((ix as u16, reverse(*hop)));
+            }
+        }
+        let mut layout = Self {
+            entities,
+            columns,
+            edges,
+            watches: Vec::new(),
+            immediates: Vec::new(),
+            invariants,
+            schema,
+        };
+        layout.add_immediates();
+        Arc::new(layout)
+    }
+
+    /// Works out the counters that immediate events need, one for each hop and set of states.
+    fn add_immediates(&mut self) {
+        let mut known: HashMap<(EdgeIx, bool, [u64; 4]), u16> = HashMap::new();
+        for (event_ix, event) in self
+            .schema
+            .events
+            .iter()
+            .enumerate()
+            .filter(|(_, e)| e.immediate)
+        {
+            let entity = event.names[0].entity;
+            let mut from = StateSet([!0; 4]);
+            let mut conditions = Vec::new();
+            let ix = self.immediates.len() as u16;
+            for arc in &event.arcs {
+                // A move of all that a path reaches is a condition too: else it would reject the step.
+                let (quantifier, path, states) = match arc {
+                    ArcDef::Move {
+                        scope: Scope::Each,
+                        path,
+                        from,
+                        ..
+                    } => (Quantifier::All, path, from),
+                    ArcDef::When {
+                        quantifier,
+                        path,
+                        states,
+                    } => (*quantifier, path, states),
+                    _ => continue,
+                };
+                let set = StateSet::of(states);
+                match path.hops.as_slice() {
+                    [] => {
+                        let all = StateSet([!0; 4]);
+                        let not = StateSet(std::array::from_fn(|i| !set.0[i] & all.0[i]));
+                        from = from.and(if quantifier == Quantifier::None {
+                            &not
+                        } else {
+                            &set
+                        });
+                    }
+                    hops => {
+                        let hop = hops[0];
+                        let watch =
+                            *known
+                                .entry((hop.edge, hop.forward, set.0))
+                                .or_insert_with(|| {
+                                    let edge = &mut self.edges[usize::from(hop.edge)];
+                                    let watch = self.watches.len() as u16;
+                                    edge.watches.push(watch);
+                                    self.entities[usize::from(edge.far(hop.forward).entity)]
+                                        .counted_by
+                                        .push(watch);
+                                    self.entities[usize::from(entity)].watches.push(watch);
+                                    self.watches.push(Watch {
+                                        hop,
+                                        member: set,
+                                        immediates: Vec::new(),
+                                    });
+                                    watch
+                                });
+                        let readers = &mut self.watches[usize::from(watch)].immediates;
+                        if readers.last() != Some(&ix) {
+                            readers.push(ix);
+                        }
+                        conditions.push((quantifier, watch));
+                    }
+                }
+            }
+            for (state, layout) in self.entities[usize::from(entity)]
+                .states
+                .iter_mut()
+                .enumerate()
+            {
+                if from.contains(state as StateIx) {
+                    layout.immediates.push(ix);
+                }
+            }
+            self.immediates.push(Immediate {
+                event: event_ix as u16,
+                entity,
+                from,
+                conditions,
+            });
+        }
+    }
+
+    /// States in the words of the model: `Idle | Building`.
+    pub(crate) fn states_text(&self, entity: EntityIx, states: &[StateIx]) -> String {
+        let names: Vec<&str> = states
+            .iter()
+            .map(|s| &*self.entities[usize::from(entity)].states[usize::from(*s)].name)
+            .collect();
+        names.join(" | ")
+    }
+
+    /// A path in the words of the model: `run.builds`.
+    pub(crate) fn path_text(
+        &self,
+        event: &crate::schema::EventDef,
+        path: &crate::schema::Path,
+    ) -> String {
+        let mut text = event.names[usize::from(path.root)].name.clone();
+        for hop in &path.hops {
+            text.push('.');
+            text.push_str(&self.edges[usize::from(hop.edge)].near(hop.forward).name);
+        }
+        text
+    }
+
+    /// The type of the entities that a path reaches.
+    pub(crate) fn path_entity(
+        &self,
+        event: &crate::schema::EventDef,
+        path: &crate::schema::Path,
+    ) -> EntityIx {
+        path.hops
+            .last()
+            .map_or(event.names[usize::from(path.root)].entity, |hop| {
+                self.edges[usize::from(hop.edge)].far(hop.forward).entity
+            })
+    }
+}
+
+/// The same step, back.
+pub(crate) fn reverse(hop: Hop) -> Hop {
+    Hop {
+        forward: !hop.forward,
+        ..hop
+    }
+}
+
+fn column(schema: &Schema, def: &crate::schema::ColumnDef) -> ColumnLayout {
+    let entity = &schema.entities[usize::from(def.entity)];
+    let path = match def.state {
+        None => format!("{}.{}", entity.name, def.name),
+        Some(state) => format!(
+            "{}.{}.{}",
+            entity.name,
+            entity.states[usize::from(state)].name,
+            def.name
+        ),
+    };
+    ColumnLayout {
+        entity: def.entity,
+        name: def.name.as_str().into(),
+        salt: salt(&path),
+        path: path.into(),
+    }
+}
+
+fn entity(def: &crate::schema::EntityDef) -> EntityLayout {
+    let state = |state: &crate::schema::StateDef| StateLayout {
+        name: state.name.as_str().into(),
+        salt: salt(&format!("{}: {}", def.name, state.name)),
+        data: Vec::new(),
+        immediates: Vec::new(),
+    };
+    EntityLayout {
+        name: def.name.as_str().into(),
+        states: def.states.iter().map(state).collect(),
+        columns: Vec::new(),
+        key: None,
+        ends: Vec::new(),
+        bounded: Vec::new(),
+        counted_by: Vec::new(),
+        watches: Vec::new(),
+        invariants: Vec::new(),
+        seen_by: Vec::new(),
+    }
+}

@@ -1,0 +1,613 @@
+//! The graph: entities, their values and links, kept by facts and taken back exactly.
+//!
+//! [`Graph`] holds all logic once, over [`storage::Storage`]. Each operation changes the tables, keeps the
+//! counters and the fingerprint, and journals a fact (for the log) and how to undo it (for a rollback).
+//! It knows nothing of events, of the log or of user code.
+
+pub(crate) mod check;
+pub mod column;
+pub(crate) mod edge;
+pub(crate) mod layout;
+pub(crate) mod place;
+mod replay;
+pub mod storage;
+
+use std::any::Any;
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+use std::sync::Arc;
+
+use crate::error::{EntityRef, StepError};
+use crate::fact::{Fact, Facts};
+use crate::graph::column::{AnyColumn, ColumnError, ColumnType, Written};
+use crate::graph::edge::{Edge, Positions};
+use crate::graph::layout::{Layout, reverse};
+use crate::graph::place::Place;
+use crate::graph::storage::{Storage, Table};
+use crate::hash::{cell_term, link_term, state_term};
+use crate::id::Id;
+use crate::schema::{Cardinality, ColumnIx, EdgeIx, EntityIx, Hop, Quantifier, StateIx};
+use crate::value::display;
+
+/// The graph of one store or snapshot.
+pub struct Graph<S: Storage> {
+    pub(crate) layout: Arc<Layout>,
+    entities: Vec<Entities<S>>,
+    columns: Vec<Box<dyn AnyColumn>>,
+    edges: Vec<Edge<S>>,
+    /// One table for each watch of the layout.
+    counters: Vec<S::Table<u32>>,
+    pub(crate) fingerprint: u128,
+    pub(crate) journal: Journal,
+    /// Immediate events that were enabled when something last changed for them: (event, slot).
+    pub(crate) pending: BinaryHeap<Reverse<(u16, u32)>>,
+}
+
+struct Entities<S: Storage> {
+    /// `generation << 8 | state`, by slot.
+    words: S::Table<u32>,
+    /// By state.
+    places: Vec<Place<S>>,
+}
+
+/// What the open transaction did.
+#[derive(Default)]
+pub(crate) struct Journal {
+    undo: Vec<Undo>,
+    pub facts: Facts,
+}
+
+/// A point in the journal to go back to.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Mark {
+    undo: usize,
+    facts: usize,
+    bytes: usize,
+    fingerprint: u128,
+}
+
+enum Undo {
+    Create {
+        entity: EntityIx,
+    },
+    Move {
+        entity: EntityIx,
+        slot: u32,
+        word: u32,
+    },
+    Column {
+        column: ColumnIx,
+    },
+    Link {
+        edge: EdgeIx,
+        from: u32,
+        to: u32,
+    },
+    Unlink {
+        edge: EdgeIx,
+        from: u32,
+        to: u32,
+        positions: Positions,
+    },
+}
+
+impl<S: Storage> Graph<S> {
+    pub(crate) fn new(layout: Arc<Layout>, columns: &[ColumnType]) -> Self {
+        let entities = layout
+            .entities
+            .iter()
+            .map(|e| Entities {
+                words: S::Table::default(),
+                places: e.states.iter().map(|_| Place::default()).collect(),
+            })
+            .collect();
+        let edges = layout
+            .edges
+            .iter()
+            .map(|e| Edge::new(e.from.cardinality, e.to.cardinality))
+            .collect();
+        let counters = layout.watches.iter().map(|_| S::Table::default()).collect();
+        Self {
+            entities,
+            columns: columns.iter().map(S::column).collect(),
+            edges,
+            counters,
+            fingerprint: 0,
+            journal: Journal::default(),
+            pending: BinaryHeap::new(),
+            layout,
+        }
+    }
+
+    // Reading.
+
+    /// How many slots a type has taken.
+    pub(crate) fn slots(&self, entity: EntityIx) -> u32 {
+        self.entities[usize::from(entity)].words.len() as u32
+    }
+
+    /// The state of an entity, if it is alive; O(1).
+    pub(crate) fn state(&self, entity: EntityIx, id: Id) -> Option<StateIx> {
+        let words = &self.entities[usize::from(entity)].words;
+        if id.slot as usize >= words.len() {
+            return None;
+        }
+        let word = *words.at(id.slot as usize);
+        (word >> 8 == id.generation).then_some(word as u8)
+    }
+
+    pub(crate) fn state_of(&self, entity: EntityIx, slot: u32) -> StateIx {
+        *self.entities[usize::from(entity)].words.at(slot as usize) as u8
+    }
+
+    pub(crate) fn id(&self, entity: EntityIx, slot: u32) -> Id {
+        let word = *self.entities[usize::from(entity)].words.at(slot as usize);
+        Id {
+            slot,
+            generation: word >> 8,
+        }
+    }
+
+    pub(crate) fn entity_ref(&self, entity: EntityIx, slot: u32) -> EntityRef {
+        EntityRef {
+            entity: Arc::clone(&self.layout.entities[usize::from(entity)].name),
+            id: self.id(entity, slot),
+        }
+    }
+
+    pub(crate) fn column(&self, column: ColumnIx) -> &dyn AnyColumn {
+        &*self.columns[usize::from(column)]
+    }
+
+    pub(crate) fn links(&self, hop: Hop, slot: u32) -> &[u32] {
+        self.edges[usize::from(hop.edge)].slots(hop.forward, slot)
+    }
+
+    pub(crate) fn linked(&self, hop: Hop, near: u32, far: u32) -> bool {
+        let (from, to) = if hop.forward {
+            (near, far)
+        } else {
+            (far, near)
+        };
+        self.edges[usize::from(hop.edge)].linked(from, to)
+    }
+
+    pub(crate) fn count(&self, entity: EntityIx, state: StateIx) -> usize {
+        self.entities[usize::from(entity)].places[usize::from(state)].len()
+    }
+
+    /// The first entity in any of the states whose slot is not before `start`.
+    pub(crate) fn next_in(&self, entity: EntityIx, states: &[StateIx], start: u32) -> Option<u32> {
+        let places = &self.entities[usize::from(entity)].places;
+        states
+            .iter()
+            .filter_map(|s| places[usize::from(*s)].next_from(start))
+            .min()
+    }
+
+    // Changing.
+
+    pub(crate) fn create(&mut self, entity: EntityIx, state: StateIx) -> Result<u32, StepError> {
+        let slot = self.slots(entity);
+        let layout = &self.layout.entities[usize::from(entity)];
+        if slot == edge::NONE {
+            return Err(StepError::Full {
+                what: Arc::clone(&layout.name),
+            });
+        }
+        let generation = 1;
+        let table = &mut self.entities[usize::from(entity)];
+        table.words.push(generation << 8 | u32::from(state));
+        table.places[usize::from(state)].insert(slot);
+        for column in &layout.columns {
+            self.columns[usize::from(*column)].grow();
+        }
+        for hop in &layout.ends {
+            self.edges[usize::from(hop.edge)].grow(hop.forward);
+        }
+        for watch in &layout.watches {
+            self.counters[usize::from(*watch)].push(0);
+        }
+        let salt = layout.states[usize::from(state)].salt;
+        self.fingerprint = self
+            .fingerprint
+            .wrapping_add(state_term(salt, Id { slot, generation }));
+        self.journal.undo.push(Undo::Create { entity });
+        self.journal.facts.list.push(Fact::Create {
+            entity,
+            state,
+            slot,
+            generation,
+        });
+        self.wake(entity, slot, state);
+        Ok(slot)
+    }
+
+    pub(crate) fn move_to(&mut self, entity: EntityIx, slot: u32, to: StateIx) {
+        let table = &mut self.entities[usize::from(entity)];
+        let word = *table.words.at(slot as usize);
+        let from = word as u8;
+        let id = Id {
+            slot,
+            generation: word >> 8,
+        };
+        *table.words.at_mut(slot as usize) = word & !0xff | u32::from(to);
+        table.places[usize::from(from)].remove(slot);
+        table.places[usize::from(to)].insert(slot);
+        let layout = &self.layout.entities[usize::from(entity)];
+        let (old, new) = (
+            &layout.states[usize::from(from)],
+            &layout.states[usize::from(to)],
+        );
+        let mut fingerprint = self
+            .fingerprint
+            .wrapping_sub(state_term(old.salt, id))
+            .wrapping_add(state_term(new.salt, id));
+        self.journal.undo.push(Undo::Move { entity, slot, word });
+        self.journal.facts.list.push(Fact::Move {
+            entity,
+            slot,
+            from,
+            to,
+        });
+        for column in &old.data {
+            if let Some(hash) = self.columns[usize::from(*column)].clear(slot) {
+                let salt = self.layout.columns[usize::from(*column)].salt;
+                fingerprint = fingerprint.wrapping_sub(cell_term(salt, id, hash));
+            }
+            self.journal.undo.push(Undo::Column { column: *column });
+        }
+        self.fingerprint = fingerprint;
+        self.recount(entity, slot, from, to, true);
+        self.wake(entity, slot, to);
+    }
+
+    /// Writes a value; `value` is of the type of the column.
+    pub(crate) fn set(
+        &mut self,
+        column: ColumnIx,
+        slot: u32,
+        value: &dyn Any,
+    ) -> Result<(), StepError> {
+        let at = self.journal.facts.bytes.len();
+        let written =
+            self.columns[usize::from(column)].set(slot, value, &mut self.journal.facts.bytes);
+        self.journal_set(column, slot, at, written)
+    }
+
+    /// Writes a value from its encoding.
+    pub(crate) fn set_encoded(
+        &mut self,
+        column: ColumnIx,
+        slot: u32,
+        bytes: &[u8],
+    ) -> Result<(), StepError> {
+        let at = self.journal.facts.bytes.len();
+        let written = self.columns[usize::from(column)].set_encoded(slot, bytes);
+        if written.is_ok() {
+            self.journal.facts.bytes.extend_from_slice(bytes);
+        }
+        self.journal_set(column, slot, at, written)
+    }
+
+    fn journal_set(
+        &mut self,
+        column: ColumnIx,
+        slot: u32,
+        at: usize,
+        written: Result<Written, ColumnError>,
+    ) -> Result<(), StepError> {
+        let layout = &self.layout.columns[usize::from(column)];
+        let written = match written {
+            Ok(written) => written,
+            Err(ColumnError::Duplicate(holder)) => {
+                return Err(StepError::Duplicate {
+                    entity: self.entity_ref(layout.entity, holder),
+                    key: self.key_text(column, holder),
+                });
+            }
+            Err(ColumnError::Unwritable(reason)) => {
+                return Err(StepError::Unwritable {
+                    what: Arc::clone(&layout.path),
+                    reason,
+                });
+            }
+            Err(ColumnError::Unreadable(e)) => {
+                return Err(StepError::Unwritable {
+                    what: Arc::clone(&layout.path),
+                    reason: e.to_string(),
+                });
+            }
+        };
+        self.journal.undo.push(Undo::Column { column });
+        let end = self.journal.facts.bytes.len();
+        let (Ok(at), Ok(_)) = (u32::try_from(at), u32::try_from(end)) else {
+            return Err(StepError::Full {
+                what: "the values of one transaction".into(),
+            });
+        };
+        let id = self.id(layout.entity, slot);
+        if let Some(old) = written.old {
+            self.fingerprint = self
+                .fingerprint
+                .wrapping_sub(cell_term(layout.salt, id, old));
+        }
+        self.fingerprint = self
+            .fingerprint
+            .wrapping_add(cell_term(layout.salt, id, written.new));
+        self.journal.facts.list.push(Fact::Set {
+            column,
+            slot,
+            at,
+            len: end as u32 - at,
+        });
+        Ok(())
+    }
+
+    /// The key of an entity for people: from the facts of the transaction or, failing those, its id.
+    fn key_text(&self, column: ColumnIx, slot: u32) -> String {
+        self.columns[usize::from(column)]
+            .encoded(slot)
+            .map_or_else(|| slot.to_string(), |bytes| display(&bytes))
+    }
+
+    pub(crate) fn link(&mut self, edge: EdgeIx, from: u32, to: u32) -> Result<(), StepError> {
+        let ix = usize::from(edge);
+        let layout = &self.layout.edges[ix];
+        if self.edges[ix].linked(from, to) {
+            return Err(StepError::AlreadyLinked {
+                edge: Arc::clone(&layout.from.path),
+                from: self.entity_ref(layout.from.entity, from),
+                to: self.entity_ref(layout.to.entity, to),
+            });
+        }
+        for (end, forward, slot) in [(&layout.from, true, from), (&layout.to, false, to)] {
+            if end.cardinality != Cardinality::Many
+                && !self.edges[ix].slots(forward, slot).is_empty()
+            {
+                return Err(StepError::Cardinality {
+                    entity: self.entity_ref(end.entity, slot),
+                    edge: Arc::clone(&end.path),
+                    found: 2,
+                    allowed: "at most one is allowed (`relink` takes over)".to_owned(),
+                });
+            }
+        }
+        self.edges[ix].link(from, to);
+        let term = link_term(
+            layout.salt,
+            self.id(layout.from.entity, from),
+            self.id(layout.to.entity, to),
+        );
+        self.fingerprint = self.fingerprint.wrapping_add(term);
+        self.journal.undo.push(Undo::Link { edge, from, to });
+        self.journal.facts.list.push(Fact::Link { edge, from, to });
+        self.rewatch(edge, from, to, true, true);
+        Ok(())
+    }
+
+    pub(crate) fn unlink(&mut self, edge: EdgeIx, from: u32, to: u32) -> Result<(), StepError> {
+        let ix = usize::from(edge);
+        let layout = &self.layout.edges[ix];
+        if !self.edges[ix].linked(from, to) {
+            return Err(StepError::NotLinked {
+                edge: Arc::clone(&layout.from.path),
+                from: self.entity_ref(layout.from.entity, from),
+                to: self.entity_ref(layout.to.entity, to),
+            });
+        }
+        let positions = self.edges[ix].unlink(from, to);
+        let term = link_term(
+            layout.salt,
+            self.id(layout.from.entity, from),
+            self.id(layout.to.entity, to),
+        );
+        self.fingerprint = self.fingerprint.wrapping_sub(term);
+        self.journal.undo.push(Undo::Unlink {
+            edge,
+            from,
+            to,
+            positions,
+        });
+        self.journal
+            .facts
+            .list
+            .push(Fact::Unlink { edge, from, to });
+        self.rewatch(edge, from, to, false, true);
+        Ok(())
+    }
+
+    /// Links two entities; an end that can hold only one gives up the one it has. Nothing happens where
+    /// they are linked already.
+    pub(crate) fn relink(&mut self, edge: EdgeIx, from: u32, to: u32) -> Result<(), StepError> {
+        let ix = usize::from(edge);
+        if self.edges[ix].linked(from, to) {
+            return Ok(());
+        }
+        for (forward, slot) in [(true, from), (false, to)] {
+            if self.layout.edges[ix].near(forward).cardinality == Cardinality::Many {
+                continue;
+            }
+            if let [far] = *self.edges[ix].slots(forward, slot) {
+                let (from, to) = if forward { (slot, far) } else { (far, slot) };
+                self.unlink(edge, from, to)?;
+            }
+        }
+        self.link(edge, from, to)
+    }
+
+    // Watching.
+
+    /// Whether an immediate event is enabled on an entity; O(number of its conditions).
+    pub(crate) fn enabled(&self, immediate: u16, slot: u32) -> bool {
+        let immediate = &self.layout.immediates[usize::from(immediate)];
+        immediate
+            .from
+            .contains(self.state_of(immediate.entity, slot))
+            && immediate.conditions.iter().all(|(quantifier, watch)| {
+                let counted = *self.counters[usize::from(*watch)].at(slot as usize) as usize;
+                match quantifier {
+                    Quantifier::All => {
+                        counted
+                            == self
+                                .links(self.layout.watches[usize::from(*watch)].hop, slot)
+                                .len()
+                    }
+                    Quantifier::Any => counted > 0,
+                    Quantifier::None => counted == 0,
+                }
+            })
+    }
+
+    /// Notes the immediate events that are enabled on an entity which came into a state.
+    fn wake(&mut self, entity: EntityIx, slot: u32, state: StateIx) {
+        let layout = &self.layout.entities[usize::from(entity)].states[usize::from(state)];
+        for i in 0..layout.immediates.len() {
+            self.wake_if_enabled(
+                self.layout.entities[usize::from(entity)].states[usize::from(state)].immediates[i],
+                slot,
+            );
+        }
+    }
+
+    fn wake_if_enabled(&mut self, immediate: u16, slot: u32) {
+        if self.enabled(immediate, slot) {
+            self.pending.push(Reverse((immediate, slot)));
+        }
+    }
+
+    /// Keeps the counters of those that watch an entity which moved; O(links on watched edges).
+    fn recount(&mut self, entity: EntityIx, slot: u32, from: StateIx, to: StateIx, wake: bool) {
+        if self.layout.entities[usize::from(entity)]
+            .counted_by
+            .is_empty()
+        {
+            return;
+        }
+        let layout = Arc::clone(&self.layout);
+        for &ix in &layout.entities[usize::from(entity)].counted_by {
+            let watch = &layout.watches[usize::from(ix)];
+            let (was, is) = (watch.member.contains(from), watch.member.contains(to));
+            if was == is {
+                continue;
+            }
+            let back = reverse(watch.hop);
+            for i in 0..self.links(back, slot).len() {
+                let watcher = self.links(back, slot)[i];
+                let counter = self.counters[usize::from(ix)].at_mut(watcher as usize);
+                *counter = if is { *counter + 1 } else { *counter - 1 };
+                if wake {
+                    for immediate in &watch.immediates {
+                        self.wake_if_enabled(*immediate, watcher);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Keeps the counters over an edge of which a link came or went.
+    fn rewatch(&mut self, edge: EdgeIx, from: u32, to: u32, linked: bool, wake: bool) {
+        if self.layout.edges[usize::from(edge)].watches.is_empty() {
+            return;
+        }
+        let layout = Arc::clone(&self.layout);
+        let edge = &layout.edges[usize::from(edge)];
+        for &ix in &edge.watches {
+            let watch = &layout.watches[usize::from(ix)];
+            let (watcher, seen) = if watch.hop.forward {
+                (from, to)
+            } else {
+                (to, from)
+            };
+            if watch
+                .member
+                .contains(self.state_of(edge.far(watch.hop.forward).entity, seen))
+            {
+                let counter = self.counters[usize::from(ix)].at_mut(watcher as usize);
+                *counter = if linked { *counter + 1 } else { *counter - 1 };
+            }
+            if wake {
+                for immediate in &watch.immediates {
+                    self.wake_if_enabled(*immediate, watcher);
+                }
+            }
+        }
+    }
+
+    // The journal.
+
+    pub(crate) fn mark(&self) -> Mark {
+        let Journal { undo, facts } = &self.journal;
+        Mark {
+            undo: undo.len(),
+            facts: facts.list.len(),
+            bytes: facts.bytes.len(),
+            fingerprint: self.fingerprint,
+        }
+    }
+
+    /// Takes back all that was done since a mark, exactly: ids, states, values, list order.
+    pub(crate) fn rollback(&mut self, mark: Mark) {
+        while self.journal.undo.len() > mark.undo {
+            match self.journal.undo.pop() {
+                None => break,
+                Some(Undo::Create { entity }) => self.uncreate(entity),
+                Some(Undo::Move { entity, slot, word }) => {
+                    let table = &mut self.entities[usize::from(entity)];
+                    let (from, to) = (word as u8, *table.words.at(slot as usize) as u8);
+                    *table.words.at_mut(slot as usize) = word;
+                    table.places[usize::from(to)].remove(slot);
+                    table.places[usize::from(from)].insert(slot);
+                    self.recount(entity, slot, to, from, false);
+                }
+                Some(Undo::Column { column }) => self.columns[usize::from(column)].undo(),
+                Some(Undo::Link { edge, from, to }) => {
+                    self.rewatch(edge, from, to, false, false);
+                    self.edges[usize::from(edge)].undo_link(from, to);
+                }
+                Some(Undo::Unlink {
+                    edge,
+                    from,
+                    to,
+                    positions,
+                }) => {
+                    self.edges[usize::from(edge)].undo_unlink(from, to, positions);
+                    self.rewatch(edge, from, to, true, false);
+                }
+            }
+        }
+        self.journal.facts.list.truncate(mark.facts);
+        self.journal.facts.bytes.truncate(mark.bytes);
+        self.fingerprint = mark.fingerprint;
+        self.pending.clear();
+    }
+
+    fn uncreate(&mut self, entity: EntityIx) {
+        let layout = &self.layout.entities[usize::from(entity)];
+        let table = &mut self.entities[usize::from(entity)];
+        let slot = table.words.len() as u32 - 1;
+        let state = *table.words.at(slot as usize) as u8;
+        table.places[usize::from(state)].remove(slot);
+        table.words.pop();
+        for column in &layout.columns {
+            self.columns[usize::from(*column)].shrink();
+        }
+        for hop in &layout.ends {
+            self.edges[usize::from(hop.edge)].shrink(hop.forward);
+        }
+        for watch in &layout.watches {
+            self.counters[usize::from(*watch)].pop();
+        }
+    }
+
+    /// Ends a transaction: what it did can be taken back no longer.
+    pub(crate) fn settle(&mut self) {
+        for undo in self.journal.undo.drain(..) {
+            if let Undo::Column { column } = undo {
+                self.columns[usize::from(column)].settle();
+            }
+        }
+        self.journal.facts.clear();
+        self.pending.clear();
+    }
+}

@@ -1,0 +1,125 @@
+//! Hashes: a fast one for maps in memory, and the ones that the fingerprint is made of.
+//!
+//! The fingerprint of a graph is the wrapping sum, in 128 bits, of one term per cell, per state and per
+//! link, so that it can be kept by adding and subtracting and does not depend on order. It finds
+//! divergence, not malice: none of this resists an adversary. `docs/log-format.md` states it in full.
+
+use std::collections::HashMap;
+use std::hash::{BuildHasherDefault, Hasher};
+
+use xxhash_rust::xxh3::xxh3_64;
+
+use crate::id::Id;
+
+/// A map with the multiply-and-rotate hash of Firefox and rustc (FxHash): fast on small keys, and safe
+/// here because a graph's keys come from its own program.
+pub(crate) type FastMap<K, V> = HashMap<K, V, BuildHasherDefault<FxHasher>>;
+
+/// See [`FastMap`].
+#[derive(Default)]
+pub struct FxHasher(u64);
+
+impl FxHasher {
+    fn add(&mut self, word: u64) {
+        self.0 = (self.0.rotate_left(5) ^ word).wrapping_mul(0x517c_c1b7_2722_0a95);
+    }
+}
+
+impl Hasher for FxHasher {
+    fn write(&mut self, bytes: &[u8]) {
+        let mut chunks = bytes.chunks_exact(8);
+        for chunk in &mut chunks {
+            let mut word = [0; 8];
+            word.copy_from_slice(chunk);
+            self.add(u64::from_le_bytes(word));
+        }
+        let rest = chunks.remainder();
+        if !rest.is_empty() {
+            let mut word = [0; 8];
+            word[..rest.len()].copy_from_slice(rest);
+            self.add(u64::from_le_bytes(word) ^ (rest.len() as u64) << 56);
+        }
+    }
+
+    fn write_u8(&mut self, n: u8) {
+        self.add(u64::from(n));
+    }
+
+    fn write_u32(&mut self, n: u32) {
+        self.add(u64::from(n));
+    }
+
+    fn write_u64(&mut self, n: u64) {
+        self.add(n);
+    }
+
+    fn finish(&self) -> u64 {
+        // The table takes its control bits from the top and its bucket from the bottom: mix both.
+        self.0.rotate_left(26)
+    }
+}
+
+/// The hash of stored bytes.
+pub(crate) fn hash_bytes(bytes: &[u8]) -> u64 {
+    xxh3_64(bytes)
+}
+
+/// What distinguishes one column, entity type or edge from another in a fingerprint: the hash of its
+/// name, so that the order of declaration does not matter.
+pub(crate) fn salt(name: &str) -> u64 {
+    xxh3_64(name.as_bytes())
+}
+
+/// The two halves of a 64 × 64 bit product, folded (wyhash, Wang Yi).
+fn fold(a: u64, b: u64) -> u64 {
+    let product = u128::from(a) * u128::from(b);
+    product as u64 ^ (product >> 64) as u64
+}
+
+fn term(salt: u64, a: u64, b: u64) -> u128 {
+    // Each input is spread over all bits before it meets another, so that small slots and small values
+    // do not cancel in a sum.
+    let a = fold(a ^ 0xa076_1d64_78bd_642f, salt | 1);
+    let b = fold(b ^ 0xe703_7ed1_a0b4_28db, 0x8ebc_6af0_9c88_c6e3);
+    let low = fold(a ^ 0x5899_65cc_7537_4cc3, b ^ salt);
+    let high = fold(a.rotate_left(32) ^ salt, b ^ 0x1d8e_4e27_c47d_124f);
+    u128::from(high) << 64 | u128::from(low)
+}
+
+/// The term of a value: whose, in which column, what.
+pub(crate) fn cell_term(column_salt: u64, id: Id, value_hash: u64) -> u128 {
+    term(column_salt, id.to_bits(), value_hash)
+}
+
+/// The term of an entity in a state.
+pub(crate) fn state_term(state_salt: u64, id: Id) -> u128 {
+    term(state_salt, id.to_bits(), 0)
+}
+
+/// The term of a link.
+pub(crate) fn link_term(edge_salt: u64, from: Id, to: Id) -> u128 {
+    term(edge_salt, from.to_bits(), to.to_bits())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn terms_of_neighbouring_cells_do_not_collide() {
+        let mut seen = std::collections::HashSet::new();
+        for column in ["a", "b", "Partition.name"] {
+            for slot in 0..50 {
+                for generation in 1..3 {
+                    for value in 0..20 {
+                        assert!(seen.insert(cell_term(
+                            salt(column),
+                            Id { slot, generation },
+                            value
+                        )));
+                    }
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,41 @@
+//! ironweave: systems whose state is a graph of entities with lifecycles.
+#![forbid(unsafe_code)]
+
+extern crate self as ironweave;
+
+mod db;
+mod entity;
+mod error;
+mod fact;
+mod graph;
+mod hash;
+mod id;
+pub mod log;
+pub mod plumbing;
+pub mod prelude;
+pub mod schema;
+mod step;
+mod store;
+mod time;
+mod value;
+
+pub use db::Db;
+pub use entity::{Any, Ensure, Entity, Key, KeyQuery, Keyed, Model, Place, StateOf};
+pub use error::{EntityRef, ErrorKind, Name, Reject, StepError};
+pub use fact::Fact;
+pub use id::Id;
+pub use ironweave_macros::model;
+pub use log::{Durability, Seq, StorageError, TornTail};
+pub use step::Tx;
+pub use step::event::{Apply, Bound, Event, Handles, Receipt};
+pub use store::{
+    Difference, FiringView, FrameView, FrameViews, Options, Savepoint, Store, Transaction,
+    VerifyError,
+};
+pub use time::Timestamp;
+pub use value::Value;
+
+/// The blocks of the README, compiled and run.
+#[cfg(doctest)]
+#[doc = include_str!("../../../README.md")]
+struct Readme;

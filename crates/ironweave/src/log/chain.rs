@@ -1,0 +1,353 @@
+//! The chain of segments as a reader sees it: follows it to its end, and tells a torn tail from damage.
+//!
+//! The writer follows it once, at open, with nobody else writing. A read-only log follows it at open and at
+//! each refresh, perhaps beside a live writer; so everything is read in the order that makes this safe:
+//! `HEAD`, then the names of the segments, then their contents. What `HEAD` says was durable before it was
+//! read, and a segment that has a successor was complete before the successor got its name.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use super::frame::{BLOCK_BYTES, Block, BlockFault, Fault, SEGMENT_MAGIC};
+use super::scan::{self, Found, Scan};
+use super::{FrameHeader, Head, Seq, StorageError};
+
+/// Distance of the places in a segment from which a reader can start.
+const MARK_BYTES: u64 = 256 << 10;
+
+/// A place from which frames can be read.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Mark {
+    /// The frame there.
+    pub seq: Seq,
+    /// First sequence of the segment, that is: its name.
+    pub first: Seq,
+    /// Where in the segment.
+    pub offset: u64,
+}
+
+/// All frames that are known to be whole.
+#[derive(Debug)]
+pub(super) struct Chain {
+    pub dir: PathBuf,
+    pub store: u64,
+    /// One at the start of each segment, and one for each [`MARK_BYTES`] or so in it.
+    pub marks: Vec<Mark>,
+    pub head: Option<Head>,
+    /// The highest sequence that anything read so far says was durable.
+    pub durable: Option<Seq>,
+    /// Where the next frame would begin, in the last segment.
+    pub end: u64,
+}
+
+/// How the chain ends.
+#[derive(Debug)]
+pub(super) enum Stop {
+    /// There is no segment.
+    Nothing,
+    /// After a whole frame or header, with at most spare zeros behind.
+    Clean,
+    /// With bytes that are no frame, never known to be durable. They end at `until`.
+    Torn { fault: Fault, until: u64 },
+    /// With a segment that has nothing but part of a header.
+    Header { first: Seq, bytes: u64 },
+}
+
+pub(super) fn segment_path(dir: &Path, first: Seq) -> PathBuf {
+    dir.join(format!("{first:020}.log"))
+}
+
+impl Chain {
+    pub fn new(dir: &Path) -> Self {
+        Self {
+            dir: dir.to_owned(),
+            store: 0,
+            marks: Vec::new(),
+            head: None,
+            durable: None,
+            end: 0,
+        }
+    }
+
+    /// The sequence after the last.
+    pub fn next(&self) -> Seq {
+        self.head.map_or(0, |head| head.seq + 1)
+    }
+
+    /// The segment that the chain ends in.
+    pub fn segment(&self) -> Option<Seq> {
+        self.marks.last().map(|mark| mark.first)
+    }
+
+    /// Takes in a segment whose header is known to be good.
+    pub fn enter(&mut self, first: Seq) {
+        self.end = BLOCK_BYTES as u64;
+        self.marks.push(Mark {
+            seq: first,
+            first,
+            offset: self.end,
+        });
+    }
+
+    /// Takes in a frame that lies at the end and is `bytes` long.
+    pub fn push(&mut self, header: &FrameHeader, bytes: u64) {
+        if let Some(mark) = self.marks.last()
+            && self.end - mark.offset >= MARK_BYTES
+        {
+            let first = mark.first;
+            self.marks.push(Mark {
+                seq: header.seq,
+                first,
+                offset: self.end,
+            });
+        }
+        self.head = Some(Head::of(header));
+        self.durable = self.durable.max(header.durable);
+        self.end += bytes;
+    }
+
+    /// Follows the chain from where it was left to its end. `known` is `HEAD`, read before this call.
+    /// `thorough` looks behind a clean end too; one who polls need not.
+    pub fn follow(&mut self, known: Option<&Block>, thorough: bool) -> Result<Stop, StorageError> {
+        loop {
+            let names = segments(&self.dir)?;
+            let Some(current) = self.segment() else {
+                match names.first() {
+                    Some(&first) => match self.examine(first, names.len() == 1, known)? {
+                        Some(stop) => return Ok(stop),
+                        None => continue,
+                    },
+                    None => {
+                        self.check_known(known, &segment_path(&self.dir, 0))?;
+                        return Ok(Stop::Nothing);
+                    }
+                }
+            };
+            let path = segment_path(&self.dir, current);
+            let fault = self.scan(&path, known)?;
+            let later = names.iter().copied().find(|&name| name > current);
+            let stop = match later {
+                Some(first) => {
+                    self.check_complete(&path, fault, first)?;
+                    self.examine(first, names.last() == Some(&first), known)?
+                }
+                None => self.examine_end(&path, fault, known, thorough)?,
+            };
+            if let Some(stop) = stop {
+                return Ok(stop);
+            }
+        }
+    }
+
+    /// Takes in frames up to the first thing that is none.
+    fn scan(&mut self, path: &Path, known: Option<&Block>) -> Result<Option<Fault>, StorageError> {
+        let io = |e| StorageError::io("read", path, e);
+        let mut scan = Scan::open(path, self.end).map_err(io)?;
+        loop {
+            let header = match scan.next(self.store, self.next()).map_err(io)? {
+                Found::Frame { header, .. } => header,
+                Found::End => return Ok(None),
+                Found::Bad(fault) => return fault.too_new(path).map_or(Ok(Some(fault)), Err),
+            };
+            if let Some(known) = known.filter(|known| known.seq == header.seq)
+                && (known.fingerprint, known.epoch) != (header.fingerprint, header.epoch)
+            {
+                let what = "HEAD has another fingerprint or epoch for this frame, so it belongs to another history";
+                return Err(StorageError::damage(path, self.end, Some(header.seq), what));
+            }
+            self.push(&header, scan.offset() - self.end);
+        }
+    }
+
+    /// A segment with a successor must reach up to it.
+    fn check_complete(
+        &self,
+        path: &Path,
+        fault: Option<Fault>,
+        successor: Seq,
+    ) -> Result<(), StorageError> {
+        let next = self.next();
+        let damage = |what: &str| Err(StorageError::damage(path, self.end, Some(next), what));
+        if let Some(fault) = fault {
+            let fault = fault.describe();
+            return damage(&format!(
+                "{fault}, and segment {successor:020}.log was begun only after it was durable"
+            ));
+        }
+        if successor != next {
+            return damage(&format!(
+                "the segment ends before frame {next}, and the one after it begins with frame {successor}: a segment \
+                 is missing, or this one was cut"
+            ));
+        }
+        match scan::end_of_content(path, self.end).map_err(|e| StorageError::io("read", path, e))? {
+            Some(_) => {
+                damage("something lies behind the last frame of a segment that was completed")
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// The end of the last segment: clean, torn or damaged. `None` means that a live writer was faster,
+    /// and the chain goes on.
+    fn examine_end(
+        &mut self,
+        path: &Path,
+        fault: Option<Fault>,
+        known: Option<&Block>,
+        thorough: bool,
+    ) -> Result<Option<Stop>, StorageError> {
+        self.check_known(known, path)?;
+        if fault.is_none() && !thorough {
+            return Ok(Some(Stop::Clean));
+        }
+        let io = |e| StorageError::io("read", path, e);
+        let Some(until) = scan::end_of_content(path, self.end).map_err(io)? else {
+            return Ok(Some(Stop::Clean));
+        };
+        let next = self.next();
+        let fault = fault.unwrap_or(Fault::Hole);
+        let Some(evidence) = scan::find_evidence(path, self.end, self.store, next).map_err(io)?
+        else {
+            return Ok(Some(Stop::Torn { fault, until }));
+        };
+        // Beside a live writer the frame may have been completed since; the evidence was written after it.
+        let mut scan = Scan::open(path, self.end).map_err(io)?;
+        if matches!(
+            scan.next(self.store, next).map_err(io)?,
+            Found::Frame { .. }
+        ) {
+            return Ok(None);
+        }
+        let what = format!(
+            "{}, and frame {} at offset {} says that everything up to frame {} was durable",
+            fault.describe(),
+            evidence.seq,
+            evidence.offset,
+            evidence.durable
+        );
+        Err(StorageError::damage(path, self.end, Some(next), &what))
+    }
+
+    /// Everything up to `HEAD` must be there.
+    fn check_known(&self, known: Option<&Block>, path: &Path) -> Result<(), StorageError> {
+        match known {
+            Some(known) if known.seq >= self.next() => {
+                let what = format!(
+                    "HEAD says that everything up to frame {} was durable",
+                    known.seq
+                );
+                Err(StorageError::damage(
+                    path,
+                    self.end,
+                    Some(self.next()),
+                    &what,
+                ))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Looks at the header of the segment `first` and goes there; or says how the chain ends before it.
+    fn examine(
+        &mut self,
+        first: Seq,
+        newest: bool,
+        known: Option<&Block>,
+    ) -> Result<Option<Stop>, StorageError> {
+        let path = segment_path(&self.dir, first);
+        let io = |e| StorageError::io("read", &path, e);
+        let next = self.next();
+        let damage = |what: &str| Err(StorageError::damage(&path, 0, Some(first), what));
+        if first != next {
+            return damage(&format!(
+                "frames {next} to {} are missing before this segment",
+                first - 1
+            ));
+        }
+        let bytes = scan::read_block(&path).map_err(io)?;
+        let block = match <&[u8; BLOCK_BYTES]>::try_from(bytes.as_slice()) {
+            Ok(bytes) => Block::decode(SEGMENT_MAGIC, bytes),
+            Err(_) => Err(BlockFault::Magic),
+        };
+        let block = match block {
+            Ok(block) => block,
+            Err(BlockFault::Version(version)) => {
+                return Err(StorageError::version(
+                    &path,
+                    &format!("contents of format version {version}"),
+                ));
+            }
+            // Frames are written only behind a durable header. With none there, nothing can be lost.
+            Err(_)
+                if newest
+                    && scan::end_of_content(&path, BLOCK_BYTES as u64)
+                        .map_err(io)?
+                        .is_none() =>
+            {
+                self.check_known(known, &path)?;
+                return Ok(Some(Stop::Header {
+                    first,
+                    bytes: scan::end_of_content(&path, 0).map_err(io)?.unwrap_or(0),
+                }));
+            }
+            Err(_) => {
+                return damage(
+                    "the header of the segment is broken, and there are frames behind it",
+                );
+            }
+        };
+        let foreign = |store: u64| store != block.store;
+        if block.seq != first {
+            return damage(&format!(
+                "the header says that the segment begins with frame {}",
+                block.seq
+            ));
+        }
+        if self.segment().is_some() && foreign(self.store)
+            || known.is_some_and(|known| foreign(known.store))
+        {
+            return damage(
+                "the segment belongs to another store than HEAD or the segment before it",
+            );
+        }
+        let before = self
+            .head
+            .map_or((0, 0), |head| (head.fingerprint, head.epoch));
+        if (block.fingerprint, block.epoch) != before {
+            return damage("the segment does not continue the history of the one before it");
+        }
+        self.store = block.store;
+        self.enter(first);
+        Ok(None)
+    }
+}
+
+/// First sequences of all segments, ascending.
+fn segments(dir: &Path) -> Result<Vec<Seq>, StorageError> {
+    let io = |e| StorageError::io("list", dir, e);
+    let mut names = Vec::new();
+    for entry in fs::read_dir(dir).map_err(io)? {
+        let name = entry.map_err(io)?.file_name();
+        let digits = name
+            .to_str()
+            .and_then(|name| name.strip_suffix(".log"))
+            .filter(|name| name.len() == 20);
+        // Anything else is not ours: kept tails, checkpoints, files being made.
+        if let Some(seq) = digits.and_then(|digits| digits.parse().ok()) {
+            names.push(seq);
+        }
+    }
+    names.sort_unstable();
+    Ok(names)
+}
+
+/// Whether the directory is not there at all.
+pub(super) fn is_absent(dir: &Path) -> Result<bool, StorageError> {
+    match fs::metadata(dir) {
+        Ok(_) => Ok(false),
+        Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(true),
+        Err(e) => Err(StorageError::io("look at", dir, e)),
+    }
+}

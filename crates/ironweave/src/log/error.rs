@@ -1,0 +1,313 @@
+//! What can go wrong with storage: one opaque error with predicates, and the outcomes of an append.
+//!
+//! A message says what happened, where (file, offset, sequence) and what to do about it.
+
+use std::error::Error;
+use std::fmt;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use super::Seq;
+
+/// What sort of failure a [`StorageError`] is; callers ask its predicates.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ErrorKind {
+    /// The operating system refused an operation.
+    Io,
+    /// There is no store there.
+    NotFound,
+    /// Another process, or another part of this one, has the store open for writing.
+    Locked,
+    /// Something that was durable is missing or altered.
+    Damage,
+    /// The log ends in a torn tail, and the caller wanted a whole one.
+    Torn,
+    /// An earlier write or fsync failed: the log takes nothing more until it is opened again.
+    Stopped,
+    /// Written in a format that this version does not know.
+    Version,
+    /// A frame beyond the limit on length.
+    TooLarge,
+    /// The store is of another model, or of a version of it that cannot be read as this one.
+    Schema,
+    /// The store was opened to be read only.
+    ReadOnly,
+}
+
+/// A failure of storage. Its message says what happened, where, and what to do.
+pub struct StorageError(Box<Inner>);
+
+struct Inner {
+    kind: ErrorKind,
+    message: String,
+    segment: Option<PathBuf>,
+    offset: Option<u64>,
+    seq: Option<Seq>,
+    holder: Option<u32>,
+    source: Option<Box<dyn Error + Send + Sync>>,
+}
+
+impl StorageError {
+    /// An error with a message that can stand by itself.
+    pub fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
+        Self(Box::new(Inner {
+            kind,
+            message: message.into(),
+            segment: None,
+            offset: None,
+            seq: None,
+            holder: None,
+            source: None,
+        }))
+    }
+
+    /// The same error, with its cause; the cause is not part of the message.
+    pub fn with_source(mut self, source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        self.0.source = Some(source.into());
+        self
+    }
+
+    /// A failed operation on a file: `action` completes "cannot ..".
+    pub(crate) fn io(action: &str, path: &Path, error: io::Error) -> Self {
+        let path = path.display();
+        let message = match error.kind() {
+            io::ErrorKind::StorageFull => {
+                format!("cannot {action} {path}: the disk is full ({error}); free some space")
+            }
+            io::ErrorKind::QuotaExceeded => {
+                format!(
+                    "cannot {action} {path}: the disk quota is used up ({error}); raise it or free some space"
+                )
+            }
+            io::ErrorKind::FileTooLarge => {
+                format!(
+                    "cannot {action} {path}: it would pass the file size limit ({error}); raise the limit \
+                     (`ulimit -f`) or set a smaller `segment_bytes_max`"
+                )
+            }
+            io::ErrorKind::PermissionDenied => {
+                format!("cannot {action} {path}: {error}; grant this user the permission")
+            }
+            _ => format!("cannot {action} {path}: {error}"),
+        };
+        Self::new(ErrorKind::Io, message).with_source(error)
+    }
+
+    /// Something durable is missing or altered. `what` is a sentence without its full stop.
+    pub(crate) fn damage(segment: &Path, offset: u64, seq: Option<Seq>, what: &str) -> Self {
+        let place = match seq {
+            Some(seq) => format!("frame {seq}, {} at offset {offset}", segment.display()),
+            None => format!("{} at offset {offset}", segment.display()),
+        };
+        let mut error = Self::new(
+            ErrorKind::Damage,
+            format!(
+                "the log is damaged ({place}): {what}; nothing was changed: restore this file from a backup or a \
+                 replica, or open a copy of the directory that ends before this place"
+            ),
+        );
+        error.0.segment = Some(segment.to_owned());
+        error.0.offset = Some(offset);
+        error.0.seq = seq;
+        error
+    }
+
+    /// A tail that a strict open does not cut.
+    pub(crate) fn torn(segment: &Path, offset: u64, seq: Seq, what: &str) -> Self {
+        let mut error = Self::new(
+            ErrorKind::Torn,
+            format!(
+                "the log ends in a torn tail (frame {seq}, {} at offset {offset}): {what}; it was never known to be \
+                 durable; nothing was changed: open without `strict` to cut it and keep it beside the segment",
+                segment.display()
+            ),
+        );
+        error.0.segment = Some(segment.to_owned());
+        error.0.offset = Some(offset);
+        error.0.seq = Some(seq);
+        error
+    }
+
+    /// `what` is the thing that this program is too old for.
+    pub(crate) fn version(path: &Path, what: &str) -> Self {
+        Self::new(
+            ErrorKind::Version,
+            format!(
+                "{} has {what}, which this program is too old to read; nothing was changed: open it with a newer \
+                 ironweave",
+                path.display()
+            ),
+        )
+    }
+
+    pub(crate) fn locked(dir: &Path, holder: Option<u32>) -> Self {
+        let who = match holder {
+            Some(pid) if pid == std::process::id() => format!("this process (pid {pid})"),
+            Some(pid) => format!("process {pid}"),
+            None => "another process".to_owned(),
+        };
+        let mut error = Self::new(
+            ErrorKind::Locked,
+            format!(
+                "the store in {} is open for writing in {who}; close it there, or open it read-only here",
+                dir.display()
+            ),
+        );
+        error.0.holder = holder;
+        error
+    }
+
+    pub(crate) fn stopped(cause: &str) -> Self {
+        Self::new(
+            ErrorKind::Stopped,
+            format!(
+                "the log has stopped, since an earlier operation failed ({cause}); open it again: what is whole on \
+                 the disk is kept, and the idempotency key of the failed request tells whether it is there"
+            ),
+        )
+    }
+
+    /// What sort of failure this is.
+    pub fn kind(&self) -> ErrorKind {
+        self.0.kind
+    }
+    /// The operating system refused an operation; the source is the [`io::Error`].
+    pub fn is_io(&self) -> bool {
+        self.0.kind == ErrorKind::Io
+    }
+    /// No room: the disk, the quota or the limit on the size of a file.
+    pub fn is_full(&self) -> bool {
+        matches!(
+            self.io_kind(),
+            Some(
+                io::ErrorKind::StorageFull
+                    | io::ErrorKind::QuotaExceeded
+                    | io::ErrorKind::FileTooLarge
+            )
+        )
+    }
+    /// There is no store there.
+    pub fn is_not_found(&self) -> bool {
+        self.0.kind == ErrorKind::NotFound
+    }
+    /// The store is open for writing elsewhere; see [`StorageError::holder`].
+    pub fn is_locked(&self) -> bool {
+        self.0.kind == ErrorKind::Locked
+    }
+    /// Something durable is missing or altered; see [`StorageError::segment`], `offset` and `seq`.
+    pub fn is_damage(&self) -> bool {
+        self.0.kind == ErrorKind::Damage
+    }
+    /// A strict open found a torn tail.
+    pub fn is_torn(&self) -> bool {
+        self.0.kind == ErrorKind::Torn
+    }
+    /// An earlier failure stopped the log.
+    pub fn is_stopped(&self) -> bool {
+        self.0.kind == ErrorKind::Stopped
+    }
+    /// Written by a newer ironweave.
+    pub fn is_version(&self) -> bool {
+        self.0.kind == ErrorKind::Version
+    }
+
+    /// The store is of another model, or of a version of it that cannot be read as this one.
+    pub fn is_schema(&self) -> bool {
+        self.0.kind == ErrorKind::Schema
+    }
+
+    /// The store was opened to be read only.
+    pub fn is_read_only(&self) -> bool {
+        self.0.kind == ErrorKind::ReadOnly
+    }
+    /// A frame beyond the limit on length.
+    pub fn is_too_large(&self) -> bool {
+        self.0.kind == ErrorKind::TooLarge
+    }
+    /// The file where damage or a torn tail was found.
+    pub fn segment(&self) -> Option<&Path> {
+        self.0.segment.as_deref()
+    }
+    /// Where in that file.
+    pub fn offset(&self) -> Option<u64> {
+        self.0.offset
+    }
+    /// The frame that should have been there.
+    pub fn seq(&self) -> Option<Seq> {
+        self.0.seq
+    }
+    /// The process that holds the lock, where it is known.
+    pub fn holder(&self) -> Option<u32> {
+        self.0.holder
+    }
+
+    fn io_kind(&self) -> Option<io::ErrorKind> {
+        let source = self.0.source.as_deref()?;
+        Some(source.downcast_ref::<io::Error>()?.kind())
+    }
+}
+
+impl fmt::Display for StorageError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0.message)
+    }
+}
+
+impl fmt::Debug for StorageError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "StorageError({:?}: {})", self.0.kind, self.0.message)
+    }
+}
+
+impl Error for StorageError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        self.0.source.as_deref().map(|source| source as _)
+    }
+}
+
+/// Why an append did not give a receipt.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum AppendError {
+    /// The frame is not the next one: someone else appended. Nothing was written.
+    Conflict {
+        /// The sequence that the log would take.
+        expected: Seq,
+        /// The sequence of the frame that was offered.
+        found: Seq,
+    },
+    /// Surely not written. The log goes on, unless the error (or the next one) is
+    /// [`StorageError::is_stopped`].
+    Refused(StorageError),
+    /// A write or fsync failed midway: the frame may or may not be there after the next open. The log has
+    /// stopped.
+    Indeterminate(StorageError),
+}
+
+impl fmt::Display for AppendError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Conflict { expected, found } => {
+                write!(
+                    f,
+                    "frame {found} was offered, but the log takes frame {expected} next; catch up and try again"
+                )
+            }
+            Self::Refused(error) => write!(f, "the frame was not written: {error}"),
+            Self::Indeterminate(error) => write!(
+                f,
+                "it is not known whether the frame is on the disk: {error}; the log has stopped: open it again to know"
+            ),
+        }
+    }
+}
+
+impl Error for AppendError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match self {
+            Self::Conflict { .. } => None,
+            Self::Refused(error) | Self::Indeterminate(error) => Some(error),
+        }
+    }
+}

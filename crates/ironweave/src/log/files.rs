@@ -1,0 +1,416 @@
+//! The log in a directory of segment files: the one writer.
+//!
+//! An append is refused before a byte of its frame is written wherever that is possible: room is made first
+//! (a spare tail of zeros, or a new segment), and only then the frame is written into it. So a full disk
+//! refuses frames one by one, and the log stays whole and goes on when there is room again.
+
+use std::fmt;
+use std::hash::{BuildHasher, RandomState};
+use std::path::Path;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::{Duration, SystemTime};
+
+use super::chain::{Chain, Stop, is_absent, segment_path};
+use super::disk::{Disk, DiskFile, parent};
+use super::frame::{self, BLOCK_BYTES, Block, SEGMENT_MAGIC};
+use super::head::{Lock, read_head, write_head};
+use super::memory::check_length;
+use super::recover::settle;
+use super::sync::{Extent, Shared};
+use super::{AppendError, ErrorKind, FrameHeader, Frames, Head, Log, Seq, StorageError, TornTail};
+
+/// The first extension of a segment; each later one is twice as long.
+const SPARE_BYTES_MIN: u64 = 256 << 10;
+/// Zeros are written in pieces of this size.
+const ZEROS_BYTES: usize = 1 << 20;
+/// A frame longer than this does not keep its buffer.
+const BUFFER_BYTES_MAX: usize = 4 << 20;
+
+/// When an append is made durable.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Durability {
+    /// Before it returns.
+    Always,
+    /// By a thread of the log, at most this long afterwards.
+    Every(Duration),
+    /// When the operating system likes; the log syncs when it begins a segment and when it is closed.
+    Os,
+}
+
+/// How to open a [`FileLog`].
+#[derive(Clone, Copy, Debug)]
+pub struct Options {
+    /// When an append is made durable. Default: always.
+    pub durability: Durability,
+    /// A segment that would become longer ends, unless it would be empty. Default: 64 MiB.
+    pub segment_bytes_max: u64,
+    /// Refuse to open a log with a torn tail instead of cutting it. Default: no.
+    pub strict: bool,
+    /// How far ahead a segment is filled with zeros at most, so that an fsync need not record a new length.
+    /// Default: 4 MiB. 0 is never, and then a full disk stops the log.
+    pub spare_bytes_max: u64,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            durability: Durability::Always,
+            segment_bytes_max: 64 << 20,
+            strict: false,
+            spare_bytes_max: 4 << 20,
+        }
+    }
+}
+
+/// A log in a directory, open for writing; one at a time.
+///
+/// Closed when dropped; [`close`](FileLog::close) does the same and tells whether it went well.
+pub struct FileLog {
+    disk: Disk,
+    options: Options,
+    chain: Chain,
+    file: Arc<DiskFile>,
+    /// Length of the file; from the end of the chain to here there are zeros.
+    file_bytes: u64,
+    /// Length of the next extension.
+    spare_bytes: u64,
+    /// The frame being written.
+    buffer: Vec<u8>,
+    shared: Arc<Shared>,
+    syncer: Option<JoinHandle<()>>,
+    /// What `HEAD` says.
+    known: Option<Seq>,
+    recovered: Option<TornTail>,
+    closed: bool,
+    // Last, so that it is given back when all else is done.
+    _lock: Lock,
+}
+
+impl FileLog {
+    /// Opens the log in a directory; creates it if the directory is absent or has none in it.
+    ///
+    /// What was durable must be there and whole. A tail that was never known to be durable and is not whole
+    /// is cut, kept beside the segment and told by [`Log::recovered`].
+    ///
+    /// # Errors
+    /// `is_locked`, `is_damage`, `is_version`, `is_torn` (only with [`Options::strict`]), `is_io`.
+    pub fn open(dir: impl AsRef<Path>, options: Options) -> Result<Self, StorageError> {
+        Self::open_on(Disk::default(), dir.as_ref(), options)
+    }
+
+    pub(super) fn open_on(disk: Disk, dir: &Path, options: Options) -> Result<Self, StorageError> {
+        if is_absent(dir)? {
+            disk.create_dir(dir)?;
+        }
+        let lock = Lock::acquire(dir)?;
+        let head = read_head(dir)?;
+        let known = head.map(|head| head.seq);
+        let mut chain = Chain::new(dir);
+        let stop = chain.follow(head.as_ref(), true)?;
+        let fresh = match stop {
+            Stop::Nothing => Some(0),
+            Stop::Header { first, .. } => Some(first),
+            Stop::Clean | Stop::Torn { .. } => None,
+        };
+        let recovered = settle(&disk, &mut chain, known, stop, options.strict)?;
+        let file = match fresh {
+            None => disk.open(&segment_path(dir, chain.segment().unwrap_or(0)))?,
+            Some(first) => {
+                if first == 0 {
+                    chain.store = store_id();
+                    // The directory may be there because of a creation that was killed before this.
+                    disk.sync_dir(parent(dir))?;
+                }
+                let file =
+                    prepare_segment(&disk, &chain, options.spare_bytes_max.min(SPARE_BYTES_MIN))?;
+                let file = disk.publish(file, &segment_path(dir, first))?;
+                chain.enter(first);
+                file
+            }
+        };
+        let file_bytes = file.len()?;
+        let shared = Shared::new(file, chain.durable);
+        let syncer = match options.durability {
+            Durability::Every(interval) => {
+                let spawned = shared.spawn(interval);
+                Some(spawned.map_err(|e| {
+                    StorageError::new(
+                        ErrorKind::Io,
+                        format!("cannot start the thread that syncs: {e}"),
+                    )
+                    .with_source(e)
+                })?)
+            }
+            Durability::Always | Durability::Os => None,
+        };
+        Ok(Self {
+            disk,
+            options,
+            chain,
+            file: shared.file(),
+            file_bytes,
+            spare_bytes: SPARE_BYTES_MIN,
+            buffer: Vec::new(),
+            shared,
+            syncer,
+            known,
+            recovered,
+            closed: false,
+            _lock: lock,
+        })
+    }
+
+    /// The directory.
+    pub fn dir(&self) -> &Path {
+        &self.chain.dir
+    }
+
+    /// Syncs, cuts the spare tail, records the head and gives the lock back.
+    ///
+    /// # Errors
+    /// `is_io`; `is_stopped` if the log had stopped. The next open recovers in either case.
+    pub fn close(mut self) -> Result<(), StorageError> {
+        self.shut()
+    }
+
+    fn shut(&mut self) -> Result<(), StorageError> {
+        if std::mem::replace(&mut self.closed, true) {
+            return Ok(());
+        }
+        self.shared.close();
+        if let Some(syncer) = self.syncer.take() {
+            // It has nothing to say: a failed sync of its has stopped the log.
+            let _ = syncer.join();
+        }
+        self.shared.check()?;
+        self.trim()?;
+        self.write_head()
+    }
+
+    /// Cuts the spare tail and makes everything durable.
+    fn trim(&mut self) -> Result<(), StorageError> {
+        if self.file_bytes > self.chain.end {
+            self.file
+                .set_len(self.chain.end)
+                .map_err(|error| self.shared.stop(error))?;
+            self.file_bytes = self.chain.end;
+        }
+        self.shared.sync(Extent::All)
+    }
+
+    fn write_head(&mut self) -> Result<(), StorageError> {
+        let Some(head) = self.chain.head.filter(|head| self.known != Some(head.seq)) else {
+            return Ok(());
+        };
+        let block = Block {
+            epoch: head.epoch,
+            seq: head.seq,
+            fingerprint: head.fingerprint,
+            store: self.chain.store,
+        };
+        write_head(&self.disk, &self.chain.dir, &block)?;
+        self.known = Some(head.seq);
+        Ok(())
+    }
+
+    /// Sees to it that a frame of `bytes` bytes can be written at the end of the chain.
+    fn make_room(&mut self, bytes: u64) -> Result<(), StorageError> {
+        let empty = self.chain.end == BLOCK_BYTES as u64;
+        if !empty && self.chain.end + bytes > self.options.segment_bytes_max {
+            self.roll()?;
+        }
+        let needed = self.chain.end + bytes;
+        if needed <= self.file_bytes || self.options.spare_bytes_max == 0 {
+            return Ok(());
+        }
+        let spare_bytes = self.spare_bytes.min(self.options.spare_bytes_max);
+        let wanted = (self.file_bytes + spare_bytes)
+            .min(self.options.segment_bytes_max)
+            .max(needed);
+        // A nearly full disk may still have room for this frame alone.
+        match self.extend(wanted) {
+            Err(error) if error.is_full() && wanted > needed => self.extend(needed)?,
+            other => other?,
+        }
+        self.spare_bytes = (self.spare_bytes * 2).min(self.options.spare_bytes_max);
+        Ok(())
+    }
+
+    /// Writes zeros up to `len`. After an error for want of room the file is as it was.
+    fn extend(&mut self, len: u64) -> Result<(), StorageError> {
+        if let Err(error) = write_zeros(&self.file, self.file_bytes, len) {
+            if !error.is_full() {
+                return Err(self.shared.stop(error));
+            }
+            self.file
+                .set_len(self.file_bytes)
+                .map_err(|error| self.shared.stop(error))?;
+            return Err(error);
+        }
+        self.file_bytes = len;
+        // Otherwise it would be of no use: the next sync records the length anyhow.
+        if self.options.durability == Durability::Always {
+            self.shared.sync(Extent::All)?;
+        }
+        Ok(())
+    }
+
+    /// Ends the segment and begins the next. The order is what recovery relies on: the old segment is
+    /// complete and durable before `HEAD` says so, and before the next one gets its name.
+    fn roll(&mut self) -> Result<(), StorageError> {
+        self.trim()?;
+        // Without room for these two, the old segment is still the last one, and the next append tries again.
+        let shared = Arc::clone(&self.shared);
+        let stop_unless_full = |error: StorageError| {
+            if error.is_full() {
+                error
+            } else {
+                shared.stop(error)
+            }
+        };
+        self.write_head().map_err(stop_unless_full)?;
+        let spare_bytes = self.spare_bytes.min(self.options.spare_bytes_max);
+        let file =
+            prepare_segment(&self.disk, &self.chain, spare_bytes).map_err(stop_unless_full)?;
+        // Once it may have its name, there is no way back to the old one.
+        let first = self.chain.next();
+        let path = segment_path(&self.chain.dir, first);
+        let file = self
+            .disk
+            .publish(file, &path)
+            .map_err(|error| self.shared.stop(error))?;
+        self.file_bytes = file.len().map_err(|error| self.shared.stop(error))?;
+        self.file = self.shared.switch(file);
+        self.chain.enter(first);
+        Ok(())
+    }
+}
+
+impl Log for FileLog {
+    fn append_unsynced(
+        &mut self,
+        mut header: FrameHeader,
+        payload: &[u8],
+    ) -> Result<(), AppendError> {
+        self.shared.check().map_err(AppendError::Refused)?;
+        let expected = self.chain.next();
+        if header.seq != expected {
+            return Err(AppendError::Conflict {
+                expected,
+                found: header.seq,
+            });
+        }
+        check_length(payload).map_err(AppendError::Refused)?;
+        let bytes = frame::frame_bytes(payload.len()) as u64;
+        self.make_room(bytes).map_err(AppendError::Refused)?;
+        header.durable = self.shared.durable();
+        frame::encode(&mut self.buffer, &header, payload, self.chain.store);
+        let written = self.file.write_at(self.chain.end, &self.buffer);
+        written.map_err(|error| AppendError::Indeterminate(self.shared.stop(error)))?;
+        if self.buffer.capacity() > BUFFER_BYTES_MAX {
+            self.buffer = Vec::new();
+        }
+        self.chain.push(&header, bytes);
+        self.file_bytes = self.file_bytes.max(self.chain.end);
+        self.shared.wrote(header.seq);
+        Ok(())
+    }
+
+    fn append(&mut self, header: FrameHeader, payload: &[u8]) -> Result<(), AppendError> {
+        self.append_unsynced(header, payload)?;
+        if self.options.durability == Durability::Always {
+            self.shared
+                .sync(Extent::Data)
+                .map_err(AppendError::Indeterminate)?;
+        }
+        Ok(())
+    }
+
+    fn head(&self) -> Option<Head> {
+        self.chain.head
+    }
+
+    fn durable(&self) -> Option<Seq> {
+        self.shared.durable()
+    }
+
+    fn sync(&mut self) -> Result<(), StorageError> {
+        self.shared.sync(Extent::Data)
+    }
+
+    fn read(&self, from: Seq) -> Result<Frames<'_>, StorageError> {
+        self.chain.frames(from)
+    }
+
+    fn recovered(&self) -> Option<&TornTail> {
+        self.recovered.as_ref()
+    }
+}
+
+impl Drop for FileLog {
+    fn drop(&mut self) {
+        // What could not be done here, the next open does.
+        let _ = self.shut();
+    }
+}
+
+impl fmt::Debug for FileLog {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { options, chain, .. } = self;
+        f.debug_struct("FileLog")
+            .field("dir", &chain.dir)
+            .field("head", &chain.head)
+            .field("options", options)
+            .finish()
+    }
+}
+
+/// Makes the segment that follows the chain, under a temporary name.
+fn prepare_segment(disk: &Disk, chain: &Chain, spare_bytes: u64) -> Result<DiskFile, StorageError> {
+    let (fingerprint, epoch) = chain
+        .head
+        .map_or((0, 0), |head| (head.fingerprint, head.epoch));
+    let block = Block {
+        epoch,
+        seq: chain.next(),
+        fingerprint,
+        store: chain.store,
+    };
+    let file = disk.create(&segment_path(&chain.dir, block.seq).with_added_extension("tmp"))?;
+    let header_bytes = BLOCK_BYTES as u64;
+    let written = file
+        .write_at(0, &block.encode(SEGMENT_MAGIC))
+        .and_then(|()| {
+            match write_zeros(&file, header_bytes, header_bytes + spare_bytes) {
+                // Room for the header is enough for now.
+                Err(error) if error.is_full() => file.set_len(header_bytes),
+                other => other,
+            }
+        });
+    if let Err(error) = written {
+        // On a full disk every block counts; if it stays, the next attempt or open replaces it.
+        let _ = disk.remove(file.path());
+        return Err(error);
+    }
+    Ok(file)
+}
+
+fn write_zeros(file: &DiskFile, from: u64, until: u64) -> Result<(), StorageError> {
+    let zeros = vec![0; ZEROS_BYTES.min(until.saturating_sub(from) as usize)];
+    let mut at = from;
+    while at < until {
+        let piece = (until - at).min(zeros.len() as u64);
+        file.write_at(at, &zeros[..piece as usize])?;
+        at += piece;
+    }
+    Ok(())
+}
+
+/// A number that no other store is likely to have. It need not be secret.
+fn store_id() -> u64 {
+    let now = SystemTime::now()
+        .duration_since(SystemTime::UNIX_EPOCH)
+        .unwrap_or_default();
+    RandomState::new().hash_one((now.as_nanos(), std::process::id()))
+}

@@ -1,0 +1,127 @@
+//! The two small files beside the segments: `HEAD`, a lower bound of what is durable, and `LOCK`.
+
+use std::fs::{self, File, OpenOptions, TryLockError};
+use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
+
+use super::disk::Disk;
+use super::frame::{BLOCK_BYTES, Block, BlockFault, HEAD_MAGIC};
+use super::{ErrorKind, StorageError};
+
+const HEAD: &str = "HEAD";
+const HEAD_TMP: &str = "HEAD.tmp";
+const LOCK: &str = "LOCK";
+
+/// Reads `HEAD`. It is only ever replaced by a rename of a synced file, so a crash cannot tear it: if it
+/// does not read, the directory is damaged.
+pub(super) fn read_head(dir: &Path) -> Result<Option<Block>, StorageError> {
+    let path = dir.join(HEAD);
+    let bytes = match fs::read(&path) {
+        Ok(bytes) => bytes,
+        Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(e) => return Err(StorageError::io("read", &path, e)),
+    };
+    let damage = |what: &str| {
+        let what = format!(
+            "HEAD {what}, so it is not known which frames were durable; the segments can be opened without it, after \
+             it was moved away"
+        );
+        StorageError::damage(&path, 0, None, &what)
+    };
+    let Ok(bytes) = <[u8; BLOCK_BYTES]>::try_from(bytes.as_slice()) else {
+        return Err(damage(&format!(
+            "has {} bytes instead of {BLOCK_BYTES}",
+            bytes.len()
+        )));
+    };
+    match Block::decode(HEAD_MAGIC, &bytes) {
+        Ok(block) => Ok(Some(block)),
+        Err(BlockFault::Magic) => Err(damage("does not begin as it should")),
+        Err(BlockFault::Checksum) => Err(damage("has a checksum that does not fit")),
+        Err(BlockFault::Version(version)) => Err(StorageError::version(
+            &path,
+            &format!("contents of format version {version}"),
+        )),
+    }
+}
+
+/// Replaces `HEAD`. What it says must have been synced before.
+pub(super) fn write_head(disk: &Disk, dir: &Path, block: &Block) -> Result<(), StorageError> {
+    let file = disk.create(&dir.join(HEAD_TMP))?;
+    file.write_at(0, &block.encode(HEAD_MAGIC))?;
+    disk.publish(file, &dir.join(HEAD))?;
+    Ok(())
+}
+
+/// The right to write to a directory. The operating system takes it back when the process ends, however
+/// it ends; the number in the file is only for the message.
+#[derive(Debug)]
+pub(super) struct Lock {
+    file: File,
+}
+
+impl Lock {
+    pub fn acquire(dir: &Path) -> Result<Self, StorageError> {
+        let path: PathBuf = dir.join(LOCK);
+        let mut file = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .open(&path)
+            .map_err(|e| StorageError::io("open", &path, e))?;
+        match file.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => {
+                let mut text = String::new();
+                // Whatever cannot be read here only makes the message poorer.
+                let holder = file
+                    .read_to_string(&mut text)
+                    .ok()
+                    .and_then(|_| text.trim().parse().ok());
+                return Err(StorageError::locked(dir, holder));
+            }
+            Err(TryLockError::Error(e)) if e.kind() == io::ErrorKind::Unsupported => {
+                return Err(StorageError::new(
+                    ErrorKind::Io,
+                    format!(
+                        "the file system of {} has no file locks, so a second writer could not be kept out; move the \
+                         store to a local disk",
+                        dir.display()
+                    ),
+                )
+                .with_source(e));
+            }
+            Err(TryLockError::Error(e)) => return Err(StorageError::io("lock", &path, e)),
+        }
+        let written = file
+            .set_len(0)
+            .and_then(|()| file.seek(SeekFrom::Start(0)))
+            .and_then(|_| file.write_all(format!("{}\n", std::process::id()).as_bytes()));
+        written.map_err(|e| StorageError::io("write", &path, e))?;
+        Ok(Self { file })
+    }
+}
+
+impl Drop for Lock {
+    fn drop(&mut self) {
+        // Closing the file is not enough: a process that is just being started by another thread has a copy
+        // of it until it executes its program, and would hold the lock for that long.
+        let _ = self.file.unlock();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lock_is_given_back_though_a_starting_child_still_has_the_file() {
+        let dir = tempfile::tempdir().unwrap();
+        let lock = Lock::acquire(dir.path()).unwrap();
+        let _of_the_child = lock.file.try_clone().unwrap();
+        assert!(Lock::acquire(dir.path()).unwrap_err().is_locked());
+        drop(lock);
+        Lock::acquire(dir.path()).unwrap();
+    }
+}

@@ -1,0 +1,215 @@
+//! Reading: the iterator over a chain of segments, and the log that takes no lock and writes nothing.
+
+use std::fmt;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use super::chain::{Chain, Stop, is_absent, segment_path};
+use super::frame::{BLOCK_BYTES, Block, Fault, SEGMENT_MAGIC};
+use super::scan::{self, Found, Scan};
+use super::{ErrorKind, Frame, Head, Seq, StorageError, head};
+
+/// Frames in ascending order, up to the head at the time of the call. After an error there are no more.
+pub struct Frames<'a>(Box<dyn Iterator<Item = Result<Frame, StorageError>> + Send + 'a>);
+
+impl<'a> Frames<'a> {
+    /// Makes any iterator one; for implementations of [`Log`](super::Log).
+    pub fn new(frames: impl Iterator<Item = Result<Frame, StorageError>> + Send + 'a) -> Self {
+        Self(Box::new(frames))
+    }
+}
+
+impl Iterator for Frames<'_> {
+    type Item = Result<Frame, StorageError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        self.0.next()
+    }
+}
+
+impl fmt::Debug for Frames<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Frames(..)")
+    }
+}
+
+impl Chain {
+    /// The frames from `from` to the head. Holds its own file, so it disturbs no one and is disturbed by no
+    /// one.
+    pub fn frames(&self, from: Seq) -> Result<Frames<'static>, StorageError> {
+        let Some(head) = self.head.filter(|head| head.seq >= from) else {
+            return Ok(Frames::new(std::iter::empty()));
+        };
+        // There is a head, so there is a first segment, and its mark is for frame 0.
+        let mark = self.marks[self.marks.partition_point(|mark| mark.seq <= from) - 1];
+        let path = segment_path(&self.dir, mark.first);
+        let scan =
+            Scan::open(&path, mark.offset).map_err(|e| StorageError::io("open", &path, e))?;
+        let mut cursor = Cursor {
+            dir: self.dir.clone(),
+            store: self.store,
+            path,
+            segment: mark.first,
+            scan,
+            next: mark.seq,
+            last: head.seq,
+        };
+        let mut failed = false;
+        Ok(Frames::new(std::iter::from_fn(move || {
+            while !failed && cursor.next <= cursor.last {
+                let wanted = cursor.next >= from;
+                match cursor.take(wanted) {
+                    Ok(None) => {}
+                    Ok(Some(frame)) => return Some(Ok(frame)),
+                    Err(error) => {
+                        failed = true;
+                        return Some(Err(error));
+                    }
+                }
+            }
+            None
+        })))
+    }
+}
+
+/// A place in the chain that moves from segment to segment.
+struct Cursor {
+    dir: PathBuf,
+    store: u64,
+    path: PathBuf,
+    /// Its name.
+    segment: Seq,
+    scan: Scan,
+    next: Seq,
+    last: Seq,
+}
+
+impl Cursor {
+    /// Goes one step: over a frame (giving it, if it is wanted) or into the next segment.
+    fn take(&mut self, wanted: bool) -> Result<Option<Frame>, StorageError> {
+        let offset = self.scan.offset();
+        let io = |e| StorageError::io("read", &self.path, e);
+        let fault = match self.scan.next(self.store, self.next).map_err(io)? {
+            Found::Frame { header, payload } => {
+                self.next += 1;
+                return Ok(wanted.then(|| Frame {
+                    header,
+                    payload: payload.to_vec(),
+                }));
+            }
+            Found::Bad(fault) => Some(fault),
+            Found::End => None,
+        };
+        // An empty segment would be its own successor.
+        if fault.is_none() && self.segment != self.next && self.enter_next()? {
+            return Ok(None);
+        }
+        let what = fault.map_or("the segment ends before it".into(), Fault::describe);
+        let what = format!("{what}, though it was whole when the log was opened");
+        Err(StorageError::damage(
+            &self.path,
+            offset,
+            Some(self.next),
+            &what,
+        ))
+    }
+
+    fn enter_next(&mut self) -> Result<bool, StorageError> {
+        let path = segment_path(&self.dir, self.next);
+        let block = match scan::read_block(&path) {
+            Ok(bytes) => bytes,
+            Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(false),
+            Err(e) => return Err(StorageError::io("read", &path, e)),
+        };
+        let block = <[u8; BLOCK_BYTES]>::try_from(block.as_slice()).ok();
+        let good = |block: Block| block.store == self.store && block.seq == self.next;
+        if !block
+            .and_then(|bytes| Block::decode(SEGMENT_MAGIC, &bytes).ok())
+            .is_some_and(good)
+        {
+            let what =
+                "the header of the segment is broken, though it was whole when the log was opened";
+            return Err(StorageError::damage(&path, 0, Some(self.next), what));
+        }
+        self.scan = Scan::open(&path, BLOCK_BYTES as u64)
+            .map_err(|e| StorageError::io("open", &path, e))?;
+        self.segment = self.next;
+        self.path = path;
+        Ok(true)
+    }
+}
+
+/// A log in a directory, for reading only: takes no lock, writes nothing, and may be used beside a live
+/// writer, whose new frames [`refresh`](ReadOnlyLog::refresh) takes in.
+///
+/// It shows every whole frame, durable or not; [`durable`](ReadOnlyLog::durable) is what it knows to be so.
+#[derive(Debug)]
+pub struct ReadOnlyLog {
+    chain: Chain,
+}
+
+impl ReadOnlyLog {
+    /// Opens the store in a directory.
+    ///
+    /// # Errors
+    /// `is_not_found` where there is none; `is_damage`, `is_version`, `is_io`.
+    pub fn open(dir: impl AsRef<Path>) -> Result<Self, StorageError> {
+        let dir = dir.as_ref();
+        let mut log = Self {
+            chain: Chain::new(dir),
+        };
+        let not_found = |what: &str| {
+            let dir = dir.display();
+            let message = format!(
+                "{what} {dir}: a store is a directory with segments such as {:020}.log in it; check the path, or open \
+                 it for writing to create one",
+                0
+            );
+            Err(StorageError::new(ErrorKind::NotFound, message))
+        };
+        if is_absent(dir)? {
+            return not_found("there is no directory");
+        }
+        log.follow(true)?;
+        if log.chain.segment().is_none() {
+            return not_found("there is no store in");
+        }
+        Ok(log)
+    }
+
+    /// Takes in what was appended since, and gives the head. The end of the log is where the first frame is
+    /// incomplete: a live writer may be at it.
+    ///
+    /// # Errors
+    /// `is_damage` if a frame is incomplete that was durable; `is_io`. What precedes that frame is taken in.
+    pub fn refresh(&mut self) -> Result<Option<Head>, StorageError> {
+        self.follow(false)?;
+        Ok(self.head())
+    }
+
+    fn follow(&mut self, thorough: bool) -> Result<(), StorageError> {
+        // Before the segments: what it says was durable then is in them now.
+        let known = head::read_head(&self.chain.dir)?;
+        let _: Stop = self.chain.follow(known.as_ref(), thorough)?;
+        self.chain.durable = self.chain.durable.max(known.map(|known| known.seq));
+        Ok(())
+    }
+
+    /// The last frame taken in.
+    pub fn head(&self) -> Option<Head> {
+        self.chain.head
+    }
+
+    /// The highest sequence known to be durable: a lower bound.
+    pub fn durable(&self) -> Option<Seq> {
+        self.chain.durable
+    }
+
+    /// The frames from `from` to the head.
+    ///
+    /// # Errors
+    /// `is_io`, here or while iterating; `is_damage` while iterating.
+    pub fn read(&self, from: Seq) -> Result<Frames<'_>, StorageError> {
+        self.chain.frames(from)
+    }
+}

@@ -1,0 +1,182 @@
+//! What a writer does at open with the end of the chain: cut what is torn, and make sure of the rest.
+
+use std::fs::{self, File};
+use std::io::{self, BufReader, Read, Seek, SeekFrom};
+use std::path::{Path, PathBuf};
+
+use super::chain::{Chain, Stop, segment_path};
+use super::disk::{Disk, DiskFile};
+use super::scan::{Found, Scan};
+use super::{Seq, StorageError, TornTail};
+
+const CHUNK_BYTES: usize = 64 << 10;
+
+/// Brings the directory to a clean end, so that everything in the chain is durable and nothing is behind
+/// it. Gives what was cut. A kill at any point leaves something that the next open brings to the same end.
+pub(super) fn settle(
+    disk: &Disk,
+    chain: &mut Chain,
+    known: Option<Seq>,
+    stop: Stop,
+    strict: bool,
+) -> Result<Option<TornTail>, StorageError> {
+    let seq = chain.next();
+    let torn = match stop {
+        Stop::Nothing | Stop::Clean => None,
+        Stop::Torn { fault, until } => {
+            let path = segment_path(&chain.dir, chain.segment().unwrap_or(0));
+            if strict {
+                return Err(StorageError::torn(&path, chain.end, seq, &fault.describe()));
+            }
+            let kept = keep(disk, &path, chain.end, until)?;
+            let file = disk.open(&path)?;
+            file.set_len(chain.end)?;
+            // Before anything is appended: else what was cut could come back behind a new frame.
+            file.sync_all()?;
+            Some(TornTail {
+                segment: path,
+                offset: chain.end,
+                bytes: until - chain.end,
+                seq,
+                kept,
+            })
+        }
+        Stop::Header { first, bytes } => {
+            let path = segment_path(&chain.dir, first);
+            let torn = match bytes {
+                0 => None,
+                _ if strict => {
+                    return Err(StorageError::torn(
+                        &path,
+                        0,
+                        seq,
+                        "the header of a new segment is incomplete",
+                    ));
+                }
+                _ => {
+                    let kept = keep(disk, &path, 0, bytes)?;
+                    Some(TornTail {
+                        segment: path.clone(),
+                        offset: 0,
+                        bytes,
+                        seq,
+                        kept,
+                    })
+                }
+            };
+            disk.remove(&path)?;
+            disk.sync_dir(&chain.dir)?;
+            torn
+        }
+    };
+    remove_leftovers(disk, &chain.dir)?;
+    let head = chain.head.map(|head| head.seq);
+    if known != head {
+        chain.durable = chain.durable.max(known);
+        write_again(disk, chain)?;
+    }
+    chain.durable = head;
+    Ok(torn)
+}
+
+/// Copies a tail to a file of its own. Nothing that was kept before is overwritten; a copy of the same
+/// bytes, from an open that was killed before it cut them, is taken as it is.
+fn keep(disk: &Disk, segment: &Path, from: u64, until: u64) -> Result<PathBuf, StorageError> {
+    let io = |e| StorageError::io("copy the torn tail of", segment, e);
+    let mut path = segment.with_extension(format!("{from}.torn"));
+    let mut copies = 1;
+    while path.exists() {
+        if same(&path, segment, from, until).map_err(io)? {
+            return Ok(path);
+        }
+        copies += 1;
+        path = segment.with_extension(format!("{from}.{copies}.torn"));
+    }
+    let file = disk.create(&path.with_added_extension("tmp"))?;
+    copy(segment, from, until, |offset, bytes| {
+        file.write_at(offset - from, bytes)
+    })?;
+    disk.publish(file, &path)?;
+    Ok(path)
+}
+
+fn same(kept: &Path, segment: &Path, from: u64, until: u64) -> io::Result<bool> {
+    if fs::metadata(kept)?.len() != until - from {
+        return Ok(false);
+    }
+    let mut segment = File::open(segment)?;
+    segment.seek(SeekFrom::Start(from))?;
+    let segment = BufReader::new(segment.take(until - from)).bytes();
+    for (a, b) in BufReader::new(File::open(kept)?).bytes().zip(segment) {
+        if a? != b? {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
+/// Gives `write` the bytes of a file piece by piece, each with its offset there.
+fn copy(
+    path: &Path,
+    from: u64,
+    until: u64,
+    mut write: impl FnMut(u64, &[u8]) -> Result<(), StorageError>,
+) -> Result<(), StorageError> {
+    let io = |e| StorageError::io("read", path, e);
+    let mut file = File::open(path).map_err(io)?;
+    file.seek(SeekFrom::Start(from)).map_err(io)?;
+    let mut buf = vec![0; CHUNK_BYTES];
+    let mut at = from;
+    while at < until {
+        let piece = (until - at).min(CHUNK_BYTES as u64) as usize;
+        file.read_exact(&mut buf[..piece]).map_err(io)?;
+        write(at, &buf[..piece])?;
+        at += piece as u64;
+    }
+    Ok(())
+}
+
+/// Writes the frames that may not be durable once more, in place, and syncs.
+///
+/// A sync alone is not enough: after a failed fsync the system may hold the frames in memory, take them
+/// for written, and let the next fsync succeed without writing anything.
+fn write_again(disk: &Disk, chain: &Chain) -> Result<(), StorageError> {
+    // Earlier segments were synced before the last one was begun.
+    let Some(segment) = chain.segment() else {
+        return Ok(());
+    };
+    let path = segment_path(&chain.dir, segment);
+    let first = chain.durable.map_or(0, |seq| seq + 1).max(segment);
+    let mark = chain.marks[chain.marks.partition_point(|mark| mark.seq <= first) - 1];
+    let io = |e| StorageError::io("read", &path, e);
+    let mut scan = Scan::open(&path, mark.offset).map_err(io)?;
+    for seq in mark.seq..first {
+        let found = scan.next(chain.store, seq).map_err(io)?;
+        debug_assert!(matches!(found, Found::Frame { .. }), "just read");
+    }
+    let file: DiskFile = disk.open(&path)?;
+    copy(&path, scan.offset(), chain.end, |offset, bytes| {
+        file.write_at(offset, bytes)
+    })?;
+    file.sync_all()
+}
+
+/// Removes what a kill left half made: files that never got their names.
+fn remove_leftovers(disk: &Disk, dir: &Path) -> Result<(), StorageError> {
+    let io = |e| StorageError::io("list", dir, e);
+    for entry in fs::read_dir(dir).map_err(io)? {
+        let name = entry.map_err(io)?.file_name();
+        let ours = name
+            .to_str()
+            .and_then(|name| name.strip_suffix(".tmp"))
+            .is_some_and(|name| {
+                name == "HEAD"
+                    || (name.starts_with(|c: char| c.is_ascii_digit())
+                        && (name.ends_with(".log") || name.ends_with(".torn")))
+            });
+        if ours {
+            disk.remove(&dir.join(name))?;
+        }
+    }
+    Ok(())
+}

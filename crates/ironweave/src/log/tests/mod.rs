@@ -1,0 +1,299 @@
+//! What the log promises, one sentence a test. Here: the helpers, and what every log does alike.
+
+mod beside;
+mod damage;
+mod faults;
+mod kill;
+mod power;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use super::chain::segment_path;
+use super::disk::Disk;
+use super::*;
+
+/// A directory that is gone after the test. In memory where there is a place for that: these tests sync
+/// thousands of times, and what a disk does at a crash is simulated.
+fn scratch() -> tempfile::TempDir {
+    let memory = Path::new("/dev/shm");
+    let made = if memory.is_dir() {
+        tempfile::tempdir_in(memory)
+    } else {
+        tempfile::tempdir()
+    };
+    made.unwrap()
+}
+
+/// Small segments and little spare, so that short logs roll and extend often.
+fn small() -> Options {
+    Options {
+        segment_bytes_max: 600,
+        spare_bytes_max: 200,
+        ..Options::default()
+    }
+}
+
+fn payload(seq: Seq) -> Vec<u8> {
+    (0..seq * 37 % 150)
+        .map(|i| (seq * 31 + i * 7) as u8)
+        .collect()
+}
+
+fn header(seq: Seq) -> FrameHeader {
+    let kind = if seq == 0 {
+        FrameKind::Schema
+    } else {
+        FrameKind::Transaction
+    };
+    FrameHeader::new(
+        seq,
+        seq as u32 / 5,
+        kind,
+        u128::from(seq + 1) * 0x1234_5678_9abc_def0_1357,
+    )
+}
+
+fn append(log: &mut impl Log, seq: Seq) {
+    log.append(header(seq), &payload(seq)).unwrap();
+}
+
+fn fill(dir: &Path, options: Options, frames: Seq) {
+    let mut log = FileLog::open(dir, options).unwrap();
+    for seq in 0..frames {
+        append(&mut log, seq);
+    }
+    log.close().unwrap();
+}
+
+/// Checks that frames are those that `append` writes, from `from` on; gives the one after the last.
+fn check(frames: Frames<'_>, from: Seq) -> Seq {
+    let mut next = from;
+    for frame in frames {
+        let frame = frame.unwrap();
+        let durable = frame.header.durable;
+        assert!(durable.is_none_or(|durable| durable < next));
+        assert_eq!(
+            frame.header,
+            FrameHeader {
+                durable,
+                ..header(next)
+            }
+        );
+        assert_eq!(frame.payload, payload(next));
+        next += 1;
+    }
+    next
+}
+
+/// Opens, checks that there is a prefix, appends, closes, opens, checks again. Gives the frames found first.
+fn reopen(dir: &Path, options: Options) -> Result<Seq, StorageError> {
+    let mut log = FileLog::open(dir, options)?;
+    let found = check(log.read(0)?, 0);
+    assert_eq!(
+        log.head(),
+        found.checked_sub(1).map(|last| Head::of(&header(last)))
+    );
+    assert_eq!(log.durable(), found.checked_sub(1));
+    append(&mut log, found);
+    append(&mut log, found + 1);
+    log.close()?;
+    let log = FileLog::open(
+        dir,
+        Options {
+            strict: true,
+            ..options
+        },
+    )?;
+    assert_eq!(log.recovered(), None);
+    assert_eq!(check(log.read(0)?, 0), found + 2);
+    assert!(
+        files(dir)
+            .iter()
+            .all(|path| path.extension().is_none_or(|e| e != "tmp")),
+        "{:?}",
+        files(dir)
+    );
+    Ok(found)
+}
+
+fn segment_files(dir: &Path) -> Vec<PathBuf> {
+    files(dir)
+        .into_iter()
+        .filter(|path| path.extension().is_some_and(|e| e == "log"))
+        .collect()
+}
+
+fn files(dir: &Path) -> Vec<PathBuf> {
+    let mut files: Vec<_> = fs::read_dir(dir)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .collect();
+    files.sort();
+    files
+}
+
+fn behaves_like_a_log(log: &mut impl Log) {
+    assert_eq!(log.head(), None);
+    assert_eq!(log.durable(), None);
+    assert_eq!(log.read(0).unwrap().count(), 0);
+    assert_eq!(log.recovered(), None);
+    for seq in 0..30 {
+        assert!(matches!(
+            log.append(header(seq + 1), b"too early"),
+            Err(AppendError::Conflict { expected, found }) if (expected, found) == (seq, seq + 1)
+        ));
+        append(log, seq);
+        assert_eq!(log.durable(), Some(seq));
+        assert!(matches!(
+            log.append(header(seq), b"again"),
+            Err(AppendError::Conflict { expected, found }) if (expected, found) == (seq + 1, seq)
+        ));
+        assert_eq!(log.head(), Some(Head::of(&header(seq))));
+    }
+    log.append_unsynced(header(30), &payload(30)).unwrap();
+    log.sync().unwrap();
+    assert_eq!(log.durable(), Some(30));
+    for from in 0..33 {
+        assert_eq!(check(log.read(from).unwrap(), from), from.max(31));
+    }
+    let durable: Vec<_> = log
+        .read(0)
+        .unwrap()
+        .map(|frame| frame.unwrap().header.durable)
+        .collect();
+    assert_eq!(durable[..3], [None, Some(0), Some(1)]);
+}
+
+#[test]
+fn a_memory_log_behaves_like_a_log() {
+    behaves_like_a_log(&mut MemoryLog::new());
+}
+
+#[test]
+fn a_file_log_behaves_like_a_log() {
+    let dir = scratch();
+    behaves_like_a_log(&mut FileLog::open(dir.path(), Options::default()).unwrap());
+    let dir = scratch();
+    behaves_like_a_log(&mut FileLog::open(dir.path(), small()).unwrap());
+    assert!(segment_files(dir.path()).len() > 3);
+}
+
+#[test]
+fn what_was_appended_is_there_after_opening_again() {
+    for options in [
+        Options::default(),
+        small(),
+        Options {
+            spare_bytes_max: 0,
+            ..small()
+        },
+    ] {
+        for durability in [
+            Durability::Always,
+            Durability::Os,
+            Durability::Every(std::time::Duration::from_millis(1)),
+        ] {
+            let options = Options {
+                durability,
+                strict: true,
+                ..options
+            };
+            let outer = scratch();
+            let dir = outer.path().join("a/b/c");
+            for round in 0..3 {
+                let mut log = FileLog::open(&dir, options).unwrap();
+                assert_eq!(check(log.read(0).unwrap(), 0), round * 10);
+                assert_eq!(log.durable(), (round * 10).checked_sub(1));
+                for seq in round * 10..round * 10 + 10 {
+                    append(&mut log, seq);
+                }
+            }
+            assert!(
+                files(&dir)
+                    .iter()
+                    .all(|path| path.extension().is_none_or(|e| e != "tmp"))
+            );
+        }
+    }
+}
+
+#[test]
+fn a_clean_close_leaves_no_spare_and_an_open_log_has_one() {
+    let dir = scratch();
+    let path = segment_path(dir.path(), 0);
+    let mut log = FileLog::open(dir.path(), Options::default()).unwrap();
+    append(&mut log, 0);
+    assert!(fs::metadata(&path).unwrap().len() > 200_000);
+    drop(log);
+    assert_eq!(fs::metadata(&path).unwrap().len(), 64 + 56);
+}
+
+#[test]
+fn a_frame_longer_than_a_segment_has_one_to_itself() {
+    let dir = scratch();
+    let mut log = FileLog::open(dir.path(), small()).unwrap();
+    for seq in 0..3 {
+        log.append(header(seq), &vec![seq as u8 + 1; 1_000_000])
+            .unwrap();
+    }
+    drop(log);
+    assert_eq!(segment_files(dir.path()).len(), 3);
+    let log = FileLog::open(dir.path(), small()).unwrap();
+    for (frame, byte) in log.read(0).unwrap().zip(1..) {
+        assert!(frame.unwrap().payload.iter().all(|&b| b == byte));
+    }
+}
+
+#[test]
+fn reading_can_start_in_the_middle_of_a_long_segment() {
+    let dir = scratch();
+    let options = Options {
+        durability: Durability::Os,
+        ..Options::default()
+    };
+    let mut log = FileLog::open(dir.path(), options).unwrap();
+    for seq in 0..10_000 {
+        append(&mut log, seq);
+    }
+    for log in [&log as &dyn Log] {
+        for from in [0, 1, 4_999, 5_000, 9_999, 10_000, Seq::MAX] {
+            assert_eq!(check(log.read(from).unwrap(), from), from.max(10_000));
+        }
+    }
+    drop(log);
+    let log = ReadOnlyLog::open(dir.path()).unwrap();
+    assert_eq!(check(log.read(7_777).unwrap(), 7_777), 10_000);
+}
+
+#[test]
+fn a_second_writer_is_told_who_holds_the_lock() {
+    let dir = scratch();
+    let log = FileLog::open(dir.path(), Options::default()).unwrap();
+    let error = FileLog::open(dir.path(), Options::default()).unwrap_err();
+    assert!(error.is_locked(), "{error}");
+    assert_eq!(error.holder(), Some(std::process::id()));
+    let message = error.to_string();
+    assert!(message.contains(dir.path().to_str().unwrap()), "{message}");
+    assert!(
+        message.contains(&std::process::id().to_string()),
+        "{message}"
+    );
+    drop(log);
+    FileLog::open(dir.path(), Options::default()).unwrap();
+}
+
+/// A log whose changes go through `probe`.
+fn open_on(
+    probe: &std::sync::Arc<faults::Faults>,
+    dir: &Path,
+    options: Options,
+) -> Result<FileLog, StorageError> {
+    FileLog::open_on(
+        Disk {
+            probe: Some(probe.clone()),
+        },
+        dir,
+        options,
+    )
+}

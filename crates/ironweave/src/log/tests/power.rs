@@ -1,0 +1,228 @@
+//! Power cuts: what was not synced may be there, or not, or in part, in any combination.
+//!
+//! A run is recorded change by change. For each point in it, directories are made that a disk may have then:
+//! of each file, what was synced, and of later writes any pieces (16 bytes stand for a sector); of names, what
+//! was synced, and of later changes any first part. Each must open, and hold all that was durable.
+
+use std::collections::BTreeMap;
+
+use super::faults::{Change, Faults};
+use super::*;
+
+#[derive(Default)]
+struct Model {
+    files: Vec<File>,
+    names: BTreeMap<PathBuf, usize>,
+    durable_names: BTreeMap<PathBuf, usize>,
+    /// `None` removes.
+    pending_names: Vec<Vec<(PathBuf, Option<usize>)>>,
+}
+
+#[derive(Default)]
+struct File {
+    durable: Vec<u8>,
+    pending: Vec<Pending>,
+}
+
+#[derive(Clone)]
+enum Pending {
+    Write(u64, Vec<u8>),
+    SetLen(u64),
+}
+
+fn apply(bytes: &mut Vec<u8>, change: &Pending) {
+    match change {
+        Pending::Write(offset, piece) => {
+            let end = *offset as usize + piece.len();
+            bytes.resize(bytes.len().max(end), 0);
+            bytes[*offset as usize..end].copy_from_slice(piece);
+        }
+        Pending::SetLen(len) => bytes.resize(*len as usize, 0),
+    }
+}
+
+struct Random(u64);
+
+impl Random {
+    fn below(&mut self, n: u64) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        (self.0 >> 11) % n
+    }
+}
+
+impl Model {
+    fn rename(&mut self, changes: Vec<(PathBuf, Option<usize>)>) {
+        set_names(&mut self.names, &changes);
+        self.pending_names.push(changes);
+    }
+
+    fn change(&mut self, change: &Change) {
+        match change {
+            Change::Create(path) => match self.names.get(path) {
+                Some(&file) => self.files[file].pending.push(Pending::SetLen(0)),
+                None => {
+                    self.files.push(File::default());
+                    self.rename(vec![(path.clone(), Some(self.files.len() - 1))]);
+                }
+            },
+            Change::Write(path, offset, bytes) => {
+                let pieces = bytes.chunks(16).enumerate();
+                let pieces =
+                    pieces.map(|(i, piece)| Pending::Write(offset + 16 * i as u64, piece.into()));
+                self.files[self.names[path]].pending.extend(pieces);
+            }
+            Change::SetLen(path, len) => self.files[self.names[path]]
+                .pending
+                .push(Pending::SetLen(*len)),
+            Change::Sync(path) => {
+                let file = &mut self.files[self.names[path]];
+                for change in file.pending.drain(..) {
+                    apply(&mut file.durable, &change);
+                }
+            }
+            Change::Rename(from, to) => self.rename(vec![
+                (from.clone(), None),
+                (to.clone(), Some(self.names[from])),
+            ]),
+            Change::Remove(path) => self.rename(vec![(path.clone(), None)]),
+            Change::SyncDir(dir) => {
+                let (synced, pending): (Vec<_>, Vec<_>) = self
+                    .pending_names
+                    .drain(..)
+                    .partition(|c| c[0].0.parent() == Some(dir));
+                self.pending_names = pending;
+                for changes in synced {
+                    set_names(&mut self.durable_names, &changes);
+                }
+            }
+            // The directory is there in every cut.
+            Change::CreateDir => {}
+        }
+    }
+
+    fn cut(&self, random: &mut Random, dir: &Path) {
+        let mut names = self.durable_names.clone();
+        let kept = random.below(self.pending_names.len() as u64 + 1) as usize;
+        for changes in &self.pending_names[..kept] {
+            set_names(&mut names, changes);
+        }
+        // Some cuts lose nearly all, some nearly nothing.
+        let chance = [1, 8, 15][random.below(3) as usize];
+        for (path, file) in names {
+            let file = &self.files[file];
+            let mut bytes = file.durable.clone();
+            for change in &file.pending {
+                if random.below(16) < chance {
+                    apply(&mut bytes, change);
+                }
+            }
+            fs::write(dir.join(path.file_name().unwrap()), bytes).unwrap();
+        }
+    }
+}
+
+fn set_names(names: &mut BTreeMap<PathBuf, usize>, changes: &[(PathBuf, Option<usize>)]) {
+    for (path, file) in changes {
+        match file {
+            Some(file) => names.insert(path.clone(), *file),
+            None => names.remove(path),
+        };
+    }
+}
+
+/// Runs a log that is closed, opened and killed in between; gives the changes, and how many frames were
+/// durable after how many changes.
+fn record(options: Options, half: bool) -> (Vec<Change>, Vec<(usize, Seq)>) {
+    let dir = scratch();
+    let mut changes = Vec::new();
+    let mut durable = vec![(0, 0)];
+    for round in 1..=3 {
+        let faults = std::sync::Arc::new(Faults::default());
+        let before = changes.len();
+        let mut log = open_on(&faults, dir.path(), options).unwrap();
+        let mut note = |log: &FileLog, faults: &Faults| {
+            durable.push((
+                before + faults.changes().len(),
+                log.durable().map_or(0, |seq| seq + 1),
+            ));
+        };
+        note(&log, &faults);
+        for seq in log.head().map_or(0, |head| head.seq + 1)..round * 6 {
+            append(&mut log, seq);
+            note(&log, &faults);
+        }
+        if round == 2 {
+            // Killed within a frame, so that there is a tail to cut; or before it closes, so that there may be
+            // whole frames to sync.
+            faults.die_after(0);
+            if half {
+                let seq = log.head().unwrap().seq + 1;
+                let error = log.append(header(seq), &[9; 30]).unwrap_err();
+                assert!(!matches!(error, AppendError::Conflict { .. }));
+            } else {
+                drop(log);
+            }
+            let mut done = faults.changes();
+            if let Some(Change::Write(path, offset, bytes)) = done.pop() {
+                let through = bytes[..bytes.len() / 2].to_vec();
+                done.push(Change::Write(path, offset, through));
+            }
+            changes.append(&mut done);
+        } else {
+            drop(log);
+            changes.append(&mut faults.changes());
+        }
+    }
+    (changes, durable)
+}
+
+#[test]
+fn after_a_power_cut_everything_durable_is_there() {
+    let mut random = Random(0x9e37_79b9_7f4a_7c15);
+    let mut torn = 0;
+    for (durability, half) in [
+        (Durability::Always, true),
+        (Durability::Always, false),
+        (Durability::Os, true),
+        (Durability::Os, false),
+    ] {
+        let options = Options {
+            durability,
+            ..small()
+        };
+        let (changes, durable) = record(options, half);
+        let mut model = Model::default();
+        for at in 0..=changes.len() {
+            let (_, must) = durable[durable.partition_point(|&(after, _)| after <= at) - 1];
+            for _ in 0..8 {
+                let dir = scratch();
+                model.cut(&mut random, dir.path());
+                if let Err(error) = ReadOnlyLog::open(dir.path()) {
+                    assert!(
+                        error.is_not_found() && must == 0,
+                        "{durability:?}, cut {at}: {error}"
+                    );
+                }
+                let found = match reopen(dir.path(), options) {
+                    Ok(found) => found,
+                    Err(error) => panic!("{durability:?}, cut {at}: {error}"),
+                };
+                assert!(
+                    found >= must,
+                    "{durability:?}, cut {at}: {found} frames, {must} were durable"
+                );
+                torn += usize::from(
+                    files(dir.path())
+                        .iter()
+                        .any(|f| f.extension().is_some_and(|e| e == "torn")),
+                );
+            }
+            if let Some(change) = changes.get(at) {
+                model.change(change);
+            }
+        }
+    }
+    assert!(torn > 100, "{torn} torn tails");
+}

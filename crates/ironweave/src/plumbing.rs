@@ -1,0 +1,317 @@
+//! What generated code calls. It is public because that code lives in the user's crate, and no part of the
+//! API: it may change with any version, together with the macro.
+
+use std::any::Any;
+
+use crate::db::gone;
+pub use crate::db::{Links, Places, Reader};
+use crate::entity::{Entity, Model};
+use crate::graph::column::Column;
+pub use crate::graph::column::ColumnType;
+use crate::graph::storage::Flat;
+use crate::schema::{ColumnIx, EdgeIx, EntityIx, Hop, Schema, StateIx};
+pub use crate::step::bind::{Binder, Names, Ref};
+pub use crate::step::event::{EventType, FieldReader, FieldWriter};
+pub use crate::step::plan::Check;
+pub use crate::step::{link, relink, set, transition, unlink};
+pub use crate::value::{DecodeError, Value};
+use crate::{Db, Id};
+
+pub use serde;
+
+/// A model's schema, bound to code: one entry for each column, event and invariant of the schema, in order.
+pub struct Binding {
+    /// The schema.
+    pub schema: Schema,
+    /// The types of the columns.
+    pub columns: Vec<ColumnType>,
+    /// The types of the events.
+    pub events: Vec<EventType>,
+    /// The code of the invariants.
+    pub invariants: Vec<Check>,
+}
+
+/// A hop, for use in constants.
+#[must_use]
+pub const fn hop(edge: EdgeIx, forward: bool) -> Hop {
+    Hop { edge, forward }
+}
+
+/// For an index that no value of an event has: the schema and the event come from the same macro.
+#[cold]
+#[must_use]
+pub fn no_such_value(index: u16) -> &'static dyn Any {
+    unreachable!("the schema asks for value {index}, which the event does not have")
+}
+
+fn slot<D: Db + ?Sized>(db: &D, entity: EntityIx, id: Id) -> u32 {
+    if db.graph().state(entity, id).is_none() {
+        gone(db.graph(), entity, id);
+    }
+    id.slot
+}
+
+/// The value of a field or of a piece of state data; O(1).
+///
+/// # Panics
+/// Where the entity is gone, or no longer in the state whose data is asked for.
+pub fn field<T: Value, D: Db + ?Sized>(db: &D, column: ColumnIx, entity: EntityIx, id: Id) -> &T {
+    let slot = slot(db, entity, id);
+    let graph = db.graph();
+    let typed = graph
+        .column(column)
+        .as_any()
+        .downcast_ref::<Column<T, Flat>>();
+    typed
+        .and_then(|column| column.get(slot))
+        .unwrap_or_else(|| {
+            let path = &graph.layout.columns[usize::from(column)].path;
+            panic!("{} has no {path} any more", graph.entity_ref(entity, slot))
+        })
+}
+
+/// What an entity is linked with.
+pub fn many<'d, E: Entity, D: Db>(
+    db: &'d D,
+    owner: EntityIx,
+    hop: Hop,
+    id: Id,
+) -> D::List<'d, Links<'d, E>> {
+    let slot = slot(db, owner, id);
+    db.list(Links::new(db.graph(), hop, slot))
+}
+
+/// What an entity is linked with, at most one; O(1).
+pub fn option<E: Entity>(db: &(impl Db + ?Sized), owner: EntityIx, hop: Hop, id: Id) -> Option<E> {
+    let slot = slot(db, owner, id);
+    Links::new(db.graph(), hop, slot).next()
+}
+
+/// What an entity is linked with, exactly one; O(1).
+///
+/// # Panics
+/// Within an event that has not yet linked it.
+pub fn one<E: Entity>(db: &(impl Db + ?Sized), owner: EntityIx, hop: Hop, id: Id) -> E {
+    option(db, owner, hop, id).unwrap_or_else(|| {
+        let graph = db.graph();
+        let end = &graph.layout.edges[usize::from(hop.edge)]
+            .near(hop.forward)
+            .path;
+        panic!(
+            "{} is not linked at {end} yet",
+            graph.entity_ref(owner, id.slot)
+        )
+    })
+}
+
+/// How many an entity is linked with; O(1).
+pub fn count(db: &(impl Db + ?Sized), owner: EntityIx, hop: Hop, id: Id) -> usize {
+    let slot = slot(db, owner, id);
+    db.graph().links(hop, slot).len()
+}
+
+/// Whether two entities are linked; O(1).
+pub fn linked(db: &(impl Db + ?Sized), owner: EntityIx, hop: Hop, id: Id, other: Id) -> bool {
+    let slot = slot(db, owner, id);
+    let far = db.graph().layout.edges[usize::from(hop.edge)]
+        .far(hop.forward)
+        .entity;
+    db.graph().state(far, other).is_some() && db.graph().linked(hop, slot, other.slot)
+}
+
+/// The state of an entity, if it is alive; O(1).
+pub fn state(db: &(impl Db + ?Sized), entity: EntityIx, id: Id) -> Option<StateIx> {
+    db.graph().state(entity, id)
+}
+
+/// The state of an entity; O(1).
+///
+/// # Panics
+/// Where the entity is gone.
+pub fn state_of(db: &(impl Db + ?Sized), entity: EntityIx, id: Id) -> StateIx {
+    db.graph()
+        .state(entity, id)
+        .unwrap_or_else(|| gone(db.graph(), entity, id))
+}
+
+/// The name of an entity type of a model, for `Display`.
+#[must_use]
+pub fn name<E: Entity>() -> &'static str
+where
+    E::Model: Model,
+{
+    E::NAME
+}
+
+/// Implements for an entity type what is the same for all of them.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __handle {
+    ($entity:ident, model = $model:ty, index = $index:expr, name = $name:expr,
+     states = $states:ident { $($state:ident = $ix:expr),* $(,)? }) => {
+        impl $crate::Entity for $entity {
+            type Model = $model;
+            type In<S: $crate::StateOf<Self>> = $entity<S>;
+            const INDEX: u16 = $index;
+            const NAME: &'static str = $name;
+
+            fn from_id(id: $crate::Id) -> Self {
+                Self { id, state: ::core::marker::PhantomData }
+            }
+
+            fn token<S: $crate::StateOf<Self>>(id: $crate::Id) -> $entity<S> {
+                $entity { id, state: ::core::marker::PhantomData }
+            }
+
+            fn id(&self) -> $crate::Id {
+                self.id
+            }
+        }
+
+        impl<S: $crate::StateOf<$entity>> $entity<S> {
+            /// The plain handle.
+            pub fn any(&self) -> $entity {
+                $entity { id: self.id, state: ::core::marker::PhantomData }
+            }
+
+            /// Which one.
+            pub fn id(&self) -> $crate::Id {
+                self.id
+            }
+
+            /// Whether it exists; O(1).
+            pub fn alive(&self, db: &impl $crate::Db) -> bool {
+                $crate::plumbing::state(db, $index, self.id).is_some()
+            }
+
+            /// Whether it is in state `T`; O(1). An entity that is gone is in none.
+            pub fn is<T: $crate::StateOf<$entity>>(&self, db: &impl $crate::Db) -> bool {
+                let state = $crate::plumbing::state(db, $index, self.id);
+                state.is_some() && (T::STATE.is_none() || state == T::STATE)
+            }
+
+            /// Its token in state `T`, if it is there; O(1).
+            pub fn in_state<T: $crate::StateOf<$entity>>(&self, db: &impl $crate::Db) -> ::core::option::Option<$entity<T>> {
+                if self.is::<T>(db) { Some($entity { id: self.id, state: ::core::marker::PhantomData }) } else { None }
+            }
+
+            /// Its state, with the token of it; O(1). Panics where it is gone.
+            pub fn state(&self, db: &impl $crate::Db) -> $states {
+                match $crate::plumbing::state_of(db, $index, self.id) {
+                    $($ix => $states::$state($entity { id: self.id, state: ::core::marker::PhantomData }),)*
+                    other => ::core::unreachable!("{} has no state {other}", $name),
+                }
+            }
+        }
+
+        impl ::core::clone::Clone for $entity {
+            fn clone(&self) -> Self {
+                *self
+            }
+        }
+
+        impl ::core::marker::Copy for $entity {}
+
+        impl<S: $crate::StateOf<$entity>> $crate::plumbing::Ref for $entity<S> {
+            fn bind(&self, binder: &mut $crate::plumbing::Binder<'_>) -> ::core::result::Result<$crate::Id, $crate::Reject> {
+                binder.handle($index, self.id, S::STATE)
+            }
+        }
+
+        impl<S: $crate::StateOf<$entity>> ::core::fmt::Display for $entity<S> {
+            fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+                ::core::write!(f, "{}/{}", $name, self.id)
+            }
+        }
+
+        impl<S: $crate::StateOf<$entity>> ::core::fmt::Debug for $entity<S> {
+            fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+                ::core::fmt::Display::fmt(self, f)
+            }
+        }
+
+        impl<S: $crate::StateOf<$entity>> ::core::cmp::PartialEq for $entity<S> {
+            fn eq(&self, other: &Self) -> bool {
+                self.id == other.id
+            }
+        }
+
+        impl<S: $crate::StateOf<$entity>> ::core::cmp::Eq for $entity<S> {}
+
+        impl<S: $crate::StateOf<$entity>> ::core::cmp::PartialOrd for $entity<S> {
+            fn partial_cmp(&self, other: &Self) -> ::core::option::Option<::core::cmp::Ordering> {
+                Some(self.cmp(other))
+            }
+        }
+
+        impl<S: $crate::StateOf<$entity>> ::core::cmp::Ord for $entity<S> {
+            fn cmp(&self, other: &Self) -> ::core::cmp::Ordering {
+                self.id.cmp(&other.id)
+            }
+        }
+
+        impl<S: $crate::StateOf<$entity>> ::core::hash::Hash for $entity<S> {
+            fn hash<H: ::core::hash::Hasher>(&self, state: &mut H) {
+                self.id.hash(state);
+            }
+        }
+
+        impl<S: $crate::StateOf<$entity>> $crate::plumbing::serde::Serialize for $entity<S> {
+            fn serialize<Z: $crate::plumbing::serde::Serializer>(&self, serializer: Z) -> ::core::result::Result<Z::Ok, Z::Error> {
+                $crate::plumbing::write_handle($name, self.id, serializer)
+            }
+        }
+
+        impl<'de, S: $crate::StateOf<$entity>> $crate::plumbing::serde::Deserialize<'de> for $entity<S> {
+            fn deserialize<Z: $crate::plumbing::serde::Deserializer<'de>>(deserializer: Z) -> ::core::result::Result<Self, Z::Error> {
+                $crate::plumbing::read_handle($name, deserializer)
+                    .map(|id| Self { id, state: ::core::marker::PhantomData })
+            }
+        }
+    };
+}
+
+pub use crate::__handle as handle;
+
+/// Writes a handle: `"Partition/3.1"` for people, a number otherwise.
+///
+/// # Errors
+/// Those of the serializer.
+pub fn write_handle<Z: serde::Serializer>(
+    entity: &str,
+    id: Id,
+    serializer: Z,
+) -> Result<Z::Ok, Z::Error> {
+    if serializer.is_human_readable() {
+        serializer.collect_str(&format_args!("{entity}/{id}"))
+    } else {
+        serializer.serialize_u64(id.to_bits())
+    }
+}
+
+/// Reads what [`write_handle`] wrote.
+///
+/// # Errors
+/// Where it is none, or of another type.
+pub fn read_handle<'de, Z: serde::Deserializer<'de>>(
+    entity: &str,
+    deserializer: Z,
+) -> Result<Id, Z::Error> {
+    use serde::Deserialize;
+    use serde::de::Error;
+    if deserializer.is_human_readable() {
+        let text = String::deserialize(deserializer)?;
+        let id = text
+            .strip_prefix(entity)
+            .and_then(|rest| rest.strip_prefix('/'));
+        let id = id.ok_or_else(|| {
+            Z::Error::custom(format_args!(
+                "`{text}` is no {entity}: expected `{entity}/SLOT.GENERATION`"
+            ))
+        })?;
+        id.parse().map_err(Z::Error::custom)
+    } else {
+        let bits = u64::deserialize(deserializer)?;
+        Id::from_bits(bits).ok_or_else(|| Z::Error::custom(format_args!("{bits} is no id")))
+    }
+}

@@ -1,0 +1,346 @@
+//! The schema: a model as plain data.
+//!
+//! The macro writes it down once; the executor, the log, the pictures and the checks all read this and
+//! nothing else. It knows no Rust types: what has a type (columns, events) is named here and bound to
+//! code in [`crate::plumbing::Binding`].
+//!
+//! Everything is referred to by its index in the vector that holds it, in order of declaration.
+
+use serde::{Deserialize, Serialize};
+
+/// Index of an entity type in [`Schema::entities`].
+pub type EntityIx = u16;
+/// Index of a state in [`EntityDef::states`].
+pub type StateIx = u8;
+/// Index of a column in [`Schema::columns`].
+pub type ColumnIx = u16;
+/// Index of an edge in [`Schema::edges`].
+pub type EdgeIx = u16;
+/// Index of an event in [`Schema::events`].
+pub type EventIx = u16;
+
+/// A whole model.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Schema {
+    /// The name of the module that declares it.
+    pub name: String,
+    /// Entity types.
+    pub entities: Vec<EntityDef>,
+    /// Fields of entities, then the data of their states, entity by entity.
+    pub columns: Vec<ColumnDef>,
+    /// Edges, in order of their declaring ends.
+    pub edges: Vec<EdgeDef>,
+    /// Events, the immediate ones too.
+    pub events: Vec<EventDef>,
+    /// Invariants.
+    pub invariants: Vec<InvariantDef>,
+}
+
+/// An entity type: a node type with a lifecycle.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EntityDef {
+    /// Its name.
+    pub name: String,
+    /// Its states, 250 at most.
+    pub states: Vec<StateDef>,
+    /// The state it is created in.
+    pub initial: StateIx,
+}
+
+/// A state of an entity type.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StateDef {
+    /// Its name.
+    pub name: String,
+    /// Whether it was declared `#[terminal]`.
+    pub terminal: bool,
+    /// The moves that the lifecycle allows from here.
+    pub to: Vec<TransitionDef>,
+}
+
+/// A move that a lifecycle allows.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TransitionDef {
+    /// Where to.
+    pub to: StateIx,
+    /// The name of the method.
+    pub verb: String,
+}
+
+/// A field of an entity, or a piece of the data of one of its states.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ColumnDef {
+    /// Whose it is.
+    pub entity: EntityIx,
+    /// The state whose data it is; `None` for a field.
+    pub state: Option<StateIx>,
+    /// Its name.
+    pub name: String,
+    /// Its Rust type, as written.
+    pub ty: String,
+    /// Whether it is the key: unique, indexed, immutable.
+    pub key: bool,
+}
+
+/// How many links an entity may have at an end of an edge.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Cardinality {
+    /// Exactly one, at the end of every event.
+    One,
+    /// At most one.
+    Option,
+    /// Any number.
+    Many,
+}
+
+/// An edge: a typed, directed relation. Its declaring end is `from`, its inverse end is `to`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EdgeDef {
+    /// The declaring end.
+    pub from: EndDef,
+    /// The inverse end.
+    pub to: EndDef,
+}
+
+/// One end of an edge.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EndDef {
+    /// The entity type at this end.
+    pub entity: EntityIx,
+    /// The name of the end, as a field of that type.
+    pub name: String,
+    /// How many links one entity may have here.
+    pub cardinality: Cardinality,
+    /// The least number of links at the end of every event (0 if any number will do).
+    pub min: u32,
+    /// The greatest number of links, if there is one.
+    pub max: Option<u32>,
+}
+
+/// An event: a named transition of the net.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EventDef {
+    /// Its name.
+    pub name: String,
+    /// Fires by itself as soon as it is enabled.
+    pub immediate: bool,
+    /// Its fields.
+    pub fields: Vec<EventFieldDef>,
+    /// What it binds: its entity fields in order, then the names that its `create` arcs introduce.
+    pub names: Vec<NameDef>,
+    /// What it does, in written order.
+    pub arcs: Vec<Arc>,
+    /// What its handler may do.
+    pub mays: Vec<May>,
+    /// The paths of its guards, as written.
+    pub guards: Vec<String>,
+}
+
+/// A field of an event.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EventFieldDef {
+    /// Its name.
+    pub name: String,
+    /// Its Rust type, as written.
+    pub ty: String,
+}
+
+/// A name that stands for entities while an event fires.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NameDef {
+    /// The name of the event's field or of the `create` arc.
+    pub name: String,
+    /// The type of the entities.
+    pub entity: EntityIx,
+    /// How many it stands for: one, at most one, or any number (a set).
+    pub count: Cardinality,
+    /// How the entities are given.
+    pub by: BindBy,
+}
+
+/// How an event names an entity.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum BindBy {
+    /// By handle.
+    Handle,
+    /// By a token, which demands this state.
+    Token(StateIx),
+    /// By key; it must exist.
+    Key,
+    /// By key; created in the initial state where absent.
+    Ensure,
+    /// It is created by the event.
+    Created,
+}
+
+/// A path: what a name stands for, or what is reached from there over edges.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Path {
+    /// Index into [`EventDef::names`].
+    pub root: u16,
+    /// The edges to follow, in order.
+    pub hops: Vec<Hop>,
+}
+
+/// One step along an edge.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Hop {
+    /// The edge.
+    pub edge: EdgeIx,
+    /// From the declaring end to the inverse (`true`) or back.
+    pub forward: bool,
+}
+
+/// Where a value comes from when an arc writes it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Source {
+    /// Field `n` of the event.
+    Field(u16),
+    /// The time of the step.
+    Time,
+    /// A literal, as written; `index` is what to ask the event for (literals follow its fields).
+    Literal {
+        /// Argument of [`crate::plumbing::Event::value`].
+        index: u16,
+        /// As written.
+        text: String,
+    },
+}
+
+/// A value for a column.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Assign {
+    /// The column.
+    pub column: ColumnIx,
+    /// The value.
+    pub source: Source,
+}
+
+/// Of the entities that a path reaches, which an arc means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Scope {
+    /// All of them, and all must be in a source state (`each`, and a path to one entity).
+    Each,
+    /// Those that are in a source state.
+    Those,
+}
+
+/// How a `when` reads the entities that its path reaches.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Quantifier {
+    /// All of them are (also where there are none).
+    All,
+    /// At least one is.
+    Any,
+    /// None is.
+    None,
+}
+
+/// One thing that an event does or demands.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Arc {
+    /// Creates an entity under a name.
+    Create {
+        /// Index into [`EventDef::names`].
+        name: u16,
+        /// The state it begins in.
+        state: StateIx,
+        /// Its fields and the data of that state.
+        values: Vec<Assign>,
+    },
+    /// Moves entities from one of the `from` states to `to`.
+    Move {
+        /// Which of the entities.
+        scope: Scope,
+        /// The entities.
+        path: Path,
+        /// Source states.
+        from: Vec<StateIx>,
+        /// Target state.
+        to: StateIx,
+        /// The data of the target state.
+        data: Vec<Assign>,
+    },
+    /// Links each of `path` with each of `with` by the edge that `hop` names, seen from `path`.
+    Link {
+        /// The near ends.
+        path: Path,
+        /// The edge, as seen from there.
+        hop: Hop,
+        /// The far ends.
+        with: Path,
+    },
+    /// Removes the links between `path` and `with` that there are (a set difference).
+    Unlink {
+        /// The near ends.
+        path: Path,
+        /// The edge, as seen from there.
+        hop: Hop,
+        /// The far ends.
+        with: Path,
+    },
+    /// As `Link`, but an end that can hold only one link gives up the one it has.
+    Relink {
+        /// The near ends.
+        path: Path,
+        /// The edge, as seen from there.
+        hop: Hop,
+        /// The far ends.
+        with: Path,
+    },
+    /// Sets a field of each entity.
+    Set {
+        /// The entities.
+        path: Path,
+        /// Column and value.
+        value: Assign,
+    },
+    /// A condition: how many of the entities are in one of the states.
+    When {
+        /// All, any or none.
+        quantifier: Quantifier,
+        /// The entities.
+        path: Path,
+        /// The states.
+        states: Vec<StateIx>,
+    },
+}
+
+/// One thing that the handler of an event may do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum May {
+    /// Create an entity.
+    Create(EntityIx),
+    /// Find an entity by key or create it.
+    Ensure(EntityIx),
+    /// Move an entity.
+    Move {
+        /// Of this type.
+        entity: EntityIx,
+        /// From here.
+        from: StateIx,
+        /// To there.
+        to: StateIx,
+    },
+    /// Link by an edge.
+    Link(EdgeIx),
+    /// Unlink by an edge.
+    Unlink(EdgeIx),
+    /// Relink by an edge.
+    Relink(EdgeIx),
+    /// Set a field.
+    Set(ColumnIx),
+}
+
+/// An invariant: a predicate that holds of every entity of a type at the end of every transaction.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct InvariantDef {
+    /// Its name.
+    pub name: String,
+    /// The entity type that it speaks of.
+    pub entity: EntityIx,
+    /// The edges over which it reads, as seen from that type.
+    pub via: Vec<Hop>,
+    /// The path of the predicate, as written.
+    pub check: String,
+}

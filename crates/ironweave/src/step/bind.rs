@@ -1,0 +1,213 @@
+//! Binding: from the fields of an event to the entities that they name.
+
+use std::sync::Arc;
+
+use crate::entity::{Ensure, Entity, Key, Keyed};
+use crate::error::{EntityRef, Reject, StepError};
+use crate::graph::Graph;
+use crate::graph::column::Column;
+use crate::graph::storage::Flat;
+use crate::id::Id;
+use crate::schema::{EntityIx, StateIx};
+use crate::step::plan::EventPlan;
+use crate::value::{Value, display, encode};
+
+/// The entities that the names of an event stand for.
+#[derive(Default)]
+pub struct Names {
+    ids: Vec<Id>,
+    /// Where each name's entities end.
+    ends: Vec<u32>,
+}
+
+impl Names {
+    pub(crate) fn clear(&mut self) {
+        self.ids.clear();
+        self.ends.clear();
+    }
+
+    pub(crate) fn push(&mut self, id: Id) {
+        self.ids.push(id);
+    }
+
+    pub(crate) fn end_name(&mut self) {
+        self.ends.push(self.ids.len() as u32);
+    }
+
+    pub(crate) fn ids(&self, name: u16) -> &[Id] {
+        let name = usize::from(name);
+        let start = if name == 0 { 0 } else { self.ends[name - 1] };
+        &self.ids[start as usize..self.ends[name] as usize]
+    }
+
+    /// The entity of a name that stands for one.
+    #[must_use]
+    pub fn one(&self, name: u16) -> Id {
+        self.ids(name)[0]
+    }
+
+    /// The entity of a name that may stand for none.
+    #[must_use]
+    pub fn option(&self, name: u16) -> Option<Id> {
+        self.ids(name).first().copied()
+    }
+
+    /// The entities of a name.
+    pub fn many(&self, name: u16) -> impl Iterator<Item = Id> + '_ {
+        self.ids(name).iter().copied()
+    }
+}
+
+/// Binds the entity fields of an event, one after the other.
+pub struct Binder<'a> {
+    pub(crate) graph: &'a mut Graph<Flat>,
+    pub(crate) names: &'a mut Names,
+    pub(crate) event: &'a EventPlan,
+}
+
+/// What can name an entity in an event: a handle, a token, a [`Key`], an [`Ensure`].
+pub trait Ref {
+    /// Finds the entity.
+    ///
+    /// # Errors
+    /// Where it is gone, unknown or in another state.
+    fn bind(&self, binder: &mut Binder<'_>) -> Result<Id, Reject>;
+}
+
+impl Binder<'_> {
+    /// Binds a field that names one entity.
+    ///
+    /// # Errors
+    /// Where it is gone, unknown or in another state.
+    pub fn one(&mut self, field: &impl Ref) -> Result<(), Reject> {
+        let id = field.bind(self)?;
+        self.names.push(id);
+        self.names.end_name();
+        Ok(())
+    }
+
+    /// Binds a field that names one entity or none.
+    ///
+    /// # Errors
+    /// As [`Binder::one`].
+    pub fn option<R: Ref>(&mut self, field: &Option<R>) -> Result<(), Reject> {
+        if let Some(field) = field {
+            let id = field.bind(self)?;
+            self.names.push(id);
+        }
+        self.names.end_name();
+        Ok(())
+    }
+
+    /// Binds a field that names a set of entities.
+    ///
+    /// # Errors
+    /// As [`Binder::one`], and where one stands twice.
+    pub fn many<R: Ref>(&mut self, field: &[R]) -> Result<(), Reject> {
+        let start = self.names.ids.len();
+        for item in field {
+            let id = item.bind(self)?;
+            self.names.push(id);
+        }
+        let set = &self.names.ids[start..];
+        let repeated = if set.len() <= 16 {
+            (1..set.len())
+                .find(|i| set[..*i].contains(&set[*i]))
+                .map(|i| set[i])
+        } else {
+            let mut sorted = set.to_vec();
+            sorted.sort_unstable();
+            sorted.windows(2).find(|w| w[0] == w[1]).map(|w| w[0])
+        };
+        if let Some(id) = repeated {
+            let name = &self.event.names[self.names.ends.len()];
+            let entity = EntityRef {
+                entity: self.entity_name(name.entity),
+                id,
+            };
+            return Err(StepError::Repeated {
+                event: Arc::clone(&self.event.name),
+                name: Arc::clone(&name.name),
+                entity,
+            }
+            .into());
+        }
+        self.names.end_name();
+        Ok(())
+    }
+
+    fn entity_name(&self, entity: EntityIx) -> Arc<str> {
+        Arc::clone(&self.graph.layout.entities[usize::from(entity)].name)
+    }
+
+    /// A handle or token: alive, and in the state that it claims.
+    ///
+    /// # Errors
+    /// `Dead` or `NotInPlace`.
+    pub fn handle(
+        &mut self,
+        entity: EntityIx,
+        id: Id,
+        claimed: Option<StateIx>,
+    ) -> Result<Id, Reject> {
+        let found = self.graph.state(entity, id);
+        if found.is_some() && (claimed.is_none() || found == claimed) {
+            return Ok(id);
+        }
+        let layout = &self.graph.layout.entities[usize::from(entity)];
+        let event = Arc::clone(&self.event.name);
+        let who = EntityRef {
+            entity: Arc::clone(&layout.name),
+            id,
+        };
+        Err(match (found, claimed) {
+            (Some(found), Some(claimed)) => StepError::NotInPlace {
+                event,
+                entity: who,
+                expected: Arc::clone(&layout.states[usize::from(claimed)].name),
+                found: Arc::clone(&layout.states[usize::from(found)].name),
+            },
+            _ => StepError::Dead { event, entity: who },
+        }
+        .into())
+    }
+
+    fn find<T: Keyed>(&self, key: &T::Key) -> Option<Id> {
+        let column = self
+            .graph
+            .column(T::KEY)
+            .as_any()
+            .downcast_ref::<Column<T::Key, Flat>>()?;
+        column.find(key).map(|slot| self.graph.id(T::INDEX, slot))
+    }
+}
+
+fn key_text(key: &impl Value) -> String {
+    let mut bytes = Vec::new();
+    encode(key, &mut bytes).map_or_else(|e| e.to_string(), |()| display(&bytes))
+}
+
+impl<T: Keyed> Ref for Key<T> {
+    fn bind(&self, binder: &mut Binder<'_>) -> Result<Id, Reject> {
+        binder.find::<T>(self.key()).ok_or_else(|| {
+            StepError::UnknownKey {
+                event: Arc::clone(&binder.event.name),
+                entity: <T as Entity>::NAME.into(),
+                key: key_text(self.key()),
+            }
+            .into()
+        })
+    }
+}
+
+impl<T: Keyed> Ref for Ensure<T> {
+    fn bind(&self, binder: &mut Binder<'_>) -> Result<Id, Reject> {
+        if let Some(id) = binder.find::<T>(self.key()) {
+            return Ok(id);
+        }
+        let initial = binder.graph.layout.schema.entities[usize::from(T::INDEX)].initial;
+        let slot = binder.graph.create(T::INDEX, initial)?;
+        binder.graph.set(T::KEY, slot, self.key())?;
+        Ok(binder.graph.id(T::INDEX, slot))
+    }
+}

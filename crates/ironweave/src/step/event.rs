@@ -1,0 +1,212 @@
+//! Events as Rust types, and what the executor knows of them.
+
+use std::any::Any;
+
+use minicbor::{Decoder, Encoder};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::db::Reader;
+use crate::entity::Model;
+use crate::error::Reject;
+use crate::log::Seq;
+use crate::schema::EventIx;
+use crate::step::bind::{Binder, Names};
+use crate::step::plan::Plan;
+use crate::step::{Core, Tx};
+use crate::value::{DecodeError, EncodeError, decode, encode, raw_item};
+
+/// An event: a request to change the graph, which may be rejected. The macro implements it.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not an event that a program can fire",
+    label = "not an event to fire",
+    note = "events are the structs with `#[event]` in a model; an `#[immediate]` one fires by itself"
+)]
+pub trait Event: Sized + 'static {
+    /// The model that declares it.
+    type Model: Model;
+    /// What it binds: its entities, as tokens after the declared moves.
+    type Bound;
+    /// What it creates, as handles.
+    type Created;
+    #[doc(hidden)]
+    const INDEX: EventIx;
+    /// Its name.
+    const NAME: &'static str;
+
+    #[doc(hidden)]
+    fn bind(&self, binder: &mut Binder<'_>) -> Result<(), Reject>;
+    #[doc(hidden)]
+    fn value(&self, index: u16) -> &dyn Any;
+    #[doc(hidden)]
+    fn guard(&self, _index: u16, _db: &Reader<'_>) -> Result<(), Reject> {
+        Ok(())
+    }
+    #[doc(hidden)]
+    fn handle(&self, _names: &Names, _tx: &mut Tx<'_, Self>) -> Result<(), Reject> {
+        Ok(())
+    }
+    #[doc(hidden)]
+    fn bound(names: &Names) -> Self::Bound;
+    #[doc(hidden)]
+    fn created(names: &Names) -> Self::Created;
+    #[doc(hidden)]
+    fn encode(&self, writer: &mut FieldWriter<'_>);
+    #[doc(hidden)]
+    fn decode(reader: &FieldReader<'_>) -> Result<Self, DecodeError>;
+}
+
+/// What an event of type `E` binds.
+pub type Bound<E> = <E as Event>::Bound;
+
+/// An event with `#[may(..)]`: its handler is written by the user.
+#[diagnostic::on_unimplemented(
+    message = "event `{Self}` has no `#[may(..)]`, so there is nothing for a handler to do",
+    label = "a superfluous handler",
+    note = "remove this `impl Apply`, or add `#[may(..)]` with what the handler does to the event"
+)]
+pub trait Handles: Event {}
+
+/// The handler of an event with `#[may(..)]`: it runs after the declared arcs.
+#[diagnostic::on_unimplemented(
+    message = "event `{Self}` declares `#[may(..)]` and has no handler",
+    label = "needs a handler",
+    note = "write `impl Apply for {Self} {{ fn apply(&self, bound: Bound<Self>, tx: &mut Tx<'_, Self>) -> Result<(), Reject> {{ .. }} }}`, or remove the `#[may(..)]`"
+)]
+pub trait Apply: Handles {
+    /// Does what the declared arcs cannot say. It must be deterministic: whatever it needs of time and
+    /// chance comes in the event. An `Err` rejects the event and undoes what it did.
+    ///
+    /// # Errors
+    /// Whatever the handler rejects for.
+    fn apply(&self, bound: Bound<Self>, tx: &mut Tx<'_, Self>) -> Result<(), Reject>;
+}
+
+/// What came of an event.
+pub struct Receipt<E: Event> {
+    /// The sequence of its transaction in the log: the one it has, or will have when it commits.
+    pub seq: Seq,
+    /// What it created.
+    pub created: E::Created,
+    /// What it bound, as tokens after the declared moves. An immediate event that fired in the same step
+    /// may have moved them on; a stale token rejects when it is used.
+    pub bound: E::Bound,
+}
+
+/// An event without its type.
+pub(crate) trait DynEvent {
+    fn index(&self) -> EventIx;
+    fn bind(&self, binder: &mut Binder<'_>) -> Result<(), Reject>;
+    fn value(&self, index: u16) -> &dyn Any;
+    fn guard(&self, index: u16, db: &Reader<'_>) -> Result<(), Reject>;
+    fn handle(&self, names: &Names, core: &mut Core, plan: &Plan) -> Result<(), Reject>;
+    fn encode(&self, writer: &mut FieldWriter<'_>);
+}
+
+impl<E: Event> DynEvent for E {
+    fn index(&self) -> EventIx {
+        E::INDEX
+    }
+
+    fn bind(&self, binder: &mut Binder<'_>) -> Result<(), Reject> {
+        E::bind(self, binder)
+    }
+
+    fn value(&self, index: u16) -> &dyn Any {
+        E::value(self, index)
+    }
+
+    fn guard(&self, index: u16, db: &Reader<'_>) -> Result<(), Reject> {
+        E::guard(self, index, db)
+    }
+
+    fn handle(&self, names: &Names, core: &mut Core, plan: &Plan) -> Result<(), Reject> {
+        E::handle(self, names, &mut Tx::new(core, plan))
+    }
+
+    fn encode(&self, writer: &mut FieldWriter<'_>) {
+        E::encode(self, writer);
+    }
+}
+
+type Decode = fn(&FieldReader<'_>) -> Result<Box<dyn DynEvent>, DecodeError>;
+
+/// The type of an event, as code that reads one from a log.
+pub struct EventType {
+    pub(crate) decode: Option<Decode>,
+}
+
+impl EventType {
+    /// An event that the program fires.
+    #[must_use]
+    pub fn of<E: Event>() -> Self {
+        Self {
+            decode: Some(|reader| Ok(Box::new(E::decode(reader)?))),
+        }
+    }
+
+    /// One that fires by itself.
+    #[must_use]
+    pub fn immediate() -> Self {
+        Self { decode: None }
+    }
+}
+
+/// Writes the fields of an event, by index.
+pub struct FieldWriter<'b> {
+    pub(crate) bytes: &'b mut Vec<u8>,
+    pub(crate) failed: Option<(u16, EncodeError)>,
+}
+
+impl FieldWriter<'_> {
+    /// Writes one field.
+    pub fn field<T: Serialize>(&mut self, index: u16, value: &T) {
+        // Writing to a Vec cannot fail.
+        let _ = Encoder::new(&mut *self.bytes).u16(index);
+        if let Err(e) = encode(value, self.bytes) {
+            self.failed.get_or_insert((index, e));
+        }
+    }
+}
+
+/// The fields of an event as they lie in a log.
+pub struct FieldReader<'b> {
+    fields: Vec<Option<&'b [u8]>>,
+}
+
+impl<'b> FieldReader<'b> {
+    /// Takes a map of field tags apart; `tags` gives the field of this program for each tag of the log.
+    pub(crate) fn new(bytes: &'b [u8], tags: &[u16]) -> Result<Self, DecodeError> {
+        let mut d = Decoder::new(bytes);
+        let n = d
+            .map()?
+            .ok_or_else(|| DecodeError::new("an event of unknown length"))?;
+        let mut fields = vec![None; tags.len()];
+        for _ in 0..n {
+            let tag = d.u16()?;
+            let value = raw_item(&mut d)?;
+            if let Some(field) = tags
+                .get(usize::from(tag))
+                .and_then(|ix| fields.get_mut(usize::from(*ix)))
+            {
+                *field = Some(value);
+            }
+        }
+        Ok(Self { fields })
+    }
+
+    /// Reads one field.
+    ///
+    /// # Errors
+    /// Where it is missing or of another type.
+    pub fn field<T: DeserializeOwned>(&self, index: u16) -> Result<T, DecodeError> {
+        match self.fields.get(usize::from(index)) {
+            Some(Some(bytes)) => decode(bytes),
+            _ => Err(DecodeError::new(format_args!("field {index} is missing"))),
+        }
+    }
+
+    pub(crate) fn raw(&self, index: usize) -> Option<&'b [u8]> {
+        self.fields.get(index).copied().flatten()
+    }
+}

@@ -1,0 +1,196 @@
+//! The plan: the arcs of every event, sorted by the phase in which they are executed, with the texts that
+//! errors need.
+
+use std::sync::Arc;
+
+use crate::error::Name;
+use crate::graph::layout::{Layout, StateSet};
+use crate::schema::{
+    Arc as ArcDef, Assign, EntityIx, EventDef, Hop, Path, Quantifier, Schema, Scope, StateIx,
+};
+use crate::step::event::EventType;
+use crate::{Reject, db::Reader, id::Id};
+
+/// The code of an invariant.
+pub type Check = fn(Id, &Reader<'_>) -> Result<(), Reject>;
+
+/// A model, ready to run.
+pub struct Plan {
+    pub(crate) layout: Arc<Layout>,
+    pub(crate) events: Vec<EventPlan>,
+    pub(crate) types: Vec<EventType>,
+    pub(crate) checks: Vec<Check>,
+}
+
+pub(crate) struct EventPlan {
+    pub name: Name,
+    pub names: Vec<NamePlan>,
+    pub guards: Vec<Name>,
+    pub creates: Vec<CreatePlan>,
+    pub whens: Vec<WhenPlan>,
+    pub moves: Vec<MovePlan>,
+    pub unlinks: Vec<LinkPlan>,
+    pub relinks: Vec<LinkPlan>,
+    pub links: Vec<LinkPlan>,
+    pub sets: Vec<SetPlan>,
+    /// Whether two moves, or two sets of one field, could meet in one entity.
+    pub may_meet: bool,
+}
+
+pub(crate) struct NamePlan {
+    pub name: Name,
+    pub entity: EntityIx,
+}
+
+pub(crate) struct CreatePlan {
+    pub entity: EntityIx,
+    pub state: StateIx,
+    pub values: Vec<Assign>,
+}
+
+pub(crate) struct WhenPlan {
+    pub quantifier: Quantifier,
+    pub path: Path,
+    pub entity: EntityIx,
+    pub states: StateSet,
+    pub text: Name,
+}
+
+pub(crate) struct MovePlan {
+    pub scope: Scope,
+    pub path: Path,
+    pub entity: EntityIx,
+    pub from: StateSet,
+    pub from_text: Name,
+    pub to: StateIx,
+    pub data: Vec<Assign>,
+}
+
+pub(crate) struct LinkPlan {
+    pub path: Path,
+    pub hop: Hop,
+    pub with: Path,
+    /// `with` is `path` and the edge: all links are meant.
+    pub all: bool,
+}
+
+pub(crate) struct SetPlan {
+    pub path: Path,
+    pub entity: EntityIx,
+    pub value: Assign,
+}
+
+impl Plan {
+    pub(crate) fn new(schema: Schema, types: Vec<EventType>, checks: Vec<Check>) -> Self {
+        let layout = Layout::new(schema);
+        let events = layout
+            .schema
+            .events
+            .iter()
+            .map(|e| event(&layout, e))
+            .collect();
+        Self {
+            layout,
+            events,
+            types,
+            checks,
+        }
+    }
+}
+
+fn event(layout: &Layout, def: &EventDef) -> EventPlan {
+    let mut plan = EventPlan {
+        name: def.name.as_str().into(),
+        names: def
+            .names
+            .iter()
+            .map(|n| NamePlan {
+                name: n.name.as_str().into(),
+                entity: n.entity,
+            })
+            .collect(),
+        guards: def.guards.iter().map(|g| g.as_str().into()).collect(),
+        creates: Vec::new(),
+        whens: Vec::new(),
+        moves: Vec::new(),
+        unlinks: Vec::new(),
+        relinks: Vec::new(),
+        links: Vec::new(),
+        sets: Vec::new(),
+        may_meet: false,
+    };
+    let link = |path: &Path, hop: Hop, with: &Path| LinkPlan {
+        all: with.root == path.root && with.hops.split_last() == Some((&hop, path.hops.as_slice())),
+        path: path.clone(),
+        hop,
+        with: with.clone(),
+    };
+    for arc in &def.arcs {
+        match arc {
+            ArcDef::Create {
+                name,
+                state,
+                values,
+            } => plan.creates.push(CreatePlan {
+                entity: def.names[usize::from(*name)].entity,
+                state: *state,
+                values: values.clone(),
+            }),
+            ArcDef::When {
+                quantifier,
+                path,
+                states,
+            } => {
+                let entity = layout.path_entity(def, path);
+                let word = match quantifier {
+                    Quantifier::All => "all",
+                    Quantifier::Any => "any",
+                    Quantifier::None => "none",
+                };
+                let (of, among) = (
+                    layout.path_text(def, path),
+                    layout.states_text(entity, states),
+                );
+                plan.whens.push(WhenPlan {
+                    quantifier: *quantifier,
+                    path: path.clone(),
+                    entity,
+                    states: StateSet::of(states),
+                    text: format!("{word} {of} in {among}").into(),
+                });
+            }
+            ArcDef::Move {
+                scope,
+                path,
+                from,
+                to,
+                data,
+            } => {
+                let entity = layout.path_entity(def, path);
+                plan.may_meet |= plan.moves.iter().any(|m| m.entity == entity);
+                plan.moves.push(MovePlan {
+                    scope: *scope,
+                    path: path.clone(),
+                    entity,
+                    from: StateSet::of(from),
+                    from_text: layout.states_text(entity, from).into(),
+                    to: *to,
+                    data: data.clone(),
+                });
+            }
+            ArcDef::Unlink { path, hop, with } => plan.unlinks.push(link(path, *hop, with)),
+            ArcDef::Relink { path, hop, with } => plan.relinks.push(link(path, *hop, with)),
+            ArcDef::Link { path, hop, with } => plan.links.push(link(path, *hop, with)),
+            ArcDef::Set { path, value } => {
+                plan.may_meet |= plan.sets.iter().any(|s| s.value.column == value.column);
+                let entity = layout.path_entity(def, path);
+                plan.sets.push(SetPlan {
+                    path: path.clone(),
+                    entity,
+                    value: value.clone(),
+                });
+            }
+        }
+    }
+    plan
+}

@@ -1,0 +1,201 @@
+//! What follows an event: bounds on links, immediate events, and at commit the invariants.
+
+use std::cmp::Reverse;
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use crate::db::Reader;
+use crate::error::{Name, StepError};
+use crate::fact::Fact;
+use crate::hash::FastMap;
+use crate::schema::{EdgeIx, EntityIx};
+use crate::step::Core;
+use crate::step::bind::Names;
+use crate::step::plan::Plan;
+
+/// How often one immediate event may fire on one entity in one step.
+const FIRINGS_MAX: u32 = 64;
+
+impl Core {
+    /// Checks the bounds of all that gained or lost links, or began, since fact `start`.
+    pub(super) fn check_bounds(&self, start: usize) -> Result<(), StepError> {
+        for fact in &self.graph.journal.facts.list[start..] {
+            match *fact {
+                Fact::Create { entity, slot, .. } => self.check_bounds_of(entity, slot, None)?,
+                Fact::Link { edge, from, to } | Fact::Unlink { edge, from, to } => {
+                    let layout = &self.graph.layout.edges[usize::from(edge)];
+                    self.check_bounds_of(layout.from.entity, from, Some(edge))?;
+                    self.check_bounds_of(layout.to.entity, to, Some(edge))?;
+                }
+                Fact::Move { .. } | Fact::Set { .. } => {}
+            }
+        }
+        Ok(())
+    }
+
+    fn check_bounds_of(
+        &self,
+        entity: EntityIx,
+        slot: u32,
+        edge: Option<EdgeIx>,
+    ) -> Result<(), StepError> {
+        let layout = &self.graph.layout;
+        for bound in &layout.entities[usize::from(entity)].bounded {
+            if edge.is_some_and(|edge| edge != bound.hop.edge) {
+                continue;
+            }
+            if let Some(found) = self.graph.bound_broken(bound, slot) {
+                return Err(StepError::Cardinality {
+                    entity: self.graph.entity_ref(entity, slot),
+                    edge: Arc::clone(
+                        &layout.edges[usize::from(bound.hop.edge)]
+                            .near(bound.hop.forward)
+                            .path,
+                    ),
+                    found,
+                    allowed: self.graph.bound_text(bound),
+                });
+            }
+        }
+        Ok(())
+    }
+
+    /// Fires immediate events until none is enabled: always the one that was declared first, on the entity
+    /// with the smallest slot.
+    pub(super) fn fire_immediates(&mut self, plan: &Plan) -> Result<(), StepError> {
+        if self.graph.pending.is_empty() {
+            return Ok(());
+        }
+        let mut fired: FastMap<(u16, u32), u32> = FastMap::default();
+        let mut order: Vec<(u16, u32)> = Vec::new();
+        let mut names = Names::default();
+        while let Some(Reverse((ix, slot))) = self.graph.pending.pop() {
+            if !self.graph.enabled(ix, slot) {
+                continue;
+            }
+            let layout = Arc::clone(&self.graph.layout);
+            let immediate = &layout.immediates[usize::from(ix)];
+            let times = fired.entry((ix, slot)).or_default();
+            *times += 1;
+            if *times > FIRINGS_MAX {
+                return Err(self.endless(plan, &order, ix, slot));
+            }
+            order.push((ix, slot));
+            let start = self.graph.journal.facts.list.len();
+            let id = self.graph.id(immediate.entity, slot);
+            names.clear();
+            names.push(id);
+            names.end_name();
+            self.act(&plan.events[usize::from(immediate.event)], None, &mut names)?;
+            let _ = minicbor::Encoder::new(&mut self.event_bytes).u64(id.to_bits());
+            self.note_firing(immediate.event)?;
+            self.check_bounds(start)?;
+        }
+        Ok(())
+    }
+
+    /// Names the events that fired on the entity between the last two firings of one of them.
+    fn endless(&self, plan: &Plan, order: &[(u16, u32)], ix: u16, slot: u32) -> StepError {
+        let entity = self.graph.layout.immediates[usize::from(ix)].entity;
+        let on_it = order.iter().filter(|(i, s)| {
+            *s == slot && self.graph.layout.immediates[usize::from(*i)].entity == entity
+        });
+        let mut cycle: Vec<Name> = Vec::new();
+        for (i, _) in on_it.rev() {
+            let event = self.graph.layout.immediates[usize::from(*i)].event;
+            cycle.push(Arc::clone(&plan.events[usize::from(event)].name));
+            if *i == ix {
+                break;
+            }
+        }
+        cycle.reverse();
+        StepError::Loop {
+            entity: self.graph.entity_ref(entity, slot),
+            cycle,
+        }
+    }
+
+    /// Checks the invariants of what the open transaction touched, and of those that see it through `via`.
+    pub(crate) fn check_invariants(&self, plan: &Plan) -> Result<(), StepError> {
+        if plan.checks.is_empty() {
+            return Ok(());
+        }
+        let mut seen = HashSet::new();
+        for fact in &self.graph.journal.facts.list {
+            match *fact {
+                Fact::Create { entity, slot, .. } | Fact::Move { entity, slot, .. } => {
+                    self.check_touched(plan, entity, slot, &mut seen)?;
+                }
+                Fact::Set { column, slot, .. } => {
+                    let entity = self.graph.layout.columns[usize::from(column)].entity;
+                    self.check_touched(plan, entity, slot, &mut seen)?;
+                }
+                Fact::Link { edge, from, to } | Fact::Unlink { edge, from, to } => {
+                    let layout = &self.graph.layout.edges[usize::from(edge)];
+                    self.check_touched(plan, layout.from.entity, from, &mut seen)?;
+                    self.check_touched(plan, layout.to.entity, to, &mut seen)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn check_touched(
+        &self,
+        plan: &Plan,
+        entity: EntityIx,
+        slot: u32,
+        seen: &mut HashSet<(u16, u32)>,
+    ) -> Result<(), StepError> {
+        let layout = &self.graph.layout.entities[usize::from(entity)];
+        for &ix in &layout.invariants {
+            self.check_invariant(plan, ix, slot, seen)?;
+        }
+        for &(ix, back) in &layout.seen_by {
+            for &watcher in self.graph.links(back, slot) {
+                self.check_invariant(plan, ix, watcher, seen)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn check_invariant(
+        &self,
+        plan: &Plan,
+        ix: u16,
+        slot: u32,
+        seen: &mut HashSet<(u16, u32)>,
+    ) -> Result<(), StepError> {
+        if seen.insert((ix, slot)) {
+            self.holds(plan, ix, slot)
+        } else {
+            Ok(())
+        }
+    }
+
+    fn holds(&self, plan: &Plan, ix: u16, slot: u32) -> Result<(), StepError> {
+        let layout = &self.graph.layout;
+        let entity = layout.schema.invariants[usize::from(ix)].entity;
+        let id = self.graph.id(entity, slot);
+        plan.checks[usize::from(ix)](id, &Reader { graph: &self.graph }).map_err(|e| {
+            e.into_step(|reason| StepError::Invariant {
+                invariant: Arc::clone(&layout.invariants[usize::from(ix)]),
+                entity: self.graph.entity_ref(entity, slot),
+                reason,
+            })
+        })
+    }
+
+    /// Every difference between what is kept and what is recomputed, and every invariant that is broken.
+    pub(crate) fn differences(&self, plan: &Plan) -> Vec<String> {
+        let mut wrong = self.graph.differences();
+        for (ix, def) in self.graph.layout.schema.invariants.iter().enumerate() {
+            for slot in 0..self.graph.slots(def.entity) {
+                if let Err(e) = self.holds(plan, ix as u16, slot) {
+                    wrong.push(e.to_string());
+                }
+            }
+        }
+        wrong
+    }
+}

@@ -1,0 +1,300 @@
+//! The store: a graph, the log that it is made of, and the one who may write to both.
+
+pub(crate) mod frame;
+mod frames;
+mod open;
+mod transaction;
+mod verify;
+
+use std::path::Path;
+use std::sync::Arc;
+
+pub use frames::{FiringView, FrameView, FrameViews};
+pub use open::Options;
+pub use transaction::{Savepoint, Transaction};
+pub use verify::{Difference, VerifyError};
+
+use crate::Timestamp;
+use crate::db::Db;
+use crate::entity::Model;
+use crate::error::StepError;
+use crate::graph::Graph;
+use crate::graph::storage::Flat;
+use crate::log::{AppendError, Frames, Log, ReadOnlyLog, Seq, StorageError, TornTail};
+use crate::schema::Schema;
+use crate::step::Core;
+use crate::step::event::{Event, Receipt};
+use crate::step::plan::Plan;
+use crate::store::frame::Tags;
+use std::marker::PhantomData;
+
+/// A graph of the entities of model `M`, and its log.
+///
+/// ```
+/// # #[ironweave::model]
+/// # pub mod lamps {
+/// #     use ironweave::prelude::*;
+/// #     /// A lamp.
+/// #     #[entity]
+/// #     pub struct Lamp {
+/// #         /// Where it stands.
+/// #         #[key]
+/// #         pub room: String,
+/// #     }
+/// #     /// Whether it burns.
+/// #     #[states(Lamp)]
+/// #     pub enum LampState {
+/// #         /// It does not.
+/// #         #[initial]
+/// #         #[to(On)]
+/// #         Off,
+/// #         /// It does.
+/// #         #[to(Off)]
+/// #         On,
+/// #     }
+/// #     /// Somebody presses the switch.
+/// #     #[event]
+/// #     #[moves(lamp: Off -> On)]
+/// #     pub struct Lit {
+/// #         /// Which one.
+/// #         pub lamp: Ensure<Lamp>,
+/// #     }
+/// # }
+/// use ironweave::prelude::*;
+/// use lamps::{Lamp, Lit, state::On};
+///
+/// let mut store = Store::<lamps::Model>::memory();
+/// let lamp = store.try_step(Lit { lamp: "hall".into() })?.bound.lamp;
+/// assert_eq!(lamp.room(&store), "hall");
+/// assert!(store.try_step(Lit { lamp: "hall".into() }).is_err());
+/// assert_eq!(store.count::<Lamp, On>(), 1);
+/// # Ok::<(), StepError>(())
+/// ```
+pub struct Store<M: Model> {
+    core: Core,
+    plan: Plan,
+    log: Backend,
+    epochs: Epochs,
+    /// The sequence of the next frame.
+    next: Seq,
+    /// The time of the last transaction.
+    last: Timestamp,
+    payload: Vec<u8>,
+    model: PhantomData<fn() -> M>,
+}
+
+/// What lies under a store.
+enum Backend {
+    Writable(Box<dyn Log>),
+    ReadOnly(ReadOnlyLog),
+}
+
+/// The schemas of a log: from which frame on each holds, and how its numbers are to be read.
+#[derive(Default)]
+pub(crate) struct Epochs {
+    list: Vec<(Seq, Schema, Arc<Tags>)>,
+}
+
+impl Epochs {
+    pub(crate) fn at(&self, seq: Seq) -> Option<&Arc<Tags>> {
+        self.list
+            .iter()
+            .rev()
+            .find(|(from, ..)| *from <= seq)
+            .map(|(.., tags)| tags)
+    }
+}
+
+impl<M: Model> Store<M> {
+    /// An empty store in memory: for tests, and to try things out.
+    #[must_use]
+    pub fn memory() -> Self {
+        // The memory log has nothing that could fail.
+        Self::options().memory()
+    }
+
+    /// Opens the store in a directory, which is made if it is not there; every step is on disk before its
+    /// receipt ([`crate::Durability::Always`]).
+    ///
+    /// # Errors
+    /// Where it is locked by another process, damaged, of another model, or the disk refuses.
+    pub fn open(dir: impl AsRef<Path>) -> Result<Self, StorageError> {
+        Self::options().open(dir)
+    }
+
+    /// Opens the store in a directory to read it, beside its writer or without one. Nothing is written and
+    /// nothing locked. [`Store::refresh`] takes in what was written since.
+    ///
+    /// # Errors
+    /// Where there is none, or it is damaged or of another model.
+    pub fn open_read_only(dir: impl AsRef<Path>) -> Result<Self, StorageError> {
+        Self::options().open_read_only(dir)
+    }
+
+    /// How to open one.
+    #[must_use]
+    pub fn options() -> Options<M> {
+        Options::default()
+    }
+
+    /// Fires an event in a transaction of its own. Nothing changes on an error.
+    ///
+    /// # Errors
+    /// Whatever the event is rejected for, and failures of the log.
+    pub fn try_step<E: Event<Model = M>>(&mut self, event: E) -> Result<Receipt<E>, StepError> {
+        let mut transaction = self.begin();
+        let receipt = transaction.apply(event)?;
+        transaction.commit()?;
+        Ok(receipt)
+    }
+
+    /// As [`Store::try_step`], for an event that cannot fail.
+    ///
+    /// # Panics
+    /// Where it does.
+    #[track_caller]
+    pub fn step<E: Event<Model = M>>(&mut self, event: E) -> Receipt<E> {
+        match self.try_step(event) {
+            Ok(receipt) => receipt,
+            Err(e) => panic!("{e}"),
+        }
+    }
+
+    /// Begins a transaction at the present time: several events that happen together or not at all.
+    pub fn begin(&mut self) -> Transaction<'_, M> {
+        let now = Timestamp::now().max(self.last);
+        Transaction::new(self, now)
+    }
+
+    /// Begins a transaction at a time of the caller's.
+    ///
+    /// # Errors
+    /// `TimeGoesBack` where the last transaction has a later one.
+    pub fn begin_at(&mut self, time: Timestamp) -> Result<Transaction<'_, M>, StepError> {
+        if time < self.last {
+            return Err(StepError::TimeGoesBack {
+                last: self.last,
+                asked: time,
+            });
+        }
+        Ok(Transaction::new(self, time))
+    }
+
+    /// Asks what would happen: applies what the closure applies, checks what a commit would check, and takes
+    /// it all back. Handles made inside name nothing afterwards, or something else.
+    ///
+    /// # Errors
+    /// What the closure or the checks give.
+    pub fn what_if<R>(
+        &mut self,
+        ask: impl FnOnce(&mut Transaction<'_, M>) -> Result<R, StepError>,
+    ) -> Result<R, StepError> {
+        let mut transaction = self.begin();
+        let answer = ask(&mut transaction)?;
+        transaction.check()?;
+        Ok(answer)
+    }
+
+    /// The last frame of the log; `None` where nothing happened yet.
+    #[must_use]
+    pub fn seq(&self) -> Option<Seq> {
+        self.next.checked_sub(1)
+    }
+
+    /// The last frame that is known to be durable.
+    #[must_use]
+    pub fn durable(&self) -> Option<Seq> {
+        match &self.log {
+            Backend::Writable(log) => log.durable(),
+            Backend::ReadOnly(log) => log.durable(),
+        }
+    }
+
+    /// Makes everything durable that happened, whatever the store's durability.
+    ///
+    /// # Errors
+    /// Where the disk refuses; the store is stopped then.
+    pub fn sync(&mut self) -> Result<(), StorageError> {
+        match &mut self.log {
+            Backend::Writable(log) => log.sync(),
+            Backend::ReadOnly(_) => Ok(()),
+        }
+    }
+
+    /// A digest of the whole graph, kept step by step: equal for equal graphs, whatever their order of lists.
+    #[must_use]
+    pub fn fingerprint(&self) -> u128 {
+        self.core.graph.fingerprint
+    }
+
+    /// The torn tail that was cut when the store was opened, if there was one.
+    #[must_use]
+    pub fn recovered(&self) -> Option<&TornTail> {
+        match &self.log {
+            Backend::Writable(log) => log.recovered(),
+            Backend::ReadOnly(_) => None,
+        }
+    }
+
+    /// The model as plain data.
+    #[must_use]
+    pub fn schema(&self) -> &Schema {
+        &self.plan.layout.schema
+    }
+
+    /// Computes everything anew that is kept step by step (both directions of every edge, keys, counters,
+    /// places, bounds, invariants, the fingerprint) and lists each difference in words. None are expected.
+    /// O(size of the graph).
+    #[must_use]
+    pub fn check(&self) -> Vec<String> {
+        self.core.differences(&self.plan)
+    }
+
+    fn read(&self, from: Seq) -> Result<Frames<'_>, StorageError> {
+        match &self.log {
+            Backend::Writable(log) => log.read(from),
+            Backend::ReadOnly(log) => log.read(from),
+        }
+    }
+
+    /// Writes the open transaction to the log.
+    fn append(&mut self) -> Result<(), StepError> {
+        self.payload.clear();
+        frame::encode(&self.core, &mut self.payload);
+        let fingerprint = self.core.graph.fingerprint;
+        open::append(
+            &mut self.log,
+            self.next,
+            self.epochs.current(),
+            crate::log::FrameKind::Transaction,
+            fingerprint,
+            &self.payload,
+        )
+        .map_err(|e| match e {
+            AppendError::Conflict { expected, found } => StepError::Conflict {
+                expected: found,
+                found: expected,
+            },
+            AppendError::Refused(e) => StepError::Storage(e),
+            AppendError::Indeterminate(e) => StepError::Indeterminate(e),
+        })?;
+        self.next += 1;
+        self.last = self.core.now;
+        Ok(())
+    }
+}
+
+impl<M: Model> Db for Store<M> {
+    type List<'a, I: Iterator + 'a>
+        = I
+    where
+        Self: 'a;
+
+    fn list<'a, I: Iterator + 'a>(&'a self, items: I) -> I {
+        items
+    }
+
+    fn graph(&self) -> &Graph<Flat> {
+        &self.core.graph
+    }
+}

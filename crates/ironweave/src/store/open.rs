@@ -1,0 +1,283 @@
+//! Opening: options, the schema in the log, and replay by facts.
+
+use std::marker::PhantomData;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::Timestamp;
+use crate::entity::Model;
+use crate::graph::Graph;
+use crate::graph::storage::Flat;
+use crate::log::{
+    AppendError, Durability, ErrorKind, FileLog, Frame, FrameHeader, FrameKind, MemoryLog,
+    ReadOnlyLog, Seq, StorageError,
+};
+use crate::schema::Schema;
+use crate::step::Core;
+use crate::step::plan::Plan;
+use crate::store::frame::{self, Tags, shape_difference};
+use crate::store::{Backend, Epochs, Store};
+use crate::value;
+
+/// How to open a store.
+pub struct Options<M: Model> {
+    log: crate::log::Options,
+    model: PhantomData<fn() -> M>,
+}
+
+impl<M: Model> Default for Options<M> {
+    fn default() -> Self {
+        Self {
+            log: crate::log::Options::default(),
+            model: PhantomData,
+        }
+    }
+}
+
+impl<M: Model> Options<M> {
+    /// When a step is on disk: before its receipt (the default), soon after, or when the system likes.
+    #[must_use]
+    pub fn durability(mut self, durability: Durability) -> Self {
+        self.log.durability = durability;
+        self
+    }
+
+    /// As [`Options::durability`] with [`Durability::Every`].
+    #[must_use]
+    pub fn sync_every(self, interval: Duration) -> Self {
+        self.durability(Durability::Every(interval))
+    }
+
+    /// How long a segment of the log grows, in bytes.
+    #[must_use]
+    pub fn segment_bytes_max(mut self, bytes: u64) -> Self {
+        self.log.segment_bytes_max = bytes;
+        self
+    }
+
+    /// Refuses a log with a torn tail, instead of cutting it off and keeping it beside.
+    #[must_use]
+    pub fn strict(mut self) -> Self {
+        self.log.strict = true;
+        self
+    }
+
+    /// An empty store in memory.
+    #[must_use]
+    pub fn memory(self) -> Store<M> {
+        match Store::over(Backend::Writable(Box::new(MemoryLog::new()))) {
+            Ok(store) => store,
+            Err(e) => unreachable!("a log in memory cannot fail: {e}"),
+        }
+    }
+
+    /// Opens the store in a directory, which is made if it is not there.
+    ///
+    /// # Errors
+    /// As [`Store::open`].
+    pub fn open(self, dir: impl AsRef<Path>) -> Result<Store<M>, StorageError> {
+        Store::over(Backend::Writable(Box::new(FileLog::open(dir, self.log)?)))
+    }
+
+    /// As [`Options::open`], refusing a torn tail.
+    ///
+    /// # Errors
+    /// As [`Store::open`], and where the log has a torn tail.
+    pub fn open_strict(self, dir: impl AsRef<Path>) -> Result<Store<M>, StorageError> {
+        self.strict().open(dir)
+    }
+
+    /// Opens the store in a directory to read it.
+    ///
+    /// # Errors
+    /// As [`Store::open_read_only`].
+    pub fn open_read_only(self, dir: impl AsRef<Path>) -> Result<Store<M>, StorageError> {
+        Store::over(Backend::ReadOnly(ReadOnlyLog::open(dir)?))
+    }
+}
+
+pub(super) fn append(
+    log: &mut Backend,
+    seq: Seq,
+    epoch: u32,
+    kind: FrameKind,
+    fingerprint: u128,
+    payload: &[u8],
+) -> Result<(), AppendError> {
+    match log {
+        Backend::Writable(log) => {
+            log.append(FrameHeader::new(seq, epoch, kind, fingerprint), payload)
+        }
+        Backend::ReadOnly(_) => Err(AppendError::Refused(StorageError::new(
+            ErrorKind::ReadOnly,
+            "the store was opened to be read only; open it with `Store::open` to take steps",
+        ))),
+    }
+}
+
+impl Epochs {
+    /// The number of the schema that new frames are written under.
+    pub(super) fn current(&self) -> u32 {
+        self.list.len().saturating_sub(1) as u32
+    }
+
+    /// Takes in a schema frame.
+    fn add(&mut self, seq: Seq, logged: Schema, ours: &Schema) -> Result<(), StorageError> {
+        if let Some(difference) = shape_difference(&logged, ours) {
+            return Err(StorageError::new(
+                ErrorKind::Schema,
+                format!(
+                    "the store is of another model, or of another version of `{}`: {difference}. Open it with the \
+                     program that wrote it; migrations are not supported yet",
+                    ours.name
+                ),
+            ));
+        }
+        let tags = Tags::new(&logged, ours).ok_or_else(|| {
+            StorageError::new(
+                ErrorKind::Schema,
+                format!(
+                    "the schema in frame {seq} cannot be read as `{}`",
+                    ours.name
+                ),
+            )
+        })?;
+        self.list.push((seq, logged, Arc::new(tags)));
+        Ok(())
+    }
+}
+
+/// A frame whose checksum is right and whose content is not: what wrote it, or what reads it, is wrong.
+fn bad_frame(seq: Seq, what: impl std::fmt::Display) -> StorageError {
+    StorageError::new(
+        ErrorKind::Damage,
+        format!(
+            "frame {seq} of the log cannot be applied: {what}. The log was not changed; restore a copy of it"
+        ),
+    )
+}
+
+impl<M: Model> Store<M> {
+    /// Folds a log into a graph, and begins one that is empty.
+    fn over(log: Backend) -> Result<Self, StorageError> {
+        let binding = M::binding();
+        let plan = Plan::new(binding.schema, binding.events, binding.invariants);
+        let graph = Graph::<Flat>::new(Arc::clone(&plan.layout), &binding.columns);
+        let mut store = Self {
+            core: Core::new(graph),
+            plan,
+            log,
+            epochs: Epochs::default(),
+            next: 0,
+            last: Timestamp::default(),
+            payload: Vec::new(),
+            model: PhantomData,
+        };
+        store.catch_up()?;
+        let known = store
+            .epochs
+            .list
+            .last()
+            .is_some_and(|(_, logged, _)| *logged == store.plan.layout.schema);
+        if !known && matches!(store.log, Backend::Writable(_)) {
+            store.write_schema()?;
+        }
+        Ok(store)
+    }
+
+    /// Takes in what was written to a store that was opened to be read; the last frame seen.
+    ///
+    /// # Errors
+    /// Where what was written is damaged, or of another version of the model.
+    pub fn refresh(&mut self) -> Result<Option<Seq>, StorageError> {
+        if let Backend::ReadOnly(log) = &mut self.log {
+            log.refresh()?;
+        }
+        self.catch_up()?;
+        Ok(self.seq())
+    }
+
+    /// Applies the frames that the graph has not seen.
+    fn catch_up(&mut self) -> Result<(), StorageError> {
+        let Self {
+            core,
+            plan,
+            log,
+            epochs,
+            next,
+            last,
+            ..
+        } = self;
+        let frames = match log {
+            Backend::Writable(log) => log.read(*next)?,
+            Backend::ReadOnly(log) => log.read(*next)?,
+        };
+        for frame in frames {
+            let Frame { header, payload } = frame?;
+            match header.kind {
+                FrameKind::Schema => {
+                    let logged = value::decode(&payload).map_err(|e| bad_frame(header.seq, e))?;
+                    epochs.add(header.seq, logged, &plan.layout.schema)?;
+                }
+                FrameKind::Transaction => {
+                    let tags = epochs
+                        .at(header.seq)
+                        .ok_or_else(|| bad_frame(header.seq, "no schema precedes it"))?;
+                    let decoded =
+                        frame::decode(&payload, tags).map_err(|e| bad_frame(header.seq, e))?;
+                    core.replay(&decoded)
+                        .map_err(|e| bad_frame(header.seq, e))?;
+                    *last = decoded.time;
+                }
+                FrameKind::Migration => {
+                    return Err(StorageError::new(
+                        ErrorKind::Version,
+                        format!(
+                            "frame {} is a migration, which this version cannot read",
+                            header.seq
+                        ),
+                    ));
+                }
+            }
+            if core.graph.fingerprint != header.fingerprint {
+                return Err(bad_frame(
+                    header.seq,
+                    format_args!(
+                        "replayed, the graph has the fingerprint {:032x}, and the log says {:032x}",
+                        core.graph.fingerprint, header.fingerprint
+                    ),
+                ));
+            }
+            *next = header.seq + 1;
+        }
+        Ok(())
+    }
+
+    /// Writes today's schema, at creation or where rules (not shapes) have changed.
+    fn write_schema(&mut self) -> Result<(), StorageError> {
+        let schema = self.plan.layout.schema.clone();
+        let mut payload = Vec::new();
+        value::encode(&schema, &mut payload)
+            .map_err(|e| StorageError::new(ErrorKind::Schema, e.to_string()))?;
+        let fingerprint = self.core.graph.fingerprint;
+        let epoch = self.epochs.list.len() as u32;
+        append(
+            &mut self.log,
+            self.next,
+            epoch,
+            FrameKind::Schema,
+            fingerprint,
+            &payload,
+        )
+        .map_err(|e| match e {
+            AppendError::Refused(e) | AppendError::Indeterminate(e) => e,
+            conflict @ AppendError::Conflict { .. } => {
+                StorageError::new(ErrorKind::Io, conflict.to_string())
+            }
+        })?;
+        self.epochs.add(self.next, schema.clone(), &schema)?;
+        self.next += 1;
+        Ok(())
+    }
+}

@@ -1,0 +1,144 @@
+//! Transactions: several events that happen together or not at all.
+
+use crate::Timestamp;
+use crate::db::Db;
+use crate::entity::Model;
+use crate::error::StepError;
+use crate::graph::Graph;
+use crate::graph::storage::Flat;
+use crate::step::CoreMark;
+use crate::step::event::{Event, Receipt};
+use crate::store::Store;
+
+/// An open transaction. Dropped without a commit, or by a panic, it takes back all that it did.
+#[must_use = "a transaction that is dropped takes back what it did: call `commit`"]
+pub struct Transaction<'a, M: Model> {
+    store: &'a mut Store<M>,
+    begin: CoreMark,
+    open: bool,
+}
+
+/// A point in a transaction to go back to.
+#[derive(Clone, Copy, Debug)]
+pub struct Savepoint(CoreMark);
+
+impl<'a, M: Model> Transaction<'a, M> {
+    pub(super) fn new(store: &'a mut Store<M>, time: Timestamp) -> Self {
+        store.core.now = time;
+        let begin = store.core.mark();
+        Self {
+            store,
+            begin,
+            open: true,
+        }
+    }
+
+    /// Fires an event, which sees what the former ones did. On an error the transaction is as before it,
+    /// and can go on.
+    ///
+    /// # Errors
+    /// Whatever the event is rejected for.
+    pub fn apply<E: Event<Model = M>>(&mut self, event: E) -> Result<Receipt<E>, StepError> {
+        let Store {
+            core, plan, next, ..
+        } = &mut *self.store;
+        let mut attempt = Attempt {
+            mark: core.mark(),
+            core,
+            kept: false,
+        };
+        let names = attempt.core.fire(plan, &event)?;
+        attempt.kept = true;
+        let receipt = Receipt {
+            seq: *next,
+            created: E::created(&names),
+            bound: E::bound(&names),
+        };
+        attempt.core.give_back(names);
+        Ok(receipt)
+    }
+
+    /// A point to go back to.
+    pub fn savepoint(&self) -> Savepoint {
+        Savepoint(self.store.core.mark())
+    }
+
+    /// Takes back what was applied since a savepoint of this transaction.
+    ///
+    /// Savepoints nest: going back to one makes those after it meaningless.
+    pub fn rollback_to(&mut self, savepoint: Savepoint) {
+        self.store.core.rollback(savepoint.0);
+    }
+
+    /// Checks now what a commit would check.
+    ///
+    /// # Errors
+    /// `Invariant`, with the first that does not hold.
+    pub fn check(&self) -> Result<(), StepError> {
+        self.store.core.check_invariants(&self.store.plan)
+    }
+
+    /// The time of the transaction.
+    pub fn time(&self) -> Timestamp {
+        self.store.core.now
+    }
+
+    /// Checks the invariants and writes the transaction to the log. A transaction in which nothing fired
+    /// writes nothing.
+    ///
+    /// # Errors
+    /// `Invariant`, or a failure of the log; the transaction is taken back then.
+    pub fn commit(mut self) -> Result<(), StepError> {
+        if self.store.core.is_idle() {
+            return Ok(());
+        }
+        self.check()?;
+        self.store.append()?;
+        self.store.core.settle();
+        self.open = false;
+        Ok(())
+    }
+
+    /// Takes back all that the transaction did, as dropping it does.
+    pub fn rollback(self) {}
+}
+
+impl<M: Model> Drop for Transaction<'_, M> {
+    fn drop(&mut self) {
+        if self.open {
+            self.store.core.rollback(self.begin);
+            self.store.core.settle();
+        }
+    }
+}
+
+/// An event that is being applied: taken back where it is rejected, and where user code panics.
+struct Attempt<'c> {
+    core: &'c mut crate::step::Core,
+    mark: CoreMark,
+    kept: bool,
+}
+
+impl Drop for Attempt<'_> {
+    fn drop(&mut self) {
+        if !self.kept {
+            self.core.rollback(self.mark);
+        }
+    }
+}
+
+impl<M: Model> Db for Transaction<'_, M> {
+    // A copy, so that the loop over it may change the graph.
+    type List<'a, I: Iterator + 'a>
+        = std::vec::IntoIter<I::Item>
+    where
+        Self: 'a;
+
+    fn list<'a, I: Iterator + 'a>(&'a self, items: I) -> Self::List<'a, I> {
+        items.collect::<Vec<_>>().into_iter()
+    }
+
+    fn graph(&self) -> &Graph<Flat> {
+        &self.store.core.graph
+    }
+}

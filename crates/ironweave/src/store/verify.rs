@@ -1,0 +1,200 @@
+//! Verification: the events of a log, fired again through today's code.
+
+use std::fmt;
+use std::sync::Arc;
+
+use crate::Timestamp;
+use crate::entity::Model;
+use crate::fact::Facts;
+use crate::graph::Graph;
+use crate::graph::storage::Flat;
+use crate::log::{FrameKind, Seq, StorageError};
+use crate::step::Core;
+use crate::step::event::FieldReader;
+use crate::step::plan::Plan;
+use crate::store::Store;
+use crate::store::frame::{self, Decoded};
+
+/// Where today's code does something else than the log says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Difference {
+    /// The frame.
+    pub seq: Seq,
+    /// The time of its transaction.
+    pub time: Timestamp,
+    /// The event.
+    pub event: String,
+    /// What the log says, in words.
+    pub logged: String,
+    /// What today's code does, in words.
+    pub today: String,
+}
+
+impl fmt::Display for Difference {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            seq,
+            time,
+            event,
+            logged,
+            today,
+        } = self;
+        write!(
+            f,
+            "frame {seq} ({time}), event {event}: the log says `{logged}`, today's code says `{today}`"
+        )
+    }
+}
+
+/// Why a verification did not end well.
+#[non_exhaustive]
+#[derive(Debug)]
+pub enum VerifyError {
+    /// Today's code does something else than the log says; this is the first difference.
+    Differs(Box<Difference>),
+    /// The log could not be read.
+    Storage(StorageError),
+}
+
+impl fmt::Display for VerifyError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Differs(difference) => fmt::Display::fmt(difference, f),
+            Self::Storage(e) => fmt::Display::fmt(e, f),
+        }
+    }
+}
+
+impl std::error::Error for VerifyError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Differs(_) => None,
+            Self::Storage(e) => Some(e),
+        }
+    }
+}
+
+impl From<StorageError> for VerifyError {
+    fn from(e: StorageError) -> Self {
+        Self::Storage(e)
+    }
+}
+
+impl<M: Model> Store<M> {
+    /// Fires every event of the log again through today's guards, arcs and handlers, on a graph of its own,
+    /// and compares the facts and the fingerprint of each frame. How many transactions agreed.
+    ///
+    /// # Errors
+    /// The first difference, or a failure to read the log.
+    pub fn verify(&self) -> Result<u64, VerifyError> {
+        let binding = M::binding();
+        let graph = Graph::<Flat>::new(Arc::clone(&self.plan.layout), &binding.columns);
+        let mut core = Core::new(graph);
+        let mut agreed = 0;
+        for frame in self.read(0)? {
+            let frame = frame?;
+            if frame.header.kind != FrameKind::Transaction {
+                continue;
+            }
+            let seq = frame.header.seq;
+            let differs = |e: &dyn fmt::Display| {
+                StorageError::new(
+                    crate::log::ErrorKind::Damage,
+                    format!("frame {seq} of the log: {e}"),
+                )
+            };
+            let tags = self
+                .epochs
+                .at(seq)
+                .ok_or_else(|| differs(&"no schema precedes it"))?;
+            let decoded = frame::decode(&frame.payload, tags).map_err(|e| differs(&e))?;
+            core.now = decoded.time;
+            let first = || {
+                decoded
+                    .firings
+                    .first()
+                    .map_or_else(String::new, |f| name(&self.plan, f.event))
+            };
+            refire(&mut core, &self.plan, &decoded)
+                .and_then(|()| {
+                    let broken = |e: crate::StepError| {
+                        (first(), "the transaction".to_owned(), e.to_string())
+                    };
+                    core.check_invariants(&self.plan).map_err(broken)
+                })
+                .and_then(|()| {
+                    let (logged, today) = (frame.header.fingerprint, core.graph.fingerprint);
+                    let words = |print: u128| format!("fingerprint {print:032x}");
+                    if logged == today {
+                        Ok(())
+                    } else {
+                        Err((first(), words(logged), words(today)))
+                    }
+                })
+                .map_err(|(event, logged, today)| {
+                    VerifyError::Differs(Box::new(Difference {
+                        seq,
+                        time: decoded.time,
+                        event,
+                        logged,
+                        today,
+                    }))
+                })?;
+            core.settle();
+            agreed += 1;
+        }
+        Ok(agreed)
+    }
+}
+
+fn name(plan: &Plan, event: u16) -> String {
+    plan.events[usize::from(event)].name.to_string()
+}
+
+/// Fires the events of one transaction; the event, what the log says and what happened, where they differ.
+fn refire(core: &mut Core, plan: &Plan, decoded: &Decoded) -> Result<(), (String, String, String)> {
+    let nothing = || "nothing more".to_owned();
+    for firing in &decoded.firings {
+        // Immediate events fire by themselves, or that is the difference.
+        let Some(decode) = plan.types[usize::from(firing.event)].decode else {
+            continue;
+        };
+        let failed = |today: String| (name(plan, firing.event), "it fired".to_owned(), today);
+        let event = FieldReader::new(&firing.binding, &firing.fields).and_then(|r| decode(&r));
+        let event = event.map_err(|e| failed(format!("it cannot be read: {e}")))?;
+        let names = core
+            .fire(plan, &*event)
+            .map_err(|e| failed(e.to_string()))?;
+        core.give_back(names);
+    }
+    let Core { graph, firings, .. } = &*core;
+    let (today, logged): (&Facts, &Facts) = (&graph.journal.facts, &decoded.facts);
+    let mut at = 0;
+    for i in 0..decoded.firings.len().max(firings.len()) {
+        let (l, t) = (decoded.firings.get(i), firings.get(i));
+        let event = l
+            .map(|f| f.event)
+            .or(t.map(|f| f.event))
+            .map_or_else(String::new, |e| name(plan, e));
+        let fired = |e: Option<u16>| e.map_or_else(nothing, |e| format!("{} fires", name(plan, e)));
+        if l.map(|f| f.event) != t.map(|f| f.event) {
+            return Err((event, fired(l.map(|f| f.event)), fired(t.map(|f| f.event))));
+        }
+        let (l_end, t_end) = (
+            l.map_or(at, |f| f.facts.end),
+            t.map_or(at, |f| f.facts_end as usize),
+        );
+        while at < l_end.max(t_end) {
+            let l = (at < l_end).then(|| logged.list[at]);
+            let t = (at < t_end).then(|| today.list[at]);
+            if !matches!((l, t), (Some(l), Some(t)) if logged.same(l, today, t)) {
+                let words = |facts: &Facts, f: Option<_>| {
+                    f.map_or_else(nothing, |f| facts.render(f, &plan.layout))
+                };
+                return Err((event, words(logged, l), words(today, t)));
+            }
+            at += 1;
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,70 @@
+//! The project's own commands: `cargo xtask test | demo-kill | bench`.
+#![forbid(unsafe_code)]
+
+mod bench;
+mod demo;
+mod demo_kill;
+mod rng;
+mod test;
+mod tools;
+
+use std::path::PathBuf;
+
+use anyhow::Result;
+use clap::{Parser, Subcommand};
+
+#[derive(Parser)]
+#[command(name = "cargo xtask", about = "The project's own commands")]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Check everything: format, lints, tests, doctests, the demo, and a killed demo
+    Test {
+        /// Only the part with this name
+        #[arg(long, value_name = "NAME")]
+        only: Option<String>,
+        /// Print the names of the parts
+        #[arg(long)]
+        list: bool,
+    },
+    /// Kill the demo of databuild at random instants, and check that it goes on as if nothing had been
+    DemoKill {
+        /// The instants follow from this number
+        #[arg(long, value_name = "N")]
+        seed: u64,
+        /// How often to kill it at most
+        #[arg(long, value_name = "K", default_value_t = 8)]
+        kills: u32,
+    },
+    /// Measure; see bench/
+    Bench {
+        /// Only the benchmark with this name
+        #[arg(long, value_name = "NAME")]
+        only: Option<String>,
+        /// Print the names of the benchmarks
+        #[arg(long)]
+        list: bool,
+        /// Write the figures to this file
+        #[arg(long, value_name = "FILE")]
+        json: Option<PathBuf>,
+    },
+}
+
+fn main() -> Result<()> {
+    match Cli::parse().command {
+        Command::Test { list: true, .. } => {
+            test::list();
+            Ok(())
+        }
+        Command::Test { only, list: false } => test::run(only.as_deref()),
+        Command::DemoKill { seed, kills } => {
+            tools::build_tests()?;
+            demo_kill::run(seed, kills)
+        }
+        Command::Bench { only, list, json } => bench::run(only.as_deref(), list, json.as_deref()),
+    }
+}

@@ -1,0 +1,119 @@
+//! `cargo xtask test`: everything that must hold of a commit, in parts.
+
+use std::process::Stdio;
+use std::time::{Duration, Instant};
+
+use anyhow::{Result, bail};
+
+use crate::tools::{TESTS, build_tests, cargo, root, run as run_command};
+use crate::{demo, demo_kill};
+
+/// How a part went.
+enum Outcome {
+    Passed,
+    /// It could not be done, for this reason, and nothing is wrong.
+    Skipped(&'static str),
+}
+
+struct Part {
+    name: &'static str,
+    about: &'static str,
+    run: fn() -> Result<Outcome>,
+}
+
+const PARTS: [Part; 6] = [
+    Part { name: "fmt", about: "the code is formatted", run: fmt },
+    Part { name: "clippy", about: "no lint complains", run: clippy },
+    Part { name: "tests", about: "unit and integration tests", run: tests },
+    Part { name: "doctests", about: "the examples in the documentation", run: doctests },
+    Part { name: "demo", about: "databuild's demo on its fixture", run: demo },
+    Part { name: "demo-kill", about: "the same, killed (one seed)", run: demo_killed },
+];
+
+/// Prints the names of the parts.
+pub fn list() {
+    for part in PARTS {
+        println!("{:<10}{}", part.name, part.about);
+    }
+}
+
+/// Runs all parts, or one; stops at the first that fails.
+pub fn run(only: Option<&str>) -> Result<()> {
+    if let Some(name) = only
+        && !PARTS.iter().any(|p| p.name == name)
+    {
+        bail!("there is no part `{name}`; `cargo xtask test --list` prints their names");
+    }
+    let mut done: Vec<(&str, Duration, String)> = Vec::new();
+    let mut failed = None;
+    for part in PARTS.iter().filter(|p| only.is_none_or(|name| p.name == name)) {
+        println!("== {}: {}", part.name, part.about);
+        let began = Instant::now();
+        let result = (part.run)();
+        let outcome = match &result {
+            Ok(Outcome::Passed) => "passed".to_owned(),
+            Ok(Outcome::Skipped(why)) => format!("skipped: {why}"),
+            Err(_) => "FAILED".to_owned(),
+        };
+        println!("== {}: {outcome}", part.name);
+        done.push((part.name, began.elapsed(), outcome));
+        if let Err(e) = result {
+            failed = Some(e.context(format!("`{}` failed", part.name)));
+            break;
+        }
+    }
+    println!("\n{:<10}{:>8}", "part", "seconds");
+    for (name, took, outcome) in &done {
+        println!("{name:<10}{:>8.1}  {outcome}", took.as_secs_f64());
+    }
+    println!("{:<10}{:>8.1}", "all", done.iter().map(|(_, took, _)| took.as_secs_f64()).sum::<f64>());
+    failed.map_or(Ok(()), Err)
+}
+
+/// Whether a subcommand of cargo is installed.
+fn has(subcommand: &str) -> bool {
+    let mut command = cargo(&[subcommand, "--version"]);
+    command.stdout(Stdio::null()).stderr(Stdio::null()).status().is_ok_and(|s| s.success())
+}
+
+fn fmt() -> Result<Outcome> {
+    if !has("fmt") {
+        return Ok(Outcome::Skipped("rustfmt is not installed (`rustup component add rustfmt`)"));
+    }
+    run_command(&mut cargo(&["fmt", "--all", "--check"]))?;
+    // A workspace of its own.
+    if root().join("bench/Cargo.toml").exists() {
+        run_command(&mut cargo(&["fmt", "--manifest-path", "bench/Cargo.toml", "--check"]))?;
+    }
+    Ok(Outcome::Passed)
+}
+
+fn clippy() -> Result<Outcome> {
+    if !has("clippy") {
+        return Ok(Outcome::Skipped("clippy is not installed (`rustup component add clippy`)"));
+    }
+    run_command(&mut cargo(&["clippy", "--workspace", "--all-targets", "--quiet", "--", "-D", "warnings"]))?;
+    Ok(Outcome::Passed)
+}
+
+fn tests() -> Result<Outcome> {
+    run_command(&mut cargo(&TESTS))?;
+    Ok(Outcome::Passed)
+}
+
+fn doctests() -> Result<Outcome> {
+    run_command(&mut cargo(&["test", "--workspace", "--quiet", "--doc"]))?;
+    Ok(Outcome::Passed)
+}
+
+fn demo() -> Result<Outcome> {
+    build_tests()?;
+    demo::run()?;
+    Ok(Outcome::Passed)
+}
+
+fn demo_killed() -> Result<Outcome> {
+    build_tests()?;
+    demo_kill::run(1, 6)?;
+    Ok(Outcome::Passed)
+}
