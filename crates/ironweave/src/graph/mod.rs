@@ -11,6 +11,8 @@ pub(crate) mod layout;
 pub(crate) mod place;
 mod replay;
 pub mod storage;
+mod undo;
+mod watch;
 
 use std::any::Any;
 use std::cmp::Reverse;
@@ -18,15 +20,17 @@ use std::collections::BinaryHeap;
 use std::sync::Arc;
 
 use crate::error::{EntityRef, StepError};
-use crate::fact::{Fact, Facts};
+use crate::fact::Fact;
 use crate::graph::column::{AnyColumn, ColumnError, ColumnType, Written};
-use crate::graph::edge::{Edge, Positions};
-use crate::graph::layout::{Layout, reverse};
+use crate::graph::edge::Edge;
+use crate::graph::layout::Layout;
 use crate::graph::place::Place;
 use crate::graph::storage::{Storage, Table};
+pub(crate) use crate::graph::undo::Mark;
+use crate::graph::undo::{Journal, Undo};
 use crate::hash::{cell_term, link_term, state_term};
 use crate::id::Id;
-use crate::schema::{Cardinality, ColumnIx, EdgeIx, EntityIx, Hop, Quantifier, StateIx};
+use crate::schema::{Cardinality, ColumnIx, EdgeIx, EntityIx, Hop, StateIx};
 use crate::value::display;
 
 /// The graph of one store or snapshot.
@@ -48,47 +52,6 @@ struct Entities<S: Storage> {
     words: S::Table<u32>,
     /// By state.
     places: Vec<Place<S>>,
-}
-
-/// What the open transaction did.
-#[derive(Default)]
-pub(crate) struct Journal {
-    undo: Vec<Undo>,
-    pub facts: Facts,
-}
-
-/// A point in the journal to go back to.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Mark {
-    undo: usize,
-    facts: usize,
-    bytes: usize,
-    fingerprint: u128,
-}
-
-enum Undo {
-    Create {
-        entity: EntityIx,
-    },
-    Move {
-        entity: EntityIx,
-        slot: u32,
-        word: u32,
-    },
-    Column {
-        column: ColumnIx,
-    },
-    Link {
-        edge: EdgeIx,
-        from: u32,
-        to: u32,
-    },
-    Unlink {
-        edge: EdgeIx,
-        from: u32,
-        to: u32,
-        positions: Positions,
-    },
 }
 
 impl<S: Storage> Graph<S> {
@@ -434,180 +397,5 @@ impl<S: Storage> Graph<S> {
             }
         }
         self.link(edge, from, to)
-    }
-
-    // Watching.
-
-    /// Whether an immediate event is enabled on an entity; O(number of its conditions).
-    pub(crate) fn enabled(&self, immediate: u16, slot: u32) -> bool {
-        let immediate = &self.layout.immediates[usize::from(immediate)];
-        immediate
-            .from
-            .contains(self.state_of(immediate.entity, slot))
-            && immediate.conditions.iter().all(|(quantifier, watch)| {
-                let counted = *self.counters[usize::from(*watch)].at(slot as usize) as usize;
-                match quantifier {
-                    Quantifier::All => {
-                        counted
-                            == self
-                                .links(self.layout.watches[usize::from(*watch)].hop, slot)
-                                .len()
-                    }
-                    Quantifier::Any => counted > 0,
-                    Quantifier::None => counted == 0,
-                }
-            })
-    }
-
-    /// Notes the immediate events that are enabled on an entity which came into a state.
-    fn wake(&mut self, entity: EntityIx, slot: u32, state: StateIx) {
-        let layout = &self.layout.entities[usize::from(entity)].states[usize::from(state)];
-        for i in 0..layout.immediates.len() {
-            self.wake_if_enabled(
-                self.layout.entities[usize::from(entity)].states[usize::from(state)].immediates[i],
-                slot,
-            );
-        }
-    }
-
-    fn wake_if_enabled(&mut self, immediate: u16, slot: u32) {
-        if self.enabled(immediate, slot) {
-            self.pending.push(Reverse((immediate, slot)));
-        }
-    }
-
-    /// Keeps the counters of those that watch an entity which moved; O(links on watched edges).
-    fn recount(&mut self, entity: EntityIx, slot: u32, from: StateIx, to: StateIx, wake: bool) {
-        if self.layout.entities[usize::from(entity)]
-            .counted_by
-            .is_empty()
-        {
-            return;
-        }
-        let layout = Arc::clone(&self.layout);
-        for &ix in &layout.entities[usize::from(entity)].counted_by {
-            let watch = &layout.watches[usize::from(ix)];
-            let (was, is) = (watch.member.contains(from), watch.member.contains(to));
-            if was == is {
-                continue;
-            }
-            let back = reverse(watch.hop);
-            for i in 0..self.links(back, slot).len() {
-                let watcher = self.links(back, slot)[i];
-                let counter = self.counters[usize::from(ix)].at_mut(watcher as usize);
-                *counter = if is { *counter + 1 } else { *counter - 1 };
-                if wake {
-                    for immediate in &watch.immediates {
-                        self.wake_if_enabled(*immediate, watcher);
-                    }
-                }
-            }
-        }
-    }
-
-    /// Keeps the counters over an edge of which a link came or went.
-    fn rewatch(&mut self, edge: EdgeIx, from: u32, to: u32, linked: bool, wake: bool) {
-        if self.layout.edges[usize::from(edge)].watches.is_empty() {
-            return;
-        }
-        let layout = Arc::clone(&self.layout);
-        let edge = &layout.edges[usize::from(edge)];
-        for &ix in &edge.watches {
-            let watch = &layout.watches[usize::from(ix)];
-            let (watcher, seen) = if watch.hop.forward {
-                (from, to)
-            } else {
-                (to, from)
-            };
-            if watch
-                .member
-                .contains(self.state_of(edge.far(watch.hop.forward).entity, seen))
-            {
-                let counter = self.counters[usize::from(ix)].at_mut(watcher as usize);
-                *counter = if linked { *counter + 1 } else { *counter - 1 };
-            }
-            if wake {
-                for immediate in &watch.immediates {
-                    self.wake_if_enabled(*immediate, watcher);
-                }
-            }
-        }
-    }
-
-    // The journal.
-
-    pub(crate) fn mark(&self) -> Mark {
-        let Journal { undo, facts } = &self.journal;
-        Mark {
-            undo: undo.len(),
-            facts: facts.list.len(),
-            bytes: facts.bytes.len(),
-            fingerprint: self.fingerprint,
-        }
-    }
-
-    /// Takes back all that was done since a mark, exactly: ids, states, values, list order.
-    pub(crate) fn rollback(&mut self, mark: Mark) {
-        while self.journal.undo.len() > mark.undo {
-            match self.journal.undo.pop() {
-                None => break,
-                Some(Undo::Create { entity }) => self.uncreate(entity),
-                Some(Undo::Move { entity, slot, word }) => {
-                    let table = &mut self.entities[usize::from(entity)];
-                    let (from, to) = (word as u8, *table.words.at(slot as usize) as u8);
-                    *table.words.at_mut(slot as usize) = word;
-                    table.places[usize::from(to)].remove(slot);
-                    table.places[usize::from(from)].insert(slot);
-                    self.recount(entity, slot, to, from, false);
-                }
-                Some(Undo::Column { column }) => self.columns[usize::from(column)].undo(),
-                Some(Undo::Link { edge, from, to }) => {
-                    self.rewatch(edge, from, to, false, false);
-                    self.edges[usize::from(edge)].undo_link(from, to);
-                }
-                Some(Undo::Unlink {
-                    edge,
-                    from,
-                    to,
-                    positions,
-                }) => {
-                    self.edges[usize::from(edge)].undo_unlink(from, to, positions);
-                    self.rewatch(edge, from, to, true, false);
-                }
-            }
-        }
-        self.journal.facts.list.truncate(mark.facts);
-        self.journal.facts.bytes.truncate(mark.bytes);
-        self.fingerprint = mark.fingerprint;
-        self.pending.clear();
-    }
-
-    fn uncreate(&mut self, entity: EntityIx) {
-        let layout = &self.layout.entities[usize::from(entity)];
-        let table = &mut self.entities[usize::from(entity)];
-        let slot = table.words.len() as u32 - 1;
-        let state = *table.words.at(slot as usize) as u8;
-        table.places[usize::from(state)].remove(slot);
-        table.words.pop();
-        for column in &layout.columns {
-            self.columns[usize::from(*column)].shrink();
-        }
-        for hop in &layout.ends {
-            self.edges[usize::from(hop.edge)].shrink(hop.forward);
-        }
-        for watch in &layout.watches {
-            self.counters[usize::from(*watch)].pop();
-        }
-    }
-
-    /// Ends a transaction: what it did can be taken back no longer.
-    pub(crate) fn settle(&mut self) {
-        for undo in self.journal.undo.drain(..) {
-            if let Undo::Column { column } = undo {
-                self.columns[usize::from(column)].settle();
-            }
-        }
-        self.journal.facts.clear();
-        self.pending.clear();
     }
 }

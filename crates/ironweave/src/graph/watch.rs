@@ -1,0 +1,115 @@
+//! Watching: the counters that immediate events read, kept at every change, and the events that a change
+//! enabled.
+
+use std::cmp::Reverse;
+use std::sync::Arc;
+
+use crate::graph::Graph;
+use crate::graph::layout::reverse;
+use crate::graph::storage::{Storage, Table};
+use crate::schema::{EdgeIx, EntityIx, Quantifier, StateIx};
+
+impl<S: Storage> Graph<S> {
+    /// Whether an immediate event is enabled on an entity; O(number of its conditions).
+    pub(crate) fn enabled(&self, immediate: u16, slot: u32) -> bool {
+        let immediate = &self.layout.immediates[usize::from(immediate)];
+        immediate
+            .from
+            .contains(self.state_of(immediate.entity, slot))
+            && immediate.conditions.iter().all(|(quantifier, watch)| {
+                let counted = *self.counters[usize::from(*watch)].at(slot as usize) as usize;
+                match quantifier {
+                    Quantifier::All => {
+                        counted
+                            == self
+                                .links(self.layout.watches[usize::from(*watch)].hop, slot)
+                                .len()
+                    }
+                    Quantifier::Any => counted > 0,
+                    Quantifier::None => counted == 0,
+                }
+            })
+    }
+
+    /// Notes the immediate events that are enabled on an entity which came into a state.
+    pub(super) fn wake(&mut self, entity: EntityIx, slot: u32, state: StateIx) {
+        let layout = &self.layout.entities[usize::from(entity)].states[usize::from(state)];
+        for i in 0..layout.immediates.len() {
+            self.wake_if_enabled(
+                self.layout.entities[usize::from(entity)].states[usize::from(state)].immediates[i],
+                slot,
+            );
+        }
+    }
+
+    fn wake_if_enabled(&mut self, immediate: u16, slot: u32) {
+        if self.enabled(immediate, slot) {
+            self.pending.push(Reverse((immediate, slot)));
+        }
+    }
+
+    /// Keeps the counters of those that watch an entity which moved; O(links on watched edges).
+    pub(super) fn recount(
+        &mut self,
+        entity: EntityIx,
+        slot: u32,
+        from: StateIx,
+        to: StateIx,
+        wake: bool,
+    ) {
+        if self.layout.entities[usize::from(entity)]
+            .counted_by
+            .is_empty()
+        {
+            return;
+        }
+        let layout = Arc::clone(&self.layout);
+        for &ix in &layout.entities[usize::from(entity)].counted_by {
+            let watch = &layout.watches[usize::from(ix)];
+            let (was, is) = (watch.member.contains(from), watch.member.contains(to));
+            if was == is {
+                continue;
+            }
+            let back = reverse(watch.hop);
+            for i in 0..self.links(back, slot).len() {
+                let watcher = self.links(back, slot)[i];
+                let counter = self.counters[usize::from(ix)].at_mut(watcher as usize);
+                *counter = if is { *counter + 1 } else { *counter - 1 };
+                if wake {
+                    for immediate in &watch.immediates {
+                        self.wake_if_enabled(*immediate, watcher);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Keeps the counters over an edge of which a link came or went.
+    pub(super) fn rewatch(&mut self, edge: EdgeIx, from: u32, to: u32, linked: bool, wake: bool) {
+        if self.layout.edges[usize::from(edge)].watches.is_empty() {
+            return;
+        }
+        let layout = Arc::clone(&self.layout);
+        let edge = &layout.edges[usize::from(edge)];
+        for &ix in &edge.watches {
+            let watch = &layout.watches[usize::from(ix)];
+            let (watcher, seen) = if watch.hop.forward {
+                (from, to)
+            } else {
+                (to, from)
+            };
+            if watch
+                .member
+                .contains(self.state_of(edge.far(watch.hop.forward).entity, seen))
+            {
+                let counter = self.counters[usize::from(ix)].at_mut(watcher as usize);
+                *counter = if linked { *counter + 1 } else { *counter - 1 };
+            }
+            if wake {
+                for immediate in &watch.immediates {
+                    self.wake_if_enabled(*immediate, watcher);
+                }
+            }
+        }
+    }
+}
