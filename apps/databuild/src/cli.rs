@@ -87,7 +87,10 @@ enum What {
 
 /// Runs databuild; what went wrong has been told when it returns.
 pub fn main() -> ExitCode {
-    match run(Cli::parse().command) {
+    let command = Cli::parse().command;
+    // What a job says is shown by the databuild that started it, under its own name.
+    let who = if matches!(command, Cmd::Job { .. }) { "" } else { "databuild: " };
+    match run(command) {
         Ok(code) => code,
         Err(e) => {
             // Who closed our stdout has seen enough: `databuild log | head`.
@@ -95,7 +98,7 @@ pub fn main() -> ExitCode {
             if e.chain().any(|e| e.downcast_ref::<std::io::Error>().is_some_and(closed)) {
                 return ExitCode::SUCCESS;
             }
-            let _ = std::io::Write::write_all(&mut std::io::stderr(), format!("databuild: {e:#}\n").as_bytes());
+            let _ = std::io::Write::write_all(&mut std::io::stderr(), format!("{who}{e:#}\n").as_bytes());
             ExitCode::FAILURE
         }
     }

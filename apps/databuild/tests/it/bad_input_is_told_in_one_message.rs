@@ -74,7 +74,7 @@ fn partitions_within_each_other() {
 #[test]
 fn a_limit_on_the_size_of_files() {
     let place = Place::with_workspace();
-    for blocks in [0, 1, 16, 40] {
+    for blocks in [0, 1, 16, 30] {
         let seen = limited(&place, blocks).refused(&["File too large"]);
         assert!(seen.stderr.contains("databuild: "), "{}", seen.stderr);
         assert!(!seen.stdout.contains("report: "), "{}", seen.stdout);
