@@ -12,7 +12,14 @@ pub fn run(only: Option<&str>, list: bool, json: Option<&Path>) -> Result<()> {
     if !root().join("bench/Cargo.toml").exists() {
         bail!("there is no bench/Cargo.toml in {}", root().display());
     }
-    let mut command = cargo(&["run", "--release", "--quiet", "--manifest-path", "bench/Cargo.toml", "--"]);
+    let mut command = cargo(&[
+        "run",
+        "--release",
+        "--quiet",
+        "--manifest-path",
+        "bench/Cargo.toml",
+        "--",
+    ]);
     if let Some(name) = only {
         command.args(["--only", name]);
     }

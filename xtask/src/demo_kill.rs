@@ -48,27 +48,61 @@ fn kill_and_check(seed: u64, kills_max: u32) -> Result<()> {
             Some(counts) => break counts,
             None => kills += 1,
         }
-        let live = if demo.out.join("store").exists() { live(&demo)?.len() } else { 0 };
-        println!("killed after {:>2} lines and {:>4} µs: {live:>2} of {all} live", instant.0, instant.1.as_micros());
+        let live = if demo.out.join("store").exists() {
+            live(&demo)?.len()
+        } else {
+            0
+        };
+        println!(
+            "killed after {:>2} lines and {:>4} µs: {live:>2} of {all} live",
+            instant.0,
+            instant.1.as_micros()
+        );
     };
 
-    ensure!(last.built + last.reused == all, "{last:?} do not add up to {all}");
-    ensure!(demo.report()? == expected, "the report is not the one of a demo that was not disturbed");
-    let live = live(&demo)?;
-    ensure!(live.len() == all, "{} partitions became live, expected {all}", live.len());
-    let again: Vec<_> = live.iter().filter(|(_, times)| **times != 1).collect();
-    ensure!(again.is_empty(), "these became live more than once: {again:?}");
     ensure!(
-        demo.show("status")?.starts_with(&format!("partitions: {all} = {all} Live\n")),
+        last.built + last.reused == all,
+        "{last:?} do not add up to {all}"
+    );
+    ensure!(
+        demo.report()? == expected,
+        "the report is not the one of a demo that was not disturbed"
+    );
+    let live = live(&demo)?;
+    ensure!(
+        live.len() == all,
+        "{} partitions became live, expected {all}",
+        live.len()
+    );
+    let again: Vec<_> = live.iter().filter(|(_, times)| **times != 1).collect();
+    ensure!(
+        again.is_empty(),
+        "these became live more than once: {again:?}"
+    );
+    ensure!(
+        demo.show("status")?
+            .starts_with(&format!("partitions: {all} = {all} Live\n")),
         "not all partitions are live:\n{}",
         demo.show("status")?
     );
     let (idle, _) = demo.run()?;
-    ensure!(idle == Counts { built: 0, reused: all }, "one more databuild: {idle:?}, expected {all} reused");
-    ensure!(demo.report()? == expected, "one more databuild has changed the report");
+    ensure!(
+        idle == Counts {
+            built: 0,
+            reused: all
+        },
+        "one more databuild: {idle:?}, expected {all} reused"
+    );
+    ensure!(
+        demo.report()? == expected,
+        "one more databuild has changed the report"
+    );
     let left = fs::read_dir(demo.out.join("runs"))?.count();
     ensure!(left == 0, "{left} directories of runs are left");
-    println!("seed {seed}: {kills} kills, then {} built and {} reused; all is as it should be", last.built, last.reused);
+    println!(
+        "seed {seed}: {kills} kills, then {} built and {} reused; all is as it should be",
+        last.built, last.reused
+    );
     Ok(())
 }
 
@@ -76,7 +110,11 @@ fn kill_and_check(seed: u64, kills_max: u32) -> Result<()> {
 ///
 /// Only databuild is killed: its jobs live on as orphans, as they would if it crashed.
 fn killed(demo: &Demo, (lines, then): (u64, Duration)) -> Result<Option<Counts>> {
-    let mut child = demo.command()?.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
+    let mut child = demo
+        .command()?
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()?;
     if let Some(stderr) = child.stderr.take() {
         let mut stderr = BufReader::new(stderr);
         for _ in 0..lines {

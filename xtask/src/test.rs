@@ -22,12 +22,36 @@ struct Part {
 }
 
 const PARTS: [Part; 6] = [
-    Part { name: "fmt", about: "the code is formatted", run: fmt },
-    Part { name: "clippy", about: "no lint complains", run: clippy },
-    Part { name: "tests", about: "unit and integration tests", run: tests },
-    Part { name: "doctests", about: "the examples in the documentation", run: doctests },
-    Part { name: "demo", about: "databuild's demo on its fixture", run: demo },
-    Part { name: "demo-kill", about: "the same, killed (one seed)", run: demo_killed },
+    Part {
+        name: "fmt",
+        about: "the code is formatted",
+        run: fmt,
+    },
+    Part {
+        name: "clippy",
+        about: "no lint complains",
+        run: clippy,
+    },
+    Part {
+        name: "tests",
+        about: "unit and integration tests",
+        run: tests,
+    },
+    Part {
+        name: "doctests",
+        about: "the examples in the documentation",
+        run: doctests,
+    },
+    Part {
+        name: "demo",
+        about: "databuild's demo on its fixture",
+        run: demo,
+    },
+    Part {
+        name: "demo-kill",
+        about: "the same, killed (one seed)",
+        run: demo_killed,
+    },
 ];
 
 /// Prints the names of the parts.
@@ -46,7 +70,10 @@ pub fn run(only: Option<&str>) -> Result<()> {
     }
     let mut done: Vec<(&str, Duration, String)> = Vec::new();
     let mut failed = None;
-    for part in PARTS.iter().filter(|p| only.is_none_or(|name| p.name == name)) {
+    for part in PARTS
+        .iter()
+        .filter(|p| only.is_none_or(|name| p.name == name))
+    {
         println!("== {}: {}", part.name, part.about);
         let began = Instant::now();
         let result = (part.run)();
@@ -66,33 +93,60 @@ pub fn run(only: Option<&str>) -> Result<()> {
     for (name, took, outcome) in &done {
         println!("{name:<10}{:>8.1}  {outcome}", took.as_secs_f64());
     }
-    println!("{:<10}{:>8.1}", "all", done.iter().map(|(_, took, _)| took.as_secs_f64()).sum::<f64>());
+    println!(
+        "{:<10}{:>8.1}",
+        "all",
+        done.iter()
+            .map(|(_, took, _)| took.as_secs_f64())
+            .sum::<f64>()
+    );
     failed.map_or(Ok(()), Err)
 }
 
 /// Whether a subcommand of cargo is installed.
 fn has(subcommand: &str) -> bool {
     let mut command = cargo(&[subcommand, "--version"]);
-    command.stdout(Stdio::null()).stderr(Stdio::null()).status().is_ok_and(|s| s.success())
+    command
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .status()
+        .is_ok_and(|s| s.success())
 }
 
 fn fmt() -> Result<Outcome> {
     if !has("fmt") {
-        return Ok(Outcome::Skipped("rustfmt is not installed (`rustup component add rustfmt`)"));
+        return Ok(Outcome::Skipped(
+            "rustfmt is not installed (`rustup component add rustfmt`)",
+        ));
     }
     run_command(&mut cargo(&["fmt", "--all", "--check"]))?;
     // A workspace of its own.
     if root().join("bench/Cargo.toml").exists() {
-        run_command(&mut cargo(&["fmt", "--manifest-path", "bench/Cargo.toml", "--check"]))?;
+        run_command(&mut cargo(&[
+            "fmt",
+            "--manifest-path",
+            "bench/Cargo.toml",
+            "--check",
+        ]))?;
     }
     Ok(Outcome::Passed)
 }
 
 fn clippy() -> Result<Outcome> {
     if !has("clippy") {
-        return Ok(Outcome::Skipped("clippy is not installed (`rustup component add clippy`)"));
+        return Ok(Outcome::Skipped(
+            "clippy is not installed (`rustup component add clippy`)",
+        ));
     }
-    run_command(&mut cargo(&["clippy", "--workspace", "--all-targets", "--quiet", "--", "-D", "warnings"]))?;
+    run_command(&mut cargo(&[
+        "clippy",
+        "--workspace",
+        "--all-targets",
+        "--quiet",
+        "--",
+        "-D",
+        "warnings",
+    ]))?;
     Ok(Outcome::Passed)
 }
 

@@ -47,7 +47,10 @@ pub struct Ended<K> {
 fn command(words: &[String], vars: &[Var]) -> Command {
     let words: Vec<String> = words.iter().map(|w| expand(w, vars)).collect();
     let mut command = Command::new(&words[0]); // a jobs file has no empty commands
-    command.args(&words[1..]).envs(vars.iter().map(|(k, v)| (k, v))).process_group(0);
+    command
+        .args(&words[1..])
+        .envs(vars.iter().map(|(k, v)| (k, v)))
+        .process_group(0);
     command
 }
 
@@ -55,7 +58,8 @@ fn command(words: &[String], vars: &[Var]) -> Command {
 pub fn spawn<K: Send + 'static>(run: K, spec: Spec<'_>, ended: &Sender<Ended<K>>) -> Result<u32> {
     let mut command = command(spec.command, spec.vars);
     let program = command.get_program().to_string_lossy().into_owned();
-    let stderr = File::create(spec.stderr).with_context(|| format!("cannot write {}", spec.stderr.display()))?;
+    let stderr = File::create(spec.stderr)
+        .with_context(|| format!("cannot write {}", spec.stderr.display()))?;
     let mut child = command
         .current_dir(spec.dir)
         .stdin(Stdio::piped())
@@ -74,13 +78,21 @@ pub fn spawn<K: Send + 'static>(run: K, spec: Spec<'_>, ended: &Sender<Ended<K>>
     });
     let ended = ended.clone();
     std::thread::spawn(move || {
-        let said = stdout.map_or_else(|| Ok(Said::default()), |out| Said::hear(&spec.partition, out));
+        let said = stdout.map_or_else(
+            || Ok(Said::default()),
+            |out| Said::hear(&spec.partition, out),
+        );
         let (exit, status) = match child.wait() {
             Ok(status) => (exit_code(status), in_words(status)),
             Err(e) => (-1, format!("cannot be waited for: {e}")),
         };
         // Nobody listens any more when databuild is ending.
-        let _ = ended.send(Ended { run, exit, status, said });
+        let _ = ended.send(Ended {
+            run,
+            exit,
+            status,
+            said,
+        });
     });
     Ok(pid)
 }
@@ -94,25 +106,43 @@ pub fn signal(pid: u32, signal: Signal) {
 }
 
 /// Runs a `digest` command on partitions and returns what it prints.
-pub fn digests(words: &[String], vars: &[Var], dir: &Path, partitions: &[String]) -> Result<Vec<(String, String)>> {
+pub fn digests(
+    words: &[String],
+    vars: &[Var],
+    dir: &Path,
+    partitions: &[String],
+) -> Result<Vec<(String, String)>> {
     let mut command = command(words, vars);
-    let output = command.args(partitions).current_dir(dir).stdin(Stdio::null()).output();
-    let output = output.with_context(|| format!("cannot start `{}`", command.get_program().display()))?;
+    let output = command
+        .args(partitions)
+        .current_dir(dir)
+        .stdin(Stdio::null())
+        .output();
+    let output =
+        output.with_context(|| format!("cannot start `{}`", command.get_program().display()))?;
     if !output.status.success() {
-        bail!("it {}\n{}", in_words(output.status), String::from_utf8_lossy(&output.stderr).trim_end());
+        bail!(
+            "it {}\n{}",
+            in_words(output.status),
+            String::from_utf8_lossy(&output.stderr).trim_end()
+        );
     }
     hear_digests(&output.stdout[..]).map_err(anyhow::Error::msg)
 }
 
 fn exit_code(status: ExitStatus) -> i32 {
-    status.code().or(status.signal().map(|s| 128 + s)).unwrap_or(-1)
+    status
+        .code()
+        .or(status.signal().map(|s| 128 + s))
+        .unwrap_or(-1)
 }
 
 fn in_words(status: ExitStatus) -> String {
     match (status.code(), status.signal()) {
         (Some(code), _) => format!("ended with exit status {code}"),
         (None, Some(signal)) => {
-            let name = signal_hook::low_level::signal_name(signal).map_or(String::new(), |n| format!(" ({n})"));
+            let name = signal_hook::low_level::signal_name(signal)
+                .map_or(String::new(), |n| format!(" ({n})"));
             format!("was ended by signal {signal}{name}")
         }
         (None, None) => format!("ended with {status}"),
@@ -155,16 +185,23 @@ mod tests {
 
     #[test]
     fn a_process_is_heard_to_its_end() {
-        let (ended, stderr) = run("read l; echo \"{\\\"read\\\": \\\"$l\\\"}\"; printf '1\\n2\\n3\\n' >&2; exit 3");
+        let (ended, stderr) =
+            run("read l; echo \"{\\\"read\\\": \\\"$l\\\"}\"; printf '1\\n2\\n3\\n' >&2; exit 3");
         assert!(ended.said.unwrap().reads.contains("x"));
-        assert_eq!((ended.exit, ended.status.as_str()), (3, "ended with exit status 3"));
+        assert_eq!(
+            (ended.exit, ended.status.as_str()),
+            (3, "ended with exit status 3")
+        );
         assert_eq!(stderr, "2\n3");
     }
 
     #[test]
     fn a_process_is_ended_with_what_it_started() {
         let (ended, _) = run("sleep 60 | sleep 60");
-        assert_eq!((ended.exit, ended.status.as_str()), (143, "was ended by signal 15 (SIGTERM)"));
+        assert_eq!(
+            (ended.exit, ended.status.as_str()),
+            (143, "was ended by signal 15 (SIGTERM)")
+        );
     }
 
     #[test]

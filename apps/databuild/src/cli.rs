@@ -14,7 +14,11 @@ use crate::jobs::Jobs;
 use crate::{demo, show, signals, start, summary};
 
 #[derive(Parser)]
-#[command(name = "databuild", version, about = "Builds partitions of data, and what they turn out to need")]
+#[command(
+    name = "databuild",
+    version,
+    about = "Builds partitions of data, and what they turn out to need"
+)]
 struct Cli {
     #[command(subcommand)]
     command: Cmd,
@@ -89,16 +93,25 @@ enum What {
 pub fn main() -> ExitCode {
     let command = Cli::parse().command;
     // What a job says is shown by the databuild that started it, under its own name.
-    let who = if matches!(command, Cmd::Job { .. }) { "" } else { "databuild: " };
+    let who = if matches!(command, Cmd::Job { .. }) {
+        ""
+    } else {
+        "databuild: "
+    };
     match run(command) {
         Ok(code) => code,
         Err(e) => {
             // Who closed our stdout has seen enough: `databuild log | head`.
             let closed = |e: &std::io::Error| e.kind() == std::io::ErrorKind::BrokenPipe;
-            if e.chain().any(|e| e.downcast_ref::<std::io::Error>().is_some_and(closed)) {
+            if e.chain()
+                .any(|e| e.downcast_ref::<std::io::Error>().is_some_and(closed))
+            {
                 return ExitCode::SUCCESS;
             }
-            let _ = std::io::Write::write_all(&mut std::io::stderr(), format!("{who}{e:#}\n").as_bytes());
+            let _ = std::io::Write::write_all(
+                &mut std::io::stderr(),
+                format!("{who}{e:#}\n").as_bytes(),
+            );
             ExitCode::FAILURE
         }
     }
@@ -109,9 +122,17 @@ fn run(command: Cmd) -> Result<ExitCode> {
     match command {
         Cmd::Demo { workspace, options } => {
             let workspace = demo::workspace(workspace.as_deref())?;
-            build(&options, Jobmaker::Demo { workspace }, &[demo::WANTED.to_owned()])
+            build(
+                &options,
+                Jobmaker::Demo { workspace },
+                &[demo::WANTED.to_owned()],
+            )
         }
-        Cmd::Run { jobs, options, what: What::Want { refs } } => build(&options, Jobmaker::File(jobs), &refs),
+        Cmd::Run {
+            jobs,
+            options,
+            what: What::Want { refs },
+        } => build(&options, Jobmaker::File(jobs), &refs),
         Cmd::Log { dir } => show::log(&dir.dirs()?).map(|()| ExitCode::SUCCESS),
         Cmd::Status { dir } => show::status(&dir.dirs()?).map(|()| ExitCode::SUCCESS),
         Cmd::Job { job } => job::run(job).map(|()| ExitCode::SUCCESS),
@@ -133,14 +154,19 @@ fn build(options: &Options, jobmaker: Jobmaker, refs: &[String]) -> Result<ExitC
         Jobmaker::File(file) => Some(Jobs::load(file)?),
         Jobmaker::Demo { .. } => None,
     };
-    for name in theirs.iter().flat_map(|jobs| refs.iter().map(move |name| jobs.job_for(name))) {
+    for name in theirs
+        .iter()
+        .flat_map(|jobs| refs.iter().map(move |name| jobs.job_for(name)))
+    {
         name?;
     }
     dirs.create()?;
     let store = start::open(&dirs)?;
     // Only now, since the open store keeps other databuilds out of the directory.
     let (jobs, workspace) = match (jobmaker, theirs) {
-        (Jobmaker::Demo { workspace }, _) => (Jobs::load(&demo::write_jobs(&dirs)?)?, Some(workspace)),
+        (Jobmaker::Demo { workspace }, _) => {
+            (Jobs::load(&demo::write_jobs(&dirs)?)?, Some(workspace))
+        }
         (Jobmaker::File(file), None) => (Jobs::load(&file)?, None),
         (Jobmaker::File(_), Some(jobs)) => (jobs, None),
     };
@@ -158,10 +184,16 @@ fn build(options: &Options, jobmaker: Jobmaker, refs: &[String]) -> Result<ExitC
     let results = if is_demo {
         demo::results(&engine.dirs).to_vec()
     } else {
-        refs.iter().map(|name| ("data", engine.dirs.partition_shown(name))).collect()
+        refs.iter()
+            .map(|name| ("data", engine.dirs.partition_shown(name)))
+            .collect()
     };
     let done = summary::print(&engine, refs, &results, began.elapsed())?;
-    Ok(if done { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    Ok(if done {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
 }
 
 impl Dir {
@@ -177,10 +209,14 @@ impl Dir {
 fn default_dir(current: &Path) -> PathBuf {
     let is_workspace = |dir: &&Path| {
         let text = std::fs::read_to_string(dir.join("Cargo.toml")).unwrap_or_default();
-        text.lines().any(|l| l.trim_start().starts_with("[workspace"))
+        text.lines()
+            .any(|l| l.trim_start().starts_with("[workspace"))
     };
     let is_package = |dir: &&Path| dir.join("Cargo.toml").is_file();
-    let root = current.ancestors().find(is_workspace).or_else(|| current.ancestors().find(is_package));
+    let root = current
+        .ancestors()
+        .find(is_workspace)
+        .or_else(|| current.ancestors().find(is_package));
     let inner = Path::new("target").join("databuild");
     match root {
         Some(root) if root != current => root.join(inner),

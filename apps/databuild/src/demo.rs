@@ -12,15 +12,25 @@ use crate::job::report;
 /// The partition that the demo wants.
 pub const WANTED: &str = "report/dependencies";
 
-const FILES: [(&str, &str); 2] =
-    [("demo.toml", include_str!("../jobs/demo.toml")), ("license.sh", include_str!("../jobs/license.sh"))];
+const FILES: [(&str, &str); 2] = [
+    ("demo.toml", include_str!("../jobs/demo.toml")),
+    ("license.sh", include_str!("../jobs/license.sh")),
+];
 
 /// The root of the cargo workspace that `path` lies in, as cargo finds it.
 pub fn workspace(path: Option<&Path>) -> Result<PathBuf> {
     let start = path.unwrap_or(Path::new("."));
-    let start = fs::canonicalize(start)
-        .with_context(|| format!("there is no workspace at {}: name one with --workspace", start.display()))?;
-    let dir = if start.is_file() { start.parent().unwrap_or(&start).to_owned() } else { start };
+    let start = fs::canonicalize(start).with_context(|| {
+        format!(
+            "there is no workspace at {}: name one with --workspace",
+            start.display()
+        )
+    })?;
+    let dir = if start.is_file() {
+        start.parent().unwrap_or(&start).to_owned()
+    } else {
+        start
+    };
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let output = Command::new(&cargo)
         .args(["locate-project", "--workspace", "--message-format", "plain"])
@@ -44,7 +54,8 @@ pub fn workspace(path: Option<&Path>) -> Result<PathBuf> {
 /// Writes the jobs of the demo to where they can be looked at, and returns the jobs file.
 pub fn write_jobs(dirs: &Dirs) -> Result<PathBuf> {
     let dir = dirs.jobs();
-    fs::create_dir_all(&dir).with_context(|| format!("cannot make the directory {}", dir.display()))?;
+    fs::create_dir_all(&dir)
+        .with_context(|| format!("cannot make the directory {}", dir.display()))?;
     for (name, text) in FILES {
         let path = dir.join(name);
         if !fs::read_to_string(&path).is_ok_and(|there| there == text) {
@@ -57,5 +68,8 @@ pub fn write_jobs(dirs: &Dirs) -> Result<PathBuf> {
 /// What the demo has to show.
 pub fn results(dirs: &Dirs) -> [(&'static str, PathBuf); 2] {
     let dir = dirs.partition_shown(WANTED);
-    [("report", dir.join(report::MARKDOWN)), ("table", dir.join(report::CSV))]
+    [
+        ("report", dir.join(report::MARKDOWN)),
+        ("table", dir.join(report::CSV)),
+    ]
 }

@@ -34,15 +34,22 @@ pub struct Dirs {
 impl Dirs {
     /// The ones below `dir`, which need not be there.
     pub fn at(dir: &Path) -> Result<Self> {
-        let root = std::path::absolute(dir).with_context(|| format!("cannot find {}", dir.display()))?;
-        Ok(Self { root, shown: dir.to_owned() })
+        let root =
+            std::path::absolute(dir).with_context(|| format!("cannot find {}", dir.display()))?;
+        Ok(Self {
+            root,
+            shown: dir.to_owned(),
+        })
     }
 
     /// Makes those that are not there.
     pub fn create(&self) -> Result<()> {
         for dir in [self.root.clone(), self.data(), self.runs()] {
             fs::create_dir_all(&dir).with_context(|| {
-                format!("cannot make the directory {}: choose another one with --dir", dir.display())
+                format!(
+                    "cannot make the directory {}: choose another one with --dir",
+                    dir.display()
+                )
             })?;
         }
         Ok(())
@@ -96,7 +103,8 @@ impl Dirs {
     pub fn make_run(&self, run: &str) -> Result<PathBuf> {
         let dir = self.run(run);
         remove(&dir);
-        fs::create_dir(&dir).with_context(|| format!("cannot make the directory {}", dir.display()))?;
+        fs::create_dir(&dir)
+            .with_context(|| format!("cannot make the directory {}", dir.display()))?;
         Ok(dir)
     }
 
@@ -123,7 +131,8 @@ impl Dirs {
         let (from, to) = (self.run(run), self.partition(partition));
         let parent = to.parent().unwrap_or(&to);
         let made = !parent.exists();
-        fs::create_dir_all(parent).with_context(|| format!("cannot make the directory {}", parent.display()))?;
+        fs::create_dir_all(parent)
+            .with_context(|| format!("cannot make the directory {}", parent.display()))?;
         let old = self.runs().join(format!("{run}.old"));
         remove(&old);
         let moved = fs::rename(&to, &old);
@@ -134,7 +143,15 @@ impl Dirs {
         }
         fs::rename(&from, &to)
             .with_context(|| format!("cannot rename {} to {}", from.display(), to.display()))?;
-        let up = if made { parent.ancestors().skip(1).take_while(|p| p.starts_with(self.data())).collect() } else { Vec::new() };
+        let up = if made {
+            parent
+                .ancestors()
+                .skip(1)
+                .take_while(|p| p.starts_with(self.data()))
+                .collect()
+        } else {
+            Vec::new()
+        };
         for dir in std::iter::once(parent).chain(up) {
             sync(dir)?;
         }
@@ -151,7 +168,11 @@ impl Dirs {
     /// The runs that have a directory.
     pub fn runs_present(&self) -> Result<Vec<String>> {
         let dir = self.runs();
-        let list = || fs::read_dir(&dir)?.map(|e| Ok(e?.file_name().to_string_lossy().into_owned())).collect();
+        let list = || {
+            fs::read_dir(&dir)?
+                .map(|e| Ok(e?.file_name().to_string_lossy().into_owned()))
+                .collect()
+        };
         let list: io::Result<Vec<String>> = list();
         list.with_context(|| format!("cannot list {}", dir.display()))
     }
@@ -192,9 +213,15 @@ mod tests {
             assert_eq!(dirs.runs_present().unwrap(), [run]);
             dirs.publish(run, "a/b").unwrap();
             assert_eq!(dirs.runs_present().unwrap(), Vec::<String>::new());
-            let files: Vec<_> = fs::read_dir(dirs.partition("a/b")).unwrap().map(|e| e.unwrap().file_name()).collect();
+            let files: Vec<_> = fs::read_dir(dirs.partition("a/b"))
+                .unwrap()
+                .map(|e| e.unwrap().file_name())
+                .collect();
             assert_eq!(files, ["x"]);
-            assert_eq!(fs::read_to_string(dirs.partition("a/b").join("x")).unwrap(), text);
+            assert_eq!(
+                fs::read_to_string(dirs.partition("a/b").join("x")).unwrap(),
+                text
+            );
         }
         dirs.make_run("2.1").unwrap();
         dirs.discard("2.1");

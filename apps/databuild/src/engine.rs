@@ -17,11 +17,17 @@ use rustix::process::Signal;
 use crate::child::{self, Ended, Spec};
 use crate::dirs::Dirs;
 use crate::jobs::{Jobs, Var};
-use crate::model::build::state::{Building, Failed, Idle, Live, Missing, New, Queued, Running, Stale, UpForRetry, UpstreamBuilding, UpstreamFailed};
-use crate::model::build::{self, DepMissed, JobFailed, JobQueued, JobRun, JobStarted, JobSucceeded, Partition, RunLost, Want, WantCreated};
+use crate::model::build::state::{
+    Building, Failed, Idle, Live, Missing, New, Queued, Running, Stale, UpForRetry,
+    UpstreamBuilding, UpstreamFailed,
+};
+use crate::model::build::{
+    self, DepMissed, JobFailed, JobQueued, JobRun, JobStarted, JobSucceeded, Partition, RunLost,
+    Want, WantCreated,
+};
 use crate::progress::{Ending, Progress};
-use crate::signals::Signals;
 use crate::rules::is_open;
+use crate::signals::Signals;
 use crate::verdict::{self, Verdict};
 
 /// How many lines of a failed run's stderr go into the log.
@@ -63,9 +69,17 @@ struct Child {
 
 impl Engine {
     /// Ready to work on an open store.
-    pub fn new(store: BuildStore, dirs: Dirs, jobs: Jobs, jobs_max: usize, workspace: Option<PathBuf>) -> Result<Self> {
+    pub fn new(
+        store: BuildStore,
+        dirs: Dirs,
+        jobs: Jobs,
+        jobs_max: usize,
+        workspace: Option<PathBuf>,
+    ) -> Result<Self> {
         let text = |path: PathBuf| {
-            path.into_os_string().into_string().map_err(|p| anyhow::anyhow!("{p:?} is a path that is not UTF-8 text"))
+            path.into_os_string()
+                .into_string()
+                .map_err(|p| anyhow::anyhow!("{p:?} is a path that is not UTF-8 text"))
         };
         let exe = std::env::current_exe().context("cannot find the databuild program itself")?;
         let mut vars = vec![
@@ -94,7 +108,9 @@ impl Engine {
 
     /// Fires an event; an error says what to do.
     pub fn fire<E: Event<Model = build::Model>>(&mut self, event: E) -> Result<Receipt<E>> {
-        self.store.try_step(event).map_err(|e| step_error(&self.dirs, e))
+        self.store
+            .try_step(event)
+            .map_err(|e| step_error(&self.dirs, e))
     }
 
     /// The variables that all jobs get.
@@ -105,10 +121,17 @@ impl Engine {
     /// The want for these partitions: the one of an earlier databuild that has not ended, or a new one.
     pub fn want(&mut self, refs: &[String]) -> Result<Want> {
         let wanted: BTreeSet<&str> = refs.iter().map(String::as_str).collect();
-        let earlier = self.store.place::<Want, (New, Idle, Building, UpstreamBuilding)>().find(|want| {
-            want.asked_by(&self.store).is_none()
-                && want.partitions(&self.store).map(|p| p.name(&self.store)).collect::<BTreeSet<_>>() == wanted
-        });
+        let earlier = self
+            .store
+            .place::<Want, (New, Idle, Building, UpstreamBuilding)>()
+            .find(|want| {
+                want.asked_by(&self.store).is_none()
+                    && want
+                        .partitions(&self.store)
+                        .map(|p| p.name(&self.store))
+                        .collect::<BTreeSet<_>>()
+                        == wanted
+            });
         if let Some(want) = earlier {
             return Ok(want);
         }
@@ -139,7 +162,8 @@ impl Engine {
                 self.start(partition)?;
             }
             let known = self.store.count::<Partition, Any>();
-            self.progress.live(self.store.count::<Partition, Live>(), known);
+            self.progress
+                .live(self.store.count::<Partition, Live>(), known);
             if self.children.is_empty() {
                 return Ok(None);
             }
@@ -170,15 +194,26 @@ impl Engine {
 
     fn start(&mut self, partition: Partition) -> Result<()> {
         let name = partition.name(&self.store).to_owned();
-        let wants = partition.wanted_by(&self.store).filter(|want| is_open(*want, &self.store)).collect();
-        let event = JobQueued { label: name.clone(), partitions: vec![partition], wants };
+        let wants = partition
+            .wanted_by(&self.store)
+            .filter(|want| is_open(*want, &self.store))
+            .collect();
+        let event = JobQueued {
+            label: name.clone(),
+            partitions: vec![partition],
+            wants,
+        };
         let run = self.fire(event)?.created.run;
         let id = run.id().to_string();
         let dir = self.dirs.make_run(&id)?;
         let mut vars = self.vars.clone();
         vars.push(("PARTITION", name.clone()));
         vars.push(("DATABUILD_OUT", dir.to_string_lossy().into_owned()));
-        let live = self.store.place::<Partition, Live>().map(|p| format!("{}\n", p.name(&self.store))).collect();
+        let live = self
+            .store
+            .place::<Partition, Live>()
+            .map(|p| format!("{}\n", p.name(&self.store)))
+            .collect();
         let started = Timestamp::now();
         let spec = Spec {
             command: &self.jobs.job_for(&name)?.command,
@@ -192,13 +227,26 @@ impl Engine {
             Ok(pid) => pid,
             Err(e) => {
                 self.progress.ended(&name, Ending::Failed);
-                self.fire(JobFailed { run, exit: 127, reason: format!("{e:#}") })?;
+                self.fire(JobFailed {
+                    run,
+                    exit: 127,
+                    reason: format!("{e:#}"),
+                })?;
                 return Ok(());
             }
         };
         // In the table before anything can go wrong, so that it is ended with the others.
-        self.children.insert(run, Child { pid, partition, started });
-        let queued = run.in_state::<Queued>(&self.store).context("a run that was just queued is not Queued")?;
+        self.children.insert(
+            run,
+            Child {
+                pid,
+                partition,
+                started,
+            },
+        );
+        let queued = run
+            .in_state::<Queued>(&self.store)
+            .context("a run that was just queued is not Queued")?;
         self.fire(JobStarted { run: queued, pid })?;
         self.progress.started(&name, pid);
         Ok(())
@@ -209,28 +257,58 @@ impl Engine {
         let Some(child) = self.children.remove(&run) else {
             return Ok(());
         };
-        let running = run.in_state::<Running>(&self.store).context("a run that has ended is not Running")?;
+        let running = run
+            .in_state::<Running>(&self.store)
+            .context("a run that has ended is not Running")?;
         let name = child.partition.name(&self.store).to_owned();
         let id = run.id().to_string();
         let exit = ended.exit;
-        match verdict::of(&self.store, &self.jobs, child.partition, child.started, ended) {
-            Verdict::Succeeded { digest, reads, inputs } => {
+        match verdict::of(
+            &self.store,
+            &self.jobs,
+            child.partition,
+            child.started,
+            ended,
+        ) {
+            Verdict::Succeeded {
+                digest,
+                reads,
+                inputs,
+            } => {
                 self.dirs.seal(&id)?;
-                self.fire(JobSucceeded { run: running, digest, reads, inputs })?;
+                self.fire(JobSucceeded {
+                    run: running,
+                    digest,
+                    reads,
+                    inputs,
+                })?;
                 self.dirs.publish(&id, &name)?;
                 self.built.insert(child.partition);
                 self.progress.ended(&name, Ending::Live);
             }
-            Verdict::Missed { missed, reads, inputs } => {
+            Verdict::Missed {
+                missed,
+                reads,
+                inputs,
+            } => {
                 self.progress.ended(&name, Ending::Missed(missed.len()));
                 let missed = missed.into_iter().map(Ensure::from).collect();
-                self.fire(DepMissed { run: running, missed, reads, inputs })?;
+                self.fire(DepMissed {
+                    run: running,
+                    missed,
+                    reads,
+                    inputs,
+                })?;
                 self.dirs.discard(&id);
             }
             Verdict::Failed(why) => {
                 self.progress.ended(&name, Ending::Failed);
                 let stderr = child::tail(&self.dirs.stderr(&id), STDERR_LINES_MAX);
-                let reason = if stderr.is_empty() { why } else { format!("{why}\n{stderr}") };
+                let reason = if stderr.is_empty() {
+                    why
+                } else {
+                    format!("{why}\n{stderr}")
+                };
                 self.fire(JobFailed { run, exit, reason })?;
             }
         }
@@ -245,7 +323,10 @@ impl Engine {
         let mut left: BTreeSet<JobRun> = self.children.keys().copied().collect();
         let deadline = Instant::now() + GRACE;
         while !left.is_empty() {
-            match self.receiver.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
+            match self
+                .receiver
+                .recv_timeout(deadline.saturating_duration_since(Instant::now()))
+            {
                 Ok(ended) => drop(left.remove(&ended.run)),
                 Err(_) => break,
             }
@@ -263,7 +344,8 @@ impl Engine {
         if !runs.is_empty() {
             let mut t = self.store.begin();
             for run in runs {
-                t.apply(RunLost { run: *run }).map_err(|e| step_error(&dirs, e))?;
+                t.apply(RunLost { run: *run })
+                    .map_err(|e| step_error(&dirs, e))?;
             }
             t.commit().map_err(|e| step_error(&dirs, e))?;
         }
@@ -278,7 +360,9 @@ impl Engine {
         let db = &self.store;
         (
             db.place::<Partition, Failed>().map(|p| p.any()).collect(),
-            db.place::<Partition, UpstreamFailed>().map(|p| p.any()).collect(),
+            db.place::<Partition, UpstreamFailed>()
+                .map(|p| p.any())
+                .collect(),
         )
     }
 }

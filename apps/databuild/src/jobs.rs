@@ -101,7 +101,9 @@ impl Jobs {
             let at = e.span().map_or(1, |span| line(span.start));
             anyhow::anyhow!("{}, line {at}: {}", file.display(), e.message())
         })?;
-        let refuse = |at: usize, what: String| anyhow::anyhow!("{}, line {}: {what}", file.display(), line(at));
+        let refuse = |at: usize, what: String| {
+            anyhow::anyhow!("{}, line {}: {what}", file.display(), line(at))
+        };
         if parsed.job.is_empty() {
             bail!("{}: it has no [[job]]", file.display());
         }
@@ -111,7 +113,10 @@ impl Jobs {
             let pattern = entry.partitions.get_ref();
             let at = entry.partitions.span().start;
             if pattern.is_empty() {
-                return Err(refuse(at, "`partitions` is empty: write a name or a pattern such as \"sloc/*\"".into()));
+                return Err(refuse(
+                    at,
+                    "`partitions` is empty: write a name or a pattern such as \"sloc/*\"".into(),
+                ));
             }
             if !seen.insert(pattern.clone()) {
                 return Err(refuse(at, format!("another job makes `{pattern}` already")));
@@ -119,11 +124,20 @@ impl Jobs {
             for command in std::iter::once(&entry.command).chain(&entry.digest) {
                 let at = command.span().start;
                 if command.get_ref().first().is_none_or(String::is_empty) {
-                    return Err(refuse(at, format!("the job for `{pattern}` has a command without a program")));
+                    return Err(refuse(
+                        at,
+                        format!("the job for `{pattern}` has a command without a program"),
+                    ));
                 }
                 for argument in command.get_ref() {
                     if let Some(name) = unknown_name(argument) {
-                        return Err(refuse(at, format!("there is no variable `${name}`; there are {}", NAMES.join(", "))));
+                        return Err(refuse(
+                            at,
+                            format!(
+                                "there is no variable `${name}`; there are {}",
+                                NAMES.join(", ")
+                            ),
+                        ));
                     }
                 }
             }
@@ -134,7 +148,10 @@ impl Jobs {
                 digest: entry.digest.map(toml::Spanned::into_inner),
             });
         }
-        Ok(Self { file: file.to_owned(), jobs })
+        Ok(Self {
+            file: file.to_owned(),
+            jobs,
+        })
     }
 
     /// The job that makes a partition.
@@ -153,7 +170,10 @@ impl Jobs {
             let (a, b) = (&self.jobs[first], &self.jobs[second]);
             bail!(
                 "{file}, lines {} and {}: both `{}` and `{}` make `{partition}`; let one of them match less",
-                a.line, b.line, a.pattern, b.pattern
+                a.line,
+                b.line,
+                a.pattern,
+                b.pattern
             );
         }
         Ok(first)
@@ -166,14 +186,24 @@ impl Jobs {
 
     /// The directory of the jobs file, for jobs that lie beside it.
     pub fn dir(&self) -> PathBuf {
-        let dir = self.file.parent().filter(|d| !d.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        let dir = self
+            .file
+            .parent()
+            .filter(|d| !d.as_os_str().is_empty())
+            .unwrap_or(Path::new("."));
         std::path::absolute(dir).unwrap_or_else(|_| dir.to_owned())
     }
 }
 
 /// The names that are replaced in the arguments of commands.
-const NAMES: [&str; 6] =
-    ["PARTITION", "DATABUILD_OUT", "DATABUILD_DATA", "DATABUILD_JOBS", "DATABUILD", "DATABUILD_WORKSPACE"];
+const NAMES: [&str; 6] = [
+    "PARTITION",
+    "DATABUILD_OUT",
+    "DATABUILD_DATA",
+    "DATABUILD_JOBS",
+    "DATABUILD",
+    "DATABUILD_WORKSPACE",
+];
 
 /// A name after a `$` that looks as if databuild were to replace it, and that it does not know.
 fn unknown_name(argument: &str) -> Option<&str> {
@@ -188,7 +218,9 @@ fn references(text: &str) -> impl Iterator<Item = (std::ops::Range<usize>, &str)
         let rest = &text[at + 1..];
         let braced = rest.starts_with('{');
         let body = &rest[usize::from(braced)..];
-        let len = body.find(|c: char| !c.is_ascii_alphanumeric() && c != '_').unwrap_or(body.len());
+        let len = body
+            .find(|c: char| !c.is_ascii_alphanumeric() && c != '_')
+            .unwrap_or(body.len());
         let name = &body[..len];
         if name.is_empty() || (braced && !body[len..].starts_with('}')) {
             return None;
@@ -238,7 +270,8 @@ fn matches(pattern: &str, name: &str) -> bool {
 pub fn check_name(partition: &str) -> Result<()> {
     let fine = |c: char| c.is_ascii_alphanumeric() || "._-+@=,:%~/".contains(c);
     let odd_part = |part: &str| part.is_empty() || part.starts_with('.') || part.len() > 200;
-    if partition.len() > 1000 || !partition.chars().all(fine) || partition.split('/').any(odd_part) {
+    if partition.len() > 1000 || !partition.chars().all(fine) || partition.split('/').any(odd_part)
+    {
         bail!(
             "`{partition}` cannot be the name of a partition: it is made of letters, digits and ._-+@=,:%~ with / \
              between its parts, of which none is empty or begins with a dot"
@@ -297,12 +330,18 @@ mod tests {
 
     #[test]
     fn arguments_are_expanded_and_what_is_not_ours_is_left() {
-        let vars = [("PARTITION", "a/b".to_owned()), ("DATABUILD", "/bin/db".to_owned())];
+        let vars = [
+            ("PARTITION", "a/b".to_owned()),
+            ("DATABUILD", "/bin/db".to_owned()),
+        ];
         for (argument, expect) in [
             ("$PARTITION", "a/b"),
             ("x${PARTITION}y", "xa/by"),
             ("$DATABUILD/$PARTITION", "/bin/db/a/b"),
-            ("$PARTITIONS $(wc -l) $n $$ ${x:-$PARTITION} 5$", "$PARTITIONS $(wc -l) $n $$ ${x:-a/b} 5$"),
+            (
+                "$PARTITIONS $(wc -l) $n $$ ${x:-$PARTITION} 5$",
+                "$PARTITIONS $(wc -l) $n $$ ${x:-a/b} 5$",
+            ),
             ("", ""),
         ] {
             assert_eq!(expand(argument, &vars), expect, "{argument}");
@@ -317,7 +356,10 @@ mod tests {
         )
         .unwrap();
         assert_eq!(jobs.job_for("a/1").unwrap().command, ["x", "$PARTITION"]);
-        assert_eq!(jobs.job_for("b").unwrap().digest.as_deref(), Some(&["z".to_owned()][..]));
+        assert_eq!(
+            jobs.job_for("b").unwrap().digest.as_deref(),
+            Some(&["z".to_owned()][..])
+        );
         assert_eq!(jobs.job_for("b").unwrap().line, 6);
         assert!(jobs.dir().ends_with("dir"));
     }
@@ -327,12 +369,27 @@ mod tests {
         for (text, expect) in [
             ("", "dir/jobs.toml: it has no [[job]]"),
             ("[[job]]\npartitions = \n", "dir/jobs.toml, line 2: "),
-            ("[[job]]\npartitions = 'a'\n", "dir/jobs.toml, line 1: missing field `command`"),
-            ("[[job]]\npartitions = 'a'\ncommand = ['x']\nretry = 3\n", "dir/jobs.toml, line 4: unknown field `retry`"),
+            (
+                "[[job]]\npartitions = 'a'\n",
+                "dir/jobs.toml, line 1: missing field `command`",
+            ),
+            (
+                "[[job]]\npartitions = 'a'\ncommand = ['x']\nretry = 3\n",
+                "dir/jobs.toml, line 4: unknown field `retry`",
+            ),
             ("[[jobs]]\n", "dir/jobs.toml, line 1: unknown field `jobs`"),
-            ("[[job]]\npartitions = 'a'\ncommand = 'x'\n", "dir/jobs.toml, line 3: invalid type"),
-            ("[[job]]\npartitions = 'a'\ncommand = []\n", "dir/jobs.toml, line 3: the job for `a` has a command without"),
-            ("[[job]]\npartitions = ''\ncommand = ['x']\n", "dir/jobs.toml, line 2: `partitions` is empty"),
+            (
+                "[[job]]\npartitions = 'a'\ncommand = 'x'\n",
+                "dir/jobs.toml, line 3: invalid type",
+            ),
+            (
+                "[[job]]\npartitions = 'a'\ncommand = []\n",
+                "dir/jobs.toml, line 3: the job for `a` has a command without",
+            ),
+            (
+                "[[job]]\npartitions = ''\ncommand = ['x']\n",
+                "dir/jobs.toml, line 2: `partitions` is empty",
+            ),
             (
                 "[[job]]\npartitions = 'a'\ncommand = ['x', '$DATABUILD_OUTPUT']\n",
                 "dir/jobs.toml, line 3: there is no variable `$DATABUILD_OUTPUT`",
@@ -355,17 +412,27 @@ mod tests {
         .unwrap();
         assert!(jobs.job_for("a/2").is_ok());
         let both = jobs.job_for("a/1").unwrap_err().to_string();
-        assert!(both.contains("lines 2 and 5: both `a/*` and `*/1` make `a/1`"), "{both}");
+        assert!(
+            both.contains("lines 2 and 5: both `a/*` and `*/1` make `a/1`"),
+            "{both}"
+        );
         let none = jobs.job_for("c").unwrap_err().to_string();
         assert!(none.contains("no job in dir/jobs.toml makes `c`"), "{none}");
     }
 
     #[test]
     fn names_of_partitions() {
-        for good in ["a", "sloc/serde-1.0.0+spec", "daily/2024-01-01", "a~b@c=d,e:f%g"] {
+        for good in [
+            "a",
+            "sloc/serde-1.0.0+spec",
+            "daily/2024-01-01",
+            "a~b@c=d,e:f%g",
+        ] {
             assert!(check_name(good).is_ok(), "{good}");
         }
-        for bad in ["", "/a", "a/", "a//b", "../a", "a/./b", "a b", "a\nb", "a;b", "$a", ".a", "ä"] {
+        for bad in [
+            "", "/a", "a/", "a//b", "../a", "a/./b", "a b", "a\nb", "a;b", "$a", ".a", "ä",
+        ] {
             assert!(check_name(bad).is_err(), "{bad}");
         }
         assert!(check_apart(["a", "b/c", "b/d"].into_iter()).is_ok());

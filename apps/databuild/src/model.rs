@@ -160,10 +160,25 @@ pub mod build {
     pub enum WantState {
         /// Just made; settled in the same step.
         #[initial]
-        #[to(Idle, Building, UpstreamBuilding, Successful, Failed, UpstreamFailed, Canceled)]
+        #[to(
+            Idle,
+            Building,
+            UpstreamBuilding,
+            Successful,
+            Failed,
+            UpstreamFailed,
+            Canceled
+        )]
         New,
         /// Nobody works for it yet.
-        #[to(Building, UpstreamBuilding, Successful, Failed, UpstreamFailed, Canceled)]
+        #[to(
+            Building,
+            UpstreamBuilding,
+            Successful,
+            Failed,
+            UpstreamFailed,
+            Canceled
+        )]
         Idle,
         /// One of its partitions is being built.
         #[to(Idle, UpstreamBuilding, Successful, Failed, UpstreamFailed, Canceled)]

@@ -27,11 +27,19 @@ impl Progress {
         let all = MultiProgress::new();
         let live = all.add(ProgressBar::new(0));
         // The templates are constant; were one wrong, the default style would do.
-        if let Ok(style) = ProgressStyle::with_template("{bar:30} {pos}/{len} partitions live, {elapsed}") {
+        if let Ok(style) =
+            ProgressStyle::with_template("{bar:30} {pos}/{len} partitions live, {elapsed}")
+        {
             live.set_style(style);
         }
         live.enable_steady_tick(Duration::from_millis(200));
-        Self { bars: Some(Bars { all, live, running: HashMap::new() }) }
+        Self {
+            bars: Some(Bars {
+                all,
+                live,
+                running: HashMap::new(),
+            }),
+        }
     }
 
     /// A run has started.
@@ -58,8 +66,12 @@ impl Progress {
         }
         match how {
             Ending::Live => self.note(format_args!("live     {partition}")),
-            Ending::Missed(1) => self.note(format_args!("waits    {partition} (missed 1 partition)")),
-            Ending::Missed(n) => self.note(format_args!("waits    {partition} (missed {n} partitions)")),
+            Ending::Missed(1) => {
+                self.note(format_args!("waits    {partition} (missed 1 partition)"))
+            }
+            Ending::Missed(n) => {
+                self.note(format_args!("waits    {partition} (missed {n} partitions)"))
+            }
             Ending::Failed => self.note(format_args!("failed   {partition}")),
         }
     }

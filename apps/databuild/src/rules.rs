@@ -6,8 +6,8 @@
 use ironweave::prelude::*;
 
 use crate::model::build::state::{
-    Building, Failed, Idle, Live, Missing, New, Queued, Running, Stale, Succeeded, UpForRetry, UpstreamBuilding,
-    UpstreamFailed,
+    Building, Failed, Idle, Live, Missing, New, Queued, Running, Stale, Succeeded, UpForRetry,
+    UpstreamBuilding, UpstreamFailed,
 };
 use crate::model::build::{Partition, Want};
 
@@ -30,7 +30,9 @@ pub fn live_means_a_run_that_succeeded(partition: Partition, db: &impl Db) -> Re
     }
     match partition.built_by(db) {
         Some(run) if run.is::<Succeeded>(db) => Ok(()),
-        Some(run) => Err(Reject::new(format!("{run}, which built it, did not succeed"))),
+        Some(run) => Err(Reject::new(format!(
+            "{run}, which built it, did not succeed"
+        ))),
         None => Err(Reject::new("it is live, and no run built it")),
     }
 }
@@ -45,7 +47,10 @@ pub fn waiting_means_something_missed(partition: Partition, db: &impl Db) -> Res
 
 /// Whether a want has not ended.
 pub fn is_open(want: Want, db: &impl Db) -> bool {
-    want.is::<Idle>(db) || want.is::<Building>(db) || want.is::<UpstreamBuilding>(db) || want.is::<New>(db)
+    want.is::<Idle>(db)
+        || want.is::<Building>(db)
+        || want.is::<UpstreamBuilding>(db)
+        || want.is::<New>(db)
 }
 
 /// All partitions that are known.

@@ -31,7 +31,8 @@ struct Line {
 /// A line longer than this is no line of ours; so a process that writes without end cannot fill the memory.
 const LINE_BYTES_MAX: u64 = 64 * 1024;
 
-const SHAPES: &str = r#"expected one of {"read": ".."}, {"input": ".."}, {"missed": ".."} or {"digest": ".."}"#;
+const SHAPES: &str =
+    r#"expected one of {"read": ".."}, {"input": ".."}, {"missed": ".."} or {"digest": ".."}"#;
 
 impl Said {
     /// Reads all that a run on `partition` says, to the end of its stdout. The error shows the first line
@@ -51,22 +52,49 @@ impl Said {
         if line.partition.as_deref().is_some_and(|p| p != of) {
             return refuse("which speaks of another partition than the one that it builds");
         }
-        let named = [&line.read, &line.input, &line.missed].into_iter().flatten().next();
+        let named = [&line.read, &line.input, &line.missed]
+            .into_iter()
+            .flatten()
+            .next();
         if named.is_some_and(|p| p == of) {
             return refuse("which is the partition that it builds");
         }
         match line {
-            Line { read: Some(p), input: None, missed: None, digest: None, partition: _ } => {
+            Line {
+                read: Some(p),
+                input: None,
+                missed: None,
+                digest: None,
+                partition: _,
+            } => {
                 self.reads.insert(p);
             }
-            Line { read: None, input: Some(p), missed: None, digest: None, partition: _ } => {
+            Line {
+                read: None,
+                input: Some(p),
+                missed: None,
+                digest: None,
+                partition: _,
+            } => {
                 self.reads.insert(p.clone());
                 self.inputs.insert(p);
             }
-            Line { read: None, input: None, missed: Some(p), digest: None, partition: _ } => {
+            Line {
+                read: None,
+                input: None,
+                missed: Some(p),
+                digest: None,
+                partition: _,
+            } => {
                 self.missed.insert(p);
             }
-            Line { read: None, input: None, missed: None, digest: Some(d), partition: _ } => {
+            Line {
+                read: None,
+                input: None,
+                missed: None,
+                digest: Some(d),
+                partition: _,
+            } => {
                 if self.digest.as_ref().is_some_and(|before| *before != d) {
                     return refuse("and another digest before");
                 }
@@ -82,27 +110,44 @@ impl Said {
 pub fn hear_digests(stdout: impl Read) -> Result<Vec<(String, String)>, String> {
     let mut digests = Vec::new();
     each_line(stdout, |text| match serde_json::from_str(text) {
-        Ok(Line { read: None, input: None, missed: None, digest: Some(digest), partition: Some(partition) }) => {
+        Ok(Line {
+            read: None,
+            input: None,
+            missed: None,
+            digest: Some(digest),
+            partition: Some(partition),
+        }) => {
             digests.push((partition, digest));
             Ok(())
         }
-        _ => Err(format!("it said on stdout: {text}\nexpected {{\"partition\": \"..\", \"digest\": \"..\"}}")),
+        _ => Err(format!(
+            "it said on stdout: {text}\nexpected {{\"partition\": \"..\", \"digest\": \"..\"}}"
+        )),
     })?;
     Ok(digests)
 }
 
 /// Hands over each line that is not blank, until one is refused; then reads to the end.
-fn each_line(stdout: impl Read, mut hear: impl FnMut(&str) -> Result<(), String>) -> Result<(), String> {
+fn each_line(
+    stdout: impl Read,
+    mut hear: impl FnMut(&str) -> Result<(), String>,
+) -> Result<(), String> {
     let mut stdout = std::io::BufReader::new(stdout);
     let mut result = Ok(());
     let mut bytes = Vec::new();
     loop {
         bytes.clear();
-        match stdout.by_ref().take(LINE_BYTES_MAX).read_until(b'\n', &mut bytes) {
+        match stdout
+            .by_ref()
+            .take(LINE_BYTES_MAX)
+            .read_until(b'\n', &mut bytes)
+        {
             Ok(0) => return result,
             Ok(_) if result.is_err() => {}
             Ok(n) if n as u64 == LINE_BYTES_MAX => {
-                result = Err(format!("it wrote a line of more than {LINE_BYTES_MAX} bytes to stdout"));
+                result = Err(format!(
+                    "it wrote a line of more than {LINE_BYTES_MAX} bytes to stdout"
+                ));
             }
             Ok(_) => {
                 let line = String::from_utf8_lossy(&bytes);
@@ -129,10 +174,20 @@ mod tests {
             "{\"read\": \"a\"}\n\n{\"input\":\"b\"}\r\n{\"missed\":\"c\"}\n{\"partition\":\"me\",\"digest\":\"d\"}",
         )
         .unwrap();
-        let set = |names: &[&str]| names.iter().map(|n| (*n).to_owned()).collect::<BTreeSet<_>>();
+        let set = |names: &[&str]| {
+            names
+                .iter()
+                .map(|n| (*n).to_owned())
+                .collect::<BTreeSet<_>>()
+        };
         assert_eq!(
             said,
-            Said { reads: set(&["a", "b"]), inputs: set(&["b"]), missed: set(&["c"]), digest: Some("d".into()) }
+            Said {
+                reads: set(&["a", "b"]),
+                inputs: set(&["b"]),
+                missed: set(&["c"]),
+                digest: Some("d".into())
+            }
         );
         assert_eq!(hear("").unwrap(), Said::default());
     }
@@ -151,8 +206,12 @@ mod tests {
             "{\"partition\":\"you\",\"digest\":\"d\"}",
             "{\"digest\":\"1\"}\n{\"digest\":\"2\"}",
         ] {
-            let error = hear(&format!("{{\"read\":\"a\"}}\n{text}\n{{\"read\":\"b\"}}\n")).expect_err(text);
-            assert!(error.contains(text.lines().last().unwrap()), "{text}: {error}");
+            let error =
+                hear(&format!("{{\"read\":\"a\"}}\n{text}\n{{\"read\":\"b\"}}\n")).expect_err(text);
+            assert!(
+                error.contains(text.lines().last().unwrap()),
+                "{text}: {error}"
+            );
         }
         let long = "x".repeat(100_000);
         assert!(hear(&long).unwrap_err().contains("line of more than"));

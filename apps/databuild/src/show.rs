@@ -8,8 +8,8 @@ use ironweave::prelude::*;
 use crate::dirs::Dirs;
 use crate::engine::BuildStore;
 use crate::model::build::state::{
-    Building, Canceled, DepMiss, Failed, Idle, Live, Lost, Missing, New, Queued, Running, Stale, Succeeded, Successful,
-    UpForRetry, UpstreamBuilding, UpstreamFailed,
+    Building, Canceled, DepMiss, Failed, Idle, Live, Lost, Missing, New, Queued, Running, Stale,
+    Succeeded, Successful, UpForRetry, UpstreamBuilding, UpstreamFailed,
 };
 use crate::model::build::{JobRun, Partition, Want};
 use crate::start::open_read_only;
@@ -19,7 +19,8 @@ use crate::start::open_read_only;
 pub fn log(dirs: &Dirs) -> Result<()> {
     let store = open_read_only(dirs)?;
     let mut out = BufWriter::new(std::io::stdout().lock());
-    let unreadable = |e: StorageError| anyhow::anyhow!("cannot read the log in {}: {e}", dirs.shown().display());
+    let unreadable =
+        |e: StorageError| anyhow::anyhow!("cannot read the log in {}: {e}", dirs.shown().display());
     for frame in store.frames(0).map_err(unreadable)? {
         let frame = frame.map_err(unreadable)?;
         for firing in &frame.firings {
@@ -51,14 +52,23 @@ pub fn status(dirs: &Dirs) -> Result<()> {
     line(&mut out, "wants", &wants)?;
     open_wants(&mut out, &store)?;
     for run in store.place::<JobRun, Running>() {
-        writeln!(out, "running: {} (pid {})", run.label(&store), run.pid(&store))?;
+        writeln!(
+            out,
+            "running: {} (pid {})",
+            run.label(&store),
+            run.pid(&store)
+        )?;
     }
     for partition in store.place::<Partition, Failed>() {
         let reason = partition.reason(&store).lines().next().unwrap_or_default();
         writeln!(out, "failed: {}: {reason}", partition.name(&store))?;
     }
     for partition in store.place::<Partition, (Stale, UpstreamFailed)>() {
-        let what = if partition.is::<Stale>(&store) { "stale" } else { "upstream failed" };
+        let what = if partition.is::<Stale>(&store) {
+            "stale"
+        } else {
+            "upstream failed"
+        };
         writeln!(out, "{what}: {}", partition.name(&store))?;
     }
     out.flush()?;
@@ -67,10 +77,18 @@ pub fn status(dirs: &Dirs) -> Result<()> {
 
 fn line(out: &mut impl Write, what: &str, counts: &[(&str, usize)]) -> Result<()> {
     let all: usize = counts.iter().map(|(_, n)| n).sum();
-    let parts: Vec<String> =
-        counts.iter().filter(|(_, n)| *n > 0).map(|(state, n)| format!("{n} {state}")).collect();
-    writeln!(out, "{what}: {all}{}{}", if parts.is_empty() { "" } else { " = " }, parts.join(" + "))
-        .context("cannot write to stdout")
+    let parts: Vec<String> = counts
+        .iter()
+        .filter(|(_, n)| *n > 0)
+        .map(|(state, n)| format!("{n} {state}"))
+        .collect();
+    writeln!(
+        out,
+        "{what}: {all}{}{}",
+        if parts.is_empty() { "" } else { " = " },
+        parts.join(" + ")
+    )
+    .context("cannot write to stdout")
 }
 
 fn open_wants(out: &mut impl Write, store: &BuildStore) -> Result<()> {
@@ -81,7 +99,9 @@ fn open_wants(out: &mut impl Write, store: &BuildStore) -> Result<()> {
             0 => String::new(),
             n => format!(" and {n} more"),
         };
-        let by = want.asked_by(store).map_or_else(String::new, |run| format!(", for {}", run.label(store)));
+        let by = want
+            .asked_by(store)
+            .map_or_else(String::new, |run| format!(", for {}", run.label(store)));
         writeln!(out, "wanted: {}{more}{by}", first.join(", "))?;
     }
     Ok(())

@@ -36,12 +36,15 @@ impl Signals {
 
     /// The signal that came, if one did.
     pub fn came(&self) -> Option<i32> {
-        i32::try_from(self.signal.load(Ordering::Relaxed)).ok().filter(|s| *s != 0)
+        i32::try_from(self.signal.load(Ordering::Relaxed))
+            .ok()
+            .filter(|s| *s != 0)
     }
 }
 
 /// Makes a write past the limit on the size of files fail instead of ending the process.
 pub fn survive_file_size_limit() -> Result<()> {
-    flag::register(SIGXFSZ, Arc::new(AtomicBool::new(false))).context("cannot listen to signals")?;
+    flag::register(SIGXFSZ, Arc::new(AtomicBool::new(false)))
+        .context("cannot listen to signals")?;
     Ok(())
 }

@@ -15,7 +15,9 @@ use crate::child;
 use crate::dirs::Dirs;
 use crate::engine::{BuildStore, Engine};
 use crate::jobs::Job;
-use crate::model::build::state::{Failed, Live, Missing, Queued, Running, Stale, Succeeded, UpForRetry, UpstreamFailed};
+use crate::model::build::state::{
+    Failed, Live, Missing, Queued, Running, Stale, Succeeded, UpForRetry, UpstreamFailed,
+};
 use crate::model::build::{JobRun, Partition, PartitionsRetried, SourcesChanged};
 use crate::rules::{all_partitions, is_open};
 
@@ -28,7 +30,10 @@ const LOCK_PAUSE: Duration = Duration::from_millis(50);
 pub fn open(dirs: &Dirs) -> Result<BuildStore> {
     let mut tries = 0;
     loop {
-        match BuildStore::options().durability(Durability::Always).open(dirs.store()) {
+        match BuildStore::options()
+            .durability(Durability::Always)
+            .open(dirs.store())
+        {
             Err(e) if e.is_locked() && tries < LOCK_TRIES => {
                 tries += 1;
                 std::thread::sleep(LOCK_PAUSE);
@@ -55,7 +60,10 @@ pub fn open_read_only(dirs: &Dirs) -> Result<BuildStore> {
 
 /// The message without its sources, which it tells itself.
 fn cannot_open(dirs: &Dirs, e: &StorageError) -> anyhow::Error {
-    anyhow::anyhow!("cannot open the store in {}: {e}", dirs.shown().join("store").display())
+    anyhow::anyhow!(
+        "cannot open the store in {}: {e}",
+        dirs.shown().join("store").display()
+    )
 }
 
 /// Brings store and directories to where work can begin.
@@ -74,13 +82,18 @@ pub fn recover(engine: &mut Engine) -> Result<()> {
     for run in engine.dirs.runs_present()? {
         engine.dirs.discard(&run);
     }
-    let failed: Vec<Partition> = engine.store.place::<Partition, (Failed, UpstreamFailed)>().collect();
+    let failed: Vec<Partition> = engine
+        .store
+        .place::<Partition, (Failed, UpstreamFailed)>()
+        .collect();
     if !failed.is_empty() {
         engine.fire(PartitionsRetried { partitions: failed })?;
     }
     let changed = changed(engine)?;
     if !changed.is_empty() {
-        engine.fire(SourcesChanged { partitions: changed })?;
+        engine.fire(SourcesChanged {
+            partitions: changed,
+        })?;
     }
     note_what_has_no_job(engine);
     Ok(())
@@ -106,7 +119,8 @@ fn owed_renames(engine: &Engine) -> Result<()> {
 fn changed(engine: &Engine) -> Result<Vec<Partition>> {
     let db = &engine.store;
     let mut changed: Vec<Partition> = Vec::new();
-    let mut by_job: Vec<Vec<(Partition, String, String)>> = engine.jobs.all().iter().map(|_| Vec::new()).collect();
+    let mut by_job: Vec<Vec<(Partition, String, String)>> =
+        engine.jobs.all().iter().map(|_| Vec::new()).collect();
     for token in db.place::<Partition, Live>() {
         let name = token.name(db);
         if !engine.dirs.partition(name).is_dir() {
@@ -122,7 +136,10 @@ fn changed(engine: &Engine) -> Result<Vec<Partition>> {
             .filter(|(job, live)| job.digest.is_some() && !live.is_empty())
             .map(|(job, live)| scope.spawn(move || differing(vars, dirs, job, live)))
             .collect();
-        asked.into_iter().map(|a| a.join().unwrap_or_else(|p| std::panic::resume_unwind(p))).collect::<Vec<_>>()
+        asked
+            .into_iter()
+            .map(|a| a.join().unwrap_or_else(|p| std::panic::resume_unwind(p)))
+            .collect::<Vec<_>>()
     });
     for result in differing {
         changed.extend(result?);
@@ -144,11 +161,20 @@ fn differing(
     let mut differing = Vec::new();
     for batch in live.chunks(500) {
         let names: Vec<String> = batch.iter().map(|(_, name, _)| name.clone()).collect();
-        let now = child::digests(command, vars, &dirs.data(), &names)
-            .with_context(|| format!("the `digest` command of the job for `{}` failed", job.pattern))?;
+        let now = child::digests(command, vars, &dirs.data(), &names).with_context(|| {
+            format!(
+                "the `digest` command of the job for `{}` failed",
+                job.pattern
+            )
+        })?;
         let now: HashSet<(String, String)> = now.into_iter().collect();
         let same = |name: &str, digest: &str| now.contains(&(name.to_owned(), digest.to_owned()));
-        differing.extend(batch.iter().filter(|(_, name, digest)| !same(name, digest)).map(|(p, ..)| *p));
+        differing.extend(
+            batch
+                .iter()
+                .filter(|(_, name, digest)| !same(name, digest))
+                .map(|(p, ..)| *p),
+        );
     }
     Ok(differing)
 }
@@ -161,7 +187,9 @@ fn note_what_has_no_job(engine: &Engine) {
         if partition.wanted_by(db).any(|want| is_open(want, db))
             && let Err(e) = engine.jobs.job_for(name)
         {
-            engine.progress.note(format_args!("{name} was wanted earlier and is left waiting: {e:#}"));
+            engine.progress.note(format_args!(
+                "{name} was wanted earlier and is left waiting: {e:#}"
+            ));
         }
     }
 }

@@ -19,7 +19,10 @@ pub type Shown = (&'static str, PathBuf);
 /// Prints the end of the work for `refs`; whether all of them are live.
 pub fn print(engine: &Engine, refs: &[String], results: &[Shown], took: Duration) -> Result<bool> {
     let db = &engine.store;
-    let wanted: Vec<Partition> = refs.iter().filter_map(|name| db.find::<Partition>(name.as_str())).collect();
+    let wanted: Vec<Partition> = refs
+        .iter()
+        .filter_map(|name| db.find::<Partition>(name.as_str()))
+        .collect();
     let done = wanted.iter().all(|p| p.is::<Live>(db));
     if !done {
         complain(engine, &wanted);
@@ -40,9 +43,14 @@ pub fn print(engine: &Engine, refs: &[String], results: &[Shown], took: Duration
     line(format_args!("took:   {:.1} s", took.as_secs_f64()));
     line(format_args!("log:    {}", log_command(engine)));
     line(format_args!("partitions built: {}", engine.built.len()));
-    let reused = stands_on(db, &wanted).into_iter().filter(|p| p.is::<Live>(db) && !engine.built.contains(p)).count();
+    let reused = stands_on(db, &wanted)
+        .into_iter()
+        .filter(|p| p.is::<Live>(db) && !engine.built.contains(p))
+        .count();
     line(format_args!("partitions reused: {reused}"));
-    std::io::stdout().write_all(out.as_bytes()).context("cannot write to stdout")?;
+    std::io::stdout()
+        .write_all(out.as_bytes())
+        .context("cannot write to stdout")?;
     Ok(done)
 }
 
@@ -73,15 +81,30 @@ fn complain(engine: &Engine, wanted: &[Partition]) {
         }
         if let Some(run) = token.built_by(db) {
             let dir = engine.dirs.shown().join("runs").join(run.id().to_string());
-            line(format_args!("    (it ran in {}, which stays until databuild is started again)", dir.display()));
+            line(format_args!(
+                "    (it ran in {}, which stays until databuild is started again)",
+                dir.display()
+            ));
         }
     }
     for token in db.place::<Partition, UpstreamFailed>() {
         let lost = |p: &Partition| p.is::<Failed>(db) || p.is::<UpstreamFailed>(db);
-        let missed: Vec<&str> = token.upstreams(db).filter(lost).map(|p| p.name(db)).collect();
-        line(format_args!("\n{} waits in vain for {}", token.name(db), missed.join(", ")));
+        let missed: Vec<&str> = token
+            .upstreams(db)
+            .filter(lost)
+            .map(|p| p.name(db))
+            .collect();
+        line(format_args!(
+            "\n{} waits in vain for {}",
+            token.name(db),
+            missed.join(", ")
+        ));
     }
-    let names: Vec<&str> = wanted.iter().filter(|p| !p.is::<Live>(db)).map(|p| p.name(db)).collect();
+    let names: Vec<&str> = wanted
+        .iter()
+        .filter(|p| !p.is::<Live>(db))
+        .map(|p| p.name(db))
+        .collect();
     line(format_args!("\ndatabuild: not built: {}", names.join(", ")));
     // Where stderr is closed nobody reads it.
     drop(std::io::stderr().write_all(out.as_bytes()));
@@ -89,8 +112,14 @@ fn complain(engine: &Engine, wanted: &[Partition]) {
 
 /// The command that shows the log, as it can be typed where databuild was started.
 fn log_command(engine: &Engine) -> String {
-    let program = std::env::args().next().unwrap_or_else(|| "databuild".to_owned());
-    format!("{} log --dir {}", quoted(&program), quoted(&engine.dirs.shown().to_string_lossy()))
+    let program = std::env::args()
+        .next()
+        .unwrap_or_else(|| "databuild".to_owned());
+    format!(
+        "{} log --dir {}",
+        quoted(&program),
+        quoted(&engine.dirs.shown().to_string_lossy())
+    )
 }
 
 /// A word as a shell takes it.

@@ -35,7 +35,13 @@ pub enum Verdict {
 }
 
 /// Judges a run on `partition` that was started at `started`.
-pub fn of(db: &impl Db, jobs: &Jobs, partition: Partition, started: Timestamp, ended: Ended<JobRun>) -> Verdict {
+pub fn of(
+    db: &impl Db,
+    jobs: &Jobs,
+    partition: Partition,
+    started: Timestamp,
+    ended: Ended<JobRun>,
+) -> Verdict {
     let said = match ended.said {
         Ok(said) => said,
         Err(why) => return Verdict::Failed(why),
@@ -44,7 +50,11 @@ pub fn of(db: &impl Db, jobs: &Jobs, partition: Partition, started: Timestamp, e
         return Verdict::Failed(format!("it {}", ended.status));
     }
     let live = |names: &BTreeSet<String>| -> Vec<Partition> {
-        names.iter().filter_map(|n| db.find::<Partition>(n.as_str())).filter(|p| p.is::<Live>(db)).collect()
+        names
+            .iter()
+            .filter_map(|n| db.find::<Partition>(n.as_str()))
+            .filter(|p| p.is::<Live>(db))
+            .collect()
     };
     let (reads, inputs) = (live(&said.reads), live(&said.inputs));
     let is_live = |name: &str| db.find::<Partition>(name).is_some_and(|p| p.is::<Live>(db));
@@ -54,7 +64,11 @@ pub fn of(db: &impl Db, jobs: &Jobs, partition: Partition, started: Timestamp, e
     if !missed.is_empty() {
         return match refusal(db, jobs, partition, started, &missed) {
             Some(why) => Verdict::Failed(why),
-            None => Verdict::Missed { missed, reads, inputs },
+            None => Verdict::Missed {
+                missed,
+                reads,
+                inputs,
+            },
         };
     }
     let name = partition.name(db);
@@ -80,9 +94,15 @@ fn refusal(
             return Some(format!("it missed `{name}`: {e:#}"));
         }
     }
-    let known: Vec<Partition> = missed.iter().filter_map(|n| db.find::<Partition>(n.as_str())).collect();
+    let known: Vec<Partition> = missed
+        .iter()
+        .filter_map(|n| db.find::<Partition>(n.as_str()))
+        .collect();
     if known.len() < missed.len() {
-        let all: Vec<String> = all_partitions(db).map(|p| p.name(db).to_owned()).chain(missed.iter().cloned()).collect();
+        let all: Vec<String> = all_partitions(db)
+            .map(|p| p.name(db).to_owned())
+            .chain(missed.iter().cloned())
+            .collect();
         if let Err(e) = check_apart(all.iter().map(String::as_str)) {
             return Some(format!("it missed what cannot be: {e:#}"));
         }
@@ -90,14 +110,17 @@ fn refusal(
     let was_live = |p: &Partition| p.in_state::<Live>(db).is_some_and(|p| p.at(db) <= started);
     if known.len() == missed.len() && known.iter().all(was_live) {
         let list = missed.iter().cloned().collect::<Vec<_>>().join(", ");
-        return Some(format!("it missed {list}, which was live when it began: it would say so for ever"));
+        return Some(format!(
+            "it missed {list}, which was live when it began: it would say so for ever"
+        ));
     }
     circle(db, partition, &known)
 }
 
 /// If one of `missed` waits for `partition`, over however many others: how.
 fn circle(db: &impl Db, partition: Partition, missed: &[Partition]) -> Option<String> {
-    let mut came_from: BTreeMap<Partition, Option<Partition>> = missed.iter().map(|p| (*p, None)).collect();
+    let mut came_from: BTreeMap<Partition, Option<Partition>> =
+        missed.iter().map(|p| (*p, None)).collect();
     let mut todo = missed.to_vec();
     while let Some(at) = todo.pop() {
         for next in at.upstreams(db) {
@@ -110,7 +133,10 @@ fn circle(db: &impl Db, partition: Partition, missed: &[Partition]) -> Option<St
                 }
                 path.push(partition.name(db));
                 path.reverse();
-                return Some(format!("partitions wait for each other in a circle: {}", path.join(" -> ")));
+                return Some(format!(
+                    "partitions wait for each other in a circle: {}",
+                    path.join(" -> ")
+                ));
             }
             came_from.entry(next).or_insert_with(|| {
                 todo.push(next);

@@ -24,7 +24,8 @@ pub fn expand_with(arguments: TokenStream, item: TokenStream) -> TokenStream {
     let Some(ast) = parse::module(item, &mut errors) else {
         return errors.to_tokens();
     };
-    let model = check::model(ast, &mut errors);
+    let mut model = check::model(ast, &mut errors);
+    model.broken = errors.len() > 0;
     let module = generate::model(&model);
     let errors = errors.to_tokens();
     quote! { #module #errors }

@@ -18,7 +18,9 @@ use super::sources;
 /// The job: prints the digests of partitions. For one that would not be built any more it prints nothing.
 pub fn run(partitions: &[String]) -> Result<()> {
     let workspace = super::var("DATABUILD_WORKSPACE")?;
-    let recorded = Manifest::load(&super::data_dir()?).ok().filter(|m| m.is_current(&workspace));
+    let recorded = Manifest::load(&super::data_dir()?)
+        .ok()
+        .filter(|m| m.is_current(&workspace));
     // The packages as they are now: where a manifest changed, the recorded list may be wrong.
     let mut resolved = None;
     let mut known = HashMap::new();
@@ -47,7 +49,14 @@ pub fn run(partitions: &[String]) -> Result<()> {
 
 /// What the partitions of a package are a function of.
 pub fn of_package(package: &Package) -> Result<String> {
-    let Package { name, version, source, dir, content, .. } = package;
+    let Package {
+        name,
+        version,
+        source,
+        dir,
+        content,
+        ..
+    } = package;
     if let Some(content) = content {
         return Ok(format!("{} {name} {version} {content}", source.as_str()));
     }
@@ -65,7 +74,11 @@ fn inherited(dir: &Path) -> Result<String> {
     let read = |dir: &Path| -> Result<Option<toml::Table>> {
         let path = dir.join("Cargo.toml");
         match std::fs::read_to_string(&path) {
-            Ok(text) => Ok(Some(toml::from_str(&text).with_context(|| format!("cannot read {}", path.display()))?)),
+            Ok(text) => {
+                Ok(Some(toml::from_str(&text).with_context(|| {
+                    format!("cannot read {}", path.display())
+                })?))
+            }
             Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(None),
             Err(e) => Err(e).with_context(|| format!("cannot read {}", path.display())),
         }
@@ -78,7 +91,10 @@ fn inherited(dir: &Path) -> Result<String> {
     }
     for dir in dir.ancestors() {
         if let Some(workspace) = read(dir)?.as_ref().and_then(|m| m.get("workspace")) {
-            return Ok(workspace.get("package").map(ToString::to_string).unwrap_or_default());
+            return Ok(workspace
+                .get("package")
+                .map(ToString::to_string)
+                .unwrap_or_default());
         }
     }
     Ok(String::new())
@@ -113,7 +129,11 @@ mod tests {
             key: "a-1.0.0".into(),
             name: "a".into(),
             version: "1.0.0".into(),
-            source: if content.is_some() { Source::Registry } else { Source::Path },
+            source: if content.is_some() {
+                Source::Registry
+            } else {
+                Source::Path
+            },
             dir: dir.to_owned(),
             content: content.map(str::to_owned),
         }
@@ -128,8 +148,14 @@ mod tests {
             std::fs::create_dir_all(path.parent().unwrap()).unwrap();
             std::fs::write(path, text).unwrap();
         };
-        write("Cargo.toml", "[workspace]\nmembers = ['a']\n[workspace.package]\nlicense = 'MIT'\n");
-        write("a/Cargo.toml", "[package]\nname = 'a'\nlicense.workspace = true\n");
+        write(
+            "Cargo.toml",
+            "[workspace]\nmembers = ['a']\n[workspace.package]\nlicense = 'MIT'\n",
+        );
+        write(
+            "a/Cargo.toml",
+            "[package]\nname = 'a'\nlicense.workspace = true\n",
+        );
         write("a/src/lib.rs", "fn f() {}");
         let mut last = of_package(&package(&dir, None)).unwrap();
         let mut changed = || {
@@ -139,23 +165,35 @@ mod tests {
         assert!(!changed());
         write("a/target/x", "x");
         write("a/.git/x", "x");
-        write("Cargo.toml", "[workspace]\nmembers = ['a', 'b']\n[workspace.package]\nlicense = 'MIT'\n");
+        write(
+            "Cargo.toml",
+            "[workspace]\nmembers = ['a', 'b']\n[workspace.package]\nlicense = 'MIT'\n",
+        );
         assert!(!changed());
         write("a/src/lib.rs", "fn g() {}");
         assert!(changed());
         write("a/LICENSE", "x");
         assert!(changed());
-        write("Cargo.toml", "[workspace]\nmembers = ['a']\n[workspace.package]\nlicense = 'ISC'\n");
+        write(
+            "Cargo.toml",
+            "[workspace]\nmembers = ['a']\n[workspace.package]\nlicense = 'ISC'\n",
+        );
         assert!(changed());
         write("a/Cargo.toml", "[package]\nname = 'a'\n");
         assert!(changed());
-        write("Cargo.toml", "[workspace]\nmembers = ['a']\n[workspace.package]\nlicense = '0BSD'\n");
+        write(
+            "Cargo.toml",
+            "[workspace]\nmembers = ['a']\n[workspace.package]\nlicense = '0BSD'\n",
+        );
         assert!(!changed());
     }
 
     #[test]
     fn of_another_package_it_is_its_name_version_and_checksum() {
         let nowhere = Path::new("/nonexistent");
-        assert_eq!(of_package(&package(nowhere, Some("abc"))).unwrap(), "registry a 1.0.0 abc");
+        assert_eq!(
+            of_package(&package(nowhere, Some("abc"))).unwrap(),
+            "registry a 1.0.0 abc"
+        );
     }
 }

@@ -29,7 +29,14 @@ pub enum Token<'a> {
 
 /// Reads a text to its end, hands over its tokens and counts its lines.
 pub fn lex<'a>(text: &'a str, on_token: impl FnMut(Token<'a>)) -> Lines {
-    let mut lexer = Lexer { text, at: 0, lines: Lines::default(), code: false, comment: false, on_token };
+    let mut lexer = Lexer {
+        text,
+        at: 0,
+        lines: Lines::default(),
+        code: false,
+        comment: false,
+        on_token,
+    };
     lexer.run();
     lexer.lines
 }
@@ -187,7 +194,11 @@ impl<'a, F: FnMut(Token<'a>)> Lexer<'a, F> {
                 // The escaped character may itself be a quote.
                 let body = &self.rest()[2..];
                 let skip = body.chars().next().map_or(0, char::len_utf8);
-                self.at += 2 + skip + body[skip..].find(['\'', '\n']).map_or(body.len() - skip, |n| n + 1);
+                self.at += 2
+                    + skip
+                    + body[skip..]
+                        .find(['\'', '\n'])
+                        .map_or(body.len() - skip, |n| n + 1);
                 self.token(Token::Literal);
             }
             (Some((_, c)), Some((at, '\''))) if c != '\'' => {

@@ -11,12 +11,20 @@ pub fn run() -> Result<()> {
     super::say("digest", &manifest.digest)?;
     super::write_json(Manifest::FILE, &manifest)?;
     let dirs = super::var("DATABUILD_OUT")?.join("dirs");
-    std::fs::create_dir_all(&dirs).with_context(|| format!("cannot make the directory {}", dirs.display()))?;
+    std::fs::create_dir_all(&dirs)
+        .with_context(|| format!("cannot make the directory {}", dirs.display()))?;
     for package in &manifest.packages {
         let Some(dir) = package.dir.to_str().filter(|d| !d.contains('\n')) else {
-            bail!("the directory of {} has a name that is not text of one line: {:?}", package.key, package.dir);
+            bail!(
+                "the directory of {} has a name that is not text of one line: {:?}",
+                package.key,
+                package.dir
+            );
         };
-        super::write_out(&format!("dirs/{}", package.key), format!("{dir}\n").as_bytes())?;
+        super::write_out(
+            &format!("dirs/{}", package.key),
+            format!("{dir}\n").as_bytes(),
+        )?;
     }
     Ok(())
 }

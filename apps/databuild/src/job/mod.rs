@@ -55,9 +55,9 @@ pub fn run(command: JobCommand) -> Result<()> {
 
 /// A variable that databuild sets for its jobs.
 fn var(name: &str) -> Result<PathBuf> {
-    std::env::var_os(name)
-        .map(PathBuf::from)
-        .with_context(|| format!("{name} is not set: this command is for jobs that databuild starts"))
+    std::env::var_os(name).map(PathBuf::from).with_context(|| {
+        format!("{name} is not set: this command is for jobs that databuild starts")
+    })
 }
 
 /// Where live partitions lie.
@@ -72,15 +72,22 @@ fn say(key: &str, value: &str) -> Result<()> {
 
 /// Says a line with several parts to databuild.
 fn say_all(parts: &[(&str, &str)]) -> Result<()> {
-    let map: serde_json::Map<_, _> =
-        parts.iter().map(|(k, v)| ((*k).to_owned(), serde_json::Value::from(*v))).collect();
+    let map: serde_json::Map<_, _> = parts
+        .iter()
+        .map(|(k, v)| ((*k).to_owned(), serde_json::Value::from(*v)))
+        .collect();
     // Not println!, which panics when the databuild that listened was killed.
-    writeln!(std::io::stdout(), "{}", serde_json::Value::Object(map)).context("cannot write to stdout")
+    writeln!(std::io::stdout(), "{}", serde_json::Value::Object(map))
+        .context("cannot write to stdout")
 }
 
 /// The names of all live partitions, from stdin.
 fn live_partitions() -> Result<std::collections::HashSet<String>> {
-    std::io::stdin().lock().lines().collect::<Result<_, _>>().context("cannot read stdin")
+    std::io::stdin()
+        .lock()
+        .lines()
+        .collect::<Result<_, _>>()
+        .context("cannot read stdin")
 }
 
 /// Writes a file of the partition that is being built.
@@ -91,7 +98,8 @@ fn write_out(name: &str, content: &[u8]) -> Result<()> {
 
 /// The same, as JSON.
 fn write_json(name: &str, content: &impl Serialize) -> Result<()> {
-    let mut json = serde_json::to_vec_pretty(content).with_context(|| format!("cannot write {name} as JSON"))?;
+    let mut json = serde_json::to_vec_pretty(content)
+        .with_context(|| format!("cannot write {name} as JSON"))?;
     json.push(b'\n');
     write_out(name, &json)
 }

@@ -110,7 +110,8 @@ impl Manifest {
     pub fn load(data: &Path) -> Result<Self> {
         let path = data.join("manifest").join(Self::FILE);
         let text = super::read_data(&path)?;
-        serde_json::from_str(&text).with_context(|| format!("{} is not what the job manifest writes", path.display()))
+        serde_json::from_str(&text)
+            .with_context(|| format!("{} is not what the job manifest writes", path.display()))
     }
 
     /// Asks cargo about a workspace. What cargo has to say goes to stderr.
@@ -118,17 +119,27 @@ impl Manifest {
         let host = host()?;
         let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
         let output = Command::new(&cargo)
-            .args(["metadata", "--format-version", "1", "--locked", "--filter-platform", &host])
+            .args([
+                "metadata",
+                "--format-version",
+                "1",
+                "--locked",
+                "--filter-platform",
+                &host,
+            ])
             .current_dir(workspace) // where cargo looks for its configuration
             .stdin(Stdio::null())
             .stderr(Stdio::inherit())
             .output()
             .with_context(|| format!("cannot start {}", Path::new(&cargo).display()))?;
         if !output.status.success() {
-            bail!("cargo cannot resolve the workspace {} (see above)", workspace.display());
+            bail!(
+                "cargo cannot resolve the workspace {} (see above)",
+                workspace.display()
+            );
         }
-        let metadata: Metadata =
-            serde_json::from_slice(&output.stdout).context("cannot read what `cargo metadata` prints")?;
+        let metadata: Metadata = serde_json::from_slice(&output.stdout)
+            .context("cannot read what `cargo metadata` prints")?;
         let lock_path = workspace.join("Cargo.lock");
         let lock: Lock = toml::from_str(&super::read_data(&lock_path)?)
             .with_context(|| format!("cannot read {}", lock_path.display()))?;
@@ -137,27 +148,58 @@ impl Manifest {
 
     fn from_cargo(workspace: &Path, metadata: Metadata, lock: Lock) -> Result<Self> {
         let manifests: Vec<PathBuf> = {
-            let own = metadata.packages.iter().filter(|p| p.source.is_none()).map(|p| p.manifest_path.clone());
-            let all: std::collections::BTreeSet<_> = own.chain([workspace.join("Cargo.toml")]).collect();
+            let own = metadata
+                .packages
+                .iter()
+                .filter(|p| p.source.is_none())
+                .map(|p| p.manifest_path.clone());
+            let all: std::collections::BTreeSet<_> =
+                own.chain([workspace.join("Cargo.toml")]).collect();
             all.into_iter().collect()
         };
         let digest = inputs_digest(workspace, &manifests);
         let checksums: HashMap<_, _> = lock
             .package
             .iter()
-            .map(|p| ((p.name.as_str(), p.version.as_str(), p.source.as_deref()), p.checksum.as_deref()))
+            .map(|p| {
+                (
+                    (p.name.as_str(), p.version.as_str(), p.source.as_deref()),
+                    p.checksum.as_deref(),
+                )
+            })
             .collect();
-        let targets: HashSet<&str> =
-            metadata.resolve.nodes.iter().flat_map(|n| &n.deps).map(|d| d.pkg.as_str()).collect();
+        let targets: HashSet<&str> = metadata
+            .resolve
+            .nodes
+            .iter()
+            .flat_map(|n| &n.deps)
+            .map(|d| d.pkg.as_str())
+            .collect();
         let mut by_key: BTreeMap<String, Vec<(&MetaPackage, Package)>> = BTreeMap::new();
-        for package in metadata.packages.iter().filter(|p| targets.contains(p.id.as_str())) {
-            let MetaPackage { name, version, source, manifest_path, .. } = package;
+        for package in metadata
+            .packages
+            .iter()
+            .filter(|p| targets.contains(p.id.as_str()))
+        {
+            let MetaPackage {
+                name,
+                version,
+                source,
+                manifest_path,
+                ..
+            } = package;
             let (source, content) = match source.as_deref() {
                 None => (Source::Path, None),
                 Some(s) if s.starts_with("git+") => (Source::Git, Some(s.to_owned())),
                 Some(s) => {
-                    let checksum = checksums.get(&(name.as_str(), version.as_str(), Some(s))).copied().flatten();
-                    (Source::Registry, Some(checksum.unwrap_or("without checksum").to_owned()))
+                    let checksum = checksums
+                        .get(&(name.as_str(), version.as_str(), Some(s)))
+                        .copied()
+                        .flatten();
+                    (
+                        Source::Registry,
+                        Some(checksum.unwrap_or("without checksum").to_owned()),
+                    )
                 }
             };
             let dir = manifest_path.parent().unwrap_or(workspace).to_owned();
@@ -165,7 +207,14 @@ impl Manifest {
             let (name, version) = (name.clone(), version.clone());
             by_key.entry(key.clone()).or_default().push((
                 package,
-                Package { key, name, version, source, dir, content },
+                Package {
+                    key,
+                    name,
+                    version,
+                    source,
+                    dir,
+                    content,
+                },
             ));
         }
         let mut packages = Vec::new();
@@ -174,14 +223,23 @@ impl Manifest {
                 for (meta, package) in &mut same {
                     // Path packages are told apart by where they are in relation to the workspace, so that
                     // the name is the same wherever that is.
-                    let origin = meta.source.clone().unwrap_or_else(|| relative(workspace, &package.dir));
-                    package.key = format!("{}~{:08x}", package.key, xxh3_64(origin.as_bytes()) >> 32);
+                    let origin = meta
+                        .source
+                        .clone()
+                        .unwrap_or_else(|| relative(workspace, &package.dir));
+                    package.key =
+                        format!("{}~{:08x}", package.key, xxh3_64(origin.as_bytes()) >> 32);
                 }
             }
             packages.extend(same.into_iter().map(|(_, package)| package));
         }
         packages.sort_by(|a, b| a.key.cmp(&b.key));
-        Ok(Self { digest, workspace: workspace.to_owned(), manifests, packages })
+        Ok(Self {
+            digest,
+            workspace: workspace.to_owned(),
+            manifests,
+            packages,
+        })
     }
 
     /// Whether it says what cargo would say now, judged by the files that cargo would read.
@@ -211,9 +269,16 @@ pub fn inputs_digest(workspace: &Path, manifests: &[PathBuf]) -> String {
 
 /// The path from `from` to `to`, as text.
 fn relative(from: &Path, to: &Path) -> String {
-    let common = from.components().zip(to.components()).take_while(|(a, b)| a == b).count();
+    let common = from
+        .components()
+        .zip(to.components())
+        .take_while(|(a, b)| a == b)
+        .count();
     let up = from.components().skip(common).map(|_| "..".to_owned());
-    let down = to.components().skip(common).map(|c| c.as_os_str().to_string_lossy().into_owned());
+    let down = to
+        .components()
+        .skip(common)
+        .map(|c| c.as_os_str().to_string_lossy().into_owned());
     up.chain(down).collect::<Vec<_>>().join("/")
 }
 
@@ -221,10 +286,14 @@ fn relative(from: &Path, to: &Path) -> String {
 fn host() -> Result<String> {
     let rustc = std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());
     let name = Path::new(&rustc).display();
-    let output = Command::new(&rustc).arg("-vV").output().with_context(|| format!("cannot start {name}"))?;
+    let output = Command::new(&rustc)
+        .arg("-vV")
+        .output()
+        .with_context(|| format!("cannot start {name}"))?;
     let text = String::from_utf8_lossy(&output.stdout);
     let host = text.lines().find_map(|l| l.strip_prefix("host: "));
-    host.map(str::to_owned).with_context(|| format!("`{name} -vV` does not say the host"))
+    host.map(str::to_owned)
+        .with_context(|| format!("`{name} -vV` does not say the host"))
 }
 
 #[cfg(test)]
@@ -242,11 +311,22 @@ mod tests {
                 manifest_path: Path::new(dir).join("Cargo.toml"),
             })
             .collect();
-        let deps = deps.iter().map(|d| Dep { pkg: (*d).to_owned() }).collect();
-        let lock = "[[package]]\nname = 'r'\nversion = '1.0.0'\nsource = 'registry+x'\nchecksum = 'abc'\n";
+        let deps = deps
+            .iter()
+            .map(|d| Dep {
+                pkg: (*d).to_owned(),
+            })
+            .collect();
+        let lock =
+            "[[package]]\nname = 'r'\nversion = '1.0.0'\nsource = 'registry+x'\nchecksum = 'abc'\n";
         Manifest::from_cargo(
             Path::new("/w"),
-            Metadata { packages, resolve: Resolve { nodes: vec![Node { deps }] } },
+            Metadata {
+                packages,
+                resolve: Resolve {
+                    nodes: vec![Node { deps }],
+                },
+            },
             toml::from_str(lock).unwrap(),
         )
         .unwrap()
@@ -263,8 +343,11 @@ mod tests {
             ],
             &["/c/r#r", "/w/lib#lib", "/c/g#g", "/c/r#r"],
         );
-        let rows: Vec<_> =
-            manifest.packages.iter().map(|p| (p.key.as_str(), p.source, p.content.as_deref())).collect();
+        let rows: Vec<_> = manifest
+            .packages
+            .iter()
+            .map(|p| (p.key.as_str(), p.source, p.content.as_deref()))
+            .collect();
         assert_eq!(
             rows,
             [
@@ -273,18 +356,28 @@ mod tests {
                 ("r-1.0.0", Source::Registry, Some("abc")),
             ]
         );
-        assert_eq!(manifest.manifests, [Path::new("/w/Cargo.toml"), Path::new("/w/lib/Cargo.toml")]);
+        assert_eq!(
+            manifest.manifests,
+            [Path::new("/w/Cargo.toml"), Path::new("/w/lib/Cargo.toml")]
+        );
     }
 
     #[test]
     fn two_packages_of_one_name_and_version_have_two_keys() {
         let manifest = resolved(
-            &[("a", "1.0.0", Some("registry+x"), "/c/a"), ("a", "1.0.0", None, "/v/a"), ("a", "1.1.0", None, "/v/b")],
+            &[
+                ("a", "1.0.0", Some("registry+x"), "/c/a"),
+                ("a", "1.0.0", None, "/v/a"),
+                ("a", "1.1.0", None, "/v/b"),
+            ],
             &["/c/a#a", "/v/a#a", "/v/b#a"],
         );
         let keys: Vec<_> = manifest.packages.iter().map(|p| p.key.as_str()).collect();
         assert_eq!(keys.len(), 3);
-        assert!(keys[..2].iter().all(|k| k.starts_with("a-1.0.0~")), "{keys:?}");
+        assert!(
+            keys[..2].iter().all(|k| k.starts_with("a-1.0.0~")),
+            "{keys:?}"
+        );
         assert_eq!(keys[2], "a-1.1.0");
         assert_ne!(keys[0], keys[1]);
         assert_eq!(relative(Path::new("/w/x"), Path::new("/w/y/z")), "../y/z");

@@ -33,7 +33,10 @@ pub fn run(partition: &str) -> Result<()> {
     };
     let mut sloc = Sloc::default();
     for file in sources::rust_files(&package.dir)? {
-        sloc.add(&Sloc { files: 1, lines: lex(&sources::read_text(&file)?, |_| {}) });
+        sloc.add(&Sloc {
+            files: 1,
+            lines: lex(&sources::read_text(&file)?, |_| {}),
+        });
     }
     super::write_json("sloc.json", &sloc)
 }

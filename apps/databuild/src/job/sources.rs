@@ -31,7 +31,9 @@ pub fn key_of(partition: &str) -> &str {
 /// own in directories below.
 pub fn files(dir: &Path) -> Result<Vec<PathBuf>> {
     // Where databuild writes may lie in a package too.
-    let ours = super::data_dir().ok().and_then(|d| d.parent().map(Path::to_owned));
+    let ours = super::data_dir()
+        .ok()
+        .and_then(|d| d.parent().map(Path::to_owned));
     let wanted = |entry: &DirEntry| {
         if entry.depth() == 0 {
             return true;
@@ -43,14 +45,17 @@ pub fn files(dir: &Path) -> Result<Vec<PathBuf>> {
             return true;
         }
         let path = entry.path();
-        let output = (entry.depth() == 1 && entry.file_name() == "target") || path.join("CACHEDIR.TAG").exists();
+        let output = (entry.depth() == 1 && entry.file_name() == "target")
+            || path.join("CACHEDIR.TAG").exists();
         !output && !path.join("Cargo.toml").exists() && ours.as_deref() != Some(path)
     };
     let mut files = Vec::new();
     for entry in WalkDir::new(dir).into_iter().filter_entry(wanted) {
-        let entry = entry.with_context(|| format!("cannot list the package in {}", dir.display()))?;
+        let entry =
+            entry.with_context(|| format!("cannot list the package in {}", dir.display()))?;
         // A link counts as what it leads to, if that is a file.
-        let is_file = entry.file_type().is_file() || (entry.path_is_symlink() && entry.path().is_file());
+        let is_file =
+            entry.file_type().is_file() || (entry.path_is_symlink() && entry.path().is_file());
         if is_file {
             files.push(entry.into_path());
         }
@@ -96,9 +101,18 @@ mod tests {
             std::fs::write(path, "").unwrap();
         }
         let relative = |files: Vec<PathBuf>| -> Vec<String> {
-            files.iter().map(|f| f.strip_prefix(dir.path()).unwrap().display().to_string()).collect()
+            files
+                .iter()
+                .map(|f| f.strip_prefix(dir.path()).unwrap().display().to_string())
+                .collect()
         };
-        assert_eq!(relative(files(dir.path()).unwrap()), ["Cargo.toml", "build.rs", "src/lib.rs", "src/target/x.rs"]);
-        assert_eq!(relative(rust_files(dir.path()).unwrap()), ["build.rs", "src/lib.rs", "src/target/x.rs"]);
+        assert_eq!(
+            relative(files(dir.path()).unwrap()),
+            ["Cargo.toml", "build.rs", "src/lib.rs", "src/target/x.rs"]
+        );
+        assert_eq!(
+            relative(rust_files(dir.path()).unwrap()),
+            ["build.rs", "src/lib.rs", "src/target/x.rs"]
+        );
     }
 }

@@ -61,7 +61,9 @@ pub fn count(text: &str) -> Unsafe {
     let mut seen = Seen::Other;
     lex(text, |token| {
         seen = match (seen, token) {
-            (_, Token::Word("unsafe")) => Seen::Unsafe { in_attribute: matches!(seen, Seen::Attribute) },
+            (_, Token::Word("unsafe")) => Seen::Unsafe {
+                in_attribute: matches!(seen, Seen::Attribute),
+            },
             (_, Token::Punct('#')) | (Seen::Attribute, Token::Punct('!' | '[')) => Seen::Attribute,
             (Seen::Unsafe { in_attribute: true }, Token::Punct('(')) => {
                 counts.attributes += 1;
@@ -79,7 +81,9 @@ pub fn count(text: &str) -> Unsafe {
                 counts.traits += 1;
                 Seen::Other
             }
-            (Seen::Unsafe { .. }, Token::Word("extern")) | (Seen::Extern, Token::Literal) => Seen::Extern,
+            (Seen::Unsafe { .. }, Token::Word("extern")) | (Seen::Extern, Token::Literal) => {
+                Seen::Extern
+            }
             (Seen::Extern, Token::Punct('{')) => {
                 counts.externs += 1;
                 Seen::Other
@@ -119,17 +123,45 @@ mod tests {
             ("", none),
             ("// unsafe {\n\"unsafe {\"", none),
             ("unsafe { f() }", Unsafe { blocks: 1, ..none }),
-            ("pub const unsafe fn f() { unsafe { g() } }", Unsafe { blocks: 1, fns: 1, ..none }),
+            (
+                "pub const unsafe fn f() { unsafe { g() } }",
+                Unsafe {
+                    blocks: 1,
+                    fns: 1,
+                    ..none
+                },
+            ),
             ("unsafe extern \"C\" fn f();", Unsafe { fns: 1, ..none }),
             ("unsafe extern fn f();", Unsafe { fns: 1, ..none }),
-            ("type F = unsafe extern \"C\" fn(u8); type G = unsafe fn();", none),
-            ("unsafe impl<T> Send for X<T> {}", Unsafe { impls: 1, ..none }),
-            ("unsafe trait T {} unsafe auto trait U {}", Unsafe { traits: 2, ..none }),
-            ("unsafe extern \"C\" { fn f(); }", Unsafe { externs: 1, ..none }),
-            ("#[unsafe(no_mangle)] fn f() {} #![unsafe(x)]", Unsafe { attributes: 2, ..none }),
+            (
+                "type F = unsafe extern \"C\" fn(u8); type G = unsafe fn();",
+                none,
+            ),
+            (
+                "unsafe impl<T> Send for X<T> {}",
+                Unsafe { impls: 1, ..none },
+            ),
+            (
+                "unsafe trait T {} unsafe auto trait U {}",
+                Unsafe { traits: 2, ..none },
+            ),
+            (
+                "unsafe extern \"C\" { fn f(); }",
+                Unsafe { externs: 1, ..none },
+            ),
+            (
+                "#[unsafe(no_mangle)] fn f() {} #![unsafe(x)]",
+                Unsafe {
+                    attributes: 2,
+                    ..none
+                },
+            ),
             ("#![forbid(unsafe_code)]", none),
             ("let r#unsafe = 1;", none),
-            ("macro_rules! m { ($n:ident) => { unsafe fn $n() {} } }", Unsafe { fns: 1, ..none }),
+            (
+                "macro_rules! m { ($n:ident) => { unsafe fn $n() {} } }",
+                Unsafe { fns: 1, ..none },
+            ),
         ] {
             assert_eq!(count(text), expect, "{text}");
         }

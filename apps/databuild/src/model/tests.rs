@@ -12,15 +12,24 @@ struct World {
 
 impl World {
     fn new() -> Self {
-        Self { store: Store::memory() }
+        Self {
+            store: Store::memory(),
+        }
     }
 
     fn want(&mut self, names: &[&str]) -> Want {
-        self.store.step(WantCreated { partitions: names.iter().map(|n| Ensure::from(*n)).collect() }).created.want
+        self.store
+            .step(WantCreated {
+                partitions: names.iter().map(|n| Ensure::from(*n)).collect(),
+            })
+            .created
+            .want
     }
 
     fn partition(&self, name: &str) -> Partition {
-        self.store.find::<Partition>(name).unwrap_or_else(|| panic!("no partition {name}"))
+        self.store
+            .find::<Partition>(name)
+            .unwrap_or_else(|| panic!("no partition {name}"))
     }
 
     fn all(&self, names: &[&str]) -> Vec<Partition> {
@@ -30,8 +39,15 @@ impl World {
     /// Queues and starts a run.
     fn run(&mut self, name: &str) -> JobRun<Running> {
         let partition = self.partition(name);
-        let wants = partition.wanted_by(&self.store).filter(|w| crate::rules::is_open(*w, &self.store)).collect();
-        let queued = JobQueued { label: name.into(), partitions: vec![partition], wants };
+        let wants = partition
+            .wanted_by(&self.store)
+            .filter(|w| crate::rules::is_open(*w, &self.store))
+            .collect();
+        let queued = JobQueued {
+            label: name.into(),
+            partitions: vec![partition],
+            wants,
+        };
         let run = self.store.step(queued).created.run;
         let run = run.in_state::<Queued>(&self.store).expect("just queued");
         self.store.step(JobStarted { run, pid: 7 }).bound.run
@@ -41,7 +57,12 @@ impl World {
     fn build(&mut self, name: &str, inputs: &[&str]) {
         let run = self.run(name);
         let inputs = self.all(inputs);
-        self.store.step(JobSucceeded { run, digest: format!("digest of {name}"), reads: inputs.clone(), inputs });
+        self.store.step(JobSucceeded {
+            run,
+            digest: format!("digest of {name}"),
+            reads: inputs.clone(),
+            inputs,
+        });
     }
 
     /// Runs a job that misses partitions, having read what tells it so.
@@ -49,12 +70,25 @@ impl World {
         let run = self.run(name);
         let inputs = self.all(inputs);
         let missed = missed.iter().map(|n| Ensure::from(*n)).collect();
-        self.store.step(DepMissed { run, missed, reads: inputs.clone(), inputs }).bound.run.any()
+        self.store
+            .step(DepMissed {
+                run,
+                missed,
+                reads: inputs.clone(),
+                inputs,
+            })
+            .bound
+            .run
+            .any()
     }
 
     fn fail(&mut self, name: &str) {
         let run = self.run(name).any();
-        self.store.step(JobFailed { run, exit: 3, reason: "it broke".into() });
+        self.store.step(JobFailed {
+            run,
+            exit: 3,
+            reason: "it broke".into(),
+        });
     }
 
     fn change(&mut self, names: &[&str]) {
@@ -112,14 +146,31 @@ impl Drop for World {
 fn a_wanted_partition_is_built() {
     let mut world = World::new();
     let want = world.want(&["a"]);
-    assert_eq!((world.want_state(want), world.states(&["a"])), ("Idle", vec!["Missing"]));
+    assert_eq!(
+        (world.want_state(want), world.states(&["a"])),
+        ("Idle", vec!["Missing"])
+    );
     let run = world.run("a");
-    assert_eq!((world.want_state(want), world.states(&["a"])), ("Building", vec!["Building"]));
+    assert_eq!(
+        (world.want_state(want), world.states(&["a"])),
+        ("Building", vec!["Building"])
+    );
     assert_eq!(run.pid(&world.store), 7);
     assert_eq!(run.any().services(&world.store).collect::<Vec<_>>(), [want]);
-    world.store.step(JobSucceeded { run, digest: "d".into(), reads: vec![], inputs: vec![] });
-    assert_eq!((world.want_state(want), world.states(&["a"])), ("Successful", vec!["Live"]));
-    let live = world.partition("a").in_state::<Live>(&world.store).expect("it is live");
+    world.store.step(JobSucceeded {
+        run,
+        digest: "d".into(),
+        reads: vec![],
+        inputs: vec![],
+    });
+    assert_eq!(
+        (world.want_state(want), world.states(&["a"])),
+        ("Successful", vec!["Live"])
+    );
+    let live = world
+        .partition("a")
+        .in_state::<Live>(&world.store)
+        .expect("it is live");
     assert_eq!(live.digest(&world.store), "d");
 }
 
@@ -128,10 +179,21 @@ fn two_wants_share_one_build() {
     let mut world = World::new();
     let (one, two) = (world.want(&["a"]), world.want(&["a", "b"]));
     let run = world.run("a");
-    assert_eq!((world.want_state(one), world.want_state(two)), ("Building", "Building"));
+    assert_eq!(
+        (world.want_state(one), world.want_state(two)),
+        ("Building", "Building")
+    );
     assert_eq!(run.any().services_count(&world.store), 2);
-    world.store.step(JobSucceeded { run, digest: "d".into(), reads: vec![], inputs: vec![] });
-    assert_eq!((world.want_state(one), world.want_state(two)), ("Successful", "Idle"));
+    world.store.step(JobSucceeded {
+        run,
+        digest: "d".into(),
+        reads: vec![],
+        inputs: vec![],
+    });
+    assert_eq!(
+        (world.want_state(one), world.want_state(two)),
+        ("Successful", "Idle")
+    );
 }
 
 #[test]
@@ -140,11 +202,23 @@ fn a_run_that_misses_something_runs_again_when_it_is_there() {
     let want = world.want(&["report"]);
     let first = world.miss("report", &["manifest"], &[]);
     let asked = world.asked(first);
-    assert_eq!(world.states(&["report", "manifest"]), ["UpstreamBuilding", "Missing"]);
-    assert_eq!((world.want_state(want), world.want_state(asked[0])), ("UpstreamBuilding", "Idle"));
+    assert_eq!(
+        world.states(&["report", "manifest"]),
+        ["UpstreamBuilding", "Missing"]
+    );
+    assert_eq!(
+        (world.want_state(want), world.want_state(asked[0])),
+        ("UpstreamBuilding", "Idle")
+    );
     world.build("manifest", &[]);
-    assert_eq!(world.states(&["report", "manifest"]), ["UpForRetry", "Live"]);
-    assert_eq!((world.want_state(want), world.want_state(asked[0])), ("Idle", "Successful"));
+    assert_eq!(
+        world.states(&["report", "manifest"]),
+        ["UpForRetry", "Live"]
+    );
+    assert_eq!(
+        (world.want_state(want), world.want_state(asked[0])),
+        ("Idle", "Successful")
+    );
 
     world.miss("report", &["sloc/a", "sloc/b"], &["manifest"]);
     world.build("sloc/a", &[]);
@@ -165,8 +239,20 @@ fn what_was_missed_and_is_there_by_now_delays_nothing() {
     let run = world.run("a");
     world.build("b", &[]);
     let missed = vec!["b".into()];
-    let want = world.store.step(DepMissed { run, missed, reads: vec![], inputs: vec![] }).created.want;
-    assert_eq!((world.want_state(want), world.states(&["a"])), ("Successful", vec!["UpForRetry"]));
+    let want = world
+        .store
+        .step(DepMissed {
+            run,
+            missed,
+            reads: vec![],
+            inputs: vec![],
+        })
+        .created
+        .want;
+    assert_eq!(
+        (world.want_state(want), world.states(&["a"])),
+        ("Successful", vec!["UpForRetry"])
+    );
 }
 
 #[test]
@@ -186,7 +272,10 @@ fn staleness_goes_to_any_depth_in_one_step() {
     assert_eq!(world.store.count::<Partition, Stale>(), 50);
     let want = world.want(&["p50"]);
     world.build("p50", &["p49"]);
-    assert_eq!((world.want_state(want), world.states(&["p50", "p51"])), ("Successful", vec!["Live", "Stale"]));
+    assert_eq!(
+        (world.want_state(want), world.states(&["p50", "p51"])),
+        ("Successful", vec!["Live", "Stale"])
+    );
 }
 
 #[test]
@@ -196,7 +285,12 @@ fn what_was_read_and_not_built_from_makes_nothing_stale() {
     world.build("manifest", &[]);
     let run = world.run("sloc");
     let reads = world.all(&["manifest"]);
-    world.store.step(JobSucceeded { run, digest: "d".into(), reads, inputs: vec![] });
+    world.store.step(JobSucceeded {
+        run,
+        digest: "d".into(),
+        reads,
+        inputs: vec![],
+    });
     world.change(&["manifest"]);
     assert_eq!(world.states(&["manifest", "sloc"]), ["Stale", "Live"]);
     assert_eq!(world.partition("manifest").read_by(&world.store).count(), 1);
@@ -216,7 +310,11 @@ fn failure_goes_up_through_all_that_waits_in_one_step() {
     assert_eq!(world.store.count::<Partition, UpstreamFailed>(), 60);
     assert_eq!(world.want_state(want), "UpstreamFailed");
     assert_eq!(world.want_state(asked[59]), "Failed");
-    assert!(asked[..59].iter().all(|w| world.want_state(*w) == "UpstreamFailed"));
+    assert!(
+        asked[..59]
+            .iter()
+            .all(|w| world.want_state(*w) == "UpstreamFailed")
+    );
 }
 
 #[test]
@@ -225,7 +323,10 @@ fn what_failed_gets_another_chance() {
     world.want(&["a"]);
     world.miss("a", &["b"], &[]);
     world.fail("b");
-    let reason = world.partition("b").in_state::<Failed>(&world.store).map(|p| p.reason(&world.store).to_owned());
+    let reason = world
+        .partition("b")
+        .in_state::<Failed>(&world.store)
+        .map(|p| p.reason(&world.store).to_owned());
     assert_eq!(reason.as_deref(), Some("it broke"));
     let partitions = world.all(&["a", "b"]);
     world.store.step(PartitionsRetried { partitions });
@@ -244,10 +345,17 @@ fn a_lost_run_leaves_its_partition_to_another() {
     let want = world.want(&["a"]);
     let lost = world.run("a").any();
     world.store.step(RunLost { run: lost });
-    assert_eq!((world.want_state(want), world.states(&["a"])), ("Idle", vec!["UpForRetry"]));
+    assert_eq!(
+        (world.want_state(want), world.states(&["a"])),
+        ("Idle", vec!["UpForRetry"])
+    );
     world.build("a", &[]);
     assert_eq!(world.want_state(want), "Successful");
-    assert_eq!(lost.builds_count(&world.store), 0, "another run took it over");
+    assert_eq!(
+        lost.builds_count(&world.store),
+        0,
+        "another run took it over"
+    );
 }
 
 #[test]
@@ -258,20 +366,33 @@ fn what_was_asked_on_a_stale_ground_is_asked_no_more() {
     world.build("manifest", &[]);
     let second = world.miss("report", &["sloc/gone"], &["manifest"]);
     world.change(&["manifest"]);
-    assert_eq!(world.states(&["report", "manifest"]), ["UpForRetry", "Stale"]);
+    assert_eq!(
+        world.states(&["report", "manifest"]),
+        ["UpForRetry", "Stale"]
+    );
     let third = world.miss("report", &["manifest"], &[]);
     assert_eq!(world.want_state(world.asked(second)[0]), "Canceled");
     assert_eq!(world.want_state(world.asked(third)[0]), "Idle");
     assert_eq!(world.states(&["report"]), ["UpstreamBuilding"]);
     world.build("manifest", &[]);
     world.build("report", &["manifest"]);
-    assert_eq!((world.want_state(want), world.states(&["sloc/gone"])), ("Successful", vec!["Missing"]));
+    assert_eq!(
+        (world.want_state(want), world.states(&["sloc/gone"])),
+        ("Successful", vec!["Missing"])
+    );
 }
 
 /// The table of what a want is, given its partitions.
 #[test]
 fn a_want_is_the_first_that_holds() {
-    let kinds = ["live", "missing", "building", "waiting", "failed", "waiting in vain"];
+    let kinds = [
+        "live",
+        "missing",
+        "building",
+        "waiting",
+        "failed",
+        "waiting in vain",
+    ];
     let expect = |present: &[usize]| {
         let has = |kind: &str| present.iter().any(|i| kinds[*i] == kind);
         match () {
@@ -307,16 +428,64 @@ fn what_does_not_fit_is_refused_and_changes_nothing() {
     world.build("a", &[]);
     let before = world.store.fingerprint();
     let (a, b) = (world.partition("a"), world.partition("b"));
-    let queue = |partitions| JobQueued { label: "x".into(), partitions, wants: vec![] };
-    assert!(matches!(world.store.try_step(queue(vec![a])), Err(StepError::NotInPlace { .. })), "it is live");
-    assert!(matches!(world.store.try_step(queue(vec![b, a])), Err(StepError::NotInPlace { .. })), "one of them is");
-    assert!(world.store.try_step(SourcesChanged { partitions: vec![b] }).is_err(), "it is not live");
-    assert!(world.store.try_step(WantCreated { partitions: vec![] }).is_err(), "a want is for something");
+    let queue = |partitions| JobQueued {
+        label: "x".into(),
+        partitions,
+        wants: vec![],
+    };
+    assert!(
+        matches!(
+            world.store.try_step(queue(vec![a])),
+            Err(StepError::NotInPlace { .. })
+        ),
+        "it is live"
+    );
+    assert!(
+        matches!(
+            world.store.try_step(queue(vec![b, a])),
+            Err(StepError::NotInPlace { .. })
+        ),
+        "one of them is"
+    );
+    assert!(
+        world
+            .store
+            .try_step(SourcesChanged {
+                partitions: vec![b]
+            })
+            .is_err(),
+        "it is not live"
+    );
+    assert!(
+        world
+            .store
+            .try_step(WantCreated { partitions: vec![] })
+            .is_err(),
+        "a want is for something"
+    );
     assert_eq!(world.store.fingerprint(), before);
 
     let run = world.run("b");
-    let same = run.any().in_state::<Running>(&world.store).expect("it runs");
-    world.store.step(JobFailed { run: run.any(), exit: 1, reason: String::new() });
-    let late = JobSucceeded { run: same, digest: String::new(), reads: vec![], inputs: vec![] };
-    assert!(matches!(world.store.try_step(late), Err(StepError::NotInPlace { .. })), "the token is out of date");
+    let same = run
+        .any()
+        .in_state::<Running>(&world.store)
+        .expect("it runs");
+    world.store.step(JobFailed {
+        run: run.any(),
+        exit: 1,
+        reason: String::new(),
+    });
+    let late = JobSucceeded {
+        run: same,
+        digest: String::new(),
+        reads: vec![],
+        inputs: vec![],
+    };
+    assert!(
+        matches!(
+            world.store.try_step(late),
+            Err(StepError::NotInPlace { .. })
+        ),
+        "the token is out of date"
+    );
 }

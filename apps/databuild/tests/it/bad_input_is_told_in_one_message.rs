@@ -10,7 +10,8 @@ use crate::support::{Place, Seen};
 fn limited(place: &Place, blocks: u32) -> Seen {
     let command = place.command(&["demo", "--workspace", "workspace"]);
     let mut sh = Command::new("sh");
-    sh.args(["-c", &format!("ulimit -f {blocks}; exec \"$0\" \"$@\"")]).arg(command.get_program());
+    sh.args(["-c", &format!("ulimit -f {blocks}; exec \"$0\" \"$@\"")])
+        .arg(command.get_program());
     sh.args(command.get_args()).current_dir(place.path(""));
     Seen::of(sh.output().expect("sh starts"))
 }
@@ -18,25 +19,50 @@ fn limited(place: &Place, blocks: u32) -> Seen {
 /// The message is one: what it says is not followed by other errors.
 #[track_caller]
 fn told_once(seen: &Seen) {
-    assert_eq!(seen.stderr.matches("databuild: ").count(), 1, "{}", seen.stderr);
+    assert_eq!(
+        seen.stderr.matches("databuild: ").count(),
+        1,
+        "{}",
+        seen.stderr
+    );
     assert!(!seen.stderr.contains("RUST_BACKTRACE"), "{}", seen.stderr);
 }
 
 #[test]
 fn a_wrong_path() {
     let place = Place::new();
-    told_once(&place.demo().refused(&["there is no workspace at workspace", "--workspace"]));
+    told_once(
+        &place
+            .demo()
+            .refused(&["there is no workspace at workspace", "--workspace"]),
+    );
     place.write("workspace/readme", "");
-    told_once(&place.demo().refused(&["cargo finds no workspace at", "could not find `Cargo.toml`"]));
+    told_once(
+        &place
+            .demo()
+            .refused(&["cargo finds no workspace at", "could not find `Cargo.toml`"]),
+    );
     assert!(!place.path("out").exists(), "nothing was made");
 }
 
 #[test]
 fn a_workspace_that_does_not_resolve() {
     let place = Place::with_workspace();
-    place.edit("workspace/app/Cargo.toml", "../libs/gamma", "../libs/nowhere");
-    place.demo().refused(&["manifest failed:", "libs/nowhere/Cargo.toml", "cargo cannot resolve the workspace"]);
-    place.edit("workspace/app/Cargo.toml", "../libs/nowhere", "../libs/gamma");
+    place.edit(
+        "workspace/app/Cargo.toml",
+        "../libs/gamma",
+        "../libs/nowhere",
+    );
+    place.demo().refused(&[
+        "manifest failed:",
+        "libs/nowhere/Cargo.toml",
+        "cargo cannot resolve the workspace",
+    ]);
+    place.edit(
+        "workspace/app/Cargo.toml",
+        "../libs/nowhere",
+        "../libs/gamma",
+    );
     place.demo().success();
     // Also when it breaks later, and when the lock file does not fit.
     fs::remove_file(place.path("workspace/Cargo.lock")).unwrap();
@@ -50,25 +76,56 @@ fn a_jobs_file_with_a_mistake() {
     let good = "[[job]]\npartitions = 'a*'\ncommand = ['true']\n";
     for (text, refs, words) in [
         ("[[job]\n".to_owned(), ["a"], ["jobs.toml, line 1: ", ""]),
-        (format!("{good}retries = 3\n"), ["a"], ["jobs.toml, line 4: unknown field `retries`", ""]),
-        ("[[job]]\npartitions = 'a'\n".to_owned(), ["a"], ["jobs.toml, line 1: missing field `command`", ""]),
-        (format!("{good}[[job]]\npartitions = '*a'\ncommand = ['x']\n"), ["a"], ["lines 2 and 5: both `a*` and `*a`", ""]),
-        (good.to_owned(), ["b"], ["no job in jobs.toml makes `b`", "add one"]),
-        (good.to_owned(), ["a/../b"], ["`a/../b` cannot be the name of a partition", ""]),
+        (
+            format!("{good}retries = 3\n"),
+            ["a"],
+            ["jobs.toml, line 4: unknown field `retries`", ""],
+        ),
+        (
+            "[[job]]\npartitions = 'a'\n".to_owned(),
+            ["a"],
+            ["jobs.toml, line 1: missing field `command`", ""],
+        ),
+        (
+            format!("{good}[[job]]\npartitions = '*a'\ncommand = ['x']\n"),
+            ["a"],
+            ["lines 2 and 5: both `a*` and `*a`", ""],
+        ),
+        (
+            good.to_owned(),
+            ["b"],
+            ["no job in jobs.toml makes `b`", "add one"],
+        ),
+        (
+            good.to_owned(),
+            ["a/../b"],
+            ["`a/../b` cannot be the name of a partition", ""],
+        ),
     ] {
         let place = Place::with_jobs(&text);
         told_once(&place.run(&refs).refused(&words));
-        assert!(!place.path("out/store").exists() || place.status().contains("partitions: 0"), "{text}");
+        assert!(
+            !place.path("out/store").exists() || place.status().contains("partitions: 0"),
+            "{text}"
+        );
     }
     let place = Place::new();
-    told_once(&place.run(&["a"]).refused(&["cannot read the jobs file jobs.toml"]));
+    told_once(
+        &place
+            .run(&["a"])
+            .refused(&["cannot read the jobs file jobs.toml"]),
+    );
 }
 
 #[test]
 fn partitions_within_each_other() {
     let place = Place::with_jobs("[[job]]\npartitions = '*'\ncommand = ['true']\n");
     place.run(&["a/b"]).success();
-    told_once(&place.run(&["a"]).refused(&["there cannot be both a partition `a` and a partition `a/b`"]));
+    told_once(
+        &place
+            .run(&["a"])
+            .refused(&["there cannot be both a partition `a` and a partition `a/b`"]),
+    );
 }
 
 #[test]
@@ -93,11 +150,19 @@ fn a_directory_that_cannot_be_written() {
         eprintln!("not tested: this user (root?) may write to a read-only directory");
         return;
     }
-    told_once(&place.demo().refused(&["cannot make the directory", "--dir"]));
+    told_once(
+        &place
+            .demo()
+            .refused(&["cannot make the directory", "--dir"]),
+    );
     // A file where the directory should be, too.
     let place = Place::with_workspace();
     place.write("out", "");
-    told_once(&place.demo().refused(&["cannot make the directory", "--dir"]));
+    told_once(
+        &place
+            .demo()
+            .refused(&["cannot make the directory", "--dir"]),
+    );
 }
 
 mod other {
@@ -139,12 +204,21 @@ fn a_store_of_another_model() {
     let place = Place::with_workspace();
     fs::create_dir(place.path("out")).unwrap();
     let mut store = Store::<other::lamps::Model>::open(place.path("out/store")).unwrap();
-    store.step(other::lamps::Lit { lamp: "hall".into() });
+    store.step(other::lamps::Lit {
+        lamp: "hall".into(),
+    });
     drop(store);
     let before = fs::read(place.path("out/store/00000000000000000000.log")).unwrap();
-    told_once(&place.demo().refused(&["cannot open the store in", "another model", "Lamp"]));
+    told_once(
+        &place
+            .demo()
+            .refused(&["cannot open the store in", "another model", "Lamp"]),
+    );
     told_once(&place.databuild(&["status"]).refused(&["another model"]));
-    assert_eq!(fs::read(place.path("out/store/00000000000000000000.log")).unwrap(), before);
+    assert_eq!(
+        fs::read(place.path("out/store/00000000000000000000.log")).unwrap(),
+        before
+    );
 }
 
 #[test]
@@ -156,7 +230,15 @@ fn a_damaged_log() {
     let middle = bytes.len() / 2;
     bytes[middle] ^= 1;
     fs::write(&path, &bytes).unwrap();
-    told_once(&place.demo().refused(&["cannot open the store in", "00000000000000000000.log"]));
-    told_once(&place.databuild(&["log"]).refused(&["00000000000000000000.log"]));
+    told_once(
+        &place
+            .demo()
+            .refused(&["cannot open the store in", "00000000000000000000.log"]),
+    );
+    told_once(
+        &place
+            .databuild(&["log"])
+            .refused(&["00000000000000000000.log"]),
+    );
     assert_eq!(fs::read(&path).unwrap(), bytes, "nothing was changed");
 }

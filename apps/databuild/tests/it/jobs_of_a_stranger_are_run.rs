@@ -74,7 +74,13 @@ fn a_changed_source_makes_all_stale_that_was_made_from_it() {
 fn several_can_be_wanted_and_what_is_there_is_shared() {
     let place = levels();
     assert_eq!(place.run(&["part/one"]).success().counts(), (2, 0));
-    assert_eq!(place.run(&["sum/a", "sum/b", "part/two"]).success().counts(), (3, 2));
+    assert_eq!(
+        place
+            .run(&["sum/a", "sum/b", "part/two"])
+            .success()
+            .counts(),
+        (3, 2)
+    );
     assert_eq!(place.read("out/data/sum/b/total"), "42\n");
 }
 
@@ -87,16 +93,34 @@ fn no_more_run_at_a_time_than_asked_for() {
          [[job]]\npartitions = 'p/*'\n\
          command = ['sh', '-c', 'mkdir \"$DATABUILD_JOBS/alone\" && sleep 0.02 && rmdir \"$DATABUILD_JOBS/alone\"']\n",
     );
-    let seen = place.databuild(&["run", "--jobs", "jobs.toml", "--jobs-max", "1", "want", "all"]);
+    let seen = place.databuild(&[
+        "run",
+        "--jobs",
+        "jobs.toml",
+        "--jobs-max",
+        "1",
+        "want",
+        "all",
+    ]);
     assert_eq!(seen.success().counts(), (7, 0));
 }
 
 #[test]
 fn what_was_wanted_with_other_jobs_is_left_waiting() {
-    let place = Place::with_jobs("[[job]]\npartitions = 'a'\ncommand = ['sh', '-c', 'kill -KILL $PPID; sleep 1']\n");
+    let place = Place::with_jobs(
+        "[[job]]\npartitions = 'a'\ncommand = ['sh', '-c', 'kill -KILL $PPID; sleep 1']\n",
+    );
     assert_eq!(place.run(&["a"]).code, None, "its job has killed it");
-    place.write("jobs.toml", "[[job]]\npartitions = 'b'\ncommand = ['true']\n");
+    place.write(
+        "jobs.toml",
+        "[[job]]\npartitions = 'b'\ncommand = ['true']\n",
+    );
     let seen = place.run(&["b"]).success();
     assert_eq!(seen.counts(), (1, 0));
-    assert!(seen.stderr.contains("a was wanted earlier and is left waiting: no job in "), "{}", seen.stderr);
+    assert!(
+        seen.stderr
+            .contains("a was wanted earlier and is left waiting: no job in "),
+        "{}",
+        seen.stderr
+    );
 }

@@ -11,17 +11,36 @@ fn while_a_run_is_going_on() {
     let child = place.spawn(&["run", "--jobs", "jobs.toml", "want", "a"]);
     place.wait_for("there");
     let status = place.status();
-    for line in ["partitions: 1 = 1 Building", "runs: 1 = 1 ", "wants: 1 = 1 Building", "wanted: a"] {
+    for line in [
+        "partitions: 1 = 1 Building",
+        "runs: 1 = 1 ",
+        "wants: 1 = 1 Building",
+        "wanted: a",
+    ] {
         assert!(status.contains(line), "{status}");
     }
     let log = place.log();
-    assert!(log.contains("WantCreated { partitions: [\"a\"] } => create Partition/0.1 in Missing;"), "{log}");
+    assert!(
+        log.contains("WantCreated { partitions: [\"a\"] } => create Partition/0.1 in Missing;"),
+        "{log}"
+    );
     // What fires by itself is indented.
-    assert!(log.contains("   WantIdle { want: Want/0.1 } => move Want/0 New -> Idle"), "{log}");
-    assert!(log.lines().all(|l| l.contains(" => ")), "one line each: {log}");
+    assert!(
+        log.contains("   WantIdle { want: Want/0.1 } => move Want/0 New -> Idle"),
+        "{log}"
+    );
+    assert!(
+        log.lines().all(|l| l.contains(" => ")),
+        "one line each: {log}"
+    );
     place.run(&["a"]).refused(&["another databuild works in"]);
     place.write("leave", "");
-    assert_eq!(Seen::of(child.wait_with_output().unwrap()).success().counts(), (1, 0));
+    assert_eq!(
+        Seen::of(child.wait_with_output().unwrap())
+            .success()
+            .counts(),
+        (1, 0)
+    );
     assert!(place.log().starts_with(&log), "what was said stays");
 }
 
@@ -29,7 +48,9 @@ fn while_a_run_is_going_on() {
 fn where_there_is_none() {
     let place = Place::new();
     for what in ["log", "status"] {
-        place.databuild(&[what]).refused(&["there is no store in", "--dir"]);
+        place
+            .databuild(&[what])
+            .refused(&["there is no store in", "--dir"]);
     }
     assert!(!place.path("out").exists());
 }
@@ -40,7 +61,8 @@ fn a_reader_that_has_seen_enough() {
     place.demo().success();
     let script = "\"$0\" log --dir out | head -n 1; \"$0\" status --dir out | true";
     let mut sh = std::process::Command::new("sh");
-    sh.args(["-c", script, env!("CARGO_BIN_EXE_databuild")]).current_dir(place.path(""));
+    sh.args(["-c", script, env!("CARGO_BIN_EXE_databuild")])
+        .current_dir(place.path(""));
     let seen = Seen::of(sh.output().unwrap()).success();
     assert_eq!((seen.stdout.lines().count(), seen.stderr.as_str()), (1, ""));
 }

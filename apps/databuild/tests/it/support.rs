@@ -13,13 +13,18 @@ pub struct Place {
 impl Place {
     /// An empty one.
     pub fn new() -> Self {
-        Self { dir: tempfile::tempdir().expect("a temporary directory") }
+        Self {
+            dir: tempfile::tempdir().expect("a temporary directory"),
+        }
     }
 
     /// One with a copy of the fixture workspace in it.
     pub fn with_workspace() -> Self {
         let place = Self::new();
-        copy(&Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixture"), &place.path("workspace"));
+        copy(
+            &Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixture"),
+            &place.path("workspace"),
+        );
         place
     }
 
@@ -54,7 +59,11 @@ impl Place {
     /// `databuild ARGS --dir <place>/out`, in this directory.
     pub fn command(&self, args: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_databuild"));
-        command.args(&args[..1]).arg("--dir").arg(self.path("out")).args(&args[1..]);
+        command
+            .args(&args[..1])
+            .arg("--dir")
+            .arg(self.path("out"))
+            .args(&args[1..]);
         command.current_dir(self.dir.path()).stdin(Stdio::null());
         command
     }
@@ -65,7 +74,11 @@ impl Place {
 
     /// Starts it and goes on.
     pub fn spawn(&self, args: &[&str]) -> Child {
-        self.command(args).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("databuild starts")
+        self.command(args)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("databuild starts")
     }
 
     pub fn demo(&self) -> Seen {
@@ -106,7 +119,10 @@ impl Place {
 pub fn wait_until(what: &str, holds: impl Fn() -> bool) {
     let began = Instant::now();
     while !holds() {
-        assert!(began.elapsed() < Duration::from_secs(30), "waited in vain: {what}");
+        assert!(
+            began.elapsed() < Duration::from_secs(30),
+            "waited in vain: {what}"
+        );
         std::thread::sleep(Duration::from_millis(5));
     }
 }
@@ -135,7 +151,11 @@ pub struct Seen {
 impl Seen {
     pub fn of(output: Output) -> Self {
         let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("UTF-8");
-        let seen = Self { code: output.status.code(), stdout: text(output.stdout), stderr: text(output.stderr) };
+        let seen = Self {
+            code: output.status.code(),
+            stdout: text(output.stdout),
+            stderr: text(output.stderr),
+        };
         assert!(!seen.stderr.contains("panicked"), "{seen:?}");
         seen
     }
@@ -151,7 +171,11 @@ impl Seen {
     pub fn refused(self, words: &[&str]) -> Self {
         assert_eq!(self.code, Some(1), "{}\n{}", self.stdout, self.stderr);
         for word in words {
-            assert!(self.stderr.contains(word), "no `{word}` in:\n{}", self.stderr);
+            assert!(
+                self.stderr.contains(word),
+                "no `{word}` in:\n{}",
+                self.stderr
+            );
         }
         self
     }
@@ -165,15 +189,24 @@ impl Seen {
             let number = line.strip_prefix(what).and_then(|n| n.parse().ok());
             number.unwrap_or_else(|| panic!("no `{what}` in:\n{}\n{}", self.stdout, self.stderr))
         };
-        (number(2, "partitions built: "), number(1, "partitions reused: "))
+        (
+            number(2, "partitions built: "),
+            number(1, "partitions reused: "),
+        )
     }
 }
 
 /// How often the log says that a partition became live, by the name of the event's subject.
 pub fn times_live(log: &str) -> Vec<(String, usize)> {
     let mut counts = std::collections::BTreeMap::new();
-    for fact in log.split([';', '\n']).filter(|f| f.contains("Building -> Live")) {
-        let partition = fact.split_whitespace().find(|w| w.starts_with("Partition/")).expect("a partition");
+    for fact in log
+        .split([';', '\n'])
+        .filter(|f| f.contains("Building -> Live"))
+    {
+        let partition = fact
+            .split_whitespace()
+            .find(|w| w.starts_with("Partition/"))
+            .expect("a partition");
         *counts.entry(partition.to_owned()).or_insert(0) += 1;
     }
     counts.into_iter().collect()

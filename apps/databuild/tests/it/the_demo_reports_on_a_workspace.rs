@@ -22,7 +22,9 @@ fn every_dependency_is_in_the_report() {
     assert_eq!(seen.counts(), (2 + 3 * 5, 0));
     assert_eq!(place.read(TABLE), EXPECTED);
     let report = place.read(REPORT);
-    assert!(report.starts_with("# Dependencies\n\n5 packages, 21 lines of code in 6 files, 3 uses of `unsafe`.\n"));
+    assert!(report.starts_with(
+        "# Dependencies\n\n5 packages, 21 lines of code in 6 files, 3 uses of `unsafe`.\n"
+    ));
     for line in ["report: ", "table:  ", "took:   ", "log:    "] {
         assert!(seen.stdout.contains(line), "{}", seen.stdout);
     }
@@ -36,13 +38,26 @@ fn nothing_is_known_before_the_manifest_and_each_run_has_a_process() {
     let place = Place::with_workspace();
     place.demo().success();
     let log = place.log();
-    let at = |what: &str| log.find(what).unwrap_or_else(|| panic!("no {what} in\n{log}"));
-    let (manifest, all) = (at("missed: [\"manifest\"]"), at("missed: [\"license/alpha-0.1.0\", "));
+    let at = |what: &str| {
+        log.find(what)
+            .unwrap_or_else(|| panic!("no {what} in\n{log}"))
+    };
+    let (manifest, all) = (
+        at("missed: [\"manifest\"]"),
+        at("missed: [\"license/alpha-0.1.0\", "),
+    );
     assert!(at("WantCreated") < manifest && manifest < all);
     // 17 runs that succeeded, and two that missed something.
     assert_eq!(log.matches("JobStarted {").count(), 19);
-    assert!(log.lines().filter(|l| l.contains("JobStarted {")).all(|l| l.contains("pid: ")));
-    assert_eq!(place.status().lines().next(), Some("partitions: 17 = 17 Live"));
+    assert!(
+        log.lines()
+            .filter(|l| l.contains("JobStarted {"))
+            .all(|l| l.contains("pid: "))
+    );
+    assert_eq!(
+        place.status().lines().next(),
+        Some("partitions: 17 = 17 Live")
+    );
 }
 
 #[test]
@@ -55,21 +70,37 @@ fn a_second_time_nothing_is_built() {
     assert!(seen.stdout.contains("everything is up to date"));
     assert_eq!(place.read(REPORT), report);
     // Also from another directory of the workspace.
-    assert_eq!(place.databuild(&["demo", "--workspace", "workspace/libs/beta"]).success().counts(), (0, 17));
+    assert_eq!(
+        place
+            .databuild(&["demo", "--workspace", "workspace/libs/beta"])
+            .success()
+            .counts(),
+        (0, 17)
+    );
 }
 
 #[test]
 fn with_one_more_dependency_only_that_is_built() {
     let place = Place::with_workspace();
     place.demo().success();
-    place.write("workspace/libs/zeta/Cargo.toml", "[package]\nname = \"zeta\"\nversion = \"0.1.0\"\n");
+    place.write(
+        "workspace/libs/zeta/Cargo.toml",
+        "[package]\nname = \"zeta\"\nversion = \"0.1.0\"\n",
+    );
     place.write("workspace/libs/zeta/src/lib.rs", "//! Zeta.\n");
-    place.edit("workspace/app/Cargo.toml", "[dependencies]\n", "[dependencies]\nzeta = { path = \"../libs/zeta\" }\n");
+    place.edit(
+        "workspace/app/Cargo.toml",
+        "[dependencies]\n",
+        "[dependencies]\nzeta = { path = \"../libs/zeta\" }\n",
+    );
     place.lock();
     assert_eq!(place.demo().success().counts(), (1 + 3 + 1, 15));
     assert!(place.read(TABLE).contains("zeta,0.1.0,path,1,0,1,0,"));
     assert_eq!(place.demo().success().counts(), (0, 20));
-    let twice = times_live(&place.log()).into_iter().filter(|(_, n)| *n == 2).count();
+    let twice = times_live(&place.log())
+        .into_iter()
+        .filter(|(_, n)| *n == 2)
+        .count();
     assert_eq!(twice, 2, "the manifest and the report");
 }
 
@@ -77,7 +108,11 @@ fn with_one_more_dependency_only_that_is_built() {
 fn with_one_dependency_less_only_the_report_is_made_anew() {
     let place = Place::with_workspace();
     place.demo().success();
-    place.edit("workspace/app/Cargo.toml", "gamma = { path = \"../libs/gamma\" }\n", "");
+    place.edit(
+        "workspace/app/Cargo.toml",
+        "gamma = { path = \"../libs/gamma\" }\n",
+        "",
+    );
     place.lock();
     assert_eq!(place.demo().success().counts(), (2, 12));
     assert!(!place.read(TABLE).contains("gamma"));
@@ -87,11 +122,17 @@ fn with_one_dependency_less_only_the_report_is_made_anew() {
 fn an_edited_package_is_looked_at_again() {
     let place = Place::with_workspace();
     place.demo().success();
-    place.write("workspace/libs/epsilon/src/lib.rs", "pub fn six() -> u8 { unsafe { 6 } }\n");
+    place.write(
+        "workspace/libs/epsilon/src/lib.rs",
+        "pub fn six() -> u8 { unsafe { 6 } }\n",
+    );
     assert_eq!(place.demo().success().counts(), (3 + 1, 13));
     assert!(place.read(TABLE).contains("epsilon,0.1.0,path,1,1,0,0,1,"));
     // What lies in `target` is no part of it.
-    place.write("workspace/libs/epsilon/target/debug/x.rs", "pub fn x() {}\n");
+    place.write(
+        "workspace/libs/epsilon/target/debug/x.rs",
+        "pub fn x() {}\n",
+    );
     assert_eq!(place.demo().success().counts(), (0, 17));
     // What alpha and epsilon have from the workspace is.
     place.edit("workspace/Cargo.toml", "MIT OR Apache-2.0", "ISC");

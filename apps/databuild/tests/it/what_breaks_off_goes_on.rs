@@ -28,14 +28,24 @@ command = ["sh", "-c", '''
 
 /// A databuild whose `slow` runs, and whose `quick` is there.
 fn started(place: &Place) -> Child {
-    let child = place.spawn(&["run", "--jobs", "jobs.toml", "--jobs-max", "2", "want", "top"]);
+    let child = place.spawn(&[
+        "run",
+        "--jobs",
+        "jobs.toml",
+        "--jobs-max",
+        "2",
+        "want",
+        "top",
+    ]);
     place.wait_for("there");
     place.wait_for("out/data/quick/x");
     child
 }
 
 fn signal(child: &Child, signal: &str) {
-    let status = Command::new("kill").args([signal, &child.id().to_string()]).status();
+    let status = Command::new("kill")
+        .args([signal, &child.id().to_string()])
+        .status();
     assert!(status.expect("kill starts").success());
 }
 
@@ -81,8 +91,14 @@ fn an_interrupt_ends_the_runs_and_is_recorded() {
         let job = place.read("there");
         wait_until("its runs have ended", || !alive(&job));
         let status = place.status();
-        assert!(status.contains("1 Lost") && status.contains("1 UpForRetry"), "{status}");
-        assert_eq!(std::fs::read_dir(place.path("out/runs")).unwrap().count(), 0);
+        assert!(
+            status.contains("1 Lost") && status.contains("1 UpForRetry"),
+            "{status}"
+        );
+        assert_eq!(
+            std::fs::read_dir(place.path("out/runs")).unwrap().count(),
+            0
+        );
         place.write("leave", "");
         assert_eq!(place.run(&["top"]).success().counts(), (2, 1));
     }
@@ -96,13 +112,30 @@ fn a_rename_that_is_owed_is_done() {
     // As if it had been killed between the record of a success and the rename.
     let log = place.log();
     for name in ["sloc/beta-1.2.3", "report/dependencies"] {
-        let queued = log.lines().rfind(|l| l.contains(&format!("JobQueued {{ label: \"{name}\""))).unwrap();
-        let run = queued.split("create JobRun/").nth(1).and_then(|s| s.split(' ').next()).unwrap();
-        std::fs::rename(place.path(&format!("out/data/{name}")), place.path(&format!("out/runs/{run}"))).unwrap();
+        let queued = log
+            .lines()
+            .rfind(|l| l.contains(&format!("JobQueued {{ label: \"{name}\"")))
+            .unwrap();
+        let run = queued
+            .split("create JobRun/")
+            .nth(1)
+            .and_then(|s| s.split(' ').next())
+            .unwrap();
+        std::fs::rename(
+            place.path(&format!("out/data/{name}")),
+            place.path(&format!("out/runs/{run}")),
+        )
+        .unwrap();
     }
     assert_eq!(place.demo().success().counts(), (0, 17));
-    assert_eq!(place.read("out/data/report/dependencies/dependencies.csv"), table);
-    assert_eq!(std::fs::read_dir(place.path("out/runs")).unwrap().count(), 0);
+    assert_eq!(
+        place.read("out/data/report/dependencies/dependencies.csv"),
+        table
+    );
+    assert_eq!(
+        std::fs::read_dir(place.path("out/runs")).unwrap().count(),
+        0
+    );
 }
 
 #[test]
@@ -113,12 +146,20 @@ fn sources_may_change_while_nobody_looks() {
     place.wait_for("out/data/license/delta-2.0.0");
     child.kill().unwrap();
     child.wait().unwrap();
-    place.edit("workspace/app/Cargo.toml", "gamma = { path = \"../libs/gamma\" }\n", "");
+    place.edit(
+        "workspace/app/Cargo.toml",
+        "gamma = { path = \"../libs/gamma\" }\n",
+        "",
+    );
     place.lock();
     std::fs::remove_dir_all(place.path("workspace/libs/gamma")).unwrap();
     place.lock();
     let (built, reused) = place.demo().success().counts();
     assert_eq!(built + reused, 2 + 3 * 4);
     assert!(reused >= 2, "{reused}");
-    assert!(!place.read("out/data/report/dependencies/dependencies.csv").contains("gamma"));
+    assert!(
+        !place
+            .read("out/data/report/dependencies/dependencies.csv")
+            .contains("gamma")
+    );
 }

@@ -35,16 +35,34 @@ fn an_exit_status_fails_the_partition_and_what_waits_for_it() {
     ]);
     assert_eq!(seen.counts(), (1, 0));
     let status = place.status();
-    assert!(status.contains("partitions: 3 = 1 Live + 1 Failed + 1 UpstreamFailed"), "{status}");
-    assert!(status.contains("wants: 2 = 1 Failed + 1 UpstreamFailed"), "{status}");
-    assert!(status.contains("failed: bad: it ended with exit status 3"), "{status}");
-    assert!(place.log().contains("the source is gone"), "the end of stderr is in the log");
+    assert!(
+        status.contains("partitions: 3 = 1 Live + 1 Failed + 1 UpstreamFailed"),
+        "{status}"
+    );
+    assert!(
+        status.contains("wants: 2 = 1 Failed + 1 UpstreamFailed"),
+        "{status}"
+    );
+    assert!(
+        status.contains("failed: bad: it ended with exit status 3"),
+        "{status}"
+    );
+    assert!(
+        place.log().contains("the source is gone"),
+        "the end of stderr is in the log"
+    );
     let kept = std::fs::read_dir(place.path("out/runs")).unwrap().count();
-    assert_eq!(kept, 1, "the directory of the run that failed stays to be looked at");
+    assert_eq!(
+        kept, 1,
+        "the directory of the run that failed stays to be looked at"
+    );
 
     place.write("bad.sh", "true");
     assert_eq!(place.run(&["top"]).success().counts(), (2, 1));
-    assert_eq!(std::fs::read_dir(place.path("out/runs")).unwrap().count(), 0);
+    assert_eq!(
+        std::fs::read_dir(place.path("out/runs")).unwrap().count(),
+        0
+    );
 }
 
 #[test]
@@ -52,11 +70,26 @@ fn every_way_to_go_wrong_has_its_words() {
     for (script, words) in [
         ("kill -SEGV $$", "it was ended by signal 11 (SIGSEGV)"),
         ("echo hello", "it said on stdout: hello\n"),
-        ("echo '{\"missed\": \"nobody/makes/it\"}'", "it missed `nobody/makes/it`: no job in "),
-        ("echo '{\"missed\": \"../up\"}'", "it missed `../up`: `../up` cannot be the name of a partition"),
-        ("echo '{\"missed\": \"top\"}'", "wait for each other in a circle: bad -> top -> bad"),
-        ("echo '{\"missed\": \"bad\"}'", "which is the partition that it builds"),
-        ("echo '{\"missed\": \"good\"}'", "it missed good, which was live when it began"),
+        (
+            "echo '{\"missed\": \"nobody/makes/it\"}'",
+            "it missed `nobody/makes/it`: no job in ",
+        ),
+        (
+            "echo '{\"missed\": \"../up\"}'",
+            "it missed `../up`: `../up` cannot be the name of a partition",
+        ),
+        (
+            "echo '{\"missed\": \"top\"}'",
+            "wait for each other in a circle: bad -> top -> bad",
+        ),
+        (
+            "echo '{\"missed\": \"bad\"}'",
+            "which is the partition that it builds",
+        ),
+        (
+            "echo '{\"missed\": \"good\"}'",
+            "it missed good, which was live when it began",
+        ),
     ] {
         let place = with_bad(script);
         // So that `good` is there before.
@@ -72,12 +105,15 @@ fn every_way_to_go_wrong_has_its_words() {
 #[test]
 fn a_program_that_is_not_there_fails_its_partition() {
     let place = Place::with_jobs("[[job]]\npartitions = 'a'\ncommand = ['/nonexistent/program']\n");
-    place.run(&["a"]).refused(&["a failed:", "cannot start `/nonexistent/program`"]);
+    place
+        .run(&["a"])
+        .refused(&["a failed:", "cannot start `/nonexistent/program`"]);
 }
 
 #[test]
 fn a_job_with_a_digest_command_says_its_digest() {
-    let place = Place::with_jobs("[[job]]\npartitions = 'a'\ncommand = ['true']\ndigest = ['true']\n");
+    let place =
+        Place::with_jobs("[[job]]\npartitions = 'a'\ncommand = ['true']\ndigest = ['true']\n");
     place.run(&["a"]).refused(&["it said no {\"digest\": ..}"]);
 }
 
@@ -90,9 +126,17 @@ fn a_digest_command_that_fails_is_told() {
     };
     let place = Place::with_jobs(&jobs("echo no luck >&2; exit 4"));
     place.run(&["a"]).success();
-    place.run(&["a"]).refused(&["the `digest` command of the job for `a` failed", "exit status 4", "no luck"]);
+    place.run(&["a"]).refused(&[
+        "the `digest` command of the job for `a` failed",
+        "exit status 4",
+        "no luck",
+    ]);
     place.write("jobs.toml", &jobs("true"));
-    assert_eq!(place.run(&["a"]).success().counts(), (1, 0), "what nothing is said of is stale");
+    assert_eq!(
+        place.run(&["a"]).success().counts(),
+        (1, 0),
+        "what nothing is said of is stale"
+    );
 }
 
 #[test]

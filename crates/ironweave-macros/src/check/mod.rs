@@ -38,6 +38,7 @@ pub fn model(ast: ast::Module, errors: &mut Errors) -> Model {
         lifecycle::reachable(&resolved, &events, errors);
     }
     Model {
+        broken: false,
         attrs: ast.attrs,
         vis: ast.vis,
         name: ast.name,

@@ -9,6 +9,8 @@ pub use crate::parse::ast::{LinkKind, Quantifier};
 
 /// A model.
 pub struct Model {
+    /// Errors were found: what is wrong with the model must not bring errors of rustc after it.
+    pub broken: bool,
     /// Attributes of the module.
     pub attrs: Vec<Attribute>,
     /// Its visibility.

@@ -14,11 +14,19 @@ pub struct Named<'t> {
     pub args: Vec<&'t Type>,
 }
 
+/// A type without the invisible group that a `macro_rules` metavariable puts around it.
+fn bare(mut ty: &Type) -> &Type {
+    while let Type::Group(group) = ty {
+        ty = &group.elem;
+    }
+    ty
+}
+
 /// Reads a type as one name, if it is one.
 pub fn named(ty: &Type) -> Option<Named<'_>> {
     let Type::Path(TypePath {
         qself: None, path, ..
-    }) = ty
+    }) = bare(ty)
     else {
         return None;
     };
@@ -51,7 +59,7 @@ fn arguments(arguments: &PathArguments) -> Vec<&Type> {
 
 /// The last segment of a path type: `Queued` of `state::Queued`.
 pub fn last_segment(ty: &Type) -> Option<&Ident> {
-    match ty {
+    match bare(ty) {
         Type::Path(TypePath { path, .. }) => path.segments.last().map(|segment| &segment.ident),
         _ => None,
     }
@@ -142,6 +150,9 @@ pub fn text(tokens: impl ToTokens) -> String {
 
 /// `JobRun<Queued>` becomes `JobRun<self::state::Queued>`, at any depth of `Vec` and `Option`.
 pub fn qualify_state(ty: &mut Type, state: &Ident) {
+    if let Type::Group(group) = ty {
+        return qualify_state(&mut group.elem, state);
+    }
     let Type::Path(path) = ty else { return };
     let Some(last) = path.path.segments.last_mut() else {
         return;

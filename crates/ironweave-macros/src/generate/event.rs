@@ -1,7 +1,7 @@
 //! An event: the struct, how it binds and is written, and what it gives back.
 
-use proc_macro2::{Ident, TokenStream};
-use quote::{quote, quote_spanned};
+use proc_macro2::{Ident, Span, TokenStream};
+use quote::{format_ident, quote, quote_spanned};
 
 use super::methods::by_value;
 use super::{as_entity, documented, number, result};
@@ -118,8 +118,9 @@ fn implementation(model: &Model, index: usize, event: &Event) -> TokenStream {
             }
         }
     });
-    let handle = event.has_may.then(|| {
-        quote! {
+    let handle = (event.has_may && !model.broken).then(|| {
+        // At the event, so that a missing handler is reported there.
+        quote_spanned! {Span::mixed_site().located_at(name.span())=>
             fn handle(
                 &self, names: &::ironweave::plumbing::Names, tx: &mut ::ironweave::Tx<'_, Self>,
             ) -> #unit {
@@ -139,7 +140,8 @@ fn implementation(model: &Model, index: usize, event: &Event) -> TokenStream {
         .collect();
     let bound_names = unused("names", bound.is_empty());
     let created_names = unused("names", created.is_empty());
-    let (bound, created) = (braced(&bound), braced(&created));
+    let (bound_type, bound_value) = given(event, "bound", &bound);
+    let (created_type, created_value) = given(event, "created", &created);
     let no_fields = event.fields.is_empty();
     let (writer, reader) = (unused("writer", no_fields), unused("reader", no_fields));
     let names: Vec<&Ident> = event.fields.iter().map(|field| &field.name).collect();
@@ -153,8 +155,8 @@ fn implementation(model: &Model, index: usize, event: &Event) -> TokenStream {
     quote! {
         impl ::ironweave::Event for #name {
             type Model = Model;
-            type Bound = self::bound::#name;
-            type Created = self::created::#name;
+            type Bound = #bound_type;
+            type Created = #created_type;
             const INDEX: u16 = #index;
             const NAME: &'static str = #text;
             fn bind(&self, #binder: &mut ::ironweave::plumbing::Binder<'_>) -> #unit {
@@ -165,10 +167,10 @@ fn implementation(model: &Model, index: usize, event: &Event) -> TokenStream {
             #guard
             #handle
             fn bound(#bound_names: &::ironweave::plumbing::Names) -> Self::Bound {
-                self::bound::#name #bound
+                #bound_value
             }
             fn created(#created_names: &::ironweave::plumbing::Names) -> Self::Created {
-                self::created::#name #created
+                #created_value
             }
             fn encode(&self, #writer: &mut ::ironweave::plumbing::FieldWriter<'_>) {
                 #(writer.field(#numbers, &self.#names);)*
@@ -260,14 +262,18 @@ pub fn results(model: &Model) -> TokenStream {
         .iter()
         .filter(|event| !event.immediate)
         .collect();
-    let bound = events.iter().map(|event| {
-        let doc = format!(
-            "What [`{0}`](super::{0}) bound, after its declared arcs.",
-            event.name
-        );
-        one_result(model, event, &doc, true)
-    });
-    let created = events.iter().map(|event| {
+    let bound = events
+        .iter()
+        .filter(|event| !event.names.is_empty())
+        .map(|event| {
+            let doc = format!(
+                "What [`{0}`](super::{0}) bound, after its declared arcs.",
+                event.name
+            );
+            one_result(model, event, &doc, true)
+        });
+    let creates = |event: &&&Event| event.names.iter().any(|name| name.by == By::Created);
+    let created = events.iter().filter(creates).map(|event| {
         let doc = format!("What [`{0}`](super::{0}) created.", event.name);
         one_result(model, event, &doc, false)
     });
@@ -282,7 +288,6 @@ pub fn results(model: &Model) -> TokenStream {
 }
 
 fn one_result(model: &Model, event: &Event, doc: &str, bound: bool) -> TokenStream {
-    let name = &event.name;
     let fields: Vec<TokenStream> = (event.names.iter())
         .filter(|name| bound || name.by == By::Created)
         .map(|name| {
@@ -304,12 +309,31 @@ fn one_result(model: &Model, event: &Event, doc: &str, bound: bool) -> TokenStre
             quote! { #[doc = #doc] pub #field: #ty }
         })
         .collect();
-    let body = if fields.is_empty() {
-        quote!(;)
+    let given = result_name(event, if bound { "bound" } else { "created" });
+    quote! { #[doc = #doc] #[derive(Debug)] pub struct #given { #(#fields),* } }
+}
+
+/// `JobFailedBound` of `JobFailed`. It has a name of its own since rustc shortens paths only of names that
+/// stand for one thing.
+fn result_name(event: &Event, module: &str) -> Ident {
+    let suffix = if module == "bound" {
+        "Bound"
     } else {
-        quote!({ #(#fields),* })
+        "Created"
     };
-    quote! { #[doc = #doc] #[derive(Debug)] pub struct #name #body }
+    format_ident!("{}{suffix}", event.name)
+}
+
+/// Type and value of what an event gives back; the unit where that is nothing.
+fn given(event: &Event, module: &str, fields: &[TokenStream]) -> (TokenStream, TokenStream) {
+    if fields.is_empty() {
+        return (quote!(()), TokenStream::new());
+    }
+    let (name, module) = (result_name(event, module), format_ident!("{module}"));
+    (
+        quote!(self::#module::#name),
+        quote!(self::#module::#name { #(#fields),* }),
+    )
 }
 
 /// A line about a name: `` `run`, created``.

@@ -1,0 +1,3 @@
+include!("support/build.rs");
+
+fn main() {}

@@ -1,0 +1,161 @@
+//! Random histories of the README's model, compared with a naive oracle after every step: steps, rejections,
+//! transactions that are kept, dropped or partly taken back, what-ifs, and stores opened again.
+//!
+//! `IRONWEAVE_SEEDS=n` runs n histories; `IRONWEAVE_SEED=s` runs one. A failure names its seed and what happened.
+
+mod common;
+
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+
+use common::build::Model;
+use common::oracle::{Ev, Oracle, compare, fire, variant};
+use common::random::Random;
+use ironweave::prelude::*;
+
+const HISTORIES: u64 = 60;
+const STEPS: usize = 90;
+
+struct Walk {
+    random: Random,
+    oracle: Oracle,
+    history: Vec<String>,
+    frames: u64,
+}
+
+impl Walk {
+    /// Applies an event to both; they must agree on the outcome.
+    fn apply(&mut self, t: &mut Transaction<'_, Model>, oracle: &mut Oracle) {
+        let event: Ev = self.random.event(oracle);
+        self.history.push(format!("  {event:?}"));
+        let expected = oracle.clone().apply(&event);
+        let found = fire(t, &event, oracle).map_err(|e| variant(&e));
+        assert_eq!(found, expected.map_err(str::to_owned));
+        oracle.apply(&event).ok();
+        compare(t, oracle);
+    }
+
+    /// One step, in one of the ways in which there can be one.
+    fn step(&mut self, store: &mut Store<Model>) {
+        let fingerprint = store.fingerprint();
+        let mut oracle = self.oracle.clone();
+        let kind = self.random.below(10);
+        self.history.push(format!("{kind}:"));
+        match kind {
+            // A transaction that is kept, of one event or several, with savepoints.
+            0..=6 => {
+                let mut t = store.begin();
+                for _ in 0..if kind < 4 {
+                    1
+                } else {
+                    1 + self.random.below(4)
+                } {
+                    self.apply(&mut t, &mut oracle);
+                    if self.random.chance(20) {
+                        let (point, then) = (t.savepoint(), oracle.clone());
+                        for _ in 0..self.random.below(4) {
+                            self.apply(&mut t, &mut oracle);
+                        }
+                        if self.random.chance(60) {
+                            t.rollback_to(point);
+                            self.history.push("  back to the savepoint".to_owned());
+                            oracle = then;
+                            compare(&t, &oracle);
+                        }
+                    }
+                }
+                t.check().expect("invariants of this model cannot break");
+                t.commit().expect("a commit");
+                self.frames += u64::from(oracle != self.oracle);
+                self.oracle = oracle;
+            }
+            // One that is dropped.
+            7 => {
+                let mut t = store.begin();
+                for _ in 0..self.random.below(5) {
+                    self.apply(&mut t, &mut oracle);
+                }
+                drop(t);
+                assert_eq!(store.fingerprint(), fingerprint);
+            }
+            // A question.
+            _ => {
+                let answer = store.what_if(|t| {
+                    for _ in 0..self.random.below(5) {
+                        let event = self.random.event(&oracle);
+                        let found = fire(t, &event, &oracle).map_err(|e| variant(&e));
+                        assert_eq!(found, oracle.apply(&event).map_err(str::to_owned));
+                        compare(t, &oracle);
+                    }
+                    Ok(oracle.wants.len())
+                });
+                assert_eq!(answer.expect("nothing to reject"), oracle.wants.len());
+                assert_eq!(store.fingerprint(), fingerprint);
+            }
+        }
+        compare(store, &self.oracle);
+        assert_eq!(store.check(), Vec::<String>::new());
+    }
+}
+
+fn history(seed: u64) {
+    let dir = tempfile::tempdir().expect("a directory");
+    let open = || {
+        let options = Store::<Model>::options()
+            .durability(Durability::Os)
+            .segment_bytes_max(4_096);
+        options.open(dir.path()).expect("it opens")
+    };
+    let mut walk = Walk {
+        random: Random(seed),
+        oracle: Oracle::default(),
+        history: Vec::new(),
+        frames: 0,
+    };
+    let mut store = open();
+    let walked = catch_unwind(AssertUnwindSafe(|| {
+        for i in 0..STEPS {
+            walk.step(&mut store);
+            if i % 30 == 29 {
+                let fingerprint = store.fingerprint();
+                let beside =
+                    Store::<Model>::open_read_only(dir.path()).expect("it opens beside the writer");
+                compare(&beside, &walk.oracle);
+                drop(std::mem::replace(&mut store, Store::memory()));
+                store = open();
+                walk.history.push("opened again".to_owned());
+                assert_eq!(store.fingerprint(), fingerprint);
+                compare(&store, &walk.oracle);
+                assert_eq!(store.check(), Vec::<String>::new());
+                let agreed = store.verify().unwrap_or_else(|e| panic!("{e}"));
+                // A transaction of events that leave no trace is a frame, too.
+                assert!(
+                    agreed >= walk.frames,
+                    "{agreed} frames, and {} changes",
+                    walk.frames
+                );
+            }
+        }
+    }));
+    if let Err(panic) = walked {
+        eprintln!(
+            "seed {seed} (IRONWEAVE_SEED={seed} runs it alone):\n{}",
+            walk.history.join("\n")
+        );
+        resume_unwind(panic);
+    }
+}
+
+#[test]
+fn every_history_is_as_the_oracle_says() {
+    let number = |name| {
+        std::env::var(name)
+            .ok()
+            .and_then(|text: String| text.parse::<u64>().ok())
+    };
+    if let Some(seed) = number("IRONWEAVE_SEED") {
+        return history(seed);
+    }
+    for seed in 0..number("IRONWEAVE_SEEDS").unwrap_or(HISTORIES) {
+        history(seed);
+    }
+}
