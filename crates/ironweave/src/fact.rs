@@ -1,7 +1,8 @@
 //! Facts: the only way in which state changes.
 
-use minicbor::{Decoder, Encoder};
+use minicbor::Decoder;
 
+use crate::cbor::{ARRAY, Heads, UINT};
 use crate::graph::layout::Layout;
 use crate::schema::{ColumnIx, EdgeIx, EntityIx, StateIx};
 use crate::value::{DecodeError, display, raw_item};
@@ -170,42 +171,47 @@ impl Facts {
 
     /// Writes one fact as a CBOR array that begins with its code.
     pub(crate) fn encode(&self, fact: Fact, out: &mut Vec<u8>) {
-        let mut e = Encoder::new(out);
-        // Writing to a Vec cannot fail.
-        let _ = match fact {
+        let fields = |code: u8, fields: &[u32]| {
+            let start = Heads::default()
+                .put(ARRAY, fields.len() as u64 + 1)
+                .put(UINT, code.into());
+            fields
+                .iter()
+                .fold(start, |heads, n| heads.put(UINT, u64::from(*n)))
+        };
+        match fact {
             Fact::Create {
                 entity,
                 state,
                 slot,
                 generation,
-            } => e
-                .array(5)
-                .and_then(|e| e.u8(0)?.u16(entity)?.u32(slot)?.u32(generation)?.u8(state)),
+            } => {
+                fields(0, &[entity.into(), slot, generation, state.into()]).write(out);
+            }
             Fact::Move {
                 entity,
                 slot,
                 from,
                 to,
-            } => e
-                .array(5)
-                .and_then(|e| e.u8(2)?.u16(entity)?.u32(slot)?.u8(from)?.u8(to)),
+            } => {
+                fields(2, &[entity.into(), slot, from.into(), to.into()]).write(out);
+            }
             Fact::Set {
                 column,
                 slot,
                 at,
                 len,
-            } => e.array(4).and_then(|e| {
-                let e = e.u8(3)?.u16(column)?.u32(slot)?;
-                e.writer_mut().extend_from_slice(self.value(at, len));
-                Ok(e)
-            }),
-            Fact::Link { edge, from, to } => e
-                .array(4)
-                .and_then(|e| e.u8(4)?.u16(edge)?.u32(from)?.u32(to)),
-            Fact::Unlink { edge, from, to } => e
-                .array(4)
-                .and_then(|e| e.u8(5)?.u16(edge)?.u32(from)?.u32(to)),
-        };
+            } => {
+                let heads = Heads::default().put(ARRAY, 4).put(UINT, 3);
+                heads
+                    .put(UINT, column.into())
+                    .put(UINT, slot.into())
+                    .write(out);
+                out.extend_from_slice(self.value(at, len));
+            }
+            Fact::Link { edge, from, to } => fields(4, &[edge.into(), from, to]).write(out),
+            Fact::Unlink { edge, from, to } => fields(5, &[edge.into(), from, to]).write(out),
+        }
     }
 
     /// Reads one fact that [`Facts::encode`] wrote and appends it.

@@ -3,6 +3,7 @@
 
 extern crate self as ironweave;
 
+mod cbor;
 mod db;
 mod entity;
 mod error;

@@ -2,10 +2,11 @@
 
 use std::any::Any;
 
-use minicbor::{Decoder, Encoder};
+use minicbor::Decoder;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use crate::cbor::{UINT, head};
 use crate::db::Reader;
 use crate::entity::Model;
 use crate::error::Reject;
@@ -161,8 +162,7 @@ pub struct FieldWriter<'b> {
 impl FieldWriter<'_> {
     /// Writes one field.
     pub fn field<T: Serialize>(&mut self, index: u16, value: &T) {
-        // Writing to a Vec cannot fail.
-        let _ = Encoder::new(&mut *self.bytes).u16(index);
+        head(self.bytes, UINT, index.into());
         if let Err(e) = encode(value, self.bytes) {
             self.failed.get_or_insert((index, e));
         }

@@ -18,6 +18,7 @@ use std::sync::Arc;
 pub use tx::{Tx, link, relink, set, transition, unlink};
 
 use crate::Timestamp;
+use crate::cbor::{MAP, head};
 use crate::db::Reader;
 use crate::error::{EntityRef, Reject, StepError};
 use crate::graph::storage::Flat;
@@ -174,7 +175,7 @@ impl Core {
         let fields = plan.layout.schema.events[usize::from(event.index())]
             .fields
             .len();
-        let _ = minicbor::Encoder::new(&mut self.event_bytes).map(fields as u64);
+        head(&mut self.event_bytes, MAP, fields as u64);
         let mut writer = FieldWriter {
             bytes: &mut self.event_bytes,
             failed: None,

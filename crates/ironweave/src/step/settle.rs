@@ -4,6 +4,7 @@ use std::cmp::Reverse;
 use std::collections::HashSet;
 use std::sync::Arc;
 
+use crate::cbor::{UINT, head};
 use crate::db::Reader;
 use crate::error::{Name, StepError};
 use crate::fact::Fact;
@@ -87,7 +88,7 @@ impl Core {
             names.push(id);
             names.end_name();
             self.act(&plan.events[usize::from(immediate.event)], None, &mut names)?;
-            let _ = minicbor::Encoder::new(&mut self.event_bytes).u64(id.to_bits());
+            head(&mut self.event_bytes, UINT, id.to_bits());
             self.note_firing(immediate.event)?;
             self.check_bounds(start)?;
         }

@@ -5,9 +5,10 @@
 
 use std::ops::Range;
 
-use minicbor::{Decoder, Encoder};
+use minicbor::Decoder;
 
 use crate::Timestamp;
+use crate::cbor::{ARRAY, Heads, MAP, UINT, head};
 use crate::fact::{Fact, Facts};
 use crate::graph::layout::Layout;
 use crate::schema::Schema;
@@ -218,22 +219,18 @@ impl Tags {
 /// Writes the open transaction.
 pub(crate) fn encode(core: &Core, out: &mut Vec<u8>) {
     let facts = &core.graph.journal.facts;
-    // Writing to a Vec cannot fail.
-    let mut e = Encoder::new(&mut *out);
-    let _ = e.array(2).and_then(|e| {
-        e.map(1)?
-            .u8(0)?
-            .i64(core.now.as_micros())?
-            .array(core.firings.len() as u64)
-    });
+    let start = Heads::default().put(ARRAY, 2).put(MAP, 1).put(UINT, 0);
+    let start = start.int(core.now.as_micros());
+    start.put(ARRAY, core.firings.len() as u64).write(out);
     let (mut binding_at, mut facts_at) = (0, 0);
     for firing in &core.firings {
         let (binding_end, facts_end) = (firing.binding_end as usize, firing.facts_end as usize);
-        let _ = Encoder::new(&mut *out)
-            .array(3)
-            .and_then(|e| e.u16(firing.event));
+        Heads::default()
+            .put(ARRAY, 3)
+            .put(UINT, firing.event.into())
+            .write(out);
         out.extend_from_slice(&core.event_bytes[binding_at..binding_end]);
-        let _ = Encoder::new(&mut *out).array((facts_end - facts_at) as u64);
+        head(out, ARRAY, (facts_end - facts_at) as u64);
         for fact in &facts.list[facts_at..facts_end] {
             facts.encode(*fact, out);
         }
