@@ -1,0 +1,43 @@
+//! Who is measured: three ways to write it by hand, and ironweave.
+
+pub mod flat;
+pub mod ironweave;
+pub mod maps;
+
+use crate::work::{Contender, Picture, operations};
+
+/// Does the work, taking every third event back before it does it.
+fn worked<C: Contender>(tasks: usize, seed: u64) -> Picture {
+    let mut contender = C::new(tasks);
+    for (i, op) in operations(tasks, 3_000, seed).into_iter().enumerate() {
+        if i % 3 == 0 {
+            let before = contender.picture();
+            contender.step_and_undo(op);
+            assert_eq!(contender.picture(), before, "{}: not taken back", C::NAME);
+        }
+        contender.step(op);
+    }
+    contender.picture()
+}
+
+/// Sees to it that all do the same work and can take it back.
+///
+/// # Panics
+/// Where one does not.
+pub fn compare(tasks: usize, seed: u64) {
+    let flat = worked::<flat::Flat>(tasks, seed);
+    assert!(!flat.running.is_empty() && flat.running.len() < tasks);
+    assert_eq!(worked::<maps::fxhash::Maps>(tasks, seed), flat);
+    assert_eq!(worked::<maps::btree::Maps>(tasks, seed), flat);
+    assert_eq!(worked::<ironweave::Ours>(tasks, seed), flat);
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn all_do_the_same_work_and_can_take_it_back() {
+        for (tasks, seed) in [(20, 1), (57, 2), (200, 3)] {
+            super::compare(tasks, seed);
+        }
+    }
+}

@@ -1,0 +1,74 @@
+//! Samples, medians and the table.
+
+use std::fmt::Write as _;
+use std::time::Instant;
+
+use serde::Serialize;
+
+/// A figure.
+#[derive(Clone, Debug, Serialize)]
+pub struct Row {
+    /// The benchmark.
+    pub bench: &'static str,
+    /// Who was measured.
+    pub contender: &'static str,
+    /// At how many entities.
+    pub entities: usize,
+    /// The median.
+    pub ns_per_op: f64,
+    /// The least of the samples.
+    #[serde(skip)]
+    pub least: f64,
+    /// The greatest of the samples.
+    #[serde(skip)]
+    pub greatest: f64,
+}
+
+/// Nanoseconds for one of `operations` that `work` does.
+pub fn sample(operations: usize, work: impl FnOnce()) -> f64 {
+    let began = Instant::now();
+    work();
+    began.elapsed().as_nanos() as f64 / operations as f64
+}
+
+/// The figure of a contender's samples.
+pub fn row(
+    bench: &'static str,
+    contender: &'static str,
+    entities: usize,
+    mut samples: Vec<f64>,
+) -> Row {
+    samples.sort_by(f64::total_cmp);
+    let (least, greatest) = (samples[0], samples[samples.len() - 1]);
+    Row {
+        bench,
+        contender,
+        entities,
+        ns_per_op: samples[samples.len() / 2],
+        least,
+        greatest,
+    }
+}
+
+/// Rows for people, with ratios to `flat`.
+pub fn table(rows: &[Row]) -> String {
+    let mut text = format!(
+        "{:<12}{:>10}{:>10}{:>20}{:>10}\n",
+        "contender", "entities", "ns/op", "least - greatest", "of flat"
+    );
+    for row in rows {
+        let flat = rows
+            .iter()
+            .find(|r| r.contender == "flat" && r.entities == row.entities);
+        let ratio = flat.map_or_else(String::new, |flat| {
+            format!("{:.2}", row.ns_per_op / flat.ns_per_op)
+        });
+        let spread = format!("{:.0} - {:.0}", row.least, row.greatest);
+        let _ = writeln!(
+            text,
+            "{:<12}{:>10}{:>10.0}{:>20}{:>10}",
+            row.contender, row.entities, row.ns_per_op, spread, ratio
+        );
+    }
+    text
+}

@@ -1,0 +1,101 @@
+//! What all contenders do: tasks that are ready or running, held by workers.
+//!
+//! One operation is one event: it moves a task between `Ready` and `Running`, hands it to another worker, and sets
+//! its value. It records four facts (a move, an unlink, a link, a set), what is needed to take it back, and itself.
+
+/// Tasks for each worker.
+pub const TASKS_PER_WORKER: usize = 10;
+/// What was recorded is dropped after so many operations, the same for all.
+pub const KEPT: usize = 1 << 14;
+
+/// One event.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Op {
+    /// Which task.
+    pub task: u32,
+    /// Who gets it; another than who has it.
+    pub worker: u32,
+    /// Its new value.
+    pub value: u64,
+    /// Whether it starts or stops.
+    pub start: bool,
+}
+
+/// One change, as the hand-written contenders record it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fact {
+    /// A task started or stopped.
+    Move { task: u32, running: bool },
+    /// A worker no longer has a task.
+    Unlink { worker: u32, task: u32 },
+    /// A worker has a task.
+    Link { worker: u32, task: u32 },
+    /// A task has another value.
+    Set { task: u32, value: u64 },
+}
+
+/// Everything there is to know, to compare contenders by; lists are sorted.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Picture {
+    /// By task: whether it runs, its value, its worker.
+    pub tasks: Vec<(bool, u64, u32)>,
+    /// By worker: its tasks.
+    pub workers: Vec<Vec<u32>>,
+    /// Those that run.
+    pub running: Vec<u32>,
+}
+
+/// Someone who can do this work.
+pub trait Contender {
+    /// The name in the table.
+    const NAME: &'static str;
+
+    /// Tasks that are ready, of value 0, the first ten with the first worker and so on.
+    fn new(tasks: usize) -> Self;
+    /// Does and records an event.
+    fn step(&mut self, op: Op);
+    /// Does an event and takes it back.
+    fn step_and_undo(&mut self, op: Op);
+    /// What there is.
+    fn picture(&self) -> Picture;
+}
+
+/// How many workers there are.
+pub fn workers(tasks: usize) -> usize {
+    (tasks / TASKS_PER_WORKER).max(2)
+}
+
+/// Who has a task at first.
+pub fn first_worker(tasks: usize, task: usize) -> u32 {
+    (task / TASKS_PER_WORKER % workers(tasks)) as u32
+}
+
+/// Random events that all can happen, one after the other.
+pub fn operations(tasks: usize, count: usize, seed: u64) -> Vec<Op> {
+    let mut state = seed | 1;
+    let mut random = move |n: usize| {
+        // xorshift64* (Vigna 2016).
+        state ^= state >> 12;
+        state ^= state << 25;
+        state ^= state >> 27;
+        (state.wrapping_mul(0x2545_f491_4f6c_dd1d) >> 33) as usize % n
+    };
+    let workers = workers(tasks);
+    let mut holders: Vec<u32> = (0..tasks).map(|t| first_worker(tasks, t)).collect();
+    let mut running = vec![false; tasks];
+    (0..count)
+        .map(|_| {
+            let task = random(tasks);
+            let step = 1 + random(workers - 1);
+            let worker = ((holders[task] as usize + step) % workers) as u32;
+            holders[task] = worker;
+            running[task] = !running[task];
+            Op {
+                task: task as u32,
+                worker,
+                value: random(1 << 20) as u64,
+                start: running[task],
+            }
+        })
+        .collect()
+}
