@@ -18,6 +18,11 @@ impl Errors {
         self.0.extend(error);
     }
 
+    /// The value, or none and its error here.
+    pub fn take<T>(&mut self, result: syn::Result<T>) -> Option<T> {
+        result.map_err(|error| self.add(error)).ok()
+    }
+
     /// How many there are so far, to find out whether a check added any.
     pub fn len(&self) -> usize {
         self.0.len()

@@ -4,9 +4,9 @@ use std::marker::PhantomData;
 
 use crate::entity::{Entity, KeyQuery, Keyed, Place, StateOf};
 use crate::graph::Graph;
-use crate::graph::column::Column;
 use crate::graph::storage::Flat;
 use crate::id::Id;
+use crate::query::Filter;
 use crate::schema::Hop;
 
 /// Whatever a graph can be read through: a store, a transaction, the `Tx` of a handler.
@@ -27,13 +27,7 @@ pub trait Db {
 
     /// The entity that has a key; O(1).
     fn find<T: Keyed>(&self, key: &(impl KeyQuery<T::Key> + ?Sized)) -> Option<T> {
-        let column = self
-            .graph()
-            .column(T::KEY)
-            .as_any()
-            .downcast_ref::<Column<T::Key, Flat>>()?;
-        key.find_in(column)
-            .map(|slot| T::from_id(self.graph().id(T::INDEX, slot)))
+        crate::step::bind::find::<T>(self.graph(), key).map(T::from_id)
     }
 
     /// The entities in a place, in order of their ids: tokens of one state, or handles where `S` is a tuple
@@ -46,11 +40,21 @@ pub trait Db {
         })
     }
 
+    /// The entities that a filter takes, in order of their ids. O(entities that it looks at) and 1/4096 of the
+    /// slots; over an edge, and the links of the entities at its other end.
+    fn select<T: Entity>(&self, filter: Filter<T>) -> Self::List<'_, std::vec::IntoIter<T>> {
+        let graph = self.graph();
+        let found: Vec<T> = (filter.slots(graph).into_iter())
+            .map(|slot| T::from_id(graph.id(T::INDEX, slot)))
+            .collect();
+        self.list(found.into_iter())
+    }
+
     /// How many entities are in a state; O(1).
     fn count<T: Entity, S: StateOf<T>>(&self) -> usize {
         match S::STATE {
             Some(state) => self.graph().count(T::INDEX, state),
-            None => self.graph().slots(T::INDEX) as usize,
+            None => self.graph().alive(T::INDEX),
         }
     }
 }

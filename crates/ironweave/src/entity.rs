@@ -10,16 +10,35 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use crate::id::Id;
 use crate::plumbing::Binding;
 use crate::schema::{ColumnIx, EntityIx, StateIx};
+use crate::step::bind::{key_bytes, parts};
+use crate::step::event::DynEvent;
 use crate::value::Value;
 
 /// A model, declared by `#[ironweave::model]`.
 pub trait Model: Sized + 'static {
     /// The name of its module.
     const NAME: &'static str;
+    /// Its events that a program can fire, as one type.
+    type Event: AnyEvent<Model = Self>;
 
     /// Its schema, bound to code.
     #[doc(hidden)]
     fn binding() -> Binding;
+}
+
+/// The events of a model that a program can fire, as one type: for those that come from outside, as JSON.
+///
+/// The macro makes the enum `AnyEvent` of a model, with a variant for each event; serde reads and writes it as
+/// `{"JobStarted": {"run": "JobRun/3.1"}}`.
+pub trait AnyEvent: Serialize + for<'de> Deserialize<'de> {
+    /// The model.
+    type Model: Model;
+    /// The names of the events.
+    const NAMES: &'static [&'static str];
+    /// The name of this one.
+    fn name(&self) -> &'static str;
+    #[doc(hidden)]
+    fn as_dyn(&self) -> &dyn DynEvent;
 }
 
 /// An entity type, which is also its handle: `Partition` is any partition, `Partition<Live>` a token.
@@ -43,10 +62,10 @@ pub trait Entity: Copy + 'static {
 
 /// An entity type with a key.
 pub trait Keyed: Entity {
-    /// The type of its key.
+    /// The type of its key: that of the field, or a tuple of those of several.
     type Key: Value + Hash + Eq;
     #[doc(hidden)]
-    const KEY: ColumnIx;
+    const KEY: &'static [ColumnIx];
 }
 
 /// The state of a handle: any.
@@ -111,7 +130,7 @@ places!(A, B);
 places!(A, B, C);
 places!(A, B, C, D);
 
-/// What can be looked up in a column of keys: a key, or what it borrows as (`str` for `String`).
+/// What can be looked up among keys: a key, or what it borrows as (`str` for `String`).
 pub trait KeyQuery<K>: Hash + Eq {
     #[doc(hidden)]
     fn find_in<S: crate::graph::storage::Storage>(
@@ -120,9 +139,16 @@ pub trait KeyQuery<K>: Hash + Eq {
     ) -> Option<u32>
     where
         K: Value;
+
+    #[doc(hidden)]
+    fn find_parts<S: crate::graph::storage::Storage>(
+        &self,
+        graph: &crate::graph::Graph<S>,
+        entity: EntityIx,
+    ) -> Option<u32>;
 }
 
-impl<K: Borrow<Q> + Hash + Eq, Q: Hash + Eq + ?Sized> KeyQuery<K> for Q {
+impl<K: Borrow<Q> + Hash + Eq, Q: Hash + Eq + Serialize + ?Sized> KeyQuery<K> for Q {
     fn find_in<S: crate::graph::storage::Storage>(
         &self,
         column: &crate::graph::column::Column<K, S>,
@@ -131,6 +157,15 @@ impl<K: Borrow<Q> + Hash + Eq, Q: Hash + Eq + ?Sized> KeyQuery<K> for Q {
         K: Value,
     {
         column.find(self)
+    }
+
+    fn find_parts<S: crate::graph::storage::Storage>(
+        &self,
+        graph: &crate::graph::Graph<S>,
+        entity: EntityIx,
+    ) -> Option<u32> {
+        let bytes = key_bytes(self);
+        graph.find_parts(entity, &parts(&bytes))
     }
 }
 
@@ -169,6 +204,12 @@ macro_rules! by_key {
         impl<T: Keyed<Key = u64>> From<u64> for $name<T> {
             fn from(key: u64) -> Self {
                 Self::new(key)
+            }
+        }
+
+        impl<T: Keyed<Key = (String, B)>, B> From<(&str, B)> for $name<T> {
+            fn from((a, b): (&str, B)) -> Self {
+                Self::new((a.to_owned(), b))
             }
         }
 

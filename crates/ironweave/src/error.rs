@@ -84,7 +84,7 @@ pub enum StepError {
         /// What it said.
         reason: String,
     },
-    /// Two moves of one entity, or two sets of one of its fields, in one event.
+    /// Two moves of one entity, a move and a delete of it, or two sets of one of its fields, in one event.
     TwoArcs {
         /// The event.
         event: Name,
@@ -135,6 +135,22 @@ pub enum StepError {
         from: EntityRef,
         /// The entity at the inverse end.
         to: EntityRef,
+    },
+    /// An entity cannot be deleted while it is linked.
+    Restricted {
+        /// The entity that was to be deleted.
+        entity: EntityRef,
+        /// The end of the edge that stands in the way: `Partition.built_by`.
+        edge: Name,
+        /// An entity that it is linked with there.
+        by: EntityRef,
+    },
+    /// Links of an `acyclic` edge would lead from an entity back to itself.
+    Cycle {
+        /// The edge, by its declaring end.
+        edge: Name,
+        /// The entities of the circle, in order; the last is linked with the first.
+        entities: Vec<EntityRef>,
     },
     /// An invariant does not hold at the end of the transaction.
     Invariant {
@@ -238,7 +254,7 @@ impl fmt::Display for StepError {
             Self::TwoArcs { event, entity } => {
                 write!(
                     f,
-                    "{event}: two arcs move {entity} or set the same field of it"
+                    "{event}: two arcs move or delete {entity}, or set the same field of it"
                 )
             }
             Self::Repeated {
@@ -260,6 +276,21 @@ impl fmt::Display for StepError {
             }
             Self::NotLinked { edge, from, to } => {
                 write!(f, "{from} and {to} are not linked by {edge}")
+            }
+            Self::Restricted { entity, edge, by } => {
+                write!(
+                    f,
+                    "{entity} cannot be deleted: at {edge} it is linked with {by}"
+                )
+            }
+            Self::Cycle { edge, entities } => {
+                let mut names: Vec<String> = entities.iter().map(EntityRef::to_string).collect();
+                names.extend(entities.first().map(EntityRef::to_string));
+                write!(
+                    f,
+                    "{edge} would go round in a circle: {}",
+                    names.join(" -> ")
+                )
             }
             Self::Invariant {
                 invariant,

@@ -8,8 +8,6 @@ use crate::schema::{ColumnIx, EdgeIx, EntityIx, StateIx};
 use crate::value::{DecodeError, display, raw_item};
 
 /// One change of the graph. A new value lies in the bytes beside the facts, at `at..at + len`, in CBOR.
-///
-/// Code 1 is kept for `Delete`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fact {
     /// An entity begins, without values and links.
@@ -17,6 +15,17 @@ pub enum Fact {
         /// Its type.
         entity: EntityIx,
         /// The state it begins in.
+        state: StateIx,
+        /// Its slot.
+        slot: u32,
+        /// The generation of the slot.
+        generation: u32,
+    },
+    /// An entity ends, with its values; its links have ended before.
+    Delete {
+        /// Its type.
+        entity: EntityIx,
+        /// The state it was in.
         state: StateIx,
         /// Its slot.
         slot: u32,
@@ -54,7 +63,7 @@ pub enum Fact {
         /// Slot at the inverse end.
         to: u32,
     },
-    /// Two entities are linked no longer.
+    /// Two entities are linked no longer; the data of the link is gone.
     Unlink {
         /// By this edge.
         edge: EdgeIx,
@@ -62,6 +71,19 @@ pub enum Fact {
         from: u32,
         /// Slot at the inverse end.
         to: u32,
+    },
+    /// The data of a link gets a value.
+    SetLink {
+        /// The edge.
+        edge: EdgeIx,
+        /// Slot at the declaring end.
+        from: u32,
+        /// Slot at the inverse end.
+        to: u32,
+        /// Where the value begins.
+        at: u32,
+        /// How many bytes it has.
+        len: u32,
     },
 }
 
@@ -102,6 +124,22 @@ impl Facts {
                     len: len2,
                 },
             ) => column == c && slot == s && self.value(at, len) == other.value(at2, len2),
+            (
+                Fact::SetLink {
+                    edge,
+                    from,
+                    to,
+                    at,
+                    len,
+                },
+                Fact::SetLink {
+                    edge: e,
+                    from: f,
+                    to: t,
+                    at: at2,
+                    len: len2,
+                },
+            ) => (edge, from, to) == (e, f, t) && self.value(at, len) == other.value(at2, len2),
             _ => a == b,
         }
     }
@@ -121,6 +159,18 @@ impl Facts {
             } => {
                 format!(
                     "create {}/{slot}.{generation} in {}",
+                    name(entity),
+                    place(entity, state)
+                )
+            }
+            Fact::Delete {
+                entity,
+                state,
+                slot,
+                generation,
+            } => {
+                format!(
+                    "delete {}/{slot}.{generation} in {}",
                     name(entity),
                     place(entity, state)
                 )
@@ -166,6 +216,22 @@ impl Facts {
                     name(e.to.entity)
                 )
             }
+            Fact::SetLink {
+                edge,
+                from,
+                to,
+                at,
+                len,
+            } => {
+                let e = &layout.edges[usize::from(edge)];
+                format!(
+                    "set {}/{from}.{}[{}/{to}] = {}",
+                    name(e.from.entity),
+                    e.from.name,
+                    name(e.to.entity),
+                    display(self.value(at, len))
+                )
+            }
         }
     }
 
@@ -187,6 +253,14 @@ impl Facts {
                 generation,
             } => {
                 fields(0, &[entity.into(), slot, generation, state.into()]).write(out);
+            }
+            Fact::Delete {
+                entity,
+                state,
+                slot,
+                generation,
+            } => {
+                fields(1, &[entity.into(), slot, generation, state.into()]).write(out);
             }
             Fact::Move {
                 entity,
@@ -211,6 +285,21 @@ impl Facts {
             }
             Fact::Link { edge, from, to } => fields(4, &[edge.into(), from, to]).write(out),
             Fact::Unlink { edge, from, to } => fields(5, &[edge.into(), from, to]).write(out),
+            Fact::SetLink {
+                edge,
+                from,
+                to,
+                at,
+                len,
+            } => {
+                let heads = Heads::default().put(ARRAY, 5).put(UINT, 6);
+                heads
+                    .put(UINT, edge.into())
+                    .put(UINT, from.into())
+                    .put(UINT, to.into())
+                    .write(out);
+                out.extend_from_slice(self.value(at, len));
+            }
         }
     }
 
@@ -221,13 +310,22 @@ impl Facts {
             .ok_or_else(|| DecodeError::new("a fact of unknown length"))?;
         let code = d.u8()?;
         let fact = match (code, items) {
-            (0, 5) => {
-                let (entity, slot, generation) = (d.u16()?, d.u32()?, d.u32()?);
-                Fact::Create {
-                    entity,
-                    slot,
-                    generation,
-                    state: d.u8()?,
+            (0 | 1, 5) => {
+                let (entity, slot, generation, state) = (d.u16()?, d.u32()?, d.u32()?, d.u8()?);
+                if code == 0 {
+                    Fact::Create {
+                        entity,
+                        state,
+                        slot,
+                        generation,
+                    }
+                } else {
+                    Fact::Delete {
+                        entity,
+                        state,
+                        slot,
+                        generation,
+                    }
                 }
             }
             (2, 5) => Fact::Move {
@@ -238,14 +336,12 @@ impl Facts {
             },
             (3, 4) => {
                 let (column, slot) = (d.u16()?, d.u32()?);
-                let value = raw_item(d)?;
-                let at = self.bytes.len() as u32;
-                self.bytes.extend_from_slice(value);
+                let (at, len) = self.take_value(d)?;
                 Fact::Set {
                     column,
                     slot,
                     at,
-                    len: value.len() as u32,
+                    len,
                 }
             }
             (4, 4) => Fact::Link {
@@ -258,6 +354,17 @@ impl Facts {
                 from: d.u32()?,
                 to: d.u32()?,
             },
+            (6, 5) => {
+                let (edge, from, to) = (d.u16()?, d.u32()?, d.u32()?);
+                let (at, len) = self.take_value(d)?;
+                Fact::SetLink {
+                    edge,
+                    from,
+                    to,
+                    at,
+                    len,
+                }
+            }
             _ => {
                 return Err(DecodeError::new(format_args!(
                     "fact with unknown code {code} and {items} items"
@@ -266,5 +373,13 @@ impl Facts {
         };
         self.list.push(fact);
         Ok(())
+    }
+
+    /// Copies the value that comes next; where it begins and how long it is.
+    fn take_value(&mut self, d: &mut Decoder<'_>) -> Result<(u32, u32), DecodeError> {
+        let value = raw_item(d)?;
+        let at = self.bytes.len() as u32;
+        self.bytes.extend_from_slice(value);
+        Ok((at, value.len() as u32))
     }
 }

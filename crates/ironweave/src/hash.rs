@@ -101,6 +101,15 @@ pub(crate) fn link_term(edge_salt: u64, from: Id, to: Id) -> u128 {
     term(edge_salt, from.to_bits(), to.to_bits())
 }
 
+/// The term of the data on a link.
+pub(crate) fn link_data_term(edge_salt: u64, from: Id, to: Id, value_hash: u64) -> u128 {
+    let salt = fold(
+        edge_salt ^ 0x2d35_8dcc_aa6c_78a5,
+        value_hash ^ 0x8bb8_4b93_962e_acc9,
+    );
+    term(salt, from.to_bits(), to.to_bits())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -11,6 +11,11 @@ pub struct Id {
     pub(crate) generation: u32,
 }
 
+/// The state of a slot in which no entity is.
+pub(crate) const FREE: u8 = u8::MAX;
+/// The last generation of a slot: it is not used again.
+pub(crate) const GENERATION_MAX: u32 = 0x00ff_ffff;
+
 impl Id {
     /// The place of the entity in the tables of its type; ids of a type are ordered by it.
     #[must_use]

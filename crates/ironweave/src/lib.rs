@@ -14,6 +14,7 @@ mod id;
 pub mod log;
 pub mod plumbing;
 pub mod prelude;
+pub mod query;
 pub mod schema;
 mod step;
 mod store;
@@ -21,17 +22,18 @@ mod time;
 mod value;
 
 pub use db::Db;
-pub use entity::{Any, Ensure, Entity, Key, KeyQuery, Keyed, Model, Place, StateOf};
+pub use entity::{Any, AnyEvent, Ensure, Entity, Key, KeyQuery, Keyed, Model, Place, StateOf};
 pub use error::{EntityRef, ErrorKind, Name, Reject, StepError};
 pub use fact::Fact;
 pub use id::Id;
 pub use ironweave_macros::model;
 pub use log::{Durability, Seq, StorageError, TornTail};
-pub use step::Tx;
+pub use query::Filter;
 pub use step::event::{Apply, Bound, Event, Handles, Receipt};
+pub use step::{Ensured, New, Tx};
 pub use store::{
-    Difference, FiringView, FrameView, FrameViews, Options, Savepoint, Store, Transaction,
-    VerifyError,
+    AnyReceipt, Difference, FiringView, FrameView, FrameViews, Options, Savepoint, Store,
+    Transaction, VerifyError,
 };
 pub use time::Timestamp;
 pub use value::Value;

@@ -1,6 +1,6 @@
 //! What a model and its users need: `use ironweave::prelude::*;`.
 
 pub use crate::{
-    Any, Apply, Bound, Db, Durability, Ensure, Entity, Event, Id, Key, Keyed, Receipt, Reject,
-    StateOf, StepError, StorageError, Store, Timestamp, Transaction, Tx,
+    Any, AnyEvent as _, Apply, Bound, Db, Durability, Ensure, Entity, Event, Filter, Id, Key,
+    Keyed, Receipt, Reject, StateOf, StepError, StorageError, Store, Timestamp, Transaction, Tx,
 };

@@ -78,8 +78,32 @@ pub struct ColumnDef {
     pub name: String,
     /// Its Rust type, as written.
     pub ty: String,
-    /// Whether it is the key: unique, indexed, immutable.
+    /// Whether it is the key or a part of it: unique (all parts together), indexed, immutable.
     pub key: bool,
+    /// How it is indexed, if it is.
+    pub index: Option<IndexKind>,
+    /// What a new entity has here where nothing is given, as written; `None` where it must be given.
+    pub default: Option<String>,
+}
+
+/// How a field that is no key is indexed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum IndexKind {
+    /// By equal values.
+    Equal,
+    /// By order, so that ranges can be asked for.
+    Ordered,
+}
+
+/// What becomes of the links, and what they lead to, when an entity is deleted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum OnDelete {
+    /// The links go.
+    Unlink,
+    /// While there are links to entities that stay, it cannot be deleted.
+    Restrict,
+    /// What it is linked with is deleted too.
+    Cascade,
 }
 
 /// How many links an entity may have at an end of an edge.
@@ -100,6 +124,10 @@ pub struct EdgeDef {
     pub from: EndDef,
     /// The inverse end.
     pub to: EndDef,
+    /// The Rust type of the data on a link, as written, if links have data.
+    pub data: Option<String>,
+    /// Whether it never leads from an entity back to itself.
+    pub acyclic: bool,
 }
 
 /// One end of an edge.
@@ -115,6 +143,10 @@ pub struct EndDef {
     pub min: u32,
     /// The greatest number of links, if there is one.
     pub max: Option<u32>,
+    /// What happens when the entity at this end is deleted.
+    pub on_delete: OnDelete,
+    /// Whether it is counted, state by state, how many it is linked with.
+    pub counted: bool,
 }
 
 /// An event: a named transition of the net.
@@ -205,6 +237,13 @@ pub enum Source {
         /// As written.
         text: String,
     },
+    /// A field of an entity that the event binds, as it was before the arcs acted.
+    Entity {
+        /// Index into [`EventDef::names`], of a name that stands for one entity.
+        name: u16,
+        /// The column.
+        column: ColumnIx,
+    },
 }
 
 /// A value for a column.
@@ -269,6 +308,8 @@ pub enum Arc {
         hop: Hop,
         /// The far ends.
         with: Path,
+        /// The data of the links, where the edge has data.
+        data: Option<Source>,
     },
     /// Removes the links between `path` and `with` that there are (a set difference).
     Unlink {
@@ -287,13 +328,31 @@ pub enum Arc {
         hop: Hop,
         /// The far ends.
         with: Path,
+        /// The data of the links, where the edge has data.
+        data: Option<Source>,
     },
-    /// Sets a field of each entity.
+    /// Sets a field of each entity, or data of the state that each must be in.
     Set {
         /// The entities.
         path: Path,
         /// Column and value.
         value: Assign,
+    },
+    /// Sets the data of the links between `path` and `with`, all of which there must be.
+    SetLink {
+        /// The near ends.
+        path: Path,
+        /// The edge, as seen from there.
+        hop: Hop,
+        /// The far ends.
+        with: Path,
+        /// The value.
+        data: Source,
+    },
+    /// Deletes entities, and with them what the policies of their ends say.
+    Delete {
+        /// The entities.
+        path: Path,
     },
     /// A condition: how many of the entities are in one of the states.
     When {
@@ -328,8 +387,12 @@ pub enum May {
     Unlink(EdgeIx),
     /// Relink by an edge.
     Relink(EdgeIx),
-    /// Set a field.
+    /// Set a field or state data.
     Set(ColumnIx),
+    /// Set the data of links of an edge.
+    SetLink(EdgeIx),
+    /// Delete an entity.
+    Delete(EntityIx),
 }
 
 /// An invariant: a predicate that holds of every entity of a type at the end of every transaction.

@@ -49,7 +49,10 @@ impl fmt::Display for EncodeError {
 }
 
 /// Appends a value in CBOR.
-pub(crate) fn encode<T: Serialize>(value: &T, bytes: &mut Vec<u8>) -> Result<(), EncodeError> {
+pub(crate) fn encode<T: Serialize + ?Sized>(
+    value: &T,
+    bytes: &mut Vec<u8>,
+) -> Result<(), EncodeError> {
     let start = bytes.len();
     let mut serializer = minicbor_serde::Serializer::new(&mut *bytes);
     value.serialize(&mut serializer).map_err(|e| {

@@ -306,7 +306,7 @@ fn two_arcs_on_one_entity_reject() {
     let text = rejected(&mut store, BothWoken { a: ann, b: ann });
     assert_eq!(
         text,
-        "BothWoken: two arcs move Worker/0.1 or set the same field of it"
+        "BothWoken: two arcs move or delete Worker/0.1, or set the same field of it"
     );
     store.step(BothWoken { a: ann, b: bob });
     let (a, b) = (tasks[0], tasks[1]);

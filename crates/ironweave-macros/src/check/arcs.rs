@@ -7,8 +7,8 @@ use super::events::Scope;
 use super::model::{Arc, Assign, By, Cardinality, FieldKind, Path};
 use super::names::plain;
 use super::paths::{self, path};
-use super::state;
 use super::values::{self, assigns, settable};
+use super::{state, types};
 use crate::errors::Errors;
 use crate::parse::ast;
 
@@ -33,7 +33,17 @@ pub fn one(scope: &mut Scope<'_>, arc: &ast::Arc, errors: &mut Errors) -> Option
             path,
             edge,
             with,
-        } => link(scope, *kind, path, edge, with, errors),
+            data,
+        } => link(scope, *kind, (path, edge, with), data.as_ref(), errors),
+        ast::Arc::SetLink {
+            path,
+            edge,
+            with,
+            value,
+        } => set_link(scope, (path, edge, with), value, errors),
+        ast::Arc::Delete { path: written } => Some(Arc::Delete {
+            path: path(scope, written, errors)?.path,
+        }),
         ast::Arc::Set { path, field, value } => set(scope, path, field, value, errors),
         ast::Arc::When {
             quantifier,
@@ -227,14 +237,91 @@ pub fn transition(
     }
 }
 
+/// `path.edge`, and what stands at its other end, as written.
+type Ends<'a> = (&'a ast::Path, &'a Ident, &'a ast::Path);
+
 fn link(
-    scope: &Scope<'_>,
+    scope: &mut Scope<'_>,
     kind: ast::LinkKind,
-    near: &ast::Path,
-    edge: &Ident,
-    with: &ast::Path,
+    ends: Ends<'_>,
+    data: Option<&ast::Assign>,
     errors: &mut Errors,
 ) -> Option<Arc> {
+    let (_, edge, _) = ends;
+    let (path, hop, with) = both_ends(scope, ends, errors)?;
+    let resolved = scope.resolved;
+    let ty = resolved.edges[hop.edge].data.as_ref();
+    let word = kind.word();
+    let data = match (ty, data) {
+        (Some(_), Some(data)) if kind == ast::LinkKind::Unlink => {
+            errors.at(
+                &data.name,
+                "the data of a link goes with it: `unlink` has none",
+            );
+            return None;
+        }
+        (Some(ty), Some(data)) => Some(values::source(scope, ty, &data.name, &data.value, errors)?),
+        (None, None) => None,
+        (Some(_), None) if kind == ast::LinkKind::Unlink => None,
+        (Some(ty), None) => {
+            let ty = types::text(ty);
+            errors.at(
+                edge,
+                format!(
+                    "a link of `{edge}` has data (`{ty}`): write `{word}(.. {{ data = value }})`, \
+                     or `{{ data }}` for a field of the event of that name"
+                ),
+            );
+            return None;
+        }
+        (None, Some(data)) => {
+            errors.at(
+                &data.name,
+                format!("links of `{edge}` have no data: add `#[edge(data = T)]` to it"),
+            );
+            return None;
+        }
+    };
+    Some(Arc::Link {
+        kind,
+        path,
+        hop,
+        with,
+        data,
+    })
+}
+
+fn set_link(
+    scope: &mut Scope<'_>,
+    ends: Ends<'_>,
+    value: &ast::Value,
+    errors: &mut Errors,
+) -> Option<Arc> {
+    let (_, edge, _) = ends;
+    let (path, hop, with) = both_ends(scope, ends, errors)?;
+    let resolved = scope.resolved;
+    let Some(ty) = &resolved.edges[hop.edge].data else {
+        errors.at(
+            edge,
+            format!("links of `{edge}` have no data: add `#[edge(data = T)]` to it"),
+        );
+        return None;
+    };
+    let data = values::source(scope, ty, edge, value, errors)?;
+    Some(Arc::SetLink {
+        path,
+        hop,
+        with,
+        data,
+    })
+}
+
+/// Resolves both ends of links, and the edge between them.
+fn both_ends(
+    scope: &Scope<'_>,
+    (near, edge, with): Ends<'_>,
+    errors: &mut Errors,
+) -> Option<(Path, super::model::Hop, Path)> {
     let near = path(scope, near, errors);
     let far = path(scope, with, errors);
     let near = near?;
@@ -253,12 +340,7 @@ fn link(
         );
         return None;
     }
-    Some(Arc::Link {
-        kind,
-        path: near.path,
-        hop,
-        with: far.path,
-    })
+    Some((near.path, hop, far.path))
 }
 
 fn set(
@@ -275,17 +357,22 @@ fn set(
         };
         let mut quiet = Errors::default();
         let owner = path(scope, &owner, &mut quiet);
-        if owner.is_some_and(|o| scope.resolved.entities[o.entity].state(last).is_some()) {
-            errors.at(
-                last,
-                format!("`set` of state data (`{last}.{field}`) is not supported yet: move `{last} -> {last}` with new data"),
-            );
-            return None;
+        let resolved = scope.resolved;
+        let of_state = owner.and_then(|o| Some((resolved.entities[o.entity].state(last)?, o)));
+        if let Some((state, owner)) = of_state {
+            let column = values::state_data(resolved, owner.entity, state, field, errors)?;
+            let ty = &resolved.columns[column].ty;
+            let source = values::source(scope, ty, field, value, errors)?;
+            return Some(Arc::Set {
+                path: owner.path,
+                value: Assign { column, source },
+            });
         }
     }
     let reached = path(scope, written, errors)?;
-    let column = settable(scope.resolved, reached.entity, field, errors)?;
-    let source = values::source(scope, column, field, value, errors)?;
+    let resolved = scope.resolved;
+    let column = settable(resolved, reached.entity, field, errors)?;
+    let source = values::source(scope, &resolved.columns[column].ty, field, value, errors)?;
     Some(Arc::Set {
         path: reached.path,
         value: Assign { column, source },
@@ -293,11 +380,12 @@ fn set(
 }
 
 /// Checks the arcs of an event against each other. Both lists are of the same arcs.
-pub fn together(scope: &Scope<'_>, written: &[ast::Arc], arcs: &[Arc], errors: &mut Errors) {
+pub fn together(scope: &Scope<'_>, written: &[&ast::Arc], arcs: &[Arc], errors: &mut Errors) {
     let mut moves: Vec<(bool, &Path, &[usize])> = Vec::new();
     let mut sets: Vec<(&Path, usize)> = Vec::new();
+    let mut deletes: Vec<(&ast::Path, &Path)> = Vec::new();
     for (written, arc) in written.iter().zip(arcs) {
-        match (written, arc) {
+        match (*written, arc) {
             (
                 ast::Arc::Move { path: at, .. },
                 Arc::Move {
@@ -335,7 +423,19 @@ pub fn together(scope: &Scope<'_>, written: &[ast::Arc], arcs: &[Arc], errors: &
                 }
                 sets.push((path, value.column));
             }
+            (ast::Arc::Delete { path: at }, Arc::Delete { path }) => deletes.push((at, path)),
             _ => {}
+        }
+    }
+    for (at, path) in deletes {
+        if moves.iter().any(|(_, moved, _)| *moved == path) {
+            errors.at(
+                &at.root,
+                format!(
+                    "`{at}` is moved and deleted by `{}`: one event does one of the two",
+                    scope.event
+                ),
+            );
         }
     }
 }

@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use proc_macro2::Ident;
 use quote::format_ident;
 
-use super::entities::{Resolved, expect};
-use super::model::{Cardinality, Edge, End, Entity, Field, FieldKind};
+use super::entities::{EndOptions, Resolved, expect};
+use super::model::{Cardinality, Edge, End, Entity, Field, FieldKind, OnDelete};
 use super::names::{plain, snake};
 use crate::errors::{Errors, did_you_mean};
 
@@ -22,10 +22,8 @@ pub struct Written {
     pub other: usize,
     /// How many.
     pub cardinality: Cardinality,
-    /// At least so many.
-    pub min: u32,
-    /// At most so many.
-    pub max: Option<u32>,
+    /// What else it says.
+    pub options: EndOptions,
     /// The declaring end that it names, if it is an inverse.
     pub inverse: Option<(Ident, Ident)>,
 }
@@ -36,8 +34,10 @@ impl Written {
             entity: self.entity,
             name: self.name.clone(),
             cardinality: self.cardinality,
-            min: self.min,
-            max: self.max,
+            min: self.options.min,
+            max: self.options.max,
+            on_delete: self.options.on_delete,
+            counted: self.options.counted,
         }
     }
 }
@@ -110,6 +110,8 @@ pub fn pair(
                     cardinality: Cardinality::Many,
                     min: 0,
                     max: None,
+                    on_delete: OnDelete::Restrict,
+                    counted: false,
                 }
             }
         };
@@ -117,6 +119,8 @@ pub fn pair(
         resolved.edges.push(Edge {
             from: end.end(),
             to,
+            data: end.options.data.clone(),
+            acyclic: end.options.acyclic,
         });
     }
 }

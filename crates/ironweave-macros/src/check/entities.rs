@@ -3,18 +3,21 @@
 use std::collections::BTreeSet;
 
 use proc_macro2::Ident;
+use quote::ToTokens as _;
 use syn::Type;
 
 use super::edges::{Written, pair};
 use super::lifecycle;
-use super::model::{Cardinality, Column, Edge, Entity, Field, FieldEnd, FieldKind};
+use super::model::{
+    Cardinality, Column, Default, Edge, Entity, Field, FieldEnd, FieldKind, Index, OnDelete,
+};
 use super::names::plain;
 use super::types::{self, mentions, named};
 use crate::errors::{Errors, did_you_mean, nearest};
 use crate::parse::ast;
 
 /// Entities, columns and edges of a model.
-#[derive(Default)]
+#[derive(std::default::Default)]
 pub struct Resolved {
     /// Entity types.
     pub entities: Vec<Entity>,
@@ -53,24 +56,23 @@ pub fn resolve(
     entities.retain(|entity| seen.insert(plain(&entity.name)));
     let names: Vec<Ident> = entities.iter().map(|entity| entity.name.clone()).collect();
     let lifecycles = lifecycle::resolve(&names, lifecycles, errors);
-    let mut resolved = Resolved::default();
+    let mut resolved: Resolved = std::default::Default::default();
     let (mut ends, mut excused) = (Vec::new(), BTreeSet::new());
     for (number, (entity, lifecycle)) in entities.into_iter().zip(lifecycles).enumerate() {
         no_derive(&entity.attrs, &entity.name, errors);
-        let mut key = None;
+        let mut key = Vec::new();
         let mut fields = Vec::new();
         for field in entity.fields {
             let before = errors.len();
             let kind = if let Some((cardinality, other)) = edge_type(&field, &names, errors) {
-                let (min, max) = edge_options(&field, cardinality, errors);
+                let options = edge_options(&field, cardinality, other == number, errors);
                 ends.push(Written {
                     entity: number,
                     field: fields.len(),
                     name: field.name.clone(),
                     other,
                     cardinality,
-                    min,
-                    max,
+                    options,
                     inverse: field.inverse.clone(),
                 });
                 let forward = field.inverse.is_none();
@@ -86,18 +88,25 @@ pub fn resolve(
                 }
                 FieldKind::Broken
             } else {
-                value_field(&field, key.is_some(), &names, errors);
+                value_field(&field, &names, errors);
                 let column = resolved.columns.len();
                 if field.key.is_some() {
-                    key.get_or_insert(column);
+                    key.push(column);
                 }
+                let index = field.index.map(|index| match index.ordered {
+                    true => Index::Ordered,
+                    false => Index::Equal,
+                });
+                let default = default(&field.ty, field.default);
                 resolved.columns.push(Column {
                     attrs: Vec::new(),
                     entity: number,
                     state: None,
                     name: field.name.clone(),
+                    default: default.filter(|_| field.key.is_none()),
                     ty: field.ty,
                     key: field.key.is_some(),
+                    index,
                 });
                 FieldKind::Column(column)
             };
@@ -121,6 +130,8 @@ pub fn resolve(
                     name: data.name,
                     ty: data.ty,
                     key: false,
+                    index: None,
+                    default: None,
                 });
             }
         }
@@ -233,12 +244,31 @@ pub fn no_entity(ty: &Type, what: &str, names: &[Ident], errors: &mut Errors) {
     }
 }
 
+/// What a field has where nothing is given.
+fn default(ty: &Type, written: Option<ast::Default>) -> Option<Default> {
+    match written {
+        Some(ast::Default { value: None, .. }) => Some(Default::OfType),
+        Some(ast::Default {
+            value: Some(value), ..
+        }) => Some(Default::Value(value.into_token_stream())),
+        None => named(ty)
+            .is_some_and(|ty| ty.name == "Option" && ty.args.len() == 1)
+            .then_some(Default::None),
+    }
+}
+
 /// Checks a field that is a value.
-fn value_field(field: &ast::Field, has_key: bool, names: &[Ident], errors: &mut Errors) {
-    if let (Some(key), true) = (&field.key, has_key) {
+fn value_field(field: &ast::Field, names: &[Ident], errors: &mut Errors) {
+    if let (Some(_), Some(index)) = (&field.key, &field.index) {
         errors.at(
-            key,
-            "a key of several fields (another `#[key]`) is not supported yet",
+            &index.word,
+            "a key is indexed already: remove the `#[index]`",
+        );
+    }
+    if let (Some(_), Some(default)) = (&field.key, &field.default) {
+        errors.at(
+            &default.word,
+            "a key is given whenever an entity is created: remove the `#[default]`",
         );
     }
     if let Some((entity, _)) = &field.inverse {
@@ -254,38 +284,106 @@ fn value_field(field: &ast::Field, has_key: bool, names: &[Ident], errors: &mut 
     types::value(&field.ty, errors);
 }
 
-/// Checks `#[edge(..)]` and `#[key]` on an edge; gives the least and the greatest number of links.
+/// What an end of an edge says of itself and of the edge.
+#[derive(Clone)]
+pub struct EndOptions {
+    /// At least so many.
+    pub min: u32,
+    /// At most so many.
+    pub max: Option<u32>,
+    /// What happens when the entity here is deleted.
+    pub on_delete: OnDelete,
+    /// Whether those at the other end are counted by state.
+    pub counted: bool,
+    /// The type of the data of the links.
+    pub data: Option<Type>,
+    /// Whether the edge never leads back.
+    pub acyclic: bool,
+}
+
+/// Checks what stands before an edge.
 fn edge_options(
     field: &ast::Field,
     cardinality: Cardinality,
+    to_itself: bool,
     errors: &mut Errors,
-) -> (u32, Option<u32>) {
-    if let Some(key) = &field.key {
-        errors.at(
-            key,
-            format!("a key is a value, but `{}` is an edge", field.name),
-        );
+) -> EndOptions {
+    let value_only = [
+        (field.key.as_ref(), "a key"),
+        (field.index.as_ref().map(|i| &i.word), "an index"),
+        (field.default.as_ref().map(|d| &d.word), "a default"),
+    ];
+    for (word, what) in value_only {
+        if let Some(word) = word {
+            let message = format!("{what} is for a value, but `{}` is an edge", field.name);
+            errors.at(word, message);
+        }
     }
-    let written = field.edge.as_ref();
-    if let (Some(edge), Cardinality::One | Cardinality::Option) = (written, cardinality) {
-        errors.at(
-            &edge.word,
+    let inverse = field.inverse.is_some();
+    let (min, max) = match cardinality {
+        Cardinality::One => (1, Some(1)),
+        Cardinality::Option => (0, Some(1)),
+        Cardinality::Many => (0, None),
+    };
+    let mut options = EndOptions {
+        min,
+        max,
+        on_delete: if inverse {
+            OnDelete::Restrict
+        } else {
+            OnDelete::Unlink
+        },
+        counted: false,
+        data: None,
+        acyclic: false,
+    };
+    let Some(edge) = &field.edge else {
+        return options;
+    };
+    match (&edge.bounds, cardinality) {
+        (Some(word), Cardinality::One | Cardinality::Option) => errors.at(
+            word,
             "`min` and `max` are for `Many`: `T` is exactly one, `Option<T>` at most one",
-        );
-    }
-    match (cardinality, written) {
-        (Cardinality::One, _) => (1, Some(1)),
-        (Cardinality::Option, _) => (0, Some(1)),
-        (Cardinality::Many, None) => (0, None),
-        (Cardinality::Many, Some(edge)) => {
-            let min = edge.min.unwrap_or(0);
-            if edge.max.is_some_and(|max| max < min || max == 0) {
+        ),
+        (Some(word), Cardinality::Many) => {
+            options.min = edge.min.unwrap_or(0);
+            options.max = edge.max;
+            if edge.max.is_some_and(|max| max < options.min || max == 0) {
                 errors.at(
-                    &edge.word,
+                    word,
                     "`max` is less than `min` or 0: nothing could be linked",
                 );
             }
-            (min, edge.max)
+        }
+        (None, _) => {}
+    }
+    let declared_here = [
+        (edge.data.as_ref().map(|(word, _)| word), "data"),
+        (edge.acyclic.as_ref(), "acyclic"),
+    ];
+    for (word, what) in declared_here {
+        if let (Some(word), true) = (word, inverse) {
+            let message =
+                format!("`{what}` is of the whole edge: write it at the end without `#[inverse]`");
+            errors.at(word, message);
         }
     }
+    if let (Some(word), false, false) = (&edge.acyclic, to_itself, inverse) {
+        let message = "only an edge from an entity type to itself can lead back: remove `acyclic`";
+        errors.at(word, message);
+    }
+    if let (Some(word), true) = (&edge.counted, cardinality != Cardinality::Many) {
+        errors.at(
+            word,
+            "`counted` is for `Many`: at most one is no need to count",
+        );
+    }
+    options.on_delete = edge.on_delete.unwrap_or(options.on_delete);
+    options.counted = edge.counted.is_some();
+    options.acyclic = edge.acyclic.is_some();
+    options.data = edge.data.as_ref().map(|(_, ty)| ty.clone());
+    if let Some(ty) = &options.data {
+        types::value(ty, errors);
+    }
+    options
 }

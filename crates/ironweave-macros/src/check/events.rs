@@ -21,12 +21,12 @@ pub struct Scope<'e> {
     pub resolved: &'e Resolved,
     /// The name of the event.
     pub event: &'e Ident,
-    /// Whether it is immediate.
-    pub immediate: bool,
     /// Its fields.
     pub fields: Vec<EventField>,
     /// Its names.
     pub names: Vec<Name>,
+    /// How many of the names there are when the arc that is being resolved acts.
+    pub known: usize,
     /// The words of arcs that could not be read.
     pub unread: Vec<String>,
     /// Names that were reported already and shall not be reported again.
@@ -51,9 +51,9 @@ fn one(event: ast::Event, resolved: &Resolved, errors: &mut Errors) -> Event {
     let mut scope = Scope {
         resolved,
         event: &event.name,
-        immediate: event.immediate,
         fields: Vec::new(),
         names: Vec::new(),
+        known: 0,
         unread: event.unread,
         broken: BTreeSet::new(),
         literals: Vec::new(),
@@ -80,7 +80,18 @@ fn one(event: ast::Event, resolved: &Resolved, errors: &mut Errors) -> Event {
         }
     }
     let mut resolved_arcs = Vec::new();
-    for arc in &event.arcs {
+    // Creates come first, in written order.
+    let (creates, others): (Vec<_>, Vec<_>) =
+        (event.arcs.iter()).partition(|arc| matches!(arc, ast::Arc::Create { .. }));
+    let written: Vec<&ast::Arc> = creates.into_iter().chain(others).collect();
+    for arc in written.iter().copied() {
+        scope.known = match arc {
+            ast::Arc::Create { name, .. } => {
+                let place = |n: &Name| n.by == By::Created && n.name == *name;
+                scope.names.iter().position(place).unwrap_or(0)
+            }
+            _ => scope.names.len(),
+        };
         resolved_arcs.extend(arcs::one(&mut scope, arc, errors));
     }
     let before_mays = errors.len();
@@ -89,7 +100,7 @@ fn one(event: ast::Event, resolved: &Resolved, errors: &mut Errors) -> Event {
         mays = mays::every(resolved);
     }
     if errors.len() == before && scope.broken.is_empty() {
-        arcs::together(&scope, &event.arcs, &resolved_arcs, errors);
+        arcs::together(&scope, &written, &resolved_arcs, errors);
         if scope.unread.is_empty() {
             ends_are_filled(&scope, &resolved_arcs, &mays, errors);
         }
@@ -232,11 +243,25 @@ fn binding(
     Some((entity, count, by))
 }
 
+/// Whether an entity can be made from its key alone.
+pub fn can_be_ensured(resolved: &Resolved, entity: usize) -> bool {
+    let mut errors = Errors::default();
+    let name = &resolved.entities[entity].name;
+    keyed(resolved, entity, By::Ensure, name, &mut errors);
+    errors.len() == 0
+}
+
 /// Checks that an entity can be found, or made, by its key alone.
-fn keyed(resolved: &Resolved, entity: usize, by: By, at: &Type, errors: &mut Errors) {
+pub fn keyed(
+    resolved: &Resolved,
+    entity: usize,
+    by: By,
+    at: &dyn quote::ToTokens,
+    errors: &mut Errors,
+) {
     let def = &resolved.entities[entity];
     let name = &def.name;
-    if def.key.is_none() {
+    if def.key.is_empty() {
         errors.at(
             at,
             format!("`{name}` has no key: put `#[key]` on one of its fields"),
@@ -248,13 +273,19 @@ fn keyed(resolved: &Resolved, entity: usize, by: By, at: &Type, errors: &mut Err
     let cannot = |why: String| format!("`Ensure<{name}>` cannot create a `{name}`: {why}");
     for field in &def.fields {
         let other = match field.kind {
-            FieldKind::Column(c) => !resolved.columns[c].key && def.key.is_some(),
+            FieldKind::Column(c) => {
+                let column = &resolved.columns[c];
+                !column.key && column.default.is_none() && !def.key.is_empty()
+            }
             FieldKind::End(_) | FieldKind::Broken => false,
         };
         if other {
             errors.at(
                 at,
-                cannot(format!("nothing gives its field `{}`", field.name)),
+                cannot(format!(
+                    "nothing gives its field `{}`, which has no `#[default]`",
+                    field.name
+                )),
             );
         }
         if matches!(field.kind, FieldKind::End(end) if end.cardinality == Cardinality::One) {

@@ -68,19 +68,12 @@ pub fn resolve(
     }
     let pairs = entities.iter().zip(found);
     pairs
-        .map(|(name, found)| found.unwrap_or_else(|| without(name, errors)))
+        .map(|(name, found)| found.unwrap_or_else(|| without(name)))
         .collect()
 }
 
-/// What stands in for the states that an entity lacks.
-fn without(entity: &Ident, errors: &mut Errors) -> States {
-    errors.at(
-        entity,
-        format!(
-            "an entity without `#[states]` is not supported yet: add \
-             `#[states({entity})] pub enum {entity}State {{ #[initial] #[terminal] Exists }}`"
-        ),
-    );
+/// The lifecycle of an entity for which none is written: it exists.
+fn without(entity: &Ident) -> States {
     States {
         attrs: Vec::new(),
         name: format_ident!("{}State", entity),
@@ -95,6 +88,7 @@ fn exists(at: &Ident) -> State {
         attrs: Vec::new(),
         name: Ident::new("Exists", at.span()),
         terminal: true,
+        allow_unreached: false,
         unsure: false,
         to: Vec::new(),
         data: Vec::new(),
@@ -156,6 +150,7 @@ fn one(lifecycle: ast::Lifecycle, errors: &mut Errors) -> States {
             attrs: state.attrs,
             name: state.name,
             terminal: state.terminal.is_some(),
+            allow_unreached: state.allow_unreached,
             data: Vec::new(),
         });
         data.push(state.data);
@@ -216,6 +211,7 @@ fn transitions(state: &ast::State, names: &[Ident], errors: &mut Errors) -> Vec<
 pub fn reachable(resolved: &Resolved, events: &[Event], errors: &mut Errors) {
     for (number, entity) in resolved.entities.iter().enumerate() {
         let mut open = vec![entity.initial];
+        open.extend((0..entity.states.len()).filter(|s| entity.states[*s].allow_unreached));
         for event in events {
             for arc in &event.arcs {
                 if let Arc::Create { name, state, .. } = arc
@@ -240,7 +236,7 @@ pub fn reachable(resolved: &Resolved, events: &[Event], errors: &mut Errors) {
                     name,
                     format!(
                         "no `{entity}` is ever `{name}`: add `#[to({name})]` to the state it comes from, \
-                         or create it `in {name}`"
+                         create it `in {name}`, or keep it for later with `#[allow(unreached)]`"
                     ),
                 );
             }

@@ -7,10 +7,11 @@ use quote::format_ident;
 
 use super::arcs::{edge_of, transition};
 use super::entities::{Resolved, expect};
-use super::model::{Column, Edge, Entity, FieldKind, LinkKind, May};
+use super::events::{can_be_ensured, keyed};
+use super::model::{By, Column, Edge, Entity, FieldKind, LinkKind, May, Whole};
 use super::names::{pascal, plain};
 use super::state;
-use super::values::settable;
+use super::values::{settable, state_data};
 use crate::errors::Errors;
 use crate::parse::ast;
 
@@ -56,13 +57,31 @@ pub fn resolve(written: &[ast::May], resolved: &Resolved, errors: &mut Errors) -
                     add(May::Link(*kind, number), edge, errors);
                 }
             }
-            ast::May::Set(entity, field) => {
+            ast::May::Set(entity, state_name, field) => {
                 let Some(number) = expect(&resolved.entities, entity, errors) else {
                     continue;
                 };
-                if let Some(column) = settable(resolved, number, field, errors) {
-                    add(May::Set(column), field, errors);
+                let may = match state_name {
+                    Some(name) => state(resolved, number, name, errors)
+                        .and_then(|state| state_data(resolved, number, state, field, errors))
+                        .map(May::Set),
+                    None => match data_edge(resolved, number, field) {
+                        Some(edge) => Some(May::SetLink(edge)),
+                        None => settable(resolved, number, field, errors).map(May::Set),
+                    },
+                };
+                if let Some(may) = may {
+                    add(may, field, errors);
                 }
+            }
+            ast::May::Whole(what, entity) => {
+                let Some(number) = expect(&resolved.entities, entity, errors) else {
+                    continue;
+                };
+                if *what == Whole::Ensure {
+                    keyed(resolved, number, By::Ensure, entity, errors);
+                }
+                add(May::Whole(*what, number), entity, errors);
             }
         }
     }
@@ -87,6 +106,19 @@ pub fn every(resolved: &Resolved) -> Vec<May> {
         let kinds = [LinkKind::Link, LinkKind::Unlink, LinkKind::Relink];
         mays.extend(kinds.map(|kind| May::Link(kind, edge)));
     }
+    mays.extend(
+        (0..resolved.edges.len())
+            .filter(|edge| resolved.edges[*edge].data.is_some())
+            .map(May::SetLink),
+    );
+    for entity in 0..resolved.entities.len() {
+        for what in [Whole::Create, Whole::Delete] {
+            mays.push(May::Whole(what, entity));
+        }
+        if can_be_ensured(resolved, entity) {
+            mays.push(May::Whole(Whole::Ensure, entity));
+        }
+    }
     let settable = |column: &usize| {
         !resolved.columns[*column].key && resolved.columns[*column].state.is_none()
     };
@@ -108,11 +140,51 @@ pub fn link_trait(kind: LinkKind, entities: &[Entity], edge: &Edge) -> Ident {
     format_ident!("{}{}{}", kind, entity, field, span = edge.from.name.span())
 }
 
-/// The trait of a change of a field: `SetJobRunLabel`.
+/// The trait of a change of a field: `SetJobRunLabel`; of state data: `SetJobRunRunningPid`.
 pub fn set_trait(entities: &[Entity], column: &Column) -> Ident {
-    let entity = &entities[column.entity].name;
+    let entity = &entities[column.entity];
     let field = pascal(&plain(&column.name));
-    format_ident!("Set{}{}", entity, field, span = column.name.span())
+    let state = column
+        .state
+        .map_or_else(String::new, |state| plain(&entity.states[state].name));
+    format_ident!(
+        "Set{}{}{}",
+        entity.name,
+        state,
+        field,
+        span = column.name.span()
+    )
+}
+
+/// The change of a field as one writes it in a `may`: `set JobRun.label`.
+pub fn set_text(entities: &[Entity], column: &Column) -> String {
+    let (entity, field) = (&entities[column.entity], plain(&column.name));
+    match column.state {
+        None => format!("set {}.{field}", entity.name),
+        Some(state) => format!("set {}.{}.{field}", entity.name, entity.states[state].name),
+    }
+}
+
+/// The trait of a change of the data of links: `SetOrderLines`.
+pub fn set_link_trait(entities: &[Entity], edge: &Edge) -> Ident {
+    let entity = &entities[edge.from.entity].name;
+    let field = pascal(&plain(&edge.from.name));
+    format_ident!("Set{}{}", entity, field, span = edge.from.name.span())
+}
+
+/// The trait of what happens to whole entities: `CreateJobRun`.
+pub fn whole_trait(what: Whole, entity: &Entity) -> Ident {
+    let what = pascal(what.word());
+    format_ident!("{}{}", what, entity.name, span = entity.name.span())
+}
+
+/// The edge of that name, if its links have data; seen from either end.
+fn data_edge(resolved: &Resolved, entity: usize, name: &Ident) -> Option<usize> {
+    let fields = &resolved.entities[entity].fields;
+    match fields.iter().find(|field| field.name == *name)?.kind {
+        FieldKind::End(end) => end.edge.filter(|e| resolved.edges[*e].data.is_some()),
+        _ => None,
+    }
 }
 
 /// The change of links as one writes it in a `may`: `link JobRun.builds`.
@@ -153,6 +225,10 @@ pub fn distinct(resolved: &Resolved, errors: &mut Errors) {
                     what,
                 );
             }
+        }
+        for what in [Whole::Create, Whole::Ensure, Whole::Delete] {
+            let text = format!("{} {}", what.word(), entity.name);
+            check(whole_trait(what, entity), &entity.name, text);
         }
     }
     for edge in &resolved.edges {

@@ -17,7 +17,9 @@ mod tests;
 pub mod types;
 mod values;
 
-pub use mays::{link_text, link_trait, move_trait, set_trait};
+pub use mays::{
+    link_text, link_trait, move_trait, set_link_trait, set_text, set_trait, whole_trait,
+};
 
 use crate::errors::{Errors, did_you_mean};
 use crate::parse::ast;
@@ -29,7 +31,7 @@ pub fn model(ast: ast::Module, errors: &mut Errors) -> Model {
     names::items(&ast, errors);
     let resolved = entities::resolve(ast.entities, ast.lifecycles, errors);
     for entity in &resolved.entities {
-        names::members(entity, &resolved.columns, errors);
+        names::members(entity, &resolved, errors);
     }
     mays::distinct(&resolved, errors);
     let events = events::resolve(ast.events, &resolved, errors);

@@ -5,7 +5,7 @@
 use proc_macro2::{Ident, TokenStream};
 use syn::{Attribute, Item, Type, Visibility};
 
-pub use crate::parse::ast::{LinkKind, Quantifier};
+pub use crate::parse::ast::{LinkKind, OnDelete, Quantifier, Whole};
 
 /// A model.
 pub struct Model {
@@ -41,8 +41,8 @@ pub struct Entity {
     pub name: Ident,
     /// Its fields and edge ends, in order.
     pub fields: Vec<Field>,
-    /// The column of its key.
-    pub key: Option<usize>,
+    /// The columns of its key.
+    pub key: Vec<usize>,
     /// Attributes of the states enum.
     pub states_attrs: Vec<Attribute>,
     /// The name of the states enum.
@@ -115,6 +115,8 @@ pub struct State {
     pub name: Ident,
     /// Whether it is `#[terminal]`.
     pub terminal: bool,
+    /// Whether nothing need lead to it.
+    pub allow_unreached: bool,
     /// Whether there was an error in where it can move to, so that more may be meant than is in `to`.
     pub unsure: bool,
     /// Where it can move to.
@@ -143,8 +145,31 @@ pub struct Column {
     pub name: Ident,
     /// Its type.
     pub ty: Type,
-    /// Whether it is the key.
+    /// Whether it is the key or a part of it.
     pub key: bool,
+    /// Whether it is indexed, and by order.
+    pub index: Option<Index>,
+    /// What it has where nothing is given.
+    pub default: Option<Default>,
+}
+
+/// How a column is indexed.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Index {
+    /// By equal values.
+    Equal,
+    /// By order.
+    Ordered,
+}
+
+/// The value of a field where none is given.
+pub enum Default {
+    /// `None`, of an `Option`.
+    None,
+    /// That of the type's `Default`.
+    OfType,
+    /// An expression.
+    Value(TokenStream),
 }
 
 /// An edge.
@@ -153,6 +178,17 @@ pub struct Edge {
     pub from: End,
     /// The inverse end.
     pub to: End,
+    /// The type of the data of its links.
+    pub data: Option<Type>,
+    /// Whether it never leads back to where it began.
+    pub acyclic: bool,
+}
+
+impl Edge {
+    /// The end as seen from a field (`forward`: the declaring one).
+    pub fn near(&self, forward: bool) -> &End {
+        if forward { &self.from } else { &self.to }
+    }
 }
 
 /// One end of an edge.
@@ -167,6 +203,10 @@ pub struct End {
     pub min: u32,
     /// At most so many.
     pub max: Option<u32>,
+    /// What happens to the links when the entity here is deleted.
+    pub on_delete: OnDelete,
+    /// Whether those at the other end are counted by state.
+    pub counted: bool,
 }
 
 /// An event.
@@ -244,20 +284,30 @@ pub enum By {
 
 /// A literal in an arc.
 pub struct Literal {
-    /// The column it goes to.
-    pub column: usize,
+    /// The type of what it is written to.
+    pub ty: Type,
     /// As written.
     pub tokens: TokenStream,
 }
 
-/// A value and the column that it must fit.
+/// A value and the type that it must fit.
 pub struct Typed {
-    /// The column.
-    pub column: usize,
-    /// The field of the event, or `None` for `meta.time`.
-    pub field: Option<usize>,
+    /// The type of what it is written to.
+    pub ty: Type,
+    /// Where it comes from.
+    pub from: TypedFrom,
     /// The name in the arc, at which a misfit is reported.
     pub at: Ident,
+}
+
+/// Where a value of a type comes from.
+pub enum TypedFrom {
+    /// A field of the event.
+    Field(usize),
+    /// `meta.time`.
+    Time,
+    /// A column of an entity.
+    Column(usize),
 }
 
 /// Entities reached from a name.
@@ -287,6 +337,8 @@ pub enum Source {
     Time,
     /// Index into [`Event::literals`].
     Literal(usize),
+    /// A column of the entity that a name stands for.
+    Entity(usize, usize),
 }
 
 /// A column and its value.
@@ -332,8 +384,26 @@ pub enum Arc {
         hop: Hop,
         /// The far ends.
         with: Path,
+        /// The data of the links.
+        data: Option<Source>,
     },
-    /// Sets a field.
+    /// Sets the data of links.
+    SetLink {
+        /// The near ends.
+        path: Path,
+        /// The edge as seen from there.
+        hop: Hop,
+        /// The far ends.
+        with: Path,
+        /// The value.
+        data: Source,
+    },
+    /// Deletes entities.
+    Delete {
+        /// The entities.
+        path: Path,
+    },
+    /// Sets a field or state data.
     Set {
         /// The entities.
         path: Path,
@@ -365,8 +435,12 @@ pub enum May {
     },
     /// Change links of an edge.
     Link(LinkKind, usize),
-    /// Set a field.
+    /// Set a field or state data.
     Set(usize),
+    /// Set the data of links of an edge.
+    SetLink(usize),
+    /// Create, ensure or delete an entity.
+    Whole(Whole, usize),
 }
 
 /// An invariant.

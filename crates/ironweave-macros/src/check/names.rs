@@ -7,18 +7,20 @@ use quote::format_ident;
 use syn::Visibility;
 use syn::ext::IdentExt as _;
 
-use super::model::{Cardinality, Column, Entity, FieldKind};
+use super::entities::Resolved;
+use super::model::{Cardinality, Entity, Field, FieldKind, Index};
 use crate::errors::Errors;
 use crate::parse::ast::Module;
 
 /// Methods that every handle has, or that a call by name would find first.
-const RESERVED_MEMBERS: [&str; 35] = [
+const RESERVED_MEMBERS: [&str; 36] = [
     "state",
     "is",
     "in_state",
     "alive",
     "id",
     "any",
+    "in_place",
     "token",
     "from_id",
     "clone",
@@ -51,9 +53,9 @@ const RESERVED_MEMBERS: [&str; 35] = [
 ];
 
 /// Names in the module that are generated, or that mean something in the types of fields.
-const RESERVED_ITEMS: [&str; 18] = [
-    "Model", "state", "may", "bound", "created", "Any", "Many", "Option", "Vec", "Ensure", "Key",
-    "String", "Self", "Result", "Box", "D", "E", "S",
+const RESERVED_ITEMS: [&str; 19] = [
+    "Model", "AnyEvent", "state", "may", "bound", "created", "Any", "Many", "Option", "Vec",
+    "Ensure", "Key", "String", "Self", "Result", "Box", "D", "E", "S",
 ];
 
 /// A name as text, without `r#`.
@@ -115,6 +117,30 @@ pub fn items(ast: &Module, errors: &mut Errors) {
         .map(|i| (&i.name, &i.vis, "an invariant"));
     for (name, vis, what) in entities.chain(states).chain(events).chain(invariants) {
         let text = plain(name);
+        let news = ast
+            .entities
+            .iter()
+            .find(|e| format!("New{}", plain(&e.name)) == text);
+        if let Some(entity) = news {
+            let entity = &entity.name;
+            errors.at(
+                name,
+                format!(
+                    "`{text}` is what a handler creates a `{entity}` with: choose another name"
+                ),
+            );
+        }
+        let stateless = |e: &&crate::parse::ast::Entity| {
+            format!("{}State", plain(&e.name)) == text
+                && ast.lifecycles.iter().all(|l| l.entity != e.name)
+        };
+        if let Some(entity) = ast.entities.iter().find(stateless) {
+            let entity = &entity.name;
+            errors.at(
+                name,
+                format!("`{text}` is generated for `{entity}`, which has no `#[states({entity})]`: choose another name"),
+            );
+        }
         if RESERVED_ITEMS.contains(&text.as_str()) {
             errors.at(
                 name,
@@ -134,20 +160,16 @@ pub fn items(ast: &Module, errors: &mut Errors) {
 }
 
 /// Checks the methods of an entity's handles and tokens: reserved names and each other.
-pub fn members(entity: &Entity, columns: &[Column], errors: &mut Errors) {
+pub fn members(entity: &Entity, resolved: &Resolved, errors: &mut Errors) {
+    let columns = &resolved.columns;
     let mut taken: BTreeMap<String, String> = BTreeMap::new();
     for field in &entity.fields {
         let name = plain(&field.name);
-        let (what, extra): (_, &[&str]) = match field.kind {
-            FieldKind::Column(c) if columns[c].key => ("field", &[]),
-            FieldKind::Column(_) => ("field", &["set_*"]),
-            FieldKind::End(end) if end.cardinality == Cardinality::Many => (
-                "edge",
-                &["link_*", "unlink_*", "relink_*", "*_count", "*_contains"],
-            ),
-            FieldKind::Broken => ("field", &[]),
-            FieldKind::End(_) => ("edge", &["link_*", "unlink_*", "relink_*"]),
+        let what = match field.kind {
+            FieldKind::End(_) => "edge",
+            FieldKind::Column(_) | FieldKind::Broken => "field",
         };
+        let extra = methods(field, resolved);
         if !reserved(&field.name, what, errors) {
             take(
                 &mut taken,
@@ -156,7 +178,7 @@ pub fn members(entity: &Entity, columns: &[Column], errors: &mut Errors) {
                 format!("the {what} `{name}`"),
                 errors,
             );
-            for pattern in extra {
+            for pattern in &extra {
                 let method = pattern.replace('*', &name);
                 let origin = format!("`{method}` of the {what} `{name}`");
                 take(&mut taken, &method, &field.name, origin, errors);
@@ -180,6 +202,41 @@ pub fn members(entity: &Entity, columns: &[Column], errors: &mut Errors) {
             }
         }
     }
+}
+
+/// The methods that a field has beside the one of its own name; `*` stands for that.
+fn methods(field: &Field, resolved: &Resolved) -> Vec<&'static str> {
+    let mut methods = Vec::new();
+    match field.kind {
+        FieldKind::Broken => {}
+        FieldKind::Column(column) => {
+            let column = &resolved.columns[column];
+            if !column.key {
+                methods.push("set_*");
+            }
+            if column.index.is_some() {
+                methods.push("by_*");
+            }
+            if column.index == Some(Index::Ordered) {
+                methods.push("by_*_range");
+            }
+        }
+        FieldKind::End(end) => {
+            methods.extend(["link_*", "unlink_*", "relink_*"]);
+            if end.cardinality == Cardinality::Many {
+                methods.extend(["*_count", "*_contains"]);
+            }
+            methods.push("with_*");
+            let edge = end.edge.map(|edge| &resolved.edges[edge]);
+            if edge.is_some_and(|edge| edge.data.is_some()) {
+                methods.extend(["*_data", "set_*_data"]);
+            }
+            if edge.is_some_and(|edge| edge.near(end.forward).counted) {
+                methods.push("*_in");
+            }
+        }
+    }
+    methods
 }
 
 /// Reports a name that every handle has.

@@ -2,12 +2,13 @@
 
 use proc_macro2::Ident;
 use quote::ToTokens;
+use syn::Type;
 
 use super::entities::Resolved;
 use super::events::Scope;
-use super::model::{Assign, Column, FieldKind, Literal, Source, Typed};
+use super::model::{Assign, By, Cardinality, Column, FieldKind, Literal, Source, Typed, TypedFrom};
 use super::names::plain;
-use super::types;
+use super::{paths, types};
 use crate::errors::{Errors, did_you_mean};
 use crate::parse::ast;
 
@@ -60,6 +61,32 @@ pub fn settable(
     }
 }
 
+/// The column of a piece of data of a state.
+pub fn state_data(
+    resolved: &Resolved,
+    entity: usize,
+    state: usize,
+    name: &Ident,
+    errors: &mut Errors,
+) -> Option<usize> {
+    let def = &resolved.entities[entity].states[state];
+    let column = |c: &&usize| resolved.columns[**c].name == *name;
+    let found = def.data.iter().find(column).copied();
+    if found.is_none() {
+        let known: Vec<String> = def
+            .data
+            .iter()
+            .map(|c| plain(&resolved.columns[*c].name))
+            .collect();
+        let hint = did_you_mean(&plain(name), known.iter().map(String::as_str));
+        errors.at(
+            name,
+            format!("the state `{}` has no field `{name}`{hint}", def.name),
+        );
+    }
+    found
+}
+
 /// Resolves `{ a, b = expr }` against the columns that must be given, all of them and once.
 pub fn assigns(
     scope: &mut Scope<'_>,
@@ -68,7 +95,8 @@ pub fn assigns(
     (at, what): (&Ident, &str),
     errors: &mut Errors,
 ) -> Vec<Assign> {
-    let columns: &[Column] = &scope.resolved.columns;
+    let resolved = scope.resolved;
+    let columns: &[Column] = &resolved.columns;
     let (mut out, mut seen, mut unknown) = (Vec::new(), Vec::new(), false);
     for assign in given {
         let name = &assign.name;
@@ -84,15 +112,15 @@ pub fn assigns(
             continue;
         }
         seen.push(column);
+        let ty = &columns[column].ty;
         out.extend(
-            source(scope, column, name, &assign.value, errors)
-                .map(|source| Assign { column, source }),
+            source(scope, ty, name, &assign.value, errors).map(|source| Assign { column, source }),
         );
     }
     let missing: Vec<usize> = wanted
         .iter()
         .copied()
-        .filter(|c| !seen.contains(c))
+        .filter(|c| !seen.contains(c) && columns[*c].default.is_none())
         .collect();
     if !missing.is_empty() && !unknown {
         let names: Vec<String> = missing.iter().map(|c| plain(&columns[*c].name)).collect();
@@ -110,10 +138,10 @@ pub fn assigns(
     out
 }
 
-/// Resolves a value for a column.
+/// Resolves a value for what has a type.
 pub fn source(
     scope: &mut Scope<'_>,
-    column: usize,
+    ty: &Type,
     name: &Ident,
     value: &ast::Value,
     errors: &mut Errors,
@@ -122,29 +150,31 @@ pub fn source(
     match value {
         ast::Value::Time => {
             scope.typed.push(Typed {
-                column,
-                field: None,
+                ty: ty.clone(),
+                from: TypedFrom::Time,
                 at: name.clone(),
             });
             Some(Source::Time)
         }
         ast::Value::Literal(minus, literal) => {
-            if scope.immediate {
-                errors.at(
-                    literal,
-                    "a literal in an immediate event is not supported yet",
-                );
-                return None;
-            }
             let tokens = minus
                 .to_token_stream()
                 .into_iter()
                 .chain(literal.to_token_stream());
             scope.literals.push(Literal {
-                column,
+                ty: ty.clone(),
                 tokens: tokens.collect(),
             });
             Some(Source::Literal(scope.literals.len() - 1))
+        }
+        ast::Value::Of(root, field) => {
+            let (name, column) = entity_field(scope, root, field, errors)?;
+            scope.typed.push(Typed {
+                ty: ty.clone(),
+                from: TypedFrom::Column(column),
+                at: field.clone(),
+            });
+            Some(Source::Entity(name, column))
         }
         ast::Value::Field(field) => {
             if let Some(number) = scope.fields.iter().position(|known| known.name == *field) {
@@ -153,8 +183,8 @@ pub fn source(
                     return None;
                 }
                 scope.typed.push(Typed {
-                    column,
-                    field: Some(number),
+                    ty: ty.clone(),
+                    from: TypedFrom::Field(number),
                     at: field.clone(),
                 });
                 return Some(Source::Field(number));
@@ -166,7 +196,7 @@ pub fn source(
             let values = scope.fields.iter().filter(|known| known.binds.is_none());
             let known: Vec<String> = values.map(|known| plain(&known.name)).collect();
             let hint = did_you_mean(&plain(field), known.iter().map(String::as_str));
-            let ty = types::text(&scope.resolved.columns[column].ty);
+            let ty = types::text(ty);
             let add = if hint.contains("did you mean") {
                 hint
             } else {
@@ -176,4 +206,69 @@ pub fn source(
             None
         }
     }
+}
+
+/// Resolves `name.field`: the name and the column.
+fn entity_field(
+    scope: &Scope<'_>,
+    root: &Ident,
+    field: &Ident,
+    errors: &mut Errors,
+) -> Option<(usize, usize)> {
+    let path = ast::Path {
+        root: root.clone(),
+        hops: Vec::new(),
+    };
+    let number = paths::path(scope, &path, errors)?.path.root;
+    let name = &scope.names[number];
+    if name.count != Cardinality::One {
+        errors.at(
+            root,
+            format!("`{root}` may be none or many: a value comes from exactly one entity"),
+        );
+        return None;
+    }
+    if name.by == By::Created && number >= scope.known {
+        errors.at(
+            root,
+            format!("`{root}` is not created yet: write its `create` before this one"),
+        );
+        return None;
+    }
+    let resolved = scope.resolved;
+    let def = &resolved.entities[name.entity];
+    let column_of = |f: &super::model::Field| match f.kind {
+        FieldKind::Column(column) if f.name == *field => Some(column),
+        _ => None,
+    };
+    if let Some(column) = def.fields.iter().find_map(column_of) {
+        return Some((number, column));
+    }
+    // State data, where the binding says which state it is in.
+    let state = match name.by {
+        By::Token(state) => Some(&def.states[state]),
+        _ => None,
+    };
+    let data = state.map_or(&[][..], |state| &state.data);
+    if let Some(column) = data.iter().find(|c| resolved.columns[**c].name == *field) {
+        return Some((number, *column));
+    }
+    let known: Vec<String> = (def.fields.iter())
+        .filter(|f| matches!(f.kind, FieldKind::Column(_)))
+        .map(|f| plain(&f.name))
+        .chain(data.iter().map(|c| plain(&resolved.columns[*c].name)))
+        .collect();
+    let hint = did_you_mean(&plain(field), known.iter().map(String::as_str));
+    let of = &def.name;
+    let elsewhere =
+        (def.states.iter()).find(|s| s.data.iter().any(|c| resolved.columns[*c].name == *field));
+    let hint = match elsewhere {
+        Some(state) => format!(
+            " of its own: it is data of `{0}`, so bind `{root}: {of}<{0}>`",
+            state.name
+        ),
+        None => hint,
+    };
+    errors.at(field, format!("`{of}` has no field `{field}`{hint}"));
+    None
 }

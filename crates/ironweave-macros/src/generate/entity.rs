@@ -1,12 +1,13 @@
 //! An entity: the handle, the enum of its tokens, and what can be called on them.
 
 use proc_macro2::TokenStream;
-use quote::quote;
+use quote::{format_ident, quote};
 
-use super::{documented, methods, number};
-use crate::check::model::{Entity, Model};
+use super::{documented, methods, number, result};
+use crate::check::model::{Cardinality, Entity, FieldKind, Model, Whole};
 use crate::check::names::plain;
 use crate::check::types::text;
+use crate::check::whole_trait;
 
 /// All of one entity.
 pub fn entity(model: &Model, index: usize, entity: &Entity) -> TokenStream {
@@ -15,6 +16,7 @@ pub fn entity(model: &Model, index: usize, entity: &Entity) -> TokenStream {
     let handle = handle(index, entity);
     let enumeration = enumeration(entity);
     let key = key(model, entity);
+    let new = new(model, index, entity);
     let on_handles = methods::on_handles(model, index, entity);
     let on_tokens = (0..entity.states.len()).map(|s| methods::on_tokens(model, index, entity, s));
     quote! {
@@ -26,6 +28,7 @@ pub fn entity(model: &Model, index: usize, entity: &Entity) -> TokenStream {
         #enumeration
         #handle
         #key
+        #new
         #on_handles
         #(#on_tokens)*
     }
@@ -68,16 +71,99 @@ fn enumeration(entity: &Entity) -> TokenStream {
     }
 }
 
+/// `NewJobRun`: what a handler creates one with.
+fn new(model: &Model, index: usize, entity: &Entity) -> TokenStream {
+    let (vis, name) = (&entity.vis, &entity.name);
+    let new = format_ident!("New{}", name);
+    let initial = &entity.states[entity.initial];
+    let may = whole_trait(Whole::Create, entity);
+    let (mut fields, mut values, mut links) = (Vec::new(), Vec::new(), Vec::new());
+    let mut column = |name: &proc_macro2::Ident, column: usize, attrs: &[syn::Attribute]| {
+        let (ty, number) = (&model.columns[column].ty, number(column));
+        let attrs = documented(&docs(attrs), &format!("The field `{name}`."));
+        fields.push(quote!(#attrs pub #name: #ty));
+        values.push(quote!((#number, &self.#name as &dyn ::core::any::Any)));
+    };
+    for field in &entity.fields {
+        if let FieldKind::Column(number) = field.kind {
+            column(&field.name, number, &field.attrs);
+        }
+    }
+    for number in &initial.data {
+        let def = &model.columns[*number];
+        column(&def.name, *number, &def.attrs);
+    }
+    for field in &entity.fields {
+        let FieldKind::End(end) = field.kind else {
+            continue;
+        };
+        let Some(edge) = end.edge.filter(|_| end.cardinality == Cardinality::One) else {
+            continue;
+        };
+        let (field_name, other) = (&field.name, &model.entities[end.other].name);
+        let attrs = documented(&docs(&field.attrs), &format!("The edge `{field_name}`."));
+        fields.push(quote!(#attrs pub #field_name: #other));
+        let (edge_number, forward) = (number(edge), end.forward);
+        let data = match &model.edges[edge].data {
+            None => quote!(::core::option::Option::None),
+            Some(ty) => {
+                let data = format_ident!("{}_data", field_name);
+                let doc = format!("The data of the link `{field_name}`.");
+                fields.push(quote!(#[doc = #doc] pub #data: #ty));
+                quote!(::core::option::Option::Some(&self.#data as &dyn ::core::any::Any))
+            }
+        };
+        links.push(quote! {
+            (::ironweave::plumbing::hop(#edge_number, #forward), self.#field_name.id, #data)
+        });
+    }
+    let state = &initial.name;
+    let doc = format!(
+        "A new `{name}`, for [`Tx::create`](::ironweave::Tx::create) in an event with `#[may(create {name})]`."
+    );
+    let index = number(index);
+    let id = result(&quote!(::ironweave::Id));
+    let body = if fields.is_empty() {
+        quote!(;)
+    } else {
+        quote!({ #(#fields),* })
+    };
+    quote! {
+        #[doc = #doc]
+        #[allow(dead_code)]
+        #vis struct #new #body
+        impl<E: ::ironweave::Event + self::may::#may> ::ironweave::New<E> for #new {
+            type Entity = #name;
+            type State = self::state::#state;
+            fn create(self, tx: &mut ::ironweave::Tx<'_, E>) -> #id {
+                ::ironweave::plumbing::create(tx, #index, &[#(#values),*], &[#(#links),*])
+            }
+        }
+    }
+}
+
+/// Of the user's attributes, the documentation.
+fn docs(attrs: &[syn::Attribute]) -> Vec<syn::Attribute> {
+    let doc = |attr: &&syn::Attribute| attr.path().is_ident("doc");
+    attrs.iter().filter(doc).cloned().collect()
+}
+
 /// `Keyed`, where there is a key.
 fn key(model: &Model, entity: &Entity) -> Option<TokenStream> {
     let name = &entity.name;
-    let column = entity.key?;
-    let ty = &model.columns[column].ty;
-    let column = number(column);
+    let types: Vec<&syn::Type> = (entity.key.iter()).map(|c| &model.columns[*c].ty).collect();
+    let ty = match types.as_slice() {
+        [] => return None,
+        [ty] => quote!(#ty),
+        types => quote!((#(#types),*)),
+    };
+    let columns = entity.key.iter().copied().map(number);
+    let ensure = whole_trait(Whole::Ensure, entity);
     Some(quote! {
         impl ::ironweave::Keyed for #name {
             type Key = #ty;
-            const KEY: u16 = #column;
+            const KEY: &'static [u16] = &[#(#columns),*];
         }
+        impl<E: ::ironweave::Event + self::may::#ensure> ::ironweave::Ensured<E> for #name {}
     })
 }

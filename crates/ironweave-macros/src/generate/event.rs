@@ -5,9 +5,11 @@ use quote::{format_ident, quote, quote_spanned};
 
 use super::methods::by_value;
 use super::{as_entity, documented, number, result};
-use crate::check::model::{Arc, By, Cardinality, Event, EventField, May, Model, Name, Typed};
+use crate::check::model::{
+    Arc, By, Cardinality, Event, EventField, May, Model, Name, Typed, TypedFrom,
+};
 use crate::check::names::plain;
-use crate::check::{link_trait, move_trait, set_trait};
+use crate::check::{link_trait, move_trait, set_link_trait, set_trait, whole_trait};
 
 /// The struct and its implementations.
 pub fn event(model: &Model, index: usize, event: &Event) -> TokenStream {
@@ -17,19 +19,22 @@ pub fn event(model: &Model, index: usize, event: &Event) -> TokenStream {
     if event.immediate {
         return quote! { #structure #(#typed)* };
     }
+    let serde = serde(event);
     let implementation = implementation(model, index, event);
     let mays = event.mays.iter().map(|may| {
         let bound = match *may {
             May::Move { entity, from, to } => move_trait(&model.entities[entity], from, to),
             May::Link(kind, edge) => link_trait(kind, &model.entities, &model.edges[edge]),
             May::Set(column) => set_trait(&model.entities, &model.columns[column]),
+            May::SetLink(edge) => set_link_trait(&model.entities, &model.edges[edge]),
+            May::Whole(what, entity) => whole_trait(what, &model.entities[entity]),
         };
         quote! { impl self::may::#bound for #name {} }
     });
     let handles = event
         .has_may
         .then(|| quote! { impl ::ironweave::Handles for #name {} });
-    quote! { #structure #implementation #(#mays)* #handles #(#typed)* }
+    quote! { #structure #implementation #serde #(#mays)* #handles #(#typed)* }
 }
 
 /// Functions that compile only if values are of the type of the column that they go to. What is wrong is
@@ -37,19 +42,25 @@ pub fn event(model: &Model, index: usize, event: &Event) -> TokenStream {
 fn typed(model: &Model, event: &Event) -> Vec<TokenStream> {
     let event_name = &event.name;
     let one = |typed: &Typed| {
-        let ty = &model.columns[typed.column].ty;
+        let ty = &typed.ty;
         let at = typed.at.span();
-        match typed.field {
-            Some(field) => {
+        match typed.from {
+            TypedFrom::Field(field) => {
                 let mut field = event.fields[field].name.clone();
                 field.set_span(at);
                 quote_spanned! { at =>
                     const _: fn(&#event_name) = |event| { let _: &#ty = &event.#field; };
                 }
             }
-            None => quote_spanned! { at =>
+            TypedFrom::Time => quote_spanned! { at =>
                 const _: fn(&::ironweave::Timestamp) = |time| { let _: &#ty = time; };
             },
+            TypedFrom::Column(column) => {
+                let source = &model.columns[column].ty;
+                quote_spanned! { at =>
+                    const _: fn(&#source) = |value| { let _: &#ty = value; };
+                }
+            }
         }
     };
     event.typed.iter().map(one).collect()
@@ -106,7 +117,7 @@ fn implementation(model: &Model, index: usize, event: &Event) -> TokenStream {
         })
         .collect();
     let binder = unused("binder", entity_fields.is_empty());
-    let value = value(model, event);
+    let value = value(event);
     let guard = (!event.guards.is_empty()).then(|| {
         let arms = event.guards.iter().enumerate().map(|(i, guard)| {
             let i = number(i);
@@ -204,7 +215,7 @@ fn unused(name: &str, unused: bool) -> Ident {
 }
 
 /// `Event::value`: the fields that are values, then the literals.
-fn value(model: &Model, event: &Event) -> TokenStream {
+fn value(event: &Event) -> TokenStream {
     let mut arms: Vec<TokenStream> = (event.fields.iter().enumerate())
         .filter(|(_, field)| field.binds.is_none())
         .map(|(i, field)| {
@@ -212,10 +223,35 @@ fn value(model: &Model, event: &Event) -> TokenStream {
             quote! { #i => &self.#name, }
         })
         .collect();
-    for (i, literal) in event.literals.iter().enumerate() {
+    arms.extend(literals(event));
+    let none = quote!(::ironweave::plumbing::no_such_value(index));
+    let body = if arms.is_empty() {
+        none
+    } else {
+        quote! { match index { #(#arms)* _ => #none, } }
+    };
+    quote! { fn value(&self, index: u16) -> &dyn ::core::any::Any { #body } }
+}
+
+/// What gives the literals of an immediate event.
+pub fn literals_of_immediate(event: &Event) -> TokenStream {
+    if event.literals.is_empty() {
+        return quote!(::ironweave::plumbing::no_such_value);
+    }
+    let arms = literals(event);
+    quote! {
+        |index: u16| -> &'static dyn ::core::any::Any {
+            match index { #(#arms)* _ => ::ironweave::plumbing::no_such_value(index), }
+        }
+    }
+}
+
+/// An arm for each literal.
+fn literals(event: &Event) -> Vec<TokenStream> {
+    let one = |(i, literal): (usize, &crate::check::model::Literal)| {
         let index = number(event.fields.len() + i);
-        let (ty, tokens) = (&model.columns[literal.column].ty, &literal.tokens);
-        arms.push(if by_value(ty) {
+        let (ty, tokens) = (&literal.ty, &literal.tokens);
+        if by_value(ty) {
             quote! { #index => { static VALUE: #ty = #tokens; &VALUE } }
         } else {
             quote! {
@@ -225,15 +261,33 @@ fn value(model: &Model, event: &Event) -> TokenStream {
                     &*VALUE
                 }
             }
-        });
-    }
-    let none = quote!(::ironweave::plumbing::no_such_value(index));
-    let body = if arms.is_empty() {
-        none
-    } else {
-        quote! { match index { #(#arms)* _ => #none, } }
+        }
     };
-    quote! { fn value(&self, index: u16) -> &dyn ::core::any::Any { #body } }
+    event.literals.iter().enumerate().map(one).collect()
+}
+
+/// Reading and writing an event with serde, as JSON does.
+fn serde(event: &Event) -> TokenStream {
+    let (name, text) = (&event.name, plain(&event.name));
+    let fields = event.fields.iter().map(|field| {
+        let (name, text) = (&field.name, plain(&field.name));
+        quote!(#name = #text)
+    });
+    quote! {
+        ::ironweave::plumbing::event_serde! { #name, #text, { #(#fields),* } }
+    }
+}
+
+/// `AnyEvent`: the events that a program can fire, as one type.
+pub fn any(model: &Model) -> TokenStream {
+    let events: Vec<&Event> = (model.events.iter())
+        .filter(|event| !event.immediate)
+        .collect();
+    let names = events.iter().map(|event| &event.name);
+    let texts = events.iter().map(|event| plain(&event.name));
+    quote! {
+        ::ironweave::plumbing::any_event! { Model, { #(#names = #texts),* } }
+    }
 }
 
 /// A field of `Bound` or `Created`, taken from the names.

@@ -4,9 +4,11 @@ use proc_macro2::{Ident, TokenStream};
 use quote::quote;
 
 use super::{as_entity, number};
-use crate::check::model::{FieldKind, LinkKind, Model};
+use crate::check::model::{LinkKind, May, Model, Whole};
 use crate::check::names::plain;
-use crate::check::{link_text, link_trait, move_trait, set_trait};
+use crate::check::{
+    link_text, link_trait, move_trait, set_link_trait, set_text, set_trait, whole_trait,
+};
 use crate::errors::list;
 
 /// `pub mod state`, and what the markers say of each entity.
@@ -68,23 +70,44 @@ pub fn mays(model: &Model) -> TokenStream {
             traits.push(may(&link_trait(kind, &model.entities, edge), &text));
         }
     }
+    for edge in model.edges.iter().filter(|edge| edge.data.is_some()) {
+        let from = &edge.from;
+        let text = format!(
+            "set {}.{}",
+            model.entities[from.entity].name,
+            plain(&from.name)
+        );
+        traits.push(may(&set_link_trait(&model.entities, edge), &text));
+    }
+    for (number, column) in model.columns.iter().enumerate() {
+        if settable(model, number) {
+            let text = set_text(&model.entities, column);
+            traits.push(may(&set_trait(&model.entities, column), &text));
+        }
+    }
     for entity in &model.entities {
-        for field in &entity.fields {
-            if let FieldKind::Column(column) = field.kind
-                && !model.columns[column].key
-            {
-                let text = format!("set {}.{}", entity.name, plain(&field.name));
-                traits.push(may(
-                    &set_trait(&model.entities, &model.columns[column]),
-                    &text,
-                ));
+        for what in [Whole::Create, Whole::Ensure, Whole::Delete] {
+            if what == Whole::Ensure && entity.key.is_empty() {
+                continue;
             }
+            let text = format!("{} {}", what.word(), entity.name);
+            traits.push(may(&whole_trait(what, entity), &text));
         }
     }
     quote! {
         /// What the handler of an event may do: one trait for each arc that can stand in a `#[may(..)]`.
         #[allow(dead_code)]
         pub mod may { #(#traits)* }
+    }
+}
+
+/// Whether there is a method that sets a column: of every field but keys, and of the state data that a handler
+/// may set.
+pub fn settable(model: &Model, column: usize) -> bool {
+    let def = &model.columns[column];
+    match def.state {
+        None => !def.key,
+        Some(_) => (model.events.iter()).any(|event| event.mays.contains(&May::Set(column))),
     }
 }
 

@@ -4,13 +4,17 @@ use proc_macro2::{Ident, TokenStream};
 use quote::{format_ident, quote};
 use syn::Type;
 
+use super::find;
+use super::marks::settable;
 use super::{as_entity, documented, number, parameter, result};
 use crate::check::model::{
-    Cardinality, Column, Entity, Field, FieldEnd, FieldKind, LinkKind, Model, Transition,
+    Cardinality, Column, Entity, Field, FieldEnd, FieldKind, LinkKind, Model, Transition, Whole,
 };
 use crate::check::names::plain;
 use crate::check::types::named;
-use crate::check::{link_text, link_trait, move_trait, set_trait};
+use crate::check::{
+    link_text, link_trait, move_trait, set_link_trait, set_text, set_trait, whole_trait,
+};
 
 /// Types that accessors give by value.
 const BY_VALUE: [&str; 18] = [
@@ -44,7 +48,7 @@ fn is_string(ty: &Type) -> bool {
 }
 
 /// Methods on a handle and on every token.
-pub fn on_handles(model: &Model, index: usize, entity: &Entity) -> Option<TokenStream> {
+pub fn on_handles(model: &Model, index: usize, entity: &Entity) -> TokenStream {
     let name = &entity.name;
     let methods: Vec<TokenStream> = entity
         .fields
@@ -55,19 +59,43 @@ pub fn on_handles(model: &Model, index: usize, entity: &Entity) -> Option<TokenS
                 let what = if column_def.key { "key" } else { "field" };
                 let attrs = documented(&field.attrs, &format!("The {what} `{}`.", field.name));
                 let read = accessor(index, column, column_def, &attrs, &field.vis);
-                let write = (!column_def.key).then(|| setter(model, index, column, field));
+                let write =
+                    settable(model, column).then(|| setter(model, index, column, &field.vis));
                 quote! { #read #write }
             }
             FieldKind::End(end) => edge(model, index, field, end),
             FieldKind::Broken => TokenStream::new(),
         })
         .collect();
-    (!methods.is_empty()).then(|| {
-        quote! {
-            #[allow(dead_code)]
-            impl<S: ::ironweave::StateOf<#name>> #name<S> { #(#methods)* }
+    let delete = delete(index, entity);
+    let finders: Vec<TokenStream> = (entity.fields.iter())
+        .map(|field| find::finder(model, index, entity, field))
+        .collect();
+    quote! {
+        #[allow(dead_code)]
+        impl<S: ::ironweave::StateOf<#name>> #name<S> { #(#methods)* #delete }
+        #[allow(dead_code)]
+        impl #name { #(#finders)* }
+    }
+}
+
+/// Deletes it.
+fn delete(index: usize, entity: &Entity) -> TokenStream {
+    let (vis, name) = (&entity.vis, &entity.name);
+    let bound = whole_trait(Whole::Delete, entity);
+    let doc = format!(
+        "Deletes it, and what the `on_delete` of its edges says, in an event with `#[may(delete {name})]`."
+    );
+    let (index, tx, unit) = (number(index), parameter("tx"), result(&quote!(())));
+    quote! {
+        #[doc = #doc]
+        #vis fn delete<E: ::ironweave::Event>(self, #tx: &mut ::ironweave::Tx<'_, E>) -> #unit
+        where E: self::may::#bound {
+            ::ironweave::plumbing::delete(
+                #tx, #index, self.id, <S as ::ironweave::StateOf<#name>>::STATE,
+            )
         }
-    })
+    }
 }
 
 /// Methods on the token of one state: its data and its verbs.
@@ -82,7 +110,9 @@ pub fn on_tokens(
         let column_def = &model.columns[*column];
         let fallback = format!("`{}`, which is there in `{}`.", column_def.name, def.name);
         let attrs = documented(&column_def.attrs, &fallback);
-        accessor(index, *column, column_def, &attrs, &entity.vis)
+        let read = accessor(index, *column, column_def, &attrs, &entity.vis);
+        let write = settable(model, *column).then(|| setter(model, index, *column, &entity.vis));
+        quote! { #read #write }
     });
     let verbs = def
         .to
@@ -150,16 +180,22 @@ fn value_parameter(name: &Ident, ty: &Type) -> (TokenStream, TokenStream) {
 }
 
 /// Sets a column.
-fn setter(model: &Model, entity: usize, column: usize, field: &Field) -> TokenStream {
+fn setter(model: &Model, entity: usize, column: usize, vis: &syn::Visibility) -> TokenStream {
     let def = &model.columns[column];
     let bound = set_trait(&model.entities, def);
-    let owner = &model.entities[entity].name;
     let method = format_ident!("set_{}", def.name);
     let doc = format!(
-        "Sets `{0}`, in an event with `#[may(set {owner}.{0})]`.",
-        plain(&def.name)
+        "Sets `{}`, in an event with `#[may({})]`.",
+        plain(&def.name),
+        set_text(&model.entities, def)
     );
-    let vis = &field.vis;
+    let claimed = match def.state {
+        Some(state) => {
+            let state = number(state);
+            quote!(::core::option::Option::Some(#state))
+        }
+        None => quote!(::core::option::Option::None),
+    };
     let (entity, column) = (number(entity), number(column));
     let (tx, value, unit) = (parameter("tx"), parameter("value"), result(&quote!(())));
     let (parameter, into) = value_parameter(&value, &def.ty);
@@ -170,7 +206,7 @@ fn setter(model: &Model, entity: usize, column: usize, field: &Field) -> TokenSt
         ) -> #unit
         where E: self::may::#bound {
             #into
-            ::ironweave::plumbing::set(#tx, #entity, self.id, #column, &#value)
+            ::ironweave::plumbing::set(#tx, #entity, self.id, #claimed, #column, &#value)
         }
     }
 }
@@ -231,6 +267,22 @@ fn edge(model: &Model, entity: usize, field: &Field, end: FieldEnd) -> TokenStre
             }
         }
     };
+    let data = end.edge.and_then(|edge| model.edges[edge].data.as_ref());
+    let data_methods = data.map(|ty| link_data(model, field, end, ty));
+    let counted = end
+        .edge
+        .filter(|edge| model.edges[*edge].near(end.forward).counted);
+    let counted = counted.map(|_| {
+        let method = format_ident!("{}_in", name);
+        let doc = format!("How many of the `{}` are in a place; O(1).", plain(name));
+        quote! {
+            #[doc = #doc]
+            #[track_caller]
+            #vis fn #method<P: ::ironweave::Place<#other>>(&self, #db: &impl ::ironweave::Db) -> usize {
+                ::ironweave::plumbing::counted::<#other, P>(#db, #entity, #hop, self.id)
+            }
+        }
+    });
     let kinds = [LinkKind::Link, LinkKind::Unlink, LinkKind::Relink];
     let changes = end
         .edge
@@ -245,27 +297,106 @@ fn edge(model: &Model, entity: usize, field: &Field, end: FieldEnd) -> TokenStre
             })
         });
     let changes = changes.map(|(kind, bound, may, method)| {
-        let (call, what) = match kind {
-            LinkKind::Link => (quote!(link), "Links `other`"),
-            LinkKind::Unlink => (quote!(unlink), "Removes the link with `other`"),
-            LinkKind::Relink => (
+        let given = data.filter(|_| kind != LinkKind::Unlink);
+        let (call, what) = match (kind, given) {
+            (LinkKind::Link, None) => (quote!(link), "Links `other`"),
+            (LinkKind::Link, Some(_)) => (quote!(link_with), "Links `other`, with data"),
+            (LinkKind::Unlink, _) => (quote!(unlink), "Removes the link with `other`"),
+            (LinkKind::Relink, None) => (
                 quote!(relink),
                 "Links `other` instead of what is in its way",
             ),
+            (LinkKind::Relink, Some(_)) => (
+                quote!(relink_with),
+                "Links `other` instead of what is in its way, with data",
+            ),
         };
+        let value = parameter("data");
+        let parameter = given.map(|ty| quote!(#value: #ty,));
+        let argument = given.map(|_| quote!(, &#value));
         let doc = format!("{what}, in an event with `#[may({may})]`.");
         quote! {
             #[doc = #doc]
             #vis fn #method<E: ::ironweave::Event>(
                 &self, #tx: &mut ::ironweave::Tx<'_, E>,
-                #other_name: &#other<impl ::ironweave::StateOf<#other>>,
+                #other_name: &#other<impl ::ironweave::StateOf<#other>>, #parameter
             ) -> #unit
             where E: self::may::#bound {
-                ::ironweave::plumbing::#call(#tx, #hop, self.id, #other_name.id)
+                ::ironweave::plumbing::#call(#tx, #hop, self.id, #other_name.id #argument)
             }
         }
     });
-    quote! { #read #(#changes)* }
+    quote! { #read #(#changes)* #data_methods #counted }
+}
+
+/// Reads and sets the data of links.
+fn link_data(model: &Model, field: &Field, end: FieldEnd, ty: &Type) -> TokenStream {
+    let (Some(edge), vis, name) = (end.edge, &field.vis, &field.name) else {
+        return TokenStream::new();
+    };
+    let def = &model.edges[edge];
+    let owner = number(def.near(end.forward).entity);
+    let other = &model.entities[end.other].name;
+    let (edge, forward) = (number(edge), end.forward);
+    let hop = quote!(::ironweave::plumbing::hop(#edge, #forward));
+    let (get, set) = (
+        format_ident!("{}_data", name),
+        format_ident!("set_{}_data", name),
+    );
+    let (db, tx, value, other_name) = (
+        parameter("db"),
+        parameter("tx"),
+        parameter("data"),
+        parameter("other"),
+    );
+    let bound = set_link_trait(&model.entities, def);
+    let unit = result(&quote!(()));
+    let text = plain(name);
+    let may = format!(
+        "set {}.{}",
+        model.entities[def.from.entity].name,
+        plain(&def.from.name)
+    );
+    let set_doc = format!("Sets the data of a link of `{text}`, in an event with `#[may({may})]`.");
+    let set = quote! {
+        #[doc = #set_doc]
+        #vis fn #set<E: ::ironweave::Event>(
+            &self, #tx: &mut ::ironweave::Tx<'_, E>,
+            #other_name: &#other<impl ::ironweave::StateOf<#other>>, #value: #ty,
+        ) -> #unit
+        where E: self::may::#bound {
+            ::ironweave::plumbing::set_link(#tx, #hop, self.id, #other_name.id, &#value)
+        }
+    };
+    let (gives, map) = if by_value(ty) {
+        (quote!(#ty), quote!(.copied()))
+    } else {
+        (quote!(&'d #ty), quote!())
+    };
+    let gives = quote!(::core::option::Option<#gives>);
+    let read = if end.cardinality == Cardinality::Many {
+        let doc = format!("The data of the link with one of the `{text}`, if it is linked; O(1).");
+        quote! {
+            #[doc = #doc]
+            #[track_caller]
+            #vis fn #get<'d>(
+                &self, #db: &'d impl ::ironweave::Db,
+                #other_name: &#other<impl ::ironweave::StateOf<#other>>,
+            ) -> #gives {
+                ::ironweave::plumbing::link_data::<#ty, _>(#db, #owner, #hop, self.id, #other_name.id) #map
+            }
+        }
+    } else {
+        let doc = format!("The data of the link `{text}`, if there is one; O(1).");
+        quote! {
+            #[doc = #doc]
+            #[track_caller]
+            #vis fn #get<'d>(&self, #db: &'d impl ::ironweave::Db) -> #gives {
+                ::ironweave::plumbing::only_link_data::<#ty, _>(#db, #owner, #hop, self.id) #map
+            }
+        }
+    };
+    quote! { #read #set }
 }
 
 /// Moves a token.

@@ -5,6 +5,7 @@
 
 mod entity;
 mod event;
+mod find;
 mod marks;
 mod methods;
 mod schema;
@@ -35,6 +36,7 @@ pub fn model(model: &Model) -> TokenStream {
         .enumerate()
         .map(|(i, e)| event::event(model, i, e));
     let results = event::results(model);
+    let any = event::any(model);
     let invariants = model.invariants.iter().map(invariant);
     let binding = schema::binding(model);
     quote! {
@@ -47,6 +49,7 @@ pub fn model(model: &Model) -> TokenStream {
             #mays
             #(#events)*
             #results
+            #any
             #(#invariants)*
         }
     }

@@ -5,10 +5,11 @@
 use proc_macro2::{Literal, TokenStream};
 use quote::{ToTokens, quote};
 
+use super::event::literals_of_immediate;
 use super::{as_entity, number, result};
 use crate::check::model::{
-    Arc, Assign, By, Cardinality, End, Entity, Event, Hop, LinkKind, May, Model, Path, Quantifier,
-    Source,
+    Arc, Assign, By, Cardinality, Default, End, Entity, Event, Hop, Index, LinkKind, May, Model,
+    OnDelete, Path, Quantifier, Source, Whole,
 };
 use crate::check::names::plain;
 use crate::check::types::text;
@@ -19,13 +20,36 @@ pub fn binding(model: &Model) -> TokenStream {
     let doc = format!("The model `{name}`: what a store is opened with.");
     let columns = model.columns.iter().map(|column| {
         let ty = &column.ty;
-        let make = if column.key { quote!(key) } else { quote!(of) };
-        quote!(::ironweave::plumbing::ColumnType::#make::<#ty>())
+        let only_key = column.key && model.entities[column.entity].key.len() == 1;
+        let make = match (only_key, column.index) {
+            (true, _) => quote!(key),
+            (_, Some(Index::Equal)) => quote!(indexed),
+            (_, Some(Index::Ordered)) => quote!(ordered),
+            _ => quote!(of),
+        };
+        let default = column.default.as_ref().map(|default| {
+            let value = match default {
+                Default::None => quote!(::core::option::Option::None),
+                Default::OfType => quote!(::core::default::Default::default()),
+                Default::Value(value) => quote!(::core::convert::From::from(#value)),
+            };
+            quote!(.or(|| {
+                let value: #ty = #value;
+                ::std::boxed::Box::new(value)
+            }))
+        });
+        quote!(::ironweave::plumbing::ColumnType::#make::<#ty>() #default)
+    });
+    let data = model.edges.iter().map(|edge| {
+        option(
+            (edge.data.as_ref()).map(|ty| quote!(::ironweave::plumbing::ColumnType::of::<#ty>())),
+        )
     });
     let events = model.events.iter().map(|event| {
         let name = &event.name;
         if event.immediate {
-            quote!(::ironweave::plumbing::EventType::immediate())
+            let literals = literals_of_immediate(event);
+            quote!(::ironweave::plumbing::EventType::immediate(#literals))
         } else {
             quote!(::ironweave::plumbing::EventType::of::<#name>())
         }
@@ -54,6 +78,7 @@ pub fn binding(model: &Model) -> TokenStream {
         pub struct Model;
         impl ::ironweave::Model for Model {
             const NAME: &'static str = #name;
+            type Event = AnyEvent;
             fn binding() -> ::ironweave::plumbing::Binding {
                 fn schema() -> ::ironweave::schema::Schema {
                     use ::ironweave::schema as s;
@@ -62,6 +87,7 @@ pub fn binding(model: &Model) -> TokenStream {
                 ::ironweave::plumbing::Binding {
                     schema: schema(),
                     columns: ::std::vec![#(#columns),*],
+                    data: ::std::vec![#(#data),*],
                     events: ::std::vec![#(#events),*],
                     invariants: ::std::vec![#(#invariants),*],
                 }
@@ -75,13 +101,33 @@ fn schema(model: &Model, name: &str) -> TokenStream {
     let columns = model.columns.iter().map(|column| {
         let (entity, state) = (number(column.entity), option(column.state.map(number)));
         let (name, ty, key) = (plain(&column.name), text(&column.ty), column.key);
+        let index = option(column.index.map(|index| match index {
+            Index::Equal => quote!(s::IndexKind::Equal),
+            Index::Ordered => quote!(s::IndexKind::Ordered),
+        }));
+        let default = option(column.default.as_ref().map(|default| {
+            let text = match default {
+                Default::None => "None".to_string(),
+                Default::OfType => "default".to_string(),
+                Default::Value(value) => text(value),
+            };
+            quote!(#text.into())
+        }));
         quote! {
-            s::ColumnDef { entity: #entity, state: #state, name: #name.into(), ty: #ty.into(), key: #key }
+            s::ColumnDef {
+                entity: #entity, state: #state, name: #name.into(), ty: #ty.into(), key: #key,
+                index: #index, default: #default,
+            }
         }
     });
     let edges = model.edges.iter().map(|edge| {
         let (from, to) = (end(&edge.from), end(&edge.to));
-        quote! { s::EdgeDef { from: #from, to: #to } }
+        let data = option(edge.data.as_ref().map(|ty| {
+            let ty = text(ty);
+            quote!(#ty.into())
+        }));
+        let acyclic = edge.acyclic;
+        quote! { s::EdgeDef { from: #from, to: #to, data: #data, acyclic: #acyclic } }
     });
     let events = model.events.iter().map(event);
     let invariants = model.invariants.iter().map(|invariant| {
@@ -153,8 +199,17 @@ fn end(end: &End) -> TokenStream {
         end.max.map(Literal::u32_unsuffixed),
     );
     let max = option(max);
+    let on_delete = match end.on_delete {
+        OnDelete::Unlink => quote!(s::OnDelete::Unlink),
+        OnDelete::Restrict => quote!(s::OnDelete::Restrict),
+        OnDelete::Cascade => quote!(s::OnDelete::Cascade),
+    };
+    let counted = end.counted;
     quote! {
-        s::EndDef { entity: #entity, name: #name.into(), cardinality: #count, min: #min, max: #max }
+        s::EndDef {
+            entity: #entity, name: #name.into(), cardinality: #count, min: #min, max: #max,
+            on_delete: #on_delete, counted: #counted,
+        }
     }
 }
 
@@ -209,8 +264,12 @@ fn path(path: &Path) -> TokenStream {
 }
 
 fn assign(event: &Event, assign: &Assign) -> TokenStream {
-    let column = number(assign.column);
-    let source = match assign.source {
+    let (column, source) = (number(assign.column), source(event, assign.source));
+    quote!(s::Assign { column: #column, source: #source })
+}
+
+fn source(event: &Event, source: Source) -> TokenStream {
+    match source {
         Source::Field(field) => {
             let field = number(field);
             quote!(s::Source::Field(#field))
@@ -221,8 +280,11 @@ fn assign(event: &Event, assign: &Assign) -> TokenStream {
             let text = text(&event.literals[literal].tokens);
             quote!(s::Source::Literal { index: #index, text: #text.into() })
         }
-    };
-    quote!(s::Assign { column: #column, source: #source })
+        Source::Entity(name, column) => {
+            let (name, column) = (number(name), number(column));
+            quote!(s::Source::Entity { name: #name, column: #column })
+        }
+    }
 }
 
 fn assigns(event: &Event, values: &[Assign]) -> TokenStream {
@@ -261,14 +323,33 @@ fn arc(event: &Event, arc: &Arc) -> TokenStream {
             path: near,
             hop: over,
             with,
+            data,
         } => {
-            let kind = match kind {
-                LinkKind::Link => quote!(Link),
-                LinkKind::Unlink => quote!(Unlink),
-                LinkKind::Relink => quote!(Relink),
-            };
             let (near, over, with) = (path(near), hop(over), path(with));
-            quote!(s::Arc::#kind { path: #near, hop: #over, with: #with })
+            let data = option(data.map(|data| source(event, data)));
+            match kind {
+                LinkKind::Link => {
+                    quote!(s::Arc::Link { path: #near, hop: #over, with: #with, data: #data })
+                }
+                LinkKind::Relink => {
+                    quote!(s::Arc::Relink { path: #near, hop: #over, with: #with, data: #data })
+                }
+                LinkKind::Unlink => quote!(s::Arc::Unlink { path: #near, hop: #over, with: #with }),
+            }
+        }
+        Arc::SetLink {
+            path: near,
+            hop: over,
+            with,
+            data,
+        } => {
+            let (near, over, with) = (path(near), hop(over), path(with));
+            let data = source(event, *data);
+            quote!(s::Arc::SetLink { path: #near, hop: #over, with: #with, data: #data })
+        }
+        Arc::Delete { path: reached } => {
+            let path = path(reached);
+            quote!(s::Arc::Delete { path: #path })
         }
         Arc::Set {
             path: reached,
@@ -310,6 +391,18 @@ fn may(may: &May) -> TokenStream {
         May::Set(column) => {
             let column = number(column);
             quote!(s::May::Set(#column))
+        }
+        May::SetLink(edge) => {
+            let edge = number(edge);
+            quote!(s::May::SetLink(#edge))
+        }
+        May::Whole(what, entity) => {
+            let entity = number(entity);
+            match what {
+                Whole::Create => quote!(s::May::Create(#entity)),
+                Whole::Ensure => quote!(s::May::Ensure(#entity)),
+                Whole::Delete => quote!(s::May::Delete(#entity)),
+            }
         }
     }
 }

@@ -4,9 +4,9 @@
 
 use proc_macro2::Ident;
 use syn::parse::{Parse, ParseStream};
-use syn::{Lit, Result, Token, braced};
+use syn::{Lit, Result, Token, braced, bracketed};
 
-use super::ast::{Arc, Assign, LinkKind, May, Path, Quantifier, Scope, Value};
+use super::ast::{Arc, Assign, LinkKind, May, Path, Quantifier, Scope, Value, Whole};
 
 /// `root.hop.hop`.
 impl Parse for Path {
@@ -37,11 +37,12 @@ impl Parse for Value {
                 path.last().span(),
                 format!("`{path}` is not supported yet: of `meta` there is `meta.time`"),
             )),
+            [field] => Ok(Self::Of(path.root.clone(), field.clone())),
             _ => Err(syn::Error::new(
-                path.root.span(),
+                path.last().span(),
                 format!(
-                    "a field of a bound entity as a value (`{path}`) is not supported yet: \
-                     give it in a field of the event"
+                    "a value is `name.field`, of an entity that the event binds, but `{path}` follows \
+                     an edge: bind that entity in a field of the event"
                 ),
             )),
         }
@@ -152,14 +153,22 @@ pub fn link(kind: LinkKind, input: ParseStream<'_>) -> Result<Arc> {
         input.parse::<Token![+=]>()?;
     }
     let with = input.parse()?;
-    if input.peek(syn::token::Brace) {
-        return Err(input.error("data on a link is not supported yet"));
+    let mut given = assigns(input)?.into_iter();
+    let data = given.next();
+    if let Some(wrong) = data
+        .iter()
+        .find(|d| d.name != "data")
+        .or(given.as_slice().first())
+    {
+        let message = "a link has one value, its data: write `{ data = value }`";
+        return Err(syn::Error::new(wrong.name.span(), message));
     }
     Ok(Arc::Link {
         kind,
         path,
         edge,
         with,
+        data,
     })
 }
 
@@ -173,9 +182,29 @@ pub fn set(input: ParseStream<'_>) -> Result<Arc> {
             format!("`set` names a field: write `set({root}.field = value)`"),
         ));
     };
+    if input.peek(syn::token::Bracket) {
+        let content;
+        bracketed!(content in input);
+        let with = content.parse()?;
+        input.parse::<Token![=]>()?;
+        let value = input.parse()?;
+        return Ok(Arc::SetLink {
+            path,
+            edge: field,
+            with,
+            value,
+        });
+    }
     input.parse::<Token![=]>()?;
     let value = input.parse()?;
     Ok(Arc::Set { path, field, value })
+}
+
+/// `delete(..)`.
+pub fn delete(input: ParseStream<'_>) -> Result<Arc> {
+    Ok(Arc::Delete {
+        path: input.parse()?,
+    })
 }
 
 /// `when(..)`.
@@ -223,26 +252,27 @@ impl Parse for May {
             "unlink" => Some(LinkKind::Unlink),
             "relink" => Some(LinkKind::Relink),
             "set" => None,
-            "create" | "ensure" | "delete" => {
-                return Err(syn::Error::new(
-                    word.span(),
-                    format!("`may({text} ..)` is not supported yet"),
-                ));
-            }
+            "create" => return Ok(Self::Whole(Whole::Create, input.parse()?)),
+            "ensure" => return Ok(Self::Whole(Whole::Ensure, input.parse()?)),
+            "delete" => return Ok(Self::Whole(Whole::Delete, input.parse()?)),
             _ => {
                 return Err(syn::Error::new(
                     word.span(),
-                    "expected `Entity: A -> B`, `link Entity.edge`, `unlink Entity.edge`, \
-                     `relink Entity.edge` or `set Entity.field`",
+                    "expected `Entity: A -> B`, `create Entity`, `ensure Entity`, `delete Entity`, \
+                     `link Entity.edge`, `unlink Entity.edge`, `relink Entity.edge` or `set Entity.field`",
                 ));
             }
         };
         let entity = input.parse()?;
         input.parse::<Token![.]>()?;
-        let name = input.parse()?;
+        let name: Ident = input.parse()?;
         Ok(match kind {
             Some(kind) => Self::Link(kind, entity, name),
-            None => Self::Set(entity, name),
+            None if input.peek(Token![.]) => {
+                input.parse::<Token![.]>()?;
+                Self::Set(entity, Some(name), input.parse()?)
+            }
+            None => Self::Set(entity, None, name),
         })
     }
 }
@@ -306,8 +336,8 @@ mod tests {
     #[test]
     fn a_may_lists_several() {
         let list = mays
-            .parse_str("T: A | B -> C, link T.e, unlink T.e, relink T.e, set T.f")
+            .parse_str("T: A | B -> C, link T.e, unlink T.e, relink T.e, set T.f, set T.S.d, create T, ensure T, delete T")
             .unwrap();
-        assert_eq!(list.len(), 5);
+        assert_eq!(list.len(), 9);
     }
 }

@@ -49,20 +49,61 @@ pub struct Field {
     pub ty: Type,
     /// The word `key` of `#[key]`.
     pub key: Option<Ident>,
+    /// `#[index]` or `#[index(ordered)]`.
+    pub index: Option<Index>,
+    /// `#[default]` or `#[default(value)]`.
+    pub default: Option<Default>,
     /// `#[inverse(entity::field)]`.
     pub inverse: Option<(Ident, Ident)>,
     /// `#[edge(..)]`.
     pub edge: Option<EdgeOptions>,
 }
 
-/// `#[edge(min = n, max = n)]`.
+/// `#[index]`.
+pub struct Index {
+    /// The word `index`.
+    pub word: Ident,
+    /// `#[index(ordered)]`.
+    pub ordered: bool,
+}
+
+/// `#[default]`.
+pub struct Default {
+    /// The word `default`.
+    pub word: Ident,
+    /// `#[default(value)]`; without one it is `Default::default()`.
+    pub value: Option<syn::Expr>,
+}
+
+/// `#[edge(data = T, acyclic, min = n, max = n, counted, on_delete = policy)]`.
 pub struct EdgeOptions {
     /// The word `edge`.
     pub word: Ident,
+    /// The words `min` and `max`, for errors.
+    pub bounds: Option<Ident>,
     /// `min = n`.
     pub min: Option<u32>,
     /// `max = n`.
     pub max: Option<u32>,
+    /// `data = T`.
+    pub data: Option<(Ident, Type)>,
+    /// `acyclic`.
+    pub acyclic: Option<Ident>,
+    /// `counted`.
+    pub counted: Option<Ident>,
+    /// `on_delete = policy`.
+    pub on_delete: Option<OnDelete>,
+}
+
+/// What happens to links when an entity is deleted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OnDelete {
+    /// `unlink`.
+    Unlink,
+    /// `restrict`.
+    Restrict,
+    /// `cascade`.
+    Cascade,
 }
 
 /// `#[states(Entity)] pub enum Name { .. }`.
@@ -89,6 +130,8 @@ pub struct State {
     pub initial: Option<Ident>,
     /// The word `terminal`.
     pub terminal: Option<Ident>,
+    /// `#[allow(unreached)]`.
+    pub allow_unreached: bool,
     /// `#[to(..)]`: verbs and targets.
     pub to: Vec<To>,
     /// Its data.
@@ -202,6 +245,8 @@ pub enum Value {
     Field(Ident),
     /// `meta.time`.
     Time,
+    /// `name.field`: a field of a bound entity.
+    Of(Ident, Ident),
     /// A literal, perhaps after a minus.
     Literal(Option<syn::Token![-]>, Lit),
 }
@@ -286,8 +331,26 @@ pub enum Arc {
         edge: Ident,
         /// The far ends.
         with: Path,
+        /// `{ data }` or `{ data = value }`.
+        data: Option<Assign>,
     },
-    /// `set(path.field = value)`.
+    /// `set(path.edge[with] = value)`.
+    SetLink {
+        /// The near ends.
+        path: Path,
+        /// The edge.
+        edge: Ident,
+        /// The far ends.
+        with: Path,
+        /// The value.
+        value: Value,
+    },
+    /// `delete(path)`.
+    Delete {
+        /// The entities.
+        path: Path,
+    },
+    /// `set(path.field = value)` or `set(path.State.field = value)`.
     Set {
         /// The entities.
         path: Path,
@@ -320,6 +383,30 @@ pub enum May {
     },
     /// `link Entity.edge` and its kin.
     Link(LinkKind, Ident, Ident),
-    /// `set Entity.field`.
-    Set(Ident, Ident),
+    /// `set Entity.field`; also of an edge, whose data is meant, and, with a state between, of state data.
+    Set(Ident, Option<Ident>, Ident),
+    /// `create Entity` and its kin.
+    Whole(Whole, Ident),
+}
+
+/// What may happen to a whole entity.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Whole {
+    /// `create T`.
+    Create,
+    /// `ensure T`.
+    Ensure,
+    /// `delete T`.
+    Delete,
+}
+
+impl Whole {
+    /// The word as written.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Create => "create",
+            Self::Ensure => "ensure",
+            Self::Delete => "delete",
+        }
+    }
 }

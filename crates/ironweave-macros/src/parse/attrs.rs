@@ -4,11 +4,11 @@ use proc_macro2::Ident;
 use syn::parse::ParseStream;
 use syn::{Attribute, LitInt, Meta, Result, Token};
 
-use super::ast::{EdgeOptions, To};
-use crate::errors::{Errors, list};
+use super::ast::{Default, EdgeOptions, Index, OnDelete, To};
+use crate::errors::{Errors, did_you_mean, list};
 
 /// Attributes of ironweave, wherever they may stand.
-const OURS: [&str; 21] = [
+const OURS: [&str; 22] = [
     "entity",
     "states",
     "event",
@@ -18,6 +18,7 @@ const OURS: [&str; 21] = [
     "inverse",
     "edge",
     "index",
+    "default",
     "renamed",
     "initial",
     "terminal",
@@ -55,13 +56,7 @@ impl Ours {
         errors: &mut Errors,
         parser: impl FnOnce(ParseStream<'_>) -> Result<T>,
     ) -> Option<T> {
-        match self.attr.parse_args_with(parser) {
-            Ok(parsed) => Some(parsed),
-            Err(error) => {
-                errors.add(error);
-                None
-            }
-        }
+        errors.take(self.attr.parse_args_with(parser))
     }
 
     /// Reports arguments where there should be none.
@@ -93,10 +88,8 @@ pub fn split(
         let text = name.to_string();
         if allowed.contains(&text.as_str()) {
             ours.push(Ours { name, attr });
-        } else if ["index", "renamed"].contains(&text.as_str()) {
+        } else if text == "renamed" {
             errors.at(&attr.meta, format!("`#[{text}]` is not supported yet"));
-        } else if text == "delete" && place == "an event" {
-            errors.at(&attr.meta, "`delete(..)` arcs are not supported yet");
         } else if text.starts_with("cfg") {
             errors.at(
                 &attr.meta,
@@ -131,45 +124,103 @@ pub fn inverse(input: ParseStream<'_>) -> Result<(Ident, Ident)> {
     Ok((entity, input.parse()?))
 }
 
-/// `#[edge(min = n, max = n)]`.
+/// `#[index]` or `#[index(ordered)]`.
+pub fn index(mark: &Ours) -> Result<Index> {
+    let mut index = Index {
+        word: mark.name.clone(),
+        ordered: false,
+    };
+    if !matches!(mark.attr.meta, Meta::Path(_)) {
+        let word: Ident = mark.attr.parse_args()?;
+        if word != "ordered" {
+            let message =
+                "an index is `#[index]` (equal values) or `#[index(ordered)]` (ranges too)";
+            return Err(syn::Error::new(word.span(), message));
+        }
+        index.ordered = true;
+    }
+    Ok(index)
+}
+
+/// `#[default]` or `#[default(value)]`.
+pub fn default(mark: &Ours) -> Result<Default> {
+    let value = match &mark.attr.meta {
+        Meta::Path(_) => None,
+        _ => Some(mark.attr.parse_args()?),
+    };
+    Ok(Default {
+        word: mark.name.clone(),
+        value,
+    })
+}
+
+/// What can stand in `#[edge(..)]`.
+const EDGE_OPTIONS: [&str; 6] = ["data", "acyclic", "min", "max", "counted", "on_delete"];
+
+/// `#[edge(data = T, acyclic, min = n, max = n, counted, on_delete = policy)]`.
 pub fn edge(word: Ident, input: ParseStream<'_>) -> Result<EdgeOptions> {
     let mut options = EdgeOptions {
         word,
+        bounds: None,
         min: None,
         max: None,
+        data: None,
+        acyclic: None,
+        counted: None,
+        on_delete: None,
     };
+    let mut seen: Vec<String> = Vec::new();
     while !input.is_empty() {
         let name: Ident = input.parse()?;
         let text = name.to_string();
-        let slot = match text.as_str() {
-            "min" => &mut options.min,
-            "max" => &mut options.max,
-            "data" | "acyclic" | "counted" | "on_delete" => {
-                return Err(syn::Error::new(
-                    name.span(),
-                    format!("`{text}` is not supported yet"),
-                ));
-            }
-            _ => {
-                return Err(syn::Error::new(
-                    name.span(),
-                    format!("`{text}` is not an option of `#[edge(..)]`: there is `min` and `max`"),
-                ));
-            }
-        };
-        if slot.is_some() {
-            return Err(syn::Error::new(
-                name.span(),
-                format!("`{text}` is given twice"),
-            ));
+        if seen.contains(&text) {
+            let message = format!("`{text}` is given twice");
+            return Err(syn::Error::new(name.span(), message));
         }
-        input.parse::<Token![=]>()?;
-        *slot = Some(input.parse::<LitInt>()?.base10_parse()?);
+        if !["acyclic", "counted"].contains(&text.as_str()) && EDGE_OPTIONS.contains(&text.as_str())
+        {
+            input.parse::<Token![=]>()?;
+        }
+        match text.as_str() {
+            "min" | "max" => {
+                let number = Some(input.parse::<LitInt>()?.base10_parse()?);
+                if text == "min" {
+                    options.min = number;
+                } else {
+                    options.max = number;
+                }
+                options.bounds.get_or_insert(name);
+            }
+            "data" => options.data = Some((name, input.parse()?)),
+            "acyclic" => options.acyclic = Some(name),
+            "counted" => options.counted = Some(name),
+            "on_delete" => options.on_delete = Some(on_delete(input)?),
+            _ => {
+                let hint = did_you_mean(&text, EDGE_OPTIONS);
+                let message = format!("`{text}` is not an option of `#[edge(..)]`{hint}");
+                return Err(syn::Error::new(name.span(), message));
+            }
+        }
+        seen.push(text);
         if !input.is_empty() {
             input.parse::<Token![,]>()?;
         }
     }
     Ok(options)
+}
+
+fn on_delete(input: ParseStream<'_>) -> Result<OnDelete> {
+    let policy: Ident = input.parse()?;
+    match policy.to_string().as_str() {
+        "unlink" => Ok(OnDelete::Unlink),
+        "restrict" => Ok(OnDelete::Restrict),
+        "cascade" => Ok(OnDelete::Cascade),
+        text => {
+            let hint = did_you_mean(text, ["unlink", "restrict", "cascade"]);
+            let message = format!("`{text}` is no policy of `on_delete`{hint}");
+            Err(syn::Error::new(policy.span(), message))
+        }
+    }
 }
 
 /// `#[to(B, verb -> C)]`.

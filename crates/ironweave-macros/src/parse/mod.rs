@@ -10,13 +10,14 @@ use proc_macro2::{Ident, TokenStream};
 use syn::parse::ParseStream;
 use syn::{AttrStyle, Fields, Generics, Item, ItemEnum, ItemMod, ItemStruct, Token, bracketed};
 
+use crate::check::types::mentions;
 use crate::errors::Errors;
 use ast::{Data, Entity, Event, EventField, Field, Invariant, Lifecycle, LinkKind, Module, State};
 use attrs::{Ours, is_ours, split};
 
 /// Attributes that an event may carry.
-const ON_EVENT: [&str; 9] = [
-    "create", "moves", "link", "unlink", "relink", "set", "when", "may", "guard",
+const ON_EVENT: [&str; 10] = [
+    "create", "delete", "moves", "link", "unlink", "relink", "set", "when", "may", "guard",
 ];
 
 /// Parses the module. `None` (with an error) if it is not an inline module at all.
@@ -134,6 +135,16 @@ fn plain(generics: &Generics, what: &str, errors: &mut Errors) {
     }
 }
 
+/// Leaves out what speaks of type parameters, which were refused: that would be wrong a second time.
+fn without_parameters(
+    generics: &Generics,
+    mut fields: Vec<(Ident, syn::Field)>,
+) -> Vec<(Ident, syn::Field)> {
+    let parameters: Vec<&Ident> = generics.type_params().map(|p| &p.ident).collect();
+    fields.retain(|(_, field)| mentions(&field.ty, |name| parameters.contains(&name)).is_none());
+    fields
+}
+
 /// The named fields of a struct; tuple structs are reported, unit structs have none.
 fn named(fields: Fields, what: &str, errors: &mut Errors) -> Vec<(Ident, syn::Field)> {
     match fields {
@@ -158,6 +169,7 @@ fn entity(item: ItemStruct, errors: &mut Errors) -> Option<Entity> {
     marks.iter().for_each(|mark| mark.bare(errors));
     plain(&item.generics, "entities", errors);
     let fields = named(item.fields, "an entity", errors);
+    let fields = without_parameters(&item.generics, fields);
     Some(Entity {
         attrs,
         vis: item.vis,
@@ -170,7 +182,7 @@ fn entity(item: ItemStruct, errors: &mut Errors) -> Option<Entity> {
 }
 
 fn field(name: Ident, field: syn::Field, errors: &mut Errors) -> Field {
-    let allowed = ["key", "inverse", "edge"];
+    let allowed = ["key", "index", "default", "inverse", "edge"];
     let (marks, attrs) = split(field.attrs, "a field of an entity", &allowed, errors);
     let mut parsed = Field {
         attrs,
@@ -178,6 +190,8 @@ fn field(name: Ident, field: syn::Field, errors: &mut Errors) -> Field {
         name,
         ty: field.ty,
         key: None,
+        index: None,
+        default: None,
         inverse: None,
         edge: None,
     };
@@ -187,6 +201,8 @@ fn field(name: Ident, field: syn::Field, errors: &mut Errors) -> Field {
                 mark.bare(errors);
                 parsed.key = Some(mark.name);
             }
+            "index" => parsed.index = errors.take(attrs::index(&mark)),
+            "default" => parsed.default = errors.take(attrs::default(&mark)),
             "inverse" => parsed.inverse = mark.parse(errors, attrs::inverse),
             _ => {
                 let word = mark.name.clone();
@@ -205,12 +221,16 @@ fn lifecycle(item: ItemEnum, errors: &mut Errors) -> Option<Lifecycle> {
     let mut states = Vec::new();
     for variant in item.variants {
         let allowed = ["initial", "terminal", "to"];
-        let (marks, attrs) = split(variant.attrs, "a state", &allowed, errors);
+        let (marks, mut attrs) = split(variant.attrs, "a state", &allowed, errors);
+        let before = attrs.len();
+        attrs.retain(|attr| !allows_unreached(attr));
+        let allow_unreached = attrs.len() < before;
         let mut state = State {
             attrs,
             name: variant.ident,
             initial: None,
             terminal: None,
+            allow_unreached,
             to: Vec::new(),
             data: Vec::new(),
         };
@@ -245,6 +265,14 @@ fn lifecycle(item: ItemEnum, errors: &mut Errors) -> Option<Lifecycle> {
     })
 }
 
+/// `#[allow(unreached)]`, which is for us and no lint of rustc's.
+fn allows_unreached(attr: &syn::Attribute) -> bool {
+    attr.path().is_ident("allow")
+        && attr
+            .parse_args::<Ident>()
+            .is_ok_and(|lint| lint == "unreached")
+}
+
 fn event(item: ItemStruct, immediate: bool, errors: &mut Errors) -> Option<Event> {
     let mut allowed = vec![if immediate { "immediate" } else { "event" }];
     allowed.extend(ON_EVENT);
@@ -271,6 +299,7 @@ fn event(item: ItemStruct, immediate: bool, errors: &mut Errors) -> Option<Event
             "unlink" => mark.parse(errors, |input| arcs::link(LinkKind::Unlink, input)),
             "relink" => mark.parse(errors, |input| arcs::link(LinkKind::Relink, input)),
             "set" => mark.parse(errors, arcs::set),
+            "delete" => mark.parse(errors, arcs::delete),
             "when" => mark.parse(errors, arcs::when),
             "may" => {
                 event.has_may = true;
@@ -295,7 +324,8 @@ fn event(item: ItemStruct, immediate: bool, errors: &mut Errors) -> Option<Event
             event.unread.push(mark.name.to_string());
         }
     }
-    for (name, field) in named(item.fields, "an event", errors) {
+    let fields = named(item.fields, "an event", errors);
+    for (name, field) in without_parameters(&item.generics, fields) {
         let (_, attrs) = split(field.attrs, "a field of an event", &[], errors);
         event.fields.push(EventField {
             attrs,

@@ -6,7 +6,8 @@ use crate::graph::Graph;
 use crate::graph::edge::NONE;
 use crate::graph::layout::Bounded;
 use crate::graph::storage::{Storage, Table};
-use crate::hash::{cell_term, link_term, state_term};
+use crate::hash::{cell_term, link_data_term, link_term, state_term};
+use crate::id::GENERATION_MAX;
 use crate::schema::{Cardinality, EntityIx, Hop, StateIx};
 
 impl<S: Storage> Graph<S> {
@@ -18,7 +19,7 @@ impl<S: Storage> Graph<S> {
         for entity in 0..self.entities.len() as EntityIx {
             self.check_places(entity, &mut fingerprint, &mut wrong);
             self.check_columns(entity, &mut fingerprint, &mut wrong);
-            for slot in 0..self.slots(entity) {
+            for slot in self.living(entity) {
                 wrong.extend(self.bounds_broken(entity, slot));
             }
         }
@@ -40,11 +41,11 @@ impl<S: Storage> Graph<S> {
         let mut counts = vec![0; layout.states.len()];
         for slot in 0..self.slots(entity) {
             let state = self.state_of(entity, slot);
-            counts[usize::from(state)] += 1;
-            *fingerprint = fingerprint.wrapping_add(state_term(
-                layout.states[usize::from(state)].salt,
-                self.id(entity, slot),
-            ));
+            if let Some(layout) = layout.states.get(usize::from(state)) {
+                counts[usize::from(state)] += 1;
+                *fingerprint =
+                    fingerprint.wrapping_add(state_term(layout.salt, self.id(entity, slot)));
+            }
             for (ix, place) in self.entities[usize::from(entity)].places.iter().enumerate() {
                 if place.contains(slot) != (ix as StateIx == state) {
                     let name = &layout.states[ix].name;
@@ -55,6 +56,7 @@ impl<S: Storage> Graph<S> {
                 }
             }
         }
+        self.check_slots(entity, wrong);
         for (ix, count) in counts.into_iter().enumerate() {
             let kept = self.count(entity, ix as StateIx);
             if kept != count {
@@ -66,13 +68,52 @@ impl<S: Storage> Graph<S> {
         }
     }
 
+    /// The list of free slots, the number of entities, and the index of a key of several fields.
+    fn check_slots(&self, entity: EntityIx, wrong: &mut Vec<String>) {
+        let table = &self.entities[usize::from(entity)];
+        let name = &self.layout.entities[usize::from(entity)].name;
+        let living = self.living(entity).count();
+        if living != self.alive(entity) {
+            wrong.push(format!(
+                "{} {name} are counted, not {living}",
+                self.alive(entity)
+            ));
+        }
+        let free: HashSet<u32> = table.free.iter().copied().collect();
+        for slot in 0..self.slots(entity) {
+            let id = self.id(entity, slot);
+            let expected = !self.is_alive(entity, slot) && id.generation < GENERATION_MAX;
+            if free.contains(&slot) != expected {
+                wrong.push(format!("slot {slot} of {name} is wrong in the free list"));
+            }
+        }
+        if self.layout.entities[usize::from(entity)].key.len() > 1 {
+            for slot in self.living(entity) {
+                let hash = self.key_hash(entity, slot);
+                if !hash.is_some_and(|hash| table.key.has(hash, slot)) {
+                    let who = self.entity_ref(entity, slot);
+                    wrong.push(format!("the key of {who} is not in its index"));
+                }
+            }
+            if table.key.len() != living {
+                wrong.push(format!(
+                    "{} keys of {name} are indexed, not {living}",
+                    table.key.len()
+                ));
+            }
+        }
+    }
+
     fn check_columns(&self, entity: EntityIx, fingerprint: &mut u128, wrong: &mut Vec<String>) {
         for &column in &self.layout.entities[usize::from(entity)].columns {
             let layout = &self.layout.columns[usize::from(column)];
             let state = self.layout.schema.columns[usize::from(column)].state;
             let mut filled = 0;
             for slot in 0..self.slots(entity) {
-                let expected = state.is_none_or(|s| s == self.state_of(entity, slot));
+                let expected = match state {
+                    Some(state) => state == self.state_of(entity, slot),
+                    None => self.is_alive(entity, slot),
+                };
                 let who = || format!("{} of {}", layout.path, self.entity_ref(entity, slot));
                 match self.column(column).recheck(slot) {
                     Err(e) => wrong.push(format!("{}: {e}", who())),
@@ -118,7 +159,11 @@ impl<S: Storage> Graph<S> {
         let mut there = HashSet::new();
         for from in 0..self.slots(layout.from.entity) {
             for (position, &to) in self.links(forward, from).iter().enumerate() {
-                if to == NONE || to >= self.slots(layout.to.entity) || !there.insert((from, to)) {
+                let exists = to != NONE
+                    && to < self.slots(layout.to.entity)
+                    && self.is_alive(layout.to.entity, to)
+                    && self.is_alive(layout.from.entity, from);
+                if !exists || !there.insert((from, to)) {
                     wrong.push(format!(
                         "{}: {from} -> {to} is no link or stands twice",
                         layout.from.path
@@ -131,6 +176,7 @@ impl<S: Storage> Graph<S> {
                     self.id(layout.to.entity, to),
                 );
                 *fingerprint = fingerprint.wrapping_add(term);
+                self.check_link_data(edge, (from, to), fingerprint, wrong);
                 let noted = self.edges[usize::from(edge)].noted(from, to);
                 let at = noted.is_some_and(|n| {
                     n.from as usize == position
@@ -167,13 +213,58 @@ impl<S: Storage> Graph<S> {
                 there.len()
             ));
         }
+        let rows = self.edges[usize::from(edge)]
+            .data
+            .as_ref()
+            .and_then(|d| d.pairs());
+        if let Some(rows) = rows.filter(|rows| *rows != back) {
+            wrong.push(format!(
+                "{} has {rows} rows of data for {back} links",
+                layout.from.path
+            ));
+        }
+        if layout.acyclic
+            && let Some(slot) = self.any_cycle(edge, self.slots(layout.from.entity))
+        {
+            let who = self.entity_ref(layout.from.entity, slot);
+            wrong.push(format!("{} leads from {who} back to it", layout.from.path));
+        }
+    }
+
+    fn check_link_data(
+        &self,
+        edge: u16,
+        (from, to): (u32, u32),
+        fingerprint: &mut u128,
+        wrong: &mut Vec<String>,
+    ) {
+        let Some((column, row)) = self.link_row(edge, from, to) else {
+            return;
+        };
+        let layout = &self.layout.edges[usize::from(edge)];
+        let (a, b) = (
+            self.id(layout.from.entity, from),
+            self.id(layout.to.entity, to),
+        );
+        let what = match column.recheck(row) {
+            Ok(Some(hash)) => {
+                *fingerprint = fingerprint.wrapping_add(link_data_term(layout.salt, a, b, hash));
+                return;
+            }
+            Ok(None) => "missing".to_owned(),
+            Err(e) => e,
+        };
+        wrong.push(format!(
+            "the data of {} {a} -> {b}: {what}",
+            layout.from.path
+        ));
     }
 
     fn check_counters(&self, wrong: &mut Vec<String>) {
         for (ix, watch) in self.layout.watches.iter().enumerate() {
             let edge = &self.layout.edges[usize::from(watch.hop.edge)];
             let (near, far) = (edge.near(watch.hop.forward), edge.far(watch.hop.forward));
-            for slot in 0..self.slots(near.entity) {
+            for slot in self.living(near.entity) {
                 let links = self.links(watch.hop, slot).iter();
                 let count = links
                     .filter(|s| watch.member.contains(self.state_of(far.entity, **s)))
@@ -189,7 +280,7 @@ impl<S: Storage> Graph<S> {
             }
         }
         for (ix, immediate) in self.layout.immediates.iter().enumerate() {
-            for slot in 0..self.slots(immediate.entity) {
+            for slot in self.living(immediate.entity) {
                 if self.enabled(ix as u16, slot) {
                     let name = &self.layout.schema.events[usize::from(immediate.event)].name;
                     wrong.push(format!(

@@ -1,34 +1,61 @@
-//! Columns: one typed array per field and per piece of state data, with the key index where there is one.
+//! Columns: one typed array per field, piece of state data or link data, with its index where there is one.
 //!
 //! The graph knows its columns by [`AnyColumn`]; generated code knows the type and downcasts.
 
 use std::any::Any;
 use std::borrow::Borrow;
 use std::hash::Hash;
+use std::ops::{Bound, RangeBounds};
+use std::sync::Arc;
 
+use crate::error::{Name, StepError};
+use crate::graph::index::{Equal, Index, Ordered, Unique};
 use crate::graph::storage::{Flat, Storage, Table};
-use crate::hash::{FastMap, hash_bytes};
+use crate::hash::hash_bytes;
 use crate::value::{DecodeError, Value, decode, encode};
 
-/// The type of a column, as code that makes an empty one.
+/// The type of a column, as code that makes an empty one, and its default value.
 pub struct ColumnType {
     pub(crate) flat: fn() -> Box<dyn AnyColumn>,
+    pub(crate) default: Option<fn() -> Box<dyn Any>>,
 }
 
 impl ColumnType {
     /// A column of `T`.
     #[must_use]
     pub fn of<T: Value>() -> Self {
-        Self {
-            flat: || Box::new(Column::<T, Flat>::new(None)),
-        }
+        Self::made(|| Box::new(Column::<T, Flat>::new(None)))
     }
 
-    /// The key column of an entity type.
+    /// The only key column of an entity type.
     #[must_use]
     pub fn key<T: Value + Hash + Eq>() -> Self {
+        Self::made(|| Box::new(Column::<T, Flat>::new(Some(Box::<Unique<T>>::default()))))
+    }
+
+    /// A column that is indexed by equal values.
+    #[must_use]
+    pub fn indexed<T: Value + Eq>() -> Self {
+        Self::made(|| Box::new(Column::<T, Flat>::new(Some(Box::<Equal>::default()))))
+    }
+
+    /// A column that is indexed by order.
+    #[must_use]
+    pub fn ordered<T: Value + Ord>() -> Self {
+        Self::made(|| Box::new(Column::<T, Flat>::new(Some(Box::<Ordered<T>>::default()))))
+    }
+
+    /// What a new entity has in this column where nothing is given: a value of the column's type.
+    #[must_use]
+    pub fn or(mut self, default: fn() -> Box<dyn Any>) -> Self {
+        self.default = Some(default);
+        self
+    }
+
+    fn made(flat: fn() -> Box<dyn AnyColumn>) -> Self {
         Self {
-            flat: || Box::new(Column::<T, Flat>::new(Some(Box::<KeyIndex<T>>::default()))),
+            flat,
+            default: None,
         }
     }
 }
@@ -49,6 +76,21 @@ pub enum ColumnError {
     Unwritable(String),
     /// The stored bytes are of another type.
     Unreadable(DecodeError),
+}
+
+impl ColumnError {
+    /// As an error of a step, where the value was to be written to `what`.
+    pub(crate) fn into_step(self, what: &Name) -> StepError {
+        let reason = match self {
+            Self::Duplicate(slot) => format!("slot {slot} has it"),
+            Self::Unwritable(reason) => reason,
+            Self::Unreadable(e) => e.to_string(),
+        };
+        StepError::Unwritable {
+            what: Arc::clone(what),
+            reason,
+        }
+    }
 }
 
 /// A column without its type. Each change remembers what it replaced, in order, until `settle`.
@@ -76,7 +118,9 @@ pub trait AnyColumn: Send + Sync + 'static {
     fn recheck(&self, slot: u32) -> Result<Option<u64>, String>;
     /// The value of a cell in CBOR.
     fn encoded(&self, slot: u32) -> Option<Vec<u8>>;
-    /// How many entries the key index has, if there is one.
+    /// The hash of a cell.
+    fn hash(&self, slot: u32) -> Option<u64>;
+    /// How many entries the index has, if there is one.
     fn indexed(&self) -> Option<usize>;
     /// The column with its type.
     fn as_any(&self) -> &dyn Any;
@@ -89,53 +133,24 @@ struct Cell<T> {
     hash: u64,
 }
 
-type KeyIndex<T> = FastMap<T, u32>;
-
-/// A key index without the bounds that only keys have.
-trait Keys<T>: Send + Sync {
-    fn slot_of(&self, key: &T) -> Option<u32>;
-    fn insert(&mut self, key: &T, slot: u32);
-    fn remove(&mut self, key: &T);
-    fn len(&self) -> usize;
-    fn as_any(&self) -> &dyn Any;
-}
-
-impl<T: Value + Hash + Eq> Keys<T> for KeyIndex<T> {
-    fn slot_of(&self, key: &T) -> Option<u32> {
-        self.get(key).copied()
-    }
-
-    fn insert(&mut self, key: &T, slot: u32) {
-        FastMap::insert(self, key.clone(), slot);
-    }
-
-    fn remove(&mut self, key: &T) {
-        FastMap::remove(self, key);
-    }
-
-    fn len(&self) -> usize {
-        FastMap::len(self)
-    }
-
-    fn as_any(&self) -> &dyn Any {
-        self
-    }
-}
-
 /// A column of `T`.
 pub struct Column<T: Value, S: Storage> {
     cells: S::Table<Option<Cell<T>>>,
     replaced: Vec<(u32, Option<Cell<T>>)>,
-    keys: Option<Box<dyn Keys<T>>>,
+    index: Option<Box<dyn Index<T>>>,
 }
 
 impl<T: Value, S: Storage> Column<T, S> {
-    fn new(keys: Option<Box<dyn Keys<T>>>) -> Self {
+    fn new(index: Option<Box<dyn Index<T>>>) -> Self {
         Self {
             cells: S::Table::default(),
             replaced: Vec::new(),
-            keys,
+            index,
         }
+    }
+
+    fn index<I: 'static>(&self) -> Option<&I> {
+        self.index.as_ref()?.as_any().downcast_ref()
     }
 
     /// The value at a slot.
@@ -153,26 +168,51 @@ impl<T: Value, S: Storage> Column<T, S> {
     where
         T: Hash + Eq + Borrow<Q>,
     {
-        self.keys
-            .as_ref()?
-            .as_any()
-            .downcast_ref::<KeyIndex<T>>()?
-            .get(key)
-            .copied()
+        self.index::<Unique<T>>()?.get(key).copied()
+    }
+
+    /// The slots that have a value, in order; O(log n) and the slots found. The column is indexed by equality.
+    pub(crate) fn equal<'c>(&'c self, value: &'c T) -> impl Iterator<Item = u32> + 'c
+    where
+        T: Eq,
+    {
+        let mut bytes = Vec::new();
+        // What cannot be written is nobody's value.
+        let hash = encode(value, &mut bytes).ok().map(|()| hash_bytes(&bytes));
+        let found = hash.zip(self.index::<Equal>());
+        found
+            .into_iter()
+            .flat_map(|(hash, index)| index.slots(hash))
+            .filter(move |slot| self.get(*slot) == Some(value))
+    }
+
+    /// The slots whose values are in a range, by value and then by slot; O(log n) and the slots found. The column
+    /// is indexed by order.
+    pub(crate) fn range<'c>(
+        &'c self,
+        range: impl RangeBounds<T> + 'c,
+    ) -> impl DoubleEndedIterator<Item = u32> + 'c
+    where
+        T: Ord,
+    {
+        // `BTreeMap::range` panics on a range that ends before it begins, which asks for nothing.
+        let empty = match (range.start_bound(), range.end_bound()) {
+            (Bound::Included(a), Bound::Included(b)) => a > b,
+            (Bound::Included(a) | Bound::Excluded(a), Bound::Included(b) | Bound::Excluded(b)) => {
+                a >= b
+            }
+            _ => false,
+        };
+        let index = self.index::<Ordered<T>>().filter(|_| !empty);
+        index.map(|index| index.range(range)).into_iter().flatten()
     }
 
     fn write(&mut self, slot: u32, value: T, hash: u64) -> Result<Written, ColumnError> {
-        if let Some(keys) = &mut self.keys {
-            if let Some(holder) = keys.slot_of(&value) {
-                return Err(ColumnError::Duplicate(holder));
-            }
-            keys.insert(&value, slot);
+        let holder = self.index.as_ref().and_then(|index| index.holder(&value));
+        if let Some(holder) = holder {
+            return Err(ColumnError::Duplicate(holder));
         }
-        let old = self
-            .cells
-            .at_mut(slot as usize)
-            .replace(Cell { value, hash });
-        self.unindex(old.as_ref());
+        let old = self.exchange(slot, Some(Cell { value, hash }));
         let written = Written {
             old: old.as_ref().map(|cell| cell.hash),
             new: hash,
@@ -181,10 +221,18 @@ impl<T: Value, S: Storage> Column<T, S> {
         Ok(written)
     }
 
-    fn unindex(&mut self, cell: Option<&Cell<T>>) {
-        if let (Some(keys), Some(cell)) = (&mut self.keys, cell) {
-            keys.remove(&cell.value);
+    /// Puts a cell in place of another, in the index too.
+    fn exchange(&mut self, slot: u32, new: Option<Cell<T>>) -> Option<Cell<T>> {
+        let old = std::mem::replace(self.cells.at_mut(slot as usize), new);
+        if let Some(index) = &mut self.index {
+            if let Some(cell) = &old {
+                index.remove(&cell.value, cell.hash, slot);
+            }
+            if let Some(cell) = self.cells.at(slot as usize) {
+                index.insert(&cell.value, cell.hash, slot);
+            }
         }
+        old
     }
 }
 
@@ -220,8 +268,7 @@ impl<T: Value, S: Storage> AnyColumn for Column<T, S> {
     }
 
     fn clear(&mut self, slot: u32) -> Option<u64> {
-        let old = self.cells.at_mut(slot as usize).take();
-        self.unindex(old.as_ref());
+        let old = self.exchange(slot, None);
         let hash = old.as_ref().map(|cell| cell.hash);
         self.replaced.push((slot, old));
         hash
@@ -229,11 +276,7 @@ impl<T: Value, S: Storage> AnyColumn for Column<T, S> {
 
     fn undo(&mut self) {
         if let Some((slot, old)) = self.replaced.pop() {
-            let now = std::mem::replace(self.cells.at_mut(slot as usize), old.clone());
-            self.unindex(now.as_ref());
-            if let (Some(keys), Some(cell)) = (&mut self.keys, &old) {
-                keys.insert(&cell.value, slot);
-            }
+            self.exchange(slot, old);
         }
     }
 
@@ -251,13 +294,16 @@ impl<T: Value, S: Storage> AnyColumn for Column<T, S> {
         if hash != cell.hash {
             return Err("its hash is not that of its value".to_owned());
         }
-        match &self.keys {
-            Some(keys) if keys.slot_of(&cell.value) != Some(slot) => Err(format!(
-                "the key index gives {:?}",
-                keys.slot_of(&cell.value)
-            )),
+        match &self.index {
+            Some(index) if !index.has(&cell.value, hash, slot) => {
+                Err("it is not in its index".to_owned())
+            }
             _ => Ok(Some(hash)),
         }
+    }
+
+    fn hash(&self, slot: u32) -> Option<u64> {
+        self.cells.at(slot as usize).as_ref().map(|cell| cell.hash)
     }
 
     fn encoded(&self, slot: u32) -> Option<Vec<u8>> {
@@ -267,7 +313,7 @@ impl<T: Value, S: Storage> AnyColumn for Column<T, S> {
     }
 
     fn indexed(&self) -> Option<usize> {
-        self.keys.as_ref().map(|keys| keys.len())
+        self.index.as_ref().map(|index| index.len())
     }
 
     fn as_any(&self) -> &dyn Any {

@@ -4,6 +4,8 @@
 //! any fan-in: a list gives up a member by moving its last one into the hole, and every member knows where
 //! it stands: in a column beside, where the far end holds one, or else in a table of pairs.
 
+use crate::graph::column::AnyColumn;
+use crate::graph::data::LinkData;
 use crate::graph::storage::{Storage, Table};
 use crate::hash::FastMap;
 use crate::schema::Cardinality;
@@ -37,9 +39,11 @@ pub(crate) struct Edge<S: Storage> {
     from: End<S>,
     to: End<S>,
     positions: Where<S>,
+    /// What lies on the links, where they have data.
+    pub(super) data: Option<LinkData>,
 }
 
-fn pair(from: u32, to: u32) -> u64 {
+pub(super) fn pair(from: u32, to: u32) -> u64 {
     u64::from(from) << 32 | u64::from(to)
 }
 
@@ -117,7 +121,11 @@ impl<S: Storage> End<S> {
 }
 
 impl<S: Storage> Edge<S> {
-    pub(crate) fn new(from: Cardinality, to: Cardinality) -> Self {
+    pub(crate) fn new(
+        from: Cardinality,
+        to: Cardinality,
+        data: Option<Box<dyn AnyColumn>>,
+    ) -> Self {
         let positions = match (from, to) {
             (Cardinality::Many, Cardinality::Many) => Where::Pairs(FastMap::default()),
             (Cardinality::Many, _) | (_, Cardinality::Many) => Where::Column(S::Table::default()),
@@ -127,6 +135,7 @@ impl<S: Storage> Edge<S> {
             from: End::new(from),
             to: End::new(to),
             positions,
+            data: data.map(|column| LinkData::new(column, from, to)),
         }
     }
 
@@ -144,6 +153,9 @@ impl<S: Storage> Edge<S> {
         if let (Where::Column(column), false) = (&mut self.positions, many) {
             column.push(0);
         }
+        if let Some(data) = &mut self.data {
+            data.grow(forward);
+        }
     }
 
     /// The inverse of [`Edge::grow`]; the entity has no links.
@@ -159,6 +171,9 @@ impl<S: Storage> Edge<S> {
         }
         if let (Where::Column(column), false) = (&mut self.positions, many) {
             column.pop();
+        }
+        if let Some(data) = &mut self.data {
+            data.shrink(forward);
         }
     }
 
@@ -189,10 +204,16 @@ impl<S: Storage> Edge<S> {
             to: self.to.attach(to, from),
         };
         self.note(from, to, positions);
+        if let Some(data) = &mut self.data {
+            data.link(from, to);
+        }
     }
 
-    /// Unlinks two entities that are linked; where the link stood.
+    /// Unlinks two entities that are linked, of whose data nothing is left; where the link stood.
     pub(crate) fn unlink(&mut self, from: u32, to: u32) -> Positions {
+        if let Some(data) = &mut self.data {
+            data.unlink(from, to);
+        }
         let positions = match (&mut self.positions, &self.from) {
             (Where::Nowhere, _) => Positions { from: 0, to: 0 },
             (Where::Column(column), End::Many(_)) => Positions {
@@ -230,6 +251,9 @@ impl<S: Storage> Edge<S> {
             self.note_to(moved, to, position);
         }
         self.note(from, to, positions);
+        if let Some(data) = &mut self.data {
+            data.link(from, to);
+        }
     }
 
     fn note(&mut self, from: u32, to: u32, positions: Positions) {
@@ -309,7 +333,7 @@ mod tests {
             (Option, Many),
             (Option, Option),
         ] {
-            let mut edge = Edge::<Flat>::new(from, to);
+            let mut edge = Edge::<Flat>::new(from, to, None);
             for _ in 0..5 {
                 edge.grow(true);
                 edge.grow(false);

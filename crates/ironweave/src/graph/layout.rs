@@ -10,7 +10,8 @@ use std::sync::Arc;
 use crate::error::Name;
 use crate::hash::salt;
 use crate::schema::{
-    Arc as ArcDef, Cardinality, ColumnIx, EdgeIx, EntityIx, Hop, Quantifier, Schema, Scope, StateIx,
+    Arc as ArcDef, Cardinality, ColumnIx, EdgeIx, EntityIx, Hop, OnDelete, Quantifier, Schema,
+    Scope, StateIx,
 };
 
 /// A schema with names to share, numbers to hash by and lists to walk.
@@ -29,7 +30,10 @@ pub(crate) struct EntityLayout {
     pub states: Vec<StateLayout>,
     /// Fields and state data.
     pub columns: Vec<ColumnIx>,
-    pub key: Option<ColumnIx>,
+    /// The parts of the key.
+    pub key: Vec<ColumnIx>,
+    /// Fields that have a value of their own where none is given.
+    pub defaults: Vec<ColumnIx>,
     /// Both ends of each edge that touches the type.
     pub ends: Vec<Hop>,
     /// Ends whose number of links is bounded from below, or above by more than one.
@@ -58,12 +62,15 @@ pub(crate) struct ColumnLayout {
     /// `Partition.name`
     pub path: Name,
     pub salt: u64,
+    /// Whether it is one of several parts of a key.
+    pub composite: bool,
 }
 
 pub(crate) struct EdgeLayout {
     pub from: EndLayout,
     pub to: EndLayout,
     pub salt: u64,
+    pub acyclic: bool,
     /// Watches that count over this edge.
     pub watches: Vec<u16>,
 }
@@ -74,6 +81,9 @@ pub(crate) struct EndLayout {
     /// `Want.partitions`
     pub path: Name,
     pub cardinality: Cardinality,
+    pub on_delete: OnDelete,
+    /// By state of the far end, the watch that counts it; empty where the end is not counted.
+    pub counted: Vec<u16>,
 }
 
 pub(crate) struct Bounded {
@@ -119,6 +129,9 @@ impl StateSet {
     }
 }
 
+/// The watches that there are, by what they count.
+type Watches = HashMap<(EdgeIx, bool, [u64; 4]), u16>;
+
 impl EdgeLayout {
     /// The end that a hop leaves from.
     pub(crate) fn near(&self, forward: bool) -> &EndLayout {
@@ -143,7 +156,10 @@ impl Layout {
                 entity.states[usize::from(state)].data.push(ix as ColumnIx);
             }
             if def.key {
-                entity.key = Some(ix as ColumnIx);
+                entity.key.push(ix as ColumnIx);
+            }
+            if def.default.is_some() {
+                entity.defaults.push(ix as ColumnIx);
             }
         }
         let mut edges = Vec::new();
@@ -153,6 +169,8 @@ impl Layout {
                 name: end.name.as_str().into(),
                 path: format!("{}.{}", entities[usize::from(end.entity)].name, end.name).into(),
                 cardinality: end.cardinality,
+                on_delete: end.on_delete,
+                counted: Vec::new(),
             };
             let (from, to) = (end(&def.from), end(&def.to));
             let salt = salt(&from.path);
@@ -160,6 +178,7 @@ impl Layout {
                 from,
                 to,
                 salt,
+                acyclic: def.acyclic,
                 watches: Vec::new(),
             });
             for (forward, end) in [(true, &def.from), (false, &def.to)] {
@@ -199,15 +218,65 @@ impl Layout {
             invariants,
             schema,
         };
-        layout.add_immediates();
+        let mut watches = HashMap::new();
+        layout.add_immediates(&mut watches);
+        layout.add_counted(&mut watches);
         Arc::new(layout)
     }
 
+    /// The counter of a hop and a set of states for entities of a type; made where there is none.
+    fn watch(&mut self, known: &mut Watches, hop: Hop, member: StateSet) -> u16 {
+        let key = (hop.edge, hop.forward, member.0);
+        if let Some(watch) = known.get(&key) {
+            return *watch;
+        }
+        let edge = &mut self.edges[usize::from(hop.edge)];
+        let watch = self.watches.len() as u16;
+        edge.watches.push(watch);
+        let (near, far) = (edge.near(hop.forward).entity, edge.far(hop.forward).entity);
+        self.entities[usize::from(far)].counted_by.push(watch);
+        self.entities[usize::from(near)].watches.push(watch);
+        self.watches.push(Watch {
+            hop,
+            member,
+            immediates: Vec::new(),
+        });
+        known.insert(key, watch);
+        watch
+    }
+
+    /// A counter for each state at the far side of ends that are `counted`.
+    fn add_counted(&mut self, known: &mut Watches) {
+        for edge in 0..self.schema.edges.len() {
+            for forward in [true, false] {
+                let def = &self.schema.edges[edge];
+                if !if forward { &def.from } else { &def.to }.counted {
+                    continue;
+                }
+                let hop = Hop {
+                    edge: edge as EdgeIx,
+                    forward,
+                };
+                let far = self.edges[edge].far(forward).entity;
+                let states = self.entities[usize::from(far)].states.len() as StateIx;
+                let counted = (0..states)
+                    .map(|state| self.watch(known, hop, StateSet::of(&[state])))
+                    .collect();
+                let edge = &mut self.edges[edge];
+                let end = if forward {
+                    &mut edge.from
+                } else {
+                    &mut edge.to
+                };
+                end.counted = counted;
+            }
+        }
+    }
+
     /// Works out the counters that immediate events need, one for each hop and set of states.
-    fn add_immediates(&mut self) {
-        let mut known: HashMap<(EdgeIx, bool, [u64; 4]), u16> = HashMap::new();
-        for (event_ix, event) in self
-            .schema
+    fn add_immediates(&mut self, known: &mut Watches) {
+        let schema = self.schema.clone();
+        for (event_ix, event) in schema
             .events
             .iter()
             .enumerate()
@@ -246,24 +315,7 @@ impl Layout {
                     }
                     hops => {
                         let hop = hops[0];
-                        let watch =
-                            *known
-                                .entry((hop.edge, hop.forward, set.0))
-                                .or_insert_with(|| {
-                                    let edge = &mut self.edges[usize::from(hop.edge)];
-                                    let watch = self.watches.len() as u16;
-                                    edge.watches.push(watch);
-                                    self.entities[usize::from(edge.far(hop.forward).entity)]
-                                        .counted_by
-                                        .push(watch);
-                                    self.entities[usize::from(entity)].watches.push(watch);
-                                    self.watches.push(Watch {
-                                        hop,
-                                        member: set,
-                                        immediates: Vec::new(),
-                                    });
-                                    watch
-                                });
+                        let watch = self.watch(known, hop, set);
                         let readers = &mut self.watches[usize::from(watch)].immediates;
                         if readers.last() != Some(&ix) {
                             readers.push(ix);
@@ -337,6 +389,9 @@ pub(crate) fn reverse(hop: Hop) -> Hop {
 
 fn column(schema: &Schema, def: &crate::schema::ColumnDef) -> ColumnLayout {
     let entity = &schema.entities[usize::from(def.entity)];
+    let parts = (schema.columns.iter())
+        .filter(|c| c.key && c.entity == def.entity)
+        .count();
     let path = match def.state {
         None => format!("{}.{}", entity.name, def.name),
         Some(state) => format!(
@@ -350,6 +405,7 @@ fn column(schema: &Schema, def: &crate::schema::ColumnDef) -> ColumnLayout {
         entity: def.entity,
         name: def.name.as_str().into(),
         salt: salt(&path),
+        composite: def.key && parts > 1,
         path: path.into(),
     }
 }
@@ -365,7 +421,8 @@ fn entity(def: &crate::schema::EntityDef) -> EntityLayout {
         name: def.name.as_str().into(),
         states: def.states.iter().map(state).collect(),
         columns: Vec::new(),
-        key: None,
+        key: Vec::new(),
+        defaults: Vec::new(),
         ends: Vec::new(),
         bounded: Vec::new(),
         counted_by: Vec::new(),

@@ -4,10 +4,16 @@
 //! counters and the fingerprint, and journals a fact (for the log) and how to undo it (for a rollback).
 //! It knows nothing of events, of the log or of user code.
 
+mod acyclic;
 pub(crate) mod check;
 pub mod column;
+mod data;
+mod delete;
 pub(crate) mod edge;
+mod index;
+mod key;
 pub(crate) mod layout;
+mod link_value;
 pub(crate) mod place;
 mod replay;
 pub mod storage;
@@ -23,13 +29,14 @@ use crate::error::{EntityRef, StepError};
 use crate::fact::Fact;
 use crate::graph::column::{AnyColumn, ColumnError, ColumnType, Written};
 use crate::graph::edge::Edge;
+use crate::graph::key::KeyIndex;
 use crate::graph::layout::Layout;
 use crate::graph::place::Place;
 use crate::graph::storage::{Storage, Table};
 pub(crate) use crate::graph::undo::Mark;
 use crate::graph::undo::{Journal, Undo};
 use crate::hash::{cell_term, link_term, state_term};
-use crate::id::Id;
+use crate::id::{FREE, Id};
 use crate::schema::{Cardinality, ColumnIx, EdgeIx, EntityIx, Hop, StateIx};
 use crate::value::display;
 
@@ -38,6 +45,8 @@ pub struct Graph<S: Storage> {
     pub(crate) layout: Arc<Layout>,
     entities: Vec<Entities<S>>,
     columns: Vec<Box<dyn AnyColumn>>,
+    /// By column, what it has where nothing is given.
+    defaults: Vec<Option<Default>>,
     edges: Vec<Edge<S>>,
     /// One table for each watch of the layout.
     counters: Vec<S::Table<u32>>,
@@ -47,32 +56,54 @@ pub struct Graph<S: Storage> {
     pub(crate) pending: BinaryHeap<Reverse<(u16, u32)>>,
 }
 
+/// Makes a value of a column's type.
+type Default = fn() -> Box<dyn Any>;
+
 struct Entities<S: Storage> {
     /// `generation << 8 | state`, by slot.
     words: S::Table<u32>,
     /// By state.
     places: Vec<Place<S>>,
+    /// Slots of deleted entities, the next to be used last.
+    free: Vec<u32>,
+    /// How many entities there are.
+    alive: u32,
+    /// The index of a key of several fields.
+    key: KeyIndex,
 }
 
 impl<S: Storage> Graph<S> {
-    pub(crate) fn new(layout: Arc<Layout>, columns: &[ColumnType]) -> Self {
+    /// An empty graph; there is an entry in `columns` for each column of the schema, and in `data` for each edge.
+    pub(crate) fn new(
+        layout: Arc<Layout>,
+        columns: &[ColumnType],
+        data: &[Option<ColumnType>],
+    ) -> Self {
         let entities = layout
             .entities
             .iter()
             .map(|e| Entities {
                 words: S::Table::default(),
                 places: e.states.iter().map(|_| Place::default()).collect(),
+                free: Vec::new(),
+                alive: 0,
+                key: KeyIndex::default(),
             })
             .collect();
         let edges = layout
             .edges
             .iter()
-            .map(|e| Edge::new(e.from.cardinality, e.to.cardinality))
+            .zip(data)
+            .map(|(e, data)| {
+                let data = data.as_ref().map(S::column);
+                Edge::new(e.from.cardinality, e.to.cardinality, data)
+            })
             .collect();
         let counters = layout.watches.iter().map(|_| S::Table::default()).collect();
         Self {
             entities,
             columns: columns.iter().map(S::column).collect(),
+            defaults: columns.iter().map(|c| c.default).collect(),
             edges,
             counters,
             fingerprint: 0,
@@ -96,7 +127,36 @@ impl<S: Storage> Graph<S> {
             return None;
         }
         let word = *words.at(id.slot as usize);
-        (word >> 8 == id.generation).then_some(word as u8)
+        (word >> 8 == id.generation && word as u8 != FREE).then_some(word as u8)
+    }
+
+    /// Whether there is an entity at a slot.
+    pub(crate) fn is_alive(&self, entity: EntityIx, slot: u32) -> bool {
+        self.state_of(entity, slot) != FREE
+    }
+
+    /// The slots of all entities of a type, in order.
+    pub(crate) fn living(&self, entity: EntityIx) -> impl Iterator<Item = u32> {
+        (0..self.slots(entity)).filter(move |slot| self.is_alive(entity, *slot))
+    }
+
+    /// How many entities of a type there are; O(1).
+    pub(crate) fn alive(&self, entity: EntityIx) -> usize {
+        self.entities[usize::from(entity)].alive as usize
+    }
+
+    /// The id that the next entity of a type will have.
+    pub(crate) fn next_id(&self, entity: EntityIx) -> Id {
+        match self.entities[usize::from(entity)].free.last() {
+            None => Id {
+                slot: self.slots(entity),
+                generation: 1,
+            },
+            Some(slot) => Id {
+                slot: *slot,
+                generation: self.id(entity, *slot).generation + 1,
+            },
+        }
     }
 
     pub(crate) fn state_of(&self, entity: EntityIx, slot: u32) -> StateIx {
@@ -139,6 +199,19 @@ impl<S: Storage> Graph<S> {
         self.entities[usize::from(entity)].places[usize::from(state)].len()
     }
 
+    /// The bits of a place, and the words above them.
+    pub(crate) fn place_words(&self, entity: EntityIx, state: StateIx) -> (&[u64], &[u64])
+    where
+        S: Storage<Table<u64> = Vec<u64>>,
+    {
+        self.entities[usize::from(entity)].places[usize::from(state)].words()
+    }
+
+    /// The value of a counter.
+    pub(crate) fn counted(&self, watch: u16, slot: u32) -> usize {
+        *self.counters[usize::from(watch)].at(slot as usize) as usize
+    }
+
     /// The first entity in any of the states whose slot is not before `start`.
     pub(crate) fn next_in(&self, entity: EntityIx, states: &[StateIx], start: u32) -> Option<u32> {
         let places = &self.entities[usize::from(entity)].places;
@@ -151,31 +224,40 @@ impl<S: Storage> Graph<S> {
     // Changing.
 
     pub(crate) fn create(&mut self, entity: EntityIx, state: StateIx) -> Result<u32, StepError> {
-        let slot = self.slots(entity);
+        let id = self.next_id(entity);
+        let Id { slot, generation } = id;
         let layout = &self.layout.entities[usize::from(entity)];
         if slot == edge::NONE {
             return Err(StepError::Full {
                 what: Arc::clone(&layout.name),
             });
         }
-        let generation = 1;
         let table = &mut self.entities[usize::from(entity)];
-        table.words.push(generation << 8 | u32::from(state));
+        let word = generation << 8 | u32::from(state);
+        let fresh = table.free.pop().is_none();
+        if fresh {
+            table.words.push(word);
+            for column in &layout.columns {
+                self.columns[usize::from(*column)].grow();
+            }
+            for hop in &layout.ends {
+                self.edges[usize::from(hop.edge)].grow(hop.forward);
+            }
+            for watch in &layout.watches {
+                self.counters[usize::from(*watch)].push(0);
+            }
+        } else {
+            *table.words.at_mut(slot as usize) = word;
+        }
         table.places[usize::from(state)].insert(slot);
-        for column in &layout.columns {
-            self.columns[usize::from(*column)].grow();
-        }
-        for hop in &layout.ends {
-            self.edges[usize::from(hop.edge)].grow(hop.forward);
-        }
-        for watch in &layout.watches {
-            self.counters[usize::from(*watch)].push(0);
-        }
+        table.alive += 1;
         let salt = layout.states[usize::from(state)].salt;
-        self.fingerprint = self
-            .fingerprint
-            .wrapping_add(state_term(salt, Id { slot, generation }));
-        self.journal.undo.push(Undo::Create { entity });
+        self.fingerprint = self.fingerprint.wrapping_add(state_term(salt, id));
+        self.journal.undo.push(Undo::Create {
+            entity,
+            slot,
+            fresh,
+        });
         self.journal.facts.list.push(Fact::Create {
             entity,
             state,
@@ -238,6 +320,14 @@ impl<S: Storage> Graph<S> {
         self.journal_set(column, slot, at, written)
     }
 
+    /// Writes the value that a field has where none is given.
+    pub(crate) fn set_default(&mut self, column: ColumnIx, slot: u32) -> Result<(), StepError> {
+        match self.defaults[usize::from(column)] {
+            Some(default) => self.set(column, slot, &*default()),
+            None => Ok(()),
+        }
+    }
+
     /// Writes a value from its encoding.
     pub(crate) fn set_encoded(
         &mut self,
@@ -261,27 +351,13 @@ impl<S: Storage> Graph<S> {
         written: Result<Written, ColumnError>,
     ) -> Result<(), StepError> {
         let layout = &self.layout.columns[usize::from(column)];
-        let written = match written {
-            Ok(written) => written,
-            Err(ColumnError::Duplicate(holder)) => {
-                return Err(StepError::Duplicate {
-                    entity: self.entity_ref(layout.entity, holder),
-                    key: self.key_text(column, holder),
-                });
-            }
-            Err(ColumnError::Unwritable(reason)) => {
-                return Err(StepError::Unwritable {
-                    what: Arc::clone(&layout.path),
-                    reason,
-                });
-            }
-            Err(ColumnError::Unreadable(e)) => {
-                return Err(StepError::Unwritable {
-                    what: Arc::clone(&layout.path),
-                    reason: e.to_string(),
-                });
-            }
-        };
+        let written = written.map_err(|e| match e {
+            ColumnError::Duplicate(holder) => StepError::Duplicate {
+                entity: self.entity_ref(layout.entity, holder),
+                key: self.key_text(column, holder),
+            },
+            e => e.into_step(&layout.path),
+        })?;
         self.journal.undo.push(Undo::Column { column });
         let end = self.journal.facts.bytes.len();
         let (Ok(at), Ok(_)) = (u32::try_from(at), u32::try_from(end)) else {
@@ -304,6 +380,9 @@ impl<S: Storage> Graph<S> {
             at,
             len: end as u32 - at,
         });
+        if layout.composite {
+            self.index_key(layout.entity, slot)?;
+        }
         Ok(())
     }
 
@@ -359,6 +438,8 @@ impl<S: Storage> Graph<S> {
                 to: self.entity_ref(layout.to.entity, to),
             });
         }
+        self.clear_link(edge, from, to);
+        let layout = &self.layout.edges[ix];
         let positions = self.edges[ix].unlink(from, to);
         let term = link_term(
             layout.salt,

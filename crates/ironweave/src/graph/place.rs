@@ -24,6 +24,14 @@ impl<S: Storage> Place<S> {
         self.len
     }
 
+    /// A bit for each slot, and above them a bit for each word that is not empty.
+    pub(crate) fn words(&self) -> (&[u64], &[u64])
+    where
+        S: Storage<Table<u64> = Vec<u64>>,
+    {
+        (&self.words, &self.summary)
+    }
+
     pub(crate) fn contains(&self, slot: u32) -> bool {
         let word = slot as usize / 64;
         word < self.words.len() && *self.words.at(word) >> (slot % 64) & 1 == 1

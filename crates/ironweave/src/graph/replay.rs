@@ -1,8 +1,11 @@
 //! Replay: facts from a log, applied to the graph. No user code runs.
 
+use std::sync::Arc;
+
 use crate::fact::{Fact, Facts};
 use crate::graph::Graph;
 use crate::graph::storage::Storage;
+use crate::id::Id;
 use crate::schema::{EdgeIx, EntityIx};
 
 impl<S: Storage> Graph<S> {
@@ -15,10 +18,32 @@ impl<S: Storage> Graph<S> {
                 slot,
                 generation,
             } => {
-                if slot != self.slots(entity) || generation != 1 {
-                    return Err(format!("the next slot is {}", self.slots(entity)));
+                let next = self.next_id(entity);
+                if next != (Id { slot, generation }) {
+                    return Err(format!("the next id is {next}"));
                 }
                 self.create(entity, state).map_err(|e| e.to_string())?;
+            }
+            Fact::Delete {
+                entity,
+                state,
+                slot,
+                generation,
+            } => {
+                self.must_exist(entity, slot)?;
+                let id = Id { slot, generation };
+                if self.state(entity, id) != Some(state) {
+                    return Err(format!(
+                        "{} is in another state",
+                        self.entity_ref(entity, slot)
+                    ));
+                }
+                let layout = Arc::clone(&self.layout);
+                let mut ends = layout.entities[usize::from(entity)].ends.iter();
+                if ends.any(|hop| !self.links(*hop, slot).is_empty()) {
+                    return Err(format!("{} is linked", self.entity_ref(entity, slot)));
+                }
+                self.end(entity, slot);
             }
             Fact::Move {
                 entity,
@@ -53,12 +78,23 @@ impl<S: Storage> Graph<S> {
                 self.ends_must_exist(edge, from, to)?;
                 self.unlink(edge, from, to).map_err(|e| e.to_string())?;
             }
+            Fact::SetLink {
+                edge,
+                from,
+                to,
+                at,
+                len,
+            } => {
+                self.ends_must_exist(edge, from, to)?;
+                self.set_link_encoded(edge, (from, to), facts.value(at, len))
+                    .map_err(|e| e.to_string())?;
+            }
         }
         Ok(())
     }
 
     fn must_exist(&self, entity: EntityIx, slot: u32) -> Result<(), String> {
-        if slot < self.slots(entity) {
+        if slot < self.slots(entity) && self.is_alive(entity, slot) {
             return Ok(());
         }
         Err(format!(

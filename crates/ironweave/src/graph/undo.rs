@@ -4,7 +4,8 @@ use crate::fact::Facts;
 use crate::graph::Graph;
 use crate::graph::edge::Positions;
 use crate::graph::storage::{Storage, Table};
-use crate::schema::{ColumnIx, EdgeIx, EntityIx};
+use crate::id::FREE;
+use crate::schema::{ColumnIx, EdgeIx, EntityIx, StateIx};
 
 /// What the open transaction did.
 #[derive(Default)]
@@ -25,6 +26,23 @@ pub(crate) struct Mark {
 pub(super) enum Undo {
     Create {
         entity: EntityIx,
+        slot: u32,
+        /// Whether the slot was a new one.
+        fresh: bool,
+    },
+    Delete {
+        entity: EntityIx,
+        slot: u32,
+        state: StateIx,
+        /// Whether the slot can be used again.
+        again: bool,
+    },
+    Key {
+        entity: EntityIx,
+        slot: u32,
+        hash: u64,
+        /// Whether it came into the index or left it.
+        indexed: bool,
     },
     Move {
         entity: EntityIx,
@@ -33,6 +51,9 @@ pub(super) enum Undo {
     },
     Column {
         column: ColumnIx,
+    },
+    LinkData {
+        edge: EdgeIx,
     },
     Link {
         edge: EdgeIx,
@@ -63,7 +84,44 @@ impl<S: Storage> Graph<S> {
         while self.journal.undo.len() > mark.undo {
             match self.journal.undo.pop() {
                 None => break,
-                Some(Undo::Create { entity }) => self.uncreate(entity),
+                Some(Undo::Create {
+                    entity,
+                    slot,
+                    fresh,
+                }) => self.uncreate(entity, slot, fresh),
+                Some(Undo::Delete {
+                    entity,
+                    slot,
+                    state,
+                    again,
+                }) => {
+                    let table = &mut self.entities[usize::from(entity)];
+                    if again {
+                        table.free.pop();
+                    }
+                    let word = table.words.at_mut(slot as usize);
+                    *word = *word & !0xff | u32::from(state);
+                    table.places[usize::from(state)].insert(slot);
+                    table.alive += 1;
+                }
+                Some(Undo::Key {
+                    entity,
+                    slot,
+                    hash,
+                    indexed,
+                }) => {
+                    let key = &mut self.entities[usize::from(entity)].key;
+                    if indexed {
+                        key.remove(hash, slot);
+                    } else {
+                        key.insert(hash, slot);
+                    }
+                }
+                Some(Undo::LinkData { edge }) => {
+                    if let Some(data) = &mut self.edges[usize::from(edge)].data {
+                        data.undo();
+                    }
+                }
                 Some(Undo::Move { entity, slot, word }) => {
                     let table = &mut self.entities[usize::from(entity)];
                     let (from, to) = (word as u8, *table.words.at(slot as usize) as u8);
@@ -94,12 +152,17 @@ impl<S: Storage> Graph<S> {
         self.pending.clear();
     }
 
-    fn uncreate(&mut self, entity: EntityIx) {
+    fn uncreate(&mut self, entity: EntityIx, slot: u32, fresh: bool) {
         let layout = &self.layout.entities[usize::from(entity)];
         let table = &mut self.entities[usize::from(entity)];
-        let slot = table.words.len() as u32 - 1;
-        let state = *table.words.at(slot as usize) as u8;
-        table.places[usize::from(state)].remove(slot);
+        let word = *table.words.at(slot as usize);
+        table.places[usize::from(word as u8)].remove(slot);
+        table.alive -= 1;
+        if !fresh {
+            *table.words.at_mut(slot as usize) = ((word >> 8) - 1) << 8 | u32::from(FREE);
+            table.free.push(slot);
+            return;
+        }
         table.words.pop();
         for column in &layout.columns {
             self.columns[usize::from(*column)].shrink();
@@ -115,8 +178,14 @@ impl<S: Storage> Graph<S> {
     /// Ends a transaction: what it did can be taken back no longer.
     pub(crate) fn settle(&mut self) {
         for undo in self.journal.undo.drain(..) {
-            if let Undo::Column { column } = undo {
-                self.columns[usize::from(column)].settle();
+            match undo {
+                Undo::Column { column } => self.columns[usize::from(column)].settle(),
+                Undo::LinkData { edge } => {
+                    if let Some(data) = &mut self.edges[usize::from(edge)].data {
+                        data.settle();
+                    }
+                }
+                _ => {}
             }
         }
         self.journal.facts.clear();

@@ -17,7 +17,7 @@ impl<S: Storage> Graph<S> {
             .from
             .contains(self.state_of(immediate.entity, slot))
             && immediate.conditions.iter().all(|(quantifier, watch)| {
-                let counted = *self.counters[usize::from(*watch)].at(slot as usize) as usize;
+                let counted = self.counted(*watch, slot);
                 match quantifier {
                     Quantifier::All => {
                         counted

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::entity::{Ensure, Entity, Key, Keyed};
+use crate::entity::{Ensure, Entity, Key, KeyQuery, Keyed};
 use crate::error::{EntityRef, Reject, StepError};
 use crate::graph::Graph;
 use crate::graph::column::Column;
@@ -10,7 +10,7 @@ use crate::graph::storage::Flat;
 use crate::id::Id;
 use crate::schema::{EntityIx, StateIx};
 use crate::step::plan::EventPlan;
-use crate::value::{Value, display, encode};
+use crate::value::{Value, display, encode, raw_item};
 
 /// The entities that the names of an event stand for.
 #[derive(Default)]
@@ -171,15 +171,58 @@ impl Binder<'_> {
         }
         .into())
     }
+}
 
-    fn find<T: Keyed>(&self, key: &T::Key) -> Option<Id> {
-        let column = self
-            .graph
-            .column(T::KEY)
-            .as_any()
-            .downcast_ref::<Column<T::Key, Flat>>()?;
-        column.find(key).map(|slot| self.graph.id(T::INDEX, slot))
+/// The entity that has a key; O(1).
+pub(crate) fn find<T: Keyed>(
+    graph: &Graph<Flat>,
+    key: &(impl KeyQuery<T::Key> + ?Sized),
+) -> Option<Id> {
+    let slot = match T::KEY {
+        [column] => {
+            let column = graph.column(*column).as_any();
+            key.find_in(column.downcast_ref::<Column<T::Key, Flat>>()?)?
+        }
+        _ => key.find_parts(graph, T::INDEX)?,
+    };
+    Some(graph.id(T::INDEX, slot))
+}
+
+/// Finds the entity that has a key, or creates it in its initial state.
+pub(crate) fn ensure<T: Keyed>(graph: &mut Graph<Flat>, key: &T::Key) -> Result<Id, StepError> {
+    if let Some(id) = find::<T>(graph, key) {
+        return Ok(id);
     }
+    let layout = Arc::clone(&graph.layout);
+    let initial = layout.schema.entities[usize::from(T::INDEX)].initial;
+    let slot = graph.create(T::INDEX, initial)?;
+    match T::KEY {
+        [column] => graph.set(*column, slot, key)?,
+        columns => {
+            let bytes = key_bytes(key);
+            for (column, part) in columns.iter().zip(parts(&bytes)) {
+                graph.set_encoded(*column, slot, part)?;
+            }
+        }
+    }
+    for column in &layout.entities[usize::from(T::INDEX)].defaults {
+        graph.set_default(*column, slot)?;
+    }
+    Ok(graph.id(T::INDEX, slot))
+}
+
+/// A key in CBOR. What cannot be written has no bytes, and is no entity's key.
+pub(crate) fn key_bytes(key: &(impl serde::Serialize + ?Sized)) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    let _ = encode(key, &mut bytes);
+    bytes
+}
+
+/// The parts of a key of several fields, each in CBOR.
+pub(crate) fn parts(bytes: &[u8]) -> Vec<&[u8]> {
+    let mut d = minicbor::Decoder::new(bytes);
+    let n = d.array().ok().flatten().unwrap_or(0);
+    (0..n).map_while(|_| raw_item(&mut d).ok()).collect()
 }
 
 fn key_text(key: &impl Value) -> String {
@@ -189,7 +232,7 @@ fn key_text(key: &impl Value) -> String {
 
 impl<T: Keyed> Ref for Key<T> {
     fn bind(&self, binder: &mut Binder<'_>) -> Result<Id, Reject> {
-        binder.find::<T>(self.key()).ok_or_else(|| {
+        find::<T>(binder.graph, self.key()).ok_or_else(|| {
             StepError::UnknownKey {
                 event: Arc::clone(&binder.event.name),
                 entity: <T as Entity>::NAME.into(),
@@ -202,12 +245,6 @@ impl<T: Keyed> Ref for Key<T> {
 
 impl<T: Keyed> Ref for Ensure<T> {
     fn bind(&self, binder: &mut Binder<'_>) -> Result<Id, Reject> {
-        if let Some(id) = binder.find::<T>(self.key()) {
-            return Ok(id);
-        }
-        let initial = binder.graph.layout.schema.entities[usize::from(T::INDEX)].initial;
-        let slot = binder.graph.create(T::INDEX, initial)?;
-        binder.graph.set(T::KEY, slot, self.key())?;
-        Ok(binder.graph.id(T::INDEX, slot))
+        Ok(ensure::<T>(binder.graph, self.key())?)
     }
 }

@@ -95,12 +95,18 @@ pub struct Receipt<E: Event> {
 }
 
 /// An event without its type.
-pub(crate) trait DynEvent {
+pub trait DynEvent {
+    /// Its number.
     fn index(&self) -> EventIx;
+    /// Binds its entities.
     fn bind(&self, binder: &mut Binder<'_>) -> Result<(), Reject>;
+    /// One of its values.
     fn value(&self, index: u16) -> &dyn Any;
+    /// Asks one of its guards.
     fn guard(&self, index: u16, db: &Reader<'_>) -> Result<(), Reject>;
+    /// Runs its handler.
     fn handle(&self, names: &Names, core: &mut Core, plan: &Plan) -> Result<(), Reject>;
+    /// Writes its fields.
     fn encode(&self, writer: &mut FieldWriter<'_>);
 }
 
@@ -130,11 +136,35 @@ impl<E: Event> DynEvent for E {
     }
 }
 
+/// Where the values come from that the arcs of a firing event write.
+#[derive(Clone, Copy)]
+pub(crate) enum Given<'e> {
+    /// An event of the program.
+    Event(&'e dyn DynEvent),
+    /// One that fires by itself: it has literals only.
+    Immediate(Literals),
+}
+
+impl<'e> Given<'e> {
+    pub(crate) fn value(self, index: u16) -> &'e dyn Any {
+        match self {
+            Self::Event(event) => event.value(index),
+            Self::Immediate(literals) => literals(index),
+        }
+    }
+}
+
 type Decode = fn(&FieldReader<'_>) -> Result<Box<dyn DynEvent>, DecodeError>;
+
+/// Gives the literals of an event, by index.
+pub type Literals = fn(u16) -> &'static dyn Any;
 
 /// The type of an event, as code that reads one from a log.
 pub struct EventType {
+    /// Of an event that the program fires.
     pub(crate) decode: Option<Decode>,
+    /// Of one that fires by itself.
+    pub(crate) literals: Literals,
 }
 
 impl EventType {
@@ -143,13 +173,17 @@ impl EventType {
     pub fn of<E: Event>() -> Self {
         Self {
             decode: Some(|reader| Ok(Box::new(E::decode(reader)?))),
+            literals: crate::plumbing::no_such_value,
         }
     }
 
     /// One that fires by itself.
     #[must_use]
-    pub fn immediate() -> Self {
-        Self { decode: None }
+    pub fn immediate(literals: Literals) -> Self {
+        Self {
+            decode: None,
+            literals,
+        }
     }
 }
 

@@ -6,7 +6,8 @@ use std::sync::Arc;
 use crate::error::Name;
 use crate::graph::layout::{Layout, StateSet};
 use crate::schema::{
-    Arc as ArcDef, Assign, EntityIx, EventDef, Hop, Path, Quantifier, Schema, Scope, StateIx,
+    Arc as ArcDef, Assign, ColumnIx, EntityIx, EventDef, Hop, Path, Quantifier, Schema, Scope,
+    Source, StateIx,
 };
 use crate::step::event::EventType;
 use crate::{Reject, db::Reader, id::Id};
@@ -32,8 +33,12 @@ pub(crate) struct EventPlan {
     pub unlinks: Vec<LinkPlan>,
     pub relinks: Vec<LinkPlan>,
     pub links: Vec<LinkPlan>,
+    pub set_links: Vec<LinkPlan>,
     pub sets: Vec<SetPlan>,
-    /// Whether two moves, or two sets of one field, could meet in one entity.
+    pub deletes: Vec<DeletePlan>,
+    /// Fields of bound entities that arcs after `create` write somewhere: name and column.
+    pub copied: Vec<(u16, ColumnIx)>,
+    /// Whether two moves, a move and a delete, or two sets of one field, could meet in one entity.
     pub may_meet: bool,
 }
 
@@ -46,6 +51,8 @@ pub(crate) struct CreatePlan {
     pub entity: EntityIx,
     pub state: StateIx,
     pub values: Vec<Assign>,
+    /// Fields that are not given.
+    pub defaults: Vec<ColumnIx>,
 }
 
 pub(crate) struct WhenPlan {
@@ -72,12 +79,30 @@ pub(crate) struct LinkPlan {
     pub with: Path,
     /// `with` is `path` and the edge: all links are meant.
     pub all: bool,
+    pub data: Option<Source>,
 }
 
 pub(crate) struct SetPlan {
     pub path: Path,
     pub entity: EntityIx,
     pub value: Assign,
+    /// The state that the entities must be in, where the value is data of a state.
+    pub state: Option<StateIx>,
+}
+
+pub(crate) struct DeletePlan {
+    pub path: Path,
+    pub entity: EntityIx,
+}
+
+impl EventPlan {
+    /// The arcs that reach two ends of links, in order of execution.
+    pub(crate) fn link_arcs(&self) -> impl Iterator<Item = &LinkPlan> {
+        (self.unlinks.iter())
+            .chain(&self.relinks)
+            .chain(&self.links)
+            .chain(&self.set_links)
+    }
 }
 
 impl Plan {
@@ -116,14 +141,27 @@ fn event(layout: &Layout, def: &EventDef) -> EventPlan {
         unlinks: Vec::new(),
         relinks: Vec::new(),
         links: Vec::new(),
+        set_links: Vec::new(),
         sets: Vec::new(),
+        deletes: Vec::new(),
+        copied: Vec::new(),
         may_meet: false,
     };
-    let link = |path: &Path, hop: Hop, with: &Path| LinkPlan {
+    for arc in &def.arcs {
+        for source in sources(arc) {
+            if let Source::Entity { name, column } = source
+                && !plan.copied.contains(&(*name, *column))
+            {
+                plan.copied.push((*name, *column));
+            }
+        }
+    }
+    let link = |path: &Path, hop: Hop, with: &Path, data: &Option<Source>| LinkPlan {
         all: with.root == path.root && with.hops.split_last() == Some((&hop, path.hops.as_slice())),
         path: path.clone(),
         hop,
         with: with.clone(),
+        data: data.clone(),
     };
     for arc in &def.arcs {
         match arc {
@@ -131,11 +169,17 @@ fn event(layout: &Layout, def: &EventDef) -> EventPlan {
                 name,
                 state,
                 values,
-            } => plan.creates.push(CreatePlan {
-                entity: def.names[usize::from(*name)].entity,
-                state: *state,
-                values: values.clone(),
-            }),
+            } => {
+                let entity = def.names[usize::from(*name)].entity;
+                let given = |c: &ColumnIx| values.iter().any(|v| v.column == *c);
+                let defaults = layout.entities[usize::from(entity)].defaults.iter();
+                plan.creates.push(CreatePlan {
+                    entity,
+                    state: *state,
+                    values: values.clone(),
+                    defaults: defaults.copied().filter(|c| !given(c)).collect(),
+                });
+            }
             ArcDef::When {
                 quantifier,
                 path,
@@ -178,9 +222,25 @@ fn event(layout: &Layout, def: &EventDef) -> EventPlan {
                     data: data.clone(),
                 });
             }
-            ArcDef::Unlink { path, hop, with } => plan.unlinks.push(link(path, *hop, with)),
-            ArcDef::Relink { path, hop, with } => plan.relinks.push(link(path, *hop, with)),
-            ArcDef::Link { path, hop, with } => plan.links.push(link(path, *hop, with)),
+            ArcDef::Unlink { path, hop, with } => plan.unlinks.push(link(path, *hop, with, &None)),
+            ArcDef::Relink {
+                path,
+                hop,
+                with,
+                data,
+            } => plan.relinks.push(link(path, *hop, with, data)),
+            ArcDef::Link {
+                path,
+                hop,
+                with,
+                data,
+            } => plan.links.push(link(path, *hop, with, data)),
+            ArcDef::SetLink {
+                path,
+                hop,
+                with,
+                data,
+            } => (plan.set_links).push(link(path, *hop, with, &Some(data.clone()))),
             ArcDef::Set { path, value } => {
                 plan.may_meet |= plan.sets.iter().any(|s| s.value.column == value.column);
                 let entity = layout.path_entity(def, path);
@@ -188,9 +248,27 @@ fn event(layout: &Layout, def: &EventDef) -> EventPlan {
                     path: path.clone(),
                     entity,
                     value: value.clone(),
+                    state: layout.schema.columns[usize::from(value.column)].state,
                 });
             }
+            ArcDef::Delete { path } => plan.deletes.push(DeletePlan {
+                path: path.clone(),
+                entity: layout.path_entity(def, path),
+            }),
         }
     }
+    let moved = |d: &DeletePlan| plan.moves.iter().any(|m| m.entity == d.entity);
+    plan.may_meet |= plan.deletes.iter().any(moved);
     plan
+}
+
+/// The values that an arc writes after the creates.
+fn sources(arc: &ArcDef) -> Vec<&Source> {
+    match arc {
+        ArcDef::Move { data, .. } => data.iter().map(|a| &a.source).collect(),
+        ArcDef::Set { value, .. } => vec![&value.source],
+        ArcDef::SetLink { data, .. } => vec![data],
+        ArcDef::Link { data, .. } | ArcDef::Relink { data, .. } => data.iter().collect(),
+        _ => Vec::new(),
+    }
 }

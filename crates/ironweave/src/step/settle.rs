@@ -9,9 +9,10 @@ use crate::db::Reader;
 use crate::error::{Name, StepError};
 use crate::fact::Fact;
 use crate::hash::FastMap;
-use crate::schema::{EdgeIx, EntityIx};
+use crate::schema::{EdgeIx, EntityIx, Hop};
 use crate::step::Core;
 use crate::step::bind::Names;
+use crate::step::event::Given;
 use crate::step::plan::Plan;
 
 /// How often one immediate event may fire on one entity in one step.
@@ -27,11 +28,38 @@ impl Core {
                     let layout = &self.graph.layout.edges[usize::from(edge)];
                     self.check_bounds_of(layout.from.entity, from, Some(edge))?;
                     self.check_bounds_of(layout.to.entity, to, Some(edge))?;
+                    if layout.acyclic && matches!(fact, Fact::Link { .. }) {
+                        self.check_acyclic(edge, from, to)?;
+                    }
                 }
-                Fact::Move { .. } | Fact::Set { .. } => {}
+                Fact::Move { .. }
+                | Fact::Set { .. }
+                | Fact::SetLink { .. }
+                | Fact::Delete { .. } => {}
             }
         }
         Ok(())
+    }
+
+    /// Checks that a link, where it is still there, closes no circle.
+    fn check_acyclic(&self, edge: EdgeIx, from: u32, to: u32) -> Result<(), StepError> {
+        let hop = Hop {
+            edge,
+            forward: true,
+        };
+        if !self.graph.linked(hop, from, to) {
+            return Ok(());
+        }
+        let Some(way) = self.graph.way_back(edge, from, to) else {
+            return Ok(());
+        };
+        let end = &self.graph.layout.edges[usize::from(edge)].from;
+        Err(StepError::Cycle {
+            edge: Arc::clone(&end.path),
+            entities: (way.into_iter())
+                .map(|slot| self.graph.entity_ref(end.entity, slot))
+                .collect(),
+        })
     }
 
     fn check_bounds_of(
@@ -40,6 +68,9 @@ impl Core {
         slot: u32,
         edge: Option<EdgeIx>,
     ) -> Result<(), StepError> {
+        if !self.graph.is_alive(entity, slot) {
+            return Ok(());
+        }
         let layout = &self.graph.layout;
         for bound in &layout.entities[usize::from(entity)].bounded {
             if edge.is_some_and(|edge| edge != bound.hop.edge) {
@@ -87,7 +118,9 @@ impl Core {
             names.clear();
             names.push(id);
             names.end_name();
-            self.act(&plan.events[usize::from(immediate.event)], None, &mut names)?;
+            let event = usize::from(immediate.event);
+            let given = Given::Immediate(plan.types[event].literals);
+            self.act(&plan.events[event], given, &mut names)?;
             head(&mut self.event_bytes, UINT, id.to_bits());
             self.note_firing(immediate.event)?;
             self.check_bounds(start)?;
@@ -131,11 +164,15 @@ impl Core {
                     let entity = self.graph.layout.columns[usize::from(column)].entity;
                     self.check_touched(plan, entity, slot, &mut seen)?;
                 }
-                Fact::Link { edge, from, to } | Fact::Unlink { edge, from, to } => {
+                Fact::Link { edge, from, to }
+                | Fact::Unlink { edge, from, to }
+                | Fact::SetLink { edge, from, to, .. } => {
                     let layout = &self.graph.layout.edges[usize::from(edge)];
                     self.check_touched(plan, layout.from.entity, from, &mut seen)?;
                     self.check_touched(plan, layout.to.entity, to, &mut seen)?;
                 }
+                // What saw it was unlinked from it, which is a fact of its own.
+                Fact::Delete { .. } => {}
             }
         }
         Ok(())
@@ -148,6 +185,9 @@ impl Core {
         slot: u32,
         seen: &mut HashSet<(u16, u32)>,
     ) -> Result<(), StepError> {
+        if !self.graph.is_alive(entity, slot) {
+            return Ok(());
+        }
         let layout = &self.graph.layout.entities[usize::from(entity)];
         for &ix in &layout.invariants {
             self.check_invariant(plan, ix, slot, seen)?;
@@ -191,7 +231,7 @@ impl Core {
     pub(crate) fn differences(&self, plan: &Plan) -> Vec<String> {
         let mut wrong = self.graph.differences();
         for (ix, def) in self.graph.layout.schema.invariants.iter().enumerate() {
-            for slot in 0..self.graph.slots(def.entity) {
+            for slot in self.graph.living(def.entity) {
                 if let Err(e) = self.holds(plan, ix as u16, slot) {
                     wrong.push(e.to_string());
                 }

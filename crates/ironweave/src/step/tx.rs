@@ -6,13 +6,14 @@ use std::marker::PhantomData;
 use std::sync::Arc;
 
 use crate::db::Db;
+use crate::entity::{Entity, Keyed, StateOf};
 use crate::error::{Reject, StepError};
 use crate::graph::Graph;
 use crate::graph::storage::Flat;
 use crate::id::Id;
 use crate::schema::{ColumnIx, EntityIx, Hop, StateIx};
 use crate::step::plan::Plan;
-use crate::step::{Core, who};
+use crate::step::{Core, bind, who};
 
 /// The graph within a handler of event `E`: it can be read, and changed as the event's `#[may(..)]` says.
 pub struct Tx<'a, E> {
@@ -53,6 +54,22 @@ impl<E> Tx<'_, E> {
             .ok_or_else(|| self.dead(entity, id))
     }
 
+    /// Rejects where an entity is gone, or in another state than its token claims.
+    fn must_be(&self, entity: EntityIx, id: Id, claimed: Option<StateIx>) -> Result<(), Reject> {
+        let found = self.alive(entity, id)?;
+        let Some(claimed) = claimed.filter(|claimed| *claimed != found) else {
+            return Ok(());
+        };
+        let states = &self.core.graph.layout.entities[usize::from(entity)].states;
+        Err(StepError::NotInPlace {
+            event: Arc::clone(self.event),
+            entity: who(&self.core.graph, entity, id),
+            expected: Arc::clone(&states[usize::from(claimed)].name),
+            found: Arc::clone(&states[usize::from(found)].name),
+        }
+        .into())
+    }
+
     /// The two ends of a link, both alive, as slots at the declaring and the inverse end.
     fn ends(&self, hop: Hop, near: Id, far: Id) -> Result<(u32, u32), Reject> {
         let edge = &self.core.graph.layout.edges[usize::from(hop.edge)];
@@ -82,6 +99,87 @@ impl<E> Db for Tx<'_, E> {
     }
 }
 
+/// A new entity with all its fields and the links that it must have, as a handler of event `E` may create it.
+///
+/// The macro makes one for each entity type, `NewJobRun` for `JobRun`.
+pub trait New<E>: Sized {
+    /// The type of the entity.
+    type Entity: Entity;
+    /// The state it begins in.
+    type State: StateOf<Self::Entity>;
+    #[doc(hidden)]
+    fn create(self, tx: &mut Tx<'_, E>) -> Result<Id, Reject>;
+}
+
+/// An entity type that a handler of event `E` may find by its key or create.
+pub trait Ensured<E>: Keyed {}
+
+impl<E: crate::Event> Tx<'_, E> {
+    /// Creates an entity in its initial state, in an event with `#[may(create T)]`.
+    ///
+    /// # Errors
+    /// `Duplicate` where another has its key; `Dead`, `Cardinality` for its links.
+    pub fn create<N: New<E>>(
+        &mut self,
+        new: N,
+    ) -> Result<<N::Entity as Entity>::In<N::State>, Reject> {
+        let id = new.create(self)?;
+        Ok(<N::Entity as Entity>::token::<N::State>(id))
+    }
+
+    /// The entity that has a key, created in its initial state where there is none, in an event with
+    /// `#[may(ensure T)]`.
+    ///
+    /// # Errors
+    /// Where there is no room for one more.
+    pub fn ensure<T: Ensured<E>>(&mut self, key: impl Into<T::Key>) -> Result<T, Reject> {
+        let id = bind::ensure::<T>(&mut self.core.graph, &key.into())?;
+        Ok(T::from_id(id))
+    }
+}
+
+/// A link that a new entity begins with: over an edge, to whom, with what data.
+pub type NewLink<'a> = (Hop, Id, Option<&'a dyn Any>);
+
+/// Creates an entity in its initial state.
+///
+/// # Errors
+/// As [`Tx::create`].
+pub fn create<E>(
+    tx: &mut Tx<'_, E>,
+    entity: EntityIx,
+    values: &[(ColumnIx, &dyn Any)],
+    links: &[NewLink<'_>],
+) -> Result<Id, Reject> {
+    let initial = tx.core.graph.layout.schema.entities[usize::from(entity)].initial;
+    let slot = tx.core.graph.create(entity, initial)?;
+    for (column, value) in values {
+        tx.core.graph.set(*column, slot, *value)?;
+    }
+    let id = tx.core.graph.id(entity, slot);
+    for (hop, far, data) in links {
+        match data {
+            Some(data) => link_with(tx, *hop, id, *far, *data)?,
+            None => link(tx, *hop, id, *far)?,
+        }
+    }
+    Ok(id)
+}
+
+/// Deletes an entity, and what the policies of its ends say.
+///
+/// # Errors
+/// `Dead`, `Restricted`.
+pub fn delete<E>(
+    tx: &mut Tx<'_, E>,
+    entity: EntityIx,
+    id: Id,
+    claimed: Option<StateIx>,
+) -> Result<(), Reject> {
+    tx.must_be(entity, id, claimed)?;
+    Ok(tx.core.graph.delete(&[(entity, id.slot)])?)
+}
+
 /// Moves an entity, if it still is in the state that its token claims.
 ///
 /// # Errors
@@ -94,17 +192,7 @@ pub fn transition<E>(
     to: StateIx,
     data: &[(ColumnIx, &dyn Any)],
 ) -> Result<(), Reject> {
-    let found = tx.alive(entity, id)?;
-    if found != from {
-        let states = &tx.core.graph.layout.entities[usize::from(entity)].states;
-        return Err(StepError::NotInPlace {
-            event: Arc::clone(tx.event),
-            entity: who(&tx.core.graph, entity, id),
-            expected: Arc::clone(&states[usize::from(from)].name),
-            found: Arc::clone(&states[usize::from(found)].name),
-        }
-        .into());
-    }
+    tx.must_be(entity, id, Some(from))?;
     tx.core.graph.move_to(entity, id.slot, to);
     for (column, value) in data {
         tx.core.graph.set(*column, id.slot, *value)?;
@@ -112,18 +200,19 @@ pub fn transition<E>(
     Ok(())
 }
 
-/// Sets a field.
+/// Sets a field, or a piece of data of the state that it is claimed to be in.
 ///
 /// # Errors
-/// `Dead`.
+/// `Dead`, `NotInPlace`.
 pub fn set<E>(
     tx: &mut Tx<'_, E>,
     entity: EntityIx,
     id: Id,
+    claimed: Option<StateIx>,
     column: ColumnIx,
     value: &dyn Any,
 ) -> Result<(), Reject> {
-    tx.alive(entity, id)?;
+    tx.must_be(entity, id, claimed)?;
     Ok(tx.core.graph.set(column, id.slot, value)?)
 }
 
@@ -152,4 +241,49 @@ pub fn unlink<E>(tx: &mut Tx<'_, E>, hop: Hop, near: Id, far: Id) -> Result<(), 
 pub fn relink<E>(tx: &mut Tx<'_, E>, hop: Hop, near: Id, far: Id) -> Result<(), Reject> {
     let (from, to) = tx.ends(hop, near, far)?;
     Ok(tx.core.graph.relink(hop.edge, from, to)?)
+}
+
+/// As [`link`], with data.
+///
+/// # Errors
+/// As [`link`].
+pub fn link_with<E>(
+    tx: &mut Tx<'_, E>,
+    hop: Hop,
+    near: Id,
+    far: Id,
+    data: &dyn Any,
+) -> Result<(), Reject> {
+    link(tx, hop, near, far)?;
+    set_link(tx, hop, near, far, data)
+}
+
+/// As [`relink`], with data; where they are linked already, with other data.
+///
+/// # Errors
+/// As [`relink`].
+pub fn relink_with<E>(
+    tx: &mut Tx<'_, E>,
+    hop: Hop,
+    near: Id,
+    far: Id,
+    data: &dyn Any,
+) -> Result<(), Reject> {
+    relink(tx, hop, near, far)?;
+    set_link(tx, hop, near, far, data)
+}
+
+/// Sets the data of a link.
+///
+/// # Errors
+/// `Dead`, `NotLinked`.
+pub fn set_link<E>(
+    tx: &mut Tx<'_, E>,
+    hop: Hop,
+    near: Id,
+    far: Id,
+    data: &dyn Any,
+) -> Result<(), Reject> {
+    let ends = tx.ends(hop, near, far)?;
+    Ok(tx.core.graph.set_link(hop.edge, ends, data)?)
 }

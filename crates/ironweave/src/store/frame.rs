@@ -87,9 +87,12 @@ pub(crate) fn shape_difference(logged: &Schema, ours: &Schema) -> Option<String>
                 e.cardinality
             )
         };
+        let data = |e: &crate::schema::EdgeDef| {
+            (e.data.as_ref()).map_or_else(String::new, |ty| format!(" with `{ty}`"))
+        };
         s.edges
             .iter()
-            .map(|e| format!("`{} <-> {}`", end(&e.from), end(&e.to)))
+            .map(|e| format!("`{} <-> {}`{}", end(&e.from), end(&e.to), data(e)))
             .collect()
     };
     let events = |s: &Schema| {
@@ -180,6 +183,17 @@ impl Tags {
                 slot,
                 generation,
             },
+            Fact::Delete {
+                entity,
+                state: s,
+                slot,
+                generation,
+            } => Fact::Delete {
+                entity: *self.entities.get(usize::from(entity))?,
+                state: state(entity, s)?,
+                slot,
+                generation,
+            },
             Fact::Move {
                 entity,
                 slot,
@@ -211,6 +225,19 @@ impl Tags {
                 edge: *self.edges.get(usize::from(edge))?,
                 from,
                 to,
+            },
+            Fact::SetLink {
+                edge,
+                from,
+                to,
+                at,
+                len,
+            } => Fact::SetLink {
+                edge: *self.edges.get(usize::from(edge))?,
+                from,
+                to,
+                at,
+                len,
             },
         })
     }

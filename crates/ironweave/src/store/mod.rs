@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 pub use frames::{FiringView, FrameView, FrameViews};
 pub use open::Options;
-pub use transaction::{Savepoint, Transaction};
+pub use transaction::{AnyReceipt, Savepoint, Transaction};
 pub use verify::{Difference, VerifyError};
 
 use crate::Timestamp;
@@ -158,6 +158,17 @@ impl<M: Model> Store<M> {
             Ok(receipt) => receipt,
             Err(e) => panic!("{e}"),
         }
+    }
+
+    /// Fires an event that came from outside, see [`crate::AnyEvent`].
+    ///
+    /// # Errors
+    /// As [`Store::try_step`].
+    pub fn try_step_any(&mut self, event: &M::Event) -> Result<AnyReceipt, StepError> {
+        let mut transaction = self.begin();
+        let receipt = transaction.apply_any(event)?;
+        transaction.commit()?;
+        Ok(receipt)
     }
 
     /// Begins a transaction at the present time: several events that happen together or not at all.

@@ -163,7 +163,7 @@ impl<M: Model> Store<M> {
     fn over(log: Backend) -> Result<Self, StorageError> {
         let binding = M::binding();
         let plan = Plan::new(binding.schema, binding.events, binding.invariants);
-        let graph = Graph::<Flat>::new(Arc::clone(&plan.layout), &binding.columns);
+        let graph = Graph::<Flat>::new(Arc::clone(&plan.layout), &binding.columns, &binding.data);
         let mut store = Self {
             core: Core::new(graph),
             plan,

@@ -1,13 +1,18 @@
 //! Transactions: several events that happen together or not at all.
 
+use std::sync::Arc;
+
 use crate::Timestamp;
 use crate::db::Db;
-use crate::entity::Model;
-use crate::error::StepError;
+use crate::entity::{AnyEvent as _, Model};
+use crate::error::{EntityRef, Name, StepError};
 use crate::graph::Graph;
 use crate::graph::storage::Flat;
+use crate::log::Seq;
 use crate::step::CoreMark;
-use crate::step::event::{Event, Receipt};
+use crate::step::bind::Names;
+use crate::step::event::{DynEvent, Event, Receipt};
+use crate::step::plan::Plan;
 use crate::store::Store;
 
 /// An open transaction. Dropped without a commit, or by a panic, it takes back all that it did.
@@ -16,6 +21,15 @@ pub struct Transaction<'a, M: Model> {
     store: &'a mut Store<M>,
     begin: CoreMark,
     open: bool,
+}
+
+/// What came of an event that came from outside.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AnyReceipt {
+    /// The sequence of its transaction in the log.
+    pub seq: Seq,
+    /// What each name of the event stands for: its entity fields, then what it created.
+    pub names: Vec<(Name, Vec<EntityRef>)>,
 }
 
 /// A point in a transaction to go back to.
@@ -39,6 +53,44 @@ impl<'a, M: Model> Transaction<'a, M> {
     /// # Errors
     /// Whatever the event is rejected for.
     pub fn apply<E: Event<Model = M>>(&mut self, event: E) -> Result<Receipt<E>, StepError> {
+        self.fire(&event, |seq, names, _| Receipt {
+            seq,
+            created: E::created(names),
+            bound: E::bound(names),
+        })
+    }
+
+    /// Fires an event that came from outside, see [`crate::AnyEvent`].
+    ///
+    /// # Errors
+    /// As [`Transaction::apply`].
+    pub fn apply_any(&mut self, event: &M::Event) -> Result<AnyReceipt, StepError> {
+        let event = event.as_dyn();
+        self.fire(event, |seq, names, plan| {
+            let def = &plan.events[usize::from(event.index())];
+            let entities = |name: usize| -> Vec<EntityRef> {
+                let entity = &plan.layout.entities[usize::from(def.names[name].entity)];
+                let ids = names.many(name as u16);
+                ids.map(|id| EntityRef {
+                    entity: Arc::clone(&entity.name),
+                    id,
+                })
+                .collect()
+            };
+            AnyReceipt {
+                seq,
+                names: (def.names.iter().enumerate())
+                    .map(|(i, name)| (Arc::clone(&name.name), entities(i)))
+                    .collect(),
+            }
+        })
+    }
+
+    fn fire<R>(
+        &mut self,
+        event: &dyn DynEvent,
+        receipt: impl FnOnce(Seq, &Names, &Plan) -> R,
+    ) -> Result<R, StepError> {
         let Store {
             core, plan, next, ..
         } = &mut *self.store;
@@ -47,13 +99,9 @@ impl<'a, M: Model> Transaction<'a, M> {
             core,
             kept: false,
         };
-        let names = attempt.core.fire(plan, &event)?;
+        let names = attempt.core.fire(plan, event)?;
         attempt.kept = true;
-        let receipt = Receipt {
-            seq: *next,
-            created: E::created(&names),
-            bound: E::bound(&names),
-        };
+        let receipt = receipt(*next, &names, plan);
         attempt.core.give_back(names);
         Ok(receipt)
     }

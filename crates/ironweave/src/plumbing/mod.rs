@@ -1,21 +1,27 @@
 //! What generated code calls. It is public because that code lives in the user's crate, and no part of the
 //! API: it may change with any version, together with the macro.
 
+mod json;
+
 use std::any::Any;
 
 use crate::db::gone;
 pub use crate::db::{Links, Places, Reader};
-use crate::entity::{Entity, Model};
+use crate::entity::{Entity, Model, Place};
+use crate::graph::Graph;
 use crate::graph::column::Column;
 pub use crate::graph::column::ColumnType;
 use crate::graph::storage::Flat;
 use crate::schema::{ColumnIx, EdgeIx, EntityIx, Hop, Schema, StateIx};
 pub use crate::step::bind::{Binder, Names, Ref};
-pub use crate::step::event::{EventType, FieldReader, FieldWriter};
+pub use crate::step::event::{DynEvent, EventType, FieldReader, FieldWriter};
 pub use crate::step::plan::Check;
-pub use crate::step::{link, relink, set, transition, unlink};
+pub use crate::step::tx::{
+    NewLink, create, delete, link, link_with, relink, relink_with, set, set_link, transition,
+    unlink,
+};
 pub use crate::value::{DecodeError, Value};
-use crate::{Db, Id};
+use crate::{Db, Filter, Id};
 
 pub use serde;
 
@@ -25,6 +31,8 @@ pub struct Binding {
     pub schema: Schema,
     /// The types of the columns.
     pub columns: Vec<ColumnType>,
+    /// The types of the data of the edges; one entry for each edge.
+    pub data: Vec<Option<ColumnType>>,
     /// The types of the events.
     pub events: Vec<EventType>,
     /// The code of the invariants.
@@ -70,6 +78,18 @@ pub fn field<T: Value, D: Db + ?Sized>(db: &D, column: ColumnIx, entity: EntityI
         })
 }
 
+/// Those that are linked over an edge with what a filter takes.
+#[must_use]
+pub fn with<T: Entity, F: Entity>(_: EntityIx, hop: Hop, filter: Filter<F>) -> Filter<T> {
+    Filter::with(hop, filter)
+}
+
+/// Those in a place.
+#[must_use]
+pub fn in_place<T: Entity, S: Place<T>>() -> Filter<T> {
+    Filter::in_place::<S>()
+}
+
 /// What an entity is linked with.
 pub fn many<'d, E: Entity, D: Db>(
     db: &'d D,
@@ -102,6 +122,94 @@ pub fn one<E: Entity>(db: &(impl Db + ?Sized), owner: EntityIx, hop: Hop, id: Id
             graph.entity_ref(owner, id.slot)
         )
     })
+}
+
+/// The data of the link between two entities, if they are linked; O(1).
+pub fn link_data<T: Value, D: Db + ?Sized>(
+    db: &D,
+    owner: EntityIx,
+    hop: Hop,
+    id: Id,
+    other: Id,
+) -> Option<&T> {
+    let slot = slot(db, owner, id);
+    let graph = db.graph();
+    let far = graph.layout.edges[usize::from(hop.edge)].far(hop.forward);
+    graph.state(far.entity, other)?;
+    link_value(graph, hop, slot, other.slot)
+}
+
+/// The data of the only link of an entity, if there is one; O(1).
+pub fn only_link_data<T: Value, D: Db + ?Sized>(
+    db: &D,
+    owner: EntityIx,
+    hop: Hop,
+    id: Id,
+) -> Option<&T> {
+    let slot = slot(db, owner, id);
+    let far = db.graph().links(hop, slot).first()?;
+    link_value(db.graph(), hop, slot, *far)
+}
+
+fn link_value<T: Value>(graph: &Graph<Flat>, hop: Hop, near: u32, far: u32) -> Option<&T> {
+    let (from, to) = if hop.forward {
+        (near, far)
+    } else {
+        (far, near)
+    };
+    let (column, row) = graph.link_row(hop.edge, from, to)?;
+    column.as_any().downcast_ref::<Column<T, Flat>>()?.get(row)
+}
+
+/// How many of those that an entity is linked with are in a place; O(1). The end is `counted`.
+pub fn counted<T: Entity, S: Place<T>>(
+    db: &(impl Db + ?Sized),
+    owner: EntityIx,
+    hop: Hop,
+    id: Id,
+) -> usize {
+    let slot = slot(db, owner, id);
+    let graph = db.graph();
+    let end = graph.layout.edges[usize::from(hop.edge)].near(hop.forward);
+    (S::STATES.iter())
+        .map(|state| graph.counted(end.counted[usize::from(*state)], slot))
+        .sum()
+}
+
+/// What has a value in an indexed field, in order of ids; O(log n) and what is found.
+pub fn by<'d, E: Entity, T: Value + Eq, D: Db>(
+    db: &'d D,
+    column: ColumnIx,
+    value: &T,
+) -> D::List<'d, std::vec::IntoIter<E>> {
+    let graph = db.graph();
+    let typed = typed::<T>(graph, column);
+    let found: Vec<E> = typed
+        .equal(value)
+        .map(|slot| E::from_id(graph.id(E::INDEX, slot)))
+        .collect();
+    db.list(found.into_iter())
+}
+
+/// What has a value in a range, in a field that is indexed by order: by value and then by id; O(log n) and what
+/// is found.
+pub fn by_range<'d, E: Entity, T: Value + Ord, D: Db>(
+    db: &'d D,
+    column: ColumnIx,
+    range: impl std::ops::RangeBounds<T>,
+) -> D::List<'d, std::vec::IntoIter<E>> {
+    let graph = db.graph();
+    let found: Vec<E> = typed::<T>(graph, column)
+        .range(range)
+        .map(|slot| E::from_id(graph.id(E::INDEX, slot)))
+        .collect();
+    db.list(found.into_iter())
+}
+
+/// A column with its type, which comes from the same macro.
+fn typed<T: Value>(graph: &Graph<Flat>, column: ColumnIx) -> &Column<T, Flat> {
+    (graph.column(column).as_any().downcast_ref())
+        .unwrap_or_else(|| panic!("this store is of another model"))
 }
 
 /// How many an entity is linked with; O(1).
@@ -204,6 +312,14 @@ macro_rules! __handle {
             }
         }
 
+        impl $entity {
+            /// For queries: those in a state, or in one of several.
+            #[must_use]
+            pub fn in_place<P: $crate::Place<$entity>>() -> $crate::Filter<$entity> {
+                $crate::plumbing::in_place::<$entity, P>()
+            }
+        }
+
         impl ::core::clone::Clone for $entity {
             fn clone(&self) -> Self {
                 *self
@@ -271,7 +387,8 @@ macro_rules! __handle {
     };
 }
 
-pub use crate::__handle as handle;
+pub use crate::{__any_event as any_event, __event_serde as event_serde, __handle as handle};
+pub use json::{missing_field, unknown_event, unknown_field};
 
 /// Writes a handle: `"Partition/3.1"` for people, a number otherwise.
 ///

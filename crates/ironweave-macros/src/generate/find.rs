@@ -1,0 +1,73 @@
+//! What finds entities: by an indexed field, and the filters of queries over edges.
+
+use proc_macro2::TokenStream;
+use quote::{format_ident, quote};
+
+use super::{number, parameter};
+use crate::check::model::{Entity, Field, FieldKind, Index, Model};
+
+/// What finds entities by a field: those with an indexed value, those that are linked with some.
+pub fn finder(model: &Model, index: usize, entity: &Entity, field: &Field) -> TokenStream {
+    let (vis, name, owner) = (&field.vis, &field.name, &entity.name);
+    match field.kind {
+        FieldKind::Column(column) => {
+            let def = &model.columns[column];
+            let Some(kind) = def.index else {
+                return TokenStream::new();
+            };
+            let (ty, column, db) = (&def.ty, number(column), parameter("db"));
+            let (by, range) = (
+                format_ident!("by_{}", name),
+                format_ident!("by_{}_range", name),
+            );
+            let list = quote!(D::List<'d, ::std::vec::IntoIter<#owner>>);
+            if kind == Index::Equal {
+                let doc = format!(
+                    "Those whose `{name}` is a value, in order of ids; O(log n) and what is found."
+                );
+                return quote! {
+                    #[doc = #doc]
+                    #vis fn #by<'d, D: ::ironweave::Db>(#db: &'d D, value: &#ty) -> #list {
+                        ::ironweave::plumbing::by(#db, #column, value)
+                    }
+                };
+            }
+            let by_doc = format!(
+                "Those whose `{name}` is a value, in order of ids; O(log n) and what is found."
+            );
+            let doc = format!(
+                "Those whose `{name}` is in a range, in order of values and then of ids; O(log n) and what is found."
+            );
+            quote! {
+                #[doc = #by_doc]
+                #vis fn #by<'d, D: ::ironweave::Db>(#db: &'d D, value: &#ty) -> #list {
+                    let bound = ::core::clone::Clone::clone(value);
+                    ::ironweave::plumbing::by_range::<_, #ty, _>(#db, #column, value.clone()..=bound)
+                }
+                #[doc = #doc]
+                #vis fn #range<'d, D: ::ironweave::Db>(
+                    #db: &'d D, range: impl ::core::ops::RangeBounds<#ty>,
+                ) -> #list {
+                    ::ironweave::plumbing::by_range::<_, #ty, _>(#db, #column, range)
+                }
+            }
+        }
+        FieldKind::End(end) => {
+            let other = &model.entities[end.other].name;
+            let with = format_ident!("with_{}", name);
+            let doc =
+                format!("For queries: those with a `{other}` in `{name}` that a filter takes.");
+            let (edge, forward) = (number(end.edge.unwrap_or(0)), end.forward);
+            let index = number(index);
+            quote! {
+                #[doc = #doc]
+                #vis fn #with(filter: ::ironweave::Filter<#other>) -> ::ironweave::Filter<#owner> {
+                    ::ironweave::plumbing::with(
+                        #index, ::ironweave::plumbing::hop(#edge, #forward), filter,
+                    )
+                }
+            }
+        }
+        FieldKind::Broken => TokenStream::new(),
+    }
+}

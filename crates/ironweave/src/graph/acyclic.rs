@@ -1,0 +1,171 @@
+//! Edges that never lead from an entity back to itself.
+
+use std::collections::{HashMap, HashSet};
+
+use crate::graph::Graph;
+use crate::graph::storage::Storage;
+use crate::schema::{EdgeIx, Hop};
+
+impl<S: Storage> Graph<S> {
+    /// The way from `to` back to `from` over an edge from a type to itself, where there is one: with the link from
+    /// `from` to `to` it is a cycle.
+    ///
+    /// Both ways are searched in turn, a step each, from `to` onwards and from `from` backwards; when one side has
+    /// seen all that it can reach, there is none. So the cost is that of the smaller side, be the other as large
+    /// as it may (two-way search, as in Bender, Fineman, Gilbert, Tarjan: A New Approach to Incremental Cycle
+    /// Detection, 2016).
+    pub(crate) fn way_back(&self, edge: EdgeIx, from: u32, to: u32) -> Option<Vec<u32>> {
+        if from == to {
+            return Some(vec![from]);
+        }
+        let mut ahead = Search::new(to);
+        let mut behind = Search::new(from);
+        loop {
+            for (search, other, forward) in [(0, 1, true), (1, 0, false)] {
+                let sides = [&ahead, &behind];
+                let hop = Hop { edge, forward };
+                let (this, that) = (sides[search], sides[other]);
+                let slot = *this.queue.get(this.next)?;
+                let links = self.links(hop, slot);
+                if let Some(met) = links.iter().find(|s| that.came.contains_key(s)) {
+                    // The way from `to`, over `slot` and `met`, to `from`.
+                    let mut near = this.way(slot);
+                    let mut far = that.way(*met);
+                    if forward {
+                        near.reverse();
+                        near.append(&mut far);
+                        return Some(near);
+                    }
+                    far.reverse();
+                    far.append(&mut near);
+                    return Some(far);
+                }
+                let this = if forward { &mut ahead } else { &mut behind };
+                this.next += 1;
+                for &link in links {
+                    if let std::collections::hash_map::Entry::Vacant(entry) = this.came.entry(link)
+                    {
+                        entry.insert(slot);
+                        this.queue.push(link);
+                    }
+                }
+            }
+        }
+    }
+
+    /// An entity from which an edge leads back to itself, found anew; O(links).
+    pub(super) fn any_cycle(&self, edge: EdgeIx, slots: u32) -> Option<u32> {
+        // Entities that nothing leads to are taken away until none is left (Kahn 1962).
+        let (forward, backward) = (
+            Hop {
+                edge,
+                forward: true,
+            },
+            Hop {
+                edge,
+                forward: false,
+            },
+        );
+        let mut before: Vec<usize> = (0..slots).map(|s| self.links(backward, s).len()).collect();
+        let mut free: Vec<u32> = (0..slots).filter(|s| before[*s as usize] == 0).collect();
+        let mut gone: HashSet<u32> = HashSet::new();
+        while let Some(slot) = free.pop() {
+            gone.insert(slot);
+            for &next in self.links(forward, slot) {
+                before[next as usize] -= 1;
+                if before[next as usize] == 0 {
+                    free.push(next);
+                }
+            }
+        }
+        (0..slots).find(|slot| !gone.contains(slot))
+    }
+}
+
+/// One side of a two-way search: what it has seen, from where, and what it has yet to look at.
+struct Search {
+    came: HashMap<u32, u32>,
+    queue: Vec<u32>,
+    next: usize,
+}
+
+impl Search {
+    fn new(start: u32) -> Self {
+        Self {
+            came: HashMap::from([(start, start)]),
+            queue: vec![start],
+            next: 0,
+        }
+    }
+
+    /// From an entity back to where the search began.
+    fn way(&self, mut slot: u32) -> Vec<u32> {
+        let mut way = vec![slot];
+        while self.came[&slot] != slot {
+            slot = self.came[&slot];
+            way.push(slot);
+        }
+        way
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::graph::Graph;
+    use crate::graph::layout::Layout;
+    use crate::graph::storage::Flat;
+    use crate::schema::{Cardinality, EdgeDef, EndDef, EntityDef, OnDelete, Schema, StateDef};
+
+    /// A graph of `n` entities and one edge from the type to itself.
+    fn graph(n: u32) -> Graph<Flat> {
+        let end = |name: &str| EndDef {
+            entity: 0,
+            name: name.into(),
+            cardinality: Cardinality::Many,
+            min: 0,
+            max: None,
+            on_delete: OnDelete::Unlink,
+            counted: false,
+        };
+        let schema = Schema {
+            name: "m".into(),
+            entities: vec![EntityDef {
+                name: "Task".into(),
+                states: vec![StateDef {
+                    name: "Exists".into(),
+                    terminal: true,
+                    to: Vec::new(),
+                }],
+                initial: 0,
+            }],
+            edges: vec![EdgeDef {
+                from: end("needs"),
+                to: end("needed_by"),
+                data: None,
+                acyclic: true,
+            }],
+            ..Schema::default()
+        };
+        let mut graph = Graph::new(Layout::new(schema), &[], &[None]);
+        for _ in 0..n {
+            graph.create(0, 0).expect("room");
+        }
+        graph
+    }
+
+    #[test]
+    fn the_way_back_is_found_where_there_is_one() {
+        let mut graph = graph(6);
+        for (a, b) in [(0, 1), (1, 2), (2, 3), (1, 4)] {
+            graph.link(0, a, b).expect("new");
+        }
+        assert_eq!(graph.way_back(0, 3, 0), Some(vec![0, 1, 2, 3]));
+        assert_eq!(graph.way_back(0, 4, 1), Some(vec![1, 4]));
+        assert_eq!(graph.way_back(0, 2, 2), Some(vec![2]));
+        assert_eq!(graph.way_back(0, 0, 5), None);
+        assert_eq!(graph.way_back(0, 4, 3), None);
+        assert_eq!(graph.any_cycle(0, 6), None);
+        graph.link(0, 3, 1).expect("new");
+        assert!(graph.any_cycle(0, 6).is_some());
+    }
+}

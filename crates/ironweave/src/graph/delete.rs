@@ -1,0 +1,115 @@
+//! Deleting: what goes with an entity, what stands in the way, and the slot that is free afterwards.
+//!
+//! 1. The entities that the deletes name, and all that hangs on them by ends of policy `cascade`, are found.
+//! 2. An end of policy `restrict` that is linked with an entity which stays refuses all of it.
+//! 3. Every link of each goes, in the order of its ends, then its values, then itself.
+//!
+//! The slot is used again by the next create, with the next generation; a slot at its last generation is not.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use crate::error::StepError;
+use crate::fact::Fact;
+use crate::graph::Graph;
+use crate::graph::storage::{Storage, Table};
+use crate::graph::undo::Undo;
+use crate::hash::{cell_term, state_term};
+use crate::id::{FREE, GENERATION_MAX};
+use crate::schema::{EntityIx, OnDelete};
+
+impl<S: Storage> Graph<S> {
+    /// Deletes entities that are alive, and what their policies say; O(links that go).
+    pub(crate) fn delete(&mut self, roots: &[(EntityIx, u32)]) -> Result<(), StepError> {
+        let layout = Arc::clone(&self.layout);
+        let mut all: Vec<(EntityIx, u32)> = Vec::new();
+        let mut found: HashSet<(EntityIx, u32)> = HashSet::new();
+        all.extend(roots.iter().filter(|root| found.insert(**root)));
+        let mut next = 0;
+        while let Some(&(entity, slot)) = all.get(next) {
+            next += 1;
+            for hop in &layout.entities[usize::from(entity)].ends {
+                let edge = &layout.edges[usize::from(hop.edge)];
+                if edge.near(hop.forward).on_delete == OnDelete::Cascade {
+                    let far = edge.far(hop.forward).entity;
+                    let linked = self.links(*hop, slot).iter().map(|s| (far, *s));
+                    all.extend(linked.filter(|x| found.insert(*x)));
+                }
+            }
+        }
+        for &(entity, slot) in &all {
+            for hop in &layout.entities[usize::from(entity)].ends {
+                let edge = &layout.edges[usize::from(hop.edge)];
+                let (near, far) = (edge.near(hop.forward), edge.far(hop.forward).entity);
+                if near.on_delete == OnDelete::Restrict
+                    && let Some(by) =
+                        (self.links(*hop, slot).iter()).find(|s| !found.contains(&(far, **s)))
+                {
+                    return Err(StepError::Restricted {
+                        entity: self.entity_ref(entity, slot),
+                        edge: Arc::clone(&near.path),
+                        by: self.entity_ref(far, *by),
+                    });
+                }
+            }
+        }
+        for (entity, slot) in all {
+            for hop in &layout.entities[usize::from(entity)].ends {
+                while let Some(&far) = self.links(*hop, slot).last() {
+                    let (from, to) = if hop.forward {
+                        (slot, far)
+                    } else {
+                        (far, slot)
+                    };
+                    self.unlink(hop.edge, from, to)?;
+                }
+            }
+            self.end(entity, slot);
+        }
+        Ok(())
+    }
+
+    /// Ends an entity that has no links.
+    pub(super) fn end(&mut self, entity: EntityIx, slot: u32) {
+        let layout = Arc::clone(&self.layout);
+        let layout = &layout.entities[usize::from(entity)];
+        if layout.key.len() > 1 {
+            self.unindex_key(entity, slot);
+        }
+        let id = self.id(entity, slot);
+        let state = self.state_of(entity, slot);
+        let mut fingerprint = self.fingerprint;
+        for column in &layout.columns {
+            if self.column(*column).hash(slot).is_none() {
+                continue;
+            }
+            if let Some(hash) = self.columns[usize::from(*column)].clear(slot) {
+                let salt = self.layout.columns[usize::from(*column)].salt;
+                fingerprint = fingerprint.wrapping_sub(cell_term(salt, id, hash));
+            }
+            self.journal.undo.push(Undo::Column { column: *column });
+        }
+        let salt = layout.states[usize::from(state)].salt;
+        self.fingerprint = fingerprint.wrapping_sub(state_term(salt, id));
+        let table = &mut self.entities[usize::from(entity)];
+        table.places[usize::from(state)].remove(slot);
+        *table.words.at_mut(slot as usize) = id.generation << 8 | u32::from(FREE);
+        let again = id.generation < GENERATION_MAX;
+        if again {
+            table.free.push(slot);
+        }
+        table.alive -= 1;
+        self.journal.undo.push(Undo::Delete {
+            entity,
+            slot,
+            state,
+            again,
+        });
+        self.journal.facts.list.push(Fact::Delete {
+            entity,
+            state,
+            slot,
+            generation: id.generation,
+        });
+    }
+}

@@ -1,0 +1,119 @@
+//! Keys of several fields: an index from the hashes of their stored bytes to the entity that has them.
+//!
+//! A key of one field is indexed by its column. One of several is indexed here, as soon as a new entity has all
+//! of them.
+
+use crate::error::StepError;
+use crate::graph::Graph;
+use crate::graph::storage::Storage;
+use crate::graph::undo::Undo;
+use crate::hash::{FastMap, hash_bytes};
+use crate::schema::EntityIx;
+use crate::value::display;
+
+/// By hash, the slots; several only where hashes collide.
+#[derive(Default)]
+pub(super) struct KeyIndex {
+    slots: FastMap<u64, Vec<u32>>,
+    len: usize,
+}
+
+impl KeyIndex {
+    pub(super) fn insert(&mut self, hash: u64, slot: u32) {
+        self.slots.entry(hash).or_default().push(slot);
+        self.len += 1;
+    }
+
+    pub(super) fn remove(&mut self, hash: u64, slot: u32) {
+        if let Some(slots) = self.slots.get_mut(&hash) {
+            slots.retain(|s| *s != slot);
+            self.len -= 1;
+            if slots.is_empty() {
+                self.slots.remove(&hash);
+            }
+        }
+    }
+
+    pub(super) fn has(&self, hash: u64, slot: u32) -> bool {
+        self.slots(hash).contains(&slot)
+    }
+
+    fn slots(&self, hash: u64) -> &[u32] {
+        self.slots.get(&hash).map_or(&[], Vec::as_slice)
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.len
+    }
+}
+
+/// The hash of a key, from the hashes of the stored bytes of its parts.
+fn combined(parts: impl Iterator<Item = u64>) -> u64 {
+    let bytes: Vec<u8> = parts.flat_map(u64::to_le_bytes).collect();
+    hash_bytes(&bytes)
+}
+
+impl<S: Storage> Graph<S> {
+    /// The entity whose key has these parts, in CBOR; O(1).
+    pub(crate) fn find_parts(&self, entity: EntityIx, parts: &[&[u8]]) -> Option<u32> {
+        let hash = combined(parts.iter().map(|part| hash_bytes(part)));
+        let columns = &self.layout.entities[usize::from(entity)].key;
+        let same = |slot: u32| {
+            let stored = columns.iter().map(|c| self.column(*c).encoded(slot));
+            stored.zip(parts).all(|(a, b)| a.as_deref() == Some(*b))
+        };
+        let slots = self.entities[usize::from(entity)].key.slots(hash).iter();
+        slots.copied().find(|slot| same(*slot))
+    }
+
+    /// The hash of an entity's key, once all parts are there.
+    pub(super) fn key_hash(&self, entity: EntityIx, slot: u32) -> Option<u64> {
+        let columns = &self.layout.entities[usize::from(entity)].key;
+        let hashes: Option<Vec<u64>> = columns.iter().map(|c| self.column(*c).hash(slot)).collect();
+        Some(combined(hashes?.into_iter()))
+    }
+
+    /// Indexes the key of a new entity whose last part has just come.
+    pub(super) fn index_key(&mut self, entity: EntityIx, slot: u32) -> Result<(), StepError> {
+        let Some(hash) = self.key_hash(entity, slot) else {
+            return Ok(());
+        };
+        let columns = &self.layout.entities[usize::from(entity)].key;
+        let parts = |slot: u32| -> Vec<Option<Vec<u8>>> {
+            columns
+                .iter()
+                .map(|c| self.column(*c).encoded(slot))
+                .collect()
+        };
+        let mine = parts(slot);
+        let slots = self.entities[usize::from(entity)].key.slots(hash);
+        if let Some(holder) = slots.iter().copied().find(|s| parts(*s) == mine) {
+            let words: Vec<String> = mine.iter().flatten().map(|b| display(b)).collect();
+            return Err(StepError::Duplicate {
+                entity: self.entity_ref(entity, holder),
+                key: format!("({})", words.join(", ")),
+            });
+        }
+        self.entities[usize::from(entity)].key.insert(hash, slot);
+        self.journal.undo.push(Undo::Key {
+            entity,
+            slot,
+            hash,
+            indexed: true,
+        });
+        Ok(())
+    }
+
+    /// Takes the key of an entity that is about to be deleted out of the index.
+    pub(super) fn unindex_key(&mut self, entity: EntityIx, slot: u32) {
+        if let Some(hash) = self.key_hash(entity, slot) {
+            self.entities[usize::from(entity)].key.remove(hash, slot);
+            self.journal.undo.push(Undo::Key {
+                entity,
+                slot,
+                hash,
+                indexed: false,
+            });
+        }
+    }
+}

@@ -1,0 +1,131 @@
+//! Values on links: written, replaced and cleared with their fingerprint, facts and undo.
+
+use std::any::Any;
+use std::sync::Arc;
+
+use crate::error::StepError;
+use crate::fact::Fact;
+use crate::graph::Graph;
+use crate::graph::column::{AnyColumn, ColumnError, Written};
+use crate::graph::storage::Storage;
+use crate::graph::undo::Undo;
+use crate::hash::link_data_term;
+use crate::schema::EdgeIx;
+
+impl<S: Storage> Graph<S> {
+    /// The column of the data of an edge and the row of one of its links.
+    pub(crate) fn link_row(
+        &self,
+        edge: EdgeIx,
+        from: u32,
+        to: u32,
+    ) -> Option<(&dyn AnyColumn, u32)> {
+        let edge = &self.edges[usize::from(edge)];
+        if !edge.linked(from, to) {
+            return None;
+        }
+        let data = edge.data.as_ref()?;
+        Some((data.column(), data.row(from, to)))
+    }
+
+    /// Writes the data of a link that there is; `value` is of the type of the edge's data.
+    pub(crate) fn set_link(
+        &mut self,
+        edge: EdgeIx,
+        (from, to): (u32, u32),
+        value: &dyn Any,
+    ) -> Result<(), StepError> {
+        let at = self.must_be_linked(edge, from, to)?;
+        let written = (self.edges[usize::from(edge)].data.as_mut())
+            .map(|data| data.set((from, to), value, &mut self.journal.facts.bytes));
+        self.journal_set_link(edge, (from, to), at, written)
+    }
+
+    /// Writes the data of a link that there is, from its encoding.
+    pub(crate) fn set_link_encoded(
+        &mut self,
+        edge: EdgeIx,
+        (from, to): (u32, u32),
+        bytes: &[u8],
+    ) -> Result<(), StepError> {
+        let at = self.must_be_linked(edge, from, to)?;
+        let written = (self.edges[usize::from(edge)].data.as_mut())
+            .map(|data| data.set_encoded((from, to), bytes));
+        if let Some(Ok(_)) = written {
+            self.journal.facts.bytes.extend_from_slice(bytes);
+        }
+        self.journal_set_link(edge, (from, to), at, written)
+    }
+
+    /// An error where two are not linked; else where the next value will lie.
+    fn must_be_linked(&self, edge: EdgeIx, from: u32, to: u32) -> Result<usize, StepError> {
+        if self.edges[usize::from(edge)].linked(from, to) {
+            return Ok(self.journal.facts.bytes.len());
+        }
+        let layout = &self.layout.edges[usize::from(edge)];
+        Err(StepError::NotLinked {
+            edge: Arc::clone(&layout.from.path),
+            from: self.entity_ref(layout.from.entity, from),
+            to: self.entity_ref(layout.to.entity, to),
+        })
+    }
+
+    fn journal_set_link(
+        &mut self,
+        edge: EdgeIx,
+        (from, to): (u32, u32),
+        at: usize,
+        written: Option<Result<Written, ColumnError>>,
+    ) -> Result<(), StepError> {
+        let layout = &self.layout.edges[usize::from(edge)];
+        let Some(written) = written else {
+            return Err(StepError::Unwritable {
+                what: Arc::clone(&layout.from.path),
+                reason: "its links have no data".to_owned(),
+            });
+        };
+        let written = written.map_err(|e| e.into_step(&layout.from.path))?;
+        self.journal.undo.push(Undo::LinkData { edge });
+        let end = self.journal.facts.bytes.len();
+        let (Ok(at), Ok(_)) = (u32::try_from(at), u32::try_from(end)) else {
+            return Err(StepError::Full {
+                what: "the values of one transaction".into(),
+            });
+        };
+        let (a, b) = (
+            self.id(layout.from.entity, from),
+            self.id(layout.to.entity, to),
+        );
+        if let Some(old) = written.old {
+            let term = link_data_term(layout.salt, a, b, old);
+            self.fingerprint = self.fingerprint.wrapping_sub(term);
+        }
+        let term = link_data_term(layout.salt, a, b, written.new);
+        self.fingerprint = self.fingerprint.wrapping_add(term);
+        self.journal.facts.list.push(Fact::SetLink {
+            edge,
+            from,
+            to,
+            at,
+            len: end as u32 - at,
+        });
+        Ok(())
+    }
+
+    /// Empties the data of a link that is about to go.
+    pub(super) fn clear_link(&mut self, edge: EdgeIx, from: u32, to: u32) {
+        let layout = &self.layout.edges[usize::from(edge)];
+        let Some(data) = &mut self.edges[usize::from(edge)].data else {
+            return;
+        };
+        if let Some(hash) = data.clear(from, to) {
+            let (a, b) = (
+                self.id(layout.from.entity, from),
+                self.id(layout.to.entity, to),
+            );
+            let term = link_data_term(layout.salt, a, b, hash);
+            self.fingerprint = self.fingerprint.wrapping_sub(term);
+        }
+        self.journal.undo.push(Undo::LinkData { edge });
+    }
+}

@@ -1,0 +1,314 @@
+//! Queries: which entities are in some places and linked with some others, answered by bitsets.
+//!
+//! ```
+//! # #[ironweave::model]
+//! # pub mod build {
+//! #     use ironweave::prelude::*;
+//! #     /// A piece of data.
+//! #     #[entity]
+//! #     pub struct Partition {
+//! #         /// Its name.
+//! #         #[key]
+//! #         pub name: String,
+//! #         /// Who wants it.
+//! #         #[inverse(Want::partitions)]
+//! #         pub wanted_by: Many<Want>,
+//! #     }
+//! #     /// Where it stands.
+//! #     #[states(Partition)]
+//! #     pub enum PartitionState {
+//! #         /// Not there.
+//! #         #[initial]
+//! #         #[to(Failed)]
+//! #         Missing,
+//! #         /// It went wrong.
+//! #         #[terminal]
+//! #         Failed,
+//! #     }
+//! #     /// Somebody wants partitions.
+//! #     #[entity]
+//! #     pub struct Want {
+//! #         /// Which.
+//! #         pub partitions: Many<Partition>,
+//! #     }
+//! #     /// Where it stands.
+//! #     #[states(Want)]
+//! #     pub enum WantState {
+//! #         /// Nobody works for it.
+//! #         #[initial]
+//! #         #[to(Building)]
+//! #         Idle,
+//! #         /// Somebody does.
+//! #         #[terminal]
+//! #         Building,
+//! #     }
+//! #     /// Somebody wants partitions.
+//! #     #[event]
+//! #     #[create(want: Want)]
+//! #     #[link(want.partitions += partitions)]
+//! #     pub struct Wanted {
+//! #         /// Which.
+//! #         pub partitions: Vec<Ensure<Partition>>,
+//! #     }
+//! #     /// It went wrong.
+//! #     #[event]
+//! #     #[moves(partition: Missing -> Failed)]
+//! #     pub struct WentWrong {
+//! #         /// Which.
+//! #         pub partition: Key<Partition>,
+//! #     }
+//! # }
+//! use build::{Partition, Want, Wanted, WentWrong, state::*};
+//! use ironweave::prelude::*;
+//!
+//! let mut store = Store::<build::Model>::memory();
+//! let a = store.step(Wanted { partitions: vec!["x".into(), "y".into()] }).created.want;
+//! let b = store.step(Wanted { partitions: vec!["y".into()] }).created.want;
+//! store.step(WentWrong { partition: "x".into() });
+//!
+//! let failed = Want::with_partitions(Partition::in_place::<Failed>());
+//! let open = Want::in_place::<(Idle, Building)>();
+//! assert_eq!(store.select(open.clone() & failed.clone()).collect::<Vec<_>>(), [a]);
+//! assert_eq!(store.select(open & !failed).collect::<Vec<_>>(), [b]);
+//! ```
+
+use std::marker::PhantomData;
+use std::ops::{BitAnd, BitOr, Not};
+
+use crate::entity::{Entity, Place};
+use crate::graph::Graph;
+use crate::graph::layout::reverse;
+use crate::graph::storage::Flat;
+use crate::schema::{EntityIx, Hop, StateIx};
+
+/// A question to which each entity of a type answers yes or no; `&`, `|` and `!` join them.
+///
+/// They are made by `T::in_place::<S>()` and `T::with_EDGE(filter)`, and answered by
+/// [`Db::select`](crate::Db::select).
+pub struct Filter<T> {
+    node: Node,
+    of: PhantomData<fn() -> T>,
+}
+
+#[derive(Clone)]
+enum Node {
+    In(EntityIx, &'static [StateIx]),
+    With(EntityIx, Hop, Box<Node>),
+    And(Box<Node>, Box<Node>),
+    Or(Box<Node>, Box<Node>),
+    Not(EntityIx, Box<Node>),
+}
+
+impl<T: Entity> Filter<T> {
+    fn new(node: Node) -> Self {
+        Self {
+            node,
+            of: PhantomData,
+        }
+    }
+
+    pub(crate) fn in_place<S: Place<T>>() -> Self {
+        Self::new(Node::In(T::INDEX, S::STATES))
+    }
+
+    pub(crate) fn with<F: Entity>(hop: Hop, far: Filter<F>) -> Self {
+        Self::new(Node::With(T::INDEX, hop, Box::new(far.node)))
+    }
+
+    /// The slots of those that answer yes, in order.
+    pub(crate) fn slots(&self, graph: &Graph<Flat>) -> Vec<u32> {
+        members(&eval(graph, &self.node))
+    }
+}
+
+impl<T> Clone for Filter<T> {
+    fn clone(&self) -> Self {
+        Self {
+            node: self.node.clone(),
+            of: PhantomData,
+        }
+    }
+}
+
+impl<T: Entity> BitAnd for Filter<T> {
+    type Output = Self;
+
+    fn bitand(self, other: Self) -> Self {
+        Self::new(Node::And(Box::new(self.node), Box::new(other.node)))
+    }
+}
+
+impl<T: Entity> BitOr for Filter<T> {
+    type Output = Self;
+
+    fn bitor(self, other: Self) -> Self {
+        Self::new(Node::Or(Box::new(self.node), Box::new(other.node)))
+    }
+}
+
+impl<T: Entity> Not for Filter<T> {
+    type Output = Self;
+
+    fn not(self) -> Self {
+        Self::new(Node::Not(T::INDEX, Box::new(self.node)))
+    }
+}
+
+/// A filter on a graph, as words of 64 slots and, above them, words of 64 of those words. The upper ones may
+/// claim too much, never too little: they are there to skip what is empty.
+enum Set<'g> {
+    /// Of a place, as it lies in the graph: its words and their summary.
+    Places(Vec<(&'g [u64], &'g [u64])>),
+    Bits(Vec<u64>),
+    And(Box<Set<'g>>, Box<Set<'g>>),
+    Or(Box<Set<'g>>, Box<Set<'g>>),
+    /// All entities but those.
+    Not(Box<Set<'g>>, Box<Set<'g>>),
+    /// Of the entities of a set, those that a filter takes one by one.
+    Each(&'g Graph<Flat>, Box<Set<'g>>, &'g Node),
+}
+
+fn word(words: &[u64], i: usize) -> u64 {
+    words.get(i).copied().unwrap_or(0)
+}
+
+impl Set<'_> {
+    fn word(&self, i: usize) -> u64 {
+        match self {
+            Self::Places(places) => places.iter().fold(0, |all, (w, _)| all | word(w, i)),
+            Self::Bits(words) => word(words, i),
+            Self::And(a, b) => match a.word(i) {
+                0 => 0,
+                bits => bits & b.word(i),
+            },
+            Self::Or(a, b) => a.word(i) | b.word(i),
+            Self::Not(all, but) => all.word(i) & !but.word(i),
+            Self::Each(graph, of, node) => {
+                let mut bits = of.word(i);
+                let mut left = bits;
+                while left != 0 {
+                    let bit = left.trailing_zeros();
+                    left &= left - 1;
+                    if !holds(graph, node, i as u32 * 64 + bit) {
+                        bits &= !(1 << bit);
+                    }
+                }
+                bits
+            }
+        }
+    }
+
+    /// Which of 64 words may hold something.
+    fn group(&self, i: usize) -> u64 {
+        match self {
+            Self::Places(places) => places.iter().fold(0, |all, (_, s)| all | word(s, i)),
+            Self::Bits(words) => (0..64)
+                .filter(|bit| word(words, i * 64 + bit) != 0)
+                .fold(0, |all, bit| all | 1 << bit),
+            Self::And(a, b) => match a.group(i) {
+                0 => 0,
+                bits => bits & b.group(i),
+            },
+            Self::Or(a, b) => a.group(i) | b.group(i),
+            Self::Not(all, _) => all.group(i),
+            Self::Each(_, of, _) => of.group(i),
+        }
+    }
+
+    /// How many groups there may be.
+    fn groups(&self) -> usize {
+        match self {
+            Self::Places(places) => places.iter().map(|(_, s)| s.len()).max().unwrap_or(0),
+            Self::Bits(words) => words.len().div_ceil(64),
+            Self::And(a, b) => a.groups().min(b.groups()),
+            Self::Or(a, b) => a.groups().max(b.groups()),
+            Self::Not(all, _) => all.groups(),
+            Self::Each(_, of, _) => of.groups(),
+        }
+    }
+}
+
+/// The slots of a set, in order.
+fn members(set: &Set<'_>) -> Vec<u32> {
+    let mut found = Vec::new();
+    for group in 0..set.groups() {
+        let mut words = set.group(group);
+        while words != 0 {
+            let i = group * 64 + words.trailing_zeros() as usize;
+            words &= words - 1;
+            let mut bits = set.word(i);
+            while bits != 0 {
+                found.push(i as u32 * 64 + bits.trailing_zeros());
+                bits &= bits - 1;
+            }
+        }
+    }
+    found
+}
+
+fn eval<'g>(graph: &'g Graph<Flat>, node: &'g Node) -> Set<'g> {
+    match node {
+        Node::In(entity, states) => places(graph, *entity, states.iter().copied()),
+        Node::And(a, b) => {
+            // A filter over an edge is looked up for each entity where that is less than listing it.
+            let (size_a, size_b) = (size(graph, a), size(graph, b));
+            match (&**a, &**b) {
+                (_, Node::With(..)) if size_a < size_b => {
+                    Set::Each(graph, Box::new(eval(graph, a)), b)
+                }
+                (Node::With(..), _) if size_b < size_a => {
+                    Set::Each(graph, Box::new(eval(graph, b)), a)
+                }
+                _ => Set::And(Box::new(eval(graph, a)), Box::new(eval(graph, b))),
+            }
+        }
+        Node::Or(a, b) => Set::Or(Box::new(eval(graph, a)), Box::new(eval(graph, b))),
+        Node::Not(entity, but) => Set::Not(
+            Box::new(places(graph, *entity, all_states(graph, *entity))),
+            Box::new(eval(graph, but)),
+        ),
+        Node::With(entity, hop, far) => {
+            let mut words = vec![0u64; (graph.slots(*entity) as usize).div_ceil(64)];
+            let back = reverse(*hop);
+            for slot in members(&eval(graph, far)) {
+                for near in graph.links(back, slot) {
+                    words[*near as usize / 64] |= 1 << (near % 64);
+                }
+            }
+            Set::Bits(words)
+        }
+    }
+}
+
+fn all_states(graph: &Graph<Flat>, entity: EntityIx) -> impl Iterator<Item = StateIx> + use<> {
+    0..graph.layout.entities[usize::from(entity)].states.len() as StateIx
+}
+
+fn places(graph: &Graph<Flat>, entity: EntityIx, states: impl Iterator<Item = StateIx>) -> Set<'_> {
+    Set::Places(states.map(|s| graph.place_words(entity, s)).collect())
+}
+
+/// About how many entities a filter takes, or must be looked at to tell.
+fn size(graph: &Graph<Flat>, node: &Node) -> usize {
+    match node {
+        Node::In(entity, states) => states.iter().map(|s| graph.count(*entity, *s)).sum(),
+        Node::And(a, b) => size(graph, a).min(size(graph, b)),
+        Node::Or(a, b) => size(graph, a) + size(graph, b),
+        Node::Not(entity, _) => graph.alive(*entity),
+        Node::With(_, _, far) => size(graph, far),
+    }
+}
+
+/// Whether a filter takes one entity that is alive.
+fn holds(graph: &Graph<Flat>, node: &Node, slot: u32) -> bool {
+    match node {
+        Node::In(entity, states) => states.contains(&graph.state_of(*entity, slot)),
+        Node::And(a, b) => holds(graph, a, slot) && holds(graph, b, slot),
+        Node::Or(a, b) => holds(graph, a, slot) || holds(graph, b, slot),
+        Node::Not(_, but) => !holds(graph, but, slot),
+        Node::With(_, hop, far) => graph
+            .links(*hop, slot)
+            .iter()
+            .any(|s| holds(graph, far, *s)),
+    }
+}
