@@ -60,10 +60,13 @@ pub fn open_read_only(dirs: &Dirs) -> Result<BuildStore> {
 
 /// The message without its sources, which it tells itself.
 fn cannot_open(dirs: &Dirs, e: &StorageError) -> anyhow::Error {
-    anyhow::anyhow!(
-        "cannot open the store in {}: {e}",
-        dirs.shown().join("store").display()
-    )
+    let store = dirs.shown().join("store");
+    let advice = if e.is_schema() || (e.is_io() && !e.is_full()) {
+        "; or choose another directory with --dir"
+    } else {
+        ""
+    };
+    anyhow::anyhow!("cannot open the store in {}: {e}{advice}", store.display())
 }
 
 /// Brings store and directories to where work can begin.

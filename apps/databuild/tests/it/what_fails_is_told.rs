@@ -88,7 +88,7 @@ fn every_way_to_go_wrong_has_its_words() {
         ),
         (
             "echo '{\"missed\": \"good\"}'",
-            "it missed good, which was live when it began",
+            "it missed good, live when it began",
         ),
     ] {
         let place = with_bad(script);
