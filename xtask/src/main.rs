@@ -22,7 +22,7 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Check everything: format, lints, tests, doctests, the demo, and a killed demo
+    /// Check everything: format, lints, tests, doctests, the benchmarks' contenders, the demo, and a killed demo
     Test {
         /// Only the part with this name
         #[arg(long, value_name = "NAME")]
