@@ -71,6 +71,20 @@ fn a_changed_source_makes_all_stale_that_was_made_from_it() {
 }
 
 #[test]
+fn the_jobs_in_the_readme_do_what_it_says() {
+    let readme = include_str!("../../README.md");
+    let jobs = readme
+        .split("```toml\n")
+        .nth(1)
+        .and_then(|rest| rest.split("```").next())
+        .expect("a jobs file in the README");
+    let place = Place::with_jobs(jobs);
+    assert_eq!(place.run(&["total/all"]).success().counts(), (2, 0));
+    assert_eq!(place.read("out/data/total/all/total").trim(), "20");
+    assert_eq!(place.log().matches("JobStarted {").count(), 3);
+}
+
+#[test]
 fn options_may_stand_at_the_end_and_a_name_twice() {
     let place = levels();
     let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_databuild"));
