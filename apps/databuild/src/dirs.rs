@@ -105,8 +105,9 @@ impl Dirs {
     /// Whether more can be written to the directory of a run. Where nothing can, what a job says of its failure may be
     /// lost with it, and this is what there is to say.
     pub fn probe(&self, run: &str) -> Result<()> {
-        let path = self.run(run).join(".probe");
-        let result = fs::write(&path, [0; 4096]).map_err(|e| cannot("write", &path, &e));
+        let dir = self.run(run);
+        let path = dir.join(".probe");
+        let result = fs::write(&path, [0; 4096]).map_err(|e| cannot("write to", &dir, &e));
         // As far as it was made.
         let _ = fs::remove_file(&path);
         result
@@ -122,7 +123,7 @@ impl Dirs {
             _ => {}
         }
         for entry in walkdir::WalkDir::new(self.run(run)).contents_first(true) {
-            let entry = entry.with_context(|| format!("cannot list what run {run} wrote"))?;
+            let entry = entry.map_err(|e| anyhow::anyhow!("cannot list what it wrote: {e}"))?;
             if entry.file_type().is_file() || entry.file_type().is_dir() {
                 sync(entry.path())?;
             }

@@ -262,19 +262,25 @@ impl Engine {
         let name = child.partition.name(&self.store).to_owned();
         let id = run.id().to_string();
         let exit = ended.exit;
-        match verdict::of(
+        let mut verdict = verdict::of(
             &self.store,
             &self.jobs,
             child.partition,
             child.started,
             ended,
-        ) {
+        );
+        // What cannot be read or kept is no partition, whatever the run says of it.
+        if matches!(verdict, Verdict::Succeeded { .. })
+            && let Err(e) = self.dirs.seal(&id)
+        {
+            verdict = Verdict::Failed(format!("{e:#}"));
+        }
+        match verdict {
             Verdict::Succeeded {
                 digest,
                 reads,
                 inputs,
             } => {
-                self.dirs.seal(&id)?;
                 self.fire(JobSucceeded {
                     run: running,
                     digest,

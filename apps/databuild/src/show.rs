@@ -28,11 +28,26 @@ pub fn log(dirs: &Dirs) -> Result<()> {
         let frame = frame.map_err(unreadable)?;
         for firing in &frame.firings {
             let indent = if firing.immediate { "  " } else { "" };
+            let firing = one_line(&firing.to_string());
             writeln!(out, "{:>6} {} {indent}{firing}", frame.seq, frame.time)
                 .context(UNWRITABLE)?;
         }
     }
     out.flush().context(UNWRITABLE)
+}
+
+/// A text with its line ends, and whatever else would command a terminal, made visible: what a job wrote to stderr is in
+/// the log as it was.
+fn one_line(text: &str) -> String {
+    let mut line = String::with_capacity(text.len());
+    for c in text.chars() {
+        if c.is_control() {
+            line.extend(c.escape_default());
+        } else {
+            line.push(c);
+        }
+    }
+    line
 }
 
 macro_rules! counts {
@@ -60,6 +75,7 @@ pub fn status(dirs: &Dirs) -> Result<()> {
     }
     for partition in store.place::<Partition, Failed>() {
         let reason = partition.reason(&store).lines().next().unwrap_or_default();
+        let reason = one_line(reason);
         out += &format!("failed: {}: {reason}\n", partition.name(&store));
     }
     for partition in store.place::<Partition, (Stale, UpstreamFailed)>() {

@@ -103,6 +103,29 @@ fn every_way_to_go_wrong_has_its_words() {
 }
 
 #[test]
+fn a_run_that_removes_its_directory_has_failed_and_the_others_go_on() {
+    let place = with_bad("rm -rf \"$DATABUILD_OUT\"");
+    place.run(&["top", "good"]).refused(&[
+        "bad failed:\n    cannot list what it wrote: ",
+        "databuild: not built: top",
+    ]);
+    place.write("bad.sh", "true");
+    assert_eq!(place.run(&["top"]).success().counts(), (2, 1));
+}
+
+#[test]
+fn whatever_a_job_says_the_log_has_one_line_for_each_event() {
+    let place = with_bad("printf 'one\\ntwo\\033[31m\\n' >&2; exit 1");
+    place.run(&["top"]).refused(&["    one\n    two"]);
+    let log = place.log();
+    assert!(log.lines().all(|l| l.contains(" => ")), "{log}");
+    assert!(
+        log.contains("status 1\\none\\ntwo") && !log.contains('\u{1b}'),
+        "{log}"
+    );
+}
+
+#[test]
 fn a_program_that_is_not_there_fails_its_partition() {
     let place = Place::with_jobs("[[job]]\npartitions = 'a'\ncommand = ['/nonexistent/program']\n");
     place
