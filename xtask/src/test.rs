@@ -21,7 +21,7 @@ struct Part {
     run: fn() -> Result<Outcome>,
 }
 
-const PARTS: [Part; 6] = [
+const PARTS: [Part; 7] = [
     Part {
         name: "fmt",
         about: "the code is formatted",
@@ -41,6 +41,11 @@ const PARTS: [Part; 6] = [
         name: "doctests",
         about: "the examples in the documentation",
         run: doctests,
+    },
+    Part {
+        name: "bench",
+        about: "the contenders of the benchmarks do the same work",
+        run: contenders,
     },
     Part {
         name: "demo",
@@ -157,6 +162,17 @@ fn tests() -> Result<Outcome> {
 
 fn doctests() -> Result<Outcome> {
     run_command(&mut cargo(&["test", "--workspace", "--quiet", "--doc"]))?;
+    Ok(Outcome::Passed)
+}
+
+/// The tests of `bench/`, which are not those of the workspace. They are built where the others are, since most of what
+/// they need is there already.
+fn contenders() -> Result<Outcome> {
+    let mut command = cargo(&["test", "--quiet", "--manifest-path", "bench/Cargo.toml"]);
+    if std::env::var_os("CARGO_TARGET_DIR").is_none() {
+        command.args(["--target-dir", "target"]);
+    }
+    run_command(&mut command)?;
     Ok(Outcome::Passed)
 }
 

@@ -1,5 +1,6 @@
 //! The command line.
 
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Instant;
@@ -67,7 +68,7 @@ struct Options {
     #[command(flatten)]
     dir: Dir,
     /// How many jobs run at a time [default: as many as there are cores]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    #[arg(long, global = true, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     jobs_max: Option<u16>,
 }
 
@@ -75,7 +76,7 @@ struct Options {
 struct Dir {
     /// Where the store and the data are [default: target/databuild in the cargo workspace around the
     /// current directory, or in the current directory where there is none]
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, global = true, value_name = "DIR")]
     dir: Option<PathBuf>,
 }
 
@@ -132,7 +133,14 @@ fn run(command: Cmd) -> Result<ExitCode> {
             jobs,
             options,
             what: What::Want { refs },
-        } => build(&options, Jobmaker::File(jobs), &refs),
+        } => {
+            let mut seen = HashSet::new();
+            let once: Vec<String> = refs
+                .into_iter()
+                .filter(|r| seen.insert(r.clone()))
+                .collect();
+            build(&options, Jobmaker::File(jobs), &once)
+        }
         Cmd::Log { dir } => show::log(&dir.dirs()?).map(|()| ExitCode::SUCCESS),
         Cmd::Status { dir } => show::status(&dir.dirs()?).map(|()| ExitCode::SUCCESS),
         Cmd::Job { job } => job::run(job).map(|()| ExitCode::SUCCESS),

@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, bail};
 
-use crate::dirs::Dirs;
+use crate::dirs::{Dirs, cannot};
 use crate::job::report;
 
 /// The partition that the demo wants.
@@ -20,9 +20,9 @@ const FILES: [(&str, &str); 2] = [
 /// The root of the cargo workspace that `path` lies in, as cargo finds it.
 pub fn workspace(path: Option<&Path>) -> Result<PathBuf> {
     let start = path.unwrap_or(Path::new("."));
-    let start = fs::canonicalize(start).with_context(|| {
-        format!(
-            "there is no workspace at {}: name one with --workspace",
+    let start = fs::canonicalize(start).map_err(|e| {
+        anyhow::anyhow!(
+            "there is no workspace at {}: {e}: name one with --workspace",
             start.display()
         )
     })?;
@@ -37,7 +37,12 @@ pub fn workspace(path: Option<&Path>) -> Result<PathBuf> {
         .current_dir(&dir)
         .stdin(Stdio::null())
         .output()
-        .with_context(|| format!("cannot start {}", Path::new(&cargo).display()))?;
+        .with_context(|| {
+            format!(
+                "cannot start {}: is Rust installed, and on the PATH?",
+                Path::new(&cargo).display()
+            )
+        })?;
     if !output.status.success() {
         let said = String::from_utf8_lossy(&output.stderr);
         bail!(
@@ -54,12 +59,11 @@ pub fn workspace(path: Option<&Path>) -> Result<PathBuf> {
 /// Writes the jobs of the demo to where they can be looked at, and returns the jobs file.
 pub fn write_jobs(dirs: &Dirs) -> Result<PathBuf> {
     let dir = dirs.jobs();
-    fs::create_dir_all(&dir)
-        .with_context(|| format!("cannot make the directory {}", dir.display()))?;
+    fs::create_dir_all(&dir).map_err(|e| cannot("make the directory", &dir, &e))?;
     for (name, text) in FILES {
         let path = dir.join(name);
         if !fs::read_to_string(&path).is_ok_and(|there| there == text) {
-            fs::write(&path, text).with_context(|| format!("cannot write {}", path.display()))?;
+            fs::write(&path, text).map_err(|e| cannot("write", &path, &e))?;
         }
     }
     Ok(dir.join(FILES[0].0))

@@ -45,12 +45,7 @@ impl Dirs {
     /// Makes those that are not there.
     pub fn create(&self) -> Result<()> {
         for dir in [self.root.clone(), self.data(), self.runs()] {
-            fs::create_dir_all(&dir).with_context(|| {
-                format!(
-                    "cannot make the directory {}: choose another one with --dir",
-                    dir.display()
-                )
-            })?;
+            fs::create_dir_all(&dir).map_err(|e| cannot("make the directory", &dir, &e))?;
         }
         Ok(())
     }
@@ -103,9 +98,19 @@ impl Dirs {
     pub fn make_run(&self, run: &str) -> Result<PathBuf> {
         let dir = self.run(run);
         remove(&dir);
-        fs::create_dir(&dir)
-            .with_context(|| format!("cannot make the directory {}", dir.display()))?;
+        fs::create_dir(&dir).map_err(|e| cannot("make the directory", &dir, &e))?;
         Ok(dir)
+    }
+
+    /// Whether more can be written to the directory of a run. Where nothing can, what a job says of its failure may be
+    /// lost with it, and this is what there is to say.
+    pub fn probe(&self, run: &str) -> Result<()> {
+        let dir = self.run(run);
+        let path = dir.join(".probe");
+        let result = fs::write(&path, [0; 4096]).map_err(|e| cannot("write to", &dir, &e));
+        // As far as it was made.
+        let _ = fs::remove_file(&path);
+        result
     }
 
     /// Makes sure that what a run wrote is on disk.
@@ -113,12 +118,12 @@ impl Dirs {
         let stderr = self.stderr(run);
         match fs::remove_file(&stderr) {
             Err(e) if e.kind() != io::ErrorKind::NotFound => {
-                return Err(e).with_context(|| format!("cannot remove {}", stderr.display()));
+                return Err(cannot("remove", &stderr, &e));
             }
             _ => {}
         }
         for entry in walkdir::WalkDir::new(self.run(run)).contents_first(true) {
-            let entry = entry.with_context(|| format!("cannot list what run {run} wrote"))?;
+            let entry = entry.map_err(|e| anyhow::anyhow!("cannot list what it wrote: {e}"))?;
             if entry.file_type().is_file() || entry.file_type().is_dir() {
                 sync(entry.path())?;
             }
@@ -131,18 +136,17 @@ impl Dirs {
         let (from, to) = (self.run(run), self.partition(partition));
         let parent = to.parent().unwrap_or(&to);
         let made = !parent.exists();
-        fs::create_dir_all(parent)
-            .with_context(|| format!("cannot make the directory {}", parent.display()))?;
+        fs::create_dir_all(parent).map_err(|e| cannot("make the directory", parent, &e))?;
         let old = self.runs().join(format!("{run}.old"));
         remove(&old);
-        let moved = fs::rename(&to, &old);
-        if let Err(e) = &moved
-            && e.kind() != io::ErrorKind::NotFound
-        {
-            moved.with_context(|| format!("cannot take away what was in {}", to.display()))?;
+        match fs::rename(&to, &old) {
+            Err(e) if e.kind() != io::ErrorKind::NotFound => {
+                return Err(cannot("take away what was in", &to, &e));
+            }
+            _ => {}
         }
         fs::rename(&from, &to)
-            .with_context(|| format!("cannot rename {} to {}", from.display(), to.display()))?;
+            .map_err(|e| cannot(&format!("rename {} to", from.display()), &to, &e))?;
         let up = if made {
             parent
                 .ancestors()
@@ -174,7 +178,7 @@ impl Dirs {
                 .collect()
         };
         let list: io::Result<Vec<String>> = list();
-        list.with_context(|| format!("cannot list {}", dir.display()))
+        list.map_err(|e| cannot("list", &dir, &e))
     }
 }
 
@@ -193,12 +197,45 @@ fn remove(dir: &Path) {
 fn sync(path: &Path) -> Result<()> {
     File::open(path)
         .and_then(|f| f.sync_all())
-        .with_context(|| format!("cannot sync {} to the disk", path.display()))
+        .map_err(|e| cannot("sync to the disk", path, &e))
+}
+
+/// The message for an operation below `--dir` that failed, with what to do about it. `what` completes "cannot ..".
+pub fn cannot(what: &str, path: &Path, e: &io::Error) -> anyhow::Error {
+    let path = path.display();
+    let advice = match e.kind() {
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
+            "make room, then run databuild again"
+        }
+        io::ErrorKind::FileTooLarge => "raise the limit (`ulimit -f`), then run databuild again",
+        io::ErrorKind::AlreadyExists | io::ErrorKind::NotADirectory => {
+            "a file stands where a directory is needed; move it away, or choose another directory with --dir"
+        }
+        _ => "choose a directory with --dir in which this user may write",
+    };
+    anyhow::anyhow!("cannot {what} {path}: {e}: {advice}")
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_cannot_be_done_is_told_with_what_to_do() {
+        let dir = tempfile::tempdir().unwrap();
+        fs::write(dir.path().join("runs"), "").unwrap();
+        let dirs = Dirs::at(dir.path()).unwrap();
+        for result in [dirs.create(), dirs.probe("0.1")] {
+            let error = format!("{:#}", result.unwrap_err());
+            assert!(error.contains("runs") && error.contains("--dir"), "{error}");
+        }
+        let full = io::Error::from(io::ErrorKind::StorageFull);
+        let error = format!("{:#}", cannot("write", Path::new("x"), &full));
+        assert!(
+            error.starts_with("cannot write x: ") && error.contains("make room"),
+            "{error}"
+        );
+    }
 
     #[test]
     fn a_run_becomes_a_partition_also_a_second_time() {
@@ -209,6 +246,7 @@ mod tests {
             let own = dirs.make_run(run).unwrap();
             fs::write(own.join("x"), text).unwrap();
             fs::write(dirs.stderr(run), "noise").unwrap();
+            dirs.probe(run).unwrap();
             dirs.seal(run).unwrap();
             assert_eq!(dirs.runs_present().unwrap(), [run]);
             dirs.publish(run, "a/b").unwrap();

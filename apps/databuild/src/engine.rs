@@ -10,7 +10,6 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
-use ironweave::ErrorKind;
 use ironweave::prelude::*;
 use rustix::process::Signal;
 
@@ -263,19 +262,25 @@ impl Engine {
         let name = child.partition.name(&self.store).to_owned();
         let id = run.id().to_string();
         let exit = ended.exit;
-        match verdict::of(
+        let mut verdict = verdict::of(
             &self.store,
             &self.jobs,
             child.partition,
             child.started,
             ended,
-        ) {
+        );
+        // What cannot be read or kept is no partition, whatever the run says of it.
+        if matches!(verdict, Verdict::Succeeded { .. })
+            && let Err(e) = self.dirs.seal(&id)
+        {
+            verdict = Verdict::Failed(format!("{e:#}"));
+        }
+        match verdict {
             Verdict::Succeeded {
                 digest,
                 reads,
                 inputs,
             } => {
-                self.dirs.seal(&id)?;
                 self.fire(JobSucceeded {
                     run: running,
                     digest,
@@ -304,11 +309,13 @@ impl Engine {
             Verdict::Failed(why) => {
                 self.progress.ended(&name, Ending::Failed);
                 let stderr = child::tail(&self.dirs.stderr(&id), STDERR_LINES_MAX);
-                let reason = if stderr.is_empty() {
-                    why
-                } else {
-                    format!("{why}\n{stderr}")
-                };
+                let mut reason = why;
+                if !stderr.is_empty() {
+                    reason = format!("{reason}\n{stderr}");
+                }
+                if let Err(full) = self.dirs.probe(&id) {
+                    reason = format!("{reason}\n{full:#}");
+                }
                 self.fire(JobFailed { run, exit, reason })?;
             }
         }
@@ -370,9 +377,9 @@ impl Engine {
 /// What to tell of a step that did not happen.
 pub fn step_error(dirs: &Dirs, e: StepError) -> anyhow::Error {
     let store = dirs.shown().join("store");
-    match e.kind() {
-        ErrorKind::Indeterminate | ErrorKind::Stopped => anyhow::anyhow!(
-            "cannot write the log in {}: {e}. What it holds is intact: make room for it, then run databuild again",
+    match e {
+        StepError::Storage(_) | StepError::Indeterminate(_) => anyhow::anyhow!(
+            "the store in {} takes no more: {e}. What it holds is intact; when that is mended, run databuild again",
             store.display()
         ),
         _ => anyhow::anyhow!("the store in {} refuses: {e}", store.display()),

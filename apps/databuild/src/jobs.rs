@@ -45,7 +45,7 @@
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 use serde::Deserialize;
 
 /// The jobs that there are.
@@ -89,8 +89,12 @@ struct Entry {
 impl Jobs {
     /// Reads a jobs file.
     pub fn load(file: &Path) -> Result<Self> {
-        let text = std::fs::read_to_string(file)
-            .with_context(|| format!("cannot read the jobs file {}", file.display()))?;
+        let text = std::fs::read_to_string(file).map_err(|e| {
+            anyhow::anyhow!(
+                "cannot read the jobs file {}: {e}: name one with --jobs",
+                file.display()
+            )
+        })?;
         Self::parse(file, &text)
     }
 
@@ -105,7 +109,10 @@ impl Jobs {
             anyhow::anyhow!("{}, line {}: {what}", file.display(), line(at))
         };
         if parsed.job.is_empty() {
-            bail!("{}: it has no [[job]]", file.display());
+            bail!(
+                "{}: it has no [[job]]: write one with `partitions` and `command`",
+                file.display()
+            );
         }
         let mut seen = HashSet::new();
         let mut jobs = Vec::new();

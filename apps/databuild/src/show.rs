@@ -14,6 +14,9 @@ use crate::model::build::state::{
 use crate::model::build::{JobRun, Partition, Want};
 use crate::start::open_read_only;
 
+/// What is said where there is no room behind `>`.
+const UNWRITABLE: &str = "cannot write to stdout";
+
 /// Prints every event with its facts, one line each: sequence, time, the event with its fields, and what changed. An
 /// event that fired by itself is indented.
 pub fn log(dirs: &Dirs) -> Result<()> {
@@ -25,11 +28,26 @@ pub fn log(dirs: &Dirs) -> Result<()> {
         let frame = frame.map_err(unreadable)?;
         for firing in &frame.firings {
             let indent = if firing.immediate { "  " } else { "" };
-            writeln!(out, "{:>6} {} {indent}{firing}", frame.seq, frame.time)?;
+            let firing = one_line(&firing.to_string());
+            writeln!(out, "{:>6} {} {indent}{firing}", frame.seq, frame.time)
+                .context(UNWRITABLE)?;
         }
     }
-    out.flush()?;
-    Ok(())
+    out.flush().context(UNWRITABLE)
+}
+
+/// A text with its line ends, and whatever else would command a terminal, made visible: what a job wrote to stderr is in
+/// the log as it was.
+fn one_line(text: &str) -> String {
+    let mut line = String::with_capacity(text.len());
+    for c in text.chars() {
+        if c.is_control() {
+            line.extend(c.escape_default());
+        } else {
+            line.push(c);
+        }
+    }
+    line
 }
 
 macro_rules! counts {
@@ -41,27 +59,24 @@ macro_rules! counts {
 /// Prints the wants, runs and partitions by state.
 pub fn status(dirs: &Dirs) -> Result<()> {
     let store = open_read_only(dirs)?;
-    let mut out = BufWriter::new(std::io::stdout().lock());
+    let mut out = String::new();
     let partitions = counts!(
         store, Partition: Missing, Building, Live, Failed, UpstreamBuilding, UpForRetry, UpstreamFailed, Stale
     );
-    line(&mut out, "partitions", &partitions)?;
+    line(&mut out, "partitions", &partitions);
     let runs = counts!(store, JobRun: Queued, Running, Succeeded, Failed, DepMiss, Lost);
-    line(&mut out, "runs", &runs)?;
+    line(&mut out, "runs", &runs);
     let wants = counts!(store, Want: New, Idle, Building, UpstreamBuilding, Successful, Failed, UpstreamFailed, Canceled);
-    line(&mut out, "wants", &wants)?;
-    open_wants(&mut out, &store)?;
+    line(&mut out, "wants", &wants);
+    open_wants(&mut out, &store);
     for run in store.place::<JobRun, Running>() {
-        writeln!(
-            out,
-            "running: {} (pid {})",
-            run.label(&store),
-            run.pid(&store)
-        )?;
+        let (label, pid) = (run.label(&store), run.pid(&store));
+        out += &format!("running: {label} (pid {pid})\n");
     }
     for partition in store.place::<Partition, Failed>() {
         let reason = partition.reason(&store).lines().next().unwrap_or_default();
-        writeln!(out, "failed: {}: {reason}", partition.name(&store))?;
+        let reason = one_line(reason);
+        out += &format!("failed: {}: {reason}\n", partition.name(&store));
     }
     for partition in store.place::<Partition, (Stale, UpstreamFailed)>() {
         let what = if partition.is::<Stale>(&store) {
@@ -69,29 +84,25 @@ pub fn status(dirs: &Dirs) -> Result<()> {
         } else {
             "upstream failed"
         };
-        writeln!(out, "{what}: {}", partition.name(&store))?;
+        out += &format!("{what}: {}\n", partition.name(&store));
     }
-    out.flush()?;
-    Ok(())
+    std::io::stdout()
+        .write_all(out.as_bytes())
+        .context(UNWRITABLE)
 }
 
-fn line(out: &mut impl Write, what: &str, counts: &[(&str, usize)]) -> Result<()> {
+fn line(out: &mut String, what: &str, counts: &[(&str, usize)]) {
     let all: usize = counts.iter().map(|(_, n)| n).sum();
     let parts: Vec<String> = counts
         .iter()
         .filter(|(_, n)| *n > 0)
         .map(|(state, n)| format!("{n} {state}"))
         .collect();
-    writeln!(
-        out,
-        "{what}: {all}{}{}",
-        if parts.is_empty() { "" } else { " = " },
-        parts.join(" + ")
-    )
-    .context("cannot write to stdout")
+    let equals = if parts.is_empty() { "" } else { " = " };
+    *out += &format!("{what}: {all}{equals}{}\n", parts.join(" + "));
 }
 
-fn open_wants(out: &mut impl Write, store: &BuildStore) -> Result<()> {
+fn open_wants(out: &mut String, store: &BuildStore) {
     for want in store.place::<Want, (New, Idle, Building, UpstreamBuilding)>() {
         let mut names = want.partitions(store).map(|p| p.name(store));
         let first: Vec<&str> = names.by_ref().take(3).collect();
@@ -102,7 +113,6 @@ fn open_wants(out: &mut impl Write, store: &BuildStore) -> Result<()> {
         let by = want
             .asked_by(store)
             .map_or_else(String::new, |run| format!(", for {}", run.label(store)));
-        writeln!(out, "wanted: {}{more}{by}", first.join(", "))?;
+        *out += &format!("wanted: {}{more}{by}\n", first.join(", "));
     }
-    Ok(())
 }

@@ -50,20 +50,31 @@ pub fn open(dirs: &Dirs) -> Result<BuildStore> {
 /// Opens the store to look at it, also beside a databuild that writes.
 pub fn open_read_only(dirs: &Dirs) -> Result<BuildStore> {
     if !dirs.store().is_dir() {
-        anyhow::bail!(
-            "there is no store in {}: run databuild there first, or name its directory with --dir",
-            dirs.shown().display()
-        );
+        return Err(no_store(dirs));
     }
-    BuildStore::open_read_only(dirs.store()).map_err(|e| cannot_open(dirs, &e))
+    match BuildStore::open_read_only(dirs.store()) {
+        // One that was killed before it had written anything.
+        Err(e) if e.is_not_found() => Err(no_store(dirs)),
+        result => result.map_err(|e| cannot_open(dirs, &e)),
+    }
+}
+
+fn no_store(dirs: &Dirs) -> anyhow::Error {
+    anyhow::anyhow!(
+        "there is no store in {}: run databuild there first, or name its directory with --dir",
+        dirs.shown().display()
+    )
 }
 
 /// The message without its sources, which it tells itself.
 fn cannot_open(dirs: &Dirs, e: &StorageError) -> anyhow::Error {
-    anyhow::anyhow!(
-        "cannot open the store in {}: {e}",
-        dirs.shown().join("store").display()
-    )
+    let store = dirs.shown().join("store");
+    let advice = if e.is_schema() || (e.is_io() && !e.is_full()) {
+        ". Another directory can be chosen with --dir"
+    } else {
+        ""
+    };
+    anyhow::anyhow!("cannot open the store in {}: {e}{advice}", store.display())
 }
 
 /// Brings store and directories to where work can begin.

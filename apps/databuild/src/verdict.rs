@@ -111,7 +111,7 @@ fn refusal(
     if known.len() == missed.len() && known.iter().all(was_live) {
         let list = missed.iter().cloned().collect::<Vec<_>>().join(", ");
         return Some(format!(
-            "it missed {list}, which was live when it began: it would say so for ever"
+            "it missed {list}, live when it began: it would say so for ever"
         ));
     }
     circle(db, partition, &known)

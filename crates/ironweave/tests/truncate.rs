@@ -80,8 +80,16 @@ fn log(clean: bool) -> (Vec<u8>, Option<Vec<u8>>, Vec<u128>) {
     }
 }
 
+/// A directory in memory, where the system has such a place: each of some thousand stores syncs as it opens, and what
+/// survives a sync is not the question here.
+fn scratch() -> tempfile::TempDir {
+    tempfile::tempdir_in("/dev/shm")
+        .or_else(|_| tempfile::tempdir())
+        .expect("a directory")
+}
+
 fn lay(segment: &[u8], head: Option<&Vec<u8>>) -> tempfile::TempDir {
-    let dir = tempfile::tempdir().expect("a directory");
+    let dir = scratch();
     fs::write(dir.path().join(SEGMENT), segment).expect("written");
     if let Some(head) = head {
         fs::write(dir.path().join("HEAD"), head).expect("written");

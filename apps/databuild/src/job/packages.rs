@@ -134,7 +134,8 @@ impl Manifest {
             .with_context(|| format!("cannot start {}", Path::new(&cargo).display()))?;
         if !output.status.success() {
             bail!(
-                "cargo cannot resolve the workspace {} (see above)",
+                "cargo cannot resolve the workspace {}, as it says above: mend that and run databuild again (a lock \
+                 file that does not fit is brought up to date by `cargo update --workspace`)",
                 workspace.display()
             );
         }

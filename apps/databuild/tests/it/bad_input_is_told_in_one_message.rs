@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
+use std::os::unix::process::CommandExt;
 use std::process::Command;
 
 use crate::support::{Place, Seen};
@@ -142,27 +143,64 @@ fn a_limit_on_the_size_of_files() {
 }
 
 #[test]
+fn a_file_where_a_directory_should_be() {
+    for file in ["out", "out/data", "out/runs", "out/jobs", "out/store"] {
+        let place = Place::with_workspace();
+        place.write(file, "");
+        told_once(&place.demo().refused(&["cannot ", "--dir"]));
+        assert_eq!(place.read(file), "");
+        fs::remove_file(place.path(file)).unwrap();
+        assert_eq!(place.demo().success().counts(), (17, 0));
+    }
+}
+
+#[test]
 fn a_directory_that_cannot_be_written() {
-    let place = Place::with_workspace();
+    const NOBODY: u32 = 65_534;
+    let place = Place::with_jobs("[[job]]\npartitions = '*'\ncommand = ['true']\n");
+    let allow = |path: &str, mode| {
+        fs::set_permissions(place.path(path), fs::Permissions::from_mode(mode)).unwrap();
+    };
+    allow("", 0o755);
     fs::create_dir(place.path("out")).unwrap();
-    fs::set_permissions(place.path("out"), fs::Permissions::from_mode(0o555)).unwrap();
-    if fs::write(place.path("out/probe"), "").is_ok() {
-        eprintln!("not tested: this user (root?) may write to a read-only directory");
-        return;
+    allow("out", 0o555);
+    // Root may write to it all the same, so it does this as somebody else.
+    let root = fs::write(place.path("out/probe"), "").is_ok();
+    if root {
+        fs::remove_file(place.path("out/probe")).unwrap();
+    }
+    let run = || {
+        let mut command = place.command(&["run", "--jobs", "jobs.toml", "want", "a"]);
+        if root {
+            command.uid(NOBODY).gid(NOBODY);
+        }
+        command.output().map(Seen::of)
+    };
+    let seen = match run() {
+        Err(e) if root && e.kind() == std::io::ErrorKind::PermissionDenied => {
+            eprintln!("not tested: nobody but root can start the programs in this directory");
+            return;
+        }
+        seen => seen.expect("databuild starts"),
+    };
+    told_once(&seen.refused(&["cannot make the directory", "--dir"]));
+
+    // One that can be read only, of somebody else or after the work was done.
+    allow("out", 0o755);
+    place.run(&["a"]).success();
+    let log = place.log();
+    for path in ["out/store/LOCK", "out/store", "out/data", "out/runs", "out"] {
+        allow(path, if path.ends_with("LOCK") { 0o444 } else { 0o555 });
     }
     told_once(
-        &place
-            .demo()
-            .refused(&["cannot make the directory", "--dir"]),
+        &run()
+            .unwrap()
+            .refused(&["cannot open the store in", "--dir"]),
     );
-    // A file where the directory should be, too.
-    let place = Place::with_workspace();
-    place.write("out", "");
-    told_once(
-        &place
-            .demo()
-            .refused(&["cannot make the directory", "--dir"]),
-    );
+    assert_eq!(place.log(), log, "it can be read, and is what it was");
+    for path in ["out", "out/data", "out/runs", "out/store"] {
+        allow(path, 0o755);
+    }
 }
 
 mod other {

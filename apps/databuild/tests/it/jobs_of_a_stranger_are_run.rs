@@ -1,6 +1,6 @@
 //! `databuild run` with a jobs file of one's own.
 
-use crate::support::Place;
+use crate::support::{Place, Seen};
 
 /// Three levels, found by running: the top needs two that nobody named, and these one more.
 const LEVELS: &str = r#"
@@ -68,6 +68,32 @@ fn a_changed_source_makes_all_stale_that_was_made_from_it() {
     let log = place.log();
     assert_eq!(log.matches("SourcesChanged {").count(), 1);
     assert_eq!(log.matches("InputWentStale {").count(), 3);
+}
+
+#[test]
+fn the_jobs_in_the_readme_do_what_it_says() {
+    let readme = include_str!("../../README.md");
+    let jobs = readme
+        .split("```toml\n")
+        .nth(1)
+        .and_then(|rest| rest.split("```").next())
+        .expect("a jobs file in the README");
+    let place = Place::with_jobs(jobs);
+    assert_eq!(place.run(&["total/all"]).success().counts(), (2, 0));
+    assert_eq!(place.read("out/data/total/all/total").trim(), "20");
+    assert_eq!(place.log().matches("JobStarted {").count(), 3);
+}
+
+#[test]
+fn options_may_stand_at_the_end_and_a_name_twice() {
+    let place = levels();
+    let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_databuild"));
+    command.args(["run", "--jobs", "jobs.toml", "want", "base", "base"]);
+    command.args(["--dir", "out", "--jobs-max", "1"]);
+    command.current_dir(place.path(""));
+    let seen = Seen::of(command.output().unwrap()).success();
+    assert_eq!(seen.counts(), (1, 0));
+    assert_eq!(seen.stdout.matches("data:   ").count(), 1);
 }
 
 #[test]

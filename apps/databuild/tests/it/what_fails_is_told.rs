@@ -88,7 +88,7 @@ fn every_way_to_go_wrong_has_its_words() {
         ),
         (
             "echo '{\"missed\": \"good\"}'",
-            "it missed good, which was live when it began",
+            "it missed good, live when it began",
         ),
     ] {
         let place = with_bad(script);
@@ -100,6 +100,29 @@ fn every_way_to_go_wrong_has_its_words() {
         let flat = seen.stderr.replace("\n    ", "\n");
         assert!(flat.contains(words), "{script}: {}", seen.stderr);
     }
+}
+
+#[test]
+fn a_run_that_removes_its_directory_has_failed_and_the_others_go_on() {
+    let place = with_bad("rm -rf \"$DATABUILD_OUT\"");
+    place.run(&["top", "good"]).refused(&[
+        "bad failed:\n    cannot list what it wrote: ",
+        "databuild: not built: top",
+    ]);
+    place.write("bad.sh", "true");
+    assert_eq!(place.run(&["top"]).success().counts(), (2, 1));
+}
+
+#[test]
+fn whatever_a_job_says_the_log_has_one_line_for_each_event() {
+    let place = with_bad("printf 'one\\ntwo\\033[31m\\n' >&2; exit 1");
+    place.run(&["top"]).refused(&["    one\n    two"]);
+    let log = place.log();
+    assert!(log.lines().all(|l| l.contains(" => ")), "{log}");
+    assert!(
+        log.contains("status 1\\none\\ntwo") && !log.contains('\u{1b}'),
+        "{log}"
+    );
 }
 
 #[test]

@@ -1,0 +1,262 @@
+//! databuild's model, driven by the same events.
+
+use std::collections::BTreeSet;
+
+use databuild::model::build::state::{Queued, Running};
+use databuild::model::build::{self, *};
+use ironweave::prelude::*;
+
+use crate::by_hand::{self, Databuild, Event};
+
+/// A store in memory, and its entities in the order in which they were made: the ids of the other side.
+pub struct Model {
+    pub store: Store<build::Model>,
+    partitions: Vec<Partition>,
+    runs: Vec<JobRun>,
+    wants: Vec<Want>,
+}
+
+impl Model {
+    pub fn new() -> Self {
+        Self {
+            store: Store::memory(),
+            partitions: Vec::new(),
+            runs: Vec::new(),
+            wants: Vec::new(),
+        }
+    }
+
+    /// Fires an event; the error is for messages.
+    pub fn step(&mut self, event: &Event) -> Result<(), String> {
+        let all = |ids: &[u32]| {
+            ids.iter()
+                .map(|id| self.partitions[*id as usize])
+                .collect::<Vec<_>>()
+        };
+        match event {
+            Event::WantCreated { partitions } => {
+                let names = partitions.clone();
+                let event = WantCreated {
+                    partitions: names.iter().map(|n| n.as_str().into()).collect(),
+                };
+                let want = self.store.try_step(event).map_err(said)?.created.want;
+                self.made(want, &names);
+            }
+            Event::JobQueued {
+                label,
+                partitions,
+                wants,
+            } => {
+                let event = JobQueued {
+                    label: label.clone(),
+                    partitions: all(partitions),
+                    wants: wants.iter().map(|id| self.wants[*id as usize]).collect(),
+                };
+                let run = self.store.try_step(event).map_err(said)?.created.run;
+                self.runs.push(run);
+            }
+            Event::JobStarted { run, pid } => {
+                let run = self.runs[*run as usize]
+                    .in_state::<Queued>(&self.store)
+                    .ok_or("no token")?;
+                self.fire(JobStarted { run, pid: *pid })?;
+            }
+            Event::JobSucceeded {
+                run,
+                digest,
+                reads,
+                inputs,
+            } => {
+                let run = self.running(*run)?;
+                let (reads, inputs) = (all(reads), all(inputs));
+                self.fire(JobSucceeded {
+                    run,
+                    digest: digest.clone(),
+                    reads,
+                    inputs,
+                })?;
+            }
+            Event::DepMissed {
+                run,
+                missed,
+                reads,
+                inputs,
+            } => {
+                let run = self.running(*run)?;
+                let event = DepMissed {
+                    run,
+                    missed: missed.iter().map(|n| n.as_str().into()).collect(),
+                    reads: all(reads),
+                    inputs: all(inputs),
+                };
+                let want = self.store.try_step(event).map_err(said)?.created.want;
+                self.made(want, missed);
+            }
+            Event::JobFailed { run, exit, reason } => {
+                let run = self.runs[*run as usize];
+                self.fire(JobFailed {
+                    run,
+                    exit: *exit,
+                    reason: reason.clone(),
+                })?;
+            }
+            Event::RunLost { run } => self.fire(RunLost {
+                run: self.runs[*run as usize],
+            })?,
+            Event::SourcesChanged { partitions } => {
+                let partitions = all(partitions);
+                self.fire(SourcesChanged { partitions })?;
+            }
+            Event::PartitionsRetried { partitions } => {
+                let partitions = all(partitions);
+                self.fire(PartitionsRetried { partitions })?;
+            }
+        }
+        Ok(())
+    }
+
+    fn fire<E: ironweave::Event<Model = build::Model>>(&mut self, event: E) -> Result<(), String> {
+        self.store.try_step(event).map(drop).map_err(said)
+    }
+
+    fn running(&self, run: u32) -> Result<JobRun<Running>, String> {
+        Ok(self.runs[run as usize]
+            .in_state::<Running>(&self.store)
+            .ok_or("no token")?)
+    }
+
+    /// Takes note of a want that was made, and of partitions that were made with it.
+    fn made(&mut self, want: Want, names: &[String]) {
+        self.wants.push(want);
+        // By hand they are made in the order of the list.
+        for name in names {
+            let partition = self
+                .store
+                .find::<Partition>(name.as_str())
+                .expect("it is wanted");
+            if !self.partitions.contains(&partition) {
+                self.partitions.push(partition);
+            }
+        }
+    }
+
+    /// Compares everything: states with their data, and both ends of each edge.
+    pub fn compare(&self, hand: &Databuild, context: &dyn Fn() -> String) {
+        let db = &self.store;
+        assert_eq!(
+            (self.partitions.len(), self.runs.len(), self.wants.len()),
+            (hand.partitions.len(), hand.runs.len(), hand.wants.len()),
+            "{}",
+            context()
+        );
+        let partitions = |list: &mut dyn Iterator<Item = Partition>| ids(list, &self.partitions);
+        let runs = |list: &mut dyn Iterator<Item = JobRun>| ids(list, &self.runs);
+        let wants = |list: &mut dyn Iterator<Item = Want>| ids(list, &self.wants);
+        for (p, id) in self.partitions.iter().zip(0..) {
+            let mut found = hand.partitions[&id].clone();
+            // Its clock is the store's.
+            if let by_hand::PartitionState::Live { at, .. } = &mut found.state {
+                *at = 0;
+            }
+            let declared = by_hand::Partition {
+                name: p.name(db).to_owned(),
+                state: partition_state(*p, db),
+                built_by: runs(&mut p.built_by(db).into_iter()).pop_first(),
+                wanted_by: wants(&mut p.wanted_by(db)),
+                read_by: runs(&mut p.read_by(db)),
+                inputs: partitions(&mut p.inputs(db)),
+                outputs: partitions(&mut p.outputs(db)),
+                upstreams: partitions(&mut p.upstreams(db)),
+                downstreams: partitions(&mut p.downstreams(db)),
+            };
+            assert_eq!(found, declared, "{}", context());
+        }
+        for (r, id) in self.runs.iter().zip(0..) {
+            let mut found = hand.runs[&id].clone();
+            if let by_hand::RunState::Succeeded { at } = &mut found.state {
+                *at = 0;
+            }
+            let declared = by_hand::Run {
+                label: r.label(db).to_owned(),
+                state: run_state(*r, db),
+                builds: partitions(&mut r.builds(db)),
+                reads: partitions(&mut r.reads(db)),
+                services: wants(&mut r.services(db)),
+                asks: wants(&mut r.asks(db)),
+            };
+            assert_eq!(found, declared, "{}", context());
+        }
+        for (w, id) in self.wants.iter().zip(0..) {
+            let declared = by_hand::Want {
+                state: want_state(*w, db),
+                partitions: partitions(&mut w.partitions(db)),
+                asked_by: runs(&mut w.asked_by(db).into_iter()).pop_first(),
+                serviced_by: runs(&mut w.serviced_by(db)),
+            };
+            assert_eq!(hand.wants[&id], declared, "{}", context());
+        }
+    }
+}
+
+#[allow(clippy::needless_pass_by_value)] // for map_err
+fn said(e: StepError) -> String {
+    e.to_string()
+}
+
+fn ids<T: PartialEq>(list: &mut dyn Iterator<Item = T>, all: &[T]) -> BTreeSet<u32> {
+    list.map(|one| {
+        all.iter()
+            .position(|known| *known == one)
+            .expect("it was made here") as u32
+    })
+    .collect()
+}
+
+fn partition_state(partition: Partition, db: &impl Db) -> by_hand::PartitionState {
+    use by_hand::PartitionState as Hand;
+    match partition.state(db) {
+        PartitionState::Missing(_) => Hand::Missing,
+        PartitionState::Building(_) => Hand::Building,
+        PartitionState::Live(p) => Hand::Live {
+            at: 0,
+            digest: p.digest(db).to_owned(),
+        },
+        PartitionState::Failed(p) => Hand::Failed {
+            reason: p.reason(db).to_owned(),
+        },
+        PartitionState::UpstreamBuilding(_) => Hand::UpstreamBuilding,
+        PartitionState::UpForRetry(_) => Hand::UpForRetry,
+        PartitionState::UpstreamFailed(_) => Hand::UpstreamFailed,
+        PartitionState::Stale(_) => Hand::Stale,
+    }
+}
+
+fn run_state(run: JobRun, db: &impl Db) -> by_hand::RunState {
+    use by_hand::RunState as Hand;
+    match run.state(db) {
+        JobRunState::Queued(_) => Hand::Queued,
+        JobRunState::Running(r) => Hand::Running { pid: r.pid(db) },
+        JobRunState::Succeeded(_) => Hand::Succeeded { at: 0 },
+        JobRunState::Failed(r) => Hand::Failed {
+            exit: r.exit(db),
+            reason: r.reason(db).to_owned(),
+        },
+        JobRunState::DepMiss(_) => Hand::DepMiss,
+        JobRunState::Lost(_) => Hand::Lost,
+    }
+}
+
+fn want_state(want: Want, db: &impl Db) -> by_hand::WantState {
+    use by_hand::WantState as Hand;
+    match want.state(db) {
+        // Settled within the step that makes it; by hand there is no such state.
+        WantState::New(_) => unreachable!("a want is new only within a step"),
+        WantState::Idle(_) => Hand::Idle,
+        WantState::Building(_) => Hand::Building,
+        WantState::UpstreamBuilding(_) => Hand::UpstreamBuilding,
+        WantState::Successful(_) => Hand::Successful,
+        WantState::Failed(_) => Hand::Failed,
+        WantState::UpstreamFailed(_) => Hand::UpstreamFailed,
+        WantState::Canceled(_) => Hand::Canceled,
+    }
+}
