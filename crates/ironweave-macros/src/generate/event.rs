@@ -157,6 +157,7 @@ fn implementation(model: &Model, index: usize, event: &Event) -> TokenStream {
     let (writer, reader) = (unused("writer", no_fields), unused("reader", no_fields));
     let names: Vec<&Ident> = event.fields.iter().map(|field| &field.name).collect();
     let numbers: Vec<_> = (0..names.len()).map(number).collect();
+    let written = (event.fields.iter().enumerate()).map(|(i, field)| writes(event, i, field));
     let fields: Vec<TokenStream> = names
         .iter()
         .zip(&numbers)
@@ -184,13 +185,30 @@ fn implementation(model: &Model, index: usize, event: &Event) -> TokenStream {
                 #created_value
             }
             fn encode(&self, #writer: &mut ::ironweave::plumbing::FieldWriter<'_>) {
-                #(writer.field(#numbers, &self.#names);)*
+                #(#written)*
             }
             fn decode(
                 #reader: &::ironweave::plumbing::FieldReader<'_>,
             ) -> ::core::result::Result<Self, ::ironweave::plumbing::DecodeError> {
                 ::core::result::Result::Ok(Self #fields)
             }
+        }
+    }
+}
+
+/// Writes a field for the log: handles by their ids, which is what serde would make of them.
+fn writes(event: &Event, index: usize, field: &EventField) -> TokenStream {
+    let (index, name) = (number(index), &field.name);
+    let by_handle = |name: &&Name| matches!(name.by, By::Handle | By::Token(_));
+    let bound = field.binds.map(|binds| &event.names[binds]);
+    match bound.filter(by_handle).map(|name| name.count) {
+        None => quote!(writer.field(#index, &self.#name);),
+        Some(Cardinality::One) => quote!(writer.one(#index, self.#name.id);),
+        Some(Cardinality::Option) => {
+            quote!(writer.option(#index, self.#name.as_ref().map(|handle| handle.id));)
+        }
+        Some(Cardinality::Many) => {
+            quote!(writer.many(#index, self.#name.iter().map(|handle| handle.id));)
         }
     }
 }

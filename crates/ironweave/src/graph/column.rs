@@ -12,7 +12,7 @@ use crate::error::{Name, StepError};
 use crate::graph::index::{Equal, Index, Ordered, Unique};
 use crate::graph::storage::{Flat, Storage, Table};
 use crate::hash::hash_bytes;
-use crate::value::{DecodeError, Value, decode, encode};
+use crate::value::{DecodeError, Value, decode, encode, encode_value};
 
 /// The type of a column, as code that makes an empty one, and its default value.
 pub struct ColumnType {
@@ -256,7 +256,7 @@ impl<T: Value, S: Storage> AnyColumn for Column<T, S> {
             .downcast_ref::<T>()
             .expect("a value of the column's type");
         let start = bytes.len();
-        encode(value, bytes).map_err(|e| ColumnError::Unwritable(e.to_string()))?;
+        encode_value(value, bytes).map_err(|e| ColumnError::Unwritable(e.to_string()))?;
         let hash = hash_bytes(&bytes[start..]);
         self.write(slot, value.clone(), hash)
             .inspect_err(|_| bytes.truncate(start))

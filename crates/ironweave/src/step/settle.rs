@@ -23,9 +23,19 @@ impl Core {
     pub(super) fn check_bounds(&self, start: usize) -> Result<(), StepError> {
         for fact in &self.graph.journal.facts.list[start..] {
             match *fact {
-                Fact::Create { entity, slot, .. } => self.check_bounds_of(entity, slot, None)?,
+                Fact::Create { entity, slot, .. } => {
+                    if !self.graph.layout.entities[usize::from(entity)]
+                        .bounded
+                        .is_empty()
+                    {
+                        self.check_bounds_of(entity, slot, None)?;
+                    }
+                }
                 Fact::Link { edge, from, to } | Fact::Unlink { edge, from, to } => {
                     let layout = &self.graph.layout.edges[usize::from(edge)];
+                    if !layout.bounded {
+                        continue;
+                    }
                     self.check_bounds_of(layout.from.entity, from, Some(edge))?;
                     self.check_bounds_of(layout.to.entity, to, Some(edge))?;
                     if layout.acyclic && matches!(fact, Fact::Link { .. }) {

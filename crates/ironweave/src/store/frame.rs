@@ -8,7 +8,7 @@ use std::ops::Range;
 use minicbor::Decoder;
 
 use crate::Timestamp;
-use crate::cbor::{ARRAY, Heads, MAP, UINT, head};
+use crate::cbor::{ARRAY, Heads, MAP, UINT, head, int};
 use crate::fact::{Fact, Facts};
 use crate::graph::layout::Layout;
 use crate::schema::Schema;
@@ -246,9 +246,13 @@ impl Tags {
 /// Writes the open transaction.
 pub(crate) fn encode(core: &Core, out: &mut Vec<u8>) {
     let facts = &core.graph.journal.facts;
-    let start = Heads::default().put(ARRAY, 2).put(MAP, 1).put(UINT, 0);
-    let start = start.int(core.now.as_micros());
-    start.put(ARRAY, core.firings.len() as u64).write(out);
+    Heads::default()
+        .put(ARRAY, 2)
+        .put(MAP, 1)
+        .put(UINT, 0)
+        .write(out);
+    int(out, core.now.as_micros());
+    head(out, ARRAY, core.firings.len() as u64);
     let (mut binding_at, mut facts_at) = (0, 0);
     for firing in &core.firings {
         let (binding_end, facts_end) = (firing.binding_end as usize, firing.facts_end as usize);
