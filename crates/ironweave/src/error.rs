@@ -204,8 +204,10 @@ pub enum StepError {
 #[non_exhaustive]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ErrorKind {
-    /// The event does not fit the state of the graph, or the log refused it cleanly; nothing happened.
+    /// The event does not fit the state of the graph; nothing happened.
     Rejected,
+    /// The log refused it cleanly, since the disk is full or the store is read only, say; nothing happened.
+    Refused,
     /// Somebody was faster: worth a retry.
     Conflict,
     /// The log failed while it wrote: open the store again to see.
@@ -222,6 +224,7 @@ impl StepError {
             Self::Conflict { .. } => ErrorKind::Conflict,
             Self::Indeterminate(_) => ErrorKind::Indeterminate,
             Self::Storage(e) if e.is_stopped() => ErrorKind::Stopped,
+            Self::Storage(_) => ErrorKind::Refused,
             _ => ErrorKind::Rejected,
         }
     }

@@ -112,9 +112,54 @@ pub(crate) fn raw_item<'b>(decoder: &mut Decoder<'b>) -> Result<&'b [u8], Decode
     Ok(&decoder.input()[start..decoder.position()])
 }
 
-/// A value in the diagnostic notation of RFC 8949, for people.
+/// A value in the diagnostic notation of RFC 8949, for people, on one line.
 pub(crate) fn display(bytes: &[u8]) -> String {
-    minicbor::display(bytes).to_string()
+    let mut text = String::new();
+    let mut d = Decoder::new(bytes);
+    match write_item(&mut d, &mut text) {
+        Ok(()) => text,
+        Err(e) => format!("{text} ({e})"),
+    }
+}
+
+fn write_item(d: &mut Decoder<'_>, out: &mut String) -> Result<(), DecodeError> {
+    use minicbor::data::Type;
+    match d.datatype()? {
+        // As Rust would write it: nothing in it can end the line or the quotes.
+        Type::String => *out += &format!("{:?}", d.str()?),
+        Type::Array => {
+            let n = d.array()?.unwrap_or(0);
+            write_list(d, out, ['[', ']'], n, |d, out| write_item(d, out))
+        }?,
+        Type::Map => {
+            let n = d.map()?.unwrap_or(0);
+            write_list(d, out, ['{', '}'], n, |d, out| {
+                write_item(d, out)?;
+                *out += ": ";
+                write_item(d, out)
+            })
+        }?,
+        _ => *out += &minicbor::display(raw_item(d)?).to_string(),
+    }
+    Ok(())
+}
+
+fn write_list(
+    d: &mut Decoder<'_>,
+    out: &mut String,
+    [open, close]: [char; 2],
+    n: u64,
+    item: impl Fn(&mut Decoder<'_>, &mut String) -> Result<(), DecodeError>,
+) -> Result<(), DecodeError> {
+    out.push(open);
+    for i in 0..n {
+        if i > 0 {
+            *out += ", ";
+        }
+        item(d, out)?;
+    }
+    out.push(close);
+    Ok(())
 }
 
 #[cfg(test)]
@@ -126,6 +171,16 @@ mod tests {
         encode_value(&value, &mut fast).expect("it can be written");
         encode(&value, &mut slow).expect("it can be written");
         assert_eq!(fast, slow);
+    }
+
+    #[test]
+    fn values_are_shown_on_one_line_whatever_is_in_them() {
+        let mut bytes = Vec::new();
+        let value = (1, vec![Some("a\nb\"c\u{1b}"), None], [("k", -2)]);
+        encode(&value, &mut bytes).expect("it can be written");
+        let text = display(&bytes);
+        assert_eq!(text, r#"[1, ["a\nb\"c\u{1b}", null], [["k", -2]]]"#);
+        assert!(display(&bytes[..5]).contains('('));
     }
 
     #[test]
