@@ -187,6 +187,25 @@ pub enum StepError {
         /// The time asked for.
         asked: crate::Timestamp,
     },
+    /// An entity that the event binds has changed since the transaction that the caller expects to be the last
+    /// to have done so.
+    Changed {
+        /// The event.
+        event: Name,
+        /// The entity.
+        entity: EntityRef,
+        /// The transaction that the caller knows of.
+        expected: Seq,
+        /// The last one that changed the entity.
+        found: Seq,
+    },
+    /// The idempotency key belongs to a transaction with other events.
+    KeyReused {
+        /// The key.
+        key: String,
+        /// The transaction that has it.
+        seq: Seq,
+    },
     /// Another writer appended first.
     Conflict {
         /// The sequence that this transaction wanted.
@@ -221,7 +240,7 @@ impl StepError {
     #[must_use]
     pub fn kind(&self) -> ErrorKind {
         match self {
-            Self::Conflict { .. } => ErrorKind::Conflict,
+            Self::Conflict { .. } | Self::Changed { .. } => ErrorKind::Conflict,
             Self::Indeterminate(_) => ErrorKind::Indeterminate,
             Self::Storage(e) if e.is_stopped() => ErrorKind::Stopped,
             Self::Storage(_) => ErrorKind::Refused,
@@ -320,6 +339,23 @@ impl fmt::Display for StepError {
                 write!(
                     f,
                     "the time {asked} lies before {last}, that of the last transaction"
+                )
+            }
+            Self::Changed {
+                event,
+                entity,
+                expected,
+                found,
+            } => {
+                write!(
+                    f,
+                    "{event}: {entity} has changed in transaction {found}, after {expected}"
+                )
+            }
+            Self::KeyReused { key, seq } => {
+                write!(
+                    f,
+                    "the idempotency key `{key}` belongs to transaction {seq}, which had other events"
                 )
             }
             Self::Conflict { expected, found } => {

@@ -87,6 +87,27 @@ pub enum Fact {
     },
 }
 
+impl Fact {
+    /// The entities that it changes, each as type and slot.
+    pub(crate) fn touches(self, layout: &Layout) -> [Option<(EntityIx, u32)>; 2] {
+        match self {
+            Self::Create { entity, slot, .. }
+            | Self::Delete { entity, slot, .. }
+            | Self::Move { entity, slot, .. } => [Some((entity, slot)), None],
+            Self::Set { column, slot, .. } => [
+                Some((layout.columns[usize::from(column)].entity, slot)),
+                None,
+            ],
+            Self::Link { edge, from, to }
+            | Self::Unlink { edge, from, to }
+            | Self::SetLink { edge, from, to, .. } => {
+                let edge = &layout.edges[usize::from(edge)];
+                [Some((edge.from.entity, from)), Some((edge.to.entity, to))]
+            }
+        }
+    }
+}
+
 // What the log and replicas hold the most of: keep it small.
 const _: () = assert!(size_of::<Fact>() <= 20);
 

@@ -129,7 +129,7 @@ fn write_item(d: &mut Decoder<'_>, out: &mut String) -> Result<(), DecodeError> 
         Type::String => *out += &format!("{:?}", d.str()?),
         Type::Array => {
             let n = d.array()?.unwrap_or(0);
-            write_list(d, out, ['[', ']'], n, |d, out| write_item(d, out))
+            write_list(d, out, ['[', ']'], n, write_item)
         }?,
         Type::Map => {
             let n = d.map()?.unwrap_or(0);

@@ -5,7 +5,7 @@
 use proc_macro2::{Ident, TokenStream};
 use syn::{Attribute, Item, Type, Visibility};
 
-pub use crate::parse::ast::{LinkKind, OnDelete, Quantifier, Whole};
+pub use crate::parse::ast::{LinkKind, MetaField, OnDelete, Quantifier, Whole};
 
 /// A model.
 pub struct Model {
@@ -306,6 +306,8 @@ pub enum TypedFrom {
     Field(usize),
     /// `meta.time`.
     Time,
+    /// `meta.actor` and its kin.
+    Meta(MetaField),
     /// A column of an entity.
     Column(usize),
 }
@@ -335,6 +337,8 @@ pub enum Source {
     Field(usize),
     /// `meta.time`.
     Time,
+    /// `meta.actor` and its kin.
+    Meta(MetaField),
     /// Index into [`Event::literals`].
     Literal(usize),
     /// A column of the entity that a name stands for.

@@ -156,6 +156,14 @@ pub fn source(
             });
             Some(Source::Time)
         }
+        ast::Value::Meta(field) => {
+            scope.typed.push(Typed {
+                ty: ty.clone(),
+                from: TypedFrom::Meta(*field),
+                at: name.clone(),
+            });
+            Some(Source::Meta(*field))
+        }
         ast::Value::Literal(minus, literal) => {
             let tokens = minus
                 .to_token_stream()

@@ -6,7 +6,7 @@ use quote::{format_ident, quote, quote_spanned};
 use super::methods::by_value;
 use super::{as_entity, documented, number, result};
 use crate::check::model::{
-    Arc, By, Cardinality, Event, EventField, May, Model, Name, Typed, TypedFrom,
+    Arc, By, Cardinality, Event, EventField, May, MetaField, Model, Name, Typed, TypedFrom,
 };
 use crate::check::names::plain;
 use crate::check::{link_trait, move_trait, set_link_trait, set_trait, whole_trait};
@@ -55,6 +55,15 @@ fn typed(model: &Model, event: &Event) -> Vec<TokenStream> {
             TypedFrom::Time => quote_spanned! { at =>
                 const _: fn(&::ironweave::Timestamp) = |time| { let _: &#ty = time; };
             },
+            TypedFrom::Meta(field) => {
+                let given = match field {
+                    MetaField::Actor | MetaField::Correlation => quote!(::std::string::String),
+                    MetaField::Causation => quote!(u64),
+                };
+                quote_spanned! { at =>
+                    const _: fn(&::core::option::Option<#given>) = |value| { let _: &#ty = value; };
+                }
+            }
             TypedFrom::Column(column) => {
                 let source = &model.columns[column].ty;
                 quote_spanned! { at =>

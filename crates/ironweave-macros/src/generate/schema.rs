@@ -8,8 +8,8 @@ use quote::{ToTokens, quote};
 use super::event::literals_of_immediate;
 use super::{as_entity, number, result};
 use crate::check::model::{
-    Arc, Assign, By, Cardinality, Default, End, Entity, Event, Hop, Index, LinkKind, May, Model,
-    OnDelete, Path, Quantifier, Source, Whole,
+    Arc, Assign, By, Cardinality, Default, End, Entity, Event, Hop, Index, LinkKind, May,
+    MetaField, Model, OnDelete, Path, Quantifier, Source, Whole,
 };
 use crate::check::names::plain;
 use crate::check::types::text;
@@ -275,6 +275,14 @@ fn source(event: &Event, source: Source) -> TokenStream {
             quote!(s::Source::Field(#field))
         }
         Source::Time => quote!(s::Source::Time),
+        Source::Meta(field) => {
+            let field = match field {
+                MetaField::Actor => quote!(Actor),
+                MetaField::Correlation => quote!(Correlation),
+                MetaField::Causation => quote!(Causation),
+            };
+            quote!(s::Source::Meta(s::MetaField::#field))
+        }
         Source::Literal(literal) => {
             let index = number(event.fields.len() + literal);
             let text = text(&event.literals[literal].tokens);

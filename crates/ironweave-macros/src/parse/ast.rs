@@ -239,12 +239,25 @@ pub struct Assign {
     pub value: Value,
 }
 
+/// What a transaction says of itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MetaField {
+    /// `actor`.
+    Actor,
+    /// `correlation`.
+    Correlation,
+    /// `causation`.
+    Causation,
+}
+
 /// A value in an arc.
 pub enum Value {
     /// A field of the event.
     Field(Ident),
     /// `meta.time`.
     Time,
+    /// `meta.actor` and its kin.
+    Meta(MetaField),
     /// `name.field`: a field of a bound entity.
     Of(Ident, Ident),
     /// A literal, perhaps after a minus.

@@ -56,6 +56,7 @@ fn slot<D: Db + ?Sized>(db: &D, entity: EntityIx, id: Id) -> u32 {
     if db.graph().state(entity, id).is_none() {
         gone(db.graph(), entity, id);
     }
+    db.reads(entity, id.slot);
     id.slot
 }
 
@@ -182,6 +183,7 @@ pub fn by<'d, E: Entity, T: Value + Eq, D: Db>(
     column: ColumnIx,
     value: &T,
 ) -> D::List<'d, std::vec::IntoIter<E>> {
+    db.asks("by");
     let graph = db.graph();
     let typed = typed::<T>(graph, column);
     let found: Vec<E> = typed
@@ -198,6 +200,7 @@ pub fn by_range<'d, E: Entity, T: Value + Ord, D: Db>(
     column: ColumnIx,
     range: impl std::ops::RangeBounds<T>,
 ) -> D::List<'d, std::vec::IntoIter<E>> {
+    db.asks("by");
     let graph = db.graph();
     let found: Vec<E> = typed::<T>(graph, column)
         .range(range)
@@ -229,7 +232,11 @@ pub fn linked(db: &(impl Db + ?Sized), owner: EntityIx, hop: Hop, id: Id, other:
 
 /// The state of an entity, if it is alive; O(1).
 pub fn state(db: &(impl Db + ?Sized), entity: EntityIx, id: Id) -> Option<StateIx> {
-    db.graph().state(entity, id)
+    let state = db.graph().state(entity, id);
+    if state.is_some() {
+        db.reads(entity, id.slot);
+    }
+    state
 }
 
 /// The state of an entity; O(1).
@@ -237,9 +244,7 @@ pub fn state(db: &(impl Db + ?Sized), entity: EntityIx, id: Id) -> Option<StateI
 /// # Panics
 /// Where the entity is gone.
 pub fn state_of(db: &(impl Db + ?Sized), entity: EntityIx, id: Id) -> StateIx {
-    db.graph()
-        .state(entity, id)
-        .unwrap_or_else(|| gone(db.graph(), entity, id))
+    state(db, entity, id).unwrap_or_else(|| gone(db.graph(), entity, id))
 }
 
 /// The name of an entity type of a model, for `Display`.

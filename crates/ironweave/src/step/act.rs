@@ -9,7 +9,7 @@ use crate::error::StepError;
 use crate::graph::Graph;
 use crate::graph::layout::StateSet;
 use crate::graph::storage::Flat;
-use crate::schema::{Assign, ColumnIx, EntityIx, Hop, Path, Quantifier, Scope, Source};
+use crate::schema::{Assign, ColumnIx, EntityIx, Hop, MetaField, Path, Quantifier, Scope, Source};
 use crate::step::Core;
 use crate::step::bind::Names;
 use crate::step::event::Given;
@@ -241,7 +241,13 @@ impl Core {
         };
         for (ix, guard) in firing.def.guards.iter().enumerate() {
             event
-                .guard(ix as u16, &Reader { graph: &self.graph })
+                .guard(
+                    ix as u16,
+                    &Reader {
+                        graph: &self.graph,
+                        of: None,
+                    },
+                )
                 .map_err(|e| {
                     let (event, guard) = (Arc::clone(&firing.def.name), Arc::clone(guard));
                     e.into_step(|reason| StepError::Guard {
@@ -352,8 +358,7 @@ impl Core {
         names: &Names,
         targets: &Targets,
     ) -> Result<(), StepError> {
-        let now = self.now;
-        match value(&assign.source, &now, firing.given) {
+        match value(&assign.source, &self.now, &self.meta, firing.given) {
             Ok(value) => self.graph.set(assign.column, slot, value),
             Err((name, column)) => {
                 let bytes = self.copied(firing.def, name, column, names, targets)?;
@@ -371,8 +376,7 @@ impl Core {
         names: &Names,
         targets: &Targets,
     ) -> Result<(), StepError> {
-        let now = self.now;
-        match value(source, &now, firing.given) {
+        match value(source, &self.now, &self.meta, firing.given) {
             Ok(value) => self.graph.set_link(hop.edge, ends, value),
             Err((name, column)) => {
                 let bytes = self.copied(firing.def, name, column, names, targets)?;
@@ -412,10 +416,14 @@ fn ends(hop: Hop, near: u32, far: u32) -> (u32, u32) {
 fn value<'v>(
     source: &Source,
     now: &'v crate::Timestamp,
+    meta: &'v crate::Meta,
     given: Given<'v>,
 ) -> Result<&'v dyn Any, (u16, ColumnIx)> {
     match source {
         Source::Time => Ok(now),
+        Source::Meta(MetaField::Actor) => Ok(&meta.actor),
+        Source::Meta(MetaField::Correlation) => Ok(&meta.correlation),
+        Source::Meta(MetaField::Causation) => Ok(&meta.causation),
         Source::Field(index) | Source::Literal { index, .. } => Ok(given.value(*index)),
         Source::Entity { name, column } => Err((*name, *column)),
     }

@@ -228,7 +228,11 @@ impl Core {
         let layout = &self.graph.layout;
         let entity = layout.schema.invariants[usize::from(ix)].entity;
         let id = self.graph.id(entity, slot);
-        plan.checks[usize::from(ix)](id, &Reader { graph: &self.graph }).map_err(|e| {
+        let reader = Reader {
+            graph: &self.graph,
+            of: self.paranoid.then_some((ix, slot)),
+        };
+        plan.checks[usize::from(ix)](id, &reader).map_err(|e| {
             e.into_step(|reason| StepError::Invariant {
                 invariant: Arc::clone(&layout.invariants[usize::from(ix)]),
                 entity: self.graph.entity_ref(entity, slot),

@@ -9,8 +9,10 @@ pub mod shop {
     }
 
     #[event]
-    #[create(order: Order { placed_by = meta.actor })]
-    pub struct Placed {}
+    #[create(order: Order { placed_by })]
+    pub struct Placed {
+        pub placed_by: String,
+    }
 
     #[event]
     pub struct Noted<T> {
