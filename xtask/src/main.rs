@@ -8,8 +8,6 @@ mod rng;
 mod test;
 mod tools;
 
-use std::path::PathBuf;
-
 use anyhow::Result;
 use clap::{Parser, Subcommand};
 
@@ -41,17 +39,7 @@ enum Command {
         kills: u32,
     },
     /// Measure; see bench/
-    Bench {
-        /// Only the benchmark with this name
-        #[arg(long, value_name = "NAME")]
-        only: Option<String>,
-        /// Print the names of the benchmarks
-        #[arg(long)]
-        list: bool,
-        /// Write the figures to this file
-        #[arg(long, value_name = "FILE")]
-        json: Option<PathBuf>,
-    },
+    Bench(bench::Bench),
 }
 
 fn main() -> Result<()> {
@@ -65,6 +53,6 @@ fn main() -> Result<()> {
             tools::build_tests()?;
             demo_kill::run(seed, kills)
         }
-        Command::Bench { only, list, json } => bench::run(only.as_deref(), list, json.as_deref()),
+        Command::Bench(bench) => bench::run(&bench),
     }
 }
