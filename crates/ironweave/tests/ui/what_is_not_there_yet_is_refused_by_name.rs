@@ -1,3 +1,7 @@
+// says: `#[renamed]` is not supported yet
+// says: `meta.actor` is not supported yet: of `meta` there is `meta.time`
+// says: type parameters on events are not supported yet
+
 #[ironweave::model]
 pub mod shop {
     use ironweave::prelude::*;
