@@ -14,8 +14,14 @@ use crate::cbor::{FALSE, TEXT, TRUE, UINT, head, int};
 ///
 /// It must serialize in a fixed order, since the log hashes what is written; so a `HashMap` (refused by
 /// name in a model, but not found when it is nested in a type of your own) must not be in it.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be stored in a model",
+    label = "not a value that can be stored",
+    note = "a value is `#[derive(Clone, serde::Serialize, serde::Deserialize)]`, `Send` and `Sync`, and owns what is in it"
+)]
 pub trait Value: Serialize + DeserializeOwned + Clone + Send + Sync + 'static {}
 
+#[diagnostic::do_not_recommend]
 impl<T: Serialize + DeserializeOwned + Clone + Send + Sync + 'static> Value for T {}
 
 /// Stored bytes are not what their type expects.

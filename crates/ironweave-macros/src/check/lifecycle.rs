@@ -127,7 +127,9 @@ fn one(lifecycle: ast::Lifecycle, errors: &mut Errors) -> States {
                 let first: &Ident = &names[first];
                 errors.at(
                     word,
-                    format!("`{name}` has an initial state already, `{first}`"),
+                    format!(
+                        "`{name}` has an initial state already, `{first}`: remove one `#[initial]`"
+                    ),
                 );
             } else {
                 initial = Some(number);
@@ -200,7 +202,11 @@ fn transitions(state: &ast::State, names: &[Ident], errors: &mut Errors) -> Vec<
                 ),
             );
         } else {
-            transitions.push(Transition { to: number, verb });
+            transitions.push(Transition {
+                to: number,
+                verb,
+                hidden: false,
+            });
         }
     }
     transitions

@@ -70,6 +70,8 @@ pub struct Field {
     pub name: Ident,
     /// A value or an end of an edge.
     pub kind: FieldKind,
+    /// Its name is taken, which was reported: it has no methods.
+    pub hidden: bool,
 }
 
 /// What a field is.
@@ -131,6 +133,8 @@ pub struct Transition {
     pub to: usize,
     /// The name of the method.
     pub verb: Ident,
+    /// That name is taken, which was reported: there is no method.
+    pub hidden: bool,
 }
 
 /// A field of an entity or a piece of state data.
@@ -151,6 +155,8 @@ pub struct Column {
     pub index: Option<Index>,
     /// What it has where nothing is given.
     pub default: Option<Default>,
+    /// State data whose name is taken, which was reported: it has no methods.
+    pub hidden: bool,
 }
 
 /// How a column is indexed.

@@ -1,7 +1,8 @@
 //! An event: the struct, how it binds and is written, and what it gives back.
 
-use proc_macro2::{Ident, Span, TokenStream};
-use quote::{format_ident, quote, quote_spanned};
+use proc_macro2::{Group, Ident, Span, TokenStream, TokenTree};
+use quote::{ToTokens as _, format_ident, quote, quote_spanned};
+use syn::spanned::Spanned as _;
 
 use super::methods::by_value;
 use super::{as_entity, documented, number, result};
@@ -42,18 +43,18 @@ pub fn event(model: &Model, index: usize, event: &Event) -> TokenStream {
 fn typed(model: &Model, event: &Event) -> Vec<TokenStream> {
     let event_name = &event.name;
     let one = |typed: &Typed| {
-        let ty = &typed.ty;
         let at = typed.at.span();
+        let ty = spanned(typed.ty.to_token_stream(), at);
         match typed.from {
             TypedFrom::Field(field) => {
                 let mut field = event.fields[field].name.clone();
                 field.set_span(at);
                 quote_spanned! { at =>
-                    const _: fn(&#event_name) = |event| { let _: &#ty = &event.#field; };
+                    const _: fn(#event_name) = |event| { let _: #ty = event.#field; };
                 }
             }
             TypedFrom::Time => quote_spanned! { at =>
-                const _: fn(&::ironweave::Timestamp) = |time| { let _: &#ty = time; };
+                const _: fn(::ironweave::Timestamp) = |time| { let _: #ty = time; };
             },
             TypedFrom::Meta(field) => {
                 let given = match field {
@@ -65,14 +66,27 @@ fn typed(model: &Model, event: &Event) -> Vec<TokenStream> {
                 }
             }
             TypedFrom::Column(column) => {
-                let source = &model.columns[column].ty;
+                let source = spanned(model.columns[column].ty.to_token_stream(), at);
                 quote_spanned! { at =>
-                    const _: fn(&#source) = |value| { let _: &#ty = value; };
+                    const _: fn(#source) = |value| { let _: #ty = value; };
                 }
             }
         }
     };
     event.typed.iter().map(one).collect()
+}
+
+/// The same tokens, at another place: what is wrong with them is reported there.
+fn spanned(tokens: TokenStream, at: Span) -> TokenStream {
+    let at_place = |mut token: TokenTree| {
+        if let TokenTree::Group(group) = &token {
+            let inner = spanned(group.stream(), at);
+            token = Group::new(group.delimiter(), inner).into();
+        }
+        token.set_span(at);
+        token
+    };
+    tokens.into_iter().map(at_place).collect()
 }
 
 fn structure(event: &Event) -> TokenStream {
@@ -130,7 +144,8 @@ fn implementation(model: &Model, index: usize, event: &Event) -> TokenStream {
     let guard = (!event.guards.is_empty()).then(|| {
         let arms = event.guards.iter().enumerate().map(|(i, guard)| {
             let i = number(i);
-            quote! { #i => #guard(self, db), }
+            let call = quote_spanned! { guard.span() => ::ironweave::plumbing::ask::<#name, _> };
+            quote! { #i => #call(#guard, self, db), }
         });
         quote! {
             fn guard(&self, index: u16, db: &::ironweave::plumbing::Reader<'_>) -> #unit {

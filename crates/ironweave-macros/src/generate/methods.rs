@@ -50,9 +50,8 @@ fn is_string(ty: &Type) -> bool {
 /// Methods on a handle and on every token.
 pub fn on_handles(model: &Model, index: usize, entity: &Entity) -> TokenStream {
     let name = &entity.name;
-    let methods: Vec<TokenStream> = entity
-        .fields
-        .iter()
+    let fields = || entity.fields.iter().filter(|field| !field.hidden);
+    let methods: Vec<TokenStream> = fields()
         .map(|field| match field.kind {
             FieldKind::Column(column) => {
                 let column_def = &model.columns[column];
@@ -68,7 +67,7 @@ pub fn on_handles(model: &Model, index: usize, entity: &Entity) -> TokenStream {
         })
         .collect();
     let delete = delete(index, entity);
-    let finders: Vec<TokenStream> = (entity.fields.iter())
+    let finders: Vec<TokenStream> = fields()
         .map(|field| find::finder(model, index, entity, field))
         .collect();
     quote! {
@@ -106,7 +105,8 @@ pub fn on_tokens(
     state: usize,
 ) -> Option<TokenStream> {
     let (name, def) = (&entity.name, &entity.states[state]);
-    let data = def.data.iter().map(|column| {
+    let data = def.data.iter().filter(|c| !model.columns[**c].hidden);
+    let data = data.map(|column| {
         let column_def = &model.columns[*column];
         let fallback = format!("`{}`, which is there in `{}`.", column_def.name, def.name);
         let attrs = documented(&column_def.attrs, &fallback);
@@ -117,6 +117,7 @@ pub fn on_tokens(
     let verbs = def
         .to
         .iter()
+        .filter(|to| !to.hidden)
         .map(|to| verb(model, index, entity, state, to));
     let state_name = &def.name;
     (!def.data.is_empty() || !def.to.is_empty()).then(|| {

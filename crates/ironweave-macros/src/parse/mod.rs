@@ -13,7 +13,7 @@ use syn::{AttrStyle, Fields, Generics, Item, ItemEnum, ItemMod, ItemStruct, Toke
 use crate::check::types::mentions;
 use crate::errors::Errors;
 use ast::{Data, Entity, Event, EventField, Field, Invariant, Lifecycle, LinkKind, Module, State};
-use attrs::{Ours, is_ours, split};
+use attrs::{Ours, is_ours, respell, split};
 
 /// Attributes that an event may carry.
 const ON_EVENT: [&str; 10] = [
@@ -81,15 +81,17 @@ fn role(attrs: &[syn::Attribute], roles: &[&str]) -> Option<String> {
 }
 
 /// A struct: entity, event, invariant, or none of our business.
-fn structure(item: ItemStruct, ast: &mut Module, errors: &mut Errors) {
+fn structure(mut item: ItemStruct, ast: &mut Module, errors: &mut Errors) {
     let roles = ["entity", "event", "immediate", "invariant"];
+    if role(&item.attrs, &roles).is_none() {
+        respell(&mut item.attrs, &roles, errors);
+    }
     match role(&item.attrs, &roles).as_deref() {
         Some("entity") => ast.entities.extend(entity(item, errors)),
         Some("invariant") => ast.invariants.extend(invariant(item, errors)),
         Some(role) => ast.events.extend(event(item, role == "immediate", errors)),
         None => {
             stray(&item.attrs, &item.ident, errors);
-            let mut item = item;
             item.attrs.retain(|attr| !ours(attr));
             ast.others.push(Item::Struct(item));
         }
@@ -98,6 +100,9 @@ fn structure(item: ItemStruct, ast: &mut Module, errors: &mut Errors) {
 
 /// An enum: states or none of our business.
 fn enumeration(mut item: ItemEnum, ast: &mut Module, errors: &mut Errors) {
+    if role(&item.attrs, &["states"]).is_none() {
+        respell(&mut item.attrs, &["states"], errors);
+    }
     if role(&item.attrs, &["states"]).is_some() {
         ast.lifecycles.extend(lifecycle(item, errors));
     } else {

@@ -1,3 +1,6 @@
+// says: `#[renamed]` is not supported yet
+// says: type parameters on events are not supported yet
+
 #[ironweave::model]
 pub mod shop {
     use ironweave::prelude::*;
