@@ -26,6 +26,8 @@ pub struct Written {
     pub options: EndOptions,
     /// The declaring end that it names, if it is an inverse.
     pub inverse: Option<(Ident, Ident)>,
+    /// Whether it is one that could not be read: which one was reported.
+    pub unread: bool,
 }
 
 impl Written {
@@ -53,6 +55,10 @@ pub fn pair(
     let mut inverses: Vec<Option<usize>> = vec![None; ends.len()];
     let mut excused_pairs = BTreeSet::new();
     for (number, end) in ends.iter().enumerate() {
+        if end.unread {
+            excused_pairs.insert((end.other, end.entity));
+            continue;
+        }
         let Some(declaring) = declaring(end, ends, &resolved.entities, errors) else {
             if let Some((entity, field)) = &end.inverse {
                 excused_pairs.insert((end.other, end.entity));
@@ -74,7 +80,7 @@ pub fn pair(
         inverses[declaring] = Some(number);
     }
     for (number, end) in ends.iter().enumerate() {
-        if end.inverse.is_some() {
+        if end.inverse.is_some() || end.unread {
             continue;
         }
         let edge = resolved.edges.len();

@@ -83,8 +83,9 @@ pub fn resolve(
                     cardinality,
                     options,
                     inverse: field.inverse.clone(),
+                    unread: field.unread,
                 });
-                let forward = field.inverse.is_none();
+                let forward = field.inverse.is_none() && !field.unread;
                 FieldKind::End(FieldEnd {
                     edge: None,
                     forward,

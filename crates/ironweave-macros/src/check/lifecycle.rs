@@ -147,7 +147,7 @@ fn one(lifecycle: ast::Lifecycle, errors: &mut Errors) -> States {
         let before = errors.len();
         let to = transitions(&state, &names, errors);
         states.push(State {
-            unsure: errors.len() > before,
+            unsure: errors.len() > before || state.unread,
             to,
             attrs: state.attrs,
             name: state.name,

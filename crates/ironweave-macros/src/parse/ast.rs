@@ -57,6 +57,8 @@ pub struct Field {
     pub inverse: Option<(Ident, Ident)>,
     /// `#[edge(..)]`.
     pub edge: Option<EdgeOptions>,
+    /// Whether it has an `#[inverse(..)]` that could not be read.
+    pub unread: bool,
 }
 
 /// `#[index]`.
@@ -136,6 +138,8 @@ pub struct State {
     pub to: Vec<To>,
     /// Its data.
     pub data: Vec<Data>,
+    /// Whether it has a `#[to(..)]` that could not be read.
+    pub unread: bool,
 }
 
 /// `B` or `verb -> B`.

@@ -199,6 +199,7 @@ fn field(name: Ident, field: syn::Field, errors: &mut Errors) -> Field {
         default: None,
         inverse: None,
         edge: None,
+        unread: false,
     };
     for mark in marks {
         match mark.name.to_string().as_str() {
@@ -208,7 +209,10 @@ fn field(name: Ident, field: syn::Field, errors: &mut Errors) -> Field {
             }
             "index" => parsed.index = errors.take(attrs::index(&mark)),
             "default" => parsed.default = errors.take(attrs::default(&mark)),
-            "inverse" => parsed.inverse = mark.parse(errors, attrs::inverse),
+            "inverse" => {
+                parsed.inverse = mark.parse(errors, attrs::inverse);
+                parsed.unread = parsed.inverse.is_none();
+            }
             _ => {
                 let word = mark.name.clone();
                 parsed.edge = mark.parse(errors, |input| attrs::edge(word, input));
@@ -222,7 +226,12 @@ fn lifecycle(item: ItemEnum, errors: &mut Errors) -> Option<Lifecycle> {
     let (marks, attrs) = split(item.attrs, "a states enum", &["states"], errors);
     plain(&item.generics, "a states enum", errors);
     let parse = |mark: &Ours| mark.parse(&mut *errors, |input| input.parse::<Ident>());
-    let entity = marks.first().and_then(parse)?;
+    // While the entity is still to be typed, the name of the enum tells.
+    let entity = marks.first().and_then(parse).or_else(|| {
+        let name = item.ident.to_string();
+        let entity = syn::parse_str::<Ident>(name.strip_suffix("State")?);
+        entity.ok()
+    })?;
     let mut states = Vec::new();
     for variant in item.variants {
         let allowed = ["initial", "terminal", "to"];
@@ -238,6 +247,7 @@ fn lifecycle(item: ItemEnum, errors: &mut Errors) -> Option<Lifecycle> {
             allow_unreached,
             to: Vec::new(),
             data: Vec::new(),
+            unread: false,
         };
         for mark in marks {
             match mark.name.to_string().as_str() {
@@ -249,9 +259,10 @@ fn lifecycle(item: ItemEnum, errors: &mut Errors) -> Option<Lifecycle> {
                     mark.bare(errors);
                     state.terminal = Some(mark.name);
                 }
-                _ => state
-                    .to
-                    .extend(mark.parse(errors, attrs::to).into_iter().flatten()),
+                _ => match mark.parse(errors, attrs::to) {
+                    Some(to) => state.to.extend(to),
+                    None => state.unread = true,
+                },
             }
         }
         for (name, field) in named(variant.fields, "state data", errors) {
