@@ -370,6 +370,8 @@ fn link_data(model: &Model, field: &Field, end: FieldEnd, ty: &Type) -> TokenStr
     };
     let (gives, map) = if by_value(ty) {
         (quote!(#ty), quote!(.copied()))
+    } else if is_string(ty) {
+        (quote!(&'d str), quote!(.map(::std::string::String::as_str)))
     } else {
         (quote!(&'d #ty), quote!())
     };

@@ -261,6 +261,7 @@ macro_rules! __handle {
             type Model = $model;
             type In<S: $crate::StateOf<Self>> = $entity<S>;
             const INDEX: u16 = $index;
+            const STATES: &'static [u8] = &[$($ix),*];
             const NAME: &'static str = $name;
 
             fn from_id(id: $crate::Id) -> Self {
@@ -317,6 +318,13 @@ macro_rules! __handle {
             #[must_use]
             pub fn in_place<P: $crate::Place<$entity>>() -> $crate::Filter<$entity> {
                 $crate::plumbing::in_place::<$entity, P>()
+            }
+        }
+
+        impl ::core::fmt::Display for $states {
+            /// The name of the state.
+            fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+                f.pad(match self { $(Self::$state(_) => ::core::stringify!($state),)* })
             }
         }
 
