@@ -12,6 +12,7 @@ mod graph;
 mod hash;
 mod id;
 pub mod log;
+#[doc(hidden)]
 pub mod plumbing;
 pub mod prelude;
 pub mod query;
@@ -21,7 +22,7 @@ mod store;
 mod time;
 mod value;
 
-pub use db::Db;
+pub use db::{Db, Links, Places, Reader};
 pub use entity::{Any, AnyEvent, Ensure, Entity, Key, KeyQuery, Keyed, Model, Place, StateOf};
 pub use error::{EntityRef, ErrorKind, Name, Reject, StepError};
 pub use fact::Fact;

@@ -277,6 +277,7 @@ macro_rules! __handle {
             }
         }
 
+        /// Which one it is, and where it stands.
         impl<S: $crate::StateOf<$entity>> $entity<S> {
             /// The plain handle.
             pub fn any(&self) -> $entity {
@@ -336,6 +337,7 @@ macro_rules! __handle {
 
         impl ::core::marker::Copy for $entity {}
 
+        #[doc(hidden)]
         impl<S: $crate::StateOf<$entity>> $crate::plumbing::Ref for $entity<S> {
             fn bind(&self, binder: &mut $crate::plumbing::Binder<'_>) -> ::core::result::Result<$crate::Id, $crate::Reject> {
                 binder.handle($index, self.id, S::STATE)
