@@ -9,6 +9,8 @@ mod entity;
 mod error;
 mod fact;
 mod graph;
+#[cfg(doctest)]
+mod guide;
 mod hash;
 mod id;
 pub mod log;
