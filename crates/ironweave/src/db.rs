@@ -40,7 +40,7 @@ pub trait Db {
     }
 
     /// The entities in a place, in order of their ids: tokens of one state, or handles where `S` is a tuple
-    /// of states. O(entities found), and 1/4096 of the slots.
+    /// of states, or `Any` for all there are. O(entities found), and 1/4096 of the slots.
     fn place<'a, T: Entity, S: Place<T> + 'a>(&'a self) -> Self::List<'a, Places<'a, T, S>> {
         self.asks("place");
         self.list(Places {
@@ -61,7 +61,7 @@ pub trait Db {
         self.list(found.into_iter())
     }
 
-    /// How many entities are in a state; O(1).
+    /// How many entities are in a state, or with `Any` how many there are; O(1).
     fn count<T: Entity, S: StateOf<T>>(&self) -> usize {
         match S::STATE {
             Some(state) => self.graph().count(T::INDEX, state),

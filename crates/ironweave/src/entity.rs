@@ -49,6 +49,8 @@ pub trait Entity: Copy + 'static {
     type In<S: StateOf<Self>>;
     #[doc(hidden)]
     const INDEX: EntityIx;
+    #[doc(hidden)]
+    const STATES: &'static [StateIx];
     /// Its name.
     const NAME: &'static str;
 
@@ -92,7 +94,7 @@ impl<E: Entity> StateOf<E> for Any {
     const STATE: Option<StateIx> = None;
 }
 
-/// A state of an entity type, or up to four in a tuple: what `place` can be asked for.
+/// A state of an entity type, up to four in a tuple, or [`Any`] for all: what `place` can be asked for.
 ///
 /// One state gives tokens, several give handles.
 #[diagnostic::on_unimplemented(
@@ -108,12 +110,20 @@ pub trait Place<E: Entity> {
     fn item(id: Id) -> Self::Item;
 }
 
-/// [`Any`] in a tuple of states would make it all states; it stands for none here, so that asking for it
-/// finds nothing twice.
+impl<E: Entity> Place<E> for Any {
+    type Item = E;
+    const STATES: &'static [StateIx] = E::STATES;
+
+    fn item(id: Id) -> E {
+        E::from_id(id)
+    }
+}
+
+/// [`Any`] in a tuple of states does not compile: it would find everything twice.
 const fn state_ix<E: Entity, S: StateOf<E>>() -> StateIx {
     match S::STATE {
         Some(state) => state,
-        None => panic!("`Any` is no place: name the states"),
+        None => panic!("`Any` is every state already: write it alone, or name the states"),
     }
 }
 

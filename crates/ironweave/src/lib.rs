@@ -9,10 +9,13 @@ mod entity;
 mod error;
 mod fact;
 mod graph;
+#[cfg(doctest)]
+mod guide;
 mod hash;
 mod id;
 pub mod log;
 mod meta;
+#[doc(hidden)]
 pub mod plumbing;
 pub mod prelude;
 pub mod query;
@@ -22,7 +25,7 @@ mod store;
 mod time;
 mod value;
 
-pub use db::Db;
+pub use db::{Db, Links, Places, Reader};
 pub use entity::{Any, AnyEvent, Ensure, Entity, Key, KeyQuery, Keyed, Model, Place, StateOf};
 pub use error::{EntityRef, ErrorKind, Name, Reject, StepError};
 pub use fact::Fact;

@@ -420,20 +420,20 @@ fn links_between_many_and_many_keep_their_data_apart() {
     store.step(tagged(b, &["red"], "y"));
     let red = store.find::<Tag>("red").expect("made");
     let big = store.find::<Tag>("big").expect("made");
-    assert_eq!(a.tags_data(&store, &red).map(String::as_str), Some("x"));
-    assert_eq!(red.orders_data(&store, &b).map(String::as_str), Some("y"));
+    assert_eq!(a.tags_data(&store, &red), Some("x"));
+    assert_eq!(red.orders_data(&store, &b), Some("y"));
     assert_eq!(b.tags_data(&store, &big), None);
     // `relink` of a link that is there gives it other data.
     store.step(tagged(a, &["red"], "z"));
-    assert_eq!(a.tags_data(&store, &red).map(String::as_str), Some("z"));
+    assert_eq!(a.tags_data(&store, &red), Some("z"));
     let before = store.fingerprint();
     let gone = store.what_if(|t| {
         t.apply(OrderDropped { order: a })?;
         t.apply(tagged(b, &["big"], "w"))?;
-        Ok(big.orders_data(t, &b).cloned())
+        Ok(big.orders_data(t, &b).map(str::to_owned))
     });
     assert_eq!(gone.expect("it can").as_deref(), Some("w"));
-    assert_eq!(a.tags_data(&store, &big).map(String::as_str), Some("x"));
+    assert_eq!(a.tags_data(&store, &big), Some("x"));
     assert_eq!(store.fingerprint(), before);
     let order = order(&mut store, "ada", 3);
     store.step(Handled {
@@ -723,6 +723,18 @@ fn filters_join_places_and_edges() {
     assert_eq!(store.select(with_open).count(), 1);
     let of_packed = Line::with_order(packed()) & Line::in_place::<Wanted>();
     assert_eq!(store.select(of_packed).count(), 1);
+}
+
+#[test]
+fn any_is_the_place_of_all_and_a_state_prints_its_name() {
+    let mut store = store();
+    let [a, b] = [1, 2].map(|n| order(&mut store, "ada", n));
+    let by = "card".into();
+    store.step(Payment { order: b, by });
+    assert_eq!(store.place::<Order, Any>().collect::<Vec<_>>(), [a, b]);
+    let unpaid = Order::in_place::<Any>() & !Order::in_place::<Paid>();
+    assert_eq!(store.select(unpaid).collect::<Vec<_>>(), [a]);
+    assert_eq!(format!("{:>5}", b.state(&store)), " Paid");
 }
 
 #[test]

@@ -132,6 +132,7 @@ fn one(event: ast::Event, resolved: &Resolved, errors: &mut Errors) -> Event {
         vis: event.vis,
         name: event.name,
         immediate: event.immediate,
+        written: event.written,
         has_may: event.has_may && !event.immediate,
         fields,
         names,

@@ -225,6 +225,8 @@ pub struct Event {
     pub name: Ident,
     /// Whether it fires by itself.
     pub immediate: bool,
+    /// Its attributes as written, for its documentation.
+    pub written: Vec<String>,
     /// Whether it has a handler.
     pub has_may: bool,
     /// Its fields.

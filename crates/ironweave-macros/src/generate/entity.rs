@@ -3,7 +3,7 @@
 use proc_macro2::TokenStream;
 use quote::{format_ident, quote};
 
-use super::{documented, methods, number, result};
+use super::{changes, documented, methods, number, result, summary};
 use crate::check::model::{Cardinality, Entity, FieldKind, Model, Whole};
 use crate::check::names::plain;
 use crate::check::types::{is_float, text};
@@ -13,14 +13,18 @@ use crate::check::whole_trait;
 pub fn entity(model: &Model, index: usize, entity: &Entity) -> TokenStream {
     let (vis, name) = (&entity.vis, &entity.name);
     let attrs = documented(&entity.attrs, &format!("The entity `{name}`."));
+    let summary = summary::entity(model, entity);
     let handle = handle(index, entity);
     let enumeration = enumeration(entity);
     let key = key(model, entity);
     let new = new(model, index, entity);
-    let on_handles = methods::on_handles(model, index, entity);
+    let reading = methods::reading(model, index, entity);
+    let finding = methods::finding(model, index, entity);
+    let changing = changes::changing(model, index, entity);
     let on_tokens = (0..entity.states.len()).map(|s| methods::on_tokens(model, index, entity, s));
     quote! {
         #attrs
+        #[doc = #summary]
         #vis struct #name<S: ::ironweave::StateOf<#name> = ::ironweave::Any> {
             id: ::ironweave::Id,
             state: ::core::marker::PhantomData<fn() -> S>,
@@ -29,8 +33,10 @@ pub fn entity(model: &Model, index: usize, entity: &Entity) -> TokenStream {
         #handle
         #key
         #new
-        #on_handles
+        #reading
         #(#on_tokens)*
+        #finding
+        #changing
     }
 }
 

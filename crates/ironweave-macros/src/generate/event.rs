@@ -5,7 +5,7 @@ use quote::{ToTokens as _, format_ident, quote, quote_spanned};
 use syn::spanned::Spanned as _;
 
 use super::methods::by_value;
-use super::{as_entity, documented, number, result};
+use super::{as_entity, documented, number, result, summary};
 use crate::check::model::{
     Arc, By, Cardinality, Event, EventField, May, MetaField, Model, Name, Typed, TypedFrom,
 };
@@ -97,11 +97,12 @@ fn structure(event: &Event) -> TokenStream {
         "event"
     };
     let mut attrs = documented(&event.attrs, &format!("The {what} `{name}`."));
+    let summary = summary::event(event);
+    if !summary.is_empty() {
+        attrs.extend(quote! { #[doc = #summary] });
+    }
     if event.immediate {
-        attrs.extend(quote! {
-            #[doc = "\n\nFires by itself as soon as it is enabled."]
-            #[allow(dead_code)]
-        });
+        attrs.extend(quote! { #[allow(dead_code)] });
     }
     if event.fields.is_empty() {
         return quote! { #attrs #vis struct #name; };

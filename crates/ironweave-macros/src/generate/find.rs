@@ -23,7 +23,7 @@ pub fn finder(model: &Model, index: usize, entity: &Entity, field: &Field) -> To
             let list = quote!(D::List<'d, ::std::vec::IntoIter<#owner>>);
             if kind == Index::Equal {
                 let doc = format!(
-                    "Those whose `{name}` is a value, in order of ids; O(log n) and what is found."
+                    "Those whose `{name}` is `value`, in order of ids; O(log n) and what is found."
                 );
                 return quote! {
                     #[doc = #doc]
@@ -33,10 +33,10 @@ pub fn finder(model: &Model, index: usize, entity: &Entity, field: &Field) -> To
                 };
             }
             let by_doc = format!(
-                "Those whose `{name}` is a value, in order of ids; O(log n) and what is found."
+                "Those whose `{name}` is `value`, in order of ids; O(log n) and what is found."
             );
             let doc = format!(
-                "Those whose `{name}` is in a range, in order of values and then of ids; O(log n) and what is found."
+                "Those whose `{name}` is in `range`, in order of values and then of ids; O(log n) and what is found."
             );
             quote! {
                 #[doc = #by_doc]

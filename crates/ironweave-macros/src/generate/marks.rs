@@ -25,9 +25,11 @@ pub fn states(model: &Model) -> TokenStream {
             }
             let index = number(number_of_state);
             impls.push(quote! {
+                #[doc(hidden)]
                 impl ::ironweave::StateOf<#name> for self::state::#state {
                     const STATE: ::core::option::Option<u8> = ::core::option::Option::Some(#index);
                 }
+                #[doc(hidden)]
                 impl ::ironweave::Place<#name> for self::state::#state {
                     type Item = #name<self::state::#state>;
                     const STATES: &'static [u8] = &[#index];

@@ -4,17 +4,16 @@ use proc_macro2::{Ident, TokenStream};
 use quote::{format_ident, quote};
 use syn::Type;
 
+use super::changes::setter;
 use super::find;
 use super::marks::settable;
 use super::{as_entity, documented, number, parameter, result};
 use crate::check::model::{
-    Cardinality, Column, Entity, Field, FieldEnd, FieldKind, LinkKind, Model, Transition, Whole,
+    Cardinality, Column, Entity, Field, FieldEnd, FieldKind, Model, Transition,
 };
+use crate::check::move_trait;
 use crate::check::names::plain;
 use crate::check::types::named;
-use crate::check::{
-    link_text, link_trait, move_trait, set_link_trait, set_text, set_trait, whole_trait,
-};
 
 /// Types that accessors give by value.
 const BY_VALUE: [&str; 18] = [
@@ -47,63 +46,55 @@ fn is_string(ty: &Type) -> bool {
     named(ty).is_some_and(|ty| ty.args.is_empty() && ty.name == "String")
 }
 
-/// Methods on a handle and on every token.
-pub fn on_handles(model: &Model, index: usize, entity: &Entity) -> TokenStream {
+/// What can be read of any handle or token.
+pub fn reading(model: &Model, index: usize, entity: &Entity) -> TokenStream {
     let name = &entity.name;
-    let fields = || entity.fields.iter().filter(|field| !field.hidden);
-    let methods: Vec<TokenStream> = fields()
-        .map(|field| match field.kind {
-            FieldKind::Column(column) => {
-                let column_def = &model.columns[column];
-                let what = if column_def.key { "key" } else { "field" };
-                let attrs = documented(&field.attrs, &format!("The {what} `{}`.", field.name));
-                let read = accessor(index, column, column_def, &attrs, &field.vis);
-                let write =
-                    settable(model, column).then(|| setter(model, index, column, &field.vis));
-                quote! { #read #write }
-            }
-            FieldKind::End(end) => edge(model, index, field, end),
-            FieldKind::Broken => TokenStream::new(),
-        })
-        .collect();
-    let delete = delete(index, entity);
-    let finders: Vec<TokenStream> = fields()
-        .map(|field| find::finder(model, index, entity, field))
-        .collect();
-    quote! {
-        #[allow(dead_code)]
-        impl<S: ::ironweave::StateOf<#name>> #name<S> { #(#methods)* #delete }
-        #[allow(dead_code)]
-        impl #name { #(#finders)* }
-    }
+    let one = |field: &Field| match field.kind {
+        FieldKind::Column(column) => {
+            let column_def = &model.columns[column];
+            let what = if column_def.key { "key" } else { "field" };
+            let attrs = documented(&field.attrs, &format!("The {what} `{}`.", field.name));
+            accessor(index, column, column_def, &attrs, &field.vis)
+        }
+        FieldKind::End(end) => edge(model, index, field, end),
+        FieldKind::Broken => TokenStream::new(),
+    };
+    let methods: Vec<TokenStream> = shown(entity).map(one).collect();
+    block(
+        "Its fields and edges.",
+        &quote!(impl<S: ::ironweave::StateOf<#name>> #name<S>),
+        &methods,
+    )
 }
 
-/// Deletes it.
-fn delete(index: usize, entity: &Entity) -> TokenStream {
-    let (vis, name) = (&entity.vis, &entity.name);
-    let bound = whole_trait(Whole::Delete, entity);
-    let doc = format!(
-        "Deletes it, and what the `on_delete` of its edges says, in an event with `#[may(delete {name})]`."
-    );
-    let (index, tx, unit) = (number(index), parameter("tx"), result(&quote!(())));
+/// The fields that have methods: a name that is taken was reported, and has none.
+pub fn shown(entity: &Entity) -> impl Iterator<Item = &Field> {
+    entity.fields.iter().filter(|field| !field.hidden)
+}
+
+/// What finds entities of a type.
+pub fn finding(model: &Model, index: usize, entity: &Entity) -> TokenStream {
+    let name = &entity.name;
+    let finders: Vec<TokenStream> = shown(entity)
+        .map(|field| find::finder(model, index, entity, field))
+        .collect();
+    block("What finds them.", &quote!(impl #name), &finders)
+}
+
+/// An impl block with a line about what is in it; nothing if that is nothing.
+pub fn block(doc: &str, head: &TokenStream, methods: &[TokenStream]) -> TokenStream {
+    if methods.iter().all(TokenStream::is_empty) {
+        return TokenStream::new();
+    }
     quote! {
         #[doc = #doc]
-        #vis fn delete<E: ::ironweave::Event>(self, #tx: &mut ::ironweave::Tx<'_, E>) -> #unit
-        where E: self::may::#bound {
-            ::ironweave::plumbing::delete(
-                #tx, #index, self.id, <S as ::ironweave::StateOf<#name>>::STATE,
-            )
-        }
+        #[allow(dead_code)]
+        #head { #(#methods)* }
     }
 }
 
 /// Methods on the token of one state: its data and its verbs.
-pub fn on_tokens(
-    model: &Model,
-    index: usize,
-    entity: &Entity,
-    state: usize,
-) -> Option<TokenStream> {
+pub fn on_tokens(model: &Model, index: usize, entity: &Entity, state: usize) -> TokenStream {
     let (name, def) = (&entity.name, &entity.states[state]);
     let data = def.data.iter().filter(|c| !model.columns[**c].hidden);
     let data = data.map(|column| {
@@ -120,12 +111,18 @@ pub fn on_tokens(
         .filter(|to| !to.hidden)
         .map(|to| verb(model, index, entity, state, to));
     let state_name = &def.name;
-    (!def.data.is_empty() || !def.to.is_empty()).then(|| {
-        quote! {
-            #[allow(dead_code)]
-            impl #name<self::state::#state_name> { #(#data)* #(#verbs)* }
-        }
-    })
+    let methods: Vec<TokenStream> = data.chain(verbs).collect();
+    let what = match (def.data.is_empty(), def.to.is_empty()) {
+        (_, true) => "its data",
+        (true, false) => "where it can move, for handlers",
+        (false, false) => "its data, and for handlers where it can move",
+    };
+    let doc = format!("While it is `{}`: {what}.", plain(state_name));
+    block(
+        &doc,
+        &quote!(impl #name<self::state::#state_name>),
+        &methods,
+    )
 }
 
 /// Reads a column.
@@ -171,7 +168,7 @@ fn accessor(
 }
 
 /// The parameter for a value and how it becomes one.
-fn value_parameter(name: &Ident, ty: &Type) -> (TokenStream, TokenStream) {
+pub fn value_parameter(name: &Ident, ty: &Type) -> (TokenStream, TokenStream) {
     if is_string(ty) {
         let into = quote!(let #name: #ty = ::core::convert::Into::into(#name););
         (quote!(#name: impl ::core::convert::Into<#ty>), into)
@@ -180,39 +177,7 @@ fn value_parameter(name: &Ident, ty: &Type) -> (TokenStream, TokenStream) {
     }
 }
 
-/// Sets a column.
-fn setter(model: &Model, entity: usize, column: usize, vis: &syn::Visibility) -> TokenStream {
-    let def = &model.columns[column];
-    let bound = set_trait(&model.entities, def);
-    let method = format_ident!("set_{}", def.name);
-    let doc = format!(
-        "Sets `{}`, in an event with `#[may({})]`.",
-        plain(&def.name),
-        set_text(&model.entities, def)
-    );
-    let claimed = match def.state {
-        Some(state) => {
-            let state = number(state);
-            quote!(::core::option::Option::Some(#state))
-        }
-        None => quote!(::core::option::Option::None),
-    };
-    let (entity, column) = (number(entity), number(column));
-    let (tx, value, unit) = (parameter("tx"), parameter("value"), result(&quote!(())));
-    let (parameter, into) = value_parameter(&value, &def.ty);
-    quote! {
-        #[doc = #doc]
-        #vis fn #method<E: ::ironweave::Event>(
-            &self, #tx: &mut ::ironweave::Tx<'_, E>, #parameter,
-        ) -> #unit
-        where E: self::may::#bound {
-            #into
-            ::ironweave::plumbing::set(#tx, #entity, self.id, #claimed, #column, &#value)
-        }
-    }
-}
-
-/// Reads and changes an end of an edge.
+/// Reads an end of an edge.
 fn edge(model: &Model, entity: usize, field: &Field, end: FieldEnd) -> TokenStream {
     let (name, vis) = (&field.name, &field.vis);
     let attrs = documented(&field.attrs, &format!("The edge `{name}`."));
@@ -220,8 +185,7 @@ fn edge(model: &Model, entity: usize, field: &Field, end: FieldEnd) -> TokenStre
     let forward = end.forward;
     let hop_number = number(end.edge.unwrap_or(0));
     let hop = quote!(::ironweave::plumbing::hop(#hop_number, #forward));
-    let (entity, db, tx) = (number(entity), parameter("db"), parameter("tx"));
-    let (other_name, unit) = (parameter("other"), result(&quote!(())));
+    let (entity, db, other_name) = (number(entity), parameter("db"), parameter("other"));
     let read = match end.cardinality {
         Cardinality::One => quote! {
             #attrs
@@ -284,53 +248,10 @@ fn edge(model: &Model, entity: usize, field: &Field, end: FieldEnd) -> TokenStre
             }
         }
     });
-    let kinds = [LinkKind::Link, LinkKind::Unlink, LinkKind::Relink];
-    let changes = end
-        .edge
-        .map(|edge| &model.edges[edge])
-        .into_iter()
-        .flat_map(|edge| {
-            kinds.into_iter().map(move |kind| {
-                let bound = link_trait(kind, &model.entities, edge);
-                let may = link_text(kind, &model.entities, edge);
-                let method = format_ident!("{}_{}", kind.word(), field.name);
-                (kind, bound, may, method)
-            })
-        });
-    let changes = changes.map(|(kind, bound, may, method)| {
-        let given = data.filter(|_| kind != LinkKind::Unlink);
-        let (call, what) = match (kind, given) {
-            (LinkKind::Link, None) => (quote!(link), "Links `other`"),
-            (LinkKind::Link, Some(_)) => (quote!(link_with), "Links `other`, with data"),
-            (LinkKind::Unlink, _) => (quote!(unlink), "Removes the link with `other`"),
-            (LinkKind::Relink, None) => (
-                quote!(relink),
-                "Links `other` instead of what is in its way",
-            ),
-            (LinkKind::Relink, Some(_)) => (
-                quote!(relink_with),
-                "Links `other` instead of what is in its way, with data",
-            ),
-        };
-        let value = parameter("data");
-        let parameter = given.map(|ty| quote!(#value: #ty,));
-        let argument = given.map(|_| quote!(, &#value));
-        let doc = format!("{what}, in an event with `#[may({may})]`.");
-        quote! {
-            #[doc = #doc]
-            #vis fn #method<E: ::ironweave::Event>(
-                &self, #tx: &mut ::ironweave::Tx<'_, E>,
-                #other_name: &#other<impl ::ironweave::StateOf<#other>>, #parameter
-            ) -> #unit
-            where E: self::may::#bound {
-                ::ironweave::plumbing::#call(#tx, #hop, self.id, #other_name.id #argument)
-            }
-        }
-    });
-    quote! { #read #(#changes)* #data_methods #counted }
+    quote! { #read #data_methods #counted }
 }
 
-/// Reads and sets the data of links.
+/// Reads the data of links.
 fn link_data(model: &Model, field: &Field, end: FieldEnd, ty: &Type) -> TokenStream {
     let (Some(edge), vis, name) = (end.edge, &field.vis, &field.name) else {
         return TokenStream::new();
@@ -340,42 +261,21 @@ fn link_data(model: &Model, field: &Field, end: FieldEnd, ty: &Type) -> TokenStr
     let other = &model.entities[end.other].name;
     let (edge, forward) = (number(edge), end.forward);
     let hop = quote!(::ironweave::plumbing::hop(#edge, #forward));
-    let (get, set) = (
+    let (get, db, other_name) = (
         format_ident!("{}_data", name),
-        format_ident!("set_{}_data", name),
-    );
-    let (db, tx, value, other_name) = (
         parameter("db"),
-        parameter("tx"),
-        parameter("data"),
         parameter("other"),
     );
-    let bound = set_link_trait(&model.entities, def);
-    let unit = result(&quote!(()));
     let text = plain(name);
-    let may = format!(
-        "set {}.{}",
-        model.entities[def.from.entity].name,
-        plain(&def.from.name)
-    );
-    let set_doc = format!("Sets the data of a link of `{text}`, in an event with `#[may({may})]`.");
-    let set = quote! {
-        #[doc = #set_doc]
-        #vis fn #set<E: ::ironweave::Event>(
-            &self, #tx: &mut ::ironweave::Tx<'_, E>,
-            #other_name: &#other<impl ::ironweave::StateOf<#other>>, #value: #ty,
-        ) -> #unit
-        where E: self::may::#bound {
-            ::ironweave::plumbing::set_link(#tx, #hop, self.id, #other_name.id, &#value)
-        }
-    };
     let (gives, map) = if by_value(ty) {
         (quote!(#ty), quote!(.copied()))
+    } else if is_string(ty) {
+        (quote!(&'d str), quote!(.map(::std::string::String::as_str)))
     } else {
         (quote!(&'d #ty), quote!())
     };
     let gives = quote!(::core::option::Option<#gives>);
-    let read = if end.cardinality == Cardinality::Many {
+    if end.cardinality == Cardinality::Many {
         let doc = format!("The data of the link with one of the `{text}`, if it is linked; O(1).");
         quote! {
             #[doc = #doc]
@@ -396,8 +296,7 @@ fn link_data(model: &Model, field: &Field, end: FieldEnd, ty: &Type) -> TokenStr
                 ::ironweave::plumbing::only_link_data::<#ty, _>(#db, #owner, #hop, self.id) #map
             }
         }
-    };
-    quote! { #read #set }
+    }
 }
 
 /// Moves a token.

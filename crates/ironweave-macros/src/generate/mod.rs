@@ -3,12 +3,14 @@
 //! What is written is thin: data in the schema, one call into `::ironweave::plumbing` per method. All
 //! paths are absolute, so that nothing in the user's module can stand in the way.
 
+mod changes;
 mod entity;
 mod event;
 mod find;
 mod marks;
 mod methods;
 mod schema;
+mod summary;
 #[cfg(test)]
 mod tests;
 
@@ -22,6 +24,7 @@ use crate::check::model::{Invariant, Model};
 pub fn model(model: &Model) -> TokenStream {
     let (vis, name) = (&model.vis, &model.name);
     let attrs = documented(&model.attrs, &format!("The model `{name}`."));
+    let summary = summary::model(model);
     let others = model.others.iter().map(other);
     let entities = model
         .entities
@@ -41,6 +44,7 @@ pub fn model(model: &Model) -> TokenStream {
     let binding = schema::binding(model);
     quote! {
         #attrs
+        #[doc = #summary]
         #vis mod #name {
             #(#others)*
             #binding

@@ -174,6 +174,8 @@ pub struct Event {
     pub fields: Vec<EventField>,
     /// What it does, in written order.
     pub arcs: Vec<Arc>,
+    /// The attributes of arcs, `may` and guards as written, for its documentation.
+    pub written: Vec<String>,
     /// The words of arcs that could not be read: what they say is not known.
     pub unread: Vec<String>,
     /// Whether there is any `#[may(..)]`, be it broken.

@@ -5,6 +5,7 @@ use syn::parse::ParseStream;
 use syn::{Attribute, LitInt, Meta, Result, Token};
 
 use super::ast::{Default, EdgeOptions, Index, OnDelete, To};
+use crate::check::types::text;
 use crate::errors::{Errors, did_you_mean, list, nearest};
 
 /// Attributes of ironweave, wherever they may stand.
@@ -145,6 +146,17 @@ impl Ours {
             }
             _ => error,
         }
+    }
+
+    /// The attribute on one line, as the user wrote it; `None` if it has no arguments.
+    pub fn written(&self) -> Option<String> {
+        let Meta::List(list) = &self.attr.meta else {
+            return None;
+        };
+        let source = list.delimiter.span().join().source_text();
+        let arguments = source.unwrap_or_else(|| format!("({})", text(&list.tokens)));
+        let words: Vec<&str> = arguments.split_whitespace().collect();
+        Some(format!("#[{}{}]", self.name, words.join(" ")))
     }
 
     /// Reports arguments where there should be none.

@@ -301,6 +301,7 @@ fn event(item: ItemStruct, immediate: bool, errors: &mut Errors) -> Option<Event
         immediate,
         fields: Vec::new(),
         arcs: Vec::new(),
+        written: Vec::new(),
         unread: Vec::new(),
         has_may: false,
         mays: Vec::new(),
@@ -336,6 +337,7 @@ fn event(item: ItemStruct, immediate: bool, errors: &mut Errors) -> Option<Event
             }
         };
         event.arcs.extend(arc);
+        event.written.extend(mark.written());
         if errors.len() > before {
             event.unread.push(mark.name.to_string());
         }

@@ -265,6 +265,7 @@ macro_rules! __handle {
             type Model = $model;
             type In<S: $crate::StateOf<Self>> = $entity<S>;
             const INDEX: u16 = $index;
+            const STATES: &'static [u8] = &[$($ix),*];
             const NAME: &'static str = $name;
 
             fn from_id(id: $crate::Id) -> Self {
@@ -280,6 +281,7 @@ macro_rules! __handle {
             }
         }
 
+        /// Which one it is, and where it stands.
         impl<S: $crate::StateOf<$entity>> $entity<S> {
             /// The plain handle.
             pub fn any(&self) -> $entity {
@@ -324,6 +326,13 @@ macro_rules! __handle {
             }
         }
 
+        impl ::core::fmt::Display for $states {
+            /// The name of the state.
+            fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+                f.pad(match self { $(Self::$state(_) => ::core::stringify!($state),)* })
+            }
+        }
+
         impl ::core::clone::Clone for $entity {
             fn clone(&self) -> Self {
                 *self
@@ -332,6 +341,7 @@ macro_rules! __handle {
 
         impl ::core::marker::Copy for $entity {}
 
+        #[doc(hidden)]
         impl<S: $crate::StateOf<$entity>> $crate::plumbing::Ref for $entity<S> {
             fn bind(&self, binder: &mut $crate::plumbing::Binder<'_>) -> ::core::result::Result<$crate::Id, $crate::Reject> {
                 binder.handle($index, self.id, S::STATE)

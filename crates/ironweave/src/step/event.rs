@@ -96,6 +96,7 @@ pub struct Receipt<E: Event> {
 }
 
 /// An event without its type.
+#[doc(hidden)]
 pub trait DynEvent {
     /// Its number.
     fn index(&self) -> EventIx;

@@ -266,7 +266,8 @@ impl<M: Model> Store<M> {
         Ok(answer)
     }
 
-    /// The last frame of the log; `None` where nothing happened yet.
+    /// The last frame of the log. That of a new store is its schema, so that this is no way to ask whether anything
+    /// happened; `None` only of a log without any frame.
     #[must_use]
     pub fn seq(&self) -> Option<Seq> {
         self.next.checked_sub(1)

@@ -1,0 +1,171 @@
+//! Methods that change an entity and its links, in the handler of an event that declares it. What moves a token stands with its
+//! state, in `methods`.
+
+use proc_macro2::TokenStream;
+use quote::{format_ident, quote};
+use syn::Type;
+
+use super::marks::settable;
+use super::methods::{block, shown, value_parameter};
+use super::{number, parameter, result};
+use crate::check::model::{Entity, Field, FieldEnd, FieldKind, LinkKind, Model, Whole};
+use crate::check::names::plain;
+use crate::check::{link_text, link_trait, set_link_trait, set_text, set_trait, whole_trait};
+
+/// What changes any handle or token, but for its state.
+pub fn changing(model: &Model, index: usize, entity: &Entity) -> TokenStream {
+    let name = &entity.name;
+    let one = |field: &Field| match field.kind {
+        FieldKind::Column(column) if settable(model, column) => {
+            setter(model, index, column, &field.vis)
+        }
+        FieldKind::End(end) => edge(model, field, end),
+        FieldKind::Column(_) | FieldKind::Broken => TokenStream::new(),
+    };
+    let mut methods: Vec<TokenStream> = shown(entity).map(one).collect();
+    methods.push(delete(index, entity));
+    block(
+        "For handlers: what changes it, each in an event that declares so with `may`.",
+        &quote!(impl<S: ::ironweave::StateOf<#name>> #name<S>),
+        &methods,
+    )
+}
+
+/// Sets a column.
+pub fn setter(model: &Model, entity: usize, column: usize, vis: &syn::Visibility) -> TokenStream {
+    let def = &model.columns[column];
+    let bound = set_trait(&model.entities, def);
+    let method = format_ident!("set_{}", def.name);
+    let doc = format!(
+        "Sets `{}`, in an event with `#[may({})]`.",
+        plain(&def.name),
+        set_text(&model.entities, def)
+    );
+    let claimed = match def.state {
+        Some(state) => {
+            let state = number(state);
+            quote!(::core::option::Option::Some(#state))
+        }
+        None => quote!(::core::option::Option::None),
+    };
+    let (entity, column) = (number(entity), number(column));
+    let (tx, value, unit) = (parameter("tx"), parameter("value"), result(&quote!(())));
+    let (parameter, into) = value_parameter(&value, &def.ty);
+    quote! {
+        #[doc = #doc]
+        #vis fn #method<E: ::ironweave::Event>(
+            &self, #tx: &mut ::ironweave::Tx<'_, E>, #parameter,
+        ) -> #unit
+        where E: self::may::#bound {
+            #into
+            ::ironweave::plumbing::set(#tx, #entity, self.id, #claimed, #column, &#value)
+        }
+    }
+}
+
+/// Changes an end of an edge.
+fn edge(model: &Model, field: &Field, end: FieldEnd) -> TokenStream {
+    let vis = &field.vis;
+    let other = &model.entities[end.other].name;
+    let forward = end.forward;
+    let hop_number = number(end.edge.unwrap_or(0));
+    let hop = quote!(::ironweave::plumbing::hop(#hop_number, #forward));
+    let (tx, other_name, unit) = (parameter("tx"), parameter("other"), result(&quote!(())));
+    let data = end.edge.and_then(|edge| model.edges[edge].data.as_ref());
+    let set_data = data.map(|ty| set_link_data(model, field, end, ty));
+    let kinds = [LinkKind::Link, LinkKind::Unlink, LinkKind::Relink];
+    let changes = end
+        .edge
+        .map(|edge| &model.edges[edge])
+        .into_iter()
+        .flat_map(|edge| {
+            kinds.into_iter().map(move |kind| {
+                let bound = link_trait(kind, &model.entities, edge);
+                let may = link_text(kind, &model.entities, edge);
+                let method = format_ident!("{}_{}", kind.word(), field.name);
+                (kind, bound, may, method)
+            })
+        });
+    let changes = changes.map(|(kind, bound, may, method)| {
+        let given = data.filter(|_| kind != LinkKind::Unlink);
+        let (call, what) = match (kind, given) {
+            (LinkKind::Link, None) => (quote!(link), "Links `other`"),
+            (LinkKind::Link, Some(_)) => (quote!(link_with), "Links `other`, with data"),
+            (LinkKind::Unlink, _) => (quote!(unlink), "Removes the link with `other`"),
+            (LinkKind::Relink, None) => (
+                quote!(relink),
+                "Links `other` instead of what is in its way",
+            ),
+            (LinkKind::Relink, Some(_)) => (
+                quote!(relink_with),
+                "Links `other` instead of what is in its way, with data",
+            ),
+        };
+        let value = parameter("data");
+        let parameter = given.map(|ty| quote!(#value: #ty,));
+        let argument = given.map(|_| quote!(, &#value));
+        let doc = format!("{what}, in an event with `#[may({may})]`.");
+        quote! {
+            #[doc = #doc]
+            #vis fn #method<E: ::ironweave::Event>(
+                &self, #tx: &mut ::ironweave::Tx<'_, E>,
+                #other_name: &#other<impl ::ironweave::StateOf<#other>>, #parameter
+            ) -> #unit
+            where E: self::may::#bound {
+                ::ironweave::plumbing::#call(#tx, #hop, self.id, #other_name.id #argument)
+            }
+        }
+    });
+    quote! { #(#changes)* #set_data }
+}
+
+/// Sets the data of links.
+fn set_link_data(model: &Model, field: &Field, end: FieldEnd, ty: &Type) -> TokenStream {
+    let (Some(edge), vis, name) = (end.edge, &field.vis, &field.name) else {
+        return TokenStream::new();
+    };
+    let def = &model.edges[edge];
+    let other = &model.entities[end.other].name;
+    let (edge, forward) = (number(edge), end.forward);
+    let hop = quote!(::ironweave::plumbing::hop(#edge, #forward));
+    let set = format_ident!("set_{}_data", name);
+    let (tx, value, other_name) = (parameter("tx"), parameter("data"), parameter("other"));
+    let bound = set_link_trait(&model.entities, def);
+    let unit = result(&quote!(()));
+    let text = plain(name);
+    let may = format!(
+        "set {}.{}",
+        model.entities[def.from.entity].name,
+        plain(&def.from.name)
+    );
+    let set_doc = format!("Sets the data of a link of `{text}`, in an event with `#[may({may})]`.");
+    quote! {
+        #[doc = #set_doc]
+        #vis fn #set<E: ::ironweave::Event>(
+            &self, #tx: &mut ::ironweave::Tx<'_, E>,
+            #other_name: &#other<impl ::ironweave::StateOf<#other>>, #value: #ty,
+        ) -> #unit
+        where E: self::may::#bound {
+            ::ironweave::plumbing::set_link(#tx, #hop, self.id, #other_name.id, &#value)
+        }
+    }
+}
+
+/// Deletes it.
+fn delete(index: usize, entity: &Entity) -> TokenStream {
+    let (vis, name) = (&entity.vis, &entity.name);
+    let bound = whole_trait(Whole::Delete, entity);
+    let doc = format!(
+        "Deletes it, and what the `on_delete` of its edges says, in an event with `#[may(delete {name})]`."
+    );
+    let (index, tx, unit) = (number(index), parameter("tx"), result(&quote!(())));
+    quote! {
+        #[doc = #doc]
+        #vis fn delete<E: ::ironweave::Event>(self, #tx: &mut ::ironweave::Tx<'_, E>) -> #unit
+        where E: self::may::#bound {
+            ::ironweave::plumbing::delete(
+                #tx, #index, self.id, <S as ::ironweave::StateOf<#name>>::STATE,
+            )
+        }
+    }
+}

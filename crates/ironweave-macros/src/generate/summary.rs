@@ -1,0 +1,114 @@
+//! What the pages of the documentation say beyond the user's own words: which fields and states an entity has, what an
+//! event does, what there is in a model.
+
+use crate::check::model::{Cardinality, Entity, Event, FieldKind, Model};
+use crate::check::names::plain;
+use crate::check::types::text;
+
+/// The fields, edges and states of an entity, as tables below what the user wrote.
+pub fn entity(model: &Model, entity: &Entity) -> String {
+    let mut out = String::new();
+    if !entity.fields.is_empty() {
+        out += "\n\n| field or edge | what it is |\n|---|---|";
+    }
+    for field in &entity.fields {
+        let name = plain(&field.name);
+        let what = match field.kind {
+            FieldKind::Broken => continue,
+            FieldKind::Column(column) => {
+                let def = &model.columns[column];
+                let key = if def.key { ", key" } else { "" };
+                let index = if def.index.is_some() { ", indexed" } else { "" };
+                format!("`{}`{key}{index}", text(&def.ty))
+            }
+            FieldKind::End(end) => {
+                let other = &model.entities[end.other].name;
+                let how = match end.cardinality {
+                    Cardinality::One => "one",
+                    Cardinality::Option => "at most one",
+                    Cardinality::Many => "many",
+                };
+                let inverse = end.edge.map_or_else(String::new, |edge| {
+                    let far = model.edges[edge].near(!end.forward);
+                    let far = plain(&far.name);
+                    let of = if end.forward { "" } else { "of " };
+                    format!("; inverse {of}[`{far}`]({other}::{far})")
+                });
+                format!("{how} [`{other}`]{inverse}")
+            }
+        };
+        out += &format!("\n| [`{name}`](#method.{name}) | {what} |");
+    }
+    let states = &entity.states_name;
+    out += "\n\n| state | data | moves to |\n|---|---|---|";
+    for (number, state) in entity.states.iter().enumerate() {
+        let name = plain(&state.name);
+        let initial = if number == entity.initial {
+            ", initial"
+        } else {
+            ""
+        };
+        let data = state.data.iter().map(|column| {
+            let def = &model.columns[*column];
+            format!("`{}: {}`", plain(&def.name), text(&def.ty))
+        });
+        let moves = state.to.iter().map(|transition| {
+            let (verb, to) = (&transition.verb, &entity.states[transition.to].name);
+            format!("`{to}` by `{}`", plain(verb))
+        });
+        let moves: Vec<String> = match state.terminal {
+            true => vec!["terminal".to_owned()],
+            false => moves.collect(),
+        };
+        let data: Vec<String> = data.collect();
+        out += &format!(
+            "\n| [`{name}`]({states}::{name}){initial} | {} | {} |",
+            data.join(", "),
+            moves.join(", ")
+        );
+    }
+    out
+}
+
+/// The arcs of an event, as written.
+pub fn event(event: &Event) -> String {
+    let when = match (event.immediate, event.written.is_empty()) {
+        (true, _) => "Fires by itself as soon as it is enabled:",
+        (false, false) => "What it does:",
+        (false, true) => return String::new(),
+    };
+    format!("\n\n{when}\n\n```text\n{}\n```", event.written.join("\n"))
+}
+
+/// What there is in a model, by kind, each in the order of declaration.
+pub fn model(model: &Model) -> String {
+    let mut out = String::new();
+    let module = &model.name;
+    let mut list = |what: &str, names: Vec<String>| {
+        if !names.is_empty() {
+            let link = |name: &String| format!("[`{name}`]({module}::{name})");
+            let links: Vec<String> = names.iter().map(link).collect();
+            out += &format!("\n\n{what}: {}.", links.join(", "));
+        }
+    };
+    let events = |immediate: bool| {
+        let of_kind = model
+            .events
+            .iter()
+            .filter(|event| event.immediate == immediate);
+        of_kind.map(|event| plain(&event.name)).collect()
+    };
+    let entities = model.entities.iter().map(|entity| plain(&entity.name));
+    list("Entities", entities.collect());
+    list("Events", events(false));
+    list(
+        "Events that fire by themselves, the first before the others",
+        events(true),
+    );
+    let invariants = model
+        .invariants
+        .iter()
+        .map(|invariant| plain(&invariant.name));
+    list("What holds after every transaction", invariants.collect());
+    out
+}

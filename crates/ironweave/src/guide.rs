@@ -1,0 +1,18 @@
+//! The pages of the guide, so that their blocks are compiled and run with the documentation tests.
+
+macro_rules! pages {
+    ($($name:ident: $file:literal),* $(,)?) => {
+        $(
+            #[doc = include_str!(concat!("../../../docs/guide/src/", $file))]
+            struct $name;
+        )*
+    };
+}
+
+pages! {
+    FirstModel: "first-model.md",
+    Reading: "reading.md",
+    Events: "events.md",
+    Reference: "reference.md",
+    Compiler: "compiler.md",
+}

@@ -1,0 +1,39 @@
+//! The examples do what the texts beside them say. After a change:
+//! `cargo run --example order_desk > crates/ironweave/examples/order_desk.txt`.
+
+use std::error::Error;
+use std::io::Write;
+
+#[path = "../examples/control_plane.rs"]
+mod control_plane;
+#[path = "../examples/document_workflow.rs"]
+mod document_workflow;
+#[path = "../examples/order_desk.rs"]
+mod order_desk;
+
+fn check(run: impl FnOnce(&mut dyn Write) -> Result<(), Box<dyn Error>>, expected: &str) {
+    let mut out = Vec::new();
+    run(&mut out).expect("it ends well");
+    assert_eq!(String::from_utf8_lossy(&out), expected);
+}
+
+#[test]
+fn orders_are_delivered_in_part_and_canceled() {
+    check(order_desk::run, include_str!("../examples/order_desk.txt"));
+}
+
+#[test]
+fn pods_of_a_dead_node_are_placed_again() {
+    check(
+        control_plane::run,
+        include_str!("../examples/control_plane.txt"),
+    );
+}
+
+#[test]
+fn documents_are_published_when_two_approve() {
+    check(
+        document_workflow::run,
+        include_str!("../examples/document_workflow.txt"),
+    );
+}
