@@ -4,7 +4,7 @@
 //! on is built once. Then cargo is started as a user would start it, and the time of the whole command is taken: by
 //! the clock, so what else the machine does is in it, and the figure is the median. What cargo itself takes is in
 //! both columns and not in their difference. Each line takes the samples that were asked for, or as many as begin
-//! within a minute.
+//! within a minute. Figures are told as they come, since the great ones take minutes.
 //!
 //! An edit adds a field to one event in the middle, or takes it away again. "Whole" is with `CARGO_INCREMENTAL=0`;
 //! everything else is as cargo does it by default, so a cold check writes what the next one reads.
@@ -127,7 +127,7 @@ pub fn run(options: &Options) -> Measured {
         let [mut ours, mut bare] =
             [Who::Ours, Who::Bare].map(|who| Package::new(&place, who, entities));
         for work in &WORKS {
-            eprintln!("{entities} entities: {}", work.what);
+            eprint!("{entities} entities: {} .. ", work.what);
             ours.prepare(work)?;
             bare.prepare(work)?;
             let (mut of_ours, mut of_bare) = (Vec::new(), Vec::new());
@@ -139,8 +139,11 @@ pub fn run(options: &Options) -> Measured {
                 of_bare.push(bare.sample(work)?);
             }
             for (who, samples) in [(Who::Ours, of_ours), (Who::Bare, of_bare)] {
-                rows.push(row(work.bench, who.name(), entities, samples).in_unit("ms", 1e6));
+                let row = row(work.bench, who.name(), entities, samples).in_unit("ms", 1e6);
+                eprint!(" {} {:.0} ms", row.contender, row.ns_per_op / 1e6);
+                rows.push(row);
             }
+            eprintln!();
         }
     }
     Ok(rows)
