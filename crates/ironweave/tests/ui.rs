@@ -162,14 +162,17 @@ fn output_of(case: &Path) -> PathBuf {
 fn compile(case: &Path, emit: &str) -> Result<(bool, String), String> {
     let deps = std::env::current_exe().expect("a running test has a path");
     let deps = deps.parent().expect("it is in a directory");
+    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
     let output = Command::new(rustc())
+        // Where cargo compiled the library, or rustc would not find its lines to quote.
+        .current_dir(here.join("../.."))
         .args(["--edition=2024", "--crate-name=case", "--emit", emit, "-o"])
         .arg(output_of(case))
         .arg("--extern")
         .arg(format!("ironweave={}", library(deps).display()))
         .arg("-L")
         .arg(format!("dependency={}", deps.display()))
-        .arg(case)
+        .arg(here.join(case))
         .output()
         .map_err(|e| format!("cannot start rustc: {e}"))?;
     let text = String::from_utf8_lossy(&output.stderr).into_owned();
