@@ -39,7 +39,7 @@ pub fn draw(rng: &mut Rng, schema: &mut Schema) {
         events.push(ordinary(rng, schema, events.len(), None));
     }
     let mut may_create = true;
-    for _ in 0..rng.below(5) {
+    for _ in 0..rng.below(7) {
         events.extend(immediate(rng, schema, events.len(), &mut may_create));
     }
     // Immediate ones in any place.
@@ -465,7 +465,7 @@ impl<'s> Draft<'s> {
                     false,
                 )?;
             }
-            30..=64 => {
+            30..=61 => {
                 let path = self.path(rng, 1)?;
                 let hop = *rng.pick(&hops(self.schema, self.entity(&path)))?;
                 let there = far(self.schema, hop);
@@ -493,7 +493,7 @@ impl<'s> Draft<'s> {
                     _ => self.link(rng, path, hop, with),
                 }
             }
-            65..=79 => {
+            62..=74 => {
                 let path = self.path(rng, 2)?;
                 let entity = self.entity(&path);
                 let mut to = columns(self.schema, entity, None);
@@ -513,7 +513,7 @@ impl<'s> Draft<'s> {
                     value: Assign { column, source },
                 });
             }
-            80..=87 => {
+            75..=82 => {
                 let path = self.path(rng, if self.immediate { 1 } else { 2 })?;
                 if self.immediate {
                     return None;

@@ -155,11 +155,10 @@ fn draw_end(rng: &mut Rng, entity: u16, name: String, declaring: bool) -> EndDef
             (min, max)
         }
     };
-    let on_delete = match rng.below(10) {
-        0..=4 if declaring => OnDelete::Unlink,
-        0..=2 => OnDelete::Restrict,
-        3..=6 => OnDelete::Unlink,
-        7 => OnDelete::Restrict,
+    let on_delete = match rng.below(20) {
+        0..=7 if declaring => OnDelete::Unlink,
+        0..=5 => OnDelete::Restrict,
+        6..=13 => OnDelete::Unlink,
         _ => OnDelete::Cascade,
     };
     EndDef {
