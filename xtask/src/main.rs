@@ -1,9 +1,10 @@
-//! The project's own commands: `cargo xtask test | demo-kill | bench`.
+//! The project's own commands: `cargo xtask test | oracle | demo-kill | bench`.
 #![forbid(unsafe_code)]
 
 mod bench;
 mod demo;
 mod demo_kill;
+mod oracle;
 mod rng;
 mod test;
 mod tools;
@@ -30,6 +31,15 @@ enum Command {
         /// Print the names of the parts
         #[arg(long)]
         list: bool,
+    },
+    /// Random histories of random models, each step compared with an oracle; what fails is printed as a test
+    Oracle {
+        /// How many models, of a hundred events each
+        #[arg(long, value_name = "N")]
+        seeds: u64,
+        /// The number of the first; a number is always the same model and history
+        #[arg(long, value_name = "S", default_value_t = 0)]
+        from: u64,
     },
     /// Kill the demo of databuild at random instants, and check that it goes on as if nothing had been
     DemoKill {
@@ -62,6 +72,7 @@ fn run(command: Command) -> Result<()> {
             Ok(())
         }
         Command::Test { only, list: false } => test::run(only.as_deref()),
+        Command::Oracle { seeds, from } => oracle::run(seeds, from),
         Command::DemoKill { seed, kills } => {
             tools::build_tests()?;
             demo_kill::run(seed, kills)

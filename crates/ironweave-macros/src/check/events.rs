@@ -451,15 +451,28 @@ fn immediate(
             format!("an immediate event moves its entity, or it would fire for ever: add `#[moves({name}: A -> B)]`"),
         );
     }
+    // What it waits for is seen over one edge; `each` waits, `those` does not.
     for arc in written {
-        if let ast::Arc::When { path, .. } = arc
-            && path.hops.len() > 1
-        {
+        let (word, path) = match arc {
+            ast::Arc::When { path, .. } => ("when", path),
+            ast::Arc::Move {
+                scope: ast::Scope::Each | ast::Scope::Bare,
+                path,
+                ..
+            } if path.root == own.name => ("moves", path),
+            _ => continue,
+        };
+        if path.hops.len() > 1 {
+            let instead = match word {
+                "moves" => "`those` may follow more",
+                _ => {
+                    "let another immediate event move what is between, and look at the state of that"
+                }
+            };
             errors.at(
                 path.last(),
                 format!(
-                    "`when` of an immediate event follows one edge, but `{path}` follows {}: \
-                     let another immediate event move what is between, and look at the state of that",
+                    "`{word}` of an immediate event follows one edge, but `{path}` follows {}: {instead}",
                     path.hops.len()
                 ),
             );

@@ -129,6 +129,10 @@ impl StateSet {
     fn and(&self, other: &Self) -> Self {
         Self(std::array::from_fn(|i| self.0[i] & other.0[i]))
     }
+
+    fn or(&self, other: &Self) -> Self {
+        Self(std::array::from_fn(|i| self.0[i] | other.0[i]))
+    }
 }
 
 /// The watches that there are, by what they count.
@@ -287,18 +291,23 @@ impl Layout {
             .filter(|(_, e)| e.immediate)
         {
             let entity = event.names[0].entity;
-            let mut from = StateSet([!0; 4]);
+            let (mut from, mut moved) = (StateSet([!0; 4]), StateSet([0; 4]));
             let mut conditions = Vec::new();
             let ix = self.immediates.len() as u16;
             for arc in &event.arcs {
-                // A move of all that a path reaches is a condition too: else it would reject the step.
+                // A move of all that a path reaches is a condition too: else it would reject the step. So is
+                // that one of the moves of its own entity moves it: else it would fire for ever.
                 let (quantifier, path, states) = match arc {
                     ArcDef::Move {
-                        scope: Scope::Each,
-                        path,
-                        from,
-                        ..
-                    } => (Quantifier::All, path, from),
+                        scope, path, from, ..
+                    } => match (scope, path.hops.as_slice()) {
+                        (Scope::Those, []) if path.root == 0 => {
+                            moved = moved.or(&StateSet::of(from));
+                            continue;
+                        }
+                        (Scope::Each, [] | [_]) => (Quantifier::All, path, from),
+                        _ => continue,
+                    },
                     ArcDef::When {
                         quantifier,
                         path,
@@ -306,9 +315,16 @@ impl Layout {
                     } => (*quantifier, path, states),
                     _ => continue,
                 };
+                // What it creates is not there before it fires.
+                if path.root != 0 {
+                    continue;
+                }
                 let set = StateSet::of(states);
                 match path.hops.as_slice() {
                     [] => {
+                        if matches!(arc, ArcDef::Move { .. }) {
+                            moved = moved.or(&set);
+                        }
                         let all = StateSet([!0; 4]);
                         let not = StateSet(std::array::from_fn(|i| !set.0[i] & all.0[i]));
                         from = from.and(if quantifier == Quantifier::None {
@@ -328,6 +344,7 @@ impl Layout {
                     }
                 }
             }
+            let from = from.and(&moved);
             for (state, layout) in self.entities[usize::from(entity)]
                 .states
                 .iter_mut()

@@ -1,0 +1,353 @@
+//! Runs a history on the real thing, step by step beside the oracle.
+
+use std::cell::RefCell;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::time::Instant;
+
+use ironweave::schema::Schema;
+use ironweave::{Durability, Meta, StepError, Store, Timestamp, Transaction};
+
+use crate::compare::{Wrong, compare, same};
+use crate::fingerprint::Salts;
+use crate::history::{Case, End, Op, Step};
+use crate::model::{Model, event, set_current};
+use crate::rules::Fire;
+use crate::world::{Oid, World};
+
+/// Where the oracle and the graph part.
+#[derive(Clone, Debug)]
+pub struct Failure {
+    /// What kind of thing it is, so that a smaller history is one of the same.
+    pub kind: String,
+    pub text: String,
+    pub step: usize,
+    /// How many events had been fired.
+    pub events: usize,
+}
+
+/// What was done.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Stats {
+    pub events: usize,
+    pub accepted: usize,
+    pub immediates: usize,
+    pub frames: usize,
+    pub reopened: usize,
+    pub entities: usize,
+    pub rejected_commits: usize,
+}
+
+thread_local! {
+    static PANIC: RefCell<String> = const { RefCell::new(String::new()) };
+}
+
+/// Keeps panics of this test from being printed: what matters of them is in the report.
+pub fn quiet_panics() {
+    std::panic::set_hook(Box::new(|info| {
+        let at = info
+            .location()
+            .map_or_else(String::new, ToString::to_string);
+        PANIC.with(|p| *p.borrow_mut() = format!("{at}: {info}"));
+    }));
+}
+
+/// Runs a case.
+pub fn run(case: &Case) -> Result<Stats, Failure> {
+    let mut run = Run {
+        case,
+        schema: &case.schema,
+        salts: Salts::new(&case.schema),
+        world: World::new(&case.schema),
+        stats: Stats::default(),
+        step: 0,
+    };
+    let outcome = catch_unwind(AssertUnwindSafe(|| run.all()));
+    let (kind, text) = match outcome {
+        Ok(Ok(())) => return Ok(run.stats),
+        Ok(Err((kind, text))) => (kind.to_owned(), text),
+        Err(_) => {
+            let text = PANIC.with(|p| p.borrow().clone());
+            let at = text.split(": ").next().unwrap_or_default().to_owned();
+            (format!("panic at {at}"), text)
+        }
+    };
+    let (step, events) = (run.step, run.stats.events);
+    Err(Failure {
+        kind,
+        text,
+        step,
+        events,
+    })
+}
+
+type Failed = (&'static str, Wrong);
+
+fn of(kind: &'static str) -> impl Fn(Wrong) -> Failed {
+    move |text| (kind, text)
+}
+
+struct Run<'c> {
+    case: &'c Case,
+    schema: &'c Schema,
+    salts: Salts,
+    world: World,
+    stats: Stats,
+    step: usize,
+}
+
+/// What fired, in order: the event, and the entity if it fired by itself.
+type Firings = Vec<(u16, Option<Oid>)>;
+
+impl Run<'_> {
+    fn all(&mut self) -> Result<(), Failed> {
+        set_current(self.schema);
+        let dir = self
+            .case
+            .files
+            .then(|| tempfile::tempdir().expect("a directory"));
+        let open = || match &dir {
+            None => Store::<Model>::memory(),
+            Some(dir) => {
+                let options = Store::<Model>::options().durability(Durability::Os);
+                options
+                    .segment_bytes_max(8_192)
+                    .open(dir.path())
+                    .expect("it opens")
+            }
+        };
+        let mut store = open();
+        for step in 0..self.case.steps.len() {
+            self.step = step;
+            match &self.case.steps[step] {
+                Step::Reopen => {
+                    if dir.is_some() {
+                        drop(std::mem::replace(&mut store, Store::memory()));
+                        store = open();
+                        self.stats.reopened += 1;
+                    }
+                    let agreed = store.verify().map_err(|e| ("verify", e.to_string()))?;
+                    let expected = self.stats.frames as u64;
+                    same(&agreed, &expected, || "frames".into()).map_err(of("verify"))?;
+                    self.settled(&store)?;
+                }
+                Step::Tx(ops, End::WhatIf) => self.what_if(&mut store, ops)?,
+                Step::Tx(ops, end) => self.transaction(&mut store, ops, *end == End::Commit)?,
+            }
+            self.stats.entities = self.stats.entities.max(self.world.population());
+        }
+        Ok(())
+    }
+
+    /// Compares a store between two transactions.
+    fn settled(&self, store: &Store<Model>) -> Result<(), Failed> {
+        compare(store, self.schema, &self.world).map_err(of("graph"))?;
+        let expected = self.salts.fingerprint(self.schema, &self.world);
+        same(&store.fingerprint(), &expected, || "the fingerprint".into())
+            .map_err(of("fingerprint"))?;
+        same(&store.check(), &Vec::new(), || "check".into()).map_err(of("check"))
+    }
+
+    fn transaction(
+        &mut self,
+        store: &mut Store<Model>,
+        ops: &[Op],
+        commit: bool,
+    ) -> Result<(), Failed> {
+        let seq = store.seq();
+        let time = Timestamp::from_micros(self.step as i64);
+        let mut t = store
+            .begin_with(Meta::new().time(time))
+            .map_err(|e| ("time", e.to_string()))?;
+        let (world, firings) = self.apply(&mut t, ops)?;
+        if !commit {
+            drop(t);
+            return self.settled(store);
+        }
+        let holds = world.invariants_hold(self.schema);
+        let committed = t.commit().map_err(|e| variant(&e));
+        let expected = if holds {
+            Ok(())
+        } else {
+            Err("Invariant".to_owned())
+        };
+        same(&committed, &expected, || "the commit".into()).map_err(of("outcome"))?;
+        if holds {
+            self.world = world;
+            let wrote = usize::from(!firings.is_empty());
+            self.stats.frames += wrote;
+            let next = seq.map(|s| s + wrote as u64);
+            same(&store.seq(), &next, || "the sequence".into()).map_err(of("frames"))?;
+            if wrote == 1 {
+                self.logged(store, &firings)?;
+            }
+        } else {
+            self.stats.rejected_commits += 1;
+        }
+        self.settled(store)
+    }
+
+    /// Compares the last frame with what should have fired, in that order.
+    fn logged(&self, store: &Store<Model>, firings: &Firings) -> Result<(), Failed> {
+        let frames = store
+            .frames(store.seq().unwrap_or(0))
+            .map_err(|e| ("frames", e.to_string()))?;
+        let frame = frames.last().ok_or(("frames", "no frame".to_owned()))?;
+        let frame = frame.map_err(|e| ("frames", e.to_string()))?;
+        let found: Vec<(String, Option<String>)> = (frame.firings.iter())
+            .map(|f| {
+                (
+                    f.event.clone(),
+                    f.fields
+                        .first()
+                        .filter(|_| f.immediate)
+                        .map(|f| f.1.clone()),
+                )
+            })
+            .collect();
+        let expected: Vec<(String, Option<String>)> = (firings.iter())
+            .map(|(event, who)| {
+                let def = &self.schema.events[usize::from(*event)];
+                let name = |of: u16| &self.schema.entities[usize::from(of)].name;
+                let text = |(s, g): &Oid| format!("{}/{s}.{g}", name(def.names[0].entity));
+                (def.name.clone(), who.as_ref().map(text))
+            })
+            .collect();
+        same(&found, &expected, || "what fired".into()).map_err(of("firings"))
+    }
+
+    fn what_if(&mut self, store: &mut Store<Model>, ops: &[Op]) -> Result<(), Failed> {
+        let mut failed = None;
+        let mut holds = true;
+        let answer = store.what_if(|t| {
+            match self.apply(t, ops) {
+                Ok((world, _)) => holds = world.invariants_hold(self.schema),
+                Err(e) => failed = Some(e),
+            }
+            Ok(())
+        });
+        if let Some(failed) = failed {
+            return Err(failed);
+        }
+        let expected = if holds {
+            Ok(())
+        } else {
+            Err("Invariant".to_owned())
+        };
+        same(&answer.map_err(|e| variant(&e)), &expected, || {
+            "what-if".into()
+        })
+        .map_err(of("outcome"))?;
+        self.settled(store)
+    }
+
+    fn apply(
+        &mut self,
+        t: &mut Transaction<'_, Model>,
+        ops: &[Op],
+    ) -> Result<(World, Firings), Failed> {
+        let mut world = self.world.clone();
+        let mut firings: Firings = Vec::new();
+        let mut saved = Vec::new();
+        let time = t.time().as_micros();
+        for op in ops {
+            match op {
+                Op::Fire(fire) => self.fire(t, &mut world, &mut firings, fire, time)?,
+                Op::Save => saved.push((t.savepoint(), world.clone(), firings.len())),
+                Op::Back(to) => {
+                    let Some((point, then, fired)) = saved.get(*to) else {
+                        continue;
+                    };
+                    t.rollback_to(*point);
+                    world = then.clone();
+                    firings.truncate(*fired);
+                    saved.truncate(to + 1);
+                }
+                Op::Check => {
+                    let expected = if world.invariants_hold(self.schema) {
+                        Ok(())
+                    } else {
+                        Err("Invariant".to_owned())
+                    };
+                    same(&t.check().map_err(|e| variant(&e)), &expected, || {
+                        "check()".into()
+                    })
+                    .map_err(of("outcome"))?;
+                }
+            }
+            if ops.len() > 1 {
+                compare(t, self.schema, &world).map_err(of("graph"))?;
+            }
+        }
+        Ok((world, firings))
+    }
+
+    fn fire(
+        &mut self,
+        t: &mut Transaction<'_, Model>,
+        world: &mut World,
+        firings: &mut Firings,
+        fire: &Fire,
+        time: i64,
+    ) -> Result<(), Failed> {
+        self.stats.events += 1;
+        let name = || self.schema.events[usize::from(fire.event)].name.clone();
+        let expected = world.after(self.schema, fire, time);
+        let found = t.apply_any(&event(fire.event, fire.fields.clone()));
+        match (found, expected) {
+            (Ok(receipt), Ok((after, fired))) => {
+                let names: Vec<Vec<Oid>> = (receipt.names.iter())
+                    .map(|(_, all)| {
+                        all.iter()
+                            .map(|e| (e.id.slot(), e.id.generation()))
+                            .collect()
+                    })
+                    .collect();
+                same(&names, &fired.names, || format!("names of {}", name()))
+                    .map_err(of("names"))?;
+                self.stats.accepted += 1;
+                self.stats.immediates += fired.immediates.len();
+                firings.push((fire.event, None));
+                firings.extend(
+                    fired
+                        .immediates
+                        .iter()
+                        .map(|(event, who)| (*event, Some(*who))),
+                );
+                *world = after;
+                Ok(())
+            }
+            (Err(e), Err(kinds)) if kinds.contains(&variant(&e).as_str()) => Ok(()),
+            (found, expected) => {
+                let found = found.map(|_| ()).map_err(|e| e.to_string());
+                let expected = expected.map(|_| ());
+                Err((
+                    "outcome",
+                    format!("{}: found {found:?}, expected {expected:?}", name()),
+                ))
+            }
+        }
+    }
+}
+
+/// The name of the variant of an error.
+fn variant(e: &StepError) -> String {
+    let text = format!("{e:?}");
+    text.split([' ', '(']).next().unwrap_or_default().to_owned()
+}
+
+/// How long something took, in seconds.
+pub fn seconds(since: Instant) -> f64 {
+    since.elapsed().as_secs_f64()
+}
+
+impl Stats {
+    pub fn add(&mut self, other: Self) {
+        self.events += other.events;
+        self.accepted += other.accepted;
+        self.immediates += other.immediates;
+        self.frames += other.frames;
+        self.reopened += other.reopened;
+        self.entities = self.entities.max(other.entities);
+        self.rejected_commits += other.rejected_commits;
+    }
+}

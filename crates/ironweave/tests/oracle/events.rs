@@ -1,0 +1,572 @@
+//! Random events of a schema: what they bind, and arcs of every kind.
+
+use ironweave::schema::{
+    Arc, Assign, BindBy, Cardinality, ColumnIx, EventDef, EventFieldDef, Hop, NameDef, Path,
+    Quantifier, Schema, Scope, Source,
+};
+
+use crate::entities::key_kind;
+use crate::model::EVENTS_MAX;
+use crate::rng::Rng;
+use crate::schemas::hops;
+use crate::values::{Guard, Ty, column_ty, ty};
+use crate::world::{columns, ends, far};
+
+/// An event that is being made.
+struct Draft<'s> {
+    schema: &'s Schema,
+    fields: Vec<EventFieldDef>,
+    /// Those of fields first, those created after them, in the end.
+    named: Vec<NameDef>,
+    created: Vec<NameDef>,
+    creates: Vec<Arc>,
+    arcs: Vec<Arc>,
+    literals: u16,
+    immediate: bool,
+}
+
+/// Roots of names that are created, until all fields are known.
+const CREATED: u16 = 1_000;
+
+/// Gives a model its events.
+pub fn draw(rng: &mut Rng, schema: &mut Schema) {
+    let entities = schema.entities.len() as u16;
+    let mut events = Vec::new();
+    for entity in 0..entities {
+        events.push(ordinary(rng, schema, events.len(), Some(entity)));
+    }
+    for _ in 0..3 + rng.below(6) {
+        events.push(ordinary(rng, schema, events.len(), None));
+    }
+    let mut may_create = true;
+    for _ in 0..rng.below(7) {
+        events.extend(immediate(rng, schema, events.len(), &mut may_create));
+    }
+    // Immediate ones in any place.
+    for i in (1..events.len()).rev() {
+        events.swap(i, rng.below(i + 1));
+    }
+    events.truncate(EVENTS_MAX);
+    schema.events = events;
+}
+
+fn ordinary(rng: &mut Rng, schema: &Schema, number: usize, creates: Option<u16>) -> EventDef {
+    let mut draft = Draft::new(schema, false);
+    if let Some(entity) = creates {
+        draft.create(rng, entity, 0);
+    }
+    let arcs = if creates.is_some() {
+        rng.below(3)
+    } else {
+        1 + rng.below(3)
+    };
+    for _ in 0..arcs {
+        draft.any_arc(rng);
+    }
+    let mut guards = Vec::new();
+    if rng.chance(10) {
+        let number = |f: &EventFieldDef| f.ty == "u64" && f.name.starts_with('v');
+        let field = draft.fields.iter().position(number);
+        guards.extend(field.map(|f| Guard::NotTwo(f).text()));
+        let by_handle = |n: &NameDef| {
+            n.count == Cardinality::One && matches!(n.by, BindBy::Handle | BindBy::Token(_))
+        };
+        if let Some(name) = draft.named.iter().position(by_handle)
+            && let Some(hop) = rng.pick(&hops(schema, draft.named[name].entity))
+        {
+            guards.push(Guard::Links(name, *hop, rng.below(4)).text());
+        }
+    }
+    draft.finish(format!("Ev{number}"), guards)
+}
+
+fn immediate(
+    rng: &mut Rng,
+    schema: &Schema,
+    number: usize,
+    may_create: &mut bool,
+) -> Option<EventDef> {
+    let entity = rng.below(schema.entities.len()) as u16;
+    let mut draft = Draft::new(schema, true);
+    draft.name(entity, Cardinality::One, BindBy::Handle);
+    let own = Path {
+        root: 0,
+        hops: vec![],
+    };
+    // Mostly onwards, so that it comes to an end.
+    let onwards = rng.chance(85);
+    if rng.chance(85) {
+        draft.moves(rng, own.clone(), Scope::Each, onwards)?;
+    } else {
+        draft.moves(rng, own.clone(), Scope::Those, onwards)?;
+        draft.moves(rng, own.clone(), Scope::Those, onwards);
+    }
+    for _ in 0..rng.below(3) {
+        let mut path = own.clone();
+        if rng.chance(85) {
+            path.hops.extend(rng.pick(&hops(schema, entity)).copied());
+        }
+        draft.when(rng, path);
+    }
+    if *may_create && rng.chance(25) {
+        let other = rng.below(schema.entities.len()) as u16;
+        if other != entity {
+            draft.create(rng, other, 0);
+            *may_create = false;
+        }
+    }
+    for _ in 0..rng.below(3) {
+        draft.any_arc(rng);
+    }
+    Some(draft.finish(format!("Im{number}"), Vec::new()))
+}
+
+impl<'s> Draft<'s> {
+    fn new(schema: &'s Schema, immediate: bool) -> Self {
+        Self {
+            schema,
+            fields: Vec::new(),
+            named: Vec::new(),
+            created: Vec::new(),
+            creates: Vec::new(),
+            arcs: Vec::new(),
+            literals: 0,
+            immediate,
+        }
+    }
+
+    /// A new field that names entities; its root.
+    fn name(&mut self, entity: u16, count: Cardinality, by: BindBy) -> u16 {
+        let name = format!("n{}", self.named.len());
+        let inner = match by {
+            BindBy::Token(s) => format!("E{entity}<S{s}>"),
+            BindBy::Key => format!("Key<E{entity}>"),
+            BindBy::Ensure => format!("Ensure<E{entity}>"),
+            BindBy::Handle | BindBy::Created => format!("E{entity}"),
+        };
+        self.fields.push(EventFieldDef {
+            name: name.clone(),
+            ty: match count {
+                Cardinality::One => inner,
+                Cardinality::Option => format!("Option<{inner}>"),
+                Cardinality::Many => format!("Vec<{inner}>"),
+            },
+        });
+        self.named.push(NameDef {
+            name,
+            entity,
+            count,
+            by,
+        });
+        self.named.len() as u16 - 1
+    }
+
+    fn name_of(&self, root: u16) -> &NameDef {
+        if root >= CREATED {
+            &self.created[usize::from(root - CREATED)]
+        } else {
+            &self.named[usize::from(root)]
+        }
+    }
+
+    fn roots(&self) -> Vec<u16> {
+        let created = (0..self.created.len() as u16).map(|i| CREATED + i);
+        (0..self.named.len() as u16).chain(created).collect()
+    }
+
+    /// A name of a type: one that there is, or a new one. An immediate event has none but its own.
+    fn root(&mut self, rng: &mut Rng, entity: u16) -> Option<u16> {
+        let mut there = self.roots();
+        there.retain(|root| self.name_of(*root).entity == entity);
+        if (self.immediate || rng.chance(60))
+            && let Some(root) = rng.pick(&there)
+        {
+            return Some(*root);
+        }
+        if self.immediate || self.named.len() > 3 {
+            return there.first().copied();
+        }
+        let count = match rng.below(10) {
+            0..=5 => Cardinality::One,
+            6 => Cardinality::Option,
+            _ => Cardinality::Many,
+        };
+        let states = self.schema.entities[usize::from(entity)].states.len();
+        let key = key_kind(self.schema, entity).is_some();
+        let by = match rng.below(100) {
+            0..=19 if key && self.can_ensure(entity) => BindBy::Ensure,
+            0..=39 if key => BindBy::Key,
+            40..=59 => BindBy::Token(rng.below(states) as u8),
+            _ => BindBy::Handle,
+        };
+        Some(self.name(entity, count, by))
+    }
+
+    /// Whether a key is enough to make one.
+    fn can_ensure(&self, entity: u16) -> bool {
+        let initial = self.schema.entities[usize::from(entity)].initial;
+        let given = |c: &ColumnIx| {
+            let def = &self.schema.columns[usize::from(*c)];
+            def.key || def.default.is_some()
+        };
+        columns(self.schema, entity, None).iter().all(given)
+            && columns(self.schema, entity, Some(initial)).is_empty()
+            && (hops(self.schema, entity).iter()).all(|hop| {
+                let edge = &self.schema.edges[usize::from(hop.edge)];
+                ends(edge, hop.forward).0.cardinality != Cardinality::One
+            })
+    }
+
+    /// Where a value of a type comes from.
+    fn source(&mut self, rng: &mut Rng, of: Ty) -> Source {
+        let mut from = Vec::new();
+        for (name, def) in self
+            .named
+            .iter()
+            .enumerate()
+            .filter(|(_, n)| n.count == Cardinality::One)
+        {
+            let mut fields = columns(self.schema, def.entity, None);
+            if let BindBy::Token(state) = def.by {
+                fields.extend(columns(self.schema, def.entity, Some(state)));
+            }
+            fields.retain(|c| column_ty(self.schema, *c) == of);
+            from.extend(fields.into_iter().map(|c| (name as u16, c)));
+        }
+        // Those that are created before.
+        for (name, def) in self.created.iter().enumerate() {
+            let mut fields = columns(self.schema, def.entity, None);
+            fields.retain(|c| column_ty(self.schema, *c) == of);
+            from.extend(fields.into_iter().map(|c| (CREATED + name as u16, c)));
+        }
+        let there = |f: &EventFieldDef| f.name.starts_with('v') && f.ty == of.name();
+        let field = self.fields.iter().position(there);
+        match rng.below(10) {
+            0..=2 if !from.is_empty() => {
+                let (name, column) = from[rng.below(from.len())];
+                Source::Entity { name, column }
+            }
+            0..=4 if of == Ty::T => Source::Time,
+            3..=4 if field.is_some() => Source::Field(field.unwrap_or(0) as u16),
+            5..=8 if !self.immediate => {
+                let name = format!("v{}", self.fields.len());
+                let ty = of.name().into();
+                self.fields.push(EventFieldDef { name, ty });
+                Source::Field(self.fields.len() as u16 - 1)
+            }
+            _ if of == Ty::T => Source::Time,
+            _ => {
+                let text = rng.below(of.pool().len()).to_string();
+                self.literals += 1;
+                let index = self.literals - 1;
+                Source::Literal { index, text }
+            }
+        }
+    }
+
+    fn assigns(&mut self, rng: &mut Rng, columns: &[u16]) -> Vec<Assign> {
+        let mut out = Vec::new();
+        for &column in columns {
+            let optional = self.schema.columns[usize::from(column)].default.is_some();
+            if !optional || rng.chance(50) {
+                let source = self.source(rng, column_ty(self.schema, column));
+                out.push(Assign { column, source });
+            }
+        }
+        out
+    }
+
+    /// Creates one, with the links that it must have.
+    fn create(&mut self, rng: &mut Rng, entity: u16, depth: usize) -> u16 {
+        let def = &self.schema.entities[usize::from(entity)];
+        let state = if rng.chance(85) {
+            def.initial
+        } else {
+            rng.below(def.states.len()) as u8
+        };
+        let mut given = columns(self.schema, entity, None);
+        given.extend(columns(self.schema, entity, Some(state)));
+        let values = self.assigns(rng, &given);
+        let at = self.created.len() as u16;
+        self.created.push(NameDef {
+            name: format!("c{at}"),
+            entity,
+            count: Cardinality::One,
+            by: BindBy::Created,
+        });
+        self.creates.push(Arc::Create {
+            name: CREATED + at,
+            state,
+            values,
+        });
+        for hop in hops(self.schema, entity) {
+            let (near, there) = ends(&self.schema.edges[usize::from(hop.edge)], hop.forward);
+            if near.min == 0 && !rng.chance(15) {
+                continue;
+            }
+            let must_be_new = there.cardinality == Cardinality::One && near.min > 0;
+            let root = if must_be_new && depth < 2 && !self.immediate {
+                Some(self.create_far(rng, there.entity, depth + 1, hop))
+            } else {
+                self.root(rng, there.entity)
+            };
+            if let Some(root) = root {
+                let (path, with) = (bare(CREATED + at), bare(root));
+                self.link(rng, path, hop, with);
+            }
+        }
+        CREATED + at
+    }
+
+    /// Creates one that is linked by whoever wants it.
+    fn create_far(&mut self, rng: &mut Rng, entity: u16, depth: usize, _: Hop) -> u16 {
+        if depth < 2 {
+            self.create(rng, entity, depth)
+        } else {
+            self.root(rng, entity).unwrap_or(0)
+        }
+    }
+
+    fn link(&mut self, rng: &mut Rng, path: Path, hop: Hop, with: Path) {
+        let data = self.schema.edges[usize::from(hop.edge)].data.clone();
+        let data = data.map(|of| self.source(rng, ty(&of)));
+        self.arcs.push(if rng.chance(55) {
+            Arc::Link {
+                path,
+                hop,
+                with,
+                data,
+            }
+        } else {
+            Arc::Relink {
+                path,
+                hop,
+                with,
+                data,
+            }
+        });
+    }
+
+    fn entity(&self, path: &Path) -> u16 {
+        let root = self.name_of(path.root).entity;
+        path.hops.last().map_or(root, |hop| far(self.schema, *hop))
+    }
+
+    /// A path from a name over some edges.
+    fn path(&mut self, rng: &mut Rng, hops_max: usize) -> Option<Path> {
+        let roots = self.roots();
+        let root = match rng.pick(&roots) {
+            Some(root) if self.immediate || rng.chance(60) => *root,
+            _ => {
+                let entity = rng.below(self.schema.entities.len()) as u16;
+                self.root(rng, entity)?
+            }
+        };
+        let mut path = bare(root);
+        for _ in 0..rng.below(hops_max + 1) {
+            path.hops
+                .extend(rng.pick(&hops(self.schema, self.entity(&path))).copied());
+        }
+        Some(path)
+    }
+
+    fn is_one(&self, path: &Path) -> bool {
+        let many = |hop: &Hop| {
+            let edge = &self.schema.edges[usize::from(hop.edge)];
+            ends(edge, hop.forward).0.cardinality == Cardinality::Many
+        };
+        self.name_of(path.root).count != Cardinality::Many && !path.hops.iter().any(many)
+    }
+
+    fn moves(&mut self, rng: &mut Rng, path: Path, scope: Scope, onwards: bool) -> Option<()> {
+        let entity = self.entity(&path);
+        let states = &self.schema.entities[usize::from(entity)].states;
+        let mut ways: Vec<(u8, Vec<u8>)> = Vec::new();
+        for to in 0..states.len() as u8 {
+            let leads = |from: &u8| {
+                let mut there = states[usize::from(*from)].to.iter();
+                there.any(|t| t.to == to) && !(onwards && *from >= to)
+            };
+            let mut from: Vec<u8> = (0..states.len() as u8).filter(leads).collect();
+            if let (BindBy::Token(token), [], true) = (
+                self.name_of(path.root).by,
+                path.hops.as_slice(),
+                scope == Scope::Each,
+            ) {
+                // Another source would always reject.
+                from.retain(|f| *f == token);
+            }
+            if !from.is_empty() {
+                ways.push((to, from));
+            }
+        }
+        let (to, from) = rng.pick(&ways)?.clone();
+        let from = rng.some(&from, 70);
+        let twice = |arc: &Arc| match arc {
+            Arc::Move {
+                path: p,
+                scope: s,
+                from: f,
+                ..
+            } => {
+                let apart = scope == Scope::Those
+                    && *s == Scope::Those
+                    && f.iter().all(|state| !from.contains(state));
+                *p == path && !apart
+            }
+            Arc::Delete { path: p } => *p == path,
+            _ => false,
+        };
+        if self.arcs.iter().any(twice) {
+            return None;
+        }
+        let data = columns(self.schema, entity, Some(to));
+        let data = self.assigns(rng, &data);
+        self.arcs.push(Arc::Move {
+            scope,
+            path,
+            from,
+            to,
+            data,
+        });
+        Some(())
+    }
+
+    fn when(&mut self, rng: &mut Rng, path: Path) {
+        let states = self.schema.entities[usize::from(self.entity(&path))]
+            .states
+            .len() as u8;
+        let states = rng.some(&(0..states).collect::<Vec<_>>(), 40);
+        let quantifier = match rng.below(5) {
+            0..=1 => Quantifier::All,
+            2 => Quantifier::Any,
+            _ => Quantifier::None,
+        };
+        self.arcs.push(Arc::When {
+            quantifier,
+            path,
+            states,
+        });
+    }
+
+    fn any_arc(&mut self, rng: &mut Rng) -> Option<()> {
+        match rng.below(100) {
+            0..=29 => {
+                let far = if rng.chance(20) { 3 } else { 1 };
+                let path = self.path(rng, far)?;
+                let many = !self.is_one(&path);
+                // An immediate event can see that each is in place over one edge only.
+                let unseen = self.immediate && path.hops.len() > 1;
+                let those = (many && rng.chance(60)) || rng.chance(10) || unseen;
+                self.moves(
+                    rng,
+                    path,
+                    if those { Scope::Those } else { Scope::Each },
+                    false,
+                )?;
+            }
+            30..=61 => {
+                let path = self.path(rng, 1)?;
+                let hop = *rng.pick(&hops(self.schema, self.entity(&path)))?;
+                let there = far(self.schema, hop);
+                let mut with = bare(self.root(rng, there)?);
+                if rng.chance(35) {
+                    // What it is linked with already, by this edge or another.
+                    let over = rng.pick(&hops(self.schema, self.entity(&path))).copied()?;
+                    if far(self.schema, over) == there {
+                        with = path.clone();
+                        with.hops.push(if rng.chance(60) { hop } else { over });
+                    }
+                }
+                let data = self.schema.edges[usize::from(hop.edge)].data.clone();
+                match (rng.below(10), data) {
+                    (0..=3, _) => self.arcs.push(Arc::Unlink { path, hop, with }),
+                    (4..=5, Some(of)) => {
+                        let data = self.source(rng, ty(&of));
+                        self.arcs.push(Arc::SetLink {
+                            path,
+                            hop,
+                            with,
+                            data,
+                        });
+                    }
+                    _ => self.link(rng, path, hop, with),
+                }
+            }
+            62..=74 => {
+                let path = self.path(rng, 2)?;
+                let entity = self.entity(&path);
+                let mut to = columns(self.schema, entity, None);
+                to.retain(|c| !self.schema.columns[usize::from(*c)].key);
+                let states = self.schema.entities[usize::from(entity)].states.len();
+                if rng.chance(25) {
+                    to = columns(self.schema, entity, Some(rng.below(states) as u8));
+                }
+                let column = *rng.pick(&to)?;
+                let twice = |arc: &Arc| matches!(arc, Arc::Set { path: p, value } if *p == path && value.column == column);
+                if self.arcs.iter().any(twice) {
+                    return None;
+                }
+                let source = self.source(rng, column_ty(self.schema, column));
+                self.arcs.push(Arc::Set {
+                    path,
+                    value: Assign { column, source },
+                });
+            }
+            75..=82 => {
+                let path = self.path(rng, if self.immediate { 1 } else { 2 })?;
+                if self.immediate {
+                    return None;
+                }
+                self.when(rng, path);
+            }
+            _ => {
+                let far = if rng.chance(20) { 2 } else { 1 };
+                let path = self.path(rng, far)?;
+                let moved = |arc: &Arc| matches!(arc, Arc::Move { path: p, .. } if *p == path);
+                if self.arcs.iter().any(moved) {
+                    return None;
+                }
+                self.arcs.push(Arc::Delete { path });
+            }
+        }
+        Some(())
+    }
+
+    /// Puts names and literals into their places.
+    fn finish(mut self, name: String, guards: Vec<String>) -> EventDef {
+        let (named, fields) = (self.named.len() as u16, self.fields.len() as u16);
+        let mut arcs = std::mem::take(&mut self.creates);
+        arcs.append(&mut self.arcs);
+        for arc in &mut arcs {
+            crate::edit::roots(arc, &mut |root| {
+                if *root >= CREATED {
+                    *root = *root - CREATED + named;
+                }
+            });
+            crate::edit::sources(arc, &mut |source| {
+                if let Source::Literal { index, .. } = source {
+                    *index += fields;
+                }
+            });
+        }
+        let mut names = self.named;
+        names.append(&mut self.created);
+        EventDef {
+            name,
+            immediate: self.immediate,
+            fields: self.fields,
+            names,
+            arcs,
+            mays: Vec::new(),
+            guards,
+        }
+    }
+}
+
+fn bare(root: u16) -> Path {
+    Path {
+        root,
+        hops: Vec::new(),
+    }
+}

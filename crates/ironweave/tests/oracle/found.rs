@@ -1,0 +1,156 @@
+//! Histories that once failed, as the oracle printed them.
+
+use ironweave::schema::*;
+
+use crate::driver::run;
+use crate::history::{Case, End, Op, Step};
+use crate::rules::Fire;
+
+/// Runs a history that was printed.
+pub fn replay(schema: Schema, steps: Vec<Step>, files: bool) {
+    let case = Case {
+        schema,
+        steps,
+        files,
+    };
+    if let Err(e) = run(&case) {
+        panic!("step {}: {}: {}", e.step, e.kind, e.text);
+    }
+}
+
+/// An entity type without fields, with states that each lead to all.
+fn entity(number: usize, states: u8) -> EntityDef {
+    let all = (0..states).map(|to| TransitionDef {
+        to,
+        verb: format!("to_s{to}"),
+    });
+    let state = |s: u8| StateDef {
+        name: format!("S{s}"),
+        terminal: false,
+        to: all.clone().collect(),
+    };
+    EntityDef {
+        name: format!("E{number}"),
+        states: (0..states).map(state).collect(),
+        initial: 0,
+    }
+}
+
+fn created(entity: EntityIx, at: usize) -> NameDef {
+    NameDef {
+        name: format!("c{at}"),
+        entity,
+        count: Cardinality::One,
+        by: BindBy::Created,
+    }
+}
+
+fn moved(scope: Scope, root: u16, from: &[u8], to: u8) -> Arc {
+    Arc::Move {
+        scope,
+        path: Path { root, hops: vec![] },
+        from: from.to_vec(),
+        to,
+        data: vec![],
+    }
+}
+
+fn event(name: &str, names: Vec<NameDef>, arcs: Vec<Arc>) -> EventDef {
+    let immediate = names[0].by == BindBy::Handle;
+    EventDef {
+        name: name.into(),
+        immediate,
+        fields: (names.iter().filter(|n| n.by != BindBy::Created))
+            .map(|n| EventFieldDef {
+                name: n.name.clone(),
+                ty: format!("E{}", n.entity),
+            })
+            .collect(),
+        names,
+        arcs,
+        mays: vec![],
+        guards: vec![],
+    }
+}
+
+fn own(entity: EntityIx) -> NameDef {
+    NameDef {
+        name: "n0".into(),
+        entity,
+        count: Cardinality::One,
+        by: BindBy::Handle,
+    }
+}
+
+fn create(name: u16) -> Arc {
+    Arc::Create {
+        name,
+        state: 0,
+        values: vec![],
+    }
+}
+
+fn fire(event: u16) -> Step {
+    Step::Tx(
+        vec![Op::Fire(Fire {
+            event,
+            fields: vec![],
+        })],
+        End::Commit,
+    )
+}
+
+/// Seed 365: the source states of what an immediate event creates were taken for its own.
+#[test]
+fn what_an_immediate_event_creates_and_moves_is_no_condition_of_it() {
+    let schema = Schema {
+        name: "random".into(),
+        entities: vec![entity(0, 2), entity(1, 3)],
+        events: vec![
+            event("Begun", vec![created(1, 0)], vec![create(0)]),
+            event(
+                "Follows",
+                vec![own(1), created(0, 0)],
+                vec![
+                    create(1),
+                    moved(Scope::Each, 0, &[0], 2),
+                    moved(Scope::Each, 1, &[0], 1),
+                ],
+            ),
+            // Enabled in state 0 of its own; it creates what is in state 0, which is not state 2.
+            event(
+                "Refused",
+                vec![own(1), created(0, 0)],
+                vec![
+                    create(1),
+                    moved(Scope::Each, 0, &[2], 1),
+                    moved(Scope::Each, 1, &[1], 0),
+                ],
+            ),
+        ],
+        ..Schema::default()
+    };
+    replay(schema, vec![fire(0), Step::Reopen], false);
+}
+
+/// It was enabled wherever its entity was, and fired until it was taken for a loop.
+#[test]
+fn an_immediate_event_that_moves_those_is_enabled_where_it_moves_its_own() {
+    let schema = Schema {
+        name: "random".into(),
+        entities: vec![entity(0, 4)],
+        events: vec![
+            event("Begun", vec![created(0, 0)], vec![create(0)]),
+            event(
+                "Follows",
+                vec![own(0)],
+                vec![
+                    moved(Scope::Those, 0, &[0], 1),
+                    moved(Scope::Those, 0, &[1, 2], 3),
+                ],
+            ),
+        ],
+        ..Schema::default()
+    };
+    replay(schema, vec![fire(0), fire(0), Step::Reopen], false);
+}

@@ -1,0 +1,93 @@
+//! Random histories of random models, judged by an oracle of plain maps.
+//!
+//! A number gives a model and a history of it ([`history::Case::draw`]); [`driver::run`] fires it at a store and at
+//! the oracle ([`world`], [`rules`], [`settle`]), which is written from the rules alone, and compares all that can
+//! be read. What fails is made smaller ([`shrink`]) and printed as a test ([`print`]).
+//!
+//! `IRONWEAVE_ORACLE_SEEDS=n` runs n models, from `IRONWEAVE_ORACLE_FROM` on: `cargo xtask oracle --seeds n --from s`.
+#![allow(missing_docs)]
+
+mod compare;
+mod driver;
+mod edit;
+mod entities;
+mod events;
+mod fingerprint;
+mod found;
+mod history;
+mod model;
+mod print;
+mod prune;
+mod rng;
+mod rules;
+mod schemas;
+mod settle;
+mod shrink;
+mod values;
+mod world;
+
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Instant;
+
+use driver::{Failure, Stats, quiet_panics, run, seconds};
+use history::Case;
+
+/// How many models a plain `cargo test` draws, of a hundred events each.
+const MODELS: u64 = 1_000;
+
+fn number(name: &str) -> Option<u64> {
+    std::env::var(name).ok()?.parse().ok()
+}
+
+#[test]
+fn every_model_is_as_the_oracle_says() {
+    quiet_panics();
+    let from = number("IRONWEAVE_ORACLE_FROM").unwrap_or(0);
+    let to = from + number("IRONWEAVE_ORACLE_SEEDS").unwrap_or(MODELS);
+    let began = Instant::now();
+    let next = AtomicU64::new(from);
+    let total = Mutex::new((Stats::default(), 0u64));
+    let failed: Mutex<Option<(u64, Failure)>> = Mutex::new(None);
+    let work = || {
+        loop {
+            let seed = next.fetch_add(1, Ordering::Relaxed);
+            if seed >= to || failed.lock().expect("no panic").is_some() {
+                return;
+            }
+            match run(&Case::draw(seed)) {
+                Ok(stats) => {
+                    let mut total = total.lock().expect("no panic");
+                    total.0.add(stats);
+                    total.1 += 1;
+                }
+                Err(failure) => {
+                    failed
+                        .lock()
+                        .expect("no panic")
+                        .get_or_insert((seed, failure));
+                }
+            }
+        }
+    };
+    let threads = std::thread::available_parallelism().map_or(2, usize::from);
+    std::thread::scope(|scope| {
+        for _ in 0..threads {
+            scope.spawn(work);
+        }
+    });
+    let (stats, models) = *total.lock().expect("no panic");
+    println!("{models} models in {:.1} s: {stats:?}", seconds(began));
+    if let Some((seed, failure)) = failed.into_inner().expect("no panic") {
+        let (kind, text) = (failure.kind.clone(), failure.text.clone());
+        eprintln!(
+            "seed {seed}, step {}, event {}: {kind}: {text}\n\nmade smaller, for tests/oracle/found.rs:\n",
+            failure.step, failure.events
+        );
+        let (case, failure) = shrink::shrink(Case::draw(seed), failure);
+        eprintln!("{}", print::test(seed, &case, &failure));
+        panic!(
+            "seed {seed} (`cargo xtask oracle --seeds 1 --from {seed}` runs it alone): {kind}: {text}"
+        );
+    }
+}

@@ -1,0 +1,443 @@
+//! The model under test: its schema is the one that this thread has at present, its events are lists of fields.
+//!
+//! This is what the macro would write for a schema that is known when it is compiled.
+
+use std::any::Any;
+use std::cell::RefCell;
+use std::rc::Rc;
+
+use ironweave::plumbing::{self, Binder, Binding, ColumnType, EventType, Names, Ref};
+use ironweave::plumbing::{Check, DecodeError, DynEvent, FieldReader, FieldWriter, Reader, Value};
+use ironweave::schema::{BindBy, Cardinality, ColumnDef, IndexKind, Schema};
+use ironweave::{AnyEvent, Ensure, Event, Id, Key, Keyed, Reject, Timestamp};
+use serde::ser::SerializeTuple;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use crate::entities::{Ent, OfKey, key_kind, keyed};
+use crate::values::{Guard, Rule, Ty, Val, lasting, literals, ty};
+
+/// A schema, with what its texts mean.
+pub struct Current {
+    pub schema: Schema,
+    literals: Vec<Vec<&'static dyn Any>>,
+    rules: Vec<Rule>,
+}
+
+thread_local! {
+    static CURRENT: RefCell<Option<Rc<Current>>> = const { RefCell::new(None) };
+}
+
+/// Makes a schema the one of `Model` in this thread.
+pub fn set_current(schema: &Schema) {
+    let lasting = |e| literals(schema, e).iter().map(lasting).collect();
+    let current = Current {
+        schema: schema.clone(),
+        literals: schema.events.iter().map(lasting).collect(),
+        rules: schema
+            .invariants
+            .iter()
+            .map(|i| Rule::read(&i.check))
+            .collect(),
+    };
+    CURRENT.with(|c| *c.borrow_mut() = Some(Rc::new(current)));
+}
+
+pub fn current() -> Rc<Current> {
+    CURRENT.with(|c| c.borrow().clone().expect("a schema"))
+}
+
+/// How an event names an entity.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Who {
+    Id(u32, u32),
+    Key(Vec<Val>),
+}
+
+/// A field of an event.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Field {
+    Value(Val),
+    One(Who),
+    Option(Option<Who>),
+    Many(Vec<Who>),
+}
+
+pub fn id(slot: u32, generation: u32) -> Id {
+    Id::from_bits(u64::from(slot) << 24 | u64::from(generation)).expect("an id")
+}
+
+impl Serialize for Who {
+    fn serialize<S: Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Id(slot, generation) => s.serialize_u64(id(*slot, *generation).to_bits()),
+            Self::Key(key) => match key.as_slice() {
+                [Val::U(x)] => s.serialize_u64(*x),
+                [Val::S(x)] => s.serialize_str(x),
+                [Val::U(a), Val::S(b)] => {
+                    let mut tuple = s.serialize_tuple(2)?;
+                    tuple.serialize_element(a)?;
+                    tuple.serialize_element(b)?;
+                    tuple.end()
+                }
+                _ => unreachable!("a key of another type"),
+            },
+        }
+    }
+}
+
+/// One that a field names, with what the schema says of it.
+struct Bound<'a> {
+    entity: u16,
+    by: BindBy,
+    who: &'a Who,
+}
+
+impl Ref for Bound<'_> {
+    fn bind(&self, binder: &mut Binder<'_>) -> Result<Id, Reject> {
+        match (self.by, self.who) {
+            (BindBy::Token(state), Who::Id(s, g)) => {
+                binder.handle(self.entity, id(*s, *g), Some(state))
+            }
+            (_, Who::Id(s, g)) => binder.handle(self.entity, id(*s, *g), None),
+            (by, Who::Key(key)) => {
+                let kind = key_kind(&current().schema, self.entity).expect("a key");
+                keyed!(self.entity, kind, T => {
+                    let key = <T as Keyed>::Key::of(key);
+                    if by == BindBy::Ensure {
+                        Ensure::<T>::new(key).bind(binder)
+                    } else {
+                        Key::<T>::new(key).bind(binder)
+                    }
+                })
+            }
+        }
+    }
+}
+
+/// The event of a number: its fields, with values in their Rust types.
+pub struct Ev<const N: usize> {
+    fields: Vec<Field>,
+    values: Vec<Option<Box<dyn Any>>>,
+}
+
+pub fn typed(value: &Val) -> Box<dyn Any> {
+    match value {
+        Val::U(x) => Box::new(*x),
+        Val::S(x) => Box::new(x.clone()),
+        Val::O(x) => Box::new(*x),
+        Val::T(x) => Box::new(Timestamp::from_micros(*x)),
+    }
+}
+
+impl<const N: usize> Ev<N> {
+    fn new(fields: Vec<Field>) -> Self {
+        let values = fields.iter().map(|f| match f {
+            Field::Value(value) => Some(typed(value)),
+            _ => None,
+        });
+        Self {
+            values: values.collect(),
+            fields,
+        }
+    }
+}
+
+impl<const N: usize> Event for Ev<N> {
+    type Model = Model;
+    type Bound = ();
+    type Created = ();
+    const INDEX: u16 = N as u16;
+    const NAME: &'static str = "an event of a random model";
+
+    fn bind(&self, binder: &mut Binder<'_>) -> Result<(), Reject> {
+        let current = current();
+        let mut names = current.schema.events[N].names.iter();
+        for field in &self.fields {
+            if let Field::Value(_) = field {
+                continue;
+            }
+            let name = names.next().expect("a name for each field");
+            let bound = |who| Bound {
+                entity: name.entity,
+                by: name.by,
+                who,
+            };
+            match field {
+                Field::Value(_) => {}
+                Field::One(who) => binder.one(&bound(who))?,
+                Field::Option(who) => binder.option(&who.as_ref().map(bound))?,
+                Field::Many(all) => binder.many(&all.iter().map(bound).collect::<Vec<_>>())?,
+            }
+        }
+        Ok(())
+    }
+
+    fn value(&self, index: u16) -> &dyn Any {
+        let index = usize::from(index);
+        match self.values.get(index) {
+            Some(value) => &**value.as_ref().expect("a value"),
+            None => current().literals[N][index - self.fields.len()],
+        }
+    }
+
+    fn guard(&self, index: u16, db: &Reader<'_>) -> Result<(), Reject> {
+        let current = current();
+        let def = &current.schema.events[N];
+        let holds = match Guard::read(&def.guards[usize::from(index)]) {
+            Guard::NotTwo(field) => self.fields[field] != Field::Value(Val::U(2)),
+            Guard::Links(name, hop, max) => {
+                let name = &def.names[name];
+                let field = def.fields.iter().position(|f| f.name == name.name);
+                match &self.fields[field.expect("bound by a field")] {
+                    Field::One(Who::Id(s, g)) => {
+                        plumbing::count(db, name.entity, hop, id(*s, *g)) <= max
+                    }
+                    other => unreachable!("{other:?}"),
+                }
+            }
+        };
+        if holds {
+            Ok(())
+        } else {
+            Err(Reject::new("no"))
+        }
+    }
+
+    fn bound(_: &Names) {}
+
+    fn created(_: &Names) {}
+
+    fn encode(&self, writer: &mut FieldWriter<'_>) {
+        for (i, field) in self.fields.iter().enumerate() {
+            let i = i as u16;
+            match field {
+                Field::Value(Val::U(x)) => writer.field(i, x),
+                Field::Value(Val::S(x)) => writer.field(i, x),
+                Field::Value(Val::O(x)) => writer.field(i, x),
+                Field::Value(Val::T(x)) => writer.field(i, x),
+                Field::One(who) => writer.field(i, who),
+                Field::Option(who) => writer.field(i, who),
+                Field::Many(all) => writer.field(i, all),
+            }
+        }
+    }
+
+    fn decode(reader: &FieldReader<'_>) -> Result<Self, DecodeError> {
+        let current = current();
+        let def = &current.schema.events[N];
+        let mut fields = Vec::new();
+        for (i, field) in def.fields.iter().enumerate() {
+            let i = i as u16;
+            let name = def.names.iter().find(|n| n.name == field.name);
+            fields.push(match name {
+                None => Field::Value(match ty(&field.ty) {
+                    Ty::U => Val::U(reader.field(i)?),
+                    Ty::S => Val::S(reader.field(i)?),
+                    Ty::O => Val::O(reader.field(i)?),
+                    Ty::T => Val::T(reader.field(i)?),
+                }),
+                Some(name) => {
+                    let kind = match name.by {
+                        BindBy::Key | BindBy::Ensure => key_kind(&current.schema, name.entity),
+                        _ => None,
+                    };
+                    match kind {
+                        None => named(reader, i, name.count, |bits: u64| {
+                            let id = Id::from_bits(bits).expect("an id");
+                            Who::Id(id.slot(), id.generation())
+                        }),
+                        Some(0) => named(reader, i, name.count, |x| Who::Key(vec![Val::U(x)])),
+                        Some(1) => named(reader, i, name.count, |x| Who::Key(vec![Val::S(x)])),
+                        Some(_) => named(reader, i, name.count, |(a, b)| {
+                            Who::Key(vec![Val::U(a), Val::S(b)])
+                        }),
+                    }?
+                }
+            });
+        }
+        Ok(Self::new(fields))
+    }
+}
+
+/// Reads a field that names entities.
+fn named<T: serde::de::DeserializeOwned>(
+    reader: &FieldReader<'_>,
+    index: u16,
+    count: Cardinality,
+    who: impl Fn(T) -> Who,
+) -> Result<Field, DecodeError> {
+    Ok(match count {
+        Cardinality::One => Field::One(who(reader.field(index)?)),
+        Cardinality::Option => Field::Option(reader.field::<Option<T>>(index)?.map(who)),
+        Cardinality::Many => Field::Many(
+            reader
+                .field::<Vec<T>>(index)?
+                .into_iter()
+                .map(who)
+                .collect(),
+        ),
+    })
+}
+
+/// Any event of the model.
+pub struct AnyEv(Box<dyn DynEvent>);
+
+impl Serialize for AnyEv {
+    fn serialize<S: Serializer>(&self, _: S) -> Result<S::Ok, S::Error> {
+        Err(serde::ser::Error::custom(
+            "events of random models are not written",
+        ))
+    }
+}
+
+impl<'de> Deserialize<'de> for AnyEv {
+    fn deserialize<D: Deserializer<'de>>(_: D) -> Result<Self, D::Error> {
+        Err(serde::de::Error::custom(
+            "events of random models are not read",
+        ))
+    }
+}
+
+impl AnyEvent for AnyEv {
+    type Model = Model;
+    const NAMES: &'static [&'static str] = &[];
+
+    fn name(&self) -> &'static str {
+        "an event of a random model"
+    }
+
+    fn as_dyn(&self) -> &dyn DynEvent {
+        &*self.0
+    }
+}
+
+fn make<const N: usize>(fields: Vec<Field>) -> AnyEv {
+    AnyEv(Box::new(Ev::<N>::new(fields)))
+}
+
+fn immediate<const N: usize>(index: u16) -> &'static dyn Any {
+    let current = current();
+    let fields = current.schema.events[N].fields.len();
+    current.literals[N][usize::from(index) - fields]
+}
+
+fn check<const N: usize>(who: Id, db: &Reader<'_>) -> Result<(), Reject> {
+    let current = current();
+    let entity = current.schema.invariants[N].entity;
+    let state = plumbing::state_of(db, entity, who);
+    let holds = match &current.rules[N] {
+        Rule::Below(column, limit) => plumbing::field::<u64, _>(db, *column, entity, who) < limit,
+        Rule::Links(own, hop, max) => {
+            own >> state & 1 == 0 || plumbing::count(db, entity, *hop, who) <= *max
+        }
+        Rule::Far(own, hop, all, far) => {
+            own >> state & 1 == 0 || {
+                let edge = &current.schema.edges[usize::from(hop.edge)];
+                let there = if hop.forward { &edge.to } else { &edge.from }.entity;
+                let mut ids = crate::compare::links(db, entity, *hop, who, there).into_iter();
+                *all == ids.all(|id| far >> plumbing::state_of(db, there, id) & 1 == 1)
+            }
+        }
+    };
+    if holds {
+        Ok(())
+    } else {
+        Err(Reject::new("no"))
+    }
+}
+
+/// Tables of what is of a number, which is a constant.
+macro_rules! tables {
+    ($($n:literal)*) => {
+        const MAKE: &[fn(Vec<Field>) -> AnyEv] = &[$(make::<$n>),*];
+        const TYPES: &[fn() -> EventType] = &[$(EventType::of::<Ev<$n>>),*];
+        const LITERALS: &[Literals] = &[$(immediate::<$n>),*];
+    };
+}
+
+type Literals = fn(u16) -> &'static dyn Any;
+
+tables!(0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21 22 23);
+
+const CHECKS: &[Check] = &[check::<0>, check::<1>, check::<2>];
+
+/// How many events and invariants a random model can have.
+pub const EVENTS_MAX: usize = MAKE.len();
+pub const INVARIANTS_MAX: usize = CHECKS.len();
+
+pub fn event(number: u16, fields: Vec<Field>) -> AnyEv {
+    MAKE[usize::from(number)](fields)
+}
+
+/// `key` makes the column of a key of one field.
+fn column_of<T: Value + Ord>(def: &ColumnDef, key: Option<fn() -> ColumnType>) -> ColumnType {
+    match def.index {
+        _ if key.is_some() => key.map_or_else(ColumnType::of::<T>, |key| key()),
+        Some(IndexKind::Equal) => ColumnType::indexed::<T>(),
+        Some(IndexKind::Ordered) => ColumnType::ordered::<T>(),
+        None => ColumnType::of::<T>(),
+    }
+}
+
+fn column(schema: &Schema, def: &ColumnDef) -> ColumnType {
+    let only_key = def.key && matches!(key_kind(schema, def.entity), Some(0 | 1));
+    let key = |make: fn() -> ColumnType| only_key.then_some(make);
+    let (column, default): (_, fn() -> Box<dyn Any>) = match ty(&def.ty) {
+        Ty::U => (
+            column_of::<u64>(def, key(ColumnType::key::<Ent<0, 0>>)),
+            || typed(&Ty::U.default()),
+        ),
+        Ty::S => (
+            column_of::<String>(def, key(ColumnType::key::<Ent<0, 1>>)),
+            || typed(&Ty::S.default()),
+        ),
+        Ty::O => (column_of::<Option<i64>>(def, None), || {
+            typed(&Ty::O.default())
+        }),
+        Ty::T => (column_of::<Timestamp>(def, None), || {
+            typed(&Ty::T.default())
+        }),
+    };
+    if def.default.is_some() {
+        column.or(default)
+    } else {
+        column
+    }
+}
+
+/// The model.
+pub struct Model;
+
+impl ironweave::Model for Model {
+    const NAME: &'static str = "random";
+    type Event = AnyEv;
+
+    fn binding() -> Binding {
+        let current = current();
+        let schema = &current.schema;
+        let data = |of: &String| match ty(of) {
+            Ty::U => ColumnType::of::<u64>(),
+            Ty::S => ColumnType::of::<String>(),
+            Ty::O => ColumnType::of::<Option<i64>>(),
+            Ty::T => ColumnType::of::<Timestamp>(),
+        };
+        let events = schema.events.iter().enumerate().map(|(n, event)| {
+            if event.immediate {
+                EventType::immediate(LITERALS[n])
+            } else {
+                TYPES[n]()
+            }
+        });
+        Binding {
+            schema: schema.clone(),
+            columns: schema.columns.iter().map(|c| column(schema, c)).collect(),
+            data: schema
+                .edges
+                .iter()
+                .map(|e| e.data.as_ref().map(data))
+                .collect(),
+            events: events.collect(),
+            invariants: CHECKS[..schema.invariants.len()].to_vec(),
+        }
+    }
+}

@@ -1,0 +1,86 @@
+//! Prints a case as a Rust test: what `Debug` writes, made into literals.
+
+use crate::driver::Failure;
+use crate::history::Case;
+
+/// A test for `tests/oracle/found.rs`.
+pub fn test(seed: u64, case: &Case, failure: &Failure) -> String {
+    format!(
+        "/// Seed {seed}. {}: {}\n#[test]\nfn seed_{seed}() {{\n    let schema = {};\n    let steps = {};\n    \
+         replay(schema, steps, {});\n}}\n",
+        failure.kind,
+        failure.text.replace('\n', " "),
+        literal(&format!("{:?}", case.schema)),
+        literal(&format!("{:?}", case.steps)),
+        case.files
+    )
+}
+
+/// The type of a variant whose name is of one type only.
+fn of(word: &str, before: &str, after: &str) -> Option<&'static str> {
+    let braces = after.starts_with(" {");
+    Some(match word {
+        "One" | "Option" | "Many" if after.starts_with('(') => "Field",
+        "One" | "Option" | "Many" => "Cardinality",
+        "None" if before.ends_with("quantifier: ") => "Quantifier",
+        "All" | "Any" => "Quantifier",
+        "Each" | "Those" => "Scope",
+        "Unlink" if !braces => "OnDelete",
+        "Restrict" | "Cascade" => "OnDelete",
+        "Key" if after.starts_with('(') => "Who",
+        "Id" => "Who",
+        "Handle" | "Token" | "Key" | "Ensure" | "Created" => "BindBy",
+        "Field" | "Time" | "Literal" => "Source",
+        "Entity" if braces => "Source",
+        "Equal" | "Ordered" => "IndexKind",
+        "Create" | "Move" | "Link" | "Unlink" | "Relink" | "Set" | "SetLink" | "Delete"
+        | "When"
+            if braces =>
+        {
+            "Arc"
+        }
+        "U" | "S" | "O" | "T" if after.starts_with('(') => "Val",
+        "Value" => "Field",
+        "Fire" if after.starts_with('(') => "Op",
+        "Save" | "Back" | "Check" => "Op",
+        "Commit" | "Drop" | "WhatIf" => "End",
+        "Tx" | "Reopen" => "Step",
+        _ => return None,
+    })
+}
+
+/// Rust that makes a value, from its `Debug` text.
+fn literal(debug: &str) -> String {
+    let mut out = String::new();
+    let mut rest = debug;
+    while let Some(c) = rest.chars().next() {
+        if c == '"' {
+            let bytes = rest.as_bytes();
+            let mut end = 1;
+            while bytes[end] != b'"' {
+                end += if bytes[end] == b'\\' { 2 } else { 1 };
+            }
+            out.push_str(&rest[..=end]);
+            out.push_str(".into()");
+            rest = &rest[end + 1..];
+        } else if c == '[' {
+            out.push_str("vec![");
+            rest = &rest[1..];
+        } else if c.is_ascii_alphabetic() {
+            let end = rest
+                .find(|c: char| !c.is_ascii_alphanumeric() && c != '_')
+                .unwrap_or(rest.len());
+            let (word, after) = rest.split_at(end);
+            if let Some(of) = of(word, &out, after) {
+                out.push_str(of);
+                out.push_str("::");
+            }
+            out.push_str(word);
+            rest = after;
+        } else {
+            out.push(c);
+            rest = &rest[c.len_utf8()..];
+        }
+    }
+    out
+}

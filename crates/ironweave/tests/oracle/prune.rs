@@ -1,0 +1,287 @@
+//! Takes parts out of a model, and out of a history what needs them.
+
+use ironweave::schema::{Arc, BindBy, Hop, Source};
+
+use crate::edit;
+use crate::history::{Case, Op, Step};
+use crate::model::Field;
+use crate::rules::Fire;
+use crate::values::{Guard, Rule, Ty, column_ty};
+
+/// Keeps the firings for which `keep` says so; it may change them.
+fn firings(case: &mut Case, keep: &mut dyn FnMut(&mut Fire) -> bool) {
+    for step in &mut case.steps {
+        if let Step::Tx(ops, _) = step {
+            ops.retain_mut(|op| match op {
+                Op::Fire(fire) => keep(fire),
+                _ => true,
+            });
+        }
+    }
+}
+
+/// Numbers the literals of an event anew: they follow its fields.
+fn renumber(case: &mut Case, event: usize) {
+    let def = &mut case.schema.events[event];
+    let mut next = def.fields.len() as u16;
+    for arc in &mut def.arcs {
+        edit::sources(arc, &mut |source| {
+            if let Source::Literal { index, .. } = source {
+                *index = next;
+                next += 1;
+            }
+        });
+    }
+}
+
+pub fn event(case: &mut Case, event: usize) {
+    case.schema.events.remove(event);
+    firings(case, &mut |fire| {
+        let keep = usize::from(fire.event) != event;
+        if usize::from(fire.event) > event {
+            fire.event -= 1;
+        }
+        keep
+    });
+}
+
+/// An arc that creates nothing.
+pub fn arc(case: &mut Case, event: usize, arc: usize) -> bool {
+    let immediate = case.schema.events[event].immediate;
+    let arcs = &mut case.schema.events[event].arcs;
+    match &arcs[arc] {
+        Arc::Create { .. } => return false,
+        // An immediate event moves its entity.
+        Arc::Move { path, .. } if immediate && path.root == 0 && path.hops.is_empty() => {
+            return false;
+        }
+        _ => {}
+    }
+    arcs.remove(arc);
+    renumber(case, event);
+    true
+}
+
+/// A name that no arc needs but the one that creates it.
+pub fn name(case: &mut Case, event: usize, name: usize) -> bool {
+    let def = &mut case.schema.events[event];
+    if def.immediate && name == 0 || !def.guards.is_empty() {
+        return false;
+    }
+    let at = name as u16;
+    if def.names[name].by == BindBy::Created {
+        def.arcs
+            .retain(|arc| !matches!(arc, Arc::Create { name, .. } if *name == at));
+    }
+    let mut used = false;
+    for arc in &mut def.arcs {
+        edit::roots(arc, &mut |root| used |= *root == at);
+    }
+    if used {
+        return false;
+    }
+    for arc in &mut def.arcs {
+        edit::roots(arc, &mut |root| {
+            if *root > at {
+                *root -= 1;
+            }
+        });
+    }
+    let gone = def.names.remove(name);
+    let field = def.fields.iter().position(|f| f.name == gone.name);
+    if let Some(field) = field {
+        take_field(case, event, field);
+    }
+    renumber(case, event);
+    true
+}
+
+/// A field that is a value and that no arc needs.
+pub fn field(case: &mut Case, event: usize, field: usize) -> bool {
+    let def = &mut case.schema.events[event];
+    let mut used = def.names.iter().any(|n| n.name == def.fields[field].name);
+    used |= def
+        .guards
+        .iter()
+        .any(|g| matches!(Guard::read(g), Guard::NotTwo(_)));
+    for arc in &mut def.arcs {
+        edit::sources(arc, &mut |s| used |= *s == Source::Field(field as u16));
+    }
+    if !used {
+        take_field(case, event, field);
+        renumber(case, event);
+    }
+    !used
+}
+
+fn take_field(case: &mut Case, event: usize, field: usize) {
+    let def = &mut case.schema.events[event];
+    def.fields.remove(field);
+    for arc in &mut def.arcs {
+        edit::sources(arc, &mut |source| {
+            if let Source::Field(at) = source
+                && usize::from(*at) > field
+            {
+                *at -= 1;
+            }
+        });
+    }
+    firings(case, &mut |fire| {
+        if usize::from(fire.event) == event {
+            let _: Field = fire.fields.remove(field);
+        }
+        true
+    });
+}
+
+/// An edge, with every arc, guard and invariant that goes over it.
+pub fn edge(case: &mut Case, edge: u16) {
+    case.schema.edges.remove(usize::from(edge));
+    let shift = |hop: &mut Hop| {
+        if hop.edge > edge {
+            hop.edge -= 1;
+        }
+    };
+    for event in 0..case.schema.events.len() {
+        let def = &mut case.schema.events[event];
+        def.arcs.retain_mut(|arc| {
+            let mut over = false;
+            edit::hops(arc, &mut |hop| over |= hop.edge == edge);
+            !over
+        });
+        def.arcs
+            .iter_mut()
+            .for_each(|arc| edit::hops(arc, &mut |hop| shift(hop)));
+        def.guards.retain_mut(|text| match Guard::read(text) {
+            Guard::Links(name, mut hop, max) => {
+                let stays = hop.edge != edge;
+                shift(&mut hop);
+                *text = Guard::Links(name, hop, max).text();
+                stays
+            }
+            Guard::NotTwo(_) => true,
+        });
+        renumber(case, event);
+    }
+    case.schema.invariants.retain_mut(|def| {
+        let mut rule = Rule::read(&def.check);
+        let stays = match &mut rule {
+            Rule::Below(..) => true,
+            Rule::Links(_, hop, _) | Rule::Far(_, hop, ..) => {
+                let stays = hop.edge != edge;
+                shift(hop);
+                stays
+            }
+        };
+        def.via.iter_mut().for_each(shift);
+        def.check = rule.text();
+        stays
+    });
+}
+
+/// The data of an edge.
+pub fn data(case: &mut Case, edge: u16) {
+    case.schema.edges[usize::from(edge)].data = None;
+    for event in 0..case.schema.events.len() {
+        let arcs = &mut case.schema.events[event].arcs;
+        arcs.retain(|arc| !matches!(arc, Arc::SetLink { hop, .. } if hop.edge == edge));
+        for arc in arcs {
+            if let Arc::Link { hop, data, .. } | Arc::Relink { hop, data, .. } = arc
+                && hop.edge == edge
+            {
+                *data = None;
+            }
+        }
+        renumber(case, event);
+    }
+}
+
+/// A column that is neither a key nor stands at the place of one.
+pub fn column(case: &mut Case, column: u16) -> bool {
+    let keyed = (case.schema.columns.iter().enumerate())
+        .filter(|(_, c)| c.key)
+        .map(|(_, c)| 2 * c.entity + 2)
+        .max();
+    if column < keyed.unwrap_or(0) {
+        return false;
+    }
+    take_column(case, column);
+    true
+}
+
+fn take_column(case: &mut Case, column: u16) {
+    let of = column_ty(&case.schema, column);
+    case.schema.columns.remove(usize::from(column));
+    for event in 0..case.schema.events.len() {
+        let arcs = &mut case.schema.events[event].arcs;
+        arcs.retain(|arc| !matches!(arc, Arc::Set { value, .. } if value.column == column));
+        for arc in arcs {
+            if let Arc::Create { values: list, .. } | Arc::Move { data: list, .. } = arc {
+                list.retain(|a| a.column != column);
+            }
+            edit::sources(arc, &mut |source| {
+                if matches!(source, Source::Entity { column: c, .. } if *c == column) {
+                    *source = match of {
+                        Ty::T => Source::Time,
+                        _ => Source::Literal {
+                            index: 0,
+                            text: "0".into(),
+                        },
+                    };
+                }
+            });
+            edit::columns(arc, &mut |c| {
+                if *c > column {
+                    *c -= 1;
+                }
+            });
+        }
+        renumber(case, event);
+    }
+    case.schema
+        .invariants
+        .retain_mut(|def| match Rule::read(&def.check) {
+            Rule::Below(c, limit) => {
+                def.check = Rule::Below(c - u16::from(c > column), limit).text();
+                c != column
+            }
+            _ => true,
+        });
+}
+
+/// An entity type that nothing needs.
+pub fn entity(case: &mut Case, entity: u16) -> bool {
+    let schema = &case.schema;
+    let used = (schema.edges.iter()).any(|e| e.from.entity == entity || e.to.entity == entity)
+        || schema
+            .events
+            .iter()
+            .any(|e| e.names.iter().any(|n| n.entity == entity))
+        || schema.invariants.iter().any(|i| i.entity == entity);
+    if used {
+        return false;
+    }
+    for column in (0..case.schema.columns.len() as u16).rev() {
+        if case.schema.columns[usize::from(column)].entity == entity {
+            take_column(case, column);
+        }
+    }
+    let schema = &mut case.schema;
+    schema.entities.remove(usize::from(entity));
+    let shift = |e: &mut u16| *e -= u16::from(*e > entity);
+    schema.columns.iter_mut().for_each(|c| shift(&mut c.entity));
+    for edge in &mut schema.edges {
+        shift(&mut edge.from.entity);
+        shift(&mut edge.to.entity);
+    }
+    schema
+        .events
+        .iter_mut()
+        .flat_map(|e| &mut e.names)
+        .for_each(|n| shift(&mut n.entity));
+    schema
+        .invariants
+        .iter_mut()
+        .for_each(|i| shift(&mut i.entity));
+    true
+}

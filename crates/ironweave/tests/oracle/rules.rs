@@ -1,0 +1,513 @@
+//! The oracle's step: what an event does, by the rules of the language as they are written down, one phase after
+//! the other, over the whole graph. It shares no code with what it judges.
+
+use ironweave::schema::{
+    Arc, Assign, BindBy, EventDef, Hop, OnDelete, Path, Quantifier, Schema, Scope, Source,
+};
+
+use crate::model::{Field, Who};
+use crate::values::{Guard, Val, column_ty, literals};
+use crate::world::{Kinds, Oid, Row, World, columns, far, keys, pair};
+
+/// A firing of an event of the program.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Fire {
+    pub event: u16,
+    pub fields: Vec<Field>,
+}
+
+/// What came of one: what its names stand for, and which immediate events fired, on whom.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Fired {
+    pub names: Vec<Vec<Oid>>,
+    pub immediates: Vec<(u16, Oid)>,
+}
+
+/// An event that fires: its definition, its fields, its literals, the time, and its names.
+pub struct Firing<'a> {
+    pub schema: &'a Schema,
+    pub def: &'a EventDef,
+    pub fields: &'a [Field],
+    pub literals: Vec<Val>,
+    pub time: i64,
+    pub names: Vec<Vec<Oid>>,
+}
+
+/// What an arc will do, to slots, in the order of execution.
+enum Deed {
+    Unlink(Hop, Vec<u32>, Vec<u32>),
+    Relink(Hop, Vec<u32>, Vec<u32>, Option<Val>),
+    Link(Hop, Vec<u32>, Vec<u32>, Option<Val>),
+    SetLink(Hop, Vec<u32>, Vec<u32>, Val),
+    Set(u16, Vec<u32>, u16, Val),
+    Move(u16, Vec<u32>, u8, Vec<(u16, Val)>),
+    Delete(u16, Vec<u32>),
+}
+
+impl<'a> Firing<'a> {
+    pub fn new(schema: &'a Schema, event: u16, fields: &'a [Field], time: i64) -> Self {
+        let def = &schema.events[usize::from(event)];
+        Self {
+            schema,
+            def,
+            fields,
+            literals: literals(schema, def),
+            time,
+            names: Vec::new(),
+        }
+    }
+
+    /// The type of what a path reaches.
+    pub fn reached(&self, path: &Path) -> u16 {
+        let root = self.def.names[usize::from(path.root)].entity;
+        path.hops.last().map_or(root, |hop| far(self.schema, *hop))
+    }
+
+    /// What a path reaches: each once, in the order in which it is first reached.
+    pub fn walk(&self, world: &World, path: &Path) -> Vec<u32> {
+        let mut here: Vec<u32> = self.names[usize::from(path.root)]
+            .iter()
+            .map(|o| o.0)
+            .collect();
+        for hop in &path.hops {
+            let mut there = Vec::new();
+            for slot in here.iter().flat_map(|near| world.list(*hop, *near)) {
+                if !there.contains(slot) {
+                    there.push(*slot);
+                }
+            }
+            here = there;
+        }
+        here
+    }
+
+    fn value(&self, world: &World, source: &Source) -> Val {
+        match source {
+            Source::Time => Val::T(self.time),
+            Source::Meta(field) => unreachable!("no random model writes {field:?}"),
+            Source::Literal { index, .. } => {
+                self.literals[usize::from(*index) - self.def.fields.len()].clone()
+            }
+            Source::Field(field) => match &self.fields[usize::from(*field)] {
+                Field::Value(value) => value.clone(),
+                other => unreachable!("{other:?} is no value"),
+            },
+            Source::Entity { name, column } => {
+                let entity = self.def.names[usize::from(*name)].entity;
+                let slot = self.names[usize::from(*name)][0].0;
+                world.row(entity, slot).expect("it is bound").values[column].clone()
+            }
+        }
+    }
+
+    fn values(&self, world: &World, assigns: &[Assign]) -> Vec<(u16, Val)> {
+        let one = |a: &Assign| (a.column, self.value(world, &a.source));
+        assigns.iter().map(one).collect()
+    }
+
+    /// 1. The fields name entities; what is to be ensured begins.
+    pub fn bind(&mut self, world: &mut World) -> Result<(), Kinds> {
+        let bound = self.def.names.iter().filter(|n| n.by != BindBy::Created);
+        let fields = self.fields.iter().filter(|f| !matches!(f, Field::Value(_)));
+        for (name, field) in bound.zip(fields) {
+            let all: Vec<&Who> = match field {
+                Field::Value(_) => unreachable!("filtered"),
+                Field::One(who) => vec![who],
+                Field::Option(who) => who.iter().collect(),
+                Field::Many(all) => all.iter().collect(),
+            };
+            let mut found = Vec::new();
+            for who in all {
+                found.push(self.bind_one(world, name.entity, name.by, who)?);
+            }
+            if (1..found.len()).any(|i| found[..i].contains(&found[i])) {
+                return Err(vec!["Repeated"]);
+            }
+            self.names.push(found);
+        }
+        Ok(())
+    }
+
+    fn bind_one(
+        &self,
+        world: &mut World,
+        entity: u16,
+        by: BindBy,
+        who: &Who,
+    ) -> Result<Oid, Kinds> {
+        let key = match who {
+            Who::Id(slot, generation) => {
+                let id = (*slot, *generation);
+                if !world.alive(entity, id) {
+                    return Err(vec!["Dead"]);
+                }
+                return match by {
+                    BindBy::Token(state) if world.state(entity, id.0) != state => {
+                        Err(vec!["NotInPlace"])
+                    }
+                    _ => Ok(id),
+                };
+            }
+            Who::Key(key) => key,
+        };
+        if let Some(slot) = world.find(self.schema, entity, key) {
+            return Ok(world.oid(entity, slot));
+        }
+        if by == BindBy::Key {
+            return Err(vec!["UnknownKey"]);
+        }
+        let slot = world.create(entity, self.schema.entities[usize::from(entity)].initial);
+        let values = keys(self.schema, entity)
+            .into_iter()
+            .zip(key.iter().cloned());
+        begin(
+            self.schema,
+            world.row_mut(entity, slot),
+            entity,
+            values.collect(),
+        );
+        Ok(world.oid(entity, slot))
+    }
+
+    /// 2. What is to be created begins.
+    fn create(&mut self, world: &mut World) -> Result<(), Kinds> {
+        for arc in &self.def.arcs {
+            let Arc::Create {
+                name,
+                state,
+                values,
+            } = arc
+            else {
+                continue;
+            };
+            let entity = self.def.names[usize::from(*name)].entity;
+            let values = self.values(world, values);
+            let mut key = Vec::new();
+            for column in keys(self.schema, entity) {
+                key.extend(
+                    values
+                        .iter()
+                        .find(|(c, _)| *c == column)
+                        .map(|(_, v)| v.clone()),
+                );
+            }
+            if !key.is_empty() && world.find(self.schema, entity, &key).is_some() {
+                return Err(vec!["Duplicate"]);
+            }
+            let slot = world.create(entity, *state);
+            begin(self.schema, world.row_mut(entity, slot), entity, values);
+            self.names.push(vec![world.oid(entity, slot)]);
+        }
+        Ok(())
+    }
+
+    /// Whether a condition holds.
+    pub fn when(&self, world: &World, quantifier: Quantifier, path: &Path, states: &[u8]) -> bool {
+        let entity = self.reached(path);
+        let reached = self.walk(world, path);
+        let mut reached = reached
+            .iter()
+            .map(|s| states.contains(&world.state(entity, *s)));
+        match quantifier {
+            Quantifier::All => reached.all(|is| is),
+            Quantifier::Any => reached.any(|is| is),
+            Quantifier::None => reached.all(|is| !is),
+        }
+    }
+
+    /// 3. Source states, conditions, paths and values, all on the graph as it is before any arc acts.
+    fn evaluate(&self, world: &World) -> Result<Vec<Deed>, Kinds> {
+        let mut wrong: Kinds = Vec::new();
+        let mut deeds = Vec::new();
+        for arc in &self.def.arcs {
+            let data = |source: &Option<Source>| source.as_ref().map(|s| self.value(world, s));
+            deeds.push(match arc {
+                Arc::Create { .. } => continue,
+                Arc::When {
+                    quantifier,
+                    path,
+                    states,
+                } => {
+                    if !self.when(world, *quantifier, path, states) {
+                        wrong.push("When");
+                    }
+                    continue;
+                }
+                Arc::Unlink { path, hop, with } => {
+                    Deed::Unlink(*hop, self.walk(world, path), self.walk(world, with))
+                }
+                Arc::Relink {
+                    path,
+                    hop,
+                    with,
+                    data: d,
+                } => Deed::Relink(
+                    *hop,
+                    self.walk(world, path),
+                    self.walk(world, with),
+                    data(d),
+                ),
+                Arc::Link {
+                    path,
+                    hop,
+                    with,
+                    data: d,
+                } => Deed::Link(
+                    *hop,
+                    self.walk(world, path),
+                    self.walk(world, with),
+                    data(d),
+                ),
+                Arc::SetLink {
+                    path,
+                    hop,
+                    with,
+                    data: d,
+                } => {
+                    let value = self.value(world, d);
+                    Deed::SetLink(*hop, self.walk(world, path), self.walk(world, with), value)
+                }
+                Arc::Set { path, value } => {
+                    let (entity, slots) = (self.reached(path), self.walk(world, path));
+                    let of = self.schema.columns[usize::from(value.column)].state;
+                    if slots
+                        .iter()
+                        .any(|s| of.is_some_and(|of| of != world.state(entity, *s)))
+                    {
+                        wrong.push("NotInPlace");
+                    }
+                    Deed::Set(
+                        entity,
+                        slots,
+                        value.column,
+                        self.value(world, &value.source),
+                    )
+                }
+                Arc::Move {
+                    scope,
+                    path,
+                    from,
+                    to,
+                    data,
+                } => {
+                    let (entity, mut slots) = (self.reached(path), self.walk(world, path));
+                    let all = slots.len();
+                    slots.retain(|s| from.contains(&world.state(entity, *s)));
+                    if *scope == Scope::Each && slots.len() < all {
+                        wrong.push("NotInPlace");
+                    }
+                    Deed::Move(entity, slots, *to, self.values(world, data))
+                }
+                Arc::Delete { path } => Deed::Delete(self.reached(path), self.walk(world, path)),
+            });
+        }
+        if meet(&deeds) {
+            wrong.push("TwoArcs");
+        }
+        if wrong.is_empty() {
+            Ok(deeds)
+        } else {
+            Err(wrong)
+        }
+    }
+
+    /// 4. Guards.
+    fn guard(&self, world: &World) -> Result<(), Kinds> {
+        let holds = |text: &String| match Guard::read(text) {
+            Guard::NotTwo(field) => self.fields[field] != Field::Value(Val::U(2)),
+            Guard::Links(name, hop, max) => world.list(hop, self.names[name][0].0).len() <= max,
+        };
+        if self.def.guards.iter().all(holds) {
+            Ok(())
+        } else {
+            Err(vec!["Guard"])
+        }
+    }
+
+    /// 5. Unlink, relink, link, set, moves, delete; those of a kind as they are written.
+    fn act(&self, world: &mut World, deeds: Vec<Deed>) -> Result<(), Kinds> {
+        let order = |deed: &Deed| match deed {
+            Deed::Unlink(..) => 0,
+            Deed::Relink(..) => 1,
+            Deed::Link(..) => 2,
+            Deed::SetLink(..) => 3,
+            Deed::Set(..) => 4,
+            Deed::Move(..) => 5,
+            Deed::Delete(..) => 6,
+        };
+        let mut deeds = deeds;
+        deeds.sort_by_key(order);
+        let mut doomed = Vec::new();
+        for deed in deeds {
+            match deed {
+                Deed::Unlink(hop, near, far) => {
+                    for (a, b) in pairs(hop, &near, &far) {
+                        if world.linked(hop.edge, (a, b)) {
+                            world.unlink(hop.edge, (a, b));
+                        }
+                    }
+                }
+                Deed::Relink(hop, near, far, data) => {
+                    for ends in pairs(hop, &near, &far) {
+                        if !world.linked(hop.edge, ends) {
+                            self.make_way(world, hop.edge, ends);
+                            world.link(self.schema, hop.edge, ends)?;
+                        }
+                        give(world, hop, ends, data.as_ref());
+                    }
+                }
+                Deed::Link(hop, near, far, data) => {
+                    for ends in pairs(hop, &near, &far) {
+                        world.link(self.schema, hop.edge, ends)?;
+                        give(world, hop, ends, data.as_ref());
+                    }
+                }
+                Deed::SetLink(hop, near, far, data) => {
+                    for ends in pairs(hop, &near, &far) {
+                        if !world.linked(hop.edge, ends) {
+                            return Err(vec!["NotLinked"]);
+                        }
+                        give(world, hop, ends, Some(&data));
+                    }
+                }
+                Deed::Set(entity, slots, column, value) => {
+                    for slot in slots {
+                        let row = world.row_mut(entity, slot);
+                        row.values.insert(column, value.clone());
+                    }
+                }
+                Deed::Move(entity, slots, to, data) => {
+                    for slot in slots {
+                        let row = world.row_mut(entity, slot);
+                        let left = columns(self.schema, entity, Some(row.state));
+                        row.values.retain(|column, _| !left.contains(column));
+                        row.state = to;
+                        row.values.extend(data.iter().cloned());
+                    }
+                }
+                Deed::Delete(entity, slots) => doomed.extend(slots.iter().map(|s| (entity, *s))),
+            }
+        }
+        delete(self.schema, world, doomed)
+    }
+
+    /// An end that holds one gives up the one it has.
+    fn make_way(&self, world: &mut World, edge: u16, (from, to): (u32, u32)) {
+        use ironweave::schema::Cardinality::Many;
+        let def = &self.schema.edges[usize::from(edge)];
+        for (end, forward, slot) in [(&def.from, true, from), (&def.to, false, to)] {
+            let hop = Hop { edge, forward };
+            if end.cardinality != Many {
+                for far in world.list(hop, slot).to_vec() {
+                    world.unlink(edge, pair(hop, slot, far));
+                }
+            }
+        }
+    }
+
+    /// All of it, from `create` on.
+    pub fn fire(&mut self, world: &mut World) -> Result<(), Kinds> {
+        self.create(world)?;
+        let deeds = self.evaluate(world)?;
+        self.guard(world)?;
+        self.act(world, deeds)
+    }
+}
+
+/// The values of a new entity: those given, and defaults.
+fn begin(schema: &Schema, row: &mut Row, entity: u16, given: Vec<(u16, Val)>) {
+    row.values.extend(given);
+    for column in columns(schema, entity, None) {
+        if schema.columns[usize::from(column)].default.is_some() {
+            let default = || column_ty(schema, column).default();
+            row.values.entry(column).or_insert_with(default);
+        }
+    }
+}
+
+/// Every pair of two ends, as (declaring end, inverse end).
+fn pairs(hop: Hop, near: &[u32], far: &[u32]) -> Vec<(u32, u32)> {
+    let of = |a: &u32| far.iter().map(|b| pair(hop, *a, *b)).collect::<Vec<_>>();
+    near.iter().flat_map(of).collect()
+}
+
+fn give(world: &mut World, hop: Hop, ends: (u32, u32), data: Option<&Val>) {
+    if let Some(data) = data {
+        world.edges[usize::from(hop.edge)]
+            .data
+            .insert(ends, data.clone());
+    }
+}
+
+/// Whether two moves, a move and a delete, or two sets of one field, are of one entity.
+fn meet(deeds: &[Deed]) -> bool {
+    let (mut moved, mut set, mut deleted) = (Vec::new(), Vec::new(), Vec::new());
+    for deed in deeds {
+        match deed {
+            Deed::Move(entity, slots, ..) => moved.extend(slots.iter().map(|s| (*entity, *s))),
+            Deed::Set(_, slots, column, _) => set.extend(slots.iter().map(|s| (*column, *s))),
+            Deed::Delete(entity, slots) => deleted.extend(slots.iter().map(|s| (*entity, *s))),
+            _ => {}
+        }
+    }
+    let twice = |list: &[(u16, u32)]| (1..list.len()).any(|i| list[..i].contains(&list[i]));
+    twice(&moved) || twice(&set) || deleted.iter().any(|d| moved.contains(d))
+}
+
+/// Deletes entities, with what hangs on them. They go in the order in which they are found, each with its links,
+/// edge by edge from the declaring end, of each list the last first.
+fn delete(schema: &Schema, world: &mut World, roots: Vec<(u16, u32)>) -> Result<(), Kinds> {
+    let hops = |entity: u16| -> Vec<(Hop, OnDelete)> {
+        let mut hops = Vec::new();
+        for (edge, def) in schema.edges.iter().enumerate() {
+            for (forward, end) in [(true, &def.from), (false, &def.to)] {
+                if end.entity == entity {
+                    let edge = edge as u16;
+                    hops.push((Hop { edge, forward }, end.on_delete));
+                }
+            }
+        }
+        hops
+    };
+    let mut doomed: Vec<(u16, u32)> = Vec::new();
+    for root in roots {
+        if !doomed.contains(&root) {
+            doomed.push(root);
+        }
+    }
+    let mut i = 0;
+    while i < doomed.len() {
+        let (entity, slot) = doomed[i];
+        i += 1;
+        for (hop, policy) in hops(entity) {
+            for next in world.list(hop, slot) {
+                let next = (far(schema, hop), *next);
+                if policy == OnDelete::Cascade && !doomed.contains(&next) {
+                    doomed.push(next);
+                }
+            }
+        }
+    }
+    for (entity, slot) in &doomed {
+        for (hop, policy) in hops(*entity) {
+            let mut linked = world
+                .list(hop, *slot)
+                .iter()
+                .map(|s| (far(schema, hop), *s));
+            if policy == OnDelete::Restrict && linked.any(|x| !doomed.contains(&x)) {
+                return Err(vec!["Restricted"]);
+            }
+        }
+    }
+    for (entity, slot) in doomed {
+        for (hop, _) in hops(entity) {
+            for other in world.list(hop, slot).to_vec().into_iter().rev() {
+                world.unlink(hop.edge, pair(hop, slot, other));
+            }
+        }
+        let table = &mut world.tables[usize::from(entity)];
+        table.slots[slot as usize].row = None;
+        table.free.push(slot);
+    }
+    Ok(())
+}

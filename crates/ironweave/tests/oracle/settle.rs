@@ -1,0 +1,160 @@
+//! What follows an event, by the oracle: bounds on links, circles, immediate events until none is enabled, and
+//! the invariants of a transaction. All of it over the whole graph.
+
+use ironweave::schema::{Arc, Cardinality, Hop, Quantifier, Schema, Scope};
+
+use crate::rules::{Fire, Fired, Firing};
+use crate::values::{Rule, Val};
+use crate::world::{Kinds, World, far};
+
+/// How often one immediate event may fire on one entity in one step.
+const FIRINGS_MAX: usize = 64;
+
+impl World {
+    /// The graph after an event, or what it is rejected for.
+    pub fn after(&self, schema: &Schema, fire: &Fire, time: i64) -> Result<(Self, Fired), Kinds> {
+        let mut world = self.clone();
+        let mut firing = Firing::new(schema, fire.event, &fire.fields, time);
+        firing.bind(&mut world)?;
+        firing.fire(&mut world)?;
+        world.in_bounds(schema)?;
+        let names = std::mem::take(&mut firing.names);
+        let mut immediates = Vec::new();
+        while let Some((event, slot)) = world.enabled(schema, time) {
+            let entity = schema.events[usize::from(event)].names[0].entity;
+            let who = (event, world.oid(entity, slot));
+            let times = immediates
+                .iter()
+                .filter(|(e, id): &&(u16, (u32, u32))| (*e, id.0) == (event, slot));
+            if times.count() == FIRINGS_MAX {
+                return Err(vec!["Loop"]);
+            }
+            immediates.push(who);
+            let mut firing = Firing::new(schema, event, &[], time);
+            firing.names.push(vec![who.1]);
+            firing.fire(&mut world)?;
+            world.in_bounds(schema)?;
+        }
+        Ok((world, Fired { names, immediates }))
+    }
+
+    /// The immediate event that fires next: of those enabled the first declared, on the smallest slot.
+    pub fn enabled(&self, schema: &Schema, time: i64) -> Option<(u16, u32)> {
+        for (ix, def) in schema
+            .events
+            .iter()
+            .enumerate()
+            .filter(|(_, e)| e.immediate)
+        {
+            let entity = def.names[0].entity;
+            for slot in self.living(entity) {
+                let mut firing = Firing::new(schema, ix as u16, &[], time);
+                firing.names.push(vec![self.oid(entity, slot)]);
+                let holds = |arc: &Arc| match arc {
+                    Arc::When {
+                        quantifier,
+                        path,
+                        states,
+                    } => firing.when(self, *quantifier, path, states),
+                    // It must be able to move each of those that it is to move: itself, and its neighbours.
+                    Arc::Move {
+                        scope: Scope::Each,
+                        path,
+                        from,
+                        ..
+                    } if path.root == 0 => {
+                        path.hops.len() > 1 || firing.when(self, Quantifier::All, path, from)
+                    }
+                    _ => true,
+                };
+                let own = self.state(entity, slot);
+                let moves = |arc: &Arc| {
+                    matches!(arc, Arc::Move { path, from, .. }
+                        if path.root == 0 && path.hops.is_empty() && from.contains(&own))
+                };
+                if def.arcs.iter().all(holds) && def.arcs.iter().any(moves) {
+                    return Some((ix as u16, slot));
+                }
+            }
+        }
+        None
+    }
+
+    /// How many links each entity has at each end, and that acyclic edges are.
+    fn in_bounds(&self, schema: &Schema) -> Result<(), Kinds> {
+        let mut wrong = Vec::new();
+        for (edge, def) in schema.edges.iter().enumerate() {
+            let edge = edge as u16;
+            for (forward, end) in [(true, &def.from), (false, &def.to)] {
+                for slot in self.living(end.entity) {
+                    let n = self.list(Hop { edge, forward }, slot).len();
+                    let fits = match end.cardinality {
+                        Cardinality::One => n == 1,
+                        Cardinality::Option => n <= 1,
+                        Cardinality::Many => {
+                            n >= end.min as usize && end.max.is_none_or(|max| n <= max as usize)
+                        }
+                    };
+                    if !fits {
+                        wrong.push("Cardinality");
+                    }
+                }
+            }
+            if def.acyclic
+                && self
+                    .living(def.from.entity)
+                    .iter()
+                    .any(|s| self.leads_back(edge, *s))
+            {
+                wrong.push("Cycle");
+            }
+        }
+        if wrong.is_empty() { Ok(()) } else { Err(wrong) }
+    }
+
+    fn leads_back(&self, edge: u16, start: u32) -> bool {
+        let forward = Hop {
+            edge,
+            forward: true,
+        };
+        let mut reached: Vec<u32> = self.list(forward, start).to_vec();
+        let mut i = 0;
+        while i < reached.len() {
+            let more = self.list(forward, reached[i]).to_vec();
+            i += 1;
+            for slot in more {
+                if !reached.contains(&slot) {
+                    reached.push(slot);
+                }
+            }
+        }
+        reached.contains(&start)
+    }
+
+    /// Whether all invariants hold of all entities.
+    pub fn invariants_hold(&self, schema: &Schema) -> bool {
+        schema.invariants.iter().all(|def| {
+            let rule = Rule::read(&def.check);
+            let slots = self.living(def.entity);
+            slots.into_iter().all(|slot| {
+                let own = self.state(def.entity, slot);
+                let within = |set: &u64, state: u8| set >> state & 1 == 1;
+                match &rule {
+                    Rule::Below(column, limit) => {
+                        let values = &self.row(def.entity, slot).expect("it lives").values;
+                        values[column] < Val::U(*limit)
+                    }
+                    Rule::Links(states, hop, max) => {
+                        !within(states, own) || self.list(*hop, slot).len() <= *max
+                    }
+                    Rule::Far(states, hop, all, there) => {
+                        let entity = far(schema, *hop);
+                        let list = self.list(*hop, slot);
+                        let every = list.iter().all(|s| within(there, self.state(entity, *s)));
+                        !within(states, own) || *all == every
+                    }
+                }
+            })
+        })
+    }
+}

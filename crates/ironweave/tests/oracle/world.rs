@@ -1,0 +1,233 @@
+//! The oracle's graph: plain lists and maps, searched from one end to the other.
+
+use std::collections::BTreeMap;
+
+use ironweave::schema::{Cardinality, EdgeDef, EndDef, Hop, Schema};
+
+use crate::values::Val;
+
+/// Slot and generation.
+pub type Oid = (u32, u32);
+
+/// Names of variants of `StepError`, one of which a rejection must be.
+pub type Kinds = Vec<&'static str>;
+
+/// An entity that there is.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Row {
+    pub state: u8,
+    /// By column.
+    pub values: BTreeMap<u16, Val>,
+}
+
+/// A slot: its last generation, and who is there.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Slot {
+    pub generation: u32,
+    pub row: Option<Row>,
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Table {
+    pub slots: Vec<Slot>,
+    /// Slots without an entity, the one that was freed last at the end.
+    pub free: Vec<u32>,
+}
+
+/// The links of one edge: a list at each end, by slot, and the data by pair (declaring end, inverse end).
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Links {
+    pub forward: BTreeMap<u32, Vec<u32>>,
+    pub backward: BTreeMap<u32, Vec<u32>>,
+    pub data: BTreeMap<(u32, u32), Val>,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct World {
+    pub tables: Vec<Table>,
+    pub edges: Vec<Links>,
+}
+
+/// The end of an edge that a hop leaves from, and the one that it comes to.
+pub fn ends(edge: &EdgeDef, forward: bool) -> (&EndDef, &EndDef) {
+    if forward {
+        (&edge.from, &edge.to)
+    } else {
+        (&edge.to, &edge.from)
+    }
+}
+
+/// The type of the entities that a hop comes to.
+pub fn far(schema: &Schema, hop: Hop) -> u16 {
+    ends(&schema.edges[usize::from(hop.edge)], hop.forward)
+        .1
+        .entity
+}
+
+/// A pair as (declaring end, inverse end).
+pub fn pair(hop: Hop, near: u32, far: u32) -> (u32, u32) {
+    if hop.forward {
+        (near, far)
+    } else {
+        (far, near)
+    }
+}
+
+fn take_out(lists: &mut BTreeMap<u32, Vec<u32>>, of: u32, member: u32) {
+    let list = lists.entry(of).or_default();
+    let at = list.iter().position(|m| *m == member);
+    // The last fills the hole.
+    list.swap_remove(at.expect("both directions are the same"));
+}
+
+impl World {
+    pub fn new(schema: &Schema) -> Self {
+        Self {
+            tables: schema.entities.iter().map(|_| Table::default()).collect(),
+            edges: schema.edges.iter().map(|_| Links::default()).collect(),
+        }
+    }
+
+    pub fn row(&self, entity: u16, slot: u32) -> Option<&Row> {
+        self.tables[usize::from(entity)]
+            .slots
+            .get(slot as usize)?
+            .row
+            .as_ref()
+    }
+
+    pub fn row_mut(&mut self, entity: u16, slot: u32) -> &mut Row {
+        let slot = &mut self.tables[usize::from(entity)].slots[slot as usize];
+        slot.row.as_mut().expect("an entity is there")
+    }
+
+    pub fn state(&self, entity: u16, slot: u32) -> u8 {
+        self.row(entity, slot).expect("an entity is there").state
+    }
+
+    pub fn oid(&self, entity: u16, slot: u32) -> Oid {
+        (
+            slot,
+            self.tables[usize::from(entity)].slots[slot as usize].generation,
+        )
+    }
+
+    pub fn alive(&self, entity: u16, (slot, generation): Oid) -> bool {
+        let slot = self.tables[usize::from(entity)].slots.get(slot as usize);
+        slot.is_some_and(|s| s.row.is_some() && s.generation == generation)
+    }
+
+    /// The slots of all entities of a type, in order.
+    pub fn living(&self, entity: u16) -> Vec<u32> {
+        let slots = self.tables[usize::from(entity)].slots.iter().enumerate();
+        slots
+            .filter(|(_, s)| s.row.is_some())
+            .map(|(i, _)| i as u32)
+            .collect()
+    }
+
+    pub fn population(&self) -> usize {
+        (0..self.tables.len())
+            .map(|e| self.living(e as u16).len())
+            .sum()
+    }
+
+    /// The id that the next entity of a type has.
+    pub fn next(&self, entity: u16) -> Oid {
+        let table = &self.tables[usize::from(entity)];
+        match table.free.last() {
+            Some(slot) => (*slot, table.slots[*slot as usize].generation + 1),
+            None => (table.slots.len() as u32, 1),
+        }
+    }
+
+    pub fn create(&mut self, entity: u16, state: u8) -> u32 {
+        let (slot, generation) = self.next(entity);
+        let table = &mut self.tables[usize::from(entity)];
+        let row = Some(Row {
+            state,
+            values: BTreeMap::new(),
+        });
+        if table.free.pop().is_some() {
+            table.slots[slot as usize] = Slot { generation, row };
+        } else {
+            table.slots.push(Slot { generation, row });
+        }
+        slot
+    }
+
+    pub fn list(&self, hop: Hop, near: u32) -> &[u32] {
+        let links = &self.edges[usize::from(hop.edge)];
+        let lists = if hop.forward {
+            &links.forward
+        } else {
+            &links.backward
+        };
+        lists.get(&near).map_or(&[], Vec::as_slice)
+    }
+
+    pub fn linked(&self, edge: u16, (from, to): (u32, u32)) -> bool {
+        let forward = Hop {
+            edge,
+            forward: true,
+        };
+        self.list(forward, from).contains(&to)
+    }
+
+    pub fn link(
+        &mut self,
+        schema: &Schema,
+        edge: u16,
+        (from, to): (u32, u32),
+    ) -> Result<(), Kinds> {
+        if self.linked(edge, (from, to)) {
+            return Err(vec!["AlreadyLinked"]);
+        }
+        for (forward, slot) in [(true, from), (false, to)] {
+            let end = ends(&schema.edges[usize::from(edge)], forward).0;
+            if end.cardinality != Cardinality::Many
+                && !self.list(Hop { edge, forward }, slot).is_empty()
+            {
+                return Err(vec!["Cardinality"]);
+            }
+        }
+        let links = &mut self.edges[usize::from(edge)];
+        links.forward.entry(from).or_default().push(to);
+        links.backward.entry(to).or_default().push(from);
+        Ok(())
+    }
+
+    pub fn unlink(&mut self, edge: u16, (from, to): (u32, u32)) {
+        let links = &mut self.edges[usize::from(edge)];
+        take_out(&mut links.forward, from, to);
+        take_out(&mut links.backward, to, from);
+        links.data.remove(&(from, to));
+    }
+
+    /// The entity with a key.
+    pub fn find(&self, schema: &Schema, entity: u16, key: &[Val]) -> Option<u32> {
+        let columns = keys(schema, entity);
+        self.living(entity).into_iter().find(|slot| {
+            let values = &self.row(entity, *slot).expect("it lives").values;
+            columns.iter().map(|c| &values[c]).eq(key)
+        })
+    }
+}
+
+/// The columns of the key of a type.
+pub fn keys(schema: &Schema, entity: u16) -> Vec<u16> {
+    let columns = schema.columns.iter().enumerate();
+    columns
+        .filter(|(_, c)| c.entity == entity && c.key)
+        .map(|(i, _)| i as u16)
+        .collect()
+}
+
+/// The columns of the fields of a type, or of the data of one of its states.
+pub fn columns(schema: &Schema, entity: u16, state: Option<u8>) -> Vec<u16> {
+    let columns = schema.columns.iter().enumerate();
+    columns
+        .filter(|(_, c)| c.entity == entity && c.state == state)
+        .map(|(i, _)| i as u16)
+        .collect()
+}
