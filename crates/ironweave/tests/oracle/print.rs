@@ -5,14 +5,24 @@ use crate::history::Case;
 
 /// A test for `tests/oracle/found.rs`.
 pub fn test(seed: u64, case: &Case, failure: &Failure) -> String {
+    let (schema, steps) = (format!("{:?}", case.schema), format!("{:?}", case.steps));
+    let (schema, steps) = (literal(&schema), literal(&steps));
+    let mut uses = String::new();
+    for (word, what) in [
+        ("Field::", "model::Field"),
+        ("Who::", "model::Who"),
+        ("Val::", "values::Val"),
+    ] {
+        if steps.contains(word) {
+            uses.push_str(&format!("    use crate::{what};\n"));
+        }
+    }
+    let Failure { kind, text, .. } = failure;
+    let text = text.replace('\n', " ");
+    let files = case.files;
     format!(
-        "/// Seed {seed}. {}: {}\n#[test]\nfn seed_{seed}() {{\n    let schema = {};\n    let steps = {};\n    \
-         replay(schema, steps, {});\n}}\n",
-        failure.kind,
-        failure.text.replace('\n', " "),
-        literal(&format!("{:?}", case.schema)),
-        literal(&format!("{:?}", case.steps)),
-        case.files
+        "/// Seed {seed}. {kind}: {text}\n#[test]\nfn seed_{seed}() {{\n{uses}    let schema = {schema};\n    \
+         let steps = {steps};\n    replay(schema, steps, {files});\n}}\n"
     )
 }
 
