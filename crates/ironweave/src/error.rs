@@ -271,7 +271,11 @@ impl fmt::Display for StepError {
                 event,
                 guard,
                 reason,
-            } => write!(f, "{event}: guard {guard}: {reason}"),
+            } => {
+                // Where the function stands is no news to who reads a rejection.
+                let name = guard.rsplit("::").next().unwrap_or(guard);
+                write!(f, "{event}: guard {name}: {reason}")
+            }
             Self::Rejected { event, reason } => write!(f, "{event}: {reason}"),
             Self::TwoArcs { event, entity } => {
                 write!(
@@ -302,7 +306,7 @@ impl fmt::Display for StepError {
             Self::Restricted { entity, edge, by } => {
                 write!(
                     f,
-                    "{entity} cannot be deleted: at {edge} it is linked with {by}"
+                    "{entity} cannot be deleted: at {edge} it is linked with {by}, and the `on_delete` of {edge} is `restrict`"
                 )
             }
             Self::Cycle { edge, entities } => {

@@ -566,7 +566,8 @@ fn deleting_follows_the_policies_of_the_ends() {
     });
     assert_eq!(
         refused.err().expect("it has orders").to_string(),
-        "Customer/0.1 cannot be deleted: at Customer.orders it is linked with Order/0.1"
+        "Customer/0.1 cannot be deleted: at Customer.orders it is linked with Order/0.1, \
+         and the `on_delete` of Customer.orders is `restrict`"
     );
     // Cascade: its lines go with it; the link to its customer is just gone.
     store.step(OrderDropped { order: first });

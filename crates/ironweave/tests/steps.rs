@@ -482,10 +482,7 @@ fn handled(store: &Pool, task: Task, worker: Worker, how: &str) -> Handled {
 fn guards_handlers_and_invariants_say_why() {
     let (mut store, ann, _, tasks) = pool();
     for (how, why) in [
-        (
-            "guard",
-            "Handled: guard crate::guards::fine: the guard said so",
-        ),
+        ("guard", "Handled: guard fine: the guard said so"),
         ("reject", "Handled: the handler said so"),
         (
             "link twice",

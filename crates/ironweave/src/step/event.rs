@@ -90,7 +90,7 @@ pub struct Receipt<E: Event> {
     pub seq: Seq,
     /// What it created.
     pub created: E::Created,
-    /// What it bound, as tokens after the declared moves. An immediate event that fired in the same step
+    /// What it bound and what it created, as tokens where the declared arcs say the state. An immediate event that fired in the same step
     /// may have moved them on; a stale token rejects when it is used.
     pub bound: E::Bound,
 }
