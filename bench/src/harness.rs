@@ -16,12 +16,29 @@ pub struct Row {
     pub entities: usize,
     /// The median.
     pub ns_per_op: f64,
+    /// The median in the unit that suits it, where that is not the nanosecond.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub value: Option<f64>,
+    /// That unit.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub unit: Option<&'static str>,
     /// The least of the samples.
     #[serde(skip)]
     pub least: f64,
     /// The greatest of the samples.
     #[serde(skip)]
     pub greatest: f64,
+}
+
+impl Row {
+    /// The same, told also in a unit of so many nanoseconds.
+    pub fn in_unit(self, unit: &'static str, nanoseconds: f64) -> Self {
+        Self {
+            value: Some(self.ns_per_op / nanoseconds),
+            unit: Some(unit),
+            ..self
+        }
+    }
 }
 
 /// Nanoseconds for one of `operations` that `work` does.
@@ -45,6 +62,8 @@ pub fn row(
         contender,
         entities,
         ns_per_op: samples[samples.len() / 2],
+        value: None,
+        unit: None,
         least,
         greatest,
     }

@@ -1,19 +1,23 @@
 //! ironweave beside the same written by hand, in one process and one run.
 //!
 //! ```text
-//! cargo xtask bench [--only NAME] [--list] [--json FILE] [--samples N]
+//! cargo xtask bench [--only NAME] [--list] [--json FILE] [--samples N] [--entities N,N]
 //! ```
 //!
 //! Each line is a contender at a size: the median of several samples of nanoseconds for one operation, the least
 //! and the greatest of them, and how many times as long it takes as `flat` at that size. Contenders take turns
 //! within each sample, so that a machine which slows down slows all of them. Quote the ratios: the nanoseconds are this
 //! machine's.
+//!
+//! `compile` is of another kind: it starts cargo on generated models, and has a table of its own, in milliseconds.
 
+mod compile;
 mod contenders;
 mod harness;
 mod step_recorded;
 mod work;
 
+use std::error::Error;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -21,22 +25,51 @@ use clap::Parser;
 
 use harness::{Row, table};
 
+/// The figures, or why there are none.
+type Measured = Result<Vec<Row>, Box<dyn Error>>;
+
 /// One benchmark: a name, what it measures, and how.
 struct Bench {
     name: &'static str,
     about: &'static str,
-    run: fn(&Options) -> Vec<Row>,
+    /// The sizes, where none were asked for.
+    entities: &'static [usize],
+    /// How many samples, where no number was asked for.
+    samples: usize,
+    run: fn(&Options) -> Measured,
+    table: fn(&[Row]) -> String,
 }
 
-const BENCHES: [Bench; 1] = [Bench {
-    name: "step_recorded",
-    about: "one event (a state move, a relink, a field), with its facts, its undo and itself recorded",
-    run: step_recorded::run,
-}];
+const BENCHES: [Bench; 2] = [
+    Bench {
+        name: "step_recorded",
+        about: "one event (a state move, a relink, a field), with its facts, its undo and itself recorded",
+        entities: &[10_000, 1_000_000],
+        samples: 15,
+        run: |options| Ok(step_recorded::run(options)),
+        table,
+    },
+    Bench {
+        name: "compile",
+        about: "cargo check and build of a model, beside plain structs and enums with derives",
+        entities: &[10, 50, 200],
+        samples: 5,
+        run: compile::run,
+        table: compile::table,
+    },
+];
+
+/// How to measure.
+struct Options {
+    /// How many samples of each contender.
+    samples: usize,
+    /// The sizes, in entities.
+    entities: Vec<usize>,
+}
 
 #[derive(Parser)]
 #[command(about = "ironweave beside the same written by hand")]
-struct Options {
+struct Cli {
     /// Run one benchmark only
     #[arg(long, value_name = "NAME")]
     only: Option<String>,
@@ -46,40 +79,50 @@ struct Options {
     /// Also write the figures to a file, as JSON
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
-    /// How many samples to take of each contender
-    #[arg(long, default_value_t = 15, value_name = "N")]
-    samples: usize,
-    /// The sizes to measure, in entities
-    #[arg(long, value_delimiter = ',', default_values_t = [10_000, 1_000_000], value_name = "N,N")]
-    entities: Vec<usize>,
+    /// How many samples to take of each contender; each benchmark knows how many it needs
+    #[arg(long, value_name = "N")]
+    samples: Option<usize>,
+    /// The sizes to measure, in entities; each benchmark has its own
+    #[arg(long, value_delimiter = ',', value_name = "N,N")]
+    entities: Option<Vec<usize>>,
 }
 
 fn main() -> ExitCode {
-    let options = Options::parse();
-    if options.list {
+    let cli = Cli::parse();
+    if cli.list {
         for bench in BENCHES {
             println!("{:<16}{}", bench.name, bench.about);
         }
         return ExitCode::SUCCESS;
     }
-    let chosen = |bench: &&Bench| options.only.as_ref().is_none_or(|name| *name == bench.name);
+    let chosen = |bench: &&Bench| cli.only.as_ref().is_none_or(|name| *name == bench.name);
     let benches: Vec<&Bench> = BENCHES.iter().filter(chosen).collect();
     if benches.is_empty() {
         eprintln!("there is no such benchmark; `--list` prints their names");
         return ExitCode::FAILURE;
     }
-    if options.samples == 0 || options.entities.contains(&0) {
+    if cli.samples == Some(0) || cli.entities.iter().flatten().any(|n| *n == 0) {
         eprintln!("samples and entities are at least 1");
         return ExitCode::FAILURE;
     }
     let mut rows = Vec::new();
     for bench in benches {
         println!("{}: {}", bench.name, bench.about);
-        let measured = (bench.run)(&options);
-        print!("{}", table(&measured));
+        let options = Options {
+            samples: cli.samples.unwrap_or(bench.samples),
+            entities: (cli.entities.clone()).unwrap_or_else(|| bench.entities.to_vec()),
+        };
+        let measured = match (bench.run)(&options) {
+            Ok(measured) => measured,
+            Err(e) => {
+                eprintln!("{}: {e}", bench.name);
+                return ExitCode::FAILURE;
+            }
+        };
+        print!("{}", (bench.table)(&measured));
         rows.extend(measured);
     }
-    if let Some(file) = &options.json {
+    if let Some(file) = &cli.json {
         let text = serde_json::to_string_pretty(&rows).unwrap_or_default();
         if let Err(e) = std::fs::write(file, text) {
             eprintln!("cannot write {}: {e}", file.display());

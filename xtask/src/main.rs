@@ -8,7 +8,6 @@ mod rng;
 mod test;
 mod tools;
 
-use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::Result;
@@ -42,17 +41,7 @@ enum Command {
         kills: u32,
     },
     /// Measure; see bench/
-    Bench {
-        /// Only the benchmark with this name
-        #[arg(long, value_name = "NAME")]
-        only: Option<String>,
-        /// Print the names of the benchmarks
-        #[arg(long)]
-        list: bool,
-        /// Write the figures to this file
-        #[arg(long, value_name = "FILE")]
-        json: Option<PathBuf>,
-    },
+    Bench(bench::Bench),
 }
 
 fn main() -> ExitCode {
@@ -77,6 +66,6 @@ fn run(command: Command) -> Result<()> {
             tools::build_tests()?;
             demo_kill::run(seed, kills)
         }
-        Command::Bench { only, list, json } => bench::run(only.as_deref(), list, json.as_deref()),
+        Command::Bench(bench) => bench::run(&bench),
     }
 }

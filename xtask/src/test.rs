@@ -21,7 +21,7 @@ struct Part {
     run: fn() -> Result<Outcome>,
 }
 
-const PARTS: [Part; 7] = [
+const PARTS: [Part; 8] = [
     Part {
         name: "fmt",
         about: "the code is formatted",
@@ -36,6 +36,11 @@ const PARTS: [Part; 7] = [
         name: "tests",
         about: "unit and integration tests",
         run: tests,
+    },
+    Part {
+        name: "ui",
+        about: "what the compiler says of models that are wrong",
+        run: ui,
     },
     Part {
         name: "doctests",
@@ -156,7 +161,14 @@ fn clippy() -> Result<Outcome> {
 }
 
 fn tests() -> Result<Outcome> {
-    run_command(&mut cargo(&TESTS))?;
+    // `ui` is a part of its own.
+    run_command(cargo(&TESTS).args(["--", "--skip", "ui::"]))?;
+    Ok(Outcome::Passed)
+}
+
+fn ui() -> Result<Outcome> {
+    // The same targets as in `tests`, or the dependencies would be built once more, for other features.
+    run_command(cargo(&TESTS).args(["--", "ui::"]))?;
     Ok(Outcome::Passed)
 }
 

@@ -5,6 +5,11 @@ pub(crate) const UINT: u8 = 0;
 pub(crate) const NEGATIVE: u8 = 1 << 5;
 pub(crate) const ARRAY: u8 = 4 << 5;
 pub(crate) const MAP: u8 = 5 << 5;
+pub(crate) const TEXT: u8 = 3 << 5;
+/// Whole items.
+pub(crate) const FALSE: u8 = 0xf4;
+pub(crate) const TRUE: u8 = 0xf5;
+pub(crate) const NULL: u8 = 0xf6;
 
 /// A few heads, put together before they go to the output at once.
 #[derive(Default)]
@@ -14,53 +19,55 @@ pub(crate) struct Heads {
 }
 
 impl Heads {
-    /// Adds a head of at most 9 bytes, in its shortest form. There is room for three long ones, and more
-    /// than any fact needs.
-    pub(crate) fn put(mut self, major: u8, n: u64) -> Self {
-        let at = self.len;
-        let bytes = n.to_be_bytes();
-        self.len += if n < 24 {
-            self.bytes[at] = major | bytes[7];
-            1
+    /// Adds a head of at most 5 bytes, in its shortest form. There is room for five long ones, and more than
+    /// any fact needs.
+    #[inline(always)]
+    pub(crate) fn put(mut self, major: u8, n: u32) -> Self {
+        let (word, len) = if n < 24 {
+            (u64::from(major) | u64::from(n), 1)
         } else if n < 1 << 8 {
-            self.bytes[at..at + 2].copy_from_slice(&[major | 24, bytes[7]]);
-            2
+            (u64::from(major | 24) | u64::from(n) << 8, 2)
         } else if n < 1 << 16 {
-            self.bytes[at..at + 3].copy_from_slice(&[major | 25, bytes[6], bytes[7]]);
-            3
-        } else if n < 1 << 32 {
-            self.bytes[at] = major | 26;
-            self.bytes[at + 1..at + 5].copy_from_slice(&bytes[4..]);
-            5
+            (
+                u64::from(major | 25) | u64::from((n as u16).swap_bytes()) << 8,
+                3,
+            )
         } else {
-            self.bytes[at] = major | 27;
-            self.bytes[at + 1..at + 9].copy_from_slice(&bytes);
-            9
+            (u64::from(major | 26) | u64::from(n.swap_bytes()) << 8, 5)
         };
+        // Eight bytes at once, of which the next head overwrites those that are too many.
+        self.bytes[self.len..self.len + 8].copy_from_slice(&word.to_le_bytes());
+        self.len += len;
         self
     }
 
-    /// Adds a signed number.
-    pub(crate) fn int(self, n: i64) -> Self {
-        if n < 0 {
-            self.put(NEGATIVE, !n as u64)
-        } else {
-            self.put(UINT, n as u64)
-        }
-    }
-
     /// Appends all of it.
+    #[inline(always)]
     pub(crate) fn write(&self, out: &mut Vec<u8>) {
         out.extend_from_slice(&self.bytes[..self.len]);
     }
 }
 
-/// Appends one head.
+/// Appends one head, in its shortest form.
+#[inline]
 pub(crate) fn head(out: &mut Vec<u8>, major: u8, n: u64) {
-    if n < 24 {
-        out.push(major | n as u8)
+    match u32::try_from(n) {
+        Ok(n) if n < 24 => out.push(major | n as u8),
+        Ok(n) => Heads::default().put(major, n).write(out),
+        Err(_) => {
+            let [a, b, c, d, e, f, g, h] = n.to_be_bytes();
+            out.extend_from_slice(&[major | 27, a, b, c, d, e, f, g, h]);
+        }
+    }
+}
+
+/// Appends a signed number.
+#[inline]
+pub(crate) fn int(out: &mut Vec<u8>, n: i64) {
+    if n < 0 {
+        head(out, NEGATIVE, !n as u64);
     } else {
-        Heads::default().put(major, n).write(out)
+        head(out, UINT, n as u64);
     }
 }
 
@@ -93,7 +100,7 @@ mod tests {
         }
         for n in [0, -1, -24, -25, -257, i64::MIN, i64::MAX] {
             let mut ours = Vec::new();
-            Heads::default().int(n).write(&mut ours);
+            int(&mut ours, n);
             let mut theirs = minicbor::Encoder::new(Vec::new());
             theirs.i64(n).unwrap();
             assert_eq!(ours, theirs.into_writer());

@@ -7,7 +7,7 @@ use crate::graph::Graph;
 use crate::graph::storage::Flat;
 use crate::id::Id;
 use crate::query::Filter;
-use crate::schema::Hop;
+use crate::schema::{EntityIx, Hop};
 
 /// Whatever a graph can be read through: a store, a transaction, the `Tx` of a handler.
 ///
@@ -25,14 +25,24 @@ pub trait Db {
     #[doc(hidden)]
     fn graph(&self) -> &Graph<Flat>;
 
+    /// Told of every entity that is read; an invariant may not read all of them.
+    #[doc(hidden)]
+    fn reads(&self, _entity: EntityIx, _slot: u32) {}
+
+    /// Told of every question to all entities of a type, but for counts.
+    #[doc(hidden)]
+    fn asks(&self, _question: &str) {}
+
     /// The entity that has a key; O(1).
     fn find<T: Keyed>(&self, key: &(impl KeyQuery<T::Key> + ?Sized)) -> Option<T> {
+        self.asks("find");
         crate::step::bind::find::<T>(self.graph(), key).map(T::from_id)
     }
 
     /// The entities in a place, in order of their ids: tokens of one state, or handles where `S` is a tuple
     /// of states, or `Any` for all there are. O(entities found), and 1/4096 of the slots.
     fn place<'a, T: Entity, S: Place<T> + 'a>(&'a self) -> Self::List<'a, Places<'a, T, S>> {
+        self.asks("place");
         self.list(Places {
             graph: self.graph(),
             next: 0,
@@ -43,6 +53,7 @@ pub trait Db {
     /// The entities that a filter takes, in order of their ids. O(entities that it looks at) and 1/4096 of the
     /// slots; over an edge, and the links of the entities at its other end.
     fn select<T: Entity>(&self, filter: Filter<T>) -> Self::List<'_, std::vec::IntoIter<T>> {
+        self.asks("select");
         let graph = self.graph();
         let found: Vec<T> = (filter.slots(graph).into_iter())
             .map(|slot| T::from_id(graph.id(T::INDEX, slot)))
@@ -72,11 +83,33 @@ impl<D: Db + ?Sized> Db for &D {
     fn graph(&self) -> &Graph<Flat> {
         (**self).graph()
     }
+
+    fn reads(&self, entity: EntityIx, slot: u32) {
+        (**self).reads(entity, slot);
+    }
+
+    fn asks(&self, question: &str) {
+        (**self).asks(question);
+    }
 }
 
 /// The graph as guards and invariants see it.
 pub struct Reader<'g> {
     pub(crate) graph: &'g Graph<Flat>,
+    /// The invariant that reads and the entity that it is asked of, under `paranoid`.
+    pub(crate) of: Option<(u16, u32)>,
+}
+
+impl Reader<'_> {
+    /// Panics: an invariant reads what it does not declare, so that it would not be asked when that changes.
+    #[cold]
+    fn undeclared(&self, invariant: u16, what: &str, hint: &str) -> ! {
+        let def = &self.graph.layout.schema.invariants[usize::from(invariant)];
+        panic!(
+            "invariant {} reads {what}, which is neither its own entity nor in its `via`: {hint}",
+            def.name
+        )
+    }
 }
 
 impl Db for Reader<'_> {
@@ -91,6 +124,38 @@ impl Db for Reader<'_> {
 
     fn graph(&self) -> &Graph<Flat> {
         self.graph
+    }
+
+    fn reads(&self, entity: EntityIx, slot: u32) {
+        let Some((invariant, own)) = self.of else {
+            return;
+        };
+        let layout = &self.graph.layout;
+        let def = &layout.schema.invariants[usize::from(invariant)];
+        let leads = |hop: &Hop| {
+            layout.edges[usize::from(hop.edge)].far(hop.forward).entity == entity
+                && self.graph.links(*hop, own).contains(&slot)
+        };
+        if (entity, slot) == (def.entity, own) || def.via.iter().any(leads) {
+            return;
+        }
+        let ends = &layout.entities[usize::from(def.entity)].ends;
+        let hint = match ends.iter().find(|hop| leads(hop)) {
+            Some(hop) => {
+                let end = layout.edges[usize::from(hop.edge)].near(hop.forward);
+                format!("add `{}` to it", end.name)
+            }
+            None => "it is more than one edge away".to_owned(),
+        };
+        let what = self.graph.entity_ref(entity, slot).to_string();
+        self.undeclared(invariant, &what, &hint);
+    }
+
+    fn asks(&self, question: &str) {
+        if let Some((invariant, _)) = self.of {
+            let hint = "ask its neighbours, or counts";
+            self.undeclared(invariant, &format!("all entities (`{question}`)"), hint);
+        }
     }
 }
 

@@ -63,6 +63,11 @@ pub trait Entity: Copy + 'static {
 }
 
 /// An entity type with a key.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` has no key",
+    label = "an entity without a key",
+    note = "put `#[key]` on one of its fields"
+)]
 pub trait Keyed: Entity {
     /// The type of its key: that of the field, or a tuple of those of several.
     type Key: Value + Hash + Eq;

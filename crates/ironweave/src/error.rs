@@ -187,6 +187,25 @@ pub enum StepError {
         /// The time asked for.
         asked: crate::Timestamp,
     },
+    /// An entity that the event binds has changed since the transaction that the caller expects to be the last
+    /// to have done so.
+    Changed {
+        /// The event.
+        event: Name,
+        /// The entity.
+        entity: EntityRef,
+        /// The transaction that the caller knows of.
+        expected: Seq,
+        /// The last one that changed the entity.
+        found: Seq,
+    },
+    /// The idempotency key belongs to a transaction with other events.
+    KeyReused {
+        /// The key.
+        key: String,
+        /// The transaction that has it.
+        seq: Seq,
+    },
     /// Another writer appended first.
     Conflict {
         /// The sequence that this transaction wanted.
@@ -204,8 +223,10 @@ pub enum StepError {
 #[non_exhaustive]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ErrorKind {
-    /// The event does not fit the state of the graph, or the log refused it cleanly; nothing happened.
+    /// The event does not fit the state of the graph; nothing happened.
     Rejected,
+    /// The log refused it cleanly, since the disk is full or the store is read only, say; nothing happened.
+    Refused,
     /// Somebody was faster: worth a retry.
     Conflict,
     /// The log failed while it wrote: open the store again to see.
@@ -219,9 +240,10 @@ impl StepError {
     #[must_use]
     pub fn kind(&self) -> ErrorKind {
         match self {
-            Self::Conflict { .. } => ErrorKind::Conflict,
+            Self::Conflict { .. } | Self::Changed { .. } => ErrorKind::Conflict,
             Self::Indeterminate(_) => ErrorKind::Indeterminate,
             Self::Storage(e) if e.is_stopped() => ErrorKind::Stopped,
+            Self::Storage(_) => ErrorKind::Refused,
             _ => ErrorKind::Rejected,
         }
     }
@@ -321,6 +343,23 @@ impl fmt::Display for StepError {
                 write!(
                     f,
                     "the time {asked} lies before {last}, that of the last transaction"
+                )
+            }
+            Self::Changed {
+                event,
+                entity,
+                expected,
+                found,
+            } => {
+                write!(
+                    f,
+                    "{event}: {entity} has changed in transaction {found}, after {expected}"
+                )
+            }
+            Self::KeyReused { key, seq } => {
+                write!(
+                    f,
+                    "the idempotency key `{key}` belongs to transaction {seq}, which had other events"
                 )
             }
             Self::Conflict { expected, found } => {

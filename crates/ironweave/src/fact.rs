@@ -87,6 +87,27 @@ pub enum Fact {
     },
 }
 
+impl Fact {
+    /// The entities that it changes, each as type and slot.
+    pub(crate) fn touches(self, layout: &Layout) -> [Option<(EntityIx, u32)>; 2] {
+        match self {
+            Self::Create { entity, slot, .. }
+            | Self::Delete { entity, slot, .. }
+            | Self::Move { entity, slot, .. } => [Some((entity, slot)), None],
+            Self::Set { column, slot, .. } => [
+                Some((layout.columns[usize::from(column)].entity, slot)),
+                None,
+            ],
+            Self::Link { edge, from, to }
+            | Self::Unlink { edge, from, to }
+            | Self::SetLink { edge, from, to, .. } => {
+                let edge = &layout.edges[usize::from(edge)];
+                [Some((edge.from.entity, from)), Some((edge.to.entity, to))]
+            }
+        }
+    }
+}
+
 // What the log and replicas hold the most of: keep it small.
 const _: () = assert!(size_of::<Fact>() <= 20);
 
@@ -236,70 +257,89 @@ impl Facts {
     }
 
     /// Writes one fact as a CBOR array that begins with its code.
+    #[inline]
     pub(crate) fn encode(&self, fact: Fact, out: &mut Vec<u8>) {
-        let fields = |code: u8, fields: &[u32]| {
-            let start = Heads::default()
-                .put(ARRAY, fields.len() as u64 + 1)
-                .put(UINT, code.into());
-            fields
-                .iter()
-                .fold(start, |heads, n| heads.put(UINT, u64::from(*n)))
-        };
-        match fact {
+        let fact_of = |items: u32, code: u32| Heads::default().put(ARRAY, items).put(UINT, code);
+        let (heads, value) = match fact {
             Fact::Create {
                 entity,
                 state,
                 slot,
                 generation,
-            } => {
-                fields(0, &[entity.into(), slot, generation, state.into()]).write(out);
-            }
+            } => (
+                fact_of(5, 0)
+                    .put(UINT, entity.into())
+                    .put(UINT, slot)
+                    .put(UINT, generation)
+                    .put(UINT, state.into()),
+                None,
+            ),
             Fact::Delete {
                 entity,
                 state,
                 slot,
                 generation,
-            } => {
-                fields(1, &[entity.into(), slot, generation, state.into()]).write(out);
-            }
+            } => (
+                fact_of(5, 1)
+                    .put(UINT, entity.into())
+                    .put(UINT, slot)
+                    .put(UINT, generation)
+                    .put(UINT, state.into()),
+                None,
+            ),
             Fact::Move {
                 entity,
                 slot,
                 from,
                 to,
-            } => {
-                fields(2, &[entity.into(), slot, from.into(), to.into()]).write(out);
-            }
+            } => (
+                fact_of(5, 2)
+                    .put(UINT, entity.into())
+                    .put(UINT, slot)
+                    .put(UINT, from.into())
+                    .put(UINT, to.into()),
+                None,
+            ),
             Fact::Set {
                 column,
                 slot,
                 at,
                 len,
-            } => {
-                let heads = Heads::default().put(ARRAY, 4).put(UINT, 3);
-                heads
-                    .put(UINT, column.into())
-                    .put(UINT, slot.into())
-                    .write(out);
-                out.extend_from_slice(self.value(at, len));
-            }
-            Fact::Link { edge, from, to } => fields(4, &[edge.into(), from, to]).write(out),
-            Fact::Unlink { edge, from, to } => fields(5, &[edge.into(), from, to]).write(out),
+            } => (
+                fact_of(4, 3).put(UINT, column.into()).put(UINT, slot),
+                Some((at, len)),
+            ),
+            Fact::Link { edge, from, to } => (
+                fact_of(4, 4)
+                    .put(UINT, edge.into())
+                    .put(UINT, from)
+                    .put(UINT, to),
+                None,
+            ),
+            Fact::Unlink { edge, from, to } => (
+                fact_of(4, 5)
+                    .put(UINT, edge.into())
+                    .put(UINT, from)
+                    .put(UINT, to),
+                None,
+            ),
             Fact::SetLink {
                 edge,
                 from,
                 to,
                 at,
                 len,
-            } => {
-                let heads = Heads::default().put(ARRAY, 5).put(UINT, 6);
-                heads
+            } => (
+                fact_of(5, 6)
                     .put(UINT, edge.into())
-                    .put(UINT, from.into())
-                    .put(UINT, to.into())
-                    .write(out);
-                out.extend_from_slice(self.value(at, len));
-            }
+                    .put(UINT, from)
+                    .put(UINT, to),
+                Some((at, len)),
+            ),
+        };
+        heads.write(out);
+        if let Some((at, len)) = value {
+            out.extend_from_slice(self.value(at, len));
         }
     }
 

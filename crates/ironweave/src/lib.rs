@@ -14,6 +14,7 @@ mod guide;
 mod hash;
 mod id;
 pub mod log;
+mod meta;
 #[doc(hidden)]
 pub mod plumbing;
 pub mod prelude;
@@ -31,6 +32,7 @@ pub use fact::Fact;
 pub use id::Id;
 pub use ironweave_macros::model;
 pub use log::{Durability, Seq, StorageError, TornTail};
+pub use meta::Meta;
 pub use query::Filter;
 pub use step::event::{Apply, Bound, Event, Handles, Receipt};
 pub use step::{Ensured, New, Tx};

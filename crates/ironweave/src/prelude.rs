@@ -2,5 +2,6 @@
 
 pub use crate::{
     Any, AnyEvent as _, Apply, Bound, Db, Durability, Ensure, Entity, Event, Filter, Id, Key,
-    Keyed, Receipt, Reject, StateOf, StepError, StorageError, Store, Timestamp, Transaction, Tx,
+    Keyed, Meta, Receipt, Reject, StateOf, StepError, StorageError, Store, Timestamp, Transaction,
+    Tx,
 };

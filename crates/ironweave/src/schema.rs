@@ -223,6 +223,17 @@ pub struct Hop {
     pub forward: bool,
 }
 
+/// What a transaction may say of itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum MetaField {
+    /// Who asked, an `Option<String>`.
+    Actor,
+    /// What larger matter it belongs to, an `Option<String>`.
+    Correlation,
+    /// The transaction that it follows from, an `Option<u64>`.
+    Causation,
+}
+
 /// Where a value comes from when an arc writes it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Source {
@@ -230,6 +241,8 @@ pub enum Source {
     Field(u16),
     /// The time of the step.
     Time,
+    /// Something else that the transaction says of itself.
+    Meta(MetaField),
     /// A literal, as written; `index` is what to ask the event for (literals follow its fields).
     Literal {
         /// Argument of [`crate::plumbing::Event::value`].

@@ -1,17 +1,27 @@
 //! Values of fields, state data and events: any serde type, stored as itself and written as CBOR.
 
+use std::any::Any;
 use std::fmt;
 
 use minicbor::Decoder;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use crate::Timestamp;
+use crate::cbor::{FALSE, TEXT, TRUE, UINT, head, int};
+
 /// What a field can hold: any type that serde can write and read, that can be cloned and sent.
 ///
 /// It must serialize in a fixed order, since the log hashes what is written; so a `HashMap` (refused by
 /// name in a model, but not found when it is nested in a type of your own) must not be in it.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be stored in a model",
+    label = "not a value that can be stored",
+    note = "a value is `#[derive(Clone, serde::Serialize, serde::Deserialize)]`, `Send` and `Sync`, and owns what is in it"
+)]
 pub trait Value: Serialize + DeserializeOwned + Clone + Send + Sync + 'static {}
 
+#[diagnostic::do_not_recommend]
 impl<T: Serialize + DeserializeOwned + Clone + Send + Sync + 'static> Value for T {}
 
 /// Stored bytes are not what their type expects.
@@ -61,6 +71,41 @@ pub(crate) fn encode<T: Serialize + ?Sized>(
     })
 }
 
+/// As [`encode`], without a call for each head where the type is one of the plain ones.
+#[inline]
+pub(crate) fn encode_value<T: Serialize + 'static>(
+    value: &T,
+    bytes: &mut Vec<u8>,
+) -> Result<(), EncodeError> {
+    // For a given `T` all but one of these comparisons are decided when it is compiled.
+    let any: &dyn Any = value;
+    macro_rules! plain {
+        ($($ty:ty => |$value:ident| $write:expr),* $(,)?) => {
+            $(if let Some($value) = any.downcast_ref::<$ty>() {
+                $write;
+                return Ok(());
+            })*
+        };
+    }
+    plain! {
+        u64 => |n| head(bytes, UINT, *n),
+        u32 => |n| head(bytes, UINT, u64::from(*n)),
+        u16 => |n| head(bytes, UINT, u64::from(*n)),
+        u8 => |n| head(bytes, UINT, u64::from(*n)),
+        i64 => |n| int(bytes, *n),
+        i32 => |n| int(bytes, i64::from(*n)),
+        i16 => |n| int(bytes, i64::from(*n)),
+        i8 => |n| int(bytes, i64::from(*n)),
+        bool => |b| bytes.push(if *b { TRUE } else { FALSE }),
+        Timestamp => |t| int(bytes, t.as_micros()),
+        String => |text| {
+            head(bytes, TEXT, text.len() as u64);
+            bytes.extend_from_slice(text.as_bytes());
+        },
+    }
+    encode(value, bytes)
+}
+
 /// Reads a value that [`encode`] wrote.
 pub(crate) fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, DecodeError> {
     minicbor_serde::from_slice(bytes).map_err(DecodeError::new)
@@ -73,7 +118,110 @@ pub(crate) fn raw_item<'b>(decoder: &mut Decoder<'b>) -> Result<&'b [u8], Decode
     Ok(&decoder.input()[start..decoder.position()])
 }
 
-/// A value in the diagnostic notation of RFC 8949, for people.
+/// A value in the diagnostic notation of RFC 8949, for people, on one line.
 pub(crate) fn display(bytes: &[u8]) -> String {
-    minicbor::display(bytes).to_string()
+    let mut text = String::new();
+    let mut d = Decoder::new(bytes);
+    match write_item(&mut d, &mut text) {
+        Ok(()) => text,
+        Err(e) => format!("{text} ({e})"),
+    }
+}
+
+fn write_item(d: &mut Decoder<'_>, out: &mut String) -> Result<(), DecodeError> {
+    use minicbor::data::Type;
+    match d.datatype()? {
+        // As Rust would write it: nothing in it can end the line or the quotes.
+        Type::String => *out += &format!("{:?}", d.str()?),
+        Type::Array => {
+            let n = d.array()?.unwrap_or(0);
+            write_list(d, out, ['[', ']'], n, write_item)
+        }?,
+        Type::Map => {
+            let n = d.map()?.unwrap_or(0);
+            write_list(d, out, ['{', '}'], n, |d, out| {
+                write_item(d, out)?;
+                *out += ": ";
+                write_item(d, out)
+            })
+        }?,
+        _ => *out += &minicbor::display(raw_item(d)?).to_string(),
+    }
+    Ok(())
+}
+
+fn write_list(
+    d: &mut Decoder<'_>,
+    out: &mut String,
+    [open, close]: [char; 2],
+    n: u64,
+    item: impl Fn(&mut Decoder<'_>, &mut String) -> Result<(), DecodeError>,
+) -> Result<(), DecodeError> {
+    out.push(open);
+    for i in 0..n {
+        if i > 0 {
+            *out += ", ";
+        }
+        item(d, out)?;
+    }
+    out.push(close);
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn same<T: Serialize + 'static>(value: T) {
+        let (mut fast, mut slow) = (Vec::new(), Vec::new());
+        encode_value(&value, &mut fast).expect("it can be written");
+        encode(&value, &mut slow).expect("it can be written");
+        assert_eq!(fast, slow);
+    }
+
+    #[test]
+    fn values_are_shown_on_one_line_whatever_is_in_them() {
+        let mut bytes = Vec::new();
+        let value = (1, vec![Some("a\nb\"c\u{1b}"), None], [("k", -2)]);
+        encode(&value, &mut bytes).expect("it can be written");
+        let text = display(&bytes);
+        assert_eq!(text, r#"[1, ["a\nb\"c\u{1b}", null], [["k", -2]]]"#);
+        assert!(display(&bytes[..5]).contains('('));
+    }
+
+    #[test]
+    fn plain_values_are_written_as_serde_writes_them() {
+        for n in [
+            0,
+            1,
+            23,
+            24,
+            255,
+            256,
+            65_535,
+            65_536,
+            i64::MAX,
+            -1,
+            -24,
+            -25,
+            i64::MIN,
+        ] {
+            same(n);
+            same(n as u64);
+            same(n as u32);
+            same(n as u16);
+            same(n as u8);
+            same(n as i32);
+            same(n as i16);
+            same(n as i8);
+            same(Timestamp::from_micros(n));
+        }
+        for n in [0, 23, 24, 300] {
+            same("x".repeat(n));
+        }
+        same(true);
+        same(false);
+        same(Some(3));
+        same((1u8, "a".to_owned()));
+    }
 }

@@ -258,7 +258,7 @@ impl Apply for Handled {
 }
 
 fn store() -> Store<shop::Model> {
-    Store::memory()
+    Store::paranoid()
 }
 
 fn order(store: &mut Store<shop::Model>, customer: &str, number: u64) -> Order {

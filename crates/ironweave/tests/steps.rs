@@ -601,7 +601,9 @@ fn nothing_is_written_where_nothing_fired() {
 fn time_never_goes_back() {
     let mut store = Pool::memory();
     let late = Timestamp::from_secs(20_000_000_000);
-    let mut t = store.begin_at(late).expect("it is later");
+    let mut t = store
+        .begin_with(Meta::new().time(late))
+        .expect("it is later");
     t.apply(Hired {
         workers: vec!["ann".into()],
     })
@@ -609,7 +611,7 @@ fn time_never_goes_back() {
     t.commit().expect("kept");
     assert_eq!(store.begin().time(), late, "the clock is behind");
     let early = store
-        .begin_at(Timestamp::from_secs(1))
+        .begin_with(Meta::new().time(Timestamp::from_secs(1)))
         .map(|_| ())
         .expect_err("earlier");
     assert!(

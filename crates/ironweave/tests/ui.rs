@@ -1,22 +1,191 @@
-//! What does not compile, and what the compiler says then: one behaviour a file, in `tests/ui`.
+//! What does not compile, and what the compiler says then: one behaviour a file, in `tests/ui`. What does compile
+//! stands beside it, in `tests/ui/pass`.
 //!
-//! The texts are those of the toolchain of `rust-version`; `TRYBUILD=overwrite` writes them anew.
+//! A case begins with what must be told: `// says: ` and a sentence of ours, or `// rustc: ` and an error code where
+//! only rustc can speak. The whole texts are those of the toolchain of `rust-version` (`TRYBUILD=overwrite` writes
+//! them anew); on another, that the case fails and says its sentences. `IRONWEAVE_UI=sentences` does the same here.
+//!
+//! Sentences and pass cases need no more than rustc and the library that this test was linked with. (Trybuild would
+//! build all dependencies once more for pass cases, and compile one after the other.)
 
+use std::ffi::OsString;
+use std::fs;
+use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+use std::time::SystemTime;
 
-#[test]
-fn what_must_not_compile_is_refused_in_the_words_of_the_model() {
-    let rustc = std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());
-    let version = Command::new(rustc)
-        .arg("--version")
-        .output()
-        .map(|o| o.stdout)
-        .unwrap_or_default();
-    let version = String::from_utf8_lossy(&version).into_owned();
-    let expected = format!("rustc {}.", env!("CARGO_PKG_RUST_VERSION"));
-    if !version.starts_with(&expected) {
-        eprintln!("not compared: the texts are of {expected}x, and this is {version}");
-        return;
+// A module, so that `cargo xtask test` can tell these tests from the others by name.
+mod ui {
+    use super::*;
+
+    #[test]
+    fn what_must_not_compile_is_refused_in_the_words_of_the_model() {
+        let sentences = std::env::var_os("IRONWEAVE_UI").is_some_and(|ask| ask == "sentences");
+        if sentences || !is_toolchain_of_the_texts() {
+            eprintln!("only the sentences are looked for, not the whole texts");
+            return assert_all(&cases("tests/ui"), refused);
+        }
+        trybuild::TestCases::new().compile_fail("tests/ui/*.rs");
     }
-    trybuild::TestCases::new().compile_fail("tests/ui/*.rs");
+
+    #[test]
+    fn what_must_compile_does_and_runs() {
+        let cases = cases("tests/ui/pass");
+        assert!(cases.len() >= 12, "only {} cases were found", cases.len());
+        assert_all(&cases, passes);
+    }
+
+    #[test]
+    fn every_case_has_a_sentence_and_its_text_says_it() {
+        let cases = cases("tests/ui");
+        assert!(cases.len() >= 45, "only {} cases were found", cases.len());
+        assert_all(&cases, |case| {
+            let text =
+                fs::read_to_string(case.with_extension("stderr")).map_err(|e| e.to_string())?;
+            says(case, &text)
+        });
+    }
+
+    #[test]
+    fn on_another_toolchain_the_sentences_are_looked_for() {
+        let of_ours = Path::new("tests/ui/a_lifecycle_has_an_initial_state.rs");
+        let of_rustc = Path::new("tests/ui/a_token_can_be_used_once.rs");
+        assert_eq!(refused(of_ours), Ok(()));
+        assert_eq!(refused(of_rustc), Ok(()));
+        // What compiles is no such case, and neither is one that says something else.
+        let compiles = refused(&cases("tests/ui/pass")[0]);
+        assert!(compiles.is_err_and(|why| why.contains("it compiles")));
+        assert!(says(of_ours, "error: something else").is_err());
+    }
+}
+
+/// Whether this is the toolchain whose texts are in the `.stderr` files.
+fn is_toolchain_of_the_texts() -> bool {
+    let output = Command::new(rustc()).arg("--version").output();
+    let version = output.map(|o| o.stdout).unwrap_or_default();
+    let expected = concat!("rustc ", env!("CARGO_PKG_RUST_VERSION"), ".");
+    version.starts_with(expected.as_bytes())
+}
+
+fn rustc() -> OsString {
+    std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into())
+}
+
+/// The cases of a directory, in order.
+fn cases(dir: &str) -> Vec<PathBuf> {
+    let entries = fs::read_dir(dir).expect("the cases are there");
+    let mut cases: Vec<PathBuf> = entries
+        .map(|entry| entry.expect("a directory entry").path())
+        .filter(|path| path.extension().is_some_and(|e| e == "rs"))
+        .collect();
+    cases.sort();
+    cases
+}
+
+/// Checks all cases, on all processors, and fails with what is wrong with any.
+fn assert_all(cases: &[PathBuf], check: impl Fn(&Path) -> Result<(), String> + Sync) {
+    let next = AtomicUsize::new(0);
+    let work = || {
+        let mut wrong = String::new();
+        while let Some(case) = cases.get(next.fetch_add(1, Ordering::Relaxed)) {
+            if let Err(why) = check(case) {
+                wrong += &format!("{}: {why}\n", case.display());
+            }
+        }
+        wrong
+    };
+    let threads = thread::available_parallelism().map_or(1, usize::from);
+    let wrong: String = thread::scope(|scope| {
+        let workers: Vec<_> = (0..threads).map(|_| scope.spawn(work)).collect();
+        workers
+            .into_iter()
+            .map(|w| w.join().expect("no panic"))
+            .collect()
+    });
+    assert!(wrong.is_empty(), "{wrong}");
+}
+
+/// Whether a case does not compile, and is told its sentences.
+fn refused(case: &Path) -> Result<(), String> {
+    let (compiled, text) = compile(case, "metadata")?;
+    if compiled {
+        return Err("it compiles".to_owned());
+    }
+    says(case, &text)
+}
+
+/// Whether a case compiles without a warning, and runs.
+fn passes(case: &Path) -> Result<(), String> {
+    let (compiled, text) = compile(case, "link")?;
+    if !compiled || text.contains("warning") {
+        return Err(text);
+    }
+    let status = Command::new(output_of(case))
+        .status()
+        .map_err(|e| e.to_string())?;
+    status
+        .success()
+        .then_some(())
+        .ok_or(format!("it ended with {status}"))
+}
+
+/// Whether a text has what a case announces.
+fn says(case: &Path, text: &str) -> Result<(), String> {
+    let source = fs::read_to_string(case).map_err(|e| e.to_string())?;
+    let announced = source
+        .lines()
+        .take_while(|line| line.starts_with("// "))
+        .filter_map(|line| {
+            let code = line.strip_prefix("// rustc: ");
+            let code = code.map(|code| format!("error[{code}]"));
+            code.or(line.strip_prefix("// says: ").map(str::to_owned))
+        });
+    let announced: Vec<String> = announced.collect();
+    if announced.is_empty() {
+        return Err("it has no line `// says: ..`".to_owned());
+    }
+    match announced.iter().find(|sentence| !text.contains(*sentence)) {
+        Some(missing) => Err(format!("`{missing}` is not said in:\n{text}")),
+        None => Ok(()),
+    }
+}
+
+/// What comes of a case that is compiled.
+fn output_of(case: &Path) -> PathBuf {
+    let name = case.file_stem().expect("a case has a name");
+    Path::new(env!("CARGO_TARGET_TMPDIR")).join(name)
+}
+
+/// Compiles a case: whether that went well, and what was said.
+fn compile(case: &Path, emit: &str) -> Result<(bool, String), String> {
+    let deps = std::env::current_exe().expect("a running test has a path");
+    let deps = deps.parent().expect("it is in a directory");
+    let output = Command::new(rustc())
+        .args(["--edition=2024", "--crate-name=case", "--emit", emit, "-o"])
+        .arg(output_of(case))
+        .arg("--extern")
+        .arg(format!("ironweave={}", library(deps).display()))
+        .arg("-L")
+        .arg(format!("dependency={}", deps.display()))
+        .arg(case)
+        .output()
+        .map_err(|e| format!("cannot start rustc: {e}"))?;
+    let text = String::from_utf8_lossy(&output.stderr).into_owned();
+    Ok((output.status.success(), text))
+}
+
+/// The library that was built last: the one that cargo linked this test with.
+fn library(deps: &Path) -> PathBuf {
+    let built = |path: &PathBuf| fs::metadata(path).and_then(|m| m.modified()).ok();
+    fs::read_dir(deps)
+        .expect("what was built is there")
+        .filter_map(|entry| entry.ok().map(|entry| entry.path()))
+        .filter(|path| {
+            let name = path.file_name().unwrap_or_default().to_string_lossy();
+            name.starts_with("libironweave-") && name.ends_with(".rlib")
+        })
+        .max_by_key(|path| built(path).unwrap_or(SystemTime::UNIX_EPOCH))
+        .expect("cargo has built ironweave before this test")
 }

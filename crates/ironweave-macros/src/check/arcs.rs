@@ -402,7 +402,7 @@ pub fn together(scope: &Scope<'_>, written: &[&ast::Arc], arcs: &[Arc], errors: 
                     errors.at(
                         &at.root,
                         format!(
-                            "`{at}` is moved twice by `{}`: one event moves an entity once",
+                            "`{at}` is moved twice by `{}`: an event moves an entity once, so remove one `#[moves(..)]`",
                             scope.event
                         ),
                     );
@@ -418,7 +418,10 @@ pub fn together(scope: &Scope<'_>, written: &[&ast::Arc], arcs: &[Arc], errors: 
                 if sets.contains(&(path, value.column)) {
                     errors.at(
                         field,
-                        format!("`{at}.{field}` is set twice by `{}`", scope.event),
+                        format!(
+                            "`{at}.{field}` is set twice by `{}`: remove one `#[set(..)]`",
+                            scope.event
+                        ),
                     );
                 }
                 sets.push((path, value.column));
@@ -432,7 +435,7 @@ pub fn together(scope: &Scope<'_>, written: &[&ast::Arc], arcs: &[Arc], errors: 
             errors.at(
                 &at.root,
                 format!(
-                    "`{at}` is moved and deleted by `{}`: one event does one of the two",
+                    "`{at}` is moved and deleted by `{}`: remove one of the two",
                     scope.event
                 ),
             );

@@ -26,6 +26,8 @@ pub struct Written {
     pub options: EndOptions,
     /// The declaring end that it names, if it is an inverse.
     pub inverse: Option<(Ident, Ident)>,
+    /// Whether it is one that could not be read: which one was reported.
+    pub unread: bool,
 }
 
 impl Written {
@@ -53,6 +55,10 @@ pub fn pair(
     let mut inverses: Vec<Option<usize>> = vec![None; ends.len()];
     let mut excused_pairs = BTreeSet::new();
     for (number, end) in ends.iter().enumerate() {
+        if end.unread {
+            excused_pairs.insert((end.other, end.entity));
+            continue;
+        }
         let Some(declaring) = declaring(end, ends, &resolved.entities, errors) else {
             if let Some((entity, field)) = &end.inverse {
                 excused_pairs.insert((end.other, end.entity));
@@ -66,7 +72,7 @@ pub fn pair(
             errors.at(
                 &end.name,
                 format!(
-                    "`{of}::{field}` has an inverse already, `{first}`: an edge has exactly one"
+                    "`{of}::{field}` has an inverse already, `{first}`: an edge has exactly one, so remove one of the two"
                 ),
             );
             continue;
@@ -74,13 +80,14 @@ pub fn pair(
         inverses[declaring] = Some(number);
     }
     for (number, end) in ends.iter().enumerate() {
-        if end.inverse.is_some() {
+        if end.inverse.is_some() || end.unread {
             continue;
         }
         let edge = resolved.edges.len();
         let to = match inverses[number] {
             Some(inverse) => {
                 let inverse = &ends[inverse];
+                can_begin(end, inverse, &resolved.entities, errors);
                 set_edge(&mut resolved.entities, inverse, edge);
                 inverse.end()
             }
@@ -125,6 +132,42 @@ pub fn pair(
     }
 }
 
+/// Refuses ends that no first entity could fill: exactly one at both, or at least one of an edge that never
+/// leads back.
+fn can_begin(end: &Written, inverse: &Written, entities: &[Entity], errors: &mut Errors) {
+    let name = |end: &Written| entities[end.entity].name.clone();
+    if (end.cardinality, inverse.cardinality) == (Cardinality::One, Cardinality::One) {
+        let (from, to) = (name(end), name(inverse));
+        let (field, back) = (&end.name, &inverse.name);
+        errors.at(
+            field,
+            format!(
+                "`{from}::{field}` and `{to}::{back}` are exactly one at both ends: neither could be there \
+                 before the other. Give one end room for none, as in \
+                 `#[inverse({from}::{field})] pub {back}: Option<{from}>,`"
+            ),
+        );
+        return;
+    }
+    for end in [end, inverse]
+        .into_iter()
+        .filter(|e| e.options.min > 0 && (end.options.acyclic))
+    {
+        let (entity, field) = (name(end), &end.name);
+        let instead = match end.cardinality {
+            Cardinality::Many => "remove its `min`".to_string(),
+            _ => format!("write `pub {field}: Option<{entity}>`"),
+        };
+        errors.at(
+            field,
+            format!(
+                "each `{entity}` needs another in `{field}`, and `acyclic` forbids to go round: there could be \
+                 no first `{entity}`; {instead}"
+            ),
+        );
+    }
+}
+
 /// The declaring end that an inverse names.
 fn declaring(
     end: &Written,
@@ -140,7 +183,8 @@ fn declaring(
         errors.at(
             entity,
             format!(
-                "`{name}` leads to `{other}`, but its inverse `{entity}::{field}` is of `{entity}`"
+                "`{name}` leads to `{other}`, but its inverse `{entity}::{field}` is of `{entity}`: \
+                 make it `{entity}`, `Option<{entity}>` or `Many<{entity}>`"
             ),
         );
         return None;

@@ -46,6 +46,15 @@ pub fn expect(entities: &[Entity], name: &Ident, errors: &mut Errors) -> Option<
     found
 }
 
+/// As [`expect`]; a misspelt name is taken for the one that was meant, after it has been reported.
+pub fn meant(entities: &[Entity], name: &Ident, errors: &mut Errors) -> Option<usize> {
+    expect(entities, name, errors).or_else(|| {
+        let known: Vec<String> = entities.iter().map(|e| plain(&e.name)).collect();
+        let meant = nearest(&plain(name), known.iter().map(String::as_str))?;
+        known.iter().position(|name| name == meant)
+    })
+}
+
 /// Resolves all entities with their lifecycles.
 pub fn resolve(
     mut entities: Vec<ast::Entity>,
@@ -58,11 +67,11 @@ pub fn resolve(
     let lifecycles = lifecycle::resolve(&names, lifecycles, errors);
     let mut resolved: Resolved = std::default::Default::default();
     let (mut ends, mut excused) = (Vec::new(), BTreeSet::new());
-    for (number, (entity, lifecycle)) in entities.into_iter().zip(lifecycles).enumerate() {
-        no_derive(&entity.attrs, &entity.name, errors);
+    for (number, (mut entity, lifecycle)) in entities.into_iter().zip(lifecycles).enumerate() {
+        no_derive(&mut entity.attrs, &entity.name, errors);
         let mut key = Vec::new();
         let mut fields = Vec::new();
-        for field in entity.fields {
+        for mut field in entity.fields {
             let before = errors.len();
             let kind = if let Some((cardinality, other)) = edge_type(&field, &names, errors) {
                 let options = edge_options(&field, cardinality, other == number, errors);
@@ -74,8 +83,9 @@ pub fn resolve(
                     cardinality,
                     options,
                     inverse: field.inverse.clone(),
+                    unread: field.unread,
                 });
-                let forward = field.inverse.is_none();
+                let forward = field.inverse.is_none() && !field.unread;
                 FieldKind::End(FieldEnd {
                     edge: None,
                     forward,
@@ -88,15 +98,18 @@ pub fn resolve(
                 }
                 FieldKind::Broken
             } else {
-                value_field(&field, &names, errors);
+                value_field(&mut field, &names, errors);
                 let column = resolved.columns.len();
                 if field.key.is_some() {
                     key.push(column);
                 }
-                let index = field.index.map(|index| match index.ordered {
-                    true => Index::Ordered,
-                    false => Index::Equal,
-                });
+                let index = field
+                    .index
+                    .filter(|_| !types::is_float(&field.ty))
+                    .map(|index| match index.ordered {
+                        true => Index::Ordered,
+                        false => Index::Equal,
+                    });
                 let default = default(&field.ty, field.default);
                 resolved.columns.push(Column {
                     attrs: Vec::new(),
@@ -107,6 +120,7 @@ pub fn resolve(
                     ty: field.ty,
                     key: field.key.is_some(),
                     index,
+                    hidden: false,
                 });
                 FieldKind::Column(column)
             };
@@ -115,13 +129,14 @@ pub fn resolve(
                 vis: field.vis,
                 name: field.name,
                 kind,
+                hidden: false,
             });
         }
         let mut states = lifecycle.states;
         for (state, data) in lifecycle.data.into_iter().enumerate() {
-            for data in data {
+            for mut data in data {
                 no_entity(&data.ty, "state data", &names, errors);
-                types::value(&data.ty, errors);
+                types::value(&mut data.ty, errors);
                 states[state].data.push(resolved.columns.len());
                 resolved.columns.push(Column {
                     attrs: data.attrs,
@@ -132,6 +147,7 @@ pub fn resolve(
                     key: false,
                     index: None,
                     default: None,
+                    hidden: false,
                 });
             }
         }
@@ -151,9 +167,9 @@ pub fn resolve(
     resolved
 }
 
-/// Refuses derives on what becomes a handle.
-fn no_derive(attrs: &[syn::Attribute], name: &Ident, errors: &mut Errors) {
-    for attr in attrs.iter().filter(|attr| attr.path().is_ident("derive")) {
+/// Refuses derives on what becomes a handle, and takes them away.
+fn no_derive(attrs: &mut Vec<syn::Attribute>, name: &Ident, errors: &mut Errors) {
+    for attr in attrs.extract_if(.., |attr| attr.path().is_ident("derive")) {
         errors.at(
             attr.path(),
             format!(
@@ -258,7 +274,7 @@ fn default(ty: &Type, written: Option<ast::Default>) -> Option<Default> {
 }
 
 /// Checks a field that is a value.
-fn value_field(field: &ast::Field, names: &[Ident], errors: &mut Errors) {
+fn value_field(field: &mut ast::Field, names: &[Ident], errors: &mut Errors) {
     if let (Some(_), Some(index)) = (&field.key, &field.index) {
         errors.at(
             &index.word,
@@ -280,8 +296,22 @@ fn value_field(field: &ast::Field, names: &[Ident], errors: &mut Errors) {
     if let Some(edge) = &field.edge {
         errors.at(&edge.word, format!("`{}` is not an edge", field.name));
     }
+    if types::is_float(&field.ty) && (field.key.is_some() || field.index.is_some()) {
+        let (ty, what) = (
+            types::text(&field.ty),
+            if field.key.is_some() {
+                "a key"
+            } else {
+                "an index"
+            },
+        );
+        errors.at(
+            &field.ty,
+            format!("`{ty}` cannot be {what}, since NaN is not equal to itself: use a whole number, of cents or micrometres"),
+        );
+    }
     no_entity(&field.ty, "a value", names, errors);
-    types::value(&field.ty, errors);
+    types::value(&mut field.ty, errors);
 }
 
 /// What an end of an edge says of itself and of the edge.
@@ -382,7 +412,7 @@ fn edge_options(
     options.counted = edge.counted.is_some();
     options.acyclic = edge.acyclic.is_some();
     options.data = edge.data.as_ref().map(|(_, ty)| ty.clone());
-    if let Some(ty) = &options.data {
+    if let Some(ty) = &mut options.data {
         types::value(ty, errors);
     }
     options

@@ -145,10 +145,18 @@ fn one(event: ast::Event, resolved: &Resolved, errors: &mut Errors) -> Event {
 }
 
 /// Resolves a field of an event.
-fn field(scope: &mut Scope<'_>, written: ast::EventField, errors: &mut Errors) {
+fn field(scope: &mut Scope<'_>, mut written: ast::EventField, errors: &mut Errors) {
     let before = errors.len();
     let bound = binding(scope.resolved, &written.ty, errors);
-    let mut ty = written.ty.clone();
+    // What is wrong with it has been reported: rustc shall find nothing more.
+    let mut ty = match (bound, errors.len() > before) {
+        (Some(bound), true) => mended(scope.resolved, bound),
+        (None, true) => syn::parse_quote!(()),
+        (_, false) => {
+            types::value(&mut written.ty, errors);
+            written.ty.clone()
+        }
+    };
     let binds = bound.map(|(entity, count, by)| {
         let after = match by {
             By::Token(state) => Some(state),
@@ -184,7 +192,6 @@ fn field(scope: &mut Scope<'_>, written: ast::EventField, errors: &mut Errors) {
                 ),
             );
         }
-        types::value(&written.ty, errors);
         if errors.len() > before {
             scope.broken.insert(plain(&written.name));
         }
@@ -199,49 +206,71 @@ fn field(scope: &mut Scope<'_>, written: ast::EventField, errors: &mut Errors) {
     });
 }
 
-/// Reads the type of an event's field as entities.
-fn binding(
-    resolved: &Resolved,
-    ty: &Type,
-    errors: &mut Errors,
-) -> Option<(usize, Cardinality, By)> {
+/// Entities that a field of an event names: of which type, how many, and how.
+type Binding = (usize, Cardinality, By);
+
+/// Reads the type of an event's field as entities. What is misspelt is reported and taken for what was meant.
+fn binding(resolved: &Resolved, ty: &Type, errors: &mut Errors) -> Option<Binding> {
     let outer = named(ty)?;
     let wrapper = outer.name.to_string();
     let (inner, count) = match (wrapper.as_str(), outer.args.as_slice()) {
-        ("Vec", [inner]) => (named(inner)?, Cardinality::Many),
+        ("Vec" | "Many", [inner]) => (named(inner)?, Cardinality::Many),
         ("Option", [inner]) => (named(inner)?, Cardinality::Option),
-        ("Many", [inner]) => {
-            let inner = types::text(inner);
-            errors.at(
-                ty,
-                format!("`Many` is for edges: an event has `Vec<{inner}>`"),
-            );
-            return None;
-        }
         _ => (outer, Cardinality::One),
     };
     let by_key = inner.name == "Key" || inner.name == "Ensure";
-    if let ([argument], true) = (inner.args.as_slice(), by_key) {
+    let bound = if let ([argument], true) = (inner.args.as_slice(), by_key) {
         let name = types::last_segment(argument)?;
-        let entity = entities::expect(&resolved.entities, name, errors)?;
-        let by = if inner.name == "Key" {
-            By::Key
-        } else {
-            By::Ensure
+        let before = errors.len();
+        let entity = entities::meant(&resolved.entities, name, errors)?;
+        let by = match inner.name == "Key" {
+            true => By::Key,
+            false => By::Ensure,
         };
-        keyed(resolved, entity, by, argument, errors);
-        return Some((entity, count, by));
-    }
-    let entity = entities::find(&resolved.entities, inner.name)?;
-    let by = match inner.args.as_slice() {
-        [argument] => match types::last_segment(argument) {
-            Some(any) if any == "Any" => By::Handle,
-            Some(name) => By::Token(state(resolved, entity, name, errors)?),
+        if errors.len() == before {
+            keyed(resolved, entity, by, argument, errors);
+        }
+        (entity, count, by)
+    } else {
+        let entity = entities::find(&resolved.entities, inner.name)?;
+        let state_name = (inner.args.first()).and_then(|argument| types::last_segment(argument));
+        let by = match state_name.filter(|name| *name != "Any") {
+            Some(name) => match state(resolved, entity, name, errors) {
+                Some(state) => By::Token(state),
+                None => By::Handle,
+            },
             None => By::Handle,
-        },
-        _ => By::Handle,
+        };
+        (entity, count, by)
     };
-    Some((entity, count, by))
+    if wrapper == "Many" {
+        let inner = types::text(types::argument(ty));
+        errors.at(
+            ty,
+            format!("`Many` is for edges: an event has `Vec<{inner}>`"),
+        );
+    }
+    Some(bound)
+}
+
+/// The type of a field of an event that binds what was meant.
+fn mended(resolved: &Resolved, (entity, count, by): Binding) -> Type {
+    let def = &resolved.entities[entity];
+    let name = &def.name;
+    let one: Type = match by {
+        By::Token(state) => {
+            let state = &def.states[state].name;
+            syn::parse_quote!(#name<#state>)
+        }
+        By::Key => syn::parse_quote!(::ironweave::Key<#name>),
+        By::Ensure => syn::parse_quote!(::ironweave::Ensure<#name>),
+        By::Handle | By::Created => syn::parse_quote!(#name),
+    };
+    match count {
+        Cardinality::One => one,
+        Cardinality::Option => syn::parse_quote!(::core::option::Option<#one>),
+        Cardinality::Many => syn::parse_quote!(::std::vec::Vec<#one>),
+    }
 }
 
 /// Whether an entity can be made from its key alone.
@@ -349,7 +378,8 @@ fn ends_are_filled(scope: &Scope<'_>, arcs: &[Arc], mays: &[May], errors: &mut E
         let permitted = |may: &May| matches!(may, May::Link(LinkKind::Link | LinkKind::Relink, e) if *e == edge);
         declared || mays.iter().any(permitted)
     };
-    for name in scope.names.iter().filter(|name| name.by == By::Created) {
+    let made = |name: &&Name| matches!(name.by, By::Created | By::Ensure);
+    for name in scope.names.iter().filter(made) {
         for field in &scope.resolved.entities[name.entity].fields {
             let FieldKind::End(end) = field.kind else {
                 continue;
@@ -364,11 +394,14 @@ fn ends_are_filled(scope: &Scope<'_>, arcs: &[Arc], mays: &[May], errors: &mut E
             if min > 0 && !linked(edge) {
                 let (name, field) = (&name.name, &field.name);
                 let other = &scope.resolved.entities[end.other].name;
-                let many = if min == 1 { "" } else { "s" };
+                let needs = match end.cardinality {
+                    Cardinality::Many => format!("at least {min}"),
+                    _ => "exactly one".to_string(),
+                };
                 errors.at(
                     name,
                     format!(
-                        "`{name}` needs at least {min} `{other}`{many} in `{field}`, and nothing links one: \
+                        "`{name}` needs {needs} `{other}` in `{field}`, and nothing links one: \
                          add `#[link({name}.{field} += ..)]`"
                     ),
                 );
@@ -425,7 +458,8 @@ fn immediate(
             errors.at(
                 path.last(),
                 format!(
-                    "`when` of an immediate event follows one edge, but `{path}` follows {}",
+                    "`when` of an immediate event follows one edge, but `{path}` follows {}: \
+                     let another immediate event move what is between, and look at the state of that",
                     path.hops.len()
                 ),
             );

@@ -127,7 +127,9 @@ fn one(lifecycle: ast::Lifecycle, errors: &mut Errors) -> States {
                 let first: &Ident = &names[first];
                 errors.at(
                     word,
-                    format!("`{name}` has an initial state already, `{first}`"),
+                    format!(
+                        "`{name}` has an initial state already, `{first}`: remove one `#[initial]`"
+                    ),
                 );
             } else {
                 initial = Some(number);
@@ -145,7 +147,7 @@ fn one(lifecycle: ast::Lifecycle, errors: &mut Errors) -> States {
         let before = errors.len();
         let to = transitions(&state, &names, errors);
         states.push(State {
-            unsure: errors.len() > before,
+            unsure: errors.len() > before || state.unread,
             to,
             attrs: state.attrs,
             name: state.name,
@@ -200,7 +202,11 @@ fn transitions(state: &ast::State, names: &[Ident], errors: &mut Errors) -> Vec<
                 ),
             );
         } else {
-            transitions.push(Transition { to: number, verb });
+            transitions.push(Transition {
+                to: number,
+                verb,
+                hidden: false,
+            });
         }
     }
     transitions

@@ -27,11 +27,13 @@ use entities::Resolved;
 use model::{FieldKind, Hop, Invariant, Model};
 
 /// Checks a module and resolves it.
-pub fn model(ast: ast::Module, errors: &mut Errors) -> Model {
-    names::items(&ast, errors);
-    let resolved = entities::resolve(ast.entities, ast.lifecycles, errors);
-    for entity in &resolved.entities {
-        names::members(entity, &resolved, errors);
+pub fn model(mut ast: ast::Module, errors: &mut Errors) -> Model {
+    names::items(&mut ast, errors);
+    let mut resolved = entities::resolve(ast.entities, ast.lifecycles, errors);
+    for entity in 0..resolved.entities.len() {
+        for clash in names::members(&resolved.entities[entity], &resolved, errors) {
+            clash.hide(entity, &mut resolved);
+        }
     }
     mays::distinct(&resolved, errors);
     let events = events::resolve(ast.events, &resolved, errors);

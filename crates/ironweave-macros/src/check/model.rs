@@ -5,7 +5,7 @@
 use proc_macro2::{Ident, TokenStream};
 use syn::{Attribute, Item, Type, Visibility};
 
-pub use crate::parse::ast::{LinkKind, OnDelete, Quantifier, Whole};
+pub use crate::parse::ast::{LinkKind, MetaField, OnDelete, Quantifier, Whole};
 
 /// A model.
 pub struct Model {
@@ -70,6 +70,8 @@ pub struct Field {
     pub name: Ident,
     /// A value or an end of an edge.
     pub kind: FieldKind,
+    /// Its name is taken, which was reported: it has no methods.
+    pub hidden: bool,
 }
 
 /// What a field is.
@@ -131,6 +133,8 @@ pub struct Transition {
     pub to: usize,
     /// The name of the method.
     pub verb: Ident,
+    /// That name is taken, which was reported: there is no method.
+    pub hidden: bool,
 }
 
 /// A field of an entity or a piece of state data.
@@ -151,6 +155,8 @@ pub struct Column {
     pub index: Option<Index>,
     /// What it has where nothing is given.
     pub default: Option<Default>,
+    /// State data whose name is taken, which was reported: it has no methods.
+    pub hidden: bool,
 }
 
 /// How a column is indexed.
@@ -308,6 +314,8 @@ pub enum TypedFrom {
     Field(usize),
     /// `meta.time`.
     Time,
+    /// `meta.actor` and its kin.
+    Meta(MetaField),
     /// A column of an entity.
     Column(usize),
 }
@@ -337,6 +345,8 @@ pub enum Source {
     Field(usize),
     /// `meta.time`.
     Time,
+    /// `meta.actor` and its kin.
+    Meta(MetaField),
     /// Index into [`Event::literals`].
     Literal(usize),
     /// A column of the entity that a name stands for.

@@ -10,7 +10,7 @@ use syn::ext::IdentExt as _;
 use super::entities::Resolved;
 use super::model::{Cardinality, Entity, Field, FieldKind, Index};
 use crate::errors::Errors;
-use crate::parse::ast::Module;
+use crate::parse::ast::{Lifecycle, Module};
 
 /// Methods that every handle has, or that a call by name would find first.
 const RESERVED_MEMBERS: [&str; 36] = [
@@ -52,10 +52,13 @@ const RESERVED_MEMBERS: [&str; 36] = [
     "delete",
 ];
 
-/// Names in the module that are generated, or that mean something in the types of fields.
-const RESERVED_ITEMS: [&str; 19] = [
-    "Model", "AnyEvent", "state", "may", "bound", "created", "Any", "Many", "Option", "Vec",
-    "Ensure", "Key", "String", "Self", "Result", "Box", "D", "E", "S",
+/// Names in the module that are generated.
+const GENERATED_ITEMS: [&str; 6] = ["Model", "AnyEvent", "state", "may", "bound", "created"];
+
+/// Names that mean something in the types of fields, or in generated methods.
+const READ_ITEMS: [&str; 13] = [
+    "Any", "Many", "Option", "Vec", "Ensure", "Key", "String", "Self", "Result", "Box", "D", "E",
+    "S",
 ];
 
 /// A name as text, without `r#`.
@@ -101,54 +104,84 @@ pub fn default_verb(target: &Ident) -> Ident {
     format_ident!("to_{}", snake(&plain(target)), span = target.span())
 }
 
-/// Checks the names of the items in the module against each other and the generated ones.
-/// Items whose name is taken twice are reported at the second.
-pub fn items(ast: &Module, errors: &mut Errors) {
-    let mut seen: BTreeMap<String, &str> = BTreeMap::new();
-    let entities = ast.entities.iter().map(|e| (&e.name, &e.vis, "an entity"));
-    let states = ast
-        .lifecycles
-        .iter()
-        .map(|l| (&l.name, &l.vis, "a states enum"));
-    let events = ast.events.iter().map(|e| (&e.name, &e.vis, "an event"));
-    let invariants = ast
-        .invariants
-        .iter()
-        .map(|i| (&i.name, &i.vis, "an invariant"));
-    for (name, vis, what) in entities.chain(states).chain(events).chain(invariants) {
+/// Checks the names of the items in the module against each other and the generated ones. An event or
+/// invariant whose name is taken is left out after its error.
+pub fn items(ast: &mut Module, errors: &mut Errors) {
+    let mut names = Names {
+        generated: generated(ast),
+        seen: BTreeMap::new(),
+    };
+    for entity in &ast.entities {
+        names.add(&entity.name, &entity.vis, "an entity", errors);
+    }
+    for states in &ast.lifecycles {
+        names.add(&states.name, &states.vis, "a states enum", errors);
+    }
+    (ast.events).retain(|event| names.add(&event.name, &event.vis, "an event", errors));
+    (ast.invariants).retain(|i| names.add(&i.name, &i.vis, "an invariant", errors));
+}
+
+/// What is generated under which name, in words.
+fn generated(ast: &Module) -> BTreeMap<String, String> {
+    let own = GENERATED_ITEMS.map(|name| {
+        let why = "a name that ironweave generates: choose another";
+        (name.to_string(), why.to_string())
+    });
+    let mut generated = BTreeMap::from(own);
+    for entity in &ast.entities {
+        let name = &entity.name;
+        generated.insert(
+            format!("New{}", plain(name)),
+            format!("what a handler creates a `{name}` with: choose another name"),
+        );
+        let states = format!("{}State", plain(name));
+        // A states enum of a misspelt entity is reported as such.
+        let written = |l: &Lifecycle| l.entity == *name || plain(&l.name) == states;
+        if !ast.lifecycles.iter().any(written) {
+            let why = format!(
+                "generated for `{name}`, which has no `#[states({name})]`: choose another name"
+            );
+            generated.insert(states, why);
+        }
+    }
+    generated
+}
+
+/// The names of items, while they are checked.
+struct Names {
+    generated: BTreeMap<String, String>,
+    seen: BTreeMap<String, &'static str>,
+}
+
+impl Names {
+    /// Adds an item; whether its name was free.
+    fn add(
+        &mut self,
+        name: &Ident,
+        vis: &Visibility,
+        what: &'static str,
+        errors: &mut Errors,
+    ) -> bool {
+        let before = errors.len();
         let text = plain(name);
-        let news = ast
-            .entities
-            .iter()
-            .find(|e| format!("New{}", plain(&e.name)) == text);
-        if let Some(entity) = news {
-            let entity = &entity.name;
+        if let Some(why) = self.generated.get(&text) {
+            errors.at(name, format!("`{text}` is {why}"));
+        }
+        match self.seen.get(&text) {
+            Some(first) => errors.at(
+                name,
+                format!("`{text}` is already the name of {first}: choose another"),
+            ),
+            None => {
+                self.seen.insert(text, what);
+            }
+        }
+        let free = errors.len() == before;
+        if READ_ITEMS.iter().any(|read| name == read) {
             errors.at(
                 name,
-                format!(
-                    "`{text}` is what a handler creates a `{entity}` with: choose another name"
-                ),
+                format!("`{name}` is a name that ironweave reads: choose another"),
             );
-        }
-        let stateless = |e: &&crate::parse::ast::Entity| {
-            format!("{}State", plain(&e.name)) == text
-                && ast.lifecycles.iter().all(|l| l.entity != e.name)
-        };
-        if let Some(entity) = ast.entities.iter().find(stateless) {
-            let entity = &entity.name;
-            errors.at(
-                name,
-                format!("`{text}` is generated for `{entity}`, which has no `#[states({entity})]`: choose another name"),
-            );
-        }
-        if RESERVED_ITEMS.contains(&text.as_str()) {
-            errors.at(
-                name,
-                format!("`{text}` is a name that ironweave generates or reads: choose another"),
-            );
-        }
-        if let Some(first) = seen.insert(text.clone(), what) {
-            errors.at(name, format!("`{text}` is already the name of {first}"));
         }
         if !matches!(vis, Visibility::Public(_)) {
             errors.at(
@@ -156,14 +189,39 @@ pub fn items(ast: &Module, errors: &mut Errors) {
                 format!("{what} is `pub`: write `pub` before it, and narrow the visibility on the module"),
             );
         }
+        free
     }
 }
 
-/// Checks the methods of an entity's handles and tokens: reserved names and each other.
-pub fn members(entity: &Entity, resolved: &Resolved, errors: &mut Errors) {
+/// A method of an entity whose name is taken.
+pub enum Clash {
+    /// Those of a field, by its number.
+    Field(usize),
+    /// Those of state data, by its column.
+    Data(usize),
+    /// A verb, by state and number.
+    Verb(usize, usize),
+}
+
+impl Clash {
+    /// Leaves the method out, so that rustc does not report it once more.
+    pub fn hide(self, entity: usize, resolved: &mut Resolved) {
+        let def = &mut resolved.entities[entity];
+        match self {
+            Self::Field(field) => def.fields[field].hidden = true,
+            Self::Data(column) => resolved.columns[column].hidden = true,
+            Self::Verb(state, verb) => def.states[state].to[verb].hidden = true,
+        }
+    }
+}
+
+/// Checks the methods of an entity's handles and tokens: reserved names and each other. Gives those to leave out.
+pub fn members(entity: &Entity, resolved: &Resolved, errors: &mut Errors) -> Vec<Clash> {
+    let mut clashes = Vec::new();
     let columns = &resolved.columns;
     let mut taken: BTreeMap<String, String> = BTreeMap::new();
-    for field in &entity.fields {
+    for (number, field) in entity.fields.iter().enumerate() {
+        let before = errors.len();
         let name = plain(&field.name);
         let what = match field.kind {
             FieldKind::End(_) => "edge",
@@ -184,24 +242,36 @@ pub fn members(entity: &Entity, resolved: &Resolved, errors: &mut Errors) {
                 take(&mut taken, &method, &field.name, origin, errors);
             }
         }
+        if errors.len() > before {
+            clashes.push(Clash::Field(number));
+        }
     }
-    for state in &entity.states {
+    for (number, state) in entity.states.iter().enumerate() {
         let mut taken = taken.clone();
         for column in &state.data {
+            let before = errors.len();
             let name = &columns[*column].name;
             if !reserved(name, "state data", errors) {
                 let origin = format!("data of the state `{}`", state.name);
                 take(&mut taken, &plain(name), name, origin, errors);
             }
+            if errors.len() > before {
+                clashes.push(Clash::Data(*column));
+            }
         }
-        for transition in &state.to {
+        for (verb_number, transition) in state.to.iter().enumerate() {
+            let before = errors.len();
             let verb = &transition.verb;
             if !reserved(verb, "verb", errors) {
                 let origin = format!("a verb of the state `{}`", state.name);
                 take(&mut taken, &plain(verb), verb, origin, errors);
             }
+            if errors.len() > before {
+                clashes.push(Clash::Verb(number, verb_number));
+            }
         }
     }
+    clashes
 }
 
 /// The methods that a field has beside the one of its own name; `*` stands for that.

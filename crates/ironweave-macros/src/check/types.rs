@@ -57,6 +57,13 @@ fn arguments(arguments: &PathArguments) -> Vec<&Type> {
         .collect()
 }
 
+/// The type argument of `Vec<T>`; the type itself where it has none.
+pub fn argument(ty: &Type) -> &Type {
+    named(ty)
+        .and_then(|ty| ty.args.first().copied())
+        .unwrap_or(ty)
+}
+
 /// The last segment of a path type: `Queued` of `state::Queued`.
 pub fn last_segment(ty: &Type) -> Option<&Ident> {
     match bare(ty) {
@@ -103,7 +110,9 @@ pub fn mentions(ty: &Type, is_entity: impl Fn(&Ident) -> bool) -> Option<&Ident>
 }
 
 /// Refuses what cannot be stored: hash tables, whose order differs from run to run, and references.
-pub fn value(ty: &Type, errors: &mut Errors) {
+///
+/// A reference becomes the owned type, so that it is wrong only once.
+pub fn value(ty: &mut Type, errors: &mut Errors) {
     walk(ty, &mut |path| {
         let Some(name) = path.path.segments.last().map(|segment| &segment.ident) else {
             return;
@@ -125,8 +134,19 @@ pub fn value(ty: &Type, errors: &mut Errors) {
         );
     });
     if let Type::Reference(reference) = ty {
-        errors.at(reference, "a field owns its value: use an owned type");
+        let owned = match &*reference.elem {
+            Type::Path(path) if path.path.is_ident("str") => syn::parse_quote!(String),
+            owned => owned.clone(),
+        };
+        let message = format!("a field owns its value: write `{}`", text(&owned));
+        errors.at(&*reference, message);
+        *ty = owned;
     }
+}
+
+/// Whether a type is one of the numbers that are not equal to themselves.
+pub fn is_float(ty: &Type) -> bool {
+    named(ty).is_some_and(|ty| ty.name == "f32" || ty.name == "f64")
 }
 
 /// A type as one would write it: `Vec<Ensure<Partition>>`.

@@ -156,6 +156,14 @@ pub fn source(
             });
             Some(Source::Time)
         }
+        ast::Value::Meta(field) => {
+            scope.typed.push(Typed {
+                ty: ty.clone(),
+                from: TypedFrom::Meta(*field),
+                at: name.clone(),
+            });
+            Some(Source::Meta(*field))
+        }
         ast::Value::Literal(minus, literal) => {
             let tokens = minus
                 .to_token_stream()
@@ -179,7 +187,7 @@ pub fn source(
         ast::Value::Field(field) => {
             if let Some(number) = scope.fields.iter().position(|known| known.name == *field) {
                 if scope.fields[number].binds.is_some() {
-                    errors.at(field, format!("`{field}` is an entity, not a value"));
+                    errors.at(field, format!("`{field}` is an entity, not a value: write `{field}.field` for a field of it"));
                     return None;
                 }
                 scope.typed.push(Typed {
@@ -190,7 +198,7 @@ pub fn source(
                 return Some(Source::Field(number));
             }
             if scope.names.iter().any(|known| known.name == *field) {
-                errors.at(field, format!("`{field}` is an entity, not a value"));
+                errors.at(field, format!("`{field}` is an entity, not a value: write `{field}.field` for a field of it"));
                 return None;
             }
             let values = scope.fields.iter().filter(|known| known.binds.is_none());

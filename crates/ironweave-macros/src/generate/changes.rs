@@ -22,7 +22,8 @@ pub fn changing(model: &Model, index: usize, entity: &Entity) -> TokenStream {
         FieldKind::End(end) => edge(model, field, end),
         FieldKind::Column(_) | FieldKind::Broken => TokenStream::new(),
     };
-    let mut methods: Vec<TokenStream> = entity.fields.iter().map(one).collect();
+    let fields = entity.fields.iter().filter(|field| !field.hidden);
+    let mut methods: Vec<TokenStream> = fields.map(one).collect();
     methods.push(delete(index, entity));
     block(
         "For handlers: what changes it, each in an event that declares so with `may`.",

@@ -6,7 +6,7 @@ use quote::{format_ident, quote};
 use super::{changes, documented, methods, number, result, summary};
 use crate::check::model::{Cardinality, Entity, FieldKind, Model, Whole};
 use crate::check::names::plain;
-use crate::check::types::text;
+use crate::check::types::{is_float, text};
 use crate::check::whole_trait;
 
 /// All of one entity.
@@ -73,6 +73,7 @@ fn enumeration(entity: &Entity) -> TokenStream {
     quote! {
         #attrs
         #debug
+        #[allow(dead_code)]
         #vis enum #enum_name { #(#variants),* }
     }
 }
@@ -95,7 +96,7 @@ fn new(model: &Model, index: usize, entity: &Entity) -> TokenStream {
             column(&field.name, number, &field.attrs);
         }
     }
-    for number in &initial.data {
+    for number in initial.data.iter().filter(|c| !model.columns[**c].hidden) {
         let def = &model.columns[*number];
         column(&def.name, *number, &def.attrs);
     }
@@ -157,8 +158,15 @@ fn docs(attrs: &[syn::Attribute]) -> Vec<syn::Attribute> {
 /// `Keyed`, where there is a key.
 fn key(model: &Model, entity: &Entity) -> Option<TokenStream> {
     let name = &entity.name;
-    let types: Vec<&syn::Type> = (entity.key.iter()).map(|c| &model.columns[*c].ty).collect();
+    let types = entity.key.iter().map(|c| match &model.columns[*c].ty {
+        // It was refused; here it would be refused by rustc again.
+        ty if is_float(ty) => quote!(u64),
+        ty => quote!(#ty),
+    });
+    let types: Vec<TokenStream> = types.collect();
     let ty = match types.as_slice() {
+        // That it has none was reported where it is used by its key.
+        [] if model.broken => quote!(::std::string::String),
         [] => return None,
         [ty] => quote!(#ty),
         types => quote!((#(#types),*)),

@@ -1,12 +1,13 @@
 //! An event: the struct, how it binds and is written, and what it gives back.
 
-use proc_macro2::{Ident, Span, TokenStream};
-use quote::{format_ident, quote, quote_spanned};
+use proc_macro2::{Group, Ident, Span, TokenStream, TokenTree};
+use quote::{ToTokens as _, format_ident, quote, quote_spanned};
+use syn::spanned::Spanned as _;
 
 use super::methods::by_value;
 use super::{as_entity, documented, number, result, summary};
 use crate::check::model::{
-    Arc, By, Cardinality, Event, EventField, May, Model, Name, Typed, TypedFrom,
+    Arc, By, Cardinality, Event, EventField, May, MetaField, Model, Name, Typed, TypedFrom,
 };
 use crate::check::names::plain;
 use crate::check::{link_trait, move_trait, set_link_trait, set_trait, whole_trait};
@@ -42,28 +43,50 @@ pub fn event(model: &Model, index: usize, event: &Event) -> TokenStream {
 fn typed(model: &Model, event: &Event) -> Vec<TokenStream> {
     let event_name = &event.name;
     let one = |typed: &Typed| {
-        let ty = &typed.ty;
         let at = typed.at.span();
+        let ty = spanned(typed.ty.to_token_stream(), at);
         match typed.from {
             TypedFrom::Field(field) => {
                 let mut field = event.fields[field].name.clone();
                 field.set_span(at);
                 quote_spanned! { at =>
-                    const _: fn(&#event_name) = |event| { let _: &#ty = &event.#field; };
+                    const _: fn(#event_name) = |event| { let _: #ty = event.#field; };
                 }
             }
             TypedFrom::Time => quote_spanned! { at =>
-                const _: fn(&::ironweave::Timestamp) = |time| { let _: &#ty = time; };
+                const _: fn(::ironweave::Timestamp) = |time| { let _: #ty = time; };
             },
-            TypedFrom::Column(column) => {
-                let source = &model.columns[column].ty;
+            TypedFrom::Meta(field) => {
+                let given = match field {
+                    MetaField::Actor | MetaField::Correlation => quote!(::std::string::String),
+                    MetaField::Causation => quote!(u64),
+                };
                 quote_spanned! { at =>
-                    const _: fn(&#source) = |value| { let _: &#ty = value; };
+                    const _: fn(&::core::option::Option<#given>) = |value| { let _: &#ty = value; };
+                }
+            }
+            TypedFrom::Column(column) => {
+                let source = spanned(model.columns[column].ty.to_token_stream(), at);
+                quote_spanned! { at =>
+                    const _: fn(#source) = |value| { let _: #ty = value; };
                 }
             }
         }
     };
     event.typed.iter().map(one).collect()
+}
+
+/// The same tokens, at another place: what is wrong with them is reported there.
+fn spanned(tokens: TokenStream, at: Span) -> TokenStream {
+    let at_place = |mut token: TokenTree| {
+        if let TokenTree::Group(group) = &token {
+            let inner = spanned(group.stream(), at);
+            token = Group::new(group.delimiter(), inner).into();
+        }
+        token.set_span(at);
+        token
+    };
+    tokens.into_iter().map(at_place).collect()
 }
 
 fn structure(event: &Event) -> TokenStream {
@@ -122,7 +145,8 @@ fn implementation(model: &Model, index: usize, event: &Event) -> TokenStream {
     let guard = (!event.guards.is_empty()).then(|| {
         let arms = event.guards.iter().enumerate().map(|(i, guard)| {
             let i = number(i);
-            quote! { #i => #guard(self, db), }
+            let call = quote_spanned! { guard.span() => ::ironweave::plumbing::ask::<#name, _> };
+            quote! { #i => #call(#guard, self, db), }
         });
         quote! {
             fn guard(&self, index: u16, db: &::ironweave::plumbing::Reader<'_>) -> #unit {
@@ -158,6 +182,7 @@ fn implementation(model: &Model, index: usize, event: &Event) -> TokenStream {
     let (writer, reader) = (unused("writer", no_fields), unused("reader", no_fields));
     let names: Vec<&Ident> = event.fields.iter().map(|field| &field.name).collect();
     let numbers: Vec<_> = (0..names.len()).map(number).collect();
+    let written = (event.fields.iter().enumerate()).map(|(i, field)| writes(event, i, field));
     let fields: Vec<TokenStream> = names
         .iter()
         .zip(&numbers)
@@ -185,13 +210,30 @@ fn implementation(model: &Model, index: usize, event: &Event) -> TokenStream {
                 #created_value
             }
             fn encode(&self, #writer: &mut ::ironweave::plumbing::FieldWriter<'_>) {
-                #(writer.field(#numbers, &self.#names);)*
+                #(#written)*
             }
             fn decode(
                 #reader: &::ironweave::plumbing::FieldReader<'_>,
             ) -> ::core::result::Result<Self, ::ironweave::plumbing::DecodeError> {
                 ::core::result::Result::Ok(Self #fields)
             }
+        }
+    }
+}
+
+/// Writes a field for the log: handles by their ids, which is what serde would make of them.
+fn writes(event: &Event, index: usize, field: &EventField) -> TokenStream {
+    let (index, name) = (number(index), &field.name);
+    let by_handle = |name: &&Name| matches!(name.by, By::Handle | By::Token(_));
+    let bound = field.binds.map(|binds| &event.names[binds]);
+    match bound.filter(by_handle).map(|name| name.count) {
+        None => quote!(writer.field(#index, &self.#name);),
+        Some(Cardinality::One) => quote!(writer.one(#index, self.#name.id);),
+        Some(Cardinality::Option) => {
+            quote!(writer.option(#index, self.#name.as_ref().map(|handle| handle.id));)
+        }
+        Some(Cardinality::Many) => {
+            quote!(writer.many(#index, self.#name.iter().map(|handle| handle.id));)
         }
     }
 }

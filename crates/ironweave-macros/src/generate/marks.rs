@@ -89,7 +89,7 @@ pub fn mays(model: &Model) -> TokenStream {
     }
     for entity in &model.entities {
         for what in [Whole::Create, Whole::Ensure, Whole::Delete] {
-            if what == Whole::Ensure && entity.key.is_empty() {
+            if what == Whole::Ensure && entity.key.is_empty() && !model.broken {
                 continue;
             }
             let text = format!("{} {}", what.word(), entity.name);

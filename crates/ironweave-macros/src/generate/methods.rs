@@ -59,7 +59,8 @@ pub fn reading(model: &Model, index: usize, entity: &Entity) -> TokenStream {
         FieldKind::End(end) => edge(model, index, field, end),
         FieldKind::Broken => TokenStream::new(),
     };
-    let methods: Vec<TokenStream> = entity.fields.iter().map(one).collect();
+    let fields = entity.fields.iter().filter(|field| !field.hidden);
+    let methods: Vec<TokenStream> = fields.map(one).collect();
     block(
         "Its fields and edges.",
         &quote!(impl<S: ::ironweave::StateOf<#name>> #name<S>),
@@ -70,7 +71,7 @@ pub fn reading(model: &Model, index: usize, entity: &Entity) -> TokenStream {
 /// What finds entities of a type.
 pub fn finding(model: &Model, index: usize, entity: &Entity) -> TokenStream {
     let name = &entity.name;
-    let finders: Vec<TokenStream> = (entity.fields.iter())
+    let finders: Vec<TokenStream> = (entity.fields.iter().filter(|field| !field.hidden))
         .map(|field| find::finder(model, index, entity, field))
         .collect();
     block("What finds them.", &quote!(impl #name), &finders)
@@ -91,7 +92,8 @@ pub fn block(doc: &str, head: &TokenStream, methods: &[TokenStream]) -> TokenStr
 /// Methods on the token of one state: its data and its verbs.
 pub fn on_tokens(model: &Model, index: usize, entity: &Entity, state: usize) -> TokenStream {
     let (name, def) = (&entity.name, &entity.states[state]);
-    let data = def.data.iter().map(|column| {
+    let data = def.data.iter().filter(|c| !model.columns[**c].hidden);
+    let data = data.map(|column| {
         let column_def = &model.columns[*column];
         let fallback = format!("`{}`, which is there in `{}`.", column_def.name, def.name);
         let attrs = documented(&column_def.attrs, &fallback);
@@ -102,6 +104,7 @@ pub fn on_tokens(model: &Model, index: usize, entity: &Entity, state: usize) -> 
     let verbs = def
         .to
         .iter()
+        .filter(|to| !to.hidden)
         .map(|to| verb(model, index, entity, state, to));
     let state_name = &def.name;
     let methods: Vec<TokenStream> = data.chain(verbs).collect();

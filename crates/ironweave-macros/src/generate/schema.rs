@@ -3,13 +3,14 @@
 //! `s` is `::ironweave::schema`, imported inside the one function that needs it.
 
 use proc_macro2::{Literal, TokenStream};
-use quote::{ToTokens, quote};
+use quote::{ToTokens, quote, quote_spanned};
+use syn::spanned::Spanned as _;
 
 use super::event::literals_of_immediate;
 use super::{as_entity, number, result};
 use crate::check::model::{
-    Arc, Assign, By, Cardinality, Default, End, Entity, Event, Hop, Index, LinkKind, May, Model,
-    OnDelete, Path, Quantifier, Source, Whole,
+    Arc, Assign, By, Cardinality, Default, End, Entity, Event, Hop, Index, LinkKind, May,
+    MetaField, Model, OnDelete, Path, Quantifier, Source, Whole,
 };
 use crate::check::names::plain;
 use crate::check::types::text;
@@ -22,15 +23,20 @@ pub fn binding(model: &Model) -> TokenStream {
         let ty = &column.ty;
         let only_key = column.key && model.entities[column.entity].key.len() == 1;
         let make = match (only_key, column.index) {
-            (true, _) => quote!(key),
-            (_, Some(Index::Equal)) => quote!(indexed),
-            (_, Some(Index::Ordered)) => quote!(ordered),
-            _ => quote!(of),
+            (true, _) => {
+                let entity = &model.entities[column.entity].name;
+                quote!(key::<#entity>)
+            }
+            (_, Some(Index::Equal)) => quote!(indexed::<#ty>),
+            (_, Some(Index::Ordered)) => quote!(ordered::<#ty>),
+            _ => quote!(of::<#ty>),
         };
         let default = column.default.as_ref().map(|default| {
             let value = match default {
                 Default::None => quote!(::core::option::Option::None),
-                Default::OfType => quote!(::core::default::Default::default()),
+                Default::OfType => {
+                    quote_spanned!(ty.span() => <#ty as ::core::default::Default>::default())
+                }
                 Default::Value(value) => quote!(::core::convert::From::from(#value)),
             };
             quote!(.or(|| {
@@ -38,7 +44,7 @@ pub fn binding(model: &Model) -> TokenStream {
                 ::std::boxed::Box::new(value)
             }))
         });
-        quote!(::ironweave::plumbing::ColumnType::#make::<#ty>() #default)
+        quote!(::ironweave::plumbing::ColumnType::#make() #default)
     });
     let data = model.edges.iter().map(|edge| {
         option(
@@ -59,13 +65,15 @@ pub fn binding(model: &Model) -> TokenStream {
             &invariant.check,
             as_entity(&model.entities[invariant.entity].name),
         );
+        let entity = &model.entities[invariant.entity].name;
+        let call = quote_spanned! { check.span() => ::ironweave::plumbing::hold::<#entity, _> };
         let (unit, reader) = (
             result(&quote!(())),
             quote!(::ironweave::plumbing::Reader<'_>),
         );
         quote! {{
             fn check(id: ::ironweave::Id, db: &#reader) -> #unit {
-                #check(#as_entity::from_id(id), db)
+                #call(#check, #as_entity::from_id(id), db)
             }
             check as fn(::ironweave::Id, &#reader) -> #unit
         }}
@@ -275,6 +283,14 @@ fn source(event: &Event, source: Source) -> TokenStream {
             quote!(s::Source::Field(#field))
         }
         Source::Time => quote!(s::Source::Time),
+        Source::Meta(field) => {
+            let field = match field {
+                MetaField::Actor => quote!(Actor),
+                MetaField::Correlation => quote!(Correlation),
+                MetaField::Causation => quote!(Causation),
+            };
+            quote!(s::Source::Meta(s::MetaField::#field))
+        }
         Source::Literal(literal) => {
             let index = number(event.fields.len() + literal);
             let text = text(&event.literals[literal].tokens);

@@ -1,5 +1,7 @@
 //! What comes out: it parses, it is thin, and a small model is pinned as a whole.
 
+mod broken;
+
 use proc_macro2::TokenStream;
 
 use crate::expand::expand;

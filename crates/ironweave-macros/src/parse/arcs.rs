@@ -6,7 +6,9 @@ use proc_macro2::Ident;
 use syn::parse::{Parse, ParseStream};
 use syn::{Lit, Result, Token, braced, bracketed};
 
-use super::ast::{Arc, Assign, LinkKind, May, Path, Quantifier, Scope, Value, Whole};
+use crate::errors::did_you_mean;
+
+use super::ast::{Arc, Assign, LinkKind, May, MetaField, Path, Quantifier, Scope, Value, Whole};
 
 /// `root.hop.hop`.
 impl Parse for Path {
@@ -33,10 +35,20 @@ impl Parse for Value {
         match path.hops.as_slice() {
             [] => Ok(Self::Field(path.root)),
             [time] if path.root == "meta" && time == "time" => Ok(Self::Time),
-            _ if path.root == "meta" => Err(syn::Error::new(
-                path.last().span(),
-                format!("`{path}` is not supported yet: of `meta` there is `meta.time`"),
-            )),
+            [field] if path.root == "meta" => {
+                let text = field.to_string();
+                Ok(Self::Meta(match text.as_str() {
+                    "actor" => MetaField::Actor,
+                    "correlation" => MetaField::Correlation,
+                    "causation" => MetaField::Causation,
+                    _ => {
+                        let known = ["time", "actor", "correlation", "causation"];
+                        let hint = did_you_mean(&text, known);
+                        let message = format!("`meta` has no field `{text}`{hint}");
+                        return Err(syn::Error::new(field.span(), message));
+                    }
+                }))
+            }
             [field] => Ok(Self::Of(path.root.clone(), field.clone())),
             _ => Err(syn::Error::new(
                 path.last().span(),

@@ -57,6 +57,8 @@ pub struct Field {
     pub inverse: Option<(Ident, Ident)>,
     /// `#[edge(..)]`.
     pub edge: Option<EdgeOptions>,
+    /// Whether it has an `#[inverse(..)]` that could not be read.
+    pub unread: bool,
 }
 
 /// `#[index]`.
@@ -136,6 +138,8 @@ pub struct State {
     pub to: Vec<To>,
     /// Its data.
     pub data: Vec<Data>,
+    /// Whether it has a `#[to(..)]` that could not be read.
+    pub unread: bool,
 }
 
 /// `B` or `verb -> B`.
@@ -241,12 +245,25 @@ pub struct Assign {
     pub value: Value,
 }
 
+/// What a transaction says of itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MetaField {
+    /// `actor`.
+    Actor,
+    /// `correlation`.
+    Correlation,
+    /// `causation`.
+    Causation,
+}
+
 /// A value in an arc.
 pub enum Value {
     /// A field of the event.
     Field(Ident),
     /// `meta.time`.
     Time,
+    /// `meta.actor` and its kin.
+    Meta(MetaField),
     /// `name.field`: a field of a bound entity.
     Of(Ident, Ident),
     /// A literal, perhaps after a minus.

@@ -6,7 +6,7 @@ use syn::{Attribute, LitInt, Meta, Result, Token};
 
 use super::ast::{Default, EdgeOptions, Index, OnDelete, To};
 use crate::check::types::text;
-use crate::errors::{Errors, did_you_mean, list};
+use crate::errors::{Errors, did_you_mean, list, nearest};
 
 /// Attributes of ironweave, wherever they may stand.
 const OURS: [&str; 22] = [
@@ -42,6 +42,54 @@ pub fn is_ours(name: &str) -> bool {
     OURS.contains(&name) || OURS_FOR_CODE.contains(&name)
 }
 
+/// Attributes of rustc and serde that are spelt like one of ours, or nearly so.
+const NOT_OURS: [&str; 19] = [
+    "allow",
+    "cfg",
+    "cfg_attr",
+    "cold",
+    "deny",
+    "deprecated",
+    "derive",
+    "doc",
+    "expect",
+    "forbid",
+    "ignore",
+    "inline",
+    "must_use",
+    "non_exhaustive",
+    "repr",
+    "serde",
+    "test",
+    "used",
+    "warn",
+];
+
+/// Reports attributes that are nearly one of those that can stand here, and takes them for that one.
+pub fn respell(attrs: &mut [Attribute], allowed: &[&str], errors: &mut Errors) {
+    for attr in attrs {
+        let Some(name) = attr.path().get_ident() else {
+            continue;
+        };
+        let text = name.to_string();
+        if is_ours(&text) || NOT_OURS.contains(&text.as_str()) {
+            continue;
+        }
+        if let Some(meant) = nearest(&text, allowed.iter().copied()) {
+            errors.at(
+                name,
+                format!("there is no attribute `{text}`: did you mean `#[{meant}]`?"),
+            );
+            let meant = Ident::new(meant, name.span());
+            match &mut attr.meta {
+                Meta::Path(path) => *path = meant.into(),
+                Meta::List(list) => list.path = meant.into(),
+                Meta::NameValue(value) => value.path = meant.into(),
+            }
+        }
+    }
+}
+
 /// An attribute of ours, taken off an item.
 pub struct Ours {
     /// Its name.
@@ -50,6 +98,30 @@ pub struct Ours {
     pub attr: Attribute,
 }
 
+/// How the attributes read that have a grammar of their own.
+const SHAPES: [(&str, &str); 14] = [
+    ("states", "Entity"),
+    ("inverse", "Entity::edge"),
+    ("to", "State, verb -> State"),
+    ("invariant", "Entity, via = [edge], path::of::function"),
+    (
+        "create",
+        "name: Entity { field, field = value } in State { data }",
+    ),
+    ("delete", "path"),
+    (
+        "moves",
+        "path: State | State -> State { data, data = value }",
+    ),
+    ("link", "path.edge += path"),
+    ("unlink", "path.edge -= path"),
+    ("relink", "path.edge += path"),
+    ("set", "path.field = value"),
+    ("when", "all path in State | State"),
+    ("may", "Entity: State -> State, set Entity.field"),
+    ("guard", "path::of::function"),
+];
+
 impl Ours {
     /// Parses what stands in the parentheses; the error goes to `errors`.
     pub fn parse<T>(
@@ -57,7 +129,23 @@ impl Ours {
         errors: &mut Errors,
         parser: impl FnOnce(ParseStream<'_>) -> Result<T>,
     ) -> Option<T> {
-        errors.take(self.attr.parse_args_with(parser))
+        let result = self.attr.parse_args_with(parser);
+        errors.take(result.map_err(|error| self.with_shape(error)))
+    }
+
+    /// Adds to an error of syn's, which speaks of tokens only, how the attribute reads.
+    fn with_shape(&self, error: syn::Error) -> syn::Error {
+        let text = error.to_string();
+        let shape = SHAPES.iter().find(|(name, _)| self.name == name);
+        match shape {
+            Some((name, shape))
+                if text.starts_with("expected") || text.starts_with("unexpected") =>
+            {
+                let message = format!("{text}: write `#[{name}({shape})]`");
+                syn::Error::new(error.span(), message)
+            }
+            _ => error,
+        }
     }
 
     /// The attribute on one line, as the user wrote it; `None` if it has no arguments.
@@ -85,11 +173,12 @@ impl Ours {
 /// Splits the attributes of an item into ours and the others, and refuses those of ours that do not
 /// belong at this `place`, the ones that are not there yet, and `cfg`.
 pub fn split(
-    attrs: Vec<Attribute>,
+    mut attrs: Vec<Attribute>,
     place: &str,
     allowed: &[&str],
     errors: &mut Errors,
 ) -> (Vec<Ours>, Vec<Attribute>) {
+    respell(&mut attrs, allowed, errors);
     let (mut ours, mut others) = (Vec::new(), Vec::new());
     for attr in attrs {
         let name = attr.path().get_ident().cloned();

@@ -13,7 +13,7 @@ use syn::{AttrStyle, Fields, Generics, Item, ItemEnum, ItemMod, ItemStruct, Toke
 use crate::check::types::mentions;
 use crate::errors::Errors;
 use ast::{Data, Entity, Event, EventField, Field, Invariant, Lifecycle, LinkKind, Module, State};
-use attrs::{Ours, is_ours, split};
+use attrs::{Ours, is_ours, respell, split};
 
 /// Attributes that an event may carry.
 const ON_EVENT: [&str; 10] = [
@@ -81,15 +81,17 @@ fn role(attrs: &[syn::Attribute], roles: &[&str]) -> Option<String> {
 }
 
 /// A struct: entity, event, invariant, or none of our business.
-fn structure(item: ItemStruct, ast: &mut Module, errors: &mut Errors) {
+fn structure(mut item: ItemStruct, ast: &mut Module, errors: &mut Errors) {
     let roles = ["entity", "event", "immediate", "invariant"];
+    if role(&item.attrs, &roles).is_none() {
+        respell(&mut item.attrs, &roles, errors);
+    }
     match role(&item.attrs, &roles).as_deref() {
         Some("entity") => ast.entities.extend(entity(item, errors)),
         Some("invariant") => ast.invariants.extend(invariant(item, errors)),
         Some(role) => ast.events.extend(event(item, role == "immediate", errors)),
         None => {
             stray(&item.attrs, &item.ident, errors);
-            let mut item = item;
             item.attrs.retain(|attr| !ours(attr));
             ast.others.push(Item::Struct(item));
         }
@@ -98,6 +100,9 @@ fn structure(item: ItemStruct, ast: &mut Module, errors: &mut Errors) {
 
 /// An enum: states or none of our business.
 fn enumeration(mut item: ItemEnum, ast: &mut Module, errors: &mut Errors) {
+    if role(&item.attrs, &["states"]).is_none() {
+        respell(&mut item.attrs, &["states"], errors);
+    }
     if role(&item.attrs, &["states"]).is_some() {
         ast.lifecycles.extend(lifecycle(item, errors));
     } else {
@@ -194,6 +199,7 @@ fn field(name: Ident, field: syn::Field, errors: &mut Errors) -> Field {
         default: None,
         inverse: None,
         edge: None,
+        unread: false,
     };
     for mark in marks {
         match mark.name.to_string().as_str() {
@@ -203,7 +209,10 @@ fn field(name: Ident, field: syn::Field, errors: &mut Errors) -> Field {
             }
             "index" => parsed.index = errors.take(attrs::index(&mark)),
             "default" => parsed.default = errors.take(attrs::default(&mark)),
-            "inverse" => parsed.inverse = mark.parse(errors, attrs::inverse),
+            "inverse" => {
+                parsed.inverse = mark.parse(errors, attrs::inverse);
+                parsed.unread = parsed.inverse.is_none();
+            }
             _ => {
                 let word = mark.name.clone();
                 parsed.edge = mark.parse(errors, |input| attrs::edge(word, input));
@@ -217,7 +226,12 @@ fn lifecycle(item: ItemEnum, errors: &mut Errors) -> Option<Lifecycle> {
     let (marks, attrs) = split(item.attrs, "a states enum", &["states"], errors);
     plain(&item.generics, "a states enum", errors);
     let parse = |mark: &Ours| mark.parse(&mut *errors, |input| input.parse::<Ident>());
-    let entity = marks.first().and_then(parse)?;
+    // While the entity is still to be typed, the name of the enum tells.
+    let entity = marks.first().and_then(parse).or_else(|| {
+        let name = item.ident.to_string();
+        let entity = syn::parse_str::<Ident>(name.strip_suffix("State")?);
+        entity.ok()
+    })?;
     let mut states = Vec::new();
     for variant in item.variants {
         let allowed = ["initial", "terminal", "to"];
@@ -233,6 +247,7 @@ fn lifecycle(item: ItemEnum, errors: &mut Errors) -> Option<Lifecycle> {
             allow_unreached,
             to: Vec::new(),
             data: Vec::new(),
+            unread: false,
         };
         for mark in marks {
             match mark.name.to_string().as_str() {
@@ -244,9 +259,10 @@ fn lifecycle(item: ItemEnum, errors: &mut Errors) -> Option<Lifecycle> {
                     mark.bare(errors);
                     state.terminal = Some(mark.name);
                 }
-                _ => state
-                    .to
-                    .extend(mark.parse(errors, attrs::to).into_iter().flatten()),
+                _ => match mark.parse(errors, attrs::to) {
+                    Some(to) => state.to.extend(to),
+                    None => state.unread = true,
+                },
             }
         }
         for (name, field) in named(variant.fields, "state data", errors) {

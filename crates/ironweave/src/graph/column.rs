@@ -8,11 +8,12 @@ use std::hash::Hash;
 use std::ops::{Bound, RangeBounds};
 use std::sync::Arc;
 
+use crate::entity::Keyed;
 use crate::error::{Name, StepError};
 use crate::graph::index::{Equal, Index, Ordered, Unique};
 use crate::graph::storage::{Flat, Storage, Table};
 use crate::hash::hash_bytes;
-use crate::value::{DecodeError, Value, decode, encode};
+use crate::value::{DecodeError, Value, decode, encode, encode_value};
 
 /// The type of a column, as code that makes an empty one, and its default value.
 pub struct ColumnType {
@@ -27,10 +28,13 @@ impl ColumnType {
         Self::made(|| Box::new(Column::<T, Flat>::new(None)))
     }
 
-    /// The only key column of an entity type.
+    /// The only key column of an entity type, which says that its type can be a key.
     #[must_use]
-    pub fn key<T: Value + Hash + Eq>() -> Self {
-        Self::made(|| Box::new(Column::<T, Flat>::new(Some(Box::<Unique<T>>::default()))))
+    pub fn key<E: Keyed>() -> Self {
+        Self::made(|| {
+            let unique = Box::<Unique<E::Key>>::default();
+            Box::new(Column::<E::Key, Flat>::new(Some(unique)))
+        })
     }
 
     /// A column that is indexed by equal values.
@@ -122,6 +126,8 @@ pub trait AnyColumn: Send + Sync + 'static {
     fn hash(&self, slot: u32) -> Option<u64>;
     /// How many entries the index has, if there is one.
     fn indexed(&self) -> Option<usize>;
+    /// The value of a cell.
+    fn value(&self, slot: u32) -> Option<&dyn Any>;
     /// The column with its type.
     fn as_any(&self) -> &dyn Any;
 }
@@ -256,7 +262,7 @@ impl<T: Value, S: Storage> AnyColumn for Column<T, S> {
             .downcast_ref::<T>()
             .expect("a value of the column's type");
         let start = bytes.len();
-        encode(value, bytes).map_err(|e| ColumnError::Unwritable(e.to_string()))?;
+        encode_value(value, bytes).map_err(|e| ColumnError::Unwritable(e.to_string()))?;
         let hash = hash_bytes(&bytes[start..]);
         self.write(slot, value.clone(), hash)
             .inspect_err(|_| bytes.truncate(start))
@@ -314,6 +320,10 @@ impl<T: Value, S: Storage> AnyColumn for Column<T, S> {
 
     fn indexed(&self) -> Option<usize> {
         self.index.as_ref().map(|index| index.len())
+    }
+
+    fn value(&self, slot: u32) -> Option<&dyn Any> {
+        self.get(slot).map(|value| value as &dyn Any)
     }
 
     fn as_any(&self) -> &dyn Any {

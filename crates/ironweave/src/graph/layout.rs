@@ -71,6 +71,8 @@ pub(crate) struct EdgeLayout {
     pub to: EndLayout,
     pub salt: u64,
     pub acyclic: bool,
+    /// Whether a change of its links can break a bound or close a circle.
+    pub bounded: bool,
     /// Watches that count over this edge.
     pub watches: Vec<u16>,
 }
@@ -179,6 +181,7 @@ impl Layout {
                 to,
                 salt,
                 acyclic: def.acyclic,
+                bounded: def.acyclic,
                 watches: Vec::new(),
             });
             for (forward, end) in [(true, &def.from), (false, &def.to)] {
@@ -192,6 +195,7 @@ impl Layout {
                 let max = end.max.filter(|_| end.cardinality == Cardinality::Many);
                 if min > 0 || max.is_some() {
                     entity.bounded.push(Bounded { hop, min, max });
+                    edges[ix].bounded = true;
                 }
             }
         }

@@ -415,17 +415,26 @@ impl<S: Storage> Graph<S> {
                 });
             }
         }
-        self.edges[ix].link(from, to);
-        let term = link_term(
-            layout.salt,
+        self.link_free(edge, from, to);
+        Ok(())
+    }
+
+    /// Links two entities that are not linked, at ends that have room.
+    fn link_free(&mut self, edge: EdgeIx, from: u32, to: u32) {
+        let ix = usize::from(edge);
+        let layout = &self.layout.edges[ix];
+        let (a, b) = (
             self.id(layout.from.entity, from),
             self.id(layout.to.entity, to),
         );
-        self.fingerprint = self.fingerprint.wrapping_add(term);
+        let watched = !layout.watches.is_empty();
+        self.fingerprint = (self.fingerprint).wrapping_add(link_term(layout.salt, a, b));
+        self.edges[ix].link(from, to);
         self.journal.undo.push(Undo::Link { edge, from, to });
         self.journal.facts.list.push(Fact::Link { edge, from, to });
-        self.rewatch(edge, from, to, true, true);
-        Ok(())
+        if watched {
+            self.rewatch(edge, from, to, true, true);
+        }
     }
 
     pub(crate) fn unlink(&mut self, edge: EdgeIx, from: u32, to: u32) -> Result<(), StepError> {
@@ -438,15 +447,22 @@ impl<S: Storage> Graph<S> {
                 to: self.entity_ref(layout.to.entity, to),
             });
         }
+        self.unlink_linked(edge, from, to);
+        Ok(())
+    }
+
+    /// Unlinks two entities that are linked.
+    fn unlink_linked(&mut self, edge: EdgeIx, from: u32, to: u32) {
+        let ix = usize::from(edge);
         self.clear_link(edge, from, to);
         let layout = &self.layout.edges[ix];
-        let positions = self.edges[ix].unlink(from, to);
-        let term = link_term(
-            layout.salt,
+        let (a, b) = (
             self.id(layout.from.entity, from),
             self.id(layout.to.entity, to),
         );
-        self.fingerprint = self.fingerprint.wrapping_sub(term);
+        let watched = !layout.watches.is_empty();
+        self.fingerprint = (self.fingerprint).wrapping_sub(link_term(layout.salt, a, b));
+        let positions = self.edges[ix].unlink(from, to);
         self.journal.undo.push(Undo::Unlink {
             edge,
             from,
@@ -457,8 +473,9 @@ impl<S: Storage> Graph<S> {
             .facts
             .list
             .push(Fact::Unlink { edge, from, to });
-        self.rewatch(edge, from, to, false, true);
-        Ok(())
+        if watched {
+            self.rewatch(edge, from, to, false, true);
+        }
     }
 
     /// Links two entities; an end that can hold only one gives up the one it has. Nothing happens where
@@ -474,9 +491,10 @@ impl<S: Storage> Graph<S> {
             }
             if let [far] = *self.edges[ix].slots(forward, slot) {
                 let (from, to) = if forward { (slot, far) } else { (far, slot) };
-                self.unlink(edge, from, to)?;
+                self.unlink_linked(edge, from, to);
             }
         }
-        self.link(edge, from, to)
+        self.link_free(edge, from, to);
+        Ok(())
     }
 }

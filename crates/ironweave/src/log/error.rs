@@ -83,8 +83,16 @@ impl StorageError {
             io::ErrorKind::FileTooLarge => {
                 format!(
                     "cannot {action} {path}: it would pass the file size limit ({error}); raise the limit \
-                     (`ulimit -f`) or set a smaller `segment_bytes_max`"
+                     (`ulimit -f`)"
                 )
+            }
+            io::ErrorKind::ReadOnlyFilesystem => {
+                format!(
+                    "cannot {action} {path}: {error}; use a directory on a file system that can be written"
+                )
+            }
+            io::ErrorKind::NotADirectory | io::ErrorKind::AlreadyExists => {
+                format!("cannot {action} {path}: {error}; something else stands in its place")
             }
             io::ErrorKind::PermissionDenied => {
                 format!("cannot {action} {path}: {error}; grant this user the permission")

@@ -5,10 +5,22 @@ use super::{
     AppendError, ErrorKind, Frame, FrameHeader, Frames, Head, Log, Seq, StorageError, TornTail,
 };
 
+/// Bytes of payloads in one piece, so that growing never copies more than that.
+const PIECE_BYTES: usize = 1 << 20;
+
 /// A log in memory. What is appended counts as durable at once.
 #[derive(Clone, Debug, Default)]
 pub struct MemoryLog {
-    frames: Vec<Frame>,
+    frames: Vec<(FrameHeader, Place)>,
+    pieces: Vec<Vec<u8>>,
+}
+
+/// Where a payload lies: the piece, where it begins and how long it is.
+#[derive(Clone, Copy, Debug)]
+struct Place {
+    piece: u32,
+    at: u32,
+    len: u32,
 }
 
 impl MemoryLog {
@@ -33,10 +45,20 @@ impl Log for MemoryLog {
         }
         check_length(payload).map_err(AppendError::Refused)?;
         header.durable = self.durable();
-        self.frames.push(Frame {
-            header,
-            payload: payload.to_vec(),
-        });
+        let room = |piece: &Vec<u8>| piece.capacity() - piece.len() >= payload.len();
+        if !self.pieces.last().is_some_and(room) {
+            self.pieces
+                .push(Vec::with_capacity(PIECE_BYTES.max(payload.len())));
+        }
+        let piece = self.pieces.len() - 1;
+        let bytes = &mut self.pieces[piece];
+        let place = Place {
+            piece: piece as u32,
+            at: bytes.len() as u32,
+            len: payload.len() as u32,
+        };
+        bytes.extend_from_slice(payload);
+        self.frames.push((header, place));
         Ok(())
     }
 
@@ -45,7 +67,7 @@ impl Log for MemoryLog {
     }
 
     fn head(&self) -> Option<Head> {
-        self.frames.last().map(|frame| Head::of(&frame.header))
+        self.frames.last().map(|(header, _)| Head::of(header))
     }
 
     fn durable(&self) -> Option<Seq> {
@@ -60,7 +82,15 @@ impl Log for MemoryLog {
         let from = usize::try_from(from)
             .unwrap_or(usize::MAX)
             .min(self.frames.len());
-        Ok(Frames::new(self.frames[from..].iter().cloned().map(Ok)))
+        let frame = |(header, place): &(FrameHeader, Place)| {
+            let start = place.at as usize;
+            let bytes = &self.pieces[place.piece as usize][start..start + place.len as usize];
+            Ok(Frame {
+                header: *header,
+                payload: bytes.to_vec(),
+            })
+        };
+        Ok(Frames::new(self.frames[from..].iter().map(frame)))
     }
 
     fn recovered(&self) -> Option<&TornTail> {

@@ -1,6 +1,7 @@
 //! What generated code calls. It is public because that code lives in the user's crate, and no part of the
 //! API: it may change with any version, together with the macro.
 
+mod functions;
 mod json;
 
 use std::any::Any;
@@ -56,6 +57,7 @@ fn slot<D: Db + ?Sized>(db: &D, entity: EntityIx, id: Id) -> u32 {
     if db.graph().state(entity, id).is_none() {
         gone(db.graph(), entity, id);
     }
+    db.reads(entity, id.slot);
     id.slot
 }
 
@@ -63,15 +65,13 @@ fn slot<D: Db + ?Sized>(db: &D, entity: EntityIx, id: Id) -> u32 {
 ///
 /// # Panics
 /// Where the entity is gone, or no longer in the state whose data is asked for.
-pub fn field<T: Value, D: Db + ?Sized>(db: &D, column: ColumnIx, entity: EntityIx, id: Id) -> &T {
+pub fn field<T: Any, D: Db + ?Sized>(db: &D, column: ColumnIx, entity: EntityIx, id: Id) -> &T {
     let slot = slot(db, entity, id);
     let graph = db.graph();
-    let typed = graph
-        .column(column)
-        .as_any()
-        .downcast_ref::<Column<T, Flat>>();
-    typed
-        .and_then(|column| column.get(slot))
+    // Not `T: Value`: where it is not, the column says so, and once is enough.
+    let value = graph.column(column).value(slot);
+    value
+        .and_then(|value| value.downcast_ref())
         .unwrap_or_else(|| {
             let path = &graph.layout.columns[usize::from(column)].path;
             panic!("{} has no {path} any more", graph.entity_ref(entity, slot))
@@ -125,7 +125,7 @@ pub fn one<E: Entity>(db: &(impl Db + ?Sized), owner: EntityIx, hop: Hop, id: Id
 }
 
 /// The data of the link between two entities, if they are linked; O(1).
-pub fn link_data<T: Value, D: Db + ?Sized>(
+pub fn link_data<T: Any, D: Db + ?Sized>(
     db: &D,
     owner: EntityIx,
     hop: Hop,
@@ -140,7 +140,7 @@ pub fn link_data<T: Value, D: Db + ?Sized>(
 }
 
 /// The data of the only link of an entity, if there is one; O(1).
-pub fn only_link_data<T: Value, D: Db + ?Sized>(
+pub fn only_link_data<T: Any, D: Db + ?Sized>(
     db: &D,
     owner: EntityIx,
     hop: Hop,
@@ -151,14 +151,14 @@ pub fn only_link_data<T: Value, D: Db + ?Sized>(
     link_value(db.graph(), hop, slot, *far)
 }
 
-fn link_value<T: Value>(graph: &Graph<Flat>, hop: Hop, near: u32, far: u32) -> Option<&T> {
+fn link_value<T: Any>(graph: &Graph<Flat>, hop: Hop, near: u32, far: u32) -> Option<&T> {
     let (from, to) = if hop.forward {
         (near, far)
     } else {
         (far, near)
     };
     let (column, row) = graph.link_row(hop.edge, from, to)?;
-    column.as_any().downcast_ref::<Column<T, Flat>>()?.get(row)
+    column.value(row)?.downcast_ref()
 }
 
 /// How many of those that an entity is linked with are in a place; O(1). The end is `counted`.
@@ -182,6 +182,7 @@ pub fn by<'d, E: Entity, T: Value + Eq, D: Db>(
     column: ColumnIx,
     value: &T,
 ) -> D::List<'d, std::vec::IntoIter<E>> {
+    db.asks("by");
     let graph = db.graph();
     let typed = typed::<T>(graph, column);
     let found: Vec<E> = typed
@@ -198,6 +199,7 @@ pub fn by_range<'d, E: Entity, T: Value + Ord, D: Db>(
     column: ColumnIx,
     range: impl std::ops::RangeBounds<T>,
 ) -> D::List<'d, std::vec::IntoIter<E>> {
+    db.asks("by");
     let graph = db.graph();
     let found: Vec<E> = typed::<T>(graph, column)
         .range(range)
@@ -229,7 +231,11 @@ pub fn linked(db: &(impl Db + ?Sized), owner: EntityIx, hop: Hop, id: Id, other:
 
 /// The state of an entity, if it is alive; O(1).
 pub fn state(db: &(impl Db + ?Sized), entity: EntityIx, id: Id) -> Option<StateIx> {
-    db.graph().state(entity, id)
+    let state = db.graph().state(entity, id);
+    if state.is_some() {
+        db.reads(entity, id.slot);
+    }
+    state
 }
 
 /// The state of an entity; O(1).
@@ -237,9 +243,7 @@ pub fn state(db: &(impl Db + ?Sized), entity: EntityIx, id: Id) -> Option<StateI
 /// # Panics
 /// Where the entity is gone.
 pub fn state_of(db: &(impl Db + ?Sized), entity: EntityIx, id: Id) -> StateIx {
-    db.graph()
-        .state(entity, id)
-        .unwrap_or_else(|| gone(db.graph(), entity, id))
+    state(db, entity, id).unwrap_or_else(|| gone(db.graph(), entity, id))
 }
 
 /// The name of an entity type of a model, for `Display`.
@@ -398,6 +402,7 @@ macro_rules! __handle {
 }
 
 pub use crate::{__any_event as any_event, __event_serde as event_serde, __handle as handle};
+pub use functions::{Guard, Holds, ask, hold};
 pub use json::{missing_field, unknown_event, unknown_field};
 
 /// Writes a handle: `"Partition/3.1"` for people, a number otherwise.

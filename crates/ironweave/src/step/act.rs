@@ -2,7 +2,6 @@
 
 use std::any::Any;
 use std::collections::HashSet;
-use std::ops::Range;
 use std::sync::Arc;
 
 use crate::db::Reader;
@@ -10,43 +9,92 @@ use crate::error::StepError;
 use crate::graph::Graph;
 use crate::graph::layout::StateSet;
 use crate::graph::storage::Flat;
-use crate::schema::{Assign, ColumnIx, EntityIx, Hop, Path, Quantifier, Scope, Source};
+use crate::schema::{Assign, ColumnIx, EntityIx, Hop, MetaField, Path, Quantifier, Scope, Source};
 use crate::step::Core;
 use crate::step::bind::Names;
 use crate::step::event::Given;
-use crate::step::plan::{EventPlan, LinkPlan, WhenPlan};
+use crate::step::plan::{Act, EventPlan, LinkKind, LinkPlan, MovePlan, WhenPlan};
 
-/// What the arcs of the firing event reach, evaluated before any of them acts: one span of slots each.
+/// What the arcs of the firing event reach, evaluated before any of them acts.
 #[derive(Default)]
 pub(super) struct Targets {
     slots: Vec<u32>,
-    ends: Vec<u32>,
+    spans: Vec<Span>,
     next: usize,
     /// The values of [`EventPlan::copied`], in CBOR.
     copied: Vec<Vec<u8>>,
 }
 
+/// The entities of one path.
+#[derive(Clone, Copy)]
+enum Span {
+    /// Those that a name stands for, which no arc changes.
+    Named(u16),
+    /// Those between two places in [`Targets::slots`].
+    Listed(u32, u32),
+}
+
 impl Targets {
     fn clear(&mut self) {
         self.slots.clear();
-        self.ends.clear();
+        self.spans.clear();
         self.next = 0;
         self.copied.clear();
     }
 
-    fn end_span(&mut self) {
-        self.ends.push(self.slots.len() as u32);
+    /// Notes what a path reaches; a path without hops costs nothing.
+    fn add(&mut self, graph: &Graph<Flat>, names: &Names, path: &Path) -> Span {
+        let span = if path.hops.is_empty() {
+            Span::Named(path.root)
+        } else {
+            let start = self.slots.len();
+            reach(graph, names, path, &mut self.slots);
+            Span::Listed(start as u32, self.slots.len() as u32)
+        };
+        self.spans.push(span);
+        span
     }
 
-    fn span(&self, index: usize) -> Range<usize> {
-        let start = if index == 0 { 0 } else { self.ends[index - 1] };
-        start as usize..self.ends[index] as usize
+    /// Notes those that a path reaches which are in a source state.
+    fn add_those(&mut self, graph: &Graph<Flat>, names: &Names, arc: &MovePlan) {
+        let start = self.slots.len();
+        reach(graph, names, &arc.path, &mut self.slots);
+        let mut kept = start;
+        for i in start..self.slots.len() {
+            let slot = self.slots[i];
+            if arc.from.contains(graph.state_of(arc.entity, slot)) {
+                self.slots[kept] = slot;
+                kept += 1;
+            }
+        }
+        self.slots.truncate(kept);
+        self.spans.push(Span::Listed(start as u32, kept as u32));
     }
 
-    /// The next span, in the order in which they were written.
-    fn take(&mut self) -> Range<usize> {
+    /// The next span, in the order in which they were noted.
+    fn take(&mut self) -> Span {
         self.next += 1;
-        self.span(self.next - 1)
+        self.spans[self.next - 1]
+    }
+
+    #[inline]
+    fn len(&self, names: &Names, span: Span) -> usize {
+        match span {
+            Span::Named(name) => names.ids(name).len(),
+            Span::Listed(start, end) => (end - start) as usize,
+        }
+    }
+
+    #[inline]
+    fn at(&self, names: &Names, span: Span, i: usize) -> u32 {
+        match span {
+            Span::Named(name) => names.ids(name)[i].slot,
+            Span::Listed(start, _) => self.slots[start as usize + i],
+        }
+    }
+
+    fn iter<'t>(&'t self, names: &'t Names, span: Span) -> impl Iterator<Item = u32> + 't {
+        (0..self.len(names, span)).map(move |i| self.at(names, span, i))
     }
 }
 
@@ -112,88 +160,76 @@ impl Core {
             let value = copied(graph, names, *name, *column)?;
             targets.copied.push(value);
         }
-        for link in def.link_arcs() {
-            reach(graph, names, &link.path, &mut targets.slots);
-            targets.end_span();
-            reach(graph, names, &link.with, &mut targets.slots);
-            targets.end_span();
-        }
-        for set in &def.sets {
-            let start = targets.slots.len();
-            reach(graph, names, &set.path, &mut targets.slots);
-            if let Some(state) = set.state {
-                let from = StateSet::of(&[state]);
-                let expected = &graph.layout.entities[usize::from(set.entity)].states;
-                let expected = &expected[usize::from(state)].name;
-                check_places(
-                    def,
-                    graph,
-                    set.entity,
-                    (&from, expected),
-                    &targets.slots[start..],
-                )?;
-            }
-            targets.end_span();
-        }
-        for arc in &def.moves {
-            let start = targets.slots.len();
-            reach(graph, names, &arc.path, &mut targets.slots);
-            match arc.scope {
-                Scope::Those => {
-                    let mut kept = start;
-                    for i in start..targets.slots.len() {
-                        let slot = targets.slots[i];
-                        if arc.from.contains(graph.state_of(arc.entity, slot)) {
-                            targets.slots[kept] = slot;
-                            kept += 1;
-                        }
+        for act in &def.acts {
+            match act {
+                Act::Link(_, arc) => {
+                    targets.add(graph, names, &arc.path);
+                    targets.add(graph, names, &arc.with);
+                }
+                Act::Set(set) => {
+                    let span = targets.add(graph, names, &set.path);
+                    if let Some(state) = set.state {
+                        let from = StateSet::of(&[state]);
+                        let states = &graph.layout.entities[usize::from(set.entity)].states;
+                        let place = (&from, &states[usize::from(state)].name);
+                        let slots = targets.iter(names, span);
+                        check_places(def, graph, set.entity, place, slots)?;
                     }
-                    targets.slots.truncate(kept);
                 }
-                Scope::Each => {
+                Act::Move(arc) if arc.scope == Scope::Each => {
+                    let span = targets.add(graph, names, &arc.path);
                     let place = (&arc.from, &arc.from_text);
-                    check_places(def, graph, arc.entity, place, &targets.slots[start..])?;
+                    let slots = targets.iter(names, span);
+                    check_places(def, graph, arc.entity, place, slots)?;
+                }
+                Act::Move(arc) => targets.add_those(graph, names, arc),
+                Act::Delete(arc) => {
+                    targets.add(graph, names, &arc.path);
                 }
             }
-            targets.end_span();
-        }
-        for delete in &def.deletes {
-            reach(graph, names, &delete.path, &mut targets.slots);
-            targets.end_span();
         }
         if def.may_meet {
-            self.check_meetings(def, targets)
+            self.check_meetings(def, names, targets)
         } else {
             Ok(())
         }
     }
 
     /// Rejects two moves of one entity, a move and a delete of it, and two sets of one field of it.
-    fn check_meetings(&self, def: &EventPlan, targets: &Targets) -> Result<(), StepError> {
-        let links = 2 * def.link_arcs().count();
+    fn check_meetings(
+        &self,
+        def: &EventPlan,
+        names: &Names,
+        targets: &Targets,
+    ) -> Result<(), StepError> {
+        let mut spans = targets.spans.iter();
         // A move is told from a set by having no column.
-        let arcs = (def.sets.iter().map(|s| (Some(s.value.column), s.entity)))
-            .chain(def.moves.iter().map(|m| (None, m.entity)));
-        let rejected = |entity, slot| {
-            Err(StepError::TwoArcs {
-                event: Arc::clone(&def.name),
-                entity: self.graph.entity_ref(entity, slot),
-            })
-        };
         let mut met = HashSet::new();
-        for (i, (column, entity)) in arcs.enumerate() {
-            for slot in &targets.slots[targets.span(links + i)] {
-                if !met.insert((column, entity, *slot)) {
-                    return rejected(entity, *slot);
+        for act in &def.acts {
+            let mut slots = targets.iter(names, *spans.next().unwrap_or(&Span::Listed(0, 0)));
+            let (entity, twice) = match act {
+                Act::Link(..) => {
+                    spans.next();
+                    continue;
                 }
-            }
-        }
-        let first = links + def.sets.len() + def.moves.len();
-        for (i, delete) in def.deletes.iter().enumerate() {
-            let entity = delete.entity;
-            let slots = &targets.slots[targets.span(first + i)];
-            if let Some(slot) = slots.iter().find(|s| met.contains(&(None, entity, **s))) {
-                return rejected(entity, *slot);
+                Act::Set(set) => (
+                    set.entity,
+                    slots.find(|s| !met.insert((Some(set.value.column), set.entity, *s))),
+                ),
+                Act::Move(arc) => (
+                    arc.entity,
+                    slots.find(|s| !met.insert((None, arc.entity, *s))),
+                ),
+                Act::Delete(arc) => (
+                    arc.entity,
+                    slots.find(|s| met.contains(&(None, arc.entity, *s))),
+                ),
+            };
+            if let Some(slot) = twice {
+                return Err(StepError::TwoArcs {
+                    event: Arc::clone(&def.name),
+                    entity: self.graph.entity_ref(entity, slot),
+                });
             }
         }
         Ok(())
@@ -205,7 +241,13 @@ impl Core {
         };
         for (ix, guard) in firing.def.guards.iter().enumerate() {
             event
-                .guard(ix as u16, &Reader { graph: &self.graph })
+                .guard(
+                    ix as u16,
+                    &Reader {
+                        graph: &self.graph,
+                        of: None,
+                    },
+                )
                 .map_err(|e| {
                     let (event, guard) = (Arc::clone(&firing.def.name), Arc::clone(guard));
                     e.into_step(|reason| StepError::Guard {
@@ -224,66 +266,81 @@ impl Core {
         names: &Names,
         targets: &mut Targets,
     ) -> Result<(), StepError> {
-        let def = firing.def;
-        for arc in &def.unlinks {
-            let (near, far) = (targets.take(), targets.take());
-            for &slot in &targets.slots[near] {
-                self.unlink_among(arc, slot, &targets.slots[far.clone()])?;
-            }
-        }
-        let linking = (def.relinks.iter().map(|arc| (arc, Linking::Relink)))
-            .chain(def.links.iter().map(|arc| (arc, Linking::Link)))
-            .chain(def.set_links.iter().map(|arc| (arc, Linking::Stay)));
-        for (arc, linking) in linking {
-            let (near, far) = (targets.take(), targets.take());
-            for a in near {
-                for b in far.clone() {
-                    let ends = ends(arc.hop, targets.slots[a], targets.slots[b]);
-                    match linking {
-                        Linking::Relink => self.graph.relink(arc.hop.edge, ends.0, ends.1)?,
-                        Linking::Link => self.graph.link(arc.hop.edge, ends.0, ends.1)?,
-                        Linking::Stay => {}
-                    }
-                    if let Some(data) = &arc.data {
-                        self.write_link(arc.hop, ends, data, firing, names, targets)?;
+        let mut deleted = Vec::new();
+        for act in &firing.def.acts {
+            let span = targets.take();
+            match act {
+                Act::Link(kind, arc) => {
+                    self.change_links(*kind, arc, span, firing, names, targets)?;
+                }
+                Act::Set(set) => {
+                    for i in 0..targets.len(names, span) {
+                        let slot = targets.at(names, span, i);
+                        self.write(&set.value, slot, firing, names, targets)?;
                     }
                 }
-            }
-        }
-        for arc in &def.sets {
-            for i in targets.take() {
-                self.write(&arc.value, targets.slots[i], firing, names, targets)?;
-            }
-        }
-        for arc in &def.moves {
-            for i in targets.take() {
-                let slot = targets.slots[i];
-                self.graph.move_to(arc.entity, slot, arc.to);
-                for value in &arc.data {
-                    self.write(value, slot, firing, names, targets)?;
+                Act::Move(arc) => {
+                    for i in 0..targets.len(names, span) {
+                        let slot = targets.at(names, span, i);
+                        self.graph.move_to(arc.entity, slot, arc.to);
+                        for value in &arc.data {
+                            self.write(value, slot, firing, names, targets)?;
+                        }
+                    }
+                }
+                Act::Delete(arc) => {
+                    deleted.extend(targets.iter(names, span).map(|slot| (arc.entity, slot)));
                 }
             }
-        }
-        if def.deletes.is_empty() {
-            return Ok(());
         }
         // All at once, so that what stands in the way of one may go with another.
-        let mut all = Vec::new();
-        for arc in &def.deletes {
-            let span = targets.take();
-            all.extend(targets.slots[span].iter().map(|slot| (arc.entity, *slot)));
+        if deleted.is_empty() {
+            return Ok(());
         }
-        self.graph.delete(&all)
+        self.graph.delete(&deleted)
     }
 
-    fn unlink_among(&mut self, arc: &LinkPlan, near: u32, far: &[u32]) -> Result<(), StepError> {
-        let linked = |graph: &Graph<Flat>, b: u32| graph.linked(arc.hop, near, b);
+    fn change_links(
+        &mut self,
+        kind: LinkKind,
+        arc: &LinkPlan,
+        near: Span,
+        firing: Firing<'_>,
+        names: &Names,
+        targets: &mut Targets,
+    ) -> Result<(), StepError> {
+        let far = targets.take();
+        for a in 0..targets.len(names, near) {
+            let near = targets.at(names, near, a);
+            if kind == LinkKind::Unlink {
+                self.unlink_among(arc, near, targets.iter(names, far))?;
+                continue;
+            }
+            for b in 0..targets.len(names, far) {
+                let ends = ends(arc.hop, near, targets.at(names, far, b));
+                match kind {
+                    LinkKind::Relink => self.graph.relink(arc.hop.edge, ends.0, ends.1)?,
+                    LinkKind::Link => self.graph.link(arc.hop.edge, ends.0, ends.1)?,
+                    LinkKind::Unlink | LinkKind::Keep => {}
+                }
+                if let Some(data) = &arc.data {
+                    self.write_link(arc.hop, ends, data, firing, names, targets)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn unlink_among(
+        &mut self,
+        arc: &LinkPlan,
+        near: u32,
+        far: impl Iterator<Item = u32>,
+    ) -> Result<(), StepError> {
         let gone: Vec<u32> = if arc.all {
             self.graph.links(arc.hop, near).to_vec()
         } else {
-            far.iter()
-                .copied()
-                .filter(|b| linked(&self.graph, *b))
+            far.filter(|b| self.graph.linked(arc.hop, near, *b))
                 .collect()
         };
         for b in gone {
@@ -301,8 +358,7 @@ impl Core {
         names: &Names,
         targets: &Targets,
     ) -> Result<(), StepError> {
-        let now = self.now;
-        match value(&assign.source, &now, firing.given) {
+        match value(&assign.source, &self.now, &self.meta, firing.given) {
             Ok(value) => self.graph.set(assign.column, slot, value),
             Err((name, column)) => {
                 let bytes = self.copied(firing.def, name, column, names, targets)?;
@@ -320,8 +376,7 @@ impl Core {
         names: &Names,
         targets: &Targets,
     ) -> Result<(), StepError> {
-        let now = self.now;
-        match value(source, &now, firing.given) {
+        match value(source, &self.now, &self.meta, firing.given) {
             Ok(value) => self.graph.set_link(hop.edge, ends, value),
             Err((name, column)) => {
                 let bytes = self.copied(firing.def, name, column, names, targets)?;
@@ -348,14 +403,6 @@ impl Core {
     }
 }
 
-#[derive(Clone, Copy)]
-enum Linking {
-    Relink,
-    Link,
-    /// They are linked already.
-    Stay,
-}
-
 /// Slots at the declaring and the inverse end.
 fn ends(hop: Hop, near: u32, far: u32) -> (u32, u32) {
     if hop.forward {
@@ -369,10 +416,14 @@ fn ends(hop: Hop, near: u32, far: u32) -> (u32, u32) {
 fn value<'v>(
     source: &Source,
     now: &'v crate::Timestamp,
+    meta: &'v crate::Meta,
     given: Given<'v>,
 ) -> Result<&'v dyn Any, (u16, ColumnIx)> {
     match source {
         Source::Time => Ok(now),
+        Source::Meta(MetaField::Actor) => Ok(&meta.actor),
+        Source::Meta(MetaField::Correlation) => Ok(&meta.correlation),
+        Source::Meta(MetaField::Causation) => Ok(&meta.causation),
         Source::Field(index) | Source::Literal { index, .. } => Ok(given.value(*index)),
         Source::Entity { name, column } => Err((*name, *column)),
     }
@@ -429,15 +480,15 @@ fn check_places(
     graph: &Graph<Flat>,
     entity: EntityIx,
     (from, expected): (&StateSet, &Arc<str>),
-    slots: &[u32],
+    slots: impl Iterator<Item = u32>,
 ) -> Result<(), StepError> {
     for slot in slots {
-        let found = graph.state_of(entity, *slot);
+        let found = graph.state_of(entity, slot);
         if !from.contains(found) {
             let layout = &graph.layout.entities[usize::from(entity)];
             return Err(StepError::NotInPlace {
                 event: Arc::clone(&def.name),
-                entity: graph.entity_ref(entity, *slot),
+                entity: graph.entity_ref(entity, slot),
                 expected: Arc::clone(expected),
                 found: Arc::clone(&layout.states[usize::from(found)].name),
             });

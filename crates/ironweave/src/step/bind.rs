@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::cbor::{ARRAY, UINT, head};
 use crate::entity::{Ensure, Entity, Key, KeyQuery, Keyed};
 use crate::error::{EntityRef, Reject, StepError};
 use crate::graph::Graph;
@@ -32,6 +33,21 @@ impl Names {
 
     pub(crate) fn end_name(&mut self) {
         self.ends.push(self.ids.len() as u32);
+    }
+
+    /// How many names have been bound.
+    pub(crate) fn len(&self) -> usize {
+        self.ends.len()
+    }
+
+    /// Writes the ids of each name.
+    pub(crate) fn encode(&self, out: &mut Vec<u8>) {
+        head(out, ARRAY, self.ends.len() as u64);
+        for name in 0..self.ends.len() {
+            let ids = self.ids(name as u16);
+            head(out, ARRAY, ids.len() as u64);
+            ids.iter().for_each(|id| head(out, UINT, id.to_bits()));
+        }
     }
 
     pub(crate) fn ids(&self, name: u16) -> &[Id] {

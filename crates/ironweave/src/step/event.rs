@@ -6,16 +6,17 @@ use minicbor::Decoder;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::cbor::{UINT, head};
+use crate::cbor::{ARRAY, NULL, UINT, head};
 use crate::db::Reader;
 use crate::entity::Model;
 use crate::error::Reject;
+use crate::id::Id;
 use crate::log::Seq;
 use crate::schema::EventIx;
 use crate::step::bind::{Binder, Names};
 use crate::step::plan::Plan;
 use crate::step::{Core, Tx};
-use crate::value::{DecodeError, EncodeError, decode, encode, raw_item};
+use crate::value::{DecodeError, EncodeError, decode, encode_value, raw_item};
 
 /// An event: a request to change the graph, which may be rejected. The macro implements it.
 #[diagnostic::on_unimplemented(
@@ -196,10 +197,34 @@ pub struct FieldWriter<'b> {
 
 impl FieldWriter<'_> {
     /// Writes one field.
-    pub fn field<T: Serialize>(&mut self, index: u16, value: &T) {
+    pub fn field<T: Serialize + 'static>(&mut self, index: u16, value: &T) {
         head(self.bytes, UINT, index.into());
-        if let Err(e) = encode(value, self.bytes) {
+        if let Err(e) = encode_value(value, self.bytes) {
             self.failed.get_or_insert((index, e));
+        }
+    }
+
+    /// Writes a field that holds a handle or a token, as serde would.
+    pub fn one(&mut self, index: u16, id: Id) {
+        head(self.bytes, UINT, index.into());
+        head(self.bytes, UINT, id.to_bits());
+    }
+
+    /// Writes a field that may hold a handle or a token.
+    pub fn option(&mut self, index: u16, id: Option<Id>) {
+        head(self.bytes, UINT, index.into());
+        match id {
+            Some(id) => head(self.bytes, UINT, id.to_bits()),
+            None => self.bytes.push(NULL),
+        }
+    }
+
+    /// Writes a field that holds several handles or tokens.
+    pub fn many(&mut self, index: u16, ids: impl ExactSizeIterator<Item = Id>) {
+        head(self.bytes, UINT, index.into());
+        head(self.bytes, ARRAY, ids.len() as u64);
+        for id in ids {
+            head(self.bytes, UINT, id.to_bits());
         }
     }
 }

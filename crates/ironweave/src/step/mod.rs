@@ -16,16 +16,18 @@ use std::sync::Arc;
 
 pub use tx::{Ensured, New, Tx};
 
-use crate::Timestamp;
 use crate::cbor::{MAP, head};
 use crate::error::{EntityRef, Reject, StepError};
 use crate::graph::storage::Flat;
 use crate::graph::{Graph, Mark};
+use crate::hash::FastMap;
+use crate::log::Seq;
 use crate::schema::EntityIx;
 use crate::step::act::Targets;
 use crate::step::bind::{Binder, Names};
 use crate::step::event::{DynEvent, FieldWriter, Given};
 use crate::step::plan::{EventPlan, Plan};
+use crate::{Meta, Timestamp};
 
 /// The graph and the open transaction on it.
 pub struct Core {
@@ -36,6 +38,16 @@ pub struct Core {
     pub(crate) event_bytes: Vec<u8>,
     /// The time of the open transaction.
     pub(crate) now: Timestamp,
+    /// What else it says of itself.
+    pub(crate) meta: Meta,
+    /// What has changed since the transaction that it expects to be the last to have done so.
+    pub(crate) changed: FastMap<(EntityIx, u32), Seq>,
+    /// What each of its events bound and created, for a transaction with an idempotency key.
+    pub(crate) name_bytes: Vec<u8>,
+    /// How many events of the program are in it.
+    pub(crate) events: u32,
+    /// Everything is done twice and compared; see [`crate::Options::paranoid`].
+    pub(crate) paranoid: bool,
     names: Names,
     targets: Targets,
 }
@@ -56,6 +68,8 @@ pub(crate) struct CoreMark {
     graph: Mark,
     firings: usize,
     event_bytes: usize,
+    name_bytes: usize,
+    events: u32,
 }
 
 impl Core {
@@ -65,6 +79,11 @@ impl Core {
             firings: Vec::new(),
             event_bytes: Vec::new(),
             now: Timestamp::default(),
+            meta: Meta::default(),
+            changed: FastMap::default(),
+            name_bytes: Vec::new(),
+            events: 0,
+            paranoid: false,
             names: Names::default(),
             targets: Targets::default(),
         }
@@ -75,6 +94,8 @@ impl Core {
             graph: self.graph.mark(),
             firings: self.firings.len(),
             event_bytes: self.event_bytes.len(),
+            name_bytes: self.name_bytes.len(),
+            events: self.events,
         }
     }
 
@@ -82,12 +103,16 @@ impl Core {
         self.graph.rollback(mark.graph);
         self.firings.truncate(mark.firings);
         self.event_bytes.truncate(mark.event_bytes);
+        self.name_bytes.truncate(mark.name_bytes);
+        self.events = mark.events;
     }
 
     pub(crate) fn settle(&mut self) {
         self.graph.settle();
         self.firings.clear();
         self.event_bytes.clear();
+        self.name_bytes.clear();
+        self.events = 0;
     }
 
     /// Fires an event and what follows from it by itself. On an error the caller rolls back.
@@ -103,6 +128,7 @@ impl Core {
                 event: def,
             })
             .map_err(|e| rejected(def, e))?;
+        self.expect_unchanged(def, &names)?;
         self.act(def, Given::Event(event), &mut names)?;
         event
             .handle(&names, self, plan)
@@ -110,7 +136,96 @@ impl Core {
         self.note_event(plan, event)?;
         self.check_bounds(start)?;
         self.fire_immediates(plan)?;
+        self.events += 1;
+        if self.meta.key.is_some() {
+            names.encode(&mut self.name_bytes);
+        }
         Ok(names)
+    }
+
+    /// Fires an event, undoes it and fires it again.
+    ///
+    /// # Panics
+    /// Where the graph was not the same in between, or not the same came of it: a handler or a guard that is not
+    /// deterministic.
+    pub(crate) fn fire_twice(
+        &mut self,
+        plan: &Plan,
+        event: &dyn DynEvent,
+    ) -> Result<Names, StepError> {
+        let name = &plan.events[usize::from(event.index())].name;
+        let (mark, print) = (self.mark(), self.graph.fingerprint);
+        let start = self.graph.journal.facts.list.len();
+        let first = match self.fire(plan, event) {
+            Err(e) => Err(e.to_string()),
+            Ok(names) => {
+                self.give_back(names);
+                Ok((self.graph.journal.facts.clone(), self.graph.fingerprint))
+            }
+        };
+        self.rollback(mark);
+        assert_eq!(
+            self.graph.fingerprint, print,
+            "{name}: the graph is not what it was after the event was undone"
+        );
+        let second = self.fire(plan, event);
+        match (&first, &second) {
+            (Err(first), Err(second)) => {
+                let second = second.to_string();
+                assert_eq!(*first, second, "{name} is not deterministic");
+            }
+            (Ok((facts, print)), Ok(_)) => {
+                let again = &self.graph.journal.facts;
+                let same = facts.list.len() == again.list.len()
+                    && (start..facts.list.len())
+                        .all(|i| facts.same(facts.list[i], again, again.list[i]));
+                let words = |facts: &crate::fact::Facts| -> Vec<String> {
+                    let list = facts.list[start..].iter();
+                    list.map(|f| facts.render(*f, &self.graph.layout)).collect()
+                };
+                if !same || *print != self.graph.fingerprint {
+                    panic!(
+                        "{name} is not deterministic: first {:?}, then {:?}",
+                        words(facts),
+                        words(again)
+                    );
+                }
+            }
+            (first, second) => panic!(
+                "{name} is not deterministic: it {} and then {}",
+                if first.is_ok() {
+                    "fired"
+                } else {
+                    "was rejected"
+                },
+                if second.is_ok() {
+                    "fired"
+                } else {
+                    "was rejected"
+                },
+            ),
+        }
+        second
+    }
+
+    /// Rejects an event that binds what has changed since the transaction that the caller knows of.
+    fn expect_unchanged(&self, def: &EventPlan, names: &Names) -> Result<(), StepError> {
+        let Some(expected) = self.meta.expect.filter(|_| !self.changed.is_empty()) else {
+            return Ok(());
+        };
+        for (name, plan) in def.names.iter().enumerate().take(names.len()) {
+            for id in names.many(name as u16) {
+                if let Some(found) = self.changed.get(&(plan.entity, id.slot)) {
+                    return Err(StepError::Changed {
+                        event: Arc::clone(&def.name),
+                        entity: who(&self.graph, plan.entity, id),
+                        expected,
+                        found: *found,
+                    });
+                }
+            }
+        }
+        Ok(())
     }
 
     /// Whether the open transaction has done nothing.

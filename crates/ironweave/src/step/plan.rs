@@ -29,17 +29,52 @@ pub(crate) struct EventPlan {
     pub guards: Vec<Name>,
     pub creates: Vec<CreatePlan>,
     pub whens: Vec<WhenPlan>,
-    pub moves: Vec<MovePlan>,
-    pub unlinks: Vec<LinkPlan>,
-    pub relinks: Vec<LinkPlan>,
-    pub links: Vec<LinkPlan>,
-    pub set_links: Vec<LinkPlan>,
-    pub sets: Vec<SetPlan>,
-    pub deletes: Vec<DeletePlan>,
+    /// The other arcs, in order of execution.
+    pub acts: Vec<Act>,
     /// Fields of bound entities that arcs after `create` write somewhere: name and column.
     pub copied: Vec<(u16, ColumnIx)>,
     /// Whether two moves, a move and a delete, or two sets of one field, could meet in one entity.
     pub may_meet: bool,
+}
+
+/// What an arc does, once it is known to what.
+pub(crate) enum Act {
+    Link(LinkKind, LinkPlan),
+    Set(SetPlan),
+    Move(MovePlan),
+    Delete(DeletePlan),
+}
+
+/// What happens to links. In this order.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum LinkKind {
+    Unlink,
+    Relink,
+    Link,
+    /// They stay, with other data.
+    Keep,
+}
+
+impl Act {
+    /// When it is its turn.
+    fn phase(&self) -> (u8, LinkKind) {
+        match self {
+            Self::Link(kind, _) => (0, *kind),
+            Self::Set(_) => (1, LinkKind::Keep),
+            Self::Move(_) => (2, LinkKind::Keep),
+            Self::Delete(_) => (3, LinkKind::Keep),
+        }
+    }
+
+    /// Whether two arcs could do to one entity what only one may do.
+    fn may_meet(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Set(a), Self::Set(b)) => a.value.column == b.value.column,
+            (Self::Move(a), Self::Move(b)) => a.entity == b.entity,
+            (Self::Move(a), Self::Delete(b)) => a.entity == b.entity,
+            _ => false,
+        }
+    }
 }
 
 pub(crate) struct NamePlan {
@@ -95,16 +130,6 @@ pub(crate) struct DeletePlan {
     pub entity: EntityIx,
 }
 
-impl EventPlan {
-    /// The arcs that reach two ends of links, in order of execution.
-    pub(crate) fn link_arcs(&self) -> impl Iterator<Item = &LinkPlan> {
-        (self.unlinks.iter())
-            .chain(&self.relinks)
-            .chain(&self.links)
-            .chain(&self.set_links)
-    }
-}
-
 impl Plan {
     pub(crate) fn new(schema: Schema, types: Vec<EventType>, checks: Vec<Check>) -> Self {
         let layout = Layout::new(schema);
@@ -137,13 +162,7 @@ fn event(layout: &Layout, def: &EventDef) -> EventPlan {
         guards: def.guards.iter().map(|g| g.as_str().into()).collect(),
         creates: Vec::new(),
         whens: Vec::new(),
-        moves: Vec::new(),
-        unlinks: Vec::new(),
-        relinks: Vec::new(),
-        links: Vec::new(),
-        set_links: Vec::new(),
-        sets: Vec::new(),
-        deletes: Vec::new(),
+        acts: Vec::new(),
         copied: Vec::new(),
         may_meet: false,
     };
@@ -211,8 +230,7 @@ fn event(layout: &Layout, def: &EventDef) -> EventPlan {
                 data,
             } => {
                 let entity = layout.path_entity(def, path);
-                plan.may_meet |= plan.moves.iter().any(|m| m.entity == entity);
-                plan.moves.push(MovePlan {
+                plan.acts.push(Act::Move(MovePlan {
                     scope: *scope,
                     path: path.clone(),
                     entity,
@@ -220,45 +238,54 @@ fn event(layout: &Layout, def: &EventDef) -> EventPlan {
                     from_text: layout.states_text(entity, from).into(),
                     to: *to,
                     data: data.clone(),
-                });
+                }));
             }
-            ArcDef::Unlink { path, hop, with } => plan.unlinks.push(link(path, *hop, with, &None)),
+            ArcDef::Unlink { path, hop, with } => {
+                let arc = link(path, *hop, with, &None);
+                plan.acts.push(Act::Link(LinkKind::Unlink, arc));
+            }
             ArcDef::Relink {
                 path,
                 hop,
                 with,
                 data,
-            } => plan.relinks.push(link(path, *hop, with, data)),
+            } => {
+                let arc = link(path, *hop, with, data);
+                plan.acts.push(Act::Link(LinkKind::Relink, arc));
+            }
             ArcDef::Link {
                 path,
                 hop,
                 with,
                 data,
-            } => plan.links.push(link(path, *hop, with, data)),
+            } => {
+                let arc = link(path, *hop, with, data);
+                plan.acts.push(Act::Link(LinkKind::Link, arc));
+            }
             ArcDef::SetLink {
                 path,
                 hop,
                 with,
                 data,
-            } => (plan.set_links).push(link(path, *hop, with, &Some(data.clone()))),
-            ArcDef::Set { path, value } => {
-                plan.may_meet |= plan.sets.iter().any(|s| s.value.column == value.column);
-                let entity = layout.path_entity(def, path);
-                plan.sets.push(SetPlan {
-                    path: path.clone(),
-                    entity,
-                    value: value.clone(),
-                    state: layout.schema.columns[usize::from(value.column)].state,
-                });
+            } => {
+                let arc = link(path, *hop, with, &Some(data.clone()));
+                plan.acts.push(Act::Link(LinkKind::Keep, arc));
             }
-            ArcDef::Delete { path } => plan.deletes.push(DeletePlan {
+            ArcDef::Set { path, value } => plan.acts.push(Act::Set(SetPlan {
                 path: path.clone(),
                 entity: layout.path_entity(def, path),
-            }),
+                value: value.clone(),
+                state: layout.schema.columns[usize::from(value.column)].state,
+            })),
+            ArcDef::Delete { path } => plan.acts.push(Act::Delete(DeletePlan {
+                path: path.clone(),
+                entity: layout.path_entity(def, path),
+            })),
         }
     }
-    let moved = |d: &DeletePlan| plan.moves.iter().any(|m| m.entity == d.entity);
-    plan.may_meet |= plan.deletes.iter().any(moved);
+    plan.acts.sort_by_key(Act::phase);
+    let mut pairs = (0..plan.acts.len()).flat_map(|b| (0..b).map(move |a| (a, b)));
+    plan.may_meet = pairs.any(|(a, b)| plan.acts[a].may_meet(&plan.acts[b]));
     plan
 }
 

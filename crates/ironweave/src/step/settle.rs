@@ -23,9 +23,19 @@ impl Core {
     pub(super) fn check_bounds(&self, start: usize) -> Result<(), StepError> {
         for fact in &self.graph.journal.facts.list[start..] {
             match *fact {
-                Fact::Create { entity, slot, .. } => self.check_bounds_of(entity, slot, None)?,
+                Fact::Create { entity, slot, .. } => {
+                    if !self.graph.layout.entities[usize::from(entity)]
+                        .bounded
+                        .is_empty()
+                    {
+                        self.check_bounds_of(entity, slot, None)?;
+                    }
+                }
                 Fact::Link { edge, from, to } | Fact::Unlink { edge, from, to } => {
                     let layout = &self.graph.layout.edges[usize::from(edge)];
+                    if !layout.bounded {
+                        continue;
+                    }
                     self.check_bounds_of(layout.from.entity, from, Some(edge))?;
                     self.check_bounds_of(layout.to.entity, to, Some(edge))?;
                     if layout.acyclic && matches!(fact, Fact::Link { .. }) {
@@ -218,7 +228,11 @@ impl Core {
         let layout = &self.graph.layout;
         let entity = layout.schema.invariants[usize::from(ix)].entity;
         let id = self.graph.id(entity, slot);
-        plan.checks[usize::from(ix)](id, &Reader { graph: &self.graph }).map_err(|e| {
+        let reader = Reader {
+            graph: &self.graph,
+            of: self.paranoid.then_some((ix, slot)),
+        };
+        plan.checks[usize::from(ix)](id, &reader).map_err(|e| {
             e.into_step(|reason| StepError::Invariant {
                 invariant: Arc::clone(&layout.invariants[usize::from(ix)]),
                 entity: self.graph.entity_ref(entity, slot),

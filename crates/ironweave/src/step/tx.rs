@@ -39,6 +39,12 @@ impl<E> Tx<'_, E> {
         self.core.now
     }
 
+    /// What else the transaction says of itself.
+    #[must_use]
+    pub fn meta(&self) -> &crate::Meta {
+        &self.core.meta
+    }
+
     fn dead(&self, entity: EntityIx, id: Id) -> Reject {
         StepError::Dead {
             event: Arc::clone(self.event),

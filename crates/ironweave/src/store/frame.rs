@@ -7,13 +7,13 @@ use std::ops::Range;
 
 use minicbor::Decoder;
 
-use crate::Timestamp;
-use crate::cbor::{ARRAY, Heads, MAP, UINT, head};
+use crate::cbor::{ARRAY, Heads, MAP, TEXT, UINT, head, int};
 use crate::fact::{Fact, Facts};
 use crate::graph::layout::Layout;
 use crate::schema::Schema;
 use crate::step::Core;
 use crate::value::{DecodeError, raw_item};
+use crate::{Meta, Timestamp};
 
 /// For each index of a logged schema, the index in this program's.
 pub(crate) struct Tags {
@@ -29,6 +29,9 @@ pub(crate) struct Tags {
 /// One transaction, read back.
 pub(crate) struct Decoded {
     pub time: Timestamp,
+    pub meta: Meta,
+    /// What each event bound and created, in a frame with an idempotency key.
+    pub names: Vec<u8>,
     pub facts: Facts,
     pub firings: Vec<DecodedFiring>,
 }
@@ -246,9 +249,8 @@ impl Tags {
 /// Writes the open transaction.
 pub(crate) fn encode(core: &Core, out: &mut Vec<u8>) {
     let facts = &core.graph.journal.facts;
-    let start = Heads::default().put(ARRAY, 2).put(MAP, 1).put(UINT, 0);
-    let start = start.int(core.now.as_micros());
-    start.put(ARRAY, core.firings.len() as u64).write(out);
+    encode_meta(core, out);
+    head(out, ARRAY, core.firings.len() as u64);
     let (mut binding_at, mut facts_at) = (0, 0);
     for firing in &core.firings {
         let (binding_end, facts_end) = (firing.binding_end as usize, firing.facts_end as usize);
@@ -265,6 +267,39 @@ pub(crate) fn encode(core: &Core, out: &mut Vec<u8>) {
     }
 }
 
+/// What the transaction says of itself, as a map; the codes are in `docs/log-format.md`.
+fn encode_meta(core: &Core, out: &mut Vec<u8>) {
+    let meta = &core.meta;
+    let texts = [(1, &meta.actor), (2, &meta.correlation), (4, &meta.key)];
+    let given = texts.iter().filter(|(_, text)| text.is_some()).count();
+    let more = given + usize::from(meta.causation.is_some()) + usize::from(meta.key.is_some());
+    Heads::default()
+        .put(ARRAY, 2)
+        .put(MAP, 1 + more as u32)
+        .put(UINT, 0)
+        .write(out);
+    int(out, core.now.as_micros());
+    if more == 0 {
+        return;
+    }
+    for (code, text) in texts {
+        if let Some(text) = text {
+            head(out, UINT, code);
+            head(out, TEXT, text.len() as u64);
+            out.extend_from_slice(text.as_bytes());
+        }
+    }
+    if let Some(seq) = meta.causation {
+        head(out, UINT, 3);
+        head(out, UINT, seq);
+    }
+    if meta.key.is_some() {
+        head(out, UINT, 5);
+        head(out, ARRAY, core.events.into());
+        out.extend_from_slice(&core.name_bytes);
+    }
+}
+
 /// Reads a transaction.
 pub(crate) fn decode(payload: &[u8], tags: &Tags) -> Result<Decoded, DecodeError> {
     let mut d = Decoder::new(payload);
@@ -273,14 +308,22 @@ pub(crate) fn decode(payload: &[u8], tags: &Tags) -> Result<Decoded, DecodeError
         return Err(DecodeError::new("no transaction"));
     }
     let mut time = Timestamp::default();
+    let (mut meta, mut names) = (Meta::default(), Vec::new());
     for _ in 0..sized(d.map()?)? {
         match d.u8()? {
             0 => time = Timestamp::from_micros(d.i64()?),
+            1 => meta.actor = Some(d.str()?.to_owned()),
+            2 => meta.correlation = Some(d.str()?.to_owned()),
+            3 => meta.causation = Some(d.u64()?),
+            4 => meta.key = Some(d.str()?.to_owned()),
+            5 => names = raw_item(&mut d)?.to_vec(),
             _ => d.skip()?,
         }
     }
     let mut decoded = Decoded {
         time,
+        meta,
+        names,
         facts: Facts::default(),
         firings: Vec::new(),
     };

@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use crate::Timestamp;
 use crate::entity::Model;
 use crate::id::Id;
 use crate::log::{ErrorKind, FrameKind, Frames, Seq, StorageError};
@@ -11,6 +10,7 @@ use crate::step::event::FieldReader;
 use crate::store::Store;
 use crate::store::frame;
 use crate::value::{DecodeError, decode, display};
+use crate::{Meta, Timestamp};
 
 /// One transaction of the log.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,6 +19,8 @@ pub struct FrameView {
     pub seq: Seq,
     /// When it was.
     pub time: Timestamp,
+    /// What else it said of itself.
+    pub meta: Meta,
     /// What fired, in order.
     pub firings: Vec<FiringView>,
 }
@@ -117,6 +119,7 @@ impl<M: Model> Store<M> {
         Ok(FrameView {
             seq,
             time: decoded.time,
+            meta: decoded.meta,
             firings,
         })
     }

@@ -3,6 +3,7 @@
 pub(crate) mod frame;
 mod frames;
 mod open;
+mod repeat;
 mod transaction;
 mod verify;
 
@@ -14,7 +15,6 @@ pub use open::Options;
 pub use transaction::{AnyReceipt, Savepoint, Transaction};
 pub use verify::{Difference, VerifyError};
 
-use crate::Timestamp;
 use crate::db::Db;
 use crate::entity::Model;
 use crate::error::StepError;
@@ -26,6 +26,8 @@ use crate::step::Core;
 use crate::step::event::{Event, Receipt};
 use crate::step::plan::Plan;
 use crate::store::frame::Tags;
+use crate::store::repeat::Keys;
+use crate::{Meta, Timestamp};
 use std::marker::PhantomData;
 
 /// A graph of the entities of model `M`, and its log.
@@ -75,6 +77,7 @@ pub struct Store<M: Model> {
     plan: Plan,
     log: Backend,
     epochs: Epochs,
+    keys: Keys,
     /// The sequence of the next frame.
     next: Seq,
     /// The time of the last transaction.
@@ -111,6 +114,12 @@ impl<M: Model> Store<M> {
     pub fn memory() -> Self {
         // The memory log has nothing that could fail.
         Self::options().memory()
+    }
+
+    /// An empty store in memory that distrusts handlers, guards and invariants; see [`Options::paranoid`].
+    #[must_use]
+    pub fn paranoid() -> Self {
+        Self::options().paranoid().memory()
     }
 
     /// Opens the store in a directory, which is made if it is not there; every step is on disk before its
@@ -171,24 +180,75 @@ impl<M: Model> Store<M> {
         Ok(receipt)
     }
 
+    /// As [`Store::try_step`], with metadata.
+    ///
+    /// # Errors
+    /// As [`Store::try_step`] and [`Store::begin_with`].
+    pub fn try_step_with<E: Event<Model = M>>(
+        &mut self,
+        meta: Meta,
+        event: E,
+    ) -> Result<Receipt<E>, StepError> {
+        let mut transaction = self.begin_with(meta)?;
+        let receipt = transaction.apply(event)?;
+        transaction.commit()?;
+        Ok(receipt)
+    }
+
+    /// Makes an event from what there is and fires it; where somebody else was faster, again, `tries` times at
+    /// most.
+    ///
+    /// # Errors
+    /// The last conflict, or whatever else the event is rejected for.
+    pub fn retry<E: Event<Model = M>>(
+        &mut self,
+        tries: u32,
+        mut event: impl FnMut(&Self) -> (Meta, E),
+    ) -> Result<Receipt<E>, StepError> {
+        let mut left = tries.max(1);
+        loop {
+            let (meta, made) = event(self);
+            left -= 1;
+            match self.try_step_with(meta, made) {
+                Err(e) if e.kind() == crate::ErrorKind::Conflict && left > 0 => {}
+                result => return result,
+            }
+        }
+    }
+
     /// Begins a transaction at the present time: several events that happen together or not at all.
     pub fn begin(&mut self) -> Transaction<'_, M> {
         let now = Timestamp::now().max(self.last);
-        Transaction::new(self, now)
+        Transaction::new(self, now, Meta::default())
     }
 
-    /// Begins a transaction at a time of the caller's.
+    /// Begins a transaction with metadata.
     ///
     /// # Errors
-    /// `TimeGoesBack` where the last transaction has a later one.
-    pub fn begin_at(&mut self, time: Timestamp) -> Result<Transaction<'_, M>, StepError> {
-        if time < self.last {
-            return Err(StepError::TimeGoesBack {
-                last: self.last,
-                asked: time,
-            });
-        }
-        Ok(Transaction::new(self, time))
+    /// `TimeGoesBack` where the last transaction has a later time than the explicit one; a failure to read the log
+    /// for an idempotency key that it has, or for what has changed.
+    pub fn begin_with(&mut self, mut meta: Meta) -> Result<Transaction<'_, M>, StepError> {
+        let time = match meta.time.take() {
+            Some(asked) if asked < self.last => {
+                return Err(StepError::TimeGoesBack {
+                    last: self.last,
+                    asked,
+                });
+            }
+            Some(asked) => asked,
+            None => Timestamp::now().max(self.last),
+        };
+        let repeat = match &meta.key {
+            Some(key) => self.repeat(key)?,
+            None => None,
+        };
+        let changed = match meta.expect {
+            Some(seq) if repeat.is_none() => self.changed_since(seq).map_err(StepError::Storage)?,
+            _ => Default::default(),
+        };
+        let mut transaction = Transaction::new(self, time, meta);
+        transaction.repeated(repeat, changed);
+        Ok(transaction)
     }
 
     /// Asks what would happen: applies what the closure applies, checks what a commit would check, and takes
@@ -290,6 +350,9 @@ impl<M: Model> Store<M> {
             AppendError::Refused(e) => StepError::Storage(e),
             AppendError::Indeterminate(e) => StepError::Indeterminate(e),
         })?;
+        if let Some(key) = &self.core.meta.key {
+            self.keys.insert(key, self.next);
+        }
         self.next += 1;
         self.last = self.core.now;
         Ok(())

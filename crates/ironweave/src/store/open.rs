@@ -17,12 +17,14 @@ use crate::schema::Schema;
 use crate::step::Core;
 use crate::step::plan::Plan;
 use crate::store::frame::{self, Tags, shape_difference};
+use crate::store::repeat::Keys;
 use crate::store::{Backend, Epochs, Store};
 use crate::value;
 
 /// How to open a store.
 pub struct Options<M: Model> {
     log: crate::log::Options,
+    paranoid: bool,
     model: PhantomData<fn() -> M>,
 }
 
@@ -30,6 +32,7 @@ impl<M: Model> Default for Options<M> {
     fn default() -> Self {
         Self {
             log: crate::log::Options::default(),
+            paranoid: false,
             model: PhantomData,
         }
     }
@@ -63,13 +66,28 @@ impl<M: Model> Options<M> {
         self
     }
 
+    /// Fires every event twice, with an undo between, and compares; and panics where an invariant reads what is
+    /// not in its `via`. For tests: it finds handlers and guards that are not deterministic, and what a changed
+    /// neighbour would not set off.
+    #[must_use]
+    pub fn paranoid(mut self) -> Self {
+        self.paranoid = true;
+        self
+    }
+
     /// An empty store in memory.
     #[must_use]
     pub fn memory(self) -> Store<M> {
-        match Store::over(Backend::Writable(Box::new(MemoryLog::new()))) {
+        match self.over(Backend::Writable(Box::new(MemoryLog::new()))) {
             Ok(store) => store,
             Err(e) => unreachable!("a log in memory cannot fail: {e}"),
         }
+    }
+
+    fn over(self, log: Backend) -> Result<Store<M>, StorageError> {
+        let mut store = Store::over(log)?;
+        store.core.paranoid = self.paranoid;
+        Ok(store)
     }
 
     /// Opens the store in a directory, which is made if it is not there.
@@ -77,7 +95,8 @@ impl<M: Model> Options<M> {
     /// # Errors
     /// As [`Store::open`].
     pub fn open(self, dir: impl AsRef<Path>) -> Result<Store<M>, StorageError> {
-        Store::over(Backend::Writable(Box::new(FileLog::open(dir, self.log)?)))
+        let log = FileLog::open(dir, self.log)?;
+        self.over(Backend::Writable(Box::new(log)))
     }
 
     /// As [`Options::open`], refusing a torn tail.
@@ -93,7 +112,7 @@ impl<M: Model> Options<M> {
     /// # Errors
     /// As [`Store::open_read_only`].
     pub fn open_read_only(self, dir: impl AsRef<Path>) -> Result<Store<M>, StorageError> {
-        Store::over(Backend::ReadOnly(ReadOnlyLog::open(dir)?))
+        self.over(Backend::ReadOnly(ReadOnlyLog::open(dir)?))
     }
 }
 
@@ -149,7 +168,7 @@ impl Epochs {
 }
 
 /// A frame whose checksum is right and whose content is not: what wrote it, or what reads it, is wrong.
-fn bad_frame(seq: Seq, what: impl std::fmt::Display) -> StorageError {
+pub(super) fn bad_frame(seq: Seq, what: impl std::fmt::Display) -> StorageError {
     StorageError::new(
         ErrorKind::Damage,
         format!(
@@ -169,6 +188,7 @@ impl<M: Model> Store<M> {
             plan,
             log,
             epochs: Epochs::default(),
+            keys: Keys::default(),
             next: 0,
             last: Timestamp::default(),
             payload: Vec::new(),
@@ -207,6 +227,7 @@ impl<M: Model> Store<M> {
             epochs,
             next,
             last,
+            keys,
             ..
         } = self;
         let frames = match log {
@@ -229,6 +250,9 @@ impl<M: Model> Store<M> {
                     core.replay(&decoded)
                         .map_err(|e| bad_frame(header.seq, e))?;
                     *last = decoded.time;
+                    if let Some(key) = &decoded.meta.key {
+                        keys.insert(key, header.seq);
+                    }
                 }
                 FrameKind::Migration => {
                     return Err(StorageError::new(

@@ -2,18 +2,21 @@
 
 use std::sync::Arc;
 
-use crate::Timestamp;
 use crate::db::Db;
 use crate::entity::{AnyEvent as _, Model};
 use crate::error::{EntityRef, Name, StepError};
 use crate::graph::Graph;
 use crate::graph::storage::Flat;
+use crate::hash::FastMap;
 use crate::log::Seq;
+use crate::schema::EntityIx;
 use crate::step::CoreMark;
 use crate::step::bind::Names;
 use crate::step::event::{DynEvent, Event, Receipt};
 use crate::step::plan::Plan;
 use crate::store::Store;
+use crate::store::repeat::Repeat;
+use crate::{Meta, Timestamp};
 
 /// An open transaction. Dropped without a commit, or by a panic, it takes back all that it did.
 #[must_use = "a transaction that is dropped takes back what it did: call `commit`"]
@@ -21,6 +24,8 @@ pub struct Transaction<'a, M: Model> {
     store: &'a mut Store<M>,
     begin: CoreMark,
     open: bool,
+    /// The one that had its idempotency key before, if there was one.
+    repeat: Option<Repeat>,
 }
 
 /// What came of an event that came from outside.
@@ -37,14 +42,26 @@ pub struct AnyReceipt {
 pub struct Savepoint(CoreMark);
 
 impl<'a, M: Model> Transaction<'a, M> {
-    pub(super) fn new(store: &'a mut Store<M>, time: Timestamp) -> Self {
+    pub(super) fn new(store: &'a mut Store<M>, time: Timestamp, meta: Meta) -> Self {
         store.core.now = time;
+        store.core.meta = meta;
         let begin = store.core.mark();
         Self {
             store,
             begin,
             open: true,
+            repeat: None,
         }
+    }
+
+    /// Makes it the repetition of an earlier one, or one that expects that nothing of this has changed.
+    pub(super) fn repeated(
+        &mut self,
+        repeat: Option<Repeat>,
+        changed: FastMap<(EntityIx, u32), Seq>,
+    ) {
+        self.repeat = repeat;
+        self.store.core.changed = changed;
     }
 
     /// Fires an event, which sees what the former ones did. On an error the transaction is as before it,
@@ -91,6 +108,10 @@ impl<'a, M: Model> Transaction<'a, M> {
         event: &dyn DynEvent,
         receipt: impl FnOnce(Seq, &Names, &Plan) -> R,
     ) -> Result<R, StepError> {
+        if let Some(repeat) = &mut self.repeat {
+            let names = repeat.next(&self.store.plan, event)?;
+            return Ok(receipt(repeat.seq, &names, &self.store.plan));
+        }
         let Store {
             core, plan, next, ..
         } = &mut *self.store;
@@ -99,7 +120,11 @@ impl<'a, M: Model> Transaction<'a, M> {
             core,
             kept: false,
         };
-        let names = attempt.core.fire(plan, event)?;
+        let names = if attempt.core.paranoid {
+            attempt.core.fire_twice(plan, event)?
+        } else {
+            attempt.core.fire(plan, event)?
+        };
         attempt.kept = true;
         let receipt = receipt(*next, &names, plan);
         attempt.core.give_back(names);
@@ -137,6 +162,9 @@ impl<'a, M: Model> Transaction<'a, M> {
     /// # Errors
     /// `Invariant`, or a failure of the log; the transaction is taken back then.
     pub fn commit(mut self) -> Result<(), StepError> {
+        if let Some(repeat) = &self.repeat {
+            return repeat.finish();
+        }
         if self.store.core.is_idle() {
             return Ok(());
         }
@@ -157,6 +185,7 @@ impl<M: Model> Drop for Transaction<'_, M> {
             self.store.core.rollback(self.begin);
             self.store.core.settle();
         }
+        self.store.core.changed.clear();
     }
 }
 

@@ -113,6 +113,7 @@ impl<M: Model> Store<M> {
                 .ok_or_else(|| differs(&"no schema precedes it"))?;
             let decoded = frame::decode(&frame.payload, tags).map_err(|e| differs(&e))?;
             core.now = decoded.time;
+            core.meta = decoded.meta.clone();
             let first = || {
                 decoded
                     .firings

@@ -1,14 +1,12 @@
+// rustc: E0599
+
 use build::{state::*, *};
 use ironweave::prelude::*;
 
 include!("support/build.rs");
 
-impl Apply for JobFailed {
-    fn apply(&self, bound: Bound<Self>, tx: &mut Tx<'_, Self>) -> Result<(), Reject> {
-        let failed: JobRun<Failed> = bound.run;
-        failed.fail(tx, 1)?;
-        Ok(())
-    }
+fn again(failed: JobRun<Failed>, tx: &mut Tx<'_, JobFailed>) {
+    let _ = failed.fail(tx, 1);
 }
 
 fn main() {}

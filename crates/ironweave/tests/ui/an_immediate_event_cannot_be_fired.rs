@@ -1,13 +1,10 @@
+// says: is not an event that a program can fire
+// says: events are the structs with `#[event]` in a model; an `#[immediate]` one fires by itself
+
 use build::*;
 use ironweave::prelude::*;
 
 include!("support/build.rs");
-
-impl Apply for JobFailed {
-    fn apply(&self, _: Bound<Self>, _: &mut Tx<'_, Self>) -> Result<(), Reject> {
-        Ok(())
-    }
-}
 
 fn fire(store: &mut Store<build::Model>, want: Want) {
     store.step(WantSatisfied { want });

@@ -1,3 +1,6 @@
+// says: `#[renamed]` is not supported yet
+// says: type parameters on events are not supported yet
+
 #[ironweave::model]
 pub mod shop {
     use ironweave::prelude::*;
@@ -9,8 +12,10 @@ pub mod shop {
     }
 
     #[event]
-    #[create(order: Order { placed_by = meta.actor })]
-    pub struct Placed {}
+    #[create(order: Order { placed_by })]
+    pub struct Placed {
+        pub placed_by: String,
+    }
 
     #[event]
     pub struct Noted<T> {

@@ -1,4 +1,4 @@
-// The README's model, without the handler of `JobFailed`.
+// The README's model.
 #[ironweave::model]
 pub mod build {
     use ironweave::prelude::*;
@@ -122,5 +122,16 @@ mod rules {
             return Ok(());
         }
         Err(Reject::new("no unfinished run builds it"))
+    }
+}
+
+impl Apply for build::JobFailed {
+    fn apply(&self, bound: Bound<Self>, tx: &mut Tx<'_, Self>) -> Result<(), Reject> {
+        for partition in bound.run.builds(tx) {
+            if let PartitionState::Building(p) = partition.state(tx) {
+                p.to_failed(tx, format!("exit {}", self.exit))?;
+            }
+        }
+        Ok(())
     }
 }

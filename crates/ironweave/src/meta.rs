@@ -1,0 +1,104 @@
+//! Metadata of a transaction: when it is, who asked for it, and in answer to what.
+
+use crate::Timestamp;
+use crate::log::Seq;
+
+/// What a transaction says of itself beside its events; see [`Store::begin_with`](crate::Store::begin_with).
+///
+/// ```
+/// use ironweave::Meta;
+///
+/// let meta = Meta::new().actor("ann").idempotency_key("request-17");
+/// assert_eq!(meta.get_actor(), Some("ann"));
+/// ```
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Meta {
+    pub(crate) time: Option<Timestamp>,
+    pub(crate) actor: Option<String>,
+    pub(crate) correlation: Option<String>,
+    pub(crate) causation: Option<Seq>,
+    pub(crate) key: Option<String>,
+    pub(crate) expect: Option<Seq>,
+}
+
+impl Meta {
+    /// Nothing but the time of the clock.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// A time of the caller's instead of the clock's; one before that of the last transaction rejects.
+    #[must_use]
+    pub fn time(mut self, time: Timestamp) -> Self {
+        self.time = Some(time);
+        self
+    }
+
+    /// Who asks.
+    #[must_use]
+    pub fn actor(mut self, actor: impl Into<String>) -> Self {
+        self.actor = Some(actor.into());
+        self
+    }
+
+    /// What larger matter it belongs to.
+    #[must_use]
+    pub fn correlation(mut self, correlation: impl Into<String>) -> Self {
+        self.correlation = Some(correlation.into());
+        self
+    }
+
+    /// The transaction that it follows from.
+    #[must_use]
+    pub fn causation(mut self, seq: Seq) -> Self {
+        self.causation = Some(seq);
+        self
+    }
+
+    /// A name for the request: a second transaction with the same key and the same events does nothing and gives
+    /// the receipts of the first; one with other events rejects.
+    #[must_use]
+    pub fn idempotency_key(mut self, key: impl Into<String>) -> Self {
+        self.key = Some(key.into());
+        self
+    }
+
+    /// Rejects with a conflict where an entity that an event binds has changed since this transaction; O(frames
+    /// since).
+    #[must_use]
+    pub fn expect(mut self, seq: Seq) -> Self {
+        self.expect = Some(seq);
+        self
+    }
+
+    /// The time; `None` where it is the clock's.
+    #[must_use]
+    pub fn get_time(&self) -> Option<Timestamp> {
+        self.time
+    }
+
+    /// Who asks.
+    #[must_use]
+    pub fn get_actor(&self) -> Option<&str> {
+        self.actor.as_deref()
+    }
+
+    /// What larger matter it belongs to.
+    #[must_use]
+    pub fn get_correlation(&self) -> Option<&str> {
+        self.correlation.as_deref()
+    }
+
+    /// The transaction that it follows from.
+    #[must_use]
+    pub fn get_causation(&self) -> Option<Seq> {
+        self.causation
+    }
+
+    /// The name of the request.
+    #[must_use]
+    pub fn get_idempotency_key(&self) -> Option<&str> {
+        self.key.as_deref()
+    }
+}

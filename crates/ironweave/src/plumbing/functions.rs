@@ -1,0 +1,77 @@
+//! Calling the functions that a model names: guards and invariants. The traits are there for what the compiler
+//! says of one with a wrong signature: it quotes the lines with a comment.
+
+use super::Reader;
+use crate::Reject;
+
+/// A function that can be the guard of event `E`.
+#[diagnostic::on_unimplemented(
+    message = "this function is not a guard of `{E}`",
+    label = "not a guard of `{E}`",
+    note = "a guard is written `fn name(event: &{E}, db: &impl Db) -> Result<(), Reject>`"
+)]
+pub trait Guard<'a, 'g, E> {
+    /// Calls it.
+    ///
+    /// # Errors
+    /// Where it rejects.
+    fn ask(self, event: &'a E, db: &'a Reader<'g>) -> Result<(), Reject>;
+}
+
+#[diagnostic::do_not_recommend]
+impl<'a, 'g, E: 'a, F> Guard<'a, 'g, E> for F
+where
+    'g: 'a,
+    F: FnOnce(&'a E, &'a Reader<'g>) -> Result<(), Reject>,
+{
+    fn ask(self, event: &'a E, db: &'a Reader<'g>) -> Result<(), Reject> {
+        self(event, db)
+    }
+}
+
+/// Asks a guard.
+///
+/// # Errors
+/// Where it rejects.
+pub fn ask<'a, 'g, E, G>(guard: G, event: &'a E, db: &'a Reader<'g>) -> Result<(), Reject>
+where
+    G: Guard<'a, 'g, E>, // write `fn name(event: &E, db: &impl Db) -> Result<(), Reject>`
+{
+    guard.ask(event, db)
+}
+
+/// A function that can be an invariant of entity `T`.
+#[diagnostic::on_unimplemented(
+    message = "this function is not an invariant of `{T}`",
+    label = "not an invariant of `{T}`",
+    note = "an invariant is written `fn name(entity: {T}, db: &impl Db) -> Result<(), Reject>`"
+)]
+pub trait Holds<'a, 'g, T> {
+    /// Calls it.
+    ///
+    /// # Errors
+    /// Where it does not hold.
+    fn hold(self, entity: T, db: &'a Reader<'g>) -> Result<(), Reject>;
+}
+
+#[diagnostic::do_not_recommend]
+impl<'a, 'g, T, F> Holds<'a, 'g, T> for F
+where
+    'g: 'a,
+    F: FnOnce(T, &'a Reader<'g>) -> Result<(), Reject>,
+{
+    fn hold(self, entity: T, db: &'a Reader<'g>) -> Result<(), Reject> {
+        self(entity, db)
+    }
+}
+
+/// Asks an invariant.
+///
+/// # Errors
+/// Where it does not hold.
+pub fn hold<'a, 'g, T, H>(invariant: H, entity: T, db: &'a Reader<'g>) -> Result<(), Reject>
+where
+    H: Holds<'a, 'g, T>, // write `fn name(entity: T, db: &impl Db) -> Result<(), Reject>`
+{
+    invariant.hold(entity, db)
+}

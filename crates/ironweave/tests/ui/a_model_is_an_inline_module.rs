@@ -1,0 +1,8 @@
+// says: `#[ironweave::model]` goes on an inline module: `pub mod name { .. }`
+
+#[ironweave::model]
+pub struct Order {
+    pub note: String,
+}
+
+fn main() {}

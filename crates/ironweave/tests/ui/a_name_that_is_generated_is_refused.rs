@@ -1,0 +1,24 @@
+// says: `Model` is a name that ironweave generates: choose another
+
+#[ironweave::model]
+pub mod shop {
+    use ironweave::prelude::*;
+
+    #[entity]
+    pub struct Order {
+        pub note: String,
+    }
+    #[states(Order)]
+    pub enum OrderState {
+        #[initial]
+        #[to(Paid)]
+        Open,
+        #[terminal]
+        Paid { by: String },
+    }
+
+    #[event]
+    pub struct Model {}
+}
+
+fn main() {}

@@ -1,0 +1,13 @@
+// says: `state` is reserved, every handle has it: choose another name for this field
+
+#[ironweave::model]
+pub mod shop {
+    use ironweave::prelude::*;
+
+    #[entity]
+    pub struct Order {
+        pub state: String,
+    }
+}
+
+fn main() {}

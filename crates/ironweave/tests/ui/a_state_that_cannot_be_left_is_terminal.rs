@@ -1,0 +1,18 @@
+// says: `Paid` cannot be left: mark it `#[terminal]`, or add `#[to(..)]`
+
+#[ironweave::model]
+pub mod shop {
+    use ironweave::prelude::*;
+
+    #[entity]
+    pub struct Order {}
+    #[states(Order)]
+    pub enum OrderState {
+        #[initial]
+        #[to(Paid)]
+        Open,
+        Paid,
+    }
+}
+
+fn main() {}

@@ -1,0 +1,28 @@
+// says: `order` is a `Order<Paid>`, which this move does not take: it would always reject
+
+#[ironweave::model]
+pub mod shop {
+    use ironweave::prelude::*;
+
+    #[entity]
+    pub struct Order {
+        pub note: String,
+    }
+    #[states(Order)]
+    pub enum OrderState {
+        #[initial]
+        #[to(Paid)]
+        Open,
+        #[terminal]
+        Paid { by: String },
+    }
+
+    #[event]
+    #[moves(order: Open -> Paid { by })]
+    pub struct Changed {
+        pub order: Order<Paid>,
+        pub by: String,
+    }
+}
+
+fn main() {}

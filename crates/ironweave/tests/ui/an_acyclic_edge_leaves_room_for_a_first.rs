@@ -1,0 +1,16 @@
+// says: each `Folder` needs another in `parent`, and `acyclic` forbids to go round: there could be no first `Folder`; write `pub parent: Option<Folder>`
+
+#[ironweave::model]
+pub mod shop {
+    use ironweave::prelude::*;
+
+    #[entity]
+    pub struct Folder {
+        #[edge(acyclic)]
+        pub parent: Folder,
+        #[inverse(Folder::parent)]
+        pub children: Many<Folder>,
+    }
+}
+
+fn main() {}

@@ -1,0 +1,19 @@
+// says: `Order::line` and `Line::order` are exactly one at both ends: neither could be there before the other. Give one end room for none, as in `#[inverse(Order::line)] pub order: Option<Order>,`
+
+#[ironweave::model]
+pub mod shop {
+    use ironweave::prelude::*;
+
+    #[entity]
+    pub struct Order {
+        pub line: Line,
+    }
+
+    #[entity]
+    pub struct Line {
+        #[inverse(Order::line)]
+        pub order: Order,
+    }
+}
+
+fn main() {}

@@ -1,0 +1,44 @@
+// says: an immediate event has exactly one field, a plain handle: write `pub struct Ready { pub x: Entity }`
+
+#[ironweave::model]
+pub mod shop {
+    use ironweave::prelude::*;
+
+    #[entity]
+    pub struct Order {
+        pub note: String,
+        pub lines: Many<Line>,
+    }
+    #[states(Order)]
+    pub enum OrderState {
+        #[initial]
+        #[to(Paid)]
+        Open,
+        #[terminal]
+        Paid,
+    }
+
+    #[entity]
+    pub struct Line {
+        #[inverse(Order::lines)]
+        pub order: Option<Order>,
+    }
+    #[states(Line)]
+    pub enum LineState {
+        #[initial]
+        #[to(Packed)]
+        Wanted,
+        #[terminal]
+        Packed,
+    }
+
+    #[immediate]
+    #[when(all order.lines in Packed)]
+    #[moves(order: Open -> Paid)]
+    pub struct Ready {
+        pub order: Order,
+        pub by: String,
+    }
+}
+
+fn main() {}

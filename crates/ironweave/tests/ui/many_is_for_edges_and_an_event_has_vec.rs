@@ -1,0 +1,27 @@
+// says: `Many` is for edges: an event has `Vec<Order>`
+
+#[ironweave::model]
+pub mod shop {
+    use ironweave::prelude::*;
+
+    #[entity]
+    pub struct Order {
+        pub note: String,
+    }
+    #[states(Order)]
+    pub enum OrderState {
+        #[initial]
+        #[to(Paid)]
+        Open,
+        #[terminal]
+        Paid { by: String },
+    }
+
+    #[event]
+
+    pub struct Changed {
+        pub orders: Many<Order>,
+    }
+}
+
+fn main() {}

@@ -1,0 +1,20 @@
+// says: `counted` is for `Many`: at most one is no need to count
+
+#[ironweave::model]
+pub mod shop {
+    use ironweave::prelude::*;
+
+    #[entity]
+    pub struct Order {
+        pub lines: Many<Line>,
+    }
+
+    #[entity]
+    pub struct Line {
+        #[inverse(Order::lines)]
+        #[edge(counted)]
+        pub order: Option<Order>,
+    }
+}
+
+fn main() {}
