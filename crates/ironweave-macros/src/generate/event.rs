@@ -62,7 +62,7 @@ fn typed(model: &Model, event: &Event) -> Vec<TokenStream> {
                     MetaField::Causation => quote!(u64),
                 };
                 quote_spanned! { at =>
-                    const _: fn(&::core::option::Option<#given>) = |value| { let _: &#ty = value; };
+                    const _: fn(::core::option::Option<#given>) = |value| { let _: #ty = value; };
                 }
             }
             TypedFrom::Column(column) => {
