@@ -2,8 +2,8 @@
 //!
 //! The order is that of the arcs' grammar: bindings with `Ensure`, then `create`; then the source states,
 //! the paths and the conditions are evaluated on the graph as it then is; then the guards; then unlink,
-//! relink, link, set, moves; then the handler; then cardinalities; then immediate events until none is
-//! enabled. Anything wrong undoes all of it. Invariants are checked at commit.
+//! relink, link, set, moves, delete; then the handler; then cardinalities and circles; then immediate
+//! events until none is enabled. Anything wrong undoes all of it. Invariants are checked at commit.
 
 mod act;
 pub(crate) mod bind;
