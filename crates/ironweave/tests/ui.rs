@@ -122,7 +122,7 @@ fn passes(case: &Path) -> Result<(), String> {
     if !compiled || text.contains("warning") {
         return Err(text);
     }
-    let status = Command::new(output_of(case))
+    let status = Command::new(output_of(case, "link"))
         .status()
         .map_err(|e| e.to_string())?;
     status
@@ -152,10 +152,13 @@ fn says(case: &Path, text: &str) -> Result<(), String> {
     }
 }
 
-/// What comes of a case that is compiled.
-fn output_of(case: &Path) -> PathBuf {
+/// What comes of a case that is compiled. Two tests may compile one case at the same time, to different ends: neither
+/// overwrites what the other is about to run.
+fn output_of(case: &Path, emit: &str) -> PathBuf {
     let name = case.file_stem().expect("a case has a name");
-    Path::new(env!("CARGO_TARGET_TMPDIR")).join(name)
+    let dir = Path::new(env!("CARGO_TARGET_TMPDIR")).join(emit);
+    fs::create_dir_all(&dir).expect("a directory for what is compiled");
+    dir.join(name)
 }
 
 /// Compiles a case: whether that went well, and what was said.
@@ -167,7 +170,7 @@ fn compile(case: &Path, emit: &str) -> Result<(bool, String), String> {
         // Where cargo compiled the library, or rustc would not find its lines to quote.
         .current_dir(here.join("../.."))
         .args(["--edition=2024", "--crate-name=case", "--emit", emit, "-o"])
-        .arg(output_of(case))
+        .arg(output_of(case, emit))
         .arg("--extern")
         .arg(format!("ironweave={}", library(deps).display()))
         .arg("-L")
