@@ -5,14 +5,14 @@ mod functions;
 mod json;
 
 use std::any::Any;
+use std::ops::Bound;
 
 use crate::db::gone;
 pub use crate::db::{Links, Places, Reader};
 use crate::entity::{Entity, Model, Place};
-use crate::graph::Graph;
-use crate::graph::column::Column;
+use crate::graph::GraphRef;
 pub use crate::graph::column::ColumnType;
-use crate::graph::storage::Flat;
+use crate::hash::hash_bytes;
 use crate::schema::{ColumnIx, EdgeIx, EntityIx, Hop, Schema, StateIx};
 pub use crate::step::bind::{Binder, Names, Ref};
 pub use crate::step::event::{DynEvent, EventType, FieldReader, FieldWriter};
@@ -21,6 +21,7 @@ pub use crate::step::tx::{
     NewLink, create, delete, link, link_with, relink, relink_with, set, set_link, transition,
     unlink,
 };
+use crate::value::encode;
 pub use crate::value::{DecodeError, Value};
 use crate::{Db, Filter, Id};
 
@@ -73,7 +74,7 @@ pub fn field<T: Any, D: Db + ?Sized>(db: &D, column: ColumnIx, entity: EntityIx,
     value
         .and_then(|value| value.downcast_ref())
         .unwrap_or_else(|| {
-            let path = &graph.layout.columns[usize::from(column)].path;
+            let path = &graph.layout().columns[usize::from(column)].path;
             panic!("{} has no {path} any more", graph.entity_ref(entity, slot))
         })
 }
@@ -114,7 +115,7 @@ pub fn option<E: Entity>(db: &(impl Db + ?Sized), owner: EntityIx, hop: Hop, id:
 pub fn one<E: Entity>(db: &(impl Db + ?Sized), owner: EntityIx, hop: Hop, id: Id) -> E {
     option(db, owner, hop, id).unwrap_or_else(|| {
         let graph = db.graph();
-        let end = &graph.layout.edges[usize::from(hop.edge)]
+        let end = &graph.layout().edges[usize::from(hop.edge)]
             .near(hop.forward)
             .path;
         panic!(
@@ -134,7 +135,7 @@ pub fn link_data<T: Any, D: Db + ?Sized>(
 ) -> Option<&T> {
     let slot = slot(db, owner, id);
     let graph = db.graph();
-    let far = graph.layout.edges[usize::from(hop.edge)].far(hop.forward);
+    let far = graph.layout().edges[usize::from(hop.edge)].far(hop.forward);
     graph.state(far.entity, other)?;
     link_value(graph, hop, slot, other.slot)
 }
@@ -151,7 +152,7 @@ pub fn only_link_data<T: Any, D: Db + ?Sized>(
     link_value(db.graph(), hop, slot, *far)
 }
 
-fn link_value<T: Any>(graph: &Graph<Flat>, hop: Hop, near: u32, far: u32) -> Option<&T> {
+fn link_value<T: Any>(graph: GraphRef<'_>, hop: Hop, near: u32, far: u32) -> Option<&T> {
     let (from, to) = if hop.forward {
         (near, far)
     } else {
@@ -170,7 +171,7 @@ pub fn counted<T: Entity, S: Place<T>>(
 ) -> usize {
     let slot = slot(db, owner, id);
     let graph = db.graph();
-    let end = graph.layout.edges[usize::from(hop.edge)].near(hop.forward);
+    let end = graph.layout().edges[usize::from(hop.edge)].near(hop.forward);
     (S::STATES.iter())
         .map(|state| graph.counted(end.counted[usize::from(*state)], slot))
         .sum()
@@ -184,9 +185,17 @@ pub fn by<'d, E: Entity, T: Value + Eq, D: Db>(
 ) -> D::List<'d, std::vec::IntoIter<E>> {
     db.asks("by");
     let graph = db.graph();
-    let typed = typed::<T>(graph, column);
-    let found: Vec<E> = typed
-        .equal(value)
+    let cells = graph.column(column);
+    let mut bytes = Vec::new();
+    // What cannot be written is nobody's value.
+    let written = encode(value, &mut bytes).is_ok();
+    let slots = if written {
+        cells.equal(hash_bytes(&bytes))
+    } else {
+        Vec::new()
+    };
+    let same = |slot: &u32| cells.value(*slot).and_then(|v| v.downcast_ref()) == Some(value);
+    let found: Vec<E> = (slots.into_iter().filter(same))
         .map(|slot| E::from_id(graph.id(E::INDEX, slot)))
         .collect();
     db.list(found.into_iter())
@@ -201,17 +210,15 @@ pub fn by_range<'d, E: Entity, T: Value + Ord, D: Db>(
 ) -> D::List<'d, std::vec::IntoIter<E>> {
     db.asks("by");
     let graph = db.graph();
-    let found: Vec<E> = typed::<T>(graph, column)
-        .range(range)
+    fn any<T: Any>(bound: Bound<&T>) -> Bound<&dyn Any> {
+        bound.map(|value| value as &dyn Any)
+    }
+    let range = (any(range.start_bound()), any(range.end_bound()));
+    let slots = graph.column(column).range(range);
+    let found: Vec<E> = (slots.into_iter())
         .map(|slot| E::from_id(graph.id(E::INDEX, slot)))
         .collect();
     db.list(found.into_iter())
-}
-
-/// A column with its type, which comes from the same macro.
-fn typed<T: Value>(graph: &Graph<Flat>, column: ColumnIx) -> &Column<T, Flat> {
-    (graph.column(column).as_any().downcast_ref())
-        .unwrap_or_else(|| panic!("this store is of another model"))
 }
 
 /// How many an entity is linked with; O(1).
@@ -223,7 +230,7 @@ pub fn count(db: &(impl Db + ?Sized), owner: EntityIx, hop: Hop, id: Id) -> usiz
 /// Whether two entities are linked; O(1).
 pub fn linked(db: &(impl Db + ?Sized), owner: EntityIx, hop: Hop, id: Id, other: Id) -> bool {
     let slot = slot(db, owner, id);
-    let far = db.graph().layout.edges[usize::from(hop.edge)]
+    let far = db.graph().layout().edges[usize::from(hop.edge)]
         .far(hop.forward)
         .entity;
     db.graph().state(far, other).is_some() && db.graph().linked(hop, slot, other.slot)

@@ -15,7 +15,7 @@ use crate::log::Seq;
 use crate::schema::EventIx;
 use crate::step::bind::{Binder, Names};
 use crate::step::plan::Plan;
-use crate::step::{Core, Tx};
+use crate::step::{CoreMut, Tx};
 use crate::value::{DecodeError, EncodeError, decode, encode_value, raw_item};
 
 /// An event: a request to change the graph, which may be rejected. The macro implements it.
@@ -107,7 +107,7 @@ pub trait DynEvent {
     /// Asks one of its guards.
     fn guard(&self, index: u16, db: &Reader<'_>) -> Result<(), Reject>;
     /// Runs its handler.
-    fn handle(&self, names: &Names, core: &mut Core, plan: &Plan) -> Result<(), Reject>;
+    fn handle(&self, names: &Names, core: CoreMut<'_>, plan: &Plan) -> Result<(), Reject>;
     /// Writes its fields.
     fn encode(&self, writer: &mut FieldWriter<'_>);
 }
@@ -129,7 +129,7 @@ impl<E: Event> DynEvent for E {
         E::guard(self, index, db)
     }
 
-    fn handle(&self, names: &Names, core: &mut Core, plan: &Plan) -> Result<(), Reject> {
+    fn handle(&self, names: &Names, core: CoreMut<'_>, plan: &Plan) -> Result<(), Reject> {
         E::handle(self, names, &mut Tx::new(core, plan))
     }
 

@@ -18,8 +18,7 @@ pub use verify::{Difference, VerifyError};
 use crate::db::Db;
 use crate::entity::Model;
 use crate::error::StepError;
-use crate::graph::Graph;
-use crate::graph::storage::Flat;
+use crate::graph::GraphRef;
 use crate::log::{AppendError, Frames, Log, ReadOnlyLog, Seq, StorageError, TornTail};
 use crate::schema::Schema;
 use crate::step::Core;
@@ -369,7 +368,8 @@ impl<M: Model> Db for Store<M> {
         items
     }
 
-    fn graph(&self) -> &Graph<Flat> {
-        &self.core.graph
+    #[inline]
+    fn graph(&self) -> GraphRef<'_> {
+        GraphRef::Flat(&self.core.graph)
     }
 }

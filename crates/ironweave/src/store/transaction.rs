@@ -5,8 +5,7 @@ use std::sync::Arc;
 use crate::db::Db;
 use crate::entity::{AnyEvent as _, Model};
 use crate::error::{EntityRef, Name, StepError};
-use crate::graph::Graph;
-use crate::graph::storage::Flat;
+use crate::graph::GraphRef;
 use crate::hash::FastMap;
 use crate::log::Seq;
 use crate::schema::EntityIx;
@@ -215,7 +214,8 @@ impl<M: Model> Db for Transaction<'_, M> {
         items.collect::<Vec<_>>().into_iter()
     }
 
-    fn graph(&self) -> &Graph<Flat> {
-        &self.store.core.graph
+    #[inline]
+    fn graph(&self) -> GraphRef<'_> {
+        GraphRef::Flat(&self.store.core.graph)
     }
 }
