@@ -2,7 +2,7 @@
 
 use std::marker::PhantomData;
 
-use crate::entity::{Entity, KeyQuery, Keyed, Place, StateOf};
+use crate::entity::{Entity, Handle as _, KeyQuery, Keyed, Place, StateOf};
 use crate::graph::GraphRef;
 use crate::id::Id;
 use crate::query::Filter;
@@ -171,7 +171,7 @@ impl<T: Entity, S: Place<T>> Iterator for Places<'_, T, S> {
     fn next(&mut self) -> Option<S::Item> {
         let slot = self.graph.next_in(T::INDEX, S::STATES, self.next)?;
         self.next = slot + 1;
-        Some(S::item(self.graph.id(T::INDEX, slot)))
+        Some(S::Item::from_id(self.graph.id(T::INDEX, slot)))
     }
 }
 

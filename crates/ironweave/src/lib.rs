@@ -26,7 +26,9 @@ mod time;
 mod value;
 
 pub use db::{Db, Links, Places, Reader};
-pub use entity::{Any, AnyEvent, Ensure, Entity, Key, KeyQuery, Keyed, Model, Place, StateOf};
+pub use entity::{
+    Any, AnyEvent, Ensure, Entity, Handle, Key, KeyQuery, Keyed, Model, Place, StateOf,
+};
 pub use error::{EntityRef, ErrorKind, Name, Reject, StepError};
 pub use fact::Fact;
 pub use id::Id;

@@ -436,7 +436,7 @@ fn copied<S: Storage>(
     name: u16,
     column: ColumnIx,
 ) -> Result<Vec<u8>, StepError> {
-    let slot = names.one(name).slot;
+    let slot = names.ids(name)[0].slot;
     graph.column(column).encoded(slot).ok_or_else(|| {
         let layout = &graph.layout.columns[usize::from(column)];
         StepError::Unwritable {

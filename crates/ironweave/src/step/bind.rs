@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::cbor::{ARRAY, UINT, head};
-use crate::entity::{Ensure, Entity, Key, KeyQuery, Keyed};
+use crate::entity::{Ensure, Entity, Handle, Key, KeyQuery, Keyed};
 use crate::error::{EntityRef, Reject, StepError};
 use crate::graph::{GraphMut, GraphRef};
 use crate::id::Id;
@@ -56,19 +56,20 @@ impl Names {
 
     /// The entity of a name that stands for one.
     #[must_use]
-    pub fn one(&self, name: u16) -> Id {
-        self.ids(name)[0]
+    pub fn one<H: Handle>(&self, name: u16) -> H {
+        H::from_id(self.ids(name)[0])
     }
 
     /// The entity of a name that may stand for none.
     #[must_use]
-    pub fn option(&self, name: u16) -> Option<Id> {
-        self.ids(name).first().copied()
+    pub fn option<H: Handle>(&self, name: u16) -> Option<H> {
+        self.ids(name).first().copied().map(H::from_id)
     }
 
     /// The entities of a name.
-    pub fn many(&self, name: u16) -> impl Iterator<Item = Id> + '_ {
-        self.ids(name).iter().copied()
+    #[must_use]
+    pub fn many<H: Handle>(&self, name: u16) -> Vec<H> {
+        self.ids(name).iter().copied().map(H::from_id).collect()
     }
 }
 
@@ -81,6 +82,11 @@ pub struct Binder<'a> {
 
 /// What can name an entity in an event: a handle, a token, a [`Key`], an [`Ensure`].
 pub trait Ref {
+    /// Its id, where it has one.
+    fn handle(&self) -> Option<Id> {
+        None
+    }
+
     /// Finds the entity.
     ///
     /// # Errors
@@ -235,6 +241,16 @@ pub(crate) fn parts(bytes: &[u8]) -> Vec<&[u8]> {
 fn key_text(key: &impl Value) -> String {
     let mut bytes = Vec::new();
     encode(key, &mut bytes).map_or_else(|e| e.to_string(), |()| display(&bytes))
+}
+
+impl<H: Handle> Ref for H {
+    fn handle(&self) -> Option<Id> {
+        Some(self.id())
+    }
+
+    fn bind(&self, binder: &mut Binder<'_>) -> Result<Id, Reject> {
+        binder.handle(H::Entity::INDEX, self.id(), H::STATE)
+    }
 }
 
 impl<T: Keyed> Ref for Key<T> {

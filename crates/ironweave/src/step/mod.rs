@@ -249,7 +249,7 @@ impl<S: Storage> Core<S> {
             return Ok(());
         };
         for (name, plan) in def.names.iter().enumerate().take(names.len()) {
-            for id in names.many(name as u16) {
+            for id in names.ids(name as u16).iter().copied() {
                 if let Some(found) = self.changed.get(&(plan.entity, id.slot)) {
                     return Err(StepError::Changed {
                         event: Arc::clone(&def.name),

@@ -6,7 +6,7 @@ use std::marker::PhantomData;
 use std::sync::Arc;
 
 use crate::db::Db;
-use crate::entity::{Entity, Keyed, StateOf};
+use crate::entity::{Entity, Handle, Keyed, StateOf};
 use crate::error::{Reject, StepError};
 use crate::graph::GraphRef;
 use crate::id::Id;
@@ -128,8 +128,7 @@ impl<E: crate::Event> Tx<'_, E> {
         &mut self,
         new: N,
     ) -> Result<<N::Entity as Entity>::In<N::State>, Reject> {
-        let id = new.create(self)?;
-        Ok(<N::Entity as Entity>::token::<N::State>(id))
+        new.create(self).map(Handle::from_id)
     }
 
     /// The entity that has a key, created in its initial state where there is none, in an event with
@@ -153,12 +152,13 @@ pub type NewLink<'a> = (Hop, Id, Option<&'a dyn Any>);
 pub fn create<E>(
     tx: &mut Tx<'_, E>,
     entity: EntityIx,
-    values: &[(ColumnIx, &dyn Any)],
+    columns: &[ColumnIx],
+    values: &[&dyn Any],
     links: &[NewLink<'_>],
 ) -> Result<Id, Reject> {
     let initial = tx.core.graph().layout().schema.entities[usize::from(entity)].initial;
     let slot = tx.core.graph_mut().create(entity, initial)?;
-    for (column, value) in values {
+    for (column, value) in columns.iter().zip(values) {
         tx.core.graph_mut().set(*column, slot, *value)?;
     }
     let id = tx.core.graph().id(entity, slot);
@@ -185,24 +185,25 @@ pub fn delete<E>(
     Ok(tx.core.graph_mut().delete(&[(entity, id.slot)])?)
 }
 
-/// Moves an entity, if it still is in the state that its token claims.
+/// Moves an entity from the state that its token claims to that of another, whose data it is given.
 ///
 /// # Errors
 /// `Dead` or `NotInPlace`.
-pub fn transition<E>(
+pub fn transition<E, From: Handle, To: Handle>(
     tx: &mut Tx<'_, E>,
-    entity: EntityIx,
-    id: Id,
-    from: StateIx,
-    to: StateIx,
-    data: &[(ColumnIx, &dyn Any)],
-) -> Result<(), Reject> {
-    tx.must_be(entity, id, Some(from))?;
-    tx.core.graph_mut().move_to(entity, id.slot, to);
-    for (column, value) in data {
+    token: &From,
+    columns: &[ColumnIx],
+    values: &[&dyn Any],
+) -> Result<To, Reject> {
+    let (entity, id) = (From::Entity::INDEX, token.id());
+    tx.must_be(entity, id, From::STATE)?;
+    if let Some(to) = To::STATE {
+        tx.core.graph_mut().move_to(entity, id.slot, to);
+    }
+    for (column, value) in columns.iter().zip(values) {
         tx.core.graph_mut().set(*column, id.slot, *value)?;
     }
-    Ok(())
+    Ok(To::from_id(id))
 }
 
 /// Sets a field, or a piece of data of the state that it is claimed to be in.

@@ -86,10 +86,10 @@ impl<'a, M: Model> Transaction<'a, M> {
             let def = &plan.events[usize::from(event.index())];
             let entities = |name: usize| -> Vec<EntityRef> {
                 let entity = &plan.layout.entities[usize::from(def.names[name].entity)];
-                let ids = names.many(name as u16);
+                let ids = names.ids(name as u16).iter();
                 ids.map(|id| EntityRef {
                     entity: Arc::clone(&entity.name),
-                    id,
+                    id: *id,
                 })
                 .collect()
             };
