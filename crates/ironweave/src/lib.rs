@@ -20,6 +20,7 @@ pub mod plumbing;
 pub mod prelude;
 pub mod query;
 pub mod schema;
+mod snapshot;
 mod step;
 mod store;
 mod time;
@@ -36,6 +37,7 @@ pub use ironweave_macros::model;
 pub use log::{Durability, Seq, StorageError, TornTail};
 pub use meta::Meta;
 pub use query::Filter;
+pub use snapshot::{Changes, Outcome, Snapshot, Snapshots};
 pub use step::event::{Apply, Bound, Event, Handles, Receipt};
 pub use step::{Ensured, New, Tx};
 pub use store::{

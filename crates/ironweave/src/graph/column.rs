@@ -153,6 +153,8 @@ pub trait AnyColumn: Send + Sync + 'static {
     fn len(&self) -> usize;
     /// Takes over all cells of a column of the same type, whatever its storage.
     fn copy(&mut self, from: &dyn AnyColumn);
+    /// Shows where it may differ from a column of the same type and storage.
+    fn differing(&self, other: &dyn AnyColumn, see: &mut dyn FnMut(usize));
     /// A copy, with nothing to undo.
     fn fork(&self) -> Box<dyn AnyColumn>;
     /// The column with its type.
@@ -350,6 +352,12 @@ impl<T: Value, S: Storage> AnyColumn for Column<T, S> {
             if let Some((value, hash)) = value.cloned().zip(from.hash(slot)) {
                 self.exchange(slot, Some(Cell { value, hash }));
             }
+        }
+    }
+
+    fn differing(&self, other: &dyn AnyColumn, see: &mut dyn FnMut(usize)) {
+        if let Some(other) = other.as_any().downcast_ref::<Self>() {
+            self.cells.differing(&other.cells, see);
         }
     }
 

@@ -1,6 +1,7 @@
 //! Data on links: one column for each edge that has some, and which of its rows is which link's.
 
 use std::any::Any;
+use std::collections::BTreeSet;
 
 use crate::graph::column::{AnyColumn, ColumnError, Written};
 use crate::graph::edge::{NONE, pair};
@@ -86,6 +87,44 @@ impl<S: Storage> LinkData<S> {
             },
         };
         LinkData { column, rows }
+    }
+
+    /// The rows that may differ.
+    fn differing_rows(&self, other: &Self) -> BTreeSet<u32> {
+        let mut rows = BTreeSet::new();
+        let mut see = |row| {
+            rows.insert(row as u32);
+        };
+        self.column.differing(&*other.column, &mut see);
+        rows
+    }
+
+    /// The links of which the data may differ, of those that there are here; `only` gives the link of a slot at an
+    /// end that holds one.
+    pub(super) fn differing(
+        &self,
+        other: &Self,
+        only: impl Fn(bool, u32) -> Option<u32>,
+    ) -> Vec<(u32, u32)> {
+        let rows = self.differing_rows(other);
+        let of = |forward| {
+            rows.iter()
+                .filter_map(move |row| Some((*row, only(forward, *row)?)))
+        };
+        match &self.rows {
+            Rows::From => of(true).collect(),
+            Rows::To => of(false).map(|(to, from)| (from, to)).collect(),
+            Rows::Pairs { .. } if rows.is_empty() => Vec::new(),
+            Rows::Pairs { rows: at, .. } => {
+                let mut found = Vec::new();
+                at.each(&mut |pair, row| {
+                    if rows.contains(row) {
+                        found.push(((pair >> 32) as u32, pair as u32));
+                    }
+                });
+                found
+            }
+        }
     }
 
     /// Whether rows stand at the slots of an end (`forward`: the declaring one).

@@ -186,6 +186,16 @@ impl<S: Storage> Edge<S> {
         }
     }
 
+    /// Shows at which slots of the declaring end the links may differ.
+    pub(super) fn differing(&self, other: &Self, see: &mut dyn FnMut(usize)) {
+        match (&self.from, &other.from) {
+            (End::One(a), End::One(b)) => a.differing(b, see),
+            (End::Many(a), End::Many(b)) => a.differing(b, see),
+            // One edge has one kind of end.
+            _ => {}
+        }
+    }
+
     /// Makes room for one more entity at an end (`forward`: the declaring one).
     pub(crate) fn grow(&mut self, forward: bool) {
         let many = matches!(self.end(forward), End::Many(_));

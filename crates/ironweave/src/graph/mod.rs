@@ -10,6 +10,7 @@ pub(crate) mod check;
 pub mod column;
 mod data;
 mod delete;
+mod differ;
 pub(crate) mod edge;
 mod index;
 mod key;
@@ -212,6 +213,11 @@ impl<S: Storage> Graph<S> {
     /// How many entities of a type there are; O(1).
     pub(crate) fn alive(&self, entity: EntityIx) -> usize {
         self.entities[usize::from(entity)].alive as usize
+    }
+
+    /// How many entities there are.
+    pub(crate) fn population(&self) -> usize {
+        self.entities.iter().map(|e| e.alive as usize).sum()
     }
 
     /// The id that the next entity of a type will have.

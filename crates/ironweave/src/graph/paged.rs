@@ -194,6 +194,37 @@ impl<T: Clone> Page<T> {
     }
 }
 
+/// Shows where two pages may differ that begin at the same index.
+fn differing<T>(
+    a: Option<&Arc<Page<T>>>,
+    b: Option<&Arc<Page<T>>>,
+    (branches, start): (u32, usize),
+    see: &mut dyn FnMut(usize),
+) {
+    let (a, b) = match (a, b) {
+        (None, None) => return,
+        (Some(a), Some(b)) if Arc::ptr_eq(a, b) => return,
+        (a, b) => (a.map(|a| &**a), b.map(|b| &**b)),
+    };
+    match (a, b) {
+        (Some(Page::Held(a)), Some(Page::Held(b))) => (0..PAGE)
+            .filter(|i| !Arc::ptr_eq(&a[*i], &b[*i]))
+            .for_each(|i| see(start + i)),
+        _ if branches == 0 => (start..start + PAGE).for_each(see),
+        _ => {
+            let child = |page: Option<&'_ Page<T>>, i: usize| match page {
+                Some(Page::Branch(pages)) => pages[i].clone(),
+                _ => None,
+            };
+            for i in 0..PAGE {
+                let start = start + (i << (BITS * branches));
+                let (a, b) = (child(a, i), child(b, i));
+                differing(a.as_ref(), b.as_ref(), (branches - 1, start), see);
+            }
+        }
+    }
+}
+
 #[cold]
 fn out_of_range(i: usize, len: usize) -> ! {
     panic!("entry {i} of a table of {len}")
@@ -255,6 +286,35 @@ impl<T: Clone + Send + Sync + 'static> Table<T> for Pages<T> {
             return;
         }
         Arc::make_mut(root).push(self.branches, i, value);
+    }
+
+    fn differing(&self, other: &Self, see: &mut dyn FnMut(usize)) {
+        let (small, large) = if self.branches <= other.branches {
+            (self, other)
+        } else {
+            (other, self)
+        };
+        // The smaller one has nothing but the first page of the larger one's upper levels.
+        let mut branches = large.branches;
+        let mut page = large.root.as_ref();
+        let len = small.len.max(large.len);
+        let mut within = |i: usize| {
+            if i < len {
+                see(i);
+            }
+        };
+        while branches > small.branches {
+            let Some(Page::Branch(pages)) = page.map(|page| &**page) else {
+                break;
+            };
+            for (i, page) in pages.iter().enumerate().skip(1) {
+                let start = i << (BITS * branches);
+                differing(None, page.as_ref(), (branches - 1, start), &mut within);
+            }
+            page = pages[0].as_ref();
+            branches -= 1;
+        }
+        differing(small.root.as_ref(), page, (branches, 0), &mut within);
     }
 
     fn pop(&mut self) {

@@ -59,6 +59,11 @@ pub trait Table<T>: Default + Clone + Send + Sync + 'static {
     /// Removes the last entry.
     fn pop(&mut self);
 
+    /// Shows where two tables may differ; all that is in either, where nothing is known.
+    fn differing(&self, other: &Self, see: &mut dyn FnMut(usize)) {
+        (0..self.len().max(other.len())).for_each(see);
+    }
+
     /// The same entries in another storage.
     fn copy<B: Table<T>>(&self) -> B
     where

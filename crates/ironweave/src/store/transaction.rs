@@ -36,6 +36,27 @@ pub struct AnyReceipt {
     pub names: Vec<(Name, Vec<EntityRef>)>,
 }
 
+impl AnyReceipt {
+    pub(crate) fn new(seq: Seq, event: &dyn DynEvent, names: &Names, plan: &Plan) -> Self {
+        let def = &plan.events[usize::from(event.index())];
+        let entities = |name: usize| -> Vec<EntityRef> {
+            let entity = &plan.layout.entities[usize::from(def.names[name].entity)];
+            let ids = names.ids(name as u16).iter();
+            ids.map(|id| EntityRef {
+                entity: Arc::clone(&entity.name),
+                id: *id,
+            })
+            .collect()
+        };
+        Self {
+            seq,
+            names: (def.names.iter().enumerate())
+                .map(|(i, name)| (Arc::clone(&name.name), entities(i)))
+                .collect(),
+        }
+    }
+}
+
 /// A point in a transaction to go back to.
 #[derive(Clone, Copy, Debug)]
 pub struct Savepoint(CoreMark);
@@ -83,22 +104,7 @@ impl<'a, M: Model> Transaction<'a, M> {
     pub fn apply_any(&mut self, event: &M::Event) -> Result<AnyReceipt, StepError> {
         let event = event.as_dyn();
         self.fire(event, |seq, names, plan| {
-            let def = &plan.events[usize::from(event.index())];
-            let entities = |name: usize| -> Vec<EntityRef> {
-                let entity = &plan.layout.entities[usize::from(def.names[name].entity)];
-                let ids = names.ids(name as u16).iter();
-                ids.map(|id| EntityRef {
-                    entity: Arc::clone(&entity.name),
-                    id: *id,
-                })
-                .collect()
-            };
-            AnyReceipt {
-                seq,
-                names: (def.names.iter().enumerate())
-                    .map(|(i, name)| (Arc::clone(&name.name), entities(i)))
-                    .collect(),
-            }
+            AnyReceipt::new(seq, event, names, plan)
         })
     }
 
@@ -169,6 +175,7 @@ impl<'a, M: Model> Transaction<'a, M> {
         }
         self.check()?;
         self.store.append()?;
+        self.store.replicate();
         self.store.core.settle();
         self.open = false;
         Ok(())
