@@ -17,6 +17,7 @@ use crate::entity::Model;
 use crate::fact::Facts;
 use crate::graph::Graph;
 use crate::graph::paged::Paged;
+use crate::history::{Keyframes, SPACING};
 use crate::log::Seq;
 use crate::snapshot::{At, Snapshot, State};
 use crate::step::plan::Plan;
@@ -30,6 +31,7 @@ const BYTES_MAX: usize = 1 << 26;
 pub(crate) struct Replica {
     plan: Arc<Plan>,
     paranoid: bool,
+    keyframes: Arc<Keyframes>,
     queue: Mutex<Queue>,
     /// Something came into the queue, or the store is gone.
     came: Condvar,
@@ -71,10 +73,16 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl Replica {
-    fn new(plan: Arc<Plan>, paranoid: bool, graph: Graph<Paged>, at: At) -> Self {
+    fn new(
+        (plan, keyframes): (Arc<Plan>, Arc<Keyframes>),
+        paranoid: bool,
+        graph: Graph<Paged>,
+        at: At,
+    ) -> Self {
         Self {
             plan,
             paranoid,
+            keyframes,
             queue: Mutex::new(Queue {
                 last: at.seq,
                 ..Queue::default()
@@ -113,15 +121,16 @@ impl Replica {
         let Head {
             graph, at, newest, ..
         } = &mut *head;
-        let state = newest.get_or_insert_with(|| {
-            Arc::new(State {
-                plan: Arc::clone(&self.plan),
-                graph: graph.fork(),
-                at: *at,
-                paranoid: self.paranoid,
-            })
-        });
-        Arc::clone(state)
+        Arc::clone(newest.get_or_insert_with(|| self.state(graph, *at)))
+    }
+
+    fn state(&self, graph: &Graph<Paged>, at: At) -> Arc<State> {
+        Arc::new(State {
+            plan: Arc::clone(&self.plan),
+            graph: graph.fork(),
+            at,
+            paranoid: self.paranoid,
+        })
     }
 
     /// Applies what is in the queue.
@@ -151,6 +160,9 @@ impl Replica {
             );
             head.at = frame.at;
             start = frame.end;
+            if head.at.next() % SPACING == 0 {
+                self.keyframes.keep(self.state(&head.graph, head.at));
+            }
         }
         facts.clear();
         frames.clear();
@@ -237,8 +249,8 @@ impl<M: Model> Store<M> {
         self.replica.get_or_init(|| {
             let binding = M::binding();
             let graph = self.core.graph.copy(&binding.columns, &binding.data);
-            let plan = Arc::clone(&self.plan);
-            Arc::new(Replica::new(plan, self.core.paranoid, graph, self.at()))
+            let shared = (Arc::clone(&self.plan), Arc::clone(&self.history.keyframes));
+            Arc::new(Replica::new(shared, self.core.paranoid, graph, self.at()))
         })
     }
 

@@ -12,6 +12,7 @@ use std::sync::Arc;
 
 pub use frames::{FiringView, FrameView, FrameViews};
 pub use open::Options;
+pub(crate) use open::bad_frame;
 pub use transaction::{AnyReceipt, Savepoint, Transaction};
 pub use verify::{Difference, VerifyError};
 
@@ -19,6 +20,7 @@ use crate::db::Db;
 use crate::entity::Model;
 use crate::error::StepError;
 use crate::graph::GraphRef;
+use crate::history::History;
 use crate::log::{AppendError, Frames, Log, ReadOnlyLog, Seq, StorageError, TornTail};
 use crate::schema::Schema;
 use crate::snapshot::State;
@@ -77,7 +79,7 @@ pub struct Store<M: Model> {
     pub(crate) core: Core,
     pub(crate) plan: Arc<Plan>,
     log: Backend,
-    epochs: Epochs,
+    pub(crate) epochs: Epochs,
     keys: Keys,
     /// The sequence of the next frame.
     next: Seq,
@@ -85,8 +87,9 @@ pub struct Store<M: Model> {
     pub(crate) last: Timestamp,
     payload: Vec<u8>,
     /// Where it begins, if that is not at nothing.
-    base: Option<Arc<State>>,
+    pub(crate) base: Option<Arc<State>>,
     pub(crate) replica: Slot,
+    pub(crate) history: History,
     model: PhantomData<fn() -> M>,
 }
 
@@ -317,7 +320,7 @@ impl<M: Model> Store<M> {
         self.core.differences(&self.plan)
     }
 
-    fn read(&self, from: Seq) -> Result<Frames<'_>, StorageError> {
+    pub(crate) fn read(&self, from: Seq) -> Result<Frames<'_>, StorageError> {
         match &self.log {
             Backend::Writable(log) => log.read(from),
             Backend::ReadOnly(log) => log.read(from),

@@ -10,6 +10,7 @@ use crate::entity::Model;
 use crate::fact::Facts;
 use crate::graph::Graph;
 use crate::graph::storage::Flat;
+use crate::history::History;
 use crate::log::{
     AppendError, Durability, ErrorKind, FileLog, Frame, FrameHeader, FrameKind, Log, MemoryLog,
     ReadOnlyLog, Seq, StorageError,
@@ -181,7 +182,7 @@ impl Epochs {
 }
 
 /// A frame whose checksum is right and whose content is not: what wrote it, or what reads it, is wrong.
-pub(super) fn bad_frame(seq: Seq, what: impl std::fmt::Display) -> StorageError {
+pub(crate) fn bad_frame(seq: Seq, what: impl std::fmt::Display) -> StorageError {
     StorageError::new(
         ErrorKind::Damage,
         format!(
@@ -211,6 +212,7 @@ impl<M: Model> Store<M> {
             payload: Vec::new(),
             base: None,
             replica: Slot::default(),
+            history: History::default(),
             model: PhantomData,
         };
         store.catch_up()?;
@@ -241,6 +243,7 @@ impl<M: Model> Store<M> {
             payload: Vec::new(),
             base: Some(base),
             replica: Slot::default(),
+            history: History::default(),
             model: PhantomData,
         }
     }
