@@ -2,6 +2,6 @@
 
 pub use crate::{
     Any, AnyEvent as _, Apply, Bound, Db, Durability, Ensure, Entity, Event, Filter, Id, Key,
-    Keyed, Meta, Receipt, Reject, StateOf, StepError, StorageError, Store, Timestamp, Transaction,
-    Tx,
+    Keyed, Meta, Receipt, Reject, SharedStore, StateOf, StepError, StorageError, Store, Timestamp,
+    Transaction, Tx,
 };
