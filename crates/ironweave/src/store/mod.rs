@@ -4,6 +4,7 @@ pub(crate) mod frame;
 mod frames;
 mod open;
 mod repeat;
+mod share;
 mod transaction;
 mod verify;
 
@@ -12,6 +13,7 @@ use std::sync::Arc;
 
 pub use frames::{FiringView, FrameView, FrameViews};
 pub use open::Options;
+pub use share::SharedStore;
 pub use transaction::{AnyReceipt, Savepoint, Transaction};
 pub use verify::{Difference, VerifyError};
 
