@@ -318,13 +318,6 @@ pub fn order(a: Id, b: Id) -> Ordering {
     a.cmp(&b)
 }
 
-/// The order of two ids.
-#[must_use]
-#[inline]
-pub fn partial_order(a: Id, b: Id) -> Option<Ordering> {
-    Some(a.cmp(&b))
-}
-
 /// Hashes an id.
 #[inline]
 pub fn hash(id: Id, state: &mut impl Hasher) {
@@ -439,7 +432,7 @@ macro_rules! __handle {
 
         impl<S: $crate::StateOf<$entity>> ::core::cmp::PartialOrd for $entity<S> {
             fn partial_cmp(&self, other: &Self) -> ::core::option::Option<::core::cmp::Ordering> {
-                $crate::plumbing::partial_order(self.id, other.id)
+                Some(self.cmp(other))
             }
         }
 
