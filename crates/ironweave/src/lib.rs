@@ -43,8 +43,8 @@ pub use snapshot::{Changes, Outcome, Snapshot, Snapshots};
 pub use step::event::{Apply, Bound, Event, Handles, Receipt};
 pub use step::{Ensured, New, Tx};
 pub use store::{
-    AnyReceipt, Difference, FiringView, FrameView, FrameViews, Options, Savepoint, Store,
-    Transaction, VerifyError,
+    AnyReceipt, Difference, FiringView, FrameView, FrameViews, Options, Savepoint, SharedStore,
+    Store, Transaction, VerifyError,
 };
 pub use time::Timestamp;
 pub use value::Value;

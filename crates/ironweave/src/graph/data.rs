@@ -172,10 +172,10 @@ impl<S: Storage> LinkData<S> {
 
     /// Takes the row of a link back, which is empty again.
     pub(crate) fn unlink(&mut self, from: u32, to: u32) {
-        if let Rows::Pairs { rows, free, .. } = &mut self.rows {
-            if let Some(row) = rows.take(pair(from, to)) {
-                free.push(row);
-            }
+        if let Rows::Pairs { rows, free, .. } = &mut self.rows
+            && let Some(row) = rows.take(pair(from, to))
+        {
+            free.push(row);
         }
     }
 

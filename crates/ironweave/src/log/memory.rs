@@ -1,8 +1,11 @@
 //! The log in memory: for tests, for speculation and for stores that need no disk.
 
+use std::sync::Arc;
+
 use super::frame::PAYLOAD_BYTES_MAX;
 use super::{
-    AppendError, ErrorKind, Frame, FrameHeader, Frames, Head, Log, Seq, StorageError, TornTail,
+    AppendError, ErrorKind, Frame, FrameHeader, Frames, Head, Log, Seq, StorageError, Syncer,
+    TornTail,
 };
 
 /// Bytes of payloads in one piece, so that growing never copies more than that.
@@ -104,6 +107,10 @@ impl Log for MemoryLog {
     }
 
     fn recovered(&self) -> Option<&TornTail> {
+        None
+    }
+
+    fn syncer(&self) -> Option<Arc<dyn Syncer>> {
         None
     }
 }

@@ -66,6 +66,7 @@ mod sync;
 mod tests;
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 pub use error::{AppendError, ErrorKind, StorageError};
 pub use files::{Durability, FileLog, Options};
@@ -207,4 +208,18 @@ pub trait Log: Send {
 
     /// What open has cut, if anything.
     fn recovered(&self) -> Option<&TornTail>;
+
+    /// What waits for a frame of [`append_unsynced`](Log::append_unsynced) to become durable while others are
+    /// appended; none where there is nothing to wait for.
+    fn syncer(&self) -> Option<Arc<dyn Syncer>>;
+}
+
+/// Waits beside the writer until what it appended is durable, so that several callers share a sync.
+pub trait Syncer: Send + Sync {
+    /// Returns when a frame is as durable as the log promises. Who comes first syncs for all that is written by
+    /// then; who comes meanwhile waits, and is mostly done with that.
+    ///
+    /// # Errors
+    /// A failed sync, which stops the log, or an earlier stop: whether the frame is there, the next open tells.
+    fn wait(&self, seq: Seq) -> Result<(), StorageError>;
 }

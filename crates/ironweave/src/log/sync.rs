@@ -7,14 +7,14 @@
 //!    tells of it once.
 //!
 //! Because it tells once, only one sync runs at a time: else one caller could take the error away while the
-//! other sees success and believes it.
+//! other sees success and believes it. Callers who come while one runs share the next.
 
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use super::disk::DiskFile;
-use super::{Seq, StorageError};
+use super::{Seq, StorageError, Syncer};
 
 pub(super) struct Shared {
     state: Mutex<State>,
@@ -107,7 +107,15 @@ impl Shared {
 
     /// Makes durable what is written. A failure stops the log.
     pub fn sync(&self, extent: Extent) -> Result<(), StorageError> {
-        let _alone = self.syncing.lock().unwrap_or_else(PoisonError::into_inner);
+        let alone = self.alone();
+        self.sync_alone(&alone, extent)
+    }
+
+    fn alone(&self) -> MutexGuard<'_, ()> {
+        self.syncing.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn sync_alone(&self, _: &MutexGuard<'_, ()>, extent: Extent) -> Result<(), StorageError> {
         self.check()?;
         let (file, written) = {
             let state = self.state();
@@ -160,5 +168,19 @@ impl Shared {
     pub fn close(&self) {
         self.state().closing = true;
         self.changed.notify_all();
+    }
+}
+
+impl Syncer for Shared {
+    fn wait(&self, seq: Seq) -> Result<(), StorageError> {
+        if self.durable() >= Some(seq) {
+            return Ok(());
+        }
+        let alone = self.alone();
+        // The sync of another may have been for this frame too.
+        if self.durable() >= Some(seq) {
+            return Ok(());
+        }
+        self.sync_alone(&alone, Extent::Data)
     }
 }

@@ -4,6 +4,7 @@ pub(crate) mod frame;
 mod frames;
 mod open;
 mod repeat;
+mod share;
 mod transaction;
 mod verify;
 
@@ -13,6 +14,7 @@ use std::sync::Arc;
 pub use frames::{FiringView, FrameView, FrameViews};
 pub use open::Options;
 pub(crate) use open::bad_frame;
+pub use share::SharedStore;
 pub use transaction::{AnyReceipt, Savepoint, Transaction};
 pub use verify::{Difference, VerifyError};
 

@@ -88,6 +88,12 @@ impl<M: Model> Options<M> {
         }
     }
 
+    /// A store over a log that a test has made.
+    #[cfg(test)]
+    pub(crate) fn over_log(self, log: Box<dyn crate::log::Log>) -> Result<Store<M>, StorageError> {
+        self.over(Backend::Writable(log))
+    }
+
     fn over(self, log: Backend) -> Result<Store<M>, StorageError> {
         let mut store = Store::over(log)?;
         store.core.paranoid = self.paranoid;

@@ -44,7 +44,7 @@ impl Kept {
         (schema, salts): (&Schema, &Salts),
         world: &World,
     ) -> Result<(), Wrong> {
-        if step % 5 != 0 {
+        if !step.is_multiple_of(5) {
             return Ok(());
         }
         let snapshot = store.snapshot();
