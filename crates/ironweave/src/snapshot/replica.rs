@@ -5,7 +5,8 @@
 //! 2. From then on, each commit puts its facts into a queue.
 //! 3. Who wants a snapshot takes the queue, applies it to the replica and clones that, on its own thread. The
 //!    writer waits for nobody, and readers only for each other.
-//! 4. A queue that gets long is applied by the writer, if somebody may ask for snapshots without the store
+//! 4. Where syncs come after commits ([`crate::SharedStore`]), other threads are shown what is durable only.
+//! 5. A queue that gets long is applied by the writer, if somebody may ask for snapshots without the store
 //!    ([`Snapshots`]); else the replica is given up, until the next snapshot copies the store's graph again. The
 //!    limit grows with the graph, so that copies cost a constant for each fact.
 
@@ -18,10 +19,10 @@ use crate::fact::Facts;
 use crate::graph::Graph;
 use crate::graph::paged::Paged;
 use crate::history::{Keyframes, SPACING};
-use crate::log::Seq;
+use crate::log::{Seq, Syncer};
 use crate::snapshot::{At, Snapshot, State};
 use crate::step::plan::Plan;
-use crate::store::Store;
+use crate::store::{Backend, Store};
 
 /// How many facts wait at most, where the graph is small.
 const FACTS_MAX: usize = 1 << 14;
@@ -32,6 +33,8 @@ pub(crate) struct Replica {
     plan: Arc<Plan>,
     paranoid: bool,
     keyframes: Arc<Keyframes>,
+    /// What knows how far the log is durable, where a commit does not wait for that.
+    syncer: Option<Arc<dyn Syncer>>,
     queue: Mutex<Queue>,
     /// Something came into the queue, or the store is gone.
     came: Condvar,
@@ -41,15 +44,21 @@ pub(crate) struct Replica {
 
 #[derive(Default)]
 struct Queue {
-    facts: Facts,
-    frames: Vec<Queued>,
+    batch: Batch,
     /// The last frame that ever came in.
     last: Option<Seq>,
     /// There will be no more.
     closed: bool,
 }
 
-/// One frame in the queue.
+/// Frames, one after the other.
+#[derive(Default)]
+struct Batch {
+    facts: Facts,
+    frames: Vec<Queued>,
+}
+
+/// One frame of a batch.
 struct Queued {
     at: At,
     fingerprint: u128,
@@ -62,8 +71,11 @@ struct Head {
     at: At,
     /// The snapshot of this, once somebody has asked for it.
     newest: Option<Arc<State>>,
-    /// Buffers for the next queue.
-    spare: Queue,
+    /// What has been taken from the queue, and how many frames and facts of it have been applied.
+    batch: Batch,
+    applied: (usize, usize),
+    /// The last one that was durable, where the graph is further.
+    durable: Option<Arc<State>>,
 }
 
 // No code of a user runs under these locks but the decoding of values; where that panics, the graph is left to
@@ -75,6 +87,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 impl Replica {
     fn new(
         (plan, keyframes): (Arc<Plan>, Arc<Keyframes>),
+        syncer: Option<Arc<dyn Syncer>>,
         paranoid: bool,
         graph: Graph<Paged>,
         at: At,
@@ -83,6 +96,7 @@ impl Replica {
             plan,
             paranoid,
             keyframes,
+            syncer,
             queue: Mutex::new(Queue {
                 last: at.seq,
                 ..Queue::default()
@@ -92,7 +106,9 @@ impl Replica {
                 graph,
                 at,
                 newest: None,
-                spare: Queue::default(),
+                batch: Batch::default(),
+                applied: (0, 0),
+                durable: None,
             }),
         }
     }
@@ -100,27 +116,60 @@ impl Replica {
     /// Queues the facts of a frame; whether the queue has become too long.
     pub(crate) fn push(&self, at: At, fingerprint: u128, facts: &Facts) -> bool {
         let mut queue = lock(&self.queue);
-        queue.facts.append(facts);
-        let end = queue.facts.list.len();
-        queue.frames.push(Queued {
+        queue.batch.facts.append(facts);
+        let end = queue.batch.facts.list.len();
+        queue.batch.frames.push(Queued {
             at,
             fingerprint,
             end,
         });
         queue.last = at.seq;
-        let long = end > FACTS_MAX || queue.facts.bytes.len() > BYTES_MAX;
+        let long = end > FACTS_MAX || queue.batch.facts.bytes.len() > BYTES_MAX;
         drop(queue);
         self.came.notify_all();
         long
     }
 
-    /// The newest snapshot.
-    pub(crate) fn newest(&self) -> Arc<State> {
+    /// The newest snapshot, durable or not.
+    fn newest(&self) -> Arc<State> {
         let mut head = lock(&self.head);
-        self.advance(&mut head);
+        if let Some(durable) = self.durable().filter(|durable| head.at.seq <= *durable) {
+            self.advance(&mut head, Some(durable));
+            let shown = self.now(&mut head);
+            self.advance(&mut head, None);
+            // Others may not see what followed.
+            head.durable = (head.at != shown.at).then_some(shown);
+        }
+        self.advance(&mut head, None);
+        self.now(&mut head)
+    }
+
+    /// The newest snapshot that is durable.
+    fn newest_durable(&self) -> Arc<State> {
+        let mut head = lock(&self.head);
+        let durable = self.durable();
+        self.advance(&mut head, durable);
+        let further = durable.is_some_and(|durable| head.at.seq > durable);
+        match &head.durable {
+            Some(state) if further => Arc::clone(state),
+            _ => {
+                head.durable = None;
+                self.now(&mut head)
+            }
+        }
+    }
+
+    /// The last frame that may be shown; none, where all may.
+    #[allow(clippy::option_option)]
+    fn durable(&self) -> Option<Option<Seq>> {
+        self.syncer.as_ref().map(|syncer| syncer.durable())
+    }
+
+    /// The snapshot of what has been applied.
+    fn now(&self, head: &mut Head) -> Arc<State> {
         let Head {
             graph, at, newest, ..
-        } = &mut *head;
+        } = head;
         Arc::clone(newest.get_or_insert_with(|| self.state(graph, *at)))
     }
 
@@ -133,21 +182,25 @@ impl Replica {
         })
     }
 
-    /// Applies what is in the queue.
-    fn advance(&self, head: &mut Head) {
-        {
-            let mut queue = lock(&self.queue);
-            if queue.frames.is_empty() {
+    /// Applies what is in the queue, up to a frame.
+    fn advance(&self, head: &mut Head, until: Option<Option<Seq>>) {
+        loop {
+            if head.applied.0 == head.batch.frames.len() {
+                head.batch.facts.clear();
+                head.batch.frames.clear();
+                head.applied = (0, 0);
+                std::mem::swap(&mut lock(&self.queue).batch, &mut head.batch);
+            }
+            let (done, start) = head.applied;
+            let Some(frame) = head.batch.frames.get(done) else {
+                return;
+            };
+            if until.is_some_and(|until| frame.at.seq > until) {
                 return;
             }
-            std::mem::swap(&mut queue.facts, &mut head.spare.facts);
-            std::mem::swap(&mut queue.frames, &mut head.spare.frames);
-        }
-        // If nobody else has it, its pages need not be copied now.
-        head.newest = None;
-        let Queue { facts, frames, .. } = &mut head.spare;
-        let mut start = 0;
-        for frame in &*frames {
+            // If nobody else has it, its pages need not be copied now.
+            head.newest = None;
+            let facts = &head.batch.facts;
             for fact in &facts.list[start..frame.end] {
                 if let Err(e) = head.graph.apply(*fact, facts) {
                     unreachable!("the store has done what its replica cannot do: {e}");
@@ -159,13 +212,11 @@ impl Replica {
                 "the replica is not what its store is"
             );
             head.at = frame.at;
-            start = frame.end;
-            if head.at.next() % SPACING == 0 {
+            head.applied = (done + 1, frame.end);
+            if head.at.next().is_multiple_of(SPACING) {
                 self.keyframes.keep(self.state(&head.graph, head.at));
             }
         }
-        facts.clear();
-        frames.clear();
     }
 
     /// Says that nothing more will come.
@@ -178,7 +229,7 @@ impl Replica {
 /// Gives the newest snapshot of a store to any thread, and waits for what is to come. It is `Clone`, and holds up
 /// nobody.
 ///
-/// What it gives has been committed, and is as durable as the store promises: exactly what receipts were given for.
+/// What it gives is as durable as the store promises: what receipts were given for, or may be given for now.
 pub struct Snapshots<M: Model> {
     replica: Arc<Replica>,
     model: PhantomData<fn() -> M>,
@@ -197,11 +248,11 @@ impl<M: Model> Snapshots<M> {
     /// The newest snapshot; O(facts since somebody last asked). Once the store is dropped, it stays the last one.
     #[must_use]
     pub fn newest(&self) -> Snapshot<M> {
-        Snapshot::of(self.replica.newest())
+        Snapshot::of(self.replica.newest_durable())
     }
 
-    /// Waits until a frame is there, and gives the newest snapshot then. `None` after `timeout`, or where the store is
-    /// dropped before.
+    /// Waits until a frame is there and durable, and gives the newest snapshot then. `None` after `timeout`, or where
+    /// the store is dropped or its log stopped before.
     #[must_use]
     pub fn wait_until(&self, seq: Seq, timeout: Duration) -> Option<Snapshot<M>> {
         let deadline = Instant::now() + timeout;
@@ -215,6 +266,9 @@ impl<M: Model> Snapshots<M> {
             queue = waited.unwrap_or_else(PoisonError::into_inner).0;
         }
         drop(queue);
+        if let Some(syncer) = &self.replica.syncer {
+            syncer.wait(seq).ok()?;
+        }
         Some(self.newest())
     }
 }
@@ -250,7 +304,17 @@ impl<M: Model> Store<M> {
             let binding = M::binding();
             let graph = self.core.graph.copy(&binding.columns, &binding.data);
             let shared = (Arc::clone(&self.plan), Arc::clone(&self.history.keyframes));
-            Arc::new(Replica::new(shared, self.core.paranoid, graph, self.at()))
+            let syncer = match &self.log {
+                Backend::Writable(log) => log.syncer(),
+                Backend::ReadOnly(_) => None,
+            };
+            Arc::new(Replica::new(
+                shared,
+                syncer,
+                self.core.paranoid,
+                graph,
+                self.at(),
+            ))
         })
     }
 
@@ -273,9 +337,9 @@ impl<M: Model> Store<M> {
         if Arc::strong_count(replica) > 1 {
             // Who is at it already takes this along, or the next one does.
             if let Ok(mut head) = replica.head.try_lock() {
-                replica.advance(&mut head);
+                replica.advance(&mut head, replica.durable());
             }
-        } else if lock(&replica.queue).facts.list.len() > self.core.graph.population() {
+        } else if lock(&replica.queue).batch.facts.list.len() > self.core.graph.population() {
             self.replica.take();
         }
     }

@@ -80,7 +80,7 @@ use std::marker::PhantomData;
 pub struct Store<M: Model> {
     pub(crate) core: Core,
     pub(crate) plan: Arc<Plan>,
-    log: Backend,
+    pub(crate) log: Backend,
     pub(crate) epochs: Epochs,
     keys: Keys,
     /// The sequence of the next frame.
@@ -96,7 +96,7 @@ pub struct Store<M: Model> {
 }
 
 /// What lies under a store.
-enum Backend {
+pub(crate) enum Backend {
     Writable(Box<dyn Log>),
     ReadOnly(ReadOnlyLog),
 }
