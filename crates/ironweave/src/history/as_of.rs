@@ -4,12 +4,11 @@ use std::sync::Arc;
 
 use crate::Timestamp;
 use crate::entity::Model;
-use crate::graph::Graph;
-use crate::history::keyframes::SPACING;
-use crate::log::{ErrorKind, Frame, FrameKind, Seq, StorageError};
+use crate::history::{Keyframes, SPACING};
+use crate::log::{ErrorKind, Frame, FrameKind, Frames, Seq, StorageError};
 use crate::snapshot::{At, Snapshot, State};
-use crate::step::Core;
-use crate::store::{Store, bad_frame, frame};
+use crate::step::{Core, flat};
+use crate::store::{Epochs, Store, bad_frame, frame};
 
 /// A point in the past: after a frame of the log, or at a time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -99,53 +98,8 @@ impl<M: Model> Store<M> {
             Some(state) => state,
             None => self.beginning_of_log(when)?,
         };
-        let mut core = Core::new(start.graph.fork());
-        let mut at = start.at;
-        let state = |core: &Core<_>, at| {
-            Arc::new(State {
-                plan: Arc::clone(&self.plan),
-                graph: core.graph.fork(),
-                at,
-                paranoid: self.core.paranoid,
-            })
-        };
-        for frame in self.read(at.next())? {
-            let Frame { header, payload } = frame?;
-            let seq = header.seq;
-            let mut after = At {
-                seq: Some(seq),
-                ..at
-            };
-            if !when.includes(after) {
-                break;
-            }
-            if header.kind == FrameKind::Transaction {
-                let tags =
-                    (self.epochs.at(seq)).ok_or_else(|| bad_frame(seq, "it has no schema"))?;
-                let decoded = frame::decode(&payload, tags).map_err(|e| bad_frame(seq, e))?;
-                after.time = decoded.time;
-                if !when.includes(after) {
-                    break;
-                }
-                core.replay(&decoded).map_err(|e| bad_frame(seq, e))?;
-                if core.graph.fingerprint != header.fingerprint {
-                    return Err(bad_frame(
-                        seq,
-                        "its fingerprint is another when it is replayed",
-                    ));
-                }
-            }
-            at = after;
-            if seq % SPACING == 0 {
-                self.history.keyframes.keep(state(&core, at));
-            }
-        }
-        if at == start.at {
-            return Ok(Snapshot::of(start));
-        }
-        let state = state(&core, at);
-        self.history.keyframes.keep(Arc::clone(&state));
-        Ok(Snapshot::of(state))
+        let frames = self.read(start.at.next())?;
+        go_on(start, when, frames, &self.epochs, &self.history.keyframes).map(Snapshot::of)
     }
 
     /// Where the log begins: at nothing, or at the snapshot that the store began at.
@@ -161,14 +115,69 @@ impl<M: Model> Store<M> {
             )),
             None => {
                 let binding = M::binding();
-                let (columns, data) = (&binding.columns, &binding.data);
                 Ok(Arc::new(State {
                     plan: Arc::clone(&self.plan),
-                    graph: Graph::new(Arc::clone(&self.plan.layout), columns, data),
+                    graph: flat::empty(&self.plan, (&binding.columns, &binding.data)),
                     at: At::default(),
                     paranoid: self.core.paranoid,
                 }))
             }
         }
     }
+}
+
+/// Applies the frames that follow on a value, and keeps the one that it comes to, and some on the way.
+fn go_on(
+    start: Arc<State>,
+    when: When,
+    frames: Frames<'_>,
+    epochs: &Epochs,
+    keyframes: &Keyframes,
+) -> Result<Arc<State>, StorageError> {
+    let mut core = Core::new(start.graph.fork());
+    let mut at = start.at;
+    let state = |core: &Core<_>, at| {
+        let state = Arc::new(State {
+            plan: Arc::clone(&start.plan),
+            graph: core.graph.fork(),
+            at,
+            paranoid: start.paranoid,
+        });
+        keyframes.keep(Arc::clone(&state));
+        state
+    };
+    for frame in frames {
+        let Frame { header, payload } = frame?;
+        let seq = header.seq;
+        let mut after = At {
+            seq: Some(seq),
+            ..at
+        };
+        if !when.includes(after) {
+            break;
+        }
+        if header.kind == FrameKind::Transaction {
+            let tags = (epochs.at(seq)).ok_or_else(|| bad_frame(seq, "it has no schema"))?;
+            let decoded = frame::decode(&payload, tags).map_err(|e| bad_frame(seq, e))?;
+            after.time = decoded.time;
+            if !when.includes(after) {
+                break;
+            }
+            core.replay(&decoded).map_err(|e| bad_frame(seq, e))?;
+            if core.graph.fingerprint != header.fingerprint {
+                return Err(bad_frame(
+                    seq,
+                    "its fingerprint is another when it is replayed",
+                ));
+            }
+        }
+        at = after;
+        if seq.is_multiple_of(SPACING) {
+            state(&core, at);
+        }
+    }
+    if at == start.at {
+        return Ok(start);
+    }
+    Ok(state(&core, at))
 }

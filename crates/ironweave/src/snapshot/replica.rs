@@ -21,6 +21,7 @@ use crate::graph::paged::Paged;
 use crate::history::{Keyframes, SPACING};
 use crate::log::{Seq, Syncer};
 use crate::snapshot::{At, Snapshot, State};
+use crate::step::flat;
 use crate::step::plan::Plan;
 use crate::store::{Backend, Store};
 
@@ -302,7 +303,7 @@ impl<M: Model> Store<M> {
     fn replica(&self) -> &Arc<Replica> {
         self.replica.get_or_init(|| {
             let binding = M::binding();
-            let graph = self.core.graph.copy(&binding.columns, &binding.data);
+            let graph = flat::paged(&self.core, (&binding.columns, &binding.data));
             let shared = (Arc::clone(&self.plan), Arc::clone(&self.history.keyframes));
             let syncer = match &self.log {
                 Backend::Writable(log) => log.syncer(),

@@ -27,9 +27,9 @@ use crate::log::{AppendError, Frames, Log, ReadOnlyLog, Seq, StorageError, TornT
 use crate::schema::Schema;
 use crate::snapshot::State;
 use crate::snapshot::replica::Slot;
-use crate::step::Core;
 use crate::step::event::{Event, Receipt};
 use crate::step::plan::Plan;
+use crate::step::{Core, flat};
 use crate::store::frame::Tags;
 use crate::store::repeat::Keys;
 use crate::{Meta, Timestamp};
@@ -319,7 +319,7 @@ impl<M: Model> Store<M> {
     /// O(size of the graph).
     #[must_use]
     pub fn check(&self) -> Vec<String> {
-        self.core.differences(&self.plan)
+        flat::differences(&self.core, &self.plan)
     }
 
     pub(crate) fn read(&self, from: Seq) -> Result<Frames<'_>, StorageError> {
