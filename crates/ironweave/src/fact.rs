@@ -123,6 +123,19 @@ impl Facts {
         &self.bytes[at as usize..at as usize + len as usize]
     }
 
+    /// Appends facts with their values.
+    pub(crate) fn append(&mut self, other: &Self) {
+        let base = self.bytes.len() as u32;
+        self.bytes.extend_from_slice(&other.bytes);
+        self.list.extend(other.list.iter().map(|fact| {
+            let mut fact = *fact;
+            if let Fact::Set { at, .. } | Fact::SetLink { at, .. } = &mut fact {
+                *at += base;
+            }
+            fact
+        }));
+    }
+
     pub(crate) fn clear(&mut self) {
         self.list.clear();
         self.bytes.clear();

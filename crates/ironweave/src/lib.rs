@@ -20,13 +20,16 @@ pub mod plumbing;
 pub mod prelude;
 pub mod query;
 pub mod schema;
+mod snapshot;
 mod step;
 mod store;
 mod time;
 mod value;
 
 pub use db::{Db, Links, Places, Reader};
-pub use entity::{Any, AnyEvent, Ensure, Entity, Key, KeyQuery, Keyed, Model, Place, StateOf};
+pub use entity::{
+    Any, AnyEvent, Ensure, Entity, Handle, Key, KeyQuery, Keyed, Model, Place, StateOf,
+};
 pub use error::{EntityRef, ErrorKind, Name, Reject, StepError};
 pub use fact::Fact;
 pub use id::Id;
@@ -34,6 +37,7 @@ pub use ironweave_macros::model;
 pub use log::{Durability, Seq, StorageError, TornTail};
 pub use meta::Meta;
 pub use query::Filter;
+pub use snapshot::{Changes, Outcome, Snapshot, Snapshots};
 pub use step::event::{Apply, Bound, Event, Handles, Receipt};
 pub use step::{Ensured, New, Tx};
 pub use store::{

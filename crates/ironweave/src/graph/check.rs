@@ -79,7 +79,7 @@ impl<S: Storage> Graph<S> {
                 self.alive(entity)
             ));
         }
-        let free: HashSet<u32> = table.free.iter().copied().collect();
+        let free: HashSet<u32> = (0..table.free.len()).map(|i| *table.free.at(i)).collect();
         for slot in 0..self.slots(entity) {
             let id = self.id(entity, slot);
             let expected = !self.is_alive(entity, slot) && id.generation < GENERATION_MAX;

@@ -4,10 +4,8 @@
 //! any fan-in: a list gives up a member by moving its last one into the hole, and every member knows where
 //! it stands: in a column beside, where the far end holds one, or else in a table of pairs.
 
-use crate::graph::column::AnyColumn;
 use crate::graph::data::LinkData;
-use crate::graph::storage::{Storage, Table, touched};
-use crate::hash::FastMap;
+use crate::graph::storage::{Map, Storage, Table, touched};
 use crate::schema::Cardinality;
 
 /// No entity.
@@ -31,7 +29,7 @@ enum Where<S: Storage> {
     /// One end holds lists; by the slot at the other end, the place in them.
     Column(S::Table<u32>),
     /// Both ends hold lists; by pair.
-    Pairs(FastMap<u64, Positions>),
+    Pairs(S::Map<Positions>),
 }
 
 /// One edge.
@@ -40,7 +38,37 @@ pub(crate) struct Edge<S: Storage> {
     to: End<S>,
     positions: Where<S>,
     /// What lies on the links, where they have data.
-    pub(super) data: Option<LinkData>,
+    pub(super) data: Option<LinkData<S>>,
+}
+
+impl<S: Storage> Clone for End<S> {
+    fn clone(&self) -> Self {
+        match self {
+            Self::One(column) => Self::One(column.clone()),
+            Self::Many(lists) => Self::Many(lists.clone()),
+        }
+    }
+}
+
+impl<S: Storage> Clone for Where<S> {
+    fn clone(&self) -> Self {
+        match self {
+            Self::Nowhere => Self::Nowhere,
+            Self::Column(column) => Self::Column(column.clone()),
+            Self::Pairs(pairs) => Self::Pairs(pairs.clone()),
+        }
+    }
+}
+
+impl<S: Storage> Clone for Edge<S> {
+    fn clone(&self) -> Self {
+        Self {
+            from: self.from.clone(),
+            to: self.to.clone(),
+            positions: self.positions.clone(),
+            data: self.data.clone(),
+        }
+    }
 }
 
 pub(super) fn pair(from: u32, to: u32) -> u64 {
@@ -85,6 +113,13 @@ impl<S: Storage> End<S> {
         match self {
             Self::One(_) => self.slots(slot)[position],
             Self::Many(lists) => lists.at(slot as usize)[position],
+        }
+    }
+
+    fn copy<B: Storage>(&self) -> End<B> {
+        match self {
+            Self::One(column) => End::One(column.copy()),
+            Self::Many(lists) => End::Many(lists.copy()),
         }
     }
 
@@ -140,13 +175,9 @@ impl<S: Storage> End<S> {
 }
 
 impl<S: Storage> Edge<S> {
-    pub(crate) fn new(
-        from: Cardinality,
-        to: Cardinality,
-        data: Option<Box<dyn AnyColumn>>,
-    ) -> Self {
+    pub(crate) fn new(from: Cardinality, to: Cardinality, data: Option<S::Column>) -> Self {
         let positions = match (from, to) {
-            (Cardinality::Many, Cardinality::Many) => Where::Pairs(FastMap::default()),
+            (Cardinality::Many, Cardinality::Many) => Where::Pairs(S::Map::default()),
             (Cardinality::Many, _) | (_, Cardinality::Many) => Where::Column(S::Table::default()),
             _ => Where::Nowhere,
         };
@@ -155,6 +186,32 @@ impl<S: Storage> Edge<S> {
             to: End::new(to),
             positions,
             data: data.map(|column| LinkData::new(column, from, to)),
+        }
+    }
+
+    /// The same in another storage; `data` is an empty column for what lies on the links.
+    pub(super) fn copy<B: Storage>(&self, data: Option<B::Column>) -> Edge<B> {
+        Edge {
+            from: self.from.copy(),
+            to: self.to.copy(),
+            positions: match &self.positions {
+                Where::Nowhere => Where::Nowhere,
+                Where::Column(column) => Where::Column(column.copy()),
+                Where::Pairs(pairs) => Where::Pairs(pairs.copy()),
+            },
+            data: (self.data.as_ref())
+                .zip(data)
+                .map(|(data, column)| data.copy(column)),
+        }
+    }
+
+    /// Shows at which slots of the declaring end the links may differ.
+    pub(super) fn differing(&self, other: &Self, see: &mut dyn FnMut(usize)) {
+        match (&self.from, &other.from) {
+            (End::One(a), End::One(b)) => a.differing(b, see),
+            (End::Many(a), End::Many(b)) => a.differing(b, see),
+            // One edge has one kind of end.
+            _ => {}
         }
     }
 
@@ -218,7 +275,7 @@ impl<S: Storage> Edge<S> {
     /// Whether two entities are linked; O(1).
     pub(crate) fn linked(&self, from: u32, to: u32) -> bool {
         match (&self.from, &self.to, &self.positions) {
-            (_, _, Where::Pairs(pairs)) => pairs.contains_key(&pair(from, to)),
+            (_, _, Where::Pairs(pairs)) => pairs.at(pair(from, to)).is_some(),
             (End::One(column), _, _) => *column.at(from as usize) == to,
             (_, End::One(column), _) => *column.at(to as usize) == from,
             // Two lists always have a table of pairs.
@@ -254,7 +311,7 @@ impl<S: Storage> Edge<S> {
                 to: *column.at(from as usize),
             },
             (Where::Pairs(pairs), _) => pairs
-                .remove(&pair(from, to))
+                .take(pair(from, to))
                 .expect("the caller has seen that the two are linked"),
         };
         if let Some(moved) = self.from.detach(from, positions.from) {
@@ -291,7 +348,7 @@ impl<S: Storage> Edge<S> {
             (Where::Column(column), End::Many(_)) => *column.at_mut(to as usize) = positions.from,
             (Where::Column(column), End::One(_)) => *column.at_mut(from as usize) = positions.to,
             (Where::Pairs(pairs), _) => {
-                pairs.insert(pair(from, to), positions);
+                pairs.put(pair(from, to), positions);
             }
         }
     }
@@ -302,7 +359,7 @@ impl<S: Storage> Edge<S> {
             Where::Nowhere => {}
             Where::Column(column) => *column.at_mut(to as usize) = position,
             Where::Pairs(pairs) => {
-                if let Some(at) = pairs.get_mut(&pair(from, to)) {
+                if let Some(at) = pairs.at_mut(pair(from, to)) {
                     at.from = position;
                 }
             }
@@ -315,7 +372,7 @@ impl<S: Storage> Edge<S> {
             Where::Nowhere => {}
             Where::Column(column) => *column.at_mut(from as usize) = position,
             Where::Pairs(pairs) => {
-                if let Some(at) = pairs.get_mut(&pair(from, to)) {
+                if let Some(at) = pairs.at_mut(pair(from, to)) {
                     at.to = position;
                 }
             }
@@ -334,7 +391,7 @@ impl<S: Storage> Edge<S> {
                 from: 0,
                 to: *column.at(from as usize),
             }),
-            (Where::Pairs(pairs), _) => pairs.get(&pair(from, to)).copied(),
+            (Where::Pairs(pairs), _) => pairs.at(pair(from, to)).copied(),
         }
     }
 

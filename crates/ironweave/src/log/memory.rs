@@ -14,6 +14,8 @@ const PIECE_BYTES: usize = 1 << 20;
 /// A log in memory. What is appended counts as durable at once.
 #[derive(Clone, Debug, Default)]
 pub struct MemoryLog {
+    /// The sequence of the first frame.
+    first: Seq,
     frames: Vec<(FrameHeader, Place)>,
     pieces: Vec<Vec<u8>>,
 }
@@ -31,6 +33,14 @@ impl MemoryLog {
     pub fn new() -> Self {
         Self::default()
     }
+
+    /// An empty log that goes on after a frame of another one.
+    pub(crate) fn after(seq: Option<Seq>) -> Self {
+        Self {
+            first: seq.map_or(0, |seq| seq + 1),
+            ..Self::default()
+        }
+    }
 }
 
 impl Log for MemoryLog {
@@ -39,7 +49,7 @@ impl Log for MemoryLog {
         mut header: FrameHeader,
         payload: &[u8],
     ) -> Result<(), AppendError> {
-        let expected = self.frames.len() as Seq;
+        let expected = self.first + self.frames.len() as Seq;
         if header.seq != expected {
             return Err(AppendError::Conflict {
                 expected,
@@ -82,7 +92,7 @@ impl Log for MemoryLog {
     }
 
     fn read(&self, from: Seq) -> Result<Frames<'_>, StorageError> {
-        let from = usize::try_from(from)
+        let from = usize::try_from(from.saturating_sub(self.first))
             .unwrap_or(usize::MAX)
             .min(self.frames.len());
         let frame = |(header, place): &(FrameHeader, Place)| {

@@ -222,4 +222,7 @@ pub trait Syncer: Send + Sync {
     /// # Errors
     /// A failed sync, which stops the log, or an earlier stop: whether the frame is there, the next open tells.
     fn wait(&self, seq: Seq) -> Result<(), StorageError>;
+
+    /// The last frame that is durable.
+    fn durable(&self) -> Option<Seq>;
 }

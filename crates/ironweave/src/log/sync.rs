@@ -183,4 +183,8 @@ impl Syncer for Shared {
         }
         self.sync_alone(&alone, Extent::Data)
     }
+
+    fn durable(&self) -> Option<Seq> {
+        Shared::durable(self)
+    }
 }

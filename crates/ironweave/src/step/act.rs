@@ -8,7 +8,7 @@ use crate::db::Reader;
 use crate::error::StepError;
 use crate::graph::Graph;
 use crate::graph::layout::StateSet;
-use crate::graph::storage::Flat;
+use crate::graph::storage::Storage;
 use crate::schema::{Assign, ColumnIx, EntityIx, Hop, MetaField, Path, Quantifier, Scope, Source};
 use crate::step::Core;
 use crate::step::bind::Names;
@@ -43,7 +43,7 @@ impl Targets {
     }
 
     /// Notes what a path reaches; a path without hops costs nothing.
-    fn add(&mut self, graph: &Graph<Flat>, names: &Names, path: &Path) -> Span {
+    fn add<S: Storage>(&mut self, graph: &Graph<S>, names: &Names, path: &Path) -> Span {
         let span = if path.hops.is_empty() {
             Span::Named(path.root)
         } else {
@@ -56,7 +56,7 @@ impl Targets {
     }
 
     /// Notes those that a path reaches which are in a source state.
-    fn add_those(&mut self, graph: &Graph<Flat>, names: &Names, arc: &MovePlan) {
+    fn add_those<S: Storage>(&mut self, graph: &Graph<S>, names: &Names, arc: &MovePlan) {
         let start = self.slots.len();
         reach(graph, names, &arc.path, &mut self.slots);
         let mut kept = start;
@@ -105,7 +105,7 @@ struct Firing<'e> {
     given: Given<'e>,
 }
 
-impl Core {
+impl<S: Storage> Core<S> {
     /// Executes the declared arcs.
     pub(super) fn act(
         &mut self,
@@ -244,7 +244,7 @@ impl Core {
                 .guard(
                     ix as u16,
                     &Reader {
-                        graph: &self.graph,
+                        graph: S::graph(&self.graph),
                         of: None,
                     },
                 )
@@ -430,13 +430,13 @@ fn value<'v>(
 }
 
 /// The value of a field of the entity that a name stands for, in CBOR.
-fn copied(
-    graph: &Graph<Flat>,
+fn copied<S: Storage>(
+    graph: &Graph<S>,
     names: &Names,
     name: u16,
     column: ColumnIx,
 ) -> Result<Vec<u8>, StepError> {
-    let slot = names.one(name).slot;
+    let slot = names.ids(name)[0].slot;
     graph.column(column).encoded(slot).ok_or_else(|| {
         let layout = &graph.layout.columns[usize::from(column)];
         StepError::Unwritable {
@@ -447,8 +447,8 @@ fn copied(
 }
 
 /// Rejects where a condition does not hold.
-fn check_when(
-    graph: &Graph<Flat>,
+fn check_when<S: Storage>(
+    graph: &Graph<S>,
     def: &EventPlan,
     when: &WhenPlan,
     names: &Names,
@@ -475,9 +475,9 @@ fn check_when(
 }
 
 /// Rejects where one of the entities is in none of the states.
-fn check_places(
+fn check_places<S: Storage>(
     def: &EventPlan,
-    graph: &Graph<Flat>,
+    graph: &Graph<S>,
     entity: EntityIx,
     (from, expected): (&StateSet, &Arc<str>),
     slots: impl Iterator<Item = u32>,
@@ -498,7 +498,7 @@ fn check_places(
 }
 
 /// Appends the slots that a path reaches, each once, in the order in which they are first reached.
-fn reach(graph: &Graph<Flat>, names: &Names, path: &Path, out: &mut Vec<u32>) {
+fn reach<S: Storage>(graph: &Graph<S>, names: &Names, path: &Path, out: &mut Vec<u32>) {
     let start = out.len();
     let roots = names.ids(path.root);
     match path.hops.as_slice() {

@@ -18,8 +18,9 @@ pub use tx::{Ensured, New, Tx};
 
 use crate::cbor::{MAP, head};
 use crate::error::{EntityRef, Reject, StepError};
-use crate::graph::storage::Flat;
-use crate::graph::{Graph, Mark};
+use crate::graph::paged::Paged;
+use crate::graph::storage::{Flat, Storage};
+use crate::graph::{Graph, GraphMut, GraphRef, Mark};
 use crate::hash::FastMap;
 use crate::log::Seq;
 use crate::schema::EntityIx;
@@ -30,8 +31,8 @@ use crate::step::plan::{EventPlan, Plan};
 use crate::{Meta, Timestamp};
 
 /// The graph and the open transaction on it.
-pub struct Core {
-    pub(crate) graph: Graph<Flat>,
+pub struct Core<S: Storage = Flat> {
+    pub(crate) graph: Graph<S>,
     /// What fired in the open transaction.
     pub(crate) firings: Vec<Firing>,
     /// The encoded events of those.
@@ -50,6 +51,40 @@ pub struct Core {
     pub(crate) paranoid: bool,
     names: Names,
     targets: Targets,
+}
+
+/// The graph and the open transaction on it, in either storage.
+pub enum CoreMut<'c> {
+    /// Of a store.
+    Flat(&'c mut Core),
+    /// Of a snapshot.
+    Paged(&'c mut Core<Paged>),
+}
+
+impl CoreMut<'_> {
+    #[inline]
+    fn graph(&self) -> GraphRef<'_> {
+        match self {
+            Self::Flat(core) => GraphRef::Flat(&core.graph),
+            Self::Paged(core) => GraphRef::Paged(&core.graph),
+        }
+    }
+
+    #[inline]
+    fn graph_mut(&mut self) -> GraphMut<'_> {
+        match self {
+            Self::Flat(core) => GraphMut::Flat(&mut core.graph),
+            Self::Paged(core) => GraphMut::Paged(&mut core.graph),
+        }
+    }
+
+    /// When the open transaction is, and what else it says of itself.
+    fn about(&self) -> (Timestamp, &Meta) {
+        match self {
+            Self::Flat(core) => (core.now, &core.meta),
+            Self::Paged(core) => (core.now, &core.meta),
+        }
+    }
 }
 
 /// One firing of an event.
@@ -72,8 +107,8 @@ pub(crate) struct CoreMark {
     events: u32,
 }
 
-impl Core {
-    pub(crate) fn new(graph: Graph<Flat>) -> Self {
+impl<S: Storage> Core<S> {
+    pub(crate) fn new(graph: Graph<S>) -> Self {
         Self {
             graph,
             firings: Vec::new(),
@@ -123,7 +158,7 @@ impl Core {
         let def = &plan.events[usize::from(event.index())];
         event
             .bind(&mut Binder {
-                graph: &mut self.graph,
+                graph: S::graph_mut(&mut self.graph),
                 names: &mut names,
                 event: def,
             })
@@ -131,7 +166,7 @@ impl Core {
         self.expect_unchanged(def, &names)?;
         self.act(def, Given::Event(event), &mut names)?;
         event
-            .handle(&names, self, plan)
+            .handle(&names, S::core_mut(self), plan)
             .map_err(|e| rejected(def, e))?;
         self.note_event(plan, event)?;
         self.check_bounds(start)?;
@@ -214,11 +249,11 @@ impl Core {
             return Ok(());
         };
         for (name, plan) in def.names.iter().enumerate().take(names.len()) {
-            for id in names.many(name as u16) {
+            for id in names.ids(name as u16).iter().copied() {
                 if let Some(found) = self.changed.get(&(plan.entity, id.slot)) {
                     return Err(StepError::Changed {
                         event: Arc::clone(&def.name),
-                        entity: who(&self.graph, plan.entity, id),
+                        entity: who(S::graph(&self.graph), plan.entity, id),
                         expected,
                         found: *found,
                     });
@@ -296,9 +331,9 @@ fn rejected(def: &EventPlan, e: Reject) -> StepError {
 }
 
 /// An entity for an error, by index.
-fn who(graph: &Graph<Flat>, entity: EntityIx, id: crate::Id) -> EntityRef {
+fn who(graph: GraphRef<'_>, entity: EntityIx, id: crate::Id) -> EntityRef {
     EntityRef {
-        entity: Arc::clone(&graph.layout.entities[usize::from(entity)].name),
+        entity: Arc::clone(&graph.layout().entities[usize::from(entity)].name),
         id,
     }
 }

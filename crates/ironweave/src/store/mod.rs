@@ -22,10 +22,11 @@ pub use verify::{Difference, VerifyError};
 use crate::db::Db;
 use crate::entity::Model;
 use crate::error::StepError;
-use crate::graph::Graph;
-use crate::graph::storage::Flat;
+use crate::graph::GraphRef;
 use crate::log::{AppendError, Frames, Log, ReadOnlyLog, Seq, StorageError, TornTail};
 use crate::schema::Schema;
+use crate::snapshot::State;
+use crate::snapshot::replica::Slot;
 use crate::step::Core;
 use crate::step::event::{Event, Receipt};
 use crate::step::plan::Plan;
@@ -77,16 +78,19 @@ use std::marker::PhantomData;
 /// # Ok::<(), StepError>(())
 /// ```
 pub struct Store<M: Model> {
-    core: Core,
-    plan: Plan,
+    pub(crate) core: Core,
+    pub(crate) plan: Arc<Plan>,
     log: Backend,
     epochs: Epochs,
     keys: Keys,
     /// The sequence of the next frame.
     next: Seq,
     /// The time of the last transaction.
-    last: Timestamp,
+    pub(crate) last: Timestamp,
     payload: Vec<u8>,
+    /// Where it begins, if that is not at nothing.
+    base: Option<Arc<State>>,
+    pub(crate) replica: Slot,
     model: PhantomData<fn() -> M>,
 }
 
@@ -232,16 +236,7 @@ impl<M: Model> Store<M> {
     /// `TimeGoesBack` where the last transaction has a later time than the explicit one; a failure to read the log
     /// for an idempotency key that it has, or for what has changed.
     pub fn begin_with(&mut self, mut meta: Meta) -> Result<Transaction<'_, M>, StepError> {
-        let time = match meta.time.take() {
-            Some(asked) if asked < self.last => {
-                return Err(StepError::TimeGoesBack {
-                    last: self.last,
-                    asked,
-                });
-            }
-            Some(asked) => asked,
-            None => Timestamp::now().max(self.last),
-        };
+        let time = meta.take_time(self.last)?;
         let repeat = match &meta.key {
             Some(key) => self.repeat(key)?,
             None => None,
@@ -373,7 +368,8 @@ impl<M: Model> Db for Store<M> {
         items
     }
 
-    fn graph(&self) -> &Graph<Flat> {
-        &self.core.graph
+    #[inline]
+    fn graph(&self) -> GraphRef<'_> {
+        GraphRef::Flat(&self.core.graph)
     }
 }

@@ -7,13 +7,16 @@ use std::time::Duration;
 
 use crate::Timestamp;
 use crate::entity::Model;
+use crate::fact::Facts;
 use crate::graph::Graph;
 use crate::graph::storage::Flat;
 use crate::log::{
-    AppendError, Durability, ErrorKind, FileLog, Frame, FrameHeader, FrameKind, MemoryLog,
+    AppendError, Durability, ErrorKind, FileLog, Frame, FrameHeader, FrameKind, Log, MemoryLog,
     ReadOnlyLog, Seq, StorageError,
 };
 use crate::schema::Schema;
+use crate::snapshot::replica::Slot;
+use crate::snapshot::{At, State};
 use crate::step::Core;
 use crate::step::plan::Plan;
 use crate::store::frame::{self, Tags, shape_difference};
@@ -147,6 +150,16 @@ impl Epochs {
         self.list.len().saturating_sub(1) as u32
     }
 
+    /// Of a log that was written under one schema, which is this program's and not in it.
+    fn from_the_beginning(schema: &Schema) -> Self {
+        let tags = Tags::new(schema, schema);
+        Self {
+            list: (tags.into_iter())
+                .map(|tags| (0, schema.clone(), Arc::new(tags)))
+                .collect(),
+        }
+    }
+
     /// Takes in a schema frame.
     fn add(&mut self, seq: Seq, logged: Schema, ours: &Schema) -> Result<(), StorageError> {
         if let Some(difference) = shape_difference(&logged, ours) {
@@ -187,7 +200,11 @@ impl<M: Model> Store<M> {
     /// Folds a log into a graph, and begins one that is empty.
     fn over(log: Backend) -> Result<Self, StorageError> {
         let binding = M::binding();
-        let plan = Plan::new(binding.schema, binding.events, binding.invariants);
+        let plan = Arc::new(Plan::new(
+            binding.schema,
+            binding.events,
+            binding.invariants,
+        ));
         let graph = Graph::<Flat>::new(Arc::clone(&plan.layout), &binding.columns, &binding.data);
         let mut store = Self {
             core: Core::new(graph),
@@ -198,6 +215,8 @@ impl<M: Model> Store<M> {
             next: 0,
             last: Timestamp::default(),
             payload: Vec::new(),
+            base: None,
+            replica: Slot::default(),
             model: PhantomData,
         };
         store.catch_up()?;
@@ -210,6 +229,26 @@ impl<M: Model> Store<M> {
             store.write_schema()?;
         }
         Ok(store)
+    }
+
+    /// A store that begins at a snapshot, over a log that goes on after it.
+    pub(crate) fn beginning(base: Arc<State>, log: Box<dyn Log>) -> Self {
+        let binding = M::binding();
+        let mut core = Core::new(base.graph.copy(&binding.columns, &binding.data));
+        core.paranoid = base.paranoid;
+        Self {
+            core,
+            plan: Arc::clone(&base.plan),
+            log: Backend::Writable(log),
+            epochs: Epochs::from_the_beginning(&base.plan.layout.schema),
+            keys: Keys::default(),
+            next: base.at.next(),
+            last: base.at.time,
+            payload: Vec::new(),
+            base: Some(base),
+            replica: Slot::default(),
+            model: PhantomData,
+        }
     }
 
     /// Takes in what was written to a store that was opened to be read; the last frame seen.
@@ -234,14 +273,17 @@ impl<M: Model> Store<M> {
             next,
             last,
             keys,
+            replica,
             ..
         } = self;
+        let mut long = false;
         let frames = match log {
             Backend::Writable(log) => log.read(*next)?,
             Backend::ReadOnly(log) => log.read(*next)?,
         };
         for frame in frames {
             let Frame { header, payload } = frame?;
+            let mut facts = Facts::default();
             match header.kind {
                 FrameKind::Schema => {
                     let logged = value::decode(&payload).map_err(|e| bad_frame(header.seq, e))?;
@@ -259,6 +301,7 @@ impl<M: Model> Store<M> {
                     if let Some(key) = &decoded.meta.key {
                         keys.insert(key, header.seq);
                     }
+                    facts = decoded.facts;
                 }
                 FrameKind::Migration => {
                     return Err(StorageError::new(
@@ -280,6 +323,16 @@ impl<M: Model> Store<M> {
                 ));
             }
             *next = header.seq + 1;
+            if let Some(replica) = replica.get() {
+                let at = At {
+                    seq: Some(header.seq),
+                    time: *last,
+                };
+                long |= replica.push(at, header.fingerprint, &facts);
+            }
+        }
+        if long {
+            self.relieve();
         }
         Ok(())
     }

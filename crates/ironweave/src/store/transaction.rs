@@ -5,8 +5,7 @@ use std::sync::Arc;
 use crate::db::Db;
 use crate::entity::{AnyEvent as _, Model};
 use crate::error::{EntityRef, Name, StepError};
-use crate::graph::Graph;
-use crate::graph::storage::Flat;
+use crate::graph::GraphRef;
 use crate::hash::FastMap;
 use crate::log::Seq;
 use crate::schema::EntityIx;
@@ -35,6 +34,27 @@ pub struct AnyReceipt {
     pub seq: Seq,
     /// What each name of the event stands for: its entity fields, then what it created.
     pub names: Vec<(Name, Vec<EntityRef>)>,
+}
+
+impl AnyReceipt {
+    pub(crate) fn new(seq: Seq, event: &dyn DynEvent, names: &Names, plan: &Plan) -> Self {
+        let def = &plan.events[usize::from(event.index())];
+        let entities = |name: usize| -> Vec<EntityRef> {
+            let entity = &plan.layout.entities[usize::from(def.names[name].entity)];
+            let ids = names.ids(name as u16).iter();
+            ids.map(|id| EntityRef {
+                entity: Arc::clone(&entity.name),
+                id: *id,
+            })
+            .collect()
+        };
+        Self {
+            seq,
+            names: (def.names.iter().enumerate())
+                .map(|(i, name)| (Arc::clone(&name.name), entities(i)))
+                .collect(),
+        }
+    }
 }
 
 /// A point in a transaction to go back to.
@@ -84,22 +104,7 @@ impl<'a, M: Model> Transaction<'a, M> {
     pub fn apply_any(&mut self, event: &M::Event) -> Result<AnyReceipt, StepError> {
         let event = event.as_dyn();
         self.fire(event, |seq, names, plan| {
-            let def = &plan.events[usize::from(event.index())];
-            let entities = |name: usize| -> Vec<EntityRef> {
-                let entity = &plan.layout.entities[usize::from(def.names[name].entity)];
-                let ids = names.many(name as u16);
-                ids.map(|id| EntityRef {
-                    entity: Arc::clone(&entity.name),
-                    id,
-                })
-                .collect()
-            };
-            AnyReceipt {
-                seq,
-                names: (def.names.iter().enumerate())
-                    .map(|(i, name)| (Arc::clone(&name.name), entities(i)))
-                    .collect(),
-            }
+            AnyReceipt::new(seq, event, names, plan)
         })
     }
 
@@ -170,6 +175,7 @@ impl<'a, M: Model> Transaction<'a, M> {
         }
         self.check()?;
         self.store.append()?;
+        self.store.replicate();
         self.store.core.settle();
         self.open = false;
         Ok(())
@@ -215,7 +221,8 @@ impl<M: Model> Db for Transaction<'_, M> {
         items.collect::<Vec<_>>().into_iter()
     }
 
-    fn graph(&self) -> &Graph<Flat> {
-        &self.store.core.graph
+    #[inline]
+    fn graph(&self) -> GraphRef<'_> {
+        GraphRef::Flat(&self.store.core.graph)
     }
 }

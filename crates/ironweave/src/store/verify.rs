@@ -88,11 +88,11 @@ impl<M: Model> Store<M> {
     /// The first difference, or a failure to read the log.
     pub fn verify(&self) -> Result<u64, VerifyError> {
         let binding = M::binding();
-        let graph = Graph::<Flat>::new(
-            Arc::clone(&self.plan.layout),
-            &binding.columns,
-            &binding.data,
-        );
+        let (columns, data) = (&binding.columns, &binding.data);
+        let graph: Graph<Flat> = match &self.base {
+            Some(base) => base.graph.copy(columns, data),
+            None => Graph::new(Arc::clone(&self.plan.layout), columns, data),
+        };
         let mut core = Core::new(graph);
         let mut agreed = 0;
         for frame in self.read(0)? {

@@ -4,7 +4,7 @@ use std::fmt::Debug;
 
 use ironweave::plumbing;
 use ironweave::schema::{Cardinality, Hop, IndexKind, Schema};
-use ironweave::{Db, Entity, Id, Timestamp};
+use ironweave::{Db, Entity, Handle as _, Id, Timestamp};
 
 use crate::entities::{Ent, OfKey, St, key_kind, keyed};
 use crate::model::id;

@@ -12,6 +12,7 @@ use crate::fingerprint::Salts;
 use crate::history::{Case, End, Op, Step};
 use crate::model::{Model, event, set_current};
 use crate::rules::Fire;
+use crate::travel::{Kept, shows, with};
 use crate::world::{Oid, World};
 
 /// Where the oracle and the graph part.
@@ -58,6 +59,7 @@ pub fn run(case: &Case) -> Result<Stats, Failure> {
         schema: &case.schema,
         salts: Salts::new(&case.schema),
         world: World::new(&case.schema),
+        kept: Kept::default(),
         stats: Stats::default(),
         step: 0,
     };
@@ -91,6 +93,7 @@ struct Run<'c> {
     schema: &'c Schema,
     salts: Salts,
     world: World,
+    kept: Kept,
     stats: Stats,
     step: usize,
 }
@@ -118,6 +121,8 @@ impl Run<'_> {
         let mut store = open();
         for step in 0..self.case.steps.len() {
             self.step = step;
+            let (schema, salts) = (self.schema, &self.salts);
+            (self.kept.take(step, &store, (schema, salts), &self.world)).map_err(of("snapshot"))?;
             match &self.case.steps[step] {
                 Step::Reopen => {
                     if dir.is_some() {
@@ -135,7 +140,33 @@ impl Run<'_> {
             }
             self.stats.entities = self.stats.entities.max(self.world.population());
         }
-        Ok(())
+        drop(store);
+        let kept = std::mem::take(&mut self.kept);
+        (kept.are_what_they_were(self.schema, &self.salts)).map_err(of("snapshot"))?;
+        self.goes_on_from(kept)
+    }
+
+    /// A store that begins at one of the snapshots goes on as any other does.
+    fn goes_on_from(&mut self, kept: Kept) -> Result<(), Failed> {
+        let middle = kept.all.len() / 2;
+        let Some((step, snapshot, world)) = kept.all.into_iter().nth(middle) else {
+            return Ok(());
+        };
+        self.world = world;
+        let mut store = snapshot.into_store();
+        self.settled(&store)?;
+        let before = self.stats.frames;
+        let steps = self.case.steps.iter().enumerate().skip(step);
+        for (step, todo) in steps.take(8) {
+            self.step = step;
+            if let Step::Tx(ops, end) = todo {
+                self.transaction(&mut store, ops, *end == End::Commit)?;
+            }
+        }
+        let expected = (self.stats.frames - before) as u64;
+        self.stats.frames = before;
+        let agreed = store.verify().map_err(|e| ("verify", e.to_string()))?;
+        same(&agreed, &expected, || "frames".into()).map_err(of("verify"))
     }
 
     /// Compares a store between two transactions.
@@ -155,6 +186,12 @@ impl Run<'_> {
     ) -> Result<(), Failed> {
         let seq = store.seq();
         let time = Timestamp::from_micros(self.step as i64);
+        // What would happen, before it does.
+        let asked = match ops {
+            [Op::Fire(fire)] if commit => Some(with(store, fire, time)),
+            _ => None,
+        };
+        let base = self.world.clone();
         let mut t = store
             .begin_with(Meta::new().time(time))
             .map_err(|e| ("time", e.to_string()))?;
@@ -182,6 +219,15 @@ impl Run<'_> {
             }
         } else {
             self.stats.rejected_commits += 1;
+        }
+        if let Some((before, after)) = asked {
+            let fired = holds && !firings.is_empty();
+            same(&after.is_some(), &fired, || "with".into()).map_err(of("with"))?;
+            if let Some(after) = after {
+                shows(&after, self.schema, &self.salts, &self.world).map_err(of("with"))?;
+                same(&after.seq(), &store.seq(), || "its sequence".into()).map_err(of("with"))?;
+            }
+            shows(&before, self.schema, &self.salts, &base).map_err(of("with"))?;
         }
         self.settled(store)
     }

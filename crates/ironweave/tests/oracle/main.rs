@@ -23,6 +23,7 @@ mod rules;
 mod schemas;
 mod settle;
 mod shrink;
+mod travel;
 mod values;
 mod world;
 
