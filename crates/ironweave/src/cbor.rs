@@ -11,33 +11,98 @@ pub(crate) const FALSE: u8 = 0xf4;
 pub(crate) const TRUE: u8 = 0xf5;
 pub(crate) const NULL: u8 = 0xf6;
 
+/// One head, or one plain value, in its shortest form: at most 9 bytes.
+#[derive(Clone, Copy)]
+pub(crate) struct Word {
+    /// The first `len` count.
+    bytes: [u8; 16],
+    len: usize,
+}
+
+impl Word {
+    /// A head. Without a branch, since how long a number is cannot be foreseen.
+    #[inline(always)]
+    pub(crate) fn head(major: u8, n: u64) -> Self {
+        let class = u32::from(n >= 24)
+            + u32::from(n > u64::from(u8::MAX))
+            + u32::from(n > u64::from(u16::MAX))
+            + u32::from(n > u64::from(u32::MAX));
+        // 0, 1, 2, 4 or 8 bytes follow the first.
+        let more = (1u32 << class) >> 1;
+        let low = if class == 0 {
+            n as u8
+        } else {
+            23 + class as u8
+        };
+        let number = n.swap_bytes() >> (64u32.wrapping_sub(8 * more) & 63);
+        let mut bytes = [0; 16];
+        bytes[0] = major | low;
+        bytes[1..9].copy_from_slice(&number.to_le_bytes());
+        Self {
+            bytes,
+            len: more as usize + 1,
+        }
+    }
+
+    /// A signed number.
+    #[inline(always)]
+    pub(crate) fn int(n: i64) -> Self {
+        if n < 0 {
+            Self::head(NEGATIVE, !n as u64)
+        } else {
+            Self::head(UINT, n as u64)
+        }
+    }
+
+    /// An item of one byte.
+    #[inline(always)]
+    pub(crate) fn byte(byte: u8) -> Self {
+        let mut bytes = [0; 16];
+        bytes[0] = byte;
+        Self { bytes, len: 1 }
+    }
+
+    /// Appends it.
+    #[inline(always)]
+    pub(crate) fn write(&self, out: &mut Vec<u8>) {
+        let end = out.len() + self.len;
+        // More than counts, and then back: to copy what is of a known length is no call.
+        out.extend_from_slice(&self.bytes);
+        out.truncate(end);
+    }
+}
+
+impl std::ops::Deref for Word {
+    type Target = [u8];
+
+    #[inline(always)]
+    fn deref(&self) -> &[u8] {
+        &self.bytes[..self.len]
+    }
+}
+
 /// A few heads, put together before they go to the output at once.
-#[derive(Default)]
 pub(crate) struct Heads {
-    bytes: [u8; 32],
+    bytes: [u8; 64],
     len: usize,
 }
 
 impl Heads {
-    /// Adds a head of at most 5 bytes, in its shortest form. There is room for five long ones, and more than
-    /// any fact needs.
     #[inline(always)]
-    pub(crate) fn put(mut self, major: u8, n: u32) -> Self {
-        let (word, len) = if n < 24 {
-            (u64::from(major) | u64::from(n), 1)
-        } else if n < 1 << 8 {
-            (u64::from(major | 24) | u64::from(n) << 8, 2)
-        } else if n < 1 << 16 {
-            (
-                u64::from(major | 25) | u64::from((n as u16).swap_bytes()) << 8,
-                3,
-            )
-        } else {
-            (u64::from(major | 26) | u64::from(n.swap_bytes()) << 8, 5)
-        };
-        // Eight bytes at once, of which the next head overwrites those that are too many.
-        self.bytes[self.len..self.len + 8].copy_from_slice(&word.to_le_bytes());
-        self.len += len;
+    pub(crate) fn new() -> Self {
+        Self {
+            bytes: [0; 64],
+            len: 0,
+        }
+    }
+
+    /// Adds a head; there is room for six, which is more than any fact needs.
+    #[inline(always)]
+    pub(crate) fn put(mut self, major: u8, n: u64) -> Self {
+        let word = Word::head(major, n);
+        // All sixteen bytes, of which the next head overwrites those that are too many.
+        self.bytes[self.len..self.len + 16].copy_from_slice(&word.bytes);
+        self.len += word.len;
         self
     }
 
@@ -51,24 +116,13 @@ impl Heads {
 /// Appends one head, in its shortest form.
 #[inline]
 pub(crate) fn head(out: &mut Vec<u8>, major: u8, n: u64) {
-    match u32::try_from(n) {
-        Ok(n) if n < 24 => out.push(major | n as u8),
-        Ok(n) => Heads::default().put(major, n).write(out),
-        Err(_) => {
-            let [a, b, c, d, e, f, g, h] = n.to_be_bytes();
-            out.extend_from_slice(&[major | 27, a, b, c, d, e, f, g, h]);
-        }
-    }
+    Word::head(major, n).write(out);
 }
 
 /// Appends a signed number.
 #[inline]
 pub(crate) fn int(out: &mut Vec<u8>, n: i64) {
-    if n < 0 {
-        head(out, NEGATIVE, !n as u64);
-    } else {
-        head(out, UINT, n as u64);
-    }
+    Word::int(n).write(out);
 }
 
 #[cfg(test)]

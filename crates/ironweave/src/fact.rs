@@ -111,14 +111,31 @@ impl Fact {
 // What the log and replicas hold the most of: keep it small.
 const _: () = assert!(size_of::<Fact>() <= 20);
 
-/// Facts and the bytes of their values.
+/// Facts in order, and the bytes of their values beside.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Facts {
-    pub list: Vec<Fact>,
-    pub bytes: Vec<u8>,
+pub struct Facts {
+    pub(crate) list: Vec<Fact>,
+    pub(crate) bytes: Vec<u8>,
 }
 
 impl Facts {
+    /// The facts, in the order in which they happened.
+    #[must_use]
+    pub fn as_slice(&self) -> &[Fact] {
+        &self.list
+    }
+
+    /// The value of a fact of these, in CBOR; `None` of one that has none.
+    #[must_use]
+    pub fn value_of(&self, fact: &Fact) -> Option<&[u8]> {
+        match *fact {
+            Fact::Set { at, len, .. } | Fact::SetLink { at, len, .. } => {
+                self.bytes.get(at as usize..at as usize + len as usize)
+            }
+            _ => None,
+        }
+    }
+
     pub(crate) fn value(&self, at: u32, len: u32) -> &[u8] {
         &self.bytes[at as usize..at as usize + len as usize]
     }
@@ -259,7 +276,7 @@ impl Facts {
     /// Writes one fact as a CBOR array that begins with its code.
     #[inline]
     pub(crate) fn encode(&self, fact: Fact, out: &mut Vec<u8>) {
-        let fact_of = |items: u32, code: u32| Heads::default().put(ARRAY, items).put(UINT, code);
+        let fact_of = |items: u64, code: u64| Heads::new().put(ARRAY, items).put(UINT, code);
         let (heads, value) = match fact {
             Fact::Create {
                 entity,
@@ -269,8 +286,8 @@ impl Facts {
             } => (
                 fact_of(5, 0)
                     .put(UINT, entity.into())
-                    .put(UINT, slot)
-                    .put(UINT, generation)
+                    .put(UINT, slot.into())
+                    .put(UINT, generation.into())
                     .put(UINT, state.into()),
                 None,
             ),
@@ -282,8 +299,8 @@ impl Facts {
             } => (
                 fact_of(5, 1)
                     .put(UINT, entity.into())
-                    .put(UINT, slot)
-                    .put(UINT, generation)
+                    .put(UINT, slot.into())
+                    .put(UINT, generation.into())
                     .put(UINT, state.into()),
                 None,
             ),
@@ -295,7 +312,7 @@ impl Facts {
             } => (
                 fact_of(5, 2)
                     .put(UINT, entity.into())
-                    .put(UINT, slot)
+                    .put(UINT, slot.into())
                     .put(UINT, from.into())
                     .put(UINT, to.into()),
                 None,
@@ -306,21 +323,23 @@ impl Facts {
                 at,
                 len,
             } => (
-                fact_of(4, 3).put(UINT, column.into()).put(UINT, slot),
+                fact_of(4, 3)
+                    .put(UINT, column.into())
+                    .put(UINT, slot.into()),
                 Some((at, len)),
             ),
             Fact::Link { edge, from, to } => (
                 fact_of(4, 4)
                     .put(UINT, edge.into())
-                    .put(UINT, from)
-                    .put(UINT, to),
+                    .put(UINT, from.into())
+                    .put(UINT, to.into()),
                 None,
             ),
             Fact::Unlink { edge, from, to } => (
                 fact_of(4, 5)
                     .put(UINT, edge.into())
-                    .put(UINT, from)
-                    .put(UINT, to),
+                    .put(UINT, from.into())
+                    .put(UINT, to.into()),
                 None,
             ),
             Fact::SetLink {
@@ -332,8 +351,8 @@ impl Facts {
             } => (
                 fact_of(5, 6)
                     .put(UINT, edge.into())
-                    .put(UINT, from)
-                    .put(UINT, to),
+                    .put(UINT, from.into())
+                    .put(UINT, to.into()),
                 Some((at, len)),
             ),
         };

@@ -28,7 +28,7 @@ mod value;
 pub use db::{Db, Links, Places, Reader};
 pub use entity::{Any, AnyEvent, Ensure, Entity, Key, KeyQuery, Keyed, Model, Place, StateOf};
 pub use error::{EntityRef, ErrorKind, Name, Reject, StepError};
-pub use fact::Fact;
+pub use fact::{Fact, Facts};
 pub use id::Id;
 pub use ironweave_macros::model;
 pub use log::{Durability, Seq, StorageError, TornTail};

@@ -13,7 +13,7 @@ use crate::error::{Name, StepError};
 use crate::graph::index::{Equal, Index, Ordered, Unique};
 use crate::graph::storage::{Flat, Storage, Table};
 use crate::hash::hash_bytes;
-use crate::value::{DecodeError, Value, decode, encode, encode_value};
+use crate::value::{DecodeError, Value, decode, encode, encode_value, is_plain, plain_bytes};
 
 /// The type of a column, as code that makes an empty one, and its default value.
 pub struct ColumnType {
@@ -64,7 +64,7 @@ impl ColumnType {
     }
 }
 
-/// What a write replaced and what it wrote, by the hashes of the stored bytes.
+/// What a write replaced and what it wrote, by the hashes of the stored bytes. Only where it was to be hashed.
 pub struct Written {
     /// The hash of the old value, if there was one.
     pub old: Option<u64>,
@@ -103,17 +103,24 @@ pub trait AnyColumn: Send + Sync + 'static {
     fn grow(&mut self);
     /// Removes the last cell, which is empty.
     fn shrink(&mut self);
-    /// Writes a value of the column's type, and appends its encoding to `bytes`.
+    /// Writes a value of the column's type, and appends its encoding to `bytes`. What it gives is right where it was
+    /// to be `hashing`.
     fn set(
         &mut self,
         slot: u32,
         value: &dyn Any,
         bytes: &mut Vec<u8>,
+        hashing: bool,
     ) -> Result<Written, ColumnError>;
     /// Writes a value from its encoding.
-    fn set_encoded(&mut self, slot: u32, bytes: &[u8]) -> Result<Written, ColumnError>;
-    /// Empties a cell; the hash of what was there.
-    fn clear(&mut self, slot: u32) -> Option<u64>;
+    fn set_encoded(
+        &mut self,
+        slot: u32,
+        bytes: &[u8],
+        hashing: bool,
+    ) -> Result<Written, ColumnError>;
+    /// Empties a cell; the hash of what was there, right where it was to be `hashing`.
+    fn clear(&mut self, slot: u32, hashing: bool) -> Option<u64>;
     /// Takes the last change back.
     fn undo(&mut self);
     /// Forgets what was replaced.
@@ -132,17 +139,14 @@ pub trait AnyColumn: Send + Sync + 'static {
     fn as_any(&self) -> &dyn Any;
 }
 
-#[derive(Clone)]
-struct Cell<T> {
-    value: T,
-    /// Of the stored bytes, so that the fingerprint can be kept without encoding the old value again.
-    hash: u64,
-}
-
 /// A column of `T`.
 pub struct Column<T: Value, S: Storage> {
-    cells: S::Table<Option<Cell<T>>>,
-    replaced: Vec<(u32, Option<Cell<T>>)>,
+    cells: S::Table<Option<T>>,
+    /// By slot, the hash of the stored bytes, so that the fingerprint can be kept without encoding the old value
+    /// again. Empty where `T` is so plain that to encode it is as quick.
+    hashes: S::Table<u64>,
+    /// What was there before, with its hash, in order.
+    replaced: Vec<(u32, Option<T>, u64)>,
     index: Option<Box<dyn Index<T>>>,
 }
 
@@ -150,6 +154,7 @@ impl<T: Value, S: Storage> Column<T, S> {
     fn new(index: Option<Box<dyn Index<T>>>) -> Self {
         Self {
             cells: S::Table::default(),
+            hashes: S::Table::default(),
             replaced: Vec::new(),
             index,
         }
@@ -162,10 +167,7 @@ impl<T: Value, S: Storage> Column<T, S> {
     /// The value at a slot.
     #[must_use]
     pub fn get(&self, slot: u32) -> Option<&T> {
-        self.cells
-            .at(slot as usize)
-            .as_ref()
-            .map(|cell| &cell.value)
+        self.cells.at(slot as usize).as_ref()
     }
 
     /// The slot that has a key; O(1).
@@ -213,42 +215,74 @@ impl<T: Value, S: Storage> Column<T, S> {
         index.map(|index| index.range(range)).into_iter().flatten()
     }
 
-    fn write(&mut self, slot: u32, value: T, hash: u64) -> Result<Written, ColumnError> {
+    /// Writes a value whose stored bytes are these.
+    fn write(
+        &mut self,
+        slot: u32,
+        value: T,
+        bytes: &[u8],
+        hashing: bool,
+    ) -> Result<Written, ColumnError> {
         let holder = self.index.as_ref().and_then(|index| index.holder(&value));
         if let Some(holder) = holder {
             return Err(ColumnError::Duplicate(holder));
         }
-        let old = self.exchange(slot, Some(Cell { value, hash }));
-        let written = Written {
-            old: old.as_ref().map(|cell| cell.hash),
-            new: hash,
+        let new = if hashing || !is_plain::<T>() || self.index.is_some() {
+            hash_bytes(bytes)
+        } else {
+            0
         };
-        self.replaced.push((slot, old));
+        let (old, hash) = self.exchange(slot, Some(value), new);
+        let written = Written {
+            old: (old.as_ref()).map(|old| if hashing { hash_of(old, hash) } else { 0 }),
+            new,
+        };
+        self.replaced.push((slot, old, hash));
         Ok(written)
     }
 
-    /// Puts a cell in place of another, in the index too.
-    fn exchange(&mut self, slot: u32, new: Option<Cell<T>>) -> Option<Cell<T>> {
-        let old = std::mem::replace(self.cells.at_mut(slot as usize), new);
+    /// Puts a cell and its hash in place of another, in the index too.
+    fn exchange(&mut self, slot: u32, new: Option<T>, hash: u64) -> (Option<T>, u64) {
+        let at = slot as usize;
+        let old = std::mem::replace(self.cells.at_mut(at), new);
+        let old_hash = if is_plain::<T>() {
+            0
+        } else {
+            std::mem::replace(self.hashes.at_mut(at), hash)
+        };
         if let Some(index) = &mut self.index {
-            if let Some(cell) = &old {
-                index.remove(&cell.value, cell.hash, slot);
+            if let Some(old) = &old {
+                index.remove(old, hash_of(old, old_hash), slot);
             }
-            if let Some(cell) = self.cells.at(slot as usize) {
-                index.insert(&cell.value, cell.hash, slot);
+            if let Some(new) = self.cells.at(at) {
+                index.insert(new, hash_of(new, hash), slot);
             }
         }
-        old
+        (old, old_hash)
+    }
+}
+
+/// The hash of a value: the one that is kept, or of a plain value computed.
+fn hash_of<T: Value>(value: &T, kept: u64) -> u64 {
+    match plain_bytes(value) {
+        Some(bytes) => hash_bytes(&bytes),
+        None => kept,
     }
 }
 
 impl<T: Value, S: Storage> AnyColumn for Column<T, S> {
     fn grow(&mut self) {
         self.cells.push(None);
+        if !is_plain::<T>() {
+            self.hashes.push(0);
+        }
     }
 
     fn shrink(&mut self) {
         self.cells.pop();
+        if !is_plain::<T>() {
+            self.hashes.pop();
+        }
     }
 
     fn set(
@@ -256,6 +290,7 @@ impl<T: Value, S: Storage> AnyColumn for Column<T, S> {
         slot: u32,
         value: &dyn Any,
         bytes: &mut Vec<u8>,
+        hashing: bool,
     ) -> Result<Written, ColumnError> {
         // Generated code is type-checked against the column, so this is a bug of the caller, not of input.
         let value = value
@@ -263,26 +298,30 @@ impl<T: Value, S: Storage> AnyColumn for Column<T, S> {
             .expect("a value of the column's type");
         let start = bytes.len();
         encode_value(value, bytes).map_err(|e| ColumnError::Unwritable(e.to_string()))?;
-        let hash = hash_bytes(&bytes[start..]);
-        self.write(slot, value.clone(), hash)
+        self.write(slot, value.clone(), &bytes[start..], hashing)
             .inspect_err(|_| bytes.truncate(start))
     }
 
-    fn set_encoded(&mut self, slot: u32, bytes: &[u8]) -> Result<Written, ColumnError> {
+    fn set_encoded(
+        &mut self,
+        slot: u32,
+        bytes: &[u8],
+        hashing: bool,
+    ) -> Result<Written, ColumnError> {
         let value = decode(bytes).map_err(ColumnError::Unreadable)?;
-        self.write(slot, value, hash_bytes(bytes))
+        self.write(slot, value, bytes, hashing)
     }
 
-    fn clear(&mut self, slot: u32) -> Option<u64> {
-        let old = self.exchange(slot, None);
-        let hash = old.as_ref().map(|cell| cell.hash);
-        self.replaced.push((slot, old));
+    fn clear(&mut self, slot: u32, hashing: bool) -> Option<u64> {
+        let (old, kept) = self.exchange(slot, None, 0);
+        let hash = (old.as_ref()).map(|old| if hashing { hash_of(old, kept) } else { 0 });
+        self.replaced.push((slot, old, kept));
         hash
     }
 
     fn undo(&mut self) {
-        if let Some((slot, old)) = self.replaced.pop() {
-            self.exchange(slot, old);
+        if let Some((slot, old, hash)) = self.replaced.pop() {
+            self.exchange(slot, old, hash);
         }
     }
 
@@ -291,17 +330,17 @@ impl<T: Value, S: Storage> AnyColumn for Column<T, S> {
     }
 
     fn recheck(&self, slot: u32) -> Result<Option<u64>, String> {
-        let Some(cell) = self.cells.at(slot as usize) else {
+        let Some(value) = self.get(slot) else {
             return Ok(None);
         };
         let mut bytes = Vec::new();
-        encode(&cell.value, &mut bytes).map_err(|e| e.to_string())?;
+        encode(value, &mut bytes).map_err(|e| e.to_string())?;
         let hash = hash_bytes(&bytes);
-        if hash != cell.hash {
+        if self.hash(slot) != Some(hash) {
             return Err("its hash is not that of its value".to_owned());
         }
         match &self.index {
-            Some(index) if !index.has(&cell.value, hash, slot) => {
+            Some(index) if !index.has(value, hash, slot) => {
                 Err("it is not in its index".to_owned())
             }
             _ => Ok(Some(hash)),
@@ -309,7 +348,14 @@ impl<T: Value, S: Storage> AnyColumn for Column<T, S> {
     }
 
     fn hash(&self, slot: u32) -> Option<u64> {
-        self.cells.at(slot as usize).as_ref().map(|cell| cell.hash)
+        let kept = |slot: u32| {
+            if is_plain::<T>() {
+                0
+            } else {
+                *self.hashes.at(slot as usize)
+            }
+        };
+        self.get(slot).map(|value| hash_of(value, kept(slot)))
     }
 
     fn encoded(&self, slot: u32) -> Option<Vec<u8>> {

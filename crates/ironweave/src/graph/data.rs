@@ -107,21 +107,23 @@ impl LinkData {
         (from, to): (u32, u32),
         value: &dyn Any,
         bytes: &mut Vec<u8>,
+        hashing: bool,
     ) -> Result<Written, ColumnError> {
-        self.column.set(self.row(from, to), value, bytes)
+        (self.column).set(self.row(from, to), value, bytes, hashing)
     }
 
     pub(crate) fn set_encoded(
         &mut self,
         (from, to): (u32, u32),
         bytes: &[u8],
+        hashing: bool,
     ) -> Result<Written, ColumnError> {
-        self.column.set_encoded(self.row(from, to), bytes)
+        (self.column).set_encoded(self.row(from, to), bytes, hashing)
     }
 
     /// Empties the row of a link; the hash of what was there.
-    pub(crate) fn clear(&mut self, from: u32, to: u32) -> Option<u64> {
-        self.column.clear(self.row(from, to))
+    pub(crate) fn clear(&mut self, from: u32, to: u32, hashing: bool) -> Option<u64> {
+        self.column.clear(self.row(from, to), hashing)
     }
 
     /// Takes the last change of a value back.

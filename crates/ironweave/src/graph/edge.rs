@@ -2,7 +2,7 @@
 //!
 //! Each end is a column of single slots (`One`, `Option`) or of lists (`Many`). Link and unlink are O(1) at
 //! any fan-in: a list gives up a member by moving its last one into the hole, and every member knows where
-//! it stands: in a column beside, where the far end holds one, or else in a table of pairs.
+//! it stands: beside the slot that it is held by, where the far end holds one, or else in a table of pairs.
 
 use crate::graph::column::AnyColumn;
 use crate::graph::data::LinkData;
@@ -20,25 +20,41 @@ pub(crate) struct Positions {
     pub to: u32,
 }
 
-enum End<S: Storage> {
-    One(S::Table<u32>),
-    Many(S::Table<Vec<u32>>),
+/// The only link of an entity, and where the entity stands in the list at the far end. Together, since who reads
+/// one needs the other.
+#[derive(Clone, Copy)]
+struct Only {
+    far: u32,
+    at: u32,
 }
 
-enum Where<S: Storage> {
+const FREE: Only = Only { far: NONE, at: 0 };
+
+/// The links, by what the ends can hold.
+enum Links<S: Storage> {
     /// Both ends hold one.
-    Nowhere,
-    /// One end holds lists; by the slot at the other end, the place in them.
-    Column(S::Table<u32>),
-    /// Both ends hold lists; by pair.
-    Pairs(FastMap<u64, Positions>),
+    Ones {
+        from: S::Table<u32>,
+        to: S::Table<u32>,
+    },
+    /// One end holds lists.
+    Fan {
+        /// It is the declaring one.
+        forward: bool,
+        lists: S::Table<Vec<u32>>,
+        ones: S::Table<Only>,
+    },
+    /// Both ends hold lists.
+    Pairs {
+        from: S::Table<Vec<u32>>,
+        to: S::Table<Vec<u32>>,
+        positions: FastMap<u64, Positions>,
+    },
 }
 
 /// One edge.
 pub(crate) struct Edge<S: Storage> {
-    from: End<S>,
-    to: End<S>,
-    positions: Where<S>,
+    links: Links<S>,
     /// What lies on the links, where they have data.
     pub(super) data: Option<LinkData>,
 }
@@ -47,77 +63,48 @@ pub(super) fn pair(from: u32, to: u32) -> u64 {
     u64::from(from) << 32 | u64::from(to)
 }
 
-impl<S: Storage> End<S> {
-    fn new(cardinality: Cardinality) -> Self {
-        match cardinality {
-            Cardinality::Many => Self::Many(S::Table::default()),
-            Cardinality::One | Cardinality::Option => Self::One(S::Table::default()),
-        }
+/// A slot where there is one, as a list.
+#[inline]
+fn as_list(far: &u32) -> &[u32] {
+    if *far == NONE {
+        &[]
+    } else {
+        std::slice::from_ref(far)
     }
+}
 
-    fn slots(&self, slot: u32) -> &[u32] {
-        match self {
-            Self::One(column) => {
-                let far = column.at(slot as usize);
-                if *far == NONE {
-                    &[]
-                } else {
-                    std::slice::from_ref(far)
-                }
-            }
-            Self::Many(lists) => lists.at(slot as usize),
-        }
-    }
+/// Two slots, in one order or the other.
+#[inline]
+fn ordered(straight: bool, a: u32, b: u32) -> (u32, u32) {
+    if straight { (a, b) } else { (b, a) }
+}
 
-    /// Adds a member at the end; where it stands.
-    fn attach(&mut self, slot: u32, far: u32) -> u32 {
-        match self {
-            Self::One(column) => {
-                *column.at_mut(slot as usize) = far;
-                0
-            }
-            Self::Many(lists) => {
-                let list = lists.at_mut(slot as usize);
-                list.push(far);
-                list.len() as u32 - 1
-            }
-        }
-    }
+/// Adds a member at the end; where it stands.
+#[inline]
+fn attach(list: &mut Vec<u32>, far: u32) -> u32 {
+    let at = list.len() as u32;
+    list.push(far);
+    at
+}
 
-    /// Takes a member out; the one that fills the hole, if any.
-    fn detach(&mut self, slot: u32, position: u32) -> Option<u32> {
-        match self {
-            Self::One(column) => {
-                *column.at_mut(slot as usize) = NONE;
-                None
-            }
-            Self::Many(lists) => {
-                let list = lists.at_mut(slot as usize);
-                list.swap_remove(position as usize);
-                list.get(position as usize).copied()
-            }
-        }
-    }
+/// Takes a member out; the one that fills the hole, if any.
+#[inline]
+fn detach(list: &mut Vec<u32>, at: u32) -> Option<u32> {
+    let last = list.pop();
+    let hole = list.get_mut(at as usize)?;
+    *hole = last?;
+    Some(*hole)
+}
 
-    /// The inverse of `detach`; the member that goes back to the end, if any, and where that is.
-    fn restore(&mut self, slot: u32, far: u32, position: u32) -> Option<(u32, u32)> {
-        match self {
-            Self::One(column) => {
-                *column.at_mut(slot as usize) = far;
-                None
-            }
-            Self::Many(lists) => {
-                let list = lists.at_mut(slot as usize);
-                list.push(far);
-                let last = list.len() - 1;
-                if position as usize == last {
-                    return None;
-                }
-                list.swap(position as usize, last);
-                Some((list[last], last as u32))
-            }
-        }
-    }
+/// The inverse of `detach`; the member that goes back to the end, if any, and where that is.
+#[inline]
+fn restore(list: &mut Vec<u32>, far: u32, at: u32) -> Option<(u32, u32)> {
+    let Some(hole) = list.get_mut(at as usize) else {
+        list.push(far);
+        return None;
+    };
+    let moved = std::mem::replace(hole, far);
+    Some((moved, attach(list, moved)))
 }
 
 impl<S: Storage> Edge<S> {
@@ -126,115 +113,197 @@ impl<S: Storage> Edge<S> {
         to: Cardinality,
         data: Option<Box<dyn AnyColumn>>,
     ) -> Self {
-        let positions = match (from, to) {
-            (Cardinality::Many, Cardinality::Many) => Where::Pairs(FastMap::default()),
-            (Cardinality::Many, _) | (_, Cardinality::Many) => Where::Column(S::Table::default()),
-            _ => Where::Nowhere,
+        let many = |end| end == Cardinality::Many;
+        let links = match (many(from), many(to)) {
+            (true, true) => Links::Pairs {
+                from: S::Table::default(),
+                to: S::Table::default(),
+                positions: FastMap::default(),
+            },
+            (false, false) => Links::Ones {
+                from: S::Table::default(),
+                to: S::Table::default(),
+            },
+            (forward, _) => Links::Fan {
+                forward,
+                lists: S::Table::default(),
+                ones: S::Table::default(),
+            },
         };
         Self {
-            from: End::new(from),
-            to: End::new(to),
-            positions,
+            links,
             data: data.map(|column| LinkData::new(column, from, to)),
         }
     }
 
-    /// Makes room for one more entity at an end (`forward`: the declaring one).
-    pub(crate) fn grow(&mut self, forward: bool) {
-        let many = matches!(self.end(forward), End::Many(_));
-        match if forward {
-            &mut self.from
-        } else {
-            &mut self.to
-        } {
-            End::One(column) => column.push(NONE),
-            End::Many(lists) => lists.push(Vec::new()),
-        }
-        if let (Where::Column(column), false) = (&mut self.positions, many) {
-            column.push(0);
+    /// Makes room for one more entity at an end (`end`: whether it is the declaring one).
+    pub(crate) fn grow(&mut self, end: bool) {
+        match &mut self.links {
+            Links::Ones { from, to } => if end { from } else { to }.push(NONE),
+            Links::Fan {
+                forward,
+                lists,
+                ones,
+            } => {
+                if end == *forward {
+                    lists.push(Vec::new());
+                } else {
+                    ones.push(FREE);
+                }
+            }
+            Links::Pairs { from, to, .. } => if end { from } else { to }.push(Vec::new()),
         }
         if let Some(data) = &mut self.data {
-            data.grow(forward);
+            data.grow(end);
         }
     }
 
     /// The inverse of [`Edge::grow`]; the entity has no links.
-    pub(crate) fn shrink(&mut self, forward: bool) {
-        let many = matches!(self.end(forward), End::Many(_));
-        match if forward {
-            &mut self.from
-        } else {
-            &mut self.to
-        } {
-            End::One(column) => column.pop(),
-            End::Many(lists) => lists.pop(),
-        }
-        if let (Where::Column(column), false) = (&mut self.positions, many) {
-            column.pop();
+    pub(crate) fn shrink(&mut self, end: bool) {
+        match &mut self.links {
+            Links::Ones { from, to } => if end { from } else { to }.pop(),
+            Links::Fan {
+                forward,
+                lists,
+                ones,
+            } => {
+                if end == *forward {
+                    lists.pop();
+                } else {
+                    ones.pop();
+                }
+            }
+            Links::Pairs { from, to, .. } => if end { from } else { to }.pop(),
         }
         if let Some(data) = &mut self.data {
-            data.shrink(forward);
+            data.shrink(end);
         }
     }
 
-    fn end(&self, forward: bool) -> &End<S> {
-        if forward { &self.from } else { &self.to }
+    /// What an entity is linked with, as seen from the declaring end (`end`) or the inverse one.
+    #[inline]
+    pub(crate) fn slots(&self, end: bool, slot: u32) -> &[u32] {
+        let slot = slot as usize;
+        match &self.links {
+            Links::Ones { from, to } => as_list(if end { from } else { to }.at(slot)),
+            Links::Fan {
+                forward,
+                lists,
+                ones,
+            } => {
+                if end == *forward {
+                    lists.at(slot)
+                } else {
+                    as_list(&ones.at(slot).far)
+                }
+            }
+            Links::Pairs { from, to, .. } => if end { from } else { to }.at(slot),
+        }
     }
 
-    /// What an entity is linked with, as seen from the declaring end (`forward`) or the inverse one.
-    pub(crate) fn slots(&self, forward: bool, slot: u32) -> &[u32] {
-        self.end(forward).slots(slot)
+    /// What an entity is linked with at an end that can hold only one.
+    #[inline]
+    pub(crate) fn only(&self, end: bool, slot: u32) -> Option<u32> {
+        let far = match &self.links {
+            Links::Ones { from, to } => *if end { from } else { to }.at(slot as usize),
+            Links::Fan { forward, ones, .. } if end != *forward => ones.at(slot as usize).far,
+            _ => NONE,
+        };
+        (far != NONE).then_some(far)
     }
 
     /// Whether two entities are linked; O(1).
+    #[inline]
     pub(crate) fn linked(&self, from: u32, to: u32) -> bool {
-        match (&self.from, &self.to, &self.positions) {
-            (_, _, Where::Pairs(pairs)) => pairs.contains_key(&pair(from, to)),
-            (End::One(column), _, _) => *column.at(from as usize) == to,
-            (_, End::One(column), _) => *column.at(to as usize) == from,
-            // Two lists always have a table of pairs.
-            (End::Many(lists), End::Many(_), _) => lists.at(from as usize).contains(&to),
+        match &self.links {
+            Links::Ones { from: column, .. } => *column.at(from as usize) == to,
+            Links::Fan { forward, ones, .. } => {
+                let (holder, held) = ordered(*forward, from, to);
+                ones.at(held as usize).far == holder
+            }
+            Links::Pairs { positions, .. } => positions.contains_key(&pair(from, to)),
         }
     }
 
     /// Links two entities that are not linked, at ends that are free.
+    #[inline]
     pub(crate) fn link(&mut self, from: u32, to: u32) {
-        let positions = Positions {
-            from: self.from.attach(from, to),
-            to: self.to.attach(to, from),
-        };
-        self.note(from, to, positions);
+        match &mut self.links {
+            Links::Ones { from: a, to: b } => {
+                *a.at_mut(from as usize) = to;
+                *b.at_mut(to as usize) = from;
+            }
+            Links::Fan {
+                forward,
+                lists,
+                ones,
+            } => {
+                let (holder, held) = ordered(*forward, from, to);
+                let at = attach(lists.at_mut(holder as usize), held);
+                *ones.at_mut(held as usize) = Only { far: holder, at };
+            }
+            Links::Pairs {
+                from: a,
+                to: b,
+                positions,
+            } => {
+                let at = Positions {
+                    from: attach(a.at_mut(from as usize), to),
+                    to: attach(b.at_mut(to as usize), from),
+                };
+                positions.insert(pair(from, to), at);
+            }
+        }
         if let Some(data) = &mut self.data {
             data.link(from, to);
         }
     }
 
     /// Unlinks two entities that are linked, of whose data nothing is left; where the link stood.
+    #[inline]
     pub(crate) fn unlink(&mut self, from: u32, to: u32) -> Positions {
         if let Some(data) = &mut self.data {
             data.unlink(from, to);
         }
-        let positions = match (&mut self.positions, &self.from) {
-            (Where::Nowhere, _) => Positions { from: 0, to: 0 },
-            (Where::Column(column), End::Many(_)) => Positions {
-                from: *column.at(to as usize),
-                to: 0,
-            },
-            (Where::Column(column), End::One(_)) => Positions {
-                from: 0,
-                to: *column.at(from as usize),
-            },
-            (Where::Pairs(pairs), _) => pairs
-                .remove(&pair(from, to))
-                .expect("the caller has seen that the two are linked"),
-        };
-        if let Some(moved) = self.from.detach(from, positions.from) {
-            self.note_from(from, moved, positions.from);
+        match &mut self.links {
+            Links::Ones { from: a, to: b } => {
+                *a.at_mut(from as usize) = NONE;
+                *b.at_mut(to as usize) = NONE;
+                Positions { from: 0, to: 0 }
+            }
+            Links::Fan {
+                forward,
+                lists,
+                ones,
+            } => {
+                let (holder, held) = ordered(*forward, from, to);
+                let Only { at, .. } = std::mem::replace(ones.at_mut(held as usize), FREE);
+                if let Some(moved) = detach(lists.at_mut(holder as usize), at) {
+                    ones.at_mut(moved as usize).at = at;
+                }
+                let (from, to) = ordered(*forward, at, 0);
+                Positions { from, to }
+            }
+            Links::Pairs {
+                from: a,
+                to: b,
+                positions,
+            } => {
+                let at = (positions.remove(&pair(from, to)))
+                    .expect("the caller has seen that the two are linked");
+                if let Some(moved) = detach(a.at_mut(from as usize), at.from)
+                    && let Some(other) = positions.get_mut(&pair(from, moved))
+                {
+                    other.from = at.from;
+                }
+                if let Some(moved) = detach(b.at_mut(to as usize), at.to)
+                    && let Some(other) = positions.get_mut(&pair(moved, to))
+                {
+                    other.to = at.to;
+                }
+                at
+            }
         }
-        if let Some(moved) = self.to.detach(to, positions.to) {
-            self.note_to(moved, to, positions.to);
-        }
-        positions
     }
 
     /// The exact inverse of [`Edge::link`], when that was the last change of both lists.
@@ -243,76 +312,64 @@ impl<S: Storage> Edge<S> {
     }
 
     /// The exact inverse of [`Edge::unlink`].
-    pub(crate) fn undo_unlink(&mut self, from: u32, to: u32, positions: Positions) {
-        if let Some((moved, position)) = self.from.restore(from, to, positions.from) {
-            self.note_from(from, moved, position);
+    pub(crate) fn undo_unlink(&mut self, from: u32, to: u32, at: Positions) {
+        match &mut self.links {
+            Links::Ones { from: a, to: b } => {
+                *a.at_mut(from as usize) = to;
+                *b.at_mut(to as usize) = from;
+            }
+            Links::Fan {
+                forward,
+                lists,
+                ones,
+            } => {
+                let (holder, held) = ordered(*forward, from, to);
+                let at = if *forward { at.from } else { at.to };
+                if let Some((moved, last)) = restore(lists.at_mut(holder as usize), held, at) {
+                    ones.at_mut(moved as usize).at = last;
+                }
+                *ones.at_mut(held as usize) = Only { far: holder, at };
+            }
+            Links::Pairs {
+                from: a,
+                to: b,
+                positions,
+            } => {
+                if let Some((moved, last)) = restore(a.at_mut(from as usize), to, at.from)
+                    && let Some(other) = positions.get_mut(&pair(from, moved))
+                {
+                    other.from = last;
+                }
+                if let Some((moved, last)) = restore(b.at_mut(to as usize), from, at.to)
+                    && let Some(other) = positions.get_mut(&pair(moved, to))
+                {
+                    other.to = last;
+                }
+                positions.insert(pair(from, to), at);
+            }
         }
-        if let Some((moved, position)) = self.to.restore(to, from, positions.to) {
-            self.note_to(moved, to, position);
-        }
-        self.note(from, to, positions);
         if let Some(data) = &mut self.data {
             data.link(from, to);
         }
     }
 
-    fn note(&mut self, from: u32, to: u32, positions: Positions) {
-        match (&mut self.positions, &self.from) {
-            (Where::Nowhere, _) => {}
-            (Where::Column(column), End::Many(_)) => *column.at_mut(to as usize) = positions.from,
-            (Where::Column(column), End::One(_)) => *column.at_mut(from as usize) = positions.to,
-            (Where::Pairs(pairs), _) => {
-                pairs.insert(pair(from, to), positions);
-            }
-        }
-    }
-
-    /// The place of a link in the list at the declaring end has changed.
-    fn note_from(&mut self, from: u32, to: u32, position: u32) {
-        match &mut self.positions {
-            Where::Nowhere => {}
-            Where::Column(column) => *column.at_mut(to as usize) = position,
-            Where::Pairs(pairs) => {
-                if let Some(at) = pairs.get_mut(&pair(from, to)) {
-                    at.from = position;
-                }
-            }
-        }
-    }
-
-    /// The place of a link in the list at the inverse end has changed.
-    fn note_to(&mut self, from: u32, to: u32, position: u32) {
-        match &mut self.positions {
-            Where::Nowhere => {}
-            Where::Column(column) => *column.at_mut(from as usize) = position,
-            Where::Pairs(pairs) => {
-                if let Some(at) = pairs.get_mut(&pair(from, to)) {
-                    at.to = position;
-                }
-            }
-        }
-    }
-
     /// Where the table of positions says that a link stands; for `check`.
     pub(crate) fn noted(&self, from: u32, to: u32) -> Option<Positions> {
-        match (&self.positions, &self.from) {
-            (Where::Nowhere, _) => Some(Positions { from: 0, to: 0 }),
-            (Where::Column(column), End::Many(_)) => Some(Positions {
-                from: *column.at(to as usize),
-                to: 0,
-            }),
-            (Where::Column(column), End::One(_)) => Some(Positions {
-                from: 0,
-                to: *column.at(from as usize),
-            }),
-            (Where::Pairs(pairs), _) => pairs.get(&pair(from, to)).copied(),
+        match &self.links {
+            Links::Ones { .. } => Some(Positions { from: 0, to: 0 }),
+            Links::Fan { forward, ones, .. } => {
+                let (_, held) = ordered(*forward, from, to);
+                let (from, to) = ordered(*forward, ones.at(held as usize).at, 0);
+                Some(Positions { from, to })
+            }
+            Links::Pairs { positions, .. } => positions.get(&pair(from, to)).copied(),
         }
     }
 
     /// How many pairs are noted, where pairs are; for `check`.
     pub(crate) fn pairs(&self) -> Option<usize> {
-        match &self.positions {
-            Where::Pairs(pairs) => Some(pairs.len()),
+        match &self.links {
+            Links::Pairs { positions, .. } => Some(positions.len()),
             _ => None,
         }
     }

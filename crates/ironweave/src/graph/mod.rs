@@ -30,11 +30,11 @@ use crate::fact::Fact;
 use crate::graph::column::{AnyColumn, ColumnError, ColumnType, Written};
 use crate::graph::edge::Edge;
 use crate::graph::key::KeyIndex;
-use crate::graph::layout::Layout;
+use crate::graph::layout::{EdgeLayout, Layout};
 use crate::graph::place::Place;
 use crate::graph::storage::{Storage, Table};
+use crate::graph::undo::Journal;
 pub(crate) use crate::graph::undo::Mark;
-use crate::graph::undo::{Journal, Undo};
 use crate::hash::{cell_term, link_term, state_term};
 use crate::id::{FREE, Id};
 use crate::schema::{Cardinality, ColumnIx, EdgeIx, EntityIx, Hop, StateIx};
@@ -51,6 +51,10 @@ pub struct Graph<S: Storage> {
     /// One table for each watch of the layout.
     counters: Vec<S::Table<u32>>,
     pub(crate) fingerprint: u128,
+    /// What it was before the open transaction.
+    settled_fingerprint: u128,
+    /// Whether the fingerprint is kept: not where nobody will see it.
+    pub(crate) fingerprinting: bool,
     pub(crate) journal: Journal,
     /// Immediate events that were enabled when something last changed for them: (event, slot).
     pub(crate) pending: BinaryHeap<Reverse<(u16, u32)>>,
@@ -107,6 +111,8 @@ impl<S: Storage> Graph<S> {
             edges,
             counters,
             fingerprint: 0,
+            settled_fingerprint: 0,
+            fingerprinting: true,
             journal: Journal::default(),
             pending: BinaryHeap::new(),
             layout,
@@ -251,13 +257,10 @@ impl<S: Storage> Graph<S> {
         }
         table.places[usize::from(state)].insert(slot);
         table.alive += 1;
-        let salt = layout.states[usize::from(state)].salt;
-        self.fingerprint = self.fingerprint.wrapping_add(state_term(salt, id));
-        self.journal.undo.push(Undo::Create {
-            entity,
-            slot,
-            fresh,
-        });
+        if self.fingerprinting {
+            let salt = layout.states[usize::from(state)].salt;
+            self.fingerprint = self.fingerprint.wrapping_add(state_term(salt, id));
+        }
         self.journal.facts.list.push(Fact::Create {
             entity,
             state,
@@ -280,15 +283,13 @@ impl<S: Storage> Graph<S> {
         table.places[usize::from(from)].remove(slot);
         table.places[usize::from(to)].insert(slot);
         let layout = &self.layout.entities[usize::from(entity)];
-        let (old, new) = (
-            &layout.states[usize::from(from)],
-            &layout.states[usize::from(to)],
-        );
-        let mut fingerprint = self
-            .fingerprint
-            .wrapping_sub(state_term(old.salt, id))
-            .wrapping_add(state_term(new.salt, id));
-        self.journal.undo.push(Undo::Move { entity, slot, word });
+        let old = &layout.states[usize::from(from)];
+        if self.fingerprinting {
+            let new = &layout.states[usize::from(to)];
+            self.fingerprint = (self.fingerprint)
+                .wrapping_sub(state_term(old.salt, id))
+                .wrapping_add(state_term(new.salt, id));
+        }
         self.journal.facts.list.push(Fact::Move {
             entity,
             slot,
@@ -296,15 +297,22 @@ impl<S: Storage> Graph<S> {
             to,
         });
         for column in &old.data {
-            if let Some(hash) = self.columns[usize::from(*column)].clear(slot) {
+            let hash = self.columns[usize::from(*column)].clear(slot, self.fingerprinting);
+            if let Some(hash) = hash.filter(|_| self.fingerprinting) {
                 let salt = self.layout.columns[usize::from(*column)].salt;
-                fingerprint = fingerprint.wrapping_sub(cell_term(salt, id, hash));
+                self.fingerprint = (self.fingerprint).wrapping_sub(cell_term(salt, id, hash));
             }
-            self.journal.undo.push(Undo::Column { column: *column });
         }
-        self.fingerprint = fingerprint;
-        self.recount(entity, slot, from, to, true);
-        self.wake(entity, slot, to);
+        let (watched, awaited) = (
+            !layout.counted_by.is_empty(),
+            !layout.states[usize::from(to)].immediates.is_empty(),
+        );
+        if watched {
+            self.recount(entity, slot, from, to, true);
+        }
+        if awaited {
+            self.wake(entity, slot, to);
+        }
     }
 
     /// Writes a value; `value` is of the type of the column.
@@ -315,8 +323,12 @@ impl<S: Storage> Graph<S> {
         value: &dyn Any,
     ) -> Result<(), StepError> {
         let at = self.journal.facts.bytes.len();
-        let written =
-            self.columns[usize::from(column)].set(slot, value, &mut self.journal.facts.bytes);
+        let written = self.columns[usize::from(column)].set(
+            slot,
+            value,
+            &mut self.journal.facts.bytes,
+            self.fingerprinting,
+        );
         self.journal_set(column, slot, at, written)
     }
 
@@ -336,7 +348,8 @@ impl<S: Storage> Graph<S> {
         bytes: &[u8],
     ) -> Result<(), StepError> {
         let at = self.journal.facts.bytes.len();
-        let written = self.columns[usize::from(column)].set_encoded(slot, bytes);
+        let written =
+            self.columns[usize::from(column)].set_encoded(slot, bytes, self.fingerprinting);
         if written.is_ok() {
             self.journal.facts.bytes.extend_from_slice(bytes);
         }
@@ -358,22 +371,22 @@ impl<S: Storage> Graph<S> {
             },
             e => e.into_step(&layout.path),
         })?;
-        self.journal.undo.push(Undo::Column { column });
         let end = self.journal.facts.bytes.len();
         let (Ok(at), Ok(_)) = (u32::try_from(at), u32::try_from(end)) else {
+            // No fact will tell of it.
+            self.columns[usize::from(column)].undo();
             return Err(StepError::Full {
                 what: "the values of one transaction".into(),
             });
         };
-        let id = self.id(layout.entity, slot);
-        if let Some(old) = written.old {
-            self.fingerprint = self
-                .fingerprint
-                .wrapping_sub(cell_term(layout.salt, id, old));
+        if self.fingerprinting {
+            let id = self.id(layout.entity, slot);
+            if let Some(old) = written.old {
+                self.fingerprint = (self.fingerprint).wrapping_sub(cell_term(layout.salt, id, old));
+            }
+            self.fingerprint =
+                (self.fingerprint).wrapping_add(cell_term(layout.salt, id, written.new));
         }
-        self.fingerprint = self
-            .fingerprint
-            .wrapping_add(cell_term(layout.salt, id, written.new));
         self.journal.facts.list.push(Fact::Set {
             column,
             slot,
@@ -420,21 +433,30 @@ impl<S: Storage> Graph<S> {
     }
 
     /// Links two entities that are not linked, at ends that have room.
+    #[inline]
     fn link_free(&mut self, edge: EdgeIx, from: u32, to: u32) {
         let ix = usize::from(edge);
         let layout = &self.layout.edges[ix];
-        let (a, b) = (
-            self.id(layout.from.entity, from),
-            self.id(layout.to.entity, to),
-        );
         let watched = !layout.watches.is_empty();
-        self.fingerprint = (self.fingerprint).wrapping_add(link_term(layout.salt, a, b));
+        if self.fingerprinting {
+            let term = self.link_term(layout, from, to);
+            self.fingerprint = self.fingerprint.wrapping_add(term);
+        }
         self.edges[ix].link(from, to);
-        self.journal.undo.push(Undo::Link { edge, from, to });
         self.journal.facts.list.push(Fact::Link { edge, from, to });
         if watched {
             self.rewatch(edge, from, to, true, true);
         }
+    }
+
+    /// What a link adds to the fingerprint.
+    #[inline]
+    fn link_term(&self, layout: &EdgeLayout, from: u32, to: u32) -> u128 {
+        let (a, b) = (
+            self.id(layout.from.entity, from),
+            self.id(layout.to.entity, to),
+        );
+        link_term(layout.salt, a, b)
     }
 
     pub(crate) fn unlink(&mut self, edge: EdgeIx, from: u32, to: u32) -> Result<(), StepError> {
@@ -452,23 +474,20 @@ impl<S: Storage> Graph<S> {
     }
 
     /// Unlinks two entities that are linked.
+    #[inline]
     fn unlink_linked(&mut self, edge: EdgeIx, from: u32, to: u32) {
         let ix = usize::from(edge);
-        self.clear_link(edge, from, to);
+        if self.edges[ix].data.is_some() {
+            self.clear_link(edge, from, to);
+        }
         let layout = &self.layout.edges[ix];
-        let (a, b) = (
-            self.id(layout.from.entity, from),
-            self.id(layout.to.entity, to),
-        );
         let watched = !layout.watches.is_empty();
-        self.fingerprint = (self.fingerprint).wrapping_sub(link_term(layout.salt, a, b));
+        if self.fingerprinting {
+            let term = self.link_term(layout, from, to);
+            self.fingerprint = self.fingerprint.wrapping_sub(term);
+        }
         let positions = self.edges[ix].unlink(from, to);
-        self.journal.undo.push(Undo::Unlink {
-            edge,
-            from,
-            to,
-            positions,
-        });
+        self.journal.unlinked.push(positions);
         self.journal
             .facts
             .list
@@ -480,21 +499,17 @@ impl<S: Storage> Graph<S> {
 
     /// Links two entities; an end that can hold only one gives up the one it has. Nothing happens where
     /// they are linked already.
-    pub(crate) fn relink(&mut self, edge: EdgeIx, from: u32, to: u32) -> Result<(), StepError> {
+    pub(crate) fn relink(&mut self, edge: EdgeIx, from: u32, to: u32) {
         let ix = usize::from(edge);
         if self.edges[ix].linked(from, to) {
-            return Ok(());
+            return;
         }
-        for (forward, slot) in [(true, from), (false, to)] {
-            if self.layout.edges[ix].near(forward).cardinality == Cardinality::Many {
-                continue;
-            }
-            if let [far] = *self.edges[ix].slots(forward, slot) {
-                let (from, to) = if forward { (slot, far) } else { (far, slot) };
-                self.unlink_linked(edge, from, to);
-            }
+        if let Some(far) = self.edges[ix].only(true, from) {
+            self.unlink_linked(edge, from, far);
+        }
+        if let Some(far) = self.edges[ix].only(false, to) {
+            self.unlink_linked(edge, far, to);
         }
         self.link_free(edge, from, to);
-        Ok(())
     }
 }

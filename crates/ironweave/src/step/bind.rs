@@ -56,6 +56,13 @@ impl Names {
         &self.ids[start as usize..self.ends[name] as usize]
     }
 
+    /// The entity at a place among all that are bound.
+    #[inline]
+    pub(crate) fn at(&self, at: u16) -> &[Id] {
+        let at = usize::from(at);
+        &self.ids[at..=at]
+    }
+
     /// The entity of a name that stands for one.
     #[must_use]
     pub fn one(&self, name: u16) -> Id {

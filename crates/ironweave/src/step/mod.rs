@@ -7,6 +7,7 @@
 
 mod act;
 pub(crate) mod bind;
+pub(crate) mod clock;
 pub(crate) mod event;
 pub(crate) mod plan;
 mod settle;
@@ -16,6 +17,7 @@ use std::sync::Arc;
 
 pub use tx::{Ensured, New, Tx};
 
+use crate::Meta;
 use crate::cbor::{MAP, head};
 use crate::error::{EntityRef, Reject, StepError};
 use crate::graph::storage::Flat;
@@ -23,32 +25,39 @@ use crate::graph::{Graph, Mark};
 use crate::hash::FastMap;
 use crate::log::Seq;
 use crate::schema::EntityIx;
-use crate::step::act::Targets;
+use crate::step::act::{Acting, Targets};
 use crate::step::bind::{Binder, Names};
+use crate::step::clock::Clock;
 use crate::step::event::{DynEvent, FieldWriter, Given};
 use crate::step::plan::{EventPlan, Plan};
-use crate::{Meta, Timestamp};
 
 /// The graph and the open transaction on it.
 pub struct Core {
     pub(crate) graph: Graph<Flat>,
     /// What fired in the open transaction.
     pub(crate) firings: Vec<Firing>,
-    /// The encoded events of those.
+    /// The encoded events of those, where they are written to a log.
     pub(crate) event_bytes: Vec<u8>,
     /// The time of the open transaction.
-    pub(crate) now: Timestamp,
+    pub(crate) clock: Clock,
     /// What else it says of itself.
     pub(crate) meta: Meta,
+    /// Whether it says anything of itself.
+    pub(crate) told: bool,
     /// What has changed since the transaction that it expects to be the last to have done so.
     pub(crate) changed: FastMap<(EntityIx, u32), Seq>,
     /// What each of its events bound and created, for a transaction with an idempotency key.
     pub(crate) name_bytes: Vec<u8>,
     /// How many events of the program are in it.
     pub(crate) events: u32,
+    /// Whether what happens is for a log, so that events are encoded.
+    pub(crate) recording: bool,
     /// Everything is done twice and compared; see [`crate::Options::paranoid`].
     pub(crate) paranoid: bool,
-    names: Names,
+    /// What the event that fired last bound and created.
+    pub(crate) names: Names,
+    /// The same of an immediate event.
+    own: Names,
     targets: Targets,
 }
 
@@ -78,13 +87,16 @@ impl Core {
             graph,
             firings: Vec::new(),
             event_bytes: Vec::new(),
-            now: Timestamp::default(),
+            clock: Clock::default(),
             meta: Meta::default(),
+            told: false,
             changed: FastMap::default(),
             name_bytes: Vec::new(),
             events: 0,
+            recording: true,
             paranoid: false,
             names: Names::default(),
+            own: Names::default(),
             targets: Targets::default(),
         }
     }
@@ -107,6 +119,22 @@ impl Core {
         self.events = mark.events;
     }
 
+    /// Takes back all that the open transaction did.
+    pub(crate) fn rollback_all(&mut self) {
+        self.graph.rollback_all();
+        self.clock.end(false);
+        self.settle();
+    }
+
+    /// Forgets what the transaction said of itself.
+    pub(crate) fn forget_meta(&mut self) {
+        if self.told {
+            self.told = false;
+            self.meta = Meta::default();
+            self.changed.clear();
+        }
+    }
+
     pub(crate) fn settle(&mut self) {
         self.graph.settle();
         self.firings.clear();
@@ -115,32 +143,67 @@ impl Core {
         self.events = 0;
     }
 
-    /// Fires an event and what follows from it by itself. On an error the caller rolls back.
-    pub(crate) fn fire(&mut self, plan: &Plan, event: &dyn DynEvent) -> Result<Names, StepError> {
-        let mut names = std::mem::take(&mut self.names);
-        names.clear();
+    /// Fires an event and what follows from it by itself; what it bound and created is in `names` then. On an error the
+    /// caller rolls back.
+    pub(crate) fn fire(&mut self, plan: &Plan, event: &dyn DynEvent) -> Result<(), StepError> {
         let start = self.graph.journal.facts.list.len();
         let def = &plan.events[usize::from(event.index())];
+        self.names.clear();
         event
             .bind(&mut Binder {
                 graph: &mut self.graph,
-                names: &mut names,
+                names: &mut self.names,
                 event: def,
             })
             .map_err(|e| rejected(def, e))?;
-        self.expect_unchanged(def, &names)?;
-        self.act(def, Given::Event(event), &mut names)?;
-        event
-            .handle(&names, self, plan)
-            .map_err(|e| rejected(def, e))?;
+        if self.meta.expect.is_some() {
+            self.expect_unchanged(def)?;
+        }
+        self.acting(def, Given::Event(event)).act()?;
+        if def.handler {
+            self.handle(plan, def, event)?;
+        }
         self.note_event(plan, event)?;
-        self.check_bounds(start)?;
-        self.fire_immediates(plan)?;
+        if def.bounded {
+            self.check_bounds(start)?;
+        }
+        if !self.graph.pending.is_empty() {
+            self.fire_immediates(plan)?;
+        }
         self.events += 1;
         if self.meta.key.is_some() {
-            names.encode(&mut self.name_bytes);
+            self.names.encode(&mut self.name_bytes);
         }
-        Ok(names)
+        Ok(())
+    }
+
+    /// An event that fires, with what it acts on.
+    fn acting<'c>(&'c mut self, def: &'c EventPlan, given: Given<'c>) -> Acting<'c> {
+        Acting {
+            graph: &mut self.graph,
+            names: match given {
+                Given::Event(_) => &mut self.names,
+                Given::Immediate(_) => &mut self.own,
+            },
+            targets: &mut self.targets,
+            clock: &self.clock,
+            meta: &self.meta,
+            def,
+            given,
+        }
+    }
+
+    fn handle(
+        &mut self,
+        plan: &Plan,
+        def: &EventPlan,
+        event: &dyn DynEvent,
+    ) -> Result<(), StepError> {
+        // A handler changes all of it but these.
+        let names = std::mem::take(&mut self.names);
+        let handled = event.handle(&names, self, plan);
+        self.names = names;
+        handled.map_err(|e| rejected(def, e))
     }
 
     /// Fires an event, undoes it and fires it again.
@@ -152,16 +215,13 @@ impl Core {
         &mut self,
         plan: &Plan,
         event: &dyn DynEvent,
-    ) -> Result<Names, StepError> {
+    ) -> Result<(), StepError> {
         let name = &plan.events[usize::from(event.index())].name;
         let (mark, print) = (self.mark(), self.graph.fingerprint);
         let start = self.graph.journal.facts.list.len();
         let first = match self.fire(plan, event) {
             Err(e) => Err(e.to_string()),
-            Ok(names) => {
-                self.give_back(names);
-                Ok((self.graph.journal.facts.clone(), self.graph.fingerprint))
-            }
+            Ok(()) => Ok((self.graph.journal.facts.clone(), self.graph.fingerprint)),
         };
         self.rollback(mark);
         assert_eq!(
@@ -209,7 +269,8 @@ impl Core {
     }
 
     /// Rejects an event that binds what has changed since the transaction that the caller knows of.
-    fn expect_unchanged(&self, def: &EventPlan, names: &Names) -> Result<(), StepError> {
+    fn expect_unchanged(&self, def: &EventPlan) -> Result<(), StepError> {
+        let names = &self.names;
         let Some(expected) = self.meta.expect.filter(|_| !self.changed.is_empty()) else {
             return Ok(());
         };
@@ -247,13 +308,11 @@ impl Core {
         Ok(())
     }
 
-    /// Keeps the names for the next firing, so that their memory is used again.
-    pub(crate) fn give_back(&mut self, names: Names) {
-        self.names = names;
-    }
-
     /// Records that an event of the program fired.
     fn note_event(&mut self, plan: &Plan, event: &dyn DynEvent) -> Result<(), StepError> {
+        if !self.recording {
+            return self.note_firing(event.index());
+        }
         let fields = plan.layout.schema.events[usize::from(event.index())]
             .fields
             .len();

@@ -11,7 +11,6 @@ use crate::fact::Fact;
 use crate::hash::FastMap;
 use crate::schema::{EdgeIx, EntityIx, Hop};
 use crate::step::Core;
-use crate::step::bind::Names;
 use crate::step::event::Given;
 use crate::step::plan::Plan;
 
@@ -105,12 +104,8 @@ impl Core {
     /// Fires immediate events until none is enabled: always the one that was declared first, on the entity
     /// with the smallest slot.
     pub(super) fn fire_immediates(&mut self, plan: &Plan) -> Result<(), StepError> {
-        if self.graph.pending.is_empty() {
-            return Ok(());
-        }
         let mut fired: FastMap<(u16, u32), u32> = FastMap::default();
         let mut order: Vec<(u16, u32)> = Vec::new();
-        let mut names = Names::default();
         while let Some(Reverse((ix, slot))) = self.graph.pending.pop() {
             if !self.graph.enabled(ix, slot) {
                 continue;
@@ -125,15 +120,19 @@ impl Core {
             order.push((ix, slot));
             let start = self.graph.journal.facts.list.len();
             let id = self.graph.id(immediate.entity, slot);
-            names.clear();
-            names.push(id);
-            names.end_name();
+            self.own.clear();
+            self.own.push(id);
+            self.own.end_name();
             let event = usize::from(immediate.event);
             let given = Given::Immediate(plan.types[event].literals);
-            self.act(&plan.events[event], given, &mut names)?;
-            head(&mut self.event_bytes, UINT, id.to_bits());
+            self.acting(&plan.events[event], given).act()?;
+            if self.recording {
+                head(&mut self.event_bytes, UINT, id.to_bits());
+            }
             self.note_firing(immediate.event)?;
-            self.check_bounds(start)?;
+            if plan.events[event].bounded {
+                self.check_bounds(start)?;
+            }
         }
         Ok(())
     }

@@ -36,7 +36,7 @@ impl<E> Tx<'_, E> {
     /// The time of the transaction.
     #[must_use]
     pub fn time(&self) -> crate::Timestamp {
-        self.core.now
+        *self.core.clock.now()
     }
 
     /// What else the transaction says of itself.
@@ -246,7 +246,8 @@ pub fn unlink<E>(tx: &mut Tx<'_, E>, hop: Hop, near: Id, far: Id) -> Result<(), 
 /// `Dead`.
 pub fn relink<E>(tx: &mut Tx<'_, E>, hop: Hop, near: Id, far: Id) -> Result<(), Reject> {
     let (from, to) = tx.ends(hop, near, far)?;
-    Ok(tx.core.graph.relink(hop.edge, from, to)?)
+    tx.core.graph.relink(hop.edge, from, to);
+    Ok(())
 }
 
 /// As [`link`], with data.

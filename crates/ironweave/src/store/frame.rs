@@ -254,7 +254,7 @@ pub(crate) fn encode(core: &Core, out: &mut Vec<u8>) {
     let (mut binding_at, mut facts_at) = (0, 0);
     for firing in &core.firings {
         let (binding_end, facts_end) = (firing.binding_end as usize, firing.facts_end as usize);
-        Heads::default()
+        Heads::new()
             .put(ARRAY, 3)
             .put(UINT, firing.event.into())
             .write(out);
@@ -273,12 +273,12 @@ fn encode_meta(core: &Core, out: &mut Vec<u8>) {
     let texts = [(1, &meta.actor), (2, &meta.correlation), (4, &meta.key)];
     let given = texts.iter().filter(|(_, text)| text.is_some()).count();
     let more = given + usize::from(meta.causation.is_some()) + usize::from(meta.key.is_some());
-    Heads::default()
+    Heads::new()
         .put(ARRAY, 2)
-        .put(MAP, 1 + more as u32)
+        .put(MAP, 1 + more as u64)
         .put(UINT, 0)
         .write(out);
-    int(out, core.now.as_micros());
+    int(out, core.clock.now().as_micros());
     if more == 0 {
         return;
     }

@@ -5,7 +5,6 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::Timestamp;
 use crate::entity::Model;
 use crate::graph::Graph;
 use crate::graph::storage::Flat;
@@ -84,6 +83,15 @@ impl<M: Model> Options<M> {
         }
     }
 
+    /// An empty store in memory that keeps no log; see [`Store::unlogged`].
+    #[must_use]
+    pub fn unlogged(self) -> Store<M> {
+        match self.over(Backend::Unlogged) {
+            Ok(store) => store,
+            Err(e) => unreachable!("without a log nothing can fail: {e}"),
+        }
+    }
+
     fn over(self, log: Backend) -> Result<Store<M>, StorageError> {
         let mut store = Store::over(log)?;
         store.core.paranoid = self.paranoid;
@@ -128,6 +136,7 @@ pub(super) fn append(
         Backend::Writable(log) => {
             log.append(FrameHeader::new(seq, epoch, kind, fingerprint), payload)
         }
+        Backend::Unlogged => Err(AppendError::Refused(super::no_log())),
         Backend::ReadOnly(_) => Err(AppendError::Refused(StorageError::new(
             ErrorKind::ReadOnly,
             "the store was opened to be read only; open it with `Store::open` to take steps",
@@ -190,10 +199,14 @@ impl<M: Model> Store<M> {
             epochs: Epochs::default(),
             keys: Keys::default(),
             next: 0,
-            last: Timestamp::default(),
             payload: Vec::new(),
             model: PhantomData,
         };
+        if !store.log.is_kept() {
+            store.core.recording = false;
+            store.core.graph.fingerprinting = false;
+            return Ok(store);
+        }
         store.catch_up()?;
         let known = store
             .epochs
@@ -226,13 +239,13 @@ impl<M: Model> Store<M> {
             log,
             epochs,
             next,
-            last,
             keys,
             ..
         } = self;
         let frames = match log {
             Backend::Writable(log) => log.read(*next)?,
             Backend::ReadOnly(log) => log.read(*next)?,
+            Backend::Unlogged => return Ok(()),
         };
         for frame in frames {
             let Frame { header, payload } = frame?;
@@ -249,7 +262,8 @@ impl<M: Model> Store<M> {
                         frame::decode(&payload, tags).map_err(|e| bad_frame(header.seq, e))?;
                     core.replay(&decoded)
                         .map_err(|e| bad_frame(header.seq, e))?;
-                    *last = decoded.time;
+                    core.clock.set(decoded.time);
+                    core.clock.end(true);
                     if let Some(key) = &decoded.meta.key {
                         keys.insert(key, header.seq);
                     }

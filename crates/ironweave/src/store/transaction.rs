@@ -5,15 +5,16 @@ use std::sync::Arc;
 use crate::db::Db;
 use crate::entity::{AnyEvent as _, Model};
 use crate::error::{EntityRef, Name, StepError};
+use crate::fact::Facts;
 use crate::graph::Graph;
 use crate::graph::storage::Flat;
 use crate::hash::FastMap;
+use crate::id::Id;
 use crate::log::Seq;
 use crate::schema::EntityIx;
 use crate::step::CoreMark;
 use crate::step::bind::Names;
 use crate::step::event::{DynEvent, Event, Receipt};
-use crate::step::plan::Plan;
 use crate::store::Store;
 use crate::store::repeat::Repeat;
 use crate::{Meta, Timestamp};
@@ -22,10 +23,9 @@ use crate::{Meta, Timestamp};
 #[must_use = "a transaction that is dropped takes back what it did: call `commit`"]
 pub struct Transaction<'a, M: Model> {
     store: &'a mut Store<M>,
-    begin: CoreMark,
     open: bool,
     /// The one that had its idempotency key before, if there was one.
-    repeat: Option<Repeat>,
+    repeat: Option<Box<Repeat>>,
 }
 
 /// What came of an event that came from outside.
@@ -42,26 +42,39 @@ pub struct AnyReceipt {
 pub struct Savepoint(CoreMark);
 
 impl<'a, M: Model> Transaction<'a, M> {
-    pub(super) fn new(store: &'a mut Store<M>, time: Timestamp, meta: Meta) -> Self {
-        store.core.now = time;
-        store.core.meta = meta;
-        let begin = store.core.mark();
+    /// At the time of the clock, saying nothing of itself.
+    pub(super) fn new(store: &'a mut Store<M>) -> Self {
         Self {
             store,
-            begin,
             open: true,
             repeat: None,
         }
     }
 
-    /// Makes it the repetition of an earlier one, or one that expects that nothing of this has changed.
-    pub(super) fn repeated(
-        &mut self,
+    pub(super) fn with(
+        mut self,
+        mut meta: Meta,
         repeat: Option<Repeat>,
         changed: FastMap<(EntityIx, u32), Seq>,
-    ) {
-        self.repeat = repeat;
-        self.store.core.changed = changed;
+    ) -> Self {
+        let core = &mut self.store.core;
+        if let Some(time) = meta.time.take() {
+            core.clock.set(time);
+        }
+        core.meta = meta;
+        core.told = true;
+        core.changed = changed;
+        self.repeat = repeat.map(Box::new);
+        self
+    }
+
+    /// Makes it one that is never committed, so that nothing needs to be encoded for the log.
+    pub(super) fn speculative(self) -> Self {
+        let core = &mut self.store.core;
+        core.recording = false;
+        // Under `paranoid` fingerprints are compared.
+        core.graph.fingerprinting = core.paranoid;
+        self
     }
 
     /// Fires an event, which sees what the former ones did. On an error the transaction is as before it,
@@ -70,7 +83,8 @@ impl<'a, M: Model> Transaction<'a, M> {
     /// # Errors
     /// Whatever the event is rejected for.
     pub fn apply<E: Event<Model = M>>(&mut self, event: E) -> Result<Receipt<E>, StepError> {
-        self.fire(&event, |seq, names, _| Receipt {
+        let (seq, names) = self.fire(&event)?;
+        Ok(Receipt {
             seq,
             created: E::created(names),
             bound: E::bound(names),
@@ -83,52 +97,57 @@ impl<'a, M: Model> Transaction<'a, M> {
     /// As [`Transaction::apply`].
     pub fn apply_any(&mut self, event: &M::Event) -> Result<AnyReceipt, StepError> {
         let event = event.as_dyn();
-        self.fire(event, |seq, names, plan| {
-            let def = &plan.events[usize::from(event.index())];
-            let entities = |name: usize| -> Vec<EntityRef> {
-                let entity = &plan.layout.entities[usize::from(def.names[name].entity)];
-                let ids = names.many(name as u16);
-                ids.map(|id| EntityRef {
-                    entity: Arc::clone(&entity.name),
-                    id,
-                })
-                .collect()
-            };
-            AnyReceipt {
-                seq,
-                names: (def.names.iter().enumerate())
-                    .map(|(i, name)| (Arc::clone(&name.name), entities(i)))
-                    .collect(),
-            }
+        let index = usize::from(event.index());
+        let (seq, names) = self.fire(event)?;
+        // Not through `names`: they are taken out of the store, which has the words for them.
+        let ids: Vec<Vec<Id>> = (0..names.len())
+            .map(|name| names.many(name as u16).collect())
+            .collect();
+        let plan = &self.store.plan;
+        let def = &plan.events[index];
+        let named = (def.names.iter().zip(ids)).map(|(name, ids)| {
+            let entity = &plan.layout.entities[usize::from(name.entity)].name;
+            let entities = ids.into_iter().map(|id| EntityRef {
+                entity: Arc::clone(entity),
+                id,
+            });
+            (Arc::clone(&name.name), entities.collect())
+        });
+        Ok(AnyReceipt {
+            seq,
+            names: named.collect(),
         })
     }
 
-    fn fire<R>(
-        &mut self,
-        event: &dyn DynEvent,
-        receipt: impl FnOnce(Seq, &Names, &Plan) -> R,
-    ) -> Result<R, StepError> {
-        if let Some(repeat) = &mut self.repeat {
-            let names = repeat.next(&self.store.plan, event)?;
-            return Ok(receipt(repeat.seq, &names, &self.store.plan));
-        }
+    /// Fires an event; the sequence that it has or will have, and what it bound and created.
+    fn fire(&mut self, event: &dyn DynEvent) -> Result<(Seq, &Names), StepError> {
         let Store {
             core, plan, next, ..
         } = &mut *self.store;
-        let mut attempt = Attempt {
-            mark: core.mark(),
-            core,
-            kept: false,
-        };
-        let names = if attempt.core.paranoid {
-            attempt.core.fire_twice(plan, event)?
+        let seq = if let Some(repeat) = &mut self.repeat {
+            core.names = repeat.next(plan, event)?;
+            repeat.seq
         } else {
-            attempt.core.fire(plan, event)?
+            let mut attempt = Attempt {
+                mark: core.mark(),
+                core,
+                kept: false,
+            };
+            if attempt.core.paranoid {
+                attempt.core.fire_twice(plan, event)?;
+            } else {
+                attempt.core.fire(plan, event)?;
+            }
+            attempt.kept = true;
+            *next
         };
-        attempt.kept = true;
-        let receipt = receipt(*next, &names, plan);
-        attempt.core.give_back(names);
-        Ok(receipt)
+        Ok((seq, &self.store.core.names))
+    }
+
+    /// What has happened in it so far.
+    #[must_use]
+    pub fn facts(&self) -> &Facts {
+        &self.store.core.graph.journal.facts
     }
 
     /// A point to go back to.
@@ -151,9 +170,9 @@ impl<'a, M: Model> Transaction<'a, M> {
         self.store.core.check_invariants(&self.store.plan)
     }
 
-    /// The time of the transaction.
+    /// The time of the transaction: that of the clock when it was first asked for.
     pub fn time(&self) -> Timestamp {
-        self.store.core.now
+        *self.store.core.clock.now()
     }
 
     /// Checks the invariants and writes the transaction to the log. A transaction in which nothing fired
@@ -170,6 +189,7 @@ impl<'a, M: Model> Transaction<'a, M> {
         }
         self.check()?;
         self.store.append()?;
+        self.store.core.clock.end(true);
         self.store.core.settle();
         self.open = false;
         Ok(())
@@ -181,11 +201,14 @@ impl<'a, M: Model> Transaction<'a, M> {
 
 impl<M: Model> Drop for Transaction<'_, M> {
     fn drop(&mut self) {
+        let Store { core, log, .. } = &mut *self.store;
         if self.open {
-            self.store.core.rollback(self.begin);
-            self.store.core.settle();
+            core.rollback_all();
         }
-        self.store.core.changed.clear();
+        let logged = log.is_kept();
+        core.recording = logged;
+        core.graph.fingerprinting = logged;
+        core.forget_meta();
     }
 }
 
