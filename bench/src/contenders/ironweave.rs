@@ -1,12 +1,13 @@
 //! ironweave, through its public interface, on a store in memory.
 //!
-//! It does more than the others: it checks bindings, source states and bounds, encodes event and facts, keeps the
-//! fingerprint, reads the clock, and appends a frame to the log in memory, which keeps all of them.
+//! It does more than the others: handles are checked to be alive, facts hold their values encoded. With a log it also
+//! encodes the event, keeps the fingerprint, reads the clock, and appends a frame to the log in memory, which keeps all
+//! of them.
 
-use ironweave::prelude::*;
+use ironweave::{Facts, prelude::*};
 
 use self::model::{Started, Stopped, Task, TasksAdded, Worker, WorkersHired, state};
-use crate::work::{Contender, Op, Picture, first_worker, workers};
+use crate::work::{Contender, KEPT, Keeps, Op, Picture, first_worker, workers};
 
 /// Tasks and workers.
 #[ironweave::model]
@@ -76,13 +77,60 @@ pub struct Ours {
     store: Store<model::Model>,
     tasks: Vec<Task>,
     workers: Vec<Worker>,
+    keeps: Keeps,
+    facts: Facts,
+    events: Vec<Op>,
+}
+
+impl Ours {
+    /// Fires an event in a transaction, and keeps what it is to keep.
+    fn fire<E: Event<Model = model::Model>>(&mut self, event: E, op: Op) -> Result<(), StepError> {
+        if self.keeps != Keeps::Facts {
+            return self.store.try_step(event).map(|_| ());
+        }
+        let mut t = self.store.begin();
+        t.apply(event)?;
+        self.facts.append(t.facts());
+        self.events.push(op);
+        t.commit()
+    }
+
+    fn step_or_not(&mut self, op: Op) -> Result<(), StepError> {
+        let (task, worker, value) = self.named(op);
+        if op.start {
+            let event = Started {
+                task,
+                worker,
+                value,
+            };
+            self.fire(event, op)
+        } else {
+            let event = Stopped {
+                task,
+                worker,
+                value,
+            };
+            self.fire(event, op)
+        }
+    }
+
+    fn named(&self, op: Op) -> (Task, Worker, u64) {
+        (
+            self.tasks[op.task as usize],
+            self.workers[op.worker as usize],
+            op.value,
+        )
+    }
 }
 
 impl Contender for Ours {
     const NAME: &'static str = "ironweave";
 
-    fn new(count: usize) -> Self {
-        let mut store = Store::<model::Model>::memory();
+    fn new(count: usize, keeps: Keeps) -> Self {
+        let mut store = match keeps {
+            Keeps::Log => Store::<model::Model>::memory(),
+            Keeps::Nothing | Keeps::Facts => Store::unlogged(),
+        };
         let mut t = store.begin();
         let workers: Vec<Worker> = (0..workers(count))
             .map(|_| t.apply(WorkersHired {}).expect("hired").created.worker)
@@ -98,56 +146,48 @@ impl Contender for Ours {
             store,
             tasks,
             workers,
+            keeps,
+            facts: Facts::default(),
+            events: Vec::new(),
         }
     }
 
     fn step(&mut self, op: Op) {
-        let (task, worker) = (
-            self.tasks[op.task as usize],
-            self.workers[op.worker as usize],
-        );
-        if op.start {
-            self.store
-                .try_step(Started {
-                    task,
-                    worker,
-                    value: op.value,
-                })
-                .expect("it is ready");
-        } else {
-            self.store
-                .try_step(Stopped {
-                    task,
-                    worker,
-                    value: op.value,
-                })
-                .expect("it runs");
+        if self.events.len() >= KEPT {
+            self.events.clear();
+            self.facts.clear();
         }
+        self.step_or_not(op).expect("it can happen");
+    }
+
+    fn reject(&mut self, op: Op) {
+        assert!(self.step_or_not(op).is_err(), "it cannot happen");
     }
 
     fn step_and_undo(&mut self, op: Op) {
-        let (task, worker) = (
-            self.tasks[op.task as usize],
-            self.workers[op.worker as usize],
-        );
+        let (task, worker, value) = self.named(op);
         let asked = self.store.what_if(|t| {
             if op.start {
-                t.apply(Started {
+                let event = Started {
                     task,
                     worker,
-                    value: op.value,
-                })
-                .map(|_| ())
+                    value,
+                };
+                t.apply(event).map(|_| ())
             } else {
-                t.apply(Stopped {
+                let event = Stopped {
                     task,
                     worker,
-                    value: op.value,
-                })
-                .map(|_| ())
+                    value,
+                };
+                t.apply(event).map(|_| ())
             }
         });
         asked.expect("it can happen");
+    }
+
+    fn facts(&self) -> usize {
+        self.facts.as_slice().len()
     }
 
     fn picture(&self) -> Picture {

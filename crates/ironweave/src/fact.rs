@@ -88,6 +88,15 @@ pub enum Fact {
 }
 
 impl Fact {
+    /// The same, with its value so many bytes further on.
+    #[inline]
+    fn shifted(mut self, by: u32) -> Self {
+        if let Self::Set { at, .. } | Self::SetLink { at, .. } = &mut self {
+            *at += by;
+        }
+        self
+    }
+
     /// The entities that it changes, each as type and slot.
     pub(crate) fn touches(self, layout: &Layout) -> [Option<(EntityIx, u32)>; 2] {
         match self {
@@ -140,7 +149,15 @@ impl Facts {
         &self.bytes[at as usize..at as usize + len as usize]
     }
 
-    pub(crate) fn clear(&mut self) {
+    /// Adds others behind these; O(others).
+    pub fn append(&mut self, others: &Self) {
+        let shift = self.bytes.len() as u32;
+        self.bytes.extend_from_slice(&others.bytes);
+        self.list.extend(others.list.iter().map(|fact| fact.shifted(shift)));
+    }
+
+    /// Forgets all of them.
+    pub fn clear(&mut self) {
         self.list.clear();
         self.bytes.clear();
     }

@@ -4,7 +4,6 @@ use std::any::Any;
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use crate::Meta;
 use crate::db::Reader;
 use crate::error::StepError;
 use crate::graph::Graph;
@@ -12,9 +11,9 @@ use crate::graph::storage::Flat;
 use crate::id::Id;
 use crate::schema::{Assign, ColumnIx, Hop, MetaField, Path, Quantifier, Source};
 use crate::step::bind::Names;
-use crate::step::clock::Clock;
 use crate::step::event::Given;
-use crate::step::plan::{Act, EventPlan, LinkKind, LinkPlan, PlacePlan, Reach, WhenPlan};
+use crate::step::plan::{Act, EventPlan, LinkKind, LinkPlan, MovePlan, PlacePlan, Reach, WhenPlan};
+use crate::{Meta, Timestamp};
 
 /// What the paths of the firing event lead to, walked before any of its arcs acts.
 #[derive(Default)]
@@ -55,6 +54,15 @@ impl<'t> Slots<'t> {
     }
 }
 
+impl Slots<'_> {
+    fn get(&self, i: usize) -> Option<u32> {
+        match self {
+            Self::Ids(ids) => ids.get(i).map(|id| id.slot),
+            Self::Walked(slots) => slots.get(i).copied(),
+        }
+    }
+}
+
 impl Iterator for Slots<'_> {
     type Item = u32;
 
@@ -80,7 +88,8 @@ pub(super) struct Acting<'c> {
     pub graph: &'c mut Graph<Flat>,
     pub names: &'c mut Names,
     pub targets: &'c mut Targets,
-    pub clock: &'c Clock,
+    /// The time of the transaction, where the event writes it.
+    pub now: Timestamp,
     pub meta: &'c Meta,
     pub def: &'c EventPlan,
     pub given: Given<'c>,
@@ -215,76 +224,77 @@ impl Acting<'_> {
         Slots::of(reach, self.names, self.targets)
     }
 
-    /// One of the entities that an arc acts on; they stay while it acts.
-    fn slot(&self, reach: Reach, i: usize) -> Option<u32> {
-        match reach {
-            Reach::At(at) if i == 0 => Some(self.names.at(at)[0].slot),
-            Reach::At(_) => None,
-            Reach::Named(name) => self.names.ids(name).get(i).map(|id| id.slot),
-            Reach::Walked(walk) => {
-                let (start, end) = self.targets.spans[usize::from(walk)];
-                let at = start as usize + i;
-                (at < end as usize).then(|| self.targets.slots[at])
-            }
+    /// Does something to each of the entities that an arc acts on; they stay the same while it acts.
+    #[inline(always)]
+    fn each(
+        &mut self,
+        reach: Reach,
+        act: impl Fn(&mut Self, u32) -> Result<(), StepError>,
+    ) -> Result<(), StepError> {
+        // Nearly always there is one, so that this is worth a way of its own.
+        if let Reach::At(at) = reach {
+            let slot = self.names.at(at)[0].slot;
+            return act(self, slot);
         }
+        let mut i = 0;
+        while let Some(slot) = self.slots(reach).get(i) {
+            act(self, slot)?;
+            i += 1;
+        }
+        Ok(())
     }
 
     fn effect(&mut self) -> Result<(), StepError> {
-        let mut deleted = Vec::new();
         let def = self.def;
+        let mut deletes = false;
         for act in &def.acts {
             match act {
-                Act::Link(kind, arc) => self.change_links(*kind, arc)?,
-                Act::Set(set) => {
-                    let mut i = 0;
-                    while let Some(slot) = self.slot(set.at, i) {
-                        self.write(&set.value, slot)?;
-                        i += 1;
-                    }
+                Act::Link(arc) if arc.kind == LinkKind::Unlink => {
+                    self.each(arc.at, |this, near| this.unlink_among(arc, near))?;
                 }
-                Act::Move(arc) => {
-                    let mut i = 0;
-                    while let Some(slot) = self.slot(arc.at, i) {
-                        self.graph.move_to(arc.entity, slot, arc.to);
-                        for value in &arc.data {
-                            self.write(value, slot)?;
-                        }
-                        i += 1;
-                    }
-                }
-                Act::Delete(arc) => deleted.extend(self.slots(arc.at).map(|s| (arc.entity, s))),
+                Act::Link(arc) => self.each(arc.at, |this, near| {
+                    this.each(arc.with, |this, far| this.change_link(arc, near, far))
+                })?,
+                Act::Set(set) => self.each(set.at, |this, slot| this.write(&set.value, slot))?,
+                Act::Move(arc) => self.each(arc.at, |this, slot| this.change_place(arc, slot))?,
+                Act::Delete(_) => deletes = true,
             }
         }
-        // All at once, so that what stands in the way of one may go with another.
-        if deleted.is_empty() {
-            return Ok(());
+        if deletes { self.delete() } else { Ok(()) }
+    }
+
+    /// Deletes all at once, so that what stands in the way of one may go with another.
+    fn delete(&mut self) -> Result<(), StepError> {
+        let mut deleted = Vec::new();
+        for act in &self.def.acts {
+            if let Act::Delete(arc) = act {
+                deleted.extend(self.slots(arc.at).map(|slot| (arc.entity, slot)));
+            }
         }
         self.graph.delete(&deleted)
     }
 
-    fn change_links(&mut self, kind: LinkKind, arc: &LinkPlan) -> Result<(), StepError> {
-        let mut a = 0;
-        while let Some(near) = self.slot(arc.at, a) {
-            a += 1;
-            if kind == LinkKind::Unlink {
-                self.unlink_among(arc, near)?;
-                continue;
-            }
-            let mut b = 0;
-            while let Some(far) = self.slot(arc.with, b) {
-                b += 1;
-                let (from, to) = ends(arc.hop, near, far);
-                match kind {
-                    LinkKind::Relink => self.graph.relink(arc.hop.edge, from, to),
-                    LinkKind::Link => self.graph.link(arc.hop.edge, from, to)?,
-                    LinkKind::Unlink | LinkKind::Keep => {}
-                }
-                if let Some(data) = &arc.data {
-                    self.write_link(arc.hop, (from, to), data)?;
-                }
-            }
+    #[inline]
+    fn change_place(&mut self, arc: &MovePlan, slot: u32) -> Result<(), StepError> {
+        self.graph.move_to(arc.entity, slot, arc.to);
+        for value in &arc.data {
+            self.write(value, slot)?;
         }
         Ok(())
+    }
+
+    #[inline]
+    fn change_link(&mut self, arc: &LinkPlan, near: u32, far: u32) -> Result<(), StepError> {
+        let (from, to) = ends(arc.hop, near, far);
+        match arc.kind {
+            LinkKind::Relink => self.graph.relink(arc.hop.edge, from, to),
+            LinkKind::Link => self.graph.link(arc.hop.edge, from, to)?,
+            LinkKind::Unlink | LinkKind::Keep => {}
+        }
+        match &arc.data {
+            Some(data) => self.write_link(arc.hop, (from, to), data),
+            None => Ok(()),
+        }
     }
 
     fn unlink_among(&mut self, arc: &LinkPlan, near: u32) -> Result<(), StepError> {
@@ -303,7 +313,7 @@ impl Acting<'_> {
     }
 
     fn write(&mut self, assign: &Assign, slot: u32) -> Result<(), StepError> {
-        match value(&assign.source, self.clock, self.meta, self.given) {
+        match value(&assign.source, &self.now, self.meta, self.given) {
             Ok(value) => self.graph.set(assign.column, slot, value),
             Err((name, column)) => {
                 let bytes = self.copied(name, column)?;
@@ -313,7 +323,7 @@ impl Acting<'_> {
     }
 
     fn write_link(&mut self, hop: Hop, ends: (u32, u32), source: &Source) -> Result<(), StepError> {
-        match value(source, self.clock, self.meta, self.given) {
+        match value(source, &self.now, self.meta, self.given) {
             Ok(value) => self.graph.set_link(hop.edge, ends, value),
             Err((name, column)) => {
                 let bytes = self.copied(name, column)?;
@@ -345,12 +355,12 @@ fn ends(hop: Hop, near: u32, far: u32) -> (u32, u32) {
 /// A value that the event or the step gives; else the field of a bound entity that is meant.
 fn value<'v>(
     source: &Source,
-    clock: &'v Clock,
+    now: &'v Timestamp,
     meta: &'v Meta,
     given: Given<'v>,
 ) -> Result<&'v dyn Any, (u16, ColumnIx)> {
     match source {
-        Source::Time => Ok(clock.now()),
+        Source::Time => Ok(now),
         Source::Meta(MetaField::Actor) => Ok(&meta.actor),
         Source::Meta(MetaField::Correlation) => Ok(&meta.correlation),
         Source::Meta(MetaField::Causation) => Ok(&meta.causation),

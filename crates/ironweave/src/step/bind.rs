@@ -17,41 +17,63 @@ use crate::value::{Value, display, encode, raw_item};
 #[derive(Default)]
 pub struct Names {
     ids: Vec<Id>,
-    /// Where each name's entities end.
+    /// Where each name's entities end. Empty as long as every name stands for one, which is nearly always: then the
+    /// number of a name is the place of its entity.
     ends: Vec<u32>,
+    /// How many names have ended.
+    len: usize,
 }
 
 impl Names {
+    #[inline]
     pub(crate) fn clear(&mut self) {
         self.ids.clear();
         self.ends.clear();
+        self.len = 0;
     }
 
+    #[inline]
     pub(crate) fn push(&mut self, id: Id) {
         self.ids.push(id);
     }
 
+    #[inline]
     pub(crate) fn end_name(&mut self) {
+        self.len += 1;
+        if self.ids.len() != self.len || !self.ends.is_empty() {
+            self.note_end();
+        }
+    }
+
+    #[cold]
+    fn note_end(&mut self) {
+        while self.ends.len() + 1 < self.len {
+            self.ends.push(self.ends.len() as u32 + 1);
+        }
         self.ends.push(self.ids.len() as u32);
     }
 
     /// How many names have been bound.
     pub(crate) fn len(&self) -> usize {
-        self.ends.len()
+        self.len
     }
 
     /// Writes the ids of each name.
     pub(crate) fn encode(&self, out: &mut Vec<u8>) {
-        head(out, ARRAY, self.ends.len() as u64);
-        for name in 0..self.ends.len() {
+        head(out, ARRAY, self.len as u64);
+        for name in 0..self.len {
             let ids = self.ids(name as u16);
             head(out, ARRAY, ids.len() as u64);
             ids.iter().for_each(|id| head(out, UINT, id.to_bits()));
         }
     }
 
+    #[inline]
     pub(crate) fn ids(&self, name: u16) -> &[Id] {
         let name = usize::from(name);
+        if self.ends.is_empty() {
+            return &self.ids[name..=name];
+        }
         let start = if name == 0 { 0 } else { self.ends[name - 1] };
         &self.ids[start as usize..self.ends[name] as usize]
     }
@@ -64,6 +86,7 @@ impl Names {
     }
 
     /// The entity of a name that stands for one.
+    #[inline]
     #[must_use]
     pub fn one(&self, name: u16) -> Id {
         self.ids(name)[0]
@@ -143,7 +166,7 @@ impl Binder<'_> {
             sorted.windows(2).find(|w| w[0] == w[1]).map(|w| w[0])
         };
         if let Some(id) = repeated {
-            let name = &self.event.names[self.names.ends.len()];
+            let name = &self.event.names[self.names.len()];
             let entity = EntityRef {
                 entity: self.entity_name(name.entity),
                 id,
@@ -177,13 +200,24 @@ impl Binder<'_> {
         if found.is_some() && (claimed.is_none() || found == claimed) {
             return Ok(id);
         }
+        Err(self.refused(entity, id, claimed, found))
+    }
+
+    #[cold]
+    fn refused(
+        &self,
+        entity: EntityIx,
+        id: Id,
+        claimed: Option<StateIx>,
+        found: Option<StateIx>,
+    ) -> Reject {
         let layout = &self.graph.layout.entities[usize::from(entity)];
         let event = Arc::clone(&self.event.name);
         let who = EntityRef {
             entity: Arc::clone(&layout.name),
             id,
         };
-        Err(match (found, claimed) {
+        match (found, claimed) {
             (Some(found), Some(claimed)) => StepError::NotInPlace {
                 event,
                 entity: who,
@@ -192,7 +226,7 @@ impl Binder<'_> {
             },
             _ => StepError::Dead { event, entity: who },
         }
-        .into())
+        .into()
     }
 }
 

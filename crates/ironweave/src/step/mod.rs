@@ -17,7 +17,7 @@ use std::sync::Arc;
 
 pub use tx::{Ensured, New, Tx};
 
-use crate::Meta;
+use crate::{Meta, Timestamp};
 use crate::cbor::{MAP, head};
 use crate::error::{EntityRef, Reject, StepError};
 use crate::graph::storage::Flat;
@@ -186,7 +186,11 @@ impl Core {
                 Given::Immediate(_) => &mut self.own,
             },
             targets: &mut self.targets,
-            clock: &self.clock,
+            now: if def.timed {
+                self.clock.now()
+            } else {
+                Timestamp::default()
+            },
             meta: &self.meta,
             def,
             given,

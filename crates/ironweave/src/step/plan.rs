@@ -43,6 +43,8 @@ pub(crate) struct EventPlan {
     pub bounded: bool,
     /// Whether it has a handler.
     pub handler: bool,
+    /// Whether it writes the time.
+    pub timed: bool,
 }
 
 /// The entities that an arc acts on.
@@ -73,7 +75,7 @@ pub(crate) struct PlacePlan {
 
 /// What an arc does, once it is known to what.
 pub(crate) enum Act {
-    Link(LinkKind, LinkPlan),
+    Link(LinkPlan),
     Set(SetPlan),
     Move(MovePlan),
     Delete(DeletePlan),
@@ -130,6 +132,7 @@ pub(crate) struct MovePlan {
 }
 
 pub(crate) struct LinkPlan {
+    pub kind: LinkKind,
     pub at: Reach,
     pub hop: Hop,
     pub with: Reach,
@@ -188,13 +191,16 @@ fn event(layout: &Layout, def: &EventDef) -> EventPlan {
         may_meet: false,
         bounded: false,
         handler: !def.mays.is_empty(),
+        timed: false,
     };
     for arc in &def.arcs {
         for source in sources(arc) {
-            if let Source::Entity { name, column } = source
-                && !plan.copied.contains(&(*name, *column))
-            {
-                plan.copied.push((*name, *column));
+            match source {
+                Source::Entity { name, column } if !plan.copied.contains(&(*name, *column)) => {
+                    plan.copied.push((*name, *column));
+                }
+                Source::Time => plan.timed = true,
+                _ => {}
             }
         }
     }
@@ -361,6 +367,7 @@ impl EventPlan {
         data: Option<Source>,
     ) {
         let plan = LinkPlan {
+            kind,
             all: with.root == path.root
                 && with.hops.split_last() == Some((&hop, path.hops.as_slice())),
             at: self.reach(def, path),
@@ -368,7 +375,7 @@ impl EventPlan {
             with: self.reach(def, with),
             data,
         };
-        self.acts.push(Act::Link(kind, plan));
+        self.acts.push(Act::Link(plan));
     }
 
     /// How to come by the entities of a path.
@@ -393,13 +400,16 @@ impl EventPlan {
     }
 }
 
-/// The values that an arc writes after the creates.
+/// The values that an arc writes after the creates; of a create none but the time matters here.
 fn sources(arc: &ArcDef) -> Vec<&Source> {
     match arc {
         ArcDef::Move { data, .. } => data.iter().map(|a| &a.source).collect(),
         ArcDef::Set { value, .. } => vec![&value.source],
         ArcDef::SetLink { data, .. } => vec![data],
         ArcDef::Link { data, .. } | ArcDef::Relink { data, .. } => data.iter().collect(),
+        ArcDef::Create { values, .. } => (values.iter().map(|a| &a.source))
+            .filter(|source| matches!(source, Source::Time))
+            .collect(),
         _ => Vec::new(),
     }
 }

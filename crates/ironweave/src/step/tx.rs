@@ -36,7 +36,7 @@ impl<E> Tx<'_, E> {
     /// The time of the transaction.
     #[must_use]
     pub fn time(&self) -> crate::Timestamp {
-        *self.core.clock.now()
+        self.core.clock.now()
     }
 
     /// What else the transaction says of itself.

@@ -172,7 +172,7 @@ impl<'a, M: Model> Transaction<'a, M> {
 
     /// The time of the transaction: that of the clock when it was first asked for.
     pub fn time(&self) -> Timestamp {
-        *self.store.core.clock.now()
+        self.store.core.clock.now()
     }
 
     /// Checks the invariants and writes the transaction to the log. A transaction in which nothing fired
