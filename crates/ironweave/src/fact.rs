@@ -153,7 +153,8 @@ impl Facts {
     pub fn append(&mut self, others: &Self) {
         let shift = self.bytes.len() as u32;
         self.bytes.extend_from_slice(&others.bytes);
-        self.list.extend(others.list.iter().map(|fact| fact.shifted(shift)));
+        self.list
+            .extend(others.list.iter().map(|fact| fact.shifted(shift)));
     }
 
     /// Forgets all of them.

@@ -216,6 +216,7 @@ impl<T: Value, S: Storage> Column<T, S> {
     }
 
     /// Writes a value whose stored bytes are these.
+    #[inline(always)]
     fn write(
         &mut self,
         slot: u32,
@@ -227,7 +228,7 @@ impl<T: Value, S: Storage> Column<T, S> {
         if let Some(holder) = holder {
             return Err(ColumnError::Duplicate(holder));
         }
-        let new = if hashing || !is_plain::<T>() || self.index.is_some() {
+        let new = if hashing || !is_plain::<T>() {
             hash_bytes(bytes)
         } else {
             0
@@ -242,6 +243,7 @@ impl<T: Value, S: Storage> Column<T, S> {
     }
 
     /// Puts a cell and its hash in place of another, in the index too.
+    #[inline(always)]
     fn exchange(&mut self, slot: u32, new: Option<T>, hash: u64) -> (Option<T>, u64) {
         let at = slot as usize;
         let old = std::mem::replace(self.cells.at_mut(at), new);
@@ -250,15 +252,23 @@ impl<T: Value, S: Storage> Column<T, S> {
         } else {
             std::mem::replace(self.hashes.at_mut(at), hash)
         };
-        if let Some(index) = &mut self.index {
-            if let Some(old) = &old {
-                index.remove(old, hash_of(old, old_hash), slot);
-            }
-            if let Some(new) = self.cells.at(at) {
-                index.insert(new, hash_of(new, hash), slot);
-            }
+        if self.index.is_some() {
+            self.reindex(slot, old.as_ref().map(|old| (old, old_hash)), hash);
         }
         (old, old_hash)
+    }
+
+    #[inline(never)]
+    fn reindex(&mut self, slot: u32, old: Option<(&T, u64)>, hash: u64) {
+        let Some(index) = &mut self.index else {
+            return;
+        };
+        if let Some((old, hash)) = old {
+            index.remove(old, hash_of(old, hash), slot);
+        }
+        if let Some(new) = self.cells.at(slot as usize) {
+            index.insert(new, hash_of(new, hash), slot);
+        }
     }
 }
 

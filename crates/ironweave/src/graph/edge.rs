@@ -28,6 +28,12 @@ struct Only {
     at: u32,
 }
 
+/// What became of a link that was taken over.
+pub(crate) struct Taken {
+    /// The link that is no longer there, with where it stood.
+    pub gone: Option<(u32, u32, Positions)>,
+}
+
 const FREE: Only = Only { far: NONE, at: 0 };
 
 /// The links, by what the ends can hold.
@@ -304,6 +310,51 @@ impl<S: Storage> Edge<S> {
                 at
             }
         }
+    }
+
+    /// Links two entities, of which the one that can hold only one gives up the one it has: the end of the link that
+    /// goes at the other side, where one goes, and where it stood. `None` where they are linked already.
+    ///
+    /// Only for edges of which exactly one end holds lists, and whose links have no data.
+    #[inline(always)]
+    pub(crate) fn take_over(&mut self, from: u32, to: u32) -> Option<Taken> {
+        let Links::Fan {
+            forward,
+            lists,
+            ones,
+        } = &mut self.links
+        else {
+            return None;
+        };
+        let (holder, held) = ordered(*forward, from, to);
+        let old = *ones.at(held as usize);
+        if old.far == holder {
+            return None;
+        }
+        let mut gone = None;
+        if old.far != NONE {
+            if let Some(moved) = detach(lists.at_mut(old.far as usize), old.at) {
+                ones.at_mut(moved as usize).at = old.at;
+            }
+            let (at_from, at_to) = ordered(*forward, old.at, 0);
+            let (from, to) = ordered(*forward, old.far, held);
+            gone = Some((
+                from,
+                to,
+                Positions {
+                    from: at_from,
+                    to: at_to,
+                },
+            ));
+        }
+        let at = attach(lists.at_mut(holder as usize), held);
+        *ones.at_mut(held as usize) = Only { far: holder, at };
+        Some(Taken { gone })
+    }
+
+    /// Whether exactly one end holds lists.
+    pub(crate) fn is_fan(&self) -> bool {
+        matches!(self.links, Links::Fan { .. })
     }
 
     /// The exact inverse of [`Edge::link`], when that was the last change of both lists.

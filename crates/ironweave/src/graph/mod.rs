@@ -48,6 +48,8 @@ pub struct Graph<S: Storage> {
     /// By column, what it has where nothing is given.
     defaults: Vec<Option<Default>>,
     edges: Vec<Edge<S>>,
+    /// By edge, whether [`Graph::take_over`] may be used.
+    plain_fans: Vec<bool>,
     /// One table for each watch of the layout.
     counters: Vec<S::Table<u32>>,
     pub(crate) fingerprint: u128,
@@ -56,6 +58,8 @@ pub struct Graph<S: Storage> {
     /// Whether the fingerprint is kept: not where nobody will see it.
     pub(crate) fingerprinting: bool,
     pub(crate) journal: Journal,
+    /// How many facts were settled since columns forgot what was there before.
+    unsettled: usize,
     /// Immediate events that were enabled when something last changed for them: (event, slot).
     pub(crate) pending: BinaryHeap<Reverse<(u16, u32)>>,
 }
@@ -94,7 +98,7 @@ impl<S: Storage> Graph<S> {
                 key: KeyIndex::default(),
             })
             .collect();
-        let edges = layout
+        let edges: Vec<Edge<S>> = layout
             .edges
             .iter()
             .zip(data)
@@ -108,7 +112,11 @@ impl<S: Storage> Graph<S> {
             entities,
             columns: columns.iter().map(S::column).collect(),
             defaults: columns.iter().map(|c| c.default).collect(),
+            plain_fans: (layout.edges.iter().zip(&edges))
+                .map(|(l, edge)| edge.is_fan() && edge.data.is_none() && l.watches.is_empty())
+                .collect(),
             edges,
+            unsettled: 0,
             counters,
             fingerprint: 0,
             settled_fingerprint: 0,
@@ -271,6 +279,7 @@ impl<S: Storage> Graph<S> {
         Ok(slot)
     }
 
+    #[inline(always)]
     pub(crate) fn move_to(&mut self, entity: EntityIx, slot: u32, to: StateIx) {
         let table = &mut self.entities[usize::from(entity)];
         let word = *table.words.at(slot as usize);
@@ -316,6 +325,7 @@ impl<S: Storage> Graph<S> {
     }
 
     /// Writes a value; `value` is of the type of the column.
+    #[inline(always)]
     pub(crate) fn set(
         &mut self,
         column: ColumnIx,
@@ -356,6 +366,7 @@ impl<S: Storage> Graph<S> {
         self.journal_set(column, slot, at, written)
     }
 
+    #[inline(always)]
     fn journal_set(
         &mut self,
         column: ColumnIx,
@@ -363,22 +374,19 @@ impl<S: Storage> Graph<S> {
         at: usize,
         written: Result<Written, ColumnError>,
     ) -> Result<(), StepError> {
-        let layout = &self.layout.columns[usize::from(column)];
-        let written = written.map_err(|e| match e {
-            ColumnError::Duplicate(holder) => StepError::Duplicate {
-                entity: self.entity_ref(layout.entity, holder),
-                key: self.key_text(column, holder),
-            },
-            e => e.into_step(&layout.path),
-        })?;
+        let written = match written {
+            Ok(written) => written,
+            Err(e) => return Err(self.refused(column, e)),
+        };
         let end = self.journal.facts.bytes.len();
-        let (Ok(at), Ok(_)) = (u32::try_from(at), u32::try_from(end)) else {
+        if end > u32::MAX as usize {
             // No fact will tell of it.
             self.columns[usize::from(column)].undo();
             return Err(StepError::Full {
                 what: "the values of one transaction".into(),
             });
-        };
+        }
+        let layout = &self.layout.columns[usize::from(column)];
         if self.fingerprinting {
             let id = self.id(layout.entity, slot);
             if let Some(old) = written.old {
@@ -390,13 +398,26 @@ impl<S: Storage> Graph<S> {
         self.journal.facts.list.push(Fact::Set {
             column,
             slot,
-            at,
-            len: end as u32 - at,
+            at: at as u32,
+            len: (end - at) as u32,
         });
         if layout.composite {
             self.index_key(layout.entity, slot)?;
         }
         Ok(())
+    }
+
+    /// Why a column did not take a value.
+    #[cold]
+    fn refused(&self, column: ColumnIx, e: ColumnError) -> StepError {
+        let layout = &self.layout.columns[usize::from(column)];
+        match e {
+            ColumnError::Duplicate(holder) => StepError::Duplicate {
+                entity: self.entity_ref(layout.entity, holder),
+                key: self.key_text(column, holder),
+            },
+            e => e.into_step(&layout.path),
+        }
     }
 
     /// The key of an entity for people: from the facts of the transaction or, failing those, its id.
@@ -499,8 +520,13 @@ impl<S: Storage> Graph<S> {
 
     /// Links two entities; an end that can hold only one gives up the one it has. Nothing happens where
     /// they are linked already.
+    #[inline(always)]
     pub(crate) fn relink(&mut self, edge: EdgeIx, from: u32, to: u32) {
         let ix = usize::from(edge);
+        if self.plain_fans[ix] {
+            self.take_over(edge, from, to);
+            return;
+        }
         if self.edges[ix].linked(from, to) {
             return;
         }
@@ -511,5 +537,29 @@ impl<S: Storage> Graph<S> {
             self.unlink_linked(edge, far, to);
         }
         self.link_free(edge, from, to);
+    }
+
+    /// As [`Graph::relink`], over an edge of which one end holds lists, whose links have no data and that nothing
+    /// watches.
+    #[inline(always)]
+    fn take_over(&mut self, edge: EdgeIx, from: u32, to: u32) {
+        let ix = usize::from(edge);
+        let Some(taken) = self.edges[ix].take_over(from, to) else {
+            return;
+        };
+        if self.fingerprinting {
+            let layout = &self.layout.edges[ix];
+            let mut fingerprint = self.fingerprint;
+            if let Some((from, to, _)) = taken.gone {
+                fingerprint = fingerprint.wrapping_sub(self.link_term(layout, from, to));
+            }
+            self.fingerprint = fingerprint.wrapping_add(self.link_term(layout, from, to));
+        }
+        let journal = &mut self.journal;
+        if let Some((from, to, positions)) = taken.gone {
+            journal.unlinked.push(positions);
+            journal.facts.list.push(Fact::Unlink { edge, from, to });
+        }
+        journal.facts.list.push(Fact::Link { edge, from, to });
     }
 }

@@ -37,14 +37,17 @@ impl Storage for Flat {
 }
 
 impl<T: Clone + Send + Sync + 'static> Table<T> for Vec<T> {
+    #[inline]
     fn len(&self) -> usize {
         Vec::len(self)
     }
 
+    #[inline]
     fn at(&self, i: usize) -> &T {
         &self[i]
     }
 
+    #[inline]
     fn at_mut(&mut self, i: usize) -> &mut T {
         &mut self[i]
     }

@@ -10,6 +10,9 @@ use crate::graph::storage::{Storage, Table};
 use crate::id::{FREE, GENERATION_MAX};
 use crate::schema::EntityIx;
 
+/// After so many facts, columns forget what was there before.
+const UNSETTLED_MAX: usize = 1 << 10;
+
 /// What the open transaction did.
 #[derive(Default)]
 pub(crate) struct Journal {
@@ -164,32 +167,28 @@ impl<S: Storage> Graph<S> {
     }
 
     /// Ends a transaction: what it did can be taken back no longer.
+    #[inline]
     pub(crate) fn settle(&mut self) {
-        for fact in &self.journal.facts.list {
-            match *fact {
-                Fact::Set { column, .. } => self.columns[usize::from(column)].settle(),
-                Fact::Move { entity, from, .. } => {
-                    let layout = &self.layout.entities[usize::from(entity)];
-                    for column in &layout.states[usize::from(from)].data {
-                        self.columns[usize::from(*column)].settle();
-                    }
-                }
-                Fact::Delete { entity, .. } => {
-                    for column in &self.layout.entities[usize::from(entity)].columns {
-                        self.columns[usize::from(*column)].settle();
-                    }
-                }
-                Fact::SetLink { edge, .. } | Fact::Unlink { edge, .. } => {
-                    if let Some(data) = &mut self.edges[usize::from(edge)].data {
-                        data.settle();
-                    }
-                }
-                Fact::Create { .. } | Fact::Link { .. } => {}
-            }
+        self.unsettled += self.journal.facts.list.len();
+        if self.unsettled >= UNSETTLED_MAX {
+            self.forget_replaced();
         }
         self.journal.facts.clear();
         self.journal.unlinked.clear();
         self.pending.clear();
         self.settled_fingerprint = self.fingerprint;
+    }
+
+    /// Forgets what was in columns before. Not at once when a transaction ends, since most change little and there may
+    /// be many columns; what lies deep in their stacks is in nobody's way.
+    #[cold]
+    fn forget_replaced(&mut self) {
+        self.unsettled = 0;
+        self.columns.iter_mut().for_each(|column| column.settle());
+        for edge in &mut self.edges {
+            if let Some(data) = &mut edge.data {
+                data.settle();
+            }
+        }
     }
 }

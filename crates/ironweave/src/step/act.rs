@@ -9,7 +9,7 @@ use crate::error::StepError;
 use crate::graph::Graph;
 use crate::graph::storage::Flat;
 use crate::id::Id;
-use crate::schema::{Assign, ColumnIx, Hop, MetaField, Path, Quantifier, Source};
+use crate::schema::{Assign, ColumnIx, EntityIx, Hop, MetaField, Path, Quantifier, Source};
 use crate::step::bind::Names;
 use crate::step::event::Given;
 use crate::step::plan::{Act, EventPlan, LinkKind, LinkPlan, MovePlan, PlacePlan, Reach, WhenPlan};
@@ -44,7 +44,7 @@ impl<'t> Slots<'t> {
     #[inline]
     fn of(reach: Reach, names: &'t Names, targets: &'t Targets) -> Self {
         match reach {
-            Reach::At(at) => Self::Ids(names.at(at)),
+            Reach::At(at) => Self::Ids(std::slice::from_ref(names.at(at))),
             Reach::Named(name) => Self::Ids(names.ids(name)),
             Reach::Walked(walk) => {
                 let (start, end) = targets.spans[usize::from(walk)];
@@ -97,16 +97,60 @@ pub(super) struct Acting<'c> {
 
 impl Acting<'_> {
     /// Executes the declared arcs.
+    #[inline(always)]
     pub(super) fn act(mut self) -> Result<(), StepError> {
-        self.targets.clear();
-        if !self.def.creates.is_empty() {
-            self.create()?;
+        let def = self.def;
+        if !def.simple {
+            self.prepare()?;
         }
-        self.evaluate()?;
-        if !self.def.guards.is_empty() {
+        for place in &def.places {
+            self.check_place(place)?;
+        }
+        if !def.guards.is_empty() {
             self.ask_guards()?;
         }
-        self.effect()
+        for act in &def.acts {
+            match act {
+                Act::Link(arc) => self.each(arc.at, |this, near| this.change_links(arc, near))?,
+                Act::Set(set) => self.each(set.at, |this, slot| this.write(&set.value, slot))?,
+                Act::Move(arc) => self.each(arc.at, |this, slot| this.change_place(arc, slot))?,
+                Act::Delete => self.delete()?,
+            }
+        }
+        Ok(())
+    }
+
+    /// Creates, checks conditions and walks the paths: on the graph as no other arc has changed it.
+    #[inline(never)]
+    fn prepare(&mut self) -> Result<(), StepError> {
+        self.targets.clear();
+        self.create()?;
+        self.evaluate()?;
+        if self.def.may_meet {
+            for place in &self.def.places {
+                self.check_place(place)?;
+            }
+            self.check_meetings()?;
+        }
+        Ok(())
+    }
+
+    /// Rejects where one of the entities is in none of the states.
+    #[inline(always)]
+    fn check_place(&self, place: &PlacePlan) -> Result<(), StepError> {
+        let stray = |slot: &u32| {
+            !place
+                .from
+                .contains(self.graph.state_of(place.entity, *slot))
+        };
+        let found = match place.at {
+            Reach::At(at) => Some(self.names.at(at).slot).filter(stray),
+            many => self.slots(many).find(stray),
+        };
+        match found {
+            None => Ok(()),
+            Some(slot) => Err(not_in_place(self.graph, self.def, place, slot)),
+        }
     }
 
     fn create(&mut self) -> Result<(), StepError> {
@@ -118,13 +162,12 @@ impl Acting<'_> {
             for column in &create.defaults {
                 self.graph.set_default(*column, slot)?;
             }
-            self.names.push(self.graph.id(create.entity, slot));
-            self.names.end_name();
+            self.names.push_one(self.graph.id(create.entity, slot));
         }
         Ok(())
     }
 
-    /// Checks conditions and source states, and walks the paths, on the graph as no arc has changed it.
+    /// Checks conditions and walks the paths.
     fn evaluate(&mut self) -> Result<(), StepError> {
         let (graph, names, targets) = (&*self.graph, &*self.names, &mut *self.targets);
         for when in &self.def.whens {
@@ -151,18 +194,7 @@ impl Acting<'_> {
             let end = targets.slots.len();
             targets.spans.push((start as u32, end as u32));
         }
-        for place in &self.def.places {
-            for slot in Slots::of(place.at, names, targets) {
-                if !place.from.contains(graph.state_of(place.entity, slot)) {
-                    return Err(not_in_place(graph, self.def, place, slot));
-                }
-            }
-        }
-        if self.def.may_meet {
-            self.check_meetings()
-        } else {
-            Ok(())
-        }
+        Ok(())
     }
 
     /// Rejects two moves of one entity, a move and a delete of it, and two sets of one field of it.
@@ -171,7 +203,7 @@ impl Acting<'_> {
         let mut met = HashSet::new();
         for act in &self.def.acts {
             let (entity, twice) = match act {
-                Act::Link(..) => continue,
+                Act::Link(..) | Act::Delete => continue,
                 Act::Set(set) => (
                     set.entity,
                     self.slots(set.at)
@@ -182,20 +214,25 @@ impl Acting<'_> {
                     self.slots(arc.at)
                         .find(|s| !met.insert((None, arc.entity, *s))),
                 ),
-                Act::Delete(arc) => (
-                    arc.entity,
-                    self.slots(arc.at)
-                        .find(|s| met.contains(&(None, arc.entity, *s))),
-                ),
             };
             if let Some(slot) = twice {
-                return Err(StepError::TwoArcs {
-                    event: Arc::clone(&self.def.name),
-                    entity: self.graph.entity_ref(entity, slot),
-                });
+                return Err(self.two_arcs(entity, slot));
+            }
+        }
+        for arc in &self.def.deletes {
+            let moved = |slot: &u32| met.contains(&(None, arc.entity, *slot));
+            if let Some(slot) = self.slots(arc.at).find(moved) {
+                return Err(self.two_arcs(arc.entity, slot));
             }
         }
         Ok(())
+    }
+
+    fn two_arcs(&self, entity: EntityIx, slot: u32) -> StepError {
+        StepError::TwoArcs {
+            event: Arc::clone(&self.def.name),
+            entity: self.graph.entity_ref(entity, slot),
+        }
     }
 
     fn ask_guards(&self) -> Result<(), StepError> {
@@ -232,10 +269,21 @@ impl Acting<'_> {
         act: impl Fn(&mut Self, u32) -> Result<(), StepError>,
     ) -> Result<(), StepError> {
         // Nearly always there is one, so that this is worth a way of its own.
-        if let Reach::At(at) = reach {
-            let slot = self.names.at(at)[0].slot;
-            return act(self, slot);
+        match reach {
+            Reach::At(at) => {
+                let slot = self.names.at(at).slot;
+                act(self, slot)
+            }
+            many => self.each_of(many, &act),
         }
+    }
+
+    #[inline(never)]
+    fn each_of(
+        &mut self,
+        reach: Reach,
+        act: &dyn Fn(&mut Self, u32) -> Result<(), StepError>,
+    ) -> Result<(), StepError> {
         let mut i = 0;
         while let Some(slot) = self.slots(reach).get(i) {
             act(self, slot)?;
@@ -244,37 +292,19 @@ impl Acting<'_> {
         Ok(())
     }
 
-    fn effect(&mut self) -> Result<(), StepError> {
-        let def = self.def;
-        let mut deletes = false;
-        for act in &def.acts {
-            match act {
-                Act::Link(arc) if arc.kind == LinkKind::Unlink => {
-                    self.each(arc.at, |this, near| this.unlink_among(arc, near))?;
-                }
-                Act::Link(arc) => self.each(arc.at, |this, near| {
-                    this.each(arc.with, |this, far| this.change_link(arc, near, far))
-                })?,
-                Act::Set(set) => self.each(set.at, |this, slot| this.write(&set.value, slot))?,
-                Act::Move(arc) => self.each(arc.at, |this, slot| this.change_place(arc, slot))?,
-                Act::Delete(_) => deletes = true,
-            }
-        }
-        if deletes { self.delete() } else { Ok(()) }
-    }
-
     /// Deletes all at once, so that what stands in the way of one may go with another.
     fn delete(&mut self) -> Result<(), StepError> {
         let mut deleted = Vec::new();
-        for act in &self.def.acts {
-            if let Act::Delete(arc) = act {
-                deleted.extend(self.slots(arc.at).map(|slot| (arc.entity, slot)));
-            }
+        for arc in &self.def.deletes {
+            deleted.extend(self.slots(arc.at).map(|slot| (arc.entity, slot)));
+        }
+        if deleted.is_empty() {
+            return Ok(());
         }
         self.graph.delete(&deleted)
     }
 
-    #[inline]
+    #[inline(always)]
     fn change_place(&mut self, arc: &MovePlan, slot: u32) -> Result<(), StepError> {
         self.graph.move_to(arc.entity, slot, arc.to);
         for value in &arc.data {
@@ -283,7 +313,16 @@ impl Acting<'_> {
         Ok(())
     }
 
-    #[inline]
+    #[inline(always)]
+    fn change_links(&mut self, arc: &LinkPlan, near: u32) -> Result<(), StepError> {
+        if arc.kind == LinkKind::Unlink {
+            self.unlink_among(arc, near)
+        } else {
+            self.each(arc.with, |this, far| this.change_link(arc, near, far))
+        }
+    }
+
+    #[inline(always)]
     fn change_link(&mut self, arc: &LinkPlan, near: u32, far: u32) -> Result<(), StepError> {
         let (from, to) = ends(arc.hop, near, far);
         match arc.kind {
@@ -312,14 +351,24 @@ impl Acting<'_> {
         Ok(())
     }
 
+    #[inline(always)]
     fn write(&mut self, assign: &Assign, slot: u32) -> Result<(), StepError> {
         match value(&assign.source, &self.now, self.meta, self.given) {
             Ok(value) => self.graph.set(assign.column, slot, value),
-            Err((name, column)) => {
-                let bytes = self.copied(name, column)?;
-                self.graph.set_encoded(assign.column, slot, &bytes)
-            }
+            Err((name, column)) => self.write_copy(assign.column, slot, name, column),
         }
+    }
+
+    #[inline(never)]
+    fn write_copy(
+        &mut self,
+        column: ColumnIx,
+        slot: u32,
+        name: u16,
+        copied: ColumnIx,
+    ) -> Result<(), StepError> {
+        let bytes = self.copied(name, copied)?;
+        self.graph.set_encoded(column, slot, &bytes)
     }
 
     fn write_link(&mut self, hop: Hop, ends: (u32, u32), source: &Source) -> Result<(), StepError> {
@@ -353,6 +402,7 @@ fn ends(hop: Hop, near: u32, far: u32) -> (u32, u32) {
 }
 
 /// A value that the event or the step gives; else the field of a bound entity that is meant.
+#[inline(always)]
 fn value<'v>(
     source: &Source,
     now: &'v Timestamp,

@@ -20,8 +20,6 @@ pub struct Names {
     /// Where each name's entities end. Empty as long as every name stands for one, which is nearly always: then the
     /// number of a name is the place of its entity.
     ends: Vec<u32>,
-    /// How many names have ended.
-    len: usize,
 }
 
 impl Names {
@@ -29,39 +27,52 @@ impl Names {
     pub(crate) fn clear(&mut self) {
         self.ids.clear();
         self.ends.clear();
-        self.len = 0;
     }
 
+    /// Adds a name that stands for one entity.
     #[inline]
-    pub(crate) fn push(&mut self, id: Id) {
-        self.ids.push(id);
-    }
-
-    #[inline]
-    pub(crate) fn end_name(&mut self) {
-        self.len += 1;
-        if self.ids.len() != self.len || !self.ends.is_empty() {
-            self.note_end();
+    pub(crate) fn push_one(&mut self, id: Id) {
+        if self.ends.is_empty() {
+            self.ids.push(id);
+        } else {
+            self.push_many(std::iter::once(id));
         }
     }
 
-    #[cold]
-    fn note_end(&mut self) {
-        while self.ends.len() + 1 < self.len {
-            self.ends.push(self.ends.len() as u32 + 1);
+    /// Adds a name that stands for so many.
+    #[inline(never)]
+    pub(crate) fn push_many(&mut self, ids: impl Iterator<Item = Id>) {
+        let start = self.ids.len();
+        self.ids.extend(ids);
+        self.end_name(start);
+    }
+
+    /// Ends a name whose entities begin at a place, and are not one or follow such a name.
+    fn end_name(&mut self, start: usize) {
+        if self.ends.is_empty() {
+            self.ends.extend(1..=start as u32);
         }
         self.ends.push(self.ids.len() as u32);
     }
 
+    /// How many names were bound when there were so many entities.
+    fn len_before(&self, entities: usize) -> usize {
+        if self.ends.is_empty() {
+            entities
+        } else {
+            self.ends.len()
+        }
+    }
+
     /// How many names have been bound.
     pub(crate) fn len(&self) -> usize {
-        self.len
+        self.len_before(self.ids.len())
     }
 
     /// Writes the ids of each name.
     pub(crate) fn encode(&self, out: &mut Vec<u8>) {
-        head(out, ARRAY, self.len as u64);
-        for name in 0..self.len {
+        head(out, ARRAY, self.len() as u64);
+        for name in 0..self.len() {
             let ids = self.ids(name as u16);
             head(out, ARRAY, ids.len() as u64);
             ids.iter().for_each(|id| head(out, UINT, id.to_bits()));
@@ -72,7 +83,7 @@ impl Names {
     pub(crate) fn ids(&self, name: u16) -> &[Id] {
         let name = usize::from(name);
         if self.ends.is_empty() {
-            return &self.ids[name..=name];
+            return std::slice::from_ref(&self.ids[name]);
         }
         let start = if name == 0 { 0 } else { self.ends[name - 1] };
         &self.ids[start as usize..self.ends[name] as usize]
@@ -80,9 +91,8 @@ impl Names {
 
     /// The entity at a place among all that are bound.
     #[inline]
-    pub(crate) fn at(&self, at: u16) -> &[Id] {
-        let at = usize::from(at);
-        &self.ids[at..=at]
+    pub(crate) fn at(&self, at: u16) -> &Id {
+        &self.ids[usize::from(at)]
     }
 
     /// The entity of a name that stands for one.
@@ -125,10 +135,10 @@ impl Binder<'_> {
     ///
     /// # Errors
     /// Where it is gone, unknown or in another state.
+    #[inline]
     pub fn one(&mut self, field: &impl Ref) -> Result<(), Reject> {
         let id = field.bind(self)?;
-        self.names.push(id);
-        self.names.end_name();
+        self.names.push_one(id);
         Ok(())
     }
 
@@ -137,11 +147,11 @@ impl Binder<'_> {
     /// # Errors
     /// As [`Binder::one`].
     pub fn option<R: Ref>(&mut self, field: &Option<R>) -> Result<(), Reject> {
-        if let Some(field) = field {
-            let id = field.bind(self)?;
-            self.names.push(id);
-        }
-        self.names.end_name();
+        let id = match field {
+            Some(field) => Some(field.bind(self)?),
+            None => None,
+        };
+        self.names.push_many(id.into_iter());
         Ok(())
     }
 
@@ -153,7 +163,7 @@ impl Binder<'_> {
         let start = self.names.ids.len();
         for item in field {
             let id = item.bind(self)?;
-            self.names.push(id);
+            self.names.ids.push(id);
         }
         let set = &self.names.ids[start..];
         let repeated = if set.len() <= 16 {
@@ -166,7 +176,7 @@ impl Binder<'_> {
             sorted.windows(2).find(|w| w[0] == w[1]).map(|w| w[0])
         };
         if let Some(id) = repeated {
-            let name = &self.event.names[self.names.len()];
+            let name = &self.event.names[self.names.len_before(start)];
             let entity = EntityRef {
                 entity: self.entity_name(name.entity),
                 id,
@@ -178,7 +188,7 @@ impl Binder<'_> {
             }
             .into());
         }
-        self.names.end_name();
+        self.names.end_name(start);
         Ok(())
     }
 
@@ -190,6 +200,7 @@ impl Binder<'_> {
     ///
     /// # Errors
     /// `Dead` or `NotInPlace`.
+    #[inline]
     pub fn handle(
         &mut self,
         entity: EntityIx,

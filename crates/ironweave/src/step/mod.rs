@@ -17,7 +17,6 @@ use std::sync::Arc;
 
 pub use tx::{Ensured, New, Tx};
 
-use crate::{Meta, Timestamp};
 use crate::cbor::{MAP, head};
 use crate::error::{EntityRef, Reject, StepError};
 use crate::graph::storage::Flat;
@@ -30,11 +29,12 @@ use crate::step::bind::{Binder, Names};
 use crate::step::clock::Clock;
 use crate::step::event::{DynEvent, FieldWriter, Given};
 use crate::step::plan::{EventPlan, Plan};
+use crate::{Meta, Timestamp};
 
 /// The graph and the open transaction on it.
 pub struct Core {
     pub(crate) graph: Graph<Flat>,
-    /// What fired in the open transaction.
+    /// What fired in the open transaction, where it is written to a log.
     pub(crate) firings: Vec<Firing>,
     /// The encoded events of those, where they are written to a log.
     pub(crate) event_bytes: Vec<u8>,
@@ -119,22 +119,31 @@ impl Core {
         self.events = mark.events;
     }
 
-    /// Takes back all that the open transaction did.
+    /// Takes back what was done since a mark, or all that the open transaction did.
+    fn take_back(&mut self, mark: Option<CoreMark>) {
+        match mark {
+            Some(mark) => self.rollback(mark),
+            None => {
+                self.graph.rollback_all();
+                self.settle();
+            }
+        }
+    }
+
+    /// Takes back all that the open transaction did, and ends it.
     pub(crate) fn rollback_all(&mut self) {
-        self.graph.rollback_all();
+        self.take_back(None);
         self.clock.end(false);
-        self.settle();
     }
 
     /// Forgets what the transaction said of itself.
     pub(crate) fn forget_meta(&mut self) {
-        if self.told {
-            self.told = false;
-            self.meta = Meta::default();
-            self.changed.clear();
-        }
+        self.told = false;
+        self.meta = Meta::default();
+        self.changed.clear();
     }
 
+    #[inline]
     pub(crate) fn settle(&mut self) {
         self.graph.settle();
         self.firings.clear();
@@ -143,8 +152,26 @@ impl Core {
         self.events = 0;
     }
 
+    /// Fires an event as [`Core::fire`] does; takes back what it did where it is rejected, and where user code panics.
+    pub(crate) fn attempt(&mut self, plan: &Plan, event: &dyn DynEvent) -> Result<(), StepError> {
+        let mut attempt = Attempt {
+            // Nothing has been done before the first.
+            mark: (self.events > 0).then(|| self.mark()),
+            core: self,
+            kept: false,
+        };
+        if attempt.core.paranoid {
+            attempt.core.fire_twice(plan, event)?;
+        } else {
+            attempt.core.fire(plan, event)?;
+        }
+        attempt.kept = true;
+        Ok(())
+    }
+
     /// Fires an event and what follows from it by itself; what it bound and created is in `names` then. On an error the
     /// caller rolls back.
+    #[inline(always)]
     pub(crate) fn fire(&mut self, plan: &Plan, event: &dyn DynEvent) -> Result<(), StepError> {
         let start = self.graph.journal.facts.list.len();
         let def = &plan.events[usize::from(event.index())];
@@ -156,14 +183,16 @@ impl Core {
                 event: def,
             })
             .map_err(|e| rejected(def, e))?;
-        if self.meta.expect.is_some() {
+        if self.told && self.meta.expect.is_some() {
             self.expect_unchanged(def)?;
         }
         self.acting(def, Given::Event(event)).act()?;
         if def.handler {
             self.handle(plan, def, event)?;
         }
-        self.note_event(plan, event)?;
+        if self.recording {
+            self.note_event(plan, event)?;
+        }
         if def.bounded {
             self.check_bounds(start)?;
         }
@@ -171,7 +200,7 @@ impl Core {
             self.fire_immediates(plan)?;
         }
         self.events += 1;
-        if self.meta.key.is_some() {
+        if self.told && self.meta.key.is_some() {
             self.names.encode(&mut self.name_bytes);
         }
         Ok(())
@@ -295,7 +324,7 @@ impl Core {
 
     /// Whether the open transaction has done nothing.
     pub(crate) fn is_idle(&self) -> bool {
-        self.firings.is_empty()
+        self.events == 0
     }
 
     /// Applies the facts of a logged transaction.
@@ -313,10 +342,8 @@ impl Core {
     }
 
     /// Records that an event of the program fired.
+    #[inline(never)]
     fn note_event(&mut self, plan: &Plan, event: &dyn DynEvent) -> Result<(), StepError> {
-        if !self.recording {
-            return self.note_firing(event.index());
-        }
         let fields = plan.layout.schema.events[usize::from(event.index())]
             .fields
             .len();
@@ -347,6 +374,22 @@ impl Core {
             facts_end: u32::try_from(self.graph.journal.facts.list.len()).map_err(|_| full())?,
         });
         Ok(())
+    }
+}
+
+/// An event that is being applied.
+struct Attempt<'c> {
+    core: &'c mut Core,
+    mark: Option<CoreMark>,
+    kept: bool,
+}
+
+impl Drop for Attempt<'_> {
+    #[inline]
+    fn drop(&mut self) {
+        if !self.kept {
+            self.core.take_back(self.mark);
+        }
     }
 }
 

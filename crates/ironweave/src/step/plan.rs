@@ -37,6 +37,8 @@ pub(crate) struct EventPlan {
     pub places: Vec<PlacePlan>,
     /// The other arcs, in order of execution.
     pub acts: Vec<Act>,
+    /// What [`Act::Delete`] deletes.
+    pub deletes: Vec<DeletePlan>,
     /// Whether two moves, a move and a delete, or two sets of one field, could meet in one entity.
     pub may_meet: bool,
     /// Whether it can break a bound on links or close a circle.
@@ -45,6 +47,9 @@ pub(crate) struct EventPlan {
     pub handler: bool,
     /// Whether it writes the time.
     pub timed: bool,
+    /// Whether there is nothing to do before its arcs act but to see that entities are in their places, each named by
+    /// itself.
+    pub simple: bool,
 }
 
 /// The entities that an arc acts on.
@@ -78,7 +83,8 @@ pub(crate) enum Act {
     Link(LinkPlan),
     Set(SetPlan),
     Move(MovePlan),
-    Delete(DeletePlan),
+    /// All that the event deletes.
+    Delete,
 }
 
 /// What happens to links.
@@ -97,7 +103,6 @@ impl Act {
         match (self, other) {
             (Self::Set(a), Self::Set(b)) => a.value.column == b.value.column,
             (Self::Move(a), Self::Move(b)) => a.entity == b.entity,
-            (Self::Move(a), Self::Delete(b)) => a.entity == b.entity,
             _ => false,
         }
     }
@@ -188,10 +193,12 @@ fn event(layout: &Layout, def: &EventDef) -> EventPlan {
         walks: Vec::new(),
         places: Vec::new(),
         acts: Vec::new(),
+        deletes: Vec::new(),
         may_meet: false,
         bounded: false,
         handler: !def.mays.is_empty(),
         timed: false,
+        simple: false,
     };
     for arc in &def.arcs {
         for source in sources(arc) {
@@ -211,8 +218,19 @@ fn event(layout: &Layout, def: &EventDef) -> EventPlan {
         plan.add(layout, def, arc);
     }
     let mut pairs = (0..plan.acts.len()).flat_map(|b| (0..b).map(move |a| (a, b)));
-    plan.may_meet = pairs.any(|(a, b)| plan.acts[a].may_meet(&plan.acts[b]));
+    plan.may_meet = pairs.any(|(a, b)| plan.acts[a].may_meet(&plan.acts[b]))
+        || plan.deletes.iter().any(|delete| {
+            let moves = |act: &Act| matches!(act, Act::Move(arc) if arc.entity == delete.entity);
+            plan.acts.iter().any(moves)
+        });
     plan.bounded = plan.handler || bounded(layout, def);
+    plan.simple = !plan.may_meet
+        && plan.creates.is_empty()
+        && plan.whens.is_empty()
+        && plan.copied.is_empty()
+        && plan.walks.is_empty()
+        && plan.guards.is_empty()
+        && plan.places.iter().all(|p| matches!(p.at, Reach::At(_)));
     plan
 }
 
@@ -354,7 +372,10 @@ impl EventPlan {
             }
             ArcDef::Delete { path } => {
                 let (at, entity) = (self.reach(def, path), layout.path_entity(def, path));
-                self.acts.push(Act::Delete(DeletePlan { at, entity }));
+                if self.deletes.is_empty() {
+                    self.acts.push(Act::Delete);
+                }
+                self.deletes.push(DeletePlan { at, entity });
             }
         }
     }

@@ -121,15 +121,14 @@ impl Core {
             let start = self.graph.journal.facts.list.len();
             let id = self.graph.id(immediate.entity, slot);
             self.own.clear();
-            self.own.push(id);
-            self.own.end_name();
+            self.own.push_one(id);
             let event = usize::from(immediate.event);
             let given = Given::Immediate(plan.types[event].literals);
             self.acting(&plan.events[event], given).act()?;
             if self.recording {
                 head(&mut self.event_bytes, UINT, id.to_bits());
+                self.note_firing(immediate.event)?;
             }
-            self.note_firing(immediate.event)?;
             if plan.events[event].bounded {
                 self.check_bounds(start)?;
             }
@@ -160,9 +159,6 @@ impl Core {
 
     /// Checks the invariants of what the open transaction touched, and of those that see it through `via`.
     pub(crate) fn check_invariants(&self, plan: &Plan) -> Result<(), StepError> {
-        if plan.checks.is_empty() {
-            return Ok(());
-        }
         let mut seen = HashSet::new();
         for fact in &self.graph.journal.facts.list {
             match *fact {

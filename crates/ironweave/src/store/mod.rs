@@ -27,7 +27,7 @@ use crate::step::Core;
 use crate::step::event::{Event, Receipt};
 use crate::step::plan::Plan;
 use crate::store::frame::Tags;
-use crate::store::repeat::Keys;
+use crate::store::repeat::{Keys, Repeat};
 use std::marker::PhantomData;
 
 /// A graph of the entities of model `M`, and its log.
@@ -76,6 +76,10 @@ pub struct Store<M: Model> {
     core: Core,
     plan: Plan,
     log: Backend,
+    /// Whether there is a log.
+    logged: bool,
+    /// The transaction that the open one repeats, if it does.
+    repeat: Option<Repeat>,
     epochs: Epochs,
     keys: Keys,
     /// The sequence of the next frame.
@@ -90,13 +94,6 @@ enum Backend {
     ReadOnly(ReadOnlyLog),
     /// No log is kept.
     Unlogged,
-}
-
-impl Backend {
-    /// Whether there is a log.
-    fn is_kept(&self) -> bool {
-        !matches!(self, Self::Unlogged)
-    }
 }
 
 /// The schemas of a log: from which frame on each holds, and how its numbers are to be read.
@@ -269,7 +266,7 @@ impl<M: Model> Store<M> {
         if let Some(asked) = meta.time.filter(|asked| *asked < last) {
             return Err(StepError::TimeGoesBack { last, asked });
         }
-        if !self.log.is_kept() && (meta.key.is_some() || meta.expect.is_some()) {
+        if !self.logged && (meta.key.is_some() || meta.expect.is_some()) {
             return Err(StepError::Storage(no_log()));
         }
         let repeat = match &meta.key {
@@ -331,7 +328,7 @@ impl<M: Model> Store<M> {
     /// a store without a log O(size of the graph), since it is not kept there.
     #[must_use]
     pub fn fingerprint(&self) -> u128 {
-        if self.log.is_kept() {
+        if self.logged {
             self.core.graph.fingerprint
         } else {
             self.core.graph.recomputed_fingerprint()
@@ -370,11 +367,16 @@ impl<M: Model> Store<M> {
     }
 
     /// Writes the open transaction to the log, where there is one.
+    #[inline]
     fn append(&mut self) -> Result<(), StepError> {
-        if !self.log.is_kept() {
-            self.next += 1;
-            return Ok(());
+        if self.logged {
+            return self.write();
         }
+        self.next += 1;
+        Ok(())
+    }
+
+    fn write(&mut self) -> Result<(), StepError> {
         self.payload.clear();
         frame::encode(&self.core, &mut self.payload);
         let fingerprint = self.core.graph.fingerprint;

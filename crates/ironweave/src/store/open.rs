@@ -195,14 +195,16 @@ impl<M: Model> Store<M> {
         let mut store = Self {
             core: Core::new(graph),
             plan,
+            logged: !matches!(log, Backend::Unlogged),
             log,
+            repeat: None,
             epochs: Epochs::default(),
             keys: Keys::default(),
             next: 0,
             payload: Vec::new(),
             model: PhantomData,
         };
-        if !store.log.is_kept() {
+        if !store.logged {
             store.core.recording = false;
             store.core.graph.fingerprinting = false;
             return Ok(store);

@@ -24,8 +24,6 @@ use crate::{Meta, Timestamp};
 pub struct Transaction<'a, M: Model> {
     store: &'a mut Store<M>,
     open: bool,
-    /// The one that had its idempotency key before, if there was one.
-    repeat: Option<Box<Repeat>>,
 }
 
 /// What came of an event that came from outside.
@@ -43,16 +41,13 @@ pub struct Savepoint(CoreMark);
 
 impl<'a, M: Model> Transaction<'a, M> {
     /// At the time of the clock, saying nothing of itself.
+    #[inline]
     pub(super) fn new(store: &'a mut Store<M>) -> Self {
-        Self {
-            store,
-            open: true,
-            repeat: None,
-        }
+        Self { store, open: true }
     }
 
     pub(super) fn with(
-        mut self,
+        self,
         mut meta: Meta,
         repeat: Option<Repeat>,
         changed: FastMap<(EntityIx, u32), Seq>,
@@ -64,7 +59,7 @@ impl<'a, M: Model> Transaction<'a, M> {
         core.meta = meta;
         core.told = true;
         core.changed = changed;
-        self.repeat = repeat.map(Box::new);
+        self.store.repeat = repeat;
         self
     }
 
@@ -120,28 +115,21 @@ impl<'a, M: Model> Transaction<'a, M> {
     }
 
     /// Fires an event; the sequence that it has or will have, and what it bound and created.
+    #[inline]
     fn fire(&mut self, event: &dyn DynEvent) -> Result<(Seq, &Names), StepError> {
         let Store {
-            core, plan, next, ..
+            core,
+            plan,
+            next,
+            repeat,
+            ..
         } = &mut *self.store;
-        let seq = if let Some(repeat) = &mut self.repeat {
+        if let Some(repeat) = repeat {
             core.names = repeat.next(plan, event)?;
-            repeat.seq
-        } else {
-            let mut attempt = Attempt {
-                mark: core.mark(),
-                core,
-                kept: false,
-            };
-            if attempt.core.paranoid {
-                attempt.core.fire_twice(plan, event)?;
-            } else {
-                attempt.core.fire(plan, event)?;
-            }
-            attempt.kept = true;
-            *next
-        };
-        Ok((seq, &self.store.core.names))
+            return Ok((repeat.seq, &core.names));
+        }
+        core.attempt(plan, event)?;
+        Ok((*next, &core.names))
     }
 
     /// What has happened in it so far.
@@ -167,6 +155,9 @@ impl<'a, M: Model> Transaction<'a, M> {
     /// # Errors
     /// `Invariant`, with the first that does not hold.
     pub fn check(&self) -> Result<(), StepError> {
+        if self.store.plan.checks.is_empty() {
+            return Ok(());
+        }
         self.store.core.check_invariants(&self.store.plan)
     }
 
@@ -181,7 +172,7 @@ impl<'a, M: Model> Transaction<'a, M> {
     /// # Errors
     /// `Invariant`, or a failure of the log; the transaction is taken back then.
     pub fn commit(mut self) -> Result<(), StepError> {
-        if let Some(repeat) = &self.repeat {
+        if let Some(repeat) = &self.store.repeat {
             return repeat.finish();
         }
         if self.store.core.is_idle() {
@@ -200,29 +191,22 @@ impl<'a, M: Model> Transaction<'a, M> {
 }
 
 impl<M: Model> Drop for Transaction<'_, M> {
+    #[inline]
     fn drop(&mut self) {
-        let Store { core, log, .. } = &mut *self.store;
+        let Store {
+            core,
+            logged,
+            repeat,
+            ..
+        } = &mut *self.store;
         if self.open {
             core.rollback_all();
         }
-        let logged = log.is_kept();
-        core.recording = logged;
-        core.graph.fingerprinting = logged;
-        core.forget_meta();
-    }
-}
-
-/// An event that is being applied: taken back where it is rejected, and where user code panics.
-struct Attempt<'c> {
-    core: &'c mut crate::step::Core,
-    mark: CoreMark,
-    kept: bool,
-}
-
-impl Drop for Attempt<'_> {
-    fn drop(&mut self) {
-        if !self.kept {
-            self.core.rollback(self.mark);
+        core.recording = *logged;
+        core.graph.fingerprinting = *logged;
+        if core.told {
+            core.forget_meta();
+            *repeat = None;
         }
     }
 }
