@@ -40,7 +40,7 @@ struct Bench {
     table: fn(&[Row]) -> String,
 }
 
-const BENCHES: [Bench; 6] = [
+const BENCHES: [Bench; 7] = [
     Bench {
         name: "step_graph",
         about: "one event (a state move, a relink, a field) that can be taken back while it happens",
@@ -79,6 +79,14 @@ const BENCHES: [Bench; 6] = [
         entities: SIZES,
         samples: 15,
         run: |options| Ok(step::what_if_1(options)),
+        table,
+    },
+    Bench {
+        name: "what_if_100",
+        about: "one event of a hundred that are taken back together (of the store with a log)",
+        entities: SIZES,
+        samples: 15,
+        run: |options| Ok(step::what_if_100(options)),
         table,
     },
     Bench {

@@ -61,15 +61,19 @@ pub enum Keeps {
 pub trait Contender {
     /// The name in the table.
     const NAME: &'static str;
+    /// An operation as it is asked for: made beforehand, since a program has its handles at hand.
+    type Event: Copy;
 
     /// Tasks that are ready, of value 0, the first ten with the first worker and so on.
     fn new(tasks: usize, keeps: Keeps) -> Self;
+    /// An operation as an event.
+    fn event(&self, op: Op) -> Self::Event;
     /// Does an event and keeps what it is to keep.
-    fn step(&mut self, op: Op);
+    fn step(&mut self, event: Self::Event);
     /// Tries an event that cannot happen: its task is where the event would take it.
-    fn reject(&mut self, op: Op);
-    /// Does an event and takes it back.
-    fn step_and_undo(&mut self, op: Op);
+    fn reject(&mut self, event: Self::Event);
+    /// Does events and takes them back.
+    fn step_and_undo(&mut self, events: &[Self::Event]);
     /// How many facts are kept.
     fn facts(&self) -> usize;
     /// What there is.

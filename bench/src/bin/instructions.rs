@@ -22,21 +22,42 @@ use work::{Contender, Keeps, Op, operations};
 #[derive(Clone, Copy)]
 enum Row {
     Step(Keeps),
-    WhatIf,
+    WhatIf(usize),
     Reject,
 }
 
 fn run<C: Contender>(row: Row, entities: usize, steps: usize) {
     let keeps = match row {
         Row::Step(keeps) => keeps,
-        Row::WhatIf | Row::Reject => Keeps::Log,
+        Row::WhatIf(_) | Row::Reject => Keeps::Log,
     };
     let mut contender = C::new(entities, keeps);
-    for op in operations(entities, steps, 7) {
-        match row {
-            Row::Step(_) => contender.step(op),
-            Row::WhatIf => contender.step_and_undo(Op { start: true, ..op }),
-            Row::Reject => contender.reject(Op { start: false, ..op }),
+    let events = |contender: &C, start: Option<bool>| -> Vec<C::Event> {
+        (operations(entities, steps, 7).into_iter())
+            .map(|op| {
+                contender.event(Op {
+                    start: start.unwrap_or(op.start),
+                    ..op
+                })
+            })
+            .collect()
+    };
+    match row {
+        Row::Step(_) => {
+            for event in events(&contender, None) {
+                contender.step(event);
+            }
+        }
+        // All tasks are ready.
+        Row::WhatIf(n) => {
+            for some in events(&contender, Some(true)).chunks(n) {
+                contender.step_and_undo(some);
+            }
+        }
+        Row::Reject => {
+            for event in events(&contender, Some(false)) {
+                contender.reject(event);
+            }
         }
     }
     assert!(!contender.picture().tasks.is_empty());
@@ -53,7 +74,7 @@ fn main() -> ExitCode {
         "step_graph" => Row::Step(Keeps::Nothing),
         "step_recorded" => Row::Step(Keeps::Facts),
         "step_logged" => Row::Step(Keeps::Log),
-        "what_if_1" => Row::WhatIf,
+        "what_if_1" => Row::WhatIf(1),
         "reject" => Row::Reject,
         other => {
             eprintln!("there is no row `{other}`");

@@ -136,6 +136,7 @@ impl Flat {
 
 impl Contender for Flat {
     const NAME: &'static str = "flat";
+    type Event = Op;
 
     fn new(count: usize, keeps: Keeps) -> Self {
         let mut flat = Self {
@@ -155,6 +156,10 @@ impl Contender for Flat {
         flat
     }
 
+    fn event(&self, op: Op) -> Op {
+        op
+    }
+
     fn step(&mut self, op: Op) {
         if self.events.len() >= KEPT {
             self.events.clear();
@@ -171,9 +176,11 @@ impl Contender for Flat {
         assert!(!self.try_apply(op), "it cannot happen");
     }
 
-    fn step_and_undo(&mut self, op: Op) {
+    fn step_and_undo(&mut self, ops: &[Op]) {
         let facts = self.facts.len();
-        assert!(self.try_apply(op), "it can happen");
+        for op in ops {
+            assert!(self.try_apply(*op), "it can happen");
+        }
         self.rollback();
         self.facts.truncate(facts);
     }

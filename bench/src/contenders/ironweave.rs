@@ -79,52 +79,77 @@ pub struct Ours {
     workers: Vec<Worker>,
     keeps: Keeps,
     facts: Facts,
-    events: Vec<Op>,
+    events: Vec<Asked>,
+}
+
+/// An event, of either type.
+#[derive(Clone, Copy)]
+pub struct Asked {
+    start: bool,
+    task: Task,
+    worker: Worker,
+    value: u64,
+}
+
+impl Asked {
+    fn started(self) -> Started {
+        let Self {
+            task,
+            worker,
+            value,
+            ..
+        } = self;
+        Started {
+            task,
+            worker,
+            value,
+        }
+    }
+
+    fn stopped(self) -> Stopped {
+        let Self {
+            task,
+            worker,
+            value,
+            ..
+        } = self;
+        Stopped {
+            task,
+            worker,
+            value,
+        }
+    }
 }
 
 impl Ours {
     /// Fires an event in a transaction, and keeps what it is to keep.
-    fn fire<E: Event<Model = model::Model>>(&mut self, event: E, op: Op) -> Result<(), StepError> {
+    fn fire<E: Event<Model = model::Model>>(
+        &mut self,
+        event: E,
+        asked: Asked,
+    ) -> Result<(), StepError> {
         if self.keeps != Keeps::Facts {
             return self.store.try_step(event).map(|_| ());
         }
         let mut t = self.store.begin();
         t.apply(event)?;
         self.facts.append(t.facts());
-        self.events.push(op);
+        self.events.push(asked);
         t.commit()
     }
 
-    fn step_or_not(&mut self, op: Op) -> Result<(), StepError> {
-        let (task, worker, value) = self.named(op);
-        if op.start {
-            let event = Started {
-                task,
-                worker,
-                value,
-            };
-            self.fire(event, op)
+    fn try_step(&mut self, asked: Asked) -> Result<(), StepError> {
+        if asked.start {
+            self.fire(asked.started(), asked)
         } else {
-            let event = Stopped {
-                task,
-                worker,
-                value,
-            };
-            self.fire(event, op)
+            self.fire(asked.stopped(), asked)
         }
-    }
-
-    fn named(&self, op: Op) -> (Task, Worker, u64) {
-        (
-            self.tasks[op.task as usize],
-            self.workers[op.worker as usize],
-            op.value,
-        )
     }
 }
 
 impl Contender for Ours {
     const NAME: &'static str = "ironweave";
+    type Event = Asked;
 
     fn new(count: usize, keeps: Keeps) -> Self {
         let mut store = match keeps {
@@ -152,38 +177,39 @@ impl Contender for Ours {
         }
     }
 
-    fn step(&mut self, op: Op) {
+    fn event(&self, op: Op) -> Asked {
+        Asked {
+            start: op.start,
+            task: self.tasks[op.task as usize],
+            worker: self.workers[op.worker as usize],
+            value: op.value,
+        }
+    }
+
+    fn step(&mut self, asked: Asked) {
         if self.events.len() >= KEPT {
             self.events.clear();
             self.facts.clear();
         }
-        self.step_or_not(op).expect("it can happen");
+        self.try_step(asked).expect("it can happen");
     }
 
-    fn reject(&mut self, op: Op) {
-        assert!(self.step_or_not(op).is_err(), "it cannot happen");
+    fn reject(&mut self, asked: Asked) {
+        assert!(self.try_step(asked).is_err(), "it cannot happen");
     }
 
-    fn step_and_undo(&mut self, op: Op) {
-        let (task, worker, value) = self.named(op);
-        let asked = self.store.what_if(|t| {
-            if op.start {
-                let event = Started {
-                    task,
-                    worker,
-                    value,
-                };
-                t.apply(event).map(|_| ())
-            } else {
-                let event = Stopped {
-                    task,
-                    worker,
-                    value,
-                };
-                t.apply(event).map(|_| ())
+    fn step_and_undo(&mut self, events: &[Asked]) {
+        let answer = self.store.what_if(|t| {
+            for asked in events {
+                if asked.start {
+                    t.apply(asked.started())?;
+                } else {
+                    t.apply(asked.stopped())?;
+                }
             }
+            Ok(())
         });
-        asked.expect("it can happen");
+        answer.expect("it can happen");
     }
 
     fn facts(&self) -> usize {

@@ -70,6 +70,7 @@ macro_rules! maps {
 
             impl Contender for Maps {
                 const NAME: &'static str = $name;
+                type Event = Op;
 
                 fn new(count: usize, keeps: Keeps) -> Self {
                     let mut maps = Self {
@@ -90,6 +91,10 @@ macro_rules! maps {
                     maps
                 }
 
+                fn event(&self, op: Op) -> Op {
+                    op
+                }
+
                 fn step(&mut self, op: Op) {
                     if self.events.len() >= KEPT {
                         self.events.clear();
@@ -106,9 +111,11 @@ macro_rules! maps {
                     assert!(!self.apply(op), "it cannot happen");
                 }
 
-                fn step_and_undo(&mut self, op: Op) {
+                fn step_and_undo(&mut self, ops: &[Op]) {
                     let facts = self.facts.len();
-                    assert!(self.apply(op), "it can happen");
+                    for op in ops {
+                        assert!(self.apply(*op), "it can happen");
+                    }
                     while let Some((task, old)) = self.undo.pop() {
                         self.replace(task, old);
                     }

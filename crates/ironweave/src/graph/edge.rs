@@ -28,10 +28,14 @@ struct Only {
     at: u32,
 }
 
-/// What became of a link that was taken over.
+/// What was linked before with the entity that can hold only one.
 pub(crate) struct Taken {
-    /// The link that is no longer there, with where it stood.
-    pub gone: Option<(u32, u32, Positions)>,
+    /// Whether the declaring end is the one that holds lists.
+    pub forward: bool,
+    /// The other end, or [`NONE`].
+    pub far: u32,
+    /// Where it stood in the list there.
+    pub at: u32,
 }
 
 const FREE: Only = Only { far: NONE, at: 0 };
@@ -312,10 +316,8 @@ impl<S: Storage> Edge<S> {
         }
     }
 
-    /// Links two entities, of which the one that can hold only one gives up the one it has: the end of the link that
-    /// goes at the other side, where one goes, and where it stood. `None` where they are linked already.
-    ///
-    /// Only for edges of which exactly one end holds lists, and whose links have no data.
+    /// Links two entities of an edge of which exactly one end holds lists, and whose links have no data; the one that
+    /// can hold only one gives up the one it has. `None` where they are linked already.
     #[inline(always)]
     pub(crate) fn take_over(&mut self, from: u32, to: u32) -> Option<Taken> {
         let Links::Fan {
@@ -326,30 +328,24 @@ impl<S: Storage> Edge<S> {
         else {
             return None;
         };
-        let (holder, held) = ordered(*forward, from, to);
+        let forward = *forward;
+        let (holder, held) = ordered(forward, from, to);
         let old = *ones.at(held as usize);
         if old.far == holder {
             return None;
         }
-        let mut gone = None;
-        if old.far != NONE {
-            if let Some(moved) = detach(lists.at_mut(old.far as usize), old.at) {
-                ones.at_mut(moved as usize).at = old.at;
-            }
-            let (at_from, at_to) = ordered(*forward, old.at, 0);
-            let (from, to) = ordered(*forward, old.far, held);
-            gone = Some((
-                from,
-                to,
-                Positions {
-                    from: at_from,
-                    to: at_to,
-                },
-            ));
+        if old.far != NONE
+            && let Some(moved) = detach(lists.at_mut(old.far as usize), old.at)
+        {
+            ones.at_mut(moved as usize).at = old.at;
         }
         let at = attach(lists.at_mut(holder as usize), held);
         *ones.at_mut(held as usize) = Only { far: holder, at };
-        Some(Taken { gone })
+        Some(Taken {
+            forward,
+            far: old.far,
+            at: old.at,
+        })
     }
 
     /// Whether exactly one end holds lists.

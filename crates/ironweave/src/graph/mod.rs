@@ -28,7 +28,7 @@ use std::sync::Arc;
 use crate::error::{EntityRef, StepError};
 use crate::fact::Fact;
 use crate::graph::column::{AnyColumn, ColumnError, ColumnType, Written};
-use crate::graph::edge::Edge;
+use crate::graph::edge::{Edge, Positions};
 use crate::graph::key::KeyIndex;
 use crate::graph::layout::{EdgeLayout, Layout};
 use crate::graph::place::Place;
@@ -547,18 +547,37 @@ impl<S: Storage> Graph<S> {
         let Some(taken) = self.edges[ix].take_over(from, to) else {
             return;
         };
+        // The link that is gone.
+        let (a, b, positions) = if taken.forward {
+            let at = Positions {
+                from: taken.at,
+                to: 0,
+            };
+            (taken.far, to, at)
+        } else {
+            let at = Positions {
+                from: 0,
+                to: taken.at,
+            };
+            (from, taken.far, at)
+        };
+        let was_linked = taken.far != edge::NONE;
         if self.fingerprinting {
             let layout = &self.layout.edges[ix];
             let mut fingerprint = self.fingerprint;
-            if let Some((from, to, _)) = taken.gone {
-                fingerprint = fingerprint.wrapping_sub(self.link_term(layout, from, to));
+            if was_linked {
+                fingerprint = fingerprint.wrapping_sub(self.link_term(layout, a, b));
             }
             self.fingerprint = fingerprint.wrapping_add(self.link_term(layout, from, to));
         }
         let journal = &mut self.journal;
-        if let Some((from, to, positions)) = taken.gone {
+        if was_linked {
             journal.unlinked.push(positions);
-            journal.facts.list.push(Fact::Unlink { edge, from, to });
+            journal.facts.list.push(Fact::Unlink {
+                edge,
+                from: a,
+                to: b,
+            });
         }
         journal.facts.list.push(Fact::Link { edge, from, to });
     }

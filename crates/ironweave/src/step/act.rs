@@ -12,7 +12,9 @@ use crate::id::Id;
 use crate::schema::{Assign, ColumnIx, EntityIx, Hop, MetaField, Path, Quantifier, Source};
 use crate::step::bind::Names;
 use crate::step::event::Given;
-use crate::step::plan::{Act, EventPlan, LinkKind, LinkPlan, MovePlan, PlacePlan, Reach, WhenPlan};
+use crate::step::plan::{
+    Act, EventPlan, LinkKind, LinkPlan, MovePlan, PlacePlan, Reach, SetPlan, WhenPlan,
+};
 use crate::{Meta, Timestamp};
 
 /// What the paths of the firing event lead to, walked before any of its arcs acts.
@@ -111,9 +113,21 @@ impl Acting<'_> {
         }
         for act in &def.acts {
             match act {
-                Act::Link(arc) => self.each(arc.at, |this, near| this.change_links(arc, near))?,
-                Act::Set(set) => self.each(set.at, |this, slot| this.write(&set.value, slot))?,
-                Act::Move(arc) => self.each(arc.at, |this, slot| this.change_place(arc, slot))?,
+                Act::Link(arc) => match (arc.at, arc.with) {
+                    (Reach::At(near), Reach::At(far)) if arc.kind != LinkKind::Unlink => {
+                        let (near, far) = (self.names.at(near).slot, self.names.at(far).slot);
+                        self.change_link(arc, near, far)?;
+                    }
+                    _ => self.change_links(arc)?,
+                },
+                Act::Set(set) => match set.at {
+                    Reach::At(at) => self.write(&set.value, self.names.at(at).slot)?,
+                    many => self.set_each(set, many)?,
+                },
+                Act::Move(arc) => match arc.at {
+                    Reach::At(at) => self.change_place(arc, self.names.at(at).slot)?,
+                    many => self.move_each(arc, many)?,
+                },
                 Act::Delete => self.delete()?,
             }
         }
@@ -261,33 +275,45 @@ impl Acting<'_> {
         Slots::of(reach, self.names, self.targets)
     }
 
-    /// Does something to each of the entities that an arc acts on; they stay the same while it acts.
-    #[inline(always)]
-    fn each(
-        &mut self,
-        reach: Reach,
-        act: impl Fn(&mut Self, u32) -> Result<(), StepError>,
-    ) -> Result<(), StepError> {
-        // Nearly always there is one, so that this is worth a way of its own.
-        match reach {
-            Reach::At(at) => {
-                let slot = self.names.at(at).slot;
-                act(self, slot)
-            }
-            many => self.each_of(many, &act),
-        }
+    /// One of the entities that an arc acts on; they stay the same while it acts.
+    fn slot(&self, reach: Reach, i: usize) -> Option<u32> {
+        self.slots(reach).get(i)
     }
 
     #[inline(never)]
-    fn each_of(
-        &mut self,
-        reach: Reach,
-        act: &dyn Fn(&mut Self, u32) -> Result<(), StepError>,
-    ) -> Result<(), StepError> {
+    fn set_each(&mut self, set: &SetPlan, reach: Reach) -> Result<(), StepError> {
         let mut i = 0;
-        while let Some(slot) = self.slots(reach).get(i) {
-            act(self, slot)?;
+        while let Some(slot) = self.slot(reach, i) {
+            self.write(&set.value, slot)?;
             i += 1;
+        }
+        Ok(())
+    }
+
+    #[inline(never)]
+    fn move_each(&mut self, arc: &MovePlan, reach: Reach) -> Result<(), StepError> {
+        let mut i = 0;
+        while let Some(slot) = self.slot(reach, i) {
+            self.change_place(arc, slot)?;
+            i += 1;
+        }
+        Ok(())
+    }
+
+    #[inline(never)]
+    fn change_links(&mut self, arc: &LinkPlan) -> Result<(), StepError> {
+        let mut a = 0;
+        while let Some(near) = self.slot(arc.at, a) {
+            a += 1;
+            if arc.kind == LinkKind::Unlink {
+                self.unlink_among(arc, near)?;
+                continue;
+            }
+            let mut b = 0;
+            while let Some(far) = self.slot(arc.with, b) {
+                self.change_link(arc, near, far)?;
+                b += 1;
+            }
         }
         Ok(())
     }
@@ -311,15 +337,6 @@ impl Acting<'_> {
             self.write(value, slot)?;
         }
         Ok(())
-    }
-
-    #[inline(always)]
-    fn change_links(&mut self, arc: &LinkPlan, near: u32) -> Result<(), StepError> {
-        if arc.kind == LinkKind::Unlink {
-            self.unlink_among(arc, near)
-        } else {
-            self.each(arc.with, |this, far| this.change_link(arc, near, far))
-        }
     }
 
     #[inline(always)]
