@@ -54,12 +54,21 @@ impl Word {
         }
     }
 
-    /// An item of one byte.
+    /// A few bytes as they are.
     #[inline(always)]
-    pub(crate) fn byte(byte: u8) -> Self {
+    pub(crate) fn bytes<const N: usize>(few: [u8; N]) -> Self {
         let mut bytes = [0; 16];
-        bytes[0] = byte;
-        Self { bytes, len: 1 }
+        bytes[..N].copy_from_slice(&few);
+        Self { bytes, len: N }
+    }
+
+    /// The same behind a byte.
+    #[inline(always)]
+    pub(crate) fn after(mut self, byte: u8) -> Self {
+        // At most 9 bytes count.
+        self.bytes = (u128::from_le_bytes(self.bytes) << 8 | u128::from(byte)).to_le_bytes();
+        self.len += 1;
+        self
     }
 
     /// Appends it.
@@ -81,35 +90,55 @@ impl std::ops::Deref for Word {
     }
 }
 
-/// A few heads, put together before they go to the output at once.
-pub(crate) struct Heads {
-    bytes: [u8; 64],
-    len: usize,
+/// Writes CBOR into a buffer that has room for it and is used again and again.
+#[derive(Default)]
+pub(crate) struct Pen {
+    bytes: Vec<u8>,
+    at: usize,
 }
 
-impl Heads {
-    #[inline(always)]
-    pub(crate) fn new() -> Self {
-        Self {
-            bytes: [0; 64],
-            len: 0,
+impl Pen {
+    /// Begins anew; there must be room for all that will be written.
+    pub(crate) fn begin(&mut self, room: usize) {
+        self.at = 0;
+        if self.bytes.len() < room + size_of::<Word>() {
+            self.bytes
+                .resize((room + size_of::<Word>()).next_power_of_two(), 0);
         }
     }
 
-    /// Adds a head; there is room for six, which is more than any fact needs.
-    #[inline(always)]
-    pub(crate) fn put(mut self, major: u8, n: u64) -> Self {
-        let word = Word::head(major, n);
-        // All sixteen bytes, of which the next head overwrites those that are too many.
-        self.bytes[self.len..self.len + 16].copy_from_slice(&word.bytes);
-        self.len += word.len;
-        self
+    /// What was written.
+    pub(crate) fn written(&self) -> &[u8] {
+        &self.bytes[..self.at]
     }
 
-    /// Appends all of it.
     #[inline(always)]
-    pub(crate) fn write(&self, out: &mut Vec<u8>) {
-        out.extend_from_slice(&self.bytes[..self.len]);
+    pub(crate) fn word(&mut self, word: Word) {
+        // All sixteen bytes, of which the next overwrites those that do not count: to copy what is of a known length
+        // is no call.
+        self.bytes[self.at..self.at + 16].copy_from_slice(&word.bytes);
+        self.at += word.len;
+    }
+
+    #[inline(always)]
+    pub(crate) fn head(&mut self, major: u8, n: u64) {
+        self.word(Word::head(major, n));
+    }
+
+    /// An array of `items` that begins with two numbers, the first below 24; and nearly always the second.
+    #[inline(always)]
+    pub(crate) fn begin_array(&mut self, items: u8, first: u8, second: u16) {
+        if second < 24 {
+            self.word(Word::bytes([ARRAY | items, first, second as u8]));
+        } else {
+            self.word(Word::bytes([ARRAY | items, first]));
+            self.head(UINT, second.into());
+        }
+    }
+
+    pub(crate) fn raw(&mut self, bytes: &[u8]) {
+        self.bytes[self.at..self.at + bytes.len()].copy_from_slice(bytes);
+        self.at += bytes.len();
     }
 }
 
@@ -117,12 +146,6 @@ impl Heads {
 #[inline]
 pub(crate) fn head(out: &mut Vec<u8>, major: u8, n: u64) {
     Word::head(major, n).write(out);
-}
-
-/// Appends a signed number.
-#[inline]
-pub(crate) fn int(out: &mut Vec<u8>, n: i64) {
-    Word::int(n).write(out);
 }
 
 #[cfg(test)]
@@ -154,7 +177,7 @@ mod tests {
         }
         for n in [0, -1, -24, -25, -257, i64::MIN, i64::MAX] {
             let mut ours = Vec::new();
-            int(&mut ours, n);
+            Word::int(n).write(&mut ours);
             let mut theirs = minicbor::Encoder::new(Vec::new());
             theirs.i64(n).unwrap();
             assert_eq!(ours, theirs.into_writer());

@@ -2,7 +2,7 @@
 
 use minicbor::Decoder;
 
-use crate::cbor::{ARRAY, Heads, UINT};
+use crate::cbor::{Pen, UINT, Word};
 use crate::graph::layout::Layout;
 use crate::schema::{ColumnIx, EdgeIx, EntityIx, StateIx};
 use crate::value::{DecodeError, display, raw_item};
@@ -291,92 +291,84 @@ impl Facts {
         }
     }
 
+    /// How many bytes a frame needs for so many facts, at most, beside their values.
+    pub(crate) fn room(facts: usize) -> usize {
+        facts * 24
+    }
+
     /// Writes one fact as a CBOR array that begins with its code.
-    #[inline]
-    pub(crate) fn encode(&self, fact: Fact, out: &mut Vec<u8>) {
-        let fact_of = |items: u64, code: u64| Heads::new().put(ARRAY, items).put(UINT, code);
-        let (heads, value) = match fact {
+    #[inline(always)]
+    pub(crate) fn encode(&self, fact: Fact, out: &mut Pen) {
+        match fact {
             Fact::Create {
                 entity,
                 state,
                 slot,
                 generation,
-            } => (
-                fact_of(5, 0)
-                    .put(UINT, entity.into())
-                    .put(UINT, slot.into())
-                    .put(UINT, generation.into())
-                    .put(UINT, state.into()),
-                None,
-            ),
+            } => {
+                out.begin_array(5, 0, entity);
+                out.head(UINT, slot.into());
+                out.head(UINT, generation.into());
+                out.head(UINT, state.into());
+            }
             Fact::Delete {
                 entity,
                 state,
                 slot,
                 generation,
-            } => (
-                fact_of(5, 1)
-                    .put(UINT, entity.into())
-                    .put(UINT, slot.into())
-                    .put(UINT, generation.into())
-                    .put(UINT, state.into()),
-                None,
-            ),
+            } => {
+                out.begin_array(5, 1, entity);
+                out.head(UINT, slot.into());
+                out.head(UINT, generation.into());
+                out.head(UINT, state.into());
+            }
             Fact::Move {
                 entity,
                 slot,
                 from,
                 to,
-            } => (
-                fact_of(5, 2)
-                    .put(UINT, entity.into())
-                    .put(UINT, slot.into())
-                    .put(UINT, from.into())
-                    .put(UINT, to.into()),
-                None,
-            ),
+            } => {
+                out.begin_array(5, 2, entity);
+                out.head(UINT, slot.into());
+                if from < 24 && to < 24 {
+                    out.word(Word::bytes([from, to]));
+                } else {
+                    out.head(UINT, from.into());
+                    out.head(UINT, to.into());
+                }
+            }
             Fact::Set {
                 column,
                 slot,
                 at,
                 len,
-            } => (
-                fact_of(4, 3)
-                    .put(UINT, column.into())
-                    .put(UINT, slot.into()),
-                Some((at, len)),
-            ),
-            Fact::Link { edge, from, to } => (
-                fact_of(4, 4)
-                    .put(UINT, edge.into())
-                    .put(UINT, from.into())
-                    .put(UINT, to.into()),
-                None,
-            ),
-            Fact::Unlink { edge, from, to } => (
-                fact_of(4, 5)
-                    .put(UINT, edge.into())
-                    .put(UINT, from.into())
-                    .put(UINT, to.into()),
-                None,
-            ),
+            } => {
+                out.begin_array(4, 3, column);
+                out.head(UINT, slot.into());
+                out.raw(self.value(at, len));
+            }
+            Fact::Link { edge, from, to } => {
+                out.begin_array(4, 4, edge);
+                out.head(UINT, from.into());
+                out.head(UINT, to.into());
+            }
+            Fact::Unlink { edge, from, to } => {
+                out.begin_array(4, 5, edge);
+                out.head(UINT, from.into());
+                out.head(UINT, to.into());
+            }
             Fact::SetLink {
                 edge,
                 from,
                 to,
                 at,
                 len,
-            } => (
-                fact_of(5, 6)
-                    .put(UINT, edge.into())
-                    .put(UINT, from.into())
-                    .put(UINT, to.into()),
-                Some((at, len)),
-            ),
-        };
-        heads.write(out);
-        if let Some((at, len)) = value {
-            out.extend_from_slice(self.value(at, len));
+            } => {
+                out.begin_array(5, 6, edge);
+                out.head(UINT, from.into());
+                out.head(UINT, to.into());
+                out.raw(self.value(at, len));
+            }
         }
     }
 

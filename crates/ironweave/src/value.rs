@@ -103,7 +103,7 @@ pub(crate) fn plain_bytes<T: 'static>(value: &T) -> Option<Word> {
         i32 => |n| Word::int(i64::from(*n)),
         i16 => |n| Word::int(i64::from(*n)),
         i8 => |n| Word::int(i64::from(*n)),
-        bool => |b| Word::byte(if *b { TRUE } else { FALSE }),
+        bool => |b| Word::bytes([if *b { TRUE } else { FALSE }]),
         Timestamp => |t| Word::int(t.as_micros()),
     }
     None

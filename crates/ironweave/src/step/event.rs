@@ -6,7 +6,7 @@ use minicbor::Decoder;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::cbor::{ARRAY, NULL, UINT, head};
+use crate::cbor::{ARRAY, NULL, UINT, Word, head};
 use crate::db::Reader;
 use crate::entity::Model;
 use crate::error::Reject;
@@ -16,7 +16,7 @@ use crate::schema::EventIx;
 use crate::step::bind::{Binder, Names};
 use crate::step::plan::Plan;
 use crate::step::{Core, Tx};
-use crate::value::{DecodeError, EncodeError, decode, encode_value, raw_item};
+use crate::value::{DecodeError, EncodeError, decode, encode_value, plain_bytes, raw_item};
 
 /// An event: a request to change the graph, which may be rejected. The macro implements it.
 #[diagnostic::on_unimplemented(
@@ -198,6 +198,10 @@ pub struct FieldWriter<'b> {
 impl FieldWriter<'_> {
     /// Writes one field.
     pub fn field<T: Serialize + 'static>(&mut self, index: u16, value: &T) {
+        if let Some(word) = plain_bytes(value) {
+            self.plain(index, word);
+            return;
+        }
         head(self.bytes, UINT, index.into());
         if let Err(e) = encode_value(value, self.bytes) {
             self.failed.get_or_insert((index, e));
@@ -205,9 +209,20 @@ impl FieldWriter<'_> {
     }
 
     /// Writes a field that holds a handle or a token, as serde would.
+    #[inline]
     pub fn one(&mut self, index: u16, id: Id) {
-        head(self.bytes, UINT, index.into());
-        head(self.bytes, UINT, id.to_bits());
+        self.plain(index, Word::head(UINT, id.to_bits()));
+    }
+
+    /// Writes a field of few bytes.
+    #[inline]
+    fn plain(&mut self, index: u16, word: Word) {
+        if index < 24 {
+            word.after(index as u8).write(self.bytes);
+        } else {
+            head(self.bytes, UINT, index.into());
+            word.write(self.bytes);
+        }
     }
 
     /// Writes a field that may hold a handle or a token.

@@ -16,6 +16,7 @@ pub use transaction::{AnyReceipt, Savepoint, Transaction};
 pub use verify::{Difference, VerifyError};
 
 use crate::Meta;
+use crate::cbor::Pen;
 use crate::db::Db;
 use crate::entity::Model;
 use crate::error::StepError;
@@ -84,7 +85,7 @@ pub struct Store<M: Model> {
     keys: Keys,
     /// The sequence of the next frame.
     next: Seq,
-    payload: Vec<u8>,
+    payload: Pen,
     model: PhantomData<fn() -> M>,
 }
 
@@ -377,7 +378,6 @@ impl<M: Model> Store<M> {
     }
 
     fn write(&mut self) -> Result<(), StepError> {
-        self.payload.clear();
         frame::encode(&self.core, &mut self.payload);
         let fingerprint = self.core.graph.fingerprint;
         open::append(
@@ -386,7 +386,7 @@ impl<M: Model> Store<M> {
             self.epochs.current(),
             crate::log::FrameKind::Transaction,
             fingerprint,
-            &self.payload,
+            self.payload.written(),
         )
         .map_err(|e| match e {
             AppendError::Conflict { expected, found } => StepError::Conflict {

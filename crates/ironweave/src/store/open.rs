@@ -5,6 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::cbor::Pen;
 use crate::entity::Model;
 use crate::graph::Graph;
 use crate::graph::storage::Flat;
@@ -201,7 +202,7 @@ impl<M: Model> Store<M> {
             epochs: Epochs::default(),
             keys: Keys::default(),
             next: 0,
-            payload: Vec::new(),
+            payload: Pen::default(),
             model: PhantomData,
         };
         if !store.logged {
