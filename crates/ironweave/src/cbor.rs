@@ -1,5 +1,7 @@
 //! Writing the heads of CBOR items (RFC 8949, 3) without a call per byte: what frames consist of, but for values.
 
+use crate::hash::hash_bytes;
+
 /// Major types.
 pub(crate) const UINT: u8 = 0;
 pub(crate) const NEGATIVE: u8 = 1 << 5;
@@ -11,16 +13,17 @@ pub(crate) const FALSE: u8 = 0xf4;
 pub(crate) const TRUE: u8 = 0xf5;
 pub(crate) const NULL: u8 = 0xf6;
 
-/// One head, or one plain value, in its shortest form: at most 9 bytes.
+/// A few bytes, 16 at most: one head or plain value in its shortest form, or several in a row. Made without branches,
+/// since how long a number is cannot be foreseen.
 #[derive(Clone, Copy)]
 pub(crate) struct Word {
-    /// The first `len` count.
-    bytes: [u8; 16],
-    len: usize,
+    /// The first byte is the lowest.
+    bits: u128,
+    len: u32,
 }
 
 impl Word {
-    /// A head. Without a branch, since how long a number is cannot be foreseen.
+    /// A head, of at most 9 bytes.
     #[inline(always)]
     pub(crate) fn head(major: u8, n: u64) -> Self {
         let class = u32::from(n >= 24)
@@ -34,13 +37,29 @@ impl Word {
         } else {
             23 + class as u8
         };
-        let number = n.swap_bytes() >> (64u32.wrapping_sub(8 * more) & 63);
-        let mut bytes = [0; 16];
-        bytes[0] = major | low;
-        bytes[1..9].copy_from_slice(&number.to_le_bytes());
+        let number = n.swap_bytes().checked_shr(64 - 8 * more).unwrap_or(0);
         Self {
-            bytes,
-            len: more as usize + 1,
+            bits: u128::from(major | low) | u128::from(number) << 8,
+            len: more + 1,
+        }
+    }
+
+    /// A head of at most 5 bytes.
+    #[inline(always)]
+    pub(crate) fn head32(major: u8, n: u32) -> Self {
+        let class = u32::from(n >= 24)
+            + u32::from(n > u32::from(u8::MAX))
+            + u32::from(n > u32::from(u16::MAX));
+        let more = (1u32 << class) >> 1;
+        let low = if class == 0 {
+            n as u8
+        } else {
+            23 + class as u8
+        };
+        let number = u64::from(n.swap_bytes()) >> (32 - 8 * more);
+        Self {
+            bits: u128::from(u64::from(major | low) | number << 8),
+            len: more + 1,
         }
     }
 
@@ -59,34 +78,34 @@ impl Word {
     pub(crate) fn bytes<const N: usize>(few: [u8; N]) -> Self {
         let mut bytes = [0; 16];
         bytes[..N].copy_from_slice(&few);
-        Self { bytes, len: N }
+        Self {
+            bits: u128::from_le_bytes(bytes),
+            len: N as u32,
+        }
     }
 
-    /// The same behind a byte.
+    /// This and then another; 16 bytes at most.
     #[inline(always)]
-    pub(crate) fn after(mut self, byte: u8) -> Self {
-        // At most 9 bytes count.
-        self.bytes = (u128::from_le_bytes(self.bytes) << 8 | u128::from(byte)).to_le_bytes();
-        self.len += 1;
-        self
+    pub(crate) fn then(self, next: Self) -> Self {
+        Self {
+            bits: self.bits | next.bits << (8 * self.len),
+            len: self.len + next.len,
+        }
     }
 
     /// Appends it.
     #[inline(always)]
-    pub(crate) fn write(&self, out: &mut Vec<u8>) {
-        let end = out.len() + self.len;
+    pub(crate) fn write(self, out: &mut Vec<u8>) {
+        let end = out.len() + self.len as usize;
         // More than counts, and then back: to copy what is of a known length is no call.
-        out.extend_from_slice(&self.bytes);
+        out.extend_from_slice(&self.bits.to_le_bytes());
         out.truncate(end);
     }
-}
 
-impl std::ops::Deref for Word {
-    type Target = [u8];
-
+    /// The hash of its bytes.
     #[inline(always)]
-    fn deref(&self) -> &[u8] {
-        &self.bytes[..self.len]
+    pub(crate) fn hash(self) -> u64 {
+        hash_bytes(&self.bits.to_le_bytes()[..self.len as usize])
     }
 }
 
@@ -116,8 +135,9 @@ impl Pen {
     pub(crate) fn word(&mut self, word: Word) {
         // All sixteen bytes, of which the next overwrites those that do not count: to copy what is of a known length
         // is no call.
-        self.bytes[self.at..self.at + 16].copy_from_slice(&word.bytes);
-        self.at += word.len;
+        let room = self.bytes[self.at..].first_chunk_mut();
+        *room.expect("there is room for all that is written") = word.bits.to_le_bytes();
+        self.at += word.len as usize;
     }
 
     #[inline(always)]
@@ -125,14 +145,25 @@ impl Pen {
         self.word(Word::head(major, n));
     }
 
-    /// An array of `items` that begins with two numbers, the first below 24; and nearly always the second.
+    /// A head of a number that is nearly always below 24.
     #[inline(always)]
-    pub(crate) fn begin_array(&mut self, items: u8, first: u8, second: u16) {
+    pub(crate) fn small(&mut self, major: u8, n: u64) {
+        if n < 24 {
+            self.word(Word::bytes([major | n as u8]));
+        } else {
+            self.head(major, n);
+        }
+    }
+
+    /// An array of `items` that begins with two numbers, the first below 24, and more that fit into a word with them.
+    #[inline(always)]
+    pub(crate) fn array(&mut self, items: u8, first: u8, second: u16, more: Word) {
         if second < 24 {
-            self.word(Word::bytes([ARRAY | items, first, second as u8]));
+            self.word(Word::bytes([ARRAY | items, first, second as u8]).then(more));
         } else {
             self.word(Word::bytes([ARRAY | items, first]));
             self.head(UINT, second.into());
+            self.word(more);
         }
     }
 

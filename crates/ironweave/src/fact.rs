@@ -299,6 +299,8 @@ impl Facts {
     /// Writes one fact as a CBOR array that begins with its code.
     #[inline(always)]
     pub(crate) fn encode(&self, fact: Fact, out: &mut Pen) {
+        let slot_word = |slot: u32| Word::head32(UINT, slot);
+        let links = |from: u32, to: u32| slot_word(from).then(slot_word(to));
         match fact {
             Fact::Create {
                 entity,
@@ -306,10 +308,8 @@ impl Facts {
                 slot,
                 generation,
             } => {
-                out.begin_array(5, 0, entity);
-                out.head(UINT, slot.into());
-                out.head(UINT, generation.into());
-                out.head(UINT, state.into());
+                out.array(5, 0, entity, links(slot, generation));
+                out.small(UINT, state.into());
             }
             Fact::Delete {
                 entity,
@@ -317,10 +317,8 @@ impl Facts {
                 slot,
                 generation,
             } => {
-                out.begin_array(5, 1, entity);
-                out.head(UINT, slot.into());
-                out.head(UINT, generation.into());
-                out.head(UINT, state.into());
+                out.array(5, 1, entity, links(slot, generation));
+                out.small(UINT, state.into());
             }
             Fact::Move {
                 entity,
@@ -328,14 +326,12 @@ impl Facts {
                 from,
                 to,
             } => {
-                out.begin_array(5, 2, entity);
-                out.head(UINT, slot.into());
-                if from < 24 && to < 24 {
-                    out.word(Word::bytes([from, to]));
+                let states = if from < 24 && to < 24 {
+                    Word::bytes([from, to])
                 } else {
-                    out.head(UINT, from.into());
-                    out.head(UINT, to.into());
-                }
+                    links(from.into(), to.into())
+                };
+                out.array(5, 2, entity, slot_word(slot).then(states));
             }
             Fact::Set {
                 column,
@@ -343,20 +339,11 @@ impl Facts {
                 at,
                 len,
             } => {
-                out.begin_array(4, 3, column);
-                out.head(UINT, slot.into());
+                out.array(4, 3, column, slot_word(slot));
                 out.raw(self.value(at, len));
             }
-            Fact::Link { edge, from, to } => {
-                out.begin_array(4, 4, edge);
-                out.head(UINT, from.into());
-                out.head(UINT, to.into());
-            }
-            Fact::Unlink { edge, from, to } => {
-                out.begin_array(4, 5, edge);
-                out.head(UINT, from.into());
-                out.head(UINT, to.into());
-            }
+            Fact::Link { edge, from, to } => out.array(4, 4, edge, links(from, to)),
+            Fact::Unlink { edge, from, to } => out.array(4, 5, edge, links(from, to)),
             Fact::SetLink {
                 edge,
                 from,
@@ -364,9 +351,7 @@ impl Facts {
                 at,
                 len,
             } => {
-                out.begin_array(5, 6, edge);
-                out.head(UINT, from.into());
-                out.head(UINT, to.into());
+                out.array(5, 6, edge, links(from, to));
                 out.raw(self.value(at, len));
             }
         }

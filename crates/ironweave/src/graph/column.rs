@@ -275,7 +275,7 @@ impl<T: Value, S: Storage> Column<T, S> {
 /// The hash of a value: the one that is kept, or of a plain value computed.
 fn hash_of<T: Value>(value: &T, kept: u64) -> u64 {
     match plain_bytes(value) {
-        Some(bytes) => hash_bytes(&bytes),
+        Some(word) => word.hash(),
         None => kept,
     }
 }

@@ -135,6 +135,7 @@ impl<S: Storage> Graph<S> {
     }
 
     /// The state of an entity, if it is alive; O(1).
+    #[inline]
     pub(crate) fn state(&self, entity: EntityIx, id: Id) -> Option<StateIx> {
         let words = &self.entities[usize::from(entity)].words;
         if id.slot as usize >= words.len() {
@@ -173,10 +174,12 @@ impl<S: Storage> Graph<S> {
         }
     }
 
+    #[inline]
     pub(crate) fn state_of(&self, entity: EntityIx, slot: u32) -> StateIx {
         *self.entities[usize::from(entity)].words.at(slot as usize) as u8
     }
 
+    #[inline]
     pub(crate) fn id(&self, entity: EntityIx, slot: u32) -> Id {
         let word = *self.entities[usize::from(entity)].words.at(slot as usize);
         Id {

@@ -218,7 +218,7 @@ impl FieldWriter<'_> {
     #[inline]
     fn plain(&mut self, index: u16, word: Word) {
         if index < 24 {
-            word.after(index as u8).write(self.bytes);
+            Word::bytes([index as u8]).then(word).write(self.bytes);
         } else {
             head(self.bytes, UINT, index.into());
             word.write(self.bytes);

@@ -191,7 +191,7 @@ impl Core {
             self.handle(plan, def, event)?;
         }
         if self.recording {
-            self.note_event(plan, event)?;
+            self.note_event(plan, def, event)?;
         }
         if def.bounded {
             self.check_bounds(start)?;
@@ -343,11 +343,17 @@ impl Core {
 
     /// Records that an event of the program fired.
     #[inline(never)]
-    fn note_event(&mut self, plan: &Plan, event: &dyn DynEvent) -> Result<(), StepError> {
-        let fields = plan.layout.schema.events[usize::from(event.index())]
-            .fields
-            .len();
-        head(&mut self.event_bytes, MAP, fields as u64);
+    fn note_event(
+        &mut self,
+        plan: &Plan,
+        def: &EventPlan,
+        event: &dyn DynEvent,
+    ) -> Result<(), StepError> {
+        if def.fields < 24 {
+            self.event_bytes.push(MAP | def.fields as u8);
+        } else {
+            head(&mut self.event_bytes, MAP, def.fields.into());
+        }
         let mut writer = FieldWriter {
             bytes: &mut self.event_bytes,
             failed: None,
@@ -364,14 +370,19 @@ impl Core {
         self.note_firing(event.index())
     }
 
+    #[inline]
     fn note_firing(&mut self, event: u16) -> Result<(), StepError> {
-        let full = || StepError::Full {
-            what: "the events of one transaction".into(),
-        };
+        let (binding_end, facts_end) =
+            (self.event_bytes.len(), self.graph.journal.facts.list.len());
+        if binding_end.max(facts_end) > u32::MAX as usize {
+            return Err(StepError::Full {
+                what: "the events of one transaction".into(),
+            });
+        }
         self.firings.push(Firing {
             event,
-            binding_end: u32::try_from(self.event_bytes.len()).map_err(|_| full())?,
-            facts_end: u32::try_from(self.graph.journal.facts.list.len()).map_err(|_| full())?,
+            binding_end: binding_end as u32,
+            facts_end: facts_end as u32,
         });
         Ok(())
     }

@@ -43,6 +43,8 @@ pub(crate) struct EventPlan {
     pub may_meet: bool,
     /// Whether it can break a bound on links or close a circle.
     pub bounded: bool,
+    /// How many fields it has.
+    pub fields: u16,
     /// Whether it has a handler.
     pub handler: bool,
     /// Whether it writes the time.
@@ -196,6 +198,7 @@ fn event(layout: &Layout, def: &EventDef) -> EventPlan {
         deletes: Vec::new(),
         may_meet: false,
         bounded: false,
+        fields: def.fields.len() as u16,
         handler: !def.mays.is_empty(),
         timed: false,
         simple: false,

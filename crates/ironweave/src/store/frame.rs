@@ -262,14 +262,14 @@ pub(crate) fn encode(core: &Core, out: &mut Pen) {
             + facts.bytes.len(),
     );
     encode_meta(core, out);
-    out.head(ARRAY, core.firings.len() as u64);
+    out.small(ARRAY, core.firings.len() as u64);
     let (mut binding_at, mut facts_at) = (0, 0);
     for firing in &core.firings {
         let (binding_end, facts_end) = (firing.binding_end as usize, firing.facts_end as usize);
         out.word(Word::bytes([ARRAY | 3]));
-        out.head(UINT, firing.event.into());
+        out.small(UINT, firing.event.into());
         out.raw(&core.event_bytes[binding_at..binding_end]);
-        out.head(ARRAY, (facts_end - facts_at) as u64);
+        out.small(ARRAY, (facts_end - facts_at) as u64);
         for fact in &facts.list[facts_at..facts_end] {
             facts.encode(*fact, out);
         }
@@ -282,8 +282,7 @@ fn encode_meta(core: &Core, out: &mut Pen) {
     let time = Word::int(core.clock.now().as_micros());
     if !core.told {
         // Nothing but the time, with which it begins: an array of two, a map of one, of code 0.
-        out.word(Word::bytes([ARRAY | 2, MAP | 1, 0]));
-        out.word(time);
+        out.word(Word::bytes([ARRAY | 2, MAP | 1, 0]).then(time));
         return;
     }
     let meta = &core.meta;
