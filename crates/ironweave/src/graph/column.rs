@@ -141,20 +141,140 @@ pub trait AnyColumn: Send + Sync + 'static {
 
 /// A column of `T`.
 pub struct Column<T: Value, S: Storage> {
-    cells: S::Table<Option<T>>,
-    /// By slot, the hash of the stored bytes, so that the fingerprint can be kept without encoding the old value
-    /// again. Empty where `T` is so plain that to encode it is as quick.
-    hashes: S::Table<u64>,
+    cells: Cells<T, S>,
     /// What was there before, with its hash, in order.
     replaced: Vec<(u32, Option<T>, u64)>,
     index: Option<Box<dyn Index<T>>>,
 }
 
+/// The values of a column.
+enum Cells<T: Value, S: Storage> {
+    /// Numbers and the like: side by side, and a bit for each that says whether it counts. They need no hash beside them:
+    /// to encode one is as quick.
+    Plain {
+        /// As long as the last that counted needs it.
+        values: S::Table<T>,
+        there: S::Table<u64>,
+        len: u32,
+    },
+    /// All others, each with the hash of its stored bytes, so that the fingerprint can be kept without encoding the old
+    /// value again.
+    Hashed {
+        values: S::Table<Option<T>>,
+        hashes: S::Table<u64>,
+    },
+}
+
+impl<T: Value, S: Storage> Cells<T, S> {
+    fn new() -> Self {
+        if is_plain::<T>() {
+            Self::Plain {
+                values: S::Table::default(),
+                there: S::Table::default(),
+                len: 0,
+            }
+        } else {
+            Self::Hashed {
+                values: S::Table::default(),
+                hashes: S::Table::default(),
+            }
+        }
+    }
+
+    fn grow(&mut self) {
+        match self {
+            Self::Plain { there, len, .. } => {
+                *len += 1;
+                if there.len() < (*len as usize).div_ceil(64) {
+                    there.push(0);
+                }
+            }
+            Self::Hashed { values, hashes } => {
+                values.push(None);
+                hashes.push(0);
+            }
+        }
+    }
+
+    /// The inverse of [`Cells::grow`]; the last cell is empty.
+    fn shrink(&mut self) {
+        match self {
+            Self::Plain { values, there, len } => {
+                *len -= 1;
+                if values.len() > *len as usize {
+                    values.pop();
+                }
+                if there.len() > (*len as usize).div_ceil(64) {
+                    there.pop();
+                }
+            }
+            Self::Hashed { values, hashes } => {
+                values.pop();
+                hashes.pop();
+            }
+        }
+    }
+
+    #[inline(always)]
+    fn get(&self, slot: u32) -> Option<&T> {
+        let at = slot as usize;
+        match self {
+            Self::Plain { values, there, .. } => {
+                (there.at(at / 64) >> (at % 64) & 1 == 1).then(|| values.at(at))
+            }
+            Self::Hashed { values, .. } => values.at(at).as_ref(),
+        }
+    }
+
+    /// The hash of a value that is there.
+    fn hash(&self, slot: u32) -> u64 {
+        match self {
+            Self::Plain { .. } => 0,
+            Self::Hashed { hashes, .. } => *hashes.at(slot as usize),
+        }
+    }
+
+    /// Puts a value and its hash in place of another.
+    #[inline(always)]
+    fn exchange(&mut self, slot: u32, new: Option<T>, hash: u64) -> (Option<T>, u64) {
+        let at = slot as usize;
+        match self {
+            Self::Plain { values, there, .. } => {
+                let bits = there.at_mut(at / 64);
+                let was = *bits >> (at % 64) & 1 == 1;
+                let old = match new {
+                    Some(new) => {
+                        *bits |= 1 << (at % 64);
+                        if values.len() <= at {
+                            // Whatever lies below does not count.
+                            while values.len() < at {
+                                values.push(new.clone());
+                            }
+                            values.push(new);
+                            return (None, 0);
+                        }
+                        std::mem::replace(values.at_mut(at), new)
+                    }
+                    None if was => {
+                        *bits &= !(1 << (at % 64));
+                        values.at(at).clone()
+                    }
+                    None => return (None, 0),
+                };
+                (was.then_some(old), 0)
+            }
+            Self::Hashed { values, hashes } => (
+                std::mem::replace(values.at_mut(at), new),
+                std::mem::replace(hashes.at_mut(at), hash),
+            ),
+        }
+    }
+}
+
 impl<T: Value, S: Storage> Column<T, S> {
     fn new(index: Option<Box<dyn Index<T>>>) -> Self {
         Self {
-            cells: S::Table::default(),
-            hashes: S::Table::default(),
+            cells: Cells::new(),
             replaced: Vec::new(),
             index,
         }
@@ -167,7 +287,7 @@ impl<T: Value, S: Storage> Column<T, S> {
     /// The value at a slot.
     #[must_use]
     pub fn get(&self, slot: u32) -> Option<&T> {
-        self.cells.at(slot as usize).as_ref()
+        self.cells.get(slot)
     }
 
     /// The slot that has a key; O(1).
@@ -245,13 +365,7 @@ impl<T: Value, S: Storage> Column<T, S> {
     /// Puts a cell and its hash in place of another, in the index too.
     #[inline(always)]
     fn exchange(&mut self, slot: u32, new: Option<T>, hash: u64) -> (Option<T>, u64) {
-        let at = slot as usize;
-        let old = std::mem::replace(self.cells.at_mut(at), new);
-        let old_hash = if is_plain::<T>() {
-            0
-        } else {
-            std::mem::replace(self.hashes.at_mut(at), hash)
-        };
+        let (old, old_hash) = self.cells.exchange(slot, new, hash);
         if self.index.is_some() {
             self.reindex(slot, old.as_ref().map(|old| (old, old_hash)), hash);
         }
@@ -266,7 +380,7 @@ impl<T: Value, S: Storage> Column<T, S> {
         if let Some((old, hash)) = old {
             index.remove(old, hash_of(old, hash), slot);
         }
-        if let Some(new) = self.cells.at(slot as usize) {
+        if let Some(new) = self.cells.get(slot) {
             index.insert(new, hash_of(new, hash), slot);
         }
     }
@@ -282,17 +396,11 @@ fn hash_of<T: Value>(value: &T, kept: u64) -> u64 {
 
 impl<T: Value, S: Storage> AnyColumn for Column<T, S> {
     fn grow(&mut self) {
-        self.cells.push(None);
-        if !is_plain::<T>() {
-            self.hashes.push(0);
-        }
+        self.cells.grow();
     }
 
     fn shrink(&mut self) {
-        self.cells.pop();
-        if !is_plain::<T>() {
-            self.hashes.pop();
-        }
+        self.cells.shrink();
     }
 
     fn set(
@@ -358,14 +466,8 @@ impl<T: Value, S: Storage> AnyColumn for Column<T, S> {
     }
 
     fn hash(&self, slot: u32) -> Option<u64> {
-        let kept = |slot: u32| {
-            if is_plain::<T>() {
-                0
-            } else {
-                *self.hashes.at(slot as usize)
-            }
-        };
-        self.get(slot).map(|value| hash_of(value, kept(slot)))
+        self.get(slot)
+            .map(|value| hash_of(value, self.cells.hash(slot)))
     }
 
     fn encoded(&self, slot: u32) -> Option<Vec<u8>> {
