@@ -14,7 +14,7 @@
 mod compile;
 mod contenders;
 mod harness;
-mod step_recorded;
+mod step;
 mod work;
 
 use std::error::Error;
@@ -40,13 +40,53 @@ struct Bench {
     table: fn(&[Row]) -> String,
 }
 
-const BENCHES: [Bench; 2] = [
+const BENCHES: [Bench; 7] = [
+    Bench {
+        name: "step_graph",
+        about: "one event (a state move, a relink, a field) that can be taken back while it happens",
+        entities: SIZES,
+        samples: 15,
+        run: |options| Ok(step::graph(options)),
+        table,
+    },
     Bench {
         name: "step_recorded",
-        about: "one event (a state move, a relink, a field), with its facts, its undo and itself recorded",
-        entities: &[10_000, 1_000_000],
+        about: "the same, with itself and its facts kept in memory",
+        entities: SIZES,
         samples: 15,
-        run: |options| Ok(step_recorded::run(options)),
+        run: |options| Ok(step::recorded(options)),
+        table,
+    },
+    Bench {
+        name: "step_logged",
+        about: "the same, with a frame in a log: event and facts encoded, time, fingerprint (by hand: nothing kept)",
+        entities: SIZES,
+        samples: 15,
+        run: |options| Ok(step::logged(options)),
+        table,
+    },
+    Bench {
+        name: "reject",
+        about: "an event that cannot happen (of the store with a log)",
+        entities: SIZES,
+        samples: 15,
+        run: |options| Ok(step::reject(options)),
+        table,
+    },
+    Bench {
+        name: "what_if_1",
+        about: "one event, taken back (of the store with a log)",
+        entities: SIZES,
+        samples: 15,
+        run: |options| Ok(step::what_if_1(options)),
+        table,
+    },
+    Bench {
+        name: "what_if_100",
+        about: "one event of a hundred that are taken back together (of the store with a log)",
+        entities: SIZES,
+        samples: 15,
+        run: |options| Ok(step::what_if_100(options)),
         table,
     },
     Bench {
@@ -58,6 +98,9 @@ const BENCHES: [Bench; 2] = [
         table: compile::table,
     },
 ];
+
+/// The sizes at which steps are measured.
+const SIZES: &[usize] = &[1_000, 10_000, 100_000, 1_000_000];
 
 /// How to measure.
 struct Options {
