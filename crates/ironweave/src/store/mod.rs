@@ -32,6 +32,7 @@ use crate::step::plan::Plan;
 use crate::step::{Core, flat};
 use crate::store::frame::Tags;
 use crate::store::repeat::Keys;
+use crate::subscribe::feed;
 use crate::{Meta, Timestamp};
 use std::marker::PhantomData;
 
@@ -92,6 +93,7 @@ pub struct Store<M: Model> {
     pub(crate) base: Option<Arc<State>>,
     pub(crate) replica: Slot,
     pub(crate) history: History,
+    pub(crate) feed: feed::Slot,
     model: PhantomData<fn() -> M>,
 }
 
@@ -108,6 +110,13 @@ pub(crate) struct Epochs {
 }
 
 impl Epochs {
+    /// From which frame on how numbers are to be read.
+    pub(crate) fn tags(&self) -> Vec<(Seq, Arc<Tags>)> {
+        (self.list.iter())
+            .map(|(from, _, tags)| (*from, Arc::clone(tags)))
+            .collect()
+    }
+
     pub(crate) fn at(&self, seq: Seq) -> Option<&Arc<Tags>> {
         self.list
             .iter()
@@ -329,6 +338,18 @@ impl<M: Model> Store<M> {
         }
     }
 
+    /// Tells the subscriptions, if there are any, of the frame that has just been written.
+    #[inline]
+    fn announce(&mut self) {
+        if let Some((feed, tags)) = self.feed.get().zip(self.epochs.at(self.next)) {
+            let kind = crate::log::FrameKind::Transaction;
+            let fingerprint = self.core.graph.fingerprint;
+            let epoch = self.epochs.current();
+            let header = crate::log::FrameHeader::new(self.next, epoch, kind, fingerprint);
+            feed.publish(header, &self.payload, tags);
+        }
+    }
+
     /// Writes the open transaction to the log.
     fn append(&mut self) -> Result<(), StepError> {
         self.payload.clear();
@@ -350,6 +371,7 @@ impl<M: Model> Store<M> {
             AppendError::Refused(e) => StepError::Storage(e),
             AppendError::Indeterminate(e) => StepError::Indeterminate(e),
         })?;
+        self.announce();
         if let Some(key) = &self.core.meta.key {
             self.keys.insert(key, self.next);
         }

@@ -21,6 +21,7 @@ use crate::step::plan::Plan;
 use crate::store::frame::{self, Tags, shape_difference};
 use crate::store::repeat::Keys;
 use crate::store::{Backend, Epochs, Store};
+use crate::subscribe::feed;
 use crate::value;
 
 /// How to open a store.
@@ -217,6 +218,7 @@ impl<M: Model> Store<M> {
             base: None,
             replica: Slot::default(),
             history: History::default(),
+            feed: feed::Slot::default(),
             model: PhantomData,
         };
         store.catch_up()?;
@@ -249,6 +251,7 @@ impl<M: Model> Store<M> {
             base: Some(base),
             replica: Slot::default(),
             history: History::default(),
+            feed: feed::Slot::default(),
             model: PhantomData,
         }
     }
@@ -276,6 +279,7 @@ impl<M: Model> Store<M> {
             last,
             keys,
             replica,
+            feed,
             ..
         } = self;
         let mut long = false;
@@ -297,7 +301,7 @@ impl<M: Model> Store<M> {
                         .ok_or_else(|| bad_frame(header.seq, "no schema precedes it"))?;
                     let decoded =
                         frame::decode(&payload, tags).map_err(|e| bad_frame(header.seq, e))?;
-                    flat::replay(core, &decoded).map_err(|e| bad_frame(header.seq, e))?;
+                    flat::replay(core, &decoded.facts).map_err(|e| bad_frame(header.seq, e))?;
                     *last = decoded.time;
                     if let Some(key) = &decoded.meta.key {
                         keys.insert(key, header.seq);
@@ -330,6 +334,9 @@ impl<M: Model> Store<M> {
                     time: *last,
                 };
                 long |= replica.push(at, header.fingerprint, &facts);
+            }
+            if let Some((feed, tags)) = feed.get().zip(epochs.at(header.seq)) {
+                feed.publish(header, &payload, tags);
             }
         }
         if long {
