@@ -104,7 +104,7 @@ impl Feed {
         state.next = header.seq + 1;
         let on_disk = self.log.is_some();
         // In memory there may be many subscriptions to ask, and nothing to gain from asking often.
-        if on_disk || header.seq % 64 == 0 {
+        if on_disk || header.seq.is_multiple_of(64) {
             state.trim(on_disk);
         }
         drop(state);
@@ -118,6 +118,7 @@ impl Feed {
         read: impl FnOnce(Seq) -> Result<Frames<'l>, StorageError>,
     ) -> Result<Reader, StorageError> {
         let mut state = lock(&self.state);
+        let mut from = from;
         if self.log.is_none() {
             let first = state.frames.front().map_or(state.next, |f| f.header.seq);
             if from < first {
@@ -135,6 +136,8 @@ impl Feed {
                     .rev()
                     .for_each(|f| state.frames.push_front(f));
             }
+            // The log of a store that began at a snapshot begins there.
+            from = from.max(state.frames.front().map_or(state.next, |f| f.header.seq));
         }
         let place = Arc::new(AtomicU64::new(from));
         state.places.push(Arc::clone(&place));
