@@ -66,6 +66,8 @@ reads! {
     entity_ref(entity: EntityIx, slot: u32) -> EntityRef;
     /// What an entity is linked with.
     links(hop: Hop, slot: u32) -> &'g [u32];
+    /// How many entities one is linked with; O(1).
+    degree(hop: Hop, slot: u32) -> usize;
     /// Whether two entities are linked; O(1).
     linked(hop: Hop, near: u32, far: u32) -> bool;
     /// How many entities are in a state; O(1).

@@ -311,7 +311,7 @@ impl<S: Storage> Graph<S> {
 
     /// How many links an entity has at a bounded end, if they are too few or too many.
     pub(crate) fn bound_broken(&self, bound: &Bounded, slot: u32) -> Option<usize> {
-        let n = self.links(bound.hop, slot).len();
+        let n = self.degree(bound.hop, slot);
         (n < bound.min as usize || bound.max.is_some_and(|max| n > max as usize)).then_some(n)
     }
 

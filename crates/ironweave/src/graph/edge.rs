@@ -5,7 +5,7 @@
 //! it stands: in a column beside, where the far end holds one, or else in a table of pairs.
 
 use crate::graph::data::LinkData;
-use crate::graph::storage::{Map, Storage, Table};
+use crate::graph::storage::{Map, Storage, Table, touched};
 use crate::schema::Cardinality;
 
 /// No entity.
@@ -93,7 +93,26 @@ impl<S: Storage> End<S> {
                     std::slice::from_ref(far)
                 }
             }
-            Self::Many(lists) => lists.at(slot as usize),
+            Self::Many(lists) => {
+                let list = lists.at(slot as usize);
+                // Who wants the whole list may go through it; who does not asks `degree` and `member`.
+                touched(list.len());
+                list
+            }
+        }
+    }
+
+    fn degree(&self, slot: u32) -> usize {
+        match self {
+            Self::One(_) => self.slots(slot).len(),
+            Self::Many(lists) => lists.at(slot as usize).len(),
+        }
+    }
+
+    fn member(&self, slot: u32, position: usize) -> u32 {
+        match self {
+            Self::One(_) => self.slots(slot)[position],
+            Self::Many(lists) => lists.at(slot as usize)[position],
         }
     }
 
@@ -241,6 +260,16 @@ impl<S: Storage> Edge<S> {
     /// What an entity is linked with, as seen from the declaring end (`forward`) or the inverse one.
     pub(crate) fn slots(&self, forward: bool, slot: u32) -> &[u32] {
         self.end(forward).slots(slot)
+    }
+
+    /// How many entities one is linked with; O(1).
+    pub(crate) fn degree(&self, forward: bool, slot: u32) -> usize {
+        self.end(forward).degree(slot)
+    }
+
+    /// The one at a position among those that an entity is linked with; O(1).
+    pub(crate) fn member(&self, forward: bool, slot: u32, position: usize) -> u32 {
+        self.end(forward).member(slot, position)
     }
 
     /// Whether two entities are linked; O(1).

@@ -262,6 +262,11 @@ impl<S: Storage> Graph<S> {
         self.edges[usize::from(hop.edge)].slots(hop.forward, slot)
     }
 
+    /// How many entities one is linked with; O(1).
+    pub(crate) fn degree(&self, hop: Hop, slot: u32) -> usize {
+        self.edges[usize::from(hop.edge)].degree(hop.forward, slot)
+    }
+
     pub(crate) fn linked(&self, hop: Hop, near: u32, far: u32) -> bool {
         let (from, to) = if hop.forward {
             (near, far)

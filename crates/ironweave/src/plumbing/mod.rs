@@ -246,7 +246,7 @@ pub fn by_range<'d, E: Entity, T: Value + Ord, D: Db>(
 /// How many an entity is linked with; O(1).
 pub fn count(db: &(impl Db + ?Sized), owner: EntityIx, hop: Hop, id: Id) -> usize {
     let slot = slot(db, owner, id);
-    db.graph().links(hop, slot).len()
+    db.graph().degree(hop, slot)
 }
 
 /// Whether two entities are linked; O(1).

@@ -23,7 +23,7 @@ use crate::log::{Seq, Syncer};
 use crate::snapshot::{At, Snapshot, State};
 use crate::step::flat;
 use crate::step::plan::Plan;
-use crate::store::{Backend, Store};
+use crate::store::Store;
 
 /// How many facts wait at most, where the graph is small.
 const FACTS_MAX: usize = 1 << 14;
@@ -305,13 +305,9 @@ impl<M: Model> Store<M> {
             let binding = M::binding();
             let graph = flat::paged(&self.core, (&binding.columns, &binding.data));
             let shared = (Arc::clone(&self.plan), Arc::clone(&self.history.keyframes));
-            let syncer = match &self.log {
-                Backend::Writable(log) => log.syncer(),
-                Backend::ReadOnly(_) => None,
-            };
             Arc::new(Replica::new(
                 shared,
-                syncer,
+                self.syncer(),
                 self.core.paranoid,
                 graph,
                 self.at(),

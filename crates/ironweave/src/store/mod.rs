@@ -1,5 +1,7 @@
 //! The store: a graph, the log that it is made of, and the one who may write to both.
 
+#[cfg(test)]
+mod cost;
 pub(crate) mod frame;
 mod frames;
 mod open;

@@ -104,19 +104,25 @@ impl<M: Model> Store<M> {
     /// Gives the store into the hands of many threads.
     #[must_use]
     pub fn share(mut self) -> SharedStore<M> {
-        let mut syncer = None;
-        self.log = match self.log {
-            Backend::Writable(log) => {
-                syncer = log.syncer();
-                Backend::Writable(Box::new(Unsynced(log)))
-            }
-            Backend::ReadOnly(log) => Backend::ReadOnly(log),
-        };
+        let syncer = self.syncer();
+        if let Backend::Writable(log) = self.log {
+            self.log = Backend::Writable(Box::new(Unsynced(log)));
+        }
         SharedStore {
             shared: Arc::new(Shared {
                 store: Mutex::new(self),
                 syncer,
             }),
+        }
+    }
+}
+
+impl<M: Model> Store<M> {
+    /// What waits for its frames to become durable, where there is something to wait for.
+    pub(crate) fn syncer(&self) -> Option<Arc<dyn Syncer>> {
+        match &self.log {
+            Backend::Writable(log) => log.syncer(),
+            Backend::ReadOnly(_) => None,
         }
     }
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use super::super::disk::{Op, Probe};
 use super::*;
-use crate::{Db as _, ErrorKind, SharedStore, StepError, Store};
+use crate::{Db, ErrorKind, SharedStore, StepError, Store};
 
 /// Things with names.
 #[crate::model]
@@ -127,8 +127,8 @@ fn add(store: &SharedStore<things::Model>, name: u64) -> Result<(), StepError> {
     store.try_step(Added { name }).map(|_| ())
 }
 
-fn count(store: &Store<things::Model>) -> usize {
-    store.place::<Thing, crate::Any>().count()
+fn count(db: &impl Db) -> usize {
+    db.count::<Thing, crate::Any>()
 }
 
 fn kind(result: Result<(), StepError>) -> Option<ErrorKind> {
@@ -265,4 +265,34 @@ fn other_threads_are_shown_what_is_durable_and_nobody_waits_for_that() {
     assert_eq!(told.next().unwrap().unwrap().seq(), 3);
     let seq = store.read(|db| db.seq().unwrap()).unwrap();
     assert!(source.wait_until(seq, Duration::ZERO).is_some());
+}
+
+#[test]
+fn a_snapshot_shows_nothing_that_is_not_durable() {
+    let dir = scratch();
+    let (store, gate) = shared(dir.path());
+    let snapshots = store.read(Store::reader).unwrap();
+    let seq = snapshots.newest().seq().unwrap();
+    thread::scope(|s| {
+        let step = s.spawn(|| add(&store, 1));
+        gate.until(|state| state.syncs == 1);
+        let early = snapshots.newest();
+        let second = s.spawn(|| add(&store, 2));
+        gate.until(|state| state.writes == 2);
+        let still = snapshots.newest();
+        let awaited = s.spawn(|| snapshots.wait_until(seq + 1, Duration::from_secs(60)));
+        gate.set(|state| state.shut = false);
+        assert_eq!((count(&early), count(&still)), (1, 1));
+        step.join().unwrap().unwrap();
+        assert!(count(&snapshots.newest()) >= 2);
+        assert!(awaited.join().unwrap().unwrap().seq() > Some(seq));
+        second.join().unwrap().unwrap();
+    });
+    assert_eq!(count(&snapshots.newest()), 3);
+    // What is lost is never shown.
+    gate.set(|state| state.fail_syncs = true);
+    assert_eq!(kind(add(&store, 3)), Some(ErrorKind::Indeterminate));
+    assert_eq!(count(&snapshots.newest()), 3);
+    let wait = Duration::from_secs(60);
+    assert!(snapshots.wait_until(seq + 3, wait).is_none());
 }
