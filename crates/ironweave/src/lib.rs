@@ -24,6 +24,7 @@ pub mod schema;
 mod snapshot;
 mod step;
 mod store;
+mod subscribe;
 mod time;
 mod value;
 
@@ -46,6 +47,7 @@ pub use store::{
     AnyReceipt, Difference, FiringView, FrameView, FrameViews, Options, Savepoint, SharedStore,
     Store, Transaction, VerifyError,
 };
+pub use subscribe::Subscription;
 pub use time::Timestamp;
 pub use value::Value;
 

@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use crate::error::StepError;
+use crate::fact::Facts;
 use crate::graph::Graph;
 use crate::graph::column::ColumnType;
 use crate::graph::paged::Paged;
@@ -11,7 +12,6 @@ use crate::graph::storage::Flat;
 use crate::step::event::DynEvent;
 use crate::step::plan::Plan;
 use crate::step::{Core, CoreMark};
-use crate::store::frame::Decoded;
 
 /// The types of the columns, and of the data of edges.
 type Types<'b> = (&'b [ColumnType], &'b [Option<ColumnType>]);
@@ -67,6 +67,6 @@ pub(crate) fn differences(core: &Core, plan: &Plan) -> Vec<String> {
 }
 
 /// See [`Core::replay`].
-pub(crate) fn replay(core: &mut Core, decoded: &Decoded) -> Result<(), String> {
-    core.replay(decoded)
+pub(crate) fn replay(core: &mut Core, facts: &Facts) -> Result<(), String> {
+    core.replay(facts)
 }

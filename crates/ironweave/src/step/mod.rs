@@ -20,6 +20,7 @@ pub use tx::{Ensured, New, Tx};
 
 use crate::cbor::{MAP, head};
 use crate::error::{EntityRef, Reject, StepError};
+use crate::fact::Facts;
 use crate::graph::paged::Paged;
 use crate::graph::storage::{Flat, Storage};
 use crate::graph::{Graph, GraphMut, GraphRef, Mark};
@@ -377,13 +378,10 @@ impl<S: Storage> Core<S> {
     }
 
     /// Applies the facts of a logged transaction.
-    pub(crate) fn replay(&mut self, decoded: &crate::store::frame::Decoded) -> Result<(), String> {
-        for fact in &decoded.facts.list {
-            if let Err(e) = self.graph.apply(*fact, &decoded.facts) {
-                return Err(format!(
-                    "{}: {e}",
-                    decoded.facts.render(*fact, &self.graph.layout)
-                ));
+    pub(crate) fn replay(&mut self, facts: &Facts) -> Result<(), String> {
+        for fact in &facts.list {
+            if let Err(e) = self.graph.apply(*fact, facts) {
+                return Err(format!("{}: {e}", facts.render(*fact, &self.graph.layout)));
             }
         }
         self.settle();

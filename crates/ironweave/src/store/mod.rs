@@ -36,6 +36,7 @@ use crate::step::plan::Plan;
 use crate::step::{Core, flat};
 use crate::store::frame::Tags;
 use crate::store::repeat::{Keys, Repeat};
+use crate::subscribe::feed;
 use std::marker::PhantomData;
 
 /// A graph of the entities of model `M`, and its log.
@@ -97,6 +98,7 @@ pub struct Store<M: Model> {
     pub(crate) base: Option<Arc<State>>,
     pub(crate) replica: Slot,
     pub(crate) history: History,
+    pub(crate) feed: feed::Slot,
     model: PhantomData<fn() -> M>,
 }
 
@@ -115,6 +117,13 @@ pub(crate) struct Epochs {
 }
 
 impl Epochs {
+    /// From which frame on how numbers are to be read.
+    pub(crate) fn tags(&self) -> Vec<(Seq, Arc<Tags>)> {
+        (self.list.iter())
+            .map(|(from, _, tags)| (*from, Arc::clone(tags)))
+            .collect()
+    }
+
     pub(crate) fn at(&self, seq: Seq) -> Option<&Arc<Tags>> {
         self.list
             .iter()
@@ -375,6 +384,18 @@ impl<M: Model> Store<M> {
         }
     }
 
+    /// Tells the subscriptions, if there are any, of the frame that has just been written.
+    #[inline]
+    fn announce(&mut self) {
+        if let Some((feed, tags)) = self.feed.get().zip(self.epochs.at(self.next)) {
+            let kind = crate::log::FrameKind::Transaction;
+            let fingerprint = self.core.graph.fingerprint;
+            let epoch = self.epochs.current();
+            let header = crate::log::FrameHeader::new(self.next, epoch, kind, fingerprint);
+            feed.publish(header, self.payload.written(), tags);
+        }
+    }
+
     /// Writes the open transaction to the log, where there is one.
     #[inline]
     fn append(&mut self) -> Result<(), StepError> {
@@ -404,6 +425,7 @@ impl<M: Model> Store<M> {
             AppendError::Refused(e) => StepError::Storage(e),
             AppendError::Indeterminate(e) => StepError::Indeterminate(e),
         })?;
+        self.announce();
         if let Some(key) = &self.core.meta.key {
             self.keys.insert(key, self.next);
         }
@@ -414,7 +436,7 @@ impl<M: Model> Store<M> {
 
 /// What is asked of a log that is not kept.
 #[cold]
-fn no_log() -> StorageError {
+pub(crate) fn no_log() -> StorageError {
     StorageError::new(
         ErrorKind::Unlogged,
         "the store keeps no log; make it with `Store::memory` or `Store::open` to read back what happened",

@@ -22,6 +22,7 @@ use crate::step::plan::Plan;
 use crate::store::frame::{self, Tags, shape_difference};
 use crate::store::repeat::Keys;
 use crate::store::{Backend, Epochs, Store};
+use crate::subscribe::feed;
 use crate::value;
 
 /// How to open a store.
@@ -229,6 +230,7 @@ impl<M: Model> Store<M> {
             base: None,
             replica: Slot::default(),
             history: History::default(),
+            feed: feed::Slot::default(),
             model: PhantomData,
         };
         if !store.logged {
@@ -268,6 +270,7 @@ impl<M: Model> Store<M> {
             base: Some(base),
             replica: Slot::default(),
             history: History::default(),
+            feed: feed::Slot::default(),
             model: PhantomData,
         }
     }
@@ -294,6 +297,7 @@ impl<M: Model> Store<M> {
             next,
             keys,
             replica,
+            feed,
             ..
         } = self;
         let mut long = false;
@@ -316,7 +320,7 @@ impl<M: Model> Store<M> {
                         .ok_or_else(|| bad_frame(header.seq, "no schema precedes it"))?;
                     let decoded =
                         frame::decode(&payload, tags).map_err(|e| bad_frame(header.seq, e))?;
-                    flat::replay(core, &decoded).map_err(|e| bad_frame(header.seq, e))?;
+                    flat::replay(core, &decoded.facts).map_err(|e| bad_frame(header.seq, e))?;
                     core.clock.set(decoded.time);
                     core.clock.end(true);
                     if let Some(key) = &decoded.meta.key {
@@ -350,6 +354,9 @@ impl<M: Model> Store<M> {
                     time: core.clock.last(),
                 };
                 long |= replica.push(at, Some(header.fingerprint), &facts);
+            }
+            if let Some((feed, tags)) = feed.get().zip(epochs.at(header.seq)) {
+                feed.publish(header, &payload, tags);
             }
         }
         if long {
