@@ -105,6 +105,11 @@ fn made(contender: &str, count: usize, linked: bool) -> Option<Box<dyn Any>> {
             Box::new((value, state, on, position, hung))
         }
         "fxhash" => {
+            if !linked {
+                let rows: FxHashMap<u32, (u64, u8)> = values.map(|(i, v)| (i, (v, 0))).collect();
+                let there: FxHashSet<u32> = (0..count as u32).collect();
+                return Some(Box::new((rows, there)));
+            }
             let mut rows: FxHashMap<u32, (u64, u8, u32)> =
                 values.map(|(i, v)| (i, (v, 0, 0))).collect();
             let there: FxHashSet<u32> = (0..count as u32).collect();
@@ -116,6 +121,11 @@ fn made(contender: &str, count: usize, linked: bool) -> Option<Box<dyn Any>> {
             Box::new((rows, there, hung))
         }
         "btree" => {
+            if !linked {
+                let rows: BTreeMap<u32, (u64, u8)> = values.map(|(i, v)| (i, (v, 0))).collect();
+                let there: BTreeSet<u32> = (0..count as u32).collect();
+                return Some(Box::new((rows, there)));
+            }
             let mut rows: BTreeMap<u32, (u64, u8, u32)> =
                 values.map(|(i, v)| (i, (v, 0, 0))).collect();
             let there: BTreeSet<u32> = (0..count as u32).collect();

@@ -46,7 +46,7 @@ impl Graf {
 
 impl Yard for Graf {
     const NAME: &'static str = "minigraf";
-    const BATCH: usize = 200;
+    const BATCH: usize = 20;
     const ENTITIES_MAX: usize = 10_000;
 
     fn new(tasks: usize, fan_in: usize) -> Self {
@@ -131,7 +131,7 @@ pub struct Watching {
 
 impl Watched for Watching {
     const NAME: &'static str = "minigraf";
-    const BATCH: usize = 200;
+    const BATCH: usize = 20;
     const ENTITIES_MAX: usize = 10_000;
 
     fn new(tasks: usize, fan_in: usize) -> Self {

@@ -93,7 +93,6 @@ impl Yard for Sqlite {
         fill(&t, tasks, fan_in).expect("it fits");
         t.commit().expect("it fits");
         db.execute_batch(INDEXES).expect("indexes");
-        db.execute_batch("ANALYZE").expect("statistics");
         Self {
             db,
             workers: workers(tasks, fan_in),
