@@ -184,6 +184,10 @@ pub trait KeyQuery<K>: Hash + Eq {
         graph: &crate::graph::Graph<S>,
         entity: EntityIx,
     ) -> Option<u32>;
+
+    /// In CBOR.
+    #[doc(hidden)]
+    fn bytes(&self) -> Vec<u8>;
 }
 
 impl<K: Borrow<Q> + Hash + Eq, Q: Hash + Eq + Serialize + ?Sized> KeyQuery<K> for Q {
@@ -204,6 +208,10 @@ impl<K: Borrow<Q> + Hash + Eq, Q: Hash + Eq + Serialize + ?Sized> KeyQuery<K> fo
     ) -> Option<u32> {
         let bytes = key_bytes(self);
         graph.find_parts(entity, &parts(&bytes))
+    }
+
+    fn bytes(&self) -> Vec<u8> {
+        key_bytes(self)
     }
 }
 

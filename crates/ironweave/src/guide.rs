@@ -13,6 +13,8 @@ pages! {
     FirstModel: "first-model.md",
     Reading: "reading.md",
     Events: "events.md",
+    WhatIf: "what-if.md",
+    Yesterday: "yesterday.md",
     Reference: "reference.md",
     Compiler: "compiler.md",
 }

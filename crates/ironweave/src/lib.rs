@@ -12,6 +12,7 @@ mod graph;
 #[cfg(doctest)]
 mod guide;
 mod hash;
+mod history;
 mod id;
 pub mod log;
 mod meta;
@@ -32,6 +33,7 @@ pub use entity::{
 };
 pub use error::{EntityRef, ErrorKind, Name, Reject, StepError};
 pub use fact::Fact;
+pub use history::{Past, Report, Reports, When};
 pub use id::Id;
 pub use ironweave_macros::model;
 pub use log::{Durability, Seq, StorageError, TornTail};

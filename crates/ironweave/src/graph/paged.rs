@@ -1,8 +1,8 @@
 //! Tables that share what they have in common: cloned at once, and copied page by page as they part.
 //!
-//! An array is a tree of pages of 64, whose depth grows with it; a page that only one array holds is changed in
-//! place, and one that others hold too is copied first, together with the pages above it. So a clone costs one
-//! counter, a change of it at most 64 entries a level, and nothing is ever copied that was not touched.
+//! An array is a tree of pages, whose depth grows with it; a page that only one array holds is changed in place, and
+//! one that others hold too is copied first, together with the branches above it. So a clone costs one counter, a
+//! change of it a leaf of 64 or 256 entries and 16 counters a level, and nothing is ever copied that was not touched.
 
 use std::hash::{BuildHasher, BuildHasherDefault, Hash};
 use std::ops::{Bound, Deref, DerefMut};
@@ -105,32 +105,35 @@ impl DerefMut for SharedColumn {
     }
 }
 
-/// Entries of a page.
-const PAGE: usize = 64;
-/// Bits of an index that choose within a page.
-const BITS: u32 = PAGE.trailing_zeros();
+/// Bits of an index that choose among the pages of a branch: few, since a copied branch counts up all of them.
+const BITS: u32 = 4;
+const BRANCH: usize = 1 << BITS;
 
 /// An array as a tree of pages.
 pub struct Pages<T> {
-    root: Option<Arc<Page<T>>>,
+    root: Option<Page<T>>,
     /// How many levels of branches there are above the leaves.
     branches: u32,
     len: usize,
 }
 
 enum Page<T> {
-    Branch([Option<Arc<Page<T>>>; PAGE]),
-    Plain([T; PAGE]),
+    Branch(Arc<[Option<Page<T>>; BRANCH]>),
+    /// Entries of at most 8 bytes.
+    Small(Arc<[T; 256]>),
+    Large(Arc<[T; 64]>),
     /// Entries that own memory, so that copying the page copies none of it. A new page holds one entry 64 times.
-    Held([Arc<T>; PAGE]),
+    Held(Arc<[Arc<T>; 64]>),
 }
 
-impl<T: Clone> Clone for Page<T> {
+impl<T> Clone for Page<T> {
+    #[inline]
     fn clone(&self) -> Self {
         match self {
-            Self::Branch(pages) => Self::Branch(pages.clone()),
-            Self::Plain(entries) => Self::Plain(entries.clone()),
-            Self::Held(entries) => Self::Held(entries.clone()),
+            Self::Branch(pages) => Self::Branch(Arc::clone(pages)),
+            Self::Small(entries) => Self::Small(Arc::clone(entries)),
+            Self::Large(entries) => Self::Large(Arc::clone(entries)),
+            Self::Held(entries) => Self::Held(Arc::clone(entries)),
         }
     }
 }
@@ -155,71 +158,102 @@ impl<T> Default for Pages<T> {
     }
 }
 
+impl<T> Pages<T> {
+    /// Whether entries are held, each by itself.
+    const HELD: bool = std::mem::needs_drop::<T>();
+    /// Bits of an index that choose within a leaf.
+    const LEAF: u32 = if !Self::HELD && size_of::<T>() <= 8 {
+        8
+    } else {
+        6
+    };
+
+    /// Where in a branch that has `branches - 1` levels of them below it an index is.
+    #[inline]
+    fn place(i: usize, branches: u32) -> usize {
+        i >> (Self::LEAF + BITS * (branches - 1)) & (BRANCH - 1)
+    }
+}
+
 impl<T: Clone> Page<T> {
     fn leaf(value: T) -> Self {
-        if std::mem::needs_drop::<T>() {
+        if Pages::<T>::HELD {
             let value = Arc::new(value);
-            Self::Held(std::array::from_fn(|_| Arc::clone(&value)))
+            Self::Held(Arc::new(std::array::from_fn(|_| Arc::clone(&value))))
+        } else if Pages::<T>::LEAF == 8 {
+            Self::Small(Arc::new(std::array::from_fn(|_| value.clone())))
         } else {
-            Self::Plain(std::array::from_fn(|_| value.clone()))
-        }
-    }
-
-    /// Puts an entry behind the last one, at `i`.
-    fn push(&mut self, branches: u32, i: usize, value: T) {
-        match self {
-            Self::Branch(pages) => {
-                let page = &mut pages[i >> (BITS * branches) & (PAGE - 1)];
-                match page {
-                    Some(page) => Arc::make_mut(page).push(branches - 1, i, value),
-                    None => {
-                        let mut new = Self::leaf(value);
-                        for _ in 1..branches {
-                            new = Self::over(new);
-                        }
-                        *page = Some(Arc::new(new));
-                    }
-                }
-            }
-            Self::Plain(entries) => entries[i & (PAGE - 1)] = value,
-            Self::Held(entries) => entries[i & (PAGE - 1)] = Arc::new(value),
+            Self::Large(Arc::new(std::array::from_fn(|_| value.clone())))
         }
     }
 
     /// A branch with one page.
     fn over(page: Self) -> Self {
         let mut pages = std::array::from_fn(|_| None);
-        pages[0] = Some(Arc::new(page));
-        Self::Branch(pages)
+        pages[0] = Some(page);
+        Self::Branch(Arc::new(pages))
+    }
+
+    /// Puts an entry behind the last one, at `i`.
+    fn push(&mut self, branches: u32, i: usize, value: T) {
+        match self {
+            Self::Branch(pages) => {
+                let page = &mut Arc::make_mut(pages)[Pages::<T>::place(i, branches)];
+                match page {
+                    Some(page) => page.push(branches - 1, i, value),
+                    None => {
+                        let mut new = Self::leaf(value);
+                        for _ in 1..branches {
+                            new = Self::over(new);
+                        }
+                        *page = Some(new);
+                    }
+                }
+            }
+            Self::Small(entries) => Arc::make_mut(entries)[i % 256] = value,
+            Self::Large(entries) => Arc::make_mut(entries)[i % 64] = value,
+            Self::Held(entries) => Arc::make_mut(entries)[i % 64] = Arc::new(value),
+        }
+    }
+
+    fn is(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Branch(a), Self::Branch(b)) => Arc::ptr_eq(a, b),
+            (Self::Small(a), Self::Small(b)) => Arc::ptr_eq(a, b),
+            (Self::Large(a), Self::Large(b)) => Arc::ptr_eq(a, b),
+            (Self::Held(a), Self::Held(b)) => Arc::ptr_eq(a, b),
+            _ => false,
+        }
+    }
+
+    /// A page of a branch.
+    fn below(&self, i: usize) -> Option<&Self> {
+        match self {
+            Self::Branch(pages) => pages[i].as_ref(),
+            _ => None,
+        }
     }
 }
 
 /// Shows where two pages may differ that begin at the same index.
-fn differing<T>(
-    a: Option<&Arc<Page<T>>>,
-    b: Option<&Arc<Page<T>>>,
+fn differing<T: Clone>(
+    a: Option<&Page<T>>,
+    b: Option<&Page<T>>,
     (branches, start): (u32, usize),
     see: &mut dyn FnMut(usize),
 ) {
-    let (a, b) = match (a, b) {
-        (None, None) => return,
-        (Some(a), Some(b)) if Arc::ptr_eq(a, b) => return,
-        (a, b) => (a.map(|a| &**a), b.map(|b| &**b)),
-    };
     match (a, b) {
-        (Some(Page::Held(a)), Some(Page::Held(b))) => (0..PAGE)
+        (None, None) => {}
+        (Some(a), Some(b)) if a.is(b) => {}
+        (Some(Page::Held(a)), Some(Page::Held(b))) => (0..a.len())
             .filter(|i| !Arc::ptr_eq(&a[*i], &b[*i]))
             .for_each(|i| see(start + i)),
-        _ if branches == 0 => (start..start + PAGE).for_each(see),
+        _ if branches == 0 => (start..start + (1 << Pages::<T>::LEAF)).for_each(see),
         _ => {
-            let child = |page: Option<&'_ Page<T>>, i: usize| match page {
-                Some(Page::Branch(pages)) => pages[i].clone(),
-                _ => None,
-            };
-            for i in 0..PAGE {
-                let start = start + (i << (BITS * branches));
-                let (a, b) = (child(a, i), child(b, i));
-                differing(a.as_ref(), b.as_ref(), (branches - 1, start), see);
+            for i in 0..BRANCH {
+                let start = start + (i << (Pages::<T>::LEAF + BITS * (branches - 1)));
+                let (a, b) = (a.and_then(|a| a.below(i)), b.and_then(|b| b.below(i)));
+                differing(a, b, (branches - 1, start), see);
             }
         }
     }
@@ -243,10 +277,11 @@ impl<T: Clone + Send + Sync + 'static> Table<T> for Pages<T> {
         let mut page = &self.root;
         let mut branches = self.branches;
         while let Some(here) = page {
-            match &**here {
-                Page::Branch(pages) => page = &pages[i >> (BITS * branches) & (PAGE - 1)],
-                Page::Plain(entries) => return &entries[i & (PAGE - 1)],
-                Page::Held(entries) => return &entries[i & (PAGE - 1)],
+            match here {
+                Page::Branch(pages) => page = &pages[Self::place(i, branches)],
+                Page::Small(entries) => return &entries[i % 256],
+                Page::Large(entries) => return &entries[i % 64],
+                Page::Held(entries) => return &entries[i % 64],
             }
             branches -= 1;
         }
@@ -260,10 +295,13 @@ impl<T: Clone + Send + Sync + 'static> Table<T> for Pages<T> {
         let mut page = &mut self.root;
         let mut branches = self.branches;
         while let Some(here) = page {
-            match Arc::make_mut(here) {
-                Page::Branch(pages) => page = &mut pages[i >> (BITS * branches) & (PAGE - 1)],
-                Page::Plain(entries) => return &mut entries[i & (PAGE - 1)],
-                Page::Held(entries) => return Arc::make_mut(&mut entries[i & (PAGE - 1)]),
+            match here {
+                Page::Branch(pages) => page = &mut Arc::make_mut(pages)[Self::place(i, branches)],
+                Page::Small(entries) => return &mut Arc::make_mut(entries)[i % 256],
+                Page::Large(entries) => return &mut Arc::make_mut(entries)[i % 64],
+                Page::Held(entries) => {
+                    return Arc::make_mut(&mut Arc::make_mut(entries)[i % 64]);
+                }
             }
             branches -= 1;
         }
@@ -273,19 +311,14 @@ impl<T: Clone + Send + Sync + 'static> Table<T> for Pages<T> {
     fn push(&mut self, value: T) {
         let i = self.len;
         self.len += 1;
-        let Some(root) = &mut self.root else {
-            self.root = Some(Arc::new(Page::leaf(value)));
-            return;
-        };
-        if i >> (BITS * (self.branches + 1)) != 0 {
-            let mut pages = std::array::from_fn(|_| None);
-            pages[0] = self.root.take();
-            let root = self.root.insert(Arc::new(Page::Branch(pages)));
+        if i >> (Self::LEAF + BITS * self.branches) != 0 {
+            self.root = self.root.take().map(Page::over);
             self.branches += 1;
-            Arc::make_mut(root).push(self.branches, i, value);
-            return;
         }
-        Arc::make_mut(root).push(self.branches, i, value);
+        match &mut self.root {
+            Some(root) => root.push(self.branches, i, value),
+            None => self.root = Some(Page::leaf(value)),
+        }
     }
 
     fn differing(&self, other: &Self, see: &mut dyn FnMut(usize)) {
@@ -304,14 +337,12 @@ impl<T: Clone + Send + Sync + 'static> Table<T> for Pages<T> {
             }
         };
         while branches > small.branches {
-            let Some(Page::Branch(pages)) = page.map(|page| &**page) else {
-                break;
-            };
-            for (i, page) in pages.iter().enumerate().skip(1) {
-                let start = i << (BITS * branches);
-                differing(None, page.as_ref(), (branches - 1, start), &mut within);
+            for i in 1..BRANCH {
+                let start = i << (Self::LEAF + BITS * (branches - 1));
+                let there = page.and_then(|page| page.below(i));
+                differing(None, there, (branches - 1, start), &mut within);
             }
-            page = pages[0].as_ref();
+            page = page.and_then(|page| page.below(0));
             branches -= 1;
         }
         differing(small.root.as_ref(), page, (branches, 0), &mut within);
@@ -389,7 +420,7 @@ mod tests {
         for round in 0..40 {
             let from = (random() as usize % versions.len()).max(random() as usize % versions.len());
             let (mut vector, mut pages) = versions[from].clone();
-            // Now and then over the edge of a level: 64, 4,096.
+            // Now and then over the edge of a level.
             let grow = if round % 4 == 0 { 6_000 } else { 70 };
             for _ in 0..grow {
                 match random() % 8 {
@@ -427,8 +458,8 @@ mod tests {
     fn a_table_grows_over_the_edges_of_its_levels() {
         let mut pages = Pages::default();
         let mut before = Vec::new();
-        for i in 0..64 * 64 * 64 + 100 {
-            if [64, 4_096, 64 * 64 * 64].contains(&i) {
+        for i in 0..256 * 16 * 16 + 100usize {
+            if [256, 256 * 16, 256 * 16 * 16].contains(&i) {
                 before.push((i, pages.clone()));
             }
             pages.push(i);

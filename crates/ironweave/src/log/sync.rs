@@ -212,6 +212,6 @@ impl Syncer for Shared {
     }
 
     fn durable(&self) -> Option<Seq> {
-        Shared::durable(self)
+        Self::durable(self)
     }
 }

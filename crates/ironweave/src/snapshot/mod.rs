@@ -108,6 +108,12 @@ pub(crate) struct State {
     pub paranoid: bool,
 }
 
+impl State {
+    fn differences(&self) -> Vec<String> {
+        Core::new(self.graph.fork()).differences(&self.plan)
+    }
+}
+
 impl<M: Model> Snapshot<M> {
     pub(crate) fn of(state: Arc<State>) -> Self {
         Self {
@@ -144,7 +150,7 @@ impl<M: Model> Snapshot<M> {
     /// As [`Store::check`](crate::Store::check).
     #[must_use]
     pub fn check(&self) -> Vec<String> {
-        Core::new(self.state.graph.fork()).differences(&self.state.plan)
+        self.state.differences()
     }
 }
 

@@ -5,7 +5,8 @@
 //! 2. From then on, each commit puts its facts into a queue.
 //! 3. Who wants a snapshot takes the queue, applies it to the replica and clones that, on its own thread. The
 //!    writer waits for nobody, and readers only for each other.
-//! 4. A queue that gets long is applied by the writer, if somebody may ask for snapshots without the store
+//! 4. Where syncs come after commits ([`crate::SharedStore`]), other threads are shown what is durable only.
+//! 5. A queue that gets long is applied by the writer, if somebody may ask for snapshots without the store
 //!    ([`Snapshots`]); else the replica is given up, until the next snapshot copies the store's graph again. The
 //!    limit grows with the graph, so that copies cost a constant for each fact.
 
@@ -17,8 +18,10 @@ use crate::entity::Model;
 use crate::fact::Facts;
 use crate::graph::Graph;
 use crate::graph::paged::Paged;
+use crate::history::{Keyframes, SPACING};
 use crate::log::{Seq, Syncer};
 use crate::snapshot::{At, Snapshot, State};
+use crate::step::flat;
 use crate::step::plan::Plan;
 use crate::store::Store;
 
@@ -30,26 +33,33 @@ const BYTES_MAX: usize = 1 << 26;
 pub(crate) struct Replica {
     plan: Arc<Plan>,
     paranoid: bool,
+    keyframes: Arc<Keyframes>,
+    /// What knows how far the log is durable, where a commit does not wait for that.
+    syncer: Option<Arc<dyn Syncer>>,
     queue: Mutex<Queue>,
     /// Something came into the queue, or the store is gone.
     came: Condvar,
     /// Taken before `queue` by whoever takes both.
     head: Mutex<Head>,
-    /// Where a frame can be in the queue before it is durable, as it can where threads share the store.
-    syncer: Option<Arc<dyn Syncer>>,
 }
 
 #[derive(Default)]
 struct Queue {
-    facts: Facts,
-    frames: Vec<Queued>,
+    batch: Batch,
     /// The last frame that ever came in.
     last: Option<Seq>,
     /// There will be no more.
     closed: bool,
 }
 
-/// One frame in the queue.
+/// Frames, one after the other.
+#[derive(Default)]
+struct Batch {
+    facts: Facts,
+    frames: Vec<Queued>,
+}
+
+/// One frame of a batch.
 struct Queued {
     at: At,
     fingerprint: u128,
@@ -62,9 +72,11 @@ struct Head {
     at: At,
     /// The snapshot of this, once somebody has asked for it.
     newest: Option<Arc<State>>,
-    /// What was taken from the queue, and how many of its frames have been applied.
-    taken: Queue,
-    applied: usize,
+    /// What has been taken from the queue, and how many frames and facts of it have been applied.
+    batch: Batch,
+    applied: (usize, usize),
+    /// The last one that was durable, where the graph is further.
+    durable: Option<Arc<State>>,
 }
 
 // No code of a user runs under these locks but the decoding of values; where that panics, the graph is left to
@@ -75,15 +87,17 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 impl Replica {
     fn new(
-        plan: Arc<Plan>,
+        (plan, keyframes): (Arc<Plan>, Arc<Keyframes>),
+        syncer: Option<Arc<dyn Syncer>>,
         paranoid: bool,
         graph: Graph<Paged>,
         at: At,
-        syncer: Option<Arc<dyn Syncer>>,
     ) -> Self {
         Self {
             plan,
             paranoid,
+            keyframes,
+            syncer,
             queue: Mutex::new(Queue {
                 last: at.seq,
                 ..Queue::default()
@@ -93,71 +107,101 @@ impl Replica {
                 graph,
                 at,
                 newest: None,
-                taken: Queue::default(),
-                applied: 0,
+                batch: Batch::default(),
+                applied: (0, 0),
+                durable: None,
             }),
-            syncer,
         }
     }
 
     /// Queues the facts of a frame; whether the queue has become too long.
     pub(crate) fn push(&self, at: At, fingerprint: u128, facts: &Facts) -> bool {
         let mut queue = lock(&self.queue);
-        queue.facts.append(facts);
-        let end = queue.facts.list.len();
-        queue.frames.push(Queued {
+        queue.batch.facts.append(facts);
+        let end = queue.batch.facts.list.len();
+        queue.batch.frames.push(Queued {
             at,
             fingerprint,
             end,
         });
         queue.last = at.seq;
-        let long = end > FACTS_MAX || queue.facts.bytes.len() > BYTES_MAX;
+        let long = end > FACTS_MAX || queue.batch.facts.bytes.len() > BYTES_MAX;
         drop(queue);
         self.came.notify_all();
         long
     }
 
-    /// The newest snapshot.
-    pub(crate) fn newest(&self) -> Arc<State> {
+    /// The newest snapshot, durable or not.
+    fn newest(&self) -> Arc<State> {
         let mut head = lock(&self.head);
-        self.advance(&mut head);
-        let Head {
-            graph, at, newest, ..
-        } = &mut *head;
-        let state = newest.get_or_insert_with(|| {
-            Arc::new(State {
-                plan: Arc::clone(&self.plan),
-                graph: graph.fork(),
-                at: *at,
-                paranoid: self.paranoid,
-            })
-        });
-        Arc::clone(state)
+        if let Some(durable) = self.durable().filter(|durable| head.at.seq <= *durable) {
+            self.advance(&mut head, Some(durable));
+            let shown = self.now(&mut head);
+            self.advance(&mut head, None);
+            // Others may not see what followed.
+            head.durable = (head.at != shown.at).then_some(shown);
+        }
+        self.advance(&mut head, None);
+        self.now(&mut head)
     }
 
-    /// Applies what is in the queue and durable.
-    fn advance(&self, head: &mut Head) {
-        while self.apply_taken(head) {
-            let mut queue = lock(&self.queue);
-            if queue.frames.is_empty() {
-                return;
+    /// The newest snapshot that is durable.
+    fn newest_durable(&self) -> Arc<State> {
+        let mut head = lock(&self.head);
+        let durable = self.durable();
+        self.advance(&mut head, durable);
+        let further = durable.is_some_and(|durable| head.at.seq > durable);
+        match &head.durable {
+            Some(state) if further => Arc::clone(state),
+            _ => {
+                head.durable = None;
+                self.now(&mut head)
             }
-            std::mem::swap(&mut queue.facts, &mut head.taken.facts);
-            std::mem::swap(&mut queue.frames, &mut head.taken.frames);
         }
     }
 
-    /// Applies what was taken from the queue, as far as it is durable; whether nothing is left of it.
-    fn apply_taken(&self, head: &mut Head) -> bool {
-        let durable = self.syncer.as_ref().map(|syncer| syncer.durable());
-        let Queue { facts, frames, .. } = &mut head.taken;
-        while let Some(frame) = frames.get(head.applied) {
-            if durable.is_some_and(|durable| durable < frame.at.seq) {
-                return false;
+    /// The last frame that may be shown; none, where all may.
+    #[allow(clippy::option_option)]
+    fn durable(&self) -> Option<Option<Seq>> {
+        self.syncer.as_ref().map(|syncer| syncer.durable())
+    }
+
+    /// The snapshot of what has been applied.
+    fn now(&self, head: &mut Head) -> Arc<State> {
+        let Head {
+            graph, at, newest, ..
+        } = head;
+        Arc::clone(newest.get_or_insert_with(|| self.state(graph, *at)))
+    }
+
+    fn state(&self, graph: &Graph<Paged>, at: At) -> Arc<State> {
+        Arc::new(State {
+            plan: Arc::clone(&self.plan),
+            graph: graph.fork(),
+            at,
+            paranoid: self.paranoid,
+        })
+    }
+
+    /// Applies what is in the queue, up to a frame.
+    fn advance(&self, head: &mut Head, until: Option<Option<Seq>>) {
+        loop {
+            if head.applied.0 == head.batch.frames.len() {
+                head.batch.facts.clear();
+                head.batch.frames.clear();
+                head.applied = (0, 0);
+                std::mem::swap(&mut lock(&self.queue).batch, &mut head.batch);
+            }
+            let (done, start) = head.applied;
+            let Some(frame) = head.batch.frames.get(done) else {
+                return;
+            };
+            if until.is_some_and(|until| frame.at.seq > until) {
+                return;
             }
             // If nobody else has it, its pages need not be copied now.
             head.newest = None;
-            let start = head.applied.checked_sub(1).map_or(0, |i| frames[i].end);
+            let facts = &head.batch.facts;
             for fact in &facts.list[start..frame.end] {
                 if let Err(e) = head.graph.apply(*fact, facts) {
                     unreachable!("the store has done what its replica cannot do: {e}");
@@ -169,12 +213,11 @@ impl Replica {
                 "the replica is not what its store is"
             );
             head.at = frame.at;
-            head.applied += 1;
+            head.applied = (done + 1, frame.end);
+            if head.at.next().is_multiple_of(SPACING) {
+                self.keyframes.keep(self.state(&head.graph, head.at));
+            }
         }
-        facts.clear();
-        frames.clear();
-        head.applied = 0;
-        true
     }
 
     /// Says that nothing more will come.
@@ -187,7 +230,7 @@ impl Replica {
 /// Gives the newest snapshot of a store to any thread, and waits for what is to come. It is `Clone`, and holds up
 /// nobody.
 ///
-/// What it gives has been committed, and is as durable as the store promises: exactly what receipts were given for.
+/// What it gives is as durable as the store promises: what receipts were given for, or may be given for now.
 pub struct Snapshots<M: Model> {
     replica: Arc<Replica>,
     model: PhantomData<fn() -> M>,
@@ -206,11 +249,11 @@ impl<M: Model> Snapshots<M> {
     /// The newest snapshot; O(facts since somebody last asked). Once the store is dropped, it stays the last one.
     #[must_use]
     pub fn newest(&self) -> Snapshot<M> {
-        Snapshot::of(self.replica.newest())
+        Snapshot::of(self.replica.newest_durable())
     }
 
     /// Waits until a frame is there and durable, and gives the newest snapshot then. `None` after `timeout`, or where
-    /// the store is dropped or stops before.
+    /// the store is dropped or its log stopped before.
     #[must_use]
     pub fn wait_until(&self, seq: Seq, timeout: Duration) -> Option<Snapshot<M>> {
         let deadline = Instant::now() + timeout;
@@ -260,10 +303,15 @@ impl<M: Model> Store<M> {
     fn replica(&self) -> &Arc<Replica> {
         self.replica.get_or_init(|| {
             let binding = M::binding();
-            let graph = self.core.graph.copy(&binding.columns, &binding.data);
-            let plan = Arc::clone(&self.plan);
-            let (paranoid, at) = (self.core.paranoid, self.at());
-            Arc::new(Replica::new(plan, paranoid, graph, at, self.syncer()))
+            let graph = flat::paged(&self.core, (&binding.columns, &binding.data));
+            let shared = (Arc::clone(&self.plan), Arc::clone(&self.history.keyframes));
+            Arc::new(Replica::new(
+                shared,
+                self.syncer(),
+                self.core.paranoid,
+                graph,
+                self.at(),
+            ))
         })
     }
 
@@ -286,9 +334,9 @@ impl<M: Model> Store<M> {
         if Arc::strong_count(replica) > 1 {
             // Who is at it already takes this along, or the next one does.
             if let Ok(mut head) = replica.head.try_lock() {
-                replica.advance(&mut head);
+                replica.advance(&mut head, replica.durable());
             }
-        } else if lock(&replica.queue).facts.list.len() > self.core.graph.population() {
+        } else if lock(&replica.queue).batch.facts.list.len() > self.core.graph.population() {
             self.replica.take();
         }
     }

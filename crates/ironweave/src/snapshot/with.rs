@@ -34,11 +34,7 @@ impl State {
         core.meta = meta;
         core.paranoid = self.paranoid;
         let plan = &self.plan;
-        let names = if self.paranoid {
-            core.fire_twice(plan, event)?
-        } else {
-            core.fire(plan, event)?
-        };
+        let names = core.step(plan, event)?;
         core.check_invariants(plan)?;
         let facts = std::mem::take(&mut core.graph.journal.facts);
         core.settle();

@@ -8,6 +8,7 @@
 mod act;
 pub(crate) mod bind;
 pub(crate) mod event;
+pub(crate) mod flat;
 pub(crate) mod plan;
 mod settle;
 pub(crate) mod tx;
@@ -150,6 +151,16 @@ impl<S: Storage> Core<S> {
         self.events = 0;
     }
 
+    /// Fires an event and what follows from it by itself, twice where nobody is trusted. On an error the caller rolls
+    /// back.
+    pub(crate) fn step(&mut self, plan: &Plan, event: &dyn DynEvent) -> Result<Names, StepError> {
+        if self.paranoid {
+            self.fire_twice(plan, event)
+        } else {
+            self.fire(plan, event)
+        }
+    }
+
     /// Fires an event and what follows from it by itself. On an error the caller rolls back.
     pub(crate) fn fire(&mut self, plan: &Plan, event: &dyn DynEvent) -> Result<Names, StepError> {
         let mut names = std::mem::take(&mut self.names);
@@ -183,11 +194,7 @@ impl<S: Storage> Core<S> {
     /// # Panics
     /// Where the graph was not the same in between, or not the same came of it: a handler or a guard that is not
     /// deterministic.
-    pub(crate) fn fire_twice(
-        &mut self,
-        plan: &Plan,
-        event: &dyn DynEvent,
-    ) -> Result<Names, StepError> {
+    fn fire_twice(&mut self, plan: &Plan, event: &dyn DynEvent) -> Result<Names, StepError> {
         let name = &plan.events[usize::from(event.index())].name;
         let (mark, print) = (self.mark(), self.graph.fingerprint);
         let start = self.graph.journal.facts.list.len();

@@ -15,6 +15,7 @@ use std::sync::Arc;
 
 pub use frames::{FiringView, FrameView, FrameViews};
 pub use open::Options;
+pub(crate) use open::bad_frame;
 pub use share::SharedStore;
 pub use transaction::{AnyReceipt, Savepoint, Transaction};
 pub use verify::{Difference, VerifyError};
@@ -23,13 +24,14 @@ use crate::db::Db;
 use crate::entity::Model;
 use crate::error::StepError;
 use crate::graph::GraphRef;
+use crate::history::History;
 use crate::log::{AppendError, Frames, Log, ReadOnlyLog, Seq, StorageError, TornTail};
 use crate::schema::Schema;
 use crate::snapshot::State;
 use crate::snapshot::replica::Slot;
-use crate::step::Core;
 use crate::step::event::{Event, Receipt};
 use crate::step::plan::Plan;
+use crate::step::{Core, flat};
 use crate::store::frame::Tags;
 use crate::store::repeat::Keys;
 use crate::{Meta, Timestamp};
@@ -80,8 +82,8 @@ use std::marker::PhantomData;
 pub struct Store<M: Model> {
     pub(crate) core: Core,
     pub(crate) plan: Arc<Plan>,
-    log: Backend,
-    epochs: Epochs,
+    pub(crate) log: Backend,
+    pub(crate) epochs: Epochs,
     keys: Keys,
     /// The sequence of the next frame.
     next: Seq,
@@ -89,13 +91,14 @@ pub struct Store<M: Model> {
     pub(crate) last: Timestamp,
     payload: Vec<u8>,
     /// Where it begins, if that is not at nothing.
-    base: Option<Arc<State>>,
+    pub(crate) base: Option<Arc<State>>,
     pub(crate) replica: Slot,
+    pub(crate) history: History,
     model: PhantomData<fn() -> M>,
 }
 
 /// What lies under a store.
-enum Backend {
+pub(crate) enum Backend {
     Writable(Box<dyn Log>),
     ReadOnly(ReadOnlyLog),
 }
@@ -318,10 +321,10 @@ impl<M: Model> Store<M> {
     /// O(size of the graph).
     #[must_use]
     pub fn check(&self) -> Vec<String> {
-        self.core.differences(&self.plan)
+        flat::differences(&self.core, &self.plan)
     }
 
-    fn read(&self, from: Seq) -> Result<Frames<'_>, StorageError> {
+    pub(crate) fn read(&self, from: Seq) -> Result<Frames<'_>, StorageError> {
         match &self.log {
             Backend::Writable(log) => log.read(from),
             Backend::ReadOnly(log) => log.read(from),

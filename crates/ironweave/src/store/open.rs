@@ -8,8 +8,7 @@ use std::time::Duration;
 use crate::Timestamp;
 use crate::entity::Model;
 use crate::fact::Facts;
-use crate::graph::Graph;
-use crate::graph::storage::Flat;
+use crate::history::History;
 use crate::log::{
     AppendError, Durability, ErrorKind, FileLog, Frame, FrameHeader, FrameKind, Log, MemoryLog,
     ReadOnlyLog, Seq, StorageError,
@@ -17,7 +16,7 @@ use crate::log::{
 use crate::schema::Schema;
 use crate::snapshot::replica::Slot;
 use crate::snapshot::{At, State};
-use crate::step::Core;
+use crate::step::flat;
 use crate::step::plan::Plan;
 use crate::store::frame::{self, Tags, shape_difference};
 use crate::store::repeat::Keys;
@@ -187,7 +186,7 @@ impl Epochs {
 }
 
 /// A frame whose checksum is right and whose content is not: what wrote it, or what reads it, is wrong.
-pub(super) fn bad_frame(seq: Seq, what: impl std::fmt::Display) -> StorageError {
+pub(crate) fn bad_frame(seq: Seq, what: impl std::fmt::Display) -> StorageError {
     StorageError::new(
         ErrorKind::Damage,
         format!(
@@ -205,9 +204,9 @@ impl<M: Model> Store<M> {
             binding.events,
             binding.invariants,
         ));
-        let graph = Graph::<Flat>::new(Arc::clone(&plan.layout), &binding.columns, &binding.data);
+        let types = (&*binding.columns, &*binding.data);
         let mut store = Self {
-            core: Core::new(graph),
+            core: flat::core(&plan, types, None),
             plan,
             log,
             epochs: Epochs::default(),
@@ -217,6 +216,7 @@ impl<M: Model> Store<M> {
             payload: Vec::new(),
             base: None,
             replica: Slot::default(),
+            history: History::default(),
             model: PhantomData,
         };
         store.catch_up()?;
@@ -234,7 +234,8 @@ impl<M: Model> Store<M> {
     /// A store that begins at a snapshot, over a log that goes on after it.
     pub(crate) fn beginning(base: Arc<State>, log: Box<dyn Log>) -> Self {
         let binding = M::binding();
-        let mut core = Core::new(base.graph.copy(&binding.columns, &binding.data));
+        let types = (&*binding.columns, &*binding.data);
+        let mut core = flat::core(&base.plan, types, Some(&base.graph));
         core.paranoid = base.paranoid;
         Self {
             core,
@@ -247,6 +248,7 @@ impl<M: Model> Store<M> {
             payload: Vec::new(),
             base: Some(base),
             replica: Slot::default(),
+            history: History::default(),
             model: PhantomData,
         }
     }
@@ -295,8 +297,7 @@ impl<M: Model> Store<M> {
                         .ok_or_else(|| bad_frame(header.seq, "no schema precedes it"))?;
                     let decoded =
                         frame::decode(&payload, tags).map_err(|e| bad_frame(header.seq, e))?;
-                    core.replay(&decoded)
-                        .map_err(|e| bad_frame(header.seq, e))?;
+                    flat::replay(core, &decoded).map_err(|e| bad_frame(header.seq, e))?;
                     *last = decoded.time;
                     if let Some(key) = &decoded.meta.key {
                         keys.insert(key, header.seq);

@@ -9,10 +9,10 @@ use crate::graph::GraphRef;
 use crate::hash::FastMap;
 use crate::log::Seq;
 use crate::schema::EntityIx;
-use crate::step::CoreMark;
 use crate::step::bind::Names;
 use crate::step::event::{DynEvent, Event, Receipt};
 use crate::step::plan::Plan;
+use crate::step::{CoreMark, flat};
 use crate::store::Store;
 use crate::store::repeat::Repeat;
 use crate::{Meta, Timestamp};
@@ -125,11 +125,7 @@ impl<'a, M: Model> Transaction<'a, M> {
             core,
             kept: false,
         };
-        let names = if attempt.core.paranoid {
-            attempt.core.fire_twice(plan, event)?
-        } else {
-            attempt.core.fire(plan, event)?
-        };
+        let names = flat::step(attempt.core, plan, event)?;
         attempt.kept = true;
         let receipt = receipt(*next, &names, plan);
         attempt.core.give_back(names);
@@ -145,7 +141,7 @@ impl<'a, M: Model> Transaction<'a, M> {
     ///
     /// Savepoints nest: going back to one makes those after it meaningless.
     pub fn rollback_to(&mut self, savepoint: Savepoint) {
-        self.store.core.rollback(savepoint.0);
+        flat::rollback(&mut self.store.core, savepoint.0);
     }
 
     /// Checks now what a commit would check.
@@ -153,7 +149,7 @@ impl<'a, M: Model> Transaction<'a, M> {
     /// # Errors
     /// `Invariant`, with the first that does not hold.
     pub fn check(&self) -> Result<(), StepError> {
-        self.store.core.check_invariants(&self.store.plan)
+        flat::check_invariants(&self.store.core, &self.store.plan)
     }
 
     /// The time of the transaction.
@@ -176,7 +172,7 @@ impl<'a, M: Model> Transaction<'a, M> {
         self.check()?;
         self.store.append()?;
         self.store.replicate();
-        self.store.core.settle();
+        flat::settle(&mut self.store.core);
         self.open = false;
         Ok(())
     }
@@ -188,8 +184,8 @@ impl<'a, M: Model> Transaction<'a, M> {
 impl<M: Model> Drop for Transaction<'_, M> {
     fn drop(&mut self) {
         if self.open {
-            self.store.core.rollback(self.begin);
-            self.store.core.settle();
+            flat::rollback(&mut self.store.core, self.begin);
+            flat::settle(&mut self.store.core);
         }
         self.store.core.changed.clear();
     }
@@ -205,7 +201,7 @@ struct Attempt<'c> {
 impl Drop for Attempt<'_> {
     fn drop(&mut self) {
         if !self.kept {
-            self.core.rollback(self.mark);
+            flat::rollback(self.core, self.mark);
         }
     }
 }

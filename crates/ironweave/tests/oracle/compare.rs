@@ -4,10 +4,10 @@ use std::fmt::Debug;
 
 use ironweave::plumbing;
 use ironweave::schema::{Cardinality, Hop, IndexKind, Schema};
-use ironweave::{Db, Entity, Handle as _, Id, Timestamp};
+use ironweave::{Db, Entity, Handle as _, Id, Past, StorageError, Store, Timestamp};
 
 use crate::entities::{Ent, OfKey, St, key_kind, keyed};
-use crate::model::id;
+use crate::model::{Model, id};
 use crate::values::{Ty, Val, column_ty, ty};
 use crate::world::{World, columns, ends, far, keys, pair};
 
@@ -94,6 +94,11 @@ pub fn links<D: Db>(db: &D, entity: u16, hop: Hop, who: Id, there: u16) -> Vec<I
         let all: Vec<Id> = plumbing::many::<T, D>(db, entity, hop, who).map(|x| x.id()).collect();
         all
     })
+}
+
+/// The history of an entity.
+pub fn history(store: &Store<Model>, entity: u16, who: Id) -> Result<Vec<Past>, StorageError> {
+    entity!(entity, T => store.history(<T as ironweave::Handle>::from_id(who)))
 }
 
 fn value<D: Db>(db: &D, ty: Ty, column: u16, entity: u16, who: Id) -> Val {

@@ -140,8 +140,9 @@ impl Run<'_> {
             }
             self.stats.entities = self.stats.entities.max(self.world.population());
         }
-        drop(store);
         let kept = std::mem::take(&mut self.kept);
+        (kept.is_the_past_of(&store, (self.schema, &self.salts))).map_err(of("past"))?;
+        drop(store);
         (kept.are_what_they_were(self.schema, &self.salts)).map_err(of("snapshot"))?;
         self.goes_on_from(kept)
     }
@@ -211,6 +212,9 @@ impl Run<'_> {
         if holds {
             self.world = world;
             let wrote = usize::from(!firings.is_empty());
+            if wrote == 1 {
+                self.kept.frames.push((store.seq(), self.world.clone()));
+            }
             self.stats.frames += wrote;
             let next = seq.map(|s| s + wrote as u64);
             same(&store.seq(), &next, || "the sequence".into()).map_err(of("frames"))?;

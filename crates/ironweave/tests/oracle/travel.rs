@@ -4,11 +4,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use ironweave::schema::Schema;
-use ironweave::{Changes, Fact, Meta, Snapshot, Store, Timestamp};
+use ironweave::{Changes, Fact, Id, Meta, Past, Seq, Snapshot, Store, Timestamp};
 
-use crate::compare::{Wrong, compare, same};
+use crate::compare::{Wrong, compare, history, same};
 use crate::fingerprint::{Salts, cbor};
-use crate::model::{Model, event};
+use crate::model::{Model, event, id};
 use crate::rules::Fire;
 use crate::world::World;
 
@@ -16,6 +16,8 @@ use crate::world::World;
 #[derive(Default)]
 pub struct Kept {
     pub all: Vec<(usize, Snapshot<Model>, World)>,
+    /// After each transaction, its sequence and what there was.
+    pub frames: Vec<(Option<Seq>, World)>,
 }
 
 /// Compares all that can be read of a snapshot.
@@ -54,6 +56,32 @@ impl Kept {
             leads(&snapshot.diff(from), schema, world, then)?;
         }
         self.all.push((step, snapshot, world.clone()));
+        Ok(())
+    }
+
+    /// Goes back to where the store was after each transaction.
+    pub fn is_the_past_of(
+        &self,
+        store: &Store<Model>,
+        (schema, salts): (&Schema, &Salts),
+    ) -> Result<(), Wrong> {
+        // By leaps, so that values are made from others before and from the beginning.
+        let n = self.frames.len();
+        for i in (0..n).map(|i| i * 7 % n.max(1)) {
+            let (seq, world) = &self.frames[i];
+            let then = store.as_of(seq.unwrap_or(0)).map_err(|e| e.to_string())?;
+            same(&then.seq(), seq, || "the sequence of then".into())?;
+            let expected = salts.fingerprint(schema, world);
+            same(&then.fingerprint(), &expected, || {
+                "the fingerprint of then".into()
+            })?;
+            if i % 4 == 0 {
+                shows(&then, schema, salts, world)?;
+            }
+        }
+        for entity in 0..schema.entities.len() as u16 {
+            histories(store, schema, entity)?;
+        }
         Ok(())
     }
 
@@ -193,4 +221,57 @@ fn leads(changes: &Changes, schema: &Schema, from: &World, to: &World) -> Result
         sets.apply(schema, changes, *fact).ok_or_else(words)?;
     }
     same(&sets, &Sets::of(schema, to), || format!("{changes:?}"))
+}
+
+/// Compares the histories of the entities of a type with the facts of all transactions, searched from one end to the
+/// other.
+fn histories(store: &Store<Model>, schema: &Schema, entity: u16) -> Result<(), Wrong> {
+    let told = |e: ironweave::StorageError| e.to_string();
+    let mut expected: BTreeMap<Id, Vec<(Seq, Fact)>> = BTreeMap::new();
+    let mut here: BTreeMap<u32, u32> = BTreeMap::new();
+    for report in store.tx_range(..).map_err(told)? {
+        let report = report.map_err(told)?;
+        for fact in report.changes().facts() {
+            if let Fact::Create {
+                entity: e,
+                slot,
+                generation,
+                ..
+            } = *fact
+                && e == entity
+            {
+                here.insert(slot, generation);
+            }
+            let ends = |edge: u16, from: u32, to: u32| {
+                let def = &schema.edges[usize::from(edge)];
+                vec![(def.from.entity, from), (def.to.entity, to)]
+            };
+            let touched = match *fact {
+                Fact::Create { entity, slot, .. }
+                | Fact::Delete { entity, slot, .. }
+                | Fact::Move { entity, slot, .. } => vec![(entity, slot)],
+                Fact::Set { column, slot, .. } => {
+                    vec![(schema.columns[usize::from(column)].entity, slot)]
+                }
+                Fact::Link { edge, from, to }
+                | Fact::Unlink { edge, from, to }
+                | Fact::SetLink { edge, from, to, .. } => ends(edge, from, to),
+            };
+            let slots: BTreeSet<u32> = (touched.into_iter())
+                .filter(|(e, _)| *e == entity)
+                .map(|(_, slot)| slot)
+                .collect();
+            for slot in slots {
+                let who = id(slot, here[&slot]);
+                expected.entry(who).or_default().push((report.seq(), *fact));
+            }
+        }
+    }
+    // As many as make up for the time.
+    for (who, facts) in expected.iter().take(12) {
+        let found: Vec<Past> = history(store, entity, *who).map_err(told)?;
+        let found: Vec<(Seq, Fact)> = found.iter().map(|p| (p.seq, p.fact)).collect();
+        same(&found, facts, || format!("the history of {entity}/{who}"))?;
+    }
+    Ok(())
 }

@@ -2,5 +2,6 @@
 #![allow(missing_docs)]
 
 mod bank;
+mod past;
 mod readers;
 mod speculation;

@@ -230,6 +230,40 @@ fn a_failed_write_takes_back_its_own_step_and_leaves_those_before_it_their_recei
 }
 
 #[test]
+fn other_threads_are_shown_what_is_durable_and_nobody_waits_for_that() {
+    let dir = scratch();
+    let (store, gate) = shared(dir.path());
+    let source = store.read(Store::reader).unwrap();
+    let shown = || source.newest().count::<Thing, crate::Any>();
+    let taken = AtomicUsize::new(0);
+    thread::scope(|s| {
+        s.spawn(|| add(&store, 1).unwrap());
+        gate.until(|state| state.syncs == 1);
+        assert_eq!(shown(), 1);
+        // Who has the store sees all of it, and waits with his answer.
+        let reader = s.spawn(|| {
+            store.read(|db| {
+                let snapshot = db.snapshot();
+                taken.store(1, Ordering::SeqCst);
+                snapshot
+            })
+        });
+        s.spawn(|| add(&store, 2).unwrap());
+        gate.until(|state| state.writes == 2);
+        while taken.load(Ordering::SeqCst) == 0 {
+            thread::yield_now();
+        }
+        assert_eq!(shown(), 1);
+        gate.set(|state| state.shut = false);
+        let seen = reader.join().unwrap().unwrap();
+        assert!((2..=3).contains(&seen.count::<Thing, crate::Any>()));
+    });
+    assert_eq!(shown(), 3);
+    let seq = store.read(|db| db.seq().unwrap()).unwrap();
+    assert!(source.wait_until(seq, Duration::ZERO).is_some());
+}
+
+#[test]
 fn a_snapshot_shows_nothing_that_is_not_durable() {
     let dir = scratch();
     let (store, gate) = shared(dir.path());
