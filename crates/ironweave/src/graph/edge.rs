@@ -348,6 +348,31 @@ impl<S: Storage> Edge<S> {
         })
     }
 
+    /// Reads what is known of the two ends, so that it is in the cache when they are linked.
+    #[inline]
+    pub(crate) fn fetch(&self, from: u32, to: u32) {
+        let (a, b) = (from as usize, to as usize);
+        std::hint::black_box(match &self.links {
+            Links::Ones { from, to } => (*from.at(a), *to.at(b)),
+            Links::Fan {
+                forward,
+                lists,
+                ones,
+            } => {
+                let (holder, held) = if *forward { (a, b) } else { (b, a) };
+                let last = |list: &Vec<u32>| list.last().copied().unwrap_or(NONE);
+                let old = ones.at(held).far;
+                let loses = if old == NONE {
+                    NONE
+                } else {
+                    last(lists.at(old as usize))
+                };
+                (last(lists.at(holder)), loses)
+            }
+            Links::Pairs { from, to, .. } => (from.at(a).len() as u32, to.at(b).len() as u32),
+        });
+    }
+
     /// Whether exactly one end holds lists.
     pub(crate) fn is_fan(&self) -> bool {
         matches!(self.links, Links::Fan { .. })
