@@ -686,6 +686,27 @@ fn a_transaction_tells_its_facts() {
 }
 
 #[test]
+fn a_large_graph_steps_as_a_small_one() {
+    let mut store = Store::<pool::Model>::unlogged();
+    let mut t = store.begin();
+    let tasks: Vec<Task> = (0..17_000)
+        .map(|size| t.apply(Added { size }).expect("added").created.task)
+        .collect();
+    t.commit().expect("no giants");
+    let (a, b) = (tasks[0], tasks[16_999]);
+    let answer = store.what_if(|t| {
+        t.apply(BothResized { a, b, size: 70 })?;
+        Ok(a.size(t) + b.size(t))
+    });
+    assert_eq!(answer.expect("they are two"), 140);
+    store.step(BothResized { a, b, size: 71 });
+    let new = store.step(Added { size: 5 }).created;
+    assert_eq!((a.size(&store), b.size(&store)), (71, 71));
+    assert!(new.task.log(&store) == new.log);
+    assert_eq!(store.check(), Vec::<String>::new());
+}
+
+#[test]
 fn equal_graphs_have_equal_fingerprints_whatever_their_history() {
     let build = |order: [&str; 2], first: u64| {
         let mut store = Pool::memory();

@@ -487,6 +487,7 @@ mod tests {
                     continue;
                 }
                 let before = picture(&edge);
+                edge.fetch(a, b);
                 let free = |c, n: usize| c == Many || n == 0;
                 // Of two steps each, as they are journaled.
                 if edge.is_fan() && seed >> 24 & 1 == 1 {
