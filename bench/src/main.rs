@@ -9,10 +9,12 @@
 //! within each sample, so that a machine which slows down slows all of them. Quote the ratios: the nanoseconds are this
 //! machine's.
 //!
+//! `instructions` counts instead of measuring, and is the same on every run; `bench/instructions.txt` has its last table.
 //! `compile` is of another kind: it starts cargo on generated models, and has a table of its own, in milliseconds.
 
 mod compile;
 mod contenders;
+mod counts;
 mod harness;
 mod step;
 mod work;
@@ -40,7 +42,7 @@ struct Bench {
     table: fn(&[Row]) -> String,
 }
 
-const BENCHES: [Bench; 7] = [
+const BENCHES: [Bench; 8] = [
     Bench {
         name: "step_graph",
         about: "one event (a state move, a relink, a field) that can be taken back while it happens",
@@ -88,6 +90,14 @@ const BENCHES: [Bench; 7] = [
         samples: 15,
         run: |options| Ok(step::what_if_100(options)),
         table,
+    },
+    Bench {
+        name: "instructions",
+        about: "instructions for one event, counted by valgrind",
+        entities: &[10_000],
+        samples: 1,
+        run: counts::run,
+        table: counts::table,
     },
     Bench {
         name: "compile",
