@@ -9,11 +9,13 @@
 //! within each sample, so that a machine which slows down slows all of them. Quote the ratios: the nanoseconds are this
 //! machine's.
 //!
+//! `instructions` counts instead of measuring, and is the same on every run; `bench/instructions.txt` has its last table.
 //! `compile` is of another kind: it starts cargo on generated models, and has a table of its own, in milliseconds.
 
 mod bytes;
 mod compile;
 mod contenders;
+mod counts;
 mod harness;
 mod rows;
 mod shared;
@@ -44,7 +46,11 @@ struct Bench {
     table: fn(&[Row]) -> String,
 }
 
+<<<<<<< HEAD
 const BENCHES: [Bench; 21] = [
+=======
+const BENCHES: [Bench; 8] = [
+>>>>>>> speed
     Bench {
         name: "step_graph",
         about: "one event (a state move, a relink, a field) that can be taken back while it happens",
@@ -94,6 +100,7 @@ const BENCHES: [Bench; 21] = [
         table,
     },
     Bench {
+<<<<<<< HEAD
         name: "relink_fanin_1",
         about: "a task goes to another worker, of whom each has 1",
         entities: SIZES,
@@ -204,6 +211,14 @@ const BENCHES: [Bench; 21] = [
         samples: 5,
         run: |options| shared::run(options, "shared_16", 16),
         table: shared::table,
+=======
+        name: "instructions",
+        about: "instructions for one event, counted by valgrind",
+        entities: &[10_000],
+        samples: 1,
+        run: counts::run,
+        table: counts::table,
+>>>>>>> speed
     },
     Bench {
         name: "compile",

@@ -13,7 +13,7 @@ pub(crate) const FALSE: u8 = 0xf4;
 pub(crate) const TRUE: u8 = 0xf5;
 pub(crate) const NULL: u8 = 0xf6;
 
-/// A few bytes, 16 at most: one head or plain value in its shortest form, or several in a row. Made without branches,
+/// A few bytes, 16 at most: one head or plain value in its shortest form, or several in a row. Made with few branches,
 /// since how long a number is cannot be foreseen.
 #[derive(Clone, Copy)]
 pub(crate) struct Word {
@@ -26,21 +26,13 @@ impl Word {
     /// A head, of at most 9 bytes.
     #[inline(always)]
     pub(crate) fn head(major: u8, n: u64) -> Self {
-        let class = u32::from(n >= 24)
-            + u32::from(n > u64::from(u8::MAX))
-            + u32::from(n > u64::from(u16::MAX))
-            + u32::from(n > u64::from(u32::MAX));
-        // 0, 1, 2, 4 or 8 bytes follow the first.
-        let more = (1u32 << class) >> 1;
-        let low = if class == 0 {
-            n as u8
-        } else {
-            23 + class as u8
-        };
-        let number = n.swap_bytes().checked_shr(64 - 8 * more).unwrap_or(0);
-        Self {
-            bits: u128::from(major | low) | u128::from(number) << 8,
-            len: more + 1,
+        match u32::try_from(n) {
+            Ok(n) => Self::head32(major, n),
+            // Ids and times, nearly always.
+            Err(_) => Self {
+                bits: u128::from(major | 27) | u128::from(n.swap_bytes()) << 8,
+                len: 9,
+            },
         }
     }
 

@@ -141,6 +141,8 @@ pub trait AnyColumn: Send + Sync + 'static {
     fn undo(&mut self);
     /// Forgets what was replaced.
     fn settle(&mut self);
+    /// Reads a cell, so that it is in the cache when it is written.
+    fn fetch(&self, slot: u32);
     /// The hash of a cell, computed anew from its value; an error says what is wrong with the cell or its index.
     fn recheck(&self, slot: u32) -> Result<Option<u64>, String>;
     /// The value of a cell in CBOR.
@@ -492,6 +494,20 @@ impl<T: Value, S: Storage> AnyColumn for Column<T, S> {
 
     fn settle(&mut self) {
         self.replaced.clear();
+    }
+
+    fn fetch(&self, slot: u32) {
+        let at = slot as usize;
+        match &self.cells {
+            Cells::Plain { values, .. } => {
+                if at < values.len() {
+                    std::hint::black_box(values.at(at).clone());
+                }
+            }
+            Cells::Hashed { values, hashes } => {
+                std::hint::black_box((values.at(at).is_some(), *hashes.at(at)));
+            }
+        }
     }
 
     fn recheck(&self, slot: u32) -> Result<Option<u64>, String> {

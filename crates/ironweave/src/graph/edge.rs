@@ -459,6 +459,31 @@ impl<S: Storage> Edge<S> {
         })
     }
 
+    /// Reads what is known of the two ends, so that it is in the cache when they are linked.
+    #[inline]
+    pub(crate) fn fetch(&self, from: u32, to: u32) {
+        let (a, b) = (from as usize, to as usize);
+        std::hint::black_box(match &self.links {
+            Links::Ones { from, to } => (*from.at(a), *to.at(b)),
+            Links::Fan {
+                forward,
+                lists,
+                ones,
+            } => {
+                let (holder, held) = if *forward { (a, b) } else { (b, a) };
+                let last = |list: &Vec<u32>| list.last().copied().unwrap_or(NONE);
+                let old = ones.at(held).far;
+                let loses = if old == NONE {
+                    NONE
+                } else {
+                    last(lists.at(old as usize))
+                };
+                (last(lists.at(holder)), loses)
+            }
+            Links::Pairs { from, to, .. } => (from.at(a).len() as u32, to.at(b).len() as u32),
+        });
+    }
+
     /// Whether exactly one end holds lists.
     pub(crate) fn is_fan(&self) -> bool {
         matches!(self.links, Links::Fan { .. })
@@ -538,6 +563,12 @@ mod tests {
     use super::*;
     use crate::graph::storage::Flat;
 
+    enum Done {
+        Linked,
+        Unlinked(Positions),
+        TakenOver(Option<(u32, u32, Positions)>),
+    }
+
     /// Every sequence of changes, undone in reverse, gives both directions back with their order.
     #[test]
     fn undo_is_exact_for_every_shape() {
@@ -559,7 +590,7 @@ mod tests {
                     .collect()
             };
             let mut seed = 7u32;
-            let mut done = vec![];
+            let (mut done, mut taken_over) = (vec![], vec![]);
             for _ in 0..2_000 {
                 seed = seed.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
                 let (a, b) = (seed >> 8 & 7, seed >> 16 & 7);
@@ -567,21 +598,48 @@ mod tests {
                     continue;
                 }
                 let before = picture(&edge);
+                edge.fetch(a, b);
                 let free = |c, n: usize| c == Many || n == 0;
+                // Of two steps each, as they are journaled.
+                if edge.is_fan() && seed >> 24 & 1 == 1 {
+                    if let Some(taken) = edge.take_over(a, b) {
+                        let (from, to) =
+                            ordered(taken.forward, taken.far, if taken.forward { b } else { a });
+                        let (at_from, at_to) = ordered(taken.forward, taken.at, 0);
+                        let positions = Positions {
+                            from: at_from,
+                            to: at_to,
+                        };
+                        let gone = (taken.far != NONE).then_some((from, to, positions));
+                        taken_over.push(gone.is_some());
+                        done.push((before, a, b, Done::TakenOver(gone)));
+                    }
+                    continue;
+                }
                 if edge.linked(a, b) {
-                    done.push((before, a, b, Some(edge.unlink(a, b))));
+                    done.push((before, a, b, Done::Unlinked(edge.unlink(a, b))));
                 } else if free(from, edge.slots(true, a).len())
                     && free(to, edge.slots(false, b).len())
                 {
                     edge.link(a, b);
-                    done.push((before, a, b, None));
+                    done.push((before, a, b, Done::Linked));
                 }
             }
             assert!(done.len() > 200);
-            while let Some((before, a, b, unlinked)) = done.pop() {
-                match unlinked {
-                    Some(positions) => edge.undo_unlink(a, b, positions),
-                    None => edge.undo_link(a, b),
+            if edge.is_fan() {
+                let whole = taken_over.iter().filter(|gone| **gone).count();
+                assert!(whole > 50 && whole < taken_over.len());
+            }
+            while let Some((before, a, b, what)) = done.pop() {
+                match what {
+                    Done::Unlinked(positions) => edge.undo_unlink(a, b, positions),
+                    Done::Linked => edge.undo_link(a, b),
+                    Done::TakenOver(gone) => {
+                        edge.undo_link(a, b);
+                        if let Some((from, to, positions)) = gone {
+                            edge.undo_unlink(from, to, positions);
+                        }
+                    }
                 }
                 assert_eq!(picture(&edge), before);
             }

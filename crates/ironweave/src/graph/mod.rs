@@ -63,11 +63,16 @@ pub struct Graph<S: Storage> {
     /// Whether the fingerprint is kept: not where nobody will see it.
     pub(crate) fingerprinting: bool,
     pub(crate) journal: Journal,
+    /// How many slots all types have taken, those too that were given back.
+    slots_taken: usize,
     /// How many facts were settled since columns forgot what was there before.
     unsettled: usize,
     /// Immediate events that were enabled when something last changed for them: (event, slot).
     pub(crate) pending: BinaryHeap<Reverse<(u16, u32)>>,
 }
+
+/// From so many slots on a graph is large: at some 30 bytes each they fill a second-level cache.
+const LARGE: usize = 1 << 15;
 
 /// Makes a value of a column's type.
 type Default = fn() -> Box<dyn Any>;
@@ -136,6 +141,7 @@ impl<S: Storage> Graph<S> {
                 .collect(),
             edges,
             unsettled: 0,
+            slots_taken: 0,
             counters,
             fingerprint: 0,
             settled_fingerprint: 0,
@@ -324,6 +330,17 @@ impl<S: Storage> Graph<S> {
             .min()
     }
 
+    /// Whether it is too large for the nearer caches.
+    #[inline]
+    pub(crate) fn is_large(&self) -> bool {
+        self.slots_taken > LARGE
+    }
+
+    /// See [`Edge::fetch`].
+    pub(crate) fn fetch_link(&self, edge: EdgeIx, from: u32, to: u32) {
+        self.edges[usize::from(edge)].fetch(from, to);
+    }
+
     // Changing.
 
     pub(crate) fn create(&mut self, entity: EntityIx, state: StateIx) -> Result<u32, StepError> {
@@ -339,6 +356,7 @@ impl<S: Storage> Graph<S> {
         let word = generation << 8 | u32::from(state);
         let fresh = table.free.len() == 0;
         if fresh {
+            self.slots_taken += 1;
             table.words.push(word);
             for column in &layout.columns {
                 self.columns[usize::from(*column)].grow();

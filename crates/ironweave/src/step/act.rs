@@ -105,6 +105,9 @@ impl<S: Storage> Acting<'_, S> {
         if !def.simple {
             self.prepare()?;
         }
+        if self.graph.is_large() {
+            self.fetch();
+        }
         for place in &def.places {
             self.check_place(place)?;
         }
@@ -132,6 +135,30 @@ impl<S: Storage> Acting<'_, S> {
             }
         }
         Ok(())
+    }
+
+    /// Looks at what the arcs will change, so that the processor waits for all of it at once and not for one after the
+    /// other. Only worth its while where it is not in the cache.
+    #[inline(never)]
+    fn fetch(&self) {
+        for act in &self.def.acts {
+            match act {
+                Act::Link(arc) => {
+                    if let (Reach::At(near), Reach::At(far)) = (arc.at, arc.with) {
+                        let (near, far) = (self.names.at(near).slot, self.names.at(far).slot);
+                        let (from, to) = ends(arc.hop, near, far);
+                        self.graph.fetch_link(arc.hop.edge, from, to);
+                    }
+                }
+                Act::Set(set) => {
+                    if let Reach::At(at) = set.at {
+                        let slot = self.names.at(at).slot;
+                        self.graph.column(set.value.column).fetch(slot);
+                    }
+                }
+                Act::Move(_) | Act::Delete => {}
+            }
+        }
     }
 
     /// Creates, checks conditions and walks the paths: on the graph as no other arc has changed it.
