@@ -46,11 +46,7 @@ struct Bench {
     table: fn(&[Row]) -> String,
 }
 
-<<<<<<< HEAD
-const BENCHES: [Bench; 21] = [
-=======
-const BENCHES: [Bench; 8] = [
->>>>>>> speed
+const BENCHES: [Bench; 22] = [
     Bench {
         name: "step_graph",
         about: "one event (a state move, a relink, a field) that can be taken back while it happens",
@@ -100,7 +96,6 @@ const BENCHES: [Bench; 8] = [
         table,
     },
     Bench {
-<<<<<<< HEAD
         name: "relink_fanin_1",
         about: "a task goes to another worker, of whom each has 1",
         entities: SIZES,
@@ -211,14 +206,14 @@ const BENCHES: [Bench; 8] = [
         samples: 5,
         run: |options| shared::run(options, "shared_16", 16),
         table: shared::table,
-=======
+    },
+    Bench {
         name: "instructions",
         about: "instructions for one event, counted by valgrind",
         entities: &[10_000],
         samples: 1,
         run: counts::run,
         table: counts::table,
->>>>>>> speed
     },
     Bench {
         name: "compile",

@@ -166,6 +166,7 @@ impl<S: Storage> Graph<S> {
             settled_fingerprint: self.fingerprint,
             fingerprinting: self.fingerprinting,
             unsettled: 0,
+            slots_taken: self.slots_taken,
             journal: Journal::default(),
             pending: BinaryHeap::new(),
         }
@@ -206,6 +207,7 @@ impl<S: Storage> Graph<S> {
             settled_fingerprint: self.fingerprint,
             fingerprinting: self.fingerprinting,
             unsettled: 0,
+            slots_taken: self.slots_taken,
             journal: Journal::default(),
             pending: BinaryHeap::new(),
         }
