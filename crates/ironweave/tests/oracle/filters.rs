@@ -26,11 +26,11 @@ fn draw(rng: &mut Rng, schema: &Schema, entity: u16, depth: usize) -> Asked {
         return Asked::In(rng.below(states) as u8);
     }
     let part = |rng: &mut Rng| Box::new(draw(rng, schema, entity, depth - 1));
-    match rng.below(8) {
+    match rng.below(9) {
         0 => Asked::In(rng.below(states) as u8),
         1 => Asked::Both(part(rng), part(rng)),
-        2 => Asked::Either(part(rng), part(rng)),
-        3 => Asked::Not(part(rng)),
+        2 | 3 => Asked::Either(part(rng), part(rng)),
+        4 => Asked::Not(part(rng)),
         _ => match rng.pick(&hops(schema, entity)) {
             None => Asked::Not(part(rng)),
             Some(hop) => {
@@ -85,7 +85,16 @@ pub fn selects(db: &impl Db, schema: &Schema, world: &World, number: u64) -> Res
     let mut rng = Rng(number);
     for _ in 0..2 {
         let of = rng.below(schema.entities.len()) as u16;
-        let asked = draw(&mut rng, schema, of, 3);
+        let mut asked = draw(&mut rng, schema, of, 3);
+        if rng.chance(50) {
+            // Where few are in question, each is looked at; else all are listed.
+            let few = Box::new(draw(&mut rng, schema, of, 0));
+            asked = if rng.chance(50) {
+                Asked::Both(few, Box::new(asked))
+            } else {
+                Asked::Both(Box::new(asked), few)
+            };
+        }
         let found: Vec<u32> = entity!(of, T => {
             let filter = filter::<{ T::INDEX as usize }>(&asked);
             db.select(filter).map(|one| one.id().slot()).collect()
