@@ -60,6 +60,27 @@ impl Row {
     }
 }
 
+impl Row {
+    /// A figure that was counted, in instructions.
+    pub fn counted(
+        bench: &'static str,
+        contender: &'static str,
+        entities: usize,
+        count: f64,
+    ) -> Self {
+        Self {
+            bench,
+            contender,
+            entities,
+            ns_per_op: 0.0,
+            value: Some(count),
+            unit: Some("instructions"),
+            least: count,
+            greatest: count,
+        }
+    }
+}
+
 /// Nanoseconds for one of `operations` that `work` does.
 pub fn sample(operations: usize, work: impl FnOnce()) -> f64 {
     let began = Instant::now();

@@ -9,15 +9,17 @@
 //! within each sample, so that a machine which slows down slows all of them. Quote the ratios: the nanoseconds are this
 //! machine's.
 //!
+//! `instructions` counts instead of measuring, and is the same on every run; `bench/instructions.txt` has its last table.
 //! `compile` is of another kind: it starts cargo on generated models, and has a table of its own, in milliseconds.
 
 mod bytes;
 mod compile;
 mod contenders;
+mod counts;
 mod harness;
 mod rows;
 mod shared;
-mod step_recorded;
+mod step;
 mod work;
 mod yard;
 
@@ -44,13 +46,53 @@ struct Bench {
     table: fn(&[Row]) -> String,
 }
 
-const BENCHES: [Bench; 16] = [
+const BENCHES: [Bench; 22] = [
+    Bench {
+        name: "step_graph",
+        about: "one event (a state move, a relink, a field) that can be taken back while it happens",
+        entities: SIZES,
+        samples: 15,
+        run: |options| Ok(step::graph(options)),
+        table,
+    },
     Bench {
         name: "step_recorded",
-        about: "one event (a state move, a relink, a field), with its facts, its undo and itself recorded",
-        entities: &[10_000, 1_000_000],
+        about: "the same, with itself and its facts kept in memory",
+        entities: SIZES,
         samples: 15,
-        run: |options| Ok(step_recorded::run(options)),
+        run: |options| Ok(step::recorded(options)),
+        table,
+    },
+    Bench {
+        name: "step_logged",
+        about: "the same, with a frame in a log: event and facts encoded, time, fingerprint (by hand: nothing kept)",
+        entities: SIZES,
+        samples: 15,
+        run: |options| Ok(step::logged(options)),
+        table,
+    },
+    Bench {
+        name: "reject",
+        about: "an event that cannot happen (of the store with a log)",
+        entities: SIZES,
+        samples: 15,
+        run: |options| Ok(step::reject(options)),
+        table,
+    },
+    Bench {
+        name: "what_if_1",
+        about: "one event, taken back (of the store with a log)",
+        entities: SIZES,
+        samples: 15,
+        run: |options| Ok(step::what_if_1(options)),
+        table,
+    },
+    Bench {
+        name: "what_if_100",
+        about: "one event of a hundred that are taken back together (of the store with a log)",
+        entities: SIZES,
+        samples: 15,
+        run: |options| Ok(step::what_if_100(options)),
         table,
     },
     Bench {
@@ -164,6 +206,14 @@ const BENCHES: [Bench; 16] = [
         samples: 5,
         run: |options| shared::run(options, "shared_16", 16),
         table: shared::table,
+    },
+    Bench {
+        name: "instructions",
+        about: "instructions for one event, counted by valgrind",
+        entities: &[10_000],
+        samples: 1,
+        run: counts::run,
+        table: counts::table,
     },
     Bench {
         name: "compile",

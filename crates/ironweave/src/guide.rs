@@ -15,6 +15,7 @@ pages! {
     Events: "events.md",
     WhatIf: "what-if.md",
     Yesterday: "yesterday.md",
+    Follow: "follow.md",
     Reference: "reference.md",
     Compiler: "compiler.md",
 }

@@ -93,34 +93,40 @@ pub(crate) fn salt(name: &str) -> u64 {
 }
 
 /// The two halves of a 64 × 64 bit product, folded (wyhash, Wang Yi).
+#[inline]
 fn fold(a: u64, b: u64) -> u64 {
     let product = u128::from(a) * u128::from(b);
     product as u64 ^ (product >> 64) as u64
 }
 
-fn term(salt: u64, a: u64, b: u64) -> u128 {
-    // Each input is spread over all bits before it meets another, so that small slots and small values
-    // do not cancel in a sum.
-    let a = fold(a ^ 0xa076_1d64_78bd_642f, salt | 1);
-    let b = fold(b ^ 0xe703_7ed1_a0b4_28db, 0x8ebc_6af0_9c88_c6e3);
-    let low = fold(a ^ 0x5899_65cc_7537_4cc3, b ^ salt);
-    let high = fold(a.rotate_left(32) ^ salt, b ^ 0x1d8e_4e27_c47d_124f);
-    u128::from(high) << 64 | u128::from(low)
+/// An id, spread over all bits, so that small slots do not cancel in a sum.
+#[inline]
+fn spread(salt: u64, id: Id) -> u64 {
+    fold(id.to_bits() ^ 0xa076_1d64_78bd_642f, salt | 1)
+}
+
+/// A term is the whole product of two numbers that are spread over all bits: where one of them is off, so is the sum.
+#[inline]
+fn term(a: u64, b: u64) -> u128 {
+    u128::from(a) * u128::from(b)
 }
 
 /// The term of a value: whose, in which column, what.
+#[inline]
 pub(crate) fn cell_term(column_salt: u64, id: Id, value_hash: u64) -> u128 {
-    term(column_salt, id.to_bits(), value_hash)
+    term(spread(column_salt, id), value_hash)
 }
 
 /// The term of an entity in a state.
+#[inline]
 pub(crate) fn state_term(state_salt: u64, id: Id) -> u128 {
-    term(state_salt, id.to_bits(), 0)
+    term(spread(state_salt, id), state_salt)
 }
 
 /// The term of a link.
+#[inline]
 pub(crate) fn link_term(edge_salt: u64, from: Id, to: Id) -> u128 {
-    term(edge_salt, from.to_bits(), to.to_bits())
+    term(spread(edge_salt, from), spread(0x8ebc_6af0_9c88_c6e3, to))
 }
 
 /// The term of the data on a link.
@@ -129,7 +135,7 @@ pub(crate) fn link_data_term(edge_salt: u64, from: Id, to: Id, value_hash: u64) 
         edge_salt ^ 0x2d35_8dcc_aa6c_78a5,
         value_hash ^ 0x8bb8_4b93_962e_acc9,
     );
-    term(salt, from.to_bits(), to.to_bits())
+    link_term(salt, from, to)
 }
 
 #[cfg(test)]
@@ -137,6 +143,46 @@ mod tests {
     use std::hash::BuildHasher as _;
 
     use super::*;
+
+    /// Graphs that differ in what is easily mixed up have different sums.
+    #[test]
+    fn what_changes_places_changes_the_sum() {
+        let id = |slot| Id {
+            slot,
+            generation: 1,
+        };
+        let values: Vec<u64> = (0..64u8).map(|n| hash_bytes(&[n])).collect();
+        let mut sums = std::collections::HashSet::new();
+        // All ways in which three entities can have three values, three states or three partners, far and near.
+        for slots in [
+            [0, 1, 2],
+            [7, 8, 9],
+            [1, 2, 1 << 20],
+            [0, 1 << 31, u32::MAX - 1],
+        ] {
+            for n in 0..27usize {
+                let [a, b, c] = [n % 3, n / 3 % 3, n / 9];
+                let states = [salt("T: A"), salt("T: B"), salt("T: C")];
+                let sum = |f: &dyn Fn(u32, usize) -> u128| {
+                    (f(slots[0], a).wrapping_add(f(slots[1], b))).wrapping_add(f(slots[2], c))
+                };
+                let cells = sum(&|slot, v| cell_term(salt("T.v"), id(slot), values[v]));
+                let places = sum(&|slot, v| state_term(states[v], id(slot)));
+                let links = sum(&|slot, v| link_term(salt("T.e"), id(slot), id(slots[v])));
+                assert!(sums.insert(cells) && sums.insert(places) && sums.insert(links));
+            }
+        }
+        // Values that add up to the same.
+        let pairs = (0..64).flat_map(|a| (0..64).map(move |b| (a, b)));
+        for (a, b) in pairs {
+            let both = cell_term(salt("T.v"), id(3), values[a]).wrapping_add(cell_term(
+                salt("T.v"),
+                id(4),
+                values[b],
+            ));
+            assert!(sums.insert(both));
+        }
+    }
 
     #[test]
     fn terms_of_neighbouring_cells_do_not_collide() {
@@ -148,7 +194,7 @@ mod tests {
                         assert!(seen.insert(cell_term(
                             salt(column),
                             Id { slot, generation },
-                            value
+                            hash_bytes(&[value])
                         )));
                     }
                 }

@@ -24,6 +24,7 @@ pub mod schema;
 mod snapshot;
 mod step;
 mod store;
+mod subscribe;
 mod time;
 mod value;
 
@@ -32,7 +33,7 @@ pub use entity::{
     Any, AnyEvent, Ensure, Entity, Handle, Key, KeyQuery, Keyed, Model, Place, StateOf,
 };
 pub use error::{EntityRef, ErrorKind, Name, Reject, StepError};
-pub use fact::Fact;
+pub use fact::{Fact, Facts};
 pub use history::{Past, Report, Reports, When};
 pub use id::Id;
 pub use ironweave_macros::model;
@@ -46,6 +47,7 @@ pub use store::{
     AnyReceipt, Difference, FiringView, FrameView, FrameViews, Options, Savepoint, SharedStore,
     Store, Transaction, VerifyError,
 };
+pub use subscribe::Subscription;
 pub use time::Timestamp;
 pub use value::Value;
 

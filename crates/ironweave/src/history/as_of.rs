@@ -163,7 +163,7 @@ fn go_on(
             if !when.includes(after) {
                 break;
             }
-            core.replay(&decoded).map_err(|e| bad_frame(seq, e))?;
+            core.replay(&decoded.facts).map_err(|e| bad_frame(seq, e))?;
             if core.graph.fingerprint != header.fingerprint {
                 return Err(bad_frame(
                     seq,

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use crate::entity::Model;
 use crate::log::{Frame, FrameKind, Frames, Seq, StorageError};
 use crate::plumbing::Fields as _;
-use crate::snapshot::Changes;
+use crate::snapshot::{Changes, Snapshot, State};
 use crate::step::event::{Event, FieldReader};
 use crate::step::plan::Plan;
 use crate::store::frame::{self, Decoded, Tags};
@@ -40,12 +40,16 @@ impl Logged {
 pub struct Report<M: Model> {
     pub(crate) logged: Arc<Logged>,
     plan: Arc<Plan>,
+    behind: u64,
+    /// The graph before and after it.
+    graphs: Option<(Arc<State>, Arc<State>)>,
     model: PhantomData<fn() -> M>,
 }
 
 impl<M: Model> Clone for Report<M> {
     fn clone(&self) -> Self {
         Self::new(Arc::clone(&self.logged), Arc::clone(&self.plan))
+            .told(self.behind, self.graphs.clone())
     }
 }
 
@@ -54,8 +58,39 @@ impl<M: Model> Report<M> {
         Self {
             logged,
             plan,
+            behind: 0,
+            graphs: None,
             model: PhantomData,
         }
+    }
+
+    /// As a subscription tells it.
+    pub(crate) fn told(self, behind: u64, graphs: Option<(Arc<State>, Arc<State>)>) -> Self {
+        Self {
+            behind,
+            graphs,
+            ..self
+        }
+    }
+
+    /// How many frames there were behind it when its subscription gave it: how far that one lags.
+    #[must_use]
+    pub fn behind(&self) -> u64 {
+        self.behind
+    }
+
+    /// The graph before it, where its subscription is of [`Store::subscribe_after`].
+    #[must_use]
+    pub fn before(&self) -> Option<Snapshot<M>> {
+        let graphs = self.graphs.as_ref();
+        graphs.map(|(before, _)| Snapshot::of(Arc::clone(before)))
+    }
+
+    /// The graph after it, where its subscription is of [`Store::subscribe_after`].
+    #[must_use]
+    pub fn after(&self) -> Option<Snapshot<M>> {
+        let graphs = self.graphs.as_ref();
+        graphs.map(|(_, after)| Snapshot::of(Arc::clone(after)))
     }
 
     /// Its number.

@@ -19,7 +19,8 @@ use super::memory::check_length;
 use super::recover::settle;
 use super::sync::{Extent, Shared};
 use super::{
-    AppendError, ErrorKind, FrameHeader, Frames, Head, Log, Seq, StorageError, Syncer, TornTail,
+    AppendError, ErrorKind, FrameHeader, Frames, Head, Log, ReadOnlyLog, Seq, StorageError, Syncer,
+    TornTail,
 };
 
 /// The first extension of a segment; each later one is twice as long.
@@ -354,6 +355,10 @@ impl Log for FileLog {
             Durability::Always => Some(Arc::clone(&self.shared) as Arc<dyn Syncer>),
             Durability::Every(_) | Durability::Os => None,
         }
+    }
+
+    fn follower(&self) -> Option<ReadOnlyLog> {
+        Some(ReadOnlyLog::of(self.chain.clone()))
     }
 }
 

@@ -22,6 +22,7 @@
 //!             00000000000000004711.log
 //!             00000000000000004711.8192.torn   a tail that was cut at offset 8192
 //!             *.tmp                       being made; removed by the next writer
+//!             cursors/NAME                a block: how far somebody called NAME has read
 //!
 //! segment     header (a block, 64) | frame | frame | ... | zeros (spare) | end of file
 //!
@@ -31,6 +32,7 @@
 //!             +--------+----+----+------+--------+------------+-------+-------+----------+
 //!             segment: magic "IWSEGMNT"; seq of its first frame; epoch, fingerprint before it
 //!             HEAD:    magic "IWLOGHED"; seq of the last frame; epoch, fingerprint after it
+//!             cursor:  magic "IWCURSOR"; seq of the last frame that is done with
 //!             checksum = XXH3-64 of bytes 0..56
 //!
 //! frame       0      4      8        16   17   18  20    24     32      40           56
@@ -52,6 +54,7 @@
 //! 3. A bad frame that was durable by `HEAD`, by (1) or by (2) is damage. Any other begins the torn tail.
 
 mod chain;
+pub(crate) mod cursor;
 mod disk;
 mod error;
 mod files;
@@ -212,6 +215,9 @@ pub trait Log: Send {
     /// What waits for a frame of [`append_unsynced`](Log::append_unsynced) to become durable while others are
     /// appended; none where there is nothing to wait for.
     fn syncer(&self) -> Option<Arc<dyn Syncer>>;
+
+    /// A log of the same frames that another thread can read; none where they lie in memory.
+    fn follower(&self) -> Option<ReadOnlyLog>;
 }
 
 /// Waits beside the writer until what it appended is durable, so that several callers share a sync.

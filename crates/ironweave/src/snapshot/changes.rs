@@ -19,6 +19,11 @@ impl Changes {
         Self { facts, layout }
     }
 
+    /// The facts with their bytes.
+    pub(crate) fn raw(&self) -> &Facts {
+        &self.facts
+    }
+
     /// How many facts there are.
     #[must_use]
     pub fn len(&self) -> usize {

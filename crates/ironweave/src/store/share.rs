@@ -14,7 +14,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use crate::entity::Model;
 use crate::error::StepError;
 use crate::log::{
-    AppendError, FrameHeader, Frames, Head, Log, Seq, StorageError, Syncer, TornTail,
+    AppendError, FrameHeader, Frames, Head, Log, ReadOnlyLog, Seq, StorageError, Syncer, TornTail,
 };
 use crate::step::event::{Event, Receipt};
 use crate::store::{AnyReceipt, Backend, Store, Transaction};
@@ -122,7 +122,7 @@ impl<M: Model> Store<M> {
     pub(crate) fn syncer(&self) -> Option<Arc<dyn Syncer>> {
         match &self.log {
             Backend::Writable(log) => log.syncer(),
-            Backend::ReadOnly(_) => None,
+            Backend::ReadOnly(_) | Backend::Unlogged => None,
         }
     }
 }
@@ -361,5 +361,9 @@ impl Log for Unsynced {
 
     fn syncer(&self) -> Option<Arc<dyn Syncer>> {
         self.0.syncer()
+    }
+
+    fn follower(&self) -> Option<ReadOnlyLog> {
+        self.0.follower()
     }
 }

@@ -59,6 +59,7 @@ pub mod model {
     }
     /// What the balances are afterwards.
     #[event]
+    #[guard(crate::bank::nobody_was_faster)]
     #[guard(crate::bank::nothing_is_lost)]
     #[when(all from in Open)]
     #[set(from.balance = from_balance)]
@@ -103,6 +104,15 @@ pub mod model {
     }
     #[invariant(Account, crate::bank::never_overdrawn)]
     pub struct NeverOverdrawn;
+}
+
+pub fn nobody_was_faster(e: &Transferred, db: &impl Db) -> Result<(), Reject> {
+    let found = e.bank.transfers(db);
+    if found + 1 == e.transfers {
+        Ok(())
+    } else {
+        Err(Reject::new(format!("there were {found} transfers")))
+    }
 }
 
 pub fn nothing_is_lost(e: &Transferred, db: &impl Db) -> Result<(), Reject> {

@@ -5,3 +5,5 @@ mod bank;
 mod past;
 mod readers;
 mod speculation;
+mod subscriptions;
+mod surprises;

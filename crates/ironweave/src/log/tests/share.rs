@@ -234,6 +234,7 @@ fn other_threads_are_shown_what_is_durable_and_nobody_waits_for_that() {
     let dir = scratch();
     let (store, gate) = shared(dir.path());
     let source = store.read(Store::reader).unwrap();
+    let mut told = store.read(|db| db.subscribe(2)).unwrap().unwrap();
     let shown = || source.newest().count::<Thing, crate::Any>();
     let taken = AtomicUsize::new(0);
     thread::scope(|s| {
@@ -254,11 +255,14 @@ fn other_threads_are_shown_what_is_durable_and_nobody_waits_for_that() {
             thread::yield_now();
         }
         assert_eq!(shown(), 1);
+        assert!(told.try_next().unwrap().is_none());
         gate.set(|state| state.shut = false);
         let seen = reader.join().unwrap().unwrap();
         assert!((2..=3).contains(&seen.count::<Thing, crate::Any>()));
     });
     assert_eq!(shown(), 3);
+    assert_eq!(told.next().unwrap().unwrap().seq(), 2);
+    assert_eq!(told.next().unwrap().unwrap().seq(), 3);
     let seq = store.read(|db| db.seq().unwrap()).unwrap();
     assert!(source.wait_until(seq, Duration::ZERO).is_some());
 }
