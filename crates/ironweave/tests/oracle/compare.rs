@@ -60,6 +60,8 @@ macro_rules! entity {
     };
 }
 
+pub(crate) use entity;
+
 /// Runs code with the type of a state.
 macro_rules! state {
     ($state:expr, $s:ident => $body:expr) => {

@@ -8,8 +8,10 @@ use ironweave::schema::Schema;
 use ironweave::{Durability, Meta, StepError, Store, Timestamp, Transaction};
 
 use crate::compare::{Wrong, compare, same};
+use crate::filters::selects;
 use crate::fingerprint::Salts;
 use crate::history::{Case, End, Op, Step};
+use crate::meta::{Happened, expects, names, repeated};
 use crate::model::{Model, event, set_current};
 use crate::rules::Fire;
 use crate::travel::{Kept, shows, with};
@@ -60,6 +62,7 @@ pub fn run(case: &Case) -> Result<Stats, Failure> {
         salts: Salts::new(&case.schema),
         world: World::new(&case.schema),
         kept: Kept::default(),
+        happened: Vec::new(),
         stats: Stats::default(),
         step: 0,
     };
@@ -94,6 +97,8 @@ struct Run<'c> {
     salts: Salts,
     world: World,
     kept: Kept,
+    /// What was accepted in the present transaction.
+    happened: Vec<Happened>,
     stats: Stats,
     step: usize,
 }
@@ -108,14 +113,17 @@ impl Run<'_> {
             .case
             .files
             .then(|| tempfile::tempdir().expect("a directory"));
-        let open = || match &dir {
-            None => Store::<Model>::memory(),
-            Some(dir) => {
-                let options = Store::<Model>::options().durability(Durability::Os);
-                options
+        let open = || {
+            let mut options = Store::<Model>::options().durability(Durability::Os);
+            if self.case.paranoid {
+                options = options.paranoid();
+            }
+            match &dir {
+                None => options.memory(),
+                Some(dir) => options
                     .segment_bytes_max(8_192)
                     .open(dir.path())
-                    .expect("it opens")
+                    .expect("it opens"),
             }
         };
         let mut store = open();
@@ -173,6 +181,9 @@ impl Run<'_> {
     /// Compares a store between two transactions.
     fn settled(&self, store: &Store<Model>) -> Result<(), Failed> {
         compare(store, self.schema, &self.world).map_err(of("graph"))?;
+        // As many as there were steps: other questions each time.
+        let number = (self.stats.events as u64) << 20 | self.step as u64;
+        selects(store, self.schema, &self.world, number).map_err(of("select"))?;
         let expected = self.salts.fingerprint(self.schema, &self.world);
         same(&store.fingerprint(), &expected, || "the fingerprint".into())
             .map_err(of("fingerprint"))?;
@@ -192,9 +203,18 @@ impl Run<'_> {
             [Op::Fire(fire)] if commit => Some(with(store, fire, time)),
             _ => None,
         };
+        if let [Op::Fire(fire)] = ops {
+            self.expects(store, fire)?;
+        }
         let base = self.world.clone();
+        let key = format!("step {}", self.step);
+        let keyed = commit && self.step % 4 == 1;
+        let mut meta = Meta::new().time(time);
+        if keyed {
+            meta = meta.idempotency_key(&*key);
+        }
         let mut t = store
-            .begin_with(Meta::new().time(time))
+            .begin_with(meta)
             .map_err(|e| ("time", e.to_string()))?;
         let (world, firings) = self.apply(&mut t, ops)?;
         if !commit {
@@ -221,6 +241,9 @@ impl Run<'_> {
             if wrote == 1 {
                 self.logged(store, &firings)?;
             }
+            if wrote == 1 && keyed {
+                repeated(store, &key, &self.happened).map_err(of("repeat"))?;
+            }
         } else {
             self.stats.rejected_commits += 1;
         }
@@ -234,6 +257,27 @@ impl Run<'_> {
             shows(&before, self.schema, &self.salts, &base).map_err(of("with"))?;
         }
         self.settled(store)
+    }
+
+    /// Asks whether an event can happen that expects nothing of its own to have changed since an earlier transaction.
+    fn expects(&self, store: &mut Store<Model>, fire: &Fire) -> Result<(), Failed> {
+        let frames = &self.kept.frames;
+        let back = 1 + self.step % 3 * 2;
+        let then = frames.len().checked_sub(back).map(|i| &frames[i]);
+        let (Some((Some(seq), before)), time) = (then, self.step as i64) else {
+            return Ok(());
+        };
+        let Ok((_, fired)) = self.world.after(self.schema, fire, time) else {
+            return Ok(());
+        };
+        let names = &self.schema.events[usize::from(fire.event)].names;
+        let mut named = Vec::new();
+        for (name, ids) in names.iter().zip(&fired.names) {
+            let there = ids.iter().filter(|id| self.world.alive(name.entity, **id));
+            named.extend(there.map(|id| (name.entity, *id)));
+        }
+        let then = (*seq, before);
+        expects(store, then, &self.world, (fire, time), &named).map_err(of("expect"))
     }
 
     /// Compares the last frame with what should have fired, in that order.
@@ -298,18 +342,23 @@ impl Run<'_> {
         let mut world = self.world.clone();
         let mut firings: Firings = Vec::new();
         let mut saved = Vec::new();
+        self.happened.clear();
         let time = t.time().as_micros();
         for op in ops {
             match op {
                 Op::Fire(fire) => self.fire(t, &mut world, &mut firings, fire, time)?,
-                Op::Save => saved.push((t.savepoint(), world.clone(), firings.len())),
+                Op::Save => {
+                    let lengths = (firings.len(), self.happened.len());
+                    saved.push((t.savepoint(), world.clone(), lengths));
+                }
                 Op::Back(to) => {
                     let Some((point, then, fired)) = saved.get(*to) else {
                         continue;
                     };
                     t.rollback_to(*point);
                     world = then.clone();
-                    firings.truncate(*fired);
+                    firings.truncate(fired.0);
+                    self.happened.truncate(fired.1);
                     saved.truncate(to + 1);
                 }
                 Op::Check => {
@@ -345,16 +394,11 @@ impl Run<'_> {
         let found = t.apply_any(&event(fire.event, fire.fields.clone()));
         match (found, expected) {
             (Ok(receipt), Ok((after, fired))) => {
-                let names: Vec<Vec<Oid>> = (receipt.names.iter())
-                    .map(|(_, all)| {
-                        all.iter()
-                            .map(|e| (e.id.slot(), e.id.generation()))
-                            .collect()
-                    })
-                    .collect();
+                let names = names(&receipt);
                 same(&names, &fired.names, || format!("names of {}", name()))
                     .map_err(of("names"))?;
                 self.stats.accepted += 1;
+                self.happened.push((fire.clone(), names));
                 self.stats.immediates += fired.immediates.len();
                 firings.push((fire.event, None));
                 firings.extend(
@@ -380,7 +424,7 @@ impl Run<'_> {
 }
 
 /// The name of the variant of an error.
-fn variant(e: &StepError) -> String {
+pub fn variant(e: &StepError) -> String {
     let text = format!("{e:?}");
     text.split([' ', '(']).next().unwrap_or_default().to_owned()
 }
