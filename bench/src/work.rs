@@ -1,7 +1,7 @@
 //! What all contenders do: tasks that are ready or running, held by workers.
 //!
 //! One operation is one event: it moves a task between `Ready` and `Running`, hands it to another worker, and sets
-//! its value. It records four facts (a move, an unlink, a link, a set), what is needed to take it back, and itself.
+//! its value. That is four facts (a move, an unlink, a link, a set), and what is needed to take them back.
 
 /// Tasks for each worker.
 pub const TASKS_PER_WORKER: usize = 10;
@@ -45,17 +45,37 @@ pub struct Picture {
     pub running: Vec<u32>,
 }
 
+/// What remains of an event beside the graph.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Keeps {
+    /// Nothing: it could have been taken back while it happened.
+    Nothing,
+    /// The event and its facts, in memory as they are, [`KEPT`] of them.
+    Facts,
+    /// A frame of a log: event and facts encoded, with time and fingerprint. By hand nobody does; they keep
+    /// nothing.
+    Log,
+}
+
 /// Someone who can do this work.
 pub trait Contender {
     /// The name in the table.
     const NAME: &'static str;
+    /// An operation as it is asked for: made beforehand, since a program has its handles at hand.
+    type Event: Copy;
 
     /// Tasks that are ready, of value 0, the first ten with the first worker and so on.
-    fn new(tasks: usize) -> Self;
-    /// Does and records an event.
-    fn step(&mut self, op: Op);
-    /// Does an event and takes it back.
-    fn step_and_undo(&mut self, op: Op);
+    fn new(tasks: usize, keeps: Keeps) -> Self;
+    /// An operation as an event.
+    fn event(&self, op: Op) -> Self::Event;
+    /// Does an event and keeps what it is to keep.
+    fn step(&mut self, event: Self::Event);
+    /// Tries an event that cannot happen: its task is where the event would take it.
+    fn reject(&mut self, event: Self::Event);
+    /// Does events and takes them back.
+    fn step_and_undo(&mut self, events: &[Self::Event]);
+    /// How many facts are kept.
+    fn facts(&self) -> usize;
     /// What there is.
     fn picture(&self) -> Picture;
 }

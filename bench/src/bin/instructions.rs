@@ -1,8 +1,10 @@
 //! One contender, so many operations, and nothing else: for a profiler or a counter of instructions.
 //!
 //! ```text
-//! valgrind --tool=callgrind target/release/instructions ironweave 10000 100000
+//! valgrind --tool=callgrind target/release/instructions ironweave graph 10000 100000
 //! ```
+//!
+//! What is counted besides (making the operations, the first state) falls out of the difference of two counts.
 
 #[path = "../contenders/mod.rs"]
 #[allow(dead_code)]
@@ -14,12 +16,49 @@ mod work;
 use std::process::ExitCode;
 
 use contenders::{flat, ironweave, maps};
-use work::{Contender, operations};
+use work::{Contender, Keeps, Op, operations};
 
-fn run<C: Contender>(entities: usize, steps: usize) {
-    let mut contender = C::new(entities);
-    for op in operations(entities, steps, 7) {
-        contender.step(op);
+/// What to do with each operation.
+#[derive(Clone, Copy)]
+enum Row {
+    Step(Keeps),
+    WhatIf(usize),
+    Reject,
+}
+
+fn run<C: Contender>(row: Row, entities: usize, steps: usize) {
+    let keeps = match row {
+        Row::Step(keeps) => keeps,
+        Row::WhatIf(_) | Row::Reject => Keeps::Log,
+    };
+    let mut contender = C::new(entities, keeps);
+    let events = |contender: &C, start: Option<bool>| -> Vec<C::Event> {
+        (operations(entities, steps, 7).into_iter())
+            .map(|op| {
+                contender.event(Op {
+                    start: start.unwrap_or(op.start),
+                    ..op
+                })
+            })
+            .collect()
+    };
+    match row {
+        Row::Step(_) => {
+            for event in events(&contender, None) {
+                contender.step(event);
+            }
+        }
+        // All tasks are ready.
+        Row::WhatIf(n) => {
+            for some in events(&contender, Some(true)).chunks(n) {
+                contender.step_and_undo(some);
+            }
+        }
+        Row::Reject => {
+            for event in events(&contender, Some(false)) {
+                contender.reject(event);
+            }
+        }
     }
     assert!(!contender.picture().tasks.is_empty());
 }
@@ -27,15 +66,26 @@ fn run<C: Contender>(entities: usize, steps: usize) {
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let numbers: Vec<usize> = arguments.iter().filter_map(|a| a.parse().ok()).collect();
-    let ([name, ..], [entities, steps]) = (arguments.as_slice(), numbers.as_slice()) else {
-        eprintln!("usage: instructions CONTENDER ENTITIES STEPS");
+    let ([name, row, ..], [entities, steps]) = (arguments.as_slice(), numbers.as_slice()) else {
+        eprintln!("usage: instructions CONTENDER ROW ENTITIES STEPS");
         return ExitCode::FAILURE;
     };
+    let row = match row.as_str() {
+        "step_graph" => Row::Step(Keeps::Nothing),
+        "step_recorded" => Row::Step(Keeps::Facts),
+        "step_logged" => Row::Step(Keeps::Log),
+        "what_if_1" => Row::WhatIf(1),
+        "reject" => Row::Reject,
+        other => {
+            eprintln!("there is no row `{other}`");
+            return ExitCode::FAILURE;
+        }
+    };
     match name.as_str() {
-        "flat" => run::<flat::Flat>(*entities, *steps),
-        "fxhash" => run::<maps::fxhash::Maps>(*entities, *steps),
-        "btree" => run::<maps::btree::Maps>(*entities, *steps),
-        "ironweave" => run::<ironweave::Ours>(*entities, *steps),
+        "flat" => run::<flat::Flat>(row, *entities, *steps),
+        "fxhash" => run::<maps::fxhash::Maps>(row, *entities, *steps),
+        "btree" => run::<maps::btree::Maps>(row, *entities, *steps),
+        "ironweave" => run::<ironweave::Ours>(row, *entities, *steps),
         other => {
             eprintln!("there is no contender `{other}`");
             return ExitCode::FAILURE;

@@ -1,7 +1,7 @@
 //! By hand, as well as it can be done: a vector per field, slots for names, bits for the state, and for each task its
 //! place in its worker's list, so that unlinking is O(1).
 
-use crate::work::{Contender, Fact, KEPT, Op, Picture, first_worker, workers};
+use crate::work::{Contender, Fact, KEPT, Keeps, Op, Picture, first_worker, workers};
 
 /// The state.
 pub struct Flat {
@@ -12,6 +12,7 @@ pub struct Flat {
     position: Vec<u32>,
     tasks: Vec<Vec<u32>>,
     undo: Vec<Undo>,
+    keeps: bool,
     facts: Vec<Fact>,
     events: Vec<Op>,
 }
@@ -57,6 +58,25 @@ impl Flat {
         position
     }
 
+    fn keep(&mut self, fact: Fact) {
+        if self.keeps {
+            self.facts.push(fact);
+        }
+    }
+
+    fn running(&self, task: u32) -> bool {
+        self.running[task as usize / 64] >> (task % 64) & 1 == 1
+    }
+
+    /// Whether it happened.
+    fn try_apply(&mut self, op: Op) -> bool {
+        let can = self.running(op.task) != op.start;
+        if can {
+            self.apply(op);
+        }
+        can
+    }
+
     fn apply(&mut self, op: Op) {
         let Op {
             task,
@@ -71,19 +91,19 @@ impl Flat {
             task,
             position,
         });
-        self.facts.push(Fact::Unlink { worker: old, task });
+        self.keep(Fact::Unlink { worker: old, task });
         self.attach(worker, task);
         self.undo.push(Undo::Link { worker, task });
-        self.facts.push(Fact::Link { worker, task });
+        self.keep(Fact::Link { worker, task });
         let before = std::mem::replace(&mut self.value[task as usize], value);
         self.undo.push(Undo::Set {
             task,
             value: before,
         });
-        self.facts.push(Fact::Set { task, value });
+        self.keep(Fact::Set { task, value });
         self.flip(task);
         self.undo.push(Undo::Move { task });
-        self.facts.push(Fact::Move {
+        self.keep(Fact::Move {
             task,
             running: start,
         });
@@ -116,8 +136,9 @@ impl Flat {
 
 impl Contender for Flat {
     const NAME: &'static str = "flat";
+    type Event = Op;
 
-    fn new(count: usize) -> Self {
+    fn new(count: usize, keeps: Keeps) -> Self {
         let mut flat = Self {
             running: vec![0; count.div_ceil(64)],
             value: vec![0; count],
@@ -125,6 +146,7 @@ impl Contender for Flat {
             position: vec![0; count],
             tasks: vec![Vec::new(); workers(count)],
             undo: Vec::new(),
+            keeps: keeps == Keeps::Facts,
             facts: Vec::new(),
             events: Vec::new(),
         };
@@ -134,25 +156,41 @@ impl Contender for Flat {
         flat
     }
 
+    fn event(&self, op: Op) -> Op {
+        op
+    }
+
     fn step(&mut self, op: Op) {
         if self.events.len() >= KEPT {
             self.events.clear();
             self.facts.clear();
         }
-        self.apply(op);
-        self.events.push(op);
+        assert!(self.try_apply(op), "it can happen");
+        if self.keeps {
+            self.events.push(op);
+        }
         self.undo.clear();
     }
 
-    fn step_and_undo(&mut self, op: Op) {
+    fn reject(&mut self, op: Op) {
+        assert!(!self.try_apply(op), "it cannot happen");
+    }
+
+    fn step_and_undo(&mut self, ops: &[Op]) {
         let facts = self.facts.len();
-        self.apply(op);
+        for op in ops {
+            assert!(self.try_apply(*op), "it can happen");
+        }
         self.rollback();
         self.facts.truncate(facts);
     }
 
+    fn facts(&self) -> usize {
+        self.facts.len()
+    }
+
     fn picture(&self) -> Picture {
-        let running = |task: u32| self.running[task as usize / 64] >> (task % 64) & 1 == 1;
+        let running = |task: u32| self.running(task);
         let tasks = 0..self.value.len() as u32;
         let sorted = |list: &Vec<u32>| {
             let mut list = list.clone();

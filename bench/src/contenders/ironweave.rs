@@ -1,12 +1,13 @@
 //! ironweave, through its public interface, on a store in memory.
 //!
-//! It does more than the others: it checks bindings, source states and bounds, encodes event and facts, keeps the
-//! fingerprint, reads the clock, and appends a frame to the log in memory, which keeps all of them.
+//! It does more than the others: handles are checked to be alive, facts hold their values encoded. With a log it also
+//! encodes the event, keeps the fingerprint, reads the clock, and appends a frame to the log in memory, which keeps all
+//! of them.
 
-use ironweave::prelude::*;
+use ironweave::{Facts, prelude::*};
 
 use self::model::{Started, Stopped, Task, TasksAdded, Worker, WorkersHired, state};
-use crate::work::{Contender, Op, Picture, first_worker, workers};
+use crate::work::{Contender, KEPT, Keeps, Op, Picture, first_worker, workers};
 
 /// Tasks and workers.
 #[ironweave::model]
@@ -76,13 +77,85 @@ pub struct Ours {
     store: Store<model::Model>,
     tasks: Vec<Task>,
     workers: Vec<Worker>,
+    keeps: Keeps,
+    facts: Facts,
+    events: Vec<Asked>,
+}
+
+/// An event, of either type.
+#[derive(Clone, Copy)]
+pub struct Asked {
+    start: bool,
+    task: Task,
+    worker: Worker,
+    value: u64,
+}
+
+impl Asked {
+    fn started(self) -> Started {
+        let Self {
+            task,
+            worker,
+            value,
+            ..
+        } = self;
+        Started {
+            task,
+            worker,
+            value,
+        }
+    }
+
+    fn stopped(self) -> Stopped {
+        let Self {
+            task,
+            worker,
+            value,
+            ..
+        } = self;
+        Stopped {
+            task,
+            worker,
+            value,
+        }
+    }
+}
+
+impl Ours {
+    /// Fires an event in a transaction, and keeps what it is to keep.
+    fn fire<E: Event<Model = model::Model>>(
+        &mut self,
+        event: E,
+        asked: Asked,
+    ) -> Result<(), StepError> {
+        if self.keeps != Keeps::Facts {
+            return self.store.try_step(event).map(|_| ());
+        }
+        let mut t = self.store.begin();
+        t.apply(event)?;
+        self.facts.append(t.facts());
+        self.events.push(asked);
+        t.commit()
+    }
+
+    fn try_step(&mut self, asked: Asked) -> Result<(), StepError> {
+        if asked.start {
+            self.fire(asked.started(), asked)
+        } else {
+            self.fire(asked.stopped(), asked)
+        }
+    }
 }
 
 impl Contender for Ours {
     const NAME: &'static str = "ironweave";
+    type Event = Asked;
 
-    fn new(count: usize) -> Self {
-        let mut store = Store::<model::Model>::memory();
+    fn new(count: usize, keeps: Keeps) -> Self {
+        let mut store = match keeps {
+            Keeps::Log => Store::<model::Model>::memory(),
+            Keeps::Nothing | Keeps::Facts => Store::unlogged(),
+        };
         let mut t = store.begin();
         let workers: Vec<Worker> = (0..workers(count))
             .map(|_| t.apply(WorkersHired {}).expect("hired").created.worker)
@@ -98,56 +171,49 @@ impl Contender for Ours {
             store,
             tasks,
             workers,
+            keeps,
+            facts: Facts::default(),
+            events: Vec::new(),
         }
     }
 
-    fn step(&mut self, op: Op) {
-        let (task, worker) = (
-            self.tasks[op.task as usize],
-            self.workers[op.worker as usize],
-        );
-        if op.start {
-            self.store
-                .try_step(Started {
-                    task,
-                    worker,
-                    value: op.value,
-                })
-                .expect("it is ready");
-        } else {
-            self.store
-                .try_step(Stopped {
-                    task,
-                    worker,
-                    value: op.value,
-                })
-                .expect("it runs");
+    fn event(&self, op: Op) -> Asked {
+        Asked {
+            start: op.start,
+            task: self.tasks[op.task as usize],
+            worker: self.workers[op.worker as usize],
+            value: op.value,
         }
     }
 
-    fn step_and_undo(&mut self, op: Op) {
-        let (task, worker) = (
-            self.tasks[op.task as usize],
-            self.workers[op.worker as usize],
-        );
-        let asked = self.store.what_if(|t| {
-            if op.start {
-                t.apply(Started {
-                    task,
-                    worker,
-                    value: op.value,
-                })
-                .map(|_| ())
-            } else {
-                t.apply(Stopped {
-                    task,
-                    worker,
-                    value: op.value,
-                })
-                .map(|_| ())
+    fn step(&mut self, asked: Asked) {
+        if self.events.len() >= KEPT {
+            self.events.clear();
+            self.facts.clear();
+        }
+        self.try_step(asked).expect("it can happen");
+    }
+
+    fn reject(&mut self, asked: Asked) {
+        assert!(self.try_step(asked).is_err(), "it cannot happen");
+    }
+
+    fn step_and_undo(&mut self, events: &[Asked]) {
+        let answer = self.store.what_if(|t| {
+            for asked in events {
+                if asked.start {
+                    t.apply(asked.started())?;
+                } else {
+                    t.apply(asked.stopped())?;
+                }
             }
+            Ok(())
         });
-        asked.expect("it can happen");
+        answer.expect("it can happen");
+    }
+
+    fn facts(&self) -> usize {
+        self.facts.as_slice().len()
     }
 
     fn picture(&self) -> Picture {

@@ -5,7 +5,7 @@ macro_rules! maps {
     ($(#[$doc:meta])* $module:ident, $name:literal, $map:ty, $set:ty) => {
         $(#[$doc])*
         pub mod $module {
-            use crate::work::{Contender, Fact, KEPT, Op, Picture, first_worker, workers};
+            use crate::work::{Contender, Fact, KEPT, Keeps, Op, Picture, first_worker, workers};
 
             type Map<V> = $map;
             type Set = $set;
@@ -24,6 +24,7 @@ macro_rules! maps {
                 running: Set,
                 ready: Set,
                 undo: Vec<(u32, Task)>,
+                keeps: bool,
                 facts: Vec<Fact>,
                 events: Vec<Op>,
             }
@@ -49,27 +50,36 @@ macro_rules! maps {
                     old
                 }
 
-                fn apply(&mut self, op: Op) {
+                /// Whether it happened.
+                fn apply(&mut self, op: Op) -> bool {
                     let Op { task, worker, value, start } = op;
+                    if self.tasks.get(&task).is_none_or(|row| row.running == start) {
+                        return false;
+                    }
                     let old = self.replace(task, Task { running: start, value, worker });
                     self.undo.push((task, old));
-                    self.facts.push(Fact::Unlink { worker: old.worker, task });
-                    self.facts.push(Fact::Link { worker, task });
-                    self.facts.push(Fact::Set { task, value });
-                    self.facts.push(Fact::Move { task, running: start });
+                    if self.keeps {
+                        self.facts.push(Fact::Unlink { worker: old.worker, task });
+                        self.facts.push(Fact::Link { worker, task });
+                        self.facts.push(Fact::Set { task, value });
+                        self.facts.push(Fact::Move { task, running: start });
+                    }
+                    true
                 }
             }
 
             impl Contender for Maps {
                 const NAME: &'static str = $name;
+                type Event = Op;
 
-                fn new(count: usize) -> Self {
+                fn new(count: usize, keeps: Keeps) -> Self {
                     let mut maps = Self {
                         tasks: Map::default(),
                         by_worker: (0..workers(count)).map(|w| (w as u32, Set::default())).collect(),
                         running: Set::default(),
                         ready: (0..count as u32).collect(),
                         undo: Vec::new(),
+                        keeps: keeps == Keeps::Facts,
                         facts: Vec::new(),
                         events: Vec::new(),
                     };
@@ -81,23 +91,39 @@ macro_rules! maps {
                     maps
                 }
 
+                fn event(&self, op: Op) -> Op {
+                    op
+                }
+
                 fn step(&mut self, op: Op) {
                     if self.events.len() >= KEPT {
                         self.events.clear();
                         self.facts.clear();
                     }
-                    self.apply(op);
-                    self.events.push(op);
+                    assert!(self.apply(op), "it can happen");
+                    if self.keeps {
+                        self.events.push(op);
+                    }
                     self.undo.clear();
                 }
 
-                fn step_and_undo(&mut self, op: Op) {
+                fn reject(&mut self, op: Op) {
+                    assert!(!self.apply(op), "it cannot happen");
+                }
+
+                fn step_and_undo(&mut self, ops: &[Op]) {
                     let facts = self.facts.len();
-                    self.apply(op);
+                    for op in ops {
+                        assert!(self.apply(*op), "it can happen");
+                    }
                     while let Some((task, old)) = self.undo.pop() {
                         self.replace(task, old);
                     }
                     self.facts.truncate(facts);
+                }
+
+                fn facts(&self) -> usize {
+                    self.facts.len()
                 }
 
                 fn picture(&self) -> Picture {

@@ -4,18 +4,31 @@ pub mod flat;
 pub mod ironweave;
 pub mod maps;
 
-use crate::work::{Contender, Picture, operations};
+use crate::work::{Contender, Keeps, Op, Picture, operations};
 
-/// Does the work, taking every third event back before it does it.
-fn worked<C: Contender>(tasks: usize, seed: u64) -> Picture {
-    let mut contender = C::new(tasks);
-    for (i, op) in operations(tasks, 3_000, seed).into_iter().enumerate() {
+/// Does the work, taking every third event back before it does it, with the two that follow, and trying every third once
+/// more, in vain.
+fn worked<C: Contender>(tasks: usize, keeps: Keeps, seed: u64) -> Picture {
+    let mut contender = C::new(tasks, keeps);
+    let ops = operations(tasks, 3_000, seed);
+    for (i, op) in ops.iter().enumerate() {
+        let facts = contender.facts();
         if i % 3 == 0 {
             let before = contender.picture();
-            contender.step_and_undo(op);
+            let next = &ops[i..ops.len().min(i + 3)];
+            let events: Vec<C::Event> = next.iter().map(|op| contender.event(*op)).collect();
+            contender.step_and_undo(&events);
             assert_eq!(contender.picture(), before, "{}: not taken back", C::NAME);
         }
-        contender.step(op);
+        contender.step(contender.event(*op));
+        let kept = if keeps == Keeps::Facts { 4 } else { 0 };
+        assert_eq!(contender.facts(), facts + kept, "{}: its facts", C::NAME);
+        if i % 3 == 1 {
+            let before = contender.picture();
+            contender.reject(contender.event(Op { value: 7, ..*op }));
+            assert_eq!(contender.picture(), before, "{}: not rejected", C::NAME);
+            assert_eq!(contender.facts(), facts + kept, "{}: its facts", C::NAME);
+        }
     }
     contender.picture()
 }
@@ -25,11 +38,13 @@ fn worked<C: Contender>(tasks: usize, seed: u64) -> Picture {
 /// # Panics
 /// Where one does not.
 pub fn compare(tasks: usize, seed: u64) {
-    let flat = worked::<flat::Flat>(tasks, seed);
-    assert!(!flat.running.is_empty() && flat.running.len() < tasks);
-    assert_eq!(worked::<maps::fxhash::Maps>(tasks, seed), flat);
-    assert_eq!(worked::<maps::btree::Maps>(tasks, seed), flat);
-    assert_eq!(worked::<ironweave::Ours>(tasks, seed), flat);
+    for keeps in [Keeps::Nothing, Keeps::Facts, Keeps::Log] {
+        let flat = worked::<flat::Flat>(tasks, keeps, seed);
+        assert!(!flat.running.is_empty() && flat.running.len() < tasks);
+        assert_eq!(worked::<maps::fxhash::Maps>(tasks, keeps, seed), flat);
+        assert_eq!(worked::<maps::btree::Maps>(tasks, keeps, seed), flat);
+        assert_eq!(worked::<ironweave::Ours>(tasks, keeps, seed), flat);
+    }
 }
 
 #[cfg(test)]

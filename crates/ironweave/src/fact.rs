@@ -2,7 +2,7 @@
 
 use minicbor::Decoder;
 
-use crate::cbor::{ARRAY, Heads, UINT};
+use crate::cbor::{Pen, UINT, Word};
 use crate::graph::layout::Layout;
 use crate::schema::{ColumnIx, EdgeIx, EntityIx, StateIx};
 use crate::value::{DecodeError, display, raw_item};
@@ -88,6 +88,15 @@ pub enum Fact {
 }
 
 impl Fact {
+    /// The same, with its value so many bytes further on.
+    #[inline]
+    fn shifted(mut self, by: u32) -> Self {
+        if let Self::Set { at, .. } | Self::SetLink { at, .. } = &mut self {
+            *at += by;
+        }
+        self
+    }
+
     /// The entities that it changes, each as type and slot.
     pub(crate) fn touches(self, layout: &Layout) -> [Option<(EntityIx, u32)>; 2] {
         match self {
@@ -111,32 +120,45 @@ impl Fact {
 // What the log and replicas hold the most of: keep it small.
 const _: () = assert!(size_of::<Fact>() <= 20);
 
-/// Facts and the bytes of their values.
+/// Facts in order, and the bytes of their values beside.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Facts {
-    pub list: Vec<Fact>,
-    pub bytes: Vec<u8>,
+pub struct Facts {
+    pub(crate) list: Vec<Fact>,
+    pub(crate) bytes: Vec<u8>,
 }
 
 impl Facts {
+    /// The facts, in the order in which they happened.
+    #[must_use]
+    pub fn as_slice(&self) -> &[Fact] {
+        &self.list
+    }
+
+    /// The value of a fact of these, in CBOR; `None` of one that has none.
+    #[must_use]
+    pub fn value_of(&self, fact: &Fact) -> Option<&[u8]> {
+        match *fact {
+            Fact::Set { at, len, .. } | Fact::SetLink { at, len, .. } => {
+                self.bytes.get(at as usize..at as usize + len as usize)
+            }
+            _ => None,
+        }
+    }
+
     pub(crate) fn value(&self, at: u32, len: u32) -> &[u8] {
         &self.bytes[at as usize..at as usize + len as usize]
     }
 
-    /// Appends facts with their values.
-    pub(crate) fn append(&mut self, other: &Self) {
-        let base = self.bytes.len() as u32;
-        self.bytes.extend_from_slice(&other.bytes);
-        self.list.extend(other.list.iter().map(|fact| {
-            let mut fact = *fact;
-            if let Fact::Set { at, .. } | Fact::SetLink { at, .. } = &mut fact {
-                *at += base;
-            }
-            fact
-        }));
+    /// Adds others behind these; O(others).
+    pub fn append(&mut self, others: &Self) {
+        let shift = self.bytes.len() as u32;
+        self.bytes.extend_from_slice(&others.bytes);
+        self.list
+            .extend(others.list.iter().map(|fact| fact.shifted(shift)));
     }
 
-    pub(crate) fn clear(&mut self) {
+    /// Forgets all of them.
+    pub fn clear(&mut self) {
         self.list.clear();
         self.bytes.clear();
     }
@@ -269,90 +291,69 @@ impl Facts {
         }
     }
 
+    /// How many bytes a frame needs for so many facts, at most, beside their values.
+    pub(crate) fn room(facts: usize) -> usize {
+        facts * 24
+    }
+
     /// Writes one fact as a CBOR array that begins with its code.
-    #[inline]
-    pub(crate) fn encode(&self, fact: Fact, out: &mut Vec<u8>) {
-        let fact_of = |items: u32, code: u32| Heads::default().put(ARRAY, items).put(UINT, code);
-        let (heads, value) = match fact {
+    #[inline(always)]
+    pub(crate) fn encode(&self, fact: Fact, out: &mut Pen) {
+        let slot_word = |slot: u32| Word::head32(UINT, slot);
+        let links = |from: u32, to: u32| slot_word(from).then(slot_word(to));
+        match fact {
             Fact::Create {
                 entity,
                 state,
                 slot,
                 generation,
-            } => (
-                fact_of(5, 0)
-                    .put(UINT, entity.into())
-                    .put(UINT, slot)
-                    .put(UINT, generation)
-                    .put(UINT, state.into()),
-                None,
-            ),
+            } => {
+                out.array(5, 0, entity, links(slot, generation));
+                out.small(UINT, state.into());
+            }
             Fact::Delete {
                 entity,
                 state,
                 slot,
                 generation,
-            } => (
-                fact_of(5, 1)
-                    .put(UINT, entity.into())
-                    .put(UINT, slot)
-                    .put(UINT, generation)
-                    .put(UINT, state.into()),
-                None,
-            ),
+            } => {
+                out.array(5, 1, entity, links(slot, generation));
+                out.small(UINT, state.into());
+            }
             Fact::Move {
                 entity,
                 slot,
                 from,
                 to,
-            } => (
-                fact_of(5, 2)
-                    .put(UINT, entity.into())
-                    .put(UINT, slot)
-                    .put(UINT, from.into())
-                    .put(UINT, to.into()),
-                None,
-            ),
+            } => {
+                let states = if from < 24 && to < 24 {
+                    Word::bytes([from, to])
+                } else {
+                    links(from.into(), to.into())
+                };
+                out.array(5, 2, entity, slot_word(slot).then(states));
+            }
             Fact::Set {
                 column,
                 slot,
                 at,
                 len,
-            } => (
-                fact_of(4, 3).put(UINT, column.into()).put(UINT, slot),
-                Some((at, len)),
-            ),
-            Fact::Link { edge, from, to } => (
-                fact_of(4, 4)
-                    .put(UINT, edge.into())
-                    .put(UINT, from)
-                    .put(UINT, to),
-                None,
-            ),
-            Fact::Unlink { edge, from, to } => (
-                fact_of(4, 5)
-                    .put(UINT, edge.into())
-                    .put(UINT, from)
-                    .put(UINT, to),
-                None,
-            ),
+            } => {
+                out.array(4, 3, column, slot_word(slot));
+                out.raw(self.value(at, len));
+            }
+            Fact::Link { edge, from, to } => out.array(4, 4, edge, links(from, to)),
+            Fact::Unlink { edge, from, to } => out.array(4, 5, edge, links(from, to)),
             Fact::SetLink {
                 edge,
                 from,
                 to,
                 at,
                 len,
-            } => (
-                fact_of(5, 6)
-                    .put(UINT, edge.into())
-                    .put(UINT, from)
-                    .put(UINT, to),
-                Some((at, len)),
-            ),
-        };
-        heads.write(out);
-        if let Some((at, len)) = value {
-            out.extend_from_slice(self.value(at, len));
+            } => {
+                out.array(5, 6, edge, links(from, to));
+                out.raw(self.value(at, len));
+            }
         }
     }
 

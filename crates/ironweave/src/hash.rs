@@ -11,8 +11,8 @@ use xxhash_rust::xxh3::xxh3_64;
 
 use crate::id::Id;
 
-/// A map with the multiply-and-rotate hash of Firefox and rustc (FxHash): fast on small keys, and safe
-/// here because a graph's keys come from its own program.
+/// A map with the multiply-and-rotate hash of Firefox and rustc (FxHash) for numbers, and folded products (wyhash)
+/// for text: fast on small keys, and safe here because a graph's keys come from its own program.
 pub(crate) type FastMap<K, V> = HashMap<K, V, BuildHasherDefault<FxHasher>>;
 
 /// See [`FastMap`].
@@ -26,19 +26,32 @@ impl FxHasher {
 }
 
 impl Hasher for FxHasher {
+    // Text of a few words, of which many begin alike: every bit must reach every other, or the table compares keys in
+    // vain, each of which lies somewhere else in memory.
     fn write(&mut self, bytes: &[u8]) {
-        let mut chunks = bytes.chunks_exact(8);
-        for chunk in &mut chunks {
-            let mut word = [0; 8];
-            word.copy_from_slice(chunk);
-            self.add(u64::from_le_bytes(word));
+        let n = bytes.len();
+        let (mut a, mut b) = (0x243f_6a88_85a3_08d3, 0x1319_8a2e_0370_7344);
+        if n > 16 {
+            let mut at = 0;
+            while at + 16 < n {
+                let folded = fold(word::<8>(bytes, at) ^ a, word::<8>(bytes, at + 8) ^ MORE);
+                a = b;
+                b = folded;
+                at += 16;
+            }
+            a ^= word::<8>(bytes, n - 16);
+            b ^= word::<8>(bytes, n - 8);
+        } else if n >= 8 {
+            a ^= word::<8>(bytes, 0);
+            b ^= word::<8>(bytes, n - 8);
+        } else if n >= 4 {
+            a ^= word::<4>(bytes, 0);
+            b ^= word::<4>(bytes, n - 4);
+        } else if n > 0 {
+            a ^= u64::from(bytes[0]);
+            b ^= u64::from(bytes[n / 2]) << 8 | u64::from(bytes[n - 1]);
         }
-        let rest = chunks.remainder();
-        if !rest.is_empty() {
-            let mut word = [0; 8];
-            word[..rest.len()].copy_from_slice(rest);
-            self.add(u64::from_le_bytes(word) ^ (rest.len() as u64) << 56);
-        }
+        self.add(fold(a, b) ^ n as u64);
     }
 
     fn write_u8(&mut self, n: u8) {
@@ -59,6 +72,15 @@ impl Hasher for FxHasher {
     }
 }
 
+const MORE: u64 = 0xa409_3822_299f_31d0;
+
+/// So many bytes, as a number.
+fn word<const N: usize>(bytes: &[u8], at: usize) -> u64 {
+    let mut word = [0; 8];
+    word[..N].copy_from_slice(&bytes[at..at + N]);
+    u64::from_le_bytes(word)
+}
+
 /// The hash of stored bytes.
 pub(crate) fn hash_bytes(bytes: &[u8]) -> u64 {
     xxh3_64(bytes)
@@ -71,34 +93,40 @@ pub(crate) fn salt(name: &str) -> u64 {
 }
 
 /// The two halves of a 64 × 64 bit product, folded (wyhash, Wang Yi).
+#[inline]
 fn fold(a: u64, b: u64) -> u64 {
     let product = u128::from(a) * u128::from(b);
     product as u64 ^ (product >> 64) as u64
 }
 
-fn term(salt: u64, a: u64, b: u64) -> u128 {
-    // Each input is spread over all bits before it meets another, so that small slots and small values
-    // do not cancel in a sum.
-    let a = fold(a ^ 0xa076_1d64_78bd_642f, salt | 1);
-    let b = fold(b ^ 0xe703_7ed1_a0b4_28db, 0x8ebc_6af0_9c88_c6e3);
-    let low = fold(a ^ 0x5899_65cc_7537_4cc3, b ^ salt);
-    let high = fold(a.rotate_left(32) ^ salt, b ^ 0x1d8e_4e27_c47d_124f);
-    u128::from(high) << 64 | u128::from(low)
+/// An id, spread over all bits, so that small slots do not cancel in a sum.
+#[inline]
+fn spread(salt: u64, id: Id) -> u64 {
+    fold(id.to_bits() ^ 0xa076_1d64_78bd_642f, salt | 1)
+}
+
+/// A term is the whole product of two numbers that are spread over all bits: where one of them is off, so is the sum.
+#[inline]
+fn term(a: u64, b: u64) -> u128 {
+    u128::from(a) * u128::from(b)
 }
 
 /// The term of a value: whose, in which column, what.
+#[inline]
 pub(crate) fn cell_term(column_salt: u64, id: Id, value_hash: u64) -> u128 {
-    term(column_salt, id.to_bits(), value_hash)
+    term(spread(column_salt, id), value_hash)
 }
 
 /// The term of an entity in a state.
+#[inline]
 pub(crate) fn state_term(state_salt: u64, id: Id) -> u128 {
-    term(state_salt, id.to_bits(), 0)
+    term(spread(state_salt, id), state_salt)
 }
 
 /// The term of a link.
+#[inline]
 pub(crate) fn link_term(edge_salt: u64, from: Id, to: Id) -> u128 {
-    term(edge_salt, from.to_bits(), to.to_bits())
+    term(spread(edge_salt, from), spread(0x8ebc_6af0_9c88_c6e3, to))
 }
 
 /// The term of the data on a link.
@@ -107,12 +135,54 @@ pub(crate) fn link_data_term(edge_salt: u64, from: Id, to: Id, value_hash: u64) 
         edge_salt ^ 0x2d35_8dcc_aa6c_78a5,
         value_hash ^ 0x8bb8_4b93_962e_acc9,
     );
-    term(salt, from.to_bits(), to.to_bits())
+    link_term(salt, from, to)
 }
 
 #[cfg(test)]
 mod tests {
+    use std::hash::BuildHasher as _;
+
     use super::*;
+
+    /// Graphs that differ in what is easily mixed up have different sums.
+    #[test]
+    fn what_changes_places_changes_the_sum() {
+        let id = |slot| Id {
+            slot,
+            generation: 1,
+        };
+        let values: Vec<u64> = (0..64u8).map(|n| hash_bytes(&[n])).collect();
+        let mut sums = std::collections::HashSet::new();
+        // All ways in which three entities can have three values, three states or three partners, far and near.
+        for slots in [
+            [0, 1, 2],
+            [7, 8, 9],
+            [1, 2, 1 << 20],
+            [0, 1 << 31, u32::MAX - 1],
+        ] {
+            for n in 0..27usize {
+                let [a, b, c] = [n % 3, n / 3 % 3, n / 9];
+                let states = [salt("T: A"), salt("T: B"), salt("T: C")];
+                let sum = |f: &dyn Fn(u32, usize) -> u128| {
+                    (f(slots[0], a).wrapping_add(f(slots[1], b))).wrapping_add(f(slots[2], c))
+                };
+                let cells = sum(&|slot, v| cell_term(salt("T.v"), id(slot), values[v]));
+                let places = sum(&|slot, v| state_term(states[v], id(slot)));
+                let links = sum(&|slot, v| link_term(salt("T.e"), id(slot), id(slots[v])));
+                assert!(sums.insert(cells) && sums.insert(places) && sums.insert(links));
+            }
+        }
+        // Values that add up to the same.
+        let pairs = (0..64).flat_map(|a| (0..64).map(move |b| (a, b)));
+        for (a, b) in pairs {
+            let both = cell_term(salt("T.v"), id(3), values[a]).wrapping_add(cell_term(
+                salt("T.v"),
+                id(4),
+                values[b],
+            ));
+            assert!(sums.insert(both));
+        }
+    }
 
     #[test]
     fn terms_of_neighbouring_cells_do_not_collide() {
@@ -124,11 +194,35 @@ mod tests {
                         assert!(seen.insert(cell_term(
                             salt(column),
                             Id { slot, generation },
-                            value
+                            hash_bytes(&[value])
                         )));
                     }
                 }
             }
         }
+    }
+
+    #[test]
+    fn text_is_spread_over_the_tags_and_the_buckets_of_a_table() {
+        let of = |text: &str| BuildHasherDefault::<FxHasher>::default().hash_one(text);
+        for form in [
+            "",
+            "task/",
+            "daily/2026-11-",
+            "a name of more than sixteen bytes/",
+        ] {
+            let hashes: Vec<u64> = (0..4_096).map(|i| of(&format!("{form}{i}"))).collect();
+            let distinct = |part: &dyn Fn(&u64) -> u64| {
+                let parts: std::collections::HashSet<u64> = hashes.iter().map(part).collect();
+                parts.len()
+            };
+            assert_eq!(distinct(&|h| *h), 4_096, "{form}");
+            assert_eq!(distinct(&|h| h >> 57), 128, "{form}: the tags");
+            // Of as many balls as bins, 63 in a hundred bins have one.
+            assert!(distinct(&|h| h & 4_095) > 2_400, "{form}: the buckets");
+            // Those that share a bucket rarely share a tag.
+            assert!(distinct(&|h| h & 4_095 | h >> 57 << 12) > 4_000, "{form}");
+        }
+        assert_ne!(of("ab"), of("ba"));
     }
 }

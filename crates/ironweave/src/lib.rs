@@ -33,7 +33,7 @@ pub use entity::{
     Any, AnyEvent, Ensure, Entity, Handle, Key, KeyQuery, Keyed, Model, Place, StateOf,
 };
 pub use error::{EntityRef, ErrorKind, Name, Reject, StepError};
-pub use fact::Fact;
+pub use fact::{Fact, Facts};
 pub use history::{Past, Report, Reports, When};
 pub use id::Id;
 pub use ironweave_macros::model;

@@ -74,11 +74,10 @@ impl Meta {
     }
 
     /// Takes out the time of a transaction that follows one of the time `last`.
-    pub(crate) fn take_time(&mut self, last: Timestamp) -> Result<Timestamp, StepError> {
+    pub(crate) fn take_time(&mut self, last: Timestamp) -> Result<Option<Timestamp>, StepError> {
         match self.time.take() {
             Some(asked) if asked < last => Err(StepError::TimeGoesBack { last, asked }),
-            Some(asked) => Ok(asked),
-            None => Ok(Timestamp::now().max(last)),
+            time => Ok(time),
         }
     }
 

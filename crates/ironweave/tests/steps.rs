@@ -623,6 +623,90 @@ fn time_never_goes_back() {
 }
 
 #[test]
+fn a_transaction_has_one_time() {
+    let mut store = Pool::memory();
+    let mut t = store.begin();
+    t.apply(Hired {
+        workers: vec!["ann".into()],
+    })
+    .expect("applied");
+    let time = t.time();
+    std::thread::sleep(std::time::Duration::from_millis(2));
+    assert_eq!(t.time(), time);
+    t.commit().expect("kept");
+    let mut frames = store.frames(1).expect("readable");
+    let frame = frames.next().expect("one").expect("whole");
+    assert_eq!(frame.time, time);
+    drop(frames);
+    assert!(store.begin().time() > time, "the next has its own");
+}
+
+#[test]
+fn a_store_without_a_log_has_nothing_to_read_back() {
+    let mut store = Store::<pool::Model>::unlogged();
+    let hired = |name: &str| Hired {
+        workers: vec![name.into()],
+    };
+    assert_eq!(store.step(hired("ann")).seq, 0);
+    assert_eq!(store.step(hired("eve")).seq, 1);
+    assert_eq!(store.durable(), None);
+    assert!(store.frames(0).is_err_and(|e| e.is_unlogged()));
+    assert!(store.verify().is_err());
+    for meta in [Meta::new().idempotency_key("once"), Meta::new().expect(0)] {
+        let refused = store.try_step_with(meta, hired("bob")).map(|_| ());
+        let Err(StepError::Storage(e)) = refused else {
+            panic!("{refused:?}");
+        };
+        assert!(e.is_unlogged(), "{e}");
+    }
+    assert_eq!(store.count::<Worker, Any>(), 2);
+    assert_eq!(store.check(), Vec::<String>::new());
+}
+
+#[test]
+fn a_transaction_tells_its_facts() {
+    let mut store = Pool::memory();
+    let mut all = ironweave::Facts::default();
+    for name in ["ann", "eve"] {
+        let mut t = store.begin();
+        t.apply(Hired {
+            workers: vec![name.into()],
+        })
+        .expect("applied");
+        all.append(t.facts());
+        t.commit().expect("kept");
+    }
+    assert!(store.begin().facts().as_slice().is_empty());
+    // Each is created and named; a text in CBOR is its length and its letters.
+    let values: Vec<&[u8]> = (all.as_slice().iter())
+        .filter_map(|f| all.value_of(f))
+        .collect();
+    assert_eq!(values, [b"\x63ann", b"\x63eve"]);
+    assert_eq!(all.as_slice().len(), 4);
+}
+
+#[test]
+fn a_large_graph_steps_as_a_small_one() {
+    let mut store = Store::<pool::Model>::unlogged();
+    let mut t = store.begin();
+    let tasks: Vec<Task> = (0..17_000)
+        .map(|i| t.apply(Added { size: i % 50 }).expect("added").created.task)
+        .collect();
+    t.commit().expect("no giants");
+    let (a, b) = (tasks[0], tasks[16_999]);
+    let answer = store.what_if(|t| {
+        t.apply(BothResized { a, b, size: 70 })?;
+        Ok(a.size(t) + b.size(t))
+    });
+    assert_eq!(answer.expect("they are two"), 140);
+    store.step(BothResized { a, b, size: 71 });
+    let new = store.step(Added { size: 5 }).created;
+    assert_eq!((a.size(&store), b.size(&store)), (71, 71));
+    assert!(new.task.log(&store) == new.log);
+    assert_eq!(store.check(), Vec::<String>::new());
+}
+
+#[test]
 fn equal_graphs_have_equal_fingerprints_whatever_their_history() {
     let build = |order: [&str; 2], first: u64| {
         let mut store = Pool::memory();

@@ -145,6 +145,29 @@ fn history(seed: u64) {
     }
 }
 
+/// The same history without a log: the same graph, and nothing to read back.
+#[test]
+fn a_store_without_a_log_does_the_same() {
+    for seed in 1_000..1_020 {
+        let walked = |mut store: Store<Model>| {
+            let mut walk = Walk {
+                random: Random(seed),
+                oracle: Oracle::default(),
+                history: Vec::new(),
+                frames: 0,
+            };
+            (0..STEPS).for_each(|_| walk.step(&mut store));
+            store
+        };
+        let (logged, unlogged) = (walked(Store::memory()), walked(Store::unlogged()));
+        assert_eq!(
+            logged.fingerprint(),
+            unlogged.fingerprint(),
+            "seed {seed} gives two graphs"
+        );
+    }
+}
+
 #[test]
 fn every_history_is_as_the_oracle_says() {
     let number = |name| {

@@ -129,7 +129,7 @@ changes! {
     /// Unlinks two entities.
     unlink(edge: EdgeIx, from: u32, to: u32) -> Result<(), StepError>;
     /// Links two entities, whatever they were linked with.
-    relink(edge: EdgeIx, from: u32, to: u32) -> Result<(), StepError>;
+    relink(edge: EdgeIx, from: u32, to: u32) -> ();
     /// Writes the data of a link.
     set_link(edge: EdgeIx, ends: (u32, u32), value: &dyn Any) -> Result<(), StepError>;
     /// Deletes entities, and what their policies say.

@@ -14,6 +14,31 @@ impl<S: Storage> Graph<S> {
     /// Recomputes places, columns, keys, both directions of every edge, counters, cardinalities and the
     /// fingerprint, and lists every difference in words. O(size of the graph).
     pub(crate) fn differences(&self) -> Vec<String> {
+        let (fingerprint, mut wrong) = self.recomputed();
+        if self.fingerprinting && fingerprint != self.fingerprint {
+            wrong.push(format!(
+                "the fingerprint is {:032x}, not {fingerprint:032x}",
+                self.fingerprint
+            ));
+        }
+        wrong
+    }
+
+    /// Keeps the fingerprint from here on; O(size of the graph) where it was not kept.
+    pub(crate) fn keep_fingerprint(&mut self) {
+        if !self.fingerprinting {
+            self.fingerprint = self.recomputed_fingerprint();
+            self.settled_fingerprint = self.fingerprint;
+            self.fingerprinting = true;
+        }
+    }
+
+    /// The fingerprint, computed anew; O(size of the graph).
+    pub(crate) fn recomputed_fingerprint(&self) -> u128 {
+        self.recomputed().0
+    }
+
+    fn recomputed(&self) -> (u128, Vec<String>) {
         let mut wrong = Vec::new();
         let mut fingerprint = 0u128;
         for entity in 0..self.entities.len() as EntityIx {
@@ -27,13 +52,7 @@ impl<S: Storage> Graph<S> {
             self.check_edge(edge, &mut fingerprint, &mut wrong);
         }
         self.check_counters(&mut wrong);
-        if fingerprint != self.fingerprint {
-            wrong.push(format!(
-                "the fingerprint is {:032x}, not {fingerprint:032x}",
-                self.fingerprint
-            ));
-        }
-        wrong
+        (fingerprint, wrong)
     }
 
     fn check_places(&self, entity: EntityIx, fingerprint: &mut u128, wrong: &mut Vec<String>) {

@@ -14,7 +14,7 @@ use crate::graph::index::{Equal, Hashed, Index, Ordered, Unique};
 use crate::graph::paged::{Paged, key_hash};
 use crate::graph::storage::{Flat, Storage, Table};
 use crate::hash::hash_bytes;
-use crate::value::{DecodeError, Value, decode, encode, encode_value};
+use crate::value::{DecodeError, Value, decode, encode, encode_value, is_plain, plain_bytes};
 
 /// The type of a column, as code that makes an empty one in either storage, and its default value.
 pub struct ColumnType {
@@ -80,7 +80,7 @@ impl ColumnType {
     }
 }
 
-/// What a write replaced and what it wrote, by the hashes of the stored bytes.
+/// What a write replaced and what it wrote, by the hashes of the stored bytes. Only where it was to be hashed.
 pub struct Written {
     /// The hash of the old value, if there was one.
     pub old: Option<u64>,
@@ -119,21 +119,30 @@ pub trait AnyColumn: Send + Sync + 'static {
     fn grow(&mut self);
     /// Removes the last cell, which is empty.
     fn shrink(&mut self);
-    /// Writes a value of the column's type, and appends its encoding to `bytes`.
+    /// Writes a value of the column's type, and appends its encoding to `bytes`. What it gives is right where it was
+    /// to be `hashing`.
     fn set(
         &mut self,
         slot: u32,
         value: &dyn Any,
         bytes: &mut Vec<u8>,
+        hashing: bool,
     ) -> Result<Written, ColumnError>;
     /// Writes a value from its encoding.
-    fn set_encoded(&mut self, slot: u32, bytes: &[u8]) -> Result<Written, ColumnError>;
-    /// Empties a cell; the hash of what was there.
-    fn clear(&mut self, slot: u32) -> Option<u64>;
+    fn set_encoded(
+        &mut self,
+        slot: u32,
+        bytes: &[u8],
+        hashing: bool,
+    ) -> Result<Written, ColumnError>;
+    /// Empties a cell; the hash of what was there, right where it was to be `hashing`.
+    fn clear(&mut self, slot: u32, hashing: bool) -> Option<u64>;
     /// Takes the last change back.
     fn undo(&mut self);
     /// Forgets what was replaced.
     fn settle(&mut self);
+    /// Reads a cell, so that it is in the cache when it is written.
+    fn fetch(&self, slot: u32);
     /// The hash of a cell, computed anew from its value; an error says what is wrong with the cell or its index.
     fn recheck(&self, slot: u32) -> Result<Option<u64>, String>;
     /// The value of a cell in CBOR.
@@ -161,24 +170,191 @@ pub trait AnyColumn: Send + Sync + 'static {
     fn as_any(&self) -> &dyn Any;
 }
 
-#[derive(Clone)]
-struct Cell<T> {
-    value: T,
-    /// Of the stored bytes, so that the fingerprint can be kept without encoding the old value again.
-    hash: u64,
-}
-
 /// A column of `T`.
 pub struct Column<T: Value, S: Storage> {
-    cells: S::Table<Option<Cell<T>>>,
-    replaced: Vec<(u32, Option<Cell<T>>)>,
+    cells: Cells<T, S>,
+    /// What was there before, with its hash, in order.
+    replaced: Vec<(u32, Option<T>, u64)>,
     index: Option<Box<dyn Index<T>>>,
+}
+
+/// The values of a column.
+enum Cells<T: Value, S: Storage> {
+    /// Numbers and the like: side by side, and a bit for each that says whether it counts. They need no hash beside them:
+    /// to encode one is as quick.
+    Plain {
+        /// As long as the last that counted needs it.
+        values: S::Table<T>,
+        there: S::Table<u64>,
+        len: u32,
+    },
+    /// All others, each with the hash of its stored bytes, so that the fingerprint can be kept without encoding the old
+    /// value again.
+    Hashed {
+        values: S::Table<Option<T>>,
+        hashes: S::Table<u64>,
+    },
+}
+
+impl<T: Value, S: Storage> Clone for Cells<T, S> {
+    fn clone(&self) -> Self {
+        match self {
+            Self::Plain { values, there, len } => Self::Plain {
+                values: values.clone(),
+                there: there.clone(),
+                len: *len,
+            },
+            Self::Hashed { values, hashes } => Self::Hashed {
+                values: values.clone(),
+                hashes: hashes.clone(),
+            },
+        }
+    }
+}
+
+impl<T: Value, S: Storage> Cells<T, S> {
+    fn new() -> Self {
+        if is_plain::<T>() {
+            Self::Plain {
+                values: S::Table::default(),
+                there: S::Table::default(),
+                len: 0,
+            }
+        } else {
+            Self::Hashed {
+                values: S::Table::default(),
+                hashes: S::Table::default(),
+            }
+        }
+    }
+
+    fn grow(&mut self) {
+        match self {
+            Self::Plain { there, len, .. } => {
+                *len += 1;
+                if there.len() < (*len as usize).div_ceil(64) {
+                    there.push(0);
+                }
+            }
+            Self::Hashed { values, hashes } => {
+                values.push(None);
+                hashes.push(0);
+            }
+        }
+    }
+
+    /// The inverse of [`Cells::grow`]; the last cell is empty.
+    fn shrink(&mut self) {
+        match self {
+            Self::Plain { values, there, len } => {
+                *len -= 1;
+                if values.len() > *len as usize {
+                    values.pop();
+                }
+                if there.len() > (*len as usize).div_ceil(64) {
+                    there.pop();
+                }
+            }
+            Self::Hashed { values, hashes } => {
+                values.pop();
+                hashes.pop();
+            }
+        }
+    }
+
+    /// How many there are, empty ones too.
+    fn len(&self) -> usize {
+        match self {
+            Self::Plain { len, .. } => *len as usize,
+            Self::Hashed { values, .. } => values.len(),
+        }
+    }
+
+    /// Shows which may differ.
+    fn differing(&self, other: &Self, see: &mut dyn FnMut(usize)) {
+        match (self, other) {
+            (
+                Self::Plain { values, there, .. },
+                Self::Plain {
+                    values: values_there,
+                    there: other_there,
+                    ..
+                },
+            ) => {
+                let len = self.len().max(other.len());
+                values.differing(values_there, see);
+                there.differing(other_there, &mut |word| {
+                    (word * 64..len.min(word * 64 + 64)).for_each(&mut *see);
+                });
+            }
+            (Self::Hashed { values, .. }, Self::Hashed { values: others, .. }) => {
+                values.differing(others, see);
+            }
+            // A type is plain or it is not.
+            _ => {}
+        }
+    }
+
+    #[inline(always)]
+    fn get(&self, slot: u32) -> Option<&T> {
+        let at = slot as usize;
+        match self {
+            Self::Plain { values, there, .. } => {
+                (there.at(at / 64) >> (at % 64) & 1 == 1).then(|| values.at(at))
+            }
+            Self::Hashed { values, .. } => values.at(at).as_ref(),
+        }
+    }
+
+    /// The hash of a value that is there.
+    fn hash(&self, slot: u32) -> u64 {
+        match self {
+            Self::Plain { .. } => 0,
+            Self::Hashed { hashes, .. } => *hashes.at(slot as usize),
+        }
+    }
+
+    /// Puts a value and its hash in place of another.
+    #[inline(always)]
+    fn exchange(&mut self, slot: u32, new: Option<T>, hash: u64) -> (Option<T>, u64) {
+        let at = slot as usize;
+        match self {
+            Self::Plain { values, there, .. } => {
+                let bits = there.at_mut(at / 64);
+                let was = *bits >> (at % 64) & 1 == 1;
+                let old = match new {
+                    Some(new) => {
+                        *bits |= 1 << (at % 64);
+                        if values.len() <= at {
+                            // Whatever lies below does not count.
+                            while values.len() < at {
+                                values.push(new.clone());
+                            }
+                            values.push(new);
+                            return (None, 0);
+                        }
+                        std::mem::replace(values.at_mut(at), new)
+                    }
+                    None if was => {
+                        *bits &= !(1 << (at % 64));
+                        values.at(at).clone()
+                    }
+                    None => return (None, 0),
+                };
+                (was.then_some(old), 0)
+            }
+            Self::Hashed { values, hashes } => (
+                std::mem::replace(values.at_mut(at), new),
+                std::mem::replace(hashes.at_mut(at), hash),
+            ),
+        }
+    }
 }
 
 impl<T: Value, S: Storage> Column<T, S> {
     fn new(index: Option<Box<dyn Index<T>>>) -> Self {
         Self {
-            cells: S::Table::default(),
+            cells: Cells::new(),
             replaced: Vec::new(),
             index,
         }
@@ -191,10 +367,7 @@ impl<T: Value, S: Storage> Column<T, S> {
     /// The value at a slot.
     #[must_use]
     pub fn get(&self, slot: u32) -> Option<&T> {
-        self.cells
-            .at(slot as usize)
-            .as_ref()
-            .map(|cell| &cell.value)
+        self.cells.get(slot)
     }
 
     /// The slot that has a key; O(1).
@@ -210,43 +383,73 @@ impl<T: Value, S: Storage> Column<T, S> {
         self.index::<Hashed>()?.find(key_hash(key), same)
     }
 
-    fn write(&mut self, slot: u32, value: T, hash: u64) -> Result<Written, ColumnError> {
+    /// Writes a value whose stored bytes are these.
+    #[inline(always)]
+    fn write(
+        &mut self,
+        slot: u32,
+        value: T,
+        bytes: &[u8],
+        hashing: bool,
+    ) -> Result<Written, ColumnError> {
         let index = self.index.as_ref();
         let holder = index.and_then(|index| index.holder(&value, &|slot| self.get(slot)));
         if let Some(holder) = holder {
             return Err(ColumnError::Duplicate(holder));
         }
-        let old = self.exchange(slot, Some(Cell { value, hash }));
-        let written = Written {
-            old: old.as_ref().map(|cell| cell.hash),
-            new: hash,
+        let new = if hashing || !is_plain::<T>() {
+            hash_bytes(bytes)
+        } else {
+            0
         };
-        self.replaced.push((slot, old));
+        let (old, hash) = self.exchange(slot, Some(value), new);
+        let written = Written {
+            old: (old.as_ref()).map(|old| if hashing { hash_of(old, hash) } else { 0 }),
+            new,
+        };
+        self.replaced.push((slot, old, hash));
         Ok(written)
     }
 
-    /// Puts a cell in place of another, in the index too.
-    fn exchange(&mut self, slot: u32, new: Option<Cell<T>>) -> Option<Cell<T>> {
-        let old = std::mem::replace(self.cells.at_mut(slot as usize), new);
-        if let Some(index) = &mut self.index {
-            if let Some(cell) = &old {
-                index.remove(&cell.value, cell.hash, slot);
-            }
-            if let Some(cell) = self.cells.at(slot as usize) {
-                index.insert(&cell.value, cell.hash, slot);
-            }
+    /// Puts a cell and its hash in place of another, in the index too.
+    #[inline(always)]
+    fn exchange(&mut self, slot: u32, new: Option<T>, hash: u64) -> (Option<T>, u64) {
+        let (old, old_hash) = self.cells.exchange(slot, new, hash);
+        if self.index.is_some() {
+            self.reindex(slot, old.as_ref().map(|old| (old, old_hash)), hash);
         }
-        old
+        (old, old_hash)
+    }
+
+    #[inline(never)]
+    fn reindex(&mut self, slot: u32, old: Option<(&T, u64)>, hash: u64) {
+        let Some(index) = &mut self.index else {
+            return;
+        };
+        if let Some((old, hash)) = old {
+            index.remove(old, hash_of(old, hash), slot);
+        }
+        if let Some(new) = self.cells.get(slot) {
+            index.insert(new, hash_of(new, hash), slot);
+        }
+    }
+}
+
+/// The hash of a value: the one that is kept, or of a plain value computed.
+fn hash_of<T: Value>(value: &T, kept: u64) -> u64 {
+    match plain_bytes(value) {
+        Some(word) => word.hash(),
+        None => kept,
     }
 }
 
 impl<T: Value, S: Storage> AnyColumn for Column<T, S> {
     fn grow(&mut self) {
-        self.cells.push(None);
+        self.cells.grow();
     }
 
     fn shrink(&mut self) {
-        self.cells.pop();
+        self.cells.shrink();
     }
 
     fn set(
@@ -254,6 +457,7 @@ impl<T: Value, S: Storage> AnyColumn for Column<T, S> {
         slot: u32,
         value: &dyn Any,
         bytes: &mut Vec<u8>,
+        hashing: bool,
     ) -> Result<Written, ColumnError> {
         // Generated code is type-checked against the column, so this is a bug of the caller, not of input.
         let value = value
@@ -261,26 +465,30 @@ impl<T: Value, S: Storage> AnyColumn for Column<T, S> {
             .expect("a value of the column's type");
         let start = bytes.len();
         encode_value(value, bytes).map_err(|e| ColumnError::Unwritable(e.to_string()))?;
-        let hash = hash_bytes(&bytes[start..]);
-        self.write(slot, value.clone(), hash)
+        self.write(slot, value.clone(), &bytes[start..], hashing)
             .inspect_err(|_| bytes.truncate(start))
     }
 
-    fn set_encoded(&mut self, slot: u32, bytes: &[u8]) -> Result<Written, ColumnError> {
+    fn set_encoded(
+        &mut self,
+        slot: u32,
+        bytes: &[u8],
+        hashing: bool,
+    ) -> Result<Written, ColumnError> {
         let value = decode(bytes).map_err(ColumnError::Unreadable)?;
-        self.write(slot, value, hash_bytes(bytes))
+        self.write(slot, value, bytes, hashing)
     }
 
-    fn clear(&mut self, slot: u32) -> Option<u64> {
-        let old = self.exchange(slot, None);
-        let hash = old.as_ref().map(|cell| cell.hash);
-        self.replaced.push((slot, old));
+    fn clear(&mut self, slot: u32, hashing: bool) -> Option<u64> {
+        let (old, kept) = self.exchange(slot, None, 0);
+        let hash = (old.as_ref()).map(|old| if hashing { hash_of(old, kept) } else { 0 });
+        self.replaced.push((slot, old, kept));
         hash
     }
 
     fn undo(&mut self) {
-        if let Some((slot, old)) = self.replaced.pop() {
-            self.exchange(slot, old);
+        if let Some((slot, old, hash)) = self.replaced.pop() {
+            self.exchange(slot, old, hash);
         }
     }
 
@@ -288,18 +496,32 @@ impl<T: Value, S: Storage> AnyColumn for Column<T, S> {
         self.replaced.clear();
     }
 
+    fn fetch(&self, slot: u32) {
+        let at = slot as usize;
+        match &self.cells {
+            Cells::Plain { values, .. } => {
+                if at < values.len() {
+                    std::hint::black_box(values.at(at).clone());
+                }
+            }
+            Cells::Hashed { values, hashes } => {
+                std::hint::black_box((values.at(at).is_some(), *hashes.at(at)));
+            }
+        }
+    }
+
     fn recheck(&self, slot: u32) -> Result<Option<u64>, String> {
-        let Some(cell) = self.cells.at(slot as usize) else {
+        let Some(value) = self.get(slot) else {
             return Ok(None);
         };
         let mut bytes = Vec::new();
-        encode(&cell.value, &mut bytes).map_err(|e| e.to_string())?;
+        encode(value, &mut bytes).map_err(|e| e.to_string())?;
         let hash = hash_bytes(&bytes);
-        if hash != cell.hash {
+        if self.hash(slot) != Some(hash) {
             return Err("its hash is not that of its value".to_owned());
         }
         match &self.index {
-            Some(index) if !index.has(&cell.value, hash, slot) => {
+            Some(index) if !index.has(value, hash, slot) => {
                 Err("it is not in its index".to_owned())
             }
             _ => Ok(Some(hash)),
@@ -307,7 +529,8 @@ impl<T: Value, S: Storage> AnyColumn for Column<T, S> {
     }
 
     fn hash(&self, slot: u32) -> Option<u64> {
-        self.cells.at(slot as usize).as_ref().map(|cell| cell.hash)
+        self.get(slot)
+            .map(|value| hash_of(value, self.cells.hash(slot)))
     }
 
     fn encoded(&self, slot: u32) -> Option<Vec<u8>> {
@@ -347,10 +570,10 @@ impl<T: Value, S: Storage> AnyColumn for Column<T, S> {
 
     fn copy(&mut self, from: &dyn AnyColumn) {
         for slot in 0..from.len() as u32 {
-            self.cells.push(None);
+            self.cells.grow();
             let value = from.value(slot).and_then(|value| value.downcast_ref());
             if let Some((value, hash)) = value.cloned().zip(from.hash(slot)) {
-                self.exchange(slot, Some(Cell { value, hash }));
+                self.exchange(slot, Some(value), hash);
             }
         }
     }

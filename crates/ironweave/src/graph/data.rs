@@ -199,24 +199,26 @@ impl<S: Storage> LinkData<S> {
         (from, to): (u32, u32),
         value: &dyn Any,
         bytes: &mut Vec<u8>,
+        hashing: bool,
     ) -> Result<Written, ColumnError> {
         let row = self.row(from, to);
-        self.column.set(row, value, bytes)
+        self.column.set(row, value, bytes, hashing)
     }
 
     pub(crate) fn set_encoded(
         &mut self,
         (from, to): (u32, u32),
         bytes: &[u8],
+        hashing: bool,
     ) -> Result<Written, ColumnError> {
         let row = self.row(from, to);
-        self.column.set_encoded(row, bytes)
+        self.column.set_encoded(row, bytes, hashing)
     }
 
     /// Empties the row of a link; the hash of what was there.
-    pub(crate) fn clear(&mut self, from: u32, to: u32) -> Option<u64> {
+    pub(crate) fn clear(&mut self, from: u32, to: u32, hashing: bool) -> Option<u64> {
         let row = self.row(from, to);
-        self.column.clear(row)
+        self.column.clear(row, hashing)
     }
 
     /// Takes the last change of a value back.

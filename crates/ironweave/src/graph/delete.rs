@@ -13,7 +13,6 @@ use crate::error::StepError;
 use crate::fact::Fact;
 use crate::graph::Graph;
 use crate::graph::storage::{Storage, Table};
-use crate::graph::undo::Undo;
 use crate::hash::{cell_term, state_term};
 use crate::id::{FREE, GENERATION_MAX};
 use crate::schema::{EntityIx, OnDelete};
@@ -78,33 +77,24 @@ impl<S: Storage> Graph<S> {
         }
         let id = self.id(entity, slot);
         let state = self.state_of(entity, slot);
-        let mut fingerprint = self.fingerprint;
         for column in &layout.columns {
-            if self.column(*column).hash(slot).is_none() {
-                continue;
-            }
-            if let Some(hash) = self.columns[usize::from(*column)].clear(slot) {
+            let hash = self.columns[usize::from(*column)].clear(slot, self.fingerprinting);
+            if let Some(hash) = hash.filter(|_| self.fingerprinting) {
                 let salt = self.layout.columns[usize::from(*column)].salt;
-                fingerprint = fingerprint.wrapping_sub(cell_term(salt, id, hash));
+                self.fingerprint = (self.fingerprint).wrapping_sub(cell_term(salt, id, hash));
             }
-            self.journal.undo.push(Undo::Column { column: *column });
         }
-        let salt = layout.states[usize::from(state)].salt;
-        self.fingerprint = fingerprint.wrapping_sub(state_term(salt, id));
+        if self.fingerprinting {
+            let salt = layout.states[usize::from(state)].salt;
+            self.fingerprint = (self.fingerprint).wrapping_sub(state_term(salt, id));
+        }
         let table = &mut self.entities[usize::from(entity)];
         table.places[usize::from(state)].remove(slot);
         *table.words.at_mut(slot as usize) = id.generation << 8 | u32::from(FREE);
-        let again = id.generation < GENERATION_MAX;
-        if again {
+        if id.generation < GENERATION_MAX {
             table.free.push(slot);
         }
         table.alive -= 1;
-        self.journal.undo.push(Undo::Delete {
-            entity,
-            slot,
-            state,
-            again,
-        });
         self.journal.facts.list.push(Fact::Delete {
             entity,
             state,

@@ -2,7 +2,7 @@
 //!
 //! Each end is a column of single slots (`One`, `Option`) or of lists (`Many`). Link and unlink are O(1) at
 //! any fan-in: a list gives up a member by moving its last one into the hole, and every member knows where
-//! it stands: in a column beside, where the far end holds one, or else in a table of pairs.
+//! it stands: beside the slot that it is held by, where the far end holds one, or else in a table of pairs.
 
 use crate::graph::data::LinkData;
 use crate::graph::storage::{Map, Storage, Table, touched};
@@ -18,44 +18,80 @@ pub(crate) struct Positions {
     pub to: u32,
 }
 
-enum End<S: Storage> {
-    One(S::Table<u32>),
-    Many(S::Table<Vec<u32>>),
+/// The only link of an entity, and where the entity stands in the list at the far end. Together, since who reads
+/// one needs the other.
+#[derive(Clone, Copy)]
+struct Only {
+    far: u32,
+    at: u32,
 }
 
-enum Where<S: Storage> {
+/// What was linked before with the entity that can hold only one.
+pub(crate) struct Taken {
+    /// Whether the declaring end is the one that holds lists.
+    pub forward: bool,
+    /// The other end, or [`NONE`].
+    pub far: u32,
+    /// Where it stood in the list there.
+    pub at: u32,
+}
+
+const FREE: Only = Only { far: NONE, at: 0 };
+
+/// The links, by what the ends can hold.
+enum Links<S: Storage> {
     /// Both ends hold one.
-    Nowhere,
-    /// One end holds lists; by the slot at the other end, the place in them.
-    Column(S::Table<u32>),
-    /// Both ends hold lists; by pair.
-    Pairs(S::Map<Positions>),
+    Ones {
+        from: S::Table<u32>,
+        to: S::Table<u32>,
+    },
+    /// One end holds lists.
+    Fan {
+        /// It is the declaring one.
+        forward: bool,
+        lists: S::Table<Vec<u32>>,
+        ones: S::Table<Only>,
+    },
+    /// Both ends hold lists.
+    Pairs {
+        from: S::Table<Vec<u32>>,
+        to: S::Table<Vec<u32>>,
+        positions: S::Map<Positions>,
+    },
 }
 
 /// One edge.
 pub(crate) struct Edge<S: Storage> {
-    from: End<S>,
-    to: End<S>,
-    positions: Where<S>,
+    links: Links<S>,
     /// What lies on the links, where they have data.
     pub(super) data: Option<LinkData<S>>,
 }
 
-impl<S: Storage> Clone for End<S> {
+impl<S: Storage> Clone for Links<S> {
     fn clone(&self) -> Self {
         match self {
-            Self::One(column) => Self::One(column.clone()),
-            Self::Many(lists) => Self::Many(lists.clone()),
-        }
-    }
-}
-
-impl<S: Storage> Clone for Where<S> {
-    fn clone(&self) -> Self {
-        match self {
-            Self::Nowhere => Self::Nowhere,
-            Self::Column(column) => Self::Column(column.clone()),
-            Self::Pairs(pairs) => Self::Pairs(pairs.clone()),
+            Self::Ones { from, to } => Self::Ones {
+                from: from.clone(),
+                to: to.clone(),
+            },
+            Self::Fan {
+                forward,
+                lists,
+                ones,
+            } => Self::Fan {
+                forward: *forward,
+                lists: lists.clone(),
+                ones: ones.clone(),
+            },
+            Self::Pairs {
+                from,
+                to,
+                positions,
+            } => Self::Pairs {
+                from: from.clone(),
+                to: to.clone(),
+                positions: positions.clone(),
+            },
         }
     }
 }
@@ -63,9 +99,7 @@ impl<S: Storage> Clone for Where<S> {
 impl<S: Storage> Clone for Edge<S> {
     fn clone(&self) -> Self {
         Self {
-            from: self.from.clone(),
-            to: self.to.clone(),
-            positions: self.positions.clone(),
+            links: self.links.clone(),
             data: self.data.clone(),
         }
     }
@@ -75,116 +109,71 @@ pub(super) fn pair(from: u32, to: u32) -> u64 {
     u64::from(from) << 32 | u64::from(to)
 }
 
-impl<S: Storage> End<S> {
-    fn new(cardinality: Cardinality) -> Self {
-        match cardinality {
-            Cardinality::Many => Self::Many(S::Table::default()),
-            Cardinality::One | Cardinality::Option => Self::One(S::Table::default()),
-        }
+/// A slot where there is one, as a list.
+#[inline]
+fn as_list(far: &u32) -> &[u32] {
+    if *far == NONE {
+        &[]
+    } else {
+        std::slice::from_ref(far)
     }
+}
 
-    fn slots(&self, slot: u32) -> &[u32] {
-        match self {
-            Self::One(column) => {
-                let far = column.at(slot as usize);
-                if *far == NONE {
-                    &[]
-                } else {
-                    std::slice::from_ref(far)
-                }
-            }
-            Self::Many(lists) => {
-                let list = lists.at(slot as usize);
-                // Who wants the whole list may go through it; who does not asks `degree` and `member`.
-                touched(list.len());
-                list
-            }
-        }
-    }
+/// Two slots, in one order or the other.
+#[inline]
+fn ordered(straight: bool, a: u32, b: u32) -> (u32, u32) {
+    if straight { (a, b) } else { (b, a) }
+}
 
-    fn degree(&self, slot: u32) -> usize {
-        match self {
-            Self::One(_) => self.slots(slot).len(),
-            Self::Many(lists) => lists.at(slot as usize).len(),
-        }
-    }
+/// Adds a member at the end; where it stands.
+#[inline]
+fn attach(list: &mut Vec<u32>, far: u32) -> u32 {
+    let at = list.len() as u32;
+    list.push(far);
+    at
+}
 
-    fn member(&self, slot: u32, position: usize) -> u32 {
-        match self {
-            Self::One(_) => self.slots(slot)[position],
-            Self::Many(lists) => lists.at(slot as usize)[position],
-        }
-    }
+/// Takes a member out; the one that fills the hole, if any.
+#[inline]
+fn detach(list: &mut Vec<u32>, at: u32) -> Option<u32> {
+    let last = list.pop();
+    let hole = list.get_mut(at as usize)?;
+    *hole = last?;
+    Some(*hole)
+}
 
-    fn copy<B: Storage>(&self) -> End<B> {
-        match self {
-            Self::One(column) => End::One(column.copy()),
-            Self::Many(lists) => End::Many(lists.copy()),
-        }
-    }
-
-    /// Adds a member at the end; where it stands.
-    fn attach(&mut self, slot: u32, far: u32) -> u32 {
-        match self {
-            Self::One(column) => {
-                *column.at_mut(slot as usize) = far;
-                0
-            }
-            Self::Many(lists) => {
-                let list = lists.at_mut(slot as usize);
-                list.push(far);
-                list.len() as u32 - 1
-            }
-        }
-    }
-
-    /// Takes a member out; the one that fills the hole, if any.
-    fn detach(&mut self, slot: u32, position: u32) -> Option<u32> {
-        match self {
-            Self::One(column) => {
-                *column.at_mut(slot as usize) = NONE;
-                None
-            }
-            Self::Many(lists) => {
-                let list = lists.at_mut(slot as usize);
-                list.swap_remove(position as usize);
-                list.get(position as usize).copied()
-            }
-        }
-    }
-
-    /// The inverse of `detach`; the member that goes back to the end, if any, and where that is.
-    fn restore(&mut self, slot: u32, far: u32, position: u32) -> Option<(u32, u32)> {
-        match self {
-            Self::One(column) => {
-                *column.at_mut(slot as usize) = far;
-                None
-            }
-            Self::Many(lists) => {
-                let list = lists.at_mut(slot as usize);
-                list.push(far);
-                let last = list.len() - 1;
-                if position as usize == last {
-                    return None;
-                }
-                list.swap(position as usize, last);
-                Some((list[last], last as u32))
-            }
-        }
-    }
+/// The inverse of `detach`; the member that goes back to the end, if any, and where that is.
+#[inline]
+fn restore(list: &mut Vec<u32>, far: u32, at: u32) -> Option<(u32, u32)> {
+    let Some(hole) = list.get_mut(at as usize) else {
+        list.push(far);
+        return None;
+    };
+    let moved = std::mem::replace(hole, far);
+    Some((moved, attach(list, moved)))
 }
 
 impl<S: Storage> Edge<S> {
     pub(crate) fn new(from: Cardinality, to: Cardinality, data: Option<S::Column>) -> Self {
-        let positions = match (from, to) {
-            (Cardinality::Many, Cardinality::Many) => Where::Pairs(S::Map::default()),
-            (Cardinality::Many, _) | (_, Cardinality::Many) => Where::Column(S::Table::default()),
-            _ => Where::Nowhere,
+        let many = |end| end == Cardinality::Many;
+        let links = match (many(from), many(to)) {
+            (true, true) => Links::Pairs {
+                from: S::Table::default(),
+                to: S::Table::default(),
+                positions: S::Map::default(),
+            },
+            (false, false) => Links::Ones {
+                from: S::Table::default(),
+                to: S::Table::default(),
+            },
+            (forward, _) => Links::Fan {
+                forward,
+                lists: S::Table::default(),
+                ones: S::Table::default(),
+            },
         };
         Self {
-            from: End::new(from),
-            to: End::new(to),
-            positions,
+            links,
             data: data.map(|column| LinkData::new(column, from, to)),
         }
     }
@@ -192,12 +181,29 @@ impl<S: Storage> Edge<S> {
     /// The same in another storage; `data` is an empty column for what lies on the links.
     pub(super) fn copy<B: Storage>(&self, data: Option<B::Column>) -> Edge<B> {
         Edge {
-            from: self.from.copy(),
-            to: self.to.copy(),
-            positions: match &self.positions {
-                Where::Nowhere => Where::Nowhere,
-                Where::Column(column) => Where::Column(column.copy()),
-                Where::Pairs(pairs) => Where::Pairs(pairs.copy()),
+            links: match &self.links {
+                Links::Ones { from, to } => Links::Ones {
+                    from: from.copy(),
+                    to: to.copy(),
+                },
+                Links::Fan {
+                    forward,
+                    lists,
+                    ones,
+                } => Links::Fan {
+                    forward: *forward,
+                    lists: lists.copy(),
+                    ones: ones.copy(),
+                },
+                Links::Pairs {
+                    from,
+                    to,
+                    positions,
+                } => Links::Pairs {
+                    from: from.copy(),
+                    to: to.copy(),
+                    positions: positions.copy(),
+                },
             },
             data: (self.data.as_ref())
                 .zip(data)
@@ -207,120 +213,280 @@ impl<S: Storage> Edge<S> {
 
     /// Shows at which slots of the declaring end the links may differ.
     pub(super) fn differing(&self, other: &Self, see: &mut dyn FnMut(usize)) {
-        match (&self.from, &other.from) {
-            (End::One(a), End::One(b)) => a.differing(b, see),
-            (End::Many(a), End::Many(b)) => a.differing(b, see),
+        match (&self.links, &other.links) {
+            (Links::Ones { from: a, .. }, Links::Ones { from: b, .. }) => a.differing(b, see),
+            (
+                Links::Fan {
+                    forward,
+                    lists: a,
+                    ones: c,
+                },
+                Links::Fan {
+                    lists: b, ones: d, ..
+                },
+            ) => {
+                if *forward {
+                    a.differing(b, see);
+                } else {
+                    c.differing(d, see);
+                }
+            }
+            (Links::Pairs { from: a, .. }, Links::Pairs { from: b, .. }) => a.differing(b, see),
             // One edge has one kind of end.
             _ => {}
         }
     }
 
-    /// Makes room for one more entity at an end (`forward`: the declaring one).
-    pub(crate) fn grow(&mut self, forward: bool) {
-        let many = matches!(self.end(forward), End::Many(_));
-        match if forward {
-            &mut self.from
-        } else {
-            &mut self.to
-        } {
-            End::One(column) => column.push(NONE),
-            End::Many(lists) => lists.push(Vec::new()),
-        }
-        if let (Where::Column(column), false) = (&mut self.positions, many) {
-            column.push(0);
+    /// Makes room for one more entity at an end (`end`: whether it is the declaring one).
+    pub(crate) fn grow(&mut self, end: bool) {
+        match &mut self.links {
+            Links::Ones { from, to } => if end { from } else { to }.push(NONE),
+            Links::Fan {
+                forward,
+                lists,
+                ones,
+            } => {
+                if end == *forward {
+                    lists.push(Vec::new());
+                } else {
+                    ones.push(FREE);
+                }
+            }
+            Links::Pairs { from, to, .. } => if end { from } else { to }.push(Vec::new()),
         }
         if let Some(data) = &mut self.data {
-            data.grow(forward);
+            data.grow(end);
         }
     }
 
     /// The inverse of [`Edge::grow`]; the entity has no links.
-    pub(crate) fn shrink(&mut self, forward: bool) {
-        let many = matches!(self.end(forward), End::Many(_));
-        match if forward {
-            &mut self.from
-        } else {
-            &mut self.to
-        } {
-            End::One(column) => column.pop(),
-            End::Many(lists) => lists.pop(),
-        }
-        if let (Where::Column(column), false) = (&mut self.positions, many) {
-            column.pop();
+    pub(crate) fn shrink(&mut self, end: bool) {
+        match &mut self.links {
+            Links::Ones { from, to } => if end { from } else { to }.pop(),
+            Links::Fan {
+                forward,
+                lists,
+                ones,
+            } => {
+                if end == *forward {
+                    lists.pop();
+                } else {
+                    ones.pop();
+                }
+            }
+            Links::Pairs { from, to, .. } => if end { from } else { to }.pop(),
         }
         if let Some(data) = &mut self.data {
-            data.shrink(forward);
+            data.shrink(end);
         }
     }
 
-    fn end(&self, forward: bool) -> &End<S> {
-        if forward { &self.from } else { &self.to }
-    }
-
-    /// What an entity is linked with, as seen from the declaring end (`forward`) or the inverse one.
-    pub(crate) fn slots(&self, forward: bool, slot: u32) -> &[u32] {
-        self.end(forward).slots(slot)
+    /// What an entity is linked with, as seen from the declaring end (`end`) or the inverse one.
+    #[inline]
+    pub(crate) fn slots(&self, end: bool, slot: u32) -> &[u32] {
+        let slots = self.held(end, slot);
+        // Who wants all of them may go through them; who does not asks `degree` and `member`.
+        touched(slots.len());
+        slots
     }
 
     /// How many entities one is linked with; O(1).
-    pub(crate) fn degree(&self, forward: bool, slot: u32) -> usize {
-        self.end(forward).degree(slot)
+    #[inline]
+    pub(crate) fn degree(&self, end: bool, slot: u32) -> usize {
+        self.held(end, slot).len()
     }
 
     /// The one at a position among those that an entity is linked with; O(1).
-    pub(crate) fn member(&self, forward: bool, slot: u32, position: usize) -> u32 {
-        self.end(forward).member(slot, position)
+    #[inline]
+    pub(crate) fn member(&self, end: bool, slot: u32, position: usize) -> u32 {
+        self.held(end, slot)[position]
+    }
+
+    #[inline]
+    fn held(&self, end: bool, slot: u32) -> &[u32] {
+        let slot = slot as usize;
+        match &self.links {
+            Links::Ones { from, to } => as_list(if end { from } else { to }.at(slot)),
+            Links::Fan {
+                forward,
+                lists,
+                ones,
+            } => {
+                if end == *forward {
+                    lists.at(slot)
+                } else {
+                    as_list(&ones.at(slot).far)
+                }
+            }
+            Links::Pairs { from, to, .. } => if end { from } else { to }.at(slot),
+        }
+    }
+
+    /// What an entity is linked with at an end that can hold only one.
+    #[inline]
+    pub(crate) fn only(&self, end: bool, slot: u32) -> Option<u32> {
+        let far = match &self.links {
+            Links::Ones { from, to } => *if end { from } else { to }.at(slot as usize),
+            Links::Fan { forward, ones, .. } if end != *forward => ones.at(slot as usize).far,
+            _ => NONE,
+        };
+        (far != NONE).then_some(far)
     }
 
     /// Whether two entities are linked; O(1).
+    #[inline]
     pub(crate) fn linked(&self, from: u32, to: u32) -> bool {
-        match (&self.from, &self.to, &self.positions) {
-            (_, _, Where::Pairs(pairs)) => pairs.at(pair(from, to)).is_some(),
-            (End::One(column), _, _) => *column.at(from as usize) == to,
-            (_, End::One(column), _) => *column.at(to as usize) == from,
-            // Two lists always have a table of pairs.
-            (End::Many(lists), End::Many(_), _) => lists.at(from as usize).contains(&to),
+        match &self.links {
+            Links::Ones { from: column, .. } => *column.at(from as usize) == to,
+            Links::Fan { forward, ones, .. } => {
+                let (holder, held) = ordered(*forward, from, to);
+                ones.at(held as usize).far == holder
+            }
+            Links::Pairs { positions, .. } => positions.at(pair(from, to)).is_some(),
         }
     }
 
     /// Links two entities that are not linked, at ends that are free.
+    #[inline]
     pub(crate) fn link(&mut self, from: u32, to: u32) {
-        let positions = Positions {
-            from: self.from.attach(from, to),
-            to: self.to.attach(to, from),
-        };
-        self.note(from, to, positions);
+        match &mut self.links {
+            Links::Ones { from: a, to: b } => {
+                *a.at_mut(from as usize) = to;
+                *b.at_mut(to as usize) = from;
+            }
+            Links::Fan {
+                forward,
+                lists,
+                ones,
+            } => {
+                let (holder, held) = ordered(*forward, from, to);
+                let at = attach(lists.at_mut(holder as usize), held);
+                *ones.at_mut(held as usize) = Only { far: holder, at };
+            }
+            Links::Pairs {
+                from: a,
+                to: b,
+                positions,
+            } => {
+                let at = Positions {
+                    from: attach(a.at_mut(from as usize), to),
+                    to: attach(b.at_mut(to as usize), from),
+                };
+                positions.put(pair(from, to), at);
+            }
+        }
         if let Some(data) = &mut self.data {
             data.link(from, to);
         }
     }
 
     /// Unlinks two entities that are linked, of whose data nothing is left; where the link stood.
+    #[inline]
     pub(crate) fn unlink(&mut self, from: u32, to: u32) -> Positions {
         if let Some(data) = &mut self.data {
             data.unlink(from, to);
         }
-        let positions = match (&mut self.positions, &self.from) {
-            (Where::Nowhere, _) => Positions { from: 0, to: 0 },
-            (Where::Column(column), End::Many(_)) => Positions {
-                from: *column.at(to as usize),
-                to: 0,
-            },
-            (Where::Column(column), End::One(_)) => Positions {
-                from: 0,
-                to: *column.at(from as usize),
-            },
-            (Where::Pairs(pairs), _) => pairs
-                .take(pair(from, to))
-                .expect("the caller has seen that the two are linked"),
+        match &mut self.links {
+            Links::Ones { from: a, to: b } => {
+                *a.at_mut(from as usize) = NONE;
+                *b.at_mut(to as usize) = NONE;
+                Positions { from: 0, to: 0 }
+            }
+            Links::Fan {
+                forward,
+                lists,
+                ones,
+            } => {
+                let (holder, held) = ordered(*forward, from, to);
+                let Only { at, .. } = std::mem::replace(ones.at_mut(held as usize), FREE);
+                if let Some(moved) = detach(lists.at_mut(holder as usize), at) {
+                    ones.at_mut(moved as usize).at = at;
+                }
+                let (from, to) = ordered(*forward, at, 0);
+                Positions { from, to }
+            }
+            Links::Pairs {
+                from: a,
+                to: b,
+                positions,
+            } => {
+                let at = (positions.take(pair(from, to)))
+                    .expect("the caller has seen that the two are linked");
+                if let Some(moved) = detach(a.at_mut(from as usize), at.from)
+                    && let Some(other) = positions.at_mut(pair(from, moved))
+                {
+                    other.from = at.from;
+                }
+                if let Some(moved) = detach(b.at_mut(to as usize), at.to)
+                    && let Some(other) = positions.at_mut(pair(moved, to))
+                {
+                    other.to = at.to;
+                }
+                at
+            }
+        }
+    }
+
+    /// Links two entities of an edge of which exactly one end holds lists, and whose links have no data; the one that
+    /// can hold only one gives up the one it has. `None` where they are linked already.
+    #[inline(always)]
+    pub(crate) fn take_over(&mut self, from: u32, to: u32) -> Option<Taken> {
+        let Links::Fan {
+            forward,
+            lists,
+            ones,
+        } = &mut self.links
+        else {
+            return None;
         };
-        if let Some(moved) = self.from.detach(from, positions.from) {
-            self.note_from(from, moved, positions.from);
+        let forward = *forward;
+        let (holder, held) = ordered(forward, from, to);
+        let old = *ones.at(held as usize);
+        if old.far == holder {
+            return None;
         }
-        if let Some(moved) = self.to.detach(to, positions.to) {
-            self.note_to(moved, to, positions.to);
+        if old.far != NONE
+            && let Some(moved) = detach(lists.at_mut(old.far as usize), old.at)
+        {
+            ones.at_mut(moved as usize).at = old.at;
         }
-        positions
+        let at = attach(lists.at_mut(holder as usize), held);
+        *ones.at_mut(held as usize) = Only { far: holder, at };
+        Some(Taken {
+            forward,
+            far: old.far,
+            at: old.at,
+        })
+    }
+
+    /// Reads what is known of the two ends, so that it is in the cache when they are linked.
+    #[inline]
+    pub(crate) fn fetch(&self, from: u32, to: u32) {
+        let (a, b) = (from as usize, to as usize);
+        std::hint::black_box(match &self.links {
+            Links::Ones { from, to } => (*from.at(a), *to.at(b)),
+            Links::Fan {
+                forward,
+                lists,
+                ones,
+            } => {
+                let (holder, held) = if *forward { (a, b) } else { (b, a) };
+                let last = |list: &Vec<u32>| list.last().copied().unwrap_or(NONE);
+                let old = ones.at(held).far;
+                let loses = if old == NONE {
+                    NONE
+                } else {
+                    last(lists.at(old as usize))
+                };
+                (last(lists.at(holder)), loses)
+            }
+            Links::Pairs { from, to, .. } => (from.at(a).len() as u32, to.at(b).len() as u32),
+        });
+    }
+
+    /// Whether exactly one end holds lists.
+    pub(crate) fn is_fan(&self) -> bool {
+        matches!(self.links, Links::Fan { .. })
     }
 
     /// The exact inverse of [`Edge::link`], when that was the last change of both lists.
@@ -329,76 +495,64 @@ impl<S: Storage> Edge<S> {
     }
 
     /// The exact inverse of [`Edge::unlink`].
-    pub(crate) fn undo_unlink(&mut self, from: u32, to: u32, positions: Positions) {
-        if let Some((moved, position)) = self.from.restore(from, to, positions.from) {
-            self.note_from(from, moved, position);
+    pub(crate) fn undo_unlink(&mut self, from: u32, to: u32, at: Positions) {
+        match &mut self.links {
+            Links::Ones { from: a, to: b } => {
+                *a.at_mut(from as usize) = to;
+                *b.at_mut(to as usize) = from;
+            }
+            Links::Fan {
+                forward,
+                lists,
+                ones,
+            } => {
+                let (holder, held) = ordered(*forward, from, to);
+                let at = if *forward { at.from } else { at.to };
+                if let Some((moved, last)) = restore(lists.at_mut(holder as usize), held, at) {
+                    ones.at_mut(moved as usize).at = last;
+                }
+                *ones.at_mut(held as usize) = Only { far: holder, at };
+            }
+            Links::Pairs {
+                from: a,
+                to: b,
+                positions,
+            } => {
+                if let Some((moved, last)) = restore(a.at_mut(from as usize), to, at.from)
+                    && let Some(other) = positions.at_mut(pair(from, moved))
+                {
+                    other.from = last;
+                }
+                if let Some((moved, last)) = restore(b.at_mut(to as usize), from, at.to)
+                    && let Some(other) = positions.at_mut(pair(moved, to))
+                {
+                    other.to = last;
+                }
+                positions.put(pair(from, to), at);
+            }
         }
-        if let Some((moved, position)) = self.to.restore(to, from, positions.to) {
-            self.note_to(moved, to, position);
-        }
-        self.note(from, to, positions);
         if let Some(data) = &mut self.data {
             data.link(from, to);
         }
     }
 
-    fn note(&mut self, from: u32, to: u32, positions: Positions) {
-        match (&mut self.positions, &self.from) {
-            (Where::Nowhere, _) => {}
-            (Where::Column(column), End::Many(_)) => *column.at_mut(to as usize) = positions.from,
-            (Where::Column(column), End::One(_)) => *column.at_mut(from as usize) = positions.to,
-            (Where::Pairs(pairs), _) => {
-                pairs.put(pair(from, to), positions);
-            }
-        }
-    }
-
-    /// The place of a link in the list at the declaring end has changed.
-    fn note_from(&mut self, from: u32, to: u32, position: u32) {
-        match &mut self.positions {
-            Where::Nowhere => {}
-            Where::Column(column) => *column.at_mut(to as usize) = position,
-            Where::Pairs(pairs) => {
-                if let Some(at) = pairs.at_mut(pair(from, to)) {
-                    at.from = position;
-                }
-            }
-        }
-    }
-
-    /// The place of a link in the list at the inverse end has changed.
-    fn note_to(&mut self, from: u32, to: u32, position: u32) {
-        match &mut self.positions {
-            Where::Nowhere => {}
-            Where::Column(column) => *column.at_mut(from as usize) = position,
-            Where::Pairs(pairs) => {
-                if let Some(at) = pairs.at_mut(pair(from, to)) {
-                    at.to = position;
-                }
-            }
-        }
-    }
-
     /// Where the table of positions says that a link stands; for `check`.
     pub(crate) fn noted(&self, from: u32, to: u32) -> Option<Positions> {
-        match (&self.positions, &self.from) {
-            (Where::Nowhere, _) => Some(Positions { from: 0, to: 0 }),
-            (Where::Column(column), End::Many(_)) => Some(Positions {
-                from: *column.at(to as usize),
-                to: 0,
-            }),
-            (Where::Column(column), End::One(_)) => Some(Positions {
-                from: 0,
-                to: *column.at(from as usize),
-            }),
-            (Where::Pairs(pairs), _) => pairs.at(pair(from, to)).copied(),
+        match &self.links {
+            Links::Ones { .. } => Some(Positions { from: 0, to: 0 }),
+            Links::Fan { forward, ones, .. } => {
+                let (_, held) = ordered(*forward, from, to);
+                let (from, to) = ordered(*forward, ones.at(held as usize).at, 0);
+                Some(Positions { from, to })
+            }
+            Links::Pairs { positions, .. } => positions.at(pair(from, to)).copied(),
         }
     }
 
     /// How many pairs are noted, where pairs are; for `check`.
     pub(crate) fn pairs(&self) -> Option<usize> {
-        match &self.positions {
-            Where::Pairs(pairs) => Some(pairs.len()),
+        match &self.links {
+            Links::Pairs { positions, .. } => Some(positions.len()),
             _ => None,
         }
     }
@@ -408,6 +562,12 @@ impl<S: Storage> Edge<S> {
 mod tests {
     use super::*;
     use crate::graph::storage::Flat;
+
+    enum Done {
+        Linked,
+        Unlinked(Positions),
+        TakenOver(Option<(u32, u32, Positions)>),
+    }
 
     /// Every sequence of changes, undone in reverse, gives both directions back with their order.
     #[test]
@@ -430,7 +590,7 @@ mod tests {
                     .collect()
             };
             let mut seed = 7u32;
-            let mut done = vec![];
+            let (mut done, mut taken_over) = (vec![], vec![]);
             for _ in 0..2_000 {
                 seed = seed.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
                 let (a, b) = (seed >> 8 & 7, seed >> 16 & 7);
@@ -438,21 +598,48 @@ mod tests {
                     continue;
                 }
                 let before = picture(&edge);
+                edge.fetch(a, b);
                 let free = |c, n: usize| c == Many || n == 0;
+                // Of two steps each, as they are journaled.
+                if edge.is_fan() && seed >> 24 & 1 == 1 {
+                    if let Some(taken) = edge.take_over(a, b) {
+                        let (from, to) =
+                            ordered(taken.forward, taken.far, if taken.forward { b } else { a });
+                        let (at_from, at_to) = ordered(taken.forward, taken.at, 0);
+                        let positions = Positions {
+                            from: at_from,
+                            to: at_to,
+                        };
+                        let gone = (taken.far != NONE).then_some((from, to, positions));
+                        taken_over.push(gone.is_some());
+                        done.push((before, a, b, Done::TakenOver(gone)));
+                    }
+                    continue;
+                }
                 if edge.linked(a, b) {
-                    done.push((before, a, b, Some(edge.unlink(a, b))));
+                    done.push((before, a, b, Done::Unlinked(edge.unlink(a, b))));
                 } else if free(from, edge.slots(true, a).len())
                     && free(to, edge.slots(false, b).len())
                 {
                     edge.link(a, b);
-                    done.push((before, a, b, None));
+                    done.push((before, a, b, Done::Linked));
                 }
             }
             assert!(done.len() > 200);
-            while let Some((before, a, b, unlinked)) = done.pop() {
-                match unlinked {
-                    Some(positions) => edge.undo_unlink(a, b, positions),
-                    None => edge.undo_link(a, b),
+            if edge.is_fan() {
+                let whole = taken_over.iter().filter(|gone| **gone).count();
+                assert!(whole > 50 && whole < taken_over.len());
+            }
+            while let Some((before, a, b, what)) = done.pop() {
+                match what {
+                    Done::Unlinked(positions) => edge.undo_unlink(a, b, positions),
+                    Done::Linked => edge.undo_link(a, b),
+                    Done::TakenOver(gone) => {
+                        edge.undo_link(a, b);
+                        if let Some((from, to, positions)) = gone {
+                            edge.undo_unlink(from, to, positions);
+                        }
+                    }
                 }
                 assert_eq!(picture(&edge), before);
             }

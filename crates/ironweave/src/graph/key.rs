@@ -6,7 +6,6 @@
 use crate::error::StepError;
 use crate::graph::Graph;
 use crate::graph::storage::{Map, Storage};
-use crate::graph::undo::Undo;
 use crate::hash::hash_bytes;
 use crate::schema::EntityIx;
 use crate::value::display;
@@ -44,9 +43,12 @@ impl<S: Storage> KeyIndex<S> {
         self.len += 1;
     }
 
+    /// Removes a slot, if it is there: not that of an entity which was refused for its key.
     pub(super) fn remove(&mut self, hash: u64, slot: u32) {
-        if let Some(slots) = self.slots.at_mut(hash) {
-            slots.retain(|s| *s != slot);
+        if let Some(slots) = self.slots.at_mut(hash)
+            && let Some(at) = slots.iter().position(|s| *s == slot)
+        {
+            slots.swap_remove(at);
             self.len -= 1;
             if slots.is_empty() {
                 self.slots.take(hash);
@@ -123,12 +125,6 @@ impl<S: Storage> Graph<S> {
             });
         }
         self.entities[usize::from(entity)].key.insert(hash, slot);
-        self.journal.undo.push(Undo::Key {
-            entity,
-            slot,
-            hash,
-            indexed: true,
-        });
         Ok(())
     }
 
@@ -136,12 +132,6 @@ impl<S: Storage> Graph<S> {
     pub(super) fn unindex_key(&mut self, entity: EntityIx, slot: u32) {
         if let Some(hash) = self.key_hash(entity, slot) {
             self.entities[usize::from(entity)].key.remove(hash, slot);
-            self.journal.undo.push(Undo::Key {
-                entity,
-                slot,
-                hash,
-                indexed: false,
-            });
         }
     }
 }

@@ -110,7 +110,7 @@ pub(crate) struct Immediate {
 }
 
 /// A set of states, by index.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) struct StateSet([u64; 4]);
 
 impl StateSet {

@@ -8,7 +8,6 @@ use crate::fact::Fact;
 use crate::graph::Graph;
 use crate::graph::column::{AnyColumn, ColumnError, Written};
 use crate::graph::storage::Storage;
-use crate::graph::undo::Undo;
 use crate::hash::link_data_term;
 use crate::schema::EdgeIx;
 
@@ -36,8 +35,10 @@ impl<S: Storage> Graph<S> {
         value: &dyn Any,
     ) -> Result<(), StepError> {
         let at = self.must_be_linked(edge, from, to)?;
-        let written = (self.edges[usize::from(edge)].data.as_mut())
-            .map(|data| data.set((from, to), value, &mut self.journal.facts.bytes));
+        let written = (self.edges[usize::from(edge)].data.as_mut()).map(|data| {
+            let bytes = &mut self.journal.facts.bytes;
+            data.set((from, to), value, bytes, self.fingerprinting)
+        });
         self.journal_set_link(edge, (from, to), at, written)
     }
 
@@ -50,7 +51,7 @@ impl<S: Storage> Graph<S> {
     ) -> Result<(), StepError> {
         let at = self.must_be_linked(edge, from, to)?;
         let written = (self.edges[usize::from(edge)].data.as_mut())
-            .map(|data| data.set_encoded((from, to), bytes));
+            .map(|data| data.set_encoded((from, to), bytes, self.fingerprinting));
         if let Some(Ok(_)) = written {
             self.journal.facts.bytes.extend_from_slice(bytes);
         }
@@ -85,23 +86,28 @@ impl<S: Storage> Graph<S> {
             });
         };
         let written = written.map_err(|e| e.into_step(&layout.from.path))?;
-        self.journal.undo.push(Undo::LinkData { edge });
         let end = self.journal.facts.bytes.len();
         let (Ok(at), Ok(_)) = (u32::try_from(at), u32::try_from(end)) else {
+            // No fact will tell of it.
+            if let Some(data) = &mut self.edges[usize::from(edge)].data {
+                data.undo();
+            }
             return Err(StepError::Full {
                 what: "the values of one transaction".into(),
             });
         };
-        let (a, b) = (
-            self.id(layout.from.entity, from),
-            self.id(layout.to.entity, to),
-        );
-        if let Some(old) = written.old {
-            let term = link_data_term(layout.salt, a, b, old);
-            self.fingerprint = self.fingerprint.wrapping_sub(term);
+        if self.fingerprinting {
+            let (a, b) = (
+                self.id(layout.from.entity, from),
+                self.id(layout.to.entity, to),
+            );
+            if let Some(old) = written.old {
+                let term = link_data_term(layout.salt, a, b, old);
+                self.fingerprint = self.fingerprint.wrapping_sub(term);
+            }
+            let term = link_data_term(layout.salt, a, b, written.new);
+            self.fingerprint = self.fingerprint.wrapping_add(term);
         }
-        let term = link_data_term(layout.salt, a, b, written.new);
-        self.fingerprint = self.fingerprint.wrapping_add(term);
         self.journal.facts.list.push(Fact::SetLink {
             edge,
             from,
@@ -118,7 +124,8 @@ impl<S: Storage> Graph<S> {
         let Some(data) = &mut self.edges[usize::from(edge)].data else {
             return;
         };
-        if let Some(hash) = data.clear(from, to) {
+        let hash = data.clear(from, to, self.fingerprinting);
+        if let Some(hash) = hash.filter(|_| self.fingerprinting) {
             let (a, b) = (
                 self.id(layout.from.entity, from),
                 self.id(layout.to.entity, to),
@@ -126,6 +133,5 @@ impl<S: Storage> Graph<S> {
             let term = link_data_term(layout.salt, a, b, hash);
             self.fingerprint = self.fingerprint.wrapping_sub(term);
         }
-        self.journal.undo.push(Undo::LinkData { edge });
     }
 }

@@ -33,13 +33,13 @@ use crate::error::{EntityRef, StepError};
 use crate::fact::Fact;
 pub use crate::graph::any::{GraphMut, GraphRef};
 use crate::graph::column::{AnyColumn, ColumnError, ColumnType, Written};
-use crate::graph::edge::Edge;
+use crate::graph::edge::{Edge, Positions};
 use crate::graph::key::KeyIndex;
-use crate::graph::layout::Layout;
+use crate::graph::layout::{EdgeLayout, Layout};
 use crate::graph::place::Place;
 use crate::graph::storage::{Storage, Table};
+use crate::graph::undo::Journal;
 pub(crate) use crate::graph::undo::Mark;
-use crate::graph::undo::{Journal, Undo};
 use crate::hash::{cell_term, link_term, state_term};
 use crate::id::{FREE, Id};
 use crate::schema::{Cardinality, ColumnIx, EdgeIx, EntityIx, Hop, StateIx};
@@ -53,13 +53,26 @@ pub struct Graph<S: Storage> {
     /// By column, what it has where nothing is given.
     defaults: Vec<Option<Default>>,
     edges: Vec<S::Part<Edge<S>>>,
+    /// By edge, whether [`Graph::take_over`] may be used.
+    plain_fans: Vec<bool>,
     /// One table for each watch of the layout.
     counters: Vec<S::Table<u32>>,
     pub(crate) fingerprint: u128,
+    /// What it was before the open transaction.
+    settled_fingerprint: u128,
+    /// Whether the fingerprint is kept: not where nobody will see it.
+    pub(crate) fingerprinting: bool,
     pub(crate) journal: Journal,
+    /// How many slots all types have taken, those too that were given back.
+    slots_taken: usize,
+    /// How many facts were settled since columns forgot what was there before.
+    unsettled: usize,
     /// Immediate events that were enabled when something last changed for them: (event, slot).
     pub(crate) pending: BinaryHeap<Reverse<(u16, u32)>>,
 }
+
+/// From so many slots on a graph is large: at some 30 bytes each they fill a second-level cache.
+const LARGE: usize = 1 << 15;
 
 /// Makes a value of a column's type.
 type Default = fn() -> Box<dyn Any>;
@@ -108,7 +121,7 @@ impl<S: Storage> Graph<S> {
             })
             .map(S::Part::from)
             .collect();
-        let edges = layout
+        let edges: Vec<S::Part<Edge<S>>> = layout
             .edges
             .iter()
             .zip(data)
@@ -123,9 +136,16 @@ impl<S: Storage> Graph<S> {
             entities,
             columns: columns.iter().map(S::column).collect(),
             defaults: columns.iter().map(|c| c.default).collect(),
+            plain_fans: (layout.edges.iter().zip(&edges))
+                .map(|(l, edge)| edge.is_fan() && edge.data.is_none() && l.watches.is_empty())
+                .collect(),
             edges,
+            unsettled: 0,
+            slots_taken: 0,
             counters,
             fingerprint: 0,
+            settled_fingerprint: 0,
+            fingerprinting: true,
             journal: Journal::default(),
             pending: BinaryHeap::new(),
             layout,
@@ -140,8 +160,13 @@ impl<S: Storage> Graph<S> {
             columns: self.columns.clone(),
             defaults: self.defaults.clone(),
             edges: self.edges.clone(),
+            plain_fans: self.plain_fans.clone(),
             counters: self.counters.clone(),
             fingerprint: self.fingerprint,
+            settled_fingerprint: self.fingerprint,
+            fingerprinting: self.fingerprinting,
+            unsettled: 0,
+            slots_taken: self.slots_taken,
             journal: Journal::default(),
             pending: BinaryHeap::new(),
         }
@@ -176,8 +201,13 @@ impl<S: Storage> Graph<S> {
                 .map(|(edge, data)| edge.copy::<B>(data.as_ref().map(B::column)))
                 .map(B::Part::from)
                 .collect(),
+            plain_fans: self.plain_fans.clone(),
             counters: self.counters.iter().map(Table::copy).collect(),
             fingerprint: self.fingerprint,
+            settled_fingerprint: self.fingerprint,
+            fingerprinting: self.fingerprinting,
+            unsettled: 0,
+            slots_taken: self.slots_taken,
             journal: Journal::default(),
             pending: BinaryHeap::new(),
         }
@@ -191,6 +221,7 @@ impl<S: Storage> Graph<S> {
     }
 
     /// The state of an entity, if it is alive; O(1).
+    #[inline]
     pub(crate) fn state(&self, entity: EntityIx, id: Id) -> Option<StateIx> {
         let words = &self.entities[usize::from(entity)].words;
         if id.slot as usize >= words.len() {
@@ -235,10 +266,12 @@ impl<S: Storage> Graph<S> {
         }
     }
 
+    #[inline]
     pub(crate) fn state_of(&self, entity: EntityIx, slot: u32) -> StateIx {
         *self.entities[usize::from(entity)].words.at(slot as usize) as u8
     }
 
+    #[inline]
     pub(crate) fn id(&self, entity: EntityIx, slot: u32) -> Id {
         let word = *self.entities[usize::from(entity)].words.at(slot as usize);
         Id {
@@ -299,6 +332,17 @@ impl<S: Storage> Graph<S> {
             .min()
     }
 
+    /// Whether it is too large for the nearer caches.
+    #[inline]
+    pub(crate) fn is_large(&self) -> bool {
+        self.slots_taken > LARGE
+    }
+
+    /// See [`Edge::fetch`].
+    pub(crate) fn fetch_link(&self, edge: EdgeIx, from: u32, to: u32) {
+        self.edges[usize::from(edge)].fetch(from, to);
+    }
+
     // Changing.
 
     pub(crate) fn create(&mut self, entity: EntityIx, state: StateIx) -> Result<u32, StepError> {
@@ -314,6 +358,7 @@ impl<S: Storage> Graph<S> {
         let word = generation << 8 | u32::from(state);
         let fresh = table.free.len() == 0;
         if fresh {
+            self.slots_taken += 1;
             table.words.push(word);
             for column in &layout.columns {
                 self.columns[usize::from(*column)].grow();
@@ -330,13 +375,10 @@ impl<S: Storage> Graph<S> {
         }
         table.places[usize::from(state)].insert(slot);
         table.alive += 1;
-        let salt = layout.states[usize::from(state)].salt;
-        self.fingerprint = self.fingerprint.wrapping_add(state_term(salt, id));
-        self.journal.undo.push(Undo::Create {
-            entity,
-            slot,
-            fresh,
-        });
+        if self.fingerprinting {
+            let salt = layout.states[usize::from(state)].salt;
+            self.fingerprint = self.fingerprint.wrapping_add(state_term(salt, id));
+        }
         self.journal.facts.list.push(Fact::Create {
             entity,
             state,
@@ -347,6 +389,7 @@ impl<S: Storage> Graph<S> {
         Ok(slot)
     }
 
+    #[inline(always)]
     pub(crate) fn move_to(&mut self, entity: EntityIx, slot: u32, to: StateIx) {
         let table = &mut self.entities[usize::from(entity)];
         let word = *table.words.at(slot as usize);
@@ -359,15 +402,13 @@ impl<S: Storage> Graph<S> {
         table.places[usize::from(from)].remove(slot);
         table.places[usize::from(to)].insert(slot);
         let layout = &self.layout.entities[usize::from(entity)];
-        let (old, new) = (
-            &layout.states[usize::from(from)],
-            &layout.states[usize::from(to)],
-        );
-        let mut fingerprint = self
-            .fingerprint
-            .wrapping_sub(state_term(old.salt, id))
-            .wrapping_add(state_term(new.salt, id));
-        self.journal.undo.push(Undo::Move { entity, slot, word });
+        let old = &layout.states[usize::from(from)];
+        if self.fingerprinting {
+            let new = &layout.states[usize::from(to)];
+            self.fingerprint = (self.fingerprint)
+                .wrapping_sub(state_term(old.salt, id))
+                .wrapping_add(state_term(new.salt, id));
+        }
         self.journal.facts.list.push(Fact::Move {
             entity,
             slot,
@@ -375,18 +416,26 @@ impl<S: Storage> Graph<S> {
             to,
         });
         for column in &old.data {
-            if let Some(hash) = self.columns[usize::from(*column)].clear(slot) {
+            let hash = self.columns[usize::from(*column)].clear(slot, self.fingerprinting);
+            if let Some(hash) = hash.filter(|_| self.fingerprinting) {
                 let salt = self.layout.columns[usize::from(*column)].salt;
-                fingerprint = fingerprint.wrapping_sub(cell_term(salt, id, hash));
+                self.fingerprint = (self.fingerprint).wrapping_sub(cell_term(salt, id, hash));
             }
-            self.journal.undo.push(Undo::Column { column: *column });
         }
-        self.fingerprint = fingerprint;
-        self.recount(entity, slot, from, to, true);
-        self.wake(entity, slot, to);
+        let (watched, awaited) = (
+            !layout.counted_by.is_empty(),
+            !layout.states[usize::from(to)].immediates.is_empty(),
+        );
+        if watched {
+            self.recount(entity, slot, from, to, true);
+        }
+        if awaited {
+            self.wake(entity, slot, to);
+        }
     }
 
     /// Writes a value; `value` is of the type of the column.
+    #[inline(always)]
     pub(crate) fn set(
         &mut self,
         column: ColumnIx,
@@ -394,8 +443,12 @@ impl<S: Storage> Graph<S> {
         value: &dyn Any,
     ) -> Result<(), StepError> {
         let at = self.journal.facts.bytes.len();
-        let written =
-            self.columns[usize::from(column)].set(slot, value, &mut self.journal.facts.bytes);
+        let written = self.columns[usize::from(column)].set(
+            slot,
+            value,
+            &mut self.journal.facts.bytes,
+            self.fingerprinting,
+        );
         self.journal_set(column, slot, at, written)
     }
 
@@ -415,13 +468,15 @@ impl<S: Storage> Graph<S> {
         bytes: &[u8],
     ) -> Result<(), StepError> {
         let at = self.journal.facts.bytes.len();
-        let written = self.columns[usize::from(column)].set_encoded(slot, bytes);
+        let written =
+            self.columns[usize::from(column)].set_encoded(slot, bytes, self.fingerprinting);
         if written.is_ok() {
             self.journal.facts.bytes.extend_from_slice(bytes);
         }
         self.journal_set(column, slot, at, written)
     }
 
+    #[inline(always)]
     fn journal_set(
         &mut self,
         column: ColumnIx,
@@ -429,40 +484,50 @@ impl<S: Storage> Graph<S> {
         at: usize,
         written: Result<Written, ColumnError>,
     ) -> Result<(), StepError> {
-        let layout = &self.layout.columns[usize::from(column)];
-        let written = written.map_err(|e| match e {
-            ColumnError::Duplicate(holder) => StepError::Duplicate {
-                entity: self.entity_ref(layout.entity, holder),
-                key: self.key_text(column, holder),
-            },
-            e => e.into_step(&layout.path),
-        })?;
-        self.journal.undo.push(Undo::Column { column });
+        let written = match written {
+            Ok(written) => written,
+            Err(e) => return Err(self.refused(column, e)),
+        };
         let end = self.journal.facts.bytes.len();
-        let (Ok(at), Ok(_)) = (u32::try_from(at), u32::try_from(end)) else {
+        if end > u32::MAX as usize {
+            // No fact will tell of it.
+            self.columns[usize::from(column)].undo();
             return Err(StepError::Full {
                 what: "the values of one transaction".into(),
             });
-        };
-        let id = self.id(layout.entity, slot);
-        if let Some(old) = written.old {
-            self.fingerprint = self
-                .fingerprint
-                .wrapping_sub(cell_term(layout.salt, id, old));
         }
-        self.fingerprint = self
-            .fingerprint
-            .wrapping_add(cell_term(layout.salt, id, written.new));
+        let layout = &self.layout.columns[usize::from(column)];
+        if self.fingerprinting {
+            let id = self.id(layout.entity, slot);
+            if let Some(old) = written.old {
+                self.fingerprint = (self.fingerprint).wrapping_sub(cell_term(layout.salt, id, old));
+            }
+            self.fingerprint =
+                (self.fingerprint).wrapping_add(cell_term(layout.salt, id, written.new));
+        }
         self.journal.facts.list.push(Fact::Set {
             column,
             slot,
-            at,
-            len: end as u32 - at,
+            at: at as u32,
+            len: (end - at) as u32,
         });
         if layout.composite {
             self.index_key(layout.entity, slot)?;
         }
         Ok(())
+    }
+
+    /// Why a column did not take a value.
+    #[cold]
+    fn refused(&self, column: ColumnIx, e: ColumnError) -> StepError {
+        let layout = &self.layout.columns[usize::from(column)];
+        match e {
+            ColumnError::Duplicate(holder) => StepError::Duplicate {
+                entity: self.entity_ref(layout.entity, holder),
+                key: self.key_text(column, holder),
+            },
+            e => e.into_step(&layout.path),
+        }
     }
 
     /// The key of an entity for people: from the facts of the transaction or, failing those, its id.
@@ -499,21 +564,30 @@ impl<S: Storage> Graph<S> {
     }
 
     /// Links two entities that are not linked, at ends that have room.
+    #[inline]
     fn link_free(&mut self, edge: EdgeIx, from: u32, to: u32) {
         let ix = usize::from(edge);
         let layout = &self.layout.edges[ix];
-        let (a, b) = (
-            self.id(layout.from.entity, from),
-            self.id(layout.to.entity, to),
-        );
         let watched = !layout.watches.is_empty();
-        self.fingerprint = (self.fingerprint).wrapping_add(link_term(layout.salt, a, b));
+        if self.fingerprinting {
+            let term = self.link_term(layout, from, to);
+            self.fingerprint = self.fingerprint.wrapping_add(term);
+        }
         self.edges[ix].link(from, to);
-        self.journal.undo.push(Undo::Link { edge, from, to });
         self.journal.facts.list.push(Fact::Link { edge, from, to });
         if watched {
             self.rewatch(edge, from, to, true, true);
         }
+    }
+
+    /// What a link adds to the fingerprint.
+    #[inline]
+    fn link_term(&self, layout: &EdgeLayout, from: u32, to: u32) -> u128 {
+        let (a, b) = (
+            self.id(layout.from.entity, from),
+            self.id(layout.to.entity, to),
+        );
+        link_term(layout.salt, a, b)
     }
 
     pub(crate) fn unlink(&mut self, edge: EdgeIx, from: u32, to: u32) -> Result<(), StepError> {
@@ -531,23 +605,20 @@ impl<S: Storage> Graph<S> {
     }
 
     /// Unlinks two entities that are linked.
+    #[inline]
     fn unlink_linked(&mut self, edge: EdgeIx, from: u32, to: u32) {
         let ix = usize::from(edge);
-        self.clear_link(edge, from, to);
+        if self.edges[ix].data.is_some() {
+            self.clear_link(edge, from, to);
+        }
         let layout = &self.layout.edges[ix];
-        let (a, b) = (
-            self.id(layout.from.entity, from),
-            self.id(layout.to.entity, to),
-        );
         let watched = !layout.watches.is_empty();
-        self.fingerprint = (self.fingerprint).wrapping_sub(link_term(layout.salt, a, b));
+        if self.fingerprinting {
+            let term = self.link_term(layout, from, to);
+            self.fingerprint = self.fingerprint.wrapping_sub(term);
+        }
         let positions = self.edges[ix].unlink(from, to);
-        self.journal.undo.push(Undo::Unlink {
-            edge,
-            from,
-            to,
-            positions,
-        });
+        self.journal.unlinked.push(positions);
         self.journal
             .facts
             .list
@@ -559,21 +630,65 @@ impl<S: Storage> Graph<S> {
 
     /// Links two entities; an end that can hold only one gives up the one it has. Nothing happens where
     /// they are linked already.
-    pub(crate) fn relink(&mut self, edge: EdgeIx, from: u32, to: u32) -> Result<(), StepError> {
+    #[inline(always)]
+    pub(crate) fn relink(&mut self, edge: EdgeIx, from: u32, to: u32) {
         let ix = usize::from(edge);
-        if self.edges[ix].linked(from, to) {
-            return Ok(());
+        if self.plain_fans[ix] {
+            self.take_over(edge, from, to);
+            return;
         }
-        for (forward, slot) in [(true, from), (false, to)] {
-            if self.layout.edges[ix].near(forward).cardinality == Cardinality::Many {
-                continue;
-            }
-            if let [far] = *self.edges[ix].slots(forward, slot) {
-                let (from, to) = if forward { (slot, far) } else { (far, slot) };
-                self.unlink_linked(edge, from, to);
-            }
+        if self.edges[ix].linked(from, to) {
+            return;
+        }
+        if let Some(far) = self.edges[ix].only(true, from) {
+            self.unlink_linked(edge, from, far);
+        }
+        if let Some(far) = self.edges[ix].only(false, to) {
+            self.unlink_linked(edge, far, to);
         }
         self.link_free(edge, from, to);
-        Ok(())
+    }
+
+    /// As [`Graph::relink`], over an edge of which one end holds lists, whose links have no data and that nothing
+    /// watches.
+    #[inline(always)]
+    fn take_over(&mut self, edge: EdgeIx, from: u32, to: u32) {
+        let ix = usize::from(edge);
+        let Some(taken) = self.edges[ix].take_over(from, to) else {
+            return;
+        };
+        // The link that is gone.
+        let (a, b, positions) = if taken.forward {
+            let at = Positions {
+                from: taken.at,
+                to: 0,
+            };
+            (taken.far, to, at)
+        } else {
+            let at = Positions {
+                from: 0,
+                to: taken.at,
+            };
+            (from, taken.far, at)
+        };
+        let was_linked = taken.far != edge::NONE;
+        if self.fingerprinting {
+            let layout = &self.layout.edges[ix];
+            let mut fingerprint = self.fingerprint;
+            if was_linked {
+                fingerprint = fingerprint.wrapping_sub(self.link_term(layout, a, b));
+            }
+            self.fingerprint = fingerprint.wrapping_add(self.link_term(layout, from, to));
+        }
+        let journal = &mut self.journal;
+        if was_linked {
+            journal.unlinked.push(positions);
+            journal.facts.list.push(Fact::Unlink {
+                edge,
+                from: a,
+                to: b,
+            });
+        }
+        journal.facts.list.push(Fact::Link { edge, from, to });
     }
 }

@@ -72,20 +72,33 @@ impl<S: Storage> Place<S> {
     }
 
     /// Adds a slot that is not in it.
+    #[inline]
     pub(crate) fn insert(&mut self, slot: u32) {
         let word = slot as usize / 64;
+        if self.words.len() <= word {
+            self.grow(word);
+        }
+        let bits = self.words.at_mut(word);
+        if *bits == 0 {
+            *self.summary.at_mut(word / 64) |= 1 << (word % 64);
+        }
+        *bits |= 1 << (slot % 64);
+        self.len += 1;
+    }
+
+    /// Makes room for a word.
+    #[cold]
+    fn grow(&mut self, word: usize) {
         while self.words.len() <= word {
             self.words.push(0);
         }
         while self.summary.len() <= word / 64 {
             self.summary.push(0);
         }
-        *self.words.at_mut(word) |= 1 << (slot % 64);
-        *self.summary.at_mut(word / 64) |= 1 << (word % 64);
-        self.len += 1;
     }
 
     /// Removes a slot that is in it.
+    #[inline]
     pub(crate) fn remove(&mut self, slot: u32) {
         let word = slot as usize / 64;
         let bits = self.words.at_mut(word);

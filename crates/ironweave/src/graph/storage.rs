@@ -185,15 +185,18 @@ impl Clone for Box<dyn AnyColumn> {
 }
 
 impl<T: Clone + Send + Sync + 'static> Table<T> for Vec<T> {
+    #[inline]
     fn len(&self) -> usize {
         Vec::len(self)
     }
 
+    #[inline]
     fn at(&self, i: usize) -> &T {
         touched(1);
         &self[i]
     }
 
+    #[inline]
     fn at_mut(&mut self, i: usize) -> &mut T {
         touched(1);
         &mut self[i]

@@ -1,78 +1,38 @@
-//! Undo: what the open transaction did, and how it is taken back exactly.
+//! Undo: how what the open transaction did is taken back exactly.
+//!
+//! The facts say what was done, and from the last to the first each is turned round. What a fact does not say lies
+//! on stacks, in order: the values that a column had before (on the column's own), and where a link stood in its lists.
 
-use crate::fact::Facts;
+use crate::fact::{Fact, Facts};
 use crate::graph::Graph;
 use crate::graph::edge::Positions;
 use crate::graph::storage::{Storage, Table};
-use crate::id::FREE;
-use crate::schema::{ColumnIx, EdgeIx, EntityIx, StateIx};
+use crate::id::{FREE, GENERATION_MAX};
+use crate::schema::EntityIx;
+
+/// After so many facts, columns forget what was there before.
+const UNSETTLED_MAX: usize = 1 << 10;
 
 /// What the open transaction did.
 #[derive(Default)]
 pub(crate) struct Journal {
-    pub(super) undo: Vec<Undo>,
     pub facts: Facts,
+    /// Of each link that went, where it stood.
+    pub(super) unlinked: Vec<Positions>,
 }
 
 /// A point in the journal to go back to.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Mark {
-    undo: usize,
     facts: usize,
     bytes: usize,
     fingerprint: u128,
 }
 
-pub(super) enum Undo {
-    Create {
-        entity: EntityIx,
-        slot: u32,
-        /// Whether the slot was a new one.
-        fresh: bool,
-    },
-    Delete {
-        entity: EntityIx,
-        slot: u32,
-        state: StateIx,
-        /// Whether the slot can be used again.
-        again: bool,
-    },
-    Key {
-        entity: EntityIx,
-        slot: u32,
-        hash: u64,
-        /// Whether it came into the index or left it.
-        indexed: bool,
-    },
-    Move {
-        entity: EntityIx,
-        slot: u32,
-        word: u32,
-    },
-    Column {
-        column: ColumnIx,
-    },
-    LinkData {
-        edge: EdgeIx,
-    },
-    Link {
-        edge: EdgeIx,
-        from: u32,
-        to: u32,
-    },
-    Unlink {
-        edge: EdgeIx,
-        from: u32,
-        to: u32,
-        positions: Positions,
-    },
-}
-
 impl<S: Storage> Graph<S> {
     pub(crate) fn mark(&self) -> Mark {
-        let Journal { undo, facts } = &self.journal;
+        let facts = &self.journal.facts;
         Mark {
-            undo: undo.len(),
             facts: facts.list.len(),
             bytes: facts.bytes.len(),
             fingerprint: self.fingerprint,
@@ -81,85 +41,116 @@ impl<S: Storage> Graph<S> {
 
     /// Takes back all that was done since a mark, exactly: ids, states, values, list order.
     pub(crate) fn rollback(&mut self, mark: Mark) {
-        while self.journal.undo.len() > mark.undo {
-            match self.journal.undo.pop() {
+        while self.journal.facts.list.len() > mark.facts {
+            match self.journal.facts.list.pop() {
                 None => break,
-                Some(Undo::Create {
-                    entity,
-                    slot,
-                    fresh,
-                }) => self.uncreate(entity, slot, fresh),
-                Some(Undo::Delete {
-                    entity,
-                    slot,
-                    state,
-                    again,
-                }) => {
-                    let table = &mut self.entities[usize::from(entity)];
-                    if again {
-                        table.free.pop();
-                    }
-                    let word = table.words.at_mut(slot as usize);
-                    *word = *word & !0xff | u32::from(state);
-                    table.places[usize::from(state)].insert(slot);
-                    table.alive += 1;
-                }
-                Some(Undo::Key {
-                    entity,
-                    slot,
-                    hash,
-                    indexed,
-                }) => {
-                    let key = &mut self.entities[usize::from(entity)].key;
-                    if indexed {
-                        key.remove(hash, slot);
-                    } else {
-                        key.insert(hash, slot);
-                    }
-                }
-                Some(Undo::LinkData { edge }) => {
-                    if let Some(data) = &mut self.edges[usize::from(edge)].data {
-                        data.undo();
-                    }
-                }
-                Some(Undo::Move { entity, slot, word }) => {
-                    let table = &mut self.entities[usize::from(entity)];
-                    let (from, to) = (word as u8, *table.words.at(slot as usize) as u8);
-                    *table.words.at_mut(slot as usize) = word;
-                    table.places[usize::from(to)].remove(slot);
-                    table.places[usize::from(from)].insert(slot);
-                    self.recount(entity, slot, to, from, false);
-                }
-                Some(Undo::Column { column }) => self.columns[usize::from(column)].undo(),
-                Some(Undo::Link { edge, from, to }) => {
-                    self.rewatch(edge, from, to, false, false);
-                    self.edges[usize::from(edge)].undo_link(from, to);
-                }
-                Some(Undo::Unlink {
-                    edge,
-                    from,
-                    to,
-                    positions,
-                }) => {
-                    self.edges[usize::from(edge)].undo_unlink(from, to, positions);
-                    self.rewatch(edge, from, to, true, false);
-                }
+                Some(fact) => self.undo(fact),
             }
         }
-        self.journal.facts.list.truncate(mark.facts);
         self.journal.facts.bytes.truncate(mark.bytes);
         self.fingerprint = mark.fingerprint;
         self.pending.clear();
     }
 
-    fn uncreate(&mut self, entity: EntityIx, slot: u32, fresh: bool) {
+    /// Takes back all that the open transaction did.
+    pub(crate) fn rollback_all(&mut self) {
+        self.rollback(Mark {
+            facts: 0,
+            bytes: 0,
+            fingerprint: self.settled_fingerprint,
+        });
+    }
+
+    /// Takes back the last fact.
+    fn undo(&mut self, fact: Fact) {
+        match fact {
+            Fact::Create {
+                entity,
+                slot,
+                generation,
+                ..
+            } => self.undo_create(entity, slot, generation),
+            Fact::Delete {
+                entity,
+                state,
+                slot,
+                generation,
+            } => {
+                let table = &mut self.entities[usize::from(entity)];
+                if generation < GENERATION_MAX {
+                    table.free.pop();
+                }
+                *table.words.at_mut(slot as usize) = generation << 8 | u32::from(state);
+                table.places[usize::from(state)].insert(slot);
+                table.alive += 1;
+                let layout = &self.layout.entities[usize::from(entity)];
+                for column in &layout.columns {
+                    self.columns[usize::from(*column)].undo();
+                }
+                if layout.key.len() > 1
+                    && let Some(hash) = self.key_hash(entity, slot)
+                {
+                    self.entities[usize::from(entity)].key.insert(hash, slot);
+                }
+            }
+            Fact::Move {
+                entity,
+                slot,
+                from,
+                to,
+            } => {
+                let table = &mut self.entities[usize::from(entity)];
+                let word = table.words.at_mut(slot as usize);
+                *word = *word & !0xff | u32::from(from);
+                table.places[usize::from(to)].remove(slot);
+                table.places[usize::from(from)].insert(slot);
+                let layout = &self.layout.entities[usize::from(entity)];
+                for column in &layout.states[usize::from(from)].data {
+                    self.columns[usize::from(*column)].undo();
+                }
+                self.recount(entity, slot, to, from, false);
+            }
+            Fact::Set { column, slot, .. } => {
+                let layout = &self.layout.columns[usize::from(column)];
+                if layout.composite {
+                    let entity = layout.entity;
+                    if let Some(hash) = self.key_hash(entity, slot) {
+                        self.entities[usize::from(entity)].key.remove(hash, slot);
+                    }
+                }
+                self.columns[usize::from(column)].undo();
+            }
+            Fact::SetLink { edge, .. } => {
+                if let Some(data) = &mut self.edges[usize::from(edge)].data {
+                    data.undo();
+                }
+            }
+            Fact::Link { edge, from, to } => {
+                self.rewatch(edge, from, to, false, false);
+                self.edges[usize::from(edge)].undo_link(from, to);
+            }
+            Fact::Unlink { edge, from, to } => {
+                let Some(positions) = self.journal.unlinked.pop() else {
+                    return;
+                };
+                self.edges[usize::from(edge)].undo_unlink(from, to, positions);
+                self.rewatch(edge, from, to, true, false);
+                if let Some(data) = &mut self.edges[usize::from(edge)].data {
+                    data.undo();
+                }
+            }
+        }
+    }
+
+    fn undo_create(&mut self, entity: EntityIx, slot: u32, generation: u32) {
         let layout = &self.layout.entities[usize::from(entity)];
         let table = &mut self.entities[usize::from(entity)];
         let word = *table.words.at(slot as usize);
         table.places[usize::from(word as u8)].remove(slot);
         table.alive -= 1;
-        if !fresh {
-            *table.words.at_mut(slot as usize) = ((word >> 8) - 1) << 8 | u32::from(FREE);
+        // A slot that is used again is of a later generation.
+        if generation > 1 {
+            *table.words.at_mut(slot as usize) = (generation - 1) << 8 | u32::from(FREE);
             table.free.push(slot);
             return;
         }
@@ -176,19 +167,28 @@ impl<S: Storage> Graph<S> {
     }
 
     /// Ends a transaction: what it did can be taken back no longer.
+    #[inline]
     pub(crate) fn settle(&mut self) {
-        for undo in self.journal.undo.drain(..) {
-            match undo {
-                Undo::Column { column } => self.columns[usize::from(column)].settle(),
-                Undo::LinkData { edge } => {
-                    if let Some(data) = &mut self.edges[usize::from(edge)].data {
-                        data.settle();
-                    }
-                }
-                _ => {}
-            }
+        self.unsettled += self.journal.facts.list.len();
+        if self.unsettled >= UNSETTLED_MAX {
+            self.forget_replaced();
         }
         self.journal.facts.clear();
+        self.journal.unlinked.clear();
         self.pending.clear();
+        self.settled_fingerprint = self.fingerprint;
+    }
+
+    /// Forgets what was in columns before. Not at once when a transaction ends, since most change little and there may
+    /// be many columns; what lies deep in their stacks is in nobody's way.
+    #[cold]
+    fn forget_replaced(&mut self) {
+        self.unsettled = 0;
+        self.columns.iter_mut().for_each(|column| column.settle());
+        for edge in &mut self.edges {
+            if let Some(data) = &mut edge.data {
+                data.settle();
+            }
+        }
     }
 }

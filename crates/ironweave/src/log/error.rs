@@ -33,6 +33,8 @@ pub enum ErrorKind {
     Schema,
     /// The store was opened to be read only.
     ReadOnly,
+    /// The store keeps no log.
+    Unlogged,
 }
 
 /// A failure of storage. Its message says what happened, where, and what to do.
@@ -228,6 +230,10 @@ impl StorageError {
     /// The store was opened to be read only.
     pub fn is_read_only(&self) -> bool {
         self.0.kind == ErrorKind::ReadOnly
+    }
+    /// The store keeps no log.
+    pub fn is_unlogged(&self) -> bool {
+        self.0.kind == ErrorKind::Unlogged
     }
     /// A frame beyond the limit on length.
     pub fn is_too_large(&self) -> bool {

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use super::frame::PAYLOAD_BYTES_MAX;
 use super::{
-    AppendError, ErrorKind, Frame, FrameHeader, Frames, Head, Log, ReadOnlyLog, Seq, StorageError,
-    Syncer, TornTail,
+    AppendError, ErrorKind, Frame, FrameHeader, FrameKind, Frames, Head, Log, ReadOnlyLog, Seq,
+    StorageError, Syncer, TornTail,
 };
 
 /// Bytes of payloads in one piece, so that growing never copies more than that.
@@ -16,16 +16,36 @@ const PIECE_BYTES: usize = 1 << 20;
 pub struct MemoryLog {
     /// The sequence of the first frame.
     first: Seq,
-    frames: Vec<(FrameHeader, Place)>,
+    frames: Vec<Entry>,
     pieces: Vec<Vec<u8>>,
 }
 
-/// Where a payload lies: the piece, where it begins and how long it is.
+/// A frame: what its place in the log does not say of its header, and where its payload lies. There are many: keep it
+/// small.
 #[derive(Clone, Copy, Debug)]
-struct Place {
+struct Entry {
+    /// Low and high half.
+    fingerprint: [u64; 2],
+    epoch: u32,
+    kind: FrameKind,
     piece: u32,
     at: u32,
     len: u32,
+}
+
+const _: () = assert!(size_of::<Entry>() <= 40);
+
+impl Entry {
+    fn header(&self, seq: Seq) -> FrameHeader {
+        let [low, high] = self.fingerprint;
+        FrameHeader {
+            seq,
+            epoch: self.epoch,
+            kind: self.kind,
+            durable: seq.checked_sub(1),
+            fingerprint: u128::from(high) << 64 | u128::from(low),
+        }
+    }
 }
 
 impl MemoryLog {
@@ -41,15 +61,15 @@ impl MemoryLog {
             ..Self::default()
         }
     }
+
+    fn next(&self) -> Seq {
+        self.first + self.frames.len() as Seq
+    }
 }
 
 impl Log for MemoryLog {
-    fn append_unsynced(
-        &mut self,
-        mut header: FrameHeader,
-        payload: &[u8],
-    ) -> Result<(), AppendError> {
-        let expected = self.first + self.frames.len() as Seq;
+    fn append_unsynced(&mut self, header: FrameHeader, payload: &[u8]) -> Result<(), AppendError> {
+        let expected = self.next();
         if header.seq != expected {
             return Err(AppendError::Conflict {
                 expected,
@@ -57,7 +77,6 @@ impl Log for MemoryLog {
             });
         }
         check_length(payload).map_err(AppendError::Refused)?;
-        header.durable = self.durable();
         let room = |piece: &Vec<u8>| piece.capacity() - piece.len() >= payload.len();
         if !self.pieces.last().is_some_and(room) {
             self.pieces
@@ -65,13 +84,15 @@ impl Log for MemoryLog {
         }
         let piece = self.pieces.len() - 1;
         let bytes = &mut self.pieces[piece];
-        let place = Place {
+        self.frames.push(Entry {
+            fingerprint: [header.fingerprint as u64, (header.fingerprint >> 64) as u64],
+            epoch: header.epoch,
+            kind: header.kind,
             piece: piece as u32,
             at: bytes.len() as u32,
             len: payload.len() as u32,
-        };
+        });
         bytes.extend_from_slice(payload);
-        self.frames.push((header, place));
         Ok(())
     }
 
@@ -80,11 +101,12 @@ impl Log for MemoryLog {
     }
 
     fn head(&self) -> Option<Head> {
-        self.frames.last().map(|(header, _)| Head::of(header))
+        let last = self.frames.last()?;
+        Some(Head::of(&last.header(self.next() - 1)))
     }
 
     fn durable(&self) -> Option<Seq> {
-        self.head().map(|head| head.seq)
+        self.next().checked_sub(1)
     }
 
     fn sync(&mut self) -> Result<(), StorageError> {
@@ -92,18 +114,21 @@ impl Log for MemoryLog {
     }
 
     fn read(&self, from: Seq) -> Result<Frames<'_>, StorageError> {
+        let first = self.first;
         let from = usize::try_from(from.saturating_sub(self.first))
             .unwrap_or(usize::MAX)
             .min(self.frames.len());
-        let frame = |(header, place): &(FrameHeader, Place)| {
-            let start = place.at as usize;
-            let bytes = &self.pieces[place.piece as usize][start..start + place.len as usize];
+        let frame = move |(i, entry): (usize, &Entry)| {
+            let start = entry.at as usize;
+            let bytes = &self.pieces[entry.piece as usize][start..start + entry.len as usize];
             Ok(Frame {
-                header: *header,
+                header: entry.header(first + (from + i) as Seq),
                 payload: bytes.to_vec(),
             })
         };
-        Ok(Frames::new(self.frames[from..].iter().map(frame)))
+        Ok(Frames::new(
+            self.frames[from..].iter().enumerate().map(frame),
+        ))
     }
 
     fn recovered(&self) -> Option<&TornTail> {

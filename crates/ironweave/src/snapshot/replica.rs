@@ -62,7 +62,8 @@ struct Batch {
 /// One frame of a batch.
 struct Queued {
     at: At,
-    fingerprint: u128,
+    /// Where the store keeps one.
+    fingerprint: Option<u128>,
     /// Where its facts end.
     end: usize,
 }
@@ -115,7 +116,7 @@ impl Replica {
     }
 
     /// Queues the facts of a frame; whether the queue has become too long.
-    pub(crate) fn push(&self, at: At, fingerprint: u128, facts: &Facts) -> bool {
+    pub(crate) fn push(&self, at: At, fingerprint: Option<u128>, facts: &Facts) -> bool {
         let mut queue = lock(&self.queue);
         queue.batch.facts.append(facts);
         let end = queue.batch.facts.list.len();
@@ -208,8 +209,10 @@ impl Replica {
                 }
             }
             head.graph.settle();
-            assert_eq!(
-                head.graph.fingerprint, frame.fingerprint,
+            assert!(
+                frame
+                    .fingerprint
+                    .is_none_or(|print| print == head.graph.fingerprint),
                 "the replica is not what its store is"
             );
             head.at = frame.at;
@@ -296,7 +299,7 @@ impl<M: Model> Store<M> {
     pub(crate) fn at(&self) -> At {
         At {
             seq: self.seq(),
-            time: self.last,
+            time: self.core.clock.last(),
         }
     }
 
@@ -320,7 +323,8 @@ impl<M: Model> Store<M> {
     pub(crate) fn replicate(&mut self) {
         if let Some(replica) = self.replica.get() {
             let graph = &self.core.graph;
-            if replica.push(self.at(), graph.fingerprint, &graph.journal.facts) {
+            let fingerprint = graph.fingerprinting.then_some(graph.fingerprint);
+            if replica.push(self.at(), fingerprint, &graph.journal.facts) {
                 self.relieve();
             }
         }

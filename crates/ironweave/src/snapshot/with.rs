@@ -9,6 +9,7 @@ use crate::log::MemoryLog;
 use crate::snapshot::{At, Changes, Snapshot, State};
 use crate::step::Core;
 use crate::step::bind::Names;
+use crate::step::clock::Clock;
 use crate::step::event::{DynEvent, Event, Receipt};
 use crate::store::{AnyReceipt, Store};
 
@@ -30,19 +31,24 @@ impl State {
         event: &dyn DynEvent,
     ) -> Result<(Arc<Self>, Names, Changes), StepError> {
         let mut core = Core::new(self.graph.fork());
-        core.now = meta.take_time(self.at.time)?;
+        core.clock = Clock::after(self.at.time);
+        if let Some(time) = meta.take_time(self.at.time)? {
+            core.clock.set(time);
+        }
         core.meta = meta;
+        core.recording = false;
         core.paranoid = self.paranoid;
         let plan = &self.plan;
-        let names = core.step(plan, event)?;
+        core.step(plan, event)?;
         core.check_invariants(plan)?;
         let facts = std::mem::take(&mut core.graph.journal.facts);
         core.settle();
+        let names = std::mem::take(&mut core.names);
         let state = Self {
             plan: Arc::clone(plan),
             at: At {
                 seq: Some(self.at.next()),
-                time: core.now,
+                time: core.clock.now(),
             },
             graph: core.graph,
             paranoid: self.paranoid,

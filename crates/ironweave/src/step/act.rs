@@ -7,340 +7,385 @@ use std::sync::Arc;
 use crate::db::Reader;
 use crate::error::StepError;
 use crate::graph::Graph;
-use crate::graph::layout::StateSet;
 use crate::graph::storage::Storage;
-use crate::schema::{Assign, ColumnIx, EntityIx, Hop, MetaField, Path, Quantifier, Scope, Source};
-use crate::step::Core;
+use crate::id::Id;
+use crate::schema::{Assign, ColumnIx, EntityIx, Hop, MetaField, Path, Quantifier, Source};
 use crate::step::bind::Names;
 use crate::step::event::Given;
-use crate::step::plan::{Act, EventPlan, LinkKind, LinkPlan, MovePlan, WhenPlan};
+use crate::step::plan::{
+    Act, EventPlan, LinkKind, LinkPlan, MovePlan, PlacePlan, Reach, SetPlan, WhenPlan,
+};
+use crate::{Meta, Timestamp};
 
-/// What the arcs of the firing event reach, evaluated before any of them acts.
+/// What the paths of the firing event lead to, walked before any of its arcs acts.
 #[derive(Default)]
 pub(super) struct Targets {
     slots: Vec<u32>,
-    spans: Vec<Span>,
-    next: usize,
+    /// By [`EventPlan::walks`], where the entities begin and end in `slots`.
+    spans: Vec<(u32, u32)>,
     /// The values of [`EventPlan::copied`], in CBOR.
     copied: Vec<Vec<u8>>,
-}
-
-/// The entities of one path.
-#[derive(Clone, Copy)]
-enum Span {
-    /// Those that a name stands for, which no arc changes.
-    Named(u16),
-    /// Those between two places in [`Targets::slots`].
-    Listed(u32, u32),
 }
 
 impl Targets {
     fn clear(&mut self) {
         self.slots.clear();
         self.spans.clear();
-        self.next = 0;
         self.copied.clear();
     }
+}
 
-    /// Notes what a path reaches; a path without hops costs nothing.
-    fn add<S: Storage>(&mut self, graph: &Graph<S>, names: &Names, path: &Path) -> Span {
-        let span = if path.hops.is_empty() {
-            Span::Named(path.root)
-        } else {
-            let start = self.slots.len();
-            reach(graph, names, path, &mut self.slots);
-            Span::Listed(start as u32, self.slots.len() as u32)
-        };
-        self.spans.push(span);
-        span
-    }
+/// Entities that an arc acts on.
+#[derive(Clone, Copy)]
+enum Slots<'t> {
+    Ids(&'t [Id]),
+    Walked(&'t [u32]),
+}
 
-    /// Notes those that a path reaches which are in a source state.
-    fn add_those<S: Storage>(&mut self, graph: &Graph<S>, names: &Names, arc: &MovePlan) {
-        let start = self.slots.len();
-        reach(graph, names, &arc.path, &mut self.slots);
-        let mut kept = start;
-        for i in start..self.slots.len() {
-            let slot = self.slots[i];
-            if arc.from.contains(graph.state_of(arc.entity, slot)) {
-                self.slots[kept] = slot;
-                kept += 1;
+impl<'t> Slots<'t> {
+    #[inline]
+    fn of(reach: Reach, names: &'t Names, targets: &'t Targets) -> Self {
+        match reach {
+            Reach::At(at) => Self::Ids(std::slice::from_ref(names.at(at))),
+            Reach::Named(name) => Self::Ids(names.ids(name)),
+            Reach::Walked(walk) => {
+                let (start, end) = targets.spans[usize::from(walk)];
+                Self::Walked(&targets.slots[start as usize..end as usize])
             }
         }
-        self.slots.truncate(kept);
-        self.spans.push(Span::Listed(start as u32, kept as u32));
-    }
-
-    /// The next span, in the order in which they were noted.
-    fn take(&mut self) -> Span {
-        self.next += 1;
-        self.spans[self.next - 1]
-    }
-
-    #[inline]
-    fn len(&self, names: &Names, span: Span) -> usize {
-        match span {
-            Span::Named(name) => names.ids(name).len(),
-            Span::Listed(start, end) => (end - start) as usize,
-        }
-    }
-
-    #[inline]
-    fn at(&self, names: &Names, span: Span, i: usize) -> u32 {
-        match span {
-            Span::Named(name) => names.ids(name)[i].slot,
-            Span::Listed(start, _) => self.slots[start as usize + i],
-        }
-    }
-
-    fn iter<'t>(&'t self, names: &'t Names, span: Span) -> impl Iterator<Item = u32> + 't {
-        (0..self.len(names, span)).map(move |i| self.at(names, span, i))
     }
 }
 
-/// A firing event, for those that write its values.
-#[derive(Clone, Copy)]
-struct Firing<'e> {
-    def: &'e EventPlan,
-    given: Given<'e>,
+impl Slots<'_> {
+    fn get(&self, i: usize) -> Option<u32> {
+        match self {
+            Self::Ids(ids) => ids.get(i).map(|id| id.slot),
+            Self::Walked(slots) => slots.get(i).copied(),
+        }
+    }
 }
 
-impl<S: Storage> Core<S> {
+impl Iterator for Slots<'_> {
+    type Item = u32;
+
+    #[inline]
+    fn next(&mut self) -> Option<u32> {
+        match self {
+            Self::Ids(ids) => {
+                let (id, rest) = ids.split_first()?;
+                *ids = rest;
+                Some(id.slot)
+            }
+            Self::Walked(slots) => {
+                let (slot, rest) = slots.split_first()?;
+                *slots = rest;
+                Some(*slot)
+            }
+        }
+    }
+}
+
+/// A firing event with what it acts on.
+pub(super) struct Acting<'c, S: Storage> {
+    pub graph: &'c mut Graph<S>,
+    pub names: &'c mut Names,
+    pub targets: &'c mut Targets,
+    /// The time of the transaction, where the event writes it.
+    pub now: Timestamp,
+    pub meta: &'c Meta,
+    pub def: &'c EventPlan,
+    pub given: Given<'c>,
+}
+
+impl<S: Storage> Acting<'_, S> {
     /// Executes the declared arcs.
-    pub(super) fn act(
-        &mut self,
-        def: &EventPlan,
-        given: Given<'_>,
-        names: &mut Names,
-    ) -> Result<(), StepError> {
-        let firing = Firing { def, given };
-        let mut targets = std::mem::take(&mut self.targets);
-        targets.clear();
-        let acted = self
-            .create(firing, names, &targets)
-            .and_then(|()| self.evaluate(def, names, &mut targets))
-            .and_then(|()| self.ask_guards(firing))
-            .and_then(|()| self.effect(firing, names, &mut targets));
-        self.targets = targets;
-        acted
+    #[inline(always)]
+    pub(super) fn act(mut self) -> Result<(), StepError> {
+        let def = self.def;
+        if !def.simple {
+            self.prepare()?;
+        }
+        if self.graph.is_large() {
+            self.fetch();
+        }
+        for place in &def.places {
+            self.check_place(place)?;
+        }
+        if !def.guards.is_empty() {
+            self.ask_guards()?;
+        }
+        for act in &def.acts {
+            match act {
+                Act::Link(arc) => match (arc.at, arc.with) {
+                    (Reach::At(near), Reach::At(far)) if arc.kind != LinkKind::Unlink => {
+                        let (near, far) = (self.names.at(near).slot, self.names.at(far).slot);
+                        self.change_link(arc, near, far)?;
+                    }
+                    _ => self.change_links(arc)?,
+                },
+                Act::Set(set) => match set.at {
+                    Reach::At(at) => self.write(&set.value, self.names.at(at).slot)?,
+                    many => self.set_each(set, many)?,
+                },
+                Act::Move(arc) => match arc.at {
+                    Reach::At(at) => self.change_place(arc, self.names.at(at).slot)?,
+                    many => self.move_each(arc, many)?,
+                },
+                Act::Delete => self.delete()?,
+            }
+        }
+        Ok(())
     }
 
-    fn create(
-        &mut self,
-        firing: Firing<'_>,
-        names: &mut Names,
-        targets: &Targets,
-    ) -> Result<(), StepError> {
-        for create in &firing.def.creates {
+    /// Looks at what the arcs will change, so that the processor waits for all of it at once and not for one after the
+    /// other. Only worth its while where it is not in the cache.
+    #[inline(never)]
+    fn fetch(&self) {
+        for act in &self.def.acts {
+            match act {
+                Act::Link(arc) => {
+                    if let (Reach::At(near), Reach::At(far)) = (arc.at, arc.with) {
+                        let (near, far) = (self.names.at(near).slot, self.names.at(far).slot);
+                        let (from, to) = ends(arc.hop, near, far);
+                        self.graph.fetch_link(arc.hop.edge, from, to);
+                    }
+                }
+                Act::Set(set) => {
+                    if let Reach::At(at) = set.at {
+                        let slot = self.names.at(at).slot;
+                        self.graph.column(set.value.column).fetch(slot);
+                    }
+                }
+                Act::Move(_) | Act::Delete => {}
+            }
+        }
+    }
+
+    /// Creates, checks conditions and walks the paths: on the graph as no other arc has changed it.
+    #[inline(never)]
+    fn prepare(&mut self) -> Result<(), StepError> {
+        self.targets.clear();
+        self.create()?;
+        self.evaluate()?;
+        if self.def.may_meet {
+            for place in &self.def.places {
+                self.check_place(place)?;
+            }
+            self.check_meetings()?;
+        }
+        Ok(())
+    }
+
+    /// Rejects where one of the entities is in none of the states.
+    #[inline(always)]
+    fn check_place(&self, place: &PlacePlan) -> Result<(), StepError> {
+        let stray = |slot: &u32| {
+            !place
+                .from
+                .contains(self.graph.state_of(place.entity, *slot))
+        };
+        let found = match place.at {
+            Reach::At(at) => Some(self.names.at(at).slot).filter(stray),
+            many => self.slots(many).find(stray),
+        };
+        match found {
+            None => Ok(()),
+            Some(slot) => Err(not_in_place(self.graph, self.def, place, slot)),
+        }
+    }
+
+    fn create(&mut self) -> Result<(), StepError> {
+        for create in &self.def.creates {
             let slot = self.graph.create(create.entity, create.state)?;
             for value in &create.values {
-                self.write(value, slot, firing, names, targets)?;
+                self.write(value, slot)?;
             }
             for column in &create.defaults {
                 self.graph.set_default(*column, slot)?;
             }
-            names.push(self.graph.id(create.entity, slot));
-            names.end_name();
+            self.names.push_one(self.graph.id(create.entity, slot));
         }
         Ok(())
     }
 
-    /// Checks source states and conditions, and lists what each arc will act on, in order of execution.
-    fn evaluate(
-        &mut self,
-        def: &EventPlan,
-        names: &Names,
-        targets: &mut Targets,
-    ) -> Result<(), StepError> {
-        let graph = &self.graph;
-        for when in &def.whens {
-            check_when(graph, def, when, names, &mut targets.slots)?;
+    /// Checks conditions and walks the paths.
+    fn evaluate(&mut self) -> Result<(), StepError> {
+        let (graph, names, targets) = (&*self.graph, &*self.names, &mut *self.targets);
+        for when in &self.def.whens {
+            check_when(graph, self.def, when, names, &mut targets.slots)?;
         }
-        for (name, column) in &def.copied {
+        for (name, column) in &self.def.copied {
             let value = copied(graph, names, *name, *column)?;
             targets.copied.push(value);
         }
-        for act in &def.acts {
-            match act {
-                Act::Link(_, arc) => {
-                    targets.add(graph, names, &arc.path);
-                    targets.add(graph, names, &arc.with);
-                }
-                Act::Set(set) => {
-                    let span = targets.add(graph, names, &set.path);
-                    if let Some(state) = set.state {
-                        let from = StateSet::of(&[state]);
-                        let states = &graph.layout.entities[usize::from(set.entity)].states;
-                        let place = (&from, &states[usize::from(state)].name);
-                        let slots = targets.iter(names, span);
-                        check_places(def, graph, set.entity, place, slots)?;
+        for walk in &self.def.walks {
+            let start = targets.slots.len();
+            reach(graph, names, &walk.path, &mut targets.slots);
+            if let Some((entity, states)) = &walk.those {
+                let mut kept = start;
+                for i in start..targets.slots.len() {
+                    let slot = targets.slots[i];
+                    if states.contains(graph.state_of(*entity, slot)) {
+                        targets.slots[kept] = slot;
+                        kept += 1;
                     }
                 }
-                Act::Move(arc) if arc.scope == Scope::Each => {
-                    let span = targets.add(graph, names, &arc.path);
-                    let place = (&arc.from, &arc.from_text);
-                    let slots = targets.iter(names, span);
-                    check_places(def, graph, arc.entity, place, slots)?;
-                }
-                Act::Move(arc) => targets.add_those(graph, names, arc),
-                Act::Delete(arc) => {
-                    targets.add(graph, names, &arc.path);
-                }
+                targets.slots.truncate(kept);
             }
+            let end = targets.slots.len();
+            targets.spans.push((start as u32, end as u32));
         }
-        if def.may_meet {
-            self.check_meetings(def, names, targets)
-        } else {
-            Ok(())
-        }
+        Ok(())
     }
 
     /// Rejects two moves of one entity, a move and a delete of it, and two sets of one field of it.
-    fn check_meetings(
-        &self,
-        def: &EventPlan,
-        names: &Names,
-        targets: &Targets,
-    ) -> Result<(), StepError> {
-        let mut spans = targets.spans.iter();
+    fn check_meetings(&self) -> Result<(), StepError> {
         // A move is told from a set by having no column.
         let mut met = HashSet::new();
-        for act in &def.acts {
-            let mut slots = targets.iter(names, *spans.next().unwrap_or(&Span::Listed(0, 0)));
+        for act in &self.def.acts {
             let (entity, twice) = match act {
-                Act::Link(..) => {
-                    spans.next();
-                    continue;
-                }
+                Act::Link(..) | Act::Delete => continue,
                 Act::Set(set) => (
                     set.entity,
-                    slots.find(|s| !met.insert((Some(set.value.column), set.entity, *s))),
+                    self.slots(set.at)
+                        .find(|s| !met.insert((Some(set.value.column), set.entity, *s))),
                 ),
                 Act::Move(arc) => (
                     arc.entity,
-                    slots.find(|s| !met.insert((None, arc.entity, *s))),
-                ),
-                Act::Delete(arc) => (
-                    arc.entity,
-                    slots.find(|s| met.contains(&(None, arc.entity, *s))),
+                    self.slots(arc.at)
+                        .find(|s| !met.insert((None, arc.entity, *s))),
                 ),
             };
             if let Some(slot) = twice {
-                return Err(StepError::TwoArcs {
-                    event: Arc::clone(&def.name),
-                    entity: self.graph.entity_ref(entity, slot),
-                });
+                return Err(self.two_arcs(entity, slot));
+            }
+        }
+        for arc in &self.def.deletes {
+            let moved = |slot: &u32| met.contains(&(None, arc.entity, *slot));
+            if let Some(slot) = self.slots(arc.at).find(moved) {
+                return Err(self.two_arcs(arc.entity, slot));
             }
         }
         Ok(())
     }
 
-    fn ask_guards(&self, firing: Firing<'_>) -> Result<(), StepError> {
-        let Given::Event(event) = firing.given else {
+    fn two_arcs(&self, entity: EntityIx, slot: u32) -> StepError {
+        StepError::TwoArcs {
+            event: Arc::clone(&self.def.name),
+            entity: self.graph.entity_ref(entity, slot),
+        }
+    }
+
+    fn ask_guards(&self) -> Result<(), StepError> {
+        let Given::Event(event) = self.given else {
             return Ok(());
         };
-        for (ix, guard) in firing.def.guards.iter().enumerate() {
-            event
-                .guard(
-                    ix as u16,
-                    &Reader {
-                        graph: S::graph(&self.graph),
-                        of: None,
-                    },
-                )
-                .map_err(|e| {
-                    let (event, guard) = (Arc::clone(&firing.def.name), Arc::clone(guard));
-                    e.into_step(|reason| StepError::Guard {
-                        event,
-                        guard,
-                        reason,
-                    })
-                })?;
+        let reader = Reader {
+            graph: S::graph(self.graph),
+            of: None,
+        };
+        for (ix, guard) in self.def.guards.iter().enumerate() {
+            event.guard(ix as u16, &reader).map_err(|e| {
+                let (event, guard) = (Arc::clone(&self.def.name), Arc::clone(guard));
+                e.into_step(|reason| StepError::Guard {
+                    event,
+                    guard,
+                    reason,
+                })
+            })?;
         }
         Ok(())
     }
 
-    fn effect(
-        &mut self,
-        firing: Firing<'_>,
-        names: &Names,
-        targets: &mut Targets,
-    ) -> Result<(), StepError> {
-        let mut deleted = Vec::new();
-        for act in &firing.def.acts {
-            let span = targets.take();
-            match act {
-                Act::Link(kind, arc) => {
-                    self.change_links(*kind, arc, span, firing, names, targets)?;
-                }
-                Act::Set(set) => {
-                    for i in 0..targets.len(names, span) {
-                        let slot = targets.at(names, span, i);
-                        self.write(&set.value, slot, firing, names, targets)?;
-                    }
-                }
-                Act::Move(arc) => {
-                    for i in 0..targets.len(names, span) {
-                        let slot = targets.at(names, span, i);
-                        self.graph.move_to(arc.entity, slot, arc.to);
-                        for value in &arc.data {
-                            self.write(value, slot, firing, names, targets)?;
-                        }
-                    }
-                }
-                Act::Delete(arc) => {
-                    deleted.extend(targets.iter(names, span).map(|slot| (arc.entity, slot)));
-                }
+    /// The entities that an arc acts on.
+    fn slots(&self, reach: Reach) -> Slots<'_> {
+        Slots::of(reach, self.names, self.targets)
+    }
+
+    /// One of the entities that an arc acts on; they stay the same while it acts.
+    fn slot(&self, reach: Reach, i: usize) -> Option<u32> {
+        self.slots(reach).get(i)
+    }
+
+    #[inline(never)]
+    fn set_each(&mut self, set: &SetPlan, reach: Reach) -> Result<(), StepError> {
+        let mut i = 0;
+        while let Some(slot) = self.slot(reach, i) {
+            self.write(&set.value, slot)?;
+            i += 1;
+        }
+        Ok(())
+    }
+
+    #[inline(never)]
+    fn move_each(&mut self, arc: &MovePlan, reach: Reach) -> Result<(), StepError> {
+        let mut i = 0;
+        while let Some(slot) = self.slot(reach, i) {
+            self.change_place(arc, slot)?;
+            i += 1;
+        }
+        Ok(())
+    }
+
+    #[inline(never)]
+    fn change_links(&mut self, arc: &LinkPlan) -> Result<(), StepError> {
+        let mut a = 0;
+        while let Some(near) = self.slot(arc.at, a) {
+            a += 1;
+            if arc.kind == LinkKind::Unlink {
+                self.unlink_among(arc, near)?;
+                continue;
+            }
+            let mut b = 0;
+            while let Some(far) = self.slot(arc.with, b) {
+                self.change_link(arc, near, far)?;
+                b += 1;
             }
         }
-        // All at once, so that what stands in the way of one may go with another.
+        Ok(())
+    }
+
+    /// Deletes all at once, so that what stands in the way of one may go with another.
+    fn delete(&mut self) -> Result<(), StepError> {
+        let mut deleted = Vec::new();
+        for arc in &self.def.deletes {
+            deleted.extend(self.slots(arc.at).map(|slot| (arc.entity, slot)));
+        }
         if deleted.is_empty() {
             return Ok(());
         }
         self.graph.delete(&deleted)
     }
 
-    fn change_links(
-        &mut self,
-        kind: LinkKind,
-        arc: &LinkPlan,
-        near: Span,
-        firing: Firing<'_>,
-        names: &Names,
-        targets: &mut Targets,
-    ) -> Result<(), StepError> {
-        let far = targets.take();
-        for a in 0..targets.len(names, near) {
-            let near = targets.at(names, near, a);
-            if kind == LinkKind::Unlink {
-                self.unlink_among(arc, near, targets.iter(names, far))?;
-                continue;
-            }
-            for b in 0..targets.len(names, far) {
-                let ends = ends(arc.hop, near, targets.at(names, far, b));
-                match kind {
-                    LinkKind::Relink => self.graph.relink(arc.hop.edge, ends.0, ends.1)?,
-                    LinkKind::Link => self.graph.link(arc.hop.edge, ends.0, ends.1)?,
-                    LinkKind::Unlink | LinkKind::Keep => {}
-                }
-                if let Some(data) = &arc.data {
-                    self.write_link(arc.hop, ends, data, firing, names, targets)?;
-                }
-            }
+    #[inline(always)]
+    fn change_place(&mut self, arc: &MovePlan, slot: u32) -> Result<(), StepError> {
+        self.graph.move_to(arc.entity, slot, arc.to);
+        for value in &arc.data {
+            self.write(value, slot)?;
         }
         Ok(())
     }
 
-    fn unlink_among(
-        &mut self,
-        arc: &LinkPlan,
-        near: u32,
-        far: impl Iterator<Item = u32>,
-    ) -> Result<(), StepError> {
+    #[inline(always)]
+    fn change_link(&mut self, arc: &LinkPlan, near: u32, far: u32) -> Result<(), StepError> {
+        let (from, to) = ends(arc.hop, near, far);
+        match arc.kind {
+            LinkKind::Relink => self.graph.relink(arc.hop.edge, from, to),
+            LinkKind::Link => self.graph.link(arc.hop.edge, from, to)?,
+            LinkKind::Unlink | LinkKind::Keep => {}
+        }
+        match &arc.data {
+            Some(data) => self.write_link(arc.hop, (from, to), data),
+            None => Ok(()),
+        }
+    }
+
+    fn unlink_among(&mut self, arc: &LinkPlan, near: u32) -> Result<(), StepError> {
         let gone: Vec<u32> = if arc.all {
             self.graph.links(arc.hop, near).to_vec()
         } else {
-            far.filter(|b| self.graph.linked(arc.hop, near, *b))
+            (self.slots(arc.with))
+                .filter(|b| self.graph.linked(arc.hop, near, *b))
                 .collect()
         };
         for b in gone {
@@ -350,55 +395,43 @@ impl<S: Storage> Core<S> {
         Ok(())
     }
 
-    fn write(
-        &mut self,
-        assign: &Assign,
-        slot: u32,
-        firing: Firing<'_>,
-        names: &Names,
-        targets: &Targets,
-    ) -> Result<(), StepError> {
-        match value(&assign.source, &self.now, &self.meta, firing.given) {
+    #[inline(always)]
+    fn write(&mut self, assign: &Assign, slot: u32) -> Result<(), StepError> {
+        match value(&assign.source, &self.now, self.meta, self.given) {
             Ok(value) => self.graph.set(assign.column, slot, value),
-            Err((name, column)) => {
-                let bytes = self.copied(firing.def, name, column, names, targets)?;
-                self.graph.set_encoded(assign.column, slot, &bytes)
-            }
+            Err((name, column)) => self.write_copy(assign.column, slot, name, column),
         }
     }
 
-    fn write_link(
+    #[inline(never)]
+    fn write_copy(
         &mut self,
-        hop: Hop,
-        ends: (u32, u32),
-        source: &Source,
-        firing: Firing<'_>,
-        names: &Names,
-        targets: &Targets,
+        column: ColumnIx,
+        slot: u32,
+        name: u16,
+        copied: ColumnIx,
     ) -> Result<(), StepError> {
-        match value(source, &self.now, &self.meta, firing.given) {
+        let bytes = self.copied(name, copied)?;
+        self.graph.set_encoded(column, slot, &bytes)
+    }
+
+    fn write_link(&mut self, hop: Hop, ends: (u32, u32), source: &Source) -> Result<(), StepError> {
+        match value(source, &self.now, self.meta, self.given) {
             Ok(value) => self.graph.set_link(hop.edge, ends, value),
             Err((name, column)) => {
-                let bytes = self.copied(firing.def, name, column, names, targets)?;
+                let bytes = self.copied(name, column)?;
                 self.graph.set_link_encoded(hop.edge, ends, &bytes)
             }
         }
     }
 
     /// A field of a bound entity as it was before the arcs acted, in CBOR.
-    fn copied(
-        &self,
-        def: &EventPlan,
-        name: u16,
-        column: ColumnIx,
-        names: &Names,
-        targets: &Targets,
-    ) -> Result<Vec<u8>, StepError> {
-        let known = def.copied.iter().position(|c| *c == (name, column));
-        match known.and_then(|at| targets.copied.get(at)) {
+    fn copied(&self, name: u16, column: ColumnIx) -> Result<Vec<u8>, StepError> {
+        let known = self.def.copied.iter().position(|c| *c == (name, column));
+        match known.and_then(|at| self.targets.copied.get(at)) {
             Some(bytes) => Ok(bytes.clone()),
             // A create, which comes before the others are evaluated.
-            None => copied(&self.graph, names, name, column),
+            None => copied(self.graph, self.names, name, column),
         }
     }
 }
@@ -413,10 +446,11 @@ fn ends(hop: Hop, near: u32, far: u32) -> (u32, u32) {
 }
 
 /// A value that the event or the step gives; else the field of a bound entity that is meant.
+#[inline(always)]
 fn value<'v>(
     source: &Source,
-    now: &'v crate::Timestamp,
-    meta: &'v crate::Meta,
+    now: &'v Timestamp,
+    meta: &'v Meta,
     given: Given<'v>,
 ) -> Result<&'v dyn Any, (u16, ColumnIx)> {
     match source {
@@ -474,27 +508,21 @@ fn check_when<S: Storage>(
     })
 }
 
-/// Rejects where one of the entities is in none of the states.
-fn check_places<S: Storage>(
-    def: &EventPlan,
+#[cold]
+fn not_in_place<S: Storage>(
     graph: &Graph<S>,
-    entity: EntityIx,
-    (from, expected): (&StateSet, &Arc<str>),
-    slots: impl Iterator<Item = u32>,
-) -> Result<(), StepError> {
-    for slot in slots {
-        let found = graph.state_of(entity, slot);
-        if !from.contains(found) {
-            let layout = &graph.layout.entities[usize::from(entity)];
-            return Err(StepError::NotInPlace {
-                event: Arc::clone(&def.name),
-                entity: graph.entity_ref(entity, slot),
-                expected: Arc::clone(expected),
-                found: Arc::clone(&layout.states[usize::from(found)].name),
-            });
-        }
+    def: &EventPlan,
+    place: &PlacePlan,
+    slot: u32,
+) -> StepError {
+    let layout = &graph.layout.entities[usize::from(place.entity)];
+    let found = graph.state_of(place.entity, slot);
+    StepError::NotInPlace {
+        event: Arc::clone(&def.name),
+        entity: graph.entity_ref(place.entity, slot),
+        expected: Arc::clone(&place.from_text),
+        found: Arc::clone(&layout.states[usize::from(found)].name),
     }
-    Ok(())
 }
 
 /// Appends the slots that a path reaches, each once, in the order in which they are first reached.

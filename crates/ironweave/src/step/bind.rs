@@ -15,46 +15,86 @@ use crate::value::{Value, display, encode, raw_item};
 #[derive(Default)]
 pub struct Names {
     ids: Vec<Id>,
-    /// Where each name's entities end.
+    /// Where each name's entities end. Empty as long as every name stands for one, which is nearly always: then the
+    /// number of a name is the place of its entity.
     ends: Vec<u32>,
 }
 
 impl Names {
+    #[inline]
     pub(crate) fn clear(&mut self) {
         self.ids.clear();
         self.ends.clear();
     }
 
-    pub(crate) fn push(&mut self, id: Id) {
-        self.ids.push(id);
+    /// Adds a name that stands for one entity.
+    #[inline]
+    pub(crate) fn push_one(&mut self, id: Id) {
+        if self.ends.is_empty() {
+            self.ids.push(id);
+        } else {
+            self.push_many(std::iter::once(id));
+        }
     }
 
-    pub(crate) fn end_name(&mut self) {
+    /// Adds a name that stands for so many.
+    #[inline(never)]
+    pub(crate) fn push_many(&mut self, ids: impl Iterator<Item = Id>) {
+        let start = self.ids.len();
+        self.ids.extend(ids);
+        self.end_name(start);
+    }
+
+    /// Ends a name whose entities begin at a place, and are not one or follow such a name.
+    fn end_name(&mut self, start: usize) {
+        if self.ends.is_empty() {
+            self.ends.extend(1..=start as u32);
+        }
         self.ends.push(self.ids.len() as u32);
+    }
+
+    /// How many names were bound when there were so many entities.
+    fn len_before(&self, entities: usize) -> usize {
+        if self.ends.is_empty() {
+            entities
+        } else {
+            self.ends.len()
+        }
     }
 
     /// How many names have been bound.
     pub(crate) fn len(&self) -> usize {
-        self.ends.len()
+        self.len_before(self.ids.len())
     }
 
     /// Writes the ids of each name.
     pub(crate) fn encode(&self, out: &mut Vec<u8>) {
-        head(out, ARRAY, self.ends.len() as u64);
-        for name in 0..self.ends.len() {
+        head(out, ARRAY, self.len() as u64);
+        for name in 0..self.len() {
             let ids = self.ids(name as u16);
             head(out, ARRAY, ids.len() as u64);
             ids.iter().for_each(|id| head(out, UINT, id.to_bits()));
         }
     }
 
+    #[inline]
     pub(crate) fn ids(&self, name: u16) -> &[Id] {
         let name = usize::from(name);
+        if self.ends.is_empty() {
+            return std::slice::from_ref(&self.ids[name]);
+        }
         let start = if name == 0 { 0 } else { self.ends[name - 1] };
         &self.ids[start as usize..self.ends[name] as usize]
     }
 
+    /// The entity at a place among all that are bound.
+    #[inline]
+    pub(crate) fn at(&self, at: u16) -> &Id {
+        &self.ids[usize::from(at)]
+    }
+
     /// The entity of a name that stands for one.
+    #[inline]
     #[must_use]
     pub fn one<H: Handle>(&self, name: u16) -> H {
         H::from_id(self.ids(name)[0])
@@ -99,10 +139,10 @@ impl Binder<'_> {
     ///
     /// # Errors
     /// Where it is gone, unknown or in another state.
+    #[inline]
     pub fn one(&mut self, field: &impl Ref) -> Result<(), Reject> {
         let id = field.bind(self)?;
-        self.names.push(id);
-        self.names.end_name();
+        self.names.push_one(id);
         Ok(())
     }
 
@@ -111,11 +151,11 @@ impl Binder<'_> {
     /// # Errors
     /// As [`Binder::one`].
     pub fn option<R: Ref>(&mut self, field: &Option<R>) -> Result<(), Reject> {
-        if let Some(field) = field {
-            let id = field.bind(self)?;
-            self.names.push(id);
-        }
-        self.names.end_name();
+        let id = match field {
+            Some(field) => Some(field.bind(self)?),
+            None => None,
+        };
+        self.names.push_many(id.into_iter());
         Ok(())
     }
 
@@ -127,7 +167,7 @@ impl Binder<'_> {
         let start = self.names.ids.len();
         for item in field {
             let id = item.bind(self)?;
-            self.names.push(id);
+            self.names.ids.push(id);
         }
         let set = &self.names.ids[start..];
         let repeated = if set.len() <= 16 {
@@ -140,7 +180,7 @@ impl Binder<'_> {
             sorted.windows(2).find(|w| w[0] == w[1]).map(|w| w[0])
         };
         if let Some(id) = repeated {
-            let name = &self.event.names[self.names.ends.len()];
+            let name = &self.event.names[self.names.len_before(start)];
             let entity = EntityRef {
                 entity: self.entity_name(name.entity),
                 id,
@@ -152,7 +192,7 @@ impl Binder<'_> {
             }
             .into());
         }
-        self.names.end_name();
+        self.names.end_name(start);
         Ok(())
     }
 
@@ -164,6 +204,7 @@ impl Binder<'_> {
     ///
     /// # Errors
     /// `Dead` or `NotInPlace`.
+    #[inline]
     pub fn handle(
         &mut self,
         entity: EntityIx,
@@ -174,13 +215,24 @@ impl Binder<'_> {
         if found.is_some() && (claimed.is_none() || found == claimed) {
             return Ok(id);
         }
+        Err(self.refused(entity, id, claimed, found))
+    }
+
+    #[cold]
+    fn refused(
+        &self,
+        entity: EntityIx,
+        id: Id,
+        claimed: Option<StateIx>,
+        found: Option<StateIx>,
+    ) -> Reject {
         let layout = &self.graph.as_ref().layout().entities[usize::from(entity)];
         let event = Arc::clone(&self.event.name);
         let who = EntityRef {
             entity: Arc::clone(&layout.name),
             id,
         };
-        Err(match (found, claimed) {
+        match (found, claimed) {
             (Some(found), Some(claimed)) => StepError::NotInPlace {
                 event,
                 entity: who,
@@ -189,7 +241,7 @@ impl Binder<'_> {
             },
             _ => StepError::Dead { event, entity: who },
         }
-        .into())
+        .into()
     }
 }
 

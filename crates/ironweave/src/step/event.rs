@@ -6,7 +6,7 @@ use minicbor::Decoder;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::cbor::{ARRAY, NULL, UINT, head};
+use crate::cbor::{ARRAY, NULL, UINT, Word, head};
 use crate::db::Reader;
 use crate::entity::Model;
 use crate::error::Reject;
@@ -16,7 +16,7 @@ use crate::schema::EventIx;
 use crate::step::bind::{Binder, Names, Ref};
 use crate::step::plan::Plan;
 use crate::step::{CoreMut, Tx};
-use crate::value::{DecodeError, EncodeError, decode, encode_value, raw_item};
+use crate::value::{DecodeError, EncodeError, decode, encode_value, plain_bytes, raw_item};
 
 /// An event: a request to change the graph, which may be rejected. The macro implements it.
 #[diagnostic::on_unimplemented(
@@ -203,6 +203,10 @@ pub struct FieldWriter<'b> {
 impl FieldWriter<'_> {
     /// Writes one field.
     pub fn field<T: Serialize + 'static>(&mut self, index: u16, value: &T) {
+        if let Some(word) = plain_bytes(value) {
+            self.plain(index, word);
+            return;
+        }
         head(self.bytes, UINT, index.into());
         if let Err(e) = encode_value(value, self.bytes) {
             self.failed.get_or_insert((index, e));
@@ -210,9 +214,26 @@ impl FieldWriter<'_> {
     }
 
     /// Writes a field that names an entity.
+    #[inline]
     pub fn one(&mut self, index: u16, named: &(impl Ref + Serialize + 'static)) {
-        head(self.bytes, UINT, index.into());
-        self.named(index, named);
+        match named.handle() {
+            Some(id) => self.plain(index, Word::head(UINT, id.to_bits())),
+            None => {
+                head(self.bytes, UINT, index.into());
+                self.named(index, named);
+            }
+        }
+    }
+
+    /// Writes a field of few bytes.
+    #[inline]
+    fn plain(&mut self, index: u16, word: Word) {
+        if index < 24 {
+            Word::bytes([index as u8]).then(word).write(self.bytes);
+        } else {
+            head(self.bytes, UINT, index.into());
+            word.write(self.bytes);
+        }
     }
 
     /// Writes a field that may name an entity.

@@ -9,7 +9,6 @@ use crate::graph::Graph;
 use crate::graph::column::ColumnType;
 use crate::graph::paged::Paged;
 use crate::graph::storage::Flat;
-use crate::step::bind::Names;
 use crate::step::event::DynEvent;
 use crate::step::plan::Plan;
 use crate::step::{Core, CoreMark};
@@ -25,9 +24,11 @@ pub(crate) fn core(plan: &Plan, (columns, data): Types<'_>, base: Option<&Graph<
     })
 }
 
-/// A copy of the graph in shared pages.
+/// A copy of the graph in shared pages, which keeps a fingerprint.
 pub(crate) fn paged(core: &Core, (columns, data): Types<'_>) -> Graph<Paged> {
-    core.graph.copy(columns, data)
+    let mut graph = core.graph.copy(columns, data);
+    graph.keep_fingerprint();
+    graph
 }
 
 /// An empty graph in shared pages.
@@ -35,14 +36,19 @@ pub(crate) fn empty(plan: &Plan, (columns, data): Types<'_>) -> Graph<Paged> {
     Graph::new(Arc::clone(&plan.layout), columns, data)
 }
 
-/// Fires an event; see [`Core::step`].
-pub(crate) fn step(core: &mut Core, plan: &Plan, event: &dyn DynEvent) -> Result<Names, StepError> {
-    core.step(plan, event)
+/// See [`Core::attempt`].
+pub(crate) fn attempt(core: &mut Core, plan: &Plan, event: &dyn DynEvent) -> Result<(), StepError> {
+    core.attempt(plan, event)
 }
 
 /// See [`Core::rollback`].
 pub(crate) fn rollback(core: &mut Core, mark: CoreMark) {
     core.rollback(mark);
+}
+
+/// See [`Core::rollback_all`].
+pub(crate) fn rollback_all(core: &mut Core) {
+    core.rollback_all();
 }
 
 /// See [`Core::settle`].

@@ -7,6 +7,7 @@
 
 mod act;
 pub(crate) mod bind;
+pub(crate) mod clock;
 pub(crate) mod event;
 pub(crate) mod flat;
 pub(crate) mod plan;
@@ -26,8 +27,9 @@ use crate::graph::{Graph, GraphMut, GraphRef, Mark};
 use crate::hash::FastMap;
 use crate::log::Seq;
 use crate::schema::EntityIx;
-use crate::step::act::Targets;
+use crate::step::act::{Acting, Targets};
 use crate::step::bind::{Binder, Names};
+use crate::step::clock::Clock;
 use crate::step::event::{DynEvent, FieldWriter, Given};
 use crate::step::plan::{EventPlan, Plan};
 use crate::{Meta, Timestamp};
@@ -35,23 +37,30 @@ use crate::{Meta, Timestamp};
 /// The graph and the open transaction on it.
 pub struct Core<S: Storage = Flat> {
     pub(crate) graph: Graph<S>,
-    /// What fired in the open transaction.
+    /// What fired in the open transaction, where it is written to a log.
     pub(crate) firings: Vec<Firing>,
-    /// The encoded events of those.
+    /// The encoded events of those, where they are written to a log.
     pub(crate) event_bytes: Vec<u8>,
     /// The time of the open transaction.
-    pub(crate) now: Timestamp,
+    pub(crate) clock: Clock,
     /// What else it says of itself.
     pub(crate) meta: Meta,
+    /// Whether it says anything of itself.
+    pub(crate) told: bool,
     /// What has changed since the transaction that it expects to be the last to have done so.
     pub(crate) changed: FastMap<(EntityIx, u32), Seq>,
     /// What each of its events bound and created, for a transaction with an idempotency key.
     pub(crate) name_bytes: Vec<u8>,
     /// How many events of the program are in it.
     pub(crate) events: u32,
+    /// Whether what happens is for a log, so that events are encoded.
+    pub(crate) recording: bool,
     /// Everything is done twice and compared; see [`crate::Options::paranoid`].
     pub(crate) paranoid: bool,
-    names: Names,
+    /// What the event that fired last bound and created.
+    pub(crate) names: Names,
+    /// The same of an immediate event.
+    own: Names,
     targets: Targets,
 }
 
@@ -80,11 +89,19 @@ impl CoreMut<'_> {
         }
     }
 
-    /// When the open transaction is, and what else it says of itself.
-    fn about(&self) -> (Timestamp, &Meta) {
+    /// When the open transaction is.
+    fn now(&self) -> Timestamp {
         match self {
-            Self::Flat(core) => (core.now, &core.meta),
-            Self::Paged(core) => (core.now, &core.meta),
+            Self::Flat(core) => core.clock.now(),
+            Self::Paged(core) => core.clock.now(),
+        }
+    }
+
+    /// What else the open transaction says of itself.
+    fn meta(&self) -> &Meta {
+        match self {
+            Self::Flat(core) => &core.meta,
+            Self::Paged(core) => &core.meta,
         }
     }
 }
@@ -115,13 +132,16 @@ impl<S: Storage> Core<S> {
             graph,
             firings: Vec::new(),
             event_bytes: Vec::new(),
-            now: Timestamp::default(),
+            clock: Clock::default(),
             meta: Meta::default(),
+            told: false,
             changed: FastMap::default(),
             name_bytes: Vec::new(),
             events: 0,
+            recording: true,
             paranoid: false,
             names: Names::default(),
+            own: Names::default(),
             targets: Targets::default(),
         }
     }
@@ -144,6 +164,31 @@ impl<S: Storage> Core<S> {
         self.events = mark.events;
     }
 
+    /// Takes back what was done since a mark, or all that the open transaction did.
+    fn take_back(&mut self, mark: Option<CoreMark>) {
+        match mark {
+            Some(mark) => self.rollback(mark),
+            None => {
+                self.graph.rollback_all();
+                self.settle();
+            }
+        }
+    }
+
+    /// Takes back all that the open transaction did, and ends it.
+    pub(crate) fn rollback_all(&mut self) {
+        self.take_back(None);
+        self.clock.end(false);
+    }
+
+    /// Forgets what the transaction said of itself.
+    pub(crate) fn forget_meta(&mut self) {
+        self.told = false;
+        self.meta = Meta::default();
+        self.changed.clear();
+    }
+
+    #[inline]
     pub(crate) fn settle(&mut self) {
         self.graph.settle();
         self.firings.clear();
@@ -152,9 +197,22 @@ impl<S: Storage> Core<S> {
         self.events = 0;
     }
 
-    /// Fires an event and what follows from it by itself, twice where nobody is trusted. On an error the caller rolls
-    /// back.
-    pub(crate) fn step(&mut self, plan: &Plan, event: &dyn DynEvent) -> Result<Names, StepError> {
+    /// Fires an event as [`Core::fire`] does; takes back what it did where it is rejected, and where user code panics.
+    pub(crate) fn attempt(&mut self, plan: &Plan, event: &dyn DynEvent) -> Result<(), StepError> {
+        let mut attempt = Attempt {
+            // Nothing has been done before the first.
+            mark: (self.events > 0).then(|| self.mark()),
+            core: self,
+            kept: false,
+        };
+        attempt.core.step(plan, event)?;
+        attempt.kept = true;
+        Ok(())
+    }
+
+    /// Fires an event and what follows from it by itself, twice where nobody is trusted; what it bound and created is
+    /// in `names` then. On an error the caller rolls back.
+    pub(crate) fn step(&mut self, plan: &Plan, event: &dyn DynEvent) -> Result<(), StepError> {
         if self.paranoid {
             self.fire_twice(plan, event)
         } else {
@@ -163,31 +221,72 @@ impl<S: Storage> Core<S> {
     }
 
     /// Fires an event and what follows from it by itself. On an error the caller rolls back.
-    pub(crate) fn fire(&mut self, plan: &Plan, event: &dyn DynEvent) -> Result<Names, StepError> {
-        let mut names = std::mem::take(&mut self.names);
-        names.clear();
+    #[inline(always)]
+    pub(crate) fn fire(&mut self, plan: &Plan, event: &dyn DynEvent) -> Result<(), StepError> {
         let start = self.graph.journal.facts.list.len();
         let def = &plan.events[usize::from(event.index())];
+        self.names.clear();
         event
             .bind(&mut Binder {
                 graph: S::graph_mut(&mut self.graph),
-                names: &mut names,
+                names: &mut self.names,
                 event: def,
             })
             .map_err(|e| rejected(def, e))?;
-        self.expect_unchanged(def, &names)?;
-        self.act(def, Given::Event(event), &mut names)?;
-        event
-            .handle(&names, S::core_mut(self), plan)
-            .map_err(|e| rejected(def, e))?;
-        self.note_event(plan, event)?;
-        self.check_bounds(start)?;
-        self.fire_immediates(plan)?;
-        self.events += 1;
-        if self.meta.key.is_some() {
-            names.encode(&mut self.name_bytes);
+        if self.told && self.meta.expect.is_some() {
+            self.expect_unchanged(def)?;
         }
-        Ok(names)
+        self.acting(def, Given::Event(event)).act()?;
+        if def.handler {
+            self.handle(plan, def, event)?;
+        }
+        if self.recording {
+            self.note_event(plan, def, event)?;
+        }
+        if def.bounded {
+            self.check_bounds(start)?;
+        }
+        if !self.graph.pending.is_empty() {
+            self.fire_immediates(plan)?;
+        }
+        self.events += 1;
+        if self.told && self.meta.key.is_some() {
+            self.names.encode(&mut self.name_bytes);
+        }
+        Ok(())
+    }
+
+    /// An event that fires, with what it acts on.
+    fn acting<'c>(&'c mut self, def: &'c EventPlan, given: Given<'c>) -> Acting<'c, S> {
+        Acting {
+            graph: &mut self.graph,
+            names: match given {
+                Given::Event(_) => &mut self.names,
+                Given::Immediate(_) => &mut self.own,
+            },
+            targets: &mut self.targets,
+            now: if def.timed {
+                self.clock.now()
+            } else {
+                Timestamp::default()
+            },
+            meta: &self.meta,
+            def,
+            given,
+        }
+    }
+
+    fn handle(
+        &mut self,
+        plan: &Plan,
+        def: &EventPlan,
+        event: &dyn DynEvent,
+    ) -> Result<(), StepError> {
+        // A handler changes all of it but these.
+        let names = std::mem::take(&mut self.names);
+        let handled = event.handle(&names, S::core_mut(self), plan);
+        self.names = names;
+        handled.map_err(|e| rejected(def, e))
     }
 
     /// Fires an event, undoes it and fires it again.
@@ -195,16 +294,17 @@ impl<S: Storage> Core<S> {
     /// # Panics
     /// Where the graph was not the same in between, or not the same came of it: a handler or a guard that is not
     /// deterministic.
-    fn fire_twice(&mut self, plan: &Plan, event: &dyn DynEvent) -> Result<Names, StepError> {
+    pub(crate) fn fire_twice(
+        &mut self,
+        plan: &Plan,
+        event: &dyn DynEvent,
+    ) -> Result<(), StepError> {
         let name = &plan.events[usize::from(event.index())].name;
         let (mark, print) = (self.mark(), self.graph.fingerprint);
         let start = self.graph.journal.facts.list.len();
         let first = match self.fire(plan, event) {
             Err(e) => Err(e.to_string()),
-            Ok(names) => {
-                self.give_back(names);
-                Ok((self.graph.journal.facts.clone(), self.graph.fingerprint))
-            }
+            Ok(()) => Ok((self.graph.journal.facts.clone(), self.graph.fingerprint)),
         };
         self.rollback(mark);
         assert_eq!(
@@ -252,7 +352,8 @@ impl<S: Storage> Core<S> {
     }
 
     /// Rejects an event that binds what has changed since the transaction that the caller knows of.
-    fn expect_unchanged(&self, def: &EventPlan, names: &Names) -> Result<(), StepError> {
+    fn expect_unchanged(&self, def: &EventPlan) -> Result<(), StepError> {
+        let names = &self.names;
         let Some(expected) = self.meta.expect.filter(|_| !self.changed.is_empty()) else {
             return Ok(());
         };
@@ -273,7 +374,7 @@ impl<S: Storage> Core<S> {
 
     /// Whether the open transaction has done nothing.
     pub(crate) fn is_idle(&self) -> bool {
-        self.firings.is_empty()
+        self.events == 0
     }
 
     /// Applies the facts of a logged transaction.
@@ -287,17 +388,19 @@ impl<S: Storage> Core<S> {
         Ok(())
     }
 
-    /// Keeps the names for the next firing, so that their memory is used again.
-    pub(crate) fn give_back(&mut self, names: Names) {
-        self.names = names;
-    }
-
     /// Records that an event of the program fired.
-    fn note_event(&mut self, plan: &Plan, event: &dyn DynEvent) -> Result<(), StepError> {
-        let fields = plan.layout.schema.events[usize::from(event.index())]
-            .fields
-            .len();
-        head(&mut self.event_bytes, MAP, fields as u64);
+    #[inline(never)]
+    fn note_event(
+        &mut self,
+        plan: &Plan,
+        def: &EventPlan,
+        event: &dyn DynEvent,
+    ) -> Result<(), StepError> {
+        if def.fields < 24 {
+            self.event_bytes.push(MAP | def.fields as u8);
+        } else {
+            head(&mut self.event_bytes, MAP, def.fields.into());
+        }
         let mut writer = FieldWriter {
             bytes: &mut self.event_bytes,
             failed: None,
@@ -314,16 +417,37 @@ impl<S: Storage> Core<S> {
         self.note_firing(event.index())
     }
 
+    #[inline]
     fn note_firing(&mut self, event: u16) -> Result<(), StepError> {
-        let full = || StepError::Full {
-            what: "the events of one transaction".into(),
-        };
+        let (binding_end, facts_end) =
+            (self.event_bytes.len(), self.graph.journal.facts.list.len());
+        if binding_end.max(facts_end) > u32::MAX as usize {
+            return Err(StepError::Full {
+                what: "the events of one transaction".into(),
+            });
+        }
         self.firings.push(Firing {
             event,
-            binding_end: u32::try_from(self.event_bytes.len()).map_err(|_| full())?,
-            facts_end: u32::try_from(self.graph.journal.facts.list.len()).map_err(|_| full())?,
+            binding_end: binding_end as u32,
+            facts_end: facts_end as u32,
         });
         Ok(())
+    }
+}
+
+/// An event that is being applied.
+struct Attempt<'c, S: Storage> {
+    core: &'c mut Core<S>,
+    mark: Option<CoreMark>,
+    kept: bool,
+}
+
+impl<S: Storage> Drop for Attempt<'_, S> {
+    #[inline]
+    fn drop(&mut self) {
+        if !self.kept {
+            self.core.take_back(self.mark);
+        }
     }
 }
 

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use crate::error::Name;
 use crate::graph::layout::{Layout, StateSet};
 use crate::schema::{
-    Arc as ArcDef, Assign, ColumnIx, EntityIx, EventDef, Hop, Path, Quantifier, Schema, Scope,
-    Source, StateIx,
+    Arc as ArcDef, Assign, BindBy, Cardinality, ColumnIx, EntityIx, EventDef, Hop, NameDef, Path,
+    Quantifier, Schema, Scope, Source, StateIx,
 };
 use crate::step::event::EventType;
 use crate::{Reject, db::Reader, id::Id};
@@ -29,24 +29,68 @@ pub(crate) struct EventPlan {
     pub guards: Vec<Name>,
     pub creates: Vec<CreatePlan>,
     pub whens: Vec<WhenPlan>,
-    /// The other arcs, in order of execution.
-    pub acts: Vec<Act>,
     /// Fields of bound entities that arcs after `create` write somewhere: name and column.
     pub copied: Vec<(u16, ColumnIx)>,
+    /// The paths that lead over edges, which are walked before any arc acts.
+    pub walks: Vec<Walk>,
+    /// The states that entities must be in.
+    pub places: Vec<PlacePlan>,
+    /// The other arcs, in order of execution.
+    pub acts: Vec<Act>,
+    /// What [`Act::Delete`] deletes.
+    pub deletes: Vec<DeletePlan>,
     /// Whether two moves, a move and a delete, or two sets of one field, could meet in one entity.
     pub may_meet: bool,
+    /// Whether it can break a bound on links or close a circle.
+    pub bounded: bool,
+    /// How many fields it has.
+    pub fields: u16,
+    /// Whether it has a handler.
+    pub handler: bool,
+    /// Whether it writes the time.
+    pub timed: bool,
+    /// Whether there is nothing to do before its arcs act but to see that entities are in their places, each named by
+    /// itself.
+    pub simple: bool,
+}
+
+/// The entities that an arc acts on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Reach {
+    /// The one at this place among all that the event binds.
+    At(u16),
+    /// Those that a name stands for.
+    Named(u16),
+    /// Those that a path leads to, by its place in [`EventPlan::walks`].
+    Walked(u16),
+}
+
+/// A path over edges.
+pub(crate) struct Walk {
+    pub path: Path,
+    /// Of those that it reaches, only the ones that are in these states.
+    pub those: Option<(EntityIx, StateSet)>,
+}
+
+/// States that entities must be in before any arc acts.
+pub(crate) struct PlacePlan {
+    pub at: Reach,
+    pub entity: EntityIx,
+    pub from: StateSet,
+    pub from_text: Name,
 }
 
 /// What an arc does, once it is known to what.
 pub(crate) enum Act {
-    Link(LinkKind, LinkPlan),
+    Link(LinkPlan),
     Set(SetPlan),
     Move(MovePlan),
-    Delete(DeletePlan),
+    /// All that the event deletes.
+    Delete,
 }
 
-/// What happens to links. In this order.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+/// What happens to links.
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum LinkKind {
     Unlink,
     Relink,
@@ -56,22 +100,11 @@ pub(crate) enum LinkKind {
 }
 
 impl Act {
-    /// When it is its turn.
-    fn phase(&self) -> (u8, LinkKind) {
-        match self {
-            Self::Link(kind, _) => (0, *kind),
-            Self::Set(_) => (1, LinkKind::Keep),
-            Self::Move(_) => (2, LinkKind::Keep),
-            Self::Delete(_) => (3, LinkKind::Keep),
-        }
-    }
-
     /// Whether two arcs could do to one entity what only one may do.
     fn may_meet(&self, other: &Self) -> bool {
         match (self, other) {
             (Self::Set(a), Self::Set(b)) => a.value.column == b.value.column,
             (Self::Move(a), Self::Move(b)) => a.entity == b.entity,
-            (Self::Move(a), Self::Delete(b)) => a.entity == b.entity,
             _ => false,
         }
     }
@@ -99,34 +132,30 @@ pub(crate) struct WhenPlan {
 }
 
 pub(crate) struct MovePlan {
-    pub scope: Scope,
-    pub path: Path,
+    pub at: Reach,
     pub entity: EntityIx,
-    pub from: StateSet,
-    pub from_text: Name,
     pub to: StateIx,
     pub data: Vec<Assign>,
 }
 
 pub(crate) struct LinkPlan {
-    pub path: Path,
+    pub kind: LinkKind,
+    pub at: Reach,
     pub hop: Hop,
-    pub with: Path,
-    /// `with` is `path` and the edge: all links are meant.
+    pub with: Reach,
+    /// `with` is what is linked: all links are meant.
     pub all: bool,
     pub data: Option<Source>,
 }
 
 pub(crate) struct SetPlan {
-    pub path: Path,
+    pub at: Reach,
     pub entity: EntityIx,
     pub value: Assign,
-    /// The state that the entities must be in, where the value is data of a state.
-    pub state: Option<StateIx>,
 }
 
 pub(crate) struct DeletePlan {
-    pub path: Path,
+    pub at: Reach,
     pub entity: EntityIx,
 }
 
@@ -162,27 +191,83 @@ fn event(layout: &Layout, def: &EventDef) -> EventPlan {
         guards: def.guards.iter().map(|g| g.as_str().into()).collect(),
         creates: Vec::new(),
         whens: Vec::new(),
-        acts: Vec::new(),
         copied: Vec::new(),
+        walks: Vec::new(),
+        places: Vec::new(),
+        acts: Vec::new(),
+        deletes: Vec::new(),
         may_meet: false,
+        bounded: false,
+        fields: def.fields.len() as u16,
+        handler: !def.mays.is_empty(),
+        timed: false,
+        simple: false,
     };
     for arc in &def.arcs {
         for source in sources(arc) {
-            if let Source::Entity { name, column } = source
-                && !plan.copied.contains(&(*name, *column))
-            {
-                plan.copied.push((*name, *column));
+            match source {
+                Source::Entity { name, column } if !plan.copied.contains(&(*name, *column)) => {
+                    plan.copied.push((*name, *column));
+                }
+                Source::Time => plan.timed = true,
+                _ => {}
             }
         }
     }
-    let link = |path: &Path, hop: Hop, with: &Path, data: &Option<Source>| LinkPlan {
-        all: with.root == path.root && with.hops.split_last() == Some((&hop, path.hops.as_slice())),
-        path: path.clone(),
-        hop,
-        with: with.clone(),
-        data: data.clone(),
+    // In order of execution, so that what is found wrong first does not depend on how it is written.
+    let mut arcs: Vec<&ArcDef> = def.arcs.iter().collect();
+    arcs.sort_by_key(|arc| phase(arc));
+    for arc in arcs {
+        plan.add(layout, def, arc);
+    }
+    let mut pairs = (0..plan.acts.len()).flat_map(|b| (0..b).map(move |a| (a, b)));
+    plan.may_meet = pairs.any(|(a, b)| plan.acts[a].may_meet(&plan.acts[b]))
+        || plan.deletes.iter().any(|delete| {
+            let moves = |act: &Act| matches!(act, Act::Move(arc) if arc.entity == delete.entity);
+            plan.acts.iter().any(moves)
+        });
+    plan.bounded = plan.handler || bounded(layout, def);
+    plan.simple = !plan.may_meet
+        && plan.creates.is_empty()
+        && plan.whens.is_empty()
+        && plan.copied.is_empty()
+        && plan.walks.is_empty()
+        && plan.guards.is_empty()
+        && plan.places.iter().all(|p| matches!(p.at, Reach::At(_)));
+    plan
+}
+
+/// When it is an arc's turn, of those that act after the creates and conditions.
+fn phase(arc: &ArcDef) -> u8 {
+    match arc {
+        ArcDef::Create { .. } | ArcDef::When { .. } => 0,
+        ArcDef::Unlink { .. } => 1,
+        ArcDef::Relink { .. } => 2,
+        ArcDef::Link { .. } => 3,
+        ArcDef::SetLink { .. } => 4,
+        ArcDef::Set { .. } => 5,
+        ArcDef::Move { .. } => 6,
+        ArcDef::Delete { .. } => 7,
+    }
+}
+
+/// Whether the arcs of an event can break a bound on links or close a circle.
+fn bounded(layout: &Layout, def: &EventDef) -> bool {
+    let begins = |name: &NameDef| matches!(name.by, BindBy::Ensure | BindBy::Created);
+    let of_bounded = |name: &NameDef| !layout.entities[usize::from(name.entity)].bounded.is_empty();
+    let changes_bounded = |arc: &ArcDef| match arc {
+        ArcDef::Link { hop, .. } | ArcDef::Unlink { hop, .. } | ArcDef::Relink { hop, .. } => {
+            layout.edges[usize::from(hop.edge)].bounded
+        }
+        // With it go links that are not its own.
+        ArcDef::Delete { .. } => layout.edges.iter().any(|edge| edge.bounded),
+        _ => false,
     };
-    for arc in &def.arcs {
+    def.names.iter().any(|n| begins(n) && of_bounded(n)) || def.arcs.iter().any(changes_bounded)
+}
+
+impl EventPlan {
+    fn add(&mut self, layout: &Layout, def: &EventDef, arc: &ArcDef) {
         match arc {
             ArcDef::Create {
                 name,
@@ -192,7 +277,7 @@ fn event(layout: &Layout, def: &EventDef) -> EventPlan {
                 let entity = def.names[usize::from(*name)].entity;
                 let given = |c: &ColumnIx| values.iter().any(|v| v.column == *c);
                 let defaults = layout.entities[usize::from(entity)].defaults.iter();
-                plan.creates.push(CreatePlan {
+                self.creates.push(CreatePlan {
                     entity,
                     state: *state,
                     values: values.clone(),
@@ -214,7 +299,7 @@ fn event(layout: &Layout, def: &EventDef) -> EventPlan {
                     layout.path_text(def, path),
                     layout.states_text(entity, states),
                 );
-                plan.whens.push(WhenPlan {
+                self.whens.push(WhenPlan {
                     quantifier: *quantifier,
                     path: path.clone(),
                     entity,
@@ -230,72 +315,125 @@ fn event(layout: &Layout, def: &EventDef) -> EventPlan {
                 data,
             } => {
                 let entity = layout.path_entity(def, path);
-                plan.acts.push(Act::Move(MovePlan {
-                    scope: *scope,
-                    path: path.clone(),
+                let states = StateSet::of(from);
+                let at = match scope {
+                    Scope::Those => self.walk(path, Some((entity, states))),
+                    Scope::Each => {
+                        let at = self.reach(def, path);
+                        self.places.push(PlacePlan {
+                            at,
+                            entity,
+                            from: states,
+                            from_text: layout.states_text(entity, from).into(),
+                        });
+                        at
+                    }
+                };
+                self.acts.push(Act::Move(MovePlan {
+                    at,
                     entity,
-                    from: StateSet::of(from),
-                    from_text: layout.states_text(entity, from).into(),
                     to: *to,
                     data: data.clone(),
                 }));
             }
             ArcDef::Unlink { path, hop, with } => {
-                let arc = link(path, *hop, with, &None);
-                plan.acts.push(Act::Link(LinkKind::Unlink, arc));
+                self.link(def, LinkKind::Unlink, (path, *hop, with), None);
             }
             ArcDef::Relink {
                 path,
                 hop,
                 with,
                 data,
-            } => {
-                let arc = link(path, *hop, with, data);
-                plan.acts.push(Act::Link(LinkKind::Relink, arc));
-            }
+            } => self.link(def, LinkKind::Relink, (path, *hop, with), data.clone()),
             ArcDef::Link {
                 path,
                 hop,
                 with,
                 data,
-            } => {
-                let arc = link(path, *hop, with, data);
-                plan.acts.push(Act::Link(LinkKind::Link, arc));
-            }
+            } => self.link(def, LinkKind::Link, (path, *hop, with), data.clone()),
             ArcDef::SetLink {
                 path,
                 hop,
                 with,
                 data,
-            } => {
-                let arc = link(path, *hop, with, &Some(data.clone()));
-                plan.acts.push(Act::Link(LinkKind::Keep, arc));
+            } => self.link(def, LinkKind::Keep, (path, *hop, with), Some(data.clone())),
+            ArcDef::Set { path, value } => {
+                let (at, entity) = (self.reach(def, path), layout.path_entity(def, path));
+                if let Some(state) = layout.schema.columns[usize::from(value.column)].state {
+                    self.places.push(PlacePlan {
+                        at,
+                        entity,
+                        from: StateSet::of(&[state]),
+                        from_text: layout.states_text(entity, &[state]).into(),
+                    });
+                }
+                self.acts.push(Act::Set(SetPlan {
+                    at,
+                    entity,
+                    value: value.clone(),
+                }));
             }
-            ArcDef::Set { path, value } => plan.acts.push(Act::Set(SetPlan {
-                path: path.clone(),
-                entity: layout.path_entity(def, path),
-                value: value.clone(),
-                state: layout.schema.columns[usize::from(value.column)].state,
-            })),
-            ArcDef::Delete { path } => plan.acts.push(Act::Delete(DeletePlan {
-                path: path.clone(),
-                entity: layout.path_entity(def, path),
-            })),
+            ArcDef::Delete { path } => {
+                let (at, entity) = (self.reach(def, path), layout.path_entity(def, path));
+                if self.deletes.is_empty() {
+                    self.acts.push(Act::Delete);
+                }
+                self.deletes.push(DeletePlan { at, entity });
+            }
         }
     }
-    plan.acts.sort_by_key(Act::phase);
-    let mut pairs = (0..plan.acts.len()).flat_map(|b| (0..b).map(move |a| (a, b)));
-    plan.may_meet = pairs.any(|(a, b)| plan.acts[a].may_meet(&plan.acts[b]));
-    plan
+
+    fn link(
+        &mut self,
+        def: &EventDef,
+        kind: LinkKind,
+        (path, hop, with): (&Path, Hop, &Path),
+        data: Option<Source>,
+    ) {
+        let plan = LinkPlan {
+            kind,
+            all: with.root == path.root
+                && with.hops.split_last() == Some((&hop, path.hops.as_slice())),
+            at: self.reach(def, path),
+            hop,
+            with: self.reach(def, with),
+            data,
+        };
+        self.acts.push(Act::Link(plan));
+    }
+
+    /// How to come by the entities of a path.
+    fn reach(&mut self, def: &EventDef, path: &Path) -> Reach {
+        if !path.hops.is_empty() {
+            return self.walk(path, None);
+        }
+        let before = &def.names[..=usize::from(path.root)];
+        if before.iter().all(|name| name.count == Cardinality::One) {
+            Reach::At(path.root)
+        } else {
+            Reach::Named(path.root)
+        }
+    }
+
+    fn walk(&mut self, path: &Path, those: Option<(EntityIx, StateSet)>) -> Reach {
+        self.walks.push(Walk {
+            path: path.clone(),
+            those,
+        });
+        Reach::Walked(self.walks.len() as u16 - 1)
+    }
 }
 
-/// The values that an arc writes after the creates.
+/// The values that an arc writes after the creates; of a create none but the time matters here.
 fn sources(arc: &ArcDef) -> Vec<&Source> {
     match arc {
         ArcDef::Move { data, .. } => data.iter().map(|a| &a.source).collect(),
         ArcDef::Set { value, .. } => vec![&value.source],
         ArcDef::SetLink { data, .. } => vec![data],
         ArcDef::Link { data, .. } | ArcDef::Relink { data, .. } => data.iter().collect(),
+        ArcDef::Create { values, .. } => (values.iter().map(|a| &a.source))
+            .filter(|source| matches!(source, Source::Time))
+            .collect(),
         _ => Vec::new(),
     }
 }

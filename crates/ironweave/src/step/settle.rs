@@ -12,7 +12,6 @@ use crate::graph::storage::Storage;
 use crate::hash::FastMap;
 use crate::schema::{EdgeIx, EntityIx, Hop};
 use crate::step::Core;
-use crate::step::bind::Names;
 use crate::step::event::Given;
 use crate::step::plan::Plan;
 
@@ -106,12 +105,8 @@ impl<S: Storage> Core<S> {
     /// Fires immediate events until none is enabled: always the one that was declared first, on the entity
     /// with the smallest slot.
     pub(super) fn fire_immediates(&mut self, plan: &Plan) -> Result<(), StepError> {
-        if self.graph.pending.is_empty() {
-            return Ok(());
-        }
         let mut fired: FastMap<(u16, u32), u32> = FastMap::default();
         let mut order: Vec<(u16, u32)> = Vec::new();
-        let mut names = Names::default();
         while let Some(Reverse((ix, slot))) = self.graph.pending.pop() {
             if !self.graph.enabled(ix, slot) {
                 continue;
@@ -126,15 +121,18 @@ impl<S: Storage> Core<S> {
             order.push((ix, slot));
             let start = self.graph.journal.facts.list.len();
             let id = self.graph.id(immediate.entity, slot);
-            names.clear();
-            names.push(id);
-            names.end_name();
+            self.own.clear();
+            self.own.push_one(id);
             let event = usize::from(immediate.event);
             let given = Given::Immediate(plan.types[event].literals);
-            self.act(&plan.events[event], given, &mut names)?;
-            head(&mut self.event_bytes, UINT, id.to_bits());
-            self.note_firing(immediate.event)?;
-            self.check_bounds(start)?;
+            self.acting(&plan.events[event], given).act()?;
+            if self.recording {
+                head(&mut self.event_bytes, UINT, id.to_bits());
+                self.note_firing(immediate.event)?;
+            }
+            if plan.events[event].bounded {
+                self.check_bounds(start)?;
+            }
         }
         Ok(())
     }
@@ -162,9 +160,6 @@ impl<S: Storage> Core<S> {
 
     /// Checks the invariants of what the open transaction touched, and of those that see it through `via`.
     pub(crate) fn check_invariants(&self, plan: &Plan) -> Result<(), StepError> {
-        if plan.checks.is_empty() {
-            return Ok(());
-        }
         let mut seen = HashSet::new();
         for fact in &self.graph.journal.facts.list {
             match *fact {

@@ -35,13 +35,13 @@ impl<E> Tx<'_, E> {
     /// The time of the transaction.
     #[must_use]
     pub fn time(&self) -> crate::Timestamp {
-        self.core.about().0
+        self.core.now()
     }
 
     /// What else the transaction says of itself.
     #[must_use]
     pub fn meta(&self) -> &crate::Meta {
-        self.core.about().1
+        self.core.meta()
     }
 
     fn dead(&self, entity: EntityIx, id: Id) -> Reject {
@@ -246,7 +246,8 @@ pub fn unlink<E>(tx: &mut Tx<'_, E>, hop: Hop, near: Id, far: Id) -> Result<(), 
 /// `Dead`.
 pub fn relink<E>(tx: &mut Tx<'_, E>, hop: Hop, near: Id, far: Id) -> Result<(), Reject> {
     let (from, to) = tx.ends(hop, near, far)?;
-    Ok(tx.core.graph_mut().relink(hop.edge, from, to)?)
+    tx.core.graph_mut().relink(hop.edge, from, to);
+    Ok(())
 }
 
 /// As [`link`], with data.

@@ -7,7 +7,7 @@ use std::ops::Range;
 
 use minicbor::Decoder;
 
-use crate::cbor::{ARRAY, Heads, MAP, TEXT, UINT, head, int};
+use crate::cbor::{ARRAY, MAP, Pen, TEXT, UINT, Word};
 use crate::fact::{Fact, Facts};
 use crate::graph::layout::Layout;
 use crate::schema::Schema;
@@ -247,19 +247,29 @@ impl Tags {
 }
 
 /// Writes the open transaction.
-pub(crate) fn encode(core: &Core, out: &mut Vec<u8>) {
+pub(crate) fn encode(core: &Core, out: &mut Pen) {
     let facts = &core.graph.journal.facts;
+    let meta = &core.meta;
+    let text = |text: &Option<String>| text.as_ref().map_or(0, |text| text.len() + 16);
+    out.begin(
+        128 + text(&meta.actor)
+            + text(&meta.correlation)
+            + text(&meta.key)
+            + core.name_bytes.len()
+            + core.event_bytes.len()
+            + core.firings.len() * 32
+            + Facts::room(facts.list.len())
+            + facts.bytes.len(),
+    );
     encode_meta(core, out);
-    head(out, ARRAY, core.firings.len() as u64);
+    out.small(ARRAY, core.firings.len() as u64);
     let (mut binding_at, mut facts_at) = (0, 0);
     for firing in &core.firings {
         let (binding_end, facts_end) = (firing.binding_end as usize, firing.facts_end as usize);
-        Heads::default()
-            .put(ARRAY, 3)
-            .put(UINT, firing.event.into())
-            .write(out);
-        out.extend_from_slice(&core.event_bytes[binding_at..binding_end]);
-        head(out, ARRAY, (facts_end - facts_at) as u64);
+        out.word(Word::bytes([ARRAY | 3]));
+        out.small(UINT, firing.event.into());
+        out.raw(&core.event_bytes[binding_at..binding_end]);
+        out.small(ARRAY, (facts_end - facts_at) as u64);
         for fact in &facts.list[facts_at..facts_end] {
             facts.encode(*fact, out);
         }
@@ -268,35 +278,36 @@ pub(crate) fn encode(core: &Core, out: &mut Vec<u8>) {
 }
 
 /// What the transaction says of itself, as a map; the codes are in `docs/log-format.md`.
-fn encode_meta(core: &Core, out: &mut Vec<u8>) {
+fn encode_meta(core: &Core, out: &mut Pen) {
+    let time = Word::int(core.clock.now().as_micros());
+    if !core.told {
+        // Nothing but the time, with which it begins: an array of two, a map of one, of code 0.
+        out.word(Word::bytes([ARRAY | 2, MAP | 1, 0]).then(time));
+        return;
+    }
     let meta = &core.meta;
     let texts = [(1, &meta.actor), (2, &meta.correlation), (4, &meta.key)];
     let given = texts.iter().filter(|(_, text)| text.is_some()).count();
     let more = given + usize::from(meta.causation.is_some()) + usize::from(meta.key.is_some());
-    Heads::default()
-        .put(ARRAY, 2)
-        .put(MAP, 1 + more as u32)
-        .put(UINT, 0)
-        .write(out);
-    int(out, core.now.as_micros());
-    if more == 0 {
-        return;
-    }
+    out.word(Word::bytes([ARRAY | 2]));
+    out.head(MAP, 1 + more as u64);
+    out.head(UINT, 0);
+    out.word(time);
     for (code, text) in texts {
         if let Some(text) = text {
-            head(out, UINT, code);
-            head(out, TEXT, text.len() as u64);
-            out.extend_from_slice(text.as_bytes());
+            out.head(UINT, code);
+            out.head(TEXT, text.len() as u64);
+            out.raw(text.as_bytes());
         }
     }
     if let Some(seq) = meta.causation {
-        head(out, UINT, 3);
-        head(out, UINT, seq);
+        out.head(UINT, 3);
+        out.head(UINT, seq);
     }
     if meta.key.is_some() {
-        head(out, UINT, 5);
-        head(out, ARRAY, core.events.into());
-        out.extend_from_slice(&core.name_bytes);
+        out.head(UINT, 5);
+        out.head(ARRAY, core.events.into());
+        out.raw(&core.name_bytes);
     }
 }
 

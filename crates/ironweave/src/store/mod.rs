@@ -20,12 +20,14 @@ pub use share::SharedStore;
 pub use transaction::{AnyReceipt, Savepoint, Transaction};
 pub use verify::{Difference, VerifyError};
 
+use crate::Meta;
+use crate::cbor::Pen;
 use crate::db::Db;
 use crate::entity::Model;
 use crate::error::StepError;
 use crate::graph::GraphRef;
 use crate::history::History;
-use crate::log::{AppendError, Frames, Log, ReadOnlyLog, Seq, StorageError, TornTail};
+use crate::log::{AppendError, ErrorKind, Frames, Log, ReadOnlyLog, Seq, StorageError, TornTail};
 use crate::schema::Schema;
 use crate::snapshot::State;
 use crate::snapshot::replica::Slot;
@@ -33,9 +35,8 @@ use crate::step::event::{Event, Receipt};
 use crate::step::plan::Plan;
 use crate::step::{Core, flat};
 use crate::store::frame::Tags;
-use crate::store::repeat::Keys;
+use crate::store::repeat::{Keys, Repeat};
 use crate::subscribe::feed;
-use crate::{Meta, Timestamp};
 use std::marker::PhantomData;
 
 /// A graph of the entities of model `M`, and its log.
@@ -84,13 +85,15 @@ pub struct Store<M: Model> {
     pub(crate) core: Core,
     pub(crate) plan: Arc<Plan>,
     pub(crate) log: Backend,
+    /// Whether there is a log.
+    logged: bool,
+    /// The transaction that the open one repeats, if it does.
+    repeat: Option<Repeat>,
     pub(crate) epochs: Epochs,
     keys: Keys,
     /// The sequence of the next frame.
     next: Seq,
-    /// The time of the last transaction.
-    pub(crate) last: Timestamp,
-    payload: Vec<u8>,
+    payload: Pen,
     /// Where it begins, if that is not at nothing.
     pub(crate) base: Option<Arc<State>>,
     pub(crate) replica: Slot,
@@ -103,6 +106,8 @@ pub struct Store<M: Model> {
 pub(crate) enum Backend {
     Writable(Box<dyn Log>),
     ReadOnly(ReadOnlyLog),
+    /// No log is kept.
+    Unlogged,
 }
 
 /// The schemas of a log: from which frame on each holds, and how its numbers are to be read.
@@ -134,6 +139,36 @@ impl<M: Model> Store<M> {
     pub fn memory() -> Self {
         // The memory log has nothing that could fail.
         Self::options().memory()
+    }
+
+    /// An empty store in memory that keeps no log: for simulations, searches and other graphs of which only the present
+    /// matters. A step costs a third of one of [`Store::memory`]. Nothing can be read back: no frames, no `verify`, no
+    /// idempotency keys and no `expect`.
+    ///
+    /// ```
+    /// # #[ironweave::model]
+    /// # pub mod lamps {
+    /// #     use ironweave::prelude::*;
+    /// #     /// A lamp.
+    /// #     #[entity]
+    /// #     pub struct Lamp {}
+    /// #     /// Somebody buys one.
+    /// #     #[event]
+    /// #     #[create(lamp: Lamp)]
+    /// #     pub struct Bought {}
+    /// # }
+    /// use ironweave::prelude::*;
+    /// use lamps::{Bought, Lamp};
+    ///
+    /// let mut store = Store::<lamps::Model>::unlogged();
+    /// store.try_step(Bought {})?;
+    /// assert_eq!(store.count::<Lamp, Any>(), 1);
+    /// assert!(store.frames(0).is_err());
+    /// # Ok::<(), StepError>(())
+    /// ```
+    #[must_use]
+    pub fn unlogged() -> Self {
+        Self::options().unlogged()
     }
 
     /// An empty store in memory that distrusts handlers, guards and invariants; see [`Options::paranoid`].
@@ -236,10 +271,10 @@ impl<M: Model> Store<M> {
         }
     }
 
-    /// Begins a transaction at the present time: several events that happen together or not at all.
+    /// Begins a transaction: several events that happen together or not at all. Its time is that of the clock when it
+    /// is first asked for, at the latest when it commits.
     pub fn begin(&mut self) -> Transaction<'_, M> {
-        let now = Timestamp::now().max(self.last);
-        Transaction::new(self, now, Meta::default())
+        Transaction::new(self)
     }
 
     /// Begins a transaction with metadata.
@@ -248,7 +283,10 @@ impl<M: Model> Store<M> {
     /// `TimeGoesBack` where the last transaction has a later time than the explicit one; a failure to read the log
     /// for an idempotency key that it has, or for what has changed.
     pub fn begin_with(&mut self, mut meta: Meta) -> Result<Transaction<'_, M>, StepError> {
-        let time = meta.take_time(self.last)?;
+        let time = meta.take_time(self.core.clock.last())?;
+        if !self.logged && (meta.key.is_some() || meta.expect.is_some()) {
+            return Err(StepError::Storage(no_log()));
+        }
         let repeat = match &meta.key {
             Some(key) => self.repeat(key)?,
             None => None,
@@ -257,13 +295,12 @@ impl<M: Model> Store<M> {
             Some(seq) if repeat.is_none() => self.changed_since(seq).map_err(StepError::Storage)?,
             _ => Default::default(),
         };
-        let mut transaction = Transaction::new(self, time, meta);
-        transaction.repeated(repeat, changed);
-        Ok(transaction)
+        Ok(Transaction::new(self).with(time, meta, repeat, changed))
     }
 
     /// Asks what would happen: applies what the closure applies, checks what a commit would check, and takes
-    /// it all back. Handles made inside name nothing afterwards, or something else.
+    /// it all back. Handles made inside name nothing afterwards, or something else. Nothing is encoded for the log, so
+    /// that a field of an event which cannot be written is found out only by a step.
     ///
     /// # Errors
     /// What the closure or the checks give.
@@ -271,7 +308,7 @@ impl<M: Model> Store<M> {
         &mut self,
         ask: impl FnOnce(&mut Transaction<'_, M>) -> Result<R, StepError>,
     ) -> Result<R, StepError> {
-        let mut transaction = self.begin();
+        let mut transaction = self.begin().speculative();
         let answer = ask(&mut transaction)?;
         transaction.check()?;
         Ok(answer)
@@ -290,6 +327,7 @@ impl<M: Model> Store<M> {
         match &self.log {
             Backend::Writable(log) => log.durable(),
             Backend::ReadOnly(log) => log.durable(),
+            Backend::Unlogged => None,
         }
     }
 
@@ -300,14 +338,19 @@ impl<M: Model> Store<M> {
     pub fn sync(&mut self) -> Result<(), StorageError> {
         match &mut self.log {
             Backend::Writable(log) => log.sync(),
-            Backend::ReadOnly(_) => Ok(()),
+            Backend::ReadOnly(_) | Backend::Unlogged => Ok(()),
         }
     }
 
-    /// A digest of the whole graph, kept step by step: equal for equal graphs, whatever their order of lists.
+    /// A digest of the whole graph, kept step by step: equal for equal graphs, whatever their order of lists. O(1); of
+    /// a store without a log O(size of the graph), since it is not kept there.
     #[must_use]
     pub fn fingerprint(&self) -> u128 {
-        self.core.graph.fingerprint
+        if self.logged {
+            self.core.graph.fingerprint
+        } else {
+            self.core.graph.recomputed_fingerprint()
+        }
     }
 
     /// The torn tail that was cut when the store was opened, if there was one.
@@ -315,7 +358,7 @@ impl<M: Model> Store<M> {
     pub fn recovered(&self) -> Option<&TornTail> {
         match &self.log {
             Backend::Writable(log) => log.recovered(),
-            Backend::ReadOnly(_) => None,
+            Backend::ReadOnly(_) | Backend::Unlogged => None,
         }
     }
 
@@ -337,6 +380,7 @@ impl<M: Model> Store<M> {
         match &self.log {
             Backend::Writable(log) => log.read(from),
             Backend::ReadOnly(log) => log.read(from),
+            Backend::Unlogged => Err(no_log()),
         }
     }
 
@@ -348,13 +392,21 @@ impl<M: Model> Store<M> {
             let fingerprint = self.core.graph.fingerprint;
             let epoch = self.epochs.current();
             let header = crate::log::FrameHeader::new(self.next, epoch, kind, fingerprint);
-            feed.publish(header, &self.payload, tags);
+            feed.publish(header, self.payload.written(), tags);
         }
     }
 
-    /// Writes the open transaction to the log.
+    /// Writes the open transaction to the log, where there is one.
+    #[inline]
     fn append(&mut self) -> Result<(), StepError> {
-        self.payload.clear();
+        if self.logged {
+            return self.write();
+        }
+        self.next += 1;
+        Ok(())
+    }
+
+    fn write(&mut self) -> Result<(), StepError> {
         frame::encode(&self.core, &mut self.payload);
         let fingerprint = self.core.graph.fingerprint;
         open::append(
@@ -363,7 +415,7 @@ impl<M: Model> Store<M> {
             self.epochs.current(),
             crate::log::FrameKind::Transaction,
             fingerprint,
-            &self.payload,
+            self.payload.written(),
         )
         .map_err(|e| match e {
             AppendError::Conflict { expected, found } => StepError::Conflict {
@@ -378,9 +430,17 @@ impl<M: Model> Store<M> {
             self.keys.insert(key, self.next);
         }
         self.next += 1;
-        self.last = self.core.now;
         Ok(())
     }
+}
+
+/// What is asked of a log that is not kept.
+#[cold]
+pub(crate) fn no_log() -> StorageError {
+    StorageError::new(
+        ErrorKind::Unlogged,
+        "the store keeps no log; make it with `Store::memory` or `Store::open` to read back what happened",
+    )
 }
 
 impl<M: Model> Db for Store<M> {

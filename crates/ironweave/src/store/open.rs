@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::Timestamp;
+use crate::cbor::Pen;
 use crate::entity::Model;
 use crate::fact::Facts;
 use crate::history::History;
@@ -16,6 +16,7 @@ use crate::log::{
 use crate::schema::Schema;
 use crate::snapshot::replica::Slot;
 use crate::snapshot::{At, State};
+use crate::step::clock::Clock;
 use crate::step::flat;
 use crate::step::plan::Plan;
 use crate::store::frame::{self, Tags, shape_difference};
@@ -93,6 +94,15 @@ impl<M: Model> Options<M> {
         self.over(Backend::Writable(log))
     }
 
+    /// An empty store in memory that keeps no log; see [`Store::unlogged`].
+    #[must_use]
+    pub fn unlogged(self) -> Store<M> {
+        match self.over(Backend::Unlogged) {
+            Ok(store) => store,
+            Err(e) => unreachable!("without a log nothing can fail: {e}"),
+        }
+    }
+
     fn over(self, log: Backend) -> Result<Store<M>, StorageError> {
         let mut store = Store::over(log)?;
         store.core.paranoid = self.paranoid;
@@ -137,6 +147,7 @@ pub(super) fn append(
         Backend::Writable(log) => {
             log.append(FrameHeader::new(seq, epoch, kind, fingerprint), payload)
         }
+        Backend::Unlogged => Err(AppendError::Refused(super::no_log())),
         Backend::ReadOnly(_) => Err(AppendError::Refused(StorageError::new(
             ErrorKind::ReadOnly,
             "the store was opened to be read only; open it with `Store::open` to take steps",
@@ -209,18 +220,24 @@ impl<M: Model> Store<M> {
         let mut store = Self {
             core: flat::core(&plan, types, None),
             plan,
+            logged: !matches!(log, Backend::Unlogged),
             log,
+            repeat: None,
             epochs: Epochs::default(),
             keys: Keys::default(),
             next: 0,
-            last: Timestamp::default(),
-            payload: Vec::new(),
+            payload: Pen::default(),
             base: None,
             replica: Slot::default(),
             history: History::default(),
             feed: feed::Slot::default(),
             model: PhantomData,
         };
+        if !store.logged {
+            store.core.recording = false;
+            store.core.graph.fingerprinting = false;
+            return Ok(store);
+        }
         store.catch_up()?;
         let known = store
             .epochs
@@ -239,6 +256,7 @@ impl<M: Model> Store<M> {
         let types = (&*binding.columns, &*binding.data);
         let mut core = flat::core(&base.plan, types, Some(&base.graph));
         core.paranoid = base.paranoid;
+        core.clock = Clock::after(base.at.time);
         Self {
             core,
             plan: Arc::clone(&base.plan),
@@ -246,8 +264,9 @@ impl<M: Model> Store<M> {
             epochs: Epochs::from_the_beginning(&base.plan.layout.schema),
             keys: Keys::default(),
             next: base.at.next(),
-            last: base.at.time,
-            payload: Vec::new(),
+            logged: true,
+            repeat: None,
+            payload: Pen::default(),
             base: Some(base),
             replica: Slot::default(),
             history: History::default(),
@@ -276,7 +295,6 @@ impl<M: Model> Store<M> {
             log,
             epochs,
             next,
-            last,
             keys,
             replica,
             feed,
@@ -286,6 +304,7 @@ impl<M: Model> Store<M> {
         let frames = match log {
             Backend::Writable(log) => log.read(*next)?,
             Backend::ReadOnly(log) => log.read(*next)?,
+            Backend::Unlogged => return Ok(()),
         };
         for frame in frames {
             let Frame { header, payload } = frame?;
@@ -302,7 +321,8 @@ impl<M: Model> Store<M> {
                     let decoded =
                         frame::decode(&payload, tags).map_err(|e| bad_frame(header.seq, e))?;
                     flat::replay(core, &decoded.facts).map_err(|e| bad_frame(header.seq, e))?;
-                    *last = decoded.time;
+                    core.clock.set(decoded.time);
+                    core.clock.end(true);
                     if let Some(key) = &decoded.meta.key {
                         keys.insert(key, header.seq);
                     }
@@ -331,9 +351,9 @@ impl<M: Model> Store<M> {
             if let Some(replica) = replica.get() {
                 let at = At {
                     seq: Some(header.seq),
-                    time: *last,
+                    time: core.clock.last(),
                 };
-                long |= replica.push(at, header.fingerprint, &facts);
+                long |= replica.push(at, Some(header.fingerprint), &facts);
             }
             if let Some((feed, tags)) = feed.get().zip(epochs.at(header.seq)) {
                 feed.publish(header, &payload, tags);

@@ -52,8 +52,7 @@ impl Repeat {
         }
         let mut names = Names::default();
         for ids in &logged.1 {
-            ids.iter().for_each(|id| names.push(*id));
-            names.end_name();
+            names.push_many(ids.iter().copied());
         }
         self.next += 1;
         Ok(names)

@@ -122,7 +122,7 @@ impl<M: Model> Store<M> {
     pub(crate) fn syncer(&self) -> Option<Arc<dyn Syncer>> {
         match &self.log {
             Backend::Writable(log) => log.syncer(),
-            Backend::ReadOnly(_) => None,
+            Backend::ReadOnly(_) | Backend::Unlogged => None,
         }
     }
 }

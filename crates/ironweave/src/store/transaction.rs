@@ -5,6 +5,7 @@ use std::sync::Arc;
 use crate::db::Db;
 use crate::entity::{AnyEvent as _, Model};
 use crate::error::{EntityRef, Name, StepError};
+use crate::fact::Facts;
 use crate::graph::GraphRef;
 use crate::hash::FastMap;
 use crate::log::Seq;
@@ -21,10 +22,7 @@ use crate::{Meta, Timestamp};
 #[must_use = "a transaction that is dropped takes back what it did: call `commit`"]
 pub struct Transaction<'a, M: Model> {
     store: &'a mut Store<M>,
-    begin: CoreMark,
     open: bool,
-    /// The one that had its idempotency key before, if there was one.
-    repeat: Option<Repeat>,
 }
 
 /// What came of an event that came from outside.
@@ -62,26 +60,37 @@ impl AnyReceipt {
 pub struct Savepoint(CoreMark);
 
 impl<'a, M: Model> Transaction<'a, M> {
-    pub(super) fn new(store: &'a mut Store<M>, time: Timestamp, meta: Meta) -> Self {
-        store.core.now = time;
-        store.core.meta = meta;
-        let begin = store.core.mark();
-        Self {
-            store,
-            begin,
-            open: true,
-            repeat: None,
-        }
+    /// At the time of the clock, saying nothing of itself.
+    #[inline]
+    pub(super) fn new(store: &'a mut Store<M>) -> Self {
+        Self { store, open: true }
     }
 
-    /// Makes it the repetition of an earlier one, or one that expects that nothing of this has changed.
-    pub(super) fn repeated(
-        &mut self,
+    pub(super) fn with(
+        self,
+        time: Option<Timestamp>,
+        meta: Meta,
         repeat: Option<Repeat>,
         changed: FastMap<(EntityIx, u32), Seq>,
-    ) {
-        self.repeat = repeat;
-        self.store.core.changed = changed;
+    ) -> Self {
+        let core = &mut self.store.core;
+        if let Some(time) = time {
+            core.clock.set(time);
+        }
+        core.meta = meta;
+        core.told = true;
+        core.changed = changed;
+        self.store.repeat = repeat;
+        self
+    }
+
+    /// Makes it one that is never committed, so that nothing needs to be encoded for the log.
+    pub(super) fn speculative(self) -> Self {
+        let core = &mut self.store.core;
+        core.recording = false;
+        // Under `paranoid` fingerprints are compared.
+        core.graph.fingerprinting = core.paranoid;
+        self
     }
 
     /// Fires an event, which sees what the former ones did. On an error the transaction is as before it,
@@ -90,7 +99,8 @@ impl<'a, M: Model> Transaction<'a, M> {
     /// # Errors
     /// Whatever the event is rejected for.
     pub fn apply<E: Event<Model = M>>(&mut self, event: E) -> Result<Receipt<E>, StepError> {
-        self.fire(&event, |seq, names, _| Receipt {
+        let (seq, names) = self.fire(&event)?;
+        Ok(Receipt {
             seq,
             created: E::created(names),
             bound: E::bound(names),
@@ -102,34 +112,33 @@ impl<'a, M: Model> Transaction<'a, M> {
     /// # Errors
     /// As [`Transaction::apply`].
     pub fn apply_any(&mut self, event: &M::Event) -> Result<AnyReceipt, StepError> {
-        let event = event.as_dyn();
-        self.fire(event, |seq, names, plan| {
-            AnyReceipt::new(seq, event, names, plan)
-        })
+        let (event, plan) = (event.as_dyn(), Arc::clone(&self.store.plan));
+        let (seq, names) = self.fire(event)?;
+        Ok(AnyReceipt::new(seq, event, names, &plan))
     }
 
-    fn fire<R>(
-        &mut self,
-        event: &dyn DynEvent,
-        receipt: impl FnOnce(Seq, &Names, &Plan) -> R,
-    ) -> Result<R, StepError> {
-        if let Some(repeat) = &mut self.repeat {
-            let names = repeat.next(&self.store.plan, event)?;
-            return Ok(receipt(repeat.seq, &names, &self.store.plan));
-        }
+    /// Fires an event; the sequence that it has or will have, and what it bound and created.
+    #[inline]
+    fn fire(&mut self, event: &dyn DynEvent) -> Result<(Seq, &Names), StepError> {
         let Store {
-            core, plan, next, ..
-        } = &mut *self.store;
-        let mut attempt = Attempt {
-            mark: core.mark(),
             core,
-            kept: false,
-        };
-        let names = flat::step(attempt.core, plan, event)?;
-        attempt.kept = true;
-        let receipt = receipt(*next, &names, plan);
-        attempt.core.give_back(names);
-        Ok(receipt)
+            plan,
+            next,
+            repeat,
+            ..
+        } = &mut *self.store;
+        if let Some(repeat) = repeat {
+            core.names = repeat.next(plan, event)?;
+            return Ok((repeat.seq, &core.names));
+        }
+        flat::attempt(core, plan, event)?;
+        Ok((*next, &core.names))
+    }
+
+    /// What has happened in it so far.
+    #[must_use]
+    pub fn facts(&self) -> &Facts {
+        &self.store.core.graph.journal.facts
     }
 
     /// A point to go back to.
@@ -149,12 +158,15 @@ impl<'a, M: Model> Transaction<'a, M> {
     /// # Errors
     /// `Invariant`, with the first that does not hold.
     pub fn check(&self) -> Result<(), StepError> {
+        if self.store.plan.checks.is_empty() {
+            return Ok(());
+        }
         flat::check_invariants(&self.store.core, &self.store.plan)
     }
 
-    /// The time of the transaction.
+    /// The time of the transaction: that of the clock when it was first asked for.
     pub fn time(&self) -> Timestamp {
-        self.store.core.now
+        self.store.core.clock.now()
     }
 
     /// Checks the invariants and writes the transaction to the log. A transaction in which nothing fired
@@ -163,7 +175,7 @@ impl<'a, M: Model> Transaction<'a, M> {
     /// # Errors
     /// `Invariant`, or a failure of the log; the transaction is taken back then.
     pub fn commit(mut self) -> Result<(), StepError> {
-        if let Some(repeat) = &self.repeat {
+        if let Some(repeat) = &self.store.repeat {
             return repeat.finish();
         }
         if self.store.core.is_idle() {
@@ -171,6 +183,7 @@ impl<'a, M: Model> Transaction<'a, M> {
         }
         self.check()?;
         self.store.append()?;
+        self.store.core.clock.end(true);
         self.store.replicate();
         flat::settle(&mut self.store.core);
         self.open = false;
@@ -182,26 +195,22 @@ impl<'a, M: Model> Transaction<'a, M> {
 }
 
 impl<M: Model> Drop for Transaction<'_, M> {
+    #[inline]
     fn drop(&mut self) {
+        let Store {
+            core,
+            logged,
+            repeat,
+            ..
+        } = &mut *self.store;
         if self.open {
-            flat::rollback(&mut self.store.core, self.begin);
-            flat::settle(&mut self.store.core);
+            flat::rollback_all(core);
         }
-        self.store.core.changed.clear();
-    }
-}
-
-/// An event that is being applied: taken back where it is rejected, and where user code panics.
-struct Attempt<'c> {
-    core: &'c mut crate::step::Core,
-    mark: CoreMark,
-    kept: bool,
-}
-
-impl Drop for Attempt<'_> {
-    fn drop(&mut self) {
-        if !self.kept {
-            flat::rollback(self.core, self.mark);
+        core.recording = *logged;
+        core.graph.fingerprinting = *logged;
+        if core.told {
+            core.forget_meta();
+            *repeat = None;
         }
     }
 }

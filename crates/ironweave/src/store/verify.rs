@@ -106,7 +106,7 @@ impl<M: Model> Store<M> {
                 .at(seq)
                 .ok_or_else(|| differs(&"no schema precedes it"))?;
             let decoded = frame::decode(&frame.payload, tags).map_err(|e| differs(&e))?;
-            core.now = decoded.time;
+            core.clock.set(decoded.time);
             core.meta = decoded.meta.clone();
             let first = || {
                 decoded
@@ -161,10 +161,8 @@ fn refire(core: &mut Core, plan: &Plan, decoded: &Decoded) -> Result<(), (String
         let failed = |today: String| (name(plan, firing.event), "it fired".to_owned(), today);
         let event = FieldReader::new(&firing.binding, &firing.fields).and_then(|r| decode(&r));
         let event = event.map_err(|e| failed(format!("it cannot be read: {e}")))?;
-        let names = core
-            .fire(plan, &*event)
+        core.fire(plan, &*event)
             .map_err(|e| failed(e.to_string()))?;
-        core.give_back(names);
     }
     let Core { graph, firings, .. } = &*core;
     let (today, logged): (&Facts, &Facts) = (&graph.journal.facts, &decoded.facts);

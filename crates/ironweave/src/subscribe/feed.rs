@@ -18,7 +18,7 @@ use crate::log::cursor::Cursors;
 use crate::log::{Frame, FrameHeader, FrameKind, Frames, ReadOnlyLog, Seq, StorageError, Syncer};
 use crate::step::plan::Plan;
 use crate::store::frame::Tags;
-use crate::store::{Backend, Store, bad_frame};
+use crate::store::{Backend, Store, bad_frame, no_log};
 
 /// How many frames it keeps of a log on disk.
 const FRAMES_MAX: usize = 1_024;
@@ -347,6 +347,7 @@ impl<M: Model> Store<M> {
         let (log, syncer) = match &self.log {
             Backend::Writable(log) => (log.follower(), log.syncer()),
             Backend::ReadOnly(log) => (Some(log.clone()), None),
+            Backend::Unlogged => return Err(no_log()),
         };
         Ok(self.feed.feed.get_or_init(|| {
             Arc::new(Feed {

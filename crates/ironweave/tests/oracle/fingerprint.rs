@@ -47,12 +47,16 @@ fn fold(x: u64, y: u64) -> u64 {
     (product >> 64) as u64 ^ product as u64
 }
 
-fn term(salt: u64, a: u64, b: u64) -> u128 {
-    let a = fold(a ^ 0xa076_1d64_78bd_642f, salt | 1);
-    let b = fold(b ^ 0xe703_7ed1_a0b4_28db, 0x8ebc_6af0_9c88_c6e3);
-    let low = fold(a ^ 0x5899_65cc_7537_4cc3, b ^ salt);
-    let high = fold(a.rotate_left(32) ^ salt, b ^ 0x1d8e_4e27_c47d_124f);
-    (u128::from(high) << 64) + u128::from(low)
+fn spread(salt: u64, id: u64) -> u64 {
+    fold(id ^ 0xa076_1d64_78bd_642f, salt | 1)
+}
+
+fn term(a: u64, b: u64) -> u128 {
+    u128::from(a) * u128::from(b)
+}
+
+fn link(salt: u64, a: u64, b: u64) -> u128 {
+    term(spread(salt, a), spread(0x8ebc_6af0_9c88_c6e3, b))
 }
 
 fn bits((slot, generation): Oid) -> u64 {
@@ -98,10 +102,10 @@ impl Salts {
                 let id = bits(world.oid(entity, slot));
                 let row = world.row(entity, slot).expect("it lives");
                 let salt = self.states[usize::from(entity)][usize::from(row.state)];
-                sum = sum.wrapping_add(term(salt, id, 0));
+                sum = sum.wrapping_add(term(spread(salt, id), salt));
                 for (column, value) in &row.values {
                     let salt = self.columns[usize::from(*column)];
-                    sum = sum.wrapping_add(term(salt, id, xxh3_64(&cbor(value))));
+                    sum = sum.wrapping_add(term(spread(salt, id), xxh3_64(&cbor(value))));
                 }
             }
         }
@@ -115,11 +119,11 @@ impl Salts {
                 for to in world.list(hop, from) {
                     let a = bits(world.oid(def.from.entity, from));
                     let b = bits(world.oid(def.to.entity, *to));
-                    sum = sum.wrapping_add(term(salt, a, b));
+                    sum = sum.wrapping_add(link(salt, a, b));
                     if let Some(data) = world.edges[edge].data.get(&(from, *to)) {
                         let hash = xxh3_64(&cbor(data));
                         let salt = fold(salt ^ 0x2d35_8dcc_aa6c_78a5, hash ^ 0x8bb8_4b93_962e_acc9);
-                        sum = sum.wrapping_add(term(salt, a, b));
+                        sum = sum.wrapping_add(link(salt, a, b));
                     }
                 }
             }

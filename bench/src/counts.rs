@@ -1,0 +1,95 @@
+//! `instructions`: how many instructions an event takes, counted by `valgrind --tool=callgrind`. The same on every run, so
+//! that a change shows which a clock on a busy machine does not; `bench/instructions.txt` has the last counts.
+//!
+//! A count is the difference of two runs of `bin/instructions.rs` that are alike but for the number of events, so that
+//! neither the first state nor the end is in it; what it takes to make an event up is, and is the same for all (about 70).
+
+use std::error::Error;
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use crate::harness::Row;
+use crate::{Measured, Options};
+
+const ROWS: [&str; 5] = [
+    "step_graph",
+    "step_recorded",
+    "step_logged",
+    "what_if_1",
+    "reject",
+];
+const CONTENDERS: [&str; 3] = ["flat", "fxhash", "ironweave"];
+/// Events in the shorter run, and in the longer.
+const EVENTS: [usize; 2] = [5_000, 15_000];
+
+/// Counts all rows of all contenders.
+pub fn run(options: &Options) -> Measured {
+    let program = built()?;
+    let mut rows = Vec::new();
+    for &entities in &options.entities {
+        for bench in ROWS {
+            for contender in CONTENDERS {
+                let count = |events| counted(&program, contender, bench, entities, events);
+                let (short, long) = (count(EVENTS[0])?, count(EVENTS[1])?);
+                let per_event = (long - short) as f64 / (EVENTS[1] - EVENTS[0]) as f64;
+                rows.push(Row::counted(bench, contender, entities, per_event));
+            }
+        }
+    }
+    Ok(rows)
+}
+
+/// Builds the program that is counted, as this one is built.
+fn built() -> Result<PathBuf, Box<dyn Error>> {
+    let manifest = Path::new(env!("CARGO_MANIFEST_DIR")).join("Cargo.toml");
+    let status = Command::new(env!("CARGO"))
+        .args(["build", "--release", "--quiet", "--bin", "instructions"])
+        .arg("--manifest-path")
+        .arg(manifest)
+        .status()?;
+    if !status.success() {
+        return Err("`instructions` does not build".into());
+    }
+    Ok(std::env::current_exe()?.with_file_name("instructions"))
+}
+
+/// The instructions of one run.
+fn counted(
+    program: &Path,
+    contender: &str,
+    bench: &str,
+    entities: usize,
+    events: usize,
+) -> Result<u64, Box<dyn Error>> {
+    let output = Command::new("valgrind")
+        .args(["--tool=callgrind", "--callgrind-out-file=/dev/null"])
+        .arg(program)
+        .args([contender, bench, &entities.to_string(), &events.to_string()])
+        .output()
+        .map_err(|e| format!("cannot start valgrind: {e}"))?;
+    // `==123== Collected : 456`
+    let said = String::from_utf8_lossy(&output.stderr);
+    let count = said
+        .lines()
+        .find_map(|line| line.split_once("Collected : "))
+        .and_then(|(_, n)| n.trim().parse().ok());
+    count.ok_or_else(|| format!("valgrind did not count:\n{said}").into())
+}
+
+/// Counts for people, a line for each row and a column for each contender.
+pub fn table(rows: &[Row]) -> String {
+    let mut text = format!("{:<16}{:>10}", "instructions", "entities");
+    for contender in CONTENDERS {
+        let _ = write!(text, "{contender:>12}");
+    }
+    text.push('\n');
+    for some in rows.chunks(CONTENDERS.len()) {
+        let _ = write!(text, "{:<16}{:>10}", some[0].bench, some[0].entities);
+        for row in some {
+            let _ = write!(text, "{:>12.0}", row.value.unwrap_or_default());
+        }
+        text.push('\n');
+    }
+    text
+}

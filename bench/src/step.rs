@@ -1,0 +1,134 @@
+//! `step_graph`, `step_recorded`, `step_logged`, `reject`, `what_if_1`, `what_if_100`: one event on a graph, and what
+//! remains of it.
+
+use std::hint::black_box;
+
+use crate::Options;
+use crate::contenders::{compare, flat, ironweave, maps};
+use crate::harness::{Row, row, sample};
+use crate::work::{Contender, Keeps, Op, operations};
+
+/// Operations in one sample.
+const BATCH: usize = 100_000;
+
+/// What is measured of an operation.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Act {
+    /// It happens.
+    Step,
+    /// It cannot happen.
+    Reject,
+    /// So many in a row happen and are taken back.
+    WhatIf(usize),
+}
+
+struct Lane<C: Contender> {
+    contender: C,
+    samples: Vec<f64>,
+}
+
+impl<C: Contender> Lane<C> {
+    fn new(tasks: usize, keeps: Keeps, warm_up: &[Op]) -> Self {
+        let mut contender = C::new(tasks, keeps);
+        for op in warm_up {
+            contender.step(contender.event(*op));
+        }
+        Self {
+            contender,
+            samples: Vec::new(),
+        }
+    }
+
+    fn run(&mut self, act: Act, batch: &[Op]) {
+        let contender = &mut self.contender;
+        let events: Vec<C::Event> = batch.iter().map(|op| contender.event(*op)).collect();
+        self.samples.push(sample(batch.len(), || match act {
+            Act::Step => (events.iter()).for_each(|event| contender.step(black_box(*event))),
+            Act::Reject => (events.iter()).for_each(|event| contender.reject(black_box(*event))),
+            Act::WhatIf(n) => {
+                (events.chunks(n)).for_each(|some| contender.step_and_undo(black_box(some)))
+            }
+        }));
+    }
+}
+
+/// Measures all contenders at all sizes.
+fn measured(options: &Options, bench: &'static str, keeps: Keeps, act: Act) -> Vec<Row> {
+    compare(57, 1);
+    let mut rows = Vec::new();
+    for &entities in &options.entities {
+        let (warm_up, rest) = work(entities, options.samples, act);
+        let mut flat = Lane::<flat::Flat>::new(entities, keeps, &warm_up);
+        let mut fxhash = Lane::<maps::fxhash::Maps>::new(entities, keeps, &warm_up);
+        let mut btree = Lane::<maps::btree::Maps>::new(entities, keeps, &warm_up);
+        let mut ours = Lane::<ironweave::Ours>::new(entities, keeps, &warm_up);
+        for batch in rest.chunks(BATCH) {
+            flat.run(act, batch);
+            fxhash.run(act, batch);
+            btree.run(act, batch);
+            ours.run(act, batch);
+        }
+        rows.extend([
+            row(bench, flat::Flat::NAME, entities, flat.samples),
+            row(bench, maps::fxhash::Maps::NAME, entities, fxhash.samples),
+            row(bench, maps::btree::Maps::NAME, entities, btree.samples),
+            row(bench, ironweave::Ours::NAME, entities, ours.samples),
+        ]);
+    }
+    rows
+}
+
+/// Operations to warm up with, which happen, and those to measure with, which can come next as `act` wants them.
+fn work(entities: usize, samples: usize, act: Act) -> (Vec<Op>, Vec<Op>) {
+    let mut warm_up = operations(entities, BATCH * (samples + 1), entities as u64);
+    let mut rest = warm_up.split_off(BATCH);
+    if act == Act::Step {
+        return (warm_up, rest);
+    }
+    // None of these remains, so that each begins where the warm-up ended.
+    let mut running = vec![false; entities];
+    for op in &warm_up {
+        running[op.task as usize] = op.start;
+    }
+    let together = if let Act::WhatIf(n) = act { n } else { 1 };
+    for some in rest.chunks_mut(together) {
+        for i in 0..some.len() {
+            let task = some[i].task;
+            let (before, now) = some.split_at_mut(i);
+            let last = before.iter().rfind(|op| op.task == task);
+            let runs = last.map_or(running[task as usize], |op| op.start);
+            now[0].start = runs == (act == Act::Reject);
+        }
+    }
+    (warm_up, rest)
+}
+
+/// One event, of which nothing remains but the graph.
+pub fn graph(options: &Options) -> Vec<Row> {
+    measured(options, "step_graph", Keeps::Nothing, Act::Step)
+}
+
+/// One event, of which itself and its facts remain.
+pub fn recorded(options: &Options) -> Vec<Row> {
+    measured(options, "step_recorded", Keeps::Facts, Act::Step)
+}
+
+/// One event, of which a frame of the log remains.
+pub fn logged(options: &Options) -> Vec<Row> {
+    measured(options, "step_logged", Keeps::Log, Act::Step)
+}
+
+/// One event that cannot happen.
+pub fn reject(options: &Options) -> Vec<Row> {
+    measured(options, "reject", Keeps::Log, Act::Reject)
+}
+
+/// One event, taken back.
+pub fn what_if_1(options: &Options) -> Vec<Row> {
+    measured(options, "what_if_1", Keeps::Log, Act::WhatIf(1))
+}
+
+/// One event of a hundred that are taken back together.
+pub fn what_if_100(options: &Options) -> Vec<Row> {
+    measured(options, "what_if_100", Keeps::Log, Act::WhatIf(100))
+}
