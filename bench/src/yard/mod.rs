@@ -45,7 +45,7 @@ pub trait Yard {
     /// Operations in one sample: fewer for those who take long.
     const BATCH: usize = 100_000;
     /// The most entities that it is measured at: beyond it, it takes minutes to fill.
-    const ENTITIES_MAX: usize = usize::MAX;
+    const ENTITIES_MAX: usize = 1 << 30;
 
     /// Tasks that are ready, `fan_in` of them with each worker.
     fn new(tasks: usize, fan_in: usize) -> Self;
@@ -91,7 +91,7 @@ pub trait Watched {
     /// Operations in one sample.
     const BATCH: usize = 100_000;
     /// The most entities that it is measured at.
-    const ENTITIES_MAX: usize = usize::MAX;
+    const ENTITIES_MAX: usize = 1 << 30;
 
     /// Tasks that are ready, `fan_in` of them with each worker.
     fn new(tasks: usize, fan_in: usize) -> Self;

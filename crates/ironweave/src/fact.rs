@@ -88,13 +88,12 @@ pub enum Fact {
 }
 
 impl Fact {
-    /// The same, with its value so many bytes further on.
+    /// Its value lies so many bytes further on.
     #[inline]
-    fn shifted(mut self, by: u32) -> Self {
-        if let Self::Set { at, .. } | Self::SetLink { at, .. } = &mut self {
+    fn shift(&mut self, by: u32) {
+        if let Self::Set { at, .. } | Self::SetLink { at, .. } = self {
             *at += by;
         }
-        self
     }
 
     /// The entities that it changes, each as type and slot.
@@ -151,10 +150,12 @@ impl Facts {
 
     /// Adds others behind these; O(others).
     pub fn append(&mut self, others: &Self) {
-        let shift = self.bytes.len() as u32;
+        let (shift, start) = (self.bytes.len() as u32, self.list.len());
         self.bytes.extend_from_slice(&others.bytes);
-        self.list
-            .extend(others.list.iter().map(|fact| fact.shifted(shift)));
+        self.list.extend_from_slice(&others.list);
+        for fact in &mut self.list[start..] {
+            fact.shift(shift);
+        }
     }
 
     /// Forgets all of them.

@@ -108,7 +108,9 @@ impl<S: Storage> Graph<S> {
                 for column in &layout.states[usize::from(from)].data {
                     self.columns[usize::from(*column)].undo();
                 }
-                self.recount(entity, slot, to, from, false);
+                if !layout.counted_by.is_empty() {
+                    self.recount(entity, slot, to, from, false);
+                }
             }
             Fact::Set { column, slot, .. } => {
                 let layout = &self.layout.columns[usize::from(column)];
@@ -126,7 +128,9 @@ impl<S: Storage> Graph<S> {
                 }
             }
             Fact::Link { edge, from, to } => {
-                self.rewatch(edge, from, to, false, false);
+                if !self.layout.edges[usize::from(edge)].watches.is_empty() {
+                    self.rewatch(edge, from, to, false, false);
+                }
                 self.edges[usize::from(edge)].undo_link(from, to);
             }
             Fact::Unlink { edge, from, to } => {
@@ -134,7 +138,9 @@ impl<S: Storage> Graph<S> {
                     return;
                 };
                 self.edges[usize::from(edge)].undo_unlink(from, to, positions);
-                self.rewatch(edge, from, to, true, false);
+                if !self.layout.edges[usize::from(edge)].watches.is_empty() {
+                    self.rewatch(edge, from, to, true, false);
+                }
                 if let Some(data) = &mut self.edges[usize::from(edge)].data {
                     data.undo();
                 }

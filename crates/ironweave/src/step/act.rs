@@ -7,7 +7,7 @@ use std::sync::Arc;
 use crate::db::Reader;
 use crate::error::StepError;
 use crate::graph::Graph;
-use crate::graph::storage::Storage;
+use crate::graph::storage::{Storage, ahead};
 use crate::id::Id;
 use crate::schema::{Assign, ColumnIx, EntityIx, Hop, MetaField, Path, Quantifier, Source};
 use crate::step::bind::Names;
@@ -106,7 +106,7 @@ impl<S: Storage> Acting<'_, S> {
             self.prepare()?;
         }
         if self.graph.is_large() {
-            self.fetch();
+            ahead(|| self.fetch());
         }
         for place in &def.places {
             self.check_place(place)?;

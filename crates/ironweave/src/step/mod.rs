@@ -168,11 +168,18 @@ impl<S: Storage> Core<S> {
     fn take_back(&mut self, mark: Option<CoreMark>) {
         match mark {
             Some(mark) => self.rollback(mark),
+            None if self.is_untouched() => {}
             None => {
                 self.graph.rollback_all();
                 self.settle();
             }
         }
+    }
+
+    /// Whether there is nothing of an open transaction, not even of an event that failed.
+    #[inline]
+    fn is_untouched(&self) -> bool {
+        self.is_idle() && self.event_bytes.is_empty() && self.graph.journal.facts.list.is_empty()
     }
 
     /// Takes back all that the open transaction did, and ends it.

@@ -296,25 +296,20 @@ fn costs_of(tasks: u32, fan_in: u32) -> Vec<(&'static str, usize)> {
     costs
 }
 
-/// Large enough that a step looks at what it is going to change beforehand, which counts too, once.
-const LARGE: u32 = 40_000;
-
 #[test]
 fn no_operation_touches_more_rows_in_a_larger_graph() {
-    let large = costs_of(LARGE, 3);
-    assert_eq!(costs_of(1_000_000, 3), large);
-    for ((what, small), (_, large)) in costs_of(1_000, 3).iter().zip(&large) {
-        assert!(small <= large, "{what}: {small} in a small graph");
-        assert!(*large <= small + 5, "{what}: {small}, and {large}");
+    let small = costs_of(1_000, 3);
+    for tasks in [30_000, 1_000_000] {
+        assert_eq!(costs_of(tasks, 3), small, "{tasks} tasks");
     }
 }
 
 #[test]
 fn no_operation_touches_more_rows_at_a_greater_fan_in() {
-    let few = costs_of(LARGE, 2);
+    let small = costs_of(1_000, 2);
     for fan_in in [3, 100, 100_000] {
-        let tasks = (fan_in * 2).max(LARGE);
-        assert_eq!(costs_of(tasks, fan_in), few, "fan-in {fan_in}");
+        let tasks = (fan_in * 2).max(1_000);
+        assert_eq!(costs_of(tasks, fan_in), small, "fan-in {fan_in}");
     }
 }
 
@@ -361,7 +356,7 @@ fn tried(tasks: u32) -> Vec<(&'static str, usize, usize)> {
 
 #[test]
 fn what_is_tried_on_a_snapshot_copies_pages_by_the_depth_of_its_tables_and_no_more() {
-    let small = tried(LARGE);
+    let small = tried(10_000);
     for ((what, rows, pages), (_, rows_small, pages_small)) in tried(200_000).iter().zip(&small) {
         assert_eq!(rows, rows_small, "{what}");
         assert!(

@@ -198,6 +198,42 @@ fn the_history_of_an_entity_is_all_that_was_ever_about_it() {
 }
 
 #[test]
+fn two_that_were_at_one_slot_in_one_transaction_have_each_their_own_history() {
+    let mut store = Store::<Model>::memory();
+    let bank = open(&mut store, 1);
+    let why = || "a doubt".to_owned();
+    let first = store.find::<Account>(&0).expect("it is there");
+    let opened = |number| Opened {
+        bank,
+        number,
+        balance: 1,
+    };
+    let mut t = store.begin();
+    let froze = Froze {
+        account: first,
+        why: why(),
+    };
+    t.apply(froze).expect("it fires");
+    t.apply(Closed { account: first }).expect("it fires");
+    let second = t.apply(opened(1)).expect("it fires").created.account;
+    t.apply(Closed { account: second }).expect("it fires");
+    let third = t.apply(opened(2)).expect("it fires").created.account;
+    t.commit().expect("it is kept");
+    let slots = [first, second, third].map(|a| a.id().slot());
+    assert_eq!(slots, [0, 0, 0]);
+    let facts = |account| store.history(account).expect("it reads").len();
+    // Created with three more facts, frozen by two, closed by two; the same but never frozen; created only.
+    assert_eq!([first, second, third].map(facts), [4 + 2 + 2, 4 + 2, 4]);
+    let between = |account| {
+        store
+            .history_between(account, bank)
+            .expect("it reads")
+            .len()
+    };
+    assert_eq!([first, second, third].map(between), [2, 2, 1]);
+}
+
+#[test]
 fn the_history_of_a_pair_is_that_of_its_links() {
     let mut store = Store::<Model>::memory();
     open(&mut store, 2);
