@@ -20,6 +20,7 @@ mod harness;
 mod rows;
 mod shared;
 mod step;
+mod values;
 mod work;
 mod yard;
 
@@ -46,7 +47,7 @@ struct Bench {
     table: fn(&[Row]) -> String,
 }
 
-const BENCHES: [Bench; 22] = [
+const BENCHES: [Bench; 26] = [
     Bench {
         name: "step_graph",
         about: "one event (a state move, a relink, a field) that can be taken back while it happens",
@@ -182,6 +183,38 @@ const BENCHES: [Bench; 22] = [
         samples: 3,
         run: bytes::edge,
         table: bytes::table,
+    },
+    Bench {
+        name: "with",
+        about: "an event on a value of the graph, which stays as it is",
+        entities: SIZES,
+        samples: 7,
+        run: |options| Ok(values::with(options)),
+        table: values::table,
+    },
+    Bench {
+        name: "with_100",
+        about: "the same, each on what the one before gave",
+        entities: SIZES,
+        samples: 7,
+        run: |options| Ok(values::chain(options)),
+        table: values::table,
+    },
+    Bench {
+        name: "snapshot",
+        about: "a step, and a value after it, of which the last few are held",
+        entities: SIZES,
+        samples: 7,
+        run: |options| Ok(values::snapshot(options)),
+        table: values::table,
+    },
+    Bench {
+        name: "snapshot_read",
+        about: "a field, a state and a count over an edge, from a value",
+        entities: SIZES,
+        samples: 7,
+        run: |options| Ok(values::read(options)),
+        table: values::table,
     },
     Bench {
         name: "shared_1",

@@ -80,6 +80,20 @@ pub trait Contender {
     fn picture(&self) -> Picture;
 }
 
+/// A value of the graph.
+pub trait Value: Clone {
+    /// The name in the table.
+    const NAME: &'static str;
+    /// What there is before the first event.
+    fn new(tasks: usize) -> Self;
+    /// The value in which an event has happened.
+    fn with(&self, op: Op) -> Self;
+    /// An event happens, to a value of which clones are held.
+    fn step(&mut self, op: Op);
+    /// A task's value, whether it runs, and how many tasks its worker has.
+    fn read(&self, task: u32) -> (u64, bool, usize);
+}
+
 /// How many workers there are.
 pub fn workers(tasks: usize) -> usize {
     (tasks / TASKS_PER_WORKER).max(2)

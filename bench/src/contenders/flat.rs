@@ -134,6 +134,19 @@ impl Flat {
     }
 }
 
+impl Flat {
+    /// A task's value, whether it runs, and how many tasks its worker has.
+    pub fn read(&self, task: u32) -> (u64, bool, usize) {
+        let (word, bit) = (task as usize / 64, task % 64);
+        let worker = self.worker[task as usize];
+        (
+            self.value[task as usize],
+            self.running[word] >> bit & 1 == 1,
+            self.tasks[worker as usize].len(),
+        )
+    }
+}
+
 impl Contender for Flat {
     const NAME: &'static str = "flat";
     type Event = Op;

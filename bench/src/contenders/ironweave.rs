@@ -7,7 +7,7 @@
 use ironweave::{Facts, prelude::*};
 
 use self::model::{Started, Stopped, Task, TasksAdded, Worker, WorkersHired, state};
-use crate::work::{Contender, KEPT, Keeps, Op, Picture, first_worker, workers};
+use crate::work::{Contender, KEPT, Keeps, Op, Picture, Value, first_worker, workers};
 
 /// Tasks and workers.
 #[ironweave::model]
@@ -236,5 +236,82 @@ impl Contender for Ours {
                 .collect(),
             running: slots(&mut db.place::<Task, state::Running>().map(|t| t.any())),
         }
+    }
+}
+
+fn read(db: &impl Db, task: Task) -> (u64, bool, usize) {
+    let worker = task.worker(db).expect("everybody has one");
+    let list = worker.tasks_count(db);
+    (task.value(db), task.is::<state::Running>(db), list)
+}
+
+impl Ours {
+    /// A task's value, whether it runs, and how many tasks its worker has, from the store.
+    pub fn read(&self, task: u32) -> (u64, bool, usize) {
+        read(&self.store, self.tasks[task as usize])
+    }
+}
+
+/// Snapshots: of a store that goes on, or what [`Value::with`] made of one.
+pub struct Valued {
+    /// Where steps happen; a value that was made by `with` has none, and is stepped by `with`.
+    store: Option<Box<Ours>>,
+    snapshot: Snapshot<model::Model>,
+    handles: std::rc::Rc<(Vec<Task>, Vec<Worker>)>,
+}
+
+impl Clone for Valued {
+    fn clone(&self) -> Self {
+        Self {
+            store: None,
+            snapshot: self.snapshot.clone(),
+            handles: std::rc::Rc::clone(&self.handles),
+        }
+    }
+}
+
+impl Value for Valued {
+    const NAME: &'static str = "ironweave";
+
+    fn new(tasks: usize) -> Self {
+        let ours = Ours::new(tasks, Keeps::Log);
+        Self {
+            snapshot: ours.store.snapshot(),
+            handles: std::rc::Rc::new((ours.tasks.clone(), ours.workers.clone())),
+            store: Some(Box::new(ours)),
+        }
+    }
+
+    fn with(&self, op: Op) -> Self {
+        let asked = Asked {
+            start: op.start,
+            task: self.handles.0[op.task as usize],
+            worker: self.handles.1[op.worker as usize],
+            value: op.value,
+        };
+        let snapshot = if op.start {
+            self.snapshot.with(asked.started()).map(|o| o.snapshot)
+        } else {
+            self.snapshot.with(asked.stopped()).map(|o| o.snapshot)
+        };
+        Self {
+            store: None,
+            snapshot: snapshot.expect("it can happen"),
+            handles: std::rc::Rc::clone(&self.handles),
+        }
+    }
+
+    fn step(&mut self, op: Op) {
+        match &mut self.store {
+            Some(ours) => {
+                ours.step(ours.event(op));
+                self.snapshot = ours.store.snapshot();
+            }
+            None => *self = self.with(op),
+        }
+    }
+
+    fn read(&self, task: u32) -> (u64, bool, usize) {
+        read(&self.snapshot, self.handles.0[task as usize])
     }
 }

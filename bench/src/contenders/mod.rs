@@ -3,6 +3,7 @@
 pub mod flat;
 pub mod ironweave;
 pub mod maps;
+pub mod persistent;
 
 use crate::work::{Contender, Keeps, Op, Picture, operations};
 
