@@ -39,6 +39,25 @@ impl Row {
             ..self
         }
     }
+
+    /// The same, told also as how many there are in a second.
+    pub fn per_second(self) -> Self {
+        Self {
+            value: Some(1e9 / self.ns_per_op),
+            unit: Some("a second"),
+            ..self
+        }
+    }
+
+    /// A figure that is none of time: bytes for one.
+    pub fn in_bytes(self) -> Self {
+        Self {
+            value: Some(self.ns_per_op),
+            unit: Some("bytes"),
+            ns_per_op: f64::NAN,
+            ..self
+        }
+    }
 }
 
 impl Row {
@@ -93,7 +112,7 @@ pub fn row(
 /// Rows for people, with ratios to `flat`.
 pub fn table(rows: &[Row]) -> String {
     let mut text = format!(
-        "{:<12}{:>10}{:>10}{:>20}{:>10}\n",
+        "{:<14}{:>10}{:>10}{:>20}{:>10}\n",
         "contender", "entities", "ns/op", "least - greatest", "of flat"
     );
     for row in rows {
@@ -106,7 +125,7 @@ pub fn table(rows: &[Row]) -> String {
         let spread = format!("{:.0} - {:.0}", row.least, row.greatest);
         let _ = writeln!(
             text,
-            "{:<12}{:>10}{:>10.0}{:>20}{:>10}",
+            "{:<14}{:>10}{:>10.0}{:>20}{:>10}",
             row.contender, row.entities, row.ns_per_op, spread, ratio
         );
     }

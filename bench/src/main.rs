@@ -12,12 +12,16 @@
 //! `instructions` counts instead of measuring, and is the same on every run; `bench/instructions.txt` has its last table.
 //! `compile` is of another kind: it starts cargo on generated models, and has a table of its own, in milliseconds.
 
+mod bytes;
 mod compile;
 mod contenders;
 mod counts;
 mod harness;
+mod rows;
+mod shared;
 mod step;
 mod work;
+mod yard;
 
 use std::error::Error;
 use std::path::PathBuf;
@@ -42,7 +46,7 @@ struct Bench {
     table: fn(&[Row]) -> String,
 }
 
-const BENCHES: [Bench; 8] = [
+const BENCHES: [Bench; 22] = [
     Bench {
         name: "step_graph",
         about: "one event (a state move, a relink, a field) that can be taken back while it happens",
@@ -92,6 +96,118 @@ const BENCHES: [Bench; 8] = [
         table,
     },
     Bench {
+        name: "relink_fanin_1",
+        about: "a task goes to another worker, of whom each has 1",
+        entities: SIZES,
+        samples: 7,
+        run: |options| Ok(rows::relink(options, "relink_fanin_1", 1)),
+        table,
+    },
+    Bench {
+        name: "relink_fanin_100",
+        about: "a task goes to another worker, of whom each has 100",
+        entities: SIZES,
+        samples: 7,
+        run: |options| Ok(rows::relink(options, "relink_fanin_100", 100)),
+        table,
+    },
+    Bench {
+        name: "relink_fanin_10000",
+        about: "a task goes to another worker, of whom each has 10000",
+        entities: SIZES,
+        samples: 7,
+        run: |options| Ok(rows::relink(options, "relink_fanin_10000", 10000)),
+        table,
+    },
+    Bench {
+        name: "watched_1",
+        about: "a task moves, whose worker has 1 and notices when all of them run",
+        entities: SIZES,
+        samples: 7,
+        run: |options| Ok(rows::watched(options, "watched_1", 1)),
+        table,
+    },
+    Bench {
+        name: "watched_100",
+        about: "a task moves, whose worker has 100 and notices when all of them run",
+        entities: SIZES,
+        samples: 7,
+        run: |options| Ok(rows::watched(options, "watched_100", 100)),
+        table,
+    },
+    Bench {
+        name: "watched_10000",
+        about: "a task moves, whose worker has 10000 and notices when all of them run",
+        entities: SIZES,
+        samples: 7,
+        run: |options| Ok(rows::watched(options, "watched_10000", 10000)),
+        table,
+    },
+    Bench {
+        name: "place_query",
+        about: "the tasks that run, one in a hundred, and their values; for each",
+        entities: SIZES,
+        samples: 7,
+        run: |options| Ok(rows::place_query(options)),
+        table,
+    },
+    Bench {
+        name: "find",
+        about: "a task by its name, and its value",
+        entities: SIZES,
+        samples: 7,
+        run: |options| Ok(rows::find(options)),
+        table,
+    },
+    Bench {
+        name: "replay",
+        about: "a history anew, for each fact: from a log on disk; by the others, from an array",
+        entities: SIZES,
+        samples: 5,
+        run: rows::replay,
+        table,
+    },
+    Bench {
+        name: "bytes_entity",
+        about: "memory of an entity beyond its field",
+        entities: &[1_000_000],
+        samples: 3,
+        run: bytes::entity,
+        table: bytes::table,
+    },
+    Bench {
+        name: "bytes_edge",
+        about: "memory of a link beyond its two ends",
+        entities: &[1_000_000],
+        samples: 3,
+        run: bytes::edge,
+        table: bytes::table,
+    },
+    Bench {
+        name: "shared_1",
+        about: "a durable step, where 1 threads share a store and its syncs",
+        entities: &[],
+        samples: 5,
+        run: |options| shared::run(options, "shared_1", 1),
+        table: shared::table,
+    },
+    Bench {
+        name: "shared_4",
+        about: "a durable step, where 4 threads share a store and its syncs",
+        entities: &[],
+        samples: 5,
+        run: |options| shared::run(options, "shared_4", 4),
+        table: shared::table,
+    },
+    Bench {
+        name: "shared_16",
+        about: "a durable step, where 16 threads share a store and its syncs",
+        entities: &[],
+        samples: 5,
+        run: |options| shared::run(options, "shared_16", 16),
+        table: shared::table,
+    },
+    Bench {
         name: "instructions",
         about: "instructions for one event, counted by valgrind",
         entities: &[10_000],
@@ -109,7 +225,7 @@ const BENCHES: [Bench; 8] = [
     },
 ];
 
-/// The sizes at which steps are measured.
+/// The sizes at which operations are measured.
 const SIZES: &[usize] = &[1_000, 10_000, 100_000, 1_000_000];
 
 /// How to measure.
@@ -138,10 +254,39 @@ struct Cli {
     /// The sizes to measure, in entities; each benchmark has its own
     #[arg(long, value_delimiter = ',', value_name = "N,N")]
     entities: Option<Vec<usize>>,
+    /// What this program tells itself where it needs a process of its own: the contender whose memory is counted
+    #[arg(long, hide = true)]
+    bytes_of: Option<String>,
+    #[arg(long, hide = true)]
+    write_dots: Option<usize>,
+    #[arg(long, hide = true, default_value_t = 0)]
+    linked: u8,
+    #[arg(long, hide = true)]
+    dir: Option<PathBuf>,
+}
+
+/// Does what this program asks of itself.
+fn inner(cli: &Cli) -> Option<Result<(), Box<dyn Error>>> {
+    let linked = cli.linked != 0;
+    if let (Some(count), Some(dir)) = (cli.write_dots, &cli.dir) {
+        return Some(bytes::write(count, linked, dir).map_err(Into::into));
+    }
+    let contender = cli.bytes_of.as_ref()?;
+    let count = *cli.entities.as_ref()?.first()?;
+    Some(bytes::child(contender, count, linked).map(|bytes| println!("{bytes}")))
 }
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
+    if let Some(done) = inner(&cli) {
+        return match done {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(e) => {
+                eprintln!("{e}");
+                ExitCode::FAILURE
+            }
+        };
+    }
     if cli.list {
         for bench in BENCHES {
             println!("{:<16}{}", bench.name, bench.about);

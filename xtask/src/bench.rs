@@ -38,6 +38,8 @@ pub fn run(bench: &Bench) -> Result<()> {
         "--quiet",
         "--manifest-path",
         "bench/Cargo.toml",
+        "--features",
+        "peers",
         "--",
     ]);
     if let Some(name) = &bench.only {

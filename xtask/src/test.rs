@@ -64,9 +64,16 @@ const PARTS: [Part; 8] = [
     },
 ];
 
+/// What can be asked for by itself, and is in one of the parts.
+const WITHIN: [Part; 1] = [Part {
+    name: "time",
+    about: "snapshots, what would happen, what was, subscriptions (within `tests`)",
+    run: time,
+}];
+
 /// Prints the names of the parts.
 pub fn list() {
-    for part in PARTS {
+    for part in PARTS.iter().chain(&WITHIN) {
         println!("{:<10}{}", part.name, part.about);
     }
 }
@@ -74,16 +81,15 @@ pub fn list() {
 /// Runs all parts, or one; stops at the first that fails.
 pub fn run(only: Option<&str>) -> Result<()> {
     if let Some(name) = only
-        && !PARTS.iter().any(|p| p.name == name)
+        && !PARTS.iter().chain(&WITHIN).any(|p| p.name == name)
     {
         bail!("there is no part `{name}`; `cargo xtask test --list` prints their names");
     }
     let mut done: Vec<(&str, Duration, String)> = Vec::new();
     let mut failed = None;
-    for part in PARTS
-        .iter()
-        .filter(|p| only.is_none_or(|name| p.name == name))
-    {
+    let named = |part: &&Part| only == Some(part.name);
+    let all = PARTS.iter().filter(|part| only.is_none() || named(part));
+    for part in all.chain(WITHIN.iter().filter(named)) {
         println!("== {}: {}", part.name, part.about);
         let began = Instant::now();
         let result = (part.run)();
@@ -169,6 +175,18 @@ fn tests() -> Result<Outcome> {
 fn ui() -> Result<Outcome> {
     // The same targets as in `tests`, or the dependencies would be built once more, for other features.
     run_command(cargo(&TESTS).args(["--", "ui::"]))?;
+    Ok(Outcome::Passed)
+}
+
+fn time() -> Result<Outcome> {
+    run_command(&mut cargo(&[
+        "test",
+        "--package",
+        "ironweave",
+        "--quiet",
+        "--test",
+        "time",
+    ]))?;
     Ok(Outcome::Passed)
 }
 

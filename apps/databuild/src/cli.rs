@@ -55,6 +55,31 @@ enum Cmd {
         #[command(flatten)]
         dir: Dir,
     },
+    /// Print what there was at another time
+    AsOf {
+        /// After a step, by its number in the log, or at a time, as the log has it
+        #[arg(value_name = "SEQ|TIME")]
+        when: String,
+        #[command(flatten)]
+        dir: Dir,
+        #[command(subcommand)]
+        what: Then,
+    },
+    /// Print all that ever happened to a partition
+    History {
+        /// Its name
+        #[arg(value_name = "REF")]
+        name: String,
+        #[command(flatten)]
+        dir: Dir,
+    },
+    /// Print what would change; nothing does
+    WhatIf {
+        #[command(flatten)]
+        dir: Dir,
+        #[command(subcommand)]
+        what: What,
+    },
     /// The jobs of the demo, as databuild starts them
     #[command(hide = true)]
     Job {
@@ -78,6 +103,12 @@ struct Dir {
     /// current directory, or in the current directory where there is none]
     #[arg(long, global = true, value_name = "DIR")]
     dir: Option<PathBuf>,
+}
+
+#[derive(Subcommand)]
+enum Then {
+    /// The wants, runs and partitions by state
+    Status,
 }
 
 #[derive(Subcommand)]
@@ -133,18 +164,31 @@ fn run(command: Cmd) -> Result<ExitCode> {
             jobs,
             options,
             what: What::Want { refs },
-        } => {
-            let mut seen = HashSet::new();
-            let once: Vec<String> = refs
-                .into_iter()
-                .filter(|r| seen.insert(r.clone()))
-                .collect();
-            build(&options, Jobmaker::File(jobs), &once)
-        }
+        } => build(&options, Jobmaker::File(jobs), &once(refs)),
         Cmd::Log { dir } => show::log(&dir.dirs()?).map(|()| ExitCode::SUCCESS),
         Cmd::Status { dir } => show::status(&dir.dirs()?).map(|()| ExitCode::SUCCESS),
+        Cmd::AsOf {
+            when,
+            dir,
+            what: Then::Status,
+        } => show::status_as_of(&dir.dirs()?, &when).map(|()| ExitCode::SUCCESS),
+        Cmd::History { name, dir } => {
+            show::history(&dir.dirs()?, &name).map(|()| ExitCode::SUCCESS)
+        }
+        Cmd::WhatIf {
+            dir,
+            what: What::Want { refs },
+        } => show::what_if_wanted(&dir.dirs()?, &once(refs)).map(|()| ExitCode::SUCCESS),
         Cmd::Job { job } => job::run(job).map(|()| ExitCode::SUCCESS),
     }
+}
+
+/// Names, each once.
+fn once(refs: Vec<String>) -> Vec<String> {
+    let mut seen = HashSet::new();
+    refs.into_iter()
+        .filter(|r| seen.insert(r.clone()))
+        .collect()
 }
 
 /// Where jobs come from.

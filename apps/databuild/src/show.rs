@@ -1,17 +1,19 @@
-//! `databuild log` and `databuild status`: what the store says, also of one that a running databuild writes to.
+//! `databuild log`, `status` and their kin: what the store says, said and would say, also of one that a running databuild
+//! writes to.
 
 use std::io::{BufWriter, Write};
 
 use anyhow::{Context, Result};
+use ironweave::When;
 use ironweave::prelude::*;
 
 use crate::dirs::Dirs;
-use crate::engine::BuildStore;
+use crate::jobs::check_name;
 use crate::model::build::state::{
     Building, Canceled, DepMiss, Failed, Idle, Live, Lost, Missing, New, Queued, Running, Stale,
     Succeeded, Successful, UpForRetry, UpstreamBuilding, UpstreamFailed,
 };
-use crate::model::build::{JobRun, Partition, Want};
+use crate::model::build::{JobRun, Partition, Want, WantCreated};
 use crate::start::open_read_only;
 
 /// What is said where there is no room behind `>`.
@@ -22,10 +24,8 @@ const UNWRITABLE: &str = "cannot write to stdout";
 pub fn log(dirs: &Dirs) -> Result<()> {
     let store = open_read_only(dirs)?;
     let mut out = BufWriter::new(std::io::stdout().lock());
-    let unreadable =
-        |e: StorageError| anyhow::anyhow!("cannot read the log in {}: {e}", dirs.shown().display());
-    for frame in store.frames(0).map_err(unreadable)? {
-        let frame = frame.map_err(unreadable)?;
+    for frame in store.frames(0).map_err(|e| unreadable(dirs, &e))? {
+        let frame = frame.map_err(|e| unreadable(dirs, &e))?;
         for firing in &frame.firings {
             let indent = if firing.immediate { "  " } else { "" };
             let firing = one_line(&firing.to_string());
@@ -58,7 +58,75 @@ macro_rules! counts {
 
 /// Prints the wants, runs and partitions by state.
 pub fn status(dirs: &Dirs) -> Result<()> {
+    say(&status_of(&open_read_only(dirs)?))
+}
+
+/// Prints the same of another time: after a step, or at a time.
+pub fn status_as_of(dirs: &Dirs, when: &str) -> Result<()> {
+    let when = match when.parse::<u64>() {
+        Ok(seq) => When::Seq(seq),
+        Err(_) => When::Time(when.parse().map_err(|e| {
+            anyhow::anyhow!("{e}, nor a number of a step: `databuild log` has both in each line")
+        })?),
+    };
     let store = open_read_only(dirs)?;
+    let then = store.as_of(when).map_err(|e| unreadable(dirs, &e))?;
+    say(&status_of(&then))
+}
+
+/// Prints each fact about a partition, with its step and event.
+pub fn history(dirs: &Dirs, name: &str) -> Result<()> {
+    let store = open_read_only(dirs)?;
+    let had = store
+        .history_of_key::<Partition>(name)
+        .map_err(|e| unreadable(dirs, &e))?;
+    anyhow::ensure!(
+        !had.is_empty(),
+        "nobody ever wanted {name} in {}: `databuild status` tells what there is",
+        dirs.shown().display()
+    );
+    let mut out = String::new();
+    for past in had.iter().flat_map(|(_, history)| history) {
+        let said = one_line(&format!("{}: {}", past.event, past.words));
+        out += &format!("{:>6} {} {said}\n", past.seq, past.time);
+    }
+    say(&out)
+}
+
+/// Prints what would change if somebody wanted partitions.
+pub fn what_if_wanted(dirs: &Dirs, refs: &[String]) -> Result<()> {
+    refs.iter().try_for_each(|name| check_name(name))?;
+    let store = open_read_only(dirs)?;
+    let partitions = refs
+        .iter()
+        .map(|name| Ensure::from(name.as_str()))
+        .collect();
+    let outcome = store
+        .snapshot()
+        .with(WantCreated { partitions })
+        .map_err(|e| anyhow::anyhow!("the store in {} refuses: {e}", dirs.shown().display()))?;
+    let mut out = String::new();
+    for fact in outcome.changes.facts() {
+        out += &format!("{}\n", one_line(&outcome.changes.words(*fact)));
+    }
+    let want = outcome.receipt.created.want;
+    let state = want.state(&outcome.snapshot);
+    out += &format!("the want would be {state}\n");
+    say(&out)
+}
+
+fn unreadable(dirs: &Dirs, e: &StorageError) -> anyhow::Error {
+    anyhow::anyhow!("cannot read the log in {}: {e}", dirs.shown().display())
+}
+
+fn say(text: &str) -> Result<()> {
+    std::io::stdout()
+        .write_all(text.as_bytes())
+        .context(UNWRITABLE)
+}
+
+/// The wants, runs and partitions by state.
+fn status_of(store: &impl Db) -> String {
     let mut out = String::new();
     let partitions = counts!(
         store, Partition: Missing, Building, Live, Failed, UpstreamBuilding, UpForRetry, UpstreamFailed, Stale
@@ -68,27 +136,25 @@ pub fn status(dirs: &Dirs) -> Result<()> {
     line(&mut out, "runs", &runs);
     let wants = counts!(store, Want: New, Idle, Building, UpstreamBuilding, Successful, Failed, UpstreamFailed, Canceled);
     line(&mut out, "wants", &wants);
-    open_wants(&mut out, &store);
+    open_wants(&mut out, store);
     for run in store.place::<JobRun, Running>() {
-        let (label, pid) = (run.label(&store), run.pid(&store));
+        let (label, pid) = (run.label(store), run.pid(store));
         out += &format!("running: {label} (pid {pid})\n");
     }
     for partition in store.place::<Partition, Failed>() {
-        let reason = partition.reason(&store).lines().next().unwrap_or_default();
+        let reason = partition.reason(store).lines().next().unwrap_or_default();
         let reason = one_line(reason);
-        out += &format!("failed: {}: {reason}\n", partition.name(&store));
+        out += &format!("failed: {}: {reason}\n", partition.name(store));
     }
     for partition in store.place::<Partition, (Stale, UpstreamFailed)>() {
-        let what = if partition.is::<Stale>(&store) {
+        let what = if partition.is::<Stale>(store) {
             "stale"
         } else {
             "upstream failed"
         };
-        out += &format!("{what}: {}\n", partition.name(&store));
+        out += &format!("{what}: {}\n", partition.name(store));
     }
-    std::io::stdout()
-        .write_all(out.as_bytes())
-        .context(UNWRITABLE)
+    out
 }
 
 fn line(out: &mut String, what: &str, counts: &[(&str, usize)]) {
@@ -102,7 +168,7 @@ fn line(out: &mut String, what: &str, counts: &[(&str, usize)]) {
     *out += &format!("{what}: {all}{equals}{}\n", parts.join(" + "));
 }
 
-fn open_wants(out: &mut String, store: &BuildStore) {
+fn open_wants(out: &mut String, store: &impl Db) {
     for want in store.place::<Want, (New, Idle, Building, UpstreamBuilding)>() {
         let mut names = want.partitions(store).map(|p| p.name(store));
         let first: Vec<&str> = names.by_ref().take(3).collect();

@@ -2,9 +2,8 @@
 
 use std::marker::PhantomData;
 
-use crate::entity::{Entity, KeyQuery, Keyed, Place, StateOf};
-use crate::graph::Graph;
-use crate::graph::storage::Flat;
+use crate::entity::{Entity, Handle as _, KeyQuery, Keyed, Place, StateOf};
+use crate::graph::GraphRef;
 use crate::id::Id;
 use crate::query::Filter;
 use crate::schema::{EntityIx, Hop};
@@ -23,7 +22,7 @@ pub trait Db {
     fn list<'a, I: Iterator + 'a>(&'a self, items: I) -> Self::List<'a, I>;
 
     #[doc(hidden)]
-    fn graph(&self) -> &Graph<Flat>;
+    fn graph(&self) -> GraphRef<'_>;
 
     /// Told of every entity that is read; an invariant may not read all of them.
     #[doc(hidden)]
@@ -80,7 +79,7 @@ impl<D: Db + ?Sized> Db for &D {
         (**self).list(items)
     }
 
-    fn graph(&self) -> &Graph<Flat> {
+    fn graph(&self) -> GraphRef<'_> {
         (**self).graph()
     }
 
@@ -95,7 +94,7 @@ impl<D: Db + ?Sized> Db for &D {
 
 /// The graph as guards and invariants see it.
 pub struct Reader<'g> {
-    pub(crate) graph: &'g Graph<Flat>,
+    pub(crate) graph: GraphRef<'g>,
     /// The invariant that reads and the entity that it is asked of, under `paranoid`.
     pub(crate) of: Option<(u16, u32)>,
 }
@@ -104,7 +103,7 @@ impl Reader<'_> {
     /// Panics: an invariant reads what it does not declare, so that it would not be asked when that changes.
     #[cold]
     fn undeclared(&self, invariant: u16, what: &str, hint: &str) -> ! {
-        let def = &self.graph.layout.schema.invariants[usize::from(invariant)];
+        let def = &self.graph.layout().schema.invariants[usize::from(invariant)];
         panic!(
             "invariant {} reads {what}, which is neither its own entity nor in its `via`: {hint}",
             def.name
@@ -122,7 +121,7 @@ impl Db for Reader<'_> {
         items
     }
 
-    fn graph(&self) -> &Graph<Flat> {
+    fn graph(&self) -> GraphRef<'_> {
         self.graph
     }
 
@@ -130,7 +129,7 @@ impl Db for Reader<'_> {
         let Some((invariant, own)) = self.of else {
             return;
         };
-        let layout = &self.graph.layout;
+        let layout = self.graph.layout();
         let def = &layout.schema.invariants[usize::from(invariant)];
         let leads = |hop: &Hop| {
             layout.edges[usize::from(hop.edge)].far(hop.forward).entity == entity
@@ -161,7 +160,7 @@ impl Db for Reader<'_> {
 
 /// Iterates over the entities in a place.
 pub struct Places<'g, T, S> {
-    graph: &'g Graph<Flat>,
+    graph: GraphRef<'g>,
     next: u32,
     of: PhantomData<fn() -> (T, S)>,
 }
@@ -172,19 +171,19 @@ impl<T: Entity, S: Place<T>> Iterator for Places<'_, T, S> {
     fn next(&mut self) -> Option<S::Item> {
         let slot = self.graph.next_in(T::INDEX, S::STATES, self.next)?;
         self.next = slot + 1;
-        Some(S::item(self.graph.id(T::INDEX, slot)))
+        Some(S::Item::from_id(self.graph.id(T::INDEX, slot)))
     }
 }
 
 /// Iterates over what an entity is linked with.
 pub struct Links<'g, T> {
-    graph: &'g Graph<Flat>,
+    graph: GraphRef<'g>,
     slots: std::slice::Iter<'g, u32>,
     of: PhantomData<fn() -> T>,
 }
 
 impl<'g, T: Entity> Links<'g, T> {
-    pub(crate) fn new(graph: &'g Graph<Flat>, hop: Hop, slot: u32) -> Self {
+    pub(crate) fn new(graph: GraphRef<'g>, hop: Hop, slot: u32) -> Self {
         Self {
             graph,
             slots: graph.links(hop, slot).iter(),
@@ -212,7 +211,7 @@ impl<T: Entity> ExactSizeIterator for Links<'_, T> {}
 /// Panics as indexing does: the handle outlived its entity, or is of another store.
 #[cold]
 #[track_caller]
-pub(crate) fn gone(graph: &Graph<Flat>, entity: u16, id: Id) -> ! {
-    let name = &graph.layout.entities[usize::from(entity)].name;
+pub(crate) fn gone(graph: GraphRef<'_>, entity: u16, id: Id) -> ! {
+    let name = &graph.layout().entities[usize::from(entity)].name;
     panic!("{name}/{id} does not exist in this store (ask `alive(db)` first where that can be)")
 }

@@ -8,10 +8,10 @@ use std::marker::PhantomData;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::id::Id;
-use crate::plumbing::Binding;
+use crate::plumbing::{Binding, EventMaker, EventVisitor};
 use crate::schema::{ColumnIx, EntityIx, StateIx};
 use crate::step::bind::{key_bytes, parts};
-use crate::step::event::DynEvent;
+use crate::step::event::{DynEvent, Event};
 use crate::value::Value;
 
 /// A model, declared by `#[ironweave::model]`.
@@ -35,29 +35,62 @@ pub trait AnyEvent: Serialize + for<'de> Deserialize<'de> {
     type Model: Model;
     /// The names of the events.
     const NAMES: &'static [&'static str];
-    /// The name of this one.
-    fn name(&self) -> &'static str;
     #[doc(hidden)]
-    fn as_dyn(&self) -> &dyn DynEvent;
+    fn accept<'e, V: EventVisitor<'e>>(&'e self, visitor: V) -> V::Output;
+    #[doc(hidden)]
+    fn make<M: EventMaker>(index: usize, maker: M) -> Result<Self, M::Error>;
+
+    /// The name of this one.
+    fn name(&self) -> &'static str {
+        struct Named;
+        impl EventVisitor<'_> for Named {
+            type Output = &'static str;
+
+            fn visit<E: Event>(self, _: &E) -> &'static str {
+                E::NAME
+            }
+        }
+        self.accept(Named)
+    }
+
+    #[doc(hidden)]
+    fn as_dyn(&self) -> &dyn DynEvent {
+        struct Dyn;
+        impl<'e> EventVisitor<'e> for Dyn {
+            type Output = &'e dyn DynEvent;
+
+            fn visit<E: Event>(self, event: &'e E) -> &'e dyn DynEvent {
+                event
+            }
+        }
+        self.accept(Dyn)
+    }
 }
 
 /// An entity type, which is also its handle: `Partition` is any partition, `Partition<Live>` a token.
-pub trait Entity: Copy + 'static {
+pub trait Entity: Handle<Entity = Self> + Copy {
     /// The model that declares it.
     type Model: Model;
     /// Its token in a state.
-    type In<S: StateOf<Self>>;
+    type In<S: StateOf<Self>>: Handle<Entity = Self>;
     #[doc(hidden)]
     const INDEX: EntityIx;
     #[doc(hidden)]
     const STATES: &'static [StateIx];
     /// Its name.
     const NAME: &'static str;
+}
+
+/// A handle or a token.
+pub trait Handle: 'static {
+    /// The type of the entity.
+    type Entity: Entity;
+    /// The state that it claims; none where it is a plain handle.
+    #[doc(hidden)]
+    const STATE: Option<StateIx>;
 
     #[doc(hidden)]
     fn from_id(id: Id) -> Self;
-    #[doc(hidden)]
-    fn token<S: StateOf<Self>>(id: Id) -> Self::In<S>;
     /// Which one.
     fn id(&self) -> Id;
 }
@@ -85,9 +118,9 @@ pub struct Any;
     label = "not a state of `{E}`",
     note = "the states of an entity are the variants of its `#[states(..)]` enum; import them from the model's `state` module"
 )]
-pub trait StateOf<E: Entity>: 'static {
+pub trait StateOf<E: Entity>: Place<E> + 'static {
     #[doc(hidden)]
-    const STATE: Option<StateIx>;
+    const STATE: Option<StateIx> = Some(Self::STATES[0]);
 }
 
 impl<E: Entity> StateOf<E> for Any {
@@ -103,20 +136,14 @@ impl<E: Entity> StateOf<E> for Any {
 )]
 pub trait Place<E: Entity> {
     /// What is found there.
-    type Item: 'static;
+    type Item: Handle<Entity = E>;
     #[doc(hidden)]
     const STATES: &'static [StateIx];
-    #[doc(hidden)]
-    fn item(id: Id) -> Self::Item;
 }
 
 impl<E: Entity> Place<E> for Any {
     type Item = E;
     const STATES: &'static [StateIx] = E::STATES;
-
-    fn item(id: Id) -> E {
-        E::from_id(id)
-    }
 }
 
 /// [`Any`] in a tuple of states does not compile: it would find everything twice.
@@ -132,10 +159,6 @@ macro_rules! places {
         impl<E: Entity, $($state: StateOf<E>),*> Place<E> for ($($state,)*) {
             type Item = E;
             const STATES: &'static [StateIx] = &[$(state_ix::<E, $state>()),*];
-
-            fn item(id: Id) -> E {
-                E::from_id(id)
-            }
         }
     };
 }
@@ -161,6 +184,10 @@ pub trait KeyQuery<K>: Hash + Eq {
         graph: &crate::graph::Graph<S>,
         entity: EntityIx,
     ) -> Option<u32>;
+
+    /// In CBOR.
+    #[doc(hidden)]
+    fn bytes(&self) -> Vec<u8>;
 }
 
 impl<K: Borrow<Q> + Hash + Eq, Q: Hash + Eq + Serialize + ?Sized> KeyQuery<K> for Q {
@@ -181,6 +208,10 @@ impl<K: Borrow<Q> + Hash + Eq, Q: Hash + Eq + Serialize + ?Sized> KeyQuery<K> fo
     ) -> Option<u32> {
         let bytes = key_bytes(self);
         graph.find_parts(entity, &parts(&bytes))
+    }
+
+    fn bytes(&self) -> Vec<u8> {
+        key_bytes(self)
     }
 }
 

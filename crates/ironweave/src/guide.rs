@@ -13,6 +13,9 @@ pages! {
     FirstModel: "first-model.md",
     Reading: "reading.md",
     Events: "events.md",
+    WhatIf: "what-if.md",
+    Yesterday: "yesterday.md",
+    Follow: "follow.md",
     Reference: "reference.md",
     Compiler: "compiler.md",
 }

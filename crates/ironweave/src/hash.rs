@@ -11,8 +11,8 @@ use xxhash_rust::xxh3::xxh3_64;
 
 use crate::id::Id;
 
-/// A map with the multiply-and-rotate hash of Firefox and rustc (FxHash): fast on small keys, and safe
-/// here because a graph's keys come from its own program.
+/// A map with the multiply-and-rotate hash of Firefox and rustc (FxHash) for numbers, and folded products (wyhash)
+/// for text: fast on small keys, and safe here because a graph's keys come from its own program.
 pub(crate) type FastMap<K, V> = HashMap<K, V, BuildHasherDefault<FxHasher>>;
 
 /// See [`FastMap`].
@@ -26,19 +26,32 @@ impl FxHasher {
 }
 
 impl Hasher for FxHasher {
+    // Text of a few words, of which many begin alike: every bit must reach every other, or the table compares keys in
+    // vain, each of which lies somewhere else in memory.
     fn write(&mut self, bytes: &[u8]) {
-        let mut chunks = bytes.chunks_exact(8);
-        for chunk in &mut chunks {
-            let mut word = [0; 8];
-            word.copy_from_slice(chunk);
-            self.add(u64::from_le_bytes(word));
+        let n = bytes.len();
+        let (mut a, mut b) = (0x243f_6a88_85a3_08d3, 0x1319_8a2e_0370_7344);
+        if n > 16 {
+            let mut at = 0;
+            while at + 16 < n {
+                let folded = fold(word::<8>(bytes, at) ^ a, word::<8>(bytes, at + 8) ^ MORE);
+                a = b;
+                b = folded;
+                at += 16;
+            }
+            a ^= word::<8>(bytes, n - 16);
+            b ^= word::<8>(bytes, n - 8);
+        } else if n >= 8 {
+            a ^= word::<8>(bytes, 0);
+            b ^= word::<8>(bytes, n - 8);
+        } else if n >= 4 {
+            a ^= word::<4>(bytes, 0);
+            b ^= word::<4>(bytes, n - 4);
+        } else if n > 0 {
+            a ^= u64::from(bytes[0]);
+            b ^= u64::from(bytes[n / 2]) << 8 | u64::from(bytes[n - 1]);
         }
-        let rest = chunks.remainder();
-        if !rest.is_empty() {
-            let mut word = [0; 8];
-            word[..rest.len()].copy_from_slice(rest);
-            self.add(u64::from_le_bytes(word) ^ (rest.len() as u64) << 56);
-        }
+        self.add(fold(a, b) ^ n as u64);
     }
 
     fn write_u8(&mut self, n: u8) {
@@ -57,6 +70,15 @@ impl Hasher for FxHasher {
         // The table takes its control bits from the top and its bucket from the bottom: mix both.
         self.0.rotate_left(26)
     }
+}
+
+const MORE: u64 = 0xa409_3822_299f_31d0;
+
+/// So many bytes, as a number.
+fn word<const N: usize>(bytes: &[u8], at: usize) -> u64 {
+    let mut word = [0; 8];
+    word[..N].copy_from_slice(&bytes[at..at + N]);
+    u64::from_le_bytes(word)
 }
 
 /// The hash of stored bytes.
@@ -118,6 +140,8 @@ pub(crate) fn link_data_term(edge_salt: u64, from: Id, to: Id, value_hash: u64) 
 
 #[cfg(test)]
 mod tests {
+    use std::hash::BuildHasher as _;
+
     use super::*;
 
     /// Graphs that differ in what is easily mixed up have different sums.
@@ -176,5 +200,29 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn text_is_spread_over_the_tags_and_the_buckets_of_a_table() {
+        let of = |text: &str| BuildHasherDefault::<FxHasher>::default().hash_one(text);
+        for form in [
+            "",
+            "task/",
+            "daily/2026-11-",
+            "a name of more than sixteen bytes/",
+        ] {
+            let hashes: Vec<u64> = (0..4_096).map(|i| of(&format!("{form}{i}"))).collect();
+            let distinct = |part: &dyn Fn(&u64) -> u64| {
+                let parts: std::collections::HashSet<u64> = hashes.iter().map(part).collect();
+                parts.len()
+            };
+            assert_eq!(distinct(&|h| *h), 4_096, "{form}");
+            assert_eq!(distinct(&|h| h >> 57), 128, "{form}: the tags");
+            // Of as many balls as bins, 63 in a hundred bins have one.
+            assert!(distinct(&|h| h & 4_095) > 2_400, "{form}: the buckets");
+            // Those that share a bucket rarely share a tag.
+            assert!(distinct(&|h| h & 4_095 | h >> 57 << 12) > 4_000, "{form}");
+        }
+        assert_ne!(of("ab"), of("ba"));
     }
 }

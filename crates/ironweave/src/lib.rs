@@ -12,6 +12,7 @@ mod graph;
 #[cfg(doctest)]
 mod guide;
 mod hash;
+mod history;
 mod id;
 pub mod log;
 mod meta;
@@ -20,26 +21,33 @@ pub mod plumbing;
 pub mod prelude;
 pub mod query;
 pub mod schema;
+mod snapshot;
 mod step;
 mod store;
+mod subscribe;
 mod time;
 mod value;
 
 pub use db::{Db, Links, Places, Reader};
-pub use entity::{Any, AnyEvent, Ensure, Entity, Key, KeyQuery, Keyed, Model, Place, StateOf};
+pub use entity::{
+    Any, AnyEvent, Ensure, Entity, Handle, Key, KeyQuery, Keyed, Model, Place, StateOf,
+};
 pub use error::{EntityRef, ErrorKind, Name, Reject, StepError};
 pub use fact::{Fact, Facts};
+pub use history::{Past, Report, Reports, When};
 pub use id::Id;
 pub use ironweave_macros::model;
 pub use log::{Durability, Seq, StorageError, TornTail};
 pub use meta::Meta;
 pub use query::Filter;
+pub use snapshot::{Changes, Outcome, Snapshot, Snapshots};
 pub use step::event::{Apply, Bound, Event, Handles, Receipt};
 pub use step::{Ensured, New, Tx};
 pub use store::{
-    AnyReceipt, Difference, FiringView, FrameView, FrameViews, Options, Savepoint, Store,
-    Transaction, VerifyError,
+    AnyReceipt, Difference, FiringView, FrameView, FrameViews, Options, Savepoint, SharedStore,
+    Store, Transaction, VerifyError,
 };
+pub use subscribe::Subscription;
 pub use time::Timestamp;
 pub use value::Value;
 

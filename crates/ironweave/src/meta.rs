@@ -1,6 +1,7 @@
 //! Metadata of a transaction: when it is, who asked for it, and in answer to what.
 
 use crate::Timestamp;
+use crate::error::StepError;
 use crate::log::Seq;
 
 /// What a transaction says of itself beside its events; see [`Store::begin_with`](crate::Store::begin_with).
@@ -70,6 +71,14 @@ impl Meta {
     pub fn expect(mut self, seq: Seq) -> Self {
         self.expect = Some(seq);
         self
+    }
+
+    /// Takes out the time of a transaction that follows one of the time `last`.
+    pub(crate) fn take_time(&mut self, last: Timestamp) -> Result<Option<Timestamp>, StepError> {
+        match self.time.take() {
+            Some(asked) if asked < last => Err(StepError::TimeGoesBack { last, asked }),
+            time => Ok(time),
+        }
     }
 
     /// The time; `None` where it is the clock's.

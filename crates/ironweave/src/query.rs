@@ -76,9 +76,10 @@ use std::marker::PhantomData;
 use std::ops::{BitAnd, BitOr, Not};
 
 use crate::entity::{Entity, Place};
-use crate::graph::Graph;
 use crate::graph::layout::reverse;
-use crate::graph::storage::Flat;
+use crate::graph::place::Place as Bits;
+use crate::graph::storage::Storage;
+use crate::graph::{Graph, GraphRef};
 use crate::schema::{EntityIx, Hop, StateIx};
 
 /// A question to which each entity of a type answers yes or no; `&`, `|` and `!` join them.
@@ -99,6 +100,15 @@ enum Node {
     Not(EntityIx, Box<Node>),
 }
 
+impl Node {
+    fn slots(&self, graph: GraphRef<'_>) -> Vec<u32> {
+        match graph {
+            GraphRef::Flat(graph) => members(&eval(graph, self)),
+            GraphRef::Paged(graph) => members(&eval(graph, self)),
+        }
+    }
+}
+
 impl<T: Entity> Filter<T> {
     fn new(node: Node) -> Self {
         Self {
@@ -116,8 +126,8 @@ impl<T: Entity> Filter<T> {
     }
 
     /// The slots of those that answer yes, in order.
-    pub(crate) fn slots(&self, graph: &Graph<Flat>) -> Vec<u32> {
-        members(&eval(graph, &self.node))
+    pub(crate) fn slots(&self, graph: GraphRef<'_>) -> Vec<u32> {
+        self.node.slots(graph)
     }
 }
 
@@ -156,26 +166,26 @@ impl<T: Entity> Not for Filter<T> {
 
 /// A filter on a graph, as words of 64 slots and, above them, words of 64 of those words. The upper ones may
 /// claim too much, never too little: they are there to skip what is empty.
-enum Set<'g> {
-    /// Of a place, as it lies in the graph: its words and their summary.
-    Places(Vec<(&'g [u64], &'g [u64])>),
+enum Set<'g, S: Storage> {
+    /// Of places, as they lie in the graph.
+    Places(Vec<&'g Bits<S>>),
     Bits(Vec<u64>),
-    And(Box<Set<'g>>, Box<Set<'g>>),
-    Or(Box<Set<'g>>, Box<Set<'g>>),
+    And(Box<Set<'g, S>>, Box<Set<'g, S>>),
+    Or(Box<Set<'g, S>>, Box<Set<'g, S>>),
     /// All entities but those.
-    Not(Box<Set<'g>>, Box<Set<'g>>),
+    Not(Box<Set<'g, S>>, Box<Set<'g, S>>),
     /// Of the entities of a set, those that a filter takes one by one.
-    Each(&'g Graph<Flat>, Box<Set<'g>>, &'g Node),
+    Each(&'g Graph<S>, Box<Set<'g, S>>, &'g Node),
 }
 
 fn word(words: &[u64], i: usize) -> u64 {
     words.get(i).copied().unwrap_or(0)
 }
 
-impl Set<'_> {
+impl<S: Storage> Set<'_, S> {
     fn word(&self, i: usize) -> u64 {
         match self {
-            Self::Places(places) => places.iter().fold(0, |all, (w, _)| all | word(w, i)),
+            Self::Places(places) => places.iter().fold(0, |all, p| all | p.word(i)),
             Self::Bits(words) => word(words, i),
             Self::And(a, b) => match a.word(i) {
                 0 => 0,
@@ -201,7 +211,7 @@ impl Set<'_> {
     /// Which of 64 words may hold something.
     fn group(&self, i: usize) -> u64 {
         match self {
-            Self::Places(places) => places.iter().fold(0, |all, (_, s)| all | word(s, i)),
+            Self::Places(places) => places.iter().fold(0, |all, p| all | p.group(i)),
             Self::Bits(words) => (0..64)
                 .filter(|bit| word(words, i * 64 + bit) != 0)
                 .fold(0, |all, bit| all | 1 << bit),
@@ -218,7 +228,7 @@ impl Set<'_> {
     /// How many groups there may be.
     fn groups(&self) -> usize {
         match self {
-            Self::Places(places) => places.iter().map(|(_, s)| s.len()).max().unwrap_or(0),
+            Self::Places(places) => places.iter().map(|p| p.groups()).max().unwrap_or(0),
             Self::Bits(words) => words.len().div_ceil(64),
             Self::And(a, b) => a.groups().min(b.groups()),
             Self::Or(a, b) => a.groups().max(b.groups()),
@@ -229,7 +239,7 @@ impl Set<'_> {
 }
 
 /// The slots of a set, in order.
-fn members(set: &Set<'_>) -> Vec<u32> {
+fn members<S: Storage>(set: &Set<'_, S>) -> Vec<u32> {
     let mut found = Vec::new();
     for group in 0..set.groups() {
         let mut words = set.group(group);
@@ -246,7 +256,7 @@ fn members(set: &Set<'_>) -> Vec<u32> {
     found
 }
 
-fn eval<'g>(graph: &'g Graph<Flat>, node: &'g Node) -> Set<'g> {
+fn eval<'g, S: Storage>(graph: &'g Graph<S>, node: &'g Node) -> Set<'g, S> {
     match node {
         Node::In(entity, states) => places(graph, *entity, states.iter().copied()),
         Node::And(a, b) => {
@@ -280,16 +290,23 @@ fn eval<'g>(graph: &'g Graph<Flat>, node: &'g Node) -> Set<'g> {
     }
 }
 
-fn all_states(graph: &Graph<Flat>, entity: EntityIx) -> impl Iterator<Item = StateIx> + use<> {
+fn all_states<S: Storage>(
+    graph: &Graph<S>,
+    entity: EntityIx,
+) -> impl Iterator<Item = StateIx> + use<S> {
     0..graph.layout.entities[usize::from(entity)].states.len() as StateIx
 }
 
-fn places(graph: &Graph<Flat>, entity: EntityIx, states: impl Iterator<Item = StateIx>) -> Set<'_> {
-    Set::Places(states.map(|s| graph.place_words(entity, s)).collect())
+fn places<S: Storage>(
+    graph: &Graph<S>,
+    entity: EntityIx,
+    states: impl Iterator<Item = StateIx>,
+) -> Set<'_, S> {
+    Set::Places(states.map(|s| graph.place(entity, s)).collect())
 }
 
 /// About how many entities a filter takes, or must be looked at to tell.
-fn size(graph: &Graph<Flat>, node: &Node) -> usize {
+fn size<S: Storage>(graph: &Graph<S>, node: &Node) -> usize {
     match node {
         Node::In(entity, states) => states.iter().map(|s| graph.count(*entity, *s)).sum(),
         Node::And(a, b) => size(graph, a).min(size(graph, b)),
@@ -300,7 +317,7 @@ fn size(graph: &Graph<Flat>, node: &Node) -> usize {
 }
 
 /// Whether a filter takes one entity that is alive.
-fn holds(graph: &Graph<Flat>, node: &Node, slot: u32) -> bool {
+fn holds<S: Storage>(graph: &Graph<S>, node: &Node, slot: u32) -> bool {
     match node {
         Node::In(entity, states) => states.contains(&graph.state_of(*entity, slot)),
         Node::And(a, b) => holds(graph, a, slot) && holds(graph, b, slot),

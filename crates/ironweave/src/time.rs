@@ -1,11 +1,12 @@
 //! Points in time, in microseconds since 1970-01-01T00:00:00Z.
 
 use std::fmt;
+use std::str::FromStr;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
-/// A point in time: microseconds since the Unix epoch, in UTC. Prints as RFC 3339.
+/// A point in time: microseconds since the Unix epoch, in UTC. Prints as RFC 3339, and is read from it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Timestamp(i64);
 
@@ -80,6 +81,69 @@ impl fmt::Display for Timestamp {
     }
 }
 
+/// The inverse of [`civil_from_days`].
+///
+/// Source: as there, `days_from_civil`.
+fn days_from_civil(year: i64, month: i64, day: i64) -> i64 {
+    let year = year - i64::from(month <= 2);
+    let era = year.div_euclid(400);
+    let year_of_era = year.rem_euclid(400);
+    let month_from_march = (month + 9) % 12;
+    let day_of_year = (153 * month_from_march + 2) / 5 + day - 1;
+    let day_of_era = year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year;
+    era * 146_097 + day_of_era - 719_468
+}
+
+impl FromStr for Timestamp {
+    type Err = String;
+
+    /// Reads RFC 3339 with at most six digits of a second's fraction: `2026-02-28T12:30:00Z`, `..:00.25+01:00`.
+    fn from_str(text: &str) -> Result<Self, String> {
+        let parts = || {
+            let number = |range: std::ops::Range<usize>| -> Option<i64> {
+                let digits = text.get(range)?;
+                let all = digits.bytes().all(|b| b.is_ascii_digit());
+                digits.parse().ok().filter(|_| all)
+            };
+            let bytes = text.as_bytes();
+            let marks = [(4, b'-'), (7, b'-'), (13, b':'), (16, b':')];
+            let marked = marks.iter().all(|(i, mark)| bytes.get(*i) == Some(mark));
+            let between = matches!(bytes.get(10), Some(b'T' | b't' | b' '));
+            let (year, month, day) = (number(0..4)?, number(5..7)?, number(8..10)?);
+            let (hour, minute, second) = (number(11..13)?, number(14..16)?, number(17..19)?);
+            let mut rest = text.get(19..)?;
+            let mut micros = 0;
+            if let Some(fraction) = rest.strip_prefix('.') {
+                let end = fraction.bytes().take_while(u8::is_ascii_digit).count();
+                let digits: i64 = fraction[..end].parse().ok().filter(|_| end <= 6)?;
+                micros = digits * 10_i64.pow(6 - end as u32);
+                rest = &fraction[end..];
+            }
+            let offset = match rest {
+                "Z" | "z" => 0,
+                _ => {
+                    let at = text.len() - rest.len();
+                    let colon = rest.len() == 6 && bytes[at + 3] == b':';
+                    let (hours, minutes) = (number(at + 1..at + 3)?, number(at + 4..at + 6)?);
+                    let good = colon && hours < 24 && minutes < 60;
+                    let sign = match bytes[at] {
+                        b'+' => 1,
+                        b'-' => -1,
+                        _ => return None,
+                    };
+                    sign * (hours * 60 + minutes) * 60 * i64::from(good.then_some(1u8)?)
+                }
+            };
+            let days = days_from_civil(year, month, day);
+            let is_day = (1..=12).contains(&month) && civil_from_days(days) == (year, month, day);
+            let is_time = hour < 24 && minute < 60 && second < 60;
+            let secs = days * 86_400 + hour * 3_600 + minute * 60 + second - offset;
+            (marked && between && is_day && is_time).then_some(Self(secs * 1_000_000 + micros))
+        };
+        parts().ok_or_else(|| format!("`{text}` is no time as `2026-02-28T12:30:00Z` is one"))
+    }
+}
+
 impl Serialize for Timestamp {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_i64(self.0)
@@ -107,6 +171,34 @@ mod tests {
             (-1, "1969-12-31T23:59:59.999999Z"),
         ] {
             assert_eq!(Timestamp::from_micros(micros).to_string(), expect);
+            assert_eq!(expect.parse(), Ok(Timestamp::from_micros(micros)));
+        }
+    }
+
+    #[test]
+    fn is_read_from_rfc_3339() {
+        for (text, micros) in [
+            ("1970-01-01T01:00:00+01:00", 0),
+            ("1969-12-31 23:30:00.5-00:30", 500_000),
+            ("2000-03-01t00:00:00.000001z", 951_868_800_000_001),
+        ] {
+            assert_eq!(text.parse(), Ok(Timestamp::from_micros(micros)), "{text}");
+        }
+        for text in [
+            "",
+            "2026",
+            "2026-02-29T00:00:00Z",
+            "2026-13-01T00:00:00Z",
+            "2026-01-01T24:00:00Z",
+            "2026-01-01T00:00:00",
+            "2026-01-01T00:00:00.Z",
+            "2026-01-01T00:00:00.1234567Z",
+            "2026-01-01T00:00:00+1:00",
+            "2026-01-01T00:00:00+01:60",
+            "2026-01-01T00:00:0\u{e4}Z",
+            "+026-01-01T00:00:00Z",
+        ] {
+            assert!(text.parse::<Timestamp>().is_err(), "{text}");
         }
     }
 }

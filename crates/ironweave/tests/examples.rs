@@ -10,6 +10,8 @@ mod control_plane;
 mod document_workflow;
 #[path = "../examples/order_desk.rs"]
 mod order_desk;
+#[path = "../examples/time_travel.rs"]
+mod time_travel;
 
 fn check(run: impl FnOnce(&mut dyn Write) -> Result<(), Box<dyn Error>>, expected: &str) {
     let mut out = Vec::new();
@@ -35,5 +37,13 @@ fn documents_are_published_when_two_approve() {
     check(
         document_workflow::run,
         include_str!("../examples/document_workflow.txt"),
+    );
+}
+
+#[test]
+fn releases_are_looked_at_as_they_were_and_as_they_would_be() {
+    check(
+        time_travel::run,
+        include_str!("../examples/time_travel.txt"),
     );
 }

@@ -6,5 +6,6 @@ mod bad_input_is_told_in_one_message;
 mod jobs_of_a_stranger_are_run;
 mod log_and_status_can_be_read_beside_a_writer;
 mod the_demo_reports_on_a_workspace;
+mod the_past_and_what_would_be_can_be_asked;
 mod what_breaks_off_goes_on;
 mod what_fails_is_told;

@@ -84,12 +84,14 @@ fn new(model: &Model, index: usize, entity: &Entity) -> TokenStream {
     let new = format_ident!("New{}", name);
     let initial = &entity.states[entity.initial];
     let may = whole_trait(Whole::Create, entity);
-    let (mut fields, mut values, mut links) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut fields, mut links) = (Vec::new(), Vec::new());
+    let (mut columns, mut values) = (Vec::new(), Vec::new());
     let mut column = |name: &proc_macro2::Ident, column: usize, attrs: &[syn::Attribute]| {
         let (ty, number) = (&model.columns[column].ty, number(column));
         let attrs = documented(&docs(attrs), &format!("The field `{name}`."));
         fields.push(quote!(#attrs pub #name: #ty));
-        values.push(quote!((#number, &self.#name as &dyn ::core::any::Any)));
+        columns.push(number);
+        values.push(quote!(&self.#name));
     };
     for field in &entity.fields {
         if let FieldKind::Column(number) = field.kind {
@@ -143,7 +145,7 @@ fn new(model: &Model, index: usize, entity: &Entity) -> TokenStream {
             type Entity = #name;
             type State = self::state::#state;
             fn create(self, tx: &mut ::ironweave::Tx<'_, E>) -> #id {
-                ::ironweave::plumbing::create(tx, #index, &[#(#values),*], &[#(#links),*])
+                ::ironweave::plumbing::create(tx, #index, &[#(#columns),*], &[#(#values),*], &[#(#links),*])
             }
         }
     }

@@ -5,11 +5,12 @@ use quote::{ToTokens as _, format_ident, quote, quote_spanned};
 use syn::spanned::Spanned as _;
 
 use super::methods::by_value;
-use super::{as_entity, documented, number, result, summary};
+use super::{documented, number, parameter, result, summary};
 use crate::check::model::{
     Arc, By, Cardinality, Event, EventField, May, MetaField, Model, Name, Typed, TypedFrom,
 };
 use crate::check::names::plain;
+use crate::check::types::text;
 use crate::check::{link_trait, move_trait, set_link_trait, set_trait, whole_trait};
 
 /// The struct and its implementations.
@@ -20,7 +21,6 @@ pub fn event(model: &Model, index: usize, event: &Event) -> TokenStream {
     if event.immediate {
         return quote! { #structure #(#typed)* };
     }
-    let serde = serde(event);
     let implementation = implementation(model, index, event);
     let mays = event.mays.iter().map(|may| {
         let bound = match *may {
@@ -35,13 +35,22 @@ pub fn event(model: &Model, index: usize, event: &Event) -> TokenStream {
     let handles = event
         .has_may
         .then(|| quote! { impl ::ironweave::Handles for #name {} });
-    quote! { #structure #implementation #serde #(#mays)* #handles #(#typed)* }
+    quote! { #structure #implementation #(#mays)* #handles #(#typed)* }
 }
 
 /// Functions that compile only if values are of the type of the column that they go to. What is wrong is
 /// reported at the name in the arc.
 fn typed(model: &Model, event: &Event) -> Vec<TokenStream> {
     let event_name = &event.name;
+    // What is written with one type is of one type.
+    let differs = |typed: &&Typed| {
+        let given = match typed.from {
+            TypedFrom::Field(field) => &event.fields[field].ty,
+            TypedFrom::Column(column) => &model.columns[column].ty,
+            TypedFrom::Time | TypedFrom::Meta(_) => return true,
+        };
+        text(given) != text(&typed.ty)
+    };
     let one = |typed: &Typed| {
         let at = typed.at.span();
         let ty = spanned(typed.ty.to_token_stream(), at);
@@ -73,7 +82,7 @@ fn typed(model: &Model, event: &Event) -> Vec<TokenStream> {
             }
         }
     };
-    event.typed.iter().map(one).collect()
+    event.typed.iter().filter(differs).map(one).collect()
 }
 
 /// The same tokens, at another place: what is wrong with them is reported there.
@@ -126,22 +135,14 @@ fn implementation(model: &Model, index: usize, event: &Event) -> TokenStream {
     let text = plain(name);
     let index = number(index);
     let unit = result(&quote!(()));
-    let entity_fields: Vec<TokenStream> = event
-        .fields
-        .iter()
-        .filter_map(|field| {
-            field
-                .binds
-                .map(|binds| (&field.name, event.names[binds].count))
-        })
-        .map(|(field, count)| match count {
-            Cardinality::One => quote! { binder.one(&self.#field)?; },
-            Cardinality::Option => quote! { binder.option(&self.#field)?; },
-            Cardinality::Many => quote! { binder.many(&self.#field)?; },
-        })
-        .collect();
-    let binder = unused("binder", entity_fields.is_empty());
-    let value = value(event);
+    let literal = (!event.literals.is_empty()).then(|| {
+        let arms = literals(event);
+        quote! {
+            fn literal(index: u16) -> &'static dyn ::core::any::Any {
+                match index { #(#arms)* _ => ::ironweave::plumbing::no_such_value(index) }
+            }
+        }
+    });
     let guard = (!event.guards.is_empty()).then(|| {
         let arms = event.guards.iter().enumerate().map(|(i, guard)| {
             let i = number(i);
@@ -164,43 +165,56 @@ fn implementation(model: &Model, index: usize, event: &Event) -> TokenStream {
             }
         }
     });
-    let bound: Vec<TokenStream> = event
-        .names
-        .iter()
-        .enumerate()
-        .map(|(i, n)| taken(model, i, n, true))
+    let all: Vec<TokenStream> = (event.names.iter().enumerate())
+        .map(|(i, name)| taken(i, name))
         .collect();
     let created: Vec<TokenStream> = (event.names.iter().enumerate())
         .filter(|(_, name)| name.by == By::Created)
-        .map(|(i, name)| taken(model, i, name, false))
+        .map(|(i, name)| taken(i, name))
         .collect();
-    let bound_names = unused("names", bound.is_empty());
+    let bound_names = unused("names", all.is_empty());
     let created_names = unused("names", created.is_empty());
-    let (bound_type, bound_value) = given(event, "bound", &bound);
+    let (bound_type, bound_value) = given(event, "bound", &all);
     let (created_type, created_value) = given(event, "created", &created);
-    let no_fields = event.fields.is_empty();
-    let (writer, reader) = (unused("writer", no_fields), unused("reader", no_fields));
     let names: Vec<&Ident> = event.fields.iter().map(|field| &field.name).collect();
-    let numbers: Vec<_> = (0..names.len()).map(number).collect();
-    let written = (event.fields.iter().enumerate()).map(|(i, field)| writes(event, i, field));
-    let fields: Vec<TokenStream> = names
-        .iter()
-        .zip(&numbers)
-        .map(|(name, i)| quote!(#name: reader.field(#i)?))
+    let texts = names.iter().map(|name| plain(name));
+    // Where a type of the user's own is no value, that is said at the first one that may be it.
+    let own = (event.fields.iter()).find(|field| field.binds.is_none() && !by_value(&field.ty));
+    let at = own.map_or(Span::call_site(), |field| field.ty.span());
+    let types = list(at, event.fields.iter().map(|field| list_type(event, field)));
+    let refs = (!names.is_empty()).then(|| {
+        list(
+            Span::call_site(),
+            names.iter().map(|name| quote!(&self.#name)),
+        )
+    });
+    // Names of ours: one of the user's might be that of a constant, which would be another pattern.
+    let parts: Vec<Ident> = (0..names.len())
+        .map(|i| parameter(&format!("field{i}")))
         .collect();
-    let fields = braced(&fields);
+    let owned = list(at, parts.iter().map(|part| quote!(#part)));
+    let whole: Vec<TokenStream> = (names.iter().zip(&parts))
+        .map(|(name, part)| quote!(#name: #part))
+        .collect();
+    let whole = braced(&whole);
+    let as_list = quote_spanned! { at=>
+        type Fields = #types;
+        fn fields(&self) -> <Self::Fields as ::ironweave::plumbing::Fields>::Refs<'_> {
+            #refs
+        }
+        fn of(#owned: <Self::Fields as ::ironweave::plumbing::Fields>::Owned) -> Self {
+            Self #whole
+        }
+    };
     quote! {
         impl ::ironweave::Event for #name {
             type Model = Model;
             type Bound = #bound_type;
             type Created = #created_type;
             const INDEX: u16 = #index;
-            const NAME: &'static str = #text;
-            fn bind(&self, #binder: &mut ::ironweave::plumbing::Binder<'_>) -> #unit {
-                #(#entity_fields)*
-                ::core::result::Result::Ok(())
-            }
-            #value
+            const NAMES: &'static [&'static str] = &[#text, #(#texts),*];
+            #as_list
+            #literal
             #guard
             #handle
             fn bound(#bound_names: &::ironweave::plumbing::Names) -> Self::Bound {
@@ -209,32 +223,26 @@ fn implementation(model: &Model, index: usize, event: &Event) -> TokenStream {
             fn created(#created_names: &::ironweave::plumbing::Names) -> Self::Created {
                 #created_value
             }
-            fn encode(&self, #writer: &mut ::ironweave::plumbing::FieldWriter<'_>) {
-                #(#written)*
-            }
-            fn decode(
-                #reader: &::ironweave::plumbing::FieldReader<'_>,
-            ) -> ::core::result::Result<Self, ::ironweave::plumbing::DecodeError> {
-                ::core::result::Result::Ok(Self #fields)
-            }
         }
     }
 }
 
-/// Writes a field for the log: handles by their ids, which is what serde would make of them.
-fn writes(event: &Event, index: usize, field: &EventField) -> TokenStream {
-    let (index, name) = (number(index), &field.name);
-    let by_handle = |name: &&Name| matches!(name.by, By::Handle | By::Token(_));
-    let bound = field.binds.map(|binds| &event.names[binds]);
-    match bound.filter(by_handle).map(|name| name.count) {
-        None => quote!(writer.field(#index, &self.#name);),
-        Some(Cardinality::One) => quote!(writer.one(#index, self.#name.id);),
-        Some(Cardinality::Option) => {
-            quote!(writer.option(#index, self.#name.as_ref().map(|handle| handle.id));)
-        }
-        Some(Cardinality::Many) => {
-            quote!(writer.many(#index, self.#name.iter().map(|handle| handle.id));)
-        }
+/// `(a, (b, (c, ())))`.
+fn list(at: Span, items: impl DoubleEndedIterator<Item = TokenStream>) -> TokenStream {
+    items.rfold(
+        quote_spanned!(at=> ()),
+        |rest, item| quote_spanned!(at=> (#item, #rest)),
+    )
+}
+
+/// What a field is to its event, as a type.
+fn list_type(event: &Event, field: &EventField) -> TokenStream {
+    let ty = &field.ty;
+    match field.binds.map(|binds| event.names[binds].count) {
+        None => quote!(::ironweave::plumbing::Val<#ty>),
+        Some(Cardinality::One) => quote!(::ironweave::plumbing::One<#ty>),
+        Some(Cardinality::Option) => quote!(::ironweave::plumbing::Opt<#ty>),
+        Some(Cardinality::Many) => quote!(::ironweave::plumbing::Set<#ty>),
     }
 }
 
@@ -255,25 +263,6 @@ fn unused(name: &str, unused: bool) -> Ident {
         name.to_string()
     };
     Ident::new(&name, proc_macro2::Span::call_site())
-}
-
-/// `Event::value`: the fields that are values, then the literals.
-fn value(event: &Event) -> TokenStream {
-    let mut arms: Vec<TokenStream> = (event.fields.iter().enumerate())
-        .filter(|(_, field)| field.binds.is_none())
-        .map(|(i, field)| {
-            let (i, name) = (number(i), &field.name);
-            quote! { #i => &self.#name, }
-        })
-        .collect();
-    arms.extend(literals(event));
-    let none = quote!(::ironweave::plumbing::no_such_value(index));
-    let body = if arms.is_empty() {
-        none
-    } else {
-        quote! { match index { #(#arms)* _ => #none, } }
-    };
-    quote! { fn value(&self, index: u16) -> &dyn ::core::any::Any { #body } }
 }
 
 /// What gives the literals of an immediate event.
@@ -309,46 +298,25 @@ fn literals(event: &Event) -> Vec<TokenStream> {
     event.literals.iter().enumerate().map(one).collect()
 }
 
-/// Reading and writing an event with serde, as JSON does.
-fn serde(event: &Event) -> TokenStream {
-    let (name, text) = (&event.name, plain(&event.name));
-    let fields = event.fields.iter().map(|field| {
-        let (name, text) = (&field.name, plain(&field.name));
-        quote!(#name = #text)
-    });
-    quote! {
-        ::ironweave::plumbing::event_serde! { #name, #text, { #(#fields),* } }
-    }
-}
-
 /// `AnyEvent`: the events that a program can fire, as one type.
 pub fn any(model: &Model) -> TokenStream {
     let events: Vec<&Event> = (model.events.iter())
         .filter(|event| !event.immediate)
         .collect();
     let names = events.iter().map(|event| &event.name);
-    let texts = events.iter().map(|event| plain(&event.name));
+    let numbers = (0..events.len()).map(number);
     quote! {
-        ::ironweave::plumbing::any_event! { Model, { #(#names = #texts),* } }
+        ::ironweave::plumbing::any_event! { Model, { #(#names = #numbers),* } }
     }
 }
 
 /// A field of `Bound` or `Created`, taken from the names.
-fn taken(model: &Model, index: usize, name: &Name, tokens: bool) -> TokenStream {
-    let entity = &model.entities[name.entity];
-    let as_entity = as_entity(&entity.name);
-    let make = match name.after.filter(|_| tokens) {
-        Some(state) => {
-            let state = &entity.states[state].name;
-            quote!(#as_entity::token::<self::state::#state>)
-        }
-        None => quote!(#as_entity::from_id),
-    };
+fn taken(index: usize, name: &Name) -> TokenStream {
     let (index, field) = (number(index), &name.name);
     match name.count {
-        Cardinality::One => quote! { #field: #make(names.one(#index)) },
-        Cardinality::Option => quote! { #field: names.option(#index).map(#make) },
-        Cardinality::Many => quote! { #field: names.many(#index).map(#make).collect() },
+        Cardinality::One => quote! { #field: names.one(#index) },
+        Cardinality::Option => quote! { #field: names.option(#index) },
+        Cardinality::Many => quote! { #field: names.many(#index) },
     }
 }
 

@@ -3,7 +3,7 @@
 use proc_macro2::{Ident, TokenStream};
 use quote::quote;
 
-use super::{as_entity, number};
+use super::number;
 use crate::check::model::{LinkKind, May, Model, Whole};
 use crate::check::names::plain;
 use crate::check::{
@@ -16,7 +16,7 @@ pub fn states(model: &Model) -> TokenStream {
     let mut markers: Vec<(&Ident, Vec<String>)> = Vec::new();
     let mut impls = Vec::new();
     for entity in &model.entities {
-        let (name, as_entity) = (&entity.name, as_entity(&entity.name));
+        let name = &entity.name;
         for (number_of_state, state) in entity.states.iter().enumerate() {
             let state = &state.name;
             match markers.iter_mut().find(|(marker, _)| *marker == state) {
@@ -26,16 +26,11 @@ pub fn states(model: &Model) -> TokenStream {
             let index = number(number_of_state);
             impls.push(quote! {
                 #[doc(hidden)]
-                impl ::ironweave::StateOf<#name> for self::state::#state {
-                    const STATE: ::core::option::Option<u8> = ::core::option::Option::Some(#index);
-                }
+                impl ::ironweave::StateOf<#name> for self::state::#state {}
                 #[doc(hidden)]
                 impl ::ironweave::Place<#name> for self::state::#state {
                     type Item = #name<self::state::#state>;
                     const STATES: &'static [u8] = &[#index];
-                    fn item(id: ::ironweave::Id) -> Self::Item {
-                        #as_entity::token::<self::state::#state>(id)
-                    }
                 }
             });
         }

@@ -7,7 +7,7 @@ use syn::Type;
 use super::changes::setter;
 use super::find;
 use super::marks::settable;
-use super::{as_entity, documented, number, parameter, result};
+use super::{documented, number, parameter, result};
 use crate::check::model::{
     Cardinality, Column, Entity, Field, FieldEnd, FieldKind, Model, Transition,
 };
@@ -109,7 +109,7 @@ pub fn on_tokens(model: &Model, index: usize, entity: &Entity, state: usize) -> 
         .to
         .iter()
         .filter(|to| !to.hidden)
-        .map(|to| verb(model, index, entity, state, to));
+        .map(|to| verb(model, entity, state, to));
     let state_name = &def.name;
     let methods: Vec<TokenStream> = data.chain(verbs).collect();
     let what = match (def.data.is_empty(), def.to.is_empty()) {
@@ -300,13 +300,7 @@ fn link_data(model: &Model, field: &Field, end: FieldEnd, ty: &Type) -> TokenStr
 }
 
 /// Moves a token.
-fn verb(
-    model: &Model,
-    index: usize,
-    entity: &Entity,
-    from: usize,
-    transition: &Transition,
-) -> TokenStream {
+fn verb(model: &Model, entity: &Entity, from: usize, transition: &Transition) -> TokenStream {
     let (vis, name, method) = (&entity.vis, &entity.name, &transition.verb);
     let (source, target) = (&entity.states[from], &entity.states[transition.to]);
     let target_name = &target.name;
@@ -319,18 +313,18 @@ fn verb(
         .data
         .iter()
         .map(|column| (*column, &model.columns[*column]));
-    let (mut parameters, mut intos, mut data) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut parameters, mut intos) = (Vec::new(), Vec::new());
+    let (mut numbers, mut values) = (Vec::new(), Vec::new());
     for (column, def) in columns {
         let (parameter, into) = value_parameter(&def.name, &def.ty);
-        let (column, name) = (number(column), &def.name);
+        let name = &def.name;
         parameters.push(parameter);
         intos.push(into);
-        data.push(quote!((#column, &#name as &dyn ::core::any::Any)));
+        numbers.push(number(column));
+        values.push(quote!(&#name));
     }
     let tx = parameter("tx");
-    let (index, from, to) = (number(index), number(from), number(transition.to));
     let gives = result(&quote!(#name<self::state::#target_name>));
-    let as_entity = as_entity(name);
     quote! {
         #[doc = #doc]
         #vis fn #method<E: ::ironweave::Event>(
@@ -338,8 +332,7 @@ fn verb(
         ) -> #gives
         where E: self::may::#bound {
             #(#intos)*
-            ::ironweave::plumbing::transition(#tx, #index, self.id, #from, #to, &[#(#data),*])?;
-            ::core::result::Result::Ok(#as_entity::token::<self::state::#target_name>(self.id))
+            ::ironweave::plumbing::transition(#tx, &self, &[#(#numbers),*], &[#(#values),*])
         }
     }
 }

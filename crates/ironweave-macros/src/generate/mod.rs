@@ -4,6 +4,7 @@
 //! paths are absolute, so that nothing in the user's module can stand in the way.
 
 mod changes;
+mod data;
 mod entity;
 mod event;
 mod find;
@@ -15,7 +16,7 @@ mod summary;
 mod tests;
 
 use proc_macro2::{Literal, Span, TokenStream};
-use quote::{quote, quote_spanned};
+use quote::quote;
 use syn::{Attribute, Item};
 
 use crate::check::model::{Invariant, Model};
@@ -95,9 +96,4 @@ fn parameter(name: &str) -> proc_macro2::Ident {
 /// `Result<what, Reject>`.
 fn result(what: &TokenStream) -> TokenStream {
     quote! { ::core::result::Result<#what, ::ironweave::Reject> }
-}
-
-/// `<Entity as ::ironweave::Entity>`.
-fn as_entity(name: &proc_macro2::Ident) -> TokenStream {
-    quote_spanned! { name.span() => <#name as ::ironweave::Entity> }
 }

@@ -4,7 +4,11 @@ mod broken;
 
 use proc_macro2::TokenStream;
 
+use super::data::Data;
+use super::schema;
+use crate::errors::Errors;
 use crate::expand::expand;
+use crate::{check, parse};
 
 fn tokens(text: &str) -> TokenStream {
     let file: syn::File = syn::parse_str(text).expect("the test input parses");
@@ -57,6 +61,50 @@ fn types_are_emitted_beside_the_errors() {
 fn a_model_of_two_entities_expands_like_this() {
     let code = pretty(include_str!("../../tests/models/small.rs"));
     insta::assert_snapshot!("small", code);
+}
+
+#[test]
+fn the_schema_of_a_model_of_two_entities_is_this() {
+    let mut errors = Errors::default();
+    let ast = parse::module(
+        tokens(include_str!("../../tests/models/small.rs")),
+        &mut errors,
+    );
+    let model = check::model(ast.expect("it parses"), &mut errors);
+    let mut text = String::new();
+    show(&schema::schema(&model), 0, &mut text);
+    insta::assert_snapshot!("small_schema", text);
+}
+
+/// Data as text: what is plain on one line, the rest on one for each item.
+fn show(data: &Data, depth: usize, out: &mut String) {
+    let indent = "  ".repeat(depth + 1);
+    match data {
+        Data::Null => *out += "null",
+        Data::Bool(value) => *out += &value.to_string(),
+        Data::Number(n) => *out += &n.to_string(),
+        Data::Text(text) => *out += &format!("{text:?}"),
+        Data::List(items) if items.is_empty() => *out += "[]",
+        Data::List(items) => {
+            for item in items {
+                *out += &format!("\n{indent}- ");
+                show(item, depth + 1, out);
+            }
+        }
+        Data::Map(entries) => {
+            for (i, (key, value)) in entries.iter().enumerate() {
+                match i.checked_sub(1).map(|before| &entries[before].1) {
+                    Some(Data::List(items)) if !items.is_empty() => {
+                        *out += &format!("\n{}", "  ".repeat(depth));
+                    }
+                    Some(_) => *out += ", ",
+                    None => {}
+                }
+                *out += &format!("{key}: ");
+                show(value, depth, out);
+            }
+        }
+    }
 }
 
 #[test]

@@ -24,6 +24,15 @@ impl<S: Storage> Graph<S> {
         wrong
     }
 
+    /// Keeps the fingerprint from here on; O(size of the graph) where it was not kept.
+    pub(crate) fn keep_fingerprint(&mut self) {
+        if !self.fingerprinting {
+            self.fingerprint = self.recomputed_fingerprint();
+            self.settled_fingerprint = self.fingerprint;
+            self.fingerprinting = true;
+        }
+    }
+
     /// The fingerprint, computed anew; O(size of the graph).
     pub(crate) fn recomputed_fingerprint(&self) -> u128 {
         self.recomputed().0
@@ -89,7 +98,7 @@ impl<S: Storage> Graph<S> {
                 self.alive(entity)
             ));
         }
-        let free: HashSet<u32> = table.free.iter().copied().collect();
+        let free: HashSet<u32> = (0..table.free.len()).map(|i| *table.free.at(i)).collect();
         for slot in 0..self.slots(entity) {
             let id = self.id(entity, slot);
             let expected = !self.is_alive(entity, slot) && id.generation < GENERATION_MAX;
@@ -321,7 +330,7 @@ impl<S: Storage> Graph<S> {
 
     /// How many links an entity has at a bounded end, if they are too few or too many.
     pub(crate) fn bound_broken(&self, bound: &Bounded, slot: u32) -> Option<usize> {
-        let n = self.links(bound.hop, slot).len();
+        let n = self.degree(bound.hop, slot);
         (n < bound.min as usize || bound.max.is_some_and(|max| n > max as usize)).then_some(n)
     }
 

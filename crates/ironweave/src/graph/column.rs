@@ -5,48 +5,63 @@
 use std::any::Any;
 use std::borrow::Borrow;
 use std::hash::Hash;
-use std::ops::{Bound, RangeBounds};
+use std::ops::Bound;
 use std::sync::Arc;
 
 use crate::entity::Keyed;
 use crate::error::{Name, StepError};
-use crate::graph::index::{Equal, Index, Ordered, Unique};
+use crate::graph::index::{Equal, Hashed, Index, Ordered, Unique};
+use crate::graph::paged::{Paged, key_hash};
 use crate::graph::storage::{Flat, Storage, Table};
 use crate::hash::hash_bytes;
 use crate::value::{DecodeError, Value, decode, encode, encode_value, is_plain, plain_bytes};
 
-/// The type of a column, as code that makes an empty one, and its default value.
+/// The type of a column, as code that makes an empty one in either storage, and its default value.
 pub struct ColumnType {
     pub(crate) flat: fn() -> Box<dyn AnyColumn>,
+    pub(crate) paged: fn() -> Box<dyn AnyColumn>,
     pub(crate) default: Option<fn() -> Box<dyn Any>>,
+}
+
+fn plain<T: Value, S: Storage>() -> Box<dyn AnyColumn> {
+    Box::new(Column::<T, S>::new(None))
+}
+
+fn key<T: Value + Hash + Eq, S: Storage>() -> Box<dyn AnyColumn> {
+    Box::new(Column::<T, S>::new(Some(S::unique())))
+}
+
+fn indexed<T: Value, S: Storage>() -> Box<dyn AnyColumn> {
+    Box::new(Column::<T, S>::new(Some(Box::<Equal<S>>::default())))
+}
+
+fn ordered<T: Value + Ord, S: Storage>() -> Box<dyn AnyColumn> {
+    Box::new(Column::<T, S>::new(Some(Box::<Ordered<T, S>>::default())))
 }
 
 impl ColumnType {
     /// A column of `T`.
     #[must_use]
     pub fn of<T: Value>() -> Self {
-        Self::made(|| Box::new(Column::<T, Flat>::new(None)))
+        Self::made(plain::<T, Flat>, plain::<T, Paged>)
     }
 
     /// The only key column of an entity type, which says that its type can be a key.
     #[must_use]
     pub fn key<E: Keyed>() -> Self {
-        Self::made(|| {
-            let unique = Box::<Unique<E::Key>>::default();
-            Box::new(Column::<E::Key, Flat>::new(Some(unique)))
-        })
+        Self::made(key::<E::Key, Flat>, key::<E::Key, Paged>)
     }
 
     /// A column that is indexed by equal values.
     #[must_use]
     pub fn indexed<T: Value + Eq>() -> Self {
-        Self::made(|| Box::new(Column::<T, Flat>::new(Some(Box::<Equal>::default()))))
+        Self::made(indexed::<T, Flat>, indexed::<T, Paged>)
     }
 
     /// A column that is indexed by order.
     #[must_use]
     pub fn ordered<T: Value + Ord>() -> Self {
-        Self::made(|| Box::new(Column::<T, Flat>::new(Some(Box::<Ordered<T>>::default()))))
+        Self::made(ordered::<T, Flat>, ordered::<T, Paged>)
     }
 
     /// What a new entity has in this column where nothing is given: a value of the column's type.
@@ -56,9 +71,10 @@ impl ColumnType {
         self
     }
 
-    fn made(flat: fn() -> Box<dyn AnyColumn>) -> Self {
+    fn made(flat: fn() -> Box<dyn AnyColumn>, paged: fn() -> Box<dyn AnyColumn>) -> Self {
         Self {
             flat,
+            paged,
             default: None,
         }
     }
@@ -137,6 +153,19 @@ pub trait AnyColumn: Send + Sync + 'static {
     fn indexed(&self) -> Option<usize>;
     /// The value of a cell.
     fn value(&self, slot: u32) -> Option<&dyn Any>;
+    /// Where it is indexed by equality, the slots whose values may equal one with this hash, in order.
+    fn equal(&self, hash: u64) -> Vec<u32>;
+    /// Where it is indexed by order, the slots whose values are in a range, by value and then by slot; the bounds
+    /// are of the column's type.
+    fn range(&self, range: (Bound<&dyn Any>, Bound<&dyn Any>)) -> Vec<u32>;
+    /// How many cells there are.
+    fn len(&self) -> usize;
+    /// Takes over all cells of a column of the same type, whatever its storage.
+    fn copy(&mut self, from: &dyn AnyColumn);
+    /// Shows where it may differ from a column of the same type and storage.
+    fn differing(&self, other: &dyn AnyColumn, see: &mut dyn FnMut(usize));
+    /// A copy, with nothing to undo.
+    fn fork(&self) -> Box<dyn AnyColumn>;
     /// The column with its type.
     fn as_any(&self) -> &dyn Any;
 }
@@ -165,6 +194,22 @@ enum Cells<T: Value, S: Storage> {
         values: S::Table<Option<T>>,
         hashes: S::Table<u64>,
     },
+}
+
+impl<T: Value, S: Storage> Clone for Cells<T, S> {
+    fn clone(&self) -> Self {
+        match self {
+            Self::Plain { values, there, len } => Self::Plain {
+                values: values.clone(),
+                there: there.clone(),
+                len: *len,
+            },
+            Self::Hashed { values, hashes } => Self::Hashed {
+                values: values.clone(),
+                hashes: hashes.clone(),
+            },
+        }
+    }
 }
 
 impl<T: Value, S: Storage> Cells<T, S> {
@@ -214,6 +259,39 @@ impl<T: Value, S: Storage> Cells<T, S> {
                 values.pop();
                 hashes.pop();
             }
+        }
+    }
+
+    /// How many there are, empty ones too.
+    fn len(&self) -> usize {
+        match self {
+            Self::Plain { len, .. } => *len as usize,
+            Self::Hashed { values, .. } => values.len(),
+        }
+    }
+
+    /// Shows which may differ.
+    fn differing(&self, other: &Self, see: &mut dyn FnMut(usize)) {
+        match (self, other) {
+            (
+                Self::Plain { values, there, .. },
+                Self::Plain {
+                    values: values_there,
+                    there: other_there,
+                    ..
+                },
+            ) => {
+                let len = self.len().max(other.len());
+                values.differing(values_there, see);
+                there.differing(other_there, &mut |word| {
+                    (word * 64..len.min(word * 64 + 64)).for_each(&mut *see);
+                });
+            }
+            (Self::Hashed { values, .. }, Self::Hashed { values: others, .. }) => {
+                values.differing(others, see);
+            }
+            // A type is plain or it is not.
+            _ => {}
         }
     }
 
@@ -298,43 +376,11 @@ impl<T: Value, S: Storage> Column<T, S> {
     where
         T: Hash + Eq + Borrow<Q>,
     {
-        self.index::<Unique<T>>()?.get(key).copied()
-    }
-
-    /// The slots that have a value, in order; O(log n) and the slots found. The column is indexed by equality.
-    pub(crate) fn equal<'c>(&'c self, value: &'c T) -> impl Iterator<Item = u32> + 'c
-    where
-        T: Eq,
-    {
-        let mut bytes = Vec::new();
-        // What cannot be written is nobody's value.
-        let hash = encode(value, &mut bytes).ok().map(|()| hash_bytes(&bytes));
-        let found = hash.zip(self.index::<Equal>());
-        found
-            .into_iter()
-            .flat_map(|(hash, index)| index.slots(hash))
-            .filter(move |slot| self.get(*slot) == Some(value))
-    }
-
-    /// The slots whose values are in a range, by value and then by slot; O(log n) and the slots found. The column
-    /// is indexed by order.
-    pub(crate) fn range<'c>(
-        &'c self,
-        range: impl RangeBounds<T> + 'c,
-    ) -> impl DoubleEndedIterator<Item = u32> + 'c
-    where
-        T: Ord,
-    {
-        // `BTreeMap::range` panics on a range that ends before it begins, which asks for nothing.
-        let empty = match (range.start_bound(), range.end_bound()) {
-            (Bound::Included(a), Bound::Included(b)) => a > b,
-            (Bound::Included(a) | Bound::Excluded(a), Bound::Included(b) | Bound::Excluded(b)) => {
-                a >= b
-            }
-            _ => false,
-        };
-        let index = self.index::<Ordered<T>>().filter(|_| !empty);
-        index.map(|index| index.range(range)).into_iter().flatten()
+        if let Some(unique) = self.index::<Unique<T>>() {
+            return unique.get(key).copied();
+        }
+        let same = |slot| self.get(slot).is_some_and(|value| value.borrow() == key);
+        self.index::<Hashed>()?.find(key_hash(key), same)
     }
 
     /// Writes a value whose stored bytes are these.
@@ -346,7 +392,8 @@ impl<T: Value, S: Storage> Column<T, S> {
         bytes: &[u8],
         hashing: bool,
     ) -> Result<Written, ColumnError> {
-        let holder = self.index.as_ref().and_then(|index| index.holder(&value));
+        let index = self.index.as_ref();
+        let holder = index.and_then(|index| index.holder(&value, &|slot| self.get(slot)));
         if let Some(holder) = holder {
             return Err(ColumnError::Duplicate(holder));
         }
@@ -498,6 +545,51 @@ impl<T: Value, S: Storage> AnyColumn for Column<T, S> {
 
     fn value(&self, slot: u32) -> Option<&dyn Any> {
         self.get(slot).map(|value| value as &dyn Any)
+    }
+
+    fn equal(&self, hash: u64) -> Vec<u32> {
+        (self.index.as_ref()).map_or_else(Vec::new, |index| index.equal(hash))
+    }
+
+    fn range(&self, (from, to): (Bound<&dyn Any>, Bound<&dyn Any>)) -> Vec<u32> {
+        // As with `set`, another type is a bug of the caller.
+        let typed = |bound: Bound<&'_ dyn Any>| -> Bound<T> {
+            bound.map(|value| {
+                let value = value.downcast_ref::<T>();
+                value.expect("a bound of the column's type").clone()
+            })
+        };
+        let (from, to) = (typed(from), typed(to));
+        let range = (from.as_ref(), to.as_ref());
+        (self.index.as_ref()).map_or_else(Vec::new, |index| index.range(range))
+    }
+
+    fn len(&self) -> usize {
+        self.cells.len()
+    }
+
+    fn copy(&mut self, from: &dyn AnyColumn) {
+        for slot in 0..from.len() as u32 {
+            self.cells.grow();
+            let value = from.value(slot).and_then(|value| value.downcast_ref());
+            if let Some((value, hash)) = value.cloned().zip(from.hash(slot)) {
+                self.exchange(slot, Some(value), hash);
+            }
+        }
+    }
+
+    fn differing(&self, other: &dyn AnyColumn, see: &mut dyn FnMut(usize)) {
+        if let Some(other) = other.as_any().downcast_ref::<Self>() {
+            self.cells.differing(&other.cells, see);
+        }
+    }
+
+    fn fork(&self) -> Box<dyn AnyColumn> {
+        Box::new(Self {
+            cells: self.cells.clone(),
+            replaced: Vec::new(),
+            index: self.index.as_ref().map(|index| index.fork()),
+        })
     }
 
     fn as_any(&self) -> &dyn Any {

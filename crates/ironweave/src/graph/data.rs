@@ -1,20 +1,21 @@
 //! Data on links: one column for each edge that has some, and which of its rows is which link's.
 
 use std::any::Any;
+use std::collections::BTreeSet;
 
 use crate::graph::column::{AnyColumn, ColumnError, Written};
-use crate::graph::edge::pair;
-use crate::hash::FastMap;
+use crate::graph::edge::{NONE, pair};
+use crate::graph::storage::{Map, Storage, Table};
 use crate::schema::Cardinality;
 
 /// The data on the links of one edge.
-pub(crate) struct LinkData {
-    column: Box<dyn AnyColumn>,
-    rows: Rows,
+pub(crate) struct LinkData<S: Storage> {
+    column: S::Column,
+    rows: Rows<S>,
 }
 
 /// Where the row of a link is.
-enum Rows {
+enum Rows<S: Storage> {
     /// At the slot of the declaring end, which holds one link.
     From,
     /// At the slot of the inverse end, which holds one link.
@@ -22,24 +23,108 @@ enum Rows {
     /// Both ends hold lists: looked up by pair. The last row that was freed is taken first, so that undoing in
     /// reverse gives each link its row back.
     Pairs {
-        rows: FastMap<u64, u32>,
-        free: Vec<u32>,
+        rows: S::Map<u32>,
+        free: S::Table<u32>,
         rows_made: u32,
     },
 }
 
-impl LinkData {
-    pub(crate) fn new(column: Box<dyn AnyColumn>, from: Cardinality, to: Cardinality) -> Self {
+impl<S: Storage> Clone for Rows<S> {
+    fn clone(&self) -> Self {
+        match self {
+            Self::From => Self::From,
+            Self::To => Self::To,
+            Self::Pairs {
+                rows,
+                free,
+                rows_made,
+            } => Self::Pairs {
+                rows: rows.clone(),
+                free: free.clone(),
+                rows_made: *rows_made,
+            },
+        }
+    }
+}
+
+impl<S: Storage> Clone for LinkData<S> {
+    fn clone(&self) -> Self {
+        Self {
+            column: self.column.clone(),
+            rows: self.rows.clone(),
+        }
+    }
+}
+
+impl<S: Storage> LinkData<S> {
+    pub(crate) fn new(column: S::Column, from: Cardinality, to: Cardinality) -> Self {
         let rows = match (from, to) {
             (Cardinality::One | Cardinality::Option, _) => Rows::From,
             (_, Cardinality::One | Cardinality::Option) => Rows::To,
             _ => Rows::Pairs {
-                rows: FastMap::default(),
-                free: Vec::new(),
+                rows: S::Map::default(),
+                free: S::Table::default(),
                 rows_made: 0,
             },
         };
         Self { column, rows }
+    }
+
+    /// The same in another storage, in whose column there is nothing yet.
+    pub(super) fn copy<B: Storage>(&self, mut column: B::Column) -> LinkData<B> {
+        column.copy(&*self.column);
+        let rows = match &self.rows {
+            Rows::From => Rows::From,
+            Rows::To => Rows::To,
+            Rows::Pairs {
+                rows,
+                free,
+                rows_made,
+            } => Rows::Pairs {
+                rows: rows.copy(),
+                free: free.copy(),
+                rows_made: *rows_made,
+            },
+        };
+        LinkData { column, rows }
+    }
+
+    /// The rows that may differ.
+    fn differing_rows(&self, other: &Self) -> BTreeSet<u32> {
+        let mut rows = BTreeSet::new();
+        let mut see = |row| {
+            rows.insert(row as u32);
+        };
+        self.column.differing(&*other.column, &mut see);
+        rows
+    }
+
+    /// The links of which the data may differ, of those that there are here; `only` gives the link of a slot at an
+    /// end that holds one.
+    pub(super) fn differing(
+        &self,
+        other: &Self,
+        only: impl Fn(bool, u32) -> Option<u32>,
+    ) -> Vec<(u32, u32)> {
+        let rows = self.differing_rows(other);
+        let of = |forward| {
+            rows.iter()
+                .filter_map(move |row| Some((*row, only(forward, *row)?)))
+        };
+        match &self.rows {
+            Rows::From => of(true).collect(),
+            Rows::To => of(false).map(|(to, from)| (from, to)).collect(),
+            Rows::Pairs { .. } if rows.is_empty() => Vec::new(),
+            Rows::Pairs { rows: at, .. } => {
+                let mut found = Vec::new();
+                at.each(&mut |pair, row| {
+                    if rows.contains(row) {
+                        found.push(((pair >> 32) as u32, pair as u32));
+                    }
+                });
+                found
+            }
+        }
     }
 
     /// Whether rows stand at the slots of an end (`forward`: the declaring one).
@@ -72,19 +157,25 @@ impl LinkData {
             rows_made,
         } = &mut self.rows
         {
-            let row = free.pop().unwrap_or_else(|| {
+            let row = if free.len() > 0 {
+                let row = *free.at(free.len() - 1);
+                free.pop();
+                row
+            } else {
                 self.column.grow();
                 *rows_made += 1;
                 *rows_made - 1
-            });
-            rows.insert(pair(from, to), row);
+            };
+            rows.put(pair(from, to), row);
         }
     }
 
     /// Takes the row of a link back, which is empty again.
     pub(crate) fn unlink(&mut self, from: u32, to: u32) {
-        if let Rows::Pairs { rows, free, .. } = &mut self.rows {
-            free.extend(rows.remove(&pair(from, to)));
+        if let Rows::Pairs { rows, free, .. } = &mut self.rows
+            && let Some(row) = rows.take(pair(from, to))
+        {
+            free.push(row);
         }
     }
 
@@ -93,7 +184,8 @@ impl LinkData {
         match &self.rows {
             Rows::From => from,
             Rows::To => to,
-            Rows::Pairs { rows, .. } => rows[&pair(from, to)],
+            // The caller has seen that the two are linked.
+            Rows::Pairs { rows, .. } => rows.at(pair(from, to)).copied().unwrap_or(NONE),
         }
     }
 
@@ -109,7 +201,8 @@ impl LinkData {
         bytes: &mut Vec<u8>,
         hashing: bool,
     ) -> Result<Written, ColumnError> {
-        (self.column).set(self.row(from, to), value, bytes, hashing)
+        let row = self.row(from, to);
+        self.column.set(row, value, bytes, hashing)
     }
 
     pub(crate) fn set_encoded(
@@ -118,12 +211,14 @@ impl LinkData {
         bytes: &[u8],
         hashing: bool,
     ) -> Result<Written, ColumnError> {
-        (self.column).set_encoded(self.row(from, to), bytes, hashing)
+        let row = self.row(from, to);
+        self.column.set_encoded(row, bytes, hashing)
     }
 
     /// Empties the row of a link; the hash of what was there.
     pub(crate) fn clear(&mut self, from: u32, to: u32, hashing: bool) -> Option<u64> {
-        self.column.clear(self.row(from, to), hashing)
+        let row = self.row(from, to);
+        self.column.clear(row, hashing)
     }
 
     /// Takes the last change of a value back.

@@ -4,10 +4,8 @@
 //! any fan-in: a list gives up a member by moving its last one into the hole, and every member knows where
 //! it stands: beside the slot that it is held by, where the far end holds one, or else in a table of pairs.
 
-use crate::graph::column::AnyColumn;
 use crate::graph::data::LinkData;
-use crate::graph::storage::{Storage, Table};
-use crate::hash::FastMap;
+use crate::graph::storage::{Map, Storage, Table, touched};
 use crate::schema::Cardinality;
 
 /// No entity.
@@ -58,7 +56,7 @@ enum Links<S: Storage> {
     Pairs {
         from: S::Table<Vec<u32>>,
         to: S::Table<Vec<u32>>,
-        positions: FastMap<u64, Positions>,
+        positions: S::Map<Positions>,
     },
 }
 
@@ -66,7 +64,45 @@ enum Links<S: Storage> {
 pub(crate) struct Edge<S: Storage> {
     links: Links<S>,
     /// What lies on the links, where they have data.
-    pub(super) data: Option<LinkData>,
+    pub(super) data: Option<LinkData<S>>,
+}
+
+impl<S: Storage> Clone for Links<S> {
+    fn clone(&self) -> Self {
+        match self {
+            Self::Ones { from, to } => Self::Ones {
+                from: from.clone(),
+                to: to.clone(),
+            },
+            Self::Fan {
+                forward,
+                lists,
+                ones,
+            } => Self::Fan {
+                forward: *forward,
+                lists: lists.clone(),
+                ones: ones.clone(),
+            },
+            Self::Pairs {
+                from,
+                to,
+                positions,
+            } => Self::Pairs {
+                from: from.clone(),
+                to: to.clone(),
+                positions: positions.clone(),
+            },
+        }
+    }
+}
+
+impl<S: Storage> Clone for Edge<S> {
+    fn clone(&self) -> Self {
+        Self {
+            links: self.links.clone(),
+            data: self.data.clone(),
+        }
+    }
 }
 
 pub(super) fn pair(from: u32, to: u32) -> u64 {
@@ -118,17 +154,13 @@ fn restore(list: &mut Vec<u32>, far: u32, at: u32) -> Option<(u32, u32)> {
 }
 
 impl<S: Storage> Edge<S> {
-    pub(crate) fn new(
-        from: Cardinality,
-        to: Cardinality,
-        data: Option<Box<dyn AnyColumn>>,
-    ) -> Self {
+    pub(crate) fn new(from: Cardinality, to: Cardinality, data: Option<S::Column>) -> Self {
         let many = |end| end == Cardinality::Many;
         let links = match (many(from), many(to)) {
             (true, true) => Links::Pairs {
                 from: S::Table::default(),
                 to: S::Table::default(),
-                positions: FastMap::default(),
+                positions: S::Map::default(),
             },
             (false, false) => Links::Ones {
                 from: S::Table::default(),
@@ -143,6 +175,65 @@ impl<S: Storage> Edge<S> {
         Self {
             links,
             data: data.map(|column| LinkData::new(column, from, to)),
+        }
+    }
+
+    /// The same in another storage; `data` is an empty column for what lies on the links.
+    pub(super) fn copy<B: Storage>(&self, data: Option<B::Column>) -> Edge<B> {
+        Edge {
+            links: match &self.links {
+                Links::Ones { from, to } => Links::Ones {
+                    from: from.copy(),
+                    to: to.copy(),
+                },
+                Links::Fan {
+                    forward,
+                    lists,
+                    ones,
+                } => Links::Fan {
+                    forward: *forward,
+                    lists: lists.copy(),
+                    ones: ones.copy(),
+                },
+                Links::Pairs {
+                    from,
+                    to,
+                    positions,
+                } => Links::Pairs {
+                    from: from.copy(),
+                    to: to.copy(),
+                    positions: positions.copy(),
+                },
+            },
+            data: (self.data.as_ref())
+                .zip(data)
+                .map(|(data, column)| data.copy(column)),
+        }
+    }
+
+    /// Shows at which slots of the declaring end the links may differ.
+    pub(super) fn differing(&self, other: &Self, see: &mut dyn FnMut(usize)) {
+        match (&self.links, &other.links) {
+            (Links::Ones { from: a, .. }, Links::Ones { from: b, .. }) => a.differing(b, see),
+            (
+                Links::Fan {
+                    forward,
+                    lists: a,
+                    ones: c,
+                },
+                Links::Fan {
+                    lists: b, ones: d, ..
+                },
+            ) => {
+                if *forward {
+                    a.differing(b, see);
+                } else {
+                    c.differing(d, see);
+                }
+            }
+            (Links::Pairs { from: a, .. }, Links::Pairs { from: b, .. }) => a.differing(b, see),
+            // One edge has one kind of end.
+            _ => {}
         }
     }
 
@@ -193,6 +284,26 @@ impl<S: Storage> Edge<S> {
     /// What an entity is linked with, as seen from the declaring end (`end`) or the inverse one.
     #[inline]
     pub(crate) fn slots(&self, end: bool, slot: u32) -> &[u32] {
+        let slots = self.held(end, slot);
+        // Who wants all of them may go through them; who does not asks `degree` and `member`.
+        touched(slots.len());
+        slots
+    }
+
+    /// How many entities one is linked with; O(1).
+    #[inline]
+    pub(crate) fn degree(&self, end: bool, slot: u32) -> usize {
+        self.held(end, slot).len()
+    }
+
+    /// The one at a position among those that an entity is linked with; O(1).
+    #[inline]
+    pub(crate) fn member(&self, end: bool, slot: u32, position: usize) -> u32 {
+        self.held(end, slot)[position]
+    }
+
+    #[inline]
+    fn held(&self, end: bool, slot: u32) -> &[u32] {
         let slot = slot as usize;
         match &self.links {
             Links::Ones { from, to } => as_list(if end { from } else { to }.at(slot)),
@@ -231,7 +342,7 @@ impl<S: Storage> Edge<S> {
                 let (holder, held) = ordered(*forward, from, to);
                 ones.at(held as usize).far == holder
             }
-            Links::Pairs { positions, .. } => positions.contains_key(&pair(from, to)),
+            Links::Pairs { positions, .. } => positions.at(pair(from, to)).is_some(),
         }
     }
 
@@ -261,7 +372,7 @@ impl<S: Storage> Edge<S> {
                     from: attach(a.at_mut(from as usize), to),
                     to: attach(b.at_mut(to as usize), from),
                 };
-                positions.insert(pair(from, to), at);
+                positions.put(pair(from, to), at);
             }
         }
         if let Some(data) = &mut self.data {
@@ -299,15 +410,15 @@ impl<S: Storage> Edge<S> {
                 to: b,
                 positions,
             } => {
-                let at = (positions.remove(&pair(from, to)))
+                let at = (positions.take(pair(from, to)))
                     .expect("the caller has seen that the two are linked");
                 if let Some(moved) = detach(a.at_mut(from as usize), at.from)
-                    && let Some(other) = positions.get_mut(&pair(from, moved))
+                    && let Some(other) = positions.at_mut(pair(from, moved))
                 {
                     other.from = at.from;
                 }
                 if let Some(moved) = detach(b.at_mut(to as usize), at.to)
-                    && let Some(other) = positions.get_mut(&pair(moved, to))
+                    && let Some(other) = positions.at_mut(pair(moved, to))
                 {
                     other.to = at.to;
                 }
@@ -408,16 +519,16 @@ impl<S: Storage> Edge<S> {
                 positions,
             } => {
                 if let Some((moved, last)) = restore(a.at_mut(from as usize), to, at.from)
-                    && let Some(other) = positions.get_mut(&pair(from, moved))
+                    && let Some(other) = positions.at_mut(pair(from, moved))
                 {
                     other.from = last;
                 }
                 if let Some((moved, last)) = restore(b.at_mut(to as usize), from, at.to)
-                    && let Some(other) = positions.get_mut(&pair(moved, to))
+                    && let Some(other) = positions.at_mut(pair(moved, to))
                 {
                     other.to = last;
                 }
-                positions.insert(pair(from, to), at);
+                positions.put(pair(from, to), at);
             }
         }
         if let Some(data) = &mut self.data {
@@ -434,7 +545,7 @@ impl<S: Storage> Edge<S> {
                 let (from, to) = ordered(*forward, ones.at(held as usize).at, 0);
                 Some(Positions { from, to })
             }
-            Links::Pairs { positions, .. } => positions.get(&pair(from, to)).copied(),
+            Links::Pairs { positions, .. } => positions.at(pair(from, to)).copied(),
         }
     }
 

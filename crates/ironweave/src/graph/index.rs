@@ -4,17 +4,19 @@
 //! is in order of the slots, whatever the history was.
 
 use std::any::Any;
-use std::collections::{BTreeMap, BTreeSet};
 use std::hash::Hash;
-use std::ops::RangeBounds;
+use std::ops::Bound;
 
+use crate::graph::paged::key_hash;
+use crate::graph::storage::{Set, Storage};
+use crate::graph::tree::Tree;
 use crate::hash::FastMap;
 use crate::value::Value;
 
 /// An index of a column of `T`, without the bounds on `T` that its kind needs.
-pub(super) trait Index<T>: Send + Sync {
-    /// The slot that has a value already, where values are unique.
-    fn holder(&self, value: &T) -> Option<u32>;
+pub trait Index<T>: Send + Sync {
+    /// The slot that has a value already, where values are unique; `cell` gives the value at a slot.
+    fn holder<'c>(&self, value: &T, cell: &dyn Fn(u32) -> Option<&'c T>) -> Option<u32>;
     /// Adds a cell; `hash` is that of its stored bytes.
     fn insert(&mut self, value: &T, hash: u64, slot: u32);
     /// Removes a cell.
@@ -23,6 +25,16 @@ pub(super) trait Index<T>: Send + Sync {
     fn has(&self, value: &T, hash: u64, slot: u32) -> bool;
     /// How many cells there are.
     fn len(&self) -> usize;
+    /// The slots whose values may equal one with this hash, in order, where the index is by equality.
+    fn equal(&self, _hash: u64) -> Vec<u32> {
+        Vec::new()
+    }
+    /// The slots with their values in a range, by value and then by slot, where the index is by order.
+    fn range(&self, _range: (Bound<&T>, Bound<&T>)) -> Vec<u32> {
+        Vec::new()
+    }
+    /// A copy.
+    fn fork(&self) -> Box<dyn Index<T>>;
     /// The index with its type.
     fn as_any(&self) -> &dyn Any;
 }
@@ -31,7 +43,7 @@ pub(super) trait Index<T>: Send + Sync {
 pub(super) type Unique<T> = FastMap<T, u32>;
 
 impl<T: Value + Hash + Eq> Index<T> for Unique<T> {
-    fn holder(&self, value: &T) -> Option<u32> {
+    fn holder<'c>(&self, value: &T, _: &dyn Fn(u32) -> Option<&'c T>) -> Option<u32> {
         self.get(value).copied()
     }
 
@@ -51,43 +63,108 @@ impl<T: Value + Hash + Eq> Index<T> for Unique<T> {
         FastMap::len(self)
     }
 
+    fn fork(&self) -> Box<dyn Index<T>> {
+        Box::new(self.clone())
+    }
+
+    fn as_any(&self) -> &dyn Any {
+        self
+    }
+}
+
+/// Unique values by hash, so that they need no order to be in a tree; the column has the values themselves.
+#[derive(Clone, Default)]
+pub(super) struct Hashed(Tree<(u64, u32), ()>);
+
+impl Hashed {
+    /// The slot whose value has a hash and is the one that is meant.
+    pub(super) fn find(&self, hash: u64, is: impl Fn(u32) -> bool) -> Option<u32> {
+        let mut found = None;
+        let range = (
+            Bound::Included(&(hash, 0)),
+            Bound::Included(&(hash, u32::MAX)),
+        );
+        Tree::range(&self.0, range, &mut |(_, slot), ()| {
+            if found.is_none() && is(*slot) {
+                found = Some(*slot);
+            }
+        });
+        found
+    }
+}
+
+impl<T: Value + Hash + Eq> Index<T> for Hashed {
+    fn holder<'c>(&self, value: &T, cell: &dyn Fn(u32) -> Option<&'c T>) -> Option<u32> {
+        self.find(key_hash(value), |slot| cell(slot) == Some(value))
+    }
+
+    fn insert(&mut self, value: &T, _: u64, slot: u32) {
+        self.0.insert((key_hash(value), slot), ());
+    }
+
+    fn remove(&mut self, value: &T, _: u64, slot: u32) {
+        self.0.remove(&(key_hash(value), slot));
+    }
+
+    fn has(&self, value: &T, _: u64, slot: u32) -> bool {
+        self.0.get(&(key_hash(value), slot)).is_some()
+    }
+
+    fn len(&self) -> usize {
+        Tree::len(&self.0)
+    }
+
+    fn fork(&self) -> Box<dyn Index<T>> {
+        Box::new(self.clone())
+    }
+
     fn as_any(&self) -> &dyn Any {
         self
     }
 }
 
 /// Hashes of stored bytes with the slots that have them: values are compared when they are looked up.
-#[derive(Default)]
-pub(super) struct Equal(BTreeSet<(u64, u32)>);
+pub(super) struct Equal<S: Storage>(S::Set<(u64, u32)>);
 
-impl Equal {
-    /// Slots whose values have a hash, in order.
-    pub(super) fn slots(&self, hash: u64) -> impl Iterator<Item = u32> {
-        self.0
-            .range((hash, 0)..=(hash, u32::MAX))
-            .map(|(_, slot)| *slot)
+impl<S: Storage> Default for Equal<S> {
+    fn default() -> Self {
+        Self(S::Set::default())
     }
 }
 
-impl<T: Value> Index<T> for Equal {
-    fn holder(&self, _: &T) -> Option<u32> {
+impl<S: Storage, T: Value> Index<T> for Equal<S> {
+    fn holder<'c>(&self, _: &T, _: &dyn Fn(u32) -> Option<&'c T>) -> Option<u32> {
         None
     }
 
     fn insert(&mut self, _: &T, hash: u64, slot: u32) {
-        self.0.insert((hash, slot));
+        self.0.add((hash, slot));
     }
 
     fn remove(&mut self, _: &T, hash: u64, slot: u32) {
-        self.0.remove(&(hash, slot));
+        self.0.take(&(hash, slot));
     }
 
     fn has(&self, _: &T, hash: u64, slot: u32) -> bool {
-        self.0.contains(&(hash, slot))
+        self.0.has(&(hash, slot))
     }
 
     fn len(&self) -> usize {
         self.0.len()
+    }
+
+    fn equal(&self, hash: u64) -> Vec<u32> {
+        let mut slots = Vec::new();
+        let range = (
+            Bound::Included(&(hash, 0)),
+            Bound::Included(&(hash, u32::MAX)),
+        );
+        self.0.range(range, &mut |(_, slot)| slots.push(*slot));
+        slots
+    }
+
+    fn fork(&self) -> Box<dyn Index<T>> {
+        Box::new(Self(self.0.clone()))
     }
 
     fn as_any(&self) -> &dyn Any {
@@ -96,61 +173,55 @@ impl<T: Value> Index<T> for Equal {
 }
 
 /// Values in order, with the slots that have them.
-pub(super) struct Ordered<T> {
-    slots: BTreeMap<T, BTreeSet<u32>>,
-    len: usize,
-}
+pub(super) struct Ordered<T: Value + Ord, S: Storage>(S::Set<(T, u32)>);
 
-impl<T> Default for Ordered<T> {
+impl<T: Value + Ord, S: Storage> Default for Ordered<T, S> {
     fn default() -> Self {
-        Self {
-            slots: BTreeMap::new(),
-            len: 0,
-        }
+        Self(S::Set::default())
     }
 }
 
-impl<T: Ord> Ordered<T> {
-    /// Slots with their values in a range, by value and then by slot.
-    pub(super) fn range(&self, range: impl RangeBounds<T>) -> impl DoubleEndedIterator<Item = u32> {
-        self.slots
-            .range(range)
-            .flat_map(|(_, slots)| slots.iter().copied())
-    }
-}
-
-impl<T: Value + Ord> Index<T> for Ordered<T> {
-    fn holder(&self, _: &T) -> Option<u32> {
+impl<T: Value + Ord, S: Storage> Index<T> for Ordered<T, S> {
+    fn holder<'c>(&self, _: &T, _: &dyn Fn(u32) -> Option<&'c T>) -> Option<u32> {
         None
     }
 
     fn insert(&mut self, value: &T, _: u64, slot: u32) {
-        if let Some(slots) = self.slots.get_mut(value) {
-            slots.insert(slot);
-        } else {
-            self.slots.insert(value.clone(), BTreeSet::from([slot]));
-        }
-        self.len += 1;
+        self.0.add((value.clone(), slot));
     }
 
     fn remove(&mut self, value: &T, _: u64, slot: u32) {
-        if let Some(slots) = self.slots.get_mut(value) {
-            slots.remove(&slot);
-            self.len -= 1;
-            if slots.is_empty() {
-                self.slots.remove(value);
-            }
-        }
+        self.0.take(&(value.clone(), slot));
     }
 
     fn has(&self, value: &T, _: u64, slot: u32) -> bool {
-        self.slots
-            .get(value)
-            .is_some_and(|slots| slots.contains(&slot))
+        self.0.has(&(value.clone(), slot))
     }
 
     fn len(&self) -> usize {
-        self.len
+        self.0.len()
+    }
+
+    fn range(&self, (from, to): (Bound<&T>, Bound<&T>)) -> Vec<u32> {
+        // No entity has the last slot.
+        let from = match from {
+            Bound::Included(from) => Bound::Included((from.clone(), 0)),
+            Bound::Excluded(from) => Bound::Excluded((from.clone(), u32::MAX)),
+            Bound::Unbounded => Bound::Unbounded,
+        };
+        let to = match to {
+            Bound::Included(to) => Bound::Included((to.clone(), u32::MAX)),
+            Bound::Excluded(to) => Bound::Excluded((to.clone(), 0)),
+            Bound::Unbounded => Bound::Unbounded,
+        };
+        let mut slots = Vec::new();
+        let range = (from.as_ref(), to.as_ref());
+        self.0.range(range, &mut |(_, slot)| slots.push(*slot));
+        slots
+    }
+
+    fn fork(&self) -> Box<dyn Index<T>> {
+        Box::new(Self(self.0.clone()))
     }
 
     fn as_any(&self) -> &dyn Any {

@@ -5,34 +5,62 @@
 
 use crate::error::StepError;
 use crate::graph::Graph;
-use crate::graph::storage::Storage;
-use crate::hash::{FastMap, hash_bytes};
+use crate::graph::storage::{Map, Storage};
+use crate::hash::hash_bytes;
 use crate::schema::EntityIx;
 use crate::value::display;
 
 /// By hash, the slots; several only where hashes collide.
-#[derive(Default)]
-pub(super) struct KeyIndex {
-    slots: FastMap<u64, Vec<u32>>,
+pub(super) struct KeyIndex<S: Storage> {
+    slots: S::Map<Vec<u32>>,
     len: usize,
 }
 
-impl KeyIndex {
+impl<S: Storage> Default for KeyIndex<S> {
+    fn default() -> Self {
+        Self {
+            slots: S::Map::default(),
+            len: 0,
+        }
+    }
+}
+
+impl<S: Storage> Clone for KeyIndex<S> {
+    fn clone(&self) -> Self {
+        Self {
+            slots: self.slots.clone(),
+            len: self.len,
+        }
+    }
+}
+
+impl<S: Storage> KeyIndex<S> {
     pub(super) fn insert(&mut self, hash: u64, slot: u32) {
-        self.slots.entry(hash).or_default().push(slot);
+        match self.slots.at_mut(hash) {
+            Some(slots) => slots.push(slot),
+            None => self.slots.put(hash, vec![slot]),
+        }
         self.len += 1;
     }
 
     /// Removes a slot, if it is there: not that of an entity which was refused for its key.
     pub(super) fn remove(&mut self, hash: u64, slot: u32) {
-        if let Some(slots) = self.slots.get_mut(&hash)
+        if let Some(slots) = self.slots.at_mut(hash)
             && let Some(at) = slots.iter().position(|s| *s == slot)
         {
             slots.swap_remove(at);
             self.len -= 1;
             if slots.is_empty() {
-                self.slots.remove(&hash);
+                self.slots.take(hash);
             }
+        }
+    }
+
+    /// The same in another storage.
+    pub(super) fn copy<B: Storage>(&self) -> KeyIndex<B> {
+        KeyIndex {
+            slots: self.slots.copy(),
+            len: self.len,
         }
     }
 
@@ -41,7 +69,7 @@ impl KeyIndex {
     }
 
     fn slots(&self, hash: u64) -> &[u32] {
-        self.slots.get(&hash).map_or(&[], Vec::as_slice)
+        self.slots.at(hash).map_or(&[], Vec::as_slice)
     }
 
     pub(super) fn len(&self) -> usize {

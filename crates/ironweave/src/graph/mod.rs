@@ -5,18 +5,22 @@
 //! It knows nothing of events, of the log or of user code.
 
 mod acyclic;
+mod any;
 pub(crate) mod check;
 pub mod column;
 mod data;
 mod delete;
+mod differ;
 pub(crate) mod edge;
 mod index;
 mod key;
 pub(crate) mod layout;
 mod link_value;
+pub mod paged;
 pub(crate) mod place;
 mod replay;
 pub mod storage;
+mod tree;
 mod undo;
 mod watch;
 
@@ -27,6 +31,7 @@ use std::sync::Arc;
 
 use crate::error::{EntityRef, StepError};
 use crate::fact::Fact;
+pub use crate::graph::any::{GraphMut, GraphRef};
 use crate::graph::column::{AnyColumn, ColumnError, ColumnType, Written};
 use crate::graph::edge::{Edge, Positions};
 use crate::graph::key::KeyIndex;
@@ -43,11 +48,11 @@ use crate::value::display;
 /// The graph of one store or snapshot.
 pub struct Graph<S: Storage> {
     pub(crate) layout: Arc<Layout>,
-    entities: Vec<Entities<S>>,
-    columns: Vec<Box<dyn AnyColumn>>,
+    entities: Vec<S::Part<Entities<S>>>,
+    columns: Vec<S::Column>,
     /// By column, what it has where nothing is given.
     defaults: Vec<Option<Default>>,
-    edges: Vec<Edge<S>>,
+    edges: Vec<S::Part<Edge<S>>>,
     /// By edge, whether [`Graph::take_over`] may be used.
     plain_fans: Vec<bool>,
     /// One table for each watch of the layout.
@@ -78,11 +83,23 @@ struct Entities<S: Storage> {
     /// By state.
     places: Vec<Place<S>>,
     /// Slots of deleted entities, the next to be used last.
-    free: Vec<u32>,
+    free: S::Table<u32>,
     /// How many entities there are.
     alive: u32,
     /// The index of a key of several fields.
-    key: KeyIndex,
+    key: KeyIndex<S>,
+}
+
+impl<S: Storage> Clone for Entities<S> {
+    fn clone(&self) -> Self {
+        Self {
+            words: self.words.clone(),
+            places: self.places.clone(),
+            free: self.free.clone(),
+            alive: self.alive,
+            key: self.key.clone(),
+        }
+    }
 }
 
 impl<S: Storage> Graph<S> {
@@ -98,12 +115,13 @@ impl<S: Storage> Graph<S> {
             .map(|e| Entities {
                 words: S::Table::default(),
                 places: e.states.iter().map(|_| Place::default()).collect(),
-                free: Vec::new(),
+                free: S::Table::default(),
                 alive: 0,
                 key: KeyIndex::default(),
             })
+            .map(S::Part::from)
             .collect();
-        let edges: Vec<Edge<S>> = layout
+        let edges: Vec<S::Part<Edge<S>>> = layout
             .edges
             .iter()
             .zip(data)
@@ -111,6 +129,7 @@ impl<S: Storage> Graph<S> {
                 let data = data.as_ref().map(S::column);
                 Edge::new(e.from.cardinality, e.to.cardinality, data)
             })
+            .map(S::Part::from)
             .collect();
         let counters = layout.watches.iter().map(|_| S::Table::default()).collect();
         Self {
@@ -130,6 +149,67 @@ impl<S: Storage> Graph<S> {
             journal: Journal::default(),
             pending: BinaryHeap::new(),
             layout,
+        }
+    }
+
+    /// The same graph, which from here on goes its own way; O(tables) where it is paged. Nothing is open in it.
+    pub(crate) fn fork(&self) -> Self {
+        Self {
+            layout: Arc::clone(&self.layout),
+            entities: self.entities.clone(),
+            columns: self.columns.clone(),
+            defaults: self.defaults.clone(),
+            edges: self.edges.clone(),
+            plain_fans: self.plain_fans.clone(),
+            counters: self.counters.clone(),
+            fingerprint: self.fingerprint,
+            settled_fingerprint: self.fingerprint,
+            fingerprinting: self.fingerprinting,
+            unsettled: 0,
+            slots_taken: self.slots_taken,
+            journal: Journal::default(),
+            pending: BinaryHeap::new(),
+        }
+    }
+
+    /// The same graph in another storage; O(all of it). The columns and data are those that it was made with, and
+    /// nothing is open in it.
+    pub(crate) fn copy<B: Storage>(
+        &self,
+        columns: &[ColumnType],
+        data: &[Option<ColumnType>],
+    ) -> Graph<B> {
+        let entities = self.entities.iter().map(|e| Entities {
+            words: e.words.copy(),
+            places: e.places.iter().map(Place::copy).collect(),
+            free: e.free.copy(),
+            alive: e.alive,
+            key: e.key.copy(),
+        });
+        let copied = |(column, from): (&ColumnType, &S::Column)| {
+            let mut column = B::column(column);
+            column.copy(&**from);
+            column
+        };
+        let edges = self.edges.iter().zip(data);
+        Graph {
+            layout: Arc::clone(&self.layout),
+            entities: entities.map(B::Part::from).collect(),
+            columns: columns.iter().zip(&self.columns).map(copied).collect(),
+            defaults: self.defaults.clone(),
+            edges: edges
+                .map(|(edge, data)| edge.copy::<B>(data.as_ref().map(B::column)))
+                .map(B::Part::from)
+                .collect(),
+            plain_fans: self.plain_fans.clone(),
+            counters: self.counters.iter().map(Table::copy).collect(),
+            fingerprint: self.fingerprint,
+            settled_fingerprint: self.fingerprint,
+            fingerprinting: self.fingerprinting,
+            unsettled: 0,
+            slots_taken: self.slots_taken,
+            journal: Journal::default(),
+            pending: BinaryHeap::new(),
         }
     }
 
@@ -166,16 +246,22 @@ impl<S: Storage> Graph<S> {
         self.entities[usize::from(entity)].alive as usize
     }
 
+    /// How many entities there are.
+    pub(crate) fn population(&self) -> usize {
+        self.entities.iter().map(|e| e.alive as usize).sum()
+    }
+
     /// The id that the next entity of a type will have.
     pub(crate) fn next_id(&self, entity: EntityIx) -> Id {
-        match self.entities[usize::from(entity)].free.last() {
+        let free = &self.entities[usize::from(entity)].free;
+        match free.len().checked_sub(1).map(|last| *free.at(last)) {
             None => Id {
                 slot: self.slots(entity),
                 generation: 1,
             },
             Some(slot) => Id {
-                slot: *slot,
-                generation: self.id(entity, *slot).generation + 1,
+                slot,
+                generation: self.id(entity, slot).generation + 1,
             },
         }
     }
@@ -209,6 +295,11 @@ impl<S: Storage> Graph<S> {
         self.edges[usize::from(hop.edge)].slots(hop.forward, slot)
     }
 
+    /// How many entities one is linked with; O(1).
+    pub(crate) fn degree(&self, hop: Hop, slot: u32) -> usize {
+        self.edges[usize::from(hop.edge)].degree(hop.forward, slot)
+    }
+
     pub(crate) fn linked(&self, hop: Hop, near: u32, far: u32) -> bool {
         let (from, to) = if hop.forward {
             (near, far)
@@ -222,12 +313,9 @@ impl<S: Storage> Graph<S> {
         self.entities[usize::from(entity)].places[usize::from(state)].len()
     }
 
-    /// The bits of a place, and the words above them.
-    pub(crate) fn place_words(&self, entity: EntityIx, state: StateIx) -> (&[u64], &[u64])
-    where
-        S: Storage<Table<u64> = Vec<u64>>,
-    {
-        self.entities[usize::from(entity)].places[usize::from(state)].words()
+    /// The entities in a state.
+    pub(crate) fn place(&self, entity: EntityIx, state: StateIx) -> &Place<S> {
+        &self.entities[usize::from(entity)].places[usize::from(state)]
     }
 
     /// The value of a counter.
@@ -268,7 +356,7 @@ impl<S: Storage> Graph<S> {
         }
         let table = &mut self.entities[usize::from(entity)];
         let word = generation << 8 | u32::from(state);
-        let fresh = table.free.pop().is_none();
+        let fresh = table.free.len() == 0;
         if fresh {
             self.slots_taken += 1;
             table.words.push(word);
@@ -282,6 +370,7 @@ impl<S: Storage> Graph<S> {
                 self.counters[usize::from(*watch)].push(0);
             }
         } else {
+            table.free.pop();
             *table.words.at_mut(slot as usize) = word;
         }
         table.places[usize::from(state)].insert(slot);

@@ -19,17 +19,51 @@ impl<S: Storage> Default for Place<S> {
     }
 }
 
+impl<S: Storage> Clone for Place<S> {
+    fn clone(&self) -> Self {
+        Self {
+            words: self.words.clone(),
+            summary: self.summary.clone(),
+            len: self.len,
+        }
+    }
+}
+
 impl<S: Storage> Place<S> {
     pub(crate) fn len(&self) -> usize {
         self.len
     }
 
-    /// A bit for each slot, and above them a bit for each word that is not empty.
-    pub(crate) fn words(&self) -> (&[u64], &[u64])
-    where
-        S: Storage<Table<u64> = Vec<u64>>,
-    {
-        (&self.words, &self.summary)
+    /// A bit for each of the 64 slots from `64 * i` on.
+    pub(crate) fn word(&self, i: usize) -> u64 {
+        if i < self.words.len() {
+            *self.words.at(i)
+        } else {
+            0
+        }
+    }
+
+    /// A bit for each of the 64 words from `64 * i` on that is not empty.
+    pub(crate) fn group(&self, i: usize) -> u64 {
+        if i < self.summary.len() {
+            *self.summary.at(i)
+        } else {
+            0
+        }
+    }
+
+    /// How many groups there are.
+    pub(crate) fn groups(&self) -> usize {
+        self.summary.len()
+    }
+
+    /// The same in another storage.
+    pub(super) fn copy<B: Storage>(&self) -> Place<B> {
+        Place {
+            words: self.words.copy(),
+            summary: self.summary.copy(),
+            len: self.len,
+        }
     }
 
     pub(crate) fn contains(&self, slot: u32) -> bool {

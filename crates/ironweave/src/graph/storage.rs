@@ -1,18 +1,53 @@
-//! What tables are made of. All logic of the graph is written once, over [`Storage`].
+//! What the graph is made of. All logic of the graph is written once, over [`Storage`].
+//!
+//! | | [`Flat`] | [`Paged`](super::paged::Paged) |
+//! |---|---|---|
+//! | for | the live store | snapshots and what is tried on them |
+//! | `clone` | O(all of it) | O(tables) |
+//! | a change | in place | copies the pages that a clone shares |
+
+use std::collections::BTreeSet;
+use std::hash::Hash;
+use std::ops::{Bound, Deref, DerefMut};
 
 use crate::graph::column::{AnyColumn, ColumnType};
+use crate::graph::index::{Index, Unique};
+use crate::graph::{Graph, GraphMut, GraphRef};
+use crate::hash::FastMap;
+use crate::step::{Core, CoreMut};
+use crate::value::Value;
 
 /// A way to keep tables.
 pub trait Storage: Sized + 'static {
     /// A growing array.
     type Table<T: Clone + Send + Sync + 'static>: Table<T>;
+    /// A map from numbers.
+    type Map<T: Clone + Send + Sync + 'static>: Map<T>;
+    /// A set in order.
+    type Set<T: Ord + Clone + Send + Sync + 'static>: Set<T>;
+    /// A part that is cloned with the whole.
+    type Part<T: Clone + Send + Sync + 'static>: DerefMut<Target = T>
+        + From<T>
+        + Clone
+        + Send
+        + Sync;
+    /// A column without its type.
+    type Column: DerefMut<Target = dyn AnyColumn> + Clone + Send + Sync;
 
-    /// An empty column of a type, in this storage.
-    fn column(column: &ColumnType) -> Box<dyn AnyColumn>;
+    /// An empty column of a type.
+    fn column(column: &ColumnType) -> Self::Column;
+    /// An empty index of unique values.
+    fn unique<T: Value + Hash + Eq>() -> Box<dyn Index<T>>;
+    /// A graph, for those that read any.
+    fn graph(graph: &Graph<Self>) -> GraphRef<'_>;
+    /// A graph, for those that change any.
+    fn graph_mut(graph: &mut Graph<Self>) -> GraphMut<'_>;
+    /// A graph with its open transaction, for those that change any.
+    fn core_mut(core: &mut Core<Self>) -> CoreMut<'_>;
 }
 
 /// A growing array. Access is O(1); an index out of range panics, as slices do.
-pub trait Table<T>: Default + Send + Sync + 'static {
+pub trait Table<T>: Default + Clone + Send + Sync + 'static {
     /// How many entries there are.
     fn len(&self) -> usize;
     /// Entry `i`.
@@ -23,16 +58,129 @@ pub trait Table<T>: Default + Send + Sync + 'static {
     fn push(&mut self, value: T);
     /// Removes the last entry.
     fn pop(&mut self);
+
+    /// Shows where two tables may differ; all that is in either, where nothing is known.
+    fn differing(&self, other: &Self, see: &mut dyn FnMut(usize)) {
+        (0..self.len().max(other.len())).for_each(see);
+    }
+
+    /// The same entries in another storage.
+    fn copy<B: Table<T>>(&self) -> B
+    where
+        T: Clone,
+    {
+        let mut copy = B::default();
+        for i in 0..self.len() {
+            copy.push(self.at(i).clone());
+        }
+        copy
+    }
 }
 
-/// Tables as plain vectors: the live store.
+/// A map from numbers.
+pub trait Map<T>: Default + Clone + Send + Sync + 'static {
+    /// How many entries there are.
+    fn len(&self) -> usize;
+    /// What is at a number.
+    fn at(&self, key: u64) -> Option<&T>;
+    /// What is at a number, to change it.
+    fn at_mut(&mut self, key: u64) -> Option<&mut T>;
+    /// Puts something at a number.
+    fn put(&mut self, key: u64, value: T);
+    /// Takes away what is at a number.
+    fn take(&mut self, key: u64) -> Option<T>;
+    /// Shows all entries, in no order that means anything.
+    fn each(&self, see: &mut dyn FnMut(u64, &T));
+
+    /// The same entries in another storage.
+    fn copy<B: Map<T>>(&self) -> B
+    where
+        T: Clone,
+    {
+        let mut copy = B::default();
+        self.each(&mut |key, value| copy.put(key, value.clone()));
+        copy
+    }
+}
+
+/// A set in order.
+pub trait Set<T>: Default + Clone + Send + Sync + 'static {
+    /// How many members there are.
+    fn len(&self) -> usize;
+    /// Adds one.
+    fn add(&mut self, value: T);
+    /// Takes one away.
+    fn take(&mut self, value: &T);
+    /// Whether it is a member.
+    fn has(&self, value: &T) -> bool;
+    /// Shows the members between two bounds, in order; none where the second lies before the first.
+    fn range(&self, range: (Bound<&T>, Bound<&T>), see: &mut dyn FnMut(&T));
+}
+
+/// Vectors and the maps of the standard library: the live store.
+#[derive(Debug)]
 pub struct Flat;
+
+/// A part that lies in place.
+#[derive(Clone)]
+pub struct Inline<T>(T);
+
+impl<T> From<T> for Inline<T> {
+    fn from(part: T) -> Self {
+        Self(part)
+    }
+}
+
+impl<T> Deref for Inline<T> {
+    type Target = T;
+
+    #[inline]
+    fn deref(&self) -> &T {
+        &self.0
+    }
+}
+
+impl<T> DerefMut for Inline<T> {
+    #[inline]
+    fn deref_mut(&mut self) -> &mut T {
+        &mut self.0
+    }
+}
 
 impl Storage for Flat {
     type Table<T: Clone + Send + Sync + 'static> = Vec<T>;
+    type Map<T: Clone + Send + Sync + 'static> = FastMap<u64, T>;
+    type Set<T: Ord + Clone + Send + Sync + 'static> = BTreeSet<T>;
+    type Part<T: Clone + Send + Sync + 'static> = Inline<T>;
+    type Column = Box<dyn AnyColumn>;
 
-    fn column(column: &ColumnType) -> Box<dyn AnyColumn> {
+    fn column(column: &ColumnType) -> Self::Column {
         (column.flat)()
+    }
+
+    fn unique<T: Value + Hash + Eq>() -> Box<dyn Index<T>> {
+        Box::<Unique<T>>::default()
+    }
+
+    #[inline]
+    fn graph(graph: &Graph<Self>) -> GraphRef<'_> {
+        GraphRef::Flat(graph)
+    }
+
+    #[inline]
+    fn graph_mut(graph: &mut Graph<Self>) -> GraphMut<'_> {
+        GraphMut::Flat(graph)
+    }
+
+    #[inline]
+    fn core_mut(core: &mut Core<Self>) -> CoreMut<'_> {
+        CoreMut::Flat(core)
+    }
+}
+
+impl Clone for Box<dyn AnyColumn> {
+    fn clone(&self) -> Self {
+        self.fork()
     }
 }
 
@@ -44,19 +192,112 @@ impl<T: Clone + Send + Sync + 'static> Table<T> for Vec<T> {
 
     #[inline]
     fn at(&self, i: usize) -> &T {
+        touched(1);
         &self[i]
     }
 
     #[inline]
     fn at_mut(&mut self, i: usize) -> &mut T {
+        touched(1);
         &mut self[i]
     }
 
     fn push(&mut self, value: T) {
+        touched(1);
         Vec::push(self, value);
     }
 
     fn pop(&mut self) {
+        touched(1);
         Vec::pop(self);
     }
+}
+
+impl<T: Clone + Send + Sync + 'static> Map<T> for FastMap<u64, T> {
+    fn len(&self) -> usize {
+        FastMap::len(self)
+    }
+
+    fn at(&self, key: u64) -> Option<&T> {
+        touched(1);
+        self.get(&key)
+    }
+
+    fn at_mut(&mut self, key: u64) -> Option<&mut T> {
+        touched(1);
+        self.get_mut(&key)
+    }
+
+    fn put(&mut self, key: u64, value: T) {
+        touched(1);
+        self.insert(key, value);
+    }
+
+    fn take(&mut self, key: u64) -> Option<T> {
+        touched(1);
+        self.remove(&key)
+    }
+
+    fn each(&self, see: &mut dyn FnMut(u64, &T)) {
+        self.iter().for_each(|(key, value)| see(*key, value));
+    }
+}
+
+impl<T: Ord + Clone + Send + Sync + 'static> Set<T> for BTreeSet<T> {
+    fn len(&self) -> usize {
+        BTreeSet::len(self)
+    }
+
+    fn add(&mut self, value: T) {
+        touched(1);
+        self.insert(value);
+    }
+
+    fn take(&mut self, value: &T) {
+        touched(1);
+        self.remove(value);
+    }
+
+    fn has(&self, value: &T) -> bool {
+        touched(1);
+        self.contains(value)
+    }
+
+    fn range(&self, range: (Bound<&T>, Bound<&T>), see: &mut dyn FnMut(&T)) {
+        // `BTreeSet::range` panics on a range that ends before it begins, which asks for nothing.
+        let empty = match range {
+            (Bound::Included(a), Bound::Included(b)) => a > b,
+            (Bound::Included(a) | Bound::Excluded(a), Bound::Included(b) | Bound::Excluded(b)) => {
+                a >= b
+            }
+            _ => false,
+        };
+        if !empty {
+            BTreeSet::range::<T, _>(self, range).for_each(see);
+        }
+    }
+}
+
+/// Notes that so many rows were looked at or changed; nothing but in tests (`store/cost.rs`).
+#[inline(always)]
+pub(super) fn touched(rows: usize) {
+    #[cfg(test)]
+    TOUCHED.set(TOUCHED.get() + rows);
+    let _ = rows;
+}
+
+/// Looks at rows ahead of those who will look at them anyway: they do not count twice.
+#[inline(always)]
+pub(crate) fn ahead(look: impl FnOnce()) {
+    #[cfg(test)]
+    let before = TOUCHED.get();
+    look();
+    #[cfg(test)]
+    TOUCHED.set(before);
+}
+
+#[cfg(test)]
+thread_local! {
+    /// How many rows this thread has touched.
+    pub(crate) static TOUCHED: std::cell::Cell<usize> = const { std::cell::Cell::new(0) };
 }

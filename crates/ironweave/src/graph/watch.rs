@@ -20,10 +20,7 @@ impl<S: Storage> Graph<S> {
                 let counted = self.counted(*watch, slot);
                 match quantifier {
                     Quantifier::All => {
-                        counted
-                            == self
-                                .links(self.layout.watches[usize::from(*watch)].hop, slot)
-                                .len()
+                        counted == self.degree(self.layout.watches[usize::from(*watch)].hop, slot)
                     }
                     Quantifier::Any => counted > 0,
                     Quantifier::None => counted == 0,
@@ -71,8 +68,8 @@ impl<S: Storage> Graph<S> {
                 continue;
             }
             let back = reverse(watch.hop);
-            for i in 0..self.links(back, slot).len() {
-                let watcher = self.links(back, slot)[i];
+            for i in 0..self.degree(back, slot) {
+                let watcher = self.edges[usize::from(back.edge)].member(back.forward, slot, i);
                 let counter = self.counters[usize::from(ix)].at_mut(watcher as usize);
                 *counter = if is { *counter + 1 } else { *counter - 1 };
                 if wake {

@@ -28,7 +28,7 @@ pub(super) struct Mark {
 }
 
 /// All frames that are known to be whole.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Chain {
     pub dir: PathBuf,
     pub store: u64,

@@ -18,7 +18,10 @@ use super::head::{Lock, read_head, write_head};
 use super::memory::check_length;
 use super::recover::settle;
 use super::sync::{Extent, Shared};
-use super::{AppendError, ErrorKind, FrameHeader, Frames, Head, Log, Seq, StorageError, TornTail};
+use super::{
+    AppendError, ErrorKind, FrameHeader, Frames, Head, Log, ReadOnlyLog, Seq, StorageError, Syncer,
+    TornTail,
+};
 
 /// The first extension of a segment; each later one is twice as long.
 const SPARE_BYTES_MIN: u64 = 256 << 10;
@@ -345,6 +348,17 @@ impl Log for FileLog {
 
     fn recovered(&self) -> Option<&TornTail> {
         self.recovered.as_ref()
+    }
+
+    fn syncer(&self) -> Option<Arc<dyn Syncer>> {
+        match self.options.durability {
+            Durability::Always => Some(Arc::clone(&self.shared) as Arc<dyn Syncer>),
+            Durability::Every(_) | Durability::Os => None,
+        }
+    }
+
+    fn follower(&self) -> Option<ReadOnlyLog> {
+        Some(ReadOnlyLog::of(self.chain.clone()))
     }
 }
 

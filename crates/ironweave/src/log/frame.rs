@@ -19,6 +19,7 @@ pub(super) const PAYLOAD_BYTES_MAX: usize = (1 << 30) - 1;
 
 pub(super) const SEGMENT_MAGIC: [u8; 8] = *b"IWSEGMNT";
 pub(super) const HEAD_MAGIC: [u8; 8] = *b"IWLOGHED";
+pub(super) const CURSOR_MAGIC: [u8; 8] = *b"IWCURSOR";
 /// 0xfc is ill-formed as the start of a CBOR item, so that payloads seldom look like frames.
 pub(super) const FRAME_MAGIC: [u8; 4] = [0xfc, b'I', b'W', 0x1d];
 

@@ -1,9 +1,11 @@
 //! The log in memory: for tests, for speculation and for stores that need no disk.
 
+use std::sync::Arc;
+
 use super::frame::PAYLOAD_BYTES_MAX;
 use super::{
-    AppendError, ErrorKind, Frame, FrameHeader, FrameKind, Frames, Head, Log, Seq, StorageError,
-    TornTail,
+    AppendError, ErrorKind, Frame, FrameHeader, FrameKind, Frames, Head, Log, ReadOnlyLog, Seq,
+    StorageError, Syncer, TornTail,
 };
 
 /// Bytes of payloads in one piece, so that growing never copies more than that.
@@ -12,6 +14,8 @@ const PIECE_BYTES: usize = 1 << 20;
 /// A log in memory. What is appended counts as durable at once.
 #[derive(Clone, Debug, Default)]
 pub struct MemoryLog {
+    /// The sequence of the first frame.
+    first: Seq,
     frames: Vec<Entry>,
     pieces: Vec<Vec<u8>>,
 }
@@ -49,11 +53,23 @@ impl MemoryLog {
     pub fn new() -> Self {
         Self::default()
     }
+
+    /// An empty log that goes on after a frame of another one.
+    pub(crate) fn after(seq: Option<Seq>) -> Self {
+        Self {
+            first: seq.map_or(0, |seq| seq + 1),
+            ..Self::default()
+        }
+    }
+
+    fn next(&self) -> Seq {
+        self.first + self.frames.len() as Seq
+    }
 }
 
 impl Log for MemoryLog {
     fn append_unsynced(&mut self, header: FrameHeader, payload: &[u8]) -> Result<(), AppendError> {
-        let expected = self.frames.len() as Seq;
+        let expected = self.next();
         if header.seq != expected {
             return Err(AppendError::Conflict {
                 expected,
@@ -85,13 +101,12 @@ impl Log for MemoryLog {
     }
 
     fn head(&self) -> Option<Head> {
-        let seq = (self.frames.len() as Seq).checked_sub(1)?;
         let last = self.frames.last()?;
-        Some(Head::of(&last.header(seq)))
+        Some(Head::of(&last.header(self.next() - 1)))
     }
 
     fn durable(&self) -> Option<Seq> {
-        (self.frames.len() as Seq).checked_sub(1)
+        self.next().checked_sub(1)
     }
 
     fn sync(&mut self) -> Result<(), StorageError> {
@@ -99,14 +114,15 @@ impl Log for MemoryLog {
     }
 
     fn read(&self, from: Seq) -> Result<Frames<'_>, StorageError> {
-        let from = usize::try_from(from)
+        let first = self.first;
+        let from = usize::try_from(from.saturating_sub(self.first))
             .unwrap_or(usize::MAX)
             .min(self.frames.len());
         let frame = move |(i, entry): (usize, &Entry)| {
             let start = entry.at as usize;
             let bytes = &self.pieces[entry.piece as usize][start..start + entry.len as usize];
             Ok(Frame {
-                header: entry.header((from + i) as Seq),
+                header: entry.header(first + (from + i) as Seq),
                 payload: bytes.to_vec(),
             })
         };
@@ -116,6 +132,14 @@ impl Log for MemoryLog {
     }
 
     fn recovered(&self) -> Option<&TornTail> {
+        None
+    }
+
+    fn syncer(&self) -> Option<Arc<dyn Syncer>> {
+        None
+    }
+
+    fn follower(&self) -> Option<ReadOnlyLog> {
         None
     }
 }

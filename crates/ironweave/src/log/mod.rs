@@ -22,6 +22,7 @@
 //!             00000000000000004711.log
 //!             00000000000000004711.8192.torn   a tail that was cut at offset 8192
 //!             *.tmp                       being made; removed by the next writer
+//!             cursors/NAME                a block: how far somebody called NAME has read
 //!
 //! segment     header (a block, 64) | frame | frame | ... | zeros (spare) | end of file
 //!
@@ -31,6 +32,7 @@
 //!             +--------+----+----+------+--------+------------+-------+-------+----------+
 //!             segment: magic "IWSEGMNT"; seq of its first frame; epoch, fingerprint before it
 //!             HEAD:    magic "IWLOGHED"; seq of the last frame; epoch, fingerprint after it
+//!             cursor:  magic "IWCURSOR"; seq of the last frame that is done with
 //!             checksum = XXH3-64 of bytes 0..56
 //!
 //! frame       0      4      8        16   17   18  20    24     32      40           56
@@ -52,6 +54,7 @@
 //! 3. A bad frame that was durable by `HEAD`, by (1) or by (2) is damage. Any other begins the torn tail.
 
 mod chain;
+pub(crate) mod cursor;
 mod disk;
 mod error;
 mod files;
@@ -66,6 +69,7 @@ mod sync;
 mod tests;
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 pub use error::{AppendError, ErrorKind, StorageError};
 pub use files::{Durability, FileLog, Options};
@@ -207,4 +211,24 @@ pub trait Log: Send {
 
     /// What open has cut, if anything.
     fn recovered(&self) -> Option<&TornTail>;
+
+    /// What waits for a frame of [`append_unsynced`](Log::append_unsynced) to become durable while others are
+    /// appended; none where there is nothing to wait for.
+    fn syncer(&self) -> Option<Arc<dyn Syncer>>;
+
+    /// A log of the same frames that another thread can read; none where they lie in memory.
+    fn follower(&self) -> Option<ReadOnlyLog>;
+}
+
+/// Waits beside the writer until what it appended is durable, so that several callers share a sync.
+pub trait Syncer: Send + Sync {
+    /// Returns when a frame is as durable as the log promises. Who comes first syncs for all that is written by
+    /// then; who comes meanwhile waits, and is mostly done with that.
+    ///
+    /// # Errors
+    /// A failed sync, which stops the log, or an earlier stop: whether the frame is there, the next open tells.
+    fn wait(&self, seq: Seq) -> Result<(), StorageError>;
+
+    /// The last frame that is durable.
+    fn durable(&self) -> Option<Seq>;
 }

@@ -5,6 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::chain::{Chain, Stop, is_absent, segment_path};
+use super::cursor::Cursors;
 use super::frame::{BLOCK_BYTES, Block, Fault, SEGMENT_MAGIC};
 use super::scan::{self, Found, Scan};
 use super::{ErrorKind, Frame, Head, Seq, StorageError, head};
@@ -143,7 +144,7 @@ impl Cursor {
 /// writer, whose new frames [`refresh`](ReadOnlyLog::refresh) takes in.
 ///
 /// It shows every whole frame, durable or not; [`durable`](ReadOnlyLog::durable) is what it knows to be so.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct ReadOnlyLog {
     chain: Chain,
 }
@@ -195,6 +196,16 @@ impl ReadOnlyLog {
         Ok(())
     }
 
+    /// One that has taken in what a chain has.
+    pub(super) fn of(chain: Chain) -> Self {
+        Self { chain }
+    }
+
+    /// The cursors of its store.
+    pub(crate) fn cursors(&self) -> Cursors {
+        Cursors::new(&self.chain.dir, self.chain.store)
+    }
+
     /// The last frame taken in.
     pub fn head(&self) -> Option<Head> {
         self.chain.head
@@ -209,7 +220,7 @@ impl ReadOnlyLog {
     ///
     /// # Errors
     /// `is_io`, here or while iterating; `is_damage` while iterating.
-    pub fn read(&self, from: Seq) -> Result<Frames<'_>, StorageError> {
+    pub fn read(&self, from: Seq) -> Result<Frames<'static>, StorageError> {
         self.chain.frames(from)
     }
 }

@@ -7,21 +7,21 @@
 //!    tells of it once.
 //!
 //! Because it tells once, only one sync runs at a time: else one caller could take the error away while the
-//! other sees success and believes it.
+//! other sees success and believes it. Callers who come while one runs share the next.
 
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use super::disk::DiskFile;
-use super::{Seq, StorageError};
+use super::{Seq, StorageError, Syncer};
 
 pub(super) struct Shared {
     state: Mutex<State>,
     /// Something was written, or the log closes.
     changed: Condvar,
-    /// Held during a sync; taken before `state`.
-    syncing: Mutex<()>,
+    /// A sync has ended.
+    ended: Condvar,
 }
 
 struct State {
@@ -30,6 +30,10 @@ struct State {
     durable: Option<Seq>,
     stopped: Option<String>,
     closing: bool,
+    /// A sync runs.
+    syncing: bool,
+    /// How many wait for that.
+    waiting: usize,
 }
 
 /// Which call to use.
@@ -51,9 +55,11 @@ impl Shared {
                 durable,
                 stopped: None,
                 closing: false,
+                syncing: false,
+                waiting: 0,
             }),
             changed: Condvar::new(),
-            syncing: Mutex::new(()),
+            ended: Condvar::new(),
         })
     }
 
@@ -107,23 +113,55 @@ impl Shared {
 
     /// Makes durable what is written. A failure stops the log.
     pub fn sync(&self, extent: Extent) -> Result<(), StorageError> {
-        let _alone = self.syncing.lock().unwrap_or_else(PoisonError::into_inner);
-        self.check()?;
-        let (file, written) = {
-            let state = self.state();
-            if extent == Extent::Data && state.written == state.durable {
-                return Ok(());
-            }
-            (Arc::clone(&state.file), state.written)
-        };
+        let state = self.once_alone(self.state(), |_| false);
+        self.sync_alone(state, extent)
+    }
+
+    /// Waits until no sync runs, or something is true.
+    fn once_alone<'s>(
+        &'s self,
+        mut state: MutexGuard<'s, State>,
+        enough: impl Fn(&State) -> bool,
+    ) -> MutexGuard<'s, State> {
+        while state.syncing && !enough(&state) {
+            state.waiting += 1;
+            let woken = self.ended.wait(state);
+            state = woken.unwrap_or_else(PoisonError::into_inner);
+            state.waiting -= 1;
+        }
+        state
+    }
+
+    /// Syncs, while no sync runs.
+    fn sync_alone(
+        &self,
+        mut state: MutexGuard<'_, State>,
+        extent: Extent,
+    ) -> Result<(), StorageError> {
+        if let Some(cause) = &state.stopped {
+            return Err(StorageError::stopped(cause));
+        }
+        if extent == Extent::Data && state.written == state.durable {
+            return Ok(());
+        }
+        state.syncing = true;
+        let (file, written) = (Arc::clone(&state.file), state.written);
+        drop(state);
         let synced = match extent {
             Extent::Data => file.sync_data(),
             Extent::All => file.sync_all(),
         };
-        synced.map_err(|error| self.stop(error))?;
         let mut state = self.state();
-        state.durable = state.durable.max(written);
-        Ok(())
+        state.syncing = false;
+        match &synced {
+            Ok(()) => state.durable = state.durable.max(written),
+            Err(error) => {
+                state.stopped.get_or_insert_with(|| error.to_string());
+            }
+        }
+        drop(state);
+        self.ended.notify_all();
+        synced
     }
 
     /// Starts the thread that syncs what was written at most `interval` ago.
@@ -160,5 +198,20 @@ impl Shared {
     pub fn close(&self) {
         self.state().closing = true;
         self.changed.notify_all();
+    }
+}
+
+impl Syncer for Shared {
+    fn wait(&self, seq: Seq) -> Result<(), StorageError> {
+        let enough = |state: &State| state.durable >= Some(seq);
+        let state = self.once_alone(self.state(), enough);
+        if enough(&state) {
+            return Ok(());
+        }
+        self.sync_alone(state, Extent::Data)
+    }
+
+    fn durable(&self) -> Option<Seq> {
+        Self::durable(self)
     }
 }

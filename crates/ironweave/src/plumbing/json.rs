@@ -1,67 +1,25 @@
-//! serde for events, and the enum of all of them: what is the same for each, so that the macro writes one line.
+//! The enum of all events of a model, and serde for it.
 
-use serde::forward_to_deserialize_any;
+use std::fmt;
+use std::marker::PhantomData;
 
-/// Implements serde for an event, as a struct with named fields.
-#[doc(hidden)]
-#[macro_export]
-macro_rules! __event_serde {
-    ($event:ident, $name:expr, { $($field:ident = $key:expr),* $(,)? }) => {
-        impl $crate::plumbing::serde::Serialize for $event {
-            fn serialize<Z: $crate::plumbing::serde::Serializer>(&self, serializer: Z) -> ::core::result::Result<Z::Ok, Z::Error> {
-                use $crate::plumbing::serde::ser::SerializeStruct as _;
-                const FIELDS: &[&str] = &[$($key),*];
-                #[allow(unused_mut)]
-                let mut fields = serializer.serialize_struct($name, FIELDS.len())?;
-                $(fields.serialize_field($key, &self.$field)?;)*
-                fields.end()
-            }
-        }
+use serde::de::{EnumAccess, Error as _, MapAccess, VariantAccess, Visitor};
+use serde::ser::SerializeStruct as _;
+use serde::{Deserializer, Serialize, Serializer, forward_to_deserialize_any};
 
-        impl<'de> $crate::plumbing::serde::Deserialize<'de> for $event {
-            fn deserialize<Z: $crate::plumbing::serde::Deserializer<'de>>(deserializer: Z) -> ::core::result::Result<Self, Z::Error> {
-                const FIELDS: &[&str] = &[$($key),*];
-                struct Fields;
-                impl<'de> $crate::plumbing::serde::de::Visitor<'de> for Fields {
-                    type Value = $event;
-
-                    fn expecting(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
-                        f.write_str(::core::concat!("event ", $name))
-                    }
-
-                    #[allow(unused_mut, unused_variables)]
-                    fn visit_map<A: $crate::plumbing::serde::de::MapAccess<'de>>(self, mut map: A) -> ::core::result::Result<$event, A::Error> {
-                        $(let mut $field = ::core::option::Option::None;)*
-                        while let ::core::option::Option::Some(key) = map.next_key::<::std::string::String>()? {
-                            match key.as_str() {
-                                $($key => $field = ::core::option::Option::Some(map.next_value()?),)*
-                                other => return ::core::result::Result::Err($crate::plumbing::unknown_field(other, FIELDS)),
-                            }
-                        }
-                        ::core::result::Result::Ok($event {
-                            $($field: match $field {
-                                ::core::option::Option::Some(value) => value,
-                                ::core::option::Option::None => $crate::plumbing::missing_field($key)?,
-                            }),*
-                        })
-                    }
-                }
-                deserializer.deserialize_struct($name, FIELDS, Fields)
-            }
-        }
-    };
-}
+use super::fields::Fields;
+use crate::{AnyEvent, Event};
 
 /// Makes the enum of all events that a program can fire.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __any_event {
-    ($model:ident, { $($event:ident = $name:expr),* $(,)? }) => {
+    ($model:ident, { $($event:ident = $ix:expr),* $(,)? }) => {
         /// The events that a program can fire, as one type: for those that come from outside, as JSON.
         #[allow(clippy::large_enum_variant)]
         pub enum AnyEvent {
             $(
-                #[doc = ::core::concat!("See [`", $name, "`].")]
+                #[doc = ::core::concat!("See [`", ::core::stringify!($event), "`].")]
                 $event($event),
             )*
         }
@@ -76,68 +34,155 @@ macro_rules! __any_event {
 
         impl $crate::AnyEvent for AnyEvent {
             type Model = $model;
-            const NAMES: &'static [&'static str] = &[$($name),*];
+            const NAMES: &'static [&'static str] = &[$(<$event as $crate::Event>::NAME),*];
 
-            fn name(&self) -> &'static str {
+            fn accept<'e, V: $crate::plumbing::EventVisitor<'e>>(&'e self, visitor: V) -> V::Output {
                 match *self {
-                    $(Self::$event(_) => $name,)*
+                    $(Self::$event(ref event) => visitor.visit(event),)*
                 }
             }
 
-            fn as_dyn(&self) -> &dyn $crate::plumbing::DynEvent {
-                match *self {
-                    $(Self::$event(ref event) => event,)*
+            fn make<M: $crate::plumbing::EventMaker>(index: usize, maker: M) -> ::core::result::Result<Self, M::Error> {
+                match index {
+                    $($ix => maker.make().map(Self::$event),)*
+                    _ => ::core::result::Result::Err(maker.no_such_event()),
                 }
             }
         }
 
         impl $crate::plumbing::serde::Serialize for AnyEvent {
-            #[allow(unused_variables)]
             fn serialize<Z: $crate::plumbing::serde::Serializer>(&self, serializer: Z) -> ::core::result::Result<Z::Ok, Z::Error> {
-                let name = $crate::AnyEvent::name(self);
-                match *self {
-                    $(Self::$event(ref event) => serializer.serialize_newtype_variant("AnyEvent", 0, name, event),)*
-                }
+                $crate::plumbing::write_event(self, serializer)
             }
         }
 
         impl<'de> $crate::plumbing::serde::Deserialize<'de> for AnyEvent {
             fn deserialize<Z: $crate::plumbing::serde::Deserializer<'de>>(deserializer: Z) -> ::core::result::Result<Self, Z::Error> {
-                struct Variant;
-                impl<'de> $crate::plumbing::serde::de::Visitor<'de> for Variant {
-                    type Value = AnyEvent;
-
-                    fn expecting(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
-                        f.write_str("an event, as `{\"Name\": {..}}`")
-                    }
-
-                    #[allow(unused_variables)]
-                    fn visit_enum<A: $crate::plumbing::serde::de::EnumAccess<'de>>(self, data: A) -> ::core::result::Result<AnyEvent, A::Error> {
-                        let (name, content) = data.variant::<::std::string::String>()?;
-                        match name.as_str() {
-                            $($name => $crate::plumbing::serde::de::VariantAccess::newtype_variant(content).map(AnyEvent::$event),)*
-                            other => ::core::result::Result::Err($crate::plumbing::unknown_event(
-                                other, <AnyEvent as $crate::AnyEvent>::NAMES,
-                            )),
-                        }
-                    }
-                }
-                deserializer.deserialize_enum("AnyEvent", <Self as $crate::AnyEvent>::NAMES, Variant)
+                $crate::plumbing::read_event(deserializer)
             }
         }
     };
 }
 
-/// An event has no such field.
-#[cold]
-pub fn unknown_field<E: serde::de::Error>(field: &str, fields: &'static [&'static str]) -> E {
-    E::unknown_field(field, fields)
+/// Something to do with an event whose type is not known.
+pub trait EventVisitor<'e> {
+    /// What comes of it.
+    type Output;
+    /// Does it.
+    fn visit<E: Event>(self, event: &'e E) -> Self::Output;
 }
 
-/// A model has no such event.
-#[cold]
-pub fn unknown_event<E: serde::de::Error>(name: &str, names: &'static [&'static str]) -> E {
-    E::unknown_variant(name, names)
+/// A way to come by an event.
+pub trait EventMaker: Sized {
+    /// Why there is none.
+    type Error;
+    /// Makes one.
+    ///
+    /// # Errors
+    /// Whatever stands in the way.
+    fn make<E: Event>(self) -> Result<E, Self::Error>;
+    /// There is no event of the number.
+    fn no_such_event(self) -> Self::Error;
+}
+
+/// Writes an event as `{"JobStarted": {"run": "JobRun/3.1"}}`.
+///
+/// # Errors
+/// Those of the serializer.
+pub fn write_event<A: AnyEvent, S: Serializer>(
+    event: &A,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    struct Write<S>(S);
+    impl<'e, S: Serializer> EventVisitor<'e> for Write<S> {
+        type Output = Result<S::Ok, S::Error>;
+
+        fn visit<E: Event>(self, event: &'e E) -> Self::Output {
+            (self.0).serialize_newtype_variant(
+                "AnyEvent",
+                E::INDEX.into(),
+                E::NAME,
+                &Content(event),
+            )
+        }
+    }
+    event.accept(Write(serializer))
+}
+
+/// The fields of an event, as a struct.
+struct Content<'e, E>(&'e E);
+
+impl<E: Event> Serialize for Content<'_, E> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let names = field_names::<E>();
+        let mut fields = serializer.serialize_struct(E::NAME, names.len())?;
+        E::Fields::write(self.0.fields(), names, &mut fields)?;
+        fields.end()
+    }
+}
+
+fn field_names<E: Event>() -> &'static [&'static str] {
+    E::NAMES.get(1..).unwrap_or_default()
+}
+
+/// Reads what [`write_event`] wrote.
+///
+/// # Errors
+/// Those of the deserializer; where there is no such event or field, or one is missing.
+pub fn read_event<'de, A: AnyEvent, D: Deserializer<'de>>(deserializer: D) -> Result<A, D::Error> {
+    struct Variant<A>(PhantomData<A>);
+    impl<'de, A: AnyEvent> Visitor<'de> for Variant<A> {
+        type Value = A;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("an event, as `{\"Name\": {..}}`")
+        }
+
+        fn visit_enum<D: EnumAccess<'de>>(self, data: D) -> Result<A, D::Error> {
+            let (name, content) = data.variant::<String>()?;
+            match A::NAMES.iter().position(|known| *known == name) {
+                Some(index) => A::make(index, Read(content, PhantomData)),
+                None => Err(D::Error::unknown_variant(&name, A::NAMES)),
+            }
+        }
+    }
+    deserializer.deserialize_enum("AnyEvent", A::NAMES, Variant(PhantomData))
+}
+
+struct Read<'de, V>(V, PhantomData<&'de ()>);
+
+impl<'de, V: VariantAccess<'de>> EventMaker for Read<'de, V> {
+    type Error = V::Error;
+
+    fn make<E: Event>(self) -> Result<E, V::Error> {
+        self.0
+            .struct_variant(field_names::<E>(), FieldsOf(PhantomData))
+    }
+
+    fn no_such_event(self) -> V::Error {
+        V::Error::custom("no such event")
+    }
+}
+
+struct FieldsOf<E>(PhantomData<E>);
+
+impl<'de, E: Event> Visitor<'de> for FieldsOf<E> {
+    type Value = E;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "event {}", E::NAME)
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<E, A::Error> {
+        let names = field_names::<E>();
+        let mut read = <E::Fields as Fields>::Partial::default();
+        while let Some(key) = map.next_key::<String>()? {
+            let index = names.iter().position(|name| *name == key);
+            let index = index.ok_or_else(|| A::Error::unknown_field(&key, names))?;
+            E::Fields::read(&mut read, index, &mut map)?;
+        }
+        Ok(E::of(E::Fields::whole(read, names)?))
+    }
 }
 
 /// The value of a field that is not there: `None` of an `Option`, else an error.
@@ -147,7 +192,7 @@ pub fn unknown_event<E: serde::de::Error>(name: &str, names: &'static [&'static 
 pub fn missing_field<'de, T: serde::Deserialize<'de>, E: serde::de::Error>(
     field: &'static str,
 ) -> Result<T, E> {
-    struct Missing<E>(&'static str, std::marker::PhantomData<E>);
+    struct Missing<E>(&'static str, PhantomData<E>);
     impl<'de, E: serde::de::Error> serde::Deserializer<'de> for Missing<E> {
         type Error = E;
 
@@ -164,5 +209,5 @@ pub fn missing_field<'de, T: serde::Deserialize<'de>, E: serde::de::Error>(
             unit_struct newtype_struct seq tuple tuple_struct map struct enum identifier ignored_any
         }
     }
-    T::deserialize(Missing(field, std::marker::PhantomData))
+    T::deserialize(Missing(field, PhantomData))
 }

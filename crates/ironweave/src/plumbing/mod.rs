@@ -1,18 +1,20 @@
 //! What generated code calls. It is public because that code lives in the user's crate, and no part of the
 //! API: it may change with any version, together with the macro.
 
+mod fields;
 mod functions;
+mod handle;
 mod json;
 
 use std::any::Any;
+use std::ops::Bound;
 
 use crate::db::gone;
 pub use crate::db::{Links, Places, Reader};
-use crate::entity::{Entity, Model, Place};
-use crate::graph::Graph;
-use crate::graph::column::Column;
+use crate::entity::{Entity, Handle, Place};
+use crate::graph::GraphRef;
 pub use crate::graph::column::ColumnType;
-use crate::graph::storage::Flat;
+use crate::hash::hash_bytes;
 use crate::schema::{ColumnIx, EdgeIx, EntityIx, Hop, Schema, StateIx};
 pub use crate::step::bind::{Binder, Names, Ref};
 pub use crate::step::event::{DynEvent, EventType, FieldReader, FieldWriter};
@@ -22,9 +24,15 @@ pub use crate::step::tx::{
     unlink,
 };
 pub use crate::value::{DecodeError, Value};
-use crate::{Db, Filter, Id};
+use crate::{Db, Filter, Id, value};
 
 pub use serde;
+
+pub use crate::{__any_event as any_event, __handle as handle};
+pub use fields::{Field, Fields, One, Opt, Set, Val};
+pub use functions::{Guard, Holds, ask, hold};
+pub use handle::{hash, no_such_state, order, read_handle, same, show, write_handle};
+pub use json::{EventMaker, EventVisitor, read_event, write_event};
 
 /// A model's schema, bound to code: one entry for each column, event and invariant of the schema, in order.
 pub struct Binding {
@@ -38,6 +46,21 @@ pub struct Binding {
     pub events: Vec<EventType>,
     /// The code of the invariants.
     pub invariants: Vec<Check>,
+}
+
+/// Reads the schema that the macro wrote down.
+#[must_use]
+pub fn schema(bytes: &[u8]) -> Schema {
+    let schema: Schema = match value::decode(bytes) {
+        Ok(schema) => schema,
+        Err(e) => unreachable!("the macro writes what this version of ironweave reads: {e}"),
+    };
+    // A name that only one of them knows would be passed over.
+    debug_assert!({
+        let mut again = Vec::new();
+        value::encode(&schema, &mut again).is_ok() && again == bytes
+    });
+    schema
 }
 
 /// A hop, for use in constants.
@@ -73,7 +96,7 @@ pub fn field<T: Any, D: Db + ?Sized>(db: &D, column: ColumnIx, entity: EntityIx,
     value
         .and_then(|value| value.downcast_ref())
         .unwrap_or_else(|| {
-            let path = &graph.layout.columns[usize::from(column)].path;
+            let path = &graph.layout().columns[usize::from(column)].path;
             panic!("{} has no {path} any more", graph.entity_ref(entity, slot))
         })
 }
@@ -114,7 +137,7 @@ pub fn option<E: Entity>(db: &(impl Db + ?Sized), owner: EntityIx, hop: Hop, id:
 pub fn one<E: Entity>(db: &(impl Db + ?Sized), owner: EntityIx, hop: Hop, id: Id) -> E {
     option(db, owner, hop, id).unwrap_or_else(|| {
         let graph = db.graph();
-        let end = &graph.layout.edges[usize::from(hop.edge)]
+        let end = &graph.layout().edges[usize::from(hop.edge)]
             .near(hop.forward)
             .path;
         panic!(
@@ -134,7 +157,7 @@ pub fn link_data<T: Any, D: Db + ?Sized>(
 ) -> Option<&T> {
     let slot = slot(db, owner, id);
     let graph = db.graph();
-    let far = graph.layout.edges[usize::from(hop.edge)].far(hop.forward);
+    let far = graph.layout().edges[usize::from(hop.edge)].far(hop.forward);
     graph.state(far.entity, other)?;
     link_value(graph, hop, slot, other.slot)
 }
@@ -151,7 +174,7 @@ pub fn only_link_data<T: Any, D: Db + ?Sized>(
     link_value(db.graph(), hop, slot, *far)
 }
 
-fn link_value<T: Any>(graph: &Graph<Flat>, hop: Hop, near: u32, far: u32) -> Option<&T> {
+fn link_value<T: Any>(graph: GraphRef<'_>, hop: Hop, near: u32, far: u32) -> Option<&T> {
     let (from, to) = if hop.forward {
         (near, far)
     } else {
@@ -170,7 +193,7 @@ pub fn counted<T: Entity, S: Place<T>>(
 ) -> usize {
     let slot = slot(db, owner, id);
     let graph = db.graph();
-    let end = graph.layout.edges[usize::from(hop.edge)].near(hop.forward);
+    let end = graph.layout().edges[usize::from(hop.edge)].near(hop.forward);
     (S::STATES.iter())
         .map(|state| graph.counted(end.counted[usize::from(*state)], slot))
         .sum()
@@ -184,9 +207,17 @@ pub fn by<'d, E: Entity, T: Value + Eq, D: Db>(
 ) -> D::List<'d, std::vec::IntoIter<E>> {
     db.asks("by");
     let graph = db.graph();
-    let typed = typed::<T>(graph, column);
-    let found: Vec<E> = typed
-        .equal(value)
+    let cells = graph.column(column);
+    let mut bytes = Vec::new();
+    // What cannot be written is nobody's value.
+    let written = value::encode(value, &mut bytes).is_ok();
+    let slots = if written {
+        cells.equal(hash_bytes(&bytes))
+    } else {
+        Vec::new()
+    };
+    let same = |slot: &u32| cells.value(*slot).and_then(|v| v.downcast_ref()) == Some(value);
+    let found: Vec<E> = (slots.into_iter().filter(same))
         .map(|slot| E::from_id(graph.id(E::INDEX, slot)))
         .collect();
     db.list(found.into_iter())
@@ -201,29 +232,27 @@ pub fn by_range<'d, E: Entity, T: Value + Ord, D: Db>(
 ) -> D::List<'d, std::vec::IntoIter<E>> {
     db.asks("by");
     let graph = db.graph();
-    let found: Vec<E> = typed::<T>(graph, column)
-        .range(range)
+    fn any<T: Any>(bound: Bound<&T>) -> Bound<&dyn Any> {
+        bound.map(|value| value as &dyn Any)
+    }
+    let range = (any(range.start_bound()), any(range.end_bound()));
+    let slots = graph.column(column).range(range);
+    let found: Vec<E> = (slots.into_iter())
         .map(|slot| E::from_id(graph.id(E::INDEX, slot)))
         .collect();
     db.list(found.into_iter())
 }
 
-/// A column with its type, which comes from the same macro.
-fn typed<T: Value>(graph: &Graph<Flat>, column: ColumnIx) -> &Column<T, Flat> {
-    (graph.column(column).as_any().downcast_ref())
-        .unwrap_or_else(|| panic!("this store is of another model"))
-}
-
 /// How many an entity is linked with; O(1).
 pub fn count(db: &(impl Db + ?Sized), owner: EntityIx, hop: Hop, id: Id) -> usize {
     let slot = slot(db, owner, id);
-    db.graph().links(hop, slot).len()
+    db.graph().degree(hop, slot)
 }
 
 /// Whether two entities are linked; O(1).
 pub fn linked(db: &(impl Db + ?Sized), owner: EntityIx, hop: Hop, id: Id, other: Id) -> bool {
     let slot = slot(db, owner, id);
-    let far = db.graph().layout.edges[usize::from(hop.edge)]
+    let far = db.graph().layout().edges[usize::from(hop.edge)]
         .far(hop.forward)
         .entity;
     db.graph().state(far, other).is_some() && db.graph().linked(hop, slot, other.slot)
@@ -246,204 +275,18 @@ pub fn state_of(db: &(impl Db + ?Sized), entity: EntityIx, id: Id) -> StateIx {
     state(db, entity, id).unwrap_or_else(|| gone(db.graph(), entity, id))
 }
 
-/// The name of an entity type of a model, for `Display`.
-#[must_use]
-pub fn name<E: Entity>() -> &'static str
-where
-    E::Model: Model,
-{
-    E::NAME
+/// Whether an entity is alive; O(1).
+pub fn alive(db: &(impl Db + ?Sized), entity: EntityIx, id: Id) -> bool {
+    state(db, entity, id).is_some()
 }
 
-/// Implements for an entity type what is the same for all of them.
-#[doc(hidden)]
-#[macro_export]
-macro_rules! __handle {
-    ($entity:ident, model = $model:ty, index = $index:expr, name = $name:expr,
-     states = $states:ident { $($state:ident = $ix:expr),* $(,)? }) => {
-        impl $crate::Entity for $entity {
-            type Model = $model;
-            type In<S: $crate::StateOf<Self>> = $entity<S>;
-            const INDEX: u16 = $index;
-            const STATES: &'static [u8] = &[$($ix),*];
-            const NAME: &'static str = $name;
-
-            fn from_id(id: $crate::Id) -> Self {
-                Self { id, state: ::core::marker::PhantomData }
-            }
-
-            fn token<S: $crate::StateOf<Self>>(id: $crate::Id) -> $entity<S> {
-                $entity { id, state: ::core::marker::PhantomData }
-            }
-
-            fn id(&self) -> $crate::Id {
-                self.id
-            }
-        }
-
-        /// Which one it is, and where it stands.
-        impl<S: $crate::StateOf<$entity>> $entity<S> {
-            /// The plain handle.
-            pub fn any(&self) -> $entity {
-                $entity { id: self.id, state: ::core::marker::PhantomData }
-            }
-
-            /// Which one.
-            pub fn id(&self) -> $crate::Id {
-                self.id
-            }
-
-            /// Whether it exists; O(1).
-            pub fn alive(&self, db: &impl $crate::Db) -> bool {
-                $crate::plumbing::state(db, $index, self.id).is_some()
-            }
-
-            /// Whether it is in state `T`; O(1). An entity that is gone is in none.
-            pub fn is<T: $crate::StateOf<$entity>>(&self, db: &impl $crate::Db) -> bool {
-                let state = $crate::plumbing::state(db, $index, self.id);
-                state.is_some() && (T::STATE.is_none() || state == T::STATE)
-            }
-
-            /// Its token in state `T`, if it is there; O(1).
-            pub fn in_state<T: $crate::StateOf<$entity>>(&self, db: &impl $crate::Db) -> ::core::option::Option<$entity<T>> {
-                if self.is::<T>(db) { Some($entity { id: self.id, state: ::core::marker::PhantomData }) } else { None }
-            }
-
-            /// Its state, with the token of it; O(1). Panics where it is gone.
-            pub fn state(&self, db: &impl $crate::Db) -> $states {
-                match $crate::plumbing::state_of(db, $index, self.id) {
-                    $($ix => $states::$state($entity { id: self.id, state: ::core::marker::PhantomData }),)*
-                    other => ::core::unreachable!("{} has no state {other}", $name),
-                }
-            }
-        }
-
-        impl $entity {
-            /// For queries: those in a state, or in one of several.
-            #[must_use]
-            pub fn in_place<P: $crate::Place<$entity>>() -> $crate::Filter<$entity> {
-                $crate::plumbing::in_place::<$entity, P>()
-            }
-        }
-
-        impl ::core::fmt::Display for $states {
-            /// The name of the state.
-            fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
-                f.pad(match self { $(Self::$state(_) => ::core::stringify!($state),)* })
-            }
-        }
-
-        impl ::core::clone::Clone for $entity {
-            fn clone(&self) -> Self {
-                *self
-            }
-        }
-
-        impl ::core::marker::Copy for $entity {}
-
-        #[doc(hidden)]
-        impl<S: $crate::StateOf<$entity>> $crate::plumbing::Ref for $entity<S> {
-            fn bind(&self, binder: &mut $crate::plumbing::Binder<'_>) -> ::core::result::Result<$crate::Id, $crate::Reject> {
-                binder.handle($index, self.id, S::STATE)
-            }
-        }
-
-        impl<S: $crate::StateOf<$entity>> ::core::fmt::Display for $entity<S> {
-            fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
-                ::core::write!(f, "{}/{}", $name, self.id)
-            }
-        }
-
-        impl<S: $crate::StateOf<$entity>> ::core::fmt::Debug for $entity<S> {
-            fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
-                ::core::fmt::Display::fmt(self, f)
-            }
-        }
-
-        impl<S: $crate::StateOf<$entity>> ::core::cmp::PartialEq for $entity<S> {
-            fn eq(&self, other: &Self) -> bool {
-                self.id == other.id
-            }
-        }
-
-        impl<S: $crate::StateOf<$entity>> ::core::cmp::Eq for $entity<S> {}
-
-        impl<S: $crate::StateOf<$entity>> ::core::cmp::PartialOrd for $entity<S> {
-            fn partial_cmp(&self, other: &Self) -> ::core::option::Option<::core::cmp::Ordering> {
-                Some(self.cmp(other))
-            }
-        }
-
-        impl<S: $crate::StateOf<$entity>> ::core::cmp::Ord for $entity<S> {
-            fn cmp(&self, other: &Self) -> ::core::cmp::Ordering {
-                self.id.cmp(&other.id)
-            }
-        }
-
-        impl<S: $crate::StateOf<$entity>> ::core::hash::Hash for $entity<S> {
-            fn hash<H: ::core::hash::Hasher>(&self, state: &mut H) {
-                self.id.hash(state);
-            }
-        }
-
-        impl<S: $crate::StateOf<$entity>> $crate::plumbing::serde::Serialize for $entity<S> {
-            fn serialize<Z: $crate::plumbing::serde::Serializer>(&self, serializer: Z) -> ::core::result::Result<Z::Ok, Z::Error> {
-                $crate::plumbing::write_handle($name, self.id, serializer)
-            }
-        }
-
-        impl<'de, S: $crate::StateOf<$entity>> $crate::plumbing::serde::Deserialize<'de> for $entity<S> {
-            fn deserialize<Z: $crate::plumbing::serde::Deserializer<'de>>(deserializer: Z) -> ::core::result::Result<Self, Z::Error> {
-                $crate::plumbing::read_handle($name, deserializer)
-                    .map(|id| Self { id, state: ::core::marker::PhantomData })
-            }
-        }
-    };
+/// Whether an entity is alive, and in a state if one is asked for; O(1).
+pub fn is(db: &(impl Db + ?Sized), entity: EntityIx, id: Id, asked: Option<StateIx>) -> bool {
+    let state = state(db, entity, id);
+    state.is_some() && (asked.is_none() || state == asked)
 }
 
-pub use crate::{__any_event as any_event, __event_serde as event_serde, __handle as handle};
-pub use functions::{Guard, Holds, ask, hold};
-pub use json::{missing_field, unknown_event, unknown_field};
-
-/// Writes a handle: `"Partition/3.1"` for people, a number otherwise.
-///
-/// # Errors
-/// Those of the serializer.
-pub fn write_handle<Z: serde::Serializer>(
-    entity: &str,
-    id: Id,
-    serializer: Z,
-) -> Result<Z::Ok, Z::Error> {
-    if serializer.is_human_readable() {
-        serializer.collect_str(&format_args!("{entity}/{id}"))
-    } else {
-        serializer.serialize_u64(id.to_bits())
-    }
-}
-
-/// Reads what [`write_handle`] wrote.
-///
-/// # Errors
-/// Where it is none, or of another type.
-pub fn read_handle<'de, Z: serde::Deserializer<'de>>(
-    entity: &str,
-    deserializer: Z,
-) -> Result<Id, Z::Error> {
-    use serde::Deserialize;
-    use serde::de::Error;
-    if deserializer.is_human_readable() {
-        let text = String::deserialize(deserializer)?;
-        let id = text
-            .strip_prefix(entity)
-            .and_then(|rest| rest.strip_prefix('/'));
-        let id = id.ok_or_else(|| {
-            Z::Error::custom(format_args!(
-                "`{text}` is no {entity}: expected `{entity}/SLOT.GENERATION`"
-            ))
-        })?;
-        id.parse().map_err(Z::Error::custom)
-    } else {
-        let bits = u64::deserialize(deserializer)?;
-        Id::from_bits(bits).ok_or_else(|| Z::Error::custom(format_args!("{bits} is no id")))
-    }
+/// The token of an entity, if it is in its state; O(1).
+pub fn in_state<H: Handle>(db: &(impl Db + ?Sized), id: Id) -> Option<H> {
+    is(db, H::Entity::INDEX, id, H::STATE).then(|| H::from_id(id))
 }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use crate::db::Reader;
 use crate::error::StepError;
 use crate::graph::Graph;
-use crate::graph::storage::Flat;
+use crate::graph::storage::{Storage, ahead};
 use crate::id::Id;
 use crate::schema::{Assign, ColumnIx, EntityIx, Hop, MetaField, Path, Quantifier, Source};
 use crate::step::bind::Names;
@@ -86,8 +86,8 @@ impl Iterator for Slots<'_> {
 }
 
 /// A firing event with what it acts on.
-pub(super) struct Acting<'c> {
-    pub graph: &'c mut Graph<Flat>,
+pub(super) struct Acting<'c, S: Storage> {
+    pub graph: &'c mut Graph<S>,
     pub names: &'c mut Names,
     pub targets: &'c mut Targets,
     /// The time of the transaction, where the event writes it.
@@ -97,7 +97,7 @@ pub(super) struct Acting<'c> {
     pub given: Given<'c>,
 }
 
-impl Acting<'_> {
+impl<S: Storage> Acting<'_, S> {
     /// Executes the declared arcs.
     #[inline(always)]
     pub(super) fn act(mut self) -> Result<(), StepError> {
@@ -106,7 +106,7 @@ impl Acting<'_> {
             self.prepare()?;
         }
         if self.graph.is_large() {
-            self.fetch();
+            ahead(|| self.fetch());
         }
         for place in &def.places {
             self.check_place(place)?;
@@ -281,7 +281,7 @@ impl Acting<'_> {
             return Ok(());
         };
         let reader = Reader {
-            graph: self.graph,
+            graph: S::graph(self.graph),
             of: None,
         };
         for (ix, guard) in self.def.guards.iter().enumerate() {
@@ -464,13 +464,13 @@ fn value<'v>(
 }
 
 /// The value of a field of the entity that a name stands for, in CBOR.
-fn copied(
-    graph: &Graph<Flat>,
+fn copied<S: Storage>(
+    graph: &Graph<S>,
     names: &Names,
     name: u16,
     column: ColumnIx,
 ) -> Result<Vec<u8>, StepError> {
-    let slot = names.one(name).slot;
+    let slot = names.ids(name)[0].slot;
     graph.column(column).encoded(slot).ok_or_else(|| {
         let layout = &graph.layout.columns[usize::from(column)];
         StepError::Unwritable {
@@ -481,8 +481,8 @@ fn copied(
 }
 
 /// Rejects where a condition does not hold.
-fn check_when(
-    graph: &Graph<Flat>,
+fn check_when<S: Storage>(
+    graph: &Graph<S>,
     def: &EventPlan,
     when: &WhenPlan,
     names: &Names,
@@ -509,7 +509,12 @@ fn check_when(
 }
 
 #[cold]
-fn not_in_place(graph: &Graph<Flat>, def: &EventPlan, place: &PlacePlan, slot: u32) -> StepError {
+fn not_in_place<S: Storage>(
+    graph: &Graph<S>,
+    def: &EventPlan,
+    place: &PlacePlan,
+    slot: u32,
+) -> StepError {
     let layout = &graph.layout.entities[usize::from(place.entity)];
     let found = graph.state_of(place.entity, slot);
     StepError::NotInPlace {
@@ -521,7 +526,7 @@ fn not_in_place(graph: &Graph<Flat>, def: &EventPlan, place: &PlacePlan, slot: u
 }
 
 /// Appends the slots that a path reaches, each once, in the order in which they are first reached.
-fn reach(graph: &Graph<Flat>, names: &Names, path: &Path, out: &mut Vec<u32>) {
+fn reach<S: Storage>(graph: &Graph<S>, names: &Names, path: &Path, out: &mut Vec<u32>) {
     let start = out.len();
     let roots = names.ids(path.root);
     match path.hops.as_slice() {

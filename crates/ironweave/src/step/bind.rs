@@ -3,11 +3,9 @@
 use std::sync::Arc;
 
 use crate::cbor::{ARRAY, UINT, head};
-use crate::entity::{Ensure, Entity, Key, KeyQuery, Keyed};
+use crate::entity::{Ensure, Entity, Handle, Key, KeyQuery, Keyed};
 use crate::error::{EntityRef, Reject, StepError};
-use crate::graph::Graph;
-use crate::graph::column::Column;
-use crate::graph::storage::Flat;
+use crate::graph::{GraphMut, GraphRef};
 use crate::id::Id;
 use crate::schema::{EntityIx, StateIx};
 use crate::step::plan::EventPlan;
@@ -98,31 +96,37 @@ impl Names {
     /// The entity of a name that stands for one.
     #[inline]
     #[must_use]
-    pub fn one(&self, name: u16) -> Id {
-        self.ids(name)[0]
+    pub fn one<H: Handle>(&self, name: u16) -> H {
+        H::from_id(self.ids(name)[0])
     }
 
     /// The entity of a name that may stand for none.
     #[must_use]
-    pub fn option(&self, name: u16) -> Option<Id> {
-        self.ids(name).first().copied()
+    pub fn option<H: Handle>(&self, name: u16) -> Option<H> {
+        self.ids(name).first().copied().map(H::from_id)
     }
 
     /// The entities of a name.
-    pub fn many(&self, name: u16) -> impl Iterator<Item = Id> + '_ {
-        self.ids(name).iter().copied()
+    #[must_use]
+    pub fn many<H: Handle>(&self, name: u16) -> Vec<H> {
+        self.ids(name).iter().copied().map(H::from_id).collect()
     }
 }
 
 /// Binds the entity fields of an event, one after the other.
 pub struct Binder<'a> {
-    pub(crate) graph: &'a mut Graph<Flat>,
+    pub(crate) graph: GraphMut<'a>,
     pub(crate) names: &'a mut Names,
     pub(crate) event: &'a EventPlan,
 }
 
 /// What can name an entity in an event: a handle, a token, a [`Key`], an [`Ensure`].
 pub trait Ref {
+    /// Its id, where it has one.
+    fn handle(&self) -> Option<Id> {
+        None
+    }
+
     /// Finds the entity.
     ///
     /// # Errors
@@ -193,7 +197,7 @@ impl Binder<'_> {
     }
 
     fn entity_name(&self, entity: EntityIx) -> Arc<str> {
-        Arc::clone(&self.graph.layout.entities[usize::from(entity)].name)
+        Arc::clone(&self.graph.as_ref().layout().entities[usize::from(entity)].name)
     }
 
     /// A handle or token: alive, and in the state that it claims.
@@ -207,7 +211,7 @@ impl Binder<'_> {
         id: Id,
         claimed: Option<StateIx>,
     ) -> Result<Id, Reject> {
-        let found = self.graph.state(entity, id);
+        let found = self.graph.as_ref().state(entity, id);
         if found.is_some() && (claimed.is_none() || found == claimed) {
             return Ok(id);
         }
@@ -222,7 +226,7 @@ impl Binder<'_> {
         claimed: Option<StateIx>,
         found: Option<StateIx>,
     ) -> Reject {
-        let layout = &self.graph.layout.entities[usize::from(entity)];
+        let layout = &self.graph.as_ref().layout().entities[usize::from(entity)];
         let event = Arc::clone(&self.event.name);
         let who = EntityRef {
             entity: Arc::clone(&layout.name),
@@ -243,25 +247,18 @@ impl Binder<'_> {
 
 /// The entity that has a key; O(1).
 pub(crate) fn find<T: Keyed>(
-    graph: &Graph<Flat>,
+    graph: GraphRef<'_>,
     key: &(impl KeyQuery<T::Key> + ?Sized),
 ) -> Option<Id> {
-    let slot = match T::KEY {
-        [column] => {
-            let column = graph.column(*column).as_any();
-            key.find_in(column.downcast_ref::<Column<T::Key, Flat>>()?)?
-        }
-        _ => key.find_parts(graph, T::INDEX)?,
-    };
-    Some(graph.id(T::INDEX, slot))
+    graph.find::<T>(key).map(|slot| graph.id(T::INDEX, slot))
 }
 
 /// Finds the entity that has a key, or creates it in its initial state.
-pub(crate) fn ensure<T: Keyed>(graph: &mut Graph<Flat>, key: &T::Key) -> Result<Id, StepError> {
-    if let Some(id) = find::<T>(graph, key) {
+pub(crate) fn ensure<T: Keyed>(mut graph: GraphMut<'_>, key: &T::Key) -> Result<Id, StepError> {
+    if let Some(id) = find::<T>(graph.as_ref(), key) {
         return Ok(id);
     }
-    let layout = Arc::clone(&graph.layout);
+    let layout = Arc::clone(graph.as_ref().layout());
     let initial = layout.schema.entities[usize::from(T::INDEX)].initial;
     let slot = graph.create(T::INDEX, initial)?;
     match T::KEY {
@@ -276,7 +273,7 @@ pub(crate) fn ensure<T: Keyed>(graph: &mut Graph<Flat>, key: &T::Key) -> Result<
     for column in &layout.entities[usize::from(T::INDEX)].defaults {
         graph.set_default(*column, slot)?;
     }
-    Ok(graph.id(T::INDEX, slot))
+    Ok(graph.as_ref().id(T::INDEX, slot))
 }
 
 /// A key in CBOR. What cannot be written has no bytes, and is no entity's key.
@@ -298,9 +295,19 @@ fn key_text(key: &impl Value) -> String {
     encode(key, &mut bytes).map_or_else(|e| e.to_string(), |()| display(&bytes))
 }
 
+impl<H: Handle> Ref for H {
+    fn handle(&self) -> Option<Id> {
+        Some(self.id())
+    }
+
+    fn bind(&self, binder: &mut Binder<'_>) -> Result<Id, Reject> {
+        binder.handle(H::Entity::INDEX, self.id(), H::STATE)
+    }
+}
+
 impl<T: Keyed> Ref for Key<T> {
     fn bind(&self, binder: &mut Binder<'_>) -> Result<Id, Reject> {
-        find::<T>(binder.graph, self.key()).ok_or_else(|| {
+        find::<T>(binder.graph.as_ref(), self.key()).ok_or_else(|| {
             StepError::UnknownKey {
                 event: Arc::clone(&binder.event.name),
                 entity: <T as Entity>::NAME.into(),
@@ -313,6 +320,6 @@ impl<T: Keyed> Ref for Key<T> {
 
 impl<T: Keyed> Ref for Ensure<T> {
     fn bind(&self, binder: &mut Binder<'_>) -> Result<Id, Reject> {
-        Ok(ensure::<T>(binder.graph, self.key())?)
+        Ok(ensure::<T>(binder.graph.reborrow(), self.key())?)
     }
 }

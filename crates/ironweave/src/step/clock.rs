@@ -26,6 +26,14 @@ impl Default for Clock {
 }
 
 impl Clock {
+    /// As it is after a transaction.
+    pub(crate) fn after(last: Timestamp) -> Self {
+        Self {
+            last,
+            ..Self::default()
+        }
+    }
+
     /// The time of the open transaction, never before that of the last one.
     pub(crate) fn now(&self) -> Timestamp {
         let known = self.now.load(Ordering::Relaxed);

@@ -10,12 +10,12 @@ use crate::cbor::{ARRAY, NULL, UINT, Word, head};
 use crate::db::Reader;
 use crate::entity::Model;
 use crate::error::Reject;
-use crate::id::Id;
 use crate::log::Seq;
+use crate::plumbing::Fields;
 use crate::schema::EventIx;
-use crate::step::bind::{Binder, Names};
+use crate::step::bind::{Binder, Names, Ref};
 use crate::step::plan::Plan;
-use crate::step::{Core, Tx};
+use crate::step::{CoreMut, Tx};
 use crate::value::{DecodeError, EncodeError, decode, encode_value, plain_bytes, raw_item};
 
 /// An event: a request to change the graph, which may be rejected. The macro implements it.
@@ -32,14 +32,23 @@ pub trait Event: Sized + 'static {
     /// What it creates, as handles.
     type Created;
     #[doc(hidden)]
+    type Fields: Fields;
+    #[doc(hidden)]
     const INDEX: EventIx;
+    /// Its name, and those of its fields.
+    #[doc(hidden)]
+    const NAMES: &'static [&'static str];
     /// Its name.
-    const NAME: &'static str;
+    const NAME: &'static str = Self::NAMES[0];
 
     #[doc(hidden)]
-    fn bind(&self, binder: &mut Binder<'_>) -> Result<(), Reject>;
+    fn fields(&self) -> <Self::Fields as Fields>::Refs<'_>;
     #[doc(hidden)]
-    fn value(&self, index: u16) -> &dyn Any;
+    fn of(fields: <Self::Fields as Fields>::Owned) -> Self;
+    #[doc(hidden)]
+    fn literal(index: u16) -> &'static dyn Any {
+        crate::plumbing::no_such_value(index)
+    }
     #[doc(hidden)]
     fn guard(&self, _index: u16, _db: &Reader<'_>) -> Result<(), Reject> {
         Ok(())
@@ -52,10 +61,6 @@ pub trait Event: Sized + 'static {
     fn bound(names: &Names) -> Self::Bound;
     #[doc(hidden)]
     fn created(names: &Names) -> Self::Created;
-    #[doc(hidden)]
-    fn encode(&self, writer: &mut FieldWriter<'_>);
-    #[doc(hidden)]
-    fn decode(reader: &FieldReader<'_>) -> Result<Self, DecodeError>;
 }
 
 /// What an event of type `E` binds.
@@ -107,7 +112,7 @@ pub trait DynEvent {
     /// Asks one of its guards.
     fn guard(&self, index: u16, db: &Reader<'_>) -> Result<(), Reject>;
     /// Runs its handler.
-    fn handle(&self, names: &Names, core: &mut Core, plan: &Plan) -> Result<(), Reject>;
+    fn handle(&self, names: &Names, core: CoreMut<'_>, plan: &Plan) -> Result<(), Reject>;
     /// Writes its fields.
     fn encode(&self, writer: &mut FieldWriter<'_>);
 }
@@ -118,23 +123,23 @@ impl<E: Event> DynEvent for E {
     }
 
     fn bind(&self, binder: &mut Binder<'_>) -> Result<(), Reject> {
-        E::bind(self, binder)
+        E::Fields::bind(self.fields(), binder)
     }
 
     fn value(&self, index: u16) -> &dyn Any {
-        E::value(self, index)
+        E::Fields::value(self.fields(), index).unwrap_or_else(|| E::literal(index))
     }
 
     fn guard(&self, index: u16, db: &Reader<'_>) -> Result<(), Reject> {
         E::guard(self, index, db)
     }
 
-    fn handle(&self, names: &Names, core: &mut Core, plan: &Plan) -> Result<(), Reject> {
+    fn handle(&self, names: &Names, core: CoreMut<'_>, plan: &Plan) -> Result<(), Reject> {
         E::handle(self, names, &mut Tx::new(core, plan))
     }
 
     fn encode(&self, writer: &mut FieldWriter<'_>) {
-        E::encode(self, writer);
+        E::Fields::encode(self.fields(), 0, writer);
     }
 }
 
@@ -174,7 +179,7 @@ impl EventType {
     #[must_use]
     pub fn of<E: Event>() -> Self {
         Self {
-            decode: Some(|reader| Ok(Box::new(E::decode(reader)?))),
+            decode: Some(|reader| Ok(Box::new(E::of(E::Fields::decode(reader, 0)?)))),
             literals: crate::plumbing::no_such_value,
         }
     }
@@ -208,10 +213,16 @@ impl FieldWriter<'_> {
         }
     }
 
-    /// Writes a field that holds a handle or a token, as serde would.
+    /// Writes a field that names an entity.
     #[inline]
-    pub fn one(&mut self, index: u16, id: Id) {
-        self.plain(index, Word::head(UINT, id.to_bits()));
+    pub fn one(&mut self, index: u16, named: &(impl Ref + Serialize + 'static)) {
+        match named.handle() {
+            Some(id) => self.plain(index, Word::head(UINT, id.to_bits())),
+            None => {
+                head(self.bytes, UINT, index.into());
+                self.named(index, named);
+            }
+        }
     }
 
     /// Writes a field of few bytes.
@@ -225,21 +236,33 @@ impl FieldWriter<'_> {
         }
     }
 
-    /// Writes a field that may hold a handle or a token.
-    pub fn option(&mut self, index: u16, id: Option<Id>) {
+    /// Writes a field that may name an entity.
+    pub fn option(&mut self, index: u16, named: Option<&(impl Ref + Serialize + 'static)>) {
         head(self.bytes, UINT, index.into());
-        match id {
-            Some(id) => head(self.bytes, UINT, id.to_bits()),
+        match named {
+            Some(named) => self.named(index, named),
             None => self.bytes.push(NULL),
         }
     }
 
-    /// Writes a field that holds several handles or tokens.
-    pub fn many(&mut self, index: u16, ids: impl ExactSizeIterator<Item = Id>) {
+    /// Writes a field that names several entities.
+    pub fn many(&mut self, index: u16, named: &[impl Ref + Serialize + 'static]) {
         head(self.bytes, UINT, index.into());
-        head(self.bytes, ARRAY, ids.len() as u64);
-        for id in ids {
-            head(self.bytes, UINT, id.to_bits());
+        head(self.bytes, ARRAY, named.len() as u64);
+        for named in named {
+            self.named(index, named);
+        }
+    }
+
+    /// Handles by their ids, which is what serde would make of them.
+    fn named<R: Ref + Serialize + 'static>(&mut self, index: u16, named: &R) {
+        match named.handle() {
+            Some(id) => head(self.bytes, UINT, id.to_bits()),
+            None => {
+                if let Err(e) = encode_value(named, self.bytes) {
+                    self.failed.get_or_insert((index, e));
+                }
+            }
         }
     }
 }

@@ -9,6 +9,7 @@ mod act;
 pub(crate) mod bind;
 pub(crate) mod clock;
 pub(crate) mod event;
+pub(crate) mod flat;
 pub(crate) mod plan;
 mod settle;
 pub(crate) mod tx;
@@ -19,8 +20,10 @@ pub use tx::{Ensured, New, Tx};
 
 use crate::cbor::{MAP, head};
 use crate::error::{EntityRef, Reject, StepError};
-use crate::graph::storage::Flat;
-use crate::graph::{Graph, Mark};
+use crate::fact::Facts;
+use crate::graph::paged::Paged;
+use crate::graph::storage::{Flat, Storage};
+use crate::graph::{Graph, GraphMut, GraphRef, Mark};
 use crate::hash::FastMap;
 use crate::log::Seq;
 use crate::schema::EntityIx;
@@ -32,8 +35,8 @@ use crate::step::plan::{EventPlan, Plan};
 use crate::{Meta, Timestamp};
 
 /// The graph and the open transaction on it.
-pub struct Core {
-    pub(crate) graph: Graph<Flat>,
+pub struct Core<S: Storage = Flat> {
+    pub(crate) graph: Graph<S>,
     /// What fired in the open transaction, where it is written to a log.
     pub(crate) firings: Vec<Firing>,
     /// The encoded events of those, where they are written to a log.
@@ -61,6 +64,48 @@ pub struct Core {
     targets: Targets,
 }
 
+/// The graph and the open transaction on it, in either storage.
+pub enum CoreMut<'c> {
+    /// Of a store.
+    Flat(&'c mut Core),
+    /// Of a snapshot.
+    Paged(&'c mut Core<Paged>),
+}
+
+impl CoreMut<'_> {
+    #[inline]
+    fn graph(&self) -> GraphRef<'_> {
+        match self {
+            Self::Flat(core) => GraphRef::Flat(&core.graph),
+            Self::Paged(core) => GraphRef::Paged(&core.graph),
+        }
+    }
+
+    #[inline]
+    fn graph_mut(&mut self) -> GraphMut<'_> {
+        match self {
+            Self::Flat(core) => GraphMut::Flat(&mut core.graph),
+            Self::Paged(core) => GraphMut::Paged(&mut core.graph),
+        }
+    }
+
+    /// When the open transaction is.
+    fn now(&self) -> Timestamp {
+        match self {
+            Self::Flat(core) => core.clock.now(),
+            Self::Paged(core) => core.clock.now(),
+        }
+    }
+
+    /// What else the open transaction says of itself.
+    fn meta(&self) -> &Meta {
+        match self {
+            Self::Flat(core) => &core.meta,
+            Self::Paged(core) => &core.meta,
+        }
+    }
+}
+
 /// One firing of an event.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Firing {
@@ -81,8 +126,8 @@ pub(crate) struct CoreMark {
     events: u32,
 }
 
-impl Core {
-    pub(crate) fn new(graph: Graph<Flat>) -> Self {
+impl<S: Storage> Core<S> {
+    pub(crate) fn new(graph: Graph<S>) -> Self {
         Self {
             graph,
             firings: Vec::new(),
@@ -167,17 +212,22 @@ impl Core {
             core: self,
             kept: false,
         };
-        if attempt.core.paranoid {
-            attempt.core.fire_twice(plan, event)?;
-        } else {
-            attempt.core.fire(plan, event)?;
-        }
+        attempt.core.step(plan, event)?;
         attempt.kept = true;
         Ok(())
     }
 
-    /// Fires an event and what follows from it by itself; what it bound and created is in `names` then. On an error the
-    /// caller rolls back.
+    /// Fires an event and what follows from it by itself, twice where nobody is trusted; what it bound and created is
+    /// in `names` then. On an error the caller rolls back.
+    pub(crate) fn step(&mut self, plan: &Plan, event: &dyn DynEvent) -> Result<(), StepError> {
+        if self.paranoid {
+            self.fire_twice(plan, event)
+        } else {
+            self.fire(plan, event)
+        }
+    }
+
+    /// Fires an event and what follows from it by itself. On an error the caller rolls back.
     #[inline(always)]
     pub(crate) fn fire(&mut self, plan: &Plan, event: &dyn DynEvent) -> Result<(), StepError> {
         let start = self.graph.journal.facts.list.len();
@@ -185,7 +235,7 @@ impl Core {
         self.names.clear();
         event
             .bind(&mut Binder {
-                graph: &mut self.graph,
+                graph: S::graph_mut(&mut self.graph),
                 names: &mut self.names,
                 event: def,
             })
@@ -214,7 +264,7 @@ impl Core {
     }
 
     /// An event that fires, with what it acts on.
-    fn acting<'c>(&'c mut self, def: &'c EventPlan, given: Given<'c>) -> Acting<'c> {
+    fn acting<'c>(&'c mut self, def: &'c EventPlan, given: Given<'c>) -> Acting<'c, S> {
         Acting {
             graph: &mut self.graph,
             names: match given {
@@ -241,7 +291,7 @@ impl Core {
     ) -> Result<(), StepError> {
         // A handler changes all of it but these.
         let names = std::mem::take(&mut self.names);
-        let handled = event.handle(&names, self, plan);
+        let handled = event.handle(&names, S::core_mut(self), plan);
         self.names = names;
         handled.map_err(|e| rejected(def, e))
     }
@@ -315,11 +365,11 @@ impl Core {
             return Ok(());
         };
         for (name, plan) in def.names.iter().enumerate().take(names.len()) {
-            for id in names.many(name as u16) {
+            for id in names.ids(name as u16).iter().copied() {
                 if let Some(found) = self.changed.get(&(plan.entity, id.slot)) {
                     return Err(StepError::Changed {
                         event: Arc::clone(&def.name),
-                        entity: who(&self.graph, plan.entity, id),
+                        entity: who(S::graph(&self.graph), plan.entity, id),
                         expected,
                         found: *found,
                     });
@@ -335,13 +385,10 @@ impl Core {
     }
 
     /// Applies the facts of a logged transaction.
-    pub(crate) fn replay(&mut self, decoded: &crate::store::frame::Decoded) -> Result<(), String> {
-        for fact in &decoded.facts.list {
-            if let Err(e) = self.graph.apply(*fact, &decoded.facts) {
-                return Err(format!(
-                    "{}: {e}",
-                    decoded.facts.render(*fact, &self.graph.layout)
-                ));
+    pub(crate) fn replay(&mut self, facts: &Facts) -> Result<(), String> {
+        for fact in &facts.list {
+            if let Err(e) = self.graph.apply(*fact, facts) {
+                return Err(format!("{}: {e}", facts.render(*fact, &self.graph.layout)));
             }
         }
         self.settle();
@@ -396,13 +443,13 @@ impl Core {
 }
 
 /// An event that is being applied.
-struct Attempt<'c> {
-    core: &'c mut Core,
+struct Attempt<'c, S: Storage> {
+    core: &'c mut Core<S>,
     mark: Option<CoreMark>,
     kept: bool,
 }
 
-impl Drop for Attempt<'_> {
+impl<S: Storage> Drop for Attempt<'_, S> {
     #[inline]
     fn drop(&mut self) {
         if !self.kept {
@@ -420,9 +467,9 @@ fn rejected(def: &EventPlan, e: Reject) -> StepError {
 }
 
 /// An entity for an error, by index.
-fn who(graph: &Graph<Flat>, entity: EntityIx, id: crate::Id) -> EntityRef {
+fn who(graph: GraphRef<'_>, entity: EntityIx, id: crate::Id) -> EntityRef {
     EntityRef {
-        entity: Arc::clone(&graph.layout.entities[usize::from(entity)].name),
+        entity: Arc::clone(&graph.layout().entities[usize::from(entity)].name),
         id,
     }
 }

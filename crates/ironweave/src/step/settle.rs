@@ -8,6 +8,7 @@ use crate::cbor::{UINT, head};
 use crate::db::Reader;
 use crate::error::{Name, StepError};
 use crate::fact::Fact;
+use crate::graph::storage::Storage;
 use crate::hash::FastMap;
 use crate::schema::{EdgeIx, EntityIx, Hop};
 use crate::step::Core;
@@ -17,7 +18,7 @@ use crate::step::plan::Plan;
 /// How often one immediate event may fire on one entity in one step.
 const FIRINGS_MAX: u32 = 64;
 
-impl Core {
+impl<S: Storage> Core<S> {
     /// Checks the bounds of all that gained or lost links, or began, since fact `start`.
     pub(super) fn check_bounds(&self, start: usize) -> Result<(), StepError> {
         for fact in &self.graph.journal.facts.list[start..] {
@@ -224,7 +225,7 @@ impl Core {
         let entity = layout.schema.invariants[usize::from(ix)].entity;
         let id = self.graph.id(entity, slot);
         let reader = Reader {
-            graph: &self.graph,
+            graph: S::graph(&self.graph),
             of: self.paranoid.then_some((ix, slot)),
         };
         plan.checks[usize::from(ix)](id, &reader).map_err(|e| {

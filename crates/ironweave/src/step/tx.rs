@@ -6,24 +6,23 @@ use std::marker::PhantomData;
 use std::sync::Arc;
 
 use crate::db::Db;
-use crate::entity::{Entity, Keyed, StateOf};
+use crate::entity::{Entity, Handle, Keyed, StateOf};
 use crate::error::{Reject, StepError};
-use crate::graph::Graph;
-use crate::graph::storage::Flat;
+use crate::graph::GraphRef;
 use crate::id::Id;
 use crate::schema::{ColumnIx, EntityIx, Hop, StateIx};
 use crate::step::plan::Plan;
-use crate::step::{Core, bind, who};
+use crate::step::{CoreMut, bind, who};
 
 /// The graph within a handler of event `E`: it can be read, and changed as the event's `#[may(..)]` says.
 pub struct Tx<'a, E> {
-    core: &'a mut Core,
+    core: CoreMut<'a>,
     event: &'a Arc<str>,
     of: PhantomData<fn() -> E>,
 }
 
 impl<'a, E: crate::Event> Tx<'a, E> {
-    pub(crate) fn new(core: &'a mut Core, plan: &'a Plan) -> Self {
+    pub(crate) fn new(core: CoreMut<'a>, plan: &'a Plan) -> Self {
         Self {
             core,
             event: &plan.events[usize::from(E::INDEX)].name,
@@ -36,26 +35,26 @@ impl<E> Tx<'_, E> {
     /// The time of the transaction.
     #[must_use]
     pub fn time(&self) -> crate::Timestamp {
-        self.core.clock.now()
+        self.core.now()
     }
 
     /// What else the transaction says of itself.
     #[must_use]
     pub fn meta(&self) -> &crate::Meta {
-        &self.core.meta
+        self.core.meta()
     }
 
     fn dead(&self, entity: EntityIx, id: Id) -> Reject {
         StepError::Dead {
             event: Arc::clone(self.event),
-            entity: who(&self.core.graph, entity, id),
+            entity: who(self.core.graph(), entity, id),
         }
         .into()
     }
 
     fn alive(&self, entity: EntityIx, id: Id) -> Result<StateIx, Reject> {
         self.core
-            .graph
+            .graph()
             .state(entity, id)
             .ok_or_else(|| self.dead(entity, id))
     }
@@ -66,10 +65,10 @@ impl<E> Tx<'_, E> {
         let Some(claimed) = claimed.filter(|claimed| *claimed != found) else {
             return Ok(());
         };
-        let states = &self.core.graph.layout.entities[usize::from(entity)].states;
+        let states = &self.core.graph().layout().entities[usize::from(entity)].states;
         Err(StepError::NotInPlace {
             event: Arc::clone(self.event),
-            entity: who(&self.core.graph, entity, id),
+            entity: who(self.core.graph(), entity, id),
             expected: Arc::clone(&states[usize::from(claimed)].name),
             found: Arc::clone(&states[usize::from(found)].name),
         }
@@ -78,7 +77,7 @@ impl<E> Tx<'_, E> {
 
     /// The two ends of a link, both alive, as slots at the declaring and the inverse end.
     fn ends(&self, hop: Hop, near: Id, far: Id) -> Result<(u32, u32), Reject> {
-        let edge = &self.core.graph.layout.edges[usize::from(hop.edge)];
+        let edge = &self.core.graph().layout().edges[usize::from(hop.edge)];
         self.alive(edge.near(hop.forward).entity, near)?;
         self.alive(edge.far(hop.forward).entity, far)?;
         Ok(if hop.forward {
@@ -100,8 +99,8 @@ impl<E> Db for Tx<'_, E> {
         items.collect::<Vec<_>>().into_iter()
     }
 
-    fn graph(&self) -> &Graph<Flat> {
-        &self.core.graph
+    fn graph(&self) -> GraphRef<'_> {
+        self.core.graph()
     }
 }
 
@@ -129,8 +128,7 @@ impl<E: crate::Event> Tx<'_, E> {
         &mut self,
         new: N,
     ) -> Result<<N::Entity as Entity>::In<N::State>, Reject> {
-        let id = new.create(self)?;
-        Ok(<N::Entity as Entity>::token::<N::State>(id))
+        new.create(self).map(Handle::from_id)
     }
 
     /// The entity that has a key, created in its initial state where there is none, in an event with
@@ -139,7 +137,7 @@ impl<E: crate::Event> Tx<'_, E> {
     /// # Errors
     /// Where there is no room for one more.
     pub fn ensure<T: Ensured<E>>(&mut self, key: impl Into<T::Key>) -> Result<T, Reject> {
-        let id = bind::ensure::<T>(&mut self.core.graph, &key.into())?;
+        let id = bind::ensure::<T>(self.core.graph_mut(), &key.into())?;
         Ok(T::from_id(id))
     }
 }
@@ -154,15 +152,16 @@ pub type NewLink<'a> = (Hop, Id, Option<&'a dyn Any>);
 pub fn create<E>(
     tx: &mut Tx<'_, E>,
     entity: EntityIx,
-    values: &[(ColumnIx, &dyn Any)],
+    columns: &[ColumnIx],
+    values: &[&dyn Any],
     links: &[NewLink<'_>],
 ) -> Result<Id, Reject> {
-    let initial = tx.core.graph.layout.schema.entities[usize::from(entity)].initial;
-    let slot = tx.core.graph.create(entity, initial)?;
-    for (column, value) in values {
-        tx.core.graph.set(*column, slot, *value)?;
+    let initial = tx.core.graph().layout().schema.entities[usize::from(entity)].initial;
+    let slot = tx.core.graph_mut().create(entity, initial)?;
+    for (column, value) in columns.iter().zip(values) {
+        tx.core.graph_mut().set(*column, slot, *value)?;
     }
-    let id = tx.core.graph.id(entity, slot);
+    let id = tx.core.graph().id(entity, slot);
     for (hop, far, data) in links {
         match data {
             Some(data) => link_with(tx, *hop, id, *far, *data)?,
@@ -183,27 +182,28 @@ pub fn delete<E>(
     claimed: Option<StateIx>,
 ) -> Result<(), Reject> {
     tx.must_be(entity, id, claimed)?;
-    Ok(tx.core.graph.delete(&[(entity, id.slot)])?)
+    Ok(tx.core.graph_mut().delete(&[(entity, id.slot)])?)
 }
 
-/// Moves an entity, if it still is in the state that its token claims.
+/// Moves an entity from the state that its token claims to that of another, whose data it is given.
 ///
 /// # Errors
 /// `Dead` or `NotInPlace`.
-pub fn transition<E>(
+pub fn transition<E, From: Handle, To: Handle>(
     tx: &mut Tx<'_, E>,
-    entity: EntityIx,
-    id: Id,
-    from: StateIx,
-    to: StateIx,
-    data: &[(ColumnIx, &dyn Any)],
-) -> Result<(), Reject> {
-    tx.must_be(entity, id, Some(from))?;
-    tx.core.graph.move_to(entity, id.slot, to);
-    for (column, value) in data {
-        tx.core.graph.set(*column, id.slot, *value)?;
+    token: &From,
+    columns: &[ColumnIx],
+    values: &[&dyn Any],
+) -> Result<To, Reject> {
+    let (entity, id) = (From::Entity::INDEX, token.id());
+    tx.must_be(entity, id, From::STATE)?;
+    if let Some(to) = To::STATE {
+        tx.core.graph_mut().move_to(entity, id.slot, to);
     }
-    Ok(())
+    for (column, value) in columns.iter().zip(values) {
+        tx.core.graph_mut().set(*column, id.slot, *value)?;
+    }
+    Ok(To::from_id(id))
 }
 
 /// Sets a field, or a piece of data of the state that it is claimed to be in.
@@ -219,7 +219,7 @@ pub fn set<E>(
     value: &dyn Any,
 ) -> Result<(), Reject> {
     tx.must_be(entity, id, claimed)?;
-    Ok(tx.core.graph.set(column, id.slot, value)?)
+    Ok(tx.core.graph_mut().set(column, id.slot, value)?)
 }
 
 /// Links two entities.
@@ -228,7 +228,7 @@ pub fn set<E>(
 /// `Dead`, `AlreadyLinked`, or `Cardinality` where an end is taken.
 pub fn link<E>(tx: &mut Tx<'_, E>, hop: Hop, near: Id, far: Id) -> Result<(), Reject> {
     let (from, to) = tx.ends(hop, near, far)?;
-    Ok(tx.core.graph.link(hop.edge, from, to)?)
+    Ok(tx.core.graph_mut().link(hop.edge, from, to)?)
 }
 
 /// Unlinks two entities.
@@ -237,7 +237,7 @@ pub fn link<E>(tx: &mut Tx<'_, E>, hop: Hop, near: Id, far: Id) -> Result<(), Re
 /// `Dead`, `NotLinked`.
 pub fn unlink<E>(tx: &mut Tx<'_, E>, hop: Hop, near: Id, far: Id) -> Result<(), Reject> {
     let (from, to) = tx.ends(hop, near, far)?;
-    Ok(tx.core.graph.unlink(hop.edge, from, to)?)
+    Ok(tx.core.graph_mut().unlink(hop.edge, from, to)?)
 }
 
 /// Links two entities; an end that can hold only one gives up the one it has.
@@ -246,7 +246,7 @@ pub fn unlink<E>(tx: &mut Tx<'_, E>, hop: Hop, near: Id, far: Id) -> Result<(), 
 /// `Dead`.
 pub fn relink<E>(tx: &mut Tx<'_, E>, hop: Hop, near: Id, far: Id) -> Result<(), Reject> {
     let (from, to) = tx.ends(hop, near, far)?;
-    tx.core.graph.relink(hop.edge, from, to);
+    tx.core.graph_mut().relink(hop.edge, from, to);
     Ok(())
 }
 
@@ -292,5 +292,5 @@ pub fn set_link<E>(
     data: &dyn Any,
 ) -> Result<(), Reject> {
     let ends = tx.ends(hop, near, far)?;
-    Ok(tx.core.graph.set_link(hop.edge, ends, data)?)
+    Ok(tx.core.graph_mut().set_link(hop.edge, ends, data)?)
 }

@@ -1,9 +1,12 @@
 //! The store: a graph, the log that it is made of, and the one who may write to both.
 
+#[cfg(test)]
+mod cost;
 pub(crate) mod frame;
 mod frames;
 mod open;
 mod repeat;
+mod share;
 mod transaction;
 mod verify;
 
@@ -12,6 +15,8 @@ use std::sync::Arc;
 
 pub use frames::{FiringView, FrameView, FrameViews};
 pub use open::Options;
+pub(crate) use open::bad_frame;
+pub use share::SharedStore;
 pub use transaction::{AnyReceipt, Savepoint, Transaction};
 pub use verify::{Difference, VerifyError};
 
@@ -20,15 +25,18 @@ use crate::cbor::Pen;
 use crate::db::Db;
 use crate::entity::Model;
 use crate::error::StepError;
-use crate::graph::Graph;
-use crate::graph::storage::Flat;
+use crate::graph::GraphRef;
+use crate::history::History;
 use crate::log::{AppendError, ErrorKind, Frames, Log, ReadOnlyLog, Seq, StorageError, TornTail};
 use crate::schema::Schema;
-use crate::step::Core;
+use crate::snapshot::State;
+use crate::snapshot::replica::Slot;
 use crate::step::event::{Event, Receipt};
 use crate::step::plan::Plan;
+use crate::step::{Core, flat};
 use crate::store::frame::Tags;
 use crate::store::repeat::{Keys, Repeat};
+use crate::subscribe::feed;
 use std::marker::PhantomData;
 
 /// A graph of the entities of model `M`, and its log.
@@ -74,23 +82,28 @@ use std::marker::PhantomData;
 /// # Ok::<(), StepError>(())
 /// ```
 pub struct Store<M: Model> {
-    core: Core,
-    plan: Plan,
-    log: Backend,
+    pub(crate) core: Core,
+    pub(crate) plan: Arc<Plan>,
+    pub(crate) log: Backend,
     /// Whether there is a log.
     logged: bool,
     /// The transaction that the open one repeats, if it does.
     repeat: Option<Repeat>,
-    epochs: Epochs,
+    pub(crate) epochs: Epochs,
     keys: Keys,
     /// The sequence of the next frame.
     next: Seq,
     payload: Pen,
+    /// Where it begins, if that is not at nothing.
+    pub(crate) base: Option<Arc<State>>,
+    pub(crate) replica: Slot,
+    pub(crate) history: History,
+    pub(crate) feed: feed::Slot,
     model: PhantomData<fn() -> M>,
 }
 
 /// What lies under a store.
-enum Backend {
+pub(crate) enum Backend {
     Writable(Box<dyn Log>),
     ReadOnly(ReadOnlyLog),
     /// No log is kept.
@@ -104,6 +117,13 @@ pub(crate) struct Epochs {
 }
 
 impl Epochs {
+    /// From which frame on how numbers are to be read.
+    pub(crate) fn tags(&self) -> Vec<(Seq, Arc<Tags>)> {
+        (self.list.iter())
+            .map(|(from, _, tags)| (*from, Arc::clone(tags)))
+            .collect()
+    }
+
     pub(crate) fn at(&self, seq: Seq) -> Option<&Arc<Tags>> {
         self.list
             .iter()
@@ -262,11 +282,8 @@ impl<M: Model> Store<M> {
     /// # Errors
     /// `TimeGoesBack` where the last transaction has a later time than the explicit one; a failure to read the log
     /// for an idempotency key that it has, or for what has changed.
-    pub fn begin_with(&mut self, meta: Meta) -> Result<Transaction<'_, M>, StepError> {
-        let last = self.core.clock.last();
-        if let Some(asked) = meta.time.filter(|asked| *asked < last) {
-            return Err(StepError::TimeGoesBack { last, asked });
-        }
+    pub fn begin_with(&mut self, mut meta: Meta) -> Result<Transaction<'_, M>, StepError> {
+        let time = meta.take_time(self.core.clock.last())?;
         if !self.logged && (meta.key.is_some() || meta.expect.is_some()) {
             return Err(StepError::Storage(no_log()));
         }
@@ -278,7 +295,7 @@ impl<M: Model> Store<M> {
             Some(seq) if repeat.is_none() => self.changed_since(seq).map_err(StepError::Storage)?,
             _ => Default::default(),
         };
-        Ok(Transaction::new(self).with(meta, repeat, changed))
+        Ok(Transaction::new(self).with(time, meta, repeat, changed))
     }
 
     /// Asks what would happen: applies what the closure applies, checks what a commit would check, and takes
@@ -356,14 +373,26 @@ impl<M: Model> Store<M> {
     /// O(size of the graph).
     #[must_use]
     pub fn check(&self) -> Vec<String> {
-        self.core.differences(&self.plan)
+        flat::differences(&self.core, &self.plan)
     }
 
-    fn read(&self, from: Seq) -> Result<Frames<'_>, StorageError> {
+    pub(crate) fn read(&self, from: Seq) -> Result<Frames<'_>, StorageError> {
         match &self.log {
             Backend::Writable(log) => log.read(from),
             Backend::ReadOnly(log) => log.read(from),
             Backend::Unlogged => Err(no_log()),
+        }
+    }
+
+    /// Tells the subscriptions, if there are any, of the frame that has just been written.
+    #[inline]
+    fn announce(&mut self) {
+        if let Some((feed, tags)) = self.feed.get().zip(self.epochs.at(self.next)) {
+            let kind = crate::log::FrameKind::Transaction;
+            let fingerprint = self.core.graph.fingerprint;
+            let epoch = self.epochs.current();
+            let header = crate::log::FrameHeader::new(self.next, epoch, kind, fingerprint);
+            feed.publish(header, self.payload.written(), tags);
         }
     }
 
@@ -396,6 +425,7 @@ impl<M: Model> Store<M> {
             AppendError::Refused(e) => StepError::Storage(e),
             AppendError::Indeterminate(e) => StepError::Indeterminate(e),
         })?;
+        self.announce();
         if let Some(key) = &self.core.meta.key {
             self.keys.insert(key, self.next);
         }
@@ -406,7 +436,7 @@ impl<M: Model> Store<M> {
 
 /// What is asked of a log that is not kept.
 #[cold]
-fn no_log() -> StorageError {
+pub(crate) fn no_log() -> StorageError {
     StorageError::new(
         ErrorKind::Unlogged,
         "the store keeps no log; make it with `Store::memory` or `Store::open` to read back what happened",
@@ -423,7 +453,8 @@ impl<M: Model> Db for Store<M> {
         items
     }
 
-    fn graph(&self) -> &Graph<Flat> {
-        &self.core.graph
+    #[inline]
+    fn graph(&self) -> GraphRef<'_> {
+        GraphRef::Flat(&self.core.graph)
     }
 }

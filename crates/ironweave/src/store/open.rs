@@ -7,18 +7,22 @@ use std::time::Duration;
 
 use crate::cbor::Pen;
 use crate::entity::Model;
-use crate::graph::Graph;
-use crate::graph::storage::Flat;
+use crate::fact::Facts;
+use crate::history::History;
 use crate::log::{
-    AppendError, Durability, ErrorKind, FileLog, Frame, FrameHeader, FrameKind, MemoryLog,
+    AppendError, Durability, ErrorKind, FileLog, Frame, FrameHeader, FrameKind, Log, MemoryLog,
     ReadOnlyLog, Seq, StorageError,
 };
 use crate::schema::Schema;
-use crate::step::Core;
+use crate::snapshot::replica::Slot;
+use crate::snapshot::{At, State};
+use crate::step::clock::Clock;
+use crate::step::flat;
 use crate::step::plan::Plan;
 use crate::store::frame::{self, Tags, shape_difference};
 use crate::store::repeat::Keys;
 use crate::store::{Backend, Epochs, Store};
+use crate::subscribe::feed;
 use crate::value;
 
 /// How to open a store.
@@ -82,6 +86,12 @@ impl<M: Model> Options<M> {
             Ok(store) => store,
             Err(e) => unreachable!("a log in memory cannot fail: {e}"),
         }
+    }
+
+    /// A store over a log that a test has made.
+    #[cfg(test)]
+    pub(crate) fn over_log(self, log: Box<dyn crate::log::Log>) -> Result<Store<M>, StorageError> {
+        self.over(Backend::Writable(log))
     }
 
     /// An empty store in memory that keeps no log; see [`Store::unlogged`].
@@ -151,6 +161,16 @@ impl Epochs {
         self.list.len().saturating_sub(1) as u32
     }
 
+    /// Of a log that was written under one schema, which is this program's and not in it.
+    fn from_the_beginning(schema: &Schema) -> Self {
+        let tags = Tags::new(schema, schema);
+        Self {
+            list: (tags.into_iter())
+                .map(|tags| (0, schema.clone(), Arc::new(tags)))
+                .collect(),
+        }
+    }
+
     /// Takes in a schema frame.
     fn add(&mut self, seq: Seq, logged: Schema, ours: &Schema) -> Result<(), StorageError> {
         if let Some(difference) = shape_difference(&logged, ours) {
@@ -178,7 +198,7 @@ impl Epochs {
 }
 
 /// A frame whose checksum is right and whose content is not: what wrote it, or what reads it, is wrong.
-pub(super) fn bad_frame(seq: Seq, what: impl std::fmt::Display) -> StorageError {
+pub(crate) fn bad_frame(seq: Seq, what: impl std::fmt::Display) -> StorageError {
     StorageError::new(
         ErrorKind::Damage,
         format!(
@@ -191,10 +211,14 @@ impl<M: Model> Store<M> {
     /// Folds a log into a graph, and begins one that is empty.
     fn over(log: Backend) -> Result<Self, StorageError> {
         let binding = M::binding();
-        let plan = Plan::new(binding.schema, binding.events, binding.invariants);
-        let graph = Graph::<Flat>::new(Arc::clone(&plan.layout), &binding.columns, &binding.data);
+        let plan = Arc::new(Plan::new(
+            binding.schema,
+            binding.events,
+            binding.invariants,
+        ));
+        let types = (&*binding.columns, &*binding.data);
         let mut store = Self {
-            core: Core::new(graph),
+            core: flat::core(&plan, types, None),
             plan,
             logged: !matches!(log, Backend::Unlogged),
             log,
@@ -203,6 +227,10 @@ impl<M: Model> Store<M> {
             keys: Keys::default(),
             next: 0,
             payload: Pen::default(),
+            base: None,
+            replica: Slot::default(),
+            history: History::default(),
+            feed: feed::Slot::default(),
             model: PhantomData,
         };
         if !store.logged {
@@ -220,6 +248,31 @@ impl<M: Model> Store<M> {
             store.write_schema()?;
         }
         Ok(store)
+    }
+
+    /// A store that begins at a snapshot, over a log that goes on after it.
+    pub(crate) fn beginning(base: Arc<State>, log: Box<dyn Log>) -> Self {
+        let binding = M::binding();
+        let types = (&*binding.columns, &*binding.data);
+        let mut core = flat::core(&base.plan, types, Some(&base.graph));
+        core.paranoid = base.paranoid;
+        core.clock = Clock::after(base.at.time);
+        Self {
+            core,
+            plan: Arc::clone(&base.plan),
+            log: Backend::Writable(log),
+            epochs: Epochs::from_the_beginning(&base.plan.layout.schema),
+            keys: Keys::default(),
+            next: base.at.next(),
+            logged: true,
+            repeat: None,
+            payload: Pen::default(),
+            base: Some(base),
+            replica: Slot::default(),
+            history: History::default(),
+            feed: feed::Slot::default(),
+            model: PhantomData,
+        }
     }
 
     /// Takes in what was written to a store that was opened to be read; the last frame seen.
@@ -243,8 +296,11 @@ impl<M: Model> Store<M> {
             epochs,
             next,
             keys,
+            replica,
+            feed,
             ..
         } = self;
+        let mut long = false;
         let frames = match log {
             Backend::Writable(log) => log.read(*next)?,
             Backend::ReadOnly(log) => log.read(*next)?,
@@ -252,6 +308,7 @@ impl<M: Model> Store<M> {
         };
         for frame in frames {
             let Frame { header, payload } = frame?;
+            let mut facts = Facts::default();
             match header.kind {
                 FrameKind::Schema => {
                     let logged = value::decode(&payload).map_err(|e| bad_frame(header.seq, e))?;
@@ -263,13 +320,13 @@ impl<M: Model> Store<M> {
                         .ok_or_else(|| bad_frame(header.seq, "no schema precedes it"))?;
                     let decoded =
                         frame::decode(&payload, tags).map_err(|e| bad_frame(header.seq, e))?;
-                    core.replay(&decoded)
-                        .map_err(|e| bad_frame(header.seq, e))?;
+                    flat::replay(core, &decoded.facts).map_err(|e| bad_frame(header.seq, e))?;
                     core.clock.set(decoded.time);
                     core.clock.end(true);
                     if let Some(key) = &decoded.meta.key {
                         keys.insert(key, header.seq);
                     }
+                    facts = decoded.facts;
                 }
                 FrameKind::Migration => {
                     return Err(StorageError::new(
@@ -291,6 +348,19 @@ impl<M: Model> Store<M> {
                 ));
             }
             *next = header.seq + 1;
+            if let Some(replica) = replica.get() {
+                let at = At {
+                    seq: Some(header.seq),
+                    time: core.clock.last(),
+                };
+                long |= replica.push(at, Some(header.fingerprint), &facts);
+            }
+            if let Some((feed, tags)) = feed.get().zip(epochs.at(header.seq)) {
+                feed.publish(header, &payload, tags);
+            }
+        }
+        if long {
+            self.relieve();
         }
         Ok(())
     }

@@ -6,15 +6,14 @@ use crate::db::Db;
 use crate::entity::{AnyEvent as _, Model};
 use crate::error::{EntityRef, Name, StepError};
 use crate::fact::Facts;
-use crate::graph::Graph;
-use crate::graph::storage::Flat;
+use crate::graph::GraphRef;
 use crate::hash::FastMap;
-use crate::id::Id;
 use crate::log::Seq;
 use crate::schema::EntityIx;
-use crate::step::CoreMark;
 use crate::step::bind::Names;
 use crate::step::event::{DynEvent, Event, Receipt};
+use crate::step::plan::Plan;
+use crate::step::{CoreMark, flat};
 use crate::store::Store;
 use crate::store::repeat::Repeat;
 use crate::{Meta, Timestamp};
@@ -35,6 +34,27 @@ pub struct AnyReceipt {
     pub names: Vec<(Name, Vec<EntityRef>)>,
 }
 
+impl AnyReceipt {
+    pub(crate) fn new(seq: Seq, event: &dyn DynEvent, names: &Names, plan: &Plan) -> Self {
+        let def = &plan.events[usize::from(event.index())];
+        let entities = |name: usize| -> Vec<EntityRef> {
+            let entity = &plan.layout.entities[usize::from(def.names[name].entity)];
+            let ids = names.ids(name as u16).iter();
+            ids.map(|id| EntityRef {
+                entity: Arc::clone(&entity.name),
+                id: *id,
+            })
+            .collect()
+        };
+        Self {
+            seq,
+            names: (def.names.iter().enumerate())
+                .map(|(i, name)| (Arc::clone(&name.name), entities(i)))
+                .collect(),
+        }
+    }
+}
+
 /// A point in a transaction to go back to.
 #[derive(Clone, Copy, Debug)]
 pub struct Savepoint(CoreMark);
@@ -48,12 +68,13 @@ impl<'a, M: Model> Transaction<'a, M> {
 
     pub(super) fn with(
         self,
-        mut meta: Meta,
+        time: Option<Timestamp>,
+        meta: Meta,
         repeat: Option<Repeat>,
         changed: FastMap<(EntityIx, u32), Seq>,
     ) -> Self {
         let core = &mut self.store.core;
-        if let Some(time) = meta.time.take() {
+        if let Some(time) = time {
             core.clock.set(time);
         }
         core.meta = meta;
@@ -91,27 +112,9 @@ impl<'a, M: Model> Transaction<'a, M> {
     /// # Errors
     /// As [`Transaction::apply`].
     pub fn apply_any(&mut self, event: &M::Event) -> Result<AnyReceipt, StepError> {
-        let event = event.as_dyn();
-        let index = usize::from(event.index());
+        let (event, plan) = (event.as_dyn(), Arc::clone(&self.store.plan));
         let (seq, names) = self.fire(event)?;
-        // Not through `names`: they are taken out of the store, which has the words for them.
-        let ids: Vec<Vec<Id>> = (0..names.len())
-            .map(|name| names.many(name as u16).collect())
-            .collect();
-        let plan = &self.store.plan;
-        let def = &plan.events[index];
-        let named = (def.names.iter().zip(ids)).map(|(name, ids)| {
-            let entity = &plan.layout.entities[usize::from(name.entity)].name;
-            let entities = ids.into_iter().map(|id| EntityRef {
-                entity: Arc::clone(entity),
-                id,
-            });
-            (Arc::clone(&name.name), entities.collect())
-        });
-        Ok(AnyReceipt {
-            seq,
-            names: named.collect(),
-        })
+        Ok(AnyReceipt::new(seq, event, names, &plan))
     }
 
     /// Fires an event; the sequence that it has or will have, and what it bound and created.
@@ -128,7 +131,7 @@ impl<'a, M: Model> Transaction<'a, M> {
             core.names = repeat.next(plan, event)?;
             return Ok((repeat.seq, &core.names));
         }
-        core.attempt(plan, event)?;
+        flat::attempt(core, plan, event)?;
         Ok((*next, &core.names))
     }
 
@@ -147,7 +150,7 @@ impl<'a, M: Model> Transaction<'a, M> {
     ///
     /// Savepoints nest: going back to one makes those after it meaningless.
     pub fn rollback_to(&mut self, savepoint: Savepoint) {
-        self.store.core.rollback(savepoint.0);
+        flat::rollback(&mut self.store.core, savepoint.0);
     }
 
     /// Checks now what a commit would check.
@@ -158,7 +161,7 @@ impl<'a, M: Model> Transaction<'a, M> {
         if self.store.plan.checks.is_empty() {
             return Ok(());
         }
-        self.store.core.check_invariants(&self.store.plan)
+        flat::check_invariants(&self.store.core, &self.store.plan)
     }
 
     /// The time of the transaction: that of the clock when it was first asked for.
@@ -181,7 +184,8 @@ impl<'a, M: Model> Transaction<'a, M> {
         self.check()?;
         self.store.append()?;
         self.store.core.clock.end(true);
-        self.store.core.settle();
+        self.store.replicate();
+        flat::settle(&mut self.store.core);
         self.open = false;
         Ok(())
     }
@@ -200,7 +204,7 @@ impl<M: Model> Drop for Transaction<'_, M> {
             ..
         } = &mut *self.store;
         if self.open {
-            core.rollback_all();
+            flat::rollback_all(core);
         }
         core.recording = *logged;
         core.graph.fingerprinting = *logged;
@@ -222,7 +226,8 @@ impl<M: Model> Db for Transaction<'_, M> {
         items.collect::<Vec<_>>().into_iter()
     }
 
-    fn graph(&self) -> &Graph<Flat> {
-        &self.store.core.graph
+    #[inline]
+    fn graph(&self) -> GraphRef<'_> {
+        GraphRef::Flat(&self.store.core.graph)
     }
 }

@@ -1,17 +1,14 @@
 //! Verification: the events of a log, fired again through today's code.
 
 use std::fmt;
-use std::sync::Arc;
 
 use crate::Timestamp;
 use crate::entity::Model;
 use crate::fact::Facts;
-use crate::graph::Graph;
-use crate::graph::storage::Flat;
 use crate::log::{FrameKind, Seq, StorageError};
-use crate::step::Core;
 use crate::step::event::FieldReader;
 use crate::step::plan::Plan;
+use crate::step::{Core, flat};
 use crate::store::Store;
 use crate::store::frame::{self, Decoded};
 
@@ -88,12 +85,9 @@ impl<M: Model> Store<M> {
     /// The first difference, or a failure to read the log.
     pub fn verify(&self) -> Result<u64, VerifyError> {
         let binding = M::binding();
-        let graph = Graph::<Flat>::new(
-            Arc::clone(&self.plan.layout),
-            &binding.columns,
-            &binding.data,
-        );
-        let mut core = Core::new(graph);
+        let types = (&*binding.columns, &*binding.data);
+        let base = self.base.as_ref().map(|base| &base.graph);
+        let mut core = flat::core(&self.plan, types, base);
         let mut agreed = 0;
         for frame in self.read(0)? {
             let frame = frame?;
@@ -125,7 +119,7 @@ impl<M: Model> Store<M> {
                     let broken = |e: crate::StepError| {
                         (first(), "the transaction".to_owned(), e.to_string())
                     };
-                    core.check_invariants(&self.plan).map_err(broken)
+                    flat::check_invariants(&core, &self.plan).map_err(broken)
                 })
                 .and_then(|()| {
                     let (logged, today) = (frame.header.fingerprint, core.graph.fingerprint);
@@ -145,7 +139,7 @@ impl<M: Model> Store<M> {
                         today,
                     }))
                 })?;
-            core.settle();
+            flat::settle(&mut core);
             agreed += 1;
         }
         Ok(agreed)

@@ -4,10 +4,10 @@ use std::fmt::Debug;
 
 use ironweave::plumbing;
 use ironweave::schema::{Cardinality, Hop, IndexKind, Schema};
-use ironweave::{Db, Entity, Id, Timestamp};
+use ironweave::{Db, Entity, Handle as _, Id, Past, StorageError, Store, Timestamp};
 
 use crate::entities::{Ent, OfKey, St, key_kind, keyed};
-use crate::model::id;
+use crate::model::{Model, id};
 use crate::values::{Ty, Val, column_ty, ty};
 use crate::world::{World, columns, ends, far, keys, pair};
 
@@ -60,6 +60,8 @@ macro_rules! entity {
     };
 }
 
+pub(crate) use entity;
+
 /// Runs code with the type of a state.
 macro_rules! state {
     ($state:expr, $s:ident => $body:expr) => {
@@ -94,6 +96,11 @@ pub fn links<D: Db>(db: &D, entity: u16, hop: Hop, who: Id, there: u16) -> Vec<I
         let all: Vec<Id> = plumbing::many::<T, D>(db, entity, hop, who).map(|x| x.id()).collect();
         all
     })
+}
+
+/// The history of an entity.
+pub fn history(store: &Store<Model>, entity: u16, who: Id) -> Result<Vec<Past>, StorageError> {
+    entity!(entity, T => store.history(<T as ironweave::Handle>::from_id(who)))
 }
 
 fn value<D: Db>(db: &D, ty: Ty, column: u16, entity: u16, who: Id) -> Val {

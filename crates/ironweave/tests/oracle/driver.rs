@@ -8,10 +8,13 @@ use ironweave::schema::Schema;
 use ironweave::{Durability, Meta, StepError, Store, Timestamp, Transaction};
 
 use crate::compare::{Wrong, compare, same};
+use crate::filters::selects;
 use crate::fingerprint::Salts;
 use crate::history::{Case, End, Op, Step};
+use crate::meta::{Happened, expects, names, repeated};
 use crate::model::{Model, event, set_current};
 use crate::rules::Fire;
+use crate::travel::{Kept, shows, with};
 use crate::world::{Oid, World};
 
 /// Where the oracle and the graph part.
@@ -58,6 +61,8 @@ pub fn run(case: &Case) -> Result<Stats, Failure> {
         schema: &case.schema,
         salts: Salts::new(&case.schema),
         world: World::new(&case.schema),
+        kept: Kept::default(),
+        happened: Vec::new(),
         stats: Stats::default(),
         step: 0,
     };
@@ -91,6 +96,9 @@ struct Run<'c> {
     schema: &'c Schema,
     salts: Salts,
     world: World,
+    kept: Kept,
+    /// What was accepted in the present transaction.
+    happened: Vec<Happened>,
     stats: Stats,
     step: usize,
 }
@@ -105,19 +113,24 @@ impl Run<'_> {
             .case
             .files
             .then(|| tempfile::tempdir().expect("a directory"));
-        let open = || match &dir {
-            None => Store::<Model>::memory(),
-            Some(dir) => {
-                let options = Store::<Model>::options().durability(Durability::Os);
-                options
+        let open = || {
+            let mut options = Store::<Model>::options().durability(Durability::Os);
+            if self.case.paranoid {
+                options = options.paranoid();
+            }
+            match &dir {
+                None => options.memory(),
+                Some(dir) => options
                     .segment_bytes_max(8_192)
                     .open(dir.path())
-                    .expect("it opens")
+                    .expect("it opens"),
             }
         };
         let mut store = open();
         for step in 0..self.case.steps.len() {
             self.step = step;
+            let (schema, salts) = (self.schema, &self.salts);
+            (self.kept.take(step, &store, (schema, salts), &self.world)).map_err(of("snapshot"))?;
             match &self.case.steps[step] {
                 Step::Reopen => {
                     if dir.is_some() {
@@ -135,12 +148,42 @@ impl Run<'_> {
             }
             self.stats.entities = self.stats.entities.max(self.world.population());
         }
-        Ok(())
+        let kept = std::mem::take(&mut self.kept);
+        (kept.is_the_past_of(&store, (self.schema, &self.salts))).map_err(of("past"))?;
+        drop(store);
+        (kept.are_what_they_were(self.schema, &self.salts)).map_err(of("snapshot"))?;
+        self.goes_on_from(kept)
+    }
+
+    /// A store that begins at one of the snapshots goes on as any other does.
+    fn goes_on_from(&mut self, kept: Kept) -> Result<(), Failed> {
+        let middle = kept.all.len() / 2;
+        let Some((step, snapshot, world)) = kept.all.into_iter().nth(middle) else {
+            return Ok(());
+        };
+        self.world = world;
+        let mut store = snapshot.into_store();
+        self.settled(&store)?;
+        let before = self.stats.frames;
+        let steps = self.case.steps.iter().enumerate().skip(step);
+        for (step, todo) in steps.take(8) {
+            self.step = step;
+            if let Step::Tx(ops, end) = todo {
+                self.transaction(&mut store, ops, *end == End::Commit)?;
+            }
+        }
+        let expected = (self.stats.frames - before) as u64;
+        self.stats.frames = before;
+        let agreed = store.verify().map_err(|e| ("verify", e.to_string()))?;
+        same(&agreed, &expected, || "frames".into()).map_err(of("verify"))
     }
 
     /// Compares a store between two transactions.
     fn settled(&self, store: &Store<Model>) -> Result<(), Failed> {
         compare(store, self.schema, &self.world).map_err(of("graph"))?;
+        // As many as there were steps: other questions each time.
+        let number = (self.stats.events as u64) << 20 | self.step as u64;
+        selects(store, self.schema, &self.world, number).map_err(of("select"))?;
         let expected = self.salts.fingerprint(self.schema, &self.world);
         same(&store.fingerprint(), &expected, || "the fingerprint".into())
             .map_err(of("fingerprint"))?;
@@ -155,8 +198,23 @@ impl Run<'_> {
     ) -> Result<(), Failed> {
         let seq = store.seq();
         let time = Timestamp::from_micros(self.step as i64);
+        // What would happen, before it does.
+        let asked = match ops {
+            [Op::Fire(fire)] if commit => Some(with(store, fire, time)),
+            _ => None,
+        };
+        if let [Op::Fire(fire)] = ops {
+            self.expects(store, fire)?;
+        }
+        let base = self.world.clone();
+        let key = format!("step {}", self.step);
+        let keyed = commit && self.step % 4 == 1;
+        let mut meta = Meta::new().time(time);
+        if keyed {
+            meta = meta.idempotency_key(&*key);
+        }
         let mut t = store
-            .begin_with(Meta::new().time(time))
+            .begin_with(meta)
             .map_err(|e| ("time", e.to_string()))?;
         let (world, firings) = self.apply(&mut t, ops)?;
         if !commit {
@@ -174,16 +232,52 @@ impl Run<'_> {
         if holds {
             self.world = world;
             let wrote = usize::from(!firings.is_empty());
+            if wrote == 1 {
+                self.kept.frames.push((store.seq(), self.world.clone()));
+            }
             self.stats.frames += wrote;
             let next = seq.map(|s| s + wrote as u64);
             same(&store.seq(), &next, || "the sequence".into()).map_err(of("frames"))?;
             if wrote == 1 {
                 self.logged(store, &firings)?;
             }
+            if wrote == 1 && keyed {
+                repeated(store, &key, &self.happened).map_err(of("repeat"))?;
+            }
         } else {
             self.stats.rejected_commits += 1;
         }
+        if let Some((before, after)) = asked {
+            let fired = holds && !firings.is_empty();
+            same(&after.is_some(), &fired, || "with".into()).map_err(of("with"))?;
+            if let Some(after) = after {
+                shows(&after, self.schema, &self.salts, &self.world).map_err(of("with"))?;
+                same(&after.seq(), &store.seq(), || "its sequence".into()).map_err(of("with"))?;
+            }
+            shows(&before, self.schema, &self.salts, &base).map_err(of("with"))?;
+        }
         self.settled(store)
+    }
+
+    /// Asks whether an event can happen that expects nothing of its own to have changed since an earlier transaction.
+    fn expects(&self, store: &mut Store<Model>, fire: &Fire) -> Result<(), Failed> {
+        let frames = &self.kept.frames;
+        let back = 1 + self.step % 3 * 2;
+        let then = frames.len().checked_sub(back).map(|i| &frames[i]);
+        let (Some((Some(seq), before)), time) = (then, self.step as i64) else {
+            return Ok(());
+        };
+        let Ok((_, fired)) = self.world.after(self.schema, fire, time) else {
+            return Ok(());
+        };
+        let names = &self.schema.events[usize::from(fire.event)].names;
+        let mut named = Vec::new();
+        for (name, ids) in names.iter().zip(&fired.names) {
+            let there = ids.iter().filter(|id| self.world.alive(name.entity, **id));
+            named.extend(there.map(|id| (name.entity, *id)));
+        }
+        let then = (*seq, before);
+        expects(store, then, &self.world, (fire, time), &named).map_err(of("expect"))
     }
 
     /// Compares the last frame with what should have fired, in that order.
@@ -248,18 +342,23 @@ impl Run<'_> {
         let mut world = self.world.clone();
         let mut firings: Firings = Vec::new();
         let mut saved = Vec::new();
+        self.happened.clear();
         let time = t.time().as_micros();
         for op in ops {
             match op {
                 Op::Fire(fire) => self.fire(t, &mut world, &mut firings, fire, time)?,
-                Op::Save => saved.push((t.savepoint(), world.clone(), firings.len())),
+                Op::Save => {
+                    let lengths = (firings.len(), self.happened.len());
+                    saved.push((t.savepoint(), world.clone(), lengths));
+                }
                 Op::Back(to) => {
                     let Some((point, then, fired)) = saved.get(*to) else {
                         continue;
                     };
                     t.rollback_to(*point);
                     world = then.clone();
-                    firings.truncate(*fired);
+                    firings.truncate(fired.0);
+                    self.happened.truncate(fired.1);
                     saved.truncate(to + 1);
                 }
                 Op::Check => {
@@ -295,16 +394,11 @@ impl Run<'_> {
         let found = t.apply_any(&event(fire.event, fire.fields.clone()));
         match (found, expected) {
             (Ok(receipt), Ok((after, fired))) => {
-                let names: Vec<Vec<Oid>> = (receipt.names.iter())
-                    .map(|(_, all)| {
-                        all.iter()
-                            .map(|e| (e.id.slot(), e.id.generation()))
-                            .collect()
-                    })
-                    .collect();
+                let names = names(&receipt);
                 same(&names, &fired.names, || format!("names of {}", name()))
                     .map_err(of("names"))?;
                 self.stats.accepted += 1;
+                self.happened.push((fire.clone(), names));
                 self.stats.immediates += fired.immediates.len();
                 firings.push((fire.event, None));
                 firings.extend(
@@ -330,7 +424,7 @@ impl Run<'_> {
 }
 
 /// The name of the variant of an error.
-fn variant(e: &StepError) -> String {
+pub fn variant(e: &StepError) -> String {
     let text = format!("{e:?}");
     text.split([' ', '(']).next().unwrap_or_default().to_owned()
 }

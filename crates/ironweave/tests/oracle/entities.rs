@@ -1,7 +1,7 @@
 //! Entity types and states of the model under test, by number, and their keys.
 
 use ironweave::schema::Schema;
-use ironweave::{Entity, Id, Keyed, Place, StateOf};
+use ironweave::{Entity, Handle, Id, Keyed, Place, StateOf};
 
 use crate::model::Model;
 use crate::values::{Ty, Val, ty};
@@ -36,12 +36,13 @@ impl<const E: usize, const K: usize> Entity for Ent<E, K> {
     // They are random; nothing here asks for all of them by type.
     const STATES: &'static [u8] = &[];
     const NAME: &'static str = NAMES[E];
+}
+
+impl<const E: usize, const K: usize> Handle for Ent<E, K> {
+    type Entity = Self;
+    const STATE: Option<u8> = None;
 
     fn from_id(id: Id) -> Self {
-        Self(id)
-    }
-
-    fn token<S: StateOf<Self>>(id: Id) -> Self {
         Self(id)
     }
 
@@ -50,17 +51,11 @@ impl<const E: usize, const K: usize> Entity for Ent<E, K> {
     }
 }
 
-impl<const E: usize, const K: usize, const S: usize> StateOf<Ent<E, K>> for St<S> {
-    const STATE: Option<u8> = Some(S as u8);
-}
+impl<const E: usize, const K: usize, const S: usize> StateOf<Ent<E, K>> for St<S> {}
 
 impl<const E: usize, const K: usize, const S: usize> Place<Ent<E, K>> for St<S> {
     type Item = Ent<E, K>;
     const STATES: &'static [u8] = &[S as u8];
-
-    fn item(id: Id) -> Ent<E, K> {
-        Ent(id)
-    }
 }
 
 impl<const E: usize> Keyed for Ent<E, 0> {

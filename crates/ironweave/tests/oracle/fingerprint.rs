@@ -29,7 +29,7 @@ fn int(n: i64) -> Vec<u8> {
 }
 
 /// A value in CBOR (RFC 8949).
-fn cbor(value: &Val) -> Vec<u8> {
+pub fn cbor(value: &Val) -> Vec<u8> {
     match value {
         Val::U(n) => head(0, *n),
         Val::S(text) => {

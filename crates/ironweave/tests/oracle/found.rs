@@ -6,15 +6,18 @@ use crate::driver::run;
 use crate::history::{Case, End, Op, Step};
 use crate::rules::Fire;
 
-/// Runs a history that was printed.
+/// Runs a history that was printed, on a plain store and on one that is paranoid.
 pub fn replay(schema: Schema, steps: Vec<Step>, files: bool) {
-    let case = Case {
-        schema,
-        steps,
-        files,
-    };
-    if let Err(e) = run(&case) {
-        panic!("step {}: {}: {}", e.step, e.kind, e.text);
+    for paranoid in [false, true] {
+        let case = Case {
+            schema: schema.clone(),
+            steps: steps.clone(),
+            files,
+            paranoid,
+        };
+        if let Err(e) = run(&case) {
+            panic!("step {}: {}: {}", e.step, e.kind, e.text);
+        }
     }
 }
 

@@ -42,6 +42,8 @@ pub struct Case {
     pub steps: Vec<Step>,
     /// Whether the log lies in files.
     pub files: bool,
+    /// Whether the store does everything twice and compares.
+    pub paranoid: bool,
 }
 
 /// How many events a history has.
@@ -71,6 +73,7 @@ impl Case {
             schema,
             steps,
             files,
+            paranoid: seed % 5 == 2,
         }
     }
 }

@@ -7,14 +7,18 @@
 //! `IRONWEAVE_ORACLE_SEEDS=n` runs n models, from `IRONWEAVE_ORACLE_FROM` on: `cargo xtask oracle --seeds n --from s`.
 #![allow(missing_docs)]
 
+mod arcs;
 mod compare;
+mod deletes;
 mod driver;
 mod edit;
 mod entities;
 mod events;
+mod filters;
 mod fingerprint;
 mod found;
 mod history;
+mod meta;
 mod model;
 mod print;
 mod prune;
@@ -23,6 +27,7 @@ mod rules;
 mod schemas;
 mod settle;
 mod shrink;
+mod travel;
 mod values;
 mod world;
 

@@ -6,11 +6,13 @@ use std::any::Any;
 use std::cell::RefCell;
 use std::rc::Rc;
 
-use ironweave::plumbing::{self, Binder, Binding, ColumnType, EventType, Names, Ref};
+use ironweave::plumbing::{self, Binder, Binding, ColumnType, EventMaker, EventType, EventVisitor};
 use ironweave::plumbing::{Check, DecodeError, DynEvent, FieldReader, FieldWriter, Reader, Value};
+use ironweave::plumbing::{Names, Ref};
 use ironweave::schema::{BindBy, Cardinality, ColumnDef, IndexKind, Schema};
 use ironweave::{AnyEvent, Ensure, Event, Id, Key, Keyed, Reject, Timestamp};
-use serde::ser::SerializeTuple;
+use serde::de::MapAccess;
+use serde::ser::{SerializeStruct, SerializeTuple};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::entities::{Ent, OfKey, key_kind, keyed};
@@ -146,38 +148,22 @@ impl<const N: usize> Event for Ev<N> {
     type Model = Model;
     type Bound = ();
     type Created = ();
+    type Fields = Dynamic<N>;
     const INDEX: u16 = N as u16;
-    const NAME: &'static str = "an event of a random model";
+    const NAMES: &'static [&'static str] = &["an event of a random model"];
 
-    fn bind(&self, binder: &mut Binder<'_>) -> Result<(), Reject> {
-        let current = current();
-        let mut names = current.schema.events[N].names.iter();
-        for field in &self.fields {
-            if let Field::Value(_) = field {
-                continue;
-            }
-            let name = names.next().expect("a name for each field");
-            let bound = |who| Bound {
-                entity: name.entity,
-                by: name.by,
-                who,
-            };
-            match field {
-                Field::Value(_) => {}
-                Field::One(who) => binder.one(&bound(who))?,
-                Field::Option(who) => binder.option(&who.as_ref().map(bound))?,
-                Field::Many(all) => binder.many(&all.iter().map(bound).collect::<Vec<_>>())?,
-            }
-        }
-        Ok(())
+    fn fields(&self) -> &Self {
+        self
     }
 
-    fn value(&self, index: u16) -> &dyn Any {
-        let index = usize::from(index);
-        match self.values.get(index) {
-            Some(value) => &**value.as_ref().expect("a value"),
-            None => current().literals[N][index - self.fields.len()],
-        }
+    fn of(fields: Self) -> Self {
+        fields
+    }
+
+    fn literal(index: u16) -> &'static dyn Any {
+        let current = current();
+        let fields = current.schema.events[N].fields.len();
+        current.literals[N][usize::from(index) - fields]
     }
 
     fn guard(&self, index: u16, db: &Reader<'_>) -> Result<(), Reject> {
@@ -206,9 +192,46 @@ impl<const N: usize> Event for Ev<N> {
     fn bound(_: &Names) {}
 
     fn created(_: &Names) {}
+}
 
-    fn encode(&self, writer: &mut FieldWriter<'_>) {
-        for (i, field) in self.fields.iter().enumerate() {
+/// The fields of an event, as the schema says.
+pub struct Dynamic<const N: usize>;
+
+impl<const N: usize> plumbing::Fields for Dynamic<N> {
+    type Refs<'a> = &'a Ev<N>;
+    type Owned = Ev<N>;
+    type Partial = ();
+
+    fn bind(event: Self::Refs<'_>, binder: &mut Binder<'_>) -> Result<(), Reject> {
+        let current = current();
+        let mut names = current.schema.events[N].names.iter();
+        for field in &event.fields {
+            if let Field::Value(_) = field {
+                continue;
+            }
+            let name = names.next().expect("a name for each field");
+            let bound = |who| Bound {
+                entity: name.entity,
+                by: name.by,
+                who,
+            };
+            match field {
+                Field::Value(_) => {}
+                Field::One(who) => binder.one(&bound(who))?,
+                Field::Option(who) => binder.option(&who.as_ref().map(bound))?,
+                Field::Many(all) => binder.many(&all.iter().map(bound).collect::<Vec<_>>())?,
+            }
+        }
+        Ok(())
+    }
+
+    fn value(event: Self::Refs<'_>, index: u16) -> Option<&dyn Any> {
+        let value = event.values.get(usize::from(index))?;
+        Some(&**value.as_ref().expect("a value"))
+    }
+
+    fn encode(event: Self::Refs<'_>, _: u16, writer: &mut FieldWriter<'_>) {
+        for (i, field) in event.fields.iter().enumerate() {
             let i = i as u16;
             match field {
                 Field::Value(Val::U(x)) => writer.field(i, x),
@@ -222,7 +245,7 @@ impl<const N: usize> Event for Ev<N> {
         }
     }
 
-    fn decode(reader: &FieldReader<'_>) -> Result<Self, DecodeError> {
+    fn decode(reader: &FieldReader<'_>, _: u16) -> Result<Ev<N>, DecodeError> {
         let current = current();
         let def = &current.schema.events[N];
         let mut fields = Vec::new();
@@ -255,9 +278,27 @@ impl<const N: usize> Event for Ev<N> {
                 }
             });
         }
-        Ok(Self::new(fields))
+        Ok(Ev::new(fields))
+    }
+
+    fn write<S: SerializeStruct>(
+        _: Self::Refs<'_>,
+        _: &[&'static str],
+        _: &mut S,
+    ) -> Result<(), S::Error> {
+        Err(serde::ser::Error::custom(NO_JSON))
+    }
+
+    fn read<'de, A: MapAccess<'de>>(_: &mut (), _: usize, _: &mut A) -> Result<(), A::Error> {
+        Err(serde::de::Error::custom(NO_JSON))
+    }
+
+    fn whole<E: serde::de::Error>((): (), _: &[&'static str]) -> Result<Ev<N>, E> {
+        Err(E::custom(NO_JSON))
     }
 }
+
+const NO_JSON: &str = "events of random models are not written but to a log";
 
 /// Reads a field that names entities.
 fn named<T: serde::de::DeserializeOwned>(
@@ -284,17 +325,13 @@ pub struct AnyEv(Box<dyn DynEvent>);
 
 impl Serialize for AnyEv {
     fn serialize<S: Serializer>(&self, _: S) -> Result<S::Ok, S::Error> {
-        Err(serde::ser::Error::custom(
-            "events of random models are not written",
-        ))
+        Err(serde::ser::Error::custom(NO_JSON))
     }
 }
 
 impl<'de> Deserialize<'de> for AnyEv {
     fn deserialize<D: Deserializer<'de>>(_: D) -> Result<Self, D::Error> {
-        Err(serde::de::Error::custom(
-            "events of random models are not read",
-        ))
+        Err(serde::de::Error::custom(NO_JSON))
     }
 }
 
@@ -302,8 +339,12 @@ impl AnyEvent for AnyEv {
     type Model = Model;
     const NAMES: &'static [&'static str] = &[];
 
-    fn name(&self) -> &'static str {
-        "an event of a random model"
+    fn accept<'e, V: EventVisitor<'e>>(&'e self, _: V) -> V::Output {
+        unreachable!("an event of a random model has no type of its own")
+    }
+
+    fn make<M: EventMaker>(_: usize, maker: M) -> Result<Self, M::Error> {
+        Err(maker.no_such_event())
     }
 
     fn as_dyn(&self) -> &dyn DynEvent {

@@ -22,6 +22,7 @@ pub fn shrink(case: Case, failure: Failure) -> (Case, Failure) {
     let keep = shrinker.failure.step + 1;
     shrinker.attempt(|case| case.steps.truncate(keep));
     shrinker.attempt(|case| case.files = false);
+    shrinker.attempt(|case| case.paranoid = false);
     while shrinker.round() {}
     (shrinker.case, shrinker.failure)
 }

@@ -282,7 +282,7 @@ fn a_segment_that_is_missing_cut_or_foreign_is_damage() {
     }
     // Nothing but the last frames may go, as far as the segments can tell.
     fs::remove_file(&segments[last]).unwrap();
-    let left = segments[last]
+    let left: Seq = segments[last]
         .file_stem()
         .unwrap()
         .to_str()

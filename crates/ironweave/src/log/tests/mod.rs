@@ -5,6 +5,7 @@ mod damage;
 mod faults;
 mod kill;
 mod power;
+mod share;
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -1,0 +1,254 @@
+//! `relink_fanin_*`, `watched_*`, `place_query`, `find`: one operation on the graph, beside peers; see `yard`.
+
+use std::hint::black_box;
+
+use crate::Options;
+use crate::harness::{Row, row, sample};
+use crate::yard::flat::Flat;
+use crate::yard::{self, Fact, Random, Watched, Yard, each_watched, each_yard, relinks, runs};
+
+/// A contender that waits for its turn.
+struct Lane {
+    name: &'static str,
+    /// Takes one sample, the first of which is thrown away.
+    sample: Box<dyn FnMut(usize) -> f64>,
+}
+
+/// Takes samples of all in turn.
+fn measure(bench: &'static str, entities: usize, samples: usize, mut lanes: Vec<Lane>) -> Vec<Row> {
+    let mut taken: Vec<Vec<f64>> = lanes.iter().map(|_| Vec::new()).collect();
+    for i in 0..=samples {
+        for (lane, taken) in lanes.iter_mut().zip(&mut taken) {
+            let ns = (lane.sample)(i);
+            if i > 0 {
+                taken.push(ns);
+            }
+        }
+    }
+    lanes
+        .iter()
+        .zip(taken)
+        .map(|(lane, taken)| row(bench, lane.name, entities, taken))
+        .collect()
+}
+
+/// A task goes to another worker, of whom each has `fan_in`.
+pub fn relink(options: &Options, bench: &'static str, fan_in: usize) -> Vec<Row> {
+    yard::compare(57, 3, 1);
+    let mut rows = Vec::new();
+    for &entities in options.entities.iter().filter(|n| **n >= 2 * fan_in) {
+        let mut lanes = Vec::new();
+        each_yard!(C => if entities <= C::ENTITIES_MAX {
+            let mut yard = C::new(entities, fan_in);
+            let ops = relinks(entities, fan_in, C::BATCH * (options.samples + 1), 5);
+            lanes.push(Lane {
+                name: C::NAME,
+                sample: Box::new(move |i| {
+                    let ops = &ops[i * C::BATCH..(i + 1) * C::BATCH];
+                    sample(ops.len(), || yard.relink_all(black_box(ops)))
+                }),
+            });
+        });
+        rows.extend(measure(bench, entities, options.samples, lanes));
+    }
+    rows
+}
+
+/// A task moves, whose worker, of whom each has `fan_in`, would notice if all of them ran.
+pub fn watched(options: &Options, bench: &'static str, fan_in: usize) -> Vec<Row> {
+    yard::compare(57, 3, 1);
+    let mut rows = Vec::new();
+    for &entities in options.entities.iter().filter(|n| **n >= 2 * fan_in) {
+        let mut lanes = Vec::new();
+        each_watched!(C => if entities <= C::ENTITIES_MAX {
+            let mut yard = C::new(entities, fan_in);
+            let ops = runs(entities, C::BATCH * (options.samples + 1), 5);
+            lanes.push(Lane {
+                name: C::NAME,
+                sample: Box::new(move |i| {
+                    let ops = &ops[i * C::BATCH..(i + 1) * C::BATCH];
+                    sample(ops.len(), || yard.run_all(black_box(ops)))
+                }),
+            });
+        });
+        rows.extend(measure(bench, entities, options.samples, lanes));
+    }
+    rows
+}
+
+/// All tasks that run, one in a hundred, with their values; for each one that is found.
+pub fn place_query(options: &Options) -> Vec<Row> {
+    yard::compare(57, 3, 1);
+    let mut rows = Vec::new();
+    for &entities in &options.entities {
+        let mut lanes = Vec::new();
+        let mut random = Random(11);
+        let mut run: Vec<u32> = (0..entities.div_ceil(100))
+            .map(|_| random.below(entities) as u32)
+            .collect();
+        run.sort_unstable();
+        run.dedup();
+        let found = run.len();
+        let run: Vec<(u32, bool)> = run.into_iter().map(|task| (task, true)).collect();
+        let passes = (20_000 / found).max(1);
+        each_yard!(C => if entities <= C::ENTITIES_MAX {
+            let mut yard = C::new(entities, 10);
+            yard.run_all(&run);
+            let passes = if C::BATCH < 1_000 { 1 } else { passes };
+            lanes.push(Lane {
+                name: C::NAME,
+                sample: Box::new(move |_| {
+                    sample(passes * found, || {
+                        for _ in 0..passes {
+                            assert_eq!(black_box(yard.running()).0, found);
+                        }
+                    })
+                }),
+            });
+        });
+        rows.extend(measure("place_query", entities, options.samples, lanes));
+    }
+    rows
+}
+
+/// A task by its name, and its value.
+pub fn find(options: &Options) -> Vec<Row> {
+    yard::compare(57, 3, 1);
+    let mut rows = Vec::new();
+    for &entities in &options.entities {
+        let mut lanes = Vec::new();
+        each_yard!(C => if entities <= C::ENTITIES_MAX {
+            let mut yard = C::new(entities, 10);
+            let mut random = Random(13);
+            let names: Vec<String> = (0..C::BATCH)
+                .map(|_| yard::name(random.below(entities) as u32))
+                .collect();
+            lanes.push(Lane {
+                name: C::NAME,
+                sample: Box::new(move |_| {
+                    sample(names.len(), || {
+                        for name in &names {
+                            assert!(black_box(yard.find(black_box(name))).is_some());
+                        }
+                    })
+                }),
+            });
+        });
+        rows.extend(measure("find", entities, options.samples, lanes));
+    }
+    rows
+}
+
+/// The same as facts.
+fn facts_of(
+    entities: usize,
+    fan_in: usize,
+    hand_on: &[(u32, u32)],
+    moved: &[(u32, bool)],
+) -> Vec<Fact> {
+    let mut holders: Vec<u32> = (0..entities)
+        .map(|task| yard::first_worker(entities, fan_in, task))
+        .collect();
+    let mut facts = Vec::new();
+    for &(task, worker) in hand_on {
+        let old = std::mem::replace(&mut holders[task as usize], worker);
+        facts.push(Fact::Unlink { worker: old, task });
+        facts.push(Fact::Link { worker, task });
+    }
+    let moves = moved.iter();
+    facts.extend(moves.map(|&(task, running)| Fact::Move { task, running }));
+    facts
+}
+
+/// Everything that happened from the beginning on: tasks made, handed on, moved; for each fact. ironweave reads it from
+/// the log in a directory; the others are told it from an array.
+pub fn replay(options: &Options) -> Result<Vec<Row>, Box<dyn std::error::Error>> {
+    let mut rows = Vec::new();
+    for &entities in &options.entities {
+        let fan_in = 10;
+        let hand_on = relinks(entities, fan_in, entities, 5);
+        let moved = runs(entities, entities, 6);
+        let facts = 7 * entities + yard::workers(entities, fan_in);
+        let mut lanes = Vec::new();
+        // Of its facts, and with room made at once.
+        let told = facts_of(entities, fan_in, &hand_on, &moved);
+        lanes.push(Lane {
+            name: Flat::NAME,
+            sample: Box::new(move |_| {
+                let mut kept = None;
+                let ns = sample(facts, || {
+                    let mut flat = Flat::new(entities, fan_in);
+                    told.iter().for_each(|fact| flat.replay(*fact));
+                    kept = Some(flat);
+                });
+                drop(kept);
+                ns
+            }),
+        });
+        let apart = [Flat::NAME, "ironweave", "ironweave_tx"];
+        each_yard!(C => if entities <= C::ENTITIES_MAX && !apart.contains(&C::NAME) {
+            let (hand_on, moved) = (hand_on.clone(), moved.clone());
+            lanes.push(Lane {
+                name: C::NAME,
+                sample: Box::new(move |_| {
+                    let mut kept = None;
+                    let ns = sample(facts, || {
+                        let mut yard = C::new(entities, fan_in);
+                        yard.relink_all(&hand_on);
+                        yard.run_all(&moved);
+                        kept = Some(yard);
+                    });
+                    drop(kept);
+                    ns
+                }),
+            });
+        });
+        let dir = Scratch::new("replay")?;
+        let store = ironweave::Store::options()
+            .durability(ironweave::Durability::Os)
+            .open(&dir.0)?;
+        let mut yard = yard::ours::Ours::on(store, entities, fan_in);
+        yard.relink_all(&hand_on);
+        yard.run_all(&moved);
+        let print = yard.store.fingerprint();
+        drop(yard);
+        lanes.push(Lane {
+            name: "ironweave",
+            sample: Box::new(move |_| {
+                let mut opened = None;
+                let ns = sample(facts, || {
+                    let store = ironweave::Store::<yard::ours::plain::Model>::open(&dir.0);
+                    opened = Some(store.expect("it was written"));
+                });
+                assert_eq!(opened.map(|store| store.fingerprint()), Some(print));
+                ns
+            }),
+        });
+        let told = measure("replay", entities, options.samples, lanes);
+        rows.extend(told.into_iter().map(Row::per_second));
+    }
+    Ok(rows)
+}
+
+/// A directory beside what was built, which is gone afterwards.
+pub struct Scratch(pub std::path::PathBuf);
+
+impl Scratch {
+    /// An empty one.
+    pub fn new(name: &str) -> std::io::Result<Self> {
+        let exe = std::env::current_exe()?;
+        let dir = exe.with_file_name(format!("bench-{name}-{}", std::process::id()));
+        if dir.exists() {
+            std::fs::remove_dir_all(&dir)?;
+        }
+        std::fs::create_dir_all(&dir)?;
+        Ok(Self(dir))
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        // What is left is in the directory of what is built.
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}

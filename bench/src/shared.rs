@@ -1,0 +1,87 @@
+//! `shared_1`, `shared_4`, `shared_16`: durable steps in a second, where so many threads share a store and its syncs,
+//! beside one thread that has the store for itself.
+//!
+//! The directory is beside what was built: on a disk in memory the figures say nothing.
+
+use std::error::Error;
+use std::thread;
+
+use ironweave::prelude::*;
+
+use crate::harness::{Row, row, sample};
+use crate::rows::Scratch;
+use crate::yard::ours::{Ours, plain};
+use crate::{Measured, Options};
+
+/// Tasks that move.
+const TASKS: usize = 1_000;
+/// Steps of each thread in a sample.
+const STEPS: usize = 150;
+
+/// Measures one number of threads.
+pub fn run(options: &Options, bench: &'static str, threads: usize) -> Measured {
+    let mut alone = Vec::new();
+    let mut shared = Vec::new();
+    for _ in 0..options.samples {
+        let (dir, mut store, tasks) = filled()?;
+        alone.push(sample(STEPS, || {
+            for task in tasks.iter().take(STEPS) {
+                let event = plain::Started { task: *task };
+                store.try_step(event).expect("it can happen");
+            }
+        }));
+        drop(store);
+        drop(dir);
+        let (dir, store, tasks) = filled()?;
+        let store = store.share();
+        shared.push(sample(threads * STEPS, || step(&store, threads, &tasks)));
+        let seq = store.read(Store::durable)?;
+        drop(store);
+        let store = Store::<plain::Model>::open(&dir.0)?;
+        assert_eq!(store.durable(), seq, "what had a receipt is there");
+    }
+    Ok(vec![
+        row(bench, "one thread", threads, alone).per_second(),
+        row(bench, "shared", threads, shared).per_second(),
+    ])
+}
+
+/// Each thread moves its own tasks to and fro.
+fn step(store: &SharedStore<plain::Model>, threads: usize, tasks: &[plain::Task]) {
+    thread::scope(|s| {
+        for own in tasks.chunks(TASKS / threads).take(threads) {
+            s.spawn(move || {
+                for i in 0..STEPS {
+                    let task = own[i % own.len()];
+                    if i / own.len() % 2 == 0 {
+                        store.step(plain::Started { task });
+                    } else {
+                        store.step(plain::Stopped { task });
+                    }
+                }
+            });
+        }
+    });
+}
+
+fn filled() -> Result<(Scratch, Store<plain::Model>, Vec<plain::Task>), Box<dyn Error>> {
+    let dir = Scratch::new("shared")?;
+    let store = Store::open(&dir.0)?;
+    let Ours { store, tasks, .. } = Ours::on(store, TASKS, TASKS / 2);
+    Ok((dir, store, tasks))
+}
+
+/// Rows for people.
+pub fn table(rows: &[Row]) -> String {
+    let mut text = format!("{:<14}{:>10}{:>14}\n", "", "threads", "steps/s");
+    for row in rows {
+        let threads = if row.contender == "shared" {
+            row.entities
+        } else {
+            1
+        };
+        let steps = row.value.unwrap_or_default();
+        text += &format!("{:<14}{threads:>10}{steps:>14.0}\n", row.contender);
+    }
+    text
+}

@@ -1,0 +1,155 @@
+//! A graph in either storage, for user code: guards, handlers and readers are compiled once and run on both.
+//!
+//! Where the storage is known, as it is for a store, the compiler decides all of these matches.
+
+use std::any::Any;
+use std::sync::Arc;
+
+use crate::entity::{KeyQuery, Keyed};
+use crate::error::{EntityRef, StepError};
+use crate::graph::Graph;
+use crate::graph::column::{AnyColumn, Column};
+use crate::graph::layout::Layout;
+use crate::graph::paged::Paged;
+use crate::graph::storage::Flat;
+use crate::id::Id;
+use crate::schema::{ColumnIx, EdgeIx, EntityIx, Hop, StateIx};
+
+/// A graph to read.
+#[derive(Clone, Copy)]
+pub enum GraphRef<'g> {
+    /// Of a store.
+    Flat(&'g Graph<Flat>),
+    /// Of a snapshot.
+    Paged(&'g Graph<Paged>),
+}
+
+/// A graph to change.
+pub enum GraphMut<'g> {
+    /// Of a store.
+    Flat(&'g mut Graph<Flat>),
+    /// Of a snapshot.
+    Paged(&'g mut Graph<Paged>),
+}
+
+/// Does the same to a graph of either storage.
+macro_rules! either {
+    ($any:expr, $of:ident, $graph:ident => $does:expr) => {
+        match $any {
+            $of::Flat($graph) => $does,
+            $of::Paged($graph) => $does,
+        }
+    };
+}
+
+/// Methods that a graph has in either storage.
+macro_rules! reads {
+    ($($(#[$doc:meta])* $name:ident($($arg:ident: $ty:ty),*) -> $gives:ty;)*) => {
+        impl<'g> GraphRef<'g> {
+            $($(#[$doc])*
+            #[inline]
+            pub(crate) fn $name(self, $($arg: $ty),*) -> $gives {
+                either!(self, GraphRef, graph => graph.$name($($arg),*))
+            })*
+        }
+    };
+}
+
+reads! {
+    /// The state of an entity, if it is alive; O(1).
+    state(entity: EntityIx, id: Id) -> Option<StateIx>;
+    /// The id of who is at a slot.
+    id(entity: EntityIx, slot: u32) -> Id;
+    /// How many entities of a type there are; O(1).
+    alive(entity: EntityIx) -> usize;
+    /// An entity for an error.
+    entity_ref(entity: EntityIx, slot: u32) -> EntityRef;
+    /// What an entity is linked with.
+    links(hop: Hop, slot: u32) -> &'g [u32];
+    /// How many entities one is linked with; O(1).
+    degree(hop: Hop, slot: u32) -> usize;
+    /// Whether two entities are linked; O(1).
+    linked(hop: Hop, near: u32, far: u32) -> bool;
+    /// How many entities are in a state; O(1).
+    count(entity: EntityIx, state: StateIx) -> usize;
+    /// The value of a counter.
+    counted(watch: u16, slot: u32) -> usize;
+    /// The first entity in any of the states whose slot is not before `start`.
+    next_in(entity: EntityIx, states: &[StateIx], start: u32) -> Option<u32>;
+    /// The column of the data of an edge and the row of one of its links.
+    link_row(edge: EdgeIx, from: u32, to: u32) -> Option<(&'g dyn AnyColumn, u32)>;
+    /// A column.
+    column(column: ColumnIx) -> &'g dyn AnyColumn;
+}
+
+impl<'g> GraphRef<'g> {
+    #[inline]
+    pub(crate) fn layout(self) -> &'g Arc<Layout> {
+        either!(self, GraphRef, graph => &graph.layout)
+    }
+
+    /// The entity that has a key; O(1).
+    pub(crate) fn find<T: Keyed>(self, key: &(impl KeyQuery<T::Key> + ?Sized)) -> Option<u32> {
+        let [column] = T::KEY else {
+            return either!(self, GraphRef, graph => key.find_parts(graph, T::INDEX));
+        };
+        let column = self.column(*column).as_any();
+        match self {
+            Self::Flat(_) => key.find_in(column.downcast_ref::<Column<T::Key, Flat>>()?),
+            Self::Paged(_) => key.find_in(column.downcast_ref::<Column<T::Key, Paged>>()?),
+        }
+    }
+}
+
+/// Methods that change a graph in either storage.
+macro_rules! changes {
+    ($($(#[$doc:meta])* $name:ident($($arg:ident: $ty:ty),*) -> $gives:ty;)*) => {
+        impl GraphMut<'_> {
+            $($(#[$doc])*
+            pub(crate) fn $name(&mut self, $($arg: $ty),*) -> $gives {
+                either!(self, GraphMut, graph => graph.$name($($arg),*))
+            })*
+        }
+    };
+}
+
+changes! {
+    /// Creates an entity; its slot.
+    create(entity: EntityIx, state: StateIx) -> Result<u32, StepError>;
+    /// Moves an entity to another state.
+    move_to(entity: EntityIx, slot: u32, to: StateIx) -> ();
+    /// Writes a value of the type of the column.
+    set(column: ColumnIx, slot: u32, value: &dyn Any) -> Result<(), StepError>;
+    /// Writes the value that a field has where none is given.
+    set_default(column: ColumnIx, slot: u32) -> Result<(), StepError>;
+    /// Writes a value from its encoding.
+    set_encoded(column: ColumnIx, slot: u32, bytes: &[u8]) -> Result<(), StepError>;
+    /// Links two entities.
+    link(edge: EdgeIx, from: u32, to: u32) -> Result<(), StepError>;
+    /// Unlinks two entities.
+    unlink(edge: EdgeIx, from: u32, to: u32) -> Result<(), StepError>;
+    /// Links two entities, whatever they were linked with.
+    relink(edge: EdgeIx, from: u32, to: u32) -> ();
+    /// Writes the data of a link.
+    set_link(edge: EdgeIx, ends: (u32, u32), value: &dyn Any) -> Result<(), StepError>;
+    /// Deletes entities, and what their policies say.
+    delete(roots: &[(EntityIx, u32)]) -> Result<(), StepError>;
+}
+
+impl GraphMut<'_> {
+    /// To read it.
+    pub(crate) fn as_ref(&self) -> GraphRef<'_> {
+        match self {
+            Self::Flat(graph) => GraphRef::Flat(graph),
+            Self::Paged(graph) => GraphRef::Paged(graph),
+        }
+    }
+
+    /// The same, for a while.
+    pub(crate) fn reborrow(&mut self) -> GraphMut<'_> {
+        match self {
+            Self::Flat(graph) => GraphMut::Flat(graph),
+            Self::Paged(graph) => GraphMut::Paged(graph),
+        }
+    }
+}

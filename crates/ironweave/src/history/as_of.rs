@@ -1,0 +1,183 @@
+//! The graph as it was: the nearest keyframe before, and the facts from there on.
+
+use std::sync::Arc;
+
+use crate::Timestamp;
+use crate::entity::Model;
+use crate::history::{Keyframes, SPACING};
+use crate::log::{ErrorKind, Frame, FrameKind, Frames, Seq, StorageError};
+use crate::snapshot::{At, Snapshot, State};
+use crate::step::{Core, flat};
+use crate::store::{Epochs, Store, bad_frame, frame};
+
+/// A point in the past: after a frame of the log, or at a time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum When {
+    /// After this frame and those before it.
+    Seq(Seq),
+    /// After the transactions that were not later than this.
+    Time(Timestamp),
+}
+
+impl From<Seq> for When {
+    fn from(seq: Seq) -> Self {
+        Self::Seq(seq)
+    }
+}
+
+impl From<Timestamp> for When {
+    fn from(time: Timestamp) -> Self {
+        Self::Time(time)
+    }
+}
+
+impl When {
+    /// Whether what stands there is not later.
+    fn includes(self, at: At) -> bool {
+        match self {
+            Self::Seq(seq) => at.seq <= Some(seq),
+            Self::Time(time) => at.time <= time,
+        }
+    }
+}
+
+impl<M: Model> Store<M> {
+    /// The graph as it was after a frame of the log, or at a time; of a time to come, as it is now. It is a snapshot
+    /// like any other: [`with`](Snapshot::with) works on it.
+    ///
+    /// ```
+    /// # #[ironweave::model]
+    /// # pub mod lamps {
+    /// #     use ironweave::prelude::*;
+    /// #     /// A lamp.
+    /// #     #[entity]
+    /// #     pub struct Lamp {
+    /// #         /// Where it stands.
+    /// #         #[key]
+    /// #         pub room: String,
+    /// #     }
+    /// #     /// Whether it burns.
+    /// #     #[states(Lamp)]
+    /// #     pub enum LampState {
+    /// #         /// It does not.
+    /// #         #[initial]
+    /// #         #[to(On)]
+    /// #         Off,
+    /// #         /// It does.
+    /// #         #[to(Off)]
+    /// #         On,
+    /// #     }
+    /// #     /// Somebody presses the switch.
+    /// #     #[event]
+    /// #     #[moves(lamp: Off -> On)]
+    /// #     pub struct Lit {
+    /// #         /// Which one.
+    /// #         pub lamp: Ensure<Lamp>,
+    /// #     }
+    /// # }
+    /// use ironweave::prelude::*;
+    /// use lamps::{Lamp, Lit, state::On};
+    ///
+    /// let mut store = Store::<lamps::Model>::memory();
+    /// let first = store.step(Lit { lamp: "hall".into() }).seq;
+    /// store.step(Lit { lamp: "kitchen".into() });
+    ///
+    /// let then = store.as_of(first)?;
+    /// assert!(then.find::<Lamp>("kitchen").is_none());
+    /// # Ok::<(), StorageError>(())
+    /// ```
+    ///
+    /// O(frames since a keyframe before). Keyframes are values in memory, at most a few hundred frames apart near
+    /// the present and further apart further back; where there is none, it reads the log from its beginning.
+    ///
+    /// # Errors
+    /// Where the log cannot be read, and `is_not_found` where the store began at a snapshot and that is before it.
+    pub fn as_of(&self, when: impl Into<When>) -> Result<Snapshot<M>, StorageError> {
+        let when = when.into();
+        let start = match self.history.keyframes.last(|state| when.includes(state.at)) {
+            Some(state) => state,
+            None => self.beginning_of_log(when)?,
+        };
+        let frames = self.read(start.at.next())?;
+        go_on(start, when, frames, &self.epochs, &self.history.keyframes).map(Snapshot::of)
+    }
+
+    /// Where the log begins: at nothing, or at the snapshot that the store began at.
+    fn beginning_of_log(&self, when: When) -> Result<Arc<State>, StorageError> {
+        match &self.base {
+            Some(base) if when.includes(base.at) => Ok(Arc::clone(base)),
+            Some(base) => Err(StorageError::new(
+                ErrorKind::NotFound,
+                format!(
+                    "this store began at a snapshot, after frame {}, and knows nothing of what was before",
+                    base.at.seq.unwrap_or(0)
+                ),
+            )),
+            None => {
+                let binding = M::binding();
+                Ok(Arc::new(State {
+                    plan: Arc::clone(&self.plan),
+                    graph: flat::empty(&self.plan, (&binding.columns, &binding.data)),
+                    at: At::default(),
+                    paranoid: self.core.paranoid,
+                }))
+            }
+        }
+    }
+}
+
+/// Applies the frames that follow on a value, and keeps the one that it comes to, and some on the way.
+fn go_on(
+    start: Arc<State>,
+    when: When,
+    frames: Frames<'_>,
+    epochs: &Epochs,
+    keyframes: &Keyframes,
+) -> Result<Arc<State>, StorageError> {
+    let mut core = Core::new(start.graph.fork());
+    let mut at = start.at;
+    let state = |core: &Core<_>, at| {
+        let state = Arc::new(State {
+            plan: Arc::clone(&start.plan),
+            graph: core.graph.fork(),
+            at,
+            paranoid: start.paranoid,
+        });
+        keyframes.keep(Arc::clone(&state));
+        state
+    };
+    for frame in frames {
+        let Frame { header, payload } = frame?;
+        let seq = header.seq;
+        let mut after = At {
+            seq: Some(seq),
+            ..at
+        };
+        if !when.includes(after) {
+            break;
+        }
+        if header.kind == FrameKind::Transaction {
+            let tags = (epochs.at(seq)).ok_or_else(|| bad_frame(seq, "it has no schema"))?;
+            let decoded = frame::decode(&payload, tags).map_err(|e| bad_frame(seq, e))?;
+            after.time = decoded.time;
+            if !when.includes(after) {
+                break;
+            }
+            core.replay(&decoded.facts).map_err(|e| bad_frame(seq, e))?;
+            if core.graph.fingerprint != header.fingerprint {
+                return Err(bad_frame(
+                    seq,
+                    "its fingerprint is another when it is replayed",
+                ));
+            }
+        }
+        at = after;
+        if seq.is_multiple_of(SPACING) {
+            state(&core, at);
+        }
+    }
+    if at == start.at {
+        return Ok(start);
+    }
+    Ok(state(&core, at))
+}

@@ -1,0 +1,208 @@
+//! Reports: transactions of the log, read back for programs.
+
+use std::fmt;
+use std::marker::PhantomData;
+use std::ops::Bound;
+use std::sync::Arc;
+
+use crate::entity::Model;
+use crate::log::{Frame, FrameKind, Frames, Seq, StorageError};
+use crate::plumbing::Fields as _;
+use crate::snapshot::{Changes, Snapshot, State};
+use crate::step::event::{Event, FieldReader};
+use crate::step::plan::Plan;
+use crate::store::frame::{self, Decoded, Tags};
+use crate::store::{Store, bad_frame};
+use crate::{Meta, Timestamp};
+
+/// A transaction without the type of its model.
+pub(crate) struct Logged {
+    pub seq: Seq,
+    /// Its facts are in `changes`.
+    pub decoded: Decoded,
+    pub changes: Changes,
+}
+
+impl Logged {
+    pub(crate) fn read(frame: &Frame, tags: &Tags, plan: &Plan) -> Result<Self, StorageError> {
+        let seq = frame.header.seq;
+        let mut decoded = frame::decode(&frame.payload, tags).map_err(|e| bad_frame(seq, e))?;
+        let facts = std::mem::take(&mut decoded.facts);
+        Ok(Self {
+            seq,
+            decoded,
+            changes: Changes::new(facts, Arc::clone(&plan.layout)),
+        })
+    }
+}
+
+/// What one transaction did.
+pub struct Report<M: Model> {
+    pub(crate) logged: Arc<Logged>,
+    plan: Arc<Plan>,
+    behind: u64,
+    /// The graph before and after it.
+    graphs: Option<(Arc<State>, Arc<State>)>,
+    model: PhantomData<fn() -> M>,
+}
+
+impl<M: Model> Clone for Report<M> {
+    fn clone(&self) -> Self {
+        Self::new(Arc::clone(&self.logged), Arc::clone(&self.plan))
+            .told(self.behind, self.graphs.clone())
+    }
+}
+
+impl<M: Model> Report<M> {
+    pub(crate) fn new(logged: Arc<Logged>, plan: Arc<Plan>) -> Self {
+        Self {
+            logged,
+            plan,
+            behind: 0,
+            graphs: None,
+            model: PhantomData,
+        }
+    }
+
+    /// As a subscription tells it.
+    pub(crate) fn told(self, behind: u64, graphs: Option<(Arc<State>, Arc<State>)>) -> Self {
+        Self {
+            behind,
+            graphs,
+            ..self
+        }
+    }
+
+    /// How many frames there were behind it when its subscription gave it: how far that one lags.
+    #[must_use]
+    pub fn behind(&self) -> u64 {
+        self.behind
+    }
+
+    /// The graph before it, where its subscription is of [`Store::subscribe_after`].
+    #[must_use]
+    pub fn before(&self) -> Option<Snapshot<M>> {
+        let graphs = self.graphs.as_ref();
+        graphs.map(|(before, _)| Snapshot::of(Arc::clone(before)))
+    }
+
+    /// The graph after it, where its subscription is of [`Store::subscribe_after`].
+    #[must_use]
+    pub fn after(&self) -> Option<Snapshot<M>> {
+        let graphs = self.graphs.as_ref();
+        graphs.map(|(_, after)| Snapshot::of(Arc::clone(after)))
+    }
+
+    /// Its number.
+    #[must_use]
+    pub fn seq(&self) -> Seq {
+        self.logged.seq
+    }
+
+    /// When it was.
+    #[must_use]
+    pub fn time(&self) -> Timestamp {
+        self.logged.decoded.time
+    }
+
+    /// What else it said of itself.
+    #[must_use]
+    pub fn meta(&self) -> &Meta {
+        &self.logged.decoded.meta
+    }
+
+    /// What it changed.
+    #[must_use]
+    pub fn changes(&self) -> &Changes {
+        &self.logged.changes
+    }
+
+    /// The names of the events that fired in it, those that fired by themselves among them, in order.
+    pub fn events(&self) -> impl Iterator<Item = &str> {
+        let firings = self.logged.decoded.firings.iter();
+        firings.map(|f| &*self.plan.events[usize::from(f.event)].name)
+    }
+
+    /// The events of one type that fired in it.
+    ///
+    /// # Errors
+    /// One that can no longer be read as what it was.
+    pub fn fired<E: Event<Model = M>>(&self) -> impl Iterator<Item = Result<E, StorageError>> {
+        let firings = self.logged.decoded.firings.iter();
+        firings.filter(|f| f.event == E::INDEX).map(|f| {
+            FieldReader::new(&f.binding, &f.fields)
+                .and_then(|reader| E::Fields::decode(&reader, 0))
+                .map(E::of)
+                .map_err(|e| bad_frame(self.seq(), e))
+        })
+    }
+}
+
+impl<M: Model> fmt::Debug for Report<M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let events: Vec<&str> = self.events().collect();
+        f.debug_struct("Report")
+            .field("seq", &self.seq())
+            .field("time", &self.time())
+            .field("events", &events)
+            .field("changes", self.changes())
+            .finish()
+    }
+}
+
+/// Transactions of a log, read from where they lie.
+pub struct Reports<'s, M: Model> {
+    store: &'s Store<M>,
+    frames: Frames<'s>,
+    until: Bound<Seq>,
+}
+
+impl<'s, M: Model> Reports<'s, M> {
+    pub(super) fn new(
+        store: &'s Store<M>,
+        (from, until): (Bound<Seq>, Bound<Seq>),
+    ) -> Result<Self, StorageError> {
+        let from = match from {
+            Bound::Included(from) => from,
+            Bound::Excluded(from) => from.saturating_add(1),
+            Bound::Unbounded => 0,
+        };
+        Ok(Self {
+            store,
+            frames: store.read(from)?,
+            until,
+        })
+    }
+
+    fn read(&self, frame: &Frame) -> Result<Report<M>, StorageError> {
+        let seq = frame.header.seq;
+        let tags = (self.store.epochs.at(seq)).ok_or_else(|| bad_frame(seq, "it has no schema"))?;
+        let logged = Logged::read(frame, tags, &self.store.plan)?;
+        Ok(Report::new(Arc::new(logged), Arc::clone(&self.store.plan)))
+    }
+}
+
+impl<M: Model> Iterator for Reports<'_, M> {
+    type Item = Result<Report<M>, StorageError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        loop {
+            let frame = match self.frames.next()? {
+                Ok(frame) => frame,
+                Err(e) => return Some(Err(e)),
+            };
+            let seq = frame.header.seq;
+            let beyond = match self.until {
+                Bound::Included(until) => seq > until,
+                Bound::Excluded(until) => seq >= until,
+                Bound::Unbounded => false,
+            };
+            if beyond {
+                return None;
+            }
+            if frame.header.kind == FrameKind::Transaction {
+                return Some(self.read(&frame));
+            }
+        }
+    }
+}

@@ -1,0 +1,298 @@
+//! What callers who share a store are told, and when, on a disk whose syncs a test holds up and fails.
+
+use std::io;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Condvar, Mutex};
+use std::thread;
+use std::time::Duration;
+
+use super::super::disk::{Op, Probe};
+use super::*;
+use crate::{Db, ErrorKind, SharedStore, StepError, Store};
+
+/// Things with names.
+#[crate::model]
+#[allow(dead_code, missing_docs)]
+mod things {
+    use crate::prelude::*;
+
+    #[entity]
+    pub struct Thing {
+        #[key]
+        pub name: u64,
+    }
+    #[states(Thing)]
+    pub enum ThingState {
+        #[initial]
+        #[terminal]
+        There,
+    }
+
+    #[event]
+    #[create(thing: Thing { name })]
+    pub struct Added {
+        pub name: u64,
+    }
+}
+
+use things::{Added, Thing};
+
+/// A disk that is held up at each sync while it is shut.
+#[derive(Default)]
+struct Gate {
+    state: Mutex<State>,
+    changed: Condvar,
+}
+
+#[derive(Default)]
+struct State {
+    shut: bool,
+    writes: usize,
+    syncs: usize,
+    fail_syncs: bool,
+    fail_writes: bool,
+}
+
+impl Gate {
+    fn set(&self, set: impl FnOnce(&mut State)) {
+        set(&mut self.state.lock().unwrap());
+        self.changed.notify_all();
+    }
+
+    /// Waits until something is true of what was done; fails where it does not come to be.
+    fn until(&self, what: impl Fn(&State) -> bool) {
+        let state = self.state.lock().unwrap();
+        let wait = Duration::from_secs(60);
+        let (state, waited) = self
+            .changed
+            .wait_timeout_while(state, wait, |state| !what(state))
+            .unwrap();
+        let State { writes, syncs, .. } = *state;
+        assert!(!waited.timed_out(), "{writes} writes and {syncs} syncs");
+    }
+}
+
+impl Probe for Gate {
+    fn before(&self, op: &Op<'_>) -> Result<(), (usize, io::Error)> {
+        let mut state = self.state.lock().unwrap();
+        match op {
+            Op::Write { .. } => {
+                state.writes += 1;
+                self.changed.notify_all();
+                if state.fail_writes {
+                    return Err((0, io::Error::other("a bad block")));
+                }
+            }
+            Op::Sync(_) => {
+                state.syncs += 1;
+                self.changed.notify_all();
+                // Not for ever, so that a test which fails ends.
+                let wait = Duration::from_secs(90);
+                let (state, _) = self
+                    .changed
+                    .wait_timeout_while(state, wait, |state| state.shut)
+                    .unwrap();
+                if state.fail_syncs {
+                    return Err((0, io::Error::other("a bad block")));
+                }
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+}
+
+/// A shared store in which thing 0 is there, with a gate that is shut and has counted nothing yet.
+fn shared(dir: &Path) -> (SharedStore<things::Model>, Arc<Gate>) {
+    let gate = Arc::new(Gate::default());
+    let disk = Disk {
+        probe: Some(Arc::clone(&gate) as Arc<dyn Probe>),
+    };
+    let log = FileLog::open_on(disk, dir, Options::default()).unwrap();
+    let store = Store::<things::Model>::options()
+        .over_log(Box::new(log))
+        .unwrap()
+        .share();
+    store.step(Added { name: 0 });
+    gate.set(|state| {
+        *state = State {
+            shut: true,
+            ..State::default()
+        }
+    });
+    (store, gate)
+}
+
+fn add(store: &SharedStore<things::Model>, name: u64) -> Result<(), StepError> {
+    store.try_step(Added { name }).map(|_| ())
+}
+
+fn count(db: &impl Db) -> usize {
+    db.count::<Thing, crate::Any>()
+}
+
+fn kind(result: Result<(), StepError>) -> Option<ErrorKind> {
+    result.err().map(|e| e.kind())
+}
+
+#[test]
+fn callers_who_come_during_a_sync_share_the_next_and_are_told_nothing_before() {
+    let dir = scratch();
+    let (store, gate) = shared(dir.path());
+    let told = AtomicUsize::new(0);
+    thread::scope(|s| {
+        let first = s.spawn(|| {
+            add(&store, 1).unwrap();
+            told.fetch_add(1, Ordering::SeqCst);
+        });
+        gate.until(|state| state.syncs == 1);
+        for name in 2..=16 {
+            let (store, told) = (&store, &told);
+            s.spawn(move || {
+                add(store, name).unwrap();
+                told.fetch_add(1, Ordering::SeqCst);
+            });
+        }
+        gate.until(|state| state.writes == 16);
+        // Neither has written anything, and both rest on what is not durable yet.
+        s.spawn(|| {
+            assert_eq!(kind(add(&store, 1)), Some(ErrorKind::Rejected));
+            told.fetch_add(1, Ordering::SeqCst);
+        });
+        s.spawn(|| {
+            assert_eq!(store.read(count).unwrap(), 17);
+            told.fetch_add(1, Ordering::SeqCst);
+        });
+        thread::sleep(Duration::from_millis(50));
+        let early = told.load(Ordering::SeqCst);
+        gate.set(|state| state.shut = false);
+        assert_eq!(early, 0, "told before it was durable");
+        first.join().unwrap();
+    });
+    assert_eq!(told.load(Ordering::SeqCst), 18);
+    assert_eq!(gate.state.lock().unwrap().syncs, 2);
+}
+
+#[test]
+fn a_failed_sync_stops_the_store_and_tells_each_caller_that_his_step_is_in_doubt() {
+    let dir = scratch();
+    let (store, gate) = shared(dir.path());
+    thread::scope(|s| {
+        let mut callers = vec![s.spawn(|| kind(add(&store, 1)))];
+        gate.until(|state| state.syncs == 1);
+        for name in 2..=8 {
+            let store = &store;
+            callers.push(s.spawn(move || kind(add(store, name))));
+        }
+        gate.until(|state| state.writes == 8);
+        let rejected = s.spawn(|| kind(add(&store, 1)));
+        let reader = s.spawn(|| store.read(count));
+        gate.set(|state| (state.shut, state.fail_syncs) = (false, true));
+        for caller in callers {
+            assert_eq!(caller.join().unwrap(), Some(ErrorKind::Indeterminate));
+        }
+        // They wrote nothing, and what they saw may be lost.
+        assert_eq!(rejected.join().unwrap(), Some(ErrorKind::Stopped));
+        assert!(reader.join().unwrap().unwrap_err().is_stopped());
+    });
+    assert_eq!(
+        gate.state.lock().unwrap().syncs,
+        1,
+        "a failed sync is not tried again"
+    );
+    assert_eq!(kind(add(&store, 9)), Some(ErrorKind::Stopped));
+    assert!(store.what_if(|_| Ok(())).is_err());
+    assert!(store.sync().unwrap_err().is_stopped());
+    drop(store);
+    let store = Store::<things::Model>::open(dir.path()).unwrap();
+    assert!((1..=9).contains(&count(&store)));
+    assert_eq!(store.check(), Vec::<String>::new());
+}
+
+#[test]
+fn a_failed_write_takes_back_its_own_step_and_leaves_those_before_it_their_receipts() {
+    let dir = scratch();
+    let (store, gate) = shared(dir.path());
+    thread::scope(|s| {
+        let first = s.spawn(|| add(&store, 1));
+        gate.until(|state| state.syncs == 1);
+        gate.set(|state| state.fail_writes = true);
+        let second = s.spawn(|| kind(add(&store, 2)));
+        gate.until(|state| state.writes == 2);
+        gate.set(|state| state.shut = false);
+        assert_eq!(second.join().unwrap(), Some(ErrorKind::Indeterminate));
+        first.join().unwrap().unwrap();
+    });
+    // Stopped, but what is there is durable.
+    assert_eq!(kind(add(&store, 3)), Some(ErrorKind::Stopped));
+    assert_eq!(store.read(count).unwrap(), 2);
+    assert_eq!(kind(add(&store, 1)), Some(ErrorKind::Rejected));
+}
+
+#[test]
+fn other_threads_are_shown_what_is_durable_and_nobody_waits_for_that() {
+    let dir = scratch();
+    let (store, gate) = shared(dir.path());
+    let source = store.read(Store::reader).unwrap();
+    let mut told = store.read(|db| db.subscribe(2)).unwrap().unwrap();
+    let shown = || source.newest().count::<Thing, crate::Any>();
+    let taken = AtomicUsize::new(0);
+    thread::scope(|s| {
+        s.spawn(|| add(&store, 1).unwrap());
+        gate.until(|state| state.syncs == 1);
+        assert_eq!(shown(), 1);
+        // Who has the store sees all of it, and waits with his answer.
+        let reader = s.spawn(|| {
+            store.read(|db| {
+                let snapshot = db.snapshot();
+                taken.store(1, Ordering::SeqCst);
+                snapshot
+            })
+        });
+        s.spawn(|| add(&store, 2).unwrap());
+        gate.until(|state| state.writes == 2);
+        while taken.load(Ordering::SeqCst) == 0 {
+            thread::yield_now();
+        }
+        assert_eq!(shown(), 1);
+        assert!(told.try_next().unwrap().is_none());
+        gate.set(|state| state.shut = false);
+        let seen = reader.join().unwrap().unwrap();
+        assert!((2..=3).contains(&seen.count::<Thing, crate::Any>()));
+    });
+    assert_eq!(shown(), 3);
+    assert_eq!(told.next().unwrap().unwrap().seq(), 2);
+    assert_eq!(told.next().unwrap().unwrap().seq(), 3);
+    let seq = store.read(|db| db.seq().unwrap()).unwrap();
+    assert!(source.wait_until(seq, Duration::ZERO).is_some());
+}
+
+#[test]
+fn a_snapshot_shows_nothing_that_is_not_durable() {
+    let dir = scratch();
+    let (store, gate) = shared(dir.path());
+    let snapshots = store.read(Store::reader).unwrap();
+    let seq = snapshots.newest().seq().unwrap();
+    thread::scope(|s| {
+        let step = s.spawn(|| add(&store, 1));
+        gate.until(|state| state.syncs == 1);
+        let early = snapshots.newest();
+        let second = s.spawn(|| add(&store, 2));
+        gate.until(|state| state.writes == 2);
+        let still = snapshots.newest();
+        let awaited = s.spawn(|| snapshots.wait_until(seq + 1, Duration::from_secs(60)));
+        gate.set(|state| state.shut = false);
+        assert_eq!((count(&early), count(&still)), (1, 1));
+        step.join().unwrap().unwrap();
+        assert!(count(&snapshots.newest()) >= 2);
+        assert!(awaited.join().unwrap().unwrap().seq() > Some(seq));
+        second.join().unwrap().unwrap();
+    });
+    assert_eq!(count(&snapshots.newest()), 3);
+    // What is lost is never shown.
+    gate.set(|state| state.fail_syncs = true);
+    assert_eq!(kind(add(&store, 3)), Some(ErrorKind::Indeterminate));
+    assert_eq!(count(&snapshots.newest()), 3);
+    let wait = Duration::from_secs(60);
+    assert!(snapshots.wait_until(seq + 3, wait).is_none());
+}

@@ -1,0 +1,264 @@
+//! The fields of an event as a list of types, `(One<Node>, (Val<String>, ()))`: what binds, writes and reads them
+//! is written here once, and compiled for an event only where a program uses it. (Written out for each event it
+//! was a third of what a model cost `cargo check`.)
+
+use std::any::Any;
+use std::marker::PhantomData;
+
+use serde::Serialize;
+use serde::de::{DeserializeOwned, MapAccess};
+use serde::ser::SerializeStruct;
+
+use super::json::missing_field;
+use crate::Reject;
+use crate::step::bind::{Binder, Ref};
+use crate::step::event::{FieldReader, FieldWriter};
+use crate::value::{DecodeError, Value};
+
+/// A field that is a value.
+pub struct Val<T>(PhantomData<T>);
+/// A field that names an entity, as `Node` or `Key<Node>`.
+pub struct One<T>(PhantomData<T>);
+/// A field that names an entity or none, as `Option<Node>`.
+pub struct Opt<T>(PhantomData<T>);
+/// A field that names a set of entities, as `Vec<Node>`.
+pub struct Set<T>(PhantomData<T>);
+
+/// What a field is to the event.
+pub trait Field {
+    /// Its type.
+    type Of: Serialize + DeserializeOwned + 'static;
+
+    /// Binds what it names.
+    ///
+    /// # Errors
+    /// Where that is gone, unknown or in another state.
+    fn bind(of: &Self::Of, binder: &mut Binder<'_>) -> Result<(), Reject>;
+
+    /// The value, where it is one.
+    fn value(of: &Self::Of) -> Option<&dyn Any>;
+
+    /// Writes it for a log.
+    fn encode(of: &Self::Of, index: u16, writer: &mut FieldWriter<'_>);
+}
+
+impl<T: Value> Field for Val<T> {
+    type Of = T;
+
+    fn bind(_: &T, _: &mut Binder<'_>) -> Result<(), Reject> {
+        Ok(())
+    }
+
+    fn value(of: &T) -> Option<&dyn Any> {
+        Some(of)
+    }
+
+    fn encode(of: &T, index: u16, writer: &mut FieldWriter<'_>) {
+        writer.field(index, of);
+    }
+}
+
+impl<T: Ref + Serialize + DeserializeOwned + 'static> Field for One<T> {
+    type Of = T;
+
+    fn bind(of: &T, binder: &mut Binder<'_>) -> Result<(), Reject> {
+        binder.one(of)
+    }
+
+    fn value(_: &T) -> Option<&dyn Any> {
+        None
+    }
+
+    fn encode(of: &T, index: u16, writer: &mut FieldWriter<'_>) {
+        writer.one(index, of);
+    }
+}
+
+impl<T: Ref + Serialize + DeserializeOwned + 'static> Field for Opt<Option<T>> {
+    type Of = Option<T>;
+
+    fn bind(of: &Option<T>, binder: &mut Binder<'_>) -> Result<(), Reject> {
+        binder.option(of)
+    }
+
+    fn value(_: &Option<T>) -> Option<&dyn Any> {
+        None
+    }
+
+    fn encode(of: &Option<T>, index: u16, writer: &mut FieldWriter<'_>) {
+        writer.option(index, of.as_ref());
+    }
+}
+
+impl<T: Ref + Serialize + DeserializeOwned + 'static> Field for Set<Vec<T>> {
+    type Of = Vec<T>;
+
+    fn bind(of: &Vec<T>, binder: &mut Binder<'_>) -> Result<(), Reject> {
+        binder.many(of)
+    }
+
+    fn value(_: &Vec<T>) -> Option<&dyn Any> {
+        None
+    }
+
+    fn encode(of: &Vec<T>, index: u16, writer: &mut FieldWriter<'_>) {
+        writer.many(index, of);
+    }
+}
+
+/// The fields of an event, in order.
+pub trait Fields: Sized {
+    /// The fields, borrowed.
+    type Refs<'a>;
+    /// The fields themselves.
+    type Owned;
+    /// Those that have been read.
+    type Partial: Default;
+
+    /// Binds the fields that name entities.
+    ///
+    /// # Errors
+    /// Where one is gone, unknown or in another state.
+    fn bind(refs: Self::Refs<'_>, binder: &mut Binder<'_>) -> Result<(), Reject>;
+
+    /// The value of a field; none where that names entities, and beyond the last.
+    fn value(refs: Self::Refs<'_>, index: u16) -> Option<&dyn Any>;
+
+    /// Writes the fields for a log, from number `first`.
+    fn encode(refs: Self::Refs<'_>, first: u16, writer: &mut FieldWriter<'_>);
+
+    /// Reads the fields from a log, from number `first`.
+    ///
+    /// # Errors
+    /// Where one is missing or of another type.
+    fn decode(reader: &FieldReader<'_>, first: u16) -> Result<Self::Owned, DecodeError>;
+
+    /// Writes the fields, whose names these are, into a struct.
+    ///
+    /// # Errors
+    /// Those of the serializer.
+    fn write<S: SerializeStruct>(
+        refs: Self::Refs<'_>,
+        names: &[&'static str],
+        to: &mut S,
+    ) -> Result<(), S::Error>;
+
+    /// Reads the next value of a map into field `index`.
+    ///
+    /// # Errors
+    /// Those of the deserializer.
+    fn read<'de, A: MapAccess<'de>>(
+        read: &mut Self::Partial,
+        index: usize,
+        from: &mut A,
+    ) -> Result<(), A::Error>;
+
+    /// All fields, whose names these are, from those that have been read.
+    ///
+    /// # Errors
+    /// Where one is missing that is no `Option`.
+    fn whole<E: serde::de::Error>(
+        read: Self::Partial,
+        names: &[&'static str],
+    ) -> Result<Self::Owned, E>;
+}
+
+impl Fields for () {
+    type Refs<'a> = ();
+    type Owned = ();
+    type Partial = ();
+
+    fn bind((): (), _: &mut Binder<'_>) -> Result<(), Reject> {
+        Ok(())
+    }
+
+    fn value<'a>((): (), _: u16) -> Option<&'a dyn Any> {
+        None
+    }
+
+    fn encode((): (), _: u16, _: &mut FieldWriter<'_>) {}
+
+    fn decode(_: &FieldReader<'_>, _: u16) -> Result<(), DecodeError> {
+        Ok(())
+    }
+
+    fn write<S: SerializeStruct>((): (), _: &[&'static str], _: &mut S) -> Result<(), S::Error> {
+        Ok(())
+    }
+
+    fn read<'de, A: MapAccess<'de>>((): &mut (), _: usize, _: &mut A) -> Result<(), A::Error> {
+        Ok(())
+    }
+
+    fn whole<E: serde::de::Error>((): (), _: &[&'static str]) -> Result<(), E> {
+        Ok(())
+    }
+}
+
+impl<F: Field, Rest: Fields> Fields for (F, Rest) {
+    type Refs<'a> = (&'a F::Of, Rest::Refs<'a>);
+    type Owned = (F::Of, Rest::Owned);
+    type Partial = (Option<F::Of>, Rest::Partial);
+
+    #[inline]
+    fn bind((first, rest): Self::Refs<'_>, binder: &mut Binder<'_>) -> Result<(), Reject> {
+        F::bind(first, binder)?;
+        Rest::bind(rest, binder)
+    }
+
+    #[inline]
+    fn value((first, rest): Self::Refs<'_>, index: u16) -> Option<&dyn Any> {
+        match index {
+            0 => F::value(first),
+            _ => Rest::value(rest, index - 1),
+        }
+    }
+
+    #[inline]
+    fn encode((first, rest): Self::Refs<'_>, index: u16, writer: &mut FieldWriter<'_>) {
+        F::encode(first, index, writer);
+        Rest::encode(rest, index + 1, writer);
+    }
+
+    fn decode(reader: &FieldReader<'_>, index: u16) -> Result<Self::Owned, DecodeError> {
+        Ok((reader.field(index)?, Rest::decode(reader, index + 1)?))
+    }
+
+    fn write<S: SerializeStruct>(
+        (first, rest): Self::Refs<'_>,
+        names: &[&'static str],
+        to: &mut S,
+    ) -> Result<(), S::Error> {
+        let Some((name, names)) = names.split_first() else {
+            return Ok(());
+        };
+        to.serialize_field(name, first)?;
+        Rest::write(rest, names, to)
+    }
+
+    fn read<'de, A: MapAccess<'de>>(
+        (first, rest): &mut Self::Partial,
+        index: usize,
+        from: &mut A,
+    ) -> Result<(), A::Error> {
+        match index.checked_sub(1) {
+            None => *first = Some(from.next_value()?),
+            Some(index) => Rest::read(rest, index, from)?,
+        }
+        Ok(())
+    }
+
+    fn whole<E: serde::de::Error>(
+        (first, rest): Self::Partial,
+        names: &[&'static str],
+    ) -> Result<Self::Owned, E> {
+        let (name, names) = names
+            .split_first()
+            .map_or(("", names), |(n, all)| (*n, all));
+        let first = match first {
+            Some(first) => first,
+            None => missing_field(name)?,
+        };
+        Ok((first, Rest::whole(rest, names)?))
+    }
+}

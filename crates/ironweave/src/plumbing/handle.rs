@@ -1,0 +1,229 @@
+//! Handles: what is the same for every entity type, so that the macro writes one line.
+
+use std::cmp::Ordering;
+use std::fmt;
+use std::hash::{Hash as _, Hasher};
+
+use crate::Id;
+use crate::entity::{Entity as _, Handle};
+use crate::schema::StateIx;
+
+/// The state comes from the same macro as the type that has no such state.
+#[cold]
+pub fn no_such_state(entity: &str, state: StateIx) -> ! {
+    unreachable!("{entity} has no state {state}")
+}
+
+/// Shows a handle as `Partition/3.1`.
+///
+/// # Errors
+/// Those of the formatter.
+pub fn show(entity: &str, id: Id, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    write!(f, "{entity}/{id}")
+}
+
+// Called, and not written as operators: a call of a function that is not generic costs the compiler least, and
+// each entity has one of each.
+
+/// Whether two ids are one.
+#[must_use]
+#[inline]
+pub fn same(a: Id, b: Id) -> bool {
+    a == b
+}
+
+/// The order of two ids.
+#[must_use]
+#[inline]
+pub fn order(a: Id, b: Id) -> Ordering {
+    a.cmp(&b)
+}
+
+/// Hashes an id.
+#[inline]
+pub fn hash(id: Id, state: &mut impl Hasher) {
+    id.hash(state);
+}
+
+/// Implements for an entity type what is the same for all of them.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __handle {
+    ($entity:ident, model = $model:ty, index = $index:expr, name = $name:expr,
+     states = $states:ident { $($state:ident = $ix:expr),* $(,)? }) => {
+        impl $crate::Entity for $entity {
+            type Model = $model;
+            type In<S: $crate::StateOf<Self>> = $entity<S>;
+            const INDEX: u16 = $index;
+            const STATES: &'static [u8] = &[$($ix),*];
+            const NAME: &'static str = $name;
+        }
+
+        impl<S: $crate::StateOf<$entity>> $crate::Handle for $entity<S> {
+            type Entity = $entity;
+            const STATE: ::core::option::Option<u8> = S::STATE;
+
+            fn from_id(id: $crate::Id) -> Self {
+                Self { id, state: ::core::marker::PhantomData }
+            }
+
+            fn id(&self) -> $crate::Id {
+                self.id
+            }
+        }
+
+        /// Which one it is, and where it stands.
+        impl<S: $crate::StateOf<$entity>> $entity<S> {
+            /// The plain handle.
+            pub fn any(&self) -> $entity {
+                $crate::Handle::from_id(self.id)
+            }
+
+            /// Which one.
+            pub fn id(&self) -> $crate::Id {
+                self.id
+            }
+
+            /// Whether it exists; O(1).
+            pub fn alive(&self, db: &impl $crate::Db) -> bool {
+                $crate::plumbing::alive(db, $index, self.id)
+            }
+
+            /// Whether it is in state `T`; O(1). An entity that is gone is in none.
+            pub fn is<T: $crate::StateOf<$entity>>(&self, db: &impl $crate::Db) -> bool {
+                $crate::plumbing::is(db, $index, self.id, T::STATE)
+            }
+
+            /// Its token in state `T`, if it is there; O(1).
+            pub fn in_state<T: $crate::StateOf<$entity>>(&self, db: &impl $crate::Db) -> ::core::option::Option<$entity<T>> {
+                $crate::plumbing::in_state(db, self.id)
+            }
+
+            /// Its state, with the token of it; O(1). Panics where it is gone.
+            pub fn state(&self, db: &impl $crate::Db) -> $states {
+                match $crate::plumbing::state_of(db, $index, self.id) {
+                    $($ix => $states::$state($crate::Handle::from_id(self.id)),)*
+                    other => $crate::plumbing::no_such_state($name, other),
+                }
+            }
+        }
+
+        impl $entity {
+            /// For queries: those in a state, or in one of several.
+            #[must_use]
+            pub fn in_place<P: $crate::Place<$entity>>() -> $crate::Filter<$entity> {
+                $crate::plumbing::in_place::<$entity, P>()
+            }
+        }
+
+        impl ::core::fmt::Display for $states {
+            /// The name of the state.
+            fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+                f.pad(match self { $(Self::$state(_) => ::core::stringify!($state),)* })
+            }
+        }
+
+        impl ::core::clone::Clone for $entity {
+            fn clone(&self) -> Self {
+                *self
+            }
+        }
+
+        impl ::core::marker::Copy for $entity {}
+
+        impl<S: $crate::StateOf<$entity>> ::core::fmt::Display for $entity<S> {
+            fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+                $crate::plumbing::show($name, self.id, f)
+            }
+        }
+
+        impl<S: $crate::StateOf<$entity>> ::core::fmt::Debug for $entity<S> {
+            fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+                $crate::plumbing::show($name, self.id, f)
+            }
+        }
+
+        impl<S: $crate::StateOf<$entity>> ::core::cmp::PartialEq for $entity<S> {
+            fn eq(&self, other: &Self) -> bool {
+                $crate::plumbing::same(self.id, other.id)
+            }
+        }
+
+        impl<S: $crate::StateOf<$entity>> ::core::cmp::Eq for $entity<S> {}
+
+        impl<S: $crate::StateOf<$entity>> ::core::cmp::PartialOrd for $entity<S> {
+            fn partial_cmp(&self, other: &Self) -> ::core::option::Option<::core::cmp::Ordering> {
+                Some(self.cmp(other))
+            }
+        }
+
+        impl<S: $crate::StateOf<$entity>> ::core::cmp::Ord for $entity<S> {
+            fn cmp(&self, other: &Self) -> ::core::cmp::Ordering {
+                $crate::plumbing::order(self.id, other.id)
+            }
+        }
+
+        impl<S: $crate::StateOf<$entity>> ::core::hash::Hash for $entity<S> {
+            fn hash<H: ::core::hash::Hasher>(&self, state: &mut H) {
+                $crate::plumbing::hash(self.id, state);
+            }
+        }
+
+        impl<S: $crate::StateOf<$entity>> $crate::plumbing::serde::Serialize for $entity<S> {
+            fn serialize<Z: $crate::plumbing::serde::Serializer>(&self, serializer: Z) -> ::core::result::Result<Z::Ok, Z::Error> {
+                $crate::plumbing::write_handle($name, self.id, serializer)
+            }
+        }
+
+        impl<'de, S: $crate::StateOf<$entity>> $crate::plumbing::serde::Deserialize<'de> for $entity<S> {
+            fn deserialize<Z: $crate::plumbing::serde::Deserializer<'de>>(deserializer: Z) -> ::core::result::Result<Self, Z::Error> {
+                $crate::plumbing::read_handle(deserializer)
+            }
+        }
+    };
+}
+
+/// Writes a handle: `"Partition/3.1"` for people, a number otherwise.
+///
+/// # Errors
+/// Those of the serializer.
+pub fn write_handle<Z: serde::Serializer>(
+    entity: &str,
+    id: Id,
+    serializer: Z,
+) -> Result<Z::Ok, Z::Error> {
+    if serializer.is_human_readable() {
+        serializer.collect_str(&format_args!("{entity}/{id}"))
+    } else {
+        serializer.serialize_u64(id.to_bits())
+    }
+}
+
+/// Reads what [`write_handle`] wrote.
+///
+/// # Errors
+/// Where it is none, or of another type.
+pub fn read_handle<'de, H: Handle, Z: serde::Deserializer<'de>>(
+    deserializer: Z,
+) -> Result<H, Z::Error> {
+    use serde::Deserialize;
+    use serde::de::Error;
+    let id = if deserializer.is_human_readable() {
+        let entity = H::Entity::NAME;
+        let text = String::deserialize(deserializer)?;
+        let id = text
+            .strip_prefix(entity)
+            .and_then(|rest| rest.strip_prefix('/'));
+        let id = id.ok_or_else(|| {
+            Z::Error::custom(format_args!(
+                "`{text}` is no {entity}: expected `{entity}/SLOT.GENERATION`"
+            ))
+        })?;
+        id.parse().map_err(Z::Error::custom)?
+    } else {
+        let bits = u64::deserialize(deserializer)?;
+        let id = Id::from_bits(bits);
+        id.ok_or_else(|| Z::Error::custom(format_args!("{bits} is no id")))?
+    };
+    Ok(H::from_id(id))
+}

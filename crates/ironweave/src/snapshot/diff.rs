@@ -1,0 +1,213 @@
+//! The difference of two snapshots, as facts. Pages that both share are not looked at.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use crate::entity::Model;
+use crate::fact::{Fact, Facts};
+use crate::graph::Graph;
+use crate::graph::paged::Paged;
+use crate::id::Id;
+use crate::schema::{EdgeIx, EntityIx, Hop, StateIx};
+use crate::snapshot::{Changes, Snapshot};
+
+impl<M: Model> Snapshot<M> {
+    /// The facts that lead from this snapshot to another one: entities, states, values and links. Lists are compared
+    /// as the sets that they are, so that their order may still differ.
+    ///
+    /// They come as unlinks, deletes, creates, moves, values, links, data of links; an entity that is new has all its
+    /// values. O(difference) where one was made from the other or both from a third; data on links between many and
+    /// many costs O(links of that edge) where some of it differs.
+    #[must_use]
+    pub fn diff(&self, to: &Self) -> Changes {
+        let diff = Diff {
+            a: &self.state.graph,
+            b: &to.state.graph,
+            facts: Facts::default(),
+        };
+        Changes::new(diff.all(), Arc::clone(&self.state.plan.layout))
+    }
+}
+
+struct Diff<'g> {
+    a: &'g Graph<Paged>,
+    b: &'g Graph<Paged>,
+    facts: Facts,
+}
+
+type Here = Option<(Id, StateIx)>;
+
+/// Who is at a slot.
+fn here(graph: &Graph<Paged>, entity: EntityIx, slot: u32) -> Here {
+    let there = slot < graph.slots(entity) && graph.is_alive(entity, slot);
+    there.then(|| (graph.id(entity, slot), graph.state_of(entity, slot)))
+}
+
+/// The links of an edge at some slots of an end, as ids at the declaring and the inverse end.
+fn links(graph: &Graph<Paged>, hop: Hop, slots: &BTreeSet<u32>) -> BTreeSet<(Id, Id)> {
+    let edge = &graph.layout.edges[usize::from(hop.edge)];
+    let (near, far) = (edge.near(hop.forward).entity, edge.far(hop.forward).entity);
+    let mut found = BTreeSet::new();
+    for slot in slots.iter().filter(|slot| **slot < graph.slots(near)) {
+        for other in graph.links(hop, *slot) {
+            let (a, b) = (graph.id(near, *slot), graph.id(far, *other));
+            found.insert(if hop.forward { (a, b) } else { (b, a) });
+        }
+    }
+    found
+}
+
+impl Diff<'_> {
+    fn all(mut self) -> Facts {
+        let layout = Arc::clone(&self.a.layout);
+        let (a, b) = (self.a, self.b);
+        let edges = 0..layout.edges.len() as EdgeIx;
+        let mut linked = Vec::new();
+        for edge in edges.clone() {
+            let hop = Hop {
+                edge,
+                forward: true,
+            };
+            let slots = a.differing_links(b, edge);
+            let (was, is) = (links(a, hop, &slots), links(b, hop, &slots));
+            for (from, to) in was.difference(&is) {
+                self.push(Fact::Unlink {
+                    edge,
+                    from: from.slot,
+                    to: to.slot,
+                });
+            }
+            linked.push(is.difference(&was).copied().collect::<BTreeSet<_>>());
+        }
+        let mut created = Vec::new();
+        let mut moved = Vec::new();
+        for entity in 0..layout.entities.len() as EntityIx {
+            for slot in a.differing_entities(b, entity) {
+                let (was, is) = (here(a, entity, slot), here(b, entity, slot));
+                let same = was.map(|w| w.0) == is.map(|i| i.0);
+                match (was, is) {
+                    (Some((_, from)), Some((_, to))) if same && from != to => {
+                        moved.push(Fact::Move {
+                            entity,
+                            slot,
+                            from,
+                            to,
+                        });
+                    }
+                    _ if same => {}
+                    (was, is) => {
+                        if let Some((Id { slot, generation }, state)) = was {
+                            self.push(Fact::Delete {
+                                entity,
+                                state,
+                                slot,
+                                generation,
+                            });
+                        }
+                        if let Some((Id { slot, generation }, state)) = is {
+                            created.push(Fact::Create {
+                                entity,
+                                state,
+                                slot,
+                                generation,
+                            });
+                        }
+                    }
+                }
+            }
+        }
+        self.facts.list.extend(created);
+        self.facts.list.extend(moved);
+        self.values();
+        for (edge, pairs) in edges.clone().zip(&linked) {
+            for (from, to) in pairs {
+                self.push(Fact::Link {
+                    edge,
+                    from: from.slot,
+                    to: to.slot,
+                });
+            }
+        }
+        for (edge, new) in edges.zip(&linked) {
+            self.link_values(edge, new);
+        }
+        self.facts
+    }
+
+    fn push(&mut self, fact: Fact) {
+        self.facts.list.push(fact);
+    }
+
+    /// Where a value begins and how long it is, once it is among the bytes.
+    fn value(&mut self, bytes: &[u8]) -> (u32, u32) {
+        let at = self.facts.bytes.len() as u32;
+        self.facts.bytes.extend_from_slice(bytes);
+        (at, bytes.len() as u32)
+    }
+
+    fn values(&mut self) {
+        let (a, b) = (self.a, self.b);
+        for (column, layout) in (0..).zip(&b.layout.columns) {
+            let entity = layout.entity;
+            let state = b.layout.schema.columns[usize::from(column)].state;
+            for slot in a.differing_cells(b, column) {
+                let (was, is) = (here(a, entity, slot), here(b, entity, slot));
+                let hash = |graph: &Graph<Paged>, there: Here| {
+                    there.and_then(|_| graph.column(column).hash(slot))
+                };
+                // A state that was left and entered again has its data anew, though it may be what it was: then
+                // nothing of it leads from one to the other.
+                let kept = was.map(|w| w.0) == is.map(|i| i.0)
+                    && hash(a, was) == hash(b, is)
+                    && (state.is_none() || was == is);
+                if kept || is.is_none() {
+                    continue;
+                }
+                if let Some(bytes) = b.column(column).encoded(slot) {
+                    let (at, len) = self.value(&bytes);
+                    self.push(Fact::Set {
+                        column,
+                        slot,
+                        at,
+                        len,
+                    });
+                }
+            }
+        }
+    }
+
+    /// The data of links of an edge that are `new`, or have other data than they had.
+    fn link_values(&mut self, edge: EdgeIx, new: &BTreeSet<(Id, Id)>) {
+        let (a, b) = (self.a, self.b);
+        let mut pairs: BTreeSet<(u32, u32)> = new.iter().map(|(x, y)| (x.slot, y.slot)).collect();
+        pairs.extend(a.differing_link_data(b, edge));
+        for (from, to) in pairs {
+            let hash = |graph: &Graph<Paged>| {
+                let (column, row) = graph.link_row_if_there(edge, from, to)?;
+                column.hash(row)
+            };
+            let ids = |graph: &Graph<Paged>| {
+                let layout = &graph.layout.edges[usize::from(edge)];
+                (
+                    here(graph, layout.from.entity, from).map(|h| h.0),
+                    here(graph, layout.to.entity, to).map(|h| h.0),
+                )
+            };
+            if ids(a) == ids(b) && hash(a) == hash(b) {
+                continue;
+            }
+            let there = b.link_row_if_there(edge, from, to);
+            let Some(bytes) = there.and_then(|(column, row)| column.encoded(row)) else {
+                continue;
+            };
+            let (at, len) = self.value(&bytes);
+            self.push(Fact::SetLink {
+                edge,
+                from,
+                to,
+                at,
+                len,
+            });
+        }
+    }
+}

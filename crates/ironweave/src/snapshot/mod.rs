@@ -1,0 +1,184 @@
+//! Snapshots: immutable values of a whole graph, and what can be asked of them.
+//!
+//! A [`Snapshot`] is a graph of shared pages ([`crate::graph::paged`]). It is read through [`Db`] as a store is, on
+//! any thread, and never changes. [`with`](Snapshot::with) gives another one, in which an event has fired;
+//! [`into_store`](Snapshot::into_store) a store in memory that begins there; [`diff`](Snapshot::diff) what leads from
+//! one to another.
+//!
+//! Where they come from: [`replica`].
+
+mod changes;
+mod diff;
+pub(crate) mod replica;
+mod with;
+
+use std::fmt;
+use std::marker::PhantomData;
+use std::sync::Arc;
+
+pub use changes::Changes;
+pub use replica::Snapshots;
+pub use with::Outcome;
+
+use crate::Timestamp;
+use crate::db::Db;
+use crate::entity::Model;
+use crate::graph::paged::Paged;
+use crate::graph::{Graph, GraphRef};
+use crate::log::Seq;
+use crate::schema::Schema;
+use crate::step::Core;
+use crate::step::plan::Plan;
+
+/// An immutable value of the whole graph, as it was after one transaction. A clone is O(1).
+///
+/// ```
+/// # #[ironweave::model]
+/// # pub mod lamps {
+/// #     use ironweave::prelude::*;
+/// #     /// A lamp.
+/// #     #[entity]
+/// #     pub struct Lamp {
+/// #         /// Where it stands.
+/// #         #[key]
+/// #         pub room: String,
+/// #     }
+/// #     /// Whether it burns.
+/// #     #[states(Lamp)]
+/// #     pub enum LampState {
+/// #         /// It does not.
+/// #         #[initial]
+/// #         #[to(On)]
+/// #         Off,
+/// #         /// It does.
+/// #         #[to(Off)]
+/// #         On,
+/// #     }
+/// #     /// Somebody presses the switch.
+/// #     #[event]
+/// #     #[moves(lamp: Off -> On)]
+/// #     pub struct Lit {
+/// #         /// Which one.
+/// #         pub lamp: Ensure<Lamp>,
+/// #     }
+/// # }
+/// use ironweave::prelude::*;
+/// use lamps::{Lamp, Lit, state::On};
+///
+/// let mut store = Store::<lamps::Model>::memory();
+/// store.step(Lit { lamp: "hall".into() });
+/// let then = store.snapshot();
+///
+/// // Two that could happen, and neither does.
+/// let kitchen = then.with(Lit { lamp: "kitchen".into() })?.snapshot;
+/// let both = kitchen.with(Lit { lamp: "cellar".into() })?.snapshot;
+/// assert!(kitchen.with(Lit { lamp: "hall".into() }).is_err());
+/// let burning = |db: &Snapshot<lamps::Model>| db.count::<Lamp, On>();
+/// assert_eq!((burning(&then), burning(&kitchen), burning(&both)), (1, 2, 3));
+/// assert_eq!(store.count::<Lamp, On>(), 1);
+/// # Ok::<(), StepError>(())
+/// ```
+pub struct Snapshot<M: Model> {
+    pub(crate) state: Arc<State>,
+    model: PhantomData<fn() -> M>,
+}
+
+/// Where a graph stands in its log.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct At {
+    /// The last frame in it.
+    pub seq: Option<Seq>,
+    /// The time of the last transaction.
+    pub time: Timestamp,
+}
+
+impl At {
+    /// The frame that would follow.
+    pub(crate) fn next(self) -> Seq {
+        self.seq.map_or(0, |seq| seq + 1)
+    }
+}
+
+/// What a snapshot is, without the type of its model.
+pub(crate) struct State {
+    pub plan: Arc<Plan>,
+    pub graph: Graph<Paged>,
+    pub at: At,
+    /// As its store is.
+    pub paranoid: bool,
+}
+
+impl State {
+    fn differences(&self) -> Vec<String> {
+        Core::new(self.graph.fork()).differences(&self.plan)
+    }
+}
+
+impl<M: Model> Snapshot<M> {
+    pub(crate) fn of(state: Arc<State>) -> Self {
+        Self {
+            state,
+            model: PhantomData,
+        }
+    }
+
+    /// The last frame of the log that is in it; of one that [`with`](Snapshot::with) gave, the one that its event
+    /// would have had.
+    #[must_use]
+    pub fn seq(&self) -> Option<Seq> {
+        self.state.at.seq
+    }
+
+    /// The time of the last transaction in it.
+    #[must_use]
+    pub fn time(&self) -> Timestamp {
+        self.state.at.time
+    }
+
+    /// A digest of the graph; see [`Store::fingerprint`](crate::Store::fingerprint).
+    #[must_use]
+    pub fn fingerprint(&self) -> u128 {
+        self.state.graph.fingerprint
+    }
+
+    /// The model as plain data.
+    #[must_use]
+    pub fn schema(&self) -> &Schema {
+        &self.state.plan.layout.schema
+    }
+
+    /// As [`Store::check`](crate::Store::check).
+    #[must_use]
+    pub fn check(&self) -> Vec<String> {
+        self.state.differences()
+    }
+}
+
+impl<M: Model> Clone for Snapshot<M> {
+    fn clone(&self) -> Self {
+        Self::of(Arc::clone(&self.state))
+    }
+}
+
+impl<M: Model> fmt::Debug for Snapshot<M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let seq = self.seq().map_or_else(String::new, |seq| seq.to_string());
+        write!(f, "Snapshot<{}>({seq})", M::NAME)
+    }
+}
+
+impl<M: Model> Db for Snapshot<M> {
+    type List<'a, I: Iterator + 'a>
+        = I
+    where
+        Self: 'a;
+
+    fn list<'a, I: Iterator + 'a>(&'a self, items: I) -> I {
+        items
+    }
+
+    #[inline]
+    fn graph(&self) -> GraphRef<'_> {
+        GraphRef::Paged(&self.state.graph)
+    }
+}

@@ -1,0 +1,373 @@
+//! The replica: the graph of a store a second time, in shared pages, from which snapshots are cloned.
+//!
+//! 1. The first snapshot copies the store's graph. A store that is never asked for one has no replica and does
+//!    nothing for it.
+//! 2. From then on, each commit puts its facts into a queue.
+//! 3. Who wants a snapshot takes the queue, applies it to the replica and clones that, on its own thread. The
+//!    writer waits for nobody, and readers only for each other.
+//! 4. Where syncs come after commits ([`crate::SharedStore`]), other threads are shown what is durable only.
+//! 5. A queue that gets long is applied by the writer, if somebody may ask for snapshots without the store
+//!    ([`Snapshots`]); else the replica is given up, until the next snapshot copies the store's graph again. The
+//!    limit grows with the graph, so that copies cost a constant for each fact.
+
+use std::marker::PhantomData;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use crate::entity::Model;
+use crate::fact::Facts;
+use crate::graph::Graph;
+use crate::graph::paged::Paged;
+use crate::history::{Keyframes, SPACING};
+use crate::log::{Seq, Syncer};
+use crate::snapshot::{At, Snapshot, State};
+use crate::step::flat;
+use crate::step::plan::Plan;
+use crate::store::Store;
+
+/// How many facts wait at most, where the graph is small.
+const FACTS_MAX: usize = 1 << 14;
+/// How many bytes of values wait at most.
+const BYTES_MAX: usize = 1 << 26;
+
+pub(crate) struct Replica {
+    plan: Arc<Plan>,
+    paranoid: bool,
+    keyframes: Arc<Keyframes>,
+    /// What knows how far the log is durable, where a commit does not wait for that.
+    syncer: Option<Arc<dyn Syncer>>,
+    queue: Mutex<Queue>,
+    /// Something came into the queue, or the store is gone.
+    came: Condvar,
+    /// Taken before `queue` by whoever takes both.
+    head: Mutex<Head>,
+}
+
+#[derive(Default)]
+struct Queue {
+    batch: Batch,
+    /// The last frame that ever came in.
+    last: Option<Seq>,
+    /// There will be no more.
+    closed: bool,
+}
+
+/// Frames, one after the other.
+#[derive(Default)]
+struct Batch {
+    facts: Facts,
+    frames: Vec<Queued>,
+}
+
+/// One frame of a batch.
+struct Queued {
+    at: At,
+    /// Where the store keeps one.
+    fingerprint: Option<u128>,
+    /// Where its facts end.
+    end: usize,
+}
+
+struct Head {
+    graph: Graph<Paged>,
+    at: At,
+    /// The snapshot of this, once somebody has asked for it.
+    newest: Option<Arc<State>>,
+    /// What has been taken from the queue, and how many frames and facts of it have been applied.
+    batch: Batch,
+    applied: (usize, usize),
+    /// The last one that was durable, where the graph is further.
+    durable: Option<Arc<State>>,
+}
+
+// No code of a user runs under these locks but the decoding of values; where that panics, the graph is left to
+// nobody who could see it half done: the fingerprint tells.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Replica {
+    fn new(
+        (plan, keyframes): (Arc<Plan>, Arc<Keyframes>),
+        syncer: Option<Arc<dyn Syncer>>,
+        paranoid: bool,
+        graph: Graph<Paged>,
+        at: At,
+    ) -> Self {
+        Self {
+            plan,
+            paranoid,
+            keyframes,
+            syncer,
+            queue: Mutex::new(Queue {
+                last: at.seq,
+                ..Queue::default()
+            }),
+            came: Condvar::new(),
+            head: Mutex::new(Head {
+                graph,
+                at,
+                newest: None,
+                batch: Batch::default(),
+                applied: (0, 0),
+                durable: None,
+            }),
+        }
+    }
+
+    /// Queues the facts of a frame; whether the queue has become too long.
+    pub(crate) fn push(&self, at: At, fingerprint: Option<u128>, facts: &Facts) -> bool {
+        let mut queue = lock(&self.queue);
+        queue.batch.facts.append(facts);
+        let end = queue.batch.facts.list.len();
+        queue.batch.frames.push(Queued {
+            at,
+            fingerprint,
+            end,
+        });
+        queue.last = at.seq;
+        let long = end > FACTS_MAX || queue.batch.facts.bytes.len() > BYTES_MAX;
+        drop(queue);
+        self.came.notify_all();
+        long
+    }
+
+    /// The newest snapshot, durable or not.
+    fn newest(&self) -> Arc<State> {
+        let mut head = lock(&self.head);
+        if let Some(durable) = self.durable().filter(|durable| head.at.seq <= *durable) {
+            self.advance(&mut head, Some(durable));
+            let shown = self.now(&mut head);
+            self.advance(&mut head, None);
+            // Others may not see what followed.
+            head.durable = (head.at != shown.at).then_some(shown);
+        }
+        self.advance(&mut head, None);
+        self.now(&mut head)
+    }
+
+    /// The newest snapshot that is durable.
+    fn newest_durable(&self) -> Arc<State> {
+        let mut head = lock(&self.head);
+        let durable = self.durable();
+        self.advance(&mut head, durable);
+        let further = durable.is_some_and(|durable| head.at.seq > durable);
+        match &head.durable {
+            Some(state) if further => Arc::clone(state),
+            _ => {
+                head.durable = None;
+                self.now(&mut head)
+            }
+        }
+    }
+
+    /// The last frame that may be shown; none, where all may.
+    #[allow(clippy::option_option)]
+    fn durable(&self) -> Option<Option<Seq>> {
+        self.syncer.as_ref().map(|syncer| syncer.durable())
+    }
+
+    /// The snapshot of what has been applied.
+    fn now(&self, head: &mut Head) -> Arc<State> {
+        let Head {
+            graph, at, newest, ..
+        } = head;
+        Arc::clone(newest.get_or_insert_with(|| self.state(graph, *at)))
+    }
+
+    fn state(&self, graph: &Graph<Paged>, at: At) -> Arc<State> {
+        Arc::new(State {
+            plan: Arc::clone(&self.plan),
+            graph: graph.fork(),
+            at,
+            paranoid: self.paranoid,
+        })
+    }
+
+    /// Applies what is in the queue, up to a frame.
+    fn advance(&self, head: &mut Head, until: Option<Option<Seq>>) {
+        loop {
+            if head.applied.0 == head.batch.frames.len() {
+                head.batch.facts.clear();
+                head.batch.frames.clear();
+                head.applied = (0, 0);
+                std::mem::swap(&mut lock(&self.queue).batch, &mut head.batch);
+            }
+            let (done, start) = head.applied;
+            let Some(frame) = head.batch.frames.get(done) else {
+                return;
+            };
+            if until.is_some_and(|until| frame.at.seq > until) {
+                return;
+            }
+            // If nobody else has it, its pages need not be copied now.
+            head.newest = None;
+            let facts = &head.batch.facts;
+            for fact in &facts.list[start..frame.end] {
+                if let Err(e) = head.graph.apply(*fact, facts) {
+                    unreachable!("the store has done what its replica cannot do: {e}");
+                }
+            }
+            head.graph.settle();
+            assert!(
+                frame
+                    .fingerprint
+                    .is_none_or(|print| print == head.graph.fingerprint),
+                "the replica is not what its store is"
+            );
+            head.at = frame.at;
+            head.applied = (done + 1, frame.end);
+            if head.at.next().is_multiple_of(SPACING) {
+                self.keyframes.keep(self.state(&head.graph, head.at));
+            }
+        }
+    }
+
+    /// Says that nothing more will come.
+    fn close(&self) {
+        lock(&self.queue).closed = true;
+        self.came.notify_all();
+    }
+}
+
+/// Gives the newest snapshot of a store to any thread, and waits for what is to come. It is `Clone`, and holds up
+/// nobody.
+///
+/// What it gives is as durable as the store promises: what receipts were given for, or may be given for now.
+pub struct Snapshots<M: Model> {
+    replica: Arc<Replica>,
+    model: PhantomData<fn() -> M>,
+}
+
+impl<M: Model> Clone for Snapshots<M> {
+    fn clone(&self) -> Self {
+        Self {
+            replica: Arc::clone(&self.replica),
+            model: PhantomData,
+        }
+    }
+}
+
+impl<M: Model> Snapshots<M> {
+    /// The newest snapshot; O(facts since somebody last asked). Once the store is dropped, it stays the last one.
+    #[must_use]
+    pub fn newest(&self) -> Snapshot<M> {
+        Snapshot::of(self.replica.newest_durable())
+    }
+
+    /// Waits until a frame is there and durable, and gives the newest snapshot then. `None` after `timeout`, or where
+    /// the store is dropped or its log stopped before.
+    #[must_use]
+    pub fn wait_until(&self, seq: Seq, timeout: Duration) -> Option<Snapshot<M>> {
+        let deadline = Instant::now() + timeout;
+        let mut queue = lock(&self.replica.queue);
+        while queue.last < Some(seq) {
+            let left = deadline.saturating_duration_since(Instant::now());
+            if queue.closed || left.is_zero() {
+                return None;
+            }
+            let waited = self.replica.came.wait_timeout(queue, left);
+            queue = waited.unwrap_or_else(PoisonError::into_inner).0;
+        }
+        drop(queue);
+        if let Some(syncer) = &self.replica.syncer {
+            syncer.wait(seq).ok()?;
+        }
+        Some(self.newest())
+    }
+}
+
+impl<M: Model> Store<M> {
+    /// The graph as it is now, as a value that stays so; see [`Snapshot`]. The first one is O(size of the graph), a
+    /// later one O(facts since the last).
+    #[must_use]
+    pub fn snapshot(&self) -> Snapshot<M> {
+        Snapshot::of(self.replica().newest())
+    }
+
+    /// A handle that gives the newest snapshot to other threads. As long as there is one, each commit costs what it
+    /// takes to hand over its facts.
+    #[must_use]
+    pub fn reader(&self) -> Snapshots<M> {
+        Snapshots {
+            replica: Arc::clone(self.replica()),
+            model: PhantomData,
+        }
+    }
+
+    /// Where the store stands.
+    pub(crate) fn at(&self) -> At {
+        At {
+            seq: self.seq(),
+            time: self.core.clock.last(),
+        }
+    }
+
+    fn replica(&self) -> &Arc<Replica> {
+        self.replica.get_or_init(|| {
+            let binding = M::binding();
+            let graph = flat::paged(&self.core, (&binding.columns, &binding.data));
+            let shared = (Arc::clone(&self.plan), Arc::clone(&self.history.keyframes));
+            Arc::new(Replica::new(
+                shared,
+                self.syncer(),
+                self.core.paranoid,
+                graph,
+                self.at(),
+            ))
+        })
+    }
+
+    /// Tells the replica, if there is one, what the transaction did that has just been written.
+    #[inline]
+    pub(crate) fn replicate(&mut self) {
+        if let Some(replica) = self.replica.get() {
+            let graph = &self.core.graph;
+            let fingerprint = graph.fingerprinting.then_some(graph.fingerprint);
+            if replica.push(self.at(), fingerprint, &graph.journal.facts) {
+                self.relieve();
+            }
+        }
+    }
+
+    /// Shortens a queue that has become long.
+    pub(crate) fn relieve(&mut self) {
+        let Some(replica) = self.replica.get() else {
+            return;
+        };
+        if Arc::strong_count(replica) > 1 {
+            // Who is at it already takes this along, or the next one does.
+            if let Ok(mut head) = replica.head.try_lock() {
+                replica.advance(&mut head, replica.durable());
+            }
+        } else if lock(&replica.queue).batch.facts.list.len() > self.core.graph.population() {
+            self.replica.take();
+        }
+    }
+}
+
+/// A store's replica, which it tells when it ends.
+#[derive(Default)]
+pub(crate) struct Slot(std::sync::OnceLock<Arc<Replica>>);
+
+impl Slot {
+    pub(crate) fn get(&self) -> Option<&Arc<Replica>> {
+        self.0.get()
+    }
+
+    fn get_or_init(&self, make: impl FnOnce() -> Arc<Replica>) -> &Arc<Replica> {
+        self.0.get_or_init(make)
+    }
+
+    fn take(&mut self) {
+        self.0.take();
+    }
+}
+
+impl Drop for Slot {
+    fn drop(&mut self) {
+        if let Some(replica) = self.0.get() {
+            replica.close();
+        }
+    }
+}

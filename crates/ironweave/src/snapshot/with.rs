@@ -1,0 +1,118 @@
+//! What would happen: an event fired on a snapshot, and a store that begins at one.
+
+use std::sync::Arc;
+
+use crate::Meta;
+use crate::entity::{AnyEvent as _, Model};
+use crate::error::StepError;
+use crate::log::MemoryLog;
+use crate::snapshot::{At, Changes, Snapshot, State};
+use crate::step::Core;
+use crate::step::bind::Names;
+use crate::step::clock::Clock;
+use crate::step::event::{DynEvent, Event, Receipt};
+use crate::store::{AnyReceipt, Store};
+
+/// What came of an event on a snapshot.
+pub struct Outcome<E: Event> {
+    /// The snapshot in which it has fired.
+    pub snapshot: Snapshot<E::Model>,
+    /// As a store gives it, with the sequence that its transaction would have.
+    pub receipt: Receipt<E>,
+    /// What it changed.
+    pub changes: Changes,
+}
+
+impl State {
+    /// Fires an event on a clone, as a transaction of its own.
+    fn step(
+        &self,
+        mut meta: Meta,
+        event: &dyn DynEvent,
+    ) -> Result<(Arc<Self>, Names, Changes), StepError> {
+        let mut core = Core::new(self.graph.fork());
+        core.clock = Clock::after(self.at.time);
+        if let Some(time) = meta.take_time(self.at.time)? {
+            core.clock.set(time);
+        }
+        core.meta = meta;
+        core.recording = false;
+        core.paranoid = self.paranoid;
+        let plan = &self.plan;
+        core.step(plan, event)?;
+        core.check_invariants(plan)?;
+        let facts = std::mem::take(&mut core.graph.journal.facts);
+        core.settle();
+        let names = std::mem::take(&mut core.names);
+        let state = Self {
+            plan: Arc::clone(plan),
+            at: At {
+                seq: Some(self.at.next()),
+                time: core.clock.now(),
+            },
+            graph: core.graph,
+            paranoid: self.paranoid,
+        };
+        let changes = Changes::new(facts, Arc::clone(&plan.layout));
+        Ok((Arc::new(state), names, changes))
+    }
+}
+
+impl<M: Model> Snapshot<M> {
+    /// Fires an event as a store would, with its guards, its handler, immediate events and invariants, and gives the
+    /// snapshot in which it has fired. Nothing is written, this snapshot stays as it is, and it works on any thread.
+    ///
+    /// O(tables), and what the event touches: pages that this snapshot shares are copied first.
+    ///
+    /// # Errors
+    /// Whatever the event is rejected for.
+    pub fn with<E: Event<Model = M>>(&self, event: E) -> Result<Outcome<E>, StepError> {
+        self.with_meta(Meta::new(), event)
+    }
+
+    /// As [`with`](Snapshot::with), with metadata. There is no log here, so that an idempotency key and `expect` say
+    /// nothing.
+    ///
+    /// # Errors
+    /// As [`with`](Snapshot::with), and `TimeGoesBack`.
+    pub fn with_meta<E: Event<Model = M>>(
+        &self,
+        meta: Meta,
+        event: E,
+    ) -> Result<Outcome<E>, StepError> {
+        let (state, names, changes) = self.state.step(meta, &event)?;
+        let receipt = Receipt {
+            seq: self.state.at.next(),
+            created: E::created(&names),
+            bound: E::bound(&names),
+        };
+        Ok(Outcome {
+            snapshot: Self::of(state),
+            receipt,
+            changes,
+        })
+    }
+
+    /// Fires an event that came from outside, see [`crate::AnyEvent`].
+    ///
+    /// # Errors
+    /// As [`with_meta`](Snapshot::with_meta).
+    pub fn with_any(
+        &self,
+        meta: Meta,
+        event: &M::Event,
+    ) -> Result<(Self, AnyReceipt, Changes), StepError> {
+        let event = event.as_dyn();
+        let (state, names, changes) = self.state.step(meta, event)?;
+        let receipt = AnyReceipt::new(self.state.at.next(), event, &names, &self.state.plan);
+        Ok((Self::of(state), receipt, changes))
+    }
+
+    /// A store in memory that begins here: to go on from real data without touching it. Its log begins after this
+    /// snapshot, with the sequence that would have been next. O(size of the graph).
+    #[must_use]
+    pub fn into_store(self) -> Store<M> {
+        let log = MemoryLog::after(self.state.at.seq);
+        Store::beginning(self.state, Box::new(log))
+    }
+}

@@ -1,0 +1,314 @@
+//! Cost that does not grow: how many rows an operation touches, counted in tests, is the same in a small graph and in
+//! a large one, and at any fan-in.
+//!
+//! A row is an entry of a table: a word, a cell, a list, a counter, 64 bits of a place. Who is handed a whole list counts as
+//! having touched all of it. Tables count themselves (`graph/storage.rs`), in tests alone; so whole steps are
+//! measured, from their binding to their frame.
+
+use crate::db::Db as _;
+use crate::graph::storage::TOUCHED;
+use crate::schema::{EdgeIx, EntityIx};
+use crate::step::event::Event;
+use crate::{StepError, Store};
+
+/// How many rows something touches.
+fn rows<R>(act: impl FnOnce() -> R) -> (usize, R) {
+    let before = TOUCHED.get();
+    let result = act();
+    (TOUCHED.get() - before, result)
+}
+
+/// Tasks, with workers and with one another.
+#[crate::model]
+#[allow(dead_code, missing_docs)]
+mod yard {
+    use crate::prelude::*;
+
+    #[entity]
+    pub struct Task {
+        #[key]
+        pub name: u64,
+        #[index(ordered)]
+        pub weight: Option<u64>,
+        #[inverse(Worker::tasks)]
+        #[edge(on_delete = unlink)]
+        pub worker: Option<Worker>,
+        #[edge(data = u64)]
+        pub needs: Many<Task>,
+        #[inverse(Task::needs)]
+        pub needed_by: Many<Task>,
+    }
+    #[states(Task)]
+    pub enum TaskState {
+        #[initial]
+        #[to(Running)]
+        Ready,
+        #[to(Ready)]
+        Running,
+    }
+
+    #[entity]
+    pub struct Worker {
+        #[edge(min = 1, counted)]
+        pub tasks: Many<Task>,
+    }
+    #[states(Worker)]
+    pub enum WorkerState {
+        #[initial]
+        #[to(Busy)]
+        Idle,
+        #[terminal]
+        Busy,
+    }
+
+    #[event]
+    #[create(task: Task { name })]
+    #[link(worker.tasks += task)]
+    pub struct Added {
+        pub worker: Worker,
+        pub name: u64,
+    }
+
+    #[event]
+    #[create(worker: Worker)]
+    #[link(worker.tasks += tasks)]
+    pub struct Hired {
+        pub tasks: Vec<Task>,
+    }
+
+    #[event]
+    #[link(worker.tasks += task)]
+    pub struct Linked {
+        pub worker: Worker,
+        pub task: Task,
+    }
+
+    #[event]
+    #[unlink(worker.tasks -= task)]
+    pub struct Unlinked {
+        pub worker: Worker,
+        pub task: Task,
+    }
+
+    #[event]
+    #[relink(worker.tasks += task)]
+    pub struct Relinked {
+        pub worker: Worker,
+        pub task: Task,
+    }
+
+    #[event]
+    #[moves(task: Ready -> Running)]
+    pub struct Started {
+        pub task: Key<Task>,
+    }
+
+    #[event]
+    #[moves(task: Running -> Ready)]
+    pub struct Stopped {
+        pub task: Task,
+    }
+
+    #[event]
+    #[link(task.needs += other { data = weight })]
+    pub struct Needed {
+        pub task: Task,
+        pub other: Task,
+        pub weight: u64,
+    }
+
+    #[event]
+    #[unlink(task.needs -= other)]
+    pub struct Unneeded {
+        pub task: Task,
+        pub other: Task,
+    }
+
+    #[event]
+    #[set(task.weight = weight)]
+    pub struct Weighed {
+        pub task: Task,
+        pub weight: Option<u64>,
+    }
+
+    #[event]
+    #[delete(task)]
+    pub struct Dropped {
+        pub task: Task,
+    }
+
+    #[immediate]
+    #[when(all worker.tasks in Running)]
+    #[moves(worker: Idle -> Busy)]
+    pub struct AllRun {
+        pub worker: Worker,
+    }
+}
+
+use yard::*;
+
+/// A yard of so many tasks, made by facts: of the last ones `fan_in` are with worker 0 and are needed by task 0, the
+/// others ten to a worker.
+fn yard(tasks: u32, fan_in: u32) -> Store<Model> {
+    let mut store = Store::<Model>::memory();
+    let schema = store.schema();
+    let entity = |name: &str| -> EntityIx {
+        let at = schema.entities.iter().position(|e| e.name == name);
+        at.expect("an entity") as EntityIx
+    };
+    let edge = |name: &str| -> EdgeIx {
+        let at = schema.edges.iter().position(|e| e.from.name == name);
+        at.expect("an edge") as EdgeIx
+    };
+    let (task, worker) = (entity("Task"), entity("Worker"));
+    let (holds, needs) = (edge("tasks"), edge("needs"));
+    let core = &mut store.core;
+    let columns = core.graph.layout.entities[usize::from(task)]
+        .columns
+        .clone();
+    let nothing: Option<u64> = None;
+    for w in 0..=(tasks - fan_in).div_ceil(10) {
+        assert_eq!(core.graph.create(worker, 0).expect("room"), w);
+    }
+    for t in 0..tasks {
+        core.graph.create(task, 0).expect("room");
+        core.graph
+            .set(columns[0], t, &u64::from(t))
+            .expect("a name");
+        core.graph.set(columns[1], t, &nothing).expect("no weight");
+        let with = if t >= tasks - fan_in { 0 } else { 1 + t / 10 };
+        core.graph.link(holds, with, t).expect("free");
+        if with == 0 {
+            core.graph.link(needs, t, 0).expect("free");
+            core.graph.set_link(needs, (t, 0), &1u64).expect("data");
+        }
+        if t % 4096 == 0 {
+            core.settle();
+        }
+    }
+    core.settle();
+    store
+}
+
+fn step<E: Event<Model = Model>>(store: &mut Store<Model>, event: E) -> usize {
+    let (rows, result) = rows(|| store.try_step(event).map(|_| ()));
+    result.expect("it can happen");
+    rows
+}
+
+/// What each operation touches, on the tasks that worker 0 got last.
+fn costs(store: &mut Store<Model>, tasks: u32) -> Vec<(&'static str, usize)> {
+    let task = |n: u32| {
+        store
+            .find::<Task>(&u64::from(tasks - 1 - n))
+            .expect("there")
+    };
+    let (last, other, hub) = (task(0), task(1), task(tasks - 1));
+    let worker = |slot: u32| {
+        let at = store.place::<Worker, crate::Any>().nth(slot as usize);
+        at.expect("a worker")
+    };
+    let (busy, idle) = (worker(0), worker(1));
+    let key = || crate::Key::new(u64::from(tasks - 1));
+    let mut costs = Vec::new();
+    // Twice, since what grows for the first time (a place, a list) does not the second time.
+    for round in 0..2 {
+        let mut note = |what: &'static str, rows: usize| {
+            if round == 1 {
+                assert!(rows > 0, "{what}: nothing was counted");
+                costs.push((what, rows));
+            }
+        };
+        let (worker, task) = (idle, last);
+        note("relink", step(store, Relinked { worker, task }));
+        let (away, asked) =
+            rows(|| store.what_if(|t| t.apply(Relinked { worker: busy, task }).map(|_| ())));
+        asked.expect("it can happen");
+        note("what-if of a relink to it", away);
+        note("relink back", step(store, Relinked { worker: busy, task }));
+        let (away, asked) =
+            rows(|| store.what_if(|t| t.apply(Relinked { worker, task }).map(|_| ())));
+        asked.expect("it can happen");
+        note("what-if of a relink away", away);
+        note("unlink", step(store, Unlinked { worker: busy, task }));
+        note("link", step(store, Linked { worker: busy, task }));
+        let (again, linked) = rows(|| store.try_step(Linked { worker: busy, task }));
+        assert!(matches!(linked, Err(StepError::AlreadyLinked { .. })));
+        note("reject a link", again);
+
+        note("move, by key", step(store, Started { task: key() }));
+        let (again, moved) = rows(|| store.try_step(Started { task: key() }));
+        assert!(matches!(moved, Err(StepError::NotInPlace { .. })));
+        note("reject a move", again);
+        note("move back", step(store, Stopped { task }));
+
+        let weight = Some(u64::from(tasks));
+        note("set", step(store, Weighed { task, weight }));
+        note("unneed", step(store, Unneeded { task, other: hub }));
+        let weight = 3;
+        let needed = Needed {
+            task,
+            other: hub,
+            weight,
+        };
+        note("need", step(store, needed));
+        let (away, asked) =
+            rows(|| store.what_if(|t| t.apply(Unneeded { task, other: hub }).map(|_| ())));
+        asked.expect("it can happen");
+        note("what-if of an unneed", away);
+
+        let (row, seen) = rows(|| {
+            let found = store.find::<Task>(&u64::from(tasks - 1));
+            let found = found.expect("there");
+            (found.alive(store), found.name(store), found.worker(store))
+        });
+        assert_eq!(seen, (true, u64::from(tasks - 1), Some(busy)));
+        note("lookup", row);
+        let (row, _) = rows(|| {
+            let held = busy.tasks_contains(store, &other);
+            (
+                held,
+                busy.tasks_count(store),
+                busy.tasks_in::<state::Ready>(store),
+            )
+        });
+        note("questions of the list", row);
+
+        let name = u64::from(tasks) + round;
+        let (row, made) = rows(|| store.try_step(Added { worker: busy, name }));
+        let task = made.expect("new").created.task;
+        note("create", row);
+        note("delete", step(store, Dropped { task }));
+    }
+    costs
+}
+
+/// What each operation touches in a yard of about so many tasks, so many of them with one worker.
+fn costs_of(tasks: u32, fan_in: u32) -> Vec<(&'static str, usize)> {
+    // The last one shares its word of a place with as many others at any size.
+    let tasks = tasks / 64 * 64 + 40;
+    let mut store = yard(tasks, fan_in);
+    let costs = costs(&mut store, tasks);
+    if tasks <= 1_000 {
+        let wrong = store.check();
+        assert!(wrong.is_empty(), "{:?}", &wrong[..wrong.len().min(5)]);
+    }
+    costs
+}
+
+#[test]
+fn no_operation_touches_more_rows_in_a_larger_graph() {
+    let small = costs_of(1_000, 3);
+    for tasks in [30_000, 1_000_000] {
+        assert_eq!(costs_of(tasks, 3), small, "{tasks} tasks");
+    }
+}
+
+#[test]
+fn no_operation_touches_more_rows_at_a_greater_fan_in() {
+    let small = costs_of(1_000, 2);
+    for fan_in in [3, 100, 100_000] {
+        let tasks = (fan_in * 2).max(1_000);
+        assert_eq!(costs_of(tasks, fan_in), small, "fan-in {fan_in}");
+    }
+}

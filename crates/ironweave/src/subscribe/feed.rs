@@ -1,0 +1,370 @@
+//! The feed: the last transactions of a store, from the writer to its subscriptions.
+//!
+//! 1. The first subscription makes it. A store without any does nothing for it.
+//! 2. From then on, each commit puts a copy of its frame into the feed and wakes who waits.
+//! 3. Of a log on disk, the feed keeps the last frames only. Who is further back reads them from the segments, by a
+//!    read-only log of its own, up to what the feed knows of.
+//! 4. Of a log in memory, which cannot be read from another thread, it keeps what some subscription has yet to see.
+//! 5. When no subscription is left, the next commit drops it.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::Instant;
+
+use crate::entity::Model;
+use crate::history::Logged;
+use crate::log::cursor::Cursors;
+use crate::log::{Frame, FrameHeader, FrameKind, Frames, ReadOnlyLog, Seq, StorageError, Syncer};
+use crate::step::plan::Plan;
+use crate::store::frame::Tags;
+use crate::store::{Backend, Store, bad_frame, no_log};
+
+/// How many frames it keeps of a log on disk.
+const FRAMES_MAX: usize = 1_024;
+/// How many bytes of them.
+const BYTES_MAX: usize = 4 << 20;
+
+pub(crate) struct Feed {
+    plan: Arc<Plan>,
+    state: Mutex<State>,
+    /// A frame came, or the store is gone.
+    came: Condvar,
+    /// A log on disk, as far as it was when the feed was made.
+    log: Option<ReadOnlyLog>,
+    /// What knows how far the log is durable, where a commit does not wait for that.
+    syncer: Option<Arc<dyn Syncer>>,
+    names: Arc<Names>,
+}
+
+struct State {
+    /// The last frames, without a gap.
+    frames: VecDeque<Arc<Frame>>,
+    bytes: usize,
+    /// The first frame that there will be after those.
+    next: Seq,
+    /// From which frame on which schema holds.
+    epochs: Vec<(Seq, Arc<Tags>)>,
+    /// Where the subscriptions are.
+    places: Vec<Arc<AtomicU64>>,
+    closed: bool,
+}
+
+/// Where named subscriptions of a store in memory are.
+#[derive(Default)]
+pub(crate) struct Names(Mutex<HashMap<String, Seq>>);
+
+// Nothing of the user's runs under these locks.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl State {
+    /// Forgets what need not be kept.
+    fn trim(&mut self, on_disk: bool) {
+        // Nobody but the state itself holds the place of a subscription that is gone.
+        self.places.retain(|place| Arc::strong_count(place) > 1);
+        let needed = if on_disk {
+            None
+        } else {
+            let places = self.places.iter().map(|p| p.load(Ordering::Relaxed));
+            Some(places.min().unwrap_or(Seq::MAX))
+        };
+        while let Some(first) = self.frames.front() {
+            let keep = match needed {
+                Some(needed) => first.header.seq >= needed,
+                None => self.frames.len() <= FRAMES_MAX && self.bytes <= BYTES_MAX,
+            };
+            if keep {
+                break;
+            }
+            self.bytes -= first.payload.len();
+            self.frames.pop_front();
+        }
+    }
+}
+
+impl Feed {
+    /// Takes in a frame.
+    pub(crate) fn publish(&self, header: FrameHeader, payload: &[u8], tags: &Arc<Tags>) {
+        let frame = Arc::new(Frame {
+            header,
+            payload: payload.to_vec(),
+        });
+        let mut state = lock(&self.state);
+        if state
+            .epochs
+            .last()
+            .is_none_or(|(_, last)| !Arc::ptr_eq(last, tags))
+        {
+            state.epochs.push((header.seq, Arc::clone(tags)));
+        }
+        state.bytes += payload.len();
+        state.frames.push_back(frame);
+        state.next = header.seq + 1;
+        let on_disk = self.log.is_some();
+        // In memory there may be many subscriptions to ask, and nothing to gain from asking often.
+        if on_disk || header.seq.is_multiple_of(64) {
+            state.trim(on_disk);
+        }
+        drop(state);
+        self.came.notify_all();
+    }
+
+    /// Reads its frames from one on; `read` reads the log, of a store in memory.
+    pub(super) fn reader<'l>(
+        self: &Arc<Self>,
+        from: Seq,
+        read: impl FnOnce(Seq) -> Result<Frames<'l>, StorageError>,
+    ) -> Result<Reader, StorageError> {
+        let mut state = lock(&self.state);
+        let mut from = from;
+        if self.log.is_none() {
+            let first = state.frames.front().map_or(state.next, |f| f.header.seq);
+            if from < first {
+                let mut before: Vec<Arc<Frame>> = Vec::new();
+                for frame in read(from)? {
+                    let frame = frame?;
+                    if frame.header.seq >= first {
+                        break;
+                    }
+                    state.bytes += frame.payload.len();
+                    before.push(Arc::new(frame));
+                }
+                before
+                    .into_iter()
+                    .rev()
+                    .for_each(|f| state.frames.push_front(f));
+            }
+            // The log of a store that began at a snapshot begins there.
+            from = from.max(state.frames.front().map_or(state.next, |f| f.header.seq));
+        }
+        let place = Arc::new(AtomicU64::new(from));
+        state.places.push(Arc::clone(&place));
+        drop(state);
+        Ok(Reader {
+            feed: Arc::clone(self),
+            next: from,
+            place,
+            log: self.log.clone(),
+            behind: None,
+            peeked: None,
+        })
+    }
+
+    /// How far somebody is.
+    pub(super) fn cursor(&self, name: &str) -> Result<Option<Seq>, StorageError> {
+        match self.cursors() {
+            Some(cursors) => cursors.read(name),
+            None => Ok(lock(&self.names.0).get(name).copied()),
+        }
+    }
+
+    fn cursors(&self) -> Option<Cursors> {
+        self.log.as_ref().map(ReadOnlyLog::cursors)
+    }
+}
+
+/// How long to wait for the next frame.
+#[derive(Clone, Copy)]
+pub(super) enum Wait {
+    Never,
+    Until(Instant),
+    /// As long as the store is there.
+    Long,
+}
+
+/// Reads the frames of a feed, one after the other.
+pub(super) struct Reader {
+    feed: Arc<Feed>,
+    next: Seq,
+    /// The same, for the feed to see.
+    place: Arc<AtomicU64>,
+    /// What it catches up from.
+    log: Option<ReadOnlyLog>,
+    /// Frames of that, while it does.
+    behind: Option<Frames<'static>>,
+    /// The transaction at `next`.
+    peeked: Option<Arc<Logged>>,
+}
+
+impl Reader {
+    pub(super) fn next(&self) -> Seq {
+        self.next
+    }
+
+    pub(super) fn plan(&self) -> &Arc<Plan> {
+        &self.feed.plan
+    }
+
+    pub(super) fn lag(&self) -> u64 {
+        lock(&self.feed.state).next.saturating_sub(self.next)
+    }
+
+    pub(super) fn acknowledge(&self, name: &str, seq: Seq) -> Result<(), StorageError> {
+        match self.feed.cursors() {
+            Some(cursors) => cursors.write(name, seq),
+            None => {
+                lock(&self.feed.names.0).insert(name.to_owned(), seq);
+                Ok(())
+            }
+        }
+    }
+
+    /// Goes on to the next frame.
+    pub(super) fn advance(&mut self) {
+        self.peeked = None;
+        self.next += 1;
+        self.place.store(self.next, Ordering::Relaxed);
+    }
+
+    /// The transaction that comes next; none, where none came in time or none will come.
+    pub(super) fn peek(&mut self, wait: Wait) -> Result<Option<Arc<Logged>>, StorageError> {
+        while self.peeked.is_none() {
+            let Some(frame) = self.frame(wait)? else {
+                return Ok(None);
+            };
+            if frame.header.kind != FrameKind::Transaction {
+                self.advance();
+                continue;
+            }
+            let seq = frame.header.seq;
+            let tags = {
+                let state = lock(&self.feed.state);
+                let at = state.epochs.iter().rev().find(|(from, _)| *from <= seq);
+                at.map(|(_, tags)| Arc::clone(tags))
+            };
+            let tags = tags.ok_or_else(|| bad_frame(seq, "it has no schema"))?;
+            let logged = Logged::read(&frame, &tags, &self.feed.plan)?;
+            self.peeked = Some(Arc::new(logged));
+        }
+        Ok(self.peeked.clone())
+    }
+
+    /// The frame at `next`, once it is there and durable.
+    fn frame(&mut self, wait: Wait) -> Result<Option<Arc<Frame>>, StorageError> {
+        let mut state = lock(&self.feed.state);
+        while state.next <= self.next {
+            if state.closed {
+                return Ok(None);
+            }
+            let came = &self.feed.came;
+            state = match wait {
+                Wait::Never => return Ok(None),
+                Wait::Long => came.wait(state).unwrap_or_else(PoisonError::into_inner),
+                Wait::Until(deadline) => {
+                    let left = deadline.saturating_duration_since(Instant::now());
+                    if left.is_zero() {
+                        return Ok(None);
+                    }
+                    let waited = came.wait_timeout(state, left);
+                    waited.unwrap_or_else(PoisonError::into_inner).0
+                }
+            };
+        }
+        let first = state.frames.front().map_or(state.next, |f| f.header.seq);
+        let near = (self.next.checked_sub(first))
+            .and_then(|i| state.frames.get(i as usize))
+            .map(Arc::clone);
+        drop(state);
+        if let Some(syncer) = self
+            .feed
+            .syncer
+            .as_ref()
+            .filter(|s| s.durable() < Some(self.next))
+        {
+            if matches!(wait, Wait::Never) {
+                return Ok(None);
+            }
+            syncer.wait(self.next)?;
+        }
+        if let Some(frame) = near {
+            self.behind = None;
+            return Ok(Some(frame));
+        }
+        self.far().map(Some)
+    }
+
+    /// The frame at `next`, from the log.
+    fn far(&mut self) -> Result<Arc<Frame>, StorageError> {
+        let missing = |seq| bad_frame(seq, "it is not there, though it was written");
+        let log = self.log.as_mut().ok_or_else(|| missing(self.next))?;
+        for fresh in [false, true] {
+            if fresh {
+                log.refresh()?;
+                self.behind = None;
+            }
+            let frames = match &mut self.behind {
+                Some(frames) => frames,
+                None => self.behind.insert(log.read(self.next)?),
+            };
+            match frames.next() {
+                Some(Ok(frame)) if frame.header.seq == self.next => return Ok(Arc::new(frame)),
+                Some(Err(e)) => {
+                    self.behind = None;
+                    return Err(e);
+                }
+                _ => {}
+            }
+        }
+        Err(missing(self.next))
+    }
+}
+
+/// A store's feed, which it tells when it ends.
+#[derive(Default)]
+pub(crate) struct Slot {
+    feed: OnceLock<Arc<Feed>>,
+    names: Arc<Names>,
+}
+
+impl Slot {
+    /// The feed, if anybody listens.
+    #[inline]
+    pub(crate) fn get(&mut self) -> Option<&Arc<Feed>> {
+        if self
+            .feed
+            .get()
+            .is_some_and(|feed| Arc::strong_count(feed) == 1)
+        {
+            self.feed.take();
+        }
+        self.feed.get()
+    }
+}
+
+impl Drop for Slot {
+    fn drop(&mut self) {
+        if let Some(feed) = self.feed.get() {
+            lock(&feed.state).closed = true;
+            feed.came.notify_all();
+        }
+    }
+}
+
+impl<M: Model> Store<M> {
+    pub(super) fn feed(&self) -> Result<&Arc<Feed>, StorageError> {
+        let (log, syncer) = match &self.log {
+            Backend::Writable(log) => (log.follower(), log.syncer()),
+            Backend::ReadOnly(log) => (Some(log.clone()), None),
+            Backend::Unlogged => return Err(no_log()),
+        };
+        Ok(self.feed.feed.get_or_init(|| {
+            Arc::new(Feed {
+                plan: Arc::clone(&self.plan),
+                state: Mutex::new(State {
+                    frames: VecDeque::new(),
+                    bytes: 0,
+                    next: self.at().next(),
+                    epochs: self.epochs.tags(),
+                    places: Vec::new(),
+                    closed: false,
+                }),
+                came: Condvar::new(),
+                log,
+                syncer,
+                names: Arc::clone(&self.feed.names),
+            })
+        }))
+    }
+}

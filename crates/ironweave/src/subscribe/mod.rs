@@ -1,0 +1,273 @@
+//! Subscriptions: each transaction as a report, one after the other, first those that were and then those that come.
+//!
+//! A [`Subscription`] is an iterator on any thread. The writer hands each transaction to the [`feed`], which keeps
+//! the last ones; who is further back reads the log on its own thread until it has caught up. So nobody slow holds
+//! up the writer, and there is neither gap nor repeat.
+
+pub(crate) mod feed;
+mod filter;
+
+use std::fmt;
+use std::marker::PhantomData;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use crate::entity::{Entity, Model, Place};
+use crate::history::{Logged, Report};
+use crate::log::cursor::check_name;
+use crate::log::{ErrorKind, Seq, StorageError};
+use crate::snapshot::{At, Snapshot, State};
+use crate::step::Core;
+use crate::step::event::Event;
+use crate::store::{Backend, Store, bad_frame};
+use crate::subscribe::feed::{Reader, Wait};
+use crate::subscribe::filter::Filter;
+
+/// The transactions of a store from a sequence on, in order, each once. It can be sent to another thread.
+///
+/// As an iterator it waits for what is to come, and ends when the store is dropped and all has been told. What it gives is
+/// as durable as the store promises. After an error it tries again from the same place.
+///
+/// ```
+/// # #[ironweave::model]
+/// # pub mod lamps {
+/// #     use ironweave::prelude::*;
+/// #     /// A lamp.
+/// #     #[entity]
+/// #     pub struct Lamp {
+/// #         /// Where it stands.
+/// #         #[key]
+/// #         pub room: String,
+/// #     }
+/// #     /// Whether it burns.
+/// #     #[states(Lamp)]
+/// #     pub enum LampState {
+/// #         /// It does not.
+/// #         #[initial]
+/// #         #[to(On)]
+/// #         Off,
+/// #         /// It does.
+/// #         #[to(Off)]
+/// #         On,
+/// #     }
+/// #     /// Somebody presses the switch.
+/// #     #[event]
+/// #     #[moves(lamp: Off -> On)]
+/// #     pub struct Lit {
+/// #         /// Which one.
+/// #         pub lamp: Ensure<Lamp>,
+/// #     }
+/// # }
+/// use ironweave::prelude::*;
+/// use lamps::Lit;
+///
+/// let mut store = Store::<lamps::Model>::memory();
+/// store.step(Lit { lamp: "hall".into() });
+/// let all = store.subscribe(0)?.event::<Lit>();
+/// let told = std::thread::spawn(move || {
+///     all.map(|report| report.map(|r| r.seq())).collect::<Result<Vec<_>, _>>()
+/// });
+/// store.step(Lit { lamp: "kitchen".into() });
+/// drop(store);
+/// assert_eq!(told.join().expect("no panic")?, [1, 2]);
+/// # Ok::<(), StorageError>(())
+/// ```
+pub struct Subscription<M: Model> {
+    reader: Reader,
+    filter: Filter,
+    /// Where the last report that was given leads, if somebody wants to know.
+    graph: Option<Arc<State>>,
+    /// Under which name it goes on another time.
+    name: Option<String>,
+    model: PhantomData<fn() -> M>,
+}
+
+impl<M: Model> Store<M> {
+    /// The transactions from a sequence on: from 0 all, from `store.seq() + 1` those to come.
+    ///
+    /// # Errors
+    /// Where the log cannot be read.
+    pub fn subscribe(&self, from: Seq) -> Result<Subscription<M>, StorageError> {
+        Ok(Subscription {
+            reader: self.feed()?.reader(from, |from| self.read(from))?,
+            filter: Filter::default(),
+            graph: None,
+            name: None,
+            model: PhantomData,
+        })
+    }
+
+    /// The transactions after a snapshot, each with the snapshots before and after it; see [`Report::after`].
+    ///
+    /// # Errors
+    /// As [`subscribe`](Store::subscribe).
+    pub fn subscribe_after(&self, snapshot: Snapshot<M>) -> Result<Subscription<M>, StorageError> {
+        let mut subscription = self.subscribe(snapshot.state.at.next())?;
+        subscription.graph = Some(snapshot.state);
+        Ok(subscription)
+    }
+
+    /// The transactions after the one that was [acknowledged](Subscription::acknowledge) last under a name, or all if
+    /// none was. What was given and not acknowledged comes again: each comes at least once.
+    ///
+    /// A name is 1 to 100 of the letters a-z, digits, `-` and `_`. Its place is a file beside the log; that of a store
+    /// in memory lasts as long as the store. One subscription at a time should use it.
+    ///
+    /// # Errors
+    /// As [`subscribe`](Store::subscribe); `is_read_only` for a store that was opened to be read.
+    pub fn subscribe_as(&self, name: &str) -> Result<Subscription<M>, StorageError> {
+        check_name(name)?;
+        if let Backend::ReadOnly(_) = self.log {
+            return Err(StorageError::new(
+                ErrorKind::ReadOnly,
+                "a named subscription writes how far it is, and the store was opened to be read only; use `subscribe` \
+                 with a sequence",
+            ));
+        }
+        let from = self.feed()?.cursor(name)?.map_or(0, |seq| seq + 1);
+        let mut subscription = self.subscribe(from)?;
+        subscription.name = Some(name.to_owned());
+        Ok(subscription)
+    }
+}
+
+impl<M: Model> Subscription<M> {
+    /// Only transactions that are about an entity, or fit another of its filters.
+    #[must_use]
+    pub fn entity<T: Entity<Model = M>>(mut self, entity: T) -> Self {
+        self.filter.entity(T::INDEX, entity.id());
+        self
+    }
+
+    /// Only transactions in which an entity came into a place or left it, or that fit another of its filters.
+    #[must_use]
+    pub fn place<T: Entity<Model = M>, S: Place<T>>(mut self) -> Self {
+        self.filter.place(T::INDEX, S::STATES);
+        self
+    }
+
+    /// Only transactions that changed links of an edge, or that fit another of its filters. The edge is named by the
+    /// field at either of its ends.
+    ///
+    /// # Errors
+    /// `is_not_found`, where the entity has no such edge.
+    pub fn edge<T: Entity<Model = M>>(mut self, field: &str) -> Result<Self, StorageError> {
+        let layout = &self.reader.plan().layout;
+        let mut ends = layout.entities[usize::from(T::INDEX)].ends.iter();
+        let named = |hop: &&crate::schema::Hop| {
+            let edge = &layout.edges[usize::from(hop.edge)];
+            &*edge.near(hop.forward).name == field
+        };
+        let edge = ends.find(named).map(|hop| hop.edge).ok_or_else(|| {
+            let message = format!("`{}` has no edge `{field}`", T::NAME);
+            StorageError::new(ErrorKind::NotFound, message)
+        })?;
+        self.filter.edge(edge);
+        Ok(self)
+    }
+
+    /// Only transactions in which an event fired, or that fit another of its filters.
+    #[must_use]
+    pub fn event<E: Event<Model = M>>(mut self) -> Self {
+        self.filter.event(E::INDEX);
+        self
+    }
+
+    /// How many frames there are that it has not looked at.
+    #[must_use]
+    pub fn lag(&self) -> u64 {
+        self.reader.lag()
+    }
+
+    /// The frame that it looks at next: where a [`Store::subscribe`] goes on.
+    #[must_use]
+    pub fn position(&self) -> Seq {
+        self.reader.next()
+    }
+
+    /// Says that all up to a frame is done with, for the next [`Store::subscribe_as`] of this name. Durable when it
+    /// returns; that takes a sync or two, so that it need not be for each report.
+    ///
+    /// # Errors
+    /// Where the disk refuses. `is_not_found` where the subscription has no name.
+    pub fn acknowledge(&self, seq: Seq) -> Result<(), StorageError> {
+        match &self.name {
+            Some(name) => self.reader.acknowledge(name, seq),
+            None => Err(StorageError::new(
+                ErrorKind::NotFound,
+                "only a subscription with a name can be acknowledged: make it with `Store::subscribe_as`",
+            )),
+        }
+    }
+
+    /// The next report, if it is there already.
+    ///
+    /// # Errors
+    /// Where the log cannot be read.
+    pub fn try_next(&mut self) -> Result<Option<Report<M>>, StorageError> {
+        self.report(Wait::Never)
+    }
+
+    /// The next report, if it comes in time.
+    ///
+    /// # Errors
+    /// Where the log cannot be read.
+    pub fn next_within(&mut self, timeout: Duration) -> Result<Option<Report<M>>, StorageError> {
+        self.report(Wait::Until(Instant::now() + timeout))
+    }
+
+    fn report(&mut self, wait: Wait) -> Result<Option<Report<M>>, StorageError> {
+        loop {
+            let Some(logged) = self.reader.peek(wait)? else {
+                return Ok(None);
+            };
+            let graphs = match &self.graph {
+                Some(before) => Some((Arc::clone(before), before.after(&logged)?)),
+                None => None,
+            };
+            self.reader.advance();
+            self.graph = graphs.as_ref().map(|(_, after)| Arc::clone(after));
+            if self.filter.takes(&logged, &self.reader.plan().layout) {
+                let plan = Arc::clone(self.reader.plan());
+                let behind = self.reader.lag();
+                return Ok(Some(Report::new(logged, plan).told(behind, graphs)));
+            }
+        }
+    }
+}
+
+impl State {
+    /// The one that a transaction leads to.
+    fn after(&self, logged: &Logged) -> Result<Arc<Self>, StorageError> {
+        let mut core = Core::new(self.graph.fork());
+        core.replay(logged.changes.raw())
+            .map_err(|e| bad_frame(logged.seq, e))?;
+        Ok(Arc::new(Self {
+            plan: Arc::clone(&self.plan),
+            graph: core.graph,
+            at: At {
+                seq: Some(logged.seq),
+                time: logged.decoded.time,
+            },
+            paranoid: self.paranoid,
+        }))
+    }
+}
+
+impl<M: Model> Iterator for Subscription<M> {
+    type Item = Result<Report<M>, StorageError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        self.report(Wait::Long).transpose()
+    }
+}
+
+impl<M: Model> fmt::Debug for Subscription<M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Subscription")
+            .field("position", &self.position())
+            .field("lag", &self.lag())
+            .field("name", &self.name)
+            .finish()
+    }
+}

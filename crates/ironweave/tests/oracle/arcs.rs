@@ -1,0 +1,217 @@
+//! Random arcs of an event that is being made, and the paths that they start from.
+
+use ironweave::schema::{Arc, Assign, BindBy, Cardinality, Hop, Path, Quantifier, Scope};
+
+use crate::events::{Draft, bare};
+use crate::rng::Rng;
+use crate::schemas::hops;
+use crate::values::{column_ty, ty};
+use crate::world::{columns, ends, far};
+
+impl Draft<'_> {
+    pub fn link(&mut self, rng: &mut Rng, path: Path, hop: Hop, with: Path) {
+        let data = self.schema.edges[usize::from(hop.edge)].data.clone();
+        let data = data.map(|of| self.source(rng, ty(&of)));
+        self.arcs.push(if rng.chance(55) {
+            Arc::Link {
+                path,
+                hop,
+                with,
+                data,
+            }
+        } else {
+            Arc::Relink {
+                path,
+                hop,
+                with,
+                data,
+            }
+        });
+    }
+
+    pub fn entity(&self, path: &Path) -> u16 {
+        let root = self.name_of(path.root).entity;
+        path.hops.last().map_or(root, |hop| far(self.schema, *hop))
+    }
+
+    /// A path from a name over some edges.
+    pub fn path(&mut self, rng: &mut Rng, hops_max: usize) -> Option<Path> {
+        let roots = self.roots();
+        let root = match rng.pick(&roots) {
+            Some(root) if self.immediate || rng.chance(60) => *root,
+            _ => {
+                let entity = rng.below(self.schema.entities.len()) as u16;
+                self.root(rng, entity)?
+            }
+        };
+        let mut path = bare(root);
+        for _ in 0..rng.below(hops_max + 1) {
+            path.hops
+                .extend(rng.pick(&hops(self.schema, self.entity(&path))).copied());
+        }
+        Some(path)
+    }
+
+    pub fn is_one(&self, path: &Path) -> bool {
+        let many = |hop: &Hop| {
+            let edge = &self.schema.edges[usize::from(hop.edge)];
+            ends(edge, hop.forward).0.cardinality == Cardinality::Many
+        };
+        self.name_of(path.root).count != Cardinality::Many && !path.hops.iter().any(many)
+    }
+
+    pub fn moves(&mut self, rng: &mut Rng, path: Path, scope: Scope, onwards: bool) -> Option<()> {
+        let entity = self.entity(&path);
+        let states = &self.schema.entities[usize::from(entity)].states;
+        let mut ways: Vec<(u8, Vec<u8>)> = Vec::new();
+        for to in 0..states.len() as u8 {
+            let leads = |from: &u8| {
+                let mut there = states[usize::from(*from)].to.iter();
+                there.any(|t| t.to == to) && !(onwards && *from >= to)
+            };
+            let mut from: Vec<u8> = (0..states.len() as u8).filter(leads).collect();
+            if let (BindBy::Token(token), [], true) = (
+                self.name_of(path.root).by,
+                path.hops.as_slice(),
+                scope == Scope::Each,
+            ) {
+                // Another source would always reject.
+                from.retain(|f| *f == token);
+            }
+            if !from.is_empty() {
+                ways.push((to, from));
+            }
+        }
+        let (to, from) = rng.pick(&ways)?.clone();
+        let from = rng.some(&from, 70);
+        let twice = |arc: &Arc| match arc {
+            Arc::Move {
+                path: p,
+                scope: s,
+                from: f,
+                ..
+            } => {
+                let apart = scope == Scope::Those
+                    && *s == Scope::Those
+                    && f.iter().all(|state| !from.contains(state));
+                *p == path && !apart
+            }
+            Arc::Delete { path: p } => *p == path,
+            _ => false,
+        };
+        if self.arcs.iter().any(twice) {
+            return None;
+        }
+        let data = columns(self.schema, entity, Some(to));
+        let data = self.assigns(rng, &data);
+        self.arcs.push(Arc::Move {
+            scope,
+            path,
+            from,
+            to,
+            data,
+        });
+        Some(())
+    }
+
+    pub fn when(&mut self, rng: &mut Rng, path: Path) {
+        let states = self.schema.entities[usize::from(self.entity(&path))]
+            .states
+            .len() as u8;
+        let states = rng.some(&(0..states).collect::<Vec<_>>(), 40);
+        let quantifier = match rng.below(5) {
+            0..=1 => Quantifier::All,
+            2 => Quantifier::Any,
+            _ => Quantifier::None,
+        };
+        self.arcs.push(Arc::When {
+            quantifier,
+            path,
+            states,
+        });
+    }
+
+    pub fn any_arc(&mut self, rng: &mut Rng) -> Option<()> {
+        match rng.below(100) {
+            0..=29 => {
+                let far = if rng.chance(20) { 3 } else { 1 };
+                let path = self.path(rng, far)?;
+                let many = !self.is_one(&path);
+                // An immediate event can see that each is in place over one edge only.
+                let unseen = self.immediate && path.hops.len() > 1;
+                let those = (many && rng.chance(60)) || rng.chance(10) || unseen;
+                self.moves(
+                    rng,
+                    path,
+                    if those { Scope::Those } else { Scope::Each },
+                    false,
+                )?;
+            }
+            30..=61 => {
+                let path = self.path(rng, 1)?;
+                let hop = *rng.pick(&hops(self.schema, self.entity(&path)))?;
+                let there = far(self.schema, hop);
+                let mut with = bare(self.root(rng, there)?);
+                if rng.chance(35) {
+                    // What it is linked with already, by this edge or another.
+                    let over = rng.pick(&hops(self.schema, self.entity(&path))).copied()?;
+                    if far(self.schema, over) == there {
+                        with = path.clone();
+                        with.hops.push(if rng.chance(60) { hop } else { over });
+                    }
+                }
+                let data = self.schema.edges[usize::from(hop.edge)].data.clone();
+                match (rng.below(10), data) {
+                    (0..=3, _) => self.arcs.push(Arc::Unlink { path, hop, with }),
+                    (4..=5, Some(of)) => {
+                        let data = self.source(rng, ty(&of));
+                        self.arcs.push(Arc::SetLink {
+                            path,
+                            hop,
+                            with,
+                            data,
+                        });
+                    }
+                    _ => self.link(rng, path, hop, with),
+                }
+            }
+            62..=74 => {
+                let path = self.path(rng, 2)?;
+                let entity = self.entity(&path);
+                let mut to = columns(self.schema, entity, None);
+                to.retain(|c| !self.schema.columns[usize::from(*c)].key);
+                let states = self.schema.entities[usize::from(entity)].states.len();
+                if rng.chance(25) {
+                    to = columns(self.schema, entity, Some(rng.below(states) as u8));
+                }
+                let column = *rng.pick(&to)?;
+                let twice = |arc: &Arc| matches!(arc, Arc::Set { path: p, value } if *p == path && value.column == column);
+                if self.arcs.iter().any(twice) {
+                    return None;
+                }
+                let source = self.source(rng, column_ty(self.schema, column));
+                self.arcs.push(Arc::Set {
+                    path,
+                    value: Assign { column, source },
+                });
+            }
+            75..=82 => {
+                let path = self.path(rng, if self.immediate { 1 } else { 2 })?;
+                if self.immediate {
+                    return None;
+                }
+                self.when(rng, path);
+            }
+            _ => {
+                let far = if rng.chance(20) { 2 } else { 1 };
+                let path = self.path(rng, far)?;
+                let moved = |arc: &Arc| matches!(arc, Arc::Move { path: p, .. } if *p == path);
+                if self.arcs.iter().any(moved) {
+                    return None;
+                }
+                self.arcs.push(Arc::Delete { path });
+            }
+        }
+        Some(())
+    }
+}

@@ -1,0 +1,277 @@
+//! Snapshots beside the oracle: what they show, what `with` gives, what leads from one to another, and that they stay
+//! as they are.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use ironweave::schema::Schema;
+use ironweave::{Changes, Fact, Id, Meta, Past, Seq, Snapshot, Store, Timestamp};
+
+use crate::compare::{Wrong, compare, history, same};
+use crate::fingerprint::{Salts, cbor};
+use crate::model::{Model, event, id};
+use crate::rules::Fire;
+use crate::world::World;
+
+/// Snapshots that were taken, with what they showed.
+#[derive(Default)]
+pub struct Kept {
+    pub all: Vec<(usize, Snapshot<Model>, World)>,
+    /// After each transaction, its sequence and what there was.
+    pub frames: Vec<(Option<Seq>, World)>,
+}
+
+/// Compares all that can be read of a snapshot.
+pub fn shows(
+    snapshot: &Snapshot<Model>,
+    schema: &Schema,
+    salts: &Salts,
+    world: &World,
+) -> Result<(), Wrong> {
+    compare(snapshot, schema, world)?;
+    let expected = salts.fingerprint(schema, world);
+    same(&snapshot.fingerprint(), &expected, || {
+        "the fingerprint".into()
+    })?;
+    same(&snapshot.check(), &Vec::new(), || "check".into())
+}
+
+impl Kept {
+    /// Takes one now and then, looks at it, and at what leads to it from an earlier one and back.
+    pub fn take(
+        &mut self,
+        step: usize,
+        store: &Store<Model>,
+        (schema, salts): (&Schema, &Salts),
+        world: &World,
+    ) -> Result<(), Wrong> {
+        if !step.is_multiple_of(5) {
+            return Ok(());
+        }
+        let snapshot = store.snapshot();
+        shows(&snapshot, schema, salts, world)?;
+        same(&snapshot.seq(), &store.seq(), || "its sequence".into())?;
+        let earlier = self.all.len().checked_sub(1 + step % 3);
+        if let Some((_, from, then)) = earlier.and_then(|i| self.all.get(i)) {
+            leads(&from.diff(&snapshot), schema, then, world)?;
+            leads(&snapshot.diff(from), schema, world, then)?;
+        }
+        self.all.push((step, snapshot, world.clone()));
+        Ok(())
+    }
+
+    /// Goes back to where the store was after each transaction.
+    pub fn is_the_past_of(
+        &self,
+        store: &Store<Model>,
+        (schema, salts): (&Schema, &Salts),
+    ) -> Result<(), Wrong> {
+        // By leaps, so that values are made from others before and from the beginning.
+        let n = self.frames.len();
+        for i in (0..n).map(|i| i * 7 % n.max(1)) {
+            let (seq, world) = &self.frames[i];
+            let then = store.as_of(seq.unwrap_or(0)).map_err(|e| e.to_string())?;
+            same(&then.seq(), seq, || "the sequence of then".into())?;
+            let expected = salts.fingerprint(schema, world);
+            same(&then.fingerprint(), &expected, || {
+                "the fingerprint of then".into()
+            })?;
+            if i % 4 == 0 {
+                shows(&then, schema, salts, world)?;
+            }
+        }
+        for entity in 0..schema.entities.len() as u16 {
+            histories(store, schema, entity)?;
+        }
+        Ok(())
+    }
+
+    /// Looks at all of them again.
+    pub fn are_what_they_were(&self, schema: &Schema, salts: &Salts) -> Result<(), Wrong> {
+        let mut all = self.all.iter();
+        all.try_for_each(|(_, snapshot, world)| shows(snapshot, schema, salts, world))
+    }
+}
+
+/// What an event did to a snapshot, where it did not reject.
+pub fn with(
+    store: &Store<Model>,
+    fire: &Fire,
+    time: Timestamp,
+) -> (Snapshot<Model>, Option<Snapshot<Model>>) {
+    let base = store.snapshot();
+    let event = event(fire.event, fire.fields.clone());
+    let after = base.with_any(Meta::new().time(time), &event);
+    (base, after.ok().map(|(after, ..)| after))
+}
+
+/// A world without order.
+#[derive(Debug, Default, PartialEq)]
+struct Sets {
+    entities: BTreeMap<(u16, u32), (u32, u8)>,
+    values: BTreeMap<(u16, u32), Vec<u8>>,
+    links: BTreeMap<(u16, u32, u32), Option<Vec<u8>>>,
+}
+
+impl Sets {
+    fn of(schema: &Schema, world: &World) -> Self {
+        let mut sets = Self::default();
+        for entity in 0..schema.entities.len() as u16 {
+            for slot in world.living(entity) {
+                let row = world.row(entity, slot).expect("it lives");
+                let (_, generation) = world.oid(entity, slot);
+                sets.entities
+                    .insert((entity, slot), (generation, row.state));
+                for (column, value) in &row.values {
+                    sets.values.insert((*column, slot), cbor(value));
+                }
+            }
+        }
+        for (edge, links) in (0..).zip(&world.edges) {
+            for (from, list) in &links.forward {
+                for to in list {
+                    let data = links.data.get(&(*from, *to)).map(cbor);
+                    sets.links.insert((edge, *from, *to), data);
+                }
+            }
+        }
+        sets
+    }
+
+    /// Applies a fact, strictly.
+    fn apply(&mut self, schema: &Schema, changes: &Changes, fact: Fact) -> Option<()> {
+        let value = changes.value(fact).map(<[u8]>::to_vec);
+        let linked: BTreeSet<(u16, u32)> = (self.links.keys())
+            .flat_map(|(edge, from, to)| {
+                let def = &schema.edges[usize::from(*edge)];
+                [(def.from.entity, *from), (def.to.entity, *to)]
+            })
+            .collect();
+        let there =
+            |sets: &Self, entity: u16, slot: u32| sets.entities.contains_key(&(entity, slot));
+        match fact {
+            Fact::Create {
+                entity,
+                state,
+                slot,
+                generation,
+            } => {
+                let before = self.entities.insert((entity, slot), (generation, state));
+                before.is_none().then_some(())?;
+            }
+            Fact::Delete {
+                entity,
+                state,
+                slot,
+                generation,
+            } => {
+                let gone = self.entities.remove(&(entity, slot))?;
+                let fits = gone == (generation, state) && !linked.contains(&(entity, slot));
+                let of = |c: u16| schema.columns[usize::from(c)].entity;
+                self.values
+                    .retain(|(c, s), _| of(*c) != entity || *s != slot);
+                fits.then_some(())?;
+            }
+            Fact::Move {
+                entity,
+                slot,
+                from,
+                to,
+            } => {
+                let who = self.entities.get_mut(&(entity, slot))?;
+                (who.1 == from && from != to).then_some(())?;
+                who.1 = to;
+                let left = |c: u16| {
+                    let c = &schema.columns[usize::from(c)];
+                    c.entity == entity && c.state == Some(from)
+                };
+                self.values.retain(|(c, s), _| !left(*c) || *s != slot);
+            }
+            Fact::Set { column, slot, .. } => {
+                let def = &schema.columns[usize::from(column)];
+                let state = self.entities.get(&(def.entity, slot))?.1;
+                def.state.is_none_or(|s| s == state).then_some(())?;
+                let before = self.values.insert((column, slot), value.clone()?);
+                // What says nothing new is no difference.
+                (before != value).then_some(())?;
+            }
+            Fact::Link { edge, from, to } => {
+                let def = &schema.edges[usize::from(edge)];
+                let ends = there(self, def.from.entity, from) && there(self, def.to.entity, to);
+                let before = self.links.insert((edge, from, to), None);
+                (ends && before.is_none()).then_some(())?;
+            }
+            Fact::Unlink { edge, from, to } => {
+                self.links.remove(&(edge, from, to))?;
+            }
+            Fact::SetLink { edge, from, to, .. } => {
+                let link = self.links.get_mut(&(edge, from, to))?;
+                (*link != value).then_some(())?;
+                *link = value;
+            }
+        }
+        Some(())
+    }
+}
+
+/// Compares what changes make of one world with another.
+fn leads(changes: &Changes, schema: &Schema, from: &World, to: &World) -> Result<(), Wrong> {
+    let mut sets = Sets::of(schema, from);
+    for fact in changes.facts() {
+        let words = || format!("of {changes:?}: {}", changes.words(*fact));
+        sets.apply(schema, changes, *fact).ok_or_else(words)?;
+    }
+    same(&sets, &Sets::of(schema, to), || format!("{changes:?}"))
+}
+
+/// Compares the histories of the entities of a type with the facts of all transactions, searched from one end to the
+/// other.
+fn histories(store: &Store<Model>, schema: &Schema, entity: u16) -> Result<(), Wrong> {
+    let told = |e: ironweave::StorageError| e.to_string();
+    let mut expected: BTreeMap<Id, Vec<(Seq, Fact)>> = BTreeMap::new();
+    let mut here: BTreeMap<u32, u32> = BTreeMap::new();
+    for report in store.tx_range(..).map_err(told)? {
+        let report = report.map_err(told)?;
+        for fact in report.changes().facts() {
+            if let Fact::Create {
+                entity: e,
+                slot,
+                generation,
+                ..
+            } = *fact
+                && e == entity
+            {
+                here.insert(slot, generation);
+            }
+            let ends = |edge: u16, from: u32, to: u32| {
+                let def = &schema.edges[usize::from(edge)];
+                vec![(def.from.entity, from), (def.to.entity, to)]
+            };
+            let touched = match *fact {
+                Fact::Create { entity, slot, .. }
+                | Fact::Delete { entity, slot, .. }
+                | Fact::Move { entity, slot, .. } => vec![(entity, slot)],
+                Fact::Set { column, slot, .. } => {
+                    vec![(schema.columns[usize::from(column)].entity, slot)]
+                }
+                Fact::Link { edge, from, to }
+                | Fact::Unlink { edge, from, to }
+                | Fact::SetLink { edge, from, to, .. } => ends(edge, from, to),
+            };
+            let slots: BTreeSet<u32> = (touched.into_iter())
+                .filter(|(e, _)| *e == entity)
+                .map(|(_, slot)| slot)
+                .collect();
+            for slot in slots {
+                let who = id(slot, here[&slot]);
+                expected.entry(who).or_default().push((report.seq(), *fact));
+            }
+        }
+    }
+    // As many as make up for the time.
+    for (who, facts) in expected.iter().take(12) {
+        let found: Vec<Past> = history(store, entity, *who).map_err(told)?;
+        let found: Vec<(Seq, Fact)> = found.iter().map(|p| (p.seq, p.fact)).collect();
+        same(&found, facts, || format!("the history of {entity}/{who}"))?;
+    }
+    Ok(())
+}

@@ -1,0 +1,9 @@
+//! Time: snapshots and their readers, what would happen, what was, and what comes.
+#![allow(missing_docs)]
+
+mod bank;
+mod past;
+mod readers;
+mod speculation;
+mod subscriptions;
+mod surprises;
