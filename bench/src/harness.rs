@@ -112,7 +112,7 @@ pub fn row(
 /// Rows for people, with ratios to `flat`.
 pub fn table(rows: &[Row]) -> String {
     let mut text = format!(
-        "{:<14}{:>10}{:>10}{:>20}{:>10}\n",
+        "{:<16}{:>10}{:>10}{:>20}{:>10}\n",
         "contender", "entities", "ns/op", "least - greatest", "of flat"
     );
     for row in rows {
@@ -125,7 +125,7 @@ pub fn table(rows: &[Row]) -> String {
         let spread = format!("{:.0} - {:.0}", row.least, row.greatest);
         let _ = writeln!(
             text,
-            "{:<14}{:>10}{:>10.0}{:>20}{:>10}",
+            "{:<16}{:>10}{:>10.0}{:>20}{:>10}",
             row.contender, row.entities, row.ns_per_op, spread, ratio
         );
     }

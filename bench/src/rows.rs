@@ -185,8 +185,8 @@ pub fn replay(options: &Options) -> Result<Vec<Row>, Box<dyn std::error::Error>>
                 ns
             }),
         });
-        let apart = [Flat::NAME, "ironweave", "ironweave_tx"];
-        each_yard!(C => if entities <= C::ENTITIES_MAX && !apart.contains(&C::NAME) {
+        let apart = |name: &str| name == Flat::NAME || name.starts_with("ironweave");
+        each_yard!(C => if entities <= C::ENTITIES_MAX && !apart(C::NAME) {
             let (hand_on, moved) = (hand_on.clone(), moved.clone());
             lanes.push(Lane {
                 name: C::NAME,

@@ -64,7 +64,10 @@ fn step(store: &SharedStore<plain::Model>, threads: usize, tasks: &[plain::Task]
     });
 }
 
-fn filled() -> Result<(Scratch, Store<plain::Model>, Vec<plain::Task>), Box<dyn Error>> {
+/// A store, the directory that it is in, and its tasks.
+type Filled = (Scratch, Store<plain::Model>, Vec<plain::Task>);
+
+fn filled() -> Result<Filled, Box<dyn Error>> {
     let dir = Scratch::new("shared")?;
     let store = Store::open(&dir.0)?;
     let Ours { store, tasks, .. } = Ours::on(store, TASKS, TASKS / 2);

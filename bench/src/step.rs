@@ -55,6 +55,8 @@ impl<C: Contender> Lane<C> {
 /// Measures all contenders at all sizes.
 fn measured(options: &Options, bench: &'static str, keeps: Keeps, act: Act) -> Vec<Row> {
     compare(57, 1);
+    #[cfg(feature = "peers")]
+    crate::yard::steps::compare(57, 2);
     let mut rows = Vec::new();
     for &entities in &options.entities {
         let (warm_up, rest) = work(entities, options.samples, act);
@@ -74,8 +76,46 @@ fn measured(options: &Options, bench: &'static str, keeps: Keeps, act: Act) -> V
             row(bench, maps::btree::Maps::NAME, entities, btree.samples),
             row(bench, ironweave::Ours::NAME, entities, ours.samples),
         ]);
+        #[cfg(feature = "peers")]
+        {
+            use crate::yard::steps::{BevySteps, SqliteSteps};
+            let few = &rest[..rest.len().min(PEERS_BATCH * options.samples)];
+            rows.push(alone::<BevySteps>(
+                bench,
+                entities,
+                (keeps, act),
+                &warm_up,
+                few,
+            ));
+            rows.push(alone::<SqliteSteps>(
+                bench,
+                entities,
+                (keeps, act),
+                &warm_up,
+                few,
+            ));
+        }
     }
     rows
+}
+
+/// Operations in one sample of those who take long.
+#[cfg(feature = "peers")]
+const PEERS_BATCH: usize = 20_000;
+
+/// Measures one after the others.
+#[cfg(feature = "peers")]
+fn alone<C: Contender>(
+    bench: &'static str,
+    entities: usize,
+    (keeps, act): (Keeps, Act),
+    warm_up: &[Op],
+    rest: &[Op],
+) -> Row {
+    let mut lane = Lane::<C>::new(entities, keeps, warm_up);
+    rest.chunks(PEERS_BATCH)
+        .for_each(|batch| lane.run(act, batch));
+    row(bench, C::NAME, entities, lane.samples)
 }
 
 /// Operations to warm up with, which happen, and those to measure with, which can come next as `act` wants them.

@@ -9,7 +9,7 @@ use crate::work::{Contender, Keeps, Op, Picture, operations};
 
 /// Does the work, taking every third event back before it does it, with the two that follow, and trying every third once
 /// more, in vain.
-fn worked<C: Contender>(tasks: usize, keeps: Keeps, seed: u64) -> Picture {
+pub fn worked<C: Contender>(tasks: usize, keeps: Keeps, seed: u64) -> Picture {
     let mut contender = C::new(tasks, keeps);
     let ops = operations(tasks, 3_000, seed);
     for (i, op) in ops.iter().enumerate() {

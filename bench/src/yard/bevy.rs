@@ -10,15 +10,18 @@ use rustc_hash::FxHashMap;
 use super::flat::KEPT;
 use super::{Picture, Watched, WatchedPicture, Yard, first_worker, name, value, workers};
 
+/// A task.
 #[derive(Component)]
-struct Task {
+pub struct Task {
     number: u32,
-    value: u64,
+    /// What it is worth.
+    pub value: u64,
 }
 
+/// It runs.
 #[derive(Component)]
 #[component(storage = "SparseSet")]
-struct Running;
+pub struct Running;
 
 #[derive(Component)]
 #[component(storage = "SparseSet")]
@@ -30,23 +33,29 @@ struct Count(u32);
 
 macro_rules! bevy {
     ($(#[$doc:meta])* $bevy:ident, $name:literal, $held_by:ident, $holds:ident, $set:ty) => {
+        /// Whose it is.
         #[derive(Component)]
         #[relationship(relationship_target = $holds)]
-        struct $held_by(Entity);
+        pub struct $held_by(pub Entity);
 
+        /// What somebody has.
         #[derive(Component)]
         #[relationship_target(relationship = $held_by)]
-        struct $holds($set);
+        pub struct $holds($set);
 
         $(#[$doc])*
         pub struct $bevy {
-            world: World,
-            tasks: Vec<Entity>,
-            workers: Vec<Entity>,
+            /// All of it.
+            pub world: World,
+            /// By number.
+            pub tasks: Vec<Entity>,
+            /// By number.
+            pub workers: Vec<Entity>,
             names: FxHashMap<Box<str>, Entity>,
             running: QueryState<&'static Task, With<Running>>,
             undo: Vec<(u32, u32)>,
-            holders: Vec<u32>,
+            /// By task, the number of its worker.
+            pub holders: Vec<u32>,
         }
 
         impl Yard for $bevy {
@@ -109,7 +118,7 @@ macro_rules! bevy {
                 Some(self.world.get::<Task>(*entity)?.value)
             }
 
-            fn picture(&mut self) -> Picture {
+            fn picture(&self) -> Picture {
                 let number = |e: Entity| self.world.get::<Task>(e).expect("a task").number;
                 let row = |e: &Entity| {
                     let task = self.world.get::<Task>(*e).expect("a task");

@@ -144,7 +144,7 @@ impl Yard for Flat {
         Some(self.value[*task as usize])
     }
 
-    fn picture(&mut self) -> Picture {
+    fn picture(&self) -> Picture {
         let running = |task: u32| self.running[task as usize / 64] >> (task % 64) & 1 == 1;
         let tasks = 0..self.value.len() as u32;
         let sorted = |list: &Vec<u32>| {

@@ -105,7 +105,7 @@ macro_rules! maps {
                     Some(self.tasks[task].value)
                 }
 
-                fn picture(&mut self) -> Picture {
+                fn picture(&self) -> Picture {
                     let sorted = |set: &Set| {
                         let mut list: Vec<u32> = set.iter().copied().collect();
                         list.sort_unstable();

@@ -98,7 +98,7 @@ impl Yard for Graf {
         Some(integer(rows.first()?.first()?) as u64)
     }
 
-    fn picture(&mut self) -> Picture {
+    fn picture(&self) -> Picture {
         let all = "(query [:find ?n ?r ?v ?w :where [?e :number ?n] [?e :running ?r] [?e :value ?v] [?e :worker ?w]])";
         let mut tasks: Vec<(i64, (bool, u64, u32))> = rows(self.db.execute(all))
             .iter()

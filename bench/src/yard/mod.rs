@@ -13,6 +13,10 @@ pub mod minigraf;
 pub mod ours;
 #[cfg(feature = "peers")]
 pub mod sqlite;
+#[cfg(feature = "peers")]
+pub mod steps;
+
+pub use crate::work::Picture;
 
 /// A name that a task is found by.
 pub fn name(task: u32) -> String {
@@ -34,17 +38,6 @@ pub fn first_worker(tasks: usize, fan_in: usize, task: usize) -> u32 {
     (task / fan_in % workers(tasks, fan_in)) as u32
 }
 
-/// Everything there is to know; lists are sorted.
-#[derive(Debug, PartialEq, Eq)]
-pub struct Picture {
-    /// By task: whether it runs, its value, its worker.
-    pub tasks: Vec<(bool, u64, u32)>,
-    /// By worker: its tasks.
-    pub workers: Vec<Vec<u32>>,
-    /// Those that run.
-    pub running: Vec<u32>,
-}
-
 /// Someone who can be asked and told of tasks and workers.
 pub trait Yard {
     /// The name in the table.
@@ -52,7 +45,7 @@ pub trait Yard {
     /// Operations in one sample: fewer for those who take long.
     const BATCH: usize = 100_000;
     /// The most entities that it is measured at: beyond it, it takes minutes to fill.
-    const ENTITIES_MAX: usize = usize::MAX;
+    const ENTITIES_MAX: usize = 1 << 30;
 
     /// Tasks that are ready, `fan_in` of them with each worker.
     fn new(tasks: usize, fan_in: usize) -> Self;
@@ -79,7 +72,7 @@ pub trait Yard {
     /// The value of the task with a name.
     fn find(&mut self, name: &str) -> Option<u64>;
     /// What there is.
-    fn picture(&mut self) -> Picture;
+    fn picture(&self) -> Picture;
 }
 
 /// What everybody is to know of a watched edge.
@@ -98,7 +91,7 @@ pub trait Watched {
     /// Operations in one sample.
     const BATCH: usize = 100_000;
     /// The most entities that it is measured at.
-    const ENTITIES_MAX: usize = usize::MAX;
+    const ENTITIES_MAX: usize = 1 << 30;
 
     /// Tasks that are ready, `fan_in` of them with each worker.
     fn new(tasks: usize, fan_in: usize) -> Self;
@@ -199,7 +192,7 @@ fn watched<W: Watched>(tasks: usize, fan_in: usize, seed: u64) -> WatchedPicture
 /// Does something with each contender in turn, whose type is `$c`: those that the build has.
 macro_rules! each_yard {
     ($c:ident => $does:expr) => {{
-        each_yard!(@ $c => $does; flat::Flat, maps::fxhash::Maps, maps::btree::Maps, ours::Ours, ours::OursInOne);
+        each_yard!(@ $c => $does; flat::Flat, maps::fxhash::Maps, maps::btree::Maps, ours::Ours, ours::OursInOne, ours::OursGraph);
         #[cfg(feature = "peers")]
         each_yard!(@ $c => $does; bevy::Bevy, bevy::BevyVec, sqlite::Sqlite, minigraf::Graf);
     }};
@@ -214,7 +207,7 @@ macro_rules! each_yard {
 /// The same of those who notice.
 macro_rules! each_watched {
     ($c:ident => $does:expr) => {{
-        each_yard!(@ $c => $does; flat::Watching, maps::fxhash::Watching, maps::btree::Watching, ours::Watching, ours::WatchingInOne);
+        each_yard!(@ $c => $does; flat::Watching, maps::fxhash::Watching, maps::btree::Watching, ours::Watching, ours::WatchingInOne, ours::WatchingGraph);
         #[cfg(feature = "peers")]
         each_yard!(@ $c => $does; bevy::Watching, sqlite::Watching, minigraf::Watching);
     }};
@@ -241,6 +234,8 @@ mod tests {
         for (tasks, fan_in, seed) in [(20, 1, 1), (57, 3, 2), (200, 50, 3)] {
             super::compare(tasks, fan_in, seed);
         }
+        #[cfg(feature = "peers")]
+        super::steps::compare(57, 2);
     }
 
     #[test]

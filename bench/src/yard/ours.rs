@@ -1,5 +1,6 @@
-//! ironweave, through its public interface, on a store in memory: once with a step for each operation, and once with a
-//! hundred of them in a transaction. Either way events and facts are encoded, and frames are kept in a log.
+//! ironweave, through its public interface, on a store in memory: once with a step for each operation; once with a
+//! hundred of them in a transaction; once with a hundred in a transaction of a store without a log. With a log, events
+//! and facts are encoded and frames are kept.
 
 use ironweave::prelude::*;
 
@@ -221,7 +222,7 @@ impl Yard for Ours {
         Some(task.value(&self.store))
     }
 
-    fn picture(&mut self) -> Picture {
+    fn picture(&self) -> Picture {
         let db = &self.store;
         let slots = |tasks: &mut dyn Iterator<Item = plain::Task>| {
             let mut list: Vec<u32> = tasks.map(|t| t.id().slot()).collect();
@@ -290,7 +291,42 @@ impl Yard for OursInOne {
         self.0.find(name)
     }
 
-    fn picture(&mut self) -> Picture {
+    fn picture(&self) -> Picture {
+        self.0.picture()
+    }
+}
+
+/// With a hundred operations in a transaction, of a store without a log.
+pub struct OursGraph(OursInOne);
+
+impl Yard for OursGraph {
+    const NAME: &'static str = "ironweave_graph";
+
+    fn new(tasks: usize, fan_in: usize) -> Self {
+        Self(OursInOne(Ours::on(Store::unlogged(), tasks, fan_in)))
+    }
+
+    fn relink(&mut self, task: u32, worker: u32) {
+        self.0.relink(task, worker);
+    }
+
+    fn run(&mut self, task: u32, running: bool) {
+        self.0.run(task, running);
+    }
+
+    fn relink_all(&mut self, ops: &[(u32, u32)]) {
+        self.0.relink_all(ops);
+    }
+
+    fn running(&mut self) -> (usize, u64) {
+        self.0.running()
+    }
+
+    fn find(&mut self, name: &str) -> Option<u64> {
+        self.0.find(name)
+    }
+
+    fn picture(&self) -> Picture {
         self.0.picture()
     }
 }
@@ -302,11 +338,8 @@ pub struct Watching {
     workers: Vec<alert::Worker>,
 }
 
-impl Watched for Watching {
-    const NAME: &'static str = "ironweave";
-
-    fn new(tasks: usize, fan_in: usize) -> Self {
-        let mut store = Store::memory();
+impl Watching {
+    fn on(mut store: Store<alert::Model>, tasks: usize, fan_in: usize) -> Self {
         let mut workers: Vec<Option<alert::Worker>> = vec![None; workers(tasks, fan_in)];
         let mut made = Vec::new();
         for task in 0..tasks {
@@ -326,6 +359,14 @@ impl Watched for Watching {
             tasks: made,
             workers: workers.into_iter().flatten().collect(),
         }
+    }
+}
+
+impl Watched for Watching {
+    const NAME: &'static str = "ironweave";
+
+    fn new(tasks: usize, fan_in: usize) -> Self {
+        Self::on(Store::memory(), tasks, fan_in)
     }
 
     fn run(&mut self, task: u32, running: bool) {
@@ -377,6 +418,33 @@ impl Watched for WatchingInOne {
             }
             t.commit().expect("it is kept");
         }
+    }
+
+    fn picture(&mut self) -> WatchedPicture {
+        self.0.picture()
+    }
+}
+
+/// With a hundred operations in a transaction, of a store without a log.
+pub struct WatchingGraph(WatchingInOne);
+
+impl Watched for WatchingGraph {
+    const NAME: &'static str = "ironweave_graph";
+
+    fn new(tasks: usize, fan_in: usize) -> Self {
+        Self(WatchingInOne(Watching::on(
+            Store::unlogged(),
+            tasks,
+            fan_in,
+        )))
+    }
+
+    fn run(&mut self, task: u32, running: bool) {
+        self.0.run(task, running);
+    }
+
+    fn run_all(&mut self, ops: &[(u32, bool)]) {
+        self.0.run_all(ops);
     }
 
     fn picture(&mut self) -> WatchedPicture {

@@ -135,7 +135,7 @@ impl Yard for Sqlite {
         found.optional().expect("a row").map(|value| value as u64)
     }
 
-    fn picture(&mut self) -> Picture {
+    fn picture(&self) -> Picture {
         let sql = "SELECT running, value, worker FROM task ORDER BY id";
         let mut statement = self.db.prepare(sql).expect("it is SQL");
         let row = |row: &rusqlite::Row<'_>| {

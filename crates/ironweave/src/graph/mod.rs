@@ -360,6 +360,9 @@ impl<S: Storage> Graph<S> {
         if fresh {
             self.slots_taken += 1;
             table.words.push(word);
+            if slot % 64 == 0 {
+                table.places.iter_mut().for_each(|place| place.reach(slot));
+            }
             for column in &layout.columns {
                 self.columns[usize::from(*column)].grow();
             }

@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use crate::graph::column::{AnyColumn, ColumnType};
 use crate::graph::index::{Hashed, Index};
-use crate::graph::storage::{Map, Set, Storage, Table};
+use crate::graph::storage::{Map, Set, Storage, Table, own, touched};
 use crate::graph::tree::Tree;
 use crate::graph::{Graph, GraphMut, GraphRef};
 use crate::hash::FxHasher;
@@ -79,7 +79,7 @@ impl<T> Deref for Shared<T> {
 impl<T: Clone> DerefMut for Shared<T> {
     #[inline]
     fn deref_mut(&mut self) -> &mut T {
-        Arc::make_mut(&mut self.0)
+        own(&mut self.0)
     }
 }
 
@@ -198,7 +198,7 @@ impl<T: Clone> Page<T> {
     fn push(&mut self, branches: u32, i: usize, value: T) {
         match self {
             Self::Branch(pages) => {
-                let page = &mut Arc::make_mut(pages)[Pages::<T>::place(i, branches)];
+                let page = &mut own(pages)[Pages::<T>::place(i, branches)];
                 match page {
                     Some(page) => page.push(branches - 1, i, value),
                     None => {
@@ -210,9 +210,9 @@ impl<T: Clone> Page<T> {
                     }
                 }
             }
-            Self::Small(entries) => Arc::make_mut(entries)[i % 256] = value,
-            Self::Large(entries) => Arc::make_mut(entries)[i % 64] = value,
-            Self::Held(entries) => Arc::make_mut(entries)[i % 64] = Arc::new(value),
+            Self::Small(entries) => own(entries)[i % 256] = value,
+            Self::Large(entries) => own(entries)[i % 64] = value,
+            Self::Held(entries) => own(entries)[i % 64] = Arc::new(value),
         }
     }
 
@@ -271,6 +271,7 @@ impl<T: Clone + Send + Sync + 'static> Table<T> for Pages<T> {
 
     #[inline]
     fn at(&self, i: usize) -> &T {
+        touched(1);
         if i >= self.len {
             out_of_range(i, self.len);
         }
@@ -289,6 +290,7 @@ impl<T: Clone + Send + Sync + 'static> Table<T> for Pages<T> {
     }
 
     fn at_mut(&mut self, i: usize) -> &mut T {
+        touched(1);
         if i >= self.len {
             out_of_range(i, self.len);
         }
@@ -296,11 +298,11 @@ impl<T: Clone + Send + Sync + 'static> Table<T> for Pages<T> {
         let mut branches = self.branches;
         while let Some(here) = page {
             match here {
-                Page::Branch(pages) => page = &mut Arc::make_mut(pages)[Self::place(i, branches)],
-                Page::Small(entries) => return &mut Arc::make_mut(entries)[i % 256],
-                Page::Large(entries) => return &mut Arc::make_mut(entries)[i % 64],
+                Page::Branch(pages) => page = &mut own(pages)[Self::place(i, branches)],
+                Page::Small(entries) => return &mut own(entries)[i % 256],
+                Page::Large(entries) => return &mut own(entries)[i % 64],
                 Page::Held(entries) => {
-                    return Arc::make_mut(&mut Arc::make_mut(entries)[i % 64]);
+                    return own(&mut own(entries)[i % 64]);
                 }
             }
             branches -= 1;
@@ -309,6 +311,7 @@ impl<T: Clone + Send + Sync + 'static> Table<T> for Pages<T> {
     }
 
     fn push(&mut self, value: T) {
+        touched(1);
         let i = self.len;
         self.len += 1;
         if i >> (Self::LEAF + BITS * self.branches) != 0 {
@@ -349,6 +352,7 @@ impl<T: Clone + Send + Sync + 'static> Table<T> for Pages<T> {
     }
 
     fn pop(&mut self) {
+        touched(1);
         // What is left behind in the page is covered by the next push.
         self.len = self.len.saturating_sub(1);
     }

@@ -74,16 +74,23 @@ impl<S: Storage> Place<S> {
     /// Adds a slot that is not in it.
     #[inline]
     pub(crate) fn insert(&mut self, slot: u32) {
+        self.reach(slot);
         let word = slot as usize / 64;
-        if self.words.len() <= word {
-            self.grow(word);
-        }
         let bits = self.words.at_mut(word);
         if *bits == 0 {
             *self.summary.at_mut(word / 64) |= 1 << (word % 64);
         }
         *bits |= 1 << (slot % 64);
         self.len += 1;
+    }
+
+    /// Makes room for a slot, so that what is tried on a snapshot need not, each time anew.
+    #[inline]
+    pub(crate) fn reach(&mut self, slot: u32) {
+        let word = slot as usize / 64;
+        if self.words.len() <= word {
+            self.grow(word);
+        }
     }
 
     /// Makes room for a word.

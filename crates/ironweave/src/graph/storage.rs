@@ -9,6 +9,7 @@
 use std::collections::BTreeSet;
 use std::hash::Hash;
 use std::ops::{Bound, Deref, DerefMut};
+use std::sync::Arc;
 
 use crate::graph::column::{AnyColumn, ColumnType};
 use crate::graph::index::{Index, Unique};
@@ -286,6 +287,16 @@ pub(super) fn touched(rows: usize) {
     let _ = rows;
 }
 
+/// A page to change, which is copied first where a clone has it too.
+#[inline]
+pub(super) fn own<T: Clone>(page: &mut Arc<T>) -> &mut T {
+    #[cfg(test)]
+    if Arc::strong_count(page) > 1 {
+        COPIED.set(COPIED.get() + 1);
+    }
+    Arc::make_mut(page)
+}
+
 /// Looks at rows ahead of those who will look at them anyway: they do not count twice.
 #[inline(always)]
 pub(crate) fn ahead(look: impl FnOnce()) {
@@ -298,6 +309,8 @@ pub(crate) fn ahead(look: impl FnOnce()) {
 
 #[cfg(test)]
 thread_local! {
+    /// How many pages this thread has copied.
+    pub(crate) static COPIED: std::cell::Cell<usize> = const { std::cell::Cell::new(0) };
     /// How many rows this thread has touched.
     pub(crate) static TOUCHED: std::cell::Cell<usize> = const { std::cell::Cell::new(0) };
 }

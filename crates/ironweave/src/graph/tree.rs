@@ -8,6 +8,8 @@ use std::cmp::Ordering;
 use std::ops::Bound;
 use std::sync::Arc;
 
+use crate::graph::storage::own;
+
 /// How many entries a node has at most.
 const NODE: usize = 32;
 
@@ -77,7 +79,7 @@ impl<K: Ord + Clone, V: Clone> Node<K, V> {
             },
             Self::Branch(children) => {
                 let i = child(children, &key);
-                let (old, upper) = Arc::make_mut(&mut children[i].1).insert(key, value);
+                let (old, upper) = own(&mut children[i].1).insert(key, value);
                 if let Some(upper) = upper {
                     children.insert(i + 1, upper);
                 }
@@ -92,7 +94,7 @@ impl<K: Ord + Clone, V: Clone> Node<K, V> {
             Self::Leaf(entries) => find(entries, key).ok().map(|i| entries.remove(i).1),
             Self::Branch(children) => {
                 let i = child(children, key);
-                let below = Arc::make_mut(&mut children[i].1);
+                let below = own(&mut children[i].1);
                 let old = below.remove(key);
                 if below.is_empty() {
                     children.remove(i);
@@ -152,7 +154,7 @@ impl<K: Ord + Clone, V: Clone> Tree<K, V> {
     pub fn get_mut(&mut self, key: &K) -> Option<&mut V> {
         let mut node = self.root.as_mut()?;
         loop {
-            match Arc::make_mut(node) {
+            match own(node) {
                 Node::Leaf(entries) => {
                     return find(entries, key).ok().map(|i| &mut entries[i].1);
                 }
@@ -171,7 +173,7 @@ impl<K: Ord + Clone, V: Clone> Tree<K, V> {
             self.len = 1;
             return None;
         };
-        let (old, upper) = Arc::make_mut(root).insert(key, value);
+        let (old, upper) = own(root).insert(key, value);
         if let Some(upper) = upper {
             // The key of a first child is a bound for nothing.
             let lower = (upper.0.clone(), Arc::clone(root));
@@ -184,7 +186,7 @@ impl<K: Ord + Clone, V: Clone> Tree<K, V> {
     /// Takes away what is at a key.
     pub fn remove(&mut self, key: &K) -> Option<V> {
         let root = self.root.as_mut()?;
-        let old = Arc::make_mut(root).remove(key);
+        let old = own(root).remove(key);
         self.len -= usize::from(old.is_some());
         while let Some(root) = &mut self.root {
             let below = match &**root {

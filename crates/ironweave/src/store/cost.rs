@@ -6,7 +6,7 @@
 //! measured, from their binding to their frame.
 
 use crate::db::Db as _;
-use crate::graph::storage::TOUCHED;
+use crate::graph::storage::{COPIED, TOUCHED};
 use crate::schema::{EdgeIx, EntityIx};
 use crate::step::event::Event;
 use crate::{StepError, Store};
@@ -310,5 +310,60 @@ fn no_operation_touches_more_rows_at_a_greater_fan_in() {
     for fan_in in [3, 100, 100_000] {
         let tasks = (fan_in * 2).max(1_000);
         assert_eq!(costs_of(tasks, fan_in), small, "fan-in {fan_in}");
+    }
+}
+
+/// What an event touches that is tried on a snapshot: rows, and pages that are copied for it.
+fn tried(tasks: u32) -> Vec<(&'static str, usize, usize)> {
+    let tasks = tasks / 64 * 64 + 40;
+    let store = yard(tasks, 3);
+    let snapshot = store.snapshot();
+    let find = |n: u32| snapshot.find::<Task>(&u64::from(n)).expect("there");
+    let (task, other) = (find(tasks - 1), find(0));
+    let worker = store.place::<Worker, crate::Any>().nth(1);
+    let worker = worker.expect("a worker");
+    let key = || crate::Key::new(u64::from(tasks - 1));
+    let mut costs = Vec::new();
+    let mut note = |what, does: &dyn Fn()| {
+        let pages = COPIED.get();
+        let (rows, ()) = rows(does);
+        costs.push((what, rows, COPIED.get() - pages));
+    };
+    let unneeded = || Unneeded { task, other };
+    // Places and lists that grow for the first time have grown after the first one.
+    note("relink", &|| {
+        drop(
+            snapshot
+                .with(Relinked { worker, task })
+                .expect("it can happen"),
+        )
+    });
+    note("move", &|| {
+        drop(
+            snapshot
+                .with(Started { task: key() })
+                .expect("it can happen"),
+        )
+    });
+    note("unneed", &|| {
+        drop(snapshot.with(unneeded()).expect("it can happen"))
+    });
+    note("reject", &|| {
+        assert!(snapshot.with(Linked { worker, task }).is_err())
+    });
+    costs
+}
+
+#[test]
+fn what_is_tried_on_a_snapshot_copies_pages_by_the_depth_of_its_tables_and_no_more() {
+    let small = tried(10_000);
+    for ((what, rows, pages), (_, rows_small, pages_small)) in tried(200_000).iter().zip(&small) {
+        assert_eq!(rows, rows_small, "{what}");
+        assert!(
+            *pages > 0 || *what == "reject",
+            "{what}: no page was counted"
+        );
+        // A level more for each sixteenfold.
+        assert!(*pages <= pages_small * 2, "{what}: {pages}, {pages_small}");
     }
 }
