@@ -21,7 +21,7 @@ struct Part {
     run: fn() -> Result<Outcome>,
 }
 
-const PARTS: [Part; 8] = [
+const PARTS: [Part; 9] = [
     Part {
         name: "fmt",
         about: "the code is formatted",
@@ -41,6 +41,11 @@ const PARTS: [Part; 8] = [
         name: "ui",
         about: "what the compiler says of models that are wrong",
         run: ui,
+    },
+    Part {
+        name: "sqlite",
+        about: "the tables that follow a store",
+        run: sqlite,
     },
     Part {
         name: "doctests",
@@ -67,7 +72,7 @@ const PARTS: [Part; 8] = [
 /// What can be asked for by itself, and is in one of the parts.
 const WITHIN: [Part; 1] = [Part {
     name: "time",
-    about: "snapshots, what would happen, what was, subscriptions (within `tests`)",
+    about: "snapshots, what would happen, what was, subscriptions (within `tests` and `sqlite`)",
     run: time,
 }];
 
@@ -179,13 +184,33 @@ fn ui() -> Result<Outcome> {
 }
 
 fn time() -> Result<Outcome> {
+    run_command(&mut cargo(&SQLITE))?;
+    Ok(Outcome::Passed)
+}
+
+/// The tests of time, with those that need the feature.
+const SQLITE: [&str; 8] = [
+    "test",
+    "--package",
+    "ironweave",
+    "--quiet",
+    "--features",
+    "sqlite",
+    "--test",
+    "time",
+];
+
+fn sqlite() -> Result<Outcome> {
+    run_command(cargo(&SQLITE).arg("sql::"))?;
     run_command(&mut cargo(&[
         "test",
         "--package",
         "ironweave",
         "--quiet",
-        "--test",
-        "time",
+        "--features",
+        "sqlite",
+        "--doc",
+        "ql",
     ]))?;
     Ok(Outcome::Passed)
 }

@@ -19,6 +19,8 @@ mod meta;
 #[doc(hidden)]
 pub mod plumbing;
 pub mod prelude;
+#[cfg(feature = "sqlite")]
+mod project;
 pub mod query;
 pub mod schema;
 mod snapshot;
@@ -39,6 +41,8 @@ pub use id::Id;
 pub use ironweave_macros::model;
 pub use log::{Durability, Seq, StorageError, TornTail};
 pub use meta::Meta;
+#[cfg(feature = "sqlite")]
+pub use project::sqlite::{ProjectionError, SqliteProjection};
 pub use query::Filter;
 pub use snapshot::{Changes, Outcome, Snapshot, Snapshots};
 pub use step::event::{Apply, Bound, Event, Handles, Receipt};

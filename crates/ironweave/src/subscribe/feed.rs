@@ -148,6 +148,7 @@ impl Feed {
             place,
             log: self.log.clone(),
             behind: None,
+            holds: false,
             peeked: None,
         })
     }
@@ -184,6 +185,8 @@ pub(super) struct Reader {
     log: Option<ReadOnlyLog>,
     /// Frames of that, while it does.
     behind: Option<Frames<'static>>,
+    /// Whether it keeps frames until it is told to let go of them.
+    holds: bool,
     /// The transaction at `next`.
     peeked: Option<Arc<Logged>>,
 }
@@ -215,7 +218,28 @@ impl Reader {
     pub(super) fn advance(&mut self) {
         self.peeked = None;
         self.next += 1;
+        if !self.holds {
+            self.release();
+        }
+    }
+
+    /// Lets go of all frames before the next one.
+    pub(super) fn release(&self) {
         self.place.store(self.next, Ordering::Relaxed);
+    }
+
+    /// From now on, lets go of frames when it is told to, so that it can go back to them.
+    #[cfg(feature = "sqlite")]
+    pub(super) fn hold(&mut self) {
+        self.holds = true;
+    }
+
+    /// Goes back to a frame that it holds.
+    #[cfg(feature = "sqlite")]
+    pub(super) fn go_back(&mut self, to: Seq) {
+        self.peeked = None;
+        self.behind = None;
+        self.next = to;
     }
 
     /// The transaction that comes next; none, where none came in time or none will come.

@@ -185,6 +185,25 @@ impl<M: Model> Subscription<M> {
         self.reader.next()
     }
 
+    /// From now on, keeps what it has told until it is released.
+    #[cfg(feature = "sqlite")]
+    pub(crate) fn hold(mut self) -> Self {
+        self.reader.hold();
+        self
+    }
+
+    /// Lets go of what it has told.
+    #[cfg(feature = "sqlite")]
+    pub(crate) fn release(&self) {
+        self.reader.release();
+    }
+
+    /// Goes back to a frame that it holds, to tell it again.
+    #[cfg(feature = "sqlite")]
+    pub(crate) fn go_back(&mut self, to: Seq) {
+        self.reader.go_back(to);
+    }
+
     /// Says that all up to a frame is done with, for the next [`Store::subscribe_as`] of this name. Durable when it
     /// returns; that takes a sync or two, so that it need not be for each report.
     ///

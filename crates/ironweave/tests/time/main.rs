@@ -5,5 +5,7 @@ mod bank;
 mod past;
 mod readers;
 mod speculation;
+#[cfg(feature = "sqlite")]
+mod sql;
 mod subscriptions;
 mod surprises;

@@ -1,0 +1,3 @@
+//! Projections: tables that are folded from the transactions of a store, and can be made anew from them at any time.
+
+pub mod sqlite;

@@ -1,0 +1,249 @@
+//! The graph as tables of an SQLite database.
+
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::thread;
+use std::time::Duration;
+
+use ironweave::prelude::*;
+use ironweave::{Durability, SqliteProjection, Store};
+use rusqlite::Connection;
+
+use crate::bank::{
+    Account, Bank, Closed, Disempowered, Empowered, Froze, Model, Opened, Person, Thawed, open,
+    state::*, transfer,
+};
+
+type Row = Vec<String>;
+
+fn asked(client: &Connection, sql: &str) -> Vec<Row> {
+    let mut statement = client.prepare(sql).expect("it is SQL");
+    let n = statement.column_count();
+    let rows = statement.query_map([], |row| {
+        let text = |i| {
+            row.get::<_, rusqlite::types::Value>(i)
+                .map(|v| format!("{v:?}"))
+        };
+        (0..n).map(text).collect::<rusqlite::Result<Row>>()
+    });
+    let mut rows: Vec<Row> = rows
+        .expect("it reads")
+        .map(|r| r.expect("it reads"))
+        .collect();
+    rows.sort();
+    rows
+}
+
+fn text(s: &str) -> String {
+    format!("{:?}", rusqlite::types::Value::Text(s.to_owned()))
+}
+
+fn int(n: impl TryInto<i64>) -> String {
+    let n = n.try_into().ok().expect("it fits");
+    format!("{:?}", rusqlite::types::Value::Integer(n))
+}
+
+/// Compares all tables with a graph.
+fn same(path: &Path, db: &impl Db) {
+    let client = Connection::open(path).expect("it opens");
+    let sorted = |rows: Vec<Row>| {
+        let mut rows = rows;
+        rows.sort();
+        rows
+    };
+    let head = |id: ironweave::Id| vec![int(id.slot()), text(&id.to_string())];
+    let accounts = db.place::<Account, Any>().map(|a| {
+        let frozen = a.in_state::<Frozen>(db);
+        let why = frozen.map_or("Null".to_owned(), |f| text(f.why(db)));
+        let state = text(&a.state(db).to_string());
+        [
+            head(a.id()),
+            vec![state, int(a.number(db)), int(a.balance(db)), why],
+        ]
+        .concat()
+    });
+    let sql = "SELECT slot, id, state, number, balance, Frozen_why FROM Account";
+    assert_eq!(asked(&client, sql), sorted(accounts.collect()));
+    let banks = db.place::<Bank, Any>().map(|b| {
+        let fields = vec![text("Exists"), text(b.name(db)), int(b.transfers(db))];
+        [head(b.id()), fields].concat()
+    });
+    let sql = "SELECT slot, id, state, name, transfers FROM Bank";
+    assert_eq!(asked(&client, sql), sorted(banks.collect()));
+    let people = db
+        .place::<Person, Any>()
+        .map(|p| [head(p.id()), vec![text(p.name(db))]].concat());
+    let sql = "SELECT slot, id, name FROM Person";
+    assert_eq!(asked(&client, sql), sorted(people.collect()));
+    let signers = db.place::<Account, Any>().flat_map(|a| {
+        let limit = move |p: &Person| a.signers_data(db, p).expect("they are linked");
+        a.signers(db)
+            .map(|p| vec![int(a.id().slot()), int(p.id().slot()), int(limit(&p))])
+            .collect::<Vec<_>>()
+    });
+    let sql = "SELECT from_slot, to_slot, data FROM Account_signers";
+    assert_eq!(asked(&client, sql), sorted(signers.collect()));
+    let of = db
+        .place::<Account, Any>()
+        .map(|a| vec![int(a.id().slot()), int(a.bank(db).id().slot())]);
+    let sql = "SELECT from_slot, to_slot FROM Account_bank";
+    assert_eq!(asked(&client, sql), sorted(of.collect()));
+}
+
+/// Something of everything, without end.
+fn step(store: &mut Store<Model>, i: u64) {
+    let bank = store.find::<Bank>("b").expect("it is there");
+    let account = store.find::<Account>(&(i % 5)).expect("it is there");
+    let why = format!("doubt \"{i}\"");
+    match i % 7 {
+        0 if account.is::<Open>(store) => drop(store.try_step(Froze { account, why })),
+        0 | 1 if account.is::<Frozen>(store) => drop(store.try_step(Thawed { account })),
+        2 => {
+            store.step(Closed { account });
+            let (number, balance) = (i % 5, 100);
+            store.step(Opened {
+                bank,
+                number,
+                balance,
+            });
+        }
+        3 | 4 => {
+            let (person, limit) = (format!("p{}", i % 3).into(), i as u32);
+            drop(store.try_step(Empowered {
+                account,
+                person,
+                limit,
+            }));
+        }
+        5 => {
+            let first = account.signers(store).next();
+            if let Some(person) = first {
+                store.step(Disempowered { account, person });
+            }
+        }
+        _ => drop(store.try_step(transfer(store, i % 5, (i + 1) % 5, 1))),
+    }
+}
+
+#[test]
+fn tables_are_what_the_graph_is_and_stay_so() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let path = dir.path().join("bank.sqlite");
+    let mut store = Store::<Model>::memory();
+    open(&mut store, 5);
+    let mut tables = store.project_into_sqlite(&path).expect("it opens");
+    for i in 0..400 {
+        step(&mut store, i);
+        if i % 40 == 0 {
+            tables.catch_up().expect("it takes all in");
+            assert_eq!(tables.lag(), 0);
+            same(&path, &store);
+        }
+    }
+    // While somebody else writes, it waits for another time.
+    let busy = Connection::open(&path).expect("it opens");
+    busy.execute_batch("BEGIN IMMEDIATE").expect("it locks");
+    let lag = tables.lag();
+    assert!(lag > 10 && tables.catch_up().is_err());
+    assert_eq!(tables.lag(), lag);
+    (400..600).for_each(|i| step(&mut store, i));
+    drop(busy);
+    tables.catch_up().expect("it takes all in");
+    same(&path, &store);
+
+    // On another thread, until the store is gone.
+    let following = thread::spawn(move || {
+        tables.follow().expect("it follows");
+    });
+    (600..700).for_each(|i| step(&mut store, i));
+    let end = store.snapshot();
+    drop(store);
+    following.join().expect("no panic");
+    same(&path, &end);
+}
+
+#[test]
+fn tables_of_another_shape_are_made_anew_all_at_once() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let path = dir.path().join("bank.sqlite");
+    let mut store = Store::<Model>::memory();
+    open(&mut store, 5);
+    let project = |store: &Store<Model>| store.project_into_sqlite(&path).expect("it opens");
+    project(&store).catch_up().expect("it takes all in");
+    // As an earlier version might have left them.
+    let client = Connection::open(&path).expect("it opens");
+    let earlier = "UPDATE ironweave SET shape = 'earlier'; ALTER TABLE Bank ADD COLUMN gone; DELETE FROM Account";
+    client.execute_batch(earlier).expect("it is SQL");
+    (0..50).for_each(|i| step(&mut store, i));
+    let mut tables = project(&store);
+    let count = || asked(&client, "SELECT count(*) FROM Account");
+    assert_eq!(
+        count(),
+        [[int(0)]],
+        "nothing has changed before it is whole"
+    );
+    tables.catch_up().expect("it takes all in");
+    same(&path, &store);
+    // By one who does not remember the old ones.
+    let client = Connection::open(&path).expect("it opens");
+    assert!(client.prepare("SELECT gone FROM Bank").is_err());
+    // And is not made anew where it is the same.
+    drop(tables);
+    assert_eq!(project(&store).catch_up().expect("it reads"), 0);
+}
+
+const CHILD: &str = "IRONWEAVE_SQL_CHILD";
+
+/// What the next test starts, and kills: it brings tables on until it is killed.
+#[test]
+fn child_projects_until_killed() {
+    let Ok(dir) = std::env::var(CHILD) else {
+        return;
+    };
+    let dir = Path::new(&dir);
+    let mut store = Store::<Model>::open_read_only(dir.join("store")).expect("it opens");
+    let mut tables: SqliteProjection<Model> = store
+        .project_into_sqlite(dir.join("bank.sqlite"))
+        .expect("it opens");
+    loop {
+        tables.catch_up().expect("it takes all in");
+        store.refresh().expect("it reads");
+    }
+}
+
+#[test]
+fn whenever_it_is_killed_the_tables_are_some_state_and_then_the_last() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let options = Store::<Model>::options().durability(Durability::Os);
+    let mut store = options.open(dir.path().join("store")).expect("it opens");
+    open(&mut store, 5);
+    let path = dir.path().join("bank.sqlite");
+    for round in 0..8u64 {
+        let me = std::env::current_exe().expect("it has a path");
+        let mut child = Command::new(me);
+        child
+            .args(["sql::child_projects_until_killed", "--exact"])
+            .env(CHILD, dir.path())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null());
+        let mut child = child.spawn().expect("it starts");
+        (0..300).for_each(|i| step(&mut store, round * 300 + i));
+        thread::sleep(Duration::from_millis(20 + round * 23 % 90));
+        child.kill().expect("it is killed");
+        child.wait().expect("it is dead");
+        // Where it stands is a state that the store was in.
+        let client = Connection::open(&path).expect("it opens");
+        let there = client.table_exists(None, "ironweave").expect("it reads");
+        let position = || asked(&client, "SELECT position FROM ironweave")[0][0].clone();
+        let position = if there { position() } else { int(-1) };
+        let seq = position
+            .trim_start_matches("Integer(")
+            .trim_end_matches(')');
+        if let Ok(seq) = seq.parse::<u64>() {
+            same(&path, &store.as_of(seq).expect("it reads"));
+        }
+    }
+    let mut tables = store.project_into_sqlite(&path).expect("it opens");
+    tables.catch_up().expect("it takes all in");
+    same(&path, &store);
+}
