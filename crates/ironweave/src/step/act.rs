@@ -105,14 +105,15 @@ impl<S: Storage> Acting<'_, S> {
         if !def.simple {
             self.prepare()?;
         }
-        if self.graph.is_large() {
-            ahead(|| self.fetch());
-        }
         for place in &def.places {
             self.check_place(place)?;
         }
         if !def.guards.is_empty() {
             self.ask_guards()?;
+        }
+        // Not before it is known that they act: who is rejected waits for nothing.
+        if self.graph.is_large() {
+            ahead(|| self.fetch());
         }
         for act in &def.acts {
             match act {
