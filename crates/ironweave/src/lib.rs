@@ -19,7 +19,6 @@ mod meta;
 #[doc(hidden)]
 pub mod plumbing;
 pub mod prelude;
-#[cfg(feature = "sqlite")]
 mod project;
 pub mod query;
 pub mod schema;
@@ -43,6 +42,7 @@ pub use log::{Durability, Seq, StorageError, TornTail};
 pub use meta::Meta;
 #[cfg(feature = "sqlite")]
 pub use project::sqlite::{ProjectionError, SqliteProjection};
+pub use project::{Fold, Projection};
 pub use query::Filter;
 pub use snapshot::{Changes, Outcome, Snapshot, Snapshots};
 pub use step::event::{Apply, Bound, Event, Handles, Receipt};

@@ -150,6 +150,7 @@ impl<M: Model> Store<M> {
                 seq,
                 decoded,
                 changes,
+                ..
             } = &*logged;
             let meta = Arc::new(decoded.meta.clone());
             for i in about(changes.facts(), &self.plan.layout, all) {

@@ -18,6 +18,8 @@ use crate::{Meta, Timestamp};
 /// A transaction without the type of its model.
 pub(crate) struct Logged {
     pub seq: Seq,
+    /// Of the graph after it.
+    pub fingerprint: u128,
     /// Its facts are in `changes`.
     pub decoded: Decoded,
     pub changes: Changes,
@@ -30,6 +32,7 @@ impl Logged {
         let facts = std::mem::take(&mut decoded.facts);
         Ok(Self {
             seq,
+            fingerprint: frame.header.fingerprint,
             decoded,
             changes: Changes::new(facts, Arc::clone(&plan.layout)),
         })
@@ -97,6 +100,12 @@ impl<M: Model> Report<M> {
     #[must_use]
     pub fn seq(&self) -> Seq {
         self.logged.seq
+    }
+
+    /// The [fingerprint](Store::fingerprint) of the graph after it.
+    #[must_use]
+    pub fn fingerprint(&self) -> u128 {
+        self.logged.fingerprint
     }
 
     /// When it was.

@@ -13,7 +13,7 @@ use super::StorageError;
 
 /// Makes changes to files. Without a probe (outside tests: always) it is the operating system's own calls.
 #[derive(Clone, Default)]
-pub(super) struct Disk {
+pub(crate) struct Disk {
     #[cfg(test)]
     pub probe: Option<Arc<dyn Probe>>,
 }
@@ -136,7 +136,7 @@ impl Disk {
 }
 
 /// A file open for changes.
-pub(super) struct DiskFile {
+pub(crate) struct DiskFile {
     file: File,
     path: PathBuf,
     #[cfg_attr(not(test), expect(dead_code, reason = "holds the probe of a test"))]

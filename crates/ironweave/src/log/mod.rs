@@ -55,7 +55,7 @@
 
 mod chain;
 pub(crate) mod cursor;
-mod disk;
+pub(crate) mod disk;
 mod error;
 mod files;
 mod frame;

@@ -296,10 +296,12 @@ fn key_text(key: &impl Value) -> String {
 }
 
 impl<H: Handle> Ref for H {
+    #[inline]
     fn handle(&self) -> Option<Id> {
         Some(self.id())
     }
 
+    #[inline]
     fn bind(&self, binder: &mut Binder<'_>) -> Result<Id, Reject> {
         binder.handle(H::Entity::INDEX, self.id(), H::STATE)
     }

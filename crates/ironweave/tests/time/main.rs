@@ -3,6 +3,7 @@
 
 mod bank;
 mod past;
+mod project;
 mod readers;
 mod speculation;
 #[cfg(feature = "sqlite")]

@@ -1,0 +1,306 @@
+//! Tables of a program's own: folded from transactions, and kept in a file between runs.
+//!
+//! The file is the magic, a checksum, a [`Head`] in CBOR and the table in CBOR. It is only ever replaced by a rename of
+//! a synced file, so that the table of before is there until that of now is whole.
+
+use std::fmt;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+use crate::entity::Model;
+use crate::hash::hash_bytes;
+use crate::history::Report;
+use crate::log::disk::Disk;
+use crate::log::{ErrorKind, Seq, StorageError};
+use crate::store::Store;
+use crate::subscribe::Subscription;
+use crate::value;
+
+const MAGIC: &[u8; 8] = b"IWTABLE\x01";
+/// Where what the checksum is of begins.
+const CHECKED: usize = 16;
+
+/// A table that is folded from the transactions of a store.
+///
+/// It must come out the same whenever it is folded: no clock, no chance.
+pub trait Fold<M: Model>: Default + Serialize + DeserializeOwned {
+    /// The version of the code: raise it with every change of what the table is or of how it is folded. A table that was
+    /// kept by another version is folded anew, from the first transaction on.
+    const VERSION: u32;
+
+    /// Takes in the next transaction.
+    ///
+    /// # Errors
+    /// Those of [`Report::fired`].
+    fn fold(&mut self, report: &Report<M>) -> Result<(), StorageError>;
+}
+
+/// A table and how far it is. It can be sent to another thread, if the table can.
+///
+/// ```
+/// # #[ironweave::model]
+/// # pub mod lamps {
+/// #     use ironweave::prelude::*;
+/// #     /// A lamp.
+/// #     #[entity]
+/// #     pub struct Lamp {
+/// #         /// Where it stands.
+/// #         #[key]
+/// #         pub room: String,
+/// #     }
+/// #     /// Whether it burns.
+/// #     #[states(Lamp)]
+/// #     pub enum LampState {
+/// #         /// It does not.
+/// #         #[initial]
+/// #         #[to(On)]
+/// #         Off,
+/// #         /// It does.
+/// #         #[to(Off)]
+/// #         On,
+/// #     }
+/// #     /// Somebody presses the switch.
+/// #     #[event]
+/// #     #[moves(lamp: Off -> On)]
+/// #     pub struct Lit {
+/// #         /// Which one.
+/// #         pub lamp: Ensure<Lamp>,
+/// #     }
+/// # }
+/// use ironweave::prelude::*;
+/// use ironweave::{Fold, Report};
+/// use lamps::{Lit, Model};
+///
+/// /// How often each lamp was lit.
+/// #[derive(Default, serde::Serialize, serde::Deserialize)]
+/// struct Lights(std::collections::BTreeMap<String, u64>);
+///
+/// impl Fold<Model> for Lights {
+///     const VERSION: u32 = 1;
+///
+///     fn fold(&mut self, report: &Report<Model>) -> Result<(), StorageError> {
+///         for lit in report.fired::<Lit>() {
+///             *self.0.entry(lit?.lamp.key().clone()).or_default() += 1;
+///         }
+///         Ok(())
+///     }
+/// }
+///
+/// # let dir = tempfile::tempdir()?;
+/// # let path = dir.path().join("lights.table");
+/// let mut store = Store::<Model>::memory();
+/// store.step(Lit { lamp: "hall".into() });
+/// let mut lights = store.project_into::<Lights>(&path)?;
+/// lights.catch_up(|_| {})?;
+/// assert_eq!(lights.table().0["hall"], 1);
+/// lights.save()?;                                  // the next run goes on from here
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub struct Projection<M: Model, T> {
+    table: T,
+    /// The last transaction in it, and the fingerprint of the graph after that.
+    position: Option<(Seq, u128)>,
+    subscription: Subscription<M>,
+    path: Option<PathBuf>,
+    /// A transaction is in it by half.
+    broken: bool,
+}
+
+/// What a file says of its table.
+#[derive(Serialize, Deserialize)]
+struct Head {
+    version: u32,
+    seq: Option<Seq>,
+    /// Low and high half.
+    fingerprint: (u64, u64),
+}
+
+impl<M: Model> Store<M> {
+    /// A table of the transactions of this store, in memory: empty until it [catches up](Projection::catch_up).
+    ///
+    /// # Errors
+    /// Where the log cannot be read.
+    pub fn project<T: Fold<M>>(&self) -> Result<Projection<M, T>, StorageError> {
+        self.projection(T::default(), None, None)
+    }
+
+    /// The same, kept in a file: as far as it was [saved](Projection::save) the last time. Empty where there is no such
+    /// file, and where that is of another version of the code; then the file stays as it is until the new table is
+    /// saved, which replaces it at once.
+    ///
+    /// # Errors
+    /// Where the file cannot be read, is damaged, or is of another store; where the log cannot be read.
+    pub fn project_into<T: Fold<M>>(
+        &self,
+        path: impl AsRef<Path>,
+    ) -> Result<Projection<M, T>, StorageError> {
+        let path = path.as_ref();
+        let bytes = match fs::read(path) {
+            Ok(bytes) => bytes,
+            Err(e) if e.kind() == io::ErrorKind::NotFound => {
+                return self.projection(T::default(), None, Some(path));
+            }
+            Err(e) => return Err(StorageError::io("read", path, e)),
+        };
+        let damage = |what: &str| StorageError::damage(path, 0, None, what);
+        let content = checked(&bytes)
+            .ok_or_else(|| damage("the table cannot be read; removed, it is folded anew"))?;
+        let mut d = minicbor::Decoder::new(content);
+        let head: Head = value::raw_item(&mut d)
+            .and_then(value::decode)
+            .map_err(|_| {
+                damage("the head of the table cannot be read; removed, it is folded anew")
+            })?;
+        if head.version != T::VERSION {
+            return self.projection(T::default(), None, Some(path));
+        }
+        let table = value::decode(&content[d.position()..]).map_err(|e| {
+            let message = format!(
+                "{} is of version {} and is something else ({e}): raise `VERSION` with every change of the table",
+                path.display(),
+                head.version
+            );
+            StorageError::new(ErrorKind::Version, message)
+        })?;
+        let (low, high) = head.fingerprint;
+        let position = head
+            .seq
+            .map(|seq| (seq, u128::from(high) << 64 | u128::from(low)));
+        if let Some((seq, fingerprint)) = position {
+            let frame = self.read(seq)?.next().transpose()?;
+            if frame.is_none_or(|frame| frame.header.fingerprint != fingerprint) {
+                return Err(damage("the table is of another store"));
+            }
+        }
+        self.projection(table, position, Some(path))
+    }
+
+    fn projection<T: Fold<M>>(
+        &self,
+        table: T,
+        position: Option<(Seq, u128)>,
+        path: Option<&Path>,
+    ) -> Result<Projection<M, T>, StorageError> {
+        Ok(Projection {
+            table,
+            position,
+            subscription: self.subscribe(position.map_or(0, |(seq, _)| seq + 1))?,
+            path: path.map(Path::to_owned),
+            broken: false,
+        })
+    }
+}
+
+/// What a file says, if its checksum says so.
+fn checked(bytes: &[u8]) -> Option<&[u8]> {
+    let (head, content) = bytes.split_at_checked(CHECKED)?;
+    let (magic, sum) = head.split_at(MAGIC.len());
+    (magic == MAGIC && sum == hash_bytes(content).to_le_bytes()).then_some(content)
+}
+
+impl<M: Model, T: Fold<M>> Projection<M, T> {
+    /// The table.
+    pub fn table(&self) -> &T {
+        &self.table
+    }
+
+    /// The last transaction in it; `None` before the first.
+    pub fn position(&self) -> Option<Seq> {
+        self.position.map(|(seq, _)| seq)
+    }
+
+    /// How many frames there are that are not in it yet.
+    pub fn lag(&self) -> u64 {
+        self.subscription.lag()
+    }
+
+    /// Takes in all transactions that there are; how many. After each, `progress` is told how many frames are left.
+    ///
+    /// # Errors
+    /// Where the log cannot be read, or the table cannot be folded: then it is not whole, and has to be projected anew.
+    pub fn catch_up(&mut self, mut progress: impl FnMut(u64)) -> Result<u64, StorageError> {
+        let mut taken = 0;
+        while let Some(report) = self.subscription.try_next()? {
+            self.take(&report)?;
+            taken += 1;
+            progress(self.subscription.lag());
+        }
+        Ok(taken)
+    }
+
+    /// Waits for the next transaction and takes it in; `false` where there will be none, since the store is dropped.
+    ///
+    /// # Errors
+    /// As [`catch_up`](Self::catch_up).
+    pub fn follow(&mut self) -> Result<bool, StorageError> {
+        match self.subscription.next() {
+            Some(report) => self.take(&report?).map(|()| true),
+            None => Ok(false),
+        }
+    }
+
+    fn take(&mut self, report: &Report<M>) -> Result<(), StorageError> {
+        self.whole()?;
+        self.broken = true;
+        self.table.fold(report)?;
+        self.broken = false;
+        self.position = Some((report.seq(), report.fingerprint()));
+        Ok(())
+    }
+
+    fn whole(&self) -> Result<(), StorageError> {
+        if !self.broken {
+            return Ok(());
+        }
+        Err(StorageError::new(
+            ErrorKind::Stopped,
+            "the table is not whole, since a transaction could not be folded; project it anew",
+        ))
+    }
+
+    /// Keeps the table in its file, in place of what is there; durable when it returns. O(size of the table). A table
+    /// in memory is kept nowhere.
+    ///
+    /// # Errors
+    /// Where the disk refuses, or the table cannot be written or is not whole; the file is as it was then.
+    pub fn save(&self) -> Result<(), StorageError> {
+        self.whole()?;
+        let Some(path) = &self.path else {
+            return Ok(());
+        };
+        let fingerprint = self.position.map_or(0, |(_, fingerprint)| fingerprint);
+        let head = Head {
+            version: T::VERSION,
+            seq: self.position(),
+            fingerprint: (fingerprint as u64, (fingerprint >> 64) as u64),
+        };
+        let mut bytes = vec![0; CHECKED];
+        value::encode(&head, &mut bytes)
+            .and_then(|()| value::encode(&self.table, &mut bytes))
+            .map_err(|e| {
+                let message = format!("the table cannot be written to {}: {e}", path.display());
+                StorageError::new(ErrorKind::Schema, message)
+            })?;
+        bytes[..MAGIC.len()].copy_from_slice(MAGIC);
+        let sum = hash_bytes(&bytes[CHECKED..]).to_le_bytes();
+        bytes[MAGIC.len()..CHECKED].copy_from_slice(&sum);
+        let disk = Disk::default();
+        let file = disk.create(&path.with_added_extension("tmp"))?;
+        file.write_at(0, &bytes)?;
+        disk.publish(file, path).map(|_| ())
+    }
+}
+
+impl<M: Model, T> fmt::Debug for Projection<M, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Projection")
+            .field("position", &self.position.map(|(seq, _)| seq))
+            .field("subscription", &self.subscription)
+            .field("path", &self.path)
+            .finish()
+    }
+}
