@@ -9,6 +9,9 @@
 //! within each sample, so that a machine which slows down slows all of them. Quote the ratios: the nanoseconds are this
 //! machine's.
 //!
+//! SQLite, bevy_ecs and minigraf are there with the feature `peers`, which `cargo xtask bench` turns on. Before anything is
+//! measured, all contenders do the same random work, and must come to the same.
+//!
 //! `instructions` counts instead of measuring, and is the same on every run; `bench/instructions.txt` has its last table.
 //! `compile` is of another kind: it starts cargo on generated models, and has a table of its own, in milliseconds.
 

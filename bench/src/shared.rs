@@ -23,7 +23,10 @@ pub fn run(options: &Options, bench: &'static str, threads: usize) -> Measured {
     let mut alone = Vec::new();
     let mut shared = Vec::new();
     for _ in 0..options.samples {
-        let (dir, mut store, tasks) = filled()?;
+        let (dir, ours) = filled()?;
+        let Ours {
+            mut store, tasks, ..
+        } = ours;
         alone.push(sample(STEPS, || {
             for task in tasks.iter().take(STEPS) {
                 let event = plain::Started { task: *task };
@@ -32,8 +35,8 @@ pub fn run(options: &Options, bench: &'static str, threads: usize) -> Measured {
         }));
         drop(store);
         drop(dir);
-        let (dir, store, tasks) = filled()?;
-        let store = store.share();
+        let (dir, ours) = filled()?;
+        let (store, tasks) = (ours.store.share(), ours.tasks);
         shared.push(sample(threads * STEPS, || step(&store, threads, &tasks)));
         let seq = store.read(Store::durable)?;
         drop(store);
@@ -64,14 +67,10 @@ fn step(store: &SharedStore<plain::Model>, threads: usize, tasks: &[plain::Task]
     });
 }
 
-/// A store, the directory that it is in, and its tasks.
-type Filled = (Scratch, Store<plain::Model>, Vec<plain::Task>);
-
-fn filled() -> Result<Filled, Box<dyn Error>> {
+fn filled() -> Result<(Scratch, Ours), Box<dyn Error>> {
     let dir = Scratch::new("shared")?;
-    let store = Store::open(&dir.0)?;
-    let Ours { store, tasks, .. } = Ours::on(store, TASKS, TASKS / 2);
-    Ok((dir, store, tasks))
+    let ours = Ours::on(Store::open(&dir.0)?, TASKS, TASKS / 2);
+    Ok((dir, ours))
 }
 
 /// Rows for people.

@@ -4,6 +4,8 @@
 //! any fan-in: a list gives up a member by moving its last one into the hole, and every member knows where
 //! it stands: beside the slot that it is held by, where the far end holds one, or else in a table of pairs.
 
+mod copies;
+
 use crate::graph::data::LinkData;
 use crate::graph::storage::{Map, Storage, Table, touched};
 use crate::schema::Cardinality;
@@ -65,44 +67,6 @@ pub(crate) struct Edge<S: Storage> {
     links: Links<S>,
     /// What lies on the links, where they have data.
     pub(super) data: Option<LinkData<S>>,
-}
-
-impl<S: Storage> Clone for Links<S> {
-    fn clone(&self) -> Self {
-        match self {
-            Self::Ones { from, to } => Self::Ones {
-                from: from.clone(),
-                to: to.clone(),
-            },
-            Self::Fan {
-                forward,
-                lists,
-                ones,
-            } => Self::Fan {
-                forward: *forward,
-                lists: lists.clone(),
-                ones: ones.clone(),
-            },
-            Self::Pairs {
-                from,
-                to,
-                positions,
-            } => Self::Pairs {
-                from: from.clone(),
-                to: to.clone(),
-                positions: positions.clone(),
-            },
-        }
-    }
-}
-
-impl<S: Storage> Clone for Edge<S> {
-    fn clone(&self) -> Self {
-        Self {
-            links: self.links.clone(),
-            data: self.data.clone(),
-        }
-    }
 }
 
 pub(super) fn pair(from: u32, to: u32) -> u64 {
@@ -175,65 +139,6 @@ impl<S: Storage> Edge<S> {
         Self {
             links,
             data: data.map(|column| LinkData::new(column, from, to)),
-        }
-    }
-
-    /// The same in another storage; `data` is an empty column for what lies on the links.
-    pub(super) fn copy<B: Storage>(&self, data: Option<B::Column>) -> Edge<B> {
-        Edge {
-            links: match &self.links {
-                Links::Ones { from, to } => Links::Ones {
-                    from: from.copy(),
-                    to: to.copy(),
-                },
-                Links::Fan {
-                    forward,
-                    lists,
-                    ones,
-                } => Links::Fan {
-                    forward: *forward,
-                    lists: lists.copy(),
-                    ones: ones.copy(),
-                },
-                Links::Pairs {
-                    from,
-                    to,
-                    positions,
-                } => Links::Pairs {
-                    from: from.copy(),
-                    to: to.copy(),
-                    positions: positions.copy(),
-                },
-            },
-            data: (self.data.as_ref())
-                .zip(data)
-                .map(|(data, column)| data.copy(column)),
-        }
-    }
-
-    /// Shows at which slots of the declaring end the links may differ.
-    pub(super) fn differing(&self, other: &Self, see: &mut dyn FnMut(usize)) {
-        match (&self.links, &other.links) {
-            (Links::Ones { from: a, .. }, Links::Ones { from: b, .. }) => a.differing(b, see),
-            (
-                Links::Fan {
-                    forward,
-                    lists: a,
-                    ones: c,
-                },
-                Links::Fan {
-                    lists: b, ones: d, ..
-                },
-            ) => {
-                if *forward {
-                    a.differing(b, see);
-                } else {
-                    c.differing(d, see);
-                }
-            }
-            (Links::Pairs { from: a, .. }, Links::Pairs { from: b, .. }) => a.differing(b, see),
-            // One edge has one kind of end.
-            _ => {}
         }
     }
 
@@ -559,90 +464,4 @@ impl<S: Storage> Edge<S> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::graph::storage::Flat;
-
-    enum Done {
-        Linked,
-        Unlinked(Positions),
-        TakenOver(Option<(u32, u32, Positions)>),
-    }
-
-    /// Every sequence of changes, undone in reverse, gives both directions back with their order.
-    #[test]
-    fn undo_is_exact_for_every_shape() {
-        use Cardinality::{Many, Option};
-        for (from, to) in [
-            (Many, Many),
-            (Many, Option),
-            (Option, Many),
-            (Option, Option),
-        ] {
-            let mut edge = Edge::<Flat>::new(from, to, None);
-            for _ in 0..5 {
-                edge.grow(true);
-                edge.grow(false);
-            }
-            let picture = |edge: &Edge<Flat>| -> Vec<Vec<u32>> {
-                (0..5)
-                    .flat_map(|i| [edge.slots(true, i).to_vec(), edge.slots(false, i).to_vec()])
-                    .collect()
-            };
-            let mut seed = 7u32;
-            let (mut done, mut taken_over) = (vec![], vec![]);
-            for _ in 0..2_000 {
-                seed = seed.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-                let (a, b) = (seed >> 8 & 7, seed >> 16 & 7);
-                if a >= 5 || b >= 5 {
-                    continue;
-                }
-                let before = picture(&edge);
-                edge.fetch(a, b);
-                let free = |c, n: usize| c == Many || n == 0;
-                // Of two steps each, as they are journaled.
-                if edge.is_fan() && seed >> 24 & 1 == 1 {
-                    if let Some(taken) = edge.take_over(a, b) {
-                        let (from, to) =
-                            ordered(taken.forward, taken.far, if taken.forward { b } else { a });
-                        let (at_from, at_to) = ordered(taken.forward, taken.at, 0);
-                        let positions = Positions {
-                            from: at_from,
-                            to: at_to,
-                        };
-                        let gone = (taken.far != NONE).then_some((from, to, positions));
-                        taken_over.push(gone.is_some());
-                        done.push((before, a, b, Done::TakenOver(gone)));
-                    }
-                    continue;
-                }
-                if edge.linked(a, b) {
-                    done.push((before, a, b, Done::Unlinked(edge.unlink(a, b))));
-                } else if free(from, edge.slots(true, a).len())
-                    && free(to, edge.slots(false, b).len())
-                {
-                    edge.link(a, b);
-                    done.push((before, a, b, Done::Linked));
-                }
-            }
-            assert!(done.len() > 200);
-            if edge.is_fan() {
-                let whole = taken_over.iter().filter(|gone| **gone).count();
-                assert!(whole > 50 && whole < taken_over.len());
-            }
-            while let Some((before, a, b, what)) = done.pop() {
-                match what {
-                    Done::Unlinked(positions) => edge.undo_unlink(a, b, positions),
-                    Done::Linked => edge.undo_link(a, b),
-                    Done::TakenOver(gone) => {
-                        edge.undo_link(a, b);
-                        if let Some((from, to, positions)) = gone {
-                            edge.undo_unlink(from, to, positions);
-                        }
-                    }
-                }
-                assert_eq!(picture(&edge), before);
-            }
-        }
-    }
-}
+mod tests;

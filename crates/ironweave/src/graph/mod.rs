@@ -6,6 +6,7 @@
 
 mod acyclic;
 mod any;
+mod cells;
 pub(crate) mod check;
 pub mod column;
 mod data;
@@ -16,8 +17,10 @@ mod index;
 mod key;
 pub(crate) mod layout;
 mod link_value;
+mod linking;
 pub mod paged;
 pub(crate) mod place;
+mod read;
 mod replay;
 pub mod storage;
 mod tree;
@@ -29,20 +32,20 @@ use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::sync::Arc;
 
-use crate::error::{EntityRef, StepError};
+use crate::error::StepError;
 use crate::fact::Fact;
 pub use crate::graph::any::{GraphMut, GraphRef};
-use crate::graph::column::{AnyColumn, ColumnError, ColumnType, Written};
-use crate::graph::edge::{Edge, Positions};
+use crate::graph::column::{ColumnError, ColumnType, Written};
+use crate::graph::edge::Edge;
 use crate::graph::key::KeyIndex;
-use crate::graph::layout::{EdgeLayout, Layout};
+use crate::graph::layout::Layout;
 use crate::graph::place::Place;
 use crate::graph::storage::{Storage, Table};
 use crate::graph::undo::Journal;
 pub(crate) use crate::graph::undo::Mark;
-use crate::hash::{cell_term, link_term, state_term};
-use crate::id::{FREE, Id};
-use crate::schema::{Cardinality, ColumnIx, EdgeIx, EntityIx, Hop, StateIx};
+use crate::hash::{cell_term, state_term};
+use crate::id::Id;
+use crate::schema::{ColumnIx, EntityIx, StateIx};
 use crate::value::display;
 
 /// The graph of one store or snapshot.
@@ -212,138 +215,6 @@ impl<S: Storage> Graph<S> {
             pending: BinaryHeap::new(),
         }
     }
-
-    // Reading.
-
-    /// How many slots a type has taken.
-    pub(crate) fn slots(&self, entity: EntityIx) -> u32 {
-        self.entities[usize::from(entity)].words.len() as u32
-    }
-
-    /// The state of an entity, if it is alive; O(1).
-    #[inline]
-    pub(crate) fn state(&self, entity: EntityIx, id: Id) -> Option<StateIx> {
-        let words = &self.entities[usize::from(entity)].words;
-        if id.slot as usize >= words.len() {
-            return None;
-        }
-        let word = *words.at(id.slot as usize);
-        (word >> 8 == id.generation && word as u8 != FREE).then_some(word as u8)
-    }
-
-    /// Whether there is an entity at a slot.
-    pub(crate) fn is_alive(&self, entity: EntityIx, slot: u32) -> bool {
-        self.state_of(entity, slot) != FREE
-    }
-
-    /// The slots of all entities of a type, in order.
-    pub(crate) fn living(&self, entity: EntityIx) -> impl Iterator<Item = u32> {
-        (0..self.slots(entity)).filter(move |slot| self.is_alive(entity, *slot))
-    }
-
-    /// How many entities of a type there are; O(1).
-    pub(crate) fn alive(&self, entity: EntityIx) -> usize {
-        self.entities[usize::from(entity)].alive as usize
-    }
-
-    /// How many entities there are.
-    pub(crate) fn population(&self) -> usize {
-        self.entities.iter().map(|e| e.alive as usize).sum()
-    }
-
-    /// The id that the next entity of a type will have.
-    pub(crate) fn next_id(&self, entity: EntityIx) -> Id {
-        let free = &self.entities[usize::from(entity)].free;
-        match free.len().checked_sub(1).map(|last| *free.at(last)) {
-            None => Id {
-                slot: self.slots(entity),
-                generation: 1,
-            },
-            Some(slot) => Id {
-                slot,
-                generation: self.id(entity, slot).generation + 1,
-            },
-        }
-    }
-
-    #[inline]
-    pub(crate) fn state_of(&self, entity: EntityIx, slot: u32) -> StateIx {
-        *self.entities[usize::from(entity)].words.at(slot as usize) as u8
-    }
-
-    #[inline]
-    pub(crate) fn id(&self, entity: EntityIx, slot: u32) -> Id {
-        let word = *self.entities[usize::from(entity)].words.at(slot as usize);
-        Id {
-            slot,
-            generation: word >> 8,
-        }
-    }
-
-    pub(crate) fn entity_ref(&self, entity: EntityIx, slot: u32) -> EntityRef {
-        EntityRef {
-            entity: Arc::clone(&self.layout.entities[usize::from(entity)].name),
-            id: self.id(entity, slot),
-        }
-    }
-
-    pub(crate) fn column(&self, column: ColumnIx) -> &dyn AnyColumn {
-        &*self.columns[usize::from(column)]
-    }
-
-    pub(crate) fn links(&self, hop: Hop, slot: u32) -> &[u32] {
-        self.edges[usize::from(hop.edge)].slots(hop.forward, slot)
-    }
-
-    /// How many entities one is linked with; O(1).
-    pub(crate) fn degree(&self, hop: Hop, slot: u32) -> usize {
-        self.edges[usize::from(hop.edge)].degree(hop.forward, slot)
-    }
-
-    pub(crate) fn linked(&self, hop: Hop, near: u32, far: u32) -> bool {
-        let (from, to) = if hop.forward {
-            (near, far)
-        } else {
-            (far, near)
-        };
-        self.edges[usize::from(hop.edge)].linked(from, to)
-    }
-
-    pub(crate) fn count(&self, entity: EntityIx, state: StateIx) -> usize {
-        self.entities[usize::from(entity)].places[usize::from(state)].len()
-    }
-
-    /// The entities in a state.
-    pub(crate) fn place(&self, entity: EntityIx, state: StateIx) -> &Place<S> {
-        &self.entities[usize::from(entity)].places[usize::from(state)]
-    }
-
-    /// The value of a counter.
-    pub(crate) fn counted(&self, watch: u16, slot: u32) -> usize {
-        *self.counters[usize::from(watch)].at(slot as usize) as usize
-    }
-
-    /// The first entity in any of the states whose slot is not before `start`.
-    pub(crate) fn next_in(&self, entity: EntityIx, states: &[StateIx], start: u32) -> Option<u32> {
-        let places = &self.entities[usize::from(entity)].places;
-        states
-            .iter()
-            .filter_map(|s| places[usize::from(*s)].next_from(start))
-            .min()
-    }
-
-    /// Whether it is too large for the nearer caches.
-    #[inline]
-    pub(crate) fn is_large(&self) -> bool {
-        self.slots_taken > LARGE
-    }
-
-    /// See [`Edge::fetch`].
-    pub(crate) fn fetch_link(&self, edge: EdgeIx, from: u32, to: u32) {
-        self.edges[usize::from(edge)].fetch(from, to);
-    }
-
-    // Changing.
 
     pub(crate) fn create(&mut self, entity: EntityIx, state: StateIx) -> Result<u32, StepError> {
         let id = self.next_id(entity);
@@ -538,160 +409,5 @@ impl<S: Storage> Graph<S> {
         self.columns[usize::from(column)]
             .encoded(slot)
             .map_or_else(|| slot.to_string(), |bytes| display(&bytes))
-    }
-
-    pub(crate) fn link(&mut self, edge: EdgeIx, from: u32, to: u32) -> Result<(), StepError> {
-        let ix = usize::from(edge);
-        let layout = &self.layout.edges[ix];
-        if self.edges[ix].linked(from, to) {
-            return Err(StepError::AlreadyLinked {
-                edge: Arc::clone(&layout.from.path),
-                from: self.entity_ref(layout.from.entity, from),
-                to: self.entity_ref(layout.to.entity, to),
-            });
-        }
-        for (end, forward, slot) in [(&layout.from, true, from), (&layout.to, false, to)] {
-            if end.cardinality != Cardinality::Many
-                && !self.edges[ix].slots(forward, slot).is_empty()
-            {
-                return Err(StepError::Cardinality {
-                    entity: self.entity_ref(end.entity, slot),
-                    edge: Arc::clone(&end.path),
-                    found: 2,
-                    allowed: "at most one is allowed (`relink` takes over)".to_owned(),
-                });
-            }
-        }
-        self.link_free(edge, from, to);
-        Ok(())
-    }
-
-    /// Links two entities that are not linked, at ends that have room.
-    #[inline]
-    fn link_free(&mut self, edge: EdgeIx, from: u32, to: u32) {
-        let ix = usize::from(edge);
-        let layout = &self.layout.edges[ix];
-        let watched = !layout.watches.is_empty();
-        if self.fingerprinting {
-            let term = self.link_term(layout, from, to);
-            self.fingerprint = self.fingerprint.wrapping_add(term);
-        }
-        self.edges[ix].link(from, to);
-        self.journal.facts.list.push(Fact::Link { edge, from, to });
-        if watched {
-            self.rewatch(edge, from, to, true, true);
-        }
-    }
-
-    /// What a link adds to the fingerprint.
-    #[inline]
-    fn link_term(&self, layout: &EdgeLayout, from: u32, to: u32) -> u128 {
-        let (a, b) = (
-            self.id(layout.from.entity, from),
-            self.id(layout.to.entity, to),
-        );
-        link_term(layout.salt, a, b)
-    }
-
-    pub(crate) fn unlink(&mut self, edge: EdgeIx, from: u32, to: u32) -> Result<(), StepError> {
-        let ix = usize::from(edge);
-        let layout = &self.layout.edges[ix];
-        if !self.edges[ix].linked(from, to) {
-            return Err(StepError::NotLinked {
-                edge: Arc::clone(&layout.from.path),
-                from: self.entity_ref(layout.from.entity, from),
-                to: self.entity_ref(layout.to.entity, to),
-            });
-        }
-        self.unlink_linked(edge, from, to);
-        Ok(())
-    }
-
-    /// Unlinks two entities that are linked.
-    #[inline]
-    fn unlink_linked(&mut self, edge: EdgeIx, from: u32, to: u32) {
-        let ix = usize::from(edge);
-        if self.edges[ix].data.is_some() {
-            self.clear_link(edge, from, to);
-        }
-        let layout = &self.layout.edges[ix];
-        let watched = !layout.watches.is_empty();
-        if self.fingerprinting {
-            let term = self.link_term(layout, from, to);
-            self.fingerprint = self.fingerprint.wrapping_sub(term);
-        }
-        let positions = self.edges[ix].unlink(from, to);
-        self.journal.unlinked.push(positions);
-        self.journal
-            .facts
-            .list
-            .push(Fact::Unlink { edge, from, to });
-        if watched {
-            self.rewatch(edge, from, to, false, true);
-        }
-    }
-
-    /// Links two entities; an end that can hold only one gives up the one it has. Nothing happens where
-    /// they are linked already.
-    #[inline(always)]
-    pub(crate) fn relink(&mut self, edge: EdgeIx, from: u32, to: u32) {
-        let ix = usize::from(edge);
-        if self.plain_fans[ix] {
-            self.take_over(edge, from, to);
-            return;
-        }
-        if self.edges[ix].linked(from, to) {
-            return;
-        }
-        if let Some(far) = self.edges[ix].only(true, from) {
-            self.unlink_linked(edge, from, far);
-        }
-        if let Some(far) = self.edges[ix].only(false, to) {
-            self.unlink_linked(edge, far, to);
-        }
-        self.link_free(edge, from, to);
-    }
-
-    /// As [`Graph::relink`], over an edge of which one end holds lists, whose links have no data and that nothing
-    /// watches.
-    #[inline(always)]
-    fn take_over(&mut self, edge: EdgeIx, from: u32, to: u32) {
-        let ix = usize::from(edge);
-        let Some(taken) = self.edges[ix].take_over(from, to) else {
-            return;
-        };
-        // The link that is gone.
-        let (a, b, positions) = if taken.forward {
-            let at = Positions {
-                from: taken.at,
-                to: 0,
-            };
-            (taken.far, to, at)
-        } else {
-            let at = Positions {
-                from: 0,
-                to: taken.at,
-            };
-            (from, taken.far, at)
-        };
-        let was_linked = taken.far != edge::NONE;
-        if self.fingerprinting {
-            let layout = &self.layout.edges[ix];
-            let mut fingerprint = self.fingerprint;
-            if was_linked {
-                fingerprint = fingerprint.wrapping_sub(self.link_term(layout, a, b));
-            }
-            self.fingerprint = fingerprint.wrapping_add(self.link_term(layout, from, to));
-        }
-        let journal = &mut self.journal;
-        if was_linked {
-            journal.unlinked.push(positions);
-            journal.facts.list.push(Fact::Unlink {
-                edge,
-                from: a,
-                to: b,
-            });
-        }
-        journal.facts.list.push(Fact::Link { edge, from, to });
     }
 }

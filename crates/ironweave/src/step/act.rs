@@ -8,82 +8,14 @@ use crate::db::Reader;
 use crate::error::StepError;
 use crate::graph::Graph;
 use crate::graph::storage::{Storage, ahead};
-use crate::id::Id;
-use crate::schema::{Assign, ColumnIx, EntityIx, Hop, MetaField, Path, Quantifier, Source};
+use crate::schema::{Assign, ColumnIx, EntityIx, Hop, MetaField, Quantifier, Source};
 use crate::step::bind::Names;
 use crate::step::event::Given;
 use crate::step::plan::{
     Act, EventPlan, LinkKind, LinkPlan, MovePlan, PlacePlan, Reach, SetPlan, WhenPlan,
 };
+use crate::step::targets::{Slots, Targets, reach};
 use crate::{Meta, Timestamp};
-
-/// What the paths of the firing event lead to, walked before any of its arcs acts.
-#[derive(Default)]
-pub(super) struct Targets {
-    slots: Vec<u32>,
-    /// By [`EventPlan::walks`], where the entities begin and end in `slots`.
-    spans: Vec<(u32, u32)>,
-    /// The values of [`EventPlan::copied`], in CBOR.
-    copied: Vec<Vec<u8>>,
-}
-
-impl Targets {
-    fn clear(&mut self) {
-        self.slots.clear();
-        self.spans.clear();
-        self.copied.clear();
-    }
-}
-
-/// Entities that an arc acts on.
-#[derive(Clone, Copy)]
-enum Slots<'t> {
-    Ids(&'t [Id]),
-    Walked(&'t [u32]),
-}
-
-impl<'t> Slots<'t> {
-    #[inline]
-    fn of(reach: Reach, names: &'t Names, targets: &'t Targets) -> Self {
-        match reach {
-            Reach::At(at) => Self::Ids(std::slice::from_ref(names.at(at))),
-            Reach::Named(name) => Self::Ids(names.ids(name)),
-            Reach::Walked(walk) => {
-                let (start, end) = targets.spans[usize::from(walk)];
-                Self::Walked(&targets.slots[start as usize..end as usize])
-            }
-        }
-    }
-}
-
-impl Slots<'_> {
-    fn get(&self, i: usize) -> Option<u32> {
-        match self {
-            Self::Ids(ids) => ids.get(i).map(|id| id.slot),
-            Self::Walked(slots) => slots.get(i).copied(),
-        }
-    }
-}
-
-impl Iterator for Slots<'_> {
-    type Item = u32;
-
-    #[inline]
-    fn next(&mut self) -> Option<u32> {
-        match self {
-            Self::Ids(ids) => {
-                let (id, rest) = ids.split_first()?;
-                *ids = rest;
-                Some(id.slot)
-            }
-            Self::Walked(slots) => {
-                let (slot, rest) = slots.split_first()?;
-                *slots = rest;
-                Some(*slot)
-            }
-        }
-    }
-}
 
 /// A firing event with what it acts on.
 pub(super) struct Acting<'c, S: Storage> {
@@ -105,14 +37,15 @@ impl<S: Storage> Acting<'_, S> {
         if !def.simple {
             self.prepare()?;
         }
-        if self.graph.is_large() {
-            ahead(|| self.fetch());
-        }
         for place in &def.places {
             self.check_place(place)?;
         }
         if !def.guards.is_empty() {
             self.ask_guards()?;
+        }
+        // Not before it is known that they act: who is rejected waits for nothing.
+        if self.graph.is_large() {
+            ahead(|| self.fetch());
         }
         for act in &def.acts {
             match act {
@@ -522,26 +455,5 @@ fn not_in_place<S: Storage>(
         entity: graph.entity_ref(place.entity, slot),
         expected: Arc::clone(&place.from_text),
         found: Arc::clone(&layout.states[usize::from(found)].name),
-    }
-}
-
-/// Appends the slots that a path reaches, each once, in the order in which they are first reached.
-fn reach<S: Storage>(graph: &Graph<S>, names: &Names, path: &Path, out: &mut Vec<u32>) {
-    let start = out.len();
-    let roots = names.ids(path.root);
-    match path.hops.as_slice() {
-        [] => out.extend(roots.iter().map(|id| id.slot)),
-        [hop] if roots.len() == 1 => out.extend_from_slice(graph.links(*hop, roots[0].slot)),
-        hops => {
-            let mut frontier: Vec<u32> = roots.iter().map(|id| id.slot).collect();
-            for hop in hops {
-                let mut seen = HashSet::new();
-                let next = frontier.iter().flat_map(|slot| graph.links(*hop, *slot));
-                out.extend(next.filter(|slot| seen.insert(**slot)));
-                frontier.clear();
-                frontier.extend(out.drain(start..));
-            }
-            out.extend(frontier);
-        }
     }
 }

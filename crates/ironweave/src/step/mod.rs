@@ -12,6 +12,7 @@ pub(crate) mod event;
 pub(crate) mod flat;
 pub(crate) mod plan;
 mod settle;
+mod targets;
 pub(crate) mod tx;
 
 use std::sync::Arc;
@@ -27,11 +28,12 @@ use crate::graph::{Graph, GraphMut, GraphRef, Mark};
 use crate::hash::FastMap;
 use crate::log::Seq;
 use crate::schema::EntityIx;
-use crate::step::act::{Acting, Targets};
+use crate::step::act::Acting;
 use crate::step::bind::{Binder, Names};
 use crate::step::clock::Clock;
 use crate::step::event::{DynEvent, FieldWriter, Given};
 use crate::step::plan::{EventPlan, Plan};
+use crate::step::targets::Targets;
 use crate::{Meta, Timestamp};
 
 /// The graph and the open transaction on it.

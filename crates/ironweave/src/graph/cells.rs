@@ -1,0 +1,177 @@
+//! The values of a column: plain ones side by side, others with the hashes of their stored bytes.
+
+use crate::graph::storage::{Storage, Table};
+use crate::value::{Value, is_plain};
+
+/// The values of a column.
+pub(super) enum Cells<T: Value, S: Storage> {
+    /// Numbers and the like: side by side, and a bit for each that says whether it counts. They need no hash beside them:
+    /// to encode one is as quick.
+    Plain {
+        /// As long as the last that counted needs it.
+        values: S::Table<T>,
+        there: S::Table<u64>,
+        len: u32,
+    },
+    /// All others, each with the hash of its stored bytes, so that the fingerprint can be kept without encoding the old
+    /// value again.
+    Hashed {
+        values: S::Table<Option<T>>,
+        hashes: S::Table<u64>,
+    },
+}
+
+impl<T: Value, S: Storage> Clone for Cells<T, S> {
+    fn clone(&self) -> Self {
+        match self {
+            Self::Plain { values, there, len } => Self::Plain {
+                values: values.clone(),
+                there: there.clone(),
+                len: *len,
+            },
+            Self::Hashed { values, hashes } => Self::Hashed {
+                values: values.clone(),
+                hashes: hashes.clone(),
+            },
+        }
+    }
+}
+
+impl<T: Value, S: Storage> Cells<T, S> {
+    pub(super) fn new() -> Self {
+        if is_plain::<T>() {
+            Self::Plain {
+                values: S::Table::default(),
+                there: S::Table::default(),
+                len: 0,
+            }
+        } else {
+            Self::Hashed {
+                values: S::Table::default(),
+                hashes: S::Table::default(),
+            }
+        }
+    }
+
+    pub(super) fn grow(&mut self) {
+        match self {
+            Self::Plain { there, len, .. } => {
+                *len += 1;
+                if there.len() < (*len as usize).div_ceil(64) {
+                    there.push(0);
+                }
+            }
+            Self::Hashed { values, hashes } => {
+                values.push(None);
+                hashes.push(0);
+            }
+        }
+    }
+
+    /// The inverse of [`Cells::grow`]; the last cell is empty.
+    pub(super) fn shrink(&mut self) {
+        match self {
+            Self::Plain { values, there, len } => {
+                *len -= 1;
+                if values.len() > *len as usize {
+                    values.pop();
+                }
+                if there.len() > (*len as usize).div_ceil(64) {
+                    there.pop();
+                }
+            }
+            Self::Hashed { values, hashes } => {
+                values.pop();
+                hashes.pop();
+            }
+        }
+    }
+
+    /// How many there are, empty ones too.
+    pub(super) fn len(&self) -> usize {
+        match self {
+            Self::Plain { len, .. } => *len as usize,
+            Self::Hashed { values, .. } => values.len(),
+        }
+    }
+
+    /// Shows which may differ.
+    pub(super) fn differing(&self, other: &Self, see: &mut dyn FnMut(usize)) {
+        match (self, other) {
+            (
+                Self::Plain { values, there, .. },
+                Self::Plain {
+                    values: values_there,
+                    there: other_there,
+                    ..
+                },
+            ) => {
+                let len = self.len().max(other.len());
+                values.differing(values_there, see);
+                there.differing(other_there, &mut |word| {
+                    (word * 64..len.min(word * 64 + 64)).for_each(&mut *see);
+                });
+            }
+            (Self::Hashed { values, .. }, Self::Hashed { values: others, .. }) => {
+                values.differing(others, see);
+            }
+            // A type is plain or it is not.
+            _ => {}
+        }
+    }
+
+    #[inline(always)]
+    pub(super) fn get(&self, slot: u32) -> Option<&T> {
+        let at = slot as usize;
+        match self {
+            Self::Plain { values, there, .. } => {
+                (there.at(at / 64) >> (at % 64) & 1 == 1).then(|| values.at(at))
+            }
+            Self::Hashed { values, .. } => values.at(at).as_ref(),
+        }
+    }
+
+    /// The hash of a value that is there.
+    pub(super) fn hash(&self, slot: u32) -> u64 {
+        match self {
+            Self::Plain { .. } => 0,
+            Self::Hashed { hashes, .. } => *hashes.at(slot as usize),
+        }
+    }
+
+    /// Puts a value and its hash in place of another.
+    #[inline(always)]
+    pub(super) fn exchange(&mut self, slot: u32, new: Option<T>, hash: u64) -> (Option<T>, u64) {
+        let at = slot as usize;
+        match self {
+            Self::Plain { values, there, .. } => {
+                let bits = there.at_mut(at / 64);
+                let was = *bits >> (at % 64) & 1 == 1;
+                let old = match new {
+                    Some(new) => {
+                        *bits |= 1 << (at % 64);
+                        if values.len() <= at {
+                            // Whatever lies below does not count.
+                            while values.len() < at {
+                                values.push(new.clone());
+                            }
+                            values.push(new);
+                            return (None, 0);
+                        }
+                        std::mem::replace(values.at_mut(at), new)
+                    }
+                    None if was => {
+                        *bits &= !(1 << (at % 64));
+                        values.at(at).clone()
+                    }
+                    None => return (None, 0),
+                };
+                (was.then_some(old), 0)
+            }
+            Self::Hashed { values, hashes } => (
+                std::mem::replace(values.at_mut(at), new),
+                std::mem::replace(hashes.at_mut(at), hash),
+            ),
+        }
+    }
+}

@@ -1,0 +1,103 @@
+//! Edges once more: clones, the same in another storage, and where two may differ.
+
+use super::{Edge, Links};
+use crate::graph::storage::{Map as _, Storage, Table as _};
+
+impl<S: Storage> Clone for Links<S> {
+    fn clone(&self) -> Self {
+        match self {
+            Self::Ones { from, to } => Self::Ones {
+                from: from.clone(),
+                to: to.clone(),
+            },
+            Self::Fan {
+                forward,
+                lists,
+                ones,
+            } => Self::Fan {
+                forward: *forward,
+                lists: lists.clone(),
+                ones: ones.clone(),
+            },
+            Self::Pairs {
+                from,
+                to,
+                positions,
+            } => Self::Pairs {
+                from: from.clone(),
+                to: to.clone(),
+                positions: positions.clone(),
+            },
+        }
+    }
+}
+
+impl<S: Storage> Clone for Edge<S> {
+    fn clone(&self) -> Self {
+        Self {
+            links: self.links.clone(),
+            data: self.data.clone(),
+        }
+    }
+}
+
+impl<S: Storage> Edge<S> {
+    /// The same in another storage; `data` is an empty column for what lies on the links.
+    pub(in crate::graph) fn copy<B: Storage>(&self, data: Option<B::Column>) -> Edge<B> {
+        Edge {
+            links: match &self.links {
+                Links::Ones { from, to } => Links::Ones {
+                    from: from.copy(),
+                    to: to.copy(),
+                },
+                Links::Fan {
+                    forward,
+                    lists,
+                    ones,
+                } => Links::Fan {
+                    forward: *forward,
+                    lists: lists.copy(),
+                    ones: ones.copy(),
+                },
+                Links::Pairs {
+                    from,
+                    to,
+                    positions,
+                } => Links::Pairs {
+                    from: from.copy(),
+                    to: to.copy(),
+                    positions: positions.copy(),
+                },
+            },
+            data: (self.data.as_ref())
+                .zip(data)
+                .map(|(data, column)| data.copy(column)),
+        }
+    }
+
+    /// Shows at which slots of the declaring end the links may differ.
+    pub(in crate::graph) fn differing(&self, other: &Self, see: &mut dyn FnMut(usize)) {
+        match (&self.links, &other.links) {
+            (Links::Ones { from: a, .. }, Links::Ones { from: b, .. }) => a.differing(b, see),
+            (
+                Links::Fan {
+                    forward,
+                    lists: a,
+                    ones: c,
+                },
+                Links::Fan {
+                    lists: b, ones: d, ..
+                },
+            ) => {
+                if *forward {
+                    a.differing(b, see);
+                } else {
+                    c.differing(d, see);
+                }
+            }
+            (Links::Pairs { from: a, .. }, Links::Pairs { from: b, .. }) => a.differing(b, see),
+            // One edge has one kind of end.
+            _ => {}
+        }
+    }
+}

@@ -1,0 +1,169 @@
+//! Linking: both directions of an edge, their facts, terms and counters.
+
+use std::sync::Arc;
+
+use crate::error::StepError;
+use crate::fact::Fact;
+use crate::graph::Graph;
+use crate::graph::edge::{NONE, Positions};
+use crate::graph::layout::EdgeLayout;
+use crate::graph::storage::Storage;
+use crate::hash::link_term;
+use crate::schema::{Cardinality, EdgeIx};
+
+impl<S: Storage> Graph<S> {
+    pub(crate) fn link(&mut self, edge: EdgeIx, from: u32, to: u32) -> Result<(), StepError> {
+        let ix = usize::from(edge);
+        let layout = &self.layout.edges[ix];
+        if self.edges[ix].linked(from, to) {
+            return Err(StepError::AlreadyLinked {
+                edge: Arc::clone(&layout.from.path),
+                from: self.entity_ref(layout.from.entity, from),
+                to: self.entity_ref(layout.to.entity, to),
+            });
+        }
+        for (end, forward, slot) in [(&layout.from, true, from), (&layout.to, false, to)] {
+            if end.cardinality != Cardinality::Many
+                && !self.edges[ix].slots(forward, slot).is_empty()
+            {
+                return Err(StepError::Cardinality {
+                    entity: self.entity_ref(end.entity, slot),
+                    edge: Arc::clone(&end.path),
+                    found: 2,
+                    allowed: "at most one is allowed (`relink` takes over)".to_owned(),
+                });
+            }
+        }
+        self.link_free(edge, from, to);
+        Ok(())
+    }
+
+    /// Links two entities that are not linked, at ends that have room.
+    #[inline]
+    fn link_free(&mut self, edge: EdgeIx, from: u32, to: u32) {
+        let ix = usize::from(edge);
+        let layout = &self.layout.edges[ix];
+        let watched = !layout.watches.is_empty();
+        if self.fingerprinting {
+            let term = self.link_term(layout, from, to);
+            self.fingerprint = self.fingerprint.wrapping_add(term);
+        }
+        self.edges[ix].link(from, to);
+        self.journal.facts.list.push(Fact::Link { edge, from, to });
+        if watched {
+            self.rewatch(edge, from, to, true, true);
+        }
+    }
+
+    /// What a link adds to the fingerprint.
+    #[inline]
+    fn link_term(&self, layout: &EdgeLayout, from: u32, to: u32) -> u128 {
+        let (a, b) = (
+            self.id(layout.from.entity, from),
+            self.id(layout.to.entity, to),
+        );
+        link_term(layout.salt, a, b)
+    }
+
+    pub(crate) fn unlink(&mut self, edge: EdgeIx, from: u32, to: u32) -> Result<(), StepError> {
+        let ix = usize::from(edge);
+        let layout = &self.layout.edges[ix];
+        if !self.edges[ix].linked(from, to) {
+            return Err(StepError::NotLinked {
+                edge: Arc::clone(&layout.from.path),
+                from: self.entity_ref(layout.from.entity, from),
+                to: self.entity_ref(layout.to.entity, to),
+            });
+        }
+        self.unlink_linked(edge, from, to);
+        Ok(())
+    }
+
+    /// Unlinks two entities that are linked.
+    #[inline]
+    fn unlink_linked(&mut self, edge: EdgeIx, from: u32, to: u32) {
+        let ix = usize::from(edge);
+        if self.edges[ix].data.is_some() {
+            self.clear_link(edge, from, to);
+        }
+        let layout = &self.layout.edges[ix];
+        let watched = !layout.watches.is_empty();
+        if self.fingerprinting {
+            let term = self.link_term(layout, from, to);
+            self.fingerprint = self.fingerprint.wrapping_sub(term);
+        }
+        let positions = self.edges[ix].unlink(from, to);
+        self.journal.unlinked.push(positions);
+        self.journal
+            .facts
+            .list
+            .push(Fact::Unlink { edge, from, to });
+        if watched {
+            self.rewatch(edge, from, to, false, true);
+        }
+    }
+
+    /// Links two entities; an end that can hold only one gives up the one it has. Nothing happens where
+    /// they are linked already.
+    #[inline(always)]
+    pub(crate) fn relink(&mut self, edge: EdgeIx, from: u32, to: u32) {
+        let ix = usize::from(edge);
+        if self.plain_fans[ix] {
+            self.take_over(edge, from, to);
+            return;
+        }
+        if self.edges[ix].linked(from, to) {
+            return;
+        }
+        if let Some(far) = self.edges[ix].only(true, from) {
+            self.unlink_linked(edge, from, far);
+        }
+        if let Some(far) = self.edges[ix].only(false, to) {
+            self.unlink_linked(edge, far, to);
+        }
+        self.link_free(edge, from, to);
+    }
+
+    /// As [`Graph::relink`], over an edge of which one end holds lists, whose links have no data and that nothing
+    /// watches.
+    #[inline(always)]
+    fn take_over(&mut self, edge: EdgeIx, from: u32, to: u32) {
+        let ix = usize::from(edge);
+        let Some(taken) = self.edges[ix].take_over(from, to) else {
+            return;
+        };
+        // The link that is gone.
+        let (a, b, positions) = if taken.forward {
+            let at = Positions {
+                from: taken.at,
+                to: 0,
+            };
+            (taken.far, to, at)
+        } else {
+            let at = Positions {
+                from: 0,
+                to: taken.at,
+            };
+            (from, taken.far, at)
+        };
+        let was_linked = taken.far != NONE;
+        if self.fingerprinting {
+            let layout = &self.layout.edges[ix];
+            let mut fingerprint = self.fingerprint;
+            if was_linked {
+                fingerprint = fingerprint.wrapping_sub(self.link_term(layout, a, b));
+            }
+            self.fingerprint = fingerprint.wrapping_add(self.link_term(layout, from, to));
+        }
+        let journal = &mut self.journal;
+        if was_linked {
+            journal.unlinked.push(positions);
+            journal.facts.list.push(Fact::Unlink {
+                edge,
+                from: a,
+                to: b,
+            });
+        }
+        journal.facts.list.push(Fact::Link { edge, from, to });
+    }
+}

@@ -1,0 +1,140 @@
+//! Reading the graph.
+
+use crate::error::EntityRef;
+use crate::graph::column::AnyColumn;
+use crate::graph::place::Place;
+use crate::graph::storage::{Storage, Table};
+use crate::graph::{Graph, LARGE};
+use crate::id::{FREE, Id};
+use crate::schema::{ColumnIx, EdgeIx, EntityIx, Hop, StateIx};
+use std::sync::Arc;
+
+impl<S: Storage> Graph<S> {
+    /// How many slots a type has taken.
+    pub(crate) fn slots(&self, entity: EntityIx) -> u32 {
+        self.entities[usize::from(entity)].words.len() as u32
+    }
+
+    /// The state of an entity, if it is alive; O(1).
+    #[inline]
+    pub(crate) fn state(&self, entity: EntityIx, id: Id) -> Option<StateIx> {
+        let words = &self.entities[usize::from(entity)].words;
+        if id.slot as usize >= words.len() {
+            return None;
+        }
+        let word = *words.at(id.slot as usize);
+        (word >> 8 == id.generation && word as u8 != FREE).then_some(word as u8)
+    }
+
+    /// Whether there is an entity at a slot.
+    pub(crate) fn is_alive(&self, entity: EntityIx, slot: u32) -> bool {
+        self.state_of(entity, slot) != FREE
+    }
+
+    /// The slots of all entities of a type, in order.
+    pub(crate) fn living(&self, entity: EntityIx) -> impl Iterator<Item = u32> {
+        (0..self.slots(entity)).filter(move |slot| self.is_alive(entity, *slot))
+    }
+
+    /// How many entities of a type there are; O(1).
+    pub(crate) fn alive(&self, entity: EntityIx) -> usize {
+        self.entities[usize::from(entity)].alive as usize
+    }
+
+    /// How many entities there are.
+    pub(crate) fn population(&self) -> usize {
+        self.entities.iter().map(|e| e.alive as usize).sum()
+    }
+
+    /// The id that the next entity of a type will have.
+    pub(crate) fn next_id(&self, entity: EntityIx) -> Id {
+        let free = &self.entities[usize::from(entity)].free;
+        match free.len().checked_sub(1).map(|last| *free.at(last)) {
+            None => Id {
+                slot: self.slots(entity),
+                generation: 1,
+            },
+            Some(slot) => Id {
+                slot,
+                generation: self.id(entity, slot).generation + 1,
+            },
+        }
+    }
+
+    #[inline]
+    pub(crate) fn state_of(&self, entity: EntityIx, slot: u32) -> StateIx {
+        *self.entities[usize::from(entity)].words.at(slot as usize) as u8
+    }
+
+    #[inline]
+    pub(crate) fn id(&self, entity: EntityIx, slot: u32) -> Id {
+        let word = *self.entities[usize::from(entity)].words.at(slot as usize);
+        Id {
+            slot,
+            generation: word >> 8,
+        }
+    }
+
+    pub(crate) fn entity_ref(&self, entity: EntityIx, slot: u32) -> EntityRef {
+        EntityRef {
+            entity: Arc::clone(&self.layout.entities[usize::from(entity)].name),
+            id: self.id(entity, slot),
+        }
+    }
+
+    pub(crate) fn column(&self, column: ColumnIx) -> &dyn AnyColumn {
+        &*self.columns[usize::from(column)]
+    }
+
+    pub(crate) fn links(&self, hop: Hop, slot: u32) -> &[u32] {
+        self.edges[usize::from(hop.edge)].slots(hop.forward, slot)
+    }
+
+    /// How many entities one is linked with; O(1).
+    pub(crate) fn degree(&self, hop: Hop, slot: u32) -> usize {
+        self.edges[usize::from(hop.edge)].degree(hop.forward, slot)
+    }
+
+    pub(crate) fn linked(&self, hop: Hop, near: u32, far: u32) -> bool {
+        let (from, to) = if hop.forward {
+            (near, far)
+        } else {
+            (far, near)
+        };
+        self.edges[usize::from(hop.edge)].linked(from, to)
+    }
+
+    pub(crate) fn count(&self, entity: EntityIx, state: StateIx) -> usize {
+        self.entities[usize::from(entity)].places[usize::from(state)].len()
+    }
+
+    /// The entities in a state.
+    pub(crate) fn place(&self, entity: EntityIx, state: StateIx) -> &Place<S> {
+        &self.entities[usize::from(entity)].places[usize::from(state)]
+    }
+
+    /// The value of a counter.
+    pub(crate) fn counted(&self, watch: u16, slot: u32) -> usize {
+        *self.counters[usize::from(watch)].at(slot as usize) as usize
+    }
+
+    /// The first entity in any of the states whose slot is not before `start`.
+    pub(crate) fn next_in(&self, entity: EntityIx, states: &[StateIx], start: u32) -> Option<u32> {
+        let places = &self.entities[usize::from(entity)].places;
+        states
+            .iter()
+            .filter_map(|s| places[usize::from(*s)].next_from(start))
+            .min()
+    }
+
+    /// Whether it is too large for the nearer caches.
+    #[inline]
+    pub(crate) fn is_large(&self) -> bool {
+        self.slots_taken > LARGE
+    }
+
+    /// See [`Edge::fetch`].
+    pub(crate) fn fetch_link(&self, edge: EdgeIx, from: u32, to: u32) {
+        self.edges[usize::from(edge)].fetch(from, to);
+    }
+}

@@ -1,0 +1,99 @@
+//! Which entities the arcs of a firing event act on.
+
+use std::collections::HashSet;
+
+use crate::graph::Graph;
+use crate::graph::storage::Storage;
+use crate::id::Id;
+use crate::schema::Path;
+use crate::step::bind::Names;
+use crate::step::plan::Reach;
+
+/// What the paths of the firing event lead to, walked before any of its arcs acts.
+#[derive(Default)]
+pub(super) struct Targets {
+    pub(super) slots: Vec<u32>,
+    /// By [`EventPlan::walks`], where the entities begin and end in `slots`.
+    pub(super) spans: Vec<(u32, u32)>,
+    /// The values of [`EventPlan::copied`], in CBOR.
+    pub(super) copied: Vec<Vec<u8>>,
+}
+
+impl Targets {
+    pub(super) fn clear(&mut self) {
+        self.slots.clear();
+        self.spans.clear();
+        self.copied.clear();
+    }
+}
+
+/// Entities that an arc acts on.
+#[derive(Clone, Copy)]
+pub(super) enum Slots<'t> {
+    Ids(&'t [Id]),
+    Walked(&'t [u32]),
+}
+
+impl<'t> Slots<'t> {
+    #[inline]
+    pub(super) fn of(reach: Reach, names: &'t Names, targets: &'t Targets) -> Self {
+        match reach {
+            Reach::At(at) => Self::Ids(std::slice::from_ref(names.at(at))),
+            Reach::Named(name) => Self::Ids(names.ids(name)),
+            Reach::Walked(walk) => {
+                let (start, end) = targets.spans[usize::from(walk)];
+                Self::Walked(&targets.slots[start as usize..end as usize])
+            }
+        }
+    }
+}
+
+impl Slots<'_> {
+    pub(super) fn get(&self, i: usize) -> Option<u32> {
+        match self {
+            Self::Ids(ids) => ids.get(i).map(|id| id.slot),
+            Self::Walked(slots) => slots.get(i).copied(),
+        }
+    }
+}
+
+impl Iterator for Slots<'_> {
+    type Item = u32;
+
+    #[inline]
+    fn next(&mut self) -> Option<u32> {
+        match self {
+            Self::Ids(ids) => {
+                let (id, rest) = ids.split_first()?;
+                *ids = rest;
+                Some(id.slot)
+            }
+            Self::Walked(slots) => {
+                let (slot, rest) = slots.split_first()?;
+                *slots = rest;
+                Some(*slot)
+            }
+        }
+    }
+}
+
+/// Appends the slots that a path reaches, each once, in the order in which they are first reached.
+pub(super) fn reach<S: Storage>(graph: &Graph<S>, names: &Names, path: &Path, out: &mut Vec<u32>) {
+    let start = out.len();
+    let roots = names.ids(path.root);
+    match path.hops.as_slice() {
+        [] => out.extend(roots.iter().map(|id| id.slot)),
+        [hop] if roots.len() == 1 => out.extend_from_slice(graph.links(*hop, roots[0].slot)),
+        hops => {
+            let mut frontier: Vec<u32> = roots.iter().map(|id| id.slot).collect();
+            for hop in hops {
+                let mut seen = HashSet::new();
+                let next = frontier.iter().flat_map(|slot| graph.links(*hop, *slot));
+                out.extend(next.filter(|slot| seen.insert(**slot)));
+                frontier.clear();
+                frontier.extend(out.drain(start..));
+            }
+            out.extend(frontier);
+        }
+    }
+}
