@@ -88,12 +88,14 @@ impl<M: Model> Store<M> {
     /// ```
     ///
     /// O(frames since a keyframe before). Keyframes are values in memory, at most a few hundred frames apart near
-    /// the present and further apart further back; where there is none, it reads the log from its beginning.
+    /// the present and further apart further back, sixteen in all, from the first call on; where there is none, it reads
+    /// the log from its beginning.
     ///
     /// # Errors
     /// Where the log cannot be read, and `is_not_found` where the store began at a snapshot and that is before it.
     pub fn as_of(&self, when: impl Into<When>) -> Result<Snapshot<M>, StorageError> {
         let when = when.into();
+        self.history.keyframes.want();
         let start = match self.history.keyframes.last(|state| when.includes(state.at)) {
             Some(state) => state,
             None => self.beginning_of_log(when)?,

@@ -1,24 +1,40 @@
 //! Keyframes: values of the graph that are kept in memory, close together near the present and further apart the
-//! further back.
+//! further back. Each holds the pages that have changed since, so that there are few, and none of a store that was
+//! never asked what it was.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::log::Seq;
 use crate::snapshot::State;
 
 /// How many are kept.
-const KEPT: usize = 24;
+const KEPT: usize = 16;
 /// One is made for every so many frames that a graph goes through.
 pub(crate) const SPACING: Seq = 512;
 
 /// Values of the graph, by the frame that they stand at.
 #[derive(Default)]
-pub(crate) struct Keyframes(Mutex<Vec<Arc<State>>>);
+pub(crate) struct Keyframes {
+    kept: Mutex<Vec<Arc<State>>>,
+    /// Whether somebody has asked for the past.
+    wanted: AtomicBool,
+}
 
 impl Keyframes {
+    /// Whether somebody has asked for the past, so that it is worth keeping.
+    pub(crate) fn wanted(&self) -> bool {
+        self.wanted.load(Ordering::Relaxed)
+    }
+
+    /// Somebody asks for the past.
+    pub(crate) fn want(&self) {
+        self.wanted.store(true, Ordering::Relaxed);
+    }
+
     /// Keeps one more. Of too many, that one goes whose neighbours are nearest, as seen from the latest.
     pub(crate) fn keep(&self, state: Arc<State>) {
-        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         let at = kept.partition_point(|k| k.at.next() < state.at.next());
         if kept.get(at).is_some_and(|k| k.at == state.at) {
             return;
@@ -41,14 +57,14 @@ impl Keyframes {
 
     /// The last one that stands where it may.
     pub(crate) fn last(&self, may: impl Fn(&State) -> bool) -> Option<Arc<State>> {
-        let kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         kept.iter().rev().find(|state| may(state)).map(Arc::clone)
     }
 
     /// Where they stand.
     #[cfg(test)]
     pub(crate) fn seqs(&self) -> Vec<Seq> {
-        let kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         kept.iter().map(|k| k.at.next()).collect()
     }
 }

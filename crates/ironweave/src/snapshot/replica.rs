@@ -217,7 +217,7 @@ impl Replica {
             );
             head.at = frame.at;
             head.applied = (done + 1, frame.end);
-            if head.at.next().is_multiple_of(SPACING) {
+            if head.at.next().is_multiple_of(SPACING) && self.keyframes.wanted() {
                 self.keyframes.keep(self.state(&head.graph, head.at));
             }
         }

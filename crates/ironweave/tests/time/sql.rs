@@ -211,6 +211,14 @@ fn child_projects_until_killed() {
     }
 }
 
+/// How far the tables are; none, where there are none.
+fn position(path: &Path) -> Option<u64> {
+    let client = Connection::open(path).ok()?;
+    let sql = "SELECT position FROM ironweave";
+    let position: i64 = client.query_row(sql, [], |row| row.get(0)).ok()?;
+    u64::try_from(position).ok()
+}
+
 #[test]
 fn whenever_it_is_killed_the_tables_are_some_state_and_then_the_last() {
     let dir = tempfile::tempdir().expect("a directory");
@@ -218,7 +226,8 @@ fn whenever_it_is_killed_the_tables_are_some_state_and_then_the_last() {
     let mut store = options.open(dir.path().join("store")).expect("it opens");
     open(&mut store, 5);
     let path = dir.path().join("bank.sqlite");
-    for round in 0..8u64 {
+    let mut steps = 0..;
+    for round in 0..12u64 {
         let me = std::env::current_exe().expect("it has a path");
         let mut child = Command::new(me);
         child
@@ -227,21 +236,21 @@ fn whenever_it_is_killed_the_tables_are_some_state_and_then_the_last() {
             .stdout(Stdio::null())
             .stderr(Stdio::null());
         let mut child = child.spawn().expect("it starts");
-        (0..300).for_each(|i| step(&mut store, round * 300 + i));
-        thread::sleep(Duration::from_millis(20 + round * 23 % 90));
+        // It is killed while it is at it: some steps after it has taken in the first.
+        let before = position(&path);
+        let mut more = 20 + round * 37 % 100;
+        while more > 0 {
+            step(&mut store, steps.next().expect("there is no end"));
+            thread::sleep(Duration::from_micros(100));
+            if more < 20 + round * 37 % 100 || position(&path) > before {
+                more -= 1;
+            }
+        }
         child.kill().expect("it is killed");
         child.wait().expect("it is dead");
         // Where it stands is a state that the store was in.
-        let client = Connection::open(&path).expect("it opens");
-        let there = client.table_exists(None, "ironweave").expect("it reads");
-        let position = || asked(&client, "SELECT position FROM ironweave")[0][0].clone();
-        let position = if there { position() } else { int(-1) };
-        let seq = position
-            .trim_start_matches("Integer(")
-            .trim_end_matches(')');
-        if let Ok(seq) = seq.parse::<u64>() {
-            same(&path, &store.as_of(seq).expect("it reads"));
-        }
+        let seq = position(&path).expect("it has begun");
+        same(&path, &store.as_of(seq).expect("it reads"));
     }
     let mut tables = store.project_into_sqlite(&path).expect("it opens");
     tables.catch_up().expect("it takes all in");
