@@ -20,7 +20,7 @@ pub(crate) struct Disk {
 
 /// A change that is about to be made.
 #[cfg(test)]
-pub(super) enum Op<'a> {
+pub(crate) enum Op<'a> {
     CreateDir,
     Create(&'a Path),
     Write {
@@ -43,7 +43,7 @@ pub(super) enum Op<'a> {
 
 /// Sees each change before it is made, and may forbid it; of a write, it may let some bytes through.
 #[cfg(test)]
-pub(super) trait Probe: Send + Sync {
+pub(crate) trait Probe: Send + Sync {
     fn before(&self, op: &Op<'_>) -> Result<(), (usize, io::Error)>;
 }
 
