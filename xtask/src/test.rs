@@ -43,9 +43,9 @@ const PARTS: [Part; 9] = [
         run: ui,
     },
     Part {
-        name: "sqlite",
-        about: "the tables that follow a store",
-        run: sqlite,
+        name: "features",
+        about: "what is behind features: tables in SQLite that follow a store, async streams",
+        run: features,
     },
     Part {
         name: "doctests",
@@ -72,7 +72,7 @@ const PARTS: [Part; 9] = [
 /// What can be asked for by itself, and is in one of the parts.
 const WITHIN: [Part; 1] = [Part {
     name: "time",
-    about: "snapshots, what would happen, what was, subscriptions (within `tests` and `sqlite`)",
+    about: "snapshots, what would happen, what was, subscriptions (within `tests` and `features`)",
     run: time,
 }];
 
@@ -184,33 +184,35 @@ fn ui() -> Result<Outcome> {
 }
 
 fn time() -> Result<Outcome> {
-    run_command(&mut cargo(&SQLITE))?;
+    run_command(&mut cargo(&FEATURES))?;
     Ok(Outcome::Passed)
 }
 
-/// The tests of time, with those that need the feature.
-const SQLITE: [&str; 8] = [
+/// The tests of time, with those that need a feature.
+const FEATURES: [&str; 8] = [
     "test",
     "--package",
     "ironweave",
     "--quiet",
     "--features",
-    "sqlite",
+    "sqlite,stream",
     "--test",
     "time",
 ];
 
-fn sqlite() -> Result<Outcome> {
-    run_command(cargo(&SQLITE).arg("sql::"))?;
+fn features() -> Result<Outcome> {
+    run_command(cargo(&FEATURES).args(["--", "sql::", "stream::"]))?;
     run_command(&mut cargo(&[
         "test",
         "--package",
         "ironweave",
         "--quiet",
         "--features",
-        "sqlite",
+        "sqlite,stream",
         "--doc",
+        "--",
         "ql",
+        "stream",
     ]))?;
     Ok(Outcome::Passed)
 }

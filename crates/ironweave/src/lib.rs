@@ -52,6 +52,8 @@ pub use store::{
     Store, Transaction, VerifyError,
 };
 pub use subscribe::Subscription;
+#[cfg(feature = "stream")]
+pub use subscribe::stream::SubscriptionStream;
 pub use time::Timestamp;
 pub use value::Value;
 

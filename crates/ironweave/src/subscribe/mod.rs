@@ -6,6 +6,8 @@
 
 pub(crate) mod feed;
 mod filter;
+#[cfg(feature = "stream")]
+pub(crate) mod stream;
 
 use std::fmt;
 use std::marker::PhantomData;

@@ -8,5 +8,7 @@ mod readers;
 mod speculation;
 #[cfg(feature = "sqlite")]
 mod sql;
+#[cfg(feature = "stream")]
+mod stream;
 mod subscriptions;
 mod surprises;

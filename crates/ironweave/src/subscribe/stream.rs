@@ -1,0 +1,176 @@
+//! Subscriptions as async streams, for any runtime; behind the feature `stream`.
+//!
+//! A subscription waits in a thread of its own, since what it waits for, the log and its syncs, knows nothing of
+//! wakers; the stream is the other end of a short queue.
+
+use std::collections::VecDeque;
+use std::pin::Pin;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Waker};
+use std::thread;
+
+use futures_core::Stream;
+
+use crate::entity::Model;
+use crate::history::Report;
+use crate::log::{ErrorKind, StorageError};
+use crate::subscribe::Subscription;
+
+/// How many reports wait at most for who reads the stream. Who is further behind reads the log.
+const WAITING_MAX: usize = 64;
+
+/// The reports of a [`Subscription`] as an async stream, in order, each once. It ends when the store is dropped and all
+/// has been told; after an error it tries again from the same place.
+///
+/// ```
+/// # #[ironweave::model]
+/// # pub mod lamps {
+/// #     use ironweave::prelude::*;
+/// #     /// A lamp.
+/// #     #[entity]
+/// #     pub struct Lamp {
+/// #         /// Where it stands.
+/// #         #[key]
+/// #         pub room: String,
+/// #     }
+/// #     /// Whether it burns.
+/// #     #[states(Lamp)]
+/// #     pub enum LampState {
+/// #         /// It does not.
+/// #         #[initial]
+/// #         #[to(On)]
+/// #         Off,
+/// #         /// It does.
+/// #         #[to(Off)]
+/// #         On,
+/// #     }
+/// #     /// Somebody presses the switch.
+/// #     #[event]
+/// #     #[moves(lamp: Off -> On)]
+/// #     pub struct Lit {
+/// #         /// Which one.
+/// #         pub lamp: Ensure<Lamp>,
+/// #     }
+/// # }
+/// use futures_core::Stream;
+/// use ironweave::prelude::*;
+///
+/// fn watch(store: &Store<lamps::Model>) -> Result<impl Stream + Send + use<>, StorageError> {
+///     store.subscribe(0)?.event::<lamps::Lit>().into_stream()
+/// }
+/// # watch(&Store::memory())?;
+/// # Ok::<(), StorageError>(())
+/// ```
+pub struct SubscriptionStream<M: Model> {
+    queue: Arc<Queue<M>>,
+}
+
+struct Queue<M: Model> {
+    state: Mutex<State<M>>,
+    /// Somebody has taken a report, or is gone.
+    room: Condvar,
+}
+
+struct State<M: Model> {
+    reports: VecDeque<Result<Report<M>, StorageError>>,
+    waker: Option<Waker>,
+    /// There will be no more.
+    ended: bool,
+    /// Nobody reads any more.
+    dropped: bool,
+}
+
+impl<M: Model> Queue<M> {
+    // Nothing that is done under the lock panics.
+    fn lock(&self) -> MutexGuard<'_, State<M>> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Hands a report over once there is room; whether anybody reads still.
+    fn push(&self, report: Result<Report<M>, StorageError>) -> bool {
+        let mut state = self.lock();
+        while state.reports.len() >= WAITING_MAX && !state.dropped {
+            state = self
+                .room
+                .wait(state)
+                .unwrap_or_else(PoisonError::into_inner);
+        }
+        state.reports.push_back(report);
+        let (waker, dropped) = (state.waker.take(), state.dropped);
+        drop(state);
+        waker.into_iter().for_each(Waker::wake);
+        !dropped
+    }
+
+    fn end(&self) {
+        let mut state = self.lock();
+        state.ended = true;
+        let waker = state.waker.take();
+        drop(state);
+        waker.into_iter().for_each(Waker::wake);
+    }
+}
+
+impl<M: Model> Subscription<M> {
+    /// The same as an async stream, on any runtime. It has a thread of its own, which ends with the store, or with the
+    /// first transaction after the stream was dropped.
+    ///
+    /// # Errors
+    /// Where the operating system has no thread left.
+    pub fn into_stream(self) -> Result<SubscriptionStream<M>, StorageError> {
+        let queue = Arc::new(Queue {
+            state: Mutex::new(State {
+                reports: VecDeque::new(),
+                waker: None,
+                ended: false,
+                dropped: false,
+            }),
+            room: Condvar::new(),
+        });
+        let to = Arc::clone(&queue);
+        let thread = thread::Builder::new().name("subscription".to_owned());
+        let started = thread.spawn(move || {
+            for report in self {
+                if !to.push(report) {
+                    return;
+                }
+            }
+            to.end();
+        });
+        match started {
+            Ok(_) => Ok(SubscriptionStream { queue }),
+            Err(e) => Err(StorageError::new(
+                ErrorKind::Io,
+                format!("no thread for a subscription: {e}"),
+            )
+            .with_source(e)),
+        }
+    }
+}
+
+impl<M: Model> Stream for SubscriptionStream<M> {
+    type Item = Result<Report<M>, StorageError>;
+
+    fn poll_next(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let mut state = self.queue.lock();
+        match state.reports.pop_front() {
+            Some(report) => {
+                drop(state);
+                self.queue.room.notify_one();
+                Poll::Ready(Some(report))
+            }
+            None if state.ended => Poll::Ready(None),
+            None => {
+                state.waker = Some(context.waker().clone());
+                Poll::Pending
+            }
+        }
+    }
+}
+
+impl<M: Model> Drop for SubscriptionStream<M> {
+    fn drop(&mut self) {
+        self.queue.lock().dropped = true;
+        self.queue.room.notify_one();
+    }
+}
