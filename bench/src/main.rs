@@ -325,7 +325,7 @@ fn main() -> ExitCode {
     }
     if cli.list {
         for bench in BENCHES {
-            println!("{:<16}{}", bench.name, bench.about);
+            println!("{:<20}{}", bench.name, bench.about);
         }
         return ExitCode::SUCCESS;
     }
