@@ -313,6 +313,20 @@ fn encode_meta(core: &Core, out: &mut Pen) {
 
 /// Reads a transaction.
 pub(crate) fn decode(payload: &[u8], tags: &Tags) -> Result<Decoded, DecodeError> {
+    read(payload, tags, Facts::default(), true)
+}
+
+/// Reads a transaction without what fired in it, which replay has no need of. Its facts are read into `room`.
+pub(crate) fn decode_facts(
+    payload: &[u8],
+    tags: &Tags,
+    mut room: Facts,
+) -> Result<Decoded, DecodeError> {
+    room.clear();
+    read(payload, tags, room, false)
+}
+
+fn read(payload: &[u8], tags: &Tags, facts: Facts, firings: bool) -> Result<Decoded, DecodeError> {
     let mut d = Decoder::new(payload);
     let sized = |n: Option<u64>| n.ok_or_else(|| DecodeError::new("an array of unknown length"));
     if sized(d.array()?)? != 2 {
@@ -335,7 +349,7 @@ pub(crate) fn decode(payload: &[u8], tags: &Tags) -> Result<Decoded, DecodeError
         time,
         meta,
         names,
-        facts: Facts::default(),
+        facts,
         firings: Vec::new(),
     };
     for _ in 0..sized(d.array()?)? {
@@ -343,7 +357,7 @@ pub(crate) fn decode(payload: &[u8], tags: &Tags) -> Result<Decoded, DecodeError
             return Err(DecodeError::new("no firing"));
         }
         let tag = usize::from(d.u16()?);
-        let binding = raw_item(&mut d)?.to_vec();
+        let binding = raw_item(&mut d)?;
         let start = decoded.facts.list.len();
         for _ in 0..sized(d.array()?)? {
             decoded.facts.decode(&mut d)?;
@@ -353,9 +367,12 @@ pub(crate) fn decode(payload: &[u8], tags: &Tags) -> Result<Decoded, DecodeError
                 "event {tag} is not in the schema"
             )));
         };
+        if !firings {
+            continue;
+        }
         decoded.firings.push(DecodedFiring {
             event: *event,
-            binding,
+            binding: binding.to_vec(),
             facts: start..decoded.facts.list.len(),
             fields: fields.clone(),
         });

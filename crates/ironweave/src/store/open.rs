@@ -301,6 +301,7 @@ impl<M: Model> Store<M> {
             ..
         } = self;
         let mut long = false;
+        let mut facts = Facts::default();
         let frames = match log {
             Backend::Writable(log) => log.read(*next)?,
             Backend::ReadOnly(log) => log.read(*next)?,
@@ -308,9 +309,9 @@ impl<M: Model> Store<M> {
         };
         for frame in frames {
             let Frame { header, payload } = frame?;
-            let mut facts = Facts::default();
             match header.kind {
                 FrameKind::Schema => {
+                    facts.clear();
                     let logged = value::decode(&payload).map_err(|e| bad_frame(header.seq, e))?;
                     epochs.add(header.seq, logged, &plan.layout.schema)?;
                 }
@@ -318,8 +319,8 @@ impl<M: Model> Store<M> {
                     let tags = epochs
                         .at(header.seq)
                         .ok_or_else(|| bad_frame(header.seq, "no schema precedes it"))?;
-                    let decoded =
-                        frame::decode(&payload, tags).map_err(|e| bad_frame(header.seq, e))?;
+                    let decoded = frame::decode_facts(&payload, tags, facts)
+                        .map_err(|e| bad_frame(header.seq, e))?;
                     flat::replay(core, &decoded.facts).map_err(|e| bad_frame(header.seq, e))?;
                     core.clock.set(decoded.time);
                     core.clock.end(true);
