@@ -171,6 +171,24 @@ fn a_store_of_another_shape_is_refused_with_the_difference() {
 }
 
 #[test]
+fn a_replica_sees_each_transaction_once_where_the_rules_change_between_two() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let mut store = Lamps::open(dir.path()).expect("it opens");
+    hall(&mut store);
+    let mut reader = Store::<other_rule::Model>::open_read_only(dir.path()).expect("it reads");
+    assert_eq!(reader.snapshot().fingerprint(), store.fingerprint());
+    let lamp = store.find::<lamps::Lamp>("hall").expect("it hangs");
+    store.step(lamps::Switched { lamp, watts: 60 });
+    drop(store);
+    let mut store = Store::<other_rule::Model>::open(dir.path()).expect("the same shape");
+    let lamp = store.find::<other_rule::Lamp>("hall").expect("it hangs");
+    store.step(other_rule::Switched { lamp, watts: 7 });
+    reader.refresh().expect("it reads on");
+    assert_eq!(reader.snapshot().fingerprint(), store.fingerprint());
+    assert_eq!(lamp.watts(&reader.snapshot()), 7);
+}
+
+#[test]
 fn changed_rules_do_not_rewrite_history_and_verify_tells_where_they_differ() {
     let dir = tempfile::tempdir().expect("a directory");
     let mut store = Lamps::open(dir.path()).expect("it opens");
