@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use crate::Timestamp;
 use crate::entity::Model;
+use crate::fact::Facts;
 use crate::history::{Keyframes, SPACING};
 use crate::log::{ErrorKind, Frame, FrameKind, Frames, Seq, StorageError};
 use crate::snapshot::{At, Snapshot, State};
@@ -137,7 +138,7 @@ fn go_on(
     keyframes: &Keyframes,
 ) -> Result<Arc<State>, StorageError> {
     let mut core = Core::new(start.graph.fork());
-    let mut at = start.at;
+    let (mut at, mut facts) = (start.at, Facts::default());
     let state = |core: &Core<_>, at| {
         let state = Arc::new(State {
             plan: Arc::clone(&start.plan),
@@ -160,12 +161,14 @@ fn go_on(
         }
         if header.kind == FrameKind::Transaction {
             let tags = (epochs.at(seq)).ok_or_else(|| bad_frame(seq, "it has no schema"))?;
-            let decoded = frame::decode(&payload, tags).map_err(|e| bad_frame(seq, e))?;
+            let decoded =
+                frame::decode_facts(&payload, tags, facts).map_err(|e| bad_frame(seq, e))?;
             after.time = decoded.time;
             if !when.includes(after) {
                 break;
             }
             core.replay(&decoded.facts).map_err(|e| bad_frame(seq, e))?;
+            facts = decoded.facts;
             if core.graph.fingerprint != header.fingerprint {
                 return Err(bad_frame(
                     seq,
