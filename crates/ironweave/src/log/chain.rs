@@ -274,10 +274,7 @@ impl Chain {
         let block = match block {
             Ok(block) => block,
             Err(BlockFault::Version(version)) => {
-                return Err(StorageError::version(
-                    &path,
-                    &format!("contents of format version {version}"),
-                ));
+                return Err(StorageError::other_version(&path, "contents", version));
             }
             // Frames are written only behind a durable header. With none there, nothing can be lost.
             Err(_)

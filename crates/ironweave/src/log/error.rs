@@ -8,6 +8,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::Seq;
+use super::frame::VERSION;
 
 /// What sort of failure a [`StorageError`] is; callers ask its predicates.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -137,6 +138,21 @@ impl StorageError {
         error.0.offset = Some(offset);
         error.0.seq = Some(seq);
         error
+    }
+
+    /// `what` is of another format version than this program writes.
+    pub(crate) fn other_version(path: &Path, what: &str, version: u16) -> Self {
+        if version >= VERSION {
+            return Self::version(path, &format!("{what} of format version {version}"));
+        }
+        Self::new(
+            ErrorKind::Version,
+            format!(
+                "{} has {what} of format version {version}, and this program reads version {VERSION} only; nothing was \
+                 changed: open it with the ironweave that wrote it, or begin anew in another directory",
+                path.display()
+            ),
+        )
     }
 
     /// `what` is the thing that this program is too old for.

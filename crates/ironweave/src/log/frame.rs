@@ -9,7 +9,7 @@ use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed};
 use super::{FrameHeader, FrameKind, Seq, StorageError};
 
 /// Version of blocks and frames that this code writes, and the only one that it reads.
-pub(super) const VERSION: u16 = 1;
+pub(super) const VERSION: u16 = 2;
 /// Bytes of a segment header and of `HEAD`.
 pub(super) const BLOCK_BYTES: usize = 64;
 /// Bytes of a frame before its payload.
@@ -113,7 +113,9 @@ impl Fault {
     /// A whole frame that this program is too old for is neither torn nor damaged.
     pub fn too_new(self, path: &Path) -> Option<StorageError> {
         let what = match self {
-            Self::Version(version) => format!("a frame of format version {version}"),
+            Self::Version(version) => {
+                return Some(StorageError::other_version(path, "a frame", version.into()));
+            }
             Self::Kind(kind) => {
                 format!("a frame of the unknown kind {kind} (format version {VERSION})")
             }

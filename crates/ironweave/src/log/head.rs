@@ -38,10 +38,9 @@ pub(super) fn read_head(dir: &Path) -> Result<Option<Block>, StorageError> {
         Ok(block) => Ok(Some(block)),
         Err(BlockFault::Magic) => Err(damage("does not begin as it should")),
         Err(BlockFault::Checksum) => Err(damage("has a checksum that does not fit")),
-        Err(BlockFault::Version(version)) => Err(StorageError::version(
-            &path,
-            &format!("contents of format version {version}"),
-        )),
+        Err(BlockFault::Version(version)) => {
+            Err(StorageError::other_version(&path, "contents", version))
+        }
     }
 }
 

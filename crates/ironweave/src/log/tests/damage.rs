@@ -334,34 +334,40 @@ fn an_incomplete_header_of_the_newest_segment_is_made_anew() {
 }
 
 #[test]
-fn a_newer_format_is_neither_torn_nor_damaged() {
+fn a_newer_or_older_format_is_neither_torn_nor_damaged() {
     let (segment, head, ends) = three();
-    let newer = |bytes: &mut [u8]| {
-        bytes[8] = 2;
+    let other = |bytes: &mut [u8], version: u8| {
+        bytes[8] = version;
         let sum = xxhash_rust::xxh3::xxh3_64(&bytes[..56]);
         bytes[56..64].copy_from_slice(&sum.to_le_bytes());
     };
     let refused = |segment: &[u8], head: Option<&[u8]>| {
         let dir = scratch();
         put(dir.path(), segment, head);
+        let mut said = String::new();
         for error in [
             FileLog::open(dir.path(), big()).unwrap_err(),
             ReadOnlyLog::open(dir.path()).unwrap_err(),
         ] {
             assert!(error.is_version(), "{error}");
-            assert!(error.to_string().contains("version"), "{error}");
+            said = error.to_string();
+            assert!(said.contains("version"), "{said}");
         }
         assert_eq!(fs::read(segment_path(dir.path(), 0)).unwrap(), segment);
+        (said.contains("begin anew"), said.contains("newer"))
     };
-    let (mut bytes, mut head) = (segment.clone(), head);
-    newer(&mut bytes[..64]);
-    refused(&bytes, None);
-    newer(&mut head);
-    refused(&segment, Some(&head));
+    for version in [1, 3] {
+        let (mut bytes, mut head) = (segment.clone(), head.clone());
+        other(&mut bytes[..64], version);
+        let (older, newer) = refused(&bytes, None);
+        assert_eq!((older, newer), (version == 1, version == 3));
+        other(&mut head, version);
+        refused(&segment, Some(&head));
+    }
     let store = Block::decode(SEGMENT_MAGIC, segment[..64].try_into().unwrap())
         .unwrap()
         .store;
-    for (at, value) in [(16, 2), (17, 9)] {
+    for (at, value) in [(16, 1), (16, 3), (17, 9)] {
         let mut bytes = segment.clone();
         let frame = &mut bytes[ends[2]..];
         frame[at] = value;
