@@ -82,6 +82,7 @@ fn word<const N: usize>(bytes: &[u8], at: usize) -> u64 {
 }
 
 /// The hash of stored bytes.
+#[inline]
 pub(crate) fn hash_bytes(bytes: &[u8]) -> u64 {
     xxh3_64(bytes)
 }

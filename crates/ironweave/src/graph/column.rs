@@ -81,7 +81,8 @@ impl ColumnType {
     }
 }
 
-/// What a write replaced and what it wrote, by the hashes of the stored bytes. Only where it was to be hashed.
+/// What a write replaced and what it wrote, by the hashes of the stored bytes.
+#[derive(Default)]
 pub struct Written {
     /// The hash of the old value, if there was one.
     pub old: Option<u64>,
@@ -120,22 +121,23 @@ pub trait AnyColumn: Send + Sync + 'static {
     fn grow(&mut self);
     /// Removes the last cell, which is empty.
     fn shrink(&mut self);
-    /// Writes a value of the column's type, and appends its encoding to `bytes`. What it gives is right where it was
-    /// to be `hashing`.
-    fn set(
+    /// Writes a value of the column's type, and appends its encoding to `bytes`.
+    fn set(&mut self, slot: u32, value: &dyn Any, bytes: &mut Vec<u8>) -> Result<(), ColumnError>;
+    /// As `set`, and says for the fingerprint what it replaced.
+    fn set_hashed(
         &mut self,
         slot: u32,
         value: &dyn Any,
         bytes: &mut Vec<u8>,
-        hashing: bool,
-    ) -> Result<Written, ColumnError>;
+        written: &mut Written,
+    ) -> Result<(), ColumnError>;
     /// Writes a value from its encoding.
     fn set_encoded(
         &mut self,
         slot: u32,
         bytes: &[u8],
-        hashing: bool,
-    ) -> Result<Written, ColumnError>;
+        written: &mut Written,
+    ) -> Result<(), ColumnError>;
     /// Empties a cell; the hash of what was there, right where it was to be `hashing`.
     fn clear(&mut self, slot: u32, hashing: bool) -> Option<u64>;
     /// Takes the last change back.
@@ -211,6 +213,25 @@ impl<T: Value, S: Storage> Column<T, S> {
         self.index::<Hashed>()?.find(key_hash(key), same)
     }
 
+    /// Writes a value, and its encoding behind the bytes.
+    #[inline(always)]
+    fn append(
+        &mut self,
+        slot: u32,
+        value: &dyn Any,
+        bytes: &mut Vec<u8>,
+        written: Option<&mut Written>,
+    ) -> Result<(), ColumnError> {
+        // Generated code is type-checked against the column, so this is a bug of the caller, not of input.
+        let value = value
+            .downcast_ref::<T>()
+            .expect("a value of the column's type");
+        let start = bytes.len();
+        encode_value(value, bytes).map_err(|e| ColumnError::Unwritable(e.to_string()))?;
+        self.write(slot, value.clone(), &bytes[start..], written)
+            .inspect_err(|_| bytes.truncate(start))
+    }
+
     /// Writes a value whose stored bytes are these.
     #[inline(always)]
     fn write(
@@ -218,25 +239,25 @@ impl<T: Value, S: Storage> Column<T, S> {
         slot: u32,
         value: T,
         bytes: &[u8],
-        hashing: bool,
-    ) -> Result<Written, ColumnError> {
+        written: Option<&mut Written>,
+    ) -> Result<(), ColumnError> {
         let index = self.index.as_ref();
         let holder = index.and_then(|index| index.holder(&value, &|slot| self.get(slot)));
         if let Some(holder) = holder {
             return Err(ColumnError::Duplicate(holder));
         }
-        let new = if hashing || !is_plain::<T>() {
+        let new = if written.is_some() || !is_plain::<T>() {
             hash_bytes(bytes)
         } else {
             0
         };
         let (old, hash) = self.exchange(slot, Some(value), new);
-        let written = Written {
-            old: (old.as_ref()).map(|old| if hashing { hash_of(old, hash) } else { 0 }),
-            new,
-        };
+        if let Some(written) = written {
+            let old = old.as_ref().map(|old| hash_of(old, hash));
+            *written = Written { old, new };
+        }
         self.replaced.push((slot, old, hash));
-        Ok(written)
+        Ok(())
     }
 
     /// Puts a cell and its hash in place of another, in the index too.
@@ -280,31 +301,28 @@ impl<T: Value, S: Storage> AnyColumn for Column<T, S> {
         self.cells.shrink();
     }
 
-    fn set(
+    fn set(&mut self, slot: u32, value: &dyn Any, bytes: &mut Vec<u8>) -> Result<(), ColumnError> {
+        self.append(slot, value, bytes, None)
+    }
+
+    fn set_hashed(
         &mut self,
         slot: u32,
         value: &dyn Any,
         bytes: &mut Vec<u8>,
-        hashing: bool,
-    ) -> Result<Written, ColumnError> {
-        // Generated code is type-checked against the column, so this is a bug of the caller, not of input.
-        let value = value
-            .downcast_ref::<T>()
-            .expect("a value of the column's type");
-        let start = bytes.len();
-        encode_value(value, bytes).map_err(|e| ColumnError::Unwritable(e.to_string()))?;
-        self.write(slot, value.clone(), &bytes[start..], hashing)
-            .inspect_err(|_| bytes.truncate(start))
+        written: &mut Written,
+    ) -> Result<(), ColumnError> {
+        self.append(slot, value, bytes, Some(written))
     }
 
     fn set_encoded(
         &mut self,
         slot: u32,
         bytes: &[u8],
-        hashing: bool,
-    ) -> Result<Written, ColumnError> {
+        written: &mut Written,
+    ) -> Result<(), ColumnError> {
         let value = decode(bytes).map_err(ColumnError::Unreadable)?;
-        self.write(slot, value, bytes, hashing)
+        self.write(slot, value, bytes, Some(written))
     }
 
     fn clear(&mut self, slot: u32, hashing: bool) -> Option<u64> {

@@ -199,20 +199,20 @@ impl<S: Storage> LinkData<S> {
         (from, to): (u32, u32),
         value: &dyn Any,
         bytes: &mut Vec<u8>,
-        hashing: bool,
-    ) -> Result<Written, ColumnError> {
+        written: &mut Written,
+    ) -> Result<(), ColumnError> {
         let row = self.row(from, to);
-        self.column.set(row, value, bytes, hashing)
+        self.column.set_hashed(row, value, bytes, written)
     }
 
     pub(crate) fn set_encoded(
         &mut self,
         (from, to): (u32, u32),
         bytes: &[u8],
-        hashing: bool,
-    ) -> Result<Written, ColumnError> {
+        written: &mut Written,
+    ) -> Result<(), ColumnError> {
         let row = self.row(from, to);
-        self.column.set_encoded(row, bytes, hashing)
+        self.column.set_encoded(row, bytes, written)
     }
 
     /// Empties the row of a link; the hash of what was there.

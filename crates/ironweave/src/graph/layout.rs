@@ -138,6 +138,14 @@ impl StateSet {
 /// The watches that there are, by what they count.
 type Watches = HashMap<(EdgeIx, bool, [u64; 4]), u16>;
 
+impl EntityLayout {
+    /// Whether nothing comes of a move but the move: no data that goes, and nobody who counts or waits.
+    pub(crate) fn is_quiet(&self) -> bool {
+        let idle = |state: &StateLayout| state.data.is_empty() && state.immediates.is_empty();
+        self.counted_by.is_empty() && self.states.iter().all(idle)
+    }
+}
+
 impl EdgeLayout {
     /// The end that a hop leaves from.
     pub(crate) fn near(&self, forward: bool) -> &EndLayout {

@@ -36,8 +36,10 @@ impl<S: Storage> Graph<S> {
     ) -> Result<(), StepError> {
         let at = self.must_be_linked(edge, from, to)?;
         let written = (self.edges[usize::from(edge)].data.as_mut()).map(|data| {
+            let mut written = Written::default();
             let bytes = &mut self.journal.facts.bytes;
-            data.set((from, to), value, bytes, self.fingerprinting)
+            data.set((from, to), value, bytes, &mut written)
+                .map(|()| written)
         });
         self.journal_set_link(edge, (from, to), at, written)
     }
@@ -50,8 +52,11 @@ impl<S: Storage> Graph<S> {
         bytes: &[u8],
     ) -> Result<(), StepError> {
         let at = self.must_be_linked(edge, from, to)?;
-        let written = (self.edges[usize::from(edge)].data.as_mut())
-            .map(|data| data.set_encoded((from, to), bytes, self.fingerprinting));
+        let written = (self.edges[usize::from(edge)].data.as_mut()).map(|data| {
+            let mut written = Written::default();
+            data.set_encoded((from, to), bytes, &mut written)
+                .map(|()| written)
+        });
         if let Some(Ok(_)) = written {
             self.journal.facts.bytes.extend_from_slice(bytes);
         }

@@ -56,7 +56,7 @@ impl<S: Storage> Graph<S> {
     }
 
     /// What a link adds to the fingerprint.
-    #[inline]
+    #[inline(always)]
     fn link_term(&self, layout: &EdgeLayout, from: u32, to: u32) -> u128 {
         let (a, b) = (
             self.id(layout.from.entity, from),

@@ -91,6 +91,8 @@ struct Entities<S: Storage> {
     alive: u32,
     /// The index of a key of several fields.
     key: KeyIndex<S>,
+    /// Whether nothing comes of a move but the move: no data that goes, and nobody who counts or waits.
+    quiet: bool,
 }
 
 impl<S: Storage> Clone for Entities<S> {
@@ -101,6 +103,7 @@ impl<S: Storage> Clone for Entities<S> {
             free: self.free.clone(),
             alive: self.alive,
             key: self.key.clone(),
+            quiet: self.quiet,
         }
     }
 }
@@ -121,6 +124,7 @@ impl<S: Storage> Graph<S> {
                 free: S::Table::default(),
                 alive: 0,
                 key: KeyIndex::default(),
+                quiet: e.is_quiet(),
             })
             .map(S::Part::from)
             .collect();
@@ -188,6 +192,7 @@ impl<S: Storage> Graph<S> {
             free: e.free.copy(),
             alive: e.alive,
             key: e.key.copy(),
+            quiet: e.quiet,
         });
         let copied = |(column, from): (&ColumnType, &S::Column)| {
             let mut column = B::column(column);
@@ -275,37 +280,39 @@ impl<S: Storage> Graph<S> {
         *table.words.at_mut(slot as usize) = word & !0xff | u32::from(to);
         table.places[usize::from(from)].remove(slot);
         table.places[usize::from(to)].insert(slot);
-        let layout = &self.layout.entities[usize::from(entity)];
-        let old = &layout.states[usize::from(from)];
-        if self.fingerprinting {
-            let new = &layout.states[usize::from(to)];
-            self.fingerprint = (self.fingerprint)
-                .wrapping_sub(state_term(old.salt, id))
-                .wrapping_add(state_term(new.salt, id));
-        }
+        let quiet = table.quiet;
         self.journal.facts.list.push(Fact::Move {
             entity,
             slot,
             from,
             to,
         });
-        for column in &old.data {
-            let hash = self.columns[usize::from(*column)].clear(slot, self.fingerprinting);
+        if self.fingerprinting {
+            let states = &self.layout.entities[usize::from(entity)].states;
+            self.fingerprint = (self.fingerprint)
+                .wrapping_sub(state_term(states[usize::from(from)].salt, id))
+                .wrapping_add(state_term(states[usize::from(to)].salt, id));
+        }
+        if !quiet {
+            self.after_move(entity, id, from, to);
+        }
+    }
+
+    /// What comes of a move beside it.
+    #[inline(never)]
+    fn after_move(&mut self, entity: EntityIx, id: Id, from: StateIx, to: StateIx) {
+        let layout = &self.layout.entities[usize::from(entity)];
+        for column in &layout.states[usize::from(from)].data {
+            let hash = self.columns[usize::from(*column)].clear(id.slot, self.fingerprinting);
             if let Some(hash) = hash.filter(|_| self.fingerprinting) {
                 let salt = self.layout.columns[usize::from(*column)].salt;
                 self.fingerprint = (self.fingerprint).wrapping_sub(cell_term(salt, id, hash));
             }
         }
-        let (watched, awaited) = (
-            !layout.counted_by.is_empty(),
-            !layout.states[usize::from(to)].immediates.is_empty(),
-        );
-        if watched {
-            self.recount(entity, slot, from, to, true);
+        if !layout.counted_by.is_empty() {
+            self.recount(entity, id.slot, from, to, true);
         }
-        if awaited {
-            self.wake(entity, slot, to);
-        }
+        self.wake(entity, id.slot, to);
     }
 
     /// Writes a value; `value` is of the type of the column.
@@ -317,13 +324,18 @@ impl<S: Storage> Graph<S> {
         value: &dyn Any,
     ) -> Result<(), StepError> {
         let at = self.journal.facts.bytes.len();
-        let written = self.columns[usize::from(column)].set(
-            slot,
-            value,
-            &mut self.journal.facts.bytes,
-            self.fingerprinting,
-        );
-        self.journal_set(column, slot, at, written)
+        let bytes = &mut self.journal.facts.bytes;
+        let mut written = Written::default();
+        let cells = &mut self.columns[usize::from(column)];
+        let set = if self.fingerprinting {
+            cells.set_hashed(slot, value, bytes, &mut written)
+        } else {
+            cells.set(slot, value, bytes)
+        };
+        match set {
+            Ok(()) => self.journal_set(column, slot, at, &written),
+            Err(e) => Err(self.refused(column, e)),
+        }
     }
 
     /// Writes the value that a field has where none is given.
@@ -342,12 +354,14 @@ impl<S: Storage> Graph<S> {
         bytes: &[u8],
     ) -> Result<(), StepError> {
         let at = self.journal.facts.bytes.len();
-        let written =
-            self.columns[usize::from(column)].set_encoded(slot, bytes, self.fingerprinting);
-        if written.is_ok() {
-            self.journal.facts.bytes.extend_from_slice(bytes);
+        let mut written = Written::default();
+        match self.columns[usize::from(column)].set_encoded(slot, bytes, &mut written) {
+            Ok(()) => {
+                self.journal.facts.bytes.extend_from_slice(bytes);
+                self.journal_set(column, slot, at, &written)
+            }
+            Err(e) => Err(self.refused(column, e)),
         }
-        self.journal_set(column, slot, at, written)
     }
 
     #[inline(always)]
@@ -356,12 +370,8 @@ impl<S: Storage> Graph<S> {
         column: ColumnIx,
         slot: u32,
         at: usize,
-        written: Result<Written, ColumnError>,
+        written: &Written,
     ) -> Result<(), StepError> {
-        let written = match written {
-            Ok(written) => written,
-            Err(e) => return Err(self.refused(column, e)),
-        };
         let end = self.journal.facts.bytes.len();
         if end > u32::MAX as usize {
             // No fact will tell of it.

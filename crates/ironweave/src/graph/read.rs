@@ -66,7 +66,7 @@ impl<S: Storage> Graph<S> {
         *self.entities[usize::from(entity)].words.at(slot as usize) as u8
     }
 
-    #[inline]
+    #[inline(always)]
     pub(crate) fn id(&self, entity: EntityIx, slot: u32) -> Id {
         let word = *self.entities[usize::from(entity)].words.at(slot as usize);
         Id {

@@ -61,6 +61,7 @@ impl<T: Value> Field for Val<T> {
 impl<T: Ref + Serialize + DeserializeOwned + 'static> Field for One<T> {
     type Of = T;
 
+    #[inline(always)]
     fn bind(of: &T, binder: &mut Binder<'_>) -> Result<(), Reject> {
         binder.one(of)
     }
@@ -200,13 +201,13 @@ impl<F: Field, Rest: Fields> Fields for (F, Rest) {
     type Owned = (F::Of, Rest::Owned);
     type Partial = (Option<F::Of>, Rest::Partial);
 
-    #[inline]
+    #[inline(always)]
     fn bind((first, rest): Self::Refs<'_>, binder: &mut Binder<'_>) -> Result<(), Reject> {
         F::bind(first, binder)?;
         Rest::bind(rest, binder)
     }
 
-    #[inline]
+    #[inline(always)]
     fn value((first, rest): Self::Refs<'_>, index: u16) -> Option<&dyn Any> {
         match index {
             0 => F::value(first),
@@ -214,7 +215,7 @@ impl<F: Field, Rest: Fields> Fields for (F, Rest) {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     fn encode((first, rest): Self::Refs<'_>, index: u16, writer: &mut FieldWriter<'_>) {
         F::encode(first, index, writer);
         Rest::encode(rest, index + 1, writer);

@@ -1,4 +1,6 @@
 //! The declared arcs of an event, executed from the schema.
+//!
+//! What most events are made of goes the short way of `straight.rs`; this is for all of them.
 
 use std::any::Any;
 use std::collections::HashSet;
@@ -7,10 +9,10 @@ use std::sync::Arc;
 use crate::db::Reader;
 use crate::error::StepError;
 use crate::graph::Graph;
-use crate::graph::storage::{Storage, ahead};
+use crate::graph::storage::Storage;
 use crate::schema::{Assign, ColumnIx, EntityIx, Hop, MetaField, Quantifier, Source};
 use crate::step::bind::Names;
-use crate::step::event::Given;
+use crate::step::event::Gives;
 use crate::step::plan::{
     Act, EventPlan, LinkKind, LinkPlan, MovePlan, PlacePlan, Reach, SetPlan, WhenPlan,
 };
@@ -18,7 +20,7 @@ use crate::step::targets::{Slots, Targets, reach};
 use crate::{Meta, Timestamp};
 
 /// A firing event with what it acts on.
-pub(super) struct Acting<'c, S: Storage> {
+pub(super) struct Acting<'c, S: Storage, G> {
     pub graph: &'c mut Graph<S>,
     pub names: &'c mut Names,
     pub targets: &'c mut Targets,
@@ -26,108 +28,51 @@ pub(super) struct Acting<'c, S: Storage> {
     pub now: Timestamp,
     pub meta: &'c Meta,
     pub def: &'c EventPlan,
-    pub given: Given<'c>,
+    pub given: G,
 }
 
-impl<S: Storage> Acting<'_, S> {
+impl<S: Storage, G: Gives> Acting<'_, S, G> {
     /// Executes the declared arcs.
-    #[inline(always)]
+    #[inline(never)]
     pub(super) fn act(mut self) -> Result<(), StepError> {
         let def = self.def;
-        if !def.simple {
-            self.prepare()?;
-        }
+        self.targets.clear();
+        self.create()?;
+        self.evaluate()?;
         for place in &def.places {
             self.check_place(place)?;
+        }
+        if def.may_meet {
+            self.check_meetings()?;
         }
         if !def.guards.is_empty() {
             self.ask_guards()?;
         }
-        // Not before it is known that they act: who is rejected waits for nothing.
-        if self.graph.is_large() {
-            ahead(|| self.fetch());
-        }
         for act in &def.acts {
             match act {
-                Act::Link(arc) => match (arc.at, arc.with) {
-                    (Reach::At(near), Reach::At(far)) if arc.kind != LinkKind::Unlink => {
-                        let (near, far) = (self.names.at(near).slot, self.names.at(far).slot);
-                        self.change_link(arc, near, far)?;
-                    }
-                    _ => self.change_links(arc)?,
-                },
-                Act::Set(set) => match set.at {
-                    Reach::At(at) => self.write(&set.value, self.names.at(at).slot)?,
-                    many => self.set_each(set, many)?,
-                },
-                Act::Move(arc) => match arc.at {
-                    Reach::At(at) => self.change_place(arc, self.names.at(at).slot)?,
-                    many => self.move_each(arc, many)?,
-                },
+                Act::Link(arc) => self.change_links(arc)?,
+                Act::Set(set) => self.set_each(set)?,
+                Act::Move(arc) => self.move_each(arc)?,
                 Act::Delete => self.delete()?,
             }
         }
         Ok(())
     }
 
-    /// Looks at what the arcs will change, so that the processor waits for all of it at once and not for one after the
-    /// other. Only worth its while where it is not in the cache.
-    #[inline(never)]
-    fn fetch(&self) {
-        for act in &self.def.acts {
-            match act {
-                Act::Link(arc) => {
-                    if let (Reach::At(near), Reach::At(far)) = (arc.at, arc.with) {
-                        let (near, far) = (self.names.at(near).slot, self.names.at(far).slot);
-                        let (from, to) = ends(arc.hop, near, far);
-                        self.graph.fetch_link(arc.hop.edge, from, to);
-                    }
-                }
-                Act::Set(set) => {
-                    if let Reach::At(at) = set.at {
-                        let slot = self.names.at(at).slot;
-                        self.graph.column(set.value.column).fetch(slot);
-                    }
-                }
-                Act::Move(_) | Act::Delete => {}
-            }
-        }
-    }
-
-    /// Creates, checks conditions and walks the paths: on the graph as no other arc has changed it.
-    #[inline(never)]
-    fn prepare(&mut self) -> Result<(), StepError> {
-        self.targets.clear();
-        self.create()?;
-        self.evaluate()?;
-        if self.def.may_meet {
-            for place in &self.def.places {
-                self.check_place(place)?;
-            }
-            self.check_meetings()?;
-        }
-        Ok(())
-    }
-
     /// Rejects where one of the entities is in none of the states.
-    #[inline(always)]
     fn check_place(&self, place: &PlacePlan) -> Result<(), StepError> {
         let stray = |slot: &u32| {
             !place
                 .from
                 .contains(self.graph.state_of(place.entity, *slot))
         };
-        let found = match place.at {
-            Reach::At(at) => Some(self.names.at(at).slot).filter(stray),
-            many => self.slots(many).find(stray),
-        };
-        match found {
+        match self.slots(place.at).find(stray) {
             None => Ok(()),
             Some(slot) => Err(not_in_place(self.graph, self.def, place, slot)),
         }
     }
 
-    fn create(&mut self) -> Result<(), StepError> {
+    pub(super) fn create(&mut self) -> Result<(), StepError> {
         for create in &self.def.creates {
             let slot = self.graph.create(create.entity, create.state)?;
             for value in &create.values {
@@ -210,15 +155,12 @@ impl<S: Storage> Acting<'_, S> {
     }
 
     fn ask_guards(&self) -> Result<(), StepError> {
-        let Given::Event(event) = self.given else {
-            return Ok(());
-        };
         let reader = Reader {
             graph: S::graph(self.graph),
             of: None,
         };
         for (ix, guard) in self.def.guards.iter().enumerate() {
-            event.guard(ix as u16, &reader).map_err(|e| {
+            self.given.guard(ix as u16, &reader).map_err(|e| {
                 let (event, guard) = (Arc::clone(&self.def.name), Arc::clone(guard));
                 e.into_step(|reason| StepError::Guard {
                     event,
@@ -240,27 +182,24 @@ impl<S: Storage> Acting<'_, S> {
         self.slots(reach).get(i)
     }
 
-    #[inline(never)]
-    fn set_each(&mut self, set: &SetPlan, reach: Reach) -> Result<(), StepError> {
+    fn set_each(&mut self, set: &SetPlan) -> Result<(), StepError> {
         let mut i = 0;
-        while let Some(slot) = self.slot(reach, i) {
+        while let Some(slot) = self.slot(set.at, i) {
             self.write(&set.value, slot)?;
             i += 1;
         }
         Ok(())
     }
 
-    #[inline(never)]
-    fn move_each(&mut self, arc: &MovePlan, reach: Reach) -> Result<(), StepError> {
+    fn move_each(&mut self, arc: &MovePlan) -> Result<(), StepError> {
         let mut i = 0;
-        while let Some(slot) = self.slot(reach, i) {
+        while let Some(slot) = self.slot(arc.at, i) {
             self.change_place(arc, slot)?;
             i += 1;
         }
         Ok(())
     }
 
-    #[inline(never)]
     fn change_links(&mut self, arc: &LinkPlan) -> Result<(), StepError> {
         let mut a = 0;
         while let Some(near) = self.slot(arc.at, a) {
@@ -291,7 +230,7 @@ impl<S: Storage> Acting<'_, S> {
     }
 
     #[inline(always)]
-    fn change_place(&mut self, arc: &MovePlan, slot: u32) -> Result<(), StepError> {
+    pub(super) fn change_place(&mut self, arc: &MovePlan, slot: u32) -> Result<(), StepError> {
         self.graph.move_to(arc.entity, slot, arc.to);
         for value in &arc.data {
             self.write(value, slot)?;
@@ -300,7 +239,12 @@ impl<S: Storage> Acting<'_, S> {
     }
 
     #[inline(always)]
-    fn change_link(&mut self, arc: &LinkPlan, near: u32, far: u32) -> Result<(), StepError> {
+    pub(super) fn change_link(
+        &mut self,
+        arc: &LinkPlan,
+        near: u32,
+        far: u32,
+    ) -> Result<(), StepError> {
         let (from, to) = ends(arc.hop, near, far);
         match arc.kind {
             LinkKind::Relink => self.graph.relink(arc.hop.edge, from, to),
@@ -329,8 +273,8 @@ impl<S: Storage> Acting<'_, S> {
     }
 
     #[inline(always)]
-    fn write(&mut self, assign: &Assign, slot: u32) -> Result<(), StepError> {
-        match value(&assign.source, &self.now, self.meta, self.given) {
+    pub(super) fn write(&mut self, assign: &Assign, slot: u32) -> Result<(), StepError> {
+        match value(&assign.source, &self.now, self.meta, &self.given) {
             Ok(value) => self.graph.set(assign.column, slot, value),
             Err((name, column)) => self.write_copy(assign.column, slot, name, column),
         }
@@ -349,7 +293,7 @@ impl<S: Storage> Acting<'_, S> {
     }
 
     fn write_link(&mut self, hop: Hop, ends: (u32, u32), source: &Source) -> Result<(), StepError> {
-        match value(source, &self.now, self.meta, self.given) {
+        match value(source, &self.now, self.meta, &self.given) {
             Ok(value) => self.graph.set_link(hop.edge, ends, value),
             Err((name, column)) => {
                 let bytes = self.copied(name, column)?;
@@ -370,7 +314,8 @@ impl<S: Storage> Acting<'_, S> {
 }
 
 /// Slots at the declaring and the inverse end.
-fn ends(hop: Hop, near: u32, far: u32) -> (u32, u32) {
+#[inline(always)]
+pub(super) fn ends(hop: Hop, near: u32, far: u32) -> (u32, u32) {
     if hop.forward {
         (near, far)
     } else {
@@ -384,7 +329,7 @@ fn value<'v>(
     source: &Source,
     now: &'v Timestamp,
     meta: &'v Meta,
-    given: Given<'v>,
+    given: &'v impl Gives,
 ) -> Result<&'v dyn Any, (u16, ColumnIx)> {
     match source {
         Source::Time => Ok(now),
@@ -442,7 +387,7 @@ fn check_when<S: Storage>(
 }
 
 #[cold]
-fn not_in_place<S: Storage>(
+pub(super) fn not_in_place<S: Storage>(
     graph: &Graph<S>,
     def: &EventPlan,
     place: &PlacePlan,

@@ -28,7 +28,7 @@ impl Names {
     }
 
     /// Adds a name that stands for one entity.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn push_one(&mut self, id: Id) {
         if self.ends.is_empty() {
             self.ids.push(id);
@@ -139,7 +139,7 @@ impl Binder<'_> {
     ///
     /// # Errors
     /// Where it is gone, unknown or in another state.
-    #[inline]
+    #[inline(always)]
     pub fn one(&mut self, field: &impl Ref) -> Result<(), Reject> {
         let id = field.bind(self)?;
         self.names.push_one(id);
@@ -204,7 +204,7 @@ impl Binder<'_> {
     ///
     /// # Errors
     /// `Dead` or `NotInPlace`.
-    #[inline]
+    #[inline(always)]
     pub fn handle(
         &mut self,
         entity: EntityIx,
@@ -301,7 +301,7 @@ impl<H: Handle> Ref for H {
         Some(self.id())
     }
 
-    #[inline]
+    #[inline(always)]
     fn bind(&self, binder: &mut Binder<'_>) -> Result<Id, Reject> {
         binder.handle(H::Entity::INDEX, self.id(), H::STATE)
     }

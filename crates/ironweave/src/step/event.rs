@@ -115,17 +115,22 @@ pub trait DynEvent {
     fn handle(&self, names: &Names, core: CoreMut<'_>, plan: &Plan) -> Result<(), Reject>;
     /// Writes its fields.
     fn encode(&self, writer: &mut FieldWriter<'_>);
+    /// Itself, without its type.
+    fn erased(&self) -> &dyn DynEvent;
 }
 
 impl<E: Event> DynEvent for E {
+    #[inline(always)]
     fn index(&self) -> EventIx {
         E::INDEX
     }
 
+    #[inline(always)]
     fn bind(&self, binder: &mut Binder<'_>) -> Result<(), Reject> {
         E::Fields::bind(self.fields(), binder)
     }
 
+    #[inline(always)]
     fn value(&self, index: u16) -> &dyn Any {
         E::Fields::value(self.fields(), index).unwrap_or_else(|| E::literal(index))
     }
@@ -138,26 +143,46 @@ impl<E: Event> DynEvent for E {
         E::handle(self, names, &mut Tx::new(core, plan))
     }
 
+    #[inline(always)]
     fn encode(&self, writer: &mut FieldWriter<'_>) {
         E::Fields::encode(self.fields(), 0, writer);
+    }
+
+    fn erased(&self) -> &dyn DynEvent {
+        self
     }
 }
 
 /// Where the values come from that the arcs of a firing event write.
-#[derive(Clone, Copy)]
-pub(crate) enum Given<'e> {
-    /// An event of the program.
-    Event(&'e dyn DynEvent),
-    /// One that fires by itself: it has literals only.
-    Immediate(Literals),
+pub(crate) trait Gives {
+    /// A field or literal of the event.
+    fn value(&self, index: u16) -> &dyn Any;
+
+    /// Asks one of its guards.
+    ///
+    /// # Errors
+    /// Whatever the guard rejects for.
+    fn guard(&self, _index: u16, _db: &Reader<'_>) -> Result<(), Reject> {
+        Ok(())
+    }
 }
 
-impl<'e> Given<'e> {
-    pub(crate) fn value(self, index: u16) -> &'e dyn Any {
-        match self {
-            Self::Event(event) => event.value(index),
-            Self::Immediate(literals) => literals(index),
-        }
+/// An event of the program, of a type that is known where it is fired or not.
+impl<E: DynEvent + ?Sized> Gives for &E {
+    #[inline(always)]
+    fn value(&self, index: u16) -> &dyn Any {
+        E::value(self, index)
+    }
+
+    fn guard(&self, index: u16, db: &Reader<'_>) -> Result<(), Reject> {
+        E::guard(self, index, db)
+    }
+}
+
+/// An event that fires by itself: it has literals only.
+impl Gives for Literals {
+    fn value(&self, index: u16) -> &dyn Any {
+        self(index)
     }
 }
 

@@ -37,7 +37,12 @@ pub(crate) fn empty(plan: &Plan, (columns, data): Types<'_>) -> Graph<Paged> {
 }
 
 /// See [`Core::attempt`].
-pub(crate) fn attempt(core: &mut Core, plan: &Plan, event: &dyn DynEvent) -> Result<(), StepError> {
+#[inline(always)]
+pub(crate) fn attempt<E: DynEvent + ?Sized>(
+    core: &mut Core,
+    plan: &Plan,
+    event: &E,
+) -> Result<(), StepError> {
     core.attempt(plan, event)
 }
 
@@ -52,6 +57,7 @@ pub(crate) fn rollback_all(core: &mut Core) {
 }
 
 /// See [`Core::settle`].
+#[inline]
 pub(crate) fn settle(core: &mut Core) {
     core.settle();
 }

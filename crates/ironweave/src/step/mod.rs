@@ -12,6 +12,7 @@ pub(crate) mod event;
 pub(crate) mod flat;
 pub(crate) mod plan;
 mod settle;
+mod straight;
 mod targets;
 pub(crate) mod tx;
 
@@ -31,7 +32,7 @@ use crate::schema::EntityIx;
 use crate::step::act::Acting;
 use crate::step::bind::{Binder, Names};
 use crate::step::clock::Clock;
-use crate::step::event::{DynEvent, FieldWriter, Given};
+use crate::step::event::{DynEvent, FieldWriter, Gives};
 use crate::step::plan::{EventPlan, Plan};
 use crate::step::targets::Targets;
 use crate::{Meta, Timestamp};
@@ -88,6 +89,14 @@ impl CoreMut<'_> {
         match self {
             Self::Flat(core) => GraphMut::Flat(&mut core.graph),
             Self::Paged(core) => GraphMut::Paged(&mut core.graph),
+        }
+    }
+
+    /// Executes the declared arcs of an event of the program, as [`Acting::act`] does.
+    fn act(self, def: &EventPlan, event: &dyn DynEvent) -> Result<(), StepError> {
+        match self {
+            Self::Flat(core) => core.acting(def, event).act(),
+            Self::Paged(core) => core.acting(def, event).act(),
         }
     }
 
@@ -207,23 +216,32 @@ impl<S: Storage> Core<S> {
     }
 
     /// Fires an event as [`Core::fire`] does; takes back what it did where it is rejected, and where user code panics.
-    pub(crate) fn attempt(&mut self, plan: &Plan, event: &dyn DynEvent) -> Result<(), StepError> {
-        let mut attempt = Attempt {
+    #[inline(always)]
+    pub(crate) fn attempt<E: DynEvent + ?Sized>(
+        &mut self,
+        plan: &Plan,
+        event: &E,
+    ) -> Result<(), StepError> {
+        let attempt = Attempt {
             // Nothing has been done before the first.
             mark: (self.events > 0).then(|| self.mark()),
             core: self,
-            kept: false,
         };
         attempt.core.step(plan, event)?;
-        attempt.kept = true;
+        std::mem::forget(attempt);
         Ok(())
     }
 
     /// Fires an event and what follows from it by itself, twice where nobody is trusted; what it bound and created is
     /// in `names` then. On an error the caller rolls back.
-    pub(crate) fn step(&mut self, plan: &Plan, event: &dyn DynEvent) -> Result<(), StepError> {
+    #[inline(always)]
+    pub(crate) fn step<E: DynEvent + ?Sized>(
+        &mut self,
+        plan: &Plan,
+        event: &E,
+    ) -> Result<(), StepError> {
         if self.paranoid {
-            self.fire_twice(plan, event)
+            self.fire_twice(plan, event.erased())
         } else {
             self.fire(plan, event)
         }
@@ -231,7 +249,11 @@ impl<S: Storage> Core<S> {
 
     /// Fires an event and what follows from it by itself. On an error the caller rolls back.
     #[inline(always)]
-    pub(crate) fn fire(&mut self, plan: &Plan, event: &dyn DynEvent) -> Result<(), StepError> {
+    pub(crate) fn fire<E: DynEvent + ?Sized>(
+        &mut self,
+        plan: &Plan,
+        event: &E,
+    ) -> Result<(), StepError> {
         let start = self.graph.journal.facts.list.len();
         let def = &plan.events[usize::from(event.index())];
         self.names.clear();
@@ -245,9 +267,13 @@ impl<S: Storage> Core<S> {
         if self.told && self.meta.expect.is_some() {
             self.expect_unchanged(def)?;
         }
-        self.acting(def, Given::Event(event)).act()?;
+        if def.straight {
+            self.acting(def, event).go_straight()?;
+        } else {
+            S::core_mut(self).act(def, event.erased())?;
+        }
         if def.handler {
-            self.handle(plan, def, event)?;
+            self.handle(plan, def, event.erased())?;
         }
         if self.recording {
             self.note_event(plan, def, event)?;
@@ -265,14 +291,12 @@ impl<S: Storage> Core<S> {
         Ok(())
     }
 
-    /// An event that fires, with what it acts on.
-    fn acting<'c>(&'c mut self, def: &'c EventPlan, given: Given<'c>) -> Acting<'c, S> {
+    /// An event of the program that fires, with what it acts on.
+    #[inline(always)]
+    fn acting<'c, G: Gives>(&'c mut self, def: &'c EventPlan, given: G) -> Acting<'c, S, G> {
         Acting {
             graph: &mut self.graph,
-            names: match given {
-                Given::Event(_) => &mut self.names,
-                Given::Immediate(_) => &mut self.own,
-            },
+            names: &mut self.names,
             targets: &mut self.targets,
             now: if def.timed {
                 self.clock.now()
@@ -399,11 +423,11 @@ impl<S: Storage> Core<S> {
 
     /// Records that an event of the program fired.
     #[inline(never)]
-    fn note_event(
+    fn note_event<E: DynEvent + ?Sized>(
         &mut self,
         plan: &Plan,
         def: &EventPlan,
-        event: &dyn DynEvent,
+        event: &E,
     ) -> Result<(), StepError> {
         if def.fields < 24 {
             self.event_bytes.push(MAP | def.fields as u8);
@@ -444,23 +468,21 @@ impl<S: Storage> Core<S> {
     }
 }
 
-/// An event that is being applied.
+/// An event that is being applied: dropped, it takes back what was done.
 struct Attempt<'c, S: Storage> {
     core: &'c mut Core<S>,
     mark: Option<CoreMark>,
-    kept: bool,
 }
 
 impl<S: Storage> Drop for Attempt<'_, S> {
-    #[inline]
+    #[cold]
     fn drop(&mut self) {
-        if !self.kept {
-            self.core.take_back(self.mark);
-        }
+        self.core.take_back(self.mark);
     }
 }
 
 /// What a handler or a binding rejected for.
+#[cold]
 fn rejected(def: &EventPlan, e: Reject) -> StepError {
     e.into_step(|reason| StepError::Rejected {
         event: Arc::clone(&def.name),

@@ -49,9 +49,9 @@ pub(crate) struct EventPlan {
     pub handler: bool,
     /// Whether it writes the time.
     pub timed: bool,
-    /// Whether there is nothing to do before its arcs act but to see that entities are in their places, each named by
-    /// itself.
-    pub simple: bool,
+    /// Whether each arc acts on one entity that the event names or creates, with values that are at hand: see
+    /// `straight.rs`.
+    pub straight: bool,
 }
 
 /// The entities that an arc acts on.
@@ -201,7 +201,7 @@ fn event(layout: &Layout, def: &EventDef) -> EventPlan {
         fields: def.fields.len() as u16,
         handler: !def.mays.is_empty(),
         timed: false,
-        simple: false,
+        straight: false,
     };
     for arc in &def.arcs {
         for source in sources(arc) {
@@ -227,13 +227,7 @@ fn event(layout: &Layout, def: &EventDef) -> EventPlan {
             plan.acts.iter().any(moves)
         });
     plan.bounded = plan.handler || bounded(layout, def);
-    plan.simple = !plan.may_meet
-        && plan.creates.is_empty()
-        && plan.whens.is_empty()
-        && plan.copied.is_empty()
-        && plan.walks.is_empty()
-        && plan.guards.is_empty()
-        && plan.places.iter().all(|p| matches!(p.at, Reach::At(_)));
+    plan.straight = plan.is_straight();
     plan
 }
 
@@ -267,6 +261,27 @@ fn bounded(layout: &Layout, def: &EventDef) -> bool {
 }
 
 impl EventPlan {
+    fn is_straight(&self) -> bool {
+        let one = |reach: Reach| matches!(reach, Reach::At(_));
+        let at_hand = |value: &Assign| !matches!(value.source, Source::Entity { .. });
+        let short = |act: &Act| match act {
+            Act::Link(arc) => arc.kind != LinkKind::Unlink && one(arc.at) && one(arc.with),
+            Act::Set(set) => one(set.at),
+            Act::Move(arc) => one(arc.at),
+            Act::Delete => false,
+        };
+        !self.may_meet
+            && self.whens.is_empty()
+            && self.copied.is_empty()
+            && self.guards.is_empty()
+            && self.places.iter().all(|place| one(place.at))
+            && self
+                .creates
+                .iter()
+                .all(|create| create.values.iter().all(at_hand))
+            && self.acts.iter().all(short)
+    }
+
     fn add(&mut self, layout: &Layout, def: &EventDef, arc: &ArcDef) {
         match arc {
             ArcDef::Create {

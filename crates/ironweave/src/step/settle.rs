@@ -12,7 +12,6 @@ use crate::graph::storage::Storage;
 use crate::hash::FastMap;
 use crate::schema::{EdgeIx, EntityIx, Hop};
 use crate::step::Core;
-use crate::step::event::Given;
 use crate::step::plan::Plan;
 
 /// How often one immediate event may fire on one entity in one step.
@@ -124,8 +123,13 @@ impl<S: Storage> Core<S> {
             self.own.clear();
             self.own.push_one(id);
             let event = usize::from(immediate.event);
-            let given = Given::Immediate(plan.types[event].literals);
-            self.acting(&plan.events[event], given).act()?;
+            // What the event of the program bound is for its receipt.
+            std::mem::swap(&mut self.own, &mut self.names);
+            let acted = self
+                .acting(&plan.events[event], plan.types[event].literals)
+                .act();
+            std::mem::swap(&mut self.own, &mut self.names);
+            acted?;
             if self.recording {
                 head(&mut self.event_bytes, UINT, id.to_bits());
                 self.note_firing(immediate.event)?;

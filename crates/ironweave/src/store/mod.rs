@@ -207,7 +207,7 @@ impl<M: Model> Store<M> {
     /// Whatever the event is rejected for, and failures of the log.
     pub fn try_step<E: Event<Model = M>>(&mut self, event: E) -> Result<Receipt<E>, StepError> {
         let mut transaction = self.begin();
-        let receipt = transaction.apply(event)?;
+        let receipt = transaction.apply_here(event)?;
         transaction.commit()?;
         Ok(receipt)
     }

@@ -99,6 +99,15 @@ impl<'a, M: Model> Transaction<'a, M> {
     /// # Errors
     /// Whatever the event is rejected for.
     pub fn apply<E: Event<Model = M>>(&mut self, event: E) -> Result<Receipt<E>, StepError> {
+        self.apply_here(event)
+    }
+
+    /// As [`Transaction::apply`], compiled where it is called.
+    #[inline(always)]
+    pub(super) fn apply_here<E: Event<Model = M>>(
+        &mut self,
+        event: E,
+    ) -> Result<Receipt<E>, StepError> {
         let (seq, names) = self.fire(&event)?;
         Ok(Receipt {
             seq,
@@ -118,8 +127,8 @@ impl<'a, M: Model> Transaction<'a, M> {
     }
 
     /// Fires an event; the sequence that it has or will have, and what it bound and created.
-    #[inline]
-    fn fire(&mut self, event: &dyn DynEvent) -> Result<(Seq, &Names), StepError> {
+    #[inline(always)]
+    fn fire<E: DynEvent + ?Sized>(&mut self, event: &E) -> Result<(Seq, &Names), StepError> {
         let Store {
             core,
             plan,
@@ -128,7 +137,7 @@ impl<'a, M: Model> Transaction<'a, M> {
             ..
         } = &mut *self.store;
         if let Some(repeat) = repeat {
-            core.names = repeat.next(plan, event)?;
+            core.names = repeat.next(plan, event.erased())?;
             return Ok((repeat.seq, &core.names));
         }
         flat::attempt(core, plan, event)?;
@@ -174,13 +183,32 @@ impl<'a, M: Model> Transaction<'a, M> {
     ///
     /// # Errors
     /// `Invariant`, or a failure of the log; the transaction is taken back then.
+    #[inline]
     pub fn commit(mut self) -> Result<(), StepError> {
+        if self.store.core.is_idle() || self.store.core.told {
+            return self.commit_told();
+        }
+        self.keep()?;
+        // Nothing is left to do for it that says nothing of itself.
+        std::mem::forget(self);
+        Ok(())
+    }
+
+    /// Commits a transaction that says something of itself, or in which nothing happened.
+    #[inline(never)]
+    fn commit_told(mut self) -> Result<(), StepError> {
         if let Some(repeat) = &self.store.repeat {
             return repeat.finish();
         }
         if self.store.core.is_idle() {
             return Ok(());
         }
+        self.keep()
+    }
+
+    /// Checks and writes what happened: then it stays.
+    #[inline]
+    fn keep(&mut self) -> Result<(), StepError> {
         self.check()?;
         self.store.append()?;
         self.store.core.clock.end(true);
