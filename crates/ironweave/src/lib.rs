@@ -3,6 +3,7 @@
 
 extern crate self as ironweave;
 
+mod bell;
 mod cbor;
 mod db;
 mod entity;

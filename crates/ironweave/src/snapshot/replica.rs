@@ -11,9 +11,10 @@
 //!    limit grows with the graph, so that copies cost a constant for each fact.
 
 use std::marker::PhantomData;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use crate::bell::Bell;
 use crate::entity::Model;
 use crate::fact::Facts;
 use crate::graph::Graph;
@@ -38,7 +39,7 @@ pub(crate) struct Replica {
     syncer: Option<Arc<dyn Syncer>>,
     queue: Mutex<Queue>,
     /// Something came into the queue, or the store is gone.
-    came: Condvar,
+    came: Bell,
     /// Taken before `queue` by whoever takes both.
     head: Mutex<Head>,
 }
@@ -103,7 +104,7 @@ impl Replica {
                 last: at.seq,
                 ..Queue::default()
             }),
-            came: Condvar::new(),
+            came: Bell::default(),
             head: Mutex::new(Head {
                 graph,
                 at,
@@ -127,8 +128,7 @@ impl Replica {
         });
         queue.last = at.seq;
         let long = end > FACTS_MAX || queue.batch.facts.bytes.len() > BYTES_MAX;
-        drop(queue);
-        self.came.notify_all();
+        self.came.ring(&queue);
         long
     }
 
@@ -225,8 +225,9 @@ impl Replica {
 
     /// Says that nothing more will come.
     fn close(&self) {
-        lock(&self.queue).closed = true;
-        self.came.notify_all();
+        let mut queue = lock(&self.queue);
+        queue.closed = true;
+        self.came.ring(&queue);
     }
 }
 
@@ -266,8 +267,7 @@ impl<M: Model> Snapshots<M> {
             if queue.closed || left.is_zero() {
                 return None;
             }
-            let waited = self.replica.came.wait_timeout(queue, left);
-            queue = waited.unwrap_or_else(PoisonError::into_inner).0;
+            queue = self.replica.came.listen(queue, Some(left));
         }
         drop(queue);
         if let Some(syncer) = &self.replica.syncer {

@@ -9,9 +9,10 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Instant;
 
+use crate::bell::Bell;
 use crate::entity::Model;
 use crate::history::Logged;
 use crate::log::cursor::Cursors;
@@ -29,7 +30,7 @@ pub(crate) struct Feed {
     plan: Arc<Plan>,
     state: Mutex<State>,
     /// A frame came, or the store is gone.
-    came: Condvar,
+    came: Bell,
     /// A log on disk, as far as it was when the feed was made.
     log: Option<ReadOnlyLog>,
     /// What knows how far the log is durable, where a commit does not wait for that.
@@ -107,8 +108,7 @@ impl Feed {
         if on_disk || header.seq.is_multiple_of(64) {
             state.trim(on_disk);
         }
-        drop(state);
-        self.came.notify_all();
+        self.came.ring(&state);
     }
 
     /// Reads its frames from one on; `read` reads the log, of a store in memory.
@@ -275,14 +275,13 @@ impl Reader {
             let came = &self.feed.came;
             state = match wait {
                 Wait::Never => return Ok(None),
-                Wait::Long => came.wait(state).unwrap_or_else(PoisonError::into_inner),
+                Wait::Long => came.listen(state, None),
                 Wait::Until(deadline) => {
                     let left = deadline.saturating_duration_since(Instant::now());
                     if left.is_zero() {
                         return Ok(None);
                     }
-                    let waited = came.wait_timeout(state, left);
-                    waited.unwrap_or_else(PoisonError::into_inner).0
+                    came.listen(state, Some(left))
                 }
             };
         }
@@ -360,8 +359,9 @@ impl Slot {
 impl Drop for Slot {
     fn drop(&mut self) {
         if let Some(feed) = self.feed.get() {
-            lock(&feed.state).closed = true;
-            feed.came.notify_all();
+            let mut state = lock(&feed.state);
+            state.closed = true;
+            feed.came.ring(&state);
         }
     }
 }
@@ -384,7 +384,7 @@ impl<M: Model> Store<M> {
                     places: Vec::new(),
                     closed: false,
                 }),
-                came: Condvar::new(),
+                came: Bell::default(),
                 log,
                 syncer,
                 names: Arc::clone(&self.feed.names),
