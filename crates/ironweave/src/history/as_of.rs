@@ -88,9 +88,10 @@ impl<M: Model> Store<M> {
     /// # Ok::<(), StorageError>(())
     /// ```
     ///
-    /// O(frames since a keyframe before). Keyframes are values in memory, at most a few hundred frames apart near
-    /// the present and further apart further back, sixteen in all, from the first call on; where there is none, it reads
-    /// the log from its beginning.
+    /// O(frames since a keyframe before). Keyframes are values in memory, made on the way of these calls, and of snapshots
+    /// from the first call on: at most a few hundred frames apart near the present and further apart further back,
+    /// sixteen in all. Where there is none, it reads the log from its beginning, frame by frame, and holds no more of it
+    /// than one.
     ///
     /// # Errors
     /// Where the log cannot be read, and `is_not_found` where the store began at a snapshot and that is before it.

@@ -1,46 +1,76 @@
-//! Which transactions are about whom, and who ever had which key.
+//! What frames are filed under, so that histories find them: hashes of whom they are about, of pairs that they link or
+//! unlink, and of keys that somebody gets.
+//!
+//! Each segment of the log is filed by itself, so that its index can be made again from it alone. Facts name slots and
+//! not generations; so an entity that begins in the segment is filed with its generation, and whoever is at a slot
+//! before somebody begins there, with generation 0. Names of types stand for them, so that an index outlives the order
+//! of their declaration. What is found under a hash is looked at before it is believed.
 
-use xxhash_rust::xxh3::xxh3_128;
+use std::collections::hash_map::Entry;
 
-use crate::fact::Fact;
-use crate::graph::Graph;
+use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed};
+
+use crate::fact::{Fact, Facts};
 use crate::graph::layout::Layout;
-use crate::graph::paged::Paged;
 use crate::hash::FastMap;
-use crate::history::Logged;
 use crate::id::Id;
-use crate::log::Seq;
 use crate::schema::EntityIx;
-use crate::step::bind::parts;
 
-/// Of the frames before `next`.
-#[derive(Default)]
-pub(super) struct Index {
-    next: Seq,
-    /// Transactions in order, by type and entity.
-    transactions: FastMap<(EntityIx, u64), Vec<Seq>>,
-    /// The generation that each slot is at.
-    generations: FastMap<(EntityIx, u32), u32>,
-    /// Entities in order of creation, by type and the hash of their keys.
-    keys: FastMap<(EntityIx, u128), Vec<Id>>,
-}
+/// The generation of who was at a slot when the segment began.
+pub(super) const EARLIER: u32 = 0;
 
-fn key_hash<'b>(key_parts: impl Iterator<Item = &'b [u8]>) -> u128 {
-    let bytes: Vec<u8> = key_parts.flatten().copied().collect();
-    xxh3_128(&bytes)
-}
+/// For each type of the program the hash of the name that it had in a part of the log, if it was there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Names(pub Vec<Option<u64>>);
 
-impl Index {
-    /// The first frame that is not in it.
-    pub(super) fn next(&self) -> Seq {
-        self.next
+impl Names {
+    pub(super) fn new<'n>(names: impl Iterator<Item = Option<&'n str>>) -> Self {
+        Self(names.map(|name| Some(xxh3_64(name?.as_bytes()))).collect())
     }
 
-    /// Takes in the transaction that comes next, of a log that began at a graph, if not at nothing.
-    pub(super) fn add(&mut self, logged: &Logged, layout: &Layout, base: Option<&Graph<Paged>>) {
-        let seq = logged.seq;
-        let facts = logged.changes.facts();
-        for (i, fact) in facts.iter().enumerate() {
+    fn of(&self, entity: EntityIx) -> Option<u64> {
+        self.0.get(usize::from(entity)).copied().flatten()
+    }
+
+    /// What is about an entity.
+    pub(super) fn entity(&self, entity: EntityIx, slot: u32, generation: u32) -> Option<u64> {
+        let id = u64::from(slot) | u64::from(generation) << 32;
+        Some(xxh3_64_with_seed(&id.to_le_bytes(), self.of(entity)?))
+    }
+
+    /// What gives somebody a key. Its values may be declared in another order once.
+    pub(super) fn key(&self, entity: EntityIx, key: &[&[u8]]) -> Option<u64> {
+        let seed = !self.of(entity)?;
+        let values = key.iter().map(|value| xxh3_64_with_seed(value, seed));
+        Some(values.fold(0, u64::wrapping_add))
+    }
+}
+
+/// What is about a link between two entities, over whatever edge.
+pub(super) fn pair(a: u64, b: u64) -> u64 {
+    let mut bytes = [0; 16];
+    bytes[..8].copy_from_slice(&a.min(b).to_le_bytes());
+    bytes[8..].copy_from_slice(&a.max(b).to_le_bytes());
+    xxh3_64(&bytes)
+}
+
+/// Files the frames of a segment, in order.
+#[derive(Default)]
+pub(super) struct Filing {
+    /// The generation of those who have begun in it.
+    begun: FastMap<(EntityIx, u32), u32>,
+}
+
+impl Filing {
+    /// Gives all that a frame with these facts is filed under, perhaps repeatedly.
+    pub(super) fn file(
+        &mut self,
+        facts: &Facts,
+        layout: &Layout,
+        names: &Names,
+        mut under: impl FnMut(u64),
+    ) {
+        for (i, fact) in facts.list.iter().enumerate() {
             if let Fact::Create {
                 entity,
                 slot,
@@ -48,76 +78,136 @@ impl Index {
                 ..
             } = *fact
             {
-                self.generations.insert((entity, slot), generation);
-                self.add_key(logged, i, layout, Id { slot, generation });
-            }
-            for (entity, slot) in fact.touches(layout).into_iter().flatten() {
-                let generation = self.generations.entry((entity, slot)).or_insert_with(|| {
-                    base.filter(|graph| slot < graph.slots(entity))
-                        .map_or(1, |graph| graph.id(entity, slot).generation)
-                });
-                let generation = *generation;
-                let id = Id { slot, generation };
-                let list = self.transactions.entry((entity, id.to_bits())).or_default();
-                if list.last() != Some(&seq) {
-                    list.push(seq);
+                self.begun.insert((entity, slot), generation);
+                let key = key_of(facts, i, layout);
+                if let Some(hash) = key.and_then(|key| names.key(entity, &key)) {
+                    under(hash);
                 }
             }
+            let hashes = fact.touches(layout).map(|who| {
+                let (entity, slot) = who?;
+                let generation = self.begun.get(&(entity, slot)).copied();
+                names.entity(entity, slot, generation.unwrap_or(EARLIER))
+            });
+            hashes.into_iter().flatten().for_each(&mut under);
+            if let [Some(a), Some(b)] = hashes {
+                under(pair(a, b));
+            }
         }
-        self.next = seq + 1;
-    }
-
-    /// Notes the key of an entity that fact `i` creates: keys never change, and are given in the same transaction.
-    fn add_key(&mut self, logged: &Logged, i: usize, layout: &Layout, id: Id) {
-        let facts = logged.changes.facts();
-        let Fact::Create { entity, slot, .. } = facts[i] else {
-            return;
-        };
-        let key = &layout.entities[usize::from(entity)].key;
-        if key.is_empty() {
-            return;
-        }
-        let value = |part: &u16| {
-            let set = facts[i..].iter().find(
-                |fact| matches!(fact, Fact::Set { column, slot: s, .. } if column == part && *s == slot),
-            );
-            set.and_then(|fact| logged.changes.value(*fact))
-        };
-        let values: Option<Vec<&[u8]>> = key.iter().map(value).collect();
-        if let Some(values) = values {
-            let hash = key_hash(values.into_iter());
-            self.keys.entry((entity, hash)).or_default().push(id);
-        }
-    }
-
-    /// Who ever had a key, which is in CBOR and has so many parts.
-    pub(super) fn had_key(&self, entity: EntityIx, n: usize, key: &[u8]) -> Vec<Id> {
-        let hash = if n == 1 {
-            key_hash(std::iter::once(key))
-        } else {
-            key_hash(parts(key).into_iter())
-        };
-        self.keys.get(&(entity, hash)).cloned().unwrap_or_default()
-    }
-
-    /// The transactions that are about all of some entities, in order.
-    pub(super) fn transactions(&self, all: &[(EntityIx, Id)]) -> Vec<Seq> {
-        let list = |(entity, id): &(EntityIx, Id)| {
-            let list = self.transactions.get(&(*entity, id.to_bits()));
-            list.map_or(&[][..], Vec::as_slice)
-        };
-        let Some((first, rest)) = all.split_first() else {
-            return Vec::new();
-        };
-        let (first, rest) = (list(first), rest.iter().map(list).collect::<Vec<_>>());
-        let in_all = |seq: &&Seq| rest.iter().all(|list| list.binary_search(seq).is_ok());
-        first.iter().filter(in_all).copied().collect()
     }
 }
 
-/// Which of the facts of a transaction are about all of some entities, each of which it is about somewhere.
+/// The values of the key of the entity that fact `i` creates, if its type has one: keys never change, and are given in
+/// the same transaction.
+pub(super) fn key_of<'f>(facts: &'f Facts, i: usize, layout: &Layout) -> Option<Vec<&'f [u8]>> {
+    let Fact::Create { entity, slot, .. } = facts.list[i] else {
+        return None;
+    };
+    let key = &layout.entities[usize::from(entity)].key;
+    let mut values = Vec::new();
+    for part in key {
+        let set = facts.list[i..].iter().find(
+            |fact| matches!(fact, Fact::Set { column, slot: s, .. } if column == part && *s == slot),
+        );
+        values.push(facts.value_of(set?)?);
+    }
+    (!key.is_empty()).then_some(values)
+}
+
+/// What is filed of a segment that frames are still added to, or of a log in memory.
+#[derive(Default)]
+pub(super) struct Growing(FastMap<u64, Places>);
+
+/// Most have few.
+enum Places {
+    One(u64),
+    Many(Vec<u64>),
+}
+
+impl Places {
+    fn as_slice(&self) -> &[u64] {
+        match self {
+            Self::One(place) => std::slice::from_ref(place),
+            Self::Many(places) => places,
+        }
+    }
+}
+
+impl Growing {
+    /// Files a frame that lies behind all that were filed before, or is the last of them once more.
+    pub(super) fn put(&mut self, hash: u64, place: u64) {
+        match self.0.entry(hash) {
+            Entry::Vacant(entry) => {
+                entry.insert(Places::One(place));
+            }
+            Entry::Occupied(mut entry) => match entry.get_mut() {
+                Places::One(first) if *first == place => {}
+                Places::One(first) => {
+                    let places = vec![*first, place];
+                    entry.insert(Places::Many(places));
+                }
+                Places::Many(places) => {
+                    if places.last() != Some(&place) {
+                        places.push(place);
+                    }
+                }
+            },
+        }
+    }
+
+    /// The first places of a hash, so many at most.
+    pub(super) fn places(&self, hash: u64, most: usize) -> Vec<u64> {
+        let places = self.0.get(&hash).map(Places::as_slice);
+        let places = places.unwrap_or_default();
+        places[..places.len().min(most)].to_vec()
+    }
+
+    /// All of it, once nothing more is added.
+    pub(super) fn sealed(self) -> Sorted {
+        let all = |(hash, places): (&u64, &Places)| {
+            let hash = *hash;
+            let places = places.as_slice().to_vec();
+            places.into_iter().map(move |place| (hash, place))
+        };
+        Sorted::new(self.0.iter().flat_map(all).collect())
+    }
+}
+
+/// What is filed of a segment that is complete.
+pub(super) struct Sorted(Vec<(u64, u64)>);
+
+impl Sorted {
+    pub(super) fn new(mut entries: Vec<(u64, u64)>) -> Self {
+        entries.sort_unstable();
+        entries.dedup();
+        entries.shrink_to_fit();
+        Self(entries)
+    }
+
+    pub(super) fn entries(&self) -> &[(u64, u64)] {
+        &self.0
+    }
+
+    /// The first places of a hash, so many at most.
+    pub(super) fn places(&self, hash: u64, most: usize) -> Vec<u64> {
+        let from = self.0.partition_point(|(h, _)| *h < hash);
+        let all = self.0[from..].iter().take_while(|(h, _)| *h == hash);
+        all.map(|(_, place)| *place).take(most).collect()
+    }
+}
+
+/// Which of the facts of a transaction are about an entity, or about the links between two, which are alive in it.
 pub(super) fn about(facts: &[Fact], layout: &Layout, all: &[(EntityIx, Id)]) -> Vec<usize> {
-    let mut found: Vec<usize> = (0..facts.len()).collect();
+    let at = |(entity, id): (EntityIx, Id)| Some((entity, id.slot));
+    let meant = |i: &usize| {
+        let touched = facts[*i].touches(layout);
+        match *all {
+            [who] => touched.contains(&at(who)),
+            [a, b] => touched == [at(a), at(b)] || touched == [at(b), at(a)],
+            _ => false,
+        }
+    };
+    let mut found: Vec<usize> = (0..facts.len()).filter(meant).collect();
     for (entity, id) in all {
         let who = Some((*entity, id.slot));
         let ours = |fact: &Fact, generation: u32| {
@@ -128,7 +218,7 @@ pub(super) fn about(facts: &[Fact], layout: &Layout, all: &[(EntityIx, Id)]) -> 
         // Others may have been at its slot in the same transaction, before and after.
         let from = facts.iter().position(begins).unwrap_or(0);
         let to = facts.iter().position(ends).unwrap_or(facts.len());
-        found.retain(|i| (from..=to).contains(i) && facts[*i].touches(layout).contains(&who));
+        found.retain(|i| (from..=to).contains(i));
     }
     found
 }

@@ -1,12 +1,14 @@
 //! The past: the graph as of then, what happened since, and what became of an entity.
 //!
-//! All of it comes from the log. [`keyframes`] in memory keep near values near; an [`index`] in memory, made when
-//! history is first asked for, tells which transactions are about whom.
+//! All of it comes from the log. [`keyframes`] in memory keep near values near; an [`archive`] knows which transactions
+//! are about whom: of each sealed segment from an index beside it, of what is not sealed from one in memory.
 
+mod archive;
 mod as_of;
 mod index;
 mod keyframes;
 mod report;
+mod walk;
 
 use std::fmt;
 use std::sync::{Arc, Mutex};
@@ -19,10 +21,9 @@ pub use report::{Report, Reports};
 use crate::entity::{Entity, KeyQuery, Keyed, Model};
 use crate::error::Name;
 use crate::fact::Fact;
-use crate::history::index::{Index, about};
-use crate::id::Id;
+use crate::history::archive::{Archive, Context, Index};
 use crate::log::{Seq, StorageError};
-use crate::schema::EntityIx;
+use crate::step::bind::parts;
 use crate::store::Store;
 use crate::{Meta, Timestamp};
 
@@ -91,16 +92,21 @@ impl<M: Model> Store<M> {
     /// All that ever happened to an entity, whether it still exists or not: each fact with its event and its
     /// transaction.
     ///
-    /// The first call reads the whole log, and notes in memory which transaction is about whom (a number for each entity
-    /// that it touches). A later one reads what was written since, and the transactions about this entity.
+    /// Reads the transactions about this entity, each from where it lies, and of each segment of the log O(log of its
+    /// frames) from an index beside it: O(own transactions + segments * log). The first call ever makes these indexes,
+    /// which reads the log once (a store that is open for reading, which writes nothing, makes in memory those that are
+    /// missing); the first call of a program files the segment that is not complete, in memory, and later ones what came
+    /// since. A missing or damaged index is made again and is never an error. Of a store in memory, the index is in
+    /// memory: 8 bytes or more for each entity and each link that a transaction touches.
     ///
     /// # Errors
     /// Where the log cannot be read.
     pub fn history<T: Entity<Model = M>>(&self, entity: T) -> Result<Vec<Past>, StorageError> {
-        self.history_of(&[(T::INDEX, entity.id())])
+        self.archive(|archive| archive.history(&[(T::INDEX, entity.id())]))
     }
 
-    /// All that ever happened to the links between two entities, over whatever edges; as [`history`](Store::history).
+    /// All that ever happened to the links between two entities, over whatever edges; as [`history`](Store::history), in
+    /// O(transactions about these links + segments * log).
     ///
     /// # Errors
     /// Where the log cannot be read.
@@ -109,10 +115,11 @@ impl<M: Model> Store<M> {
         a: A,
         b: B,
     ) -> Result<Vec<Past>, StorageError> {
-        self.history_of(&[(A::INDEX, a.id()), (B::INDEX, b.id())])
+        self.archive(|archive| archive.history(&[(A::INDEX, a.id()), (B::INDEX, b.id())]))
     }
 
-    /// All entities that ever had a key, in order of their creation, each with its [`history`](Store::history).
+    /// All entities that ever had a key, in order of their creation, each with its [`history`](Store::history), and at the
+    /// same cost: what finds who had a key is in the same indexes.
     ///
     /// # Errors
     /// Where the log cannot be read.
@@ -120,54 +127,32 @@ impl<M: Model> Store<M> {
         &self,
         key: &(impl KeyQuery<T::Key> + ?Sized),
     ) -> Result<Vec<(T, Vec<Past>)>, StorageError> {
-        let had = self.indexed(|index| index.had_key(T::INDEX, T::KEY.len(), &key.bytes()))?;
-        had.into_iter()
-            .map(|id| Ok((T::from_id(id), self.history_of(&[(T::INDEX, id)])?)))
-            .collect()
+        let key = key.bytes();
+        let key = match T::KEY.len() {
+            1 => vec![&*key],
+            _ => parts(&key),
+        };
+        self.archive(|archive| {
+            let had = archive.had_key(T::INDEX, &key)?.into_iter();
+            had.map(|id| Ok((T::from_id(id), archive.history(&[(T::INDEX, id)])?)))
+                .collect()
+        })
     }
 
-    /// Asks the index, once it is up to date.
-    fn indexed<R>(&self, ask: impl FnOnce(&Index) -> R) -> Result<R, StorageError> {
+    /// Asks the archive, once it is up to date.
+    fn archive<R>(
+        &self,
+        ask: impl FnOnce(&mut Archive<'_>) -> Result<R, StorageError>,
+    ) -> Result<R, StorageError> {
         // It is changed one frame at a time, and says how far it is.
         let index = self.history.index.lock();
         let mut index = index.unwrap_or_else(std::sync::PoisonError::into_inner);
-        let base = self.base.as_ref().map(|base| &base.graph);
-        for report in self.tx_range(index.next()..)? {
-            index.add(&report?.logged, &self.plan.layout, base);
-        }
-        Ok(ask(&index))
-    }
-
-    /// The facts that are about all of some entities.
-    fn history_of(&self, all: &[(EntityIx, Id)]) -> Result<Vec<Past>, StorageError> {
-        let mut history = Vec::new();
-        for seq in self.indexed(|index| index.transactions(all))? {
-            let Some(report) = self.tx_range(seq..=seq)?.next() else {
-                continue;
-            };
-            let logged = report?.logged;
-            let Logged {
-                seq,
-                decoded,
-                changes,
-                ..
-            } = &*logged;
-            let meta = Arc::new(decoded.meta.clone());
-            for i in about(changes.facts(), &self.plan.layout, all) {
-                let fact = changes.facts()[i];
-                let firing = decoded.firings.iter().find(|f| f.facts.contains(&i));
-                let event = firing.map_or(0, |f| usize::from(f.event));
-                history.push(Past {
-                    seq: *seq,
-                    time: decoded.time,
-                    meta: Arc::clone(&meta),
-                    event: Arc::clone(&self.plan.events[event].name),
-                    fact,
-                    value: changes.value(fact).map(<[u8]>::to_vec),
-                    words: changes.words(fact),
-                });
-            }
-        }
-        Ok(history)
+        let context = Context {
+            epochs: &self.epochs,
+            plan: &self.plan,
+            base: self.base.as_ref().map(|base| &base.graph),
+            next: self.at().next(),
+        };
+        ask(&mut Archive::open(&self.log, context, &mut index)?)
     }
 }

@@ -11,20 +11,33 @@ use std::path::{Path, PathBuf};
 
 use super::frame::{BLOCK_BYTES, Block, BlockFault, Fault, SEGMENT_MAGIC};
 use super::scan::{self, Found, Scan};
+use super::segments::Sealed;
 use super::{FrameHeader, Head, Seq, StorageError};
+use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 /// Distance of the places in a segment from which a reader can start.
 const MARK_BYTES: u64 = 256 << 10;
 
 /// A place from which frames can be read.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Mark {
+pub(crate) struct Mark {
     /// The frame there.
     pub seq: Seq,
     /// First sequence of the segment, that is: its name.
     pub first: Seq,
     /// Where in the segment.
     pub offset: u64,
+}
+
+impl Mark {
+    /// Where the first frame of a segment lies.
+    pub(crate) fn start(first: Seq) -> Self {
+        Self {
+            seq: first,
+            first,
+            offset: BLOCK_BYTES as u64,
+        }
+    }
 }
 
 /// All frames that are known to be whole.
@@ -39,6 +52,10 @@ pub(super) struct Chain {
     pub durable: Option<Seq>,
     /// Where the next frame would begin, in the last segment.
     pub end: u64,
+    /// All segments but the last.
+    pub sealed: Vec<Sealed>,
+    /// What the last one will be told from others by; see [`Sealed::sum`].
+    sum: u64,
 }
 
 /// How the chain ends.
@@ -67,6 +84,8 @@ impl Chain {
             head: None,
             durable: None,
             end: 0,
+            sealed: Vec::new(),
+            sum: 0,
         }
     }
 
@@ -82,16 +101,20 @@ impl Chain {
 
     /// Takes in a segment whose header is known to be good.
     pub fn enter(&mut self, first: Seq) {
+        if let Some(before) = self.segment() {
+            self.sealed.push(Sealed {
+                first: before,
+                next: first,
+                bytes: self.end,
+                sum: std::mem::take(&mut self.sum),
+            });
+        }
         self.end = BLOCK_BYTES as u64;
-        self.marks.push(Mark {
-            seq: first,
-            first,
-            offset: self.end,
-        });
+        self.marks.push(Mark::start(first));
     }
 
-    /// Takes in a frame that lies at the end and is `bytes` long.
-    pub fn push(&mut self, header: &FrameHeader, bytes: u64) {
+    /// Takes in a frame that lies at the end, is `bytes` long and has the checksum `sum`.
+    pub fn push(&mut self, header: &FrameHeader, bytes: u64, sum: u64) {
         if let Some(mark) = self.marks.last()
             && self.end - mark.offset >= MARK_BYTES
         {
@@ -105,6 +128,7 @@ impl Chain {
         self.head = Some(Head::of(header));
         self.durable = self.durable.max(header.durable);
         self.end += bytes;
+        self.sum = xxh3_64_with_seed(&sum.to_le_bytes(), self.sum);
     }
 
     /// Follows the chain from where it was left to its end. `known` is `HEAD`, read before this call.
@@ -145,8 +169,8 @@ impl Chain {
         let io = |e| StorageError::io("read", path, e);
         let mut scan = Scan::open(path, self.end).map_err(io)?;
         loop {
-            let header = match scan.next(self.store, self.next()).map_err(io)? {
-                Found::Frame { header, .. } => header,
+            let (header, sum) = match scan.next(self.store, self.next()).map_err(io)? {
+                Found::Frame { header, sum, .. } => (header, sum),
                 Found::End => return Ok(None),
                 Found::Bad(fault) => return fault.too_new(path).map_or(Ok(Some(fault)), Err),
             };
@@ -156,7 +180,7 @@ impl Chain {
                 let what = "HEAD has another fingerprint or epoch for this frame, so it belongs to another history";
                 return Err(StorageError::damage(path, self.end, Some(header.seq), what));
             }
-            self.push(&header, scan.offset() - self.end);
+            self.push(&header, scan.offset() - self.end, sum);
         }
     }
 

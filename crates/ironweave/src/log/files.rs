@@ -17,6 +17,7 @@ use super::frame::{self, BLOCK_BYTES, Block, SEGMENT_MAGIC};
 use super::head::{Lock, read_head, write_head};
 use super::memory::check_length;
 use super::recover::settle;
+use super::segments::Segments;
 use super::sync::{Extent, Shared};
 use super::{
     AppendError, ErrorKind, FrameHeader, Frames, Head, Log, ReadOnlyLog, Seq, StorageError, Syncer,
@@ -308,13 +309,13 @@ impl Log for FileLog {
         let bytes = frame::frame_bytes(payload.len()) as u64;
         self.make_room(bytes).map_err(AppendError::Refused)?;
         header.durable = self.shared.durable();
-        frame::encode(&mut self.buffer, &header, payload, self.chain.store);
+        let sum = frame::encode(&mut self.buffer, &header, payload, self.chain.store);
         let written = self.file.write_at(self.chain.end, &self.buffer);
         written.map_err(|error| AppendError::Indeterminate(self.shared.stop(error)))?;
         if self.buffer.capacity() > BUFFER_BYTES_MAX {
             self.buffer = Vec::new();
         }
-        self.chain.push(&header, bytes);
+        self.chain.push(&header, bytes, sum);
         self.file_bytes = self.file_bytes.max(self.chain.end);
         self.shared.wrote(header.seq);
         Ok(())
@@ -359,6 +360,10 @@ impl Log for FileLog {
 
     fn follower(&self) -> Option<ReadOnlyLog> {
         Some(ReadOnlyLog::of(self.chain.clone()))
+    }
+
+    fn segments(&self) -> Option<Segments<'_>> {
+        Some(Segments::new(&self.chain, Some(&self.disk)))
     }
 }
 

@@ -142,8 +142,8 @@ pub(super) fn length(header: &[u8]) -> Result<usize, Fault> {
     Ok(frame_bytes(len as usize))
 }
 
-/// Replaces the contents of `out` by a frame.
-pub(super) fn encode(out: &mut Vec<u8>, header: &FrameHeader, payload: &[u8], store: u64) {
+/// Replaces the contents of `out` by a frame; gives its checksum.
+pub(super) fn encode(out: &mut Vec<u8>, header: &FrameHeader, payload: &[u8], store: u64) -> u64 {
     out.clear();
     out.reserve(frame_bytes(payload.len()));
     out.extend_from_slice(&FRAME_MAGIC);
@@ -161,6 +161,12 @@ pub(super) fn encode(out: &mut Vec<u8>, header: &FrameHeader, payload: &[u8], st
     out.resize(frame_bytes(payload.len()), 0);
     let sum = checksum(out, store);
     out[8..16].copy_from_slice(&sum.to_le_bytes());
+    sum
+}
+
+/// The checksum that a frame says it has.
+pub(super) fn sum(frame: &[u8]) -> u64 {
+    u64_at(frame, 8)
 }
 
 /// Takes apart a frame. `bytes` is exactly as long as [`length`] said.
@@ -208,7 +214,7 @@ fn u32_at(bytes: &[u8], at: usize) -> u32 {
     u32::from_le_bytes(array)
 }
 
-fn u64_at(bytes: &[u8], at: usize) -> u64 {
+pub(super) fn u64_at(bytes: &[u8], at: usize) -> u64 {
     let mut array = [0; 8];
     array.copy_from_slice(&bytes[at..at + 8]);
     u64::from_le_bytes(array)

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use super::frame::PAYLOAD_BYTES_MAX;
 use super::{
-    AppendError, ErrorKind, Frame, FrameHeader, FrameKind, Frames, Head, Log, ReadOnlyLog, Seq,
-    StorageError, Syncer, TornTail,
+    AppendError, ErrorKind, Frame, FrameHeader, FrameKind, Frames, Head, Log, ReadOnlyLog,
+    Segments, Seq, StorageError, Syncer, TornTail,
 };
 
 /// Bytes of payloads in one piece, so that growing never copies more than that.
@@ -140,6 +140,10 @@ impl Log for MemoryLog {
     }
 
     fn follower(&self) -> Option<ReadOnlyLog> {
+        None
+    }
+
+    fn segments(&self) -> Option<Segments<'_>> {
         None
     }
 }

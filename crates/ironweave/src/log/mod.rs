@@ -21,6 +21,7 @@
 //!             00000000000000000000.log    segments, named by their first sequence
 //!             00000000000000004711.log
 //!             00000000000000004711.8192.torn   a tail that was cut at offset 8192
+//!             00000000000000000000.index  which frames of that segment are about what; made again if it is not there
 //!             *.tmp                       being made; removed by the next writer
 //!             cursors/NAME                a block: how far somebody called NAME has read
 //!
@@ -64,6 +65,8 @@ mod memory;
 mod read;
 mod recover;
 mod scan;
+mod segments;
+mod side;
 mod sync;
 #[cfg(test)]
 mod tests;
@@ -71,10 +74,14 @@ mod tests;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+pub(crate) use chain::Mark;
 pub use error::{AppendError, ErrorKind, StorageError};
 pub use files::{Durability, FileLog, Options};
 pub use memory::MemoryLog;
 pub use read::{Frames, ReadOnlyLog};
+pub use segments::Segments;
+pub(crate) use segments::{Sealed, Segment};
+pub(crate) use side::Side;
 
 /// Number of a frame; the first is 0.
 pub type Seq = u64;
@@ -218,6 +225,9 @@ pub trait Log: Send {
 
     /// A log of the same frames that another thread can read; none where they lie in memory.
     fn follower(&self) -> Option<ReadOnlyLog>;
+
+    /// The segments that the frames lie in, with the indexes beside them; none where they lie in memory.
+    fn segments(&self) -> Option<Segments<'_>>;
 }
 
 /// Waits beside the writer until what it appended is durable, so that several callers share a sync.

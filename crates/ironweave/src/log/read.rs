@@ -8,6 +8,7 @@ use super::chain::{Chain, Stop, is_absent, segment_path};
 use super::cursor::Cursors;
 use super::frame::{BLOCK_BYTES, Block, Fault, SEGMENT_MAGIC};
 use super::scan::{self, Found, Scan};
+use super::segments::Segments;
 use super::{ErrorKind, Frame, Head, Seq, StorageError, head};
 
 /// Frames in ascending order, up to the head at the time of the call. After an error there are no more.
@@ -91,7 +92,9 @@ impl Cursor {
         let offset = self.scan.offset();
         let io = |e| StorageError::io("read", &self.path, e);
         let fault = match self.scan.next(self.store, self.next).map_err(io)? {
-            Found::Frame { header, payload } => {
+            Found::Frame {
+                header, payload, ..
+            } => {
                 self.next += 1;
                 return Ok(wanted.then(|| Frame {
                     header,
@@ -199,6 +202,11 @@ impl ReadOnlyLog {
     /// One that has taken in what a chain has.
     pub(super) fn of(chain: Chain) -> Self {
         Self { chain }
+    }
+
+    /// Its segments.
+    pub(crate) fn segments(&self) -> Segments<'_> {
+        Segments::new(&self.chain, None)
     }
 
     /// The cursors of its store.

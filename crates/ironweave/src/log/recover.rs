@@ -172,7 +172,9 @@ fn remove_leftovers(disk: &Disk, dir: &Path) -> Result<(), StorageError> {
             .is_some_and(|name| {
                 name == "HEAD"
                     || (name.starts_with(|c: char| c.is_ascii_digit())
-                        && (name.ends_with(".log") || name.ends_with(".torn")))
+                        && [".log", ".torn", ".index"]
+                            .iter()
+                            .any(|end| name.ends_with(end)))
             });
         if ours {
             disk.remove(&dir.join(name))?;

@@ -7,9 +7,11 @@ use std::io::{self, Read, Seek, SeekFrom};
 use std::path::Path;
 
 use super::frame::{self, BLOCK_BYTES, FRAME_HEADER_BYTES, FRAME_MAGIC, Fault};
-use super::{FrameHeader, Seq};
+use super::{Frame, FrameHeader, Seq};
 
 const CHUNK_BYTES: usize = 64 << 10;
+/// What is read at once where a single frame is wanted; most are shorter.
+const FRAME_BYTES: usize = 1 << 10;
 
 /// A place in a segment, moving from frame to frame.
 pub(super) struct Scan {
@@ -27,6 +29,8 @@ pub(super) enum Found<'a> {
     Frame {
         header: FrameHeader,
         payload: &'a [u8],
+        /// Its checksum.
+        sum: u64,
     },
     /// Nothing, or zeros where the header of a frame would be.
     End,
@@ -75,9 +79,15 @@ impl Scan {
         }
         match frame::decode(&self.buf[self.start..self.start + bytes], store) {
             Ok((header, payload)) if header.seq == expected => {
+                let sum = frame::sum(&self.buf[self.start..]);
                 self.start += bytes;
                 self.offset += bytes as u64;
-                Ok(Found::Frame { header, payload })
+                read_one();
+                Ok(Found::Frame {
+                    header,
+                    payload,
+                    sum,
+                })
             }
             Ok((header, _)) => Ok(Found::Bad(Fault::Sequence(header.seq))),
             Err(fault) => Ok(Found::Bad(fault)),
@@ -100,6 +110,72 @@ impl Scan {
         (&self.file).take(missing).read_to_end(&mut self.buf)?;
         Ok(self.buf.len())
     }
+}
+
+/// The frame at a place of a segment, whichever it is; reads no more than that frame.
+pub(super) fn frame_at(file: &File, offset: u64, store: u64) -> io::Result<Result<Frame, Fault>> {
+    let mut buf = vec![0; FRAME_BYTES];
+    let have = read_at(file, offset, &mut buf)?;
+    if have < FRAME_HEADER_BYTES {
+        return Ok(Err(Fault::Incomplete));
+    }
+    let bytes = match frame::length(&buf) {
+        Ok(bytes) => bytes,
+        Err(fault) => return Ok(Err(fault)),
+    };
+    if have < bytes {
+        // As above: nothing is allocated for a corrupt length.
+        if file.metadata()?.len() < offset + bytes as u64 {
+            return Ok(Err(Fault::Incomplete));
+        }
+        buf.resize(bytes, 0);
+        if read_at(file, offset + have as u64, &mut buf[have..])? < bytes - have {
+            return Ok(Err(Fault::Incomplete));
+        }
+    }
+    read_one();
+    let frame = |(header, payload): (FrameHeader, &[u8])| Frame {
+        header,
+        payload: payload.to_vec(),
+    };
+    Ok(frame::decode(&buf[..bytes], store).map(frame))
+}
+
+/// Fills a buffer from a place of a file, as far as there is something; says how far.
+pub(super) fn read_at(file: &File, offset: u64, buf: &mut [u8]) -> io::Result<usize> {
+    let mut have = 0;
+    while have < buf.len() {
+        match read_some_at(file, offset + have as u64, &mut buf[have..]) {
+            Ok(0) => break,
+            Ok(read) => have += read,
+            Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
+            Err(e) => return Err(e),
+        }
+    }
+    Ok(have)
+}
+
+#[cfg(unix)]
+fn read_some_at(file: &File, offset: u64, buf: &mut [u8]) -> io::Result<usize> {
+    std::os::unix::fs::FileExt::read_at(file, buf, offset)
+}
+
+#[cfg(not(unix))]
+fn read_some_at(mut file: &File, offset: u64, buf: &mut [u8]) -> io::Result<usize> {
+    file.seek(SeekFrom::Start(offset))?;
+    file.read(buf)
+}
+
+/// Notes that a frame was read; nothing but in tests, which count how many it takes.
+fn read_one() {
+    #[cfg(test)]
+    FRAMES_READ.set(FRAMES_READ.get() + 1);
+}
+
+#[cfg(test)]
+thread_local! {
+    /// How many frames this thread has read from segments.
+    pub(crate) static FRAMES_READ: std::cell::Cell<usize> = const { std::cell::Cell::new(0) };
 }
 
 /// The first 64 bytes, or fewer if there are no more.

@@ -167,6 +167,11 @@ impl Tags {
         })
     }
 
+    /// The index in the logged schema of a type of this program.
+    pub(crate) fn logged_entity(&self, entity: usize) -> Option<usize> {
+        self.entities.iter().position(|e| usize::from(*e) == entity)
+    }
+
     fn fact(&self, fact: Fact) -> Option<Fact> {
         let state = |entity: u16, state: u8| {
             self.states

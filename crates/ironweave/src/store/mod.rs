@@ -124,6 +124,17 @@ impl Epochs {
             .collect()
     }
 
+    /// From which frame on each of so many types of this program has which name in the log.
+    pub(crate) fn names(
+        &self,
+        entities: usize,
+    ) -> impl ExactSizeIterator<Item = (Seq, Vec<Option<&str>>)> {
+        self.list.iter().map(move |(from, logged, tags)| {
+            let name = |entity| Some(&*logged.entities.get(tags.logged_entity(entity)?)?.name);
+            (*from, (0..entities).map(name).collect())
+        })
+    }
+
     pub(crate) fn at(&self, seq: Seq) -> Option<&Arc<Tags>> {
         self.list
             .iter()

@@ -14,7 +14,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use crate::entity::Model;
 use crate::error::StepError;
 use crate::log::{
-    AppendError, FrameHeader, Frames, Head, Log, ReadOnlyLog, Seq, StorageError, Syncer, TornTail,
+    AppendError, FrameHeader, Frames, Head, Log, ReadOnlyLog, Segments, Seq, StorageError, Syncer,
+    TornTail,
 };
 use crate::step::event::{Event, Receipt};
 use crate::store::{AnyReceipt, Backend, Store, Transaction};
@@ -365,5 +366,9 @@ impl Log for Unsynced {
 
     fn follower(&self) -> Option<ReadOnlyLog> {
         self.0.follower()
+    }
+
+    fn segments(&self) -> Option<Segments<'_>> {
+        self.0.segments()
     }
 }

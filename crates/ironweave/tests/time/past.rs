@@ -123,6 +123,47 @@ fn the_past_of_a_store_on_disk_comes_from_its_segments() {
 }
 
 #[test]
+fn beside_each_segment_that_is_complete_there_is_an_index_once_somebody_asks() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let indexes = || {
+        let files = std::fs::read_dir(dir.path()).expect("it lists");
+        let paths = files.map(|file| file.expect("it lists").path());
+        paths
+            .filter(|path| path.extension().is_some_and(|e| e == "index"))
+            .collect::<Vec<_>>()
+    };
+    let options = Store::<Model>::options().durability(ironweave::Durability::Os);
+    let mut store = options
+        .segment_bytes_max(4_096)
+        .open(dir.path())
+        .expect("it opens");
+    open(&mut store, 4);
+    for i in 0..200u64 {
+        store.step(transfer(&store, i % 4, (i + 1) % 4, 1));
+    }
+    assert!(indexes().is_empty());
+    // Who may not write leaves none, and does without.
+    let account = store.find::<Account>(&2).expect("it is there");
+    let beside = Store::<Model>::open_read_only(dir.path()).expect("it opens");
+    let past = words(&beside.history(account).expect("it reads"));
+    assert_eq!(past.len(), 4 + 100);
+    assert!(indexes().is_empty());
+    assert_eq!(words(&store.history(account).expect("it reads")), past);
+    assert!(indexes().len() > 5);
+    // They are there for whoever comes next, and nobody needs them.
+    let beside = Store::<Model>::open_read_only(dir.path()).expect("it opens");
+    assert_eq!(words(&beside.history(account).expect("it reads")), past);
+    for path in indexes() {
+        std::fs::remove_file(path).expect("it is removed");
+    }
+    for store in [&beside, &store] {
+        assert_eq!(words(&store.history(account).expect("it reads")), past);
+        let had = store.history_of_key::<Account>(&2).expect("it reads");
+        assert_eq!(words(&had[0].1), past);
+    }
+}
+
+#[test]
 fn the_history_of_an_entity_is_all_that_was_ever_about_it() {
     let mut store = Store::<Model>::memory();
     let bank = open(&mut store, 2);

@@ -57,6 +57,11 @@ impl Faults {
         state.fail_at = Some(state.done.len() + after);
     }
 
+    /// From now on, it fails no more.
+    pub fn live(&self) {
+        self.0.lock().unwrap().fail_at = None;
+    }
+
     /// Whether it came to the failure.
     pub fn failed(&self) -> bool {
         let state = self.0.lock().unwrap();

@@ -3,9 +3,11 @@
 mod beside;
 mod damage;
 mod faults;
+mod history;
 mod kill;
 mod power;
 mod share;
+mod side;
 
 use std::fs;
 use std::path::{Path, PathBuf};

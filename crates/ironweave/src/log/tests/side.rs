@@ -1,0 +1,197 @@
+//! The index beside a segment: it gives what was put into it, or says that it cannot.
+
+use super::super::segments::{Sealed, index_path};
+use super::super::side::{self, PAGES_READ, Side};
+use super::*;
+
+const STORE: u64 = 77;
+const OF: Sealed = Sealed {
+    first: 10,
+    next: 20,
+    bytes: 4_096,
+    sum: 5,
+};
+
+pub(super) struct Random(pub u64);
+
+impl Random {
+    pub(super) fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^ (z >> 31)
+    }
+}
+
+fn write(dir: &Path, of: &Sealed, entries: &[(u64, u64)]) -> PathBuf {
+    let path = index_path(dir, of.first);
+    side::write(&Disk::default(), &path, STORE, of, entries).unwrap();
+    path
+}
+
+/// What is filed under a hash.
+fn filed(entries: &[(u64, u64)], hash: u64) -> Vec<u64> {
+    let from = entries.partition_point(|(h, _)| *h < hash);
+    let all = entries[from..].iter().take_while(|(h, _)| *h == hash);
+    all.map(|(_, place)| *place).collect()
+}
+
+/// So many hashes of one place each, and one of many.
+fn entries(random: &mut Random, hashes: u64) -> Vec<(u64, u64)> {
+    let much = random.next();
+    let many = (0..hashes.min(2_000)).map(|i| (much, 64 + i * 24));
+    let one = (0..hashes).map(|i| (random.next(), 64 + i * 8));
+    let mut entries: Vec<(u64, u64)> = one.chain(many).collect();
+    // At the ends, and places that are far apart.
+    if hashes > 0 {
+        entries.extend([(0, 64), (0, 1 << 60), (u64::MAX, 64), (u64::MAX, 1 << 40)]);
+        entries.push((much, 1 << 50));
+    }
+    entries.sort_unstable();
+    entries
+}
+
+#[test]
+fn an_index_gives_what_was_put_into_it_and_reads_few_pages() {
+    let dir = scratch();
+    let mut random = Random(1);
+    // No leaf, one, several, and more than one page of fences is for.
+    for hashes in [0, 1, 100, 5_000, 250_000] {
+        let entries = entries(&mut random, hashes);
+        let path = write(dir.path(), &OF, &entries);
+        let side = Side::open(&path, STORE, OF).unwrap();
+        assert_eq!(*side.of(), OF);
+        let pages = fs::metadata(&path).unwrap().len() / 4_096;
+        let some = entries.iter().step_by(entries.len() / 200 + 1);
+        for hash in some.flat_map(|(hash, _)| [*hash, hash.wrapping_add(1)]) {
+            let before = PAGES_READ.get();
+            let expected = filed(&entries, hash);
+            assert_eq!(
+                side.places(hash, usize::MAX),
+                Some(expected.clone()),
+                "{hash:x}"
+            );
+            let first = side.places(hash, 1).unwrap();
+            assert_eq!(first, expected[..expected.len().min(1)]);
+            let read = (PAGES_READ.get() - before) as u64 / 2;
+            // Fences by halves, a leaf, and one more where it is the last of it.
+            let bound = u64::from((pages / 511 + 1).ilog2()) + 3 + expected.len() as u64 / 500;
+            assert!(read <= bound, "{read} of {pages} pages, not {bound}");
+        }
+    }
+}
+
+#[test]
+fn an_index_that_was_changed_anywhere_is_none_or_gives_what_it_gave() {
+    let dir = scratch();
+    let mut random = Random(2);
+    let entries = entries(&mut random, 400);
+    let path = write(dir.path(), &OF, &entries);
+    let whole = fs::read(&path).unwrap();
+    let hashes: Vec<u64> = entries.iter().step_by(97).map(|(hash, _)| *hash).collect();
+    let (mut none, mut same) = (0, 0);
+    let mut look = |what: &str| {
+        let side = Side::open(&path, STORE, OF);
+        for hash in &hashes {
+            match side
+                .as_ref()
+                .and_then(|side| side.places(*hash, usize::MAX))
+            {
+                None => none += 1,
+                Some(places) => {
+                    assert_eq!(places, filed(&entries, *hash), "{what}");
+                    same += 1;
+                }
+            }
+        }
+    };
+    for at in (0..whole.len()).step_by(11).chain(0..80) {
+        let mut bytes = whole.clone();
+        bytes[at] ^= 1 << (at % 8);
+        fs::write(&path, bytes).unwrap();
+        look(&format!("a bit of byte {at}"));
+    }
+    for len in (0..whole.len()).step_by(61) {
+        fs::write(&path, &whole[..len]).unwrap();
+        assert!(Side::open(&path, STORE, OF).is_none(), "{len} bytes");
+    }
+    // Pages that changed places.
+    let mut bytes = whole.clone();
+    let (first, second) = bytes[4_096..].split_at_mut(4_096);
+    first.swap_with_slice(&mut second[..4_096]);
+    fs::write(&path, bytes).unwrap();
+    look("the first two pages");
+    assert!(none > 500 && same > 500, "{none} and {same}");
+    fs::remove_file(&path).unwrap();
+    assert!(Side::open(&path, STORE, OF).is_none());
+}
+
+#[test]
+fn an_index_of_anything_else_is_none() {
+    let dir = scratch();
+    let entries = entries(&mut Random(3), 10);
+    let path = write(dir.path(), &OF, &entries);
+    assert!(Side::open(&path, STORE, OF).is_some());
+    assert!(Side::open(&path, STORE + 1, OF).is_none());
+    for of in [
+        Sealed { first: 9, ..OF },
+        Sealed { next: 21, ..OF },
+        Sealed { bytes: 1, ..OF },
+        Sealed { sum: 6, ..OF },
+    ] {
+        assert!(Side::open(&path, STORE, of).is_none(), "{of:?}");
+    }
+    // One of another version, whole.
+    let mut bytes = fs::read(&path).unwrap();
+    bytes[8] += 1;
+    let sum = xxhash_rust::xxh3::xxh3_64(&bytes[..72]);
+    bytes[72..80].copy_from_slice(&sum.to_le_bytes());
+    fs::write(&path, bytes).unwrap();
+    assert!(Side::open(&path, STORE, OF).is_none());
+}
+
+#[test]
+fn a_segment_is_told_from_others_by_what_is_in_it() {
+    let dir = scratch();
+    let sealed = |log: &dyn Log| log.segments().unwrap().sealed().to_vec();
+    let mut log = FileLog::open(dir.path(), small()).unwrap();
+    for seq in 0..20 {
+        append(&mut log, seq);
+    }
+    let written = sealed(&log);
+    assert!(written.len() > 3);
+    drop(log);
+    // Whoever reads it comes to the same.
+    assert_eq!(
+        sealed(&FileLog::open(dir.path(), small()).unwrap()),
+        written
+    );
+    let read_only = ReadOnlyLog::open(dir.path()).unwrap();
+    assert_eq!(read_only.segments().sealed(), written);
+    let mut next = 0;
+    for sealed in &written {
+        assert_eq!(sealed.first, next);
+        next = sealed.next;
+        let path = segment_path(dir.path(), sealed.first);
+        assert_eq!(fs::metadata(path).unwrap().len(), sealed.bytes);
+    }
+    // Frames of the same lengths that say something else are another content.
+    let other = scratch();
+    fs::copy(segment_path(dir.path(), 0), segment_path(other.path(), 0)).unwrap();
+    let mut log = FileLog::open(other.path(), small()).unwrap();
+    for seq in written[0].next..20 {
+        let mut payload = payload(seq);
+        if seq == written[1].first {
+            payload[0] ^= 1;
+        }
+        log.append(header(seq), &payload).unwrap();
+    }
+    let others = sealed(&log);
+    assert_eq!(others[0], written[0]);
+    let sum = others[1].sum;
+    assert_ne!(sum, written[1].sum);
+    assert_eq!(others[1], Sealed { sum, ..written[1] });
+    // The next one is not: what precedes it does not count.
+    assert_eq!(others[2], written[2]);
+}
