@@ -20,11 +20,13 @@ mod compile;
 mod contenders;
 mod counts;
 mod harness;
+mod past;
 mod rows;
 mod shared;
 mod step;
 mod values;
 mod work;
+mod writer;
 mod yard;
 
 use std::error::Error;
@@ -50,7 +52,7 @@ struct Bench {
     table: fn(&[Row]) -> String,
 }
 
-const BENCHES: [Bench; 26] = [
+const BENCHES: [Bench; 33] = [
     Bench {
         name: "step_graph",
         about: "one event (a state move, a relink, a field) that can be taken back while it happens",
@@ -190,7 +192,7 @@ const BENCHES: [Bench; 26] = [
     Bench {
         name: "with",
         about: "an event on a value of the graph, which stays as it is",
-        entities: SIZES,
+        entities: VALUES,
         samples: 7,
         run: |options| Ok(values::with(options)),
         table: values::table,
@@ -198,7 +200,7 @@ const BENCHES: [Bench; 26] = [
     Bench {
         name: "with_100",
         about: "the same, each on what the one before gave",
-        entities: SIZES,
+        entities: VALUES,
         samples: 7,
         run: |options| Ok(values::chain(options)),
         table: values::table,
@@ -206,7 +208,7 @@ const BENCHES: [Bench; 26] = [
     Bench {
         name: "snapshot",
         about: "a step, and a value after it, of which the last few are held",
-        entities: SIZES,
+        entities: VALUES,
         samples: 7,
         run: |options| Ok(values::snapshot(options)),
         table: values::table,
@@ -214,10 +216,66 @@ const BENCHES: [Bench; 26] = [
     Bench {
         name: "snapshot_read",
         about: "a field, a state and a count over an edge, from a value",
-        entities: SIZES,
+        entities: VALUES,
         samples: 7,
         run: |options| Ok(values::read(options)),
         table: values::table,
+    },
+    Bench {
+        name: "snapshot_walk",
+        about: "from a task to its worker and to the values of all tasks of that one, from a value",
+        entities: VALUES,
+        samples: 7,
+        run: |options| Ok(values::walk(options)),
+        table: values::table,
+    },
+    Bench {
+        name: "as_of_near",
+        about: "the graph a hundred events back, and a value in it",
+        entities: VALUES,
+        samples: 5,
+        run: |options| Ok(past::rows::near(options)),
+        table: values::table,
+    },
+    Bench {
+        name: "as_of_far",
+        about: "the graph about half of 100,000 events back, and a value in it",
+        entities: VALUES,
+        samples: 5,
+        run: |options| Ok(past::rows::far(options)),
+        table: values::table,
+    },
+    Bench {
+        name: "history_1",
+        about: "all that became of an entity that had one event, among 100,000 of others",
+        entities: VALUES,
+        samples: 5,
+        run: |options| Ok(past::rows::history_once(options)),
+        table: values::table,
+    },
+    Bench {
+        name: "history_1000",
+        about: "all that became of an entity that had 1,000 events, among 99,000 of others",
+        entities: VALUES,
+        samples: 5,
+        run: |options| Ok(past::rows::history_many(options)),
+        table: values::table,
+    },
+    Bench {
+        name: "writer_alone",
+        about: "steps of one thread, while nobody looks",
+        entities: VALUES,
+        samples: 5,
+        run: writer::alone,
+        table: writer::table,
+    },
+    Bench {
+        name: "writer_read",
+        about: "steps of one thread, while another takes the newest value all the time and reads in it",
+        entities: VALUES,
+        samples: 5,
+        run: writer::read,
+        table: writer::table,
     },
     Bench {
         name: "shared_1",
@@ -263,6 +321,8 @@ const BENCHES: [Bench; 26] = [
 
 /// The sizes at which operations are measured.
 const SIZES: &[usize] = &[1_000, 10_000, 100_000, 1_000_000];
+/// The sizes at which values of the graph and the past are.
+const VALUES: &[usize] = &[1_000, 10_000, 100_000, 1_000_000, 5_000_000];
 
 /// How to measure.
 struct Options {

@@ -9,9 +9,12 @@ use ironweave::{Facts, prelude::*};
 use self::model::{Started, Stopped, Task, TasksAdded, Worker, WorkersHired, state};
 use crate::work::{Contender, KEPT, Keeps, Op, Picture, Value, first_worker, workers};
 
+/// What there is at first is made so many in a transaction.
+const TOGETHER: usize = 100;
+
 /// Tasks and workers.
 #[ironweave::model]
-mod model {
+pub mod model {
     use ironweave::prelude::*;
 
     #[entity]
@@ -74,8 +77,10 @@ mod model {
 
 /// The store, and handles by number.
 pub struct Ours {
-    store: Store<model::Model>,
-    tasks: Vec<Task>,
+    /// The store.
+    pub store: Store<model::Model>,
+    /// By number.
+    pub tasks: Vec<Task>,
     workers: Vec<Worker>,
     keeps: Keeps,
     facts: Facts,
@@ -156,21 +161,27 @@ impl Contender for Ours {
             Keeps::Log => Store::<model::Model>::memory(),
             Keeps::Nothing | Keeps::Facts => Store::unlogged(),
         };
-        let mut t = store.begin();
-        let workers: Vec<Worker> = (0..workers(count))
-            .map(|_| t.apply(WorkersHired {}).expect("hired").created.worker)
-            .collect();
-        let tasks = (0..count)
-            .map(|i| {
-                let worker = workers[first_worker(count, i) as usize];
-                t.apply(TasksAdded { worker }).expect("added").created.task
-            })
-            .collect();
-        t.commit().expect("kept");
+        let (mut staff, mut tasks) = (Vec::new(), Vec::new());
+        // As a program would, and not all at once: the transaction that made somebody is a part of their history.
+        while staff.len() < workers(count) {
+            let mut t = store.begin();
+            for _ in staff.len()..workers(count).min(staff.len() + TOGETHER) {
+                staff.push(t.apply(WorkersHired {}).expect("hired").created.worker);
+            }
+            t.commit().expect("kept");
+        }
+        while tasks.len() < count {
+            let mut t = store.begin();
+            for i in tasks.len()..count.min(tasks.len() + TOGETHER) {
+                let worker: Worker = staff[first_worker(count, i) as usize];
+                tasks.push(t.apply(TasksAdded { worker }).expect("added").created.task);
+            }
+            t.commit().expect("kept");
+        }
         Self {
             store,
             tasks,
-            workers,
+            workers: staff,
             keeps,
             facts: Facts::default(),
             events: Vec::new(),
@@ -217,35 +228,53 @@ impl Contender for Ours {
     }
 
     fn picture(&self) -> Picture {
-        let db = &self.store;
-        let slots = |tasks: &mut dyn Iterator<Item = Task>| {
-            let mut list: Vec<u32> = tasks.map(|t| t.id().slot()).collect();
-            list.sort_unstable();
-            list
-        };
-        let row = |t: &Task| {
-            let worker = t.worker(db).map_or(u32::MAX, |w| w.id().slot());
-            (t.is::<state::Running>(db), t.value(db), worker)
-        };
-        Picture {
-            tasks: self.tasks.iter().map(row).collect(),
-            workers: self
-                .workers
-                .iter()
-                .map(|w| slots(&mut w.tasks(db)))
-                .collect(),
-            running: slots(&mut db.place::<Task, state::Running>().map(|t| t.any())),
-        }
+        picture(&self.store, &self.tasks, &self.workers)
     }
 }
 
-fn read(db: &impl Db, task: Task) -> (u64, bool, usize) {
+/// Everything that there is in a store or a value.
+fn picture(db: &impl Db, tasks: &[Task], workers: &[Worker]) -> Picture {
+    let slots = |tasks: &mut dyn Iterator<Item = Task>| {
+        let mut list: Vec<u32> = tasks.map(|t| t.id().slot()).collect();
+        list.sort_unstable();
+        list
+    };
+    let row = |t: &Task| {
+        let worker = t.worker(db).map_or(u32::MAX, |w| w.id().slot());
+        (t.is::<state::Running>(db), t.value(db), worker)
+    };
+    let list = |w: &Worker| slots(&mut w.tasks(db));
+    Picture {
+        tasks: tasks.iter().map(row).collect(),
+        workers: workers.iter().map(list).collect(),
+        running: slots(&mut db.place::<Task, state::Running>().map(|t| t.any())),
+    }
+}
+
+/// A task's value, whether it runs, and how many tasks its worker has.
+pub fn read(db: &impl Db, task: Task) -> (u64, bool, usize) {
     let worker = task.worker(db).expect("everybody has one");
     let list = worker.tasks_count(db);
     (task.value(db), task.is::<state::Running>(db), list)
 }
 
+/// The sum of the values of all tasks that a task's worker has.
+fn walk(db: &impl Db, task: Task) -> u64 {
+    let worker = task.worker(db).expect("everybody has one");
+    worker.tasks(db).map(|t| t.value(db)).sum()
+}
+
 impl Ours {
+    /// As [`Value::walk`], from the store.
+    pub fn walk(&self, task: u32) -> u64 {
+        walk(&self.store, self.tasks[task as usize])
+    }
+
+    /// What there is in a value of this store.
+    pub fn picture_of(&self, value: &Snapshot<model::Model>) -> Picture {
+        picture(value, &self.tasks, &self.workers)
+    }
+
     /// A task's value, whether it runs, and how many tasks its worker has, from the store.
     pub fn read(&self, task: u32) -> (u64, bool, usize) {
         read(&self.store, self.tasks[task as usize])
@@ -313,5 +342,13 @@ impl Value for Valued {
 
     fn read(&self, task: u32) -> (u64, bool, usize) {
         read(&self.snapshot, self.handles.0[task as usize])
+    }
+
+    fn walk(&self, task: u32) -> u64 {
+        walk(&self.snapshot, self.handles.0[task as usize])
+    }
+
+    fn picture(&self) -> Picture {
+        picture(&self.snapshot, &self.handles.0, &self.handles.1)
     }
 }

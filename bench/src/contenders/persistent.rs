@@ -4,7 +4,7 @@
 use imbl::{OrdSet, Vector};
 use rpds::{RedBlackTreeSetSync, VectorSync};
 
-use crate::work::{Op, Value, first_worker, workers};
+use crate::work::{Op, Picture, Value, first_worker, workers};
 
 #[derive(Clone, Copy)]
 struct Task {
@@ -78,6 +78,23 @@ impl Value for Imbl {
         let list = &self.workers[task.worker as usize];
         (task.value, task.running, list.len())
     }
+
+    fn walk(&self, task: u32) -> u64 {
+        let worker = self.tasks[task as usize].worker;
+        let list = self.workers[worker as usize].iter();
+        list.map(|t| self.tasks[*t as usize].value).sum()
+    }
+
+    fn picture(&self) -> Picture {
+        let row = |t: &Task| (t.running, t.value, t.worker);
+        Picture {
+            tasks: self.tasks.iter().map(row).collect(),
+            workers: (self.workers.iter())
+                .map(|list| list.iter().copied().collect())
+                .collect(),
+            running: self.running.iter().copied().collect(),
+        }
+    }
 }
 
 /// Over rpds: bit-partitioned tries and red-black trees.
@@ -129,5 +146,22 @@ impl Value for Rpds {
         let task = &self.tasks[task as usize];
         let list = &self.workers[task.worker as usize];
         (task.value, task.running, list.size())
+    }
+
+    fn walk(&self, task: u32) -> u64 {
+        let worker = self.tasks[task as usize].worker;
+        let list = self.workers[worker as usize].iter();
+        list.map(|t| self.tasks[*t as usize].value).sum()
+    }
+
+    fn picture(&self) -> Picture {
+        let row = |t: &Task| (t.running, t.value, t.worker);
+        Picture {
+            tasks: self.tasks.iter().map(row).collect(),
+            workers: (self.workers.iter())
+                .map(|list| list.iter().copied().collect())
+                .collect(),
+            running: self.running.iter().copied().collect(),
+        }
     }
 }

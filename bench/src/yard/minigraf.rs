@@ -19,14 +19,16 @@ pub struct Graf {
     workers: usize,
 }
 
-fn rows(result: Result<QueryResult, minigraf::MinigrafError>) -> Vec<Vec<Value>> {
+/// What a question found.
+pub fn rows(result: Result<QueryResult, minigraf::MinigrafError>) -> Vec<Vec<Value>> {
     match result.expect("it is Datalog") {
         QueryResult::QueryResults { results, .. } => results,
         _ => Vec::new(),
     }
 }
 
-fn integer(value: &Value) -> i64 {
+/// A value as a number.
+pub fn integer(value: &Value) -> i64 {
     value.as_integer().expect("a number")
 }
 

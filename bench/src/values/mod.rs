@@ -1,5 +1,9 @@
-//! `with`, `with_100`, `snapshot`, `snapshot_read`: values of the whole graph, beside the same written by hand over two
-//! libraries of persistent collections.
+//! `with`, `with_100`, `snapshot`, `snapshot_read`, `snapshot_walk`: values of the whole graph, beside the same written by
+//! hand over two libraries of persistent collections; and beside SQLite with a history table and minigraf, as far as they
+//! go ([`peers`]): for them a value is a number, as of which they can be asked.
+
+#[cfg(feature = "peers")]
+mod peers;
 
 use std::collections::VecDeque;
 use std::fmt::Write as _;
@@ -52,6 +56,7 @@ trait Lane {
     fn chain(&mut self, ops: &[Op]) -> f64;
     fn snapshots(&mut self, ops: &[Op]) -> f64;
     fn reads(&mut self, ops: &[Op]) -> f64;
+    fn walks(&mut self, ops: &[Op]) -> f64;
 }
 
 struct Held<V> {
@@ -126,65 +131,121 @@ impl<V: Value> Lane for Held<V> {
         self.go_on(ops);
         took
     }
+
+    fn walks(&mut self, ops: &[Op]) -> f64 {
+        let value = self.value.clone();
+        let took = sample(ops.len(), || {
+            ops.iter().for_each(|op| _ = black_box(value.walk(op.task)));
+        });
+        self.go_on(ops);
+        took
+    }
+}
+
+/// Says who cannot do it.
+fn no_values() {
+    if cfg!(feature = "peers") {
+        println!(
+            "sqlite and minigraf are not there: they have no values on which an event could be tried"
+        );
+    }
 }
 
 /// Each event on one value, and what comes of it thrown away.
 pub fn with(options: &Options) -> Vec<Row> {
+    no_values();
     measured(options, "with", |lane, ops| lane.with(ops))
 }
 
 /// A hundred events on what the one before gave.
 pub fn chain(options: &Options) -> Vec<Row> {
+    no_values();
     measured(options, "with_100", |lane, ops| lane.chain(ops))
 }
 
 /// A step of the store, and a snapshot after it; the last few are held.
 pub fn snapshot(options: &Options) -> Vec<Row> {
-    measured(options, "snapshot", |lane, ops| lane.snapshots(ops))
+    #[allow(unused_mut)]
+    let mut rows = measured(options, "snapshot", |lane, ops| lane.snapshots(ops));
+    #[cfg(feature = "peers")]
+    for &entities in &options.entities {
+        rows.extend(peers::steps("snapshot", entities, options.samples));
+    }
+    rows
 }
 
-/// Point reads, from a snapshot; from the store too, which the others do not have.
-pub fn read(options: &Options) -> Vec<Row> {
-    let mut rows = measured(options, "snapshot_read", |lane, ops| lane.reads(ops));
+/// What is read of a value.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Reads {
+    /// A field, a state and a count.
+    Point,
+    /// Over a to-one edge, and over a list.
+    Walk,
+}
+
+/// Reads from a snapshot; from the store too, which the others do not have, and by those who have no values.
+fn reads(options: &Options, bench: &'static str, reads: Reads) -> Vec<Row> {
+    let mut rows = measured(options, bench, |lane, ops| match reads {
+        Reads::Point => lane.reads(ops),
+        Reads::Walk => lane.walks(ops),
+    });
     for &entities in &options.entities {
         let mut ours = ironweave::Ours::new(entities, Keeps::Nothing);
         let mut flat = flat::Flat::new(entities, Keeps::Nothing);
         let ops = operations(entities, BATCH * options.samples, entities as u64);
         let (mut of_ours, mut of_flat) = (Vec::new(), Vec::new());
         for batch in ops.chunks(BATCH) {
-            of_ours.push(sample(batch.len(), || {
-                (batch.iter()).for_each(|op| _ = black_box(ours.read(op.task)));
+            let tasks = || batch.iter().map(|op| op.task);
+            of_ours.push(sample(batch.len(), || match reads {
+                Reads::Point => tasks().for_each(|t| _ = black_box(ours.read(t))),
+                Reads::Walk => tasks().for_each(|t| _ = black_box(ours.walk(t))),
             }));
-            of_flat.push(sample(batch.len(), || {
-                (batch.iter()).for_each(|op| _ = black_box(flat.read(op.task)));
+            of_flat.push(sample(batch.len(), || match reads {
+                Reads::Point => tasks().for_each(|t| _ = black_box(flat.read(t))),
+                Reads::Walk => tasks().for_each(|t| _ = black_box(flat.walk(t))),
             }));
             for op in batch {
                 ours.step(ours.event(*op));
                 flat.step(flat.event(*op));
             }
         }
-        rows.push(row("snapshot_read", "store", entities, of_ours));
-        rows.push(row("snapshot_read", "flat", entities, of_flat));
+        rows.push(row(bench, "store", entities, of_ours));
+        rows.push(row(bench, "flat", entities, of_flat));
+        #[cfg(feature = "peers")]
+        rows.extend(match reads {
+            Reads::Point => peers::reads(bench, entities, options.samples),
+            Reads::Walk => peers::walks(bench, entities, options.samples),
+        });
     }
     rows
+}
+
+/// Point reads.
+pub fn read(options: &Options) -> Vec<Row> {
+    reads(options, "snapshot_read", Reads::Point)
+}
+
+/// From a task to its worker, and from that one to the values of all its tasks.
+pub fn walk(options: &Options) -> Vec<Row> {
+    reads(options, "snapshot_walk", Reads::Walk)
 }
 
 /// Rows for people, with ratios to ironweave.
 pub fn table(rows: &[Row]) -> String {
     let mut text = format!(
-        "{:<14}{:>10}{:>10}{:>20}{:>14}\n",
+        "{:<16}{:>10}{:>12}{:>26}{:>14}\n",
         "contender", "entities", "ns/op", "least - greatest", "of ironweave"
     );
     for row in rows {
         let is_ours = |r: &&Row| r.contender == "ironweave" && r.entities == row.entities;
         let ours = rows.iter().find(is_ours);
         let ratio = ours.map_or_else(String::new, |ours| {
-            format!("{:.2}", row.ns_per_op / ours.ns_per_op)
+            format!("{:.4}", row.ns_per_op / ours.ns_per_op)
         });
         let spread = format!("{:.0} - {:.0}", row.least, row.greatest);
         let _ = writeln!(
             text,
-            "{:<14}{:>10}{:>10.0}{:>20}{:>14}",
+            "{:<16}{:>10}{:>12.0}{:>26}{:>14}",
             row.contender, row.entities, row.ns_per_op, spread, ratio
         );
     }
@@ -195,9 +256,14 @@ pub fn table(rows: &[Row]) -> String {
 mod tests {
     use super::*;
 
-    fn worked<V: Value>(tasks: usize) -> Vec<(u64, bool, usize)> {
+    type All = Vec<((u64, bool, usize), u64)>;
+
+    fn worked<V: Value>(tasks: usize) -> All {
         let (mut value, mut held) = (V::new(tasks), Vec::new());
-        let all = |value: &V| (0..tasks as u32).map(|t| value.read(t)).collect::<Vec<_>>();
+        let all = |value: &V| -> All {
+            let tasks = 0..tasks as u32;
+            tasks.map(|t| (value.read(t), value.walk(t))).collect()
+        };
         for op in operations(tasks, 500, 3) {
             let before = all(&value);
             let with = value.with(op);
@@ -225,9 +291,20 @@ mod tests {
             store.step(store.event(op));
             flat.step(flat.event(op));
         }
-        let all = (0..57).map(|t| (store.read(t), flat.read(t)));
-        for ((store, flat), ours) in all.zip(ours) {
-            assert_eq!((store, flat), (ours, ours));
-        }
+        let stores: All = (0..57).map(|t| (store.read(t), store.walk(t))).collect();
+        let flats: All = (0..57).map(|t| (flat.read(t), flat.walk(t))).collect();
+        assert_eq!((&stores, &flats), (&ours, &ours));
+        let sum = |t: u32| ours[t as usize].0.0;
+        let walked = |t: u32| {
+            let list = &store.picture().workers[store.picture().tasks[t as usize].2 as usize];
+            list.iter().map(|t| sum(*t)).sum::<u64>()
+        };
+        assert!((0..57).all(|t| walked(t) == ours[t as usize].1));
+        #[cfg(feature = "peers")]
+        assert!(
+            peers::all_read(57, &operations(57, 500, 3))
+                .iter()
+                .all(|all| *all == ours)
+        );
     }
 }
