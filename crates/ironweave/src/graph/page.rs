@@ -47,48 +47,37 @@ pub(super) enum Page<T> {
     Patched(Arc<Patched<T>>),
 }
 
-/// How many pages of a branch are put in place of others before it is copied.
-const PATCHES: usize = 4;
-
-/// A branch that others have too, and pages in place of some of its own. To copy it would be to count up each of its
-/// pages, all over the memory of a large graph; so that is put off, mostly until nobody else has it any more.
-pub(super) struct Patched<T> {
-    base: Arc<[Page<T>]>,
-    patches: [Option<(u8, Page<T>)>; PATCHES],
+/// How many entries are kept beside pages, by how large they are and whether each is counted.
+pub(super) const fn beside_max<T>() -> usize {
+    if size_of::<T>() <= 16 && !std::mem::needs_drop::<T>() {
+        16
+    } else {
+        8
+    }
 }
 
-impl<T> Clone for Patched<T> {
+/// A branch of leaves that others have too, with entries that count instead of some of those in them. To copy it would
+/// be to count up each of its leaves, all over the memory of a large graph; so that is done once for so many entries.
+pub(super) struct Patched<T> {
+    base: Arc<[Page<T>]>,
+    /// By whole index.
+    entries: Vec<(u32, T)>,
+}
+
+impl<T: Clone> Clone for Patched<T> {
     fn clone(&self) -> Self {
+        let mut entries = Vec::with_capacity(beside_max::<T>());
+        entries.extend_from_slice(&self.entries);
         Self {
             base: Arc::clone(&self.base),
-            patches: self.patches.clone(),
+            entries,
         }
     }
 }
 
 impl<T> Patched<T> {
-    fn get(&self, at: usize) -> Option<&Page<T>> {
-        let mut patches = self.patches.iter().flatten();
-        match patches.find(|(i, _)| usize::from(*i) == at) {
-            Some((_, page)) => Some(page),
-            None => self.base.get(at),
-        }
-    }
-
-    /// Where a page is among the patches, or may be put.
-    fn place(&self, at: usize) -> Option<usize> {
-        let mut patches = self.patches.iter();
-        patches.position(|patch| patch.as_ref().is_none_or(|(i, _)| usize::from(*i) == at))
-    }
-
-    /// All of them as a branch.
-    fn branch(&self) -> Arc<[Page<T>]> {
-        let mut pages = Arc::clone(&self.base);
-        let own = own_all(&mut pages);
-        for (i, page) in self.patches.iter().flatten() {
-            own[usize::from(*i)] = page.clone();
-        }
-        pages
+    fn find(&self, i: usize) -> Option<usize> {
+        self.entries.iter().position(|(at, _)| *at as usize == i)
     }
 }
 
@@ -128,13 +117,26 @@ impl<T> Page<T> {
         }
     }
 
+    /// The pages of a branch; those of a leaf, none.
+    fn pages(&self) -> &[Self] {
+        match self {
+            Self::Branch(pages) => pages,
+            Self::Patched(patched) => &patched.base,
+            Self::Leaf(_) => &[],
+        }
+    }
+
+    /// What counts instead of entries below.
+    fn patches(&self) -> &[(u32, T)] {
+        match self {
+            Self::Patched(patched) => &patched.entries,
+            _ => &[],
+        }
+    }
+
     /// A page of a branch.
     pub(super) fn below(&self, i: usize) -> Option<&Self> {
-        match self {
-            Self::Branch(pages) => pages.get(i),
-            Self::Patched(patched) => patched.get(i),
-            Self::Leaf(_) => None,
-        }
+        self.pages().get(i)
     }
 
     /// The entry at an index that is there; `bits` are those of the index that matter here and below.
@@ -144,56 +146,14 @@ impl<T> Page<T> {
             match page {
                 Self::Leaf(entries) => return entries.get(i & Self::MASK),
                 branch => {
+                    let patches = branch.patches();
+                    if let Some((_, entry)) = patches.iter().find(|(at, _)| *at as usize == i) {
+                        return Some(entry);
+                    }
                     bits -= BITS;
                     page = branch.below(i >> bits & (BRANCH - 1))?;
                 }
             }
-        }
-    }
-
-    /// A page of a branch that has it, to change it; `patching`: not a branch that is better copied at once.
-    fn below_mut(&mut self, at: usize, patching: bool) -> Option<&mut Self> {
-        self.unpatch(at);
-        if patching
-            && let Self::Branch(pages) = self
-            && Arc::strong_count(pages) > 1
-        {
-            *self = Self::Patched(Arc::new(Patched {
-                base: Arc::clone(pages),
-                patches: [const { None }; PATCHES],
-            }));
-        }
-        match self {
-            Self::Leaf(_) => None,
-            Self::Branch(pages) => own_all(pages).get_mut(at),
-            Self::Patched(patched) => {
-                let patched = own(patched);
-                let place = patched.place(at)?;
-                let page = match patched.patches[place].take() {
-                    Some((_, page)) => page,
-                    None => patched.base.get(at)?.clone(),
-                };
-                let (_, page) = patched.patches[place].insert((at as u8, page));
-                Some(page)
-            }
-        }
-    }
-
-    /// Makes a branch of a patched one, where its base is nobody else's any more, and where there is no room for a
-    /// patch more.
-    fn unpatch(&mut self, at: usize) {
-        let Self::Patched(patched) = self else {
-            return;
-        };
-        if let Some(Patched { base, patches }) = Arc::get_mut(patched)
-            && let Some(pages) = Arc::get_mut(base)
-        {
-            for (i, page) in patches.iter_mut().filter_map(Option::take) {
-                pages[usize::from(i)] = page;
-            }
-            *self = Self::Branch(Arc::clone(base));
-        } else if patched.place(at).is_none() {
-            *self = Self::Branch(patched.branch());
         }
     }
 }
@@ -213,24 +173,76 @@ impl<T: Clone> Page<T> {
         let mut page = self;
         let mut root = true;
         loop {
+            // The counters of what is near the root are at hand.
+            if !root && bits == leaf_bits::<T>() + BITS {
+                page.patch(i);
+            }
+            root = false;
             match page {
                 Self::Leaf(entries) => return own_all(entries).get_mut(i & Self::MASK),
-                branch => {
+                Self::Branch(pages) => {
                     bits -= BITS;
-                    // The counters of what is near the root are at hand.
-                    let patching = !root && bits == leaf_bits::<T>();
-                    page = branch.below_mut(i >> bits & (BRANCH - 1), patching)?;
-                    root = false;
+                    page = own_all(pages).get_mut(i >> bits & (BRANCH - 1))?;
+                }
+                Self::Patched(patched) => {
+                    let patched = own(patched);
+                    let at = patched.find(i)?;
+                    return Some(&mut patched.entries[at].1);
                 }
             }
         }
     }
 
+    /// Makes a patch of an entry of a branch of leaves that others have too, if there is no room for one a branch of
+    /// nobody else's.
+    fn patch(&mut self, i: usize) {
+        if let Self::Branch(pages) = self {
+            if Arc::strong_count(pages) == 1 {
+                return;
+            }
+            *self = Self::Patched(Arc::new(Patched {
+                base: Arc::clone(pages),
+                entries: Vec::with_capacity(beside_max::<T>()),
+            }));
+        }
+        let Self::Patched(patched) = self else {
+            return;
+        };
+        if patched.find(i).is_some() {
+            return;
+        }
+        if patched.entries.len() == beside_max::<T>() {
+            self.unpatch();
+            return;
+        }
+        let bits = leaf_bits::<T>();
+        let leaf = patched.base.get(i >> bits & (BRANCH - 1));
+        if let Some(entry) = leaf.and_then(|leaf| leaf.get(bits, i)).cloned() {
+            own(patched).entries.push((i as u32, entry));
+        }
+    }
+
+    /// Puts the patches of a branch in.
+    fn unpatch(&mut self) {
+        let Self::Patched(patched) = self else {
+            return;
+        };
+        let patched = Arc::clone(patched);
+        let bits = leaf_bits::<T>();
+        let mut pages = Arc::clone(&patched.base);
+        let own = own_all(&mut pages);
+        for (i, entry) in &patched.entries {
+            let leaf = &mut own[*i as usize >> bits & (BRANCH - 1)];
+            if let Some(there) = leaf.get_mut(bits, *i as usize) {
+                *there = entry.clone();
+            }
+        }
+        *self = Self::Branch(pages);
+    }
+
     /// Puts an entry behind the last one, at `i`.
     pub(super) fn push(&mut self, bits: u32, i: usize, value: T) {
-        if let Self::Patched(patched) = self {
-            *self = Self::Branch(patched.branch());
-        }
+        self.unpatch();
         match self {
             Self::Leaf(entries) => {
                 let at = i & Self::MASK;
@@ -270,6 +282,14 @@ pub(super) fn differing<T>(
         (Some(a), Some(b)) if a.is(b) => {}
         _ if bits <= leaf_bits::<T>() => (start..start + (1 << bits)).for_each(see),
         _ => {
+            for page in a.iter().chain(&b) {
+                page.patches().iter().for_each(|(i, _)| see(*i as usize));
+            }
+            let pages =
+                |page: Option<&Page<T>>| page.map_or(std::ptr::null(), |p| p.pages().as_ptr());
+            if pages(a) == pages(b) {
+                return;
+            }
             for i in 0..BRANCH {
                 let (a, b) = (a.and_then(|a| a.below(i)), b.and_then(|b| b.below(i)));
                 let start = start + (i << (bits - BITS));

@@ -13,7 +13,7 @@ use std::sync::Arc;
 use crate::graph::column::{AnyColumn, ColumnType};
 use crate::graph::index::{Hashed, Index};
 use crate::graph::list::PageList;
-use crate::graph::page::{BITS, BRANCH, Page, differing, leaf_bits};
+use crate::graph::page::{BITS, BRANCH, Page, beside_max, differing, leaf_bits};
 use crate::graph::storage::{Map, Set, Storage, Table, own, own_all, touched};
 use crate::graph::tree::Tree;
 use crate::graph::{Graph, GraphMut, GraphRef};
@@ -108,15 +108,6 @@ impl DerefMut for SharedColumn {
             self.0 = self.0.share();
         }
         Arc::get_mut(&mut self.0).expect("nobody else has the new one")
-    }
-}
-
-/// How many entries are kept beside the pages, by how large they are and whether each is counted.
-const fn beside_max<T>() -> usize {
-    if size_of::<T>() <= 16 && !std::mem::needs_drop::<T>() {
-        16
-    } else {
-        8
     }
 }
 
@@ -488,80 +479,4 @@ impl<T: Ord + Clone + Send + Sync + 'static> Set<T> for Tree<T, ()> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// A table and clones of it behave as vectors and their clones do.
-    fn as_a_vector<T: Clone + Send + Sync + PartialEq + std::fmt::Debug + 'static>(
-        value: fn(u32) -> T,
-    ) {
-        let mut seed = 1u32;
-        let mut random = move || {
-            seed = seed.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-            seed >> 8
-        };
-        let mut versions: Vec<(Vec<T>, Pages<T>)> = vec![(Vec::new(), Pages::default())];
-        for round in 0..40 {
-            let from = (random() as usize % versions.len()).max(random() as usize % versions.len());
-            let (mut vector, mut pages) = versions[from].clone();
-            // Now and then over the edge of a level.
-            let grow = if round % 4 == 0 { 6_000 } else { 70 };
-            for _ in 0..grow {
-                match random() % 8 {
-                    0 => {
-                        vector.pop();
-                        pages.pop();
-                    }
-                    1 | 2 if !vector.is_empty() => {
-                        let i = random() as usize % vector.len();
-                        vector[i] = value(random());
-                        *pages.at_mut(i) = vector[i].clone();
-                    }
-                    _ => {
-                        vector.push(value(random()));
-                        pages.push(vector[vector.len() - 1].clone());
-                    }
-                }
-            }
-            versions.push((vector, pages));
-        }
-        for (vector, pages) in &versions {
-            assert_eq!(pages.len(), vector.len());
-            (0..vector.len()).for_each(|i| assert_eq!(*pages.at(i), vector[i]));
-        }
-        assert!(versions.iter().any(|(vector, _)| vector.len() > 4_096));
-    }
-
-    #[test]
-    fn a_clone_is_never_changed_by_its_descendants() {
-        as_a_vector(|n| n);
-        as_a_vector(|n| n.to_string());
-    }
-
-    #[test]
-    fn a_table_grows_over_the_edges_of_its_levels() {
-        let mut pages = Pages::default();
-        let mut before = Vec::new();
-        let levels = [0, BITS, 2 * BITS].map(|bits| 1usize << (leaf_bits::<usize>() + bits));
-        for i in 0..levels[2] + 100 {
-            if levels.contains(&i) {
-                before.push((i, pages.clone()));
-            }
-            pages.push(i);
-        }
-        (0..pages.len()).for_each(|i| assert_eq!(*pages.at(i), i));
-        for (len, pages) in before {
-            assert_eq!((pages.len(), *pages.at(len - 1)), (len, len - 1));
-        }
-    }
-
-    #[test]
-    #[should_panic = "entry 1 of a table of 1"]
-    fn what_was_popped_is_out_of_range() {
-        let mut pages = Pages::default();
-        pages.push(1);
-        pages.push(2);
-        pages.pop();
-        pages.at(1);
-    }
-}
+mod tests;

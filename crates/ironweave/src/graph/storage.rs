@@ -4,7 +4,7 @@
 //! |---|---|---|
 //! | for | the live store | snapshots and what is tried on them |
 //! | `clone` | O(all of it) | O(tables) |
-//! | a change | in place | copies the pages that a clone shares |
+//! | a change | in place | beside the pages that a clone shares, a few; then copies them |
 
 use std::collections::BTreeSet;
 use std::hash::Hash;
