@@ -20,6 +20,9 @@ const ROWS: [&str; 5] = [
     "reject",
 ];
 const CONTENDERS: [&str; 3] = ["flat", "fxhash", "ironweave"];
+/// Of values of the graph.
+const VALUES: [&str; 3] = ["with", "snapshot", "snapshot_read"];
+const VALUED: [&str; 3] = ["imbl", "rpds", "ironweave"];
 /// Events in the shorter run, and in the longer.
 const EVENTS: [usize; 2] = [5_000, 15_000];
 
@@ -32,13 +35,15 @@ pub fn run(options: &Options) -> Measured {
     let program = built()?;
     let mut rows = Vec::new();
     for &entities in &options.entities {
-        for bench in ROWS {
-            for contender in CONTENDERS {
-                let count = |events| counted(&program, contender, bench, entities, events);
-                let (short, long) = (count(EVENTS[0])?, count(EVENTS[1])?);
-                let per_event = (long - short) as f64 / (EVENTS[1] - EVENTS[0]) as f64;
-                rows.push(Row::counted(bench, contender, entities, per_event));
-            }
+        let rows_of = |names: &[&'static str], by: [&'static str; 3]| {
+            let pairs = names.iter().flat_map(|row| by.map(|by| (*row, by)));
+            pairs.collect::<Vec<_>>()
+        };
+        for (bench, contender) in [rows_of(&ROWS, CONTENDERS), rows_of(&VALUES, VALUED)].concat() {
+            let count = |events| counted(&program, contender, bench, entities, events);
+            let (short, long) = (count(EVENTS[0])?, count(EVENTS[1])?);
+            let per_event = (long - short) as f64 / (EVENTS[1] - EVENTS[0]) as f64;
+            rows.push(Row::counted(bench, contender, entities, per_event));
         }
     }
     Ok(rows)
@@ -83,12 +88,17 @@ fn counted(
 
 /// Counts for people, a line for each row and a column for each contender.
 pub fn table(rows: &[Row]) -> String {
-    let mut text = format!("{:<16}{:>10}", "instructions", "entities");
-    for contender in CONTENDERS {
-        let _ = write!(text, "{contender:>12}");
-    }
-    text.push('\n');
+    let (mut text, mut head) = (String::new(), Vec::new());
     for some in rows.chunks(CONTENDERS.len()) {
+        let contenders: Vec<_> = some.iter().map(|row| row.contender).collect();
+        if head != contenders {
+            let _ = write!(text, "{:<16}{:>10}", "instructions", "entities");
+            for contender in &contenders {
+                let _ = write!(text, "{contender:>12}");
+            }
+            text.push('\n');
+            head = contenders;
+        }
         let _ = write!(text, "{:<16}{:>10}", some[0].bench, some[0].entities);
         for row in some {
             let _ = write!(text, "{:>12.0}", row.value.unwrap_or_default());

@@ -15,8 +15,9 @@ mod work;
 
 use std::process::ExitCode;
 
+use contenders::persistent::{Imbl, Rpds};
 use contenders::{flat, ironweave, maps};
-use work::{Contender, Keeps, Op, operations};
+use work::{Contender, Keeps, Op, Value, operations};
 
 /// What to do with each operation.
 #[derive(Clone, Copy)]
@@ -63,6 +64,26 @@ fn run<C: Contender>(row: Row, entities: usize, steps: usize) {
     assert!(!contender.picture().tasks.is_empty());
 }
 
+/// Values of the graph: what to do with each operation.
+fn value<V: Value>(row: &str, entities: usize, steps: usize) {
+    let (mut value, ops) = (V::new(entities), operations(entities, steps, 7));
+    let mut held = std::collections::VecDeque::new();
+    for op in ops {
+        match row {
+            // All tasks are ready.
+            "with" => drop(std::hint::black_box(value.with(Op { start: true, ..op }))),
+            "snapshot" => {
+                value.step(op);
+                held.push_back(value.clone());
+                if held.len() > 4 {
+                    held.pop_front();
+                }
+            }
+            _ => _ = std::hint::black_box(value.read(op.task)),
+        }
+    }
+}
+
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let numbers: Vec<usize> = arguments.iter().filter_map(|a| a.parse().ok()).collect();
@@ -70,6 +91,14 @@ fn main() -> ExitCode {
         eprintln!("usage: instructions CONTENDER ROW ENTITIES STEPS");
         return ExitCode::FAILURE;
     };
+    if ["with", "snapshot", "snapshot_read"].contains(&row.as_str()) {
+        match name.as_str() {
+            "imbl" => value::<Imbl>(row, *entities, *steps),
+            "rpds" => value::<Rpds>(row, *entities, *steps),
+            _ => value::<ironweave::Valued>(row, *entities, *steps),
+        }
+        return ExitCode::SUCCESS;
+    }
     let row = match row.as_str() {
         "step_graph" => Row::Step(Keeps::Nothing),
         "step_recorded" => Row::Step(Keeps::Facts),

@@ -16,7 +16,7 @@ pub(super) enum Cells<T: Value, S: Storage> {
     /// All others, each with the hash of its stored bytes, so that the fingerprint can be kept without encoding the old
     /// value again.
     Hashed {
-        values: S::Table<Option<T>>,
+        values: S::Values<Option<T>>,
         hashes: S::Table<u64>,
     },
 }
@@ -47,7 +47,7 @@ impl<T: Value, S: Storage> Cells<T, S> {
             }
         } else {
             Self::Hashed {
-                values: S::Table::default(),
+                values: S::Values::default(),
                 hashes: S::Table::default(),
             }
         }
@@ -145,11 +145,13 @@ impl<T: Value, S: Storage> Cells<T, S> {
         let at = slot as usize;
         match self {
             Self::Plain { values, there, .. } => {
-                let bits = there.at_mut(at / 64);
-                let was = *bits >> (at % 64) & 1 == 1;
+                let was = there.at(at / 64) >> (at % 64) & 1 == 1;
                 let old = match new {
                     Some(new) => {
-                        *bits |= 1 << (at % 64);
+                        // What says already what it is to say is not written: it may be shared.
+                        if !was {
+                            *there.at_mut(at / 64) |= 1 << (at % 64);
+                        }
                         if values.len() <= at {
                             // Whatever lies below does not count.
                             while values.len() < at {
@@ -161,7 +163,7 @@ impl<T: Value, S: Storage> Cells<T, S> {
                         std::mem::replace(values.at_mut(at), new)
                     }
                     None if was => {
-                        *bits &= !(1 << (at % 64));
+                        *there.at_mut(at / 64) &= !(1 << (at % 64));
                         values.at(at).clone()
                     }
                     None => return (None, 0),

@@ -169,6 +169,8 @@ pub trait AnyColumn: Send + Sync + 'static {
     fn differing(&self, other: &dyn AnyColumn, see: &mut dyn FnMut(usize));
     /// A copy, with nothing to undo.
     fn fork(&self) -> Box<dyn AnyColumn>;
+    /// As [`fork`](AnyColumn::fork), to be shared.
+    fn share(&self) -> Arc<dyn AnyColumn>;
     /// The column with its type.
     fn as_any(&self) -> &dyn Any;
 }
@@ -187,6 +189,15 @@ impl<T: Value, S: Storage> Column<T, S> {
             cells: Cells::new(),
             replaced: Vec::new(),
             index,
+        }
+    }
+
+    /// A copy, with nothing to undo.
+    fn copied(&self) -> Self {
+        Self {
+            cells: self.cells.clone(),
+            replaced: Vec::new(),
+            index: self.index.as_ref().map(|index| index.fork()),
         }
     }
 
@@ -431,11 +442,11 @@ impl<T: Value, S: Storage> AnyColumn for Column<T, S> {
     }
 
     fn fork(&self) -> Box<dyn AnyColumn> {
-        Box::new(Self {
-            cells: self.cells.clone(),
-            replaced: Vec::new(),
-            index: self.index.as_ref().map(|index| index.fork()),
-        })
+        Box::new(self.copied())
+    }
+
+    fn share(&self) -> Arc<dyn AnyColumn> {
+        Arc::new(self.copied())
     }
 
     fn as_any(&self) -> &dyn Any {

@@ -7,6 +7,7 @@
 mod copies;
 
 use crate::graph::data::LinkData;
+use crate::graph::list::List;
 use crate::graph::storage::{Map, Storage, Table, touched};
 use crate::schema::Cardinality;
 
@@ -51,13 +52,13 @@ enum Links<S: Storage> {
     Fan {
         /// It is the declaring one.
         forward: bool,
-        lists: S::Table<Vec<u32>>,
+        lists: S::Table<S::List>,
         ones: S::Table<Only>,
     },
     /// Both ends hold lists.
     Pairs {
-        from: S::Table<Vec<u32>>,
-        to: S::Table<Vec<u32>>,
+        from: S::Table<S::List>,
+        to: S::Table<S::List>,
         positions: S::Map<Positions>,
     },
 }
@@ -91,16 +92,16 @@ fn ordered(straight: bool, a: u32, b: u32) -> (u32, u32) {
 
 /// Adds a member at the end; where it stands.
 #[inline]
-fn attach(list: &mut Vec<u32>, far: u32) -> u32 {
+fn attach(list: &mut impl List, far: u32) -> u32 {
     let at = list.len() as u32;
-    list.push(far);
+    list.add(far);
     at
 }
 
 /// Takes a member out; the one that fills the hole, if any.
 #[inline]
-fn detach(list: &mut Vec<u32>, at: u32) -> Option<u32> {
-    let last = list.pop();
+fn detach(list: &mut impl List, at: u32) -> Option<u32> {
+    let last = list.take_last();
     let hole = list.get_mut(at as usize)?;
     *hole = last?;
     Some(*hole)
@@ -108,9 +109,9 @@ fn detach(list: &mut Vec<u32>, at: u32) -> Option<u32> {
 
 /// The inverse of `detach`; the member that goes back to the end, if any, and where that is.
 #[inline]
-fn restore(list: &mut Vec<u32>, far: u32, at: u32) -> Option<(u32, u32)> {
+fn restore(list: &mut impl List, far: u32, at: u32) -> Option<(u32, u32)> {
     let Some(hole) = list.get_mut(at as usize) else {
-        list.push(far);
+        list.add(far);
         return None;
     };
     let moved = std::mem::replace(hole, far);
@@ -152,12 +153,12 @@ impl<S: Storage> Edge<S> {
                 ones,
             } => {
                 if end == *forward {
-                    lists.push(Vec::new());
+                    lists.push(S::List::default());
                 } else {
                     ones.push(FREE);
                 }
             }
-            Links::Pairs { from, to, .. } => if end { from } else { to }.push(Vec::new()),
+            Links::Pairs { from, to, .. } => if end { from } else { to }.push(S::List::default()),
         }
         if let Some(data) = &mut self.data {
             data.grow(end);
@@ -376,7 +377,7 @@ impl<S: Storage> Edge<S> {
                 ones,
             } => {
                 let (holder, held) = if *forward { (a, b) } else { (b, a) };
-                let last = |list: &Vec<u32>| list.last().copied().unwrap_or(NONE);
+                let last = |list: &S::List| list.last().copied().unwrap_or(NONE);
                 let old = ones.at(held).far;
                 let loses = if old == NONE {
                     NONE

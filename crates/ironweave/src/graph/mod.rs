@@ -18,6 +18,8 @@ mod key;
 pub(crate) mod layout;
 mod link_value;
 mod linking;
+mod list;
+mod page;
 pub mod paged;
 pub(crate) mod place;
 mod read;
@@ -54,10 +56,10 @@ pub struct Graph<S: Storage> {
     entities: Vec<S::Part<Entities<S>>>,
     columns: Vec<S::Column>,
     /// By column, what it has where nothing is given.
-    defaults: Vec<Option<Default>>,
+    defaults: Arc<[Option<Default>]>,
     edges: Vec<S::Part<Edge<S>>>,
     /// By edge, whether [`Graph::take_over`] may be used.
-    plain_fans: Vec<bool>,
+    plain_fans: Arc<[bool]>,
     /// One table for each watch of the layout.
     counters: Vec<S::Table<u32>>,
     pub(crate) fingerprint: u128,
@@ -165,9 +167,9 @@ impl<S: Storage> Graph<S> {
             layout: Arc::clone(&self.layout),
             entities: self.entities.clone(),
             columns: self.columns.clone(),
-            defaults: self.defaults.clone(),
+            defaults: Arc::clone(&self.defaults),
             edges: self.edges.clone(),
-            plain_fans: self.plain_fans.clone(),
+            plain_fans: Arc::clone(&self.plain_fans),
             counters: self.counters.clone(),
             fingerprint: self.fingerprint,
             settled_fingerprint: self.fingerprint,
@@ -204,12 +206,12 @@ impl<S: Storage> Graph<S> {
             layout: Arc::clone(&self.layout),
             entities: entities.map(B::Part::from).collect(),
             columns: columns.iter().zip(&self.columns).map(copied).collect(),
-            defaults: self.defaults.clone(),
+            defaults: Arc::clone(&self.defaults),
             edges: edges
                 .map(|(edge, data)| edge.copy::<B>(data.as_ref().map(B::column)))
                 .map(B::Part::from)
                 .collect(),
-            plain_fans: self.plain_fans.clone(),
+            plain_fans: Arc::clone(&self.plain_fans),
             counters: self.counters.iter().map(Table::copy).collect(),
             fingerprint: self.fingerprint,
             settled_fingerprint: self.fingerprint,

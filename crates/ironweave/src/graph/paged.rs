@@ -1,16 +1,20 @@
 //! Tables that share what they have in common: cloned at once, and copied page by page as they part.
 //!
-//! An array is a tree of pages, whose depth grows with it; a page that only one array holds is changed in place, and
-//! one that others hold too is copied first, together with the branches above it. So a clone costs one counter, a
-//! change of it a leaf of 64 or 256 entries and 16 counters a level, and nothing is ever copied that was not touched.
+//! An array is a tree of pages ([`page`](super::page)), whose depth grows with it. A clone shares all of them. The first few
+//! entries that are written while they are shared lie beside the pages, so that what is tried once copies none; when
+//! they are too many, the older half goes into the pages, which are copied for it. So a clone costs two counters, a change
+//! of it at most a few pages by the depth of the tree, and nothing is ever copied that was not touched.
 
 use std::hash::{BuildHasher, BuildHasherDefault, Hash};
+use std::iter::repeat_n;
 use std::ops::{Bound, Deref, DerefMut};
 use std::sync::Arc;
 
 use crate::graph::column::{AnyColumn, ColumnType};
 use crate::graph::index::{Hashed, Index};
-use crate::graph::storage::{Map, Set, Storage, Table, own, touched};
+use crate::graph::list::PageList;
+use crate::graph::page::{BITS, BRANCH, Page, beside_max, differing, leaf_bits};
+use crate::graph::storage::{Map, Set, Storage, Table, own, own_all, touched};
 use crate::graph::tree::Tree;
 use crate::graph::{Graph, GraphMut, GraphRef};
 use crate::hash::FxHasher;
@@ -23,6 +27,8 @@ pub struct Paged;
 
 impl Storage for Paged {
     type Table<T: Clone + Send + Sync + 'static> = Pages<T>;
+    type Values<T: Clone + Send + Sync + 'static> = Values<T>;
+    type List = PageList;
     type Map<T: Clone + Send + Sync + 'static> = Tree<u64, T>;
     type Set<T: Ord + Clone + Send + Sync + 'static> = Tree<T, ()>;
     type Part<T: Clone + Send + Sync + 'static> = Shared<T>;
@@ -99,51 +105,35 @@ impl Deref for SharedColumn {
 impl DerefMut for SharedColumn {
     fn deref_mut(&mut self) -> &mut Self::Target {
         if Arc::get_mut(&mut self.0).is_none() {
-            self.0 = self.0.fork().into();
+            self.0 = self.0.share();
         }
         Arc::get_mut(&mut self.0).expect("nobody else has the new one")
     }
 }
 
-/// Bits of an index that choose among the pages of a branch: few, since a copied branch counts up all of them.
-const BITS: u32 = 4;
-const BRANCH: usize = 1 << BITS;
-
-/// An array as a tree of pages.
+/// An array as a tree of pages, and beside it the last few entries that were written while a clone had the pages too.
 pub struct Pages<T> {
     root: Option<Page<T>>,
-    /// How many levels of branches there are above the leaves.
-    branches: u32,
+    /// Bits of an index that choose within the root and below.
+    bits: u32,
+    /// How many entries lie beside the pages.
+    besides: u32,
+    /// How many entries the pages have.
+    paged: usize,
     len: usize,
-}
-
-enum Page<T> {
-    Branch(Arc<[Option<Page<T>>; BRANCH]>),
-    /// Entries of at most 8 bytes.
-    Small(Arc<[T; 256]>),
-    Large(Arc<[T; 64]>),
-    /// Entries that own memory, so that copying the page copies none of it. A new page holds one entry 64 times.
-    Held(Arc<[Arc<T>; 64]>),
-}
-
-impl<T> Clone for Page<T> {
-    #[inline]
-    fn clone(&self) -> Self {
-        match self {
-            Self::Branch(pages) => Self::Branch(Arc::clone(pages)),
-            Self::Small(entries) => Self::Small(Arc::clone(entries)),
-            Self::Large(entries) => Self::Large(Arc::clone(entries)),
-            Self::Held(entries) => Self::Held(Arc::clone(entries)),
-        }
-    }
+    /// Entries that count instead of those in the pages, or come behind them in order. As long as it may get: what is
+    /// behind the last does not count.
+    beside: Option<Arc<[(u32, T)]>>,
+    /// For each of those a bit, by the index modulo 64.
+    marks: u64,
 }
 
 impl<T> Clone for Pages<T> {
     fn clone(&self) -> Self {
         Self {
             root: self.root.clone(),
-            branches: self.branches,
-            len: self.len,
+            beside: self.beside.clone(),
+            ..*self
         }
     }
 }
@@ -152,109 +142,12 @@ impl<T> Default for Pages<T> {
     fn default() -> Self {
         Self {
             root: None,
-            branches: 0,
+            bits: leaf_bits::<T>(),
+            besides: 0,
+            paged: 0,
             len: 0,
-        }
-    }
-}
-
-impl<T> Pages<T> {
-    /// Whether entries are held, each by itself.
-    const HELD: bool = std::mem::needs_drop::<T>();
-    /// Bits of an index that choose within a leaf.
-    const LEAF: u32 = if !Self::HELD && size_of::<T>() <= 8 {
-        8
-    } else {
-        6
-    };
-
-    /// Where in a branch that has `branches - 1` levels of them below it an index is.
-    #[inline]
-    fn place(i: usize, branches: u32) -> usize {
-        i >> (Self::LEAF + BITS * (branches - 1)) & (BRANCH - 1)
-    }
-}
-
-impl<T: Clone> Page<T> {
-    fn leaf(value: T) -> Self {
-        if Pages::<T>::HELD {
-            let value = Arc::new(value);
-            Self::Held(Arc::new(std::array::from_fn(|_| Arc::clone(&value))))
-        } else if Pages::<T>::LEAF == 8 {
-            Self::Small(Arc::new(std::array::from_fn(|_| value.clone())))
-        } else {
-            Self::Large(Arc::new(std::array::from_fn(|_| value.clone())))
-        }
-    }
-
-    /// A branch with one page.
-    fn over(page: Self) -> Self {
-        let mut pages = std::array::from_fn(|_| None);
-        pages[0] = Some(page);
-        Self::Branch(Arc::new(pages))
-    }
-
-    /// Puts an entry behind the last one, at `i`.
-    fn push(&mut self, branches: u32, i: usize, value: T) {
-        match self {
-            Self::Branch(pages) => {
-                let page = &mut own(pages)[Pages::<T>::place(i, branches)];
-                match page {
-                    Some(page) => page.push(branches - 1, i, value),
-                    None => {
-                        let mut new = Self::leaf(value);
-                        for _ in 1..branches {
-                            new = Self::over(new);
-                        }
-                        *page = Some(new);
-                    }
-                }
-            }
-            Self::Small(entries) => own(entries)[i % 256] = value,
-            Self::Large(entries) => own(entries)[i % 64] = value,
-            Self::Held(entries) => own(entries)[i % 64] = Arc::new(value),
-        }
-    }
-
-    fn is(&self, other: &Self) -> bool {
-        match (self, other) {
-            (Self::Branch(a), Self::Branch(b)) => Arc::ptr_eq(a, b),
-            (Self::Small(a), Self::Small(b)) => Arc::ptr_eq(a, b),
-            (Self::Large(a), Self::Large(b)) => Arc::ptr_eq(a, b),
-            (Self::Held(a), Self::Held(b)) => Arc::ptr_eq(a, b),
-            _ => false,
-        }
-    }
-
-    /// A page of a branch.
-    fn below(&self, i: usize) -> Option<&Self> {
-        match self {
-            Self::Branch(pages) => pages[i].as_ref(),
-            _ => None,
-        }
-    }
-}
-
-/// Shows where two pages may differ that begin at the same index.
-fn differing<T: Clone>(
-    a: Option<&Page<T>>,
-    b: Option<&Page<T>>,
-    (branches, start): (u32, usize),
-    see: &mut dyn FnMut(usize),
-) {
-    match (a, b) {
-        (None, None) => {}
-        (Some(a), Some(b)) if a.is(b) => {}
-        (Some(Page::Held(a)), Some(Page::Held(b))) => (0..a.len())
-            .filter(|i| !Arc::ptr_eq(&a[*i], &b[*i]))
-            .for_each(|i| see(start + i)),
-        _ if branches == 0 => (start..start + (1 << Pages::<T>::LEAF)).for_each(see),
-        _ => {
-            for i in 0..BRANCH {
-                let start = start + (i << (Pages::<T>::LEAF + BITS * (branches - 1)));
-                let (a, b) = (a.and_then(|a| a.below(i)), b.and_then(|b| b.below(i)));
-                differing(a, b, (branches - 1, start), see);
-            }
+            beside: None,
+            marks: 0,
         }
     }
 }
@@ -262,6 +155,151 @@ fn differing<T: Clone>(
 #[cold]
 fn out_of_range(i: usize, len: usize) -> ! {
     panic!("entry {i} of a table of {len}")
+}
+
+impl<T> Pages<T> {
+    /// The entries beside the pages.
+    fn all_beside(&self) -> &[(u32, T)] {
+        match &self.beside {
+            Some(beside) => &beside[..self.besides as usize],
+            None => &[],
+        }
+    }
+
+    /// Where among the entries beside the pages one is.
+    #[inline]
+    fn find_beside(&self, i: usize) -> Option<usize> {
+        if self.marks >> (i % 64) & 1 == 0 {
+            return None;
+        }
+        (self.all_beside().iter()).position(|(at, _)| *at as usize == i)
+    }
+
+    #[inline]
+    fn get(&self, i: usize) -> &T {
+        // As nearly every table is, and an entry in it.
+        if self.marks >> (i % 64) & 1 == 0
+            && i < self.len
+            && let Some(Page::Branch(pages)) = &self.root
+            && let Some(Page::Leaf(entries)) = pages.get(i >> (self.bits - BITS))
+            && let Some(entry) = entries.get(i & Page::<T>::MASK)
+        {
+            return entry;
+        }
+        self.find(i)
+    }
+
+    #[inline(never)]
+    fn find(&self, i: usize) -> &T {
+        if i < self.len {
+            if let Some(at) = self.find_beside(i) {
+                return &self.all_beside()[at].1;
+            }
+            if let Some(root) = &self.root
+                && let Some(entry) = root.get(self.bits, i)
+            {
+                return entry;
+            }
+        }
+        out_of_range(i, self.len)
+    }
+
+    fn is_shared(&self) -> bool {
+        self.root.as_ref().is_some_and(Page::is_shared)
+    }
+
+    /// Shows where two tables may differ: where their pages do, and where `same` does not say that entries are.
+    fn differing_but(&self, other: &Self, same: fn(&T, &T) -> bool, see: &mut dyn FnMut(usize)) {
+        let (small, large) = if self.bits <= other.bits {
+            (self, other)
+        } else {
+            (other, self)
+        };
+        let (both, len) = (self.len.min(other.len), self.len.max(other.len));
+        let mut within = |i: usize| {
+            if i < len && !(i < both && same(self.get(i), other.get(i))) {
+                see(i);
+            }
+        };
+        match (&self.beside, &other.beside) {
+            (Some(a), Some(b)) if Arc::ptr_eq(a, b) => {}
+            _ => (self.all_beside().iter().chain(other.all_beside()))
+                .for_each(|(i, _)| within(*i as usize)),
+        }
+        // The smaller one has nothing but the first page of the larger one's upper levels.
+        let mut bits = large.bits;
+        let mut page = large.root.as_ref();
+        while bits > small.bits {
+            bits -= BITS;
+            for i in 1..BRANCH {
+                let there = page.and_then(|page| page.below(i));
+                differing(None, there, (bits, i << bits), &mut within);
+            }
+            page = page.and_then(|page| page.below(0));
+        }
+        differing(small.root.as_ref(), page, (bits, 0), &mut within);
+    }
+}
+
+impl<T: Clone> Pages<T> {
+    /// Puts an entry behind the last one in the pages.
+    fn push_paged(&mut self, value: T) {
+        let i = self.paged;
+        self.paged += 1;
+        let Some(root) = &mut self.root else {
+            self.root = Some(Page::new(self.bits, value));
+            return;
+        };
+        if i >> self.bits != 0 {
+            *root = Page::Branch([root.clone()].into());
+            self.bits += BITS;
+        }
+        root.push(self.bits, i, value);
+    }
+
+    /// Writes an entry that the pages have or that comes next.
+    fn put_paged(&mut self, i: usize, value: T) {
+        if i < self.paged
+            && let Some(root) = &mut self.root
+            && let Some(entry) = root.get_mut(self.bits, i)
+        {
+            *entry = value;
+        } else {
+            self.push_paged(value);
+        }
+    }
+
+    /// Writes an entry beside the pages, which has none there yet.
+    fn put_beside(&mut self, i: usize, value: T) -> &mut T {
+        if self.besides as usize == beside_max::<T>() {
+            self.put_older();
+        }
+        let (at, entry) = (self.besides as usize, (i as u32, value));
+        self.besides += 1;
+        self.marks |= 1 << (i % 64);
+        match &mut self.beside {
+            Some(beside) => own_all(beside)[at] = entry,
+            None => self.beside = Some(repeat_n(entry, beside_max::<T>()).collect()),
+        }
+        let beside = self.beside.as_mut().map(own_all);
+        &mut beside.expect("something was put there")[at].1
+    }
+
+    /// Puts the older half of the entries beside the pages into them.
+    fn put_older(&mut self) {
+        let Some(mut beside) = self.beside.take() else {
+            return;
+        };
+        let half = self.besides as usize / 2;
+        // Of those that come behind the pages the first comes first.
+        for (i, value) in &beside[..half] {
+            self.put_paged(*i as usize, value.clone());
+        }
+        own_all(&mut beside).rotate_left(half);
+        self.besides -= half as u32;
+        self.beside = Some(beside);
+        self.marks = (self.all_beside().iter()).fold(0, |marks, (i, _)| marks | 1 << (i % 64));
+    }
 }
 
 impl<T: Clone + Send + Sync + 'static> Table<T> for Pages<T> {
@@ -272,21 +310,7 @@ impl<T: Clone + Send + Sync + 'static> Table<T> for Pages<T> {
     #[inline]
     fn at(&self, i: usize) -> &T {
         touched(1);
-        if i >= self.len {
-            out_of_range(i, self.len);
-        }
-        let mut page = &self.root;
-        let mut branches = self.branches;
-        while let Some(here) = page {
-            match here {
-                Page::Branch(pages) => page = &pages[Self::place(i, branches)],
-                Page::Small(entries) => return &entries[i % 256],
-                Page::Large(entries) => return &entries[i % 64],
-                Page::Held(entries) => return &entries[i % 64],
-            }
-            branches -= 1;
-        }
-        out_of_range(i, self.len)
+        self.get(i)
     }
 
     fn at_mut(&mut self, i: usize) -> &mut T {
@@ -294,67 +318,114 @@ impl<T: Clone + Send + Sync + 'static> Table<T> for Pages<T> {
         if i >= self.len {
             out_of_range(i, self.len);
         }
-        let mut page = &mut self.root;
-        let mut branches = self.branches;
-        while let Some(here) = page {
-            match here {
-                Page::Branch(pages) => page = &mut own(pages)[Self::place(i, branches)],
-                Page::Small(entries) => return &mut own(entries)[i % 256],
-                Page::Large(entries) => return &mut own(entries)[i % 64],
-                Page::Held(entries) => {
-                    return own(&mut own(entries)[i % 64]);
-                }
-            }
-            branches -= 1;
+        if let Some(at) = self.find_beside(i) {
+            let Some(beside) = &mut self.beside else {
+                out_of_range(i, self.len);
+            };
+            return &mut own_all(beside)[at].1;
         }
-        out_of_range(i, self.len)
+        if self.is_shared() {
+            let value = self.get(i).clone();
+            return self.put_beside(i, value);
+        }
+        let root = self.root.as_mut();
+        match root.and_then(|root| root.get_mut(self.bits, i)) {
+            Some(entry) => entry,
+            None => out_of_range(i, self.len),
+        }
     }
 
     fn push(&mut self, value: T) {
         touched(1);
         let i = self.len;
         self.len += 1;
-        if i >> (Self::LEAF + BITS * self.branches) != 0 {
-            self.root = self.root.take().map(Page::over);
-            self.branches += 1;
-        }
-        match &mut self.root {
-            Some(root) => root.push(self.branches, i, value),
-            None => self.root = Some(Page::leaf(value)),
-        }
-    }
-
-    fn differing(&self, other: &Self, see: &mut dyn FnMut(usize)) {
-        let (small, large) = if self.branches <= other.branches {
-            (self, other)
+        if i > self.paged || self.is_shared() {
+            self.put_beside(i, value);
         } else {
-            (other, self)
-        };
-        // The smaller one has nothing but the first page of the larger one's upper levels.
-        let mut branches = large.branches;
-        let mut page = large.root.as_ref();
-        let len = small.len.max(large.len);
-        let mut within = |i: usize| {
-            if i < len {
-                see(i);
-            }
-        };
-        while branches > small.branches {
-            for i in 1..BRANCH {
-                let start = i << (Self::LEAF + BITS * (branches - 1));
-                let there = page.and_then(|page| page.below(i));
-                differing(None, there, (branches - 1, start), &mut within);
-            }
-            page = page.and_then(|page| page.below(0));
-            branches -= 1;
+            self.put_paged(i, value);
         }
-        differing(small.root.as_ref(), page, (branches, 0), &mut within);
     }
 
     fn pop(&mut self) {
         touched(1);
-        // What is left behind in the page is covered by the next push.
+        // What is left behind in the pages is covered by the next push.
         self.len = self.len.saturating_sub(1);
+        if let Some(at) = self.find_beside(self.len)
+            && let Some(beside) = &mut self.beside
+        {
+            own_all(beside)[at..self.besides as usize].rotate_left(1);
+            self.besides -= 1;
+        }
+    }
+
+    fn differing(&self, other: &Self, see: &mut dyn FnMut(usize)) {
+        self.differing_but(other, |_, _| false, see);
+    }
+}
+
+/// An array of what may own memory: then each entry is counted by itself, so that a copied page copies none.
+#[derive(Clone)]
+pub enum Values<T> {
+    /// Entries that own none.
+    Plain(Pages<T>),
+    /// Entries that do.
+    Held(Pages<Arc<T>>),
+}
+
+impl<T> Default for Values<T> {
+    fn default() -> Self {
+        if std::mem::needs_drop::<T>() {
+            Self::Held(Pages::default())
+        } else {
+            Self::Plain(Pages::default())
+        }
+    }
+}
+
+impl<T: Clone + Send + Sync + 'static> Table<T> for Values<T> {
+    fn len(&self) -> usize {
+        match self {
+            Self::Plain(pages) => pages.len,
+            Self::Held(pages) => pages.len,
+        }
+    }
+
+    #[inline]
+    fn at(&self, i: usize) -> &T {
+        match self {
+            Self::Plain(pages) => pages.at(i),
+            Self::Held(pages) => pages.at(i),
+        }
+    }
+
+    fn at_mut(&mut self, i: usize) -> &mut T {
+        match self {
+            Self::Plain(pages) => pages.at_mut(i),
+            Self::Held(pages) => own(pages.at_mut(i)),
+        }
+    }
+
+    fn push(&mut self, value: T) {
+        match self {
+            Self::Plain(pages) => pages.push(value),
+            Self::Held(pages) => pages.push(Arc::new(value)),
+        }
+    }
+
+    fn pop(&mut self) {
+        match self {
+            Self::Plain(pages) => pages.pop(),
+            Self::Held(pages) => pages.pop(),
+        }
+    }
+
+    fn differing(&self, other: &Self, see: &mut dyn FnMut(usize)) {
+        match (self, other) {
+            (Self::Plain(a), Self::Plain(b)) => a.differing(b, see),
+            (Self::Held(a), Self::Held(b)) => a.differing_but(b, Arc::ptr_eq, see),
+            // A type owns memory or it does not.
+            _ => {}
+        }
     }
 }
 
@@ -408,79 +479,4 @@ impl<T: Ord + Clone + Send + Sync + 'static> Set<T> for Tree<T, ()> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// A table and clones of it behave as vectors and their clones do.
-    fn as_a_vector<T: Clone + Send + Sync + PartialEq + std::fmt::Debug + 'static>(
-        value: fn(u32) -> T,
-    ) {
-        let mut seed = 1u32;
-        let mut random = move || {
-            seed = seed.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-            seed >> 8
-        };
-        let mut versions: Vec<(Vec<T>, Pages<T>)> = vec![(Vec::new(), Pages::default())];
-        for round in 0..40 {
-            let from = (random() as usize % versions.len()).max(random() as usize % versions.len());
-            let (mut vector, mut pages) = versions[from].clone();
-            // Now and then over the edge of a level.
-            let grow = if round % 4 == 0 { 6_000 } else { 70 };
-            for _ in 0..grow {
-                match random() % 8 {
-                    0 => {
-                        vector.pop();
-                        pages.pop();
-                    }
-                    1 | 2 if !vector.is_empty() => {
-                        let i = random() as usize % vector.len();
-                        vector[i] = value(random());
-                        *pages.at_mut(i) = vector[i].clone();
-                    }
-                    _ => {
-                        vector.push(value(random()));
-                        pages.push(vector[vector.len() - 1].clone());
-                    }
-                }
-            }
-            versions.push((vector, pages));
-        }
-        for (vector, pages) in &versions {
-            assert_eq!(pages.len(), vector.len());
-            (0..vector.len()).for_each(|i| assert_eq!(*pages.at(i), vector[i]));
-        }
-        assert!(versions.iter().any(|(vector, _)| vector.len() > 4_096));
-    }
-
-    #[test]
-    fn a_clone_is_never_changed_by_its_descendants() {
-        as_a_vector(|n| n);
-        as_a_vector(|n| n.to_string());
-    }
-
-    #[test]
-    fn a_table_grows_over_the_edges_of_its_levels() {
-        let mut pages = Pages::default();
-        let mut before = Vec::new();
-        for i in 0..256 * 16 * 16 + 100usize {
-            if [256, 256 * 16, 256 * 16 * 16].contains(&i) {
-                before.push((i, pages.clone()));
-            }
-            pages.push(i);
-        }
-        (0..pages.len()).for_each(|i| assert_eq!(*pages.at(i), i));
-        for (len, pages) in before {
-            assert_eq!((pages.len(), *pages.at(len - 1)), (len, len - 1));
-        }
-    }
-
-    #[test]
-    #[should_panic = "entry 1 of a table of 1"]
-    fn what_was_popped_is_out_of_range() {
-        let mut pages = Pages::default();
-        pages.push(1);
-        pages.push(2);
-        pages.pop();
-        pages.at(1);
-    }
-}
+mod tests;

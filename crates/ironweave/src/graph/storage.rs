@@ -4,7 +4,7 @@
 //! |---|---|---|
 //! | for | the live store | snapshots and what is tried on them |
 //! | `clone` | O(all of it) | O(tables) |
-//! | a change | in place | copies the pages that a clone shares |
+//! | a change | in place | beside the pages that a clone shares, a few; then copies them |
 
 use std::collections::BTreeSet;
 use std::hash::Hash;
@@ -13,6 +13,7 @@ use std::sync::Arc;
 
 use crate::graph::column::{AnyColumn, ColumnType};
 use crate::graph::index::{Index, Unique};
+use crate::graph::list::List;
 use crate::graph::{Graph, GraphMut, GraphRef};
 use crate::hash::FastMap;
 use crate::step::{Core, CoreMut};
@@ -22,6 +23,10 @@ use crate::value::Value;
 pub trait Storage: Sized + 'static {
     /// A growing array.
     type Table<T: Clone + Send + Sync + 'static>: Table<T>;
+    /// A growing array of what may own memory.
+    type Values<T: Clone + Send + Sync + 'static>: Table<T>;
+    /// What an end of an edge holds that can hold many.
+    type List: List;
     /// A map from numbers.
     type Map<T: Clone + Send + Sync + 'static>: Map<T>;
     /// A set in order.
@@ -150,6 +155,8 @@ impl<T> DerefMut for Inline<T> {
 
 impl Storage for Flat {
     type Table<T: Clone + Send + Sync + 'static> = Vec<T>;
+    type Values<T: Clone + Send + Sync + 'static> = Vec<T>;
+    type List = Vec<u32>;
     type Map<T: Clone + Send + Sync + 'static> = FastMap<u64, T>;
     type Set<T: Ord + Clone + Send + Sync + 'static> = BTreeSet<T>;
     type Part<T: Clone + Send + Sync + 'static> = Inline<T>;
@@ -290,6 +297,16 @@ pub(super) fn touched(rows: usize) {
 /// A page to change, which is copied first where a clone has it too.
 #[inline]
 pub(super) fn own<T: Clone>(page: &mut Arc<T>) -> &mut T {
+    #[cfg(test)]
+    if Arc::strong_count(page) > 1 {
+        COPIED.set(COPIED.get() + 1);
+    }
+    Arc::make_mut(page)
+}
+
+/// The same for a page of entries.
+#[inline]
+pub(super) fn own_all<T: Clone>(page: &mut Arc<[T]>) -> &mut [T] {
     #[cfg(test)]
     if Arc::strong_count(page) > 1 {
         COPIED.set(COPIED.get() + 1);

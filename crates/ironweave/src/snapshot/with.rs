@@ -62,7 +62,8 @@ impl<M: Model> Snapshot<M> {
     /// Fires an event as a store would, with its guards, its handler, immediate events and invariants, and gives the
     /// snapshot in which it has fired. Nothing is written, this snapshot stays as it is, and it works on any thread.
     ///
-    /// O(tables), and what the event touches: pages that this snapshot shares are copied first.
+    /// O(tables), and what the event touches: the first few entries of a table lie beside the pages that it shares with
+    /// this snapshot; for more, pages are copied, as many as the tables are deep.
     ///
     /// # Errors
     /// Whatever the event is rejected for.

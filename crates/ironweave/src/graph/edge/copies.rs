@@ -1,7 +1,15 @@
 //! Edges once more: clones, the same in another storage, and where two may differ.
 
 use super::{Edge, Links};
+use crate::graph::list::List as _;
 use crate::graph::storage::{Map as _, Storage, Table as _};
+
+/// The same lists in another storage.
+fn copied<S: Storage, B: Storage>(lists: &S::Table<S::List>) -> B::Table<B::List> {
+    let mut copy = B::Table::default();
+    (0..lists.len()).for_each(|i| copy.push(lists.at(i).copy()));
+    copy
+}
 
 impl<S: Storage> Clone for Links<S> {
     fn clone(&self) -> Self {
@@ -56,7 +64,7 @@ impl<S: Storage> Edge<S> {
                     ones,
                 } => Links::Fan {
                     forward: *forward,
-                    lists: lists.copy(),
+                    lists: copied::<S, B>(lists),
                     ones: ones.copy(),
                 },
                 Links::Pairs {
@@ -64,8 +72,8 @@ impl<S: Storage> Edge<S> {
                     to,
                     positions,
                 } => Links::Pairs {
-                    from: from.copy(),
-                    to: to.copy(),
+                    from: copied::<S, B>(from),
+                    to: copied::<S, B>(to),
                     positions: positions.copy(),
                 },
             },

@@ -1,0 +1,300 @@
+//! Pages of an array and the branches over them, counted and shared: what [`Pages`](super::paged::Pages) is made of.
+//!
+//! A page that only one array holds is changed in place, and one that others hold too is copied first, together with
+//! the branches above it.
+
+use std::iter::{once, repeat_n};
+use std::sync::Arc;
+
+use crate::graph::storage::{own, own_all};
+
+/// Bits of an index that choose among the pages of a branch.
+pub(super) const BITS: u32 = 6;
+pub(super) const BRANCH: usize = 1 << BITS;
+
+/// How large a full leaf is, roughly. To copy so much costs about as much as to count a branch of them up and down.
+const LEAF_BYTES: usize = 2048;
+/// How many entries a leaf has of those that are counted each.
+const COUNTED: usize = 16;
+
+/// Bits of an index that choose within a leaf.
+pub(super) const fn leaf_bits<T>() -> u32 {
+    let size = if size_of::<T>() == 0 {
+        1
+    } else {
+        size_of::<T>()
+    };
+    // Arcs: their counters may be anywhere.
+    if std::mem::needs_drop::<T>() && size <= 16 {
+        COUNTED.ilog2()
+    } else if std::mem::needs_drop::<T>() {
+        if LEAF_BYTES / 2 / size < 8 {
+            3
+        } else {
+            (LEAF_BYTES / 2 / size).ilog2()
+        }
+    } else if LEAF_BYTES / size < 8 {
+        3
+    } else {
+        (LEAF_BYTES / size).ilog2()
+    }
+}
+
+/// A page or a branch of pages. Those that are the last of their branch may be shorter than the others.
+pub(super) enum Page<T> {
+    Leaf(Arc<[T]>),
+    Branch(Arc<[Page<T>]>),
+    Patched(Arc<Patched<T>>),
+}
+
+/// How many entries are kept beside pages, by how large they are and whether each is counted.
+pub(super) const fn beside_max<T>() -> usize {
+    if size_of::<T>() <= 16 && !std::mem::needs_drop::<T>() {
+        16
+    } else {
+        8
+    }
+}
+
+/// A branch of leaves that others have too, with entries that count instead of some of those in them. To copy it would
+/// be to count up each of its leaves, all over the memory of a large graph; so that is done once for so many entries.
+pub(super) struct Patched<T> {
+    base: Arc<[Page<T>]>,
+    /// By whole index.
+    entries: Vec<(u32, T)>,
+}
+
+impl<T: Clone> Clone for Patched<T> {
+    fn clone(&self) -> Self {
+        let mut entries = Vec::with_capacity(beside_max::<T>());
+        entries.extend_from_slice(&self.entries);
+        Self {
+            base: Arc::clone(&self.base),
+            entries,
+        }
+    }
+}
+
+impl<T> Patched<T> {
+    fn find(&self, i: usize) -> Option<usize> {
+        self.entries.iter().position(|(at, _)| *at as usize == i)
+    }
+}
+
+impl<T> Clone for Page<T> {
+    #[inline]
+    fn clone(&self) -> Self {
+        match self {
+            Self::Leaf(entries) => Self::Leaf(Arc::clone(entries)),
+            Self::Branch(pages) => Self::Branch(Arc::clone(pages)),
+            Self::Patched(patched) => Self::Patched(Arc::clone(patched)),
+        }
+    }
+}
+
+impl<T> Page<T> {
+    /// What of an index chooses within a leaf.
+    pub(super) const MASK: usize = (1 << leaf_bits::<T>()) - 1;
+
+    /// Whether somebody else has it and it is too large to be copied without need.
+    #[inline]
+    pub(super) fn is_shared(&self) -> bool {
+        match self {
+            Self::Leaf(entries) => {
+                Arc::strong_count(entries) > 1 && size_of_val(&**entries) > LEAF_BYTES / 8
+            }
+            Self::Branch(pages) => Arc::strong_count(pages) > 1,
+            Self::Patched(patched) => Arc::strong_count(patched) > 1,
+        }
+    }
+
+    fn is(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Leaf(a), Self::Leaf(b)) => Arc::ptr_eq(a, b),
+            (Self::Branch(a), Self::Branch(b)) => Arc::ptr_eq(a, b),
+            (Self::Patched(a), Self::Patched(b)) => Arc::ptr_eq(a, b),
+            _ => false,
+        }
+    }
+
+    /// The pages of a branch; those of a leaf, none.
+    fn pages(&self) -> &[Self] {
+        match self {
+            Self::Branch(pages) => pages,
+            Self::Patched(patched) => &patched.base,
+            Self::Leaf(_) => &[],
+        }
+    }
+
+    /// What counts instead of entries below.
+    fn patches(&self) -> &[(u32, T)] {
+        match self {
+            Self::Patched(patched) => &patched.entries,
+            _ => &[],
+        }
+    }
+
+    /// A page of a branch.
+    pub(super) fn below(&self, i: usize) -> Option<&Self> {
+        self.pages().get(i)
+    }
+
+    /// The entry at an index that is there; `bits` are those of the index that matter here and below.
+    pub(super) fn get(&self, mut bits: u32, i: usize) -> Option<&T> {
+        let mut page = self;
+        loop {
+            match page {
+                Self::Leaf(entries) => return entries.get(i & Self::MASK),
+                branch => {
+                    let patches = branch.patches();
+                    if let Some((_, entry)) = patches.iter().find(|(at, _)| *at as usize == i) {
+                        return Some(entry);
+                    }
+                    bits -= BITS;
+                    page = branch.below(i >> bits & (BRANCH - 1))?;
+                }
+            }
+        }
+    }
+}
+
+impl<T: Clone> Page<T> {
+    /// A page with one entry, or branches over one.
+    pub(super) fn new(bits: u32, value: T) -> Self {
+        if bits <= leaf_bits::<T>() {
+            Self::Leaf(once(value).collect())
+        } else {
+            Self::Branch(once(Self::new(bits - BITS, value)).collect())
+        }
+    }
+
+    /// The entry at an index that is there, to change it; `bits` as those of [`Page::get`].
+    pub(super) fn get_mut(&mut self, mut bits: u32, i: usize) -> Option<&mut T> {
+        let mut page = self;
+        let mut root = true;
+        loop {
+            // The counters of what is near the root are at hand.
+            if !root && bits == leaf_bits::<T>() + BITS {
+                page.patch(i);
+            }
+            root = false;
+            match page {
+                Self::Leaf(entries) => return own_all(entries).get_mut(i & Self::MASK),
+                Self::Branch(pages) => {
+                    bits -= BITS;
+                    page = own_all(pages).get_mut(i >> bits & (BRANCH - 1))?;
+                }
+                Self::Patched(patched) => {
+                    let patched = own(patched);
+                    let at = patched.find(i)?;
+                    return Some(&mut patched.entries[at].1);
+                }
+            }
+        }
+    }
+
+    /// Makes a patch of an entry of a branch of leaves that others have too, if there is no room for one a branch of
+    /// nobody else's.
+    fn patch(&mut self, i: usize) {
+        if let Self::Branch(pages) = self {
+            if Arc::strong_count(pages) == 1 {
+                return;
+            }
+            *self = Self::Patched(Arc::new(Patched {
+                base: Arc::clone(pages),
+                entries: Vec::with_capacity(beside_max::<T>()),
+            }));
+        }
+        let Self::Patched(patched) = self else {
+            return;
+        };
+        if patched.find(i).is_some() {
+            return;
+        }
+        if patched.entries.len() == beside_max::<T>() {
+            self.unpatch();
+            return;
+        }
+        let bits = leaf_bits::<T>();
+        let leaf = patched.base.get(i >> bits & (BRANCH - 1));
+        if let Some(entry) = leaf.and_then(|leaf| leaf.get(bits, i)).cloned() {
+            own(patched).entries.push((i as u32, entry));
+        }
+    }
+
+    /// Puts the patches of a branch in.
+    fn unpatch(&mut self) {
+        let Self::Patched(patched) = self else {
+            return;
+        };
+        let patched = Arc::clone(patched);
+        let bits = leaf_bits::<T>();
+        let mut pages = Arc::clone(&patched.base);
+        let own = own_all(&mut pages);
+        for (i, entry) in &patched.entries {
+            let leaf = &mut own[*i as usize >> bits & (BRANCH - 1)];
+            if let Some(there) = leaf.get_mut(bits, *i as usize) {
+                *there = entry.clone();
+            }
+        }
+        *self = Self::Branch(pages);
+    }
+
+    /// Puts an entry behind the last one, at `i`.
+    pub(super) fn push(&mut self, bits: u32, i: usize, value: T) {
+        self.unpatch();
+        match self {
+            Self::Leaf(entries) => {
+                let at = i & Self::MASK;
+                if at < entries.len() {
+                    own_all(entries)[at] = value;
+                } else {
+                    // What is behind it does not count.
+                    let double = (2 * at).clamp(4, 1 << leaf_bits::<T>());
+                    let new = repeat_n(value, double - at);
+                    *entries = entries.iter().cloned().chain(new).collect();
+                }
+            }
+            Self::Branch(pages) => {
+                let bits = bits - BITS;
+                let at = i >> bits & (BRANCH - 1);
+                if at < pages.len() {
+                    own_all(pages)[at].push(bits, i, value);
+                } else {
+                    let new = once(Self::new(bits, value));
+                    *pages = pages.iter().cloned().chain(new).collect();
+                }
+            }
+            Self::Patched(_) => {}
+        }
+    }
+}
+
+/// Shows where two pages may differ that begin at the same index.
+pub(super) fn differing<T>(
+    a: Option<&Page<T>>,
+    b: Option<&Page<T>>,
+    (bits, start): (u32, usize),
+    see: &mut dyn FnMut(usize),
+) {
+    match (a, b) {
+        (None, None) => {}
+        (Some(a), Some(b)) if a.is(b) => {}
+        _ if bits <= leaf_bits::<T>() => (start..start + (1 << bits)).for_each(see),
+        _ => {
+            for page in a.iter().chain(&b) {
+                page.patches().iter().for_each(|(i, _)| see(*i as usize));
+            }
+            let pages =
+                |page: Option<&Page<T>>| page.map_or(std::ptr::null(), |p| p.pages().as_ptr());
+            if pages(a) == pages(b) {
+                return;
+            }
+            for i in 0..BRANCH {
+                let (a, b) = (a.and_then(|a| a.below(i)), b.and_then(|b| b.below(i)));
+                let start = start + (i << (bits - BITS));
+                differing(a, b, (bits - BITS, start), see);
+            }
+        }
+    }
+}
