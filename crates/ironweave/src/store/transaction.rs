@@ -167,9 +167,6 @@ impl<'a, M: Model> Transaction<'a, M> {
     /// # Errors
     /// `Invariant`, with the first that does not hold.
     pub fn check(&self) -> Result<(), StepError> {
-        if self.store.plan.checks.is_empty() {
-            return Ok(());
-        }
         flat::check_invariants(&self.store.core, &self.store.plan)
     }
 
