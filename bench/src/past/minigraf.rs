@@ -47,7 +47,7 @@ pub fn bound(task: u32) -> BindValue {
 impl Past for Graf {
     const NAME: &'static str = "minigraf";
     const ENTITIES_MAX: usize = 10_000;
-    const BEYOND: &'static str = "it is told some ten thousand facts a second";
+    const BEYOND: &'static str = "it takes minutes to be told";
 
     fn new(tasks: usize, past: &[Op], later: &[Op]) -> Self {
         let db = Minigraf::in_memory().expect("memory");

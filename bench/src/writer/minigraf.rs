@@ -44,7 +44,7 @@ impl Writer for Graf {
     const ALONE: &'static str = "minigraf_alone";
     const BATCH: usize = 1_000;
     const ENTITIES_MAX: usize = 100_000;
-    const BEYOND: &'static str = "it takes minutes to fill";
+    const BEYOND: &'static str = "it takes minutes to be told";
     type Event = Op;
     type Reader = GrafReader;
 
