@@ -89,7 +89,8 @@ impl<M: Model> Store<M> {
     /// ```
     ///
     /// O(frames since a keyframe before). Keyframes are values in memory, made on the way of these calls, and of snapshots
-    /// from the first call on: at most a few hundred frames apart near the present and further apart further back,
+    /// from the first call on: of a store of which snapshots are taken, one for each of the last hundred frames, where a
+    /// look is all that it takes; at most a few hundred frames apart before those, and further apart further back,
     /// sixteen in all. Where there is none, it reads the log from its beginning, frame by frame, and holds no more of it
     /// than one.
     ///
@@ -98,8 +99,17 @@ impl<M: Model> Store<M> {
     pub fn as_of(&self, when: impl Into<When>) -> Result<Snapshot<M>, StorageError> {
         let when = when.into();
         self.history.keyframes.want();
-        let start = match self.history.keyframes.last(|state| when.includes(state.at)) {
-            Some(state) => state,
+        let keyframe = || {
+            let found = self.history.keyframes.last(|state| when.includes(state.at));
+            found.map(|state| (state.at.seq.map(When::Seq) == Some(when), state))
+        };
+        let mut found = keyframe();
+        if !matches!(found, Some((true, _))) && self.follow() {
+            found = keyframe();
+        }
+        let start = match found {
+            Some((true, state)) => return Ok(Snapshot::of(state)),
+            Some((false, state)) => state,
             None => self.beginning_of_log(when)?,
         };
         let frames = self.read(start.at.next())?;

@@ -1,7 +1,10 @@
 //! Keyframes: values of the graph that are kept in memory, close together near the present and further apart the
 //! further back. Each holds the pages that have changed since, so that there are few, and none of a store that was
 //! never asked what it was.
+//!
+//! Of the last transactions every one is kept, as far as the replica has followed them: they share nearly all.
 
+use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -13,12 +16,25 @@ const KEPT: usize = 16;
 /// One is made for every so many frames that a graph goes through.
 pub(crate) const SPACING: Seq = 512;
 
+/// Of so many frames, the last ones, each is kept.
+pub(crate) const RECENT: usize = 128;
+/// As long as they have no more facts than this together: each may hold a page of its own.
+const RECENT_FACTS: usize = 1 << 13;
+
 /// Values of the graph, by the frame that they stand at.
 #[derive(Default)]
 pub(crate) struct Keyframes {
     kept: Mutex<Vec<Arc<State>>>,
+    recent: Mutex<Recent>,
     /// Whether somebody has asked for the past.
     wanted: AtomicBool,
+}
+
+/// The last ones, in order, each with the number of its facts.
+#[derive(Default)]
+struct Recent {
+    states: VecDeque<(Arc<State>, usize)>,
+    facts: usize,
 }
 
 impl Keyframes {
@@ -55,10 +71,35 @@ impl Keyframes {
         }
     }
 
-    /// The last one that stands where it may.
+    /// Keeps the value after one of the last frames, which had so many facts.
+    pub(crate) fn follow(&self, state: Arc<State>, facts: usize) {
+        let mut recent = self.recent.lock().unwrap_or_else(PoisonError::into_inner);
+        if (recent.states.back()).is_some_and(|(last, _)| last.at.seq >= state.at.seq) {
+            return;
+        }
+        recent.states.push_back((state, facts));
+        recent.facts += facts;
+        while recent.states.len() > RECENT || recent.facts > RECENT_FACTS {
+            let Some((_, facts)) = recent.states.pop_front() else {
+                break;
+            };
+            recent.facts -= facts;
+        }
+    }
+
+    /// The last one that stands where it may; what stands before one that may, may too.
     pub(crate) fn last(&self, may: impl Fn(&State) -> bool) -> Option<Arc<State>> {
+        let near = {
+            let recent = self.recent.lock().unwrap_or_else(PoisonError::into_inner);
+            let after = recent.states.partition_point(|(state, _)| may(state));
+            let found = after.checked_sub(1).map(|i| &recent.states[i].0);
+            found.map(Arc::clone)
+        };
         let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        kept.iter().rev().find(|state| may(state)).map(Arc::clone)
+        let far = kept.iter().rev().find(|state| may(state)).map(Arc::clone);
+        near.into_iter()
+            .chain(far)
+            .max_by_key(|state| state.at.next())
     }
 
     /// Where they stand.
@@ -78,21 +119,45 @@ mod tests {
     use crate::snapshot::At;
     use crate::step::plan::Plan;
 
+    /// A value without anything in it, after a frame.
+    fn state(plan: &Arc<Plan>, seq: Seq) -> Arc<State> {
+        Arc::new(State {
+            plan: Arc::clone(plan),
+            graph: Graph::new(Arc::clone(&plan.layout), &[], &[]),
+            at: At {
+                seq: Some(seq),
+                time: Timestamp::default(),
+            },
+            paranoid: false,
+        })
+    }
+
+    #[test]
+    fn of_the_last_frames_each_is_kept_as_long_as_they_are_small() {
+        let plan = Arc::new(Plan::new(Schema::default(), Vec::new(), Vec::new()));
+        let keyframes = Keyframes::default();
+        keyframes.keep(state(&plan, 3));
+        let at = |seq: Seq| keyframes.last(|s| s.at.seq <= Some(seq)).map(|s| s.at.seq);
+        (0..1_000).for_each(|seq| keyframes.follow(state(&plan, seq), 4));
+        assert_eq!(at(2_000), Some(Some(999)));
+        (1_000 - RECENT as Seq..1_000).for_each(|seq| assert_eq!(at(seq), Some(Some(seq))));
+        assert_eq!(at(999 - RECENT as Seq), Some(Some(3)));
+        assert_eq!(at(2), None);
+        // What was before is not kept again, and what is large leaves room for few.
+        keyframes.follow(state(&plan, 500), 4);
+        assert_eq!(at(600), Some(Some(3)));
+        (1_000..1_010).for_each(|seq| keyframes.follow(state(&plan, seq), RECENT_FACTS / 2));
+        assert_eq!(at(1_008), Some(Some(1_008)));
+        assert_eq!(at(1_007), Some(Some(3)));
+    }
+
     #[test]
     fn they_lie_further_apart_the_further_back_they_are() {
         let plan = Arc::new(Plan::new(Schema::default(), Vec::new(), Vec::new()));
         let keyframes = Keyframes::default();
         let frames = 1_000;
         for i in 0..frames {
-            keyframes.keep(Arc::new(State {
-                plan: Arc::clone(&plan),
-                graph: Graph::new(Arc::clone(&plan.layout), &[], &[]),
-                at: At {
-                    seq: Some(i * SPACING),
-                    time: Timestamp::default(),
-                },
-                paranoid: false,
-            }));
+            keyframes.keep(state(&plan, i * SPACING));
         }
         let seqs = keyframes.seqs();
         assert_eq!(seqs.len(), KEPT);

@@ -14,7 +14,7 @@ use std::fmt;
 use std::sync::{Arc, Mutex};
 
 pub use as_of::When;
-pub(crate) use keyframes::{Keyframes, SPACING};
+pub(crate) use keyframes::{Keyframes, RECENT, SPACING};
 pub(crate) use report::Logged;
 pub use report::{Report, Reports};
 

@@ -7,8 +7,9 @@
 //!    writer waits for nobody, and readers only for each other.
 //! 4. Where syncs come after commits ([`crate::SharedStore`]), other threads are shown what is durable only.
 //! 5. A queue that gets long is applied by the writer, if somebody may ask for snapshots without the store
-//!    ([`Snapshots`]); else the replica is given up, until the next snapshot copies the store's graph again. The
-//!    limit grows with the graph, so that copies cost a constant for each fact.
+//!    ([`Snapshots`]); where a reader is at the replica all the while, the writer puts a copy of its graph in place of the
+//!    queue. Else the replica is given up, until the next snapshot copies the store's graph again. These limits grow
+//!    with the graph, so that copies cost a constant for each fact.
 
 use std::marker::PhantomData;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -19,7 +20,7 @@ use crate::entity::Model;
 use crate::fact::Facts;
 use crate::graph::Graph;
 use crate::graph::paged::Paged;
-use crate::history::{Keyframes, SPACING};
+use crate::history::{Keyframes, RECENT, SPACING};
 use crate::log::{Seq, Syncer};
 use crate::snapshot::{At, Snapshot, State};
 use crate::step::flat;
@@ -30,6 +31,8 @@ use crate::store::Store;
 const FACTS_MAX: usize = 1 << 14;
 /// How many bytes of values wait at most.
 const BYTES_MAX: usize = 1 << 26;
+/// So many times as much waits at most while somebody is at the replica.
+const BUSY: usize = 8;
 
 pub(crate) struct Replica {
     plan: Arc<Plan>,
@@ -46,6 +49,8 @@ pub(crate) struct Replica {
 
 #[derive(Default)]
 struct Queue {
+    /// The graph after all that came before the batch, where that was too much to wait.
+    copy: Option<(Graph<Paged>, At)>,
     batch: Batch,
     /// The last frame that ever came in.
     last: Option<Seq>,
@@ -184,20 +189,31 @@ impl Replica {
         })
     }
 
-    /// Applies what is in the queue, up to a frame.
+    /// Applies what is in the queue by now, up to a frame.
     fn advance(&self, head: &mut Head, until: Option<Option<Seq>>) {
+        let shown = |at: At| until.is_none_or(|until| at.seq <= until);
+        // Once: who writes all the time must not keep away who reads.
+        let mut taken = false;
         loop {
             if head.applied.0 == head.batch.frames.len() {
                 head.batch.facts.clear();
                 head.batch.frames.clear();
                 head.applied = (0, 0);
-                std::mem::swap(&mut lock(&self.queue).batch, &mut head.batch);
+                let mut queue = lock(&self.queue);
+                if taken || queue.copy.as_ref().is_some_and(|copy| !shown(copy.1)) {
+                    return;
+                }
+                if let Some((graph, at)) = queue.copy.take() {
+                    (head.graph, head.at, head.newest) = (graph, at, None);
+                }
+                std::mem::swap(&mut queue.batch, &mut head.batch);
+                taken = true;
             }
             let (done, start) = head.applied;
             let Some(frame) = head.batch.frames.get(done) else {
                 return;
             };
-            if until.is_some_and(|until| frame.at.seq > until) {
+            if !shown(frame.at) {
                 return;
             }
             // If nobody else has it, its pages need not be copied now.
@@ -216,9 +232,16 @@ impl Replica {
                 "the replica is not what its store is"
             );
             head.at = frame.at;
-            head.applied = (done + 1, frame.end);
-            if head.at.next().is_multiple_of(SPACING) && self.keyframes.wanted() {
-                self.keyframes.keep(self.state(&head.graph, head.at));
+            let (end, left) = (frame.end, head.batch.frames.len() - done);
+            head.applied = (done + 1, end);
+            if !self.keyframes.wanted() {
+                continue;
+            }
+            if left <= RECENT {
+                self.keyframes.follow(self.now(head), end - start);
+            }
+            if head.at.next().is_multiple_of(SPACING) {
+                self.keyframes.keep(self.now(head));
             }
         }
     }
@@ -330,18 +353,41 @@ impl<M: Model> Store<M> {
         }
     }
 
+    /// Takes in what the queue has, if there is a replica; whether there is one.
+    pub(crate) fn follow(&self) -> bool {
+        let replica = self.replica.get();
+        replica.inspect(|replica| drop(replica.newest())).is_some()
+    }
+
     /// Shortens a queue that has become long.
+    #[cold]
     pub(crate) fn relieve(&mut self) {
         let Some(replica) = self.replica.get() else {
             return;
         };
-        if Arc::strong_count(replica) > 1 {
-            // Who is at it already takes this along, or the next one does.
-            if let Ok(mut head) = replica.head.try_lock() {
-                replica.advance(&mut head, replica.durable());
+        let facts = |queue: &Queue| queue.batch.facts.list.len();
+        if Arc::strong_count(replica) == 1 {
+            if facts(&lock(&replica.queue)) > self.core.graph.population() {
+                self.replica.take();
             }
-        } else if lock(&replica.queue).batch.facts.list.len() > self.core.graph.population() {
-            self.replica.take();
+            return;
+        }
+        // Who is at it takes this along next time, and the writer does not wait for that.
+        if let Ok(mut head) = replica.head.try_lock() {
+            replica.advance(&mut head, replica.durable());
+            return;
+        }
+        let too_long = {
+            let queue = lock(&replica.queue);
+            let (facts, bytes) = (facts(&queue), queue.batch.facts.bytes.len());
+            facts > BUSY * FACTS_MAX.max(self.core.graph.population()) || bytes > BUSY * BYTES_MAX
+        };
+        if too_long {
+            let binding = M::binding();
+            let graph = flat::paged(&self.core, (&binding.columns, &binding.data));
+            let mut queue = lock(&replica.queue);
+            queue.copy = Some((graph, self.at()));
+            queue.batch = Batch::default();
         }
     }
 }
@@ -371,3 +417,6 @@ impl Drop for Slot {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

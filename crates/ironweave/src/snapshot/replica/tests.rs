@@ -1,0 +1,114 @@
+//! A replica that cannot keep up, and one that is asked all the time.
+
+use super::*;
+use crate::{Db as _, StorageError};
+
+/// Something that counts.
+#[crate::model]
+#[allow(dead_code, missing_docs)]
+mod meters {
+    use crate::prelude::*;
+
+    #[entity]
+    pub struct Meter {
+        #[key]
+        pub number: u64,
+        pub value: u64,
+    }
+
+    #[event]
+    #[create(meter: Meter { number, value = 0 })]
+    pub struct Mounted {
+        pub number: u64,
+    }
+
+    #[event]
+    #[set(meter.value = value)]
+    pub struct Read {
+        pub meter: Meter,
+        pub value: u64,
+    }
+}
+
+use meters::{Meter, Model, Mounted, Read};
+
+fn waiting(replica: &Replica) -> usize {
+    lock(&replica.queue).batch.facts.list.len()
+}
+
+#[test]
+fn while_a_reader_is_at_the_replica_the_queue_has_an_end_and_nobody_waits() {
+    let mut store = Store::<Model>::memory();
+    let meter = store.step(Mounted { number: 1 }).created.meter;
+    let reader = store.reader();
+    let before = reader.newest();
+    let head = lock(&reader.replica.head);
+    let steps = (BUSY * FACTS_MAX + 1_000) as u64;
+    let mut most = 0;
+    for value in 1..=steps {
+        store.step(Read { meter, value });
+        most = most.max(waiting(&reader.replica));
+    }
+    assert_eq!(most, BUSY * FACTS_MAX);
+    assert!(waiting(&reader.replica) < 1_000);
+    drop(head);
+    let now = reader.newest();
+    assert_eq!((now.seq(), meter.value(&now)), (store.seq(), steps));
+    assert_eq!(meter.value(&before), 0);
+    // It goes on from there.
+    store.step(Read { meter, value: 5 });
+    let now = reader.newest();
+    assert_eq!((now.seq(), meter.value(&now)), (store.seq(), 5));
+    assert_eq!(now.fingerprint(), store.fingerprint());
+}
+
+#[test]
+fn who_asks_for_the_newest_is_not_kept_until_nothing_more_comes() {
+    let mut store = Store::<Model>::memory();
+    let meter = store.step(Mounted { number: 1 }).created.meter;
+    let reader = store.reader();
+    let looks = std::sync::atomic::AtomicUsize::new(0);
+    let order = std::sync::atomic::Ordering::Relaxed;
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            let mut last = None;
+            for _ in 0..50 {
+                let now = reader.newest();
+                assert!(now.seq() >= last);
+                last = now.seq();
+                looks.fetch_add(1, order);
+            }
+        });
+        // The writer rests only when somebody has looked so often.
+        for value in 0..5_000_000 {
+            store.step(Read { meter, value });
+            if looks.load(order) == 50 {
+                return;
+            }
+        }
+        panic!("{} looks", looks.load(order));
+    });
+}
+
+#[test]
+fn of_a_store_that_is_looked_at_the_near_past_is_kept_and_not_read() -> Result<(), StorageError> {
+    let mut store = Store::<Model>::memory();
+    let meter = store.step(Mounted { number: 1 }).created.meter;
+    let mounted = store.seq().expect("it has happened");
+    store.snapshot();
+    store.as_of(mounted)?;
+    for value in 1..=1_000 {
+        store.step(Read { meter, value });
+    }
+    let then = store.as_of(mounted + 950)?;
+    assert_eq!(meter.value(&then), 950);
+    for value in 1_000 + 1 - RECENT as Seq..=1_000 {
+        let (one, again) = (store.as_of(mounted + value)?, store.as_of(mounted + value)?);
+        assert!(Arc::ptr_eq(&one.state, &again.state), "{value} is kept");
+        assert_eq!(
+            (one.seq(), meter.value(&one)),
+            (Some(mounted + value), value)
+        );
+    }
+    Ok(())
+}
