@@ -6,10 +6,9 @@
 //! 3. Who wants a snapshot takes the queue, applies it to the replica and clones that, on its own thread. The
 //!    writer waits for nobody, and readers only for each other.
 //! 4. Where syncs come after commits ([`crate::SharedStore`]), other threads are shown what is durable only.
-//! 5. A queue that gets long is applied by the writer, if somebody may ask for snapshots without the store
-//!    ([`Snapshots`]); where a reader is at the replica all the while, the writer puts a copy of its graph in place of the
-//!    queue. Else the replica is given up, until the next snapshot copies the store's graph again. These limits grow
-//!    with the graph, so that copies cost a constant for each fact.
+//! 5. In place of a queue that has become too long the writer puts a copy of its graph, if somebody may ask for snapshots
+//!    without the store ([`Snapshots`]); else the replica is given up, until the next snapshot copies the store's graph
+//!    again. The limits grow with the graph, so that copies cost a constant for each fact.
 
 use std::marker::PhantomData;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -31,8 +30,8 @@ use crate::store::Store;
 const FACTS_MAX: usize = 1 << 14;
 /// How many bytes of values wait at most.
 const BYTES_MAX: usize = 1 << 26;
-/// So many times as much waits at most while somebody is at the replica.
-const BUSY: usize = 8;
+/// So many times as much, and so many facts for each entity, where there is somebody who may ask for a snapshot soon.
+const BUSY: usize = 4;
 
 pub(crate) struct Replica {
     plan: Arc<Plan>,
@@ -359,7 +358,7 @@ impl<M: Model> Store<M> {
         replica.inspect(|replica| drop(replica.newest())).is_some()
     }
 
-    /// Shortens a queue that has become long.
+    /// Shortens a queue that has become too long.
     #[cold]
     pub(crate) fn relieve(&mut self) {
         let Some(replica) = self.replica.get() else {
@@ -372,11 +371,7 @@ impl<M: Model> Store<M> {
             }
             return;
         }
-        // Who is at it takes this along next time, and the writer does not wait for that.
-        if let Ok(mut head) = replica.head.try_lock() {
-            replica.advance(&mut head, replica.durable());
-            return;
-        }
+        // To apply so much would take the writer ten times as long, and it may have to wait for who is at it.
         let too_long = {
             let queue = lock(&replica.queue);
             let (facts, bytes) = (facts(&queue), queue.batch.facts.bytes.len());

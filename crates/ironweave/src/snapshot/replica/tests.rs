@@ -1,7 +1,7 @@
 //! A replica that cannot keep up, and one that is asked all the time.
 
 use super::*;
-use crate::{Db as _, StorageError};
+use crate::StorageError;
 
 /// Something that counts.
 #[crate::model]
@@ -30,7 +30,7 @@ mod meters {
     }
 }
 
-use meters::{Meter, Model, Mounted, Read};
+use meters::{Model, Mounted, Read};
 
 fn waiting(replica: &Replica) -> usize {
     lock(&replica.queue).batch.facts.list.len()
@@ -95,7 +95,7 @@ fn of_a_store_that_is_looked_at_the_near_past_is_kept_and_not_read() -> Result<(
     let mut store = Store::<Model>::memory();
     let meter = store.step(Mounted { number: 1 }).created.meter;
     let mounted = store.seq().expect("it has happened");
-    store.snapshot();
+    let _ = store.snapshot();
     store.as_of(mounted)?;
     for value in 1..=1_000 {
         store.step(Read { meter, value });
