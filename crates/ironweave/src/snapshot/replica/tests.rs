@@ -1,5 +1,9 @@
 //! A replica that cannot keep up, and one that is asked all the time.
 
+use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
+
+use serde::{Deserialize, Deserializer, Serialize};
+
 use super::*;
 use crate::StorageError;
 
@@ -13,13 +17,23 @@ mod meters {
     pub struct Meter {
         #[key]
         pub number: u64,
+        #[default]
         pub value: u64,
+        #[default]
+        pub slow: super::Slow,
     }
 
     #[event]
-    #[create(meter: Meter { number, value = 0 })]
+    #[create(meter: Meter { number })]
     pub struct Mounted {
         pub number: u64,
+    }
+
+    #[event]
+    #[set(meter.slow = slow)]
+    pub struct Looked {
+        pub meter: Meter,
+        pub slow: super::Slow,
     }
 
     #[event]
@@ -30,7 +44,27 @@ mod meters {
     }
 }
 
-use meters::{Model, Mounted, Read};
+use meters::{Looked, Model, Mounted, Read};
+
+/// What the writer has queued last, and what the replica has come to.
+static QUEUED: AtomicU64 = AtomicU64::new(0);
+static APPLIED: AtomicU64 = AtomicU64::new(0);
+const LAST: u64 = 500;
+
+/// A value that takes as long to be read from a fact as the writer takes to queue the next one.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct Slow(u64);
+
+impl<'de> Deserialize<'de> for Slow {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        let n = u64::deserialize(from)?;
+        APPLIED.store(n, SeqCst);
+        while (1..LAST).contains(&n) && QUEUED.load(SeqCst) <= n {
+            std::thread::yield_now();
+        }
+        Ok(Self(n))
+    }
+}
 
 fn waiting(replica: &Replica) -> usize {
     lock(&replica.queue).batch.facts.list.len()
@@ -67,26 +101,29 @@ fn who_asks_for_the_newest_is_not_kept_until_nothing_more_comes() {
     let mut store = Store::<Model>::memory();
     let meter = store.step(Mounted { number: 1 }).created.meter;
     let reader = store.reader();
-    let looks = std::sync::atomic::AtomicUsize::new(0);
-    let order = std::sync::atomic::Ordering::Relaxed;
+    let first = store.step(Looked {
+        meter,
+        slow: Slow(1),
+    });
+    QUEUED.store(1, SeqCst);
     std::thread::scope(|scope| {
-        scope.spawn(|| {
-            let mut last = None;
-            for _ in 0..50 {
-                let now = reader.newest();
-                assert!(now.seq() >= last);
-                last = now.seq();
-                looks.fetch_add(1, order);
+        // Whenever it has applied something, there is more.
+        let looking = scope.spawn(|| reader.newest().seq());
+        for n in 2..=LAST {
+            while n > APPLIED.load(SeqCst) + 2 && !looking.is_finished() {
+                std::thread::yield_now();
             }
-        });
-        // The writer rests only when somebody has looked so often.
-        for value in 0..5_000_000 {
-            store.step(Read { meter, value });
-            if looks.load(order) == 50 {
-                return;
-            }
+            store.step(Looked {
+                meter,
+                slow: Slow(n),
+            });
+            QUEUED.store(n, SeqCst);
         }
-        panic!("{} looks", looks.load(order));
+        let seen = looking.join().expect("it has looked");
+        assert!(
+            seen >= Some(first.seq) && seen < Some(first.seq + LAST / 2),
+            "{seen:?}"
+        );
     });
 }
 
