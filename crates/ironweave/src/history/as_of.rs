@@ -104,7 +104,7 @@ impl<M: Model> Store<M> {
             found.map(|state| (state.at.seq.map(When::Seq) == Some(when), state))
         };
         let mut found = keyframe();
-        if !matches!(found, Some((true, _))) && self.follow() {
+        if !matches!(found, Some((true, _))) && self.advance_replica() {
             found = keyframe();
         }
         let start = match found {

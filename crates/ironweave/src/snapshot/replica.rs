@@ -57,6 +57,21 @@ struct Queue {
     closed: bool,
 }
 
+/// How much is in a queue.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Waiting {
+    facts: usize,
+    bytes: usize,
+}
+
+impl Waiting {
+    /// Whether it may be too much.
+    #[inline]
+    pub(crate) fn is_long(self) -> bool {
+        self.facts > FACTS_MAX || self.bytes > BYTES_MAX
+    }
+}
+
 /// Frames, one after the other.
 #[derive(Default)]
 struct Batch {
@@ -120,8 +135,8 @@ impl Replica {
         }
     }
 
-    /// Queues the facts of a frame; whether the queue has become too long.
-    pub(crate) fn push(&self, at: At, fingerprint: Option<u128>, facts: &Facts) -> bool {
+    /// Queues the facts of a frame; how much waits then.
+    pub(crate) fn push(&self, at: At, fingerprint: Option<u128>, facts: &Facts) -> Waiting {
         let mut queue = lock(&self.queue);
         queue.batch.facts.append(facts);
         let end = queue.batch.facts.list.len();
@@ -131,9 +146,11 @@ impl Replica {
             end,
         });
         queue.last = at.seq;
-        let long = end > FACTS_MAX || queue.batch.facts.bytes.len() > BYTES_MAX;
         self.came.ring(&queue);
-        long
+        Waiting {
+            facts: end,
+            bytes: queue.batch.facts.bytes.len(),
+        }
     }
 
     /// The newest snapshot, durable or not.
@@ -346,38 +363,35 @@ impl<M: Model> Store<M> {
         if let Some(replica) = self.replica.get() {
             let graph = &self.core.graph;
             let fingerprint = graph.fingerprinting.then_some(graph.fingerprint);
-            if replica.push(self.at(), fingerprint, &graph.journal.facts) {
-                self.relieve();
+            let waiting = replica.push(self.at(), fingerprint, &graph.journal.facts);
+            if waiting.is_long() {
+                self.relieve(waiting);
             }
         }
     }
 
-    /// Takes in what the queue has, if there is a replica; whether there is one.
-    pub(crate) fn follow(&self) -> bool {
+    /// Brings the replica up to date, if there is one; whether there is.
+    pub(crate) fn advance_replica(&self) -> bool {
         let replica = self.replica.get();
         replica.inspect(|replica| drop(replica.newest())).is_some()
     }
 
-    /// Shortens a queue that has become too long.
+    /// Gives up a queue that has become too long.
     #[cold]
-    pub(crate) fn relieve(&mut self) {
+    pub(crate) fn relieve(&mut self, waiting: Waiting) {
         let Some(replica) = self.replica.get() else {
             return;
         };
-        let facts = |queue: &Queue| queue.batch.facts.list.len();
+        let population = self.core.graph.population();
         if Arc::strong_count(replica) == 1 {
-            if facts(&lock(&replica.queue)) > self.core.graph.population() {
+            if waiting.facts > population {
                 self.replica.take();
             }
             return;
         }
-        // To apply so much would take the writer ten times as long, and it may have to wait for who is at it.
-        let too_long = {
-            let queue = lock(&replica.queue);
-            let (facts, bytes) = (facts(&queue), queue.batch.facts.bytes.len());
-            facts > BUSY * FACTS_MAX.max(self.core.graph.population()) || bytes > BUSY * BYTES_MAX
-        };
-        if too_long {
+        let most = BUSY * FACTS_MAX.max(population);
+        if waiting.facts > most || waiting.bytes > BUSY * BYTES_MAX {
+            // To apply so much would take the writer ten times as long, and it may have to wait for who is at it.
             let binding = M::binding();
             let graph = flat::paged(&self.core, (&binding.columns, &binding.data));
             let mut queue = lock(&replica.queue);

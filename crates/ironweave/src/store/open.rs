@@ -14,7 +14,7 @@ use crate::log::{
     ReadOnlyLog, Seq, StorageError,
 };
 use crate::schema::Schema;
-use crate::snapshot::replica::Slot;
+use crate::snapshot::replica::{Slot, Waiting};
 use crate::snapshot::{At, State};
 use crate::step::clock::Clock;
 use crate::step::flat;
@@ -300,7 +300,7 @@ impl<M: Model> Store<M> {
             feed,
             ..
         } = self;
-        let mut long = false;
+        let mut waiting = Waiting::default();
         let mut facts = Facts::default();
         let frames = match log {
             Backend::Writable(log) => log.read(*next)?,
@@ -354,14 +354,14 @@ impl<M: Model> Store<M> {
                     seq: Some(header.seq),
                     time: core.clock.last(),
                 };
-                long |= replica.push(at, Some(header.fingerprint), &facts);
+                waiting = replica.push(at, Some(header.fingerprint), &facts);
             }
             if let Some((feed, tags)) = feed.get().zip(epochs.at(header.seq)) {
                 feed.publish(header, &payload, tags);
             }
         }
-        if long {
-            self.relieve();
+        if waiting.is_long() {
+            self.relieve(waiting);
         }
         Ok(())
     }
