@@ -19,6 +19,7 @@ pub mod log;
 mod meta;
 #[doc(hidden)]
 pub mod plumbing;
+mod position;
 pub mod prelude;
 mod project;
 pub mod query;
@@ -41,6 +42,7 @@ pub use id::Id;
 pub use ironweave_macros::model;
 pub use log::{Durability, Seq, StorageError, TornTail};
 pub use meta::Meta;
+pub use position::{FrameRef, ParsePositionError, Position};
 #[cfg(feature = "sqlite")]
 pub use project::sqlite::{ProjectionError, SqliteProjection};
 pub use project::{Fold, Projection};

@@ -184,7 +184,9 @@ impl<'a> Archive<'a> {
             }),
             (None, Backend::Writable(log)) => {
                 for frame in log.read(mark.seq)? {
-                    let Frame { header, payload } = frame?;
+                    let Frame {
+                        header, payload, ..
+                    } = frame?;
                     // In memory, its sequence finds a frame.
                     file(header.seq, (header.seq, header.kind), &payload)?;
                     mark.seq = header.seq + 1;
@@ -317,7 +319,9 @@ impl<'a> Archive<'a> {
         place: u64,
         see: impl FnOnce(&Facts) -> R,
     ) -> Result<Option<R>, StorageError> {
-        let Frame { header, payload } = self.frame(part, place)?;
+        let Frame {
+            header, payload, ..
+        } = self.frame(part, place)?;
         let (context, mut seen) = (self.context, None);
         let frame = (header.seq, header.kind);
         let named = &self.index.names;

@@ -7,6 +7,7 @@ use crate::entity::Model;
 use crate::fact::Facts;
 use crate::history::{Keyframes, SPACING};
 use crate::log::{ErrorKind, Frame, FrameKind, Frames, Seq, StorageError};
+use crate::position::Position;
 use crate::snapshot::{At, Snapshot, State};
 use crate::step::{Core, flat};
 use crate::store::{Epochs, Store, bad_frame, frame};
@@ -16,6 +17,8 @@ use crate::store::{Epochs, Store, bad_frame, frame};
 pub enum When {
     /// After this frame and those before it.
     Seq(Seq),
+    /// After the frame that is at this position, and those before it.
+    Position(Position),
     /// After the transactions that were not later than this.
     Time(Timestamp),
 }
@@ -23,6 +26,12 @@ pub enum When {
 impl From<Seq> for When {
     fn from(seq: Seq) -> Self {
         Self::Seq(seq)
+    }
+}
+
+impl From<Position> for When {
+    fn from(position: Position) -> Self {
+        Self::Position(position)
     }
 }
 
@@ -37,13 +46,14 @@ impl When {
     fn includes(self, at: At) -> bool {
         match self {
             Self::Seq(seq) => at.seq <= Some(seq),
+            Self::Position(position) => at.seq <= Some(position.seq()),
             Self::Time(time) => at.time <= time,
         }
     }
 }
 
 impl<M: Model> Store<M> {
-    /// The graph as it was after a frame of the log, or at a time; of a time to come, as it is now. It is a snapshot
+    /// The graph as it was after a frame of the log, or at a time that is not yet to come. It is a snapshot
     /// like any other: [`with`](Snapshot::with) works on it.
     ///
     /// ```
@@ -95,9 +105,11 @@ impl<M: Model> Store<M> {
     /// than one.
     ///
     /// # Errors
-    /// Where the log cannot be read, and `is_not_found` where the store began at a snapshot and that is before it.
+    /// Where the log cannot be read; `is_ahead` past the end of the log, and for a time that is later than the clock's and
+    /// than the last transaction; `is_other_history` as of [`Store::locate`]; `is_not_found` where the store began at a
+    /// snapshot and that is before it.
     pub fn as_of(&self, when: impl Into<When>) -> Result<Snapshot<M>, StorageError> {
-        let when = when.into();
+        let when = self.admit_time(when.into())?;
         self.history.keyframes.want();
         let keyframe = || {
             let found = self.history.keyframes.last(|state| when.includes(state.at));
@@ -116,17 +128,45 @@ impl<M: Model> Store<M> {
         go_on(start, when, frames, &self.epochs, &self.history.keyframes).map(Snapshot::of)
     }
 
+    /// A point that the log has come to, by its sequence or its time.
+    fn admit_time(&self, when: When) -> Result<When, StorageError> {
+        match when {
+            When::Seq(seq) => self.admit(seq.into()).map(When::Seq),
+            When::Position(position) => self.admit(position.into()).map(When::Seq),
+            When::Time(time) => {
+                self.id()?;
+                // Who gives transactions times of its own may be ahead of the clock.
+                let (last, now) = (self.core.clock.last(), Timestamp::now());
+                if time <= last.max(now) {
+                    return Ok(when);
+                }
+                Err(StorageError::new(
+                    ErrorKind::Ahead,
+                    format!(
+                        "{time} is yet to come: the last transaction of this store was at {last}, and the clock says \
+                         {now}; for the graph as it is now, take a snapshot"
+                    ),
+                ))
+            }
+        }
+    }
+
     /// Where the log begins: at nothing, or at the snapshot that the store began at.
     fn beginning_of_log(&self, when: When) -> Result<Arc<State>, StorageError> {
         match &self.base {
             Some(base) if when.includes(base.at) => Ok(Arc::clone(base)),
-            Some(base) => Err(StorageError::new(
-                ErrorKind::NotFound,
-                format!(
-                    "this store began at a snapshot, after frame {}, and knows nothing of what was before",
-                    base.at.seq.unwrap_or(0)
+            Some(base) => Err(match when {
+                When::Seq(seq) => self.unknown(seq),
+                When::Position(position) => self.unknown(position.seq()),
+                When::Time(time) => StorageError::new(
+                    ErrorKind::NotFound,
+                    format!(
+                        "this store began at a snapshot, of {}, and knows nothing of what was before; ask the store \
+                         that the snapshot is of about {time}",
+                        base.at.time
+                    ),
                 ),
-            )),
+            }),
             None => {
                 let binding = M::binding();
                 Ok(Arc::new(State {
@@ -161,10 +201,15 @@ fn go_on(
         state
     };
     for frame in frames {
-        let Frame { header, payload } = frame?;
+        let Frame {
+            header,
+            payload,
+            position,
+        } = frame?;
         let seq = header.seq;
         let mut after = At {
             seq: Some(seq),
+            position: Some(position),
             ..at
         };
         if !when.includes(after) {

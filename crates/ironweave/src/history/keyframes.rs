@@ -127,6 +127,7 @@ mod tests {
             at: At {
                 seq: Some(seq),
                 time: Timestamp::default(),
+                position: None,
             },
             paranoid: false,
         })

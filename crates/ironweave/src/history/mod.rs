@@ -11,6 +11,7 @@ mod report;
 mod walk;
 
 use std::fmt;
+use std::ops::Bound;
 use std::sync::{Arc, Mutex};
 
 pub use as_of::When;
@@ -23,6 +24,7 @@ use crate::error::Name;
 use crate::fact::Fact;
 use crate::history::archive::{Archive, Context, Index};
 use crate::log::{Seq, StorageError};
+use crate::position::FrameRef;
 use crate::step::bind::parts;
 use crate::store::Store;
 use crate::{Meta, Timestamp};
@@ -67,26 +69,28 @@ impl fmt::Display for Past {
 }
 
 impl<M: Model> Store<M> {
-    /// The transactions of the log whose sequences are in a range, one after the other.
+    /// The transactions of the log whose sequences are in a range, one after the other. As that of a slice, the range ends
+    /// where the log does, at the latest.
     ///
     /// # Errors
-    /// Where the log cannot be read.
+    /// Where the log cannot be read; `is_ahead` where the range begins or ends past the end of the log, `is_not_found`
+    /// where it ends before it begins, or begins before the snapshot that the store began at.
     pub fn tx_range(
         &self,
         range: impl std::ops::RangeBounds<Seq>,
     ) -> Result<Reports<'_, M>, StorageError> {
-        Reports::new(
-            self,
-            (range.start_bound().cloned(), range.end_bound().cloned()),
-        )
+        let range = (range.start_bound().cloned(), range.end_bound().cloned());
+        self.admit_range(range)?;
+        Reports::new(self, range)
     }
 
-    /// The transactions after one.
+    /// The transactions after a frame.
     ///
     /// # Errors
-    /// Where the log cannot be read.
-    pub fn since(&self, seq: Seq) -> Result<Reports<'_, M>, StorageError> {
-        self.tx_range(seq.saturating_add(1)..)
+    /// Where the log cannot be read; `is_ahead`, `is_other_history` and `is_not_found` as of [`Store::locate`].
+    pub fn since(&self, frame: impl Into<FrameRef>) -> Result<Reports<'_, M>, StorageError> {
+        let seq = self.admit(frame.into())?;
+        Reports::new(self, (Bound::Excluded(seq), Bound::Unbounded))
     }
 
     /// All that ever happened to an entity, whether it still exists or not: each fact with its event and its

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use crate::entity::Model;
 use crate::log::{Frame, FrameKind, Frames, Seq, StorageError};
 use crate::plumbing::Fields as _;
+use crate::position::Position;
 use crate::snapshot::{Changes, Snapshot, State};
 use crate::step::event::{Event, FieldReader};
 use crate::step::plan::Plan;
@@ -18,6 +19,7 @@ use crate::{Meta, Timestamp};
 /// A transaction without the type of its model.
 pub(crate) struct Logged {
     pub seq: Seq,
+    pub position: Position,
     /// Of the graph after it.
     pub fingerprint: u128,
     /// Its facts are in `changes`.
@@ -32,6 +34,7 @@ impl Logged {
         let facts = std::mem::take(&mut decoded.facts);
         Ok(Self {
             seq,
+            position: frame.position,
             fingerprint: frame.header.fingerprint,
             decoded,
             changes: Changes::new(facts, Arc::clone(&plan.layout)),
@@ -100,6 +103,12 @@ impl<M: Model> Report<M> {
     #[must_use]
     pub fn seq(&self) -> Seq {
         self.logged.seq
+    }
+
+    /// Where it is in its log: what a consumer keeps to go on after it, see [`Store::subscribe_since`].
+    #[must_use]
+    pub fn position(&self) -> Position {
+        self.logged.position
     }
 
     /// The [fingerprint](Store::fingerprint) of the graph after it.

@@ -13,10 +13,14 @@ use super::frame::{BLOCK_BYTES, Block, BlockFault, Fault, SEGMENT_MAGIC};
 use super::scan::{self, Found, Scan};
 use super::segments::Sealed;
 use super::{FrameHeader, Head, Seq, StorageError};
+use crate::position::Position;
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 /// Distance of the places in a segment from which a reader can start.
 const MARK_BYTES: u64 = 256 << 10;
+
+/// Of so many frames, the last ones, the checksums are at hand.
+const SUMS: Seq = 64;
 
 /// A place from which frames can be read.
 #[derive(Clone, Copy, Debug)]
@@ -56,6 +60,18 @@ pub(super) struct Chain {
     pub sealed: Vec<Sealed>,
     /// What the last one will be told from others by; see [`Sealed::sum`].
     sum: u64,
+    /// The timeline of the last segment.
+    pub timeline: u64,
+    /// What positions are made of.
+    lines: Box<Lines>,
+}
+
+#[derive(Clone, Debug)]
+struct Lines {
+    /// From which frame on which timeline.
+    timelines: Vec<(Seq, u64)>,
+    /// The checksums of the last frames, each at its sequence modulo their number.
+    sums: [u64; SUMS as usize],
 }
 
 /// How the chain ends.
@@ -86,6 +102,11 @@ impl Chain {
             end: 0,
             sealed: Vec::new(),
             sum: 0,
+            timeline: 0,
+            lines: Box::new(Lines {
+                timelines: Vec::new(),
+                sums: [0; SUMS as usize],
+            }),
         }
     }
 
@@ -99,8 +120,17 @@ impl Chain {
         self.marks.last().map(|mark| mark.first)
     }
 
-    /// Takes in a segment whose header is known to be good.
+    /// Takes in a segment whose header is known to be good, and whose timeline is `self.timeline`.
     pub fn enter(&mut self, first: Seq) {
+        let timelines = &mut self.lines.timelines;
+        timelines.retain(|(from, _)| *from < first);
+        if timelines.last().is_none_or(|last| last.1 != self.timeline) {
+            timelines.push((first, self.timeline));
+        }
+        if self.segment() == Some(first) {
+            // It was empty, and another has taken its place.
+            return;
+        }
         if let Some(before) = self.segment() {
             self.sealed.push(Sealed {
                 first: before,
@@ -129,6 +159,31 @@ impl Chain {
         self.durable = self.durable.max(header.durable);
         self.end += bytes;
         self.sum = xxh3_64_with_seed(&sum.to_le_bytes(), self.sum);
+        self.lines.sums[(header.seq % SUMS) as usize] = sum;
+    }
+
+    /// The timeline of the segment that a frame lies in.
+    pub fn timeline_of(&self, seq: Seq) -> u64 {
+        let timelines = &self.lines.timelines;
+        let after = timelines.partition_point(|(from, _)| *from <= seq);
+        after.checked_sub(1).map_or(0, |i| timelines[i].1)
+    }
+
+    /// The position of a frame, if there is one.
+    pub fn position_of(&self, seq: Seq) -> Result<Option<Position>, StorageError> {
+        let Some(head) = self.head.filter(|head| head.seq >= seq) else {
+            return Ok(None);
+        };
+        if head.seq - seq < SUMS {
+            return Ok(Some(Position {
+                store: self.store,
+                timeline: self.timeline_of(seq),
+                seq,
+                checksum: self.lines.sums[(seq % SUMS) as usize],
+            }));
+        }
+        let frame = self.frames(seq)?.next().transpose()?;
+        Ok(frame.map(|frame| frame.position))
     }
 
     /// Follows the chain from where it was left to its end. `known` is `HEAD`, read before this call.
@@ -340,6 +395,7 @@ impl Chain {
             return damage("the segment does not continue the history of the one before it");
         }
         self.store = block.store;
+        self.timeline = block.timeline;
         self.enter(first);
         Ok(None)
     }

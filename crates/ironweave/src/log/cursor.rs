@@ -1,7 +1,8 @@
 //! Cursors: how far somebody has read a log, under a name, in a file beside the segments.
 //!
 //! `cursors/NAME` is a block as `HEAD` is one, with its own magic; it is only ever replaced by a rename of a synced
-//! file.
+//! file. In place of a fingerprint it has the checksum of the frame, and 1 to tell it from an old cursor, which has
+//! none there and is believed wherever the log has a frame of its sequence.
 
 use std::fs;
 use std::io;
@@ -9,17 +10,21 @@ use std::path::{Path, PathBuf};
 
 use super::disk::Disk;
 use super::frame::{BLOCK_BYTES, Block, CURSOR_MAGIC};
-use super::{ErrorKind, Seq, StorageError};
+use super::{ErrorKind, StorageError};
+use crate::position::{FrameRef, Position};
 
 const DIR: &str = "cursors";
+/// What the upper half of the fingerprint is, where the lower one is the checksum of the frame.
+const WITH_CHECKSUM: u64 = 1;
 /// How long a name may be.
 const NAME_BYTES_MAX: usize = 100;
 
 /// The cursors of one store.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(crate) struct Cursors {
     dir: PathBuf,
     store: u64,
+    disk: Disk,
 }
 
 /// Refuses what is no name of a file everywhere.
@@ -37,16 +42,17 @@ pub(crate) fn check_name(name: &str) -> Result<(), StorageError> {
 }
 
 impl Cursors {
-    pub(super) fn new(log: &Path, store: u64) -> Self {
+    pub(super) fn new(log: &Path, store: u64, disk: Disk) -> Self {
         Self {
             dir: log.join(DIR),
             store,
+            disk,
         }
     }
 
     /// The last frame that is done with under a name; none, where there is no such cursor.
-    pub(crate) fn read(&self, name: &str) -> Result<Option<Seq>, StorageError> {
-        let path = self.dir.join(name);
+    pub(crate) fn read(&self, name: &str) -> Result<Option<FrameRef>, StorageError> {
+        let path = self.path(name);
         let bytes = match fs::read(&path) {
             Ok(bytes) => bytes,
             Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(None),
@@ -55,13 +61,19 @@ impl Cursors {
         let block = <[u8; BLOCK_BYTES]>::try_from(bytes.as_slice()).ok();
         let block = block.and_then(|bytes| Block::decode(CURSOR_MAGIC, &bytes).ok());
         match block {
-            Some(block) if block.store == self.store => Ok(Some(block.seq)),
-            Some(_) => Err(StorageError::damage(
-                &path,
-                0,
-                None,
-                "the cursor is of another store",
-            )),
+            Some(block) => {
+                let position = Position {
+                    store: block.store,
+                    timeline: block.timeline,
+                    seq: block.seq,
+                    checksum: block.fingerprint as u64,
+                };
+                // Whose checksum is known is compared with the frame.
+                if block.fingerprint == 0 && block.store == self.store {
+                    return Ok(Some(block.seq.into()));
+                }
+                Ok(Some(position.into()))
+            }
             None => Err(StorageError::damage(
                 &path,
                 0,
@@ -71,16 +83,22 @@ impl Cursors {
         }
     }
 
-    /// Sets a cursor; when this returns, it is durable.
-    pub(crate) fn write(&self, name: &str, seq: Seq) -> Result<(), StorageError> {
-        let disk = Disk::default();
+    /// Where a cursor lies.
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.dir.join(name)
+    }
+
+    /// Sets a cursor; when this returns, it is durable. The frame must be so before.
+    pub(crate) fn write(&self, name: &str, position: Position) -> Result<(), StorageError> {
+        let disk = &self.disk;
         disk.create_dir(&self.dir)?;
-        let path = self.dir.join(name);
+        let path = self.path(name);
         let block = Block {
             epoch: 0,
-            seq,
-            fingerprint: 0,
-            store: self.store,
+            seq: position.seq,
+            fingerprint: u128::from(WITH_CHECKSUM) << 64 | u128::from(position.checksum),
+            store: position.store,
+            timeline: position.timeline,
         };
         let file = disk.create(&path.with_added_extension("tmp"))?;
         file.write_at(0, &block.encode(CURSOR_MAGIC))?;

@@ -36,6 +36,10 @@ pub enum ErrorKind {
     ReadOnly,
     /// The store keeps no log.
     Unlogged,
+    /// A sequence or a position lies past the end of the log.
+    Ahead,
+    /// A position, a cursor or a snapshot is of another store, or of another history of this one.
+    OtherHistory,
 }
 
 /// A failure of storage. Its message says what happened, where, and what to do.
@@ -63,6 +67,19 @@ impl StorageError {
             holder: None,
             source: None,
         }))
+    }
+
+    /// An error about a frame that a caller has named.
+    pub(crate) fn at(kind: ErrorKind, seq: Seq, message: impl Into<String>) -> Self {
+        let mut error = Self::new(kind, message);
+        error.0.seq = Some(seq);
+        error
+    }
+
+    /// The same error, with the thing that it is about before its message.
+    pub(crate) fn about(mut self, what: impl fmt::Display) -> Self {
+        self.0.message = format!("{what}: {}", self.0.message);
+        self
     }
 
     /// The same error, with its cause; the cause is not part of the message.
@@ -251,6 +268,15 @@ impl StorageError {
     pub fn is_unlogged(&self) -> bool {
         self.0.kind == ErrorKind::Unlogged
     }
+    /// A sequence or a position lies past the end of the log: it is of a log that went further, before it was restored
+    /// from a backup, or of another one; see [`StorageError::seq`].
+    pub fn is_ahead(&self) -> bool {
+        self.0.kind == ErrorKind::Ahead
+    }
+    /// A position, a cursor or a snapshot is of another store, or of another history of this one.
+    pub fn is_other_history(&self) -> bool {
+        self.0.kind == ErrorKind::OtherHistory
+    }
     /// A frame beyond the limit on length.
     pub fn is_too_large(&self) -> bool {
         self.0.kind == ErrorKind::TooLarge
@@ -263,7 +289,7 @@ impl StorageError {
     pub fn offset(&self) -> Option<u64> {
         self.0.offset
     }
-    /// The frame that should have been there.
+    /// The frame that should have been there, or that a caller has named.
     pub fn seq(&self) -> Option<Seq> {
         self.0.seq
     }

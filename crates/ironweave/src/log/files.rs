@@ -23,6 +23,7 @@ use super::{
     AppendError, ErrorKind, FrameHeader, Frames, Head, Log, ReadOnlyLog, Seq, StorageError, Syncer,
     TornTail,
 };
+use crate::position::Position;
 
 /// The first extension of a segment; each later one is twice as long.
 const SPARE_BYTES_MIN: u64 = 256 << 10;
@@ -54,6 +55,8 @@ pub struct Options {
     /// How far ahead a segment is filled with zeros at most, so that an fsync need not record a new length.
     /// Default: 4 MiB. 0 is never, and then a full disk stops the log.
     pub spare_bytes_max: u64,
+    /// Begin a new timeline in a log that there is; see [`crate::Options::new_timeline`]. Default: no.
+    pub new_timeline: bool,
 }
 
 impl Default for Options {
@@ -63,6 +66,7 @@ impl Default for Options {
             segment_bytes_max: 64 << 20,
             strict: false,
             spare_bytes_max: 4 << 20,
+            new_timeline: false,
         }
     }
 }
@@ -121,8 +125,11 @@ impl FileLog {
         let file = match fresh {
             None => disk.open(&segment_path(dir, chain.segment().unwrap_or(0)))?,
             Some(first) => {
+                if options.new_timeline && first > 0 {
+                    chain.timeline = random_id();
+                }
                 if first == 0 {
-                    chain.store = store_id();
+                    chain.store = random_id();
                     // The directory may be there because of a creation that was killed before this.
                     disk.sync_dir(parent(dir))?;
                 }
@@ -148,7 +155,8 @@ impl FileLog {
             }
             Durability::Always | Durability::Os => None,
         };
-        Ok(Self {
+        let fresh = fresh.is_some();
+        let mut log = Self {
             disk,
             options,
             chain,
@@ -162,7 +170,12 @@ impl FileLog {
             recovered,
             closed: false,
             _lock: lock,
-        })
+        };
+        if options.new_timeline && !fresh {
+            log.chain.timeline = random_id();
+            log.roll()?;
+        }
+        Ok(log)
     }
 
     /// The directory.
@@ -212,6 +225,7 @@ impl FileLog {
             seq: head.seq,
             fingerprint: head.fingerprint,
             store: self.chain.store,
+            timeline: self.chain.timeline_of(head.seq),
         };
         write_head(&self.disk, &self.chain.dir, &block)?;
         self.known = Some(head.seq);
@@ -347,6 +361,14 @@ impl Log for FileLog {
         self.chain.frames(from)
     }
 
+    fn store(&self) -> u64 {
+        self.chain.store
+    }
+
+    fn position_of(&self, seq: Seq) -> Result<Option<Position>, StorageError> {
+        self.chain.position_of(seq)
+    }
+
     fn recovered(&self) -> Option<&TornTail> {
         self.recovered.as_ref()
     }
@@ -358,8 +380,12 @@ impl Log for FileLog {
         }
     }
 
+    fn flusher(&self) -> Option<Arc<dyn Syncer>> {
+        Some(Arc::clone(&self.shared) as Arc<dyn Syncer>)
+    }
+
     fn follower(&self) -> Option<ReadOnlyLog> {
-        Some(ReadOnlyLog::of(self.chain.clone()))
+        Some(ReadOnlyLog::of(self.chain.clone(), self.disk.clone()))
     }
 
     fn segments(&self) -> Option<Segments<'_>> {
@@ -395,6 +421,7 @@ fn prepare_segment(disk: &Disk, chain: &Chain, spare_bytes: u64) -> Result<DiskF
         seq: chain.next(),
         fingerprint,
         store: chain.store,
+        timeline: chain.timeline,
     };
     let file = disk.create(&segment_path(&chain.dir, block.seq).with_added_extension("tmp"))?;
     let header_bytes = BLOCK_BYTES as u64;
@@ -426,10 +453,11 @@ fn write_zeros(file: &DiskFile, from: u64, until: u64) -> Result<(), StorageErro
     Ok(())
 }
 
-/// A number that no other store is likely to have. It need not be secret.
-fn store_id() -> u64 {
+/// A number that no other store, and no other timeline of it, is likely to have; not 0. It need not be secret.
+pub(super) fn random_id() -> u64 {
     let now = SystemTime::now()
         .duration_since(SystemTime::UNIX_EPOCH)
         .unwrap_or_default();
-    RandomState::new().hash_one((now.as_nanos(), std::process::id()))
+    let id = RandomState::new().hash_one((now.as_nanos(), std::process::id()));
+    id.max(1)
 }

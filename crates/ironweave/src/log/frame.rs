@@ -32,6 +32,8 @@ pub(super) struct Block {
     /// Before the first frame of a segment; after the last frame for `HEAD`.
     pub fingerprint: u128,
     pub store: u64,
+    /// Of the segment; of the last frame for `HEAD`.
+    pub timeline: u64,
 }
 
 /// Why 64 bytes are not a block.
@@ -51,6 +53,7 @@ impl Block {
         bytes[16..24].copy_from_slice(&self.seq.to_le_bytes());
         bytes[24..40].copy_from_slice(&self.fingerprint.to_le_bytes());
         bytes[40..48].copy_from_slice(&self.store.to_le_bytes());
+        bytes[48..56].copy_from_slice(&self.timeline.to_le_bytes());
         let sum = xxh3_64(&bytes[..56]);
         bytes[56..64].copy_from_slice(&sum.to_le_bytes());
         bytes
@@ -73,6 +76,7 @@ impl Block {
             seq: u64_at(bytes, 16),
             fingerprint: u128_at(bytes, 24),
             store: u64_at(bytes, 40),
+            timeline: u64_at(bytes, 48),
         })
     }
 }

@@ -2,18 +2,26 @@
 
 use std::sync::Arc;
 
+use xxhash_rust::xxh3::xxh3_64_with_seed;
+
+use super::files::random_id;
 use super::frame::PAYLOAD_BYTES_MAX;
 use super::{
     AppendError, ErrorKind, Frame, FrameHeader, FrameKind, Frames, Head, Log, ReadOnlyLog,
     Segments, Seq, StorageError, Syncer, TornTail,
 };
+use crate::position::Position;
 
 /// Bytes of payloads in one piece, so that growing never copies more than that.
 const PIECE_BYTES: usize = 1 << 20;
 
 /// A log in memory. What is appended counts as durable at once.
-#[derive(Clone, Debug, Default)]
+#[derive(Debug)]
 pub struct MemoryLog {
+    /// The identity of its store.
+    store: u64,
+    /// The fingerprint before its first frame, where it goes on after another log.
+    before: Option<u128>,
     /// The sequence of the first frame.
     first: Seq,
     frames: Vec<Entry>,
@@ -51,19 +59,46 @@ impl Entry {
 impl MemoryLog {
     /// An empty log.
     pub fn new() -> Self {
-        Self::default()
+        Self {
+            store: random_id(),
+            before: None,
+            first: 0,
+            frames: Vec::new(),
+            pieces: Vec::new(),
+        }
     }
 
-    /// An empty log that goes on after a frame of another one.
-    pub(crate) fn after(seq: Option<Seq>) -> Self {
+    /// An empty log of a store of its own that goes on after a frame of another one, where the graph has a fingerprint.
+    pub(crate) fn after(seq: Option<Seq>, fingerprint: u128) -> Self {
         Self {
+            before: seq.map(|_| fingerprint),
             first: seq.map_or(0, |seq| seq + 1),
-            ..Self::default()
+            ..Self::new()
+        }
+    }
+
+    /// The position of a frame. No log in memory has two histories, since it is never restored: so the checksum need
+    /// not be of the payload, and costs who asks for none nothing.
+    fn position(&self, seq: Seq, fingerprint: u128) -> Position {
+        let mut bytes = [0; 24];
+        bytes[..8].copy_from_slice(&seq.to_le_bytes());
+        bytes[8..].copy_from_slice(&fingerprint.to_le_bytes());
+        Position {
+            store: self.store,
+            timeline: 0,
+            seq,
+            checksum: xxh3_64_with_seed(&bytes, self.store),
         }
     }
 
     fn next(&self) -> Seq {
         self.first + self.frames.len() as Seq
+    }
+}
+
+impl Default for MemoryLog {
+    fn default() -> Self {
+        Self::new()
     }
 }
 
@@ -121,8 +156,10 @@ impl Log for MemoryLog {
         let frame = move |(i, entry): (usize, &Entry)| {
             let start = entry.at as usize;
             let bytes = &self.pieces[entry.piece as usize][start..start + entry.len as usize];
+            let header = entry.header(first + (from + i) as Seq);
             Ok(Frame {
-                header: entry.header(first + (from + i) as Seq),
+                position: self.position(header.seq, header.fingerprint),
+                header,
                 payload: bytes.to_vec(),
             })
         };
@@ -131,11 +168,29 @@ impl Log for MemoryLog {
         ))
     }
 
+    fn store(&self) -> u64 {
+        self.store
+    }
+
+    fn position_of(&self, seq: Seq) -> Result<Option<Position>, StorageError> {
+        let Some(at) = seq.checked_sub(self.first) else {
+            let last = self.first.checked_sub(1) == Some(seq);
+            let before = self.before.filter(|_| last);
+            return Ok(before.map(|fingerprint| self.position(seq, fingerprint)));
+        };
+        let frame = usize::try_from(at).ok().and_then(|at| self.frames.get(at));
+        Ok(frame.map(|frame| self.position(seq, frame.header(seq).fingerprint)))
+    }
+
     fn recovered(&self) -> Option<&TornTail> {
         None
     }
 
     fn syncer(&self) -> Option<Arc<dyn Syncer>> {
+        None
+    }
+
+    fn flusher(&self) -> Option<Arc<dyn Syncer>> {
         None
     }
 

@@ -29,11 +29,12 @@
 //!
 //! block       0        8    10   12     16       24           40      48      56         64
 //!             +--------+----+----+------+--------+------------+-------+-------+----------+
-//!             | magic  |vers| 0  |epoch | seq    | fingerprint| store | 0     | checksum |
+//!             | magic  |vers| 0  |epoch | seq    | fingerprint| store | line  | checksum |
 //!             +--------+----+----+------+--------+------------+-------+-------+----------+
 //!             segment: magic "IWSEGMNT"; seq of its first frame; epoch, fingerprint before it
 //!             HEAD:    magic "IWLOGHED"; seq of the last frame; epoch, fingerprint after it
-//!             cursor:  magic "IWCURSOR"; seq of the last frame that is done with
+//!             cursor:  magic "IWCURSOR"; seq of the last frame that is done with; its checksum and 1 as fingerprint
+//!             line = timeline: of a segment; of the last frame; of the frame that is done with
 //!             checksum = XXH3-64 of bytes 0..56
 //!
 //! frame       0      4      8        16   17   18  20    24     32      40           56
@@ -73,6 +74,8 @@ mod tests;
 
 use std::path::PathBuf;
 use std::sync::Arc;
+
+use crate::position::Position;
 
 pub(crate) use chain::Mark;
 pub use error::{AppendError, ErrorKind, StorageError};
@@ -145,6 +148,8 @@ pub struct Frame {
     pub header: FrameHeader,
     /// What it says.
     pub payload: Vec<u8>,
+    /// Where it is, and in which history.
+    pub position: Position,
 }
 
 /// The last frame of a log.
@@ -216,12 +221,26 @@ pub trait Log: Send {
     /// `is_io`, here or while iterating; `is_damage` while iterating.
     fn read(&self, from: Seq) -> Result<Frames<'_>, StorageError>;
 
+    /// The identity of the store that it is of: random, made with it.
+    fn store(&self) -> u64;
+
+    /// The position of a frame; none, where it has no such frame. At once for the last frames; for others, the frame is
+    /// read. That of a log which goes on after a snapshot knows the last frame of that, too.
+    ///
+    /// # Errors
+    /// `is_io`, `is_damage`.
+    fn position_of(&self, seq: Seq) -> Result<Option<Position>, StorageError>;
+
     /// What open has cut, if anything.
     fn recovered(&self) -> Option<&TornTail>;
 
     /// What waits for a frame of [`append_unsynced`](Log::append_unsynced) to become durable while others are
     /// appended; none where there is nothing to wait for.
     fn syncer(&self) -> Option<Arc<dyn Syncer>>;
+
+    /// What makes a frame durable from another thread, whatever the mode of the log; none where there is nothing to
+    /// make durable.
+    fn flusher(&self) -> Option<Arc<dyn Syncer>>;
 
     /// A log of the same frames that another thread can read; none where they lie in memory.
     fn follower(&self) -> Option<ReadOnlyLog>;

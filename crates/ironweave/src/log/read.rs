@@ -6,10 +6,12 @@ use std::path::{Path, PathBuf};
 
 use super::chain::{Chain, Stop, is_absent, segment_path};
 use super::cursor::Cursors;
+use super::disk::Disk;
 use super::frame::{BLOCK_BYTES, Block, Fault, SEGMENT_MAGIC};
 use super::scan::{self, Found, Scan};
 use super::segments::Segments;
 use super::{ErrorKind, Frame, Head, Seq, StorageError, head};
+use crate::position::Position;
 
 /// Frames in ascending order, up to the head at the time of the call. After an error there are no more.
 pub struct Frames<'a>(Box<dyn Iterator<Item = Result<Frame, StorageError>> + Send + 'a>);
@@ -52,6 +54,7 @@ impl Chain {
             store: self.store,
             path,
             segment: mark.first,
+            timeline: self.timeline_of(mark.first),
             scan,
             next: mark.seq,
             last: head.seq,
@@ -81,6 +84,7 @@ struct Cursor {
     path: PathBuf,
     /// Its name.
     segment: Seq,
+    timeline: u64,
     scan: Scan,
     next: Seq,
     last: Seq,
@@ -93,12 +97,20 @@ impl Cursor {
         let io = |e| StorageError::io("read", &self.path, e);
         let fault = match self.scan.next(self.store, self.next).map_err(io)? {
             Found::Frame {
-                header, payload, ..
+                header,
+                payload,
+                sum,
             } => {
                 self.next += 1;
                 return Ok(wanted.then(|| Frame {
                     header,
                     payload: payload.to_vec(),
+                    position: Position {
+                        store: self.store,
+                        timeline: self.timeline,
+                        seq: header.seq,
+                        checksum: sum,
+                    },
                 }));
             }
             Found::Bad(fault) => Some(fault),
@@ -127,14 +139,15 @@ impl Cursor {
         };
         let block = <[u8; BLOCK_BYTES]>::try_from(block.as_slice()).ok();
         let good = |block: Block| block.store == self.store && block.seq == self.next;
-        if !block
+        let block = block
             .and_then(|bytes| Block::decode(SEGMENT_MAGIC, &bytes).ok())
-            .is_some_and(good)
-        {
+            .filter(|block| good(*block));
+        let Some(block) = block else {
             let what =
                 "the header of the segment is broken, though it was whole when the log was opened";
             return Err(StorageError::damage(&path, 0, Some(self.next), what));
-        }
+        };
+        self.timeline = block.timeline;
         self.scan = Scan::open(&path, BLOCK_BYTES as u64)
             .map_err(|e| StorageError::io("open", &path, e))?;
         self.segment = self.next;
@@ -147,9 +160,20 @@ impl Cursor {
 /// writer, whose new frames [`refresh`](ReadOnlyLog::refresh) takes in.
 ///
 /// It shows every whole frame, durable or not; [`durable`](ReadOnlyLog::durable) is what it knows to be so.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct ReadOnlyLog {
     chain: Chain,
+    /// What writes cursors.
+    disk: Disk,
+}
+
+impl fmt::Debug for ReadOnlyLog {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ReadOnlyLog")
+            .field("dir", &self.chain.dir)
+            .field("head", &self.chain.head)
+            .finish()
+    }
 }
 
 impl ReadOnlyLog {
@@ -161,6 +185,7 @@ impl ReadOnlyLog {
         let dir = dir.as_ref();
         let mut log = Self {
             chain: Chain::new(dir),
+            disk: Disk::default(),
         };
         let not_found = |what: &str| {
             let dir = dir.display();
@@ -200,8 +225,8 @@ impl ReadOnlyLog {
     }
 
     /// One that has taken in what a chain has.
-    pub(super) fn of(chain: Chain) -> Self {
-        Self { chain }
+    pub(super) fn of(chain: Chain, disk: Disk) -> Self {
+        Self { chain, disk }
     }
 
     /// Its segments.
@@ -211,7 +236,20 @@ impl ReadOnlyLog {
 
     /// The cursors of its store.
     pub(crate) fn cursors(&self) -> Cursors {
-        Cursors::new(&self.chain.dir, self.chain.store)
+        Cursors::new(&self.chain.dir, self.chain.store, self.disk.clone())
+    }
+
+    /// The identity of its store.
+    pub(crate) fn store(&self) -> u64 {
+        self.chain.store
+    }
+
+    /// The position of a frame; none, where it has not taken in such a frame.
+    ///
+    /// # Errors
+    /// `is_io`, `is_damage`.
+    pub fn position_of(&self, seq: Seq) -> Result<Option<Position>, StorageError> {
+        self.chain.position_of(seq)
     }
 
     /// The last frame taken in.

@@ -8,6 +8,7 @@ use std::path::Path;
 
 use super::frame::{self, BLOCK_BYTES, FRAME_HEADER_BYTES, FRAME_MAGIC, Fault};
 use super::{Frame, FrameHeader, Seq};
+use crate::position::Position;
 
 const CHUNK_BYTES: usize = 64 << 10;
 /// What is read at once where a single frame is wanted; most are shorter.
@@ -113,7 +114,12 @@ impl Scan {
 }
 
 /// The frame at a place of a segment, whichever it is; reads no more than that frame.
-pub(super) fn frame_at(file: &File, offset: u64, store: u64) -> io::Result<Result<Frame, Fault>> {
+pub(super) fn frame_at(
+    file: &File,
+    offset: u64,
+    store: u64,
+    timeline: u64,
+) -> io::Result<Result<Frame, Fault>> {
     let mut buf = vec![0; FRAME_BYTES];
     let have = read_at(file, offset, &mut buf)?;
     if have < FRAME_HEADER_BYTES {
@@ -135,6 +141,12 @@ pub(super) fn frame_at(file: &File, offset: u64, store: u64) -> io::Result<Resul
     }
     read_one();
     let frame = |(header, payload): (FrameHeader, &[u8])| Frame {
+        position: Position {
+            store,
+            timeline,
+            seq: header.seq,
+            checksum: frame::sum(&buf),
+        },
         header,
         payload: payload.to_vec(),
     };

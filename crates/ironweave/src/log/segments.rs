@@ -88,6 +88,7 @@ impl<'l> Segments<'l> {
                 file,
                 path,
                 store: self.chain.store,
+                timeline: self.chain.timeline_of(first),
             }),
             Err(e) => Err(StorageError::io("open", &path, e)),
         }
@@ -122,12 +123,13 @@ pub(crate) struct Segment {
     file: File,
     path: PathBuf,
     store: u64,
+    timeline: u64,
 }
 
 impl Segment {
     /// The frame at a place.
     pub(crate) fn frame(&self, place: u64) -> Result<Frame, StorageError> {
-        let found = scan::frame_at(&self.file, place, self.store);
+        let found = scan::frame_at(&self.file, place, self.store, self.timeline);
         found
             .map_err(|e: io::Error| StorageError::io("read", &self.path, e))?
             .map_err(|fault| changed(&self.path, place, None, &fault.describe()))

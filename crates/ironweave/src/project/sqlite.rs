@@ -195,7 +195,7 @@ impl<M: Model> SqliteProjection<M> {
     fn batch(&mut self, first: Option<Report<M>>) -> Result<u64, ProjectionError> {
         let start = first
             .as_ref()
-            .map_or(self.subscription.position(), Report::seq);
+            .map_or(self.subscription.next_seq(), Report::seq);
         let result = self.try_batch(first);
         match &result {
             Ok(_) => self.subscription.release(),

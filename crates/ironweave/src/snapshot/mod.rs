@@ -26,6 +26,7 @@ use crate::entity::Model;
 use crate::graph::paged::Paged;
 use crate::graph::{Graph, GraphRef};
 use crate::log::Seq;
+use crate::position::Position;
 use crate::schema::Schema;
 use crate::step::Core;
 use crate::step::plan::Plan;
@@ -90,6 +91,8 @@ pub(crate) struct At {
     pub seq: Option<Seq>,
     /// The time of the last transaction.
     pub time: Timestamp,
+    /// The position of the last frame; none, where no log has it: of what was only tried, or where no log is kept.
+    pub position: Option<Position>,
 }
 
 impl At {
@@ -127,6 +130,13 @@ impl<M: Model> Snapshot<M> {
     #[must_use]
     pub fn seq(&self) -> Option<Seq> {
         self.state.at.seq
+    }
+
+    /// The position of the last frame in it; `None` of one that [`with`](Snapshot::with) gave, since no log has its event,
+    /// and of a store without a log.
+    #[must_use]
+    pub fn position(&self) -> Option<Position> {
+        self.state.at.position
     }
 
     /// The time of the last transaction in it.

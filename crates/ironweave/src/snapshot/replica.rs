@@ -339,6 +339,7 @@ impl<M: Model> Store<M> {
         At {
             seq: self.seq(),
             time: self.core.clock.last(),
+            position: self.position(),
         }
     }
 

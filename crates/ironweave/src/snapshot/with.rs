@@ -49,6 +49,7 @@ impl State {
             at: At {
                 seq: Some(self.at.next()),
                 time: core.clock.now(),
+                position: None,
             },
             graph: core.graph,
             paranoid: self.paranoid,
@@ -113,7 +114,7 @@ impl<M: Model> Snapshot<M> {
     /// snapshot, with the sequence that would have been next. O(size of the graph).
     #[must_use]
     pub fn into_store(self) -> Store<M> {
-        let log = MemoryLog::after(self.state.at.seq);
+        let log = MemoryLog::after(self.state.at.seq, self.state.graph.fingerprint);
         Store::beginning(self.state, Box::new(log))
     }
 }

@@ -60,11 +60,13 @@ pub struct FrameViews<'s, M: Model> {
 }
 
 impl<M: Model> Store<M> {
-    /// The transactions of the log from a sequence on, in words.
+    /// The transactions of the log from a sequence on, in words; from 0 all.
     ///
     /// # Errors
-    /// Where the log cannot be read.
+    /// Where the log cannot be read; `is_ahead` from further on than the next frame, `is_not_found` from before the
+    /// snapshot that the store began at.
     pub fn frames(&self, from: Seq) -> Result<FrameViews<'_, M>, StorageError> {
+        self.admit_start(from)?;
         Ok(FrameViews {
             store: self,
             frames: self.read(from)?,

@@ -4,6 +4,7 @@
 mod cost;
 pub(crate) mod frame;
 mod frames;
+mod locate;
 mod open;
 mod repeat;
 mod share;
@@ -14,6 +15,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 pub use frames::{FiringView, FrameView, FrameViews};
+pub(crate) use locate::before_beginning;
 pub use open::Options;
 pub(crate) use open::bad_frame;
 pub use share::SharedStore;
@@ -403,7 +405,13 @@ impl<M: Model> Store<M> {
             let fingerprint = self.core.graph.fingerprint;
             let epoch = self.epochs.current();
             let header = crate::log::FrameHeader::new(self.next, epoch, kind, fingerprint);
-            feed.publish(header, self.payload.written(), tags);
+            let position = match &self.log {
+                Backend::Writable(log) => log.position_of(self.next).ok().flatten(),
+                Backend::ReadOnly(_) | Backend::Unlogged => None,
+            };
+            if let Some(position) = position {
+                feed.publish(header, self.payload.written(), position, tags);
+            }
         }
     }
 

@@ -257,6 +257,20 @@ impl<M: Model> Store<M> {
         let mut core = flat::core(&base.plan, types, Some(&base.graph));
         core.paranoid = base.paranoid;
         core.clock = Clock::after(base.at.time);
+        // It is a frame of another store: what is asked about it is answered as of this one.
+        let base = Arc::new(State {
+            plan: Arc::clone(&base.plan),
+            graph: base.graph.fork(),
+            at: At {
+                position: base
+                    .at
+                    .next()
+                    .checked_sub(1)
+                    .and_then(|seq| log.position_of(seq).ok()?),
+                ..base.at
+            },
+            paranoid: base.paranoid,
+        });
         Self {
             core,
             plan: Arc::clone(&base.plan),
@@ -308,7 +322,11 @@ impl<M: Model> Store<M> {
             Backend::Unlogged => return Ok(()),
         };
         for frame in frames {
-            let Frame { header, payload } = frame?;
+            let Frame {
+                header,
+                payload,
+                position,
+            } = frame?;
             match header.kind {
                 FrameKind::Schema => {
                     facts.clear();
@@ -353,11 +371,12 @@ impl<M: Model> Store<M> {
                 let at = At {
                     seq: Some(header.seq),
                     time: core.clock.last(),
+                    position: Some(position),
                 };
                 waiting = replica.push(at, Some(header.fingerprint), &facts);
             }
             if let Some((feed, tags)) = feed.get().zip(epochs.at(header.seq)) {
-                feed.publish(header, &payload, tags);
+                feed.publish(header, &payload, position, tags);
             }
         }
         if waiting.is_long() {

@@ -153,7 +153,9 @@ impl<M: Model> Store<M> {
     ) -> Result<FastMap<(u16, u32), Seq>, crate::StorageError> {
         let mut changed = FastMap::default();
         for frame in self.read(seq.saturating_add(1))? {
-            let Frame { header, payload } = frame?;
+            let Frame {
+                header, payload, ..
+            } = frame?;
             if header.kind != FrameKind::Transaction {
                 continue;
             }

@@ -19,7 +19,7 @@ use crate::log::{
 };
 use crate::step::event::{Event, Receipt};
 use crate::store::{AnyReceipt, Backend, Store, Transaction};
-use crate::{ErrorKind, Meta};
+use crate::{ErrorKind, Meta, Position};
 
 /// A handle on a store that threads share; made by [`Store::share`]. A clone is another handle on the same store,
 /// which is closed when the last one is dropped.
@@ -356,12 +356,24 @@ impl Log for Unsynced {
         self.0.read(from)
     }
 
+    fn store(&self) -> u64 {
+        self.0.store()
+    }
+
+    fn position_of(&self, seq: Seq) -> Result<Option<Position>, StorageError> {
+        self.0.position_of(seq)
+    }
+
     fn recovered(&self) -> Option<&TornTail> {
         self.0.recovered()
     }
 
     fn syncer(&self) -> Option<Arc<dyn Syncer>> {
         self.0.syncer()
+    }
+
+    fn flusher(&self) -> Option<Arc<dyn Syncer>> {
+        self.0.flusher()
     }
 
     fn follower(&self) -> Option<ReadOnlyLog> {

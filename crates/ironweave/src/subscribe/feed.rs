@@ -8,6 +8,7 @@
 //! 5. When no subscription is left, the next commit drops it.
 
 use std::collections::{HashMap, VecDeque};
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Instant;
@@ -17,9 +18,10 @@ use crate::entity::Model;
 use crate::history::Logged;
 use crate::log::cursor::Cursors;
 use crate::log::{Frame, FrameHeader, FrameKind, Frames, ReadOnlyLog, Seq, StorageError, Syncer};
+use crate::position::{FrameRef, Position};
 use crate::step::plan::Plan;
 use crate::store::frame::Tags;
-use crate::store::{Backend, Store, bad_frame, no_log};
+use crate::store::{Backend, Store, bad_frame, before_beginning, no_log};
 
 /// How many frames it keeps of a log on disk.
 const FRAMES_MAX: usize = 1_024;
@@ -28,6 +30,10 @@ const BYTES_MAX: usize = 4 << 20;
 
 pub(crate) struct Feed {
     plan: Arc<Plan>,
+    /// The identity of the store.
+    store: u64,
+    /// After which frame the log begins, where it goes on after a snapshot.
+    base: Option<Seq>,
     state: Mutex<State>,
     /// A frame came, or the store is gone.
     came: Bell,
@@ -35,6 +41,8 @@ pub(crate) struct Feed {
     log: Option<ReadOnlyLog>,
     /// What knows how far the log is durable, where a commit does not wait for that.
     syncer: Option<Arc<dyn Syncer>>,
+    /// What makes the log durable, whatever its mode.
+    flusher: Option<Arc<dyn Syncer>>,
     names: Arc<Names>,
 }
 
@@ -87,10 +95,17 @@ impl State {
 
 impl Feed {
     /// Takes in a frame.
-    pub(crate) fn publish(&self, header: FrameHeader, payload: &[u8], tags: &Arc<Tags>) {
+    pub(crate) fn publish(
+        &self,
+        header: FrameHeader,
+        payload: &[u8],
+        position: Position,
+        tags: &Arc<Tags>,
+    ) {
         let frame = Arc::new(Frame {
             header,
             payload: payload.to_vec(),
+            position,
         });
         let mut state = lock(&self.state);
         if state
@@ -115,6 +130,7 @@ impl Feed {
     pub(super) fn reader<'l>(
         self: &Arc<Self>,
         from: Seq,
+        before: Option<Position>,
         read: impl FnOnce(Seq) -> Result<Frames<'l>, StorageError>,
     ) -> Result<Reader, StorageError> {
         let mut state = lock(&self.state);
@@ -149,21 +165,71 @@ impl Feed {
             log: self.log.clone(),
             behind: None,
             holds: false,
+            position: before,
             peeked: None,
         })
     }
 
     /// How far somebody is.
-    pub(super) fn cursor(&self, name: &str) -> Result<Option<Seq>, StorageError> {
+    pub(super) fn cursor(&self, name: &str) -> Result<Option<FrameRef>, StorageError> {
         match self.cursors() {
             Some(cursors) => cursors.read(name),
-            None => Ok(lock(&self.names.0).get(name).copied()),
+            None => Ok(lock(&self.names.0).get(name).copied().map(FrameRef::from)),
         }
+    }
+
+    /// Where the cursor of a name lies, if that is in a file.
+    pub(super) fn cursor_path(&self, name: &str) -> Option<PathBuf> {
+        self.cursors().map(|cursors| cursors.path(name))
+    }
+
+    /// The position of a frame that a caller names, on whatever thread; none, where it lies in memory and is not kept
+    /// here: such a log has one history, so that it need not be compared. `told` is that of some frame.
+    fn locate(
+        &self,
+        frame: FrameRef,
+        told: Option<Position>,
+    ) -> Result<Option<Position>, StorageError> {
+        let seq = frame.seq();
+        if let Some(base) = self.base.filter(|base| seq < *base) {
+            return Err(before_beginning(seq, base));
+        }
+        let near = {
+            let state = lock(&self.state);
+            frame.check_end(self.store, state.next.checked_sub(1))?;
+            let first = state.frames.front().map_or(state.next, |f| f.header.seq);
+            let near = (seq.checked_sub(first)).and_then(|i| state.frames.get(i as usize));
+            near.map(|frame| frame.position)
+        };
+        let found = match near.or_else(|| told.filter(|told| told.seq() == seq)) {
+            Some(found) => found,
+            None => match &self.log {
+                Some(log) => read_position(log, seq)?,
+                None => return Ok(None),
+            },
+        };
+        frame.position().map_or(Ok(()), |p| p.check(found))?;
+        Ok(Some(found))
     }
 
     fn cursors(&self) -> Option<Cursors> {
         self.log.as_ref().map(ReadOnlyLog::cursors)
     }
+}
+
+/// The position of a frame that is in a log, which may have been read less far.
+fn read_position(log: &ReadOnlyLog, seq: Seq) -> Result<Position, StorageError> {
+    if let Some(position) = log.position_of(seq)? {
+        return Ok(position);
+    }
+    let mut log = log.clone();
+    log.refresh()?;
+    let position = log.position_of(seq)?;
+    position.ok_or_else(|| missing(seq))
+}
+
+fn missing(seq: Seq) -> StorageError {
+    bad_frame(seq, "it is not there, though it was written")
 }
 
 /// How long to wait for the next frame.
@@ -187,6 +253,8 @@ pub(super) struct Reader {
     behind: Option<Frames<'static>>,
     /// Whether it keeps frames until it is told to let go of them.
     holds: bool,
+    /// Where the frame before `next` is, where that is known.
+    position: Option<Position>,
     /// The transaction at `next`.
     peeked: Option<Arc<Logged>>,
 }
@@ -194,6 +262,10 @@ pub(super) struct Reader {
 impl Reader {
     pub(super) fn next(&self) -> Seq {
         self.next
+    }
+
+    pub(super) fn position(&self) -> Option<Position> {
+        self.position
     }
 
     pub(super) fn plan(&self) -> &Arc<Plan> {
@@ -204,11 +276,16 @@ impl Reader {
         lock(&self.feed.state).next.saturating_sub(self.next)
     }
 
-    pub(super) fn acknowledge(&self, name: &str, seq: Seq) -> Result<(), StorageError> {
-        match self.feed.cursors() {
-            Some(cursors) => cursors.write(name, seq),
+    pub(super) fn acknowledge(&self, name: &str, frame: FrameRef) -> Result<(), StorageError> {
+        let position = self.feed.locate(frame, self.position)?;
+        // In every mode: a cursor that a power cut leaves ahead of the log would pass over what is written there next.
+        if let Some(flusher) = &self.feed.flusher {
+            flusher.wait(frame.seq())?;
+        }
+        match self.feed.cursors().zip(position) {
+            Some((cursors, position)) => cursors.write(name, position),
             None => {
-                lock(&self.feed.names.0).insert(name.to_owned(), seq);
+                lock(&self.feed.names.0).insert(name.to_owned(), frame.seq());
                 Ok(())
             }
         }
@@ -216,7 +293,9 @@ impl Reader {
 
     /// Goes on to the next frame.
     pub(super) fn advance(&mut self) {
-        self.peeked = None;
+        if let Some(peeked) = self.peeked.take() {
+            self.position = Some(peeked.position);
+        }
         self.next += 1;
         if !self.holds {
             self.release();
@@ -249,6 +328,7 @@ impl Reader {
                 return Ok(None);
             };
             if frame.header.kind != FrameKind::Transaction {
+                self.position = Some(frame.position);
                 self.advance();
                 continue;
             }
@@ -310,7 +390,6 @@ impl Reader {
 
     /// The frame at `next`, from the log.
     fn far(&mut self) -> Result<Arc<Frame>, StorageError> {
-        let missing = |seq| bad_frame(seq, "it is not there, though it was written");
         let log = self.log.as_mut().ok_or_else(|| missing(self.next))?;
         for fresh in [false, true] {
             if fresh {
@@ -368,14 +447,17 @@ impl Drop for Slot {
 
 impl<M: Model> Store<M> {
     pub(super) fn feed(&self) -> Result<&Arc<Feed>, StorageError> {
-        let (log, syncer) = match &self.log {
-            Backend::Writable(log) => (log.follower(), log.syncer()),
-            Backend::ReadOnly(log) => (Some(log.clone()), None),
+        let store = self.id()?;
+        let (log, syncer, flusher) = match &self.log {
+            Backend::Writable(log) => (log.follower(), log.syncer(), log.flusher()),
+            Backend::ReadOnly(log) => (Some(log.clone()), None, None),
             Backend::Unlogged => return Err(no_log()),
         };
         Ok(self.feed.feed.get_or_init(|| {
             Arc::new(Feed {
                 plan: Arc::clone(&self.plan),
+                store,
+                base: self.base.as_ref().and_then(|base| base.at.seq),
                 state: Mutex::new(State {
                     frames: VecDeque::new(),
                     bytes: 0,
@@ -387,6 +469,7 @@ impl<M: Model> Store<M> {
                 came: Bell::default(),
                 log,
                 syncer,
+                flusher,
                 names: Arc::clone(&self.feed.names),
             })
         }))

@@ -18,6 +18,7 @@ use crate::entity::{Entity, Model, Place};
 use crate::history::{Logged, Report};
 use crate::log::cursor::check_name;
 use crate::log::{ErrorKind, Seq, StorageError};
+use crate::position::{FrameRef, Position};
 use crate::snapshot::{At, Snapshot, State};
 use crate::step::Core;
 use crate::step::event::Event;
@@ -85,13 +86,27 @@ pub struct Subscription<M: Model> {
 }
 
 impl<M: Model> Store<M> {
-    /// The transactions from a sequence on: from 0 all, from `store.seq() + 1` those to come.
+    /// The transactions from a sequence on: from 0 all, from `store.seq() + 1` those to come. To go on after what was
+    /// taken in before, in a store that may have been restored since, there is
+    /// [`subscribe_since`](Store::subscribe_since).
     ///
     /// # Errors
-    /// Where the log cannot be read.
+    /// Where the log cannot be read; `is_ahead` from further on than the next frame, `is_not_found` from before the
+    /// snapshot that the store began at.
     pub fn subscribe(&self, from: Seq) -> Result<Subscription<M>, StorageError> {
+        self.admit_start(from)?;
+        self.listen(from)
+    }
+
+    /// The transactions from a frame on that is known to be one of the log, or the next one.
+    fn listen(&self, from: Seq) -> Result<Subscription<M>, StorageError> {
+        let before = match from.checked_sub(1) {
+            Some(before) => self.position_of(before)?,
+            None => None,
+        };
+        let feed = self.feed()?;
         Ok(Subscription {
-            reader: self.feed()?.reader(from, |from| self.read(from))?,
+            reader: feed.reader(from, before, |from| self.read(from))?,
             filter: Filter::default(),
             graph: None,
             name: None,
@@ -99,12 +114,60 @@ impl<M: Model> Store<M> {
         })
     }
 
+    /// The transactions after a frame: after the one that a consumer took in last, if it kept the position of that.
+    ///
+    /// ```
+    /// # #[ironweave::model]
+    /// # pub mod lamps {
+    /// #     use ironweave::prelude::*;
+    /// #     /// A lamp.
+    /// #     #[entity]
+    /// #     pub struct Lamp {}
+    /// #     /// Somebody buys one.
+    /// #     #[event]
+    /// #     #[create(lamp: Lamp)]
+    /// #     pub struct Bought {}
+    /// # }
+    /// use ironweave::prelude::*;
+    /// use lamps::Bought;
+    ///
+    /// let mut store = Store::<lamps::Model>::memory();
+    /// store.step(Bought {});
+    /// let first = store.subscribe(0)?.try_next()?.expect("it is there").position();
+    /// let second = store.step(Bought {}).seq;
+    /// let next = store.subscribe_since(first)?.try_next()?;
+    /// assert_eq!(next.map(|report| report.seq()), Some(second));
+    /// # Ok::<(), StorageError>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`Store::locate`]: `is_ahead` and `is_other_history` tell a consumer that the log was restored from a backup,
+    /// or is another one.
+    pub fn subscribe_since(
+        &self,
+        frame: impl Into<FrameRef>,
+    ) -> Result<Subscription<M>, StorageError> {
+        self.listen(self.admit(frame.into())?.saturating_add(1))
+    }
+
     /// The transactions after a snapshot, each with the snapshots before and after it; see [`Report::after`].
     ///
     /// # Errors
-    /// As [`subscribe`](Store::subscribe).
+    /// As [`subscribe_since`](Store::subscribe_since); `is_other_history` of a snapshot that [`Snapshot::with`] gave.
     pub fn subscribe_after(&self, snapshot: Snapshot<M>) -> Result<Subscription<M>, StorageError> {
-        let mut subscription = self.subscribe(snapshot.state.at.next())?;
+        let mut subscription = match (snapshot.position(), &self.base) {
+            (Some(position), _) if self.is_of(position) => self.subscribe_since(position)?,
+            // The snapshot that the store began at is of another store, or of none.
+            (_, Some(base)) if base.is(&snapshot.state) => self.listen(snapshot.state.at.next())?,
+            (Some(position), _) => self.subscribe_since(position)?,
+            (None, _) => {
+                return Err(StorageError::new(
+                    ErrorKind::OtherHistory,
+                    "the snapshot was made by `with`, or is of a store without a log, so that no transaction of this \
+                     store follows it; take one from the store",
+                ));
+            }
+        };
         subscription.graph = Some(snapshot.state);
         Ok(subscription)
     }
@@ -116,7 +179,9 @@ impl<M: Model> Store<M> {
     /// in memory lasts as long as the store. One subscription at a time should use it.
     ///
     /// # Errors
-    /// As [`subscribe`](Store::subscribe); `is_read_only` for a store that was opened to be read.
+    /// As [`subscribe_since`](Store::subscribe_since): `is_ahead` or `is_other_history` where the log was restored from a
+    /// backup that is older than what was acknowledged, or has been replaced. `is_read_only` for a store that was opened
+    /// to be read.
     pub fn subscribe_as(&self, name: &str) -> Result<Subscription<M>, StorageError> {
         check_name(name)?;
         if let Backend::ReadOnly(_) = self.log {
@@ -126,8 +191,20 @@ impl<M: Model> Store<M> {
                  with a sequence",
             ));
         }
-        let from = self.feed()?.cursor(name)?.map_or(0, |seq| seq + 1);
-        let mut subscription = self.subscribe(from)?;
+        let feed = self.feed()?;
+        let mut subscription = match feed.cursor(name)? {
+            None => self.subscribe(0)?,
+            Some(frame) => self.subscribe_since(frame).map_err(|e| {
+                let path = feed.cursor_path(name);
+                let place = path.map_or_else(String::new, |path| {
+                    format!(
+                        " in {}, which begins anew when that file is removed",
+                        path.display()
+                    )
+                });
+                e.about(format_args!("the subscription `{name}`{place}"))
+            })?,
+        };
         subscription.name = Some(name.to_owned());
         Ok(subscription)
     }
@@ -183,8 +260,15 @@ impl<M: Model> Subscription<M> {
 
     /// The frame that it looks at next: where a [`Store::subscribe`] goes on.
     #[must_use]
-    pub fn position(&self) -> Seq {
+    pub fn next_seq(&self) -> Seq {
         self.reader.next()
+    }
+
+    /// The position of the last frame that it has looked at, whether its filters took it or not: where a
+    /// [`Store::subscribe_since`] goes on. `None` before the first frame of a log.
+    #[must_use]
+    pub fn position(&self) -> Option<Position> {
+        self.reader.position()
     }
 
     /// From now on, keeps what it has told until it is released.
@@ -207,13 +291,15 @@ impl<M: Model> Subscription<M> {
     }
 
     /// Says that all up to a frame is done with, for the next [`Store::subscribe_as`] of this name. Durable when it
-    /// returns; that takes a sync or two, so that it need not be for each report.
+    /// returns, whatever the durability of the store, and so are the frames up to that one: a power cut leaves no cursor
+    /// ahead of its log. That takes a sync or two, so that it need not be for each report.
     ///
     /// # Errors
-    /// Where the disk refuses. `is_not_found` where the subscription has no name.
-    pub fn acknowledge(&self, seq: Seq) -> Result<(), StorageError> {
+    /// Where the disk refuses. `is_ahead` and `is_other_history` where the log has no such frame, as
+    /// [`Store::locate`]. `is_not_found` where the subscription has no name.
+    pub fn acknowledge(&self, frame: impl Into<FrameRef>) -> Result<(), StorageError> {
         match &self.name {
-            Some(name) => self.reader.acknowledge(name, seq),
+            Some(name) => self.reader.acknowledge(name, frame.into()),
             None => Err(StorageError::new(
                 ErrorKind::NotFound,
                 "only a subscription with a name can be acknowledged: make it with `Store::subscribe_as`",
@@ -258,6 +344,11 @@ impl<M: Model> Subscription<M> {
 }
 
 impl State {
+    /// Whether it has the graph of another one after a frame of the same sequence.
+    fn is(&self, other: &Self) -> bool {
+        (self.at.seq, self.graph.fingerprint) == (other.at.seq, other.graph.fingerprint)
+    }
+
     /// The one that a transaction leads to.
     fn after(&self, logged: &Logged) -> Result<Arc<Self>, StorageError> {
         let mut core = Core::new(self.graph.fork());
@@ -269,6 +360,7 @@ impl State {
             at: At {
                 seq: Some(logged.seq),
                 time: logged.decoded.time,
+                position: Some(logged.position),
             },
             paranoid: self.paranoid,
         }))
@@ -286,6 +378,7 @@ impl<M: Model> Iterator for Subscription<M> {
 impl<M: Model> fmt::Debug for Subscription<M> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Subscription")
+            .field("next_seq", &self.next_seq())
             .field("position", &self.position())
             .field("lag", &self.lag())
             .field("name", &self.name)

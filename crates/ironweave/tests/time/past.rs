@@ -89,8 +89,6 @@ fn a_value_of_a_time_has_all_that_was_not_later() {
         assert!(then.time() <= Timestamp::from_micros(at));
     }
     assert_eq!(When::from(3), When::Seq(3));
-    // Of a time to come it is as it is.
-    assert_eq!(store.as_of(1_000).expect("it reads").seq(), store.seq());
 }
 
 #[test]

@@ -303,6 +303,7 @@ fn an_incomplete_header_of_the_newest_segment_is_made_anew() {
         seq: 12,
         fingerprint: header(11).fingerprint,
         store: 0,
+        timeline: 0,
     };
     let whole = {
         let log = ReadOnlyLog::open(source.path()).unwrap();

@@ -1,0 +1,404 @@
+//! Positions: the place of a frame in a history, which tells one history from another.
+//!
+//! A sequence alone says nothing to a log that was restored from a backup, or to another log: each has a frame of that
+//! number. A [`Position`] has what tells them apart.
+//!
+//! | part | what it tells apart |
+//! |---|---|
+//! | store | one store from another: the random id that all segments of a store share |
+//! | timeline | what was written before a restore from what was written after it ([`crate::Options::new_timeline`]) |
+//! | sequence | one frame from another |
+//! | checksum | the frame there from a frame that another history has there |
+//!
+//! The fingerprint of the graph would not do in place of the checksum: equal graphs have equal fingerprints, however
+//! they came about.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::de::{Deserialize, Deserializer, Error as _};
+use serde::ser::{Serialize, Serializer};
+
+use crate::log::{ErrorKind, Seq, StorageError};
+
+/// A frame of the log of one store: what a consumer keeps to say how far it is.
+///
+/// Receipts, reports, snapshots, projections and the store itself give it; [`Store::subscribe_since`],
+/// [`Store::since`], [`Store::as_of`], [`Store::locate`] and [`Meta::expect`] take it, and refuse one of another store or
+/// of another history of this store.
+///
+/// It prints as `SEQUENCE-CHECKSUM-TIMELINE-STORE`, all but the first in hexadecimal digits, and is read from that: so
+/// it fits a header of HTTP. In formats that people read, its serde form is that text; in others, four integers.
+///
+/// [`Store::subscribe_since`]: crate::Store::subscribe_since
+/// [`Store::since`]: crate::Store::since
+/// [`Store::as_of`]: crate::Store::as_of
+/// [`Store::locate`]: crate::Store::locate
+/// [`Meta::expect`]: crate::Meta::expect
+///
+/// ```
+/// # #[ironweave::model]
+/// # pub mod lamps {
+/// #     use ironweave::prelude::*;
+/// #     /// A lamp.
+/// #     #[entity]
+/// #     pub struct Lamp {}
+/// #     /// Somebody buys one.
+/// #     #[event]
+/// #     #[create(lamp: Lamp)]
+/// #     pub struct Bought {}
+/// # }
+/// use ironweave::Position;
+/// use ironweave::prelude::*;
+/// use lamps::{Bought, Model};
+///
+/// let mut store = Store::<Model>::memory();
+/// let bought = store.step(Bought {}).position(&store)?;
+/// let header = bought.to_string();
+/// store.step(Bought {});
+///
+/// let read: Position = header.parse()?;
+/// assert_eq!(read, bought);
+/// assert_eq!(store.since(read)?.count(), 1);
+///
+/// // Another store has a frame of that number too, and is another store.
+/// let mut other = Store::<Model>::memory();
+/// other.step(Bought {});
+/// assert!(other.since(read).is_err_and(|e| e.is_other_history()));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Position {
+    pub(crate) store: u64,
+    pub(crate) timeline: u64,
+    pub(crate) seq: Seq,
+    pub(crate) checksum: u64,
+}
+
+impl Position {
+    /// Length of [`Position::to_bytes`].
+    pub const BYTES: usize = 32;
+
+    /// The sequence of the frame.
+    #[must_use]
+    pub fn seq(&self) -> Seq {
+        self.seq
+    }
+
+    /// The identity of the store: random, made with it. A store in memory and one that begins at a snapshot have their
+    /// own.
+    #[must_use]
+    pub fn store(&self) -> u64 {
+        self.store
+    }
+
+    /// The timeline of the frame: 0 until the store is opened with [`crate::Options::new_timeline`], a random number
+    /// from then on.
+    #[must_use]
+    pub fn timeline(&self) -> u64 {
+        self.timeline
+    }
+
+    /// The checksum of the frame; that of a frame in memory is of its header only, since no log in memory has two
+    /// histories.
+    #[must_use]
+    pub fn checksum(&self) -> u64 {
+        self.checksum
+    }
+
+    /// Store, timeline, sequence and checksum, each in little-endian order.
+    #[must_use]
+    pub fn to_bytes(self) -> [u8; Self::BYTES] {
+        let mut bytes = [0; Self::BYTES];
+        let parts = [self.store, self.timeline, self.seq, self.checksum];
+        for (to, part) in bytes.chunks_exact_mut(8).zip(parts) {
+            to.copy_from_slice(&part.to_le_bytes());
+        }
+        bytes
+    }
+
+    /// The inverse of [`Position::to_bytes`].
+    #[must_use]
+    pub fn from_bytes(bytes: [u8; Self::BYTES]) -> Self {
+        let part = |i: usize| {
+            let mut part = [0; 8];
+            part.copy_from_slice(&bytes[8 * i..8 * i + 8]);
+            u64::from_le_bytes(part)
+        };
+        Self {
+            store: part(0),
+            timeline: part(1),
+            seq: part(2),
+            checksum: part(3),
+        }
+    }
+
+    /// Refuses where the frame that a log has at this sequence is another one.
+    pub(crate) fn check(&self, found: Self) -> Result<(), StorageError> {
+        if *self == found {
+            return Ok(());
+        }
+        let seq = self.seq;
+        let what = if self.store != found.store {
+            format!(
+                "it is of the store {:016x}, and this is the store {:016x}; open the store that it is of, or begin anew \
+                 from this one",
+                self.store, found.store
+            )
+        } else {
+            format!(
+                "frame {seq} has the checksum {:016x} on timeline {:x} there, and {:016x} on timeline {:x} in this log, \
+                 which was restored to an earlier point, or lost its end, and went on from there; {ANEW}",
+                self.checksum, self.timeline, found.checksum, found.timeline
+            )
+        };
+        Err(StorageError::at(
+            ErrorKind::OtherHistory,
+            seq,
+            format!("the position {self} is of another history: {what}"),
+        ))
+    }
+}
+
+/// What a consumer does that is ahead of a log, or beside it.
+const ANEW: &str =
+    "whatever was made from later frames of the other history has to be made anew from this log";
+
+impl fmt::Display for Position {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            store,
+            timeline,
+            seq,
+            checksum,
+        } = self;
+        write!(f, "{seq}-{checksum:016x}-{timeline:x}-{store:016x}")
+    }
+}
+
+impl fmt::Debug for Position {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Position({self})")
+    }
+}
+
+/// What is no [`Position`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ParsePositionError(String);
+
+impl fmt::Display for ParsePositionError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "`{}` is no position; one is written as `42-1b2c3d4e5f607182-0-9f86d081884c7d65`: sequence, checksum, \
+             timeline and store",
+            self.0
+        )
+    }
+}
+
+impl std::error::Error for ParsePositionError {}
+
+impl FromStr for Position {
+    type Err = ParsePositionError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let hex = |part: &str| u64::from_str_radix(part, 16).ok();
+        let read = || {
+            let mut parts = text.split('-');
+            let position = Self {
+                seq: parts.next()?.parse().ok()?,
+                checksum: hex(parts.next()?)?,
+                timeline: hex(parts.next()?)?,
+                store: hex(parts.next()?)?,
+            };
+            // One text for one position: no other signs, cases or zeros.
+            (position.to_string() == text).then_some(position)
+        };
+        read().ok_or_else(|| {
+            let shown = text.chars().take(100).collect();
+            ParsePositionError(shown)
+        })
+    }
+}
+
+impl Serialize for Position {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        if serializer.is_human_readable() {
+            serializer.collect_str(self)
+        } else {
+            (self.store, self.timeline, self.seq, self.checksum).serialize(serializer)
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Position {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        if deserializer.is_human_readable() {
+            let text = String::deserialize(deserializer)?;
+            return text.parse().map_err(D::Error::custom);
+        }
+        let (store, timeline, seq, checksum) = Deserialize::deserialize(deserializer)?;
+        Ok(Self {
+            store,
+            timeline,
+            seq,
+            checksum,
+        })
+    }
+}
+
+/// Names a frame of a log: by its sequence, which is believed where the log has such a frame, or by its [`Position`],
+/// which is compared with the frame there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum FrameRef {
+    /// The frame of this very log with this sequence.
+    Seq(Seq),
+    /// The frame that was at this position.
+    Position(Position),
+}
+
+impl FrameRef {
+    /// The sequence of the frame.
+    #[must_use]
+    pub fn seq(&self) -> Seq {
+        match self {
+            Self::Seq(seq) => *seq,
+            Self::Position(position) => position.seq,
+        }
+    }
+
+    /// The position, where it is named by that.
+    #[must_use]
+    pub fn position(&self) -> Option<Position> {
+        match self {
+            Self::Seq(_) => None,
+            Self::Position(position) => Some(*position),
+        }
+    }
+
+    /// Refuses a frame that a log does not have, which ends with `last`; `store` is the identity of its store.
+    pub(crate) fn check_end(&self, store: u64, last: Option<Seq>) -> Result<(), StorageError> {
+        if let Some(position) = self.position()
+            && position.store != store
+        {
+            // Of the frame there nothing need be known.
+            return position.check(Position { store, ..position });
+        }
+        if Some(self.seq()) <= last {
+            return Ok(());
+        }
+        let name = match self {
+            Self::Seq(seq) => format!("frame {seq}"),
+            Self::Position(position) => format!("the position {position}, frame {},", position.seq),
+        };
+        Err(ahead(self.seq(), &name, last))
+    }
+}
+
+impl From<Seq> for FrameRef {
+    fn from(seq: Seq) -> Self {
+        Self::Seq(seq)
+    }
+}
+
+impl From<Position> for FrameRef {
+    fn from(position: Position) -> Self {
+        Self::Position(position)
+    }
+}
+
+/// `name`, which is about frame `seq`, lies past the end of a log.
+pub(crate) fn ahead(seq: Seq, name: &str, last: Option<Seq>) -> StorageError {
+    let end = last.map_or_else(
+        || "which has no frame".to_owned(),
+        |last| format!("whose last frame is {last}"),
+    );
+    StorageError::at(
+        ErrorKind::Ahead,
+        seq,
+        format!(
+            "{name} is past the end of this log, {end}: if the number is right, the log was restored from a backup that \
+             is older, or is another log, or (where it is only read) has to be refreshed; {ANEW}"
+        ),
+    )
+}
+
+/// Refuses to begin a reading past the frame that comes next in a log.
+pub(crate) fn check_start(from: Seq, last: Option<Seq>) -> Result<(), StorageError> {
+    let next = last.map_or(Some(0), |last| last.checked_add(1));
+    if next.is_none_or(|next| from <= next) {
+        return Ok(());
+    }
+    Err(ahead(from, &format!("frame {from}"), last))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn some() -> Position {
+        Position {
+            store: 0x9f86_d081_884c_7d65,
+            timeline: 0,
+            seq: 42,
+            checksum: 0x0b2c_3d4e_5f60_7182,
+        }
+    }
+
+    #[test]
+    fn a_position_is_read_from_what_it_prints_and_from_its_bytes_and_from_nothing_else() {
+        let text = "42-0b2c3d4e5f607182-0-9f86d081884c7d65";
+        assert_eq!(some().to_string(), text);
+        let most = Position::from_bytes([0xff; 32]);
+        let least = Position::from_bytes([0; 32]);
+        for position in [some(), most, least] {
+            assert_eq!(position.to_string().parse(), Ok(position));
+            assert_eq!(Position::from_bytes(position.to_bytes()), position);
+            let json = serde_json::to_string(&position).unwrap();
+            assert_eq!(json, format!("\"{position}\""));
+            assert_eq!(serde_json::from_str::<Position>(&json).unwrap(), position);
+            let mut bytes = Vec::new();
+            crate::value::encode(&position, &mut bytes).unwrap();
+            assert_eq!(crate::value::decode::<Position>(&bytes).unwrap(), position);
+        }
+        for wrong in [
+            "",
+            "42",
+            "-",
+            "42-0b2c3d4e5f607182-0",
+            "+42-0b2c3d4e5f607182-0-9f86d081884c7d65",
+            "042-0b2c3d4e5f607182-0-9f86d081884c7d65",
+            "42-b2c3d4e5f607182-0-9f86d081884c7d65",
+            "42-0B2c3d4e5f607182-0-9f86d081884c7d65",
+            "42-0b2c3d4e5f607182-+0-9f86d081884c7d65",
+            "42-0b2c3d4e5f607182-0-9f86d081884c7d65-1",
+            " 42-0b2c3d4e5f607182-0-9f86d081884c7d65",
+            "18446744073709551616-0b2c3d4e5f607182-0-9f86d081884c7d65",
+        ] {
+            let e = wrong.parse::<Position>().unwrap_err();
+            assert!(e.to_string().contains(&format!("`{wrong}` is no position")));
+        }
+    }
+
+    #[test]
+    fn what_lies_past_the_end_is_refused_with_both_numbers_whatever_the_numbers_are() {
+        for (seq, last) in [(5, Some(4)), (Seq::MAX, Some(Seq::MAX - 1)), (0, None)] {
+            let e = FrameRef::from(seq).check_end(1, last).unwrap_err();
+            assert!(e.is_ahead() && e.seq() == Some(seq), "{e}");
+            let text = e.to_string();
+            assert!(text.contains(&seq.to_string()), "{text}");
+            assert!(last.is_none_or(|last| text.contains(&last.to_string())));
+        }
+        assert!(FrameRef::from(4).check_end(1, Some(4)).is_ok());
+        assert!(
+            FrameRef::from(Seq::MAX)
+                .check_end(1, Some(Seq::MAX))
+                .is_ok()
+        );
+        assert!(check_start(5, Some(4)).is_ok() && check_start(0, None).is_ok());
+        assert!(check_start(6, Some(4)).is_err_and(|e| e.is_ahead()));
+        assert!(check_start(1, None).is_err_and(|e| e.is_ahead()));
+        assert!(check_start(Seq::MAX, Some(Seq::MAX)).is_ok());
+    }
+}

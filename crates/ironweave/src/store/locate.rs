@@ -1,0 +1,158 @@
+//! Where a store stands in its history, and whether a frame that a caller names is one of it.
+
+use std::ops::Bound;
+
+use crate::entity::Model;
+use crate::log::{ErrorKind, Seq, StorageError};
+use crate::position::{FrameRef, Position, ahead, check_start};
+use crate::step::event::{Event, Receipt};
+use crate::store::{AnyReceipt, Backend, Store, no_log};
+
+impl<M: Model> Store<M> {
+    /// The position of the last frame of the log: what to keep beside whatever was made from the store as it is now.
+    /// `None` where no log is kept. O(1).
+    #[must_use]
+    pub fn position(&self) -> Option<Position> {
+        // The last frame is at hand, so that nothing is read that could fail.
+        self.position_of(self.seq()?).ok().flatten()
+    }
+
+    /// The position of a frame of this log: looks up a sequence, and compares a [`Position`] with the frame there. At
+    /// once for the last frames; further back, the frame is read.
+    ///
+    /// # Errors
+    /// `is_ahead` past the end of the log, `is_other_history` where the position is of another store, or another frame
+    /// is there: then this log, or the other one, went on from an earlier point. `is_not_found` before the snapshot that
+    /// the store began at, `is_unlogged` where no log is kept; where the log cannot be read.
+    pub fn locate(&self, frame: impl Into<FrameRef>) -> Result<Position, StorageError> {
+        let frame = frame.into();
+        frame.check_end(self.id()?, self.seq())?;
+        let found = self.position_of(frame.seq())?;
+        let found = found.ok_or_else(|| self.unknown(frame.seq()))?;
+        match frame.position() {
+            Some(position) => position.check(found).map(|()| found),
+            None => Ok(found),
+        }
+    }
+
+    /// The sequence of a frame that is named, if it is one of this log.
+    pub(crate) fn admit(&self, frame: FrameRef) -> Result<Seq, StorageError> {
+        if let FrameRef::Position(_) = frame {
+            return self.locate(frame).map(|found| found.seq());
+        }
+        let seq = frame.seq();
+        frame.check_end(self.id()?, self.seq())?;
+        self.check_beginning(Some(seq)).map(|()| seq)
+    }
+
+    /// Refuses to read from a frame that is neither in this log nor the next one; 0 is the beginning of any log.
+    pub(crate) fn admit_start(&self, from: Seq) -> Result<(), StorageError> {
+        self.id()?;
+        check_start(from, self.seq())?;
+        match from {
+            0 => Ok(()),
+            from => self.check_beginning(from.checked_sub(1)),
+        }
+    }
+
+    /// Refuses a range that is not one of frames of this log, as a slice refuses one.
+    pub(crate) fn admit_range(
+        &self,
+        (from, until): (Bound<Seq>, Bound<Seq>),
+    ) -> Result<(), StorageError> {
+        let past = |seq: Seq| ahead(seq, &format!("frame {seq}"), self.seq());
+        // There is no frame after the greatest sequence, so that a bound there is past any end.
+        let from = match from {
+            Bound::Included(from) => from,
+            Bound::Excluded(from) => from.checked_add(1).ok_or_else(|| past(from))?,
+            Bound::Unbounded => 0,
+        };
+        self.admit_start(from)?;
+        let until = match until {
+            Bound::Included(until) => until.checked_add(1).ok_or_else(|| past(until))?,
+            Bound::Excluded(until) => until,
+            Bound::Unbounded => return Ok(()),
+        };
+        check_start(until, self.seq())?;
+        if from <= until {
+            return Ok(());
+        }
+        Err(StorageError::at(
+            ErrorKind::NotFound,
+            from,
+            format!(
+                "the range begins with frame {from} and ends before frame {until}; turn it round"
+            ),
+        ))
+    }
+
+    /// Refuses what was before the snapshot that the store began at, if it did.
+    fn check_beginning(&self, after: Option<Seq>) -> Result<(), StorageError> {
+        match &self.base {
+            Some(base) if after < base.at.seq => Err(self.unknown(after.unwrap_or(0))),
+            _ => Ok(()),
+        }
+    }
+
+    /// A frame that its log does not reach back to.
+    pub(crate) fn unknown(&self, seq: Seq) -> StorageError {
+        let base = self.base.as_ref().and_then(|base| base.at.seq);
+        before_beginning(seq, base.unwrap_or(0))
+    }
+
+    /// Whether a position is of this store, whatever its frame.
+    pub(crate) fn is_of(&self, position: Position) -> bool {
+        self.id().is_ok_and(|id| id == position.store())
+    }
+
+    /// The identity of the store.
+    pub(crate) fn id(&self) -> Result<u64, StorageError> {
+        match &self.log {
+            Backend::Writable(log) => Ok(log.store()),
+            Backend::ReadOnly(log) => Ok(log.store()),
+            Backend::Unlogged => Err(no_log()),
+        }
+    }
+
+    /// The position of a frame, if the log has it.
+    pub(crate) fn position_of(&self, seq: Seq) -> Result<Option<Position>, StorageError> {
+        match &self.log {
+            Backend::Writable(log) => log.position_of(seq),
+            Backend::ReadOnly(log) => log.position_of(seq),
+            Backend::Unlogged => Err(no_log()),
+        }
+    }
+}
+
+/// What is asked of a store that began at a snapshot, after frame `base`, about what was before.
+pub(crate) fn before_beginning(seq: Seq, base: Seq) -> StorageError {
+    StorageError::at(
+        ErrorKind::NotFound,
+        seq,
+        format!(
+            "this store began at a snapshot, after frame {base}, and knows nothing of what was before; ask the store \
+             that the snapshot is of about frame {seq}"
+        ),
+    )
+}
+
+impl<E: Event> Receipt<E> {
+    /// The position of its transaction, in the store that gave the receipt. A receipt is made before its transaction is
+    /// written, so that it cannot hold it.
+    ///
+    /// # Errors
+    /// `is_ahead` where the transaction is not committed; as [`Store::locate`].
+    pub fn position(&self, store: &Store<E::Model>) -> Result<Position, StorageError> {
+        store.locate(self.seq)
+    }
+}
+
+impl AnyReceipt {
+    /// As [`Receipt::position`].
+    ///
+    /// # Errors
+    /// As [`Receipt::position`].
+    pub fn position<M: Model>(&self, store: &Store<M>) -> Result<Position, StorageError> {
+        store.locate(self.seq)
+    }
+}
