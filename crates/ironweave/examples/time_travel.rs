@@ -114,7 +114,7 @@ pub fn run(out: &mut dyn io::Write) -> Result<(), Box<dyn Error>> {
     let noon = store.as_of(hour(12))?;
     writeln!(out, "at noon:        {}", board(&noon))?;
     writeln!(out, "since then:")?;
-    for change in noon.diff(&store.snapshot()).to_string().lines() {
+    for change in noon.diff(&store.snapshot())?.to_string().lines() {
         writeln!(out, "  {change}")?;
     }
 

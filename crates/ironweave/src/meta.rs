@@ -3,6 +3,7 @@
 use crate::Timestamp;
 use crate::error::StepError;
 use crate::log::Seq;
+use crate::position::{FrameRef, Position};
 
 /// What a transaction says of itself beside its events; see [`Store::begin_with`](crate::Store::begin_with).
 ///
@@ -20,6 +21,9 @@ pub struct Meta {
     pub(crate) causation: Option<Seq>,
     pub(crate) key: Option<String>,
     pub(crate) expect: Option<Seq>,
+    /// What the caller knows of the frames that it names, until the store has compared them.
+    causation_at: Option<Position>,
+    expect_at: Option<Position>,
 }
 
 impl Meta {
@@ -50,10 +54,13 @@ impl Meta {
         self
     }
 
-    /// The transaction that it follows from.
+    /// The transaction of this store that it follows from. One that the log does not have rejects; of a
+    /// [`Position`], the sequence is written.
     #[must_use]
-    pub fn causation(mut self, seq: Seq) -> Self {
-        self.causation = Some(seq);
+    pub fn causation(mut self, frame: impl Into<FrameRef>) -> Self {
+        let frame = frame.into();
+        self.causation = Some(frame.seq());
+        self.causation_at = frame.position();
         self
     }
 
@@ -66,11 +73,28 @@ impl Meta {
     }
 
     /// Rejects with a conflict where an entity that an event binds has changed since this transaction; O(frames
-    /// since).
+    /// since). One that the log does not have, be it past its end or of another history, rejects as an error of
+    /// storage: see [`Store::locate`](crate::Store::locate).
     #[must_use]
-    pub fn expect(mut self, seq: Seq) -> Self {
-        self.expect = Some(seq);
+    pub fn expect(mut self, frame: impl Into<FrameRef>) -> Self {
+        let frame = frame.into();
+        self.expect = Some(frame.seq());
+        self.expect_at = frame.position();
         self
+    }
+
+    /// The frames that it names, and whether what came before each must be known. They are asked for once: what is left
+    /// then is what a log has of them.
+    pub(crate) fn take_frames(&mut self) -> impl Iterator<Item = (FrameRef, bool)> + use<> {
+        let named = |seq: Option<Seq>, at: Option<Position>| {
+            seq.map(|seq| at.map_or(FrameRef::Seq(seq), FrameRef::Position))
+        };
+        let causation = named(self.causation, self.causation_at.take());
+        let expect = named(self.expect, self.expect_at.take());
+        let causation = causation.map(|frame| (frame, false));
+        causation
+            .into_iter()
+            .chain(expect.map(|frame| (frame, true)))
     }
 
     /// Takes out the time of a transaction that follows one of the time `last`.

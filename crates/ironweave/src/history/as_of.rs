@@ -174,6 +174,7 @@ impl<M: Model> Store<M> {
                     graph: flat::empty(&self.plan, (&binding.columns, &binding.data)),
                     at: At::default(),
                     paranoid: self.core.paranoid,
+                    lineage: self.lineage(),
                 }))
             }
         }
@@ -196,6 +197,7 @@ fn go_on(
             graph: core.graph.fork(),
             at,
             paranoid: start.paranoid,
+            lineage: start.lineage,
         });
         keyframes.keep(Arc::clone(&state));
         state

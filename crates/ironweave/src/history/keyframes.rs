@@ -130,6 +130,7 @@ mod tests {
                 position: None,
             },
             paranoid: false,
+            lineage: 0,
         })
     }
 

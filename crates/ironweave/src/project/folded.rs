@@ -2,6 +2,9 @@
 //!
 //! The file is the magic, a checksum, a [`Head`] in CBOR and the table in CBOR. It is only ever replaced by a rename of
 //! a synced file, so that the table of before is there until that of now is whole.
+//!
+//! The head has the position of the last transaction in the table. Where the log has no such frame, since it was restored
+//! from a backup or is another one, the table is folded anew.
 
 use std::fmt;
 use std::fs;
@@ -15,12 +18,15 @@ use crate::entity::Model;
 use crate::hash::hash_bytes;
 use crate::history::Report;
 use crate::log::disk::Disk;
-use crate::log::{ErrorKind, Seq, StorageError};
+use crate::log::{ErrorKind, StorageError};
+use crate::position::Position;
 use crate::store::Store;
 use crate::subscribe::Subscription;
 use crate::value;
 
-const MAGIC: &[u8; 8] = b"IWTABLE\x01";
+const MAGIC: &[u8; 8] = b"IWTABLE\x02";
+/// Of files without a position, which are made anew.
+const OLD_MAGIC: &[u8; 8] = b"IWTABLE\x01";
 /// Where what the checksum is of begins.
 const CHECKED: usize = 16;
 
@@ -102,21 +108,21 @@ pub trait Fold<M: Model>: Default + Serialize + DeserializeOwned {
 /// ```
 pub struct Projection<M: Model, T> {
     table: T,
-    /// The last transaction in it, and the fingerprint of the graph after that.
-    position: Option<(Seq, u128)>,
+    /// The last transaction in it.
+    position: Option<Position>,
     subscription: Subscription<M>,
     path: Option<PathBuf>,
     /// A transaction is in it by half.
     broken: bool,
+    /// Why what the file has was not gone on with.
+    anew: Option<StorageError>,
 }
 
 /// What a file says of its table.
 #[derive(Serialize, Deserialize)]
 struct Head {
     version: u32,
-    seq: Option<Seq>,
-    /// Low and high half.
-    fingerprint: (u64, u64),
+    position: Option<Position>,
 }
 
 impl<M: Model> Store<M> {
@@ -125,15 +131,16 @@ impl<M: Model> Store<M> {
     /// # Errors
     /// Where the log cannot be read.
     pub fn project<T: Fold<M>>(&self) -> Result<Projection<M, T>, StorageError> {
-        self.projection(T::default(), None, None)
+        self.projection(T::default(), None, None, None)
     }
 
     /// The same, kept in a file: as far as it was [saved](Projection::save) the last time. Empty where there is no such
-    /// file, and where that is of another version of the code; then the file stays as it is until the new table is
-    /// saved, which replaces it at once.
+    /// file, and where what it has cannot be gone on with: it is of another version of the code, or of transactions that
+    /// this log does not have, since it was restored from a backup or is of another store. Then the file stays as it is
+    /// until the new table is saved, which replaces it at once; [`Projection::folded_anew`] says why.
     ///
     /// # Errors
-    /// Where the file cannot be read, is damaged, or is of another store; where the log cannot be read.
+    /// Where the file cannot be read or is damaged; where the log cannot be read.
     pub fn project_into<T: Fold<M>>(
         &self,
         path: impl AsRef<Path>,
@@ -142,13 +149,21 @@ impl<M: Model> Store<M> {
         let bytes = match fs::read(path) {
             Ok(bytes) => bytes,
             Err(e) if e.kind() == io::ErrorKind::NotFound => {
-                return self.projection(T::default(), None, Some(path));
+                return self.projection(T::default(), None, Some(path), None);
             }
             Err(e) => return Err(StorageError::io("read", path, e)),
         };
         let damage = |what: &str| StorageError::damage(path, 0, None, what);
-        let content = checked(&bytes)
+        let (magic, content) = checked(&bytes)
             .ok_or_else(|| damage("the table cannot be read; removed, it is folded anew"))?;
+        let anew = |kind, why: String| {
+            let why = StorageError::new(kind, format!("{} has {why}", path.display()));
+            self.projection(T::default(), None, Some(path), Some(why))
+        };
+        if magic == OLD_MAGIC {
+            let why = "a table that an earlier version of ironweave kept, without a position";
+            return anew(ErrorKind::Version, why.to_owned());
+        }
         let mut d = minicbor::Decoder::new(content);
         let head: Head = value::raw_item(&mut d)
             .and_then(value::decode)
@@ -156,7 +171,16 @@ impl<M: Model> Store<M> {
                 damage("the head of the table cannot be read; removed, it is folded anew")
             })?;
         if head.version != T::VERSION {
-            return self.projection(T::default(), None, Some(path));
+            let (kept, wanted) = (head.version, T::VERSION);
+            let why =
+                format!("version {kept} of the table, and the program wants version {wanted}");
+            return anew(ErrorKind::Version, why);
+        }
+        if let Some(Err(e)) = head.position.map(|position| self.locate(position)) {
+            if e.is_ahead() || e.is_other_history() || e.is_not_found() {
+                return anew(e.kind(), format!("a table of another history: {e}"));
+            }
+            return Err(e);
         }
         let table = value::decode(&content[d.position()..]).map_err(|e| {
             let message = format!(
@@ -166,40 +190,36 @@ impl<M: Model> Store<M> {
             );
             StorageError::new(ErrorKind::Version, message)
         })?;
-        let (low, high) = head.fingerprint;
-        let position = head
-            .seq
-            .map(|seq| (seq, u128::from(high) << 64 | u128::from(low)));
-        if let Some((seq, fingerprint)) = position {
-            let frame = self.read(seq)?.next().transpose()?;
-            if frame.is_none_or(|frame| frame.header.fingerprint != fingerprint) {
-                return Err(damage("the table is of another store"));
-            }
-        }
-        self.projection(table, position, Some(path))
+        self.projection(table, head.position, Some(path), None)
     }
 
     fn projection<T: Fold<M>>(
         &self,
         table: T,
-        position: Option<(Seq, u128)>,
+        position: Option<Position>,
         path: Option<&Path>,
+        anew: Option<StorageError>,
     ) -> Result<Projection<M, T>, StorageError> {
         Ok(Projection {
             table,
             position,
-            subscription: self.subscribe(position.map_or(0, |(seq, _)| seq + 1))?,
+            subscription: match position {
+                Some(position) => self.subscribe_since(position)?,
+                None => self.subscribe(0)?,
+            },
             path: path.map(Path::to_owned),
             broken: false,
+            anew,
         })
     }
 }
 
-/// What a file says, if its checksum says so.
-fn checked(bytes: &[u8]) -> Option<&[u8]> {
+/// The magic of a file and what it says, if its checksum says so.
+fn checked(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
     let (head, content) = bytes.split_at_checked(CHECKED)?;
     let (magic, sum) = head.split_at(MAGIC.len());
-    (magic == MAGIC && sum == hash_bytes(content).to_le_bytes()).then_some(content)
+    let known = magic == MAGIC || magic == OLD_MAGIC;
+    (known && sum == hash_bytes(content).to_le_bytes()).then_some((magic, content))
 }
 
 impl<M: Model, T: Fold<M>> Projection<M, T> {
@@ -208,9 +228,15 @@ impl<M: Model, T: Fold<M>> Projection<M, T> {
         &self.table
     }
 
-    /// The last transaction in it; `None` before the first.
-    pub fn position(&self) -> Option<Seq> {
-        self.position.map(|(seq, _)| seq)
+    /// Where the last transaction in it is; `None` before the first.
+    pub fn position(&self) -> Option<Position> {
+        self.position
+    }
+
+    /// Why the table that the file had was not gone on with, if so: `is_version` for one of another version of the code,
+    /// `is_ahead` or `is_other_history` for one of transactions that this log does not have.
+    pub fn folded_anew(&self) -> Option<&StorageError> {
+        self.anew.as_ref()
     }
 
     /// How many frames there are that are not in it yet.
@@ -248,7 +274,7 @@ impl<M: Model, T: Fold<M>> Projection<M, T> {
         self.broken = true;
         self.table.fold(report)?;
         self.broken = false;
-        self.position = Some((report.seq(), report.fingerprint()));
+        self.position = Some(report.position());
         Ok(())
     }
 
@@ -262,8 +288,8 @@ impl<M: Model, T: Fold<M>> Projection<M, T> {
         ))
     }
 
-    /// Keeps the table in its file, in place of what is there; durable when it returns. O(size of the table). A table
-    /// in memory is kept nowhere.
+    /// Keeps the table in its file, in place of what is there; durable when it returns, and so are the transactions in
+    /// it. O(size of the table). A table in memory is kept nowhere.
     ///
     /// # Errors
     /// Where the disk refuses, or the table cannot be written or is not whole; the file is as it was then.
@@ -272,11 +298,9 @@ impl<M: Model, T: Fold<M>> Projection<M, T> {
         let Some(path) = &self.path else {
             return Ok(());
         };
-        let fingerprint = self.position.map_or(0, |(_, fingerprint)| fingerprint);
         let head = Head {
             version: T::VERSION,
-            seq: self.position(),
-            fingerprint: (fingerprint as u64, (fingerprint >> 64) as u64),
+            position: self.position,
         };
         let mut bytes = vec![0; CHECKED];
         value::encode(&head, &mut bytes)
@@ -288,6 +312,9 @@ impl<M: Model, T: Fold<M>> Projection<M, T> {
         bytes[..MAGIC.len()].copy_from_slice(MAGIC);
         let sum = hash_bytes(&bytes[CHECKED..]).to_le_bytes();
         bytes[MAGIC.len()..CHECKED].copy_from_slice(&sum);
+        if let Some(position) = self.position {
+            self.subscription.sync_to(position.seq())?;
+        }
         let disk = Disk::default();
         let file = disk.create(&path.with_added_extension("tmp"))?;
         file.write_at(0, &bytes)?;
@@ -298,7 +325,7 @@ impl<M: Model, T: Fold<M>> Projection<M, T> {
 impl<M: Model, T> fmt::Debug for Projection<M, T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Projection")
-            .field("position", &self.position.map(|(seq, _)| seq))
+            .field("position", &self.position)
             .field("subscription", &self.subscription)
             .field("path", &self.path)
             .finish()

@@ -8,6 +8,7 @@ use crate::fact::{Fact, Facts};
 use crate::graph::Graph;
 use crate::graph::paged::Paged;
 use crate::id::Id;
+use crate::log::{ErrorKind, StorageError};
 use crate::schema::{EdgeIx, EntityIx, Hop, StateIx};
 use crate::snapshot::{Changes, Snapshot};
 
@@ -18,14 +19,30 @@ impl<M: Model> Snapshot<M> {
     /// They come as unlinks, deletes, creates, moves, values, links, data of links; an entity that is new has all its
     /// values. O(difference) where one was made from the other or both from a third; data on links between many and
     /// many costs O(links of that edge) where some of it differs.
-    #[must_use]
-    pub fn diff(&self, to: &Self) -> Changes {
+    ///
+    /// # Errors
+    /// `is_other_history` where the two are of different stores, and neither began at a snapshot of the other: what an
+    /// entity of one has in common with that of the same slot in the other is nothing but the number.
+    pub fn diff(&self, to: &Self) -> Result<Changes, StorageError> {
+        let (from, other) = (self.state.lineage, to.state.lineage);
+        if from != other {
+            return Err(StorageError::new(
+                ErrorKind::OtherHistory,
+                format!(
+                    "the snapshots are of two stores, {from:016x} and {other:016x}, whose entities have nothing in \
+                     common; take both from one store, or from one that began at a snapshot of the other"
+                ),
+            ));
+        }
         let diff = Diff {
             a: &self.state.graph,
             b: &to.state.graph,
             facts: Facts::default(),
         };
-        Changes::new(diff.all(), Arc::clone(&self.state.plan.layout))
+        Ok(Changes::new(
+            diff.all(),
+            Arc::clone(&self.state.plan.layout),
+        ))
     }
 }
 

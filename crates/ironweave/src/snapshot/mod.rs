@@ -109,6 +109,8 @@ pub(crate) struct State {
     pub at: At,
     /// As its store is.
     pub paranoid: bool,
+    /// What its store shares with those that begin at its snapshots, and with no other.
+    pub lineage: u64,
 }
 
 impl State {

@@ -36,6 +36,7 @@ const BUSY: usize = 4;
 pub(crate) struct Replica {
     plan: Arc<Plan>,
     paranoid: bool,
+    lineage: u64,
     keyframes: Arc<Keyframes>,
     /// What knows how far the log is durable, where a commit does not wait for that.
     syncer: Option<Arc<dyn Syncer>>,
@@ -110,13 +111,14 @@ impl Replica {
     fn new(
         (plan, keyframes): (Arc<Plan>, Arc<Keyframes>),
         syncer: Option<Arc<dyn Syncer>>,
-        paranoid: bool,
+        (paranoid, lineage): (bool, u64),
         graph: Graph<Paged>,
         at: At,
     ) -> Self {
         Self {
             plan,
             paranoid,
+            lineage,
             keyframes,
             syncer,
             queue: Mutex::new(Queue {
@@ -202,6 +204,7 @@ impl Replica {
             graph: graph.fork(),
             at,
             paranoid: self.paranoid,
+            lineage: self.lineage,
         })
     }
 
@@ -296,17 +299,18 @@ impl<M: Model> Snapshots<M> {
     }
 
     /// Waits until a frame is there and durable, and gives the newest snapshot then. `None` after `timeout`, or where
-    /// the store is dropped or its log stopped before.
+    /// the store is dropped or its log stopped before; [`Duration::MAX`] is as long as it takes.
     #[must_use]
     pub fn wait_until(&self, seq: Seq, timeout: Duration) -> Option<Snapshot<M>> {
-        let deadline = Instant::now() + timeout;
+        // One that ends later than a clock can say does not end.
+        let deadline = Instant::now().checked_add(timeout);
         let mut queue = lock(&self.replica.queue);
         while queue.last < Some(seq) {
-            let left = deadline.saturating_duration_since(Instant::now());
-            if queue.closed || left.is_zero() {
+            let left = deadline.map(|end| end.saturating_duration_since(Instant::now()));
+            if queue.closed || left.is_some_and(|left| left.is_zero()) {
                 return None;
             }
-            queue = self.replica.came.listen(queue, Some(left));
+            queue = self.replica.came.listen(queue, left);
         }
         drop(queue);
         if let Some(syncer) = &self.replica.syncer {
@@ -351,7 +355,7 @@ impl<M: Model> Store<M> {
             Arc::new(Replica::new(
                 shared,
                 self.syncer(),
-                self.core.paranoid,
+                (self.core.paranoid, self.lineage()),
                 graph,
                 self.at(),
             ))

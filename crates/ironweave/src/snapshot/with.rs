@@ -30,6 +30,16 @@ impl State {
         mut meta: Meta,
         event: &dyn DynEvent,
     ) -> Result<(Arc<Self>, Names, Changes), StepError> {
+        for (frame, _) in meta.take_frames() {
+            // Of what was tried there is no position, so that one can be compared with no store's.
+            let store = self
+                .at
+                .position
+                .or(frame.position())
+                .map_or(0, |p| p.store());
+            let admitted = frame.check_end(store, self.at.seq);
+            admitted.map_err(StepError::Storage)?;
+        }
         let mut core = Core::new(self.graph.fork());
         core.clock = Clock::after(self.at.time);
         if let Some(time) = meta.take_time(self.at.time)? {
@@ -53,6 +63,7 @@ impl State {
             },
             graph: core.graph,
             paranoid: self.paranoid,
+            lineage: self.lineage,
         };
         let changes = Changes::new(facts, Arc::clone(&plan.layout));
         Ok((Arc::new(state), names, changes))
@@ -76,7 +87,8 @@ impl<M: Model> Snapshot<M> {
     /// nothing.
     ///
     /// # Errors
-    /// As [`with`](Snapshot::with), and `TimeGoesBack`.
+    /// As [`with`](Snapshot::with), and `TimeGoesBack`; `is_ahead` or `is_other_history` for a frame that the metadata
+    /// names and that is after this snapshot, or of another store.
     pub fn with_meta<E: Event<Model = M>>(
         &self,
         meta: Meta,

@@ -1,7 +1,9 @@
 //! Where a store stands in its history, and whether a frame that a caller names is one of it.
 
 use std::ops::Bound;
+use std::sync::Arc;
 
+use crate::Meta;
 use crate::entity::Model;
 use crate::log::{ErrorKind, Seq, StorageError};
 use crate::position::{FrameRef, Position, ahead, check_start};
@@ -43,6 +45,28 @@ impl<M: Model> Store<M> {
         let seq = frame.seq();
         frame.check_end(self.id()?, self.seq())?;
         self.check_beginning(Some(seq)).map(|()| seq)
+    }
+
+    /// Refuses metadata that names a frame which the log does not have.
+    pub(crate) fn admit_meta(&self, meta: &mut Meta) -> Result<(), StorageError> {
+        for (frame, since) in meta.take_frames() {
+            match frame {
+                // What it follows from may have been before the snapshot that the store began at.
+                FrameRef::Seq(_) if !since => frame.check_end(0, self.seq())?,
+                _ => self.admit(frame).map(|_| ())?,
+            }
+        }
+        Ok(())
+    }
+
+    /// What this store shares with those that begin at its snapshots, and with no other.
+    pub(crate) fn lineage(&self) -> u64 {
+        match (&self.base, self.id()) {
+            (Some(base), _) => base.lineage,
+            (None, Ok(id)) => id,
+            // Its snapshots hold this too, so that the place is no other store's.
+            (None, Err(_)) => Arc::as_ptr(&self.plan) as usize as u64,
+        }
     }
 
     /// Refuses to read from a frame that is neither in this log nor the next one; 0 is the beginning of any log.

@@ -294,12 +294,14 @@ impl<M: Model> Store<M> {
     ///
     /// # Errors
     /// `TimeGoesBack` where the last transaction has a later time than the explicit one; a failure to read the log
-    /// for an idempotency key that it has, or for what has changed.
+    /// for an idempotency key that it has, or for what has changed; `is_ahead` or `is_other_history` for a frame that
+    /// the metadata names and the log does not have.
     pub fn begin_with(&mut self, mut meta: Meta) -> Result<Transaction<'_, M>, StepError> {
         let time = meta.take_time(self.core.clock.last())?;
         if !self.logged && (meta.key.is_some() || meta.expect.is_some()) {
             return Err(StepError::Storage(no_log()));
         }
+        self.admit_meta(&mut meta).map_err(StepError::Storage)?;
         let repeat = match &meta.key {
             Some(key) => self.repeat(key)?,
             None => None,

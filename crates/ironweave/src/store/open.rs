@@ -70,6 +70,19 @@ impl<M: Model> Options<M> {
         self
     }
 
+    /// Begins a new timeline: for a log that was restored from a backup, when it is first opened for writing. The frames
+    /// that are there keep their positions; what is written from now on is told by its timeline from what the log had
+    /// there before it was restored, however alike the two are. Durable when the store is open, so that it is needed
+    /// once, and does nothing for a new log and for one that is opened to be read.
+    ///
+    /// A consumer that is ahead of a restored log is told so without it, too: by the end of the log, and by the checksum
+    /// of the frame.
+    #[must_use]
+    pub fn new_timeline(mut self) -> Self {
+        self.log.new_timeline = true;
+        self
+    }
+
     /// Fires every event twice, with an undo between, and compares; and panics where an invariant reads what is
     /// not in its `via`. For tests: it finds handlers and guards that are not deterministic, and what a changed
     /// neighbour would not set off.
@@ -270,6 +283,7 @@ impl<M: Model> Store<M> {
                 ..base.at
             },
             paranoid: base.paranoid,
+            lineage: base.lineage,
         });
         Self {
             core,

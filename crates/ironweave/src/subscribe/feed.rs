@@ -11,7 +11,7 @@ use std::collections::{HashMap, VecDeque};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crate::bell::Bell;
 use crate::entity::Model;
@@ -241,6 +241,16 @@ pub(super) enum Wait {
     Long,
 }
 
+impl Wait {
+    /// For so long at most.
+    pub(super) fn within(timeout: Duration) -> Self {
+        // What ends later than a clock can say does not end.
+        Instant::now()
+            .checked_add(timeout)
+            .map_or(Self::Long, Self::Until)
+    }
+}
+
 /// Reads the frames of a feed, one after the other.
 pub(super) struct Reader {
     feed: Arc<Feed>,
@@ -278,16 +288,22 @@ impl Reader {
 
     pub(super) fn acknowledge(&self, name: &str, frame: FrameRef) -> Result<(), StorageError> {
         let position = self.feed.locate(frame, self.position)?;
-        // In every mode: a cursor that a power cut leaves ahead of the log would pass over what is written there next.
-        if let Some(flusher) = &self.feed.flusher {
-            flusher.wait(frame.seq())?;
-        }
+        self.sync_to(frame.seq())?;
         match self.feed.cursors().zip(position) {
             Some((cursors, position)) => cursors.write(name, position),
             None => {
                 lock(&self.feed.names.0).insert(name.to_owned(), frame.seq());
                 Ok(())
             }
+        }
+    }
+
+    /// Makes a frame and those before it durable, in every mode: what a power cut leaves ahead of the log would pass over
+    /// what is written there next.
+    pub(super) fn sync_to(&self, seq: Seq) -> Result<(), StorageError> {
+        match &self.feed.flusher {
+            Some(flusher) => flusher.wait(seq),
+            None => Ok(()),
         }
     }
 

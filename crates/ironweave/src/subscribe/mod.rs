@@ -12,7 +12,7 @@ pub(crate) mod stream;
 use std::fmt;
 use std::marker::PhantomData;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use crate::entity::{Entity, Model, Place};
 use crate::history::{Logged, Report};
@@ -271,6 +271,11 @@ impl<M: Model> Subscription<M> {
         self.reader.position()
     }
 
+    /// Makes the log durable up to a frame, whatever its mode: before what is made from that frame is durable.
+    pub(crate) fn sync_to(&self, seq: Seq) -> Result<(), StorageError> {
+        self.reader.sync_to(seq)
+    }
+
     /// From now on, keeps what it has told until it is released.
     #[cfg(feature = "sqlite")]
     pub(crate) fn hold(mut self) -> Self {
@@ -315,12 +320,12 @@ impl<M: Model> Subscription<M> {
         self.report(Wait::Never)
     }
 
-    /// The next report, if it comes in time.
+    /// The next report, if it comes in time; [`Duration::MAX`] is as long as it takes.
     ///
     /// # Errors
     /// Where the log cannot be read.
     pub fn next_within(&mut self, timeout: Duration) -> Result<Option<Report<M>>, StorageError> {
-        self.report(Wait::Until(Instant::now() + timeout))
+        self.report(Wait::within(timeout))
     }
 
     fn report(&mut self, wait: Wait) -> Result<Option<Report<M>>, StorageError> {
@@ -363,6 +368,7 @@ impl State {
                 position: Some(logged.position),
             },
             paranoid: self.paranoid,
+            lineage: self.lineage,
         }))
     }
 }

@@ -52,8 +52,10 @@ impl Kept {
         same(&snapshot.seq(), &store.seq(), || "its sequence".into())?;
         let earlier = self.all.len().checked_sub(1 + step % 3);
         if let Some((_, from, then)) = earlier.and_then(|i| self.all.get(i)) {
-            leads(&from.diff(&snapshot), schema, then, world)?;
-            leads(&snapshot.diff(from), schema, world, then)?;
+            let between =
+                |a: &Snapshot<Model>, b: &Snapshot<Model>| a.diff(b).map_err(|e| e.to_string());
+            leads(&between(from, &snapshot)?, schema, then, world)?;
+            leads(&between(&snapshot, from)?, schema, world, then)?;
         }
         self.all.push((step, snapshot, world.clone()));
         Ok(())

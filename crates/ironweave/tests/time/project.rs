@@ -119,7 +119,7 @@ fn a_table_goes_on_where_it_was_saved_and_is_what_the_graph_says() {
     assert_eq!(table.table().folded, 2);
     let bank = store.find::<Bank>("b").expect("the bank");
     assert_eq!(table.table().by_bank["b"], bank.transfers(&store));
-    assert_eq!(table.position(), store.seq());
+    assert_eq!(table.position(), store.position());
     // And on, as it comes, until there is no more.
     transfer(&mut store);
     assert!(table.follow().expect("it folds"));
@@ -167,7 +167,7 @@ fn new_code_folds_a_table_anew_and_the_old_one_stays_until_that_is_whole() {
 }
 
 #[test]
-fn what_is_damaged_or_of_another_store_is_refused() {
+fn what_is_damaged_is_refused_and_what_is_of_another_store_is_folded_anew() {
     let dir = tempfile::tempdir().expect("a directory");
     let path = dir.path().join("a.table");
     let store = opened(&dir.path().join("store"));
@@ -179,13 +179,17 @@ fn what_is_damaged_or_of_another_store_is_refused() {
     for name in ["x", "y", "z", "u"] {
         other.step(Founded { name: name.into() });
     }
-    let e = other
-        .project_into::<Transfers>(&path)
-        .expect_err("another store");
-    assert!(
-        e.is_damage() && e.to_string().contains("of another store"),
-        "{e}"
-    );
+    let mut anew = other.project_into::<Transfers>(&path).expect("it begins");
+    let why = anew.folded_anew().expect("it is of another store");
+    assert!(why.is_other_history(), "{why}");
+    assert_eq!(anew.position(), None);
+    anew.catch_up(|_| {}).expect("it folds");
+    let banks: Vec<&String> = anew.table().by_bank.keys().collect();
+    assert_eq!(banks, ["u", "x", "y", "z"]);
+    assert_eq!(anew.position(), other.position());
+    // The file is what it was until the new table is saved.
+    let kept = store.project_into::<Transfers>(&path).expect("it is read");
+    assert!(kept.folded_anew().is_none() && kept.lag() == 0);
 
     let whole = fs::read(&path).expect("it is there");
     for at in 0..whole.len() {

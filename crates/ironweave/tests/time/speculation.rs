@@ -129,10 +129,10 @@ fn the_difference_of_two_branches_is_what_leads_from_one_to_the_other() {
     let a = base.with(froze(0)).expect("it fires").snapshot;
     let b = base.with(froze(2)).expect("it fires").snapshot;
     assert_eq!(
-        a.diff(&b).to_string(),
+        a.diff(&b).expect("of one store").to_string(),
         "move Account/0 Frozen -> Open\nmove Account/2 Open -> Frozen\nset Account/2.why = \"a doubt\""
     );
-    assert!(a.diff(&a.clone()).is_empty());
+    assert!(a.diff(&a.clone()).expect("of one store").is_empty());
     // Links with data, and an entity that comes into the place of another.
     let bank = account(0).bank(&base);
     let gone = a
@@ -156,7 +156,7 @@ fn the_difference_of_two_branches_is_what_leads_from_one_to_the_other() {
     };
     let other = other.with(empowered).expect("it fires").snapshot;
     assert_eq!(
-        a.diff(&other).to_string(),
+        a.diff(&other).expect("of one store").to_string(),
         "unlink Account/1.bank -= Bank/0\n\
          delete Account/1.1 in Open\n\
          create Account/1.2 in Open\n\

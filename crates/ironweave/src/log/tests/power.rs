@@ -7,7 +7,9 @@
 use std::collections::BTreeMap;
 
 use super::faults::{Change, Faults};
+use super::share::things::{self, Added};
 use super::*;
+use crate::Store;
 
 #[derive(Default)]
 struct Model {
@@ -102,7 +104,8 @@ impl Model {
         }
     }
 
-    fn cut(&self, random: &mut Random, dir: &Path) {
+    /// Makes in `dir` what may be left of `root`.
+    fn cut(&self, random: &mut Random, root: &Path, dir: &Path) {
         let mut names = self.durable_names.clone();
         let kept = random.below(self.pending_names.len() as u64 + 1) as usize;
         for changes in &self.pending_names[..kept] {
@@ -118,7 +121,9 @@ impl Model {
                     apply(&mut bytes, change);
                 }
             }
-            fs::write(dir.join(path.file_name().unwrap()), bytes).unwrap();
+            let to = dir.join(path.strip_prefix(root).unwrap());
+            fs::create_dir_all(to.parent().unwrap()).unwrap();
+            fs::write(to, bytes).unwrap();
         }
     }
 }
@@ -132,9 +137,9 @@ fn set_names(names: &mut BTreeMap<PathBuf, usize>, changes: &[(PathBuf, Option<u
     }
 }
 
-/// Runs a log that is closed, opened and killed in between; gives the changes, and how many frames were
+/// Runs a log that is closed, opened and killed in between; gives where it was, the changes, and how many frames were
 /// durable after how many changes.
-fn record(options: Options, half: bool) -> (Vec<Change>, Vec<(usize, Seq)>) {
+fn record(options: Options, half: bool) -> (PathBuf, Vec<Change>, Vec<(usize, Seq)>) {
     let dir = scratch();
     let mut changes = Vec::new();
     let mut durable = vec![(0, 0)];
@@ -175,7 +180,7 @@ fn record(options: Options, half: bool) -> (Vec<Change>, Vec<(usize, Seq)>) {
             changes.append(&mut faults.changes());
         }
     }
-    (changes, durable)
+    (dir.path().to_owned(), changes, durable)
 }
 
 #[test]
@@ -192,13 +197,13 @@ fn after_a_power_cut_everything_durable_is_there() {
             durability,
             ..small()
         };
-        let (changes, durable) = record(options, half);
+        let (root, changes, durable) = record(options, half);
         let mut model = Model::default();
         for at in 0..=changes.len() {
             let (_, must) = durable[durable.partition_point(|&(after, _)| after <= at) - 1];
             for _ in 0..8 {
                 let dir = scratch();
-                model.cut(&mut random, dir.path());
+                model.cut(&mut random, &root, dir.path());
                 if let Err(error) = ReadOnlyLog::open(dir.path()) {
                     assert!(
                         error.is_not_found() && must == 0,
@@ -225,4 +230,86 @@ fn after_a_power_cut_everything_durable_is_there() {
         }
     }
     assert!(torn > 100, "{torn} torn tails");
+}
+
+/// Runs a store whose one subscription acknowledges what it was told now and then; gives the changes, and which frame
+/// was acknowledged after how many of them.
+fn record_acknowledged(dir: &Path, options: Options) -> (Vec<Change>, Vec<(usize, Seq)>) {
+    let faults = std::sync::Arc::new(Faults::default());
+    let log = open_on(&faults, dir, options).unwrap();
+    let mut store = Store::<things::Model>::options()
+        .over_log(Box::new(log))
+        .unwrap();
+    let mut mailer = store.subscribe_as("mailer").unwrap();
+    let mut acknowledged = Vec::new();
+    for name in 0..12 {
+        store.step(Added { name });
+        let told = mailer.try_next().unwrap();
+        let told = told.map(|report| report.position());
+        if let Some(told) = told.filter(|told| told.seq() % 3 == 0) {
+            // On another thread, as a consumer does it.
+            let mailer = &mut mailer;
+            std::thread::scope(|s| s.spawn(move || mailer.acknowledge(told)).join())
+                .unwrap()
+                .unwrap();
+            acknowledged.push((faults.changes().len(), told.seq()));
+        }
+    }
+    // What it does when it is closed comes too late.
+    let changes = faults.changes();
+    drop(store);
+    (changes, acknowledged)
+}
+
+#[test]
+fn after_a_power_cut_no_subscription_is_ahead_of_the_log_and_none_passes_over_anything() {
+    let mut random = Random(0x2545_f491_4f6c_dd1d);
+    let mut lost = 0;
+    for durability in [
+        Durability::Always,
+        Durability::Os,
+        // Its thread does nothing for as long as the test runs.
+        Durability::Every(std::time::Duration::from_secs(3_600)),
+    ] {
+        let options = Options {
+            durability,
+            segment_bytes_max: 2_000,
+            ..small()
+        };
+        let source = scratch();
+        let (changes, acknowledged) = record_acknowledged(source.path(), options);
+        assert_eq!(acknowledged.len(), 4);
+        let mut model = Model::default();
+        for at in 0..=changes.len() {
+            let before = acknowledged.partition_point(|(after, _)| *after <= at);
+            let must = before.checked_sub(1).map_or(0, |i| acknowledged[i].1);
+            for _ in 0..6 {
+                let dir = scratch();
+                model.cut(&mut random, source.path(), dir.path());
+                let log = FileLog::open(dir.path(), options).unwrap();
+                let mut store = Store::<things::Model>::options()
+                    .over_log(Box::new(log))
+                    .unwrap();
+                let last = store.seq().unwrap();
+                let mut mailer = match store.subscribe_as("mailer") {
+                    Ok(mailer) => mailer,
+                    Err(e) => panic!("{durability:?}, cut {at}: {e}"),
+                };
+                let next = mailer.next_seq();
+                assert!(
+                    (must..=last).contains(&next.saturating_sub(1)),
+                    "{durability:?}, cut {at}: {next} comes next, {must} was acknowledged, {last} is the last"
+                );
+                lost += usize::from(last < 12);
+                // Whatever is written now is told.
+                let seq = store.step(Added { name: 99 }).seq;
+                let all = std::iter::from_fn(|| mailer.try_next().unwrap());
+                assert_eq!(all.last().map(|report| report.seq()), Some(seq));
+            }
+            if let Some(change) = changes.get(at) {
+                model.change(change);
+            }
+        }
+    }
+    assert!(lost > 100, "{lost} cuts lost frames");
 }

@@ -13,7 +13,7 @@ use crate::{Db, ErrorKind, SharedStore, StepError, Store};
 /// Things with names.
 #[crate::model]
 #[allow(dead_code, missing_docs)]
-mod things {
+pub(super) mod things {
     use crate::prelude::*;
 
     #[entity]
