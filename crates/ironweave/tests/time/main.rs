@@ -3,8 +3,10 @@
 
 mod bank;
 mod past;
+mod positions;
 mod project;
 mod readers;
+mod restored;
 mod speculation;
 #[cfg(feature = "sqlite")]
 mod sql;
