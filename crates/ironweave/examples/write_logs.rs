@@ -95,7 +95,7 @@ fn constructs(dir: &Path) -> Done {
     }
     let before = t.savepoint();
     t.apply(OrderDropped { order: two })?;
-    t.rollback_to(before);
+    t.rollback_to(before)?;
     t.commit()?;
 
     let wanted = lines[0]

@@ -56,7 +56,8 @@ impl Walk {
                             self.apply(&mut t, &mut oracle);
                         }
                         if self.random.chance(60) {
-                            t.rollback_to(point);
+                            t.rollback_to(point)
+                                .expect("a savepoint of this transaction");
                             self.history.push("  back to the savepoint".to_owned());
                             oracle = then;
                             compare(&t, &oracle);

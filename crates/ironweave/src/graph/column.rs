@@ -165,6 +165,10 @@ pub trait AnyColumn: Send + Sync + 'static {
     fn len(&self) -> usize;
     /// Takes over all cells of a column of the same type, whatever its storage.
     fn copy(&mut self, from: &dyn AnyColumn);
+    /// What each change replaced, in order: a `Vec<Replaced<T>>` of the column's type.
+    fn replaced(&self) -> &dyn Any;
+    /// Takes over from a column of the same type, whatever its storage, what each change replaced.
+    fn copy_undo(&mut self, from: &dyn AnyColumn);
     /// Shows where it may differ from a column of the same type and storage.
     fn differing(&self, other: &dyn AnyColumn, see: &mut dyn FnMut(usize));
     /// A copy, with nothing to undo.
@@ -175,11 +179,14 @@ pub trait AnyColumn: Send + Sync + 'static {
     fn as_any(&self) -> &dyn Any;
 }
 
+/// A slot, and the value and its hash that a change has replaced there.
+type Replaced<T> = (u32, Option<T>, u64);
+
 /// A column of `T`.
 pub struct Column<T: Value, S: Storage> {
     cells: Cells<T, S>,
-    /// What was there before, with its hash, in order.
-    replaced: Vec<(u32, Option<T>, u64)>,
+    /// What was there before, in order.
+    replaced: Vec<Replaced<T>>,
     index: Option<Box<dyn Index<T>>>,
 }
 
@@ -432,6 +439,16 @@ impl<T: Value, S: Storage> AnyColumn for Column<T, S> {
             if let Some((value, hash)) = value.cloned().zip(from.hash(slot)) {
                 self.exchange(slot, Some(value), hash);
             }
+        }
+    }
+
+    fn replaced(&self) -> &dyn Any {
+        &self.replaced
+    }
+
+    fn copy_undo(&mut self, from: &dyn AnyColumn) {
+        if let Some(replaced) = from.replaced().downcast_ref::<Vec<Replaced<T>>>() {
+            self.replaced.clone_from(replaced);
         }
     }
 

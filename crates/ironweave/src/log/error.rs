@@ -36,6 +36,8 @@ pub enum ErrorKind {
     ReadOnly,
     /// The store keeps no log.
     Unlogged,
+    /// A defect of ironweave, found before anything was written.
+    Internal,
 }
 
 /// A failure of storage. Its message says what happened, where, and what to do.

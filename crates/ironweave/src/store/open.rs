@@ -21,6 +21,7 @@ use crate::step::flat;
 use crate::step::plan::Plan;
 use crate::store::frame::{self, Tags, shape_difference};
 use crate::store::repeat::Keys;
+use crate::store::shadow::Shadow;
 use crate::store::{Backend, Epochs, Store};
 use crate::subscribe::feed;
 use crate::value;
@@ -105,7 +106,9 @@ impl<M: Model> Options<M> {
 
     fn over(self, log: Backend) -> Result<Store<M>, StorageError> {
         let mut store = Store::over(log)?;
-        store.core.paranoid = self.paranoid;
+        if self.paranoid {
+            store.distrust();
+        }
         Ok(store)
     }
 
@@ -220,21 +223,21 @@ impl<M: Model> Store<M> {
         let mut store = Self {
             core: flat::core(&plan, types, None),
             plan,
-            logged: !matches!(log, Backend::Unlogged),
             log,
-            repeat: None,
             epochs: Epochs::default(),
             keys: Keys::default(),
             next: 0,
             payload: Pen::default(),
+            shadow: None,
             base: None,
             replica: Slot::default(),
             history: History::default(),
             feed: feed::Slot::default(),
             model: PhantomData,
         };
-        if !store.logged {
-            store.core.recording = false;
+        if matches!(store.log, Backend::Unlogged) {
+            store.core.logged = false;
+            store.core.open.stop_recording();
             store.core.graph.fingerprinting = false;
             return Ok(store);
         }
@@ -255,23 +258,35 @@ impl<M: Model> Store<M> {
         let binding = M::binding();
         let types = (&*binding.columns, &*binding.data);
         let mut core = flat::core(&base.plan, types, Some(&base.graph));
-        core.paranoid = base.paranoid;
-        core.clock = Clock::after(base.at.time);
-        Self {
+        core.open.clock = Clock::after(base.at.time);
+        let paranoid = base.paranoid;
+        let mut store = Self {
             core,
             plan: Arc::clone(&base.plan),
             log: Backend::Writable(log),
             epochs: Epochs::from_the_beginning(&base.plan.layout.schema),
             keys: Keys::default(),
             next: base.at.next(),
-            logged: true,
-            repeat: None,
             payload: Pen::default(),
+            shadow: None,
             base: Some(base),
             replica: Slot::default(),
             history: History::default(),
             feed: feed::Slot::default(),
             model: PhantomData,
+        };
+        if paranoid {
+            store.distrust();
+        }
+        store
+    }
+
+    /// Makes it a [paranoid](Options::paranoid) store.
+    fn distrust(&mut self) {
+        self.core.paranoid = true;
+        if matches!(self.log, Backend::Writable(_)) {
+            let binding = M::binding();
+            self.shadow = Some(Shadow::new(&self.core, (&binding.columns, &binding.data)));
         }
     }
 
@@ -289,6 +304,7 @@ impl<M: Model> Store<M> {
 
     /// Applies the frames that the graph has not seen.
     fn catch_up(&mut self) -> Result<(), StorageError> {
+        self.core.close();
         let Self {
             core,
             plan,
@@ -322,8 +338,8 @@ impl<M: Model> Store<M> {
                     let decoded = frame::decode_facts(&payload, tags, facts)
                         .map_err(|e| bad_frame(header.seq, e))?;
                     flat::replay(core, &decoded.facts).map_err(|e| bad_frame(header.seq, e))?;
-                    core.clock.set(decoded.time);
-                    core.clock.end(true);
+                    core.open.clock.set(decoded.time);
+                    core.open.clock.end(true);
                     if let Some(key) = &decoded.meta.key {
                         keys.insert(key, header.seq);
                     }
@@ -352,7 +368,7 @@ impl<M: Model> Store<M> {
             if let Some(replica) = replica.get() {
                 let at = At {
                     seq: Some(header.seq),
-                    time: core.clock.last(),
+                    time: core.open.clock.last(),
                 };
                 waiting = replica.push(at, Some(header.fingerprint), &facts);
             }
