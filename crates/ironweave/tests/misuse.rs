@@ -3,6 +3,8 @@
 #![allow(missing_docs)]
 
 use std::cell::Cell;
+use std::cmp::Ordering;
+use std::hash::{Hash, Hasher};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use desk::state::*;
@@ -33,6 +35,51 @@ impl Serialize for Fussy {
             Mood::Refuses => Err(serde::ser::Error::custom("it is not in the mood")),
             Mood::Panics => panic!("it is in a bad mood"),
         }
+    }
+}
+
+/// A value whose `Hash`, `Eq` and `Ord` panic when they have been called so many times more.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Touchy(pub String);
+
+thread_local! {
+    static PATIENCE: Cell<Option<u32>> = const { Cell::new(None) };
+}
+
+fn touch() {
+    if let Some(left) = PATIENCE.get() {
+        PATIENCE.set(left.checked_sub(1));
+        assert!(left > 0, "it was touched too often");
+    }
+}
+
+impl Hash for Touchy {
+    fn hash<H: Hasher>(&self, hasher: &mut H) {
+        touch();
+        self.0.hash(hasher);
+    }
+}
+
+impl PartialEq for Touchy {
+    fn eq(&self, other: &Self) -> bool {
+        touch();
+        self.0 == other.0
+    }
+}
+
+impl Eq for Touchy {}
+
+impl PartialOrd for Touchy {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Touchy {
+    fn cmp(&self, other: &Self) -> Ordering {
+        touch();
+        self.0.cmp(&other.0)
     }
 }
 
@@ -79,6 +126,38 @@ pub mod desk {
         pub holds: Many<Part>,
         #[inverse(Part::holds)]
         pub held_by: Option<Part>,
+    }
+
+    #[entity]
+    pub struct Shelf {
+        #[key]
+        pub name: crate::Touchy,
+        #[index(ordered)]
+        pub rank: crate::Touchy,
+        #[index]
+        pub kind: crate::Touchy,
+    }
+
+    #[event]
+    #[create(shelf: Shelf { name, rank, kind = rank })]
+    pub struct Built {
+        pub name: crate::Touchy,
+        pub rank: crate::Touchy,
+    }
+
+    #[event]
+    #[set(shelf.rank = rank)]
+    #[may(set Shelf.kind)]
+    pub struct Ranked {
+        pub shelf: Shelf,
+        pub rank: crate::Touchy,
+        pub careful: bool,
+    }
+
+    #[event]
+    #[delete(shelf)]
+    pub struct Burnt {
+        pub shelf: Shelf,
     }
 
     /// Fires for a label that is on some ticket in state `Open`.
@@ -216,6 +295,19 @@ impl Apply for UsedAndTried {
         let note = fussy("");
         assert!(tx.create(NewLabel { name, note }).is_err());
         Ok(())
+    }
+}
+
+impl Apply for Ranked {
+    fn apply(&self, bound: Bound<Self>, tx: &mut Tx<'_, Self>) -> Result<(), Reject> {
+        let mut set = || bound.shelf.set_kind(tx, self.rank.clone());
+        if self.careful {
+            // It does not care what comes of it.
+            let _ = catch_unwind(AssertUnwindSafe(&mut set));
+            Ok(())
+        } else {
+            set()
+        }
     }
 }
 
@@ -534,4 +626,72 @@ fn a_stale_savepoint_of_a_repeated_transaction_is_refused_too() {
     stale(t.rollback_to(second));
     t.commit().unwrap();
     assert_eq!(store.count::<Ticket, Any>(), 1);
+}
+
+#[test]
+fn user_code_that_panics_while_an_index_changes_stops_the_store_and_leaves_its_log_whole() {
+    let touchy = |text: &str| Touchy(text.to_owned());
+    let mut panics = 0;
+    for patience in 0..200 {
+        let (dir, mut store) = stores().swap_remove(0);
+        for name in ["a", "b", "c"] {
+            let (name, rank) = (touchy(name), touchy("r"));
+            store.step(Built { name, rank });
+        }
+        let shelf = store.place::<Shelf, Any>().next().unwrap();
+        let work = |store: &mut Store<desk::Model>| -> Result<(), StepError> {
+            let (name, rank) = (touchy("d"), touchy("s"));
+            store.try_step(Built { name, rank })?;
+            for (rank, careful) in [("t", true), ("u", false)] {
+                let rank = touchy(rank);
+                store.try_step(Ranked {
+                    shelf,
+                    rank,
+                    careful,
+                })?;
+            }
+            let mut t = store.begin();
+            let point = t.savepoint();
+            t.apply(Burnt { shelf })?;
+            let back = catch_unwind(AssertUnwindSafe(|| t.rollback_to(point)));
+            t.apply(Ranked {
+                shelf,
+                rank: touchy("v"),
+                careful: false,
+            })?;
+            if back.is_err() {
+                assert!(
+                    t.commit().is_err(),
+                    "a rollback that was not done is never written"
+                );
+                return Ok(());
+            }
+            t.commit()
+        };
+        PATIENCE.set(Some(patience));
+        let done = catch_unwind(AssertUnwindSafe(|| work(&mut store)));
+        let patient = PATIENCE.take().is_some();
+        panics += u32::from(!patient);
+        let seq = store.seq();
+        match store.try_step(Opened { number: 1 }) {
+            Ok(_) => assert_eq!(store.check(), [""; 0]),
+            Err(e) => {
+                assert_eq!(e.kind(), ironweave::ErrorKind::Stopped, "{e}");
+                assert!(!patient && store.seq() == seq);
+                drop(store);
+                let store = Store::<desk::Model>::open(dir.path()).expect("its log is whole");
+                assert_eq!((store.seq(), store.check()), (seq, vec![]));
+                continue;
+            }
+        }
+        drop(store);
+        let store = Store::<desk::Model>::open(dir.path()).expect("its log is whole");
+        assert_eq!(store.check(), [""; 0]);
+        if patient {
+            done.expect("nothing panicked")
+                .expect("all of it can be done");
+            break;
+        }
+    }
+    assert!((20..199).contains(&panics), "{panics}");
 }

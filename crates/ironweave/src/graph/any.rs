@@ -135,8 +135,6 @@ changes! {
     relink(edge: EdgeIx, from: u32, to: u32) -> ();
     /// Writes the data of a link.
     set_link(edge: EdgeIx, ends: (u32, u32), value: &dyn Any) -> Result<(), StepError>;
-    /// Takes back all that was done since a mark.
-    rollback(mark: Mark) -> ();
     /// Deletes entities, and what their policies say.
     delete(roots: &[(EntityIx, u32)]) -> Result<(), StepError>;
 }

@@ -77,6 +77,11 @@ impl<S: Storage> Graph<S> {
         self.settle();
     }
 
+    /// Whether user code has panicked while an index was being changed, so that the index is not whole.
+    pub(crate) fn is_broken(&self) -> bool {
+        self.columns.iter().any(|column| column.is_broken())
+    }
+
     /// Takes back the last fact.
     fn undo(&mut self, fact: Fact) {
         match fact {

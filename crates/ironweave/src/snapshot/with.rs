@@ -40,6 +40,7 @@ impl State {
         core.paranoid = self.paranoid;
         let plan = &self.plan;
         core.step(plan, event)?;
+        core.open.check_whole()?;
         core.check_invariants(plan)?;
         let facts = std::mem::take(&mut core.graph.journal.facts);
         core.graph.settle();

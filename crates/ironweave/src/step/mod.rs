@@ -85,6 +85,21 @@ impl CoreMut<'_> {
         }
     }
 
+    /// Takes back what a call of a handler did since a mark.
+    fn take_back_call(&mut self, mark: Mark) {
+        fn of<S: Storage>(core: &mut Core<S>, mark: Mark) {
+            let broken = core.open.is_broken();
+            core.open.set_broken(true);
+            core.graph.rollback(mark);
+            let broken = broken || std::thread::panicking() && core.graph.is_broken();
+            core.open.set_broken(broken);
+        }
+        match self {
+            Self::Flat(core) => of(core, mark),
+            Self::Paged(core) => of(core, mark),
+        }
+    }
+
     /// When the open transaction is.
     fn now(&self) -> Timestamp {
         match self {
@@ -148,11 +163,15 @@ impl<S: Storage> Core<S> {
         }
     }
 
-    /// Takes back what an event did that was rejected: all since a mark, or all there is.
+    /// Takes back what an event did that was rejected, or what the transaction did: all since a mark, or all there is.
     fn take_back(&mut self, mark: Option<CoreMark>) {
+        if mark.is_none() && self.is_untouched() && !std::thread::panicking() {
+            return;
+        }
+        let broken = self.open.is_broken();
+        self.open.set_broken(true);
         match mark {
             Some(mark) => self.rollback(mark),
-            None if self.is_untouched() => {}
             None => {
                 self.graph.rollback_all();
                 self.graph.settle();
@@ -160,6 +179,9 @@ impl<S: Storage> Core<S> {
                 self.open.event_bytes.clear();
             }
         }
+        // Only a panic leaves an index behind that is not whole.
+        let broken = broken || std::thread::panicking() && self.graph.is_broken();
+        self.open.set_broken(broken);
     }
 
     /// Fires an event as [`Core::fire`] does; takes back what it did where it is rejected, and where user code panics.

@@ -35,8 +35,11 @@ enum Phase {
 #[derive(Default)]
 pub(crate) struct OpenTransaction {
     phase: Phase,
-    /// Whether it has metadata, a savepoint or is speculative, so that its end has more to do.
+    /// Whether it has metadata, a savepoint, is speculative, or the graph is broken: there is more to do than apply, write
+    /// and clear.
     unusual: bool,
+    /// Whether user code has panicked where what it left cannot be taken back. Nothing is written from then on.
+    broken: bool,
     /// Whether it has metadata.
     pub(super) has_metadata: bool,
     /// Whether what happens is for a log, so that events are encoded.
@@ -103,6 +106,27 @@ impl OpenTransaction {
         self.events == 0
     }
 
+    /// An error where the graph is not what its facts say, since user code has panicked in the middle of a change.
+    pub(crate) fn check_whole(&self) -> Result<(), StepError> {
+        if !self.broken {
+            return Ok(());
+        }
+        Err(StepError::Storage(StorageError::stopped(
+            "user code panicked while an index or a rollback was being done (a `Hash`, `Eq`, `Ord` or `Drop` of a value)",
+        )))
+    }
+
+    /// Whether the graph is not what its facts say.
+    pub(super) fn is_broken(&self) -> bool {
+        self.broken
+    }
+
+    /// Says that the graph is about to be what its facts do not say, or is whole again.
+    pub(super) fn set_broken(&mut self, broken: bool) {
+        self.unusual |= broken;
+        self.broken = broken;
+    }
+
     /// The idempotency key, and what is kept of it.
     #[inline]
     pub(crate) fn keyed(&mut self) -> Option<&mut Keyed> {
@@ -127,21 +151,9 @@ impl OpenTransaction {
         self.changed = changed;
     }
 
-    /// Empties it, but for the clock.
-    #[inline]
-    fn clear(&mut self) {
-        self.phase = Phase::Closed;
-        self.firings.clear();
-        self.event_bytes.clear();
-        self.events = 0;
-        if self.unusual {
-            self.clear_unusual();
-        }
-    }
-
     #[cold]
     fn clear_unusual(&mut self) {
-        self.unusual = false;
+        self.unusual = self.broken;
         self.has_metadata = false;
         self.meta = Meta::default();
         self.changed.clear();
@@ -166,12 +178,15 @@ impl<S: Storage> Core<S> {
 
     /// Goes back to a savepoint, which can be gone back to again; those made after it cannot.
     pub(crate) fn rollback_to(&mut self, number: u64) -> Result<(), StepError> {
+        self.open.check_whole()?;
         let found = (self.open.savepoints).binary_search_by_key(&number, |(number, _)| *number);
         let Ok(at) = found else {
             return Err(StepError::StaleSavepoint);
         };
         let mark = self.open.savepoints[at].1;
+        self.open.set_broken(true);
         self.rollback(mark);
+        self.open.set_broken(false);
         self.open.savepoints.truncate(at + 1);
         Ok(())
     }
@@ -237,15 +252,19 @@ impl Core<Flat> {
         if kept {
             self.graph.settle();
         } else if !self.is_untouched() {
-            self.graph.rollback_all();
-            self.graph.settle();
+            self.take_back(None);
         }
-        self.open.clock.end(kept);
-        if self.open.unusual {
-            self.open.recording = self.logged;
+        let open = &mut self.open;
+        open.phase = Phase::Closed;
+        open.clock.end(kept);
+        open.firings.clear();
+        open.event_bytes.clear();
+        open.events = 0;
+        if open.unusual {
+            open.recording = self.logged;
             self.graph.fingerprinting = self.logged;
+            open.clear_unusual();
         }
-        self.open.clear();
     }
 
     /// Settles what a verification has fired.

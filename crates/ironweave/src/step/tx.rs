@@ -110,7 +110,7 @@ struct Call<'t, 'a, E> {
 impl<E> Drop for Call<'_, '_, E> {
     fn drop(&mut self) {
         if let Some(mark) = self.mark {
-            self.tx.core.graph_mut().rollback(mark);
+            self.tx.core.take_back_call(mark);
         }
     }
 }

@@ -138,9 +138,12 @@ impl<'a, M: Model> Transaction<'a, M> {
         let Store {
             core, plan, next, ..
         } = &mut *self.store;
-        if core.open.is_unusual() && core.open.keyed().is_some() {
-            let first = core.attempt_keyed(plan, event.erased())?;
-            return Ok((first.unwrap_or(*next), first.is_some(), &core.names));
+        if core.open.is_unusual() {
+            core.open.check_whole()?;
+            if core.open.keyed().is_some() {
+                let first = core.attempt_keyed(plan, event.erased())?;
+                return Ok((first.unwrap_or(*next), first.is_some(), &core.names));
+            }
         }
         flat::attempt(core, plan, event)?;
         Ok((*next, false, &core.names))
@@ -204,6 +207,7 @@ impl<'a, M: Model> Transaction<'a, M> {
     /// # Errors
     /// `Invariant`, with the first that does not hold.
     pub fn check(&self) -> Result<(), StepError> {
+        self.store.core.open.check_whole()?;
         flat::check_invariants(&self.store.core, &self.store.plan)
     }
 
@@ -223,13 +227,17 @@ impl<'a, M: Model> Transaction<'a, M> {
         if open.is_idle() || open.is_unusual() {
             return self.commit_unusual();
         }
-        self.keep()
+        self.keep()?;
+        // Nothing is left to do.
+        std::mem::forget(self);
+        Ok(())
     }
 
     /// Commits a transaction with metadata or savepoints, or in which nothing happened.
     #[inline(never)]
     fn commit_unusual(mut self) -> Result<(), StepError> {
         let open = &mut self.store.core.open;
+        open.check_whole()?;
         if let Some(repeat) = open.keyed().and_then(|keyed| keyed.repeat.as_ref()) {
             return repeat.finish();
         }
