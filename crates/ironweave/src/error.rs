@@ -206,6 +206,15 @@ pub enum StepError {
         /// The transaction that has it.
         seq: Seq,
     },
+    /// The transaction happened before under its idempotency key, and this event was rejected then.
+    RejectedBefore {
+        /// The transaction that has the key.
+        seq: Seq,
+        /// What the rejection said.
+        reason: String,
+    },
+    /// The savepoint is of another transaction, or a rollback to an earlier one has undone it.
+    StaleSavepoint,
     /// Another writer appended first.
     Conflict {
         /// The sequence that this transaction wanted.
@@ -362,6 +371,14 @@ impl fmt::Display for StepError {
                     "the idempotency key `{key}` belongs to transaction {seq}, which had other events"
                 )
             }
+            Self::RejectedBefore { seq, reason } => write!(
+                f,
+                "rejected as when transaction {seq} happened under the same idempotency key: {reason}"
+            ),
+            Self::StaleSavepoint => f.write_str(
+                "the savepoint is not one of this transaction, or a rollback to an earlier savepoint has undone it; \
+                 the transaction is as it was and can go on",
+            ),
             Self::Conflict { expected, found } => {
                 write!(
                     f,

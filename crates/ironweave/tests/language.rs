@@ -852,7 +852,7 @@ pub mod follow {
 #[test]
 fn what_an_immediate_event_creates_and_moves_is_no_condition_of_it() {
     use follow::state::{Closed, Filed};
-    let mut store = Store::<follow::Model>::memory();
+    let mut store = Store::<follow::Model>::paranoid();
     let case = store.step(follow::Opened {}).created.case;
     assert!(case.is::<Closed>(&store));
     assert_eq!(store.count::<follow::Note, Filed>(), 1);
@@ -862,7 +862,7 @@ fn what_an_immediate_event_creates_and_moves_is_no_condition_of_it() {
 #[test]
 fn an_immediate_event_that_moves_those_is_enabled_where_it_moves_its_own() {
     // Else it would go on firing on what is closed, and be refused as a loop.
-    let mut store = Store::<follow::Model>::memory();
+    let mut store = Store::<follow::Model>::paranoid();
     for _ in 0..3 {
         store.step(follow::Opened {});
     }

@@ -237,7 +237,7 @@ fn changed_rules_do_not_rewrite_history_and_verify_tells_where_they_differ() {
 #[test]
 fn immediate_events_that_go_round_in_circles_are_stopped_and_named() {
     use chase::{Kicked, Made};
-    let mut store = Store::<chase::Model>::memory();
+    let mut store = Store::<chase::Model>::paranoid();
     let balls: Vec<_> = (0..2).map(|_| store.step(Made {}).created.ball).collect();
     store.step(Kicked {
         ball: balls[0],
@@ -261,7 +261,7 @@ fn immediate_events_that_go_round_in_circles_are_stopped_and_named() {
 fn of_two_enabled_immediate_events_the_one_declared_first_fires() {
     use chase::state::Caught;
     use chase::{Ball, Kicked, Made};
-    let mut store = Store::<chase::Model>::memory();
+    let mut store = Store::<chase::Model>::paranoid();
     let balls: Vec<_> = (0..3).map(|_| store.step(Made {}).created.ball).collect();
     store.step(Kicked {
         ball: balls[0],
@@ -298,7 +298,7 @@ fn of_two_enabled_immediate_events_the_one_declared_first_fires() {
 
 #[test]
 fn a_store_can_be_sent_to_another_thread() {
-    let mut store = Lamps::memory();
+    let mut store = Lamps::paranoid();
     let lamp = hall(&mut store);
     let store = std::thread::spawn(move || {
         store.step(lamps::Switched { lamp, watts: 100 });

@@ -56,7 +56,8 @@ impl Walk {
                             self.apply(&mut t, &mut oracle);
                         }
                         if self.random.chance(60) {
-                            t.rollback_to(point);
+                            t.rollback_to(point)
+                                .expect("a savepoint of this transaction");
                             self.history.push("  back to the savepoint".to_owned());
                             oracle = then;
                             compare(&t, &oracle);
@@ -103,6 +104,12 @@ fn history(seed: u64) {
         let options = Store::<Model>::options()
             .durability(Durability::Os)
             .segment_bytes_max(4_096);
+        // One in four does everything twice and compares.
+        let options = if seed % 4 == 1 {
+            options.paranoid()
+        } else {
+            options
+        };
         options.open(dir.path()).expect("it opens")
     };
     let mut walk = Walk {

@@ -2,6 +2,7 @@
 
 mod support;
 
+mod a_log_of_an_earlier_version_is_read;
 mod bad_input_is_told_in_one_message;
 mod jobs_of_a_stranger_are_run;
 mod log_and_status_can_be_read_beside_a_writer;

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use crate::entity::{KeyQuery, Keyed};
 use crate::error::{EntityRef, StepError};
 use crate::graph::Graph;
+use crate::graph::Mark;
 use crate::graph::column::{AnyColumn, Column};
 use crate::graph::layout::Layout;
 use crate::graph::paged::Paged;
@@ -58,6 +59,8 @@ macro_rules! reads {
 reads! {
     /// The state of an entity, if it is alive; O(1).
     state(entity: EntityIx, id: Id) -> Option<StateIx>;
+    /// A point in the journal to go back to.
+    mark() -> Mark;
     /// The id of who is at a slot.
     id(entity: EntityIx, slot: u32) -> Id;
     /// How many entities of a type there are; O(1).

@@ -165,6 +165,12 @@ pub trait AnyColumn: Send + Sync + 'static {
     fn len(&self) -> usize;
     /// Takes over all cells of a column of the same type, whatever its storage.
     fn copy(&mut self, from: &dyn AnyColumn);
+    /// Whether user code has panicked while the index was being changed.
+    fn is_broken(&self) -> bool;
+    /// What each change replaced, in order: a `Vec<Replaced<T>>` of the column's type.
+    fn replaced(&self) -> &dyn Any;
+    /// Takes over from a column of the same type, whatever its storage, what each change replaced.
+    fn copy_undo(&mut self, from: &dyn AnyColumn);
     /// Shows where it may differ from a column of the same type and storage.
     fn differing(&self, other: &dyn AnyColumn, see: &mut dyn FnMut(usize));
     /// A copy, with nothing to undo.
@@ -175,12 +181,17 @@ pub trait AnyColumn: Send + Sync + 'static {
     fn as_any(&self) -> &dyn Any;
 }
 
+/// A slot, and the value and its hash that a change has replaced there.
+type Replaced<T> = (u32, Option<T>, u64);
+
 /// A column of `T`.
 pub struct Column<T: Value, S: Storage> {
     cells: Cells<T, S>,
-    /// What was there before, with its hash, in order.
-    replaced: Vec<(u32, Option<T>, u64)>,
+    /// What was there before, in order.
+    replaced: Vec<Replaced<T>>,
     index: Option<Box<dyn Index<T>>>,
+    /// The index is being changed, or user code has panicked when it was.
+    changing: bool,
 }
 
 impl<T: Value, S: Storage> Column<T, S> {
@@ -189,6 +200,7 @@ impl<T: Value, S: Storage> Column<T, S> {
             cells: Cells::new(),
             replaced: Vec::new(),
             index,
+            changing: false,
         }
     }
 
@@ -198,6 +210,7 @@ impl<T: Value, S: Storage> Column<T, S> {
             cells: self.cells.clone(),
             replaced: Vec::new(),
             index: self.index.as_ref().map(|index| index.fork()),
+            changing: self.changing,
         }
     }
 
@@ -286,12 +299,15 @@ impl<T: Value, S: Storage> Column<T, S> {
         let Some(index) = &mut self.index else {
             return;
         };
+        // The `Hash`, `Eq` and `Ord` of the value may panic.
+        let whole = !std::mem::replace(&mut self.changing, true);
         if let Some((old, hash)) = old {
             index.remove(old, hash_of(old, hash), slot);
         }
         if let Some(new) = self.cells.get(slot) {
             index.insert(new, hash_of(new, hash), slot);
         }
+        self.changing = !whole;
     }
 }
 
@@ -432,6 +448,20 @@ impl<T: Value, S: Storage> AnyColumn for Column<T, S> {
             if let Some((value, hash)) = value.cloned().zip(from.hash(slot)) {
                 self.exchange(slot, Some(value), hash);
             }
+        }
+    }
+
+    fn is_broken(&self) -> bool {
+        self.changing
+    }
+
+    fn replaced(&self) -> &dyn Any {
+        &self.replaced
+    }
+
+    fn copy_undo(&mut self, from: &dyn AnyColumn) {
+        if let Some(replaced) = from.replaced().downcast_ref::<Vec<Replaced<T>>>() {
+            self.replaced.clone_from(replaced);
         }
     }
 

@@ -226,6 +226,11 @@ impl<S: Storage> LinkData<S> {
         self.column.undo();
     }
 
+    /// Takes over what can be taken back.
+    pub(super) fn copy_undo(&mut self, from: &dyn AnyColumn) {
+        self.column.copy_undo(from);
+    }
+
     /// Forgets what was replaced.
     pub(crate) fn settle(&mut self) {
         self.column.settle();

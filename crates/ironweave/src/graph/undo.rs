@@ -14,7 +14,7 @@ use crate::schema::EntityIx;
 const UNSETTLED_MAX: usize = 1 << 10;
 
 /// What the open transaction did.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(crate) struct Journal {
     pub facts: Facts,
     /// Of each link that went, where it stood.
@@ -39,7 +39,8 @@ impl<S: Storage> Graph<S> {
         }
     }
 
-    /// Takes back all that was done since a mark, exactly: ids, states, values, list order.
+    /// Takes back all that was done since a mark, exactly: ids, states, values, list order. Immediate events that it
+    /// enabled stay noted: whether one is still enabled is asked before it fires.
     pub(crate) fn rollback(&mut self, mark: Mark) {
         while self.journal.facts.list.len() > mark.facts {
             match self.journal.facts.list.pop() {
@@ -49,7 +50,6 @@ impl<S: Storage> Graph<S> {
         }
         self.journal.facts.bytes.truncate(mark.bytes);
         self.fingerprint = mark.fingerprint;
-        self.pending.clear();
     }
 
     /// Takes back all that the open transaction did.
@@ -59,6 +59,27 @@ impl<S: Storage> Graph<S> {
             bytes: 0,
             fingerprint: self.settled_fingerprint,
         });
+        self.pending.clear();
+    }
+
+    /// Takes back, in a copy of a graph, what the transaction did that is open in the original.
+    pub(crate) fn without_open<B: Storage>(&mut self, original: &Graph<B>) {
+        let columns = self.columns.iter_mut().zip(&original.columns);
+        columns.for_each(|(column, from)| column.copy_undo(&**from));
+        for (edge, from) in self.edges.iter_mut().zip(&original.edges) {
+            if let Some((data, from)) = edge.data.as_mut().zip(from.data.as_ref()) {
+                data.copy_undo(from.column());
+            }
+        }
+        self.journal = original.journal.clone();
+        self.settled_fingerprint = original.settled_fingerprint;
+        self.rollback_all();
+        self.settle();
+    }
+
+    /// Whether user code has panicked while an index was being changed, so that the index is not whole.
+    pub(crate) fn is_broken(&self) -> bool {
+        self.columns.iter().any(|column| column.is_broken())
     }
 
     /// Takes back the last fact.

@@ -136,7 +136,7 @@ impl<M: Model> Store<M> {
             When::Time(time) => {
                 self.id()?;
                 // Who gives transactions times of its own may be ahead of the clock.
-                let (last, now) = (self.core.clock.last(), Timestamp::now());
+                let (last, now) = (self.core.open.clock.last(), Timestamp::now());
                 if time <= last.max(now) {
                     return Ok(when);
                 }

@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use super::frame::{BLOCK_BYTES, Block, BlockFault, Fault, SEGMENT_MAGIC};
 use super::scan::{self, Found, Scan};
 use super::segments::Sealed;
-use super::{FrameHeader, Head, Seq, StorageError};
+use super::{ErrorKind, FrameHeader, Head, Seq, StorageError};
 use crate::position::Position;
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
@@ -60,6 +60,8 @@ pub(super) struct Chain {
     pub sealed: Vec<Sealed>,
     /// What the last one will be told from others by; see [`Sealed::sum`].
     sum: u64,
+    /// Where the last frame begins, if it lies in the last segment.
+    last_at: Option<u64>,
     /// The timeline of the last segment.
     pub timeline: u64,
     /// What positions are made of.
@@ -102,6 +104,7 @@ impl Chain {
             end: 0,
             sealed: Vec::new(),
             sum: 0,
+            last_at: None,
             timeline: 0,
             lines: Box::new(Lines {
                 timelines: Vec::new(),
@@ -139,6 +142,7 @@ impl Chain {
                 sum: std::mem::take(&mut self.sum),
             });
         }
+        self.last_at = None;
         self.end = BLOCK_BYTES as u64;
         self.marks.push(Mark::start(first));
     }
@@ -155,11 +159,38 @@ impl Chain {
                 offset: self.end,
             });
         }
+        self.last_at = Some(self.end);
         self.head = Some(Head::of(header));
         self.durable = self.durable.max(header.durable);
         self.end += bytes;
         self.sum = xxh3_64_with_seed(&sum.to_le_bytes(), self.sum);
         self.lines.sums[(header.seq % SUMS) as usize] = sum;
+    }
+
+    /// Refuses where the last frame is no longer what it was: a whole frame stays, unless the log is replaced.
+    pub fn check_last(&self) -> Result<(), StorageError> {
+        let (Some(head), Some(at), Some(segment)) = (self.head, self.last_at, self.segment())
+        else {
+            return Ok(());
+        };
+        let path = segment_path(&self.dir, segment);
+        let sum = self.lines.sums[(head.seq % SUMS) as usize];
+        match scan::sum_at(&path, at) {
+            Ok(found) if found == Some(sum) => return Ok(()),
+            Ok(_) => {}
+            Err(e) if e.kind() == io::ErrorKind::NotFound => {}
+            Err(e) => return Err(StorageError::io("read", &path, e)),
+        }
+        Err(StorageError::at(
+            ErrorKind::OtherHistory,
+            head.seq,
+            format!(
+                "frame {}, the last that was read here, is no longer in {}: the log was replaced by another one, such as \
+                 an older backup of it; open it again, and make anew whatever was made from frames that it does not have",
+                head.seq,
+                path.display()
+            ),
+        ))
     }
 
     /// The timeline of the segment that a frame lies in.

@@ -40,6 +40,8 @@ pub enum ErrorKind {
     Ahead,
     /// A position, a cursor or a snapshot is of another store, or of another history of this one.
     OtherHistory,
+    /// A defect of ironweave, found before anything was written.
+    Internal,
 }
 
 /// A failure of storage. Its message says what happened, where, and what to do.

@@ -85,7 +85,7 @@ pub struct FileLog {
     spare_bytes: u64,
     /// The frame being written.
     buffer: Vec<u8>,
-    shared: Arc<Shared>,
+    pub(super) shared: Arc<Shared>,
     syncer: Option<JoinHandle<()>>,
     /// What `HEAD` says.
     known: Option<Seq>,

@@ -210,8 +210,10 @@ impl ReadOnlyLog {
     /// incomplete: a live writer may be at it.
     ///
     /// # Errors
-    /// `is_damage` if a frame is incomplete that was durable; `is_io`. What precedes that frame is taken in.
+    /// `is_damage` if a frame is incomplete that was durable; `is_other_history` if the last frame that was taken in is no
+    /// longer there, since the log was replaced by a backup, say; `is_io`. What precedes such a frame is taken in.
     pub fn refresh(&mut self) -> Result<Option<Head>, StorageError> {
+        self.chain.check_last()?;
         self.follow(false)?;
         Ok(self.head())
     }

@@ -153,6 +153,13 @@ pub(super) fn frame_at(
     Ok(frame::decode(&buf[..bytes], store).map(frame))
 }
 
+/// The checksum that the frame at a place says it has; none, where no frame begins.
+pub(super) fn sum_at(path: &Path, offset: u64) -> io::Result<Option<u64>> {
+    let mut header = [0; FRAME_HEADER_BYTES];
+    let have = read_at(&File::open(path)?, offset, &mut header)?;
+    Ok((have == header.len() && header[..4] == FRAME_MAGIC).then(|| frame::sum(&header)))
+}
+
 /// Fills a buffer from a place of a file, as far as there is something; says how far.
 pub(super) fn read_at(file: &File, offset: u64, buf: &mut [u8]) -> io::Result<usize> {
     let mut have = 0;

@@ -33,6 +33,7 @@ struct State {
     /// A sync runs.
     syncing: bool,
     /// How many wait for that.
+    #[cfg(test)]
     waiting: usize,
 }
 
@@ -56,6 +57,7 @@ impl Shared {
                 stopped: None,
                 closing: false,
                 syncing: false,
+                #[cfg(test)]
                 waiting: 0,
             }),
             changed: Condvar::new(),
@@ -87,6 +89,12 @@ impl Shared {
             .stopped
             .get_or_insert_with(|| error.to_string());
         error
+    }
+
+    /// How many callers wait for the sync that runs.
+    #[cfg(test)]
+    pub fn waiting(&self) -> usize {
+        self.state().waiting
     }
 
     /// A frame was written to the file.
@@ -124,10 +132,16 @@ impl Shared {
         enough: impl Fn(&State) -> bool,
     ) -> MutexGuard<'s, State> {
         while state.syncing && !enough(&state) {
-            state.waiting += 1;
+            #[cfg(test)]
+            {
+                state.waiting += 1;
+            }
             let woken = self.ended.wait(state);
             state = woken.unwrap_or_else(PoisonError::into_inner);
-            state.waiting -= 1;
+            #[cfg(test)]
+            {
+                state.waiting -= 1;
+            }
         }
         state
     }

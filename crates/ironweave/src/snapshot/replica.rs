@@ -342,7 +342,7 @@ impl<M: Model> Store<M> {
     pub(crate) fn at(&self) -> At {
         At {
             seq: self.seq(),
-            time: self.core.clock.last(),
+            time: self.core.open.clock.last(),
             position: self.position(),
         }
     }

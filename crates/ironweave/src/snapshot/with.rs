@@ -41,24 +41,25 @@ impl State {
             admitted.map_err(StepError::Storage)?;
         }
         let mut core = Core::new(self.graph.fork());
-        core.clock = Clock::after(self.at.time);
+        core.open.clock = Clock::after(self.at.time);
         if let Some(time) = meta.take_time(self.at.time)? {
-            core.clock.set(time);
+            core.open.clock.set(time);
         }
-        core.meta = meta;
-        core.recording = false;
+        core.open.meta = meta;
+        core.open.stop_recording();
         core.paranoid = self.paranoid;
         let plan = &self.plan;
         core.step(plan, event)?;
+        core.open.check_whole()?;
         core.check_invariants(plan)?;
         let facts = std::mem::take(&mut core.graph.journal.facts);
-        core.settle();
+        core.graph.settle();
         let names = std::mem::take(&mut core.names);
         let state = Self {
             plan: Arc::clone(plan),
             at: At {
                 seq: Some(self.at.next()),
-                time: core.clock.now(),
+                time: core.open.clock.now(),
                 position: None,
             },
             graph: core.graph,
@@ -97,6 +98,7 @@ impl<M: Model> Snapshot<M> {
         let (state, names, changes) = self.state.step(meta, &event)?;
         let receipt = Receipt {
             seq: self.state.at.next(),
+            repeated: false,
             created: E::created(&names),
             bound: E::bound(&names),
         };
@@ -118,7 +120,12 @@ impl<M: Model> Snapshot<M> {
     ) -> Result<(Self, AnyReceipt, Changes), StepError> {
         let event = event.as_dyn();
         let (state, names, changes) = self.state.step(meta, event)?;
-        let receipt = AnyReceipt::new(self.state.at.next(), event, &names, &self.state.plan);
+        let receipt = AnyReceipt::new(
+            (self.state.at.next(), false),
+            event,
+            &names,
+            &self.state.plan,
+        );
         Ok((Self::of(state), receipt, changes))
     }
 

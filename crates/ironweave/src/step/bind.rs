@@ -9,7 +9,7 @@ use crate::graph::{GraphMut, GraphRef};
 use crate::id::Id;
 use crate::schema::{EntityIx, StateIx};
 use crate::step::plan::EventPlan;
-use crate::value::{Value, display, encode, raw_item};
+use crate::value::{DecodeError, Value, display, encode, raw_item};
 
 /// The entities that the names of an event stand for.
 #[derive(Default)]
@@ -75,6 +75,23 @@ impl Names {
             head(out, ARRAY, ids.len() as u64);
             ids.iter().for_each(|id| head(out, UINT, id.to_bits()));
         }
+    }
+
+    /// Reads what [`Names::encode`] wrote.
+    pub(crate) fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
+        let sized =
+            |n: Option<u64>| n.ok_or_else(|| DecodeError::new("an array of unknown length"));
+        let mut d = minicbor::Decoder::new(bytes);
+        let mut names = Self::default();
+        for _ in 0..sized(d.array()?)? {
+            let mut ids = Vec::new();
+            for _ in 0..sized(d.array()?)? {
+                let id = Id::from_bits(d.u64()?);
+                ids.push(id.ok_or_else(|| DecodeError::new("no id"))?);
+            }
+            names.push_many(ids.into_iter());
+        }
+        Ok(names)
     }
 
     #[inline]

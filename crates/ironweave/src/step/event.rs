@@ -93,6 +93,9 @@ pub trait Apply: Handles {
 pub struct Receipt<E: Event> {
     /// The sequence of its transaction in the log: the one it has, or will have when it commits.
     pub seq: Seq,
+    /// Whether the transaction had happened before, under the same idempotency key: nothing was done this time, and this
+    /// is the receipt of then.
+    pub repeated: bool,
     /// What it created.
     pub created: E::Created,
     /// What it bound and what it created, as tokens where the declared arcs say the state. An immediate event that fired in the same step

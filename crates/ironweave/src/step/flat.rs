@@ -9,9 +9,9 @@ use crate::graph::Graph;
 use crate::graph::column::ColumnType;
 use crate::graph::paged::Paged;
 use crate::graph::storage::Flat;
+use crate::step::Core;
 use crate::step::event::DynEvent;
 use crate::step::plan::Plan;
-use crate::step::{Core, CoreMark};
 
 /// The types of the columns, and of the data of edges.
 type Types<'b> = (&'b [ColumnType], &'b [Option<ColumnType>]);
@@ -24,9 +24,17 @@ pub(crate) fn core(plan: &Plan, (columns, data): Types<'_>, base: Option<&Graph<
     })
 }
 
-/// A copy of the graph in shared pages, which keeps a fingerprint.
+/// A copy of the graph.
+pub(crate) fn copy(core: &Core, (columns, data): Types<'_>) -> Graph<Flat> {
+    core.graph.copy(columns, data)
+}
+
+/// A copy of the graph in shared pages, which keeps a fingerprint, without what a leaked transaction did.
 pub(crate) fn paged(core: &Core, (columns, data): Types<'_>) -> Graph<Paged> {
     let mut graph = core.graph.copy(columns, data);
+    if core.open.is_open() {
+        graph.without_open(&core.graph);
+    }
     graph.keep_fingerprint();
     graph
 }
@@ -44,22 +52,6 @@ pub(crate) fn attempt<E: DynEvent + ?Sized>(
     event: &E,
 ) -> Result<(), StepError> {
     core.attempt(plan, event)
-}
-
-/// See [`Core::rollback`].
-pub(crate) fn rollback(core: &mut Core, mark: CoreMark) {
-    core.rollback(mark);
-}
-
-/// See [`Core::rollback_all`].
-pub(crate) fn rollback_all(core: &mut Core) {
-    core.rollback_all();
-}
-
-/// See [`Core::settle`].
-#[inline]
-pub(crate) fn settle(core: &mut Core) {
-    core.settle();
 }
 
 /// See [`Core::check_invariants`].

@@ -10,7 +10,9 @@ pub(crate) mod bind;
 pub(crate) mod clock;
 pub(crate) mod event;
 pub(crate) mod flat;
+pub(crate) mod open;
 pub(crate) mod plan;
+pub(crate) mod repeat;
 mod settle;
 mod straight;
 mod targets;
@@ -26,13 +28,11 @@ use crate::fact::Facts;
 use crate::graph::paged::Paged;
 use crate::graph::storage::{Flat, Storage};
 use crate::graph::{Graph, GraphMut, GraphRef, Mark};
-use crate::hash::FastMap;
-use crate::log::Seq;
 use crate::schema::EntityIx;
 use crate::step::act::Acting;
 use crate::step::bind::{Binder, Names};
-use crate::step::clock::Clock;
 use crate::step::event::{DynEvent, FieldWriter, Gives};
+use crate::step::open::{Firing, OpenTransaction};
 use crate::step::plan::{EventPlan, Plan};
 use crate::step::targets::Targets;
 use crate::{Meta, Timestamp};
@@ -40,24 +40,9 @@ use crate::{Meta, Timestamp};
 /// The graph and the open transaction on it.
 pub struct Core<S: Storage = Flat> {
     pub(crate) graph: Graph<S>,
-    /// What fired in the open transaction, where it is written to a log.
-    pub(crate) firings: Vec<Firing>,
-    /// The encoded events of those, where they are written to a log.
-    pub(crate) event_bytes: Vec<u8>,
-    /// The time of the open transaction.
-    pub(crate) clock: Clock,
-    /// What else it says of itself.
-    pub(crate) meta: Meta,
-    /// Whether it says anything of itself.
-    pub(crate) told: bool,
-    /// What has changed since the transaction that it expects to be the last to have done so.
-    pub(crate) changed: FastMap<(EntityIx, u32), Seq>,
-    /// What each of its events bound and created, for a transaction with an idempotency key.
-    pub(crate) name_bytes: Vec<u8>,
-    /// How many events of the program are in it.
-    pub(crate) events: u32,
-    /// Whether what happens is for a log, so that events are encoded.
-    pub(crate) recording: bool,
+    pub(crate) open: OpenTransaction,
+    /// Whether there is a log.
+    pub(crate) logged: bool,
     /// Everything is done twice and compared; see [`crate::Options::paranoid`].
     pub(crate) paranoid: bool,
     /// What the event that fired last bound and created.
@@ -100,31 +85,36 @@ impl CoreMut<'_> {
         }
     }
 
+    /// Takes back what a call of a handler did since a mark.
+    fn take_back_call(&mut self, mark: Mark) {
+        fn of<S: Storage>(core: &mut Core<S>, mark: Mark) {
+            let broken = core.open.is_broken();
+            core.open.set_broken(true);
+            core.graph.rollback(mark);
+            let broken = broken || std::thread::panicking() && core.graph.is_broken();
+            core.open.set_broken(broken);
+        }
+        match self {
+            Self::Flat(core) => of(core, mark),
+            Self::Paged(core) => of(core, mark),
+        }
+    }
+
     /// When the open transaction is.
     fn now(&self) -> Timestamp {
         match self {
-            Self::Flat(core) => core.clock.now(),
-            Self::Paged(core) => core.clock.now(),
+            Self::Flat(core) => core.open.clock.now(),
+            Self::Paged(core) => core.open.clock.now(),
         }
     }
 
     /// What else the open transaction says of itself.
     fn meta(&self) -> &Meta {
         match self {
-            Self::Flat(core) => &core.meta,
-            Self::Paged(core) => &core.meta,
+            Self::Flat(core) => &core.open.meta,
+            Self::Paged(core) => &core.open.meta,
         }
     }
-}
-
-/// One firing of an event.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Firing {
-    pub event: u16,
-    /// Where its binding ends in `event_bytes`.
-    pub binding_end: u32,
-    /// Where its facts end.
-    pub facts_end: u32,
 }
 
 /// A point in the open transaction to go back to.
@@ -133,23 +123,16 @@ pub(crate) struct CoreMark {
     graph: Mark,
     firings: usize,
     event_bytes: usize,
-    name_bytes: usize,
     events: u32,
+    attempts: usize,
 }
 
 impl<S: Storage> Core<S> {
     pub(crate) fn new(graph: Graph<S>) -> Self {
         Self {
             graph,
-            firings: Vec::new(),
-            event_bytes: Vec::new(),
-            clock: Clock::default(),
-            meta: Meta::default(),
-            told: false,
-            changed: FastMap::default(),
-            name_bytes: Vec::new(),
-            events: 0,
-            recording: true,
+            open: OpenTransaction::recording(),
+            logged: true,
             paranoid: false,
             names: Names::default(),
             own: Names::default(),
@@ -157,62 +140,48 @@ impl<S: Storage> Core<S> {
         }
     }
 
-    pub(crate) fn mark(&self) -> CoreMark {
+    fn mark(&self) -> CoreMark {
+        let open = &self.open;
         CoreMark {
             graph: self.graph.mark(),
-            firings: self.firings.len(),
-            event_bytes: self.event_bytes.len(),
-            name_bytes: self.name_bytes.len(),
-            events: self.events,
+            firings: open.firings.len(),
+            event_bytes: open.event_bytes.len(),
+            events: open.events,
+            attempts: open.keyed.as_ref().map_or(0, |keyed| keyed.attempts.len()),
         }
     }
 
-    pub(crate) fn rollback(&mut self, mark: CoreMark) {
+    fn rollback(&mut self, mark: CoreMark) {
         self.graph.rollback(mark.graph);
-        self.firings.truncate(mark.firings);
-        self.event_bytes.truncate(mark.event_bytes);
-        self.name_bytes.truncate(mark.name_bytes);
-        self.events = mark.events;
+        self.graph.pending.clear();
+        let open = &mut self.open;
+        open.firings.truncate(mark.firings);
+        open.event_bytes.truncate(mark.event_bytes);
+        open.events = mark.events;
+        if let Some(keyed) = &mut open.keyed {
+            keyed.take_back(mark.attempts);
+        }
     }
 
-    /// Takes back what was done since a mark, or all that the open transaction did.
+    /// Takes back what an event did that was rejected, or what the transaction did: all since a mark, or all there is.
     fn take_back(&mut self, mark: Option<CoreMark>) {
+        if mark.is_none() && self.is_untouched() && !std::thread::panicking() {
+            return;
+        }
+        let broken = self.open.is_broken();
+        self.open.set_broken(true);
         match mark {
             Some(mark) => self.rollback(mark),
-            None if self.is_untouched() => {}
             None => {
                 self.graph.rollback_all();
-                self.settle();
+                self.graph.settle();
+                self.open.firings.clear();
+                self.open.event_bytes.clear();
             }
         }
-    }
-
-    /// Whether there is nothing of an open transaction, not even of an event that failed.
-    #[inline]
-    fn is_untouched(&self) -> bool {
-        self.is_idle() && self.event_bytes.is_empty() && self.graph.journal.facts.list.is_empty()
-    }
-
-    /// Takes back all that the open transaction did, and ends it.
-    pub(crate) fn rollback_all(&mut self) {
-        self.take_back(None);
-        self.clock.end(false);
-    }
-
-    /// Forgets what the transaction said of itself.
-    pub(crate) fn forget_meta(&mut self) {
-        self.told = false;
-        self.meta = Meta::default();
-        self.changed.clear();
-    }
-
-    #[inline]
-    pub(crate) fn settle(&mut self) {
-        self.graph.settle();
-        self.firings.clear();
-        self.event_bytes.clear();
-        self.name_bytes.clear();
-        self.events = 0;
+        // Only a panic leaves an index behind that is not whole.
+        let broken = broken || std::thread::panicking() && self.graph.is_broken();
+        self.open.set_broken(broken);
     }
 
     /// Fires an event as [`Core::fire`] does; takes back what it did where it is rejected, and where user code panics.
@@ -224,7 +193,7 @@ impl<S: Storage> Core<S> {
     ) -> Result<(), StepError> {
         let attempt = Attempt {
             // Nothing has been done before the first.
-            mark: (self.events > 0).then(|| self.mark()),
+            mark: (self.open.events > 0).then(|| self.mark()),
             core: self,
         };
         attempt.core.step(plan, event)?;
@@ -264,7 +233,7 @@ impl<S: Storage> Core<S> {
                 event: def,
             })
             .map_err(|e| rejected(def, e))?;
-        if self.told && self.meta.expect.is_some() {
+        if self.open.has_metadata() && self.open.meta.expect.is_some() {
             self.expect_unchanged(def)?;
         }
         if def.straight {
@@ -275,7 +244,7 @@ impl<S: Storage> Core<S> {
         if def.handler {
             self.handle(plan, def, event.erased())?;
         }
-        if self.recording {
+        if self.open.recording {
             self.note_event(plan, def, event)?;
         }
         if def.bounded {
@@ -284,10 +253,7 @@ impl<S: Storage> Core<S> {
         if !self.graph.pending.is_empty() {
             self.fire_immediates(plan)?;
         }
-        self.events += 1;
-        if self.told && self.meta.key.is_some() {
-            self.names.encode(&mut self.name_bytes);
-        }
+        self.open.events += 1;
         Ok(())
     }
 
@@ -299,11 +265,11 @@ impl<S: Storage> Core<S> {
             names: &mut self.names,
             targets: &mut self.targets,
             now: if def.timed {
-                self.clock.now()
+                self.open.clock.now()
             } else {
                 Timestamp::default()
             },
-            meta: &self.meta,
+            meta: &self.open.meta,
             def,
             given,
         }
@@ -387,12 +353,17 @@ impl<S: Storage> Core<S> {
     /// Rejects an event that binds what has changed since the transaction that the caller knows of.
     fn expect_unchanged(&self, def: &EventPlan) -> Result<(), StepError> {
         let names = &self.names;
-        let Some(expected) = self.meta.expect.filter(|_| !self.changed.is_empty()) else {
+        let Some(expected) = self
+            .open
+            .meta
+            .expect
+            .filter(|_| !self.open.changed.is_empty())
+        else {
             return Ok(());
         };
         for (name, plan) in def.names.iter().enumerate().take(names.len()) {
             for id in names.ids(name as u16).iter().copied() {
-                if let Some(found) = self.changed.get(&(plan.entity, id.slot)) {
+                if let Some(found) = self.open.changed.get(&(plan.entity, id.slot)) {
                     return Err(StepError::Changed {
                         event: Arc::clone(&def.name),
                         entity: who(S::graph(&self.graph), plan.entity, id),
@@ -405,11 +376,6 @@ impl<S: Storage> Core<S> {
         Ok(())
     }
 
-    /// Whether the open transaction has done nothing.
-    pub(crate) fn is_idle(&self) -> bool {
-        self.events == 0
-    }
-
     /// Applies the facts of a logged transaction.
     pub(crate) fn replay(&mut self, facts: &Facts) -> Result<(), String> {
         for fact in &facts.list {
@@ -417,7 +383,7 @@ impl<S: Storage> Core<S> {
                 return Err(format!("{}: {e}", facts.render(*fact, &self.graph.layout)));
             }
         }
-        self.settle();
+        self.graph.settle();
         Ok(())
     }
 
@@ -430,12 +396,12 @@ impl<S: Storage> Core<S> {
         event: &E,
     ) -> Result<(), StepError> {
         if def.fields < 24 {
-            self.event_bytes.push(MAP | def.fields as u8);
+            self.open.event_bytes.push(MAP | def.fields as u8);
         } else {
-            head(&mut self.event_bytes, MAP, def.fields.into());
+            head(&mut self.open.event_bytes, MAP, def.fields.into());
         }
         let mut writer = FieldWriter {
-            bytes: &mut self.event_bytes,
+            bytes: &mut self.open.event_bytes,
             failed: None,
         };
         event.encode(&mut writer);
@@ -452,14 +418,16 @@ impl<S: Storage> Core<S> {
 
     #[inline]
     fn note_firing(&mut self, event: u16) -> Result<(), StepError> {
-        let (binding_end, facts_end) =
-            (self.event_bytes.len(), self.graph.journal.facts.list.len());
+        let (binding_end, facts_end) = (
+            self.open.event_bytes.len(),
+            self.graph.journal.facts.list.len(),
+        );
         if binding_end.max(facts_end) > u32::MAX as usize {
             return Err(StepError::Full {
                 what: "the events of one transaction".into(),
             });
         }
-        self.firings.push(Firing {
+        self.open.firings.push(Firing {
             event,
             binding_end: binding_end as u32,
             facts_end: facts_end as u32,

@@ -107,11 +107,12 @@ impl<S: Storage> Core<S> {
         let mut fired: FastMap<(u16, u32), u32> = FastMap::default();
         let mut order: Vec<(u16, u32)> = Vec::new();
         while let Some(Reverse((ix, slot))) = self.graph.pending.pop() {
-            if !self.graph.enabled(ix, slot) {
-                continue;
-            }
             let layout = Arc::clone(&self.graph.layout);
             let immediate = &layout.immediates[usize::from(ix)];
+            // The slot may have been given back, by a call of a handler that failed.
+            if slot >= self.graph.slots(immediate.entity) || !self.graph.enabled(ix, slot) {
+                continue;
+            }
             let times = fired.entry((ix, slot)).or_default();
             *times += 1;
             if *times > FIRINGS_MAX {
@@ -130,8 +131,8 @@ impl<S: Storage> Core<S> {
                 .act();
             std::mem::swap(&mut self.own, &mut self.names);
             acted?;
-            if self.recording {
-                head(&mut self.event_bytes, UINT, id.to_bits());
+            if self.open.recording {
+                head(&mut self.open.event_bytes, UINT, id.to_bits());
                 self.note_firing(immediate.event)?;
             }
             if plan.events[event].bounded {

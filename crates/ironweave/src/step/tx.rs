@@ -8,7 +8,7 @@ use std::sync::Arc;
 use crate::db::Db;
 use crate::entity::{Entity, Handle, Keyed, StateOf};
 use crate::error::{Reject, StepError};
-use crate::graph::GraphRef;
+use crate::graph::{GraphRef, Mark};
 use crate::id::Id;
 use crate::schema::{ColumnIx, EntityIx, Hop, StateIx};
 use crate::step::plan::Plan;
@@ -75,6 +75,19 @@ impl<E> Tx<'_, E> {
         .into())
     }
 
+    /// Does all of a call or nothing: where it fails, or user code panics in it, what it did is taken back, so that a
+    /// handler may ignore the error and go on.
+    fn whole<R>(&mut self, call: impl FnOnce(&mut Self) -> Result<R, Reject>) -> Result<R, Reject> {
+        let mark = self.core.graph().mark();
+        let mut guard = Call {
+            tx: self,
+            mark: Some(mark),
+        };
+        let result = call(guard.tx)?;
+        guard.mark = None;
+        Ok(result)
+    }
+
     /// The two ends of a link, both alive, as slots at the declaring and the inverse end.
     fn ends(&self, hop: Hop, near: Id, far: Id) -> Result<(u32, u32), Reject> {
         let edge = &self.core.graph().layout().edges[usize::from(hop.edge)];
@@ -85,6 +98,20 @@ impl<E> Tx<'_, E> {
         } else {
             (far.slot, near.slot)
         })
+    }
+}
+
+/// A call of a handler that is being done: dropped before its end, it takes back what it did.
+struct Call<'t, 'a, E> {
+    tx: &'t mut Tx<'a, E>,
+    mark: Option<Mark>,
+}
+
+impl<E> Drop for Call<'_, '_, E> {
+    fn drop(&mut self) {
+        if let Some(mark) = self.mark {
+            self.tx.core.take_back_call(mark);
+        }
     }
 }
 
@@ -137,8 +164,9 @@ impl<E: crate::Event> Tx<'_, E> {
     /// # Errors
     /// Where there is no room for one more.
     pub fn ensure<T: Ensured<E>>(&mut self, key: impl Into<T::Key>) -> Result<T, Reject> {
-        let id = bind::ensure::<T>(self.core.graph_mut(), &key.into())?;
-        Ok(T::from_id(id))
+        let key = key.into();
+        self.whole(|tx| Ok(bind::ensure::<T>(tx.core.graph_mut(), &key)?))
+            .map(T::from_id)
     }
 }
 
@@ -157,18 +185,20 @@ pub fn create<E>(
     links: &[NewLink<'_>],
 ) -> Result<Id, Reject> {
     let initial = tx.core.graph().layout().schema.entities[usize::from(entity)].initial;
-    let slot = tx.core.graph_mut().create(entity, initial)?;
-    for (column, value) in columns.iter().zip(values) {
-        tx.core.graph_mut().set(*column, slot, *value)?;
-    }
-    let id = tx.core.graph().id(entity, slot);
-    for (hop, far, data) in links {
-        match data {
-            Some(data) => link_with(tx, *hop, id, *far, *data)?,
-            None => link(tx, *hop, id, *far)?,
+    tx.whole(|tx| {
+        let slot = tx.core.graph_mut().create(entity, initial)?;
+        for (column, value) in columns.iter().zip(values) {
+            tx.core.graph_mut().set(*column, slot, *value)?;
         }
-    }
-    Ok(id)
+        let id = tx.core.graph().id(entity, slot);
+        for (hop, far, data) in links {
+            match data {
+                Some(data) => link_with(tx, *hop, id, *far, *data)?,
+                None => link(tx, *hop, id, *far)?,
+            }
+        }
+        Ok(id)
+    })
 }
 
 /// Deletes an entity, and what the policies of its ends say.
@@ -182,7 +212,7 @@ pub fn delete<E>(
     claimed: Option<StateIx>,
 ) -> Result<(), Reject> {
     tx.must_be(entity, id, claimed)?;
-    Ok(tx.core.graph_mut().delete(&[(entity, id.slot)])?)
+    tx.whole(|tx| Ok(tx.core.graph_mut().delete(&[(entity, id.slot)])?))
 }
 
 /// Moves an entity from the state that its token claims to that of another, whose data it is given.
@@ -197,13 +227,15 @@ pub fn transition<E, From: Handle, To: Handle>(
 ) -> Result<To, Reject> {
     let (entity, id) = (From::Entity::INDEX, token.id());
     tx.must_be(entity, id, From::STATE)?;
-    if let Some(to) = To::STATE {
-        tx.core.graph_mut().move_to(entity, id.slot, to);
-    }
-    for (column, value) in columns.iter().zip(values) {
-        tx.core.graph_mut().set(*column, id.slot, *value)?;
-    }
-    Ok(To::from_id(id))
+    tx.whole(|tx| {
+        if let Some(to) = To::STATE {
+            tx.core.graph_mut().move_to(entity, id.slot, to);
+        }
+        for (column, value) in columns.iter().zip(values) {
+            tx.core.graph_mut().set(*column, id.slot, *value)?;
+        }
+        Ok(To::from_id(id))
+    })
 }
 
 /// Sets a field, or a piece of data of the state that it is claimed to be in.
@@ -219,7 +251,7 @@ pub fn set<E>(
     value: &dyn Any,
 ) -> Result<(), Reject> {
     tx.must_be(entity, id, claimed)?;
-    Ok(tx.core.graph_mut().set(column, id.slot, value)?)
+    tx.whole(|tx| Ok(tx.core.graph_mut().set(column, id.slot, value)?))
 }
 
 /// Links two entities.
@@ -228,7 +260,7 @@ pub fn set<E>(
 /// `Dead`, `AlreadyLinked`, or `Cardinality` where an end is taken.
 pub fn link<E>(tx: &mut Tx<'_, E>, hop: Hop, near: Id, far: Id) -> Result<(), Reject> {
     let (from, to) = tx.ends(hop, near, far)?;
-    Ok(tx.core.graph_mut().link(hop.edge, from, to)?)
+    tx.whole(|tx| Ok(tx.core.graph_mut().link(hop.edge, from, to)?))
 }
 
 /// Unlinks two entities.
@@ -237,7 +269,7 @@ pub fn link<E>(tx: &mut Tx<'_, E>, hop: Hop, near: Id, far: Id) -> Result<(), Re
 /// `Dead`, `NotLinked`.
 pub fn unlink<E>(tx: &mut Tx<'_, E>, hop: Hop, near: Id, far: Id) -> Result<(), Reject> {
     let (from, to) = tx.ends(hop, near, far)?;
-    Ok(tx.core.graph_mut().unlink(hop.edge, from, to)?)
+    tx.whole(|tx| Ok(tx.core.graph_mut().unlink(hop.edge, from, to)?))
 }
 
 /// Links two entities; an end that can hold only one gives up the one it has.
@@ -246,8 +278,10 @@ pub fn unlink<E>(tx: &mut Tx<'_, E>, hop: Hop, near: Id, far: Id) -> Result<(), 
 /// `Dead`.
 pub fn relink<E>(tx: &mut Tx<'_, E>, hop: Hop, near: Id, far: Id) -> Result<(), Reject> {
     let (from, to) = tx.ends(hop, near, far)?;
-    tx.core.graph_mut().relink(hop.edge, from, to);
-    Ok(())
+    tx.whole(|tx| {
+        tx.core.graph_mut().relink(hop.edge, from, to);
+        Ok(())
+    })
 }
 
 /// As [`link`], with data.
@@ -261,8 +295,10 @@ pub fn link_with<E>(
     far: Id,
     data: &dyn Any,
 ) -> Result<(), Reject> {
-    link(tx, hop, near, far)?;
-    set_link(tx, hop, near, far, data)
+    tx.whole(|tx| {
+        link(tx, hop, near, far)?;
+        set_link(tx, hop, near, far, data)
+    })
 }
 
 /// As [`relink`], with data; where they are linked already, with other data.
@@ -276,8 +312,10 @@ pub fn relink_with<E>(
     far: Id,
     data: &dyn Any,
 ) -> Result<(), Reject> {
-    relink(tx, hop, near, far)?;
-    set_link(tx, hop, near, far, data)
+    tx.whole(|tx| {
+        relink(tx, hop, near, far)?;
+        set_link(tx, hop, near, far, data)
+    })
 }
 
 /// Sets the data of a link.
@@ -292,5 +330,5 @@ pub fn set_link<E>(
     data: &dyn Any,
 ) -> Result<(), Reject> {
     let ends = tx.ends(hop, near, far)?;
-    Ok(tx.core.graph_mut().set_link(hop.edge, ends, data)?)
+    tx.whole(|tx| Ok(tx.core.graph_mut().set_link(hop.edge, ends, data)?))
 }

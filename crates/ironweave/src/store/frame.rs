@@ -7,11 +7,12 @@ use std::ops::Range;
 
 use minicbor::Decoder;
 
-use crate::cbor::{ARRAY, MAP, Pen, TEXT, UINT, Word};
+use crate::cbor::{ARRAY, MAP, NULL, Pen, TEXT, UINT, Word};
 use crate::fact::{Fact, Facts};
 use crate::graph::layout::Layout;
 use crate::schema::Schema;
 use crate::step::Core;
+use crate::step::repeat::{Attempt, Keyed, Outcome};
 use crate::value::{DecodeError, raw_item};
 use crate::{Meta, Timestamp};
 
@@ -32,6 +33,8 @@ pub(crate) struct Decoded {
     pub meta: Meta,
     /// What each event bound and created, in a frame with an idempotency key.
     pub names: Vec<u8>,
+    /// What its transaction tried, where not all of it stayed.
+    pub attempts: Option<Vec<u8>>,
     pub facts: Facts,
     pub firings: Vec<DecodedFiring>,
 }
@@ -254,26 +257,27 @@ impl Tags {
 /// Writes the open transaction.
 pub(crate) fn encode(core: &Core, out: &mut Pen) {
     let facts = &core.graph.journal.facts;
-    let meta = &core.meta;
+    let open = &core.open;
+    let meta = &open.meta;
     let text = |text: &Option<String>| text.as_ref().map_or(0, |text| text.len() + 16);
     out.begin(
         128 + text(&meta.actor)
             + text(&meta.correlation)
             + text(&meta.key)
-            + core.name_bytes.len()
-            + core.event_bytes.len()
-            + core.firings.len() * 32
+            + open.keyed.as_ref().map_or(0, |keyed| keyed_room(keyed))
+            + open.event_bytes.len()
+            + open.firings.len() * 32
             + Facts::room(facts.list.len())
             + facts.bytes.len(),
     );
     encode_meta(core, out);
-    out.small(ARRAY, core.firings.len() as u64);
+    out.small(ARRAY, open.firings.len() as u64);
     let (mut binding_at, mut facts_at) = (0, 0);
-    for firing in &core.firings {
+    for firing in &open.firings {
         let (binding_end, facts_end) = (firing.binding_end as usize, firing.facts_end as usize);
         out.word(Word::bytes([ARRAY | 3]));
         out.small(UINT, firing.event.into());
-        out.raw(&core.event_bytes[binding_at..binding_end]);
+        out.raw(&open.event_bytes[binding_at..binding_end]);
         out.small(ARRAY, (facts_end - facts_at) as u64);
         for fact in &facts.list[facts_at..facts_end] {
             facts.encode(*fact, out);
@@ -284,16 +288,20 @@ pub(crate) fn encode(core: &Core, out: &mut Pen) {
 
 /// What the transaction says of itself, as a map; the codes are in `docs/log-format.md`.
 fn encode_meta(core: &Core, out: &mut Pen) {
-    let time = Word::int(core.clock.now().as_micros());
-    if !core.told {
+    let time = Word::int(core.open.clock.now().as_micros());
+    if !core.open.has_metadata() {
         // Nothing but the time, with which it begins: an array of two, a map of one, of code 0.
         out.word(Word::bytes([ARRAY | 2, MAP | 1, 0]).then(time));
         return;
     }
-    let meta = &core.meta;
+    let (meta, keyed) = (&core.open.meta, core.open.keyed.as_deref());
     let texts = [(1, &meta.actor), (2, &meta.correlation), (4, &meta.key)];
     let given = texts.iter().filter(|(_, text)| text.is_some()).count();
-    let more = given + usize::from(meta.causation.is_some()) + usize::from(meta.key.is_some());
+    let all_fired = keyed.is_none_or(Keyed::all_fired);
+    let more = given
+        + usize::from(meta.causation.is_some())
+        + usize::from(keyed.is_some())
+        + usize::from(!all_fired);
     out.word(Word::bytes([ARRAY | 2]));
     out.head(MAP, 1 + more as u64);
     out.head(UINT, 0);
@@ -309,11 +317,43 @@ fn encode_meta(core: &Core, out: &mut Pen) {
         out.head(UINT, 3);
         out.head(UINT, seq);
     }
-    if meta.key.is_some() {
-        out.head(UINT, 5);
-        out.head(ARRAY, core.events.into());
-        out.raw(&core.name_bytes);
+    let Some(keyed) = keyed else {
+        return;
+    };
+    let fired = keyed.attempts.iter().filter_map(|a| match &a.outcome {
+        Outcome::Fired(names) => Some(names),
+        Outcome::TakenBack(_) | Outcome::Rejected(_) => None,
+    });
+    out.head(UINT, 5);
+    out.head(ARRAY, fired.clone().count() as u64);
+    fired.for_each(|names| out.raw(names));
+    if all_fired {
+        return;
     }
+    out.head(UINT, 6);
+    out.head(ARRAY, keyed.attempts.len() as u64);
+    for Attempt { print, outcome } in &keyed.attempts {
+        out.word(Word::bytes([ARRAY | 3]));
+        out.head(UINT, (print >> 64) as u64);
+        out.head(UINT, *print as u64);
+        match outcome {
+            Outcome::Fired(_) => out.word(Word::bytes([NULL])),
+            Outcome::TakenBack(names) => out.raw(names),
+            Outcome::Rejected(reason) => {
+                out.head(TEXT, reason.len() as u64);
+                out.raw(reason.as_bytes());
+            }
+        }
+    }
+}
+
+/// How many bytes at most what is kept of a transaction with a key takes.
+fn keyed_room(keyed: &Keyed) -> usize {
+    let room = |attempt: &Attempt| match &attempt.outcome {
+        Outcome::Fired(bytes) | Outcome::TakenBack(bytes) => bytes.len() + 48,
+        Outcome::Rejected(reason) => reason.len() + 48,
+    };
+    32 + keyed.attempts.iter().map(room).sum::<usize>()
 }
 
 /// Reads a transaction.
@@ -338,7 +378,7 @@ fn read(payload: &[u8], tags: &Tags, facts: Facts, firings: bool) -> Result<Deco
         return Err(DecodeError::new("no transaction"));
     }
     let mut time = Timestamp::default();
-    let (mut meta, mut names) = (Meta::default(), Vec::new());
+    let (mut meta, mut names, mut attempts) = (Meta::default(), Vec::new(), None);
     for _ in 0..sized(d.map()?)? {
         match d.u8()? {
             0 => time = Timestamp::from_micros(d.i64()?),
@@ -347,6 +387,7 @@ fn read(payload: &[u8], tags: &Tags, facts: Facts, firings: bool) -> Result<Deco
             3 => meta.causation = Some(d.u64()?),
             4 => meta.key = Some(d.str()?.to_owned()),
             5 => names = raw_item(&mut d)?.to_vec(),
+            6 => attempts = Some(raw_item(&mut d)?.to_vec()),
             _ => d.skip()?,
         }
     }
@@ -354,6 +395,7 @@ fn read(payload: &[u8], tags: &Tags, facts: Facts, firings: bool) -> Result<Deco
         time,
         meta,
         names,
+        attempts,
         facts,
         firings: Vec::new(),
     };

@@ -7,6 +7,7 @@ mod frames;
 mod locate;
 mod open;
 mod repeat;
+mod shadow;
 mod share;
 mod transaction;
 mod verify;
@@ -28,6 +29,7 @@ use crate::db::Db;
 use crate::entity::Model;
 use crate::error::StepError;
 use crate::graph::GraphRef;
+use crate::hash::FastMap;
 use crate::history::History;
 use crate::log::{AppendError, ErrorKind, Frames, Log, ReadOnlyLog, Seq, StorageError, TornTail};
 use crate::schema::Schema;
@@ -37,7 +39,8 @@ use crate::step::event::{Event, Receipt};
 use crate::step::plan::Plan;
 use crate::step::{Core, flat};
 use crate::store::frame::Tags;
-use crate::store::repeat::{Keys, Repeat};
+use crate::store::repeat::Keys;
+use crate::store::shadow::Shadow;
 use crate::subscribe::feed;
 use std::marker::PhantomData;
 
@@ -87,15 +90,13 @@ pub struct Store<M: Model> {
     pub(crate) core: Core,
     pub(crate) plan: Arc<Plan>,
     pub(crate) log: Backend,
-    /// Whether there is a log.
-    logged: bool,
-    /// The transaction that the open one repeats, if it does.
-    repeat: Option<Repeat>,
     pub(crate) epochs: Epochs,
     keys: Keys,
     /// The sequence of the next frame.
     next: Seq,
     payload: Pen,
+    /// What replay would make of the log, kept under `paranoid`.
+    shadow: Option<Box<Shadow>>,
     /// Where it begins, if that is not at nothing.
     pub(crate) base: Option<Arc<State>>,
     pub(crate) replica: Slot,
@@ -297,20 +298,28 @@ impl<M: Model> Store<M> {
     /// for an idempotency key that it has, or for what has changed; `is_ahead` or `is_other_history` for a frame that
     /// the metadata names and the log does not have.
     pub fn begin_with(&mut self, mut meta: Meta) -> Result<Transaction<'_, M>, StepError> {
-        let time = meta.take_time(self.core.clock.last())?;
-        if !self.logged && (meta.key.is_some() || meta.expect.is_some()) {
+        self.core.close();
+        if !self.core.logged && (meta.key.is_some() || meta.expect.is_some()) {
             return Err(StepError::Storage(no_log()));
         }
         self.admit_meta(&mut meta).map_err(StepError::Storage)?;
-        let repeat = match &meta.key {
-            Some(key) => self.repeat(key)?,
-            None => None,
-        };
+        // One that happened has the time that it had then, whatever happened since.
+        if let Some(key) = &meta.key
+            && let Some((repeat, time)) = self.repeat(key)?
+        {
+            return Ok(Transaction::new(self).with(
+                Some(time),
+                meta,
+                Some(repeat),
+                FastMap::default(),
+            ));
+        }
+        let time = meta.take_time(self.core.open.clock.last())?;
         let changed = match meta.expect {
-            Some(seq) if repeat.is_none() => self.changed_since(seq).map_err(StepError::Storage)?,
-            _ => Default::default(),
+            Some(seq) => self.changed_since(seq).map_err(StepError::Storage)?,
+            None => FastMap::default(),
         };
-        Ok(Transaction::new(self).with(time, meta, repeat, changed))
+        Ok(Transaction::new(self).with(time, meta, None, changed))
     }
 
     /// Asks what would happen: applies what the closure applies, checks what a commit would check, and takes
@@ -361,7 +370,7 @@ impl<M: Model> Store<M> {
     /// a store without a log O(size of the graph), since it is not kept there.
     #[must_use]
     pub fn fingerprint(&self) -> u128 {
-        if self.logged {
+        if self.core.logged {
             self.core.graph.fingerprint
         } else {
             self.core.graph.recomputed_fingerprint()
@@ -401,14 +410,14 @@ impl<M: Model> Store<M> {
 
     /// Tells the subscriptions, if there are any, of the frame that has just been written.
     #[inline]
-    fn announce(&mut self) {
-        if let Some((feed, tags)) = self.feed.get().zip(self.epochs.at(self.next)) {
+    fn announce(&mut self, seq: Seq) {
+        if let Some((feed, tags)) = self.feed.get().zip(self.epochs.at(seq)) {
             let kind = crate::log::FrameKind::Transaction;
             let fingerprint = self.core.graph.fingerprint;
             let epoch = self.epochs.current();
-            let header = crate::log::FrameHeader::new(self.next, epoch, kind, fingerprint);
+            let header = crate::log::FrameHeader::new(seq, epoch, kind, fingerprint);
             let position = match &self.log {
-                Backend::Writable(log) => log.position_of(self.next).ok().flatten(),
+                Backend::Writable(log) => log.position_of(seq).ok().flatten(),
                 Backend::ReadOnly(_) | Backend::Unlogged => None,
             };
             if let Some(position) = position {
@@ -417,22 +426,34 @@ impl<M: Model> Store<M> {
         }
     }
 
-    /// Writes the open transaction to the log, where there is one.
+    /// Writes the open transaction to the log, where there is one. From then on it has happened, so that nothing that
+    /// panics later takes it back.
     #[inline]
     fn append(&mut self) -> Result<(), StepError> {
-        if self.logged {
+        if self.core.logged {
             return self.write();
         }
         self.next += 1;
+        self.core.written();
         Ok(())
     }
 
     fn write(&mut self) -> Result<(), StepError> {
+        let seq = self.next;
+        self.core.check_ends()?;
         frame::encode(&self.core, &mut self.payload);
         let fingerprint = self.core.graph.fingerprint;
+        if let Some(shadow) = &mut self.shadow {
+            shadow.follow(
+                &self.core,
+                &self.plan,
+                self.payload.written(),
+                self.epochs.at(seq),
+            );
+        }
         open::append(
             &mut self.log,
-            self.next,
+            seq,
             self.epochs.current(),
             crate::log::FrameKind::Transaction,
             fingerprint,
@@ -446,11 +467,15 @@ impl<M: Model> Store<M> {
             AppendError::Refused(e) => StepError::Storage(e),
             AppendError::Indeterminate(e) => StepError::Indeterminate(e),
         })?;
-        self.announce();
-        if let Some(key) = &self.core.meta.key {
-            self.keys.insert(key, self.next);
-        }
+        self.core.written();
         self.next += 1;
+        if let Some(shadow) = &mut self.shadow {
+            shadow.keep();
+        }
+        if let Some(key) = &self.core.open.meta.key {
+            self.keys.insert(key, seq);
+        }
+        self.announce(seq);
         Ok(())
     }
 }

@@ -21,6 +21,7 @@ use crate::step::flat;
 use crate::step::plan::Plan;
 use crate::store::frame::{self, Tags, shape_difference};
 use crate::store::repeat::Keys;
+use crate::store::shadow::Shadow;
 use crate::store::{Backend, Epochs, Store};
 use crate::subscribe::feed;
 use crate::value;
@@ -118,7 +119,9 @@ impl<M: Model> Options<M> {
 
     fn over(self, log: Backend) -> Result<Store<M>, StorageError> {
         let mut store = Store::over(log)?;
-        store.core.paranoid = self.paranoid;
+        if self.paranoid {
+            store.distrust();
+        }
         Ok(store)
     }
 
@@ -233,21 +236,21 @@ impl<M: Model> Store<M> {
         let mut store = Self {
             core: flat::core(&plan, types, None),
             plan,
-            logged: !matches!(log, Backend::Unlogged),
             log,
-            repeat: None,
             epochs: Epochs::default(),
             keys: Keys::default(),
             next: 0,
             payload: Pen::default(),
+            shadow: None,
             base: None,
             replica: Slot::default(),
             history: History::default(),
             feed: feed::Slot::default(),
             model: PhantomData,
         };
-        if !store.logged {
-            store.core.recording = false;
+        if matches!(store.log, Backend::Unlogged) {
+            store.core.logged = false;
+            store.core.open.stop_recording();
             store.core.graph.fingerprinting = false;
             return Ok(store);
         }
@@ -268,8 +271,7 @@ impl<M: Model> Store<M> {
         let binding = M::binding();
         let types = (&*binding.columns, &*binding.data);
         let mut core = flat::core(&base.plan, types, Some(&base.graph));
-        core.paranoid = base.paranoid;
-        core.clock = Clock::after(base.at.time);
+        core.open.clock = Clock::after(base.at.time);
         // It is a frame of another store: what is asked about it is answered as of this one.
         let base = Arc::new(State {
             plan: Arc::clone(&base.plan),
@@ -285,28 +287,42 @@ impl<M: Model> Store<M> {
             paranoid: base.paranoid,
             lineage: base.lineage,
         });
-        Self {
+        let paranoid = base.paranoid;
+        let mut store = Self {
             core,
             plan: Arc::clone(&base.plan),
             log: Backend::Writable(log),
             epochs: Epochs::from_the_beginning(&base.plan.layout.schema),
             keys: Keys::default(),
             next: base.at.next(),
-            logged: true,
-            repeat: None,
             payload: Pen::default(),
+            shadow: None,
             base: Some(base),
             replica: Slot::default(),
             history: History::default(),
             feed: feed::Slot::default(),
             model: PhantomData,
+        };
+        if paranoid {
+            store.distrust();
+        }
+        store
+    }
+
+    /// Makes it a [paranoid](Options::paranoid) store.
+    fn distrust(&mut self) {
+        self.core.paranoid = true;
+        if matches!(self.log, Backend::Writable(_)) {
+            let binding = M::binding();
+            self.shadow = Some(Shadow::new(&self.core, (&binding.columns, &binding.data)));
         }
     }
 
     /// Takes in what was written to a store that was opened to be read; the last frame seen.
     ///
     /// # Errors
-    /// Where what was written is damaged, or of another version of the model.
+    /// Where what was written is damaged, or of another version of the model; `is_other_history` where the log was
+    /// replaced by another one, such as an older backup of it.
     pub fn refresh(&mut self) -> Result<Option<Seq>, StorageError> {
         if let Backend::ReadOnly(log) = &mut self.log {
             log.refresh()?;
@@ -317,6 +333,7 @@ impl<M: Model> Store<M> {
 
     /// Applies the frames that the graph has not seen.
     fn catch_up(&mut self) -> Result<(), StorageError> {
+        self.core.close();
         let Self {
             core,
             plan,
@@ -354,8 +371,8 @@ impl<M: Model> Store<M> {
                     let decoded = frame::decode_facts(&payload, tags, facts)
                         .map_err(|e| bad_frame(header.seq, e))?;
                     flat::replay(core, &decoded.facts).map_err(|e| bad_frame(header.seq, e))?;
-                    core.clock.set(decoded.time);
-                    core.clock.end(true);
+                    core.open.clock.set(decoded.time);
+                    core.open.clock.end(true);
                     if let Some(key) = &decoded.meta.key {
                         keys.insert(key, header.seq);
                     }
@@ -384,7 +401,7 @@ impl<M: Model> Store<M> {
             if let Some(replica) = replica.get() {
                 let at = At {
                     seq: Some(header.seq),
-                    time: core.clock.last(),
+                    time: core.open.clock.last(),
                     position: Some(position),
                 };
                 waiting = replica.push(at, Some(header.fingerprint), &facts);

@@ -1,24 +1,25 @@
 //! Idempotency keys: a transaction that is asked for a second time is answered from the log.
 //!
-//! 1. A transaction with a key writes it into its frame, with the entities that each of its events bound and created.
+//! 1. A transaction with a key writes it into its frame, with the entities that each of its events bound and created,
+//!    and with what else it tried.
 //! 2. Memory holds for each key the sequence of its frame.
-//! 3. A transaction that begins with a known key fires nothing: each event is compared with the one logged in its
-//!    place, and gets the receipt that that one got. Any difference rejects as `KeyReused`.
+//! 3. A transaction that begins with a known key fires nothing: each event is compared with the one that was tried in its
+//!    place, and gets the receipt or the rejection that that one got. Any difference rejects as `KeyReused`.
 
 use minicbor::Decoder;
 use xxhash_rust::xxh3::xxh3_128;
 
+use crate::Timestamp;
 use crate::entity::Model;
 use crate::error::StepError;
 use crate::hash::FastMap;
-use crate::id::Id;
 use crate::log::{Frame, FrameKind, Seq};
-use crate::step::bind::Names;
-use crate::step::event::{DynEvent, FieldReader, FieldWriter};
+use crate::step::event::FieldReader;
 use crate::step::plan::Plan;
+use crate::step::repeat::{Attempt, Outcome, Repeat, print};
 use crate::store::Store;
-use crate::store::frame::{self, Decoded, DecodedFiring};
-use crate::value::DecodeError;
+use crate::store::frame::{self, Decoded};
+use crate::value::{DecodeError, raw_item};
 
 /// The keys of a log: of each the hash and the sequence of its frame.
 #[derive(Default)]
@@ -34,108 +35,66 @@ impl Keys {
     }
 }
 
-/// A transaction that happened before.
-pub(crate) struct Repeat {
-    key: String,
-    pub seq: Seq,
-    /// The events of the program, in order, with what each bound and created.
-    events: Vec<(DecodedFiring, Vec<Vec<Id>>)>,
-    next: usize,
+fn array(d: &mut Decoder<'_>) -> Result<u64, DecodeError> {
+    (d.array()?).ok_or_else(|| DecodeError::new("an array of unknown length"))
 }
 
-impl Repeat {
-    /// The names of the event that comes next, if it is the one that was logged.
-    pub(crate) fn next(&mut self, plan: &Plan, event: &dyn DynEvent) -> Result<Names, StepError> {
-        let logged = self.events.get(self.next).ok_or_else(|| self.reused())?;
-        if !same(plan, &logged.0, event).unwrap_or(false) {
-            return Err(self.reused());
+/// What a transaction tried, as its frame has it.
+fn attempts(plan: &Plan, decoded: &Decoded) -> Result<Vec<Attempt>, DecodeError> {
+    let mut names = Decoder::new(&decoded.names);
+    let mut left = array(&mut names)?;
+    let mut next_names = || -> Result<Vec<u8>, DecodeError> {
+        left = (left.checked_sub(1)).ok_or_else(|| DecodeError::new("too few names"))?;
+        Ok(raw_item(&mut names)?.to_vec())
+    };
+    let mut all = Vec::new();
+    let Some(bytes) = &decoded.attempts else {
+        let events = &plan.layout.schema.events;
+        let fired = (decoded.firings.iter()).filter(|f| !events[usize::from(f.event)].immediate);
+        for firing in fired {
+            let reader = FieldReader::new(&firing.binding, &firing.fields)?;
+            all.push(Attempt {
+                print: print(plan, firing.event, &reader),
+                outcome: Outcome::Fired(next_names()?),
+            });
         }
-        let mut names = Names::default();
-        for ids in &logged.1 {
-            names.push_many(ids.iter().copied());
-        }
-        self.next += 1;
-        Ok(names)
-    }
-
-    /// Rejects where not all events came.
-    pub(crate) fn finish(&self) -> Result<(), StepError> {
-        if self.next == self.events.len() {
-            Ok(())
-        } else {
-            Err(self.reused())
-        }
-    }
-
-    fn reused(&self) -> StepError {
-        StepError::KeyReused {
-            key: self.key.clone(),
-            seq: self.seq,
-        }
-    }
-}
-
-/// Whether an event is the logged one.
-fn same(plan: &Plan, logged: &DecodedFiring, event: &dyn DynEvent) -> Result<bool, DecodeError> {
-    if logged.event != event.index() {
-        return Ok(false);
-    }
-    let fields = plan.layout.schema.events[usize::from(logged.event)]
-        .fields
-        .len();
-    let mut bytes = Vec::new();
-    crate::cbor::head(&mut bytes, crate::cbor::MAP, fields as u64);
-    event.encode(&mut FieldWriter {
-        bytes: &mut bytes,
-        failed: None,
-    });
-    let tags: Vec<u16> = (0..fields as u16).collect();
-    let (now, then) = (
-        FieldReader::new(&bytes, &tags)?,
-        FieldReader::new(&logged.binding, &logged.fields)?,
-    );
-    Ok((0..fields).all(|i| now.raw(i) == then.raw(i)))
-}
-
-/// Reads the entities that each event bound and created.
-fn names(bytes: &[u8]) -> Result<Vec<Vec<Vec<Id>>>, DecodeError> {
-    let unsized_array = || DecodeError::new("an array of unknown length");
+        return Ok(all);
+    };
     let mut d = Decoder::new(bytes);
-    let mut events = Vec::new();
-    for _ in 0..d.array()?.ok_or_else(unsized_array)? {
-        let mut names = Vec::new();
-        for _ in 0..d.array()?.ok_or_else(unsized_array)? {
-            let mut ids = Vec::new();
-            for _ in 0..d.array()?.ok_or_else(unsized_array)? {
-                let bits = d.u64()?;
-                ids.push(Id::from_bits(bits).ok_or_else(|| DecodeError::new("no id"))?);
-            }
-            names.push(ids);
+    for _ in 0..array(&mut d)? {
+        if array(&mut d)? != 3 {
+            return Err(DecodeError::new("no attempt"));
         }
-        events.push(names);
+        let print = u128::from(d.u64()?) << 64 | u128::from(d.u64()?);
+        let outcome = match d.datatype()? {
+            minicbor::data::Type::Null => {
+                d.null()?;
+                Outcome::Fired(next_names()?)
+            }
+            minicbor::data::Type::String => Outcome::Rejected(d.str()?.to_owned()),
+            _ => Outcome::TakenBack(raw_item(&mut d)?.to_vec()),
+        };
+        all.push(Attempt { print, outcome });
     }
-    Ok(events)
+    Ok(all)
 }
 
 impl<M: Model> Store<M> {
-    /// The transaction that had a key, if there was one.
-    pub(super) fn repeat(&self, key: &str) -> Result<Option<Repeat>, StepError> {
+    /// The transaction that had a key, if there was one, and its time.
+    pub(super) fn repeat(&self, key: &str) -> Result<Option<(Repeat, Timestamp)>, StepError> {
         let Some(seq) = self.keys.get(key) else {
             return Ok(None);
         };
         let decoded = self.logged(seq).map_err(StepError::Storage)?;
-        let bad = |e: DecodeError| StepError::Storage(super::open::bad_frame(seq, e));
-        let names = names(&decoded.names).map_err(bad)?;
-        let immediate = |firing: &DecodedFiring| {
-            self.plan.layout.schema.events[usize::from(firing.event)].immediate
-        };
-        let firings = decoded.firings.into_iter().filter(|f| !immediate(f));
-        Ok(Some(Repeat {
+        let attempts = attempts(&self.plan, &decoded)
+            .map_err(|e| StepError::Storage(super::open::bad_frame(seq, e)))?;
+        let repeat = Repeat {
             key: key.to_owned(),
             seq,
-            events: firings.zip(names).collect(),
+            attempts,
             next: 0,
-        }))
+        };
+        Ok(Some((repeat, decoded.time)))
     }
 
     /// A transaction of the log.

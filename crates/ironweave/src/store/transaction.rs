@@ -12,17 +12,19 @@ use crate::log::Seq;
 use crate::schema::EntityIx;
 use crate::step::bind::Names;
 use crate::step::event::{DynEvent, Event, Receipt};
+use crate::step::flat;
 use crate::step::plan::Plan;
-use crate::step::{CoreMark, flat};
+use crate::step::repeat::{Keyed, Repeat};
 use crate::store::Store;
-use crate::store::repeat::Repeat;
 use crate::{Meta, Timestamp};
 
 /// An open transaction. Dropped without a commit, or by a panic, it takes back all that it did.
+///
+/// One that is leaked (`std::mem::forget`) takes nothing back by itself. Reads through the store see what it did until the
+/// next transaction begins, which takes it back first; nothing of it is ever written, and no snapshot shows it.
 #[must_use = "a transaction that is dropped takes back what it did: call `commit`"]
 pub struct Transaction<'a, M: Model> {
     store: &'a mut Store<M>,
-    open: bool,
 }
 
 /// What came of an event that came from outside.
@@ -30,12 +32,19 @@ pub struct Transaction<'a, M: Model> {
 pub struct AnyReceipt {
     /// The sequence of its transaction in the log.
     pub seq: Seq,
+    /// Whether the transaction had happened before, under the same idempotency key: nothing was done this time.
+    pub repeated: bool,
     /// What each name of the event stands for: its entity fields, then what it created.
     pub names: Vec<(Name, Vec<EntityRef>)>,
 }
 
 impl AnyReceipt {
-    pub(crate) fn new(seq: Seq, event: &dyn DynEvent, names: &Names, plan: &Plan) -> Self {
+    pub(crate) fn new(
+        (seq, repeated): (Seq, bool),
+        event: &dyn DynEvent,
+        names: &Names,
+        plan: &Plan,
+    ) -> Self {
         let def = &plan.events[usize::from(event.index())];
         let entities = |name: usize| -> Vec<EntityRef> {
             let entity = &plan.layout.entities[usize::from(def.names[name].entity)];
@@ -48,6 +57,7 @@ impl AnyReceipt {
         };
         Self {
             seq,
+            repeated,
             names: (def.names.iter().enumerate())
                 .map(|(i, name)| (Arc::clone(&name.name), entities(i)))
                 .collect(),
@@ -55,15 +65,19 @@ impl AnyReceipt {
     }
 }
 
-/// A point in a transaction to go back to.
-#[derive(Clone, Copy, Debug)]
-pub struct Savepoint(CoreMark);
+/// A point in a transaction to go back to; see [`Transaction::savepoint`].
+///
+/// It belongs to the transaction that made it. [`Transaction::rollback_to`] refuses one of any other transaction, and one
+/// that a rollback to an earlier savepoint has undone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Savepoint(u64);
 
 impl<'a, M: Model> Transaction<'a, M> {
-    /// At the time of the clock, saying nothing of itself.
+    /// At the time of the clock, without metadata.
     #[inline]
     pub(super) fn new(store: &'a mut Store<M>) -> Self {
-        Self { store, open: true }
+        store.core.begin();
+        Self { store }
     }
 
     pub(super) fn with(
@@ -73,23 +87,14 @@ impl<'a, M: Model> Transaction<'a, M> {
         repeat: Option<Repeat>,
         changed: FastMap<(EntityIx, u32), Seq>,
     ) -> Self {
-        let core = &mut self.store.core;
-        if let Some(time) = time {
-            core.clock.set(time);
-        }
-        core.meta = meta;
-        core.told = true;
-        core.changed = changed;
-        self.store.repeat = repeat;
+        let keyed = (meta.key.is_some()).then(|| Box::new(Keyed::new(repeat)));
+        (self.store.core.open).set_meta(time, meta, keyed, changed);
         self
     }
 
     /// Makes it one that is never committed, so that nothing needs to be encoded for the log.
     pub(super) fn speculative(self) -> Self {
-        let core = &mut self.store.core;
-        core.recording = false;
-        // Under `paranoid` fingerprints are compared.
-        core.graph.fingerprinting = core.paranoid;
+        self.store.core.speculate();
         self
     }
 
@@ -108,9 +113,10 @@ impl<'a, M: Model> Transaction<'a, M> {
         &mut self,
         event: E,
     ) -> Result<Receipt<E>, StepError> {
-        let (seq, names) = self.fire(&event)?;
+        let (seq, repeated, names) = self.fire(&event)?;
         Ok(Receipt {
             seq,
+            repeated,
             created: E::created(names),
             bound: E::bound(names),
         })
@@ -122,26 +128,25 @@ impl<'a, M: Model> Transaction<'a, M> {
     /// As [`Transaction::apply`].
     pub fn apply_any(&mut self, event: &M::Event) -> Result<AnyReceipt, StepError> {
         let (event, plan) = (event.as_dyn(), Arc::clone(&self.store.plan));
-        let (seq, names) = self.fire(event)?;
-        Ok(AnyReceipt::new(seq, event, names, &plan))
+        let (seq, repeated, names) = self.fire(event)?;
+        Ok(AnyReceipt::new((seq, repeated), event, names, &plan))
     }
 
-    /// Fires an event; the sequence that it has or will have, and what it bound and created.
+    /// Fires an event: the sequence that it has or will have, whether it happened before, and what it bound and created.
     #[inline(always)]
-    fn fire<E: DynEvent + ?Sized>(&mut self, event: &E) -> Result<(Seq, &Names), StepError> {
+    fn fire<E: DynEvent + ?Sized>(&mut self, event: &E) -> Result<(Seq, bool, &Names), StepError> {
         let Store {
-            core,
-            plan,
-            next,
-            repeat,
-            ..
+            core, plan, next, ..
         } = &mut *self.store;
-        if let Some(repeat) = repeat {
-            core.names = repeat.next(plan, event.erased())?;
-            return Ok((repeat.seq, &core.names));
+        if core.open.is_unusual() {
+            core.open.check_whole()?;
+            if core.open.keyed().is_some() {
+                let first = core.attempt_keyed(plan, event.erased())?;
+                return Ok((first.unwrap_or(*next), first.is_some(), &core.names));
+            }
         }
         flat::attempt(core, plan, event)?;
-        Ok((*next, &core.names))
+        Ok((*next, false, &core.names))
     }
 
     /// What has happened in it so far.
@@ -150,16 +155,51 @@ impl<'a, M: Model> Transaction<'a, M> {
         &self.store.core.graph.journal.facts
     }
 
-    /// A point to go back to.
-    pub fn savepoint(&self) -> Savepoint {
-        Savepoint(self.store.core.mark())
+    /// Notes this point of the transaction, for [`rollback_to`](Transaction::rollback_to). O(1).
+    pub fn savepoint(&mut self) -> Savepoint {
+        Savepoint(self.store.core.savepoint())
     }
 
-    /// Takes back what was applied since a savepoint of this transaction.
+    /// Takes back what was applied since a savepoint of this transaction; O(what is taken back).
     ///
-    /// Savepoints nest: going back to one makes those after it meaningless.
-    pub fn rollback_to(&mut self, savepoint: Savepoint) {
-        flat::rollback(&mut self.store.core, savepoint.0);
+    /// Savepoints nest: the ones made after it are undone with the rest, and cannot be gone back to any more. It can be gone
+    /// back to again itself.
+    ///
+    /// ```
+    /// # #[ironweave::model]
+    /// # pub mod lamps {
+    /// #     use ironweave::prelude::*;
+    /// #     /// A lamp.
+    /// #     #[entity]
+    /// #     pub struct Lamp {}
+    /// #     /// Somebody buys one.
+    /// #     #[event]
+    /// #     #[create(lamp: Lamp)]
+    /// #     pub struct Bought {}
+    /// # }
+    /// use ironweave::prelude::*;
+    /// use lamps::{Bought, Lamp};
+    ///
+    /// let mut store = Store::<lamps::Model>::memory();
+    /// let mut t = store.begin();
+    /// let nothing = t.savepoint();
+    /// t.apply(Bought {})?;
+    /// let one = t.savepoint();
+    /// t.apply(Bought {})?;
+    /// t.rollback_to(nothing)?;
+    /// // It went with what was taken back.
+    /// assert!(matches!(t.rollback_to(one), Err(StepError::StaleSavepoint)));
+    /// t.apply(Bought {})?;
+    /// t.commit()?;
+    /// assert_eq!(store.count::<Lamp, Any>(), 1);
+    /// # Ok::<(), StepError>(())
+    /// ```
+    ///
+    /// # Errors
+    /// `StaleSavepoint` for one of another transaction, or one that an earlier rollback has undone. Nothing is taken back
+    /// then, and the transaction can go on.
+    pub fn rollback_to(&mut self, savepoint: Savepoint) -> Result<(), StepError> {
+        self.store.core.rollback_to(savepoint.0)
     }
 
     /// Checks now what a commit would check.
@@ -167,12 +207,13 @@ impl<'a, M: Model> Transaction<'a, M> {
     /// # Errors
     /// `Invariant`, with the first that does not hold.
     pub fn check(&self) -> Result<(), StepError> {
+        self.store.core.open.check_whole()?;
         flat::check_invariants(&self.store.core, &self.store.plan)
     }
 
     /// The time of the transaction: that of the clock when it was first asked for.
     pub fn time(&self) -> Timestamp {
-        self.store.core.clock.now()
+        self.store.core.open.clock.now()
     }
 
     /// Checks the invariants and writes the transaction to the log. A transaction in which nothing fired
@@ -182,22 +223,25 @@ impl<'a, M: Model> Transaction<'a, M> {
     /// `Invariant`, or a failure of the log; the transaction is taken back then.
     #[inline]
     pub fn commit(mut self) -> Result<(), StepError> {
-        if self.store.core.is_idle() || self.store.core.told {
-            return self.commit_told();
+        let open = &self.store.core.open;
+        if open.is_idle() || open.is_unusual() {
+            return self.commit_unusual();
         }
         self.keep()?;
-        // Nothing is left to do for it that says nothing of itself.
+        // Nothing is left to do.
         std::mem::forget(self);
         Ok(())
     }
 
-    /// Commits a transaction that says something of itself, or in which nothing happened.
+    /// Commits a transaction with metadata or savepoints, or in which nothing happened.
     #[inline(never)]
-    fn commit_told(mut self) -> Result<(), StepError> {
-        if let Some(repeat) = &self.store.repeat {
+    fn commit_unusual(mut self) -> Result<(), StepError> {
+        let open = &mut self.store.core.open;
+        open.check_whole()?;
+        if let Some(repeat) = open.keyed().and_then(|keyed| keyed.repeat.as_ref()) {
             return repeat.finish();
         }
-        if self.store.core.is_idle() {
+        if open.is_idle() {
             return Ok(());
         }
         self.keep()
@@ -208,10 +252,8 @@ impl<'a, M: Model> Transaction<'a, M> {
     fn keep(&mut self) -> Result<(), StepError> {
         self.check()?;
         self.store.append()?;
-        self.store.core.clock.end(true);
         self.store.replicate();
-        flat::settle(&mut self.store.core);
-        self.open = false;
+        self.store.core.end();
         Ok(())
     }
 
@@ -222,21 +264,7 @@ impl<'a, M: Model> Transaction<'a, M> {
 impl<M: Model> Drop for Transaction<'_, M> {
     #[inline]
     fn drop(&mut self) {
-        let Store {
-            core,
-            logged,
-            repeat,
-            ..
-        } = &mut *self.store;
-        if self.open {
-            flat::rollback_all(core);
-        }
-        core.recording = *logged;
-        core.graph.fingerprinting = *logged;
-        if core.told {
-            core.forget_meta();
-            *repeat = None;
-        }
+        self.store.core.close();
     }
 }
 

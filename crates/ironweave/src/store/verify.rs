@@ -106,8 +106,8 @@ impl<M: Model> Store<M> {
                 .at(seq)
                 .ok_or_else(|| differs(&"no schema precedes it"))?;
             let decoded = frame::decode(&frame.payload, tags).map_err(|e| differs(&e))?;
-            core.clock.set(decoded.time);
-            core.meta = decoded.meta.clone();
+            core.open.clock.set(decoded.time);
+            core.open.meta = decoded.meta.clone();
             let first = || {
                 decoded
                     .firings
@@ -139,7 +139,7 @@ impl<M: Model> Store<M> {
                         today,
                     }))
                 })?;
-            flat::settle(&mut core);
+            core.settle();
             agreed += 1;
         }
         Ok(agreed)
@@ -164,7 +164,8 @@ fn refire(core: &mut Core, plan: &Plan, decoded: &Decoded) -> Result<(), (String
         core.fire(plan, &*event)
             .map_err(|e| failed(e.to_string()))?;
     }
-    let Core { graph, firings, .. } = &*core;
+    let Core { graph, open, .. } = &*core;
+    let firings = &open.firings;
     let (today, logged): (&Facts, &Facts) = (&graph.journal.facts, &decoded.facts);
     let mut at = 0;
     for i in 0..decoded.firings.len().max(firings.len()) {

@@ -5,13 +5,13 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Instant;
 
 use ironweave::schema::Schema;
-use ironweave::{Durability, Meta, StepError, Store, Timestamp, Transaction};
+use ironweave::{Durability, Meta, Savepoint, StepError, Store, Timestamp, Transaction};
 
 use crate::compare::{Wrong, compare, same};
 use crate::filters::selects;
 use crate::fingerprint::Salts;
 use crate::history::{Case, End, Op, Step};
-use crate::meta::{Happened, expects, names, repeated};
+use crate::meta::{Tried, expects, names, repeated};
 use crate::model::{Model, event, set_current};
 use crate::rules::Fire;
 use crate::travel::{Kept, shows, with};
@@ -62,7 +62,9 @@ pub fn run(case: &Case) -> Result<Stats, Failure> {
         salts: Salts::new(&case.schema),
         world: World::new(&case.schema),
         kept: Kept::default(),
-        happened: Vec::new(),
+        tried: Vec::new(),
+        stayed: Vec::new(),
+        stale: Vec::new(),
         stats: Stats::default(),
         step: 0,
     };
@@ -97,8 +99,11 @@ struct Run<'c> {
     salts: Salts,
     world: World,
     kept: Kept,
-    /// What was accepted in the present transaction.
-    happened: Vec<Happened>,
+    /// What was tried in the present transaction, and the places in that of what is in it.
+    tried: Vec<Tried>,
+    stayed: Vec<usize>,
+    /// Savepoints that are of no use any more.
+    stale: Vec<Savepoint>,
     stats: Stats,
     step: usize,
 }
@@ -133,6 +138,10 @@ impl Run<'_> {
             (self.kept.take(step, &store, (schema, salts), &self.world)).map_err(of("snapshot"))?;
             match &self.case.steps[step] {
                 Step::Reopen => {
+                    // One that was leaked would be seen by reads of the store.
+                    if dir.is_none() {
+                        drop(store.begin());
+                    }
                     if dir.is_some() {
                         drop(std::mem::replace(&mut store, Store::memory()));
                         store = open();
@@ -144,7 +153,7 @@ impl Run<'_> {
                     self.settled(&store)?;
                 }
                 Step::Tx(ops, End::WhatIf) => self.what_if(&mut store, ops)?,
-                Step::Tx(ops, end) => self.transaction(&mut store, ops, *end == End::Commit)?,
+                Step::Tx(ops, end) => self.transaction(&mut store, ops, *end)?,
             }
             self.stats.entities = self.stats.entities.max(self.world.population());
         }
@@ -169,7 +178,7 @@ impl Run<'_> {
         for (step, todo) in steps.take(8) {
             self.step = step;
             if let Step::Tx(ops, end) = todo {
-                self.transaction(&mut store, ops, *end == End::Commit)?;
+                self.transaction(&mut store, ops, *end)?;
             }
         }
         let expected = (self.stats.frames - before) as u64;
@@ -194,8 +203,9 @@ impl Run<'_> {
         &mut self,
         store: &mut Store<Model>,
         ops: &[Op],
-        commit: bool,
+        end: End,
     ) -> Result<(), Failed> {
+        let commit = end == End::Commit;
         let seq = store.seq();
         let time = Timestamp::from_micros(self.step as i64);
         // What would happen, before it does.
@@ -217,6 +227,12 @@ impl Run<'_> {
             .begin_with(meta)
             .map_err(|e| ("time", e.to_string()))?;
         let (world, firings) = self.apply(&mut t, ops)?;
+        if end == End::Leak {
+            std::mem::forget(t);
+            // No snapshot shows it, and the next transaction takes it back.
+            let shown = (self.schema, &self.salts);
+            return shows(&store.snapshot(), shown.0, shown.1, &self.world).map_err(of("leak"));
+        }
         if !commit {
             drop(t);
             return self.settled(store);
@@ -242,7 +258,7 @@ impl Run<'_> {
                 self.logged(store, &firings)?;
             }
             if wrote == 1 && keyed {
-                repeated(store, &key, &self.happened).map_err(of("repeat"))?;
+                repeated(store, &key, &self.tried, &self.stayed).map_err(of("repeat"))?;
             }
         } else {
             self.stats.rejected_commits += 1;
@@ -341,25 +357,28 @@ impl Run<'_> {
     ) -> Result<(World, Firings), Failed> {
         let mut world = self.world.clone();
         let mut firings: Firings = Vec::new();
-        let mut saved = Vec::new();
-        self.happened.clear();
+        let mut saved: Vec<(Savepoint, World, (usize, usize))> = Vec::new();
+        self.tried.clear();
+        self.stayed.clear();
         let time = t.time().as_micros();
         for op in ops {
             match op {
                 Op::Fire(fire) => self.fire(t, &mut world, &mut firings, fire, time)?,
                 Op::Save => {
-                    let lengths = (firings.len(), self.happened.len());
+                    let lengths = (firings.len(), self.stayed.len());
                     saved.push((t.savepoint(), world.clone(), lengths));
                 }
                 Op::Back(to) => {
                     let Some((point, then, fired)) = saved.get(*to) else {
                         continue;
                     };
-                    t.rollback_to(*point);
+                    t.rollback_to(*point)
+                        .map_err(|e| ("savepoint", e.to_string()))?;
                     world = then.clone();
                     firings.truncate(fired.0);
-                    self.happened.truncate(fired.1);
-                    saved.truncate(to + 1);
+                    self.stayed.truncate(fired.1);
+                    self.stale
+                        .extend(saved.drain(to + 1..).map(|(point, ..)| point));
                 }
                 Op::Check => {
                     let expected = if world.invariants_hold(self.schema) {
@@ -373,10 +392,22 @@ impl Run<'_> {
                     .map_err(of("outcome"))?;
                 }
             }
+            // Those of earlier transactions, and those that a rollback has undone, change nothing.
+            for point in &self.stale {
+                let refused = t.rollback_to(*point).map_err(|e| variant(&e));
+                same(&refused, &Err("StaleSavepoint".to_owned()), || {
+                    "a stale savepoint".into()
+                })
+                .map_err(of("savepoint"))?;
+            }
             if ops.len() > 1 {
                 compare(t, self.schema, &world).map_err(of("graph"))?;
             }
         }
+        self.stale
+            .extend(saved.into_iter().map(|(point, ..)| point));
+        let known = self.stale.len().saturating_sub(8);
+        self.stale.drain(..known);
         Ok((world, firings))
     }
 
@@ -398,7 +429,8 @@ impl Run<'_> {
                 same(&names, &fired.names, || format!("names of {}", name()))
                     .map_err(of("names"))?;
                 self.stats.accepted += 1;
-                self.happened.push((fire.clone(), names));
+                self.stayed.push(self.tried.len());
+                self.tried.push((fire.clone(), Some(names)));
                 self.stats.immediates += fired.immediates.len();
                 firings.push((fire.event, None));
                 firings.extend(
@@ -410,7 +442,10 @@ impl Run<'_> {
                 *world = after;
                 Ok(())
             }
-            (Err(e), Err(kinds)) if kinds.contains(&variant(&e).as_str()) => Ok(()),
+            (Err(e), Err(kinds)) if kinds.contains(&variant(&e).as_str()) => {
+                self.tried.push((fire.clone(), None));
+                Ok(())
+            }
             (found, expected) => {
                 let found = found.map(|_| ()).map_err(|e| e.to_string());
                 let expected = expected.map(|_| ());

@@ -6,6 +6,7 @@ use ironweave::schema::{
 };
 
 use crate::entities::key_kind;
+use crate::handler;
 use crate::model::EVENTS_MAX;
 use crate::rng::Rng;
 use crate::schemas::hops;
@@ -37,6 +38,9 @@ pub fn draw(rng: &mut Rng, schema: &mut Schema) {
     }
     for _ in 0..3 + rng.below(6) {
         events.push(ordinary(rng, schema, events.len(), None));
+    }
+    if rng.chance(60) {
+        events.push(handler::event(events.len()));
     }
     let mut may_create = true;
     for _ in 0..rng.below(7) {

@@ -4,6 +4,7 @@
 use ironweave::schema::{Arc, BindBy, Cardinality, NameDef, Schema, Scope};
 
 use crate::events;
+use crate::handler;
 use crate::model::{Field, Who};
 use crate::rng::Rng;
 use crate::rules::Fire;
@@ -26,6 +27,8 @@ pub enum Op {
 pub enum End {
     Commit,
     Drop,
+    /// Neither committed nor dropped: leaked.
+    Leak,
     WhatIf,
 }
 
@@ -93,7 +96,8 @@ impl Walk<'_> {
         let (most, end) = match self.rng.below(100) {
             0..=55 => (1, End::Commit),
             56..=77 => (5, End::Commit),
-            78..=87 => (5, End::Drop),
+            78..=84 => (5, End::Drop),
+            85..=87 => (5, End::Leak),
             88..=97 => (5, End::WhatIf),
             _ => return Step::Reopen,
         };
@@ -181,6 +185,12 @@ impl Walk<'_> {
     fn draw(&mut self, event: u16) -> Fire {
         let def = &self.schema.events[usize::from(event)];
         let mut fields = Vec::new();
+        if !def.mays.is_empty() {
+            let room = self.world.population() < ENTITIES;
+            let calls = handler::draw(&mut self.rng, self.schema, &self.world, room);
+            let fields = vec![Field::Value(Val::S(calls))];
+            return Fire { event, fields };
+        }
         for field in &def.fields {
             let name = def.names.iter().position(|n| n.name == field.name);
             fields.push(match name {

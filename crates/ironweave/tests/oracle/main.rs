@@ -17,6 +17,7 @@ mod events;
 mod filters;
 mod fingerprint;
 mod found;
+mod handler;
 mod history;
 mod meta;
 mod model;

@@ -1,6 +1,6 @@
 //! What a transaction says of itself: an idempotency key that comes a second time, and `expect`.
 
-use ironweave::{Meta, Store, Timestamp};
+use ironweave::{Meta, StepError, Store, Timestamp};
 
 use crate::compare::{Wrong, same};
 use crate::driver::variant;
@@ -8,8 +8,8 @@ use crate::model::{Model, event};
 use crate::rules::Fire;
 use crate::world::{Oid, World};
 
-/// An event that happened, with what each of its names stood for.
-pub type Happened = (Fire, Vec<Vec<Oid>>);
+/// An event that was tried, with what each of its names stood for if it fired.
+pub type Tried = (Fire, Option<Vec<Vec<Oid>>>);
 
 /// The names of a receipt, as the oracle has them.
 pub fn names(receipt: &ironweave::AnyReceipt) -> Vec<Vec<Oid>> {
@@ -21,35 +21,70 @@ pub fn names(receipt: &ironweave::AnyReceipt) -> Vec<Vec<Oid>> {
     receipt.names.iter().map(|(_, all)| ids(all)).collect()
 }
 
-/// Asks for a transaction again, which happened as `seq` under a key: the same events get the same receipts, and any
-/// others reject. Nothing happens.
-pub fn repeated(store: &mut Store<Model>, key: &str, happened: &[Happened]) -> Result<(), Wrong> {
+/// Asks for a transaction again, which happened as `seq` under a key: the same events get the same receipts and rejections,
+/// and any others reject. Nothing happens. `tried` is all that it tried, and `stayed` the places in that of the events that
+/// are in it.
+pub fn repeated(
+    store: &mut Store<Model>,
+    key: &str,
+    tried: &[Tried],
+    stayed: &[usize],
+) -> Result<(), Wrong> {
     let seq = store.seq();
-    let meta = || Meta::new().idempotency_key(key);
-    let begin = |store: &mut Store<Model>, events: &[Happened]| -> Result<Option<String>, Wrong> {
+    // It has no time that is before the last one's.
+    let meta = || {
+        Meta::new()
+            .idempotency_key(key)
+            .time(Timestamp::from_micros(0))
+    };
+    let begin = |store: &mut Store<Model>, events: &[Tried], exact: bool| {
         let mut t = store.begin_with(meta()).map_err(|e| e.to_string())?;
         for (fire, expected) in events {
-            match t.apply_any(&event(fire.event, fire.fields.clone())) {
-                Ok(receipt) => {
+            match (
+                t.apply_any(&event(fire.event, fire.fields.clone())),
+                expected,
+            ) {
+                (Ok(receipt), Some(expected)) if exact => {
                     same(&names(&receipt), expected, || "names, again".into())?;
                     same(&Some(receipt.seq), &seq, || "the sequence, again".into())?;
+                    same(&receipt.repeated, &true, || "that it is again".into())?;
                 }
-                Err(e) => return Ok(Some(variant(&e))),
+                (Ok(_), None) if exact => return Err("what was rejected fires, again".to_owned()),
+                (Ok(_), _) | (Err(StepError::RejectedBefore { .. }), None) => {}
+                (Err(StepError::RejectedBefore { .. }), _) if !exact => {}
+                (Err(e), _) => return Ok(Some(variant(&e))),
             }
         }
-        Ok(t.commit().err().map(|e| variant(&e)))
+        Ok::<_, Wrong>(t.commit().err().map(|e| variant(&e)))
     };
     let reused = Some("KeyReused".to_owned());
-    same(&begin(store, happened)?, &None, || "the same again".into())?;
-    // One event less, one more, and one that is another.
+    same(&begin(store, tried, true)?, &None, || {
+        "the same again".into()
+    })?;
+    let happened: Vec<Tried> = stayed.iter().map(|i| tried[*i].clone()).collect();
     let (last, rest) = happened.split_last().ok_or("nothing happened")?;
-    same(&begin(store, rest)?, &reused, || "less".into())?;
-    let more: Vec<Happened> = happened.iter().chain([last]).cloned().collect();
-    same(&begin(store, &more)?, &reused, || "more".into())?;
+    let less = begin(store, rest, false)?;
+    same(&less, &reused, || "one event less".into())?;
+    let vain = (tried.iter().enumerate()).filter(|(i, _)| !stayed.contains(i));
+    if vain
+        .clone()
+        .any(|(_, (fire, _))| happened.iter().any(|(h, _)| h == fire))
+    {
+        // It cannot be told from what came to nothing.
+        return Ok(());
+    }
+    let again = begin(store, &happened, false)?;
+    same(&again, &None, || "only what stayed".into())?;
+    let more: Vec<Tried> = happened.iter().chain([last]).cloned().collect();
+    same(&begin(store, &more, false)?, &reused, || {
+        "one event more".into()
+    })?;
     if let Some((first, _)) = rest.iter().find(|(fire, _)| *fire != last.0) {
         let other = [(first.clone(), last.1.clone())];
-        let all: Vec<Happened> = rest.iter().chain(&other).cloned().collect();
-        same(&begin(store, &all)?, &reused, || "another".into())?;
+        let all: Vec<Tried> = rest.iter().chain(&other).cloned().collect();
+        same(&begin(store, &all, false)?, &reused, || {
+            "another event".into()
+        })?;
     }
     same(&store.seq(), &seq, || "the sequence after all that".into())
 }

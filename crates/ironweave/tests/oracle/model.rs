@@ -10,12 +10,13 @@ use ironweave::plumbing::{self, Binder, Binding, ColumnType, EventMaker, EventTy
 use ironweave::plumbing::{Check, DecodeError, DynEvent, FieldReader, FieldWriter, Reader, Value};
 use ironweave::plumbing::{Names, Ref};
 use ironweave::schema::{BindBy, Cardinality, ColumnDef, IndexKind, Schema};
-use ironweave::{AnyEvent, Ensure, Event, Id, Key, Keyed, Reject, Timestamp};
+use ironweave::{AnyEvent, Ensure, Event, Id, Key, Keyed, Reject, Timestamp, Tx};
 use serde::de::MapAccess;
 use serde::ser::{SerializeStruct, SerializeTuple};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::entities::{Ent, OfKey, key_kind, keyed};
+use crate::handler::calls;
 use crate::values::{Guard, Rule, Ty, Val, lasting, literals, ty};
 
 /// A schema, with what its texts mean.
@@ -187,6 +188,17 @@ impl<const N: usize> Event for Ev<N> {
         } else {
             Err(Reject::new("no"))
         }
+    }
+
+    fn handle(&self, _: &Names, tx: &mut Tx<'_, Self>) -> Result<(), Reject> {
+        let current = current();
+        if let Some(Field::Value(Val::S(text))) = self.fields.first() {
+            for call in calls(&current.schema, text) {
+                // Whatever comes of it.
+                let _ = call.real(&current.schema, tx);
+            }
+        }
+        Ok(())
     }
 
     fn bound(_: &Names) {}

@@ -53,7 +53,7 @@ fn of(word: &str, before: &str, after: &str) -> Option<&'static str> {
         "Value" => "Field",
         "Fire" if after.starts_with('(') => "Op",
         "Save" | "Back" | "Check" => "Op",
-        "Commit" | "Drop" | "WhatIf" => "End",
+        "Commit" | "Drop" | "Leak" | "WhatIf" => "End",
         "Tx" | "Reopen" => "Step",
         _ => return None,
     })

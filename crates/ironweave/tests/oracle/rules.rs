@@ -6,6 +6,7 @@ use ironweave::schema::{
 };
 
 use crate::deletes::delete;
+use crate::handler::handle;
 use crate::model::{Field, Who};
 use crate::values::{Guard, Val, column_ty, literals};
 use crate::world::{Kinds, Oid, Row, World, columns, far, keys, pair};
@@ -351,16 +352,16 @@ impl<'a> Firing<'a> {
                 Deed::Relink(hop, near, far, data) => {
                     for ends in pairs(hop, &near, &far) {
                         if !world.linked(hop.edge, ends) {
-                            self.make_way(world, hop.edge, ends);
+                            world.make_way(self.schema, hop.edge, ends);
                             world.link(self.schema, hop.edge, ends)?;
                         }
-                        give(world, hop, ends, data.as_ref());
+                        world.give(hop.edge, ends, data.as_ref());
                     }
                 }
                 Deed::Link(hop, near, far, data) => {
                     for ends in pairs(hop, &near, &far) {
                         world.link(self.schema, hop.edge, ends)?;
-                        give(world, hop, ends, data.as_ref());
+                        world.give(hop.edge, ends, data.as_ref());
                     }
                 }
                 Deed::SetLink(hop, near, far, data) => {
@@ -368,7 +369,7 @@ impl<'a> Firing<'a> {
                         if !world.linked(hop.edge, ends) {
                             return Err(vec!["NotLinked"]);
                         }
-                        give(world, hop, ends, Some(&data));
+                        world.give(hop.edge, ends, Some(&data));
                     }
                 }
                 Deed::Set(entity, slots, column, value) => {
@@ -392,31 +393,28 @@ impl<'a> Firing<'a> {
         delete(self.schema, world, doomed)
     }
 
-    /// An end that holds one gives up the one it has.
-    fn make_way(&self, world: &mut World, edge: u16, (from, to): (u32, u32)) {
-        use ironweave::schema::Cardinality::Many;
-        let def = &self.schema.edges[usize::from(edge)];
-        for (end, forward, slot) in [(&def.from, true, from), (&def.to, false, to)] {
-            let hop = Hop { edge, forward };
-            if end.cardinality != Many {
-                for far in world.list(hop, slot).to_vec() {
-                    world.unlink(edge, pair(hop, slot, far));
-                }
-            }
-        }
-    }
-
     /// All of it, from `create` on.
     pub fn fire(&mut self, world: &mut World) -> Result<(), Kinds> {
         self.create(world)?;
         let deeds = self.evaluate(world)?;
         self.guard(world)?;
-        self.act(world, deeds)
+        self.act(world, deeds)?;
+        self.handle(world);
+        Ok(())
+    }
+
+    /// 6. The handler.
+    fn handle(&self, world: &mut World) {
+        if let (false, Some(Field::Value(Val::S(calls)))) =
+            (self.def.mays.is_empty(), self.fields.first())
+        {
+            handle(self.schema, world, calls);
+        }
     }
 }
 
 /// The values of a new entity: those given, and defaults.
-fn begin(schema: &Schema, row: &mut Row, entity: u16, given: Vec<(u16, Val)>) {
+pub fn begin(schema: &Schema, row: &mut Row, entity: u16, given: Vec<(u16, Val)>) {
     row.values.extend(given);
     for column in columns(schema, entity, None) {
         if schema.columns[usize::from(column)].default.is_some() {
@@ -430,14 +428,6 @@ fn begin(schema: &Schema, row: &mut Row, entity: u16, given: Vec<(u16, Val)>) {
 fn pairs(hop: Hop, near: &[u32], far: &[u32]) -> Vec<(u32, u32)> {
     let of = |a: &u32| far.iter().map(|b| pair(hop, *a, *b)).collect::<Vec<_>>();
     near.iter().flat_map(of).collect()
-}
-
-fn give(world: &mut World, hop: Hop, ends: (u32, u32), data: Option<&Val>) {
-    if let Some(data) = data {
-        world.edges[usize::from(hop.edge)]
-            .data
-            .insert(ends, data.clone());
-    }
 }
 
 /// Whether two moves, a move and a delete, or two sets of one field, are of one entity.

@@ -204,6 +204,27 @@ impl World {
         links.data.remove(&(from, to));
     }
 
+    /// An end that holds one gives up the one it has.
+    pub fn make_way(&mut self, schema: &Schema, edge: u16, (from, to): (u32, u32)) {
+        let def = &schema.edges[usize::from(edge)];
+        for (end, forward, slot) in [(&def.from, true, from), (&def.to, false, to)] {
+            let hop = Hop { edge, forward };
+            if end.cardinality != Cardinality::Many {
+                for far in self.list(hop, slot).to_vec() {
+                    self.unlink(edge, pair(hop, slot, far));
+                }
+            }
+        }
+    }
+
+    /// Gives a link data, where there is some.
+    pub fn give(&mut self, edge: u16, ends: (u32, u32), data: Option<&Val>) {
+        if let Some(data) = data {
+            let links = &mut self.edges[usize::from(edge)];
+            links.data.insert(ends, data.clone());
+        }
+    }
+
     /// The entity with a key.
     pub fn find(&self, schema: &Schema, entity: u16, key: &[Val]) -> Option<u32> {
         let columns = keys(schema, entity);

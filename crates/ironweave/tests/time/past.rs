@@ -19,7 +19,7 @@ fn words(history: &[Past]) -> Vec<String> {
 
 #[test]
 fn a_value_of_then_is_what_the_store_was_then_near_and_far() {
-    let mut store = Store::<Model>::memory();
+    let mut store = Store::<Model>::paranoid();
     open(&mut store, 4);
     let mut was = vec![(store.seq(), store.fingerprint())];
     for i in 0..3_000u64 {
@@ -63,7 +63,7 @@ fn a_value_of_then_is_what_the_store_was_then_near_and_far() {
 
 #[test]
 fn a_value_of_a_time_has_all_that_was_not_later() {
-    let mut store = Store::<Model>::memory();
+    let mut store = Store::<Model>::paranoid();
     let bank = store.try_step_with(micros(10), crate::bank::Founded { name: "b".into() });
     let bank = bank.expect("it fires").created.bank;
     for (at, number) in [(20, 0), (20, 1), (30, 2)] {
@@ -163,7 +163,7 @@ fn beside_each_segment_that_is_complete_there_is_an_index_once_somebody_asks() {
 
 #[test]
 fn the_history_of_an_entity_is_all_that_was_ever_about_it() {
-    let mut store = Store::<Model>::memory();
+    let mut store = Store::<Model>::paranoid();
     let bank = open(&mut store, 2);
     let first = store.seq().expect("there is one") + 1;
     let account = store.find::<Account>(&1).expect("it is there");
@@ -238,7 +238,7 @@ fn the_history_of_an_entity_is_all_that_was_ever_about_it() {
 
 #[test]
 fn two_that_were_at_one_slot_in_one_transaction_have_each_their_own_history() {
-    let mut store = Store::<Model>::memory();
+    let mut store = Store::<Model>::paranoid();
     let bank = open(&mut store, 1);
     let why = || "a doubt".to_owned();
     let first = store.find::<Account>(&0).expect("it is there");
@@ -274,7 +274,7 @@ fn two_that_were_at_one_slot_in_one_transaction_have_each_their_own_history() {
 
 #[test]
 fn the_history_of_a_pair_is_that_of_its_links() {
-    let mut store = Store::<Model>::memory();
+    let mut store = Store::<Model>::paranoid();
     open(&mut store, 2);
     let account = store.find::<Account>(&1).expect("it is there");
     let empower = |store: &mut Store<Model>, who: &str, limit| {
@@ -327,7 +327,7 @@ fn the_history_of_a_pair_is_that_of_its_links() {
 
 #[test]
 fn transactions_are_read_back_with_their_events() {
-    let mut store = Store::<Model>::memory();
+    let mut store = Store::<Model>::paranoid();
     open(&mut store, 2);
     let mut seqs = Vec::new();
     for _ in 0..5 {

@@ -405,6 +405,12 @@ fn any_time_to_wait_is_legal() {
     assert_eq!(got, Some(seq));
     let seen: Option<Snapshot<Model>> = watching.join().expect("no panic");
     assert_eq!(seen.and_then(|s| s.seq()), Some(seq));
+    // So is any between two syncs.
+    let dir = tempfile::tempdir().expect("a directory");
+    let options = Store::<Model>::options().sync_every(Duration::MAX);
+    let mut seldom = options.open(dir.path()).expect("it opens");
+    open(&mut seldom, 2);
+    drop(seldom);
     // It ends with the store.
     drop(store);
     assert!(

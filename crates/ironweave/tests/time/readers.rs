@@ -19,7 +19,7 @@ fn a_snapshot_and_its_source_can_be_cloned_and_sent() {
 
 #[test]
 fn readers_see_whole_steps_only_and_never_go_backwards() {
-    let mut store = Store::<Model>::memory();
+    let mut store = Store::<Model>::paranoid();
     open(&mut store, 8);
     let first = store.seq().expect("there is one") + 1;
     let source = store.reader();
@@ -70,7 +70,7 @@ fn what_the_checker_of_readers_is_there_for_is_found() {
 
 #[test]
 fn who_waits_for_a_frame_gets_it_or_hears_that_it_will_not_come() {
-    let mut store = Store::<Model>::memory();
+    let mut store = Store::<Model>::paranoid();
     open(&mut store, 2);
     let source = store.reader();
     let seq = store.seq().expect("there is one");
@@ -104,7 +104,7 @@ fn who_waits_for_a_frame_gets_it_or_hears_that_it_will_not_come() {
 #[test]
 fn snapshots_are_right_whether_or_not_anybody_asked_for_long() {
     for with_reader in [false, true] {
-        let mut store = Store::<Model>::memory();
+        let mut store = Store::<Model>::paranoid();
         let bank = open(&mut store, 2);
         let source = with_reader.then(|| store.reader());
         let old = store.snapshot();

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::path::Path;
+use std::time::Duration;
 
 use ironweave::prelude::*;
 use ironweave::{Durability, Fold, Position, Report, Seq, Store};
@@ -108,6 +109,62 @@ fn consumers_that_are_ahead_of_a_log_restored_from_a_backup_are_told_so() {
     fs::remove_file(&cursor).expect("it is removed");
     let anew = store.subscribe_as("mailer").expect("it reads");
     assert_eq!(anew.next_seq(), 0);
+}
+
+#[test]
+fn who_reads_a_log_that_is_replaced_under_it_is_told_so() {
+    let outer = tempfile::tempdir().expect("a directory");
+    let [dir, backup] = ["store", "backup"].map(|name| outer.path().join(name));
+    let mut store = on_disk(&dir);
+    let early = Store::<Model>::open_read_only(&dir).expect("it opens");
+    found(&mut store, "before");
+    drop(store);
+    copy(&dir, &backup);
+    let mut store = on_disk(&dir);
+    found(&mut store, "lost");
+    let mut beside = Store::<Model>::open_read_only(&dir).expect("it opens");
+    let mut both = [early, Store::open_read_only(&dir).expect("it opens")];
+    drop(store);
+    restore(&backup, &dir);
+    // It has a frame that is not there, whether something else is or not.
+    let e = beside.refresh().expect_err("frame 2 is gone");
+    assert!(e.is_other_history() && e.seq() == Some(2), "{e}");
+    let mut store = on_disk(&dir);
+    for i in 0..200 {
+        found(&mut store, &format!("after {i}"));
+    }
+    let [early, late] = &mut both;
+    assert!(late.refresh().is_err_and(|e| e.is_other_history()));
+    // Who had read only what is there goes on.
+    assert_eq!(early.refresh().expect("it reads"), store.seq());
+    assert_eq!(early.fingerprint(), store.fingerprint());
+}
+
+#[test]
+fn what_is_acknowledged_or_saved_is_durable_in_every_mode() {
+    let outer = tempfile::tempdir().expect("a directory");
+    for (i, durability) in [
+        Durability::Always,
+        Durability::Os,
+        Durability::Every(Duration::MAX),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let options = Store::<Model>::options().durability(durability);
+        let dir = outer.path().join(i.to_string());
+        let mut store = options.open(&dir).expect("it opens");
+        found(&mut store, "a");
+        let mailer = store.subscribe_as("mailer").expect("it reads");
+        mailer.acknowledge(1).expect("it writes");
+        assert!(store.durable() >= Some(1), "{durability:?}");
+        found(&mut store, "b");
+        let table = outer.path().join(format!("{i}.table"));
+        let mut folded = store.project_into::<Transactions>(&table).expect("new");
+        folded.catch_up(|_| {}).expect("it folds");
+        folded.save().expect("it is kept");
+        assert_eq!(store.durable(), Some(2), "{durability:?}");
+    }
 }
 
 #[test]

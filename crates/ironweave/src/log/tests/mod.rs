@@ -9,6 +9,7 @@ mod power;
 mod share;
 mod side;
 
+use std::collections::HashSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -153,12 +154,29 @@ fn behaves_like_a_log(log: &mut impl Log) {
             Err(AppendError::Conflict { expected, found }) if (expected, found) == (seq + 1, seq)
         ));
         assert_eq!(log.head(), Some(Head::of(&header(seq))));
+        assert_eq!(log.position_of(seq + 1).unwrap(), None);
     }
-    log.append_unsynced(header(30), &payload(30)).unwrap();
+    for _ in 30..200 {
+        append(log, log.head().map_or(0, |head| head.seq + 1));
+    }
+    let mut positions = HashSet::new();
+    for frame in log.read(0).unwrap() {
+        let Frame {
+            header, position, ..
+        } = frame.unwrap();
+        assert_eq!(log.position_of(header.seq).unwrap(), Some(position));
+        assert_eq!(
+            (position.seq(), position.store()),
+            (header.seq, log.store())
+        );
+        assert!(positions.insert(position.checksum()));
+    }
+    assert_eq!(positions.len(), 200);
+    log.append_unsynced(header(200), &payload(200)).unwrap();
     log.sync().unwrap();
-    assert_eq!(log.durable(), Some(30));
-    for from in 0..33 {
-        assert_eq!(check(log.read(from).unwrap(), from), from.max(31));
+    assert_eq!(log.durable(), Some(200));
+    for from in 0..203 {
+        assert_eq!(check(log.read(from).unwrap(), from), from.max(201));
     }
     let durable: Vec<_> = log
         .read(0)

@@ -7,6 +7,7 @@ use std::thread;
 use std::time::Duration;
 
 use super::super::disk::{Op, Probe};
+use super::super::sync::Shared;
 use super::*;
 use crate::{Db, ErrorKind, SharedStore, StepError, Store};
 
@@ -104,11 +105,18 @@ impl Probe for Gate {
 
 /// A shared store in which thing 0 is there, with a gate that is shut and has counted nothing yet.
 fn shared(dir: &Path) -> (SharedStore<things::Model>, Arc<Gate>) {
+    let (store, gate, _) = shared_log(dir);
+    (store, gate)
+}
+
+/// The same, with what its callers wait with.
+fn shared_log(dir: &Path) -> (SharedStore<things::Model>, Arc<Gate>, Arc<Shared>) {
     let gate = Arc::new(Gate::default());
     let disk = Disk {
         probe: Some(Arc::clone(&gate) as Arc<dyn Probe>),
     };
     let log = FileLog::open_on(disk, dir, Options::default()).unwrap();
+    let waits = Arc::clone(&log.shared);
     let store = Store::<things::Model>::options()
         .over_log(Box::new(log))
         .unwrap()
@@ -120,7 +128,7 @@ fn shared(dir: &Path) -> (SharedStore<things::Model>, Arc<Gate>) {
             ..State::default()
         }
     });
-    (store, gate)
+    (store, gate, waits)
 }
 
 fn add(store: &SharedStore<things::Model>, name: u64) -> Result<(), StepError> {
@@ -138,7 +146,7 @@ fn kind(result: Result<(), StepError>) -> Option<ErrorKind> {
 #[test]
 fn callers_who_come_during_a_sync_share_the_next_and_are_told_nothing_before() {
     let dir = scratch();
-    let (store, gate) = shared(dir.path());
+    let (store, gate, log) = shared_log(dir.path());
     let told = AtomicUsize::new(0);
     thread::scope(|s| {
         let first = s.spawn(|| {
@@ -163,7 +171,10 @@ fn callers_who_come_during_a_sync_share_the_next_and_are_told_nothing_before() {
             assert_eq!(store.read(count).unwrap(), 17);
             told.fetch_add(1, Ordering::SeqCst);
         });
-        thread::sleep(Duration::from_millis(50));
+        // One of them syncs, and all others wait for that.
+        while log.waiting() < 17 {
+            thread::yield_now();
+        }
         let early = told.load(Ordering::SeqCst);
         gate.set(|state| state.shut = false);
         assert_eq!(early, 0, "told before it was durable");

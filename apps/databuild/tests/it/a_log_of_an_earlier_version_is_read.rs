@@ -1,0 +1,97 @@
+//! The store that a databuild wrote earlier is opened as it was. It is among the logs that ironweave keeps, with the
+//! jobs that wrote it.
+
+use std::fmt::Write as _;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use databuild::model::build::state::{Failed, Live};
+use databuild::model::build::{self, JobRun, Partition};
+use ironweave::prelude::*;
+
+use crate::support::Place;
+
+#[path = "../../../../crates/ironweave/tests/logs/describe.rs"]
+mod describe;
+
+fn logs() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../crates/ironweave/tests/logs")
+}
+
+/// A copy of the store, where a databuild with this directory looks for it.
+fn copied() -> Place {
+    let place = Place::new();
+    describe::copy(&logs().join("databuild"), &place.path("out/store")).expect("a copy");
+    place
+}
+
+fn text(store: &Store<build::Model>) -> Result<String, Box<dyn std::error::Error>> {
+    let mut text = String::new();
+    for p in store.place::<Partition, Any>() {
+        let p = p.any();
+        let state = match p.state(store) {
+            build::PartitionState::Live(live) => {
+                format!("live since {} by {:?}", live.at(store), live.digest(store))
+            }
+            build::PartitionState::Failed(failed) => format!("failed: {:?}", failed.reason(store)),
+            _ => "neither".to_owned(),
+        };
+        writeln!(text, "{p} {:?} {state}", p.name(store))?;
+        writeln!(
+            text,
+            "    built by {:?} read by {:?} inputs {:?} wanted by {:?}",
+            p.built_by(store),
+            p.read_by(store).collect::<Vec<_>>(),
+            p.inputs(store).collect::<Vec<_>>(),
+            p.wanted_by(store).collect::<Vec<_>>()
+        )?;
+    }
+    describe::frames(store, &mut text)?;
+    for name in ["sum", "part/one", "broken"] {
+        for (who, facts) in store.history_of_key::<Partition>(name)? {
+            describe::past(&format!("{name}, {who}"), &facts, &mut text);
+        }
+    }
+    Ok(text)
+}
+
+#[test]
+fn the_graph_and_the_past_are_what_they_were() {
+    let expected = fs::read_to_string(logs().join("databuild.txt")).unwrap_or_default();
+    for read_only in [true, false] {
+        let place = copied();
+        let dir = place.path("out/store");
+        let store = if read_only {
+            Store::<build::Model>::open_read_only(dir)
+        } else {
+            Store::<build::Model>::open(dir)
+        };
+        let store = store.expect("it opens");
+        assert_eq!(store.check(), Vec::<String>::new());
+        assert_eq!(store.verify().expect("the same facts again"), 29);
+        let said = text(&store).expect("the log can be read");
+        // Where a change of words is wanted, this is the text to commit.
+        let kept = Path::new(env!("CARGO_TARGET_TMPDIR")).join("databuild.txt");
+        fs::write(&kept, &said).expect("a file");
+        for (line, (said, expected)) in said.lines().zip(expected.lines()).enumerate() {
+            assert_eq!(said, expected, "line {}; see {}", line + 1, kept.display());
+        }
+        assert_eq!(said.lines().count(), expected.lines().count());
+
+        assert_eq!(store.count::<Partition, Live>(), 2);
+        assert_eq!(store.count::<Partition, Failed>(), 1);
+        assert_eq!(store.count::<JobRun, Any>(), 8);
+    }
+}
+
+#[test]
+fn databuild_reads_it_and_goes_on() {
+    let place = copied();
+    assert!(place.status().contains("partitions: 3 = 2 Live + 1 Failed"));
+    assert_eq!(place.log().matches("JobSucceeded {").count(), 4);
+    place.write(
+        "jobs.toml",
+        "[[job]]\npartitions = 'broken'\ncommand = ['true']\n",
+    );
+    assert_eq!(place.run(&["broken"]).success().counts(), (1, 0));
+}

@@ -1,0 +1,79 @@
+//! What a committed log says, as text: the fingerprint at each frame, the frames, and histories. For any model; the test
+//! of databuild includes this file too.
+#![allow(dead_code)]
+
+use std::error::Error;
+use std::fmt::Write as _;
+use std::fs;
+use std::path::Path;
+
+use ironweave::prelude::*;
+
+/// Copies the files of a store.
+pub fn copy(from: &Path, to: &Path) -> std::io::Result<()> {
+    fs::create_dir_all(to)?;
+    for entry in fs::read_dir(from)? {
+        let entry = entry?;
+        let (from, to) = (entry.path(), to.join(entry.file_name()));
+        if from.is_dir() {
+            copy(&from, &to)?;
+        } else {
+            fs::copy(&from, &to)?;
+        }
+    }
+    Ok(())
+}
+
+/// What is the same of every model: where it is, its frames, and the fingerprints on the way.
+pub fn frames<M: ironweave::Model>(
+    store: &Store<M>,
+    text: &mut String,
+) -> Result<(), Box<dyn Error>> {
+    let last = store.seq().ok_or("the log is empty")?;
+    writeln!(
+        text,
+        "last {last}, fingerprint {:032x}",
+        store.fingerprint()
+    )?;
+    for seq in 0..=last {
+        let then = store.as_of(seq)?;
+        writeln!(
+            text,
+            "as of {seq}: {:032x} at {}",
+            then.fingerprint(),
+            then.time()
+        )?;
+    }
+    for frame in store.frames(0)? {
+        let frame = frame?;
+        write!(text, "frame {} {}", frame.seq, frame.time)?;
+        let meta = &frame.meta;
+        for (name, value) in [
+            ("actor", meta.get_actor()),
+            ("correlation", meta.get_correlation()),
+            ("key", meta.get_idempotency_key()),
+        ] {
+            if let Some(value) = value {
+                write!(text, " {name} {value:?}")?;
+            }
+        }
+        if let Some(seq) = meta.get_causation() {
+            write!(text, " causation {seq}")?;
+        }
+        writeln!(text)?;
+        for firing in &frame.firings {
+            writeln!(text, "    {firing}")?;
+        }
+    }
+    Ok(())
+}
+
+/// A history, with the bytes of its values.
+pub fn past(what: &dyn std::fmt::Display, facts: &[ironweave::Past], text: &mut String) {
+    let _ = writeln!(text, "history of {what}");
+    for past in facts {
+        let value = past.value.as_deref().unwrap_or_default();
+        let hex: String = value.iter().map(|b| format!("{b:02x}")).collect();
+        let _ = writeln!(text, "    {past} [{hex}]");
+    }
+}
