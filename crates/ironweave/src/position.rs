@@ -148,7 +148,7 @@ impl Position {
         } else {
             format!(
                 "frame {seq} has the checksum {:016x} on timeline {:x} there, and {:016x} on timeline {:x} in this log, \
-                 which was restored to an earlier point, or lost its end, and went on from there; {ANEW}",
+                 which was restored to an earlier point, or lost its end, and went on from there; {REBUILD}",
                 self.checksum, self.timeline, found.checksum, found.timeline
             )
         };
@@ -161,8 +161,7 @@ impl Position {
 }
 
 /// What a consumer does that is ahead of a log, or beside it.
-const ANEW: &str =
-    "whatever was made from later frames of the other history has to be made anew from this log";
+const REBUILD: &str = "rebuild what was made from frames that this log does not have";
 
 impl fmt::Display for Position {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -318,8 +317,8 @@ pub(crate) fn ahead(seq: Seq, name: &str, last: Option<Seq>) -> StorageError {
         ErrorKind::Ahead,
         seq,
         format!(
-            "{name} is past the end of this log, {end}: if the number is right, the log was restored from a backup that \
-             is older, or is another log, or (where it is only read) has to be refreshed; {ANEW}"
+            "{name} is past the end of this log, {end}: the log was restored from an older backup, or the number is of \
+             another log; {REBUILD}, or call `refresh` if the store was opened to be read"
         ),
     )
 }

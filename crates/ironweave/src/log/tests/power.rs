@@ -187,14 +187,17 @@ fn record(options: Options, half: bool) -> (PathBuf, Vec<Change>, Vec<(usize, Se
 fn after_a_power_cut_everything_durable_is_there() {
     let mut random = Random(0x9e37_79b9_7f4a_7c15);
     let mut torn = 0;
-    for (durability, half) in [
-        (Durability::Always, true),
-        (Durability::Always, false),
-        (Durability::Os, true),
-        (Durability::Os, false),
+    for (durability, half, new_timeline) in [
+        (Durability::Always, true, false),
+        (Durability::Always, false, false),
+        (Durability::Os, true, false),
+        (Durability::Os, false, false),
+        (Durability::Always, true, true),
+        (Durability::Os, false, true),
     ] {
         let options = Options {
             durability,
+            new_timeline,
             ..small()
         };
         let (root, changes, durable) = record(options, half);
