@@ -162,7 +162,7 @@ pub fn main() -> ExitCode {
 }
 
 fn run(command: Cmd) -> Result<ExitCode> {
-    signals::survive_file_size_limit()?;
+    signals::prepare()?;
     match command {
         Cmd::Demo { workspace, options } => {
             let workspace = demo::workspace(workspace.as_deref())?;

@@ -142,7 +142,14 @@ impl Dirs {
         for entry in walkdir::WalkDir::new(&dir).contents_first(true) {
             let entry = entry.map_err(|e| anyhow::anyhow!("cannot list what it wrote: {e}"))?;
             if entry.file_type().is_file() || entry.file_type().is_dir() {
-                sync(entry.path())?;
+                let path = entry.path();
+                sync(path).map_err(|e| match e.kind() {
+                    io::ErrorKind::PermissionDenied => anyhow::anyhow!(
+                        "cannot read what it wrote, {}: {e}: let the job leave it readable",
+                        path.display()
+                    ),
+                    _ => cannot("sync to the disk", path, &e),
+                })?;
             }
         }
         Ok(())
@@ -177,10 +184,10 @@ impl Dirs {
         } else {
             Vec::new()
         };
-        for dir in std::iter::once(parent).chain(up) {
-            sync(dir)?;
+        let runs = self.runs();
+        for dir in std::iter::once(parent).chain(up).chain([&*runs]) {
+            sync(dir).map_err(|e| cannot("sync to the disk", dir, &e))?;
         }
-        sync(&self.runs())?;
         remove(&old);
         Ok(())
     }
@@ -240,7 +247,7 @@ fn make_writable(dir: &Path) {
     }
 }
 
-fn sync(path: &Path) -> Result<()> {
+fn sync(path: &Path) -> io::Result<()> {
     // Of whatever took the place of a file in the meantime, none is followed or waited for.
     let flags = rustix::fs::OFlags::NOFOLLOW | rustix::fs::OFlags::NONBLOCK;
     let flags = i32::try_from(flags.bits()).unwrap_or_default();
@@ -249,7 +256,6 @@ fn sync(path: &Path) -> Result<()> {
         .custom_flags(flags)
         .open(path)
         .and_then(|f| f.sync_all())
-        .map_err(|e| cannot("sync to the disk", path, &e))
 }
 
 /// The message for data that cannot be put where it belongs.

@@ -187,7 +187,7 @@ impl Engine {
                 if let Some(signal) = self.signals.came() {
                     return Ok(Some(signal));
                 }
-                let room = self.limits.jobs.max(1) - self.children.len();
+                let room = self.limits.jobs.max(1).saturating_sub(self.children.len());
                 let startable = self.startable(room);
                 if startable.is_empty() {
                     break;

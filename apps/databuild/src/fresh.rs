@@ -13,7 +13,6 @@ use crate::child::{self, Children, Ended, Spec};
 use crate::engine::{Engine, STDERR_LINES_MAX, TICK};
 use crate::model::build::state::{Building, Idle, Live, New, UpstreamBuilding};
 use crate::model::build::{Partition, SourcesChanged, Want};
-use crate::rules::{rests_on, stands_on};
 use crate::said::Digests;
 
 /// How many partitions a `digest` command is asked about at a time, since a command line has an end.
@@ -252,4 +251,35 @@ impl Comparison<'_> {
 /// The name of the directory in which the command of a job has its stderr.
 fn run_of(job: usize) -> String {
     format!("digest-{job}")
+}
+
+/// All that partitions are made from or wait for, to any depth, with themselves.
+pub fn stands_on(
+    db: &impl Db,
+    partitions: impl IntoIterator<Item = Partition>,
+) -> BTreeSet<Partition> {
+    closure(partitions, |p| {
+        p.inputs(db).chain(p.upstreams(db)).collect::<Vec<_>>()
+    })
+}
+
+/// All that is made from partitions or waits for them, to any depth, with themselves.
+fn rests_on(db: &impl Db, partitions: impl IntoIterator<Item = Partition>) -> BTreeSet<Partition> {
+    closure(partitions, |p| {
+        p.outputs(db).chain(p.downstreams(db)).collect::<Vec<_>>()
+    })
+}
+
+fn closure(
+    partitions: impl IntoIterator<Item = Partition>,
+    next: impl Fn(Partition) -> Vec<Partition>,
+) -> BTreeSet<Partition> {
+    let mut found = BTreeSet::new();
+    let mut todo: Vec<Partition> = partitions.into_iter().collect();
+    while let Some(partition) = todo.pop() {
+        if found.insert(partition) {
+            todo.extend(next(partition));
+        }
+    }
+    found
 }

@@ -3,8 +3,6 @@
 //! No arc of the model breaks these as it stands. The invariants say why it is right, and catch the change that would
 //! make it wrong: the store refuses the transaction, so that the log never holds such a state.
 
-use std::collections::BTreeSet;
-
 use ironweave::prelude::*;
 
 use crate::model::build::state::{
@@ -59,38 +57,4 @@ pub fn is_open(want: Want, db: &impl Db) -> bool {
 pub fn all_partitions(db: &impl Db) -> impl Iterator<Item = Partition> {
     let unfinished = db.place::<Partition, (Missing, Building, UpForRetry, UpstreamBuilding)>();
     unfinished.chain(db.place::<Partition, (Live, Stale, Failed, UpstreamFailed)>())
-}
-
-/// All that partitions are made from or wait for, to any depth, with themselves.
-pub fn stands_on(
-    db: &impl Db,
-    partitions: impl IntoIterator<Item = Partition>,
-) -> BTreeSet<Partition> {
-    closure(partitions, |p| {
-        p.inputs(db).chain(p.upstreams(db)).collect::<Vec<_>>()
-    })
-}
-
-/// All that is made from partitions or waits for them, to any depth, with themselves.
-pub fn rests_on(
-    db: &impl Db,
-    partitions: impl IntoIterator<Item = Partition>,
-) -> BTreeSet<Partition> {
-    closure(partitions, |p| {
-        p.outputs(db).chain(p.downstreams(db)).collect::<Vec<_>>()
-    })
-}
-
-fn closure(
-    partitions: impl IntoIterator<Item = Partition>,
-    next: impl Fn(Partition) -> Vec<Partition>,
-) -> BTreeSet<Partition> {
-    let mut found = BTreeSet::new();
-    let mut todo: Vec<Partition> = partitions.into_iter().collect();
-    while let Some(partition) = todo.pop() {
-        if found.insert(partition) {
-            todo.extend(next(partition));
-        }
-    }
-    found
 }

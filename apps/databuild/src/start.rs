@@ -20,6 +20,7 @@ use crate::model::build::state::{
 };
 use crate::model::build::{JobRun, Partition, PartitionsRetried};
 use crate::rules::{all_partitions, is_open};
+use crate::words::{LIST_MAX, shown};
 
 /// How often a locked store is tried again. The process of a run holds the lock for a moment between its fork and
 /// its exec, which is to be waited for when databuild was killed just then.
@@ -132,15 +133,21 @@ fn owed_renames(engine: &Engine) -> Result<Vec<Partition>> {
 /// An earlier databuild may have had other jobs: what it was asked for and these jobs do not make, waits.
 fn note_what_has_no_job(engine: &Engine) {
     let db = &engine.store;
-    for partition in db.place::<Partition, (Missing, UpForRetry, Stale)>() {
-        let name = partition.name(db);
-        if partition.wanted_by(db).any(|want| is_open(want, db))
-            && let Err(e) = engine.jobs.job_for(name)
-        {
-            engine.progress.note(format_args!(
-                "{name} was wanted earlier and is left waiting: {e:#}"
-            ));
-        }
+    let mut waiting = db
+        .place::<Partition, (Missing, UpForRetry, Stale)>()
+        .filter(|p| p.wanted_by(db).any(|want| is_open(want, db)))
+        .filter_map(|p| Some((p.name(db), engine.jobs.job_for(p.name(db)).err()?)));
+    for (name, why) in waiting.by_ref().take(LIST_MAX) {
+        engine.progress.note(format_args!(
+            "{} was wanted earlier and is left waiting: {why:#}",
+            shown(name)
+        ));
+    }
+    let more = waiting.count();
+    if more > 0 {
+        engine
+            .progress
+            .note(format_args!("and {more} more are left waiting"));
     }
 }
 

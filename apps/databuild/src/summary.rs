@@ -9,9 +9,9 @@ use anyhow::{Context, Result};
 use ironweave::prelude::*;
 
 use crate::engine::Engine;
+use crate::fresh::stands_on;
 use crate::model::build::Partition;
 use crate::model::build::state::{Failed, Live, UpstreamFailed};
-use crate::rules::stands_on;
 use crate::words::{few, one_line};
 
 /// How many partitions that went wrong are shown.

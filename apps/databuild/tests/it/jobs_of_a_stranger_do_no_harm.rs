@@ -78,18 +78,35 @@ fn a_process_that_has_left_the_group_is_not_waited_for() {
 partitions = "a"
 command = ["sh", "-c", '''
     command -v setsid > /dev/null || exit 0
-    setsid sh -c 'echo $$ > "$DATABUILD_JOBS/new" && mv "$DATABUILD_JOBS/new" "$DATABUILD_JOBS/pid"; exec sleep 60' &
+    setsid sh "$DATABUILD_JOBS/daemon.sh" &
     while ! [ -e "$DATABUILD_JOBS/pid" ]; do sleep 0.01; done
 ''']
 "#,
     );
+    place.write(
+        "daemon.sh",
+        "cd \"$DATABUILD_JOBS\"; echo $$ > new; mv new pid; sleep 60; touch late\n",
+    );
     place.run(&["a"]).success();
+    assert!(!place.path("late").exists(), "it was waited for");
     if place.path("pid").exists() {
-        let pid = place.read("pid");
-        assert!(alive(&pid), "it was waited for");
-        let killed = Command::new("kill").args(["-KILL", pid.trim()]).status();
-        assert!(killed.unwrap().success());
+        let group = format!("-{}", place.read("pid").trim());
+        let killed = Command::new("kill").args(["-KILL", "--", &group]).status();
+        assert!(killed.unwrap().success(), "it was ended");
     }
+}
+
+#[test]
+fn a_parent_that_ignores_the_end_of_children_does_no_harm() {
+    let place = Place::with_jobs("[[job]]\npartitions = 'a'\ncommand = ['true']\n");
+    let command = place.command(&["run", "--jobs", "jobs.toml", "want", "a"]);
+    let mut sh = Command::new("sh");
+    sh.args(["-c", "trap '' CHLD; exec \"$0\" \"$@\""])
+        .arg(command.get_program())
+        .args(command.get_args())
+        .current_dir(place.path(""));
+    let seen = Seen::of(sh.output().unwrap()).success();
+    assert_eq!(seen.counts(), (1, 0));
 }
 
 #[test]
