@@ -29,7 +29,6 @@ use crate::fact::Facts;
 use crate::graph::paged::Paged;
 use crate::graph::storage::{Flat, Storage};
 use crate::graph::{Graph, GraphMut, GraphRef, Mark};
-use crate::schema::EntityIx;
 use crate::step::act::Acting;
 use crate::step::bind::{Binder, Names};
 use crate::step::event::{DynEvent, FieldWriter, Gives};

@@ -15,6 +15,7 @@ use crate::meta::{Tried, expects, names, repeated};
 use crate::model::{Model, event, set_current};
 use crate::rules::Fire;
 use crate::settle::{CREATED_FIRINGS_MAX, CREATION_DEPTH_MAX};
+use crate::stats::Stats;
 use crate::travel::{Kept, shows, with};
 use crate::world::{Oid, World};
 
@@ -27,23 +28,6 @@ pub struct Failure {
     pub step: usize,
     /// How many events had been fired.
     pub events: usize,
-}
-
-/// What was done.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Stats {
-    pub events: usize,
-    pub accepted: usize,
-    pub immediates: usize,
-    /// How often immediate events created anything, and how deep at most.
-    pub creating: usize,
-    pub deepest: u32,
-    /// How many events were rejected since immediate events did not end.
-    pub endless: usize,
-    pub frames: usize,
-    pub reopened: usize,
-    pub entities: usize,
-    pub rejected_commits: usize,
 }
 
 thread_local! {
@@ -493,19 +477,4 @@ pub fn variant(e: &StepError) -> String {
 /// How long something took, in seconds.
 pub fn seconds(since: Instant) -> f64 {
     since.elapsed().as_secs_f64()
-}
-
-impl Stats {
-    pub fn add(&mut self, other: Self) {
-        self.events += other.events;
-        self.accepted += other.accepted;
-        self.immediates += other.immediates;
-        self.creating += other.creating;
-        self.deepest = self.deepest.max(other.deepest);
-        self.endless += other.endless;
-        self.frames += other.frames;
-        self.reopened += other.reopened;
-        self.entities = self.entities.max(other.entities);
-        self.rejected_commits += other.rejected_commits;
-    }
 }

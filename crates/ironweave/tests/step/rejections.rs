@@ -311,7 +311,8 @@ fn an_invariant_of_a_transaction_tells_of_the_last_event_that_changed_what_it_se
     // What else happens changes nothing about that.
     t.apply(push(third, other)).expect("there is room");
     assert_eq!(t.check().expect_err("full").to_string(), said);
-    t.rollback_to(before);
+    t.rollback_to(before)
+        .expect("it is one of this transaction");
     t.check().expect("there is room");
     t.apply(Approve { request }).expect("not asked yet");
     assert_eq!(t.commit().expect_err("full").to_string(), OVERFULL);
