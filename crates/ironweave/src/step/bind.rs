@@ -4,15 +4,14 @@ use std::sync::Arc;
 
 use crate::cbor::{ARRAY, UINT, head};
 use crate::entity::{Ensure, Entity, Handle, Key, KeyQuery, Keyed};
-use crate::error::{EntityRef, Reject, StepError};
+use crate::error::{Chain, Reject, StepError};
 use crate::graph::layout::Layout;
-use crate::graph::{GraphMut, GraphRef};
+use crate::graph::{GraphMut, GraphRef, key};
 use crate::id::Id;
 use crate::schema::{EntityIx, StateIx};
 use crate::step::plan::EventPlan;
 use crate::value::{
-    DecodeError, EncodeError, Value, display, encode, encode_faithful, encode_value, equal,
-    raw_item,
+    DecodeError, EncodeError, display, encode, encode_faithful, encode_value, equal, raw_item,
 };
 
 /// The entities that the names of an event stand for.
@@ -215,23 +214,17 @@ impl Binder<'_> {
         };
         if let Some(id) = repeated {
             let name = &self.event.names[self.names.len_before(start)];
-            let entity = EntityRef {
-                entity: self.entity_name(name.entity),
-                id,
-            };
+            let entity = self.graph.as_ref().who(name.entity, id);
             return Err(StepError::Repeated {
                 event: Arc::clone(&self.event.name),
                 name: Arc::clone(&name.name),
                 entity,
+                chain: Chain::default(),
             }
             .into());
         }
         self.names.end_name(start);
         Ok(())
-    }
-
-    fn entity_name(&self, entity: EntityIx) -> Arc<str> {
-        Arc::clone(&self.graph.as_ref().layout().entities[usize::from(entity)].name)
     }
 
     /// A handle or token: alive, and in the state that it claims.
@@ -262,18 +255,21 @@ impl Binder<'_> {
     ) -> Reject {
         let layout = &self.graph.as_ref().layout().entities[usize::from(entity)];
         let event = Arc::clone(&self.event.name);
-        let who = EntityRef {
-            entity: Arc::clone(&layout.name),
-            id,
-        };
+        let who = self.graph.as_ref().who(entity, id);
+        let chain = Chain::default();
         match (found, claimed) {
             (Some(found), Some(claimed)) => StepError::NotInPlace {
                 event,
                 entity: who,
                 expected: Arc::clone(&layout.states[usize::from(claimed)].name),
                 found: Arc::clone(&layout.states[usize::from(found)].name),
+                chain,
             },
-            _ => StepError::Dead { event, entity: who },
+            _ => StepError::Dead {
+                event,
+                entity: who,
+                chain,
+            },
         }
         .into()
     }
@@ -333,6 +329,7 @@ fn unwritable_key<T: Keyed>(layout: &Layout, e: &EncodeError) -> StepError {
     StepError::Unwritable {
         what: format!("{}.({})", T::NAME, names.join(", ")).into(),
         reason: e.to_string(),
+        chain: Chain::default(),
     }
 }
 
@@ -350,9 +347,15 @@ pub(crate) fn parts(bytes: &[u8]) -> Vec<&[u8]> {
     (0..n).map_while(|_| raw_item(&mut d).ok()).collect()
 }
 
-fn key_text(key: &impl Value) -> String {
+fn key_text<T: Keyed>(key: &T::Key) -> String {
     let mut bytes = Vec::new();
-    encode(key, &mut bytes).map_or_else(|e| e.to_string(), |()| display(&bytes))
+    if let Err(e) = encode(key, &mut bytes) {
+        return e.to_string();
+    }
+    match T::KEY {
+        [_] => display(&bytes),
+        _ => key::text(parts(&bytes).into_iter()),
+    }
 }
 
 impl<H: Handle> Ref for H {
@@ -373,7 +376,8 @@ impl<T: Keyed> Ref for Key<T> {
             StepError::UnknownKey {
                 event: Arc::clone(&binder.event.name),
                 entity: <T as Entity>::NAME.into(),
-                key: key_text(self.key()),
+                key: key_text::<T>(self.key()),
+                chain: Chain::default(),
             }
             .into()
         })

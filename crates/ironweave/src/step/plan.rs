@@ -10,6 +10,7 @@ use crate::schema::{
     Quantifier, Schema, Scope, Source, StateIx,
 };
 use crate::step::event::EventType;
+use crate::step::immediates::Limits;
 use crate::{Reject, db::Reader, id::Id};
 
 /// The code of an invariant.
@@ -21,6 +22,11 @@ pub struct Plan {
     pub(crate) events: Vec<EventPlan>,
     pub(crate) types: Vec<EventType>,
     pub(crate) checks: Vec<Check>,
+    /// What immediate events may do in one step.
+    pub(crate) limits: Limits,
+    /// Whether an error may tell of events that fired before: of those that enabled an immediate event, or that changed
+    /// what an invariant sees. So they are noted even where no log is kept.
+    pub(crate) traced: bool,
 }
 
 pub(crate) struct EventPlan {
@@ -169,10 +175,12 @@ impl Plan {
             .map(|e| event(&layout, e))
             .collect();
         Self {
+            traced: !layout.immediates.is_empty() || !checks.is_empty(),
             layout,
             events,
             types,
             checks,
+            limits: Limits::default(),
         }
     }
 }

@@ -23,6 +23,8 @@ pub struct Fire {
 pub struct Fired {
     pub names: Vec<Vec<Oid>>,
     pub immediates: Vec<(u16, Oid)>,
+    /// The creation depth of the deepest entity that those created.
+    pub deepest: u32,
 }
 
 /// An event that fires: its definition, its fields, its literals, the time, and its names.
