@@ -45,6 +45,9 @@ impl<S: Storage, G: Gives> Acting<'_, S, G> {
         if def.may_meet {
             self.check_meetings()?;
         }
+        if def.may_crowd {
+            self.check_crowds()?;
+        }
         if !def.guards.is_empty() {
             self.ask_guards()?;
         }
@@ -175,7 +178,7 @@ impl<S: Storage, G: Gives> Acting<'_, S, G> {
     }
 
     /// The entities that an arc acts on.
-    fn slots(&self, reach: Reach) -> Slots<'_> {
+    pub(super) fn slots(&self, reach: Reach) -> Slots<'_> {
         Slots::of(reach, self.names, self.targets)
     }
 

@@ -8,6 +8,7 @@
 mod act;
 pub(crate) mod bind;
 pub(crate) mod clock;
+mod crowded;
 pub(crate) mod event;
 pub(crate) mod flat;
 pub(crate) mod immediates;
