@@ -758,7 +758,7 @@ fn events_come_as_json() {
     );
     let wrong = |json: &str| {
         let event: Result<shop::AnyEvent, _> = serde_json::from_str(json);
-        event.err().expect("no event").to_string()
+        event.expect_err("no event").to_string()
     };
     assert!(wrong(r#"{"Orderd": {}}"#).contains("unknown variant `Orderd`, expected one of"));
     assert!(wrong(r#"{"OrderDropped": {}}"#).contains("missing field `order`"));

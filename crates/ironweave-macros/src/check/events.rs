@@ -46,11 +46,11 @@ pub fn resolve(events: Vec<ast::Event>, resolved: &Resolved, errors: &mut Errors
     events.map(|event| one(event, resolved, errors)).collect()
 }
 
-fn one(event: ast::Event, resolved: &Resolved, errors: &mut Errors) -> Event {
+fn one(mut event: ast::Event, resolved: &Resolved, errors: &mut Errors) -> Event {
     let before = errors.len();
     let mut scope = Scope {
         resolved,
-        event: &event.name,
+        event: &event.name.clone(),
         fields: Vec::new(),
         names: Vec::new(),
         known: 0,
@@ -61,6 +61,20 @@ fn one(event: ast::Event, resolved: &Resolved, errors: &mut Errors) -> Event {
     };
     for written in event.fields {
         field(&mut scope, written, errors);
+    }
+    json_names(&scope.fields, errors);
+    let token = (scope.names.iter()).find(|name| matches!(name.by, By::Token(_)));
+    if let Some(token) = token {
+        for path in entities::take_derives(&mut event.attrs, &["Clone", "Copy"]) {
+            let (derive, token, name) = (types::text(&path), &token.name, &event.name);
+            errors.at(
+                &path,
+                format!(
+                    "`{token}` of `{name}` is a token, which is used once: remove `{derive}`, or bind a plain handle \
+                     (an `AnyEvent` can be cloned)"
+                ),
+            );
+        }
     }
     for arc in &event.arcs {
         if let ast::Arc::Create {
@@ -203,7 +217,25 @@ fn field(scope: &mut Scope<'_>, mut written: ast::EventField, errors: &mut Error
         written: written.ty,
         ty,
         binds,
+        json: written.json,
     });
+}
+
+/// Reports two fields that JSON could not tell apart.
+fn json_names(fields: &[EventField], errors: &mut Errors) {
+    let mut seen = BTreeSet::new();
+    for field in fields {
+        let own = plain(&field.name);
+        let name = field.json.rename.as_ref().map_or(own, |name| name.value());
+        let aliases = field.json.aliases.iter().map(|alias| alias.value());
+        for name in std::iter::once(name).chain(aliases) {
+            if !seen.insert(name.clone()) {
+                let message =
+                    format!("two fields would be called `{name}` in JSON: rename one of them");
+                errors.at(&field.name, message);
+            }
+        }
+    }
 }
 
 /// Entities that a field of an event names: of which type, how many, and how.

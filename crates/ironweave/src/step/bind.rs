@@ -1,6 +1,9 @@
 //! Binding: from the fields of an event to the entities that they name.
 
+use std::fmt;
 use std::sync::Arc;
+
+use serde::Serialize;
 
 use crate::cbor::{ARRAY, UINT, head};
 use crate::entity::{Ensure, Entity, Handle, Key, KeyQuery, Keyed};
@@ -8,6 +11,7 @@ use crate::error::{Chain, Reject, StepError};
 use crate::graph::layout::Layout;
 use crate::graph::{GraphMut, GraphRef, key};
 use crate::id::Id;
+use crate::plumbing::debug::Shown;
 use crate::schema::{EntityIx, StateIx};
 use crate::step::plan::EventPlan;
 use crate::value::{
@@ -165,6 +169,18 @@ pub trait Ref {
     fn is_faithful() -> bool {
         true
     }
+
+    /// A second one.
+    #[must_use]
+    fn copy(&self) -> Self
+    where
+        Self: Sized;
+
+    /// Shows it, for `Debug`.
+    ///
+    /// # Errors
+    /// Those of the formatter.
+    fn show(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result;
 }
 
 impl Binder<'_> {
@@ -368,6 +384,19 @@ impl<H: Handle> Ref for H {
     fn bind(&self, binder: &mut Binder<'_>) -> Result<Id, Reject> {
         binder.handle(H::Entity::INDEX, self.id(), H::STATE)
     }
+
+    fn copy(&self) -> Self {
+        H::from_id(self.id())
+    }
+
+    fn show(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        crate::plumbing::show(H::Entity::NAME, self.id(), f)
+    }
+}
+
+/// `Key("a")`.
+fn show_key(by: &str, key: &impl Serialize, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    f.debug_tuple(by).field(&Shown(key)).finish()
 }
 
 impl<T: Keyed> Ref for Key<T> {
@@ -390,6 +419,14 @@ impl<T: Keyed> Ref for Key<T> {
     fn is_faithful() -> bool {
         T::has_faithful_key()
     }
+
+    fn copy(&self) -> Self {
+        self.clone()
+    }
+
+    fn show(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        show_key("Key", self.key(), f)
+    }
 }
 
 impl<T: Keyed> Ref for Ensure<T> {
@@ -403,5 +440,13 @@ impl<T: Keyed> Ref for Ensure<T> {
 
     fn is_faithful() -> bool {
         T::has_faithful_key()
+    }
+
+    fn copy(&self) -> Self {
+        self.clone()
+    }
+
+    fn show(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        show_key("Ensure", self.key(), f)
     }
 }
