@@ -8,8 +8,8 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
-/// A point in time: microseconds since the Unix epoch, in UTC. Prints as RFC 3339, and is read from it; so it does in JSON,
-/// where a number of microseconds is read as well.
+/// A point in time: microseconds since the Unix epoch, in UTC. Prints as RFC 3339, and is read from it. In JSON
+/// it is such a text; a number of microseconds is read as well.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Timestamp(i64);
 

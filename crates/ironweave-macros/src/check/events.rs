@@ -11,7 +11,7 @@ use super::model::{
 };
 use super::names::plain;
 use super::types::{self, named};
-use super::{arcs, mays, state};
+use super::{arcs, json, mays, state};
 use crate::errors::Errors;
 use crate::parse::ast;
 
@@ -62,7 +62,7 @@ fn one(mut event: ast::Event, resolved: &Resolved, errors: &mut Errors) -> Event
     for written in event.fields {
         field(&mut scope, written, errors);
     }
-    json_names(&scope.fields, errors);
+    json::names(&scope.fields, errors);
     let token = (scope.names.iter()).find(|name| matches!(name.by, By::Token(_)));
     if let Some(token) = token {
         for path in entities::take_derives(&mut event.attrs, &["Clone", "Copy"]) {
@@ -219,23 +219,6 @@ fn field(scope: &mut Scope<'_>, mut written: ast::EventField, errors: &mut Error
         binds,
         json: written.json,
     });
-}
-
-/// Reports two fields that JSON could not tell apart.
-fn json_names(fields: &[EventField], errors: &mut Errors) {
-    let mut seen = BTreeSet::new();
-    for field in fields {
-        let own = plain(&field.name);
-        let name = field.json.rename.as_ref().map_or(own, |name| name.value());
-        let aliases = field.json.aliases.iter().map(|alias| alias.value());
-        for name in std::iter::once(name).chain(aliases) {
-            if !seen.insert(name.clone()) {
-                let message =
-                    format!("two fields would be called `{name}` in JSON: rename one of them");
-                errors.at(&field.name, message);
-            }
-        }
-    }
 }
 
 /// Entities that a field of an event names: of which type, how many, and how.

@@ -7,6 +7,7 @@ mod arcs;
 mod edges;
 mod entities;
 mod events;
+mod json;
 mod lifecycle;
 mod links;
 mod mays;

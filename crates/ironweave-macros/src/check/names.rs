@@ -60,7 +60,7 @@ const GENERATED_ITEMS: [&str; 6] = ["Model", "AnyEvent", "state", "may", "bound"
 const READ_ITEMS: [&str; 7] = ["Any", "Many", "Option", "Vec", "Ensure", "Key", "String"];
 
 /// Names of Rust's own types, which code that imports the model with `*` could not use any more.
-const RUSTS: [&str; 19] = [
+const RUST_TYPES: [&str; 19] = [
     "Result", "Box", "bool", "char", "str", "u8", "u16", "u32", "u64", "u128", "usize", "i8",
     "i16", "i32", "i64", "i128", "isize", "f32", "f64",
 ];
@@ -169,7 +169,7 @@ fn states(ast: &Module, names: &Names, errors: &mut Errors) {
     for lifecycle in &ast.lifecycles {
         for state in &lifecycle.states {
             let (name, entity) = (plain(&state.name), &lifecycle.entity);
-            if RUSTS.contains(&name.as_str())
+            if RUST_TYPES.contains(&name.as_str())
                 || (name != "Any" && READ_ITEMS.contains(&name.as_str()))
             {
                 hides(&state.name, errors);
@@ -266,7 +266,7 @@ impl Names {
                 format!("`{name}` is a name that ironweave reads: choose another"),
             );
         }
-        if RUSTS.iter().any(|rusts| name == rusts) {
+        if RUST_TYPES.iter().any(|of_rust| name == of_rust) {
             hides(name, errors);
         }
         match vis {
