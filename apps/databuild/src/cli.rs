@@ -9,7 +9,7 @@ use anyhow::Result;
 use clap::{Parser, Subcommand};
 
 use crate::dirs::Dirs;
-use crate::engine::Engine;
+use crate::engine::{Engine, Limits};
 use crate::job::{self, JobCommand};
 use crate::jobs::Jobs;
 use crate::{demo, show, signals, start, summary};
@@ -48,12 +48,12 @@ enum Cmd {
     /// Print the events that happened, with what each changed
     Log {
         #[command(flatten)]
-        dir: Dir,
+        show: Show,
     },
     /// Print the wants, runs and partitions by state
     Status {
         #[command(flatten)]
-        dir: Dir,
+        show: Show,
     },
     /// Print what there was at another time
     AsOf {
@@ -61,7 +61,7 @@ enum Cmd {
         #[arg(value_name = "SEQ|TIME")]
         when: String,
         #[command(flatten)]
-        dir: Dir,
+        show: Show,
         #[command(subcommand)]
         what: Then,
     },
@@ -71,12 +71,12 @@ enum Cmd {
         #[arg(value_name = "REF")]
         name: String,
         #[command(flatten)]
-        dir: Dir,
+        show: Show,
     },
     /// Print what would change; nothing does
     WhatIf {
         #[command(flatten)]
-        dir: Dir,
+        show: Show,
         #[command(subcommand)]
         what: What,
     },
@@ -95,6 +95,18 @@ struct Options {
     /// How many jobs run at a time [default: as many as there are cores]
     #[arg(long, global = true, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     jobs_max: Option<u16>,
+    /// How many partitions jobs may ask for, all together, before databuild takes it for a search without end
+    #[arg(long, global = true, value_name = "N", default_value_t = 10_000)]
+    discovery_max: usize,
+}
+
+#[derive(clap::Args)]
+struct Show {
+    #[command(flatten)]
+    dir: Dir,
+    /// Shorten no lists
+    #[arg(long, global = true)]
+    full: bool,
 }
 
 #[derive(clap::Args)]
@@ -150,7 +162,7 @@ pub fn main() -> ExitCode {
 }
 
 fn run(command: Cmd) -> Result<ExitCode> {
-    signals::survive_file_size_limit()?;
+    signals::prepare()?;
     match command {
         Cmd::Demo { workspace, options } => {
             let workspace = demo::workspace(workspace.as_deref())?;
@@ -165,20 +177,23 @@ fn run(command: Cmd) -> Result<ExitCode> {
             options,
             what: What::Want { refs },
         } => build(&options, Jobmaker::File(jobs), &once(refs)),
-        Cmd::Log { dir } => show::log(&dir.dirs()?).map(|()| ExitCode::SUCCESS),
-        Cmd::Status { dir } => show::status(&dir.dirs()?).map(|()| ExitCode::SUCCESS),
+        Cmd::Log { show } => show::log(&show.dir.dirs()?, show.full).map(|()| ExitCode::SUCCESS),
+        Cmd::Status { show } => {
+            show::status(&show.dir.dirs()?, show.full).map(|()| ExitCode::SUCCESS)
+        }
         Cmd::AsOf {
             when,
-            dir,
+            show,
             what: Then::Status,
-        } => show::status_as_of(&dir.dirs()?, &when).map(|()| ExitCode::SUCCESS),
-        Cmd::History { name, dir } => {
-            show::history(&dir.dirs()?, &name).map(|()| ExitCode::SUCCESS)
+        } => show::status_as_of(&show.dir.dirs()?, &when, show.full).map(|()| ExitCode::SUCCESS),
+        Cmd::History { name, show } => {
+            show::history(&show.dir.dirs()?, &name, show.full).map(|()| ExitCode::SUCCESS)
         }
         Cmd::WhatIf {
-            dir,
+            show,
             what: What::Want { refs },
-        } => show::what_if_wanted(&dir.dirs()?, &once(refs)).map(|()| ExitCode::SUCCESS),
+        } => show::what_if_wanted(&show.dir.dirs()?, &once(refs), show.full)
+            .map(|()| ExitCode::SUCCESS),
         Cmd::Job { job } => job::run(job).map(|()| ExitCode::SUCCESS),
     }
 }
@@ -224,12 +239,21 @@ fn build(options: &Options, jobmaker: Jobmaker, refs: &[String]) -> Result<ExitC
     };
     let is_demo = workspace.is_some();
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    let jobs_max = options.jobs_max.map_or(cores, usize::from);
-    let mut engine = Engine::new(store, dirs, jobs, jobs_max, workspace)?;
+    let limits = Limits {
+        jobs: options.jobs_max.map_or(cores, usize::from),
+        discovery: options.discovery_max,
+    };
+    let mut engine = Engine::new(store, dirs, jobs, limits, workspace)?;
     start::check_refs(&engine, refs)?;
-    start::recover(&mut engine)?;
-    engine.want(refs)?;
-    if let Some(signal) = engine.work()? {
+    let stopped = match start::recover(&mut engine, refs)? {
+        Some(signal) => Some(signal),
+        None => {
+            engine.want(refs)?;
+            engine.work()?
+        }
+    };
+    if let Some(signal) = stopped {
+        engine.progress.finish();
         eprintln!("databuild: interrupted; run it again and it goes on");
         return Ok(u8::try_from(128 + signal).map_or(ExitCode::FAILURE, ExitCode::from));
     }

@@ -2,20 +2,24 @@
 //! what becomes of them.
 //!
 //! Architecture invariant: what to do next is asked of the store each time. Beside it there is only what ends with
-//! the process: the children, and which partitions it made live, for the summary.
+//! the process: the children, which partitions it made live and in which order, what runs have missed, and of which
+//! partitions it could not be found out whether they are up to date.
+//!
+//! Architecture invariant: no clock decides anything. What was first is known by counting, since a clock may be set
+//! back; how long something may take is measured with one that is never set.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
-use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anyhow::{Context, Result};
 use ironweave::prelude::*;
-use rustix::process::Signal;
 
-use crate::child::{self, Ended, Spec};
+use crate::child::{self, Children, Ended, Spec};
+use crate::command::Var;
 use crate::dirs::Dirs;
-use crate::jobs::{Jobs, Var};
+use crate::fresh::Unknown;
+use crate::jobs::Jobs;
 use crate::model::build::state::{
     Building, Failed, Idle, Live, Missing, New, Queued, Running, Stale, UpForRetry,
     UpstreamBuilding, UpstreamFailed,
@@ -26,15 +30,14 @@ use crate::model::build::{
 };
 use crate::progress::{Ending, Progress};
 use crate::rules::is_open;
+use crate::said::Said;
 use crate::signals::Signals;
-use crate::verdict::{self, Verdict};
+use crate::verdict::{self, Case, Verdict};
 
 /// How many lines of a failed run's stderr go into the log.
-const STDERR_LINES_MAX: usize = 20;
+pub const STDERR_LINES_MAX: usize = 20;
 /// How often signals are looked at while nothing happens.
-const TICK: Duration = Duration::from_millis(50);
-/// How long runs may take to end when they are asked to.
-const GRACE: Duration = Duration::from_secs(2);
+pub const TICK: Duration = Duration::from_millis(50);
 
 /// The store of databuild's model.
 pub type BuildStore = Store<build::Model>;
@@ -49,21 +52,36 @@ pub struct Engine {
     pub jobs: Jobs,
     /// What is shown meanwhile.
     pub progress: Progress,
-    /// The partitions that this process made live.
-    pub built: BTreeSet<Partition>,
+    /// The partitions that this process made live, each with how often it had made one live by then.
+    pub built: BTreeMap<Partition, usize>,
+    /// How often it has made a partition live.
+    lives: usize,
+    /// Of which partitions it is not known whether they are up to date.
+    pub unknown: Unknown,
+    /// Whether somebody wants it to stop.
+    pub signals: Signals,
     vars: Vec<Var>,
-    jobs_max: usize,
-    signals: Signals,
-    children: BTreeMap<JobRun, Child>,
-    sender: Sender<Ended<JobRun>>,
-    receiver: Receiver<Ended<JobRun>>,
+    limits: Limits,
+    children: Children<JobRun, Said>,
+    works: BTreeMap<JobRun, Work>,
+    /// What runs have missed.
+    missed: BTreeSet<String>,
 }
 
-/// A run's process.
-struct Child {
-    pid: u32,
+/// How much there may be of something.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// Of jobs that run at a time.
+    pub jobs: usize,
+    /// Of partitions that runs miss.
+    pub discovery: usize,
+}
+
+/// What a process works at.
+struct Work {
     partition: Partition,
-    started: Timestamp,
+    /// How often this databuild had made a partition live when it was started.
+    began: usize,
 }
 
 impl Engine {
@@ -72,7 +90,7 @@ impl Engine {
         store: BuildStore,
         dirs: Dirs,
         jobs: Jobs,
-        jobs_max: usize,
+        limits: Limits,
         workspace: Option<PathBuf>,
     ) -> Result<Self> {
         let text = |path: PathBuf| {
@@ -89,19 +107,20 @@ impl Engine {
         if let Some(workspace) = workspace {
             vars.push(("DATABUILD_WORKSPACE", text(workspace)?));
         }
-        let (sender, receiver) = channel();
         Ok(Self {
             store,
             dirs,
             jobs,
             progress: Progress::new(),
-            built: BTreeSet::new(),
-            vars,
-            jobs_max: jobs_max.max(1),
+            built: BTreeMap::new(),
+            lives: 0,
+            unknown: Unknown::default(),
             signals: Signals::listen()?,
-            children: BTreeMap::new(),
-            sender,
-            receiver,
+            vars,
+            limits,
+            children: Children::new(),
+            works: BTreeMap::new(),
+            missed: BTreeSet::new(),
         })
     }
 
@@ -117,25 +136,34 @@ impl Engine {
         &self.vars
     }
 
-    /// The want for these partitions: the one of an earlier databuild that has not ended, or a new one.
-    pub fn want(&mut self, refs: &[String]) -> Result<Want> {
-        let wanted: BTreeSet<&str> = refs.iter().map(String::as_str).collect();
-        let earlier = self
-            .store
-            .place::<Want, (New, Idle, Building, UpstreamBuilding)>()
-            .find(|want| {
-                want.asked_by(&self.store).is_none()
-                    && want
-                        .partitions(&self.store)
-                        .map(|p| p.name(&self.store))
-                        .collect::<BTreeSet<_>>()
-                        == wanted
-            });
-        if let Some(want) = earlier {
-            return Ok(want);
+    /// Wants each of these partitions, but for those that it is not known of whether they are up to date: by the want of
+    /// an earlier databuild that has not ended, or by a new one. Each has a want of its own, since a want ends with the
+    /// first of its partitions that fails.
+    pub fn want(&mut self, refs: &[String]) -> Result<()> {
+        let db = &self.store;
+        let earlier = db.place::<Want, (New, Idle, Building, UpstreamBuilding)>();
+        let earlier: BTreeSet<&str> = earlier
+            .filter(|want| want.asked_by(db).is_none())
+            .filter_map(|want| {
+                let mut partitions = want.partitions(db);
+                partitions.next().filter(|_| partitions.next().is_none())
+            })
+            .map(|p| p.name(db))
+            .collect();
+        let known = |name: &&str| {
+            let partition = db.find::<Partition>(*name);
+            !partition.is_some_and(|p| self.unknown.affects(p))
+        };
+        let wanted: BTreeSet<&str> = refs.iter().map(String::as_str).filter(known).collect();
+        let new: Vec<String> = wanted.difference(&earlier).map(|n| (*n).into()).collect();
+        let dirs = &self.dirs;
+        let mut t = self.store.begin();
+        for name in new {
+            let partitions = vec![Ensure::from(name)];
+            t.apply(WantCreated { partitions })
+                .map_err(|e| step_error(dirs, e))?;
         }
-        let partitions = wanted.into_iter().map(Ensure::from).collect();
-        Ok(self.fire(WantCreated { partitions })?.created.want)
+        t.commit().map_err(|e| step_error(dirs, e))
     }
 
     /// Works until nothing is left that can be built. Returns the signal that stopped it before, if one did.
@@ -154,11 +182,19 @@ impl Engine {
 
     fn work_or_stop(&mut self) -> Result<Option<i32>> {
         loop {
-            if let Some(signal) = self.signals.came() {
-                return Ok(Some(signal));
-            }
-            for partition in self.startable(self.jobs_max - self.children.len()) {
-                self.start(partition)?;
+            // Some may fail at once, and leave room for others.
+            loop {
+                if let Some(signal) = self.signals.came() {
+                    return Ok(Some(signal));
+                }
+                let room = self.limits.jobs.max(1).saturating_sub(self.children.len());
+                let startable = self.startable(room);
+                if startable.is_empty() {
+                    break;
+                }
+                for partition in startable {
+                    self.start(partition)?;
+                }
             }
             let known = self.store.count::<Partition, Any>();
             self.progress
@@ -166,10 +202,8 @@ impl Engine {
             if self.children.is_empty() {
                 return Ok(None);
             }
-            match self.receiver.recv_timeout(TICK) {
-                Ok(ended) => self.ended(ended)?,
-                // The engine has a sender itself, so it is never disconnected.
-                Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => {}
+            if let Some(ended) = self.children.ended(TICK) {
+                self.ended(ended)?;
             }
         }
     }
@@ -184,7 +218,10 @@ impl Engine {
         retry
             .chain(stale)
             .chain(missing)
-            .filter(|p| p.wanted_by(db).any(|want| is_open(want, db)))
+            .filter(|p| {
+                p.wanted_by(db)
+                    .any(|want| is_open(want, db) && !self.unknown.stops(want))
+            })
             // An earlier want may be for what these jobs do not make; `start` has said so.
             .filter(|p| self.jobs.job_for(p.name(db)).is_ok())
             .take(max)
@@ -203,26 +240,7 @@ impl Engine {
             wants,
         };
         let run = self.fire(event)?.created.run;
-        let id = run.id().to_string();
-        let dir = self.dirs.make_run(&id)?;
-        let mut vars = self.vars.clone();
-        vars.push(("PARTITION", name.clone()));
-        vars.push(("DATABUILD_OUT", dir.to_string_lossy().into_owned()));
-        let live = self
-            .store
-            .place::<Partition, Live>()
-            .map(|p| format!("{}\n", p.name(&self.store)))
-            .collect();
-        let started = Timestamp::now();
-        let spec = Spec {
-            command: &self.jobs.job_for(&name)?.command,
-            vars: &vars,
-            dir: &dir,
-            stderr: &self.dirs.stderr(&id),
-            stdin: live,
-            partition: name.clone(),
-        };
-        let pid = match child::spawn(run, spec, &self.sender) {
+        let pid = match self.spawn(run, partition, &name) {
             Ok(pid) => pid,
             Err(e) => {
                 self.progress.ended(&name, Ending::Failed);
@@ -234,15 +252,6 @@ impl Engine {
                 return Ok(());
             }
         };
-        // In the table before anything can go wrong, so that it is ended with the others.
-        self.children.insert(
-            run,
-            Child {
-                pid,
-                partition,
-                started,
-            },
-        );
         let queued = run
             .in_state::<Queued>(&self.store)
             .context("a run that was just queued is not Queued")?;
@@ -251,97 +260,137 @@ impl Engine {
         Ok(())
     }
 
-    fn ended(&mut self, ended: Ended<JobRun>) -> Result<()> {
-        let run = ended.run;
-        let Some(child) = self.children.remove(&run) else {
+    /// Starts the process of a run.
+    fn spawn(&mut self, run: JobRun, partition: Partition, name: &str) -> Result<u32> {
+        let id = run.id().to_string();
+        let dir = self.dirs.make_run(&id)?;
+        let mut vars = self.vars.clone();
+        vars.push(("PARTITION", name.to_owned()));
+        vars.push(("DATABUILD_OUT", dir.to_string_lossy().into_owned()));
+        let live = self
+            .store
+            .place::<Partition, Live>()
+            .map(|p| format!("{}\n", p.name(&self.store)))
+            .collect();
+        let spec = Spec {
+            command: &self.jobs.job_for(name)?.command,
+            arguments: &[],
+            vars: &vars,
+            dir: &dir,
+            stderr: &self.dirs.stderr(&id),
+            stdin: live,
+        };
+        let pid = self.children.spawn(run, spec, Said::of(name))?;
+        let began = self.lives;
+        self.works.insert(run, Work { partition, began });
+        Ok(pid)
+    }
+
+    fn ended(&mut self, mut ended: Ended<JobRun, Said>) -> Result<()> {
+        let run = ended.key;
+        let Some(Work { partition, began }) = self.works.remove(&run) else {
             return Ok(());
         };
         let running = run
             .in_state::<Running>(&self.store)
             .context("a run that has ended is not Running")?;
-        let name = child.partition.name(&self.store).to_owned();
+        let name = partition.name(&self.store).to_owned();
         let id = run.id().to_string();
-        let exit = ended.exit;
-        let mut verdict = verdict::of(
-            &self.store,
-            &self.jobs,
-            child.partition,
-            child.started,
-            ended,
-        );
-        // What cannot be read or kept is no partition, whatever the run says of it.
-        if matches!(verdict, Verdict::Succeeded { .. })
-            && let Err(e) = self.dirs.seal(&id)
-        {
-            verdict = Verdict::Failed(format!("{e:#}"));
+        let case = Case {
+            partition,
+            exit: ended.exit,
+            status: &ended.status,
+            said: ended.said,
+            was_live: &|p| self.built.get(&p).is_none_or(|nth| *nth <= began),
+            unknown: &|p| self.unknown.why(p),
+            missed_before: &self.missed,
+            discovery_max: self.limits.discovery,
+        };
+        let mut verdict = verdict::of(&self.store, &self.jobs, case);
+        let left = ended.group.words();
+        if let Some(left) = left {
+            self.progress.note(format_args!("{name}: {left}"));
         }
-        match verdict {
+        // What cannot be read, kept or put into its place is no partition, whatever the run says of it.
+        if matches!(verdict, Verdict::Succeeded { .. }) {
+            let placed = self.dirs.seal(&id);
+            let placed = placed.and_then(|()| self.dirs.publish(&id, &name));
+            verdict = placed.map_or_else(|e| Verdict::Failed(format!("{e:#}")), |()| verdict);
+        }
+        let recorded = match verdict {
             Verdict::Succeeded {
                 digest,
                 reads,
                 inputs,
             } => {
-                self.fire(JobSucceeded {
+                let event = JobSucceeded {
                     run: running,
                     digest,
                     reads,
                     inputs,
-                })?;
-                self.dirs.publish(&id, &name)?;
-                self.built.insert(child.partition);
-                self.progress.ended(&name, Ending::Live);
+                };
+                self.record(event)?.map(|()| {
+                    self.lives += 1;
+                    self.built.insert(partition, self.lives);
+                    Ending::Live
+                })
             }
             Verdict::Missed {
                 missed,
                 reads,
                 inputs,
             } => {
-                self.progress.ended(&name, Ending::Missed(missed.len()));
-                let missed = missed.into_iter().map(Ensure::from).collect();
-                self.fire(DepMissed {
+                let event = DepMissed {
                     run: running,
-                    missed,
+                    missed: missed.iter().cloned().map(Ensure::from).collect(),
                     reads,
                     inputs,
+                };
+                self.record(event)?.map(|()| {
+                    self.dirs.discard(&id);
+                    let ending = Ending::Missed(missed.len());
+                    self.missed.extend(missed);
+                    ending
+                })
+            }
+            Verdict::Failed(why) => Err(why),
+        };
+        let ending = match recorded {
+            Ok(ending) => ending,
+            Err(why) => {
+                let stderr = child::tail(&mut ended.stderr, STDERR_LINES_MAX);
+                let full = self.dirs.probe(&id).err().map(|e| format!("{e:#}"));
+                let more = [left.map(str::to_owned), Some(stderr), full];
+                let more = more.into_iter().flatten().filter(|text| !text.is_empty());
+                let reason = std::iter::once(why).chain(more).collect::<Vec<_>>();
+                self.fire(JobFailed {
+                    run,
+                    exit: ended.exit,
+                    reason: reason.join("\n"),
                 })?;
-                self.dirs.discard(&id);
+                Ending::Failed
             }
-            Verdict::Failed(why) => {
-                self.progress.ended(&name, Ending::Failed);
-                let stderr = child::tail(&self.dirs.stderr(&id), STDERR_LINES_MAX);
-                let mut reason = why;
-                if !stderr.is_empty() {
-                    reason = format!("{reason}\n{stderr}");
-                }
-                if let Err(full) = self.dirs.probe(&id) {
-                    reason = format!("{reason}\n{full:#}");
-                }
-                self.fire(JobFailed { run, exit, reason })?;
-            }
-        }
+        };
+        self.progress.ended(&name, ending);
         Ok(())
+    }
+
+    /// Fires an event that says what became of a run. Where the model refuses it, that is the failure of this run and
+    /// of nothing else; an error is one of the store, with which nothing more can be recorded.
+    fn record<E: Event<Model = build::Model>>(&mut self, event: E) -> Result<Result<(), String>> {
+        match self.store.try_step(event) {
+            Ok(_) => Ok(Ok(())),
+            Err(e @ (StepError::Storage(_) | StepError::Indeterminate(_))) => {
+                Err(step_error(&self.dirs, e))
+            }
+            Err(e) => Ok(Err(format!("what it came to is refused by the model: {e}"))),
+        }
     }
 
     /// Ends all runs, and records that they are lost.
     fn end_children(&mut self) -> Result<()> {
-        for child in self.children.values() {
-            child::signal(child.pid, Signal::TERM);
-        }
-        let mut left: BTreeSet<JobRun> = self.children.keys().copied().collect();
-        let deadline = Instant::now() + GRACE;
-        while !left.is_empty() {
-            match self
-                .receiver
-                .recv_timeout(deadline.saturating_duration_since(Instant::now()))
-            {
-                Ok(ended) => drop(left.remove(&ended.run)),
-                Err(_) => break,
-            }
-        }
-        for run in left {
-            child::signal(self.children[&run].pid, Signal::KILL);
-        }
-        let runs: Vec<JobRun> = std::mem::take(&mut self.children).into_keys().collect();
+        self.children.end();
+        let runs: Vec<JobRun> = std::mem::take(&mut self.works).into_keys().collect();
         self.lose(&runs)
     }
 

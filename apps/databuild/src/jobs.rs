@@ -9,7 +9,9 @@
 //!
 //! A partition is made by the one job whose pattern matches its name. In the arguments of a command these names
 //! are replaced where they follow a `$` (or stand in `${..}`); all of them are in the environment of the process
-//! too. Any other `$` is left as it is, so that a script after `sh -c` can use its own variables.
+//! too. Any other `$` is left as it is. Nothing is replaced in the script of a shell, the argument after
+//! `sh -c`: the shell finds the names in its environment, and quotes keep a value with a space together, as in
+//! `"$DATABUILD_DATA"`. A program that gives its arguments to a shell elsewhere (`ssh`) must quote them itself.
 //!
 //! | name | what it is |
 //! |---|---|
@@ -34,19 +36,28 @@
 //! |---|---|
 //! | exit status 0 | it succeeded |
 //! | exit status 0, and something missed, or read that is not live | databuild builds that, then runs it again |
+//! | exit status 0, and the output directory was made read-only, or the data of the partition cannot be replaced | it failed |
 //! | any other exit status, a signal, or a line on stdout that is none of the above | it failed; what it wrote to stderr is shown |
+//!
+//! A run ends with its process. What that has started and left behind in its process group is killed then, and
+//! databuild says so; a process that left the group (`setsid`) is neither waited for nor ended, and what it writes
+//! to stdout after the end of the run is lost.
 //!
 //! With `digest`, the partitions of the job are stale when their digest changes: when databuild starts it runs
 //! that command once with the names of the job's live partitions as further arguments, and it prints a line
 //! `{"partition": "a", "digest": "text"}` for each (none for one that it can say nothing of, which is then
 //! stale). The run itself says the digest too, as above. Without `digest`, a partition goes stale only with
-//! its inputs.
+//! its inputs. Where the command fails, it is not known whether these partitions are up to date: what rests on
+//! them is not built, and everything else is.
 
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Result, bail};
 use serde::Deserialize;
+
+use crate::command::{NAMES, unknown_name};
+use crate::words::shown;
 
 /// The jobs that there are.
 #[derive(Debug)]
@@ -67,9 +78,6 @@ pub struct Job {
     /// The program that tells digests, as written.
     pub digest: Option<Vec<String>>,
 }
-
-/// A variable of a job's environment.
-pub type Var = (&'static str, String);
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -168,6 +176,8 @@ impl Jobs {
 
     /// The place in [`Jobs::all`] of the job that makes a partition.
     pub fn index_for(&self, partition: &str) -> Result<usize> {
+        // Also those of a store of an earlier databuild, which allowed other names.
+        check_name(partition)?;
         let file = self.file.display();
         let mut found = (0..self.jobs.len()).filter(|i| matches(&self.jobs[*i].pattern, partition));
         let Some(first) = found.next() else {
@@ -202,56 +212,6 @@ impl Jobs {
     }
 }
 
-/// The names that are replaced in the arguments of commands.
-const NAMES: [&str; 6] = [
-    "PARTITION",
-    "DATABUILD_OUT",
-    "DATABUILD_DATA",
-    "DATABUILD_JOBS",
-    "DATABUILD",
-    "DATABUILD_WORKSPACE",
-];
-
-/// A name after a `$` that looks as if databuild were to replace it, and that it does not know.
-fn unknown_name(argument: &str) -> Option<&str> {
-    references(argument)
-        .map(|(_, name)| name)
-        .find(|name| name.starts_with("DATABUILD") && !NAMES.contains(name))
-}
-
-/// Where in `text` something like `$NAME` or `${NAME}` stands, with the name.
-fn references(text: &str) -> impl Iterator<Item = (std::ops::Range<usize>, &str)> {
-    text.match_indices('$').filter_map(|(at, _)| {
-        let rest = &text[at + 1..];
-        let braced = rest.starts_with('{');
-        let body = &rest[usize::from(braced)..];
-        let len = body
-            .find(|c: char| !c.is_ascii_alphanumeric() && c != '_')
-            .unwrap_or(body.len());
-        let name = &body[..len];
-        if name.is_empty() || (braced && !body[len..].starts_with('}')) {
-            return None;
-        }
-        let end = at + 1 + len + if braced { 2 } else { 0 };
-        Some((at..end, name))
-    })
-}
-
-/// An argument with the variables in it replaced.
-pub fn expand(argument: &str, vars: &[Var]) -> String {
-    let mut out = String::new();
-    let mut from = 0;
-    for (range, name) in references(argument) {
-        if let Some((_, value)) = vars.iter().find(|(known, _)| *known == name) {
-            out.push_str(&argument[from..range.start]);
-            out.push_str(value);
-            from = range.end;
-        }
-    }
-    out.push_str(&argument[from..]);
-    out
-}
-
 /// Whether a name fits a pattern in which `*` stands for any run of characters, also none.
 fn matches(pattern: &str, name: &str) -> bool {
     let mut parts = pattern.split('*');
@@ -272,16 +232,24 @@ fn matches(pattern: &str, name: &str) -> bool {
     rest.ends_with(last)
 }
 
-/// Refuses names that cannot be the name of a directory below the data directory, or that a shell could
-/// take for more than a name.
+/// Refuses names that cannot be the name of a directory below the data directory, that a shell could take for more
+/// than a name, or that a program could take for an option.
 pub fn check_name(partition: &str) -> Result<()> {
     let fine = |c: char| c.is_ascii_alphanumeric() || "._-+@=,:%~/".contains(c);
     let odd_part = |part: &str| part.is_empty() || part.starts_with('.') || part.len() > 200;
+    if partition.starts_with('-') {
+        bail!(
+            "`{}` cannot be the name of a partition: a program would take it for an option; begin it with another \
+             character than `-`",
+            shown(partition)
+        );
+    }
     if partition.len() > 1000 || !partition.chars().all(fine) || partition.split('/').any(odd_part)
     {
         bail!(
-            "`{partition}` cannot be the name of a partition: it is made of letters, digits and ._-+@=,:%~ with / \
-             between its parts, of which none is empty or begins with a dot"
+            "`{}` cannot be the name of a partition: it is made of letters, digits and ._-+@=,:%~ with / between its \
+             parts, of which none is empty or begins with a dot; a part has 200 characters at most, all of them 1000",
+            shown(partition)
         );
     }
     Ok(())
@@ -336,26 +304,6 @@ mod tests {
     }
 
     #[test]
-    fn arguments_are_expanded_and_what_is_not_ours_is_left() {
-        let vars = [
-            ("PARTITION", "a/b".to_owned()),
-            ("DATABUILD", "/bin/db".to_owned()),
-        ];
-        for (argument, expect) in [
-            ("$PARTITION", "a/b"),
-            ("x${PARTITION}y", "xa/by"),
-            ("$DATABUILD/$PARTITION", "/bin/db/a/b"),
-            (
-                "$PARTITIONS $(wc -l) $n $$ ${x:-$PARTITION} 5$",
-                "$PARTITIONS $(wc -l) $n $$ ${x:-a/b} 5$",
-            ),
-            ("", ""),
-        ] {
-            assert_eq!(expand(argument, &vars), expect, "{argument}");
-        }
-    }
-
-    #[test]
     fn a_jobs_file_is_read() {
         let jobs = parse(
             "[[job]]\npartitions = 'a/*'\ncommand = ['x', '$PARTITION']\n\n\
@@ -369,6 +317,27 @@ mod tests {
         );
         assert_eq!(jobs.job_for("b").unwrap().line, 6);
         assert!(jobs.dir().ends_with("dir"));
+    }
+
+    #[test]
+    fn names_that_are_more_than_names_are_refused() {
+        for name in ["a", "a/b", "~root/x", "a/-b", "x=~y,z:%20+@1"] {
+            check_name(name).unwrap();
+        }
+        let long = "a".repeat(2000);
+        for name in [
+            "", "/a", "a//b", "a/../b", ".a", "a b", "$x", "a\nb", "--help", "-", &long,
+        ] {
+            let error = format!("{:#}", check_name(name).unwrap_err());
+            assert!(
+                error.contains("cannot be the name of a partition"),
+                "{error}"
+            );
+            assert!(error.len() < 500 && !error.contains('\n'), "{error}");
+        }
+        let jobs = parse("[[job]]\npartitions = '*'\ncommand = ['x']\n").unwrap();
+        let error = jobs.job_for("--help").unwrap_err().to_string();
+        assert!(error.contains("for an option"), "{error}");
     }
 
     #[test]

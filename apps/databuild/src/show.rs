@@ -1,11 +1,11 @@
 //! `databuild log`, `status` and their kin: what the store says, said and would say, also of one that a running databuild
-//! writes to.
+//! writes to. Long lists are shortened unless all is asked for.
 
 use std::io::{BufWriter, Write};
 
 use anyhow::{Context, Result};
-use ironweave::When;
 use ironweave::prelude::*;
+use ironweave::{Past, When};
 
 use crate::dirs::Dirs;
 use crate::jobs::check_name;
@@ -14,40 +14,32 @@ use crate::model::build::state::{
     Succeeded, Successful, UpForRetry, UpstreamBuilding, UpstreamFailed,
 };
 use crate::model::build::{JobRun, Partition, Want, WantCreated};
+use crate::render::Renderer;
 use crate::start::open_read_only;
+use crate::words::{few, one_line, shown};
 
 /// What is said where there is no room behind `>`.
 const UNWRITABLE: &str = "cannot write to stdout";
 
+/// How many of each kind a status names where not all are asked for.
+const NAMED_MAX: usize = 20;
+
 /// Prints every event with its facts, one line each: sequence, time, the event with its fields, and what changed. An
 /// event that fired by itself is indented.
-pub fn log(dirs: &Dirs) -> Result<()> {
+pub fn log(dirs: &Dirs, full: bool) -> Result<()> {
     let store = open_read_only(dirs)?;
+    let renderer = Renderer::new(&store, store.schema(), full);
     let mut out = BufWriter::new(std::io::stdout().lock());
     for frame in store.frames(0).map_err(|e| unreadable(dirs, &e))? {
         let frame = frame.map_err(|e| unreadable(dirs, &e))?;
         for firing in &frame.firings {
             let indent = if firing.immediate { "  " } else { "" };
-            let firing = one_line(&firing.to_string());
+            let firing = renderer.firing(firing);
             writeln!(out, "{:>6} {} {indent}{firing}", frame.seq, frame.time)
                 .context(UNWRITABLE)?;
         }
     }
     out.flush().context(UNWRITABLE)
-}
-
-/// A text with its line ends, and whatever else would command a terminal, made visible: what a job wrote to stderr is in
-/// the log as it was.
-fn one_line(text: &str) -> String {
-    let mut line = String::with_capacity(text.len());
-    for c in text.chars() {
-        if c.is_control() {
-            line.extend(c.escape_default());
-        } else {
-            line.push(c);
-        }
-    }
-    line
 }
 
 macro_rules! counts {
@@ -57,12 +49,12 @@ macro_rules! counts {
 }
 
 /// Prints the wants, runs and partitions by state.
-pub fn status(dirs: &Dirs) -> Result<()> {
-    say(&status_of(&open_read_only(dirs)?))
+pub fn status(dirs: &Dirs, full: bool) -> Result<()> {
+    say(&status_of(&open_read_only(dirs)?, full))
 }
 
 /// Prints the same of another time: after a step, or at a time.
-pub fn status_as_of(dirs: &Dirs, when: &str) -> Result<()> {
+pub fn status_as_of(dirs: &Dirs, when: &str, full: bool) -> Result<()> {
     let when = match when.parse::<u64>() {
         Ok(seq) => When::Seq(seq),
         Err(_) => When::Time(when.parse().map_err(|e| {
@@ -71,30 +63,41 @@ pub fn status_as_of(dirs: &Dirs, when: &str) -> Result<()> {
     };
     let store = open_read_only(dirs)?;
     let then = store.as_of(when).map_err(|e| unreadable(dirs, &e))?;
-    say(&status_of(&then))
+    say(&status_of(&then, full))
 }
 
 /// Prints each fact about a partition, with its step and event.
-pub fn history(dirs: &Dirs, name: &str) -> Result<()> {
+pub fn history(dirs: &Dirs, name: &str, full: bool) -> Result<()> {
     let store = open_read_only(dirs)?;
     let had = store
         .history_of_key::<Partition>(name)
         .map_err(|e| unreadable(dirs, &e))?;
     anyhow::ensure!(
         !had.is_empty(),
-        "nobody ever wanted {name} in {}: `databuild status` tells what there is",
+        "nobody ever wanted {} in {}: `databuild status` tells what there is",
+        shown(name),
         dirs.shown().display()
     );
+    let renderer = Renderer::new(&store, store.schema(), full);
     let mut out = String::new();
-    for past in had.iter().flat_map(|(_, history)| history) {
-        let said = one_line(&format!("{}: {}", past.event, past.words));
-        out += &format!("{:>6} {} {said}\n", past.seq, past.time);
+    let all: Vec<&Past> = had.iter().flat_map(|(_, history)| history).collect();
+    // What one event says of it, shortened where it says much of one kind.
+    for said in all.chunk_by(|a, b| (a.seq, &a.event) == (b.seq, &b.event)) {
+        let Some(Past {
+            seq, time, event, ..
+        }) = said.first()
+        else {
+            continue;
+        };
+        for fact in renderer.facts(said.iter().map(|past| past.words.as_str())) {
+            out += &format!("{seq:>6} {time} {event}: {fact}\n");
+        }
     }
     say(&out)
 }
 
 /// Prints what would change if somebody wanted partitions.
-pub fn what_if_wanted(dirs: &Dirs, refs: &[String]) -> Result<()> {
+pub fn what_if_wanted(dirs: &Dirs, refs: &[String], full: bool) -> Result<()> {
     refs.iter().try_for_each(|name| check_name(name))?;
     let store = open_read_only(dirs)?;
     let partitions = refs
@@ -105,9 +108,12 @@ pub fn what_if_wanted(dirs: &Dirs, refs: &[String]) -> Result<()> {
         .snapshot()
         .with(WantCreated { partitions })
         .map_err(|e| anyhow::anyhow!("the store in {} refuses: {e}", dirs.shown().display()))?;
+    let renderer = Renderer::new(&outcome.snapshot, store.schema(), full);
+    let facts = outcome.changes.facts().iter();
+    let facts: Vec<String> = facts.map(|f| outcome.changes.words(*f)).collect();
     let mut out = String::new();
-    for fact in outcome.changes.facts() {
-        out += &format!("{}\n", one_line(&outcome.changes.words(*fact)));
+    for fact in renderer.facts(facts.iter().map(String::as_str)) {
+        out += &format!("{fact}\n");
     }
     let want = outcome.receipt.created.want;
     let state = want.state(&outcome.snapshot);
@@ -126,7 +132,7 @@ fn say(text: &str) -> Result<()> {
 }
 
 /// The wants, runs and partitions by state.
-fn status_of(store: &impl Db) -> String {
+fn status_of(store: &impl Db, full: bool) -> String {
     let mut out = String::new();
     let partitions = counts!(
         store, Partition: Missing, Building, Live, Failed, UpstreamBuilding, UpForRetry, UpstreamFailed, Stale
@@ -136,25 +142,51 @@ fn status_of(store: &impl Db) -> String {
     line(&mut out, "runs", &runs);
     let wants = counts!(store, Want: New, Idle, Building, UpstreamBuilding, Successful, Failed, UpstreamFailed, Canceled);
     line(&mut out, "wants", &wants);
-    open_wants(&mut out, store);
-    for run in store.place::<JobRun, Running>() {
-        let (label, pid) = (run.label(store), run.pid(store));
-        out += &format!("running: {label} (pid {pid})\n");
-    }
-    for partition in store.place::<Partition, Failed>() {
-        let reason = partition.reason(store).lines().next().unwrap_or_default();
-        let reason = one_line(reason);
-        out += &format!("failed: {}: {reason}\n", partition.name(store));
-    }
-    for partition in store.place::<Partition, (Stale, UpstreamFailed)>() {
-        let what = if partition.is::<Stale>(store) {
-            "stale"
+    let open = store.place::<Want, (New, Idle, Building, UpstreamBuilding)>();
+    let open = open.map(|want| {
+        let names = want.partitions(store).map(|p| p.name(store).to_owned());
+        let names = if full {
+            names.collect::<Vec<_>>().join(", ")
         } else {
-            "upstream failed"
+            few(names)
         };
-        out += &format!("{what}: {}\n", partition.name(store));
-    }
+        let by = want
+            .asked_by(store)
+            .map_or_else(String::new, |run| format!(", for {}", run.label(store)));
+        format!("{names}{by}")
+    });
+    list(&mut out, "wanted", open, full);
+    let running = store.place::<JobRun, Running>();
+    let running = running.map(|run| format!("{} (pid {})", run.label(store), run.pid(store)));
+    list(&mut out, "running", running, full);
+    let failed = store.place::<Partition, Failed>().map(|partition| {
+        let reason = partition.reason(store).lines().next().unwrap_or_default();
+        format!("{}: {}", partition.name(store), shown(reason))
+    });
+    list(&mut out, "failed", failed, full);
+    let stale = store.place::<Partition, Stale>();
+    list(
+        &mut out,
+        "stale",
+        stale.map(|p| p.name(store).to_owned()),
+        full,
+    );
+    let upstream = store.place::<Partition, UpstreamFailed>();
+    let upstream = upstream.map(|p| p.name(store).to_owned());
+    list(&mut out, "upstream failed", upstream, full);
     out
+}
+
+/// A line for each of some, as many as there is room for.
+fn list(out: &mut String, what: &str, mut lines: impl Iterator<Item = String>, full: bool) {
+    let most = if full { usize::MAX } else { NAMED_MAX };
+    for text in lines.by_ref().take(most) {
+        *out += &format!("{what}: {}\n", one_line(&text));
+    }
+    let more = lines.count();
+    if more > 0 {
+        *out += &format!("{what}: and {more} more, which --full shows\n");
+    }
 }
 
 fn line(out: &mut String, what: &str, counts: &[(&str, usize)]) {
@@ -166,19 +198,4 @@ fn line(out: &mut String, what: &str, counts: &[(&str, usize)]) {
         .collect();
     let equals = if parts.is_empty() { "" } else { " = " };
     *out += &format!("{what}: {all}{equals}{}\n", parts.join(" + "));
-}
-
-fn open_wants(out: &mut String, store: &impl Db) {
-    for want in store.place::<Want, (New, Idle, Building, UpstreamBuilding)>() {
-        let mut names = want.partitions(store).map(|p| p.name(store));
-        let first: Vec<&str> = names.by_ref().take(3).collect();
-        let more = match names.count() {
-            0 => String::new(),
-            n => format!(" and {n} more"),
-        };
-        let by = want
-            .asked_by(store)
-            .map_or_else(String::new, |run| format!(", for {}", run.label(store)));
-        *out += &format!("wanted: {}{more}{by}\n", first.join(", "));
-    }
 }

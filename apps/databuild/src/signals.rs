@@ -1,14 +1,16 @@
 //! Signals that databuild does not die of.
 //!
-//! - SIGINT and SIGTERM: it ends its runs, says so in the log, and exits. A second one ends it at once, which does
+//! - SIGINT and SIGTERM: it ends its runs, or the `digest` commands at the start, says in the log which runs are lost,
+//!   and exits. A second one ends it at once, which does
 //!   no harm either.
+//! - SIGCHLD: whoever started databuild may have set it to be ignored, and then nobody hears how a process ended.
 //! - SIGXFSZ: a write past the limit on the size of files then fails like any other, and is reported.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use anyhow::{Context, Result};
-use signal_hook::consts::{SIGINT, SIGTERM, SIGXFSZ};
+use signal_hook::consts::{SIGCHLD, SIGINT, SIGTERM, SIGXFSZ};
 use signal_hook::flag;
 
 /// Whether somebody wants databuild to stop.
@@ -42,9 +44,12 @@ impl Signals {
     }
 }
 
-/// Makes a write past the limit on the size of files fail instead of ending the process.
-pub fn survive_file_size_limit() -> Result<()> {
-    flag::register(SIGXFSZ, Arc::new(AtomicBool::new(false)))
-        .context("cannot listen to signals")?;
+/// Makes a write past the limit on the size of files fail instead of ending the process, and lets it hear how its
+/// children end.
+pub fn prepare() -> Result<()> {
+    for signal in [SIGXFSZ, SIGCHLD] {
+        flag::register(signal, Arc::new(AtomicBool::new(false)))
+            .context("cannot listen to signals")?;
+    }
     Ok(())
 }

@@ -1,6 +1,5 @@
 //! What databuild says at its end: results on stdout, what went wrong on stderr.
 
-use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::io::Write as _;
 use std::path::PathBuf;
@@ -10,8 +9,13 @@ use anyhow::{Context, Result};
 use ironweave::prelude::*;
 
 use crate::engine::Engine;
+use crate::fresh::stands_on;
 use crate::model::build::Partition;
 use crate::model::build::state::{Failed, Live, UpstreamFailed};
+use crate::words::{few, one_line};
+
+/// How many partitions that went wrong are shown.
+const SHOWN_MAX: usize = 10;
 
 /// What there is to look at: a word for it, and where it lies.
 pub type Shown = (&'static str, PathBuf);
@@ -23,9 +27,17 @@ pub fn print(engine: &Engine, refs: &[String], results: &[Shown], took: Duration
         .iter()
         .filter_map(|name| db.find::<Partition>(name.as_str()))
         .collect();
-    let done = wanted.iter().all(|p| p.is::<Live>(db));
+    let known = |p: &&Partition| !engine.unknown.affects(**p);
+    let not_built: Vec<&str> = (wanted.iter().filter(known))
+        .filter(|p| !p.is::<Live>(db))
+        .map(|p| p.name(db))
+        .collect();
+    let not_known: Vec<&str> = (wanted.iter().filter(|p| !known(p)))
+        .map(|p| p.name(db))
+        .collect();
+    let done = not_built.is_empty() && not_known.is_empty();
     if !done {
-        complain(engine, &wanted);
+        complain(engine, &not_built, &not_known);
     }
     let mut out = String::new();
     // Writing to a String cannot fail.
@@ -43,9 +55,9 @@ pub fn print(engine: &Engine, refs: &[String], results: &[Shown], took: Duration
     line(format_args!("took:   {:.1} s", took.as_secs_f64()));
     line(format_args!("log:    {}", log_command(engine)));
     line(format_args!("partitions built: {}", engine.built.len()));
-    let reused = stands_on(db, &wanted)
+    let reused = stands_on(db, wanted)
         .into_iter()
-        .filter(|p| p.is::<Live>(db) && !engine.built.contains(p))
+        .filter(|p| p.is::<Live>(db) && !engine.built.contains_key(p))
         .count();
     line(format_args!("partitions reused: {reused}"));
     std::io::stdout()
@@ -54,30 +66,18 @@ pub fn print(engine: &Engine, refs: &[String], results: &[Shown], took: Duration
     Ok(done)
 }
 
-/// All that partitions are made from or wait for, to any depth, with themselves.
-fn stands_on(db: &impl Db, partitions: &[Partition]) -> BTreeSet<Partition> {
-    let mut found = BTreeSet::new();
-    let mut todo = partitions.to_vec();
-    while let Some(partition) = todo.pop() {
-        if found.insert(partition) {
-            todo.extend(partition.inputs(db));
-            todo.extend(partition.upstreams(db));
-        }
-    }
-    found
-}
-
 /// What failed, with what it said, and who waited for it.
-fn complain(engine: &Engine, wanted: &[Partition]) {
+fn complain(engine: &Engine, not_built: &[&str], not_known: &[&str]) {
     let db = &engine.store;
     let mut out = String::new();
     let mut line = |text: std::fmt::Arguments<'_>| {
         let _ = writeln!(out, "{text}");
     };
-    for token in db.place::<Partition, Failed>() {
+    let mut failed = db.place::<Partition, Failed>();
+    for token in failed.by_ref().take(SHOWN_MAX) {
         line(format_args!("\n{} failed:", token.name(db)));
         for text in token.reason(db).lines() {
-            line(format_args!("    {text}"));
+            line(format_args!("    {}", one_line(text)));
         }
         if let Some(run) = token.built_by(db) {
             let dir = engine.dirs.shown().join("runs").join(run.id().to_string());
@@ -87,27 +87,47 @@ fn complain(engine: &Engine, wanted: &[Partition]) {
             ));
         }
     }
-    for token in db.place::<Partition, UpstreamFailed>() {
+    more(&mut line, failed.count(), "failed");
+    let mut in_vain = db.place::<Partition, UpstreamFailed>();
+    for token in in_vain.by_ref().take(SHOWN_MAX) {
         let lost = |p: &Partition| p.is::<Failed>(db) || p.is::<UpstreamFailed>(db);
-        let missed: Vec<&str> = token
-            .upstreams(db)
-            .filter(lost)
-            .map(|p| p.name(db))
-            .collect();
+        let missed = token.upstreams(db).filter(lost).map(|p| p.name(db));
         line(format_args!(
             "\n{} waits in vain for {}",
             token.name(db),
-            missed.join(", ")
+            few(missed)
         ));
     }
-    let names: Vec<&str> = wanted
-        .iter()
-        .filter(|p| !p.is::<Live>(db))
-        .map(|p| p.name(db))
+    more(&mut line, in_vain.count(), "wait in vain");
+    if !not_known.is_empty() {
+        for why in engine.unknown.failures() {
+            let mut text = why.lines();
+            line(format_args!("\n{}", text.next().unwrap_or_default()));
+            for text in text {
+                line(format_args!("    {}", one_line(text)));
+            }
+        }
+    }
+    let ends = [
+        ("not built", not_built),
+        ("not known to be up to date", not_known),
+    ];
+    let ends = ends.iter().filter(|(_, names)| !names.is_empty());
+    let ends: Vec<String> = ends
+        .map(|(what, names)| format!("{what}: {}", few(*names)))
         .collect();
-    line(format_args!("\ndatabuild: not built: {}", names.join(", ")));
+    line(format_args!("\ndatabuild: {}", ends.join("; ")));
     // Where stderr is closed nobody reads it.
     drop(std::io::stderr().write_all(out.as_bytes()));
+}
+
+/// Says how many there are that are not shown.
+fn more(line: &mut impl FnMut(std::fmt::Arguments<'_>), count: usize, what: &str) {
+    if count > 0 {
+        line(format_args!(
+            "\n{count} more {what}; `databuild status --full` has all"
+        ));
+    }
 }
 
 /// The command that shows the log, as it can be typed where databuild was started.
@@ -115,17 +135,20 @@ fn log_command(engine: &Engine) -> String {
     let program = std::env::args()
         .next()
         .unwrap_or_else(|| "databuild".to_owned());
-    format!(
-        "{} log --dir {}",
-        quoted(&program),
-        quoted(&engine.dirs.shown().to_string_lossy())
-    )
+    let dir = engine.dirs.shown().to_string_lossy();
+    // What begins with `-` is taken for an option, but as a path it need not begin so.
+    let dir = if dir.starts_with('-') {
+        format!("./{dir}")
+    } else {
+        dir.into_owned()
+    };
+    format!("{} log --dir {}", quoted(&program), quoted(&dir))
 }
 
 /// A word as a shell takes it.
 fn quoted(word: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "/._-+=:,@%".contains(c);
-    if !word.is_empty() && word.chars().all(plain) {
+    if !word.is_empty() && !word.starts_with('=') && word.chars().all(plain) {
         return word.to_owned();
     }
     format!("'{}'", word.replace('\'', r"'\''"))
@@ -140,5 +163,7 @@ mod tests {
         assert_eq!(quoted("target/databuild"), "target/databuild");
         assert_eq!(quoted("it's here"), r"'it'\''s here'");
         assert_eq!(quoted(""), "''");
+        assert_eq!(quoted("~root/x"), "'~root/x'");
+        assert_eq!(quoted("=ls"), "'=ls'");
     }
 }

@@ -7,6 +7,7 @@ pub(crate) const UINT: u8 = 0;
 pub(crate) const NEGATIVE: u8 = 1 << 5;
 pub(crate) const ARRAY: u8 = 4 << 5;
 pub(crate) const MAP: u8 = 5 << 5;
+pub(crate) const BYTES: u8 = 2 << 5;
 pub(crate) const TEXT: u8 = 3 << 5;
 /// Whole items.
 pub(crate) const FALSE: u8 = 0xf4;

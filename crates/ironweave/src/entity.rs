@@ -12,7 +12,7 @@ use crate::plumbing::{Binding, EventMaker, EventVisitor};
 use crate::schema::{ColumnIx, EntityIx, StateIx};
 use crate::step::bind::{key_bytes, parts};
 use crate::step::event::{DynEvent, Event};
-use crate::value::Value;
+use crate::value::{Value, is_faithful};
 
 /// A model, declared by `#[ironweave::model]`.
 pub trait Model: Sized + 'static {
@@ -106,6 +106,12 @@ pub trait Keyed: Entity {
     type Key: Value + Hash + Eq;
     #[doc(hidden)]
     const KEY: &'static [ColumnIx];
+    /// Whether all keys are known to come back as they were written.
+    #[doc(hidden)]
+    #[inline]
+    fn has_faithful_key() -> bool {
+        is_faithful::<Self::Key>()
+    }
 }
 
 /// The state of a handle: any.

@@ -173,11 +173,11 @@ pub enum StepError {
         /// What is full.
         what: Name,
     },
-    /// The `Serialize` of a value refused.
+    /// A value cannot be written to a log, or would be read back as another.
     Unwritable {
         /// The column or field: `Partition.name`.
         what: Name,
-        /// What it said.
+        /// Why not, or what it would be read back as.
         reason: String,
     },
     /// The explicit time of a transaction lies before that of the last one.

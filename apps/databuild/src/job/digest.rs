@@ -100,17 +100,22 @@ fn inherited(dir: &Path) -> Result<String> {
     Ok(String::new())
 }
 
-/// Adds a file under a name; a file that cannot be read counts as one without content.
+/// Adds a file under a name, without reading all of it into memory; a file that cannot be read counts as one without
+/// content.
 pub fn add_file(hash: &mut Xxh3, name: &[u8], file: &Path) {
-    let content = std::fs::read(file);
     hash.update(&(name.len() as u64).to_le_bytes());
     hash.update(name);
-    match content {
-        Ok(bytes) => {
-            hash.update(&(bytes.len() as u64).to_le_bytes());
-            hash.update(&bytes);
+    let read = |hash: &mut Xxh3| -> std::io::Result<()> {
+        let mut file = std::fs::File::open(file)?;
+        let meta = file.metadata()?;
+        if !meta.is_file() {
+            return Err(std::io::ErrorKind::InvalidInput.into());
         }
-        Err(_) => hash.update(&u64::MAX.to_le_bytes()),
+        hash.update(&meta.len().to_le_bytes());
+        std::io::copy(&mut file, hash).map(drop)
+    };
+    if read(hash).is_err() {
+        hash.update(&u64::MAX.to_le_bytes());
     }
 }
 

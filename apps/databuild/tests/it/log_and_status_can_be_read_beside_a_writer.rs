@@ -21,7 +21,7 @@ fn while_a_run_is_going_on() {
     }
     let log = place.log();
     assert!(
-        log.contains("WantCreated { partitions: [\"a\"] } => create Partition/0.1 in Missing;"),
+        log.contains("WantCreated { partitions: [\"a\"] } => create Partition \"a\" in Missing;"),
         "{log}"
     );
     // What fires by itself is indented.

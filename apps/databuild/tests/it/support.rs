@@ -90,8 +90,9 @@ impl Place {
         self.databuild(&[&["run", "--jobs", "jobs.toml", "want"], refs].concat())
     }
 
+    /// All of the log.
     pub fn log(&self) -> String {
-        self.databuild(&["log"]).success().stdout
+        self.databuild(&["log", "--full"]).success().stdout
     }
 
     pub fn status(&self) -> String {
@@ -196,18 +197,29 @@ impl Seen {
     }
 }
 
-/// How often the log says that a partition became live, by the name of the event's subject.
+/// How often the log says that a partition became live, by the name of the partition.
 pub fn times_live(log: &str) -> Vec<(String, usize)> {
     let mut counts = std::collections::BTreeMap::new();
     for fact in log
         .split([';', '\n'])
         .filter(|f| f.contains("Building -> Live"))
     {
-        let partition = fact
-            .split_whitespace()
-            .find(|w| w.starts_with("Partition/"))
-            .expect("a partition");
-        *counts.entry(partition.to_owned()).or_insert(0) += 1;
+        let name = fact.split('"').nth(1).expect("a partition");
+        *counts.entry(name.to_owned()).or_insert(0) += 1;
     }
     counts.into_iter().collect()
+}
+
+/// Sends a signal to a process.
+pub fn signal(pid: u32, signal: &str) {
+    let status = Command::new("kill")
+        .args([signal, &pid.to_string()])
+        .status();
+    assert!(status.expect("kill starts").success());
+}
+
+/// Whether there is a process of this id.
+pub fn alive(pid: &str) -> bool {
+    let output = Command::new("kill").args(["-0", pid.trim()]).output();
+    output.expect("kill starts").status.success()
 }

@@ -57,17 +57,89 @@ fn what_became_of_a_partition() {
         .collect();
     assert_eq!(events.first(), Some(&"WantCreated:"));
     assert!(
-        history.contains("JobQueued: move Partition/1 Missing -> Building"),
+        history.contains("JobQueued: move Partition \"b\" Missing -> Building"),
         "{history}"
     );
     assert!(
-        history.contains("JobSucceeded: move Partition/1 Building -> Live"),
+        history.contains("JobSucceeded: move Partition \"b\" Building -> Live"),
         "{history}"
     );
-    assert!(!history.contains("Partition/0"), "{history}");
+    assert!(
+        !history.contains("Partition/") && !history.contains("\"a\""),
+        "{history}"
+    );
     place
         .databuild(&["history", "c"])
         .refused(&["nobody ever wanted c"]);
+}
+
+#[test]
+fn times_are_times_in_log_and_history() {
+    let place = built();
+    let history = place.databuild(&["history", "b"]).success().stdout;
+    for text in [&history, &place.log()] {
+        let mut times = text.split(".at = ").skip(1);
+        let is_time = |text: &str| {
+            let time = text.split([';', '\n']).next().unwrap_or_default();
+            time.parse::<ironweave::Timestamp>().is_ok()
+        };
+        let first = times.next().expect("a time");
+        assert!(is_time(first) && times.all(is_time), "{text}");
+    }
+}
+
+#[test]
+fn long_lists_are_shortened_unless_all_is_asked_for() {
+    let place = Place::with_jobs(
+        r#"
+[[job]]
+partitions = "all"
+command = ["sh", "-c", 'for i in 1 2 3 4 5 6 7 8 9; do echo "{\"input\": \"p/$i\"}"; done']
+[[job]]
+partitions = "p/*"
+command = ["true"]
+"#,
+    );
+    place.run(&["all"]).success();
+    let (log, all) = (
+        place.databuild(&["log"]).success().stdout,
+        place.databuild(&["log", "--full"]).success().stdout,
+    );
+    let line = |log: &str, event: &str| {
+        let line = log.lines().find(|l| l.contains(event));
+        line.unwrap_or_else(|| panic!("no {event} in {log}"))
+            .to_owned()
+    };
+    let missed = line(&log, "DepMissed {");
+    for words in [
+        r#"missed: ["p/1", "p/2", "p/3", "p/4", "p/5", "p/6" and 3 more]"#,
+        "; and 3 more like that; ",
+        // What there is one of is not lost among what there are many of.
+        r#"move Partition "all" Building -> UpstreamBuilding"#,
+    ] {
+        assert!(missed.contains(words), "no `{words}` in {missed}");
+    }
+    let missed = line(&all, "DepMissed {");
+    assert!(
+        missed.contains("\"p/9\"]") && !missed.contains(" more"),
+        "{missed}"
+    );
+    assert_eq!(log.lines().count(), all.lines().count());
+
+    let history = |full: &[&str]| {
+        let args = [&["history", "all"], full].concat();
+        place.databuild(&args).success().stdout
+    };
+    let (short, all) = (history(&[]), history(&["--full"]));
+    assert!(
+        short.contains("JobSucceeded: and 3 more like that\n"),
+        "{short}"
+    );
+    assert!(
+        all.contains("link Partition \"all\".inputs += Partition \"p/9\"\n"),
+        "{all}"
+    );
+    assert!(!all.contains(" more"), "{all}");
 }
 
 #[test]
@@ -79,11 +151,11 @@ fn what_would_change_and_does_not() {
         .success()
         .stdout;
     assert!(
-        asked.contains("create Partition/2.1 in Missing\n"),
+        asked.contains("create Partition \"c\" in Missing\n"),
         "{asked}"
     );
     assert!(
-        asked.contains("link Want/2.partitions += Partition/0\n"),
+        asked.contains("link Want/2.partitions += Partition \"a\"\n"),
         "{asked}"
     );
     assert!(asked.ends_with("the want would be Idle\n"), "{asked}");

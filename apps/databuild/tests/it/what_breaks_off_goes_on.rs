@@ -1,8 +1,8 @@
 //! Ctrl-C, SIGKILL, and what is left when databuild is gone. `cargo xtask demo-kill` does the same at random.
 
-use std::process::{Child, Command};
+use std::process::Child;
 
-use crate::support::{Place, Seen, times_live, wait_until};
+use crate::support::{Place, Seen, alive, signal, times_live, wait_until};
 
 /// `slow` says that it is there, then waits for leave to go on.
 const SLOW: &str = r#"
@@ -39,19 +39,11 @@ fn started(place: &Place) -> Child {
     ]);
     place.wait_for("there");
     place.wait_for("out/data/quick/x");
+    // The process may be there before the record of it.
+    wait_until("its start is recorded", || {
+        place.status().contains("1 Running")
+    });
     child
-}
-
-fn signal(child: &Child, signal: &str) {
-    let status = Command::new("kill")
-        .args([signal, &child.id().to_string()])
-        .status();
-    assert!(status.expect("kill starts").success());
-}
-
-fn alive(pid: &str) -> bool {
-    let output = Command::new("kill").args(["-0", pid.trim()]).output();
-    output.expect("kill starts").status.success()
 }
 
 #[test]
@@ -84,7 +76,7 @@ fn an_interrupt_ends_the_runs_and_is_recorded() {
     for (name, code) in [("-INT", 130), ("-TERM", 143)] {
         let place = Place::with_jobs(SLOW);
         let child = started(&place);
-        signal(&child, name);
+        signal(child.id(), name);
         let seen = Seen::of(child.wait_with_output().unwrap());
         assert_eq!(seen.code, Some(code), "{seen:?}");
         assert!(seen.stderr.contains("interrupted"), "{seen:?}");
@@ -136,6 +128,35 @@ fn a_rename_that_is_owed_is_done() {
         std::fs::read_dir(place.path("out/runs")).unwrap().count(),
         0
     );
+}
+
+#[test]
+fn a_rename_that_is_owed_and_cannot_be_done_is_of_that_partition_only() {
+    let place = Place::with_jobs("[[job]]\npartitions = '*'\ncommand = ['touch', 'x']\n");
+    place.run(&["a/b", "c"]).success();
+    let log = place.log();
+    let queued = log.lines().find(|l| l.contains("label: \"a/b\""));
+    let run = queued
+        .and_then(|l| l.split("create JobRun/").nth(1))
+        .unwrap();
+    let run = run.split(' ').next().unwrap();
+    std::fs::rename(
+        place.path("out/data/a/b"),
+        place.path(&format!("out/runs/{run}")),
+    )
+    .unwrap();
+    std::fs::remove_dir(place.path("out/data/a")).unwrap();
+    place.write("out/data/a", "a file of somebody");
+    let seen = place.run(&["c"]).success();
+    assert_eq!(seen.counts(), (0, 1));
+    assert!(
+        seen.stderr
+            .contains("a/b is to be built again: its data cannot be put into its place"),
+        "{}",
+        seen.stderr
+    );
+    std::fs::remove_file(place.path("out/data/a")).unwrap();
+    assert_eq!(place.run(&["a/b", "c"]).success().counts(), (1, 1));
 }
 
 #[test]

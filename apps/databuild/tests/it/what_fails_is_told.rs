@@ -66,6 +66,15 @@ fn an_exit_status_fails_the_partition_and_what_waits_for_it() {
 }
 
 #[test]
+fn one_that_fails_does_not_keep_the_others_from_being_built() {
+    let place = with_bad("exit 3");
+    let args = ["run", "--jobs", "jobs.toml", "--jobs-max", "1", "want"];
+    let seen = place.databuild(&[&args[..], &["bad", "good"]].concat());
+    let seen = seen.refused(&["databuild: not built: bad\n"]);
+    assert_eq!(seen.counts(), (1, 0));
+}
+
+#[test]
 fn every_way_to_go_wrong_has_its_words() {
     for (script, words) in [
         ("kill -SEGV $$", "it was ended by signal 11 (SIGSEGV)"),
@@ -134,32 +143,15 @@ fn a_program_that_is_not_there_fails_its_partition() {
 }
 
 #[test]
-fn a_job_with_a_digest_command_says_its_digest() {
-    let place =
-        Place::with_jobs("[[job]]\npartitions = 'a'\ncommand = ['true']\ndigest = ['true']\n");
-    place.run(&["a"]).refused(&["it said no {\"digest\": ..}"]);
-}
-
-#[test]
-fn a_digest_command_that_fails_is_told() {
-    let jobs = |digest: &str| {
-        format!(
-            "[[job]]\npartitions = 'a'\ncommand = ['echo', '{{\"digest\": \"1\"}}']\ndigest = ['sh', '-c', '{digest}']\n"
-        )
-    };
-    let place = Place::with_jobs(&jobs("echo no luck >&2; exit 4"));
-    place.run(&["a"]).success();
-    place.run(&["a"]).refused(&[
-        "the `digest` command of the job for `a` failed",
-        "exit status 4",
-        "no luck",
-    ]);
-    place.write("jobs.toml", &jobs("true"));
-    assert_eq!(
-        place.run(&["a"]).success().counts(),
-        (1, 0),
-        "what nothing is said of is stale"
+fn what_fails_to_start_leaves_its_place_to_others() {
+    let place = Place::with_jobs(
+        "[[job]]\npartitions = 'a'\ncommand = ['/nonexistent/program']\n\
+         [[job]]\npartitions = 'b'\ncommand = ['true']\n",
     );
+    let args = ["--jobs", "jobs.toml", "--jobs-max", "1", "want", "a", "b"];
+    let seen = place.databuild(&[&["run"], &args[..]].concat());
+    let seen = seen.refused(&["a failed:", "databuild: not built: a\n"]);
+    assert_eq!(seen.counts(), (1, 0));
 }
 
 #[test]

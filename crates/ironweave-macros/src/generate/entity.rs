@@ -174,11 +174,20 @@ fn key(model: &Model, entity: &Entity) -> Option<TokenStream> {
         types => quote!((#(#types),*)),
     };
     let columns = entity.key.iter().copied().map(number);
+    // A tuple is read back as it was where all in it is.
+    let faithful = (types.len() > 1).then(|| {
+        quote! {
+            fn has_faithful_key() -> bool {
+                #(::ironweave::plumbing::is_faithful::<#types>())&&*
+            }
+        }
+    });
     let ensure = whole_trait(Whole::Ensure, entity);
     Some(quote! {
         impl ::ironweave::Keyed for #name {
             type Key = #ty;
             const KEY: &'static [u16] = &[#(#columns),*];
+            #faithful
         }
         impl<E: ::ironweave::Event + self::may::#ensure> ::ironweave::Ensured<E> for #name {}
     })

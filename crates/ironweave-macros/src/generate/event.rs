@@ -4,7 +4,7 @@ use proc_macro2::{Group, Ident, Span, TokenStream, TokenTree};
 use quote::{ToTokens as _, format_ident, quote, quote_spanned};
 use syn::spanned::Spanned as _;
 
-use super::methods::by_value;
+use super::methods::{by_value, equality, is_faithful};
 use super::{documented, number, parameter, result, summary};
 use crate::check::model::{
     Arc, By, Cardinality, Event, EventField, May, MetaField, Model, Name, Typed, TypedFrom,
@@ -155,6 +155,20 @@ fn implementation(model: &Model, index: usize, event: &Event) -> TokenStream {
             }
         }
     });
+    let compared: Vec<TokenStream> = (event.fields.iter().enumerate())
+        .filter(|(_, field)| field.binds.is_none() && !is_faithful(&field.ty))
+        .map(|(i, field)| {
+            let (i, equality) = (number(i), equality(&field.ty));
+            quote!(#i => #equality,)
+        })
+        .collect();
+    let equal = (!compared.is_empty()).then(|| {
+        quote! {
+            fn equal(index: u16) -> ::core::option::Option<::ironweave::plumbing::Equal> {
+                match index { #(#compared)* _ => ::core::option::Option::None }
+            }
+        }
+    });
     let handle = (event.has_may && !model.broken).then(|| {
         // At the event, so that a missing handler is reported there.
         quote_spanned! {Span::mixed_site().located_at(name.span())=>
@@ -215,6 +229,7 @@ fn implementation(model: &Model, index: usize, event: &Event) -> TokenStream {
             const NAMES: &'static [&'static str] = &[#text, #(#texts),*];
             #as_list
             #literal
+            #equal
             #guard
             #handle
             fn bound(#bound_names: &::ironweave::plumbing::Names) -> Self::Bound {

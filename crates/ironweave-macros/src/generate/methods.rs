@@ -42,6 +42,27 @@ pub fn by_value(ty: &Type) -> bool {
     named(ty).is_some_and(|ty| ty.args.is_empty() && BY_VALUE.iter().any(|name| ty.name == name))
 }
 
+/// Whether a type is one of those that are known to be read back as they were written, by its name.
+///
+/// It decides only whether code is generated that compares values; the runtime looks at the type itself.
+pub fn is_faithful(ty: &Type) -> bool {
+    by_value(ty)
+        || is_string(ty)
+        || named(ty).is_some_and(|ty| {
+            (ty.name == "Option" || ty.name == "Vec")
+                && matches!(ty.args.as_slice(), [of] if by_value(of) || is_string(of))
+        })
+}
+
+/// How values of a type are compared with what is read back of them: by `PartialEq`, where the type has it.
+pub fn equality(ty: &Type) -> TokenStream {
+    quote! {{
+        #[allow(unused_imports)]
+        use ::ironweave::plumbing::Unequal as _;
+        ::ironweave::plumbing::Equality::<#ty>::OF
+    }}
+}
+
 fn is_string(ty: &Type) -> bool {
     named(ty).is_some_and(|ty| ty.args.is_empty() && ty.name == "String")
 }

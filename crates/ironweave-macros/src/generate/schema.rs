@@ -2,10 +2,12 @@
 
 use proc_macro2::{Literal, TokenStream};
 use quote::{quote, quote_spanned};
+use syn::Type;
 use syn::spanned::Spanned as _;
 
 use super::data::{Data, map};
 use super::event::literals_of_immediate;
+use super::methods::{equality, is_faithful};
 use super::result;
 use crate::check::model::{
     Arc, Assign, By, Cardinality, Default, End, Entity, Event, Hop, Index, LinkKind, May,
@@ -30,6 +32,7 @@ pub fn binding(model: &Model) -> TokenStream {
             (_, Some(Index::Ordered)) => quote!(ordered::<#ty>),
             _ => quote!(of::<#ty>),
         };
+        let compared = (!column.key && column.index.is_none()).then(|| compared(ty));
         let default = column.default.as_ref().map(|default| {
             let value = match default {
                 Default::None => quote!(::core::option::Option::None),
@@ -43,11 +46,12 @@ pub fn binding(model: &Model) -> TokenStream {
                 ::std::boxed::Box::new(value)
             }))
         });
-        quote!(::ironweave::plumbing::ColumnType::#make() #default)
+        quote!(::ironweave::plumbing::ColumnType::#make() #compared #default)
     });
     let data = model.edges.iter().map(|edge| match &edge.data {
         Some(ty) => {
-            quote!(::core::option::Option::Some(::ironweave::plumbing::ColumnType::of::<#ty>()))
+            let compared = compared(ty);
+            quote!(::core::option::Option::Some(::ironweave::plumbing::ColumnType::of::<#ty>() #compared))
         }
         None => quote!(::core::option::Option::None),
     });
@@ -95,6 +99,15 @@ pub fn binding(model: &Model) -> TokenStream {
             }
         }
     }
+}
+
+/// `.compared(..)`, for a type that is none of those that are known to come back as they were.
+fn compared(ty: &Type) -> TokenStream {
+    if is_faithful(ty) {
+        return TokenStream::new();
+    }
+    let equality = equality(ty);
+    quote!(.compared(#equality))
 }
 
 /// The schema as data: the fields and variants of `ironweave::schema`.

@@ -11,58 +11,69 @@ use std::sync::Arc;
 use crate::entity::Keyed;
 use crate::error::{Name, StepError};
 use crate::graph::cells::Cells;
-use crate::graph::index::{Equal, Hashed, Index, Ordered, Unique};
+use crate::graph::index::{self, Hashed, Index, Ordered, Unique};
 use crate::graph::paged::{Paged, key_hash};
 use crate::graph::storage::{Flat, Storage, Table};
 use crate::hash::hash_bytes;
-use crate::value::{DecodeError, Value, decode, encode, encode_value, is_plain, plain_bytes};
+use crate::value::{
+    DecodeError, Equal, Value, decode, encode, encode_faithful, equal, is_plain, plain_bytes,
+};
 
 /// The type of a column, as code that makes an empty one in either storage, and its default value.
 pub struct ColumnType {
-    pub(crate) flat: fn() -> Box<dyn AnyColumn>,
-    pub(crate) paged: fn() -> Box<dyn AnyColumn>,
+    pub(crate) flat: Make,
+    pub(crate) paged: Make,
     pub(crate) default: Option<fn() -> Box<dyn Any>>,
+    pub(crate) equal: Option<Equal>,
 }
 
-fn plain<T: Value, S: Storage>() -> Box<dyn AnyColumn> {
-    Box::new(Column::<T, S>::new(None))
+/// Makes an empty column, whose values are compared like this.
+type Make = fn(Option<Equal>) -> Box<dyn AnyColumn>;
+
+fn plain<T: Value, S: Storage>(equal: Option<Equal>) -> Box<dyn AnyColumn> {
+    Box::new(Column::<T, S>::new(None, equal))
 }
 
-fn key<T: Value + Hash + Eq, S: Storage>() -> Box<dyn AnyColumn> {
-    Box::new(Column::<T, S>::new(Some(S::unique())))
+fn key<T: Value + Hash + Eq, S: Storage>(equal: Option<Equal>) -> Box<dyn AnyColumn> {
+    Box::new(Column::<T, S>::new(Some(S::unique()), equal))
 }
 
-fn indexed<T: Value, S: Storage>() -> Box<dyn AnyColumn> {
-    Box::new(Column::<T, S>::new(Some(Box::<Equal<S>>::default())))
+fn indexed<T: Value, S: Storage>(equal: Option<Equal>) -> Box<dyn AnyColumn> {
+    let index = Box::<index::Equal<S>>::default();
+    Box::new(Column::<T, S>::new(Some(index), equal))
 }
 
-fn ordered<T: Value + Ord, S: Storage>() -> Box<dyn AnyColumn> {
-    Box::new(Column::<T, S>::new(Some(Box::<Ordered<T, S>>::default())))
+fn ordered<T: Value + Ord, S: Storage>(equal: Option<Equal>) -> Box<dyn AnyColumn> {
+    let index = Box::<Ordered<T, S>>::default();
+    Box::new(Column::<T, S>::new(Some(index), equal))
 }
 
 impl ColumnType {
     /// A column of `T`.
     #[must_use]
     pub fn of<T: Value>() -> Self {
-        Self::made(plain::<T, Flat>, plain::<T, Paged>)
+        Self::made(plain::<T, Flat>, plain::<T, Paged>, None)
     }
 
     /// The only key column of an entity type, which says that its type can be a key.
     #[must_use]
     pub fn key<E: Keyed>() -> Self {
-        Self::made(key::<E::Key, Flat>, key::<E::Key, Paged>)
+        let equal = Some(equal::<E::Key> as Equal);
+        Self::made(key::<E::Key, Flat>, key::<E::Key, Paged>, equal)
     }
 
     /// A column that is indexed by equal values.
     #[must_use]
     pub fn indexed<T: Value + Eq>() -> Self {
-        Self::made(indexed::<T, Flat>, indexed::<T, Paged>)
+        let equal = Some(equal::<T> as Equal);
+        Self::made(indexed::<T, Flat>, indexed::<T, Paged>, equal)
     }
 
     /// A column that is indexed by order.
     #[must_use]
     pub fn ordered<T: Value + Ord>() -> Self {
-        Self::made(ordered::<T, Flat>, ordered::<T, Paged>)
+        let equal = Some(equal::<T> as Equal);
+        Self::made(ordered::<T, Flat>, ordered::<T, Paged>, equal)
     }
 
     /// What a new entity has in this column where nothing is given: a value of the column's type.
@@ -72,11 +83,19 @@ impl ColumnType {
         self
     }
 
-    fn made(flat: fn() -> Box<dyn AnyColumn>, paged: fn() -> Box<dyn AnyColumn>) -> Self {
+    /// How its values are compared with what is read back of them, beside what they serialize.
+    #[must_use]
+    pub fn compared(mut self, equal: Option<Equal>) -> Self {
+        self.equal = equal;
+        self
+    }
+
+    fn made(flat: Make, paged: Make, equal: Option<Equal>) -> Self {
         Self {
             flat,
             paged,
             default: None,
+            equal,
         }
     }
 }
@@ -94,7 +113,7 @@ pub struct Written {
 pub enum ColumnError {
     /// The entity at this slot has the key already.
     Duplicate(u32),
-    /// `Serialize` refused.
+    /// `Serialize` refused, or it would be read back as another.
     Unwritable(String),
     /// The stored bytes are of another type.
     Unreadable(DecodeError),
@@ -150,6 +169,9 @@ pub trait AnyColumn: Send + Sync + 'static {
     fn recheck(&self, slot: u32) -> Result<Option<u64>, String>;
     /// The value of a cell in CBOR.
     fn encoded(&self, slot: u32) -> Option<Vec<u8>>;
+    /// The same, to be written to another cell; an error says why it would be read back as another. It came from a
+    /// log that an earlier version wrote, which did not look.
+    fn copied(&self, slot: u32) -> Result<Option<Vec<u8>>, String>;
     /// The hash of a cell.
     fn hash(&self, slot: u32) -> Option<u64>;
     /// How many entries the index has, if there is one.
@@ -192,25 +214,29 @@ pub struct Column<T: Value, S: Storage> {
     index: Option<Box<dyn Index<T>>>,
     /// The index is being changed, or user code has panicked when it was.
     changing: bool,
+    /// How a value is compared with what is read back of it, beside what it serializes.
+    equal: Option<Equal>,
 }
 
 impl<T: Value, S: Storage> Column<T, S> {
-    fn new(index: Option<Box<dyn Index<T>>>) -> Self {
+    fn new(index: Option<Box<dyn Index<T>>>, equal: Option<Equal>) -> Self {
         Self {
             cells: Cells::new(),
             replaced: Vec::new(),
             index,
             changing: false,
+            equal,
         }
     }
 
     /// A copy, with nothing to undo.
-    fn copied(&self) -> Self {
+    fn forked(&self) -> Self {
         Self {
             cells: self.cells.clone(),
             replaced: Vec::new(),
             index: self.index.as_ref().map(|index| index.fork()),
             changing: self.changing,
+            equal: self.equal,
         }
     }
 
@@ -251,7 +277,8 @@ impl<T: Value, S: Storage> Column<T, S> {
             .downcast_ref::<T>()
             .expect("a value of the column's type");
         let start = bytes.len();
-        encode_value(value, bytes).map_err(|e| ColumnError::Unwritable(e.to_string()))?;
+        encode_faithful(value, bytes, self.equal)
+            .map_err(|e| ColumnError::Unwritable(e.to_string()))?;
         self.write(slot, value.clone(), &bytes[start..], written)
             .inspect_err(|_| bytes.truncate(start))
     }
@@ -412,6 +439,15 @@ impl<T: Value, S: Storage> AnyColumn for Column<T, S> {
         Some(bytes)
     }
 
+    fn copied(&self, slot: u32) -> Result<Option<Vec<u8>>, String> {
+        let Some(value) = self.get(slot) else {
+            return Ok(None);
+        };
+        let mut bytes = Vec::new();
+        encode_faithful(value, &mut bytes, self.equal).map_err(|e| e.to_string())?;
+        Ok(Some(bytes))
+    }
+
     fn indexed(&self) -> Option<usize> {
         self.index.as_ref().map(|index| index.len())
     }
@@ -472,11 +508,11 @@ impl<T: Value, S: Storage> AnyColumn for Column<T, S> {
     }
 
     fn fork(&self) -> Box<dyn AnyColumn> {
-        Box::new(self.copied())
+        Box::new(self.forked())
     }
 
     fn share(&self) -> Arc<dyn AnyColumn> {
-        Arc::new(self.copied())
+        Arc::new(self.forked())
     }
 
     fn as_any(&self) -> &dyn Any {

@@ -35,7 +35,7 @@ impl Storage for Paged {
     type Column = SharedColumn;
 
     fn column(column: &ColumnType) -> Self::Column {
-        SharedColumn((column.paged)().into())
+        SharedColumn((column.paged)(column.equal).into())
     }
 
     fn unique<T: Value + Hash + Eq>() -> Box<dyn Index<T>> {

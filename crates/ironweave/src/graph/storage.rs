@@ -163,7 +163,7 @@ impl Storage for Flat {
     type Column = Box<dyn AnyColumn>;
 
     fn column(column: &ColumnType) -> Self::Column {
-        (column.flat)()
+        (column.flat)(column.equal)
     }
 
     fn unique<T: Value + Hash + Eq>() -> Box<dyn Index<T>> {

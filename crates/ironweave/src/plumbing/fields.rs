@@ -13,7 +13,7 @@ use super::json::missing_field;
 use crate::Reject;
 use crate::step::bind::{Binder, Ref};
 use crate::step::event::{FieldReader, FieldWriter};
-use crate::value::{DecodeError, Value};
+use crate::value::{DecodeError, Value, is_faithful};
 
 /// A field that is a value.
 pub struct Val<T>(PhantomData<T>);
@@ -40,6 +40,9 @@ pub trait Field {
 
     /// Writes it for a log.
     fn encode(of: &Self::Of, index: u16, writer: &mut FieldWriter<'_>);
+
+    /// Whether all values of its type are known to come back as they were written.
+    fn is_faithful() -> bool;
 }
 
 impl<T: Value> Field for Val<T> {
@@ -55,6 +58,11 @@ impl<T: Value> Field for Val<T> {
 
     fn encode(of: &T, index: u16, writer: &mut FieldWriter<'_>) {
         writer.field(index, of);
+    }
+
+    #[inline(always)]
+    fn is_faithful() -> bool {
+        is_faithful::<T>()
     }
 }
 
@@ -73,6 +81,11 @@ impl<T: Ref + Serialize + DeserializeOwned + 'static> Field for One<T> {
     fn encode(of: &T, index: u16, writer: &mut FieldWriter<'_>) {
         writer.one(index, of);
     }
+
+    #[inline(always)]
+    fn is_faithful() -> bool {
+        T::is_faithful()
+    }
 }
 
 impl<T: Ref + Serialize + DeserializeOwned + 'static> Field for Opt<Option<T>> {
@@ -89,6 +102,11 @@ impl<T: Ref + Serialize + DeserializeOwned + 'static> Field for Opt<Option<T>> {
     fn encode(of: &Option<T>, index: u16, writer: &mut FieldWriter<'_>) {
         writer.option(index, of.as_ref());
     }
+
+    #[inline(always)]
+    fn is_faithful() -> bool {
+        T::is_faithful()
+    }
 }
 
 impl<T: Ref + Serialize + DeserializeOwned + 'static> Field for Set<Vec<T>> {
@@ -104,6 +122,11 @@ impl<T: Ref + Serialize + DeserializeOwned + 'static> Field for Set<Vec<T>> {
 
     fn encode(of: &Vec<T>, index: u16, writer: &mut FieldWriter<'_>) {
         writer.many(index, of);
+    }
+
+    #[inline(always)]
+    fn is_faithful() -> bool {
+        T::is_faithful()
     }
 }
 
@@ -127,6 +150,9 @@ pub trait Fields: Sized {
 
     /// Writes the fields for a log, from number `first`.
     fn encode(refs: Self::Refs<'_>, first: u16, writer: &mut FieldWriter<'_>);
+
+    /// Whether all values of their types are known to come back as they were written.
+    fn is_faithful() -> bool;
 
     /// Reads the fields from a log, from number `first`.
     ///
@@ -179,6 +205,11 @@ impl Fields for () {
 
     fn encode((): (), _: u16, _: &mut FieldWriter<'_>) {}
 
+    #[inline(always)]
+    fn is_faithful() -> bool {
+        true
+    }
+
     fn decode(_: &FieldReader<'_>, _: u16) -> Result<(), DecodeError> {
         Ok(())
     }
@@ -219,6 +250,11 @@ impl<F: Field, Rest: Fields> Fields for (F, Rest) {
     fn encode((first, rest): Self::Refs<'_>, index: u16, writer: &mut FieldWriter<'_>) {
         F::encode(first, index, writer);
         Rest::encode(rest, index + 1, writer);
+    }
+
+    #[inline(always)]
+    fn is_faithful() -> bool {
+        F::is_faithful() && Rest::is_faithful()
     }
 
     fn decode(reader: &FieldReader<'_>, index: u16) -> Result<Self::Owned, DecodeError> {

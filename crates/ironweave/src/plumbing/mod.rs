@@ -23,7 +23,7 @@ pub use crate::step::tx::{
     NewLink, create, delete, link, link_with, relink, relink_with, set, set_link, transition,
     unlink,
 };
-pub use crate::value::{DecodeError, Value};
+pub use crate::value::{DecodeError, EncodeError, Equal, Equality, Unequal, Value, is_faithful};
 use crate::{Db, Filter, Id, value};
 
 pub use serde;

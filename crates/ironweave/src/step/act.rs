@@ -349,13 +349,18 @@ fn copied<S: Storage>(
     column: ColumnIx,
 ) -> Result<Vec<u8>, StepError> {
     let slot = names.ids(name)[0].slot;
-    graph.column(column).encoded(slot).ok_or_else(|| {
-        let layout = &graph.layout.columns[usize::from(column)];
-        StepError::Unwritable {
-            what: Arc::clone(&layout.path),
-            reason: format!("{} does not have it", graph.entity_ref(layout.entity, slot)),
-        }
-    })
+    let copied = graph.column(column).copied(slot);
+    copied
+        .map_err(Some)
+        .and_then(|bytes| bytes.ok_or(None))
+        .map_err(|reason| {
+            let layout = &graph.layout.columns[usize::from(column)];
+            let nothing = || format!("{} does not have it", graph.entity_ref(layout.entity, slot));
+            StepError::Unwritable {
+                what: Arc::clone(&layout.path),
+                reason: reason.unwrap_or_else(nothing),
+            }
+        })
 }
 
 /// Rejects where a condition does not hold.

@@ -5,11 +5,15 @@ use std::sync::Arc;
 use crate::cbor::{ARRAY, UINT, head};
 use crate::entity::{Ensure, Entity, Handle, Key, KeyQuery, Keyed};
 use crate::error::{EntityRef, Reject, StepError};
+use crate::graph::layout::Layout;
 use crate::graph::{GraphMut, GraphRef};
 use crate::id::Id;
 use crate::schema::{EntityIx, StateIx};
 use crate::step::plan::EventPlan;
-use crate::value::{DecodeError, Value, display, encode, raw_item};
+use crate::value::{
+    DecodeError, EncodeError, Value, display, encode, encode_faithful, encode_value, equal,
+    raw_item,
+};
 
 /// The entities that the names of an event stand for.
 #[derive(Default)]
@@ -149,6 +153,19 @@ pub trait Ref {
     /// # Errors
     /// Where it is gone, unknown or in another state.
     fn bind(&self, binder: &mut Binder<'_>) -> Result<Id, Reject>;
+
+    /// Writes the key that it names the entity by, where it is no handle.
+    ///
+    /// # Errors
+    /// Where it would be read back as another.
+    fn encode_key(&self, _bytes: &mut Vec<u8>) -> Result<(), EncodeError> {
+        Ok(())
+    }
+
+    /// Whether all keys of its type are known to come back as they were written.
+    fn is_faithful() -> bool {
+        true
+    }
 }
 
 impl Binder<'_> {
@@ -277,11 +294,15 @@ pub(crate) fn ensure<T: Keyed>(mut graph: GraphMut<'_>, key: &T::Key) -> Result<
     }
     let layout = Arc::clone(graph.as_ref().layout());
     let initial = layout.schema.entities[usize::from(T::INDEX)].initial;
+    let mut bytes = Vec::new();
+    if T::KEY.len() > 1 {
+        // Before anything is created: its parts are set one by one.
+        encode_key::<T>(key, &mut bytes).map_err(|e| unwritable_key::<T>(&layout, &e))?;
+    }
     let slot = graph.create(T::INDEX, initial)?;
     match T::KEY {
         [column] => graph.set(*column, slot, key)?,
         columns => {
-            let bytes = key_bytes(key);
             for (column, part) in columns.iter().zip(parts(&bytes)) {
                 graph.set_encoded(*column, slot, part)?;
             }
@@ -291,6 +312,28 @@ pub(crate) fn ensure<T: Keyed>(mut graph: GraphMut<'_>, key: &T::Key) -> Result<
         graph.set_default(*column, slot)?;
     }
     Ok(graph.as_ref().id(T::INDEX, slot))
+}
+
+/// Writes a key, unless it would be read back as another.
+fn encode_key<T: Keyed>(key: &T::Key, bytes: &mut Vec<u8>) -> Result<(), EncodeError> {
+    if T::has_faithful_key() {
+        encode_value(key, bytes)
+    } else {
+        encode_faithful(key, bytes, Some(equal::<T::Key>))
+    }
+}
+
+/// That a key of several fields cannot be written: `Order.(year, number)`.
+#[cold]
+fn unwritable_key<T: Keyed>(layout: &Layout, e: &EncodeError) -> StepError {
+    let columns = T::KEY.iter();
+    let names: Vec<&str> = columns
+        .map(|column| &*layout.schema.columns[usize::from(*column)].name)
+        .collect();
+    StepError::Unwritable {
+        what: format!("{}.({})", T::NAME, names.join(", ")).into(),
+        reason: e.to_string(),
+    }
 }
 
 /// A key in CBOR. What cannot be written has no bytes, and is no entity's key.
@@ -335,10 +378,26 @@ impl<T: Keyed> Ref for Key<T> {
             .into()
         })
     }
+
+    fn encode_key(&self, bytes: &mut Vec<u8>) -> Result<(), EncodeError> {
+        encode_key::<T>(self.key(), bytes)
+    }
+
+    fn is_faithful() -> bool {
+        T::has_faithful_key()
+    }
 }
 
 impl<T: Keyed> Ref for Ensure<T> {
     fn bind(&self, binder: &mut Binder<'_>) -> Result<Id, Reject> {
         Ok(ensure::<T>(binder.graph.reborrow(), self.key())?)
+    }
+
+    fn encode_key(&self, bytes: &mut Vec<u8>) -> Result<(), EncodeError> {
+        encode_key::<T>(self.key(), bytes)
+    }
+
+    fn is_faithful() -> bool {
+        T::has_faithful_key()
     }
 }

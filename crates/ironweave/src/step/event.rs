@@ -16,7 +16,9 @@ use crate::schema::EventIx;
 use crate::step::bind::{Binder, Names, Ref};
 use crate::step::plan::Plan;
 use crate::step::{CoreMut, Tx};
-use crate::value::{DecodeError, EncodeError, decode, encode_value, plain_bytes, raw_item};
+use crate::value::{
+    DecodeError, EncodeError, Equal, decode, encode_faithful, plain_bytes, raw_item,
+};
 
 /// An event: a request to change the graph, which may be rejected. The macro implements it.
 #[diagnostic::on_unimplemented(
@@ -48,6 +50,11 @@ pub trait Event: Sized + 'static {
     #[doc(hidden)]
     fn literal(index: u16) -> &'static dyn Any {
         crate::plumbing::no_such_value(index)
+    }
+    /// How the values of a field are compared, where their type has `PartialEq` and is not one of the known ones.
+    #[doc(hidden)]
+    fn equal(_index: u16) -> Option<Equal> {
+        None
     }
     #[doc(hidden)]
     fn guard(&self, _index: u16, _db: &Reader<'_>) -> Result<(), Reject> {
@@ -118,6 +125,8 @@ pub trait DynEvent {
     fn handle(&self, names: &Names, core: CoreMut<'_>, plan: &Plan) -> Result<(), Reject>;
     /// Writes its fields.
     fn encode(&self, writer: &mut FieldWriter<'_>);
+    /// Whether its fields are of types whose values are all known to come back as they were written.
+    fn is_faithful(&self) -> bool;
     /// Itself, without its type.
     fn erased(&self) -> &dyn DynEvent;
 }
@@ -148,7 +157,13 @@ impl<E: Event> DynEvent for E {
 
     #[inline(always)]
     fn encode(&self, writer: &mut FieldWriter<'_>) {
+        writer.equal = E::equal;
         E::Fields::encode(self.fields(), 0, writer);
+    }
+
+    #[inline(always)]
+    fn is_faithful(&self) -> bool {
+        E::Fields::is_faithful()
     }
 
     fn erased(&self) -> &dyn DynEvent {
@@ -226,24 +241,34 @@ impl EventType {
 pub struct FieldWriter<'b> {
     pub(crate) bytes: &'b mut Vec<u8>,
     pub(crate) failed: Option<(u16, EncodeError)>,
+    /// How the values of a field are compared with what is read back of them.
+    pub(crate) equal: fn(u16) -> Option<Equal>,
 }
 
-impl FieldWriter<'_> {
+impl<'b> FieldWriter<'b> {
+    pub(crate) fn new(bytes: &'b mut Vec<u8>) -> Self {
+        Self {
+            bytes,
+            failed: None,
+            equal: |_| None,
+        }
+    }
+
     /// Writes one field.
-    pub fn field<T: Serialize + 'static>(&mut self, index: u16, value: &T) {
+    pub fn field<T: Serialize + DeserializeOwned + 'static>(&mut self, index: u16, value: &T) {
         if let Some(word) = plain_bytes(value) {
             self.plain(index, word);
             return;
         }
         head(self.bytes, UINT, index.into());
-        if let Err(e) = encode_value(value, self.bytes) {
+        if let Err(e) = encode_faithful(value, self.bytes, (self.equal)(index)) {
             self.failed.get_or_insert((index, e));
         }
     }
 
     /// Writes a field that names an entity.
     #[inline]
-    pub fn one(&mut self, index: u16, named: &(impl Ref + Serialize + 'static)) {
+    pub fn one(&mut self, index: u16, named: &impl Ref) {
         match named.handle() {
             Some(id) => self.plain(index, Word::head(UINT, id.to_bits())),
             None => {
@@ -265,7 +290,7 @@ impl FieldWriter<'_> {
     }
 
     /// Writes a field that may name an entity.
-    pub fn option(&mut self, index: u16, named: Option<&(impl Ref + Serialize + 'static)>) {
+    pub fn option(&mut self, index: u16, named: Option<&impl Ref>) {
         head(self.bytes, UINT, index.into());
         match named {
             Some(named) => self.named(index, named),
@@ -274,7 +299,7 @@ impl FieldWriter<'_> {
     }
 
     /// Writes a field that names several entities.
-    pub fn many(&mut self, index: u16, named: &[impl Ref + Serialize + 'static]) {
+    pub fn many(&mut self, index: u16, named: &[impl Ref]) {
         head(self.bytes, UINT, index.into());
         head(self.bytes, ARRAY, named.len() as u64);
         for named in named {
@@ -282,12 +307,12 @@ impl FieldWriter<'_> {
         }
     }
 
-    /// Handles by their ids, which is what serde would make of them.
-    fn named<R: Ref + Serialize + 'static>(&mut self, index: u16, named: &R) {
+    /// Handles by their ids, which is what serde would make of them; keys as they are.
+    fn named(&mut self, index: u16, named: &impl Ref) {
         match named.handle() {
             Some(id) => head(self.bytes, UINT, id.to_bits()),
             None => {
-                if let Err(e) = encode_value(named, self.bytes) {
+                if let Err(e) = named.encode_key(self.bytes) {
                     self.failed.get_or_insert((index, e));
                 }
             }

@@ -246,6 +246,8 @@ impl<S: Storage> Core<S> {
         }
         if self.open.recording {
             self.note_event(plan, def, event)?;
+        } else if !event.is_faithful() {
+            check_fields(plan, event)?;
         }
         if def.bounded {
             self.check_bounds(start)?;
@@ -400,19 +402,7 @@ impl<S: Storage> Core<S> {
         } else {
             head(&mut self.open.event_bytes, MAP, def.fields.into());
         }
-        let mut writer = FieldWriter {
-            bytes: &mut self.open.event_bytes,
-            failed: None,
-        };
-        event.encode(&mut writer);
-        if let Some((field, e)) = writer.failed {
-            let def = &plan.layout.schema.events[usize::from(event.index())];
-            let what = format!("{}.{}", def.name, def.fields[usize::from(field)].name);
-            return Err(StepError::Unwritable {
-                what: what.into(),
-                reason: e.to_string(),
-            });
-        }
+        write_fields(plan, event, &mut self.open.event_bytes)?;
         self.note_firing(event.index())
     }
 
@@ -434,6 +424,32 @@ impl<S: Storage> Core<S> {
         });
         Ok(())
     }
+}
+
+/// Writes the fields of an event.
+#[inline(always)]
+fn write_fields<E: DynEvent + ?Sized>(
+    plan: &Plan,
+    event: &E,
+    bytes: &mut Vec<u8>,
+) -> Result<(), StepError> {
+    let mut writer = FieldWriter::new(bytes);
+    event.encode(&mut writer);
+    let Some((field, e)) = writer.failed else {
+        return Ok(());
+    };
+    let def = &plan.layout.schema.events[usize::from(event.index())];
+    let what = format!("{}.{}", def.name, def.fields[usize::from(field)].name);
+    Err(StepError::Unwritable {
+        what: what.into(),
+        reason: e.to_string(),
+    })
+}
+
+/// Rejects where a field would be rejected for what it is if the event were written to a log.
+#[inline(never)]
+fn check_fields<E: DynEvent + ?Sized>(plan: &Plan, event: &E) -> Result<(), StepError> {
+    write_fields(plan, event, &mut Vec::new())
 }
 
 /// An event that is being applied: dropped, it takes back what was done.

@@ -176,10 +176,7 @@ pub(super) fn print_of(plan: &Plan, event: &dyn DynEvent) -> u128 {
         .len();
     let mut bytes = Vec::new();
     crate::cbor::head(&mut bytes, crate::cbor::MAP, fields as u64);
-    let mut writer = FieldWriter {
-        bytes: &mut bytes,
-        failed: None,
-    };
+    let mut writer = FieldWriter::new(&mut bytes);
     event.encode(&mut writer);
     let failed = writer.failed.map_or(0, |(field, _)| 1 + u128::from(field));
     let tags: Vec<u16> = (0..fields as u16).collect();

@@ -98,10 +98,7 @@ fn read_back(plan: &Plan, firing: &DecodedFiring) -> Result<(), String> {
     let event = event.map_err(|e| format!("event {name}: {e}"))?;
     let mut bytes = Vec::new();
     crate::cbor::head(&mut bytes, crate::cbor::MAP, firing.fields.len() as u64);
-    event.encode(&mut FieldWriter {
-        bytes: &mut bytes,
-        failed: None,
-    });
+    event.encode(&mut FieldWriter::new(&mut bytes));
     if bytes == firing.binding {
         Ok(())
     } else {

@@ -7,8 +7,8 @@ use std::cell::RefCell;
 use std::rc::Rc;
 
 use ironweave::plumbing::{self, Binder, Binding, ColumnType, EventMaker, EventType, EventVisitor};
-use ironweave::plumbing::{Check, DecodeError, DynEvent, FieldReader, FieldWriter, Reader, Value};
-use ironweave::plumbing::{Names, Ref};
+use ironweave::plumbing::{Check, DecodeError, DynEvent, EncodeError, FieldReader, FieldWriter};
+use ironweave::plumbing::{Names, Reader, Ref, Value};
 use ironweave::schema::{BindBy, Cardinality, ColumnDef, IndexKind, Schema};
 use ironweave::{AnyEvent, Ensure, Event, Id, Key, Keyed, Reject, Timestamp, Tx};
 use serde::de::MapAccess;
@@ -114,6 +114,21 @@ impl Ref for Bound<'_> {
                 })
             }
         }
+    }
+
+    fn handle(&self) -> Option<Id> {
+        match self.who {
+            Who::Id(slot, generation) => Some(id(*slot, *generation)),
+            Who::Key(_) => None,
+        }
+    }
+
+    fn encode_key(&self, bytes: &mut Vec<u8>) -> Result<(), EncodeError> {
+        let Who::Key(key) = self.who else {
+            return Ok(());
+        };
+        let kind = key_kind(&current().schema, self.entity).expect("a key");
+        keyed!(self.entity, kind, T => Key::<T>::new(<T as Keyed>::Key::of(key)).encode_key(bytes))
     }
 }
 
@@ -243,18 +258,38 @@ impl<const N: usize> plumbing::Fields for Dynamic<N> {
     }
 
     fn encode(event: Self::Refs<'_>, _: u16, writer: &mut FieldWriter<'_>) {
+        let current = current();
+        let mut names = current.schema.events[N].names.iter();
         for (i, field) in event.fields.iter().enumerate() {
             let i = i as u16;
+            let name = match field {
+                Field::Value(_) => None,
+                _ => names.next(),
+            };
+            let bound = |who| {
+                let name = name.expect("a name for each field");
+                Bound {
+                    entity: name.entity,
+                    by: name.by,
+                    who,
+                }
+            };
             match field {
                 Field::Value(Val::U(x)) => writer.field(i, x),
                 Field::Value(Val::S(x)) => writer.field(i, x),
                 Field::Value(Val::O(x)) => writer.field(i, x),
                 Field::Value(Val::T(x)) => writer.field(i, x),
-                Field::One(who) => writer.field(i, who),
-                Field::Option(who) => writer.field(i, who),
-                Field::Many(all) => writer.field(i, all),
+                Field::One(who) => writer.one(i, &bound(who)),
+                Field::Option(who) => writer.option(i, who.as_ref().map(bound).as_ref()),
+                Field::Many(all) => {
+                    writer.many(i, &all.iter().map(bound).collect::<Vec<_>>());
+                }
             }
         }
+    }
+
+    fn is_faithful() -> bool {
+        true
     }
 
     fn decode(reader: &FieldReader<'_>, _: u16) -> Result<Ev<N>, DecodeError> {

@@ -1,0 +1,204 @@
+//! The command of a job: from the words of the jobs file to those of a process.
+//!
+//! Architecture invariant: a value never becomes part of a text that a shell reads. What stands after the `-c` of a
+//! shell is left as it is written, and the shell finds the same names in its environment, where it takes their
+//! values for values. Everywhere else a value is put into one argument of a process, which nobody splits.
+
+use std::ops::Range;
+use std::process::Command;
+
+/// A variable of a job's environment.
+pub type Var = (&'static str, String);
+
+/// The names that are replaced in the arguments of commands.
+pub const NAMES: [&str; 6] = [
+    "PARTITION",
+    "DATABUILD_OUT",
+    "DATABUILD_DATA",
+    "DATABUILD_JOBS",
+    "DATABUILD",
+    "DATABUILD_WORKSPACE",
+];
+
+/// Programs that take the argument after `-c` (or a cluster of options such as `-ec`) for a script.
+const SHELLS: [&str; 14] = [
+    "sh", "bash", "rbash", "dash", "ash", "ksh", "ksh93", "mksh", "oksh", "yash", "zsh", "fish",
+    "csh", "tcsh",
+];
+
+/// Programs that hand the argument after `-c` to a shell, wherever it stands.
+const SHELL_STARTERS: [&str; 5] = ["su", "runuser", "script", "flock", "sg"];
+
+/// A process to start: a program with its arguments, in which names are replaced, in an environment that has them
+/// too, and in a process group of its own.
+pub fn of(words: &[String], vars: &[Var]) -> Command {
+    let mut words = expand(words, vars).into_iter();
+    // A jobs file has no empty commands; a program without a name cannot be started.
+    let mut command = Command::new(words.next().unwrap_or_default());
+    std::os::unix::process::CommandExt::process_group(&mut command, 0);
+    command
+        .args(words)
+        .envs(vars.iter().map(|(name, value)| (name, value)));
+    command
+}
+
+/// The words of a command with the variables in them replaced, but for those that a shell reads as a script.
+fn expand(words: &[String], vars: &[Var]) -> Vec<String> {
+    let scripts = scripts(words);
+    words
+        .iter()
+        .enumerate()
+        .map(|(i, word)| match scripts.contains(&i) {
+            true => word.clone(),
+            false => replace(word, vars),
+        })
+        .collect()
+}
+
+/// Which words of a command a shell reads as scripts. The shell may stand behind others, as in `nice sh -c ..`.
+fn scripts(words: &[String]) -> Vec<usize> {
+    let mut scripts = Vec::new();
+    for (i, word) in words.iter().enumerate() {
+        let program = word.rsplit('/').next().unwrap_or(word);
+        let script = if scripts.contains(&i) {
+            None
+        } else if SHELLS.contains(&program) {
+            script_of_shell(&words[i + 1..])
+        } else if SHELL_STARTERS.contains(&program) {
+            let at = words[i + 1..]
+                .iter()
+                .position(|word| word == "-c" || word == "--command");
+            at.map(|at| at + 1)
+        } else {
+            None
+        };
+        scripts.extend(script.map(|at| i + 1 + at).filter(|at| *at < words.len()));
+    }
+    scripts
+}
+
+/// The place of the script in the arguments of a shell: the first that is no option, if there is an option `c`.
+fn script_of_shell(arguments: &[String]) -> Option<usize> {
+    let mut reads_script = false;
+    let mut at = 0;
+    while let Some(argument) = arguments.get(at) {
+        if let Some(long) = argument.strip_prefix("--") {
+            at += 1;
+            if ["rcfile", "init-file", "init-command"].contains(&long) {
+                at += 1;
+            } else if long == "command" {
+                return Some(at); // of fish
+            } else if long.is_empty() {
+                break;
+            }
+        } else if let Some(cluster) = argument.strip_prefix(['-', '+']).filter(|c| !c.is_empty()) {
+            reads_script |= cluster.contains('c');
+            // `-o pipefail`, also as in `-euo pipefail`.
+            at += if cluster.ends_with(['o', 'O']) { 2 } else { 1 };
+        } else {
+            break;
+        }
+    }
+    reads_script.then_some(at)
+}
+
+/// A name after a `$` that looks as if databuild were to replace it, and that it does not know.
+pub fn unknown_name(argument: &str) -> Option<&str> {
+    references(argument)
+        .map(|(_, name)| name)
+        .find(|name| name.starts_with("DATABUILD") && !NAMES.contains(name))
+}
+
+/// Where in `text` something like `$NAME` or `${NAME}` stands, with the name.
+fn references(text: &str) -> impl Iterator<Item = (Range<usize>, &str)> {
+    text.match_indices('$').filter_map(|(at, _)| {
+        let rest = &text[at + 1..];
+        let braced = rest.starts_with('{');
+        let body = &rest[usize::from(braced)..];
+        let len = body
+            .find(|c: char| !c.is_ascii_alphanumeric() && c != '_')
+            .unwrap_or(body.len());
+        let name = &body[..len];
+        if name.is_empty() || (braced && !body[len..].starts_with('}')) {
+            return None;
+        }
+        let end = at + 1 + len + if braced { 2 } else { 0 };
+        Some((at..end, name))
+    })
+}
+
+/// An argument with the variables in it replaced.
+fn replace(argument: &str, vars: &[Var]) -> String {
+    let mut out = String::new();
+    let mut from = 0;
+    for (range, name) in references(argument) {
+        if let Some((_, value)) = vars.iter().find(|(known, _)| *known == name) {
+            out.push_str(&argument[from..range.start]);
+            out.push_str(value);
+            from = range.end;
+        }
+    }
+    out.push_str(&argument[from..]);
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn arguments_are_expanded_and_what_is_not_ours_is_left() {
+        let vars = [
+            ("PARTITION", "a/b".to_owned()),
+            ("DATABUILD", "/bin/db".to_owned()),
+        ];
+        for (argument, expect) in [
+            ("$PARTITION", "a/b"),
+            ("x${PARTITION}y", "xa/by"),
+            ("$DATABUILD/$PARTITION", "/bin/db/a/b"),
+            (
+                "$PARTITIONS $(wc -l) $n $$ ${x:-$PARTITION} 5$",
+                "$PARTITIONS $(wc -l) $n $$ ${x:-a/b} 5$",
+            ),
+            ("", ""),
+        ] {
+            assert_eq!(replace(argument, &vars), expect, "{argument}");
+        }
+    }
+
+    #[test]
+    fn a_value_never_becomes_part_of_a_script() {
+        let vars = [("PARTITION", "~root/x".to_owned())];
+        // `$PARTITION` stays where a shell reads it; `$PARTITION` as an argument of its own is replaced.
+        for (command, kept) in [
+            (
+                &["sh", "-c", "echo $PARTITION", "x", "$PARTITION"][..],
+                &[2][..],
+            ),
+            (&["/bin/bash", "-euo", "pipefail", "-c", "$PARTITION"], &[4]),
+            (&["bash", "--rcfile", "f", "-c", "-e", "$PARTITION"], &[5]),
+            (&["bash", "-ec", "$PARTITION", "$PARTITION"], &[2]),
+            (&["zsh", "+x", "-c", "--", "$PARTITION"], &[4]),
+            (
+                &["env", "A=$PARTITION", "nice", "sh", "-c", "$PARTITION"],
+                &[5],
+            ),
+            (
+                &["sh", "-c", "exec \"$@\"", "x", "sh", "-c", "$PARTITION"],
+                &[6],
+            ),
+            (&["su", "ann", "-c", "$PARTITION"], &[3]),
+            (&["fish", "--command", "$PARTITION"], &[2]),
+            (&["sh", "$PARTITION", "-c", "$PARTITION"], &[]),
+            (&["sh", "-e", "$PARTITION"], &[]),
+            (&["wc", "-c", "$PARTITION"], &[]),
+            (&["sh", "-c"], &[]),
+        ] {
+            let words: Vec<String> = command.iter().map(|w| (*w).to_owned()).collect();
+            for (i, word) in expand(&words, &vars).iter().enumerate() {
+                let keeps = kept.contains(&i) || !words[i].contains("$PARTITION");
+                assert_eq!(*word == words[i], keeps, "{command:?}: {word}");
+            }
+        }
+    }
+}

@@ -1,0 +1,285 @@
+//! What is no longer up to date when databuild starts: live partitions whose data is gone, or whose digest is not what
+//! it was when they were built.
+//!
+//! Where the `digest` command of a job fails, nobody knows about the partitions of that job. What rests on them is
+//! then left as it is, until the command works again; everything else is built.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use anyhow::Result;
+use ironweave::prelude::*;
+
+use crate::child::{self, Children, Ended, Spec};
+use crate::engine::{Engine, STDERR_LINES_MAX, TICK};
+use crate::model::build::state::{Building, Idle, Live, New, UpstreamBuilding};
+use crate::model::build::{Partition, SourcesChanged, Want};
+use crate::said::Digests;
+
+/// How many partitions a `digest` command is asked about at a time, since a command line has an end.
+const BATCH: usize = 500;
+
+/// Of which partitions it is not known whether they are up to date, and what that means.
+#[derive(Default)]
+pub struct Unknown {
+    /// Why, one for each job.
+    failures: Vec<String>,
+    /// The partitions of these jobs, with the index of the failure.
+    partitions: BTreeMap<Partition, usize>,
+    /// These, and all that rests on them.
+    affected: BTreeSet<Partition>,
+    /// The open wants that want some of them.
+    wants: BTreeSet<Want>,
+}
+
+impl Unknown {
+    /// Why it is not known whether a partition is up to date: the first line, for a message.
+    pub fn why(&self, partition: Partition) -> Option<&str> {
+        let failure = self.failures.get(*self.partitions.get(&partition)?)?;
+        failure.lines().next()
+    }
+
+    /// Whether a partition rests on one of them.
+    pub fn affects(&self, partition: Partition) -> bool {
+        self.affected.contains(&partition)
+    }
+
+    /// Whether nobody works for a want until more is known.
+    pub fn stops(&self, want: Want) -> bool {
+        self.wants.contains(&want)
+    }
+
+    /// What went wrong, each with its first line as a summary.
+    pub fn failures(&self) -> impl Iterator<Item = &str> {
+        self.failures.iter().map(String::as_str)
+    }
+}
+
+/// A live partition, its name and the digest that it was built with.
+type Built = (Partition, String, String);
+
+/// Looks at the live partitions and records which of them are stale; `gone` are known to be. Returns the signal that
+/// stopped it, if one did.
+pub fn look(engine: &mut Engine, refs: &[String], gone: Vec<Partition>) -> Result<Option<i32>> {
+    let mut changed: BTreeSet<Partition> = gone.into_iter().collect();
+    let db = &engine.store;
+    let mut by_job: BTreeMap<usize, Vec<Built>> = BTreeMap::new();
+    for token in db.place::<Partition, Live>() {
+        let name = token.name(db);
+        if !engine.dirs.partition(name).is_dir() {
+            changed.insert(token.any());
+        } else if let Ok(job) = engine.jobs.index_for(name)
+            && engine.jobs.all()[job].digest.is_some()
+        {
+            let built = (token.any(), name.to_owned(), token.digest(db).to_owned());
+            by_job.entry(job).or_default().push(built);
+        }
+    }
+    let mut comparison = Comparison {
+        engine,
+        todo: by_job
+            .iter()
+            .map(|(job, built)| (*job, built.chunks(BATCH).collect()))
+            .collect(),
+        asked: HashMap::new(),
+        children: Children::new(),
+        changed,
+        failures: BTreeMap::new(),
+    };
+    if let Some(signal) = comparison.run() {
+        return Ok(Some(signal));
+    }
+    let Comparison {
+        mut changed,
+        failures,
+        ..
+    } = comparison;
+    let mut unknown = Unknown::default();
+    for (job, failure) in failures {
+        let built = by_job.get(&job).into_iter().flatten();
+        let index = unknown.failures.len();
+        unknown.partitions.extend(built.map(|(p, ..)| (*p, index)));
+        unknown.failures.push(failure);
+    }
+    if !unknown.failures.is_empty() {
+        affect(engine, refs, &mut unknown, &mut changed);
+        for failure in unknown.failures() {
+            let first = failure.lines().next().unwrap_or_default();
+            engine.progress.note(format_args!(
+                "{first}; what rests on its partitions is left as it is"
+            ));
+        }
+    }
+    engine.unknown = unknown;
+    if !changed.is_empty() {
+        engine.fire(SourcesChanged {
+            partitions: changed.into_iter().collect(),
+        })?;
+    }
+    Ok(None)
+}
+
+/// Works out what rests on partitions of which nothing is known, and keeps of those that have changed what others
+/// need: the rest is looked at again by the next databuild.
+fn affect(
+    engine: &Engine,
+    refs: &[String],
+    unknown: &mut Unknown,
+    changed: &mut BTreeSet<Partition>,
+) {
+    let db = &engine.store;
+    unknown.affected = rests_on(db, unknown.partitions.keys().copied());
+    let mut needed: Vec<Partition> = refs
+        .iter()
+        .filter_map(|name| db.find::<Partition>(name.as_str()))
+        .filter(|p| !unknown.affects(*p))
+        .collect();
+    for want in db.place::<Want, (New, Idle, Building, UpstreamBuilding)>() {
+        if want.partitions(db).any(|p| unknown.affects(p)) {
+            unknown.wants.insert(want);
+        } else {
+            needed.extend(want.partitions(db));
+        }
+    }
+    let needed = stands_on(db, needed);
+    changed.retain(|p| needed.contains(p));
+}
+
+/// The `digest` commands at work, side by side: each may take a while, and none knows of the others.
+struct Comparison<'e> {
+    engine: &'e Engine,
+    /// By job, what its command has not been asked about.
+    todo: BTreeMap<usize, Vec<&'e [Built]>>,
+    /// By job, what its command is being asked about.
+    asked: HashMap<usize, &'e [Built]>,
+    children: Children<usize, Digests>,
+    changed: BTreeSet<Partition>,
+    failures: BTreeMap<usize, String>,
+}
+
+impl Comparison<'_> {
+    /// Asks all commands; the signal that stopped it, if one did.
+    fn run(&mut self) -> Option<i32> {
+        let jobs: Vec<usize> = self.todo.keys().copied().collect();
+        for job in &jobs {
+            self.ask(*job);
+        }
+        let signal = self.hear();
+        for job in jobs {
+            self.engine.dirs.discard(&run_of(job));
+        }
+        signal
+    }
+
+    /// Hears all of them to the end, or until a signal comes.
+    fn hear(&mut self) -> Option<i32> {
+        while !self.children.is_empty() {
+            if let Some(signal) = self.engine.signals.came() {
+                self.children.end();
+                return Some(signal);
+            }
+            if let Some(ended) = self.children.ended(TICK) {
+                let job = ended.key;
+                match self.compare(ended) {
+                    Ok(()) => self.ask(job),
+                    Err(why) => self.failed(job, &why),
+                }
+            }
+        }
+        None
+    }
+
+    /// Asks the command of a job about its next partitions, if there are any.
+    fn ask(&mut self, job: usize) {
+        let Some(batch) = self.todo.get_mut(&job).and_then(Vec::pop) else {
+            return;
+        };
+        self.asked.insert(job, batch);
+        if let Err(e) = self.start(job, batch) {
+            self.failed(job, &format!("{e:#}"));
+        }
+    }
+
+    fn start(&mut self, job: usize, batch: &[Built]) -> Result<()> {
+        let engine = self.engine;
+        let names: Vec<String> = batch.iter().map(|(_, name, _)| name.clone()).collect();
+        let command = engine.jobs.all()[job].digest.as_deref();
+        let run = run_of(job);
+        engine.dirs.make_run(&run)?;
+        let spec = Spec {
+            command: command.unwrap_or_default(),
+            arguments: &names,
+            vars: engine.vars(),
+            dir: &engine.dirs.data(),
+            stderr: &engine.dirs.stderr(&run),
+            stdin: String::new(),
+        };
+        self.children.spawn(job, spec, Digests::of(&names))?;
+        Ok(())
+    }
+
+    /// What the command of a job said, beside what was said when the partitions were built.
+    fn compare(&mut self, mut ended: Ended<usize, Digests>) -> Result<(), String> {
+        let job = ended.key;
+        if let Some(left) = ended.group.words() {
+            let pattern = &self.engine.jobs.all()[job].pattern;
+            self.engine.progress.note(format_args!(
+                "the `digest` command of the job for `{pattern}`: {left}"
+            ));
+        }
+        if ended.exit != 0 {
+            let stderr = child::tail(&mut ended.stderr, STDERR_LINES_MAX);
+            return Err(format!("it {}\n{stderr}", ended.status));
+        }
+        let now = ended.said?;
+        let differs = |(_, name, digest): &&Built| now.get(name) != Some(digest);
+        let batch = self.asked.remove(&job).unwrap_or_default();
+        let differing = batch.iter().filter(differs).map(|(p, ..)| *p);
+        self.changed.extend(differing);
+        Ok(())
+    }
+
+    fn failed(&mut self, job: usize, why: &str) {
+        self.todo.remove(&job);
+        let pattern = &self.engine.jobs.all()[job].pattern;
+        self.failures.insert(
+            job,
+            format!("the `digest` command of the job for `{pattern}` failed: {why}"),
+        );
+    }
+}
+
+/// The name of the directory in which the command of a job has its stderr.
+fn run_of(job: usize) -> String {
+    format!("digest-{job}")
+}
+
+/// All that partitions are made from or wait for, to any depth, with themselves.
+pub fn stands_on(
+    db: &impl Db,
+    partitions: impl IntoIterator<Item = Partition>,
+) -> BTreeSet<Partition> {
+    closure(partitions, |p| {
+        p.inputs(db).chain(p.upstreams(db)).collect::<Vec<_>>()
+    })
+}
+
+/// All that is made from partitions or waits for them, to any depth, with themselves.
+fn rests_on(db: &impl Db, partitions: impl IntoIterator<Item = Partition>) -> BTreeSet<Partition> {
+    closure(partitions, |p| {
+        p.outputs(db).chain(p.downstreams(db)).collect::<Vec<_>>()
+    })
+}
+
+fn closure(
+    partitions: impl IntoIterator<Item = Partition>,
+    next: impl Fn(Partition) -> Vec<Partition>,
+) -> BTreeSet<Partition> {
+    let mut found = BTreeSet::new();
+    let mut todo: Vec<Partition> = partitions.into_iter().collect();
+    while let Some(partition) = todo.pop() {
+        if found.insert(partition) {
+            todo.extend(next(partition));
+        }
+    }
+    found
+}

@@ -1,0 +1,272 @@
+//! The log in words for people: partitions by their names, times as times, long lists shortened.
+//!
+//! The store tells events and facts in words already, with entities by number, as `link Want/3.partitions +=
+//! Partition/7`, and with times as numbers. Here these words are told anew. What is between quotes is a value, and is
+//! left as it is.
+
+use std::collections::{HashMap, HashSet};
+
+use ironweave::FiringView;
+use ironweave::prelude::*;
+use ironweave::schema::Schema;
+
+use crate::model::build::Partition;
+use crate::rules::all_partitions;
+use crate::words::{LIST_MAX, one_line};
+
+/// The entity that is told by its key.
+const NAMED: &str = "Partition";
+
+/// Tells what a store says.
+pub struct Renderer {
+    /// The partitions by slot; none is ever deleted.
+    names: HashMap<u32, String>,
+    /// What holds times: entity and field, or piece of state data.
+    times: HashSet<(String, String)>,
+    full: bool,
+}
+
+impl Renderer {
+    /// One that knows the partitions of a store, and shortens no lists where all is asked for.
+    pub fn new(db: &impl Db, schema: &Schema, full: bool) -> Self {
+        let names = all_partitions(db).map(|p: Partition| (p.id().slot(), p.name(db).to_owned()));
+        let times = schema
+            .columns
+            .iter()
+            .filter(|c| c.ty.ends_with("Timestamp"));
+        let times = times.filter_map(|c| {
+            let entity = schema.entities.get(usize::from(c.entity))?;
+            Some((entity.name.clone(), c.name.clone()))
+        });
+        Self {
+            names: names.collect(),
+            times: times.collect(),
+            full,
+        }
+    }
+
+    /// An event with its fields and facts, on one line.
+    pub fn firing(&self, firing: &FiringView) -> String {
+        let fields: Vec<String> = (firing.fields.iter())
+            .map(|(name, value)| format!("{name}: {}", self.list(value)))
+            .collect();
+        let fields = match fields.is_empty() {
+            true => String::new(),
+            false => format!(" {{ {} }}", fields.join(", ")),
+        };
+        let facts = self.facts(firing.facts.iter().map(String::as_str));
+        format!(
+            "{}{} => {}",
+            firing.event,
+            one_line(&fields),
+            facts.join("; ")
+        )
+    }
+
+    /// Facts, each on one line. Of those of one kind, as links of one edge, the first few.
+    pub fn facts<'f>(&self, facts: impl Iterator<Item = &'f str> + Clone) -> Vec<String> {
+        let mut of_kind: HashMap<String, usize> = HashMap::new();
+        if !self.full {
+            for fact in facts.clone() {
+                *of_kind.entry(kind(fact)).or_default() += 1;
+            }
+        }
+        let mut told: HashMap<String, usize> = HashMap::new();
+        let mut out = Vec::new();
+        for fact in facts {
+            let kind = kind(fact);
+            let all = of_kind.get(&kind).copied().unwrap_or_default();
+            let n = told.entry(kind).or_default();
+            *n += 1;
+            if all <= LIST_MAX || *n <= LIST_MAX {
+                out.push(one_line(&self.fact(fact)));
+            }
+            if all > LIST_MAX && *n == LIST_MAX {
+                out.push(format!("and {} more like that", all - LIST_MAX));
+            }
+        }
+        out
+    }
+
+    /// A fact with names and times.
+    fn fact(&self, fact: &str) -> String {
+        let set = fact.strip_prefix("set ").and_then(|set| {
+            let (what, value) = set.split_once(" = ")?;
+            let (entity, column) = (what.split_once('/')?.0, what.rsplit_once('.')?.1);
+            let is_time = self.times.contains(&(entity.to_owned(), column.to_owned()));
+            let micros = value.parse().ok().filter(|_| is_time)?;
+            Some(format!("set {what} = {}", Timestamp::from_micros(micros)))
+        });
+        self.named(set.as_deref().unwrap_or(fact))
+    }
+
+    /// A value with names; of a long list, the first few items.
+    fn list(&self, value: &str) -> String {
+        let inner = value.strip_prefix('[').and_then(|v| v.strip_suffix(']'));
+        let Some(inner) = inner.filter(|_| !self.full) else {
+            return self.named(value);
+        };
+        let ends: Vec<usize> = outside_quotes(inner)
+            .filter(|at| inner[*at..].starts_with(", "))
+            .collect();
+        match ends.get(LIST_MAX - 1) {
+            Some(end) => {
+                let more = ends.len() + 1 - LIST_MAX;
+                format!("[{} and {more} more]", self.named(&inner[..*end]))
+            }
+            None => self.named(value),
+        }
+    }
+
+    /// A text with the partitions in it by name.
+    fn named(&self, text: &str) -> String {
+        let mut out = String::with_capacity(text.len());
+        let mut from = 0;
+        for at in outside_quotes(text) {
+            if at < from || text[..at].ends_with(is_of_word) {
+                continue;
+            }
+            let Some(number) = text[at..]
+                .strip_prefix(NAMED)
+                .and_then(|rest| rest.strip_prefix('/'))
+            else {
+                continue;
+            };
+            let slot = digits(number);
+            if let Some(name) = slot
+                .parse()
+                .ok()
+                .and_then(|slot: u32| self.names.get(&slot))
+            {
+                let end = text.len() - number.len() + slot.len();
+                out += &text[from..at];
+                out += &format!("{NAMED} {name:?}");
+                from = end + generation(&text[end..]).len();
+            }
+        }
+        out + &text[from..]
+    }
+}
+
+/// The places in a text that are not in a value between quotes.
+fn outside_quotes(text: &str) -> impl Iterator<Item = usize> {
+    let (mut quoted, mut escaped) = (false, false);
+    text.char_indices().filter_map(move |(at, c)| {
+        if quoted {
+            quoted = escaped || c != '"';
+            escaped = !escaped && c == '\\';
+            return None;
+        }
+        quoted = c == '"';
+        Some(at)
+    })
+}
+
+fn is_of_word(c: char) -> bool {
+    c.is_alphanumeric() || c == '_'
+}
+
+/// The digits that a text begins with.
+fn digits(text: &str) -> &str {
+    let end = text.find(|c: char| !c.is_ascii_digit());
+    &text[..end.unwrap_or(text.len())]
+}
+
+/// The generation that a text begins with, as in `.1 in Missing`.
+fn generation(text: &str) -> &str {
+    let digits = text.strip_prefix('.').map_or("", digits);
+    match digits.is_empty() {
+        true => "",
+        false => &text[..1 + digits.len()],
+    }
+}
+
+/// What a fact says without whom it is about: of which there may be many.
+fn kind(fact: &str) -> String {
+    let what = match fact.starts_with("set ") {
+        true => fact.split_once(" = ").map_or(fact, |(what, _)| what),
+        false => fact,
+    };
+    what.chars().filter(|c| !c.is_ascii_digit()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn renderer(full: bool) -> Renderer {
+        let names = (0..20).map(|n| (n, format!("p/{n}")));
+        Renderer {
+            names: names.collect(),
+            times: [("Partition".to_owned(), "at".to_owned())].into(),
+            full,
+        }
+    }
+
+    #[test]
+    fn partitions_are_named_and_times_are_times() {
+        let renderer = renderer(false);
+        for (fact, expect) in [
+            (
+                "create Partition/3.1 in Missing",
+                "create Partition \"p/3\" in Missing",
+            ),
+            (
+                "move Partition/3 Missing -> Building",
+                "move Partition \"p/3\" Missing -> Building",
+            ),
+            (
+                "link Want/3.partitions += Partition/12",
+                "link Want/3.partitions += Partition \"p/12\"",
+            ),
+            (
+                "set Partition/0.at = 1700000000123456",
+                "set Partition \"p/0\".at = 2023-11-14T22:13:20.123456Z",
+            ),
+            (
+                "set Partition/0.name = \"Partition/1\"",
+                "set Partition \"p/0\".name = \"Partition/1\"",
+            ),
+            (
+                "set Partition/0.x = \"a\\\"Partition/1\"",
+                "set Partition \"p/0\".x = \"a\\\"Partition/1\"",
+            ),
+            ("move Partition/99 A -> B", "move Partition/99 A -> B"),
+            (
+                "move OtherPartition/1 A -> B",
+                "move OtherPartition/1 A -> B",
+            ),
+        ] {
+            assert_eq!(renderer.fact(fact), expect);
+        }
+    }
+
+    #[test]
+    fn long_lists_are_shortened_unless_all_is_asked_for() {
+        let names: Vec<String> = (0..20).map(|n| format!("Partition/{n}.1")).collect();
+        let list = format!("[{}]", names.join(", "));
+        let short = renderer(false).list(&list);
+        assert!(
+            short.starts_with("[Partition \"p/0\", ") && short.ends_with("\"p/5\" and 14 more]"),
+            "{short}"
+        );
+        assert_eq!(renderer(true).list(&list).matches("p/").count(), 20);
+        assert_eq!(
+            renderer(false).list("[\"a, b\", \"c\"]"),
+            "[\"a, b\", \"c\"]"
+        );
+
+        let links = (0..20).map(|n| format!("link Want/3.partitions += Partition/{n}"));
+        let facts: Vec<String> = ["move Want/3 New -> Idle".to_owned()]
+            .into_iter()
+            .chain(links)
+            .chain(["create JobRun/1.1 in Queued".to_owned()])
+            .collect();
+        let told = |full| renderer(full).facts(facts.iter().map(String::as_str));
+        assert_eq!(told(true).len(), 22);
+        let short = told(false);
+        assert_eq!(short.len(), 9, "{short:?}");
+        assert_eq!(short[7], "and 14 more like that");
+        assert_eq!(short[8], "create JobRun/1.1 in Queued");
+    }
+}

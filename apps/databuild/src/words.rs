@@ -1,0 +1,87 @@
+//! Texts for people: long lists and texts cut to what can be read, and characters that would command a terminal made
+//! visible.
+
+use std::fmt::Display;
+
+/// How many of a list are shown where not all are asked for.
+pub const LIST_MAX: usize = 6;
+/// How many characters of a text that databuild did not write are shown in a message.
+const TEXT_MAX: usize = 200;
+
+/// The first few of a list, and how many more there are: `a, b, c and 7 more`.
+pub fn few<T: Display>(list: impl IntoIterator<Item = T>) -> String {
+    let mut list = list.into_iter();
+    let first: Vec<String> = list
+        .by_ref()
+        .take(LIST_MAX)
+        .map(|t| t.to_string())
+        .collect();
+    match list.count() {
+        0 => first.join(", "),
+        more => format!("{} and {more} more", first.join(", ")),
+    }
+}
+
+/// A way from one to the next, without its middle where it is long: `a -> b -> .. 7 more .. -> y -> z`.
+pub fn way(names: &[&str]) -> String {
+    let ends = LIST_MAX / 2;
+    if names.len() <= LIST_MAX + 1 {
+        return names.join(" -> ");
+    }
+    let (first, rest) = names.split_at(ends);
+    let (middle, last) = rest.split_at(rest.len() - ends);
+    let more = format!(".. {} more ..", middle.len());
+    [&first.join(" -> "), more.as_str(), &last.join(" -> ")].join(" -> ")
+}
+
+/// A text of somebody else's, on one line and not too long.
+pub fn shown(text: &str) -> String {
+    let mut chars = text.chars();
+    let first: String = chars.by_ref().take(TEXT_MAX).collect();
+    let line = one_line(&first);
+    match chars.count() {
+        0 => line,
+        more => format!("{line}.. ({more} more characters)"),
+    }
+}
+
+/// A text with its line ends, and whatever else would command a terminal, made visible.
+pub fn one_line(text: &str) -> String {
+    let mut line = String::with_capacity(text.len());
+    for c in text.chars() {
+        if c.is_control() {
+            line.extend(c.escape_default());
+        } else {
+            line.push(c);
+        }
+    }
+    line
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn long_lists_are_cut() {
+        assert_eq!(few(0..0), "");
+        assert_eq!(few(0..6), "0, 1, 2, 3, 4, 5");
+        assert_eq!(few(0..50_000), "0, 1, 2, 3, 4, 5 and 49994 more");
+        assert_eq!(way(&["a", "b", "a"]), "a -> b -> a");
+        assert_eq!(
+            way(&["a", "b", "c", "d", "e", "f", "g"]),
+            "a -> b -> c -> d -> e -> f -> g"
+        );
+        assert_eq!(
+            way(&["a", "b", "c", "d", "e", "f", "g", "h"]),
+            "a -> b -> c -> .. 2 more .. -> f -> g -> h"
+        );
+    }
+
+    #[test]
+    fn texts_of_others_are_cut_and_cannot_command_a_terminal() {
+        assert_eq!(shown("a\n\u{1b}[31m"), "a\\n\\u{1b}[31m");
+        let long = shown(&"x".repeat(60_000));
+        assert!(long.ends_with("x.. (59800 more characters)"), "{long}");
+    }
+}

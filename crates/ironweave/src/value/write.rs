@@ -1,0 +1,529 @@
+//! The serializer of values: it writes CBOR, records the calls that a value makes or compares them, and refuses
+//! what is nested too deep.
+//!
+//! Structs are maps of names, enum variants maps of one entry or, without data, texts. `None` is null, `Some`
+//! and newtypes are what is in them, `()` is an empty array.
+
+use std::any::type_name;
+
+use minicbor::Encoder;
+use serde::Serialize;
+use serde::ser::{
+    SerializeMap, SerializeSeq, SerializeStruct, SerializeStructVariant, SerializeTuple,
+    SerializeTupleStruct, SerializeTupleVariant, Serializer,
+};
+
+use super::calls::{Call, Calls};
+use super::fault::{Fault, WriteError};
+use crate::cbor::{ARRAY, BYTES, FALSE, MAP, NULL, TEXT, TRUE, UINT, Word, head};
+
+const ARRAY_OF_UNKNOWN_LENGTH: u8 = 0x9f;
+const MAP_OF_UNKNOWN_LENGTH: u8 = 0xbf;
+const BREAK: u8 = 0xff;
+const F32: u8 = 0xfa;
+const F64: u8 = 0xfb;
+
+/// Writes one value.
+pub(super) struct Writer<'w> {
+    /// Where its bytes go; nowhere, where only its calls are compared.
+    bytes: Option<&'w mut Vec<u8>>,
+    pub(super) calls: Calls<'w>,
+    /// How many levels are open, and how many may be.
+    depth: u32,
+    depth_max: u32,
+    /// Whether there is a map of two entries or more whose collection is not known: that of a flattened field.
+    pub(super) has_unknown_map: bool,
+}
+
+impl<'w> Writer<'w> {
+    pub(super) fn new(bytes: Option<&'w mut Vec<u8>>, calls: Calls<'w>, depth_max: u32) -> Self {
+        Self {
+            bytes,
+            calls,
+            depth: 0,
+            depth_max,
+            has_unknown_map: false,
+        }
+    }
+
+    #[inline]
+    fn plain(&mut self, call: Call, bytes: &[u8], word: Word) -> Result<(), WriteError> {
+        self.calls.take(call, bytes, &[])?;
+        if let Some(out) = &mut self.bytes {
+            word.write(out);
+        }
+        Ok(())
+    }
+
+    #[inline]
+    fn head(&mut self, major: u8, n: usize) {
+        if let Some(out) = &mut self.bytes {
+            head(out, major, n as u64);
+        }
+    }
+
+    #[inline]
+    fn byte(&mut self, byte: u8) {
+        if let Some(out) = &mut self.bytes {
+            out.push(byte);
+        }
+    }
+
+    /// A text that is no call of its own.
+    #[inline]
+    fn text(&mut self, text: &[u8], major: u8) {
+        if let Some(out) = &mut self.bytes {
+            head(out, major, text.len() as u64);
+            out.extend_from_slice(text);
+        }
+    }
+
+    fn float(&mut self, major: u8, bytes: &[u8]) {
+        if let Some(out) = &mut self.bytes {
+            out.push(major);
+            out.extend_from_slice(bytes);
+        }
+    }
+
+    fn bignum(
+        &mut self,
+        write: impl FnOnce(
+            &mut Encoder<&mut Vec<u8>>,
+        ) -> Result<(), minicbor::encode::Error<std::convert::Infallible>>,
+    ) -> Result<(), WriteError> {
+        match &mut self.bytes {
+            Some(out) => write(&mut Encoder::new(&mut **out))
+                .map_err(<WriteError as serde::ser::Error>::custom),
+            None => Ok(()),
+        }
+    }
+
+    /// One level deeper.
+    #[inline]
+    fn enter(&mut self) -> Result<(), WriteError> {
+        self.depth += 1;
+        if self.depth > self.depth_max {
+            return Err(WriteError::new(Fault::Deep(self.depth_max)));
+        }
+        Ok(())
+    }
+
+    /// What is in a `Some`, a newtype or a variant.
+    #[inline]
+    fn inner<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), WriteError> {
+        self.enter()?;
+        value.serialize(&mut *self)?;
+        self.depth -= 1;
+        Ok(())
+    }
+
+    /// Begins what has parts.
+    #[inline]
+    fn parts(&mut self, call: Call, names: &[&[u8]]) -> Result<(), WriteError> {
+        self.calls.take(call, &[], names)?;
+        self.enter()
+    }
+}
+
+/// Whether the order of a collection is not fixed: its name and what to use instead.
+///
+/// The name of a type is not promised to stay what it is. Where it is another, the order decides.
+fn unordered<I>() -> Option<(&'static str, &'static str)> {
+    let name = type_name::<I>().trim_start_matches('&');
+    let (path, _) = name.split_once('<')?;
+    if !path.starts_with("std::collections::") && !path.starts_with("hashbrown::") {
+        return None;
+    }
+    match path.rsplit("::").next()? {
+        "HashMap" => Some(("HashMap", "BTreeMap")),
+        "HashSet" => Some(("HashSet", "BTreeSet")),
+        _ => None,
+    }
+}
+
+/// How long an iterator says it is, as serde asks it.
+fn exact_len(iterator: &impl Iterator) -> Option<usize> {
+    match iterator.size_hint() {
+        (low, Some(high)) if low == high => Some(low),
+        _ => None,
+    }
+}
+
+impl<'a, 'w> Serializer for &'a mut Writer<'w> {
+    type Ok = ();
+    type Error = WriteError;
+    type SerializeSeq = Parts<'a, 'w>;
+    type SerializeTuple = Parts<'a, 'w>;
+    type SerializeTupleStruct = Parts<'a, 'w>;
+    type SerializeTupleVariant = Parts<'a, 'w>;
+    type SerializeMap = Parts<'a, 'w>;
+    type SerializeStruct = Parts<'a, 'w>;
+    type SerializeStructVariant = Parts<'a, 'w>;
+
+    fn serialize_bool(self, v: bool) -> Result<(), WriteError> {
+        let word = Word::bytes([if v { TRUE } else { FALSE }]);
+        self.plain(Call::Bool, &[u8::from(v)], word)
+    }
+
+    fn serialize_i8(self, v: i8) -> Result<(), WriteError> {
+        self.plain(Call::I8, &v.to_le_bytes(), Word::int(v.into()))
+    }
+
+    fn serialize_i16(self, v: i16) -> Result<(), WriteError> {
+        self.plain(Call::I16, &v.to_le_bytes(), Word::int(v.into()))
+    }
+
+    fn serialize_i32(self, v: i32) -> Result<(), WriteError> {
+        self.plain(Call::I32, &v.to_le_bytes(), Word::int(v.into()))
+    }
+
+    fn serialize_i64(self, v: i64) -> Result<(), WriteError> {
+        self.plain(Call::I64, &v.to_le_bytes(), Word::int(v))
+    }
+
+    fn serialize_i128(self, v: i128) -> Result<(), WriteError> {
+        self.calls.take(Call::I128, &v.to_le_bytes(), &[])?;
+        self.bignum(|e| e.i128(v).map(|_| ()))
+    }
+
+    fn serialize_u8(self, v: u8) -> Result<(), WriteError> {
+        self.plain(Call::U8, &v.to_le_bytes(), Word::head(UINT, v.into()))
+    }
+
+    fn serialize_u16(self, v: u16) -> Result<(), WriteError> {
+        self.plain(Call::U16, &v.to_le_bytes(), Word::head(UINT, v.into()))
+    }
+
+    fn serialize_u32(self, v: u32) -> Result<(), WriteError> {
+        self.plain(Call::U32, &v.to_le_bytes(), Word::head(UINT, v.into()))
+    }
+
+    fn serialize_u64(self, v: u64) -> Result<(), WriteError> {
+        self.plain(Call::U64, &v.to_le_bytes(), Word::head(UINT, v))
+    }
+
+    fn serialize_u128(self, v: u128) -> Result<(), WriteError> {
+        self.calls.take(Call::U128, &v.to_le_bytes(), &[])?;
+        self.bignum(|e| e.u128(v).map(|_| ()))
+    }
+
+    fn serialize_f32(self, v: f32) -> Result<(), WriteError> {
+        let bytes = v.to_be_bytes();
+        self.calls.take(Call::F32, &bytes, &[])?;
+        self.float(F32, &bytes);
+        Ok(())
+    }
+
+    fn serialize_f64(self, v: f64) -> Result<(), WriteError> {
+        let bytes = v.to_be_bytes();
+        self.calls.take(Call::F64, &bytes, &[])?;
+        self.float(F64, &bytes);
+        Ok(())
+    }
+
+    fn serialize_char(self, v: char) -> Result<(), WriteError> {
+        let n = u32::from(v);
+        self.plain(Call::Char, &n.to_le_bytes(), Word::head(UINT, n.into()))
+    }
+
+    fn serialize_str(self, v: &str) -> Result<(), WriteError> {
+        self.calls.take(Call::Str, &[], &[v.as_bytes()])?;
+        self.text(v.as_bytes(), TEXT);
+        Ok(())
+    }
+
+    fn serialize_bytes(self, v: &[u8]) -> Result<(), WriteError> {
+        self.calls.take(Call::Bytes, &[], &[v])?;
+        self.text(v, BYTES);
+        Ok(())
+    }
+
+    fn serialize_none(self) -> Result<(), WriteError> {
+        self.plain(Call::None, &[], Word::bytes([NULL]))
+    }
+
+    fn serialize_some<T: Serialize + ?Sized>(self, value: &T) -> Result<(), WriteError> {
+        self.calls.take(Call::Some, &[], &[])?;
+        self.inner(value)
+    }
+
+    fn serialize_unit(self) -> Result<(), WriteError> {
+        self.plain(Call::Unit, &[], Word::bytes([ARRAY]))
+    }
+
+    fn serialize_unit_struct(self, name: &'static str) -> Result<(), WriteError> {
+        self.calls.take(Call::UnitStruct, &[], &[name.as_bytes()])?;
+        self.head(ARRAY, 0);
+        Ok(())
+    }
+
+    fn serialize_unit_variant(
+        self,
+        name: &'static str,
+        _index: u32,
+        variant: &'static str,
+    ) -> Result<(), WriteError> {
+        let names = [name.as_bytes(), variant.as_bytes()];
+        self.calls.take(Call::UnitVariant, &[], &names)?;
+        self.text(variant.as_bytes(), TEXT);
+        Ok(())
+    }
+
+    fn serialize_newtype_struct<T: Serialize + ?Sized>(
+        self,
+        name: &'static str,
+        value: &T,
+    ) -> Result<(), WriteError> {
+        (self.calls).take(Call::NewtypeStruct, &[], &[name.as_bytes()])?;
+        self.inner(value)
+    }
+
+    fn serialize_newtype_variant<T: Serialize + ?Sized>(
+        self,
+        name: &'static str,
+        _index: u32,
+        variant: &'static str,
+        value: &T,
+    ) -> Result<(), WriteError> {
+        let names = [name.as_bytes(), variant.as_bytes()];
+        self.calls.take(Call::NewtypeVariant, &[], &names)?;
+        self.head(MAP, 1);
+        self.text(variant.as_bytes(), TEXT);
+        self.inner(value)
+            .map_err(|e| e.within(format_args!(".{variant}")))
+    }
+
+    fn serialize_seq(self, len: Option<usize>) -> Result<Parts<'a, 'w>, WriteError> {
+        self.parts(Call::Seq, &[])?;
+        match len {
+            Some(len) => self.head(ARRAY, len),
+            None => self.byte(ARRAY_OF_UNKNOWN_LENGTH),
+        }
+        Ok(Parts::new(self, len.is_none()))
+    }
+
+    fn serialize_tuple(self, len: usize) -> Result<Parts<'a, 'w>, WriteError> {
+        self.parts(Call::Tuple, &[])?;
+        self.head(ARRAY, len);
+        Ok(Parts::new(self, false))
+    }
+
+    fn serialize_tuple_struct(
+        self,
+        name: &'static str,
+        len: usize,
+    ) -> Result<Parts<'a, 'w>, WriteError> {
+        self.parts(Call::TupleStruct, &[name.as_bytes()])?;
+        self.head(ARRAY, len);
+        Ok(Parts::new(self, false))
+    }
+
+    fn serialize_tuple_variant(
+        self,
+        name: &'static str,
+        _index: u32,
+        variant: &'static str,
+        len: usize,
+    ) -> Result<Parts<'a, 'w>, WriteError> {
+        let names = [name.as_bytes(), variant.as_bytes()];
+        self.parts(Call::TupleVariant, &names)?;
+        self.head(MAP, 1);
+        self.text(variant.as_bytes(), TEXT);
+        self.head(ARRAY, len);
+        Ok(Parts::new(self, false))
+    }
+
+    fn serialize_map(self, len: Option<usize>) -> Result<Parts<'a, 'w>, WriteError> {
+        self.parts(Call::Map, &[])?;
+        match len {
+            Some(len) => self.head(MAP, len),
+            None => self.byte(MAP_OF_UNKNOWN_LENGTH),
+        }
+        let mut parts = Parts::new(self, len.is_none());
+        parts.is_unknown_map = len.is_none();
+        Ok(parts)
+    }
+
+    fn serialize_struct(self, name: &'static str, len: usize) -> Result<Parts<'a, 'w>, WriteError> {
+        self.parts(Call::Struct, &[name.as_bytes()])?;
+        self.head(MAP, len);
+        Ok(Parts::new(self, false))
+    }
+
+    fn serialize_struct_variant(
+        self,
+        name: &'static str,
+        _index: u32,
+        variant: &'static str,
+        len: usize,
+    ) -> Result<Parts<'a, 'w>, WriteError> {
+        let names = [name.as_bytes(), variant.as_bytes()];
+        self.parts(Call::StructVariant, &names)?;
+        self.head(MAP, 1);
+        self.text(variant.as_bytes(), TEXT);
+        self.head(MAP, len);
+        Ok(Parts::new(self, false))
+    }
+
+    fn collect_seq<I>(self, items: I) -> Result<(), WriteError>
+    where
+        I: IntoIterator,
+        I::Item: Serialize,
+    {
+        self.must_be_ordered::<I>()?;
+        let mut items = items.into_iter();
+        let mut parts = self.serialize_seq(exact_len(&items))?;
+        items.try_for_each(|item| parts.item(&item))?;
+        SerializeSeq::end(parts)
+    }
+
+    fn collect_map<K, V, I>(self, entries: I) -> Result<(), WriteError>
+    where
+        K: Serialize,
+        V: Serialize,
+        I: IntoIterator<Item = (K, V)>,
+    {
+        self.must_be_ordered::<I>()?;
+        let mut entries = entries.into_iter();
+        let mut parts = self.serialize_map(exact_len(&entries))?;
+        parts.is_unknown_map = false;
+        entries.try_for_each(|(key, value)| parts.serialize_entry(&key, &value))?;
+        SerializeMap::end(parts)
+    }
+
+    fn is_human_readable(&self) -> bool {
+        false
+    }
+}
+
+impl Writer<'_> {
+    /// Refuses a collection without a fixed order, where a value is to be read back as it was.
+    fn must_be_ordered<I>(&self) -> Result<(), WriteError> {
+        match &self.calls {
+            Calls::Recorded(_) => unordered::<I>().map_or(Ok(()), |(name, instead)| {
+                Err(WriteError::new(Fault::Unordered(name, instead)))
+            }),
+            Calls::Ignored | Calls::Expected(_) => Ok(()),
+        }
+    }
+}
+
+/// The parts of a sequence, tuple, map or struct.
+pub(super) struct Parts<'a, 'w> {
+    writer: &'a mut Writer<'w>,
+    /// Whether its length was not known, so that its end is marked.
+    marked: bool,
+    /// Whether it is a map that came entry by entry, without a length.
+    is_unknown_map: bool,
+    written: usize,
+}
+
+impl<'a, 'w> Parts<'a, 'w> {
+    fn new(writer: &'a mut Writer<'w>, marked: bool) -> Self {
+        Self {
+            writer,
+            marked,
+            is_unknown_map: false,
+            written: 0,
+        }
+    }
+
+    #[inline]
+    fn item<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), WriteError> {
+        let at = self.written;
+        self.written += 1;
+        value
+            .serialize(&mut *self.writer)
+            .map_err(|e| e.within(format_args!("[{at}]")))
+    }
+
+    #[inline]
+    fn named<T: Serialize + ?Sized>(
+        &mut self,
+        name: &'static str,
+        value: &T,
+    ) -> Result<(), WriteError> {
+        (self.writer.calls).take(Call::Field, &[], &[name.as_bytes()])?;
+        self.writer.text(name.as_bytes(), TEXT);
+        value
+            .serialize(&mut *self.writer)
+            .map_err(|e| e.within(format_args!(".{name}")))
+    }
+
+    #[inline]
+    fn close(self) -> Result<(), WriteError> {
+        let writer = self.writer;
+        writer.calls.take(Call::End, &[], &[])?;
+        if self.marked {
+            writer.byte(BREAK);
+        }
+        writer.has_unknown_map |= self.is_unknown_map && self.written > 1;
+        writer.depth = writer.depth.saturating_sub(1);
+        Ok(())
+    }
+}
+
+macro_rules! listed {
+    ($($name:ident::$part:ident),*) => {
+        $(impl $name for Parts<'_, '_> {
+            type Ok = ();
+            type Error = WriteError;
+
+            fn $part<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), WriteError> {
+                self.item(value)
+            }
+
+            fn end(self) -> Result<(), WriteError> {
+                self.close()
+            }
+        })*
+    };
+}
+
+listed!(
+    SerializeSeq::serialize_element,
+    SerializeTuple::serialize_element,
+    SerializeTupleStruct::serialize_field,
+    SerializeTupleVariant::serialize_field
+);
+
+macro_rules! fields {
+    ($($name:ident),*) => {
+        $(impl $name for Parts<'_, '_> {
+            type Ok = ();
+            type Error = WriteError;
+
+            fn serialize_field<T: Serialize + ?Sized>(
+                &mut self,
+                name: &'static str,
+                value: &T,
+            ) -> Result<(), WriteError> {
+                self.named(name, value)
+            }
+
+            fn end(self) -> Result<(), WriteError> {
+                self.close()
+            }
+        })*
+    };
+}
+
+fields!(SerializeStruct, SerializeStructVariant);
+
+impl SerializeMap for Parts<'_, '_> {
+    type Ok = ();
+    type Error = WriteError;
+
+    fn serialize_key<T: Serialize + ?Sized>(&mut self, key: &T) -> Result<(), WriteError> {
+        key.serialize(&mut *self.writer)
+            .map_err(WriteError::within_key)
+    }
+
+    fn serialize_value<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), WriteError> {
+        self.item(value)
+    }
+
+    fn end(self) -> Result<(), WriteError> {
+        self.close()
+    }
+}
