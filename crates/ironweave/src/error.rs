@@ -1,4 +1,7 @@
-//! What can come of a step: one enum of outcomes, each with the ids, states and names that it speaks of.
+//! What can come of a step: one enum of outcomes, each with the entities, states and names that it speaks of, and the
+//! events that led to it. Their messages are in `display`.
+
+mod display;
 
 use std::fmt;
 use std::sync::Arc;
@@ -9,18 +12,35 @@ use crate::log::{Seq, StorageError};
 /// A name of the model, shared so that a rejection costs no allocation of text.
 pub type Name = Arc<str>;
 
-/// An entity that an error speaks of; prints as `Partition/3.1`.
-#[derive(Clone, PartialEq, Eq)]
+/// An entity that an error or a receipt speaks of. One of an error prints with its key, `Ward "icu"` or
+/// `Bed "icu", 4`, and without one, as in a receipt, with its id: `Partition/3.1`.
+///
+/// Two are equal if they are the same entity, whether they have the key or not.
+#[derive(Clone)]
 pub struct EntityRef {
-    /// Its type.
+    /// The type of the entity.
     pub entity: Name,
-    /// Which one.
+    /// The id of the entity.
     pub id: Id,
+    /// The key of the entity, as the log would show it, one part after the other. An error has it where the type has
+    /// a key and the entity existed when the event was rejected.
+    pub key: Option<Name>,
 }
+
+impl PartialEq for EntityRef {
+    fn eq(&self, other: &Self) -> bool {
+        self.id == other.id && self.entity == other.entity
+    }
+}
+
+impl Eq for EntityRef {}
 
 impl fmt::Display for EntityRef {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}/{}", self.entity, self.id)
+        match &self.key {
+            Some(key) => write!(f, "{} {key}", self.entity),
+            None => write!(f, "{}/{}", self.entity, self.id),
+        }
     }
 }
 
@@ -28,6 +48,44 @@ impl fmt::Debug for EntityRef {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(self, f)
     }
+}
+
+/// The events that led to a rejection: the one that the program fired, then immediate events, each of which the one
+/// before it enabled. Empty as long as nobody has said; see [`StepError::chain`].
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct Chain(Option<Arc<[Name]>>);
+
+impl Chain {
+    /// A chain of events, in order.
+    pub(crate) fn new(events: Vec<Name>) -> Self {
+        Self(Some(events.into()))
+    }
+}
+
+impl std::ops::Deref for Chain {
+    type Target = [Name];
+
+    fn deref(&self) -> &[Name] {
+        self.0.as_deref().unwrap_or_default()
+    }
+}
+
+impl fmt::Debug for Chain {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.iter()).finish()
+    }
+}
+
+/// The limit that a step reached whose immediate events go on.
+#[non_exhaustive]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LoopLimit {
+    /// How often one immediate event may fire on one entity in one step.
+    Firings(u32),
+    /// [`Options::creation_depth_max`](crate::Options::creation_depth_max).
+    CreationDepth(u32),
+    /// [`Options::created_firings_max`](crate::Options::created_firings_max).
+    CreatedFirings(u32),
 }
 
 /// Why a step, a transaction or a what-if did not happen. The store is then what it was before.
@@ -40,6 +98,8 @@ pub enum StepError {
         event: Name,
         /// The entity.
         entity: EntityRef,
+        /// The events that led to it; see [`StepError::chain`].
+        chain: Chain,
     },
     /// The event names a key that no entity has.
     UnknownKey {
@@ -49,6 +109,8 @@ pub enum StepError {
         entity: Name,
         /// The key, as the log would show it.
         key: String,
+        /// The events that led to it; see [`StepError::chain`].
+        chain: Chain,
     },
     /// An entity is not in the state that a token or a `moves` demands.
     NotInPlace {
@@ -60,6 +122,8 @@ pub enum StepError {
         expected: Name,
         /// The state it is in.
         found: Name,
+        /// The events that led to it; see [`StepError::chain`].
+        chain: Chain,
     },
     /// A `when` does not hold.
     When {
@@ -67,6 +131,8 @@ pub enum StepError {
         event: Name,
         /// The condition, as written.
         condition: Name,
+        /// The events that led to it; see [`StepError::chain`].
+        chain: Chain,
     },
     /// A guard rejected.
     Guard {
@@ -76,6 +142,8 @@ pub enum StepError {
         guard: Name,
         /// What it said.
         reason: String,
+        /// The events that led to it; see [`StepError::chain`].
+        chain: Chain,
     },
     /// The event's handler rejected.
     Rejected {
@@ -83,6 +151,8 @@ pub enum StepError {
         event: Name,
         /// What it said.
         reason: String,
+        /// The events that led to it; see [`StepError::chain`].
+        chain: Chain,
     },
     /// Two moves of one entity, a move and a delete of it, or two sets of one of its fields, in one event.
     TwoArcs {
@@ -90,6 +160,8 @@ pub enum StepError {
         event: Name,
         /// The entity.
         entity: EntityRef,
+        /// The events that led to it; see [`StepError::chain`].
+        chain: Chain,
     },
     /// One entity stands twice in a set that the event binds.
     Repeated {
@@ -99,6 +171,8 @@ pub enum StepError {
         name: Name,
         /// The entity.
         entity: EntityRef,
+        /// The events that led to it; see [`StepError::chain`].
+        chain: Chain,
     },
     /// A second entity with the same key.
     Duplicate {
@@ -106,6 +180,8 @@ pub enum StepError {
         entity: EntityRef,
         /// The key, as the log would show it.
         key: String,
+        /// The events that led to it; see [`StepError::chain`].
+        chain: Chain,
     },
     /// Too few or too many links at an end of an edge.
     Cardinality {
@@ -117,6 +193,8 @@ pub enum StepError {
         found: usize,
         /// How many are allowed, in words.
         allowed: String,
+        /// The events that led to it; see [`StepError::chain`].
+        chain: Chain,
     },
     /// The two are linked by this edge already.
     AlreadyLinked {
@@ -126,6 +204,8 @@ pub enum StepError {
         from: EntityRef,
         /// The entity at the inverse end.
         to: EntityRef,
+        /// The events that led to it; see [`StepError::chain`].
+        chain: Chain,
     },
     /// The two are not linked by this edge.
     NotLinked {
@@ -135,6 +215,8 @@ pub enum StepError {
         from: EntityRef,
         /// The entity at the inverse end.
         to: EntityRef,
+        /// The events that led to it; see [`StepError::chain`].
+        chain: Chain,
     },
     /// An entity cannot be deleted while it is linked.
     Restricted {
@@ -144,6 +226,8 @@ pub enum StepError {
         edge: Name,
         /// An entity that it is linked with there.
         by: EntityRef,
+        /// The events that led to it; see [`StepError::chain`].
+        chain: Chain,
     },
     /// Links of an `acyclic` edge would lead from an entity back to itself.
     Cycle {
@@ -151,6 +235,8 @@ pub enum StepError {
         edge: Name,
         /// The entities of the circle, in order; the last is linked with the first.
         entities: Vec<EntityRef>,
+        /// The events that led to it; see [`StepError::chain`].
+        chain: Chain,
     },
     /// An invariant does not hold at the end of the transaction.
     Invariant {
@@ -160,18 +246,27 @@ pub enum StepError {
         entity: EntityRef,
         /// What it said.
         reason: String,
+        /// The events that led to it; see [`StepError::chain`].
+        chain: Chain,
     },
-    /// Immediate events go on firing on one entity.
+    /// Immediate events enable each other without end.
     Loop {
-        /// The entity.
+        /// The entity on which the last of them would have fired.
         entity: EntityRef,
-        /// The events that fired on it last, in order.
+        /// The events that enabled each other, in order; the last enables the first again, and `chain` has those
+        /// before. Empty where the event of the limit did not enable itself in that way: then it is the last of `chain`.
         cycle: Vec<Name>,
+        /// The limit that they reached.
+        limit: LoopLimit,
+        /// The events that led to it; see [`StepError::chain`].
+        chain: Chain,
     },
     /// A table is full: 2^32 − 1 entities of a type, or 4 GiB of values in one transaction.
     Full {
         /// What is full.
         what: Name,
+        /// The events that led to it; see [`StepError::chain`].
+        chain: Chain,
     },
     /// A value cannot be written to a log, or would be read back as another.
     Unwritable {
@@ -179,6 +274,8 @@ pub enum StepError {
         what: Name,
         /// Why not, or what it would be read back as.
         reason: String,
+        /// The events that led to it; see [`StepError::chain`].
+        chain: Chain,
     },
     /// The explicit time of a transaction lies before that of the last one.
     TimeGoesBack {
@@ -198,6 +295,8 @@ pub enum StepError {
         expected: Seq,
         /// The last one that changed the entity.
         found: Seq,
+        /// The events that led to it; see [`StepError::chain`].
+        chain: Chain,
     },
     /// The idempotency key belongs to a transaction with other events.
     KeyReused {
@@ -215,13 +314,6 @@ pub enum StepError {
     },
     /// The savepoint is of another transaction, or a rollback to an earlier one has undone it.
     StaleSavepoint,
-    /// Another writer appended first.
-    Conflict {
-        /// The sequence that this transaction wanted.
-        expected: Seq,
-        /// The last one in the log.
-        found: Seq,
-    },
     /// The log refused or failed; see [`StepError::kind`].
     Storage(StorageError),
     /// The log failed while it wrote: whether the transaction is in it, only opening it again tells.
@@ -236,7 +328,7 @@ pub enum ErrorKind {
     Rejected,
     /// The log refused it cleanly, since the disk is full or the store is read only, say; nothing happened.
     Refused,
-    /// Somebody was faster: worth a retry.
+    /// Another transaction changed what this one expected. It is safe to try again.
     Conflict,
     /// The log failed while it wrote: open the store again to see.
     Indeterminate,
@@ -249,152 +341,94 @@ impl StepError {
     #[must_use]
     pub fn kind(&self) -> ErrorKind {
         match self {
-            Self::Conflict { .. } | Self::Changed { .. } => ErrorKind::Conflict,
+            Self::Changed { .. } => ErrorKind::Conflict,
             Self::Indeterminate(_) => ErrorKind::Indeterminate,
             Self::Storage(e) if e.is_stopped() => ErrorKind::Stopped,
             Self::Storage(_) => ErrorKind::Refused,
             _ => ErrorKind::Rejected,
         }
     }
-}
 
-impl fmt::Display for StepError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Dead { event, entity } => write!(f, "{event}: {entity} does not exist"),
-            Self::UnknownKey { event, entity, key } => {
-                write!(f, "{event}: there is no {entity} with key {key}")
-            }
-            Self::NotInPlace {
-                event,
-                entity,
-                expected,
-                found,
-            } => {
-                write!(f, "{event}: {entity} is {found}, not {expected}")
-            }
-            Self::When { event, condition } => {
-                write!(f, "{event}: it does not hold that {condition}")
-            }
-            Self::Guard {
-                event,
-                guard,
-                reason,
-            } => {
-                // Where the function stands is no news to who reads a rejection.
-                let name = guard.rsplit("::").next().unwrap_or(guard);
-                write!(f, "{event}: guard {name}: {reason}")
-            }
-            Self::Rejected { event, reason } => write!(f, "{event}: {reason}"),
-            Self::TwoArcs { event, entity } => {
-                write!(
-                    f,
-                    "{event}: two arcs move or delete {entity}, or set the same field of it"
-                )
-            }
-            Self::Repeated {
-                event,
-                name,
-                entity,
-            } => write!(f, "{event}: {entity} stands twice in `{name}`"),
-            Self::Duplicate { entity, key } => write!(f, "{entity} has the key {key} already"),
-            Self::Cardinality {
-                entity,
-                edge,
-                found,
-                allowed,
-            } => {
-                write!(f, "{entity} would have {found} links at {edge}: {allowed}")
-            }
-            Self::AlreadyLinked { edge, from, to } => {
-                write!(f, "{from} and {to} are linked by {edge} already")
-            }
-            Self::NotLinked { edge, from, to } => {
-                write!(f, "{from} and {to} are not linked by {edge}")
-            }
-            Self::Restricted { entity, edge, by } => {
-                write!(
-                    f,
-                    "{entity} cannot be deleted: at {edge} it is linked with {by}, and the `on_delete` of {edge} is `restrict`"
-                )
-            }
-            Self::Cycle { edge, entities } => {
-                let mut names: Vec<String> = entities.iter().map(EntityRef::to_string).collect();
-                names.extend(entities.first().map(EntityRef::to_string));
-                write!(
-                    f,
-                    "{edge} would go round in a circle: {}",
-                    names.join(" -> ")
-                )
-            }
-            Self::Invariant {
-                invariant,
-                entity,
-                reason,
-            } => {
-                write!(
-                    f,
-                    "invariant {invariant} does not hold of {entity}: {reason}"
-                )
-            }
-            Self::Loop { entity, cycle } => {
-                write!(
-                    f,
-                    "immediate events go round in circles on {entity}: {}",
-                    cycle.join(", ")
-                )
-            }
-            Self::Full { what } => write!(f, "no room left for more of {what}"),
-            Self::Unwritable { what, reason } => {
-                write!(f, "the value of {what} cannot be written: {reason}")
-            }
-            Self::TimeGoesBack { last, asked } => {
-                write!(
-                    f,
-                    "the time {asked} lies before {last}, that of the last transaction"
-                )
-            }
-            Self::Changed {
-                event,
-                entity,
-                expected,
-                found,
-            } => {
-                write!(
-                    f,
-                    "{event}: {entity} has changed in transaction {found}, after {expected}"
-                )
-            }
-            Self::KeyReused { key, seq } => {
-                write!(
-                    f,
-                    "the idempotency key `{key}` belongs to transaction {seq}, which had other events"
-                )
-            }
-            Self::RejectedBefore { seq, reason } => write!(
-                f,
-                "rejected as when transaction {seq} happened under the same idempotency key: {reason}"
-            ),
-            Self::StaleSavepoint => f.write_str(
-                "the savepoint is not one of this transaction, or a rollback to an earlier savepoint has undone it; \
-                 the transaction is as it was and can go on",
-            ),
-            Self::Conflict { expected, found } => {
-                write!(
-                    f,
-                    "another writer was first: the log stands at {found}, {expected} was wanted"
-                )
-            }
-            Self::Storage(e) => fmt::Display::fmt(e, f),
-            Self::Indeterminate(e) => {
-                write!(
-                    f,
-                    "{e}; whether the last transaction was kept shows when the store is opened again"
-                )
-            }
+    /// The events that led to it: the event that the program fired, then immediate events, each of which the one
+    /// before it enabled. The last is the event that was rejected or, of an [`Invariant`](StepError::Invariant), the
+    /// last that changed what the invariant sees. Of a [`Loop`](StepError::Loop) with a cycle it ends where that begins.
+    ///
+    /// Empty where no event fired: the transaction could not begin, or the log refused it.
+    #[must_use]
+    pub fn chain(&self) -> &[Name] {
+        self.chain_ref().map_or(&[], |chain| chain)
+    }
+
+    /// The immediate event that was rejected and so made the event fail that enabled it, where it was one.
+    ///
+    /// An immediate event fires where its conditions hold; what its other arcs cannot do rejects the whole step.
+    #[must_use]
+    pub fn immediate(&self) -> Option<&Name> {
+        match (self, self.chain()) {
+            (Self::Invariant { .. }, _) => None,
+            (Self::Loop { cycle, .. }, _) if !cycle.is_empty() => cycle.first(),
+            (_, [_, .., last]) => Some(last),
+            _ => None,
         }
     }
+
+    /// Says which events led to it, unless that is known.
+    #[cold]
+    pub(crate) fn led_by(mut self, events: impl FnOnce() -> Vec<Name>) -> Self {
+        if let Some(chain) = self.chain_mut()
+            && chain.is_empty()
+        {
+            *chain = Chain::new(events());
+        }
+        self
+    }
 }
+
+/// The chain of an error that has one, by reference or to be changed.
+macro_rules! chain_of {
+    ($error:expr) => {
+        match $error {
+            StepError::Dead { chain, .. }
+            | StepError::UnknownKey { chain, .. }
+            | StepError::NotInPlace { chain, .. }
+            | StepError::When { chain, .. }
+            | StepError::Guard { chain, .. }
+            | StepError::Rejected { chain, .. }
+            | StepError::TwoArcs { chain, .. }
+            | StepError::Repeated { chain, .. }
+            | StepError::Duplicate { chain, .. }
+            | StepError::Cardinality { chain, .. }
+            | StepError::AlreadyLinked { chain, .. }
+            | StepError::NotLinked { chain, .. }
+            | StepError::Restricted { chain, .. }
+            | StepError::Cycle { chain, .. }
+            | StepError::Invariant { chain, .. }
+            | StepError::Loop { chain, .. }
+            | StepError::Full { chain, .. }
+            | StepError::Unwritable { chain, .. }
+            | StepError::Changed { chain, .. } => Some(chain),
+            StepError::TimeGoesBack { .. }
+            | StepError::KeyReused { .. }
+            | StepError::RejectedBefore { .. }
+            | StepError::StaleSavepoint
+            | StepError::Storage(_)
+            | StepError::Indeterminate(_) => None,
+        }
+    };
+}
+
+impl StepError {
+    fn chain_ref(&self) -> Option<&Chain> {
+        chain_of!(self)
+    }
+
+    fn chain_mut(&mut self) -> Option<&mut Chain> {
+        chain_of!(self)
+    }
+}
+
+// Below what clippy takes for a large error, with some room.
+const _: () = assert!(size_of::<StepError>() <= 120);
 
 impl std::error::Error for StepError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {

@@ -35,7 +35,7 @@ pub use db::{Db, Links, Places, Reader};
 pub use entity::{
     Any, AnyEvent, Ensure, Entity, Handle, Key, KeyQuery, Keyed, Model, Place, StateOf,
 };
-pub use error::{EntityRef, ErrorKind, Name, Reject, StepError};
+pub use error::{Chain, EntityRef, ErrorKind, LoopLimit, Name, Reject, StepError};
 pub use fact::{Fact, Facts};
 pub use history::{Past, Report, Reports, When};
 pub use id::Id;

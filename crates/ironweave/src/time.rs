@@ -1,14 +1,20 @@
 //! Points in time, in microseconds since 1970-01-01T00:00:00Z.
 
+use std::cell::Cell;
 use std::fmt;
+use std::ops::RangeInclusive;
 use std::str::FromStr;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
-/// A point in time: microseconds since the Unix epoch, in UTC. Prints as RFC 3339, and is read from it.
+/// A point in time: microseconds since the Unix epoch, in UTC. Prints as RFC 3339, and is read from it. In JSON
+/// it is such a text; a number of microseconds is read as well.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Timestamp(i64);
+
+/// The microseconds of the years 0 to 9999.
+const RFC_3339: RangeInclusive<i64> = -62_167_219_200_000_000..=253_402_300_799_999_999;
 
 impl Timestamp {
     /// What the system clock says.
@@ -144,23 +150,133 @@ impl FromStr for Timestamp {
     }
 }
 
-impl Serialize for Timestamp {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_i64(self.0)
+thread_local! {
+    /// Whether a value is being encoded for the log or the graph.
+    static ENCODING: Cell<bool> = const { Cell::new(false) };
+}
+
+/// While it lives, this thread writes times as numbers, whatever the serializer says of itself: bytes are hashed and kept,
+/// and some serializers of serde's own, which hold what is within a tagged enum, say that people read them.
+pub(crate) struct AsNumbers {
+    before: bool,
+}
+
+impl AsNumbers {
+    pub(crate) fn begin() -> Self {
+        Self {
+            before: ENCODING.replace(true),
+        }
     }
 }
 
+impl Drop for AsNumbers {
+    fn drop(&mut self) {
+        ENCODING.set(self.before);
+    }
+}
+
+/// As RFC 3339 where people read it, as JSON, else as microseconds. The years that RFC 3339 has are 0 to 9999; a time
+/// outside of them is always a number.
+impl Serialize for Timestamp {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        if serializer.is_human_readable() && !ENCODING.get() && RFC_3339.contains(&self.0) {
+            serializer.collect_str(self)
+        } else {
+            serializer.serialize_i64(self.0)
+        }
+    }
+}
+
+/// From RFC 3339, and everywhere from microseconds.
 impl<'de> Deserialize<'de> for Timestamp {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        <i64 as Deserialize>::deserialize(deserializer)
-            .map(Self)
-            .map_err(de::Error::custom)
+        if deserializer.is_human_readable() {
+            deserializer.deserialize_any(EitherWay)
+        } else {
+            deserializer.deserialize_i64(EitherWay)
+        }
+    }
+}
+
+struct EitherWay;
+
+impl de::Visitor<'_> for EitherWay {
+    type Value = Timestamp;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a time, as `2026-02-28T12:30:00Z` or in microseconds since 1970")
+    }
+
+    fn visit_i64<E: de::Error>(self, micros: i64) -> Result<Timestamp, E> {
+        Ok(Timestamp(micros))
+    }
+
+    fn visit_u64<E: de::Error>(self, micros: u64) -> Result<Timestamp, E> {
+        let other = de::Unexpected::Unsigned(micros);
+        let micros = i64::try_from(micros).map_err(|_| E::invalid_value(other, &self))?;
+        Ok(Timestamp(micros))
+    }
+
+    fn visit_str<E: de::Error>(self, text: &str) -> Result<Timestamp, E> {
+        // A number as text is what JSON makes of one that is the key of a map.
+        let time = text.parse().or_else(|why| match text.parse() {
+            Ok(micros) => Ok(Timestamp(micros)),
+            Err(_) => Err(why),
+        });
+        time.map_err(E::custom)
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use serde::{Deserialize, Serialize};
+
     use super::Timestamp;
+    use crate::value::{decode, display, encode};
+
+    #[derive(Debug, PartialEq, Serialize, Deserialize)]
+    enum Plain {
+        Pair(Timestamp, u8),
+        Named { at: Timestamp },
+    }
+
+    #[derive(Debug, PartialEq, Serialize, Deserialize)]
+    #[serde(tag = "kind")]
+    enum Tagged {
+        Within(Plain),
+        Own { at: Timestamp },
+    }
+
+    #[derive(Debug, PartialEq, Serialize, Deserialize)]
+    #[serde(untagged)]
+    enum Untagged {
+        Time(Timestamp),
+        Other(Tagged),
+    }
+
+    #[test]
+    fn bytes_hold_numbers_wherever_a_time_stands() {
+        let time = Timestamp::from_secs(1);
+        for value in [
+            Untagged::Time(time),
+            Untagged::Other(Tagged::Own { at: time }),
+            Untagged::Other(Tagged::Within(Plain::Pair(time, 1))),
+            Untagged::Other(Tagged::Within(Plain::Named { at: time })),
+        ] {
+            let mut bytes = Vec::new();
+            encode(&value, &mut bytes).expect("it can be written");
+            let text = display(&bytes);
+            assert!(text.contains("1000000") && !text.contains("1970"), "{text}");
+            assert_eq!(decode::<Untagged>(&bytes).expect("it reads"), value);
+            // And texts where people read them, on the same thread.
+            let json = serde_json::to_string(&value).expect("it can be written");
+            assert!(json.contains("1970-01-01T00:00:01Z"), "{json}");
+            assert_eq!(
+                serde_json::from_str::<Untagged>(&json).expect("it reads"),
+                value
+            );
+        }
+    }
 
     #[test]
     fn prints_as_rfc_3339() {

@@ -179,7 +179,8 @@ fn the_same_key_and_other_events_reject() {
     assert_eq!(
         refused.to_string(),
         format!(
-            "the idempotency key `request 1` belongs to transaction {seq}, which had other events"
+            "the idempotency key `request 1` belongs to transaction {seq}, which had other events; \
+             repeat exactly those, or choose another key"
         )
     );
     assert_eq!(store.count::<Ticket, Any>(), 1);
@@ -263,7 +264,8 @@ fn expect_rejects_where_a_bound_entity_has_changed_since() {
     assert_eq!(
         refused.to_string(),
         format!(
-            "Reopened: Ticket/1.1 has changed in transaction {}, after {seen}",
+            "Reopened: Ticket 2 was changed by transaction {}, and nothing after transaction {seen} was expected to \
+             change it; read it again",
             seen + 1
         )
     );

@@ -251,7 +251,8 @@ fn immediate_events_that_go_round_in_circles_are_stopped_and_named() {
         })
         .map(|_| ())
         .expect_err("endless");
-    let text = "immediate events go round in circles on Ball/1.1: BouncedRight, BouncedLeft";
+    let text = "Kicked → BouncedRight → BouncedLeft → BouncedRight → ...: these immediate events go round in circles; on \
+                Ball/1.1 the last has fired 64 times in this step, which is the limit; let their conditions exclude each other";
     assert_eq!(e.to_string(), text);
     assert_eq!(store.fingerprint(), print);
     assert_eq!(store.check(), Vec::<String>::new());

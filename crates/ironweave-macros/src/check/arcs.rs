@@ -8,7 +8,7 @@ use super::model::{Arc, Assign, By, Cardinality, FieldKind, Path};
 use super::names::plain;
 use super::paths::{self, path};
 use super::values::{self, assigns, settable};
-use super::{state, types};
+use super::{links, state};
 use crate::errors::Errors;
 use crate::parse::ast;
 
@@ -34,13 +34,13 @@ pub fn one(scope: &mut Scope<'_>, arc: &ast::Arc, errors: &mut Errors) -> Option
             edge,
             with,
             data,
-        } => link(scope, *kind, (path, edge, with), data.as_ref(), errors),
+        } => links::link(scope, *kind, (path, edge, with), data.as_ref(), errors),
         ast::Arc::SetLink {
             path,
             edge,
             with,
             value,
-        } => set_link(scope, (path, edge, with), value, errors),
+        } => links::set_link(scope, (path, edge, with), value, errors),
         ast::Arc::Delete { path: written } => Some(Arc::Delete {
             path: path(scope, written, errors)?.path,
         }),
@@ -237,112 +237,6 @@ pub fn transition(
     }
 }
 
-/// `path.edge`, and what stands at its other end, as written.
-type Ends<'a> = (&'a ast::Path, &'a Ident, &'a ast::Path);
-
-fn link(
-    scope: &mut Scope<'_>,
-    kind: ast::LinkKind,
-    ends: Ends<'_>,
-    data: Option<&ast::Assign>,
-    errors: &mut Errors,
-) -> Option<Arc> {
-    let (_, edge, _) = ends;
-    let (path, hop, with) = both_ends(scope, ends, errors)?;
-    let resolved = scope.resolved;
-    let ty = resolved.edges[hop.edge].data.as_ref();
-    let word = kind.word();
-    let data = match (ty, data) {
-        (Some(_), Some(data)) if kind == ast::LinkKind::Unlink => {
-            errors.at(
-                &data.name,
-                "the data of a link goes with it: `unlink` has none",
-            );
-            return None;
-        }
-        (Some(ty), Some(data)) => Some(values::source(scope, ty, &data.name, &data.value, errors)?),
-        (None, None) => None,
-        (Some(_), None) if kind == ast::LinkKind::Unlink => None,
-        (Some(ty), None) => {
-            let ty = types::text(ty);
-            errors.at(
-                edge,
-                format!(
-                    "a link of `{edge}` has data (`{ty}`): write `{word}(.. {{ data = value }})`, \
-                     or `{{ data }}` for a field of the event of that name"
-                ),
-            );
-            return None;
-        }
-        (None, Some(data)) => {
-            errors.at(
-                &data.name,
-                format!("links of `{edge}` have no data: add `#[edge(data = T)]` to it"),
-            );
-            return None;
-        }
-    };
-    Some(Arc::Link {
-        kind,
-        path,
-        hop,
-        with,
-        data,
-    })
-}
-
-fn set_link(
-    scope: &mut Scope<'_>,
-    ends: Ends<'_>,
-    value: &ast::Value,
-    errors: &mut Errors,
-) -> Option<Arc> {
-    let (_, edge, _) = ends;
-    let (path, hop, with) = both_ends(scope, ends, errors)?;
-    let resolved = scope.resolved;
-    let Some(ty) = &resolved.edges[hop.edge].data else {
-        errors.at(
-            edge,
-            format!("links of `{edge}` have no data: add `#[edge(data = T)]` to it"),
-        );
-        return None;
-    };
-    let data = values::source(scope, ty, edge, value, errors)?;
-    Some(Arc::SetLink {
-        path,
-        hop,
-        with,
-        data,
-    })
-}
-
-/// Resolves both ends of links, and the edge between them.
-fn both_ends(
-    scope: &Scope<'_>,
-    (near, edge, with): Ends<'_>,
-    errors: &mut Errors,
-) -> Option<(Path, super::model::Hop, Path)> {
-    let near = path(scope, near, errors);
-    let far = path(scope, with, errors);
-    let near = near?;
-    let (hop, other, _) = paths::hop(scope.resolved, near.entity, edge, errors)?;
-    let far = far?;
-    if far.entity != other {
-        let name = |entity: usize| &scope.resolved.entities[entity].name;
-        errors.at(
-            with.last(),
-            format!(
-                "`{}.{edge}` leads to `{}`, but `{with}` is a `{}`",
-                name(near.entity),
-                name(other),
-                name(far.entity)
-            ),
-        );
-        return None;
-    }
-    Some((near.path, hop, far.path))
-}
-
 fn set(
     scope: &mut Scope<'_>,
     written: &ast::Path,
@@ -430,6 +324,7 @@ pub fn together(scope: &Scope<'_>, written: &[&ast::Arc], arcs: &[Arc], errors: 
             _ => {}
         }
     }
+    links::together(scope, written, arcs, errors);
     for (at, path) in deletes {
         if moves.iter().any(|(_, moved, _)| *moved == path) {
             errors.at(

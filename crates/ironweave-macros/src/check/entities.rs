@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use proc_macro2::Ident;
 use quote::ToTokens as _;
 use syn::Type;
+use syn::punctuated::Punctuated;
 
 use super::edges::{Written, pair};
 use super::lifecycle;
@@ -165,6 +166,31 @@ pub fn resolve(
     }
     pair(&ends, excused, &mut resolved, errors);
     resolved
+}
+
+/// Takes derives of these names away, and gives what there was.
+pub fn take_derives(attrs: &mut [syn::Attribute], names: &[&str]) -> Vec<syn::Path> {
+    let mut taken = Vec::new();
+    for attr in attrs
+        .iter_mut()
+        .filter(|attr| attr.path().is_ident("derive"))
+    {
+        let list = Punctuated::<syn::Path, syn::Token![,]>::parse_terminated;
+        // What does not read is for rustc.
+        let Ok(paths) = attr.parse_args_with(list) else {
+            continue;
+        };
+        let is_named = |path: &syn::Path| {
+            let last = path.segments.last();
+            last.is_some_and(|last| names.iter().any(|name| last.ident == name))
+        };
+        let (found, kept): (Vec<_>, Vec<_>) = paths.into_iter().partition(is_named);
+        if !found.is_empty() {
+            *attr = syn::parse_quote!(#[derive(#(#kept),*)]);
+        }
+        taken.extend(found);
+    }
+    taken
 }
 
 /// Refuses derives on what becomes a handle, and takes them away.

@@ -11,7 +11,7 @@ use super::model::{
 };
 use super::names::plain;
 use super::types::{self, named};
-use super::{arcs, mays, state};
+use super::{arcs, json, mays, state};
 use crate::errors::Errors;
 use crate::parse::ast;
 
@@ -46,11 +46,11 @@ pub fn resolve(events: Vec<ast::Event>, resolved: &Resolved, errors: &mut Errors
     events.map(|event| one(event, resolved, errors)).collect()
 }
 
-fn one(event: ast::Event, resolved: &Resolved, errors: &mut Errors) -> Event {
+fn one(mut event: ast::Event, resolved: &Resolved, errors: &mut Errors) -> Event {
     let before = errors.len();
     let mut scope = Scope {
         resolved,
-        event: &event.name,
+        event: &event.name.clone(),
         fields: Vec::new(),
         names: Vec::new(),
         known: 0,
@@ -61,6 +61,20 @@ fn one(event: ast::Event, resolved: &Resolved, errors: &mut Errors) -> Event {
     };
     for written in event.fields {
         field(&mut scope, written, errors);
+    }
+    json::names(&scope.fields, errors);
+    let token = (scope.names.iter()).find(|name| matches!(name.by, By::Token(_)));
+    if let Some(token) = token {
+        for path in entities::take_derives(&mut event.attrs, &["Clone", "Copy"]) {
+            let (derive, token, name) = (types::text(&path), &token.name, &event.name);
+            errors.at(
+                &path,
+                format!(
+                    "`{token}` of `{name}` is a token, which is used once: remove `{derive}`, or bind a plain handle \
+                     (an `AnyEvent` can be cloned)"
+                ),
+            );
+        }
     }
     for arc in &event.arcs {
         if let ast::Arc::Create {
@@ -203,6 +217,7 @@ fn field(scope: &mut Scope<'_>, mut written: ast::EventField, errors: &mut Error
         written: written.ty,
         ty,
         binds,
+        json: written.json,
     });
 }
 

@@ -5,9 +5,10 @@ use std::collections::BTreeSet;
 use proc_macro2::Ident;
 use quote::format_ident;
 
-use super::entities::Resolved;
+use super::entities::{Resolved, take_derives};
 use super::model::{Arc, Event, State, Transition};
 use super::names::{default_verb, plain};
+use super::types;
 use crate::errors::{Errors, did_you_mean};
 use crate::parse::ast;
 
@@ -96,8 +97,21 @@ fn exists(at: &Ident) -> State {
 }
 
 /// Resolves one states enum.
-fn one(lifecycle: ast::Lifecycle, errors: &mut Errors) -> States {
+fn one(mut lifecycle: ast::Lifecycle, errors: &mut Errors) -> States {
     let name = &lifecycle.name;
+    for path in take_derives(&mut lifecycle.attrs, &["Clone", "Copy", "Default"]) {
+        let instead = match path.is_ident("Default") {
+            true => "the state that a new entity is in is marked with `#[initial]`",
+            false => "a plain handle, `token.any()`, can be copied",
+        };
+        let derive = types::text(&path);
+        errors.at(
+            &path,
+            format!(
+                "`{name}` becomes an enum of tokens, of which each is used once: remove `{derive}` ({instead})"
+            ),
+        );
+    }
     let mut names: Vec<Ident> = Vec::new();
     for state in &lifecycle.states {
         let state = &state.name;

@@ -226,12 +226,26 @@ pub fn distinct(resolved: &Resolved, errors: &mut Errors) {
                 );
             }
         }
+        for column in entity.states.iter().flat_map(|state| &state.data) {
+            let column = &resolved.columns[*column];
+            let what = set_text(&resolved.entities, column);
+            check(set_trait(&resolved.entities, column), &column.name, what);
+        }
         for what in [Whole::Create, Whole::Ensure, Whole::Delete] {
             let text = format!("{} {}", what.word(), entity.name);
             check(whole_trait(what, entity), &entity.name, text);
         }
     }
     for edge in &resolved.edges {
+        if edge.data.is_some() {
+            let owner = &resolved.entities[edge.from.entity].name;
+            let what = format!("set {owner}.{}", plain(&edge.from.name));
+            check(
+                set_link_trait(&resolved.entities, edge),
+                &edge.from.name,
+                what,
+            );
+        }
         for kind in [LinkKind::Link, LinkKind::Unlink, LinkKind::Relink] {
             let what = link_text(kind, &resolved.entities, edge);
             check(

@@ -7,11 +7,14 @@ mod arcs;
 mod edges;
 mod entities;
 mod events;
+mod json;
 mod lifecycle;
+mod links;
 mod mays;
 pub mod model;
 pub mod names;
 mod paths;
+mod taken;
 #[cfg(test)]
 mod tests;
 pub mod types;
@@ -25,6 +28,8 @@ use crate::errors::{Errors, did_you_mean};
 use crate::parse::ast;
 use entities::Resolved;
 use model::{FieldKind, Hop, Invariant, Model};
+pub use taken::Taken;
+pub use values::optional;
 
 /// Checks a module and resolves it.
 pub fn model(mut ast: ast::Module, errors: &mut Errors) -> Model {
@@ -37,12 +42,14 @@ pub fn model(mut ast: ast::Module, errors: &mut Errors) -> Model {
     }
     mays::distinct(&resolved, errors);
     let events = events::resolve(ast.events, &resolved, errors);
+    let taken = Taken::of(&resolved, &events, &ast.invariants, &ast.others);
     let invariants = invariants(ast.invariants, &resolved, errors);
     if errors.len() == 0 {
         lifecycle::reachable(&resolved, &events, errors);
     }
     Model {
         broken: false,
+        taken,
         attrs: ast.attrs,
         vis: ast.vis,
         name: ast.name,
@@ -97,6 +104,10 @@ fn state(
             .map(|s| names::plain(&s.name))
             .collect();
         let hint = did_you_mean(&names::plain(name), known.iter().map(String::as_str));
+        let hint = match name == "Any" {
+            true => format!(": name all that are meant, as `{}`", known.join(" | ")),
+            false => hint,
+        };
         errors.at(
             name,
             format!("`{name}` is not a state of `{}`{hint}", entity.name),

@@ -5,12 +5,16 @@
 use proc_macro2::{Ident, TokenStream};
 use syn::{Attribute, Item, Type, Visibility};
 
-pub use crate::parse::ast::{LinkKind, MetaField, OnDelete, Quantifier, Whole};
+use super::Taken;
+
+pub use crate::parse::ast::{Json, LinkKind, MetaField, OnDelete, Quantifier, Whole};
 
 /// A model.
 pub struct Model {
     /// Errors were found: what is wrong with the model must not bring errors of rustc after it.
     pub broken: bool,
+    /// Names that generated code leaves alone.
+    pub taken: Taken,
     /// Attributes of the module.
     pub attrs: Vec<Attribute>,
     /// Its visibility.
@@ -259,6 +263,8 @@ pub struct EventField {
     pub ty: Type,
     /// Which of [`Event::names`] it binds, if it is an entity.
     pub binds: Option<usize>,
+    /// How it is read and written as JSON.
+    pub json: Json,
 }
 
 /// A name that stands for entities.
@@ -296,6 +302,18 @@ pub struct Literal {
     pub ty: Type,
     /// As written.
     pub tokens: TokenStream,
+    /// How it becomes a value of the type.
+    pub kind: LiteralKind,
+}
+
+/// How a literal becomes a value of a type.
+pub enum LiteralKind {
+    /// As it is, or by `From`.
+    Plain,
+    /// It is `None`.
+    None,
+    /// By `Some`, around this one.
+    Some(TokenStream),
 }
 
 /// A value and the type that it must fit.

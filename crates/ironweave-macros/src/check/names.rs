@@ -1,14 +1,15 @@
 //! Which names are taken: by generated items in the module, and by methods on a handle.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use proc_macro2::Ident;
 use quote::format_ident;
-use syn::Visibility;
 use syn::ext::IdentExt as _;
+use syn::{Item, Visibility};
 
 use super::entities::Resolved;
 use super::model::{Cardinality, Entity, Field, FieldKind, Index};
+use super::types::text as text_of;
 use crate::errors::Errors;
 use crate::parse::ast::{Lifecycle, Module};
 
@@ -55,10 +56,13 @@ const RESERVED_MEMBERS: [&str; 36] = [
 /// Names in the module that are generated.
 const GENERATED_ITEMS: [&str; 6] = ["Model", "AnyEvent", "state", "may", "bound", "created"];
 
-/// Names that mean something in the types of fields, or in generated methods.
-const READ_ITEMS: [&str; 13] = [
-    "Any", "Many", "Option", "Vec", "Ensure", "Key", "String", "Self", "Result", "Box", "D", "E",
-    "S",
+/// Names that mean something in the types of fields.
+const READ_ITEMS: [&str; 7] = ["Any", "Many", "Option", "Vec", "Ensure", "Key", "String"];
+
+/// Names of Rust's own types, which code that imports the model with `*` could not use any more.
+const RUST_TYPES: [&str; 19] = [
+    "Result", "Box", "bool", "char", "str", "u8", "u16", "u32", "u64", "u128", "usize", "i8",
+    "i16", "i32", "i64", "i128", "isize", "f32", "f64",
 ];
 
 /// A name as text, without `r#`.
@@ -117,8 +121,87 @@ pub fn items(ast: &mut Module, errors: &mut Errors) {
     for states in &ast.lifecycles {
         names.add(&states.name, &states.vis, "a states enum", errors);
     }
-    (ast.events).retain(|event| names.add(&event.name, &event.vis, "an event", errors));
-    (ast.invariants).retain(|i| names.add(&i.name, &i.vis, "an invariant", errors));
+    for item in &ast.others {
+        if let Some(name) = named_type(item) {
+            names.own(name, errors);
+        }
+    }
+    (ast.events).retain(|event| {
+        let free = names.add(&event.name, &event.vis, "an event", errors);
+        if event.fields.is_empty() {
+            capital(&event.name, errors);
+        }
+        free
+    });
+    (ast.invariants).retain(|i| {
+        capital(&i.name, errors);
+        names.add(&i.name, &i.vis, "an invariant", errors)
+    });
+    states(ast, &names, errors);
+}
+
+/// The name of an item of the user's that stands among types.
+fn named_type(item: &Item) -> Option<&Ident> {
+    match item {
+        Item::Enum(item) => Some(&item.ident),
+        Item::Mod(item) => Some(&item.ident),
+        Item::Struct(item) => Some(&item.ident),
+        Item::Trait(item) => Some(&item.ident),
+        Item::Type(item) => Some(&item.ident),
+        Item::Union(item) => Some(&item.ident),
+        _ => None,
+    }
+}
+
+/// A struct without fields is a value, which no parameter of generated code can have the name of.
+fn capital(name: &Ident, errors: &mut Errors) {
+    if plain(name).starts_with(char::is_lowercase) {
+        errors.at(
+            name,
+            format!("`{name}` is written like a variable, and would stand in the way of one: begin it with a capital letter"),
+        );
+    }
+}
+
+/// Refuses states of which `use model::{state::*, *}` would bring in two meanings, or hide one of Rust's.
+fn states(ast: &Module, names: &Names, errors: &mut Errors) {
+    let mut reported = BTreeSet::new();
+    for lifecycle in &ast.lifecycles {
+        for state in &lifecycle.states {
+            let (name, entity) = (plain(&state.name), &lifecycle.entity);
+            if RUST_TYPES.contains(&name.as_str())
+                || (name != "Any" && READ_ITEMS.contains(&name.as_str()))
+            {
+                hides(&state.name, errors);
+            }
+            if let Some(why) = names.generated.get(&name) {
+                errors.at(&state.name, format!("`{name}` is {why}"));
+            }
+            let Some((what, at)) = names
+                .seen
+                .get(&name)
+                .filter(|_| reported.insert(name.clone()))
+            else {
+                continue;
+            };
+            let (module, noun) = (&ast.name, what.split(' ').next_back().unwrap_or_default());
+            errors.at(
+                at,
+                format!(
+                    "`{name}` is {what} and a state of `{entity}`: `use {module}::{{state::*, *}}` would bring in \
+                     both, and the name could not be used; rename the {noun}, to `{entity}{name}` say"
+                ),
+            );
+        }
+    }
+}
+
+/// Reports a name under which one of Rust's could not be reached.
+fn hides(name: &Ident, errors: &mut Errors) {
+    errors.at(
+        name,
+        format!("`{name}` would hide Rust's own `{name}` wherever the model is imported with `*`: choose another name"),
+    );
 }
 
 /// What is generated under which name, in words.
@@ -150,7 +233,7 @@ fn generated(ast: &Module) -> BTreeMap<String, String> {
 /// The names of items, while they are checked.
 struct Names {
     generated: BTreeMap<String, String>,
-    seen: BTreeMap<String, &'static str>,
+    seen: BTreeMap<String, (&'static str, Ident)>,
 }
 
 impl Names {
@@ -168,12 +251,12 @@ impl Names {
             errors.at(name, format!("`{text}` is {why}"));
         }
         match self.seen.get(&text) {
-            Some(first) => errors.at(
+            Some((first, _)) => errors.at(
                 name,
                 format!("`{text}` is already the name of {first}: choose another"),
             ),
             None => {
-                self.seen.insert(text, what);
+                self.seen.insert(text, (what, name.clone()));
             }
         }
         let free = errors.len() == before;
@@ -183,13 +266,41 @@ impl Names {
                 format!("`{name}` is a name that ironweave reads: choose another"),
             );
         }
-        if !matches!(vis, Visibility::Public(_)) {
-            errors.at(
+        if RUST_TYPES.iter().any(|of_rust| name == of_rust) {
+            hides(name, errors);
+        }
+        match vis {
+            Visibility::Public(_) => {}
+            Visibility::Restricted(vis) => {
+                let written = text_of(vis).replace(" (", "(");
+                errors.at(
+                    vis,
+                    format!("{what} is `pub`: write `pub` instead of `{written}`, and narrow the visibility on the module"),
+                );
+            }
+            Visibility::Inherited => errors.at(
                 name,
                 format!("{what} is `pub`: write `pub` before it, and narrow the visibility on the module"),
-            );
+            ),
         }
         free
+    }
+
+    /// Adds a type of the user's own, which generated code and the macro leave alone.
+    fn own(&mut self, name: &Ident, errors: &mut Errors) {
+        let text = plain(name);
+        if let Some(why) = self.generated.get(&text) {
+            errors.at(name, format!("`{text}` is {why}"));
+        } else if READ_ITEMS.iter().any(|read| name == read) {
+            errors.at(
+                name,
+                format!(
+                    "`{name}` is a name that ironweave reads in the types of fields: choose another"
+                ),
+            );
+        }
+        // That two items have one name is for rustc, which says it well.
+        self.seen.entry(text).or_insert(("a type", name.clone()));
     }
 }
 

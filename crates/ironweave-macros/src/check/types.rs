@@ -120,10 +120,6 @@ pub fn value(ty: &mut Type, errors: &mut Errors) {
         let instead = match name.to_string().as_str() {
             "HashMap" | "FxHashMap" => "BTreeMap",
             "HashSet" | "FxHashSet" => "BTreeSet",
-            "D" | "E" | "S" if path.path.segments.len() == 1 => {
-                errors.at(name, format!("`{name}` is a type parameter of generated methods: import this type under another name"));
-                return;
-            }
             _ => return,
         };
         errors.at(
@@ -147,6 +143,33 @@ pub fn value(ty: &mut Type, errors: &mut Errors) {
 /// Whether a type is one of the numbers that are not equal to themselves.
 pub fn is_float(ty: &Type) -> bool {
     named(ty).is_some_and(|ty| ty.name == "f32" || ty.name == "f64")
+}
+
+/// Types that accessors give by value.
+const BY_VALUE: [&str; 18] = [
+    "bool",
+    "char",
+    "u8",
+    "u16",
+    "u32",
+    "u64",
+    "u128",
+    "usize",
+    "i8",
+    "i16",
+    "i32",
+    "i64",
+    "i128",
+    "isize",
+    "f32",
+    "f64",
+    "Timestamp",
+    "Duration",
+];
+
+/// Whether a type is one of the plain copied ones, by its name.
+pub fn by_value(ty: &Type) -> bool {
+    named(ty).is_some_and(|ty| ty.args.is_empty() && BY_VALUE.iter().any(|name| ty.name == name))
 }
 
 /// A type as one would write it: `Vec<Ensure<Partition>>`.

@@ -1,12 +1,14 @@
 //! Values in arcs: which columns they go to, that all are given, and where they come from.
 
-use proc_macro2::Ident;
-use quote::ToTokens;
+use proc_macro2::{Ident, TokenStream};
+use quote::quote;
 use syn::Type;
 
 use super::entities::Resolved;
 use super::events::Scope;
-use super::model::{Assign, By, Cardinality, Column, FieldKind, Literal, Source, Typed, TypedFrom};
+use super::model::{
+    Assign, By, Cardinality, Column, FieldKind, Literal, LiteralKind, Source, Typed, TypedFrom,
+};
 use super::names::plain;
 use super::{paths, types};
 use crate::errors::{Errors, did_you_mean};
@@ -138,6 +140,53 @@ pub fn assigns(
     out
 }
 
+/// Adds a literal.
+fn add(scope: &mut Scope<'_>, ty: &Type, tokens: TokenStream, kind: LiteralKind) -> Source {
+    let ty = ty.clone();
+    scope.literals.push(Literal { ty, tokens, kind });
+    Source::Literal(scope.literals.len() - 1)
+}
+
+/// `T` of `Option<T>`.
+pub fn optional(ty: &Type) -> Option<&Type> {
+    match (types::named(ty)?, types::argument(ty)) {
+        (named, inner) if named.name == "Option" && named.args.len() == 1 => Some(inner),
+        _ => None,
+    }
+}
+
+/// Whether a type is one that is known to be no `Option`, whatever it is called.
+fn never_optional(ty: &Type) -> bool {
+    let known = ["String", "Vec", "BTreeMap", "BTreeSet", "Box"];
+    types::by_value(ty) || types::named(ty).is_some_and(|ty| known.iter().any(|k| ty.name == k))
+}
+
+/// Reports a value that is the same as what is wanted but for an `Option` around one of the two, with what to change.
+/// Other misfits are found by rustc.
+fn wrapped(
+    ty: &Type,
+    given: &Type,
+    (at, what): (&Ident, &str),
+    name: &Ident,
+    errors: &mut Errors,
+) -> bool {
+    let (wanted, given) = (types::text(ty), types::text(given));
+    let missing = optional(ty).is_some_and(|inner| types::text(inner) == given);
+    if !missing && format!("Option<{wanted}>") != given {
+        return false;
+    }
+    // A field of the event is the easier one to change.
+    let instead = match at == what {
+        true => format!("write `pub {what}: {wanted}` in the event"),
+        false => format!("write `{name}: {given}` where that is declared"),
+    };
+    errors.at(
+        at,
+        format!("`{name}` is of type `{wanted}`, and `{what}` of type `{given}`: {instead}"),
+    );
+    true
+}
+
 /// Resolves a value for what has a type.
 pub fn source(
     scope: &mut Scope<'_>,
@@ -149,6 +198,15 @@ pub fn source(
     let event = scope.event;
     match value {
         ast::Value::Time => {
+            if wrapped(
+                ty,
+                &syn::parse_quote!(Timestamp),
+                (name, "meta.time"),
+                name,
+                errors,
+            ) {
+                return None;
+            }
             scope.typed.push(Typed {
                 ty: ty.clone(),
                 from: TypedFrom::Time,
@@ -157,6 +215,16 @@ pub fn source(
             Some(Source::Time)
         }
         ast::Value::Meta(field) => {
+            let (given, what): (Type, _) = match field {
+                ast::MetaField::Actor => (syn::parse_quote!(Option<String>), "meta.actor"),
+                ast::MetaField::Correlation => {
+                    (syn::parse_quote!(Option<String>), "meta.correlation")
+                }
+                ast::MetaField::Causation => (syn::parse_quote!(Option<u64>), "meta.causation"),
+            };
+            if wrapped(ty, &given, (name, what), name, errors) {
+                return None;
+            }
             scope.typed.push(Typed {
                 ty: ty.clone(),
                 from: TypedFrom::Meta(*field),
@@ -165,29 +233,50 @@ pub fn source(
             Some(Source::Meta(*field))
         }
         ast::Value::Literal(minus, literal) => {
-            let tokens = minus
-                .to_token_stream()
-                .into_iter()
-                .chain(literal.to_token_stream());
-            scope.literals.push(Literal {
-                ty: ty.clone(),
-                tokens: tokens.collect(),
-            });
-            Some(Source::Literal(scope.literals.len() - 1))
+            let tokens = quote!(#minus #literal);
+            let kind = match optional(ty) {
+                Some(inner) if types::by_value(inner) || types::text(inner) == "String" => {
+                    LiteralKind::Some(tokens.clone())
+                }
+                _ => LiteralKind::Plain,
+            };
+            Some(add(scope, ty, tokens, kind))
+        }
+        ast::Value::None(word) | ast::Value::Some(word, ..) if never_optional(ty) => {
+            let ty = types::text(ty);
+            errors.at(
+                word,
+                format!("`{name}` is a `{ty}`, and no `Option`: make it an `Option<{ty}>`, or write a `{ty}`"),
+            );
+            None
+        }
+        ast::Value::None(word) => Some(add(scope, ty, quote!(#word), LiteralKind::None)),
+        ast::Value::Some(word, minus, literal) => {
+            let kind = LiteralKind::Some(quote!(#minus #literal));
+            Some(add(scope, ty, quote!(#word(#minus #literal)), kind))
         }
         ast::Value::Of(root, field) => {
-            let (name, column) = entity_field(scope, root, field, errors)?;
+            let (number, column) = entity_field(scope, root, field, errors)?;
+            let what = format!("{root}.{field}");
+            let given = &scope.resolved.columns[column].ty;
+            if wrapped(ty, given, (field, &what), name, errors) {
+                return None;
+            }
             scope.typed.push(Typed {
                 ty: ty.clone(),
                 from: TypedFrom::Column(column),
                 at: field.clone(),
             });
-            Some(Source::Entity(name, column))
+            Some(Source::Entity(number, column))
         }
         ast::Value::Field(field) => {
             if let Some(number) = scope.fields.iter().position(|known| known.name == *field) {
                 if scope.fields[number].binds.is_some() {
                     errors.at(field, format!("`{field}` is an entity, not a value: write `{field}.field` for a field of it"));
+                    return None;
+                }
+                let given = &scope.fields[number].ty;
+                if wrapped(ty, given, (field, &plain(field)), name, errors) {
                     return None;
                 }
                 scope.typed.push(Typed {

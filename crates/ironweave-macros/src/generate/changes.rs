@@ -7,7 +7,7 @@ use syn::Type;
 
 use super::marks::settable;
 use super::methods::{block, shown, value_parameter};
-use super::{number, parameter, result};
+use super::{number, result};
 use crate::check::model::{Entity, Field, FieldEnd, FieldKind, LinkKind, Model, Whole};
 use crate::check::names::plain;
 use crate::check::{link_text, link_trait, set_link_trait, set_text, set_trait, whole_trait};
@@ -15,6 +15,7 @@ use crate::check::{link_text, link_trait, set_link_trait, set_text, set_trait, w
 /// What changes any handle or token, but for its state.
 pub fn changing(model: &Model, index: usize, entity: &Entity) -> TokenStream {
     let name = &entity.name;
+    let s = model.taken.generic("S");
     let one = |field: &Field| match field.kind {
         FieldKind::Column(column) if settable(model, column) => {
             setter(model, index, column, &field.vis)
@@ -23,10 +24,10 @@ pub fn changing(model: &Model, index: usize, entity: &Entity) -> TokenStream {
         FieldKind::Column(_) | FieldKind::Broken => TokenStream::new(),
     };
     let mut methods: Vec<TokenStream> = shown(entity).map(one).collect();
-    methods.push(delete(index, entity));
+    methods.push(delete(model, index, entity));
     block(
         "For handlers: what changes it, each in an event that declares so with `may`.",
-        &quote!(impl<S: ::ironweave::StateOf<#name>> #name<S>),
+        &quote!(impl<#s: ::ironweave::StateOf<#name>> #name<#s>),
         &methods,
     )
 }
@@ -49,14 +50,15 @@ pub fn setter(model: &Model, entity: usize, column: usize, vis: &syn::Visibility
         None => quote!(::core::option::Option::None),
     };
     let (entity, column) = (number(entity), number(column));
-    let (tx, value, unit) = (parameter("tx"), parameter("value"), result(&quote!(())));
+    let (tx, value) = (model.taken.local("tx"), model.taken.local("value"));
+    let (e, unit) = (model.taken.generic("E"), result(&quote!(())));
     let (parameter, into) = value_parameter(&value, &def.ty);
     quote! {
         #[doc = #doc]
-        #vis fn #method<E: ::ironweave::Event>(
-            &self, #tx: &mut ::ironweave::Tx<'_, E>, #parameter,
+        #vis fn #method<#e: ::ironweave::Event>(
+            &self, #tx: &mut ::ironweave::Tx<'_, #e>, #parameter,
         ) -> #unit
-        where E: self::may::#bound {
+        where #e: self::may::#bound {
             #into
             ::ironweave::plumbing::set(#tx, #entity, self.id, #claimed, #column, &#value)
         }
@@ -70,7 +72,8 @@ fn edge(model: &Model, field: &Field, end: FieldEnd) -> TokenStream {
     let forward = end.forward;
     let hop_number = number(end.edge.unwrap_or(0));
     let hop = quote!(::ironweave::plumbing::hop(#hop_number, #forward));
-    let (tx, other_name, unit) = (parameter("tx"), parameter("other"), result(&quote!(())));
+    let (tx, other_name) = (model.taken.local("tx"), model.taken.local("other"));
+    let (e, unit) = (model.taken.generic("E"), result(&quote!(())));
     let data = end.edge.and_then(|edge| model.edges[edge].data.as_ref());
     let set_data = data.map(|ty| set_link_data(model, field, end, ty));
     let kinds = [LinkKind::Link, LinkKind::Unlink, LinkKind::Relink];
@@ -101,17 +104,17 @@ fn edge(model: &Model, field: &Field, end: FieldEnd) -> TokenStream {
                 "Links `other` instead of what is in its way, with data",
             ),
         };
-        let value = parameter("data");
+        let value = model.taken.local("data");
         let parameter = given.map(|ty| quote!(#value: #ty,));
         let argument = given.map(|_| quote!(, &#value));
         let doc = format!("{what}, in an event with `#[may({may})]`.");
         quote! {
             #[doc = #doc]
-            #vis fn #method<E: ::ironweave::Event>(
-                &self, #tx: &mut ::ironweave::Tx<'_, E>,
+            #vis fn #method<#e: ::ironweave::Event>(
+                &self, #tx: &mut ::ironweave::Tx<'_, #e>,
                 #other_name: &#other<impl ::ironweave::StateOf<#other>>, #parameter
             ) -> #unit
-            where E: self::may::#bound {
+            where #e: self::may::#bound {
                 ::ironweave::plumbing::#call(#tx, #hop, self.id, #other_name.id #argument)
             }
         }
@@ -129,7 +132,9 @@ fn set_link_data(model: &Model, field: &Field, end: FieldEnd, ty: &Type) -> Toke
     let (edge, forward) = (number(edge), end.forward);
     let hop = quote!(::ironweave::plumbing::hop(#edge, #forward));
     let set = format_ident!("set_{}_data", name);
-    let (tx, value, other_name) = (parameter("tx"), parameter("data"), parameter("other"));
+    let taken = &model.taken;
+    let (tx, value, other_name) = (taken.local("tx"), taken.local("data"), taken.local("other"));
+    let e = taken.generic("E");
     let bound = set_link_trait(&model.entities, def);
     let unit = result(&quote!(()));
     let text = plain(name);
@@ -141,30 +146,31 @@ fn set_link_data(model: &Model, field: &Field, end: FieldEnd, ty: &Type) -> Toke
     let set_doc = format!("Sets the data of a link of `{text}`, in an event with `#[may({may})]`.");
     quote! {
         #[doc = #set_doc]
-        #vis fn #set<E: ::ironweave::Event>(
-            &self, #tx: &mut ::ironweave::Tx<'_, E>,
+        #vis fn #set<#e: ::ironweave::Event>(
+            &self, #tx: &mut ::ironweave::Tx<'_, #e>,
             #other_name: &#other<impl ::ironweave::StateOf<#other>>, #value: #ty,
         ) -> #unit
-        where E: self::may::#bound {
+        where #e: self::may::#bound {
             ::ironweave::plumbing::set_link(#tx, #hop, self.id, #other_name.id, &#value)
         }
     }
 }
 
 /// Deletes it.
-fn delete(index: usize, entity: &Entity) -> TokenStream {
+fn delete(model: &Model, index: usize, entity: &Entity) -> TokenStream {
     let (vis, name) = (&entity.vis, &entity.name);
     let bound = whole_trait(Whole::Delete, entity);
     let doc = format!(
         "Deletes it, and what the `on_delete` of its edges says, in an event with `#[may(delete {name})]`."
     );
-    let (index, tx, unit) = (number(index), parameter("tx"), result(&quote!(())));
+    let (index, tx, unit) = (number(index), model.taken.local("tx"), result(&quote!(())));
+    let (s, e) = (model.taken.generic("S"), model.taken.generic("E"));
     quote! {
         #[doc = #doc]
-        #vis fn delete<E: ::ironweave::Event>(self, #tx: &mut ::ironweave::Tx<'_, E>) -> #unit
-        where E: self::may::#bound {
+        #vis fn delete<#e: ::ironweave::Event>(self, #tx: &mut ::ironweave::Tx<'_, #e>) -> #unit
+        where #e: self::may::#bound {
             ::ironweave::plumbing::delete(
-                #tx, #index, self.id, <S as ::ironweave::StateOf<#name>>::STATE,
+                #tx, #index, self.id, <#s as ::ironweave::StateOf<#name>>::STATE,
             )
         }
     }

@@ -14,20 +14,21 @@ pub fn entity(model: &Model, index: usize, entity: &Entity) -> TokenStream {
     let (vis, name) = (&entity.vis, &entity.name);
     let attrs = documented(&entity.attrs, &format!("The entity `{name}`."));
     let summary = summary::entity(model, entity);
-    let handle = handle(index, entity);
+    let handle = handle(model, index, entity);
     let enumeration = enumeration(entity);
     let key = key(model, entity);
     let new = new(model, index, entity);
     let reading = methods::reading(model, index, entity);
     let finding = methods::finding(model, index, entity);
     let changing = changes::changing(model, index, entity);
+    let s = model.taken.generic("S");
     let on_tokens = (0..entity.states.len()).map(|s| methods::on_tokens(model, index, entity, s));
     quote! {
         #attrs
         #[doc = #summary]
-        #vis struct #name<S: ::ironweave::StateOf<#name> = ::ironweave::Any> {
+        #vis struct #name<#s: ::ironweave::StateOf<#name> = ::ironweave::Any> {
             id: ::ironweave::Id,
-            state: ::core::marker::PhantomData<fn() -> S>,
+            state: ::core::marker::PhantomData<fn() -> #s>,
         }
         #enumeration
         #handle
@@ -41,15 +42,16 @@ pub fn entity(model: &Model, index: usize, entity: &Entity) -> TokenStream {
 }
 
 /// The implementations that every handle has, which core writes.
-fn handle(index: usize, entity: &Entity) -> TokenStream {
+fn handle(model: &Model, index: usize, entity: &Entity) -> TokenStream {
     let (name, states) = (&entity.name, &entity.states_name);
     let text = plain(name);
     let index = number(index);
     let names = entity.states.iter().map(|state| &state.name);
     let numbers = (0..entity.states.len()).map(number);
+    let generics = ["S", "T", "P"].map(|name| model.taken.generic(name));
     quote! {
         ::ironweave::plumbing::handle! {
-            #name, model = Model, index = #index, name = #text,
+            #name, generics = [#(#generics)*], model = Model, index = #index, name = #text,
             states = #states { #(#names = #numbers),* }
         }
     }
@@ -64,7 +66,7 @@ fn enumeration(entity: &Entity) -> TokenStream {
         .states_attrs
         .iter()
         .any(|attr| attr.path().is_ident("derive") && text(&attr.meta).contains("Debug"));
-    let debug = (!has_debug).then(|| quote!(#[derive(Debug)]));
+    let debug = (!has_debug).then(|| quote!(#[derive(::core::fmt::Debug)]));
     let variants = entity.states.iter().map(|state| {
         let state_name = &state.name;
         let attrs = documented(&state.attrs, &format!("It is in `{state_name}`."));
@@ -132,6 +134,7 @@ fn new(model: &Model, index: usize, entity: &Entity) -> TokenStream {
     );
     let index = number(index);
     let id = result(&quote!(::ironweave::Id));
+    let (e, tx) = (model.taken.generic("E"), model.taken.local("tx"));
     let body = if fields.is_empty() {
         quote!(;)
     } else {
@@ -141,11 +144,11 @@ fn new(model: &Model, index: usize, entity: &Entity) -> TokenStream {
         #[doc = #doc]
         #[allow(dead_code)]
         #vis struct #new #body
-        impl<E: ::ironweave::Event + self::may::#may> ::ironweave::New<E> for #new {
+        impl<#e: ::ironweave::Event + self::may::#may> ::ironweave::New<#e> for #new {
             type Entity = #name;
             type State = self::state::#state;
-            fn create(self, tx: &mut ::ironweave::Tx<'_, E>) -> #id {
-                ::ironweave::plumbing::create(tx, #index, &[#(#columns),*], &[#(#values),*], &[#(#links),*])
+            fn create(self, #tx: &mut ::ironweave::Tx<'_, #e>) -> #id {
+                ::ironweave::plumbing::create(#tx, #index, &[#(#columns),*], &[#(#values),*], &[#(#links),*])
             }
         }
     }
@@ -182,13 +185,13 @@ fn key(model: &Model, entity: &Entity) -> Option<TokenStream> {
             }
         }
     });
-    let ensure = whole_trait(Whole::Ensure, entity);
+    let (ensure, e) = (whole_trait(Whole::Ensure, entity), model.taken.generic("E"));
     Some(quote! {
         impl ::ironweave::Keyed for #name {
             type Key = #ty;
             const KEY: &'static [u16] = &[#(#columns),*];
             #faithful
         }
-        impl<E: ::ironweave::Event + self::may::#ensure> ::ironweave::Ensured<E> for #name {}
+        impl<#e: ::ironweave::Event + self::may::#ensure> ::ironweave::Ensured<#e> for #name {}
     })
 }

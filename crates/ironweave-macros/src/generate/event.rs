@@ -2,16 +2,20 @@
 
 use proc_macro2::{Group, Ident, Span, TokenStream, TokenTree};
 use quote::{ToTokens as _, format_ident, quote, quote_spanned};
+use syn::Type;
 use syn::spanned::Spanned as _;
 
-use super::methods::{by_value, equality, is_faithful};
-use super::{documented, number, parameter, result, summary};
+use super::methods::{equality, is_faithful};
+use super::{documented, number, result, summary};
 use crate::check::model::{
-    Arc, By, Cardinality, Event, EventField, May, MetaField, Model, Name, Typed, TypedFrom,
+    Arc, By, Cardinality, Event, EventField, LiteralKind, May, MetaField, Model, Name, Typed,
+    TypedFrom,
 };
 use crate::check::names::plain;
-use crate::check::types::text;
-use crate::check::{link_trait, move_trait, set_link_trait, set_trait, whole_trait};
+use crate::check::types::{by_value, text};
+use crate::check::{
+    Taken, link_trait, move_trait, optional, set_link_trait, set_trait, whole_trait,
+};
 
 /// The struct and its implementations.
 pub fn event(model: &Model, index: usize, event: &Event) -> TokenStream {
@@ -42,6 +46,7 @@ pub fn event(model: &Model, index: usize, event: &Event) -> TokenStream {
 /// reported at the name in the arc.
 fn typed(model: &Model, event: &Event) -> Vec<TokenStream> {
     let event_name = &event.name;
+    let given = model.taken.local("given");
     // What is written with one type is of one type.
     let differs = |typed: &&Typed| {
         let given = match typed.from {
@@ -53,31 +58,34 @@ fn typed(model: &Model, event: &Event) -> Vec<TokenStream> {
     };
     let one = |typed: &Typed| {
         let at = typed.at.span();
+        // There, so that it is what is reported to be of another type.
+        let mut given = given.clone();
+        given.set_span(at);
         let ty = spanned(typed.ty.to_token_stream(), at);
         match typed.from {
             TypedFrom::Field(field) => {
                 let mut field = event.fields[field].name.clone();
                 field.set_span(at);
                 quote_spanned! { at =>
-                    const _: fn(#event_name) = |event| { let _: #ty = event.#field; };
+                    const _: fn(#event_name) = |#given| { let _: #ty = #given.#field; };
                 }
             }
             TypedFrom::Time => quote_spanned! { at =>
-                const _: fn(::ironweave::Timestamp) = |time| { let _: #ty = time; };
+                const _: fn(::ironweave::Timestamp) = |#given| { let _: #ty = #given; };
             },
             TypedFrom::Meta(field) => {
-                let given = match field {
+                let content = match field {
                     MetaField::Actor | MetaField::Correlation => quote!(::std::string::String),
                     MetaField::Causation => quote!(u64),
                 };
                 quote_spanned! { at =>
-                    const _: fn(::core::option::Option<#given>) = |value| { let _: #ty = value; };
+                    const _: fn(::core::option::Option<#content>) = |#given| { let _: #ty = #given; };
                 }
             }
             TypedFrom::Column(column) => {
                 let source = spanned(model.columns[column].ty.to_token_stream(), at);
                 quote_spanned! { at =>
-                    const _: fn(#source) = |value| { let _: #ty = value; };
+                    const _: fn(#source) = |#given| { let _: #ty = #given; };
                 }
             }
         }
@@ -135,11 +143,14 @@ fn implementation(model: &Model, index: usize, event: &Event) -> TokenStream {
     let text = plain(name);
     let index = number(index);
     let unit = result(&quote!(()));
+    let taken = &model.taken;
+    let (index_of, db, tx) = (taken.local("index"), taken.local("db"), taken.local("tx"));
+    let names_of = taken.local("names");
     let literal = (!event.literals.is_empty()).then(|| {
         let arms = literals(event);
         quote! {
-            fn literal(index: u16) -> &'static dyn ::core::any::Any {
-                match index { #(#arms)* _ => ::ironweave::plumbing::no_such_value(index) }
+            fn literal(#index_of: u16) -> &'static dyn ::core::any::Any {
+                match #index_of { #(#arms)* _ => ::ironweave::plumbing::no_such_value(#index_of) }
             }
         }
     });
@@ -147,11 +158,11 @@ fn implementation(model: &Model, index: usize, event: &Event) -> TokenStream {
         let arms = event.guards.iter().enumerate().map(|(i, guard)| {
             let i = number(i);
             let call = quote_spanned! { guard.span() => ::ironweave::plumbing::ask::<#name, _> };
-            quote! { #i => #call(#guard, self, db), }
+            quote! { #i => #call(#guard, self, #db), }
         });
         quote! {
-            fn guard(&self, index: u16, db: &::ironweave::plumbing::Reader<'_>) -> #unit {
-                match index { #(#arms)* _ => ::core::result::Result::Ok(()) }
+            fn guard(&self, #index_of: u16, #db: &::ironweave::plumbing::Reader<'_>) -> #unit {
+                match #index_of { #(#arms)* _ => ::core::result::Result::Ok(()) }
             }
         }
     });
@@ -164,8 +175,8 @@ fn implementation(model: &Model, index: usize, event: &Event) -> TokenStream {
         .collect();
     let equal = (!compared.is_empty()).then(|| {
         quote! {
-            fn equal(index: u16) -> ::core::option::Option<::ironweave::plumbing::Equal> {
-                match index { #(#compared)* _ => ::core::option::Option::None }
+            fn equal(#index_of: u16) -> ::core::option::Option<::ironweave::plumbing::Equal> {
+                match #index_of { #(#compared)* _ => ::core::option::Option::None }
             }
         }
     });
@@ -173,21 +184,21 @@ fn implementation(model: &Model, index: usize, event: &Event) -> TokenStream {
         // At the event, so that a missing handler is reported there.
         quote_spanned! {Span::mixed_site().located_at(name.span())=>
             fn handle(
-                &self, names: &::ironweave::plumbing::Names, tx: &mut ::ironweave::Tx<'_, Self>,
+                &self, #names_of: &::ironweave::plumbing::Names, #tx: &mut ::ironweave::Tx<'_, Self>,
             ) -> #unit {
-                ::ironweave::Apply::apply(self, <Self as ::ironweave::Event>::bound(names), tx)
+                ::ironweave::Apply::apply(self, <Self as ::ironweave::Event>::bound(#names_of), #tx)
             }
         }
     });
     let all: Vec<TokenStream> = (event.names.iter().enumerate())
-        .map(|(i, name)| taken(i, name))
+        .map(|(i, name)| from_names(i, name, &names_of))
         .collect();
     let created: Vec<TokenStream> = (event.names.iter().enumerate())
         .filter(|(_, name)| name.by == By::Created)
-        .map(|(i, name)| taken(i, name))
+        .map(|(i, name)| from_names(i, name, &names_of))
         .collect();
-    let bound_names = unused("names", all.is_empty());
-    let created_names = unused("names", created.is_empty());
+    let bound_names = unused(&names_of, all.is_empty());
+    let created_names = unused(&names_of, created.is_empty());
     let (bound_type, bound_value) = given(event, "bound", &all);
     let (created_type, created_value) = given(event, "created", &created);
     let names: Vec<&Ident> = event.fields.iter().map(|field| &field.name).collect();
@@ -204,13 +215,14 @@ fn implementation(model: &Model, index: usize, event: &Event) -> TokenStream {
     });
     // Names of ours: one of the user's might be that of a constant, which would be another pattern.
     let parts: Vec<Ident> = (0..names.len())
-        .map(|i| parameter(&format!("field{i}")))
+        .map(|i| taken.local(&format!("field{i}")))
         .collect();
     let owned = list(at, parts.iter().map(|part| quote!(#part)));
     let whole: Vec<TokenStream> = (names.iter().zip(&parts))
         .map(|(name, part)| quote!(#name: #part))
         .collect();
     let whole = braced(&whole);
+    let json = json(event, taken);
     let as_list = quote_spanned! { at=>
         type Fields = #types;
         fn fields(&self) -> <Self::Fields as ::ironweave::plumbing::Fields>::Refs<'_> {
@@ -227,6 +239,7 @@ fn implementation(model: &Model, index: usize, event: &Event) -> TokenStream {
             type Created = #created_type;
             const INDEX: u16 = #index;
             const NAMES: &'static [&'static str] = &[#text, #(#texts),*];
+            #json
             #as_list
             #literal
             #equal
@@ -240,6 +253,52 @@ fn implementation(model: &Model, index: usize, event: &Event) -> TokenStream {
             }
         }
     }
+}
+
+/// What `#[serde(..)]` on fields says of how the event is read and written as JSON; nothing where there is none.
+fn json(event: &Event, taken: &Taken) -> TokenStream {
+    let mut out = TokenStream::new();
+    let fields = || event.fields.iter();
+    if fields().any(|field| field.json.rename.is_some()) {
+        let names = fields().map(|field| match &field.json.rename {
+            Some(name) => quote!(#name),
+            None => plain(&field.name).to_token_stream(),
+        });
+        out.extend(quote! { const RENAMED: &'static [&'static str] = &[#(#names),*]; });
+    }
+    let numbered = || {
+        fields()
+            .enumerate()
+            .map(|(i, field)| (number(i), &field.json, &field.ty))
+    };
+    let aliases = numbered()
+        .flat_map(|(i, json, _)| json.aliases.iter().map(move |alias| quote!((#alias, #i))));
+    let aliases: Vec<TokenStream> = aliases.collect();
+    if !aliases.is_empty() {
+        out.extend(quote! { const ALIASES: &'static [(&'static str, u16)] = &[#(#aliases),*]; });
+    }
+    let (index, value) = (taken.local("index"), taken.local("value"));
+    let arms = numbered().filter_map(|(i, json, ty)| {
+        let default = match json.default.as_ref()? {
+            None => quote_spanned!(ty.span() => <#ty as ::core::default::Default>::default()),
+            Some(path) => quote!(#path()),
+        };
+        Some(quote! {
+            #i => { let #value: #ty = #default; ::std::boxed::Box::new(#value) }
+        })
+    });
+    let arms: Vec<TokenStream> = arms.collect();
+    if !arms.is_empty() {
+        out.extend(quote! {
+            fn missing(#index: u16) -> ::core::option::Option<::std::boxed::Box<dyn ::core::any::Any>> {
+                ::core::option::Option::Some(match #index {
+                    #(#arms)*
+                    _ => return ::core::option::Option::None,
+                })
+            }
+        });
+    }
+    out
 }
 
 /// `(a, (b, (c, ())))`.
@@ -271,24 +330,23 @@ fn braced(fields: &[TokenStream]) -> TokenStream {
 }
 
 /// A parameter's name, with an underscore where it is not used.
-fn unused(name: &str, unused: bool) -> Ident {
-    let name = if unused {
-        format!("_{name}")
+fn unused(name: &Ident, unused: bool) -> Ident {
+    if unused {
+        format_ident!("_{name}")
     } else {
-        name.to_string()
-    };
-    Ident::new(&name, proc_macro2::Span::call_site())
+        name.clone()
+    }
 }
 
 /// What gives the literals of an immediate event.
-pub fn literals_of_immediate(event: &Event) -> TokenStream {
+pub fn literals_of_immediate(model: &Model, event: &Event) -> TokenStream {
     if event.literals.is_empty() {
         return quote!(::ironweave::plumbing::no_such_value);
     }
-    let arms = literals(event);
+    let (arms, index) = (literals(event), model.taken.local("index"));
     quote! {
-        |index: u16| -> &'static dyn ::core::any::Any {
-            match index { #(#arms)* _ => ::ironweave::plumbing::no_such_value(index), }
+        |#index: u16| -> &'static dyn ::core::any::Any {
+            match #index { #(#arms)* _ => ::ironweave::plumbing::no_such_value(#index), }
         }
     }
 }
@@ -297,16 +355,27 @@ pub fn literals_of_immediate(event: &Event) -> TokenStream {
 fn literals(event: &Event) -> Vec<TokenStream> {
     let one = |(i, literal): (usize, &crate::check::model::Literal)| {
         let index = number(event.fields.len() + i);
-        let (ty, tokens) = (&literal.ty, &literal.tokens);
+        let ty = &literal.ty;
+        // A number is of any type of numbers, which `From` is not for.
+        let into = |tokens: &TokenStream, ty: Option<&Type>| match ty.is_some_and(by_value) {
+            true => quote!(#tokens),
+            false => quote!(::core::convert::From::from(#tokens)),
+        };
+        let value = match &literal.kind {
+            LiteralKind::Plain => into(&literal.tokens, Some(ty)),
+            LiteralKind::None => quote!(::core::option::Option::None),
+            LiteralKind::Some(tokens) => {
+                let inner = into(tokens, optional(ty));
+                quote!(::core::option::Option::Some(#inner))
+            }
+        };
         if by_value(ty) {
-            quote! { #index => { static VALUE: #ty = #tokens; &VALUE } }
-        } else {
-            quote! {
-                #index => {
-                    static VALUE: ::std::sync::LazyLock<#ty> =
-                        ::std::sync::LazyLock::new(|| ::core::convert::From::from(#tokens));
-                    &*VALUE
-                }
+            return quote! { #index => { static VALUE: #ty = #value; &VALUE } };
+        }
+        quote! {
+            #index => {
+                static VALUE: ::std::sync::LazyLock<#ty> = ::std::sync::LazyLock::new(|| #value);
+                &*VALUE
             }
         }
     };
@@ -326,12 +395,12 @@ pub fn any(model: &Model) -> TokenStream {
 }
 
 /// A field of `Bound` or `Created`, taken from the names.
-fn taken(index: usize, name: &Name) -> TokenStream {
+fn from_names(index: usize, name: &Name, names: &Ident) -> TokenStream {
     let (index, field) = (number(index), &name.name);
     match name.count {
-        Cardinality::One => quote! { #field: names.one(#index) },
-        Cardinality::Option => quote! { #field: names.option(#index) },
-        Cardinality::Many => quote! { #field: names.many(#index) },
+        Cardinality::One => quote! { #field: #names.one(#index) },
+        Cardinality::Option => quote! { #field: #names.option(#index) },
+        Cardinality::Many => quote! { #field: #names.many(#index) },
     }
 }
 
@@ -390,7 +459,7 @@ fn one_result(model: &Model, event: &Event, doc: &str, bound: bool) -> TokenStre
         })
         .collect();
     let given = result_name(event, if bound { "bound" } else { "created" });
-    quote! { #[doc = #doc] #[derive(Debug)] pub struct #given { #(#fields),* } }
+    quote! { #[doc = #doc] #[derive(::core::fmt::Debug)] pub struct #given { #(#fields),* } }
 }
 
 /// `JobFailedBound` of `JobFailed`. It has a name of its own since rustc shortens paths only of names that

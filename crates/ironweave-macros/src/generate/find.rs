@@ -3,7 +3,7 @@
 use proc_macro2::TokenStream;
 use quote::{format_ident, quote};
 
-use super::{number, parameter};
+use super::number;
 use crate::check::model::{Entity, Field, FieldKind, Index, Model};
 
 /// What finds entities by a field: those with an indexed value, those that are linked with some.
@@ -15,20 +15,22 @@ pub fn finder(model: &Model, index: usize, entity: &Entity, field: &Field) -> To
             let Some(kind) = def.index else {
                 return TokenStream::new();
             };
-            let (ty, column, db) = (&def.ty, number(column), parameter("db"));
+            let (ty, column, taken) = (&def.ty, number(column), &model.taken);
+            let (d, db) = (taken.generic("D"), taken.local("db"));
+            let (value, range_of) = (taken.local("value"), taken.local("range"));
             let (by, range) = (
                 format_ident!("by_{}", name),
                 format_ident!("by_{}_range", name),
             );
-            let list = quote!(D::List<'d, ::std::vec::IntoIter<#owner>>);
+            let list = quote!(#d::List<'d, ::std::vec::IntoIter<#owner>>);
             if kind == Index::Equal {
                 let doc = format!(
                     "Those whose `{name}` is `value`, in order of ids; O(log n) and what is found."
                 );
                 return quote! {
                     #[doc = #doc]
-                    #vis fn #by<'d, D: ::ironweave::Db>(#db: &'d D, value: &#ty) -> #list {
-                        ::ironweave::plumbing::by(#db, #column, value)
+                    #vis fn #by<'d, #d: ::ironweave::Db>(#db: &'d #d, #value: &#ty) -> #list {
+                        ::ironweave::plumbing::by(#db, #column, #value)
                     }
                 };
             }
@@ -40,15 +42,14 @@ pub fn finder(model: &Model, index: usize, entity: &Entity, field: &Field) -> To
             );
             quote! {
                 #[doc = #by_doc]
-                #vis fn #by<'d, D: ::ironweave::Db>(#db: &'d D, value: &#ty) -> #list {
-                    let bound = ::core::clone::Clone::clone(value);
-                    ::ironweave::plumbing::by_range::<_, #ty, _>(#db, #column, value.clone()..=bound)
+                #vis fn #by<'d, #d: ::ironweave::Db>(#db: &'d #d, #value: &#ty) -> #list {
+                    ::ironweave::plumbing::by_range::<_, #ty, _>(#db, #column, #value..=#value)
                 }
                 #[doc = #doc]
-                #vis fn #range<'d, D: ::ironweave::Db>(
-                    #db: &'d D, range: impl ::core::ops::RangeBounds<#ty>,
+                #vis fn #range<'d, #d: ::ironweave::Db>(
+                    #db: &'d #d, #range_of: impl ::core::ops::RangeBounds<#ty>,
                 ) -> #list {
-                    ::ironweave::plumbing::by_range::<_, #ty, _>(#db, #column, range)
+                    ::ironweave::plumbing::by_range::<_, #ty, _>(#db, #column, #range_of)
                 }
             }
         }
@@ -58,12 +59,12 @@ pub fn finder(model: &Model, index: usize, entity: &Entity, field: &Field) -> To
             let doc =
                 format!("For queries: those with a `{other}` in `{name}` that a filter takes.");
             let (edge, forward) = (number(end.edge.unwrap_or(0)), end.forward);
-            let index = number(index);
+            let (index, filter) = (number(index), model.taken.local("filter"));
             quote! {
                 #[doc = #doc]
-                #vis fn #with(filter: ::ironweave::Filter<#other>) -> ::ironweave::Filter<#owner> {
+                #vis fn #with(#filter: ::ironweave::Filter<#other>) -> ::ironweave::Filter<#owner> {
                     ::ironweave::plumbing::with(
-                        #index, ::ironweave::plumbing::hop(#edge, #forward), filter,
+                        #index, ::ironweave::plumbing::hop(#edge, #forward), #filter,
                     )
                 }
             }

@@ -39,7 +39,7 @@ pub fn states(model: &Model) -> TokenStream {
         of.dedup();
         let of: Vec<&str> = of.iter().map(String::as_str).collect();
         let doc = format!("State of {}.", list(&of));
-        quote! { #[doc = #doc] pub struct #marker; }
+        quote! { #[doc = #doc] pub enum #marker {} }
     });
     quote! {
         /// The states of the entities, as types: `JobRun<Running>`.

@@ -7,40 +7,13 @@ use syn::Type;
 use super::changes::setter;
 use super::find;
 use super::marks::settable;
-use super::{documented, number, parameter, result};
+use super::{documented, number, result};
 use crate::check::model::{
     Cardinality, Column, Entity, Field, FieldEnd, FieldKind, Model, Transition,
 };
 use crate::check::move_trait;
 use crate::check::names::plain;
-use crate::check::types::named;
-
-/// Types that accessors give by value.
-const BY_VALUE: [&str; 18] = [
-    "bool",
-    "char",
-    "u8",
-    "u16",
-    "u32",
-    "u64",
-    "u128",
-    "usize",
-    "i8",
-    "i16",
-    "i32",
-    "i64",
-    "i128",
-    "isize",
-    "f32",
-    "f64",
-    "Timestamp",
-    "Duration",
-];
-
-/// Whether a type is one of the plain copied ones, by its name.
-pub fn by_value(ty: &Type) -> bool {
-    named(ty).is_some_and(|ty| ty.args.is_empty() && BY_VALUE.iter().any(|name| ty.name == name))
-}
+use crate::check::types::{by_value, named};
 
 /// Whether a type is one of those that are known to be read back as they were written, by its name.
 ///
@@ -70,12 +43,13 @@ fn is_string(ty: &Type) -> bool {
 /// What can be read of any handle or token.
 pub fn reading(model: &Model, index: usize, entity: &Entity) -> TokenStream {
     let name = &entity.name;
+    let s = model.taken.generic("S");
     let one = |field: &Field| match field.kind {
         FieldKind::Column(column) => {
             let column_def = &model.columns[column];
             let what = if column_def.key { "key" } else { "field" };
             let attrs = documented(&field.attrs, &format!("The {what} `{}`.", field.name));
-            accessor(index, column, column_def, &attrs, &field.vis)
+            accessor(model, index, column, &attrs, &field.vis)
         }
         FieldKind::End(end) => edge(model, index, field, end),
         FieldKind::Broken => TokenStream::new(),
@@ -83,7 +57,7 @@ pub fn reading(model: &Model, index: usize, entity: &Entity) -> TokenStream {
     let methods: Vec<TokenStream> = shown(entity).map(one).collect();
     block(
         "Its fields and edges.",
-        &quote!(impl<S: ::ironweave::StateOf<#name>> #name<S>),
+        &quote!(impl<#s: ::ironweave::StateOf<#name>> #name<#s>),
         &methods,
     )
 }
@@ -122,7 +96,7 @@ pub fn on_tokens(model: &Model, index: usize, entity: &Entity, state: usize) -> 
         let column_def = &model.columns[*column];
         let fallback = format!("`{}`, which is there in `{}`.", column_def.name, def.name);
         let attrs = documented(&column_def.attrs, &fallback);
-        let read = accessor(index, *column, column_def, &attrs, &entity.vis);
+        let read = accessor(model, index, *column, &attrs, &entity.vis);
         let write = settable(model, *column).then(|| setter(model, index, *column, &entity.vis));
         quote! { #read #write }
     });
@@ -148,42 +122,39 @@ pub fn on_tokens(model: &Model, index: usize, entity: &Entity, state: usize) -> 
 
 /// Reads a column.
 fn accessor(
+    model: &Model,
     entity: usize,
     column: usize,
-    def: &Column,
     attrs: &TokenStream,
     vis: &syn::Visibility,
 ) -> TokenStream {
-    let (name, ty) = (&def.name, &def.ty);
-    let (entity, column, db) = (number(entity), number(column), parameter("db"));
-    let (gives, star) = if by_value(ty) {
-        (quote!(#ty), Some(quote!(*)))
-    } else if is_string(ty) {
-        (quote!(&'d str), None)
-    } else {
-        match named(ty).map(|ty| (ty.name.to_string(), ty.args)) {
-            Some((name, args)) if name == "Vec" && args.len() == 1 => {
-                let item = args[0];
-                (quote!(&'d [#item]), None)
+    let Column { name, ty, .. } = &model.columns[column];
+    let (d, db) = (model.taken.generic("D"), model.taken.local("db"));
+    let (entity, column) = (number(entity), number(column));
+    let read = quote!(::ironweave::plumbing::field::<#ty, _>(#db, #column, #entity, self.id));
+    if by_value(ty) {
+        // Cloned, not copied: a type of the user's may have such a name.
+        return quote! {
+            #attrs
+            #[track_caller]
+            #vis fn #name<#d: ::ironweave::Db>(&self, #db: &#d) -> #ty {
+                ::core::clone::Clone::clone(#read)
             }
-            _ => (quote!(&'d #ty), None),
+        };
+    }
+    let gives = match named(ty).map(|ty| (ty.name.to_string(), ty.args)) {
+        _ if is_string(ty) => quote!(&'d str),
+        Some((name, args)) if name == "Vec" && args.len() == 1 => {
+            let item = args[0];
+            quote!(&'d [#item])
         }
-    };
-    let generics = if star.is_some() {
-        quote!()
-    } else {
-        quote!('d,)
-    };
-    let borrow = if star.is_some() {
-        quote!(&)
-    } else {
-        quote!(&'d)
+        _ => quote!(&'d #ty),
     };
     quote! {
         #attrs
         #[track_caller]
-        #vis fn #name<#generics D: ::ironweave::Db>(&self, #db: #borrow D) -> #gives {
-            #star ::ironweave::plumbing::field::<#ty, _>(#db, #column, #entity, self.id)
+        #vis fn #name<'d, #d: ::ironweave::Db>(&self, #db: &'d #d) -> #gives {
+            #read
         }
     }
 }
@@ -206,7 +177,8 @@ fn edge(model: &Model, entity: usize, field: &Field, end: FieldEnd) -> TokenStre
     let forward = end.forward;
     let hop_number = number(end.edge.unwrap_or(0));
     let hop = quote!(::ironweave::plumbing::hop(#hop_number, #forward));
-    let (entity, db, other_name) = (number(entity), parameter("db"), parameter("other"));
+    let (entity, taken) = (number(entity), &model.taken);
+    let (d, db, other_name) = (taken.generic("D"), taken.local("db"), taken.local("other"));
     let read = match end.cardinality {
         Cardinality::One => quote! {
             #attrs
@@ -232,9 +204,9 @@ fn edge(model: &Model, entity: usize, field: &Field, end: FieldEnd) -> TokenStre
             quote! {
                 #attrs
                 #[track_caller]
-                #vis fn #name<'d, D: ::ironweave::Db>(
-                    &self, #db: &'d D,
-                ) -> D::List<'d, ::ironweave::plumbing::Links<'d, #other>> {
+                #vis fn #name<'d, #d: ::ironweave::Db>(
+                    &self, #db: &'d #d,
+                ) -> #d::List<'d, ::ironweave::plumbing::Links<'d, #other>> {
                     ::ironweave::plumbing::many(#db, #entity, #hop, self.id)
                 }
                 #[doc = #count_doc]
@@ -259,13 +231,13 @@ fn edge(model: &Model, entity: usize, field: &Field, end: FieldEnd) -> TokenStre
         .edge
         .filter(|edge| model.edges[*edge].near(end.forward).counted);
     let counted = counted.map(|_| {
-        let method = format_ident!("{}_in", name);
+        let (method, p) = (format_ident!("{}_in", name), model.taken.generic("P"));
         let doc = format!("How many of the `{}` are in a place; O(1).", plain(name));
         quote! {
             #[doc = #doc]
             #[track_caller]
-            #vis fn #method<P: ::ironweave::Place<#other>>(&self, #db: &impl ::ironweave::Db) -> usize {
-                ::ironweave::plumbing::counted::<#other, P>(#db, #entity, #hop, self.id)
+            #vis fn #method<#p: ::ironweave::Place<#other>>(&self, #db: &impl ::ironweave::Db) -> usize {
+                ::ironweave::plumbing::counted::<#other, #p>(#db, #entity, #hop, self.id)
             }
         }
     });
@@ -284,12 +256,12 @@ fn link_data(model: &Model, field: &Field, end: FieldEnd, ty: &Type) -> TokenStr
     let hop = quote!(::ironweave::plumbing::hop(#edge, #forward));
     let (get, db, other_name) = (
         format_ident!("{}_data", name),
-        parameter("db"),
-        parameter("other"),
+        model.taken.local("db"),
+        model.taken.local("other"),
     );
     let text = plain(name);
     let (gives, map) = if by_value(ty) {
-        (quote!(#ty), quote!(.copied()))
+        (quote!(#ty), quote!(.cloned()))
     } else if is_string(ty) {
         (quote!(&'d str), quote!(.map(::std::string::String::as_str)))
     } else {
@@ -337,21 +309,24 @@ fn verb(model: &Model, entity: &Entity, from: usize, transition: &Transition) ->
     let (mut parameters, mut intos) = (Vec::new(), Vec::new());
     let (mut numbers, mut values) = (Vec::new(), Vec::new());
     for (column, def) in columns {
-        let (parameter, into) = value_parameter(&def.name, &def.ty);
-        let name = &def.name;
+        let name = match model.taken.is_value(&def.name) {
+            true => model.taken.local(&plain(&def.name)),
+            false => def.name.clone(),
+        };
+        let (parameter, into) = value_parameter(&name, &def.ty);
         parameters.push(parameter);
         intos.push(into);
         numbers.push(number(column));
         values.push(quote!(&#name));
     }
-    let tx = parameter("tx");
+    let (e, tx) = (model.taken.generic("E"), model.taken.local("tx"));
     let gives = result(&quote!(#name<self::state::#target_name>));
     quote! {
         #[doc = #doc]
-        #vis fn #method<E: ::ironweave::Event>(
-            self, #tx: &mut ::ironweave::Tx<'_, E>, #(#parameters),*
+        #vis fn #method<#e: ::ironweave::Event>(
+            self, #tx: &mut ::ironweave::Tx<'_, #e>, #(#parameters),*
         ) -> #gives
-        where E: self::may::#bound {
+        where #e: self::may::#bound {
             #(#intos)*
             ::ironweave::plumbing::transition(#tx, &self, &[#(#numbers),*], &[#(#values),*])
         }

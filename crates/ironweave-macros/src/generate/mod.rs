@@ -15,7 +15,7 @@ mod summary;
 #[cfg(test)]
 mod tests;
 
-use proc_macro2::{Literal, Span, TokenStream};
+use proc_macro2::{Literal, TokenStream};
 use quote::quote;
 use syn::{Attribute, Item};
 
@@ -86,11 +86,6 @@ fn documented(attrs: &[Attribute], fallback: &str) -> TokenStream {
 /// A number as written.
 fn number(number: usize) -> Literal {
     Literal::usize_unsuffixed(number)
-}
-
-/// Names of parameters that no name of the user's can clash with.
-fn parameter(name: &str) -> proc_macro2::Ident {
-    proc_macro2::Ident::new(name, Span::mixed_site())
 }
 
 /// `Result<what, Reject>`.

@@ -20,6 +20,8 @@ use crate::check::types::text;
 pub fn binding(model: &Model) -> TokenStream {
     let name = plain(&model.name);
     let doc = format!("The model `{name}`: what a store is opened with.");
+    let (value, check_of) = (model.taken.local("value"), model.taken.local("check"));
+    let (id, db) = (model.taken.local("id"), model.taken.local("db"));
     let columns = model.columns.iter().map(|column| {
         let ty = &column.ty;
         let only_key = column.key && model.entities[column.entity].key.len() == 1;
@@ -34,7 +36,7 @@ pub fn binding(model: &Model) -> TokenStream {
         };
         let compared = (!column.key && column.index.is_none()).then(|| compared(ty));
         let default = column.default.as_ref().map(|default| {
-            let value = match default {
+            let given = match default {
                 Default::None => quote!(::core::option::Option::None),
                 Default::OfType => {
                     quote_spanned!(ty.span() => <#ty as ::core::default::Default>::default())
@@ -42,8 +44,8 @@ pub fn binding(model: &Model) -> TokenStream {
                 Default::Value(value) => quote!(::core::convert::From::from(#value)),
             };
             quote!(.or(|| {
-                let value: #ty = #value;
-                ::std::boxed::Box::new(value)
+                let #value: #ty = #given;
+                ::std::boxed::Box::new(#value)
             }))
         });
         quote!(::ironweave::plumbing::ColumnType::#make() #compared #default)
@@ -58,7 +60,7 @@ pub fn binding(model: &Model) -> TokenStream {
     let events = model.events.iter().map(|event| {
         let name = &event.name;
         if event.immediate {
-            let literals = literals_of_immediate(event);
+            let literals = literals_of_immediate(model, event);
             quote!(::ironweave::plumbing::EventType::immediate(#literals))
         } else {
             quote!(::ironweave::plumbing::EventType::of::<#name>())
@@ -73,16 +75,16 @@ pub fn binding(model: &Model) -> TokenStream {
             quote!(::ironweave::plumbing::Reader<'_>),
         );
         quote! {{
-            fn check(id: ::ironweave::Id, db: &#reader) -> #unit {
-                #call(#check, ::ironweave::Handle::from_id(id), db)
+            fn #check_of(#id: ::ironweave::Id, #db: &#reader) -> #unit {
+                #call(#check, ::ironweave::Handle::from_id(#id), #db)
             }
-            check as fn(::ironweave::Id, &#reader) -> #unit
+            #check_of as fn(::ironweave::Id, &#reader) -> #unit
         }}
     });
     let schema = Literal::byte_string(&schema(model).to_cbor());
     quote! {
         #[doc = #doc]
-        #[derive(Debug)]
+        #[derive(::core::fmt::Debug)]
         #[allow(dead_code)]
         pub struct Model;
         impl ::ironweave::Model for Model {

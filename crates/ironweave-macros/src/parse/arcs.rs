@@ -6,6 +6,7 @@ use proc_macro2::Ident;
 use syn::parse::{Parse, ParseStream};
 use syn::{Lit, Result, Token, braced, bracketed};
 
+use crate::check::types::text;
 use crate::errors::did_you_mean;
 
 use super::ast::{Arc, Assign, LinkKind, May, MetaField, Path, Quantifier, Scope, Value, Whole};
@@ -14,6 +15,16 @@ use super::ast::{Arc, Assign, LinkKind, May, MetaField, Path, Quantifier, Scope,
 impl Parse for Path {
     fn parse(input: ParseStream<'_>) -> Result<Self> {
         let root: Ident = input.parse()?;
+        if input.peek(syn::Ident) {
+            let rest = rest(input);
+            return Err(syn::Error::new(
+                root.span(),
+                format!(
+                    "`{root}` has no meaning here, a path means all that it leads to: write `{rest}` \
+                     (`each` and `those` are for `moves`; `all`, `any` and `none` for `when`)"
+                ),
+            ));
+        }
         let mut hops = Vec::new();
         while input.peek(Token![.]) {
             input.parse::<Token![.]>()?;
@@ -23,41 +34,99 @@ impl Parse for Path {
     }
 }
 
+/// What is not read yet, as one would write it.
+fn rest(input: ParseStream<'_>) -> String {
+    text(input.cursor().token_stream())
+        .replace(" . ", ".")
+        .replace(". ", ".")
+}
+
+/// What is said where a value is to be computed.
+const PLAIN_VALUE: &str = "a value is a field of the event, `meta.time`, `name.field` of an entity that it binds, \
+     or a literal, and nothing is computed here: give the event a field with the result, or set it in a \
+     handler, which may compute (`#[may(set Entity.field)]`)";
+
 impl Parse for Value {
     fn parse(input: ParseStream<'_>) -> Result<Self> {
-        if input.peek(Token![-]) || input.peek(Lit) {
-            return Ok(Self::Literal(input.parse()?, input.parse()?));
+        let begins = input.span();
+        let value = if input.peek(Token![-]) || input.peek(Lit) {
+            literal(input).map(|(minus, literal)| Self::Literal(minus, literal))
+        } else if input.peek(syn::Ident) {
+            named_value(input)
+        } else {
+            Err(input.error(PLAIN_VALUE))
+        }?;
+        let ends = input.is_empty() || input.peek(Token![,]);
+        if !ends && !input.peek(syn::Ident) && !input.peek(Lit) {
+            let at = begins.join(input.span()).unwrap_or(begins);
+            return Err(syn::Error::new(at, PLAIN_VALUE));
         }
-        if !input.peek(syn::Ident) {
-            return Err(input.error("expected a field of the event, `meta.time` or a literal"));
+        Ok(value)
+    }
+}
+
+/// A literal, perhaps after a minus.
+fn literal(input: ParseStream<'_>) -> Result<(Option<Token![-]>, Lit)> {
+    let minus = input.parse()?;
+    if !input.peek(Lit) {
+        return Err(input.error(PLAIN_VALUE));
+    }
+    Ok((minus, input.parse()?))
+}
+
+/// A value that begins with a name.
+fn named_value(input: ParseStream<'_>) -> Result<Value> {
+    let fork = input.fork();
+    let word: Ident = fork.parse()?;
+    if word == "None" {
+        return Ok(Value::None(input.parse()?));
+    }
+    if word == "Some" && fork.peek(syn::token::Paren) {
+        let (word, content) = (input.parse()?, parenthesized(input)?);
+        let (minus, literal) = literal(&content).map_err(|error| {
+            let message =
+                "only a literal is wrapped here: give the event a field that is the whole `Option`";
+            syn::Error::new(error.span(), message)
+        })?;
+        return Ok(Value::Some(word, minus, literal));
+    }
+    value_of(input.parse()?)
+}
+
+/// `( .. )`.
+fn parenthesized(input: ParseStream<'_>) -> Result<syn::parse::ParseBuffer<'_>> {
+    let content;
+    syn::parenthesized!(content in input);
+    Ok(content)
+}
+
+/// What a path means where a value stands.
+fn value_of(path: Path) -> Result<Value> {
+    match path.hops.as_slice() {
+        [] => Ok(Value::Field(path.root)),
+        [time] if path.root == "meta" && time == "time" => Ok(Value::Time),
+        [field] if path.root == "meta" => {
+            let text = field.to_string();
+            Ok(Value::Meta(match text.as_str() {
+                "actor" => MetaField::Actor,
+                "correlation" => MetaField::Correlation,
+                "causation" => MetaField::Causation,
+                _ => {
+                    let known = ["time", "actor", "correlation", "causation"];
+                    let hint = did_you_mean(&text, known);
+                    let message = format!("`meta` has no field `{text}`{hint}");
+                    return Err(syn::Error::new(field.span(), message));
+                }
+            }))
         }
-        let path: Path = input.parse()?;
-        match path.hops.as_slice() {
-            [] => Ok(Self::Field(path.root)),
-            [time] if path.root == "meta" && time == "time" => Ok(Self::Time),
-            [field] if path.root == "meta" => {
-                let text = field.to_string();
-                Ok(Self::Meta(match text.as_str() {
-                    "actor" => MetaField::Actor,
-                    "correlation" => MetaField::Correlation,
-                    "causation" => MetaField::Causation,
-                    _ => {
-                        let known = ["time", "actor", "correlation", "causation"];
-                        let hint = did_you_mean(&text, known);
-                        let message = format!("`meta` has no field `{text}`{hint}");
-                        return Err(syn::Error::new(field.span(), message));
-                    }
-                }))
-            }
-            [field] => Ok(Self::Of(path.root.clone(), field.clone())),
-            _ => Err(syn::Error::new(
-                path.last().span(),
-                format!(
-                    "a value is `name.field`, of an entity that the event binds, but `{path}` follows \
-                     an edge: bind that entity in a field of the event"
-                ),
-            )),
-        }
+        [field] => Ok(Value::Of(path.root.clone(), field.clone())),
+        _ => Err(syn::Error::new(
+            path.last().span(),
+            format!(
+                "a value is `name.field`, of an entity that the event binds, but `{path}` follows \
+                 an edge: bind that entity in a field of the event"
+            ),
+        )),
     }
 }
 
@@ -67,6 +136,8 @@ impl Parse for Assign {
         let value = if input.peek(Token![=]) {
             input.parse::<Token![=]>()?;
             input.parse()?
+        } else if input.peek(Token![:]) {
+            return Err(input.error(format!("a value is given with `=`: write `{name} = value`")));
         } else {
             Value::Field(name.clone())
         };
@@ -126,9 +197,18 @@ pub fn moves(input: ParseStream<'_>) -> Result<Arc> {
             "each" => Scope::Each,
             "those" => Scope::Those,
             _ => {
+                let path: Path = input.parse()?;
+                if !input.peek(Token![:]) {
+                    let message =
+                        format!("write `:` between a path and its states: `{word}: {path}`");
+                    return Err(syn::Error::new(word.span(), message));
+                }
                 return Err(syn::Error::new(
                     word.span(),
-                    format!("`{word}` is neither `each` nor `those`"),
+                    format!(
+                        "`{word}` is neither `each` nor `those`: write `each {path}` (all of them must be in the source \
+                         state) or `those {path}` (move the ones that are); to move one of many, bind it in a field of the event"
+                    ),
                 ));
             }
         };
@@ -138,6 +218,9 @@ pub fn moves(input: ParseStream<'_>) -> Result<Arc> {
     let from = states(input)?;
     input.parse::<Token![->]>()?;
     let to = input.parse()?;
+    if input.peek(Token![|]) {
+        return Err(input.error("a move has one target state: make an event for each"));
+    }
     let data = assigns(input)?;
     Ok(Arc::Move {
         scope,
@@ -156,7 +239,10 @@ pub fn link(kind: LinkKind, input: ParseStream<'_>) -> Result<Arc> {
         let root = path.root;
         return Err(syn::Error::new(
             root.span(),
-            format!("`{word}` names an edge: write `{word}({root}.edge .. other)`"),
+            format!(
+                "`{word}` names an edge: write `{word}({root}.edge {} other)`",
+                kind.sign()
+            ),
         ));
     };
     if kind == LinkKind::Unlink {
@@ -191,9 +277,18 @@ pub fn set(input: ParseStream<'_>) -> Result<Arc> {
         let root = path.root;
         return Err(syn::Error::new(
             root.span(),
-            format!("`set` names a field: write `set({root}.field = value)`"),
+            format!(
+                "`set` names an entity and its field: write `set({root}.field = value)`, or `set(name.{root} = value)`"
+            ),
         ));
     };
+    if input.peek(Token![+=]) || input.peek(Token![-=]) || input.peek(Token![*=]) {
+        return Err(input.error(format!(
+            "`set` writes a value and computes none: write `set({path}.{field} = value)`, with the result in a field of \
+             the event, or set it in a handler, which may compute (`#[may(set Entity.field)]`). Links change by \
+             `link({path}.{field} += path)`"
+        )));
+    }
     if input.peek(syn::token::Bracket) {
         let content;
         bracketed!(content in input);
@@ -226,21 +321,38 @@ pub fn when(input: ParseStream<'_>) -> Result<Arc> {
         "all" => Quantifier::All,
         "any" => Quantifier::Any,
         "none" => Quantifier::None,
-        _ => {
-            return Err(syn::Error::new(
-                word.span(),
-                format!("`when` begins with `all`, `any` or `none`: write `when(all {word} ..)`"),
-            ));
-        }
+        _ => return Err(no_quantifier(&word, input)),
     };
     let path = input.parse()?;
     input.parse::<Token![in]>()?;
     let states = states(input)?;
+    if !input.is_empty() {
+        return Err(input.error(
+            "`when` asks which states, and for no more: what needs counting or comparing is asked by a `#[guard(path)]`",
+        ));
+    }
     Ok(Arc::When {
         quantifier,
         path,
         states,
     })
+}
+
+/// The error where `when` begins with another word than it can.
+fn no_quantifier(word: &Ident, input: ParseStream<'_>) -> syn::Error {
+    let rest = rest(input);
+    let message = if input.peek(syn::Ident) {
+        format!(
+            "`{word}` is none of `all`, `any` and `none`: write `when(all {rest})`. What needs counting is asked by \
+             a `#[guard(path)]`"
+        )
+    } else {
+        let separator = if rest.starts_with('.') { "" } else { " " };
+        format!(
+            "`when` begins with `all`, `any` or `none`: write `when(all {word}{separator}{rest})`"
+        )
+    };
+    syn::Error::new(word.span(), message)
 }
 
 /// One entry of `may(..)`.

@@ -196,6 +196,19 @@ pub struct EventField {
     pub name: Ident,
     /// Its type.
     pub ty: Type,
+    /// How it is read and written as JSON.
+    pub json: Json,
+}
+
+/// `#[serde(..)]` on a field of an event.
+#[derive(std::default::Default)]
+pub struct Json {
+    /// `rename = "name"`.
+    pub rename: Option<syn::LitStr>,
+    /// `alias = "name"`.
+    pub aliases: Vec<syn::LitStr>,
+    /// `default`, or `default = "path"`.
+    pub default: Option<Option<syn::ExprPath>>,
 }
 
 /// `#[invariant(Entity, via = [..], path)]` on a unit struct.
@@ -268,6 +281,10 @@ pub enum Value {
     Of(Ident, Ident),
     /// A literal, perhaps after a minus.
     Literal(Option<syn::Token![-]>, Lit),
+    /// `None`.
+    None(Ident),
+    /// `Some(literal)`.
+    Some(Ident, Option<syn::Token![-]>, Lit),
 }
 
 /// Which of the entities of a path a move means.
@@ -310,6 +327,14 @@ impl LinkKind {
             Self::Link => "link",
             Self::Unlink => "unlink",
             Self::Relink => "relink",
+        }
+    }
+
+    /// What stands between the edge and what is linked.
+    pub fn sign(self) -> &'static str {
+        match self {
+            Self::Unlink => "-=",
+            Self::Link | Self::Relink => "+=",
         }
     }
 }

@@ -5,6 +5,7 @@ use syn::parse::ParseStream;
 use syn::{Attribute, LitInt, Meta, Result, Token};
 
 use super::ast::{Default, EdgeOptions, Index, OnDelete, To};
+use super::serde::is_derived;
 use crate::check::types::text;
 use crate::errors::{Errors, did_you_mean, list, nearest};
 
@@ -99,7 +100,12 @@ pub struct Ours {
 }
 
 /// How the attributes read that have a grammar of their own.
-const SHAPES: [(&str, &str); 14] = [
+const SHAPES: [(&str, &str); 16] = [
+    (
+        "edge",
+        "min = 1, max = 20, counted, on_delete = cascade, data = Type, acyclic",
+    ),
+    ("default", "value"),
     ("states", "Entity"),
     ("inverse", "Entity::edge"),
     ("to", "State, verb -> State"),
@@ -170,6 +176,35 @@ impl Ours {
     }
 }
 
+/// Attributes that stand once on what they are for.
+const ONCE: [&str; 12] = [
+    "entity",
+    "states",
+    "event",
+    "immediate",
+    "invariant",
+    "key",
+    "inverse",
+    "edge",
+    "index",
+    "default",
+    "initial",
+    "terminal",
+];
+
+/// Whether nothing there is read or written by a derive of serde's.
+fn serde_means_nothing(place: &str) -> bool {
+    [
+        "an entity",
+        "a field of an entity",
+        "state data",
+        "an event",
+        "a states enum",
+        "an invariant",
+    ]
+    .contains(&place)
+}
+
 /// Splits the attributes of an item into ours and the others, and refuses those of ours that do not
 /// belong at this `place`, the ones that are not there yet, and `cfg`.
 pub fn split(
@@ -179,6 +214,7 @@ pub fn split(
     errors: &mut Errors,
 ) -> (Vec<Ours>, Vec<Attribute>) {
     respell(&mut attrs, allowed, errors);
+    let derived = is_derived(&attrs);
     let (mut ours, mut others) = (Vec::new(), Vec::new());
     for attr in attrs {
         let name = attr.path().get_ident().cloned();
@@ -188,7 +224,25 @@ pub fn split(
         };
         let text = name.to_string();
         if allowed.contains(&text.as_str()) {
+            if ONCE.contains(&text.as_str()) && ours.iter().any(|first: &Ours| first.name == name) {
+                errors.at(
+                    &attr.meta,
+                    format!("`#[{text}]` is there twice on {place}: remove one"),
+                );
+                continue;
+            }
             ours.push(Ours { name, attr });
+        } else if text == "serde" && serde_means_nothing(place) && !derived {
+            let instead = match place {
+                "an event" => "write it on the fields, which have `default`, `rename` and `alias`",
+                _ => {
+                    "how a value is written is told by its type, and what a field is where nothing is given, by `#[default]`"
+                }
+            };
+            errors.at(
+                &attr.meta,
+                format!("`#[serde(..)]` means nothing on {place}: {instead}"),
+            );
         } else if text == "renamed" {
             errors.at(&attr.meta, format!("`#[{text}]` is not supported yet"));
         } else if text.starts_with("cfg") {

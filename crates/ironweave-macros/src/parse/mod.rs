@@ -5,15 +5,20 @@
 pub mod arcs;
 pub mod ast;
 pub mod attrs;
+mod misplaced;
+mod serde;
 
 use proc_macro2::{Ident, TokenStream};
+use quote::quote;
 use syn::parse::ParseStream;
-use syn::{AttrStyle, Fields, Generics, Item, ItemEnum, ItemMod, ItemStruct, Token, bracketed};
+use syn::{
+    AttrStyle, Fields, Generics, Item, ItemEnum, ItemMod, ItemStruct, Token, Visibility, bracketed,
+};
 
-use crate::check::types::mentions;
+use crate::check::types::{argument, mentions, named as named_type, text};
 use crate::errors::Errors;
 use ast::{Data, Entity, Event, EventField, Field, Invariant, Lifecycle, LinkKind, Module, State};
-use attrs::{Ours, is_ours, respell, split};
+use attrs::{Ours, respell, split};
 
 /// Attributes that an event may carry.
 const ON_EVENT: [&str; 10] = [
@@ -65,9 +70,13 @@ pub fn module(item: TokenStream, errors: &mut Errors) -> Option<Module> {
         match item {
             Item::Struct(item) => structure(item, &mut ast, errors),
             Item::Enum(item) => enumeration(item, &mut ast, errors),
-            item => ast.others.push(item),
+            mut item => {
+                misplaced::other(&mut item, errors);
+                ast.others.push(item);
+            }
         }
     }
+    promote(&mut ast, errors);
     Some(ast)
 }
 
@@ -91,8 +100,7 @@ fn structure(mut item: ItemStruct, ast: &mut Module, errors: &mut Errors) {
         Some("invariant") => ast.invariants.extend(invariant(item, errors)),
         Some(role) => ast.events.extend(event(item, role == "immediate", errors)),
         None => {
-            stray(&item.attrs, &item.ident, errors);
-            item.attrs.retain(|attr| !ours(attr));
+            // What it carries is looked at when all is read: it may be meant as an entity.
             ast.others.push(Item::Struct(item));
         }
     }
@@ -103,29 +111,46 @@ fn enumeration(mut item: ItemEnum, ast: &mut Module, errors: &mut Errors) {
     if role(&item.attrs, &["states"]).is_none() {
         respell(&mut item.attrs, &["states"], errors);
     }
-    if role(&item.attrs, &["states"]).is_some() {
+    let is_marked = role(&item.attrs, &["states"]).is_some();
+    if is_marked || misplaced::has_states(&item, errors) {
         ast.lifecycles.extend(lifecycle(item, errors));
     } else {
-        stray(&item.attrs, &item.ident, errors);
-        item.attrs.retain(|attr| !ours(attr));
+        misplaced::enumeration(&mut item, errors);
         ast.others.push(Item::Enum(item));
     }
 }
 
-fn ours(attr: &syn::Attribute) -> bool {
-    attr.path()
-        .get_ident()
-        .is_some_and(|name| is_ours(&name.to_string()))
-}
-
-/// Reports our attributes on an item that is neither entity, states, event nor invariant.
-fn stray(attrs: &[syn::Attribute], item: &Ident, errors: &mut Errors) {
-    for attr in attrs.iter().filter(|attr| ours(attr)) {
-        if let Some(name) = attr.path().get_ident() {
-            errors.at(
-                &attr.meta,
-                format!("`#[{name}]` needs `#[entity]`, `#[states(..)]`, `#[event]` or `#[immediate]` on `{item}`"),
-            );
+/// A struct without an attribute that the rest of the model takes for an entity is one, after it has been reported.
+fn promote(ast: &mut Module, errors: &mut Errors) {
+    let mut meant: Vec<Ident> = ast.lifecycles.iter().map(|l| l.entity.clone()).collect();
+    for field in ast.entities.iter().flat_map(|entity| &entity.fields) {
+        meant.extend(field.inverse.iter().map(|(entity, _)| entity.clone()));
+        if named_type(&field.ty).is_some_and(|ty| ty.name == "Many") {
+            meant.extend(named_type(argument(&field.ty)).map(|ty| ty.name.clone()));
+        }
+    }
+    for event in &ast.events {
+        meant.extend(event.arcs.iter().filter_map(|arc| match arc {
+            ast::Arc::Create { entity, .. } => Some(entity.clone()),
+            _ => None,
+        }));
+    }
+    let others = std::mem::take(&mut ast.others);
+    for item in others {
+        match item {
+            Item::Struct(item) if meant.contains(&item.ident) => {
+                let name = &item.ident;
+                errors.at(
+                    name,
+                    format!("the model takes `{name}` for an entity: write `#[entity]` before it"),
+                );
+                ast.entities.extend(entity(item, errors));
+            }
+            Item::Struct(mut item) => {
+                misplaced::structure(&mut item, errors);
+                ast.others.push(Item::Struct(item));
+            }
+            item => ast.others.push(item),
         }
     }
 }
@@ -186,7 +211,19 @@ fn entity(item: ItemStruct, errors: &mut Errors) -> Option<Entity> {
     })
 }
 
+/// Refuses a field that says nothing of who may see it: nobody outside of the model could.
+fn is_public(vis: &Visibility, name: &Ident, ty: &syn::Type, errors: &mut Errors) {
+    if matches!(vis, Visibility::Inherited) {
+        let ty = text(ty);
+        errors.at(
+            name,
+            format!("`{name}` is private to the model: write `pub {name}: {ty}`, or `pub(self)` if that is meant"),
+        );
+    }
+}
+
 fn field(name: Ident, field: syn::Field, errors: &mut Errors) -> Field {
+    is_public(&field.vis, &name, &field.ty, errors);
     let allowed = ["key", "index", "default", "inverse", "edge"];
     let (marks, attrs) = split(field.attrs, "a field of an entity", &allowed, errors);
     let mut parsed = Field {
@@ -239,6 +276,12 @@ fn lifecycle(item: ItemEnum, errors: &mut Errors) -> Option<Lifecycle> {
         let before = attrs.len();
         attrs.retain(|attr| !allows_unreached(attr));
         let allow_unreached = attrs.len() < before;
+        if let Some((equals, number)) = &variant.discriminant {
+            errors.at(
+                quote!(#equals #number),
+                format!("a state has no number: remove it from `{}`", variant.ident),
+            );
+        }
         let mut state = State {
             attrs,
             name: variant.ident,
@@ -292,6 +335,7 @@ fn allows_unreached(attr: &syn::Attribute) -> bool {
 fn event(item: ItemStruct, immediate: bool, errors: &mut Errors) -> Option<Event> {
     let mut allowed = vec![if immediate { "immediate" } else { "event" }];
     allowed.extend(ON_EVENT);
+    let derived = serde::is_derived(&item.attrs);
     let (marks, attrs) = split(item.attrs, "an event", &allowed, errors);
     plain(&item.generics, "events", errors);
     let mut event = Event {
@@ -344,12 +388,15 @@ fn event(item: ItemStruct, immediate: bool, errors: &mut Errors) -> Option<Event
     }
     let fields = named(item.fields, "an event", errors);
     for (name, field) in without_parameters(&item.generics, fields) {
-        let (_, attrs) = split(field.attrs, "a field of an event", &[], errors);
+        let (_, mut attrs) = split(field.attrs, "a field of an event", &[], errors);
+        let json = serde::event_field(&name, &mut attrs, derived, errors);
+        is_public(&field.vis, &name, &field.ty, errors);
         event.fields.push(EventField {
             attrs,
             vis: field.vis,
             name,
             ty: field.ty,
+            json,
         });
     }
     Some(event)

@@ -65,8 +65,10 @@ reads! {
     id(entity: EntityIx, slot: u32) -> Id;
     /// How many entities of a type there are; O(1).
     alive(entity: EntityIx) -> usize;
-    /// An entity for an error.
+    /// The entity at a slot, by its id.
     entity_ref(entity: EntityIx, slot: u32) -> EntityRef;
+    /// An entity for a rejection, with its key if it is alive.
+    who(entity: EntityIx, id: Id) -> EntityRef;
     /// What an entity is linked with.
     links(hop: Hop, slot: u32) -> &'g [u32];
     /// How many entities one is linked with; O(1).

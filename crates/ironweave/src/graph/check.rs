@@ -339,7 +339,7 @@ impl<S: Storage> Graph<S> {
         let end = self.layout.edges[usize::from(bound.hop.edge)].near(bound.hop.forward);
         match (end.cardinality, bound.max) {
             (Cardinality::One, _) => "exactly one is required".to_owned(),
-            (_, None) => format!("at least {} required", bound.min),
+            (_, None) => format!("at least {} is required", bound.min),
             (_, Some(max)) => format!("{} to {max} are allowed", bound.min),
         }
     }

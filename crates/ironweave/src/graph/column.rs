@@ -9,7 +9,7 @@ use std::ops::Bound;
 use std::sync::Arc;
 
 use crate::entity::Keyed;
-use crate::error::{Name, StepError};
+use crate::error::{Chain, Name, StepError};
 use crate::graph::cells::Cells;
 use crate::graph::index::{self, Hashed, Index, Ordered, Unique};
 use crate::graph::paged::{Paged, key_hash};
@@ -130,6 +130,7 @@ impl ColumnError {
         StepError::Unwritable {
             what: Arc::clone(what),
             reason,
+            chain: Chain::default(),
         }
     }
 }

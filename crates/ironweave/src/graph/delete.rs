@@ -9,7 +9,7 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use crate::error::StepError;
+use crate::error::{Chain, StepError};
 use crate::fact::Fact;
 use crate::graph::Graph;
 use crate::graph::storage::{Storage, Table};
@@ -45,9 +45,10 @@ impl<S: Storage> Graph<S> {
                         (self.links(*hop, slot).iter()).find(|s| !found.contains(&(far, **s)))
                 {
                     return Err(StepError::Restricted {
-                        entity: self.entity_ref(entity, slot),
+                        entity: self.named(entity, slot),
                         edge: Arc::clone(&near.path),
-                        by: self.entity_ref(far, *by),
+                        by: self.named(far, *by),
+                        chain: Chain::default(),
                     });
                 }
             }

@@ -3,7 +3,7 @@
 //! A key of one field is indexed by its column. One of several is indexed here, as soon as a new entity has all
 //! of them.
 
-use crate::error::StepError;
+use crate::error::{Chain, Name, StepError};
 use crate::graph::Graph;
 use crate::graph::storage::{Map, Storage};
 use crate::hash::hash_bytes;
@@ -83,6 +83,12 @@ fn combined(parts: impl Iterator<Item = u64>) -> u64 {
     hash_bytes(&bytes)
 }
 
+/// The parts of a key, each in CBOR, for people.
+pub(crate) fn text<'p>(parts: impl Iterator<Item = &'p [u8]>) -> String {
+    let parts: Vec<String> = parts.map(display).collect();
+    parts.join(", ")
+}
+
 impl<S: Storage> Graph<S> {
     /// The entity whose key has these parts, in CBOR; O(1).
     pub(crate) fn find_parts(&self, entity: EntityIx, parts: &[&[u8]]) -> Option<u32> {
@@ -103,6 +109,17 @@ impl<S: Storage> Graph<S> {
         Some(combined(hashes?.into_iter()))
     }
 
+    /// The key of an entity as the log would show it, one part after the other. One whose key is not complete, since it
+    /// is being created, has none.
+    pub(super) fn key_text(&self, entity: EntityIx, slot: u32) -> Option<Name> {
+        let columns = &self.layout.entities[usize::from(entity)].key;
+        let parts: Option<Vec<Vec<u8>>> = (columns.iter())
+            .map(|column| self.column(*column).encoded(slot))
+            .collect();
+        let parts = parts.filter(|parts| !parts.is_empty())?;
+        Some(text(parts.iter().map(Vec::as_slice)).into())
+    }
+
     /// Indexes the key of a new entity whose last part has just come.
     pub(super) fn index_key(&mut self, entity: EntityIx, slot: u32) -> Result<(), StepError> {
         let Some(hash) = self.key_hash(entity, slot) else {
@@ -118,10 +135,10 @@ impl<S: Storage> Graph<S> {
         let mine = parts(slot);
         let slots = self.entities[usize::from(entity)].key.slots(hash);
         if let Some(holder) = slots.iter().copied().find(|s| parts(*s) == mine) {
-            let words: Vec<String> = mine.iter().flatten().map(|b| display(b)).collect();
             return Err(StepError::Duplicate {
-                entity: self.entity_ref(entity, holder),
-                key: format!("({})", words.join(", ")),
+                entity: self.named(entity, holder),
+                key: text(mine.iter().flatten().map(Vec::as_slice)),
+                chain: Chain::default(),
             });
         }
         self.entities[usize::from(entity)].key.insert(hash, slot);

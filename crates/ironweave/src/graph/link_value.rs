@@ -3,7 +3,7 @@
 use std::any::Any;
 use std::sync::Arc;
 
-use crate::error::StepError;
+use crate::error::{Chain, StepError};
 use crate::fact::Fact;
 use crate::graph::Graph;
 use crate::graph::column::{AnyColumn, ColumnError, Written};
@@ -71,8 +71,9 @@ impl<S: Storage> Graph<S> {
         let layout = &self.layout.edges[usize::from(edge)];
         Err(StepError::NotLinked {
             edge: Arc::clone(&layout.from.path),
-            from: self.entity_ref(layout.from.entity, from),
-            to: self.entity_ref(layout.to.entity, to),
+            from: self.named(layout.from.entity, from),
+            to: self.named(layout.to.entity, to),
+            chain: Chain::default(),
         })
     }
 
@@ -88,6 +89,7 @@ impl<S: Storage> Graph<S> {
             return Err(StepError::Unwritable {
                 what: Arc::clone(&layout.from.path),
                 reason: "its links have no data".to_owned(),
+                chain: Chain::default(),
             });
         };
         let written = written.map_err(|e| e.into_step(&layout.from.path))?;
@@ -99,6 +101,7 @@ impl<S: Storage> Graph<S> {
             }
             return Err(StepError::Full {
                 what: "the values of one transaction".into(),
+                chain: Chain::default(),
             });
         };
         if self.fingerprinting {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::error::StepError;
+use crate::error::{Chain, StepError};
 use crate::fact::Fact;
 use crate::graph::Graph;
 use crate::graph::edge::{NONE, Positions};
@@ -18,8 +18,9 @@ impl<S: Storage> Graph<S> {
         if self.edges[ix].linked(from, to) {
             return Err(StepError::AlreadyLinked {
                 edge: Arc::clone(&layout.from.path),
-                from: self.entity_ref(layout.from.entity, from),
-                to: self.entity_ref(layout.to.entity, to),
+                from: self.named(layout.from.entity, from),
+                to: self.named(layout.to.entity, to),
+                chain: Chain::default(),
             });
         }
         for (end, forward, slot) in [(&layout.from, true, from), (&layout.to, false, to)] {
@@ -27,10 +28,11 @@ impl<S: Storage> Graph<S> {
                 && !self.edges[ix].slots(forward, slot).is_empty()
             {
                 return Err(StepError::Cardinality {
-                    entity: self.entity_ref(end.entity, slot),
+                    entity: self.named(end.entity, slot),
                     edge: Arc::clone(&end.path),
                     found: 2,
                     allowed: "at most one is allowed (`relink` takes over)".to_owned(),
+                    chain: Chain::default(),
                 });
             }
         }
@@ -71,8 +73,9 @@ impl<S: Storage> Graph<S> {
         if !self.edges[ix].linked(from, to) {
             return Err(StepError::NotLinked {
                 edge: Arc::clone(&layout.from.path),
-                from: self.entity_ref(layout.from.entity, from),
-                to: self.entity_ref(layout.to.entity, to),
+                from: self.named(layout.from.entity, from),
+                to: self.named(layout.to.entity, to),
+                chain: Chain::default(),
             });
         }
         self.unlink_linked(edge, from, to);

@@ -14,7 +14,7 @@ mod delete;
 mod differ;
 pub(crate) mod edge;
 mod index;
-mod key;
+pub(crate) mod key;
 pub(crate) mod layout;
 mod link_value;
 mod linking;
@@ -34,7 +34,7 @@ use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::sync::Arc;
 
-use crate::error::StepError;
+use crate::error::{Chain, StepError};
 use crate::fact::Fact;
 pub use crate::graph::any::{GraphMut, GraphRef};
 use crate::graph::column::{ColumnError, ColumnType, Written};
@@ -72,12 +72,18 @@ pub struct Graph<S: Storage> {
     slots_taken: usize,
     /// How many facts were settled since columns forgot what was there before.
     unsettled: usize,
-    /// Immediate events that were enabled when something last changed for them: (event, slot).
-    pub(crate) pending: BinaryHeap<Reverse<(u16, u32)>>,
+    /// Immediate events that were enabled when something changed for them.
+    pub(crate) pending: BinaryHeap<Reverse<Pending>>,
+    /// Which event of the present step is acting: the event of the program is 0, then each immediate event is one more.
+    pub(crate) acting: u32,
 }
 
 /// From so many slots on a graph is large: at some 30 bytes each they fill a second-level cache.
 const LARGE: usize = 1 << 15;
+
+/// An immediate event that was enabled when something changed for it: the event, the slot, and which event of the step
+/// changed it. Of several changes for one slot the last comes first: it left the event enabled.
+pub(crate) type Pending = (u16, u32, Reverse<u32>);
 
 /// Makes a value of a column's type.
 type Default = fn() -> Box<dyn Any>;
@@ -157,6 +163,7 @@ impl<S: Storage> Graph<S> {
             fingerprinting: true,
             journal: Journal::default(),
             pending: BinaryHeap::new(),
+            acting: 0,
             layout,
         }
     }
@@ -178,6 +185,7 @@ impl<S: Storage> Graph<S> {
             slots_taken: self.slots_taken,
             journal: Journal::default(),
             pending: BinaryHeap::new(),
+            acting: 0,
         }
     }
 
@@ -220,6 +228,7 @@ impl<S: Storage> Graph<S> {
             slots_taken: self.slots_taken,
             journal: Journal::default(),
             pending: BinaryHeap::new(),
+            acting: 0,
         }
     }
 
@@ -230,6 +239,7 @@ impl<S: Storage> Graph<S> {
         if slot == edge::NONE {
             return Err(StepError::Full {
                 what: Arc::clone(&layout.name),
+                chain: Chain::default(),
             });
         }
         let table = &mut self.entities[usize::from(entity)];
@@ -380,6 +390,7 @@ impl<S: Storage> Graph<S> {
             self.columns[usize::from(column)].undo();
             return Err(StepError::Full {
                 what: "the values of one transaction".into(),
+                chain: Chain::default(),
             });
         }
         let layout = &self.layout.columns[usize::from(column)];
@@ -409,15 +420,16 @@ impl<S: Storage> Graph<S> {
         let layout = &self.layout.columns[usize::from(column)];
         match e {
             ColumnError::Duplicate(holder) => StepError::Duplicate {
-                entity: self.entity_ref(layout.entity, holder),
-                key: self.key_text(column, holder),
+                entity: self.named(layout.entity, holder),
+                key: self.cell_text(column, holder),
+                chain: Chain::default(),
             },
             e => e.into_step(&layout.path),
         }
     }
 
-    /// The key of an entity for people: from the facts of the transaction or, failing those, its id.
-    fn key_text(&self, column: ColumnIx, slot: u32) -> String {
+    /// A part of the key of an entity, as the log would show it.
+    fn cell_text(&self, column: ColumnIx, slot: u32) -> String {
         self.columns[usize::from(column)]
             .encoded(slot)
             .map_or_else(|| slot.to_string(), |bytes| display(&bytes))

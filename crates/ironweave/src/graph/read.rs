@@ -75,11 +75,33 @@ impl<S: Storage> Graph<S> {
         }
     }
 
+    /// The entity at a slot, by its id.
     pub(crate) fn entity_ref(&self, entity: EntityIx, slot: u32) -> EntityRef {
+        self.id_ref(entity, self.id(entity, slot))
+    }
+
+    fn id_ref(&self, entity: EntityIx, id: Id) -> EntityRef {
         EntityRef {
             entity: Arc::clone(&self.layout.entities[usize::from(entity)].name),
-            id: self.id(entity, slot),
+            id,
+            key: None,
         }
+    }
+
+    /// The entity at a slot for a rejection: with its key, which is there until the event is taken back.
+    #[cold]
+    pub(crate) fn named(&self, entity: EntityIx, slot: u32) -> EntityRef {
+        self.who(entity, self.id(entity, slot))
+    }
+
+    /// An entity for a rejection, with its key if it is alive.
+    #[cold]
+    pub(crate) fn who(&self, entity: EntityIx, id: Id) -> EntityRef {
+        let mut who = self.id_ref(entity, id);
+        if self.state(entity, id).is_some() {
+            who.key = self.key_text(entity, id.slot);
+        }
+        who
     }
 
     pub(crate) fn column(&self, column: ColumnIx) -> &dyn AnyColumn {

@@ -50,6 +50,7 @@ impl<S: Storage> Graph<S> {
         }
         self.journal.facts.bytes.truncate(mark.bytes);
         self.fingerprint = mark.fingerprint;
+        self.acting = 0;
     }
 
     /// Takes back all that the open transaction did.

@@ -3,12 +3,14 @@
 //! was a third of what a model cost `cargo check`.)
 
 use std::any::Any;
+use std::fmt::{self, DebugStruct, Formatter};
 use std::marker::PhantomData;
 
 use serde::Serialize;
-use serde::de::{DeserializeOwned, MapAccess};
+use serde::de::{DeserializeOwned, Error as _, MapAccess};
 use serde::ser::SerializeStruct;
 
+use super::debug::Shown;
 use super::json::missing_field;
 use crate::Reject;
 use crate::step::bind::{Binder, Ref};
@@ -43,7 +45,28 @@ pub trait Field {
 
     /// Whether all values of its type are known to come back as they were written.
     fn is_faithful() -> bool;
+
+    /// A second one. Of a token too: whether it is stale is found when the event fires.
+    fn copy(of: &Self::Of) -> Self::Of;
+
+    /// Shows it, for `Debug`.
+    ///
+    /// # Errors
+    /// Those of the formatter.
+    fn show(of: &Self::Of, f: &mut Formatter<'_>) -> fmt::Result;
 }
+
+/// A field, for the builders of [`Formatter`].
+struct Shows<'a, F: Field>(&'a F::Of);
+
+impl<F: Field> fmt::Debug for Shows<'_, F> {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        F::show(self.0, f)
+    }
+}
+
+/// What a field is that was not given, by its number; none where it must be given.
+pub type Missing = fn(u16) -> Option<Box<dyn Any>>;
 
 impl<T: Value> Field for Val<T> {
     type Of = T;
@@ -63,6 +86,14 @@ impl<T: Value> Field for Val<T> {
     #[inline(always)]
     fn is_faithful() -> bool {
         is_faithful::<T>()
+    }
+
+    fn copy(of: &T) -> T {
+        of.clone()
+    }
+
+    fn show(of: &T, f: &mut Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(&Shown(of), f)
     }
 }
 
@@ -86,6 +117,14 @@ impl<T: Ref + Serialize + DeserializeOwned + 'static> Field for One<T> {
     fn is_faithful() -> bool {
         T::is_faithful()
     }
+
+    fn copy(of: &T) -> T {
+        of.copy()
+    }
+
+    fn show(of: &T, f: &mut Formatter<'_>) -> fmt::Result {
+        of.show(f)
+    }
 }
 
 impl<T: Ref + Serialize + DeserializeOwned + 'static> Field for Opt<Option<T>> {
@@ -107,6 +146,17 @@ impl<T: Ref + Serialize + DeserializeOwned + 'static> Field for Opt<Option<T>> {
     fn is_faithful() -> bool {
         T::is_faithful()
     }
+
+    fn copy(of: &Option<T>) -> Option<T> {
+        of.as_ref().map(Ref::copy)
+    }
+
+    fn show(of: &Option<T>, f: &mut Formatter<'_>) -> fmt::Result {
+        match of {
+            Some(of) => f.debug_tuple("Some").field(&Shows::<One<T>>(of)).finish(),
+            None => f.write_str("None"),
+        }
+    }
 }
 
 impl<T: Ref + Serialize + DeserializeOwned + 'static> Field for Set<Vec<T>> {
@@ -127,6 +177,16 @@ impl<T: Ref + Serialize + DeserializeOwned + 'static> Field for Set<Vec<T>> {
     #[inline(always)]
     fn is_faithful() -> bool {
         T::is_faithful()
+    }
+
+    fn copy(of: &Vec<T>) -> Vec<T> {
+        of.iter().map(Ref::copy).collect()
+    }
+
+    fn show(of: &Vec<T>, f: &mut Formatter<'_>) -> fmt::Result {
+        f.debug_list()
+            .entries(of.iter().map(Shows::<One<T>>))
+            .finish()
     }
 }
 
@@ -160,6 +220,12 @@ pub trait Fields: Sized {
     /// Where one is missing or of another type.
     fn decode(reader: &FieldReader<'_>, first: u16) -> Result<Self::Owned, DecodeError>;
 
+    /// The same fields once more.
+    fn copy(refs: Self::Refs<'_>) -> Self::Owned;
+
+    /// Shows the fields, whose names these are.
+    fn show(refs: Self::Refs<'_>, names: &[&'static str], to: &mut DebugStruct<'_, '_>);
+
     /// Writes the fields, whose names these are, into a struct.
     ///
     /// # Errors
@@ -170,23 +236,25 @@ pub trait Fields: Sized {
         to: &mut S,
     ) -> Result<(), S::Error>;
 
-    /// Reads the next value of a map into field `index`.
+    /// Reads the next value of a map into field `index`, whose name is given for errors.
     ///
     /// # Errors
-    /// Those of the deserializer.
+    /// Those of the deserializer, and where the field is there already.
     fn read<'de, A: MapAccess<'de>>(
         read: &mut Self::Partial,
         index: usize,
+        name: &'static str,
         from: &mut A,
     ) -> Result<(), A::Error>;
 
     /// All fields, whose names these are, from those that have been read.
     ///
     /// # Errors
-    /// Where one is missing that is no `Option`.
+    /// Where one is missing that is no `Option` and has no default.
     fn whole<E: serde::de::Error>(
         read: Self::Partial,
         names: &[&'static str],
+        missing: (Missing, u16),
     ) -> Result<Self::Owned, E>;
 }
 
@@ -214,15 +282,24 @@ impl Fields for () {
         Ok(())
     }
 
+    fn copy((): ()) {}
+
+    fn show((): (), _: &[&'static str], _: &mut DebugStruct<'_, '_>) {}
+
     fn write<S: SerializeStruct>((): (), _: &[&'static str], _: &mut S) -> Result<(), S::Error> {
         Ok(())
     }
 
-    fn read<'de, A: MapAccess<'de>>((): &mut (), _: usize, _: &mut A) -> Result<(), A::Error> {
+    fn read<'de, A: MapAccess<'de>>(
+        (): &mut (),
+        _: usize,
+        _: &'static str,
+        _: &mut A,
+    ) -> Result<(), A::Error> {
         Ok(())
     }
 
-    fn whole<E: serde::de::Error>((): (), _: &[&'static str]) -> Result<(), E> {
+    fn whole<E: serde::de::Error>((): (), _: &[&'static str], _: (Missing, u16)) -> Result<(), E> {
         Ok(())
     }
 }
@@ -261,6 +338,17 @@ impl<F: Field, Rest: Fields> Fields for (F, Rest) {
         Ok((reader.field(index)?, Rest::decode(reader, index + 1)?))
     }
 
+    fn copy((first, rest): Self::Refs<'_>) -> Self::Owned {
+        (F::copy(first), Rest::copy(rest))
+    }
+
+    fn show((first, rest): Self::Refs<'_>, names: &[&'static str], to: &mut DebugStruct<'_, '_>) {
+        if let Some((name, names)) = names.split_first() {
+            to.field(name, &Shows::<F>(first));
+            Rest::show(rest, names, to);
+        }
+    }
+
     fn write<S: SerializeStruct>(
         (first, rest): Self::Refs<'_>,
         names: &[&'static str],
@@ -276,11 +364,13 @@ impl<F: Field, Rest: Fields> Fields for (F, Rest) {
     fn read<'de, A: MapAccess<'de>>(
         (first, rest): &mut Self::Partial,
         index: usize,
+        name: &'static str,
         from: &mut A,
     ) -> Result<(), A::Error> {
         match index.checked_sub(1) {
+            None if first.is_some() => return Err(A::Error::duplicate_field(name)),
             None => *first = Some(from.next_value()?),
-            Some(index) => Rest::read(rest, index, from)?,
+            Some(index) => Rest::read(rest, index, name, from)?,
         }
         Ok(())
     }
@@ -288,14 +378,19 @@ impl<F: Field, Rest: Fields> Fields for (F, Rest) {
     fn whole<E: serde::de::Error>(
         (first, rest): Self::Partial,
         names: &[&'static str],
+        (missing, index): (Missing, u16),
     ) -> Result<Self::Owned, E> {
         let (name, names) = names
             .split_first()
             .map_or(("", names), |(n, all)| (*n, all));
         let first = match first {
             Some(first) => first,
-            None => missing_field(name)?,
+            None => match missing(index).and_then(|value| value.downcast().ok()) {
+                Some(default) => *default,
+                None => missing_field(name)?,
+            },
         };
-        Ok((first, Rest::whole(rest, names)?))
+        let rest = Rest::whole(rest, names, (missing, index + 1))?;
+        Ok((first, rest))
     }
 }

@@ -49,19 +49,19 @@ pub fn hash(id: Id, state: &mut impl Hasher) {
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __handle {
-    ($entity:ident, model = $model:ty, index = $index:expr, name = $name:expr,
+    ($entity:ident, generics = [$s:ident $t:ident $p:ident], model = $model:ty, index = $index:expr, name = $name:expr,
      states = $states:ident { $($state:ident = $ix:expr),* $(,)? }) => {
         impl $crate::Entity for $entity {
             type Model = $model;
-            type In<S: $crate::StateOf<Self>> = $entity<S>;
+            type In<$s: $crate::StateOf<Self>> = $entity<$s>;
             const INDEX: u16 = $index;
             const STATES: &'static [u8] = &[$($ix),*];
             const NAME: &'static str = $name;
         }
 
-        impl<S: $crate::StateOf<$entity>> $crate::Handle for $entity<S> {
+        impl<$s: $crate::StateOf<$entity>> $crate::Handle for $entity<$s> {
             type Entity = $entity;
-            const STATE: ::core::option::Option<u8> = S::STATE;
+            const STATE: ::core::option::Option<u8> = $s::STATE;
 
             fn from_id(id: $crate::Id) -> Self {
                 Self { id, state: ::core::marker::PhantomData }
@@ -73,7 +73,7 @@ macro_rules! __handle {
         }
 
         /// Which one it is, and where it stands.
-        impl<S: $crate::StateOf<$entity>> $entity<S> {
+        impl<$s: $crate::StateOf<$entity>> $entity<$s> {
             /// The plain handle.
             pub fn any(&self) -> $entity {
                 $crate::Handle::from_id(self.id)
@@ -90,12 +90,12 @@ macro_rules! __handle {
             }
 
             /// Whether it is in state `T`; O(1). An entity that is gone is in none.
-            pub fn is<T: $crate::StateOf<$entity>>(&self, db: &impl $crate::Db) -> bool {
-                $crate::plumbing::is(db, $index, self.id, T::STATE)
+            pub fn is<$t: $crate::StateOf<$entity>>(&self, db: &impl $crate::Db) -> bool {
+                $crate::plumbing::is(db, $index, self.id, $t::STATE)
             }
 
             /// Its token in state `T`, if it is there; O(1).
-            pub fn in_state<T: $crate::StateOf<$entity>>(&self, db: &impl $crate::Db) -> ::core::option::Option<$entity<T>> {
+            pub fn in_state<$t: $crate::StateOf<$entity>>(&self, db: &impl $crate::Db) -> ::core::option::Option<$entity<$t>> {
                 $crate::plumbing::in_state(db, self.id)
             }
 
@@ -111,8 +111,8 @@ macro_rules! __handle {
         impl $entity {
             /// For queries: those in a state, or in one of several.
             #[must_use]
-            pub fn in_place<P: $crate::Place<$entity>>() -> $crate::Filter<$entity> {
-                $crate::plumbing::in_place::<$entity, P>()
+            pub fn in_place<$p: $crate::Place<$entity>>() -> $crate::Filter<$entity> {
+                $crate::plumbing::in_place::<$entity, $p>()
             }
         }
 
@@ -131,51 +131,51 @@ macro_rules! __handle {
 
         impl ::core::marker::Copy for $entity {}
 
-        impl<S: $crate::StateOf<$entity>> ::core::fmt::Display for $entity<S> {
+        impl<$s: $crate::StateOf<$entity>> ::core::fmt::Display for $entity<$s> {
             fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
                 $crate::plumbing::show($name, self.id, f)
             }
         }
 
-        impl<S: $crate::StateOf<$entity>> ::core::fmt::Debug for $entity<S> {
+        impl<$s: $crate::StateOf<$entity>> ::core::fmt::Debug for $entity<$s> {
             fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
                 $crate::plumbing::show($name, self.id, f)
             }
         }
 
-        impl<S: $crate::StateOf<$entity>> ::core::cmp::PartialEq for $entity<S> {
+        impl<$s: $crate::StateOf<$entity>> ::core::cmp::PartialEq for $entity<$s> {
             fn eq(&self, other: &Self) -> bool {
                 $crate::plumbing::same(self.id, other.id)
             }
         }
 
-        impl<S: $crate::StateOf<$entity>> ::core::cmp::Eq for $entity<S> {}
+        impl<$s: $crate::StateOf<$entity>> ::core::cmp::Eq for $entity<$s> {}
 
-        impl<S: $crate::StateOf<$entity>> ::core::cmp::PartialOrd for $entity<S> {
+        impl<$s: $crate::StateOf<$entity>> ::core::cmp::PartialOrd for $entity<$s> {
             fn partial_cmp(&self, other: &Self) -> ::core::option::Option<::core::cmp::Ordering> {
-                Some(self.cmp(other))
+                ::core::option::Option::Some(::core::cmp::Ord::cmp(self, other))
             }
         }
 
-        impl<S: $crate::StateOf<$entity>> ::core::cmp::Ord for $entity<S> {
+        impl<$s: $crate::StateOf<$entity>> ::core::cmp::Ord for $entity<$s> {
             fn cmp(&self, other: &Self) -> ::core::cmp::Ordering {
                 $crate::plumbing::order(self.id, other.id)
             }
         }
 
-        impl<S: $crate::StateOf<$entity>> ::core::hash::Hash for $entity<S> {
+        impl<$s: $crate::StateOf<$entity>> ::core::hash::Hash for $entity<$s> {
             fn hash<H: ::core::hash::Hasher>(&self, state: &mut H) {
                 $crate::plumbing::hash(self.id, state);
             }
         }
 
-        impl<S: $crate::StateOf<$entity>> $crate::plumbing::serde::Serialize for $entity<S> {
+        impl<$s: $crate::StateOf<$entity>> $crate::plumbing::serde::Serialize for $entity<$s> {
             fn serialize<Z: $crate::plumbing::serde::Serializer>(&self, serializer: Z) -> ::core::result::Result<Z::Ok, Z::Error> {
                 $crate::plumbing::write_handle($name, self.id, serializer)
             }
         }
 
-        impl<'de, S: $crate::StateOf<$entity>> $crate::plumbing::serde::Deserialize<'de> for $entity<S> {
+        impl<'de, $s: $crate::StateOf<$entity>> $crate::plumbing::serde::Deserialize<'de> for $entity<$s> {
             fn deserialize<Z: $crate::plumbing::serde::Deserializer<'de>>(deserializer: Z) -> ::core::result::Result<Self, Z::Error> {
                 $crate::plumbing::read_handle(deserializer)
             }

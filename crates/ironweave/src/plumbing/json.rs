@@ -50,6 +50,22 @@ macro_rules! __any_event {
             }
         }
 
+        impl ::core::clone::Clone for AnyEvent {
+            fn clone(&self) -> Self {
+                match *self {
+                    $(Self::$event(ref event) => Self::$event($crate::plumbing::copy_event(event)),)*
+                }
+            }
+        }
+
+        impl ::core::fmt::Debug for AnyEvent {
+            fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+                match *self {
+                    $(Self::$event(ref event) => $crate::plumbing::show_event(event, f),)*
+                }
+            }
+        }
+
         impl $crate::plumbing::serde::Serialize for AnyEvent {
             fn serialize<Z: $crate::plumbing::serde::Serializer>(&self, serializer: Z) -> ::core::result::Result<Z::Ok, Z::Error> {
                 $crate::plumbing::write_event(self, serializer)
@@ -62,6 +78,25 @@ macro_rules! __any_event {
             }
         }
     };
+}
+
+/// The same event once more.
+pub fn copy_event<E: Event>(event: &E) -> E {
+    E::of(E::Fields::copy(event.fields()))
+}
+
+/// Shows an event as `JobStarted { run: JobRun/3.1 }`.
+///
+/// # Errors
+/// Those of the formatter.
+pub fn show_event<E: Event>(event: &E, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    let mut shown = f.debug_struct(E::NAME);
+    E::Fields::show(
+        event.fields(),
+        E::NAMES.get(1..).unwrap_or_default(),
+        &mut shown,
+    );
+    shown.finish()
 }
 
 /// Something to do with an event whose type is not known.
@@ -121,8 +156,12 @@ impl<E: Event> Serialize for Content<'_, E> {
     }
 }
 
+/// The names of the fields, as they are in JSON.
 fn field_names<E: Event>() -> &'static [&'static str] {
-    E::NAMES.get(1..).unwrap_or_default()
+    match E::RENAMED {
+        [] => E::NAMES.get(1..).unwrap_or_default(),
+        renamed => renamed,
+    }
 }
 
 /// Reads what [`write_event`] wrote.
@@ -177,11 +216,14 @@ impl<'de, E: Event> Visitor<'de> for FieldsOf<E> {
         let names = field_names::<E>();
         let mut read = <E::Fields as Fields>::Partial::default();
         while let Some(key) = map.next_key::<String>()? {
-            let index = names.iter().position(|name| *name == key);
+            let alias = || E::ALIASES.iter().find(|(alias, _)| *alias == key);
+            let index = (names.iter().position(|name| *name == key))
+                .or_else(|| alias().map(|(_, index)| usize::from(*index)));
             let index = index.ok_or_else(|| A::Error::unknown_field(&key, names))?;
-            E::Fields::read(&mut read, index, &mut map)?;
+            let name = names.get(index).copied().unwrap_or_default();
+            E::Fields::read(&mut read, index, name, &mut map)?;
         }
-        Ok(E::of(E::Fields::whole(read, names)?))
+        Ok(E::of(E::Fields::whole(read, names, (E::missing, 0))?))
     }
 }
 

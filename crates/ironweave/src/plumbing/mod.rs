@@ -1,6 +1,7 @@
 //! What generated code calls. It is public because that code lives in the user's crate, and no part of the
 //! API: it may change with any version, together with the macro.
 
+pub(crate) mod debug;
 mod fields;
 mod functions;
 mod handle;
@@ -29,10 +30,10 @@ use crate::{Db, Filter, Id, value};
 pub use serde;
 
 pub use crate::{__any_event as any_event, __handle as handle};
-pub use fields::{Field, Fields, One, Opt, Set, Val};
+pub use fields::{Field, Fields, Missing, One, Opt, Set, Val};
 pub use functions::{Guard, Holds, ask, hold};
 pub use handle::{hash, no_such_state, order, read_handle, same, show, write_handle};
-pub use json::{EventMaker, EventVisitor, read_event, write_event};
+pub use json::{EventMaker, EventVisitor, copy_event, read_event, show_event, write_event};
 
 /// A model's schema, bound to code: one entry for each column, event and invariant of the schema, in order.
 pub struct Binding {

@@ -7,7 +7,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use crate::db::Reader;
-use crate::error::StepError;
+use crate::error::{Chain, StepError};
 use crate::graph::Graph;
 use crate::graph::storage::Storage;
 use crate::schema::{Assign, ColumnIx, EntityIx, Hop, MetaField, Quantifier, Source};
@@ -44,6 +44,9 @@ impl<S: Storage, G: Gives> Acting<'_, S, G> {
         }
         if def.may_meet {
             self.check_meetings()?;
+        }
+        if def.may_crowd {
+            self.check_crowds()?;
         }
         if !def.guards.is_empty() {
             self.ask_guards()?;
@@ -150,7 +153,8 @@ impl<S: Storage, G: Gives> Acting<'_, S, G> {
     fn two_arcs(&self, entity: EntityIx, slot: u32) -> StepError {
         StepError::TwoArcs {
             event: Arc::clone(&self.def.name),
-            entity: self.graph.entity_ref(entity, slot),
+            entity: self.graph.named(entity, slot),
+            chain: Chain::default(),
         }
     }
 
@@ -166,6 +170,7 @@ impl<S: Storage, G: Gives> Acting<'_, S, G> {
                     event,
                     guard,
                     reason,
+                    chain: Chain::default(),
                 })
             })?;
         }
@@ -173,7 +178,7 @@ impl<S: Storage, G: Gives> Acting<'_, S, G> {
     }
 
     /// The entities that an arc acts on.
-    fn slots(&self, reach: Reach) -> Slots<'_> {
+    pub(super) fn slots(&self, reach: Reach) -> Slots<'_> {
         Slots::of(reach, self.names, self.targets)
     }
 
@@ -355,10 +360,11 @@ fn copied<S: Storage>(
         .and_then(|bytes| bytes.ok_or(None))
         .map_err(|reason| {
             let layout = &graph.layout.columns[usize::from(column)];
-            let nothing = || format!("{} does not have it", graph.entity_ref(layout.entity, slot));
+            let nothing = || format!("{} does not have it", graph.named(layout.entity, slot));
             StepError::Unwritable {
                 what: Arc::clone(&layout.path),
                 reason: reason.unwrap_or_else(nothing),
+                chain: Chain::default(),
             }
         })
 }
@@ -388,6 +394,7 @@ fn check_when<S: Storage>(
     Err(StepError::When {
         event: Arc::clone(&def.name),
         condition: Arc::clone(&when.text),
+        chain: Chain::default(),
     })
 }
 
@@ -402,8 +409,9 @@ pub(super) fn not_in_place<S: Storage>(
     let found = graph.state_of(place.entity, slot);
     StepError::NotInPlace {
         event: Arc::clone(&def.name),
-        entity: graph.entity_ref(place.entity, slot),
+        entity: graph.named(place.entity, slot),
         expected: Arc::clone(&place.from_text),
         found: Arc::clone(&layout.states[usize::from(found)].name),
+        chain: Chain::default(),
     }
 }

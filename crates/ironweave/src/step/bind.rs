@@ -1,18 +1,21 @@
 //! Binding: from the fields of an event to the entities that they name.
 
+use std::fmt;
 use std::sync::Arc;
+
+use serde::Serialize;
 
 use crate::cbor::{ARRAY, UINT, head};
 use crate::entity::{Ensure, Entity, Handle, Key, KeyQuery, Keyed};
-use crate::error::{EntityRef, Reject, StepError};
+use crate::error::{Chain, Reject, StepError};
 use crate::graph::layout::Layout;
-use crate::graph::{GraphMut, GraphRef};
+use crate::graph::{GraphMut, GraphRef, key};
 use crate::id::Id;
+use crate::plumbing::debug::Shown;
 use crate::schema::{EntityIx, StateIx};
 use crate::step::plan::EventPlan;
 use crate::value::{
-    DecodeError, EncodeError, Value, display, encode, encode_faithful, encode_value, equal,
-    raw_item,
+    DecodeError, EncodeError, display, encode, encode_faithful, encode_value, equal, raw_item,
 };
 
 /// The entities that the names of an event stand for.
@@ -166,6 +169,18 @@ pub trait Ref {
     fn is_faithful() -> bool {
         true
     }
+
+    /// A second one.
+    #[must_use]
+    fn copy(&self) -> Self
+    where
+        Self: Sized;
+
+    /// Shows it, for `Debug`.
+    ///
+    /// # Errors
+    /// Those of the formatter.
+    fn show(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result;
 }
 
 impl Binder<'_> {
@@ -215,23 +230,17 @@ impl Binder<'_> {
         };
         if let Some(id) = repeated {
             let name = &self.event.names[self.names.len_before(start)];
-            let entity = EntityRef {
-                entity: self.entity_name(name.entity),
-                id,
-            };
+            let entity = self.graph.as_ref().who(name.entity, id);
             return Err(StepError::Repeated {
                 event: Arc::clone(&self.event.name),
                 name: Arc::clone(&name.name),
                 entity,
+                chain: Chain::default(),
             }
             .into());
         }
         self.names.end_name(start);
         Ok(())
-    }
-
-    fn entity_name(&self, entity: EntityIx) -> Arc<str> {
-        Arc::clone(&self.graph.as_ref().layout().entities[usize::from(entity)].name)
     }
 
     /// A handle or token: alive, and in the state that it claims.
@@ -262,18 +271,21 @@ impl Binder<'_> {
     ) -> Reject {
         let layout = &self.graph.as_ref().layout().entities[usize::from(entity)];
         let event = Arc::clone(&self.event.name);
-        let who = EntityRef {
-            entity: Arc::clone(&layout.name),
-            id,
-        };
+        let who = self.graph.as_ref().who(entity, id);
+        let chain = Chain::default();
         match (found, claimed) {
             (Some(found), Some(claimed)) => StepError::NotInPlace {
                 event,
                 entity: who,
                 expected: Arc::clone(&layout.states[usize::from(claimed)].name),
                 found: Arc::clone(&layout.states[usize::from(found)].name),
+                chain,
             },
-            _ => StepError::Dead { event, entity: who },
+            _ => StepError::Dead {
+                event,
+                entity: who,
+                chain,
+            },
         }
         .into()
     }
@@ -333,6 +345,7 @@ fn unwritable_key<T: Keyed>(layout: &Layout, e: &EncodeError) -> StepError {
     StepError::Unwritable {
         what: format!("{}.({})", T::NAME, names.join(", ")).into(),
         reason: e.to_string(),
+        chain: Chain::default(),
     }
 }
 
@@ -350,9 +363,15 @@ pub(crate) fn parts(bytes: &[u8]) -> Vec<&[u8]> {
     (0..n).map_while(|_| raw_item(&mut d).ok()).collect()
 }
 
-fn key_text(key: &impl Value) -> String {
+fn key_text<T: Keyed>(key: &T::Key) -> String {
     let mut bytes = Vec::new();
-    encode(key, &mut bytes).map_or_else(|e| e.to_string(), |()| display(&bytes))
+    if let Err(e) = encode(key, &mut bytes) {
+        return e.to_string();
+    }
+    match T::KEY {
+        [_] => display(&bytes),
+        _ => key::text(parts(&bytes).into_iter()),
+    }
 }
 
 impl<H: Handle> Ref for H {
@@ -365,6 +384,19 @@ impl<H: Handle> Ref for H {
     fn bind(&self, binder: &mut Binder<'_>) -> Result<Id, Reject> {
         binder.handle(H::Entity::INDEX, self.id(), H::STATE)
     }
+
+    fn copy(&self) -> Self {
+        H::from_id(self.id())
+    }
+
+    fn show(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        crate::plumbing::show(H::Entity::NAME, self.id(), f)
+    }
+}
+
+/// `Key("a")`.
+fn show_key(by: &str, key: &impl Serialize, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    f.debug_tuple(by).field(&Shown(key)).finish()
 }
 
 impl<T: Keyed> Ref for Key<T> {
@@ -373,7 +405,8 @@ impl<T: Keyed> Ref for Key<T> {
             StepError::UnknownKey {
                 event: Arc::clone(&binder.event.name),
                 entity: <T as Entity>::NAME.into(),
-                key: key_text(self.key()),
+                key: key_text::<T>(self.key()),
+                chain: Chain::default(),
             }
             .into()
         })
@@ -385,6 +418,14 @@ impl<T: Keyed> Ref for Key<T> {
 
     fn is_faithful() -> bool {
         T::has_faithful_key()
+    }
+
+    fn copy(&self) -> Self {
+        self.clone()
+    }
+
+    fn show(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        show_key("Key", self.key(), f)
     }
 }
 
@@ -399,5 +440,13 @@ impl<T: Keyed> Ref for Ensure<T> {
 
     fn is_faithful() -> bool {
         T::has_faithful_key()
+    }
+
+    fn copy(&self) -> Self {
+        self.clone()
+    }
+
+    fn show(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        show_key("Ensure", self.key(), f)
     }
 }

@@ -43,6 +43,18 @@ pub trait Event: Sized + 'static {
     /// Its name.
     const NAME: &'static str = Self::NAMES[0];
 
+    /// The names of its fields in JSON; empty where they are those of the fields.
+    #[doc(hidden)]
+    const RENAMED: &'static [&'static str] = &[];
+    /// Other names under which fields are read from JSON, with their numbers.
+    #[doc(hidden)]
+    const ALIASES: &'static [(&'static str, u16)] = &[];
+
+    /// What a field is that JSON does not give; none where it must be given.
+    #[doc(hidden)]
+    fn missing(_field: u16) -> Option<Box<dyn Any>> {
+        None
+    }
     #[doc(hidden)]
     fn fields(&self) -> <Self::Fields as Fields>::Refs<'_>;
     #[doc(hidden)]

@@ -8,8 +8,10 @@
 mod act;
 pub(crate) mod bind;
 pub(crate) mod clock;
+mod crowded;
 pub(crate) mod event;
 pub(crate) mod flat;
+pub(crate) mod immediates;
 pub(crate) mod open;
 pub(crate) mod plan;
 pub(crate) mod repeat;
@@ -23,12 +25,11 @@ use std::sync::Arc;
 pub use tx::{Ensured, New, Tx};
 
 use crate::cbor::{MAP, head};
-use crate::error::{EntityRef, Reject, StepError};
+use crate::error::{Chain, Reject, StepError};
 use crate::fact::Facts;
 use crate::graph::paged::Paged;
 use crate::graph::storage::{Flat, Storage};
 use crate::graph::{Graph, GraphMut, GraphRef, Mark};
-use crate::schema::EntityIx;
 use crate::step::act::Acting;
 use crate::step::bind::{Binder, Names};
 use crate::step::event::{DynEvent, FieldWriter, Gives};
@@ -209,11 +210,15 @@ impl<S: Storage> Core<S> {
         plan: &Plan,
         event: &E,
     ) -> Result<(), StepError> {
-        if self.paranoid {
+        let fired = if self.paranoid {
             self.fire_twice(plan, event.erased())
         } else {
             self.fire(plan, event)
-        }
+        };
+        fired.map_err(|e| {
+            let name = &plan.events[usize::from(event.index())].name;
+            e.led_by(|| vec![Arc::clone(name)])
+        })
     }
 
     /// Fires an event and what follows from it by itself. On an error the caller rolls back.
@@ -246,8 +251,13 @@ impl<S: Storage> Core<S> {
         }
         if self.open.recording {
             self.note_event(plan, def, event)?;
-        } else if !event.is_faithful() {
-            check_fields(plan, event)?;
+        } else {
+            if !event.is_faithful() {
+                check_fields(plan, event)?;
+            }
+            if plan.traced {
+                self.note_firing(event.index(), Firing::NOTHING)?;
+            }
         }
         if def.bounded {
             self.check_bounds(start)?;
@@ -368,9 +378,10 @@ impl<S: Storage> Core<S> {
                 if let Some(found) = self.open.changed.get(&(plan.entity, id.slot)) {
                     return Err(StepError::Changed {
                         event: Arc::clone(&def.name),
-                        entity: who(S::graph(&self.graph), plan.entity, id),
+                        entity: self.graph.who(plan.entity, id),
                         expected,
                         found: *found,
+                        chain: Chain::default(),
                     });
                 }
             }
@@ -403,11 +414,11 @@ impl<S: Storage> Core<S> {
             head(&mut self.open.event_bytes, MAP, def.fields.into());
         }
         write_fields(plan, event, &mut self.open.event_bytes)?;
-        self.note_firing(event.index())
+        self.note_firing(event.index(), Firing::NOTHING)
     }
 
     #[inline]
-    fn note_firing(&mut self, event: u16) -> Result<(), StepError> {
+    fn note_firing(&mut self, event: u16, cause: u32) -> Result<(), StepError> {
         let (binding_end, facts_end) = (
             self.open.event_bytes.len(),
             self.graph.journal.facts.list.len(),
@@ -415,12 +426,14 @@ impl<S: Storage> Core<S> {
         if binding_end.max(facts_end) > u32::MAX as usize {
             return Err(StepError::Full {
                 what: "the events of one transaction".into(),
+                chain: Chain::default(),
             });
         }
         self.open.firings.push(Firing {
             event,
             binding_end: binding_end as u32,
             facts_end: facts_end as u32,
+            cause,
         });
         Ok(())
     }
@@ -443,6 +456,7 @@ fn write_fields<E: DynEvent + ?Sized>(
     Err(StepError::Unwritable {
         what: what.into(),
         reason: e.to_string(),
+        chain: Chain::default(),
     })
 }
 
@@ -471,13 +485,6 @@ fn rejected(def: &EventPlan, e: Reject) -> StepError {
     e.into_step(|reason| StepError::Rejected {
         event: Arc::clone(&def.name),
         reason,
+        chain: Chain::default(),
     })
-}
-
-/// An entity for an error, by index.
-fn who(graph: GraphRef<'_>, entity: EntityIx, id: crate::Id) -> EntityRef {
-    EntityRef {
-        entity: Arc::clone(&graph.layout().entities[usize::from(entity)].name),
-        id,
-    }
 }

@@ -44,9 +44,11 @@ pub(crate) struct OpenTransaction {
     pub(super) has_metadata: bool,
     /// Whether what happens is for a log, so that events are encoded.
     pub(super) recording: bool,
+    /// How many events the log has of the transaction that is fired again, where one is: it fitted some limits then.
+    pub(crate) logged_firings: u32,
     /// How many events of the program are in it.
     pub(super) events: u32,
-    /// What fired, where it is written to a log.
+    /// What fired, where it is written to a log or where an error may tell of it: see `Plan::traced`.
     pub(crate) firings: Vec<Firing>,
     /// The encoded events of the firings.
     pub(crate) event_bytes: Vec<u8>,
@@ -68,6 +70,18 @@ pub(crate) struct Firing {
     pub binding_end: u32,
     /// Where its facts end.
     pub facts_end: u32,
+    /// By place among the firings, the one that enabled it; of an event of the program [`Firing::NOTHING`].
+    pub(super) cause: u32,
+}
+
+impl Firing {
+    /// What enabled an event that the program fired.
+    pub(super) const NOTHING: u32 = u32::MAX;
+
+    /// The firing that enabled it.
+    pub(super) fn cause(&self) -> Option<u32> {
+        (self.cause != Self::NOTHING).then_some(self.cause)
+    }
 }
 
 impl OpenTransaction {
@@ -196,6 +210,7 @@ impl<S: Storage> Core<S> {
     pub(super) fn is_untouched(&self) -> bool {
         self.open.is_idle()
             && self.open.event_bytes.is_empty()
+            && self.open.firings.is_empty()
             && self.graph.journal.facts.list.is_empty()
     }
 }

@@ -9,7 +9,9 @@ use crate::schema::{
     Arc as ArcDef, Assign, BindBy, Cardinality, ColumnIx, EntityIx, EventDef, Hop, NameDef, Path,
     Quantifier, Schema, Scope, Source, StateIx,
 };
+use crate::step::crowded;
 use crate::step::event::EventType;
+use crate::step::immediates::Limits;
 use crate::{Reject, db::Reader, id::Id};
 
 /// The code of an invariant.
@@ -21,6 +23,11 @@ pub struct Plan {
     pub(crate) events: Vec<EventPlan>,
     pub(crate) types: Vec<EventType>,
     pub(crate) checks: Vec<Check>,
+    /// What immediate events may do in one step.
+    pub(crate) limits: Limits,
+    /// Whether an error may tell of events that fired before: of those that enabled an immediate event, or that changed
+    /// what an invariant sees. So they are noted even where no log is kept.
+    pub(crate) traced: bool,
 }
 
 pub(crate) struct EventPlan {
@@ -41,6 +48,8 @@ pub(crate) struct EventPlan {
     pub deletes: Vec<DeletePlan>,
     /// Whether two moves, a move and a delete, or two sets of one field, could meet in one entity.
     pub may_meet: bool,
+    /// Whether links of its own could compete for an end that holds one: see `crowded.rs`.
+    pub may_crowd: bool,
     /// Whether it can break a bound on links or close a circle.
     pub bounded: bool,
     /// How many fields it has.
@@ -169,10 +178,12 @@ impl Plan {
             .map(|e| event(&layout, e))
             .collect();
         Self {
+            traced: !layout.immediates.is_empty() || !checks.is_empty(),
             layout,
             events,
             types,
             checks,
+            limits: Limits::default(),
         }
     }
 }
@@ -197,6 +208,7 @@ fn event(layout: &Layout, def: &EventDef) -> EventPlan {
         acts: Vec::new(),
         deletes: Vec::new(),
         may_meet: false,
+        may_crowd: crowded::may_crowd(layout, def),
         bounded: false,
         fields: def.fields.len() as u16,
         handler: !def.mays.is_empty(),
@@ -271,6 +283,7 @@ impl EventPlan {
             Act::Delete => false,
         };
         !self.may_meet
+            && !self.may_crowd
             && self.whens.is_empty()
             && self.copied.is_empty()
             && self.guards.is_empty()

@@ -1,21 +1,15 @@
-//! What follows an event: bounds on links, immediate events, and at commit the invariants.
+//! What must hold after an event, bounds on links and acyclic edges, and at commit the invariants.
 
-use std::cmp::Reverse;
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use crate::cbor::{UINT, head};
 use crate::db::Reader;
-use crate::error::{Name, StepError};
+use crate::error::{Chain, Name, StepError};
 use crate::fact::Fact;
 use crate::graph::storage::Storage;
-use crate::hash::FastMap;
 use crate::schema::{EdgeIx, EntityIx, Hop};
 use crate::step::Core;
 use crate::step::plan::Plan;
-
-/// How often one immediate event may fire on one entity in one step.
-const FIRINGS_MAX: u32 = 64;
 
 impl<S: Storage> Core<S> {
     /// Checks the bounds of all that gained or lost links, or began, since fact `start`.
@@ -66,8 +60,9 @@ impl<S: Storage> Core<S> {
         Err(StepError::Cycle {
             edge: Arc::clone(&end.path),
             entities: (way.into_iter())
-                .map(|slot| self.graph.entity_ref(end.entity, slot))
+                .map(|slot| self.graph.named(end.entity, slot))
                 .collect(),
+            chain: Chain::default(),
         })
     }
 
@@ -87,7 +82,7 @@ impl<S: Storage> Core<S> {
             }
             if let Some(found) = self.graph.bound_broken(bound, slot) {
                 return Err(StepError::Cardinality {
-                    entity: self.graph.entity_ref(entity, slot),
+                    entity: self.graph.named(entity, slot),
                     edge: Arc::clone(
                         &layout.edges[usize::from(bound.hop.edge)]
                             .near(bound.hop.forward)
@@ -95,72 +90,11 @@ impl<S: Storage> Core<S> {
                     ),
                     found,
                     allowed: self.graph.bound_text(bound),
+                    chain: Chain::default(),
                 });
             }
         }
         Ok(())
-    }
-
-    /// Fires immediate events until none is enabled: always the one that was declared first, on the entity
-    /// with the smallest slot.
-    pub(super) fn fire_immediates(&mut self, plan: &Plan) -> Result<(), StepError> {
-        let mut fired: FastMap<(u16, u32), u32> = FastMap::default();
-        let mut order: Vec<(u16, u32)> = Vec::new();
-        while let Some(Reverse((ix, slot))) = self.graph.pending.pop() {
-            let layout = Arc::clone(&self.graph.layout);
-            let immediate = &layout.immediates[usize::from(ix)];
-            // The slot may have been given back, by a call of a handler that failed.
-            if slot >= self.graph.slots(immediate.entity) || !self.graph.enabled(ix, slot) {
-                continue;
-            }
-            let times = fired.entry((ix, slot)).or_default();
-            *times += 1;
-            if *times > FIRINGS_MAX {
-                return Err(self.endless(plan, &order, ix, slot));
-            }
-            order.push((ix, slot));
-            let start = self.graph.journal.facts.list.len();
-            let id = self.graph.id(immediate.entity, slot);
-            self.own.clear();
-            self.own.push_one(id);
-            let event = usize::from(immediate.event);
-            // What the event of the program bound is for its receipt.
-            std::mem::swap(&mut self.own, &mut self.names);
-            let acted = self
-                .acting(&plan.events[event], plan.types[event].literals)
-                .act();
-            std::mem::swap(&mut self.own, &mut self.names);
-            acted?;
-            if self.open.recording {
-                head(&mut self.open.event_bytes, UINT, id.to_bits());
-                self.note_firing(immediate.event)?;
-            }
-            if plan.events[event].bounded {
-                self.check_bounds(start)?;
-            }
-        }
-        Ok(())
-    }
-
-    /// Names the events that fired on the entity between the last two firings of one of them.
-    fn endless(&self, plan: &Plan, order: &[(u16, u32)], ix: u16, slot: u32) -> StepError {
-        let entity = self.graph.layout.immediates[usize::from(ix)].entity;
-        let on_it = order.iter().filter(|(i, s)| {
-            *s == slot && self.graph.layout.immediates[usize::from(*i)].entity == entity
-        });
-        let mut cycle: Vec<Name> = Vec::new();
-        for (i, _) in on_it.rev() {
-            let event = self.graph.layout.immediates[usize::from(*i)].event;
-            cycle.push(Arc::clone(&plan.events[usize::from(event)].name));
-            if *i == ix {
-                break;
-            }
-        }
-        cycle.reverse();
-        StepError::Loop {
-            entity: self.graph.entity_ref(entity, slot),
-            cycle,
-        }
     }
 
     /// Checks the invariants of what the open transaction touched, and of those that see it through `via`.
@@ -223,9 +157,38 @@ impl<S: Storage> Core<S> {
     ) -> Result<(), StepError> {
         if seen.insert((ix, slot)) {
             self.holds(plan, ix, slot)
+                .map_err(|e| e.led_by(|| self.led_to(plan, ix, slot)))
         } else {
             Ok(())
         }
+    }
+
+    /// The events that led to what an invariant sees: the last that changed its entity or one that it sees, and those
+    /// that led to that one.
+    #[cold]
+    fn led_to(&self, plan: &Plan, ix: u16, slot: u32) -> Vec<Name> {
+        let layout = &self.graph.layout;
+        let def = &layout.schema.invariants[usize::from(ix)];
+        let mut seen = HashSet::from([(def.entity, slot)]);
+        for hop in &def.via {
+            let far = layout.edges[usize::from(hop.edge)].far(hop.forward).entity;
+            seen.extend(
+                self.graph
+                    .links(*hop, slot)
+                    .iter()
+                    .map(|far_slot| (far, *far_slot)),
+            );
+        }
+        let touches = |fact: &Fact| {
+            let touched = fact.touches(layout).into_iter().flatten();
+            touched.into_iter().any(|entity| seen.contains(&entity))
+        };
+        let Some(fact) = self.graph.journal.facts.list.iter().rposition(touches) else {
+            return Vec::new();
+        };
+        let firing =
+            (self.open.firings).partition_point(|firing| firing.facts_end as usize <= fact);
+        self.chain(plan, firing as u32, None)
     }
 
     fn holds(&self, plan: &Plan, ix: u16, slot: u32) -> Result<(), StepError> {
@@ -239,8 +202,9 @@ impl<S: Storage> Core<S> {
         plan.checks[usize::from(ix)](id, &reader).map_err(|e| {
             e.into_step(|reason| StepError::Invariant {
                 invariant: Arc::clone(&layout.invariants[usize::from(ix)]),
-                entity: self.graph.entity_ref(entity, slot),
+                entity: self.graph.named(entity, slot),
                 reason,
+                chain: Chain::default(),
             })
         })
     }

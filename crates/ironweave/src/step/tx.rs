@@ -7,12 +7,12 @@ use std::sync::Arc;
 
 use crate::db::Db;
 use crate::entity::{Entity, Handle, Keyed, StateOf};
-use crate::error::{Reject, StepError};
+use crate::error::{Chain, Reject, StepError};
 use crate::graph::{GraphRef, Mark};
 use crate::id::Id;
 use crate::schema::{ColumnIx, EntityIx, Hop, StateIx};
 use crate::step::plan::Plan;
-use crate::step::{CoreMut, bind, who};
+use crate::step::{CoreMut, bind};
 
 /// The graph within a handler of event `E`: it can be read, and changed as the event's `#[may(..)]` says.
 pub struct Tx<'a, E> {
@@ -47,7 +47,8 @@ impl<E> Tx<'_, E> {
     fn dead(&self, entity: EntityIx, id: Id) -> Reject {
         StepError::Dead {
             event: Arc::clone(self.event),
-            entity: who(self.core.graph(), entity, id),
+            entity: self.core.graph().who(entity, id),
+            chain: Chain::default(),
         }
         .into()
     }
@@ -68,9 +69,10 @@ impl<E> Tx<'_, E> {
         let states = &self.core.graph().layout().entities[usize::from(entity)].states;
         Err(StepError::NotInPlace {
             event: Arc::clone(self.event),
-            entity: who(self.core.graph(), entity, id),
+            entity: self.core.graph().who(entity, id),
             expected: Arc::clone(&states[usize::from(claimed)].name),
             found: Arc::clone(&states[usize::from(found)].name),
+            chain: Chain::default(),
         }
         .into())
     }

@@ -460,10 +460,10 @@ impl<M: Model> Store<M> {
             self.payload.written(),
         )
         .map_err(|e| match e {
-            AppendError::Conflict { expected, found } => StepError::Conflict {
-                expected: found,
-                found: expected,
-            },
+            // The lock keeps every other writer away.
+            AppendError::Conflict { .. } => {
+                StepError::Storage(StorageError::stopped(&e.to_string()))
+            }
             AppendError::Refused(e) => StepError::Storage(e),
             AppendError::Indeterminate(e) => StepError::Indeterminate(e),
         })?;

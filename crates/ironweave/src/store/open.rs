@@ -18,6 +18,7 @@ use crate::snapshot::replica::{Slot, Waiting};
 use crate::snapshot::{At, State};
 use crate::step::clock::Clock;
 use crate::step::flat;
+use crate::step::immediates::Limits;
 use crate::step::plan::Plan;
 use crate::store::frame::{self, Tags, shape_difference};
 use crate::store::repeat::Keys;
@@ -29,6 +30,7 @@ use crate::value;
 /// How to open a store.
 pub struct Options<M: Model> {
     log: crate::log::Options,
+    limits: Limits,
     paranoid: bool,
     model: PhantomData<fn() -> M>,
 }
@@ -37,6 +39,7 @@ impl<M: Model> Default for Options<M> {
     fn default() -> Self {
         Self {
             log: crate::log::Options::default(),
+            limits: Limits::default(),
             paranoid: false,
             model: PhantomData,
         }
@@ -93,6 +96,29 @@ impl<M: Model> Options<M> {
         self
     }
 
+    /// How deep immediate events may create: 64 by default.
+    ///
+    /// An entity that an immediate event creates has a creation depth of one more than the entity on which the event
+    /// fired; the depth of what existed before the step, or was created by the event of the program, is 0. A step that
+    /// would create an entity deeper than this is rejected as a [`Loop`](crate::StepError::Loop). With 0, no immediate
+    /// event may create anything.
+    #[must_use]
+    pub fn creation_depth_max(mut self, depth: u32) -> Self {
+        self.limits.creation_depth = depth;
+        self
+    }
+
+    /// How often immediate events may fire in one step on entities that immediate events created in it: a million times
+    /// by default. A step of more is rejected as a [`Loop`](crate::StepError::Loop).
+    ///
+    /// It ends a step in which each new entity creates several others, which would outgrow all memory long before it
+    /// reached [`Options::creation_depth_max`]. Firings on entities that existed before are not counted.
+    #[must_use]
+    pub fn created_firings_max(mut self, firings: u32) -> Self {
+        self.limits.created_firings = firings;
+        self
+    }
+
     /// An empty store in memory.
     #[must_use]
     pub fn memory(self) -> Store<M> {
@@ -118,7 +144,7 @@ impl<M: Model> Options<M> {
     }
 
     fn over(self, log: Backend) -> Result<Store<M>, StorageError> {
-        let mut store = Store::over(log)?;
+        let mut store = Store::over(log, self.limits)?;
         if self.paranoid {
             store.distrust();
         }
@@ -225,13 +251,11 @@ pub(crate) fn bad_frame(seq: Seq, what: impl std::fmt::Display) -> StorageError 
 
 impl<M: Model> Store<M> {
     /// Folds a log into a graph, and begins one that is empty.
-    fn over(log: Backend) -> Result<Self, StorageError> {
+    fn over(log: Backend, limits: Limits) -> Result<Self, StorageError> {
         let binding = M::binding();
-        let plan = Arc::new(Plan::new(
-            binding.schema,
-            binding.events,
-            binding.invariants,
-        ));
+        let mut plan = Plan::new(binding.schema, binding.events, binding.invariants);
+        plan.limits = limits;
+        let plan = Arc::new(plan);
         let types = (&*binding.columns, &*binding.data);
         let mut store = Self {
             core: flat::core(&plan, types, None),

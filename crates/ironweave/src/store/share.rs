@@ -7,6 +7,9 @@
 //! So nobody is told of anything that a power cut could take back: not by a receipt, and not by a rejection or a
 //! read either, which may rest on the event of another that is still on its way to the disk.
 
+#[cfg(test)]
+mod tests;
+
 use std::cell::RefCell;
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -169,8 +172,9 @@ impl<M: Model> SharedStore<M> {
         self.act(|store| store.try_step_any(event))
     }
 
-    /// As [`Store::retry`]. Nobody else has the store between the tries, so that a conflict is one with what
-    /// the closure believes, not with another thread.
+    /// As [`Store::retry`]. The store is free between what the closure reads and the step, so that other threads can
+    /// take theirs; give the metadata an [`expect`](Meta::expect) of the [`Store::seq`] that the closure saw, and the
+    /// step is tried again where one of them has changed what the event binds.
     ///
     /// # Errors
     /// As [`Store::retry`] and [`SharedStore::try_step`].
@@ -179,7 +183,26 @@ impl<M: Model> SharedStore<M> {
         tries: u32,
         event: impl FnMut(&Store<M>) -> (Meta, E),
     ) -> Result<Receipt<E>, StepError> {
-        self.act(|store| store.retry(tries, event))
+        self.retry_between(tries, event, || {})
+    }
+
+    /// As [`SharedStore::retry`]; a test does something between reading and stepping.
+    fn retry_between<E: Event<Model = M>>(
+        &self,
+        tries: u32,
+        mut event: impl FnMut(&Store<M>) -> (Meta, E),
+        mut between: impl FnMut(),
+    ) -> Result<Receipt<E>, StepError> {
+        let mut left = tries.max(1);
+        loop {
+            let (meta, made) = self.exclusive(|store| event(store));
+            between();
+            left -= 1;
+            match self.try_step_with(meta, made) {
+                Err(e) if e.kind() == ErrorKind::Conflict && left > 0 => {}
+                result => return result,
+            }
+        }
     }
 
     /// Does what the closure does in one transaction, and commits it; an error of the closure takes it back.

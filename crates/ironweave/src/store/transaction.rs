@@ -52,6 +52,7 @@ impl AnyReceipt {
             ids.map(|id| EntityRef {
                 entity: Arc::clone(&entity.name),
                 id: *id,
+                key: None,
             })
             .collect()
         };

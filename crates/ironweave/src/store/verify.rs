@@ -108,6 +108,7 @@ impl<M: Model> Store<M> {
             let decoded = frame::decode(&frame.payload, tags).map_err(|e| differs(&e))?;
             core.open.clock.set(decoded.time);
             core.open.meta = decoded.meta.clone();
+            core.open.logged_firings = decoded.firings.len() as u32;
             let first = || {
                 decoded
                     .firings

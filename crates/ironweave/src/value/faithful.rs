@@ -17,6 +17,7 @@ use super::calls::Calls;
 use super::write::Writer;
 use super::{DEPTH_MAX, EncodeError, decode, encode_value};
 use crate::Timestamp;
+use crate::time::AsNumbers;
 
 /// Whether two values of one type are equal.
 pub type Equal = fn(&dyn Any, &dyn Any) -> bool;
@@ -87,6 +88,7 @@ fn write_compared<T: Serialize + DeserializeOwned + 'static>(
     equal: Option<Equal>,
 ) -> Result<(), EncodeError> {
     let start = bytes.len();
+    let _as_numbers = AsNumbers::begin();
     let mut calls = Vec::with_capacity(64);
     let mut writer = Writer::new(Some(bytes), Calls::Recorded(&mut calls), DEPTH_MAX);
     value.serialize(&mut writer)?;

@@ -20,6 +20,7 @@ use self::read::Reader;
 use self::write::Writer;
 use crate::Timestamp;
 use crate::cbor::{FALSE, TEXT, TRUE, UINT, Word, head};
+use crate::time::AsNumbers;
 
 pub use faithful::{Equal, Equality, Unequal, is_faithful};
 pub(crate) use faithful::{encode_faithful, equal};
@@ -101,6 +102,7 @@ pub(crate) fn encode<T: Serialize + ?Sized>(
     bytes: &mut Vec<u8>,
 ) -> Result<(), EncodeError> {
     let start = bytes.len();
+    let _as_numbers = AsNumbers::begin();
     let mut writer = Writer::new(Some(bytes), Calls::Ignored, DEPTH_READ_MAX);
     value.serialize(&mut writer).map_err(|e| {
         bytes.truncate(start);

@@ -14,6 +14,8 @@ use crate::history::{Case, End, Op, Step};
 use crate::meta::{Tried, expects, names, repeated};
 use crate::model::{Model, event, set_current};
 use crate::rules::Fire;
+use crate::settle::{CREATED_FIRINGS_MAX, CREATION_DEPTH_MAX};
+use crate::stats::Stats;
 use crate::travel::{Kept, shows, with};
 use crate::world::{Oid, World};
 
@@ -26,18 +28,6 @@ pub struct Failure {
     pub step: usize,
     /// How many events had been fired.
     pub events: usize,
-}
-
-/// What was done.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Stats {
-    pub events: usize,
-    pub accepted: usize,
-    pub immediates: usize,
-    pub frames: usize,
-    pub reopened: usize,
-    pub entities: usize,
-    pub rejected_commits: usize,
 }
 
 thread_local! {
@@ -119,7 +109,10 @@ impl Run<'_> {
             .files
             .then(|| tempfile::tempdir().expect("a directory"));
         let open = || {
-            let mut options = Store::<Model>::options().durability(Durability::Os);
+            let mut options = Store::<Model>::options()
+                .durability(Durability::Os)
+                .creation_depth_max(CREATION_DEPTH_MAX)
+                .created_firings_max(CREATED_FIRINGS_MAX);
             if self.case.paranoid {
                 options = options.paranoid();
             }
@@ -432,6 +425,8 @@ impl Run<'_> {
                 self.stayed.push(self.tried.len());
                 self.tried.push((fire.clone(), Some(names)));
                 self.stats.immediates += fired.immediates.len();
+                self.stats.creating += usize::from(fired.deepest > 0);
+                self.stats.deepest = self.stats.deepest.max(fired.deepest);
                 firings.push((fire.event, None));
                 firings.extend(
                     fired
@@ -444,7 +439,8 @@ impl Run<'_> {
             }
             (Err(e), Err(kinds)) if kinds.contains(&variant(&e).as_str()) => {
                 self.tried.push((fire.clone(), None));
-                Ok(())
+                self.stats.endless += usize::from(variant(&e) == "Loop");
+                self.told(&e, &name()).map_err(of("chain"))
             }
             (found, expected) => {
                 let found = found.map(|_| ()).map_err(|e| e.to_string());
@@ -458,6 +454,20 @@ impl Run<'_> {
     }
 }
 
+impl Run<'_> {
+    /// A rejection tells which events led to it: the one that was fired, then immediate ones.
+    fn told(&self, e: &StepError, event: &str) -> Result<(), Wrong> {
+        let immediate = |name: &ironweave::Name| {
+            let defs = &self.schema.events;
+            (defs.iter()).any(|def| def.immediate && *def.name == **name)
+        };
+        match e.chain() {
+            [first, then @ ..] if **first == *event && then.iter().all(immediate) => Ok(()),
+            chain => Err(format!("{event} was rejected by {chain:?}: {e}")),
+        }
+    }
+}
+
 /// The name of the variant of an error.
 pub fn variant(e: &StepError) -> String {
     let text = format!("{e:?}");
@@ -467,16 +477,4 @@ pub fn variant(e: &StepError) -> String {
 /// How long something took, in seconds.
 pub fn seconds(since: Instant) -> f64 {
     since.elapsed().as_secs_f64()
-}
-
-impl Stats {
-    pub fn add(&mut self, other: Self) {
-        self.events += other.events;
-        self.accepted += other.accepted;
-        self.immediates += other.immediates;
-        self.frames += other.frames;
-        self.reopened += other.reopened;
-        self.entities = self.entities.max(other.entities);
-        self.rejected_commits += other.rejected_commits;
-    }
 }

@@ -42,7 +42,7 @@ pub fn draw(rng: &mut Rng, schema: &mut Schema) {
     if rng.chance(60) {
         events.push(handler::event(events.len()));
     }
-    let mut may_create = true;
+    let mut may_create = 2;
     for _ in 0..rng.below(7) {
         events.extend(immediate(rng, schema, events.len(), &mut may_create));
     }
@@ -88,7 +88,7 @@ fn immediate(
     rng: &mut Rng,
     schema: &Schema,
     number: usize,
-    may_create: &mut bool,
+    may_create: &mut u32,
 ) -> Option<EventDef> {
     let entity = rng.below(schema.entities.len()) as u16;
     let mut draft = Draft::new(schema, true);
@@ -112,11 +112,12 @@ fn immediate(
         }
         draft.when(rng, path);
     }
-    if *may_create && rng.chance(25) {
+    // Mostly others, so that it comes to an end.
+    if *may_create > 0 && rng.chance(25) {
         let other = rng.below(schema.entities.len()) as u16;
-        if other != entity {
+        if other != entity || rng.chance(50) {
             draft.create(rng, other, 0);
-            *may_create = false;
+            *may_create -= 1;
         }
     }
     for _ in 0..rng.below(3) {

@@ -28,6 +28,7 @@ mod rules;
 mod schemas;
 mod settle;
 mod shrink;
+mod stats;
 mod travel;
 mod values;
 mod world;
@@ -36,8 +37,9 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
-use driver::{Failure, Stats, quiet_panics, run, seconds};
+use driver::{Failure, quiet_panics, run, seconds};
 use history::Case;
+use stats::Stats;
 
 /// How many models a plain `cargo test` draws, of a hundred events each.
 const MODELS: u64 = 1_000;

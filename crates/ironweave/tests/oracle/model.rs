@@ -4,6 +4,7 @@
 
 use std::any::Any;
 use std::cell::RefCell;
+use std::fmt::{self, DebugStruct};
 use std::rc::Rc;
 
 use ironweave::plumbing::{self, Binder, Binding, ColumnType, EventMaker, EventType, EventVisitor};
@@ -96,6 +97,14 @@ struct Bound<'a> {
 }
 
 impl Ref for Bound<'_> {
+    fn copy(&self) -> Self {
+        Bound { ..*self }
+    }
+
+    fn show(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(self.who, f)
+    }
+
     fn bind(&self, binder: &mut Binder<'_>) -> Result<Id, Reject> {
         match (self.by, self.who) {
             (BindBy::Token(state), Who::Id(s, g)) => {
@@ -328,6 +337,14 @@ impl<const N: usize> plumbing::Fields for Dynamic<N> {
         Ok(Ev::new(fields))
     }
 
+    fn copy(event: Self::Refs<'_>) -> Ev<N> {
+        Ev::new(event.fields.clone())
+    }
+
+    fn show(event: Self::Refs<'_>, _: &[&'static str], to: &mut DebugStruct<'_, '_>) {
+        to.field("fields", &event.fields);
+    }
+
     fn write<S: SerializeStruct>(
         _: Self::Refs<'_>,
         _: &[&'static str],
@@ -336,11 +353,20 @@ impl<const N: usize> plumbing::Fields for Dynamic<N> {
         Err(serde::ser::Error::custom(NO_JSON))
     }
 
-    fn read<'de, A: MapAccess<'de>>(_: &mut (), _: usize, _: &mut A) -> Result<(), A::Error> {
+    fn read<'de, A: MapAccess<'de>>(
+        _: &mut (),
+        _: usize,
+        _: &'static str,
+        _: &mut A,
+    ) -> Result<(), A::Error> {
         Err(serde::de::Error::custom(NO_JSON))
     }
 
-    fn whole<E: serde::de::Error>((): (), _: &[&'static str]) -> Result<Ev<N>, E> {
+    fn whole<E: serde::de::Error>(
+        (): (),
+        _: &[&'static str],
+        _: (plumbing::Missing, u16),
+    ) -> Result<Ev<N>, E> {
         Err(E::custom(NO_JSON))
     }
 }

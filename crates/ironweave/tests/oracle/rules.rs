@@ -2,7 +2,8 @@
 //! the other, over the whole graph. It shares no code with what it judges.
 
 use ironweave::schema::{
-    Arc, Assign, BindBy, EventDef, Hop, Path, Quantifier, Schema, Scope, Source,
+    Arc, Assign, BindBy, Cardinality, EndDef, EventDef, Hop, Path, Quantifier, Schema, Scope,
+    Source,
 };
 
 use crate::deletes::delete;
@@ -23,6 +24,8 @@ pub struct Fire {
 pub struct Fired {
     pub names: Vec<Vec<Oid>>,
     pub immediates: Vec<(u16, Oid)>,
+    /// The creation depth of the deepest entity that those created.
+    pub deepest: u32,
 }
 
 /// An event that fires: its definition, its fields, its literals, the time, and its names.
@@ -306,6 +309,9 @@ impl<'a> Firing<'a> {
         if meet(&deeds) {
             wrong.push("TwoArcs");
         }
+        if self.crowd(&deeds) {
+            wrong.push("Cardinality");
+        }
         if wrong.is_empty() {
             Ok(deeds)
         } else {
@@ -391,6 +397,29 @@ impl<'a> Firing<'a> {
             }
         }
         delete(self.schema, world, doomed)
+    }
+
+    /// Whether an end that holds one would be linked with several, by arcs of this event.
+    fn crowd(&self, deeds: &[Deed]) -> bool {
+        let mut links = Vec::new();
+        for deed in deeds {
+            if let Deed::Relink(hop, near, far, _) | Deed::Link(hop, near, far, _) = deed {
+                links.extend(
+                    pairs(*hop, near, far)
+                        .into_iter()
+                        .map(|ends| (hop.edge, ends)),
+                );
+            }
+        }
+        links.iter().any(|(edge, (from, to))| {
+            let def = &self.schema.edges[usize::from(*edge)];
+            let one = |end: &EndDef| end.cardinality != Cardinality::Many;
+            links.iter().any(|(other, (a, b))| {
+                let far_taken = one(&def.from) && a == from && b != to;
+                let near_taken = one(&def.to) && b == to && a != from;
+                other == edge && (far_taken || near_taken)
+            })
+        })
     }
 
     /// All of it, from `create` on.

@@ -1,14 +1,23 @@
 //! What follows an event, by the oracle: bounds on links, circles, immediate events until none is enabled, and
 //! the invariants of a transaction. All of it over the whole graph.
 
-use ironweave::schema::{Arc, Cardinality, Hop, Quantifier, Schema, Scope};
+use std::collections::BTreeMap;
+
+use ironweave::schema::{Arc, BindBy, Cardinality, Hop, Quantifier, Schema, Scope};
 
 use crate::rules::{Fire, Fired, Firing};
 use crate::values::{Rule, Val};
-use crate::world::{Kinds, World, far};
+use crate::world::{Kinds, Oid, World, far};
 
 /// How often one immediate event may fire on one entity in one step.
 const FIRINGS_MAX: usize = 64;
+/// How deep immediate events may create; the stores of these tests have this limit.
+pub const CREATION_DEPTH_MAX: u32 = 3;
+/// How often immediate events may fire in one step on what immediate events created; a limit of the stores too.
+pub const CREATED_FIRINGS_MAX: u32 = 24;
+
+/// How deep the entities are that immediate events created in this step.
+type Depths = BTreeMap<(u16, Oid), u32>;
 
 impl World {
     /// The graph after an event, or what it is rejected for.
@@ -20,22 +29,37 @@ impl World {
         world.in_bounds(schema)?;
         let names = std::mem::take(&mut firing.names);
         let mut immediates = Vec::new();
+        let (mut depths, mut on_created) = (Depths::new(), 0);
         while let Some((event, slot)) = world.enabled(schema, time) {
-            let entity = schema.events[usize::from(event)].names[0].entity;
+            let def = &schema.events[usize::from(event)];
+            let entity = def.names[0].entity;
             let who = (event, world.oid(entity, slot));
-            let times = immediates
-                .iter()
-                .filter(|(e, id): &&(u16, (u32, u32))| (*e, id.0) == (event, slot));
-            if times.count() == FIRINGS_MAX {
+            let depth = depths.get(&(entity, who.1)).copied().unwrap_or(0);
+            on_created += u32::from(depth > 0);
+            let times = immediates.iter().filter(|fired| **fired == who).count();
+            let creates = def.names.iter().any(|name| name.by == BindBy::Created);
+            if times == FIRINGS_MAX
+                || on_created > CREATED_FIRINGS_MAX
+                || creates && depth == CREATION_DEPTH_MAX
+            {
                 return Err(vec!["Loop"]);
             }
             immediates.push(who);
             let mut firing = Firing::new(schema, event, &[], time);
             firing.names.push(vec![who.1]);
             firing.fire(&mut world)?;
+            for (name, ids) in def.names.iter().zip(&firing.names).skip(1) {
+                depths.insert((name.entity, ids[0]), depth + 1);
+            }
             world.in_bounds(schema)?;
         }
-        Ok((world, Fired { names, immediates }))
+        let deepest = depths.into_values().max().unwrap_or(0);
+        let fired = Fired {
+            names,
+            immediates,
+            deepest,
+        };
+        Ok((world, fired))
     }
 
     /// The immediate event that fires next: of those enabled the first declared, on the smallest slot.

@@ -51,7 +51,7 @@ impl Place {
     fn refused<E: Event<Model = archive::Model>>(mut self, event: E) -> (Self, String, String) {
         let (print, next) = (self.store.fingerprint(), self.store.seq());
         let error = self.store.try_step(event).err().expect("it is refused");
-        let StepError::Unwritable { what, reason } = &error else {
+        let StepError::Unwritable { what, reason, .. } = &error else {
             panic!("{error}");
         };
         let refused = (what.to_string(), reason.clone());

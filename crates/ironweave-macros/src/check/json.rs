@@ -1,0 +1,24 @@
+//! The names that fields of events have in JSON, by `#[serde(..)]`.
+
+use std::collections::BTreeSet;
+
+use super::model::EventField;
+use super::names::plain;
+use crate::errors::Errors;
+
+/// Reports two fields that JSON could not tell apart.
+pub fn names(fields: &[EventField], errors: &mut Errors) {
+    let mut seen = BTreeSet::new();
+    for field in fields {
+        let own = plain(&field.name);
+        let name = field.json.rename.as_ref().map_or(own, |name| name.value());
+        let aliases = field.json.aliases.iter().map(|alias| alias.value());
+        for name in std::iter::once(name).chain(aliases) {
+            if !seen.insert(name.clone()) {
+                let message =
+                    format!("two fields would be called `{name}` in JSON: rename one of them");
+                errors.at(&field.name, message);
+            }
+        }
+    }
+}

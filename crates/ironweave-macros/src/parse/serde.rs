@@ -1,0 +1,69 @@
+//! `#[serde(..)]` on the fields of events. An event is read and written by ironweave, as a variant of `AnyEvent`, and not by
+//! a derive; so what is written there is read here.
+
+use proc_macro2::Ident;
+use syn::meta::ParseNestedMeta;
+use syn::{Attribute, ExprPath, LitStr, Result, Token};
+
+use super::ast::Json;
+use crate::errors::Errors;
+
+/// What there is, in words.
+const KNOWN: &str = "`default`, `default = \"path\"`, `rename = \"name\"` and `alias = \"name\"`";
+
+/// Whether an item derives serde's traits itself, so that their attributes mean something to it.
+pub fn is_derived(attrs: &[Attribute]) -> bool {
+    let derives = |attr: &&Attribute| attr.path().is_ident("derive");
+    attrs.iter().filter(derives).any(|attr| {
+        let mut found = false;
+        // What does not read is for rustc.
+        let _ = attr.parse_nested_meta(|meta| {
+            let last = meta.path.segments.last();
+            found |= last.is_some_and(|l| l.ident == "Serialize" || l.ident == "Deserialize");
+            Ok(())
+        });
+        found
+    })
+}
+
+/// Reads what is for `AnyEvent`. The attributes stay for the event's own derive, where it has one.
+pub fn event_field(
+    field: &Ident,
+    attrs: &mut Vec<Attribute>,
+    derived: bool,
+    errors: &mut Errors,
+) -> Json {
+    let mut json = Json::default();
+    for attr in attrs.iter().filter(|attr| attr.path().is_ident("serde")) {
+        let read = attr.parse_nested_meta(|meta| one(&mut json, field, &meta));
+        errors.take(read);
+    }
+    attrs.retain(|attr| derived || !attr.path().is_ident("serde"));
+    json
+}
+
+fn one(json: &mut Json, field: &Ident, meta: &ParseNestedMeta<'_>) -> Result<()> {
+    let word = meta.path.get_ident().map(Ident::to_string);
+    let is_given = meta.input.peek(Token![=]);
+    match word.as_deref() {
+        Some("default") if is_given => {
+            let path: LitStr = meta.value()?.parse()?;
+            let message = "write the path of a function that gives the value: `default = \"path::of::function\"`";
+            let read = path.parse::<ExprPath>();
+            json.default = Some(Some(
+                read.map_err(|_| syn::Error::new(path.span(), message))?,
+            ));
+        }
+        Some("default") => json.default = Some(None),
+        Some("rename") if is_given => json.rename = Some(meta.value()?.parse()?),
+        Some("alias") if is_given => json.aliases.push(meta.value()?.parse()?),
+        word => {
+            let word = word.unwrap_or_default();
+            return Err(meta.error(format!(
+                "`#[serde({word})]` is not there for `{field}`: a field of an event has {KNOWN}. How a value is \
+                 written is told by its type"
+            )));
+        }
+    }
+    Ok(())
+}

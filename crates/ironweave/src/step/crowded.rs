@@ -1,0 +1,99 @@
+//! Links of one event that compete for an end that holds at most one.
+//!
+//! `relink` takes such an end over from the link that was there before the event. Where an event's own arcs link
+//! several entities there, one after the other would be taken over, and only the last would stay. That is not what any of
+//! the arcs says, so the event is rejected. It is found before any arc acts, and only events that can do so look for it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use crate::error::{Chain, StepError};
+use crate::graph::layout::Layout;
+use crate::graph::storage::Storage;
+use crate::schema::{Arc as ArcDef, Cardinality, EdgeIx, EventDef, Hop, Path};
+use crate::step::act::Acting;
+use crate::step::event::Gives;
+use crate::step::plan::{Act, LinkKind};
+
+/// Whether links of an event can compete: one arc leads to several entities from or at an end that holds one, or two
+/// arcs are of one edge with such an end.
+pub(super) fn may_crowd(layout: &Layout, def: &EventDef) -> bool {
+    let links = || {
+        def.arcs.iter().filter_map(|arc| match arc {
+            ArcDef::Link {
+                path, hop, with, ..
+            }
+            | ArcDef::Relink {
+                path, hop, with, ..
+            } => Some((path, *hop, with)),
+            _ => None,
+        })
+    };
+    let one = |hop: Hop| holds_one(layout, hop);
+    let alone = links().any(|(path, hop, with)| {
+        one(hop) && !leads_to_one(layout, def, with)
+            || one(back(hop)) && !leads_to_one(layout, def, path)
+    });
+    let of_one_edge = |edge| links().filter(|(_, hop, _)| hop.edge == edge).count() > 1;
+    alone || links().any(|(_, hop, _)| (one(hop) || one(back(hop))) && of_one_edge(hop.edge))
+}
+
+/// Whether the end that a hop starts from holds at most one link.
+fn holds_one(layout: &Layout, hop: Hop) -> bool {
+    let edge = &layout.edges[usize::from(hop.edge)];
+    edge.near(hop.forward).cardinality != Cardinality::Many
+}
+
+fn leads_to_one(layout: &Layout, def: &EventDef, path: &Path) -> bool {
+    def.names[usize::from(path.root)].count != Cardinality::Many
+        && path.hops.iter().all(|hop| holds_one(layout, *hop))
+}
+
+/// The same edge, from its other end.
+fn back(hop: Hop) -> Hop {
+    Hop {
+        forward: !hop.forward,
+        ..hop
+    }
+}
+
+impl<S: Storage, G: Gives> Acting<'_, S, G> {
+    /// Rejects where the event links several entities at an end that holds at most one.
+    pub(super) fn check_crowds(&self) -> Result<(), StepError> {
+        // For each end that holds one, by the hop from it and its slot, what the event links it with.
+        let mut linked: BTreeMap<(EdgeIx, bool, u32), BTreeSet<u32>> = BTreeMap::new();
+        for act in &self.def.acts {
+            let Act::Link(arc) = act else { continue };
+            if !matches!(arc.kind, LinkKind::Link | LinkKind::Relink) {
+                continue;
+            }
+            let (hop, far_hop) = (arc.hop, back(arc.hop));
+            for near in self.slots(arc.at) {
+                for far in self.slots(arc.with) {
+                    for (hop, slot, other) in [(hop, near, far), (far_hop, far, near)] {
+                        if holds_one(&self.graph.layout, hop) {
+                            let end = (hop.edge, hop.forward, slot);
+                            linked.entry(end).or_default().insert(other);
+                        }
+                    }
+                }
+            }
+        }
+        match linked.into_iter().find(|(_, others)| others.len() > 1) {
+            None => Ok(()),
+            Some(((edge, forward, slot), others)) => {
+                let end = self.graph.layout.edges[usize::from(edge)].near(forward);
+                Err(StepError::Cardinality {
+                    entity: self.graph.named(end.entity, slot),
+                    edge: Arc::clone(&end.path),
+                    found: others.len(),
+                    allowed: format!(
+                        "at most one is allowed: {} links several there",
+                        self.def.name
+                    ),
+                    chain: Chain::default(),
+                })
+            }
+        }
+    }
+}

@@ -1,0 +1,77 @@
+//! What a shared store does between two turns of one caller.
+
+use crate::{Db, Meta, StepError, Store};
+
+/// A counter.
+#[crate::model]
+#[allow(dead_code, missing_docs)]
+mod tally {
+    use crate::prelude::*;
+
+    #[entity]
+    pub struct Counter {
+        #[key]
+        pub name: String,
+        #[default(0u64)]
+        pub count: u64,
+    }
+
+    #[event]
+    #[set(counter.count = count)]
+    pub struct Counted {
+        pub counter: Ensure<Counter>,
+        pub count: u64,
+    }
+}
+
+use tally::{Counted, Counter};
+
+fn counted(count: u64) -> Counted {
+    let counter = "c".into();
+    Counted { counter, count }
+}
+
+#[test]
+fn a_retry_leaves_the_store_to_others_between_what_it_reads_and_its_step() {
+    let store = Store::<tally::Model>::paranoid().share();
+    store.step(counted(0));
+    let mut asked = 0;
+    let mut others = 3;
+    let add = |db: &Store<tally::Model>| {
+        asked += 1;
+        let counter = db.find::<Counter>("c").expect("it is there");
+        let meta = Meta::new().expect(db.seq().expect("a step"));
+        (meta, counted(counter.count(db) + 1))
+    };
+    let done = store.retry_between(10, add, || {
+        if others > 0 {
+            others -= 1;
+            // It would panic if this caller still had the store.
+            store.step(counted(10 * (3 - others)));
+        }
+    });
+    assert!(done.is_ok());
+    assert_eq!(asked, 4, "as often as the others were first, and once more");
+    let count = store.read(|db| db.find::<Counter>("c").map(|c| c.count(db)));
+    assert_eq!(
+        count.expect("it reads"),
+        Some(31),
+        "nothing that the others did is lost"
+    );
+}
+
+#[test]
+fn a_retry_ends_with_the_last_conflict() {
+    let store = Store::<tally::Model>::memory().share();
+    store.step(counted(0));
+    let mut asked = 0;
+    let old = |db: &Store<tally::Model>| {
+        asked += 1;
+        (Meta::new().expect(db.seq().expect("a step")), counted(1))
+    };
+    let refused = store.retry_between(3, old, || {
+        store.step(counted(5));
+    });
+    assert!(matches!(refused, Err(StepError::Changed { .. })));
+    assert_eq!(asked, 3);
+}

@@ -1,0 +1,33 @@
+//! What a run of histories did, to be printed: whether the random models are such that everything comes to pass.
+
+/// What was done.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Stats {
+    pub events: usize,
+    pub accepted: usize,
+    pub immediates: usize,
+    /// How often immediate events created anything, and how deep at most.
+    pub creating: usize,
+    pub deepest: u32,
+    /// How many events were rejected since immediate events did not end.
+    pub endless: usize,
+    pub frames: usize,
+    pub reopened: usize,
+    pub entities: usize,
+    pub rejected_commits: usize,
+}
+
+impl Stats {
+    pub fn add(&mut self, other: Self) {
+        self.events += other.events;
+        self.accepted += other.accepted;
+        self.immediates += other.immediates;
+        self.creating += other.creating;
+        self.deepest = self.deepest.max(other.deepest);
+        self.endless += other.endless;
+        self.frames += other.frames;
+        self.reopened += other.reopened;
+        self.entities = self.entities.max(other.entities);
+        self.rejected_commits += other.rejected_commits;
+    }
+}

@@ -1,0 +1,45 @@
+// says: a value is a field of the event, `meta.time`, `name.field` of an entity that it binds, or a literal, and nothing is computed here: give the event a field with the result, or set it in a handler, which may compute (`#[may(set Entity.field)]`)
+
+#[ironweave::model]
+pub mod shop {
+    use ironweave::prelude::*;
+
+    #[entity]
+    pub struct Order {
+        pub note: Option<String>,
+        pub size: u64,
+        pub lines: Many<Line>,
+    }
+    #[states(Order)]
+    pub enum OrderState {
+        #[initial]
+        #[to(Paid, Refused)]
+        Open,
+        #[terminal]
+        Paid,
+        #[terminal]
+        Refused,
+    }
+
+    #[entity]
+    pub struct Line {
+        #[inverse(Order::lines)]
+        pub order: Option<Order>,
+    }
+    #[states(Line)]
+    pub enum LineState {
+        #[initial]
+        #[to(Packed)]
+        Wanted,
+        #[terminal]
+        Packed,
+    }
+
+    #[event]
+    #[set(order.size = order.size + 1)]
+    pub struct Grown {
+        pub order: Order,
+    }
+}
+
+fn main() {}
