@@ -22,8 +22,14 @@ pub struct Meta {
     pub(crate) key: Option<String>,
     pub(crate) expect: Option<Seq>,
     /// What the caller knows of the frames that it names, until the store has compared them.
-    causation_at: Option<Position>,
-    expect_at: Option<Position>,
+    positions: Option<Box<Positions>>,
+}
+
+/// The positions of the frames that a transaction names, where it names them by those. Most name none.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Positions {
+    causation: Option<Position>,
+    expect: Option<Position>,
 }
 
 impl Meta {
@@ -60,7 +66,7 @@ impl Meta {
     pub fn causation(mut self, frame: impl Into<FrameRef>) -> Self {
         let frame = frame.into();
         self.causation = Some(frame.seq());
-        self.causation_at = frame.position();
+        self.name(|positions| positions.causation = frame.position());
         self
     }
 
@@ -79,8 +85,18 @@ impl Meta {
     pub fn expect(mut self, frame: impl Into<FrameRef>) -> Self {
         let frame = frame.into();
         self.expect = Some(frame.seq());
-        self.expect_at = frame.position();
+        self.name(|positions| positions.expect = frame.position());
         self
+    }
+
+    fn name(&mut self, set: impl FnOnce(&mut Positions)) {
+        let mut positions = self
+            .positions
+            .take()
+            .map_or_else(Positions::default, |p| *p);
+        set(&mut positions);
+        let some = positions != Positions::default();
+        self.positions = some.then(|| Box::new(positions));
     }
 
     /// The frames that it names, and whether what came before each must be known. They are asked for once: what is left
@@ -89,8 +105,12 @@ impl Meta {
         let named = |seq: Option<Seq>, at: Option<Position>| {
             seq.map(|seq| at.map_or(FrameRef::Seq(seq), FrameRef::Position))
         };
-        let causation = named(self.causation, self.causation_at.take());
-        let expect = named(self.expect, self.expect_at.take());
+        let positions = self
+            .positions
+            .take()
+            .map_or_else(Positions::default, |p| *p);
+        let causation = named(self.causation, positions.causation);
+        let expect = named(self.expect, positions.expect);
         let causation = causation.map(|frame| (frame, false));
         causation
             .into_iter()

@@ -169,15 +169,19 @@ impl Chain {
 
     /// Refuses where the last frame is no longer what it was: a whole frame stays, unless the log is replaced.
     pub fn check_last(&self) -> Result<(), StorageError> {
-        let (Some(head), Some(at), Some(segment)) = (self.head, self.last_at, self.segment())
-        else {
+        let (Some(head), Some(segment)) = (self.head, self.segment()) else {
             return Ok(());
         };
         let path = segment_path(&self.dir, segment);
         let sum = self.lines.sums[(head.seq % SUMS) as usize];
-        match scan::sum_at(&path, at) {
-            Ok(found) if found == Some(sum) => return Ok(()),
-            Ok(_) => {}
+        let there = match self.last_at {
+            Some(at) => scan::sum_at(&path, at).map(|found| found == Some(sum)),
+            // It lies in the segment before, which had all of it before this one was there.
+            None => fs::metadata(&path).map(|_| true),
+        };
+        match there {
+            Ok(true) => return Ok(()),
+            Ok(false) => {}
             Err(e) if e.kind() == io::ErrorKind::NotFound => {}
             Err(e) => return Err(StorageError::io("read", &path, e)),
         }
