@@ -9,7 +9,7 @@ use std::sync::Arc;
 use crate::id::Id;
 use crate::log::{Seq, StorageError};
 
-/// A name of the model, shared so that a rejection costs no allocation of text.
+/// A name of the model, shared by all that speaks of it.
 pub type Name = Arc<str>;
 
 /// An entity that an error or a receipt speaks of. One of an error prints with its key, `Ward "icu"` or
@@ -92,7 +92,7 @@ pub enum LoopLimit {
 #[non_exhaustive]
 #[derive(Debug)]
 pub enum StepError {
-    /// The event names an entity that is gone.
+    /// The event names an entity that was deleted, or that is of another store.
     Dead {
         /// The event.
         event: Name,
@@ -284,8 +284,8 @@ pub enum StepError {
         /// The time asked for.
         asked: crate::Timestamp,
     },
-    /// An entity that the event binds has changed since the transaction that the caller expects to be the last
-    /// to have done so.
+    /// An entity that the event binds was changed after the transaction that the caller expects to be the last to have
+    /// changed it: see [`Meta::expect`](crate::Meta::expect).
     Changed {
         /// The event.
         event: Name,

@@ -176,10 +176,13 @@ impl<S: Storage> Core<S> {
     pub(super) fn chain(&self, plan: &Plan, cause: u32, then: Option<u16>) -> Vec<Name> {
         let mut chain: Vec<u16> = then.into_iter().collect();
         let mut next = Some(cause);
-        while let Some(firing) = next.and_then(|at| self.open.firings.get(at as usize)) {
+        while let Some(at) = next {
+            let Some(firing) = self.open.firings.get(at as usize) else {
+                break;
+            };
             chain.push(firing.event);
-            // A cause comes before what it enabled, so that this ends.
-            next = firing.cause();
+            // A cause comes before what it enabled.
+            next = firing.cause().filter(|cause| *cause < at);
         }
         let name = |event: &u16| Arc::clone(&plan.events[usize::from(*event)].name);
         chain.iter().rev().map(name).collect()

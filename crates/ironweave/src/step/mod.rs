@@ -423,7 +423,8 @@ impl<S: Storage> Core<S> {
             self.open.event_bytes.len(),
             self.graph.journal.facts.list.len(),
         );
-        if binding_end.max(facts_end) > u32::MAX as usize {
+        let most = binding_end.max(facts_end).max(self.open.firings.len());
+        if most >= u32::MAX as usize {
             return Err(StepError::Full {
                 what: "the events of one transaction".into(),
                 chain: Chain::default(),

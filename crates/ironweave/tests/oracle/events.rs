@@ -42,9 +42,10 @@ pub fn draw(rng: &mut Rng, schema: &mut Schema) {
     if rng.chance(60) {
         events.push(handler::event(events.len()));
     }
-    let mut may_create = 2;
+    let mut may_create = 3;
     for _ in 0..rng.below(7) {
-        events.extend(immediate(rng, schema, events.len(), &mut may_create));
+        let event = immediate(rng, schema, &events, &mut may_create);
+        events.extend(event);
     }
     // Immediate ones in any place.
     for i in (1..events.len()).rev() {
@@ -87,7 +88,7 @@ fn ordinary(rng: &mut Rng, schema: &Schema, number: usize, creates: Option<u16>)
 fn immediate(
     rng: &mut Rng,
     schema: &Schema,
-    number: usize,
+    before: &[EventDef],
     may_create: &mut u32,
 ) -> Option<EventDef> {
     let entity = rng.below(schema.entities.len()) as u16;
@@ -112,18 +113,34 @@ fn immediate(
         }
         draft.when(rng, path);
     }
-    // Mostly others, so that it comes to an end.
-    if *may_create > 0 && rng.chance(25) {
-        let other = rng.below(schema.entities.len()) as u16;
-        if other != entity || rng.chance(50) {
-            draft.create(rng, other, 0);
+    if *may_create > 0 && rng.chance(35) {
+        // Often one on which another of them creates, so that they create deep; mostly of other types, so that it ends.
+        let creates = |event: &&EventDef| event.immediate && event.names.len() > 1;
+        let next = before.iter().rfind(creates).filter(|_| rng.chance(80));
+        let other = match next {
+            Some(event) => event.names[0].entity,
+            None => rng.below(schema.entities.len()) as u16,
+        };
+        if other != entity || rng.chance(30) {
+            // In a state in which that one fires.
+            let state = next.and_then(|event| event.arcs.iter().find_map(own_source));
+            let state = state.unwrap_or_else(|| draft.some_state(rng, other));
+            draft.create_in(rng, other, state, 0);
             *may_create -= 1;
         }
     }
     for _ in 0..rng.below(3) {
         draft.any_arc(rng);
     }
-    Some(draft.finish(format!("Im{number}"), Vec::new()))
+    Some(draft.finish(format!("Im{}", before.len()), Vec::new()))
+}
+
+/// A state that an arc of an immediate event moves its entity from.
+fn own_source(arc: &Arc) -> Option<u8> {
+    match arc {
+        Arc::Move { path, from, .. } if *path == bare(0) => from.first().copied(),
+        _ => None,
+    }
 }
 
 impl<'s> Draft<'s> {
@@ -283,12 +300,21 @@ impl<'s> Draft<'s> {
 
     /// Creates one, with the links that it must have.
     pub fn create(&mut self, rng: &mut Rng, entity: u16, depth: usize) -> u16 {
+        let state = self.some_state(rng, entity);
+        self.create_in(rng, entity, state, depth)
+    }
+
+    /// A state to create one in, mostly its initial one.
+    fn some_state(&self, rng: &mut Rng, entity: u16) -> u8 {
         let def = &self.schema.entities[usize::from(entity)];
-        let state = if rng.chance(85) {
+        if rng.chance(85) {
             def.initial
         } else {
             rng.below(def.states.len()) as u8
-        };
+        }
+    }
+
+    fn create_in(&mut self, rng: &mut Rng, entity: u16, state: u8, depth: usize) -> u16 {
         let mut given = columns(self.schema, entity, None);
         given.extend(columns(self.schema, entity, Some(state)));
         let values = self.assigns(rng, &given);

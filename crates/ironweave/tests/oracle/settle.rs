@@ -14,7 +14,7 @@ const FIRINGS_MAX: usize = 64;
 /// How deep immediate events may create; the stores of these tests have this limit.
 pub const CREATION_DEPTH_MAX: u32 = 3;
 /// How often immediate events may fire in one step on what immediate events created; a limit of the stores too.
-pub const CREATED_FIRINGS_MAX: u32 = 24;
+pub const CREATED_FIRINGS_MAX: u32 = 4;
 
 /// How deep the entities are that immediate events created in this step.
 type Depths = BTreeMap<(u16, Oid), u32>;
