@@ -278,7 +278,7 @@ impl<T: Value, S: Storage> Column<T, S> {
             .downcast_ref::<T>()
             .expect("a value of the column's type");
         let start = bytes.len();
-        encode_faithful(value, bytes, self.equal)
+        encode_faithful(value, bytes, || self.equal)
             .map_err(|e| ColumnError::Unwritable(e.to_string()))?;
         self.write(slot, value.clone(), &bytes[start..], written)
             .inspect_err(|_| bytes.truncate(start))
@@ -445,7 +445,7 @@ impl<T: Value, S: Storage> AnyColumn for Column<T, S> {
             return Ok(None);
         };
         let mut bytes = Vec::new();
-        encode_faithful(value, &mut bytes, self.equal).map_err(|e| e.to_string())?;
+        encode_faithful(value, &mut bytes, || self.equal).map_err(|e| e.to_string())?;
         Ok(Some(bytes))
     }
 

@@ -331,7 +331,7 @@ fn encode_key<T: Keyed>(key: &T::Key, bytes: &mut Vec<u8>) -> Result<(), EncodeE
     if T::has_faithful_key() {
         encode_value(key, bytes)
     } else {
-        encode_faithful(key, bytes, Some(equal::<T::Key>))
+        encode_faithful(key, bytes, || Some(equal::<T::Key>))
     }
 }
 

@@ -273,7 +273,7 @@ impl<'b> FieldWriter<'b> {
             return;
         }
         head(self.bytes, UINT, index.into());
-        if let Err(e) = encode_faithful(value, self.bytes, (self.equal)(index)) {
+        if let Err(e) = encode_faithful(value, self.bytes, || (self.equal)(index)) {
             self.failed.get_or_insert((index, e));
         }
     }

@@ -1,8 +1,8 @@
 //! The calls that a value makes to its serializer, as bytes.
 //!
 //! CBOR does not tell all values apart: `Some(None)` is written as `None` is, and a newtype as what is in it. The
-//! calls do. Those of a value are recorded while it is written, and those of what is read back are compared with
-//! them one by one, so that the first that differs is known.
+//! calls do. Those of a value are recorded while it is written, and so are those of what is read back. Where they
+//! differ, the latter are compared with the former one by one, so that the first that differs is known.
 
 use std::fmt;
 
@@ -133,11 +133,6 @@ impl Calls<'_> {
                 }
             }
         }
-    }
-
-    /// Whether there are calls that were expected and did not come.
-    pub(super) fn is_unfinished(&self) -> bool {
-        matches!(self, Self::Expected(rest) if !rest.is_empty())
     }
 }
 

@@ -46,7 +46,7 @@ pub fn is_faithful<T: 'static>() -> bool {
         )
 }
 
-/// Appends a value in CBOR, unless it would be read back as another.
+/// Appends a value in CBOR, unless it would be read back as another; `equal` is asked where that has to be seen.
 ///
 /// # Errors
 /// Why it cannot be written, or what would become of it.
@@ -54,12 +54,12 @@ pub fn is_faithful<T: 'static>() -> bool {
 pub(crate) fn encode_faithful<T: Serialize + DeserializeOwned + 'static>(
     value: &T,
     bytes: &mut Vec<u8>,
-    equal: Option<Equal>,
+    equal: impl FnOnce() -> Option<Equal>,
 ) -> Result<(), EncodeError> {
     if is_faithful::<T>() {
         encode_value(value, bytes)
     } else {
-        encode_compared(value, bytes, equal)
+        encode_compared(value, bytes, equal())
     }
 }
 
@@ -89,16 +89,16 @@ fn write_compared<T: Serialize + DeserializeOwned + 'static>(
 ) -> Result<(), EncodeError> {
     let start = bytes.len();
     let _as_numbers = AsNumbers::begin();
-    let mut calls = Vec::with_capacity(64);
+    let (mut calls, mut again) = (Vec::with_capacity(256), Vec::with_capacity(256));
     let mut writer = Writer::new(Some(bytes), Calls::Recorded(&mut calls), DEPTH_MAX);
     value.serialize(&mut writer)?;
     let readings = if writer.has_unknown_map { READINGS } else { 1 };
     for _ in 0..readings {
         let read: T = decode(&bytes[start..]).map_err(unreadable)?;
-        let mut writer = Writer::new(None, Calls::Expected(&calls), DEPTH_MAX);
-        read.serialize(&mut writer)?;
-        if writer.calls.is_unfinished() {
-            return Err(EncodeError::new("it would be read back as part of it"));
+        again.clear();
+        let mut writer = Writer::new(None, Calls::Recorded(&mut again), DEPTH_MAX);
+        if read.serialize(&mut writer).is_err() || again != calls {
+            return Err(difference(&read, &calls));
         }
         // What is not equal to itself, as NaN, says nothing.
         if equal.is_some_and(|equal| !equal(value, &read) && equal(value, value)) {
@@ -108,6 +108,17 @@ fn write_compared<T: Serialize + DeserializeOwned + 'static>(
         }
     }
     Ok(())
+}
+
+/// Where what was read back first makes another call than what was written. To compare call by call takes longer than
+/// to record all and compare at once, so it is done only where they differ.
+#[cold]
+fn difference<T: Serialize>(read: &T, calls: &[u8]) -> EncodeError {
+    let mut writer = Writer::new(None, Calls::Expected(calls), DEPTH_MAX);
+    match read.serialize(&mut writer) {
+        Err(e) => e.into(),
+        Ok(()) => EncodeError::new("it would be read back as part of it"),
+    }
 }
 
 #[cold]

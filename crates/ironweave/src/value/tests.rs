@@ -83,7 +83,7 @@ where
         let compared = faithful::encode_compared(&value, &mut bytes, Some(equal::<T>));
         compared.expect("it comes back");
         let mut known = Vec::new();
-        encode_faithful(&value, &mut known, None).expect("it can be written");
+        encode_faithful(&value, &mut known, || None).expect("it can be written");
         assert_eq!(known, bytes);
         assert_eq!(decode::<T>(&bytes).expect("it can be read"), value);
     }
@@ -147,7 +147,7 @@ fn what_is_written_and_read_is_what_another_implementation_writes_and_reads() {
         );
 
         let mut compared = vec![1, 2, 3];
-        let result = encode_faithful(&node, &mut compared, Some(equal::<Node>));
+        let result = encode_faithful(&node, &mut compared, || Some(equal::<Node>));
         assert_eq!(
             result.is_ok(),
             comes_back(&node),

@@ -27,7 +27,7 @@ const F64: u8 = 0xfb;
 pub(super) struct Writer<'w> {
     /// Where its bytes go; nowhere, where only its calls are compared.
     bytes: Option<&'w mut Vec<u8>>,
-    pub(super) calls: Calls<'w>,
+    calls: Calls<'w>,
     /// How many levels are open, and how many may be.
     depth: u32,
     depth_max: u32,
