@@ -209,6 +209,17 @@ fn features() -> Result<Outcome> {
         "--quiet",
         "--features",
         "sqlite,stream",
+        "--lib",
+        "--",
+        "project::sqlite",
+    ]))?;
+    run_command(&mut cargo(&[
+        "test",
+        "--package",
+        "ironweave",
+        "--quiet",
+        "--features",
+        "sqlite,stream",
         "--doc",
         "--",
         "ql",
