@@ -10,7 +10,9 @@
 //!    log, they are made anew, in one transaction: others read the old ones until the new ones are there.
 //! 3. What is dropped is what [`registry`] says that the projection made, and nothing else. Where something else has a
 //!    name that is needed, nothing is done.
-//! 4. Each transaction begins by looking whether the tables are as this projection left them. Two projections of the
+//! 4. The log is synced as far as a transaction goes before that is committed, whatever the durability of the store, so
+//!    that a power cut leaves no tables that are ahead of their log.
+//! 5. Each transaction begins by looking whether the tables are as this projection left them. Two projections of the
 //!    same store take turns. A projection whose tables were made anew by one of another store or shape ends with an error.
 //!
 //! [`names`] has what things are called, [`value`] what values are stored as.
@@ -234,6 +236,8 @@ impl<M: Model> SqliteProjection<M> {
                 at: last,
                 ..self.made.clone()
             });
+            // Of tables that a power cut leaves ahead of their log nobody could say which part is of it.
+            self.subscription.sync_to(at.seq())?;
         }
         transaction.commit()?;
         self.stale = false;

@@ -148,6 +148,7 @@ impl<M: Model> Store<M> {
         if stale {
             registry::check_names(&connection, &prefix, &tables.statements)?;
         }
+        let base = if stale { self.base_changes()? } else { None };
         let subscription = match fitting.flatten() {
             Some(at) => self.subscribe_since(at)?,
             None => self.subscribe(0)?,
@@ -161,7 +162,7 @@ impl<M: Model> Store<M> {
             seen,
             made,
             stale,
-            base: self.base_changes().filter(|_| stale),
+            base,
         })
     }
 
@@ -191,18 +192,21 @@ impl<M: Model> Store<M> {
     }
 
     /// The facts that lead to the graph that this store began with, and after which frame that was.
-    fn base_changes(&self) -> Option<(Seq, Changes)> {
-        let base = self.base.as_ref()?;
+    fn base_changes(&self) -> Result<Option<(Seq, Changes)>, Failure> {
+        let Some(base) = &self.base else {
+            return Ok(None);
+        };
         let binding = M::binding();
         let nothing = State {
             plan: Arc::clone(&self.plan),
             graph: flat::empty(&self.plan, (&binding.columns, &binding.data)),
             at: At::default(),
+            lineage: base.lineage,
             paranoid: false,
         };
         let nothing = Snapshot::<M>::of(Arc::new(nothing));
-        let changes = nothing.diff(&Snapshot::of(Arc::clone(base)));
-        Some((base.at.seq.unwrap_or(0), changes))
+        let changes = nothing.diff(&Snapshot::of(Arc::clone(base)))?;
+        Ok(Some((base.at.seq.unwrap_or(0), changes)))
     }
 }
 
