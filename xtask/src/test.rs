@@ -212,6 +212,7 @@ fn features() -> Result<Outcome> {
         "--lib",
         "--",
         "project::sqlite",
+        "no_tables_are_ahead",
     ]))?;
     run_command(&mut cargo(&[
         "test",

@@ -2,6 +2,8 @@
 
 use std::fs;
 use std::path::Path;
+use std::sync::Barrier;
+use std::thread;
 
 use ironweave::{SqliteOptions, Store};
 use rusqlite::Connection;
@@ -153,6 +155,49 @@ fn two_projections_of_a_store_into_one_database_take_turns() {
         store.seq().expect("it has frames"),
         "each was taken in once"
     );
+}
+
+#[test]
+fn projections_that_are_opened_and_brought_on_at_once_do_not_disturb_each_other() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let live = dir.path().join("live");
+    let mut store = Store::<Model>::open(&live).expect("it opens");
+    open(&mut store, 5);
+    (0..30).for_each(|i| step(&mut store, i));
+    for round in 0..20 {
+        let path = dir.path().join(format!("bank{round}.sqlite"));
+        let begin = Barrier::new(4);
+        let taken = thread::scope(|scope| {
+            let project = || {
+                let reader = Store::<Model>::open_read_only(&live).expect("it opens");
+                begin.wait();
+                let mut tables = reader.project_into_sqlite(&path).expect("it opens");
+                tables.catch_up().expect("it takes all in")
+            };
+            let all = [(); 4].map(|()| scope.spawn(project));
+            all.map(|one| one.join().expect("no panic"))
+        });
+        same(&path, &store);
+        assert_eq!(
+            Some(taken.iter().sum()),
+            store.seq(),
+            "each was taken in once"
+        );
+    }
+    // And as transactions come.
+    let path = dir.path().join("followed.sqlite");
+    let follow = || {
+        let mut tables = store.project_into_sqlite(&path).expect("it opens");
+        thread::spawn(move || tables.follow().map_err(|e| e.to_string()))
+    };
+    let following = [follow(), follow(), follow()];
+    (30..100).for_each(|i| step(&mut store, i));
+    let end = store.snapshot();
+    drop(store);
+    for one in following {
+        one.join().expect("no panic").expect("it follows");
+    }
+    same(&path, &end);
 }
 
 #[test]
