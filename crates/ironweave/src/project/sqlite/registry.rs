@@ -67,12 +67,21 @@ pub(super) struct Statement {
     pub sql: String,
 }
 
-/// All objects in a database, by names as SQLite compares them.
-fn objects(connection: &Connection) -> rusqlite::Result<HashMap<String, Object>> {
+/// The objects in a database, by names as SQLite compares them.
+type Objects = HashMap<String, Object>;
+
+/// All of them.
+fn objects(connection: &Connection) -> rusqlite::Result<Objects> {
+    objects_where(connection, "")
+}
+
+/// Those of which a condition is true.
+fn objects_where(connection: &Connection, condition: &str) -> rusqlite::Result<Objects> {
     // Indexes that SQLite makes for itself have no statement, and names that nobody else can have.
-    let mut all = connection.prepare_cached(
-        "SELECT type, name, sql FROM main.sqlite_schema WHERE type IN ('table', 'view', 'index') AND sql IS NOT NULL",
-    )?;
+    let mut all = connection.prepare_cached(&format!(
+        "SELECT type, name, sql FROM main.sqlite_schema WHERE type IN ('table', 'view', 'index') AND sql IS NOT NULL \
+         {condition}"
+    ))?;
     let rows = all.query_map([], |row| {
         let (kind, name, sql) = (row.get(0)?, row.get::<_, String>(1)?, row.get(2)?);
         Ok((folded(&name), Object { kind, name, sql }))
@@ -96,7 +105,7 @@ enum Known {
 }
 
 /// Which of them it is; refuses a table that is only called so.
-fn known(all: &HashMap<String, Object>) -> Result<Known, Failure> {
+fn known(all: &Objects) -> Result<Known, Failure> {
     let is = |name, sql| match all.get(name) {
         None => Ok(false),
         Some(object) if object.sql == sql => Ok(true),
@@ -127,7 +136,12 @@ fn taken(object: &Object) -> Failure {
 
 /// What the projection of a prefix says of itself, if there is one.
 pub(super) fn row(connection: &Connection, prefix: &str) -> Result<Option<Row>, Failure> {
-    if known(&objects(connection)?)? != Known::Registry {
+    // This is asked in each transaction, and there may be many objects.
+    let registry = objects_where(
+        connection,
+        "AND lower(name) IN ('ironweave', 'ironweave_objects')",
+    )?;
+    if known(&registry)? != Known::Registry {
         return Ok(None);
     }
     let sql = "SELECT model, shape, store, frame FROM main.ironweave WHERE prefix = ?1";
@@ -172,7 +186,7 @@ fn own(
     connection: &Connection,
     prefix: &str,
     known: Known,
-    all: &HashMap<String, Object>,
+    all: &Objects,
 ) -> rusqlite::Result<Vec<Object>> {
     let recorded: Vec<Object> = match known {
         Known::Nothing => Vec::new(),

@@ -128,7 +128,7 @@ fn sqlite_takes_the_names_of_any_schema_and_a_name_that_nothing_else_has_stays()
     for round in 0..400 {
         let schema = random_schema(&mut random);
         let prefix = ["", "a", "sqlite_", "Order_"][round % 4];
-        let tables = Tables::plain(schema.clone(), prefix).expect("there are few columns");
+        let tables = Tables::of_times(schema.clone(), prefix).expect("there are few columns");
         let database = Connection::open_in_memory().expect("it opens");
         for registry in super::registry::CREATE {
             database.execute_batch(registry).expect("it is SQL");
@@ -187,13 +187,15 @@ fn an_entity_with_more_fields_than_a_table_has_columns_is_refused_by_name() {
     };
     schema.edges.clear();
     schema.columns = (0..1_997).map(column).collect();
-    let tables = Tables::plain(schema.clone(), "").expect("they fit");
+    let tables = Tables::of_times(schema.clone(), "").expect("they fit");
     let database = Connection::open_in_memory().expect("it opens");
     for statement in &tables.statements {
         database.execute_batch(&statement.sql).expect("it is SQL");
     }
+    let view = database.prepare("SELECT * FROM Wide_view");
+    assert_eq!(view.expect("it is SQL").column_count(), 1_999);
     schema.columns.push(column(1_997));
-    let error = Tables::plain(schema, "").err().expect("they do not fit");
+    let error = Tables::of_times(schema, "").err().expect("they do not fit");
     let error = error.at("wide.sqlite").to_string();
     assert!(error.contains("`Wide` would have 2001 columns"), "{error}");
 }

@@ -294,4 +294,12 @@ fn a_database_with_the_tables_of_another_model_is_refused() {
         .expect("it opens");
     tables.catch_up().expect("it takes all in");
     same(&path, &store);
+    // A model under a new name is told what to do, and does it.
+    let client = Connection::open(&path).expect("it opens");
+    let old = "DELETE FROM ironweave WHERE model = 'model'";
+    client.execute_batch(old).expect("it is SQL");
+    let mut tables = other.project_into_sqlite(&path).expect("it opens");
+    tables.catch_up().expect("it takes all in");
+    let sql = "SELECT name FROM sqlite_schema WHERE name IN ('Account', 'Ironweave_2')";
+    assert_eq!(asked(&client, sql), [[text("Ironweave_2")]]);
 }
