@@ -209,6 +209,18 @@ fn features() -> Result<Outcome> {
         "--quiet",
         "--features",
         "sqlite,stream",
+        "--lib",
+        "--",
+        "project::sqlite",
+        "no_tables_are_ahead",
+    ]))?;
+    run_command(&mut cargo(&[
+        "test",
+        "--package",
+        "ironweave",
+        "--quiet",
+        "--features",
+        "sqlite,stream",
         "--doc",
         "--",
         "ql",

@@ -44,7 +44,7 @@ pub use log::{Durability, Seq, StorageError, TornTail};
 pub use meta::Meta;
 pub use position::{FrameRef, ParsePositionError, Position};
 #[cfg(feature = "sqlite")]
-pub use project::sqlite::{ProjectionError, SqliteProjection};
+pub use project::sqlite::{ProjectionError, SqliteOptions, SqliteProjection};
 pub use project::{Fold, Projection};
 pub use query::Filter;
 pub use snapshot::{Changes, Outcome, Snapshot, Snapshots};

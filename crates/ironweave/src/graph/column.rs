@@ -2,7 +2,7 @@
 //!
 //! The graph knows its columns by [`AnyColumn`]; generated code knows the type and downcasts.
 
-use std::any::Any;
+use std::any::{Any, TypeId};
 use std::borrow::Borrow;
 use std::hash::Hash;
 use std::ops::Bound;
@@ -23,6 +23,12 @@ use crate::value::{
 pub struct ColumnType {
     pub(crate) flat: Make,
     pub(crate) paged: Make,
+    /// Of its values.
+    #[cfg_attr(
+        not(feature = "sqlite"),
+        expect(dead_code, reason = "read by projections into SQLite")
+    )]
+    pub(crate) type_id: TypeId,
     pub(crate) default: Option<fn() -> Box<dyn Any>>,
     pub(crate) equal: Option<Equal>,
 }
@@ -52,28 +58,28 @@ impl ColumnType {
     /// A column of `T`.
     #[must_use]
     pub fn of<T: Value>() -> Self {
-        Self::made(plain::<T, Flat>, plain::<T, Paged>, None)
+        Self::made::<T>(plain::<T, Flat>, plain::<T, Paged>, None)
     }
 
     /// The only key column of an entity type, which says that its type can be a key.
     #[must_use]
     pub fn key<E: Keyed>() -> Self {
         let equal = Some(equal::<E::Key> as Equal);
-        Self::made(key::<E::Key, Flat>, key::<E::Key, Paged>, equal)
+        Self::made::<E::Key>(key::<E::Key, Flat>, key::<E::Key, Paged>, equal)
     }
 
     /// A column that is indexed by equal values.
     #[must_use]
     pub fn indexed<T: Value + Eq>() -> Self {
         let equal = Some(equal::<T> as Equal);
-        Self::made(indexed::<T, Flat>, indexed::<T, Paged>, equal)
+        Self::made::<T>(indexed::<T, Flat>, indexed::<T, Paged>, equal)
     }
 
     /// A column that is indexed by order.
     #[must_use]
     pub fn ordered<T: Value + Ord>() -> Self {
         let equal = Some(equal::<T> as Equal);
-        Self::made(ordered::<T, Flat>, ordered::<T, Paged>, equal)
+        Self::made::<T>(ordered::<T, Flat>, ordered::<T, Paged>, equal)
     }
 
     /// What a new entity has in this column where nothing is given: a value of the column's type.
@@ -90,10 +96,11 @@ impl ColumnType {
         self
     }
 
-    fn made(flat: Make, paged: Make, equal: Option<Equal>) -> Self {
+    fn made<T: 'static>(flat: Make, paged: Make, equal: Option<Equal>) -> Self {
         Self {
             flat,
             paged,
+            type_id: TypeId::of::<T>(),
             default: None,
             equal,
         }

@@ -1,5 +1,11 @@
 //! The graph as tables of an SQLite database.
 
+mod files;
+mod history;
+mod names;
+mod own;
+mod values;
+
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::thread;
@@ -172,7 +178,8 @@ fn tables_of_another_shape_are_made_anew_all_at_once() {
     project(&store).catch_up().expect("it takes all in");
     // As an earlier version might have left them.
     let client = Connection::open(&path).expect("it opens");
-    let earlier = "UPDATE ironweave SET shape = 'earlier'; ALTER TABLE Bank ADD COLUMN gone; DELETE FROM Account";
+    let earlier = "UPDATE ironweave SET shape = 'earlier'; ALTER TABLE Bank ADD COLUMN gone; DELETE FROM Account; \
+                   UPDATE ironweave_objects SET sql = (SELECT sql FROM sqlite_schema WHERE name = 'Bank') WHERE name = 'Bank'";
     client.execute_batch(earlier).expect("it is SQL");
     (0..50).for_each(|i| step(&mut store, i));
     let mut tables = project(&store);
@@ -227,7 +234,13 @@ fn whenever_it_is_killed_the_tables_are_some_state_and_then_the_last() {
     open(&mut store, 5);
     let path = dir.path().join("bank.sqlite");
     let mut steps = 0..;
-    for round in 0..12u64 {
+    for round in 0..16u64 {
+        let anew = round % 2 == 1;
+        if anew {
+            let client = Connection::open(&path).expect("it opens");
+            let earlier = "UPDATE ironweave SET shape = 'earlier'";
+            client.execute_batch(earlier).expect("it is SQL");
+        }
         let me = std::env::current_exe().expect("it has a path");
         let mut child = Command::new(me);
         child
@@ -236,13 +249,15 @@ fn whenever_it_is_killed_the_tables_are_some_state_and_then_the_last() {
             .stdout(Stdio::null())
             .stderr(Stdio::null());
         let mut child = child.spawn().expect("it starts");
-        // It is killed while it is at it: some steps after it has taken in the first.
+        // It is killed while it is at it: some steps after it has taken in the first or, where it has to make the tables
+        // anew, some steps after it was started, while it does that.
         let before = position(&path);
-        let mut more = 20 + round * 37 % 100;
+        let all = 20 + round * 37 % 100;
+        let mut more = all;
         while more > 0 {
             step(&mut store, steps.next().expect("there is no end"));
             thread::sleep(Duration::from_micros(100));
-            if more < 20 + round * 37 % 100 || position(&path) > before {
+            if more < all || anew || position(&path) > before {
                 more -= 1;
             }
         }

@@ -316,3 +316,69 @@ fn after_a_power_cut_no_subscription_is_ahead_of_the_log_and_none_passes_over_an
     }
     assert!(lost > 100, "{lost} cuts lost frames");
 }
+
+/// Runs a store whose tables are brought on now and then; gives the changes, and which frame the tables came to after
+/// how many of them.
+#[cfg(feature = "sqlite")]
+fn record_projected(dir: &Path, options: Options) -> (Vec<Change>, Vec<(usize, Seq)>) {
+    let faults = std::sync::Arc::new(Faults::default());
+    let log = open_on(&faults, dir, options).unwrap();
+    let mut store = Store::<things::Model>::options()
+        .over_log(Box::new(log))
+        .unwrap();
+    let database = scratch();
+    let path = database.path().join("things.sqlite");
+    let mut tables = store.project_into_sqlite(path).unwrap();
+    let mut committed = Vec::new();
+    for name in 0..12 {
+        let seq = store.step(Added { name }).seq;
+        if name % 3 == 0 {
+            tables.catch_up().unwrap();
+            committed.push((faults.changes().len(), seq));
+        }
+    }
+    // What it does when it is closed comes too late.
+    let changes = faults.changes();
+    drop(store);
+    (changes, committed)
+}
+
+#[cfg(feature = "sqlite")]
+#[test]
+fn after_a_power_cut_no_tables_are_ahead_of_the_log() {
+    let mut random = Random(0x2545_f491_4f6c_dd1d);
+    let mut lost = 0;
+    for durability in [
+        Durability::Os,
+        Durability::Every(std::time::Duration::from_secs(3_600)),
+    ] {
+        let options = Options {
+            durability,
+            segment_bytes_max: 2_000,
+            ..small()
+        };
+        let source = scratch();
+        let (changes, committed) = record_projected(source.path(), options);
+        assert_eq!(committed.len(), 4);
+        let mut model = Model::default();
+        for at in 0..=changes.len() {
+            let before = committed.partition_point(|(after, _)| *after <= at);
+            let must = before.checked_sub(1).map(|i| committed[i].1);
+            for _ in 0..6 {
+                let dir = scratch();
+                model.cut(&mut random, source.path(), dir.path());
+                let log = FileLog::open(dir.path(), options).unwrap();
+                let last = log.head().map(|head| head.seq);
+                assert!(
+                    last >= must,
+                    "{durability:?}, cut {at}: the tables were at {must:?}, {last:?} is the last frame"
+                );
+                lost += usize::from(last < Some(12));
+            }
+            if let Some(change) = changes.get(at) {
+                model.change(change);
+            }
+        }
+    }
+    assert!(lost > 100, "{lost} cuts lost frames");
+}

@@ -1,0 +1,126 @@
+//! Why a projection does not go on.
+
+use std::fmt;
+use std::path::PathBuf;
+
+use crate::log::StorageError;
+
+/// Why a projection into SQLite could not be opened or did not go on. The database is as it was before the call.
+#[non_exhaustive]
+#[derive(Debug)]
+pub enum ProjectionError {
+    /// The log could not be read.
+    Storage(StorageError),
+    /// SQLite failed: the disk is full, another connection holds the database locked, the file is damaged.
+    Sqlite {
+        /// The database.
+        path: PathBuf,
+        /// What SQLite says.
+        source: rusqlite::Error,
+    },
+    /// The projection needs a name that something else in the database has.
+    Taken {
+        /// The database.
+        path: PathBuf,
+        /// `table`, `view` or `index`.
+        kind: String,
+        /// The name.
+        name: String,
+    },
+    /// The tables are no longer as the projection left them.
+    Changed {
+        /// The database.
+        path: PathBuf,
+        /// What is different, and what to do.
+        reason: String,
+    },
+    /// The tables cannot be in this file, or not in this way.
+    Refused {
+        /// The file.
+        path: PathBuf,
+        /// Why, and what to do.
+        reason: String,
+    },
+}
+
+impl fmt::Display for ProjectionError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Storage(e) => fmt::Display::fmt(e, f),
+            Self::Sqlite { path, source } => {
+                write!(
+                    f,
+                    "the database of the projection, {}: {source}",
+                    path.display()
+                )
+            }
+            Self::Taken { path, kind, name } => write!(
+                f,
+                "{} has {article} {kind} `{name}` that this projection did not make, or that was altered since, and needs \
+                 that name; rename or drop it, give the tables of the projection another name with `SqliteOptions::prefix`, or \
+                 project into another file",
+                path.display(),
+                article = if kind == "index" { "an" } else { "a" },
+            ),
+            Self::Changed { path, reason } => write!(
+                f,
+                "the tables in {} are not as this projection left them: {reason}",
+                path.display()
+            ),
+            Self::Refused { path, reason } => {
+                write!(f, "cannot project into {}: {reason}", path.display())
+            }
+        }
+    }
+}
+
+impl std::error::Error for ProjectionError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Storage(e) => Some(e),
+            Self::Sqlite { source, .. } => Some(source),
+            Self::Taken { .. } | Self::Changed { .. } | Self::Refused { .. } => None,
+        }
+    }
+}
+
+impl From<StorageError> for ProjectionError {
+    fn from(e: StorageError) -> Self {
+        Self::Storage(e)
+    }
+}
+
+/// The same without the file, which what works on an open connection does not know.
+#[derive(Debug)]
+pub(super) enum Failure {
+    Storage(StorageError),
+    Sqlite(rusqlite::Error),
+    Taken { kind: String, name: String },
+    Changed(String),
+    Refused(String),
+}
+
+impl Failure {
+    pub(super) fn at(self, path: impl Into<PathBuf>) -> ProjectionError {
+        let path = path.into();
+        match self {
+            Self::Storage(e) => ProjectionError::Storage(e),
+            Self::Sqlite(source) => ProjectionError::Sqlite { path, source },
+            Self::Taken { kind, name } => ProjectionError::Taken { path, kind, name },
+            Self::Changed(reason) => ProjectionError::Changed { path, reason },
+            Self::Refused(reason) => ProjectionError::Refused { path, reason },
+        }
+    }
+}
+
+impl From<StorageError> for Failure {
+    fn from(e: StorageError) -> Self {
+        Self::Storage(e)
+    }
+}
+
+impl From<rusqlite::Error> for Failure {
+    fn from(e: rusqlite::Error) -> Self {
+        Self::Sqlite(e)
+    }
+}
