@@ -8,7 +8,7 @@ use quote::format_ident;
 use super::arcs::{edge_of, transition};
 use super::entities::{Resolved, expect};
 use super::events::{can_be_ensured, keyed};
-use super::model::{By, Column, Edge, Entity, FieldKind, LinkKind, May, Whole};
+use super::model::{By, Column, Edge, Entity, Event, FieldKind, LinkKind, May, Whole};
 use super::names::{pascal, plain};
 use super::state;
 use super::values::{settable, state_data};
@@ -193,8 +193,12 @@ pub fn link_text(kind: LinkKind, entities: &[Entity], edge: &Edge) -> String {
     format!("{} {entity}.{field}", kind.word())
 }
 
-/// Reports two arcs whose traits would have one name.
-pub fn distinct(resolved: &Resolved, errors: &mut Errors) {
+/// Reports two arcs whose traits would have one name. State data has a trait only where an event may set it.
+pub fn distinct(resolved: &Resolved, events: &[Event], errors: &mut Errors) {
+    let may_be_set = |column: &usize| {
+        let declared = |event: &Event| event.mays.contains(&May::Set(*column));
+        events.iter().any(declared)
+    };
     let mut seen: BTreeMap<String, String> = BTreeMap::new();
     let mut check = |name: Ident, at: &Ident, what: String| {
         if let Some(first) = seen.insert(name.to_string(), what.clone())
@@ -226,7 +230,8 @@ pub fn distinct(resolved: &Resolved, errors: &mut Errors) {
                 );
             }
         }
-        for column in entity.states.iter().flat_map(|state| &state.data) {
+        let data = entity.states.iter().flat_map(|state| &state.data);
+        for column in data.filter(|column| may_be_set(column)) {
             let column = &resolved.columns[*column];
             let what = set_text(&resolved.entities, column);
             check(set_trait(&resolved.entities, column), &column.name, what);

@@ -40,8 +40,8 @@ pub fn model(mut ast: ast::Module, errors: &mut Errors) -> Model {
             clash.hide(entity, &mut resolved);
         }
     }
-    mays::distinct(&resolved, errors);
     let events = events::resolve(ast.events, &resolved, errors);
+    mays::distinct(&resolved, &events, errors);
     let taken = Taken::of(&resolved, &events, &ast.invariants, &ast.others);
     let invariants = invariants(ast.invariants, &resolved, errors);
     if errors.len() == 0 {
