@@ -5,6 +5,7 @@
 mod calls;
 mod faithful;
 mod fault;
+mod parts;
 mod read;
 mod write;
 

@@ -8,18 +8,15 @@ use std::any::type_name;
 
 use minicbor::Encoder;
 use serde::Serialize;
-use serde::ser::{
-    SerializeMap, SerializeSeq, SerializeStruct, SerializeStructVariant, SerializeTuple,
-    SerializeTupleStruct, SerializeTupleVariant, Serializer,
-};
+use serde::ser::{SerializeMap, SerializeSeq, Serializer};
 
 use super::calls::{Call, Calls};
 use super::fault::{Fault, WriteError};
+use super::parts::Parts;
 use crate::cbor::{ARRAY, BYTES, FALSE, MAP, NULL, TEXT, TRUE, UINT, Word, head};
 
 const ARRAY_OF_UNKNOWN_LENGTH: u8 = 0x9f;
 const MAP_OF_UNKNOWN_LENGTH: u8 = 0xbf;
-const BREAK: u8 = 0xff;
 const F32: u8 = 0xfa;
 const F64: u8 = 0xfb;
 
@@ -27,9 +24,9 @@ const F64: u8 = 0xfb;
 pub(super) struct Writer<'w> {
     /// Where its bytes go; nowhere, where only its calls are compared.
     bytes: Option<&'w mut Vec<u8>>,
-    calls: Calls<'w>,
+    pub(super) calls: Calls<'w>,
     /// How many levels are open, and how many may be.
-    depth: u32,
+    pub(super) depth: u32,
     depth_max: u32,
     /// Whether there is a map of two entries or more whose collection is not known: that of a flattened field.
     pub(super) has_unknown_map: bool,
@@ -63,7 +60,7 @@ impl<'w> Writer<'w> {
     }
 
     #[inline]
-    fn byte(&mut self, byte: u8) {
+    pub(super) fn byte(&mut self, byte: u8) {
         if let Some(out) = &mut self.bytes {
             out.push(byte);
         }
@@ -71,7 +68,7 @@ impl<'w> Writer<'w> {
 
     /// A text that is no call of its own.
     #[inline]
-    fn text(&mut self, text: &[u8], major: u8) {
+    pub(super) fn text(&mut self, text: &[u8], major: u8) {
         if let Some(out) = &mut self.bytes {
             head(out, major, text.len() as u64);
             out.extend_from_slice(text);
@@ -405,125 +402,5 @@ impl Writer<'_> {
             }),
             Calls::Ignored | Calls::Expected(_) => Ok(()),
         }
-    }
-}
-
-/// The parts of a sequence, tuple, map or struct.
-pub(super) struct Parts<'a, 'w> {
-    writer: &'a mut Writer<'w>,
-    /// Whether its length was not known, so that its end is marked.
-    marked: bool,
-    /// Whether it is a map that came entry by entry, without a length.
-    is_unknown_map: bool,
-    written: usize,
-}
-
-impl<'a, 'w> Parts<'a, 'w> {
-    fn new(writer: &'a mut Writer<'w>, marked: bool) -> Self {
-        Self {
-            writer,
-            marked,
-            is_unknown_map: false,
-            written: 0,
-        }
-    }
-
-    #[inline]
-    fn item<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), WriteError> {
-        let at = self.written;
-        self.written += 1;
-        value
-            .serialize(&mut *self.writer)
-            .map_err(|e| e.within(format_args!("[{at}]")))
-    }
-
-    #[inline]
-    fn named<T: Serialize + ?Sized>(
-        &mut self,
-        name: &'static str,
-        value: &T,
-    ) -> Result<(), WriteError> {
-        (self.writer.calls).take(Call::Field, &[], &[name.as_bytes()])?;
-        self.writer.text(name.as_bytes(), TEXT);
-        value
-            .serialize(&mut *self.writer)
-            .map_err(|e| e.within(format_args!(".{name}")))
-    }
-
-    #[inline]
-    fn close(self) -> Result<(), WriteError> {
-        let writer = self.writer;
-        writer.calls.take(Call::End, &[], &[])?;
-        if self.marked {
-            writer.byte(BREAK);
-        }
-        writer.has_unknown_map |= self.is_unknown_map && self.written > 1;
-        writer.depth = writer.depth.saturating_sub(1);
-        Ok(())
-    }
-}
-
-macro_rules! listed {
-    ($($name:ident::$part:ident),*) => {
-        $(impl $name for Parts<'_, '_> {
-            type Ok = ();
-            type Error = WriteError;
-
-            fn $part<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), WriteError> {
-                self.item(value)
-            }
-
-            fn end(self) -> Result<(), WriteError> {
-                self.close()
-            }
-        })*
-    };
-}
-
-listed!(
-    SerializeSeq::serialize_element,
-    SerializeTuple::serialize_element,
-    SerializeTupleStruct::serialize_field,
-    SerializeTupleVariant::serialize_field
-);
-
-macro_rules! fields {
-    ($($name:ident),*) => {
-        $(impl $name for Parts<'_, '_> {
-            type Ok = ();
-            type Error = WriteError;
-
-            fn serialize_field<T: Serialize + ?Sized>(
-                &mut self,
-                name: &'static str,
-                value: &T,
-            ) -> Result<(), WriteError> {
-                self.named(name, value)
-            }
-
-            fn end(self) -> Result<(), WriteError> {
-                self.close()
-            }
-        })*
-    };
-}
-
-fields!(SerializeStruct, SerializeStructVariant);
-
-impl SerializeMap for Parts<'_, '_> {
-    type Ok = ();
-    type Error = WriteError;
-
-    fn serialize_key<T: Serialize + ?Sized>(&mut self, key: &T) -> Result<(), WriteError> {
-        key.serialize(&mut *self.writer)
-            .map_err(WriteError::within_key)
-    }
-
-    fn serialize_value<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), WriteError> {
-        self.item(value)
-    }
-
-    fn end(self) -> Result<(), WriteError> {
-        self.close()
     }
 }
