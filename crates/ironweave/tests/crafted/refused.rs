@@ -419,6 +419,18 @@ fn idempotency_keys_and_their_names_are_whole_and_unique() {
             events[0].items()[0].items()[0] = Uint(u64::MAX)
         });
     });
+    // What else it tried: all that fired is among it, once.
+    let fired = || Array(vec![Uint(1), Uint(2), Raw(vec![0xf6])]);
+    let words = "what a transaction tried is not what fired in it";
+    for n in [0, 2, 4] {
+        shop_refused(4, words, |frame| {
+            let tried = Array((0..n).map(|_| fired()).collect());
+            meta(frame, &|meta| meta.push((Uint(6), tried.clone())));
+        });
+    }
+    shop_refused(5, "names without a key", |frame| {
+        meta(frame, &|meta| meta.push((Uint(6), Array(Vec::new()))));
+    });
     let mut frames = shop();
     let Map(first) = frames[4].payload.items()[0].clone() else {
         panic!("it is a map");
