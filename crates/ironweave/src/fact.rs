@@ -4,8 +4,9 @@ use minicbor::Decoder;
 
 use crate::cbor::{Pen, UINT, Word};
 use crate::graph::layout::Layout;
+use crate::item::{self, display, raw_item};
 use crate::schema::{ColumnIx, EdgeIx, EntityIx, StateIx};
-use crate::value::{DecodeError, display, raw_item};
+use crate::value::DecodeError;
 
 /// One change of the graph. A new value lies in the bytes beside the facts, at `at..at + len`, in CBOR.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -360,9 +361,7 @@ impl Facts {
 
     /// Reads one fact that [`Facts::encode`] wrote and appends it.
     pub(crate) fn decode(&mut self, d: &mut Decoder<'_>) -> Result<(), DecodeError> {
-        let items = d
-            .array()?
-            .ok_or_else(|| DecodeError::new("a fact of unknown length"))?;
+        let items = item::array(d)?;
         let code = d.u8()?;
         let fact = match (code, items) {
             (0 | 1, 5) => {

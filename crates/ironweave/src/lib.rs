@@ -15,6 +15,7 @@ mod guide;
 mod hash;
 mod history;
 mod id;
+mod item;
 pub mod log;
 mod meta;
 #[doc(hidden)]

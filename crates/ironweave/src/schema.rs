@@ -6,6 +6,8 @@
 //!
 //! Everything is referred to by its index in the vector that holds it, in order of declaration.
 
+mod valid;
+
 use serde::{Deserialize, Serialize};
 
 /// Index of an entity type in [`Schema::entities`].

@@ -232,7 +232,8 @@ mod tests {
     use serde::{Deserialize, Serialize};
 
     use super::Timestamp;
-    use crate::value::{decode, display, encode};
+    use crate::item::display;
+    use crate::value::{decode, encode};
 
     #[derive(Debug, PartialEq, Serialize, Deserialize)]
     enum Plain {

@@ -148,6 +148,8 @@ pub trait AnyColumn: Send + Sync + 'static {
     fn grow(&mut self);
     /// Removes the last cell, which is empty.
     fn shrink(&mut self);
+    /// Whether a cell has a value.
+    fn has(&self, slot: u32) -> bool;
     /// Writes a value of the column's type, and appends its encoding to `bytes`.
     fn set(&mut self, slot: u32, value: &dyn Any, bytes: &mut Vec<u8>) -> Result<(), ColumnError>;
     /// As `set`, and says for the fingerprint what it replaced.
@@ -361,6 +363,10 @@ impl<T: Value, S: Storage> AnyColumn for Column<T, S> {
 
     fn shrink(&mut self) {
         self.cells.shrink();
+    }
+
+    fn has(&self, slot: u32) -> bool {
+        self.get(slot).is_some()
     }
 
     fn set(&mut self, slot: u32, value: &dyn Any, bytes: &mut Vec<u8>) -> Result<(), ColumnError> {

@@ -7,8 +7,8 @@ use crate::error::{Chain, Name, StepError};
 use crate::graph::Graph;
 use crate::graph::storage::{Map, Storage};
 use crate::hash::hash_bytes;
+use crate::item::display;
 use crate::schema::EntityIx;
-use crate::value::display;
 
 /// By hash, the slots; several only where hashes collide.
 pub(super) struct KeyIndex<S: Storage> {

@@ -30,6 +30,8 @@ pub(crate) struct EntityLayout {
     pub states: Vec<StateLayout>,
     /// Fields and state data.
     pub columns: Vec<ColumnIx>,
+    /// Fields alone.
+    pub fields: Vec<ColumnIx>,
     /// The parts of the key.
     pub key: Vec<ColumnIx>,
     /// Fields that have a value of their own where none is given.
@@ -160,14 +162,21 @@ impl EdgeLayout {
 
 impl Layout {
     pub(crate) fn new(schema: Schema) -> Arc<Self> {
-        let columns: Vec<ColumnLayout> =
-            schema.columns.iter().map(|c| column(&schema, c)).collect();
+        let mut keys = vec![0u32; schema.entities.len()];
+        for column in schema.columns.iter().filter(|c| c.key) {
+            keys[usize::from(column.entity)] += 1;
+        }
+        let columns: Vec<ColumnLayout> = (schema.columns.iter())
+            .map(|c| column(&schema, c, keys[usize::from(c.entity)]))
+            .collect();
         let mut entities: Vec<EntityLayout> = schema.entities.iter().map(entity).collect();
         for (ix, def) in schema.columns.iter().enumerate() {
             let entity = &mut entities[usize::from(def.entity)];
             entity.columns.push(ix as ColumnIx);
             if let Some(state) = def.state {
                 entity.states[usize::from(state)].data.push(ix as ColumnIx);
+            } else {
+                entity.fields.push(ix as ColumnIx);
             }
             if def.key {
                 entity.key.push(ix as ColumnIx);
@@ -416,11 +425,8 @@ pub(crate) fn reverse(hop: Hop) -> Hop {
     }
 }
 
-fn column(schema: &Schema, def: &crate::schema::ColumnDef) -> ColumnLayout {
+fn column(schema: &Schema, def: &crate::schema::ColumnDef, parts: u32) -> ColumnLayout {
     let entity = &schema.entities[usize::from(def.entity)];
-    let parts = (schema.columns.iter())
-        .filter(|c| c.key && c.entity == def.entity)
-        .count();
     let path = match def.state {
         None => format!("{}.{}", entity.name, def.name),
         Some(state) => format!(
@@ -450,6 +456,7 @@ fn entity(def: &crate::schema::EntityDef) -> EntityLayout {
         name: def.name.as_str().into(),
         states: def.states.iter().map(state).collect(),
         columns: Vec::new(),
+        fields: Vec::new(),
         key: Vec::new(),
         defaults: Vec::new(),
         ends: Vec::new(),

@@ -47,8 +47,8 @@ use crate::graph::undo::Journal;
 pub(crate) use crate::graph::undo::Mark;
 use crate::hash::{cell_term, state_term};
 use crate::id::Id;
+use crate::item::display;
 use crate::schema::{ColumnIx, EntityIx, StateIx};
-use crate::value::display;
 
 /// The graph of one store or snapshot.
 pub struct Graph<S: Storage> {

@@ -1,12 +1,15 @@
 //! Replay: facts from a log, applied to the graph. No user code runs.
+//!
+//! What a fact may say is in `docs/log-format.md`, *Facts that are refused*: each is checked when it is applied, in O(1),
+//! and what must hold at the end of a transaction is checked then, of what its facts name and of nothing else.
 
 use std::sync::Arc;
 
 use crate::fact::{Fact, Facts};
 use crate::graph::Graph;
 use crate::graph::storage::Storage;
-use crate::id::Id;
-use crate::schema::{EdgeIx, EntityIx};
+use crate::id::{FREE, Id};
+use crate::schema::{Cardinality, ColumnIx, EdgeIx, EntityIx, Hop, StateIx};
 
 impl<S: Storage> Graph<S> {
     /// Applies one fact, with indexes of this graph's schema; an error says why it does not fit.
@@ -66,7 +69,7 @@ impl<S: Storage> Graph<S> {
                 at,
                 len,
             } => {
-                self.must_exist(self.layout.columns[usize::from(column)].entity, slot)?;
+                self.may_be_set(column, slot)?;
                 self.set_encoded(column, slot, facts.value(at, len))
                     .map_err(|e| e.to_string())?;
             }
@@ -91,6 +94,120 @@ impl<S: Storage> Graph<S> {
             }
         }
         Ok(())
+    }
+
+    /// Whether a field may get a value: a key only where it has none, data of a state only in that state.
+    fn may_be_set(&self, column: ColumnIx, slot: u32) -> Result<(), String> {
+        let def = &self.layout.schema.columns[usize::from(column)];
+        self.must_exist(def.entity, slot)?;
+        if def.key && self.column(column).has(slot) {
+            return Err(format!(
+                "{} has that part of its key already, and keys never change",
+                self.entity_ref(def.entity, slot)
+            ));
+        }
+        if def
+            .state
+            .is_some_and(|state| state != self.state_of(def.entity, slot))
+        {
+            return Err(format!(
+                "{} is in another state, which has no such data",
+                self.entity_ref(def.entity, slot)
+            ));
+        }
+        Ok(())
+    }
+
+    /// Whether nothing is missing at the end of a transaction of these facts: of what was created, all fields and the
+    /// data of its state, and the link at each end that holds exactly one; of what was moved, the data of the state; of
+    /// a new link, its data.
+    pub(crate) fn must_be_complete(&self, facts: &Facts) -> Result<(), String> {
+        for fact in &facts.list {
+            match *fact {
+                Fact::Create {
+                    entity,
+                    slot,
+                    generation,
+                    ..
+                } => {
+                    // It may have ended since.
+                    if let Some(state) = self.state(entity, Id { slot, generation }) {
+                        self.must_have_fields(entity, slot, None)?;
+                        self.must_have_fields(entity, slot, Some(state))?;
+                        for hop in &self.layout.entities[usize::from(entity)].ends {
+                            self.must_be_linked_once(*hop, slot)?;
+                        }
+                    }
+                }
+                Fact::Move { entity, slot, .. } => {
+                    let state = self.state_of(entity, slot);
+                    if state != FREE {
+                        self.must_have_fields(entity, slot, Some(state))?;
+                    }
+                }
+                Fact::Unlink { edge, from, to } => {
+                    for (forward, slot) in [(true, from), (false, to)] {
+                        let hop = Hop { edge, forward };
+                        let near = self.layout.edges[usize::from(edge)].near(forward).entity;
+                        if self.is_alive(near, slot) {
+                            self.must_be_linked_once(hop, slot)?;
+                        }
+                    }
+                }
+                Fact::Link { edge, from, to } => self.must_have_data(edge, from, to)?,
+                Fact::Delete { .. } | Fact::Set { .. } | Fact::SetLink { .. } => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// All fields of an entity, or the data of the state that it is in.
+    fn must_have_fields(
+        &self,
+        entity: EntityIx,
+        slot: u32,
+        state: Option<StateIx>,
+    ) -> Result<(), String> {
+        let layout = &self.layout.entities[usize::from(entity)];
+        let columns = match state {
+            None => &layout.fields,
+            Some(state) => &layout.states[usize::from(state)].data,
+        };
+        match columns
+            .iter()
+            .find(|column| !self.column(**column).has(slot))
+        {
+            None => Ok(()),
+            Some(column) => Err(format!(
+                "{} has no {}",
+                self.entity_ref(entity, slot),
+                self.layout.columns[usize::from(*column)].path
+            )),
+        }
+    }
+
+    /// An entity is linked at an end that holds exactly one.
+    fn must_be_linked_once(&self, hop: Hop, slot: u32) -> Result<(), String> {
+        let near = self.layout.edges[usize::from(hop.edge)].near(hop.forward);
+        if near.cardinality != Cardinality::One || self.degree(hop, slot) == 1 {
+            return Ok(());
+        }
+        Err(format!(
+            "{} is not linked at {}, which holds exactly one",
+            self.entity_ref(near.entity, slot),
+            near.path
+        ))
+    }
+
+    /// A link has the data that its edge says it has.
+    fn must_have_data(&self, edge: EdgeIx, from: u32, to: u32) -> Result<(), String> {
+        match self.link_row(edge, from, to) {
+            Some((data, row)) if !data.has(row) => Err(format!(
+                "the link of {from} and {to} at {} has no data",
+                self.layout.edges[usize::from(edge)].from.path
+            )),
+            _ => Ok(()),
+        }
     }
 
     fn must_exist(&self, entity: EntityIx, slot: u32) -> Result<(), String> {

@@ -220,6 +220,17 @@ impl<'a> Archive<'a> {
         Ok(Sorted::new(entries))
     }
 
+    /// Makes the indexes of all sealed segments from these, whatever is beside them.
+    pub(super) fn make_indexes_anew(&mut self) -> Result<(), StorageError> {
+        self.index.open = None;
+        self.index.held.clear();
+        for sealed in self.sealed {
+            let index = self.file(sealed)?;
+            self.keep(sealed, index);
+        }
+        Ok(())
+    }
+
     /// Puts the index of a segment beside it, or in memory.
     fn keep(&mut self, sealed: &Sealed, index: Sorted) {
         let written =

@@ -109,7 +109,13 @@ impl<M: Model> Store<M> {
     /// than the last transaction; `is_other_history` as of [`Store::locate`]; `is_not_found` where the store began at a
     /// snapshot and that is before it.
     pub fn as_of(&self, when: impl Into<When>) -> Result<Snapshot<M>, StorageError> {
-        let when = self.admit_time(when.into())?;
+        self.admit_time(when.into())
+            .and_then(|when| self.state_as_of(when))
+            .map(Snapshot::of)
+            .map_err(|e| self.log.place(e))
+    }
+
+    fn state_as_of(&self, when: When) -> Result<Arc<State>, StorageError> {
         self.history.keyframes.want();
         let keyframe = || {
             let found = self.history.keyframes.last(|state| when.includes(state.at));
@@ -120,12 +126,12 @@ impl<M: Model> Store<M> {
             found = keyframe();
         }
         let start = match found {
-            Some((true, state)) => return Ok(Snapshot::of(state)),
+            Some((true, state)) => return Ok(state),
             Some((false, state)) => state,
             None => self.beginning_of_log(when)?,
         };
         let frames = self.read(start.at.next())?;
-        go_on(start, when, frames, &self.epochs, &self.history.keyframes).map(Snapshot::of)
+        go_on(start, when, frames, &self.epochs, &self.history.keyframes)
     }
 
     /// A point that the log has come to, by its sequence or its time.
@@ -225,14 +231,9 @@ fn go_on(
             if !when.includes(after) {
                 break;
             }
-            core.replay(&decoded.facts).map_err(|e| bad_frame(seq, e))?;
+            core.replay(&decoded.facts, header.fingerprint)
+                .map_err(|e| bad_frame(seq, e))?;
             facts = decoded.facts;
-            if core.graph.fingerprint != header.fingerprint {
-                return Err(bad_frame(
-                    seq,
-                    "its fingerprint is another when it is replayed",
-                ));
-            }
         }
         at = after;
         if seq.is_multiple_of(SPACING) {

@@ -6,6 +6,7 @@
 //! before somebody begins there, with generation 0. Names of types stand for them, so that an index outlives the order
 //! of their declaration. What is found under a hash is looked at before it is believed.
 
+use std::cell::OnceCell;
 use std::collections::hash_map::Entry;
 
 use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed};
@@ -14,7 +15,7 @@ use crate::fact::{Fact, Facts};
 use crate::graph::layout::Layout;
 use crate::hash::FastMap;
 use crate::id::Id;
-use crate::schema::EntityIx;
+use crate::schema::{ColumnIx, EntityIx};
 
 /// The generation of who was at a slot when the segment began.
 pub(super) const EARLIER: u32 = 0;
@@ -70,6 +71,7 @@ impl Filing {
         names: &Names,
         mut under: impl FnMut(u64),
     ) {
+        let keys = KeysGiven::new(facts, layout);
         for (i, fact) in facts.list.iter().enumerate() {
             if let Fact::Create {
                 entity,
@@ -79,8 +81,7 @@ impl Filing {
             } = *fact
             {
                 self.begun.insert((entity, slot), generation);
-                let key = key_of(facts, i, layout);
-                if let Some(hash) = key.and_then(|key| names.key(entity, &key)) {
+                if let Some(hash) = keys.of(i).and_then(|key| names.key(entity, &key)) {
                     under(hash);
                 }
             }
@@ -97,21 +98,64 @@ impl Filing {
     }
 }
 
-/// The values of the key of the entity that fact `i` creates, if its type has one: keys never change, and are given in
-/// the same transaction.
-pub(super) fn key_of<'f>(facts: &'f Facts, i: usize, layout: &Layout) -> Option<Vec<&'f [u8]>> {
-    let Fact::Create { entity, slot, .. } = facts.list[i] else {
-        return None;
-    };
-    let key = &layout.entities[usize::from(entity)].key;
-    let mut values = Vec::new();
-    for part in key {
-        let set = facts.list[i..].iter().find(
-            |fact| matches!(fact, Fact::Set { column, slot: s, .. } if column == part && *s == slot),
-        );
-        values.push(facts.value_of(set?)?);
+/// The keys that the entities which a transaction creates get in it.
+pub(super) struct KeysGiven<'f> {
+    facts: &'f Facts,
+    layout: &'f Layout,
+    /// Where each cell is set, once one was looked for that is not set soon after its entity begins.
+    sets: OnceCell<FastMap<(ColumnIx, u32), Vec<usize>>>,
+}
+
+/// So many facts after the one that creates an entity are looked at one by one: those of an event that does so.
+const NEAR: usize = 64;
+
+impl<'f> KeysGiven<'f> {
+    pub(super) fn new(facts: &'f Facts, layout: &'f Layout) -> Self {
+        Self {
+            facts,
+            layout,
+            sets: OnceCell::new(),
+        }
     }
-    (!key.is_empty()).then_some(values)
+
+    /// The values of the key of the entity that fact `i` creates, if its type has one: keys never change, and are given
+    /// in the same transaction. O(1) for each, however the facts are mixed.
+    pub(super) fn of(&self, i: usize) -> Option<Vec<&'f [u8]>> {
+        let Fact::Create { entity, slot, .. } = *self.facts.list.get(i)? else {
+            return None;
+        };
+        let key = &self.layout.entities[usize::from(entity)].key;
+        let values = key.iter().map(|part| {
+            let set = self.set_after(i, *part, slot)?;
+            self.facts.value_of(set)
+        });
+        let values: Vec<_> = values.collect::<Option<_>>()?;
+        (!key.is_empty()).then_some(values)
+    }
+
+    /// The first fact after one that sets a cell.
+    fn set_after(&self, i: usize, of: ColumnIx, at: u32) -> Option<&'f Fact> {
+        let sets = |fact: &&Fact| matches!(fact, Fact::Set { column, slot, .. } if (*column, *slot) == (of, at));
+        let rest = self.facts.list.get(i..)?;
+        if let Some(near) = rest.iter().take(NEAR).find(sets) {
+            return Some(near);
+        }
+        if rest.len() <= NEAR {
+            return None;
+        }
+        let all = self.sets.get_or_init(|| {
+            let mut all = FastMap::<_, Vec<usize>>::default();
+            for (i, fact) in self.facts.list.iter().enumerate() {
+                if let Fact::Set { column, slot, .. } = *fact {
+                    all.entry((column, slot)).or_default().push(i);
+                }
+            }
+            all
+        });
+        let places = all.get(&(of, at))?;
+        let after = places.get(places.partition_point(|place| *place < i))?;
+        self.facts.list.get(*after)
+    }
 }
 
 /// What is filed of a segment that frames are still added to, or of a log in memory.

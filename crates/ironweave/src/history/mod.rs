@@ -146,7 +146,7 @@ impl<M: Model> Store<M> {
     /// Asks the archive, once it is up to date.
     fn archive<R>(
         &self,
-        ask: impl FnOnce(&mut Archive<'_>) -> Result<R, StorageError>,
+        ask: impl Fn(&mut Archive<'_>) -> Result<R, StorageError>,
     ) -> Result<R, StorageError> {
         // It is changed one frame at a time, and says how far it is.
         let index = self.history.index.lock();
@@ -157,6 +157,18 @@ impl<M: Model> Store<M> {
             base: self.base.as_ref().map(|base| &base.graph),
             next: self.at().next(),
         };
-        ask(&mut Archive::open(&self.log, context, &mut index)?)
+        let mut ask_once = |anew: bool| {
+            let mut archive = Archive::open(&self.log, context, &mut index)?;
+            if anew {
+                archive.make_indexes_anew()?;
+            }
+            ask(&mut archive)
+        };
+        let answer = match ask_once(false) {
+            // An index has led to where no such frame is, or there is one no longer: it is the segment that tells.
+            Err(e) if e.is_damage() => ask_once(true),
+            answer => answer,
+        };
+        answer.map_err(|e| self.log.place(e))
     }
 }

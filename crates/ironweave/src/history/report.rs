@@ -219,7 +219,8 @@ impl<M: Model> Iterator for Reports<'_, M> {
                 return None;
             }
             if frame.header.kind == FrameKind::Transaction {
-                return Some(self.read(&frame));
+                let report = self.read(&frame);
+                return Some(report.map_err(|e| self.store.log.place(e)));
             }
         }
     }

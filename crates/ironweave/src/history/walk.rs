@@ -6,7 +6,7 @@ use crate::fact::Fact;
 use crate::graph::Graph;
 use crate::graph::paged::Paged;
 use crate::history::archive::{Archive, Context, Part};
-use crate::history::index::{EARLIER, Names, about, key_of, pair};
+use crate::history::index::{EARLIER, KeysGiven, Names, about, pair};
 use crate::history::{Logged, Past};
 use crate::id::Id;
 use crate::log::{Frame, StorageError};
@@ -141,8 +141,12 @@ impl Archive<'_> {
         let meta = Arc::new(decoded.meta);
         for i in about(changes.facts(), &plan.layout, all) {
             let fact = changes.facts()[i];
-            let firing = decoded.firings.iter().find(|f| f.facts.contains(&i));
-            let event = firing.map_or(0, |f| usize::from(f.event));
+            // Each fact is one of a firing, and they are in order.
+            let firing = decoded.firings.partition_point(|f| f.facts.end <= i);
+            let event = decoded
+                .firings
+                .get(firing)
+                .map_or(0, |f| usize::from(f.event));
             history.push(Past {
                 seq,
                 time: decoded.time,
@@ -163,6 +167,7 @@ impl Archive<'_> {
         for mut part in self.parts() {
             for place in self.places(&part, usize::MAX, |names| names.key(of, key))? {
                 self.facts(&mut part, place, |facts| {
+                    let keys = KeysGiven::new(facts, layout);
                     for (i, fact) in facts.list.iter().enumerate() {
                         if let Fact::Create {
                             entity,
@@ -171,7 +176,7 @@ impl Archive<'_> {
                             ..
                         } = *fact
                             && entity == of
-                            && key_of(facts, i, layout).as_deref() == Some(key)
+                            && keys.of(i).as_deref() == Some(key)
                         {
                             had.push(Id { slot, generation });
                         }

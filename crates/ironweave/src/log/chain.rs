@@ -3,14 +3,15 @@
 //! The writer follows it once, at open, with nobody else writing. A read-only log follows it at open and at
 //! each refresh, perhaps beside a live writer; so everything is read in the order that makes this safe:
 //! `HEAD`, then the names of the segments, then their contents. What `HEAD` says was durable before it was
-//! read, and a segment that has a successor was complete before the successor got its name.
+//! read, and a segment that has a successor was complete before the successor got its name. A listing of names is
+//! not atomic, see [`Chain::follow`].
 
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
 use super::frame::{BLOCK_BYTES, Block, BlockFault, Fault, SEGMENT_MAGIC};
-use super::scan::{self, Found, Scan};
+use super::scan::{self, Found, Scan, Search};
 use super::segments::Sealed;
 use super::{ErrorKind, FrameHeader, Head, Seq, StorageError};
 use crate::position::Position;
@@ -21,6 +22,17 @@ const MARK_BYTES: u64 = 256 << 10;
 
 /// Of so many frames, the last ones, the checksums are at hand.
 const SUMS: Seq = 64;
+/// How much of what seems to be long frames is looked at behind a torn one, where nothing else is asked for.
+pub(super) const SEARCH_BYTES_MAX: u64 = 1 << 30;
+
+/// How much is looked at behind the end of the chain.
+#[derive(Clone, Copy)]
+pub(super) struct Behind {
+    /// Whether a clean end is looked behind too; one who polls need not.
+    pub thorough: bool,
+    /// See [`super::Options::search_bytes_max`].
+    pub search_bytes_max: u64,
+}
 
 /// A place from which frames can be read.
 #[derive(Clone, Copy, Debug)]
@@ -222,35 +234,65 @@ impl Chain {
     }
 
     /// Follows the chain from where it was left to its end. `known` is `HEAD`, read before this call.
-    /// `thorough` looks behind a clean end too; one who polls need not.
-    pub fn follow(&mut self, known: Option<&Block>, thorough: bool) -> Result<Stop, StorageError> {
+    /// `behind` says how much is looked at behind the end.
+    ///
+    /// A listing of the directory is not atomic: it may have a name that came while it was made, and not one that came
+    /// before that. So nothing is called damage that was seen once: the directory is listed and looked at again first.
+    pub fn follow(&mut self, known: Option<&Block>, behind: Behind) -> Result<Stop, StorageError> {
+        let mut seen = None;
         loop {
-            let names = segments(&self.dir)?;
-            let Some(current) = self.segment() else {
-                match names.first() {
-                    Some(&first) => match self.examine(first, names.len() == 1, known)? {
-                        Some(stop) => return Ok(stop),
-                        None => continue,
-                    },
-                    None => {
-                        self.check_known(known, &segment_path(&self.dir, 0))?;
-                        return Ok(Stop::Nothing);
+            match self.go_on(known, behind) {
+                Ok(Some(stop)) => return Ok(stop),
+                Ok(None) => {}
+                Err(error) => {
+                    let place = Some((self.segment(), self.next(), self.end));
+                    if seen == place || !(error.is_damage() || error.is_gone()) {
+                        return Err(error);
                     }
+                    seen = place;
                 }
-            };
-            let path = segment_path(&self.dir, current);
-            let fault = self.scan(&path, known)?;
-            let later = names.iter().copied().find(|&name| name > current);
-            let stop = match later {
-                Some(first) => {
-                    self.check_complete(&path, fault, first)?;
-                    self.examine(first, names.last() == Some(&first), known)?
-                }
-                None => self.examine_end(&path, fault, known, thorough)?,
-            };
-            if let Some(stop) = stop {
-                return Ok(stop);
             }
+        }
+    }
+
+    /// Goes to the end of a segment, and into the next one if there is one.
+    fn go_on(
+        &mut self,
+        known: Option<&Block>,
+        behind: Behind,
+    ) -> Result<Option<Stop>, StorageError> {
+        let names = segments(&self.dir)?;
+        let Some(current) = self.segment() else {
+            let Some(first) = self.due(names.first().copied())? else {
+                self.check_known(known, &segment_path(&self.dir, 0))?;
+                return Ok(Some(Stop::Nothing));
+            };
+            return self.examine(first, names.last().is_none_or(|last| *last <= first), known);
+        };
+        let path = segment_path(&self.dir, current);
+        let fault = self.scan(&path, known)?;
+        // One that has a successor was complete before it was listed, and so before it was scanned.
+        let Some(listed) = names.iter().copied().find(|&name| name > current) else {
+            return self.examine_end(&path, fault, known, behind);
+        };
+        let first = self.due(Some(listed))?.unwrap_or(listed);
+        self.check_complete(&path, fault, first)?;
+        self.examine(first, names.last().is_none_or(|last| *last <= first), known)
+    }
+
+    /// The segment to go to: the one that is due, if it is there, though the listing may not have it; else the one that
+    /// was listed.
+    fn due(&self, listed: Option<Seq>) -> Result<Option<Seq>, StorageError> {
+        let next = self.next();
+        // One that has no frame yet would be its own successor.
+        if listed == Some(next) || self.segment() == Some(next) {
+            return Ok(listed);
+        }
+        let path = segment_path(&self.dir, next);
+        match path.try_exists() {
+            Ok(true) => Ok(Some(next)),
+            Ok(false) => Ok(listed),
+            Err(e) => Err(StorageError::io("look for", &path, e)),
         }
     }
 
@@ -262,7 +304,10 @@ impl Chain {
             let (header, sum) = match scan.next(self.store, self.next()).map_err(io)? {
                 Found::Frame { header, sum, .. } => (header, sum),
                 Found::End => return Ok(None),
-                Found::Bad(fault) => return fault.too_new(path).map_or(Ok(Some(fault)), Err),
+                Found::Bad(fault) => {
+                    let refusal = fault.refusal(path, self.end, self.next());
+                    return refusal.map_or(Ok(Some(fault)), Err);
+                }
             };
             if let Some(known) = known.filter(|known| known.seq == header.seq)
                 && (known.fingerprint, known.epoch) != (header.fingerprint, header.epoch)
@@ -310,10 +355,10 @@ impl Chain {
         path: &Path,
         fault: Option<Fault>,
         known: Option<&Block>,
-        thorough: bool,
+        behind: Behind,
     ) -> Result<Option<Stop>, StorageError> {
         self.check_known(known, path)?;
-        if fault.is_none() && !thorough {
+        if fault.is_none() && !behind.thorough {
             return Ok(Some(Stop::Clean));
         }
         let io = |e| StorageError::io("read", path, e);
@@ -322,9 +367,19 @@ impl Chain {
         };
         let next = self.next();
         let fault = fault.unwrap_or(Fault::Hole);
-        let Some(evidence) = scan::find_evidence(path, self.end, self.store, next).map_err(io)?
-        else {
-            return Ok(Some(Stop::Torn { fault, until }));
+        let most = behind.search_bytes_max;
+        let found = scan::find_evidence(path, self.end, self.store, next, most).map_err(io)?;
+        let evidence = match found {
+            Search::Found(evidence) => evidence,
+            Search::Nothing => return Ok(Some(Stop::Torn { fault, until })),
+            Search::Undecided => {
+                let what = format!(
+                    "{}, and behind it so much looks like frames that it cannot be told whether it was durable; raise \
+                     `search_bytes_max`, which is {most}, to look at more of it",
+                    fault.describe()
+                );
+                return Err(StorageError::damage(path, self.end, Some(next), &what));
+            }
         };
         // Beside a live writer the frame may have been completed since; the evidence was written after it.
         let mut scan = Scan::open(path, self.end).map_err(io)?;
@@ -388,7 +443,8 @@ impl Chain {
         let block = match block {
             Ok(block) => block,
             Err(BlockFault::Version(version)) => {
-                return Err(StorageError::other_version(&path, "contents", version));
+                let error = StorageError::other_version(&path, "contents", version);
+                return Err(error.with_place(&path, 0, None));
             }
             // Frames are written only behind a durable header. With none there, nothing can be lost.
             Err(_)
@@ -436,7 +492,7 @@ impl Chain {
     }
 }
 
-/// First sequences of all segments, ascending.
+/// First sequences of all segments that a listing has, ascending.
 fn segments(dir: &Path) -> Result<Vec<Seq>, StorageError> {
     let io = |e| StorageError::io("list", dir, e);
     let mut names = Vec::new();
@@ -452,7 +508,27 @@ fn segments(dir: &Path) -> Result<Vec<Seq>, StorageError> {
         }
     }
     names.sort_unstable();
+    #[cfg(test)]
+    let names = listed(names);
     Ok(names)
+}
+
+/// Changes a listing.
+#[cfg(test)]
+pub(super) type Listing = Box<dyn FnOnce(Vec<Seq>) -> Vec<Seq>>;
+
+#[cfg(test)]
+thread_local! {
+    /// What the next listings of this thread come to.
+    pub(super) static LISTINGS: std::cell::RefCell<std::collections::VecDeque<Listing>> =
+        const { std::cell::RefCell::new(std::collections::VecDeque::new()) };
+}
+
+#[cfg(test)]
+fn listed(names: Vec<Seq>) -> Vec<Seq> {
+    // Taken out first: it may list the directory itself.
+    let change = LISTINGS.with_borrow_mut(std::collections::VecDeque::pop_front);
+    change.map_or(names.clone(), |change| change(names))
 }
 
 /// Whether the directory is not there at all.

@@ -84,6 +84,26 @@ impl StorageError {
         self
     }
 
+    /// The same error, with the place of its frame, which stands before the message.
+    pub(crate) fn in_file(mut self, segment: PathBuf, offset: u64) -> Self {
+        self.0.message = format!(
+            "{} at offset {offset}: {}",
+            segment.display(),
+            self.0.message
+        );
+        self.0.segment = Some(segment);
+        self.0.offset = Some(offset);
+        self
+    }
+
+    /// The same error, which is about a place of a file that its message names.
+    pub(crate) fn with_place(mut self, segment: &Path, offset: u64, seq: Option<Seq>) -> Self {
+        self.0.segment = Some(segment.to_owned());
+        self.0.offset = Some(offset);
+        self.0.seq = seq;
+        self
+    }
+
     /// The same error, with its cause; the cause is not part of the message.
     pub fn with_source(mut self, source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         self.0.source = Some(source.into());
@@ -203,6 +223,21 @@ impl StorageError {
         error
     }
 
+    /// The log is asked to write in a fork of the process that opened it.
+    pub(crate) fn forked(dir: &Path, process: u32) -> Self {
+        let mut error = Self::new(
+            ErrorKind::Locked,
+            format!(
+                "the store in {} was opened by process {process}, and this process, {}, is a fork of that: nothing was \
+                 written; open it in one process, after it was forked, and elsewhere read-only",
+                dir.display(),
+                std::process::id()
+            ),
+        );
+        error.0.holder = Some(process);
+        error
+    }
+
     pub(crate) fn stopped(cause: &str) -> Self {
         Self::new(
             ErrorKind::Stopped,
@@ -298,6 +333,11 @@ impl StorageError {
     /// The process that holds the lock, where it is known.
     pub fn holder(&self) -> Option<u32> {
         self.0.holder
+    }
+
+    /// A file was not there that was there before.
+    pub(crate) fn is_gone(&self) -> bool {
+        self.io_kind() == Some(io::ErrorKind::NotFound)
     }
 
     fn io_kind(&self) -> Option<io::ErrorKind> {

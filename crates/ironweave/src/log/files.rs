@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::{Duration, SystemTime};
 
-use super::chain::{Chain, Stop, is_absent, segment_path};
+use super::chain::{Behind, Chain, SEARCH_BYTES_MAX, Stop, is_absent, segment_path};
 use super::disk::{Disk, DiskFile, parent};
 use super::frame::{self, BLOCK_BYTES, Block, SEGMENT_MAGIC};
 use super::head::{Lock, read_head, write_head};
@@ -57,6 +57,11 @@ pub struct Options {
     pub spare_bytes_max: u64,
     /// Begin a new timeline in a log that there is; see [`crate::Options::new_timeline`]. Default: no.
     pub new_timeline: bool,
+    /// Behind a torn frame, an open searches for whole ones, which would prove that it was durable. What looks like the
+    /// header of a long frame and is none makes it read up to 2^30 bytes, and a hostile value may have many of them: so
+    /// many bytes are read at most, and four times the length of the tail. If that is not enough, the log is refused as
+    /// damaged. Default: 1 GiB.
+    pub search_bytes_max: u64,
 }
 
 impl Default for Options {
@@ -67,6 +72,7 @@ impl Default for Options {
             strict: false,
             spare_bytes_max: 4 << 20,
             new_timeline: false,
+            search_bytes_max: SEARCH_BYTES_MAX,
         }
     }
 }
@@ -91,8 +97,10 @@ pub struct FileLog {
     known: Option<Seq>,
     recovered: Option<TornTail>,
     closed: bool,
+    /// The process that opened it.
+    pub(super) process: u32,
     // Last, so that it is given back when all else is done.
-    _lock: Lock,
+    pub(super) _lock: Lock,
 }
 
 impl FileLog {
@@ -115,7 +123,11 @@ impl FileLog {
         let head = read_head(dir)?;
         let known = head.map(|head| head.seq);
         let mut chain = Chain::new(dir);
-        let stop = chain.follow(head.as_ref(), true)?;
+        let behind = Behind {
+            thorough: true,
+            search_bytes_max: options.search_bytes_max,
+        };
+        let stop = chain.follow(head.as_ref(), behind)?;
         let fresh = match stop {
             Stop::Nothing => Some(0),
             Stop::Header { first, .. } => Some(first),
@@ -169,6 +181,7 @@ impl FileLog {
             known,
             recovered,
             closed: false,
+            process: std::process::id(),
             _lock: lock,
         };
         if options.new_timeline && !fresh {
@@ -195,6 +208,11 @@ impl FileLog {
         if std::mem::replace(&mut self.closed, true) {
             return Ok(());
         }
+        if let Err(forked) = self.must_be_ours() {
+            // The thread that syncs is not in this process, and whoever is at it in the other may hold its locks.
+            drop(self.syncer.take());
+            return Err(forked);
+        }
         self.shared.close();
         if let Some(syncer) = self.syncer.take() {
             // It has nothing to say: a failed sync of its has stopped the log.
@@ -203,6 +221,14 @@ impl FileLog {
         self.shared.check()?;
         self.trim()?;
         self.write_head()
+    }
+
+    /// Refuses in a fork of the process that opened the log: both would write to the same place of the same file.
+    fn must_be_ours(&self) -> Result<(), StorageError> {
+        if self.process == std::process::id() {
+            return Ok(());
+        }
+        Err(StorageError::forked(&self.chain.dir, self.process))
     }
 
     /// Cuts the spare tail and makes everything durable.
@@ -311,6 +337,7 @@ impl Log for FileLog {
         mut header: FrameHeader,
         payload: &[u8],
     ) -> Result<(), AppendError> {
+        self.must_be_ours().map_err(AppendError::Refused)?;
         self.shared.check().map_err(AppendError::Refused)?;
         let expected = self.chain.next();
         if header.seq != expected {
@@ -354,6 +381,7 @@ impl Log for FileLog {
     }
 
     fn sync(&mut self) -> Result<(), StorageError> {
+        self.must_be_ours()?;
         self.shared.sync(Extent::Data)
     }
 

@@ -95,6 +95,8 @@ pub(super) enum Fault {
     Kind(u8),
     /// Whole, but another frame.
     Sequence(Seq),
+    /// Whole, but it says that itself, or a frame after it, was durable when it was written.
+    Durable(Seq),
     /// Zeros, with something else after them.
     Hole,
 }
@@ -110,22 +112,32 @@ impl Fault {
             Self::Version(version) => format!("it is of format version {version}"),
             Self::Kind(kind) => format!("it is of the unknown kind {kind}"),
             Self::Sequence(seq) => format!("frame {seq} stands in its place"),
+            Self::Durable(seq) => {
+                format!("it says that frame {seq} was durable before it was written")
+            }
             Self::Hole => "there are zeros instead of it, with other bytes after them".into(),
         }
     }
 
-    /// A whole frame that this program is too old for is neither torn nor damaged.
-    pub fn too_new(self, path: &Path) -> Option<StorageError> {
-        let what = match self {
+    /// A whole frame that this program cannot take is no torn one: one that it is too old for, which is not damaged
+    /// either, and one that no writer writes.
+    pub fn refusal(self, path: &Path, offset: u64, seq: Seq) -> Option<StorageError> {
+        let place = format!("frame {seq}, at offset {offset}");
+        let error = match self {
+            Self::Durable(_) => {
+                let what = self.describe();
+                return Some(StorageError::damage(path, offset, Some(seq), &what));
+            }
             Self::Version(version) => {
-                return Some(StorageError::other_version(path, "a frame", version.into()));
+                StorageError::other_version(path, &format!("a frame ({place})"), version.into())
             }
-            Self::Kind(kind) => {
-                format!("a frame of the unknown kind {kind} (format version {VERSION})")
-            }
+            Self::Kind(kind) => StorageError::version(
+                path,
+                &format!("a frame of the unknown kind {kind} ({place}; format version {VERSION})"),
+            ),
             _ => return None,
         };
-        Some(StorageError::version(path, &what))
+        Some(error.with_place(path, offset, Some(seq)))
     }
 }
 
@@ -183,11 +195,15 @@ pub(super) fn decode(bytes: &[u8], store: u64) -> Result<(FrameHeader, &[u8]), F
     }
     let kind = FrameKind::from_byte(bytes[17]).ok_or(Fault::Kind(bytes[17]))?;
     let payload_bytes = u32_at(bytes, 4) as usize;
+    let (seq, durable) = claims(bytes);
+    if let Some(durable) = durable.filter(|durable| *durable >= seq) {
+        return Err(Fault::Durable(durable));
+    }
     let header = FrameHeader {
-        seq: u64_at(bytes, 24),
+        seq,
         epoch: u32_at(bytes, 20),
         kind,
-        durable: durable_at(bytes),
+        durable,
         fingerprint: u128_at(bytes, 40),
     };
     Ok((
@@ -200,6 +216,13 @@ pub(super) fn decode(bytes: &[u8], store: u64) -> Result<(FrameHeader, &[u8]), F
 /// pass over what cannot matter without reading whole frames.
 pub(super) fn claims(header: &[u8]) -> (Seq, Option<Seq>) {
     (u64_at(header, 24), durable_at(header))
+}
+
+/// Whether a header is of the version and of a kind that this program writes, before its checksum is known to fit.
+pub(super) fn is_known(header: &[u8]) -> bool {
+    header[16] == VERSION as u8
+        && FrameKind::from_byte(header[17]).is_some()
+        && header[18..20] == [0; 2]
 }
 
 /// Over everything but magic, length and itself; those two are in the seed, with the store's id: so

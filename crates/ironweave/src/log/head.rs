@@ -39,7 +39,8 @@ pub(super) fn read_head(dir: &Path) -> Result<Option<Block>, StorageError> {
         Err(BlockFault::Magic) => Err(damage("does not begin as it should")),
         Err(BlockFault::Checksum) => Err(damage("has a checksum that does not fit")),
         Err(BlockFault::Version(version)) => {
-            Err(StorageError::other_version(&path, "contents", version))
+            let error = StorageError::other_version(&path, "contents", version);
+            Err(error.with_place(&path, 0, None))
         }
     }
 }
@@ -56,7 +57,9 @@ pub(super) fn write_head(disk: &Disk, dir: &Path, block: &Block) -> Result<(), S
 /// it ends; the number in the file is only for the message.
 #[derive(Debug)]
 pub(super) struct Lock {
-    file: File,
+    pub(super) file: File,
+    /// The process that acquired it.
+    pub(super) process: u32,
 }
 
 impl Lock {
@@ -98,12 +101,19 @@ impl Lock {
             .and_then(|()| file.seek(SeekFrom::Start(0)))
             .and_then(|_| file.write_all(format!("{}\n", std::process::id()).as_bytes()));
         written.map_err(|e| StorageError::io("write", &path, e))?;
-        Ok(Self { file })
+        Ok(Self {
+            file,
+            process: std::process::id(),
+        })
     }
 }
 
 impl Drop for Lock {
     fn drop(&mut self) {
+        if self.process != std::process::id() {
+            // This process is a fork, and has a copy of the file: the lock is that of both, and stays with the other.
+            return;
+        }
         // Closing the file is not enough: a process that is just being started by another thread has a copy
         // of it until it executes its program, and would hold the lock for that long.
         let _ = self.file.unlock();

@@ -4,7 +4,7 @@ use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::chain::{Chain, Stop, is_absent, segment_path};
+use super::chain::{Behind, Chain, SEARCH_BYTES_MAX, Stop, is_absent, segment_path};
 use super::cursor::Cursors;
 use super::disk::Disk;
 use super::frame::{BLOCK_BYTES, Block, Fault, SEGMENT_MAGIC};
@@ -221,7 +221,11 @@ impl ReadOnlyLog {
     fn follow(&mut self, thorough: bool) -> Result<(), StorageError> {
         // Before the segments: what it says was durable then is in them now.
         let known = head::read_head(&self.chain.dir)?;
-        let _: Stop = self.chain.follow(known.as_ref(), thorough)?;
+        let behind = Behind {
+            thorough,
+            search_bytes_max: SEARCH_BYTES_MAX,
+        };
+        let _: Stop = self.chain.follow(known.as_ref(), behind)?;
         self.chain.durable = self.chain.durable.max(known.map(|known| known.seq));
         Ok(())
     }

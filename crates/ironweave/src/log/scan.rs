@@ -233,44 +233,104 @@ pub(super) struct Evidence {
     pub durable: Seq,
 }
 
+/// What a search for such a frame came to.
+pub(super) enum Search {
+    Found(Evidence),
+    Nothing,
+    /// More places look like long frames than may be looked at.
+    Undecided,
+}
+
+/// A frame that is no longer than this is looked at wherever one may begin, which costs a constant for each byte.
+const SHORT_BYTES: usize = 512;
+
 /// Searches from `from` on for a whole frame that says that frame `bad` was durable when it was written.
 ///
-/// Frames begin at multiples of 8. A candidate is read whole only if its header claims to be such a
-/// frame, so that payloads which look like frames cost little.
+/// Frames begin at multiples of 8. A candidate is read whole only if its header claims to be such a frame, so that
+/// payloads which look like frames cost little; and of long candidates, which may overlap, so many bytes are read at most
+/// as the file has here four times, and `bytes_max`. So the search is linear in the length of the tail, whatever is in it.
 pub(super) fn find_evidence(
     path: &Path,
     from: u64,
     store: u64,
     bad: Seq,
-) -> io::Result<Option<Evidence>> {
+    bytes_max: u64,
+) -> io::Result<Search> {
     let mut file = File::open(path)?;
+    let len = file.metadata()?.len();
     file.seek(SeekFrom::Start(from))?;
-    let mut window: Vec<u8> = Vec::new();
+    let mut left = len.saturating_sub(from).saturating_mul(4);
+    left = left.saturating_add(bytes_max);
+    let mut undecided = false;
+    let (mut window, mut long) = (Vec::new(), Vec::new());
     let mut base = from;
     loop {
         let before = window.len();
         (&file).take(CHUNK_BYTES as u64).read_to_end(&mut window)?;
-        if window.len() == before {
-            return Ok(None);
-        }
+        let last = window.len() == before;
         let mut at = 0;
-        while at + FRAME_HEADER_BYTES <= window.len() {
-            if window[at..at + 4] == FRAME_MAGIC {
-                let (seq, durable) = frame::claims(&window[at..]);
-                if let Some(durable) = durable.filter(|&durable| durable >= bad) {
-                    let offset = base + at as u64;
-                    if let Found::Frame { .. } = Scan::open(path, offset)?.next(store, seq)? {
-                        return Ok(Some(Evidence {
-                            offset,
-                            seq,
-                            durable,
-                        }));
+        // A short frame is looked at where it lies, so all of it must be there.
+        let ahead = if last {
+            FRAME_HEADER_BYTES
+        } else {
+            SHORT_BYTES
+        };
+        while at + ahead <= window.len() {
+            let offset = base + at as u64;
+            let room = len.saturating_sub(offset);
+            let rest = &window[at..];
+            if let Some(bytes) = claimed(rest, bad, offset - from).filter(|b| *b as u64 <= room) {
+                let whole = match rest.get(..bytes).filter(|_| bytes <= SHORT_BYTES) {
+                    Some(short) => Some(short),
+                    None if bytes as u64 > left => {
+                        undecided = true;
+                        None
                     }
+                    None => {
+                        left -= bytes as u64;
+                        long.resize(bytes, 0);
+                        let read = read_at(&file, offset, &mut long)?;
+                        Some(&long[..read])
+                    }
+                };
+                let whole = whole.filter(|whole| whole.len() == bytes);
+                let header = whole.and_then(|whole| frame::decode(whole, store).ok());
+                if let Some(FrameHeader {
+                    seq,
+                    durable: Some(durable),
+                    ..
+                }) = header.map(|(header, _)| header)
+                {
+                    return Ok(Search::Found(Evidence {
+                        offset,
+                        seq,
+                        durable,
+                    }));
                 }
             }
             at += 8;
         }
+        if last {
+            return Ok(if undecided {
+                Search::Undecided
+            } else {
+                Search::Nothing
+            });
+        }
         window.drain(..at);
         base += at as u64;
     }
+}
+
+/// The length of the frame that seems to begin here, if it seems to be one that was written when frame `bad` was durable,
+/// which begins `distance` bytes before it.
+fn claimed(header: &[u8], bad: Seq, distance: u64) -> Option<usize> {
+    let bytes = frame::length(header).ok()?;
+    let (seq, durable) = frame::claims(header);
+    let fits = durable.is_some_and(|durable| bad <= durable && durable < seq);
+    // The frames between are not shorter than their headers.
+    let between = seq
+        .checked_sub(bad)?
+        .checked_mul(FRAME_HEADER_BYTES as u64)?;
+    (fits && between <= distance && frame::is_known(header)).then_some(bytes)
 }

@@ -80,6 +80,25 @@ impl<'l> Segments<'l> {
         Ok(())
     }
 
+    /// Where a frame lies: its segment, and the place in that. None where it is not there, or no longer whole.
+    pub(crate) fn place_of(&self, seq: Seq) -> Option<(PathBuf, u64)> {
+        let marks = &self.chain.marks;
+        let mark = marks.get(
+            marks
+                .partition_point(|mark| mark.seq <= seq)
+                .checked_sub(1)?,
+        )?;
+        let path = segment_path(&self.chain.dir, mark.first);
+        let mut scan = Scan::open(&path, mark.offset).ok()?;
+        for before in mark.seq..seq {
+            match scan.next(self.chain.store, before).ok()? {
+                Found::Frame { .. } => {}
+                Found::End | Found::Bad(_) => return None,
+            }
+        }
+        Some((path, scan.offset()))
+    }
+
     /// Opens a segment to read single frames.
     pub(crate) fn open(&self, first: Seq) -> Result<Segment, StorageError> {
         let path = segment_path(&self.chain.dir, first);

@@ -17,6 +17,7 @@ use serde::{Deserialize, Serialize};
 use crate::entity::Model;
 use crate::hash::hash_bytes;
 use crate::history::Report;
+use crate::item::raw_item;
 use crate::log::disk::Disk;
 use crate::log::{ErrorKind, StorageError};
 use crate::position::Position;
@@ -165,11 +166,9 @@ impl<M: Model> Store<M> {
             return anew(ErrorKind::Version, why.to_owned());
         }
         let mut d = minicbor::Decoder::new(content);
-        let head: Head = value::raw_item(&mut d)
-            .and_then(value::decode)
-            .map_err(|_| {
-                damage("the head of the table cannot be read; removed, it is folded anew")
-            })?;
+        let head: Head = raw_item(&mut d).and_then(value::decode).map_err(|_| {
+            damage("the head of the table cannot be read; removed, it is folded anew")
+        })?;
         if head.version != T::VERSION {
             let (kept, wanted) = (head.version, T::VERSION);
             let why =

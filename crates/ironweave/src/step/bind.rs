@@ -11,12 +11,11 @@ use crate::error::{Chain, Reject, StepError};
 use crate::graph::layout::Layout;
 use crate::graph::{GraphMut, GraphRef, key};
 use crate::id::Id;
+use crate::item::{display, raw_item};
 use crate::plumbing::debug::Shown;
-use crate::schema::{EntityIx, StateIx};
+use crate::schema::{Cardinality, EntityIx, NameDef, StateIx};
 use crate::step::plan::EventPlan;
-use crate::value::{
-    DecodeError, EncodeError, display, encode, encode_faithful, encode_value, equal, raw_item,
-};
+use crate::value::{DecodeError, EncodeError, encode, encode_faithful, encode_value, equal};
 
 /// The entities that the names of an event stand for.
 #[derive(Default)]
@@ -99,6 +98,16 @@ impl Names {
             names.push_many(ids.into_iter());
         }
         Ok(names)
+    }
+
+    /// Whether they are the names of an event, each of as many entities as it may stand for.
+    pub(crate) fn fit(&self, names: &[NameDef]) -> bool {
+        let fits = |(i, name): (usize, &NameDef)| match (name.count, self.ids(i as u16).len()) {
+            (Cardinality::One, n) => n == 1,
+            (Cardinality::Option, n) => n <= 1,
+            (Cardinality::Many, _) => true,
+        };
+        self.len() == names.len() && names.iter().enumerate().all(fits)
     }
 
     #[inline]

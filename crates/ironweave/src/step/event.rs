@@ -10,15 +10,14 @@ use crate::cbor::{ARRAY, NULL, UINT, Word, head};
 use crate::db::Reader;
 use crate::entity::Model;
 use crate::error::Reject;
+use crate::item::{self, raw_item};
 use crate::log::Seq;
 use crate::plumbing::Fields;
 use crate::schema::EventIx;
 use crate::step::bind::{Binder, Names, Ref};
 use crate::step::plan::Plan;
 use crate::step::{CoreMut, Tx};
-use crate::value::{
-    DecodeError, EncodeError, Equal, decode, encode_faithful, plain_bytes, raw_item,
-};
+use crate::value::{DecodeError, EncodeError, Equal, decode, encode_faithful, plain_bytes};
 
 /// An event: a request to change the graph, which may be rejected. The macro implements it.
 #[diagnostic::on_unimplemented(
@@ -341,9 +340,7 @@ impl<'b> FieldReader<'b> {
     /// Takes a map of field tags apart; `tags` gives the field of this program for each tag of the log.
     pub(crate) fn new(bytes: &'b [u8], tags: &[u16]) -> Result<Self, DecodeError> {
         let mut d = Decoder::new(bytes);
-        let n = d
-            .map()?
-            .ok_or_else(|| DecodeError::new("an event of unknown length"))?;
+        let n = item::map(&mut d)?;
         let mut fields = vec![None; tags.len()];
         for _ in 0..n {
             let tag = d.u16()?;

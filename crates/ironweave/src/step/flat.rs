@@ -65,6 +65,6 @@ pub(crate) fn differences(core: &Core, plan: &Plan) -> Vec<String> {
 }
 
 /// See [`Core::replay`].
-pub(crate) fn replay(core: &mut Core, facts: &Facts) -> Result<(), String> {
-    core.replay(facts)
+pub(crate) fn replay(core: &mut Core, facts: &Facts, fingerprint: u128) -> Result<(), String> {
+    core.replay(facts, fingerprint)
 }

@@ -389,15 +389,36 @@ impl<S: Storage> Core<S> {
         Ok(())
     }
 
-    /// Applies the facts of a logged transaction.
-    pub(crate) fn replay(&mut self, facts: &Facts) -> Result<(), String> {
+    /// Applies the facts of a logged transaction, after which the graph has the fingerprint. On an error it is as before.
+    pub(crate) fn replay(&mut self, facts: &Facts, fingerprint: u128) -> Result<(), String> {
+        let replayed = self
+            .apply_all(facts)
+            .and_then(|()| self.must_be(fingerprint));
+        if replayed.is_err() {
+            self.graph.rollback_all();
+        }
+        self.graph.settle();
+        replayed
+    }
+
+    fn apply_all(&mut self, facts: &Facts) -> Result<(), String> {
         for fact in &facts.list {
             if let Err(e) = self.graph.apply(*fact, facts) {
                 return Err(format!("{}: {e}", facts.render(*fact, &self.graph.layout)));
             }
         }
-        self.graph.settle();
-        Ok(())
+        self.graph.must_be_complete(facts)
+    }
+
+    /// The graph has the fingerprint that the log says.
+    pub(crate) fn must_be(&self, logged: u128) -> Result<(), String> {
+        let found = self.graph.fingerprint;
+        if found == logged {
+            return Ok(());
+        }
+        Err(format!(
+            "replayed, the graph has the fingerprint {found:032x}, and the log says {logged:032x}"
+        ))
     }
 
     /// Records that an event of the program fired.

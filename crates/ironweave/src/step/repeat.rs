@@ -90,7 +90,13 @@ impl Repeat {
         self.next = at + 1;
         match &attempt.outcome {
             Outcome::Fired(names) | Outcome::TakenBack(names) => {
-                Names::decode(names).map_err(|_| self.reused())
+                let names = Names::decode(names).map_err(|_| self.reused())?;
+                // The log may say what no store has written, or be of other rules, by which the event had other names.
+                let def = &plan.layout.schema.events[usize::from(event.index())];
+                if !names.fit(&def.names) {
+                    return Err(self.reused());
+                }
+                Ok(names)
             }
             Outcome::Rejected(reason) => Err(StepError::RejectedBefore {
                 seq: self.seq,

@@ -4,28 +4,22 @@
 //! this program, by name.
 
 use std::ops::Range;
+use std::sync::Arc;
 
 use minicbor::Decoder;
+use minicbor::data::Type;
 
 use crate::cbor::{ARRAY, MAP, NULL, Pen, TEXT, UINT, Word};
-use crate::fact::{Fact, Facts};
-use crate::graph::layout::Layout;
-use crate::schema::Schema;
+use crate::fact::Facts;
+use crate::id::Id;
+use crate::item::{self, raw_item};
+use crate::schema::Cardinality;
 use crate::step::Core;
 use crate::step::repeat::{Attempt, Keyed, Outcome};
-use crate::value::{DecodeError, raw_item};
+use crate::store::tags::EventTags;
+pub(crate) use crate::store::tags::Tags;
+use crate::value::DecodeError;
 use crate::{Meta, Timestamp};
-
-/// For each index of a logged schema, the index in this program's.
-pub(crate) struct Tags {
-    entities: Vec<u16>,
-    states: Vec<Vec<u8>>,
-    columns: Vec<u16>,
-    edges: Vec<u16>,
-    events: Vec<u16>,
-    /// Fields of each event of the log.
-    fields: Vec<Vec<u16>>,
-}
 
 /// One transaction, read back.
 pub(crate) struct Decoded {
@@ -46,212 +40,7 @@ pub(crate) struct DecodedFiring {
     pub binding: Vec<u8>,
     pub facts: Range<usize>,
     /// This program's field for each field tag of the log.
-    pub fields: Vec<u16>,
-}
-
-/// What sets two schemas apart in what they store; `None` where a log of one can be read as the other.
-pub(crate) fn shape_difference(logged: &Schema, ours: &Schema) -> Option<String> {
-    let named = |what: &str, logged: Vec<String>, ours: Vec<String>| -> Option<String> {
-        if let Some(gone) = logged.iter().find(|x| !ours.contains(x)) {
-            return Some(format!("the store has {what} {gone}, the program does not"));
-        }
-        ours.iter()
-            .find(|x| !logged.contains(x))
-            .map(|new| format!("the program has {what} {new}, the store does not"))
-    };
-    let entities = |s: &Schema| s.entities.iter().map(|e| format!("`{}`", e.name)).collect();
-    let states = |s: &Schema| {
-        let of = |e: &crate::schema::EntityDef| -> Vec<String> {
-            e.states
-                .iter()
-                .map(|state| format!("`{}` of `{}`", state.name, e.name))
-                .collect()
-        };
-        s.entities.iter().flat_map(of).collect()
-    };
-    let columns = |s: &Schema| {
-        let layout = Layout::new(s.clone());
-        let of = |(c, l): (
-            &crate::schema::ColumnDef,
-            &crate::graph::layout::ColumnLayout,
-        )| {
-            format!(
-                "`{}: {}`{}",
-                l.path,
-                c.ty,
-                if c.key { " (the key)" } else { "" }
-            )
-        };
-        s.columns.iter().zip(&layout.columns).map(of).collect()
-    };
-    let edges = |s: &Schema| {
-        let end = |e: &crate::schema::EndDef| {
-            format!(
-                "{}.{} ({:?})",
-                s.entities[usize::from(e.entity)].name,
-                e.name,
-                e.cardinality
-            )
-        };
-        let data = |e: &crate::schema::EdgeDef| {
-            (e.data.as_ref()).map_or_else(String::new, |ty| format!(" with `{ty}`"))
-        };
-        s.edges
-            .iter()
-            .map(|e| format!("`{} <-> {}`{}", end(&e.from), end(&e.to), data(e)))
-            .collect()
-    };
-    let events = |s: &Schema| {
-        let of = |e: &crate::schema::EventDef| {
-            let fields: Vec<String> = e
-                .fields
-                .iter()
-                .map(|f| format!("{}: {}", f.name, f.ty))
-                .collect();
-            let kind = if e.immediate { "immediate " } else { "" };
-            format!("`{kind}{} {{ {} }}`", e.name, fields.join(", "))
-        };
-        s.events.iter().map(of).collect()
-    };
-    named("the entity", entities(logged), entities(ours))
-        .or_else(|| named("the state", states(logged), states(ours)))
-        .or_else(|| named("the field", columns(logged), columns(ours)))
-        .or_else(|| named("the edge", edges(logged), edges(ours)))
-        .or_else(|| named("the event", events(logged), events(ours)))
-}
-
-impl Tags {
-    /// The mapping between two schemas of the same shape.
-    pub(crate) fn new(logged: &Schema, ours: &Schema) -> Option<Self> {
-        fn by_name<T>(logged: &[T], ours: &[T], same: impl Fn(&T, &T) -> bool) -> Option<Vec<u16>> {
-            logged
-                .iter()
-                .map(|l| ours.iter().position(|o| same(l, o)).map(|ix| ix as u16))
-                .collect()
-        }
-        let entities = by_name(&logged.entities, &ours.entities, |a, b| a.name == b.name)?;
-        let states: Option<Vec<Vec<u8>>> = (logged.entities.iter().zip(&entities))
-            .map(|(l, ix)| {
-                let tags = by_name(
-                    &l.states,
-                    &ours.entities[usize::from(*ix)].states,
-                    |a, b| a.name == b.name,
-                )?;
-                Some(tags.into_iter().map(|t| t as u8).collect())
-            })
-            .collect();
-        let states = states?;
-        let columns = by_name(&logged.columns, &ours.columns, |a, b| {
-            let state = a
-                .state
-                .map(|s| states[usize::from(a.entity)].get(usize::from(s)).copied());
-            a.name == b.name
-                && entities[usize::from(a.entity)] == b.entity
-                && state == b.state.map(Some)
-        })?;
-        let edges = by_name(&logged.edges, &ours.edges, |a, b| {
-            a.from.name == b.from.name && entities[usize::from(a.from.entity)] == b.from.entity
-        })?;
-        let events = by_name(&logged.events, &ours.events, |a, b| a.name == b.name)?;
-        let fields: Option<Vec<Vec<u16>>> = (logged.events.iter().zip(&events))
-            .map(|(l, ix)| {
-                by_name(&l.fields, &ours.events[usize::from(*ix)].fields, |a, b| {
-                    a.name == b.name
-                })
-            })
-            .collect();
-        Some(Self {
-            entities,
-            states,
-            columns,
-            edges,
-            events,
-            fields: fields?,
-        })
-    }
-
-    /// The index in the logged schema of a type of this program.
-    pub(crate) fn logged_entity(&self, entity: usize) -> Option<usize> {
-        self.entities.iter().position(|e| usize::from(*e) == entity)
-    }
-
-    fn fact(&self, fact: Fact) -> Option<Fact> {
-        let state = |entity: u16, state: u8| {
-            self.states
-                .get(usize::from(entity))?
-                .get(usize::from(state))
-                .copied()
-        };
-        Some(match fact {
-            Fact::Create {
-                entity,
-                state: s,
-                slot,
-                generation,
-            } => Fact::Create {
-                entity: *self.entities.get(usize::from(entity))?,
-                state: state(entity, s)?,
-                slot,
-                generation,
-            },
-            Fact::Delete {
-                entity,
-                state: s,
-                slot,
-                generation,
-            } => Fact::Delete {
-                entity: *self.entities.get(usize::from(entity))?,
-                state: state(entity, s)?,
-                slot,
-                generation,
-            },
-            Fact::Move {
-                entity,
-                slot,
-                from,
-                to,
-            } => Fact::Move {
-                entity: *self.entities.get(usize::from(entity))?,
-                slot,
-                from: state(entity, from)?,
-                to: state(entity, to)?,
-            },
-            Fact::Set {
-                column,
-                slot,
-                at,
-                len,
-            } => Fact::Set {
-                column: *self.columns.get(usize::from(column))?,
-                slot,
-                at,
-                len,
-            },
-            Fact::Link { edge, from, to } => Fact::Link {
-                edge: *self.edges.get(usize::from(edge))?,
-                from,
-                to,
-            },
-            Fact::Unlink { edge, from, to } => Fact::Unlink {
-                edge: *self.edges.get(usize::from(edge))?,
-                from,
-                to,
-            },
-            Fact::SetLink {
-                edge,
-                from,
-                to,
-                at,
-                len,
-            } => Fact::SetLink {
-                edge: *self.edges.get(usize::from(edge))?,
-                from,
-                to,
-                at,
-                len,
-            },
-        })
-    }
+    pub fields: Arc<[u16]>,
 }
 
 /// Writes the open transaction.
@@ -371,26 +160,18 @@ pub(crate) fn decode_facts(
     read(payload, tags, room, false)
 }
 
+/// All of it is looked at in either case, so that a transaction that was replayed can be read in full later.
 fn read(payload: &[u8], tags: &Tags, facts: Facts, firings: bool) -> Result<Decoded, DecodeError> {
     let mut d = Decoder::new(payload);
-    let sized = |n: Option<u64>| n.ok_or_else(|| DecodeError::new("an array of unknown length"));
-    if sized(d.array()?)? != 2 {
+    if item::array(&mut d)? != 2 {
         return Err(DecodeError::new("no transaction"));
     }
-    let mut time = Timestamp::default();
-    let (mut meta, mut names, mut attempts) = (Meta::default(), Vec::new(), None);
-    for _ in 0..sized(d.map()?)? {
-        match d.u8()? {
-            0 => time = Timestamp::from_micros(d.i64()?),
-            1 => meta.actor = Some(d.str()?.to_owned()),
-            2 => meta.correlation = Some(d.str()?.to_owned()),
-            3 => meta.causation = Some(d.u64()?),
-            4 => meta.key = Some(d.str()?.to_owned()),
-            5 => names = raw_item(&mut d)?.to_vec(),
-            6 => attempts = Some(raw_item(&mut d)?.to_vec()),
-            _ => d.skip()?,
-        }
-    }
+    let Said {
+        time,
+        meta,
+        names,
+        attempts,
+    } = read_meta(&mut d)?;
     let mut decoded = Decoded {
         time,
         meta,
@@ -399,30 +180,39 @@ fn read(payload: &[u8], tags: &Tags, facts: Facts, firings: bool) -> Result<Deco
         facts,
         firings: Vec::new(),
     };
-    for _ in 0..sized(d.array()?)? {
-        if sized(d.array()?)? != 3 {
+    // With a key, which names each event of the program has.
+    let mut named = decoded.meta.key.is_some().then(Vec::new);
+    for _ in 0..item::array(&mut d)? {
+        if item::array(&mut d)? != 3 {
             return Err(DecodeError::new("no firing"));
         }
         let tag = usize::from(d.u16()?);
-        let binding = raw_item(&mut d)?;
+        let event = tags.events.get(tag);
+        let event = event
+            .ok_or_else(|| DecodeError::new(format_args!("event {tag} is not in the schema")))?;
+        let binding = read_binding(&mut d, event)?;
         let start = decoded.facts.list.len();
-        for _ in 0..sized(d.array()?)? {
+        for _ in 0..item::array(&mut d)? {
             decoded.facts.decode(&mut d)?;
         }
-        let (Some(event), Some(fields)) = (tags.events.get(tag), tags.fields.get(tag)) else {
-            return Err(DecodeError::new(format_args!(
-                "event {tag} is not in the schema"
-            )));
-        };
-        if !firings {
-            continue;
+        if let Some(named) = named.as_mut().filter(|_| !event.immediate) {
+            named.push(&*event.names);
         }
-        decoded.firings.push(DecodedFiring {
-            event: *event,
-            binding: binding.to_vec(),
-            facts: start..decoded.facts.list.len(),
-            fields: fields.clone(),
-        });
+        if firings {
+            decoded.firings.push(DecodedFiring {
+                event: event.event,
+                binding: binding.to_vec(),
+                facts: start..decoded.facts.list.len(),
+                fields: Arc::clone(&event.fields),
+            });
+        }
+    }
+    item::end(&d)?;
+    if let Some(named) = named {
+        check_names(&decoded.names, &named)?;
+        if let Some(attempts) = &decoded.attempts {
+            check_attempts(attempts, named.len())?;
+        }
     }
     for fact in &mut decoded.facts.list {
         *fact = tags
@@ -430,4 +220,165 @@ fn read(payload: &[u8], tags: &Tags, facts: Facts, firings: bool) -> Result<Deco
             .ok_or_else(|| DecodeError::new(format_args!("{fact:?} is not in the schema")))?;
     }
     Ok(decoded)
+}
+
+/// What a transaction says of itself.
+struct Said {
+    time: Timestamp,
+    meta: Meta,
+    names: Vec<u8>,
+    attempts: Option<Vec<u8>>,
+}
+
+/// Reads what a transaction says of itself; the codes are in `docs/log-format.md`.
+fn read_meta(d: &mut Decoder<'_>) -> Result<Said, DecodeError> {
+    let (mut time, mut meta) = (None, Meta::default());
+    let (mut names, mut attempts) = (None, None);
+    let mut seen = 0u64;
+    for _ in 0..item::map(d)? {
+        let code = d.u64()?;
+        if code < 64 && seen >> code & 1 == 1 {
+            return Err(DecodeError::new(format_args!(
+                "the transaction says {code} of itself twice"
+            )));
+        }
+        seen |= 1u64.checked_shl(code.min(64) as u32).unwrap_or(0);
+        match code {
+            0 => time = Some(Timestamp::from_micros(d.i64()?)),
+            1 => meta.actor = Some(d.str()?.to_owned()),
+            2 => meta.correlation = Some(d.str()?.to_owned()),
+            3 => meta.causation = Some(d.u64()?),
+            4 => meta.key = Some(d.str()?.to_owned()),
+            5 => names = Some(raw_item(d)?.to_vec()),
+            6 => attempts = Some(raw_item(d)?.to_vec()),
+            _ => {
+                raw_item(d)?;
+            }
+        }
+    }
+    let time = time.ok_or_else(|| DecodeError::new("a transaction without a time"))?;
+    if meta.key.is_some() != names.is_some() || attempts.is_some() && names.is_none() {
+        return Err(DecodeError::new(
+            "an idempotency key without the names of its events, or names without a key",
+        ));
+    }
+    Ok(Said {
+        time,
+        meta,
+        names: names.unwrap_or_default(),
+        attempts,
+    })
+}
+
+/// Reads what an event was given: each of its fields once; an immediate event, the entity that it fired on.
+fn read_binding<'b>(d: &mut Decoder<'b>, event: &EventTags) -> Result<&'b [u8], DecodeError> {
+    let start = d.position();
+    if event.immediate {
+        id(d)?;
+        return Ok(&d.input()[start..d.position()]);
+    }
+    let fields = event.fields.len();
+    let n = item::map(d)?;
+    if n != fields as u64 {
+        return Err(DecodeError::new(format_args!(
+            "an event with {n} fields that has {fields}"
+        )));
+    }
+    // In order of declaration, as this program writes them; who has another order is looked at more closely.
+    let (mut ordered, mut given) = (true, Vec::new());
+    for i in 0..fields {
+        let tag = d.u16()?;
+        if usize::from(tag) >= fields {
+            return Err(DecodeError::new(format_args!(
+                "field {tag} of an event that has {fields} is not in the schema"
+            )));
+        }
+        if usize::from(tag) != i && ordered {
+            ordered = false;
+            given = vec![false; fields];
+            given[..i].fill(true);
+        }
+        if !ordered && std::mem::replace(&mut given[usize::from(tag)], true) {
+            return Err(DecodeError::new(format_args!(
+                "an event with its field {tag} twice"
+            )));
+        }
+        raw_item(d)?;
+    }
+    Ok(&d.input()[start..d.position()])
+}
+
+fn id(d: &mut Decoder<'_>) -> Result<Id, DecodeError> {
+    let bits = d.u64()?;
+    Id::from_bits(bits).ok_or_else(|| DecodeError::new(format_args!("{bits} is no id")))
+}
+
+/// Reads the entities that an event bound and created.
+pub(super) fn decode_names(d: &mut Decoder<'_>) -> Result<Vec<Vec<Id>>, DecodeError> {
+    let mut names = Vec::new();
+    for _ in 0..item::array(d)? {
+        let mut ids = Vec::new();
+        for _ in 0..item::array(d)? {
+            ids.push(id(d)?);
+        }
+        names.push(ids);
+    }
+    Ok(names)
+}
+
+/// Each name of each event of the program has as many entities as the schema says.
+fn check_names(bytes: &[u8], events: &[&[Cardinality]]) -> Result<(), DecodeError> {
+    let fits = |(count, ids): (&Cardinality, &Vec<Id>)| match count {
+        Cardinality::One => ids.len() == 1,
+        Cardinality::Option => ids.len() <= 1,
+        Cardinality::Many => true,
+    };
+    let mut d = Decoder::new(bytes);
+    let others =
+        || DecodeError::new("the names beside an idempotency key are not those of its events");
+    if item::array(&mut d)? != events.len() as u64 {
+        return Err(others());
+    }
+    for names in events {
+        let given = decode_names(&mut d)?;
+        if names.len() != given.len() || !names.iter().zip(&given).all(fits) {
+            return Err(others());
+        }
+    }
+    item::end(&d)
+}
+
+/// What a transaction with a key tried: so many events of it are in the transaction, each of the others was rejected or
+/// taken back.
+fn check_attempts(bytes: &[u8], fired: usize) -> Result<(), DecodeError> {
+    let mut d = Decoder::new(bytes);
+    let mut left = fired;
+    for _ in 0..item::array(&mut d)? {
+        if item::array(&mut d)? != 3 {
+            return Err(DecodeError::new("no attempt"));
+        }
+        d.u64()?;
+        d.u64()?;
+        match d.datatype()? {
+            Type::Null => {
+                d.null()?;
+                left = left.checked_sub(1).ok_or_else(too_many)?;
+            }
+            Type::String => {
+                d.str()?;
+            }
+            _ => {
+                decode_names(&mut d)?;
+            }
+        }
+    }
+    if left > 0 {
+        return Err(too_many());
+    }
+    item::end(&d)
+}
+
+#[cold]
+fn too_many() -> DecodeError {
+    DecodeError::new("what a transaction tried is not what fired in it")
 }

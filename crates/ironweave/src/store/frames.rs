@@ -4,12 +4,12 @@ use std::sync::Arc;
 
 use crate::entity::Model;
 use crate::id::Id;
-use crate::log::{ErrorKind, FrameKind, Frames, Seq, StorageError};
+use crate::item::display;
+use crate::log::{FrameKind, Frames, Seq, StorageError};
 use crate::schema::{BindBy, NameDef};
 use crate::step::event::FieldReader;
-use crate::store::Store;
-use crate::store::frame;
-use crate::value::{DecodeError, decode, display};
+use crate::store::{Store, bad_frame, frame};
+use crate::value::{DecodeError, decode};
 use crate::{Meta, Timestamp};
 
 /// One transaction of the log.
@@ -165,13 +165,9 @@ impl<M: Model> Iterator for FrameViews<'_, M> {
                 Err(e) => return Some(Err(e)),
             };
             if frame.header.kind == FrameKind::Transaction {
-                let view = self.store.view(frame.header.seq, &frame.payload);
-                return Some(view.map_err(|e| {
-                    StorageError::new(
-                        ErrorKind::Damage,
-                        format!("frame {} of the log: {e}", frame.header.seq),
-                    )
-                }));
+                let seq = frame.header.seq;
+                let view = self.store.view(seq, &frame.payload);
+                return Some(view.map_err(|e| self.store.log.place(bad_frame(seq, e))));
             }
         }
     }

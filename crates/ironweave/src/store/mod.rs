@@ -2,13 +2,16 @@
 
 #[cfg(test)]
 mod cost;
+mod epochs;
 pub(crate) mod frame;
 mod frames;
 mod locate;
 mod open;
+mod place;
 mod repeat;
 mod shadow;
 mod share;
+pub(crate) mod tags;
 mod transaction;
 mod verify;
 
@@ -94,6 +97,7 @@ pub struct Store<M: Model> {
     keys: Keys,
     /// The sequence of the next frame.
     next: Seq,
+    bounds: epochs::Bounds,
     payload: Pen,
     /// What replay would make of the log, kept under `paranoid`.
     shadow: Option<Box<Shadow>>,
@@ -193,6 +197,12 @@ impl<M: Model> Store<M> {
 
     /// Opens the store in a directory, which is made if it is not there; every step is on disk before its
     /// receipt ([`crate::Durability::Always`]).
+    ///
+    /// What the log says is checked while it is replayed, and nothing in it is believed because its checksums fit: see
+    /// `docs/log-format.md`, *What is refused*. Refused, the error has the file, the frame and the offset.
+    ///
+    /// One process writes. Fork it before the store is opened, not after: a fork has no threads but one, and the locks of
+    /// the others may be held in it for ever. If it steps or syncs all the same, it gets an error and writes nothing.
     ///
     /// # Errors
     /// Where it is locked by another process, damaged, of another model, or the disk refuses.
@@ -442,6 +452,11 @@ impl<M: Model> Store<M> {
         let seq = self.next;
         self.core.check_ends()?;
         frame::encode(&self.core, &mut self.payload);
+        let bytes = self.payload.written().len();
+        (self
+            .bounds
+            .check(crate::log::FrameKind::Transaction, self.next, bytes))
+        .map_err(StepError::Storage)?;
         let fingerprint = self.core.graph.fingerprint;
         if let Some(shadow) = &mut self.shadow {
             shadow.follow(

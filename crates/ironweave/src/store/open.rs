@@ -13,14 +13,14 @@ use crate::log::{
     AppendError, Durability, ErrorKind, FileLog, Frame, FrameHeader, FrameKind, Log, MemoryLog,
     ReadOnlyLog, Seq, StorageError,
 };
-use crate::schema::Schema;
 use crate::snapshot::replica::{Slot, Waiting};
 use crate::snapshot::{At, State};
 use crate::step::clock::Clock;
 use crate::step::flat;
 use crate::step::immediates::Limits;
 use crate::step::plan::Plan;
-use crate::store::frame::{self, Tags, shape_difference};
+use crate::store::epochs::{Bounds, decode_schema};
+use crate::store::frame;
 use crate::store::repeat::Keys;
 use crate::store::shadow::Shadow;
 use crate::store::{Backend, Epochs, Store};
@@ -32,6 +32,7 @@ pub struct Options<M: Model> {
     log: crate::log::Options,
     limits: Limits,
     paranoid: bool,
+    bounds: Bounds,
     model: PhantomData<fn() -> M>,
 }
 
@@ -41,6 +42,7 @@ impl<M: Model> Default for Options<M> {
             log: crate::log::Options::default(),
             limits: Limits::default(),
             paranoid: false,
+            bounds: Bounds::default(),
             model: PhantomData,
         }
     }
@@ -64,6 +66,30 @@ impl<M: Model> Options<M> {
     #[must_use]
     pub fn segment_bytes_max(mut self, bytes: u64) -> Self {
         self.log.segment_bytes_max = bytes;
+        self
+    }
+
+    /// How many bytes a transaction may have in the log, read or written: 2^30 by default, which is more than a frame can
+    /// hold. To replay one takes some five times as much memory beside the graph, and to read what fired in it up to 25
+    /// times as much.
+    #[must_use]
+    pub fn transaction_bytes_max(mut self, bytes: usize) -> Self {
+        self.bounds.transaction_bytes = bytes;
+        self
+    }
+
+    /// How many bytes a schema may have in the log: 16 MiB by default.
+    #[must_use]
+    pub fn schema_bytes_max(mut self, bytes: usize) -> Self {
+        self.bounds.schema_bytes = bytes;
+        self
+    }
+
+    /// How many bytes an open may look at for each of the places behind a torn frame that seem to begin another one; see
+    /// [`log::Options::search_bytes_max`](crate::log::Options::search_bytes_max).
+    #[must_use]
+    pub fn search_bytes_max(mut self, bytes: u64) -> Self {
+        self.log.search_bytes_max = bytes;
         self
     }
 
@@ -144,7 +170,7 @@ impl<M: Model> Options<M> {
     }
 
     fn over(self, log: Backend) -> Result<Store<M>, StorageError> {
-        let mut store = Store::over(log, self.limits)?;
+        let mut store = Store::over(log, self.limits, self.bounds)?;
         if self.paranoid {
             store.distrust();
         }
@@ -197,52 +223,20 @@ pub(super) fn append(
     }
 }
 
-impl Epochs {
-    /// The number of the schema that new frames are written under.
-    pub(super) fn current(&self) -> u32 {
-        self.list.len().saturating_sub(1) as u32
-    }
-
-    /// Of a log that was written under one schema, which is this program's and not in it.
-    fn from_the_beginning(schema: &Schema) -> Self {
-        let tags = Tags::new(schema, schema);
-        Self {
-            list: (tags.into_iter())
-                .map(|tags| (0, schema.clone(), Arc::new(tags)))
-                .collect(),
-        }
-    }
-
-    /// Takes in a schema frame.
-    fn add(&mut self, seq: Seq, logged: Schema, ours: &Schema) -> Result<(), StorageError> {
-        if let Some(difference) = shape_difference(&logged, ours) {
-            return Err(StorageError::new(
-                ErrorKind::Schema,
-                format!(
-                    "the store is of another model, or of another version of `{}`: {difference}. Open it with the \
-                     program that wrote it; migrations are not supported yet",
-                    ours.name
-                ),
-            ));
-        }
-        let tags = Tags::new(&logged, ours).ok_or_else(|| {
-            StorageError::new(
-                ErrorKind::Schema,
-                format!(
-                    "the schema in frame {seq} cannot be read as `{}`",
-                    ours.name
-                ),
-            )
-        })?;
-        self.list.push((seq, logged, Arc::new(tags)));
-        Ok(())
-    }
-}
+/// How many characters are said of what is wrong with a frame.
+const WORDS_MAX: usize = 500;
 
 /// A frame whose checksum is right and whose content is not: what wrote it, or what reads it, is wrong.
 pub(crate) fn bad_frame(seq: Seq, what: impl std::fmt::Display) -> StorageError {
-    StorageError::new(
+    // A value that it tells of may be as long as a frame.
+    let mut what = what.to_string();
+    if let Some((end, _)) = what.char_indices().nth(WORDS_MAX) {
+        what.truncate(end);
+        what += " ..";
+    }
+    StorageError::at(
         ErrorKind::Damage,
+        seq,
         format!(
             "frame {seq} of the log cannot be applied: {what}. The log was not changed; restore a copy of it"
         ),
@@ -251,7 +245,7 @@ pub(crate) fn bad_frame(seq: Seq, what: impl std::fmt::Display) -> StorageError 
 
 impl<M: Model> Store<M> {
     /// Folds a log into a graph, and begins one that is empty.
-    fn over(log: Backend, limits: Limits) -> Result<Self, StorageError> {
+    fn over(log: Backend, limits: Limits, bounds: Bounds) -> Result<Self, StorageError> {
         let binding = M::binding();
         let mut plan = Plan::new(binding.schema, binding.events, binding.invariants);
         plan.limits = limits;
@@ -264,6 +258,7 @@ impl<M: Model> Store<M> {
             epochs: Epochs::default(),
             keys: Keys::default(),
             next: 0,
+            bounds,
             payload: Pen::default(),
             shadow: None,
             base: None,
@@ -319,6 +314,7 @@ impl<M: Model> Store<M> {
             epochs: Epochs::from_the_beginning(&base.plan.layout.schema),
             keys: Keys::default(),
             next: base.at.next(),
+            bounds: Bounds::default(),
             payload: Pen::default(),
             shadow: None,
             base: Some(base),
@@ -358,6 +354,10 @@ impl<M: Model> Store<M> {
     /// Applies the frames that the graph has not seen.
     fn catch_up(&mut self) -> Result<(), StorageError> {
         self.core.close();
+        self.take_in().map_err(|e| self.log.place(e))
+    }
+
+    fn take_in(&mut self) -> Result<(), StorageError> {
         let Self {
             core,
             plan,
@@ -365,6 +365,7 @@ impl<M: Model> Store<M> {
             epochs,
             next,
             keys,
+            bounds,
             replica,
             feed,
             ..
@@ -382,10 +383,13 @@ impl<M: Model> Store<M> {
                 payload,
                 position,
             } = frame?;
+            epochs.check(&header)?;
+            bounds.check(header.kind, header.seq, payload.len())?;
             match header.kind {
                 FrameKind::Schema => {
                     facts.clear();
-                    let logged = value::decode(&payload).map_err(|e| bad_frame(header.seq, e))?;
+                    let logged = decode_schema(&payload).map_err(|e| bad_frame(header.seq, e))?;
+                    (core.must_be(header.fingerprint)).map_err(|e| bad_frame(header.seq, e))?;
                     epochs.add(header.seq, logged, &plan.layout.schema)?;
                 }
                 FrameKind::Transaction => {
@@ -394,32 +398,37 @@ impl<M: Model> Store<M> {
                         .ok_or_else(|| bad_frame(header.seq, "no schema precedes it"))?;
                     let decoded = frame::decode_facts(&payload, tags, facts)
                         .map_err(|e| bad_frame(header.seq, e))?;
-                    flat::replay(core, &decoded.facts).map_err(|e| bad_frame(header.seq, e))?;
+                    let last = core.open.clock.last();
+                    if decoded.time < last {
+                        let (time, what) =
+                            (decoded.time, "before that of the transaction before it");
+                        let what = format_args!("its time, {time}, is {what}, {last}");
+                        return Err(bad_frame(header.seq, what));
+                    }
+                    let key = decoded.meta.key.as_deref();
+                    if let Some(before) = key.and_then(|key| keys.get(key)) {
+                        let what = format_args!("its idempotency key is that of frame {before}");
+                        return Err(bad_frame(header.seq, what));
+                    }
+                    flat::replay(core, &decoded.facts, header.fingerprint)
+                        .map_err(|e| bad_frame(header.seq, e))?;
                     core.open.clock.set(decoded.time);
                     core.open.clock.end(true);
-                    if let Some(key) = &decoded.meta.key {
+                    if let Some(key) = key {
                         keys.insert(key, header.seq);
                     }
                     facts = decoded.facts;
                 }
                 FrameKind::Migration => {
-                    return Err(StorageError::new(
+                    return Err(StorageError::at(
                         ErrorKind::Version,
+                        header.seq,
                         format!(
                             "frame {} is a migration, which this version cannot read",
                             header.seq
                         ),
                     ));
                 }
-            }
-            if core.graph.fingerprint != header.fingerprint {
-                return Err(bad_frame(
-                    header.seq,
-                    format_args!(
-                        "replayed, the graph has the fingerprint {:032x}, and the log says {:032x}",
-                        core.graph.fingerprint, header.fingerprint
-                    ),
-                ));
             }
             *next = header.seq + 1;
             if let Some(replica) = replica.get() {
@@ -446,6 +455,8 @@ impl<M: Model> Store<M> {
         let mut payload = Vec::new();
         value::encode(&schema, &mut payload)
             .map_err(|e| StorageError::new(ErrorKind::Schema, e.to_string()))?;
+        self.bounds
+            .check(FrameKind::Schema, self.next, payload.len())?;
         let fingerprint = self.core.graph.fingerprint;
         let epoch = self.epochs.list.len() as u32;
         append(

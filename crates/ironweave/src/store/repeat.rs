@@ -7,19 +7,23 @@
 //!    place, and gets the receipt or the rejection that that one got. Any difference rejects as `KeyReused`.
 
 use minicbor::Decoder;
+use minicbor::data::Type;
 use xxhash_rust::xxh3::xxh3_128;
 
 use crate::Timestamp;
 use crate::entity::Model;
 use crate::error::StepError;
 use crate::hash::FastMap;
-use crate::log::{Frame, FrameKind, Seq};
+use crate::id::Id;
+use crate::item::{self, raw_item};
+use crate::log::{ErrorKind, Frame, FrameKind, Seq, StorageError};
+use crate::schema::EventDef;
+use crate::step::bind::Names;
 use crate::step::event::FieldReader;
-use crate::step::plan::Plan;
 use crate::step::repeat::{Attempt, Outcome, Repeat, print};
 use crate::store::Store;
-use crate::store::frame::{self, Decoded};
-use crate::value::{DecodeError, raw_item};
+use crate::store::frame::{self, Decoded, DecodedFiring};
+use crate::value::DecodeError;
 
 /// The keys of a log: of each the hash and the sequence of its frame.
 #[derive(Default)]
@@ -35,59 +39,72 @@ impl Keys {
     }
 }
 
-fn array(d: &mut Decoder<'_>) -> Result<u64, DecodeError> {
-    (d.array()?).ok_or_else(|| DecodeError::new("an array of unknown length"))
-}
-
-/// What a transaction tried, as its frame has it.
-fn attempts(plan: &Plan, decoded: &Decoded) -> Result<Vec<Attempt>, DecodeError> {
-    let mut names = Decoder::new(&decoded.names);
-    let mut left = array(&mut names)?;
-    let mut next_names = || -> Result<Vec<u8>, DecodeError> {
-        left = (left.checked_sub(1)).ok_or_else(|| DecodeError::new("too few names"))?;
-        Ok(raw_item(&mut names)?.to_vec())
-    };
-    let mut all = Vec::new();
-    let Some(bytes) = &decoded.attempts else {
-        let events = &plan.layout.schema.events;
-        let fired = (decoded.firings.iter()).filter(|f| !events[usize::from(f.event)].immediate);
-        for firing in fired {
-            let reader = FieldReader::new(&firing.binding, &firing.fields)?;
-            all.push(Attempt {
-                print: print(plan, firing.event, &reader),
-                outcome: Outcome::Fired(next_names()?),
-            });
-        }
-        return Ok(all);
-    };
-    let mut d = Decoder::new(bytes);
-    for _ in 0..array(&mut d)? {
-        if array(&mut d)? != 3 {
-            return Err(DecodeError::new("no attempt"));
-        }
-        let print = u128::from(d.u64()?) << 64 | u128::from(d.u64()?);
-        let outcome = match d.datatype()? {
-            minicbor::data::Type::Null => {
-                d.null()?;
-                Outcome::Fired(next_names()?)
-            }
-            minicbor::data::Type::String => Outcome::Rejected(d.str()?.to_owned()),
-            _ => Outcome::TakenBack(raw_item(&mut d)?.to_vec()),
-        };
-        all.push(Attempt { print, outcome });
-    }
-    Ok(all)
-}
-
 impl<M: Model> Store<M> {
+    /// What a transaction tried, as its frame has it.
+    fn attempts(&self, seq: Seq, decoded: &Decoded) -> Result<Vec<Attempt>, StepError> {
+        let bad = |e: DecodeError| StepError::Storage(self.log.place(super::bad_frame(seq, e)));
+        let events = &self.plan.layout.schema.events;
+        // What stayed fired, and has names: one entry for each event of the program, which was looked at when the frame
+        // was replayed.
+        let mut fired =
+            (decoded.firings.iter()).filter(|f| !events[usize::from(f.event)].immediate);
+        let mut names = Decoder::new(&decoded.names);
+        item::array(&mut names).map_err(bad)?;
+        let mut next = || -> Result<(&DecodedFiring, Outcome), StepError> {
+            let firing = fired
+                .next()
+                .ok_or_else(|| bad(DecodeError::new("too many names")))?;
+            let ids = frame::decode_names(&mut names).map_err(bad)?;
+            Ok((
+                firing,
+                Outcome::Fired(self.names_of_today(seq, firing, ids)?),
+            ))
+        };
+        let mut all = Vec::new();
+        let Some(bytes) = &decoded.attempts else {
+            let n = events_of(decoded, events);
+            for _ in 0..n {
+                let (firing, outcome) = next()?;
+                let reader = FieldReader::new(&firing.binding, &firing.fields).map_err(bad)?;
+                all.push(Attempt {
+                    print: print(&self.plan, firing.event, &reader),
+                    outcome,
+                });
+            }
+            return Ok(all);
+        };
+        let mut d = Decoder::new(bytes);
+        for _ in 0..item::array(&mut d).map_err(bad)? {
+            let mut other = || -> Result<(u128, Option<Outcome>), DecodeError> {
+                item::array(&mut d)?;
+                let print = u128::from(d.u64()?) << 64 | u128::from(d.u64()?);
+                let outcome = match d.datatype()? {
+                    Type::Null => {
+                        d.null()?;
+                        None
+                    }
+                    Type::String => Some(Outcome::Rejected(d.str()?.to_owned())),
+                    _ => Some(Outcome::TakenBack(raw_item(&mut d)?.to_vec())),
+                };
+                Ok((print, outcome))
+            };
+            let (print, outcome) = other().map_err(bad)?;
+            let outcome = match outcome {
+                Some(outcome) => outcome,
+                None => next()?.1,
+            };
+            all.push(Attempt { print, outcome });
+        }
+        Ok(all)
+    }
+
     /// The transaction that had a key, if there was one, and its time.
     pub(super) fn repeat(&self, key: &str) -> Result<Option<(Repeat, Timestamp)>, StepError> {
         let Some(seq) = self.keys.get(key) else {
             return Ok(None);
         };
         let decoded = self.logged(seq).map_err(StepError::Storage)?;
-        let attempts = attempts(&self.plan, &decoded)
-            .map_err(|e| StepError::Storage(super::open::bad_frame(seq, e)))?;
+        let attempts = self.attempts(seq, &decoded)?;
         let repeat = Repeat {
             key: key.to_owned(),
             seq,
@@ -95,6 +112,41 @@ impl<M: Model> Store<M> {
             next: 0,
         };
         Ok(Some((repeat, decoded.time)))
+    }
+
+    /// The entities that an event bound and created, encoded in the order of the names that it has under the rules of
+    /// today.
+    fn names_of_today(
+        &self,
+        seq: Seq,
+        firing: &DecodedFiring,
+        mut then: Vec<Vec<Id>>,
+    ) -> Result<Vec<u8>, StepError> {
+        let tags = self.epochs.at(seq).and_then(|tags| {
+            let mut events = tags.events.iter();
+            events.find(|event| event.event == firing.event)
+        });
+        let named = tags.map_or(&[][..], |event| &event.named);
+        let def = &self.plan.layout.schema.events[usize::from(firing.event)];
+        let mut today = Names::default();
+        for (i, name) in def.names.iter().enumerate() {
+            let at = named.get(i).copied().flatten();
+            let Some(ids) = at.and_then(|at| then.get_mut(at)) else {
+                return Err(StepError::Storage(StorageError::at(
+                    ErrorKind::Schema,
+                    seq,
+                    format!(
+                        "the request was answered in frame {seq}, under rules by which the event {} had no `{}`: what it \
+                         did is there, and its receipt cannot be given again",
+                        def.name, name.name
+                    ),
+                )));
+            };
+            today.push_many(std::mem::take(ids).into_iter());
+        }
+        let mut bytes = Vec::new();
+        today.encode(&mut bytes);
+        Ok(bytes)
     }
 
     /// A transaction of the log.
@@ -130,4 +182,10 @@ impl<M: Model> Store<M> {
         }
         Ok(changed)
     }
+}
+
+/// How many events of the program fired in a transaction.
+fn events_of(decoded: &Decoded, events: &[EventDef]) -> usize {
+    let of_the_program = |f: &&DecodedFiring| !events[usize::from(f.event)].immediate;
+    decoded.firings.iter().filter(of_the_program).count()
 }

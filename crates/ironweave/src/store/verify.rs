@@ -9,8 +9,8 @@ use crate::log::{FrameKind, Seq, StorageError};
 use crate::step::event::FieldReader;
 use crate::step::plan::Plan;
 use crate::step::{Core, flat};
-use crate::store::Store;
 use crate::store::frame::{self, Decoded};
+use crate::store::{Store, bad_frame};
 
 /// Where today's code does something else than the log says.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -95,12 +95,7 @@ impl<M: Model> Store<M> {
                 continue;
             }
             let seq = frame.header.seq;
-            let differs = |e: &dyn fmt::Display| {
-                StorageError::new(
-                    crate::log::ErrorKind::Damage,
-                    format!("frame {seq} of the log: {e}"),
-                )
-            };
+            let differs = |e: &dyn fmt::Display| self.log.place(bad_frame(seq, e));
             let tags = self
                 .epochs
                 .at(seq)

@@ -357,7 +357,7 @@ impl State {
     /// The one that a transaction leads to.
     fn after(&self, logged: &Logged) -> Result<Arc<Self>, StorageError> {
         let mut core = Core::new(self.graph.fork());
-        core.replay(logged.changes.raw())
+        core.replay(logged.changes.raw(), logged.fingerprint)
             .map_err(|e| bad_frame(logged.seq, e))?;
         Ok(Arc::new(Self {
             plan: Arc::clone(&self.plan),

@@ -12,7 +12,6 @@ mod write;
 use std::any::{Any, TypeId};
 use std::fmt;
 
-use minicbor::Decoder;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -31,7 +30,7 @@ pub(crate) use faithful::{encode_faithful, equal};
 const DEPTH_MAX: u32 = 128;
 
 /// How deep a value may be nested that is read. Logs from before there was a limit have their values still.
-const DEPTH_READ_MAX: u32 = 2 * DEPTH_MAX;
+pub(crate) const DEPTH_READ_MAX: u32 = 2 * DEPTH_MAX;
 
 /// What a field can hold: any type that serde can write and read, that can be cloned and sent.
 ///
@@ -174,63 +173,6 @@ pub(crate) fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, DecodeError
     let value = T::deserialize(&mut reader)?;
     reader.end()?;
     Ok(value)
-}
-
-/// One CBOR item, whatever it is: its bytes, with the decoder moved behind it.
-pub(crate) fn raw_item<'b>(decoder: &mut Decoder<'b>) -> Result<&'b [u8], DecodeError> {
-    let start = decoder.position();
-    decoder.skip()?;
-    Ok(&decoder.input()[start..decoder.position()])
-}
-
-/// A value in the diagnostic notation of RFC 8949, for people, on one line.
-pub(crate) fn display(bytes: &[u8]) -> String {
-    let mut text = String::new();
-    let mut d = Decoder::new(bytes);
-    match write_item(&mut d, &mut text) {
-        Ok(()) => text,
-        Err(e) => format!("{text} ({e})"),
-    }
-}
-
-fn write_item(d: &mut Decoder<'_>, out: &mut String) -> Result<(), DecodeError> {
-    use minicbor::data::Type;
-    match d.datatype()? {
-        // As Rust would write it: nothing in it can end the line or the quotes.
-        Type::String => *out += &format!("{:?}", d.str()?),
-        Type::Array => {
-            let n = d.array()?.unwrap_or(0);
-            write_list(d, out, ['[', ']'], n, write_item)
-        }?,
-        Type::Map => {
-            let n = d.map()?.unwrap_or(0);
-            write_list(d, out, ['{', '}'], n, |d, out| {
-                write_item(d, out)?;
-                *out += ": ";
-                write_item(d, out)
-            })
-        }?,
-        _ => *out += &minicbor::display(raw_item(d)?).to_string(),
-    }
-    Ok(())
-}
-
-fn write_list(
-    d: &mut Decoder<'_>,
-    out: &mut String,
-    [open, close]: [char; 2],
-    n: u64,
-    item: impl Fn(&mut Decoder<'_>, &mut String) -> Result<(), DecodeError>,
-) -> Result<(), DecodeError> {
-    out.push(open);
-    for i in 0..n {
-        if i > 0 {
-            *out += ", ";
-        }
-        item(d, out)?;
-    }
-    out.push(close);
-    Ok(())
 }
 
 #[cfg(test)]

@@ -23,16 +23,6 @@ fn same<T: Serialize + 'static>(value: T) {
 }
 
 #[test]
-fn values_are_shown_on_one_line_whatever_is_in_them() {
-    let mut bytes = Vec::new();
-    let value = (1, vec![Some("a\nb\"c\u{1b}"), None], [("k", -2)]);
-    encode(&value, &mut bytes).expect("it can be written");
-    let text = display(&bytes);
-    assert_eq!(text, r#"[1, ["a\nb\"c\u{1b}", null], [["k", -2]]]"#);
-    assert!(display(&bytes[..5]).contains('('));
-}
-
-#[test]
 fn plain_values_are_written_as_serde_writes_them() {
     for n in [
         0,

@@ -31,7 +31,7 @@ pub fn log(name: &str, dir: &Path, read_only: bool) -> Text {
     }
 }
 
-fn shop(store: &Store<shop::Model>) -> Text {
+pub fn shop(store: &Store<shop::Model>) -> Text {
     use shop::*;
     let mut text = String::new();
     shop_graph(store, &mut text)?;
@@ -132,7 +132,7 @@ fn shop_graph(db: &impl Db, text: &mut String) -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-fn bank(store: &Store<first::bank::Model>) -> Text {
+pub fn bank(store: &Store<first::bank::Model>) -> Text {
     use first::bank::*;
     let mut text = String::new();
     for a in store.place::<Account, Any>() {

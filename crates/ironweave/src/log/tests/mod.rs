@@ -1,10 +1,13 @@
 //! What the log promises, one sentence a test. Here: the helpers, and what every log does alike.
 
 mod beside;
+mod crafted;
 mod damage;
 mod faults;
+mod fork;
 mod history;
 mod kill;
+mod listing;
 mod power;
 mod share;
 mod side;

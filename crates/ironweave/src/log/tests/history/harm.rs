@@ -1,5 +1,6 @@
 //! What may become of an index, and of those who make it.
 
+use super::super::super::frame::u64_at;
 use super::*;
 
 #[test]
@@ -15,7 +16,7 @@ fn whatever_becomes_of_the_indexes_nothing_is_lost() {
     let all = indexes(whole.path());
     assert!(all.len() > 8);
     type Harm = fn(&[PathBuf], &mut Random);
-    let harms: [(&str, Harm); 8] = [
+    let harms: [(&str, Harm); 9] = [
         ("all are gone", |all, _| {
             for path in all {
                 fs::remove_file(path).unwrap();
@@ -61,6 +62,20 @@ fn whatever_becomes_of_the_indexes_nothing_is_lost() {
                 fs::write(path, bytes).unwrap();
             }
         }),
+        ("they lead elsewhere, with right checksums", |all, _| {
+            for path in all {
+                let mut bytes = fs::read(path).unwrap();
+                let seed = u64_at(&bytes, 72);
+                let leaves = u64_at(&bytes, 56);
+                let pages = bytes.chunks_exact_mut(4_096).enumerate();
+                for (n, page) in pages.skip(1).take(leaves as usize) {
+                    lead_elsewhere(page);
+                    let sum = xxhash_rust::xxh3::xxh3_64_with_seed(&page[8..], seed ^ n as u64);
+                    page[..8].copy_from_slice(&sum.to_le_bytes());
+                }
+                fs::write(path, bytes).unwrap();
+            }
+        }),
         ("they are something else", |all, _| {
             for path in all {
                 fs::write(path, b"something else").unwrap();
@@ -99,6 +114,23 @@ fn whatever_becomes_of_the_indexes_nothing_is_lost() {
         assert!(mended == were, "{what}: they are not made again");
         let (frames, _, _) = reads(|| store.history_of_key::<Person>(&u64::MAX).unwrap());
         assert_eq!(frames, 0, "{what}: they are not read");
+    }
+}
+
+/// Changes each place in a leaf of an index.
+fn lead_elsewhere(page: &mut [u8]) {
+    let entries = u16::from_le_bytes([page[8], page[9]]);
+    let mut at = 10;
+    let pass = |page: &[u8], mut at: usize| {
+        while page[at] & 0x80 != 0 {
+            at += 1;
+        }
+        at + 1
+    };
+    for _ in 0..entries {
+        at = pass(page, at);
+        page[at] ^= 1;
+        at = pass(page, at);
     }
 }
 

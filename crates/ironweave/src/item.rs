@@ -1,0 +1,355 @@
+//! CBOR items as they lie in a log: passed over, and shown to people, whatever they are.
+//!
+//! Architecture invariant: nothing here recurses deeper than [`DEPTH_MAX`], and nothing takes more than the bytes that
+//! there are. Whatever a log says is passed over here once before anything else looks at it, so values that are nested
+//! deeper, or are not well-formed, get no further.
+
+use std::fmt::Write as _;
+
+use minicbor::Decoder;
+use minicbor::data::Type;
+
+use crate::value::{DEPTH_READ_MAX, DecodeError};
+
+/// How deep arrays, maps and tags may be nested in a value: as deep as a value may be read.
+pub(crate) const DEPTH_MAX: usize = DEPTH_READ_MAX as usize;
+
+const BYTES: u8 = 2;
+const TEXT: u8 = 3;
+const ARRAY: u8 = 4;
+const MAP: u8 = 5;
+const TAG: u8 = 6;
+const SIMPLE: u8 = 7;
+/// Ends an item of indefinite length.
+const BREAK: u8 = 0xff;
+/// In place of how many items are to come: those up to a break.
+const UNTIL_BREAK: u64 = u64::MAX;
+
+/// One CBOR item, whatever it is: its bytes, with the decoder moved behind it.
+pub(crate) fn raw_item<'b>(d: &mut Decoder<'b>) -> Result<&'b [u8], DecodeError> {
+    let start = d.position();
+    let rest = d.input().get(start..).unwrap_or_default();
+    let end = start + length(rest)?;
+    d.set_position(end);
+    Ok(&d.input()[start..end])
+}
+
+/// Nothing may follow.
+pub(crate) fn end(d: &Decoder<'_>) -> Result<(), DecodeError> {
+    match d.input().len().saturating_sub(d.position()) {
+        0 => Ok(()),
+        more => Err(DecodeError::new(format_args!("{more} bytes follow it"))),
+    }
+}
+
+/// How many items an array has; one of indefinite length is refused.
+pub(crate) fn array(d: &mut Decoder<'_>) -> Result<u64, DecodeError> {
+    let n = d.array()?;
+    n.ok_or_else(|| DecodeError::new("an array of indefinite length"))
+}
+
+/// How many entries a map has; one of indefinite length is refused.
+pub(crate) fn map(d: &mut Decoder<'_>) -> Result<u64, DecodeError> {
+    let n = d.map()?;
+    n.ok_or_else(|| DecodeError::new("a map of indefinite length"))
+}
+
+/// How many bytes the item has that begins here. It is well-formed, its heads are in their shortest form, and it is
+/// nested no deeper than allowed.
+fn length(bytes: &[u8]) -> Result<usize, DecodeError> {
+    let mut at = 0;
+    // How many items are to come at each level that is open.
+    let mut levels = [0u64; DEPTH_MAX];
+    let mut depth = 0usize;
+    loop {
+        let level = depth.checked_sub(1).map(|top| levels[top]);
+        if level == Some(UNTIL_BREAK) && bytes.get(at) == Some(&BREAK) {
+            at += 1;
+            depth -= 1;
+        } else {
+            let head = Head::read(bytes, &mut at)?;
+            let inner = match (head.major, head.n) {
+                (BYTES | TEXT, Some(n)) => {
+                    at = pass(bytes, at, n)?;
+                    0
+                }
+                (BYTES | TEXT, None) => {
+                    at = pass_pieces(bytes, at, head.major)?;
+                    0
+                }
+                (ARRAY, Some(n)) => n,
+                (MAP, Some(n)) => n.checked_mul(2).ok_or_else(incomplete)?,
+                (ARRAY | MAP, None) => UNTIL_BREAK,
+                (TAG, _) => 1,
+                _ => 0,
+            };
+            // Each item has a byte at least, so nobody waits for more of them than there are bytes.
+            if inner != UNTIL_BREAK && inner > (bytes.len() - at) as u64 {
+                return Err(incomplete());
+            }
+            if inner > 0 {
+                let level = levels.get_mut(depth).ok_or_else(too_deep)?;
+                *level = inner;
+                depth += 1;
+                continue;
+            }
+        }
+        // An item is complete, and perhaps those that it is the last part of.
+        loop {
+            let Some(top) = depth.checked_sub(1) else {
+                return Ok(at);
+            };
+            if levels[top] == UNTIL_BREAK {
+                break;
+            }
+            levels[top] -= 1;
+            if levels[top] > 0 {
+                break;
+            }
+            depth = top;
+        }
+    }
+}
+
+/// The head of an item.
+struct Head {
+    major: u8,
+    /// Its number; none where its length is indefinite.
+    n: Option<u64>,
+}
+
+impl Head {
+    #[inline]
+    fn read(bytes: &[u8], at: &mut usize) -> Result<Self, DecodeError> {
+        let first = *bytes.get(*at).ok_or_else(incomplete)?;
+        *at += 1;
+        let (major, info) = (first >> 5, first & 0x1f);
+        let n = match info {
+            0..24 => u64::from(info),
+            24..28 => {
+                let more = 1usize << (info - 24);
+                let number = bytes.get(*at..*at + more).ok_or_else(incomplete)?;
+                *at += more;
+                let n = number.iter().fold(0, |n, byte| n << 8 | u64::from(*byte));
+                let least = match info {
+                    24 if major == SIMPLE => 32,
+                    // The other numbers there are floats.
+                    _ if major == SIMPLE => 0,
+                    24 => 24,
+                    _ => 1 << (4 * more),
+                };
+                if n < least {
+                    return Err(DecodeError::new(
+                        "a number that is not in its shortest form",
+                    ));
+                }
+                n
+            }
+            31 if (BYTES..=MAP).contains(&major) => return Ok(Self { major, n: None }),
+            _ => {
+                return Err(DecodeError::new(format_args!(
+                    "the byte {first:#04x} begins no item"
+                )));
+            }
+        };
+        Ok(Self { major, n: Some(n) })
+    }
+}
+
+/// Where the bytes end that a text or a string of bytes has.
+fn pass(bytes: &[u8], at: usize, n: u64) -> Result<usize, DecodeError> {
+    let end = usize::try_from(n).ok().and_then(|n| at.checked_add(n));
+    end.filter(|end| *end <= bytes.len()).ok_or_else(incomplete)
+}
+
+/// Where a text or a string of bytes ends that comes in pieces.
+fn pass_pieces(bytes: &[u8], mut at: usize, major: u8) -> Result<usize, DecodeError> {
+    while bytes.get(at) != Some(&BREAK) {
+        let head = Head::read(bytes, &mut at)?;
+        let n = head.n.filter(|_| head.major == major);
+        let n = n.ok_or_else(|| DecodeError::new("a piece of a text that is none"))?;
+        at = pass(bytes, at, n)?;
+    }
+    Ok(at + 1)
+}
+
+#[cold]
+fn incomplete() -> DecodeError {
+    DecodeError::new("it ends within an item")
+}
+
+#[cold]
+fn too_deep() -> DecodeError {
+    DecodeError::new(format_args!(
+        "a value is nested deeper than {DEPTH_MAX} levels"
+    ))
+}
+
+/// A value in the diagnostic notation of RFC 8949, for people, on one line.
+pub(crate) fn display(bytes: &[u8]) -> String {
+    let mut text = String::new();
+    let mut d = Decoder::new(bytes);
+    let shown = raw_item(&mut d)
+        .and_then(|item| show(&mut Decoder::new(item), &mut text))
+        .and_then(|()| end(&d));
+    match shown {
+        Ok(()) => text,
+        Err(e) => format!("{text} ({e})"),
+    }
+}
+
+/// Shows an item that was passed over, so that this goes no deeper than that did.
+fn show(d: &mut Decoder<'_>, out: &mut String) -> Result<(), DecodeError> {
+    match d.datatype()? {
+        // As Rust would write it: nothing in it can end the line or the quotes.
+        Type::String => show_text(d.str()?, out),
+        Type::StringIndef => {
+            let mut whole = String::new();
+            for piece in d.str_iter()? {
+                whole += piece?;
+            }
+            show_text(&whole, out);
+        }
+        Type::Array | Type::ArrayIndef => {
+            let n = d.array()?;
+            show_list(d, out, ['[', ']'], n, show)?;
+        }
+        Type::Map | Type::MapIndef => {
+            let n = d.map()?;
+            show_list(d, out, ['{', '}'], n, |d, out| {
+                show(d, out)?;
+                *out += ": ";
+                show(d, out)
+            })?;
+        }
+        Type::Tag => {
+            let tag = d.tag()?.as_u64();
+            let _ = write!(out, "{tag}(");
+            show(d, out)?;
+            out.push(')');
+        }
+        _ => *out += &minicbor::display(raw_item(d)?).to_string(),
+    }
+    Ok(())
+}
+
+fn show_text(text: &str, out: &mut String) {
+    let _ = write!(out, "{text:?}");
+}
+
+fn show_list(
+    d: &mut Decoder<'_>,
+    out: &mut String,
+    [open, close]: [char; 2],
+    n: Option<u64>,
+    item: impl Fn(&mut Decoder<'_>, &mut String) -> Result<(), DecodeError>,
+) -> Result<(), DecodeError> {
+    out.push(open);
+    let mut i = 0;
+    while n.is_none_or(|n| i < n) {
+        if n.is_none() && d.datatype()? == Type::Break {
+            d.set_position(d.position() + 1);
+            break;
+        }
+        if i > 0 {
+            *out += ", ";
+        }
+        item(d, out)?;
+        i += 1;
+    }
+    out.push(close);
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn passed(bytes: &[u8]) -> Result<usize, String> {
+        length(bytes).map_err(|e| e.to_string())
+    }
+
+    #[test]
+    fn values_are_shown_on_one_line_whatever_is_in_them() {
+        let mut bytes = Vec::new();
+        let value = (1, vec![Some("a\nb\"c\u{1b}"), None], [("k", -2)]);
+        crate::value::encode(&value, &mut bytes).expect("it can be written");
+        let text = display(&bytes);
+        assert_eq!(text, r#"[1, ["a\nb\"c\u{1b}", null], [["k", -2]]]"#);
+        assert!(display(&bytes[..5]).contains('('));
+        assert!(display(&[0x00, 0x00]).starts_with("0 ("));
+        // Of indefinite length, in pieces, and with a tag.
+        let bytes = [
+            0x9f, 0x01, 0xbf, 0x61, b'a', 0x7f, 0x61, b'x', 0x61, b'y', 0xff, 0xff, 0xc2, 0x41, 7,
+            0xff,
+        ];
+        assert_eq!(passed(&bytes), Ok(bytes.len()));
+        assert_eq!(display(&bytes), r#"[1, {"a": "xy"}, 2(h'07')]"#);
+    }
+
+    #[test]
+    fn an_item_is_passed_over_as_minicbor_does_it() {
+        let items: [&[u8]; 14] = [
+            &[0x17],
+            &[0x18, 0x18],
+            &[0x19, 0x01, 0x00],
+            &[0x1a, 0x00, 0x01, 0x00, 0x00],
+            &[0x3b, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff],
+            &[0x42, 1, 2],
+            &[0x61, b'a'],
+            &[0x80],
+            &[0x82, 0x80, 0xa1, 0x01, 0x02],
+            &[0xc1, 0xa0],
+            &[0xf6],
+            &[0xf9, 0x00, 0x00],
+            &[0xfb, 0, 0, 0, 0, 0, 0, 0, 0],
+            &[0x9f, 0xbf, 0xff, 0xff],
+        ];
+        for item in items {
+            let mut d = Decoder::new(item);
+            d.skip().expect("an item");
+            assert_eq!(passed(item), Ok(d.position()), "{item:x?}");
+            for cut in 0..item.len() {
+                assert!(passed(&item[..cut]).is_err(), "{item:x?} cut at {cut}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_not_well_formed_or_not_in_its_shortest_form_is_refused() {
+        for bytes in [
+            &[0x18, 0x17][..],
+            &[0x19, 0x00, 0xff],
+            &[0x1a, 0x00, 0x00, 0xff, 0xff],
+            &[0x1b, 0, 0, 0, 0, 0xff, 0xff, 0xff, 0xff],
+            &[0x78, 0x01, b'a'],
+            &[0xf8, 0x1f],
+            &[0x1c],
+            &[0x1f],
+            &[0xff],
+            &[0x81, 0xff],
+            &[0x5f, 0x61, b'a', 0xff],
+            &[0x7f, 0x7f, 0xff, 0xff],
+            &[0x9b, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff],
+            &[0xbb, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff],
+            &[0x7b, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff],
+        ] {
+            assert!(passed(bytes).is_err(), "{bytes:x?}");
+            // To show it must not fail, whatever it is.
+            assert!(display(bytes).contains('('), "{bytes:x?}");
+        }
+    }
+
+    #[test]
+    fn a_value_is_nested_no_deeper_than_the_limit_and_to_find_that_out_takes_no_stack() {
+        for (open, close) in [(&[0x81][..], &[][..]), (&[0x9f], &[0xff]), (&[0xc1], &[])] {
+            let nested = |n: usize| [open.repeat(n), vec![0], close.repeat(n)].concat();
+            let least = nested(DEPTH_MAX);
+            assert_eq!(passed(&least), Ok(least.len()));
+            assert!(!display(&least).contains("deeper"));
+            let refused = passed(&nested(DEPTH_MAX + 1)).unwrap_err();
+            assert_eq!(refused, "a value is nested deeper than 256 levels");
+            assert!(display(&nested(1_000_000)).contains("deeper"));
+        }
+    }
+}

@@ -1,0 +1,253 @@
+//! Files with right checksums and wrong content, and tails that are made to take long. What frames say is crafted in
+//! `tests/crafted`.
+
+use xxhash_rust::xxh3::xxh3_64_with_seed;
+
+use super::super::frame::{self, Block, HEAD_MAGIC, SEGMENT_MAGIC, u64_at};
+use super::*;
+
+const STORE: u64 = 0x5555_aaaa_1234_5678;
+
+/// The header of a segment that begins with frame 0.
+fn first() -> Vec<u8> {
+    let block = Block {
+        epoch: 0,
+        seq: 0,
+        fingerprint: 0,
+        store: STORE,
+        timeline: 0,
+    };
+    block.encode(SEGMENT_MAGIC).to_vec()
+}
+
+fn encoded(header: &FrameHeader, payload: &[u8]) -> Vec<u8> {
+    let mut frame = Vec::new();
+    frame::encode(&mut frame, header, payload, STORE);
+    frame
+}
+
+/// A frame that says that all up to `durable` was so when it was written.
+fn with_durable(seq: Seq, durable: Option<Seq>) -> Vec<u8> {
+    let header = FrameHeader {
+        durable,
+        ..header(seq)
+    };
+    encoded(&header, &payload(seq))
+}
+
+fn whole(frames: Seq) -> Vec<u8> {
+    let frames = (0..frames).map(|seq| with_durable(seq, None));
+    [vec![first()], frames.collect()].concat().concat()
+}
+
+/// Opens a directory in every way; what the writer finds, or the error that all agree on.
+fn open(dir: &Path, options: Options) -> Result<(Option<Seq>, bool), StorageError> {
+    let reader = ReadOnlyLog::open(dir);
+    match FileLog::open(dir, options) {
+        Ok(log) => {
+            let last = log.head().map(|head| head.seq);
+            assert_eq!(reader.unwrap().head().map(|head| head.seq), last);
+            Ok((last, log.recovered().is_some()))
+        }
+        Err(error) => {
+            assert!(
+                error.segment().is_some() && error.offset().is_some(),
+                "{error}"
+            );
+            Err(error)
+        }
+    }
+}
+
+fn opened(bytes: &[u8], options: Options) -> Result<(Option<Seq>, bool), StorageError> {
+    let dir = scratch();
+    fs::write(segment_path(dir.path(), 0), bytes).unwrap();
+    open(dir.path(), options)
+}
+
+#[test]
+fn a_frame_that_says_that_itself_or_a_later_one_was_durable_is_damage() {
+    for (seq, durable) in [(0, 0), (2, 2), (2, 3), (2, Seq::MAX - 1), (1, 1 << 40)] {
+        let mut bytes = whole(seq);
+        let place = bytes.len() as u64;
+        bytes.extend(with_durable(seq, Some(durable)));
+        for more in [0, 1] {
+            // Be it the last or not.
+            bytes.extend((0..more).flat_map(|_| with_durable(seq + 1, None)));
+            let error = opened(&bytes, small()).unwrap_err();
+            assert!(error.is_damage(), "{error}");
+            assert_eq!((error.seq(), error.offset()), (Some(seq), Some(place)));
+            let words = format!("it says that frame {durable} was durable before it was written");
+            assert!(error.to_string().contains(&words), "{error}");
+        }
+    }
+    // What it may say at most.
+    let mut bytes = whole(2);
+    bytes.extend(with_durable(2, Some(1)));
+    assert_eq!(opened(&bytes, small()).unwrap(), (Some(2), false));
+}
+
+#[test]
+fn twelve_megabytes_that_begin_frames_everywhere_are_a_torn_tail() {
+    let bytes = [whole(3), frame_magic(12 << 20)].concat();
+    assert_eq!(opened(&bytes, small()).unwrap(), (Some(2), true));
+}
+
+fn frame_magic(bytes: usize) -> Vec<u8> {
+    [0xfc, b'I', b'W', 0x1d].repeat(bytes / 4)
+}
+
+/// A tail with the header of a frame in each 64 bytes, each as long as what follows it, and each of which says that frame
+/// 3 was durable.
+fn overlapping(bytes: usize) -> Vec<u8> {
+    let mut tail = Vec::new();
+    while tail.len() < bytes {
+        // As many frames as fit between are missing, at most.
+        let header = FrameHeader {
+            durable: Some(3),
+            ..header(4 + (tail.len() as u64 / 64).min(100))
+        };
+        let mut frame = encoded(&header, &[]);
+        let rest = (bytes - tail.len()) as u32 - 56;
+        frame[4..8].copy_from_slice(&rest.to_le_bytes());
+        frame.resize(64, 1);
+        tail.extend(frame);
+    }
+    tail
+}
+
+#[test]
+fn frames_that_seem_to_overlap_are_looked_at_within_limits() {
+    let least = Options {
+        search_bytes_max: 0,
+        ..small()
+    };
+    // One that is none first, so that those behind are where others would be.
+    let hole = [vec![1; 64], overlapping(64 << 10)].concat();
+    let bytes = [whole(3), hole.clone()].concat();
+    // By default there is time for all of these.
+    assert_eq!(opened(&bytes, small()).unwrap(), (Some(2), true));
+    // Where there is not, nobody knows whether they hide the proof that the frame was durable: nothing is cut.
+    let dir = scratch();
+    let path = segment_path(dir.path(), 0);
+    fs::write(&path, &bytes).unwrap();
+    let error = FileLog::open(dir.path(), least).unwrap_err();
+    assert!(error.is_damage(), "{error}");
+    assert!(
+        error.to_string().contains("raise `search_bytes_max`"),
+        "{error}"
+    );
+    assert_eq!(fs::read(&path).unwrap(), bytes);
+    // A short frame is found behind any number of long ones.
+    let short = with_durable(5, Some(3));
+    let bytes = [whole(3), hole, short].concat();
+    let error = opened(&bytes, least).unwrap_err();
+    assert!(
+        error
+            .to_string()
+            .contains("everything up to frame 3 was durable"),
+        "{error}"
+    );
+}
+
+#[test]
+fn a_whole_frame_behind_a_hole_proves_that_it_was_durable_however_long_it_is() {
+    for bytes in [0, 400, 456, 457, 5_000, 200_000] {
+        for gap in [64, 65_536 - 64, 65_536, 100_000] {
+            let long = FrameHeader {
+                durable: Some(3),
+                ..header(4)
+            };
+            let frame = encoded(&long, &vec![7; bytes]);
+            let log = [whole(3), vec![1; gap], frame].concat();
+            let error = opened(&log, small()).unwrap_err();
+            assert!(error.is_damage(), "{bytes} behind {gap}: {error}");
+        }
+    }
+    // More frames than there is room for between the two are no frames of this log.
+    let far = encoded(
+        &FrameHeader {
+            durable: Some(3),
+            ..header(9)
+        },
+        &[],
+    );
+    let log = [whole(3), vec![1; 64], far].concat();
+    assert_eq!(opened(&log, small()).unwrap(), (Some(2), true));
+}
+
+/// Numbers from a seed (SplitMix64).
+fn random(seed: &mut u64) -> u64 {
+    *seed = seed.wrapping_add(0x9e37_79b9_7f4a_7c15);
+    let mut z = *seed;
+    z = (z ^ z >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    z = (z ^ z >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
+    z ^ z >> 31
+}
+
+/// Sets the checksum of a frame to what it is to be.
+fn seal(frame: &mut [u8]) {
+    let sum = xxh3_64_with_seed(&frame[16..], STORE ^ u64_at(frame, 0));
+    frame[8..16].copy_from_slice(&sum.to_le_bytes());
+}
+
+#[test]
+fn headers_of_all_kinds_with_right_checksums_are_refused_or_make_a_log() {
+    let numbers = [0, 1, 2, 3, 4, 5, 255, 1 << 32, Seq::MAX - 1, Seq::MAX];
+    let (mut logs, mut refused) = (0, 0);
+    for seed in 0..3_000u64 {
+        let mut state = seed;
+        let mut pick = |n: usize| (random(&mut state) % n as u64) as usize;
+        let dir = scratch();
+        let mut bytes = first();
+        for seq in 0..4 {
+            let mut frame = with_durable(seq, seq.checked_sub(1 + pick(2) as u64));
+            if pick(5) == 0 {
+                // Version, kind, reserved, epoch, sequence, durable, fingerprint.
+                let (at, len) = [
+                    (16, 1),
+                    (17, 1),
+                    (18, 2),
+                    (20, 4),
+                    (24, 8),
+                    (32, 8),
+                    (40, 8),
+                ][pick(7)];
+                let number = numbers[pick(numbers.len())].to_le_bytes();
+                frame[at..at + len].copy_from_slice(&number[..len]);
+                seal(&mut frame);
+            }
+            bytes.extend(frame);
+        }
+        fs::write(segment_path(dir.path(), 0), &bytes).unwrap();
+        let mut block = Block {
+            epoch: 0,
+            seq: numbers[pick(numbers.len())],
+            fingerprint: header(3).fingerprint,
+            store: STORE,
+            timeline: 0,
+        };
+        match pick(3) {
+            0 => fs::write(dir.path().join("HEAD"), block.encode(HEAD_MAGIC)).unwrap(),
+            // Another segment, which may follow or not.
+            1 => {
+                block.fingerprint = [0, header(3).fingerprint][pick(2)];
+                let path = segment_path(dir.path(), numbers[pick(numbers.len())]);
+                if pick(2) == 0 {
+                    block.seq = 4;
+                }
+                fs::write(path, block.encode(SEGMENT_MAGIC)).unwrap();
+            }
+            _ => {}
+        }
+        match open(dir.path(), small()) {
+            Ok(_) => logs += 1,
+            Err(error) if error.is_damage() || error.is_version() => refused += 1,
+            Err(error) => panic!("seed {seed}: {error}"),
+        }
+    }
+    assert!(
+        logs > 100 && refused > 100,
+        "{logs} logs, {refused} refused"
+    );
+}

@@ -1,0 +1,45 @@
+//! A process that is forked while a log is open in it.
+
+use std::time::Duration;
+
+use super::super::head::Lock;
+use super::*;
+
+#[test]
+fn a_fork_of_the_process_that_opened_a_log_neither_writes_nor_gives_the_lock_back() {
+    for durability in [
+        Durability::Always,
+        Durability::Os,
+        Durability::Every(Duration::from_secs(3600)),
+    ] {
+        let dir = tempfile::tempdir().unwrap();
+        let options = Options {
+            durability,
+            ..Options::default()
+        };
+        let mut log = FileLog::open(dir.path(), options).unwrap();
+        let frame = |seq| FrameHeader::new(seq, 0, FrameKind::Schema, 0);
+        log.append(frame(0), b"x").unwrap();
+        let segment = segment_path(dir.path(), 0);
+        let before = std::fs::read(&segment).unwrap();
+
+        // As it is in a fork: the files are those of the other process, the number is not.
+        let _of_the_other = log._lock.file.try_clone().unwrap();
+        log.process ^= 1;
+        log._lock.process ^= 1;
+        let refused = log.append(frame(1), b"x").unwrap_err();
+        let AppendError::Refused(error) = refused else {
+            panic!("{refused}");
+        };
+        assert!(
+            error.is_locked() && error.holder() == Some(log.process),
+            "{error}"
+        );
+        assert!(error.to_string().contains("is a fork of that"), "{error}");
+        assert!(log.sync().unwrap_err().is_locked());
+        drop(log);
+        assert_eq!(std::fs::read(&segment).unwrap(), before);
+        assert!(!dir.path().join("HEAD").exists());
+        assert!(Lock::acquire(dir.path()).unwrap_err().is_locked());
+    }
+}

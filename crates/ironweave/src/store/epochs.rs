@@ -1,0 +1,137 @@
+//! What a store takes from the frames of a log before it looks at what they say: how long they are, the epochs that they
+//! are of, and the schemas that begin these.
+
+use std::sync::Arc;
+
+use crate::item;
+use crate::log::{ErrorKind, FrameHeader, FrameKind, Seq, StorageError};
+use crate::schema::Schema;
+use crate::store::tags::{Tags, shape_difference};
+use crate::store::{Epochs, bad_frame};
+use crate::value;
+
+/// How much a frame may say.
+#[derive(Clone, Copy)]
+pub(crate) struct Bounds {
+    pub(super) schema_bytes: usize,
+    pub(super) transaction_bytes: usize,
+}
+
+impl Default for Bounds {
+    fn default() -> Self {
+        Self {
+            schema_bytes: 16 << 20,
+            // More than a frame can hold.
+            transaction_bytes: 1 << 30,
+        }
+    }
+}
+
+impl Bounds {
+    /// Refuses a frame that says more.
+    #[inline]
+    pub(super) fn check(
+        &self,
+        kind: FrameKind,
+        seq: Seq,
+        bytes: usize,
+    ) -> Result<(), StorageError> {
+        let (option, most) = match kind {
+            FrameKind::Schema => ("schema_bytes_max", self.schema_bytes),
+            FrameKind::Transaction | FrameKind::Migration => {
+                ("transaction_bytes_max", self.transaction_bytes)
+            }
+        };
+        if bytes <= most {
+            return Ok(());
+        }
+        Err(StorageError::at(
+            ErrorKind::TooLarge,
+            seq,
+            format!(
+                "frame {seq} has {bytes} bytes, and this store takes {most} (`Options::{option}`): raise that, or commit \
+                 smaller transactions"
+            ),
+        ))
+    }
+}
+
+impl Epochs {
+    /// The number of the schema that new frames are written under.
+    pub(super) fn current(&self) -> u32 {
+        self.list.len().saturating_sub(1) as u32
+    }
+
+    /// Of a log that was written under one schema, which is this program's and not in it.
+    pub(super) fn from_the_beginning(schema: &Schema) -> Self {
+        let tags = Tags::new(schema, schema);
+        Self {
+            list: (tags.into_iter())
+                .map(|tags| (0, schema.clone(), Arc::new(tags)))
+                .collect(),
+        }
+    }
+
+    /// Whether a frame is of the epoch that it stands in: each schema begins one.
+    pub(super) fn check(&self, header: &FrameHeader) -> Result<(), StorageError> {
+        let due = match header.kind {
+            FrameKind::Schema => self.list.len(),
+            _ if self.list.is_empty() => {
+                return Err(bad_frame(header.seq, "no schema precedes it"));
+            }
+            _ => self.list.len() - 1,
+        };
+        if usize::try_from(header.epoch) == Ok(due) {
+            return Ok(());
+        }
+        let found = header.epoch;
+        let what = format_args!("it is of epoch {found} and stands in epoch {due}");
+        Err(bad_frame(header.seq, what))
+    }
+
+    /// Takes in a schema frame.
+    pub(super) fn add(
+        &mut self,
+        seq: Seq,
+        logged: Schema,
+        ours: &Schema,
+    ) -> Result<(), StorageError> {
+        if let Err(wrong) = logged.validate() {
+            return Err(bad_frame(
+                seq,
+                format_args!("its schema means nothing: {wrong}"),
+            ));
+        }
+        if let Some(difference) = shape_difference(&logged, ours) {
+            return Err(StorageError::at(
+                ErrorKind::Schema,
+                seq,
+                format!(
+                    "the store is of another model, or of another version of `{}`: {difference}. Open it with the \
+                     program that wrote it; migrations are not supported yet",
+                    ours.name
+                ),
+            ));
+        }
+        let tags = Tags::new(&logged, ours).ok_or_else(|| {
+            StorageError::at(
+                ErrorKind::Schema,
+                seq,
+                format!(
+                    "the schema in frame {seq} cannot be read as `{}`",
+                    ours.name
+                ),
+            )
+        })?;
+        self.list.push((seq, logged, Arc::new(tags)));
+        Ok(())
+    }
+}
+
+/// Reads the payload of a schema frame: one value, and nothing behind it.
+pub(super) fn decode_schema(payload: &[u8]) -> Result<Schema, value::DecodeError> {
+    let mut d = minicbor::Decoder::new(payload);
+    let schema = value::decode(item::raw_item(&mut d)?)?;
+    item::end(&d)?;
+    Ok(schema)
+}
