@@ -11,6 +11,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::frame::{BLOCK_BYTES, Block, BlockFault, Fault, SEGMENT_MAGIC};
+use super::listing::segments;
 use super::scan::{self, Found, Scan, Search};
 use super::segments::Sealed;
 use super::{ErrorKind, FrameHeader, Head, Seq, StorageError};
@@ -490,45 +491,6 @@ impl Chain {
         self.enter(first);
         Ok(None)
     }
-}
-
-/// First sequences of all segments that a listing has, ascending.
-fn segments(dir: &Path) -> Result<Vec<Seq>, StorageError> {
-    let io = |e| StorageError::io("list", dir, e);
-    let mut names = Vec::new();
-    for entry in fs::read_dir(dir).map_err(io)? {
-        let name = entry.map_err(io)?.file_name();
-        let digits = name
-            .to_str()
-            .and_then(|name| name.strip_suffix(".log"))
-            .filter(|name| name.len() == 20);
-        // Anything else is not ours: kept tails, checkpoints, files being made.
-        if let Some(seq) = digits.and_then(|digits| digits.parse().ok()) {
-            names.push(seq);
-        }
-    }
-    names.sort_unstable();
-    #[cfg(test)]
-    let names = listed(names);
-    Ok(names)
-}
-
-/// Changes a listing.
-#[cfg(test)]
-pub(super) type Listing = Box<dyn FnOnce(Vec<Seq>) -> Vec<Seq>>;
-
-#[cfg(test)]
-thread_local! {
-    /// What the next listings of this thread come to.
-    pub(super) static LISTINGS: std::cell::RefCell<std::collections::VecDeque<Listing>> =
-        const { std::cell::RefCell::new(std::collections::VecDeque::new()) };
-}
-
-#[cfg(test)]
-fn listed(names: Vec<Seq>) -> Vec<Seq> {
-    // Taken out first: it may list the directory itself.
-    let change = LISTINGS.with_borrow_mut(std::collections::VecDeque::pop_front);
-    change.map_or(names.clone(), |change| change(names))
 }
 
 /// Whether the directory is not there at all.

@@ -62,6 +62,7 @@ mod error;
 mod files;
 mod frame;
 mod head;
+mod listing;
 mod memory;
 mod read;
 mod recover;

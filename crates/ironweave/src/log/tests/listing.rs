@@ -1,7 +1,7 @@
 //! Listings of a directory beside a live writer, which are not atomic: what comes while one is made may be in it, and
 //! what came before that may not.
 
-use super::super::chain::{LISTINGS, Listing};
+use super::super::listing::{LISTINGS, Listing};
 use super::*;
 
 /// What the next listings of this thread come to.
