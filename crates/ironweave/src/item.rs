@@ -188,13 +188,18 @@ fn too_deep() -> DecodeError {
 /// A value in the diagnostic notation of RFC 8949, for people, on one line.
 pub(crate) fn display(bytes: &[u8]) -> String {
     let mut text = String::new();
+    display_into(bytes, &mut text);
+    text
+}
+
+/// Appends what [`display`] gives.
+pub(crate) fn display_into(bytes: &[u8], text: &mut String) {
     let mut d = Decoder::new(bytes);
     let shown = raw_item(&mut d)
-        .and_then(|item| show(&mut Decoder::new(item), &mut text))
+        .and_then(|item| show(&mut Decoder::new(item), text))
         .and_then(|()| end(&d));
-    match shown {
-        Ok(()) => text,
-        Err(e) => format!("{text} ({e})"),
+    if let Err(e) = shown {
+        let _ = write!(text, " ({e})");
     }
 }
 
@@ -228,7 +233,13 @@ fn show(d: &mut Decoder<'_>, out: &mut String) -> Result<(), DecodeError> {
             show(d, out)?;
             out.push(')');
         }
-        _ => *out += &minicbor::display(raw_item(d)?).to_string(),
+        // Most keys.
+        Type::U8 | Type::U16 | Type::U32 | Type::U64 => {
+            let _ = write!(out, "{}", d.u64()?);
+        }
+        _ => {
+            let _ = write!(out, "{}", minicbor::display(raw_item(d)?));
+        }
     }
     Ok(())
 }

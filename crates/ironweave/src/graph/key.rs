@@ -7,7 +7,7 @@ use crate::error::{Chain, Name, StepError};
 use crate::graph::Graph;
 use crate::graph::storage::{Map, Storage};
 use crate::hash::hash_bytes;
-use crate::item::display;
+use crate::item::{display, display_into};
 use crate::schema::EntityIx;
 
 /// By hash, the slots; several only where hashes collide.
@@ -113,11 +113,17 @@ impl<S: Storage> Graph<S> {
     /// is being created, has none.
     pub(super) fn key_text(&self, entity: EntityIx, slot: u32) -> Option<Name> {
         let columns = &self.layout.entities[usize::from(entity)].key;
-        let parts: Option<Vec<Vec<u8>>> = (columns.iter())
-            .map(|column| self.column(*column).encoded(slot))
-            .collect();
-        let parts = parts.filter(|parts| !parts.is_empty())?;
-        Some(text(parts.iter().map(Vec::as_slice)).into())
+        if columns.is_empty() {
+            return None;
+        }
+        let mut text = String::with_capacity(32);
+        for (i, column) in columns.iter().enumerate() {
+            if i > 0 {
+                text += ", ";
+            }
+            display_into(&self.column(*column).encoded(slot)?, &mut text);
+        }
+        Some(text.into())
     }
 
     /// Indexes the key of a new entity whose last part has just come.
