@@ -273,8 +273,11 @@ impl Replica {
     }
 }
 
-/// Gives the newest snapshot of a store to any thread, and waits for what is to come. It is `Clone`, and holds up
-/// nobody.
+/// Gives the newest snapshot of a store to any thread, and waits for what is to come. It is `Clone`.
+///
+/// It never blocks the writer. As long as there is one, each commit hands its facts over; where nobody has asked for so
+/// long that they are four for each entity of the graph (at least 65,536, or 256 MiB of values), a commit replaces them with a
+/// copy of the graph.
 ///
 /// What it gives is as durable as the store promises: what receipts were given for, or may be given for now.
 pub struct Snapshots<M: Model> {
