@@ -1,5 +1,6 @@
-//! The guide is true where its blocks, which are documentation tests, do not show it: pages and links are there,
-//! pieces of models are from a model that compiles, messages are what the compiler says.
+//! The pages are true where their blocks, which are documentation tests, do not show it: pages and links are there,
+//! pieces of models are from a model that compiles, messages are what the compiler says, and the tests and files that
+//! `docs/semantics.md` and `ARCHITECTURE.md` name exist.
 #![allow(missing_docs)]
 
 use std::collections::BTreeSet;
@@ -139,16 +140,158 @@ fn messages_are_what_the_compiler_says() {
             || shown.iter().any(|(_, text)| text.contains(line.trim()))
             || OF_RUSTC.iter().any(|known| line.starts_with(known))
     };
+    // The model of the README is in no case of its own, so that its names are left out of the comparison.
+    let unnamed = |text: &str| -> String { text.trim().split('`').step_by(2).collect() };
+    let of_any_model: BTreeSet<String> = shown
+        .iter()
+        .flat_map(|(_, text)| text.lines().map(unnamed))
+        .collect();
     let is_message = |line: &&str| {
         line.starts_with("error") || line.contains("= note") || line.contains("^ expected")
     };
-    for (name, page) in pages() {
+    let readme = ("README.md".to_owned(), read(&root().join("README.md")));
+    for (name, page) in pages().into_iter().chain([readme]) {
         for (_, block) in blocks(&page).iter().filter(|(fence, _)| *fence == "text") {
             for line in block.lines().filter(is_message) {
                 // Of the depot, which no other test has.
                 let of_depot = line.contains("`Van::carries`");
-                assert!(of_depot || said(line), "{name}: {line}");
+                let of_readme = name == "README.md" && of_any_model.contains(&unnamed(line));
+                assert!(of_depot || of_readme || said(line), "{name}: {line}");
             }
         }
+    }
+}
+
+/// All Rust files below a directory, with paths relative to it.
+fn sources(dir: &Path) -> Vec<String> {
+    let mut found = Vec::new();
+    let mut open = vec![dir.to_owned()];
+    while let Some(next) = open.pop() {
+        let entries = fs::read_dir(&next).unwrap_or_else(|e| panic!("{}: {e}", next.display()));
+        for entry in entries {
+            let path = entry.expect("it is listed").path();
+            if path.is_dir() {
+                open.push(path);
+            } else if path.extension().is_some_and(|end| end == "rs") {
+                let path = path.strip_prefix(dir).expect("it is below");
+                found.push(path.to_string_lossy().replace('\\', "/"));
+            }
+        }
+    }
+    found
+}
+
+/// The names of the functions with `#[test]` in a file.
+fn tests_of(text: &str) -> BTreeSet<&str> {
+    let mut tests = BTreeSet::new();
+    let mut marked = false;
+    for line in text.lines().map(str::trim) {
+        if line == "#[test]" {
+            marked = true;
+        } else if let Some(name) = line.strip_prefix("fn ").filter(|_| marked) {
+            tests.extend(name.split('(').next());
+            marked = false;
+        }
+    }
+    tests
+}
+
+/// What stands in backticks in a text.
+fn code(text: &str) -> impl Iterator<Item = &str> {
+    text.split('`').skip(1).step_by(2)
+}
+
+/// The tests of this crate in the file or folder that a page calls `name`: below `tests`, `tests/time` or `src`.
+fn tests_in(name: &str) -> BTreeSet<String> {
+    let mut tests = BTreeSet::new();
+    for base in ["tests", "tests/time", "src"] {
+        let dir = root().join("crates/ironweave").join(base);
+        let (file, folder) = (format!("{name}.rs"), format!("{name}/"));
+        for path in sources(&dir) {
+            if path == file || path.starts_with(&folder) {
+                tests.extend(
+                    tests_of(&read(&dir.join(path)))
+                        .into_iter()
+                        .map(str::to_owned),
+                );
+            }
+        }
+    }
+    tests
+}
+
+/// What is wrong with a test as a page names it: `file::name_of_the_test`, or `file` for all tests of a file or folder.
+fn wrong_test(named: &str) -> Option<String> {
+    let (file, test) = named.rsplit_once("::").unwrap_or((named, ""));
+    let tests = tests_in(&file.replace("::", "/"));
+    if tests.is_empty() {
+        return Some(format!("`{named}`: no file or folder `{file}` has a test"));
+    }
+    (!test.is_empty() && !tests.contains(test))
+        .then(|| format!("`{named}`: no test of that name in `{file}`"))
+}
+
+#[test]
+fn a_test_that_does_not_exist_is_found() {
+    assert_eq!(
+        wrong_test("guide::a_test_that_does_not_exist_is_found"),
+        None
+    );
+    assert_eq!(wrong_test("guide"), None);
+    assert_eq!(wrong_test("oracle"), None);
+    assert!(wrong_test("guide::wrong_test").is_some(), "no test");
+    assert!(wrong_test("guid").is_some(), "no file");
+    assert!(wrong_test("ui/support").is_some(), "no test in it");
+}
+
+#[test]
+fn each_rule_of_semantics_names_tests_that_exist() {
+    let page = read(&root().join("docs/semantics.md"));
+    let mut wrong = Vec::new();
+    for line in page.lines() {
+        let row = line
+            .strip_prefix("| ")
+            .and_then(|row| row.strip_suffix(" |"));
+        let row = row.filter(|row| row.starts_with(|c: char| c.is_ascii_digit()));
+        if let Some((rule, tests)) = row.and_then(|row| row.rsplit_once(" | ")) {
+            if code(tests).next().is_none() {
+                wrong.push(format!("no test: {rule}"));
+            }
+            wrong.extend(code(tests).filter_map(wrong_test));
+        } else {
+            let named = code(line).filter(|code| code.contains("::"));
+            wrong.extend(named.filter_map(wrong_test));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn the_map_names_files_that_exist_and_each_part_of_the_crates() {
+    let page = read(&root().join("ARCHITECTURE.md"));
+    let mut files = Vec::new();
+    for part in ["crates", "apps", "bench", "xtask"] {
+        let below = sources(&root().join(part));
+        files.extend(below.into_iter().map(|path| format!("/{part}/{path}")));
+    }
+    let named: BTreeSet<&str> = page.lines().flat_map(code).collect();
+    for name in named.iter().filter(|name| name.ends_with(".rs")) {
+        let end = format!("/{}", name.trim_start_matches(".../"));
+        let there = files.iter().any(|file| file.ends_with(&end));
+        assert!(there, "there is no file `{name}`");
+    }
+    for path in sources(&root().join("crates/ironweave/src")) {
+        // A folder, or the module whose folder it is.
+        let (part, module) = match path.split_once('/') {
+            Some((folder, _)) => (format!("/{folder}/"), format!("/{folder}.rs")),
+            None => (format!("/{path}"), String::new()),
+        };
+        let is_it =
+            |name: &&str| name.ends_with(&part) || !module.is_empty() && name.ends_with(&module);
+        let skipped = ["lib.rs", "prelude.rs"].contains(&&*path);
+        assert!(
+            skipped || named.iter().any(is_it),
+            "the map does not name `...{part}`"
+        );
     }
 }

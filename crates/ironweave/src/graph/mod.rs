@@ -2,7 +2,8 @@
 //!
 //! [`Graph`] holds all logic once, over [`storage::Storage`]. Each operation changes the tables, keeps the
 //! counters and the fingerprint, and journals a fact (for the log) and how to undo it (for a rollback).
-//! It knows nothing of events, of the log or of user code.
+//! It fires no event and knows nothing of the log. Of events it knows when immediate ones are enabled ([`watch`]); of user
+//! code it runs what the types of values bring, such as `Hash` and `Eq`.
 
 mod acyclic;
 mod any;

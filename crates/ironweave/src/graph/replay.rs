@@ -1,6 +1,6 @@
-//! Replay: facts from a log, applied to the graph. No user code runs.
+//! Replay: facts from a log, applied to the graph. No guard, handler or invariant runs.
 //!
-//! What a fact may say is in `docs/log-format.md`, *Facts that are refused*: each is checked when it is applied, in O(1),
+//! What a fact may say is in `docs/log-format.md`, *What is refused*: each is checked when it is applied, in O(1),
 //! and what must hold at the end of a transaction is checked then, of what its facts name and of nothing else.
 
 use std::sync::Arc;

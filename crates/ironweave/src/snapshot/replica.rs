@@ -4,7 +4,7 @@
 //!    nothing for it.
 //! 2. From then on, each commit puts its facts into a queue.
 //! 3. Who wants a snapshot takes the queue, applies it to the replica and clones that, on its own thread. The
-//!    writer waits for nobody, and readers only for each other.
+//!    writer waits for no reader, and readers only for each other.
 //! 4. Where syncs come after commits ([`crate::SharedStore`]), other threads are shown what is durable only.
 //! 5. In place of a queue that has become too long the writer puts a copy of its graph, if somebody may ask for snapshots
 //!    without the store ([`Snapshots`]); else the replica is given up, until the next snapshot copies the store's graph
@@ -273,8 +273,11 @@ impl Replica {
     }
 }
 
-/// Gives the newest snapshot of a store to any thread, and waits for what is to come. It is `Clone`, and holds up
-/// nobody.
+/// Gives the newest snapshot of a store to any thread, and waits for what is to come. It is `Clone`.
+///
+/// It never blocks the writer. As long as there is one, each commit queues its facts. If no snapshot is taken for so long
+/// that more than four facts for each entity wait (and more than 65,536), or 256 MiB of values, a commit replaces the queue
+/// with a copy of the graph.
 ///
 /// What it gives is as durable as the store promises: what receipts were given for, or may be given for now.
 pub struct Snapshots<M: Model> {
@@ -329,7 +332,7 @@ impl<M: Model> Store<M> {
     }
 
     /// A handle that gives the newest snapshot to other threads. As long as there is one, each commit costs what it
-    /// takes to hand over its facts.
+    /// takes to hand over its facts; see [`Snapshots`].
     #[must_use]
     pub fn reader(&self) -> Snapshots<M> {
         Snapshots {
