@@ -71,6 +71,12 @@ impl Waiting {
     pub(crate) fn is_long(self) -> bool {
         self.facts > FACTS_MAX || self.bytes > BYTES_MAX
     }
+
+    /// Whether a copy of the graph is the better way to bring a replica up to date than so many facts, or the values
+    /// take too much memory.
+    fn outweighs(self, facts: usize) -> bool {
+        self.facts > facts || self.bytes > BUSY * BYTES_MAX
+    }
 }
 
 /// Frames, one after the other.
@@ -392,13 +398,12 @@ impl<M: Model> Store<M> {
         };
         let population = self.core.graph.population();
         if Arc::strong_count(replica) == 1 {
-            if waiting.facts > population {
+            if waiting.outweighs(population) {
                 self.replica.take();
             }
             return;
         }
-        let most = BUSY * FACTS_MAX.max(population);
-        if waiting.facts > most || waiting.bytes > BUSY * BYTES_MAX {
+        if waiting.outweighs(BUSY * FACTS_MAX.max(population)) {
             // To apply so much would take the writer ten times as long, and it may have to wait for who is at it.
             let binding = M::binding();
             let graph = flat::paged(&self.core, (&binding.columns, &binding.data));

@@ -162,3 +162,11 @@ fn of_a_store_that_is_looked_at_the_near_past_is_kept_and_not_read() -> Result<(
     }
     Ok(())
 }
+
+#[test]
+fn a_queue_is_too_long_by_its_facts_or_by_its_bytes_whoever_reads() {
+    let waiting = |facts, bytes| Waiting { facts, bytes };
+    assert!(!waiting(10, 0).outweighs(10) && waiting(11, 0).outweighs(10));
+    let most = BUSY * BYTES_MAX;
+    assert!(!waiting(0, most).outweighs(10) && waiting(0, most + 1).outweighs(10));
+}
