@@ -113,7 +113,10 @@ impl<'a> Archive<'a> {
     ) -> Result<Self, StorageError> {
         let segments = match log {
             Backend::Writable(log) => log.segments(),
-            Backend::ReadOnly(log) => Some(log.segments()),
+            Backend::ReadOnly(log) => {
+                log.check()?;
+                Some(log.segments())
+            }
             Backend::Unlogged => return Err(no_log()),
         };
         let sealed = segments.map_or(&[][..], |segments| segments.sealed());

@@ -189,25 +189,25 @@ impl Chain {
         let sum = self.lines.sums[(head.seq % SUMS) as usize];
         let there = match self.last_at {
             Some(at) => scan::sum_at(&path, at).map(|found| found == Some(sum)),
-            // It lies in the segment before, which had all of it before this one was there.
-            None => fs::metadata(&path).map(|_| true),
+            // It lies in the segment before, which had all of it before this one was there and goes on after it.
+            None => scan::read_block(&path).map(|bytes| {
+                let block = <&[u8; BLOCK_BYTES]>::try_from(bytes.as_slice()).ok();
+                let block = block.and_then(|bytes| Block::decode(SEGMENT_MAGIC, bytes).ok());
+                block.is_some_and(|block| self.store == block.store && follows(&block, &head))
+            }),
         };
         match there {
-            Ok(true) => return Ok(()),
-            Ok(false) => {}
-            Err(e) if e.kind() == io::ErrorKind::NotFound => {}
-            Err(e) => return Err(StorageError::io("read", &path, e)),
+            Ok(true) => Ok(()),
+            Ok(false) => Err(replaced(head.seq, &path)),
+            Err(e) if e.kind() == io::ErrorKind::NotFound => Err(replaced(head.seq, &path)),
+            Err(e) => Err(StorageError::io("read", &path, e)),
         }
-        Err(StorageError::at(
-            ErrorKind::OtherHistory,
-            head.seq,
-            format!(
-                "frame {}, the last that was read here, is no longer in {}: the log was replaced by another one, such as \
-                 an older backup of it; open it again, and make anew whatever was made from frames that it does not have",
-                head.seq,
-                path.display()
-            ),
-        ))
+    }
+
+    /// Whether the checksum of a frame is at hand, if there is such a frame.
+    pub fn is_near(&self, seq: Seq) -> bool {
+        self.head
+            .is_none_or(|head| head.seq.saturating_sub(seq) < SUMS)
     }
 
     /// The timeline of the segment that a frame lies in.
@@ -491,6 +491,24 @@ impl Chain {
         self.enter(first);
         Ok(None)
     }
+}
+
+/// Whether a segment goes on where a frame led to.
+pub(super) fn follows(block: &Block, head: &Head) -> bool {
+    (block.fingerprint, block.epoch) == (head.fingerprint, head.epoch)
+}
+
+/// A frame is no longer what it was, or what follows it is not what followed it.
+pub(super) fn replaced(seq: Seq, path: &Path) -> StorageError {
+    StorageError::at(
+        ErrorKind::OtherHistory,
+        seq,
+        format!(
+            "frame {seq}, which was read here, is no longer in the log at {}: the log was replaced by another one, such \
+             as an older backup of it; open it again, and make anew whatever was made from frames that it does not have",
+            path.display()
+        ),
+    )
 }
 
 /// Whether the directory is not there at all.

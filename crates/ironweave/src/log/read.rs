@@ -4,7 +4,9 @@ use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::chain::{Behind, Chain, SEARCH_BYTES_MAX, Stop, is_absent, segment_path};
+use super::chain::{
+    Behind, Chain, SEARCH_BYTES_MAX, Stop, follows, is_absent, replaced, segment_path,
+};
 use super::cursor::Cursors;
 use super::disk::Disk;
 use super::frame::{BLOCK_BYTES, Block, Fault, SEGMENT_MAGIC};
@@ -58,6 +60,7 @@ impl Chain {
             scan,
             next: mark.seq,
             last: head.seq,
+            before: None,
         };
         let mut failed = false;
         Ok(Frames::new(std::iter::from_fn(move || {
@@ -88,6 +91,8 @@ struct Cursor {
     scan: Scan,
     next: Seq,
     last: Seq,
+    /// The frame before `next`, once it was read.
+    before: Option<Head>,
 }
 
 impl Cursor {
@@ -102,6 +107,7 @@ impl Cursor {
                 sum,
             } => {
                 self.next += 1;
+                self.before = Some(Head::of(&header));
                 return Ok(wanted.then(|| Frame {
                     header,
                     payload: payload.to_vec(),
@@ -147,6 +153,9 @@ impl Cursor {
                 "the header of the segment is broken, though it was whole when the log was opened";
             return Err(StorageError::damage(&path, 0, Some(self.next), what));
         };
+        if let Some(before) = self.before.filter(|before| !follows(&block, before)) {
+            return Err(replaced(before.seq, &path));
+        }
         self.timeline = block.timeline;
         self.scan = Scan::open(&path, BLOCK_BYTES as u64)
             .map_err(|e| StorageError::io("open", &path, e))?;
@@ -253,9 +262,18 @@ impl ReadOnlyLog {
     /// The position of a frame; none, where it has not taken in such a frame.
     ///
     /// # Errors
-    /// `is_io`, `is_damage`.
+    /// `is_io`, `is_damage`; `is_other_history` as of [`read`](ReadOnlyLog::read).
     pub fn position_of(&self, seq: Seq) -> Result<Option<Position>, StorageError> {
+        if !self.chain.is_near(seq) {
+            self.check()?;
+        }
         self.chain.position_of(seq)
+    }
+
+    /// Refuses a log that was replaced by another one since it was read. It has no lock that would keep anybody from it,
+    /// and each frame of the other one is as whole as its own.
+    pub(crate) fn check(&self) -> Result<(), StorageError> {
+        self.chain.check_last()
     }
 
     /// The last frame taken in.
@@ -271,8 +289,10 @@ impl ReadOnlyLog {
     /// The frames from `from` to the head.
     ///
     /// # Errors
-    /// `is_io`, here or while iterating; `is_damage` while iterating.
+    /// `is_io`, here or while iterating; `is_damage` while iterating; `is_other_history` if the log was replaced by another
+    /// one since it was read.
     pub fn read(&self, from: Seq) -> Result<Frames<'static>, StorageError> {
+        self.check()?;
         self.chain.frames(from)
     }
 }

@@ -141,7 +141,8 @@ impl<M: Model> Store<M> {
     /// until the new table is saved, which replaces it at once; [`Projection::folded_anew`] says why.
     ///
     /// # Errors
-    /// Where the file cannot be read or is damaged; where the log cannot be read.
+    /// Where the file cannot be read or is damaged; where the log cannot be read. `is_ahead` where the table is ahead of
+    /// this store only because that was opened to be read and has not been [refreshed](Store::refresh) since.
     pub fn project_into<T: Fold<M>>(
         &self,
         path: impl AsRef<Path>,
@@ -175,7 +176,11 @@ impl<M: Model> Store<M> {
                 format!("version {kept} of the table, and the program wants version {wanted}");
             return anew(ErrorKind::Version, why);
         }
-        if let Some(Err(e)) = head.position.map(|position| self.locate(position)) {
+        if let Some((at, Err(e))) = head.position.map(|at| (at, self.locate(at))) {
+            if e.is_ahead() && self.refreshed_has(at)? {
+                let store = "the store, opened to be read only, has not read so far yet; call `Store::refresh` first";
+                return Err(e.about(format_args!("the table in {}: {store}", path.display())));
+            }
             if e.is_ahead() || e.is_other_history() || e.is_not_found() {
                 return anew(e.kind(), format!("a table of another history: {e}"));
             }

@@ -22,7 +22,9 @@ impl<M: Model> Snapshot<M> {
     ///
     /// # Errors
     /// `is_other_history` where the two are of different stores, and neither began at a snapshot of the other: what an
-    /// entity of one has in common with that of the same slot in the other is nothing but the number.
+    /// entity of one has in common with that of the same slot in the other is nothing but the number. So it is where one
+    /// is of a frame and the other of what a copy of the log has in place of that frame; snapshots of two copies after
+    /// different frames cannot be told from those of one.
     pub fn diff(&self, to: &Self) -> Result<Changes, StorageError> {
         let (from, other) = (self.state.lineage, to.state.lineage);
         if from != other {
@@ -33,6 +35,12 @@ impl<M: Model> Snapshot<M> {
                      common; take both from one store, or from one that began at a snapshot of the other"
                 ),
             ));
+        }
+        if let (Some(ours), Some(theirs)) = (self.position(), to.position())
+            && ours.store() == theirs.store()
+            && ours.seq() == theirs.seq()
+        {
+            ours.check(theirs)?;
         }
         let diff = Diff {
             a: &self.state.graph,

@@ -39,6 +39,11 @@ impl State {
                 .map_or(0, |p| p.store());
             let admitted = frame.check_end(store, self.at.seq);
             admitted.map_err(StepError::Storage)?;
+            if let (Some(named), Some(own)) = (frame.position(), self.at.position)
+                && named.seq() == own.seq()
+            {
+                named.check(own).map_err(StepError::Storage)?;
+            }
         }
         let mut core = Core::new(self.graph.fork());
         core.open.clock = Clock::after(self.at.time);

@@ -124,6 +124,17 @@ impl<M: Model> Store<M> {
         before_beginning(seq, base.unwrap_or(0))
     }
 
+    /// Whether the log has a frame at a position, where that is read further than this store, opened to be read only, has
+    /// seen.
+    pub(crate) fn refreshed_has(&self, at: Position) -> Result<bool, StorageError> {
+        let Backend::ReadOnly(log) = &self.log else {
+            return Ok(false);
+        };
+        let mut log = log.clone();
+        log.refresh()?;
+        Ok(log.position_of(at.seq())? == Some(at))
+    }
+
     /// Whether a position is of this store, whatever its frame.
     pub(crate) fn is_of(&self, position: Position) -> bool {
         self.id().is_ok_and(|id| id == position.store())
@@ -163,6 +174,9 @@ pub(crate) fn before_beginning(seq: Seq, base: Seq) -> StorageError {
 impl<E: Event> Receipt<E> {
     /// The position of its transaction, in the store that gave the receipt. A receipt is made before its transaction is
     /// written, so that it cannot hold it.
+    ///
+    /// The receipt of a transaction that was taken back has the sequence of the one that is committed next, and is not to be
+    /// asked.
     ///
     /// # Errors
     /// `is_ahead` where the transaction is not committed; as [`Store::locate`].

@@ -52,6 +52,8 @@ struct State {
     bytes: usize,
     /// The first frame that there will be after those.
     next: Seq,
+    /// The frame before that.
+    newest: Option<Position>,
     /// From which frame on which schema holds.
     epochs: Vec<(Seq, Arc<Tags>)>,
     /// Where the subscriptions are.
@@ -118,6 +120,7 @@ impl Feed {
         state.bytes += payload.len();
         state.frames.push_back(frame);
         state.next = header.seq + 1;
+        state.newest = Some(position);
         let on_disk = self.log.is_some();
         // In memory there may be many subscriptions to ask, and nothing to gain from asking often.
         if on_disk || header.seq.is_multiple_of(64) {
@@ -204,7 +207,7 @@ impl Feed {
         let found = match near.or_else(|| told.filter(|told| told.seq() == seq)) {
             Some(found) => found,
             None => match &self.log {
-                Some(log) => read_position(log, seq)?,
+                Some(log) => self.read_position(log, seq)?,
                 None => return Ok(None),
             },
         };
@@ -215,17 +218,30 @@ impl Feed {
     fn cursors(&self) -> Option<Cursors> {
         self.log.as_ref().map(ReadOnlyLog::cursors)
     }
-}
 
-/// The position of a frame that is in a log, which may have been read less far.
-fn read_position(log: &ReadOnlyLog, seq: Seq) -> Result<Position, StorageError> {
-    if let Some(position) = log.position_of(seq)? {
-        return Ok(position);
+    /// The position of a frame that is in a log, which may have been read less far.
+    fn read_position(&self, log: &ReadOnlyLog, seq: Seq) -> Result<Position, StorageError> {
+        if let Some(position) = log.position_of(seq)? {
+            return Ok(position);
+        }
+        let position = self.refreshed(log)?.position_of(seq)?;
+        position.ok_or_else(|| missing(seq))
     }
-    let mut log = log.clone();
-    log.refresh()?;
-    let position = log.position_of(seq)?;
-    position.ok_or_else(|| missing(seq))
+
+    /// The log as far as it is now. A subscription may outlive its store, and then the log may be replaced: what is read
+    /// then is believed only where it has the newest frame that the writer told of.
+    fn refreshed(&self, log: &ReadOnlyLog) -> Result<ReadOnlyLog, StorageError> {
+        let newest = lock(&self.state).newest;
+        let mut log = log.clone();
+        log.refresh()?;
+        if let Some(newest) = newest {
+            let last = log.head().map(|head| head.seq);
+            FrameRef::from(newest).check_end(self.store, last)?;
+            let found = log.position_of(newest.seq())?;
+            newest.check(found.ok_or_else(|| missing(newest.seq()))?)?;
+        }
+        Ok(log)
+    }
 }
 
 fn missing(seq: Seq) -> StorageError {
@@ -409,7 +425,7 @@ impl Reader {
         let log = self.log.as_mut().ok_or_else(|| missing(self.next))?;
         for fresh in [false, true] {
             if fresh {
-                log.refresh()?;
+                *log = self.feed.refreshed(log)?;
                 self.behind = None;
             }
             let frames = match &mut self.behind {
@@ -469,6 +485,7 @@ impl<M: Model> Store<M> {
             Backend::ReadOnly(log) => (Some(log.clone()), None, None),
             Backend::Unlogged => return Err(no_log()),
         };
+        let newest = self.position();
         Ok(self.feed.feed.get_or_init(|| {
             Arc::new(Feed {
                 plan: Arc::clone(&self.plan),
@@ -478,6 +495,7 @@ impl<M: Model> Store<M> {
                     frames: VecDeque::new(),
                     bytes: 0,
                     next: self.at().next(),
+                    newest,
                     epochs: self.epochs.tags(),
                     places: Vec::new(),
                     closed: false,

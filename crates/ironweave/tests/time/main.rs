@@ -6,6 +6,7 @@ mod past;
 mod positions;
 mod project;
 mod readers;
+mod replaced;
 mod restored;
 mod speculation;
 #[cfg(feature = "sqlite")]

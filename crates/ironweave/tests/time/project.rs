@@ -224,3 +224,27 @@ fn a_table_with_a_transaction_by_half_is_neither_saved_nor_gone_on_with() {
     assert!(table.save().is_err_and(|e| e.is_stopped()));
     assert!(!path.exists());
 }
+
+#[test]
+fn a_table_that_a_reader_has_not_read_up_to_yet_is_not_folded_anew() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let (path, dir) = (dir.path().join("a.table"), dir.path().join("store"));
+    let mut store = opened(&dir);
+    let mut beside = Store::<bank::Model>::open_read_only(&dir).expect("it opens");
+    transfer(&mut store);
+    let mut table = store.project_into::<Transfers>(&path).expect("it is new");
+    table.catch_up(|_| {}).expect("it folds");
+    table.save().expect("it is kept");
+    // The table is not of another history, so that to save another one in its place would lose it.
+    let e = beside.project_into::<Transfers>(&path);
+    let e = e.expect_err("it has not read so far");
+    assert!(
+        e.is_ahead() && e.to_string().contains("`Store::refresh`"),
+        "{e}"
+    );
+    beside.refresh().expect("it reads");
+    let table = beside.project_into::<Transfers>(&path);
+    let table = table.expect("it has read so far");
+    assert!(table.folded_anew().is_none());
+    assert_eq!(table.position(), store.position());
+}

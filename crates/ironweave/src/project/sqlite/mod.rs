@@ -188,8 +188,9 @@ impl<M: Model> SqliteProjection<M> {
             Found::AsLeft | Found::Made => None,
             Found::Ahead(at) => Some(at),
         };
+        let mut others = Vec::new();
         if stale {
-            registry::make(
+            others = registry::make(
                 &transaction,
                 &self.prefix,
                 &self.made,
@@ -230,6 +231,7 @@ impl<M: Model> SqliteProjection<M> {
             last = Some(report.position());
             taken += 1;
         }
+        registry::put_back(&transaction, &others)?;
         if let Some(at) = last {
             registry::mark(&transaction, &self.prefix, at)?;
             seen = Some(Row {

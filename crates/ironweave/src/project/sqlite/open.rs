@@ -14,7 +14,7 @@ use crate::project::sqlite::tables::Tables;
 use crate::project::sqlite::{SqliteProjection, names};
 use crate::snapshot::{At, Changes, Snapshot, State};
 use crate::step::flat;
-use crate::store::{Backend, Store};
+use crate::store::Store;
 
 /// How many prepared statements are kept.
 const STATEMENTS: usize = 256;
@@ -179,16 +179,6 @@ impl<M: Model> Store<M> {
             Err(e) if e.is_ahead() || e.is_other_history() || e.is_not_found() => Ok(false),
             Err(e) => Err(e.into()),
         }
-    }
-
-    /// Whether the log has a frame at a position, where that is read further than this store has seen.
-    fn refreshed_has(&self, at: Position) -> Result<bool, Failure> {
-        let Backend::ReadOnly(log) = &self.log else {
-            return Ok(false);
-        };
-        let mut log = log.clone();
-        log.refresh()?;
-        Ok(log.position_of(at.seq())? == Some(at))
     }
 
     /// The facts that lead to the graph that this store began with, and after which frame that was.

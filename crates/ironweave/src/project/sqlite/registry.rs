@@ -9,11 +9,12 @@
 //!    and `frame` the whole [`Position`] of it, which tells this log from any other, and from what it was before it was
 //!    restored.
 //! 2. An object is a projection's own where it is in `ironweave_objects` and still has the definition that it had when
-//!    it was made. Nothing else is ever dropped, and a name that something else has is refused.
+//!    it was made. Nothing else is ever dropped, and a name that something else has is refused. Indexes and triggers of
+//!    others on these tables, which SQLite drops with them, are put back.
 //! 3. The version of this code before these tables kept one projection in a database, and its statements in the column
 //!    `shape` of its only table. What it made is known by them.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use rusqlite::{Connection, OptionalExtension as _, Transaction, params};
 
@@ -50,9 +51,9 @@ impl Row {
     }
 }
 
-/// A table, view or index that there is.
+/// A table, view, index or trigger that there is.
 #[derive(Clone, Debug, PartialEq, Eq)]
-struct Object {
+pub(super) struct Object {
     kind: String,
     name: String,
     sql: String,
@@ -247,17 +248,52 @@ pub(super) fn check_names(
     Ok(())
 }
 
-/// Makes what a projection needs, in place of what it made before.
+/// The indexes and triggers that somebody else has put on what is a projection's own, and which go with that.
+fn on_own(connection: &Connection, own: &[Object]) -> rusqlite::Result<Vec<Object>> {
+    let mut all = connection.prepare_cached(
+        "SELECT type, name, sql, tbl_name FROM main.sqlite_schema WHERE type IN ('index', 'trigger') AND sql IS NOT NULL",
+    )?;
+    let rows = all.query_map([], |row| {
+        let (kind, name, sql) = (row.get(0)?, row.get(1)?, row.get(2)?);
+        Ok((Object { kind, name, sql }, row.get::<_, String>(3)?))
+    })?;
+    let tables: HashSet<String> = own.iter().map(|object| folded(&object.name)).collect();
+    let mut found = Vec::new();
+    for row in rows {
+        let (object, table) = row?;
+        if tables.contains(&folded(&table)) && !own.contains(&object) {
+            found.push(object);
+        }
+    }
+    Ok(found)
+}
+
+/// Puts back what somebody else had put on tables that were made anew, now that all is in them: no trigger fires for that.
+pub(super) fn put_back(transaction: &Transaction<'_>, all: &[Object]) -> Result<(), Failure> {
+    for Object { kind, name, sql } in all {
+        transaction.execute_batch(sql).map_err(|e| {
+            Failure::Refused(format!(
+                "somebody has put the {kind} `{name}` on a table of the projection that has to be made anew, and it does \
+                 not fit the new one ({e}); drop it first"
+            ))
+        })?;
+    }
+    Ok(())
+}
+
+/// Makes what a projection needs, in place of what it made before. Gives what somebody else had put on that, for
+/// [`put_back`].
 pub(super) fn make(
     transaction: &Transaction<'_>,
     prefix: &str,
     row: &Row,
     statements: &[Statement],
-) -> Result<(), Failure> {
+) -> Result<Vec<Object>, Failure> {
     check_names(transaction, prefix, statements)?;
     let all = objects(transaction)?;
     let known = known(&all)?;
     let mut own = own(transaction, prefix, known, &all)?;
+    let others = on_own(transaction, &own)?;
     // What leads to a table goes before it.
     own.sort_by_key(|object| object.kind == "table");
     for Object { kind, name, .. } in &own {
@@ -284,7 +320,7 @@ pub(super) fn make(
     }
     let sql = "INSERT OR REPLACE INTO main.ironweave VALUES (?1, ?2, ?3, ?4, NULL, NULL)";
     transaction.execute(sql, params![prefix, row.model, row.shape, row.store])?;
-    Ok(())
+    Ok(others)
 }
 
 /// Writes down how far the tables of a prefix are.

@@ -96,6 +96,55 @@ fn rows_of_others_that_refer_to_entities_are_not_deleted_with_them() {
 }
 
 #[test]
+fn indexes_and_triggers_of_others_on_tables_of_the_projection_are_put_back() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let path = dir.path().join("shared.sqlite");
+    let mut store = opened();
+    catch_up(&store, &path);
+    sql(
+        &path,
+        "CREATE INDEX mine ON Account (balance);
+         CREATE UNIQUE INDEX \"my \"\"own\"\"\" ON bank (name);
+         CREATE TABLE outbox (balance);
+         CREATE TRIGGER told AFTER UPDATE OF balance ON ACCOUNT BEGIN INSERT INTO outbox VALUES (new.balance); END;
+         CREATE TRIGGER into_view INSTEAD OF DELETE ON Bank_view BEGIN SELECT 1; END",
+    );
+    let theirs = "SELECT type, name, sql FROM sqlite_schema WHERE name IN ('mine', 'my \"own\"', 'told', 'into_view')";
+    let client = Connection::open(&path).expect("it opens");
+    let before = asked(&client, theirs);
+    assert_eq!(before.len(), 4);
+    let outbox = "SELECT count(*) FROM outbox";
+    (0..20).for_each(|i| step(&mut store, i));
+    catch_up(&store, &path);
+    let told = asked(&client, outbox);
+    assert_ne!(told, [[int(0)]]);
+    sql(&path, MADE_ANEW);
+    catch_up(&store, &path);
+    let mut after = asked(&client, theirs);
+    after.sort();
+    let mut sorted = before.clone();
+    sorted.sort();
+    assert_eq!(after, sorted);
+    // Nothing has happened to what is in the tables.
+    assert_eq!(asked(&client, outbox), told);
+    (20..40).for_each(|i| step(&mut store, i));
+    catch_up(&store, &path);
+    assert_ne!(asked(&client, outbox), told);
+    // One that cannot be put back is not dropped either: these rows are not unique.
+    sql(
+        &path,
+        "DELETE FROM Account; CREATE UNIQUE INDEX only_one ON Account (state)",
+    );
+    sql(&path, MADE_ANEW);
+    let mut tables = store.project_into_sqlite(&path).expect("it opens");
+    let error = tables.catch_up().expect_err("it cannot be put back");
+    assert!(error.to_string().contains("index `only_one`"), "{error}");
+    sql(&path, "DROP INDEX only_one");
+    tables.catch_up().expect("it takes all in");
+    same(&path, &store);
+}
+
+#[test]
 fn a_name_that_something_else_has_is_refused_and_nothing_is_done() {
     let store = opened();
     for (kind, name, statement) in [
