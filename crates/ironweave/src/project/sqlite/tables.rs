@@ -59,16 +59,13 @@ struct EdgeSql {
 impl Kinds {
     fn of<M: Model>(schema: &Schema) -> Self {
         let binding = M::binding();
-        let kind = |ty: &ColumnType, text: &str| Kind::of(ty.type_id, text);
+        let kind = |ty: &ColumnType| Kind::of(ty.type_id);
         let columns = binding.columns.iter().zip(&schema.columns);
         let edges = binding.data.iter().zip(&schema.edges);
         Self {
-            columns: columns.map(|(ty, def)| kind(ty, &def.ty)).collect(),
+            columns: columns.map(|(ty, _)| kind(ty)).collect(),
             edges: edges
-                .map(|(ty, def)| match (ty, &def.data) {
-                    (Some(ty), Some(text)) => kind(ty, text),
-                    _ => Kind::Plain,
-                })
+                .map(|(ty, _)| ty.as_ref().map_or(Kind::Plain, kind))
                 .collect(),
         }
     }

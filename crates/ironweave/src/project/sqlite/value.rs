@@ -38,16 +38,18 @@ pub(super) enum Kind {
 }
 
 impl Kind {
-    /// That of a type and how it is written in the model.
-    pub(super) fn of(ty: TypeId, text: &str) -> Self {
+    /// That of a type, whatever name it has in the model.
+    pub(super) fn of(ty: TypeId) -> Self {
         macro_rules! is {
             ($($ty:ty),*) => { [$(TypeId::of::<$ty>(), TypeId::of::<Option<$ty>>()),*].contains(&ty) };
         }
-        // Of arrays there is a type for each length.
-        let inner = (text.strip_prefix("Option<"))
-            .and_then(|text| text.strip_suffix('>'))
-            .unwrap_or(text);
-        let is_array = inner.starts_with("[u8;") || inner.starts_with("[u8 ;");
+        macro_rules! is_array_of {
+            ($($len:literal)*) => { is!($([u8; $len]),*) };
+        }
+        // Serde writes arrays of these lengths.
+        let is_array = is_array_of!(
+            0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21 22 23 24 25 26 27 28 29 30 31 32
+        );
         if is!(Timestamp) {
             Self::Time
         } else if is!(char) {
@@ -74,7 +76,7 @@ pub(super) fn sql_value(bytes: &[u8], kind: Kind) -> Result<Value, minicbor::dec
         (Type::Bytes | Type::BytesIndef, _) => Value::Blob(blob(&mut d)?),
         (Type::Array, Kind::Bytes) => match d.array_iter::<u8>()?.collect() {
             Ok(bytes) => Value::Blob(bytes),
-            // Of a type that is only called so.
+            // What wrote the log had another type there.
             Err(_) => Value::Text(json(bytes)?),
         },
         (_, Kind::Char) => match d.char() {

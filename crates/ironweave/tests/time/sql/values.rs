@@ -23,11 +23,16 @@ pub enum Kind {
     },
 }
 
+/// Types that have another name.
+pub type Digest = [u8; 32];
+pub type Letters = Option<Box<[u8]>>;
+pub type Moment = Timestamp;
+
 #[ironweave::model]
 pub mod model {
     use std::collections::BTreeMap;
 
-    use super::Kind;
+    use super::{Digest, Kind, Letters, Moment};
     use ironweave::prelude::*;
 
     #[entity]
@@ -45,7 +50,9 @@ pub mod model {
         pub yes: bool,
         pub bytes: Vec<u8>,
         pub four: [u8; 4],
-        pub maybe: Option<Timestamp>,
+        pub digest: Digest,
+        pub letters: Letters,
+        pub maybe: Option<Moment>,
         pub maybe_large: Option<u64>,
         pub kind: Kind,
         pub map: BTreeMap<u32, Vec<Kind>>,
@@ -65,7 +72,8 @@ pub mod model {
 
     #[event]
     #[create(thing: Thing {
-        made, number, large, wide, signed, real, single, letter, yes, bytes, four, maybe, maybe_large, kind, map
+        made, number, large, wide, signed, real, single, letter, yes, bytes, four, digest, letters, maybe,
+        maybe_large, kind, map
     })]
     pub struct Made {
         pub made: Timestamp,
@@ -79,7 +87,9 @@ pub mod model {
         pub yes: bool,
         pub bytes: Vec<u8>,
         pub four: [u8; 4],
-        pub maybe: Option<Timestamp>,
+        pub digest: Digest,
+        pub letters: Letters,
+        pub maybe: Option<Moment>,
         pub maybe_large: Option<u64>,
         pub kind: Kind,
         pub map: BTreeMap<u32, Vec<Kind>>,
@@ -144,6 +154,8 @@ fn things() -> Vec<Made> {
             yes: i % 2 == 0,
             bytes: wide.to_be_bytes()[..i % 17].to_vec(),
             four: (wide as u32).to_be_bytes(),
+            digest: [i as u8; 32],
+            letters: (i % 2 == 0).then(|| [i as u8].into()),
             maybe: (i % 3 == 0).then(|| Timestamp::from_micros(micros)),
             maybe_large: (i % 3 > 0).then_some(wide as u64),
             kind: [
@@ -263,7 +275,7 @@ fn values_are_stored_as_what_sqlite_has_and_else_as_json() {
     let client = Connection::open(&path).expect("it opens");
     for thing in &things {
         let sql = format!(
-            "SELECT letter, yes, bytes, four, kind ->> '$.Named.text', kind, json_array_length(map, '$.{0}'), \
+            "SELECT letter, yes, bytes, four, digest, letters, kind ->> '$.Named.text', kind, json_array_length(map, '$.{0}'), \
              map ->> '$.{0}[1].Sized' FROM Thing WHERE number = {0} AND json_valid(map)",
             thing.number
         );
@@ -288,6 +300,8 @@ fn values_are_stored_as_what_sqlite_has_and_else_as_json() {
             int(thing.yes),
             blob(&thing.bytes),
             blob(&thing.four),
+            blob(&thing.digest),
+            (thing.letters.as_deref()).map_or("Null".to_owned(), blob),
             named,
             kind,
             int(length),
