@@ -100,9 +100,6 @@ impl Cursors {
             store: position.store,
             timeline: position.timeline,
         };
-        let file = disk.create(&path.with_added_extension("tmp"))?;
-        file.write_at(0, &block.encode(CURSOR_MAGIC))?;
-        disk.publish(file, &path)?;
-        Ok(())
+        disk.replace(&path, &block.encode(CURSOR_MAGIC))
     }
 }

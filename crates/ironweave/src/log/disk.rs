@@ -8,8 +8,14 @@ use std::io;
 use std::path::{Path, PathBuf};
 #[cfg(test)]
 use std::sync::Arc;
+use std::sync::{Mutex, PoisonError};
 
 use super::StorageError;
+use crate::hash::hash_bytes;
+
+/// Held while a file is replaced. By its name, so that files of other names seldom wait for it, and so that it is the same
+/// one by whatever path the directory is named.
+static REPLACING: [Mutex<()>; 16] = [const { Mutex::new(()) }; 16];
 
 /// Makes changes to files. Without a probe (outside tests: always) it is the operating system's own calls.
 #[derive(Clone, Default)]
@@ -113,6 +119,18 @@ impl Disk {
         file.path = to.to_owned();
         self.sync_dir(parent(to))?;
         Ok(file)
+    }
+
+    /// Puts a file with some content in place of what is there, if anything is: at once, and durable when this returns.
+    /// Several threads may do so to one file.
+    pub fn replace(&self, path: &Path, content: &[u8]) -> Result<(), StorageError> {
+        // They use one name on the way, so that a kill leaves one file behind at most.
+        let name = path.file_name().unwrap_or_default().as_encoded_bytes();
+        let lock = &REPLACING[hash_bytes(name) as usize % REPLACING.len()];
+        let _alone = lock.lock().unwrap_or_else(PoisonError::into_inner);
+        let file = self.create(&path.with_added_extension("tmp"))?;
+        file.write_at(0, content)?;
+        self.publish(file, path).map(|_| ())
     }
 
     pub fn remove(&self, path: &Path) -> Result<(), StorageError> {

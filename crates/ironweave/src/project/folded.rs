@@ -319,10 +319,7 @@ impl<M: Model, T: Fold<M>> Projection<M, T> {
         if let Some(position) = self.position {
             self.subscription.sync_to(position.seq())?;
         }
-        let disk = Disk::default();
-        let file = disk.create(&path.with_added_extension("tmp"))?;
-        file.write_at(0, &bytes)?;
-        disk.publish(file, path).map(|_| ())
+        Disk::default().replace(path, &bytes)
     }
 }
 

@@ -248,3 +248,24 @@ fn a_table_that_a_reader_has_not_read_up_to_yet_is_not_folded_anew() {
     assert!(table.folded_anew().is_none());
     assert_eq!(table.position(), store.position());
 }
+
+#[test]
+fn one_file_may_be_saved_from_several_threads_at_once() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let path = dir.path().join("a.table");
+    let store = opened(&dir.path().join("store"));
+    let tables = [(); 4].map(|()| {
+        let mut table = store.project_into::<Transfers>(&path).expect("it is new");
+        table.catch_up(|_| {}).expect("it folds");
+        table
+    });
+    std::thread::scope(|scope| {
+        for table in tables {
+            scope.spawn(move || (0..50).for_each(|_| table.save().expect("it is kept")));
+        }
+    });
+    let kept = store.project_into::<Transfers>(&path).expect("it is whole");
+    assert_eq!(kept.position(), store.position());
+    let files = fs::read_dir(dir.path()).expect("it lists").count();
+    assert_eq!(files, 2, "the table and the store");
+}

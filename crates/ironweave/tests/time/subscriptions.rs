@@ -324,3 +324,20 @@ fn a_subscription_beside_the_writer_hears_what_a_refresh_takes_in() {
     beside.refresh().expect("it reads");
     assert_eq!(ready(&mut told), [seq]);
 }
+
+#[test]
+fn a_name_may_be_acknowledged_from_several_threads_at_once() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let mut store = on_disk(dir.path());
+    open(&mut store, 60);
+    let subscriptions = [(); 4].map(|()| store.subscribe_as("mailer").expect("it reads"));
+    std::thread::scope(|scope| {
+        for mailer in subscriptions {
+            scope
+                .spawn(move || (0..50).for_each(|seq| mailer.acknowledge(seq).expect("it writes")));
+        }
+    });
+    // The last one is what counts.
+    let mailer = store.subscribe_as("mailer").expect("it is whole");
+    assert_eq!(mailer.next_seq(), 50);
+}
