@@ -271,7 +271,11 @@ impl Chain {
             return self.examine(first, names.last().is_none_or(|last| *last <= first), known);
         };
         let path = segment_path(&self.dir, current);
+        let was_empty = self.last_at.is_none();
         let fault = self.scan(&path, known)?;
+        if was_empty && self.last_at.is_some() {
+            self.look_at_timeline(&path, current)?;
+        }
         // One that has a successor was complete before it was listed, and so before it was scanned.
         let Some(listed) = names.iter().copied().find(|&name| name > current) else {
             return self.examine_end(&path, fault, known, behind);
@@ -318,6 +322,20 @@ impl Chain {
             }
             self.push(&header, scan.offset() - self.end, sum);
         }
+    }
+
+    /// A segment that was seen empty may have been replaced by one of another timeline. With a frame in it, it stays.
+    fn look_at_timeline(&mut self, path: &Path, first: Seq) -> Result<(), StorageError> {
+        let bytes = scan::read_block(path).map_err(|e| StorageError::io("read", path, e))?;
+        let block = <&[u8; BLOCK_BYTES]>::try_from(bytes.as_slice()).ok();
+        match block.and_then(|bytes| Block::decode(SEGMENT_MAGIC, bytes).ok()) {
+            Some(block) if block.timeline != self.timeline => {
+                self.timeline = block.timeline;
+                self.enter(first);
+            }
+            _ => {}
+        }
+        Ok(())
     }
 
     /// A segment with a successor must reach up to it.

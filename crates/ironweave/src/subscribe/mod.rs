@@ -160,6 +160,12 @@ impl<M: Model> Store<M> {
             // The snapshot that the store began at is of another store, or of none.
             (_, Some(base)) if base.is(&snapshot.state) => self.listen(snapshot.state.at.next())?,
             (Some(position), _) => self.subscribe_since(position)?,
+            // Of a time before the first frame.
+            (None, None)
+                if snapshot.seq().is_none() && snapshot.state.lineage == self.lineage() =>
+            {
+                self.subscribe(0)?
+            }
             (None, _) => {
                 return Err(StorageError::new(
                     ErrorKind::OtherHistory,

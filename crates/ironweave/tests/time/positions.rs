@@ -451,3 +451,20 @@ fn a_store_without_a_log_has_no_position_and_takes_none() {
     assert!(stepped(store.begin_with(begun(last + 1))).is_err_and(|e| e.is_ahead()));
     let _: Transferred = transfer(&store, 0, 1, 1);
 }
+
+#[test]
+fn the_graph_of_a_time_before_the_first_frame_is_followed_by_all_of_them() {
+    let mut store = Store::<Model>::memory();
+    open(&mut store, 2);
+    let before = store.as_of(Timestamp::from_micros(-1)).expect("it was");
+    assert_eq!((before.seq(), before.position()), (None, None));
+    let mut all = store.subscribe_after(before.clone()).expect("it reads");
+    let last = told(&mut all).pop().expect("there is one");
+    let after = last.after().expect("it begins at a snapshot");
+    assert_eq!(after.fingerprint(), store.fingerprint());
+    // What was tried on it is in no log, and another store has its own.
+    let tried = before.with(Founded { name: "b".into() }).expect("it fires");
+    assert_eq!(kind(store.subscribe_after(tried.snapshot)), "other history");
+    let other = Store::<Model>::memory();
+    assert_eq!(kind(other.subscribe_after(before)), "other history");
+}

@@ -269,3 +269,29 @@ fn a_cursor_of_before_there_were_positions_is_believed_where_the_log_has_its_fra
         );
     }
 }
+
+#[test]
+fn who_reads_beside_a_writer_has_its_timelines_also_where_an_empty_segment_was_replaced() {
+    for is_empty in [true, false] {
+        let dir = tempfile::tempdir().expect("a directory");
+        let open_anew = || {
+            let options = Store::<Model>::options().durability(Durability::Os);
+            options.new_timeline().open(dir.path()).expect("it opens")
+        };
+        found(&mut on_disk(dir.path()), "a");
+        let mut store = open_anew();
+        if !is_empty {
+            found(&mut store, "b");
+        }
+        let mut beside = Store::<Model>::open_read_only(dir.path()).expect("it opens");
+        drop(store);
+        let mut store = open_anew();
+        found(&mut store, "c");
+        beside.refresh().expect("it reads");
+        assert_eq!(beside.position(), store.position());
+        for seq in 0..=store.seq().expect("there is one") {
+            let position = store.locate(seq).expect("it is there");
+            assert_eq!(beside.locate(position).ok(), Some(position));
+        }
+    }
+}
