@@ -272,10 +272,12 @@ impl Chain {
         };
         let path = segment_path(&self.dir, current);
         let was_empty = self.last_at.is_none();
-        let fault = self.scan(&path, known)?;
+        let scanned = self.scan(&path, known);
+        // Also where it failed after some frames, which are taken in.
         if was_empty && self.last_at.is_some() {
             self.look_at_timeline(&path, current)?;
         }
+        let fault = scanned?;
         // One that has a successor was complete before it was listed, and so before it was scanned.
         let Some(listed) = names.iter().copied().find(|&name| name > current) else {
             return self.examine_end(&path, fault, known, behind);
