@@ -6,15 +6,19 @@
 //! read, and a segment that has a successor was complete before the successor got its name. A listing of names is
 //! not atomic, see [`Chain::follow`].
 
+mod replaced;
+
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
+
+pub(super) use replaced::{follows, replaced};
 
 use super::frame::{BLOCK_BYTES, Block, BlockFault, Fault, SEGMENT_MAGIC};
 use super::listing::segments;
 use super::scan::{self, Found, Scan, Search};
 use super::segments::Sealed;
-use super::{ErrorKind, FrameHeader, Head, Seq, StorageError};
+use super::{FrameHeader, Head, Seq, StorageError};
 use crate::position::Position;
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
@@ -180,30 +184,6 @@ impl Chain {
         self.lines.sums[(header.seq % SUMS) as usize] = sum;
     }
 
-    /// Refuses where the last frame is no longer what it was: a whole frame stays, unless the log is replaced.
-    pub fn check_last(&self) -> Result<(), StorageError> {
-        let (Some(head), Some(segment)) = (self.head, self.segment()) else {
-            return Ok(());
-        };
-        let path = segment_path(&self.dir, segment);
-        let sum = self.lines.sums[(head.seq % SUMS) as usize];
-        let there = match self.last_at {
-            Some(at) => scan::sum_at(&path, at).map(|found| found == Some(sum)),
-            // It lies in the segment before, which had all of it before this one was there and goes on after it.
-            None => scan::read_block(&path).map(|bytes| {
-                let block = <&[u8; BLOCK_BYTES]>::try_from(bytes.as_slice()).ok();
-                let block = block.and_then(|bytes| Block::decode(SEGMENT_MAGIC, bytes).ok());
-                block.is_some_and(|block| self.store == block.store && follows(&block, &head))
-            }),
-        };
-        match there {
-            Ok(true) => Ok(()),
-            Ok(false) => Err(replaced(head.seq, &path)),
-            Err(e) if e.kind() == io::ErrorKind::NotFound => Err(replaced(head.seq, &path)),
-            Err(e) => Err(StorageError::io("read", &path, e)),
-        }
-    }
-
     /// Whether the checksum of a frame is at hand, if there is such a frame.
     pub fn is_near(&self, seq: Seq) -> bool {
         self.head
@@ -324,20 +304,6 @@ impl Chain {
             }
             self.push(&header, scan.offset() - self.end, sum);
         }
-    }
-
-    /// A segment that was seen empty may have been replaced by one of another timeline. With a frame in it, it stays.
-    fn look_at_timeline(&mut self, path: &Path, first: Seq) -> Result<(), StorageError> {
-        let bytes = scan::read_block(path).map_err(|e| StorageError::io("read", path, e))?;
-        let block = <&[u8; BLOCK_BYTES]>::try_from(bytes.as_slice()).ok();
-        match block.and_then(|bytes| Block::decode(SEGMENT_MAGIC, bytes).ok()) {
-            Some(block) if block.timeline != self.timeline => {
-                self.timeline = block.timeline;
-                self.enter(first);
-            }
-            _ => {}
-        }
-        Ok(())
     }
 
     /// A segment with a successor must reach up to it.
@@ -511,24 +477,6 @@ impl Chain {
         self.enter(first);
         Ok(None)
     }
-}
-
-/// Whether a segment goes on where a frame led to.
-pub(super) fn follows(block: &Block, head: &Head) -> bool {
-    (block.fingerprint, block.epoch) == (head.fingerprint, head.epoch)
-}
-
-/// A frame is no longer what it was, or what follows it is not what followed it.
-pub(super) fn replaced(seq: Seq, path: &Path) -> StorageError {
-    StorageError::at(
-        ErrorKind::OtherHistory,
-        seq,
-        format!(
-            "frame {seq}, which was read here, is no longer in the log at {}: the log was replaced by another one, such \
-             as an older backup of it; open it again, and make anew whatever was made from frames that it does not have",
-            path.display()
-        ),
-    )
 }
 
 /// Whether the directory is not there at all.
