@@ -351,7 +351,7 @@ impl<M: Model> Store<M> {
     pub(crate) fn at(&self) -> At {
         At {
             seq: self.seq(),
-            time: self.core.open.clock.last(),
+            time: self.core.open.last_time(),
             position: self.position(),
         }
     }
