@@ -1,5 +1,5 @@
 //! User code that goes on panicking: while its first panic unwinds, while a handler goes on after it has caught one, on a
-//! store and on a snapshot. None of it ends the process, commits what is half done, or harms the log.
+//! store and on a snapshot, or while a snapshot is made. None of it ends the process, commits what is half done, or harms the log.
 #![allow(missing_docs)]
 
 use std::cell::Cell;
@@ -198,4 +198,33 @@ fn an_event_whose_handler_caught_a_panic_of_a_call_gives_no_snapshot_that_is_hal
         assert_eq!(snapshot.check(), [""; 0]);
     }
     assert!(refused > 5, "{refused}");
+}
+
+#[test]
+fn code_that_panics_while_a_snapshot_is_made_spoils_no_later_one() {
+    let mut panicked = 0;
+    for patience in 0..40 {
+        let mut store = Store::<garage::Model>::memory();
+        let rank = || touchy("a");
+        store.step(Parked { rank: rank() });
+        let (kept, reader) = (store.snapshot(), store.reader());
+        for rank in ["c", "b", "d"] {
+            store.step(Parked { rank: touchy(rank) });
+        }
+        panicked += u32::from(with_patience(patience, || drop(reader.newest())));
+        let check = |store: &Store<garage::Model>| {
+            let snapshot = store.snapshot();
+            assert_eq!(
+                (snapshot.fingerprint(), snapshot.seq()),
+                (store.fingerprint(), store.seq())
+            );
+            assert_eq!(snapshot.check(), [""; 0]);
+            assert_eq!(reader.newest().fingerprint(), store.fingerprint());
+        };
+        check(&store);
+        store.step(Parked { rank: rank() });
+        check(&store);
+        assert_eq!((kept.check(), kept.count::<Car, Any>()), (vec![], 1));
+    }
+    assert!(panicked > 10, "{panicked}");
 }
