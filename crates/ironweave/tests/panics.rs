@@ -153,6 +153,8 @@ fn code_that_panics_again_while_its_panic_is_taken_back_stops_the_store_and_no_m
                     assert_eq!(e.kind(), ironweave::ErrorKind::Stopped, "{e}");
                     let again = store.what_if(|t| t.apply(Passed {}).map(|_| ()));
                     assert!(again.is_err());
+                    // What is half done is not shown as if it had happened.
+                    assert!(catch_unwind(AssertUnwindSafe(|| store.snapshot())).is_err());
                     stopped += 1;
                     (store.seq(), None)
                 }

@@ -356,6 +356,10 @@ impl<M: Model> Snapshots<M> {
 impl<M: Model> Store<M> {
     /// The graph as it is now, as a value that stays so; see [`Snapshot`]. The first one is O(size of the graph), a
     /// later one O(facts since the last).
+    ///
+    /// # Panics
+    /// Where the first one is asked of a store that is stopped since user code panicked in the middle of a change (a
+    /// `Hash`, `Ord` or `Drop` of a value): open it again.
     #[must_use]
     pub fn snapshot(&self) -> Snapshot<M> {
         Snapshot::of(self.replica().newest())
@@ -381,7 +385,13 @@ impl<M: Model> Store<M> {
     }
 
     /// A copy of the graph as it is now.
+    ///
+    /// # Panics
+    /// Where user code has stopped the store in the middle of a change: there is no graph to show.
     fn paged(&self) -> Graph<Paged> {
+        if let Err(e) = self.core.open.check_whole() {
+            panic!("there is no snapshot of a store that is not whole: {e}");
+        }
         let binding = M::binding();
         flat::paged(&self.core, (&binding.columns, &binding.data))
     }
