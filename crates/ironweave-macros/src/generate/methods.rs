@@ -17,13 +17,17 @@ use crate::check::types::{by_value, named};
 
 /// Whether a type is one of those that are known to be read back as they were written, by its name.
 ///
-/// It decides only whether code is generated that compares values; the runtime looks at the type itself.
+/// It decides only whether code is generated that compares values; the runtime looks at the type itself. So a name that a
+/// program may well give to a type of its own does not count.
 pub fn is_faithful(ty: &Type) -> bool {
-    by_value(ty)
-        || is_string(ty)
+    let plain = |ty: &Type| {
+        let own = named(ty).is_some_and(|ty| ty.name == "Duration" || ty.name == "Timestamp");
+        (by_value(ty) && !own) || is_string(ty)
+    };
+    plain(ty)
         || named(ty).is_some_and(|ty| {
             (ty.name == "Option" || ty.name == "Vec")
-                && matches!(ty.args.as_slice(), [of] if by_value(of) || is_string(of))
+                && matches!(ty.args.as_slice(), [of] if plain(of))
         })
 }
 

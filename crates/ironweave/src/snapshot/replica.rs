@@ -105,10 +105,12 @@ struct Head {
     applied: (usize, usize),
     /// The last one that was durable, where the graph is further.
     durable: Option<Arc<State>>,
+    /// A frame is being applied to the graph, or user code has panicked when it was (a `Deserialize`, `Clone` or `Ord`).
+    halfway: bool,
 }
 
-// No code of a user runs under these locks but the decoding of values; where that panics, the graph is left to
-// nobody who could see it half done: the fingerprint tells.
+// No code of a user runs under these locks but that of values; where that panics, the graph is left to nobody who could
+// see it half done: `Head::halfway` tells.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
@@ -139,6 +141,7 @@ impl Replica {
                 batch: Batch::default(),
                 applied: (0, 0),
                 durable: None,
+                halfway: false,
             }),
         }
     }
@@ -216,6 +219,11 @@ impl Replica {
 
     /// Applies what is in the queue by now, up to a frame.
     fn advance(&self, head: &mut Head, until: Option<Option<Seq>>) {
+        assert!(
+            !head.halfway,
+            "user code panicked when an earlier snapshot was made (a `Deserialize`, `Clone` or `Ord` of a value); \
+             `Store::snapshot` copies the graph anew"
+        );
         let shown = |at: At| until.is_none_or(|until| at.seq <= until);
         // Once: who writes all the time must not keep away who reads.
         let mut taken = false;
@@ -243,6 +251,7 @@ impl Replica {
             }
             // If nobody else has it, its pages need not be copied now.
             head.newest = None;
+            head.halfway = true;
             let facts = &head.batch.facts;
             for fact in &facts.list[start..frame.end] {
                 if let Err(e) = head.graph.apply(*fact, facts) {
@@ -256,6 +265,7 @@ impl Replica {
                     .is_none_or(|print| print == head.graph.fingerprint),
                 "the replica is not what its store is"
             );
+            head.halfway = false;
             head.at = frame.at;
             let (end, left) = (frame.end, head.batch.frames.len() - done);
             head.applied = (done + 1, end);
@@ -269,6 +279,20 @@ impl Replica {
                 self.keyframes.keep(self.now(head));
             }
         }
+    }
+
+    /// Takes a copy of the store's graph where its own was left half done.
+    fn mend(&self, copy: impl FnOnce() -> (Graph<Paged>, At)) {
+        let mut head = lock(&self.head);
+        if !head.halfway {
+            return;
+        }
+        let (graph, at) = copy();
+        // The store is not being changed meanwhile, so all that waits is in the copy.
+        let mut queue = lock(&self.queue);
+        (queue.copy, queue.batch) = (None, Batch::default());
+        (head.graph, head.at, head.newest) = (graph, at, None);
+        (head.batch, head.applied, head.halfway) = (Batch::default(), (0, 0), false);
     }
 
     /// Says that nothing more will come.
@@ -332,6 +356,10 @@ impl<M: Model> Snapshots<M> {
 impl<M: Model> Store<M> {
     /// The graph as it is now, as a value that stays so; see [`Snapshot`]. The first one is O(size of the graph), a
     /// later one O(facts since the last).
+    ///
+    /// # Panics
+    /// Where the first one is asked of a store that is stopped since user code panicked in the middle of a change (a
+    /// `Hash`, `Ord` or `Drop` of a value): open it again.
     #[must_use]
     pub fn snapshot(&self) -> Snapshot<M> {
         Snapshot::of(self.replica().newest())
@@ -351,24 +379,36 @@ impl<M: Model> Store<M> {
     pub(crate) fn at(&self) -> At {
         At {
             seq: self.seq(),
-            time: self.core.open.clock.last(),
+            time: self.core.open.last_time(),
             position: self.position(),
         }
     }
 
+    /// A copy of the graph as it is now.
+    ///
+    /// # Panics
+    /// Where user code has stopped the store in the middle of a change: there is no graph to show.
+    fn paged(&self) -> Graph<Paged> {
+        if let Err(e) = self.core.open.check_whole() {
+            panic!("there is no snapshot of a store that is not whole: {e}");
+        }
+        let binding = M::binding();
+        flat::paged(&self.core, (&binding.columns, &binding.data))
+    }
+
     fn replica(&self) -> &Arc<Replica> {
-        self.replica.get_or_init(|| {
-            let binding = M::binding();
-            let graph = flat::paged(&self.core, (&binding.columns, &binding.data));
+        let replica = self.replica.get_or_init(|| {
             let shared = (Arc::clone(&self.plan), Arc::clone(&self.history.keyframes));
             Arc::new(Replica::new(
                 shared,
                 self.syncer(),
                 (self.core.paranoid, self.lineage()),
-                graph,
+                self.paged(),
                 self.at(),
             ))
-        })
+        });
+        replica.mend(|| (self.paged(), self.at()));
+        replica
     }
 
     /// Tells the replica, if there is one, what the transaction did that has just been written.
@@ -386,8 +426,11 @@ impl<M: Model> Store<M> {
 
     /// Brings the replica up to date, if there is one; whether there is.
     pub(crate) fn advance_replica(&self) -> bool {
-        let replica = self.replica.get();
-        replica.inspect(|replica| drop(replica.newest())).is_some()
+        let there = self.replica.get().is_some();
+        if there {
+            drop(self.replica().newest());
+        }
+        there
     }
 
     /// Gives up a queue that has become too long.
@@ -405,8 +448,7 @@ impl<M: Model> Store<M> {
         }
         if waiting.outweighs(BUSY * FACTS_MAX.max(population)) {
             // To apply so much would take the writer ten times as long, and it may have to wait for who is at it.
-            let binding = M::binding();
-            let graph = flat::paged(&self.core, (&binding.columns, &binding.data));
+            let graph = self.paged();
             let mut queue = lock(&replica.queue);
             queue.copy = Some((graph, self.at()));
             queue.batch = Batch::default();

@@ -36,9 +36,8 @@ impl Clock {
 
     /// The time of the open transaction, never before that of the last one.
     pub(crate) fn now(&self) -> Timestamp {
-        let known = self.now.load(Ordering::Relaxed);
-        if known != UNKNOWN {
-            return Timestamp::from_micros(known);
+        if let Some(known) = self.known() {
+            return known;
         }
         let now = Timestamp::now().max(self.last).as_micros();
         // The first to ask is the one who is right.
@@ -51,6 +50,12 @@ impl Clock {
     /// The time of the last transaction.
     pub(crate) fn last(&self) -> Timestamp {
         self.last
+    }
+
+    /// The time of the open transaction, if it has been asked for.
+    pub(crate) fn known(&self) -> Option<Timestamp> {
+        let known = self.now.load(Ordering::Relaxed);
+        (known != UNKNOWN).then(|| Timestamp::from_micros(known))
     }
 
     /// Gives the open transaction a time that is not the clock's.

@@ -20,6 +20,7 @@ mod straight;
 mod targets;
 pub(crate) mod tx;
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 pub use tx::{Ensured, New, Tx};
@@ -88,16 +89,22 @@ impl CoreMut<'_> {
 
     /// Takes back what a call of a handler did since a mark.
     fn take_back_call(&mut self, mark: Mark) {
-        fn of<S: Storage>(core: &mut Core<S>, mark: Mark) {
-            let broken = core.open.is_broken();
-            core.open.set_broken(true);
-            core.graph.rollback(mark);
-            let broken = broken || std::thread::panicking() && core.graph.is_broken();
-            core.open.set_broken(broken);
-        }
         match self {
-            Self::Flat(core) => of(core, mark),
-            Self::Paged(core) => of(core, mark),
+            Self::Flat(core) => core.undo(|core| core.graph.rollback(mark)),
+            Self::Paged(core) => {
+                // There user code runs in the middle of any change: a page that others share is cloned first.
+                let broken = core.open.is_broken() || std::thread::panicking();
+                core.undo(|core| core.graph.rollback(mark));
+                core.open.set_broken(broken || core.open.is_broken());
+            }
+        }
+    }
+
+    /// An error where the graph is not what its facts say.
+    fn check_whole(&self) -> Result<(), StepError> {
+        match self {
+            Self::Flat(core) => core.open.check_whole(),
+            Self::Paged(core) => core.open.check_whole(),
         }
     }
 
@@ -169,20 +176,31 @@ impl<S: Storage> Core<S> {
         if mark.is_none() && self.is_untouched() && !std::thread::panicking() {
             return;
         }
+        self.undo(|core| match mark {
+            Some(mark) => core.rollback(mark),
+            None => {
+                core.graph.rollback_all();
+                core.graph.settle();
+                core.open.firings.clear();
+                core.open.event_bytes.clear();
+            }
+        });
+    }
+
+    /// Undoes something. Where the graph is not whole, or user code panics again while it does so for a panic, what is left
+    /// stays as it is, and the graph is broken: the panic of an undo must not abort the process.
+    fn undo(&mut self, undo: impl FnOnce(&mut Self)) {
         let broken = self.open.is_broken();
         self.open.set_broken(true);
-        match mark {
-            Some(mark) => self.rollback(mark),
-            None => {
-                self.graph.rollback_all();
-                self.graph.settle();
-                self.open.firings.clear();
-                self.open.event_bytes.clear();
-            }
+        if !broken && !std::thread::panicking() {
+            undo(self);
+            self.open.set_broken(false);
+            return;
         }
+        let undone = catch_unwind(AssertUnwindSafe(|| undo(self)));
         // Only a panic leaves an index behind that is not whole.
-        let broken = broken || std::thread::panicking() && self.graph.is_broken();
-        self.open.set_broken(broken);
+        let whole = !broken && undone.is_ok() && !self.graph.is_broken();
+        self.open.set_broken(!whole);
     }
 
     /// Fires an event as [`Core::fire`] does; takes back what it did where it is rejected, and where user code panics.
@@ -297,7 +315,9 @@ impl<S: Storage> Core<S> {
         let names = std::mem::take(&mut self.names);
         let handled = event.handle(&names, S::core_mut(self), plan);
         self.names = names;
-        handled.map_err(|e| rejected(def, e))
+        handled.map_err(|e| rejected(def, e))?;
+        // It may have caught the panic that left the graph as it is.
+        self.open.check_whole()
     }
 
     /// Fires an event, undoes it and fires it again.

@@ -103,6 +103,12 @@ impl OpenTransaction {
         self.phase == Phase::Open
     }
 
+    /// The time of the last transaction that the log has taken, whether that has ended or not.
+    pub(crate) fn last_time(&self) -> Timestamp {
+        let written = (self.phase == Phase::Written).then(|| self.clock.known());
+        written.flatten().unwrap_or(self.clock.last())
+    }
+
     /// Whether there is more to its end than that it stays.
     #[inline]
     pub(crate) fn is_unusual(&self) -> bool {

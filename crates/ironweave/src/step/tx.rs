@@ -80,6 +80,7 @@ impl<E> Tx<'_, E> {
     /// Does all of a call or nothing: where it fails, or user code panics in it, what it did is taken back, so that a
     /// handler may ignore the error and go on.
     fn whole<R>(&mut self, call: impl FnOnce(&mut Self) -> Result<R, Reject>) -> Result<R, Reject> {
+        self.core.check_whole()?;
         let mark = self.core.graph().mark();
         let mut guard = Call {
             tx: self,

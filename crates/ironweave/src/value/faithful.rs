@@ -78,7 +78,7 @@ pub(super) fn encode_compared<T: Serialize + DeserializeOwned + 'static>(
     compared
 }
 
-/// How often a value is read back in which there may be a map whose order is drawn anew each time: that it is
+/// How often a value is read back in which there may be a collection whose order is drawn anew each time: that it is
 /// the same every time is as likely as one in a thousand.
 const READINGS: u32 = 10;
 
@@ -91,8 +91,12 @@ fn write_compared<T: Serialize + DeserializeOwned + 'static>(
     let _as_numbers = AsNumbers::begin();
     let (mut calls, mut again) = (Vec::with_capacity(256), Vec::with_capacity(256));
     let mut writer = Writer::new(Some(bytes), Calls::Recorded(&mut calls), DEPTH_MAX);
-    value.serialize(&mut writer)?;
-    let readings = if writer.has_unknown_map { READINGS } else { 1 };
+    writer.write(value)?;
+    let readings = if writer.has_unknown_order {
+        READINGS
+    } else {
+        1
+    };
     for _ in 0..readings {
         let read: T = decode(&bytes[start..]).map_err(unreadable)?;
         again.clear();

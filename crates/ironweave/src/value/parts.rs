@@ -18,8 +18,8 @@ pub(super) struct Parts<'a, 'w> {
     writer: &'a mut Writer<'w>,
     /// Whether its length was not known, so that its end is marked.
     marked: bool,
-    /// Whether it is a map that came entry by entry, without a length.
-    pub(super) is_unknown_map: bool,
+    /// Whether it comes part by part, out of a collection that is not known.
+    pub(super) in_unknown_order: bool,
     written: usize,
 }
 
@@ -28,8 +28,18 @@ impl<'a, 'w> Parts<'a, 'w> {
         Self {
             writer,
             marked,
-            is_unknown_map: false,
+            in_unknown_order: false,
             written: 0,
+        }
+    }
+
+    /// What a `Serialize` gives part by part.
+    pub(super) fn one_by_one(writer: &'a mut Writer<'w>, len: Option<usize>) -> Self {
+        // That of JSON objects keeps an order.
+        let in_unknown_order = !writer.ty.starts_with("serde_json::");
+        Self {
+            in_unknown_order,
+            ..Self::new(writer, len.is_none())
         }
     }
 
@@ -37,8 +47,8 @@ impl<'a, 'w> Parts<'a, 'w> {
     pub(super) fn item<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), WriteError> {
         let at = self.written;
         self.written += 1;
-        value
-            .serialize(&mut *self.writer)
+        self.writer
+            .write(value)
             .map_err(|e| e.within(format_args!("[{at}]")))
     }
 
@@ -50,8 +60,8 @@ impl<'a, 'w> Parts<'a, 'w> {
     ) -> Result<(), WriteError> {
         (self.writer.calls).take(Call::Field, &[], &[name.as_bytes()])?;
         self.writer.text(name.as_bytes(), TEXT);
-        value
-            .serialize(&mut *self.writer)
+        self.writer
+            .write(value)
             .map_err(|e| e.within(format_args!(".{name}")))
     }
 
@@ -62,7 +72,7 @@ impl<'a, 'w> Parts<'a, 'w> {
         if self.marked {
             writer.byte(BREAK);
         }
-        writer.has_unknown_map |= self.is_unknown_map && self.written > 1;
+        writer.has_unknown_order |= self.in_unknown_order && self.written > 1;
         writer.depth = writer.depth.saturating_sub(1);
         Ok(())
     }

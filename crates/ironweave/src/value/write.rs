@@ -28,8 +28,11 @@ pub(super) struct Writer<'w> {
     /// How many levels are open, and how many may be.
     pub(super) depth: u32,
     depth_max: u32,
-    /// Whether there is a map of two entries or more whose collection is not known: that of a flattened field.
-    pub(super) has_unknown_map: bool,
+    /// Whether there is a map or sequence of two parts or more whose collection is not known, since they came one by one:
+    /// that of a flattened field, or of a `Serialize` that was written by hand.
+    pub(super) has_unknown_order: bool,
+    /// The name of the type that is being written.
+    pub(super) ty: &'static str,
 }
 
 impl<'w> Writer<'w> {
@@ -39,8 +42,16 @@ impl<'w> Writer<'w> {
             calls,
             depth: 0,
             depth_max,
-            has_unknown_map: false,
+            has_unknown_order: false,
+            ty: "",
         }
+    }
+
+    /// Writes a value, and knows its type.
+    #[inline]
+    pub(super) fn write<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), WriteError> {
+        self.ty = type_name::<T>().trim_start_matches('&');
+        value.serialize(self)
     }
 
     #[inline]
@@ -109,7 +120,7 @@ impl<'w> Writer<'w> {
     #[inline]
     fn inner<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), WriteError> {
         self.enter()?;
-        value.serialize(&mut *self)?;
+        self.write(value)?;
         self.depth -= 1;
         Ok(())
     }
@@ -122,7 +133,7 @@ impl<'w> Writer<'w> {
     }
 }
 
-/// Whether the order of a collection is not fixed: its name and what to use instead.
+/// Whether the order of a collection, or of what iterates over one, is not fixed: its name and what to use instead.
 ///
 /// The name of a type is not promised to stay what it is. Where it is another, the order decides.
 fn unordered<I>() -> Option<(&'static str, &'static str)> {
@@ -131,9 +142,13 @@ fn unordered<I>() -> Option<(&'static str, &'static str)> {
     if !path.starts_with("std::collections::") && !path.starts_with("hashbrown::") {
         return None;
     }
-    match path.rsplit("::").next()? {
+    let (module, last) = path.rsplit_once("::")?;
+    match last {
         "HashMap" => Some(("HashMap", "BTreeMap")),
         "HashSet" => Some(("HashSet", "BTreeSet")),
+        // An iterator.
+        _ if module.ends_with("::set") && module.contains("hash") => Some(("HashSet", "BTreeSet")),
+        _ if module.ends_with("::map") && module.contains("hash") => Some(("HashMap", "BTreeMap")),
         _ => None,
     }
 }
@@ -296,7 +311,7 @@ impl<'a, 'w> Serializer for &'a mut Writer<'w> {
             Some(len) => self.head(ARRAY, len),
             None => self.byte(ARRAY_OF_UNKNOWN_LENGTH),
         }
-        Ok(Parts::new(self, len.is_none()))
+        Ok(Parts::one_by_one(self, len))
     }
 
     fn serialize_tuple(self, len: usize) -> Result<Parts<'a, 'w>, WriteError> {
@@ -336,9 +351,7 @@ impl<'a, 'w> Serializer for &'a mut Writer<'w> {
             Some(len) => self.head(MAP, len),
             None => self.byte(MAP_OF_UNKNOWN_LENGTH),
         }
-        let mut parts = Parts::new(self, len.is_none());
-        parts.is_unknown_map = len.is_none();
-        Ok(parts)
+        Ok(Parts::one_by_one(self, len))
     }
 
     fn serialize_struct(self, name: &'static str, len: usize) -> Result<Parts<'a, 'w>, WriteError> {
@@ -370,6 +383,7 @@ impl<'a, 'w> Serializer for &'a mut Writer<'w> {
         self.must_be_ordered::<I>()?;
         let mut items = items.into_iter();
         let mut parts = self.serialize_seq(exact_len(&items))?;
+        parts.in_unknown_order = false;
         items.try_for_each(|item| parts.item(&item))?;
         SerializeSeq::end(parts)
     }
@@ -383,7 +397,7 @@ impl<'a, 'w> Serializer for &'a mut Writer<'w> {
         self.must_be_ordered::<I>()?;
         let mut entries = entries.into_iter();
         let mut parts = self.serialize_map(exact_len(&entries))?;
-        parts.is_unknown_map = false;
+        parts.in_unknown_order = false;
         entries.try_for_each(|(key, value)| parts.serialize_entry(&key, &value))?;
         SerializeMap::end(parts)
     }

@@ -4,7 +4,7 @@ use ironweave::prelude::*;
 use ironweave::{Past, When};
 
 use crate::bank::{
-    Account, Bank, Closed, Disempowered, Empowered, Froze, Model, Opened, Person, Thawed,
+    Account, Bank, Closed, Disempowered, Empowered, Founded, Froze, Model, Opened, Person, Thawed,
     Transferred, look, open, transfer,
 };
 
@@ -89,6 +89,29 @@ fn a_value_of_a_time_has_all_that_was_not_later() {
         assert!(then.time() <= Timestamp::from_micros(at));
     }
     assert_eq!(When::from(3), When::Seq(3));
+}
+
+#[test]
+fn a_snapshot_has_the_time_of_the_last_transaction_in_it_however_it_was_made() {
+    let founded = |name: i64| Founded {
+        name: name.to_string(),
+    };
+    let mut store = Store::<Model>::memory();
+    store.try_step_with(micros(10), founded(0)).unwrap();
+    // From now on a replica follows.
+    assert_eq!(store.snapshot().time(), Timestamp::from_micros(10));
+    let reader = store.reader();
+    for (n, at) in [(1, 20), (2, 30), (3, 30), (4, 45)] {
+        store.try_step_with(micros(at), founded(n)).unwrap();
+        let time = Timestamp::from_micros(at);
+        let (snapshot, seq) = (store.snapshot(), store.seq().unwrap());
+        assert_eq!((snapshot.time(), reader.newest().time()), (time, time));
+        assert_eq!(store.as_of(seq).unwrap().time(), time);
+        assert_eq!(store.as_of(time).unwrap().seq(), Some(seq));
+        // So nothing that is tried on it is before it.
+        let early = snapshot.with_meta(micros(at - 1), founded(9));
+        assert!(matches!(early, Err(StepError::TimeGoesBack { .. })));
+    }
 }
 
 #[test]

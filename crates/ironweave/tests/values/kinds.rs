@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use serde::de::Visitor;
-use serde::ser::{SerializeSeq, SerializeTuple};
+use serde::ser::{SerializeMap, SerializeSeq, SerializeTuple};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// Any of them.
@@ -28,6 +28,8 @@ pub enum Body {
     FlatHash(FlatHash),
     Hashed(Hashed),
     Sorted(Sorted),
+    Iterated(Iterated),
+    ByHand(ByHand),
     TooLong(TooLong),
     TooShort(TooShort),
     Refusing(Refusing),
@@ -173,6 +175,38 @@ fn sorted<S: Serializer>(map: &HashMap<String, u8>, serializer: S) -> Result<S::
     serializer.collect_map(map.iter().collect::<BTreeMap<_, _>>())
 }
 
+/// A hash table that is written by its iterator.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Iterated {
+    #[serde(serialize_with = "iterated")]
+    pub set: HashSet<u8>,
+}
+
+fn iterated<S: Serializer>(set: &HashSet<u8>, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_seq(set.iter())
+}
+
+/// Hash tables that are written entry by entry.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum ByHand {
+    Map(#[serde(serialize_with = "entries")] HashMap<u8, u8>),
+    Set(#[serde(serialize_with = "items")] HashSet<u8>),
+}
+
+fn entries<S: Serializer>(map: &HashMap<u8, u8>, serializer: S) -> Result<S::Ok, S::Error> {
+    let mut entries = serializer.serialize_map(Some(map.len()))?;
+    map.iter()
+        .try_for_each(|(key, value)| entries.serialize_entry(key, value))?;
+    entries.end()
+}
+
+fn items<S: Serializer>(set: &HashSet<u8>, serializer: S) -> Result<S::Ok, S::Error> {
+    let mut items = serializer.serialize_seq(Some(set.len()))?;
+    set.iter()
+        .try_for_each(|item| items.serialize_element(item))?;
+    items.end()
+}
+
 /// Announces more items than it has.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 pub struct TooLong(pub Vec<u8>);
@@ -278,5 +312,17 @@ pub struct Preset {
 impl Default for Preset {
     fn default() -> Self {
         Self { level: 3 }
+    }
+}
+
+/// A type of the program's own that is called as a known one is.
+pub mod own {
+    use serde::{Deserialize, Serialize};
+
+    #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+    pub struct Duration {
+        pub shown: u8,
+        #[serde(skip)]
+        pub hidden: u8,
     }
 }

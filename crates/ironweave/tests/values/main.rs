@@ -312,6 +312,40 @@ fn a_hash_table_that_is_written_in_order_comes_back() {
 }
 
 #[test]
+fn a_hash_table_that_is_written_one_by_one_is_refused_whatever_its_order_is() {
+    let mut out = Vec::new();
+    // With two in it every second one would come back in the same order.
+    for _ in 0..20 {
+        let set = Iterated { set: [1, 2].into() };
+        assert_eq!(
+            refusal(&Body::Iterated(set)),
+            "the `HashSet` at `Iterated.set` has no fixed order; use a `BTreeSet`"
+        );
+        for body in [
+            ByHand::Map([(1, 1), (2, 2)].into()),
+            ByHand::Set([1, 2].into()),
+        ] {
+            let mut store = Archive::unlogged();
+            let body = Body::ByHand(body);
+            out.push(store.try_step(Said { body }).is_err());
+        }
+    }
+    // One in a thousand may get through.
+    let refused = out.iter().filter(|refused| **refused).count();
+    assert!(refused > out.len() - 4, "{refused} of {}", out.len());
+}
+
+#[test]
+fn a_type_of_ones_own_that_has_the_name_of_a_known_one_is_compared_too() {
+    let mut store = Archive::memory();
+    for (hidden, good) in [(0, true), (1, false)] {
+        let lasts = kinds::own::Duration { shown: 1, hidden };
+        assert_eq!(store.try_step(Waited { lasts }).is_ok(), good);
+        assert_eq!(store.try_step(Timed { lasts }).is_ok(), good);
+    }
+}
+
+#[test]
 fn what_says_a_wrong_length_or_reads_part_of_itself_is_refused() {
     refusal(&Body::TooLong(TooLong(vec![1, 2])));
     refusal(&Body::TooShort(TooShort(vec![1, 2])));

@@ -12,6 +12,7 @@ use crate::kinds::Body;
 pub mod archive {
     use ironweave::prelude::*;
 
+    use crate::kinds::own::Duration;
     use crate::kinds::{Body, Name, Preset};
 
     #[entity]
@@ -52,6 +53,23 @@ pub mod archive {
     pub struct Preselected {
         #[default]
         pub preset: Preset,
+    }
+
+    /// Its value is of a type of our own, which has the name of a known one.
+    #[entity]
+    pub struct Timer {
+        pub lasts: Duration,
+    }
+
+    #[event]
+    pub struct Waited {
+        pub lasts: Duration,
+    }
+
+    #[event]
+    #[create(timer: Timer { lasts })]
+    pub struct Timed {
+        pub lasts: Duration,
     }
 
     #[event]
