@@ -279,7 +279,7 @@ pub enum StepError {
     },
     /// The explicit time of a transaction lies before that of the last one.
     TimeGoesBack {
-        /// The time of the last transaction.
+        /// The time of the last transaction; 1970-01-01 where there is none yet, the earliest time that one can have.
         last: crate::Timestamp,
         /// The time asked for.
         asked: crate::Timestamp,

@@ -67,6 +67,10 @@ impl fmt::Display for StepError {
                 limit,
                 chain,
             } => endless(f, entity, cycle, *limit, chain),
+            Self::TimeGoesBack { last, asked } if *last == crate::Timestamp::default() => write!(
+                f,
+                "the time {asked} is before {last}, the earliest time of a transaction; give a later time, or none"
+            ),
             Self::TimeGoesBack { last, asked } => write!(
                 f,
                 "the time {asked} is before {last}, the time of the last transaction; give a later time, or none"

@@ -71,3 +71,26 @@ fn a_stale_savepoint_of_a_repeated_transaction_is_refused_too() {
     t.commit().unwrap();
     assert_eq!(store.count::<Ticket, Any>(), 1);
 }
+
+#[test]
+fn an_event_that_cannot_be_written_is_known_again_by_all_else_that_is_in_it() {
+    let mut store = Store::<desk::Model>::paranoid();
+    let meta = || Meta::new().idempotency_key("k");
+    let labelled = |name: &str| Labelled {
+        name: name.into(),
+        note: fussy("n"),
+    };
+    let mut t = store.begin_with(meta()).unwrap();
+    assert!(in_a_mood(Mood::Refuses, || t.apply(labelled("a"))).is_err());
+    t.apply(Opened { number: 1 }).unwrap();
+    t.commit().unwrap();
+    let mut t = store.begin_with(meta()).unwrap();
+    let other = in_a_mood(Mood::Refuses, || t.apply(labelled("b")));
+    assert!(matches!(other, Err(StepError::KeyReused { .. })));
+    drop(t);
+    let mut t = store.begin_with(meta()).unwrap();
+    let again = in_a_mood(Mood::Refuses, || t.apply(labelled("a")));
+    assert!(matches!(again, Err(StepError::RejectedBefore { .. })));
+    assert!(t.apply(Opened { number: 1 }).unwrap().repeated);
+    t.commit().unwrap();
+}
