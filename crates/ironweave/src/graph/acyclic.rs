@@ -111,9 +111,9 @@ impl Search {
 
 #[cfg(test)]
 mod tests {
-    use crate::graph::Graph;
     use crate::graph::layout::Layout;
     use crate::graph::storage::Flat;
+    use crate::graph::{Graph, Journal};
     use crate::schema::{Cardinality, EdgeDef, EndDef, EntityDef, OnDelete, Schema, StateDef};
 
     /// A graph of `n` entities and one edge from the type to itself.
@@ -148,7 +148,7 @@ mod tests {
         };
         let mut graph = Graph::new(Layout::new(schema), &[], &[None]);
         for _ in 0..n {
-            graph.create(0, 0).expect("room");
+            graph.create(&mut Journal::default(), 0, 0).expect("room");
         }
         graph
     }
@@ -157,7 +157,7 @@ mod tests {
     fn the_way_back_is_found_where_there_is_one() {
         let mut graph = graph(6);
         for (a, b) in [(0, 1), (1, 2), (2, 3), (1, 4)] {
-            graph.link(0, a, b).expect("new");
+            graph.link(&mut Journal::default(), 0, a, b).expect("new");
         }
         assert_eq!(graph.way_back(0, 3, 0), Some(vec![0, 1, 2, 3]));
         assert_eq!(graph.way_back(0, 4, 1), Some(vec![1, 4]));
@@ -165,7 +165,7 @@ mod tests {
         assert_eq!(graph.way_back(0, 0, 5), None);
         assert_eq!(graph.way_back(0, 4, 3), None);
         assert_eq!(graph.any_cycle(0, 6), None);
-        graph.link(0, 3, 1).expect("new");
+        graph.link(&mut Journal::default(), 0, 3, 1).expect("new");
         assert!(graph.any_cycle(0, 6).is_some());
     }
 }

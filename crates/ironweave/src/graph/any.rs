@@ -8,7 +8,7 @@ use std::sync::Arc;
 use crate::entity::{KeyQuery, Keyed};
 use crate::error::{EntityRef, StepError};
 use crate::graph::Graph;
-use crate::graph::Mark;
+use crate::graph::Journal;
 use crate::graph::column::{AnyColumn, Column};
 use crate::graph::layout::Layout;
 use crate::graph::paged::Paged;
@@ -25,12 +25,12 @@ pub enum GraphRef<'g> {
     Paged(&'g Graph<Paged>),
 }
 
-/// A graph to change.
+/// A graph to change, with the journal of the open transaction.
 pub enum GraphMut<'g> {
     /// Of a store.
-    Flat(&'g mut Graph<Flat>),
+    Flat(&'g mut Graph<Flat>, &'g mut Journal),
     /// Of a snapshot.
-    Paged(&'g mut Graph<Paged>),
+    Paged(&'g mut Graph<Paged>, &'g mut Journal),
 }
 
 /// Does the same to a graph of either storage.
@@ -59,8 +59,6 @@ macro_rules! reads {
 reads! {
     /// The state of an entity, if it is alive; O(1).
     state(entity: EntityIx, id: Id) -> Option<StateIx>;
-    /// A point in the journal to go back to.
-    mark() -> Mark;
     /// The id of who is at a slot.
     id(entity: EntityIx, slot: u32) -> Id;
     /// How many entities of a type there are; O(1).
@@ -112,7 +110,10 @@ macro_rules! changes {
         impl GraphMut<'_> {
             $($(#[$doc])*
             pub(crate) fn $name(&mut self, $($arg: $ty),*) -> $gives {
-                either!(self, GraphMut, graph => graph.$name($($arg),*))
+                match self {
+                    GraphMut::Flat(graph, journal) => graph.$name(journal, $($arg),*),
+                    GraphMut::Paged(graph, journal) => graph.$name(journal, $($arg),*),
+                }
             })*
         }
     };
@@ -145,16 +146,16 @@ impl GraphMut<'_> {
     /// To read it.
     pub(crate) fn as_ref(&self) -> GraphRef<'_> {
         match self {
-            Self::Flat(graph) => GraphRef::Flat(graph),
-            Self::Paged(graph) => GraphRef::Paged(graph),
+            Self::Flat(graph, _) => GraphRef::Flat(graph),
+            Self::Paged(graph, _) => GraphRef::Paged(graph),
         }
     }
 
     /// The same, for a while.
     pub(crate) fn reborrow(&mut self) -> GraphMut<'_> {
         match self {
-            Self::Flat(graph) => GraphMut::Flat(graph),
-            Self::Paged(graph) => GraphMut::Paged(graph),
+            Self::Flat(graph, journal) => GraphMut::Flat(graph, journal),
+            Self::Paged(graph, journal) => GraphMut::Paged(graph, journal),
         }
     }
 }

@@ -12,6 +12,7 @@ use std::sync::Arc;
 use crate::error::{Chain, StepError};
 use crate::fact::Fact;
 use crate::graph::Graph;
+use crate::graph::Journal;
 use crate::graph::storage::{Storage, Table};
 use crate::hash::{cell_term, state_term};
 use crate::id::{FREE, GENERATION_MAX};
@@ -19,7 +20,11 @@ use crate::schema::{EntityIx, OnDelete};
 
 impl<S: Storage> Graph<S> {
     /// Deletes entities that are alive, and what their policies say; O(links that go).
-    pub(crate) fn delete(&mut self, roots: &[(EntityIx, u32)]) -> Result<(), StepError> {
+    pub(crate) fn delete(
+        &mut self,
+        journal: &mut Journal,
+        roots: &[(EntityIx, u32)],
+    ) -> Result<(), StepError> {
         let layout = Arc::clone(&self.layout);
         let mut all: Vec<(EntityIx, u32)> = Vec::new();
         let mut found: HashSet<(EntityIx, u32)> = HashSet::new();
@@ -61,16 +66,16 @@ impl<S: Storage> Graph<S> {
                     } else {
                         (far, slot)
                     };
-                    self.unlink(hop.edge, from, to)?;
+                    self.unlink(journal, hop.edge, from, to)?;
                 }
             }
-            self.end(entity, slot);
+            self.end(journal, entity, slot);
         }
         Ok(())
     }
 
     /// Ends an entity that has no links.
-    pub(super) fn end(&mut self, entity: EntityIx, slot: u32) {
+    pub(super) fn end(&mut self, journal: &mut Journal, entity: EntityIx, slot: u32) {
         let layout = Arc::clone(&self.layout);
         let layout = &layout.entities[usize::from(entity)];
         if layout.key.len() > 1 {
@@ -96,7 +101,7 @@ impl<S: Storage> Graph<S> {
             table.free.push(slot);
         }
         table.alive -= 1;
-        self.journal.facts.list.push(Fact::Delete {
+        journal.facts.list.push(Fact::Delete {
             entity,
             state,
             slot,

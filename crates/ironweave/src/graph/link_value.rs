@@ -6,6 +6,7 @@ use std::sync::Arc;
 use crate::error::{Chain, StepError};
 use crate::fact::Fact;
 use crate::graph::Graph;
+use crate::graph::Journal;
 use crate::graph::column::{AnyColumn, ColumnError, Written};
 use crate::graph::storage::Storage;
 use crate::hash::link_data_term;
@@ -30,43 +31,51 @@ impl<S: Storage> Graph<S> {
     /// Writes the data of a link that there is; `value` is of the type of the edge's data.
     pub(crate) fn set_link(
         &mut self,
+        journal: &mut Journal,
         edge: EdgeIx,
         (from, to): (u32, u32),
         value: &dyn Any,
     ) -> Result<(), StepError> {
-        let at = self.must_be_linked(edge, from, to)?;
+        let at = self.must_be_linked(journal, edge, from, to)?;
         let written = (self.edges[usize::from(edge)].data.as_mut()).map(|data| {
             let mut written = Written::default();
-            let bytes = &mut self.journal.facts.bytes;
+            let bytes = &mut journal.facts.bytes;
             data.set((from, to), value, bytes, &mut written)
                 .map(|()| written)
         });
-        self.journal_set_link(edge, (from, to), at, written)
+        self.journal_set_link(journal, edge, (from, to), at, written)
     }
 
     /// Writes the data of a link that there is, from its encoding.
     pub(crate) fn set_link_encoded(
         &mut self,
+        journal: &mut Journal,
         edge: EdgeIx,
         (from, to): (u32, u32),
         bytes: &[u8],
     ) -> Result<(), StepError> {
-        let at = self.must_be_linked(edge, from, to)?;
+        let at = self.must_be_linked(journal, edge, from, to)?;
         let written = (self.edges[usize::from(edge)].data.as_mut()).map(|data| {
             let mut written = Written::default();
             data.set_encoded((from, to), bytes, &mut written)
                 .map(|()| written)
         });
         if let Some(Ok(_)) = written {
-            self.journal.facts.bytes.extend_from_slice(bytes);
+            journal.facts.bytes.extend_from_slice(bytes);
         }
-        self.journal_set_link(edge, (from, to), at, written)
+        self.journal_set_link(journal, edge, (from, to), at, written)
     }
 
     /// An error where two are not linked; else where the next value will lie.
-    fn must_be_linked(&self, edge: EdgeIx, from: u32, to: u32) -> Result<usize, StepError> {
+    fn must_be_linked(
+        &self,
+        journal: &Journal,
+        edge: EdgeIx,
+        from: u32,
+        to: u32,
+    ) -> Result<usize, StepError> {
         if self.edges[usize::from(edge)].linked(from, to) {
-            return Ok(self.journal.facts.bytes.len());
+            return Ok(journal.facts.bytes.len());
         }
         let layout = &self.layout.edges[usize::from(edge)];
         Err(StepError::NotLinked {
@@ -79,6 +88,7 @@ impl<S: Storage> Graph<S> {
 
     fn journal_set_link(
         &mut self,
+        journal: &mut Journal,
         edge: EdgeIx,
         (from, to): (u32, u32),
         at: usize,
@@ -93,7 +103,7 @@ impl<S: Storage> Graph<S> {
             });
         };
         let written = written.map_err(|e| e.into_step(&layout.from.path))?;
-        let end = self.journal.facts.bytes.len();
+        let end = journal.facts.bytes.len();
         let (Ok(at), Ok(_)) = (u32::try_from(at), u32::try_from(end)) else {
             // No fact will tell of it.
             if let Some(data) = &mut self.edges[usize::from(edge)].data {
@@ -116,7 +126,7 @@ impl<S: Storage> Graph<S> {
             let term = link_data_term(layout.salt, a, b, written.new);
             self.fingerprint = self.fingerprint.wrapping_add(term);
         }
-        self.journal.facts.list.push(Fact::SetLink {
+        journal.facts.list.push(Fact::SetLink {
             edge,
             from,
             to,

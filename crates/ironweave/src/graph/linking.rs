@@ -5,6 +5,7 @@ use std::sync::Arc;
 use crate::error::{Chain, StepError};
 use crate::fact::Fact;
 use crate::graph::Graph;
+use crate::graph::Journal;
 use crate::graph::edge::{NONE, Positions};
 use crate::graph::layout::EdgeLayout;
 use crate::graph::storage::Storage;
@@ -12,7 +13,13 @@ use crate::hash::link_term;
 use crate::schema::{Cardinality, EdgeIx};
 
 impl<S: Storage> Graph<S> {
-    pub(crate) fn link(&mut self, edge: EdgeIx, from: u32, to: u32) -> Result<(), StepError> {
+    pub(crate) fn link(
+        &mut self,
+        journal: &mut Journal,
+        edge: EdgeIx,
+        from: u32,
+        to: u32,
+    ) -> Result<(), StepError> {
         let ix = usize::from(edge);
         let layout = &self.layout.edges[ix];
         if self.edges[ix].linked(from, to) {
@@ -36,13 +43,13 @@ impl<S: Storage> Graph<S> {
                 });
             }
         }
-        self.link_free(edge, from, to);
+        self.link_free(journal, edge, from, to);
         Ok(())
     }
 
     /// Links two entities that are not linked, at ends that have room.
     #[inline]
-    fn link_free(&mut self, edge: EdgeIx, from: u32, to: u32) {
+    fn link_free(&mut self, journal: &mut Journal, edge: EdgeIx, from: u32, to: u32) {
         let ix = usize::from(edge);
         let layout = &self.layout.edges[ix];
         let watched = !layout.watches.is_empty();
@@ -51,7 +58,7 @@ impl<S: Storage> Graph<S> {
             self.fingerprint = self.fingerprint.wrapping_add(term);
         }
         self.edges[ix].link(from, to);
-        self.journal.facts.list.push(Fact::Link { edge, from, to });
+        journal.facts.list.push(Fact::Link { edge, from, to });
         if watched {
             self.rewatch(edge, from, to, true, true);
         }
@@ -67,7 +74,13 @@ impl<S: Storage> Graph<S> {
         link_term(layout.salt, a, b)
     }
 
-    pub(crate) fn unlink(&mut self, edge: EdgeIx, from: u32, to: u32) -> Result<(), StepError> {
+    pub(crate) fn unlink(
+        &mut self,
+        journal: &mut Journal,
+        edge: EdgeIx,
+        from: u32,
+        to: u32,
+    ) -> Result<(), StepError> {
         let ix = usize::from(edge);
         let layout = &self.layout.edges[ix];
         if !self.edges[ix].linked(from, to) {
@@ -78,13 +91,13 @@ impl<S: Storage> Graph<S> {
                 chain: Chain::default(),
             });
         }
-        self.unlink_linked(edge, from, to);
+        self.unlink_linked(journal, edge, from, to);
         Ok(())
     }
 
     /// Unlinks two entities that are linked.
     #[inline]
-    fn unlink_linked(&mut self, edge: EdgeIx, from: u32, to: u32) {
+    fn unlink_linked(&mut self, journal: &mut Journal, edge: EdgeIx, from: u32, to: u32) {
         let ix = usize::from(edge);
         if self.edges[ix].data.is_some() {
             self.clear_link(edge, from, to);
@@ -96,11 +109,8 @@ impl<S: Storage> Graph<S> {
             self.fingerprint = self.fingerprint.wrapping_sub(term);
         }
         let positions = self.edges[ix].unlink(from, to);
-        self.journal.unlinked.push(positions);
-        self.journal
-            .facts
-            .list
-            .push(Fact::Unlink { edge, from, to });
+        journal.unlinked.push(positions);
+        journal.facts.list.push(Fact::Unlink { edge, from, to });
         if watched {
             self.rewatch(edge, from, to, false, true);
         }
@@ -109,28 +119,28 @@ impl<S: Storage> Graph<S> {
     /// Links two entities; an end that can hold only one gives up the one it has. Nothing happens where
     /// they are linked already.
     #[inline(always)]
-    pub(crate) fn relink(&mut self, edge: EdgeIx, from: u32, to: u32) {
+    pub(crate) fn relink(&mut self, journal: &mut Journal, edge: EdgeIx, from: u32, to: u32) {
         let ix = usize::from(edge);
         if self.plain_fans[ix] {
-            self.take_over(edge, from, to);
+            self.take_over(journal, edge, from, to);
             return;
         }
         if self.edges[ix].linked(from, to) {
             return;
         }
         if let Some(far) = self.edges[ix].only(true, from) {
-            self.unlink_linked(edge, from, far);
+            self.unlink_linked(journal, edge, from, far);
         }
         if let Some(far) = self.edges[ix].only(false, to) {
-            self.unlink_linked(edge, far, to);
+            self.unlink_linked(journal, edge, far, to);
         }
-        self.link_free(edge, from, to);
+        self.link_free(journal, edge, from, to);
     }
 
     /// As [`Graph::relink`], over an edge of which one end holds lists, whose links have no data and that nothing
     /// watches.
     #[inline(always)]
-    fn take_over(&mut self, edge: EdgeIx, from: u32, to: u32) {
+    fn take_over(&mut self, journal: &mut Journal, edge: EdgeIx, from: u32, to: u32) {
         let ix = usize::from(edge);
         let Some(taken) = self.edges[ix].take_over(from, to) else {
             return;
@@ -158,7 +168,6 @@ impl<S: Storage> Graph<S> {
             }
             self.fingerprint = fingerprint.wrapping_add(self.link_term(layout, from, to));
         }
-        let journal = &mut self.journal;
         if was_linked {
             journal.unlinked.push(positions);
             journal.facts.list.push(Fact::Unlink {

@@ -44,7 +44,7 @@ use crate::graph::key::KeyIndex;
 use crate::graph::layout::Layout;
 use crate::graph::place::Place;
 use crate::graph::storage::{Storage, Table};
-use crate::graph::undo::Journal;
+pub use crate::graph::undo::Journal;
 pub(crate) use crate::graph::undo::Mark;
 use crate::hash::{cell_term, state_term};
 use crate::id::Id;
@@ -68,7 +68,6 @@ pub struct Graph<S: Storage> {
     settled_fingerprint: u128,
     /// Whether the fingerprint is kept: not where nobody will see it.
     pub(crate) fingerprinting: bool,
-    pub(crate) journal: Journal,
     /// How many slots all types have taken, those too that were given back.
     slots_taken: usize,
     /// How many facts were settled since columns forgot what was there before.
@@ -162,7 +161,6 @@ impl<S: Storage> Graph<S> {
             fingerprint: 0,
             settled_fingerprint: 0,
             fingerprinting: true,
-            journal: Journal::default(),
             pending: BinaryHeap::new(),
             acting: 0,
             layout,
@@ -184,7 +182,6 @@ impl<S: Storage> Graph<S> {
             fingerprinting: self.fingerprinting,
             unsettled: 0,
             slots_taken: self.slots_taken,
-            journal: Journal::default(),
             pending: BinaryHeap::new(),
             acting: 0,
         }
@@ -227,13 +224,17 @@ impl<S: Storage> Graph<S> {
             fingerprinting: self.fingerprinting,
             unsettled: 0,
             slots_taken: self.slots_taken,
-            journal: Journal::default(),
             pending: BinaryHeap::new(),
             acting: 0,
         }
     }
 
-    pub(crate) fn create(&mut self, entity: EntityIx, state: StateIx) -> Result<u32, StepError> {
+    pub(crate) fn create(
+        &mut self,
+        journal: &mut Journal,
+        entity: EntityIx,
+        state: StateIx,
+    ) -> Result<u32, StepError> {
         let id = self.next_id(entity);
         let Id { slot, generation } = id;
         let layout = &self.layout.entities[usize::from(entity)];
@@ -271,7 +272,7 @@ impl<S: Storage> Graph<S> {
             let salt = layout.states[usize::from(state)].salt;
             self.fingerprint = self.fingerprint.wrapping_add(state_term(salt, id));
         }
-        self.journal.facts.list.push(Fact::Create {
+        journal.facts.list.push(Fact::Create {
             entity,
             state,
             slot,
@@ -282,7 +283,13 @@ impl<S: Storage> Graph<S> {
     }
 
     #[inline(always)]
-    pub(crate) fn move_to(&mut self, entity: EntityIx, slot: u32, to: StateIx) {
+    pub(crate) fn move_to(
+        &mut self,
+        journal: &mut Journal,
+        entity: EntityIx,
+        slot: u32,
+        to: StateIx,
+    ) {
         let table = &mut self.entities[usize::from(entity)];
         let word = *table.words.at(slot as usize);
         let from = word as u8;
@@ -294,7 +301,7 @@ impl<S: Storage> Graph<S> {
         table.places[usize::from(from)].remove(slot);
         table.places[usize::from(to)].insert(slot);
         let quiet = table.quiet;
-        self.journal.facts.list.push(Fact::Move {
+        journal.facts.list.push(Fact::Move {
             entity,
             slot,
             from,
@@ -332,12 +339,13 @@ impl<S: Storage> Graph<S> {
     #[inline(always)]
     pub(crate) fn set(
         &mut self,
+        journal: &mut Journal,
         column: ColumnIx,
         slot: u32,
         value: &dyn Any,
     ) -> Result<(), StepError> {
-        let at = self.journal.facts.bytes.len();
-        let bytes = &mut self.journal.facts.bytes;
+        let at = journal.facts.bytes.len();
+        let bytes = &mut journal.facts.bytes;
         let mut written = Written::default();
         let cells = &mut self.columns[usize::from(column)];
         let set = if self.fingerprinting {
@@ -346,15 +354,20 @@ impl<S: Storage> Graph<S> {
             cells.set(slot, value, bytes)
         };
         match set {
-            Ok(()) => self.journal_set(column, slot, at, &written),
+            Ok(()) => self.journal_set(journal, column, slot, at, &written),
             Err(e) => Err(self.refused(column, e)),
         }
     }
 
     /// Writes the value that a field has where none is given.
-    pub(crate) fn set_default(&mut self, column: ColumnIx, slot: u32) -> Result<(), StepError> {
+    pub(crate) fn set_default(
+        &mut self,
+        journal: &mut Journal,
+        column: ColumnIx,
+        slot: u32,
+    ) -> Result<(), StepError> {
         match self.defaults[usize::from(column)] {
-            Some(default) => self.set(column, slot, &*default()),
+            Some(default) => self.set(journal, column, slot, &*default()),
             None => Ok(()),
         }
     }
@@ -362,16 +375,17 @@ impl<S: Storage> Graph<S> {
     /// Writes a value from its encoding.
     pub(crate) fn set_encoded(
         &mut self,
+        journal: &mut Journal,
         column: ColumnIx,
         slot: u32,
         bytes: &[u8],
     ) -> Result<(), StepError> {
-        let at = self.journal.facts.bytes.len();
+        let at = journal.facts.bytes.len();
         let mut written = Written::default();
         match self.columns[usize::from(column)].set_encoded(slot, bytes, &mut written) {
             Ok(()) => {
-                self.journal.facts.bytes.extend_from_slice(bytes);
-                self.journal_set(column, slot, at, &written)
+                journal.facts.bytes.extend_from_slice(bytes);
+                self.journal_set(journal, column, slot, at, &written)
             }
             Err(e) => Err(self.refused(column, e)),
         }
@@ -380,12 +394,13 @@ impl<S: Storage> Graph<S> {
     #[inline(always)]
     fn journal_set(
         &mut self,
+        journal: &mut Journal,
         column: ColumnIx,
         slot: u32,
         at: usize,
         written: &Written,
     ) -> Result<(), StepError> {
-        let end = self.journal.facts.bytes.len();
+        let end = journal.facts.bytes.len();
         if end > u32::MAX as usize {
             // No fact will tell of it.
             self.columns[usize::from(column)].undo();
@@ -403,7 +418,7 @@ impl<S: Storage> Graph<S> {
             self.fingerprint =
                 (self.fingerprint).wrapping_add(cell_term(layout.salt, id, written.new));
         }
-        self.journal.facts.list.push(Fact::Set {
+        journal.facts.list.push(Fact::Set {
             column,
             slot,
             at: at as u32,

@@ -10,6 +10,7 @@ use std::iter::repeat_n;
 use std::ops::{Bound, Deref, DerefMut};
 use std::sync::Arc;
 
+use crate::graph::Journal;
 use crate::graph::column::{AnyColumn, ColumnType};
 use crate::graph::index::{Hashed, Index};
 use crate::graph::list::PageList;
@@ -48,8 +49,8 @@ impl Storage for Paged {
     }
 
     #[inline]
-    fn graph_mut(graph: &mut Graph<Self>) -> GraphMut<'_> {
-        GraphMut::Paged(graph)
+    fn graph_mut<'g>(graph: &'g mut Graph<Self>, journal: &'g mut Journal) -> GraphMut<'g> {
+        GraphMut::Paged(graph, journal)
     }
 
     #[inline]

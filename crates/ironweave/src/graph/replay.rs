@@ -7,13 +7,19 @@ use std::sync::Arc;
 
 use crate::fact::{Fact, Facts};
 use crate::graph::Graph;
+use crate::graph::Journal;
 use crate::graph::storage::Storage;
 use crate::id::{FREE, Id};
 use crate::schema::{Cardinality, ColumnIx, EdgeIx, EntityIx, Hop, StateIx};
 
 impl<S: Storage> Graph<S> {
     /// Applies one fact, with indexes of this graph's schema; an error says why it does not fit.
-    pub(crate) fn apply(&mut self, fact: Fact, facts: &Facts) -> Result<(), String> {
+    pub(crate) fn apply(
+        &mut self,
+        journal: &mut Journal,
+        fact: Fact,
+        facts: &Facts,
+    ) -> Result<(), String> {
         match fact {
             Fact::Create {
                 entity,
@@ -25,7 +31,8 @@ impl<S: Storage> Graph<S> {
                 if next != (Id { slot, generation }) {
                     return Err(format!("the next id is {next}"));
                 }
-                self.create(entity, state).map_err(|e| e.to_string())?;
+                self.create(journal, entity, state)
+                    .map_err(|e| e.to_string())?;
             }
             Fact::Delete {
                 entity,
@@ -46,7 +53,7 @@ impl<S: Storage> Graph<S> {
                 if ends.any(|hop| !self.links(*hop, slot).is_empty()) {
                     return Err(format!("{} is linked", self.entity_ref(entity, slot)));
                 }
-                self.end(entity, slot);
+                self.end(journal, entity, slot);
             }
             Fact::Move {
                 entity,
@@ -61,7 +68,7 @@ impl<S: Storage> Graph<S> {
                         self.entity_ref(entity, slot)
                     ));
                 }
-                self.move_to(entity, slot, to);
+                self.move_to(journal, entity, slot, to);
             }
             Fact::Set {
                 column,
@@ -70,16 +77,18 @@ impl<S: Storage> Graph<S> {
                 len,
             } => {
                 self.may_be_set(column, slot)?;
-                self.set_encoded(column, slot, facts.value(at, len))
+                self.set_encoded(journal, column, slot, facts.value(at, len))
                     .map_err(|e| e.to_string())?;
             }
             Fact::Link { edge, from, to } => {
                 self.ends_must_exist(edge, from, to)?;
-                self.link(edge, from, to).map_err(|e| e.to_string())?;
+                self.link(journal, edge, from, to)
+                    .map_err(|e| e.to_string())?;
             }
             Fact::Unlink { edge, from, to } => {
                 self.ends_must_exist(edge, from, to)?;
-                self.unlink(edge, from, to).map_err(|e| e.to_string())?;
+                self.unlink(journal, edge, from, to)
+                    .map_err(|e| e.to_string())?;
             }
             Fact::SetLink {
                 edge,
@@ -89,7 +98,7 @@ impl<S: Storage> Graph<S> {
                 len,
             } => {
                 self.ends_must_exist(edge, from, to)?;
-                self.set_link_encoded(edge, (from, to), facts.value(at, len))
+                self.set_link_encoded(journal, edge, (from, to), facts.value(at, len))
                     .map_err(|e| e.to_string())?;
             }
         }

@@ -11,6 +11,7 @@ use std::hash::Hash;
 use std::ops::{Bound, Deref, DerefMut};
 use std::sync::Arc;
 
+use crate::graph::Journal;
 use crate::graph::column::{AnyColumn, ColumnType};
 use crate::graph::index::{Index, Unique};
 use crate::graph::list::List;
@@ -47,7 +48,7 @@ pub trait Storage: Sized + 'static {
     /// A graph, for those that read any.
     fn graph(graph: &Graph<Self>) -> GraphRef<'_>;
     /// A graph, for those that change any.
-    fn graph_mut(graph: &mut Graph<Self>) -> GraphMut<'_>;
+    fn graph_mut<'g>(graph: &'g mut Graph<Self>, journal: &'g mut Journal) -> GraphMut<'g>;
     /// A graph with its open transaction, for those that change any.
     fn core_mut(core: &mut Core<Self>) -> CoreMut<'_>;
 }
@@ -176,8 +177,8 @@ impl Storage for Flat {
     }
 
     #[inline]
-    fn graph_mut(graph: &mut Graph<Self>) -> GraphMut<'_> {
-        GraphMut::Flat(graph)
+    fn graph_mut<'g>(graph: &'g mut Graph<Self>, journal: &'g mut Journal) -> GraphMut<'g> {
+        GraphMut::Flat(graph, journal)
     }
 
     #[inline]

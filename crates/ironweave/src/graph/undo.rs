@@ -15,8 +15,8 @@ const UNSETTLED_MAX: usize = 1 << 10;
 
 /// What the open transaction did.
 #[derive(Clone, Default)]
-pub(crate) struct Journal {
-    pub facts: Facts,
+pub struct Journal {
+    pub(crate) facts: Facts,
     /// Of each link that went, where it stood.
     pub(super) unlinked: Vec<Positions>,
 }
@@ -30,8 +30,8 @@ pub(crate) struct Mark {
 }
 
 impl<S: Storage> Graph<S> {
-    pub(crate) fn mark(&self) -> Mark {
-        let facts = &self.journal.facts;
+    pub(crate) fn mark(&self, journal: &Journal) -> Mark {
+        let facts = &journal.facts;
         Mark {
             facts: facts.list.len(),
             bytes: facts.bytes.len(),
@@ -41,30 +41,33 @@ impl<S: Storage> Graph<S> {
 
     /// Takes back all that was done since a mark, exactly: ids, states, values, list order. Immediate events that it
     /// enabled stay noted: whether one is still enabled is asked before it fires.
-    pub(crate) fn rollback(&mut self, mark: Mark) {
-        while self.journal.facts.list.len() > mark.facts {
-            match self.journal.facts.list.pop() {
+    pub(crate) fn rollback(&mut self, journal: &mut Journal, mark: Mark) {
+        while journal.facts.list.len() > mark.facts {
+            match journal.facts.list.pop() {
                 None => break,
-                Some(fact) => self.undo(fact),
+                Some(fact) => self.undo(journal, fact),
             }
         }
-        self.journal.facts.bytes.truncate(mark.bytes);
+        journal.facts.bytes.truncate(mark.bytes);
         self.fingerprint = mark.fingerprint;
         self.acting = 0;
     }
 
     /// Takes back all that the open transaction did.
-    pub(crate) fn rollback_all(&mut self) {
-        self.rollback(Mark {
-            facts: 0,
-            bytes: 0,
-            fingerprint: self.settled_fingerprint,
-        });
+    pub(crate) fn rollback_all(&mut self, journal: &mut Journal) {
+        self.rollback(
+            journal,
+            Mark {
+                facts: 0,
+                bytes: 0,
+                fingerprint: self.settled_fingerprint,
+            },
+        );
         self.pending.clear();
     }
 
     /// Takes back, in a copy of a graph, what the transaction did that is open in the original.
-    pub(crate) fn without_open<B: Storage>(&mut self, original: &Graph<B>) {
+    pub(crate) fn without_open<B: Storage>(&mut self, original: &Graph<B>, journal: &mut Journal) {
         let columns = self.columns.iter_mut().zip(&original.columns);
         columns.for_each(|(column, from)| column.copy_undo(&**from));
         for (edge, from) in self.edges.iter_mut().zip(&original.edges) {
@@ -72,10 +75,9 @@ impl<S: Storage> Graph<S> {
                 data.copy_undo(from.column());
             }
         }
-        self.journal = original.journal.clone();
         self.settled_fingerprint = original.settled_fingerprint;
-        self.rollback_all();
-        self.settle();
+        self.rollback_all(journal);
+        self.settle(journal);
     }
 
     /// Whether user code has panicked while an index was being changed, so that the index is not whole.
@@ -84,7 +86,7 @@ impl<S: Storage> Graph<S> {
     }
 
     /// Takes back the last fact.
-    fn undo(&mut self, fact: Fact) {
+    fn undo(&mut self, journal: &mut Journal, fact: Fact) {
         match fact {
             Fact::Create {
                 entity,
@@ -156,7 +158,7 @@ impl<S: Storage> Graph<S> {
                 self.edges[usize::from(edge)].undo_link(from, to);
             }
             Fact::Unlink { edge, from, to } => {
-                let Some(positions) = self.journal.unlinked.pop() else {
+                let Some(positions) = journal.unlinked.pop() else {
                     return;
                 };
                 self.edges[usize::from(edge)].undo_unlink(from, to, positions);
@@ -196,13 +198,13 @@ impl<S: Storage> Graph<S> {
 
     /// Ends a transaction: what it did can be taken back no longer.
     #[inline]
-    pub(crate) fn settle(&mut self) {
-        self.unsettled += self.journal.facts.list.len();
+    pub(crate) fn settle(&mut self, journal: &mut Journal) {
+        self.unsettled += journal.facts.list.len();
         if self.unsettled >= UNSETTLED_MAX {
             self.forget_replaced();
         }
-        self.journal.facts.clear();
-        self.journal.unlinked.clear();
+        journal.facts.clear();
+        journal.unlinked.clear();
         self.pending.clear();
         self.settled_fingerprint = self.fingerprint;
     }

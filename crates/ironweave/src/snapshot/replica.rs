@@ -17,8 +17,8 @@ use std::time::{Duration, Instant};
 use crate::bell::Bell;
 use crate::entity::Model;
 use crate::fact::Facts;
-use crate::graph::Graph;
 use crate::graph::paged::Paged;
+use crate::graph::{Graph, Journal};
 use crate::history::{Keyframes, RECENT, SPACING};
 use crate::log::{Seq, Syncer};
 use crate::snapshot::{At, Snapshot, State};
@@ -97,6 +97,7 @@ struct Queued {
 
 struct Head {
     graph: Graph<Paged>,
+    journal: Journal,
     at: At,
     /// The snapshot of this, once somebody has asked for it.
     newest: Option<Arc<State>>,
@@ -136,6 +137,7 @@ impl Replica {
             came: Bell::default(),
             head: Mutex::new(Head {
                 graph,
+                journal: Journal::default(),
                 at,
                 newest: None,
                 batch: Batch::default(),
@@ -254,11 +256,11 @@ impl Replica {
             head.halfway = true;
             let facts = &head.batch.facts;
             for fact in &facts.list[start..frame.end] {
-                if let Err(e) = head.graph.apply(*fact, facts) {
+                if let Err(e) = head.graph.apply(&mut head.journal, *fact, facts) {
                     unreachable!("the store has done what its replica cannot do: {e}");
                 }
             }
-            head.graph.settle();
+            head.graph.settle(&mut head.journal);
             assert!(
                 frame
                     .fingerprint
@@ -417,7 +419,7 @@ impl<M: Model> Store<M> {
         if let Some(replica) = self.replica.get() {
             let graph = &self.core.graph;
             let fingerprint = graph.fingerprinting.then_some(graph.fingerprint);
-            let waiting = replica.push(self.at(), fingerprint, &graph.journal.facts);
+            let waiting = replica.push(self.at(), fingerprint, &self.core.open.journal.facts);
             if waiting.is_long() {
                 self.relieve(waiting);
             }

@@ -57,8 +57,8 @@ impl State {
         core.step(plan, event)?;
         core.open.check_whole()?;
         core.check_invariants(plan)?;
-        let facts = std::mem::take(&mut core.graph.journal.facts);
-        core.graph.settle();
+        let facts = std::mem::take(&mut core.open.journal.facts);
+        core.graph.settle(&mut core.open.journal);
         let names = std::mem::take(&mut core.names);
         let state = Self {
             plan: Arc::clone(plan),

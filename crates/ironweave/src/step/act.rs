@@ -9,6 +9,7 @@ use std::sync::Arc;
 use crate::db::Reader;
 use crate::error::{Chain, StepError};
 use crate::graph::Graph;
+use crate::graph::Journal;
 use crate::graph::storage::Storage;
 use crate::schema::{Assign, ColumnIx, EntityIx, Hop, MetaField, Quantifier, Source};
 use crate::step::bind::Names;
@@ -22,6 +23,7 @@ use crate::{Meta, Timestamp};
 /// A firing event with what it acts on.
 pub(super) struct Acting<'c, S: Storage, G> {
     pub graph: &'c mut Graph<S>,
+    pub journal: &'c mut Journal,
     pub names: &'c mut Names,
     pub targets: &'c mut Targets,
     /// The time of the transaction, where the event writes it.
@@ -77,12 +79,14 @@ impl<S: Storage, G: Gives> Acting<'_, S, G> {
 
     pub(super) fn create(&mut self) -> Result<(), StepError> {
         for create in &self.def.creates {
-            let slot = self.graph.create(create.entity, create.state)?;
+            let slot = self
+                .graph
+                .create(self.journal, create.entity, create.state)?;
             for value in &create.values {
                 self.write(value, slot)?;
             }
             for column in &create.defaults {
-                self.graph.set_default(*column, slot)?;
+                self.graph.set_default(self.journal, *column, slot)?;
             }
             self.names.push_one(self.graph.id(create.entity, slot));
         }
@@ -231,12 +235,12 @@ impl<S: Storage, G: Gives> Acting<'_, S, G> {
         if deleted.is_empty() {
             return Ok(());
         }
-        self.graph.delete(&deleted)
+        self.graph.delete(self.journal, &deleted)
     }
 
     #[inline(always)]
     pub(super) fn change_place(&mut self, arc: &MovePlan, slot: u32) -> Result<(), StepError> {
-        self.graph.move_to(arc.entity, slot, arc.to);
+        self.graph.move_to(self.journal, arc.entity, slot, arc.to);
         for value in &arc.data {
             self.write(value, slot)?;
         }
@@ -252,8 +256,8 @@ impl<S: Storage, G: Gives> Acting<'_, S, G> {
     ) -> Result<(), StepError> {
         let (from, to) = ends(arc.hop, near, far);
         match arc.kind {
-            LinkKind::Relink => self.graph.relink(arc.hop.edge, from, to),
-            LinkKind::Link => self.graph.link(arc.hop.edge, from, to)?,
+            LinkKind::Relink => self.graph.relink(self.journal, arc.hop.edge, from, to),
+            LinkKind::Link => self.graph.link(self.journal, arc.hop.edge, from, to)?,
             LinkKind::Unlink | LinkKind::Keep => {}
         }
         match &arc.data {
@@ -272,7 +276,7 @@ impl<S: Storage, G: Gives> Acting<'_, S, G> {
         };
         for b in gone {
             let (from, to) = ends(arc.hop, near, b);
-            self.graph.unlink(arc.hop.edge, from, to)?;
+            self.graph.unlink(self.journal, arc.hop.edge, from, to)?;
         }
         Ok(())
     }
@@ -280,7 +284,7 @@ impl<S: Storage, G: Gives> Acting<'_, S, G> {
     #[inline(always)]
     pub(super) fn write(&mut self, assign: &Assign, slot: u32) -> Result<(), StepError> {
         match value(&assign.source, &self.now, self.meta, &self.given) {
-            Ok(value) => self.graph.set(assign.column, slot, value),
+            Ok(value) => self.graph.set(self.journal, assign.column, slot, value),
             Err((name, column)) => self.write_copy(assign.column, slot, name, column),
         }
     }
@@ -294,15 +298,16 @@ impl<S: Storage, G: Gives> Acting<'_, S, G> {
         copied: ColumnIx,
     ) -> Result<(), StepError> {
         let bytes = self.copied(name, copied)?;
-        self.graph.set_encoded(column, slot, &bytes)
+        self.graph.set_encoded(self.journal, column, slot, &bytes)
     }
 
     fn write_link(&mut self, hop: Hop, ends: (u32, u32), source: &Source) -> Result<(), StepError> {
         match value(source, &self.now, self.meta, &self.given) {
-            Ok(value) => self.graph.set_link(hop.edge, ends, value),
+            Ok(value) => self.graph.set_link(self.journal, hop.edge, ends, value),
             Err((name, column)) => {
                 let bytes = self.copied(name, column)?;
-                self.graph.set_link_encoded(hop.edge, ends, &bytes)
+                self.graph
+                    .set_link_encoded(self.journal, hop.edge, ends, &bytes)
             }
         }
     }

@@ -33,7 +33,7 @@ pub(crate) fn copy(core: &Core, (columns, data): Types<'_>) -> Graph<Flat> {
 pub(crate) fn paged(core: &Core, (columns, data): Types<'_>) -> Graph<Paged> {
     let mut graph = core.graph.copy(columns, data);
     if core.open.is_open() {
-        graph.without_open(&core.graph);
+        graph.without_open(&core.graph, &mut core.open.journal.clone());
     }
     graph.keep_fingerprint();
     graph

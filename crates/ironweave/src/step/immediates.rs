@@ -143,7 +143,7 @@ impl<S: Storage> Core<S> {
         id: Id,
         cause: u32,
     ) -> Result<(), StepError> {
-        let start = self.graph.journal.facts.list.len();
+        let start = self.open.journal.facts.list.len();
         self.own.clear();
         self.own.push_one(id);
         // What the event of the program bound is for its receipt.

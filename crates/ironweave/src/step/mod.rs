@@ -74,8 +74,8 @@ impl CoreMut<'_> {
     #[inline]
     fn graph_mut(&mut self) -> GraphMut<'_> {
         match self {
-            Self::Flat(core) => GraphMut::Flat(&mut core.graph),
-            Self::Paged(core) => GraphMut::Paged(&mut core.graph),
+            Self::Flat(core) => GraphMut::Flat(&mut core.graph, &mut core.open.journal),
+            Self::Paged(core) => GraphMut::Paged(&mut core.graph, &mut core.open.journal),
         }
     }
 
@@ -87,14 +87,22 @@ impl CoreMut<'_> {
         }
     }
 
+    /// A point in the journal to go back to.
+    fn mark(&self) -> Mark {
+        match self {
+            Self::Flat(core) => core.graph.mark(&core.open.journal),
+            Self::Paged(core) => core.graph.mark(&core.open.journal),
+        }
+    }
+
     /// Takes back what a call of a handler did since a mark.
     fn take_back_call(&mut self, mark: Mark) {
         match self {
-            Self::Flat(core) => core.undo(|core| core.graph.rollback(mark)),
+            Self::Flat(core) => core.undo(|core| core.graph.rollback(&mut core.open.journal, mark)),
             Self::Paged(core) => {
                 // There user code runs in the middle of any change: a page that others share is cloned first.
                 let broken = core.open.is_broken() || std::thread::panicking();
-                core.undo(|core| core.graph.rollback(mark));
+                core.undo(|core| core.graph.rollback(&mut core.open.journal, mark));
                 core.open.set_broken(broken || core.open.is_broken());
             }
         }
@@ -151,7 +159,7 @@ impl<S: Storage> Core<S> {
     fn mark(&self) -> CoreMark {
         let open = &self.open;
         CoreMark {
-            graph: self.graph.mark(),
+            graph: self.graph.mark(&self.open.journal),
             firings: open.firings.len(),
             event_bytes: open.event_bytes.len(),
             events: open.events,
@@ -160,7 +168,7 @@ impl<S: Storage> Core<S> {
     }
 
     fn rollback(&mut self, mark: CoreMark) {
-        self.graph.rollback(mark.graph);
+        self.graph.rollback(&mut self.open.journal, mark.graph);
         self.graph.pending.clear();
         let open = &mut self.open;
         open.firings.truncate(mark.firings);
@@ -179,8 +187,8 @@ impl<S: Storage> Core<S> {
         self.undo(|core| match mark {
             Some(mark) => core.rollback(mark),
             None => {
-                core.graph.rollback_all();
-                core.graph.settle();
+                core.graph.rollback_all(&mut core.open.journal);
+                core.graph.settle(&mut core.open.journal);
                 core.open.firings.clear();
                 core.open.event_bytes.clear();
             }
@@ -246,12 +254,12 @@ impl<S: Storage> Core<S> {
         plan: &Plan,
         event: &E,
     ) -> Result<(), StepError> {
-        let start = self.graph.journal.facts.list.len();
+        let start = self.open.journal.facts.list.len();
         let def = &plan.events[usize::from(event.index())];
         self.names.clear();
         event
             .bind(&mut Binder {
-                graph: S::graph_mut(&mut self.graph),
+                graph: S::graph_mut(&mut self.graph, &mut self.open.journal),
                 names: &mut self.names,
                 event: def,
             })
@@ -292,6 +300,7 @@ impl<S: Storage> Core<S> {
     fn acting<'c, G: Gives>(&'c mut self, def: &'c EventPlan, given: G) -> Acting<'c, S, G> {
         Acting {
             graph: &mut self.graph,
+            journal: &mut self.open.journal,
             names: &mut self.names,
             targets: &mut self.targets,
             now: if def.timed {
@@ -332,10 +341,10 @@ impl<S: Storage> Core<S> {
     ) -> Result<(), StepError> {
         let name = &plan.events[usize::from(event.index())].name;
         let (mark, print) = (self.mark(), self.graph.fingerprint);
-        let start = self.graph.journal.facts.list.len();
+        let start = self.open.journal.facts.list.len();
         let first = match self.fire(plan, event) {
             Err(e) => Err(e.to_string()),
-            Ok(()) => Ok((self.graph.journal.facts.clone(), self.graph.fingerprint)),
+            Ok(()) => Ok((self.open.journal.facts.clone(), self.graph.fingerprint)),
         };
         self.rollback(mark);
         assert_eq!(
@@ -349,7 +358,7 @@ impl<S: Storage> Core<S> {
                 assert_eq!(*first, second, "{name} is not deterministic");
             }
             (Ok((facts, print)), Ok(_)) => {
-                let again = &self.graph.journal.facts;
+                let again = &self.open.journal.facts;
                 let same = facts.list.len() == again.list.len()
                     && (start..facts.list.len())
                         .all(|i| facts.same(facts.list[i], again, again.list[i]));
@@ -415,15 +424,15 @@ impl<S: Storage> Core<S> {
             .apply_all(facts)
             .and_then(|()| self.must_be(fingerprint));
         if replayed.is_err() {
-            self.graph.rollback_all();
+            self.graph.rollback_all(&mut self.open.journal);
         }
-        self.graph.settle();
+        self.graph.settle(&mut self.open.journal);
         replayed
     }
 
     fn apply_all(&mut self, facts: &Facts) -> Result<(), String> {
         for fact in &facts.list {
-            if let Err(e) = self.graph.apply(*fact, facts) {
+            if let Err(e) = self.graph.apply(&mut self.open.journal, *fact, facts) {
                 return Err(format!("{}: {e}", facts.render(*fact, &self.graph.layout)));
             }
         }
@@ -462,7 +471,7 @@ impl<S: Storage> Core<S> {
     fn note_firing(&mut self, event: u16, cause: u32) -> Result<(), StepError> {
         let (binding_end, facts_end) = (
             self.open.event_bytes.len(),
-            self.graph.journal.facts.list.len(),
+            self.open.journal.facts.list.len(),
         );
         let most = binding_end.max(facts_end).max(self.open.firings.len());
         if most >= u32::MAX as usize {

@@ -1,7 +1,7 @@
 //! The open transaction: all that begins with a transaction and ends with it, in one value.
 //!
 //! 1. [`Core::begin`] opens it. Whatever a transaction has left that was leaked (`mem::forget`) is taken back first.
-//! 2. Events add firings, and facts to the journal of the graph; metadata, savepoints and an idempotency key are set
+//! 2. Events add firings, and facts to the journal; metadata, savepoints and an idempotency key are set
 //!    before or between them.
 //! 3. [`Core::written`] says that the log has taken it. From then on it happened, even if something panics before its
 //!    end.
@@ -11,6 +11,7 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::error::StepError;
+use crate::graph::Journal;
 use crate::graph::storage::{Flat, Storage};
 use crate::hash::FastMap;
 use crate::log::{ErrorKind, Seq, StorageError};
@@ -31,7 +32,7 @@ enum Phase {
     Written,
 }
 
-/// See the module. The journal of its facts is the graph's, since the graph undoes them.
+/// See the module.
 #[derive(Default)]
 pub(crate) struct OpenTransaction {
     phase: Phase,
@@ -48,6 +49,8 @@ pub(crate) struct OpenTransaction {
     pub(crate) logged_firings: u32,
     /// How many events of the program are in it.
     pub(super) events: u32,
+    /// The facts so far, with what the graph needs to take them back.
+    pub(crate) journal: Journal,
     /// What fired, where it is written to a log or where an error may tell of it: see `Plan::traced`.
     pub(crate) firings: Vec<Firing>,
     /// The encoded events of the firings.
@@ -217,7 +220,7 @@ impl<S: Storage> Core<S> {
         self.open.is_idle()
             && self.open.event_bytes.is_empty()
             && self.open.firings.is_empty()
-            && self.graph.journal.facts.list.is_empty()
+            && self.open.journal.facts.list.is_empty()
     }
 }
 
@@ -243,7 +246,7 @@ impl Core<Flat> {
         let ends = open.firings.last().map_or((0, 0), |last| {
             (last.binding_end as usize, last.facts_end as usize)
         });
-        let found = (open.event_bytes.len(), self.graph.journal.facts.list.len());
+        let found = (open.event_bytes.len(), self.open.journal.facts.list.len());
         if ends == found {
             Ok(())
         } else {
@@ -271,7 +274,7 @@ impl Core<Flat> {
     pub(crate) fn end(&mut self) {
         let kept = self.open.phase == Phase::Written;
         if kept {
-            self.graph.settle();
+            self.graph.settle(&mut self.open.journal);
         } else if !self.is_untouched() {
             self.take_back(None);
         }

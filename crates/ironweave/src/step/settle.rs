@@ -14,7 +14,7 @@ use crate::step::plan::Plan;
 impl<S: Storage> Core<S> {
     /// Checks the bounds of all that gained or lost links, or began, since fact `start`.
     pub(super) fn check_bounds(&self, start: usize) -> Result<(), StepError> {
-        for fact in &self.graph.journal.facts.list[start..] {
+        for fact in &self.open.journal.facts.list[start..] {
             match *fact {
                 Fact::Create { entity, slot, .. } => {
                     if !self.graph.layout.entities[usize::from(entity)]
@@ -103,7 +103,7 @@ impl<S: Storage> Core<S> {
             return Ok(());
         }
         let mut seen = HashSet::new();
-        for fact in &self.graph.journal.facts.list {
+        for fact in &self.open.journal.facts.list {
             match *fact {
                 Fact::Create { entity, slot, .. } | Fact::Move { entity, slot, .. } => {
                     self.check_touched(plan, entity, slot, &mut seen)?;
@@ -183,7 +183,7 @@ impl<S: Storage> Core<S> {
             let touched = fact.touches(layout).into_iter().flatten();
             touched.into_iter().any(|entity| seen.contains(&entity))
         };
-        let Some(fact) = self.graph.journal.facts.list.iter().rposition(touches) else {
+        let Some(fact) = self.open.journal.facts.list.iter().rposition(touches) else {
             return Vec::new();
         };
         let firing =

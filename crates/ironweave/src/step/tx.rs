@@ -81,7 +81,7 @@ impl<E> Tx<'_, E> {
     /// handler may ignore the error and go on.
     fn whole<R>(&mut self, call: impl FnOnce(&mut Self) -> Result<R, Reject>) -> Result<R, Reject> {
         self.core.check_whole()?;
-        let mark = self.core.graph().mark();
+        let mark = self.core.mark();
         let mut guard = Call {
             tx: self,
             mark: Some(mark),

@@ -168,19 +168,34 @@ fn yard(tasks: u32, fan_in: u32) -> Store<Model> {
         .clone();
     let nothing: Option<u64> = None;
     for w in 0..=(tasks - fan_in).div_ceil(10) {
-        assert_eq!(core.graph.create(worker, 0).expect("room"), w);
+        assert_eq!(
+            core.graph
+                .create(&mut core.open.journal, worker, 0)
+                .expect("room"),
+            w
+        );
     }
     for t in 0..tasks {
-        core.graph.create(task, 0).expect("room");
         core.graph
-            .set(columns[0], t, &u64::from(t))
+            .create(&mut core.open.journal, task, 0)
+            .expect("room");
+        core.graph
+            .set(&mut core.open.journal, columns[0], t, &u64::from(t))
             .expect("a name");
-        core.graph.set(columns[1], t, &nothing).expect("no weight");
+        core.graph
+            .set(&mut core.open.journal, columns[1], t, &nothing)
+            .expect("no weight");
         let with = if t >= tasks - fan_in { 0 } else { 1 + t / 10 };
-        core.graph.link(holds, with, t).expect("free");
+        core.graph
+            .link(&mut core.open.journal, holds, with, t)
+            .expect("free");
         if with == 0 {
-            core.graph.link(needs, t, 0).expect("free");
-            core.graph.set_link(needs, (t, 0), &1u64).expect("data");
+            core.graph
+                .link(&mut core.open.journal, needs, t, 0)
+                .expect("free");
+            core.graph
+                .set_link(&mut core.open.journal, needs, (t, 0), &1u64)
+                .expect("data");
         }
         if t % 4096 == 0 {
             core.settle();

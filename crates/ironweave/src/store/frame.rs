@@ -45,7 +45,7 @@ pub(crate) struct DecodedFiring {
 
 /// Writes the open transaction.
 pub(crate) fn encode(core: &Core, out: &mut Pen) {
-    let facts = &core.graph.journal.facts;
+    let facts = &core.open.journal.facts;
     let open = &core.open;
     let meta = &open.meta;
     let text = |text: &Option<String>| text.as_ref().map_or(0, |text| text.len() + 16);

@@ -5,9 +5,9 @@
 
 use std::sync::Arc;
 
-use crate::graph::Graph;
 use crate::graph::column::ColumnType;
 use crate::graph::storage::Flat;
+use crate::graph::{Graph, Journal};
 use crate::step::event::{FieldReader, FieldWriter};
 use crate::step::plan::Plan;
 use crate::step::{Core, flat};
@@ -16,13 +16,17 @@ use crate::store::frame::{self, DecodedFiring, Tags};
 /// See the module.
 pub(super) struct Shadow {
     graph: Graph<Flat>,
+    journal: Journal,
 }
 
 impl Shadow {
     /// The shadow of a graph in which nothing is open; O(size of the graph).
     pub(super) fn new(core: &Core, types: (&[ColumnType], &[Option<ColumnType>])) -> Box<Self> {
         let graph = flat::copy(core, types);
-        Box::new(Self { graph })
+        Box::new(Self {
+            graph,
+            journal: Journal::default(),
+        })
     }
 
     /// Applies the frame of the open transaction; O(size of the graph), since everything is checked.
@@ -37,8 +41,8 @@ impl Shadow {
         tags: Option<&Arc<Tags>>,
     ) {
         // What a frame did that the log refused.
-        self.graph.rollback_all();
-        self.graph.settle();
+        self.graph.rollback_all(&mut self.journal);
+        self.graph.settle(&mut self.journal);
         let wrong = match tags {
             None => Some("there is no schema to read it with".to_owned()),
             Some(tags) => self.apply(core, plan, payload, tags).err(),
@@ -57,7 +61,7 @@ impl Shadow {
 
     /// Says that the log has taken the frame.
     pub(super) fn keep(&mut self) {
-        self.graph.settle();
+        self.graph.settle(&mut self.journal);
     }
 
     fn apply(
@@ -72,7 +76,7 @@ impl Shadow {
             read_back(plan, firing)?;
         }
         for fact in &decoded.facts.list {
-            (self.graph.apply(*fact, &decoded.facts))
+            (self.graph.apply(&mut self.journal, *fact, &decoded.facts))
                 .map_err(|e| format!("{}: {e}", decoded.facts.render(*fact, &plan.layout)))?;
         }
         if self.graph.fingerprint != core.graph.fingerprint {

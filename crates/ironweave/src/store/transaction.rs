@@ -153,7 +153,7 @@ impl<'a, M: Model> Transaction<'a, M> {
     /// What has happened in it so far.
     #[must_use]
     pub fn facts(&self) -> &Facts {
-        &self.store.core.graph.journal.facts
+        &self.store.core.open.journal.facts
     }
 
     /// Notes this point of the transaction, for [`rollback_to`](Transaction::rollback_to). O(1).

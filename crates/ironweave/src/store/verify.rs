@@ -160,9 +160,9 @@ fn refire(core: &mut Core, plan: &Plan, decoded: &Decoded) -> Result<(), (String
         core.fire(plan, &*event)
             .map_err(|e| failed(e.to_string()))?;
     }
-    let Core { graph, open, .. } = &*core;
+    let open = &core.open;
     let firings = &open.firings;
-    let (today, logged): (&Facts, &Facts) = (&graph.journal.facts, &decoded.facts);
+    let (today, logged): (&Facts, &Facts) = (&open.journal.facts, &decoded.facts);
     let mut at = 0;
     for i in 0..decoded.firings.len().max(firings.len()) {
         let (l, t) = (decoded.firings.get(i), firings.get(i));
