@@ -2,6 +2,8 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::thread;
+use std::time::Duration;
 
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
@@ -200,6 +202,10 @@ impl<M: Model> Store<M> {
     }
 }
 
+/// How often the mode of a busy database is tried to be changed, and how long is waited in between.
+const WAL_TRIES: u32 = 200;
+const WAL_PAUSE: Duration = Duration::from_millis(10);
+
 /// Opens a database, and refuses what is none or cannot be written.
 fn open(path: &Path) -> Result<Connection, Failure> {
     // Else SQLite would take `:memory:` and an empty path for databases that nobody else can open.
@@ -234,9 +240,24 @@ fn open(path: &Path) -> Result<Connection, Failure> {
     }
     if is_empty {
         // Readers read the state before, while it is being brought on. What somebody else made keeps its mode.
-        connection.pragma_update(None, "journal_mode", "WAL")?;
+        use_wal(&connection)?;
     }
     Ok(connection)
+}
+
+/// Switches an empty database to a write-ahead log. SQLite does not wait here for another connection, whatever the
+/// timeout is, and two that switch at once may each find the other in the way; so this tries again. A database that stays
+/// busy keeps its mode, which costs readers and writers waiting and nothing else.
+fn use_wal(connection: &Connection) -> rusqlite::Result<()> {
+    for _ in 0..WAL_TRIES {
+        match connection.pragma_update(None, "journal_mode", "WAL") {
+            Err(e) if e.sqlite_error_code() == Some(ErrorCode::DatabaseBusy) => {
+                thread::sleep(WAL_PAUSE);
+            }
+            result => return result,
+        }
+    }
+    Ok(())
 }
 
 fn no_database() -> Failure {
