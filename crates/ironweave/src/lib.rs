@@ -3,51 +3,42 @@
 
 extern crate self as ironweave;
 
-mod bell;
-mod cbor;
+mod base;
 mod db;
-mod entity;
-mod error;
-mod fact;
 mod graph;
 #[cfg(doctest)]
 mod guide;
-mod hash;
 mod history;
-mod id;
-mod item;
 pub mod log;
-mod meta;
 #[doc(hidden)]
 pub mod plumbing;
-mod position;
 pub mod prelude;
 mod project;
-pub mod query;
 pub mod schema;
 mod snapshot;
 mod step;
 mod store;
 mod subscribe;
-mod time;
 mod value;
 
-pub use db::{Db, Links, Places, Reader};
-pub use entity::{
+pub use base::error::{Chain, EntityRef, ErrorKind, LoopLimit, Name, Reject, StepError};
+pub use base::id::Id;
+pub use base::meta::Meta;
+pub use base::position::{FrameRef, ParsePositionError, Position};
+pub use base::storage_error::StorageError;
+pub use base::time::Timestamp;
+pub use db::entity::{
     Any, AnyEvent, Ensure, Entity, Handle, Key, KeyQuery, Keyed, Model, Place, StateOf,
 };
-pub use error::{Chain, EntityRef, ErrorKind, LoopLimit, Name, Reject, StepError};
-pub use fact::{Fact, Facts};
+pub use db::query::{self, Filter};
+pub use db::{Db, Links, Places, Reader};
+pub use graph::fact::{Fact, Facts};
 pub use history::{Past, Report, Reports, When};
-pub use id::Id;
 pub use ironweave_macros::model;
-pub use log::{Durability, Seq, StorageError, TornTail};
-pub use meta::Meta;
-pub use position::{FrameRef, ParsePositionError, Position};
+pub use log::{Durability, Seq, TornTail};
 #[cfg(feature = "sqlite")]
 pub use project::sqlite::{ProjectionError, SqliteOptions, SqliteProjection};
 pub use project::{Fold, Projection};
-pub use query::Filter;
 pub use snapshot::{Changes, Outcome, Snapshot, Snapshots};
 pub use step::event::{Apply, Bound, Event, Handles, Receipt};
 pub use step::{Ensured, New, Tx};
@@ -58,7 +49,6 @@ pub use store::{
 pub use subscribe::Subscription;
 #[cfg(feature = "stream")]
 pub use subscribe::stream::SubscriptionStream;
-pub use time::Timestamp;
 pub use value::Value;
 
 /// The blocks of the README, compiled and run.

@@ -5,15 +5,15 @@
 use std::any::Any;
 use std::sync::Arc;
 
-use crate::entity::{KeyQuery, Keyed};
-use crate::error::{EntityRef, StepError};
+use crate::base::error::{EntityRef, StepError};
+use crate::base::id::Id;
+use crate::db::entity::{KeyQuery, Keyed};
 use crate::graph::Graph;
 use crate::graph::Journal;
 use crate::graph::column::{AnyColumn, Column};
 use crate::graph::layout::Layout;
 use crate::graph::paged::Paged;
 use crate::graph::storage::Flat;
-use crate::id::Id;
 use crate::schema::{ColumnIx, EdgeIx, EntityIx, Hop, StateIx};
 
 /// A graph to read.

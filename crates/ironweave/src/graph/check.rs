@@ -2,12 +2,12 @@
 
 use std::collections::HashSet;
 
+use crate::base::hash::{cell_term, link_data_term, link_term, state_term};
+use crate::base::id::GENERATION_MAX;
 use crate::graph::Graph;
 use crate::graph::edge::NONE;
 use crate::graph::layout::Bounded;
 use crate::graph::storage::{Storage, Table};
-use crate::hash::{cell_term, link_data_term, link_term, state_term};
-use crate::id::GENERATION_MAX;
 use crate::schema::{Cardinality, EntityIx, Hop, StateIx};
 
 impl<S: Storage> Graph<S> {

@@ -8,13 +8,13 @@ use std::hash::Hash;
 use std::ops::Bound;
 use std::sync::Arc;
 
-use crate::entity::Keyed;
-use crate::error::{Chain, Name, StepError};
+use crate::base::error::{Chain, Name, StepError};
+use crate::base::hash::hash_bytes;
+use crate::db::entity::Keyed;
 use crate::graph::cells::Cells;
 use crate::graph::index::{self, Hashed, Index, Ordered, Unique};
 use crate::graph::paged::{Paged, key_hash};
 use crate::graph::storage::{Flat, Storage, Table};
-use crate::hash::hash_bytes;
 use crate::value::{
     DecodeError, Equal, Value, decode, encode, encode_faithful, equal, is_plain, plain_bytes,
 };

@@ -9,13 +9,13 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use crate::error::{Chain, StepError};
-use crate::fact::Fact;
+use crate::base::error::{Chain, StepError};
+use crate::base::hash::{cell_term, state_term};
+use crate::base::id::{FREE, GENERATION_MAX};
 use crate::graph::Graph;
 use crate::graph::Journal;
+use crate::graph::fact::Fact;
 use crate::graph::storage::{Storage, Table};
-use crate::hash::{cell_term, state_term};
-use crate::id::{FREE, GENERATION_MAX};
 use crate::schema::{EntityIx, OnDelete};
 
 impl<S: Storage> Graph<S> {

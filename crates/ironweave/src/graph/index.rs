@@ -7,10 +7,10 @@ use std::any::Any;
 use std::hash::Hash;
 use std::ops::Bound;
 
+use crate::base::hash::FastMap;
 use crate::graph::paged::key_hash;
 use crate::graph::storage::{Set, Storage};
 use crate::graph::tree::Tree;
-use crate::hash::FastMap;
 use crate::value::Value;
 
 /// An index of a column of `T`, without the bounds on `T` that its kind needs.

@@ -3,12 +3,12 @@
 //! A key of one field is indexed by its column. One of several is indexed here, as soon as a new entity has all
 //! of them.
 
-use crate::error::{Chain, Name, StepError};
+use crate::base::error::{Chain, Name, StepError};
+use crate::base::hash::hash_bytes;
 use crate::graph::Graph;
 use crate::graph::storage::{Map, Storage};
-use crate::hash::hash_bytes;
-use crate::item::{display, display_into};
 use crate::schema::EntityIx;
+use crate::value::item::{display, display_into};
 
 /// By hash, the slots; several only where hashes collide.
 pub(super) struct KeyIndex<S: Storage> {

@@ -7,8 +7,8 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use crate::error::Name;
-use crate::hash::salt;
+use crate::base::error::Name;
+use crate::base::hash::salt;
 use crate::schema::{
     Arc as ArcDef, Cardinality, ColumnIx, EdgeIx, EntityIx, Hop, OnDelete, Quantifier, Schema,
     Scope, StateIx,

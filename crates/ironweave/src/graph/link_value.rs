@@ -3,13 +3,13 @@
 use std::any::Any;
 use std::sync::Arc;
 
-use crate::error::{Chain, StepError};
-use crate::fact::Fact;
+use crate::base::error::{Chain, StepError};
+use crate::base::hash::link_data_term;
 use crate::graph::Graph;
 use crate::graph::Journal;
 use crate::graph::column::{AnyColumn, ColumnError, Written};
+use crate::graph::fact::Fact;
 use crate::graph::storage::Storage;
-use crate::hash::link_data_term;
 use crate::schema::EdgeIx;
 
 impl<S: Storage> Graph<S> {

@@ -2,14 +2,14 @@
 
 use std::sync::Arc;
 
-use crate::error::{Chain, StepError};
-use crate::fact::Fact;
+use crate::base::error::{Chain, StepError};
+use crate::base::hash::link_term;
 use crate::graph::Graph;
 use crate::graph::Journal;
 use crate::graph::edge::{NONE, Positions};
+use crate::graph::fact::Fact;
 use crate::graph::layout::EdgeLayout;
 use crate::graph::storage::Storage;
-use crate::hash::link_term;
 use crate::schema::{Cardinality, EdgeIx};
 
 impl<S: Storage> Graph<S> {

@@ -14,6 +14,7 @@ mod data;
 mod delete;
 mod differ;
 pub(crate) mod edge;
+pub(crate) mod fact;
 mod index;
 pub(crate) mod key;
 pub(crate) mod layout;
@@ -35,21 +36,21 @@ use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::sync::Arc;
 
-use crate::error::{Chain, StepError};
-use crate::fact::Fact;
+use crate::base::error::{Chain, StepError};
+use crate::base::hash::{cell_term, state_term};
+use crate::base::id::Id;
 pub use crate::graph::any::{GraphMut, GraphRef};
 use crate::graph::column::{ColumnError, ColumnType, Written};
 use crate::graph::edge::Edge;
+use crate::graph::fact::Fact;
 use crate::graph::key::KeyIndex;
 use crate::graph::layout::Layout;
 use crate::graph::place::Place;
 use crate::graph::storage::{Storage, Table};
 pub use crate::graph::undo::Journal;
 pub(crate) use crate::graph::undo::Mark;
-use crate::hash::{cell_term, state_term};
-use crate::id::Id;
-use crate::item::display;
 use crate::schema::{ColumnIx, EntityIx, StateIx};
+use crate::value::item::display;
 
 /// The graph of one store or snapshot.
 pub struct Graph<S: Storage> {

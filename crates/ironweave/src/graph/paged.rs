@@ -10,6 +10,7 @@ use std::iter::repeat_n;
 use std::ops::{Bound, Deref, DerefMut};
 use std::sync::Arc;
 
+use crate::base::hash::FxHasher;
 use crate::graph::Journal;
 use crate::graph::column::{AnyColumn, ColumnType};
 use crate::graph::index::{Hashed, Index};
@@ -18,7 +19,6 @@ use crate::graph::page::{BITS, BRANCH, Page, beside_max, differing, leaf_bits};
 use crate::graph::storage::{Map, Set, Storage, Table, own, own_all, touched};
 use crate::graph::tree::Tree;
 use crate::graph::{Graph, GraphMut, GraphRef};
-use crate::hash::FxHasher;
 use crate::step::{Core, CoreMut};
 use crate::value::Value;
 

@@ -1,11 +1,11 @@
 //! Reading the graph.
 
-use crate::error::EntityRef;
+use crate::base::error::EntityRef;
+use crate::base::id::{FREE, Id};
 use crate::graph::column::AnyColumn;
 use crate::graph::place::Place;
 use crate::graph::storage::{Storage, Table};
 use crate::graph::{Graph, LARGE};
-use crate::id::{FREE, Id};
 use crate::schema::{ColumnIx, EdgeIx, EntityIx, Hop, StateIx};
 use std::sync::Arc;
 

@@ -11,12 +11,12 @@ use std::hash::Hash;
 use std::ops::{Bound, Deref, DerefMut};
 use std::sync::Arc;
 
+use crate::base::hash::FastMap;
 use crate::graph::Journal;
 use crate::graph::column::{AnyColumn, ColumnType};
 use crate::graph::index::{Index, Unique};
 use crate::graph::list::List;
 use crate::graph::{Graph, GraphMut, GraphRef};
-use crate::hash::FastMap;
 use crate::step::{Core, CoreMut};
 use crate::value::Value;
 

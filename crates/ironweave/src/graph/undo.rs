@@ -3,11 +3,11 @@
 //! The facts say what was done, and from the last to the first each is turned round. What a fact does not say lies
 //! on stacks, in order: the values that a column had before (on the column's own), and where a link stood in its lists.
 
-use crate::fact::{Fact, Facts};
+use crate::base::id::{FREE, GENERATION_MAX};
 use crate::graph::Graph;
 use crate::graph::edge::Positions;
+use crate::graph::fact::{Fact, Facts};
 use crate::graph::storage::{Storage, Table};
-use crate::id::{FREE, GENERATION_MAX};
 use crate::schema::EntityIx;
 
 /// After so many facts, columns forget what was there before.

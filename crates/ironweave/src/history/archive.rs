@@ -10,12 +10,14 @@
 
 use std::sync::Arc;
 
-use crate::fact::Facts;
+use crate::base::hash::FastMap;
+use crate::base::position::Seq;
+use crate::base::storage_error::StorageError;
 use crate::graph::Graph;
+use crate::graph::fact::Facts;
 use crate::graph::paged::Paged;
-use crate::hash::FastMap;
 use crate::history::index::{Filing, Growing, Names, Sorted};
-use crate::log::{Frame, FrameKind, Mark, Sealed, Segment, Segments, Seq, Side, StorageError};
+use crate::log::{Frame, FrameKind, Mark, Sealed, Segment, Segments, Side};
 use crate::step::plan::Plan;
 use crate::store::{Backend, Epochs, bad_frame, frame, no_log};
 

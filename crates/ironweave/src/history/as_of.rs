@@ -2,12 +2,14 @@
 
 use std::sync::Arc;
 
-use crate::Timestamp;
-use crate::entity::Model;
-use crate::fact::Facts;
+use crate::base::position::Position;
+use crate::base::position::Seq;
+use crate::base::storage_error::{ErrorKind, StorageError};
+use crate::base::time::Timestamp;
+use crate::db::entity::Model;
+use crate::graph::fact::Facts;
 use crate::history::{Keyframes, SPACING};
-use crate::log::{ErrorKind, Frame, FrameKind, Frames, Seq, StorageError};
-use crate::position::Position;
+use crate::log::{Frame, FrameKind, Frames};
 use crate::snapshot::{At, Snapshot, State};
 use crate::step::{Core, flat};
 use crate::store::{Epochs, Store, bad_frame, frame};

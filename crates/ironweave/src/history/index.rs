@@ -11,10 +11,10 @@ use std::collections::hash_map::Entry;
 
 use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed};
 
-use crate::fact::{Fact, Facts};
+use crate::base::hash::FastMap;
+use crate::base::id::Id;
+use crate::graph::fact::{Fact, Facts};
 use crate::graph::layout::Layout;
-use crate::hash::FastMap;
-use crate::id::Id;
 use crate::schema::{ColumnIx, EntityIx};
 
 /// The generation of who was at a slot when the segment began.

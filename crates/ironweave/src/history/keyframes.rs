@@ -8,7 +8,7 @@ use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use crate::log::Seq;
+use crate::base::position::Seq;
 use crate::snapshot::State;
 
 /// How many are kept.
@@ -113,7 +113,7 @@ impl Keyframes {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Timestamp;
+    use crate::base::time::Timestamp;
     use crate::graph::Graph;
     use crate::schema::Schema;
     use crate::snapshot::At;

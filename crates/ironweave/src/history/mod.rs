@@ -19,15 +19,17 @@ pub(crate) use keyframes::{Keyframes, RECENT, SPACING};
 pub(crate) use report::Logged;
 pub use report::{Report, Reports};
 
-use crate::entity::{Entity, KeyQuery, Keyed, Model};
-use crate::error::Name;
-use crate::fact::Fact;
+use crate::base::error::Name;
+use crate::base::meta::Meta;
+use crate::base::position::FrameRef;
+use crate::base::position::Seq;
+use crate::base::storage_error::StorageError;
+use crate::base::time::Timestamp;
+use crate::db::entity::{Entity, KeyQuery, Keyed, Model};
+use crate::graph::fact::Fact;
 use crate::history::archive::{Archive, Context, Index};
-use crate::log::{Seq, StorageError};
-use crate::position::FrameRef;
 use crate::step::bind::parts;
 use crate::store::Store;
-use crate::{Meta, Timestamp};
 
 /// What a store remembers of the past, beside its log.
 #[derive(Default)]

@@ -5,16 +5,19 @@ use std::marker::PhantomData;
 use std::ops::Bound;
 use std::sync::Arc;
 
-use crate::entity::Model;
-use crate::log::{Frame, FrameKind, Frames, Seq, StorageError};
+use crate::base::meta::Meta;
+use crate::base::position::Position;
+use crate::base::position::Seq;
+use crate::base::storage_error::StorageError;
+use crate::base::time::Timestamp;
+use crate::db::entity::Model;
+use crate::log::{Frame, FrameKind, Frames};
 use crate::plumbing::Fields as _;
-use crate::position::Position;
 use crate::snapshot::{Changes, Snapshot, State};
 use crate::step::event::{Event, FieldReader};
 use crate::step::plan::Plan;
 use crate::store::frame::{self, Decoded, Tags};
 use crate::store::{Store, bad_frame};
-use crate::{Meta, Timestamp};
 
 /// A transaction without the type of its model.
 pub(crate) struct Logged {

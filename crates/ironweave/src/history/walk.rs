@@ -2,14 +2,15 @@
 
 use std::sync::Arc;
 
-use crate::fact::Fact;
+use crate::base::id::Id;
+use crate::base::storage_error::StorageError;
 use crate::graph::Graph;
+use crate::graph::fact::Fact;
 use crate::graph::paged::Paged;
 use crate::history::archive::{Archive, Context, Part};
 use crate::history::index::{EARLIER, KeysGiven, Names, about, pair};
 use crate::history::{Logged, Past};
-use crate::id::Id;
-use crate::log::{Frame, StorageError};
+use crate::log::Frame;
 use crate::schema::EntityIx;
 use crate::store::bad_frame;
 

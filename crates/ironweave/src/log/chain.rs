@@ -19,7 +19,7 @@ use super::listing::segments;
 use super::scan::{self, Found, Scan, Search};
 use super::segments::Sealed;
 use super::{FrameHeader, Head, Seq, StorageError};
-use crate::position::Position;
+use crate::base::position::Position;
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 /// Distance of the places in a segment from which a reader can start.

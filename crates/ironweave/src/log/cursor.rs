@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use super::disk::Disk;
 use super::frame::{BLOCK_BYTES, Block, CURSOR_MAGIC};
 use super::{ErrorKind, StorageError};
-use crate::position::{FrameRef, Position};
+use crate::base::position::{FrameRef, Position};
 
 const DIR: &str = "cursors";
 /// What the upper half of the fingerprint is, where the lower one is the checksum of the frame.

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::sync::{Mutex, PoisonError};
 
 use super::StorageError;
-use crate::hash::hash_bytes;
+use crate::base::hash::hash_bytes;
 
 /// Held while a file is replaced. By its name, so that files of other names seldom wait for it, and so that it is the same
 /// one by whatever path the directory is named.

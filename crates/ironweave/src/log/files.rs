@@ -23,7 +23,7 @@ use super::{
     AppendError, ErrorKind, FrameHeader, Frames, Head, Log, ReadOnlyLog, Seq, StorageError, Syncer,
     TornTail,
 };
-use crate::position::Position;
+use crate::base::position::Position;
 
 /// The first extension of a segment; each later one is twice as long.
 const SPARE_BYTES_MIN: u64 = 256 << 10;

@@ -2,6 +2,7 @@
 //!
 //! The diagram is in [the module's documentation](super). Everything is little-endian.
 
+use crate::base::storage_error::FORMAT_VERSION;
 use std::path::Path;
 
 use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed};
@@ -9,7 +10,7 @@ use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed};
 use super::{FrameHeader, FrameKind, Seq, StorageError};
 
 /// Version of blocks and frames that this code writes, and the only one that it reads.
-pub(super) const VERSION: u16 = 2;
+pub(super) const VERSION: u16 = FORMAT_VERSION;
 /// Bytes of a segment header and of `HEAD`.
 pub(super) const BLOCK_BYTES: usize = 64;
 /// Bytes of a frame before its payload.

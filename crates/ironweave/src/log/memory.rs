@@ -10,7 +10,7 @@ use super::{
     AppendError, ErrorKind, Frame, FrameHeader, FrameKind, Frames, Head, Log, ReadOnlyLog,
     Segments, Seq, StorageError, Syncer, TornTail,
 };
-use crate::position::Position;
+use crate::base::position::Position;
 
 /// Bytes of payloads in one piece, so that growing never copies more than that.
 const PIECE_BYTES: usize = 1 << 20;

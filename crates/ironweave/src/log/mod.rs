@@ -58,7 +58,6 @@
 mod chain;
 pub(crate) mod cursor;
 pub(crate) mod disk;
-mod error;
 mod files;
 mod frame;
 mod head;
@@ -76,19 +75,17 @@ mod tests;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use crate::position::Position;
+use crate::base::position::Position;
 
+pub use crate::base::position::Seq;
+pub use crate::base::storage_error::{AppendError, ErrorKind, StorageError};
 pub(crate) use chain::Mark;
-pub use error::{AppendError, ErrorKind, StorageError};
 pub use files::{Durability, FileLog, Options};
 pub use memory::MemoryLog;
 pub use read::{Frames, ReadOnlyLog};
 pub use segments::Segments;
 pub(crate) use segments::{Sealed, Segment};
 pub(crate) use side::Side;
-
-/// Number of a frame; the first is 0.
-pub type Seq = u64;
 
 /// What a frame is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -13,7 +13,7 @@ use super::frame::{BLOCK_BYTES, Block, Fault, SEGMENT_MAGIC};
 use super::scan::{self, Found, Scan};
 use super::segments::Segments;
 use super::{ErrorKind, Frame, Head, Seq, StorageError, head};
-use crate::position::Position;
+use crate::base::position::Position;
 
 /// Frames in ascending order, up to the head at the time of the call. After an error there are no more.
 pub struct Frames<'a>(Box<dyn Iterator<Item = Result<Frame, StorageError>> + Send + 'a>);

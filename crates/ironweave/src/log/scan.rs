@@ -8,7 +8,7 @@ use std::path::Path;
 
 use super::frame::{self, BLOCK_BYTES, FRAME_HEADER_BYTES, FRAME_MAGIC, Fault};
 use super::{Frame, FrameHeader, Seq};
-use crate::position::Position;
+use crate::base::position::Position;
 
 const CHUNK_BYTES: usize = 64 << 10;
 /// What is read at once where a single frame is wanted; most are shorter.

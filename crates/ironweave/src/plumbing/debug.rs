@@ -256,7 +256,7 @@ mod tests {
     use serde::Serialize;
 
     use super::Shown;
-    use crate::Timestamp;
+    use crate::base::time::Timestamp;
 
     #[derive(Debug, Serialize)]
     enum Kind {

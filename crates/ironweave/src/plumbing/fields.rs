@@ -12,7 +12,7 @@ use serde::ser::SerializeStruct;
 
 use super::debug::Shown;
 use super::json::missing_field;
-use crate::Reject;
+use crate::base::error::Reject;
 use crate::step::bind::{Binder, Ref};
 use crate::step::event::{FieldReader, FieldWriter};
 use crate::value::{DecodeError, Value, is_faithful};

@@ -2,7 +2,7 @@
 //! says of one with a wrong signature: it quotes the lines with a comment.
 
 use super::Reader;
-use crate::Reject;
+use crate::base::error::Reject;
 
 /// A function that can be the guard of event `E`.
 #[diagnostic::on_unimplemented(

@@ -4,8 +4,8 @@ use std::cmp::Ordering;
 use std::fmt;
 use std::hash::{Hash as _, Hasher};
 
-use crate::Id;
-use crate::entity::{Entity as _, Handle};
+use crate::base::id::Id;
+use crate::db::entity::{Entity as _, Handle};
 use crate::schema::StateIx;
 
 /// The state comes from the same macro as the type that has no such state.

@@ -8,7 +8,8 @@ use serde::ser::SerializeStruct as _;
 use serde::{Deserializer, Serialize, Serializer, forward_to_deserialize_any};
 
 use super::fields::Fields;
-use crate::{AnyEvent, Event};
+use crate::db::entity::AnyEvent;
+use crate::step::event::Event;
 
 /// Makes the enum of all events that a program can fire.
 #[doc(hidden)]

@@ -10,12 +10,15 @@ mod json;
 use std::any::Any;
 use std::ops::Bound;
 
+use crate::base::hash::hash_bytes;
+use crate::base::id::Id;
+use crate::db::Db;
+use crate::db::entity::{Entity, Handle, Place};
 use crate::db::gone;
+use crate::db::query::Filter;
 pub use crate::db::{Links, Places, Reader};
-use crate::entity::{Entity, Handle, Place};
 use crate::graph::GraphRef;
 pub use crate::graph::column::ColumnType;
-use crate::hash::hash_bytes;
 use crate::schema::{ColumnIx, EdgeIx, EntityIx, Hop, Schema, StateIx};
 pub use crate::step::bind::{Binder, Names, Ref};
 pub use crate::step::event::{DynEvent, EventType, FieldReader, FieldWriter};
@@ -24,8 +27,8 @@ pub use crate::step::tx::{
     NewLink, create, delete, link, link_with, relink, relink_with, set, set_link, transition,
     unlink,
 };
+use crate::value;
 pub use crate::value::{DecodeError, EncodeError, Equal, Equality, Unequal, Value, is_faithful};
-use crate::{Db, Filter, Id, value};
 
 pub use serde;
 

@@ -14,16 +14,16 @@ use std::path::{Path, PathBuf};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use crate::entity::Model;
-use crate::hash::hash_bytes;
+use crate::base::hash::hash_bytes;
+use crate::base::position::Position;
+use crate::base::storage_error::{ErrorKind, StorageError};
+use crate::db::entity::Model;
 use crate::history::Report;
-use crate::item::raw_item;
 use crate::log::disk::Disk;
-use crate::log::{ErrorKind, StorageError};
-use crate::position::Position;
 use crate::store::Store;
 use crate::subscribe::Subscription;
 use crate::value;
+use crate::value::item::raw_item;
 
 const MAGIC: &[u8; 8] = b"IWTABLE\x02";
 /// Of files without a position, which are made anew.

@@ -3,8 +3,8 @@
 use std::fmt;
 use std::sync::Arc;
 
-use crate::entity::Entity;
-use crate::fact::{Fact, Facts};
+use crate::db::entity::Entity;
+use crate::graph::fact::{Fact, Facts};
 use crate::graph::layout::Layout;
 
 /// What changed: facts, in the order in which they apply. Prints one a line, with the names of the model.

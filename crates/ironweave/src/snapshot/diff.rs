@@ -3,12 +3,12 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use crate::entity::Model;
-use crate::fact::{Fact, Facts};
+use crate::base::id::Id;
+use crate::base::storage_error::{ErrorKind, StorageError};
+use crate::db::entity::Model;
 use crate::graph::Graph;
+use crate::graph::fact::{Fact, Facts};
 use crate::graph::paged::Paged;
-use crate::id::Id;
-use crate::log::{ErrorKind, StorageError};
 use crate::schema::{EdgeIx, EntityIx, Hop, StateIx};
 use crate::snapshot::{Changes, Snapshot};
 

@@ -20,13 +20,13 @@ pub use changes::Changes;
 pub use replica::Snapshots;
 pub use with::Outcome;
 
-use crate::Timestamp;
+use crate::base::position::Position;
+use crate::base::position::Seq;
+use crate::base::time::Timestamp;
 use crate::db::Db;
-use crate::entity::Model;
+use crate::db::entity::Model;
 use crate::graph::paged::Paged;
 use crate::graph::{Graph, GraphRef};
-use crate::log::Seq;
-use crate::position::Position;
 use crate::schema::Schema;
 use crate::step::Core;
 use crate::step::plan::Plan;

@@ -14,13 +14,14 @@ use std::marker::PhantomData;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use crate::bell::Bell;
-use crate::entity::Model;
-use crate::fact::Facts;
+use crate::base::notifier::Notifier;
+use crate::base::position::Seq;
+use crate::db::entity::Model;
+use crate::graph::fact::Facts;
 use crate::graph::paged::Paged;
 use crate::graph::{Graph, Journal};
 use crate::history::{Keyframes, RECENT, SPACING};
-use crate::log::{Seq, Syncer};
+use crate::log::Syncer;
 use crate::snapshot::{At, Snapshot, State};
 use crate::step::flat;
 use crate::step::plan::Plan;
@@ -42,7 +43,7 @@ pub(crate) struct Replica {
     syncer: Option<Arc<dyn Syncer>>,
     queue: Mutex<Queue>,
     /// Something came into the queue, or the store is gone.
-    came: Bell,
+    came: Notifier,
     /// Taken before `queue` by whoever takes both.
     head: Mutex<Head>,
 }
@@ -134,7 +135,7 @@ impl Replica {
                 last: at.seq,
                 ..Queue::default()
             }),
-            came: Bell::default(),
+            came: Notifier::default(),
             head: Mutex::new(Head {
                 graph,
                 journal: Journal::default(),
@@ -159,7 +160,7 @@ impl Replica {
             end,
         });
         queue.last = at.seq;
-        self.came.ring(&queue);
+        self.came.notify(&queue);
         Waiting {
             facts: end,
             bytes: queue.batch.facts.bytes.len(),
@@ -301,7 +302,7 @@ impl Replica {
     fn close(&self) {
         let mut queue = lock(&self.queue);
         queue.closed = true;
-        self.came.ring(&queue);
+        self.came.notify(&queue);
     }
 }
 
@@ -345,7 +346,7 @@ impl<M: Model> Snapshots<M> {
             if queue.closed || left.is_some_and(|left| left.is_zero()) {
                 return None;
             }
-            queue = self.replica.came.listen(queue, left);
+            queue = self.replica.came.wait(queue, left);
         }
         drop(queue);
         if let Some(syncer) = &self.replica.syncer {

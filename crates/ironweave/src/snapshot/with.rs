@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use crate::Meta;
-use crate::entity::{AnyEvent as _, Model};
-use crate::error::StepError;
+use crate::base::error::StepError;
+use crate::base::meta::Meta;
+use crate::db::entity::{AnyEvent as _, Model};
 use crate::log::MemoryLog;
 use crate::snapshot::{At, Changes, Snapshot, State};
 use crate::step::Core;

@@ -6,8 +6,10 @@ use std::any::Any;
 use std::collections::HashSet;
 use std::sync::Arc;
 
+use crate::base::error::{Chain, StepError};
+use crate::base::meta::Meta;
+use crate::base::time::Timestamp;
 use crate::db::Reader;
-use crate::error::{Chain, StepError};
 use crate::graph::Graph;
 use crate::graph::Journal;
 use crate::graph::storage::Storage;
@@ -18,7 +20,6 @@ use crate::step::plan::{
     Act, EventPlan, LinkKind, LinkPlan, MovePlan, PlacePlan, Reach, SetPlan, WhenPlan,
 };
 use crate::step::targets::{Slots, Targets, reach};
-use crate::{Meta, Timestamp};
 
 /// A firing event with what it acts on.
 pub(super) struct Acting<'c, S: Storage, G> {

@@ -5,16 +5,16 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
-use crate::cbor::{ARRAY, UINT, head};
-use crate::entity::{Ensure, Entity, Handle, Key, KeyQuery, Keyed};
-use crate::error::{Chain, Reject, StepError};
+use crate::base::cbor::{ARRAY, UINT, head};
+use crate::base::error::{Chain, Reject, StepError};
+use crate::base::id::Id;
+use crate::db::entity::{Ensure, Entity, Handle, Key, KeyQuery, Keyed};
 use crate::graph::layout::Layout;
 use crate::graph::{GraphMut, GraphRef, key};
-use crate::id::Id;
-use crate::item::{display, raw_item};
 use crate::plumbing::debug::Shown;
 use crate::schema::{Cardinality, EntityIx, NameDef, StateIx};
 use crate::step::plan::EventPlan;
+use crate::value::item::{display, raw_item};
 use crate::value::{DecodeError, EncodeError, encode, encode_faithful, encode_value, equal};
 
 /// The entities that the names of an event stand for.

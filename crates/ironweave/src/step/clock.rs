@@ -4,7 +4,7 @@
 
 use std::sync::atomic::{AtomicI64, Ordering};
 
-use crate::Timestamp;
+use crate::base::time::Timestamp;
 
 /// Not asked for yet.
 const UNKNOWN: i64 = i64::MIN;

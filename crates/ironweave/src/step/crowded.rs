@@ -7,7 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use crate::error::{Chain, StepError};
+use crate::base::error::{Chain, StepError};
 use crate::graph::layout::Layout;
 use crate::graph::storage::Storage;
 use crate::schema::{Arc as ArcDef, Cardinality, EdgeIx, EventDef, Hop, Path};

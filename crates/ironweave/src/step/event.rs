@@ -6,17 +6,17 @@ use minicbor::Decoder;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::cbor::{ARRAY, NULL, UINT, Word, head};
+use crate::base::cbor::{ARRAY, NULL, UINT, Word, head};
+use crate::base::error::Reject;
+use crate::base::position::Seq;
 use crate::db::Reader;
-use crate::entity::Model;
-use crate::error::Reject;
-use crate::item::{self, raw_item};
-use crate::log::Seq;
+use crate::db::entity::Model;
 use crate::plumbing::Fields;
 use crate::schema::EventIx;
 use crate::step::bind::{Binder, Names, Ref};
 use crate::step::plan::Plan;
 use crate::step::{CoreMut, Tx};
+use crate::value::item::{self, raw_item};
 use crate::value::{DecodeError, EncodeError, Equal, decode, encode_faithful, plain_bytes};
 
 /// An event: a request to change the graph, which may be rejected. The macro implements it.

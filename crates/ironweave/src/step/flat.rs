@@ -3,10 +3,10 @@
 
 use std::sync::Arc;
 
-use crate::error::StepError;
-use crate::fact::Facts;
+use crate::base::error::StepError;
 use crate::graph::Graph;
 use crate::graph::column::ColumnType;
+use crate::graph::fact::Facts;
 use crate::graph::paged::Paged;
 use crate::graph::storage::Flat;
 use crate::step::Core;

@@ -20,13 +20,13 @@
 use std::cmp::Reverse;
 use std::sync::Arc;
 
-use crate::cbor::{UINT, head};
-use crate::error::{Chain, LoopLimit, Name, StepError};
+use crate::base::cbor::{UINT, head};
+use crate::base::error::{Chain, LoopLimit, Name, StepError};
+use crate::base::hash::FastMap;
+use crate::base::id::Id;
 use crate::graph::Pending;
 use crate::graph::layout::Immediate;
 use crate::graph::storage::Storage;
-use crate::hash::FastMap;
-use crate::id::Id;
 use crate::schema::EntityIx;
 use crate::step::Core;
 use crate::step::plan::Plan;

@@ -25,9 +25,11 @@ use std::sync::Arc;
 
 pub use tx::{Ensured, New, Tx};
 
-use crate::cbor::{MAP, head};
-use crate::error::{Chain, Reject, StepError};
-use crate::fact::Facts;
+use crate::base::cbor::{MAP, head};
+use crate::base::error::{Chain, Reject, StepError};
+use crate::base::meta::Meta;
+use crate::base::time::Timestamp;
+use crate::graph::fact::Facts;
 use crate::graph::paged::Paged;
 use crate::graph::storage::{Flat, Storage};
 use crate::graph::{Graph, GraphMut, GraphRef, Mark};
@@ -37,7 +39,6 @@ use crate::step::event::{DynEvent, FieldWriter, Gives};
 use crate::step::open::{Firing, OpenTransaction};
 use crate::step::plan::{EventPlan, Plan};
 use crate::step::targets::Targets;
-use crate::{Meta, Timestamp};
 
 /// The graph and the open transaction on it.
 pub struct Core<S: Storage = Flat> {
@@ -362,7 +363,7 @@ impl<S: Storage> Core<S> {
                 let same = facts.list.len() == again.list.len()
                     && (start..facts.list.len())
                         .all(|i| facts.same(facts.list[i], again, again.list[i]));
-                let words = |facts: &crate::fact::Facts| -> Vec<String> {
+                let words = |facts: &crate::graph::fact::Facts| -> Vec<String> {
                     let list = facts.list[start..].iter();
                     list.map(|f| facts.render(*f, &self.graph.layout)).collect()
                 };

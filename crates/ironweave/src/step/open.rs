@@ -10,16 +10,18 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use crate::error::StepError;
+use crate::base::error::StepError;
+use crate::base::hash::FastMap;
+use crate::base::meta::Meta;
+use crate::base::position::Seq;
+use crate::base::storage_error::{ErrorKind, StorageError};
+use crate::base::time::Timestamp;
 use crate::graph::Journal;
 use crate::graph::storage::{Flat, Storage};
-use crate::hash::FastMap;
-use crate::log::{ErrorKind, Seq, StorageError};
 use crate::schema::EntityIx;
 use crate::step::clock::Clock;
 use crate::step::repeat::Keyed;
 use crate::step::{Core, CoreMark};
-use crate::{Meta, Timestamp};
 
 /// How far a transaction has come.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -3,7 +3,10 @@
 
 use std::sync::Arc;
 
-use crate::error::Name;
+use crate::base::error::Name;
+use crate::base::error::Reject;
+use crate::base::id::Id;
+use crate::db::Reader;
 use crate::graph::layout::{Layout, StateSet};
 use crate::schema::{
     Arc as ArcDef, Assign, BindBy, Cardinality, ColumnIx, EntityIx, EventDef, Hop, NameDef, Path,
@@ -12,7 +15,6 @@ use crate::schema::{
 use crate::step::crowded;
 use crate::step::event::EventType;
 use crate::step::immediates::Limits;
-use crate::{Reject, db::Reader, id::Id};
 
 /// The code of an invariant.
 pub type Check = fn(Id, &Reader<'_>) -> Result<(), Reject>;

@@ -6,8 +6,8 @@
 
 use xxhash_rust::xxh3::Xxh3;
 
-use crate::error::StepError;
-use crate::log::Seq;
+use crate::base::error::StepError;
+use crate::base::position::Seq;
 use crate::step::Core;
 use crate::step::bind::Names;
 use crate::step::event::{DynEvent, FieldReader, FieldWriter};
@@ -180,7 +180,7 @@ pub(super) fn print_of(plan: &Plan, event: &dyn DynEvent) -> u128 {
         .fields
         .len();
     let mut bytes = Vec::new();
-    crate::cbor::head(&mut bytes, crate::cbor::MAP, fields as u64);
+    crate::base::cbor::head(&mut bytes, crate::base::cbor::MAP, fields as u64);
     let mut writer = FieldWriter::new(&mut bytes);
     event.encode(&mut writer);
     if let Some((field, _)) = writer.failed {

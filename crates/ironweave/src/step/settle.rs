@@ -3,9 +3,9 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
+use crate::base::error::{Chain, Name, StepError};
 use crate::db::Reader;
-use crate::error::{Chain, Name, StepError};
-use crate::fact::Fact;
+use crate::graph::fact::Fact;
 use crate::graph::storage::Storage;
 use crate::schema::{EdgeIx, EntityIx, Hop};
 use crate::step::Core;

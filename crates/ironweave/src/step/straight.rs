@@ -3,7 +3,7 @@
 //! Which arcs there are is read from the schema as elsewhere. But nothing needs to be collected before they act, and
 //! where the event's type is known this is compiled for it, so that its fields are read where they are.
 
-use crate::error::StepError;
+use crate::base::error::StepError;
 use crate::graph::storage::{Storage, ahead};
 use crate::step::act::{Acting, ends, not_in_place};
 use crate::step::event::Gives;

@@ -2,9 +2,9 @@
 
 use std::collections::HashSet;
 
+use crate::base::id::Id;
 use crate::graph::Graph;
 use crate::graph::storage::Storage;
-use crate::id::Id;
 use crate::schema::Path;
 use crate::step::bind::Names;
 use crate::step::plan::Reach;

@@ -5,11 +5,11 @@ use std::any::Any;
 use std::marker::PhantomData;
 use std::sync::Arc;
 
+use crate::base::error::{Chain, Reject, StepError};
+use crate::base::id::Id;
 use crate::db::Db;
-use crate::entity::{Entity, Handle, Keyed, StateOf};
-use crate::error::{Chain, Reject, StepError};
+use crate::db::entity::{Entity, Handle, Keyed, StateOf};
 use crate::graph::{GraphRef, Mark};
-use crate::id::Id;
 use crate::schema::{ColumnIx, EntityIx, Hop, StateIx};
 use crate::step::plan::Plan;
 use crate::step::{CoreMut, bind};
@@ -21,7 +21,7 @@ pub struct Tx<'a, E> {
     of: PhantomData<fn() -> E>,
 }
 
-impl<'a, E: crate::Event> Tx<'a, E> {
+impl<'a, E: crate::step::event::Event> Tx<'a, E> {
     pub(crate) fn new(core: CoreMut<'a>, plan: &'a Plan) -> Self {
         Self {
             core,
@@ -34,13 +34,13 @@ impl<'a, E: crate::Event> Tx<'a, E> {
 impl<E> Tx<'_, E> {
     /// The time of the transaction.
     #[must_use]
-    pub fn time(&self) -> crate::Timestamp {
+    pub fn time(&self) -> crate::base::time::Timestamp {
         self.core.now()
     }
 
     /// What else the transaction says of itself.
     #[must_use]
-    pub fn meta(&self) -> &crate::Meta {
+    pub fn meta(&self) -> &crate::base::meta::Meta {
         self.core.meta()
     }
 
@@ -149,7 +149,7 @@ pub trait New<E>: Sized {
 /// An entity type that a handler of event `E` may find by its key or create.
 pub trait Ensured<E>: Keyed {}
 
-impl<E: crate::Event> Tx<'_, E> {
+impl<E: crate::step::event::Event> Tx<'_, E> {
     /// Creates an entity in its initial state, in an event with `#[may(create T)]`.
     ///
     /// # Errors

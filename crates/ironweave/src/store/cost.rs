@@ -5,11 +5,12 @@
 //! having touched all of it. Tables count themselves (`graph/storage.rs`), in tests alone; so whole steps are
 //! measured, from their binding to their frame.
 
+use crate::base::error::StepError;
 use crate::db::Db as _;
 use crate::graph::storage::{COPIED, TOUCHED};
 use crate::schema::{EdgeIx, EntityIx};
 use crate::step::event::Event;
-use crate::{StepError, Store};
+use crate::store::Store;
 
 /// How many rows something touches.
 fn rows<R>(act: impl FnOnce() -> R) -> (usize, R) {
@@ -220,11 +221,13 @@ fn costs(store: &mut Store<Model>, tasks: u32) -> Vec<(&'static str, usize)> {
     };
     let (last, other, hub) = (task(0), task(1), task(tasks - 1));
     let worker = |slot: u32| {
-        let at = store.place::<Worker, crate::Any>().nth(slot as usize);
+        let at = store
+            .place::<Worker, crate::db::entity::Any>()
+            .nth(slot as usize);
         at.expect("a worker")
     };
     let (busy, idle) = (worker(0), worker(1));
-    let key = || crate::Key::new(u64::from(tasks - 1));
+    let key = || crate::db::entity::Key::new(u64::from(tasks - 1));
     let mut costs = Vec::new();
     // Twice, since what grows for the first time (a place, a list) does not the second time.
     for round in 0..2 {
@@ -335,9 +338,9 @@ fn tried(tasks: u32) -> Vec<(&'static str, usize, usize)> {
     let snapshot = store.snapshot();
     let find = |n: u32| snapshot.find::<Task>(&u64::from(n)).expect("there");
     let (task, other) = (find(tasks - 1), find(0));
-    let worker = store.place::<Worker, crate::Any>().nth(1);
+    let worker = store.place::<Worker, crate::db::entity::Any>().nth(1);
     let worker = worker.expect("a worker");
-    let key = || crate::Key::new(u64::from(tasks - 1));
+    let key = || crate::db::entity::Key::new(u64::from(tasks - 1));
     let mut costs = Vec::new();
     let mut note = |what, does: &dyn Fn()| {
         let pages = COPIED.get();

@@ -3,12 +3,14 @@
 
 use std::sync::Arc;
 
-use crate::item;
-use crate::log::{ErrorKind, FrameHeader, FrameKind, Seq, StorageError};
+use crate::base::position::Seq;
+use crate::base::storage_error::{ErrorKind, StorageError};
+use crate::log::{FrameHeader, FrameKind};
 use crate::schema::Schema;
 use crate::store::tags::{Tags, shape_difference};
 use crate::store::{Epochs, bad_frame};
 use crate::value;
+use crate::value::item;
 
 /// How much a frame may say.
 #[derive(Clone, Copy)]

@@ -9,17 +9,18 @@ use std::sync::Arc;
 use minicbor::Decoder;
 use minicbor::data::Type;
 
-use crate::cbor::{ARRAY, MAP, NULL, Pen, TEXT, UINT, Word};
-use crate::fact::Facts;
-use crate::id::Id;
-use crate::item::{self, raw_item};
+use crate::base::cbor::{ARRAY, MAP, NULL, Pen, TEXT, UINT, Word};
+use crate::base::id::Id;
+use crate::base::meta::Meta;
+use crate::base::time::Timestamp;
+use crate::graph::fact::Facts;
 use crate::schema::Cardinality;
 use crate::step::Core;
 use crate::step::repeat::{Attempt, Keyed, Outcome};
 use crate::store::tags::EventTags;
 pub(crate) use crate::store::tags::Tags;
 use crate::value::DecodeError;
-use crate::{Meta, Timestamp};
+use crate::value::item::{self, raw_item};
 
 /// One transaction, read back.
 pub(crate) struct Decoded {

@@ -2,15 +2,18 @@
 
 use std::sync::Arc;
 
-use crate::entity::Model;
-use crate::id::Id;
-use crate::item::display;
-use crate::log::{FrameKind, Frames, Seq, StorageError};
+use crate::base::id::Id;
+use crate::base::meta::Meta;
+use crate::base::position::Seq;
+use crate::base::storage_error::StorageError;
+use crate::base::time::Timestamp;
+use crate::db::entity::Model;
+use crate::log::{FrameKind, Frames};
 use crate::schema::{BindBy, NameDef};
 use crate::step::event::FieldReader;
 use crate::store::{Store, bad_frame, frame};
+use crate::value::item::display;
 use crate::value::{DecodeError, decode};
-use crate::{Meta, Timestamp};
 
 /// One transaction of the log.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -3,10 +3,11 @@
 use std::ops::Bound;
 use std::sync::Arc;
 
-use crate::Meta;
-use crate::entity::Model;
-use crate::log::{ErrorKind, Seq, StorageError};
-use crate::position::{FrameRef, Position, ahead, check_start};
+use crate::base::meta::Meta;
+use crate::base::position::Seq;
+use crate::base::position::{FrameRef, Position, ahead, check_start};
+use crate::base::storage_error::{ErrorKind, StorageError};
+use crate::db::entity::Model;
 use crate::step::event::{Event, Receipt};
 use crate::store::{AnyReceipt, Backend, Store, no_log};
 

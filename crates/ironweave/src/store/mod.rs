@@ -26,15 +26,17 @@ pub use share::SharedStore;
 pub use transaction::{AnyReceipt, Savepoint, Transaction};
 pub use verify::{Difference, VerifyError};
 
-use crate::Meta;
-use crate::cbor::Pen;
+use crate::base::cbor::Pen;
+use crate::base::error::StepError;
+use crate::base::hash::FastMap;
+use crate::base::meta::Meta;
+use crate::base::position::Seq;
+use crate::base::storage_error::{AppendError, ErrorKind, StorageError};
 use crate::db::Db;
-use crate::entity::Model;
-use crate::error::StepError;
+use crate::db::entity::Model;
 use crate::graph::GraphRef;
-use crate::hash::FastMap;
 use crate::history::History;
-use crate::log::{AppendError, ErrorKind, Frames, Log, ReadOnlyLog, Seq, StorageError, TornTail};
+use crate::log::{Frames, Log, ReadOnlyLog, TornTail};
 use crate::schema::Schema;
 use crate::snapshot::State;
 use crate::snapshot::replica::Slot;
@@ -289,7 +291,7 @@ impl<M: Model> Store<M> {
             let (meta, made) = event(self);
             left -= 1;
             match self.try_step_with(meta, made) {
-                Err(e) if e.kind() == crate::ErrorKind::Conflict && left > 0 => {}
+                Err(e) if e.kind() == crate::base::error::ErrorKind::Conflict && left > 0 => {}
                 result => return result,
             }
         }

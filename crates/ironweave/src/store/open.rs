@@ -5,14 +5,13 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::cbor::Pen;
-use crate::entity::Model;
-use crate::fact::Facts;
+use crate::base::cbor::Pen;
+use crate::base::position::Seq;
+use crate::base::storage_error::{AppendError, ErrorKind, StorageError};
+use crate::db::entity::Model;
+use crate::graph::fact::Facts;
 use crate::history::History;
-use crate::log::{
-    AppendError, Durability, ErrorKind, FileLog, Frame, FrameHeader, FrameKind, Log, MemoryLog,
-    ReadOnlyLog, Seq, StorageError,
-};
+use crate::log::{Durability, FileLog, Frame, FrameHeader, FrameKind, Log, MemoryLog, ReadOnlyLog};
 use crate::snapshot::replica::{Slot, Waiting};
 use crate::snapshot::{At, State};
 use crate::step::clock::Clock;

@@ -1,6 +1,6 @@
 //! Where a frame lies: for errors about what it says, which know no more of it than its sequence.
 
-use crate::log::StorageError;
+use crate::base::storage_error::StorageError;
 use crate::store::Backend;
 
 impl Backend {

@@ -10,13 +10,14 @@ use minicbor::Decoder;
 use minicbor::data::Type;
 use xxhash_rust::xxh3::xxh3_128;
 
-use crate::Timestamp;
-use crate::entity::Model;
-use crate::error::StepError;
-use crate::hash::FastMap;
-use crate::id::Id;
-use crate::item::{self, raw_item};
-use crate::log::{ErrorKind, Frame, FrameKind, Seq, StorageError};
+use crate::base::error::StepError;
+use crate::base::hash::FastMap;
+use crate::base::id::Id;
+use crate::base::position::Seq;
+use crate::base::storage_error::{ErrorKind, StorageError};
+use crate::base::time::Timestamp;
+use crate::db::entity::Model;
+use crate::log::{Frame, FrameKind};
 use crate::schema::EventDef;
 use crate::step::bind::Names;
 use crate::step::event::FieldReader;
@@ -24,6 +25,7 @@ use crate::step::repeat::{Attempt, Outcome, Repeat, print};
 use crate::store::Store;
 use crate::store::frame::{self, Decoded, DecodedFiring};
 use crate::value::DecodeError;
+use crate::value::item::{self, raw_item};
 
 /// The keys of a log: of each the hash and the sequence of its frame.
 #[derive(Default)]
@@ -150,7 +152,7 @@ impl<M: Model> Store<M> {
     }
 
     /// A transaction of the log.
-    fn logged(&self, seq: Seq) -> Result<Decoded, crate::StorageError> {
+    fn logged(&self, seq: Seq) -> Result<Decoded, crate::base::storage_error::StorageError> {
         let missing = || super::open::bad_frame(seq, "it is not there");
         let Frame { payload, .. } = self.read(seq)?.next().ok_or_else(missing)??;
         let tags = self.epochs.at(seq).ok_or_else(missing)?;
@@ -161,7 +163,7 @@ impl<M: Model> Store<M> {
     pub(super) fn changed_since(
         &self,
         seq: Seq,
-    ) -> Result<FastMap<(u16, u32), Seq>, crate::StorageError> {
+    ) -> Result<FastMap<(u16, u32), Seq>, crate::base::storage_error::StorageError> {
         let mut changed = FastMap::default();
         for frame in self.read(seq.saturating_add(1))? {
             let Frame {

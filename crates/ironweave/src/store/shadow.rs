@@ -101,7 +101,11 @@ fn read_back(plan: &Plan, firing: &DecodedFiring) -> Result<(), String> {
     let event = FieldReader::new(&firing.binding, &firing.fields).and_then(|r| decode(&r));
     let event = event.map_err(|e| format!("event {name}: {e}"))?;
     let mut bytes = Vec::new();
-    crate::cbor::head(&mut bytes, crate::cbor::MAP, firing.fields.len() as u64);
+    crate::base::cbor::head(
+        &mut bytes,
+        crate::base::cbor::MAP,
+        firing.fields.len() as u64,
+    );
     event.encode(&mut FieldWriter::new(&mut bytes));
     if bytes == firing.binding {
         Ok(())

@@ -14,15 +14,16 @@ use std::cell::RefCell;
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use crate::entity::Model;
-use crate::error::StepError;
-use crate::log::{
-    AppendError, FrameHeader, Frames, Head, Log, ReadOnlyLog, Segments, Seq, StorageError, Syncer,
-    TornTail,
-};
+use crate::base::error::ErrorKind;
+use crate::base::error::StepError;
+use crate::base::meta::Meta;
+use crate::base::position::Position;
+use crate::base::position::Seq;
+use crate::base::storage_error::{AppendError, StorageError};
+use crate::db::entity::Model;
+use crate::log::{FrameHeader, Frames, Head, Log, ReadOnlyLog, Segments, Syncer, TornTail};
 use crate::step::event::{Event, Receipt};
 use crate::store::{AnyReceipt, Backend, Store, Transaction};
-use crate::{ErrorKind, Meta, Position};
 
 /// A handle on a store that threads share; made by [`Store::share`]. A clone is another handle on the same store,
 /// which is closed when the last one is dropped.

@@ -8,7 +8,7 @@ use std::fmt::Write as _;
 use std::hash::Hash;
 use std::sync::Arc;
 
-use crate::fact::Fact;
+use crate::graph::fact::Fact;
 use crate::schema::{Cardinality, ColumnDef, EdgeDef, EndDef, EventDef, NameDef, Schema};
 
 /// For each index of a logged schema, the index in this program's.

@@ -2,13 +2,15 @@
 
 use std::sync::Arc;
 
+use crate::base::error::{EntityRef, Name, StepError};
+use crate::base::hash::FastMap;
+use crate::base::meta::Meta;
+use crate::base::position::Seq;
+use crate::base::time::Timestamp;
 use crate::db::Db;
-use crate::entity::{AnyEvent as _, Model};
-use crate::error::{EntityRef, Name, StepError};
-use crate::fact::Facts;
+use crate::db::entity::{AnyEvent as _, Model};
 use crate::graph::GraphRef;
-use crate::hash::FastMap;
-use crate::log::Seq;
+use crate::graph::fact::Facts;
 use crate::schema::EntityIx;
 use crate::step::bind::Names;
 use crate::step::event::{DynEvent, Event, Receipt};
@@ -16,7 +18,6 @@ use crate::step::flat;
 use crate::step::plan::Plan;
 use crate::step::repeat::{Keyed, Repeat};
 use crate::store::Store;
-use crate::{Meta, Timestamp};
 
 /// An open transaction. Dropped without a commit, or by a panic, it takes back all that it did.
 ///

@@ -2,10 +2,12 @@
 
 use std::fmt;
 
-use crate::Timestamp;
-use crate::entity::Model;
-use crate::fact::Facts;
-use crate::log::{FrameKind, Seq, StorageError};
+use crate::base::position::Seq;
+use crate::base::storage_error::StorageError;
+use crate::base::time::Timestamp;
+use crate::db::entity::Model;
+use crate::graph::fact::Facts;
+use crate::log::FrameKind;
 use crate::step::event::FieldReader;
 use crate::step::plan::Plan;
 use crate::step::{Core, flat};
@@ -112,7 +114,7 @@ impl<M: Model> Store<M> {
             };
             refire(&mut core, &self.plan, &decoded)
                 .and_then(|()| {
-                    let broken = |e: crate::StepError| {
+                    let broken = |e: crate::base::error::StepError| {
                         (first(), "the transaction".to_owned(), e.to_string())
                     };
                     flat::check_invariants(&core, &self.plan).map_err(broken)

@@ -13,12 +13,14 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
-use crate::bell::Bell;
-use crate::entity::Model;
+use crate::base::notifier::Notifier;
+use crate::base::position::Seq;
+use crate::base::position::{FrameRef, Position};
+use crate::base::storage_error::StorageError;
+use crate::db::entity::Model;
 use crate::history::Logged;
 use crate::log::cursor::Cursors;
-use crate::log::{Frame, FrameHeader, FrameKind, Frames, ReadOnlyLog, Seq, StorageError, Syncer};
-use crate::position::{FrameRef, Position};
+use crate::log::{Frame, FrameHeader, FrameKind, Frames, ReadOnlyLog, Syncer};
 use crate::step::plan::Plan;
 use crate::store::frame::Tags;
 use crate::store::{Backend, Store, bad_frame, before_beginning, no_log};
@@ -36,7 +38,7 @@ pub(crate) struct Feed {
     base: Option<Seq>,
     state: Mutex<State>,
     /// A frame came, or the store is gone.
-    came: Bell,
+    came: Notifier,
     /// A log on disk, as far as it was when the feed was made.
     log: Option<ReadOnlyLog>,
     /// What knows how far the log is durable, where a commit does not wait for that.
@@ -126,7 +128,7 @@ impl Feed {
         if on_disk || header.seq.is_multiple_of(64) {
             state.trim(on_disk);
         }
-        self.came.ring(&state);
+        self.came.notify(&state);
     }
 
     /// Reads its frames from one on; `read` reads the log, of a store in memory.
@@ -387,13 +389,13 @@ impl Reader {
             let came = &self.feed.came;
             state = match wait {
                 Wait::Never => return Ok(None),
-                Wait::Long => came.listen(state, None),
+                Wait::Long => came.wait(state, None),
                 Wait::Until(deadline) => {
                     let left = deadline.saturating_duration_since(Instant::now());
                     if left.is_zero() {
                         return Ok(None);
                     }
-                    came.listen(state, Some(left))
+                    came.wait(state, Some(left))
                 }
             };
         }
@@ -472,7 +474,7 @@ impl Drop for Slot {
         if let Some(feed) = self.feed.get() {
             let mut state = lock(&feed.state);
             state.closed = true;
-            feed.came.ring(&state);
+            feed.came.notify(&state);
         }
     }
 }
@@ -500,7 +502,7 @@ impl<M: Model> Store<M> {
                     places: Vec::new(),
                     closed: false,
                 }),
-                came: Bell::default(),
+                came: Notifier::default(),
                 log,
                 syncer,
                 flusher,

@@ -1,9 +1,9 @@
 //! Which transactions a subscription wants to hear of.
 
-use crate::fact::Fact;
+use crate::base::id::Id;
+use crate::graph::fact::Fact;
 use crate::graph::layout::Layout;
 use crate::history::Logged;
-use crate::id::Id;
 use crate::schema::{EdgeIx, EntityIx, EventIx, StateIx};
 
 /// Takes what one of its parts takes; all, where it has none.

@@ -14,11 +14,12 @@ use std::marker::PhantomData;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::entity::{Entity, Model, Place};
+use crate::base::position::Seq;
+use crate::base::position::{FrameRef, Position};
+use crate::base::storage_error::{ErrorKind, StorageError};
+use crate::db::entity::{Entity, Model, Place};
 use crate::history::{Logged, Report};
 use crate::log::cursor::check_name;
-use crate::log::{ErrorKind, Seq, StorageError};
-use crate::position::{FrameRef, Position};
 use crate::snapshot::{At, Snapshot, State};
 use crate::step::Core;
 use crate::step::event::Event;

@@ -11,9 +11,9 @@ use std::thread;
 
 use futures_core::Stream;
 
-use crate::entity::Model;
+use crate::base::storage_error::{ErrorKind, StorageError};
+use crate::db::entity::Model;
 use crate::history::Report;
-use crate::log::{ErrorKind, StorageError};
 use crate::subscribe::Subscription;
 
 /// How many reports wait at most for who reads the stream. Who is further behind reads the log.

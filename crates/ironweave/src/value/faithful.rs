@@ -16,8 +16,8 @@ use serde::de::DeserializeOwned;
 use super::calls::Calls;
 use super::write::Writer;
 use super::{DEPTH_MAX, EncodeError, decode, encode_value};
-use crate::Timestamp;
-use crate::time::AsNumbers;
+use crate::base::time::AsNumbers;
+use crate::base::time::Timestamp;
 
 /// Whether two values of one type are equal.
 pub type Equal = fn(&dyn Any, &dyn Any) -> bool;

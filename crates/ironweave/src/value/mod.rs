@@ -5,6 +5,7 @@
 mod calls;
 mod faithful;
 mod fault;
+pub(crate) mod item;
 mod parts;
 mod read;
 mod write;
@@ -18,9 +19,9 @@ use serde::de::DeserializeOwned;
 use self::calls::Calls;
 use self::read::Reader;
 use self::write::Writer;
-use crate::Timestamp;
-use crate::cbor::{FALSE, TEXT, TRUE, UINT, Word, head};
-use crate::time::AsNumbers;
+use crate::base::cbor::{FALSE, TEXT, TRUE, UINT, Word, head};
+use crate::base::time::AsNumbers;
+use crate::base::time::Timestamp;
 
 pub use faithful::{Equal, Equality, Unequal, is_faithful};
 pub(crate) use faithful::{encode_faithful, equal};

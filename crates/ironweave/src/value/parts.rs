@@ -9,7 +9,7 @@ use serde::ser::{
 use super::calls::Call;
 use super::fault::WriteError;
 use super::write::Writer;
-use crate::cbor::TEXT;
+use crate::base::cbor::TEXT;
 
 const BREAK: u8 = 0xff;
 

@@ -4,7 +4,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::*;
-use crate::cbor::NULL;
+use crate::base::cbor::NULL;
 
 #[path = "../../tests/values/nodes.rs"]
 mod nodes;

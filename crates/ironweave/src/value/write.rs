@@ -13,7 +13,7 @@ use serde::ser::{SerializeMap, SerializeSeq, Serializer};
 use super::calls::{Call, Calls};
 use super::fault::{Fault, WriteError};
 use super::parts::Parts;
-use crate::cbor::{ARRAY, BYTES, FALSE, MAP, NULL, TEXT, TRUE, UINT, Word, head};
+use crate::base::cbor::{ARRAY, BYTES, FALSE, MAP, NULL, TEXT, TRUE, UINT, Word, head};
 
 const ARRAY_OF_UNKNOWN_LENGTH: u8 = 0x9f;
 const MAP_OF_UNKNOWN_LENGTH: u8 = 0xbf;

@@ -5,7 +5,9 @@ use std::io;
 use std::path::Path;
 
 use super::{BLOCK_BYTES, Block, Chain, SEGMENT_MAGIC, SUMS, scan, segment_path};
-use crate::log::{ErrorKind, Head, Seq, StorageError};
+use crate::base::position::Seq;
+use crate::base::storage_error::{ErrorKind, StorageError};
+use crate::log::Head;
 
 impl Chain {
     /// Refuses where the last frame is no longer what it was: a whole frame stays, unless the log is replaced.

@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use super::faults::{Change, Faults};
 use super::share::things::{self, Added};
 use super::*;
-use crate::Store;
+use crate::store::Store;
 
 #[derive(Default)]
 struct Model {

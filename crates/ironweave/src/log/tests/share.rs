@@ -9,7 +9,11 @@ use std::time::Duration;
 use super::super::disk::{Op, Probe};
 use super::super::sync::Shared;
 use super::*;
-use crate::{Db, ErrorKind, SharedStore, StepError, Store};
+use crate::SharedStore;
+use crate::base::error::ErrorKind;
+use crate::base::error::StepError;
+use crate::db::Db;
+use crate::store::Store;
 
 /// Things with names.
 #[crate::model]
@@ -136,7 +140,7 @@ fn add(store: &SharedStore<things::Model>, name: u64) -> Result<(), StepError> {
 }
 
 fn count(db: &impl Db) -> usize {
-    db.count::<Thing, crate::Any>()
+    db.count::<Thing, crate::db::entity::Any>()
 }
 
 fn kind(result: Result<(), StepError>) -> Option<ErrorKind> {
@@ -246,7 +250,7 @@ fn other_threads_are_shown_what_is_durable_and_nobody_waits_for_that() {
     let (store, gate) = shared(dir.path());
     let source = store.read(Store::reader).unwrap();
     let mut told = store.read(|db| db.subscribe(2)).unwrap().unwrap();
-    let shown = || source.newest().count::<Thing, crate::Any>();
+    let shown = || source.newest().count::<Thing, crate::db::entity::Any>();
     let taken = AtomicUsize::new(0);
     thread::scope(|s| {
         s.spawn(|| add(&store, 1).unwrap());
@@ -269,7 +273,7 @@ fn other_threads_are_shown_what_is_durable_and_nobody_waits_for_that() {
         assert!(told.try_next().unwrap().is_none());
         gate.set(|state| state.shut = false);
         let seen = reader.join().unwrap().unwrap();
-        assert!((2..=3).contains(&seen.count::<Thing, crate::Any>()));
+        assert!((2..=3).contains(&seen.count::<Thing, crate::db::entity::Any>()));
     });
     assert_eq!(shown(), 3);
     assert_eq!(told.next().unwrap().unwrap().seq(), 2);

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::path::PathBuf;
 
-use crate::log::StorageError;
+use crate::base::storage_error::StorageError;
 
 /// Why a projection into SQLite could not be opened or did not go on. The database is as it was before the call.
 #[non_exhaustive]

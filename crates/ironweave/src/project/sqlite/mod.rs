@@ -32,10 +32,10 @@ use std::path::PathBuf;
 
 use rusqlite::{Connection, TransactionBehavior};
 
-use crate::entity::Model;
+use crate::base::position::Position;
+use crate::base::position::Seq;
+use crate::db::entity::Model;
 use crate::history::Report;
-use crate::log::Seq;
-use crate::position::Position;
 use crate::snapshot::Changes;
 use crate::subscribe::Subscription;
 

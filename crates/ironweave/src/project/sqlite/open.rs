@@ -7,9 +7,9 @@ use std::time::Duration;
 
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
-use crate::entity::Model;
-use crate::log::Seq;
-use crate::position::Position;
+use crate::base::position::Position;
+use crate::base::position::Seq;
+use crate::db::entity::Model;
 use crate::project::sqlite::error::{Failure, ProjectionError};
 use crate::project::sqlite::registry::{self, Row};
 use crate::project::sqlite::tables::Tables;

@@ -18,7 +18,7 @@ use std::collections::{HashMap, HashSet};
 
 use rusqlite::{Connection, OptionalExtension as _, Transaction, params};
 
-use crate::position::Position;
+use crate::base::position::Position;
 use crate::project::sqlite::error::Failure;
 use crate::project::sqlite::names::{OBJECTS, REGISTRY, folded, quoted};
 

@@ -3,10 +3,10 @@
 use rusqlite::types::Value;
 use rusqlite::{Transaction, params_from_iter};
 
-use crate::entity::Model;
-use crate::fact::Fact;
+use crate::base::position::Seq;
+use crate::db::entity::Model;
 use crate::graph::column::ColumnType;
-use crate::log::Seq;
+use crate::graph::fact::Fact;
 use crate::project::sqlite::error::Failure;
 use crate::project::sqlite::names::{
     Names, OWN_COLUMNS, TableNames, column_path, columns_of, quoted,

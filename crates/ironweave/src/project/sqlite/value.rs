@@ -22,7 +22,7 @@ use minicbor::Decoder;
 use minicbor::data::{IanaTag, Type};
 use rusqlite::types::Value;
 
-use crate::Timestamp;
+use crate::base::time::Timestamp;
 
 /// What has to be known of the type of a value, beside what its bytes say.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

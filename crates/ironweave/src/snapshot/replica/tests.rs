@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
 use serde::{Deserialize, Deserializer, Serialize};
 
 use super::*;
-use crate::StorageError;
+use crate::base::storage_error::StorageError;
 
 /// Something that counts.
 #[crate::model]

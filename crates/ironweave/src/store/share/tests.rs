@@ -1,6 +1,9 @@
 //! What a shared store does between two turns of one caller.
 
-use crate::{Db, Meta, StepError, Store};
+use crate::base::error::StepError;
+use crate::base::meta::Meta;
+use crate::db::Db;
+use crate::store::Store;
 
 /// A counter.
 #[crate::model]

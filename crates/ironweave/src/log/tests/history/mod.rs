@@ -13,7 +13,13 @@ use super::super::side::PAGES_READ;
 use super::faults::Faults;
 use super::side::Random;
 use super::*;
-use crate::{Db as _, Entity as _, Fact, Handle as _, Id, Meta, Store};
+use crate::Db as _;
+use crate::Entity as _;
+use crate::Fact;
+use crate::Handle as _;
+use crate::base::id::Id;
+use crate::base::meta::Meta;
+use crate::store::Store;
 
 /// Who knows whom.
 #[crate::model]
@@ -115,15 +121,15 @@ fn indexes(dir: &Path) -> Vec<PathBuf> {
 
 /// Takes a step or some: people come, go, meet, and others come into their places, perhaps within a transaction.
 fn step(store: &mut Club, random: &mut Random, names: u64) {
-    if store.count::<Room, crate::Any>() == 0 {
+    if store.count::<Room, crate::db::entity::Any>() == 0 {
         for number in 0..2 {
             store.step(Built { floor: 1, number });
         }
     }
     let mut t = store.begin();
     for _ in 0..1 + random.next() % 3 {
-        let people: Vec<Person> = t.place::<Person, crate::Any>().collect();
-        let rooms: Vec<Room> = t.place::<Room, crate::Any>().collect();
+        let people: Vec<Person> = t.place::<Person, crate::db::entity::Any>().collect();
+        let rooms: Vec<Room> = t.place::<Room, crate::db::entity::Any>().collect();
         let any = |n: u64| people[n as usize % people.len()];
         let (a, b) = (random.next(), random.next());
         // What cannot be is rejected, and the transaction goes on.
@@ -320,7 +326,7 @@ fn histories_are_what_a_look_at_every_frame_gives() {
         // Of one that begins at a snapshot, the past begins there.
         let mut later = memory.snapshot().into_store();
         for _ in 0..30 {
-            let alive: Vec<Person> = later.place::<Person, crate::Any>().collect();
+            let alive: Vec<Person> = later.place::<Person, crate::db::entity::Any>().collect();
             let had: Vec<_> = alive.iter().map(|p| later.history(*p).unwrap()).collect();
             let before = later.seq().unwrap();
             step(&mut later, &mut random, 6);

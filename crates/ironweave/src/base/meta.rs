@@ -1,9 +1,9 @@
 //! Metadata of a transaction: when it is, who asked for it, and in answer to what.
 
-use crate::Timestamp;
-use crate::error::StepError;
-use crate::log::Seq;
-use crate::position::{FrameRef, Position};
+use crate::base::error::StepError;
+use crate::base::position::Seq;
+use crate::base::position::{FrameRef, Position};
+use crate::base::time::Timestamp;
 
 /// What a transaction says of itself beside its events; see [`Store::begin_with`](crate::Store::begin_with).
 ///

@@ -7,7 +7,7 @@ use std::marker::PhantomData;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use crate::id::Id;
+use crate::base::id::Id;
 use crate::plumbing::{Binding, EventMaker, EventVisitor};
 use crate::schema::{ColumnIx, EntityIx, StateIx};
 use crate::step::bind::{key_bytes, parts};

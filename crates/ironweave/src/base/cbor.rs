@@ -1,6 +1,6 @@
 //! Writing the heads of CBOR items (RFC 8949, 3) without a call per byte: what frames consist of, but for values.
 
-use crate::hash::hash_bytes;
+use crate::base::hash::hash_bytes;
 
 /// Major types.
 pub(crate) const UINT: u8 = 0;

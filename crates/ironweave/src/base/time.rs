@@ -232,7 +232,7 @@ mod tests {
     use serde::{Deserialize, Serialize};
 
     use super::Timestamp;
-    use crate::item::display;
+    use crate::value::item::display;
     use crate::value::{decode, encode};
 
     #[derive(Debug, PartialEq, Serialize, Deserialize)]

@@ -6,8 +6,9 @@ mod display;
 use std::fmt;
 use std::sync::Arc;
 
-use crate::id::Id;
-use crate::log::{Seq, StorageError};
+use crate::base::id::Id;
+use crate::base::position::Seq;
+use crate::base::storage_error::StorageError;
 
 /// A name of the model, shared by all that speaks of it.
 pub type Name = Arc<str>;
@@ -280,9 +281,9 @@ pub enum StepError {
     /// The explicit time of a transaction lies before that of the last one.
     TimeGoesBack {
         /// The time of the last transaction; 1970-01-01 where there is none yet, the earliest time that one can have.
-        last: crate::Timestamp,
+        last: crate::base::time::Timestamp,
         /// The time asked for.
-        asked: crate::Timestamp,
+        asked: crate::base::time::Timestamp,
     },
     /// An entity that the event binds was changed after the transaction that the caller expects to be the last to have
     /// changed it: see [`Meta::expect`](crate::Meta::expect).

@@ -1,11 +1,14 @@
 //! Reading: one trait for all that a graph can be read through.
 
+pub(crate) mod entity;
+pub mod query;
+
 use std::marker::PhantomData;
 
-use crate::entity::{Entity, Handle as _, KeyQuery, Keyed, Place, StateOf};
+use crate::base::id::Id;
+use crate::db::entity::{Entity, Handle as _, KeyQuery, Keyed, Place, StateOf};
+use crate::db::query::Filter;
 use crate::graph::GraphRef;
-use crate::id::Id;
-use crate::query::Filter;
 use crate::schema::{EntityIx, Hop};
 
 /// Whatever a graph can be read through: a store, a transaction, the `Tx` of a handler.

@@ -9,7 +9,7 @@ use std::hash::{BuildHasherDefault, Hasher};
 
 use xxhash_rust::xxh3::xxh3_64;
 
-use crate::id::Id;
+use crate::base::id::Id;
 
 /// A map with the multiply-and-rotate hash of Firefox and rustc (FxHash) for numbers, and folded products (wyhash)
 /// for text: fast on small keys, and safe here because a graph's keys come from its own program.

@@ -19,7 +19,10 @@ use std::str::FromStr;
 use serde::de::{Deserialize, Deserializer, Error as _};
 use serde::ser::{Serialize, Serializer};
 
-use crate::log::{ErrorKind, Seq, StorageError};
+use crate::base::storage_error::{ErrorKind, StorageError};
+
+/// The sequence number of a frame in its log. The first frame is 0.
+pub type Seq = u64;
 
 /// A frame of the log of one store: what a consumer keeps to say how far it is.
 ///

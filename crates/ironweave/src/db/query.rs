@@ -75,7 +75,7 @@
 use std::marker::PhantomData;
 use std::ops::{BitAnd, BitOr, Not};
 
-use crate::entity::{Entity, Place};
+use crate::db::entity::{Entity, Place};
 use crate::graph::layout::reverse;
 use crate::graph::place::Place as Bits;
 use crate::graph::storage::Storage;

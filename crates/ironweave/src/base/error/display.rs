@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::error::{Chain, EntityRef, LoopLimit, Name, StepError};
+use crate::base::error::{Chain, EntityRef, LoopLimit, Name, StepError};
 
 /// A chain of more events than this is shown by its beginning and its end.
 const SHOWN_MAX: usize = 12;
@@ -67,7 +67,7 @@ impl fmt::Display for StepError {
                 limit,
                 chain,
             } => endless(f, entity, cycle, *limit, chain),
-            Self::TimeGoesBack { last, asked } if *last == crate::Timestamp::default() => write!(
+            Self::TimeGoesBack { last, asked } if *last == crate::base::time::Timestamp::default() => write!(
                 f,
                 "the time {asked} is before {last}, the earliest time of a transaction; give a later time, or none"
             ),

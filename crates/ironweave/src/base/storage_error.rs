@@ -7,8 +7,10 @@ use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::Seq;
-use super::frame::VERSION;
+use crate::base::position::Seq;
+
+/// The version of the on-disk format that this program writes.
+pub(crate) const FORMAT_VERSION: u16 = 2;
 
 /// What sort of failure a [`StorageError`] is; callers ask its predicates.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -181,13 +183,13 @@ impl StorageError {
 
     /// `what` is of another format version than this program writes.
     pub(crate) fn other_version(path: &Path, what: &str, version: u16) -> Self {
-        if version >= VERSION {
+        if version >= FORMAT_VERSION {
             return Self::version(path, &format!("{what} of format version {version}"));
         }
         Self::new(
             ErrorKind::Version,
             format!(
-                "{} has {what} of format version {version}, and this program reads version {VERSION} only; nothing was \
+                "{} has {what} of format version {version}, and this program reads version {FORMAT_VERSION} only; nothing was \
                  changed: open it with the ironweave that wrote it, or begin anew in another directory",
                 path.display()
             ),

@@ -2,11 +2,11 @@
 
 use minicbor::Decoder;
 
-use crate::cbor::{Pen, UINT, Word};
+use crate::base::cbor::{Pen, UINT, Word};
 use crate::graph::layout::Layout;
-use crate::item::{self, display, raw_item};
 use crate::schema::{ColumnIx, EdgeIx, EntityIx, StateIx};
 use crate::value::DecodeError;
+use crate::value::item::{self, display, raw_item};
 
 /// One change of the graph. A new value lies in the bytes beside the facts, at `at..at + len`, in CBOR.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,0 +1,11 @@
+//! The lowest layer: identities, times, positions, errors and hashes. It imports no other.
+
+pub(crate) mod cbor;
+pub(crate) mod error;
+pub(crate) mod hash;
+pub(crate) mod id;
+pub(crate) mod meta;
+pub(crate) mod notifier;
+pub(crate) mod position;
+pub(crate) mod storage_error;
+pub(crate) mod time;
