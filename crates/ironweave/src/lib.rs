@@ -27,12 +27,11 @@ pub use base::meta::Meta;
 pub use base::position::{FrameRef, ParsePositionError, Position};
 pub use base::storage_error::StorageError;
 pub use base::time::Timestamp;
-pub use db::entity::{
-    Any, AnyEvent, Ensure, Entity, Handle, Key, KeyQuery, Keyed, Model, Place, StateOf,
-};
+pub use db::entity::{Any, Ensure, Entity, Handle, Key, Keyed, Place, StateOf};
 pub use db::query::{self, Filter};
 pub use db::{Db, Links, Places, Reader};
 pub use graph::fact::{Fact, Facts};
+pub use graph::key::KeyQuery;
 pub use history::{Past, Report, Reports, When};
 pub use ironweave_macros::model;
 pub use log::{Durability, Seq, TornTail};
@@ -40,7 +39,9 @@ pub use log::{Durability, Seq, TornTail};
 pub use project::sqlite::{ProjectionError, SqliteOptions, SqliteProjection};
 pub use project::{Fold, Projection};
 pub use snapshot::{Changes, Outcome, Snapshot, Snapshots};
+pub use step::any_event::AnyEvent;
 pub use step::event::{Apply, Bound, Event, Handles, Receipt};
+pub use step::model::Model;
 pub use step::{Ensured, New, Tx};
 pub use store::{
     AnyReceipt, Difference, FiringView, FrameView, FrameViews, Options, Savepoint, SharedStore,

@@ -1,6 +1,5 @@
 //! Entities as Rust types: handles, tokens, states and keys. The macro implements these traits.
 
-use std::borrow::Borrow;
 use std::fmt;
 use std::hash::Hash;
 use std::marker::PhantomData;
@@ -8,69 +7,14 @@ use std::marker::PhantomData;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::base::id::Id;
-use crate::plumbing::{Binding, EventMaker, EventVisitor};
+use crate::graph::column::ColumnType;
 use crate::schema::{ColumnIx, EntityIx, StateIx};
-use crate::step::bind::{key_bytes, parts};
-use crate::step::event::{DynEvent, Event};
 use crate::value::{Value, is_faithful};
-
-/// A model, declared by `#[ironweave::model]`.
-pub trait Model: Sized + 'static {
-    /// The name of its module.
-    const NAME: &'static str;
-    /// Its events that a program can fire, as one type.
-    type Event: AnyEvent<Model = Self>;
-
-    /// Its schema, bound to code.
-    #[doc(hidden)]
-    fn binding() -> Binding;
-}
-
-/// The events of a model that a program can fire, as one type: for those that come from outside, as JSON.
-///
-/// The macro makes the enum `AnyEvent` of a model, with a variant for each event; serde reads and writes it as
-/// `{"JobStarted": {"run": "JobRun/3.1"}}`.
-pub trait AnyEvent: Serialize + for<'de> Deserialize<'de> {
-    /// The model.
-    type Model: Model;
-    /// The names of the events.
-    const NAMES: &'static [&'static str];
-    #[doc(hidden)]
-    fn accept<'e, V: EventVisitor<'e>>(&'e self, visitor: V) -> V::Output;
-    #[doc(hidden)]
-    fn make<M: EventMaker>(index: usize, maker: M) -> Result<Self, M::Error>;
-
-    /// The name of this one.
-    fn name(&self) -> &'static str {
-        struct Named;
-        impl EventVisitor<'_> for Named {
-            type Output = &'static str;
-
-            fn visit<E: Event>(self, _: &E) -> &'static str {
-                E::NAME
-            }
-        }
-        self.accept(Named)
-    }
-
-    #[doc(hidden)]
-    fn as_dyn(&self) -> &dyn DynEvent {
-        struct Dyn;
-        impl<'e> EventVisitor<'e> for Dyn {
-            type Output = &'e dyn DynEvent;
-
-            fn visit<E: Event>(self, event: &'e E) -> &'e dyn DynEvent {
-                event
-            }
-        }
-        self.accept(Dyn)
-    }
-}
 
 /// An entity type, which is also its handle: `Partition` is any partition, `Partition<Live>` a token.
 pub trait Entity: Handle<Entity = Self> + Copy {
-    /// The model that declares it.
-    type Model: Model;
+    /// The [`Model`](crate::Model) that declares it.
+    type Model: 'static;
     /// Its token in a state.
     type In<S: StateOf<Self>>: Handle<Entity = Self>;
     #[doc(hidden)]
@@ -111,6 +55,14 @@ pub trait Keyed: Entity {
     #[inline]
     fn has_faithful_key() -> bool {
         is_faithful::<Self::Key>()
+    }
+}
+
+impl ColumnType {
+    /// The only key column of an entity type. Its type can be a key, which the bound says for the compiler's message.
+    #[must_use]
+    pub fn key<E: Keyed>() -> Self {
+        Self::unique::<E::Key>()
     }
 }
 
@@ -173,53 +125,6 @@ places!(A);
 places!(A, B);
 places!(A, B, C);
 places!(A, B, C, D);
-
-/// What can be looked up among keys: a key, or what it borrows as (`str` for `String`).
-pub trait KeyQuery<K>: Hash + Eq {
-    #[doc(hidden)]
-    fn find_in<S: crate::graph::storage::Storage>(
-        &self,
-        column: &crate::graph::column::Column<K, S>,
-    ) -> Option<u32>
-    where
-        K: Value;
-
-    #[doc(hidden)]
-    fn find_parts<S: crate::graph::storage::Storage>(
-        &self,
-        graph: &crate::graph::Graph<S>,
-        entity: EntityIx,
-    ) -> Option<u32>;
-
-    /// In CBOR.
-    #[doc(hidden)]
-    fn bytes(&self) -> Vec<u8>;
-}
-
-impl<K: Borrow<Q> + Hash + Eq, Q: Hash + Eq + Serialize + ?Sized> KeyQuery<K> for Q {
-    fn find_in<S: crate::graph::storage::Storage>(
-        &self,
-        column: &crate::graph::column::Column<K, S>,
-    ) -> Option<u32>
-    where
-        K: Value,
-    {
-        column.find(self)
-    }
-
-    fn find_parts<S: crate::graph::storage::Storage>(
-        &self,
-        graph: &crate::graph::Graph<S>,
-        entity: EntityIx,
-    ) -> Option<u32> {
-        let bytes = key_bytes(self);
-        graph.find_parts(entity, &parts(&bytes))
-    }
-
-    fn bytes(&self) -> Vec<u8> {
-        key_bytes(self)
-    }
-}
 
 macro_rules! by_key {
     ($(#[$doc:meta])* $name:ident) => {

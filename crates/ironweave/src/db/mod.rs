@@ -1,14 +1,17 @@
 //! Reading: one trait for all that a graph can be read through.
 
+pub(crate) mod access;
 pub(crate) mod entity;
+pub(crate) mod handle;
 pub mod query;
 
 use std::marker::PhantomData;
 
 use crate::base::id::Id;
-use crate::db::entity::{Entity, Handle as _, KeyQuery, Keyed, Place, StateOf};
+use crate::db::entity::{Entity, Handle as _, Keyed, Place, StateOf};
 use crate::db::query::Filter;
 use crate::graph::GraphRef;
+use crate::graph::key::KeyQuery;
 use crate::schema::{EntityIx, Hop};
 
 /// Whatever a graph can be read through: a store, a transaction, the `Tx` of a handler.
@@ -38,7 +41,7 @@ pub trait Db {
     /// The entity that has a key; O(1).
     fn find<T: Keyed>(&self, key: &(impl KeyQuery<T::Key> + ?Sized)) -> Option<T> {
         self.asks("find");
-        crate::step::bind::find::<T>(self.graph(), key).map(T::from_id)
+        find::<T>(self.graph(), key).map(T::from_id)
     }
 
     /// The entities in a place, in order of their ids: tokens of one state, or handles where `S` is a tuple
@@ -70,6 +73,15 @@ pub trait Db {
             None => self.graph().alive(T::INDEX),
         }
     }
+}
+
+/// The entity that has a key; O(1).
+pub(crate) fn find<T: Keyed>(
+    graph: GraphRef<'_>,
+    key: &(impl KeyQuery<T::Key> + ?Sized),
+) -> Option<Id> {
+    let slot = graph.find::<T::Key>(T::INDEX, T::KEY, key)?;
+    Some(graph.id(T::INDEX, slot))
 }
 
 impl<D: Db + ?Sized> Db for &D {

@@ -7,14 +7,15 @@ use std::sync::Arc;
 
 use crate::base::error::{EntityRef, StepError};
 use crate::base::id::Id;
-use crate::db::entity::{KeyQuery, Keyed};
 use crate::graph::Graph;
 use crate::graph::Journal;
 use crate::graph::column::{AnyColumn, Column};
+use crate::graph::key::KeyQuery;
 use crate::graph::layout::Layout;
 use crate::graph::paged::Paged;
 use crate::graph::storage::Flat;
 use crate::schema::{ColumnIx, EdgeIx, EntityIx, Hop, StateIx};
+use crate::value::Value;
 
 /// A graph to read.
 #[derive(Clone, Copy)]
@@ -91,15 +92,20 @@ impl<'g> GraphRef<'g> {
         either!(self, GraphRef, graph => &graph.layout)
     }
 
-    /// The entity that has a key; O(1).
-    pub(crate) fn find<T: Keyed>(self, key: &(impl KeyQuery<T::Key> + ?Sized)) -> Option<u32> {
-        let [column] = T::KEY else {
-            return either!(self, GraphRef, graph => key.find_parts(graph, T::INDEX));
+    /// The slot of the entity whose key, of type `K`, lies in these columns; O(1).
+    pub(crate) fn find<K: Value>(
+        self,
+        entity: EntityIx,
+        columns: &[ColumnIx],
+        key: &(impl KeyQuery<K> + ?Sized),
+    ) -> Option<u32> {
+        let [column] = columns else {
+            return either!(self, GraphRef, graph => key.find_parts(graph, entity));
         };
         let column = self.column(*column).as_any();
         match self {
-            Self::Flat(_) => key.find_in(column.downcast_ref::<Column<T::Key, Flat>>()?),
-            Self::Paged(_) => key.find_in(column.downcast_ref::<Column<T::Key, Paged>>()?),
+            Self::Flat(_) => key.find_in(column.downcast_ref::<Column<K, Flat>>()?),
+            Self::Paged(_) => key.find_in(column.downcast_ref::<Column<K, Paged>>()?),
         }
     }
 }

@@ -10,7 +10,6 @@ use std::sync::Arc;
 
 use crate::base::error::{Chain, Name, StepError};
 use crate::base::hash::hash_bytes;
-use crate::db::entity::Keyed;
 use crate::graph::cells::Cells;
 use crate::graph::index::{self, Hashed, Index, Ordered, Unique};
 use crate::graph::paged::{Paged, key_hash};
@@ -40,7 +39,7 @@ fn plain<T: Value, S: Storage>(equal: Option<Equal>) -> Box<dyn AnyColumn> {
     Box::new(Column::<T, S>::new(None, equal))
 }
 
-fn key<T: Value + Hash + Eq, S: Storage>(equal: Option<Equal>) -> Box<dyn AnyColumn> {
+fn unique<T: Value + Hash + Eq, S: Storage>(equal: Option<Equal>) -> Box<dyn AnyColumn> {
     Box::new(Column::<T, S>::new(Some(S::unique()), equal))
 }
 
@@ -61,11 +60,11 @@ impl ColumnType {
         Self::made::<T>(plain::<T, Flat>, plain::<T, Paged>, None)
     }
 
-    /// The only key column of an entity type, which says that its type can be a key.
+    /// A column whose values are unique: the only key column of an entity type.
     #[must_use]
-    pub fn key<E: Keyed>() -> Self {
-        let equal = Some(equal::<E::Key> as Equal);
-        Self::made::<E::Key>(key::<E::Key, Flat>, key::<E::Key, Paged>, equal)
+    pub(crate) fn unique<T: Value + Hash + Eq>() -> Self {
+        let equal = Some(equal::<T> as Equal);
+        Self::made::<T>(unique::<T, Flat>, unique::<T, Paged>, equal)
     }
 
     /// A column that is indexed by equal values.

@@ -1,14 +1,70 @@
-//! Keys of several fields: an index from the hashes of their stored bytes to the entity that has them.
+//! Keys: how they are looked up, and the index of those of several fields.
 //!
-//! A key of one field is indexed by its column. One of several is indexed here, as soon as a new entity has all
-//! of them.
+//! A key of one field is indexed by its column. A key of several fields is indexed here, by the hashes of the stored
+//! bytes of its parts, as soon as a new entity has all of them.
+
+use std::borrow::Borrow;
+use std::hash::Hash;
+
+use minicbor::Decoder;
+use serde::Serialize;
 
 use crate::base::error::{Chain, Name, StepError};
 use crate::base::hash::hash_bytes;
 use crate::graph::Graph;
+use crate::graph::column::Column;
 use crate::graph::storage::{Map, Storage};
 use crate::schema::EntityIx;
-use crate::value::item::{display, display_into};
+use crate::value::item::{display, display_into, raw_item};
+use crate::value::{Value, encode};
+
+/// What can be looked up among keys of type `K`: a key, or what it borrows as (`str` for `String`).
+pub trait KeyQuery<K>: Hash + Eq {
+    /// The slot whose cell in the key column is this key; O(1).
+    #[doc(hidden)]
+    fn find_in<S: Storage>(&self, column: &Column<K, S>) -> Option<u32>
+    where
+        K: Value;
+
+    /// The slot of the entity whose key of several fields is this one; O(1).
+    #[doc(hidden)]
+    fn find_parts<S: Storage>(&self, graph: &Graph<S>, entity: EntityIx) -> Option<u32>;
+
+    /// The key in CBOR.
+    #[doc(hidden)]
+    fn bytes(&self) -> Vec<u8>;
+}
+
+impl<K: Borrow<Q> + Hash + Eq, Q: Hash + Eq + Serialize + ?Sized> KeyQuery<K> for Q {
+    fn find_in<S: Storage>(&self, column: &Column<K, S>) -> Option<u32>
+    where
+        K: Value,
+    {
+        column.find(self)
+    }
+
+    fn find_parts<S: Storage>(&self, graph: &Graph<S>, entity: EntityIx) -> Option<u32> {
+        graph.find_parts(entity, &parts(&key_bytes(self)))
+    }
+
+    fn bytes(&self) -> Vec<u8> {
+        key_bytes(self)
+    }
+}
+
+/// A key in CBOR. A key that cannot be encoded has no bytes, and belongs to no entity.
+fn key_bytes(key: &(impl Serialize + ?Sized)) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    let _ = encode(key, &mut bytes);
+    bytes
+}
+
+/// The parts of a key of several fields, each in CBOR.
+pub(crate) fn parts(bytes: &[u8]) -> Vec<&[u8]> {
+    let mut d = Decoder::new(bytes);
+    let n = d.array().ok().flatten().unwrap_or(0);
+    (0..n).map_while(|_| raw_item(&mut d).ok()).collect()
+}
 
 /// By hash, the slots; several only where hashes collide.
 pub(super) struct KeyIndex<S: Storage> {

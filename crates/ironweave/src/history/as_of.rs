@@ -6,11 +6,11 @@ use crate::base::position::Position;
 use crate::base::position::Seq;
 use crate::base::storage_error::{ErrorKind, StorageError};
 use crate::base::time::Timestamp;
-use crate::db::entity::Model;
 use crate::graph::fact::Facts;
 use crate::history::{Keyframes, SPACING};
 use crate::log::{Frame, FrameKind, Frames};
 use crate::snapshot::{At, Snapshot, State};
+use crate::step::model::Model;
 use crate::step::{Core, flat};
 use crate::store::{Epochs, Store, bad_frame, frame};
 

@@ -25,10 +25,11 @@ use crate::base::position::FrameRef;
 use crate::base::position::Seq;
 use crate::base::storage_error::StorageError;
 use crate::base::time::Timestamp;
-use crate::db::entity::{Entity, KeyQuery, Keyed, Model};
+use crate::db::entity::{Entity, Keyed};
 use crate::graph::fact::Fact;
+use crate::graph::key::{KeyQuery, parts};
 use crate::history::archive::{Archive, Context, Index};
-use crate::step::bind::parts;
+use crate::step::model::Model;
 use crate::store::Store;
 
 /// What a store remembers of the past, beside its log.

@@ -1,296 +1,31 @@
-//! What generated code calls. It is public because that code lives in the user's crate, and no part of the
-//! API: it may change with any version, together with the macro.
+//! What generated code names. It is public because that code lives in the user's crate, and no part of the API: it may
+//! change with any version, together with the macro. Nothing is done here: these are names of other layers, and the macros
+//! that generated code calls.
 
-pub(crate) mod debug;
-mod fields;
-mod functions;
+mod any_event;
 mod handle;
-mod json;
 
-use std::any::Any;
-use std::ops::Bound;
-
-use crate::base::hash::hash_bytes;
-use crate::base::id::Id;
-use crate::db::Db;
-use crate::db::entity::{Entity, Handle, Place};
-use crate::db::gone;
-use crate::db::query::Filter;
+pub use crate::db::access::{
+    alive, by, by_range, count, counted, field, hop, in_place, in_state, is, link_data, linked,
+    many, one, only_link_data, option, state, state_of, with,
+};
+pub use crate::db::handle::{hash, no_such_state, order, read_handle, same, show, write_handle};
 pub use crate::db::{Links, Places, Reader};
-use crate::graph::GraphRef;
 pub use crate::graph::column::ColumnType;
-use crate::schema::{ColumnIx, EdgeIx, EntityIx, Hop, Schema, StateIx};
+pub use crate::step::any_event::{
+    EventMaker, EventVisitor, copy_event, read_event, show_event, write_event,
+};
 pub use crate::step::bind::{Binder, Names, Ref};
-pub use crate::step::event::{DynEvent, EventType, FieldReader, FieldWriter};
+pub use crate::step::event::{DynEvent, EventType, FieldReader, FieldWriter, no_such_value};
+pub use crate::step::fields::{Field, Fields, Missing, One, Opt, Set, Val};
+pub use crate::step::functions::{Guard, Holds, ask, hold};
+pub use crate::step::model::{Binding, schema};
 pub use crate::step::plan::Check;
 pub use crate::step::tx::{
     NewLink, create, delete, link, link_with, relink, relink_with, set, set_link, transition,
     unlink,
 };
-use crate::value;
 pub use crate::value::{DecodeError, EncodeError, Equal, Equality, Unequal, Value, is_faithful};
+pub use crate::{__any_event as any_event, __handle as handle};
 
 pub use serde;
-
-pub use crate::{__any_event as any_event, __handle as handle};
-pub use fields::{Field, Fields, Missing, One, Opt, Set, Val};
-pub use functions::{Guard, Holds, ask, hold};
-pub use handle::{hash, no_such_state, order, read_handle, same, show, write_handle};
-pub use json::{EventMaker, EventVisitor, copy_event, read_event, show_event, write_event};
-
-/// A model's schema, bound to code: one entry for each column, event and invariant of the schema, in order.
-pub struct Binding {
-    /// The schema.
-    pub schema: Schema,
-    /// The types of the columns.
-    pub columns: Vec<ColumnType>,
-    /// The types of the data of the edges; one entry for each edge.
-    pub data: Vec<Option<ColumnType>>,
-    /// The types of the events.
-    pub events: Vec<EventType>,
-    /// The code of the invariants.
-    pub invariants: Vec<Check>,
-}
-
-/// Reads the schema that the macro wrote down.
-#[must_use]
-pub fn schema(bytes: &[u8]) -> Schema {
-    let schema: Schema = match value::decode(bytes) {
-        Ok(schema) => schema,
-        Err(e) => unreachable!("the macro writes what this version of ironweave reads: {e}"),
-    };
-    // A name that only one of them knows would be passed over.
-    debug_assert!({
-        let mut again = Vec::new();
-        value::encode(&schema, &mut again).is_ok() && again == bytes
-    });
-    schema
-}
-
-/// A hop, for use in constants.
-#[must_use]
-pub const fn hop(edge: EdgeIx, forward: bool) -> Hop {
-    Hop { edge, forward }
-}
-
-/// For an index that no value of an event has: the schema and the event come from the same macro.
-#[cold]
-#[must_use]
-pub fn no_such_value(index: u16) -> &'static dyn Any {
-    unreachable!("the schema asks for value {index}, which the event does not have")
-}
-
-fn slot<D: Db + ?Sized>(db: &D, entity: EntityIx, id: Id) -> u32 {
-    if db.graph().state(entity, id).is_none() {
-        gone(db.graph(), entity, id);
-    }
-    db.reads(entity, id.slot);
-    id.slot
-}
-
-/// The value of a field or of a piece of state data; O(1).
-///
-/// # Panics
-/// Where the entity is gone, or no longer in the state whose data is asked for.
-pub fn field<T: Any, D: Db + ?Sized>(db: &D, column: ColumnIx, entity: EntityIx, id: Id) -> &T {
-    let slot = slot(db, entity, id);
-    let graph = db.graph();
-    // Not `T: Value`: where it is not, the column says so, and once is enough.
-    let value = graph.column(column).value(slot);
-    value
-        .and_then(|value| value.downcast_ref())
-        .unwrap_or_else(|| {
-            let path = &graph.layout().columns[usize::from(column)].path;
-            panic!("{} has no {path} any more", graph.entity_ref(entity, slot))
-        })
-}
-
-/// Those that are linked over an edge with what a filter takes.
-#[must_use]
-pub fn with<T: Entity, F: Entity>(_: EntityIx, hop: Hop, filter: Filter<F>) -> Filter<T> {
-    Filter::with(hop, filter)
-}
-
-/// Those in a place.
-#[must_use]
-pub fn in_place<T: Entity, S: Place<T>>() -> Filter<T> {
-    Filter::in_place::<S>()
-}
-
-/// What an entity is linked with.
-pub fn many<'d, E: Entity, D: Db>(
-    db: &'d D,
-    owner: EntityIx,
-    hop: Hop,
-    id: Id,
-) -> D::List<'d, Links<'d, E>> {
-    let slot = slot(db, owner, id);
-    db.list(Links::new(db.graph(), hop, slot))
-}
-
-/// What an entity is linked with, at most one; O(1).
-pub fn option<E: Entity>(db: &(impl Db + ?Sized), owner: EntityIx, hop: Hop, id: Id) -> Option<E> {
-    let slot = slot(db, owner, id);
-    Links::new(db.graph(), hop, slot).next()
-}
-
-/// What an entity is linked with, exactly one; O(1).
-///
-/// # Panics
-/// Within an event that has not yet linked it.
-pub fn one<E: Entity>(db: &(impl Db + ?Sized), owner: EntityIx, hop: Hop, id: Id) -> E {
-    option(db, owner, hop, id).unwrap_or_else(|| {
-        let graph = db.graph();
-        let end = &graph.layout().edges[usize::from(hop.edge)]
-            .near(hop.forward)
-            .path;
-        panic!(
-            "{} is not linked at {end} yet",
-            graph.entity_ref(owner, id.slot)
-        )
-    })
-}
-
-/// The data of the link between two entities, if they are linked; O(1).
-pub fn link_data<T: Any, D: Db + ?Sized>(
-    db: &D,
-    owner: EntityIx,
-    hop: Hop,
-    id: Id,
-    other: Id,
-) -> Option<&T> {
-    let slot = slot(db, owner, id);
-    let graph = db.graph();
-    let far = graph.layout().edges[usize::from(hop.edge)].far(hop.forward);
-    graph.state(far.entity, other)?;
-    link_value(graph, hop, slot, other.slot)
-}
-
-/// The data of the only link of an entity, if there is one; O(1).
-pub fn only_link_data<T: Any, D: Db + ?Sized>(
-    db: &D,
-    owner: EntityIx,
-    hop: Hop,
-    id: Id,
-) -> Option<&T> {
-    let slot = slot(db, owner, id);
-    let far = db.graph().links(hop, slot).first()?;
-    link_value(db.graph(), hop, slot, *far)
-}
-
-fn link_value<T: Any>(graph: GraphRef<'_>, hop: Hop, near: u32, far: u32) -> Option<&T> {
-    let (from, to) = if hop.forward {
-        (near, far)
-    } else {
-        (far, near)
-    };
-    let (column, row) = graph.link_row(hop.edge, from, to)?;
-    column.value(row)?.downcast_ref()
-}
-
-/// How many of those that an entity is linked with are in a place; O(1). The end is `counted`.
-pub fn counted<T: Entity, S: Place<T>>(
-    db: &(impl Db + ?Sized),
-    owner: EntityIx,
-    hop: Hop,
-    id: Id,
-) -> usize {
-    let slot = slot(db, owner, id);
-    let graph = db.graph();
-    let end = graph.layout().edges[usize::from(hop.edge)].near(hop.forward);
-    (S::STATES.iter())
-        .map(|state| graph.counted(end.counted[usize::from(*state)], slot))
-        .sum()
-}
-
-/// What has a value in an indexed field, in order of ids; O(log n) and what is found.
-pub fn by<'d, E: Entity, T: Value + Eq, D: Db>(
-    db: &'d D,
-    column: ColumnIx,
-    value: &T,
-) -> D::List<'d, std::vec::IntoIter<E>> {
-    db.asks("by");
-    let graph = db.graph();
-    let cells = graph.column(column);
-    let mut bytes = Vec::new();
-    // What cannot be written is nobody's value.
-    let written = value::encode(value, &mut bytes).is_ok();
-    let slots = if written {
-        cells.equal(hash_bytes(&bytes))
-    } else {
-        Vec::new()
-    };
-    let same = |slot: &u32| cells.value(*slot).and_then(|v| v.downcast_ref()) == Some(value);
-    let found: Vec<E> = (slots.into_iter().filter(same))
-        .map(|slot| E::from_id(graph.id(E::INDEX, slot)))
-        .collect();
-    db.list(found.into_iter())
-}
-
-/// What has a value in a range, in a field that is indexed by order: by value and then by id; O(log n) and what
-/// is found.
-pub fn by_range<'d, E: Entity, T: Value + Ord, D: Db>(
-    db: &'d D,
-    column: ColumnIx,
-    range: impl std::ops::RangeBounds<T>,
-) -> D::List<'d, std::vec::IntoIter<E>> {
-    db.asks("by");
-    let graph = db.graph();
-    fn any<T: Any>(bound: Bound<&T>) -> Bound<&dyn Any> {
-        bound.map(|value| value as &dyn Any)
-    }
-    let range = (any(range.start_bound()), any(range.end_bound()));
-    let slots = graph.column(column).range(range);
-    let found: Vec<E> = (slots.into_iter())
-        .map(|slot| E::from_id(graph.id(E::INDEX, slot)))
-        .collect();
-    db.list(found.into_iter())
-}
-
-/// How many an entity is linked with; O(1).
-pub fn count(db: &(impl Db + ?Sized), owner: EntityIx, hop: Hop, id: Id) -> usize {
-    let slot = slot(db, owner, id);
-    db.graph().degree(hop, slot)
-}
-
-/// Whether two entities are linked; O(1).
-pub fn linked(db: &(impl Db + ?Sized), owner: EntityIx, hop: Hop, id: Id, other: Id) -> bool {
-    let slot = slot(db, owner, id);
-    let far = db.graph().layout().edges[usize::from(hop.edge)]
-        .far(hop.forward)
-        .entity;
-    db.graph().state(far, other).is_some() && db.graph().linked(hop, slot, other.slot)
-}
-
-/// The state of an entity, if it is alive; O(1).
-pub fn state(db: &(impl Db + ?Sized), entity: EntityIx, id: Id) -> Option<StateIx> {
-    let state = db.graph().state(entity, id);
-    if state.is_some() {
-        db.reads(entity, id.slot);
-    }
-    state
-}
-
-/// The state of an entity; O(1).
-///
-/// # Panics
-/// Where the entity is gone.
-pub fn state_of(db: &(impl Db + ?Sized), entity: EntityIx, id: Id) -> StateIx {
-    state(db, entity, id).unwrap_or_else(|| gone(db.graph(), entity, id))
-}
-
-/// Whether an entity is alive; O(1).
-pub fn alive(db: &(impl Db + ?Sized), entity: EntityIx, id: Id) -> bool {
-    state(db, entity, id).is_some()
-}
-
-/// Whether an entity is alive, and in a state if one is asked for; O(1).
-pub fn is(db: &(impl Db + ?Sized), entity: EntityIx, id: Id, asked: Option<StateIx>) -> bool {
-    let state = state(db, entity, id);
-    state.is_some() && (asked.is_none() || state == asked)
-}
-
-/// The token of an entity, if it is in its state; O(1).
-pub fn in_state<H: Handle>(db: &(impl Db + ?Sized), id: Id) -> Option<H> {
-    is(db, H::Entity::INDEX, id, H::STATE).then(|| H::from_id(id))
-}

@@ -5,12 +5,12 @@ use std::sync::Arc;
 
 use crate::base::id::Id;
 use crate::base::storage_error::{ErrorKind, StorageError};
-use crate::db::entity::Model;
 use crate::graph::Graph;
 use crate::graph::fact::{Fact, Facts};
 use crate::graph::paged::Paged;
 use crate::schema::{EdgeIx, EntityIx, Hop, StateIx};
 use crate::snapshot::{Changes, Snapshot};
+use crate::step::model::Model;
 
 impl<M: Model> Snapshot<M> {
     /// The facts that lead from this snapshot to another one: entities, states, values and links. Lists are compared

@@ -24,11 +24,11 @@ use crate::base::position::Position;
 use crate::base::position::Seq;
 use crate::base::time::Timestamp;
 use crate::db::Db;
-use crate::db::entity::Model;
 use crate::graph::paged::Paged;
 use crate::graph::{Graph, GraphRef};
 use crate::schema::Schema;
 use crate::step::Core;
+use crate::step::model::Model;
 use crate::step::plan::Plan;
 
 /// An immutable value of the whole graph, as it was after one transaction. A clone is O(1).

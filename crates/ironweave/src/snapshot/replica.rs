@@ -16,7 +16,6 @@ use std::time::{Duration, Instant};
 
 use crate::base::notifier::Notifier;
 use crate::base::position::Seq;
-use crate::db::entity::Model;
 use crate::graph::fact::Facts;
 use crate::graph::paged::Paged;
 use crate::graph::{Graph, Journal};
@@ -24,6 +23,7 @@ use crate::history::{Keyframes, RECENT, SPACING};
 use crate::log::Syncer;
 use crate::snapshot::{At, Snapshot, State};
 use crate::step::flat;
+use crate::step::model::Model;
 use crate::step::plan::Plan;
 use crate::store::Store;
 

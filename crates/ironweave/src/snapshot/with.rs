@@ -4,13 +4,14 @@ use std::sync::Arc;
 
 use crate::base::error::StepError;
 use crate::base::meta::Meta;
-use crate::db::entity::{AnyEvent as _, Model};
 use crate::log::MemoryLog;
 use crate::snapshot::{At, Changes, Snapshot, State};
 use crate::step::Core;
+use crate::step::any_event::AnyEvent as _;
 use crate::step::bind::Names;
 use crate::step::clock::Clock;
 use crate::step::event::{DynEvent, Event, Receipt};
+use crate::step::model::Model;
 use crate::store::{AnyReceipt, Store};
 
 /// What came of an event on a snapshot.

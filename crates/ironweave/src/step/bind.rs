@@ -8,13 +8,15 @@ use serde::Serialize;
 use crate::base::cbor::{ARRAY, UINT, head};
 use crate::base::error::{Chain, Reject, StepError};
 use crate::base::id::Id;
-use crate::db::entity::{Ensure, Entity, Handle, Key, KeyQuery, Keyed};
+use crate::db::entity::{Ensure, Entity, Handle, Key, Keyed};
+use crate::db::{find, handle};
+use crate::graph::GraphMut;
+use crate::graph::key::{self, parts};
 use crate::graph::layout::Layout;
-use crate::graph::{GraphMut, GraphRef, key};
-use crate::plumbing::debug::Shown;
 use crate::schema::{Cardinality, EntityIx, NameDef, StateIx};
 use crate::step::plan::EventPlan;
-use crate::value::item::{display, raw_item};
+use crate::value::debug::Shown;
+use crate::value::item::display;
 use crate::value::{DecodeError, EncodeError, encode, encode_faithful, encode_value, equal};
 
 /// The entities that the names of an event stand for.
@@ -300,14 +302,6 @@ impl Binder<'_> {
     }
 }
 
-/// The entity that has a key; O(1).
-pub(crate) fn find<T: Keyed>(
-    graph: GraphRef<'_>,
-    key: &(impl KeyQuery<T::Key> + ?Sized),
-) -> Option<Id> {
-    graph.find::<T>(key).map(|slot| graph.id(T::INDEX, slot))
-}
-
 /// Finds the entity that has a key, or creates it in its initial state.
 pub(crate) fn ensure<T: Keyed>(mut graph: GraphMut<'_>, key: &T::Key) -> Result<Id, StepError> {
     if let Some(id) = find::<T>(graph.as_ref(), key) {
@@ -358,20 +352,6 @@ fn unwritable_key<T: Keyed>(layout: &Layout, e: &EncodeError) -> StepError {
     }
 }
 
-/// A key in CBOR. What cannot be written has no bytes, and is no entity's key.
-pub(crate) fn key_bytes(key: &(impl serde::Serialize + ?Sized)) -> Vec<u8> {
-    let mut bytes = Vec::new();
-    let _ = encode(key, &mut bytes);
-    bytes
-}
-
-/// The parts of a key of several fields, each in CBOR.
-pub(crate) fn parts(bytes: &[u8]) -> Vec<&[u8]> {
-    let mut d = minicbor::Decoder::new(bytes);
-    let n = d.array().ok().flatten().unwrap_or(0);
-    (0..n).map_while(|_| raw_item(&mut d).ok()).collect()
-}
-
 fn key_text<T: Keyed>(key: &T::Key) -> String {
     let mut bytes = Vec::new();
     if let Err(e) = encode(key, &mut bytes) {
@@ -399,7 +379,7 @@ impl<H: Handle> Ref for H {
     }
 
     fn show(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        crate::plumbing::show(H::Entity::NAME, self.id(), f)
+        handle::show(H::Entity::NAME, self.id(), f)
     }
 }
 

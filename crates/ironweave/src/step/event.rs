@@ -10,10 +10,10 @@ use crate::base::cbor::{ARRAY, NULL, UINT, Word, head};
 use crate::base::error::Reject;
 use crate::base::position::Seq;
 use crate::db::Reader;
-use crate::db::entity::Model;
-use crate::plumbing::Fields;
 use crate::schema::EventIx;
 use crate::step::bind::{Binder, Names, Ref};
+use crate::step::fields::Fields;
+use crate::step::model::Model;
 use crate::step::plan::Plan;
 use crate::step::{CoreMut, Tx};
 use crate::value::item::{self, raw_item};
@@ -60,7 +60,7 @@ pub trait Event: Sized + 'static {
     fn of(fields: <Self::Fields as Fields>::Owned) -> Self;
     #[doc(hidden)]
     fn literal(index: u16) -> &'static dyn Any {
-        crate::plumbing::no_such_value(index)
+        no_such_value(index)
     }
     /// How the values of a field are compared, where their type has `PartialEq` and is not one of the known ones.
     #[doc(hidden)]
@@ -234,7 +234,7 @@ impl EventType {
     pub fn of<E: Event>() -> Self {
         Self {
             decode: Some(|reader| Ok(Box::new(E::of(E::Fields::decode(reader, 0)?)))),
-            literals: crate::plumbing::no_such_value,
+            literals: no_such_value,
         }
     }
 
@@ -246,6 +246,13 @@ impl EventType {
             literals,
         }
     }
+}
+
+/// For an index that no value of an event has: the schema and the event come from the same macro.
+#[cold]
+#[must_use]
+pub fn no_such_value(index: u16) -> &'static dyn Any {
+    unreachable!("the schema asks for value {index}, which the event does not have")
 }
 
 /// Writes the fields of an event, by index.

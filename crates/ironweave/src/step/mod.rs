@@ -6,12 +6,16 @@
 //! events until none is enabled. Anything wrong undoes all of it. Invariants are checked at commit.
 
 mod act;
+pub(crate) mod any_event;
 pub(crate) mod bind;
 pub(crate) mod clock;
 mod crowded;
 pub(crate) mod event;
+pub(crate) mod fields;
 pub(crate) mod flat;
+pub(crate) mod functions;
 pub(crate) mod immediates;
+pub(crate) mod model;
 pub(crate) mod open;
 pub(crate) mod plan;
 pub(crate) mod repeat;

@@ -7,8 +7,8 @@ use crate::base::meta::Meta;
 use crate::base::position::Seq;
 use crate::base::position::{FrameRef, Position, ahead, check_start};
 use crate::base::storage_error::{ErrorKind, StorageError};
-use crate::db::entity::Model;
 use crate::step::event::{Event, Receipt};
+use crate::step::model::Model;
 use crate::store::{AnyReceipt, Backend, Store, no_log};
 
 impl<M: Model> Store<M> {

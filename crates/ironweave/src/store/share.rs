@@ -20,9 +20,9 @@ use crate::base::meta::Meta;
 use crate::base::position::Position;
 use crate::base::position::Seq;
 use crate::base::storage_error::{AppendError, StorageError};
-use crate::db::entity::Model;
 use crate::log::{FrameHeader, Frames, Head, Log, ReadOnlyLog, Segments, Syncer, TornTail};
 use crate::step::event::{Event, Receipt};
+use crate::step::model::Model;
 use crate::store::{AnyReceipt, Backend, Store, Transaction};
 
 /// A handle on a store that threads share; made by [`Store::share`]. A clone is another handle on the same store,

@@ -12,8 +12,8 @@ use std::thread;
 use futures_core::Stream;
 
 use crate::base::storage_error::{ErrorKind, StorageError};
-use crate::db::entity::Model;
 use crate::history::Report;
+use crate::step::model::Model;
 use crate::subscribe::Subscription;
 
 /// How many reports wait at most for who reads the stream. Who is further behind reads the log.

@@ -3,6 +3,7 @@
 //! [`write`] and [`read`] are the two directions; [`faithful`] refuses what would not come back as it was.
 
 mod calls;
+pub(crate) mod debug;
 mod faithful;
 mod fault;
 pub(crate) mod item;

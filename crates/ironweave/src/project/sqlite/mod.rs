@@ -34,9 +34,9 @@ use rusqlite::{Connection, TransactionBehavior};
 
 use crate::base::position::Position;
 use crate::base::position::Seq;
-use crate::db::entity::Model;
 use crate::history::Report;
 use crate::snapshot::Changes;
+use crate::step::model::Model;
 use crate::subscribe::Subscription;
 
 pub use error::ProjectionError;

@@ -9,13 +9,13 @@ use rusqlite::{Connection, ErrorCode, OpenFlags};
 
 use crate::base::position::Position;
 use crate::base::position::Seq;
-use crate::db::entity::Model;
 use crate::project::sqlite::error::{Failure, ProjectionError};
 use crate::project::sqlite::registry::{self, Row};
 use crate::project::sqlite::tables::Tables;
 use crate::project::sqlite::{SqliteProjection, names};
 use crate::snapshot::{At, Changes, Snapshot, State};
 use crate::step::flat;
+use crate::step::model::Model;
 use crate::store::Store;
 
 /// How many prepared statements are kept.

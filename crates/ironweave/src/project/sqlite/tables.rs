@@ -4,7 +4,6 @@ use rusqlite::types::Value;
 use rusqlite::{Transaction, params_from_iter};
 
 use crate::base::position::Seq;
-use crate::db::entity::Model;
 use crate::graph::column::ColumnType;
 use crate::graph::fact::Fact;
 use crate::project::sqlite::error::Failure;
@@ -14,6 +13,7 @@ use crate::project::sqlite::names::{
 use crate::project::sqlite::registry::Statement;
 use crate::project::sqlite::value::{Kind, rfc3339, sql_value};
 use crate::schema::{EndDef, EntityIx, Schema};
+use crate::step::model::Model;
 use crate::store::bad_frame;
 
 /// Of this code: tables that another version made are made anew.

@@ -1,8 +1,8 @@
 //! Calling the functions that a model names: guards and invariants. The traits are there for what the compiler
 //! says of one with a wrong signature: it quotes the lines with a comment.
 
-use super::Reader;
 use crate::base::error::Reject;
+use crate::db::Reader;
 
 /// A function that can be the guard of event `E`.
 #[diagnostic::on_unimplemented(

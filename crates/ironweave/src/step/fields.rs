@@ -8,13 +8,13 @@ use std::marker::PhantomData;
 
 use serde::Serialize;
 use serde::de::{DeserializeOwned, Error as _, MapAccess};
+use serde::forward_to_deserialize_any;
 use serde::ser::SerializeStruct;
 
-use super::debug::Shown;
-use super::json::missing_field;
 use crate::base::error::Reject;
 use crate::step::bind::{Binder, Ref};
 use crate::step::event::{FieldReader, FieldWriter};
+use crate::value::debug::Shown;
 use crate::value::{DecodeError, Value, is_faithful};
 
 /// A field that is a value.
@@ -393,4 +393,31 @@ impl<F: Field, Rest: Fields> Fields for (F, Rest) {
         let rest = Rest::whole(rest, names, (missing, index + 1))?;
         Ok((first, rest))
     }
+}
+
+/// The value of a field that is not there: `None` of an `Option`, else an error.
+///
+/// # Errors
+/// Where the type is no `Option`.
+fn missing_field<'de, T: serde::Deserialize<'de>, E: serde::de::Error>(
+    field: &'static str,
+) -> Result<T, E> {
+    struct Missing<E>(&'static str, PhantomData<E>);
+    impl<'de, E: serde::de::Error> serde::Deserializer<'de> for Missing<E> {
+        type Error = E;
+
+        fn deserialize_any<V: serde::de::Visitor<'de>>(self, _: V) -> Result<V::Value, E> {
+            Err(E::missing_field(self.0))
+        }
+
+        fn deserialize_option<V: serde::de::Visitor<'de>>(self, visitor: V) -> Result<V::Value, E> {
+            visitor.visit_none()
+        }
+
+        forward_to_deserialize_any! {
+            bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf unit
+            unit_struct newtype_struct seq tuple tuple_struct map struct enum identifier ignored_any
+        }
+    }
+    T::deserialize(Missing(field, PhantomData))
 }

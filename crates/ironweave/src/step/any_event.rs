@@ -1,84 +1,55 @@
-//! The enum of all events of a model, and serde for it.
+//! All events of a model as one type: what the generated enum is to be used by, and serde for it.
 
 use std::fmt;
 use std::marker::PhantomData;
 
 use serde::de::{EnumAccess, Error as _, MapAccess, VariantAccess, Visitor};
 use serde::ser::SerializeStruct as _;
-use serde::{Deserializer, Serialize, Serializer, forward_to_deserialize_any};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::fields::Fields;
-use crate::db::entity::AnyEvent;
-use crate::step::event::Event;
+use crate::step::event::{DynEvent, Event};
+use crate::step::fields::Fields;
+use crate::step::model::Model;
 
-/// Makes the enum of all events that a program can fire.
-#[doc(hidden)]
-#[macro_export]
-macro_rules! __any_event {
-    ($model:ident, { $($event:ident = $ix:expr),* $(,)? }) => {
-        /// The events that a program can fire, as one type: for those that come from outside, as JSON.
-        #[allow(clippy::large_enum_variant)]
-        pub enum AnyEvent {
-            $(
-                #[doc = ::core::concat!("See [`", ::core::stringify!($event), "`].")]
-                $event($event),
-            )*
-        }
+/// The events of a model that a program can fire, as one type: for those that come from outside, as JSON.
+///
+/// The macro makes the enum `AnyEvent` of a model, with a variant for each event; serde reads and writes it as
+/// `{"JobStarted": {"run": "JobRun/3.1"}}`.
+pub trait AnyEvent: Serialize + for<'de> Deserialize<'de> {
+    /// The model.
+    type Model: Model;
+    /// The names of the events.
+    const NAMES: &'static [&'static str];
+    #[doc(hidden)]
+    fn accept<'e, V: EventVisitor<'e>>(&'e self, visitor: V) -> V::Output;
+    #[doc(hidden)]
+    fn make<M: EventMaker>(index: usize, maker: M) -> Result<Self, M::Error>;
 
-        $(
-            impl ::core::convert::From<$event> for AnyEvent {
-                fn from(event: $event) -> Self {
-                    Self::$event(event)
-                }
-            }
-        )*
+    /// The name of this one.
+    fn name(&self) -> &'static str {
+        struct Named;
+        impl EventVisitor<'_> for Named {
+            type Output = &'static str;
 
-        impl $crate::AnyEvent for AnyEvent {
-            type Model = $model;
-            const NAMES: &'static [&'static str] = &[$(<$event as $crate::Event>::NAME),*];
-
-            fn accept<'e, V: $crate::plumbing::EventVisitor<'e>>(&'e self, visitor: V) -> V::Output {
-                match *self {
-                    $(Self::$event(ref event) => visitor.visit(event),)*
-                }
-            }
-
-            fn make<M: $crate::plumbing::EventMaker>(index: usize, maker: M) -> ::core::result::Result<Self, M::Error> {
-                match index {
-                    $($ix => maker.make().map(Self::$event),)*
-                    _ => ::core::result::Result::Err(maker.no_such_event()),
-                }
+            fn visit<E: Event>(self, _: &E) -> &'static str {
+                E::NAME
             }
         }
+        self.accept(Named)
+    }
 
-        impl ::core::clone::Clone for AnyEvent {
-            fn clone(&self) -> Self {
-                match *self {
-                    $(Self::$event(ref event) => Self::$event($crate::plumbing::copy_event(event)),)*
-                }
+    #[doc(hidden)]
+    fn as_dyn(&self) -> &dyn DynEvent {
+        struct Dyn;
+        impl<'e> EventVisitor<'e> for Dyn {
+            type Output = &'e dyn DynEvent;
+
+            fn visit<E: Event>(self, event: &'e E) -> &'e dyn DynEvent {
+                event
             }
         }
-
-        impl ::core::fmt::Debug for AnyEvent {
-            fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
-                match *self {
-                    $(Self::$event(ref event) => $crate::plumbing::show_event(event, f),)*
-                }
-            }
-        }
-
-        impl $crate::plumbing::serde::Serialize for AnyEvent {
-            fn serialize<Z: $crate::plumbing::serde::Serializer>(&self, serializer: Z) -> ::core::result::Result<Z::Ok, Z::Error> {
-                $crate::plumbing::write_event(self, serializer)
-            }
-        }
-
-        impl<'de> $crate::plumbing::serde::Deserialize<'de> for AnyEvent {
-            fn deserialize<Z: $crate::plumbing::serde::Deserializer<'de>>(deserializer: Z) -> ::core::result::Result<Self, Z::Error> {
-                $crate::plumbing::read_event(deserializer)
-            }
-        }
-    };
+        self.accept(Dyn)
+    }
 }
 
 /// The same event once more.
@@ -226,31 +197,4 @@ impl<'de, E: Event> Visitor<'de> for FieldsOf<E> {
         }
         Ok(E::of(E::Fields::whole(read, names, (E::missing, 0))?))
     }
-}
-
-/// The value of a field that is not there: `None` of an `Option`, else an error.
-///
-/// # Errors
-/// Where the type is no `Option`.
-pub fn missing_field<'de, T: serde::Deserialize<'de>, E: serde::de::Error>(
-    field: &'static str,
-) -> Result<T, E> {
-    struct Missing<E>(&'static str, PhantomData<E>);
-    impl<'de, E: serde::de::Error> serde::Deserializer<'de> for Missing<E> {
-        type Error = E;
-
-        fn deserialize_any<V: serde::de::Visitor<'de>>(self, _: V) -> Result<V::Value, E> {
-            Err(E::missing_field(self.0))
-        }
-
-        fn deserialize_option<V: serde::de::Visitor<'de>>(self, visitor: V) -> Result<V::Value, E> {
-            visitor.visit_none()
-        }
-
-        forward_to_deserialize_any! {
-            bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf unit
-            unit_struct newtype_struct seq tuple tuple_struct map struct enum identifier ignored_any
-        }
-    }
-    T::deserialize(Missing(field, PhantomData))
 }

@@ -1,0 +1,91 @@
+//! Handles: how they print, compare, hash and serialize, which is the same for every entity type.
+
+use std::cmp::Ordering;
+use std::fmt;
+use std::hash::{Hash as _, Hasher};
+
+use crate::base::id::Id;
+use crate::db::entity::{Entity as _, Handle};
+use crate::schema::StateIx;
+
+/// Panics: the state and the type that has no such state come from the same macro.
+#[cold]
+pub fn no_such_state(entity: &str, state: StateIx) -> ! {
+    unreachable!("{entity} has no state {state}")
+}
+
+/// Shows a handle as `Partition/3.1`.
+///
+/// # Errors
+/// Those of the formatter.
+pub fn show(entity: &str, id: Id, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    write!(f, "{entity}/{id}")
+}
+
+// Called, and not written as operators: a call of a function that is not generic costs the compiler least, and
+// each entity has one of each.
+
+/// Whether two ids are one.
+#[must_use]
+#[inline]
+pub fn same(a: Id, b: Id) -> bool {
+    a == b
+}
+
+/// The order of two ids.
+#[must_use]
+#[inline]
+pub fn order(a: Id, b: Id) -> Ordering {
+    a.cmp(&b)
+}
+
+/// Hashes an id.
+#[inline]
+pub fn hash(id: Id, state: &mut impl Hasher) {
+    id.hash(state);
+}
+
+/// Writes a handle: `"Partition/3.1"` for people, a number otherwise.
+///
+/// # Errors
+/// Those of the serializer.
+pub fn write_handle<Z: serde::Serializer>(
+    entity: &str,
+    id: Id,
+    serializer: Z,
+) -> Result<Z::Ok, Z::Error> {
+    if serializer.is_human_readable() {
+        serializer.collect_str(&format_args!("{entity}/{id}"))
+    } else {
+        serializer.serialize_u64(id.to_bits())
+    }
+}
+
+/// Reads what [`write_handle`] wrote.
+///
+/// # Errors
+/// Where it is none, or of another type.
+pub fn read_handle<'de, H: Handle, Z: serde::Deserializer<'de>>(
+    deserializer: Z,
+) -> Result<H, Z::Error> {
+    use serde::Deserialize;
+    use serde::de::Error;
+    let id = if deserializer.is_human_readable() {
+        let entity = H::Entity::NAME;
+        let text = String::deserialize(deserializer)?;
+        let id = text
+            .strip_prefix(entity)
+            .and_then(|rest| rest.strip_prefix('/'));
+        let id = id.ok_or_else(|| {
+            Z::Error::custom(format_args!(
+                "`{text}` is no {entity}: expected `{entity}/SLOT.GENERATION`"
+            ))
+        })?;
+        id.parse().map_err(Z::Error::custom)?
+    } else {
+        let bits = u64::deserialize(deserializer)?;
+        let id = Id::from_bits(bits);
+        id.ok_or_else(|| Z::Error::custom(format_args!("{bits} is no id")))?
+    };
+    Ok(H::from_id(id))
+}
