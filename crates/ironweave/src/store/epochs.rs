@@ -11,7 +11,7 @@ use crate::store::{Epochs, bad_frame};
 use crate::value;
 
 /// How much a frame may say.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug)]
 pub(crate) struct Bounds {
     pub(super) schema_bytes: usize,
     pub(super) transaction_bytes: usize,
