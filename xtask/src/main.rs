@@ -1,7 +1,9 @@
-//! The project's own commands: `cargo xtask test | oracle | demo-kill | bench`.
+//! The project's own commands: `cargo xtask test | oracle | demo-kill | bench | api`.
 #![forbid(unsafe_code)]
 
+mod api;
 mod bench;
+mod crates;
 mod demo;
 mod demo_kill;
 mod oracle;
@@ -52,6 +54,8 @@ enum Command {
     },
     /// Measure; see bench/
     Bench(bench::Bench),
+    /// Write the public items of the crates that are published to docs/api.txt, or compare them with an older list
+    Api(api::Api),
 }
 
 fn main() -> ExitCode {
@@ -78,5 +82,6 @@ fn run(command: Command) -> Result<()> {
             demo_kill::run(seed, kills)
         }
         Command::Bench(bench) => bench::run(&bench),
+        Command::Api(api) => api::run(&api),
     }
 }

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Result, bail};
 
 use crate::tools::{TESTS, build_tests, cargo, root, run as run_command};
-use crate::{demo, demo_kill};
+use crate::{crates, demo, demo_kill};
 
 /// How a part went.
 enum Outcome {
@@ -21,7 +21,7 @@ struct Part {
     run: fn() -> Result<Outcome>,
 }
 
-const PARTS: [Part; 9] = [
+const PARTS: [Part; 11] = [
     Part {
         name: "fmt",
         about: "the code is formatted",
@@ -51,6 +51,16 @@ const PARTS: [Part; 9] = [
         name: "doctests",
         about: "the examples in the documentation",
         run: doctests,
+    },
+    Part {
+        name: "docs",
+        about: "the documentation of all public items, with all features, and its links",
+        run: docs,
+    },
+    Part {
+        name: "package",
+        about: "the crates as they would be published",
+        run: package,
     },
     Part {
         name: "bench",
@@ -231,6 +241,24 @@ fn features() -> Result<Outcome> {
 
 fn doctests() -> Result<Outcome> {
     run_command(&mut cargo(&["test", "--workspace", "--quiet", "--doc"]))?;
+    Ok(Outcome::Passed)
+}
+
+fn docs() -> Result<Outcome> {
+    let mut command = cargo(&[
+        "doc",
+        "--workspace",
+        "--no-deps",
+        "--all-features",
+        "--quiet",
+    ]);
+    command.env("RUSTDOCFLAGS", "-D warnings -D missing_docs");
+    run_command(&mut command)?;
+    Ok(Outcome::Passed)
+}
+
+fn package() -> Result<Outcome> {
+    crates::package()?;
     Ok(Outcome::Passed)
 }
 

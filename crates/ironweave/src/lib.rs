@@ -1,5 +1,7 @@
 //! ironweave: systems whose state is a graph of entities with lifecycles.
 #![forbid(unsafe_code)]
+#![warn(clippy::must_use_candidate, clippy::return_self_not_must_use)]
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 extern crate self as ironweave;
 
@@ -52,7 +54,12 @@ pub use subscribe::Subscription;
 pub use subscribe::stream::SubscriptionStream;
 pub use value::Value;
 
-/// The blocks of the README, compiled and run.
+/// The blocks of the README of the repository, compiled and run.
 #[cfg(doctest)]
 #[doc = include_str!("../../../README.md")]
 struct Readme;
+
+/// Those of the README of this crate.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct CrateReadme;

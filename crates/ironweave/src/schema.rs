@@ -247,7 +247,7 @@ pub enum Source {
     Meta(MetaField),
     /// A literal, as written; `index` is what to ask the event for (literals follow its fields).
     Literal {
-        /// Argument of [`crate::plumbing::Event::value`].
+        /// The number by which the event gives it.
         index: u16,
         /// As written.
         text: String,

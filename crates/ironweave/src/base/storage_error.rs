@@ -107,6 +107,7 @@ impl StorageError {
     }
 
     /// The same error, with its cause; the cause is not part of the message.
+    #[must_use]
     pub fn with_source(mut self, source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         self.0.source = Some(source.into());
         self
@@ -251,14 +252,17 @@ impl StorageError {
     }
 
     /// What sort of failure this is.
+    #[must_use]
     pub fn kind(&self) -> ErrorKind {
         self.0.kind
     }
     /// The operating system refused an operation; the source is the [`io::Error`].
+    #[must_use]
     pub fn is_io(&self) -> bool {
         self.0.kind == ErrorKind::Io
     }
     /// No room: the disk, the quota or the limit on the size of a file.
+    #[must_use]
     pub fn is_full(&self) -> bool {
         matches!(
             self.io_kind(),
@@ -270,69 +274,85 @@ impl StorageError {
         )
     }
     /// There is no store there.
+    #[must_use]
     pub fn is_not_found(&self) -> bool {
         self.0.kind == ErrorKind::NotFound
     }
     /// The store is open for writing elsewhere; see [`StorageError::holder`].
+    #[must_use]
     pub fn is_locked(&self) -> bool {
         self.0.kind == ErrorKind::Locked
     }
     /// Something durable is missing or altered; see [`StorageError::segment`], `offset` and `seq`.
+    #[must_use]
     pub fn is_damage(&self) -> bool {
         self.0.kind == ErrorKind::Damage
     }
     /// A strict open found a torn tail.
+    #[must_use]
     pub fn is_torn(&self) -> bool {
         self.0.kind == ErrorKind::Torn
     }
     /// An earlier failure stopped the log.
+    #[must_use]
     pub fn is_stopped(&self) -> bool {
         self.0.kind == ErrorKind::Stopped
     }
     /// Written by a newer ironweave.
+    #[must_use]
     pub fn is_version(&self) -> bool {
         self.0.kind == ErrorKind::Version
     }
 
     /// The store is of another model, or of a version of it that cannot be read as this one.
+    #[must_use]
     pub fn is_schema(&self) -> bool {
         self.0.kind == ErrorKind::Schema
     }
 
     /// The store was opened to be read only.
+    #[must_use]
     pub fn is_read_only(&self) -> bool {
         self.0.kind == ErrorKind::ReadOnly
     }
     /// The store keeps no log.
+    #[must_use]
     pub fn is_unlogged(&self) -> bool {
         self.0.kind == ErrorKind::Unlogged
     }
     /// A sequence or a position lies past the end of the log: it is of a log that went further, before it was restored
     /// from a backup, or of another one; see [`StorageError::seq`].
+    #[must_use]
     pub fn is_ahead(&self) -> bool {
         self.0.kind == ErrorKind::Ahead
     }
     /// A position, a cursor or a snapshot is of another store, or of another history of this one.
+    #[must_use]
     pub fn is_other_history(&self) -> bool {
         self.0.kind == ErrorKind::OtherHistory
     }
     /// A frame beyond the limit on length.
+    #[must_use]
     pub fn is_too_large(&self) -> bool {
         self.0.kind == ErrorKind::TooLarge
     }
     /// The file where damage or a torn tail was found.
+    #[must_use]
     pub fn segment(&self) -> Option<&Path> {
         self.0.segment.as_deref()
     }
     /// Where in that file.
+    #[must_use]
     pub fn offset(&self) -> Option<u64> {
         self.0.offset
     }
     /// The frame that should have been there, or that a caller has named.
+    #[must_use]
     pub fn seq(&self) -> Option<Seq> {
         self.0.seq
     }
     /// The process that holds the lock, where it is known.
+    #[must_use]
     pub fn holder(&self) -> Option<u32> {
         self.0.holder
     }

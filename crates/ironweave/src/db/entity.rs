@@ -53,6 +53,7 @@ pub trait Keyed: Entity {
     /// Whether all keys are known to come back as they were written.
     #[doc(hidden)]
     #[inline]
+    #[must_use]
     fn has_faithful_key() -> bool {
         is_faithful::<Self::Key>()
     }

@@ -5,6 +5,7 @@ pub(crate) mod entity;
 pub(crate) mod handle;
 pub mod query;
 
+use std::fmt;
 use std::marker::PhantomData;
 
 use crate::base::id::Id;
@@ -114,6 +115,12 @@ pub struct Reader<'g> {
     pub(crate) of: Option<(u16, u32)>,
 }
 
+impl fmt::Debug for Reader<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Reader").finish_non_exhaustive()
+    }
+}
+
 impl Reader<'_> {
     /// Panics: an invariant reads what it does not declare, so that it would not be asked when that changes.
     #[cold]
@@ -180,6 +187,13 @@ pub struct Places<'g, T, S> {
     of: PhantomData<fn() -> (T, S)>,
 }
 
+impl<T, S> fmt::Debug for Places<'_, T, S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut shown = f.debug_struct("Places");
+        shown.field("next", &self.next).finish_non_exhaustive()
+    }
+}
+
 impl<T: Entity, S: Place<T>> Iterator for Places<'_, T, S> {
     type Item = S::Item;
 
@@ -195,6 +209,15 @@ pub struct Links<'g, T> {
     graph: GraphRef<'g>,
     slots: std::slice::Iter<'g, u32>,
     of: PhantomData<fn() -> T>,
+}
+
+impl<T> fmt::Debug for Links<'_, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut shown = f.debug_struct("Links");
+        shown
+            .field("len", &self.slots.len())
+            .finish_non_exhaustive()
+    }
 }
 
 impl<'g, T: Entity> Links<'g, T> {

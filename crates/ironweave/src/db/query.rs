@@ -72,6 +72,7 @@
 //! assert_eq!(store.select(open & !failed).collect::<Vec<_>>(), [b]);
 //! ```
 
+use std::fmt;
 use std::marker::PhantomData;
 use std::ops::{BitAnd, BitOr, Not};
 
@@ -91,13 +92,19 @@ pub struct Filter<T> {
     of: PhantomData<fn() -> T>,
 }
 
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 enum Node {
     In(EntityIx, &'static [StateIx]),
     With(EntityIx, Hop, Box<Node>),
     And(Box<Node>, Box<Node>),
     Or(Box<Node>, Box<Node>),
     Not(EntityIx, Box<Node>),
+}
+
+impl<T> fmt::Debug for Filter<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Filter").field(&self.node).finish()
+    }
 }
 
 impl Node {

@@ -178,6 +178,15 @@ pub struct Reports<'s, M: Model> {
     until: Bound<Seq>,
 }
 
+impl<M: Model> fmt::Debug for Reports<'_, M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Reports")
+            .field("store", self.store)
+            .field("until", &self.until)
+            .finish_non_exhaustive()
+    }
+}
+
 impl<'s, M: Model> Reports<'s, M> {
     pub(super) fn new(
         store: &'s Store<M>,

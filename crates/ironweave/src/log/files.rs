@@ -192,6 +192,7 @@ impl FileLog {
     }
 
     /// The directory.
+    #[must_use]
     pub fn dir(&self) -> &Path {
         &self.chain.dir
     }

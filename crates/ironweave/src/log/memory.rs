@@ -58,6 +58,7 @@ impl Entry {
 
 impl MemoryLog {
     /// An empty log.
+    #[must_use]
     pub fn new() -> Self {
         Self {
             store: random_id(),

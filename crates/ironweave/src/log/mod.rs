@@ -128,6 +128,7 @@ pub struct FrameHeader {
 
 impl FrameHeader {
     /// A header to append.
+    #[must_use]
     pub fn new(seq: Seq, epoch: u32, kind: FrameKind, fingerprint: u128) -> Self {
         Self {
             seq,

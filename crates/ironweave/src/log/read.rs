@@ -277,11 +277,13 @@ impl ReadOnlyLog {
     }
 
     /// The last frame taken in.
+    #[must_use]
     pub fn head(&self) -> Option<Head> {
         self.chain.head
     }
 
     /// The highest sequence known to be durable: a lower bound.
+    #[must_use]
     pub fn durable(&self) -> Option<Seq> {
         self.chain.durable
     }

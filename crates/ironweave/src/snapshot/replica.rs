@@ -10,6 +10,7 @@
 //!    without the store ([`Snapshots`]); else the replica is given up, until the next snapshot copies the store's graph
 //!    again. The limits grow with the graph, so that copies cost a constant for each fact.
 
+use std::fmt;
 use std::marker::PhantomData;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -316,6 +317,12 @@ impl Replica {
 pub struct Snapshots<M: Model> {
     replica: Arc<Replica>,
     model: PhantomData<fn() -> M>,
+}
+
+impl<M: Model> fmt::Debug for Snapshots<M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Snapshots<{}>", M::NAME)
+    }
 }
 
 impl<M: Model> Clone for Snapshots<M> {

@@ -1,5 +1,6 @@
 //! What would happen: an event fired on a snapshot, and a store that begins at one.
 
+use std::fmt;
 use std::sync::Arc;
 
 use crate::base::error::StepError;
@@ -22,6 +23,16 @@ pub struct Outcome<E: Event> {
     pub receipt: Receipt<E>,
     /// What it changed.
     pub changes: Changes,
+}
+
+impl<E: Event<Bound: fmt::Debug, Created: fmt::Debug>> fmt::Debug for Outcome<E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Outcome")
+            .field("snapshot", &self.snapshot)
+            .field("receipt", &self.receipt)
+            .field("changes", &self.changes)
+            .finish()
+    }
 }
 
 impl State {

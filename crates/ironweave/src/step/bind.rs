@@ -177,6 +177,7 @@ pub trait Ref {
     }
 
     /// Whether all keys of its type are known to come back as they were written.
+    #[must_use]
     fn is_faithful() -> bool {
         true
     }

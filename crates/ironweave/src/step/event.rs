@@ -1,6 +1,7 @@
 //! Events as Rust types, and what the executor knows of them.
 
 use std::any::Any;
+use std::fmt;
 
 use minicbor::Decoder;
 use serde::Serialize;
@@ -51,6 +52,7 @@ pub trait Event: Sized + 'static {
 
     /// What a field is that JSON does not give; none where it must be given.
     #[doc(hidden)]
+    #[must_use]
     fn missing(_field: u16) -> Option<Box<dyn Any>> {
         None
     }
@@ -59,11 +61,13 @@ pub trait Event: Sized + 'static {
     #[doc(hidden)]
     fn of(fields: <Self::Fields as Fields>::Owned) -> Self;
     #[doc(hidden)]
+    #[must_use]
     fn literal(index: u16) -> &'static dyn Any {
         no_such_value(index)
     }
     /// How the values of a field are compared, where their type has `PartialEq` and is not one of the known ones.
     #[doc(hidden)]
+    #[must_use]
     fn equal(_index: u16) -> Option<Equal> {
         None
     }
@@ -119,6 +123,17 @@ pub struct Receipt<E: Event> {
     /// What it bound and what it created, as tokens where the declared arcs say the state. An immediate event that fired in the same step
     /// may have moved them on; a stale token rejects when it is used.
     pub bound: E::Bound,
+}
+
+impl<E: Event<Bound: fmt::Debug, Created: fmt::Debug>> fmt::Debug for Receipt<E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Receipt")
+            .field("seq", &self.seq)
+            .field("repeated", &self.repeated)
+            .field("created", &self.created)
+            .field("bound", &self.bound)
+            .finish()
+    }
 }
 
 /// An event without its type.

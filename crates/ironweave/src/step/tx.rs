@@ -2,6 +2,7 @@
 //! declares the arc; what is left to check here is the state of the graph.
 
 use std::any::Any;
+use std::fmt;
 use std::marker::PhantomData;
 use std::sync::Arc;
 
@@ -19,6 +20,13 @@ pub struct Tx<'a, E> {
     core: CoreMut<'a>,
     event: &'a Arc<str>,
     of: PhantomData<fn() -> E>,
+}
+
+impl<E> fmt::Debug for Tx<'_, E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut shown = f.debug_struct("Tx");
+        shown.field("event", self.event).finish_non_exhaustive()
+    }
 }
 
 impl<'a, E: crate::step::event::Event> Tx<'a, E> {

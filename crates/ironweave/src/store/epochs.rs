@@ -13,7 +13,7 @@ use crate::value;
 use crate::value::item;
 
 /// How much a frame may say.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug)]
 pub(crate) struct Bounds {
     pub(super) schema_bytes: usize,
     pub(super) transaction_bytes: usize,

@@ -1,5 +1,6 @@
 //! The log in words: for people, and for programs that print it.
 
+use std::fmt;
 use std::sync::Arc;
 
 use crate::base::id::Id;
@@ -60,6 +61,13 @@ impl std::fmt::Display for FiringView {
 pub struct FrameViews<'s, M: Model> {
     store: &'s Store<M>,
     frames: Frames<'s>,
+}
+
+impl<M: Model> fmt::Debug for FrameViews<'_, M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut shown = f.debug_struct("FrameViews");
+        shown.field("store", self.store).finish_non_exhaustive()
+    }
 }
 
 impl<M: Model> Store<M> {

@@ -15,6 +15,7 @@ pub(crate) mod tags;
 mod transaction;
 mod verify;
 
+use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -109,6 +110,15 @@ pub struct Store<M: Model> {
     pub(crate) history: History,
     pub(crate) feed: feed::Slot,
     model: PhantomData<fn() -> M>,
+}
+
+impl<M: Model> fmt::Debug for Store<M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Store")
+            .field("model", &M::NAME)
+            .field("seq", &self.seq())
+            .finish_non_exhaustive()
+    }
 }
 
 /// What lies under a store.

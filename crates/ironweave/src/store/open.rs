@@ -1,5 +1,6 @@
 //! Opening: options, the schema in the log, and replay by facts.
 
+use std::fmt;
 use std::marker::PhantomData;
 use std::path::Path;
 use std::sync::Arc;
@@ -33,6 +34,18 @@ pub struct Options<M: Model> {
     paranoid: bool,
     bounds: Bounds,
     model: PhantomData<fn() -> M>,
+}
+
+impl<M: Model> fmt::Debug for Options<M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Options")
+            .field("model", &M::NAME)
+            .field("log", &self.log)
+            .field("limits", &self.limits)
+            .field("paranoid", &self.paranoid)
+            .field("bounds", &self.bounds)
+            .finish()
+    }
 }
 
 impl<M: Model> Default for Options<M> {

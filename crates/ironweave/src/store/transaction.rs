@@ -1,5 +1,6 @@
 //! Transactions: several events that happen together or not at all.
 
+use std::fmt;
 use std::sync::Arc;
 
 use crate::base::error::{EntityRef, Name, StepError};
@@ -27,6 +28,13 @@ use crate::store::Store;
 #[must_use = "a transaction that is dropped takes back what it did: call `commit`"]
 pub struct Transaction<'a, M: Model> {
     store: &'a mut Store<M>,
+}
+
+impl<M: Model> fmt::Debug for Transaction<'_, M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut shown = f.debug_struct("Transaction");
+        shown.field("store", self.store).finish_non_exhaustive()
+    }
 }
 
 /// What came of an event that came from outside.
@@ -215,6 +223,7 @@ impl<'a, M: Model> Transaction<'a, M> {
     }
 
     /// The time of the transaction: that of the clock when it was first asked for.
+    #[must_use]
     pub fn time(&self) -> Timestamp {
         self.store.core.open.clock.now()
     }

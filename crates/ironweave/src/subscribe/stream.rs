@@ -4,6 +4,7 @@
 //! wakers; the stream is the other end of a short queue.
 
 use std::collections::VecDeque;
+use std::fmt;
 use std::pin::Pin;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
@@ -63,6 +64,12 @@ const WAITING_MAX: usize = 64;
 /// ```
 pub struct SubscriptionStream<M: Model> {
     queue: Arc<Queue<M>>,
+}
+
+impl<M: Model> fmt::Debug for SubscriptionStream<M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "SubscriptionStream<{}>", M::NAME)
+    }
 }
 
 struct Queue<M: Model> {
