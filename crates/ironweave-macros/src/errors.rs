@@ -1,9 +1,9 @@
-//! Collecting errors, each at its own span, and guessing what was meant by an unknown name.
+//! Collects errors, each with its own span, and suggests a known name for an unknown one.
 
 use proc_macro2::TokenStream;
 use quote::ToTokens;
 
-/// Everything that is wrong with a model, in the order in which it was found.
+/// The errors of a model, in the order in which they were found.
 #[derive(Default)]
 pub struct Errors(Vec<syn::Error>);
 
@@ -18,17 +18,17 @@ impl Errors {
         self.0.extend(error);
     }
 
-    /// The value, or none and its error here.
+    /// Returns the value, or records the error and returns `None`.
     pub fn take<T>(&mut self, result: syn::Result<T>) -> Option<T> {
         result.map_err(|error| self.add(error)).ok()
     }
 
-    /// How many there are so far, to find out whether a check added any.
+    /// The number of errors so far, to find out whether a check added any.
     pub fn len(&self) -> usize {
         self.0.len()
     }
 
-    /// One `compile_error!` for each.
+    /// One `compile_error!` for each error.
     pub fn to_tokens(&self) -> TokenStream {
         self.0.iter().map(syn::Error::to_compile_error).collect()
     }
@@ -40,7 +40,7 @@ impl Errors {
     }
 }
 
-/// The nearest of the known names, if it is near enough to have been meant.
+/// The known name with the smallest edit distance, if that is small enough for a suggestion.
 pub fn nearest<'n>(name: &str, known: impl IntoIterator<Item = &'n str>) -> Option<&'n str> {
     let known = known.into_iter();
     let distances = known.map(|k| (distance(&name.to_lowercase(), &k.to_lowercase()), k));
@@ -49,13 +49,13 @@ pub fn nearest<'n>(name: &str, known: impl IntoIterator<Item = &'n str>) -> Opti
     (distance <= 1 + longer / 4).then_some(nearest)
 }
 
-/// `` : did you mean `x`? `` for the nearest of the known names, or the list of them if it is short.
+/// `` : did you mean `x`? `` for the nearest of the known names, or else a list of the known names if it is short.
 pub fn did_you_mean<'n>(name: &str, known: impl IntoIterator<Item = &'n str>) -> String {
     let known: Vec<&str> = known.into_iter().collect();
     match nearest(name, known.iter().copied()) {
         Some(nearest) => format!(": did you mean `{nearest}`?"),
         None if known.is_empty() || known.len() > 12 => String::new(),
-        None => format!(" (there is {})", list(&known)),
+        None => format!(" (known: {})", list(&known)),
     }
 }
 
@@ -69,7 +69,7 @@ pub fn list(names: &[&str]) -> String {
     }
 }
 
-/// Edits (insert, delete, replace, swap of neighbours) from one word to the other.
+/// The edit distance of two words: insertions, deletions, replacements and swaps of neighbours.
 fn distance(a: &str, b: &str) -> usize {
     let (a, b): (Vec<char>, Vec<char>) = (a.chars().collect(), b.chars().collect());
     let mut rows = vec![(0..=b.len()).collect::<Vec<usize>>()];
@@ -92,13 +92,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_nearest_name_is_offered() {
+    fn the_nearest_name_is_suggested() {
         let known = ["Partition", "JobRun", "Want"];
         assert_eq!(did_you_mean("Wnat", known), ": did you mean `Want`?");
         assert_eq!(did_you_mean("Jobrun", known), ": did you mean `JobRun`?");
         assert_eq!(
             did_you_mean("Order", known),
-            " (there is `Partition`, `JobRun` and `Want`)"
+            " (known: `Partition`, `JobRun` and `Want`)"
         );
         assert_eq!(did_you_mean("Order", []), "");
     }

@@ -1,7 +1,7 @@
-//! From the module as written to the module as compiled: parse, check, generate.
+//! Expands a module in three steps: parse, check, generate.
 //!
 //! Errors never stop the expansion: the types are emitted beside every `compile_error!`, so that the
-//! rest of the user's crate (and rust-analyzer) goes on resolving.
+//! rest of the user's crate still resolves, also in rust-analyzer.
 
 use proc_macro2::TokenStream;
 use quote::quote;

@@ -1,7 +1,7 @@
 //! The `#[model]` attribute of ironweave.
 //!
-//! This file is only the door: what happens is in `expand`, as parse → check → generate, each a pure
-//! function with its own tests. Nothing here knows how a model is stored or run.
+//! This file only declares the attribute. `expand` calls parse → check → generate, each of which is a pure
+//! function with its own tests. This crate knows nothing of storage and of the runtime.
 
 mod check;
 mod errors;
@@ -11,7 +11,7 @@ mod parse;
 
 /// Turns an inline module of entities, states, events and invariants into a model.
 ///
-/// What may stand in the module is told in the crate `ironweave`, which re-exports this attribute.
+/// The crate `ironweave` re-exports this attribute and documents the contents of the module.
 #[proc_macro_attribute]
 pub fn model(
     arguments: proc_macro::TokenStream,

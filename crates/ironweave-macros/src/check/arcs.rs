@@ -1,4 +1,4 @@
-//! Arcs: names to numbers, one by one, and then what they mean together.
+//! Resolves each arc of an event, and then checks the arcs of an event against each other.
 
 use proc_macro2::Ident;
 
@@ -12,7 +12,7 @@ use super::{links, state};
 use crate::errors::Errors;
 use crate::parse::ast;
 
-/// Resolves one arc; `None` if anything in it is wrong.
+/// Resolves one arc; `None` if it has an error.
 pub fn one(scope: &mut Scope<'_>, arc: &ast::Arc, errors: &mut Errors) -> Option<Arc> {
     match arc {
         ast::Arc::Create {
@@ -193,7 +193,7 @@ fn moves(
         let token = &def.states[token].name;
         errors.at(
             &from[0],
-            format!("`{written}` is a `{entity}<{token}>`, which this move does not take: it would always reject"),
+            format!("`{written}` is a `{entity}<{token}>`, which is not a source of this move, so it would always reject"),
         );
     }
     let target = target?;
@@ -296,7 +296,7 @@ pub fn together(scope: &Scope<'_>, written: &[&ast::Arc], arcs: &[Arc], errors: 
                     errors.at(
                         &at.root,
                         format!(
-                            "`{at}` is moved twice by `{}`: an event moves an entity once, so remove one `#[moves(..)]`",
+                            "`{at}` is moved twice by `{}`: an event moves an entity only once, so remove one `#[moves(..)]`",
                             scope.event
                         ),
                     );

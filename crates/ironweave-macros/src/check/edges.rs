@@ -1,4 +1,4 @@
-//! Edges: each declaring end finds its inverse, the two become one edge.
+//! Pairs each declaring end with its inverse; the two are one edge.
 
 use std::collections::BTreeSet;
 
@@ -10,7 +10,7 @@ use super::model::{Cardinality, Edge, End, Entity, Field, FieldKind, OnDelete};
 use super::names::{plain, snake};
 use crate::errors::{Errors, did_you_mean};
 
-/// An end of an edge as written, before it has found its other end.
+/// An end of an edge as written, before it is paired with its other end.
 pub struct Written {
     /// The entity whose field it is.
     pub entity: usize,
@@ -20,13 +20,13 @@ pub struct Written {
     pub name: Ident,
     /// The entity at the other end.
     pub other: usize,
-    /// How many.
+    /// Its cardinality.
     pub cardinality: Cardinality,
-    /// What else it says.
+    /// Its options.
     pub options: EndOptions,
     /// The declaring end that it names, if it is an inverse.
     pub inverse: Option<(Ident, Ident)>,
-    /// Whether it is one that could not be read: which one was reported.
+    /// Whether it has an `#[inverse(..)]` that could not be parsed, which was reported.
     pub unread: bool,
 }
 
@@ -44,8 +44,8 @@ impl Written {
     }
 }
 
-/// Finds the inverse of each declaring end, and makes the edges. The `excused` ends are named by inverses
-/// that were reported already.
+/// Finds the inverse of each declaring end, and builds the edges. The `excused` ends are named by inverses
+/// that were reported already, so that no missing inverse is reported for them.
 pub fn pair(
     ends: &[Written],
     mut excused: BTreeSet<(String, String)>,
@@ -72,7 +72,7 @@ pub fn pair(
             errors.at(
                 &end.name,
                 format!(
-                    "`{of}::{field}` has an inverse already, `{first}`: an edge has exactly one, so remove one of the two"
+                    "`{of}::{field}` has an inverse already, `{first}`: an edge has exactly one inverse, so remove one of the two"
                 ),
             );
             continue;
@@ -132,8 +132,8 @@ pub fn pair(
     }
 }
 
-/// Refuses ends that no first entity could fill: exactly one at both, or at least one of an edge that never
-/// leads back.
+/// Refuses edges for which no first entity could be created: exactly one at both ends, or at least one on an
+/// acyclic edge.
 fn can_begin(end: &Written, inverse: &Written, entities: &[Entity], errors: &mut Errors) {
     let name = |end: &Written| entities[end.entity].name.clone();
     if (end.cardinality, inverse.cardinality) == (Cardinality::One, Cardinality::One) {
@@ -142,8 +142,8 @@ fn can_begin(end: &Written, inverse: &Written, entities: &[Entity], errors: &mut
         errors.at(
             field,
             format!(
-                "`{from}::{field}` and `{to}::{back}` are exactly one at both ends: neither could be there \
-                 before the other. Give one end room for none, as in \
+                "`{from}::{field}` and `{to}::{back}` are exactly one at both ends, so neither entity could be \
+                 created before the other: make one end optional, as in \
                  `#[inverse({from}::{field})] pub {back}: Option<{from}>,`"
             ),
         );
@@ -161,8 +161,8 @@ fn can_begin(end: &Written, inverse: &Written, entities: &[Entity], errors: &mut
         errors.at(
             field,
             format!(
-                "each `{entity}` needs another in `{field}`, and `acyclic` forbids to go round: there could be \
-                 no first `{entity}`; {instead}"
+                "each `{entity}` needs another in `{field}`, and `acyclic` forbids cycles, so no first `{entity}` \
+                 could be created: {instead}"
             ),
         );
     }
@@ -206,7 +206,7 @@ fn declaring(
     if found.inverse.is_some() {
         errors.at(
             field,
-            format!("`{entity}::{field}` is an inverse itself: of the two ends of an edge one declares it, without `#[inverse(..)]`"),
+            format!("`{entity}::{field}` is an inverse itself: name the declaring end, which has no `#[inverse(..)]`"),
         );
         return None;
     }

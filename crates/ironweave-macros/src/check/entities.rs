@@ -1,4 +1,4 @@
-//! Entities: which fields are values, which are ends of edges, and which two ends make an edge.
+//! Resolves entities: classifies their fields as values and ends of edges, and pairs the ends.
 
 use std::collections::BTreeSet;
 
@@ -33,7 +33,7 @@ pub fn find(entities: &[Entity], name: &Ident) -> Option<usize> {
     entities.iter().position(|entity| entity.name == *name)
 }
 
-/// Finds the entity of that name, or says what might have been meant.
+/// Finds the entity of that name, or reports an error with a suggestion.
 pub fn expect(entities: &[Entity], name: &Ident, errors: &mut Errors) -> Option<usize> {
     let found = find(entities, name);
     if found.is_none() {
@@ -47,7 +47,7 @@ pub fn expect(entities: &[Entity], name: &Ident, errors: &mut Errors) -> Option<
     found
 }
 
-/// As [`expect`]; a misspelt name is taken for the one that was meant, after it has been reported.
+/// As [`expect`], but after the error a misspelt name is resolved to the suggested one.
 pub fn meant(entities: &[Entity], name: &Ident, errors: &mut Errors) -> Option<usize> {
     expect(entities, name, errors).or_else(|| {
         let known: Vec<String> = entities.iter().map(|e| plain(&e.name)).collect();
@@ -168,7 +168,7 @@ pub fn resolve(
     resolved
 }
 
-/// Takes derives of these names away, and gives what there was.
+/// Removes derives of these names, and returns the removed ones.
 pub fn take_derives(attrs: &mut [syn::Attribute], names: &[&str]) -> Vec<syn::Path> {
     let mut taken = Vec::new();
     for attr in attrs
@@ -176,7 +176,7 @@ pub fn take_derives(attrs: &mut [syn::Attribute], names: &[&str]) -> Vec<syn::Pa
         .filter(|attr| attr.path().is_ident("derive"))
     {
         let list = Punctuated::<syn::Path, syn::Token![,]>::parse_terminated;
-        // What does not read is for rustc.
+        // rustc reports what does not parse.
         let Ok(paths) = attr.parse_args_with(list) else {
             continue;
         };
@@ -193,13 +193,13 @@ pub fn take_derives(attrs: &mut [syn::Attribute], names: &[&str]) -> Vec<syn::Pa
     taken
 }
 
-/// Refuses derives on what becomes a handle, and takes them away.
+/// Refuses and removes derives on an entity, which becomes a handle.
 fn no_derive(attrs: &mut Vec<syn::Attribute>, name: &Ident, errors: &mut Errors) {
     for attr in attrs.extract_if(.., |attr| attr.path().is_ident("derive")) {
         errors.at(
             attr.path(),
             format!(
-                "`{name}` becomes a handle, which is Copy, Debug, Eq, Ord, Hash and serde already: \
+                "`{name}` becomes a handle, which has Copy, Debug, Eq, Ord, Hash and serde already: \
                  remove the derive"
             ),
         );
@@ -218,7 +218,10 @@ fn edge_type(
         if !ty.args.is_empty() {
             errors.at(
                 &field.ty,
-                format!("an edge leads to any `{0}`: write `{0}`", ty.name),
+                format!(
+                    "an edge leads to a `{0}` in any state: write `{0}`",
+                    ty.name
+                ),
             );
         }
         return Some((Cardinality::One, entity));
@@ -240,7 +243,7 @@ fn edge_type(
             argument,
             format!("`{name}` is not an entity of this model{hint}"),
         );
-        // The edge is taken to lead where it was meant to, so that one mistake stays one error.
+        // The edge is resolved to the suggested entity, so that one mistake causes one error.
         let meant = nearest(&name, known.iter().map(String::as_str))?;
         let meant = known.iter().position(|name| name == meant)?;
         let many = wrapper == "Many";
@@ -255,7 +258,7 @@ fn edge_type(
         let name = &names[entity];
         errors.at(
             argument,
-            format!("an edge leads to any `{name}`: write `{wrapper}<{name}>`"),
+            format!("an edge leads to a `{name}` in any state: write `{wrapper}<{name}>`"),
         );
     }
     match wrapper.as_str() {
@@ -286,7 +289,7 @@ pub fn no_entity(ty: &Type, what: &str, names: &[Ident], errors: &mut Errors) {
     }
 }
 
-/// What a field has where nothing is given.
+/// The default of a field.
 fn default(ty: &Type, written: Option<ast::Default>) -> Option<Default> {
     match written {
         Some(ast::Default { value: None, .. }) => Some(Default::OfType),
@@ -310,7 +313,7 @@ fn value_field(field: &mut ast::Field, names: &[Ident], errors: &mut Errors) {
     if let (Some(_), Some(default)) = (&field.key, &field.default) {
         errors.at(
             &default.word,
-            "a key is given whenever an entity is created: remove the `#[default]`",
+            "a key must be given when an entity is created: remove the `#[default]`",
         );
     }
     if let Some((entity, _)) = &field.inverse {
@@ -333,31 +336,31 @@ fn value_field(field: &mut ast::Field, names: &[Ident], errors: &mut Errors) {
         );
         errors.at(
             &field.ty,
-            format!("`{ty}` cannot be {what}, since NaN is not equal to itself: use a whole number, of cents or micrometres"),
+            format!("`{ty}` cannot be {what}, because NaN is not equal to itself: use an integer, for example of cents"),
         );
     }
     no_entity(&field.ty, "a value", names, errors);
     types::value(&mut field.ty, errors);
 }
 
-/// What an end of an edge says of itself and of the edge.
+/// The options of an end of an edge, including those of the whole edge.
 #[derive(Clone)]
 pub struct EndOptions {
-    /// At least so many.
+    /// The minimum number of links.
     pub min: u32,
-    /// At most so many.
+    /// The maximum number of links.
     pub max: Option<u32>,
-    /// What happens when the entity here is deleted.
+    /// The policy when the entity at this end is deleted.
     pub on_delete: OnDelete,
-    /// Whether those at the other end are counted by state.
+    /// Whether the entities at the other end are counted by state.
     pub counted: bool,
     /// The type of the data of the links.
     pub data: Option<Type>,
-    /// Whether the edge never leads back.
+    /// Whether the links must form no cycle.
     pub acyclic: bool,
 }
 
-/// Checks what stands before an edge.
+/// Checks the attributes of an edge.
 fn edge_options(
     field: &ast::Field,
     cardinality: Cardinality,
@@ -419,19 +422,21 @@ fn edge_options(
     ];
     for (word, what) in declared_here {
         if let (Some(word), true) = (word, inverse) {
-            let message =
-                format!("`{what}` is of the whole edge: write it at the end without `#[inverse]`");
+            let message = format!(
+                "`{what}` belongs to the whole edge: write it at the end without `#[inverse]`"
+            );
             errors.at(word, message);
         }
     }
     if let (Some(word), false, false) = (&edge.acyclic, to_itself, inverse) {
-        let message = "only an edge from an entity type to itself can lead back: remove `acyclic`";
+        let message =
+            "only an edge from an entity type to itself can have a cycle: remove `acyclic`";
         errors.at(word, message);
     }
     if let (Some(word), true) = (&edge.counted, cardinality != Cardinality::Many) {
         errors.at(
             word,
-            "`counted` is for `Many`: at most one is no need to count",
+            "`counted` is for `Many`: remove it from an end that holds at most one",
         );
     }
     options.on_delete = edge.on_delete.unwrap_or(options.on_delete);

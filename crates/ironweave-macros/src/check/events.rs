@@ -1,4 +1,4 @@
-//! Events: what their fields bind, then their arcs, then what all of it means for each name.
+//! Resolves events: first the bindings of their fields, then their arcs, then checks on each name.
 
 use std::collections::BTreeSet;
 
@@ -15,7 +15,7 @@ use super::{arcs, json, mays, state};
 use crate::errors::Errors;
 use crate::parse::ast;
 
-/// What the arcs of an event can refer to.
+/// The scope of the arcs of an event.
 pub struct Scope<'e> {
     /// Entities, columns and edges.
     pub resolved: &'e Resolved,
@@ -25,11 +25,11 @@ pub struct Scope<'e> {
     pub fields: Vec<EventField>,
     /// Its names.
     pub names: Vec<Name>,
-    /// How many of the names there are when the arc that is being resolved acts.
+    /// The number of names that exist when the current arc acts.
     pub known: usize,
-    /// The words of arcs that could not be read.
+    /// The keywords of arcs that could not be parsed.
     pub unread: Vec<String>,
-    /// Names that were reported already and shall not be reported again.
+    /// Names that were reported already, and must not be reported again.
     pub broken: BTreeSet<String>,
     /// Literals so far.
     pub literals: Vec<Literal>,
@@ -70,7 +70,7 @@ fn one(mut event: ast::Event, resolved: &Resolved, errors: &mut Errors) -> Event
             errors.at(
                 &path,
                 format!(
-                    "`{token}` of `{name}` is a token, which is used once: remove `{derive}`, or bind a plain handle \
+                    "`{token}` of `{name}` is a token, which can be used only once: remove `{derive}`, or bind a plain handle \
                      (an `AnyEvent` can be cloned)"
                 ),
             );
@@ -162,7 +162,7 @@ fn one(mut event: ast::Event, resolved: &Resolved, errors: &mut Errors) -> Event
 fn field(scope: &mut Scope<'_>, mut written: ast::EventField, errors: &mut Errors) {
     let before = errors.len();
     let bound = binding(scope.resolved, &written.ty, errors);
-    // What is wrong with it has been reported: rustc shall find nothing more.
+    // Errors in the type were reported; the type is replaced, so that rustc reports no more.
     let mut ty = match (bound, errors.len() > before) {
         (Some(bound), true) => mended(scope.resolved, bound),
         (None, true) => syn::parse_quote!(()),
@@ -224,7 +224,7 @@ fn field(scope: &mut Scope<'_>, mut written: ast::EventField, errors: &mut Error
 /// Entities that a field of an event names: of which type, how many, and how.
 type Binding = (usize, Cardinality, By);
 
-/// Reads the type of an event's field as entities. What is misspelt is reported and taken for what was meant.
+/// Interprets the type of a field of an event as entities. A misspelt name is reported and resolved to the suggested one.
 fn binding(resolved: &Resolved, ty: &Type, errors: &mut Errors) -> Option<Binding> {
     let outer = named(ty)?;
     let wrapper = outer.name.to_string();
@@ -262,13 +262,13 @@ fn binding(resolved: &Resolved, ty: &Type, errors: &mut Errors) -> Option<Bindin
         let inner = types::text(types::argument(ty));
         errors.at(
             ty,
-            format!("`Many` is for edges: an event has `Vec<{inner}>`"),
+            format!("`Many` is for edges: write `Vec<{inner}>` in an event"),
         );
     }
     Some(bound)
 }
 
-/// The type of a field of an event that binds what was meant.
+/// The corrected type of a field of an event.
 fn mended(resolved: &Resolved, (entity, count, by): Binding) -> Type {
     let def = &resolved.entities[entity];
     let name = &def.name;
@@ -327,14 +327,14 @@ pub fn keyed(
         if other {
             errors.at(
                 at,
-                cannot(format!(
-                    "nothing gives its field `{}`, which has no `#[default]`",
-                    field.name
-                )),
+                cannot(format!("its field `{}` has no `#[default]`", field.name)),
             );
         }
         if matches!(field.kind, FieldKind::End(end) if end.cardinality == Cardinality::One) {
-            errors.at(at, cannot(format!("it needs exactly one `{}`", field.name)));
+            errors.at(
+                at,
+                cannot(format!("its edge `{}` must hold exactly one", field.name)),
+            );
         }
     }
     let initial = &def.states[def.initial];
@@ -360,7 +360,7 @@ fn created(
         errors.at(
             name,
             format!(
-                "`{name}` is taken in `{}`: give what is created another name",
+                "`{name}` is taken in `{}`: choose another name for the created entity",
                 scope.event
             ),
         );
@@ -384,7 +384,7 @@ fn created(
     });
 }
 
-/// Reports ends that must hold a link and that nothing in a creating event could give one.
+/// Reports ends of a created entity that must hold a link, if no arc or handler of the event can link them.
 fn ends_are_filled(scope: &Scope<'_>, arcs: &[Arc], mays: &[May], errors: &mut Errors) {
     let linked = |edge: usize| {
         let declared = arcs.iter().any(|arc| {
@@ -416,7 +416,7 @@ fn ends_are_filled(scope: &Scope<'_>, arcs: &[Arc], mays: &[May], errors: &mut E
                 errors.at(
                     name,
                     format!(
-                        "`{name}` needs {needs} `{other}` in `{field}`, and nothing links one: \
+                        "`{name}` needs {needs} `{other}` in `{field}`, and no arc links one: \
                          add `#[link({name}.{field} += ..)]`"
                     ),
                 );
@@ -425,7 +425,7 @@ fn ends_are_filled(scope: &Scope<'_>, arcs: &[Arc], mays: &[May], errors: &mut E
     }
 }
 
-/// Checks what is special about immediate events.
+/// Checks the additional rules of immediate events.
 fn immediate(
     scope: &Scope<'_>,
     written: &[ast::Arc],
@@ -463,10 +463,10 @@ fn immediate(
         let name = &own.name;
         errors.at(
             event,
-            format!("an immediate event moves its entity, or it would fire for ever: add `#[moves({name}: A -> B)]`"),
+            format!("an immediate event must move its entity, or it would fire forever: add `#[moves({name}: A -> B)]`"),
         );
     }
-    // What it waits for is seen over one edge; `each` waits, `those` does not.
+    // The conditions of an immediate event may follow one edge. `each` is a condition, `those` is not.
     for arc in written {
         let (word, path) = match arc {
             ast::Arc::When { path, .. } => ("when", path),
@@ -479,10 +479,8 @@ fn immediate(
         };
         if path.hops.len() > 1 {
             let instead = match word {
-                "moves" => "`those` may follow more",
-                _ => {
-                    "let another immediate event move what is between, and look at the state of that"
-                }
+                "moves" => "`those` may follow several",
+                _ => "let another immediate event move the entity in between, and test its state",
             };
             errors.at(
                 path.last(),

@@ -6,7 +6,7 @@ use super::model::EventField;
 use super::names::plain;
 use crate::errors::Errors;
 
-/// Reports two fields that JSON could not tell apart.
+/// Reports two fields with the same name in JSON.
 pub fn names(fields: &[EventField], errors: &mut Errors) {
     let mut seen = BTreeSet::new();
     for field in fields {
@@ -16,7 +16,7 @@ pub fn names(fields: &[EventField], errors: &mut Errors) {
         for name in std::iter::once(name).chain(aliases) {
             if !seen.insert(name.clone()) {
                 let message =
-                    format!("two fields would be called `{name}` in JSON: rename one of them");
+                    format!("two fields have the name `{name}` in JSON: rename one of them");
                 errors.at(&field.name, message);
             }
         }

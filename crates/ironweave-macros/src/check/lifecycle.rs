@@ -1,4 +1,4 @@
-//! Lifecycles: states, the moves between them, and whether every state can be reached and left.
+//! Resolves lifecycles: states and the moves between them. Reports states that are unreachable or have no moves.
 
 use std::collections::BTreeSet;
 
@@ -12,12 +12,12 @@ use super::types;
 use crate::errors::{Errors, did_you_mean};
 use crate::parse::ast;
 
-/// The word that marks a token as being in any state.
+/// The marker of a handle, which may be in any state.
 const ANY: &str = "Any";
-/// How many states fit beside the generation in an entity's word.
+/// The maximum number of states, which share a word with the generation of an entity.
 const STATES_MAX: usize = 250;
 
-/// The lifecycle of one entity. Its data has no columns yet.
+/// The lifecycle of one entity. Columns for its data are assigned later.
 pub struct States {
     /// Attributes of the enum.
     pub attrs: Vec<syn::Attribute>,
@@ -73,7 +73,7 @@ pub fn resolve(
         .collect()
 }
 
-/// The lifecycle of an entity for which none is written: it exists.
+/// The lifecycle of an entity without a states enum: one state, `Exists`.
 fn without(entity: &Ident) -> States {
     States {
         attrs: Vec::new(),
@@ -101,14 +101,14 @@ fn one(mut lifecycle: ast::Lifecycle, errors: &mut Errors) -> States {
     let name = &lifecycle.name;
     for path in take_derives(&mut lifecycle.attrs, &["Clone", "Copy", "Default"]) {
         let instead = match path.is_ident("Default") {
-            true => "the state that a new entity is in is marked with `#[initial]`",
+            true => "mark the initial state with `#[initial]`",
             false => "a plain handle, `token.any()`, can be copied",
         };
         let derive = types::text(&path);
         errors.at(
             &path,
             format!(
-                "`{name}` becomes an enum of tokens, of which each is used once: remove `{derive}` ({instead})"
+                "`{name}` becomes an enum of tokens, each of which can be used only once: remove `{derive}` ({instead})"
             ),
         );
     }
@@ -118,7 +118,7 @@ fn one(mut lifecycle: ast::Lifecycle, errors: &mut Errors) -> States {
         if plain(state) == ANY {
             errors.at(
                 state,
-                "`Any` stands for every state: choose another name for this one",
+                "`Any` means any state: choose another name for this one",
             );
         }
         if names.contains(state) {
@@ -130,7 +130,7 @@ fn one(mut lifecycle: ast::Lifecycle, errors: &mut Errors) -> States {
         let count = names.len();
         errors.at(
             name,
-            format!("`{name}` has {count} states, of at most {STATES_MAX}"),
+            format!("`{name}` has {count} states, but at most {STATES_MAX} are allowed"),
         );
     }
     let mut initial = None;
@@ -153,7 +153,7 @@ fn one(mut lifecycle: ast::Lifecycle, errors: &mut Errors) -> States {
             errors.at(
                 word,
                 format!(
-                    "`{}` is terminal, yet it has `#[to(..)]`: remove one of them",
+                    "`{}` is terminal but has `#[to(..)]`: remove one of them",
                     state.name
                 ),
             );
@@ -205,7 +205,7 @@ fn transitions(state: &ast::State, names: &[Ident], errors: &mut Errors) -> Vec<
         if transitions.iter().any(|t| t.to == number) {
             errors.at(
                 target,
-                format!("`{} -> {target}` is there already", state.name),
+                format!("`{} -> {target}` is declared already", state.name),
             );
         } else if transitions.iter().any(|t| t.verb == verb) {
             errors.at(
@@ -226,8 +226,8 @@ fn transitions(state: &ast::State, names: &[Ident], errors: &mut Errors) -> Vec<
     transitions
 }
 
-/// Reports states that nothing reaches and states that nothing leaves. Call it only where lifecycles
-/// and events are otherwise right: it looks at what is there.
+/// Reports states that are unreachable, and states that have no moves and are not terminal. Call it only if
+/// lifecycles and events have no other errors, which would cause false reports.
 pub fn reachable(resolved: &Resolved, events: &[Event], errors: &mut Errors) {
     for (number, entity) in resolved.entities.iter().enumerate() {
         let mut open = vec![entity.initial];
@@ -255,15 +255,15 @@ pub fn reachable(resolved: &Resolved, events: &[Event], errors: &mut Errors) {
                 errors.at(
                     name,
                     format!(
-                        "no `{entity}` is ever `{name}`: add `#[to({name})]` to the state it comes from, \
-                         create it `in {name}`, or keep it for later with `#[allow(unreached)]`"
+                        "no `{entity}` can reach `{name}`: add `#[to({name})]` to another state, \
+                         create it `in {name}`, or permit this with `#[allow(unreached)]`"
                     ),
                 );
             }
             if def.to.is_empty() && !def.terminal {
                 errors.at(
                     name,
-                    format!("`{name}` cannot be left: mark it `#[terminal]`, or add `#[to(..)]`"),
+                    format!("`{name}` has no moves: mark it `#[terminal]`, or add `#[to(..)]`"),
                 );
             }
         }

@@ -1,4 +1,4 @@
-//! Links in arcs: both ends, the data of the links, and whether the ends hold what is linked there.
+//! Checks links in arcs: both ends, the data of the links, and the cardinality of the ends.
 
 use proc_macro2::Ident;
 
@@ -9,10 +9,10 @@ use super::{types, values};
 use crate::errors::Errors;
 use crate::parse::ast;
 
-/// `path.edge`, and what stands at its other end, as written.
+/// `path.edge`, and the path at its other end, as written.
 type Ends<'a> = (&'a ast::Path, &'a Ident, &'a ast::Path);
 
-/// Resolves `link` and its kin.
+/// Resolves `link`, `unlink` and `relink`.
 pub fn link(
     scope: &mut Scope<'_>,
     kind: ast::LinkKind,
@@ -32,7 +32,7 @@ pub fn link(
         (Some(_), Some(data)) if kind == ast::LinkKind::Unlink => {
             errors.at(
                 &data.name,
-                "the data of a link goes with it: `unlink` has none",
+                "`unlink` takes no data: the data of a link is removed with the link",
             );
             return None;
         }
@@ -120,8 +120,8 @@ fn both_ends(
     Some((near.path, hop, far.path))
 }
 
-/// Refuses a `Vec` of the event at an end that holds at most one: what is written there can be one, or none. Where a path
-/// leads over an edge to many, only the graph can tell how many those are, and an event that finds several rejects.
+/// Refuses a `Vec` of the event at an end that holds at most one. If a path leads over an edge to many, the number of
+/// entities is known only at run time, and an event that finds several rejects.
 fn holds_all(
     scope: &Scope<'_>,
     (near, _, far): Ends<'_>,
@@ -162,11 +162,11 @@ fn far_end(edge: &Edge, hop: Hop) -> &End {
     edge.near(!hop.forward)
 }
 
-/// Reports two arcs that link one end, which holds at most one, with two entities. Both lists are of the same arcs.
+/// Reports two arcs that link an end that holds at most one with two entities. Both lists are of the same arcs.
 pub fn together(scope: &Scope<'_>, written: &[&ast::Arc], arcs: &[Arc], errors: &mut Errors) {
     let is_one =
         |path: &Path| path.hops.is_empty() && scope.names[path.root].count == Cardinality::One;
-    // Of each: the end, who stands there, and who is linked there.
+    // For each link: the end, the entity at that end, and the entity at the other end.
     let mut seen: Vec<(usize, bool, &Path, &Path)> = Vec::new();
     for (written, arc) in written.iter().zip(arcs) {
         let (

@@ -1,4 +1,4 @@
-//! What handlers may do, and the names of the traits that stand for it.
+//! Resolves the permissions of handlers, and names the traits that represent them.
 
 use std::collections::BTreeMap;
 
@@ -20,7 +20,7 @@ pub fn resolve(written: &[ast::May], resolved: &Resolved, errors: &mut Errors) -
     let mut mays: Vec<May> = Vec::new();
     let mut add = |may: May, at: &Ident, errors: &mut Errors| {
         if mays.contains(&may) {
-            errors.at(at, "this event has that `may` already");
+            errors.at(at, "this event declares that `may` already");
         } else {
             mays.push(may);
         }
@@ -88,8 +88,8 @@ pub fn resolve(written: &[ast::May], resolved: &Resolved, errors: &mut Errors) -
     mays
 }
 
-/// Everything that a handler could do: what an event with a broken `may` is taken to declare, so that its
-/// handler is not reported as well.
+/// Every possible permission. An event with a broken `may` gets all of them, so that its handler causes no
+/// further errors.
 pub fn every(resolved: &Resolved) -> Vec<May> {
     let mut mays = Vec::new();
     for (number, entity) in resolved.entities.iter().enumerate() {
@@ -156,7 +156,7 @@ pub fn set_trait(entities: &[Entity], column: &Column) -> Ident {
     )
 }
 
-/// The change of a field as one writes it in a `may`: `set JobRun.label`.
+/// The change of a field as written in a `may`: `set JobRun.label`.
 pub fn set_text(entities: &[Entity], column: &Column) -> String {
     let (entity, field) = (&entities[column.entity], plain(&column.name));
     match column.state {
@@ -172,13 +172,13 @@ pub fn set_link_trait(entities: &[Entity], edge: &Edge) -> Ident {
     format_ident!("Set{}{}", entity, field, span = edge.from.name.span())
 }
 
-/// The trait of what happens to whole entities: `CreateJobRun`.
+/// The trait of a change of whole entities: `CreateJobRun`.
 pub fn whole_trait(what: Whole, entity: &Entity) -> Ident {
     let what = pascal(what.word());
     format_ident!("{}{}", what, entity.name, span = entity.name.span())
 }
 
-/// The edge of that name, if its links have data; seen from either end.
+/// The edge with that name at this entity, if its links have data.
 fn data_edge(resolved: &Resolved, entity: usize, name: &Ident) -> Option<usize> {
     let fields = &resolved.entities[entity].fields;
     match fields.iter().find(|field| field.name == *name)?.kind {
@@ -187,13 +187,13 @@ fn data_edge(resolved: &Resolved, entity: usize, name: &Ident) -> Option<usize> 
     }
 }
 
-/// The change of links as one writes it in a `may`: `link JobRun.builds`.
+/// The change of links as written in a `may`: `link JobRun.builds`.
 pub fn link_text(kind: LinkKind, entities: &[Entity], edge: &Edge) -> String {
     let (entity, field) = (&entities[edge.from.entity].name, &edge.from.name);
     format!("{} {entity}.{field}", kind.word())
 }
 
-/// Reports two arcs whose traits would have one name. State data has a trait only where an event may set it.
+/// Reports two permissions whose traits would have the same name. State data has a trait only if an event may set it.
 pub fn distinct(resolved: &Resolved, events: &[Event], errors: &mut Errors) {
     let may_be_set = |column: &usize| {
         let declared = |event: &Event| event.mays.contains(&May::Set(*column));
@@ -207,7 +207,7 @@ pub fn distinct(resolved: &Resolved, events: &[Event], errors: &mut Errors) {
             errors.at(
                 at,
                 format!(
-                    "`{first}` and `{what}` would both be called `may::{name}`: rename one of them"
+                    "`{first}` and `{what}` would both generate the trait `may::{name}`: rename one of them"
                 ),
             );
         }

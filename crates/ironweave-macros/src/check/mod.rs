@@ -1,7 +1,7 @@
-//! From what was written to a model with numbers, and all that is wrong with it.
+//! Resolves the names of a syntax tree to indexes, and reports all errors.
 //!
-//! The model that comes out is as whole as it can be: what is broken is left out of it, so that the
-//! types are there although there are errors.
+//! The resulting model is as complete as possible: broken parts are left out, so that the types are generated
+//! in spite of errors.
 
 mod arcs;
 mod edges;
@@ -88,7 +88,7 @@ fn invariants(
     invariants
 }
 
-/// Resolves the name of a state, or says what might have been meant.
+/// Resolves the name of a state, or reports an error with a suggestion.
 fn state(
     resolved: &Resolved,
     entity: usize,
@@ -105,7 +105,7 @@ fn state(
             .collect();
         let hint = did_you_mean(&names::plain(name), known.iter().map(String::as_str));
         let hint = match name == "Any" {
-            true => format!(": name all that are meant, as `{}`", known.join(" | ")),
+            true => format!(": list the states, as in `{}`", known.join(" | ")),
             false => hint,
         };
         errors.at(

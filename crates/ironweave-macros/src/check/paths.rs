@@ -1,4 +1,4 @@
-//! Paths of arcs: from a name of the event over edges to entities.
+//! Resolves the paths of arcs, which lead from a name of the event over edges to entities.
 
 use proc_macro2::Ident;
 
@@ -10,13 +10,13 @@ use super::names::plain;
 use crate::errors::{Errors, did_you_mean};
 use crate::parse::ast;
 
-/// A resolved path, what it leads to and how many that may be.
+/// A resolved path, with the type and the number of the entities that it reaches.
 pub struct Reached {
     /// The path.
     pub path: Path,
     /// The entity type at its end.
     pub entity: usize,
-    /// How many it may reach.
+    /// How many entities it may reach.
     pub count: Cardinality,
 }
 
@@ -91,7 +91,7 @@ fn root(scope: &Scope<'_>, name: &Ident, errors: &mut Errors) -> Option<usize> {
         let ty = super::types::text(&field.written);
         errors.at(
             name,
-            format!("`{name}` is a value (`{ty}`): a path begins at an entity"),
+            format!("`{name}` is a value (`{ty}`), but a path begins at an entity"),
         );
     } else {
         let known: Vec<String> = scope.names.iter().map(|known| plain(&known.name)).collect();

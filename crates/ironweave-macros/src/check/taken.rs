@@ -1,8 +1,8 @@
 //! Names that generated code must not use for its own parameters, because the model gives them another meaning.
 //!
 //! The type parameter of a generated method shadows a type of that name, and a parameter cannot have the name of a
-//! constant or of a struct without fields. So each is called by its usual name where that is free, else with a number
-//! behind it.
+//! constant or of a struct without fields. Each parameter has its usual name if that is free, or else that name with a
+//! number appended.
 
 use std::collections::BTreeSet;
 
@@ -15,12 +15,12 @@ use super::model::Event;
 use super::names::plain;
 use crate::parse::ast::Invariant;
 
-/// The names that mean something where generated methods stand.
+/// The names that have a meaning in the scope of generated methods.
 #[derive(Default)]
 pub struct Taken {
-    /// In types.
+    /// Names of types.
     types: BTreeSet<String>,
-    /// In values and patterns.
+    /// Names in values and patterns.
     values: BTreeSet<String>,
 }
 
@@ -62,12 +62,12 @@ impl Taken {
         taken
     }
 
-    /// A type parameter.
+    /// The name of a type parameter.
     pub fn generic(&self, name: &str) -> Ident {
         free(name, &self.types)
     }
 
-    /// A parameter or local. It is none of the user's: a field of that name is no matter.
+    /// The name of a parameter or local variable. By its hygiene it never clashes with a field of that name.
     pub fn local(&self, name: &str) -> Ident {
         free(name, &self.values)
     }
@@ -78,7 +78,7 @@ impl Taken {
     }
 }
 
-/// The name, with the first number behind it that makes it free.
+/// The name, with the first number appended that makes it free.
 fn free(name: &str, taken: &BTreeSet<String>) -> Ident {
     let numbered = (0..).map(|n: usize| match n {
         0 => name.to_owned(),
@@ -102,7 +102,7 @@ fn idents(tokens: TokenStream, out: &mut BTreeSet<String>) {
     }
 }
 
-/// What an import brings in, but for `*`.
+/// The names that an import introduces, except through `*`.
 fn imported(tree: &UseTree, out: &mut BTreeSet<String>) {
     match tree {
         UseTree::Path(path) => imported(&path.tree, out),

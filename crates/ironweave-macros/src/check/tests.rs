@@ -1,15 +1,15 @@
-//! Wrong models, and what is said about them: the cases are in `wrong.txt`.
+//! Models with a mistake, and their errors. The cases are in `wrong.txt`; `BLESS=1` updates the errors in it.
 //!
-//! A model there is a small right one with one thing changed, so that each case shows its mistake and no
-//! more. The list of errors must be complete, so that one mistake is one error.
+//! Each model there is a small correct one with one change. The list of errors must be complete, so that one
+//! mistake causes one error.
 
 use std::fmt::Write as _;
 
 use crate::errors::Errors;
 use crate::{check, parse};
 
-/// A right model.
-const RIGHT: &str = r#"pub mod m {
+/// The correct model that the cases change.
+const CORRECT: &str = r#"pub mod m {
     use ironweave::prelude::*;
     #[entity] pub struct Part { #[key] pub name: String, #[inverse(Job::parts)] pub job: Option<Job> }
     #[states(Part)] pub enum PartState {
@@ -54,15 +54,14 @@ fn errors_of(model: &str) -> Vec<String> {
     errors.list().iter().map(show).collect()
 }
 
-/// Changes the right model and compares what is said.
-/// One case of `wrong.txt`, run: its lines with the errors as they are now.
+/// Runs one case of `wrong.txt`, and returns its errors as lines of that file.
 fn run(title: &str, changes: &[(String, String)]) -> String {
-    let mut model = RIGHT.to_string();
+    let mut model = CORRECT.to_string();
     for (from, to) in changes {
         assert_eq!(
             model.matches(from).count(),
             1,
-            "{title}: `{from}` is there once"
+            "{title}: `{from}` must occur exactly once"
         );
         model = model.replace(from, to);
     }
@@ -74,9 +73,9 @@ fn run(title: &str, changes: &[(String, String)]) -> String {
 }
 
 #[test]
-fn wrong_models_are_told_what_is_wrong() {
+fn each_mistake_in_a_model_is_reported() {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/src/check/wrong.txt");
-    let written = std::fs::read_to_string(path).expect("the cases are there");
+    let written = std::fs::read_to_string(path).expect("the file of cases can be read");
     let written = written.replace("\r\n", "\n");
     let (mut out, mut cases) = (String::new(), 0);
     let (mut title, mut changes) = (String::new(), Vec::new());
@@ -96,7 +95,7 @@ fn wrong_models_are_told_what_is_wrong() {
             *last = to.strip_prefix(' ').unwrap_or(to).replace("\\n", "\n");
             if !lines.peek().is_some_and(|next| next.starts_with("- ")) {
                 let errors = run(&title, &changes);
-                assert!(!errors.is_empty(), "[{title}] is not wrong at all");
+                assert!(!errors.is_empty(), "[{title}] has no error");
                 out += &errors;
                 cases += 1;
             }
@@ -115,8 +114,8 @@ fn wrong_models_are_told_what_is_wrong() {
 }
 
 #[test]
-fn the_right_model_has_no_errors() {
-    assert_eq!(errors_of(RIGHT), Vec::<String>::new());
+fn the_correct_model_has_no_errors() {
+    assert_eq!(errors_of(CORRECT), Vec::<String>::new());
 }
 
 #[test]
@@ -126,23 +125,25 @@ fn more_states_than_fit_are_refused() {
         let _ = write!(states, "#[terminal] S{i}, ");
         let _ = write!(to, "S{i}, ");
     }
-    let model = RIGHT
+    let model = CORRECT
         .replace("#[terminal] Done,", &format!("#[terminal] Done, {states}"))
         .replace("#[to(Done,", &format!("#[to({to} Done,"));
     assert_eq!(
         errors_of(&model),
-        ["JobState | `JobState` has 264 states, of at most 250"]
+        ["JobState | `JobState` has 264 states, but at most 250 are allowed"]
     );
 }
 
 #[test]
-fn what_is_no_inline_module_is_refused() {
+fn only_an_inline_module_is_accepted() {
     assert_eq!(
         errors_of("mod build;"),
-        ["mod | write the module inline, as `mod build { .. }`: an attribute sees no other file"]
+        [
+            "mod | write the module inline, as `mod build { .. }`: an attribute cannot read other files"
+        ]
     );
     assert_eq!(
         errors_of("struct A;"),
-        ["struct A; | `#[ironweave::model]` goes on an inline module: `pub mod name { .. }`"]
+        ["struct A; | `#[ironweave::model]` belongs on an inline module: `pub mod name { .. }`"]
     );
 }

@@ -1,4 +1,4 @@
-//! Reading types by their names: edges, entity fields of events, and what cannot be a value.
+//! Classifies types by their names: edges, entity fields of events, and types that cannot be values.
 
 use proc_macro2::Ident;
 use quote::{ToTokens, quote};
@@ -6,7 +6,7 @@ use syn::{GenericArgument, PathArguments, Type, TypePath};
 
 use crate::errors::Errors;
 
-/// A type that is one name with type arguments: `Option<JobRun>` (also `self::Option<JobRun>`).
+/// A type that consists of one name with type arguments: `Option<JobRun>` (also `self::Option<JobRun>`).
 pub struct Named<'t> {
     /// The name.
     pub name: &'t Ident,
@@ -57,7 +57,7 @@ fn arguments(arguments: &PathArguments) -> Vec<&Type> {
         .collect()
 }
 
-/// The type argument of `Vec<T>`; the type itself where it has none.
+/// The type argument of `Vec<T>`; the type itself if it has none.
 pub fn argument(ty: &Type) -> &Type {
     named(ty)
         .and_then(|ty| ty.args.first().copied())
@@ -93,7 +93,7 @@ fn walk<'t>(ty: &'t Type, visit: &mut dyn FnMut(&'t TypePath)) {
     }
 }
 
-/// The first entity type that stands anywhere in a type.
+/// The first entity type that occurs anywhere in a type.
 pub fn mentions(ty: &Type, is_entity: impl Fn(&Ident) -> bool) -> Option<&Ident> {
     let mut found = None;
     walk(ty, &mut |path| {
@@ -109,9 +109,9 @@ pub fn mentions(ty: &Type, is_entity: impl Fn(&Ident) -> bool) -> Option<&Ident>
     found
 }
 
-/// Refuses what cannot be stored: hash tables, whose order differs from run to run, and references.
+/// Refuses types that cannot be stored: hash tables, whose order differs from run to run, and references.
 ///
-/// A reference becomes the owned type, so that it is wrong only once.
+/// A reference is replaced by the owned type, so that it causes only one error.
 pub fn value(ty: &mut Type, errors: &mut Errors) {
     walk(ty, &mut |path| {
         let Some(name) = path.path.segments.last().map(|segment| &segment.ident) else {
@@ -140,12 +140,12 @@ pub fn value(ty: &mut Type, errors: &mut Errors) {
     }
 }
 
-/// Whether a type is one of the numbers that are not equal to themselves.
+/// Whether a type is a float, which has values that are not equal to themselves.
 pub fn is_float(ty: &Type) -> bool {
     named(ty).is_some_and(|ty| ty.name == "f32" || ty.name == "f64")
 }
 
-/// Types that accessors give by value.
+/// Types that accessors return by value.
 const BY_VALUE: [&str; 18] = [
     "bool",
     "char",
@@ -167,12 +167,12 @@ const BY_VALUE: [&str; 18] = [
     "Duration",
 ];
 
-/// Whether a type is one of the plain copied ones, by its name.
+/// Whether accessors return a type by value, judged by its name.
 pub fn by_value(ty: &Type) -> bool {
     named(ty).is_some_and(|ty| ty.args.is_empty() && BY_VALUE.iter().any(|name| ty.name == name))
 }
 
-/// A type as one would write it: `Vec<Ensure<Partition>>`.
+/// A type as source text: `Vec<Ensure<Partition>>`.
 pub fn text(tokens: impl ToTokens) -> String {
     let mut text = tokens.to_token_stream().to_string();
     for (from, to) in [
@@ -224,7 +224,7 @@ mod tests {
     }
 
     #[test]
-    fn types_are_written_as_people_do() {
+    fn types_are_formatted_as_source_text() {
         for written in ["Vec<Ensure<Partition>>", "std::time::Duration", "(u32, i8)"] {
             assert_eq!(text(parse(written)), written);
         }
@@ -239,7 +239,7 @@ mod tests {
     }
 
     #[test]
-    fn an_entity_is_found_wherever_it_stands() {
+    fn an_entity_is_found_anywhere_in_a_type() {
         let is = |name: &Ident| name == "Want";
         assert!(mentions(&parse("BTreeMap<String, (u8, Want)>"), is).is_some());
         assert!(mentions(&parse("[Want; 2]"), is).is_some());

@@ -1,4 +1,4 @@
-//! Values in arcs: which columns they go to, that all are given, and where they come from.
+//! Checks the values in arcs: the columns that they are written to, that none is missing, and their sources.
 
 use proc_macro2::{Ident, TokenStream};
 use quote::quote;
@@ -32,7 +32,7 @@ pub fn settable(
         Some(FieldKind::Column(column)) if resolved.columns[column].key => {
             errors.at(
                 name,
-                format!("`{name}` is the key of `{of}`, which never changes"),
+                format!("`{name}` is the key of `{of}`, and a key never changes"),
             );
             None
         }
@@ -89,7 +89,7 @@ pub fn state_data(
     found
 }
 
-/// Resolves `{ a, b = expr }` against the columns that must be given, all of them and once.
+/// Resolves `{ a, b = expr }` against the columns that must be given, each exactly once.
 pub fn assigns(
     scope: &mut Scope<'_>,
     given: &[&ast::Assign],
@@ -155,14 +155,14 @@ pub fn optional(ty: &Type) -> Option<&Type> {
     }
 }
 
-/// Whether a type is one that is known to be no `Option`, whatever it is called.
+/// Whether a type is known not to be an alias of `Option`.
 fn never_optional(ty: &Type) -> bool {
     let known = ["String", "Vec", "BTreeMap", "BTreeSet", "Box"];
     types::by_value(ty) || types::named(ty).is_some_and(|ty| known.iter().any(|k| ty.name == k))
 }
 
-/// Reports a value that is the same as what is wanted but for an `Option` around one of the two, with what to change.
-/// Other misfits are found by rustc.
+/// Reports a value whose type differs from the expected one only by an `Option` around one of the two, with the change to make.
+/// rustc reports other mismatches.
 fn wrapped(
     ty: &Type,
     given: &Type,
@@ -175,10 +175,10 @@ fn wrapped(
     if !missing && format!("Option<{wanted}>") != given {
         return false;
     }
-    // A field of the event is the easier one to change.
+    // A field of the event is the easiest to change.
     let instead = match at == what {
         true => format!("write `pub {what}: {wanted}` in the event"),
-        false => format!("write `{name}: {given}` where that is declared"),
+        false => format!("declare it as `{name}: {given}`"),
     };
     errors.at(
         at,
@@ -187,7 +187,7 @@ fn wrapped(
     true
 }
 
-/// Resolves a value for what has a type.
+/// Resolves a value of an expected type.
 pub fn source(
     scope: &mut Scope<'_>,
     ty: &Type,
@@ -246,7 +246,7 @@ pub fn source(
             let ty = types::text(ty);
             errors.at(
                 word,
-                format!("`{name}` is a `{ty}`, and no `Option`: make it an `Option<{ty}>`, or write a `{ty}`"),
+                format!("`{name}` is a `{ty}`, not an `Option`: declare it as `Option<{ty}>`, or write a `{ty}`"),
             );
             None
         }
@@ -321,7 +321,9 @@ fn entity_field(
     if name.count != Cardinality::One {
         errors.at(
             root,
-            format!("`{root}` may be none or many: a value comes from exactly one entity"),
+            format!(
+                "`{root}` may be none or several, but a value is taken from exactly one entity"
+            ),
         );
         return None;
     }
@@ -341,7 +343,7 @@ fn entity_field(
     if let Some(column) = def.fields.iter().find_map(column_of) {
         return Some((number, column));
     }
-    // State data, where the binding says which state it is in.
+    // State data, if the binding determines the state.
     let state = match name.by {
         By::Token(state) => Some(&def.states[state]),
         _ => None,
@@ -361,7 +363,7 @@ fn entity_field(
         (def.states.iter()).find(|s| s.data.iter().any(|c| resolved.columns[*c].name == *field));
     let hint = match elsewhere {
         Some(state) => format!(
-            " of its own: it is data of `{0}`, so bind `{root}: {of}<{0}>`",
+            ", but its state `{0}` has: bind `{root}: {of}<{0}>`",
             state.name
         ),
         None => hint,

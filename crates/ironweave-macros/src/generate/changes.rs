@@ -1,5 +1,5 @@
-//! Methods that change an entity and its links, in the handler of an event that declares it. What moves a token stands with its
-//! state, in `methods`.
+//! Methods that change an entity and its links, in the handler of an event that declares the change. The methods that move a
+//! token are in `methods`.
 
 use proc_macro2::TokenStream;
 use quote::{format_ident, quote};
@@ -12,7 +12,7 @@ use crate::check::model::{Entity, Field, FieldEnd, FieldKind, LinkKind, Model, W
 use crate::check::names::plain;
 use crate::check::{link_text, link_trait, set_link_trait, set_text, set_trait, whole_trait};
 
-/// What changes any handle or token, but for its state.
+/// The methods that change any handle or token, except for its state.
 pub fn changing(model: &Model, index: usize, entity: &Entity) -> TokenStream {
     let name = &entity.name;
     let s = model.taken.generic("S");
@@ -26,7 +26,7 @@ pub fn changing(model: &Model, index: usize, entity: &Entity) -> TokenStream {
     let mut methods: Vec<TokenStream> = shown(entity).map(one).collect();
     methods.push(delete(model, index, entity));
     block(
-        "For handlers: what changes it, each in an event that declares so with `may`.",
+        "Changes, for handlers. Each method needs a `may` of the event.",
         &quote!(impl<#s: ::ironweave::StateOf<#name>> #name<#s>),
         &methods,
     )
@@ -97,11 +97,11 @@ fn edge(model: &Model, field: &Field, end: FieldEnd) -> TokenStream {
             (LinkKind::Unlink, _) => (quote!(unlink), "Removes the link with `other`"),
             (LinkKind::Relink, None) => (
                 quote!(relink),
-                "Links `other` instead of what is in its way",
+                "Links `other`, replacing a link at an end that holds one",
             ),
             (LinkKind::Relink, Some(_)) => (
                 quote!(relink_with),
-                "Links `other` instead of what is in its way, with data",
+                "Links `other` with data, replacing a link at an end that holds one",
             ),
         };
         let value = model.taken.local("data");
@@ -161,7 +161,7 @@ fn delete(model: &Model, index: usize, entity: &Entity) -> TokenStream {
     let (vis, name) = (&entity.vis, &entity.name);
     let bound = whole_trait(Whole::Delete, entity);
     let doc = format!(
-        "Deletes it, and what the `on_delete` of its edges says, in an event with `#[may(delete {name})]`."
+        "Deletes the entity, and applies the `on_delete` of its edges, in an event with `#[may(delete {name})]`."
     );
     let (index, tx, unit) = (number(index), model.taken.local("tx"), result(&quote!(())));
     let (s, e) = (model.taken.generic("S"), model.taken.generic("E"));

@@ -1,8 +1,8 @@
-//! Plain data and its CBOR, as serde writes the types of `ironweave::schema`: structs as maps by the names of their
-//! fields, a variant as its name, or as a map from its name to what is in it.
+//! Plain data and its CBOR, as serde serializes the types of `ironweave::schema`: structs as maps with the names of their
+//! fields as keys, a variant as its name, or as a map from its name to its content.
 //!
-//! The schema goes into the expansion as one literal. As Rust expressions it was a tenth of what a model cost
-//! `cargo check`.
+//! The schema is one literal in the expansion, because Rust expressions for it would take a tenth of the time that
+//! `cargo check` takes for a model.
 
 /// A piece of data.
 pub enum Data {
@@ -25,7 +25,7 @@ macro_rules! map {
 pub(super) use map;
 
 impl Data {
-    /// A variant with something in it.
+    /// A variant with content.
     pub fn variant(name: &'static str, content: impl Into<Self>) -> Self {
         Self::Map(vec![(name, content.into())])
     }
@@ -35,7 +35,7 @@ impl Data {
         Self::List(items.into_iter().map(Into::into).collect())
     }
 
-    /// In CBOR (RFC 8949).
+    /// Encodes the data as CBOR (RFC 8949).
     pub fn to_cbor(&self) -> Vec<u8> {
         let mut bytes = Vec::new();
         self.write(&mut bytes);

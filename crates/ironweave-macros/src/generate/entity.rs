@@ -1,4 +1,4 @@
-//! An entity: the handle, the enum of its tokens, and what can be called on them.
+//! Generates an entity: the handle, the enum of its tokens, and their methods.
 
 use proc_macro2::TokenStream;
 use quote::{format_ident, quote};
@@ -41,7 +41,7 @@ pub fn entity(model: &Model, index: usize, entity: &Entity) -> TokenStream {
     }
 }
 
-/// The implementations that every handle has, which core writes.
+/// The implementations that every handle has, by a macro of the runtime.
 fn handle(model: &Model, index: usize, entity: &Entity) -> TokenStream {
     let (name, states) = (&entity.name, &entity.states_name);
     let text = plain(name);
@@ -60,7 +60,7 @@ fn handle(model: &Model, index: usize, entity: &Entity) -> TokenStream {
 /// The enum of tokens, in place of the enum of states.
 fn enumeration(entity: &Entity) -> TokenStream {
     let (vis, name, enum_name) = (&entity.vis, &entity.name, &entity.states_name);
-    let fallback = format!("A `{name}` as a token of the state it is in.");
+    let fallback = format!("A `{name}` as a token of its current state.");
     let attrs = documented(&entity.states_attrs, &fallback);
     let has_debug = entity
         .states_attrs
@@ -69,7 +69,7 @@ fn enumeration(entity: &Entity) -> TokenStream {
     let debug = (!has_debug).then(|| quote!(#[derive(::core::fmt::Debug)]));
     let variants = entity.states.iter().map(|state| {
         let state_name = &state.name;
-        let attrs = documented(&state.attrs, &format!("It is in `{state_name}`."));
+        let attrs = documented(&state.attrs, &format!("The state `{state_name}`."));
         quote! { #attrs #state_name(#name<self::state::#state_name>) }
     });
     quote! {
@@ -80,7 +80,7 @@ fn enumeration(entity: &Entity) -> TokenStream {
     }
 }
 
-/// `NewJobRun`: what a handler creates one with.
+/// `NewJobRun`: the argument with which a handler creates an entity.
 fn new(model: &Model, index: usize, entity: &Entity) -> TokenStream {
     let (vis, name) = (&entity.vis, &entity.name);
     let new = format_ident!("New{}", name);
@@ -154,30 +154,30 @@ fn new(model: &Model, index: usize, entity: &Entity) -> TokenStream {
     }
 }
 
-/// Of the user's attributes, the documentation.
+/// The documentation among the user's attributes.
 fn docs(attrs: &[syn::Attribute]) -> Vec<syn::Attribute> {
     let doc = |attr: &&syn::Attribute| attr.path().is_ident("doc");
     attrs.iter().filter(doc).cloned().collect()
 }
 
-/// `Keyed`, where there is a key.
+/// `Keyed`, if there is a key.
 fn key(model: &Model, entity: &Entity) -> Option<TokenStream> {
     let name = &entity.name;
     let types = entity.key.iter().map(|c| match &model.columns[*c].ty {
-        // It was refused; here it would be refused by rustc again.
+        // A float was refused; rustc would refuse it again.
         ty if is_float(ty) => quote!(u64),
         ty => quote!(#ty),
     });
     let types: Vec<TokenStream> = types.collect();
     let ty = match types.as_slice() {
-        // That it has none was reported where it is used by its key.
+        // A missing key was reported at its use.
         [] if model.broken => quote!(::std::string::String),
         [] => return None,
         [ty] => quote!(#ty),
         types => quote!((#(#types),*)),
     };
     let columns = entity.key.iter().copied().map(number);
-    // A tuple is read back as it was where all in it is.
+    // A tuple is read back as it was written if all of its parts are.
     let faithful = (types.len() > 1).then(|| {
         quote! {
             fn has_faithful_key() -> bool {

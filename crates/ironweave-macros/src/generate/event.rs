@@ -1,4 +1,4 @@
-//! An event: the struct, how it binds and is written, and what it gives back.
+//! Generates an event: the struct, its binding and serialization, and the types of its receipts.
 
 use proc_macro2::{Group, Ident, Span, TokenStream, TokenTree};
 use quote::{ToTokens as _, format_ident, quote, quote_spanned};
@@ -42,12 +42,12 @@ pub fn event(model: &Model, index: usize, event: &Event) -> TokenStream {
     quote! { #structure #implementation #(#mays)* #handles #(#typed)* }
 }
 
-/// Functions that compile only if values are of the type of the column that they go to. What is wrong is
-/// reported at the name in the arc.
+/// Functions that compile only if each value has the type of its column. rustc reports a mismatch
+/// at the name in the arc.
 fn typed(model: &Model, event: &Event) -> Vec<TokenStream> {
     let event_name = &event.name;
     let given = model.taken.local("given");
-    // What is written with one type is of one type.
+    // Types that are written alike are equal.
     let differs = |typed: &&Typed| {
         let given = match typed.from {
             TypedFrom::Field(field) => &event.fields[field].ty,
@@ -58,7 +58,7 @@ fn typed(model: &Model, event: &Event) -> Vec<TokenStream> {
     };
     let one = |typed: &Typed| {
         let at = typed.at.span();
-        // There, so that it is what is reported to be of another type.
+        // With this span, rustc reports the mismatch at the value.
         let mut given = given.clone();
         given.set_span(at);
         let ty = spanned(typed.ty.to_token_stream(), at);
@@ -93,7 +93,7 @@ fn typed(model: &Model, event: &Event) -> Vec<TokenStream> {
     event.typed.iter().filter(differs).map(one).collect()
 }
 
-/// The same tokens, at another place: what is wrong with them is reported there.
+/// The same tokens with another span, at which rustc reports their errors.
 fn spanned(tokens: TokenStream, at: Span) -> TokenStream {
     let at_place = |mut token: TokenTree| {
         if let TokenTree::Group(group) = &token {
@@ -181,7 +181,7 @@ fn implementation(model: &Model, index: usize, event: &Event) -> TokenStream {
         }
     });
     let handle = (event.has_may && !model.broken).then(|| {
-        // At the event, so that a missing handler is reported there.
+        // With the span of the event, so that rustc reports a missing handler there.
         quote_spanned! {Span::mixed_site().located_at(name.span())=>
             fn handle(
                 &self, #names_of: &::ironweave::plumbing::Names, #tx: &mut ::ironweave::Tx<'_, Self>,
@@ -203,7 +203,7 @@ fn implementation(model: &Model, index: usize, event: &Event) -> TokenStream {
     let (created_type, created_value) = given(event, "created", &created);
     let names: Vec<&Ident> = event.fields.iter().map(|field| &field.name).collect();
     let texts = names.iter().map(|name| plain(name));
-    // Where a type of the user's own is no value, that is said at the first one that may be it.
+    // If a type of the user cannot be a value, rustc reports it at the first candidate.
     let own = (event.fields.iter()).find(|field| field.binds.is_none() && !by_value(&field.ty));
     let at = own.map_or(Span::call_site(), |field| field.ty.span());
     let types = list(at, event.fields.iter().map(|field| list_type(event, field)));
@@ -213,7 +213,7 @@ fn implementation(model: &Model, index: usize, event: &Event) -> TokenStream {
             names.iter().map(|name| quote!(&self.#name)),
         )
     });
-    // Names of ours: one of the user's might be that of a constant, which would be another pattern.
+    // Generated names: a name of the user might be that of a constant, which would be another pattern.
     let parts: Vec<Ident> = (0..names.len())
         .map(|i| taken.local(&format!("field{i}")))
         .collect();
@@ -255,7 +255,7 @@ fn implementation(model: &Model, index: usize, event: &Event) -> TokenStream {
     }
 }
 
-/// What `#[serde(..)]` on fields says of how the event is read and written as JSON; nothing where there is none.
+/// The effect of `#[serde(..)]` on fields on the JSON form of the event; nothing if there is no such attribute.
 fn json(event: &Event, taken: &Taken) -> TokenStream {
     let mut out = TokenStream::new();
     let fields = || event.fields.iter();
@@ -309,7 +309,7 @@ fn list(at: Span, items: impl DoubleEndedIterator<Item = TokenStream>) -> TokenS
     )
 }
 
-/// What a field is to its event, as a type.
+/// The kind of a field of an event, as a type.
 fn list_type(event: &Event, field: &EventField) -> TokenStream {
     let ty = &field.ty;
     match field.binds.map(|binds| event.names[binds].count) {
@@ -329,7 +329,7 @@ fn braced(fields: &[TokenStream]) -> TokenStream {
     }
 }
 
-/// A parameter's name, with an underscore where it is not used.
+/// A parameter's name, with an underscore if it is not used.
 fn unused(name: &Ident, unused: bool) -> Ident {
     if unused {
         format_ident!("_{name}")
@@ -338,7 +338,7 @@ fn unused(name: &Ident, unused: bool) -> Ident {
     }
 }
 
-/// What gives the literals of an immediate event.
+/// The function that returns the literals of an immediate event.
 pub fn literals_of_immediate(model: &Model, event: &Event) -> TokenStream {
     if event.literals.is_empty() {
         return quote!(::ironweave::plumbing::no_such_value);
@@ -356,7 +356,7 @@ fn literals(event: &Event) -> Vec<TokenStream> {
     let one = |(i, literal): (usize, &crate::check::model::Literal)| {
         let index = number(event.fields.len() + i);
         let ty = &literal.ty;
-        // A number is of any type of numbers, which `From` is not for.
+        // A literal number can have any numeric type, but has no `From` conversion to all of them.
         let into = |tokens: &TokenStream, ty: Option<&Type>| match ty.is_some_and(by_value) {
             true => quote!(#tokens),
             false => quote!(::core::convert::From::from(#tokens)),
@@ -404,7 +404,7 @@ fn from_names(index: usize, name: &Name, names: &Ident) -> TokenStream {
     }
 }
 
-/// The modules `bound` and `created`: what events give back.
+/// The modules `bound` and `created`: the contents of receipts.
 pub fn results(model: &Model) -> TokenStream {
     let events: Vec<&Event> = model
         .events
@@ -416,21 +416,21 @@ pub fn results(model: &Model) -> TokenStream {
         .filter(|event| !event.names.is_empty())
         .map(|event| {
             let doc = format!(
-                "What [`{0}`](super::{0}) bound, after its declared arcs.",
+                "The entities that [`{0}`](super::{0}) bound, after its declared arcs.",
                 event.name
             );
             one_result(model, event, &doc, true)
         });
     let creates = |event: &&&Event| event.names.iter().any(|name| name.by == By::Created);
     let created = events.iter().filter(creates).map(|event| {
-        let doc = format!("What [`{0}`](super::{0}) created.", event.name);
+        let doc = format!("The entities that [`{0}`](super::{0}) created.", event.name);
         one_result(model, event, &doc, false)
     });
     quote! {
-        /// What the events bound: tokens where the declared arcs say the state, else handles.
+        /// The entities that events bind: tokens if the declared arcs determine the state, or else handles.
         #[allow(dead_code)]
         pub mod bound { #(#bound)* }
-        /// What the events created.
+        /// The entities that events create.
         #[allow(dead_code)]
         pub mod created { #(#created)* }
     }
@@ -462,8 +462,8 @@ fn one_result(model: &Model, event: &Event, doc: &str, bound: bool) -> TokenStre
     quote! { #[doc = #doc] #[derive(::core::fmt::Debug)] pub struct #given { #(#fields),* } }
 }
 
-/// `JobFailedBound` of `JobFailed`. It has a name of its own since rustc shortens paths only of names that
-/// stand for one thing.
+/// `JobFailedBound` of `JobFailed`. The name is unique in the model, because rustc shortens paths only of unique
+/// names.
 fn result_name(event: &Event, module: &str) -> Ident {
     let suffix = if module == "bound" {
         "Bound"
@@ -473,7 +473,7 @@ fn result_name(event: &Event, module: &str) -> Ident {
     format_ident!("{}{suffix}", event.name)
 }
 
-/// Type and value of what an event gives back; the unit where that is nothing.
+/// The type and value of the entities in a receipt; the unit if there are none.
 fn given(event: &Event, module: &str, fields: &[TokenStream]) -> (TokenStream, TokenStream) {
     if fields.is_empty() {
         return (quote!(()), TokenStream::new());

@@ -1,4 +1,4 @@
-//! What finds entities: by an indexed field, and the filters of queries over edges.
+//! Methods that find entities: by an indexed field, and filters of queries over edges.
 
 use proc_macro2::TokenStream;
 use quote::{format_ident, quote};
@@ -6,7 +6,7 @@ use quote::{format_ident, quote};
 use super::number;
 use crate::check::model::{Entity, Field, FieldKind, Index, Model};
 
-/// What finds entities by a field: those with an indexed value, those that are linked with some.
+/// The method that finds entities by a field: by an indexed value, or by links along an edge.
 pub fn finder(model: &Model, index: usize, entity: &Entity, field: &Field) -> TokenStream {
     let (vis, name, owner) = (&field.vis, &field.name, &entity.name);
     match field.kind {
@@ -25,7 +25,7 @@ pub fn finder(model: &Model, index: usize, entity: &Entity, field: &Field) -> To
             let list = quote!(#d::List<'d, ::std::vec::IntoIter<#owner>>);
             if kind == Index::Equal {
                 let doc = format!(
-                    "Those whose `{name}` is `value`, in order of ids; O(log n) and what is found."
+                    "Returns the entities whose `{name}` equals `value`, in order of ids, in O(log n) plus the size of the result."
                 );
                 return quote! {
                     #[doc = #doc]
@@ -35,10 +35,10 @@ pub fn finder(model: &Model, index: usize, entity: &Entity, field: &Field) -> To
                 };
             }
             let by_doc = format!(
-                "Those whose `{name}` is `value`, in order of ids; O(log n) and what is found."
+                "Returns the entities whose `{name}` equals `value`, in order of ids, in O(log n) plus the size of the result."
             );
             let doc = format!(
-                "Those whose `{name}` is in `range`, in order of values and then of ids; O(log n) and what is found."
+                "Returns the entities whose `{name}` is in `range`, in order of values and then of ids, in O(log n) plus the size of the result."
             );
             quote! {
                 #[doc = #by_doc]
@@ -56,8 +56,9 @@ pub fn finder(model: &Model, index: usize, entity: &Entity, field: &Field) -> To
         FieldKind::End(end) => {
             let other = &model.entities[end.other].name;
             let with = format_ident!("with_{}", name);
-            let doc =
-                format!("For queries: those with a `{other}` in `{name}` that a filter takes.");
+            let doc = format!(
+                "Returns a filter for entities with a `{other}` in `{name}` that another filter accepts."
+            );
             let (edge, forward) = (number(end.edge.unwrap_or(0)), end.forward);
             let (index, filter) = (number(index), model.taken.local("filter"));
             quote! {

@@ -11,7 +11,7 @@ use crate::check::{
 };
 use crate::errors::list;
 
-/// `pub mod state`, and what the markers say of each entity.
+/// `pub mod state`, and the implementations of the markers for each entity.
 pub fn states(model: &Model) -> TokenStream {
     let mut markers: Vec<(&Ident, Vec<String>)> = Vec::new();
     let mut impls = Vec::new();
@@ -38,7 +38,7 @@ pub fn states(model: &Model) -> TokenStream {
     let markers = markers.into_iter().map(|(marker, mut of)| {
         of.dedup();
         let of: Vec<&str> = of.iter().map(String::as_str).collect();
-        let doc = format!("State of {}.", list(&of));
+        let doc = format!("A state of {}.", list(&of));
         quote! { #[doc = #doc] pub enum #marker {} }
     });
     quote! {
@@ -92,13 +92,13 @@ pub fn mays(model: &Model) -> TokenStream {
         }
     }
     quote! {
-        /// What the handler of an event may do: one trait for each arc that can stand in a `#[may(..)]`.
+        /// The permissions of handlers: one trait for each arc that a `#[may(..)]` can list.
         #[allow(dead_code)]
         pub mod may { #(#traits)* }
     }
 }
 
-/// Whether there is a method that sets a column: of every field but keys, and of the state data that a handler
+/// Whether a column has a setter: every field except keys, and the state data that some handler
 /// may set.
 pub fn settable(model: &Model, column: usize) -> bool {
     let def = &model.columns[column];

@@ -15,10 +15,10 @@ use crate::check::move_trait;
 use crate::check::names::plain;
 use crate::check::types::{by_value, named};
 
-/// Whether a type is one of those that are known to be read back as they were written, by its name.
+/// Whether the values of a type are known to be read back as they were written, judged by its name.
 ///
-/// It decides only whether code is generated that compares values; the runtime looks at the type itself. So a name that a
-/// program may well give to a type of its own does not count.
+/// This decides only whether code that compares values is generated; the runtime examines the type itself. A name that a
+/// program is likely to give to its own type therefore does not count.
 pub fn is_faithful(ty: &Type) -> bool {
     let plain = |ty: &Type| {
         let own = named(ty).is_some_and(|ty| ty.name == "Duration" || ty.name == "Timestamp");
@@ -31,7 +31,7 @@ pub fn is_faithful(ty: &Type) -> bool {
         })
 }
 
-/// How values of a type are compared with what is read back of them: by `PartialEq`, where the type has it.
+/// The comparison of a value with the one that is read back: by `PartialEq`, if the type implements it.
 pub fn equality(ty: &Type) -> TokenStream {
     quote! {{
         #[allow(unused_imports)]
@@ -44,7 +44,7 @@ fn is_string(ty: &Type) -> bool {
     named(ty).is_some_and(|ty| ty.args.is_empty() && ty.name == "String")
 }
 
-/// What can be read of any handle or token.
+/// The methods that read any handle or token.
 pub fn reading(model: &Model, index: usize, entity: &Entity) -> TokenStream {
     let name = &entity.name;
     let s = model.taken.generic("S");
@@ -60,27 +60,27 @@ pub fn reading(model: &Model, index: usize, entity: &Entity) -> TokenStream {
     };
     let methods: Vec<TokenStream> = shown(entity).map(one).collect();
     block(
-        "Its fields and edges.",
+        "Fields and edges.",
         &quote!(impl<#s: ::ironweave::StateOf<#name>> #name<#s>),
         &methods,
     )
 }
 
-/// The fields that have methods: a name that is taken was reported, and has none.
+/// The fields that have methods. A field whose name is taken was reported, and has none.
 pub fn shown(entity: &Entity) -> impl Iterator<Item = &Field> {
     entity.fields.iter().filter(|field| !field.hidden)
 }
 
-/// What finds entities of a type.
+/// The methods that find entities of a type.
 pub fn finding(model: &Model, index: usize, entity: &Entity) -> TokenStream {
     let name = &entity.name;
     let finders: Vec<TokenStream> = shown(entity)
         .map(|field| find::finder(model, index, entity, field))
         .collect();
-    block("What finds them.", &quote!(impl #name), &finders)
+    block("Lookups and filters.", &quote!(impl #name), &finders)
 }
 
-/// An impl block with a line about what is in it; nothing if that is nothing.
+/// An impl block with a line of documentation; nothing if there are no methods.
 pub fn block(doc: &str, head: &TokenStream, methods: &[TokenStream]) -> TokenStream {
     if methods.iter().all(TokenStream::is_empty) {
         return TokenStream::new();
@@ -98,7 +98,7 @@ pub fn on_tokens(model: &Model, index: usize, entity: &Entity, state: usize) -> 
     let data = def.data.iter().filter(|c| !model.columns[**c].hidden);
     let data = data.map(|column| {
         let column_def = &model.columns[*column];
-        let fallback = format!("`{}`, which is there in `{}`.", column_def.name, def.name);
+        let fallback = format!("`{}`, data of the state `{}`.", column_def.name, def.name);
         let attrs = documented(&column_def.attrs, &fallback);
         let read = accessor(model, index, *column, &attrs, &entity.vis);
         let write = settable(model, *column).then(|| setter(model, index, *column, &entity.vis));
@@ -112,11 +112,11 @@ pub fn on_tokens(model: &Model, index: usize, entity: &Entity, state: usize) -> 
     let state_name = &def.name;
     let methods: Vec<TokenStream> = data.chain(verbs).collect();
     let what = match (def.data.is_empty(), def.to.is_empty()) {
-        (_, true) => "its data",
-        (true, false) => "where it can move, for handlers",
-        (false, false) => "its data, and for handlers where it can move",
+        (_, true) => "Data",
+        (true, false) => "Moves, for handlers,",
+        (false, false) => "Data, and moves for handlers,",
     };
-    let doc = format!("While it is `{}`: {what}.", plain(state_name));
+    let doc = format!("{what} of a token in `{}`.", plain(state_name));
     block(
         &doc,
         &quote!(impl #name<self::state::#state_name>),
@@ -137,7 +137,7 @@ fn accessor(
     let (entity, column) = (number(entity), number(column));
     let read = quote!(::ironweave::plumbing::field::<#ty, _>(#db, #column, #entity, self.id));
     if by_value(ty) {
-        // Cloned, not copied: a type of the user's may have such a name.
+        // Cloned, not copied: a type of the user may have such a name.
         return quote! {
             #attrs
             #[track_caller]
@@ -163,7 +163,7 @@ fn accessor(
     }
 }
 
-/// The parameter for a value and how it becomes one.
+/// The parameter for a value, and its conversion.
 pub fn value_parameter(name: &Ident, ty: &Type) -> (TokenStream, TokenStream) {
     if is_string(ty) {
         let into = quote!(let #name: #ty = ::core::convert::Into::into(#name););
@@ -203,8 +203,11 @@ fn edge(model: &Model, entity: usize, field: &Field, end: FieldEnd) -> TokenStre
                 format_ident!("{}_count", name),
                 format_ident!("{}_contains", name),
             );
-            let count_doc = format!("How many `{}` there are.", plain(name));
-            let contains_doc = format!("Whether `other` is among the `{}`.", plain(name));
+            let count_doc = format!("The number of links in `{}`; O(1).", plain(name));
+            let contains_doc = format!(
+                "Returns whether `other` is linked in `{}`; O(1).",
+                plain(name)
+            );
             quote! {
                 #attrs
                 #[track_caller]
@@ -236,7 +239,7 @@ fn edge(model: &Model, entity: usize, field: &Field, end: FieldEnd) -> TokenStre
         .filter(|edge| model.edges[*edge].near(end.forward).counted);
     let counted = counted.map(|_| {
         let (method, p) = (format_ident!("{}_in", name), model.taken.generic("P"));
-        let doc = format!("How many of the `{}` are in a place; O(1).", plain(name));
+        let doc = format!("The number of entities in `{}` that are in a place; O(1).", plain(name));
         quote! {
             #[doc = #doc]
             #[track_caller]
@@ -273,7 +276,7 @@ fn link_data(model: &Model, field: &Field, end: FieldEnd, ty: &Type) -> TokenStr
     };
     let gives = quote!(::core::option::Option<#gives>);
     if end.cardinality == Cardinality::Many {
-        let doc = format!("The data of the link with one of the `{text}`, if it is linked; O(1).");
+        let doc = format!("The data of the link with `other` in `{text}`, if it is linked; O(1).");
         quote! {
             #[doc = #doc]
             #[track_caller]
@@ -303,7 +306,7 @@ fn verb(model: &Model, entity: &Entity, from: usize, transition: &Transition) ->
     let target_name = &target.name;
     let bound = move_trait(entity, from, transition.to);
     let doc = format!(
-        "Moves it to `{target_name}`, in an event with `#[may({name}: {} -> {target_name})]`.",
+        "Moves the token to `{target_name}`, in an event with `#[may({name}: {} -> {target_name})]`.",
         source.name
     );
     let columns = target

@@ -1,7 +1,7 @@
-//! From the resolved model to tokens. Nothing can go wrong here.
+//! Generates tokens from the resolved model. This step cannot fail.
 //!
-//! What is written is thin: data in the schema, one call into `::ironweave::plumbing` per method. All
-//! paths are absolute, so that nothing in the user's module can stand in the way.
+//! The generated code is thin: data in the schema, and one call into `::ironweave::plumbing` per method. All
+//! paths are absolute, so that no item in the user's module can shadow them.
 
 mod changes;
 mod data;
@@ -21,7 +21,7 @@ use syn::{Attribute, Item};
 
 use crate::check::model::{Invariant, Model};
 
-/// The module with everything in it.
+/// The module with all generated items.
 pub fn model(model: &Model) -> TokenStream {
     let (vis, name) = (&model.vis, &model.name);
     let attrs = documented(&model.attrs, &format!("The model `{name}`."));
@@ -60,7 +60,7 @@ pub fn model(model: &Model) -> TokenStream {
     }
 }
 
-/// An item of the user's: as it is. An import may be of something that only the model's syntax used.
+/// Another item of the user, unchanged. An import may be unused, because only the syntax of the model used it.
 fn other(item: &Item) -> TokenStream {
     match item {
         Item::Use(item) => quote! { #[allow(unused_imports)] #item },

@@ -1,15 +1,15 @@
-//! What the pages of the documentation say beyond the user's own words: which fields and states an entity has, what an
-//! event does, what there is in a model.
+//! The generated part of a model's documentation: the fields and states of an entity, the arcs of an
+//! event, the items of a model.
 
 use crate::check::model::{Cardinality, Entity, Event, FieldKind, Model};
 use crate::check::names::plain;
 use crate::check::types::text;
 
-/// The fields, edges and states of an entity, as tables below what the user wrote.
+/// The fields, edges and states of an entity, as tables below the user's documentation.
 pub fn entity(model: &Model, entity: &Entity) -> String {
     let mut out = String::new();
     if !entity.fields.is_empty() {
-        out += "\n\n| field or edge | what it is |\n|---|---|";
+        out += "\n\n| field or edge | type |\n|---|---|";
     }
     for field in &entity.fields {
         let name = plain(&field.name);
@@ -73,14 +73,14 @@ pub fn entity(model: &Model, entity: &Entity) -> String {
 /// The arcs of an event, as written.
 pub fn event(event: &Event) -> String {
     let when = match (event.immediate, event.written.is_empty()) {
-        (true, _) => "Fires by itself as soon as it is enabled:",
-        (false, false) => "What it does:",
+        (true, _) => "An immediate event, which fires as soon as it is enabled. Its arcs:",
+        (false, false) => "Arcs:",
         (false, true) => return String::new(),
     };
     format!("\n\n{when}\n\n```text\n{}\n```", event.written.join("\n"))
 }
 
-/// What there is in a model, by kind, each in the order of declaration.
+/// The items of a model by kind, in order of declaration.
 pub fn model(model: &Model) -> String {
     let mut out = String::new();
     let module = &model.name;
@@ -101,14 +101,11 @@ pub fn model(model: &Model) -> String {
     let entities = model.entities.iter().map(|entity| plain(&entity.name));
     list("Entities", entities.collect());
     list("Events", events(false));
-    list(
-        "Events that fire by themselves, the first before the others",
-        events(true),
-    );
+    list("Immediate events, in order of priority", events(true));
     let invariants = model
         .invariants
         .iter()
         .map(|invariant| plain(&invariant.name));
-    list("What holds after every transaction", invariants.collect());
+    list("Invariants", invariants.collect());
     out
 }

@@ -1,4 +1,4 @@
-//! What comes out: it parses, it is thin, and a small model is pinned as a whole.
+//! The expansion parses, and that of a small model is compared with a snapshot.
 
 mod broken;
 
@@ -76,7 +76,7 @@ fn the_schema_of_a_model_of_two_entities_is_this() {
     insta::assert_snapshot!("small_schema", text);
 }
 
-/// Data as text: what is plain on one line, the rest on one for each item.
+/// Formats data as text: plain data on one line, lists with one line for each item.
 fn show(data: &Data, depth: usize, out: &mut String) {
     let indent = "  ".repeat(depth + 1);
     match data {

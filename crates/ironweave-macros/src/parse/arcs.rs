@@ -1,6 +1,4 @@
-//! The grammar of arcs: what stands in the parentheses of `create`, `moves`, `link`, `set`, `when`, `may`.
-//!
-//! What the grammar has but ironweave cannot do yet is refused here by name.
+//! The grammar of arcs: the arguments of `create`, `moves`, `link`, `set`, `when`, `may`.
 
 use proc_macro2::Ident;
 use syn::parse::{Parse, ParseStream};
@@ -20,7 +18,7 @@ impl Parse for Path {
             return Err(syn::Error::new(
                 root.span(),
                 format!(
-                    "`{root}` has no meaning here, a path means all that it leads to: write `{rest}` \
+                    "`{root}` has no meaning here, because a path selects all entities that it leads to: write `{rest}` \
                      (`each` and `those` are for `moves`; `all`, `any` and `none` for `when`)"
                 ),
             ));
@@ -34,17 +32,17 @@ impl Parse for Path {
     }
 }
 
-/// What is not read yet, as one would write it.
+/// The rest of the input, formatted as source text.
 fn rest(input: ParseStream<'_>) -> String {
     text(input.cursor().token_stream())
         .replace(" . ", ".")
         .replace(". ", ".")
 }
 
-/// What is said where a value is to be computed.
-const PLAIN_VALUE: &str = "a value is a field of the event, `meta.time`, `name.field` of an entity that it binds, \
-     or a literal, and nothing is computed here: give the event a field with the result, or set it in a \
-     handler, which may compute (`#[may(set Entity.field)]`)";
+/// The message for an expression in place of a value.
+const PLAIN_VALUE: &str = "a value is a field of the event, `meta.time`, `name.field` of a bound entity, \
+     or a literal, because arcs compute nothing: add a field with the result to the event, or compute it in a \
+     handler (`#[may(set Entity.field)]`)";
 
 impl Parse for Value {
     fn parse(input: ParseStream<'_>) -> Result<Self> {
@@ -85,7 +83,7 @@ fn named_value(input: ParseStream<'_>) -> Result<Value> {
         let (word, content) = (input.parse()?, parenthesized(input)?);
         let (minus, literal) = literal(&content).map_err(|error| {
             let message =
-                "only a literal is wrapped here: give the event a field that is the whole `Option`";
+                "`Some(..)` takes a literal here: add a field with the whole `Option` to the event";
             syn::Error::new(error.span(), message)
         })?;
         return Ok(Value::Some(word, minus, literal));
@@ -100,7 +98,7 @@ fn parenthesized(input: ParseStream<'_>) -> Result<syn::parse::ParseBuffer<'_>> 
     Ok(content)
 }
 
-/// What a path means where a value stands.
+/// Interprets a path as a value.
 fn value_of(path: Path) -> Result<Value> {
     match path.hops.as_slice() {
         [] => Ok(Value::Field(path.root)),
@@ -123,7 +121,7 @@ fn value_of(path: Path) -> Result<Value> {
         _ => Err(syn::Error::new(
             path.last().span(),
             format!(
-                "a value is `name.field`, of an entity that the event binds, but `{path}` follows \
+                "a value is `name.field` of a bound entity, but `{path}` follows \
                  an edge: bind that entity in a field of the event"
             ),
         )),
@@ -219,7 +217,7 @@ pub fn moves(input: ParseStream<'_>) -> Result<Arc> {
     input.parse::<Token![->]>()?;
     let to = input.parse()?;
     if input.peek(Token![|]) {
-        return Err(input.error("a move has one target state: make an event for each"));
+        return Err(input.error("a move has one target state: declare an event for each target"));
     }
     let data = assigns(input)?;
     Ok(Arc::Move {
@@ -284,8 +282,8 @@ pub fn set(input: ParseStream<'_>) -> Result<Arc> {
     };
     if input.peek(Token![+=]) || input.peek(Token![-=]) || input.peek(Token![*=]) {
         return Err(input.error(format!(
-            "`set` writes a value and computes none: write `set({path}.{field} = value)`, with the result in a field of \
-             the event, or set it in a handler, which may compute (`#[may(set Entity.field)]`). Links change by \
+            "`set` computes nothing: write `set({path}.{field} = value)` with the result in a field of \
+             the event, or compute it in a handler (`#[may(set Entity.field)]`). Links change by \
              `link({path}.{field} += path)`"
         )));
     }
@@ -327,9 +325,9 @@ pub fn when(input: ParseStream<'_>) -> Result<Arc> {
     input.parse::<Token![in]>()?;
     let states = states(input)?;
     if !input.is_empty() {
-        return Err(input.error(
-            "`when` asks which states, and for no more: what needs counting or comparing is asked by a `#[guard(path)]`",
-        ));
+        return Err(
+            input.error("`when` tests states only: to count or compare, write a `#[guard(path)]`")
+        );
     }
     Ok(Arc::When {
         quantifier,
@@ -338,12 +336,12 @@ pub fn when(input: ParseStream<'_>) -> Result<Arc> {
     })
 }
 
-/// The error where `when` begins with another word than it can.
+/// The error for a `when` that begins with another word than a quantifier.
 fn no_quantifier(word: &Ident, input: ParseStream<'_>) -> syn::Error {
     let rest = rest(input);
     let message = if input.peek(syn::Ident) {
         format!(
-            "`{word}` is none of `all`, `any` and `none`: write `when(all {rest})`. What needs counting is asked by \
+            "`{word}` is not one of `all`, `any` and `none`: write `when(all {rest})`. To count, write \
              a `#[guard(path)]`"
         )
     } else {

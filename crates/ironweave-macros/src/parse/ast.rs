@@ -1,6 +1,6 @@
-//! What was written, with its spans and without any judgement.
+//! The syntax tree of a model, with spans and without checks.
 //!
-//! Names are identifiers as they stand; whether they mean something is for `check`.
+//! Names are plain identifiers; `check` resolves them.
 
 use proc_macro2::Ident;
 use syn::{Attribute, Item, Lit, Type, Visibility};
@@ -21,7 +21,7 @@ pub struct Module {
     pub events: Vec<Event>,
     /// `#[invariant(..)]` structs.
     pub invariants: Vec<Invariant>,
-    /// Everything else, as it is.
+    /// All other items, unchanged.
     pub others: Vec<Item>,
 }
 
@@ -41,7 +41,7 @@ pub struct Entity {
 pub struct Field {
     /// Attributes that are not ours.
     pub attrs: Vec<Attribute>,
-    /// Its visibility, which the accessor takes over.
+    /// Its visibility, which is also that of the accessor.
     pub vis: Visibility,
     /// Its name.
     pub name: Ident,
@@ -116,7 +116,7 @@ pub struct Lifecycle {
     pub vis: Visibility,
     /// The name of the enum.
     pub name: Ident,
-    /// Whose states these are.
+    /// The entity that has these states.
     pub entity: Ident,
     /// The states.
     pub states: Vec<State>,
@@ -172,15 +172,15 @@ pub struct Event {
     pub immediate: bool,
     /// Its fields.
     pub fields: Vec<EventField>,
-    /// What it does, in written order.
+    /// Its arcs, in written order.
     pub arcs: Vec<Arc>,
     /// The attributes of arcs, `may` and guards as written, for its documentation.
     pub written: Vec<String>,
-    /// The words of arcs that could not be read: what they say is not known.
+    /// The keywords of arcs that could not be parsed, so that their effects are unknown.
     pub unread: Vec<String>,
-    /// Whether there is any `#[may(..)]`, be it broken.
+    /// Whether there is any `#[may(..)]`, even one that could not be parsed.
     pub has_may: bool,
-    /// What its handler may do.
+    /// The arcs that its handler may execute.
     pub mays: Vec<May>,
     /// Its guards.
     pub guards: Vec<syn::Path>,
@@ -219,9 +219,9 @@ pub struct Invariant {
     pub vis: Visibility,
     /// Its name.
     pub name: Ident,
-    /// The entity that it speaks of.
+    /// The entity type that it constrains.
     pub entity: Ident,
-    /// Edges over which it reads.
+    /// The edges that it reads.
     pub via: Vec<Ident>,
     /// The function.
     pub check: syn::Path,
@@ -252,13 +252,13 @@ impl std::fmt::Display for Path {
 
 /// `name` or `name = value`.
 pub struct Assign {
-    /// What is given.
+    /// The field that gets the value.
     pub name: Ident,
-    /// Its value (the event's field of that name, in the short form).
+    /// The value; in the short form, the field of the event with that name.
     pub value: Value,
 }
 
-/// What a transaction says of itself.
+/// A field of the metadata of a transaction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum MetaField {
     /// `actor`.
@@ -275,7 +275,7 @@ pub enum Value {
     Field(Ident),
     /// `meta.time`.
     Time,
-    /// `meta.actor` and its kin.
+    /// `meta.actor`, `meta.correlation`, `meta.causation`.
     Meta(MetaField),
     /// `name.field`: a field of a bound entity.
     Of(Ident, Ident),
@@ -287,7 +287,7 @@ pub enum Value {
     Some(Ident, Option<syn::Token![-]>, Lit),
 }
 
-/// Which of the entities of a path a move means.
+/// Which of the entities of a path a move applies to.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Scope {
     /// Nothing was written.
@@ -330,7 +330,7 @@ impl LinkKind {
         }
     }
 
-    /// What stands between the edge and what is linked.
+    /// The operator between the edge and the linked path.
     pub fn sign(self) -> &'static str {
         match self {
             Self::Unlink => "-=",
@@ -365,7 +365,7 @@ pub enum Arc {
         /// Its data.
         data: Vec<Assign>,
     },
-    /// `link(path.edge += with)` and its kin.
+    /// `link(path.edge += with)`, `unlink(path.edge -= with)`, `relink(path.edge += with)`.
     Link {
         /// Which of the three.
         kind: LinkKind,
@@ -425,15 +425,15 @@ pub enum May {
         /// Target state.
         to: Ident,
     },
-    /// `link Entity.edge` and its kin.
+    /// `link Entity.edge`, `unlink Entity.edge`, `relink Entity.edge`.
     Link(LinkKind, Ident, Ident),
-    /// `set Entity.field`; also of an edge, whose data is meant, and, with a state between, of state data.
+    /// `set Entity.field`; `set Entity.edge`, for the data of links; `set Entity.State.field`, for state data.
     Set(Ident, Option<Ident>, Ident),
-    /// `create Entity` and its kin.
+    /// `create Entity`, `ensure Entity`, `delete Entity`.
     Whole(Whole, Ident),
 }
 
-/// What may happen to a whole entity.
+/// A permission for a whole entity.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Whole {
     /// `create T`.

@@ -1,4 +1,4 @@
-//! Which attributes are ours, and how those in front of fields and states read.
+//! The attributes of ironweave, and the grammar of those on fields and states.
 
 use proc_macro2::Ident;
 use syn::parse::ParseStream;
@@ -9,7 +9,7 @@ use super::serde::is_derived;
 use crate::check::types::text;
 use crate::errors::{Errors, did_you_mean, list, nearest};
 
-/// Attributes of ironweave, wherever they may stand.
+/// Attributes of ironweave, on any kind of item.
 const OURS: [&str; 22] = [
     "entity",
     "states",
@@ -35,7 +35,7 @@ const OURS: [&str; 22] = [
     "when",
 ];
 
-/// The rest of them (an array of its own only because `may` and `guard` are for handlers).
+/// The attributes that concern handlers and guards.
 const OURS_FOR_CODE: [&str; 2] = ["may", "guard"];
 
 /// Whether the attribute belongs to ironweave's syntax.
@@ -43,7 +43,7 @@ pub fn is_ours(name: &str) -> bool {
     OURS.contains(&name) || OURS_FOR_CODE.contains(&name)
 }
 
-/// Attributes of rustc and serde that are spelt like one of ours, or nearly so.
+/// Attributes of rustc and serde, which are never reported as misspelt ones of ours.
 const NOT_OURS: [&str; 19] = [
     "allow",
     "cfg",
@@ -66,7 +66,7 @@ const NOT_OURS: [&str; 19] = [
     "warn",
 ];
 
-/// Reports attributes that are nearly one of those that can stand here, and takes them for that one.
+/// Reports misspelt attributes of ours, and replaces each by the allowed one that was meant.
 pub fn respell(attrs: &mut [Attribute], allowed: &[&str], errors: &mut Errors) {
     for attr in attrs {
         let Some(name) = attr.path().get_ident() else {
@@ -91,7 +91,7 @@ pub fn respell(attrs: &mut [Attribute], allowed: &[&str], errors: &mut Errors) {
     }
 }
 
-/// An attribute of ours, taken off an item.
+/// An attribute of ours, removed from its item.
 pub struct Ours {
     /// Its name.
     pub name: Ident,
@@ -99,7 +99,7 @@ pub struct Ours {
     pub attr: Attribute,
 }
 
-/// How the attributes read that have a grammar of their own.
+/// The grammar of each attribute that takes arguments, for messages.
 const SHAPES: [(&str, &str); 16] = [
     (
         "edge",
@@ -129,7 +129,7 @@ const SHAPES: [(&str, &str); 16] = [
 ];
 
 impl Ours {
-    /// Parses what stands in the parentheses; the error goes to `errors`.
+    /// Parses the arguments; the error goes to `errors`.
     pub fn parse<T>(
         &self,
         errors: &mut Errors,
@@ -139,7 +139,7 @@ impl Ours {
         errors.take(result.map_err(|error| self.with_shape(error)))
     }
 
-    /// Adds to an error of syn's, which speaks of tokens only, how the attribute reads.
+    /// Adds the grammar of the attribute to an error of syn, which names only tokens.
     fn with_shape(&self, error: syn::Error) -> syn::Error {
         let text = error.to_string();
         let shape = SHAPES.iter().find(|(name, _)| self.name == name);
@@ -165,7 +165,7 @@ impl Ours {
         Some(format!("#[{}{}]", self.name, words.join(" ")))
     }
 
-    /// Reports arguments where there should be none.
+    /// Reports arguments of an attribute that takes none.
     pub fn bare(&self, errors: &mut Errors) {
         if !matches!(self.attr.meta, Meta::Path(_)) {
             errors.at(
@@ -176,7 +176,7 @@ impl Ours {
     }
 }
 
-/// Attributes that stand once on what they are for.
+/// Attributes that may occur only once on an item.
 const ONCE: [&str; 12] = [
     "entity",
     "states",
@@ -192,7 +192,7 @@ const ONCE: [&str; 12] = [
     "terminal",
 ];
 
-/// Whether nothing there is read or written by a derive of serde's.
+/// Whether no derive of serde applies to items of this kind, unless the user writes one.
 fn serde_means_nothing(place: &str) -> bool {
     [
         "an entity",
@@ -206,7 +206,7 @@ fn serde_means_nothing(place: &str) -> bool {
 }
 
 /// Splits the attributes of an item into ours and the others, and refuses those of ours that do not
-/// belong at this `place`, the ones that are not there yet, and `cfg`.
+/// belong at this `place`, those that are not implemented yet, and `cfg`.
 pub fn split(
     mut attrs: Vec<Attribute>,
     place: &str,
@@ -227,21 +227,21 @@ pub fn split(
             if ONCE.contains(&text.as_str()) && ours.iter().any(|first: &Ours| first.name == name) {
                 errors.at(
                     &attr.meta,
-                    format!("`#[{text}]` is there twice on {place}: remove one"),
+                    format!("`#[{text}]` occurs twice on {place}: remove one"),
                 );
                 continue;
             }
             ours.push(Ours { name, attr });
         } else if text == "serde" && serde_means_nothing(place) && !derived {
             let instead = match place {
-                "an event" => "write it on the fields, which have `default`, `rename` and `alias`",
+                "an event" => "write it on the fields, which take `default`, `rename` and `alias`",
                 _ => {
-                    "how a value is written is told by its type, and what a field is where nothing is given, by `#[default]`"
+                    "the type of a value determines how it is serialized, and `#[default]` gives the value of an omitted field"
                 }
             };
             errors.at(
                 &attr.meta,
-                format!("`#[serde(..)]` means nothing on {place}: {instead}"),
+                format!("`#[serde(..)]` has no effect on {place}: {instead}"),
             );
         } else if text == "renamed" {
             errors.at(&attr.meta, format!("`#[{text}]` is not supported yet"));
@@ -249,8 +249,8 @@ pub fn split(
             errors.at(
                 &attr.meta,
                 format!(
-                    "`#[{text}]` cannot stand on {place}: the model is the same in every build \
-                     (put the whole module under it)"
+                    "`#[{text}]` is not allowed on {place}: a model is the same in every build \
+                     (put the attribute on the whole module)"
                 ),
             );
         } else if is_ours(&text) {
@@ -259,7 +259,7 @@ pub fn split(
             } else {
                 let allowed: Vec<String> = allowed.iter().map(|a| format!("#[{a}]")).collect();
                 let allowed: Vec<&str> = allowed.iter().map(String::as_str).collect();
-                format!("; there, ironweave knows {}", list(&allowed))
+                format!(", which takes {}", list(&allowed))
             };
             errors.at(
                 &attr.meta,
@@ -309,7 +309,7 @@ pub fn default(mark: &Ours) -> Result<Default> {
     })
 }
 
-/// What can stand in `#[edge(..)]`.
+/// The options of `#[edge(..)]`.
 const EDGE_OPTIONS: [&str; 6] = ["data", "acyclic", "min", "max", "counted", "on_delete"];
 
 /// `#[edge(data = T, acyclic, min = n, max = n, counted, on_delete = policy)]`.
@@ -372,7 +372,7 @@ fn on_delete(input: ParseStream<'_>) -> Result<OnDelete> {
         "cascade" => Ok(OnDelete::Cascade),
         text => {
             let hint = did_you_mean(text, ["unlink", "restrict", "cascade"]);
-            let message = format!("`{text}` is no policy of `on_delete`{hint}");
+            let message = format!("`{text}` is not a policy of `on_delete`{hint}");
             Err(syn::Error::new(policy.span(), message))
         }
     }

@@ -1,5 +1,5 @@
-//! Attributes of ironweave on what they are not for: each is reported with where it goes, and taken off, so that rustc does
-//! not report it once more.
+//! Attributes of ironweave on items that they do not apply to. Each is reported, with the items that it applies to, and removed, so that
+//! rustc does not report it again.
 
 use proc_macro2::Ident;
 use syn::{Attribute, Fields, Item, ItemEnum, ItemStruct};
@@ -7,7 +7,7 @@ use syn::{Attribute, Fields, Item, ItemEnum, ItemStruct};
 use super::attrs::is_ours;
 use crate::errors::Errors;
 
-/// Where an attribute of ours goes.
+/// The items that an attribute of ours applies to.
 pub fn place_of(name: &str) -> &'static str {
     match name {
         "entity" => "a struct with named fields",
@@ -26,7 +26,7 @@ fn name_of(attr: &Attribute) -> Option<&Ident> {
         .filter(|name| is_ours(&name.to_string()))
 }
 
-/// Reports our attributes on an item of the user's own.
+/// Reports and removes our attributes on another item.
 fn strip(attrs: &mut Vec<Attribute>, what: &str, errors: &mut Errors) {
     attrs.retain(|attr| {
         let Some(name) = name_of(attr) else {
@@ -35,13 +35,13 @@ fn strip(attrs: &mut Vec<Attribute>, what: &str, errors: &mut Errors) {
         let place = place_of(&name.to_string());
         errors.at(
             &attr.meta,
-            format!("`#[{name}]` goes on {place}, and not on {what}"),
+            format!("`#[{name}]` belongs on {place}, not on {what}"),
         );
         false
     });
 }
 
-/// A struct that is none of ours.
+/// A struct without an attribute of ours.
 pub fn structure(item: &mut ItemStruct, errors: &mut Errors) {
     let name = &item.ident;
     strip(
@@ -54,13 +54,13 @@ pub fn structure(item: &mut ItemStruct, errors: &mut Errors) {
     }
     if let Fields::Named(fields) = &mut item.fields {
         for field in &mut fields.named {
-            let what = format!("one of `{name}`: write `#[entity]` before that");
+            let what = format!("a field of `{name}`: add `#[entity]` to `{name}`");
             strip(&mut field.attrs, &what, errors);
         }
     }
 }
 
-/// An enum that is none of ours. `#[default]` on its variants is for `#[derive(Default)]`.
+/// An enum without an attribute of ours. `#[default]` on its variants is for `#[derive(Default)]`.
 pub fn enumeration(item: &mut ItemEnum, errors: &mut Errors) {
     strip(
         &mut item.attrs,
@@ -69,7 +69,7 @@ pub fn enumeration(item: &mut ItemEnum, errors: &mut Errors) {
     );
 }
 
-/// Whether the variants of an enum are marked as states are; it is reported that `#[states(..)]` is missing.
+/// Whether the variants of an enum have attributes of states; if so, the missing `#[states(..)]` is reported.
 pub fn has_states(item: &ItemEnum, errors: &mut Errors) -> bool {
     let name = &item.ident;
     let mark = |attr: &&Attribute| {
@@ -84,19 +84,17 @@ pub fn has_states(item: &ItemEnum, errors: &mut Errors) -> bool {
     let entity = text.strip_suffix("State").unwrap_or("Entity");
     errors.at(
         &mark.meta,
-        format!(
-            "`{name}` has states, and belongs to no entity: write `#[states({entity})]` before it"
-        ),
+        format!("`{name}` has states but names no entity: add `#[states({entity})]` to it"),
     );
     true
 }
 
-/// Other derives have attributes of the same names.
+/// Whether the item has derives, which may have attributes of the same names.
 fn is_derived(attrs: &[Attribute]) -> bool {
     attrs.iter().any(|attr| attr.path().is_ident("derive"))
 }
 
-/// An item that is neither a struct nor an enum; of a module, what is in it.
+/// An item that is neither a struct nor an enum; for a module, also the items in it.
 pub fn other(item: &mut Item, errors: &mut Errors) {
     let (attrs, what) = match item {
         Item::Const(item) => (&mut item.attrs, "a constant"),
@@ -104,7 +102,7 @@ pub fn other(item: &mut Item, errors: &mut Errors) {
         Item::Impl(item) => (&mut item.attrs, "an `impl`"),
         Item::Static(item) => (&mut item.attrs, "a static"),
         Item::Trait(item) => (&mut item.attrs, "a trait"),
-        Item::Type(item) => (&mut item.attrs, "another name of a type"),
+        Item::Type(item) => (&mut item.attrs, "a type alias"),
         Item::Union(item) => (&mut item.attrs, "a union"),
         Item::Use(item) => (&mut item.attrs, "an import"),
         Item::Mod(item) => {
@@ -134,7 +132,7 @@ fn nested(item: &mut Item, module: &Ident, errors: &mut Errors) {
             errors.at(
                 &attr.meta,
                 format!(
-                    "`#[{name}]` is read in the model's module only: move this out of `{module}`"
+                    "`#[{name}]` is allowed only directly in the model's module: move this item out of `{module}`"
                 ),
             );
         }
@@ -143,7 +141,7 @@ fn nested(item: &mut Item, module: &Ident, errors: &mut Errors) {
     if !reported {
         return;
     }
-    // What stands inside means nothing without it.
+    // Attributes inside the item have no meaning without that of the item.
     let inner = match item {
         Item::Struct(item) => item.fields.iter_mut().map(|f| &mut f.attrs).collect(),
         Item::Enum(item) => item.variants.iter_mut().map(|v| &mut v.attrs).collect(),

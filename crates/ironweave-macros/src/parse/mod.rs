@@ -1,6 +1,6 @@
-//! Tokens to [`ast`]: the items of the module, sorted by what they are.
+//! Parses tokens to an [`ast`]: the items of the module, sorted by their roles.
 //!
-//! An item or attribute that does not read is reported and left out; the rest is kept.
+//! An item or attribute that does not parse is reported and left out; the rest is kept.
 
 pub mod arcs;
 pub mod ast;
@@ -32,7 +32,7 @@ pub fn module(item: TokenStream, errors: &mut Errors) -> Option<Module> {
         Err(_) if syn::parse2::<Item>(item.clone()).is_ok() => {
             errors.at(
                 item,
-                "`#[ironweave::model]` goes on an inline module: `pub mod name { .. }`",
+                "`#[ironweave::model]` belongs on an inline module: `pub mod name { .. }`",
             );
             return None;
         }
@@ -46,13 +46,13 @@ pub fn module(item: TokenStream, errors: &mut Errors) -> Option<Module> {
         errors.at(
             module.mod_token,
             format!(
-                "write the module inline, as `mod {name} {{ .. }}`: an attribute sees no other file"
+                "write the module inline, as `mod {name} {{ .. }}`: an attribute cannot read other files"
             ),
         );
         return None;
     };
     let mut attrs = module.attrs;
-    // `//!` inside the module: it is written out in front of it.
+    // `//!` inside the module is emitted in front of it.
     attrs
         .iter_mut()
         .for_each(|attr| attr.style = AttrStyle::Outer);
@@ -80,7 +80,7 @@ pub fn module(item: TokenStream, errors: &mut Errors) -> Option<Module> {
     Some(ast)
 }
 
-/// The first of our attributes that says what an item is.
+/// The first attribute that determines the role of an item.
 fn role(attrs: &[syn::Attribute], roles: &[&str]) -> Option<String> {
     attrs
         .iter()
@@ -89,7 +89,7 @@ fn role(attrs: &[syn::Attribute], roles: &[&str]) -> Option<String> {
         .find(|name| roles.contains(&name.as_str()))
 }
 
-/// A struct: entity, event, invariant, or none of our business.
+/// A struct: entity, event, invariant, or another item.
 fn structure(mut item: ItemStruct, ast: &mut Module, errors: &mut Errors) {
     let roles = ["entity", "event", "immediate", "invariant"];
     if role(&item.attrs, &roles).is_none() {
@@ -100,13 +100,13 @@ fn structure(mut item: ItemStruct, ast: &mut Module, errors: &mut Errors) {
         Some("invariant") => ast.invariants.extend(invariant(item, errors)),
         Some(role) => ast.events.extend(event(item, role == "immediate", errors)),
         None => {
-            // What it carries is looked at when all is read: it may be meant as an entity.
+            // `promote` decides later whether an entity was meant.
             ast.others.push(Item::Struct(item));
         }
     }
 }
 
-/// An enum: states or none of our business.
+/// An enum: states, or another item.
 fn enumeration(mut item: ItemEnum, ast: &mut Module, errors: &mut Errors) {
     if role(&item.attrs, &["states"]).is_none() {
         respell(&mut item.attrs, &["states"], errors);
@@ -120,7 +120,7 @@ fn enumeration(mut item: ItemEnum, ast: &mut Module, errors: &mut Errors) {
     }
 }
 
-/// A struct without an attribute that the rest of the model takes for an entity is one, after it has been reported.
+/// Reports each struct without an attribute that the rest of the model uses as an entity, and makes it an entity.
 fn promote(ast: &mut Module, errors: &mut Errors) {
     let mut meant: Vec<Ident> = ast.lifecycles.iter().map(|l| l.entity.clone()).collect();
     for field in ast.entities.iter().flat_map(|entity| &entity.fields) {
@@ -142,7 +142,7 @@ fn promote(ast: &mut Module, errors: &mut Errors) {
                 let name = &item.ident;
                 errors.at(
                     name,
-                    format!("the model takes `{name}` for an entity: write `#[entity]` before it"),
+                    format!("the model uses `{name}` as an entity: add `#[entity]` to it"),
                 );
                 ast.entities.extend(entity(item, errors));
             }
@@ -165,7 +165,7 @@ fn plain(generics: &Generics, what: &str, errors: &mut Errors) {
     }
 }
 
-/// Leaves out what speaks of type parameters, which were refused: that would be wrong a second time.
+/// Leaves out fields that mention type parameters, which were refused, so that they cause no second error.
 fn without_parameters(
     generics: &Generics,
     mut fields: Vec<(Ident, syn::Field)>,
@@ -211,13 +211,13 @@ fn entity(item: ItemStruct, errors: &mut Errors) -> Option<Entity> {
     })
 }
 
-/// Refuses a field that says nothing of who may see it: nobody outside of the model could.
+/// Refuses a field without a visibility, because it would be private to the model.
 fn is_public(vis: &Visibility, name: &Ident, ty: &syn::Type, errors: &mut Errors) {
     if matches!(vis, Visibility::Inherited) {
         let ty = text(ty);
         errors.at(
             name,
-            format!("`{name}` is private to the model: write `pub {name}: {ty}`, or `pub(self)` if that is meant"),
+            format!("`{name}` is private to the model: write `pub {name}: {ty}`, or `pub(self)` if that is intended"),
         );
     }
 }
@@ -263,7 +263,7 @@ fn lifecycle(item: ItemEnum, errors: &mut Errors) -> Option<Lifecycle> {
     let (marks, attrs) = split(item.attrs, "a states enum", &["states"], errors);
     plain(&item.generics, "a states enum", errors);
     let parse = |mark: &Ours| mark.parse(&mut *errors, |input| input.parse::<Ident>());
-    // While the entity is still to be typed, the name of the enum tells.
+    // While the user is still typing the argument, the entity follows from the name of the enum.
     let entity = marks.first().and_then(parse).or_else(|| {
         let name = item.ident.to_string();
         let entity = syn::parse_str::<Ident>(name.strip_suffix("State")?);
@@ -279,7 +279,10 @@ fn lifecycle(item: ItemEnum, errors: &mut Errors) -> Option<Lifecycle> {
         if let Some((equals, number)) = &variant.discriminant {
             errors.at(
                 quote!(#equals #number),
-                format!("a state has no number: remove it from `{}`", variant.ident),
+                format!(
+                    "a state has no discriminant: remove it from `{}`",
+                    variant.ident
+                ),
             );
         }
         let mut state = State {
@@ -324,7 +327,7 @@ fn lifecycle(item: ItemEnum, errors: &mut Errors) -> Option<Lifecycle> {
     })
 }
 
-/// `#[allow(unreached)]`, which is for us and no lint of rustc's.
+/// Whether it is `#[allow(unreached)]`, which is ours and not a lint of rustc.
 fn allows_unreached(attr: &syn::Attribute) -> bool {
     attr.path().is_ident("allow")
         && attr

@@ -1,5 +1,5 @@
-//! `#[serde(..)]` on the fields of events. An event is read and written by ironweave, as a variant of `AnyEvent`, and not by
-//! a derive; so what is written there is read here.
+//! `#[serde(..)]` on the fields of events. ironweave itself serializes events, as variants of `AnyEvent`, so these attributes are
+//! parsed here rather than by a derive.
 
 use proc_macro2::Ident;
 use syn::meta::ParseNestedMeta;
@@ -8,15 +8,15 @@ use syn::{Attribute, ExprPath, LitStr, Result, Token};
 use super::ast::Json;
 use crate::errors::Errors;
 
-/// What there is, in words.
+/// The supported attributes, for messages.
 const KNOWN: &str = "`default`, `default = \"path\"`, `rename = \"name\"` and `alias = \"name\"`";
 
-/// Whether an item derives serde's traits itself, so that their attributes mean something to it.
+/// Whether an item derives serde's traits itself, so that serde's attributes have an effect on it.
 pub fn is_derived(attrs: &[Attribute]) -> bool {
     let derives = |attr: &&Attribute| attr.path().is_ident("derive");
     attrs.iter().filter(derives).any(|attr| {
         let mut found = false;
-        // What does not read is for rustc.
+        // rustc reports what does not parse.
         let _ = attr.parse_nested_meta(|meta| {
             let last = meta.path.segments.last();
             found |= last.is_some_and(|l| l.ident == "Serialize" || l.ident == "Deserialize");
@@ -26,7 +26,7 @@ pub fn is_derived(attrs: &[Attribute]) -> bool {
     })
 }
 
-/// Reads what is for `AnyEvent`. The attributes stay for the event's own derive, where it has one.
+/// Parses the attributes for `AnyEvent`. The attributes are kept if the event derives serde's traits itself.
 pub fn event_field(
     field: &Ident,
     attrs: &mut Vec<Attribute>,
@@ -48,7 +48,7 @@ fn one(json: &mut Json, field: &Ident, meta: &ParseNestedMeta<'_>) -> Result<()>
     match word.as_deref() {
         Some("default") if is_given => {
             let path: LitStr = meta.value()?.parse()?;
-            let message = "write the path of a function that gives the value: `default = \"path::of::function\"`";
+            let message = "write the path of a function that returns the value: `default = \"path::of::function\"`";
             let read = path.parse::<ExprPath>();
             json.default = Some(Some(
                 read.map_err(|_| syn::Error::new(path.span(), message))?,
@@ -60,8 +60,8 @@ fn one(json: &mut Json, field: &Ident, meta: &ParseNestedMeta<'_>) -> Result<()>
         word => {
             let word = word.unwrap_or_default();
             return Err(meta.error(format!(
-                "`#[serde({word})]` is not there for `{field}`: a field of an event has {KNOWN}. How a value is \
-                 written is told by its type"
+                "`#[serde({word})]` is not supported on `{field}`: a field of an event takes {KNOWN}. The type of a \
+                 value determines how it is serialized"
             )));
         }
     }

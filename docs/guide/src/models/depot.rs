@@ -1,10 +1,10 @@
-// The model of "Your first model", as it stands at the end of that page.
+// The model at the end of the page "Your first model".
 
 #[ironweave::model]
 pub mod depot {
     use ironweave::prelude::*;
 
-    /// Something to be delivered.
+    /// A parcel to be delivered.
     #[entity]
     pub struct Parcel {
         #[key]
@@ -23,7 +23,7 @@ pub mod depot {
         Delivered { at: Timestamp },
     }
 
-    /// What it is delivered with.
+    /// A van that delivers parcels.
     #[entity]
     pub struct Van {
         #[key]
@@ -60,7 +60,7 @@ pub mod depot {
         pub parcel: Parcel<Loaded>,
     }
 
-    /// Fires by itself.
+    /// Fires as soon as all parcels of the van are delivered.
     #[immediate]
     #[when(all van.carries in Delivered)]
     #[unlink(van.carries -= van.carries)]

@@ -1,4 +1,4 @@
-// The model that "Reading" and "Events and arcs" speak of.
+// The model of most examples in the guide.
 
 #[rustfmt::skip]
 #[ironweave::model]
@@ -150,7 +150,7 @@ fn one_customer(event: &Followed, db: &impl Db) -> Result<(), Reject> {
     if event.earlier.iter().all(|order| order.customer(db) == customer) {
         Ok(())
     } else {
-        Err(Reject::new("these are orders of two customers"))
+        Err(Reject::new("the orders are not all of one customer"))
     }
 }
 

@@ -1,9 +1,9 @@
-//! Half-typed models, as an editor sees them: whatever is broken, everything else is still there.
+//! Half-typed models, as in an editor: everything except the broken part is still generated.
 
 use super::pretty;
 
-/// A right model, in which each case breaks one thing.
-const RIGHT: &str = "mod m {
+/// A correct model, in which each case breaks one thing.
+const CORRECT: &str = "mod m {
     #[entity] pub struct Part { #[key] pub name: String, #[inverse(Job::parts)] pub job: Option<Job> }
     #[states(Part)] pub enum PartState { #[initial] #[to(Live)] Missing, #[to(Missing)] Live { at: Timestamp } }
     #[entity] pub struct Job { pub label: String, pub parts: Many<Part> }
@@ -16,7 +16,7 @@ const RIGHT: &str = "mod m {
     pub struct Ready { pub job: Job }
 }";
 
-/// What others may use of it.
+/// Parts of its expansion that other code may use.
 const THERE: [&str; 23] = [
     "pub struct Part<",
     "pub struct Job<",
@@ -43,10 +43,14 @@ const THERE: [&str; 23] = [
     "impl ::ironweave::Event for Finished",
 ];
 
-/// Breaks the model; the expansion parses, has so many errors, and all of [`THERE`] but for what is `gone`.
+/// Breaks the model, and checks that the expansion parses, has that many errors, and all of [`THERE`] except the parts in `gone`.
 fn broken(from: &str, to: &str, errors: usize, gone: &[&str]) {
-    assert_eq!(RIGHT.matches(from).count(), 1, "`{from}` is there once");
-    let code = pretty(&RIGHT.replace(from, to));
+    assert_eq!(
+        CORRECT.matches(from).count(),
+        1,
+        "`{from}` must occur exactly once"
+    );
+    let code = pretty(&CORRECT.replace(from, to));
     assert_eq!(
         code.matches("compile_error!").count(),
         errors,
