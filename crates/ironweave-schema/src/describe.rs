@@ -1,0 +1,581 @@
+//! The fields of each item, written once: what CBOR and JSON are read and written by.
+//!
+//! A record is a map by the names of its fields. A choice is its name, or a map of one entry from its name to what is in
+//! it. What a reader does not know is kept by the smallest item around it that has room for it.
+
+use std::fmt;
+
+use crate::cbor::{CborReader, CborWriter};
+use crate::json::{JsonReader, JsonWriter};
+use crate::{
+    Arc, Assign, BindBy, Cardinality, ColumnDef, ColumnIx, EdgeDef, EdgeIx, Encoding, EndDef,
+    EntityDef, EntityIx, EventDef, EventFieldDef, EventIx, FieldIx, Hop, IndexKind, InvariantDef,
+    May, MetaField, NameDef, NameIx, OnDelete, Path, Quantifier, Raw, Schema, Scope, Source,
+    StateDef, StateIx, TransitionDef, Unknown,
+};
+
+/// Why a schema cannot be read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ReadError {
+    what: String,
+    at: usize,
+}
+
+impl ReadError {
+    pub(crate) fn new(what: impl Into<String>, at: usize) -> Self {
+        Self {
+            what: what.into(),
+            at,
+        }
+    }
+
+    /// The position in the bytes or in the text at which reading stopped.
+    #[must_use]
+    pub fn position(&self) -> usize {
+        self.at
+    }
+}
+
+impl fmt::Display for ReadError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "the schema cannot be read at byte {}: {}",
+            self.at, self.what
+        )
+    }
+}
+
+impl std::error::Error for ReadError {}
+
+/// Why an item was not read.
+pub(crate) enum Problem {
+    /// It is of a newer version.
+    Unknown(ReadError),
+    /// It is nothing.
+    Malformed(ReadError),
+}
+
+impl From<ReadError> for Problem {
+    fn from(e: ReadError) -> Self {
+        Self::Malformed(e)
+    }
+}
+
+impl From<Problem> for ReadError {
+    fn from(problem: Problem) -> Self {
+        match problem {
+            Problem::Unknown(e) | Problem::Malformed(e) => e,
+        }
+    }
+}
+
+/// Where data is written to.
+pub(crate) trait Output {
+    fn null(&mut self);
+    fn bool(&mut self, value: bool);
+    fn number(&mut self, n: u64);
+    fn text(&mut self, text: &str);
+    /// Begins a list of so many items.
+    fn list(&mut self, len: usize);
+    /// Begins a map of so many entries.
+    fn map(&mut self, len: usize);
+    fn key(&mut self, key: &str);
+    /// Ends a list or a map.
+    fn end(&mut self);
+    fn raw(&mut self, raw: &Raw);
+}
+
+/// What comes next.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Null,
+    Bool,
+    Number,
+    Text,
+    List,
+    Map,
+    Other,
+}
+
+/// A place in a source, and how deep that is nested.
+pub(crate) type Mark = (usize, u32);
+
+/// Where data is read from.
+pub(crate) trait Input: Sized {
+    fn kind(&mut self) -> Result<Kind, ReadError>;
+    fn null(&mut self) -> Result<(), ReadError>;
+    fn bool(&mut self) -> Result<bool, ReadError>;
+    fn number(&mut self) -> Result<u64, ReadError>;
+    fn text(&mut self) -> Result<String, ReadError>;
+    fn list(&mut self, each: impl FnMut(&mut Self) -> Result<(), Problem>) -> Result<(), Problem>;
+    fn map(
+        &mut self,
+        each: impl FnMut(&mut Self, &str) -> Result<(), Problem>,
+    ) -> Result<(), Problem>;
+    fn raw(&mut self) -> Result<Raw, ReadError>;
+    fn mark(&self) -> Mark;
+    fn rewind(&mut self, mark: Mark);
+    fn malformed(&self, what: String) -> ReadError;
+}
+
+/// What can be read and written.
+pub(crate) trait Described: Sized {
+    fn write(&self, to: &mut dyn Output);
+    fn read<S: Input>(from: &mut S) -> Result<Self, Problem>;
+    /// What it is where it is missing, if it may be.
+    fn missing() -> Option<Self> {
+        None
+    }
+}
+
+impl Described for bool {
+    fn write(&self, to: &mut dyn Output) {
+        to.bool(*self);
+    }
+
+    fn read<S: Input>(from: &mut S) -> Result<Self, Problem> {
+        Ok(from.bool()?)
+    }
+}
+
+impl Described for u32 {
+    fn write(&self, to: &mut dyn Output) {
+        to.number((*self).into());
+    }
+
+    fn read<S: Input>(from: &mut S) -> Result<Self, Problem> {
+        let n = from.number()?;
+        Ok(n.try_into()
+            .map_err(|_| from.malformed(format!("{n} is too large")))?)
+    }
+}
+
+impl Described for String {
+    fn write(&self, to: &mut dyn Output) {
+        to.text(self);
+    }
+
+    fn read<S: Input>(from: &mut S) -> Result<Self, Problem> {
+        Ok(from.text()?)
+    }
+}
+
+impl<T: Described> Described for Option<T> {
+    fn write(&self, to: &mut dyn Output) {
+        match self {
+            Some(value) => value.write(to),
+            None => to.null(),
+        }
+    }
+
+    fn read<S: Input>(from: &mut S) -> Result<Self, Problem> {
+        if from.kind()? == Kind::Null {
+            from.null()?;
+            return Ok(None);
+        }
+        T::read(from).map(Some)
+    }
+
+    fn missing() -> Option<Self> {
+        Some(None)
+    }
+}
+
+impl<T: Described> Described for Box<T> {
+    fn write(&self, to: &mut dyn Output) {
+        (**self).write(to);
+    }
+
+    fn read<S: Input>(from: &mut S) -> Result<Self, Problem> {
+        T::read(from).map(Self::new)
+    }
+}
+
+impl<T: Described> Described for Vec<T> {
+    fn write(&self, to: &mut dyn Output) {
+        to.list(self.len());
+        self.iter().for_each(|item| item.write(to));
+        to.end();
+    }
+
+    fn read<S: Input>(from: &mut S) -> Result<Self, Problem> {
+        let mut items = Self::new();
+        from.list(|from| {
+            items.push(T::read(from)?);
+            Ok(())
+        })?;
+        Ok(items)
+    }
+}
+
+macro_rules! indexes {
+    ($($name:ident)*) => {$(
+        impl Described for $name {
+            fn write(&self, to: &mut dyn Output) {
+                to.number((*self).into());
+            }
+
+            fn read<S: Input>(from: &mut S) -> Result<Self, Problem> {
+                let n = from.number()?;
+                let ix = usize::try_from(n).ok().and_then(|n| Self::try_from(n).ok());
+                Ok(ix.ok_or_else(|| from.malformed(format!("{n} is too large for an index")))?)
+            }
+        }
+    )*};
+}
+
+indexes! { EntityIx StateIx ColumnIx EdgeIx EventIx FieldIx NameIx }
+
+/// Reads the value of a key; one that is not known is kept, and stands for the default.
+fn entry<S: Input, T: Described + Default>(
+    from: &mut S,
+    key: &str,
+    slot: &mut Option<T>,
+    unknown: &mut Unknown,
+) -> Result<(), Problem> {
+    let mark = from.mark();
+    if slot.is_some() {
+        return Err(twice(from, key).into());
+    }
+    *slot = Some(match T::read(from) {
+        Ok(value) => value,
+        Err(Problem::Unknown(_)) => {
+            from.rewind(mark);
+            keep(from, key, unknown)?;
+            T::default()
+        }
+        Err(malformed) => return Err(malformed),
+    });
+    Ok(())
+}
+
+fn keep<S: Input>(from: &mut S, key: &str, unknown: &mut Unknown) -> Result<(), Problem> {
+    let raw = from.raw()?;
+    match unknown.insert(key, raw) {
+        true => Ok(()),
+        false => Err(twice(from, key).into()),
+    }
+}
+
+fn twice<S: Input>(from: &S, key: &str) -> ReadError {
+    from.malformed(format!("`{key}` stands twice"))
+}
+
+fn required<S: Input, T: Described>(from: &S, key: &str, slot: Option<T>) -> Result<T, ReadError> {
+    let value = slot.or_else(T::missing);
+    value.ok_or_else(|| from.malformed(format!("`{key}` is missing")))
+}
+
+fn new_to_us<S: Input>(from: &S, what: &str) -> Problem {
+    Problem::Unknown(from.malformed(format!("`{what}` is not known to this version")))
+}
+
+/// Writes the value of a key, or what stands there instead.
+fn write_entry(to: &mut dyn Output, key: &str, value: &impl Described, unknown: &Unknown) {
+    to.key(key);
+    match unknown.get(key) {
+        Some(raw) => to.raw(raw),
+        None => value.write(to),
+    }
+}
+
+/// A record with room for what a newer version adds. A field behind `optional` is left out where it is none.
+macro_rules! record {
+    ($name:ident { $($field:ident),* $(,)? } $(optional { $($option:ident),* })?) => {
+        impl Described for $name {
+            fn write(&self, to: &mut dyn Output) {
+                let given: &[&str] = &[$(stringify!($field)),*];
+                let extra = || self.unknown.iter().filter(|(key, _)| !given.contains(key));
+                let options = 0 $($(+ usize::from(
+                    self.$option.is_some() && self.unknown.get(stringify!($option)).is_none()
+                ))*)?;
+                to.map(given.len() + options + extra().count());
+                $(write_entry(to, stringify!($field), &self.$field, &self.unknown);)*
+                $($(if let (Some(value), None) =
+                    (&self.$option, self.unknown.get(stringify!($option)))
+                {
+                    to.key(stringify!($option));
+                    value.write(to);
+                })*)?
+                for (key, raw) in extra() {
+                    to.key(key);
+                    to.raw(raw);
+                }
+                to.end();
+            }
+
+            fn read<S: Input>(from: &mut S) -> Result<Self, Problem> {
+                $(let mut $field = None;)*
+                $($(let mut $option = None;)*)?
+                let mut unknown = Unknown::default();
+                from.map(|from, key| match key {
+                    $(stringify!($field) => entry(from, key, &mut $field, &mut unknown),)*
+                    $($(stringify!($option) => entry(from, key, &mut $option, &mut unknown),)*)?
+                    _ => keep(from, key, &mut unknown),
+                })?;
+                Ok(Self {
+                    $($field: required(from, stringify!($field), $field)?,)*
+                    $($($option: $option.flatten(),)*)?
+                    unknown,
+                })
+            }
+        }
+    };
+}
+
+/// The fields of a record without room: an unknown one makes all of it unknown.
+macro_rules! read_fields {
+    ($from:ident, $make:path { $($field:ident),* }) => {{
+        $(let mut $field = None;)*
+        $from.map(|from, key| match key {
+            $(stringify!($field) => {
+                if $field.is_some() {
+                    return Err(twice(from, key).into());
+                }
+                $field = Some(Described::read(from)?);
+                Ok(())
+            })*
+            _ => Err(new_to_us(from, key)),
+        })?;
+        $make { $($field: required($from, stringify!($field), $field)?),* }
+    }};
+}
+
+macro_rules! write_fields {
+    ($to:ident, $($field:ident = $value:expr),*) => {
+        let names: &[&str] = &[$(stringify!($field)),*];
+        $to.map(names.len());
+        $($to.key(stringify!($field)); $value.write($to);)*
+        $to.end();
+    };
+}
+
+macro_rules! small_record {
+    ($name:ident { $($field:ident),* $(,)? }) => {
+        impl Described for $name {
+            fn write(&self, to: &mut dyn Output) {
+                write_fields!(to, $($field = self.$field),*);
+            }
+
+            fn read<S: Input>(from: &mut S) -> Result<Self, Problem> {
+                Ok(read_fields!(from, Self { $($field),* }))
+            }
+        }
+    };
+}
+
+/// A choice: plain names, names of one value, names with fields, and perhaps a variant for those that are not known.
+macro_rules! choice {
+    (
+        $name:ident { $($plain:ident),* }
+        of { $($one:ident),* }
+        with { $($variant:ident { $($field:ident),* })* }
+        $(or $unknown:ident)?
+    ) => {
+        impl $name {
+            fn read_known<S: Input>(from: &mut S) -> Result<Self, Problem> {
+                match from.kind()? {
+                    Kind::Text => {
+                        let name = from.text()?;
+                        match name.as_str() {
+                            $(stringify!($plain) => Ok(Self::$plain),)*
+                            _ => Err(new_to_us(from, &name)),
+                        }
+                    }
+                    Kind::Map => {
+                        let mut read: Option<Self> = None;
+                        from.map(|from, name| {
+                            if read.is_some() {
+                                return Err(new_to_us(from, name));
+                            }
+                            read = match name {
+                                $(stringify!($one) => Some(Self::$one(Described::read(from)?)),)*
+                                $(stringify!($variant) => {
+                                    Some(read_fields!(from, Self::$variant { $($field),* }))
+                                })*
+                                _ => None,
+                            };
+                            match read {
+                                Some(_) => Ok(()),
+                                None => Err(new_to_us(from, name)),
+                            }
+                        })?;
+                        Ok(read.ok_or_else(|| from.malformed("a variant is empty".to_owned()))?)
+                    }
+                    _ => Err(from.malformed(
+                        concat!("expected a variant of ", stringify!($name)).to_owned(),
+                    ).into()),
+                }
+            }
+        }
+
+        impl Described for $name {
+            fn write(&self, to: &mut dyn Output) {
+                match self {
+                    $(Self::$plain => to.text(stringify!($plain)),)*
+                    $(Self::$one(value) => {
+                        to.map(1);
+                        to.key(stringify!($one));
+                        value.write(to);
+                        to.end();
+                    })*
+                    $(Self::$variant { $($field),* } => {
+                        to.map(1);
+                        to.key(stringify!($variant));
+                        write_fields!(to, $($field = $field),*);
+                        to.end();
+                    })*
+                    $(Self::$unknown(raw) => to.raw(raw),)?
+                }
+            }
+
+            fn read<S: Input>(from: &mut S) -> Result<Self, Problem> {
+                let unknown = None::<fn(Raw) -> Self>$(.or(Some(Self::$unknown)))?;
+                let mark = from.mark();
+                match (Self::read_known(from), unknown) {
+                    (Err(Problem::Unknown(_)), Some(unknown)) => {
+                        from.rewind(mark);
+                        Ok(unknown(from.raw()?))
+                    }
+                    (read, _) => read,
+                }
+            }
+        }
+    };
+    ($name:ident { $($plain:ident),* $(,)? }) => {
+        choice!($name { $($plain),* } of {} with {});
+    };
+}
+
+record!(Schema {
+    name,
+    entities,
+    columns,
+    edges,
+    events,
+    invariants
+});
+record!(EntityDef {
+    name,
+    states,
+    initial
+});
+record!(StateDef { name, terminal, to });
+record!(TransitionDef { to, verb });
+record!(ColumnDef { entity, state, name, ty, key, index, default } optional { encoding });
+record!(EdgeDef { from, to, data, acyclic } optional { encoding });
+record!(EndDef {
+    entity,
+    name,
+    cardinality,
+    min,
+    max,
+    on_delete,
+    counted
+});
+record!(EventDef {
+    name,
+    immediate,
+    fields,
+    names,
+    arcs,
+    mays,
+    guards
+});
+record!(EventFieldDef { name, ty } optional { encoding });
+record!(NameDef {
+    name,
+    entity,
+    count,
+    by
+});
+record!(InvariantDef {
+    name,
+    entity,
+    via,
+    check
+});
+small_record!(Path { root, hops });
+small_record!(Hop { edge, forward });
+small_record!(Assign { column, source });
+choice!(IndexKind { Equal, Ordered });
+choice!(OnDelete {
+    Unlink,
+    Restrict,
+    Cascade
+});
+choice!(Cardinality { One, Option, Many });
+choice!(MetaField {
+    Actor,
+    Correlation,
+    Causation
+});
+choice!(Scope { Each, Those });
+choice!(Quantifier { All, Any, None });
+choice!(BindBy { Handle, Key, Ensure, Created } of { Token } with {});
+choice!(Source { Time } of { Field, Meta } with { Literal { index, text } Entity { name, column } });
+choice!(
+    Encoding {
+        Serde, Unit, Bool, U8, U16, U32, U64, U128, I8, I16, I32, I64, I128, F32, F64, Char, Text,
+        Timestamp, Duration
+    } of { Id, Key, Option, List } with {}
+);
+choice!(
+    Arc {} of {} with {
+        Create { name, state, values }
+        Move { scope, path, from, to, data }
+        Link { path, hop, with, data }
+        Unlink { path, hop, with }
+        Relink { path, hop, with, data }
+        Set { path, value }
+        SetLink { path, hop, with, data }
+        Delete { path }
+        When { quantifier, path, states }
+    } or Unknown
+);
+choice!(
+    May {} of { Create, Ensure, Link, Unlink, Relink, Set, SetLink, Delete } with {
+        Move { entity, from, to }
+    } or Unknown
+);
+
+impl Schema {
+    /// As it lies in a log.
+    #[must_use]
+    pub fn to_cbor(&self) -> Vec<u8> {
+        let mut writer = CborWriter::default();
+        self.write(&mut writer);
+        writer.bytes
+    }
+
+    /// Reads what [`Schema::to_cbor`] writes, in this version or in another.
+    ///
+    /// # Errors
+    /// Where that is no schema. What a newer version has added is none: see [`Schema::unknown_items`].
+    pub fn from_cbor(bytes: &[u8]) -> Result<Self, ReadError> {
+        let mut reader = CborReader::new(bytes);
+        let schema = Self::read(&mut reader)?;
+        reader.end()?;
+        Ok(schema)
+    }
+
+    /// As JSON, on one line.
+    #[must_use]
+    pub fn to_json(&self) -> String {
+        let mut writer = JsonWriter::default();
+        self.write(&mut writer);
+        writer.finish()
+    }
+
+    /// Reads what [`Schema::to_json`] writes, in this version or in another.
+    ///
+    /// # Errors
+    /// Where that is no schema. What a newer version has added is none: see [`Schema::unknown_items`].
+    pub fn from_json(text: &str) -> Result<Self, ReadError> {
+        let mut reader = JsonReader::new(text);
+        let schema = Self::read(&mut reader)?;
+        reader.end()?;
+        Ok(schema)
+    }
+}

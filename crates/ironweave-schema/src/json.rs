@@ -1,0 +1,481 @@
+//! JSON, as far as a schema has it: whole numbers, and what JSON cannot say as `{"$cbor": "hexadecimal digits"}`.
+
+use std::fmt::Write as _;
+
+use crate::cbor::{CborReader, CborWriter, DEPTH_MAX, Token, head, negative};
+use crate::describe::{Input, Kind, Mark, Output, Problem, ReadError};
+use crate::unknown::Raw;
+
+/// The only key of a map that stands for an item of CBOR.
+const CBOR: &str = "$cbor";
+
+/// Writes data as text.
+#[derive(Default)]
+pub(crate) struct JsonWriter {
+    out: String,
+    /// For each list or map that is open: what ends it, and whether something is in it.
+    open: Vec<(char, bool)>,
+    /// A key was written, whose value is to come.
+    has_key: bool,
+}
+
+impl JsonWriter {
+    pub(crate) fn finish(self) -> String {
+        self.out
+    }
+
+    /// Separates what follows from what is there.
+    fn separate(&mut self) {
+        if std::mem::take(&mut self.has_key) {
+            return;
+        }
+        if let Some((_, begun)) = self.open.last_mut() {
+            if *begun {
+                self.out.push(',');
+            }
+            *begun = true;
+        }
+    }
+
+    fn begin(&mut self, first: char, last: char) {
+        self.separate();
+        self.out.push(first);
+        self.open.push((last, false));
+    }
+}
+
+impl Output for JsonWriter {
+    fn null(&mut self) {
+        self.separate();
+        self.out += "null";
+    }
+
+    fn bool(&mut self, value: bool) {
+        self.separate();
+        self.out += if value { "true" } else { "false" };
+    }
+
+    fn number(&mut self, n: u64) {
+        self.separate();
+        self.out += &n.to_string();
+    }
+
+    fn text(&mut self, text: &str) {
+        self.separate();
+        quote(&mut self.out, text);
+    }
+
+    fn list(&mut self, _: usize) {
+        self.begin('[', ']');
+    }
+
+    fn map(&mut self, _: usize) {
+        self.begin('{', '}');
+    }
+
+    fn key(&mut self, key: &str) {
+        self.separate();
+        quote(&mut self.out, key);
+        self.out.push(':');
+        self.has_key = true;
+    }
+
+    fn end(&mut self) {
+        if let Some((last, _)) = self.open.pop() {
+            self.out.push(last);
+        }
+    }
+
+    fn raw(&mut self, raw: &Raw) {
+        self.separate();
+        self.out += &of_raw(raw);
+    }
+}
+
+fn quote(out: &mut String, text: &str) {
+    out.push('"');
+    for c in text.chars() {
+        match c {
+            '"' => *out += "\\\"",
+            '\\' => *out += "\\\\",
+            '\n' => *out += "\\n",
+            c if c < ' ' => {
+                // Into a text nothing can fail.
+                let _ = write!(out, "\\u{:04x}", u32::from(c));
+            }
+            c => out.push(c),
+        }
+    }
+    out.push('"');
+}
+
+/// An item of CBOR as JSON.
+pub(crate) fn of_raw(raw: &Raw) -> String {
+    let mut out = String::new();
+    let mut reader = CborReader::new(raw.as_cbor());
+    // It was read before, so that it is one item.
+    if item(&mut reader, &mut out).is_err() {
+        out.clear();
+        hexadecimal(&mut out, raw.as_cbor());
+    }
+    out
+}
+
+fn hexadecimal(out: &mut String, bytes: &[u8]) {
+    let _ = write!(out, "{{\"{CBOR}\":\"");
+    for byte in bytes {
+        let _ = write!(out, "{byte:02x}");
+    }
+    *out += "\"}";
+}
+
+fn item(reader: &mut CborReader<'_>, out: &mut String) -> Result<(), ReadError> {
+    let start = reader.mark();
+    match reader.token()? {
+        Token::Null => *out += "null",
+        Token::Bool(value) => *out += if value { "true" } else { "false" },
+        Token::Number(n) => *out += &n.to_string(),
+        Token::Negative(n) => *out += &(-1 - i128::from(n)).to_string(),
+        Token::Text(text) => quote(out, text),
+        Token::List(n) => {
+            out.push('[');
+            for i in 0..n {
+                if i > 0 {
+                    out.push(',');
+                }
+                item(reader, out)?;
+            }
+            out.push(']');
+        }
+        Token::Map(n) => {
+            let (before, only) = (out.len(), n == 1);
+            out.push('{');
+            for i in 0..n {
+                match reader.token()? {
+                    Token::Text(key) if !(only && key == CBOR) => {
+                        if i > 0 {
+                            out.push(',');
+                        }
+                        quote(out, key);
+                        out.push(':');
+                        item(reader, out)?;
+                    }
+                    // A key that JSON has not, or one that stands for something else there.
+                    _ => {
+                        out.truncate(before);
+                        reader.rewind(start);
+                        hexadecimal(out, reader.skip()?);
+                        return Ok(());
+                    }
+                }
+            }
+            out.push('}');
+        }
+        Token::Bytes | Token::Tag | Token::Simple => {
+            reader.rewind(start);
+            hexadecimal(out, reader.skip()?);
+        }
+    }
+    Ok(())
+}
+
+/// Reads data from text.
+pub(crate) struct JsonReader<'t> {
+    text: &'t str,
+    at: usize,
+    depth: u32,
+}
+
+impl<'t> JsonReader<'t> {
+    pub(crate) fn new(text: &'t str) -> Self {
+        let mut reader = Self {
+            text,
+            at: 0,
+            depth: 0,
+        };
+        reader.space();
+        reader
+    }
+
+    fn wrong(&self, what: impl Into<String>) -> ReadError {
+        ReadError::new(what, self.at)
+    }
+
+    fn rest(&self) -> &'t str {
+        &self.text[self.at..]
+    }
+
+    fn space(&mut self) {
+        let rest = self.rest();
+        self.at += rest.len() - rest.trim_start_matches([' ', '\n', '\r', '\t']).len();
+    }
+
+    /// Refuses what stands behind the last item.
+    pub(crate) fn end(&self) -> Result<(), ReadError> {
+        match self.rest() {
+            "" => Ok(()),
+            _ => Err(self.wrong("there is text behind the end")),
+        }
+    }
+
+    /// Takes a text if it is there, and the space behind it.
+    fn take(&mut self, text: &str) -> bool {
+        let is = self.rest().starts_with(text);
+        if is {
+            self.at += text.len();
+            self.space();
+        }
+        is
+    }
+
+    fn expect(&mut self, text: &str) -> Result<(), ReadError> {
+        match self.take(text) {
+            true => Ok(()),
+            false => Err(self.wrong(format!("expected `{text}`"))),
+        }
+    }
+
+    fn deeper(&mut self) -> Result<(), ReadError> {
+        self.depth += 1;
+        if self.depth > DEPTH_MAX {
+            return Err(self.wrong("it is nested too deep"));
+        }
+        Ok(())
+    }
+
+    /// Reads what stands between two brackets, item by item.
+    fn items<E: From<ReadError>>(
+        &mut self,
+        last: &str,
+        mut each: impl FnMut(&mut Self) -> Result<(), E>,
+    ) -> Result<(), E> {
+        self.deeper()?;
+        if !self.take(last) {
+            loop {
+                each(self)?;
+                if self.take(last) {
+                    break;
+                }
+                self.expect(",")?;
+            }
+        }
+        self.depth -= 1;
+        Ok(())
+    }
+
+    fn digits(&mut self) -> Result<u64, ReadError> {
+        let rest = self.rest();
+        let digits = rest.len() - rest.trim_start_matches(|c: char| c.is_ascii_digit()).len();
+        let (number, behind) = rest.split_at(digits);
+        if behind.starts_with(['.', 'e', 'E']) || (number.len() > 1 && number.starts_with('0')) {
+            return Err(self.wrong("expected a whole number"));
+        }
+        let n = number.parse();
+        let n = n.map_err(|_| self.wrong("expected a number of at most 64 bits"))?;
+        self.at += digits;
+        self.space();
+        Ok(n)
+    }
+
+    fn quoted(&mut self) -> Result<String, ReadError> {
+        if !self.rest().starts_with('"') {
+            return Err(self.wrong("expected a text"));
+        }
+        self.at += 1;
+        let mut out = String::new();
+        loop {
+            let mut chars = self.rest().chars();
+            let Some(c) = chars.next() else {
+                return Err(self.wrong("a text has no end"));
+            };
+            self.at += c.len_utf8();
+            match c {
+                '"' => break,
+                '\\' => out.push(self.escaped()?),
+                c if c < ' ' => return Err(self.wrong("a control character stands in a text")),
+                c => out.push(c),
+            }
+        }
+        self.space();
+        Ok(out)
+    }
+
+    fn escaped(&mut self) -> Result<char, ReadError> {
+        let escape = self.rest().chars().next();
+        self.at += escape.map_or(0, char::len_utf8);
+        Ok(match escape {
+            Some(c @ ('"' | '\\' | '/')) => c,
+            Some('b') => '\u{8}',
+            Some('f') => '\u{c}',
+            Some('n') => '\n',
+            Some('r') => '\r',
+            Some('t') => '\t',
+            Some('u') => {
+                let high = self.four()?;
+                let code = if (0xd800..0xdc00).contains(&high) && self.rest().starts_with("\\u") {
+                    self.at += 2;
+                    let low = self.four()?;
+                    0x1_0000 + ((high - 0xd800) << 10) + low.wrapping_sub(0xdc00)
+                } else {
+                    high
+                };
+                let c = char::from_u32(code);
+                c.ok_or_else(|| self.wrong("an escape stands for no character"))?
+            }
+            _ => return Err(self.wrong("an escape is not known")),
+        })
+    }
+
+    fn four(&mut self) -> Result<u32, ReadError> {
+        let digits = self.rest().get(..4);
+        let is_hex = |d: &&str| d.bytes().all(|b| b.is_ascii_hexdigit());
+        let code = digits
+            .filter(is_hex)
+            .and_then(|d| u32::from_str_radix(d, 16).ok());
+        let code = code.ok_or_else(|| self.wrong("expected four hexadecimal digits"))?;
+        self.at += 4;
+        Ok(code)
+    }
+
+    /// Reads any item, as CBOR.
+    fn any(&mut self, out: &mut CborWriter) -> Result<(), ReadError> {
+        match self.kind()? {
+            Kind::Null => {
+                Input::null(self)?;
+                out.null();
+            }
+            Kind::Bool => out.bool(Input::bool(self)?),
+            Kind::Number => out.number(self.digits()?),
+            Kind::Text => out.text(&self.quoted()?),
+            Kind::List => {
+                self.expect("[")?;
+                let (mut n, mut items) = (0, CborWriter::default());
+                self.items("]", |reader| {
+                    n += 1;
+                    reader.any(&mut items)
+                })?;
+                out.list(n);
+                out.bytes.extend(items.bytes);
+            }
+            Kind::Map => self.any_map(out)?,
+            // A minus, which is the only other item that JSON has.
+            Kind::Other => {
+                self.at += 1;
+                let n = self.digits()?;
+                match n.checked_sub(1) {
+                    Some(n) => negative(&mut out.bytes, n),
+                    None => out.number(0),
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn any_map(&mut self, out: &mut CborWriter) -> Result<(), ReadError> {
+        self.expect("{")?;
+        let (mut n, mut entries) = (0u64, CborWriter::default());
+        let mut cbor = None;
+        self.items("}", |reader| {
+            let key = reader.quoted()?;
+            reader.expect(":")?;
+            n += 1;
+            if key == CBOR && reader.kind()? == Kind::Text {
+                let mark = reader.mark();
+                let text = reader.quoted()?;
+                cbor = of_digits(&text);
+                reader.rewind(mark);
+            }
+            entries.key(&key);
+            reader.any(&mut entries)
+        })?;
+        if let (1, Some(bytes)) = (n, cbor) {
+            let raw = Raw::from_cbor(&bytes).map_err(|_| self.wrong("no item of CBOR"))?;
+            out.raw(&raw);
+        } else {
+            head(&mut out.bytes, 5, n);
+            out.bytes.extend(entries.bytes);
+        }
+        Ok(())
+    }
+}
+
+fn of_digits(text: &str) -> Option<Vec<u8>> {
+    let digit = |b: &u8| char::from(*b).to_digit(16);
+    let pairs = text.as_bytes().chunks(2);
+    pairs
+        .map(|pair| match pair {
+            [high, low] => u8::try_from(digit(high)? << 4 | digit(low)?).ok(),
+            _ => None,
+        })
+        .collect()
+}
+
+impl Input for JsonReader<'_> {
+    fn kind(&mut self) -> Result<Kind, ReadError> {
+        Ok(match self.rest().as_bytes().first() {
+            Some(b'n') => Kind::Null,
+            Some(b't' | b'f') => Kind::Bool,
+            Some(b'0'..=b'9') => Kind::Number,
+            Some(b'"') => Kind::Text,
+            Some(b'[') => Kind::List,
+            Some(b'{') => Kind::Map,
+            Some(b'-') => Kind::Other,
+            Some(_) => return Err(self.wrong("this is no JSON")),
+            None => return Err(self.wrong("it ends too early")),
+        })
+    }
+
+    fn null(&mut self) -> Result<(), ReadError> {
+        self.expect("null")
+    }
+
+    fn bool(&mut self) -> Result<bool, ReadError> {
+        if self.take("true") {
+            return Ok(true);
+        }
+        self.expect("false").map(|()| false)
+    }
+
+    fn number(&mut self) -> Result<u64, ReadError> {
+        self.digits()
+    }
+
+    fn text(&mut self) -> Result<String, ReadError> {
+        self.quoted()
+    }
+
+    fn list(&mut self, each: impl FnMut(&mut Self) -> Result<(), Problem>) -> Result<(), Problem> {
+        self.expect("[")?;
+        self.items("]", each)
+    }
+
+    fn map(
+        &mut self,
+        mut each: impl FnMut(&mut Self, &str) -> Result<(), Problem>,
+    ) -> Result<(), Problem> {
+        self.expect("{")?;
+        self.items("}", |reader| {
+            let key = reader.quoted()?;
+            reader.expect(":")?;
+            each(reader, &key)
+        })
+    }
+
+    fn raw(&mut self) -> Result<Raw, ReadError> {
+        let mut out = CborWriter::default();
+        self.any(&mut out)?;
+        Ok(Raw::of(out.bytes))
+    }
+
+    fn mark(&self) -> Mark {
+        (self.at, self.depth)
+    }
+
+    fn rewind(&mut self, (at, depth): Mark) {
+        (self.at, self.depth) = (at, depth);
+    }
+
+    fn malformed(&self, what: String) -> ReadError {
+        self.wrong(what)
+    }
+}

@@ -1,0 +1,348 @@
+//! Items of a schema as text, as one writes them in a model.
+
+use crate::{
+    Arc, Assign, BindBy, Cardinality, ColumnDef, ColumnIx, EdgeDef, EdgeIx, EndDef, EntityIx,
+    EventDef, FieldIx, Hop, Item, May, MetaField, NameDef, NameIx, Path, Quantifier, Schema, Scope,
+    Source, StateIx,
+};
+
+/// Stands for what an index does not name.
+const NOTHING: &str = "?";
+
+impl Schema {
+    /// An arc of an event: `moves(run: Queued -> Running)`.
+    #[must_use]
+    pub fn arc_text(&self, event: &EventDef, arc: &Arc) -> String {
+        let of = Of {
+            schema: self,
+            event,
+        };
+        match arc {
+            Arc::Create {
+                name,
+                state,
+                values,
+            } => {
+                let entity = of.def(*name).map_or(EntityIx::MAX, |def| def.entity);
+                let (fields, data): (Vec<&Assign>, Vec<&Assign>) =
+                    (values.iter()).partition(|value| !self.is_data(value.column));
+                let begins = self.entities.get(entity.index()).map(|def| def.initial);
+                let place = match begins == Some(*state) && data.is_empty() {
+                    true => String::new(),
+                    false => format!(
+                        " in {}{}",
+                        self.state_name(entity, *state),
+                        of.values(&data)
+                    ),
+                };
+                let entity = self.entity_name(entity);
+                format!(
+                    "create({}: {entity}{}{place})",
+                    of.name(*name),
+                    of.values(&fields)
+                )
+            }
+            Arc::Move {
+                scope,
+                path,
+                from,
+                to,
+                data,
+            } => {
+                let entity = of.reached(path);
+                let many = of.is_many(path);
+                let scope = match scope {
+                    Scope::Each if many => "each ",
+                    Scope::Each => "",
+                    Scope::Those => "those ",
+                };
+                let data: Vec<&Assign> = data.iter().collect();
+                format!(
+                    "moves({scope}{}: {} -> {}{})",
+                    of.path(path),
+                    self.state_names(entity, from),
+                    self.state_name(entity, *to),
+                    of.values(&data)
+                )
+            }
+            Arc::Link {
+                path,
+                hop,
+                with,
+                data,
+            } => of.links("link", (path, *hop, with), "+=", data.as_ref()),
+            Arc::Relink {
+                path,
+                hop,
+                with,
+                data,
+            } => of.links("relink", (path, *hop, with), "+=", data.as_ref()),
+            Arc::Unlink { path, hop, with } => of.links("unlink", (path, *hop, with), "-=", None),
+            Arc::Set { path, value } => {
+                let column = self.columns.get(value.column.index());
+                let state = column.and_then(|def| Some((def.entity, def.state?)));
+                let state = state.map_or_else(String::new, |(entity, state)| {
+                    format!("{}.", self.state_name(entity, state))
+                });
+                let name = column.map_or(NOTHING, |def| &def.name);
+                let source = of.source(&value.source);
+                format!("set({}.{state}{name} = {source})", of.path(path))
+            }
+            Arc::SetLink {
+                path,
+                hop,
+                with,
+                data,
+            } => format!(
+                "set({}.{}[{}] = {})",
+                of.path(path),
+                self.end_name(*hop),
+                of.path(with),
+                of.source(data)
+            ),
+            Arc::Delete { path } => format!("delete({})", of.path(path)),
+            Arc::When {
+                quantifier,
+                path,
+                states,
+            } => {
+                let quantifier = match quantifier {
+                    Quantifier::All => "all",
+                    Quantifier::Any => "any",
+                    Quantifier::None => "none",
+                };
+                let states = self.state_names(of.reached(path), states);
+                format!("when({quantifier} {} in {states})", of.path(path))
+            }
+            Arc::Unknown(raw) => raw.to_string(),
+        }
+    }
+
+    /// What a handler may do: `may(Partition: Building -> Failed)`.
+    #[must_use]
+    pub fn may_text(&self, may: &May) -> String {
+        let whole = |what: &str, entity: &EntityIx| format!("{what} {}", self.entity_name(*entity));
+        let edge = |what: &str, edge: &EdgeIx| {
+            let def = self.edges.get(edge.index());
+            let end = def.map_or_else(|| NOTHING.to_owned(), |def| self.end_path(&def.from));
+            format!("{what} {end}")
+        };
+        let what = match may {
+            May::Create(entity) => whole("create", entity),
+            May::Ensure(entity) => whole("ensure", entity),
+            May::Delete(entity) => whole("delete", entity),
+            May::Move { entity, from, to } => format!(
+                "{}: {} -> {}",
+                self.entity_name(*entity),
+                self.state_name(*entity, *from),
+                self.state_name(*entity, *to)
+            ),
+            May::Link(ix) => edge("link", ix),
+            May::Unlink(ix) => edge("unlink", ix),
+            May::Relink(ix) => edge("relink", ix),
+            May::SetLink(ix) => edge("set", ix),
+            May::Set(column) => {
+                let def = self.columns.get(column.index());
+                let path = def.map_or_else(|| NOTHING.to_owned(), |def| self.column_path(def));
+                format!("set {path}")
+            }
+            May::Unknown(raw) => return raw.to_string(),
+        };
+        format!("may({what})")
+    }
+
+    /// A field of an entity or of a state: `Bed.label`, `Bed.Cleaning.by`.
+    #[must_use]
+    pub fn column_path(&self, def: &ColumnDef) -> String {
+        let entity = self.entity_name(def.entity);
+        match def.state {
+            None => format!("{entity}.{}", def.name),
+            Some(state) => format!(
+                "{entity}.{}.{}",
+                self.state_name(def.entity, state),
+                def.name
+            ),
+        }
+    }
+
+    /// An end of an edge: `JobRun.builds`.
+    #[must_use]
+    pub fn end_path(&self, end: &EndDef) -> String {
+        format!("{}.{}", self.entity_name(end.entity), end.name)
+    }
+
+    /// The edges of a path from an entity: `.builds.wanted_by`.
+    #[must_use]
+    pub fn hops_text(&self, hops: &[Hop]) -> String {
+        let names = hops.iter().map(|hop| format!(".{}", self.end_name(*hop)));
+        names.collect()
+    }
+
+    pub(crate) fn column_item(&self, def: &ColumnDef) -> Item {
+        let entity = self.entity_name(def.entity).to_owned();
+        let (name, ty) = (def.name.clone(), def.ty.clone());
+        match def.state {
+            None => Item::Field { entity, name, ty },
+            Some(state) => Item::Data {
+                state: self.state_name(def.entity, state).to_owned(),
+                entity,
+                name,
+                ty,
+            },
+        }
+    }
+
+    pub(crate) fn edge_item(&self, def: &EdgeDef) -> Item {
+        Item::Edge {
+            from: self.end_path(&def.from),
+            to: self.end_path(&def.to),
+        }
+    }
+
+    pub(crate) fn entity_name(&self, entity: EntityIx) -> &str {
+        let def = self.entities.get(entity.index());
+        def.map_or(NOTHING, |def| &def.name)
+    }
+
+    pub(crate) fn state_name(&self, entity: EntityIx, state: StateIx) -> &str {
+        let def = self.entities.get(entity.index());
+        let state = def.and_then(|def| def.states.get(state.index()));
+        state.map_or(NOTHING, |state| &state.name)
+    }
+
+    fn state_names(&self, entity: EntityIx, states: &[StateIx]) -> String {
+        let names: Vec<&str> = (states.iter())
+            .map(|state| self.state_name(entity, *state))
+            .collect();
+        names.join(" | ")
+    }
+
+    fn end_name(&self, hop: Hop) -> &str {
+        let edge = self.edges.get(hop.edge.index());
+        edge.map_or(NOTHING, |edge| &edge.near(hop.forward).name)
+    }
+
+    fn is_data(&self, column: ColumnIx) -> bool {
+        let def = self.columns.get(column.index());
+        def.is_some_and(|def| def.state.is_some())
+    }
+}
+
+/// An event of a schema.
+struct Of<'s> {
+    schema: &'s Schema,
+    event: &'s EventDef,
+}
+
+impl Of<'_> {
+    fn def(&self, name: NameIx) -> Option<&NameDef> {
+        self.event.names.get(name.index())
+    }
+
+    fn name(&self, name: NameIx) -> &str {
+        self.def(name).map_or(NOTHING, |def| &def.name)
+    }
+
+    fn path(&self, path: &Path) -> String {
+        format!(
+            "{}{}",
+            self.name(path.root),
+            self.schema.hops_text(&path.hops)
+        )
+    }
+
+    /// The entity type to which a path leads.
+    fn reached(&self, path: &Path) -> EntityIx {
+        let root = self.def(path.root).map_or(EntityIx::MAX, |def| def.entity);
+        path.hops.iter().fold(root, |_, hop| {
+            let edge = self.schema.edges.get(hop.edge.index());
+            edge.map_or(EntityIx::MAX, |edge| edge.far(hop.forward).entity)
+        })
+    }
+
+    /// Whether a path may lead to several entities.
+    fn is_many(&self, path: &Path) -> bool {
+        let many = |count: Cardinality| count == Cardinality::Many;
+        self.def(path.root).is_some_and(|def| many(def.count))
+            || path.hops.iter().any(|hop| {
+                let edge = self.schema.edges.get(hop.edge.index());
+                edge.is_some_and(|edge| many(edge.near(hop.forward).cardinality))
+            })
+    }
+
+    fn links(
+        &self,
+        word: &str,
+        (path, hop, with): (&Path, Hop, &Path),
+        operator: &str,
+        data: Option<&Source>,
+    ) -> String {
+        let data = data.map_or_else(String::new, |data| {
+            format!(" {{ data = {} }}", self.source(data))
+        });
+        format!(
+            "{word}({}.{} {operator} {}{data})",
+            self.path(path),
+            self.schema.end_name(hop),
+            self.path(with)
+        )
+    }
+
+    fn values(&self, values: &[&Assign]) -> String {
+        if values.is_empty() {
+            return String::new();
+        }
+        let one = |value: &&Assign| {
+            let column = self.schema.columns.get(value.column.index());
+            let (name, source) = (
+                column.map_or(NOTHING, |def| &def.name),
+                self.source(&value.source),
+            );
+            match source == name {
+                true => source,
+                false => format!("{name} = {source}"),
+            }
+        };
+        let values: Vec<String> = values.iter().map(one).collect();
+        format!(" {{ {} }}", values.join(", "))
+    }
+
+    fn source(&self, source: &Source) -> String {
+        match source {
+            Source::Field(field) => self.field(*field).to_owned(),
+            Source::Time => "meta.time".to_owned(),
+            Source::Meta(MetaField::Actor) => "meta.actor".to_owned(),
+            Source::Meta(MetaField::Correlation) => "meta.correlation".to_owned(),
+            Source::Meta(MetaField::Causation) => "meta.causation".to_owned(),
+            Source::Literal { text, .. } => text.clone(),
+            Source::Entity { name, column } => {
+                let def = self.schema.columns.get(column.index());
+                let column = def.map_or(NOTHING, |def| &def.name);
+                format!("{}.{column}", self.name(*name))
+            }
+        }
+    }
+
+    fn field(&self, field: FieldIx) -> &str {
+        let def = self.event.fields.get(field.index());
+        def.map_or(NOTHING, |def| &def.name)
+    }
+}
+
+impl Schema {
+    /// How an event names entities: `Option<Key<Bed>>`.
+    pub(crate) fn binding_text(&self, name: &NameDef) -> String {
+        let entity = self.entity_name(name.entity);
+        let one = match name.by {
+            BindBy::Handle | BindBy::Created => entity.to_owned(),
+            BindBy::Token(state) => format!("{entity}<{}>", self.state_name(name.entity, state)),
+            BindBy::Key => format!("Key<{entity}>"),
+            BindBy::Ensure => format!("Ensure<{entity}>"),
+        };
+        match name.count {
+            Cardinality::One => one,
+            Cardinality::Option => format!("Option<{one}>"),
+            Cardinality::Many => format!("Vec<{one}>"),
+        }
+    }
+}

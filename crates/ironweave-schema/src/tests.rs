@@ -1,0 +1,524 @@
+//! Random schemas are read as they were written, and what is wrong or unknown is told apart.
+
+use crate::*;
+
+/// A generator of numbers (Marsaglia's xorshift), the same in every run.
+struct Random(u64);
+
+impl Random {
+    fn below(&mut self, n: u64) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        self.0 % n
+    }
+
+    fn is(&mut self) -> bool {
+        self.below(2) == 0
+    }
+
+    fn of<T: Clone>(&mut self, all: &[T]) -> T {
+        all[self.below(all.len() as u64) as usize].clone()
+    }
+
+    fn list<T>(&mut self, mut one: impl FnMut(&mut Self) -> T) -> Vec<T> {
+        (0..self.below(4)).map(|_| one(self)).collect()
+    }
+
+    fn option<T>(&mut self, one: impl FnOnce(&mut Self) -> T) -> Option<T> {
+        self.is().then(|| one(self))
+    }
+
+    fn name(&mut self) -> String {
+        self.of(&["a", "b", "Größe", "quo\"te", "new\nline", "𝄞", ""])
+            .to_owned()
+    }
+
+    fn ix<T: From<u16>>(&mut self) -> T {
+        let n = self.of(&[0, 1, 23, 24, 255, 256, u16::MAX]);
+        T::from(n)
+    }
+
+    fn state(&mut self) -> StateIx {
+        StateIx::new(self.of(&[0, 1, 24, 255]))
+    }
+
+    fn raw(&mut self) -> Raw {
+        let items: [&[u8]; 9] = [
+            b"\x05",
+            b"\x38\x63",
+            b"\x61x",
+            b"\x82\x01\xf6",
+            b"\xa1\x61a\x02",
+            b"\xf9\x3c\x00",
+            b"\xc1\x00",
+            b"\x42\x01\x02",
+            b"\xa1\x65$cbor\x6205",
+        ];
+        Raw::from_cbor(self.of(&items)).expect("an item")
+    }
+
+    fn unknown(&mut self) -> Unknown {
+        let mut unknown = Unknown::default();
+        if self.below(4) == 0 {
+            unknown.insert("later", self.raw());
+            unknown.insert("$cbor", self.raw());
+        }
+        unknown
+    }
+
+    fn encoding(&mut self) -> Encoding {
+        match self.below(6) {
+            0 => Encoding::Id(self.ix()),
+            1 => Encoding::Key(self.ix()),
+            2 => Encoding::Option(Box::new(self.encoding())),
+            3 => Encoding::List(Box::new(self.encoding())),
+            _ => self.of(&[
+                Encoding::Serde,
+                Encoding::U64,
+                Encoding::Text,
+                Encoding::Timestamp,
+            ]),
+        }
+    }
+
+    fn count(&mut self) -> Cardinality {
+        self.of(&[Cardinality::One, Cardinality::Option, Cardinality::Many])
+    }
+
+    fn end(&mut self) -> EndDef {
+        EndDef {
+            entity: self.ix(),
+            name: self.name(),
+            cardinality: self.count(),
+            min: self.below(1 << 32) as u32,
+            max: self.option(|r| r.below(9) as u32),
+            on_delete: self.of(&[OnDelete::Unlink, OnDelete::Restrict, OnDelete::Cascade]),
+            counted: self.is(),
+            unknown: self.unknown(),
+        }
+    }
+
+    fn hop(&mut self) -> Hop {
+        Hop {
+            edge: self.ix(),
+            forward: self.is(),
+        }
+    }
+
+    fn path(&mut self) -> Path {
+        Path {
+            root: self.ix(),
+            hops: self.list(Self::hop),
+        }
+    }
+
+    fn source(&mut self) -> Source {
+        match self.below(5) {
+            0 => Source::Field(self.ix()),
+            1 => Source::Meta(self.of(&[
+                MetaField::Actor,
+                MetaField::Correlation,
+                MetaField::Causation,
+            ])),
+            2 => Source::Literal {
+                index: self.ix(),
+                text: self.name(),
+            },
+            3 => Source::Entity {
+                name: self.ix(),
+                column: self.ix(),
+            },
+            _ => Source::Time,
+        }
+    }
+
+    fn assign(&mut self) -> Assign {
+        Assign {
+            column: self.ix(),
+            source: self.source(),
+        }
+    }
+
+    fn arc(&mut self) -> Arc {
+        let (path, with, hop) = (self.path(), self.path(), self.hop());
+        match self.below(10) {
+            0 => Arc::Create {
+                name: self.ix(),
+                state: self.state(),
+                values: self.list(Self::assign),
+            },
+            1 => Arc::Move {
+                scope: self.of(&[Scope::Each, Scope::Those]),
+                path,
+                from: self.list(Self::state),
+                to: self.state(),
+                data: self.list(Self::assign),
+            },
+            2 => Arc::Link {
+                path,
+                hop,
+                with,
+                data: self.option(Self::source),
+            },
+            3 => Arc::Unlink { path, hop, with },
+            4 => Arc::Relink {
+                path,
+                hop,
+                with,
+                data: self.option(Self::source),
+            },
+            5 => Arc::Set {
+                path,
+                value: self.assign(),
+            },
+            6 => Arc::SetLink {
+                path,
+                hop,
+                with,
+                data: self.source(),
+            },
+            7 => Arc::Delete { path },
+            8 => Arc::When {
+                quantifier: self.of(&[Quantifier::All, Quantifier::Any, Quantifier::None]),
+                path,
+                states: self.list(Self::state),
+            },
+            _ => Arc::Unknown(Raw::from_cbor(b"\xa1\x65Sleep\x05").expect("an item")),
+        }
+    }
+
+    fn may(&mut self) -> May {
+        match self.below(10) {
+            0 => May::Create(self.ix()),
+            1 => May::Ensure(self.ix()),
+            2 => May::Move {
+                entity: self.ix(),
+                from: self.state(),
+                to: self.state(),
+            },
+            3 => May::Link(self.ix()),
+            4 => May::Unlink(self.ix()),
+            5 => May::Relink(self.ix()),
+            6 => May::Set(self.ix()),
+            7 => May::SetLink(self.ix()),
+            8 => May::Delete(self.ix()),
+            _ => May::Unknown(Raw::from_cbor(b"\x65Sleep").expect("an item")),
+        }
+    }
+
+    fn by(&mut self) -> BindBy {
+        match self.below(4) {
+            0 => BindBy::Token(self.state()),
+            _ => self.of(&[BindBy::Handle, BindBy::Key, BindBy::Ensure, BindBy::Created]),
+        }
+    }
+
+    fn event(&mut self) -> EventDef {
+        EventDef {
+            name: self.name(),
+            immediate: self.is(),
+            fields: self.list(|r| EventFieldDef {
+                name: r.name(),
+                ty: r.name(),
+                encoding: r.option(Self::encoding),
+                unknown: r.unknown(),
+            }),
+            names: self.list(|r| NameDef {
+                name: r.name(),
+                entity: r.ix(),
+                count: r.count(),
+                by: r.by(),
+                unknown: r.unknown(),
+            }),
+            arcs: self.list(Self::arc),
+            mays: self.list(Self::may),
+            guards: self.list(Self::name),
+            unknown: self.unknown(),
+        }
+    }
+
+    fn entity(&mut self) -> EntityDef {
+        EntityDef {
+            name: self.name(),
+            states: self.list(|r| StateDef {
+                name: r.name(),
+                terminal: r.is(),
+                to: r.list(|r| TransitionDef {
+                    to: r.state(),
+                    verb: r.name(),
+                    unknown: r.unknown(),
+                }),
+                unknown: r.unknown(),
+            }),
+            initial: self.state(),
+            unknown: self.unknown(),
+        }
+    }
+
+    fn column(&mut self) -> ColumnDef {
+        ColumnDef {
+            entity: self.ix(),
+            state: self.option(Self::state),
+            name: self.name(),
+            ty: self.name(),
+            encoding: self.option(Self::encoding),
+            key: self.is(),
+            index: self.option(|r| r.of(&[IndexKind::Equal, IndexKind::Ordered])),
+            default: self.option(Self::name),
+            unknown: self.unknown(),
+        }
+    }
+
+    fn schema(&mut self) -> Schema {
+        Schema {
+            name: self.name(),
+            entities: self.list(Self::entity),
+            columns: self.list(Self::column),
+            edges: self.list(|r| EdgeDef {
+                from: r.end(),
+                to: r.end(),
+                data: r.option(Self::name),
+                encoding: r.option(Self::encoding),
+                acyclic: r.is(),
+                unknown: r.unknown(),
+            }),
+            events: self.list(Self::event),
+            invariants: self.list(|r| InvariantDef {
+                name: r.name(),
+                entity: r.ix(),
+                via: r.list(Self::hop),
+                check: r.name(),
+                unknown: r.unknown(),
+            }),
+            unknown: self.unknown(),
+        }
+    }
+}
+
+#[test]
+fn random_schemas_are_read_as_they_were_written() {
+    let mut random = Random(0x9e37_79b9_7f4a_7c15);
+    for _ in 0..2_000 {
+        let schema = random.schema();
+        let bytes = schema.to_cbor();
+        assert_eq!(Schema::from_cbor(&bytes).expect("it was written"), schema);
+        let text = schema.to_json();
+        let read = Schema::from_json(&text).expect("it was written");
+        assert_eq!(read, schema, "{text}");
+        assert_eq!(read.to_cbor(), bytes);
+    }
+}
+
+#[test]
+fn the_diff_is_empty_exactly_where_two_schemas_are_the_same() {
+    let mut random = Random(7);
+    for _ in 0..2_000 {
+        let (a, b) = (random.schema(), random.schema());
+        assert_eq!(a.diff(&a), []);
+        assert_eq!(a.diff(&b).is_empty(), a.is_same(&b));
+        let mut other = a.clone();
+        match random.below(5) {
+            0 => other.entities.reverse(),
+            1 => other.columns = random.list(Random::column),
+            2 => other.events.reverse(),
+            3 => other.events.push(random.event()),
+            _ => other.unknown = random.unknown(),
+        }
+        assert_eq!(a.diff(&other).is_empty(), a.is_same(&other));
+        for change in a.diff(&other) {
+            assert!(!change.to_string().is_empty());
+        }
+    }
+}
+
+#[test]
+fn a_schema_that_is_cut_off_or_mutated_is_an_error_or_a_schema() {
+    let mut random = Random(11);
+    for _ in 0..20 {
+        let bytes = random.schema().to_cbor();
+        for len in 0..bytes.len() {
+            assert!(Schema::from_cbor(&bytes[..len]).is_err());
+        }
+        for _ in 0..100 {
+            let mut bytes = bytes.clone();
+            let at = random.below(bytes.len() as u64) as usize;
+            bytes[at] = random.below(256) as u8;
+            if let Ok(schema) = Schema::from_cbor(&bytes) {
+                let again = Schema::from_cbor(&schema.to_cbor()).expect("it was written");
+                assert_eq!(again, schema);
+                assert!(schema.diff(&schema).is_empty());
+                let _ = schema.validate();
+            }
+        }
+    }
+}
+
+/// A schema with something new in each place that has room for it.
+const NEWER: &str = concat!(
+    r#"{"name":"clinic","entities":[{"name":"Bed","states":[{"name":"Free","terminal":false,"#,
+    r#""to":[{"to":0,"verb":"stay","cost":-3}],"within":"1h"}],"initial":0,"ward":{"x":[null,true]}}],"#,
+    r#""columns":[{"entity":0,"state":null,"name":"label","ty":"String","key":false,"index":"Fulltext","#,
+    r#""default":null,"encoding":{"Map":["Text","U8"]}},{"entity":0,"state":null,"name":"no","ty":"u8","#,
+    r#""key":false,"index":null,"default":null,"encoding":"U8"}],"edges":[{"from":{"entity":0,"name":"next","#,
+    r#""cardinality":{"Up":3},"min":0,"max":null,"on_delete":"Unlink","counted":false},"to":{"entity":0,"#,
+    r#""name":"before","cardinality":"Many","min":0,"max":null,"on_delete":"Freeze","counted":false},"#,
+    r#""data":null,"acyclic":false}],"events":[{"name":"Tick","immediate":false,"fields":[],"names":[],"#,
+    r#""arcs":[{"Sleep":{"for":5}},{"Delete":{"path":{"root":0,"hops":[],"filter":1}}}],"#,
+    r#""mays":[{"Delete":0},"Sleep"],"guards":[]}],"invariants":[{"name":"Fine","entity":0,"#,
+    r#""via":[{"edge":0,"forward":true,"twice":true}],"check":"f"}],"regions":{"$cbor":"f93c00"}}"#
+);
+
+#[test]
+fn what_a_newer_version_has_added_is_kept_and_shown() {
+    let schema = Schema::from_json(NEWER).expect("a schema");
+    let read = Schema::from_cbor(&schema.to_cbor()).expect("a schema");
+    assert_eq!(read, schema);
+    assert_eq!(read.to_json(), NEWER);
+    let shown: Vec<String> = schema
+        .unknown_items()
+        .iter()
+        .map(ToString::to_string)
+        .collect();
+    assert_eq!(
+        shown,
+        [
+            r#"`regions` of model `clinic`: {"$cbor":"f93c00"}"#,
+            r#"`ward` of entity `Bed`: {"x":[null,true]}"#,
+            r#"`within` of state `Bed::Free`: "1h""#,
+            "`cost` of state `Bed::Free`: -3",
+            r#"`index` of field `Bed.label`: "Fulltext""#,
+            r#"`encoding` of field `Bed.label`: {"Map":["Text","U8"]}"#,
+            r#"`cardinality` of edge `Bed.next <-> Bed.before`: {"Up":3}"#,
+            r#"`on_delete` of edge `Bed.next <-> Bed.before`: "Freeze""#,
+            r#"`arc` of event `Tick`: {"Sleep":{"for":5}}"#,
+            r#"`arc` of event `Tick`: {"Delete":{"path":{"root":0,"hops":[],"filter":1}}}"#,
+            r#"`may` of event `Tick`: "Sleep""#,
+            r#"`via` of invariant `Fine`: [{"edge":0,"forward":true,"twice":true}]"#,
+        ]
+    );
+    let mut older = schema.clone();
+    older.unknown = Unknown::default();
+    older.events[0].arcs.remove(0);
+    let changes: Vec<String> = older
+        .diff(&schema)
+        .iter()
+        .map(ToString::to_string)
+        .collect();
+    assert_eq!(
+        changes,
+        [
+            r#"model `clinic` now has `regions: {"$cbor":"f93c00"}`, which this version does not know"#,
+            r#"event `Tick` now has `arc: {"Sleep":{"for":5}}`, which this version does not know"#,
+        ]
+    );
+}
+
+#[test]
+fn what_is_no_schema_is_an_error_that_says_why() {
+    let cases: [(&[u8], &str); 7] = [
+        (b"\x05", "expected a map"),
+        (b"\xa0", "`name` is missing"),
+        (b"\xa2\x64name\x61a\x64name\x61b", "`name` stands twice"),
+        (b"\xa1\x64name\x05", "expected a text"),
+        (
+            b"\xb8\x01\x64name\x61a",
+            "a head is not in its shortest form",
+        ),
+        (b"\xbf\xff", "an item has no definite length"),
+        (b"\xa1\x68entities\xff", "an item has no definite length"),
+    ];
+    for (bytes, why) in cases {
+        let error = Schema::from_cbor(bytes).expect_err("no schema").to_string();
+        assert!(error.ends_with(why), "{error}");
+    }
+    let mut behind = Schema::default().to_cbor();
+    behind.push(0);
+    let error = Schema::from_cbor(&behind)
+        .expect_err("no schema")
+        .to_string();
+    assert!(error.ends_with("there are bytes behind the end"), "{error}");
+}
+
+#[test]
+fn an_unknown_item_may_be_nested_as_deep_as_a_value() {
+    let nested = |depth: usize| [vec![0x81; depth], vec![0]].concat();
+    assert!(Raw::from_cbor(&nested(127)).is_ok());
+    let error = Raw::from_cbor(&nested(128))
+        .expect_err("too deep")
+        .to_string();
+    assert!(error.ends_with("it is nested too deep"), "{error}");
+    let deep = format!("{}0{}", "[".repeat(100_000), "]".repeat(100_000));
+    let error = Schema::from_json(&format!("{{\"x\":{deep}}}")).expect_err("too deep");
+    assert!(
+        error.to_string().ends_with("it is nested too deep"),
+        "{error}"
+    );
+}
+
+#[test]
+fn json_is_read_as_others_write_it() {
+    let text = "{ \"name\" : \"\\u0041\\ud834\\udd1e\\n\",\n \"entities\": [ ], \"columns\":[],\
+                \"edges\":[],\"events\":[],\"invariants\":[] }";
+    let schema = Schema::from_json(text).expect("a schema");
+    assert_eq!(schema.name, "A𝄞\n");
+    for wrong in [
+        "1.5",
+        "1e3",
+        "01",
+        "-",
+        "\"",
+        "[1,]",
+        "nul",
+        "18446744073709551616",
+    ] {
+        let text = format!("{{\"x\":{wrong}}}");
+        let error = Schema::from_json(&text).expect_err("no JSON").to_string();
+        assert!(!error.ends_with("missing"), "{wrong}: {error}");
+    }
+}
+
+#[test]
+fn an_encoding_that_is_not_known_is_no_difference() {
+    let column = |encoding: Option<Encoding>| Schema {
+        columns: vec![ColumnDef {
+            name: "n".to_owned(),
+            encoding,
+            ..ColumnDef::default()
+        }],
+        ..Schema::default()
+    };
+    let [none, small, large, text] = [
+        None,
+        Some(Encoding::U8),
+        Some(Encoding::U64),
+        Some(Encoding::Text),
+    ]
+    .map(column);
+    assert!(none.is_same(&small) && none.diff(&small).is_empty());
+    assert!(!small.is_same(&large));
+    let shape = |was: &Schema, now: &Schema| was.diff(now).iter().any(Change::is_of_shape);
+    assert!(
+        !shape(&small, &large),
+        "a wider number reads the narrower ones"
+    );
+    assert!(shape(&large, &small) && shape(&large, &text));
+    let old = small.to_cbor();
+    assert!(
+        none.to_cbor().len() < old.len(),
+        "what is not known is not written"
+    );
+}
+
+#[test]
+fn an_index_has_no_more_numbers_than_it_can_tell_apart() {
+    assert_eq!(EntityIx::try_from(65_535usize), Ok(EntityIx::MAX));
+    assert_eq!(EntityIx::try_from(65_536usize), Err(TooMany));
+    assert_eq!(StateIx::try_from(256usize), Err(TooMany));
+    assert_eq!(StateIx::all(300).count(), 256);
+    let ix = StateIx::new(7);
+    assert_eq!(
+        (usize::from(ix), ix.to_string(), format!("{ix:?}")),
+        (7, "7".into(), "7".into())
+    );
+}

@@ -1,0 +1,177 @@
+//! What a newer version has written into a schema: kept as it is, and shown.
+
+use std::fmt;
+
+use crate::cbor::CborReader;
+use crate::{Arc, Change, Item, May, ReadError, Schema, json};
+
+/// One CBOR item as it was written.
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub struct Raw(Vec<u8>);
+
+impl Raw {
+    /// Takes one CBOR item: well-formed, of definite lengths, and each head in its shortest form.
+    ///
+    /// # Errors
+    /// Where it is anything else.
+    pub fn from_cbor(bytes: &[u8]) -> Result<Self, ReadError> {
+        let mut reader = CborReader::new(bytes);
+        let raw = reader.item()?;
+        reader.end()?;
+        Ok(raw)
+    }
+
+    /// Of bytes that are known to be one item.
+    pub(crate) fn of(bytes: Vec<u8>) -> Self {
+        Self(bytes)
+    }
+
+    /// The item.
+    #[must_use]
+    pub fn as_cbor(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+/// As JSON.
+impl fmt::Display for Raw {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&json::of_raw(self))
+    }
+}
+
+impl fmt::Debug for Raw {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+/// Entries of a map that this version does not know, or whose values it does not know, in the order in which they stand
+/// there. Where the value of a known key is not known, the field of that key has its default.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Unknown(Vec<(String, Raw)>);
+
+impl Unknown {
+    /// Whether all is known.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// The value of a key.
+    #[must_use]
+    pub fn get(&self, key: &str) -> Option<&Raw> {
+        self.iter().find(|(k, _)| *k == key).map(|(_, raw)| raw)
+    }
+
+    /// All entries.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &Raw)> {
+        self.0.iter().map(|(key, raw)| (key.as_str(), raw))
+    }
+
+    /// Adds an entry; whether the key was free.
+    pub fn insert(&mut self, key: &str, value: Raw) -> bool {
+        let free = self.get(key).is_none();
+        if free {
+            self.0.push((key.to_owned(), value));
+        }
+        free
+    }
+}
+
+/// Something in a schema that this version does not know.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UnknownItem {
+    /// What it belongs to.
+    pub of: Item,
+    /// What it is called there: the key of an entry, `arc` or `may`.
+    pub key: String,
+    /// Its value.
+    pub value: Raw,
+}
+
+impl fmt::Display for UnknownItem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "`{}` of {}: {}", self.key, self.of, self.value)
+    }
+}
+
+impl Schema {
+    /// What this version does not know, in order.
+    #[must_use]
+    pub fn unknown_items(&self) -> Vec<UnknownItem> {
+        let mut found = Vec::new();
+        let mut add = |of: &dyn Fn() -> Item, unknown: &Unknown| {
+            found.extend(unknown.iter().map(|(key, value)| UnknownItem {
+                of: of(),
+                key: key.to_owned(),
+                value: value.clone(),
+            }));
+        };
+        add(&|| Item::Model(self.name.clone()), &self.unknown);
+        for entity in &self.entities {
+            add(&|| Item::Entity(entity.name.clone()), &entity.unknown);
+            for state in &entity.states {
+                let item = || Item::State {
+                    entity: entity.name.clone(),
+                    name: state.name.clone(),
+                };
+                add(&item, &state.unknown);
+                state.to.iter().for_each(|to| add(&item, &to.unknown));
+            }
+        }
+        for column in &self.columns {
+            add(&|| self.column_item(column), &column.unknown);
+        }
+        for edge in &self.edges {
+            let item = || self.edge_item(edge);
+            add(&item, &edge.unknown);
+            add(&item, &edge.from.unknown);
+            add(&item, &edge.to.unknown);
+        }
+        for event in &self.events {
+            let item = || Item::Event(event.name.clone());
+            add(&item, &event.unknown);
+            for field in &event.fields {
+                let item = || Item::EventField {
+                    event: event.name.clone(),
+                    name: field.name.clone(),
+                    ty: field.ty.clone(),
+                };
+                add(&item, &field.unknown);
+            }
+            event
+                .names
+                .iter()
+                .for_each(|name| add(&item, &name.unknown));
+            let single = |key: &str, raw: &Raw| {
+                let mut one = Unknown::default();
+                one.insert(key, raw.clone());
+                one
+            };
+            for arc in &event.arcs {
+                if let Arc::Unknown(raw) = arc {
+                    add(&item, &single("arc", raw));
+                }
+            }
+            for may in &event.mays {
+                if let May::Unknown(raw) = may {
+                    add(&item, &single("may", raw));
+                }
+            }
+        }
+        for invariant in &self.invariants {
+            add(
+                &|| Item::Invariant(invariant.name.clone()),
+                &invariant.unknown,
+            );
+        }
+        found
+    }
+}
+
+impl From<UnknownItem> for Change {
+    fn from(item: UnknownItem) -> Self {
+        Self::Added(Item::Unknown(Box::new(item)))
+    }
+}
