@@ -1,6 +1,6 @@
 //! CBOR (RFC 8949), as far as a schema has it: heads in their shortest form, definite lengths.
 
-use crate::describe::{Input, Kind, Mark, Output, Problem, ReadError};
+use crate::form::{Input, Kind, Mark, Output, Problem, ReadError};
 use crate::unknown::Raw;
 
 const UINT: u8 = 0;

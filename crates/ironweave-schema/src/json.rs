@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use crate::cbor::{CborReader, CborWriter, DEPTH_MAX, Token, head, negative};
-use crate::describe::{Input, Kind, Mark, Output, Problem, ReadError};
+use crate::form::{Input, Kind, Mark, Output, Problem, ReadError};
 use crate::unknown::Raw;
 
 /// The only key of a map that stands for an item of CBOR.

@@ -20,7 +20,9 @@ mod compare;
 mod defs;
 mod describe;
 mod diff;
+mod differ;
 mod encoding;
+mod form;
 mod ix;
 mod json;
 mod render;
@@ -34,9 +36,9 @@ pub use defs::{
     EventFieldDef, Hop, IndexKind, InvariantDef, May, MetaField, NameDef, OnDelete, Path,
     Quantifier, Schema, Scope, Source, StateDef, TransitionDef,
 };
-pub use describe::ReadError;
 pub use diff::{Change, Flag, Item, Property};
 pub use encoding::Encoding;
+pub use form::ReadError;
 pub use ix::{ColumnIx, EdgeIx, EntityIx, EventIx, FieldIx, InvariantIx, NameIx, StateIx, TooMany};
 pub use unknown::{Raw, Unknown, UnknownItem};
 pub use valid::{Invalid, MANY_MAX, STATES_MAX};
