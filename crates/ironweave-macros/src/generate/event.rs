@@ -184,7 +184,7 @@ fn implementation(model: &Model, index: usize, event: &Event) -> TokenStream {
         // With the span of the event, so that rustc reports a missing handler there.
         quote_spanned! {Span::mixed_site().located_at(name.span())=>
             fn handle(
-                &self, #names_of: &::ironweave::plumbing::Names, #tx: &mut ::ironweave::Tx<'_, Self>,
+                &self, #names_of: &::ironweave::plumbing::Bindings, #tx: &mut ::ironweave::Tx<'_, Self>,
             ) -> #unit {
                 ::ironweave::Apply::apply(self, <Self as ::ironweave::Event>::bound(#names_of), #tx)
             }
@@ -245,10 +245,10 @@ fn implementation(model: &Model, index: usize, event: &Event) -> TokenStream {
             #equal
             #guard
             #handle
-            fn bound(#bound_names: &::ironweave::plumbing::Names) -> Self::Bound {
+            fn bound(#bound_names: &::ironweave::plumbing::Bindings) -> Self::Bound {
                 #bound_value
             }
-            fn created(#created_names: &::ironweave::plumbing::Names) -> Self::Created {
+            fn created(#created_names: &::ironweave::plumbing::Bindings) -> Self::Created {
                 #created_value
             }
         }

@@ -77,6 +77,7 @@ use std::marker::PhantomData;
 use std::ops::{BitAnd, BitOr, Not};
 
 use crate::db::entity::{Entity, Place};
+use crate::graph::any::either;
 use crate::graph::layout::reverse;
 use crate::graph::place::Place as Bits;
 use crate::graph::storage::Storage;
@@ -109,10 +110,7 @@ impl<T> fmt::Debug for Filter<T> {
 
 impl Node {
     fn slots(&self, graph: GraphRef<'_>) -> Vec<u32> {
-        match graph {
-            GraphRef::Flat(graph) => members(&eval(graph, self)),
-            GraphRef::Paged(graph) => members(&eval(graph, self)),
-        }
+        either!(graph, graph => members(&eval(graph, self)))
     }
 }
 

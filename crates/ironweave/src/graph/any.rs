@@ -1,57 +1,57 @@
 //! A graph in either storage, for user code: guards, handlers and readers are compiled once and run on both.
 //!
-//! Where the storage is known, as it is for a store, the compiler decides all of these matches.
+//! This is the only place where the two storages meet. [`Either`] is one thing in one storage or the other, and [`either!`]
+//! does the same to both. Where the storage is known, as it is for a store, the compiler decides the match.
 
 use std::any::Any;
 use std::sync::Arc;
 
 use crate::base::error::{EntityRef, StepError};
 use crate::base::id::Id;
-use crate::graph::Graph;
-use crate::graph::Journal;
 use crate::graph::column::{AnyColumn, Column};
 use crate::graph::key::KeyQuery;
 use crate::graph::layout::Layout;
 use crate::graph::paged::Paged;
 use crate::graph::storage::Flat;
+use crate::graph::{Graph, Journal, Mark};
 use crate::schema::{ColumnIx, EdgeIx, EntityIx, Hop, StateIx};
 use crate::value::Value;
 
+/// Something of a graph in one of the two storages.
+#[derive(Clone, Copy, Debug)]
+pub enum Either<F, P> {
+    /// Of a store.
+    Flat(F),
+    /// Of a snapshot.
+    Paged(P),
+}
+
 /// A graph to read.
-#[derive(Clone, Copy)]
-pub enum GraphRef<'g> {
-    /// Of a store.
-    Flat(&'g Graph<Flat>),
-    /// Of a snapshot.
-    Paged(&'g Graph<Paged>),
-}
+pub type GraphRef<'g> = Either<&'g Graph<Flat>, &'g Graph<Paged>>;
 
-/// A graph to change, with the journal of the open transaction.
-pub enum GraphMut<'g> {
-    /// Of a store.
-    Flat(&'g mut Graph<Flat>, &'g mut Journal),
-    /// Of a snapshot.
-    Paged(&'g mut Graph<Paged>, &'g mut Journal),
-}
+/// A graph to change.
+pub type GraphMut<'g> = Either<&'g mut Graph<Flat>, &'g mut Graph<Paged>>;
 
-/// Does the same to a graph of either storage.
+/// Does the same to what is in either storage.
 macro_rules! either {
-    ($any:expr, $of:ident, $graph:ident => $does:expr) => {
-        match $any {
-            $of::Flat($graph) => $does,
-            $of::Paged($graph) => $does,
+    ($either:expr, $of:ident => $does:expr) => {
+        match $either {
+            $crate::graph::any::Either::Flat($of) => $does,
+            $crate::graph::any::Either::Paged($of) => $does,
         }
     };
 }
 
-/// Methods that a graph has in either storage.
+pub(crate) use either;
+
+/// Methods of a graph that read it.
 macro_rules! reads {
     ($($(#[$doc:meta])* $name:ident($($arg:ident: $ty:ty),*) -> $gives:ty;)*) => {
         impl<'g> GraphRef<'g> {
             $($(#[$doc])*
             #[inline]
             pub(crate) fn $name(self, $($arg: $ty),*) -> $gives {
-                either!(self, GraphRef, graph => graph.$name($($arg),*))
+                either!(self, graph => graph.$name($($arg),*))
             })*
         }
     };
@@ -82,6 +82,8 @@ reads! {
     next_in(entity: EntityIx, states: &[StateIx], start: u32) -> Option<u32>;
     /// The column of the data of an edge and the row of one of its links.
     link_row(edge: EdgeIx, from: u32, to: u32) -> Option<(&'g dyn AnyColumn, u32)>;
+    /// A point in the journal to go back to.
+    mark(journal: &Journal) -> Mark;
     /// A column.
     column(column: ColumnIx) -> &'g dyn AnyColumn;
 }
@@ -89,7 +91,7 @@ reads! {
 impl<'g> GraphRef<'g> {
     #[inline]
     pub(crate) fn layout(self) -> &'g Arc<Layout> {
-        either!(self, GraphRef, graph => &graph.layout)
+        either!(self, graph => &graph.layout)
     }
 
     /// The slot of the entity whose key, of type `K`, lies in these columns; O(1).
@@ -100,7 +102,7 @@ impl<'g> GraphRef<'g> {
         key: &(impl KeyQuery<K> + ?Sized),
     ) -> Option<u32> {
         let [column] = columns else {
-            return either!(self, GraphRef, graph => key.find_parts(graph, entity));
+            return either!(self, graph => key.find_parts(graph, entity));
         };
         let column = self.column(*column).as_any();
         match self {
@@ -110,16 +112,13 @@ impl<'g> GraphRef<'g> {
     }
 }
 
-/// Methods that change a graph in either storage.
+/// Methods of a graph that change it.
 macro_rules! changes {
     ($($(#[$doc:meta])* $name:ident($($arg:ident: $ty:ty),*) -> $gives:ty;)*) => {
         impl GraphMut<'_> {
             $($(#[$doc])*
-            pub(crate) fn $name(&mut self, $($arg: $ty),*) -> $gives {
-                match self {
-                    GraphMut::Flat(graph, journal) => graph.$name(journal, $($arg),*),
-                    GraphMut::Paged(graph, journal) => graph.$name(journal, $($arg),*),
-                }
+            pub(crate) fn $name(&mut self, journal: &mut Journal, $($arg: $ty),*) -> $gives {
+                either!(self, graph => graph.$name(journal, $($arg),*))
             })*
         }
     };
@@ -149,19 +148,12 @@ changes! {
 }
 
 impl GraphMut<'_> {
-    /// To read it.
+    /// The same graph, to read it.
+    #[inline]
     pub(crate) fn as_ref(&self) -> GraphRef<'_> {
         match self {
-            Self::Flat(graph, _) => GraphRef::Flat(graph),
-            Self::Paged(graph, _) => GraphRef::Paged(graph),
-        }
-    }
-
-    /// The same, for a while.
-    pub(crate) fn reborrow(&mut self) -> GraphMut<'_> {
-        match self {
-            Self::Flat(graph, journal) => GraphMut::Flat(graph, journal),
-            Self::Paged(graph, journal) => GraphMut::Paged(graph, journal),
+            Self::Flat(graph) => Either::Flat(graph),
+            Self::Paged(graph) => Either::Paged(graph),
         }
     }
 }

@@ -28,7 +28,7 @@ impl<S: Storage> Graph<S> {
     pub(crate) fn keep_fingerprint(&mut self) {
         if !self.fingerprinting {
             self.fingerprint = self.recomputed_fingerprint();
-            self.settled_fingerprint = self.fingerprint;
+            self.committed_fingerprint = self.fingerprint;
             self.fingerprinting = true;
         }
     }

@@ -141,7 +141,7 @@ impl ColumnError {
     }
 }
 
-/// A column without its type. Each change remembers what it replaced, in order, until `settle`.
+/// A column without its type. Each change remembers what it replaced, in order, until `forget_replaced`.
 pub trait AnyColumn: Send + Sync + 'static {
     /// Adds an empty cell.
     fn grow(&mut self);
@@ -171,7 +171,7 @@ pub trait AnyColumn: Send + Sync + 'static {
     /// Takes the last change back.
     fn undo(&mut self);
     /// Forgets what was replaced.
-    fn settle(&mut self);
+    fn forget_replaced(&mut self);
     /// Reads a cell, so that it is in the cache when it is written.
     fn fetch(&self, slot: u32);
     /// The hash of a cell, computed anew from its value; an error says what is wrong with the cell or its index.
@@ -405,7 +405,7 @@ impl<T: Value, S: Storage> AnyColumn for Column<T, S> {
         }
     }
 
-    fn settle(&mut self) {
+    fn forget_replaced(&mut self) {
         self.replaced.clear();
     }
 

@@ -232,8 +232,8 @@ impl<S: Storage> LinkData<S> {
     }
 
     /// Forgets what was replaced.
-    pub(crate) fn settle(&mut self) {
-        self.column.settle();
+    pub(crate) fn forget_replaced(&mut self) {
+        self.column.forget_replaced();
     }
 
     /// How many links have a row, where rows are looked up; for `check`.

@@ -6,7 +6,7 @@
 //! code it runs what the types of values bring, such as `Hash` and `Eq`.
 
 mod acyclic;
-mod any;
+pub(crate) mod any;
 mod cells;
 pub(crate) mod check;
 pub mod column;
@@ -66,13 +66,13 @@ pub struct Graph<S: Storage> {
     counters: Vec<S::Table<u32>>,
     pub(crate) fingerprint: u128,
     /// What it was before the open transaction.
-    settled_fingerprint: u128,
+    committed_fingerprint: u128,
     /// Whether the fingerprint is kept: not where nobody will see it.
     pub(crate) fingerprinting: bool,
     /// How many slots all types have taken, those too that were given back.
     slots_taken: usize,
-    /// How many facts were settled since columns forgot what was there before.
-    unsettled: usize,
+    /// How many facts were committed since columns forgot what these replaced.
+    facts_kept: usize,
     /// Immediate events that were enabled when something changed for them.
     pub(crate) pending: BinaryHeap<Reverse<Pending>>,
     /// Which event of the present step is acting: the event of the program is 0, then each immediate event is one more.
@@ -156,11 +156,11 @@ impl<S: Storage> Graph<S> {
                 .map(|(l, edge)| edge.is_fan() && edge.data.is_none() && l.watches.is_empty())
                 .collect(),
             edges,
-            unsettled: 0,
+            facts_kept: 0,
             slots_taken: 0,
             counters,
             fingerprint: 0,
-            settled_fingerprint: 0,
+            committed_fingerprint: 0,
             fingerprinting: true,
             pending: BinaryHeap::new(),
             acting: 0,
@@ -179,9 +179,9 @@ impl<S: Storage> Graph<S> {
             plain_fans: Arc::clone(&self.plain_fans),
             counters: self.counters.clone(),
             fingerprint: self.fingerprint,
-            settled_fingerprint: self.fingerprint,
+            committed_fingerprint: self.fingerprint,
             fingerprinting: self.fingerprinting,
-            unsettled: 0,
+            facts_kept: 0,
             slots_taken: self.slots_taken,
             pending: BinaryHeap::new(),
             acting: 0,
@@ -221,9 +221,9 @@ impl<S: Storage> Graph<S> {
             plain_fans: Arc::clone(&self.plain_fans),
             counters: self.counters.iter().map(Table::copy).collect(),
             fingerprint: self.fingerprint,
-            settled_fingerprint: self.fingerprint,
+            committed_fingerprint: self.fingerprint,
             fingerprinting: self.fingerprinting,
-            unsettled: 0,
+            facts_kept: 0,
             slots_taken: self.slots_taken,
             pending: BinaryHeap::new(),
             acting: 0,

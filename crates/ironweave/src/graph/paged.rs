@@ -11,7 +11,6 @@ use std::ops::{Bound, Deref, DerefMut};
 use std::sync::Arc;
 
 use crate::base::hash::FxHasher;
-use crate::graph::Journal;
 use crate::graph::column::{AnyColumn, ColumnType};
 use crate::graph::index::{Hashed, Index};
 use crate::graph::list::PageList;
@@ -19,7 +18,6 @@ use crate::graph::page::{BITS, BRANCH, Page, beside_max, differing, leaf_bits};
 use crate::graph::storage::{Map, Set, Storage, Table, own, own_all, touched};
 use crate::graph::tree::Tree;
 use crate::graph::{Graph, GraphMut, GraphRef};
-use crate::step::{Core, CoreMut};
 use crate::value::Value;
 
 /// Pages that clones share: snapshots.
@@ -49,13 +47,8 @@ impl Storage for Paged {
     }
 
     #[inline]
-    fn graph_mut<'g>(graph: &'g mut Graph<Self>, journal: &'g mut Journal) -> GraphMut<'g> {
-        GraphMut::Paged(graph, journal)
-    }
-
-    #[inline]
-    fn core_mut(core: &mut Core<Self>) -> CoreMut<'_> {
-        CoreMut::Paged(core)
+    fn graph_mut(graph: &mut Graph<Self>) -> GraphMut<'_> {
+        GraphMut::Paged(graph)
     }
 }
 

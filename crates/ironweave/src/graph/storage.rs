@@ -12,12 +12,10 @@ use std::ops::{Bound, Deref, DerefMut};
 use std::sync::Arc;
 
 use crate::base::hash::FastMap;
-use crate::graph::Journal;
 use crate::graph::column::{AnyColumn, ColumnType};
 use crate::graph::index::{Index, Unique};
 use crate::graph::list::List;
 use crate::graph::{Graph, GraphMut, GraphRef};
-use crate::step::{Core, CoreMut};
 use crate::value::Value;
 
 /// A way to keep tables.
@@ -45,12 +43,10 @@ pub trait Storage: Sized + 'static {
     fn column(column: &ColumnType) -> Self::Column;
     /// An empty index of unique values.
     fn unique<T: Value + Hash + Eq>() -> Box<dyn Index<T>>;
-    /// A graph, for those that read any.
+    /// A graph in this storage, for code that reads one in either.
     fn graph(graph: &Graph<Self>) -> GraphRef<'_>;
-    /// A graph, for those that change any.
-    fn graph_mut<'g>(graph: &'g mut Graph<Self>, journal: &'g mut Journal) -> GraphMut<'g>;
-    /// A graph with its open transaction, for those that change any.
-    fn core_mut(core: &mut Core<Self>) -> CoreMut<'_>;
+    /// A graph in this storage, for code that changes one in either.
+    fn graph_mut(graph: &mut Graph<Self>) -> GraphMut<'_>;
 }
 
 /// A growing array. Access is O(1); an index out of range panics, as slices do.
@@ -177,13 +173,8 @@ impl Storage for Flat {
     }
 
     #[inline]
-    fn graph_mut<'g>(graph: &'g mut Graph<Self>, journal: &'g mut Journal) -> GraphMut<'g> {
-        GraphMut::Flat(graph, journal)
-    }
-
-    #[inline]
-    fn core_mut(core: &mut Core<Self>) -> CoreMut<'_> {
-        CoreMut::Flat(core)
+    fn graph_mut(graph: &mut Graph<Self>) -> GraphMut<'_> {
+        GraphMut::Flat(graph)
     }
 }
 

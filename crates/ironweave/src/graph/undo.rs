@@ -11,7 +11,7 @@ use crate::graph::storage::{Storage, Table};
 use crate::schema::EntityIx;
 
 /// After so many facts, columns forget what was there before.
-const UNSETTLED_MAX: usize = 1 << 10;
+const REPLACED_MAX: usize = 1 << 10;
 
 /// What the open transaction did.
 #[derive(Clone, Default)]
@@ -60,7 +60,7 @@ impl<S: Storage> Graph<S> {
             Mark {
                 facts: 0,
                 bytes: 0,
-                fingerprint: self.settled_fingerprint,
+                fingerprint: self.committed_fingerprint,
             },
         );
         self.pending.clear();
@@ -75,9 +75,9 @@ impl<S: Storage> Graph<S> {
                 data.copy_undo(from.column());
             }
         }
-        self.settled_fingerprint = original.settled_fingerprint;
+        self.committed_fingerprint = original.committed_fingerprint;
         self.rollback_all(journal);
-        self.settle(journal);
+        self.commit(journal);
     }
 
     /// Whether user code has panicked while an index was being changed, so that the index is not whole.
@@ -198,26 +198,28 @@ impl<S: Storage> Graph<S> {
 
     /// Ends a transaction: what it did can be taken back no longer.
     #[inline]
-    pub(crate) fn settle(&mut self, journal: &mut Journal) {
-        self.unsettled += journal.facts.list.len();
-        if self.unsettled >= UNSETTLED_MAX {
+    pub(crate) fn commit(&mut self, journal: &mut Journal) {
+        self.facts_kept += journal.facts.list.len();
+        if self.facts_kept >= REPLACED_MAX {
             self.forget_replaced();
         }
         journal.facts.clear();
         journal.unlinked.clear();
         self.pending.clear();
-        self.settled_fingerprint = self.fingerprint;
+        self.committed_fingerprint = self.fingerprint;
     }
 
     /// Forgets what was in columns before. Not at once when a transaction ends, since most change little and there may
     /// be many columns; what lies deep in their stacks is in nobody's way.
     #[cold]
     fn forget_replaced(&mut self) {
-        self.unsettled = 0;
-        self.columns.iter_mut().for_each(|column| column.settle());
+        self.facts_kept = 0;
+        self.columns
+            .iter_mut()
+            .for_each(|column| column.forget_replaced());
         for edge in &mut self.edges {
             if let Some(data) = &mut edge.data {
-                data.settle();
+                data.forget_replaced();
             }
         }
     }

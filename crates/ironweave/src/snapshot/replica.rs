@@ -262,7 +262,7 @@ impl Replica {
                     unreachable!("the store has done what its replica cannot do: {e}");
                 }
             }
-            head.graph.settle(&mut head.journal);
+            head.graph.commit(&mut head.journal);
             assert!(
                 frame
                     .fingerprint

@@ -9,7 +9,7 @@ use crate::log::MemoryLog;
 use crate::snapshot::{At, Changes, Snapshot, State};
 use crate::step::Core;
 use crate::step::any_event::AnyEvent as _;
-use crate::step::bind::Names;
+use crate::step::bindings::Bindings;
 use crate::step::clock::Clock;
 use crate::step::event::{DynEvent, Event, Receipt};
 use crate::step::model::Model;
@@ -41,7 +41,7 @@ impl State {
         &self,
         mut meta: Meta,
         event: &dyn DynEvent,
-    ) -> Result<(Arc<Self>, Names, Changes), StepError> {
+    ) -> Result<(Arc<Self>, Bindings, Changes), StepError> {
         for (frame, _) in meta.take_frames() {
             // Of what was tried there is no position, so that one can be compared with no store's.
             let store = self
@@ -66,12 +66,12 @@ impl State {
         core.open.stop_recording();
         core.paranoid = self.paranoid;
         let plan = &self.plan;
-        core.step(plan, event)?;
+        core.fire(plan, event)?;
         core.open.check_whole()?;
         core.check_invariants(plan)?;
         let facts = std::mem::take(&mut core.open.journal.facts);
-        core.graph.settle(&mut core.open.journal);
-        let names = std::mem::take(&mut core.names);
+        core.graph.commit(&mut core.open.journal);
+        let names = std::mem::take(&mut core.bindings);
         let state = Self {
             plan: Arc::clone(plan),
             at: At {

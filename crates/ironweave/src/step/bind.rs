@@ -1,158 +1,53 @@
-//! Binding: from the fields of an event to the entities that they name.
+//! Binding: from the fields of an event to the entities that they name (the first stage of a step, see `fire.rs`).
 
 use std::fmt;
 use std::sync::Arc;
 
 use serde::Serialize;
 
-use crate::base::cbor::{ARRAY, UINT, head};
 use crate::base::error::{Chain, Reject, StepError};
 use crate::base::id::Id;
 use crate::db::entity::{Ensure, Entity, Handle, Key, Keyed};
 use crate::db::{find, handle};
-use crate::graph::GraphMut;
 use crate::graph::key::{self, parts};
 use crate::graph::layout::Layout;
-use crate::schema::{Cardinality, EntityIx, NameDef, StateIx};
+use crate::graph::storage::Storage;
+use crate::graph::{GraphMut, Journal};
+use crate::schema::{EntityIx, StateIx};
+use crate::step::bindings::Bindings;
+use crate::step::event::DynEvent;
 use crate::step::plan::EventPlan;
+use crate::step::{Core, rejected};
 use crate::value::debug::Shown;
 use crate::value::item::display;
-use crate::value::{DecodeError, EncodeError, encode, encode_faithful, encode_value, equal};
+use crate::value::{EncodeError, encode, encode_faithful, encode_value, equal};
 
-/// The entities that the names of an event stand for.
-#[derive(Default)]
-pub struct Names {
-    ids: Vec<Id>,
-    /// Where each name's entities end. Empty as long as every name stands for one, which is nearly always: then the
-    /// number of a name is the place of its entity.
-    ends: Vec<u32>,
-}
-
-impl Names {
-    #[inline]
-    pub(crate) fn clear(&mut self) {
-        self.ids.clear();
-        self.ends.clear();
-    }
-
-    /// Adds a name that stands for one entity.
+impl<S: Storage> Core<S> {
+    /// Binds the entity fields of an event; `Ensure` creates the entities that there are not.
     #[inline(always)]
-    pub(crate) fn push_one(&mut self, id: Id) {
-        if self.ends.is_empty() {
-            self.ids.push(id);
-        } else {
-            self.push_many(std::iter::once(id));
-        }
-    }
-
-    /// Adds a name that stands for so many.
-    #[inline(never)]
-    pub(crate) fn push_many(&mut self, ids: impl Iterator<Item = Id>) {
-        let start = self.ids.len();
-        self.ids.extend(ids);
-        self.end_name(start);
-    }
-
-    /// Ends a name whose entities begin at a place, and are not one or follow such a name.
-    fn end_name(&mut self, start: usize) {
-        if self.ends.is_empty() {
-            self.ends.extend(1..=start as u32);
-        }
-        self.ends.push(self.ids.len() as u32);
-    }
-
-    /// How many names were bound when there were so many entities.
-    fn len_before(&self, entities: usize) -> usize {
-        if self.ends.is_empty() {
-            entities
-        } else {
-            self.ends.len()
-        }
-    }
-
-    /// How many names have been bound.
-    pub(crate) fn len(&self) -> usize {
-        self.len_before(self.ids.len())
-    }
-
-    /// Writes the ids of each name.
-    pub(crate) fn encode(&self, out: &mut Vec<u8>) {
-        head(out, ARRAY, self.len() as u64);
-        for name in 0..self.len() {
-            let ids = self.ids(name as u16);
-            head(out, ARRAY, ids.len() as u64);
-            ids.iter().for_each(|id| head(out, UINT, id.to_bits()));
-        }
-    }
-
-    /// Reads what [`Names::encode`] wrote.
-    pub(crate) fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
-        let sized =
-            |n: Option<u64>| n.ok_or_else(|| DecodeError::new("an array of unknown length"));
-        let mut d = minicbor::Decoder::new(bytes);
-        let mut names = Self::default();
-        for _ in 0..sized(d.array()?)? {
-            let mut ids = Vec::new();
-            for _ in 0..sized(d.array()?)? {
-                let id = Id::from_bits(d.u64()?);
-                ids.push(id.ok_or_else(|| DecodeError::new("no id"))?);
-            }
-            names.push_many(ids.into_iter());
-        }
-        Ok(names)
-    }
-
-    /// Whether they are the names of an event, each of as many entities as it may stand for.
-    pub(crate) fn fit(&self, names: &[NameDef]) -> bool {
-        let fits = |(i, name): (usize, &NameDef)| match (name.count, self.ids(i as u16).len()) {
-            (Cardinality::One, n) => n == 1,
-            (Cardinality::Option, n) => n <= 1,
-            (Cardinality::Many, _) => true,
-        };
-        self.len() == names.len() && names.iter().enumerate().all(fits)
-    }
-
-    #[inline]
-    pub(crate) fn ids(&self, name: u16) -> &[Id] {
-        let name = usize::from(name);
-        if self.ends.is_empty() {
-            return std::slice::from_ref(&self.ids[name]);
-        }
-        let start = if name == 0 { 0 } else { self.ends[name - 1] };
-        &self.ids[start as usize..self.ends[name] as usize]
-    }
-
-    /// The entity at a place among all that are bound.
-    #[inline]
-    pub(crate) fn at(&self, at: u16) -> &Id {
-        &self.ids[usize::from(at)]
-    }
-
-    /// The entity of a name that stands for one.
-    #[inline]
-    #[must_use]
-    pub fn one<H: Handle>(&self, name: u16) -> H {
-        H::from_id(self.ids(name)[0])
-    }
-
-    /// The entity of a name that may stand for none.
-    #[must_use]
-    pub fn option<H: Handle>(&self, name: u16) -> Option<H> {
-        self.ids(name).first().copied().map(H::from_id)
-    }
-
-    /// The entities of a name.
-    #[must_use]
-    pub fn many<H: Handle>(&self, name: u16) -> Vec<H> {
-        self.ids(name).iter().copied().map(H::from_id).collect()
+    pub(super) fn bind<E: DynEvent + ?Sized>(
+        &mut self,
+        def: &EventPlan,
+        event: &E,
+    ) -> Result<(), StepError> {
+        self.bindings.clear();
+        event
+            .bind(&mut Binder {
+                graph: S::graph_mut(&mut self.graph),
+                journal: &mut self.open.journal,
+                bindings: &mut self.bindings,
+                event: def,
+            })
+            .map_err(|e| rejected(def, e))
     }
 }
 
 /// Binds the entity fields of an event, one after the other.
 pub struct Binder<'a> {
-    pub(crate) graph: GraphMut<'a>,
-    pub(crate) names: &'a mut Names,
-    pub(crate) event: &'a EventPlan,
+    graph: GraphMut<'a>,
+    journal: &'a mut Journal,
+    bindings: &'a mut Bindings,
+    event: &'a EventPlan,
 }
 
 /// What can name an entity in an event: a handle, a token, a [`Key`], an [`Ensure`].
@@ -203,7 +98,7 @@ impl Binder<'_> {
     #[inline(always)]
     pub fn one(&mut self, field: &impl Ref) -> Result<(), Reject> {
         let id = field.bind(self)?;
-        self.names.push_one(id);
+        self.bindings.push_one(id);
         Ok(())
     }
 
@@ -216,7 +111,7 @@ impl Binder<'_> {
             Some(field) => Some(field.bind(self)?),
             None => None,
         };
-        self.names.push_many(id.into_iter());
+        self.bindings.push_many(id.into_iter());
         Ok(())
     }
 
@@ -225,12 +120,12 @@ impl Binder<'_> {
     /// # Errors
     /// As [`Binder::one`], and where one stands twice.
     pub fn many<R: Ref>(&mut self, field: &[R]) -> Result<(), Reject> {
-        let start = self.names.ids.len();
+        let start = self.bindings.all().len();
         for item in field {
             let id = item.bind(self)?;
-            self.names.ids.push(id);
+            self.bindings.push_member(id);
         }
-        let set = &self.names.ids[start..];
+        let set = &self.bindings.all()[start..];
         let repeated = if set.len() <= 16 {
             (1..set.len())
                 .find(|i| set[..*i].contains(&set[*i]))
@@ -241,7 +136,7 @@ impl Binder<'_> {
             sorted.windows(2).find(|w| w[0] == w[1]).map(|w| w[0])
         };
         if let Some(id) = repeated {
-            let name = &self.event.names[self.names.len_before(start)];
+            let name = &self.event.names[self.bindings.len_before(start)];
             let entity = self.graph.as_ref().who(name.entity, id);
             return Err(StepError::Repeated {
                 event: Arc::clone(&self.event.name),
@@ -251,7 +146,7 @@ impl Binder<'_> {
             }
             .into());
         }
-        self.names.end_name(start);
+        self.bindings.end_name(start);
         Ok(())
     }
 
@@ -304,7 +199,11 @@ impl Binder<'_> {
 }
 
 /// Finds the entity that has a key, or creates it in its initial state.
-pub(crate) fn ensure<T: Keyed>(mut graph: GraphMut<'_>, key: &T::Key) -> Result<Id, StepError> {
+pub(crate) fn ensure<T: Keyed>(
+    graph: &mut GraphMut<'_>,
+    journal: &mut Journal,
+    key: &T::Key,
+) -> Result<Id, StepError> {
     if let Some(id) = find::<T>(graph.as_ref(), key) {
         return Ok(id);
     }
@@ -315,17 +214,17 @@ pub(crate) fn ensure<T: Keyed>(mut graph: GraphMut<'_>, key: &T::Key) -> Result<
         // Before anything is created: its parts are set one by one.
         encode_key::<T>(key, &mut bytes).map_err(|e| unwritable_key::<T>(&layout, &e))?;
     }
-    let slot = graph.create(T::INDEX, initial)?;
+    let slot = graph.create(journal, T::INDEX, initial)?;
     match T::KEY {
-        [column] => graph.set(*column, slot, key)?,
+        [column] => graph.set(journal, *column, slot, key)?,
         columns => {
             for (column, part) in columns.iter().zip(parts(&bytes)) {
-                graph.set_encoded(*column, slot, part)?;
+                graph.set_encoded(journal, *column, slot, part)?;
             }
         }
     }
     for column in &layout.entities[usize::from(T::INDEX)].defaults {
-        graph.set_default(*column, slot)?;
+        graph.set_default(journal, *column, slot)?;
     }
     Ok(graph.as_ref().id(T::INDEX, slot))
 }
@@ -421,7 +320,7 @@ impl<T: Keyed> Ref for Key<T> {
 
 impl<T: Keyed> Ref for Ensure<T> {
     fn bind(&self, binder: &mut Binder<'_>) -> Result<Id, Reject> {
-        Ok(ensure::<T>(binder.graph.reborrow(), self.key())?)
+        Ok(ensure::<T>(&mut binder.graph, binder.journal, self.key())?)
     }
 
     fn encode_key(&self, bytes: &mut Vec<u8>) -> Result<(), EncodeError> {

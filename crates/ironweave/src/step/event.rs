@@ -12,11 +12,11 @@ use crate::base::error::Reject;
 use crate::base::position::Seq;
 use crate::db::Reader;
 use crate::schema::EventIx;
-use crate::step::bind::{Binder, Names, Ref};
+use crate::step::bind::{Binder, Ref};
+use crate::step::bindings::Bindings;
 use crate::step::fields::Fields;
 use crate::step::model::Model;
-use crate::step::plan::Plan;
-use crate::step::{CoreMut, Tx};
+use crate::step::tx::{Tx, Workspace};
 use crate::value::item::{self, raw_item};
 use crate::value::{DecodeError, EncodeError, Equal, decode, encode_faithful, plain_bytes};
 
@@ -76,13 +76,13 @@ pub trait Event: Sized + 'static {
         Ok(())
     }
     #[doc(hidden)]
-    fn handle(&self, _names: &Names, _tx: &mut Tx<'_, Self>) -> Result<(), Reject> {
+    fn handle(&self, _bindings: &Bindings, _tx: &mut Tx<'_, Self>) -> Result<(), Reject> {
         Ok(())
     }
     #[doc(hidden)]
-    fn bound(names: &Names) -> Self::Bound;
+    fn bound(bindings: &Bindings) -> Self::Bound;
     #[doc(hidden)]
-    fn created(names: &Names) -> Self::Created;
+    fn created(bindings: &Bindings) -> Self::Created;
 }
 
 /// What an event of type `E` binds.
@@ -148,7 +148,7 @@ pub trait DynEvent {
     /// Asks one of its guards.
     fn guard(&self, index: u16, db: &Reader<'_>) -> Result<(), Reject>;
     /// Runs its handler.
-    fn handle(&self, names: &Names, core: CoreMut<'_>, plan: &Plan) -> Result<(), Reject>;
+    fn handle(&self, bindings: &Bindings, workspace: Workspace<'_>) -> Result<(), Reject>;
     /// Writes its fields.
     fn encode(&self, writer: &mut FieldWriter<'_>);
     /// Whether its fields are of types whose values are all known to come back as they were written.
@@ -177,8 +177,8 @@ impl<E: Event> DynEvent for E {
         E::guard(self, index, db)
     }
 
-    fn handle(&self, names: &Names, core: CoreMut<'_>, plan: &Plan) -> Result<(), Reject> {
-        E::handle(self, names, &mut Tx::new(core, plan))
+    fn handle(&self, bindings: &Bindings, workspace: Workspace<'_>) -> Result<(), Reject> {
+        E::handle(self, bindings, &mut Tx::new(workspace))
     }
 
     #[inline(always)]
@@ -198,7 +198,7 @@ impl<E: Event> DynEvent for E {
 }
 
 /// Where the values come from that the arcs of a firing event write.
-pub(crate) trait Gives {
+pub(crate) trait EventValues {
     /// A field or literal of the event.
     fn value(&self, index: u16) -> &dyn Any;
 
@@ -212,7 +212,7 @@ pub(crate) trait Gives {
 }
 
 /// An event of the program, of a type that is known where it is fired or not.
-impl<E: DynEvent + ?Sized> Gives for &E {
+impl<E: DynEvent + ?Sized> EventValues for &E {
     #[inline(always)]
     fn value(&self, index: u16) -> &dyn Any {
         E::value(self, index)
@@ -224,7 +224,7 @@ impl<E: DynEvent + ?Sized> Gives for &E {
 }
 
 /// An event that fires by itself: it has literals only.
-impl Gives for Literals {
+impl EventValues for Literals {
     fn value(&self, index: u16) -> &dyn Any {
         self(index)
     }

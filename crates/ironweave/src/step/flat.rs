@@ -10,7 +10,6 @@ use crate::graph::fact::Facts;
 use crate::graph::paged::Paged;
 use crate::graph::storage::Flat;
 use crate::step::Core;
-use crate::step::event::DynEvent;
 use crate::step::plan::Plan;
 
 /// The types of the columns, and of the data of edges.
@@ -42,16 +41,6 @@ pub(crate) fn paged(core: &Core, (columns, data): Types<'_>) -> Graph<Paged> {
 /// An empty graph in shared pages.
 pub(crate) fn empty(plan: &Plan, (columns, data): Types<'_>) -> Graph<Paged> {
     Graph::new(Arc::clone(&plan.layout), columns, data)
-}
-
-/// See [`Core::attempt`].
-#[inline(always)]
-pub(crate) fn attempt<E: DynEvent + ?Sized>(
-    core: &mut Core,
-    plan: &Plan,
-    event: &E,
-) -> Result<(), StepError> {
-    core.attempt(plan, event)
 }
 
 /// See [`Core::check_invariants`].

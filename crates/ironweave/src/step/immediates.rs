@@ -128,14 +128,17 @@ impl<S: Storage> Core<S> {
             self.fire_immediate(plan, event, id, cause)
                 .map_err(|e| e.led_by(|| self.chain(plan, cause, Some(immediate.event))))?;
             let created = (1..).zip(creates);
-            done.depths.extend(
-                created.map(|(name, create)| ((create.entity, self.own.ids(name)[0]), depth + 1)),
-            );
+            done.depths.extend(created.map(|(name, create)| {
+                (
+                    (create.entity, self.immediate_bindings.ids(name)[0]),
+                    depth + 1,
+                )
+            }));
         }
         Ok(())
     }
 
-    /// Fires one on an entity; what it bound and created is in `own` then.
+    /// Fires one on an entity; what it bound and created is in `immediate_bindings` then.
     fn fire_immediate(
         &mut self,
         plan: &Plan,
@@ -144,19 +147,19 @@ impl<S: Storage> Core<S> {
         cause: u32,
     ) -> Result<(), StepError> {
         let start = self.open.journal.facts.list.len();
-        self.own.clear();
-        self.own.push_one(id);
+        self.immediate_bindings.clear();
+        self.immediate_bindings.push_one(id);
         // What the event of the program bound is for its receipt.
-        std::mem::swap(&mut self.own, &mut self.names);
+        std::mem::swap(&mut self.immediate_bindings, &mut self.bindings);
         let acted = self
-            .acting(&plan.events[event], plan.types[event].literals)
-            .act();
-        std::mem::swap(&mut self.own, &mut self.names);
+            .arcs(&plan.events[event], plan.types[event].literals)
+            .run();
+        std::mem::swap(&mut self.immediate_bindings, &mut self.bindings);
         acted?;
         if self.open.recording {
             head(&mut self.open.event_bytes, UINT, id.to_bits());
         }
-        self.note_firing(event as u16, cause)?;
+        self.record_firing(event as u16, cause)?;
         if plan.events[event].bounded {
             self.check_bounds(start)?;
         }

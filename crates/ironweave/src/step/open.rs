@@ -19,9 +19,10 @@ use crate::base::time::Timestamp;
 use crate::graph::Journal;
 use crate::graph::storage::{Flat, Storage};
 use crate::schema::EntityIx;
+use crate::step::Core;
 use crate::step::clock::Clock;
 use crate::step::repeat::Keyed;
-use crate::step::{Core, CoreMark};
+use crate::step::undo::CoreMark;
 
 /// How far a transaction has come.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -36,7 +37,7 @@ enum Phase {
 
 /// See the module.
 #[derive(Default)]
-pub(crate) struct OpenTransaction {
+pub struct OpenTransaction {
     phase: Phase,
     /// Whether it has metadata, a savepoint, is speculative, or the graph is broken: there is more to do than apply, write
     /// and clear.
@@ -125,6 +126,12 @@ impl OpenTransaction {
         self.has_metadata
     }
 
+    /// Whether what its events bind must not have changed since a transaction.
+    #[inline(always)]
+    pub(super) fn expects_unchanged(&self) -> bool {
+        self.has_metadata && self.meta.expect.is_some()
+    }
+
     /// Whether it has done nothing.
     #[inline]
     pub(crate) fn is_idle(&self) -> bool {
@@ -209,6 +216,7 @@ impl<S: Storage> Core<S> {
             return Err(StepError::StaleSavepoint);
         };
         let mark = self.open.savepoints[at].1;
+        // Until the rollback is done: user code may panic in it.
         self.open.set_broken(true);
         self.rollback(mark);
         self.open.set_broken(false);
@@ -276,7 +284,7 @@ impl Core<Flat> {
     pub(crate) fn end(&mut self) {
         let kept = self.open.phase == Phase::Written;
         if kept {
-            self.graph.settle(&mut self.open.journal);
+            self.graph.commit(&mut self.open.journal);
         } else if !self.is_untouched() {
             self.take_back(None);
         }
@@ -293,8 +301,8 @@ impl Core<Flat> {
         }
     }
 
-    /// Settles what a verification has fired.
-    pub(crate) fn settle(&mut self) {
+    /// Ends a transaction that was fired without a log to write it to, and keeps what it did.
+    pub(crate) fn keep(&mut self) {
         self.written();
         self.end();
     }

@@ -12,7 +12,7 @@ use crate::schema::{
     Arc as ArcDef, Assign, BindBy, Cardinality, ColumnIx, EntityIx, EventDef, Hop, NameDef, Path,
     Quantifier, Schema, Scope, Source, StateIx,
 };
-use crate::step::crowded;
+use crate::step::arcs::may_compete;
 use crate::step::event::EventType;
 use crate::step::immediates::Limits;
 
@@ -42,16 +42,16 @@ pub(crate) struct EventPlan {
     pub copied: Vec<(u16, ColumnIx)>,
     /// The paths that lead over edges, which are walked before any arc acts.
     pub walks: Vec<Walk>,
-    /// The states that entities must be in.
-    pub places: Vec<PlacePlan>,
+    /// The states that entities must be in before any arc acts.
+    pub source_states: Vec<SourceStates>,
     /// The other arcs, in order of execution.
-    pub acts: Vec<Act>,
-    /// What [`Act::Delete`] deletes.
+    pub effects: Vec<Effect>,
+    /// What [`Effect::Delete`] deletes.
     pub deletes: Vec<DeletePlan>,
     /// Whether two moves, a move and a delete, or two sets of one field, could meet in one entity.
     pub may_meet: bool,
-    /// Whether links of its own could compete for an end that holds one: see `crowded.rs`.
-    pub may_crowd: bool,
+    /// Whether links of its own could compete for an end that holds one: see `arcs/conflicts.rs`.
+    pub may_compete: bool,
     /// Whether it can break a bound on links or close a circle.
     pub bounded: bool,
     /// How many fields it has.
@@ -61,8 +61,8 @@ pub(crate) struct EventPlan {
     /// Whether it writes the time.
     pub timed: bool,
     /// Whether each arc acts on one entity that the event names or creates, with values that are at hand: see
-    /// `straight.rs`.
-    pub straight: bool,
+    /// `arcs/direct.rs`.
+    pub direct: bool,
 }
 
 /// The entities that an arc acts on.
@@ -83,16 +83,17 @@ pub(crate) struct Walk {
     pub those: Option<(EntityIx, StateSet)>,
 }
 
-/// States that entities must be in before any arc acts.
-pub(crate) struct PlacePlan {
+/// States one of which each of some entities must be in before any arc acts.
+pub(crate) struct SourceStates {
     pub at: Reach,
     pub entity: EntityIx,
-    pub from: StateSet,
-    pub from_text: Name,
+    pub states: StateSet,
+    /// For errors: `Idle or Busy`.
+    pub text: Name,
 }
 
-/// What an arc does, once it is known to what.
-pub(crate) enum Act {
+/// What an arc does to the entities that it acts on.
+pub(crate) enum Effect {
     Link(LinkPlan),
     Set(SetPlan),
     Move(MovePlan),
@@ -110,7 +111,7 @@ pub(crate) enum LinkKind {
     Keep,
 }
 
-impl Act {
+impl Effect {
     /// Whether two arcs could do to one entity what only one may do.
     fn may_meet(&self, other: &Self) -> bool {
         match (self, other) {
@@ -206,16 +207,16 @@ fn event(layout: &Layout, def: &EventDef) -> EventPlan {
         whens: Vec::new(),
         copied: Vec::new(),
         walks: Vec::new(),
-        places: Vec::new(),
-        acts: Vec::new(),
+        source_states: Vec::new(),
+        effects: Vec::new(),
         deletes: Vec::new(),
         may_meet: false,
-        may_crowd: crowded::may_crowd(layout, def),
+        may_compete: may_compete(layout, def),
         bounded: false,
         fields: def.fields.len() as u16,
         handler: !def.mays.is_empty(),
         timed: false,
-        straight: false,
+        direct: false,
     };
     for arc in &def.arcs {
         for source in sources(arc) {
@@ -234,14 +235,14 @@ fn event(layout: &Layout, def: &EventDef) -> EventPlan {
     for arc in arcs {
         plan.add(layout, def, arc);
     }
-    let mut pairs = (0..plan.acts.len()).flat_map(|b| (0..b).map(move |a| (a, b)));
-    plan.may_meet = pairs.any(|(a, b)| plan.acts[a].may_meet(&plan.acts[b]))
+    let mut pairs = (0..plan.effects.len()).flat_map(|b| (0..b).map(move |a| (a, b)));
+    plan.may_meet = pairs.any(|(a, b)| plan.effects[a].may_meet(&plan.effects[b]))
         || plan.deletes.iter().any(|delete| {
-            let moves = |act: &Act| matches!(act, Act::Move(arc) if arc.entity == delete.entity);
-            plan.acts.iter().any(moves)
+            let moves = |effect: &Effect| matches!(effect, Effect::Move(arc) if arc.entity == delete.entity);
+            plan.effects.iter().any(moves)
         });
     plan.bounded = plan.handler || bounded(layout, def);
-    plan.straight = plan.is_straight();
+    plan.direct = plan.is_direct();
     plan
 }
 
@@ -275,26 +276,26 @@ fn bounded(layout: &Layout, def: &EventDef) -> bool {
 }
 
 impl EventPlan {
-    fn is_straight(&self) -> bool {
+    fn is_direct(&self) -> bool {
         let one = |reach: Reach| matches!(reach, Reach::At(_));
         let at_hand = |value: &Assign| !matches!(value.source, Source::Entity { .. });
-        let short = |act: &Act| match act {
-            Act::Link(arc) => arc.kind != LinkKind::Unlink && one(arc.at) && one(arc.with),
-            Act::Set(set) => one(set.at),
-            Act::Move(arc) => one(arc.at),
-            Act::Delete => false,
+        let short = |effect: &Effect| match effect {
+            Effect::Link(arc) => arc.kind != LinkKind::Unlink && one(arc.at) && one(arc.with),
+            Effect::Set(set) => one(set.at),
+            Effect::Move(arc) => one(arc.at),
+            Effect::Delete => false,
         };
         !self.may_meet
-            && !self.may_crowd
+            && !self.may_compete
             && self.whens.is_empty()
             && self.copied.is_empty()
             && self.guards.is_empty()
-            && self.places.iter().all(|place| one(place.at))
+            && self.source_states.iter().all(|required| one(required.at))
             && self
                 .creates
                 .iter()
                 .all(|create| create.values.iter().all(at_hand))
-            && self.acts.iter().all(short)
+            && self.effects.iter().all(short)
     }
 
     fn add(&mut self, layout: &Layout, def: &EventDef, arc: &ArcDef) {
@@ -350,16 +351,16 @@ impl EventPlan {
                     Scope::Those => self.walk(path, Some((entity, states))),
                     Scope::Each => {
                         let at = self.reach(def, path);
-                        self.places.push(PlacePlan {
+                        self.source_states.push(SourceStates {
                             at,
                             entity,
-                            from: states,
-                            from_text: layout.states_text(entity, from).into(),
+                            states,
+                            text: layout.states_text(entity, from).into(),
                         });
                         at
                     }
                 };
-                self.acts.push(Act::Move(MovePlan {
+                self.effects.push(Effect::Move(MovePlan {
                     at,
                     entity,
                     to: *to,
@@ -390,14 +391,14 @@ impl EventPlan {
             ArcDef::Set { path, value } => {
                 let (at, entity) = (self.reach(def, path), layout.path_entity(def, path));
                 if let Some(state) = layout.schema.columns[usize::from(value.column)].state {
-                    self.places.push(PlacePlan {
+                    self.source_states.push(SourceStates {
                         at,
                         entity,
-                        from: StateSet::of(&[state]),
-                        from_text: layout.states_text(entity, &[state]).into(),
+                        states: StateSet::of(&[state]),
+                        text: layout.states_text(entity, &[state]).into(),
                     });
                 }
-                self.acts.push(Act::Set(SetPlan {
+                self.effects.push(Effect::Set(SetPlan {
                     at,
                     entity,
                     value: value.clone(),
@@ -406,7 +407,7 @@ impl EventPlan {
             ArcDef::Delete { path } => {
                 let (at, entity) = (self.reach(def, path), layout.path_entity(def, path));
                 if self.deletes.is_empty() {
-                    self.acts.push(Act::Delete);
+                    self.effects.push(Effect::Delete);
                 }
                 self.deletes.push(DeletePlan { at, entity });
             }
@@ -429,7 +430,7 @@ impl EventPlan {
             with: self.reach(def, with),
             data,
         };
-        self.acts.push(Act::Link(plan));
+        self.effects.push(Effect::Link(plan));
     }
 
     /// How to come by the entities of a path.

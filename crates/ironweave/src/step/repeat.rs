@@ -9,7 +9,7 @@ use xxhash_rust::xxh3::Xxh3;
 use crate::base::error::StepError;
 use crate::base::position::Seq;
 use crate::step::Core;
-use crate::step::bind::Names;
+use crate::step::bindings::Bindings;
 use crate::step::event::{DynEvent, FieldReader, FieldWriter};
 use crate::step::plan::Plan;
 
@@ -71,7 +71,11 @@ pub(crate) struct Repeat {
 
 impl Repeat {
     /// What came of an event when the transaction happened; `Err` too where that is another one.
-    pub(crate) fn answer(&mut self, plan: &Plan, event: &dyn DynEvent) -> Result<Names, StepError> {
+    pub(crate) fn answer(
+        &mut self,
+        plan: &Plan,
+        event: &dyn DynEvent,
+    ) -> Result<Bindings, StepError> {
         let print = print_of(plan, event);
         // What came to nothing then need not be tried again.
         let mut at = self.next;
@@ -89,7 +93,7 @@ impl Repeat {
         self.next = at + 1;
         match &attempt.outcome {
             Outcome::Fired(names) | Outcome::TakenBack(names) => {
-                let names = Names::decode(names).map_err(|_| self.reused())?;
+                let names = Bindings::decode(names).map_err(|_| self.reused())?;
                 // The log may say what no store has written, or be of other rules, by which the event had other names.
                 let def = &plan.layout.schema.events[usize::from(event.index())];
                 if !names.fit(&def.names) {
@@ -123,25 +127,25 @@ impl Repeat {
 }
 
 impl Core {
-    /// Fires an event of a transaction with a key, as [`Core::attempt`] does, and notes what came of it; or gives the
+    /// Fires an event of a transaction with a key, as [`Core::fire`] does, and notes what came of it; or gives the
     /// answer that it got when the transaction happened, and the sequence of that.
     #[cold]
-    pub(crate) fn attempt_keyed(
+    pub(crate) fn fire_keyed(
         &mut self,
         plan: &Plan,
         event: &dyn DynEvent,
     ) -> Result<Option<Seq>, StepError> {
         if let Some(repeat) = self.open.keyed().and_then(|keyed| keyed.repeat.as_mut()) {
             let seq = repeat.seq;
-            self.names = repeat.answer(plan, event)?;
+            self.bindings = repeat.answer(plan, event)?;
             return Ok(Some(seq));
         }
         let print = print_of(plan, event);
-        let result = self.attempt(plan, event);
+        let result = self.fire(plan, event);
         let outcome = match &result {
             Ok(()) => {
                 let mut names = Vec::new();
-                self.names.encode(&mut names);
+                self.bindings.encode(&mut names);
                 Outcome::Fired(names)
             }
             Err(e) => Outcome::Rejected(e.to_string()),

@@ -6,34 +6,80 @@ use std::fmt;
 use std::marker::PhantomData;
 use std::sync::Arc;
 
-use crate::base::error::{Chain, Reject, StepError};
+use crate::base::error::{Chain, Name, Reject, StepError};
 use crate::base::id::Id;
+use crate::base::meta::Meta;
+use crate::base::time::Timestamp;
 use crate::db::Db;
 use crate::db::entity::{Entity, Handle, Keyed, StateOf};
-use crate::graph::{GraphRef, Mark};
+use crate::graph::any::either;
+use crate::graph::storage::Storage;
+use crate::graph::{GraphMut, GraphRef, Mark};
 use crate::schema::{ColumnIx, EntityIx, Hop, StateIx};
-use crate::step::plan::Plan;
-use crate::step::{CoreMut, bind};
+use crate::step::event::{DynEvent, Event};
+use crate::step::open::OpenTransaction;
+use crate::step::plan::EventPlan;
+use crate::step::undo::undo;
+use crate::step::{Core, bind, rejected};
 
-/// The graph within a handler of event `E`: it can be read, and changed as the event's `#[may(..)]` says.
-pub struct Tx<'a, E> {
-    core: CoreMut<'a>,
-    event: &'a Arc<str>,
-    of: PhantomData<fn() -> E>,
+/// What a handler changes: the graph and the open transaction, without the type of its event.
+pub struct Workspace<'a> {
+    graph: GraphMut<'a>,
+    open: &'a mut OpenTransaction,
+    event: &'a Name,
 }
 
-impl<E> fmt::Debug for Tx<'_, E> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut shown = f.debug_struct("Tx");
-        shown.field("event", self.event).finish_non_exhaustive()
+impl<S: Storage> Core<S> {
+    /// Runs the handler of an event.
+    pub(super) fn run_handler(
+        &mut self,
+        def: &EventPlan,
+        event: &dyn DynEvent,
+    ) -> Result<(), StepError> {
+        let workspace = Workspace {
+            graph: S::graph_mut(&mut self.graph),
+            open: &mut self.open,
+            event: &def.name,
+        };
+        let handled = event.handle(&self.bindings, workspace);
+        handled.map_err(|e| rejected(def, e))?;
+        // The handler may have caught the panic that left the graph broken.
+        self.open.check_whole()
     }
 }
 
-impl<'a, E: crate::step::event::Event> Tx<'a, E> {
-    pub(crate) fn new(core: CoreMut<'a>, plan: &'a Plan) -> Self {
+impl Workspace<'_> {
+    /// Takes back what a call of the handler did since a mark.
+    fn take_back(&mut self, mark: Mark) {
+        // In shared pages user code runs in the middle of any change: a page that others share is cloned first.
+        let shared = matches!(self.graph, GraphMut::Paged(_));
+        let broken = shared && (self.open.is_broken() || std::thread::panicking());
+        either!(&mut self.graph, graph => undo(graph, self.open, |graph, open| {
+            graph.rollback(&mut open.journal, mark);
+        }));
+        if broken {
+            self.open.set_broken(true);
+        }
+    }
+}
+
+/// The graph within a handler of event `E`: it can be read, and changed as the event's `#[may(..)]` says.
+pub struct Tx<'a, E> {
+    at: Workspace<'a>,
+    of: PhantomData<fn() -> E>,
+}
+
+impl<E: Event> fmt::Debug for Tx<'_, E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut shown = f.debug_struct("Tx");
+        shown.field("event", &E::NAME).finish_non_exhaustive()
+    }
+}
+
+impl<'a, E: Event> Tx<'a, E> {
+    pub(crate) fn new(workspace: Workspace<'a>) -> Self {
         Self {
-            core,
-            event: &plan.events[usize::from(E::INDEX)].name,
+            at: workspace,
             of: PhantomData,
         }
     }
@@ -42,30 +88,27 @@ impl<'a, E: crate::step::event::Event> Tx<'a, E> {
 impl<E> Tx<'_, E> {
     /// The time of the transaction.
     #[must_use]
-    pub fn time(&self) -> crate::base::time::Timestamp {
-        self.core.now()
+    pub fn time(&self) -> Timestamp {
+        self.at.open.clock.now()
     }
 
-    /// What else the transaction says of itself.
+    /// The metadata of the transaction.
     #[must_use]
-    pub fn meta(&self) -> &crate::base::meta::Meta {
-        self.core.meta()
+    pub fn meta(&self) -> &Meta {
+        &self.at.open.meta
     }
 
     fn dead(&self, entity: EntityIx, id: Id) -> Reject {
         StepError::Dead {
-            event: Arc::clone(self.event),
-            entity: self.core.graph().who(entity, id),
+            event: Arc::clone(self.at.event),
+            entity: self.graph().who(entity, id),
             chain: Chain::default(),
         }
         .into()
     }
 
     fn alive(&self, entity: EntityIx, id: Id) -> Result<StateIx, Reject> {
-        self.core
-            .graph()
-            .state(entity, id)
-            .ok_or_else(|| self.dead(entity, id))
+        (self.graph().state(entity, id)).ok_or_else(|| self.dead(entity, id))
     }
 
     /// Rejects where an entity is gone, or in another state than its token claims.
@@ -74,10 +117,10 @@ impl<E> Tx<'_, E> {
         let Some(claimed) = claimed.filter(|claimed| *claimed != found) else {
             return Ok(());
         };
-        let states = &self.core.graph().layout().entities[usize::from(entity)].states;
+        let states = &self.graph().layout().entities[usize::from(entity)].states;
         Err(StepError::NotInPlace {
-            event: Arc::clone(self.event),
-            entity: self.core.graph().who(entity, id),
+            event: Arc::clone(self.at.event),
+            entity: self.graph().who(entity, id),
             expected: Arc::clone(&states[usize::from(claimed)].name),
             found: Arc::clone(&states[usize::from(found)].name),
             chain: Chain::default(),
@@ -88,8 +131,8 @@ impl<E> Tx<'_, E> {
     /// Does all of a call or nothing: where it fails, or user code panics in it, what it did is taken back, so that a
     /// handler may ignore the error and go on.
     fn whole<R>(&mut self, call: impl FnOnce(&mut Self) -> Result<R, Reject>) -> Result<R, Reject> {
-        self.core.check_whole()?;
-        let mark = self.core.mark();
+        self.at.open.check_whole()?;
+        let mark = self.graph().mark(&self.at.open.journal);
         let mut guard = Call {
             tx: self,
             mark: Some(mark),
@@ -101,7 +144,7 @@ impl<E> Tx<'_, E> {
 
     /// The two ends of a link, both alive, as slots at the declaring and the inverse end.
     fn ends(&self, hop: Hop, near: Id, far: Id) -> Result<(u32, u32), Reject> {
-        let edge = &self.core.graph().layout().edges[usize::from(hop.edge)];
+        let edge = &self.graph().layout().edges[usize::from(hop.edge)];
         self.alive(edge.near(hop.forward).entity, near)?;
         self.alive(edge.far(hop.forward).entity, far)?;
         Ok(if hop.forward {
@@ -121,7 +164,7 @@ struct Call<'t, 'a, E> {
 impl<E> Drop for Call<'_, '_, E> {
     fn drop(&mut self) {
         if let Some(mark) = self.mark {
-            self.tx.core.take_back_call(mark);
+            self.tx.at.take_back(mark);
         }
     }
 }
@@ -138,7 +181,7 @@ impl<E> Db for Tx<'_, E> {
     }
 
     fn graph(&self) -> GraphRef<'_> {
-        self.core.graph()
+        self.at.graph.as_ref()
     }
 }
 
@@ -157,7 +200,7 @@ pub trait New<E>: Sized {
 /// An entity type that a handler of event `E` may find by its key or create.
 pub trait Ensured<E>: Keyed {}
 
-impl<E: crate::step::event::Event> Tx<'_, E> {
+impl<E: Event> Tx<'_, E> {
     /// Creates an entity in its initial state, in an event with `#[may(create T)]`.
     ///
     /// # Errors
@@ -176,8 +219,14 @@ impl<E: crate::step::event::Event> Tx<'_, E> {
     /// Where there is no room for one more.
     pub fn ensure<T: Ensured<E>>(&mut self, key: impl Into<T::Key>) -> Result<T, Reject> {
         let key = key.into();
-        self.whole(|tx| Ok(bind::ensure::<T>(tx.core.graph_mut(), &key)?))
-            .map(T::from_id)
+        self.whole(|tx| {
+            Ok(bind::ensure::<T>(
+                &mut tx.at.graph,
+                &mut tx.at.open.journal,
+                &key,
+            )?)
+        })
+        .map(T::from_id)
     }
 }
 
@@ -195,13 +244,18 @@ pub fn create<E>(
     values: &[&dyn Any],
     links: &[NewLink<'_>],
 ) -> Result<Id, Reject> {
-    let initial = tx.core.graph().layout().schema.entities[usize::from(entity)].initial;
+    let initial = tx.graph().layout().schema.entities[usize::from(entity)].initial;
     tx.whole(|tx| {
-        let slot = tx.core.graph_mut().create(entity, initial)?;
+        let slot = tx
+            .at
+            .graph
+            .create(&mut tx.at.open.journal, entity, initial)?;
         for (column, value) in columns.iter().zip(values) {
-            tx.core.graph_mut().set(*column, slot, *value)?;
+            tx.at
+                .graph
+                .set(&mut tx.at.open.journal, *column, slot, *value)?;
         }
-        let id = tx.core.graph().id(entity, slot);
+        let id = tx.graph().id(entity, slot);
         for (hop, far, data) in links {
             match data {
                 Some(data) => link_with(tx, *hop, id, *far, *data)?,
@@ -223,7 +277,12 @@ pub fn delete<E>(
     claimed: Option<StateIx>,
 ) -> Result<(), Reject> {
     tx.must_be(entity, id, claimed)?;
-    tx.whole(|tx| Ok(tx.core.graph_mut().delete(&[(entity, id.slot)])?))
+    tx.whole(|tx| {
+        Ok(tx
+            .at
+            .graph
+            .delete(&mut tx.at.open.journal, &[(entity, id.slot)])?)
+    })
 }
 
 /// Moves an entity from the state that its token claims to that of another, whose data it is given.
@@ -240,10 +299,14 @@ pub fn transition<E, From: Handle, To: Handle>(
     tx.must_be(entity, id, From::STATE)?;
     tx.whole(|tx| {
         if let Some(to) = To::STATE {
-            tx.core.graph_mut().move_to(entity, id.slot, to);
+            tx.at
+                .graph
+                .move_to(&mut tx.at.open.journal, entity, id.slot, to);
         }
         for (column, value) in columns.iter().zip(values) {
-            tx.core.graph_mut().set(*column, id.slot, *value)?;
+            tx.at
+                .graph
+                .set(&mut tx.at.open.journal, *column, id.slot, *value)?;
         }
         Ok(To::from_id(id))
     })
@@ -262,7 +325,12 @@ pub fn set<E>(
     value: &dyn Any,
 ) -> Result<(), Reject> {
     tx.must_be(entity, id, claimed)?;
-    tx.whole(|tx| Ok(tx.core.graph_mut().set(column, id.slot, value)?))
+    tx.whole(|tx| {
+        Ok(tx
+            .at
+            .graph
+            .set(&mut tx.at.open.journal, column, id.slot, value)?)
+    })
 }
 
 /// Links two entities.
@@ -271,7 +339,12 @@ pub fn set<E>(
 /// `Dead`, `AlreadyLinked`, or `Cardinality` where an end is taken.
 pub fn link<E>(tx: &mut Tx<'_, E>, hop: Hop, near: Id, far: Id) -> Result<(), Reject> {
     let (from, to) = tx.ends(hop, near, far)?;
-    tx.whole(|tx| Ok(tx.core.graph_mut().link(hop.edge, from, to)?))
+    tx.whole(|tx| {
+        Ok(tx
+            .at
+            .graph
+            .link(&mut tx.at.open.journal, hop.edge, from, to)?)
+    })
 }
 
 /// Unlinks two entities.
@@ -280,7 +353,12 @@ pub fn link<E>(tx: &mut Tx<'_, E>, hop: Hop, near: Id, far: Id) -> Result<(), Re
 /// `Dead`, `NotLinked`.
 pub fn unlink<E>(tx: &mut Tx<'_, E>, hop: Hop, near: Id, far: Id) -> Result<(), Reject> {
     let (from, to) = tx.ends(hop, near, far)?;
-    tx.whole(|tx| Ok(tx.core.graph_mut().unlink(hop.edge, from, to)?))
+    tx.whole(|tx| {
+        Ok(tx
+            .at
+            .graph
+            .unlink(&mut tx.at.open.journal, hop.edge, from, to)?)
+    })
 }
 
 /// Links two entities; an end that can hold only one gives up the one it has.
@@ -290,7 +368,9 @@ pub fn unlink<E>(tx: &mut Tx<'_, E>, hop: Hop, near: Id, far: Id) -> Result<(), 
 pub fn relink<E>(tx: &mut Tx<'_, E>, hop: Hop, near: Id, far: Id) -> Result<(), Reject> {
     let (from, to) = tx.ends(hop, near, far)?;
     tx.whole(|tx| {
-        tx.core.graph_mut().relink(hop.edge, from, to);
+        tx.at
+            .graph
+            .relink(&mut tx.at.open.journal, hop.edge, from, to);
         Ok(())
     })
 }
@@ -341,5 +421,10 @@ pub fn set_link<E>(
     data: &dyn Any,
 ) -> Result<(), Reject> {
     let ends = tx.ends(hop, near, far)?;
-    tx.whole(|tx| Ok(tx.core.graph_mut().set_link(hop.edge, ends, data)?))
+    tx.whole(|tx| {
+        Ok(tx
+            .at
+            .graph
+            .set_link(&mut tx.at.open.journal, hop.edge, ends, data)?)
+    })
 }

@@ -199,10 +199,10 @@ fn yard(tasks: u32, fan_in: u32) -> Store<Model> {
                 .expect("data");
         }
         if t % 4096 == 0 {
-            core.settle();
+            core.keep();
         }
     }
-    core.settle();
+    core.keep();
     store
 }
 

@@ -18,7 +18,7 @@ use crate::base::storage_error::{ErrorKind, StorageError};
 use crate::base::time::Timestamp;
 use crate::log::{Frame, FrameKind};
 use crate::schema::EventDef;
-use crate::step::bind::Names;
+use crate::step::bindings::Bindings;
 use crate::step::event::FieldReader;
 use crate::step::model::Model;
 use crate::step::repeat::{Attempt, Outcome, Repeat, print};
@@ -130,7 +130,7 @@ impl<M: Model> Store<M> {
         });
         let named = tags.map_or(&[][..], |event| &event.named);
         let def = &self.plan.layout.schema.events[usize::from(firing.event)];
-        let mut today = Names::default();
+        let mut today = Bindings::default();
         for (i, name) in def.names.iter().enumerate() {
             let at = named.get(i).copied().flatten();
             let Some(ids) = at.and_then(|at| then.get_mut(at)) else {

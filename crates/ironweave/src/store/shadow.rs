@@ -42,7 +42,7 @@ impl Shadow {
     ) {
         // What a frame did that the log refused.
         self.graph.rollback_all(&mut self.journal);
-        self.graph.settle(&mut self.journal);
+        self.graph.commit(&mut self.journal);
         let wrong = match tags {
             None => Some("there is no schema to read it with".to_owned()),
             Some(tags) => self.apply(core, plan, payload, tags).err(),
@@ -61,7 +61,7 @@ impl Shadow {
 
     /// Says that the log has taken the frame.
     pub(super) fn keep(&mut self) {
-        self.graph.settle(&mut self.journal);
+        self.graph.commit(&mut self.journal);
     }
 
     fn apply(

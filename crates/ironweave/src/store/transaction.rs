@@ -13,7 +13,7 @@ use crate::graph::GraphRef;
 use crate::graph::fact::Facts;
 use crate::schema::EntityIx;
 use crate::step::any_event::AnyEvent as _;
-use crate::step::bind::Names;
+use crate::step::bindings::Bindings;
 use crate::step::event::{DynEvent, Event, Receipt};
 use crate::step::flat;
 use crate::step::model::Model;
@@ -52,7 +52,7 @@ impl AnyReceipt {
     pub(crate) fn new(
         (seq, repeated): (Seq, bool),
         event: &dyn DynEvent,
-        names: &Names,
+        names: &Bindings,
         plan: &Plan,
     ) -> Self {
         let def = &plan.events[usize::from(event.index())];
@@ -145,19 +145,22 @@ impl<'a, M: Model> Transaction<'a, M> {
 
     /// Fires an event: the sequence that it has or will have, whether it happened before, and what it bound and created.
     #[inline(always)]
-    fn fire<E: DynEvent + ?Sized>(&mut self, event: &E) -> Result<(Seq, bool, &Names), StepError> {
+    fn fire<E: DynEvent + ?Sized>(
+        &mut self,
+        event: &E,
+    ) -> Result<(Seq, bool, &Bindings), StepError> {
         let Store {
             core, plan, next, ..
         } = &mut *self.store;
         if core.open.is_unusual() {
             core.open.check_whole()?;
             if core.open.keyed().is_some() {
-                let first = core.attempt_keyed(plan, event.erased())?;
-                return Ok((first.unwrap_or(*next), first.is_some(), &core.names));
+                let first = core.fire_keyed(plan, event.erased())?;
+                return Ok((first.unwrap_or(*next), first.is_some(), &core.bindings));
             }
         }
-        flat::attempt(core, plan, event)?;
-        Ok((*next, false, &core.names))
+        core.fire(plan, event)?;
+        Ok((*next, false, &core.bindings))
     }
 
     /// What has happened in it so far.

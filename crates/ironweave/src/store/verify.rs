@@ -137,7 +137,7 @@ impl<M: Model> Store<M> {
                         today,
                     }))
                 })?;
-            core.settle();
+            core.keep();
             agreed += 1;
         }
         Ok(agreed)
@@ -159,7 +159,7 @@ fn refire(core: &mut Core, plan: &Plan, decoded: &Decoded) -> Result<(), (String
         let failed = |today: String| (name(plan, firing.event), "it fired".to_owned(), today);
         let event = FieldReader::new(&firing.binding, &firing.fields).and_then(|r| decode(&r));
         let event = event.map_err(|e| failed(format!("it cannot be read: {e}")))?;
-        core.fire(plan, &*event)
+        core.fire_unguarded(plan, &*event)
             .map_err(|e| failed(e.to_string()))?;
     }
     let open = &core.open;

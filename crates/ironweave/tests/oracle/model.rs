@@ -8,8 +8,8 @@ use std::fmt::{self, DebugStruct};
 use std::rc::Rc;
 
 use ironweave::plumbing::{self, Binder, Binding, ColumnType, EventMaker, EventType, EventVisitor};
+use ironweave::plumbing::{Bindings, Reader, Ref, Value};
 use ironweave::plumbing::{Check, DecodeError, DynEvent, EncodeError, FieldReader, FieldWriter};
-use ironweave::plumbing::{Names, Reader, Ref, Value};
 use ironweave::schema::{BindBy, Cardinality, ColumnDef, IndexKind, Schema};
 use ironweave::{AnyEvent, Ensure, Event, Id, Key, Keyed, Reject, Timestamp, Tx};
 use serde::de::MapAccess;
@@ -214,7 +214,7 @@ impl<const N: usize> Event for Ev<N> {
         }
     }
 
-    fn handle(&self, _: &Names, tx: &mut Tx<'_, Self>) -> Result<(), Reject> {
+    fn handle(&self, _: &Bindings, tx: &mut Tx<'_, Self>) -> Result<(), Reject> {
         let current = current();
         if let Some(Field::Value(Val::S(text))) = self.fields.first() {
             for call in calls(&current.schema, text) {
@@ -225,9 +225,9 @@ impl<const N: usize> Event for Ev<N> {
         Ok(())
     }
 
-    fn bound(_: &Names) {}
+    fn bound(_: &Bindings) {}
 
-    fn created(_: &Names) {}
+    fn created(_: &Bindings) {}
 }
 
 /// The fields of an event, as the schema says.

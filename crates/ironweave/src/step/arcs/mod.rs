@@ -1,84 +1,160 @@
-//! The declared arcs of an event, executed from the schema.
+//! The interpreter of arcs: what an event declares is checked and executed, from its plan.
 //!
-//! What most events are made of goes the short way of `straight.rs`; this is for all of them.
+//! Nearly every event is executed by `direct.rs`, which is compiled for the type of the event. [`Arcs::run`] executes any
+//! event, and is compiled once for each storage.
+
+mod conflicts;
+mod direct;
+mod targets;
 
 use std::any::Any;
-use std::collections::HashSet;
 use std::sync::Arc;
+
+pub(super) use conflicts::may_compete;
+pub(super) use targets::Targets;
 
 use crate::base::error::{Chain, StepError};
 use crate::base::meta::Meta;
 use crate::base::time::Timestamp;
 use crate::db::Reader;
-use crate::graph::Graph;
-use crate::graph::Journal;
+use crate::graph::any::either;
 use crate::graph::storage::Storage;
-use crate::schema::{Assign, ColumnIx, EntityIx, Hop, MetaField, Quantifier, Source};
-use crate::step::bind::Names;
-use crate::step::event::Gives;
+use crate::graph::{Graph, GraphMut, Journal};
+use crate::schema::{Assign, ColumnIx, Hop, MetaField, Quantifier, Source};
+use crate::step::Core;
+use crate::step::arcs::targets::{Slots, reach};
+use crate::step::bindings::Bindings;
+use crate::step::event::{DynEvent, EventValues};
 use crate::step::plan::{
-    Act, EventPlan, LinkKind, LinkPlan, MovePlan, PlacePlan, Reach, SetPlan, WhenPlan,
+    Effect, EventPlan, LinkKind, LinkPlan, MovePlan, Reach, SetPlan, SourceStates, WhenPlan,
 };
-use crate::step::targets::{Slots, Targets, reach};
 
-/// A firing event with what it acts on.
-pub(super) struct Acting<'c, S: Storage, G> {
-    pub graph: &'c mut Graph<S>,
-    pub journal: &'c mut Journal,
-    pub names: &'c mut Names,
-    pub targets: &'c mut Targets,
-    /// The time of the transaction, where the event writes it.
-    pub now: Timestamp,
-    pub meta: &'c Meta,
-    pub def: &'c EventPlan,
-    pub given: G,
+/// The declared arcs of a firing event, with the graph `G` that they change and the values `V` that they write.
+pub(super) struct Arcs<'c, G, V> {
+    graph: G,
+    journal: &'c mut Journal,
+    bindings: &'c mut Bindings,
+    targets: &'c mut Targets,
+    /// The time of the transaction, if the event writes it.
+    now: Timestamp,
+    meta: &'c Meta,
+    def: &'c EventPlan,
+    values: V,
 }
 
-impl<S: Storage, G: Gives> Acting<'_, S, G> {
-    /// Executes the declared arcs.
+impl<S: Storage> Core<S> {
+    /// The declared arcs of an event that has been bound.
+    #[inline(always)]
+    pub(super) fn arcs<'c, V: EventValues>(
+        &'c mut self,
+        def: &'c EventPlan,
+        values: V,
+    ) -> Arcs<'c, &'c mut Graph<S>, V> {
+        Arcs {
+            graph: &mut self.graph,
+            journal: &mut self.open.journal,
+            bindings: &mut self.bindings,
+            targets: &mut self.targets,
+            now: if def.timed {
+                self.open.clock.now()
+            } else {
+                Timestamp::default()
+            },
+            meta: &self.open.meta,
+            def,
+            values,
+        }
+    }
+}
+
+impl<'c, G, V> Arcs<'c, G, V> {
+    /// The same arcs on another view of the graph.
+    #[inline(always)]
+    fn on<H>(self, view: impl FnOnce(G) -> H) -> Arcs<'c, H, V> {
+        Arcs {
+            graph: view(self.graph),
+            journal: self.journal,
+            bindings: self.bindings,
+            targets: self.targets,
+            now: self.now,
+            meta: self.meta,
+            def: self.def,
+            values: self.values,
+        }
+    }
+}
+
+impl<'c, S: Storage> Arcs<'c, &'c mut Graph<S>, &'c dyn DynEvent> {
+    /// The same arcs without the types of the storage and the event, so that what executes them is compiled here, and not
+    /// in each crate that fires events.
+    #[inline(always)]
+    pub(super) fn in_either(self) -> Arcs<'c, GraphMut<'c>, &'c dyn DynEvent> {
+        self.on(|graph| S::graph_mut(graph))
+    }
+}
+
+impl<'c> Arcs<'c, GraphMut<'c>, &'c dyn DynEvent> {
+    /// See [`Arcs::run`] of a graph whose storage is known.
+    pub(super) fn run(self) -> Result<(), StepError> {
+        let bindings = self.bindings;
+        either!(self.graph, graph => Arcs {
+            graph,
+            journal: self.journal,
+            bindings,
+            targets: self.targets,
+            now: self.now,
+            meta: self.meta,
+            def: self.def,
+            values: self.values,
+        }.run())
+    }
+}
+
+impl<S: Storage, V: EventValues> Arcs<'_, &mut Graph<S>, V> {
+    /// Checks and executes the declared arcs of any event.
     #[inline(never)]
-    pub(super) fn act(mut self) -> Result<(), StepError> {
+    pub(super) fn run(mut self) -> Result<(), StepError> {
         let def = self.def;
         self.targets.clear();
         self.create()?;
         self.evaluate()?;
-        for place in &def.places {
-            self.check_place(place)?;
+        for required in &def.source_states {
+            self.check_source_states(required)?;
         }
         if def.may_meet {
             self.check_meetings()?;
         }
-        if def.may_crowd {
-            self.check_crowds()?;
+        if def.may_compete {
+            self.check_competing()?;
         }
         if !def.guards.is_empty() {
             self.ask_guards()?;
         }
-        for act in &def.acts {
-            match act {
-                Act::Link(arc) => self.change_links(arc)?,
-                Act::Set(set) => self.set_each(set)?,
-                Act::Move(arc) => self.move_each(arc)?,
-                Act::Delete => self.delete()?,
+        for effect in &def.effects {
+            match effect {
+                Effect::Link(arc) => self.change_links(arc)?,
+                Effect::Set(set) => self.set_each(set)?,
+                Effect::Move(arc) => self.move_each(arc)?,
+                Effect::Delete => self.delete()?,
             }
         }
         Ok(())
     }
 
     /// Rejects where one of the entities is in none of the states.
-    fn check_place(&self, place: &PlacePlan) -> Result<(), StepError> {
-        let stray = |slot: &u32| {
-            !place
-                .from
-                .contains(self.graph.state_of(place.entity, *slot))
+    fn check_source_states(&self, required: &SourceStates) -> Result<(), StepError> {
+        let elsewhere = |slot: &u32| {
+            let state = self.graph.state_of(required.entity, *slot);
+            !required.states.contains(state)
         };
-        match self.slots(place.at).find(stray) {
+        match self.slots(required.at).find(elsewhere) {
             None => Ok(()),
-            Some(slot) => Err(not_in_place(self.graph, self.def, place, slot)),
+            Some(slot) => Err(not_in_place(self.graph, self.def, required, slot)),
         }
     }
 
-    pub(super) fn create(&mut self) -> Result<(), StepError> {
+    /// Creates what the event creates, before anything is evaluated.
+    fn create(&mut self) -> Result<(), StepError> {
         for create in &self.def.creates {
             let slot = self
                 .graph
@@ -89,24 +165,24 @@ impl<S: Storage, G: Gives> Acting<'_, S, G> {
             for column in &create.defaults {
                 self.graph.set_default(self.journal, *column, slot)?;
             }
-            self.names.push_one(self.graph.id(create.entity, slot));
+            self.bindings.push_one(self.graph.id(create.entity, slot));
         }
         Ok(())
     }
 
     /// Checks conditions and walks the paths.
     fn evaluate(&mut self) -> Result<(), StepError> {
-        let (graph, names, targets) = (&*self.graph, &*self.names, &mut *self.targets);
+        let (graph, bindings, targets) = (&*self.graph, &*self.bindings, &mut *self.targets);
         for when in &self.def.whens {
-            check_when(graph, self.def, when, names, &mut targets.slots)?;
+            check_when(graph, self.def, when, bindings, &mut targets.slots)?;
         }
         for (name, column) in &self.def.copied {
-            let value = copied(graph, names, *name, *column)?;
+            let value = copied(graph, bindings, *name, *column)?;
             targets.copied.push(value);
         }
         for walk in &self.def.walks {
             let start = targets.slots.len();
-            reach(graph, names, &walk.path, &mut targets.slots);
+            reach(graph, bindings, &walk.path, &mut targets.slots);
             if let Some((entity, states)) = &walk.those {
                 let mut kept = start;
                 for i in start..targets.slots.len() {
@@ -124,52 +200,13 @@ impl<S: Storage, G: Gives> Acting<'_, S, G> {
         Ok(())
     }
 
-    /// Rejects two moves of one entity, a move and a delete of it, and two sets of one field of it.
-    fn check_meetings(&self) -> Result<(), StepError> {
-        // A move is told from a set by having no column.
-        let mut met = HashSet::new();
-        for act in &self.def.acts {
-            let (entity, twice) = match act {
-                Act::Link(..) | Act::Delete => continue,
-                Act::Set(set) => (
-                    set.entity,
-                    self.slots(set.at)
-                        .find(|s| !met.insert((Some(set.value.column), set.entity, *s))),
-                ),
-                Act::Move(arc) => (
-                    arc.entity,
-                    self.slots(arc.at)
-                        .find(|s| !met.insert((None, arc.entity, *s))),
-                ),
-            };
-            if let Some(slot) = twice {
-                return Err(self.two_arcs(entity, slot));
-            }
-        }
-        for arc in &self.def.deletes {
-            let moved = |slot: &u32| met.contains(&(None, arc.entity, *slot));
-            if let Some(slot) = self.slots(arc.at).find(moved) {
-                return Err(self.two_arcs(arc.entity, slot));
-            }
-        }
-        Ok(())
-    }
-
-    fn two_arcs(&self, entity: EntityIx, slot: u32) -> StepError {
-        StepError::TwoArcs {
-            event: Arc::clone(&self.def.name),
-            entity: self.graph.named(entity, slot),
-            chain: Chain::default(),
-        }
-    }
-
     fn ask_guards(&self) -> Result<(), StepError> {
         let reader = Reader {
             graph: S::graph(self.graph),
             of: None,
         };
         for (ix, guard) in self.def.guards.iter().enumerate() {
-            self.given.guard(ix as u16, &reader).map_err(|e| {
+            self.values.guard(ix as u16, &reader).map_err(|e| {
                 let (event, guard) = (Arc::clone(&self.def.name), Arc::clone(guard));
                 e.into_step(|reason| StepError::Guard {
                     event,
@@ -183,8 +220,8 @@ impl<S: Storage, G: Gives> Acting<'_, S, G> {
     }
 
     /// The entities that an arc acts on.
-    pub(super) fn slots(&self, reach: Reach) -> Slots<'_> {
-        Slots::of(reach, self.names, self.targets)
+    fn slots(&self, reach: Reach) -> Slots<'_> {
+        Slots::of(reach, self.bindings, self.targets)
     }
 
     /// One of the entities that an arc acts on; they stay the same while it acts.
@@ -204,7 +241,7 @@ impl<S: Storage, G: Gives> Acting<'_, S, G> {
     fn move_each(&mut self, arc: &MovePlan) -> Result<(), StepError> {
         let mut i = 0;
         while let Some(slot) = self.slot(arc.at, i) {
-            self.change_place(arc, slot)?;
+            self.change_state(arc, slot)?;
             i += 1;
         }
         Ok(())
@@ -240,7 +277,7 @@ impl<S: Storage, G: Gives> Acting<'_, S, G> {
     }
 
     #[inline(always)]
-    pub(super) fn change_place(&mut self, arc: &MovePlan, slot: u32) -> Result<(), StepError> {
+    fn change_state(&mut self, arc: &MovePlan, slot: u32) -> Result<(), StepError> {
         self.graph.move_to(self.journal, arc.entity, slot, arc.to);
         for value in &arc.data {
             self.write(value, slot)?;
@@ -249,12 +286,7 @@ impl<S: Storage, G: Gives> Acting<'_, S, G> {
     }
 
     #[inline(always)]
-    pub(super) fn change_link(
-        &mut self,
-        arc: &LinkPlan,
-        near: u32,
-        far: u32,
-    ) -> Result<(), StepError> {
+    fn change_link(&mut self, arc: &LinkPlan, near: u32, far: u32) -> Result<(), StepError> {
         let (from, to) = ends(arc.hop, near, far);
         match arc.kind {
             LinkKind::Relink => self.graph.relink(self.journal, arc.hop.edge, from, to),
@@ -283,8 +315,8 @@ impl<S: Storage, G: Gives> Acting<'_, S, G> {
     }
 
     #[inline(always)]
-    pub(super) fn write(&mut self, assign: &Assign, slot: u32) -> Result<(), StepError> {
-        match value(&assign.source, &self.now, self.meta, &self.given) {
+    fn write(&mut self, assign: &Assign, slot: u32) -> Result<(), StepError> {
+        match value(&assign.source, &self.now, self.meta, &self.values) {
             Ok(value) => self.graph.set(self.journal, assign.column, slot, value),
             Err((name, column)) => self.write_copy(assign.column, slot, name, column),
         }
@@ -303,7 +335,7 @@ impl<S: Storage, G: Gives> Acting<'_, S, G> {
     }
 
     fn write_link(&mut self, hop: Hop, ends: (u32, u32), source: &Source) -> Result<(), StepError> {
-        match value(source, &self.now, self.meta, &self.given) {
+        match value(source, &self.now, self.meta, &self.values) {
             Ok(value) => self.graph.set_link(self.journal, hop.edge, ends, value),
             Err((name, column)) => {
                 let bytes = self.copied(name, column)?;
@@ -319,14 +351,14 @@ impl<S: Storage, G: Gives> Acting<'_, S, G> {
         match known.and_then(|at| self.targets.copied.get(at)) {
             Some(bytes) => Ok(bytes.clone()),
             // A create, which comes before the others are evaluated.
-            None => copied(self.graph, self.names, name, column),
+            None => copied(self.graph, self.bindings, name, column),
         }
     }
 }
 
 /// Slots at the declaring and the inverse end.
 #[inline(always)]
-pub(super) fn ends(hop: Hop, near: u32, far: u32) -> (u32, u32) {
+fn ends(hop: Hop, near: u32, far: u32) -> (u32, u32) {
     if hop.forward {
         (near, far)
     } else {
@@ -340,14 +372,14 @@ fn value<'v>(
     source: &Source,
     now: &'v Timestamp,
     meta: &'v Meta,
-    given: &'v impl Gives,
+    values: &'v impl EventValues,
 ) -> Result<&'v dyn Any, (u16, ColumnIx)> {
     match source {
         Source::Time => Ok(now),
         Source::Meta(MetaField::Actor) => Ok(&meta.actor),
         Source::Meta(MetaField::Correlation) => Ok(&meta.correlation),
         Source::Meta(MetaField::Causation) => Ok(&meta.causation),
-        Source::Field(index) | Source::Literal { index, .. } => Ok(given.value(*index)),
+        Source::Field(index) | Source::Literal { index, .. } => Ok(values.value(*index)),
         Source::Entity { name, column } => Err((*name, *column)),
     }
 }
@@ -355,11 +387,11 @@ fn value<'v>(
 /// The value of a field of the entity that a name stands for, in CBOR.
 fn copied<S: Storage>(
     graph: &Graph<S>,
-    names: &Names,
+    bindings: &Bindings,
     name: u16,
     column: ColumnIx,
 ) -> Result<Vec<u8>, StepError> {
-    let slot = names.ids(name)[0].slot;
+    let slot = bindings.ids(name)[0].slot;
     let copied = graph.column(column).copied(slot);
     copied
         .map_err(Some)
@@ -380,11 +412,11 @@ fn check_when<S: Storage>(
     graph: &Graph<S>,
     def: &EventPlan,
     when: &WhenPlan,
-    names: &Names,
+    bindings: &Bindings,
     slots: &mut Vec<u32>,
 ) -> Result<(), StepError> {
     let start = slots.len();
-    reach(graph, names, &when.path, slots);
+    reach(graph, bindings, &when.path, slots);
     let mut states = slots[start..]
         .iter()
         .map(|s| graph.state_of(when.entity, *s));
@@ -404,19 +436,20 @@ fn check_when<S: Storage>(
     })
 }
 
+/// The error of an entity that is in none of the states that an arc moves or sets from.
 #[cold]
-pub(super) fn not_in_place<S: Storage>(
+fn not_in_place<S: Storage>(
     graph: &Graph<S>,
     def: &EventPlan,
-    place: &PlacePlan,
+    required: &SourceStates,
     slot: u32,
 ) -> StepError {
-    let layout = &graph.layout.entities[usize::from(place.entity)];
-    let found = graph.state_of(place.entity, slot);
+    let layout = &graph.layout.entities[usize::from(required.entity)];
+    let found = graph.state_of(required.entity, slot);
     StepError::NotInPlace {
         event: Arc::clone(&def.name),
-        entity: graph.named(place.entity, slot),
-        expected: Arc::clone(&place.from_text),
+        entity: graph.named(required.entity, slot),
+        expected: Arc::clone(&required.text),
         found: Arc::clone(&layout.states[usize::from(found)].name),
         chain: Chain::default(),
     }

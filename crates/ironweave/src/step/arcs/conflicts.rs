@@ -1,23 +1,26 @@
-//! Links of one event that compete for an end that holds at most one.
+//! Arcs of one event that are in conflict: two that meet in one entity, and links that compete for an end that holds at
+//! most one.
 //!
 //! `relink` takes such an end over from the link that was there before the event. Where an event's own arcs link
-//! several entities there, one after the other would be taken over, and only the last would stay. That is not what any of
-//! the arcs says, so the event is rejected. It is found before any arc acts, and only events that can do so look for it.
+//! several entities there, each would be taken over by the next, and only the last would stay. That is not what any of the arcs
+//! says, so the event is rejected. Conflicts are found before any arc acts, and only events whose arcs can be in conflict
+//! are checked.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
 
 use crate::base::error::{Chain, StepError};
+use crate::graph::Graph;
 use crate::graph::layout::Layout;
 use crate::graph::storage::Storage;
-use crate::schema::{Arc as ArcDef, Cardinality, EdgeIx, EventDef, Hop, Path};
-use crate::step::act::Acting;
-use crate::step::event::Gives;
-use crate::step::plan::{Act, LinkKind};
+use crate::schema::{Arc as ArcDef, Cardinality, EdgeIx, EntityIx, EventDef, Hop, Path};
+use crate::step::arcs::Arcs;
+use crate::step::event::EventValues;
+use crate::step::plan::{Effect, LinkKind};
 
 /// Whether links of an event can compete: one arc leads to several entities from or at an end that holds one, or two
 /// arcs are of one edge with such an end.
-pub(super) fn may_crowd(layout: &Layout, def: &EventDef) -> bool {
+pub(in crate::step) fn may_compete(layout: &Layout, def: &EventDef) -> bool {
     let links = || {
         def.arcs.iter().filter_map(|arc| match arc {
             ArcDef::Link {
@@ -57,13 +60,54 @@ fn back(hop: Hop) -> Hop {
     }
 }
 
-impl<S: Storage, G: Gives> Acting<'_, S, G> {
+impl<S: Storage, V: EventValues> Arcs<'_, &mut Graph<S>, V> {
+    /// Rejects two moves of one entity, a move and a delete of it, and two sets of one field of it.
+    pub(super) fn check_meetings(&self) -> Result<(), StepError> {
+        // An entity is in it for each field that is set; without a column if it is moved.
+        let mut met = HashSet::new();
+        for effect in &self.def.effects {
+            let (entity, twice) = match effect {
+                Effect::Link(..) | Effect::Delete => continue,
+                Effect::Set(set) => (
+                    set.entity,
+                    self.slots(set.at)
+                        .find(|s| !met.insert((Some(set.value.column), set.entity, *s))),
+                ),
+                Effect::Move(arc) => (
+                    arc.entity,
+                    self.slots(arc.at)
+                        .find(|s| !met.insert((None, arc.entity, *s))),
+                ),
+            };
+            if let Some(slot) = twice {
+                return Err(self.two_arcs(entity, slot));
+            }
+        }
+        for arc in &self.def.deletes {
+            let moved = |slot: &u32| met.contains(&(None, arc.entity, *slot));
+            if let Some(slot) = self.slots(arc.at).find(moved) {
+                return Err(self.two_arcs(arc.entity, slot));
+            }
+        }
+        Ok(())
+    }
+
+    fn two_arcs(&self, entity: EntityIx, slot: u32) -> StepError {
+        StepError::TwoArcs {
+            event: Arc::clone(&self.def.name),
+            entity: self.graph.named(entity, slot),
+            chain: Chain::default(),
+        }
+    }
+
     /// Rejects where the event links several entities at an end that holds at most one.
-    pub(super) fn check_crowds(&self) -> Result<(), StepError> {
+    pub(super) fn check_competing(&self) -> Result<(), StepError> {
         // For each end that holds one, by the hop from it and its slot, what the event links it with.
         let mut linked: BTreeMap<(EdgeIx, bool, u32), BTreeSet<u32>> = BTreeMap::new();
-        for act in &self.def.acts {
-            let Act::Link(arc) = act else { continue };
+        for effect in &self.def.effects {
+            let Effect::Link(arc) = effect else {
+                continue;
+            };
             if !matches!(arc.kind, LinkKind::Link | LinkKind::Relink) {
                 continue;
             }

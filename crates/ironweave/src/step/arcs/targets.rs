@@ -6,16 +6,16 @@ use crate::base::id::Id;
 use crate::graph::Graph;
 use crate::graph::storage::Storage;
 use crate::schema::Path;
-use crate::step::bind::Names;
+use crate::step::bindings::Bindings;
 use crate::step::plan::Reach;
 
 /// What the paths of the firing event lead to, walked before any of its arcs acts.
 #[derive(Default)]
-pub(super) struct Targets {
+pub(in crate::step) struct Targets {
     pub(super) slots: Vec<u32>,
-    /// By [`EventPlan::walks`], where the entities begin and end in `slots`.
+    /// By [`EventPlan::walks`](crate::step::plan::EventPlan::walks), where the entities begin and end in `slots`.
     pub(super) spans: Vec<(u32, u32)>,
-    /// The values of [`EventPlan::copied`], in CBOR.
+    /// The values of [`EventPlan::copied`](crate::step::plan::EventPlan::copied), in CBOR.
     pub(super) copied: Vec<Vec<u8>>,
 }
 
@@ -36,10 +36,10 @@ pub(super) enum Slots<'t> {
 
 impl<'t> Slots<'t> {
     #[inline]
-    pub(super) fn of(reach: Reach, names: &'t Names, targets: &'t Targets) -> Self {
+    pub(super) fn of(reach: Reach, bindings: &'t Bindings, targets: &'t Targets) -> Self {
         match reach {
-            Reach::At(at) => Self::Ids(std::slice::from_ref(names.at(at))),
-            Reach::Named(name) => Self::Ids(names.ids(name)),
+            Reach::At(at) => Self::Ids(std::slice::from_ref(bindings.at(at))),
+            Reach::Named(name) => Self::Ids(bindings.ids(name)),
             Reach::Walked(walk) => {
                 let (start, end) = targets.spans[usize::from(walk)];
                 Self::Walked(&targets.slots[start as usize..end as usize])
@@ -78,9 +78,14 @@ impl Iterator for Slots<'_> {
 }
 
 /// Appends the slots that a path reaches, each once, in the order in which they are first reached.
-pub(super) fn reach<S: Storage>(graph: &Graph<S>, names: &Names, path: &Path, out: &mut Vec<u32>) {
+pub(super) fn reach<S: Storage>(
+    graph: &Graph<S>,
+    bindings: &Bindings,
+    path: &Path,
+    out: &mut Vec<u32>,
+) {
     let start = out.len();
-    let roots = names.ids(path.root);
+    let roots = bindings.ids(path.root);
     match path.hops.as_slice() {
         [] => out.extend(roots.iter().map(|id| id.slot)),
         [hop] if roots.len() == 1 => out.extend_from_slice(graph.links(*hop, roots[0].slot)),

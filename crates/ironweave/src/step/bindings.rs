@@ -1,0 +1,147 @@
+//! Bindings: the entities that the names of a firing event stand for.
+
+use crate::base::cbor::{ARRAY, UINT, head};
+use crate::base::id::Id;
+use crate::db::entity::Handle;
+use crate::schema::{Cardinality, NameDef};
+use crate::value::DecodeError;
+
+/// The entities that the names of an event stand for.
+#[derive(Default)]
+pub struct Bindings {
+    ids: Vec<Id>,
+    /// Where the entities of each name end. It is empty as long as every name stands for exactly one entity, which is the
+    /// usual case: then the number of a name is the index of its entity.
+    ends: Vec<u32>,
+}
+
+impl Bindings {
+    #[inline]
+    pub(crate) fn clear(&mut self) {
+        self.ids.clear();
+        self.ends.clear();
+    }
+
+    /// Adds a name that stands for one entity.
+    #[inline(always)]
+    pub(crate) fn push_one(&mut self, id: Id) {
+        if self.ends.is_empty() {
+            self.ids.push(id);
+        } else {
+            self.push_many(std::iter::once(id));
+        }
+    }
+
+    /// Adds a name that stands for any number of entities.
+    #[inline(never)]
+    pub(crate) fn push_many(&mut self, ids: impl Iterator<Item = Id>) {
+        let start = self.ids.len();
+        self.ids.extend(ids);
+        self.end_name(start);
+    }
+
+    /// Adds an entity to the name that [`Bindings::end_name`] will end.
+    pub(super) fn push_member(&mut self, id: Id) {
+        self.ids.push(id);
+    }
+
+    /// All entities that are bound, name after name.
+    pub(super) fn all(&self) -> &[Id] {
+        &self.ids
+    }
+
+    /// Ends a name whose entities begin at index `start` of all that are bound. It is for a name that stands for another
+    /// number of entities than one, or that follows such a name.
+    pub(super) fn end_name(&mut self, start: usize) {
+        if self.ends.is_empty() {
+            self.ends.extend(1..=start as u32);
+        }
+        self.ends.push(self.ids.len() as u32);
+    }
+
+    /// How many names were bound when this number of entities was.
+    pub(super) fn len_before(&self, entities: usize) -> usize {
+        if self.ends.is_empty() {
+            entities
+        } else {
+            self.ends.len()
+        }
+    }
+
+    /// How many names have been bound.
+    pub(crate) fn len(&self) -> usize {
+        self.len_before(self.ids.len())
+    }
+
+    /// Writes the ids of each name, in CBOR.
+    pub(crate) fn encode(&self, out: &mut Vec<u8>) {
+        head(out, ARRAY, self.len() as u64);
+        for name in 0..self.len() {
+            let ids = self.ids(name as u16);
+            head(out, ARRAY, ids.len() as u64);
+            ids.iter().for_each(|id| head(out, UINT, id.to_bits()));
+        }
+    }
+
+    /// Reads what [`Bindings::encode`] wrote.
+    pub(crate) fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
+        let sized =
+            |n: Option<u64>| n.ok_or_else(|| DecodeError::new("an array of unknown length"));
+        let mut d = minicbor::Decoder::new(bytes);
+        let mut bindings = Self::default();
+        for _ in 0..sized(d.array()?)? {
+            let mut ids = Vec::new();
+            for _ in 0..sized(d.array()?)? {
+                let id = Id::from_bits(d.u64()?);
+                ids.push(id.ok_or_else(|| DecodeError::new("no id"))?);
+            }
+            bindings.push_many(ids.into_iter());
+        }
+        Ok(bindings)
+    }
+
+    /// Whether they can be the bindings of an event with these names: each stands for as many entities as it may.
+    pub(crate) fn fit(&self, names: &[NameDef]) -> bool {
+        let fits = |(i, name): (usize, &NameDef)| match (name.count, self.ids(i as u16).len()) {
+            (Cardinality::One, n) => n == 1,
+            (Cardinality::Option, n) => n <= 1,
+            (Cardinality::Many, _) => true,
+        };
+        self.len() == names.len() && names.iter().enumerate().all(fits)
+    }
+
+    #[inline]
+    pub(crate) fn ids(&self, name: u16) -> &[Id] {
+        let name = usize::from(name);
+        if self.ends.is_empty() {
+            return std::slice::from_ref(&self.ids[name]);
+        }
+        let start = if name == 0 { 0 } else { self.ends[name - 1] };
+        &self.ids[start as usize..self.ends[name] as usize]
+    }
+
+    /// The entity at an index among all that are bound.
+    #[inline]
+    pub(crate) fn at(&self, at: u16) -> &Id {
+        &self.ids[usize::from(at)]
+    }
+
+    /// The entity of a name that stands for one.
+    #[inline]
+    #[must_use]
+    pub fn one<H: Handle>(&self, name: u16) -> H {
+        H::from_id(self.ids(name)[0])
+    }
+
+    /// The entity of a name that may stand for none.
+    #[must_use]
+    pub fn option<H: Handle>(&self, name: u16) -> Option<H> {
+        self.ids(name).first().copied().map(H::from_id)
+    }
+
+    /// The entities of a name.
+    #[must_use]
+    pub fn many<H: Handle>(&self, name: u16) -> Vec<H> {
+        self.ids(name).iter().copied().map(H::from_id).collect()
+    }
+}

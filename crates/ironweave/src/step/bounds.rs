@@ -1,0 +1,96 @@
+//! Bounds: how many links an entity has at an end, and that an acyclic edge has no cycle. They hold after each event.
+
+use std::sync::Arc;
+
+use crate::base::error::{Chain, StepError};
+use crate::graph::fact::Fact;
+use crate::graph::storage::Storage;
+use crate::schema::{EdgeIx, EntityIx, Hop};
+use crate::step::Core;
+
+impl<S: Storage> Core<S> {
+    /// Checks the bounds of all that gained or lost links, or began, since fact `start`.
+    pub(super) fn check_bounds(&self, start: usize) -> Result<(), StepError> {
+        for fact in &self.open.journal.facts.list[start..] {
+            match *fact {
+                Fact::Create { entity, slot, .. } => {
+                    if !self.graph.layout.entities[usize::from(entity)]
+                        .bounded
+                        .is_empty()
+                    {
+                        self.check_bounds_of(entity, slot, None)?;
+                    }
+                }
+                Fact::Link { edge, from, to } | Fact::Unlink { edge, from, to } => {
+                    let layout = &self.graph.layout.edges[usize::from(edge)];
+                    if !layout.bounded {
+                        continue;
+                    }
+                    self.check_bounds_of(layout.from.entity, from, Some(edge))?;
+                    self.check_bounds_of(layout.to.entity, to, Some(edge))?;
+                    if layout.acyclic && matches!(fact, Fact::Link { .. }) {
+                        self.check_acyclic(edge, from, to)?;
+                    }
+                }
+                Fact::Move { .. }
+                | Fact::Set { .. }
+                | Fact::SetLink { .. }
+                | Fact::Delete { .. } => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// Checks that a link, where it is still there, closes no circle.
+    fn check_acyclic(&self, edge: EdgeIx, from: u32, to: u32) -> Result<(), StepError> {
+        let hop = Hop {
+            edge,
+            forward: true,
+        };
+        if !self.graph.linked(hop, from, to) {
+            return Ok(());
+        }
+        let Some(way) = self.graph.way_back(edge, from, to) else {
+            return Ok(());
+        };
+        let end = &self.graph.layout.edges[usize::from(edge)].from;
+        Err(StepError::Cycle {
+            edge: Arc::clone(&end.path),
+            entities: (way.into_iter())
+                .map(|slot| self.graph.named(end.entity, slot))
+                .collect(),
+            chain: Chain::default(),
+        })
+    }
+
+    fn check_bounds_of(
+        &self,
+        entity: EntityIx,
+        slot: u32,
+        edge: Option<EdgeIx>,
+    ) -> Result<(), StepError> {
+        if !self.graph.is_alive(entity, slot) {
+            return Ok(());
+        }
+        let layout = &self.graph.layout;
+        for bound in &layout.entities[usize::from(entity)].bounded {
+            if edge.is_some_and(|edge| edge != bound.hop.edge) {
+                continue;
+            }
+            if let Some(found) = self.graph.bound_broken(bound, slot) {
+                return Err(StepError::Cardinality {
+                    entity: self.graph.named(entity, slot),
+                    edge: Arc::clone(
+                        &layout.edges[usize::from(bound.hop.edge)]
+                            .near(bound.hop.forward)
+                            .path,
+                    ),
+                    found,
+                    allowed: self.graph.bound_text(bound),
+                    chain: Chain::default(),
+                });
+            }
+        }
+        Ok(())
+    }
+}

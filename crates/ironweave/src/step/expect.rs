@@ -1,0 +1,38 @@
+//! Optimistic concurrency: an event is rejected if what it binds has changed since the transaction that its caller
+//! expects to be the last that changed it ([`Meta::expect`](crate::Meta::expect)).
+
+use std::sync::Arc;
+
+use crate::base::error::{Chain, StepError};
+use crate::graph::storage::Storage;
+use crate::step::Core;
+use crate::step::plan::EventPlan;
+
+impl<S: Storage> Core<S> {
+    /// Rejects an event that binds what has changed since the transaction that the caller knows of.
+    pub(super) fn check_unchanged(&self, def: &EventPlan) -> Result<(), StepError> {
+        let bindings = &self.bindings;
+        let Some(expected) = self
+            .open
+            .meta
+            .expect
+            .filter(|_| !self.open.changed.is_empty())
+        else {
+            return Ok(());
+        };
+        for (name, plan) in def.names.iter().enumerate().take(bindings.len()) {
+            for id in bindings.ids(name as u16).iter().copied() {
+                if let Some(found) = self.open.changed.get(&(plan.entity, id.slot)) {
+                    return Err(StepError::Changed {
+                        event: Arc::clone(&def.name),
+                        entity: self.graph.who(plan.entity, id),
+                        expected,
+                        found: *found,
+                        chain: Chain::default(),
+                    });
+                }
+            }
+        }
+        Ok(())
+    }
+}

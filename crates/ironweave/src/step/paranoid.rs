@@ -1,0 +1,73 @@
+//! `paranoid`: an event is fired, undone and fired again. The graph must be the same in between, and the same must come of
+//! both, or a guard or a handler is not deterministic.
+
+use crate::base::error::StepError;
+use crate::graph::fact::Facts;
+use crate::graph::storage::Storage;
+use crate::step::Core;
+use crate::step::event::DynEvent;
+use crate::step::plan::Plan;
+
+impl<S: Storage> Core<S> {
+    /// Fires an event, undoes it and fires it again.
+    ///
+    /// # Panics
+    /// Where the graph was not the same in between, or not the same came of it: a handler or a guard that is not
+    /// deterministic.
+    pub(super) fn fire_twice(
+        &mut self,
+        plan: &Plan,
+        event: &dyn DynEvent,
+    ) -> Result<(), StepError> {
+        let name = &plan.events[usize::from(event.index())].name;
+        let (mark, print) = (self.mark(), self.graph.fingerprint);
+        let start = self.open.journal.facts.list.len();
+        let first = match self.fire_unguarded(plan, event) {
+            Err(e) => Err(e.to_string()),
+            Ok(()) => Ok((self.open.journal.facts.clone(), self.graph.fingerprint)),
+        };
+        self.rollback(mark);
+        assert_eq!(
+            self.graph.fingerprint, print,
+            "{name}: the graph is not what it was after the event was undone"
+        );
+        let second = self.fire_unguarded(plan, event);
+        match (&first, &second) {
+            (Err(first), Err(second)) => {
+                let second = second.to_string();
+                assert_eq!(*first, second, "{name} is not deterministic");
+            }
+            (Ok((facts, print)), Ok(_)) => {
+                let again = &self.open.journal.facts;
+                let same = facts.list.len() == again.list.len()
+                    && (start..facts.list.len())
+                        .all(|i| facts.same(facts.list[i], again, again.list[i]));
+                let render = |facts: &Facts| -> Vec<String> {
+                    let list = facts.list[start..].iter();
+                    list.map(|f| facts.render(*f, &self.graph.layout)).collect()
+                };
+                if !same || *print != self.graph.fingerprint {
+                    panic!(
+                        "{name} is not deterministic: first {:?}, then {:?}",
+                        render(facts),
+                        render(again)
+                    );
+                }
+            }
+            (first, second) => panic!(
+                "{name} is not deterministic: it {} and then {}",
+                if first.is_ok() {
+                    "fired"
+                } else {
+                    "was rejected"
+                },
+                if second.is_ok() {
+                    "fired"
+                } else {
+                    "was rejected"
+                },
+            ),
+        }
+        second
+    }
+}

@@ -1,0 +1,98 @@
+//! What fired is recorded: for the log with the fields of the event, for errors with what led to it.
+
+use crate::base::cbor::{MAP, head};
+use crate::base::error::{Chain, StepError};
+use crate::graph::storage::Storage;
+use crate::step::Core;
+use crate::step::event::{DynEvent, FieldWriter};
+use crate::step::open::Firing;
+use crate::step::plan::{EventPlan, Plan};
+
+impl<S: Storage> Core<S> {
+    /// Records that an event of the program fired. Without a log nothing is encoded, but a field that could not be written
+    /// is rejected all the same.
+    #[inline(always)]
+    pub(super) fn record<E: DynEvent + ?Sized>(
+        &mut self,
+        plan: &Plan,
+        def: &EventPlan,
+        event: &E,
+    ) -> Result<(), StepError> {
+        if self.open.recording {
+            return self.record_event(plan, def, event);
+        }
+        if !event.is_faithful() {
+            check_fields(plan, event)?;
+        }
+        if plan.traced {
+            self.record_firing(event.index(), Firing::NOTHING)?;
+        }
+        Ok(())
+    }
+
+    /// Encodes an event of the program that fired.
+    #[inline(never)]
+    fn record_event<E: DynEvent + ?Sized>(
+        &mut self,
+        plan: &Plan,
+        def: &EventPlan,
+        event: &E,
+    ) -> Result<(), StepError> {
+        if def.fields < 24 {
+            self.open.event_bytes.push(MAP | def.fields as u8);
+        } else {
+            head(&mut self.open.event_bytes, MAP, def.fields.into());
+        }
+        write_fields(plan, event, &mut self.open.event_bytes)?;
+        self.record_firing(event.index(), Firing::NOTHING)
+    }
+
+    #[inline]
+    pub(super) fn record_firing(&mut self, event: u16, cause: u32) -> Result<(), StepError> {
+        let (binding_end, facts_end) = (
+            self.open.event_bytes.len(),
+            self.open.journal.facts.list.len(),
+        );
+        let most = binding_end.max(facts_end).max(self.open.firings.len());
+        if most >= u32::MAX as usize {
+            return Err(StepError::Full {
+                what: "the events of one transaction".into(),
+                chain: Chain::default(),
+            });
+        }
+        self.open.firings.push(Firing {
+            event,
+            binding_end: binding_end as u32,
+            facts_end: facts_end as u32,
+            cause,
+        });
+        Ok(())
+    }
+}
+
+/// Writes the fields of an event.
+#[inline(always)]
+fn write_fields<E: DynEvent + ?Sized>(
+    plan: &Plan,
+    event: &E,
+    bytes: &mut Vec<u8>,
+) -> Result<(), StepError> {
+    let mut writer = FieldWriter::new(bytes);
+    event.encode(&mut writer);
+    let Some((field, e)) = writer.failed else {
+        return Ok(());
+    };
+    let def = &plan.layout.schema.events[usize::from(event.index())];
+    let what = format!("{}.{}", def.name, def.fields[usize::from(field)].name);
+    Err(StepError::Unwritable {
+        what: what.into(),
+        reason: e.to_string(),
+        chain: Chain::default(),
+    })
+}
+
+/// Rejects where a field would be rejected for what it is if the event were written to a log.
+#[inline(never)]
+fn check_fields<E: DynEvent + ?Sized>(plan: &Plan, event: &E) -> Result<(), StepError> {
+    write_fields(plan, event, &mut Vec::new())
+}
