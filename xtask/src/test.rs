@@ -211,7 +211,7 @@ const FEATURES: [&str; 8] = [
 ];
 
 fn features() -> Result<Outcome> {
-    run_command(cargo(&FEATURES).args(["--", "sql::", "stream::"]))?;
+    run_command(cargo(&FEATURES).args(["--", "sql::", "streams_follow_the_log::"]))?;
     run_command(&mut cargo(&[
         "test",
         "--package",

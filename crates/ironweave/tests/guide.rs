@@ -201,10 +201,10 @@ fn code(text: &str) -> impl Iterator<Item = &str> {
     text.split('`').skip(1).step_by(2)
 }
 
-/// The tests of this crate in the file or folder that a page calls `name`: below `tests`, `tests/time` or `src`.
+/// The tests of this crate in the file or folder that a page calls `name`: below `tests` or `src`.
 fn tests_in(name: &str) -> BTreeSet<String> {
     let mut tests = BTreeSet::new();
-    for base in ["tests", "tests/time", "src"] {
+    for base in ["tests", "src"] {
         let dir = root().join("crates/ironweave").join(base);
         let (file, folder) = (format!("{name}.rs"), format!("{name}/"));
         for path in sources(&dir) {
@@ -220,7 +220,8 @@ fn tests_in(name: &str) -> BTreeSet<String> {
     tests
 }
 
-/// What is wrong with a test as a page names it: `file::name_of_the_test`, or `file` for all tests of a file or folder.
+/// What is wrong with a test as a page names it: `folder::name_of_the_test`, which may be a file too, or a folder or file
+/// for all tests in it.
 fn wrong_test(named: &str) -> Option<String> {
     let (file, test) = named.rsplit_once("::").unwrap_or((named, ""));
     let tests = tests_in(&file.replace("::", "/"));

@@ -2,11 +2,14 @@
 //! other. None panics, hangs, or takes more than it is long.
 #![allow(missing_docs)]
 
+#[path = "../harness/mod.rs"]
+mod harness;
+
 mod cbor;
 mod forge;
-mod mutated;
-mod refused;
-mod schema;
+mod random_changes_do_no_harm;
+mod wrong_frames_are_refused;
+mod wrong_schemas_are_refused;
 
 #[path = "../logs/describe.rs"]
 mod describe;
@@ -17,18 +20,9 @@ mod models;
 
 use std::path::{Path, PathBuf};
 
-/// A directory that is gone after the test. In memory where there is a place for that, since many logs are written.
-fn scratch() -> tempfile::TempDir {
-    let memory = Path::new("/dev/shm");
-    let made = if memory.is_dir() {
-        tempfile::tempdir_in(memory)
-    } else {
-        tempfile::tempdir()
-    };
-    made.expect("a temporary directory")
-}
+use harness::scratch_dir;
 
-/// A log that is committed; see `tests/logs.rs`.
+/// A log that is committed; see `tests/logs/main.rs`.
 fn committed(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR"))
         .join("tests/logs")

@@ -1,4 +1,4 @@
-//! The models of the committed logs, for `examples/write_logs.rs`, which writes the logs, and `tests/logs.rs`, which
+//! The models of the committed logs, for `examples/write_logs.rs`, which writes the logs, and `tests/logs/main.rs`, which
 //! opens them. Nothing here may change in shape (fields, states, edges, events): the logs would be refused.
 #![allow(dead_code, missing_docs)]
 

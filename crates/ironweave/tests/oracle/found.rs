@@ -105,7 +105,7 @@ fn fire(event: u16) -> Step {
 
 /// Seed 365: the source states of what an immediate event creates were taken for its own.
 #[test]
-fn what_an_immediate_event_creates_and_moves_is_no_condition_of_it() {
+fn the_state_of_a_created_entity_is_no_condition_of_an_immediate_event() {
     let schema = Schema {
         name: "random".into(),
         entities: vec![entity(0, 2), entity(1, 3)],

@@ -7,6 +7,9 @@
 //! `IRONWEAVE_ORACLE_SEEDS=n` runs n models, from `IRONWEAVE_ORACLE_FROM` on: `cargo xtask oracle --seeds n --from s`.
 #![allow(missing_docs)]
 
+#[path = "../harness/mod.rs"]
+mod harness;
+
 mod arcs;
 mod compare;
 mod deletes;

@@ -2,7 +2,12 @@
 
 pub use model::*;
 
+use std::path::Path;
+
 use ironweave::prelude::*;
+use ironweave::{Report, Subscription};
+
+use crate::harness::unsynced;
 
 #[ironweave::model]
 pub mod model {
@@ -196,4 +201,32 @@ pub fn wrong(seen: &[Seen], first: Seq, total: i64) -> Option<String> {
         last = s.seq;
     }
     None
+}
+
+/// Which of the errors about a place in the log a result is, if any.
+pub fn kind<T>(result: Result<T, StorageError>) -> &'static str {
+    match result {
+        Ok(_) => "fine",
+        Err(e) if e.is_ahead() => "ahead",
+        Err(e) if e.is_other_history() => "other history",
+        Err(e) if e.is_not_found() => "not found",
+        Err(e) => panic!("{e}"),
+    }
+}
+
+/// A store in segments of few frames.
+pub fn on_disk(dir: &Path) -> Store<Model> {
+    let options = unsynced().segment_bytes_max(4_096);
+    options.open(dir).expect("the store opens")
+}
+
+/// The transactions that a subscription reports without waiting.
+pub fn told(subscription: &mut Subscription<Model>) -> Vec<Report<Model>> {
+    let next = || subscription.try_next().expect("it reads");
+    std::iter::from_fn(next).collect()
+}
+
+/// A step that is never rejected.
+pub fn found(store: &mut Store<Model>, name: &str) -> Seq {
+    store.step(Founded { name: name.into() }).seq
 }

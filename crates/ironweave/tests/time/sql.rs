@@ -1,13 +1,12 @@
 //! The graph as tables of an SQLite database.
 
-mod files;
-mod history;
-mod names;
-mod own;
-mod values;
+mod any_name_can_be_projected;
+mod files_without_a_database_are_refused;
+mod only_own_tables_are_changed;
+mod tables_follow_one_log;
+mod values_can_be_read_and_sorted;
 
 use std::path::Path;
-use std::process::{Command, Stdio};
 use std::thread;
 use std::time::Duration;
 
@@ -19,6 +18,7 @@ use crate::bank::{
     Account, Bank, Closed, Disempowered, Empowered, Froze, Model, Opened, Person, Thawed, open,
     state::*, transfer,
 };
+use crate::harness::{child, temp_dir};
 
 type Row = Vec<String>;
 
@@ -132,8 +132,8 @@ fn step(store: &mut Store<Model>, i: u64) {
 }
 
 #[test]
-fn tables_are_what_the_graph_is_and_stay_so() {
-    let dir = tempfile::tempdir().expect("a directory");
+fn tables_equal_the_graph_after_every_transaction() {
+    let dir = temp_dir();
     let path = dir.path().join("bank.sqlite");
     let mut store = Store::<Model>::memory();
     open(&mut store, 5);
@@ -169,8 +169,8 @@ fn tables_are_what_the_graph_is_and_stay_so() {
 }
 
 #[test]
-fn tables_of_another_shape_are_made_anew_all_at_once() {
-    let dir = tempfile::tempdir().expect("a directory");
+fn tables_of_another_shape_are_rebuilt_in_one_transaction() {
+    let dir = temp_dir();
     let path = dir.path().join("bank.sqlite");
     let mut store = Store::<Model>::memory();
     open(&mut store, 5);
@@ -227,8 +227,8 @@ fn position(path: &Path) -> Option<u64> {
 }
 
 #[test]
-fn whenever_it_is_killed_the_tables_are_some_state_and_then_the_last() {
-    let dir = tempfile::tempdir().expect("a directory");
+fn tables_of_a_killed_process_are_a_past_state_and_catch_up() {
+    let dir = temp_dir();
     let options = Store::<Model>::options().durability(Durability::Os);
     let mut store = options.open(dir.path().join("store")).expect("it opens");
     open(&mut store, 5);
@@ -241,14 +241,8 @@ fn whenever_it_is_killed_the_tables_are_some_state_and_then_the_last() {
             let earlier = "UPDATE ironweave SET shape = 'earlier'";
             client.execute_batch(earlier).expect("it is SQL");
         }
-        let me = std::env::current_exe().expect("it has a path");
-        let mut child = Command::new(me);
-        child
-            .args(["sql::child_projects_until_killed", "--exact"])
-            .env(CHILD, dir.path())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null());
-        let mut child = child.spawn().expect("it starts");
+        let variables = [(CHILD, dir.path())];
+        let child = child::start(module_path!(), "child_projects_until_killed", &variables);
         // It is killed while it is at it: some steps after it has taken in the first or, where it has to make the tables
         // anew, some steps after it was started, while it does that.
         let before = position(&path);
@@ -261,8 +255,7 @@ fn whenever_it_is_killed_the_tables_are_some_state_and_then_the_last() {
                 more -= 1;
             }
         }
-        child.kill().expect("it is killed");
-        child.wait().expect("it is dead");
+        child.kill();
         // Where it stands is a state that the store was in.
         let seq = position(&path).expect("it has begun");
         same(&path, &store.as_of(seq).expect("it reads"));

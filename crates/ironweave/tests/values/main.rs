@@ -2,17 +2,21 @@
 //! is, says in which field and why, and leaves the store as it was.
 #![allow(missing_docs)]
 
-mod history;
+#[path = "../harness/mod.rs"]
+mod harness;
+
 mod kinds;
 mod model;
 mod nodes;
+mod random_values_are_kept_or_refused;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use ironweave::StepError;
+use harness::{rejected, reopened_with, temp_dir, unsynced};
 use ironweave::prelude::*;
+use ironweave::{Options, StepError};
 use kinds::*;
 use model::archive::{self, *};
 use model::give;
@@ -28,14 +32,17 @@ struct Place {
     other: Doc,
 }
 
+fn options() -> Options<archive::Model> {
+    unsynced().paranoid()
+}
+
 fn open(dir: &tempfile::TempDir) -> Archive {
-    let options = Archive::options().paranoid().durability(Durability::Os);
-    options.open(dir.path()).expect("the log can be read")
+    options().open(dir.path()).expect("the log can be read")
 }
 
 impl Place {
     fn new() -> Self {
-        let dir = tempfile::tempdir().expect("a directory");
+        let dir = temp_dir();
         let mut store = open(&dir);
         let doc = store.step(Drafted {}).created.doc;
         let other = store.step(Drafted {}).created.doc;
@@ -49,24 +56,17 @@ impl Place {
 
     /// An event that is refused, and leaves the store and its log as they were: which field, and why.
     fn refused<E: Event<Model = archive::Model>>(mut self, event: E) -> (Self, String, String) {
-        let (print, next) = (self.store.fingerprint(), self.store.seq());
-        let error = self.store.try_step(event).err().expect("it is refused");
+        let error = rejected(&mut self.store, event);
         let StepError::Unwritable { what, reason, .. } = &error else {
             panic!("{error}");
         };
         let refused = (what.to_string(), reason.clone());
-        assert_eq!(self.store.fingerprint(), print, "{error}");
-        assert_eq!(self.store.seq(), next, "{error}");
-        assert_eq!(self.store.check(), Vec::<String>::new());
         (self, refused.0, refused.1)
     }
 
     /// Opens it again.
     fn reopened(mut self) -> Self {
-        let print = self.store.fingerprint();
-        drop(self.store);
-        self.store = open(&self.dir);
-        assert_eq!(self.store.fingerprint(), print);
+        self.store = reopened_with(options(), self.dir.path(), self.store);
         self
     }
 }
@@ -150,12 +150,7 @@ fn comes_back(body: &Body) {
     store.step(handled(other, "set"));
     store.step(handled(made, "move"));
     store.step(handled(made, "link"));
-    let print = store.fingerprint();
-    drop(store);
-    let store = open(&dir);
-    assert_eq!(store.fingerprint(), print);
-    assert_eq!(store.check(), Vec::<String>::new());
-    store.verify().expect("today's code does the same");
+    let store = reopened_with(options(), dir.path(), store);
     // NaN is not equal to itself, and a hash table is printed in any order.
     let same = |found: Option<&Body>| {
         let equal = found == Some(body) || format!("{found:?}") == format!("{:?}", Some(body));
@@ -189,7 +184,7 @@ fn some_none_would_come_back_as_none() {
 }
 
 #[test]
-fn what_serde_cannot_buffer_would_not_be_read_back() {
+fn values_that_serde_cannot_buffer_would_not_be_read_back() {
     for body in [
         Body::Internal(Internal::Wide { n: u128::MAX }),
         Body::Internal(Internal::Letter { c: 'x' }),
@@ -221,7 +216,7 @@ fn an_untagged_variant_would_come_back_as_one_that_takes_it_first() {
 }
 
 #[test]
-fn what_is_not_serialized_is_missed_by_equality() {
+fn a_field_that_is_not_serialized_is_found_by_equality() {
     let why = refusal(&Body::Hidden(Hidden {
         shown: 1,
         hidden: 2,
@@ -252,7 +247,7 @@ fn a_field_that_is_left_out_and_has_no_default_would_be_missing() {
 }
 
 #[test]
-fn what_is_nested_too_deep_is_refused_and_what_is_not_comes_back() {
+fn a_value_nested_too_deep_is_refused_and_others_come_back() {
     // More than the stack of this thread would hold of it, if it were written.
     let why = std::thread::Builder::new()
         .stack_size(256 << 20)
@@ -346,14 +341,14 @@ fn a_type_of_ones_own_that_has_the_name_of_a_known_one_is_compared_too() {
 }
 
 #[test]
-fn what_says_a_wrong_length_or_reads_part_of_itself_is_refused() {
+fn a_value_that_states_a_wrong_length_or_reads_part_of_itself_is_refused() {
     refusal(&Body::TooLong(TooLong(vec![1, 2])));
     refusal(&Body::TooShort(TooShort(vec![1, 2])));
     refusal(&Body::Greedy(Greedy));
 }
 
 #[test]
-fn what_refuses_to_be_written_is_refused_in_its_own_words() {
+fn a_value_that_refuses_to_be_written_is_rejected_with_its_own_message() {
     assert_eq!(
         refusal(&Body::Refusing(Refusing {})),
         "not today at `Refusing`"
@@ -382,7 +377,7 @@ fn every_bit_of_a_float_comes_back() {
 }
 
 #[test]
-fn what_serde_brings_back_comes_back() {
+fn values_that_serde_restores_come_back() {
     comes_back(&Body::Good(Good {
         wide: (u128::MAX, i128::MIN),
         letter: '\u{10ffff}',
@@ -401,7 +396,7 @@ fn what_serde_brings_back_comes_back() {
 }
 
 #[test]
-fn what_no_equality_knows_of_is_not_seen() {
+fn a_field_that_equality_ignores_is_not_compared() {
     // The guide says so.
     let blind = |hidden| Some(Body::Blind(Blind { shown: 1, hidden }));
     let mut place = Place::new();
@@ -455,7 +450,7 @@ fn a_default_that_would_come_back_as_another_is_refused() {
 }
 
 #[test]
-fn a_transaction_goes_on_after_a_value_was_refused() {
+fn a_transaction_continues_after_a_value_was_refused() {
     let mut place = Place::new();
     let mut t = place.store.begin();
     t.apply(Drafted {}).expect("it can");

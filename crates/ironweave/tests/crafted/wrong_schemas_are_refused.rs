@@ -1,0 +1,159 @@
+//! Schemas that mean nothing.
+
+use ironweave::{Options, Store};
+
+use crate::cbor::{Array, Item, Map, Uint, text};
+use crate::forge::{self, Forged};
+use crate::models::shop;
+use crate::{committed, scratch_dir};
+
+fn shop() -> Vec<Forged> {
+    forge::frames(&committed("constructs"))
+}
+
+fn open(frames: &[Forged]) -> Result<Store<shop::Model>, ironweave::StorageError> {
+    let dir = scratch_dir();
+    forge::write(dir.path(), frames);
+    Store::<shop::Model>::open(dir.path())
+}
+
+#[test]
+fn a_number_that_names_nothing_is_refused_wherever_it_stands() {
+    let frames = shop();
+    let count = frames[0].payload.count();
+    let mut changed = 0;
+    for n in 0..count {
+        let mut frames = vec![frames[0].clone()];
+        let item = frames[0].payload.nth(&mut n.clone()).expect("an item");
+        if !matches!(item, Uint(_)) {
+            continue;
+        }
+        *item = Uint([250, u64::from(u16::MAX), u64::MAX][changed % 3]);
+        changed += 1;
+        // Bounds on links, and what a literal is asked for by, are no numbers of anything else.
+        if let Err(e) = open(&frames) {
+            assert_eq!((e.seq(), e.offset()), (Some(0), Some(64)), "item {n}: {e}");
+        }
+    }
+    assert!(changed > 100, "{changed} numbers were changed");
+}
+
+#[test]
+fn an_index_names_fields_that_exist_and_fit() {
+    let field = |path: &[&str], value: Item| {
+        let mut frames = vec![shop().remove(0)];
+        let mut at = &mut frames[0].payload;
+        for key in path {
+            at = match key.parse::<usize>() {
+                Ok(n) => &mut at.items()[n],
+                Err(_) => at.get(&text(key)),
+            };
+        }
+        *at = value;
+        open(&frames).err().expect("it is refused").to_string()
+    };
+    for (path, value, words) in [
+        (
+            &["entities", "0", "initial"][..],
+            1,
+            "`Customer`: state 1 is named where there are 1",
+        ),
+        (
+            &["entities", "1", "states", "0", "to", "0", "to"],
+            4,
+            "`Order`: state 4",
+        ),
+        (
+            &["columns", "0", "entity"],
+            5,
+            "`name`: entity 5 is named where there are 5",
+        ),
+        (&["edges", "0", "from", "entity"], 9, "entity 9 is named"),
+        (&["edges", "0", "to", "entity"], 4, "is refused"),
+        (
+            &["events", "0", "names", "0", "entity"],
+            9,
+            "`Ordered`: entity 9",
+        ),
+        (&["invariants", "0", "entity"], 9, "entity 9"),
+        (
+            &["invariants", "0", "entity"],
+            0,
+            "is no edge of what it is followed from",
+        ),
+    ] {
+        let message = field(path, Uint(value));
+        let words = if words == "is refused" { "`" } else { words };
+        assert!(message.contains(words), "{path:?}: {message}");
+        assert!(
+            message.contains("its schema means nothing"),
+            "{path:?}: {message}"
+        );
+    }
+    for (path, name, words) in [
+        (
+            &["entities", "1", "name"][..],
+            "Customer",
+            "two entities have one name",
+        ),
+        (
+            &["entities", "1", "states", "1", "name"],
+            "Open",
+            "two states of one entity",
+        ),
+        (
+            &["columns", "1", "name"],
+            "name",
+            "two fields of one entity",
+        ),
+        (
+            &["events", "1", "name"],
+            "Ordered",
+            "two events have one name",
+        ),
+    ] {
+        let message = field(path, text(name));
+        assert!(message.contains(words), "{path:?}: {message}");
+    }
+}
+
+#[test]
+fn a_large_schema_is_checked_in_one_pass() {
+    let mut frames = vec![shop().remove(0)];
+    let columns = frames[0].payload.get(&text("columns")).items();
+    // As many as there are numbers for; what is quadratic in them would not end.
+    let like = columns[5].clone();
+    for n in columns.len()..1 << 16 {
+        let mut column = like.clone();
+        *column.get(&text("name")) = text(&format!("column_{n}"));
+        columns.push(column);
+    }
+    let bytes = frames[0].payload.bytes().len();
+    let e = open(&frames).err().expect("the program has no such fields");
+    assert!(e.is_schema(), "{e}");
+    assert!(e.to_string().contains("Customer.column_"), "{e}");
+
+    let columns = frames[0].payload.get(&text("columns")).items();
+    columns.push(like);
+    let e = open(&frames).err().expect("there are too many");
+    assert!(e.to_string().contains("65537 fields are more"), "{e}");
+
+    let dir = scratch_dir();
+    forge::write(dir.path(), &frames);
+    let options = Options::<shop::Model>::default().schema_bytes_max(bytes - 1);
+    let e = options.open(dir.path()).err().expect("it is too long");
+    assert!(e.is_too_large(), "{e}");
+}
+
+#[test]
+fn an_unknown_key_of_a_schema_is_ignored() {
+    let mut frames = shop();
+    let Map(schema) = &mut frames[0].payload else {
+        panic!("it is a map");
+    };
+    schema.push((text("later"), Array(vec![Uint(1), text("x")])));
+    let dir = scratch_dir();
+    forge::write(dir.path(), &frames);
+    let store = Store::<shop::Model>::open(dir.path()).expect("it opens");
+    assert_eq!(store.verify().expect("the same facts"), 37);
+}

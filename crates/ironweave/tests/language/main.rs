@@ -1,0 +1,31 @@
+//! What the language of models can say: one file for each behaviour, and the models that they share ([`shop`],
+//! [`shed`]).
+#![allow(missing_docs)]
+
+#[path = "../harness/mod.rs"]
+mod harness;
+
+mod acyclic_edges_reject_cycles;
+mod an_entity_without_states_exists;
+mod deletes_follow_on_delete;
+mod events_are_read_from_json;
+mod fields_have_defaults;
+mod filters_combine_places_and_edges;
+mod handlers_do_what_may_permits;
+mod immediate_events_fire_by_themselves;
+mod indexes_find_entities;
+mod keys_are_unique;
+mod links_have_data;
+mod options_are_given_none_and_literals;
+mod shed;
+mod shop;
+mod slots_are_reused;
+mod states_have_data;
+mod the_log_restores_every_construct;
+mod times_are_rfc_3339_in_json;
+mod values_come_from_bound_entities;
+
+use harness::{assert_consistent, assert_sound, reopened, temp_dir};
+use ironweave::prelude::*;
+use shop::state::*;
+use shop::*;

@@ -1,0 +1,188 @@
+//! Random histories of the README's model are what a naive oracle says after every step: steps, rejections, transactions
+//! that are committed, dropped or partly rolled back, what-ifs, and stores that are opened again.
+//!
+//! `IRONWEAVE_SEEDS=n` runs n histories, `IRONWEAVE_SEED=s` runs one. A failure prints its seed and the history.
+
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+
+use ironweave::prelude::*;
+
+use crate::harness::random::Random;
+use crate::harness::{assert_consistent, assert_sound, temp_dir, unsynced};
+use crate::readme::build::Model;
+use crate::readme::oracle::{Ev, Oracle, compare, fire, variant};
+
+const HISTORIES: u64 = 60;
+const STEPS: usize = 90;
+
+struct Walk {
+    random: Random,
+    oracle: Oracle,
+    history: Vec<String>,
+    frames: u64,
+}
+
+impl Walk {
+    /// Applies an event to both; they must agree on the outcome.
+    fn apply(&mut self, t: &mut Transaction<'_, Model>, oracle: &mut Oracle) {
+        let event: Ev = self.random.event(oracle);
+        self.history.push(format!("  {event:?}"));
+        let expected = oracle.clone().apply(&event);
+        let found = fire(t, &event, oracle).map_err(|e| variant(&e));
+        assert_eq!(found, expected.map_err(str::to_owned));
+        oracle.apply(&event).ok();
+        compare(t, oracle);
+    }
+
+    /// One step, in one of the ways in which there can be one.
+    fn step(&mut self, store: &mut Store<Model>) {
+        let fingerprint = store.fingerprint();
+        let mut oracle = self.oracle.clone();
+        let kind = self.random.below(10);
+        self.history.push(format!("{kind}:"));
+        match kind {
+            // A transaction that is kept, of one event or several, with savepoints.
+            0..=6 => {
+                let mut t = store.begin();
+                for _ in 0..if kind < 4 {
+                    1
+                } else {
+                    1 + self.random.below(4)
+                } {
+                    self.apply(&mut t, &mut oracle);
+                    if self.random.chance(20) {
+                        let (point, then) = (t.savepoint(), oracle.clone());
+                        for _ in 0..self.random.below(4) {
+                            self.apply(&mut t, &mut oracle);
+                        }
+                        if self.random.chance(60) {
+                            t.rollback_to(point)
+                                .expect("a savepoint of this transaction");
+                            self.history.push("  back to the savepoint".to_owned());
+                            oracle = then;
+                            compare(&t, &oracle);
+                        }
+                    }
+                }
+                t.check().expect("invariants of this model cannot break");
+                t.commit().expect("a commit");
+                self.frames += u64::from(oracle != self.oracle);
+                self.oracle = oracle;
+            }
+            // One that is dropped.
+            7 => {
+                let mut t = store.begin();
+                for _ in 0..self.random.below(5) {
+                    self.apply(&mut t, &mut oracle);
+                }
+                drop(t);
+                assert_eq!(store.fingerprint(), fingerprint);
+            }
+            // A question.
+            _ => {
+                let answer = store.what_if(|t| {
+                    for _ in 0..self.random.below(5) {
+                        let event = self.random.event(&oracle);
+                        let found = fire(t, &event, &oracle).map_err(|e| variant(&e));
+                        assert_eq!(found, oracle.apply(&event).map_err(str::to_owned));
+                        compare(t, &oracle);
+                    }
+                    Ok(oracle.wants.len())
+                });
+                assert_eq!(answer.expect("nothing to reject"), oracle.wants.len());
+                assert_eq!(store.fingerprint(), fingerprint);
+            }
+        }
+        compare(store, &self.oracle);
+        assert_consistent(store);
+    }
+}
+
+fn history(seed: u64) {
+    let dir = temp_dir();
+    let open = || {
+        let options = unsynced::<Model>().segment_bytes_max(4_096);
+        // One in four does everything twice and compares.
+        let options = if seed % 4 == 1 {
+            options.paranoid()
+        } else {
+            options
+        };
+        options.open(dir.path()).expect("it opens")
+    };
+    let mut walk = Walk {
+        random: Random(seed),
+        oracle: Oracle::default(),
+        history: Vec::new(),
+        frames: 0,
+    };
+    let mut store = open();
+    let walked = catch_unwind(AssertUnwindSafe(|| {
+        for i in 0..STEPS {
+            walk.step(&mut store);
+            if i % 30 == 29 {
+                let fingerprint = store.fingerprint();
+                let beside =
+                    Store::<Model>::open_read_only(dir.path()).expect("it opens beside the writer");
+                compare(&beside, &walk.oracle);
+                drop(std::mem::replace(&mut store, Store::memory()));
+                store = open();
+                walk.history.push("opened again".to_owned());
+                assert_eq!(store.fingerprint(), fingerprint);
+                compare(&store, &walk.oracle);
+                let agreed = assert_sound(&store);
+                // A transaction of events that leave no trace is a frame, too.
+                assert!(
+                    agreed >= walk.frames,
+                    "{agreed} frames, and {} changes",
+                    walk.frames
+                );
+            }
+        }
+    }));
+    if let Err(panic) = walked {
+        eprintln!(
+            "seed {seed} (IRONWEAVE_SEED={seed} runs it alone):\n{}",
+            walk.history.join("\n")
+        );
+        resume_unwind(panic);
+    }
+}
+
+/// The same history without a log: the same graph, and nothing to read back.
+#[test]
+fn a_store_without_a_log_has_the_same_graph() {
+    for seed in 1_000..1_020 {
+        let walked = |mut store: Store<Model>| {
+            let mut walk = Walk {
+                random: Random(seed),
+                oracle: Oracle::default(),
+                history: Vec::new(),
+                frames: 0,
+            };
+            (0..STEPS).for_each(|_| walk.step(&mut store));
+            store
+        };
+        let (logged, unlogged) = (walked(Store::memory()), walked(Store::unlogged()));
+        assert_eq!(
+            logged.fingerprint(),
+            unlogged.fingerprint(),
+            "seed {seed} gives two graphs"
+        );
+    }
+}
+
+#[test]
+fn every_history_matches_the_oracle() {
+    let number = |name| {
+        std::env::var(name)
+            .ok()
+            .and_then(|text: String| text.parse::<u64>().ok())
+    };
+    if let Some(seed) = number("IRONWEAVE_SEED") {
+        return history(seed);
+    }
+    for seed in 0..number("IRONWEAVE_SEEDS").unwrap_or(HISTORIES) {
+        history(seed);
+    }
+}

@@ -1,0 +1,69 @@
+//! A transaction is written as one frame, with the events that were not rejected.
+
+use super::*;
+
+#[test]
+fn a_rejected_event_leaves_its_transaction_unchanged() {
+    let (mut store, ann, _, tasks) = pool();
+    let mut t = store.begin();
+    t.apply(Given {
+        worker: "ann".into(),
+        tasks: tasks[..1].to_vec(),
+    })
+    .expect("applied");
+    let task = tasks[0].in_state::<Ready>(&t).expect("it is");
+    assert!(
+        t.apply(Handled {
+            task,
+            worker: ann,
+            how: "reject".into()
+        })
+        .is_err()
+    );
+    assert_eq!(tasks[0].size(&t), 1);
+    t.apply(SomeDone { worker: ann }).expect("applied");
+    t.commit().expect("kept");
+    assert!(tasks[0].is::<Done>(&store));
+    assert_eq!(
+        store
+            .frames(0)
+            .expect("a log")
+            .last()
+            .expect("a frame")
+            .expect("read")
+            .firings
+            .len(),
+        2
+    );
+}
+
+#[test]
+fn a_transaction_without_events_writes_no_frame() {
+    let (mut store, ..) = pool();
+    let seq = store.seq();
+    store.begin().commit().expect("nothing to fail");
+    store.begin().rollback();
+    assert_eq!(store.seq(), seq);
+}
+
+#[test]
+fn an_open_transaction_shows_its_facts() {
+    let mut store = Pool::paranoid();
+    let mut all = ironweave::Facts::default();
+    for name in ["ann", "eve"] {
+        let mut t = store.begin();
+        t.apply(Hired {
+            workers: vec![name.into()],
+        })
+        .expect("applied");
+        all.append(t.facts());
+        t.commit().expect("kept");
+    }
+    assert!(store.begin().facts().as_slice().is_empty());
+    // Each is created and named; a text in CBOR is its length and its letters.
+    let values: Vec<&[u8]> = (all.as_slice().iter())
+        .filter_map(|f| all.value_of(f))
+        .collect();
+    assert_eq!(values, [b"\x63ann", b"\x63eve"]);
+    assert_eq!(all.as_slice().len(), 4);
+}

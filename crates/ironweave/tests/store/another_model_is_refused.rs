@@ -1,0 +1,90 @@
+//! A store of another shape is refused, and changed rules do not rewrite the history.
+
+use ironweave::prelude::*;
+use ironweave::{Difference, VerifyError};
+
+use crate::harness::temp_dir;
+use crate::lamps::{Lamps, hall, lamps, other_rule, other_shape};
+
+#[test]
+fn a_store_of_another_shape_is_refused_with_the_difference() {
+    let dir = temp_dir();
+    hall(&mut Lamps::open(dir.path()).expect("it opens"));
+    for e in [
+        Store::<other_shape::Model>::open(dir.path()).map(|_| ()),
+        Store::<other_shape::Model>::open_read_only(dir.path()).map(|_| ()),
+    ] {
+        let e = e.expect_err("another model");
+        assert!(e.is_schema(), "{e}");
+        assert!(
+            e.to_string()
+                .contains("the store has the field `Lamp.watts: u32`, the program does not"),
+            "{e}"
+        );
+    }
+    assert_eq!(Lamps::open(dir.path()).expect("untouched").seq(), Some(1));
+}
+
+#[test]
+fn a_reader_applies_each_transaction_once_across_a_change_of_rules() {
+    let dir = temp_dir();
+    let mut store = Lamps::open(dir.path()).expect("it opens");
+    hall(&mut store);
+    let mut reader = Store::<other_rule::Model>::open_read_only(dir.path()).expect("it reads");
+    assert_eq!(reader.snapshot().fingerprint(), store.fingerprint());
+    let lamp = store.find::<lamps::Lamp>("hall").expect("it hangs");
+    store.step(lamps::Switched { lamp, watts: 60 });
+    drop(store);
+    let mut store = Store::<other_rule::Model>::open(dir.path()).expect("the same shape");
+    let lamp = store.find::<other_rule::Lamp>("hall").expect("it hangs");
+    store.step(other_rule::Switched { lamp, watts: 7 });
+    reader.refresh().expect("it reads on");
+    assert_eq!(reader.snapshot().fingerprint(), store.fingerprint());
+    assert_eq!(lamp.watts(&reader.snapshot()), 7);
+}
+
+#[test]
+fn changed_rules_do_not_rewrite_history_and_verify_reports_where_they_differ() {
+    let dir = temp_dir();
+    let mut store = Lamps::open(dir.path()).expect("it opens");
+    let lamp = hall(&mut store);
+    store.step(lamps::Switched { lamp, watts: 60 });
+    assert_eq!(store.verify().expect("it agrees"), 2);
+    let print = store.fingerprint();
+    drop(store);
+
+    // The order of states is another, so the log is read by name.
+    let mut store = Store::<other_rule::Model>::open(dir.path()).expect("the same shape");
+    assert_eq!(store.fingerprint(), print);
+    assert_eq!(store.count::<other_rule::Lamp, other_rule::state::On>(), 1);
+    let lamp = store.find::<other_rule::Lamp>("hall").expect("it hangs");
+    assert_eq!(lamp.watts(&store), 60);
+    match store.verify() {
+        Err(VerifyError::Differs(d)) => {
+            let Difference {
+                seq,
+                event,
+                logged,
+                today,
+                ..
+            } = *d;
+            assert_eq!((seq, event.as_str()), (2, "Switched"));
+            // `set` comes before `moves`, so that agrees.
+            assert_eq!(logged, "move Lamp/0 Off -> On");
+            assert_eq!(today, "move Lamp/0 Off -> Broken");
+        }
+        other => panic!("{other:?}"),
+    }
+    store.step(other_rule::Switched { lamp, watts: 7 });
+    drop(store);
+    let store = Store::<other_rule::Model>::open(dir.path()).expect("two schemas in one log");
+    assert_eq!(
+        (
+            lamp.watts(&store),
+            store.count::<other_rule::Lamp, other_rule::state::Broken>()
+        ),
+        (7, 1)
+    );
+    drop(store);
+    Lamps::open(dir.path()).expect("and back");
+}

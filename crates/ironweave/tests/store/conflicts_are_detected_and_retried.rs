@@ -1,0 +1,90 @@
+//! A transaction that expects its entities unchanged is rejected with a conflict where they were changed, and can be retried.
+
+use ironweave::prelude::*;
+
+use crate::desk::*;
+
+#[test]
+fn expect_rejects_where_a_bound_entity_has_changed_since() {
+    let mut store = store();
+    let (a, b) = (open(&mut store, 1), open(&mut store, 2));
+    let seen = store.seq().expect("two steps");
+    store.step(Shut { ticket: b });
+    // Another entity has changed.
+    store
+        .try_step_with(Meta::new().expect(seen), Shut { ticket: a })
+        .expect("it has not changed");
+    let refused = store
+        .try_step_with(
+            Meta::new().expect(seen),
+            Reopened {
+                ticket: Key::new(2u64),
+            },
+        )
+        .err()
+        .expect("it has changed");
+    assert_eq!(refused.kind(), ironweave::ErrorKind::Conflict);
+    assert_eq!(
+        refused.to_string(),
+        format!(
+            "Reopened: Ticket 2 was changed by transaction {}, and nothing after transaction {seen} was expected to \
+             change it; read it again",
+            seen + 1
+        )
+    );
+    let now = store.seq().expect("steps");
+    store
+        .try_step_with(
+            Meta::new().expect(now),
+            Reopened {
+                ticket: Key::new(2u64),
+            },
+        )
+        .expect("nothing since");
+    // A new link changes both ends.
+    store.step(Linked {
+        ticket: a,
+        others: vec![b],
+    });
+    let refused = store.try_step_with(Meta::new().expect(now + 1), Shut { ticket: b });
+    assert!(matches!(refused, Err(StepError::Changed { .. })));
+}
+
+#[test]
+fn retry_repeats_after_a_conflict_and_after_nothing_else() {
+    let mut store = store();
+    let ticket = open(&mut store, 1);
+    let old = store.seq().expect("a step");
+    store.step(Linked {
+        ticket,
+        others: vec![],
+    });
+    store.step(Shut { ticket });
+    let mut asked = 0;
+    let done = store.retry(3, |db| {
+        asked += 1;
+        // The first try is of somebody who has not looked for a while.
+        let seen = if asked == 1 { Some(old) } else { db.seq() };
+        let meta = Meta::new().expect(seen.expect("steps"));
+        (
+            meta,
+            Reopened {
+                ticket: Key::new(1u64),
+            },
+        )
+    });
+    assert!(done.is_ok() && asked == 2);
+    let mut asked = 0;
+    let refused = store.retry(3, |_| {
+        asked += 1;
+        (Meta::new().expect(old), Shut { ticket })
+    });
+    assert!(matches!(refused, Err(StepError::Changed { .. })) && asked == 3);
+    // What is no conflict is not tried again.
+    let mut asked = 0;
+    let refused = store.retry(3, |_| {
+        asked += 1;
+        (Meta::new(), Opened { number: 1 })
+    });
+    assert!(matches!(refused, Err(StepError::Duplicate { .. })) && asked == 1);
+}

@@ -1,0 +1,109 @@
+//! A transaction whose idempotency key and events are known gives its first receipts and does nothing.
+
+use ironweave::prelude::*;
+
+use crate::desk::{self, state::*, *};
+use crate::harness::temp_dir;
+
+#[test]
+fn the_same_key_and_events_give_the_first_receipt() {
+    let dir = temp_dir();
+    let mut store = Store::<desk::Model>::open(dir.path()).expect("a store");
+    let meta = || Meta::new().idempotency_key("request 1");
+    let first = store
+        .try_step_with(meta(), Opened { number: 1 })
+        .expect("opened");
+    let again = store
+        .try_step_with(meta(), Opened { number: 1 })
+        .expect("known");
+    assert_eq!(
+        (again.seq, again.created.ticket),
+        (first.seq, first.created.ticket)
+    );
+    assert_eq!(store.count::<Ticket, Open>(), 1);
+    // Also after it was opened again, whatever has happened since.
+    let ticket = first.created.ticket;
+    store.step(Shut { ticket });
+    drop(store);
+    let mut store = Store::<desk::Model>::open(dir.path()).expect("a store");
+    let again = store
+        .try_step_with(meta(), Opened { number: 1 })
+        .expect("known");
+    assert_eq!((again.seq, again.created.ticket), (first.seq, ticket));
+    assert!(ticket.is::<Closed>(&store));
+}
+
+#[test]
+fn the_same_key_and_other_events_reject() {
+    let mut store = store();
+    let meta = || Meta::new().idempotency_key("request 1");
+    let seq = store
+        .try_step_with(meta(), Opened { number: 1 })
+        .expect("opened")
+        .seq;
+    let refused = store.try_step_with(meta(), Opened { number: 2 });
+    let refused = refused.err().expect("another payload");
+    assert_eq!(
+        refused.to_string(),
+        format!(
+            "the idempotency key `request 1` belongs to transaction {seq}, which had other events; \
+             repeat exactly those, or choose another key"
+        )
+    );
+    assert_eq!(store.count::<Ticket, Any>(), 1);
+}
+
+#[test]
+fn a_transaction_of_several_events_is_repeated_as_a_whole() {
+    let mut store = store();
+    let meta = || Meta::new().idempotency_key("both");
+    let mut t = store.begin_with(meta()).expect("begun");
+    let a = t
+        .apply(Opened { number: 1 })
+        .expect("opened")
+        .created
+        .ticket;
+    let b = t
+        .apply(Opened { number: 2 })
+        .expect("opened")
+        .created
+        .ticket;
+    t.apply(Linked {
+        ticket: a,
+        others: vec![b],
+    })
+    .expect("linked");
+    t.commit().expect("kept");
+    let print = store.fingerprint();
+    let mut t = store.begin_with(meta()).expect("begun");
+    assert_eq!(
+        t.apply(Opened { number: 1 }).expect("known").created.ticket,
+        a
+    );
+    assert_eq!(
+        t.apply(Opened { number: 2 }).expect("known").created.ticket,
+        b
+    );
+    let known = t.apply(Linked {
+        ticket: a,
+        others: vec![b],
+    });
+    assert_eq!(known.expect("known").bound.others, [b]);
+    t.commit().expect("all of it came");
+    // Half of it is another transaction.
+    let mut t = store.begin_with(meta()).expect("begun");
+    t.apply(Opened { number: 1 }).expect("known");
+    assert!(matches!(t.commit(), Err(StepError::KeyReused { .. })));
+    assert_eq!(store.fingerprint(), print);
+}
+
+#[test]
+fn a_rejected_transaction_does_not_consume_its_key() {
+    let mut store = store();
+    open(&mut store, 1);
+    let meta = || Meta::new().idempotency_key("k");
+    assert!(store.try_step_with(meta(), Opened { number: 1 }).is_err());
+    store
+        .try_step_with(meta(), Opened { number: 2 })
+        .expect("the key is free");
+}

@@ -1,0 +1,19 @@
+//! What a store promises beyond its steps: its writer and readers, its model, metadata, and many threads. One file is one
+//! behaviour; the models are [`lamps`], [`desk`] and [`accounts`].
+#![allow(missing_docs)]
+
+#[path = "../harness/mod.rs"]
+mod harness;
+
+mod a_torn_tail_is_cut;
+mod accounts;
+mod another_model_is_refused;
+mod conflicts_are_detected_and_retried;
+mod desk;
+mod idempotency_keys_repeat_receipts;
+mod killed_threads_keep_their_receipts;
+pub mod lamps;
+mod many_threads_share_a_store;
+mod metadata_is_logged;
+mod one_writer_at_a_time;
+mod paranoid_stores_check_user_code;

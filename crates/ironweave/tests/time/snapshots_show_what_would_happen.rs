@@ -1,0 +1,172 @@
+//! What would happen: `with`, chains of it, and stores that begin at a snapshot.
+
+use std::thread;
+
+use ironweave::prelude::*;
+use ironweave::{Fact, Store};
+
+use crate::bank::{
+    Account, Closed, Empowered, Froze, Model, Opened, Person, Transferred, look, open, state::Open,
+    transfer,
+};
+use crate::harness::assert_consistent;
+
+fn store() -> Store<Model> {
+    let mut store = Store::<Model>::paranoid();
+    open(&mut store, 3);
+    store
+}
+
+#[test]
+fn a_chain_of_what_ifs_changes_no_snapshot_that_it_is_based_on() {
+    let store = store();
+    let mut chain = vec![store.snapshot()];
+    for i in 0..100 {
+        let last = &chain[chain.len() - 1];
+        let next = last.with(transfer(last, i % 3, (i + 1) % 3, 7));
+        chain.push(next.expect("it fires").snapshot);
+    }
+    for (i, snapshot) in chain.iter().enumerate() {
+        assert_eq!(look(snapshot).transfers, i as u64);
+        assert_eq!(look(snapshot).total, 300);
+        assert_consistent(snapshot);
+    }
+    assert_eq!(store.seq(), chain[0].seq());
+    assert_eq!(chain[100].seq(), chain[0].seq().map(|seq| seq + 100));
+}
+
+#[test]
+fn with_rejects_as_a_store_does_and_changes_nothing() {
+    let mut store = store();
+    let snapshot = store.snapshot();
+    let lossy = || Transferred {
+        to_balance: 0,
+        ..transfer(&snapshot, 0, 1, 1)
+    };
+    let broke = || transfer(&snapshot, 0, 1, 101);
+    for (event, again, kind) in [(lossy(), lossy(), "Guard"), (broke(), broke(), "Invariant")] {
+        let here = snapshot.with(event).map(|_| ()).expect_err("it rejects");
+        let there = store.try_step(again).map(|_| ()).expect_err("it rejects");
+        assert_eq!(here.to_string(), there.to_string());
+        assert!(format!("{here:?}").starts_with(kind));
+    }
+    assert_eq!(snapshot.fingerprint(), store.fingerprint());
+    assert_consistent(&snapshot);
+}
+
+#[test]
+fn with_returns_the_receipt_and_the_changes_on_any_thread() {
+    let store = store();
+    let snapshot = store.snapshot();
+    let account = snapshot.find::<Account>(&0).expect("it is there");
+    let froze = thread::spawn(move || {
+        let why = "a doubt".to_owned();
+        snapshot.with(Froze { account, why })
+    });
+    let froze = froze.join().expect("no panic").expect("it fires");
+    let frozen = froze.receipt.bound.account;
+    assert_eq!(frozen.why(&froze.snapshot), "a doubt");
+    assert_eq!(Some(froze.receipt.seq), store.seq().map(|seq| seq + 1));
+    assert!(account.is::<Open>(&store));
+    let words = [
+        "move Account/0 Open -> Frozen",
+        "set Account/0.why = \"a doubt\"",
+    ];
+    assert_eq!(froze.changes.to_string(), words.join("\n"));
+    assert!(matches!(
+        froze.changes.facts(),
+        [Fact::Move { .. }, Fact::Set { .. }]
+    ));
+    assert!(froze.changes.touch(account));
+}
+
+#[test]
+fn a_store_that_begins_at_a_snapshot_leaves_the_original_unchanged() {
+    let mut real = store();
+    let base = real.snapshot();
+    let mut trial = base.clone().into_store();
+    let event = |db: &Store<Model>| Empowered {
+        account: db.find::<Account>(&1).expect("it is there"),
+        person: "ann".into(),
+        limit: 50,
+    };
+    // The same event does the same to both, and has the same sequence.
+    let (here, there) = (trial.step(event(&trial)), real.step(event(&real)));
+    assert_eq!(
+        (here.seq, here.bound.person),
+        (there.seq, there.bound.person)
+    );
+    assert_eq!(trial.fingerprint(), real.fingerprint());
+    trial.step(Closed {
+        account: here.bound.account.any(),
+    });
+    assert_eq!(
+        (trial.count::<Account, Any>(), real.count::<Account, Any>()),
+        (2, 3)
+    );
+    assert_eq!(base.count::<Person, Any>(), 0);
+    assert_consistent(&trial);
+    assert_eq!(trial.verify().expect("it agrees"), 2);
+    let from: Vec<u64> = trial
+        .frames(0)
+        .expect("it reads")
+        .map(|f| f.expect("good").seq)
+        .collect();
+    assert_eq!(from, [here.seq, here.seq + 1]);
+    // Snapshots of it, and a store that begins at one of those.
+    assert_eq!(trial.snapshot().into_store().count::<Account, Any>(), 2);
+}
+
+#[test]
+fn the_diff_of_two_branches_leads_from_one_to_the_other() {
+    let store = store();
+    let base = store.snapshot();
+    let account = |number| base.find::<Account>(&number).expect("it is there");
+    let why = || "a doubt".to_owned();
+    let froze = |number| Froze {
+        account: account(number),
+        why: why(),
+    };
+    let a = base.with(froze(0)).expect("it fires").snapshot;
+    let b = base.with(froze(2)).expect("it fires").snapshot;
+    assert_eq!(
+        a.diff(&b).expect("of one store").to_string(),
+        "move Account/0 Frozen -> Open\nmove Account/2 Open -> Frozen\nset Account/2.why = \"a doubt\""
+    );
+    assert!(a.diff(&a.clone()).expect("of one store").is_empty());
+    // Links with data, and an entity that comes into the place of another.
+    let bank = account(0).bank(&base);
+    let gone = a
+        .with(Closed {
+            account: account(1),
+        })
+        .expect("it fires")
+        .snapshot;
+    let opened = Opened {
+        bank,
+        number: 1,
+        balance: 100,
+    };
+    let other = gone.with(opened).expect("it fires").snapshot;
+    let new = other.find::<Account>(&1).expect("it is there");
+    assert_ne!(new.id(), account(1).id());
+    let empowered = Empowered {
+        account: new,
+        person: "ann".into(),
+        limit: 50,
+    };
+    let other = other.with(empowered).expect("it fires").snapshot;
+    assert_eq!(
+        a.diff(&other).expect("of one store").to_string(),
+        "unlink Account/1.bank -= Bank/0\n\
+         delete Account/1.1 in Open\n\
+         create Account/1.2 in Open\n\
+         create Person/0.1 in Exists\n\
+         set Account/1.number = 1\n\
+         set Account/1.balance = 100\n\
+         set Person/0.name = \"ann\"\n\
+         link Account/1.bank += Bank/0\n\
+         link Account/1.signers += Person/0\n\
+         set Account/1.signers[Person/0] = 50"
+    );
+}
