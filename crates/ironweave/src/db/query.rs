@@ -79,7 +79,7 @@ use std::ops::{BitAnd, BitOr, Not};
 use crate::db::entity::{Entity, Place};
 use crate::graph::any::either;
 use crate::graph::layout::reverse;
-use crate::graph::place::Place as Bits;
+use crate::graph::slots::SlotSet;
 use crate::graph::storage::Storage;
 use crate::graph::{Graph, GraphRef};
 use crate::schema::{EntityIx, Hop, StateIx};
@@ -172,8 +172,8 @@ impl<T: Entity> Not for Filter<T> {
 /// A filter on a graph, as words of 64 slots and, above them, words of 64 of those words. The upper ones may
 /// claim too much, never too little: they are there to skip what is empty.
 enum Set<'g, S: Storage> {
-    /// Of places, as they lie in the graph.
-    Places(Vec<&'g Bits<S>>),
+    /// Of states, as the graph keeps them.
+    States(Vec<&'g SlotSet<S>>),
     Bits(Vec<u64>),
     And(Box<Set<'g, S>>, Box<Set<'g, S>>),
     Or(Box<Set<'g, S>>, Box<Set<'g, S>>),
@@ -190,7 +190,7 @@ fn word(words: &[u64], i: usize) -> u64 {
 impl<S: Storage> Set<'_, S> {
     fn word(&self, i: usize) -> u64 {
         match self {
-            Self::Places(places) => places.iter().fold(0, |all, p| all | p.word(i)),
+            Self::States(sets) => sets.iter().fold(0, |all, p| all | p.word(i)),
             Self::Bits(words) => word(words, i),
             Self::And(a, b) => match a.word(i) {
                 0 => 0,
@@ -216,7 +216,7 @@ impl<S: Storage> Set<'_, S> {
     /// Which of 64 words may hold something.
     fn group(&self, i: usize) -> u64 {
         match self {
-            Self::Places(places) => places.iter().fold(0, |all, p| all | p.group(i)),
+            Self::States(sets) => sets.iter().fold(0, |all, p| all | p.group(i)),
             Self::Bits(words) => (0..64)
                 .filter(|bit| word(words, i * 64 + bit) != 0)
                 .fold(0, |all, bit| all | 1 << bit),
@@ -233,7 +233,7 @@ impl<S: Storage> Set<'_, S> {
     /// How many groups there may be.
     fn groups(&self) -> usize {
         match self {
-            Self::Places(places) => places.iter().map(|p| p.groups()).max().unwrap_or(0),
+            Self::States(sets) => sets.iter().map(|p| p.groups()).max().unwrap_or(0),
             Self::Bits(words) => words.len().div_ceil(64),
             Self::And(a, b) => a.groups().min(b.groups()),
             Self::Or(a, b) => a.groups().max(b.groups()),
@@ -263,7 +263,7 @@ fn members<S: Storage>(set: &Set<'_, S>) -> Vec<u32> {
 
 fn eval<'g, S: Storage>(graph: &'g Graph<S>, node: &'g Node) -> Set<'g, S> {
     match node {
-        Node::In(entity, states) => places(graph, *entity, states.iter().copied()),
+        Node::In(entity, states) => in_states(graph, *entity, states.iter().copied()),
         Node::And(a, b) => {
             // A filter over an edge is looked up for each entity where that is less than listing it.
             let (size_a, size_b) = (size(graph, a), size(graph, b));
@@ -279,7 +279,7 @@ fn eval<'g, S: Storage>(graph: &'g Graph<S>, node: &'g Node) -> Set<'g, S> {
         }
         Node::Or(a, b) => Set::Or(Box::new(eval(graph, a)), Box::new(eval(graph, b))),
         Node::Not(entity, but) => Set::Not(
-            Box::new(places(graph, *entity, all_states(graph, *entity))),
+            Box::new(in_states(graph, *entity, all_states(graph, *entity))),
             Box::new(eval(graph, but)),
         ),
         Node::With(entity, hop, far) => {
@@ -302,12 +302,12 @@ fn all_states<S: Storage>(
     0..graph.layout.entities[usize::from(entity)].states.len() as StateIx
 }
 
-fn places<S: Storage>(
+fn in_states<S: Storage>(
     graph: &Graph<S>,
     entity: EntityIx,
     states: impl Iterator<Item = StateIx>,
 ) -> Set<'_, S> {
-    Set::Places(states.map(|s| graph.place(entity, s)).collect())
+    Set::States(states.map(|s| graph.in_state(entity, s)).collect())
 }
 
 /// About how many entities a filter takes, or must be looked at to tell.

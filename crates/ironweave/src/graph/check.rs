@@ -42,7 +42,7 @@ impl<S: Storage> Graph<S> {
         let mut wrong = Vec::new();
         let mut fingerprint = 0u128;
         for entity in 0..self.entities.len() as EntityIx {
-            self.check_places(entity, &mut fingerprint, &mut wrong);
+            self.check_states(entity, &mut fingerprint, &mut wrong);
             self.check_columns(entity, &mut fingerprint, &mut wrong);
             for slot in self.living(entity) {
                 wrong.extend(self.bounds_broken(entity, slot));
@@ -55,7 +55,7 @@ impl<S: Storage> Graph<S> {
         (fingerprint, wrong)
     }
 
-    fn check_places(&self, entity: EntityIx, fingerprint: &mut u128, wrong: &mut Vec<String>) {
+    fn check_states(&self, entity: EntityIx, fingerprint: &mut u128, wrong: &mut Vec<String>) {
         let layout = &self.layout.entities[usize::from(entity)];
         let mut counts = vec![0; layout.states.len()];
         for slot in 0..self.slots(entity) {
@@ -65,11 +65,15 @@ impl<S: Storage> Graph<S> {
                 *fingerprint =
                     fingerprint.wrapping_add(state_term(layout.salt, self.id(entity, slot)));
             }
-            for (ix, place) in self.entities[usize::from(entity)].places.iter().enumerate() {
-                if place.contains(slot) != (ix as StateIx == state) {
+            for (ix, set) in self.entities[usize::from(entity)]
+                .in_state
+                .iter()
+                .enumerate()
+            {
+                if set.contains(slot) != (ix as StateIx == state) {
                     let name = &layout.states[ix].name;
                     wrong.push(format!(
-                        "{} is wrong in the place {name}",
+                        "{} is wrong in the set of state {name}",
                         self.entity_ref(entity, slot)
                     ));
                 }

@@ -95,7 +95,7 @@ impl<S: Storage> Graph<S> {
             self.fingerprint = (self.fingerprint).wrapping_sub(state_term(salt, id));
         }
         let table = &mut self.entities[usize::from(entity)];
-        table.places[usize::from(state)].remove(slot);
+        table.in_state[usize::from(state)].remove(slot);
         *table.words.at_mut(slot as usize) = id.generation << 8 | u32::from(FREE);
         if id.generation < GENERATION_MAX {
             table.free.push(slot);

@@ -23,9 +23,9 @@ mod linking;
 mod list;
 mod page;
 pub mod paged;
-pub(crate) mod place;
 mod read;
 mod replay;
+pub(crate) mod slots;
 pub mod storage;
 mod tree;
 mod undo;
@@ -45,7 +45,7 @@ use crate::graph::edge::Edge;
 use crate::graph::fact::Fact;
 use crate::graph::key::KeyIndex;
 use crate::graph::layout::Layout;
-use crate::graph::place::Place;
+use crate::graph::slots::SlotSet;
 use crate::graph::storage::{Storage, Table};
 pub use crate::graph::undo::Journal;
 pub(crate) use crate::graph::undo::Mark;
@@ -75,8 +75,8 @@ pub struct Graph<S: Storage> {
     facts_kept: usize,
     /// Immediate events that were enabled when something changed for them.
     pub(crate) pending: BinaryHeap<Reverse<Pending>>,
-    /// Which event of the present step is acting: the event of the program is 0, then each immediate event is one more.
-    pub(crate) acting: u32,
+    /// Which event of the present step is firing: the event of the program is 0, each immediate event is one more.
+    pub(crate) firing: u32,
 }
 
 /// From so many slots on a graph is large: at some 30 bytes each they fill a second-level cache.
@@ -92,8 +92,8 @@ type Default = fn() -> Box<dyn Any>;
 struct Entities<S: Storage> {
     /// `generation << 8 | state`, by slot.
     words: S::Table<u32>,
-    /// By state.
-    places: Vec<Place<S>>,
+    /// By state, the slots of the entities that are in it.
+    in_state: Vec<SlotSet<S>>,
     /// Slots of deleted entities, the next to be used last.
     free: S::Table<u32>,
     /// How many entities there are.
@@ -108,7 +108,7 @@ impl<S: Storage> Clone for Entities<S> {
     fn clone(&self) -> Self {
         Self {
             words: self.words.clone(),
-            places: self.places.clone(),
+            in_state: self.in_state.clone(),
             free: self.free.clone(),
             alive: self.alive,
             key: self.key.clone(),
@@ -129,7 +129,7 @@ impl<S: Storage> Graph<S> {
             .iter()
             .map(|e| Entities {
                 words: S::Table::default(),
-                places: e.states.iter().map(|_| Place::default()).collect(),
+                in_state: e.states.iter().map(|_| SlotSet::default()).collect(),
                 free: S::Table::default(),
                 alive: 0,
                 key: KeyIndex::default(),
@@ -163,7 +163,7 @@ impl<S: Storage> Graph<S> {
             committed_fingerprint: 0,
             fingerprinting: true,
             pending: BinaryHeap::new(),
-            acting: 0,
+            firing: 0,
             layout,
         }
     }
@@ -184,7 +184,7 @@ impl<S: Storage> Graph<S> {
             facts_kept: 0,
             slots_taken: self.slots_taken,
             pending: BinaryHeap::new(),
-            acting: 0,
+            firing: 0,
         }
     }
 
@@ -197,7 +197,7 @@ impl<S: Storage> Graph<S> {
     ) -> Graph<B> {
         let entities = self.entities.iter().map(|e| Entities {
             words: e.words.copy(),
-            places: e.places.iter().map(Place::copy).collect(),
+            in_state: e.in_state.iter().map(SlotSet::copy).collect(),
             free: e.free.copy(),
             alive: e.alive,
             key: e.key.copy(),
@@ -226,7 +226,7 @@ impl<S: Storage> Graph<S> {
             facts_kept: 0,
             slots_taken: self.slots_taken,
             pending: BinaryHeap::new(),
-            acting: 0,
+            firing: 0,
         }
     }
 
@@ -252,7 +252,7 @@ impl<S: Storage> Graph<S> {
             self.slots_taken += 1;
             table.words.push(word);
             if slot % 64 == 0 {
-                table.places.iter_mut().for_each(|place| place.reach(slot));
+                table.in_state.iter_mut().for_each(|set| set.reach(slot));
             }
             for column in &layout.columns {
                 self.columns[usize::from(*column)].grow();
@@ -267,7 +267,7 @@ impl<S: Storage> Graph<S> {
             table.free.pop();
             *table.words.at_mut(slot as usize) = word;
         }
-        table.places[usize::from(state)].insert(slot);
+        table.in_state[usize::from(state)].insert(slot);
         table.alive += 1;
         if self.fingerprinting {
             let salt = layout.states[usize::from(state)].salt;
@@ -299,8 +299,8 @@ impl<S: Storage> Graph<S> {
             generation: word >> 8,
         };
         *table.words.at_mut(slot as usize) = word & !0xff | u32::from(to);
-        table.places[usize::from(from)].remove(slot);
-        table.places[usize::from(to)].insert(slot);
+        table.in_state[usize::from(from)].remove(slot);
+        table.in_state[usize::from(to)].insert(slot);
         let quiet = table.quiet;
         journal.facts.list.push(Fact::Move {
             entity,

@@ -3,7 +3,7 @@
 use crate::base::error::EntityRef;
 use crate::base::id::{FREE, Id};
 use crate::graph::column::AnyColumn;
-use crate::graph::place::Place;
+use crate::graph::slots::SlotSet;
 use crate::graph::storage::{Storage, Table};
 use crate::graph::{Graph, LARGE};
 use crate::schema::{ColumnIx, EdgeIx, EntityIx, Hop, StateIx};
@@ -127,12 +127,12 @@ impl<S: Storage> Graph<S> {
     }
 
     pub(crate) fn count(&self, entity: EntityIx, state: StateIx) -> usize {
-        self.entities[usize::from(entity)].places[usize::from(state)].len()
+        self.entities[usize::from(entity)].in_state[usize::from(state)].len()
     }
 
     /// The entities in a state.
-    pub(crate) fn place(&self, entity: EntityIx, state: StateIx) -> &Place<S> {
-        &self.entities[usize::from(entity)].places[usize::from(state)]
+    pub(crate) fn in_state(&self, entity: EntityIx, state: StateIx) -> &SlotSet<S> {
+        &self.entities[usize::from(entity)].in_state[usize::from(state)]
     }
 
     /// The value of a counter.
@@ -142,10 +142,10 @@ impl<S: Storage> Graph<S> {
 
     /// The first entity in any of the states whose slot is not before `start`.
     pub(crate) fn next_in(&self, entity: EntityIx, states: &[StateIx], start: u32) -> Option<u32> {
-        let places = &self.entities[usize::from(entity)].places;
+        let sets = &self.entities[usize::from(entity)].in_state;
         states
             .iter()
-            .filter_map(|s| places[usize::from(*s)].next_from(start))
+            .filter_map(|s| sets[usize::from(*s)].next_from(start))
             .min()
     }
 

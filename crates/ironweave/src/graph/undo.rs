@@ -50,7 +50,7 @@ impl<S: Storage> Graph<S> {
         }
         journal.facts.bytes.truncate(mark.bytes);
         self.fingerprint = mark.fingerprint;
-        self.acting = 0;
+        self.firing = 0;
     }
 
     /// Takes back all that the open transaction did.
@@ -105,7 +105,7 @@ impl<S: Storage> Graph<S> {
                     table.free.pop();
                 }
                 *table.words.at_mut(slot as usize) = generation << 8 | u32::from(state);
-                table.places[usize::from(state)].insert(slot);
+                table.in_state[usize::from(state)].insert(slot);
                 table.alive += 1;
                 let layout = &self.layout.entities[usize::from(entity)];
                 for column in &layout.columns {
@@ -126,8 +126,8 @@ impl<S: Storage> Graph<S> {
                 let table = &mut self.entities[usize::from(entity)];
                 let word = table.words.at_mut(slot as usize);
                 *word = *word & !0xff | u32::from(from);
-                table.places[usize::from(to)].remove(slot);
-                table.places[usize::from(from)].insert(slot);
+                table.in_state[usize::from(to)].remove(slot);
+                table.in_state[usize::from(from)].insert(slot);
                 let layout = &self.layout.entities[usize::from(entity)];
                 for column in &layout.states[usize::from(from)].data {
                     self.columns[usize::from(*column)].undo();
@@ -176,7 +176,7 @@ impl<S: Storage> Graph<S> {
         let layout = &self.layout.entities[usize::from(entity)];
         let table = &mut self.entities[usize::from(entity)];
         let word = *table.words.at(slot as usize);
-        table.places[usize::from(word as u8)].remove(slot);
+        table.in_state[usize::from(word as u8)].remove(slot);
         table.alive -= 1;
         // A slot that is used again is of a later generation.
         if generation > 1 {

@@ -42,7 +42,7 @@ impl<S: Storage> Graph<S> {
     fn wake_if_enabled(&mut self, immediate: u16, slot: u32) {
         if self.enabled(immediate, slot) {
             self.pending
-                .push(Reverse((immediate, slot, Reverse(self.acting))));
+                .push(Reverse((immediate, slot, Reverse(self.firing))));
         }
     }
 

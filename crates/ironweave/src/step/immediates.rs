@@ -103,7 +103,7 @@ impl<S: Storage> Core<S> {
     pub(super) fn fire_immediates(&mut self, plan: &Plan) -> Result<(), StepError> {
         let base = self.open.firings.len().saturating_sub(1);
         let fired = self.fire_enabled(plan, base);
-        self.graph.acting = 0;
+        self.graph.firing = 0;
         fired
     }
 
@@ -124,7 +124,7 @@ impl<S: Storage> Core<S> {
             let depth = done
                 .count(limits, (ix, immediate), id, !creates.is_empty())
                 .map_err(|limit| self.endless(plan, cause, immediate, slot, limit))?;
-            self.graph.acting = (self.open.firings.len() - base) as u32;
+            self.graph.firing = (self.open.firings.len() - base) as u32;
             self.fire_immediate(plan, event, id, cause)
                 .map_err(|e| e.led_by(|| self.chain(plan, cause, Some(immediate.event))))?;
             let created = (1..).zip(creates);

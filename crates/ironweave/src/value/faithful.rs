@@ -14,7 +14,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::calls::Calls;
-use super::write::Writer;
+use super::write::ValueWriter;
 use super::{DEPTH_MAX, EncodeError, decode, encode_value};
 use crate::base::time::AsNumbers;
 use crate::base::time::Timestamp;
@@ -90,7 +90,7 @@ fn write_compared<T: Serialize + DeserializeOwned + 'static>(
     let start = bytes.len();
     let _as_numbers = AsNumbers::begin();
     let (mut calls, mut again) = (Vec::with_capacity(256), Vec::with_capacity(256));
-    let mut writer = Writer::new(Some(bytes), Calls::Recorded(&mut calls), DEPTH_MAX);
+    let mut writer = ValueWriter::new(Some(bytes), Calls::Recorded(&mut calls), DEPTH_MAX);
     writer.write(value)?;
     let readings = if writer.has_unknown_order {
         READINGS
@@ -100,7 +100,7 @@ fn write_compared<T: Serialize + DeserializeOwned + 'static>(
     for _ in 0..readings {
         let read: T = decode(&bytes[start..]).map_err(unreadable)?;
         again.clear();
-        let mut writer = Writer::new(None, Calls::Recorded(&mut again), DEPTH_MAX);
+        let mut writer = ValueWriter::new(None, Calls::Recorded(&mut again), DEPTH_MAX);
         if read.serialize(&mut writer).is_err() || again != calls {
             return Err(difference(&read, &calls));
         }
@@ -118,7 +118,7 @@ fn write_compared<T: Serialize + DeserializeOwned + 'static>(
 /// to record all and compare at once, so it is done only where they differ.
 #[cold]
 fn difference<T: Serialize>(read: &T, calls: &[u8]) -> EncodeError {
-    let mut writer = Writer::new(None, Calls::Expected(calls), DEPTH_MAX);
+    let mut writer = ValueWriter::new(None, Calls::Expected(calls), DEPTH_MAX);
     match read.serialize(&mut writer) {
         Err(e) => e.into(),
         Ok(()) => EncodeError::new("it would be read back as part of it"),

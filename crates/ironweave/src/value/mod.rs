@@ -18,8 +18,8 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use self::calls::Calls;
-use self::read::Reader;
-use self::write::Writer;
+use self::read::ValueReader;
+use self::write::ValueWriter;
 use crate::base::cbor::{FALSE, TEXT, TRUE, UINT, Word, head};
 use crate::base::time::AsNumbers;
 use crate::base::time::Timestamp;
@@ -105,7 +105,7 @@ pub(crate) fn encode<T: Serialize + ?Sized>(
 ) -> Result<(), EncodeError> {
     let start = bytes.len();
     let _as_numbers = AsNumbers::begin();
-    let mut writer = Writer::new(Some(bytes), Calls::Ignored, DEPTH_READ_MAX);
+    let mut writer = ValueWriter::new(Some(bytes), Calls::Ignored, DEPTH_READ_MAX);
     value.serialize(&mut writer).map_err(|e| {
         bytes.truncate(start);
         e.into()
@@ -171,7 +171,7 @@ pub(crate) fn encode_value<T: Serialize + 'static>(
 
 /// Reads a value that [`encode`] wrote.
 pub(crate) fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, DecodeError> {
-    let mut reader = Reader::new(bytes, DEPTH_READ_MAX);
+    let mut reader = ValueReader::new(bytes, DEPTH_READ_MAX);
     let value = T::deserialize(&mut reader)?;
     reader.end()?;
     Ok(value)

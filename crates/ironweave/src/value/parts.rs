@@ -8,14 +8,14 @@ use serde::ser::{
 
 use super::calls::Call;
 use super::fault::WriteError;
-use super::write::Writer;
+use super::write::ValueWriter;
 use crate::base::cbor::TEXT;
 
 const BREAK: u8 = 0xff;
 
 /// The parts of a sequence, tuple, map or struct.
 pub(super) struct Parts<'a, 'w> {
-    writer: &'a mut Writer<'w>,
+    writer: &'a mut ValueWriter<'w>,
     /// Whether its length was not known, so that its end is marked.
     marked: bool,
     /// Whether it comes part by part, out of a collection that is not known.
@@ -24,7 +24,7 @@ pub(super) struct Parts<'a, 'w> {
 }
 
 impl<'a, 'w> Parts<'a, 'w> {
-    pub(super) fn new(writer: &'a mut Writer<'w>, marked: bool) -> Self {
+    pub(super) fn new(writer: &'a mut ValueWriter<'w>, marked: bool) -> Self {
         Self {
             writer,
             marked,
@@ -34,7 +34,7 @@ impl<'a, 'w> Parts<'a, 'w> {
     }
 
     /// What a `Serialize` gives part by part.
-    pub(super) fn one_by_one(writer: &'a mut Writer<'w>, len: Option<usize>) -> Self {
+    pub(super) fn one_by_one(writer: &'a mut ValueWriter<'w>, len: Option<usize>) -> Self {
         // That of JSON objects keeps an order.
         let in_unknown_order = !writer.ty.starts_with("serde_json::");
         Self {

@@ -20,13 +20,13 @@ impl serde::de::Error for DecodeError {
 }
 
 /// Reads one value.
-pub(super) struct Reader<'de> {
+pub(super) struct ValueReader<'de> {
     decoder: Decoder<'de>,
     /// How many levels more it may be nested.
     depth_left: u32,
 }
 
-impl<'de> Reader<'de> {
+impl<'de> ValueReader<'de> {
     pub(super) fn new(bytes: &'de [u8], depth_max: u32) -> Self {
         Self {
             decoder: Decoder::new(bytes),
@@ -93,7 +93,7 @@ macro_rules! read_as {
     };
 }
 
-impl<'de> Deserializer<'de> for &mut Reader<'de> {
+impl<'de> Deserializer<'de> for &mut ValueReader<'de> {
     type Error = DecodeError;
 
     read_as! {
@@ -269,7 +269,7 @@ impl<'de> Deserializer<'de> for &mut Reader<'de> {
 
 /// The parts of a list or map, of which so many are left where that is known.
 struct Parts<'r, 'de> {
-    reader: &'r mut Reader<'de>,
+    reader: &'r mut ValueReader<'de>,
     len: Option<u64>,
 }
 
@@ -344,7 +344,7 @@ impl<'de> MapAccess<'de> for Parts<'_, 'de> {
 
 /// A variant of an enum: its name alone, or in a map of one entry with its data.
 struct Variant<'r, 'de> {
-    reader: &'r mut Reader<'de>,
+    reader: &'r mut ValueReader<'de>,
     has_data: bool,
 }
 

@@ -21,7 +21,7 @@ const F32: u8 = 0xfa;
 const F64: u8 = 0xfb;
 
 /// Writes one value.
-pub(super) struct Writer<'w> {
+pub(super) struct ValueWriter<'w> {
     /// Where its bytes go; nowhere, where only its calls are compared.
     bytes: Option<&'w mut Vec<u8>>,
     pub(super) calls: Calls<'w>,
@@ -35,7 +35,7 @@ pub(super) struct Writer<'w> {
     pub(super) ty: &'static str,
 }
 
-impl<'w> Writer<'w> {
+impl<'w> ValueWriter<'w> {
     pub(super) fn new(bytes: Option<&'w mut Vec<u8>>, calls: Calls<'w>, depth_max: u32) -> Self {
         Self {
             bytes,
@@ -161,7 +161,7 @@ fn exact_len(iterator: &impl Iterator) -> Option<usize> {
     }
 }
 
-impl<'a, 'w> Serializer for &'a mut Writer<'w> {
+impl<'a, 'w> Serializer for &'a mut ValueWriter<'w> {
     type Ok = ();
     type Error = WriteError;
     type SerializeSeq = Parts<'a, 'w>;
@@ -407,7 +407,7 @@ impl<'a, 'w> Serializer for &'a mut Writer<'w> {
     }
 }
 
-impl Writer<'_> {
+impl ValueWriter<'_> {
     /// Refuses a collection without a fixed order, where a value is to be read back as it was.
     fn must_be_ordered<I>(&self) -> Result<(), WriteError> {
         match &self.calls {

@@ -1,15 +1,15 @@
-//! Places: which entities of a type are in a state, as a bitset with a summary level.
+//! Sets of slots, as a bitset with a summary level: which entities of a type are in a state.
 
 use crate::graph::storage::{Storage, Table};
 
 /// A set of slots. Insert and remove are O(1); iteration is in order and skips 4,096 empty slots at a time.
-pub(crate) struct Place<S: Storage> {
+pub(crate) struct SlotSet<S: Storage> {
     words: S::Table<u64>,
     summary: S::Table<u64>,
     len: usize,
 }
 
-impl<S: Storage> Default for Place<S> {
+impl<S: Storage> Default for SlotSet<S> {
     fn default() -> Self {
         Self {
             words: S::Table::default(),
@@ -19,7 +19,7 @@ impl<S: Storage> Default for Place<S> {
     }
 }
 
-impl<S: Storage> Clone for Place<S> {
+impl<S: Storage> Clone for SlotSet<S> {
     fn clone(&self) -> Self {
         Self {
             words: self.words.clone(),
@@ -29,7 +29,7 @@ impl<S: Storage> Clone for Place<S> {
     }
 }
 
-impl<S: Storage> Place<S> {
+impl<S: Storage> SlotSet<S> {
     pub(crate) fn len(&self) -> usize {
         self.len
     }
@@ -58,8 +58,8 @@ impl<S: Storage> Place<S> {
     }
 
     /// The same in another storage.
-    pub(super) fn copy<B: Storage>(&self) -> Place<B> {
-        Place {
+    pub(super) fn copy<B: Storage>(&self) -> SlotSet<B> {
+        SlotSet {
             words: self.words.copy(),
             summary: self.summary.copy(),
             len: self.len,
@@ -84,7 +84,7 @@ impl<S: Storage> Place<S> {
         self.len += 1;
     }
 
-    /// Makes room for a slot, so that what is tried on a snapshot need not, each time anew.
+    /// Makes room for a slot, so that an event that is tried on a snapshot need not do so each time.
     #[inline]
     pub(crate) fn reach(&mut self, slot: u32) {
         let word = slot as usize / 64;
@@ -150,20 +150,20 @@ mod tests {
     #[test]
     fn iterates_in_order_over_gaps_of_every_size() {
         let members = [0, 1, 63, 64, 4_095, 4_096, 4_097, 300_000];
-        let mut place = Place::<Flat>::default();
+        let mut set = SlotSet::<Flat>::default();
         for slot in members {
-            place.insert(slot);
+            set.insert(slot);
         }
-        place.insert(70);
-        place.remove(70);
+        set.insert(70);
+        set.remove(70);
         let mut found = vec![];
         let mut at = 0;
-        while let Some(slot) = place.next_from(at) {
+        while let Some(slot) = set.next_from(at) {
             found.push(slot);
             at = slot + 1;
         }
         assert_eq!(found, members);
-        assert_eq!(place.len(), members.len());
-        assert!(place.contains(4_096) && !place.contains(70) && !place.contains(5_000_000));
+        assert_eq!(set.len(), members.len());
+        assert!(set.contains(4_096) && !set.contains(70) && !set.contains(5_000_000));
     }
 }

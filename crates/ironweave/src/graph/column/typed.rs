@@ -1,0 +1,336 @@
+//! A column of one type: its cells, its index, and what its changes have replaced.
+
+use std::any::Any;
+use std::borrow::Borrow;
+use std::hash::Hash;
+use std::ops::Bound;
+use std::sync::Arc;
+
+use crate::base::hash::hash_bytes;
+use crate::graph::cells::Cells;
+use crate::graph::column::{AnyColumn, ColumnError, Written};
+use crate::graph::index::{Hashed, Index, Unique};
+use crate::graph::paged::key_hash;
+use crate::graph::storage::{Storage, Table};
+use crate::value::{Equal, Value, decode, encode, encode_faithful, is_plain, plain_bytes};
+
+/// A slot, and the value and its hash that a change has replaced there.
+type Replaced<T> = (u32, Option<T>, u64);
+
+/// A column of `T`.
+pub struct Column<T: Value, S: Storage> {
+    cells: Cells<T, S>,
+    /// What was there before, in order.
+    replaced: Vec<Replaced<T>>,
+    index: Option<Box<dyn Index<T>>>,
+    /// The index is being changed, or user code has panicked when it was.
+    changing: bool,
+    /// How a value is compared with what is read back of it, beside what it serializes.
+    equal: Option<Equal>,
+}
+
+impl<T: Value, S: Storage> Column<T, S> {
+    pub(super) fn new(index: Option<Box<dyn Index<T>>>, equal: Option<Equal>) -> Self {
+        Self {
+            cells: Cells::new(),
+            replaced: Vec::new(),
+            index,
+            changing: false,
+            equal,
+        }
+    }
+
+    /// A copy, with nothing to undo.
+    fn forked(&self) -> Self {
+        Self {
+            cells: self.cells.clone(),
+            replaced: Vec::new(),
+            index: self.index.as_ref().map(|index| index.fork()),
+            changing: self.changing,
+            equal: self.equal,
+        }
+    }
+
+    fn index<I: 'static>(&self) -> Option<&I> {
+        self.index.as_ref()?.as_any().downcast_ref()
+    }
+
+    /// The value at a slot.
+    #[must_use]
+    pub fn get(&self, slot: u32) -> Option<&T> {
+        self.cells.get(slot)
+    }
+
+    /// The slot that has a key; O(1).
+    #[must_use]
+    pub fn find<Q: Hash + Eq + ?Sized>(&self, key: &Q) -> Option<u32>
+    where
+        T: Hash + Eq + Borrow<Q>,
+    {
+        if let Some(unique) = self.index::<Unique<T>>() {
+            return unique.get(key).copied();
+        }
+        let same = |slot| self.get(slot).is_some_and(|value| value.borrow() == key);
+        self.index::<Hashed>()?.find(key_hash(key), same)
+    }
+
+    /// Writes a value, and its encoding behind the bytes.
+    #[inline(always)]
+    fn append(
+        &mut self,
+        slot: u32,
+        value: &dyn Any,
+        bytes: &mut Vec<u8>,
+        written: Option<&mut Written>,
+    ) -> Result<(), ColumnError> {
+        // Generated code is type-checked against the column, so this is a bug of the caller, not of input.
+        let value = value
+            .downcast_ref::<T>()
+            .expect("a value of the column's type");
+        let start = bytes.len();
+        encode_faithful(value, bytes, || self.equal)
+            .map_err(|e| ColumnError::Unwritable(e.to_string()))?;
+        self.write(slot, value.clone(), &bytes[start..], written)
+            .inspect_err(|_| bytes.truncate(start))
+    }
+
+    /// Writes a value whose stored bytes are these.
+    #[inline(always)]
+    fn write(
+        &mut self,
+        slot: u32,
+        value: T,
+        bytes: &[u8],
+        written: Option<&mut Written>,
+    ) -> Result<(), ColumnError> {
+        let index = self.index.as_ref();
+        let holder = index.and_then(|index| index.holder(&value, &|slot| self.get(slot)));
+        if let Some(holder) = holder {
+            return Err(ColumnError::Duplicate(holder));
+        }
+        let new = if written.is_some() || !is_plain::<T>() {
+            hash_bytes(bytes)
+        } else {
+            0
+        };
+        let (old, hash) = self.exchange(slot, Some(value), new);
+        if let Some(written) = written {
+            let old = old.as_ref().map(|old| hash_of(old, hash));
+            *written = Written { old, new };
+        }
+        self.replaced.push((slot, old, hash));
+        Ok(())
+    }
+
+    /// Puts a cell and its hash in place of another, in the index too.
+    #[inline(always)]
+    fn exchange(&mut self, slot: u32, new: Option<T>, hash: u64) -> (Option<T>, u64) {
+        let (old, old_hash) = self.cells.exchange(slot, new, hash);
+        if self.index.is_some() {
+            self.reindex(slot, old.as_ref().map(|old| (old, old_hash)), hash);
+        }
+        (old, old_hash)
+    }
+
+    #[inline(never)]
+    fn reindex(&mut self, slot: u32, old: Option<(&T, u64)>, hash: u64) {
+        let Some(index) = &mut self.index else {
+            return;
+        };
+        // The `Hash`, `Eq` and `Ord` of the value may panic.
+        let whole = !std::mem::replace(&mut self.changing, true);
+        if let Some((old, hash)) = old {
+            index.remove(old, hash_of(old, hash), slot);
+        }
+        if let Some(new) = self.cells.get(slot) {
+            index.insert(new, hash_of(new, hash), slot);
+        }
+        self.changing = !whole;
+    }
+}
+
+/// The hash of a value: the one that is kept, or of a plain value computed.
+fn hash_of<T: Value>(value: &T, kept: u64) -> u64 {
+    match plain_bytes(value) {
+        Some(word) => word.hash(),
+        None => kept,
+    }
+}
+
+impl<T: Value, S: Storage> AnyColumn for Column<T, S> {
+    fn grow(&mut self) {
+        self.cells.grow();
+    }
+
+    fn shrink(&mut self) {
+        self.cells.shrink();
+    }
+
+    fn has(&self, slot: u32) -> bool {
+        self.get(slot).is_some()
+    }
+
+    fn set(&mut self, slot: u32, value: &dyn Any, bytes: &mut Vec<u8>) -> Result<(), ColumnError> {
+        self.append(slot, value, bytes, None)
+    }
+
+    fn set_hashed(
+        &mut self,
+        slot: u32,
+        value: &dyn Any,
+        bytes: &mut Vec<u8>,
+        written: &mut Written,
+    ) -> Result<(), ColumnError> {
+        self.append(slot, value, bytes, Some(written))
+    }
+
+    fn set_encoded(
+        &mut self,
+        slot: u32,
+        bytes: &[u8],
+        written: &mut Written,
+    ) -> Result<(), ColumnError> {
+        let value = decode(bytes).map_err(ColumnError::Unreadable)?;
+        self.write(slot, value, bytes, Some(written))
+    }
+
+    fn clear(&mut self, slot: u32, hashing: bool) -> Option<u64> {
+        let (old, kept) = self.exchange(slot, None, 0);
+        let hash = (old.as_ref()).map(|old| if hashing { hash_of(old, kept) } else { 0 });
+        self.replaced.push((slot, old, kept));
+        hash
+    }
+
+    fn undo(&mut self) {
+        if let Some((slot, old, hash)) = self.replaced.pop() {
+            self.exchange(slot, old, hash);
+        }
+    }
+
+    fn forget_replaced(&mut self) {
+        self.replaced.clear();
+    }
+
+    fn fetch(&self, slot: u32) {
+        let at = slot as usize;
+        match &self.cells {
+            Cells::Plain { values, .. } => {
+                if at < values.len() {
+                    std::hint::black_box(values.at(at).clone());
+                }
+            }
+            Cells::Hashed { values, hashes } => {
+                std::hint::black_box((values.at(at).is_some(), *hashes.at(at)));
+            }
+        }
+    }
+
+    fn recheck(&self, slot: u32) -> Result<Option<u64>, String> {
+        let Some(value) = self.get(slot) else {
+            return Ok(None);
+        };
+        let mut bytes = Vec::new();
+        encode(value, &mut bytes).map_err(|e| e.to_string())?;
+        let hash = hash_bytes(&bytes);
+        if self.hash(slot) != Some(hash) {
+            return Err("its hash is not that of its value".to_owned());
+        }
+        match &self.index {
+            Some(index) if !index.has(value, hash, slot) => {
+                Err("it is not in its index".to_owned())
+            }
+            _ => Ok(Some(hash)),
+        }
+    }
+
+    fn hash(&self, slot: u32) -> Option<u64> {
+        self.get(slot)
+            .map(|value| hash_of(value, self.cells.hash(slot)))
+    }
+
+    fn encoded(&self, slot: u32) -> Option<Vec<u8>> {
+        let mut bytes = Vec::new();
+        encode(self.get(slot)?, &mut bytes).ok()?;
+        Some(bytes)
+    }
+
+    fn copied(&self, slot: u32) -> Result<Option<Vec<u8>>, String> {
+        let Some(value) = self.get(slot) else {
+            return Ok(None);
+        };
+        let mut bytes = Vec::new();
+        encode_faithful(value, &mut bytes, || self.equal).map_err(|e| e.to_string())?;
+        Ok(Some(bytes))
+    }
+
+    fn indexed(&self) -> Option<usize> {
+        self.index.as_ref().map(|index| index.len())
+    }
+
+    fn value(&self, slot: u32) -> Option<&dyn Any> {
+        self.get(slot).map(|value| value as &dyn Any)
+    }
+
+    fn equal(&self, hash: u64) -> Vec<u32> {
+        (self.index.as_ref()).map_or_else(Vec::new, |index| index.equal(hash))
+    }
+
+    fn range(&self, (from, to): (Bound<&dyn Any>, Bound<&dyn Any>)) -> Vec<u32> {
+        // As with `set`, another type is a bug of the caller.
+        let typed = |bound: Bound<&'_ dyn Any>| -> Bound<T> {
+            bound.map(|value| {
+                let value = value.downcast_ref::<T>();
+                value.expect("a bound of the column's type").clone()
+            })
+        };
+        let (from, to) = (typed(from), typed(to));
+        let range = (from.as_ref(), to.as_ref());
+        (self.index.as_ref()).map_or_else(Vec::new, |index| index.range(range))
+    }
+
+    fn len(&self) -> usize {
+        self.cells.len()
+    }
+
+    fn copy(&mut self, from: &dyn AnyColumn) {
+        for slot in 0..from.len() as u32 {
+            self.cells.grow();
+            let value = from.value(slot).and_then(|value| value.downcast_ref());
+            if let Some((value, hash)) = value.cloned().zip(from.hash(slot)) {
+                self.exchange(slot, Some(value), hash);
+            }
+        }
+    }
+
+    fn is_broken(&self) -> bool {
+        self.changing
+    }
+
+    fn replaced(&self) -> &dyn Any {
+        &self.replaced
+    }
+
+    fn copy_undo(&mut self, from: &dyn AnyColumn) {
+        if let Some(replaced) = from.replaced().downcast_ref::<Vec<Replaced<T>>>() {
+            self.replaced.clone_from(replaced);
+        }
+    }
+
+    fn differing(&self, other: &dyn AnyColumn, see: &mut dyn FnMut(usize)) {
+        if let Some(other) = other.as_any().downcast_ref::<Self>() {
+            self.cells.differing(&other.cells, see);
+        }
+    }
+
+    fn fork(&self) -> Box<dyn AnyColumn> {
+        Box::new(self.forked())
+    }
+
+    fn share(&self) -> Arc<dyn AnyColumn> {
+        Arc::new(self.forked())
+    }
+
+    fn as_any(&self) -> &dyn Any {
+        self
+    }
+}
