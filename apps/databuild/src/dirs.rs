@@ -341,13 +341,13 @@ mod tests {
         fs::write(dirs.data().join("a"), "a file").unwrap();
         dirs.make_run("0.1").unwrap();
         let error = format!("{:#}", dirs.publish("0.1", "a/b").unwrap_err());
-        assert!(error.contains("cannot be put into its place"), "{error}");
+        assert!(error.contains("cannot be moved into place"), "{error}");
         assert_eq!(fs::read_to_string(dirs.data().join("a")).unwrap(), "a file");
         // The directory of the run is missing, and the partition has data.
         fs::create_dir(dirs.data().join("c")).unwrap();
         fs::write(dirs.data().join("c/x"), "old").unwrap();
         let error = format!("{:#}", dirs.publish("1.1", "c").unwrap_err());
-        assert!(error.contains("cannot be put into its place"), "{error}");
+        assert!(error.contains("cannot be moved into place"), "{error}");
         assert_eq!(fs::read_to_string(dirs.data().join("c/x")).unwrap(), "old");
         // A file in place of a partition is replaced.
         fs::create_dir(dirs.run("2.1")).unwrap();

@@ -2,7 +2,7 @@
 //!
 //! ```toml
 //! [[job]]
-//! partitions = "sloc/*"                                       # `*` stands for any run of characters
+//! partitions = "sloc/*"                                       # `*` matches any characters
 //! command    = ["$DATABUILD", "job", "sloc", "$PARTITION"]    # started without a shell, in the run's own directory
 //! digest     = ["$DATABUILD", "job", "digest"]                # optional, see below
 //! ```

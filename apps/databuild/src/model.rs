@@ -93,7 +93,7 @@ pub mod build {
         Stale,
     }
 
-    /// One run of a job: a process of its own.
+    /// One run of a job, in its own process.
     #[entity]
     pub struct JobRun {
         /// A description for people: the partition that it was started for.

@@ -193,7 +193,7 @@ pub fn run(out: &mut dyn io::Write) -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-#[allow(dead_code)] // the test that compares the output has a `main` of its own
+#[allow(dead_code)] // the test that compares the output has its own `main`
 fn main() -> Result<(), Box<dyn Error>> {
     run(&mut io::stdout())
 }

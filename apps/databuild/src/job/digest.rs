@@ -100,8 +100,8 @@ fn inherited(dir: &Path) -> Result<String> {
     Ok(String::new())
 }
 
-/// Adds a file under a name, without reading all of it into memory. A file that cannot be read has a digest
-/// of its own.
+/// Adds a file under a name, without reading all of it into memory. All files that cannot be read have the same
+/// digest.
 pub fn add_file(hash: &mut Xxh3, name: &[u8], file: &Path) {
     hash.update(&(name.len() as u64).to_le_bytes());
     hash.update(name);

@@ -222,8 +222,8 @@ impl Manifest {
         for (_, mut same) in by_key {
             if same.len() > 1 {
                 for (meta, package) in &mut same {
-                    // Path packages are told apart by where they are in relation to the workspace, so that
-                    // the name is the same wherever that is.
+                    // Path packages are distinguished by their path relative to the workspace, so that
+                    // their keys do not depend on the location of the workspace.
                     let origin = meta
                         .source
                         .clone()
