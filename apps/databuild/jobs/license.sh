@@ -1,13 +1,13 @@
-# Finds the license of one package: what its Cargo.toml says, and which files look like licenses.
+# Finds the license of one package: the fields of its Cargo.toml, and files that look like licenses.
 #
-# A job for databuild in nothing but POSIX shell, to show that a job is any program. It writes license.tsv
-# with a line `license`, `license-file` or `file` and a value each.
+# This job is written in POSIX shell, to show that a job can be any program. It writes license.tsv,
+# in which each line has the key `license`, `license-file` or `file` and a value.
 set -eu
 LC_ALL=C
 export LC_ALL
 package=${PARTITION#license/}
 
-# Which partitions are live comes in on stdin, one per line. Without the manifest there is nothing to look at.
+# stdin has the names of the live partitions, one per line. The job needs the manifest.
 manifest=
 while IFS= read -r name; do
     if [ "$name" = manifest ]; then
@@ -20,7 +20,7 @@ if [ -z "$manifest" ]; then
     exit 0
 fi
 echo '{"read": "manifest"}'
-# Before the content, so that a change in between is noticed next time.
+# The digest is taken before the content is read, so that a change in between is detected next time.
 "$DATABUILD" job digest "$PARTITION"
 
 if ! [ -f "$DATABUILD_DATA/manifest/dirs/$package" ]; then
@@ -29,7 +29,7 @@ if ! [ -f "$DATABUILD_DATA/manifest/dirs/$package" ]; then
 fi
 IFS= read -r dir < "$DATABUILD_DATA/manifest/dirs/$package"
 
-# The string in a line `key = "string"`, in $value; empty where it is something else.
+# Sets $value to the string in a line `key = "string"`, or to nothing if the line has another form.
 value_of() {
     value=${1#*=}
     value=${value#"${value%%[![:space:]]*}"}
@@ -40,7 +40,7 @@ value_of() {
     esac
 }
 
-# Reads license and license-file from the section $2 of the manifest $1; "inherit" where the workspace has them.
+# Reads license and license-file from the section $2 of the manifest $1; sets inherit if the workspace has them.
 read_manifest() {
     section= license= license_file= inherit= workspace=
     while IFS= read -r line || [ -n "$line" ]; do

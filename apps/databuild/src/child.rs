@@ -1,14 +1,14 @@
-//! The processes of runs and of `digest` commands: starting them, hearing what they say, ending them.
+//! The processes of runs and of `digest` commands: starts them, reads their output, ends them.
 //!
 //! The life of a process:
-//! 1. It is started in a process group of its own, so that a Ctrl-C at the terminal reaches databuild only, which
-//!    then ends it with everything that it started itself.
-//! 2. A thread of its own writes its stdin and hears its stdout, until *the process* has ended. It does not wait for
-//!    the end of the pipe, which a process in the background may hold open for ever.
-//! 3. What is in the pipe at that moment is heard, the process is reaped, and what is left of its group is killed.
-//! 4. How it ended is sent to whoever started it, with what became of the group.
+//! 1. It is started in its own process group, so that a Ctrl-C at the terminal reaches only databuild, which
+//!    then ends the process together with its children.
+//! 2. A thread writes its stdin and reads its stdout, until *the process* has ended. The thread does not wait for
+//!    the end of the pipe, which a process in the background may keep open.
+//! 3. The thread reads the rest of the pipe, reaps the process, and kills what is left of its group.
+//! 4. The thread sends the result, including that for the group, to [`Children::ended`].
 //!
-//! The group is signalled only before the process is reaped, under a lock: its number cannot be that of another then.
+//! The group is signalled only before the process is reaped, under a lock, because its number may be reused afterwards.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -29,82 +29,82 @@ use rustix::process::{
 };
 
 use crate::command::{self, Var};
-use crate::said::{Hearing, Lines};
+use crate::protocol::{LineHandler, Lines};
 
-/// How long processes may take to end when they are asked to.
+/// How long processes may take to end after a signal.
 const GRACE: Duration = Duration::from_secs(2);
-/// How often it is looked whether a killed group is gone.
+/// How often the end of a killed group is checked.
 const GONE_PAUSE: Duration = Duration::from_millis(1);
-/// How much of a file is read for its end.
+/// The number of bytes that are read for the end of a file.
 const TAIL_BYTES_MAX: u64 = 8 * 1024;
 
-/// What a process is to be.
+/// The description of a process to start.
 pub struct Spec<'a> {
     /// The program and its arguments, as the jobs file has them.
     pub command: &'a [String],
-    /// Further arguments, as they are.
+    /// Further arguments, which are not expanded.
     pub arguments: &'a [String],
     /// Its variables.
     pub vars: &'a [Var],
     /// Its directory.
     pub dir: &'a Path,
-    /// Where its stderr goes.
+    /// The file for its stderr.
     pub stderr: &'a Path,
-    /// What it gets on stdin.
+    /// The text for its stdin.
     pub stdin: String,
 }
 
 /// How a process ended.
 pub struct Ended<K, H> {
-    /// Which one, as told to [`Children::spawn`].
+    /// The key that was given to [`Children::spawn`].
     pub key: K,
-    /// Its exit status: 128 and the number of the signal where one ended it.
+    /// Its exit status, or 128 plus the number of the signal that ended it.
     pub exit: i32,
-    /// The same in words.
+    /// The exit status as text.
     pub status: String,
-    /// What it said on stdout; the error says what was wrong with that.
-    pub said: Result<H, String>,
-    /// What it wrote to stderr, whatever it made of the file's name.
+    /// Its output on stdout, or an error that describes the invalid output.
+    pub output: Result<H, String>,
+    /// Its stderr, as an open file, so that the process cannot replace it.
     pub stderr: File,
-    /// What became of its process group.
+    /// The state of its process group.
     pub group: Group,
 }
 
-/// What became of a process group after its process had ended.
+/// The state of a process group after its process had ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Group {
-    /// There was nothing left in it.
+    /// No other process was in it.
     Empty,
-    /// There was, and was killed.
+    /// Other processes were in it, and were killed.
     Killed,
-    /// There was, and it is still there.
-    Stays,
+    /// Other processes are in it, and could not be killed.
+    Alive,
 }
 
 impl Group {
-    /// What there is to say of it, if anything.
-    pub fn words(self) -> Option<&'static str> {
+    /// A message, if other processes were in the group.
+    pub fn message(self) -> Option<&'static str> {
         match self {
             Self::Empty => None,
             Self::Killed => {
-                Some("its process has ended and left others in its group, which were killed")
+                Some("its process ended and left others in its group, which were killed")
             }
-            Self::Stays => Some(
-                "its process has ended and left others in its group, which cannot be ended: end them before they do harm",
+            Self::Alive => Some(
+                "its process ended and left others in its group, which could not be killed: end them before you continue",
             ),
         }
     }
 }
 
-/// Processes that run, by a key of the caller's.
+/// The running processes, by a key of the caller.
 pub struct Children<K, H> {
     running: BTreeMap<K, Arc<Mutex<Option<Pid>>>>,
     sender: Sender<Ended<K, H>>,
     receiver: Receiver<Ended<K, H>>,
 }
 
-impl<K: Ord + Copy + Send + 'static, H: Hearing> Children<K, H> {
-    /// None.
+impl<K: Ord + Copy + Send + 'static, H: LineHandler> Children<K, H> {
+    /// Starts with no process.
     pub fn new() -> Self {
         let (sender, receiver) = channel();
         Self {
@@ -114,18 +114,18 @@ impl<K: Ord + Copy + Send + 'static, H: Hearing> Children<K, H> {
         }
     }
 
-    /// How many there are.
+    /// The number of running processes.
     pub fn len(&self) -> usize {
         self.running.len()
     }
 
-    /// Whether there are none.
+    /// Returns whether no process runs.
     pub fn is_empty(&self) -> bool {
         self.running.is_empty()
     }
 
     /// Starts a process and returns its id.
-    pub fn spawn(&mut self, key: K, spec: Spec<'_>, hearing: H) -> Result<u32> {
+    pub fn spawn(&mut self, key: K, spec: Spec<'_>, handler: H) -> Result<u32> {
         let mut command = command::of(spec.command, spec.vars);
         let program = command.get_program().to_string_lossy().into_owned();
         let stderr = File::options()
@@ -146,26 +146,26 @@ impl<K: Ord + Copy + Send + 'static, H: Hearing> Children<K, H> {
         let (group, sender) = (Arc::clone(&process.group), self.sender.clone());
         let (started, starts) = channel();
         let stdin = spec.stdin;
-        // The thread starts the process itself, so that there is none where there can be no thread.
+        // The thread starts the process, so that no process is started if no thread can be.
         let listener = move || {
             let mut child = match process.start(&mut command) {
                 Ok(child) => child,
-                // Whoever started it waits for this.
+                // The caller waits for this.
                 Err(e) => return drop(started.send(Err(e))),
             };
             drop(started.send(Ok(child.id())));
-            let said = process.listen(&mut child, stdin, hearing);
+            let output = process.communicate(&mut child, stdin, handler);
             let (status, group) = process.end(&mut child);
             let (exit, status) = match status {
-                Ok(status) => (exit_code(status), in_words(status)),
+                Ok(status) => (exit_code(status), describe(status)),
                 Err(e) => (-1, format!("cannot be waited for: {e}")),
             };
-            // Nobody listens any more when databuild is ending.
+            // The receiver may be gone while databuild ends.
             let _ = sender.send(Ended {
                 key,
                 exit,
                 status,
-                said,
+                output,
                 stderr,
                 group,
             });
@@ -177,21 +177,21 @@ impl<K: Ord + Copy + Send + 'static, H: Hearing> Children<K, H> {
         Ok(pid)
     }
 
-    /// The next one that ends within a time.
+    /// Waits for the next process that ends, for a limited time.
     pub fn ended(&mut self, within: Duration) -> Option<Ended<K, H>> {
-        // There is a sender in here, so it is never disconnected.
+        // `self` holds a sender, so the channel is never disconnected.
         let ended = self.receiver.recv_timeout(within).ok()?;
         self.running.remove(&ended.key);
         Some(ended)
     }
 
-    /// Ends all of them with everything that they started; the keys of those that ran.
+    /// Ends all processes together with their groups, and returns their keys.
     pub fn end(&mut self) -> Vec<K> {
         let keys = self.running.keys().copied().collect();
         for (signal, grace) in [(Signal::TERM, GRACE), (Signal::KILL, GRACE)] {
             for group in self.running.values() {
                 if let Some(pid) = *group.lock().unwrap_or_else(PoisonError::into_inner) {
-                    // It may have ended just now.
+                    // The process may have ended in the meantime.
                     let _ = kill_process_group(pid, signal);
                 }
             }
@@ -207,31 +207,31 @@ impl<K: Ord + Copy + Send + 'static, H: Hearing> Children<K, H> {
     }
 }
 
-impl<K: Ord + Copy + Send + 'static, H: Hearing> Default for Children<K, H> {
+impl<K: Ord + Copy + Send + 'static, H: LineHandler> Default for Children<K, H> {
     fn default() -> Self {
         Self::new()
     }
 }
 
-/// A process as its thread sees it.
+/// A process, for the thread that communicates with it.
 struct Process {
-    /// Its group, as long as nobody else can have its number.
+    /// Its group, until its number can be reused.
     group: Arc<Mutex<Option<Pid>>>,
-    /// Where the thread that waits for its end gets to know its id.
+    /// Sends its id to the thread that waits for its end.
     waits_for: Sender<Pid>,
-    /// Can be read from once the process has ended.
+    /// A pipe that becomes readable when the process has ended.
     has_ended: std::io::PipeReader,
 }
 
 impl Process {
-    /// One that is not started yet. A second thread waits for its end, since nothing portable can be waited for
-    /// together with a pipe.
+    /// Creates a process that is not started yet. A second thread waits for its end, because there is no portable way to wait for
+    /// a process and a pipe together.
     fn new() -> std::io::Result<Self> {
         let (has_ended, tell) = std::io::pipe()?;
         let (waits_for, pid) = channel();
         thread(move || {
             if let Ok(pid) = pid.recv() {
-                // Leaves it as a zombie, which keeps its number.
+                // The process stays a zombie, so that its number is not reused.
                 let options = WaitIdOptions::EXITED | WaitIdOptions::NOWAIT;
                 while waitid(WaitId::Pid(pid), options).is_err_and(|e| e == Errno::INTR) {}
             }
@@ -252,19 +252,19 @@ impl Process {
         let child = command.spawn()?;
         let pid = Pid::from_child(&child);
         *self.group() = Some(pid);
-        // The other thread waits for it.
+        // The second thread waits for the process.
         let _ = self.waits_for.send(pid);
         Ok(child)
     }
 
-    /// Writes the stdin of a process and hears its stdout until it has ended.
-    fn listen<H: Hearing>(
+    /// Writes the stdin of a process and reads its stdout until it has ended.
+    fn communicate<H: LineHandler>(
         &self,
         child: &mut std::process::Child,
         text: String,
-        hearing: H,
+        handler: H,
     ) -> Result<H, String> {
-        let mut lines = Lines::new(hearing);
+        let mut lines = Lines::new(handler);
         let (mut stdout, mut stdin) = (child.stdout.take(), child.stdin.take());
         let mut text = text.as_bytes();
         let mut buffer = vec![0; 16 * 1024];
@@ -295,7 +295,7 @@ impl Process {
                         false => continue,
                     }
                 };
-                // Once it has ended: what it has written is in the pipe now. Others may go on writing to it.
+                // After the end of the process, its output is in the pipe. Other processes may still write to the pipe.
                 let mut left = match ended {
                     true => rustix::io::ioctl_fionread(pipe.as_fd())?,
                     false => buffer.len() as u64,
@@ -329,9 +329,9 @@ impl Process {
         }
     }
 
-    /// Reaps a process, once it has ended, and kills what is left of its group.
+    /// Reaps a process after its end, and kills what is left of its group.
     fn end(&self, child: &mut std::process::Child) -> (std::io::Result<ExitStatus>, Group) {
-        // As long as it runs, others may signal it.
+        // Until the process has ended, `Children::end` may signal it.
         while (&self.has_ended)
             .read(&mut [0])
             .is_err_and(|e| e.kind() == ErrorKind::Interrupted)
@@ -342,7 +342,7 @@ impl Process {
             let pid = group.take();
             let left = pid.filter(|pid| test_kill_process_group(*pid) != Err(Errno::SRCH));
             if let Some(pid) = left {
-                // What cannot be killed is told.
+                // The check below reports processes that cannot be killed.
                 let _ = kill_process_group(pid, Signal::KILL);
             }
             (status, left)
@@ -350,11 +350,11 @@ impl Process {
         let Some(pid) = left else {
             return (status, Group::Empty);
         };
-        // What is killed may still be in the middle of writing something.
+        // A killed process may still be in a system call that writes.
         let deadline = Instant::now() + GRACE;
         while test_kill_process_group(pid) != Err(Errno::SRCH) {
             if Instant::now() > deadline {
-                return (status, Group::Stays);
+                return (status, Group::Alive);
             }
             std::thread::sleep(GONE_PAUSE);
         }
@@ -362,13 +362,13 @@ impl Process {
     }
 }
 
-/// Writes as much of a text as the pipe takes, and closes it at the end, or where nobody reads it.
+/// Writes as much of a text as the pipe takes. Closes the pipe at the end of the text, or if it has no reader.
 fn write_some(stdin: &mut Option<ChildStdin>, text: &mut &[u8]) {
     let Some(pipe) = stdin else { return };
     match pipe.write(text) {
         Ok(n) => *text = &text[n..],
         Err(e) if matches!(e.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) => return,
-        // A process that does not care for its stdin closes it; nothing is lost.
+        // A process may close its stdin without reading it.
         Err(_) => *text = &[],
     }
     if text.is_empty() {
@@ -376,7 +376,7 @@ fn write_some(stdin: &mut Option<ChildStdin>, text: &mut &[u8]) {
     }
 }
 
-/// Starts a thread. Where there can be none, that is an error and no panic.
+/// Starts a thread, and returns an error, rather than panics, if that fails.
 fn thread(body: impl FnOnce() + Send + 'static) -> std::io::Result<()> {
     std::thread::Builder::new().spawn(body).map(drop)
 }
@@ -388,7 +388,7 @@ fn exit_code(status: ExitStatus) -> i32 {
         .unwrap_or(-1)
 }
 
-fn in_words(status: ExitStatus) -> String {
+fn describe(status: ExitStatus) -> String {
     match (status.code(), status.signal()) {
         (Some(code), _) => format!("ended with exit status {code}"),
         (None, Some(signal)) => {
@@ -400,8 +400,8 @@ fn in_words(status: ExitStatus) -> String {
     }
 }
 
-/// The end of a text file, at most so many lines, for messages. Reads no more of it than is shown. Where the file has
-/// a hole, there is no text.
+/// The last lines of a text file, for messages. Reads a bounded part of the file. A hole in the file gives no
+/// text.
 pub fn tail(file: &mut File, lines_max: usize) -> String {
     let mut bytes = Vec::new();
     let mut read = || {
@@ -409,7 +409,7 @@ pub fn tail(file: &mut File, lines_max: usize) -> String {
         file.seek(SeekFrom::Start(len.saturating_sub(TAIL_BYTES_MAX)))?;
         file.take(TAIL_BYTES_MAX).read_to_end(&mut bytes)
     };
-    // What cannot be read is not shown.
+    // Read errors shorten the text.
     let _ = read();
     let text = String::from_utf8_lossy(&bytes);
     let lines: Vec<&str> = (text.trim_end().lines())

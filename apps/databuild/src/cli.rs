@@ -18,7 +18,7 @@ use crate::{demo, show, signals, start, summary};
 #[command(
     name = "databuild",
     version,
-    about = "Builds partitions of data, and what they turn out to need"
+    about = "Builds partitions of data, and the partitions that they depend on"
 )]
 struct Cli {
     #[command(subcommand)]
@@ -45,7 +45,7 @@ enum Cmd {
         #[command(subcommand)]
         what: What,
     },
-    /// Print the events that happened, with what each changed
+    /// Print the events that happened, with the changes of each
     Log {
         #[command(flatten)]
         show: Show,
@@ -55,9 +55,9 @@ enum Cmd {
         #[command(flatten)]
         show: Show,
     },
-    /// Print what there was at another time
+    /// Print the state after an earlier step, or at an earlier time
     AsOf {
-        /// After a step, by its number in the log, or at a time, as the log has it
+        /// The number of a step or a time, as in the first two columns of the log
         #[arg(value_name = "SEQ|TIME")]
         when: String,
         #[command(flatten)]
@@ -65,7 +65,7 @@ enum Cmd {
         #[command(subcommand)]
         what: Then,
     },
-    /// Print all that ever happened to a partition
+    /// Print every change of a partition
     History {
         /// Its name
         #[arg(value_name = "REF")]
@@ -73,14 +73,14 @@ enum Cmd {
         #[command(flatten)]
         show: Show,
     },
-    /// Print what would change; nothing does
+    /// Print what a request would change, without changing anything
     WhatIf {
         #[command(flatten)]
         show: Show,
         #[command(subcommand)]
         what: What,
     },
-    /// The jobs of the demo, as databuild starts them
+    /// The jobs of the demo, which databuild starts
     #[command(hide = true)]
     Job {
         #[command(subcommand)]
@@ -92,10 +92,10 @@ enum Cmd {
 struct Options {
     #[command(flatten)]
     dir: Dir,
-    /// How many jobs run at a time [default: as many as there are cores]
+    /// The maximum number of jobs that run at a time [default: the number of cores]
     #[arg(long, global = true, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     jobs_max: Option<u16>,
-    /// How many partitions jobs may ask for, all together, before databuild takes it for a search without end
+    /// The maximum number of partitions that jobs may ask for, which stops a search without end
     #[arg(long, global = true, value_name = "N", default_value_t = 10_000)]
     discovery_max: usize,
 }
@@ -104,15 +104,15 @@ struct Options {
 struct Show {
     #[command(flatten)]
     dir: Dir,
-    /// Shorten no lists
+    /// Do not shorten lists
     #[arg(long, global = true)]
     full: bool,
 }
 
 #[derive(clap::Args)]
 struct Dir {
-    /// Where the store and the data are [default: target/databuild in the cargo workspace around the
-    /// current directory, or in the current directory where there is none]
+    /// The directory of the store and the data [default: target/databuild in the cargo workspace around the
+    /// current directory, or in the current directory if there is none]
     #[arg(long, global = true, value_name = "DIR")]
     dir: Option<PathBuf>,
 }
@@ -133,11 +133,11 @@ enum What {
     },
 }
 
-/// Runs databuild; what went wrong has been told when it returns.
+/// Runs databuild, and reports errors on stderr.
 pub fn main() -> ExitCode {
     let command = Cli::parse().command;
-    // What a job says is shown by the databuild that started it, under its own name.
-    let who = if matches!(command, Cmd::Job { .. }) {
+    // The databuild that started a job shows the job's messages under the name of the job.
+    let prefix = if matches!(command, Cmd::Job { .. }) {
         ""
     } else {
         "databuild: "
@@ -145,7 +145,7 @@ pub fn main() -> ExitCode {
     match run(command) {
         Ok(code) => code,
         Err(e) => {
-            // Who closed our stdout has seen enough: `databuild log | head`.
+            // A closed stdout is not an error: `databuild log | head`.
             let closed = |e: &std::io::Error| e.kind() == std::io::ErrorKind::BrokenPipe;
             if e.chain()
                 .any(|e| e.downcast_ref::<std::io::Error>().is_some_and(closed))
@@ -154,7 +154,7 @@ pub fn main() -> ExitCode {
             }
             let _ = std::io::Write::write_all(
                 &mut std::io::stderr(),
-                format!("{who}{e:#}\n").as_bytes(),
+                format!("{prefix}{e:#}\n").as_bytes(),
             );
             ExitCode::FAILURE
         }
@@ -198,7 +198,7 @@ fn run(command: Cmd) -> Result<ExitCode> {
     }
 }
 
-/// Names, each once.
+/// The names without repetitions.
 fn once(refs: Vec<String>) -> Vec<String> {
     let mut seen = HashSet::new();
     refs.into_iter()
@@ -206,17 +206,17 @@ fn once(refs: Vec<String>) -> Vec<String> {
         .collect()
 }
 
-/// Where jobs come from.
+/// The source of the jobs.
 enum Jobmaker {
     Demo { workspace: PathBuf },
     File(PathBuf),
 }
 
-/// Builds partitions, and what they turn out to need.
+/// Builds partitions, and the partitions that they depend on.
 fn build(options: &Options, jobmaker: Jobmaker, refs: &[String]) -> Result<ExitCode> {
     let began = Instant::now();
     let dirs = options.dir.dirs()?;
-    // A mistake in a stranger's file is told before anything is made.
+    // A mistake in the user's file is reported before anything is created.
     let theirs = match &jobmaker {
         Jobmaker::File(file) => Some(Jobs::load(file)?),
         Jobmaker::Demo { .. } => None,
@@ -229,7 +229,7 @@ fn build(options: &Options, jobmaker: Jobmaker, refs: &[String]) -> Result<ExitC
     }
     dirs.create()?;
     let store = start::open(&dirs)?;
-    // Only now, since the open store keeps other databuilds out of the directory.
+    // After the open, because the open store locks the directory against other databuilds.
     let (jobs, workspace) = match (jobmaker, theirs) {
         (Jobmaker::Demo { workspace }, _) => {
             (Jobs::load(&demo::write_jobs(&dirs)?)?, Some(workspace))
@@ -254,7 +254,7 @@ fn build(options: &Options, jobmaker: Jobmaker, refs: &[String]) -> Result<ExitC
     };
     if let Some(signal) = stopped {
         engine.progress.finish();
-        eprintln!("databuild: interrupted; run it again and it goes on");
+        eprintln!("databuild: interrupted; run it again to continue");
         return Ok(u8::try_from(128 + signal).map_or(ExitCode::FAILURE, ExitCode::from));
     }
     let results = if is_demo {
@@ -281,7 +281,7 @@ impl Dir {
     }
 }
 
-/// `target/databuild` in the cargo workspace around `current`, as a path relative to it where it is the root.
+/// `target/databuild` in the cargo workspace around `current`, as a relative path if `current` is the root.
 fn default_dir(current: &Path) -> PathBuf {
     let is_workspace = |dir: &&Path| {
         let text = std::fs::read_to_string(dir.join("Cargo.toml")).unwrap_or_default();
@@ -305,7 +305,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_command_line_is_sound() {
+    fn the_command_line_is_consistent() {
         <Cli as clap::CommandFactory>::command().debug_assert();
     }
 

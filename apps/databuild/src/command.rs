@@ -1,8 +1,8 @@
-//! The command of a job: from the words of the jobs file to those of a process.
+//! Builds the command of a process from the command in the jobs file.
 //!
-//! Architecture invariant: a value never becomes part of a text that a shell reads. What stands after the `-c` of a
-//! shell is left as it is written, and the shell finds the same names in its environment, where it takes their
-//! values for values. Everywhere else a value is put into one argument of a process, which nobody splits.
+//! Architecture invariant: a value never becomes part of a text that a shell parses. The argument after the `-c` of a
+//! shell is not changed; the shell expands the same names from its environment, and does not parse their
+//! values. Everywhere else a value becomes part of one argument of a process, which is not split.
 
 use std::ops::Range;
 use std::process::Command;
@@ -26,14 +26,14 @@ const SHELLS: [&str; 14] = [
     "csh", "tcsh",
 ];
 
-/// Programs that hand the argument after `-c` to a shell, wherever it stands.
+/// Programs that pass the argument after `-c`, in any position, to a shell.
 const SHELL_STARTERS: [&str; 5] = ["su", "runuser", "script", "flock", "sg"];
 
-/// A process to start: a program with its arguments, in which names are replaced, in an environment that has them
-/// too, and in a process group of its own.
+/// The command of a process, with names replaced in its arguments, the same names in its environment, and its own
+/// process group.
 pub fn of(words: &[String], vars: &[Var]) -> Command {
     let mut words = expand(words, vars).into_iter();
-    // A jobs file has no empty commands; a program without a name cannot be started.
+    // A jobs file has no empty commands; starting an empty one fails.
     let mut command = Command::new(words.next().unwrap_or_default());
     std::os::unix::process::CommandExt::process_group(&mut command, 0);
     command
@@ -42,7 +42,7 @@ pub fn of(words: &[String], vars: &[Var]) -> Command {
     command
 }
 
-/// The words of a command with the variables in them replaced, but for those that a shell reads as a script.
+/// The words of a command with variables replaced, except in scripts for a shell.
 fn expand(words: &[String], vars: &[Var]) -> Vec<String> {
     let scripts = scripts(words);
     words
@@ -55,7 +55,7 @@ fn expand(words: &[String], vars: &[Var]) -> Vec<String> {
         .collect()
 }
 
-/// Which words of a command a shell reads as scripts. The shell may stand behind others, as in `nice sh -c ..`.
+/// The indexes of the words that a shell parses as scripts. The shell may follow other programs, as in `nice sh -c ..`.
 fn scripts(words: &[String]) -> Vec<usize> {
     let mut scripts = Vec::new();
     for (i, word) in words.iter().enumerate() {
@@ -77,7 +77,7 @@ fn scripts(words: &[String]) -> Vec<usize> {
     scripts
 }
 
-/// The place of the script in the arguments of a shell: the first that is no option, if there is an option `c`.
+/// The index of the script in the arguments of a shell: the first argument that is not an option, if there is an option `c`.
 fn script_of_shell(arguments: &[String]) -> Option<usize> {
     let mut reads_script = false;
     let mut at = 0;
@@ -102,14 +102,14 @@ fn script_of_shell(arguments: &[String]) -> Option<usize> {
     reads_script.then_some(at)
 }
 
-/// A name after a `$` that looks as if databuild were to replace it, and that it does not know.
+/// A name after a `$` that begins as databuild's names do and is not one of them.
 pub fn unknown_name(argument: &str) -> Option<&str> {
     references(argument)
         .map(|(_, name)| name)
         .find(|name| name.starts_with("DATABUILD") && !NAMES.contains(name))
 }
 
-/// Where in `text` something like `$NAME` or `${NAME}` stands, with the name.
+/// The ranges of `$NAME` and `${NAME}` in `text`, with the names.
 fn references(text: &str) -> impl Iterator<Item = (Range<usize>, &str)> {
     text.match_indices('$').filter_map(|(at, _)| {
         let rest = &text[at + 1..];
@@ -127,7 +127,7 @@ fn references(text: &str) -> impl Iterator<Item = (Range<usize>, &str)> {
     })
 }
 
-/// An argument with the variables in it replaced.
+/// An argument with variables replaced.
 fn replace(argument: &str, vars: &[Var]) -> String {
     let mut out = String::new();
     let mut from = 0;
@@ -147,7 +147,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn arguments_are_expanded_and_what_is_not_ours_is_left() {
+    fn known_names_are_replaced_and_others_are_kept() {
         let vars = [
             ("PARTITION", "a/b".to_owned()),
             ("DATABUILD", "/bin/db".to_owned()),
@@ -169,7 +169,7 @@ mod tests {
     #[test]
     fn a_value_never_becomes_part_of_a_script() {
         let vars = [("PARTITION", "~root/x".to_owned())];
-        // `$PARTITION` stays where a shell reads it; `$PARTITION` as an argument of its own is replaced.
+        // `$PARTITION` is kept in a script for a shell, and replaced in other arguments.
         for (command, kept) in [
             (
                 &["sh", "-c", "echo $PARTITION", "x", "$PARTITION"][..],

@@ -1,4 +1,4 @@
-//! `databuild demo`: a report about what a cargo workspace depends on.
+//! `databuild demo`: a report about the dependencies of a cargo workspace.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -17,12 +17,12 @@ const FILES: [(&str, &str); 2] = [
     ("license.sh", include_str!("../jobs/license.sh")),
 ];
 
-/// The root of the cargo workspace that `path` lies in, as cargo finds it.
+/// The root of the cargo workspace that contains `path`, as reported by cargo.
 pub fn workspace(path: Option<&Path>) -> Result<PathBuf> {
     let start = path.unwrap_or(Path::new("."));
     let start = fs::canonicalize(start).map_err(|e| {
         anyhow::anyhow!(
-            "there is no workspace at {}: {e}: name one with --workspace",
+            "there is no workspace at {}: {e}: choose one with --workspace",
             start.display()
         )
     })?;
@@ -44,11 +44,11 @@ pub fn workspace(path: Option<&Path>) -> Result<PathBuf> {
             )
         })?;
     if !output.status.success() {
-        let said = String::from_utf8_lossy(&output.stderr);
+        let message = String::from_utf8_lossy(&output.stderr);
         bail!(
-            "cargo finds no workspace at {}: name one with --workspace. It says:\n{}",
+            "cargo finds no workspace at {}: choose one with --workspace. Its message:\n{}",
             dir.display(),
-            said.trim_end()
+            message.trim_end()
         );
     }
     let manifest = PathBuf::from(String::from_utf8_lossy(&output.stdout).trim_end());
@@ -56,10 +56,10 @@ pub fn workspace(path: Option<&Path>) -> Result<PathBuf> {
     Ok(root.to_owned())
 }
 
-/// Writes the jobs of the demo to where they can be looked at, and returns the jobs file.
+/// Writes the jobs of the demo into the directory, where users can read them, and returns the path of the jobs file.
 pub fn write_jobs(dirs: &Dirs) -> Result<PathBuf> {
     let dir = dirs.jobs();
-    fs::create_dir_all(&dir).map_err(|e| cannot("make the directory", &dir, &e))?;
+    fs::create_dir_all(&dir).map_err(|e| cannot("create the directory", &dir, &e))?;
     for (name, text) in FILES {
         let path = dir.join(name);
         if !fs::read_to_string(&path).is_ok_and(|there| there == text) {
@@ -69,7 +69,7 @@ pub fn write_jobs(dirs: &Dirs) -> Result<PathBuf> {
     Ok(dir.join(FILES[0].0))
 }
 
-/// What the demo has to show.
+/// The results of the demo.
 pub fn results(dirs: &Dirs) -> [(&'static str, PathBuf); 2] {
     let dir = dirs.partition_shown(WANTED);
     [

@@ -1,23 +1,23 @@
-//! What lies where below `--dir`, and how a run's output becomes a partition.
+//! The layout of the files in `--dir`, and how the output of a run becomes a partition.
 //!
 //! ```text
-//! DIR/store/              the ironweave store: all that databuild knows
-//! DIR/data/<partition>/   the partitions that are live
-//! DIR/runs/<run>/         one directory for each run that has not ended well
+//! DIR/store/              the ironweave store: the whole state of databuild
+//! DIR/data/<partition>/   the live partitions
+//! DIR/runs/<run>/         one directory for each run that has not succeeded
 //! DIR/jobs/               the jobs file of the demo
 //! ```
 //!
 //! The life of a run's directory:
-//! 1. It is made when the run is queued, and nobody but its process writes to it.
-//! 2. When the process has ended well, what is in it is synced ([`Dirs::seal`]) and it is renamed to its place in
-//!    `data` ([`Dirs::publish`]). Where one of the two cannot be done, the run has failed.
-//! 3. The store records the success. Where databuild is killed before, the run is lost and its partition is built
-//!    again; nobody takes what lies in `data` for more than the store says of it.
-//! 4. The directory of a run that was lost is removed at the next start. Its process may still be there, an
-//!    orphan; it knows no other directory, so it can harm nothing.
+//! 1. It is created when the run is queued, and only the process of the run writes to it.
+//! 2. When the process has succeeded, its content is synced ([`Dirs::seal`]) and it is renamed to its place in
+//!    `data` ([`Dirs::publish`]). If one of these fails, the run has failed.
+//! 3. The store records the success. If databuild is killed before, the run is lost and its partition is built
+//!    again. Only the state in the store decides whether a directory in `data` is valid.
+//! 4. The directory of a lost run is removed at the next start. Its process may still run as an
+//!    orphan. It writes to no other directory.
 //!
-//! An earlier databuild recorded the success before the rename. Where the store says that a run succeeded and its
-//! directory is still here, the rename is owed, and done at the start.
+//! Earlier versions recorded the success before the rename. If the store records that a run succeeded and its
+//! directory still exists, the next start completes the rename.
 
 use std::fs::{self, File};
 use std::io;
@@ -26,7 +26,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 
-/// Where a run's stderr goes, in its directory, until it has ended well.
+/// The file in the directory of a run for its stderr, until the run has succeeded.
 const STDERR: &str = ".stderr";
 
 /// The directories of one databuild.
@@ -37,7 +37,7 @@ pub struct Dirs {
 }
 
 impl Dirs {
-    /// The ones below `dir`, which need not be there.
+    /// The directories in `dir`, which need not exist.
     pub fn at(dir: &Path) -> Result<Self> {
         let root =
             std::path::absolute(dir).with_context(|| format!("cannot find {}", dir.display()))?;
@@ -47,30 +47,30 @@ impl Dirs {
         })
     }
 
-    /// Makes those that are not there.
+    /// Creates the missing directories.
     pub fn create(&self) -> Result<()> {
         for dir in [self.root.clone(), self.data(), self.runs()] {
-            fs::create_dir_all(&dir).map_err(|e| cannot("make the directory", &dir, &e))?;
+            fs::create_dir_all(&dir).map_err(|e| cannot("create the directory", &dir, &e))?;
         }
         Ok(())
     }
 
-    /// As the user wrote it.
+    /// The path of `--dir` as the user wrote it.
     pub fn shown(&self) -> &Path {
         &self.shown
     }
 
-    /// The store.
+    /// The directory of the store.
     pub fn store(&self) -> PathBuf {
         self.root.join("store")
     }
 
-    /// The live partitions.
+    /// The directory of the live partitions.
     pub fn data(&self) -> PathBuf {
         self.root.join("data")
     }
 
-    /// The jobs file of the demo.
+    /// The directory of the jobs file of the demo.
     pub fn jobs(&self) -> PathBuf {
         self.root.join("jobs")
     }
@@ -84,52 +84,52 @@ impl Dirs {
         self.runs().join(run)
     }
 
-    /// Where a run's stderr goes.
+    /// The file for the stderr of a run.
     pub fn stderr(&self, run: &str) -> PathBuf {
         self.run(run).join(STDERR)
     }
 
-    /// The data of a partition.
+    /// The directory of a partition.
     pub fn partition(&self, partition: &str) -> PathBuf {
         self.data().join(partition)
     }
 
-    /// The same, for people: relative if `--dir` is.
+    /// The directory of a partition, relative if `--dir` is, for messages.
     pub fn partition_shown(&self, partition: &str) -> PathBuf {
         self.shown.join("data").join(partition)
     }
 
-    /// Makes the directory of a run, empty.
+    /// Creates the directory of a run, empty.
     pub fn make_run(&self, run: &str) -> Result<PathBuf> {
         let dir = self.run(run);
         remove(&dir);
         remove(&self.replaced_by(run));
-        fs::create_dir(&dir).map_err(|e| cannot("make the directory", &dir, &e))?;
+        fs::create_dir(&dir).map_err(|e| cannot("create the directory", &dir, &e))?;
         Ok(dir)
     }
 
-    /// Whether more can be written to the directory of a run. Where nothing can, what a job says of its failure may be
-    /// lost with it, and this is what there is to say.
+    /// Checks that the directory of a run can be written. If it cannot, the job may have been unable to write its own
+    /// message, so this error is added to that of the job.
     pub fn probe(&self, run: &str) -> Result<()> {
         let dir = self.run(run);
         let path = dir.join(".probe");
         let result = fs::write(&path, [0; 4096]).map_err(|e| cannot("write to", &dir, &e));
-        // As far as it was made.
+        // The file may be incomplete or missing.
         let _ = fs::remove_file(&path);
         result
     }
 
-    /// Makes sure that what a run wrote is on disk, and that it can be moved to its place and taken away again.
+    /// Syncs the output of a run to disk, and checks that it can be renamed and removed.
     pub fn seal(&self, run: &str) -> Result<()> {
         let dir = self.run(run);
         let mode = fs::symlink_metadata(&dir)
-            .map_err(|e| anyhow::anyhow!("cannot list what it wrote: {e}"))?
+            .map_err(|e| anyhow::anyhow!("cannot list its output: {e}"))?
             .permissions()
             .mode();
         anyhow::ensure!(
             mode & 0o700 == 0o700,
-            "it made its output directory read-only (mode {:03o}), so that it cannot be moved to its place: let the \
-             job leave it writable; files in it may be read-only",
+            "it made its output directory read-only (mode {:03o}), so the directory cannot be moved into place: the \
+             job must leave it writable (files in it may be read-only)",
             mode & 0o777
         );
         let stderr = self.stderr(run);
@@ -140,12 +140,12 @@ impl Dirs {
             _ => {}
         }
         for entry in walkdir::WalkDir::new(&dir).contents_first(true) {
-            let entry = entry.map_err(|e| anyhow::anyhow!("cannot list what it wrote: {e}"))?;
+            let entry = entry.map_err(|e| anyhow::anyhow!("cannot list its output: {e}"))?;
             if entry.file_type().is_file() || entry.file_type().is_dir() {
                 let path = entry.path();
                 sync(path).map_err(|e| match e.kind() {
                     io::ErrorKind::PermissionDenied => anyhow::anyhow!(
-                        "cannot read what it wrote, {}: {e}: let the job leave it readable",
+                        "cannot read its output {}: {e}: the job must leave it readable",
                         path.display()
                     ),
                     _ => cannot("sync to the disk", path, &e),
@@ -155,8 +155,8 @@ impl Dirs {
         Ok(())
     }
 
-    /// Puts what a run wrote into its place. Where that cannot be done, what was there before is there again. Can be
-    /// done again after it was interrupted.
+    /// Moves the output of a run into place. If that fails, the former data is restored. Can be
+    /// repeated after an interruption.
     pub fn publish(&self, run: &str, partition: &str) -> Result<()> {
         let (from, to) = (self.run(run), self.partition(partition));
         let parent = to.parent().unwrap_or(&to);
@@ -170,7 +170,7 @@ impl Dirs {
         };
         if let Err(e) = fs::rename(&from, &to) {
             if had {
-                // As far as it goes: the partition has failed in any case.
+                // A failure to restore is ignored, because the run has failed in any case.
                 let _ = fs::rename(&old, &to);
             }
             return Err(unplaced(&to, &e));
@@ -192,12 +192,12 @@ impl Dirs {
         Ok(())
     }
 
-    /// Where the data goes that a run replaces, until it is removed.
+    /// The path of the data that a run replaces, until it is removed.
     fn replaced_by(&self, run: &str) -> PathBuf {
         self.runs().join(format!("{run}.old"))
     }
 
-    /// Removes the directory of a run that did not end well.
+    /// Removes the directory of a run that did not succeed.
     pub fn discard(&self, run: &str) {
         remove(&self.run(run));
     }
@@ -215,8 +215,8 @@ impl Dirs {
     }
 }
 
-/// Removes a directory with all that is in it, or a file, as far as it can be removed: an orphan may still write to
-/// it. What is left is tried again at the next start, and nothing reads it.
+/// Removes a file, or a directory with its content, as far as possible: an orphan may still write to
+/// it. The next start removes the rest, which is never read.
 fn remove(path: &Path) {
     for _ in 0..3 {
         let result = match fs::symlink_metadata(path) {
@@ -232,11 +232,11 @@ fn remove(path: &Path) {
     }
 }
 
-/// Lets the owner of directories remove what is in them, whatever a job made of their modes.
+/// Makes directories writable, so that their content can be removed, whatever modes a job has set.
 fn make_writable(dir: &Path) {
     let mut todo = vec![dir.to_owned()];
     while let Some(dir) = todo.pop() {
-        // What is of somebody else stays as it is.
+        // Directories of other users stay unchanged.
         let _ = fs::set_permissions(&dir, fs::Permissions::from_mode(0o700));
         let entries = fs::read_dir(&dir).into_iter().flatten().flatten();
         todo.extend(
@@ -248,7 +248,7 @@ fn make_writable(dir: &Path) {
 }
 
 fn sync(path: &Path) -> io::Result<()> {
-    // Of whatever took the place of a file in the meantime, none is followed or waited for.
+    // If the file was replaced in the meantime, a link is not followed, and a pipe not waited for.
     let flags = rustix::fs::OFlags::NOFOLLOW | rustix::fs::OFlags::NONBLOCK;
     let flags = i32::try_from(flags.bits()).unwrap_or_default();
     File::options()
@@ -258,26 +258,26 @@ fn sync(path: &Path) -> io::Result<()> {
         .and_then(|f| f.sync_all())
 }
 
-/// The message for data that cannot be put where it belongs.
+/// The error for data that cannot be moved into place.
 fn unplaced(path: &Path, e: &io::Error) -> anyhow::Error {
     anyhow::anyhow!(
-        "its data cannot be put into its place, at {}: {e}: make room there, then run databuild again",
+        "its data cannot be moved into place at {}: {e}: remove what is there, then run databuild again",
         path.display()
     )
 }
 
-/// The message for an operation below `--dir` that failed, with what to do about it. `what` completes "cannot ..".
+/// The error for a failed operation in `--dir`, with advice. `what` completes "cannot ..".
 pub fn cannot(what: &str, path: &Path, e: &io::Error) -> anyhow::Error {
     let path = path.display();
     let advice = match e.kind() {
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
-            "make room, then run databuild again"
+            "free some space, then run databuild again"
         }
         io::ErrorKind::FileTooLarge => "raise the limit (`ulimit -f`), then run databuild again",
         io::ErrorKind::AlreadyExists | io::ErrorKind::NotADirectory => {
-            "a file stands where a directory is needed; move it away, or choose another directory with --dir"
+            "there is a file where a directory is needed; move it, or choose another directory with --dir"
         }
-        _ => "choose a directory with --dir in which this user may write",
+        _ => "choose a directory with --dir that this user can write",
     };
     anyhow::anyhow!("cannot {what} {path}: {e}: {advice}")
 }
@@ -287,7 +287,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_cannot_be_done_is_told_with_what_to_do() {
+    fn errors_include_advice() {
         let dir = tempfile::tempdir().unwrap();
         fs::write(dir.path().join("runs"), "").unwrap();
         let dirs = Dirs::at(dir.path()).unwrap();
@@ -298,13 +298,13 @@ mod tests {
         let full = io::Error::from(io::ErrorKind::StorageFull);
         let error = format!("{:#}", cannot("write", Path::new("x"), &full));
         assert!(
-            error.starts_with("cannot write x: ") && error.contains("make room"),
+            error.starts_with("cannot write x: ") && error.contains("free some space"),
             "{error}"
         );
     }
 
     #[test]
-    fn a_run_becomes_a_partition_also_a_second_time() {
+    fn the_output_of_a_run_becomes_the_partition_also_a_second_time() {
         let dir = tempfile::tempdir().unwrap();
         let dirs = Dirs::at(dir.path()).unwrap();
         dirs.create().unwrap();
@@ -333,26 +333,23 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_put_into_its_place_leaves_what_was_there() {
+    fn a_failed_move_into_place_restores_the_former_data() {
         let dir = tempfile::tempdir().unwrap();
         let dirs = Dirs::at(dir.path()).unwrap();
         dirs.create().unwrap();
-        // Where the parent of a partition should be, there is a file.
-        fs::write(dirs.data().join("a"), "somebody's").unwrap();
+        // There is a file in place of the parent of a partition.
+        fs::write(dirs.data().join("a"), "a file").unwrap();
         dirs.make_run("0.1").unwrap();
         let error = format!("{:#}", dirs.publish("0.1", "a/b").unwrap_err());
-        assert!(error.contains("cannot be put into its place"), "{error}");
-        assert_eq!(
-            fs::read_to_string(dirs.data().join("a")).unwrap(),
-            "somebody's"
-        );
-        // The run has no directory any more, and the partition has data.
+        assert!(error.contains("cannot be moved into place"), "{error}");
+        assert_eq!(fs::read_to_string(dirs.data().join("a")).unwrap(), "a file");
+        // The directory of the run is missing, and the partition has data.
         fs::create_dir(dirs.data().join("c")).unwrap();
         fs::write(dirs.data().join("c/x"), "old").unwrap();
         let error = format!("{:#}", dirs.publish("1.1", "c").unwrap_err());
-        assert!(error.contains("cannot be put into its place"), "{error}");
+        assert!(error.contains("cannot be moved into place"), "{error}");
         assert_eq!(fs::read_to_string(dirs.data().join("c/x")).unwrap(), "old");
-        // A file in the place of a partition is taken away.
+        // A file in place of a partition is replaced.
         fs::create_dir(dirs.run("2.1")).unwrap();
         dirs.publish("2.1", "a").unwrap();
         assert!(dirs.partition("a").is_dir());

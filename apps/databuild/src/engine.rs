@@ -1,12 +1,12 @@
-//! The loop that turns wants into partitions: it looks in the store for what can be built, starts runs, and records
-//! what becomes of them.
+//! The main loop: it queries the store for partitions that can be built, starts runs, and records
+//! their results.
 //!
-//! Architecture invariant: what to do next is asked of the store each time. Beside it there is only what ends with
-//! the process: the children, which partitions it made live and in which order, what runs have missed, and of which
-//! partitions it could not be found out whether they are up to date.
+//! Architecture invariant: each decision is based on the store. The engine itself keeps only state that ends with
+//! the process: the children, the order in which partitions became live, the partitions that runs have missed, and the
+//! partitions that are not known to be up to date.
 //!
-//! Architecture invariant: no clock decides anything. What was first is known by counting, since a clock may be set
-//! back; how long something may take is measured with one that is never set.
+//! Architecture invariant: no decision depends on the wall clock, which may be set back. The order of events is
+//! counted, and timeouts use a monotonic clock.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
@@ -29,63 +29,63 @@ use crate::model::build::{
     Want, WantCreated,
 };
 use crate::progress::{Ending, Progress};
+use crate::protocol::RunOutput;
 use crate::rules::is_open;
-use crate::said::Said;
 use crate::signals::Signals;
 use crate::verdict::{self, Case, Verdict};
 
-/// How many lines of a failed run's stderr go into the log.
+/// The number of lines of a failed run's stderr that are logged.
 pub const STDERR_LINES_MAX: usize = 20;
-/// How often signals are looked at while nothing happens.
+/// How often the loop checks for signals while no run ends.
 pub const TICK: Duration = Duration::from_millis(50);
 
 /// The store of databuild's model.
 pub type BuildStore = Store<build::Model>;
 
-/// One databuild at work.
+/// The state of a running databuild.
 pub struct Engine {
-    /// All that it knows.
+    /// The store.
     pub store: BuildStore,
-    /// Where things lie.
+    /// The directories.
     pub dirs: Dirs,
-    /// How partitions are made.
+    /// The jobs.
     pub jobs: Jobs,
-    /// What is shown meanwhile.
+    /// The display of progress.
     pub progress: Progress,
-    /// The partitions that this process made live, each with how often it had made one live by then.
+    /// The partitions that this process made live, each with the value of `lives` at that moment.
     pub built: BTreeMap<Partition, usize>,
-    /// How often it has made a partition live.
+    /// The number of times that this process has made a partition live.
     lives: usize,
-    /// Of which partitions it is not known whether they are up to date.
+    /// The partitions that are not known to be up to date.
     pub unknown: Unknown,
-    /// Whether somebody wants it to stop.
+    /// Signals to stop.
     pub signals: Signals,
     vars: Vec<Var>,
     limits: Limits,
-    children: Children<JobRun, Said>,
+    children: Children<JobRun, RunOutput>,
     works: BTreeMap<JobRun, Work>,
-    /// What runs have missed.
+    /// The partitions that runs have missed.
     missed: BTreeSet<String>,
 }
 
-/// How much there may be of something.
+/// Limits of a databuild.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
-    /// Of jobs that run at a time.
+    /// The maximum number of jobs that run at a time.
     pub jobs: usize,
-    /// Of partitions that runs miss.
+    /// The maximum number of partitions that runs may miss.
     pub discovery: usize,
 }
 
-/// What a process works at.
+/// The work of a process.
 struct Work {
     partition: Partition,
-    /// How often this databuild had made a partition live when it was started.
+    /// The value of `lives` when it was started.
     began: usize,
 }
 
 impl Engine {
-    /// Ready to work on an open store.
+    /// Creates an engine on an open store.
     pub fn new(
         store: BuildStore,
         dirs: Dirs,
@@ -124,7 +124,7 @@ impl Engine {
         })
     }
 
-    /// Fires an event; an error says what to do.
+    /// Fires an event; the error includes advice.
     pub fn fire<E: Event<Model = build::Model>>(&mut self, event: E) -> Result<Receipt<E>> {
         self.store
             .try_step(event)
@@ -136,8 +136,8 @@ impl Engine {
         &self.vars
     }
 
-    /// Wants each of these partitions, but for those that it is not known of whether they are up to date: by the want of
-    /// an earlier databuild that has not ended, or by a new one. Each has a want of its own, since a want ends with the
+    /// Ensures that each of these partitions has an open want, which may be that of an earlier databuild. Partitions that depend on
+    /// one that is not known to be up to date are left out. Each partition has its own want, because a want ends with the
     /// first of its partitions that fails.
     pub fn want(&mut self, refs: &[String]) -> Result<()> {
         let db = &self.store;
@@ -166,13 +166,13 @@ impl Engine {
         t.commit().map_err(|e| step_error(dirs, e))
     }
 
-    /// Works until nothing is left that can be built. Returns the signal that stopped it before, if one did.
+    /// Works until nothing more can be built. Returns the signal that stopped it, if there was one.
     pub fn work(&mut self) -> Result<Option<i32>> {
         let result = self.work_or_stop();
         self.progress.finish();
         if !matches!(result, Ok(None)) {
             let lost = self.end_children();
-            // The first error is the one to tell.
+            // The first error is returned.
             if result.is_ok() {
                 lost?;
             }
@@ -182,9 +182,9 @@ impl Engine {
 
     fn work_or_stop(&mut self) -> Result<Option<i32>> {
         loop {
-            // Some may fail at once, and leave room for others.
+            // Some runs may fail at once, and make room for others.
             loop {
-                if let Some(signal) = self.signals.came() {
+                if let Some(signal) = self.signals.received() {
                     return Ok(Some(signal));
                 }
                 let room = self.limits.jobs.max(1).saturating_sub(self.children.len());
@@ -208,8 +208,8 @@ impl Engine {
         }
     }
 
-    /// Some partitions that somebody waits for, that can be built now. First those that know what they need:
-    /// a run may find that what an earlier one asked for is needed no more.
+    /// At most `max` wanted partitions that can be built now. Partitions that were run before come first, because
+    /// their next run may no longer need the partitions that an earlier one asked for.
     fn startable(&self, max: usize) -> Vec<Partition> {
         let db = &self.store;
         let retry = db.place::<Partition, UpForRetry>().map(|p| p.any());
@@ -222,7 +222,7 @@ impl Engine {
                 p.wanted_by(db)
                     .any(|want| is_open(want, db) && !self.unknown.stops(want))
             })
-            // An earlier want may be for what these jobs do not make; `start` has said so.
+            // An earlier want may be for a partition that no present job makes; `start` has reported it.
             .filter(|p| self.jobs.job_for(p.name(db)).is_ok())
             .take(max)
             .collect()
@@ -280,13 +280,13 @@ impl Engine {
             stderr: &self.dirs.stderr(&id),
             stdin: live,
         };
-        let pid = self.children.spawn(run, spec, Said::of(name))?;
+        let pid = self.children.spawn(run, spec, RunOutput::of(name))?;
         let began = self.lives;
         self.works.insert(run, Work { partition, began });
         Ok(pid)
     }
 
-    fn ended(&mut self, mut ended: Ended<JobRun, Said>) -> Result<()> {
+    fn ended(&mut self, mut ended: Ended<JobRun, RunOutput>) -> Result<()> {
         let run = ended.key;
         let Some(Work { partition, began }) = self.works.remove(&run) else {
             return Ok(());
@@ -300,18 +300,18 @@ impl Engine {
             partition,
             exit: ended.exit,
             status: &ended.status,
-            said: ended.said,
+            output: ended.output,
             was_live: &|p| self.built.get(&p).is_none_or(|nth| *nth <= began),
             unknown: &|p| self.unknown.why(p),
             missed_before: &self.missed,
             discovery_max: self.limits.discovery,
         };
         let mut verdict = verdict::of(&self.store, &self.jobs, case);
-        let left = ended.group.words();
+        let left = ended.group.message();
         if let Some(left) = left {
             self.progress.note(format_args!("{name}: {left}"));
         }
-        // What cannot be read, kept or put into its place is no partition, whatever the run says of it.
+        // A run fails if its output cannot be read, synced or moved into place.
         if matches!(verdict, Verdict::Succeeded { .. }) {
             let placed = self.dirs.seal(&id);
             let placed = placed.and_then(|()| self.dirs.publish(&id, &name));
@@ -375,26 +375,26 @@ impl Engine {
         Ok(())
     }
 
-    /// Fires an event that says what became of a run. Where the model refuses it, that is the failure of this run and
-    /// of nothing else; an error is one of the store, with which nothing more can be recorded.
+    /// Fires the event for the result of a run. The inner error is a rejection by the model, which fails this run
+    /// only. The outer error is one of the store, after which nothing more can be recorded.
     fn record<E: Event<Model = build::Model>>(&mut self, event: E) -> Result<Result<(), String>> {
         match self.store.try_step(event) {
             Ok(_) => Ok(Ok(())),
             Err(e @ (StepError::Storage(_) | StepError::Indeterminate(_))) => {
                 Err(step_error(&self.dirs, e))
             }
-            Err(e) => Ok(Err(format!("what it came to is refused by the model: {e}"))),
+            Err(e) => Ok(Err(format!("the model rejects its result: {e}"))),
         }
     }
 
-    /// Ends all runs, and records that they are lost.
+    /// Ends all runs, and records them as lost.
     fn end_children(&mut self) -> Result<()> {
         self.children.end();
         let runs: Vec<JobRun> = std::mem::take(&mut self.works).into_keys().collect();
         self.lose(&runs)
     }
 
-    /// Records that runs are lost, and removes what they wrote.
+    /// Records runs as lost, and removes their output.
     pub fn lose(&mut self, runs: &[JobRun]) -> Result<()> {
         let dirs = self.dirs.clone();
         if !runs.is_empty() {
@@ -411,7 +411,7 @@ impl Engine {
         Ok(())
     }
 
-    /// The partitions that have failed, and those that wait for them in vain.
+    /// The partitions that have failed, and those that are blocked by them.
     pub fn failed(&self) -> (Vec<Partition>, Vec<Partition>) {
         let db = &self.store;
         (
@@ -423,14 +423,14 @@ impl Engine {
     }
 }
 
-/// What to tell of a step that did not happen.
+/// The error for a step that was not executed.
 pub fn step_error(dirs: &Dirs, e: StepError) -> anyhow::Error {
     let store = dirs.shown().join("store");
     match e {
         StepError::Storage(_) | StepError::Indeterminate(_) => anyhow::anyhow!(
-            "the store in {} takes no more: {e}. What it holds is intact; when that is mended, run databuild again",
+            "the store in {} cannot be written: {e}. Its contents are intact; correct the problem, then run databuild again",
             store.display()
         ),
-        _ => anyhow::anyhow!("the store in {} refuses: {e}", store.display()),
+        _ => anyhow::anyhow!("the store in {} rejects a step: {e}", store.display()),
     }
 }

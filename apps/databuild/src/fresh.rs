@@ -1,8 +1,8 @@
-//! What is no longer up to date when databuild starts: live partitions whose data is gone, or whose digest is not what
-//! it was when they were built.
+//! Finds the partitions that are no longer up to date when databuild starts: live partitions whose data is missing, or whose digest has
+//! changed since they were built.
 //!
-//! Where the `digest` command of a job fails, nobody knows about the partitions of that job. What rests on them is
-//! then left as it is, until the command works again; everything else is built.
+//! If the `digest` command of a job fails, the partitions of that job are not known to be up to date. Partitions that depend on them
+//! are not built until the command works again; all others are.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -13,42 +13,42 @@ use crate::child::{self, Children, Ended, Spec};
 use crate::engine::{Engine, STDERR_LINES_MAX, TICK};
 use crate::model::build::state::{Building, Idle, Live, New, UpstreamBuilding};
 use crate::model::build::{Partition, SourcesChanged, Want};
-use crate::said::Digests;
+use crate::protocol::Digests;
 
-/// How many partitions a `digest` command is asked about at a time, since a command line has an end.
+/// The number of partitions per `digest` command, because the length of a command line is limited.
 const BATCH: usize = 500;
 
-/// Of which partitions it is not known whether they are up to date, and what that means.
+/// The partitions that are not known to be up to date, and the consequences.
 #[derive(Default)]
 pub struct Unknown {
-    /// Why, one for each job.
+    /// The errors, one for each job.
     failures: Vec<String>,
-    /// The partitions of these jobs, with the index of the failure.
+    /// The partitions of these jobs, with the index of the error.
     partitions: BTreeMap<Partition, usize>,
-    /// These, and all that rests on them.
+    /// These partitions, and all that depend on them.
     affected: BTreeSet<Partition>,
-    /// The open wants that want some of them.
+    /// The open wants for some of them.
     wants: BTreeSet<Want>,
 }
 
 impl Unknown {
-    /// Why it is not known whether a partition is up to date: the first line, for a message.
+    /// The first line of the error because of which a partition is not known to be up to date.
     pub fn why(&self, partition: Partition) -> Option<&str> {
         let failure = self.failures.get(*self.partitions.get(&partition)?)?;
         failure.lines().next()
     }
 
-    /// Whether a partition rests on one of them.
+    /// Returns whether a partition is one of them or depends on one.
     pub fn affects(&self, partition: Partition) -> bool {
         self.affected.contains(&partition)
     }
 
-    /// Whether nobody works for a want until more is known.
+    /// Returns whether no run may serve a want.
     pub fn stops(&self, want: Want) -> bool {
         self.wants.contains(&want)
     }
 
-    /// What went wrong, each with its first line as a summary.
+    /// The errors, each with a summary as its first line.
     pub fn failures(&self) -> impl Iterator<Item = &str> {
         self.failures.iter().map(String::as_str)
     }
@@ -57,8 +57,8 @@ impl Unknown {
 /// A live partition, its name and the digest that it was built with.
 type Built = (Partition, String, String);
 
-/// Looks at the live partitions and records which of them are stale; `gone` are known to be. Returns the signal that
-/// stopped it, if one did.
+/// Records which live partitions are stale; those in `gone` are known to be. Returns the signal that
+/// stopped it, if there was one.
 pub fn look(engine: &mut Engine, refs: &[String], gone: Vec<Partition>) -> Result<Option<i32>> {
     let mut changed: BTreeSet<Partition> = gone.into_iter().collect();
     let db = &engine.store;
@@ -105,7 +105,7 @@ pub fn look(engine: &mut Engine, refs: &[String], gone: Vec<Partition>) -> Resul
         for failure in unknown.failures() {
             let first = failure.lines().next().unwrap_or_default();
             engine.progress.note(format_args!(
-                "{first}; what rests on its partitions is left as it is"
+                "{first}; partitions that depend on its partitions are not built"
             ));
         }
     }
@@ -118,8 +118,8 @@ pub fn look(engine: &mut Engine, refs: &[String], gone: Vec<Partition>) -> Resul
     Ok(None)
 }
 
-/// Works out what rests on partitions of which nothing is known, and keeps of those that have changed what others
-/// need: the rest is looked at again by the next databuild.
+/// Computes the partitions that depend on unknown ones, and keeps only those changed partitions that other ones
+/// need. The next databuild checks the rest again.
 fn affect(
     engine: &Engine,
     refs: &[String],
@@ -144,12 +144,12 @@ fn affect(
     changed.retain(|p| needed.contains(p));
 }
 
-/// The `digest` commands at work, side by side: each may take a while, and none knows of the others.
+/// The `digest` commands, which run concurrently.
 struct Comparison<'e> {
     engine: &'e Engine,
-    /// By job, what its command has not been asked about.
+    /// By job, the remaining batches.
     todo: BTreeMap<usize, Vec<&'e [Built]>>,
-    /// By job, what its command is being asked about.
+    /// By job, the batch that its command is running for.
     asked: HashMap<usize, &'e [Built]>,
     children: Children<usize, Digests>,
     changed: BTreeSet<Partition>,
@@ -157,30 +157,30 @@ struct Comparison<'e> {
 }
 
 impl Comparison<'_> {
-    /// Asks all commands; the signal that stopped it, if one did.
+    /// Runs all commands. Returns the signal that stopped it, if there was one.
     fn run(&mut self) -> Option<i32> {
         let jobs: Vec<usize> = self.todo.keys().copied().collect();
         for job in &jobs {
-            self.ask(*job);
+            self.start_next(*job);
         }
-        let signal = self.hear();
+        let signal = self.wait();
         for job in jobs {
             self.engine.dirs.discard(&run_of(job));
         }
         signal
     }
 
-    /// Hears all of them to the end, or until a signal comes.
-    fn hear(&mut self) -> Option<i32> {
+    /// Waits until all commands have ended, or until a signal arrives.
+    fn wait(&mut self) -> Option<i32> {
         while !self.children.is_empty() {
-            if let Some(signal) = self.engine.signals.came() {
+            if let Some(signal) = self.engine.signals.received() {
                 self.children.end();
                 return Some(signal);
             }
             if let Some(ended) = self.children.ended(TICK) {
                 let job = ended.key;
                 match self.compare(ended) {
-                    Ok(()) => self.ask(job),
+                    Ok(()) => self.start_next(job),
                     Err(why) => self.failed(job, &why),
                 }
             }
@@ -188,8 +188,8 @@ impl Comparison<'_> {
         None
     }
 
-    /// Asks the command of a job about its next partitions, if there are any.
-    fn ask(&mut self, job: usize) {
+    /// Starts the command of a job for its next batch, if there is one.
+    fn start_next(&mut self, job: usize) {
         let Some(batch) = self.todo.get_mut(&job).and_then(Vec::pop) else {
             return;
         };
@@ -217,10 +217,10 @@ impl Comparison<'_> {
         Ok(())
     }
 
-    /// What the command of a job said, beside what was said when the partitions were built.
+    /// Compares the output of a command with the digests that were recorded when the partitions were built.
     fn compare(&mut self, mut ended: Ended<usize, Digests>) -> Result<(), String> {
         let job = ended.key;
-        if let Some(left) = ended.group.words() {
+        if let Some(left) = ended.group.message() {
             let pattern = &self.engine.jobs.all()[job].pattern;
             self.engine.progress.note(format_args!(
                 "the `digest` command of the job for `{pattern}`: {left}"
@@ -230,7 +230,7 @@ impl Comparison<'_> {
             let stderr = child::tail(&mut ended.stderr, STDERR_LINES_MAX);
             return Err(format!("it {}\n{stderr}", ended.status));
         }
-        let now = ended.said?;
+        let now = ended.output?;
         let differs = |(_, name, digest): &&Built| now.get(name) != Some(digest);
         let batch = self.asked.remove(&job).unwrap_or_default();
         let differing = batch.iter().filter(differs).map(|(p, ..)| *p);
@@ -248,12 +248,12 @@ impl Comparison<'_> {
     }
 }
 
-/// The name of the directory in which the command of a job has its stderr.
+/// The name of the directory for the stderr of a job's `digest` command.
 fn run_of(job: usize) -> String {
     format!("digest-{job}")
 }
 
-/// All that partitions are made from or wait for, to any depth, with themselves.
+/// The transitive closure of partitions over their inputs and upstreams, including themselves.
 pub fn stands_on(
     db: &impl Db,
     partitions: impl IntoIterator<Item = Partition>,
@@ -263,7 +263,7 @@ pub fn stands_on(
     })
 }
 
-/// All that is made from partitions or waits for them, to any depth, with themselves.
+/// The transitive closure of partitions over their outputs and downstreams, including themselves.
 fn rests_on(db: &impl Db, partitions: impl IntoIterator<Item = Partition>) -> BTreeSet<Partition> {
     closure(partitions, |p| {
         p.outputs(db).chain(p.downstreams(db)).collect::<Vec<_>>()

@@ -1,54 +1,54 @@
-//! The jobs file: which command makes which partition.
+//! The jobs file, which maps patterns of partitions to commands.
 //!
 //! ```toml
 //! [[job]]
-//! partitions = "sloc/*"                                       # `*` stands for any run of characters
+//! partitions = "sloc/*"                                       # `*` matches any characters
 //! command    = ["$DATABUILD", "job", "sloc", "$PARTITION"]    # started without a shell, in the run's own directory
 //! digest     = ["$DATABUILD", "job", "digest"]                # optional, see below
 //! ```
 //!
-//! A partition is made by the one job whose pattern matches its name. In the arguments of a command these names
-//! are replaced where they follow a `$` (or stand in `${..}`); all of them are in the environment of the process
-//! too. Any other `$` is left as it is. Nothing is replaced in the script of a shell, the argument after
-//! `sh -c`: the shell finds the names in its environment, and quotes keep a value with a space together, as in
-//! `"$DATABUILD_DATA"`. A program that gives its arguments to a shell elsewhere (`ssh`) must quote them itself.
+//! A partition is made by the only job whose pattern matches its name. databuild replaces the following names in the arguments of a command
+//! if they follow a `$` or are in `${..}`. All of them are also in the environment of the process.
+//! Any other `$` is kept. Nothing is replaced in the script of a shell, the argument after
+//! `sh -c`. The shell expands the names from its environment, and quotes keep a value with a space together, as in
+//! `"$DATABUILD_DATA"`. A program that passes its arguments to a remote shell (`ssh`) must quote them itself.
 //!
-//! | name | what it is |
+//! | name | value |
 //! |---|---|
 //! | `PARTITION` | the partition to build |
-//! | `DATABUILD_OUT` | the run's own directory, also the current one: what lies in it when the run succeeds is the partition |
-//! | `DATABUILD_DATA` | where the partitions lie that are built: `$DATABUILD_DATA/<partition>/` |
+//! | `DATABUILD_OUT` | the directory of the run, which is also the current one; its content becomes the partition when the run succeeds |
+//! | `DATABUILD_DATA` | the directory of the live partitions: `$DATABUILD_DATA/<partition>/` |
 //! | `DATABUILD_JOBS` | the directory of the jobs file |
 //! | `DATABUILD` | the databuild program itself |
 //! | `DATABUILD_WORKSPACE` | in the demo: the cargo workspace |
 //!
-//! On stdin a run gets the names of all live partitions, one per line; it may ignore them. On stdout it says what
+//! The stdin of a run has the names of all live partitions, one per line, which it may ignore. On stdout the run reports what
 //! it did, one JSON object per line:
 //!
 //! | line | meaning |
 //! |---|---|
 //! | `{"read": "a"}` | it read partition `a` |
-//! | `{"input": "a"}` | it read `a` and its own content is made from it, so that it goes stale when `a` does |
+//! | `{"input": "a"}` | it read `a` and its own content is made from it, so that it becomes stale when `a` does |
 //! | `{"missed": "a"}` | it needs `a`, which is not live |
-//! | `{"digest": "text"}` | what its content is a function of |
+//! | `{"digest": "text"}` | a digest of what its content is a function of |
 //!
-//! | how it ends | what it means |
+//! | end of the process | result |
 //! |---|---|
-//! | exit status 0 | it succeeded |
-//! | exit status 0, and something missed, or read that is not live | databuild builds that, then runs it again |
-//! | exit status 0, and the output directory was made read-only, or the data of the partition cannot be replaced | it failed |
-//! | any other exit status, a signal, or a line on stdout that is none of the above | it failed; what it wrote to stderr is shown |
+//! | exit status 0 | the run succeeded |
+//! | exit status 0, and it missed a partition, or read one that is not live | databuild builds that partition, then runs the job again |
+//! | exit status 0, and the output directory was made read-only, or the data of the partition cannot be replaced | the run failed |
+//! | any other exit status, a signal, or an invalid line on stdout | the run failed; its stderr is shown |
 //!
-//! A run ends with its process. What that has started and left behind in its process group is killed then, and
-//! databuild says so; a process that left the group (`setsid`) is neither waited for nor ended, and what it writes
-//! to stdout after the end of the run is lost.
+//! A run ends with its process. Processes that are left in its process group are then killed, and
+//! databuild reports it. A process that left the group (`setsid`) is neither waited for nor ended, and its output
+//! on stdout after the end of the run is lost.
 //!
-//! With `digest`, the partitions of the job are stale when their digest changes: when databuild starts it runs
-//! that command once with the names of the job's live partitions as further arguments, and it prints a line
-//! `{"partition": "a", "digest": "text"}` for each (none for one that it can say nothing of, which is then
-//! stale). The run itself says the digest too, as above. Without `digest`, a partition goes stale only with
-//! its inputs. Where the command fails, it is not known whether these partitions are up to date: what rests on
-//! them is not built, and everything else is.
+//! With `digest`, the partitions of the job become stale when their digest changes. When databuild starts, it runs
+//! that command once with the names of the job's live partitions as further arguments, and the command prints a line
+//! `{"partition": "a", "digest": "text"}` for each. A partition without a line becomes
+//! stale. The run itself prints the digest too, as above. Without `digest`, a partition becomes stale only with
+//! its inputs. If the command fails, these partitions are not known to be up to date: partitions that depend on
+//! them are not built, and all others are.
 
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
@@ -57,25 +57,25 @@ use anyhow::{Result, bail};
 use serde::Deserialize;
 
 use crate::command::{NAMES, unknown_name};
-use crate::words::shown;
+use crate::text::shown;
 
-/// The jobs that there are.
+/// The jobs of a jobs file.
 #[derive(Debug)]
 pub struct Jobs {
     file: PathBuf,
     jobs: Vec<Job>,
 }
 
-/// One job: how the partitions are made that match its pattern.
+/// A job, which makes the partitions that match its pattern.
 #[derive(Debug)]
 pub struct Job {
-    /// Where it stands in the file.
+    /// Its line in the file.
     pub line: usize,
-    /// Which partitions it makes.
+    /// The pattern of the partitions that it makes.
     pub pattern: String,
     /// The program and its arguments, as written.
     pub command: Vec<String>,
-    /// The program that tells digests, as written.
+    /// The program that prints digests and its arguments, as written.
     pub digest: Option<Vec<String>>,
 }
 
@@ -118,7 +118,7 @@ impl Jobs {
         };
         if parsed.job.is_empty() {
             bail!(
-                "{}: it has no [[job]]: write one with `partitions` and `command`",
+                "{}: it has no [[job]]: add one with `partitions` and `command`",
                 file.display()
             );
         }
@@ -149,7 +149,7 @@ impl Jobs {
                         return Err(refuse(
                             at,
                             format!(
-                                "there is no variable `${name}`; there are {}",
+                                "there is no variable `${name}`; the variables are {}",
                                 NAMES.join(", ")
                             ),
                         ));
@@ -174,9 +174,9 @@ impl Jobs {
         self.index_for(partition).map(|i| &self.jobs[i])
     }
 
-    /// The place in [`Jobs::all`] of the job that makes a partition.
+    /// The index in [`Jobs::all`] of the job that makes a partition.
     pub fn index_for(&self, partition: &str) -> Result<usize> {
-        // Also those of a store of an earlier databuild, which allowed other names.
+        // The store may have names that an earlier version allowed.
         check_name(partition)?;
         let file = self.file.display();
         let mut found = (0..self.jobs.len()).filter(|i| matches(&self.jobs[*i].pattern, partition));
@@ -186,7 +186,7 @@ impl Jobs {
         if let Some(second) = found.next() {
             let (a, b) = (&self.jobs[first], &self.jobs[second]);
             bail!(
-                "{file}, lines {} and {}: both `{}` and `{}` make `{partition}`; let one of them match less",
+                "{file}, lines {} and {}: both `{}` and `{}` make `{partition}`: narrow one of the patterns",
                 a.line,
                 b.line,
                 a.pattern,
@@ -201,7 +201,7 @@ impl Jobs {
         &self.jobs
     }
 
-    /// The directory of the jobs file, for jobs that lie beside it.
+    /// The directory of the jobs file, for jobs with scripts beside it.
     pub fn dir(&self) -> PathBuf {
         let dir = self
             .file
@@ -212,7 +212,7 @@ impl Jobs {
     }
 }
 
-/// Whether a name fits a pattern in which `*` stands for any run of characters, also none.
+/// Returns whether a name matches a pattern, in which `*` matches any number of characters.
 fn matches(pattern: &str, name: &str) -> bool {
     let mut parts = pattern.split('*');
     let first = parts.next().unwrap_or_default();
@@ -222,7 +222,7 @@ fn matches(pattern: &str, name: &str) -> bool {
     let Some(last) = parts.next_back() else {
         return rest.is_empty(); // no `*` in the pattern
     };
-    // The leftmost place for each part in between leaves the most for the ones after it.
+    // Matching each inner part as far left as possible leaves the most for the later ones.
     for part in parts {
         match rest.find(part) {
             Some(at) => rest = &rest[at + part.len()..],
@@ -232,14 +232,14 @@ fn matches(pattern: &str, name: &str) -> bool {
     rest.ends_with(last)
 }
 
-/// Refuses names that cannot be the name of a directory below the data directory, that a shell could take for more
-/// than a name, or that a program could take for an option.
+/// Refuses names that cannot be the path of a directory in the data directory, that a shell could
+/// expand, or that a program could take for an option.
 pub fn check_name(partition: &str) -> Result<()> {
     let fine = |c: char| c.is_ascii_alphanumeric() || "._-+@=,:%~/".contains(c);
     let odd_part = |part: &str| part.is_empty() || part.starts_with('.') || part.len() > 200;
     if partition.starts_with('-') {
         bail!(
-            "`{}` cannot be the name of a partition: a program would take it for an option; begin it with another \
+            "`{}` cannot be the name of a partition: a program would take it for an option, so begin it with another \
              character than `-`",
             shown(partition)
         );
@@ -247,24 +247,24 @@ pub fn check_name(partition: &str) -> Result<()> {
     if partition.len() > 1000 || !partition.chars().all(fine) || partition.split('/').any(odd_part)
     {
         bail!(
-            "`{}` cannot be the name of a partition: it is made of letters, digits and ._-+@=,:%~ with / between its \
-             parts, of which none is empty or begins with a dot; a part has 200 characters at most, all of them 1000",
+            "`{}` cannot be the name of a partition: a name consists of letters, digits and ._-+@=,:%~ with / between its \
+             parts, none of which is empty or begins with a dot; a part has at most 200 characters, and the name at most 1000",
             shown(partition)
         );
     }
     Ok(())
 }
 
-/// Refuses two names of which one is a directory in the path of the other: the data of one would lie
-/// in the data of the other.
+/// Refuses two names of which one is a parent directory of the other, because the data of one would be
+/// inside that of the other.
 pub fn check_apart<'a>(names: impl Iterator<Item = &'a str>) -> Result<()> {
     let all: HashSet<&str> = names.collect();
     for name in &all {
         for (at, _) in name.match_indices('/') {
             if all.contains(&name[..at]) {
                 bail!(
-                    "there cannot be both a partition `{}` and a partition `{name}`: the second would lie in the \
-                     data of the first",
+                    "there cannot be both a partition `{}` and a partition `{name}`: the data of the second would be \
+                     inside that of the first",
                     &name[..at]
                 );
             }
@@ -320,7 +320,7 @@ mod tests {
     }
 
     #[test]
-    fn names_that_are_more_than_names_are_refused() {
+    fn names_that_a_program_or_shell_could_misread_are_refused() {
         for name in ["a", "a/b", "~root/x", "a/-b", "x=~y,z:%20+@1"] {
             check_name(name).unwrap();
         }

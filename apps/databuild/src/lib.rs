@@ -1,15 +1,15 @@
-//! databuild: an orchestrator that thinks in partitions of data, on ironweave.
+//! databuild: a build system for partitions of data, on ironweave.
 //!
-//! Somebody *wants* partitions; databuild finds the *job* that makes each, *runs* it as a process, and learns from
-//! the run what it read and what it missed. What is known, and all that can happen, is declared in [`model`].
+//! A *want* is a request for partitions. databuild finds the *job* that makes each of them, *runs* it as a process, and learns from
+//! the run which partitions it read and which it missed. [`model`] declares the whole state and all events.
 //!
 //! | to learn | read |
 //! |---|---|
-//! | what there is and what can happen to it | [`model`], then [`rules`] |
+//! | the state and its events | [`model`], then [`rules`] |
 //! | how to write jobs | [`jobs`], [`command`] |
 //! | how wants become data | [`engine`], [`verdict`] |
-//! | what becomes of processes | [`child`], [`said`] |
-//! | what happens after a kill, and what is stale | [`start`], [`fresh`], [`dirs`] |
+//! | how processes are run | [`child`], [`protocol`] |
+//! | recovery after a kill, and staleness | [`start`], [`fresh`], [`dirs`] |
 //! | the demo | [`demo`], [`job`] |
 #![forbid(unsafe_code)]
 
@@ -24,12 +24,12 @@ pub mod job;
 pub mod jobs;
 pub mod model;
 pub mod progress;
+pub mod protocol;
 pub mod render;
 pub mod rules;
-pub mod said;
 pub mod show;
 pub mod signals;
 pub mod start;
 pub mod summary;
+pub mod text;
 pub mod verdict;
-pub mod words;

@@ -1,27 +1,27 @@
-//! What databuild knows, and all that can happen to it.
+//! The state of databuild, and the events that change it.
 //!
-//! databuild thinks in partitions of data. Somebody **wants** partitions; for each there is a job that makes
-//! it; a **run** of that job is a process, which says what it read and what it missed. The story of a
-//! partition that misses something, as the log tells it:
+//! databuild builds partitions of data. A **want** is a request for partitions. Each partition is made by a job.
+//! A **run** of a job is a process, which reports the partitions that it read and those that it missed. This is
+//! the log of a partition that misses another one:
 //!
 //! ```text
 //! WantCreated      report is wanted           want 0: New -> Idle
-//! JobQueued        a run is to build it       report: Missing -> Building          want 0: -> Building
-//! JobStarted       it has a pid
+//! JobQueued        a run will build it        report: Missing -> Building          want 0: -> Building
+//! JobStarted       the run has a pid
 //! DepMissed        it missed `manifest`       report: Building -> UpstreamBuilding want 0: -> UpstreamBuilding
-//!                  which now is wanted too    manifest: Missing                    want 1: New -> Idle
+//!                  which is now wanted too    manifest: Missing                    want 1: New -> Idle
 //! ...              manifest is built          manifest: -> Live                    want 1: -> Successful
-//!                  nothing is missed any more report: -> UpForRetry                want 0: -> Idle
+//!                  no upstream is missing     report: -> UpForRetry                want 0: -> Idle
 //! JobQueued        a second run               report: -> Building                  want 0: -> Building
 //! JobSucceeded     it has read `manifest`     report: -> Live                      want 0: -> Successful
 //! SourcesChanged   the lock file was edited   manifest: Live -> Stale              report: Live -> Stale
 //! ```
 //!
-//! Every consequence in the columns on the right is declared below, as an arc of the event or as an immediate event;
-//! there is no other code that changes state. Both ends of each edge are declared, so "what reads this?" and
-//! "who waits for this?" are questions to the store, not indexes kept by hand.
+//! Every consequence in the columns on the right is declared below, as an arc of the event or as an immediate event.
+//! No other code changes state. Both ends of each edge are declared, so the readers of a partition and
+//! the partitions that wait for it are read from the store rather than from indexes that are maintained by hand.
 
-// The macro writes the types; this lint would speak of what it writes.
+// This lint would report the types that the macro generates.
 #![allow(clippy::module_name_repetitions)]
 
 /// Wants, runs and partitions.
@@ -32,83 +32,83 @@ pub mod build {
     /// A named piece of data, built by at most one run at a time.
     #[entity]
     pub struct Partition {
-        /// Its reference, `sloc/serde-1.0.228`; also its place below the data directory.
+        /// Its reference, `sloc/serde-1.0.228`, which is also its path in the data directory.
         #[key]
         pub name: String,
         /// The run that builds it, or built it last.
         #[inverse(JobRun::builds)]
         pub built_by: Option<JobRun>,
-        /// Everybody who ever wanted it.
+        /// All wants that ever requested it.
         #[inverse(Want::partitions)]
         pub wanted_by: Many<Want>,
         /// Runs that read it.
         #[inverse(JobRun::reads)]
         pub read_by: Many<JobRun>,
-        /// What its content is made from: it goes stale with any of these.
+        /// The partitions that its content is made from; it becomes stale with any of these.
         pub inputs: Many<Partition>,
-        /// What was made from it.
+        /// The partitions that are made from it.
         #[inverse(Partition::inputs)]
         pub outputs: Many<Partition>,
-        /// What its last run missed.
+        /// The partitions that its last run missed.
         pub upstreams: Many<Partition>,
-        /// What waits for it.
+        /// The partitions that wait for it.
         #[inverse(Partition::upstreams)]
         pub downstreams: Many<Partition>,
     }
-    /// Where a partition stands.
+    /// The lifecycle of a partition.
     #[states(Partition)]
     pub enum PartitionState {
-        /// Wanted at some time, and never built.
+        /// It was wanted, and never built.
         #[initial]
         #[to(Building)]
         Missing,
-        /// A run is at it.
+        /// A run builds it.
         #[to(Live, Failed, UpstreamBuilding, UpForRetry)]
         Building,
-        /// There, and true to its sources.
+        /// It is built and up to date.
         #[to(Stale)]
         Live {
-            /// When it became so.
+            /// When it became live.
             at: Timestamp,
-            /// What its content is a function of, to be compared when databuild starts.
+            /// The digest of what its content is a function of, which is compared when databuild starts.
             digest: String,
         },
         /// Its run failed.
         #[to(Missing)]
         Failed {
-            /// What the run said, or how it ended.
+            /// The error that the run reported, or how the run ended.
             reason: String,
         },
         /// Its run missed partitions, which are being built.
         #[to(UpForRetry, UpstreamFailed)]
         UpstreamBuilding,
-        /// To be built again, since what it missed is there or its run was lost.
+        /// It can be built again, because the missed partitions are live or its run was lost.
         #[to(Building)]
         UpForRetry,
-        /// A partition that it missed failed, or is itself upstream-failed.
+        /// A partition that it missed has failed, or is itself upstream-failed.
         #[to(Missing)]
         UpstreamFailed,
-        /// There, and no longer true to its sources.
+        /// It is built and no longer up to date.
         #[to(Building)]
         Stale,
     }
 
-    /// One run of a job: a process of its own.
+    /// One run of a job, in its own process.
     #[entity]
     pub struct JobRun {
-        /// What it was started for, in words.
+        /// A description for people: the partition that it was started for.
         pub label: String,
-        /// What it builds.
+        /// The partitions that it builds.
         pub builds: Many<Partition>,
-        /// What it read of other partitions.
+        /// The partitions that it read.
         pub reads: Many<Partition>,
         /// The wants that it serves.
         pub services: Many<Want>,
-        /// The wants for what it missed.
+        /// The wants for the partitions that it missed.
         #[inverse(Want::asked_by)]
         pub asks: Many<Want>,
     }
-    /// Where a run stands.
+    /// The lifecycle of a run.
     #[states(JobRun)]
     pub enum JobRunState {
         /// It has a directory; its process is about to start.
@@ -121,44 +121,44 @@ pub mod build {
             /// The id of the process.
             pid: u32,
         },
-        /// It built what it was to build.
+        /// It built its partitions.
         #[terminal]
         Succeeded {
-            /// When.
+            /// When it succeeded.
             at: Timestamp,
         },
         /// It ended with an error.
         #[terminal]
         Failed {
-            /// The exit status; 128 and the number of the signal where one ended it.
+            /// The exit status, or 128 plus the number of the signal that ended it.
             exit: i32,
-            /// What went wrong, with the end of what it wrote to stderr.
+            /// The error, with the end of what the run wrote to stderr.
             reason: String,
         },
-        /// It ended since partitions were missing that it needs.
+        /// It ended because partitions that it needs were missing.
         #[terminal]
         DepMiss,
-        /// databuild ended while it ran: nobody knows what became of it, and nothing it wrote is used.
+        /// databuild ended while it ran. Its result is unknown, and its output is not used.
         #[terminal]
         Lost,
     }
 
-    /// Somebody wants partitions: a person, or a run that missed them.
+    /// A request for partitions, by a person or by a run that missed them.
     #[entity]
     pub struct Want {
-        /// What is wanted.
+        /// The requested partitions.
         #[edge(min = 1)]
         pub partitions: Many<Partition>,
-        /// The run that missed these partitions; none where a person wants them.
+        /// The run that missed these partitions; none if a person wants them.
         pub asked_by: Option<JobRun>,
-        /// The runs that work for it.
+        /// The runs that serve it.
         #[inverse(JobRun::services)]
         pub serviced_by: Many<JobRun>,
     }
-    /// Where a want stands: a function of its partitions, see the immediate events below.
+    /// The lifecycle of a want, which is a function of its partitions; see the immediate events below.
     #[states(Want)]
     pub enum WantState {
-        /// Just made; settled in the same step.
+        /// Just created; it leaves this state in the same step.
         #[initial]
         #[to(
             Idle,
@@ -170,7 +170,7 @@ pub mod build {
             Canceled
         )]
         New,
-        /// Nobody works for it yet.
+        /// No run serves it yet.
         #[to(
             Building,
             UpstreamBuilding,
@@ -186,7 +186,7 @@ pub mod build {
         /// One of its partitions waits for others, and none is being built.
         #[to(Idle, Building, Successful, Failed, UpstreamFailed, Canceled)]
         UpstreamBuilding,
-        /// All its partitions were live at once.
+        /// All its partitions were live at the same time.
         #[terminal]
         Successful,
         /// One of its partitions failed.
@@ -195,22 +195,22 @@ pub mod build {
         /// One of its partitions waited for one that failed.
         #[terminal]
         UpstreamFailed,
-        /// The run that asked has a successor, which asks for itself.
+        /// The run that asked has a successor, which creates its own wants.
         #[terminal]
         Canceled,
     }
 
-    /// Somebody wants partitions.
+    /// A person wants partitions.
     #[event]
     #[create(want: Want)]
     #[link(want.partitions += partitions)]
     pub struct WantCreated {
-        /// What is wanted; made known where it was not.
+        /// The partitions, which are created if they are not known.
         pub partitions: Vec<Ensure<Partition>>,
     }
 
-    /// A run is to build partitions. It takes them over from an earlier run, and with them the question what
-    /// they are made from and what they miss.
+    /// A run is queued to build partitions. It replaces their earlier run; the inputs of the partitions and the wants of the earlier
+    /// run are dropped.
     #[event]
     #[create(run: JobRun { label })]
     #[link(run.services += wants)]
@@ -219,9 +219,9 @@ pub mod build {
     #[moves(each partitions: Missing | UpForRetry | Stale -> Building)]
     #[moves(those partitions.built_by.asks: New | Idle | Building | UpstreamBuilding -> Canceled)]
     pub struct JobQueued {
-        /// What for, in words.
+        /// The label of the run.
         pub label: String,
-        /// What it is to build.
+        /// The partitions to build.
         pub partitions: Vec<Partition>,
         /// The wants that it serves.
         pub wants: Vec<Want>,
@@ -233,11 +233,11 @@ pub mod build {
     pub struct JobStarted {
         /// The run.
         pub run: JobRun<Queued>,
-        /// Its process.
+        /// The id of its process.
         pub pid: u32,
     }
 
-    /// A run ended well: what it built is live.
+    /// A run succeeded: its partitions are live.
     #[event]
     #[link(run.reads += reads)]
     #[link(run.builds.inputs += inputs)]
@@ -246,15 +246,15 @@ pub mod build {
     pub struct JobSucceeded {
         /// The run.
         pub run: JobRun<Running>,
-        /// What the content is a function of.
+        /// The digest of what the content is a function of.
         pub digest: String,
-        /// What it read.
+        /// The partitions that it read.
         pub reads: Vec<Partition>,
-        /// Of that, what the content is made from.
+        /// Those of them that the content is made from.
         pub inputs: Vec<Partition>,
     }
 
-    /// A run needs partitions that are not live. It ended; they are wanted; what it was to build waits for them.
+    /// A run ended because it needs partitions that are not live. These are wanted, and the partitions of the run wait for them.
     #[event]
     #[create(want: Want)]
     #[link(want.partitions += missed)]
@@ -267,11 +267,11 @@ pub mod build {
     pub struct DepMissed {
         /// The run.
         pub run: JobRun<Running>,
-        /// What it missed; made known where it was not.
+        /// The partitions that it missed, which are created if they are not known.
         pub missed: Vec<Ensure<Partition>>,
-        /// What it read to know so.
+        /// The partitions that it read.
         pub reads: Vec<Partition>,
-        /// Of that, what decides what it misses.
+        /// Those of them that determine what it missed.
         pub inputs: Vec<Partition>,
     }
 
@@ -284,11 +284,11 @@ pub mod build {
         pub run: JobRun,
         /// Its exit status.
         pub exit: i32,
-        /// What went wrong.
+        /// The error.
         pub reason: String,
     }
 
-    /// The databuild that started a run is gone, so nobody heard how it ended.
+    /// The databuild process that started a run has ended, so the result of the run is unknown.
     #[event]
     #[moves(run: Queued | Running -> Lost)]
     #[moves(each run.builds: Building -> UpForRetry)]
@@ -297,7 +297,7 @@ pub mod build {
         pub run: JobRun,
     }
 
-    /// The digests of partitions are not what they were when these were built.
+    /// The digests of partitions have changed since the partitions were built.
     #[event]
     #[moves(each partitions: Live -> Stale)]
     pub struct SourcesChanged {
@@ -305,7 +305,7 @@ pub mod build {
         pub partitions: Vec<Partition>,
     }
 
-    /// What failed gets another chance.
+    /// Failed partitions are to be built again.
     #[event]
     #[unlink(partitions.inputs -= partitions.inputs)]
     #[unlink(partitions.upstreams -= partitions.upstreams)]
@@ -315,9 +315,9 @@ pub mod build {
         pub partitions: Vec<Partition>,
     }
 
-    // What follows fires by itself. Partitions come first, so that wants are settled by what came of them.
+    // The immediate events. Those of partitions come first, so that wants follow the final states of partitions.
 
-    /// What it was made from went stale, so it is stale too; to any depth.
+    /// One of its inputs is stale, so it becomes stale too, to any depth.
     #[immediate]
     #[when(any partition.inputs in Stale)]
     #[moves(partition: Live -> Stale)]
@@ -326,7 +326,7 @@ pub mod build {
         pub partition: Partition,
     }
 
-    /// What a run read to know what it misses went stale: it must say so anew.
+    /// A partition that determined what the run missed is stale, so the run has to be repeated.
     #[immediate]
     #[when(any partition.inputs in Stale)]
     #[unlink(partition.upstreams -= partition.upstreams)]
@@ -336,7 +336,7 @@ pub mod build {
         pub partition: Partition,
     }
 
-    /// All that was missed is there.
+    /// All missed partitions are live.
     #[immediate]
     #[when(all partition.upstreams in Live)]
     #[unlink(partition.upstreams -= partition.upstreams)]
@@ -346,7 +346,7 @@ pub mod build {
         pub partition: Partition,
     }
 
-    /// Something that was missed will not come.
+    /// A missed partition has failed.
     #[immediate]
     #[when(any partition.upstreams in Failed | UpstreamFailed)]
     #[moves(partition: UpstreamBuilding -> UpstreamFailed)]
@@ -355,8 +355,8 @@ pub mod build {
         pub partition: Partition,
     }
 
-    // A want that has not ended is the first of these that holds. The first three end it; the conditions of
-    // the others exclude each other, so that they cannot chase each other in a circle.
+    // An open want is in the state of the first of these events whose conditions hold. The first three end it. The conditions of
+    // the others are mutually exclusive, so that they cannot form a cycle.
 
     /// One of its partitions failed.
     #[immediate]
@@ -376,7 +376,7 @@ pub mod build {
         pub want: Want,
     }
 
-    /// All that was wanted is there.
+    /// All of its partitions are live.
     #[immediate]
     #[when(all want.partitions in Live)]
     #[moves(want: New | Idle | Building | UpstreamBuilding -> Successful)]
@@ -404,7 +404,7 @@ pub mod build {
         pub want: Want,
     }
 
-    /// Something is to be built, and nobody is at it.
+    /// Some of its partitions are not live, and none is being built or waits for others.
     #[immediate]
     #[when(none want.partitions in Building | UpstreamBuilding)]
     #[moves(want: New | Building | UpstreamBuilding -> Idle)]
@@ -413,15 +413,15 @@ pub mod build {
         pub want: Want,
     }
 
-    /// What is being built is built by somebody.
+    /// A partition in `Building` has a run that has not ended.
     #[invariant(Partition, via = [built_by], crate::rules::building_means_an_unfinished_run)]
     pub struct BuildingHasARun;
 
-    /// What is live was built: its run succeeded.
+    /// A partition in `Live` has a run that succeeded.
     #[invariant(Partition, via = [built_by], crate::rules::live_means_a_run_that_succeeded)]
     pub struct LiveWasBuilt;
 
-    /// What waits waits for something.
+    /// A partition in `UpstreamBuilding` has an upstream partition.
     #[invariant(Partition, via = [upstreams], crate::rules::waiting_means_something_missed)]
     pub struct WaitingHasACause;
 }

@@ -1,4 +1,4 @@
-//! What a person sees while databuild works: bars on a terminal, plain lines elsewhere, both on stderr.
+//! The display of progress on stderr: bars on a terminal, and plain lines elsewhere.
 
 use std::collections::HashMap;
 use std::fmt::Display;
@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
-/// Shows what is going on.
+/// Displays progress.
 pub struct Progress {
     bars: Option<Bars>,
 }
@@ -19,14 +19,14 @@ struct Bars {
 }
 
 impl Progress {
-    /// As fits stderr.
+    /// Uses bars if stderr is a terminal.
     pub fn new() -> Self {
         if !std::io::stderr().is_terminal() {
             return Self { bars: None };
         }
         let all = MultiProgress::new();
         let live = all.add(ProgressBar::new(0));
-        // The templates are constant; were one wrong, the default style would do.
+        // The template is constant and valid; otherwise the default style would be used.
         if let Ok(style) =
             ProgressStyle::with_template("{bar:30} {pos}/{len} partitions live, {elapsed}")
         {
@@ -42,7 +42,7 @@ impl Progress {
         }
     }
 
-    /// A run has started.
+    /// Shows that a run has started.
     pub fn started(&mut self, partition: &str, pid: u32) {
         let Some(bars) = &mut self.bars else {
             return self.note(format_args!("started  {partition} (pid {pid})"));
@@ -53,7 +53,7 @@ impl Progress {
         bars.running.insert(partition.to_owned(), bar);
     }
 
-    /// A run has ended. What went wrong stays on the screen.
+    /// Shows that a run has ended. Failures stay on the screen.
     pub fn ended(&mut self, partition: &str, how: Ending) {
         if let Some(bars) = &mut self.bars {
             if let Some(bar) = bars.running.remove(partition) {
@@ -76,7 +76,7 @@ impl Progress {
         }
     }
 
-    /// How many of the known partitions are live.
+    /// Shows how many of the known partitions are live.
     pub fn live(&mut self, live: usize, known: usize) {
         if let Some(bars) = &self.bars {
             bars.live.set_length(known as u64);
@@ -84,16 +84,16 @@ impl Progress {
         }
     }
 
-    /// A line to stay.
+    /// Prints a line that stays on the screen.
     pub fn note(&self, line: impl Display) {
         match &self.bars {
-            // A lost line of progress is no reason to stop.
+            // Errors are ignored, because progress is not essential.
             Some(bars) => drop(bars.all.println(line.to_string())),
             None => drop(writeln!(std::io::stderr(), "{line}")),
         }
     }
 
-    /// Takes the bars away.
+    /// Removes the bars.
     pub fn finish(&mut self) {
         if let Some(bars) = self.bars.take() {
             drop(bars.all.clear());
@@ -107,11 +107,11 @@ impl Default for Progress {
     }
 }
 
-/// How a run ended, for the screen.
+/// The result of a run, for the display.
 pub enum Ending {
     /// Its partition is live.
     Live,
-    /// It missed so many partitions.
+    /// It missed this number of partitions.
     Missed(usize),
     /// It failed.
     Failed,

@@ -1,8 +1,8 @@
-//! The log in words for people: partitions by their names, times as times, long lists shortened.
+//! Renders the log for human readers: partitions by name, times in RFC 3339, long lists shortened.
 //!
-//! The store tells events and facts in words already, with entities by number, as `link Want/3.partitions +=
-//! Partition/7`, and with times as numbers. Here these words are told anew. What is between quotes is a value, and is
-//! left as it is.
+//! The store renders events and facts with entities by id, as in `link Want/3.partitions +=
+//! Partition/7`, and with times as numbers. This module rewrites that text. Quoted values are
+//! kept.
 
 use std::collections::{HashMap, HashSet};
 
@@ -12,22 +12,22 @@ use ironweave::schema::Schema;
 
 use crate::model::build::Partition;
 use crate::rules::all_partitions;
-use crate::words::{LIST_MAX, one_line};
+use crate::text::{LIST_MAX, one_line};
 
-/// The entity that is told by its key.
+/// The entity that is shown by its key.
 const NAMED: &str = "Partition";
 
-/// Tells what a store says.
+/// Renders events and facts of a store.
 pub struct Renderer {
-    /// The partitions by slot; none is ever deleted.
+    /// The names of the partitions by slot. Partitions are never deleted.
     names: HashMap<u32, String>,
-    /// What holds times: entity and field, or piece of state data.
+    /// The columns that hold times: entity and field, or piece of state data.
     times: HashSet<(String, String)>,
     full: bool,
 }
 
 impl Renderer {
-    /// One that knows the partitions of a store, and shortens no lists where all is asked for.
+    /// Creates a renderer with the partitions of a store. It does not shorten lists if `full`.
     pub fn new(db: &impl Db, schema: &Schema, full: bool) -> Self {
         let names = all_partitions(db).map(|p: Partition| (p.id().slot(), p.name(db).to_owned()));
         let times = schema
@@ -63,7 +63,7 @@ impl Renderer {
         )
     }
 
-    /// Facts, each on one line. Of those of one kind, as links of one edge, the first few.
+    /// Facts, each on one line. Of many facts of one kind, such as links of one edge, only the first ones are rendered.
     pub fn facts<'f>(&self, facts: impl Iterator<Item = &'f str> + Clone) -> Vec<String> {
         let mut of_kind: HashMap<String, usize> = HashMap::new();
         if !self.full {
@@ -71,12 +71,12 @@ impl Renderer {
                 *of_kind.entry(kind(fact)).or_default() += 1;
             }
         }
-        let mut told: HashMap<String, usize> = HashMap::new();
+        let mut counts: HashMap<String, usize> = HashMap::new();
         let mut out = Vec::new();
         for fact in facts {
             let kind = kind(fact);
             let all = of_kind.get(&kind).copied().unwrap_or_default();
-            let n = told.entry(kind).or_default();
+            let n = counts.entry(kind).or_default();
             *n += 1;
             if all <= LIST_MAX || *n <= LIST_MAX {
                 out.push(one_line(&self.fact(fact)));
@@ -100,7 +100,7 @@ impl Renderer {
         self.named(set.as_deref().unwrap_or(fact))
     }
 
-    /// A value with names; of a long list, the first few items.
+    /// A value with names; of a long list, the first items.
     fn list(&self, value: &str) -> String {
         let inner = value.strip_prefix('[').and_then(|v| v.strip_suffix(']'));
         let Some(inner) = inner.filter(|_| !self.full) else {
@@ -118,7 +118,7 @@ impl Renderer {
         }
     }
 
-    /// A text with the partitions in it by name.
+    /// A text with partitions by name.
     fn named(&self, text: &str) -> String {
         let mut out = String::with_capacity(text.len());
         let mut from = 0;
@@ -148,7 +148,7 @@ impl Renderer {
     }
 }
 
-/// The places in a text that are not in a value between quotes.
+/// The positions in a text that are not in a quoted value.
 fn outside_quotes(text: &str) -> impl Iterator<Item = usize> {
     let (mut quoted, mut escaped) = (false, false);
     text.char_indices().filter_map(move |(at, c)| {
@@ -166,13 +166,13 @@ fn is_of_word(c: char) -> bool {
     c.is_alphanumeric() || c == '_'
 }
 
-/// The digits that a text begins with.
+/// The digits at the beginning of a text.
 fn digits(text: &str) -> &str {
     let end = text.find(|c: char| !c.is_ascii_digit());
     &text[..end.unwrap_or(text.len())]
 }
 
-/// The generation that a text begins with, as in `.1 in Missing`.
+/// The generation at the beginning of a text, as in `.1 in Missing`.
 fn generation(text: &str) -> &str {
     let digits = text.strip_prefix('.').map_or("", digits);
     match digits.is_empty() {
@@ -181,7 +181,7 @@ fn generation(text: &str) -> &str {
     }
 }
 
-/// What a fact says without whom it is about: of which there may be many.
+/// A fact without its entities, to count similar facts.
 fn kind(fact: &str) -> String {
     let what = match fact.starts_with("set ") {
         true => fact.split_once(" = ").map_or(fact, |(what, _)| what),
@@ -242,7 +242,7 @@ mod tests {
     }
 
     #[test]
-    fn long_lists_are_shortened_unless_all_is_asked_for() {
+    fn long_lists_are_shortened_unless_full() {
         let names: Vec<String> = (0..20).map(|n| format!("Partition/{n}.1")).collect();
         let list = format!("[{}]", names.join(", "));
         let short = renderer(false).list(&list);
@@ -262,9 +262,9 @@ mod tests {
             .chain(links)
             .chain(["create JobRun/1.1 in Queued".to_owned()])
             .collect();
-        let told = |full| renderer(full).facts(facts.iter().map(String::as_str));
-        assert_eq!(told(true).len(), 22);
-        let short = told(false);
+        let rendered = |full| renderer(full).facts(facts.iter().map(String::as_str));
+        assert_eq!(rendered(true).len(), 22);
+        let short = rendered(false);
         assert_eq!(short.len(), 9, "{short:?}");
         assert_eq!(short[7], "and 14 more like that");
         assert_eq!(short[8], "create JobRun/1.1 in Queued");

@@ -1,7 +1,7 @@
-//! What must hold of every partition at the end of every transaction, and questions that are asked often.
+//! The invariants of partitions, and common queries.
 //!
-//! No arc of the model breaks these as it stands. The invariants say why it is right, and catch the change that would
-//! make it wrong: the store refuses the transaction, so that the log never holds such a state.
+//! No arc of the present model violates the invariants. They document why the model is correct, and detect a change that
+//! breaks it: the store rejects the transaction, so that the log never contains such a state.
 
 use ironweave::prelude::*;
 
@@ -11,7 +11,7 @@ use crate::model::build::state::{
 };
 use crate::model::build::{Partition, Want};
 
-/// Nothing is in building that no process works at.
+/// A partition in `Building` has a run that has not ended.
 pub fn building_means_an_unfinished_run(partition: Partition, db: &impl Db) -> Result<(), Reject> {
     if !partition.is::<Building>(db) {
         return Ok(());
@@ -23,7 +23,7 @@ pub fn building_means_an_unfinished_run(partition: Partition, db: &impl Db) -> R
     }
 }
 
-/// Nothing is live that no run has finished.
+/// A live partition was built by a run that succeeded.
 pub fn live_means_a_run_that_succeeded(partition: Partition, db: &impl Db) -> Result<(), Reject> {
     if !partition.is::<Live>(db) {
         return Ok(());
@@ -37,15 +37,15 @@ pub fn live_means_a_run_that_succeeded(partition: Partition, db: &impl Db) -> Re
     }
 }
 
-/// Nothing waits for ever because nothing can wake it.
+/// A waiting partition waits for at least one other, which will wake it.
 pub fn waiting_means_something_missed(partition: Partition, db: &impl Db) -> Result<(), Reject> {
     if partition.is::<UpstreamBuilding>(db) && partition.upstreams_count(db) == 0 {
-        return Err(Reject::new("it waits, and for nothing"));
+        return Err(Reject::new("it waits for no partition"));
     }
     Ok(())
 }
 
-/// Whether a want has not ended.
+/// Returns whether a want has not ended.
 pub fn is_open(want: Want, db: &impl Db) -> bool {
     want.is::<Idle>(db)
         || want.is::<Building>(db)
@@ -53,7 +53,7 @@ pub fn is_open(want: Want, db: &impl Db) -> bool {
         || want.is::<New>(db)
 }
 
-/// All partitions that are known.
+/// All known partitions.
 pub fn all_partitions(db: &impl Db) -> impl Iterator<Item = Partition> {
     let unfinished = db.place::<Partition, (Missing, Building, UpForRetry, UpstreamBuilding)>();
     unfinished.chain(db.place::<Partition, (Live, Stale, Failed, UpstreamFailed)>())

@@ -1,5 +1,5 @@
-//! `databuild log`, `status` and their kin: what the store says, said and would say, also of one that a running databuild
-//! writes to. Long lists are shortened unless all is asked for.
+//! `databuild log`, `status`, `as-of`, `history` and `what-if`, which read a store, also while a databuild writes
+//! it. Long lists are shortened unless `--full` is given.
 
 use std::io::{BufWriter, Write};
 
@@ -16,16 +16,16 @@ use crate::model::build::state::{
 use crate::model::build::{JobRun, Partition, Want, WantCreated};
 use crate::render::Renderer;
 use crate::start::open_read_only;
-use crate::words::{few, one_line, shown};
+use crate::text::{few, one_line, shown};
 
-/// What is said where there is no room behind `>`.
+/// The context of errors of stdout, such as a full disk.
 const UNWRITABLE: &str = "cannot write to stdout";
 
-/// How many of each kind a status names where not all are asked for.
+/// The number of entities of each kind that a status lists without `--full`.
 const NAMED_MAX: usize = 20;
 
-/// Prints every event with its facts, one line each: sequence, time, the event with its fields, and what changed. An
-/// event that fired by itself is indented.
+/// Prints every event on one line: sequence, time, the event with its fields, and its facts. An
+/// immediate event is indented.
 pub fn log(dirs: &Dirs, full: bool) -> Result<()> {
     let store = open_read_only(dirs)?;
     let renderer = Renderer::new(&store, store.schema(), full);
@@ -50,20 +50,20 @@ macro_rules! counts {
 
 /// Prints the wants, runs and partitions by state.
 pub fn status(dirs: &Dirs, full: bool) -> Result<()> {
-    say(&status_of(&open_read_only(dirs)?, full))
+    print(&status_of(&open_read_only(dirs)?, full))
 }
 
-/// Prints the same of another time: after a step, or at a time.
+/// Prints the status after an earlier step, or at an earlier time.
 pub fn status_as_of(dirs: &Dirs, when: &str, full: bool) -> Result<()> {
     let when = match when.parse::<u64>() {
         Ok(seq) => When::Seq(seq),
         Err(_) => When::Time(when.parse().map_err(|e| {
-            anyhow::anyhow!("{e}, nor a number of a step: `databuild log` has both in each line")
+            anyhow::anyhow!("{e}, and it is not the number of a step: each line of `databuild log` begins with both")
         })?),
     };
     let store = open_read_only(dirs)?;
     let then = store.as_of(when).map_err(|e| unreadable(dirs, &e))?;
-    say(&status_of(&then, full))
+    print(&status_of(&then, full))
 }
 
 /// Prints each fact about a partition, with its step and event.
@@ -74,29 +74,29 @@ pub fn history(dirs: &Dirs, name: &str, full: bool) -> Result<()> {
         .map_err(|e| unreadable(dirs, &e))?;
     anyhow::ensure!(
         !had.is_empty(),
-        "nobody ever wanted {} in {}: `databuild status` tells what there is",
+        "there is no partition {} in {}: `databuild log` shows the known ones",
         shown(name),
         dirs.shown().display()
     );
     let renderer = Renderer::new(&store, store.schema(), full);
     let mut out = String::new();
     let all: Vec<&Past> = had.iter().flat_map(|(_, history)| history).collect();
-    // What one event says of it, shortened where it says much of one kind.
-    for said in all.chunk_by(|a, b| (a.seq, &a.event) == (b.seq, &b.event)) {
+    // The facts of one event are shortened together.
+    for facts in all.chunk_by(|a, b| (a.seq, &a.event) == (b.seq, &b.event)) {
         let Some(Past {
             seq, time, event, ..
-        }) = said.first()
+        }) = facts.first()
         else {
             continue;
         };
-        for fact in renderer.facts(said.iter().map(|past| past.words.as_str())) {
+        for fact in renderer.facts(facts.iter().map(|past| past.words.as_str())) {
             out += &format!("{seq:>6} {time} {event}: {fact}\n");
         }
     }
-    say(&out)
+    print(&out)
 }
 
-/// Prints what would change if somebody wanted partitions.
+/// Prints what a want for partitions would change.
 pub fn what_if_wanted(dirs: &Dirs, refs: &[String], full: bool) -> Result<()> {
     refs.iter().try_for_each(|name| check_name(name))?;
     let store = open_read_only(dirs)?;
@@ -107,7 +107,7 @@ pub fn what_if_wanted(dirs: &Dirs, refs: &[String], full: bool) -> Result<()> {
     let outcome = store
         .snapshot()
         .with(WantCreated { partitions })
-        .map_err(|e| anyhow::anyhow!("the store in {} refuses: {e}", dirs.shown().display()))?;
+        .map_err(|e| anyhow::anyhow!("the store in {} rejects it: {e}", dirs.shown().display()))?;
     let renderer = Renderer::new(&outcome.snapshot, store.schema(), full);
     let facts = outcome.changes.facts().iter();
     let facts: Vec<String> = facts.map(|f| outcome.changes.words(*f)).collect();
@@ -118,14 +118,14 @@ pub fn what_if_wanted(dirs: &Dirs, refs: &[String], full: bool) -> Result<()> {
     let want = outcome.receipt.created.want;
     let state = want.state(&outcome.snapshot);
     out += &format!("the want would be {state}\n");
-    say(&out)
+    print(&out)
 }
 
 fn unreadable(dirs: &Dirs, e: &StorageError) -> anyhow::Error {
     anyhow::anyhow!("cannot read the log in {}: {e}", dirs.shown().display())
 }
 
-fn say(text: &str) -> Result<()> {
+fn print(text: &str) -> Result<()> {
     std::io::stdout()
         .write_all(text.as_bytes())
         .context(UNWRITABLE)
@@ -177,7 +177,7 @@ fn status_of(store: &impl Db, full: bool) -> String {
     out
 }
 
-/// A line for each of some, as many as there is room for.
+/// A line for each item, up to a limit.
 fn list(out: &mut String, what: &str, mut lines: impl Iterator<Item = String>, full: bool) {
     let most = if full { usize::MAX } else { NAMED_MAX };
     for text in lines.by_ref().take(most) {
@@ -185,7 +185,7 @@ fn list(out: &mut String, what: &str, mut lines: impl Iterator<Item = String>, f
     }
     let more = lines.count();
     if more > 0 {
-        *out += &format!("{what}: and {more} more, which --full shows\n");
+        *out += &format!("{what}: and {more} more (shown by --full)\n");
     }
 }
 

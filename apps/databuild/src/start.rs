@@ -1,10 +1,10 @@
-//! What databuild does first: it finishes what an earlier one left, and looks what has changed since.
+//! Recovery at the start of databuild:
 //!
-//! 1. Renames that are owed: a run that succeeded, whose directory did not get to its place.
-//! 2. Runs that nobody waits for any more are recorded as lost.
-//! 3. What failed gets another chance.
-//! 4. What is no longer a function of its sources becomes stale, and with it, by the model, what was made from it
-//!    ([`fresh`]).
+//! 1. Complete renames of earlier versions: runs that succeeded, whose directories were not moved into place.
+//! 2. Record runs of earlier databuilds as lost.
+//! 3. Reset failed partitions, so that they are built again.
+//! 4. Mark partitions as stale whose sources have changed ([`fresh`]). The model marks the partitions that are made from
+//!    them.
 
 use std::collections::HashSet;
 use std::time::Duration;
@@ -20,10 +20,10 @@ use crate::model::build::state::{
 };
 use crate::model::build::{JobRun, Partition, PartitionsRetried};
 use crate::rules::{all_partitions, is_open};
-use crate::words::{LIST_MAX, shown};
+use crate::text::{LIST_MAX, shown};
 
-/// How often a locked store is tried again. The process of a run holds the lock for a moment between its fork and
-/// its exec, which is to be waited for when databuild was killed just then.
+/// How often opening a locked store is retried. The process of a run holds the lock between its fork and
+/// its exec, which matters if databuild was killed in that moment.
 const LOCK_TRIES: u32 = 20;
 const LOCK_PAUSE: Duration = Duration::from_millis(50);
 
@@ -40,7 +40,7 @@ pub fn open(dirs: &Dirs) -> Result<BuildStore> {
                 std::thread::sleep(LOCK_PAUSE);
             }
             Err(e) if e.is_locked() => anyhow::bail!(
-                "another databuild works in {}: wait for it, or choose another directory with --dir",
+                "another databuild is running in {}: wait for it, or choose another directory with --dir",
                 dirs.shown().display()
             ),
             result => return result.map_err(|e| cannot_open(dirs, &e)),
@@ -48,13 +48,13 @@ pub fn open(dirs: &Dirs) -> Result<BuildStore> {
     }
 }
 
-/// Opens the store to look at it, also beside a databuild that writes.
+/// Opens the store read-only, also while a databuild writes.
 pub fn open_read_only(dirs: &Dirs) -> Result<BuildStore> {
     if !dirs.store().is_dir() {
         return Err(no_store(dirs));
     }
     match BuildStore::open_read_only(dirs.store()) {
-        // One that was killed before it had written anything.
+        // The store of a databuild that was killed before it had written anything.
         Err(e) if e.is_not_found() => Err(no_store(dirs)),
         result => result.map_err(|e| cannot_open(dirs, &e)),
     }
@@ -67,22 +67,22 @@ fn no_store(dirs: &Dirs) -> anyhow::Error {
     )
 }
 
-/// The message without its sources, which it tells itself.
+/// The error without its sources, which its message includes already.
 fn cannot_open(dirs: &Dirs, e: &StorageError) -> anyhow::Error {
     let store = dirs.shown().join("store");
     let advice = if e.is_schema() || (e.is_io() && !e.is_full()) {
-        ". Another directory can be chosen with --dir"
+        ". Choose another directory with --dir"
     } else {
         ""
     };
     anyhow::anyhow!("cannot open the store in {}: {e}{advice}", store.display())
 }
 
-/// Brings store and directories to where work can begin for `refs`. Returns the signal that stopped it, if one did.
+/// Recovers the store and the directories, before work for `refs` begins. Returns the signal that stopped it, if there was one.
 pub fn recover(engine: &mut Engine, refs: &[String]) -> Result<Option<i32>> {
     if let Some(torn) = engine.store.recovered() {
         engine.progress.note(format_args!(
-            "the log ended within step {}, which did not happen; its {} bytes are kept in {}",
+            "the log ended in the incomplete step {}, which was discarded; its {} bytes are kept in {}",
             torn.seq,
             torn.bytes,
             torn.kept.display()
@@ -106,8 +106,8 @@ pub fn recover(engine: &mut Engine, refs: &[String]) -> Result<Option<i32>> {
     Ok(stopped)
 }
 
-/// Renames the directories of runs that succeeded, where the databuild that was to do it was killed before. Returns
-/// the live partitions of which that could not be done.
+/// Completes the renames of the directories of runs that succeeded. Returns
+/// the live partitions for which that failed.
 fn owed_renames(engine: &Engine) -> Result<Vec<Partition>> {
     let present: HashSet<String> = engine.dirs.runs_present()?.into_iter().collect();
     let db = &engine.store;
@@ -123,14 +123,14 @@ fn owed_renames(engine: &Engine) -> Result<Vec<Partition>> {
         {
             engine
                 .progress
-                .note(format_args!("{name} is to be built again: {e:#}"));
+                .note(format_args!("{name} will be built again: {e:#}"));
             unplaced.extend(Some(partition).filter(|p| p.is::<Live>(db)));
         }
     }
     Ok(unplaced)
 }
 
-/// An earlier databuild may have had other jobs: what it was asked for and these jobs do not make, waits.
+/// Reports wanted partitions that no present job makes. An earlier databuild may have had other jobs.
 fn note_what_has_no_job(engine: &Engine) {
     let db = &engine.store;
     let mut waiting = db
@@ -139,7 +139,7 @@ fn note_what_has_no_job(engine: &Engine) {
         .filter_map(|p| Some((p.name(db), engine.jobs.job_for(p.name(db)).err()?)));
     for (name, why) in waiting.by_ref().take(LIST_MAX) {
         engine.progress.note(format_args!(
-            "{} was wanted earlier and is left waiting: {why:#}",
+            "{} was wanted earlier and stays unbuilt: {why:#}",
             shown(name)
         ));
     }
@@ -147,7 +147,7 @@ fn note_what_has_no_job(engine: &Engine) {
     if more > 0 {
         engine
             .progress
-            .note(format_args!("and {more} more are left waiting"));
+            .note(format_args!("and {more} more stay unbuilt"));
     }
 }
 

@@ -1,4 +1,4 @@
-//! What databuild says at its end: results on stdout, what went wrong on stderr.
+//! The summary at the end of databuild: results on stdout, errors on stderr.
 
 use std::fmt::Write as _;
 use std::io::Write as _;
@@ -12,15 +12,15 @@ use crate::engine::Engine;
 use crate::fresh::stands_on;
 use crate::model::build::Partition;
 use crate::model::build::state::{Failed, Live, UpstreamFailed};
-use crate::words::{few, one_line};
+use crate::text::{few, one_line};
 
-/// How many partitions that went wrong are shown.
+/// The number of failed partitions that are shown.
 const SHOWN_MAX: usize = 10;
 
-/// What there is to look at: a word for it, and where it lies.
+/// A result: a label and its path.
 pub type Shown = (&'static str, PathBuf);
 
-/// Prints the end of the work for `refs`; whether all of them are live.
+/// Prints the summary for `refs`. Returns whether all of them are live.
 pub fn print(engine: &Engine, refs: &[String], results: &[Shown], took: Duration) -> Result<bool> {
     let db = &engine.store;
     let wanted: Vec<Partition> = refs
@@ -37,7 +37,7 @@ pub fn print(engine: &Engine, refs: &[String], results: &[Shown], took: Duration
         .collect();
     let done = not_built.is_empty() && not_known.is_empty();
     if !done {
-        complain(engine, &not_built, &not_known);
+        print_errors(engine, &not_built, &not_known);
     }
     let mut out = String::new();
     // Writing to a String cannot fail.
@@ -66,8 +66,8 @@ pub fn print(engine: &Engine, refs: &[String], results: &[Shown], took: Duration
     Ok(done)
 }
 
-/// What failed, with what it said, and who waited for it.
-fn complain(engine: &Engine, not_built: &[&str], not_known: &[&str]) {
+/// Prints the failed partitions with their reasons, and the partitions that they block.
+fn print_errors(engine: &Engine, not_built: &[&str], not_known: &[&str]) {
     let db = &engine.store;
     let mut out = String::new();
     let mut line = |text: std::fmt::Arguments<'_>| {
@@ -82,23 +82,23 @@ fn complain(engine: &Engine, not_built: &[&str], not_known: &[&str]) {
         if let Some(run) = token.built_by(db) {
             let dir = engine.dirs.shown().join("runs").join(run.id().to_string());
             line(format_args!(
-                "    (it ran in {}, which stays until databuild is started again)",
+                "    (its directory {} is kept until the next start of databuild)",
                 dir.display()
             ));
         }
     }
     more(&mut line, failed.count(), "failed");
-    let mut in_vain = db.place::<Partition, UpstreamFailed>();
-    for token in in_vain.by_ref().take(SHOWN_MAX) {
+    let mut blocked = db.place::<Partition, UpstreamFailed>();
+    for token in blocked.by_ref().take(SHOWN_MAX) {
         let lost = |p: &Partition| p.is::<Failed>(db) || p.is::<UpstreamFailed>(db);
         let missed = token.upstreams(db).filter(lost).map(|p| p.name(db));
         line(format_args!(
-            "\n{} waits in vain for {}",
+            "\n{} is blocked by {}",
             token.name(db),
             few(missed)
         ));
     }
-    more(&mut line, in_vain.count(), "wait in vain");
+    more(&mut line, blocked.count(), "are blocked");
     if !not_known.is_empty() {
         for why in engine.unknown.failures() {
             let mut text = why.lines();
@@ -117,26 +117,26 @@ fn complain(engine: &Engine, not_built: &[&str], not_known: &[&str]) {
         .map(|(what, names)| format!("{what}: {}", few(*names)))
         .collect();
     line(format_args!("\ndatabuild: {}", ends.join("; ")));
-    // Where stderr is closed nobody reads it.
+    // A closed stderr is not an error.
     drop(std::io::stderr().write_all(out.as_bytes()));
 }
 
-/// Says how many there are that are not shown.
+/// Adds the number of partitions that are not shown.
 fn more(line: &mut impl FnMut(std::fmt::Arguments<'_>), count: usize, what: &str) {
     if count > 0 {
         line(format_args!(
-            "\n{count} more {what}; `databuild status --full` has all"
+            "\n{count} more {what}; `databuild status --full` lists all"
         ));
     }
 }
 
-/// The command that shows the log, as it can be typed where databuild was started.
+/// The command that shows the log, quoted for a shell in the current directory.
 fn log_command(engine: &Engine) -> String {
     let program = std::env::args()
         .next()
         .unwrap_or_else(|| "databuild".to_owned());
     let dir = engine.dirs.shown().to_string_lossy();
-    // What begins with `-` is taken for an option, but as a path it need not begin so.
+    // A path that begins with `-` would be taken for an option.
     let dir = if dir.starts_with('-') {
         format!("./{dir}")
     } else {
@@ -145,7 +145,7 @@ fn log_command(engine: &Engine) -> String {
     format!("{} log --dir {}", quoted(&program), quoted(&dir))
 }
 
-/// A word as a shell takes it.
+/// A word quoted for a shell.
 fn quoted(word: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "/._-+=:,@%".contains(c);
     if !word.is_empty() && !word.starts_with('=') && word.chars().all(plain) {

@@ -1,4 +1,4 @@
-//! What a run has come to: judged by how its process ended, what it said, and what the store knows.
+//! Determines the result of a run, from the exit status of its process, its output, and the store.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -7,60 +7,60 @@ use ironweave::prelude::*;
 use crate::jobs::{Jobs, check_apart};
 use crate::model::build::Partition;
 use crate::model::build::state::Live;
+use crate::protocol::RunOutput;
 use crate::rules::all_partitions;
-use crate::said::Said;
-use crate::words::{few, shown, way};
+use crate::text::{chain, few, shown};
 
-/// What is judged.
+/// A run that has ended.
 pub struct Case<'a> {
-    /// What the run was to build.
+    /// The partition of the run.
     pub partition: Partition,
     /// Its exit status.
     pub exit: i32,
-    /// The same in words.
+    /// The exit status as text.
     pub status: &'a str,
-    /// What it said on stdout.
-    pub said: Result<Said, String>,
-    /// Whether a partition that is live was so when the run began. A question of order, not of clocks, which may be
-    /// set back.
+    /// Its output on stdout.
+    pub output: Result<RunOutput, String>,
+    /// Returns whether a live partition was live when the run began. The answer depends on a counter, not on a clock,
+    /// which may be set back.
     pub was_live: &'a dyn Fn(Partition) -> bool,
-    /// Why it is not known whether a partition that is live is up to date, if it is not.
+    /// Returns the error because of which a live partition is not known to be up to date, if there is one.
     pub unknown: &'a dyn Fn(Partition) -> Option<&'a str>,
-    /// What the runs of this databuild have missed so far.
+    /// The partitions that the runs of this databuild have missed so far.
     pub missed_before: &'a BTreeSet<String>,
-    /// How many partitions they may miss, all together.
+    /// The maximum number of partitions that they may miss.
     pub discovery_max: usize,
 }
 
-/// What a run has come to.
+/// The result of a run.
 pub enum Verdict {
     /// It built its partition.
     Succeeded {
-        /// What the content is a function of; empty where nobody compares it.
+        /// The digest of what the content is a function of; empty if it is not compared.
         digest: String,
-        /// What it read.
+        /// The partitions that it read.
         reads: Vec<Partition>,
-        /// Of that, what the content is made from.
+        /// Those of them that the content is made from.
         inputs: Vec<Partition>,
     },
-    /// It needs what is not live.
+    /// It needs partitions that are not live.
     Missed {
-        /// That.
+        /// The missed partitions.
         missed: BTreeSet<String>,
-        /// What it read and was live.
+        /// The live partitions that it read.
         reads: Vec<Partition>,
-        /// Of that, what decides what it needs.
+        /// Those of them that determine what it needs.
         inputs: Vec<Partition>,
     },
     /// It failed, for this reason.
     Failed(String),
 }
 
-/// Judges a run.
+/// Determines the result of a run.
 pub fn of(db: &impl Db, jobs: &Jobs, case: Case<'_>) -> Verdict {
     let partition = case.partition;
-    let said = match case.said {
-        Ok(said) => said,
+    let output = match case.output {
+        Ok(output) => output,
         Err(why) => return Verdict::Failed(why),
     };
     if case.exit != 0 {
@@ -73,19 +73,19 @@ pub fn of(db: &impl Db, jobs: &Jobs, case: Case<'_>) -> Verdict {
             .filter(|p| p.is::<Live>(db))
             .collect()
     };
-    let (reads, inputs) = (live(&said.reads), live(&said.inputs));
+    let (reads, inputs) = (live(&output.reads), live(&output.inputs));
     for read in &reads {
         if let Some(why) = (case.unknown)(*read) {
             let name = read.name(db);
             return Verdict::Failed(format!(
-                "it read `{name}`, of which it is not known whether it is up to date: {why}"
+                "it read `{name}`, which is not known to be up to date: {why}"
             ));
         }
     }
     let is_live = |name: &str| db.find::<Partition>(name).is_some_and(|p| p.is::<Live>(db));
-    // What it read that is not live, it read too early: the old data of what has gone stale, for instance.
-    let too_early = said.reads.into_iter().filter(|n| !is_live(n));
-    let missed: BTreeSet<String> = said.missed.into_iter().chain(too_early).collect();
+    // A partition that it read and that is not live counts as missed. It may have read the old data of a stale partition.
+    let too_early = output.reads.into_iter().filter(|n| !is_live(n));
+    let missed: BTreeSet<String> = output.missed.into_iter().chain(too_early).collect();
     if !missed.is_empty() {
         let missing = Missing {
             jobs,
@@ -106,15 +106,15 @@ pub fn of(db: &impl Db, jobs: &Jobs, case: Case<'_>) -> Verdict {
     }
     let name = partition.name(db);
     let compared = jobs.job_for(name).is_ok_and(|job| job.digest.is_some());
-    match said.digest {
+    match output.digest {
         None if compared => Verdict::Failed(
-            "it said no {\"digest\": ..}, and its job has a `digest` command to compare with what it says".to_owned(),
+            "it printed no {\"digest\": ..}, which is required because its job has a `digest` command".to_owned(),
         ),
         digest => Verdict::Succeeded { digest: digest.unwrap_or_default(), reads, inputs },
     }
 }
 
-/// What a run missed, to see whether it makes sense to wait for it.
+/// The partitions that a run missed, to decide whether to wait for them.
 struct Missing<'a> {
     jobs: &'a Jobs,
     partition: Partition,
@@ -125,7 +125,7 @@ struct Missing<'a> {
 }
 
 impl Missing<'_> {
-    /// Why it makes no sense.
+    /// The reason not to wait, if there is one.
     fn refusal(&self, db: &impl Db) -> Option<String> {
         let missed = self.missed;
         for name in missed {
@@ -140,51 +140,51 @@ impl Missing<'_> {
         if known.len() < missed.len() {
             let all = all_partitions(db).map(|p| p.name(db));
             if let Err(e) = check_apart(all.chain(missed.iter().map(String::as_str))) {
-                return Some(format!("it missed what cannot be: {e:#}"));
+                return Some(format!("it missed a partition that cannot exist: {e:#}"));
             }
         }
         let was_live = |p: &Partition| p.is::<Live>(db) && (self.was_live)(*p);
         if known.len() == missed.len() && known.iter().all(was_live) {
             return Some(format!(
-                "it missed {}, live when it began: it would say so for ever",
+                "it missed {}, which was live when it began, so it would miss it again in every run",
                 few(missed)
             ));
         }
-        circle(db, self.partition, &known).or_else(|| self.too_many(db))
+        cycle(db, self.partition, &known).or_else(|| self.too_many(db))
     }
 
-    /// Whether runs have missed more than they may, and how it came to that.
+    /// The error if runs have missed more partitions than they may, with the chain that led here.
     fn too_many(&self, db: &impl Db) -> Option<String> {
         let mut new = self.missed.difference(self.before);
         let before = self.before.len();
         if before + new.clone().count() <= self.discovery_max {
             return None;
         }
-        let way = way(&self.way_here(db, new.next()?));
+        let chain = chain(&self.chain_to(db, new.next()?));
         Some(format!(
-            "it missed {}, and with these the runs of this databuild have missed more than {} partitions: see that \
-             no job asks for others without end, or raise --discovery-max. This is how it came here: {way}",
+            "it missed {}, so the runs of this databuild have missed more than {} partitions: check that \
+             no job asks for others without end, or raise --discovery-max. The chain of partitions: {chain}",
             few(self.missed),
             self.discovery_max
         ))
     }
 
-    /// From a partition that waits for others, and that no other waits for, to one that was missed now.
-    fn way_here<'b>(&self, db: &'b impl Db, to: &'b str) -> Vec<&'b str> {
-        let mut way = vec![to];
+    /// The chain from a partition that no other one waits for, to one that was missed now.
+    fn chain_to<'b>(&self, db: &'b impl Db, to: &'b str) -> Vec<&'b str> {
+        let mut chain = vec![to];
         let mut seen = BTreeSet::new();
         let mut next = Some(self.partition);
         while let Some(partition) = next.filter(|p| seen.insert(*p)) {
-            way.push(partition.name(db));
+            chain.push(partition.name(db));
             next = partition.downstreams(db).next();
         }
-        way.reverse();
-        way
+        chain.reverse();
+        chain
     }
 }
 
-/// If one of `missed` waits for `partition`, over however many others: how.
-fn circle(db: &impl Db, partition: Partition, missed: &[Partition]) -> Option<String> {
+/// The error if one of `missed` waits for `partition`, directly or over others.
+fn cycle(db: &impl Db, partition: Partition, missed: &[Partition]) -> Option<String> {
     let mut came_from: BTreeMap<Partition, Option<Partition>> =
         missed.iter().map(|p| (*p, None)).collect();
     let mut todo = missed.to_vec();
@@ -200,8 +200,8 @@ fn circle(db: &impl Db, partition: Partition, missed: &[Partition]) -> Option<St
                 names.push(partition.name(db));
                 names.reverse();
                 return Some(format!(
-                    "partitions wait for each other in a circle: {}",
-                    way(&names)
+                    "partitions wait for each other in a cycle: {}",
+                    chain(&names)
                 ));
             }
             came_from.entry(next).or_insert_with(|| {
@@ -231,8 +231,8 @@ mod tests {
         store.step(JobStarted { run, pid: 7 }).bound.run
     }
 
-    /// A chain of so many, each of which has missed the next; the last one is given back.
-    fn chain(store: &mut Store<build::Model>, length: usize) -> Partition {
+    /// Builds a chain of partitions, each of which has missed the next one, and returns the last one.
+    fn chain_of(store: &mut Store<build::Model>, length: usize) -> Partition {
         let name = |i: usize| format!("n{i}");
         store.step(WantCreated {
             partitions: vec![Ensure::from(name(1))],
@@ -250,14 +250,14 @@ mod tests {
         store.find::<Partition>(&*name(length)).unwrap()
     }
 
-    fn judged(store: &Store<build::Model>, partition: Partition, missed: &str) -> String {
+    fn verdict(store: &Store<build::Model>, partition: Partition, missed: &str) -> String {
         let jobs = Jobs::parse(
             std::path::Path::new("jobs.toml"),
             "[[job]]\npartitions = '*'\ncommand = ['x']\n",
         )
         .unwrap();
-        let mut said = Said::of(partition.name(store));
-        said.missed.insert(missed.to_owned());
+        let mut output = RunOutput::of(partition.name(store));
+        output.missed.insert(missed.to_owned());
         let before: BTreeSet<String> = all_partitions(store)
             .map(|p| p.name(store).to_owned())
             .collect();
@@ -265,7 +265,7 @@ mod tests {
             partition,
             exit: 0,
             status: "",
-            said: Ok(said),
+            output: Ok(output),
             was_live: &|_| false,
             unknown: &|_| None,
             missed_before: &before,
@@ -279,21 +279,21 @@ mod tests {
     }
 
     #[test]
-    fn a_circle_of_fifty_thousand_has_a_short_message() {
+    fn a_cycle_of_fifty_thousand_has_a_short_message() {
         let mut store = Store::memory();
-        let last = chain(&mut store, 50_000);
-        let why = judged(&store, last, "n1");
+        let last = chain_of(&mut store, 50_000);
+        let why = verdict(&store, last, "n1");
         assert_eq!(
             why,
-            "partitions wait for each other in a circle: n50000 -> n1 -> n2 -> .. 49995 more .. -> n49998 -> n49999 -> n50000"
+            "partitions wait for each other in a cycle: n50000 -> n1 -> n2 -> .. 49995 more .. -> n49998 -> n49999 -> n50000"
         );
     }
 
     #[test]
     fn discovery_without_end_meets_a_limit_with_a_short_message() {
         let mut store = Store::memory();
-        let last = chain(&mut store, 1000);
-        let why = judged(&store, last, "n1001");
+        let last = chain_of(&mut store, 1000);
+        let why = verdict(&store, last, "n1001");
         for word in [
             "it missed n1001, ",
             "more than 1000 ",

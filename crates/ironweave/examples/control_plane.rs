@@ -1,7 +1,7 @@
-//! A cluster's control plane: pods run on nodes, with volumes that are attached to one node at a time. When a node
-//! dies its pods are evicted, and placed again. `cargo run --example control_plane`
+//! The control plane of a cluster: pods run on nodes, with volumes that are attached to one node at a time. When a node
+//! fails, its pods are evicted and placed again. Run it with `cargo run --example control_plane`.
 //!
-//! All that happens by itself is declared; the scheduler only chooses. There is no handler at all.
+//! All consequences are declared as immediate events, and the scheduler only chooses nodes. The model has no handler.
 #![allow(missing_docs)]
 
 use std::{error::Error, io};
@@ -19,7 +19,7 @@ pub mod cluster {
         #[key]
         pub name: String,
         pub slots: u32,
-        #[edge(on_delete = restrict)]                   // a node with pods is not removed
+        #[edge(on_delete = restrict)]                   // a node with pods cannot be removed
         pub pods: Many<Pod>,
         pub volumes: Many<Volume>,
     }
@@ -34,7 +34,7 @@ pub mod cluster {
         pub name: String,
         #[inverse(Node::pods)]
         pub node: Option<Node>,
-        #[edge(data = String)]                          // where the pod mounts it
+        #[edge(data = String)]                          // the mount path
         pub mounts: Many<Volume>,
     }
     #[states(Pod)]
@@ -68,7 +68,7 @@ pub mod cluster {
     #[link(pod.mounts += volumes { data = path })]
     pub struct PodCreated { pub name: String, pub volumes: Vec<Ensure<Volume>>, pub path: String }
 
-    /// The volumes follow the pod. One that is attached elsewhere is in the way: `each` rejects.
+    /// The volumes of the pod are attached to its node. If one is attached elsewhere, `each` rejects.
     #[event]
     #[when(any node in Ready)]
     #[guard(super::a_slot_is_free)]
@@ -94,10 +94,10 @@ pub mod cluster {
     #[delete(node)]
     pub struct NodeRemoved { pub node: Key<Node> }
 
-    // What follows fires by itself.
+    // The immediate events.
 
     #[immediate]
-    #[when(all pod.mounts in Attached)]                 // a pod that mounts nothing need not wait
+    #[when(all pod.mounts in Attached)]                 // holds for a pod without volumes
     #[moves(pod: Starting -> Running)]
     pub struct PodStarted { pub pod: Pod }
 
@@ -124,23 +124,23 @@ fn a_slot_is_free(event: &PodPlaced, db: &impl Db) -> Result<(), Reject> {
 
 type Cluster<'a> = Transaction<'a, cluster::Model>;
 
-/// Places each pending pod on the emptiest node that takes it. Tells how many find no place.
+/// Places each pending pod on the node with the most free slots that accepts it. Returns the number of pods that could not be placed.
 fn schedule(t: &mut Cluster) -> usize {
     let free = |node: &Node, t: &Cluster| node.slots(t) as usize - node.pods_count(t);
     for pod in t.place::<Pod, Pending>() {
         let mut nodes: Vec<Node> = t.place::<Node, Ready>().map(|node| node.any()).collect();
         nodes.sort_by_key(|node| std::cmp::Reverse(free(node, t)));
         let pod = pod.any();
-        // An event that is rejected leaves the transaction as it was, so that the next node can be tried.
+        // A rejected event leaves the transaction unchanged, so the next node can be tried.
         (nodes.into_iter()).find(|&node| t.apply(PodPlaced { pod, node }).is_ok());
     }
     t.count::<Pod, Pending>()
 }
 
-/// One round of the controller: places what can be placed, and hears from the machines.
+/// One round of the controller: places pods, and records the attached volumes.
 fn round(store: &mut Store<cluster::Model>, out: &mut dyn io::Write) -> Result<(), Box<dyn Error>> {
     let mut t = store.begin();
-    let homeless = schedule(&mut t);
+    let unplaced = schedule(&mut t);
     for volume in t.place::<Volume, Attaching>() {
         t.apply(VolumeAttached { volume })?;
     }
@@ -155,7 +155,7 @@ fn round(store: &mut Store<cluster::Model>, out: &mut dyn io::Write) -> Result<(
         }
         writeln!(out)?;
     }
-    Ok(writeln!(out, "  pods without a node: {homeless}")?)
+    Ok(writeln!(out, "  pods without a node: {unplaced}")?)
 }
 
 pub fn run(out: &mut dyn io::Write) -> Result<(), Box<dyn Error>> {
@@ -174,26 +174,26 @@ pub fn run(out: &mut dyn io::Write) -> Result<(), Box<dyn Error>> {
     round(&mut store, out)?;
     for node in store.place::<Node, Ready>().collect::<Vec<_>>() {
         let name = node.name(&store).to_owned();
-        let homeless = store.what_if(|t| {
+        let unplaced = store.what_if(|t| {
             let node = name.as_str().into();
             t.apply(NodeDied { node })?;
             Ok(schedule(t))
         })?;
-        writeln!(out, "without {name}, pods without a node: {homeless}")?;
+        writeln!(out, "if {name} failed, pods without a node: {unplaced}")?;
     }
-    writeln!(out, "a dies")?;
+    writeln!(out, "a fails")?;
     store.try_step(NodeDied { node: "a".into() })?;
     round(&mut store, out)?;
     if let Err(refused) = store.try_step(NodeRemoved { node: "b".into() }) {
         writeln!(out, "{refused}")?;
     }
-    writeln!(out, "a is back")?;
+    writeln!(out, "a returns")?;
     store.try_step(NodeReturned { node: "a".into() })?;
     round(&mut store, out)?;
     Ok(())
 }
 
-#[allow(dead_code)] // the test that compares the output has a `main` of its own
+#[allow(dead_code)] // the test that compares the output has its own `main`
 fn main() -> Result<(), Box<dyn Error>> {
     run(&mut io::stdout())
 }

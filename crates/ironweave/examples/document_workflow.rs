@@ -1,7 +1,7 @@
-//! Documents that cite and replace each other, published when two reviewers approve.
-//! `cargo run --example document_workflow`
+//! Documents that cite and replace each other, and are published after two reviewers have approved.
+//! Run it with `cargo run --example document_workflow`.
 //!
-//! Nothing here has a handler: who may do what is in the types of the events' fields, and what follows is declared.
+//! The model has no handler: the types of the events' fields state the preconditions, and immediate events the consequences.
 #![allow(missing_docs)]
 
 use std::{error::Error, io};
@@ -32,7 +32,7 @@ pub mod workflow {
         pub author: Person,
         #[edge(on_delete = cascade)]
         pub reviews: Many<Review>,
-        #[edge(acyclic)]                                // nothing replaces itself, by however many steps
+        #[edge(acyclic)]                                // no document replaces itself, directly or indirectly
         pub replaces: Option<Document>,
         #[inverse(Document::replaces)]
         pub replaced_by: Option<Document>,
@@ -46,7 +46,7 @@ pub mod workflow {
         #[initial] #[to(InReview)] Draft,
         #[to(Draft, Published)] InReview,
         #[to(Outdated, Replaced)] Published { at: Timestamp },
-        #[to(Draft, Replaced)] Outdated,                // it cites what was replaced
+        #[to(Draft, Replaced)] Outdated,                // it cites a replaced document
         #[terminal] Replaced,
     }
     #[entity]
@@ -75,7 +75,7 @@ pub mod workflow {
         pub replaces: Option<Key<Document>>,
     }
 
-    #[event]                                            // a token: only drafts have an editor
+    #[event]                                            // a token: only drafts can be edited
     #[set(document.text = text)]
     #[unlink(document.cites -= drops)]
     pub struct Edited { pub document: Document<Draft>, pub text: String, pub drops: Vec<Document> }
@@ -89,8 +89,8 @@ pub mod workflow {
     #[link(document.reviews += one)]
     #[link(document.reviews += two)]
     #[moves(document: Draft -> InReview)]
-    #[delete(document.reviews)]                         // those of an earlier round: paths are followed before
-    pub struct ReviewAsked {                            // the new ones are linked
+    #[delete(document.reviews)]                         // deletes the reviews of an earlier round: paths are
+    pub struct ReviewAsked {                            // evaluated before the new reviews are linked
         pub document: Document<Draft>,
         pub first: Ensure<Person>,
         pub second: Ensure<Person>,
@@ -131,13 +131,15 @@ fn four_eyes(event: &ReviewAsked, db: &impl Db) -> Result<(), Reject> {
     let author = event.document.author(db);
     let reviewers = [event.first.key(), event.second.key()];
     if reviewers[0] == reviewers[1] || reviewers.iter().any(|name| *name == author.name(db)) {
-        return Err(Reject::new("it takes two who did not write it"));
+        return Err(Reject::new(
+            "a document needs two reviewers other than its author",
+        ));
     }
     Ok(())
 }
 
-/// What a front end sends: a handle is `"Document/0.1"` (its slot, and for the how manyth time it is used), `Key`
-/// and `Ensure` are the key.
+/// The events that a front end sends. A handle is `"Document/0.1"` (slot and generation), and a `Key`
+/// or `Ensure` is the key.
 const EVENTS: [&str; 19] = [
     r#"{"Begun": {"title": "guide", "author": "ada", "cites": []}}"#,
     r#"{"ReviewAsked": {"document": "Document/0.1", "first": "bob", "second": "ada"}}"#,
@@ -178,7 +180,7 @@ pub fn run(out: &mut dyn io::Write) -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-#[allow(dead_code)] // the test that compares the output has a `main` of its own
+#[allow(dead_code)] // the test that compares the output has its own `main`
 fn main() -> Result<(), Box<dyn Error>> {
     run(&mut io::stdout())
 }

@@ -1,7 +1,7 @@
-//! An order desk: lines are reserved from stock, shipped as they become available, and canceled while they are
-//! still in the house. `cargo run --example order_desk`
+//! An order desk: lines are reserved from stock, shipped as stock becomes available, and canceled before they
+//! are shipped. Run it with `cargo run --example order_desk`.
 //!
-//! Where an order stands follows from its lines. Only the event that has to calculate has a handler.
+//! The state of an order follows from its lines. Only the event that calculates has a handler.
 #![allow(missing_docs)]
 
 use std::{error::Error, io};
@@ -80,7 +80,7 @@ pub mod desk {
     #[set(product.in_stock = in_stock)]
     pub struct StockCounted { pub product: Ensure<Product>, pub in_stock: u32 }
 
-    #[event]                                            // refused by `NeverOversold` if there is not enough
+    #[event]                                            // `NeverOversold` rejects it if stock is insufficient
     #[moves(line: Waiting -> Reserved)]
     pub struct LineReserved { pub line: Line<Waiting> }
 
@@ -88,10 +88,10 @@ pub mod desk {
     #[create(shipment: Shipment)]
     #[link(shipment.lines += lines)]
     #[moves(each lines: Reserved -> Shipped)]
-    #[may(set Product.in_stock)]                        // arcs copy values; to calculate takes a handler
+    #[may(set Product.in_stock)]                        // arcs copy values; a handler calculates
     pub struct LinesShipped { pub lines: Vec<Line<Reserved>> }
 
-    #[event]                                            // what has left the house stays as it is
+    #[event]                                            // shipped lines are not changed
     #[moves(those order.lines: Waiting | Reserved -> Canceled)]
     pub struct RestCanceled { pub order: Key<Order> }
 
@@ -108,7 +108,7 @@ pub mod desk {
     pub struct OrderPartlyDelivered { pub order: Order }
 
     #[immediate]
-    #[when(any order.lines in Canceled)]                // `none` alone would hold of an order without lines
+    #[when(any order.lines in Canceled)]                // `none` alone would hold for an order without lines
     #[when(none order.lines in Waiting | Reserved | Shipped)]
     #[moves(order: Open -> Canceled)]
     pub struct OrderCanceled { pub order: Order }
@@ -120,9 +120,11 @@ pub mod desk {
 fn no_more_is_reserved_than_there_is(product: Product, db: &impl Db) -> Result<(), Reject> {
     let reserved = product.lines(db).filter(|line| line.is::<Reserved>(db));
     let reserved: u32 = reserved.map(|line| line.quantity(db)).sum();
-    let (sku, there) = (product.sku(db), product.in_stock(db));
-    if reserved > there {
-        return Err(Reject::new(format!("{sku}: {reserved} of {there}")));
+    let in_stock = product.in_stock(db);
+    if reserved > in_stock {
+        return Err(Reject::new(format!(
+            "{reserved} reserved, {in_stock} in stock"
+        )));
     }
     Ok(())
 }
@@ -137,7 +139,7 @@ impl Apply for LinesShipped {
     }
 }
 
-/// Reserves what can be, and ships it order by order.
+/// Reserves lines as far as there is stock, and ships them order by order.
 fn work(store: &mut Store<desk::Model>, out: &mut dyn io::Write) -> Result<(), Box<dyn Error>> {
     for line in store.place::<Line, Waiting>().collect::<Vec<_>>() {
         if let Err(refused) = store.try_step(LineReserved { line }) {
@@ -170,7 +172,7 @@ pub fn run(out: &mut dyn io::Write) -> Result<(), Box<dyn Error>> {
     let ada = (1, "ada", vec![("bolt", 40), ("nut", 15)]);
     let bob = (2, "bob", vec![("bolt", 30), ("nut", 15)]);
     for (number, customer, lines) in [ada, bob, (3, "eve", vec![("nut", 5)])] {
-        let mut t = store.begin(); // an order with all its lines, or nothing
+        let mut t = store.begin(); // one transaction for an order and its lines
         t.apply(OrderPlaced {
             number,
             customer: customer.into(),
@@ -185,15 +187,15 @@ pub fn run(out: &mut dyn io::Write) -> Result<(), Box<dyn Error>> {
         t.commit()?;
     }
     store.try_step(RestCanceled { order: 3.into() })?;
-    writeln!(out, "eve cancels, the others get what there is")?;
+    writeln!(out, "eve cancels; the others get what is in stock")?;
     work(&mut store, out)?;
-    writeln!(out, "bob does not wait for his nuts")?;
+    writeln!(out, "bob cancels the rest of his order")?;
     store.try_step(RestCanceled { order: 2.into() })?;
     work(&mut store, out)?;
     Ok(())
 }
 
-#[allow(dead_code)] // the test that compares the output has a `main` of its own
+#[allow(dead_code)] // the test that compares the output has its own `main`
 fn main() -> Result<(), Box<dyn Error>> {
     run(&mut io::stdout())
 }

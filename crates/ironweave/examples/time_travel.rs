@@ -1,7 +1,7 @@
-//! Releases of services, an incident, and three questions: what was live then, who changed it, and what if we went
-//! back? `cargo run --example time_travel`
+//! Releases of services and an incident: reads which release was live at an earlier time and who changed it, and tries a
+//! rollback. Run it with `cargo run --example time_travel`.
 //!
-//! Nothing in the model is there for the sake of these questions.
+//! The model needs no declaration for these queries.
 #![allow(missing_docs)]
 
 use std::{error::Error, io};
@@ -29,7 +29,7 @@ pub mod releases {
         #[key]
         pub tag: String,
         pub of: Service,
-        pub needs: Many<Service>,                       // to be live, these must be
+        pub needs: Many<Service>,                       // must be live while this release is
         #[inverse(Service::live)]
         pub live_at: Option<Service>,
     }
@@ -73,7 +73,7 @@ pub fn needs_are_met(release: Release, db: &impl Db) -> Result<(), Reject> {
     }
 }
 
-/// What is live, in words. It reads a store, a snapshot, a value of the past alike.
+/// The live releases. It reads a store, a snapshot, or an earlier state.
 fn board(db: &impl Db) -> String {
     let tags: Vec<&str> = db
         .place::<Release, Live>()
@@ -84,7 +84,7 @@ fn board(db: &impl Db) -> String {
 
 pub fn run(out: &mut dyn io::Write) -> Result<(), Box<dyn Error>> {
     let hour = |h: i64| Timestamp::from_secs(1_767_225_600 + h * 3_600);
-    let by = |h, who: &str| Meta::new().time(hour(h)).actor(who);
+    let by = |h, actor: &str| Meta::new().time(hour(h)).actor(actor);
     let deploy = |tag: &str| Deploy {
         release: tag.into(),
     };
@@ -95,7 +95,7 @@ pub fn run(out: &mut dyn io::Write) -> Result<(), Box<dyn Error>> {
     };
     let mut store = Store::<Model>::memory();
 
-    // Somebody follows along, from the beginning.
+    // A subscription from the beginning.
     let mut chat = store.subscribe(0)?.event::<Deploy>();
 
     let mut t = store.begin_with(by(8, "ci"))?;
@@ -110,7 +110,7 @@ pub fn run(out: &mut dyn io::Write) -> Result<(), Box<dyn Error>> {
     store.try_step_with(by(13, "eve"), deploy("api-2"))?;
     writeln!(out, "now:            {}", board(&store))?;
 
-    // What was live at noon, when all was well?
+    // The releases at noon, before the incident.
     let noon = store.as_of(hour(12))?;
     writeln!(out, "at noon:        {}", board(&noon))?;
     writeln!(out, "since then:")?;
@@ -118,18 +118,18 @@ pub fn run(out: &mut dyn io::Write) -> Result<(), Box<dyn Error>> {
         writeln!(out, "  {change}")?;
     }
 
-    // Who did it, and in which event?
+    // The actor and the event of the last change.
     for (release, history) in store.history_of_key::<Release>("api-2")? {
         let last = history.last().expect("it was built");
-        let who = last.meta.get_actor().unwrap_or("nobody");
+        let actor = last.meta.get_actor().unwrap_or("unknown");
         writeln!(
             out,
-            "{release}:    {} by {who} at {}",
+            "{release}:    {} by {actor} at {}",
             last.event, last.time
         )?;
     }
 
-    // What if we went back? And what if api went down meanwhile? Neither happens.
+    // Speculation on a snapshot: a rollback, and taking down a service that others need. The store does not change.
     let now = store.snapshot();
     let back = now.with_meta(by(14, "ann"), deploy("api-1"))?.snapshot;
     writeln!(out, "going back:     {}", board(&back))?;
@@ -140,22 +140,22 @@ pub fn run(out: &mut dyn io::Write) -> Result<(), Box<dyn Error>> {
         writeln!(out, "without a db:   {e}")?;
     }
 
-    // The same at noon: what would have happened then.
+    // Speculation on the earlier state.
     let early = noon.with_meta(by(12, "eve"), deploy("api-2"))?;
     writeln!(out, "an hour before: {}", board(&early.snapshot))?;
 
-    // A rehearsal on a store of its own, and then in earnest.
+    // The rollback in a separate store, and then in the real one.
     let mut rehearsal = now.into_store();
     rehearsal.try_step_with(by(14, "ann"), deploy("api-1"))?;
     store.try_step_with(by(14, "ann"), deploy("api-1"))?;
     assert_eq!(rehearsal.fingerprint(), store.fingerprint());
 
     while let Some(report) = chat.try_next()? {
-        let who = report.meta().get_actor().unwrap_or("nobody").to_owned();
+        let actor = report.meta().get_actor().unwrap_or("unknown").to_owned();
         for event in report.fired::<Deploy>() {
             writeln!(
                 out,
-                "chat:           {who} deployed {}",
+                "chat:           {actor} deployed {}",
                 event?.release.key()
             )?;
         }
@@ -163,7 +163,7 @@ pub fn run(out: &mut dyn io::Write) -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-#[allow(dead_code)] // the test that compares the output has a `main` of its own
+#[allow(dead_code)] // the test that compares the output has its own `main`
 fn main() -> Result<(), Box<dyn Error>> {
     run(&mut io::stdout())
 }

@@ -1,9 +1,9 @@
 //! Writes the small logs that are committed in `tests/logs`, which every later version must read:
-//! `cargo run --example write_logs -- DIR`. With `describe` in front, it writes only the texts beside the logs that are
+//! `cargo run --example write_logs -- DIR`. With `describe`, it writes only the descriptions of the logs
 //! in DIR: `cargo run --example write_logs -- describe crates/ironweave/tests/logs`.
 //!
-//! A log that is committed is never written anew: that is what it is for. Where a new construct or format needs one,
-//! add another log. The log of databuild beside them was written by
+//! A committed log is never rewritten, because it tests compatibility. If a new construct or format needs a log,
+//! add another one. The log of databuild among them was written by
 //! `databuild run --jobs crates/ironweave/tests/logs/databuild.toml`; see there.
 #![allow(missing_docs)]
 
@@ -35,20 +35,20 @@ fn main() -> Done {
             segments(&dir.join("segments"))?;
             killed(&dir.join("killed"), &dir.join("torn"))?;
             for name in graphs::NAMES {
-                // It holds nothing but the id of this process.
+                // The file contains only the id of this process.
                 fs::remove_file(dir.join(name).join("LOCK"))?;
             }
             describe_all(dir)
         }
         [word, dir] if word == "describe" => describe_all(Path::new(dir)),
-        _ => Err("say where: `cargo run --example write_logs -- DIR`".into()),
+        _ => Err("usage: `cargo run --example write_logs -- DIR`".into()),
     }
 }
 
-/// Writes what the logs say beside them.
+/// Writes the description of each log beside it.
 fn describe_all(dir: &Path) -> Done {
     for name in graphs::NAMES {
-        // An open of a log with a torn tail cuts it, so a copy is opened.
+        // Opening a log with a torn tail changes it, so a copy is opened.
         let copy = dir.join(format!("{name}.copy"));
         describe::copy(&dir.join(name), &copy)?;
         let text = graphs::log(name, &copy, false);
@@ -65,7 +65,7 @@ fn at(second: i64) -> Meta {
     ))
 }
 
-/// All that the language has, and a clean close.
+/// All constructs of the language, and a clean close.
 fn constructs(dir: &Path) -> Done {
     use shop::*;
     let mut store = Store::<Model>::open(dir)?;
@@ -116,7 +116,7 @@ fn constructs(dir: &Path) -> Done {
         who: who.into(),
     };
     store.try_step_with(at(7), packing(&lines[..1], "eve"))?;
-    // With the last one, the order is paid by itself.
+    // After the last line, an immediate event pays the order.
     store.try_step_with(at(8), packing(&lines[1..], "max"))?;
 
     let paid = store.try_step_with(
@@ -156,7 +156,7 @@ fn constructs(dir: &Path) -> Done {
         beside,
     };
     let first = store.try_step_with(at(17), badged("red", 1, None))?.created;
-    // An end of at most one: the first badge loses its tag.
+    // An end of at most one: the first badge loses its link to the tag.
     store.try_step_with(at(18), badged("red", u64::MAX, Some(first.badge)))?;
 
     let moved = |customer: &str, city: Option<&str>, credit| Moved {
@@ -198,7 +198,7 @@ fn constructs(dir: &Path) -> Done {
     };
     store.try_step_with(at(30), payer)?;
 
-    // Slots and keys that are used again, and a cascade.
+    // Reused slots and keys, and a cascade.
     let four = store
         .try_step_with(at(31), ordered("bob", 4))?
         .created
@@ -289,12 +289,12 @@ fn epochs(dir: &Path) -> Done {
         let eve = store.try_step_with(at(8), counted)?.bound.account;
         store.try_step_with(at(9), Ended { account: eve.any() })?;
     }
-    // The rules of the epoch that it ends in are the first ones, and a store that is opened with others writes a
-    // schema; so it stays as it is here.
+    // The last epoch has the first rules. Opening the store with other rules would write another schema, so the log ends
+    // here.
     Ok(())
 }
 
-/// Several segments, a subscription with a name, and a clean close.
+/// Several segments, a named subscription, and a clean close.
 fn segments(dir: &Path) -> Done {
     use first::bank::*;
     let options = Options::<Model>::default().segment_bytes_max(600);
@@ -316,7 +316,7 @@ fn segments(dir: &Path) -> Done {
     Ok(())
 }
 
-/// A store whose program was killed, with spare at its end; and one whose last frame is half written.
+/// A store whose program was killed, with spare bytes at its end, and one whose last frame is incomplete.
 fn killed(killed: &Path, torn: &Path) -> Done {
     use first::bank::*;
     let live = killed.with_extension("live");
@@ -332,7 +332,7 @@ fn killed(killed: &Path, torn: &Path) -> Done {
     for n in 2..6 {
         store.try_step_with(at(n), counted("ada", n))?;
     }
-    // While the store is open, the files are as a kill would leave them, but for the length of the spare.
+    // While the store is open, its files are as after a kill, except for the length of the spare.
     for (dir, keep) in [(killed, 256_i64), (torn, -20)] {
         describe::copy(&live, dir)?;
         let path: PathBuf = dir.join(format!("{:020}.log", 0));

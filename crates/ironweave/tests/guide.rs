@@ -1,6 +1,6 @@
-//! The pages are true where their blocks, which are documentation tests, do not show it: pages and links are there,
-//! pieces of models are from a model that compiles, messages are what the compiler says, and the tests and files that
-//! `docs/semantics.md` and `ARCHITECTURE.md` name exist.
+//! Checks of the documentation beyond its doctests: pages and link targets exist, excerpts of models are
+//! from models that compile, quoted messages are those of the compiler, the tests and files that
+//! `docs/semantics.md` and `ARCHITECTURE.md` name exist, and no text has a phrase that is to be avoided.
 #![allow(missing_docs)]
 
 use std::collections::BTreeSet;
@@ -15,7 +15,7 @@ fn read(path: &Path) -> String {
     fs::read_to_string(path).unwrap_or_else(|e| panic!("{}: {e}", path.display()))
 }
 
-/// The files of a directory that end in something, by name and text.
+/// The files of a directory whose names end in `end`, with their texts.
 fn files(dir: &Path, end: &str) -> Vec<(String, String)> {
     let entries = fs::read_dir(dir).unwrap_or_else(|e| panic!("{}: {e}", dir.display()));
     let paths = entries.map(|entry| entry.expect("it is listed").path());
@@ -34,7 +34,7 @@ fn pages() -> Vec<(String, String)> {
     files(&root().join("docs/guide/src"), ".md")
 }
 
-/// Blocks of a page: what stands behind the fence, and the text.
+/// The code blocks of a page: the language, and the text.
 fn blocks(page: &str) -> Vec<(&str, &str)> {
     let parts: Vec<&str> = page.split("```").skip(1).step_by(2).collect();
     parts
@@ -43,7 +43,7 @@ fn blocks(page: &str) -> Vec<(&str, &str)> {
         .collect()
 }
 
-/// What stands in the parentheses of `](..)`, outside of blocks.
+/// The targets of links, outside of code blocks.
 fn links(page: &str) -> Vec<&str> {
     let prose = page.split("```").step_by(2);
     prose
@@ -125,7 +125,7 @@ fn pieces_of_models_are_from_models_that_compile() {
     }
 }
 
-/// rustc's own words, which no test of ours shows.
+/// Messages of rustc that are in no test of ours.
 const OF_RUSTC: [&str; 1] = ["error[E0502]: cannot borrow `store` as mutable"];
 
 #[test]
@@ -140,7 +140,7 @@ fn messages_are_what_the_compiler_says() {
             || shown.iter().any(|(_, text)| text.contains(line.trim()))
             || OF_RUSTC.iter().any(|known| line.starts_with(known))
     };
-    // The model of the README is in no case of its own, so that its names are left out of the comparison.
+    // No ui test has the model of the README, so names are ignored in the comparison of its messages.
     let unnamed = |text: &str| -> String { text.trim().split('`').step_by(2).collect() };
     let of_any_model: BTreeSet<String> = shown
         .iter()
@@ -153,7 +153,7 @@ fn messages_are_what_the_compiler_says() {
     for (name, page) in pages().into_iter().chain([readme]) {
         for (_, block) in blocks(&page).iter().filter(|(fence, _)| *fence == "text") {
             for line in block.lines().filter(is_message) {
-                // Of the depot, which no other test has.
+                // A message about the depot, which no ui test has.
                 let of_depot = line.contains("`Van::carries`");
                 let of_readme = name == "README.md" && of_any_model.contains(&unnamed(line));
                 assert!(of_depot || of_readme || said(line), "{name}: {line}");
@@ -162,7 +162,7 @@ fn messages_are_what_the_compiler_says() {
     }
 }
 
-/// All Rust files below a directory, with paths relative to it.
+/// The paths of all Rust files in a directory, relative to it.
 fn sources(dir: &Path) -> Vec<String> {
     let mut found = Vec::new();
     let mut open = vec![dir.to_owned()];
@@ -196,7 +196,7 @@ fn tests_of(text: &str) -> BTreeSet<&str> {
     tests
 }
 
-/// What stands in backticks in a text.
+/// The text in backticks.
 fn code(text: &str) -> impl Iterator<Item = &str> {
     text.split('`').skip(1).step_by(2)
 }
@@ -220,7 +220,7 @@ fn tests_in(name: &str) -> BTreeSet<String> {
     tests
 }
 
-/// What is wrong with a test as a page names it: `folder::name_of_the_test`, which may be a file too, or a folder or file
+/// The error in the name of a test on a page: `folder::name_of_the_test`, which may be a file too, or a folder or file
 /// for all tests in it.
 fn wrong_test(named: &str) -> Option<String> {
     let (file, test) = named.rsplit_once("::").unwrap_or((named, ""));
@@ -295,4 +295,116 @@ fn the_map_names_files_that_exist_and_each_part_of_the_crates() {
             "the map does not name `...{part}`"
         );
     }
+}
+
+/// The folders and files whose English is kept by `avoided_phrases_do_not_come_back`. Extend it as more of them are revised.
+const REVISED: [&str; 6] = [
+    "README.md",
+    "CHANGELOG.md",
+    "docs",
+    "apps/databuild",
+    "crates/ironweave-macros/src",
+    "crates/ironweave/examples",
+];
+
+/// Parts of these that are not revised yet.
+const NOT_REVISED: [&str; 2] = ["check/model.rs", "generate/schema.rs"];
+
+/// Phrases to avoid, in lower case, and what to write instead. Systems are not persons, and a sentence has a subject.
+const AVOIDED: [(&str, &str); 24] = [
+    ("anew", "again"),
+    ("and its kin", "the names"),
+    ("goes round", "a cycle"),
+    ("holds up", "blocks"),
+    ("for ever", "forever, or what never happens"),
+    ("in vain", "blocked"),
+    ("is told", "the verb of what happens: `returns`, `reports`"),
+    ("are told", "the verb of what happens: `returns`, `reports`"),
+    ("larger matter", "correlation id"),
+    ("larger story", "correlation id"),
+    (
+        "none are expected",
+        "an empty list means that the store is consistent",
+    ),
+    (
+        "nobody",
+        "the subject: `no other thread`, `never blocks the writer`",
+    ),
+    ("says of itself", "the noun: `metadata`"),
+    ("somebody", "the subject: `a person`, `another transaction`"),
+    ("stands for", "`is`, `represents`"),
+    ("takes back", "rolls back"),
+    ("taken back", "rolled back"),
+    ("the system likes", "the operating system decides"),
+    ("was faster", "another transaction committed first"),
+    ("what came of", "the noun: `the result`"),
+    ("what there is", "the noun"),
+    ("what became of", "the noun: `the result`"),
+    ("who asks", "the principal"),
+    ("whoever", "the subject: `the caller`"),
+];
+
+/// The phrases to avoid in a text, with their lines. The text in backticks of a page is code, such as the name of a test.
+fn avoided(name: &str, text: &str) -> Vec<String> {
+    let is_page = name.ends_with(".md");
+    let mut found = Vec::new();
+    let mut in_block = false;
+    for (number, line) in text.lines().enumerate() {
+        in_block ^= is_page && line.starts_with("```");
+        let prose: String = match is_page && !in_block {
+            true => line.split('`').step_by(2).collect::<Vec<_>>().join(" "),
+            false => line.to_owned(),
+        };
+        for (phrase, instead) in AVOIDED {
+            let mut capital = phrase.to_owned();
+            capital[..1].make_ascii_uppercase();
+            for form in [phrase, &capital] {
+                let of_word = |c: char| c.is_alphanumeric() || c == '_';
+                let whole = |(at, _): &(usize, &str)| {
+                    !prose[..*at].ends_with(of_word)
+                        && !prose[at + form.len()..].starts_with(of_word)
+                };
+                if prose.match_indices(form).any(|hit| whole(&hit)) {
+                    let number = number + 1;
+                    found.push(format!("{name}:{number}: \"{form}\"; write {instead}"));
+                }
+            }
+        }
+    }
+    found
+}
+
+#[test]
+fn avoided_phrases_do_not_come_back() {
+    let mut found = Vec::new();
+    let mut open: Vec<PathBuf> = REVISED.iter().map(|part| root().join(part)).collect();
+    let mut files = 0;
+    while let Some(path) = open.pop() {
+        let name = path.to_string_lossy().replace('\\', "/");
+        if path.is_dir() {
+            let entries = fs::read_dir(&path).unwrap_or_else(|e| panic!("{name}: {e}"));
+            open.extend(entries.map(|entry| entry.expect("a directory entry").path()));
+            continue;
+        }
+        let is_text = [".rs", ".md", ".txt", ".toml", ".sh"]
+            .iter()
+            .any(|end| name.ends_with(end));
+        if is_text && !NOT_REVISED.iter().any(|end| name.ends_with(end)) {
+            files += 1;
+            found.extend(avoided(&name, &read(&path)));
+        }
+    }
+    assert!(files > 100, "only {files} files were checked");
+    assert!(found.is_empty(), "{}", found.join("\n"));
+}
+
+#[test]
+fn an_avoided_phrase_is_found_as_a_whole_word_outside_of_code() {
+    let text = "Nobody waits. `nobody` and a_test_that_disturbs_nobody are names.\n";
+    assert_eq!(avoided("page.md", text).len(), 1);
+    assert_eq!(
+        avoided("page.md", "anewt, renobody\n"),
+        Vec::<String>::new()
+    );
+    assert_eq!(avoided("lib.rs", "/// Made `anew`.\n").len(), 1);
 }

@@ -1,7 +1,7 @@
-//! Processes of a shell, without an engine.
+//! Tests with processes of a shell, without an engine.
 
 use super::*;
-use crate::said::Said;
+use crate::protocol::RunOutput;
 
 fn spec<'a>(command: &'a [String], dir: &'a Path, stderr: &'a Path) -> Spec<'a> {
     Spec {
@@ -14,14 +14,14 @@ fn spec<'a>(command: &'a [String], dir: &'a Path, stderr: &'a Path) -> Spec<'a> 
     }
 }
 
-/// Runs a script to its end, or until it has made the file `ready`, when it is ended.
-fn run(script: &str) -> (Ended<u8, Said>, String) {
+/// Runs a script to its end.
+fn run(script: &str) -> (Ended<u8, RunOutput>, String) {
     let dir = tempfile::tempdir().unwrap();
     let stderr = dir.path().join("stderr");
     let command = ["sh".into(), "-c".into(), script.into()];
     let mut children = Children::new();
     children
-        .spawn(7, spec(&command, dir.path(), &stderr), Said::of("a"))
+        .spawn(7, spec(&command, dir.path(), &stderr), RunOutput::of("a"))
         .unwrap();
     let mut ended = children.ended(Duration::from_secs(20)).unwrap();
     assert!(children.is_empty());
@@ -31,10 +31,10 @@ fn run(script: &str) -> (Ended<u8, Said>, String) {
 }
 
 #[test]
-fn a_process_is_heard_to_its_end() {
+fn the_output_of_a_process_is_read_to_its_end() {
     let (ended, stderr) =
         run("read l; echo \"{\\\"read\\\": \\\"$l\\\"}\"; printf '1\\n2\\n3\\n' >&2; exit 3");
-    assert!(ended.said.unwrap().reads.contains("x"));
+    assert!(ended.output.unwrap().reads.contains("x"));
     assert_eq!(
         (ended.exit, ended.status.as_str(), ended.group),
         (3, "ended with exit status 3", Group::Empty)
@@ -43,33 +43,33 @@ fn a_process_is_heard_to_its_end() {
 }
 
 #[test]
-fn what_does_not_fit_into_the_pipe_is_heard() {
+fn output_larger_than_the_pipe_is_read() {
     let (ended, _) = run(
         "i=0; while [ $i -lt 3000 ]; do echo \"{\\\"read\\\": \\\"a-name-that-is-long-enough-$i\\\"}\"; i=$((i+1)); done",
     );
-    assert_eq!(ended.said.unwrap().reads.len(), 3000);
+    assert_eq!(ended.output.unwrap().reads.len(), 3000);
 }
 
 #[test]
 fn a_process_that_is_left_in_the_background_is_killed_and_not_waited_for() {
     let (ended, _) = run("sleep 600 & echo '{\"read\": \"x\"}'");
-    assert!(ended.said.unwrap().reads.contains("x"));
+    assert!(ended.output.unwrap().reads.contains("x"));
     assert_eq!(ended.exit, 0);
     assert_ne!(ended.group, Group::Empty);
 }
 
 #[test]
-fn a_process_in_the_background_that_writes_without_end_is_not_heard_without_end() {
+fn a_process_in_the_background_that_writes_without_end_is_not_read_without_end() {
     let (ended, _) = run("while :; do echo '{\"read\": \"y\"}'; done & echo '{\"read\": \"x\"}'");
-    assert!(ended.said.unwrap().reads.contains("x"));
+    assert!(ended.output.unwrap().reads.contains("x"));
     assert_ne!(ended.group, Group::Empty);
 }
 
 #[test]
-fn a_process_is_ended_with_what_it_started() {
+fn a_process_is_ended_together_with_its_children() {
     let dir = tempfile::tempdir().unwrap();
     let stderr = dir.path().join("stderr");
-    // The second refuses to end when it is asked to.
+    // The second script ignores SIGTERM.
     for script in [
         "sleep 600 | sleep 600",
         "trap '' TERM; sleep 600 & wait; sleep 600",
@@ -77,7 +77,7 @@ fn a_process_is_ended_with_what_it_started() {
         let command = ["sh".into(), "-c".into(), script.to_owned()];
         let mut children = Children::new();
         let pid = children
-            .spawn((), spec(&command, dir.path(), &stderr), Said::of("a"))
+            .spawn((), spec(&command, dir.path(), &stderr), RunOutput::of("a"))
             .unwrap();
         assert_eq!(children.end(), [()]);
         let pid = Pid::from_raw(i32::try_from(pid).unwrap()).unwrap();
@@ -86,13 +86,13 @@ fn a_process_is_ended_with_what_it_started() {
 }
 
 #[test]
-fn what_is_no_program_is_named() {
+fn a_missing_program_is_named() {
     let dir = tempfile::tempdir().unwrap();
     let stderr = dir.path().join("stderr");
     let command = ["/nonexistent/program".into()];
     let mut children = Children::new();
     let error = children
-        .spawn((), spec(&command, dir.path(), &stderr), Said::of("a"))
+        .spawn((), spec(&command, dir.path(), &stderr), RunOutput::of("a"))
         .unwrap_err();
     assert!(format!("{error:#}").starts_with("cannot start `/nonexistent/program`: "));
     assert!(children.is_empty());

@@ -1,9 +1,9 @@
-//! What each partition of the demo is a function of, to be compared with what it was when it was built.
+//! The digests of the sources of partitions of the demo, which are compared with those at the time when they were built.
 //!
 //! | partition | digest of |
 //! |---|---|
-//! | `manifest` | where the workspace is, its lock file, the manifests of its members and path dependencies |
-//! | of a path package | its files, and what its manifest inherits from its workspace |
+//! | `manifest` | the path of the workspace, its lock file, the manifests of its members and path dependencies |
+//! | of a path package | its files, and the values that its manifest inherits from its workspace |
 //! | of a registry or git package | name, version, and checksum or commit |
 
 use std::collections::HashMap;
@@ -15,13 +15,13 @@ use xxhash_rust::xxh3::Xxh3;
 use super::packages::{Manifest, Package};
 use super::sources;
 
-/// The job: prints the digests of partitions. For one that would not be built any more it prints nothing.
+/// The job: prints the digests of partitions. For a partition that would not be built any more, it prints nothing.
 pub fn run(partitions: &[String]) -> Result<()> {
     let workspace = super::var("DATABUILD_WORKSPACE")?;
     let recorded = Manifest::load(&super::data_dir()?)
         .ok()
         .filter(|m| m.is_current(&workspace));
-    // The packages as they are now: where a manifest changed, the recorded list may be wrong.
+    // The current packages: if a manifest has changed, the recorded list may be outdated.
     let mut resolved = None;
     let mut known = HashMap::new();
     for partition in partitions {
@@ -41,13 +41,13 @@ pub fn run(partitions: &[String]) -> Result<()> {
             known.get(key).cloned().flatten()
         };
         if let Some(digest) = digest {
-            super::say_all(&[("partition", partition), ("digest", &digest)])?;
+            super::report_parts(&[("partition", partition), ("digest", &digest)])?;
         }
     }
     Ok(())
 }
 
-/// What the partitions of a package are a function of.
+/// The digest of the sources of a package.
 pub fn of_package(package: &Package) -> Result<String> {
     let Package {
         name,
@@ -69,7 +69,7 @@ pub fn of_package(package: &Package) -> Result<String> {
     Ok(finish(&hash))
 }
 
-/// What a package's manifest inherits: the table `workspace.package` of its workspace, where it inherits anything.
+/// The table `workspace.package` of a package's workspace, if the manifest inherits from it.
 fn inherited(dir: &Path) -> Result<String> {
     let read = |dir: &Path| -> Result<Option<toml::Table>> {
         let path = dir.join("Cargo.toml");
@@ -100,8 +100,8 @@ fn inherited(dir: &Path) -> Result<String> {
     Ok(String::new())
 }
 
-/// Adds a file under a name, without reading all of it into memory; a file that cannot be read counts as one without
-/// content.
+/// Adds a file under a name, without reading all of it into memory. All files that cannot be read have the same
+/// digest.
 pub fn add_file(hash: &mut Xxh3, name: &[u8], file: &Path) {
     hash.update(&(name.len() as u64).to_le_bytes());
     hash.update(name);

@@ -1,20 +1,20 @@
-//! A small lexer for Rust: just enough to tell code from comments, and words from what stands in literals.
+//! A small lexer for Rust, which distinguishes code from comments, and words from the content of literals.
 //!
-//! A lexer rather than a parser: it reads any edition, macros and files that do not compile alike, and nothing
-//! of a dependency is left out because a parser is older than it.
+//! A lexer, unlike a parser, accepts every edition, macros, and files that do not compile, and
+//! needs no update when the language changes.
 
-/// How many lines of each kind a text has.
+/// The number of lines of each kind in a text.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Lines {
-    /// Lines with code, also those with a comment behind it, and all lines in a string literal.
+    /// Lines with code, including those with a trailing comment, and all lines in a string literal.
     pub code: u64,
-    /// Lines with nothing but comment, documentation too.
+    /// Lines with only a comment, including documentation.
     pub comments: u64,
-    /// Lines with nothing but white space, in comments too.
+    /// Lines with only white space, also inside comments.
     pub blank: u64,
 }
 
-/// What a text is made of, besides comments and white space.
+/// A token of a text; comments and white space are skipped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Token<'a> {
     /// An identifier or keyword; a raw identifier with its `r#`.
@@ -27,7 +27,7 @@ pub enum Token<'a> {
     Punct(char),
 }
 
-/// Reads a text to its end, hands over its tokens and counts its lines.
+/// Lexes a text, passes its tokens to `on_token`, and counts its lines.
 pub fn lex<'a>(text: &'a str, on_token: impl FnMut(Token<'a>)) -> Lines {
     let mut lexer = Lexer {
         text,
@@ -45,7 +45,7 @@ struct Lexer<'a, F> {
     text: &'a str,
     at: usize,
     lines: Lines,
-    /// What the current line has had so far.
+    /// Whether the current line has code so far.
     code: bool,
     comment: bool,
     on_token: F,
@@ -145,7 +145,7 @@ impl<'a, F: FnMut(Token<'a>)> Lexer<'a, F> {
         }
     }
 
-    /// From the opening quote of a string with escapes.
+    /// A string with escapes, from its opening quote.
     fn string(&mut self) {
         self.token(Token::Literal);
         self.at += 1;
@@ -154,7 +154,7 @@ impl<'a, F: FnMut(Token<'a>)> Lexer<'a, F> {
             match c {
                 '"' => return,
                 '\\' => {
-                    // Whatever is escaped; a newline is looked at, so that its line is counted.
+                    // Skip the escaped character, except a newline, so that its line is counted.
                     if let Some(next) = self.rest().chars().next().filter(|c| *c != '\n') {
                         self.at += next.len_utf8();
                     }
@@ -165,7 +165,7 @@ impl<'a, F: FnMut(Token<'a>)> Lexer<'a, F> {
         }
     }
 
-    /// From the first `#` or the quote of a raw string.
+    /// A raw string, from its first `#` or quote.
     fn raw_string(&mut self, hashes: usize) {
         self.token(Token::Literal);
         let end = format!("\"{}", "#".repeat(hashes));
@@ -178,7 +178,7 @@ impl<'a, F: FnMut(Token<'a>)> Lexer<'a, F> {
         self.at = (self.at + len + end.len()).min(self.text.len());
     }
 
-    /// All lines that a literal touches are code.
+    /// Every line of a literal counts as code.
     fn line_in_literal(&mut self) {
         self.code = true;
         self.end_line();

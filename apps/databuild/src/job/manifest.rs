@@ -1,4 +1,4 @@
-//! Lists the packages that the workspace depends on: the job that everything else is discovered from.
+//! Lists the packages that the workspace depends on, from which all other partitions are discovered.
 
 use anyhow::{Context, Result, bail};
 
@@ -8,15 +8,15 @@ use super::packages::Manifest;
 /// directory, for jobs in languages without JSON.
 pub fn run() -> Result<()> {
     let manifest = Manifest::resolve(&super::var("DATABUILD_WORKSPACE")?)?;
-    super::say("digest", &manifest.digest)?;
+    super::report_line("digest", &manifest.digest)?;
     super::write_json(Manifest::FILE, &manifest)?;
     let dirs = super::var("DATABUILD_OUT")?.join("dirs");
     std::fs::create_dir_all(&dirs)
-        .with_context(|| format!("cannot make the directory {}", dirs.display()))?;
+        .with_context(|| format!("cannot create the directory {}", dirs.display()))?;
     for package in &manifest.packages {
         let Some(dir) = package.dir.to_str().filter(|d| !d.contains('\n')) else {
             bail!(
-                "the directory of {} has a name that is not text of one line: {:?}",
+                "the path of the directory of {} is not UTF-8 text on one line: {:?}",
                 package.key,
                 package.dir
             );

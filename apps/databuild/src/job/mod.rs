@@ -1,7 +1,7 @@
-//! The jobs of the demo, each a process of its own: `databuild job manifest | sloc | unsafe | report | digest`.
+//! The jobs of the demo, each in its own process: `databuild job manifest | sloc | unsafe | report | digest`.
 //!
-//! They talk to databuild only as any job does (see [`crate::jobs`]): environment, stdin, stdout, exit status.
-//! Architecture invariant: nothing in here knows the store.
+//! They communicate with databuild as every job does (see [`crate::jobs`]): environment, stdin, stdout, exit status.
+//! Architecture invariant: this module does not use the store.
 
 pub mod digest;
 pub mod lexer;
@@ -33,9 +33,9 @@ pub enum JobCommand {
         /// The partition, unsafe/NAME-VERSION
         partition: String,
     },
-    /// Puts all that together
+    /// Writes the report from the other partitions
     Report,
-    /// Prints what partitions are a function of, as it is now
+    /// Prints the current digests of partitions
     Digest {
         /// The partitions
         partitions: Vec<String>,
@@ -60,23 +60,23 @@ fn var(name: &str) -> Result<PathBuf> {
     })
 }
 
-/// Where live partitions lie.
+/// The directory of the live partitions.
 fn data_dir() -> Result<PathBuf> {
     var("DATABUILD_DATA")
 }
 
-/// Says a line to databuild.
-fn say(key: &str, value: &str) -> Result<()> {
-    say_all(&[(key, value)])
+/// Prints a line for databuild.
+fn report_line(key: &str, value: &str) -> Result<()> {
+    report_parts(&[(key, value)])
 }
 
-/// Says a line with several parts to databuild.
-fn say_all(parts: &[(&str, &str)]) -> Result<()> {
+/// Prints a line with several entries for databuild.
+fn report_parts(parts: &[(&str, &str)]) -> Result<()> {
     let map: serde_json::Map<_, _> = parts
         .iter()
         .map(|(k, v)| ((*k).to_owned(), serde_json::Value::from(*v)))
         .collect();
-    // Not println!, which panics when the databuild that listened was killed.
+    // Not println!, which panics if databuild was killed.
     writeln!(std::io::stdout(), "{}", serde_json::Value::Object(map))
         .context("cannot write to stdout")
 }
@@ -96,7 +96,7 @@ fn write_out(name: &str, content: &[u8]) -> Result<()> {
     std::fs::write(&path, content).with_context(|| format!("cannot write {}", path.display()))
 }
 
-/// The same, as JSON.
+/// Writes a JSON file of the partition that is being built.
 fn write_json(name: &str, content: &impl Serialize) -> Result<()> {
     let mut json = serde_json::to_vec_pretty(content)
         .with_context(|| format!("cannot write {name} as JSON"))?;

@@ -11,7 +11,7 @@ use xxhash_rust::xxh3::{Xxh3, xxh3_64};
 /// The content of the partition `manifest`.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Manifest {
-    /// What it is a function of; see [`inputs_digest`].
+    /// The digest of its sources; see [`inputs_digest`].
     pub digest: String,
     /// The directory of the workspace.
     pub workspace: PathBuf,
@@ -24,21 +24,21 @@ pub struct Manifest {
 /// A package that another one depends on.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Package {
-    /// `serde-1.0.228`; with a suffix where two packages would have the same.
+    /// `serde-1.0.228`; with a suffix if two packages would have the same key.
     pub key: String,
     /// Its name.
     pub name: String,
     /// Its version.
     pub version: String,
-    /// Where it comes from.
+    /// Its source.
     pub source: Source,
-    /// Where cargo has it.
+    /// Its directory on disk.
     pub dir: PathBuf,
-    /// What names its content: the checksum or commit. Path packages have none.
+    /// The checksum or commit that identifies its content. Path packages have none.
     pub content: Option<String>,
 }
 
-/// Where a package comes from.
+/// The source of a package.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Source {
@@ -51,7 +51,7 @@ pub enum Source {
 }
 
 impl Source {
-    /// As reports show it.
+    /// The name in reports.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Path => "path",
@@ -61,7 +61,7 @@ impl Source {
     }
 }
 
-// What `cargo metadata` prints, as far as we read it.
+// The parts of the output of `cargo metadata` that are used.
 #[derive(Deserialize)]
 struct Metadata {
     packages: Vec<MetaPackage>,
@@ -88,7 +88,7 @@ struct Dep {
     pkg: String,
 }
 
-// And of Cargo.lock, which has the checksums.
+// The parts of Cargo.lock that are used, for the checksums.
 #[derive(Deserialize)]
 struct Lock {
     #[serde(default)]
@@ -106,15 +106,15 @@ impl Manifest {
     /// The file within the partition.
     pub const FILE: &str = "manifest.json";
 
-    /// Reads the one that is live.
+    /// Reads the live manifest.
     pub fn load(data: &Path) -> Result<Self> {
         let path = data.join("manifest").join(Self::FILE);
         let text = super::read_data(&path)?;
         serde_json::from_str(&text)
-            .with_context(|| format!("{} is not what the job manifest writes", path.display()))
+            .with_context(|| format!("{} was not written by the job `manifest`", path.display()))
     }
 
-    /// Asks cargo about a workspace. What cargo has to say goes to stderr.
+    /// Resolves a workspace with cargo, whose messages go to stderr.
     pub fn resolve(workspace: &Path) -> Result<Self> {
         let host = host()?;
         let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
@@ -134,13 +134,13 @@ impl Manifest {
             .with_context(|| format!("cannot start {}", Path::new(&cargo).display()))?;
         if !output.status.success() {
             bail!(
-                "cargo cannot resolve the workspace {}, as it says above: mend that and run databuild again (a lock \
-                 file that does not fit is brought up to date by `cargo update --workspace`)",
+                "cargo cannot resolve the workspace {} (see its message above): correct that and run databuild again \
+                 (`cargo update --workspace` updates an outdated lock file)",
                 workspace.display()
             );
         }
         let metadata: Metadata = serde_json::from_slice(&output.stdout)
-            .context("cannot read what `cargo metadata` prints")?;
+            .context("cannot parse the output of `cargo metadata`")?;
         let lock_path = workspace.join("Cargo.lock");
         let lock: Lock = toml::from_str(&super::read_data(&lock_path)?)
             .with_context(|| format!("cannot read {}", lock_path.display()))?;
@@ -222,8 +222,8 @@ impl Manifest {
         for (_, mut same) in by_key {
             if same.len() > 1 {
                 for (meta, package) in &mut same {
-                    // Path packages are told apart by where they are in relation to the workspace, so that
-                    // the name is the same wherever that is.
+                    // Path packages are distinguished by their path relative to the workspace, so that
+                    // their keys do not depend on the location of the workspace.
                     let origin = meta
                         .source
                         .clone()
@@ -243,12 +243,12 @@ impl Manifest {
         })
     }
 
-    /// Whether it says what cargo would say now, judged by the files that cargo would read.
+    /// Returns whether the manifest is current, judged by the files that cargo would read.
     pub fn is_current(&self, workspace: &Path) -> bool {
         self.workspace == workspace && self.digest == inputs_digest(workspace, &self.manifests)
     }
 
-    /// Takes out the package with this key.
+    /// Removes and returns the package with this key.
     pub fn take(&mut self, key: &str) -> Result<Package> {
         match self.packages.iter().position(|p| p.key == key) {
             Some(i) => Ok(self.packages.swap_remove(i)),
@@ -257,7 +257,7 @@ impl Manifest {
     }
 }
 
-/// The digest of what decides what a workspace depends on: where it is, its lock file, the manifests.
+/// The digest of everything that determines the dependencies of a workspace: its path, its lock file, the manifests.
 pub fn inputs_digest(workspace: &Path, manifests: &[PathBuf]) -> String {
     let mut hash = Xxh3::new();
     let lock = workspace.join("Cargo.lock");
@@ -283,7 +283,7 @@ fn relative(from: &Path, to: &Path) -> String {
     up.chain(down).collect::<Vec<_>>().join("/")
 }
 
-/// The platform that rustc builds for when it is not told.
+/// The default target platform of rustc.
 fn host() -> Result<String> {
     let rustc = std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());
     let name = Path::new(&rustc).display();
@@ -294,7 +294,7 @@ fn host() -> Result<String> {
     let text = String::from_utf8_lossy(&output.stdout);
     let host = text.lines().find_map(|l| l.strip_prefix("host: "));
     host.map(str::to_owned)
-        .with_context(|| format!("`{name} -vV` does not say the host"))
+        .with_context(|| format!("`{name} -vV` does not print the host"))
 }
 
 #[cfg(test)]

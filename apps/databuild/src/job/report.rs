@@ -1,6 +1,6 @@
-//! Puts together what the other jobs found out about each package: a report for people, and a table.
+//! Combines the results of the other jobs for each package into a report for human readers, and a table.
 //!
-//! No path, clock or duration goes into it, so that the same packages give the same report, byte for byte.
+//! The report contains no path, time or duration, so that the same packages give the same report, byte for byte.
 
 use std::collections::{BTreeMap, HashSet};
 use std::fmt::Write as _;
@@ -16,10 +16,10 @@ use super::unsafety::Unsafe;
 pub const MARKDOWN: &str = "dependencies.md";
 /// The table, in CSV.
 pub const CSV: &str = "dependencies.csv";
-/// What each package has a partition of.
+/// The kinds of partitions of each package.
 const KINDS: [&str; 3] = ["sloc", "unsafe", "license"];
 
-/// What is known of one package.
+/// The results for one package.
 struct Row {
     name: String,
     version: String,
@@ -33,12 +33,12 @@ struct Row {
 pub fn run() -> Result<()> {
     let live = super::live_partitions()?;
     if !live.contains("manifest") {
-        return super::say("missed", "manifest");
+        return super::report_line("missed", "manifest");
     }
-    super::say("input", "manifest")?;
+    super::report_line("input", "manifest")?;
     let data = super::data_dir()?;
     let manifest = Manifest::load(&data)?;
-    if hear_of_all(&manifest, &live)? {
+    if report_inputs(&manifest, &live)? {
         let rows = manifest
             .packages
             .iter()
@@ -50,8 +50,8 @@ pub fn run() -> Result<()> {
     Ok(())
 }
 
-/// Says what of the packages' partitions is missed; or, where nothing is, that it is read.
-fn hear_of_all(manifest: &Manifest, live: &HashSet<String>) -> Result<bool> {
+/// Reports the missed partitions of the packages, or, if none is missing, all of them as inputs. Returns whether none is missing.
+fn report_inputs(manifest: &Manifest, live: &HashSet<String>) -> Result<bool> {
     let needed = || {
         KINDS.iter().flat_map(|kind| {
             manifest
@@ -63,8 +63,8 @@ fn hear_of_all(manifest: &Manifest, live: &HashSet<String>) -> Result<bool> {
     let complete = needed().all(|p| live.contains(&p));
     for partition in needed() {
         match (complete, live.contains(&partition)) {
-            (true, _) => super::say("input", &partition)?,
-            (false, false) => super::say("missed", &partition)?,
+            (true, _) => super::report_line("input", &partition)?,
+            (false, false) => super::report_line("missed", &partition)?,
             (false, true) => {}
         }
     }
@@ -78,7 +78,7 @@ fn row(data: &Path, package: &Package) -> Result<Row> {
     };
     let parsed = |kind: &str| {
         format!(
-            "the partition {kind}/{} is not what its job writes",
+            "the partition {kind}/{} was not written by its job",
             package.key
         )
     };
@@ -93,7 +93,7 @@ fn row(data: &Path, package: &Package) -> Result<Row> {
     })
 }
 
-/// One expression for what the license job found.
+/// The license expression from the result of the license job.
 fn license(tsv: &str) -> String {
     let values = |kind: &str| -> Vec<&str> {
         tsv.lines()
@@ -103,7 +103,7 @@ fn license(tsv: &str) -> String {
             .collect()
     };
     if let Some(expression) = values("license").first() {
-        // A slash is cargo's old way to write a choice.
+        // A slash is the old syntax of cargo for a choice.
         return expression
             .split('/')
             .map(str::trim)

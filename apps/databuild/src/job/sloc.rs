@@ -9,7 +9,7 @@ use super::sources;
 /// The lines of a package.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Sloc {
-    /// How many files.
+    /// The number of files.
     pub files: u64,
     /// The lines in them.
     #[serde(flatten)]

@@ -1,4 +1,4 @@
-//! The files of a package, as cargo has them on disk.
+//! The source files of a package on disk.
 
 use std::path::{Path, PathBuf};
 
@@ -7,18 +7,18 @@ use walkdir::{DirEntry, WalkDir};
 
 use super::packages::{Manifest, Package};
 
-/// The package that a partition `kind/NAME-VERSION` is about, after telling databuild what it reads and what
-/// its content is a function of; `None` where the manifest is not live, which databuild is told too.
+/// The package of a partition `kind/NAME-VERSION`. Reports to databuild that the manifest is read, and the digest.
+/// Returns `None`, and reports the manifest as missed, if the manifest is not live.
 pub fn package_of(partition: &str) -> Result<Option<Package>> {
     if !super::live_partitions()?.contains("manifest") {
-        super::say("missed", "manifest")?;
+        super::report_line("missed", "manifest")?;
         return Ok(None);
     }
-    super::say("read", "manifest")?;
+    super::report_line("read", "manifest")?;
     let mut manifest = Manifest::load(&super::data_dir()?)?;
     let package = manifest.take(key_of(partition))?;
-    // Before the content, so that a change in between is noticed next time.
-    super::say("digest", &super::digest::of_package(&package)?)?;
+    // The digest is taken before the content is read, so that a change in between is detected next time.
+    super::report_line("digest", &super::digest::of_package(&package)?)?;
     Ok(Some(package))
 }
 
@@ -27,10 +27,10 @@ pub fn key_of(partition: &str) -> &str {
     partition.split_once('/').map_or(partition, |(_, key)| key)
 }
 
-/// All files of a package, in order of their paths: without hidden ones, build output, and packages of their
-/// own in directories below.
+/// All files of a package, in order of their paths, without hidden files, build output, and nested
+/// packages.
 pub fn files(dir: &Path) -> Result<Vec<PathBuf>> {
-    // Where databuild writes may lie in a package too.
+    // The directory of databuild may be inside a package.
     let ours = super::data_dir()
         .ok()
         .and_then(|d| d.parent().map(Path::to_owned));
@@ -53,7 +53,7 @@ pub fn files(dir: &Path) -> Result<Vec<PathBuf>> {
     for entry in WalkDir::new(dir).into_iter().filter_entry(wanted) {
         let entry =
             entry.with_context(|| format!("cannot list the package in {}", dir.display()))?;
-        // A link counts as what it leads to, if that is a file.
+        // A symbolic link to a file counts as a file.
         let is_file =
             entry.file_type().is_file() || (entry.path_is_symlink() && entry.path().is_file());
         if is_file {
@@ -71,7 +71,7 @@ pub fn rust_files(dir: &Path) -> Result<Vec<PathBuf>> {
     Ok(files)
 }
 
-/// The text of a file; what is not UTF-8 in it counts as any other character.
+/// The text of a file. Bytes that are not UTF-8 are replaced.
 pub fn read_text(file: &Path) -> Result<String> {
     let bytes = std::fs::read(file).with_context(|| format!("cannot read {}", file.display()))?;
     Ok(String::from_utf8_lossy(&bytes).into_owned())

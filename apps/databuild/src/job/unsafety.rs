@@ -1,4 +1,4 @@
-//! Counts where a package says `unsafe`: in all its Rust files, also in macros and in code for other platforms.
+//! Counts the uses of `unsafe` in a package: in all its Rust files, including macros and code for other platforms.
 
 use anyhow::Result;
 use serde::{Deserialize, Serialize};
@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::lexer::{Token, lex};
 use super::sources;
 
-/// How often each use of `unsafe` occurs.
+/// The number of uses of `unsafe` by kind.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Unsafe {
     /// `unsafe { .. }`
@@ -34,13 +34,13 @@ impl Unsafe {
         self.attributes += other.attributes;
     }
 
-    /// All of them.
+    /// The sum of all kinds.
     pub fn total(&self) -> u64 {
         self.blocks + self.fns + self.impls + self.traits + self.externs + self.attributes
     }
 }
 
-/// What was seen last, as far as it matters.
+/// The preceding tokens, as far as they matter.
 #[derive(Clone, Copy)]
 enum Seen {
     Other,
@@ -55,7 +55,7 @@ enum Seen {
     Fn,
 }
 
-/// Counts in one text.
+/// Counts the uses in one text.
 pub fn count(text: &str) -> Unsafe {
     let mut counts = Unsafe::default();
     let mut seen = Seen::Other;
@@ -89,7 +89,7 @@ pub fn count(text: &str) -> Unsafe {
                 Seen::Other
             }
             (Seen::Unsafe { .. } | Seen::Extern, Token::Word("fn")) => Seen::Fn,
-            // `unsafe fn(` is a type; `$name` stands for a name in a macro.
+            // `unsafe fn(` is a type; `$name` is a name in a macro.
             (Seen::Fn, Token::Word(_) | Token::Punct('$')) => {
                 counts.fns += 1;
                 Seen::Other

@@ -1,4 +1,4 @@
-//! The propagation, in memory: what each event sets off, without a process or a file.
+//! The consequences of each event, in memory, without processes and files.
 
 mod world;
 
@@ -63,7 +63,7 @@ fn two_wants_share_one_build() {
 }
 
 #[test]
-fn a_run_that_misses_something_runs_again_when_it_is_there() {
+fn a_run_that_misses_a_partition_runs_again_when_that_is_live() {
     let mut world = World::new();
     let want = world.want(&["report"]);
     let first = world.miss("report", &["manifest"], &[]);
@@ -99,7 +99,7 @@ fn a_run_that_misses_something_runs_again_when_it_is_there() {
 }
 
 #[test]
-fn what_was_missed_and_is_there_by_now_delays_nothing() {
+fn a_missed_partition_that_is_live_by_now_causes_no_delay() {
     let mut world = World::new();
     world.want(&["a", "b"]);
     let run = world.run("a");
@@ -145,7 +145,7 @@ fn staleness_goes_to_any_depth_in_one_step() {
 }
 
 #[test]
-fn what_was_read_and_not_built_from_makes_nothing_stale() {
+fn a_partition_that_was_read_but_is_no_input_makes_nothing_stale() {
     let mut world = World::new();
     world.want(&["manifest", "sloc"]);
     world.build("manifest", &[]);
@@ -163,7 +163,7 @@ fn what_was_read_and_not_built_from_makes_nothing_stale() {
 }
 
 #[test]
-fn failure_goes_up_through_all_that_waits_in_one_step() {
+fn a_failure_reaches_all_waiting_partitions_in_one_step() {
     let mut world = World::new();
     let want = world.want(&["p0"]);
     let mut asked = Vec::new();
@@ -184,7 +184,7 @@ fn failure_goes_up_through_all_that_waits_in_one_step() {
 }
 
 #[test]
-fn what_failed_gets_another_chance() {
+fn failed_partitions_can_be_retried() {
     let mut world = World::new();
     world.want(&["a"]);
     world.miss("a", &["b"], &[]);
@@ -220,12 +220,12 @@ fn a_lost_run_leaves_its_partition_to_another() {
     assert_eq!(
         lost.builds_count(&world.store),
         0,
-        "another run took it over"
+        "another run replaced it"
     );
 }
 
 #[test]
-fn what_was_asked_on_a_stale_ground_is_asked_no_more() {
+fn wants_of_a_run_with_stale_inputs_are_canceled() {
     let mut world = World::new();
     let want = world.want(&["report"]);
     world.miss("report", &["manifest"], &[]);
@@ -248,22 +248,17 @@ fn what_was_asked_on_a_stale_ground_is_asked_no_more() {
     );
 }
 
-/// The table of what a want is, given its partitions.
+/// The state of a want for every combination of partitions.
 #[test]
-fn a_want_is_the_first_that_holds() {
+fn the_state_of_a_want_is_the_first_that_applies() {
     let kinds = [
-        "live",
-        "missing",
-        "building",
-        "waiting",
-        "failed",
-        "waiting in vain",
+        "live", "missing", "building", "waiting", "failed", "blocked",
     ];
     let expect = |present: &[usize]| {
         let has = |kind: &str| present.iter().any(|i| kinds[*i] == kind);
         match () {
             () if has("failed") => "Failed",
-            () if has("waiting in vain") => "UpstreamFailed",
+            () if has("blocked") => "UpstreamFailed",
             () if present == [0] => "Successful",
             () if has("building") => "Building",
             () if has("waiting") => "UpstreamBuilding",
@@ -278,9 +273,9 @@ fn a_want_is_the_first_that_holds() {
         world.run("building");
         world.miss("waiting", &["missing"], &[]);
         world.fail("failed");
-        // The want for all has failed with it, so these need one of their own.
-        world.want(&["waiting in vain"]);
-        world.miss("waiting in vain", &["failed"], &[]);
+        // The want for all partitions has failed, so this one needs another want.
+        world.want(&["blocked"]);
+        world.miss("blocked", &["failed"], &[]);
         let names: Vec<&str> = present.iter().map(|i| kinds[*i]).collect();
         let want = world.want(&names);
         assert_eq!(world.want_state(want), expect(&present), "{names:?}");
@@ -288,7 +283,7 @@ fn a_want_is_the_first_that_holds() {
 }
 
 #[test]
-fn what_does_not_fit_is_refused_and_changes_nothing() {
+fn invalid_events_are_rejected_and_change_nothing() {
     let mut world = World::new();
     world.want(&["a", "b"]);
     world.build("a", &[]);
@@ -327,7 +322,7 @@ fn what_does_not_fit_is_refused_and_changes_nothing() {
             .store
             .try_step(WantCreated { partitions: vec![] })
             .is_err(),
-        "a want is for something"
+        "a want has at least one partition"
     );
     assert_eq!(world.store.fingerprint(), before);
 
@@ -352,6 +347,6 @@ fn what_does_not_fit_is_refused_and_changes_nothing() {
             world.store.try_step(late),
             Err(StepError::NotInPlace { .. })
         ),
-        "the token is out of date"
+        "the token is stale"
     );
 }

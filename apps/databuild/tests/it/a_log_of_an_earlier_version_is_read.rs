@@ -1,4 +1,4 @@
-//! The store that a databuild wrote earlier is opened as it was. It is among the logs that ironweave keeps, with the
+//! A store that an earlier databuild wrote is opened. It is among the committed logs of ironweave, with the
 //! jobs that wrote it.
 
 use std::fmt::Write as _;
@@ -18,7 +18,7 @@ fn logs() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../crates/ironweave/tests/logs")
 }
 
-/// A copy of the store, where a databuild with this directory looks for it.
+/// A copy of the store, in the place where databuild expects it.
 fn copied() -> Place {
     let place = Place::new();
     describe::copy(&logs().join("databuild"), &place.path("out/store")).expect("a copy");
@@ -56,7 +56,7 @@ fn text(store: &Store<build::Model>) -> Result<String, Box<dyn std::error::Error
 }
 
 #[test]
-fn the_graph_and_the_past_are_what_they_were() {
+fn the_graph_and_the_past_are_unchanged() {
     let expected = fs::read_to_string(logs().join("databuild.txt")).unwrap_or_default();
     for read_only in [true, false] {
         let place = copied();
@@ -69,14 +69,20 @@ fn the_graph_and_the_past_are_what_they_were() {
         let store = store.expect("it opens");
         assert_eq!(store.check(), Vec::<String>::new());
         assert_eq!(store.verify().expect("the same facts again"), 29);
-        let said = text(&store).expect("the log can be read");
-        // Where a change of words is wanted, this is the text to commit.
+        let actual = text(&store).expect("the log can be read");
+        // If the format of the text changes on purpose, commit this file.
         let kept = Path::new(env!("CARGO_TARGET_TMPDIR")).join("databuild.txt");
-        fs::write(&kept, &said).expect("a file");
-        for (line, (said, expected)) in said.lines().zip(expected.lines()).enumerate() {
-            assert_eq!(said, expected, "line {}; see {}", line + 1, kept.display());
+        fs::write(&kept, &actual).expect("a file");
+        for (line, (actual, expected)) in actual.lines().zip(expected.lines()).enumerate() {
+            assert_eq!(
+                actual,
+                expected,
+                "line {}; see {}",
+                line + 1,
+                kept.display()
+            );
         }
-        assert_eq!(said.lines().count(), expected.lines().count());
+        assert_eq!(actual.lines().count(), expected.lines().count());
 
         assert_eq!(store.count::<Partition, Live>(), 2);
         assert_eq!(store.count::<Partition, Failed>(), 1);
@@ -85,7 +91,7 @@ fn the_graph_and_the_past_are_what_they_were() {
 }
 
 #[test]
-fn databuild_reads_it_and_goes_on() {
+fn databuild_reads_it_and_continues() {
     let place = copied();
     assert!(place.status().contains("partitions: 3 = 2 Live + 1 Failed"));
     assert_eq!(place.log().matches("JobSucceeded {").count(), 4);

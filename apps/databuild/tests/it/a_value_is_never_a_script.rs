@@ -1,4 +1,4 @@
-//! What databuild puts into the command of a job: names and paths are values, whatever is in them.
+//! Names and paths in the command of a job are values: no shell expands them, whatever they contain.
 
 use crate::support::{Place, Seen};
 

@@ -1,9 +1,9 @@
-//! `log` and `status` of a store that a running databuild holds, and of none.
+//! `log` and `status` of a store that a running databuild writes, and of a missing one.
 
 use crate::support::{Place, Seen};
 
 #[test]
-fn while_a_run_is_going_on() {
+fn while_a_job_runs() {
     let place = Place::with_jobs(
         "[[job]]\npartitions = 'a'\n\
          command = ['sh', '-c', 'touch \"$DATABUILD_JOBS/there\"; while ! [ -e \"$DATABUILD_JOBS/leave\" ]; do sleep 0.02; done']\n",
@@ -24,7 +24,7 @@ fn while_a_run_is_going_on() {
         log.contains("WantCreated { partitions: [\"a\"] } => create Partition \"a\" in Missing;"),
         "{log}"
     );
-    // What fires by itself is indented.
+    // Immediate events are indented.
     assert!(
         log.contains("   WantIdle { want: Want/0.1 } => move Want/0 New -> Idle"),
         "{log}"
@@ -33,7 +33,9 @@ fn while_a_run_is_going_on() {
         log.lines().all(|l| l.contains(" => ")),
         "one line each: {log}"
     );
-    place.run(&["a"]).refused(&["another databuild works in"]);
+    place
+        .run(&["a"])
+        .refused(&["another databuild is running in"]);
     place.write("leave", "");
     assert_eq!(
         Seen::of(child.wait_with_output().unwrap())
@@ -41,11 +43,11 @@ fn while_a_run_is_going_on() {
             .counts(),
         (1, 0)
     );
-    assert!(place.log().starts_with(&log), "what was said stays");
+    assert!(place.log().starts_with(&log), "the log only grows");
 }
 
 #[test]
-fn where_there_is_none() {
+fn a_missing_store_is_an_error() {
     let place = Place::new();
     for what in ["log", "status"] {
         place
@@ -56,7 +58,7 @@ fn where_there_is_none() {
 }
 
 #[test]
-fn a_reader_that_has_seen_enough() {
+fn a_closed_stdout_is_no_error() {
     let place = Place::with_workspace();
     place.demo().success();
     let script = "\"$0\" log --dir out | head -n 1; \"$0\" status --dir out | true";

@@ -1,24 +1,24 @@
-//! A directory to work in, and words for what is done and seen there.
+//! A temporary directory for a test, with helpers that run databuild in it and check its output.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
-/// A directory of a test's own.
+/// The temporary directory of a test.
 pub struct Place {
     dir: tempfile::TempDir,
 }
 
 impl Place {
-    /// An empty one.
+    /// An empty directory.
     pub fn new() -> Self {
         Self {
             dir: tempfile::tempdir().expect("a temporary directory"),
         }
     }
 
-    /// One with a copy of the fixture workspace in it.
+    /// A directory with a copy of the fixture workspace.
     pub fn with_workspace() -> Self {
         let place = Self::new();
         copy(
@@ -28,7 +28,7 @@ impl Place {
         place
     }
 
-    /// One with a jobs file in it.
+    /// A directory with a jobs file.
     pub fn with_jobs(jobs: &str) -> Self {
         let place = Self::new();
         place.write("jobs.toml", jobs);
@@ -49,7 +49,7 @@ impl Place {
         fs::read_to_string(self.path(inner)).unwrap_or_else(|e| panic!("{inner}: {e}"))
     }
 
-    /// Replaces a text that must be there.
+    /// Replaces a text, which must occur.
     pub fn edit(&self, inner: &str, from: &str, to: &str) {
         let text = self.read(inner);
         assert!(text.contains(from), "{inner} has no {from}");
@@ -72,7 +72,7 @@ impl Place {
         Seen::of(self.command(args).output().expect("databuild starts"))
     }
 
-    /// Starts it and goes on.
+    /// Starts databuild without waiting for it.
     pub fn spawn(&self, args: &[&str]) -> Child {
         self.command(args)
             .stdout(Stdio::piped())
@@ -90,7 +90,7 @@ impl Place {
         self.databuild(&[&["run", "--jobs", "jobs.toml", "want"], refs].concat())
     }
 
-    /// All of the log.
+    /// The whole log.
     pub fn log(&self) -> String {
         self.databuild(&["log", "--full"]).success().stdout
     }
@@ -99,7 +99,7 @@ impl Place {
         self.databuild(&["status"]).success().stdout
     }
 
-    /// Makes the lock file of the workspace fit its manifests.
+    /// Updates the lock file of the workspace.
     pub fn lock(&self) {
         let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
         let status = Command::new(cargo)
@@ -109,21 +109,18 @@ impl Place {
         assert!(status.expect("cargo starts").success());
     }
 
-    /// Waits until a file is there.
+    /// Waits until a file exists.
     pub fn wait_for(&self, inner: &str) {
         let path = self.path(inner);
         wait_until(inner, || path.exists());
     }
 }
 
-/// Waits until something holds; what it is stands in the message if it never does.
+/// Waits until a condition holds; `what` describes it in the message of a timeout.
 pub fn wait_until(what: &str, holds: impl Fn() -> bool) {
     let began = Instant::now();
     while !holds() {
-        assert!(
-            began.elapsed() < Duration::from_secs(30),
-            "waited in vain: {what}"
-        );
+        assert!(began.elapsed() < Duration::from_secs(30), "timeout: {what}");
         std::thread::sleep(Duration::from_millis(5));
     }
 }
@@ -141,7 +138,7 @@ fn copy(from: &Path, to: &Path) {
     }
 }
 
-/// What a databuild left to see.
+/// The exit status and the output of databuild.
 #[derive(Debug)]
 pub struct Seen {
     pub code: Option<i32>,
@@ -167,7 +164,7 @@ impl Seen {
         self
     }
 
-    /// It ended with an error that says all of these.
+    /// Asserts that it failed with an error that contains all of these.
     #[track_caller]
     pub fn refused(self, words: &[&str]) -> Self {
         assert_eq!(self.code, Some(1), "{}\n{}", self.stdout, self.stderr);
@@ -218,7 +215,7 @@ pub fn signal(pid: u32, signal: &str) {
     assert!(status.expect("kill starts").success());
 }
 
-/// Whether there is a process of this id.
+/// Returns whether a process with this id exists.
 pub fn alive(pid: &str) -> bool {
     let output = Command::new("kill").args(["-0", pid.trim()]).output();
     output.expect("kill starts").status.success()

@@ -1,4 +1,4 @@
-//! The demo: what it reports, and that it builds what is new or stale and nothing else.
+//! The demo: its report, and that it builds only new and stale partitions.
 
 use crate::support::{Place, times_live};
 
@@ -80,7 +80,7 @@ fn a_second_time_nothing_is_built() {
 }
 
 #[test]
-fn with_one_more_dependency_only_that_is_built() {
+fn a_new_dependency_is_built_alone() {
     let place = Place::with_workspace();
     place.demo().success();
     place.write(
@@ -105,7 +105,7 @@ fn with_one_more_dependency_only_that_is_built() {
 }
 
 #[test]
-fn with_one_dependency_less_only_the_report_is_made_anew() {
+fn a_removed_dependency_rebuilds_only_the_report() {
     let place = Place::with_workspace();
     place.demo().success();
     place.edit(
@@ -119,7 +119,7 @@ fn with_one_dependency_less_only_the_report_is_made_anew() {
 }
 
 #[test]
-fn an_edited_package_is_looked_at_again() {
+fn an_edited_package_is_built_again() {
     let place = Place::with_workspace();
     place.demo().success();
     place.write(
@@ -128,20 +128,20 @@ fn an_edited_package_is_looked_at_again() {
     );
     assert_eq!(place.demo().success().counts(), (3 + 1, 13));
     assert!(place.read(TABLE).contains("epsilon,0.1.0,path,1,1,0,0,1,"));
-    // What lies in `target` is no part of it.
+    // Files in `target` are not part of it.
     place.write(
         "workspace/libs/epsilon/target/debug/x.rs",
         "pub fn x() {}\n",
     );
     assert_eq!(place.demo().success().counts(), (0, 17));
-    // What alpha and epsilon have from the workspace is.
+    // Values that alpha and epsilon inherit from the workspace are.
     place.edit("workspace/Cargo.toml", "MIT OR Apache-2.0", "ISC");
     assert_eq!(place.demo().success().counts(), (1 + 6 + 1, 9));
     assert!(place.read(TABLE).contains(",ISC\n"));
 }
 
 #[test]
-fn data_that_somebody_removed_is_built_again() {
+fn removed_data_is_built_again() {
     let place = Place::with_workspace();
     place.demo().success();
     std::fs::remove_dir_all(place.path("out/data/sloc/alpha-0.1.0")).unwrap();
@@ -154,7 +154,7 @@ fn another_workspace_can_share_the_directory() {
     let place = Place::with_workspace();
     place.demo().success();
     std::fs::rename(place.path("workspace"), place.path("moved")).unwrap();
-    // The same packages with the same files, at another place: only what names the place is built.
+    // The same packages and files in another directory: only partitions that contain the path are built.
     let seen = place.databuild(&["demo", "--workspace", "moved"]).success();
     assert_eq!(seen.counts(), (2, 15));
     assert_eq!(place.read(TABLE), EXPECTED);

@@ -1,11 +1,11 @@
-//! A databuild without processes and files, for the tests beside.
+//! A databuild without processes and files, for the tests of the model.
 
 use ironweave::prelude::*;
 
 use crate::model::build::state::*;
 use crate::model::build::{self, *};
 
-/// A store in memory, with words for what a databuild does.
+/// A store in memory, with methods for the actions of databuild.
 pub struct World {
     /// The store.
     pub store: Store<build::Model>,
@@ -54,7 +54,7 @@ impl World {
         self.store.step(JobStarted { run, pid: 7 }).bound.run
     }
 
-    /// Runs a job that ends well, having read its inputs.
+    /// Runs a job that succeeds after reading its inputs.
     pub fn build(&mut self, name: &str, inputs: &[&str]) {
         let run = self.run(name);
         let inputs = self.all(inputs);
@@ -66,7 +66,7 @@ impl World {
         });
     }
 
-    /// Runs a job that misses partitions, having read what tells it so.
+    /// Runs a job that misses partitions after reading its inputs.
     pub fn miss(&mut self, name: &str, missed: &[&str], inputs: &[&str]) -> JobRun {
         let run = self.run(name);
         let inputs = self.all(inputs);
@@ -127,14 +127,14 @@ impl World {
         }
     }
 
-    /// The wants that a run asked for.
+    /// The wants of a run for the partitions that it missed.
     pub fn asked(&self, run: JobRun) -> Vec<Want> {
         run.asks(&self.store).collect()
     }
 }
 
 impl Drop for World {
-    /// Whatever a test did: the store is sound, and the log says what today's code does.
+    /// After every test, the store must be consistent, and the log must match the present code.
     fn drop(&mut self) {
         if !std::thread::panicking() {
             assert_eq!(self.store.check(), Vec::<String>::new());

@@ -1,14 +1,14 @@
-//! Texts for people: long lists and texts cut to what can be read, and characters that would command a terminal made
-//! visible.
+//! Formatting for messages: shortens long lists and texts, and escapes control characters, which could control a
+//! terminal.
 
 use std::fmt::Display;
 
-/// How many of a list are shown where not all are asked for.
+/// The number of items of a shortened list.
 pub const LIST_MAX: usize = 6;
-/// How many characters of a text that databuild did not write are shown in a message.
+/// The number of characters that are shown of a text from outside.
 const TEXT_MAX: usize = 200;
 
-/// The first few of a list, and how many more there are: `a, b, c and 7 more`.
+/// The first items of a list, and the number of the others: `a, b, c and 7 more`.
 pub fn few<T: Display>(list: impl IntoIterator<Item = T>) -> String {
     let mut list = list.into_iter();
     let first: Vec<String> = list
@@ -22,8 +22,8 @@ pub fn few<T: Display>(list: impl IntoIterator<Item = T>) -> String {
     }
 }
 
-/// A way from one to the next, without its middle where it is long: `a -> b -> .. 7 more .. -> y -> z`.
-pub fn way(names: &[&str]) -> String {
+/// A chain of names, without its middle if it is long: `a -> b -> .. 7 more .. -> y -> z`.
+pub fn chain(names: &[&str]) -> String {
     let ends = LIST_MAX / 2;
     if names.len() <= LIST_MAX + 1 {
         return names.join(" -> ");
@@ -34,7 +34,7 @@ pub fn way(names: &[&str]) -> String {
     [&first.join(" -> "), more.as_str(), &last.join(" -> ")].join(" -> ")
 }
 
-/// A text of somebody else's, on one line and not too long.
+/// A text from outside, on one line and shortened.
 pub fn shown(text: &str) -> String {
     let mut chars = text.chars();
     let first: String = chars.by_ref().take(TEXT_MAX).collect();
@@ -45,7 +45,7 @@ pub fn shown(text: &str) -> String {
     }
 }
 
-/// A text with its line ends, and whatever else would command a terminal, made visible.
+/// A text with line ends and other control characters escaped.
 pub fn one_line(text: &str) -> String {
     let mut line = String::with_capacity(text.len());
     for c in text.chars() {
@@ -67,19 +67,19 @@ mod tests {
         assert_eq!(few(0..0), "");
         assert_eq!(few(0..6), "0, 1, 2, 3, 4, 5");
         assert_eq!(few(0..50_000), "0, 1, 2, 3, 4, 5 and 49994 more");
-        assert_eq!(way(&["a", "b", "a"]), "a -> b -> a");
+        assert_eq!(chain(&["a", "b", "a"]), "a -> b -> a");
         assert_eq!(
-            way(&["a", "b", "c", "d", "e", "f", "g"]),
+            chain(&["a", "b", "c", "d", "e", "f", "g"]),
             "a -> b -> c -> d -> e -> f -> g"
         );
         assert_eq!(
-            way(&["a", "b", "c", "d", "e", "f", "g", "h"]),
+            chain(&["a", "b", "c", "d", "e", "f", "g", "h"]),
             "a -> b -> c -> .. 2 more .. -> f -> g -> h"
         );
     }
 
     #[test]
-    fn texts_of_others_are_cut_and_cannot_command_a_terminal() {
+    fn texts_from_outside_are_shortened_and_escaped() {
         assert_eq!(shown("a\n\u{1b}[31m"), "a\\n\\u{1b}[31m");
         let long = shown(&"x".repeat(60_000));
         assert!(long.ends_with("x.. (59800 more characters)"), "{long}");

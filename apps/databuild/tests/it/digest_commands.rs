@@ -1,16 +1,18 @@
-//! `digest` commands: what they say, and that one which says nothing, breaks or does not end harms nobody else.
+//! `digest` commands: their output, and that one that prints nothing, fails or does not end affects no other partitions.
 
 use crate::support::{Place, Seen, alive, signal, wait_until};
 
 #[test]
-fn a_job_with_a_digest_command_says_its_digest() {
+fn a_job_with_a_digest_command_must_print_its_digest() {
     let place =
         Place::with_jobs("[[job]]\npartitions = 'a'\ncommand = ['true']\ndigest = ['true']\n");
-    place.run(&["a"]).refused(&["it said no {\"digest\": ..}"]);
+    place
+        .run(&["a"])
+        .refused(&["it printed no {\"digest\": ..}"]);
 }
 
 #[test]
-fn a_digest_command_that_fails_is_told() {
+fn a_digest_command_that_fails_is_reported() {
     let jobs = |digest: &str| {
         format!(
             "[[job]]\npartitions = 'a'\ncommand = ['echo', '{{\"digest\": \"1\"}}']\ndigest = ['sh', '-c', '{digest}']\n"
@@ -27,11 +29,11 @@ fn a_digest_command_that_fails_is_told() {
     assert_eq!(
         place.run(&["a"]).success().counts(),
         (1, 0),
-        "what nothing is said of is stale"
+        "a partition without a digest is stale"
     );
 }
 
-/// `a` has a `digest` command, which is in a file, and `c` is made from it; `b` has nothing to do with them.
+/// `a` has a `digest` command, which is in a file, and `c` is made from `a`; `b` is independent of them.
 const JOBS: &str = r#"
 [[job]]
 partitions = "a"
@@ -54,46 +56,46 @@ fn with_digest(script: &str) -> Place {
 }
 
 #[test]
-fn one_that_is_broken_stops_only_what_rests_on_its_partitions() {
+fn a_broken_one_stops_only_what_depends_on_its_partitions() {
     let place = with_digest(GOOD);
     place.run(&["a", "b", "c"]).success();
     place.write("digest.sh", "echo no luck >&2; exit 4");
-    let told = "the `digest` command of the job for `a` failed: it ended with exit status 4";
+    let message = "the `digest` command of the job for `a` failed: it ended with exit status 4";
 
     let seen = place.run(&["b", "b2"]).success();
     assert_eq!(seen.counts(), (1, 1));
-    assert!(seen.stderr.contains(told), "{}", seen.stderr);
-    // What is not known to be up to date is not built, and what has nothing to do with it is.
+    assert!(seen.stderr.contains(message), "{}", seen.stderr);
+    // Partitions that are not known to be up to date are not built; independent ones are.
     for (refs, not_known, counts) in [
         (&["a"][..], "a", (0, 1)),
         (&["c"], "c", (0, 2)),
         (&["a", "b3", "c"], "a, c", (1, 2)),
     ] {
         let seen = place.run(refs).refused(&[
-            told,
+            message,
             "    no luck\n",
             &format!("databuild: not known to be up to date: {not_known}\n"),
         ]);
         assert_eq!(seen.counts(), counts, "{refs:?}");
     }
-    // It turns out only when it runs that this one reads what nothing is known of.
+    // That `c2` reads `a` is known only when it runs.
     place.run(&["c2", "b4"]).refused(&[
-        "c2 failed:\n    it read `a`, of which it is not known whether it is up to date: ",
+        "c2 failed:\n    it read `a`, which is not known to be up to date: ",
         "databuild: not built: c2",
     ]);
     assert!(place.path("out/data/b4").is_dir());
 
-    // Nothing was lost: when the command is mended, what was built is up to date.
+    // When the command works again, the built partitions are up to date.
     place.write("digest.sh", GOOD);
     assert_eq!(place.run(&["a", "b4", "c"]).success().counts(), (0, 3));
     assert_eq!(place.run(&["c2"]).success().counts(), (1, 1));
 }
 
 #[test]
-fn every_way_to_break_is_told() {
+fn every_kind_of_failure_is_reported() {
     for (script, words) in [
         ("kill -SEGV $$", "failed: it was ended by signal 11"),
-        ("echo hello", "failed: it said on stdout: hello"),
+        ("echo hello", "failed: unexpected line on stdout: hello"),
         (
             "echo '{\"partition\": \"a\", \"digest\": \"1\"}'; echo '{\"partition\": \"a\", \"digest\": \"2\"}'",
             "another digest of the same partition before",
@@ -119,7 +121,7 @@ fn every_way_to_break_is_told() {
 }
 
 #[test]
-fn what_it_leaves_in_the_background_does_not_hold_up_the_start() {
+fn processes_in_the_background_do_not_delay_the_start() {
     let place = with_digest(GOOD);
     place.run(&["a"]).success();
     place.write(
@@ -138,7 +140,7 @@ fn what_it_leaves_in_the_background_does_not_hold_up_the_start() {
 }
 
 #[test]
-fn an_interrupt_ends_it_with_what_it_started() {
+fn an_interrupt_ends_it_together_with_its_children() {
     let place = with_digest(GOOD);
     place.run(&["a"]).success();
     let log = place.log();
@@ -164,7 +166,7 @@ fn an_interrupt_ends_it_with_what_it_started() {
         }
         std::fs::remove_file(place.path("there")).unwrap();
     }
-    assert_eq!(place.log(), log, "nothing is known, so nothing is recorded");
+    assert_eq!(place.log(), log, "nothing is recorded");
     assert_eq!(
         std::fs::read_dir(place.path("out/runs")).unwrap().count(),
         0

@@ -1,42 +1,42 @@
-//! What a process says on stdout: one JSON object per line; the lines are described in [`crate::jobs`].
+//! The protocol of jobs on stdout: one JSON object per line; [`crate::jobs`] describes the lines.
 //!
-//! It is heard piece by piece as it comes, so that nobody needs to wait for the end of the pipe, which a process that
-//! was left in the background may hold open. What is kept of it is bounded.
+//! The output is parsed incrementally, because a process that was left in the background may keep the pipe open.
+//! The memory that is used for it is bounded.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
 use serde::Deserialize;
 
-use crate::words::shown;
+use crate::text::shown;
 
-/// Somebody who hears the lines of a process.
-pub trait Hearing: Send + 'static {
-    /// Hears a line that is not blank; the error says what is wrong with it.
+/// Handles the lines that a process prints.
+pub trait LineHandler: Send + 'static {
+    /// Handles a line that is not blank; the error describes what is wrong with it.
     fn line(&mut self, text: &str) -> Result<(), String>;
 }
 
-/// All that a run said.
+/// The output of a run.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub struct Said {
+pub struct RunOutput {
     /// The partition that it builds.
     of: String,
-    /// What it read, the inputs too.
+    /// The partitions that it read, including the inputs.
     pub reads: BTreeSet<String>,
-    /// Of that, what its content is made from.
+    /// Those of them that its content is made from.
     pub inputs: BTreeSet<String>,
-    /// What it needs and does not have.
+    /// The partitions that it needs and that are not live.
     pub missed: BTreeSet<String>,
-    /// What its content is a function of.
+    /// The digest of what its content is a function of.
     pub digest: Option<String>,
-    /// How many bytes the names have that it said.
+    /// The total length of the names that it printed.
     bytes: usize,
 }
 
-/// What a `digest` command said of the partitions that it was asked about.
+/// The output of a `digest` command for the partitions that were its arguments.
 #[derive(Debug, Default)]
 pub struct Digests {
     asked: HashSet<String>,
-    said: HashMap<String, String>,
+    digests: HashMap<String, String>,
 }
 
 #[derive(Deserialize)]
@@ -49,17 +49,17 @@ struct Line {
     partition: Option<String>,
 }
 
-/// A line longer than this is no line of ours; so a process that writes without end cannot fill the memory.
+/// A longer line is refused, so that a process that writes without end cannot exhaust the memory.
 const LINE_BYTES_MAX: usize = 64 * 1024;
-/// The names that a run says have so many bytes at most, all together.
+/// The maximum total length of the names that a run prints.
 const NAMES_BYTES_MAX: usize = 16 * 1024 * 1024;
 
 const SHAPES: &str =
     r#"expected one of {"read": ".."}, {"input": ".."}, {"missed": ".."} or {"digest": ".."}"#;
 
-impl Said {
-    /// To hear a run that builds `partition`. The error shows the first line that is not in the language; what
-    /// follows it is thrown away.
+impl RunOutput {
+    /// Handles the output of a run that builds `partition`. The error shows the first invalid line; the rest
+    /// is discarded.
     pub fn of(partition: &str) -> Self {
         Self {
             of: partition.to_owned(),
@@ -68,27 +68,27 @@ impl Said {
     }
 }
 
-impl Hearing for Said {
+impl LineHandler for RunOutput {
     fn line(&mut self, text: &str) -> Result<(), String> {
-        let refuse = |why: &str| Err(format!("it said on stdout: {}\n{why}", shown(text)));
+        let refuse = |why: &str| Err(format!("unexpected line on stdout: {}\n{why}", shown(text)));
         let line: Line = match serde_json::from_str(text) {
             Ok(line) => line,
             Err(_) => return refuse(SHAPES),
         };
         if line.partition.as_ref().is_some_and(|p| *p != self.of) {
-            return refuse("which speaks of another partition than the one that it builds");
+            return refuse("it names another partition than the one that the run builds");
         }
         let named = [&line.read, &line.input, &line.missed]
             .into_iter()
             .flatten()
             .next();
         if named.is_some_and(|p| *p == self.of) {
-            return refuse("which is the partition that it builds");
+            return refuse("a run cannot read or miss the partition that it builds");
         }
         self.bytes += named.map_or(0, String::len);
         if self.bytes > NAMES_BYTES_MAX {
             return Err(format!(
-                "it named partitions on stdout with more than {NAMES_BYTES_MAX} bytes of names"
+                "it printed more than {NAMES_BYTES_MAX} bytes of names of partitions on stdout"
             ));
         }
         match line {
@@ -128,7 +128,7 @@ impl Hearing for Said {
                 partition: _,
             } => {
                 if self.digest.as_ref().is_some_and(|before| *before != d) {
-                    return refuse("and another digest before");
+                    return refuse("it printed another digest before");
                 }
                 self.digest = Some(d);
             }
@@ -139,23 +139,23 @@ impl Hearing for Said {
 }
 
 impl Digests {
-    /// To hear a command that is asked about these.
+    /// Handles the output of a command for these partitions.
     pub fn of(partitions: &[String]) -> Self {
         Self {
             asked: partitions.iter().cloned().collect(),
-            said: HashMap::new(),
+            digests: HashMap::new(),
         }
     }
 
-    /// What it said of a partition.
+    /// The digest of a partition.
     pub fn get(&self, partition: &str) -> Option<&str> {
-        self.said.get(partition).map(String::as_str)
+        self.digests.get(partition).map(String::as_str)
     }
 }
 
-impl Hearing for Digests {
+impl LineHandler for Digests {
     fn line(&mut self, text: &str) -> Result<(), String> {
-        let refuse = |why: &str| Err(format!("it said on stdout: {}\n{why}", shown(text)));
+        let refuse = |why: &str| Err(format!("unexpected line on stdout: {}\n{why}", shown(text)));
         match serde_json::from_str(text) {
             Ok(Line {
                 read: None,
@@ -164,11 +164,11 @@ impl Hearing for Digests {
                 digest: Some(digest),
                 partition: Some(partition),
             }) => {
-                if self.said.get(&partition).is_some_and(|d| *d != digest) {
-                    return refuse("and another digest of the same partition before");
+                if self.digests.get(&partition).is_some_and(|d| *d != digest) {
+                    return refuse("it printed another digest of the same partition before");
                 }
                 if self.asked.contains(&partition) {
-                    self.said.insert(partition, digest);
+                    self.digests.insert(partition, digest);
                 }
                 Ok(())
             }
@@ -177,25 +177,25 @@ impl Hearing for Digests {
     }
 }
 
-/// Makes lines of pieces, and has them heard until one is refused.
+/// Assembles lines from chunks, and passes them to a handler until one is refused.
 pub struct Lines<H> {
-    hearing: H,
-    /// The beginning of the line that is not complete.
+    handler: H,
+    /// The beginning of the incomplete line.
     begun: Vec<u8>,
     result: Result<(), String>,
 }
 
-impl<H: Hearing> Lines<H> {
-    /// None yet.
-    pub fn new(hearing: H) -> Self {
+impl<H: LineHandler> Lines<H> {
+    /// Starts with no line.
+    pub fn new(handler: H) -> Self {
         Self {
-            hearing,
+            handler,
             begun: Vec::new(),
             result: Ok(()),
         }
     }
 
-    /// The next piece.
+    /// Adds the next chunk.
     pub fn push(&mut self, bytes: &[u8]) {
         for piece in bytes.split_inclusive(|b| *b == b'\n') {
             if self.result.is_err() {
@@ -209,25 +209,25 @@ impl<H: Hearing> Lines<H> {
             }
             self.begun.extend_from_slice(piece);
             if piece.ends_with(b"\n") {
-                self.hear();
+                self.handle();
             }
         }
     }
 
-    fn hear(&mut self) {
+    fn handle(&mut self) {
         let line = String::from_utf8_lossy(&self.begun);
         if !line.trim().is_empty() {
-            self.result = self.hearing.line(line.trim_end());
+            self.result = self.handler.line(line.trim_end());
         }
         self.begun.clear();
     }
 
-    /// There is no more; the last line may lack its end.
+    /// Handles the last line, which may lack its end, and returns the handler.
     pub fn end(mut self) -> Result<H, String> {
         if self.result.is_ok() {
-            self.hear();
+            self.handle();
         }
-        self.result.map(|()| self.hearing)
+        self.result.map(|()| self.handler)
     }
 }
 
@@ -235,21 +235,24 @@ impl<H: Hearing> Lines<H> {
 mod tests {
     use super::*;
 
-    /// Hears a text in pieces of one byte, and in one.
-    fn hear(text: &str) -> Result<Said, String> {
-        let (mut bytes, mut whole) = (Lines::new(Said::of("me")), Lines::new(Said::of("me")));
+    /// Parses a text in chunks of one byte, and as one chunk.
+    fn parse(text: &str) -> Result<RunOutput, String> {
+        let (mut bytes, mut whole) = (
+            Lines::new(RunOutput::of("me")),
+            Lines::new(RunOutput::of("me")),
+        );
         for byte in text.as_bytes().chunks(1) {
             bytes.push(byte);
         }
         whole.push(text.as_bytes());
-        let heard = whole.end();
-        assert_eq!(heard, bytes.end());
-        heard
+        let parsed = whole.end();
+        assert_eq!(parsed, bytes.end());
+        parsed
     }
 
     #[test]
-    fn lines_are_heard() {
-        let said = hear(
+    fn lines_are_parsed() {
+        let said = parse(
             "{\"read\": \"a\"}\n\n{\"input\":\"b\"}\r\n{\"missed\":\"c\"}\n{\"partition\":\"me\",\"digest\":\"d\"}",
         )
         .unwrap();
@@ -261,7 +264,7 @@ mod tests {
         };
         assert_eq!(
             said,
-            Said {
+            RunOutput {
                 of: "me".into(),
                 reads: set(&["a", "b"]),
                 inputs: set(&["b"]),
@@ -270,11 +273,11 @@ mod tests {
                 bytes: 3,
             }
         );
-        assert_eq!(hear("").unwrap(), Said::of("me"));
+        assert_eq!(parse("").unwrap(), RunOutput::of("me"));
     }
 
     #[test]
-    fn anything_else_is_refused_and_shown() {
+    fn an_invalid_line_is_refused_and_shown() {
         for text in [
             "hello",
             "{}",
@@ -287,22 +290,22 @@ mod tests {
             "{\"partition\":\"you\",\"digest\":\"d\"}",
             "{\"digest\":\"1\"}\n{\"digest\":\"2\"}",
         ] {
-            let error =
-                hear(&format!("{{\"read\":\"a\"}}\n{text}\n{{\"read\":\"b\"}}\n")).expect_err(text);
+            let error = parse(&format!("{{\"read\":\"a\"}}\n{text}\n{{\"read\":\"b\"}}\n"))
+                .expect_err(text);
             assert!(
                 error.contains(text.lines().last().unwrap()),
                 "{text}: {error}"
             );
         }
         let long = "x".repeat(100_000);
-        assert!(hear(&long).unwrap_err().contains("line of more than"));
-        let error = hear(&"x".repeat(60_000)).unwrap_err();
+        assert!(parse(&long).unwrap_err().contains("line of more than"));
+        let error = parse(&"x".repeat(60_000)).unwrap_err();
         assert!(error.len() < 500, "{} bytes", error.len());
     }
 
     #[test]
     fn a_run_that_names_partitions_without_end_is_refused() {
-        let mut lines = Lines::new(Said::of("me"));
+        let mut lines = Lines::new(RunOutput::of("me"));
         let name = "x".repeat(60_000);
         let most = (0..1_000_000).take_while(|n| {
             lines.push(format!("{{\"read\": \"{n}{name}\"}}\n").as_bytes());
@@ -314,20 +317,20 @@ mod tests {
     }
 
     #[test]
-    fn digests_are_heard() {
-        let hear = |text: &str| {
+    fn digests_are_parsed() {
+        let parse = |text: &str| {
             let mut lines = Lines::new(Digests::of(&["a".into(), "b".into()]));
             lines.push(text.as_bytes());
             lines.end()
         };
         let one =
             "{\"partition\":\"a\",\"digest\":\"1\"}\n{\"partition\":\"c\",\"digest\":\"1\"}\n";
-        let digests = hear(one).unwrap();
+        let digests = parse(one).unwrap();
         assert_eq!(
             (digests.get("a"), digests.get("b"), digests.get("c")),
             (Some("1"), None, None)
         );
-        assert!(hear(&format!("{one}{}", one.replace('1', "2"))).is_err());
-        assert!(hear("{\"digest\":\"1\"}").is_err());
+        assert!(parse(&format!("{one}{}", one.replace('1', "2"))).is_err());
+        assert!(parse("{\"digest\":\"1\"}").is_err());
     }
 }

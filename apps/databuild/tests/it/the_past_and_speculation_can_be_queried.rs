@@ -10,11 +10,11 @@ fn built() -> Place {
 }
 
 #[test]
-fn what_there_was_after_a_step_and_at_a_time() {
+fn as_of_shows_the_status_after_a_step_and_at_a_time() {
     let place = built();
     let log = place.log();
     let as_of = |when: &str| place.databuild(&["as-of", when, "status"]).success().stdout;
-    // The log has sequence and time in each line.
+    // Each line of the log begins with sequence and time.
     for line in log.lines() {
         let mut words = line.split_whitespace();
         let (seq, time) = (
@@ -34,7 +34,7 @@ fn what_there_was_after_a_step_and_at_a_time() {
             assert!(then.contains(known) && at.contains(known), "{then} {at}");
         }
     }
-    // What is yet to come is not now.
+    // The future is an error.
     for (when, why) in [
         ("99999", "frame 99999 is past the end of this log"),
         ("2999-01-01T00:00:00Z", "is yet to come"),
@@ -49,7 +49,7 @@ fn what_there_was_after_a_step_and_at_a_time() {
 }
 
 #[test]
-fn what_became_of_a_partition() {
+fn history_shows_the_changes_of_a_partition() {
     let place = built();
     let history = place.databuild(&["history", "b"]).success().stdout;
     let events: Vec<&str> = (history.lines())
@@ -70,11 +70,11 @@ fn what_became_of_a_partition() {
     );
     place
         .databuild(&["history", "c"])
-        .refused(&["nobody ever wanted c"]);
+        .refused(&["there is no partition c in"]);
 }
 
 #[test]
-fn times_are_times_in_log_and_history() {
+fn log_and_history_show_times_in_rfc_3339() {
     let place = built();
     let history = place.databuild(&["history", "b"]).success().stdout;
     for text in [&history, &place.log()] {
@@ -89,7 +89,7 @@ fn times_are_times_in_log_and_history() {
 }
 
 #[test]
-fn long_lists_are_shortened_unless_all_is_asked_for() {
+fn long_lists_are_shortened_without_full() {
     let place = Place::with_jobs(
         r#"
 [[job]]
@@ -114,7 +114,7 @@ command = ["true"]
     for words in [
         r#"missed: ["p/1", "p/2", "p/3", "p/4", "p/5", "p/6" and 3 more]"#,
         "; and 3 more like that; ",
-        // What there is one of is not lost among what there are many of.
+        // A single fact of its kind is always shown.
         r#"move Partition "all" Building -> UpstreamBuilding"#,
     ] {
         assert!(missed.contains(words), "no `{words}` in {missed}");
@@ -143,7 +143,7 @@ command = ["true"]
 }
 
 #[test]
-fn what_would_change_and_does_not() {
+fn what_if_shows_changes_and_makes_none() {
     let place = built();
     let before = (place.log(), place.status());
     let asked = place
@@ -171,7 +171,7 @@ fn what_would_change_and_does_not() {
 }
 
 #[test]
-fn where_there_is_no_store() {
+fn a_missing_store_is_an_error() {
     let place = Place::new();
     for what in [
         &["as-of", "1", "status"][..],

@@ -1,4 +1,4 @@
-//! Bad input: one clear message that says what to do, a non-zero exit, nothing lost.
+//! Bad input gives one clear message with advice and a non-zero exit status, and no data is lost.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -7,7 +7,7 @@ use std::process::Command;
 
 use crate::support::{Place, Seen};
 
-/// Databuild under a limit on the size of files, in blocks of 512 bytes.
+/// Runs databuild with a limit on the size of files, in blocks of 512 bytes.
 fn limited(place: &Place, blocks: u32) -> Seen {
     let command = place.command(&["demo", "--workspace", "workspace"]);
     let mut sh = Command::new("sh");
@@ -17,9 +17,9 @@ fn limited(place: &Place, blocks: u32) -> Seen {
     Seen::of(sh.output().expect("sh starts"))
 }
 
-/// The message is one: what it says is not followed by other errors.
+/// Asserts that there is exactly one message.
 #[track_caller]
-fn told_once(seen: &Seen) {
+fn has_one_message(seen: &Seen) {
     assert_eq!(
         seen.stderr.matches("databuild: ").count(),
         1,
@@ -32,13 +32,13 @@ fn told_once(seen: &Seen) {
 #[test]
 fn a_wrong_path() {
     let place = Place::new();
-    told_once(
+    has_one_message(
         &place
             .demo()
             .refused(&["there is no workspace at workspace", "--workspace"]),
     );
     place.write("workspace/readme", "");
-    told_once(
+    has_one_message(
         &place
             .demo()
             .refused(&["cargo finds no workspace at", "could not find `Cargo.toml`"]),
@@ -65,9 +65,9 @@ fn a_workspace_that_does_not_resolve() {
         "../libs/gamma",
     );
     place.demo().success();
-    // Also when it breaks later, and when the lock file does not fit.
+    // Also if it breaks later, and if the lock file is outdated.
     fs::remove_file(place.path("workspace/Cargo.lock")).unwrap();
-    told_once(&place.demo().refused(&["--locked"]));
+    has_one_message(&place.demo().refused(&["--locked"]));
     place.lock();
     assert_eq!(place.demo().success().counts(), (0, 17));
 }
@@ -104,14 +104,14 @@ fn a_jobs_file_with_a_mistake() {
         ),
     ] {
         let place = Place::with_jobs(&text);
-        told_once(&place.run(&refs).refused(&words));
+        has_one_message(&place.run(&refs).refused(&words));
         assert!(
             !place.path("out/store").exists() || place.status().contains("partitions: 0"),
             "{text}"
         );
     }
     let place = Place::new();
-    told_once(
+    has_one_message(
         &place
             .run(&["a"])
             .refused(&["cannot read the jobs file jobs.toml"]),
@@ -122,7 +122,7 @@ fn a_jobs_file_with_a_mistake() {
 fn partitions_within_each_other() {
     let place = Place::with_jobs("[[job]]\npartitions = '*'\ncommand = ['true']\n");
     place.run(&["a/b"]).success();
-    told_once(
+    has_one_message(
         &place
             .run(&["a"])
             .refused(&["there cannot be both a partition `a` and a partition `a/b`"]),
@@ -147,7 +147,7 @@ fn a_file_where_a_directory_should_be() {
     for file in ["out", "out/data", "out/runs", "out/jobs", "out/store"] {
         let place = Place::with_workspace();
         place.write(file, "");
-        told_once(&place.demo().refused(&["cannot ", "--dir"]));
+        has_one_message(&place.demo().refused(&["cannot ", "--dir"]));
         assert_eq!(place.read(file), "");
         fs::remove_file(place.path(file)).unwrap();
         assert_eq!(place.demo().success().counts(), (17, 0));
@@ -164,7 +164,7 @@ fn a_directory_that_cannot_be_written() {
     allow("", 0o755);
     fs::create_dir(place.path("out")).unwrap();
     allow("out", 0o555);
-    // Root may write to it all the same, so it does this as somebody else.
+    // Root can write to it in any case, so the test runs as another user.
     let root = fs::write(place.path("out/probe"), "").is_ok();
     if root {
         fs::remove_file(place.path("out/probe")).unwrap();
@@ -178,40 +178,40 @@ fn a_directory_that_cannot_be_written() {
     };
     let seen = match run() {
         Err(e) if root && e.kind() == std::io::ErrorKind::PermissionDenied => {
-            eprintln!("not tested: nobody but root can start the programs in this directory");
+            eprintln!("not tested: only root can start the programs in this directory");
             return;
         }
         seen => seen.expect("databuild starts"),
     };
-    told_once(&seen.refused(&["cannot make the directory", "--dir"]));
+    has_one_message(&seen.refused(&["cannot create the directory", "--dir"]));
 
-    // One that can be read only, of somebody else or after the work was done.
+    // A directory that became read-only after a build.
     allow("out", 0o755);
     place.run(&["a"]).success();
     let log = place.log();
     for path in ["out/store/LOCK", "out/store", "out/data", "out/runs", "out"] {
         allow(path, if path.ends_with("LOCK") { 0o444 } else { 0o555 });
     }
-    told_once(
+    has_one_message(
         &run()
             .unwrap()
             .refused(&["cannot open the store in", "--dir"]),
     );
-    assert_eq!(place.log(), log, "it can be read, and is what it was");
+    assert_eq!(place.log(), log, "the log can be read, and is unchanged");
     for path in ["out", "out/data", "out/runs", "out/store"] {
         allow(path, 0o755);
     }
 }
 
 mod other {
-    //! A model that is not databuild's.
+    //! Another model than that of databuild.
     #[ironweave::model]
     pub mod lamps {
         use ironweave::prelude::*;
         /// A lamp.
         #[entity]
         pub struct Lamp {
-            /// Where it is.
+            /// The room that it is in.
             #[key]
             pub room: String,
         }
@@ -226,11 +226,11 @@ mod other {
             #[to(Off)]
             On,
         }
-        /// Somebody lights it.
+        /// The lamp was switched on.
         #[event]
         #[moves(lamp: Off -> On)]
         pub struct Lit {
-            /// Which.
+            /// The lamp.
             pub lamp: Ensure<Lamp>,
         }
     }
@@ -247,12 +247,12 @@ fn a_store_of_another_model() {
     });
     drop(store);
     let before = fs::read(place.path("out/store/00000000000000000000.log")).unwrap();
-    told_once(
+    has_one_message(
         &place
             .demo()
             .refused(&["cannot open the store in", "another model", "Lamp"]),
     );
-    told_once(&place.databuild(&["status"]).refused(&["another model"]));
+    has_one_message(&place.databuild(&["status"]).refused(&["another model"]));
     assert_eq!(
         fs::read(place.path("out/store/00000000000000000000.log")).unwrap(),
         before
@@ -268,15 +268,15 @@ fn a_damaged_log() {
     let middle = bytes.len() / 2;
     bytes[middle] ^= 1;
     fs::write(&path, &bytes).unwrap();
-    told_once(
+    has_one_message(
         &place
             .demo()
             .refused(&["cannot open the store in", "00000000000000000000.log"]),
     );
-    told_once(
+    has_one_message(
         &place
             .databuild(&["log"])
             .refused(&["00000000000000000000.log"]),
     );
-    assert_eq!(fs::read(&path).unwrap(), bytes, "nothing was changed");
+    assert_eq!(fs::read(&path).unwrap(), bytes, "the log is unchanged");
 }

@@ -1,10 +1,10 @@
-//! Ctrl-C, SIGKILL, and what is left when databuild is gone. `cargo xtask demo-kill` does the same at random.
+//! Ctrl-C, SIGKILL, and recovery afterwards. `cargo xtask demo-kill` does the same at random times.
 
 use std::process::Child;
 
 use crate::support::{Place, Seen, alive, signal, times_live, wait_until};
 
-/// `slow` says that it is there, then waits for leave to go on.
+/// `slow` creates the file `there`, then waits for the file `leave`.
 const SLOW: &str = r#"
 [[job]]
 partitions = "top"
@@ -26,7 +26,7 @@ command = ["sh", "-c", '''
 ''']
 "#;
 
-/// A databuild whose `slow` runs, and whose `quick` is there.
+/// Starts a databuild, and waits until `slow` runs and `quick` is built.
 fn started(place: &Place) -> Child {
     let child = place.spawn(&[
         "run",
@@ -39,7 +39,7 @@ fn started(place: &Place) -> Child {
     ]);
     place.wait_for("there");
     place.wait_for("out/data/quick/x");
-    // The process may be there before the record of it.
+    // The process may run before its start is recorded.
     wait_until("its start is recorded", || {
         place.status().contains("1 Running")
     });
@@ -47,7 +47,7 @@ fn started(place: &Place) -> Child {
 }
 
 #[test]
-fn an_orphan_of_a_killed_databuild_does_no_harm() {
+fn an_orphan_of_a_killed_databuild_has_no_effect() {
     let place = Place::with_jobs(SLOW);
     let mut first = started(&place);
     let orphan = place.read("there");
@@ -56,7 +56,7 @@ fn an_orphan_of_a_killed_databuild_does_no_harm() {
     assert!(alive(&orphan));
     assert!(place.status().contains("1 Running"));
 
-    // The next one records that run as lost and starts another; then both are let go.
+    // The next databuild records that run as lost and starts another one. Then both are released.
     std::fs::remove_file(place.path("there")).unwrap();
     let second = place.spawn(&["run", "--jobs", "jobs.toml", "want", "top"]);
     place.wait_for("there");
@@ -97,11 +97,11 @@ fn an_interrupt_ends_the_runs_and_is_recorded() {
 }
 
 #[test]
-fn a_rename_that_is_owed_is_done() {
+fn an_outstanding_rename_is_completed() {
     let place = Place::with_workspace();
     place.demo().success();
     let table = place.read("out/data/report/dependencies/dependencies.csv");
-    // As if it had been killed between the record of a success and the rename.
+    // As if an earlier version had been killed between the record of a success and the rename.
     let log = place.log();
     for name in ["sloc/beta-1.2.3", "report/dependencies"] {
         let queued = log
@@ -131,7 +131,7 @@ fn a_rename_that_is_owed_is_done() {
 }
 
 #[test]
-fn a_rename_that_is_owed_and_cannot_be_done_is_of_that_partition_only() {
+fn an_outstanding_rename_that_fails_affects_its_partition_only() {
     let place = Place::with_jobs("[[job]]\npartitions = '*'\ncommand = ['touch', 'x']\n");
     place.run(&["a/b", "c"]).success();
     let log = place.log();
@@ -146,12 +146,12 @@ fn a_rename_that_is_owed_and_cannot_be_done_is_of_that_partition_only() {
     )
     .unwrap();
     std::fs::remove_dir(place.path("out/data/a")).unwrap();
-    place.write("out/data/a", "a file of somebody");
+    place.write("out/data/a", "another file");
     let seen = place.run(&["c"]).success();
     assert_eq!(seen.counts(), (0, 1));
     assert!(
         seen.stderr
-            .contains("a/b is to be built again: its data cannot be put into its place"),
+            .contains("a/b will be built again: its data cannot be moved into place"),
         "{}",
         seen.stderr
     );
@@ -160,9 +160,9 @@ fn a_rename_that_is_owed_and_cannot_be_done_is_of_that_partition_only() {
 }
 
 #[test]
-fn sources_may_change_while_nobody_looks() {
+fn sources_may_change_while_databuild_does_not_run() {
     let place = Place::with_workspace();
-    // Killed when it knows the packages and has built some of them, with a dependency that then goes away.
+    // It is killed after it has resolved the packages and built some of them; then a dependency is removed.
     let mut child = place.spawn(&["demo", "--workspace", "workspace", "--jobs-max", "1"]);
     place.wait_for("out/data/license/delta-2.0.0");
     child.kill().unwrap();

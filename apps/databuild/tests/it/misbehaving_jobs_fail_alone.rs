@@ -1,5 +1,5 @@
-//! Jobs that leave something behind, take something away or never come to an end, and the clock: what goes wrong is
-//! that run, and nothing else.
+//! Jobs that leave processes or files behind, remove their output, or ask for partitions without end, and a clock that is set back: only
+//! the run of that job fails.
 
 use std::process::Command;
 
@@ -25,7 +25,7 @@ command = ["sh", "-c", '''
 ''']
 "#,
     );
-    // The store has a transaction of the future, as if the clock had been set back since. Those after it are later.
+    // The store has a transaction of the future, as if the clock had been set back since then.
     let mut store = BuildStore::open(place.path("out/store")).unwrap();
     let future = "2999-01-01T00:00:00Z".parse().unwrap();
     let mut t = store.begin_with(Meta::new().time(future)).unwrap();
@@ -39,12 +39,12 @@ command = ["sh", "-c", '''
     assert!(place.log().contains(" 2999-01-01T00:00:00Z JobSucceeded"));
     place
         .run(&["never"])
-        .refused(&["it missed good, live when it began: it would say so for ever"]);
+        .refused(&["it missed good, which was live when it began, so it would miss it again"]);
     assert_eq!(place.read("runs"), "run\n");
 }
 
 #[test]
-fn what_a_job_leaves_in_the_background_does_not_hold_the_run_open() {
+fn processes_in_the_background_do_not_prolong_a_run() {
     let place = Place::with_jobs(
         r#"
 [[job]]
@@ -61,7 +61,7 @@ command = ["sh", "-c", '''
     assert!(!place.path("late").exists(), "it was waited for");
     assert!(
         seen.stderr
-            .contains("a: its process has ended and left others in its group, which were killed"),
+            .contains("a: its process ended and left others in its group, which were killed"),
         "{}",
         seen.stderr
     );
@@ -71,7 +71,7 @@ command = ["sh", "-c", '''
 }
 
 #[test]
-fn a_process_that_has_left_the_group_is_not_waited_for() {
+fn a_process_that_left_the_group_is_not_waited_for() {
     let place = Place::with_jobs(
         r#"
 [[job]]
@@ -97,10 +97,10 @@ command = ["sh", "-c", '''
 }
 
 #[test]
-fn a_parent_that_ignores_the_end_of_children_does_no_harm() {
+fn a_parent_that_ignores_sigchld_has_no_effect() {
     let place = Place::with_jobs("[[job]]\npartitions = 'a'\ncommand = ['true']\n");
     let command = place.command(&["run", "--jobs", "jobs.toml", "want", "a"]);
-    // Not every `sh` hands on that a signal is ignored.
+    // Not every `sh` passes an ignored signal on to its children.
     let mut bash = Command::new("bash");
     bash.args(["-c", "trap '' CHLD; exec \"$0\" \"$@\""])
         .arg(command.get_program())
@@ -117,7 +117,7 @@ fn a_parent_that_ignores_the_end_of_children_does_no_harm() {
 }
 
 #[test]
-fn an_output_that_is_read_only_fails_its_run_and_nothing_else() {
+fn a_read_only_output_fails_its_run_only() {
     let place = Place::with_jobs(
         "[[job]]\npartitions = 'bad'\ncommand = ['sh', '-c', 'echo 1 > x; chmod -R a-w .']\n\
          [[job]]\npartitions = 'good'\ncommand = ['sh', '-c', 'echo 1 > x; chmod a-w x']\n",
@@ -132,7 +132,7 @@ fn an_output_that_is_read_only_fails_its_run_and_nothing_else() {
     let log = place.log();
     assert_eq!(log.matches("JobSucceeded {").count(), 1, "{log}");
     assert_eq!(place.read("out/data/good/x"), "1\n");
-    // What it left can be removed.
+    // Its output can be removed.
     place.edit("jobs.toml", "; chmod -R a-w .", "");
     assert_eq!(place.run(&["bad", "good"]).success().counts(), (1, 1));
     assert_eq!(
@@ -142,27 +142,27 @@ fn an_output_that_is_read_only_fails_its_run_and_nothing_else() {
 }
 
 #[test]
-fn data_that_cannot_be_put_into_its_place_fails_its_run_before_success_is_logged() {
+fn data_that_cannot_be_moved_into_place_fails_its_run_before_success_is_logged() {
     let place = Place::with_jobs("[[job]]\npartitions = '*'\ncommand = ['touch', 'x']\n");
-    place.write("out/data/a", "a file of somebody");
+    place.write("out/data/a", "another file");
     let args = ["run", "--jobs", "jobs.toml", "--jobs-max", "1", "want"];
     let seen = place
         .databuild(&[&args[..], &["a/b", "c"]].concat())
         .refused(&[
-            "a/b failed:\n    its data cannot be put into its place, at ",
-            "make room there",
+            "a/b failed:\n    its data cannot be moved into place at ",
+            "remove what is there",
             "databuild: not built: a/b\n",
         ]);
     assert_eq!(seen.counts(), (1, 0));
     let log = place.log();
     assert_eq!(log.matches("JobSucceeded {").count(), 1, "{log}");
-    assert_eq!(place.read("out/data/a"), "a file of somebody");
+    assert_eq!(place.read("out/data/a"), "another file");
     std::fs::remove_file(place.path("out/data/a")).unwrap();
     assert_eq!(place.run(&["a/b", "c"]).success().counts(), (1, 1));
 }
 
 #[test]
-fn the_end_of_a_stderr_of_gigabytes_is_shown_and_no_more_is_read() {
+fn only_the_end_of_a_stderr_of_gigabytes_is_read() {
     let place = Place::with_jobs(
         r#"
 [[job]]
@@ -174,7 +174,7 @@ command = ["sh", "-c", '''
 ''']
 "#,
     );
-    // With less memory than the file has bytes.
+    // With less memory than the size of the file.
     let command = place.command(&["run", "--jobs", "jobs.toml", "want", "a"]);
     let mut sh = Command::new("sh");
     sh.args(["-c", "ulimit -v 1000000; exec \"$0\" \"$@\""])
@@ -186,7 +186,7 @@ command = ["sh", "-c", '''
 }
 
 #[test]
-fn what_a_job_makes_of_the_name_of_its_stderr_is_not_read() {
+fn a_link_in_place_of_the_stderr_is_not_followed() {
     let place = Place::with_jobs(
         r#"
 [[job]]
@@ -194,13 +194,13 @@ partitions = "a"
 command = ["sh", "-c", 'echo this is mine >&2; ln -sf "$DATABUILD_JOBS/secret" .stderr; exit 3']
 "#,
     );
-    place.write("secret", "nobody is to see this");
+    place.write("secret", "a secret text");
     let seen = place.run(&["a"]).refused(&["    this is mine\n"]);
-    assert!(!seen.stderr.contains("nobody is to see"), "{}", seen.stderr);
+    assert!(!seen.stderr.contains("a secret text"), "{}", seen.stderr);
 }
 
 #[test]
-fn jobs_that_ask_for_more_and_more_meet_a_limit() {
+fn discovery_without_end_meets_a_limit() {
     let place = Place::with_jobs(
         r#"
 [[job]]
@@ -212,7 +212,7 @@ command = ["sh", "-c", '''
 "#,
     );
     let args = ["run", "--jobs", "jobs.toml", "--discovery-max", "20"];
-    // Also another time: what is known already counts.
+    // The second run fails too, because partitions that are known already count.
     for _ in 0..2 {
         let seen = place
             .databuild(&[&args[..], &["want", "n1"]].concat())
@@ -221,7 +221,7 @@ command = ["sh", "-c", '''
                 "more than 20 partitions",
                 "or raise --discovery-max",
                 "n1 -> n2 -> n3 -> .. 16 more .. -> n20 -> n21 -> n22\n",
-                "10 more wait in vain",
+                "10 more are blocked",
                 "databuild: not built: n1\n",
             ]);
         assert!(seen.stderr.len() < 5000, "{}", seen.stderr);

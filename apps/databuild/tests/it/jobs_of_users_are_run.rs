@@ -1,8 +1,8 @@
-//! `databuild run` with a jobs file of one's own.
+//! `databuild run` with a jobs file of the user.
 
 use crate::support::{Place, Seen};
 
-/// Three levels, found by running: the top needs two that nobody named, and these one more.
+/// Three levels, which are discovered by running: the top needs two partitions, and these need one more.
 const LEVELS: &str = r#"
 [[job]]
 partitions = "sum/*"
@@ -49,7 +49,7 @@ fn levels() -> Place {
 }
 
 #[test]
-fn what_is_needed_is_found_by_running() {
+fn dependencies_are_discovered_by_running() {
     let place = levels();
     assert_eq!(place.run(&["sum/all"]).success().counts(), (4, 0));
     assert_eq!(place.read("out/data/sum/all/total"), "42\n");
@@ -59,7 +59,7 @@ fn what_is_needed_is_found_by_running() {
 }
 
 #[test]
-fn a_changed_source_makes_all_stale_that_was_made_from_it() {
+fn a_changed_source_makes_all_dependents_stale() {
     let place = levels();
     place.run(&["sum/all"]).success();
     place.write("source", "1\n");
@@ -71,7 +71,7 @@ fn a_changed_source_makes_all_stale_that_was_made_from_it() {
 }
 
 #[test]
-fn the_jobs_in_the_readme_do_what_it_says() {
+fn the_jobs_in_the_readme_work() {
     let readme = include_str!("../../README.md");
     let jobs = readme
         .split("```toml\n")
@@ -85,7 +85,7 @@ fn the_jobs_in_the_readme_do_what_it_says() {
 }
 
 #[test]
-fn options_may_stand_at_the_end_and_a_name_twice() {
+fn options_may_follow_names_and_names_may_be_repeated() {
     let place = levels();
     let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_databuild"));
     command.args(["run", "--jobs", "jobs.toml", "want", "base", "base"]);
@@ -97,7 +97,7 @@ fn options_may_stand_at_the_end_and_a_name_twice() {
 }
 
 #[test]
-fn several_can_be_wanted_and_what_is_there_is_shared() {
+fn several_wanted_partitions_share_their_inputs() {
     let place = levels();
     assert_eq!(place.run(&["part/one"]).success().counts(), (2, 0));
     assert_eq!(
@@ -111,7 +111,7 @@ fn several_can_be_wanted_and_what_is_there_is_shared() {
 }
 
 #[test]
-fn no_more_run_at_a_time_than_asked_for() {
+fn jobs_max_limits_the_jobs_that_run_at_a_time() {
     let place = Place::with_jobs(
         "[[job]]\npartitions = 'all'\n\
          command = ['sh', '-c', 'for p in 1 2 3 4 5 6; do test -d \"$DATABUILD_DATA/p/$p\" || \
@@ -132,11 +132,11 @@ fn no_more_run_at_a_time_than_asked_for() {
 }
 
 #[test]
-fn what_was_wanted_with_other_jobs_is_left_waiting() {
+fn a_partition_that_no_present_job_makes_stays_unbuilt() {
     let place = Place::with_jobs(
         "[[job]]\npartitions = 'a'\ncommand = ['sh', '-c', 'kill -KILL $PPID; sleep 1']\n",
     );
-    assert_eq!(place.run(&["a"]).code, None, "its job has killed it");
+    assert_eq!(place.run(&["a"]).code, None, "its job killed databuild");
     place.write(
         "jobs.toml",
         "[[job]]\npartitions = 'b'\ncommand = ['true']\n",
@@ -145,7 +145,7 @@ fn what_was_wanted_with_other_jobs_is_left_waiting() {
     assert_eq!(seen.counts(), (1, 0));
     assert!(
         seen.stderr
-            .contains("a was wanted earlier and is left waiting: no job in "),
+            .contains("a was wanted earlier and stays unbuilt: no job in "),
         "{}",
         seen.stderr
     );

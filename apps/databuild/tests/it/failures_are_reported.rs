@@ -1,8 +1,8 @@
-//! Jobs that go wrong: what is said, what is recorded, and that another try goes on from there.
+//! Jobs that fail: the messages, the recorded states, and that the next run resumes.
 
 use crate::support::Place;
 
-/// `top` needs `good` and `bad`; what `bad` does is in a file.
+/// `top` needs `good` and `bad`; the script of `bad` is a file.
 const JOBS: &str = r#"
 [[job]]
 partitions = "top"
@@ -30,7 +30,7 @@ fn an_exit_status_fails_the_partition_and_what_waits_for_it() {
     let place = with_bad("echo 'the source is gone' >&2; exit 3");
     let seen = place.run(&["top"]).refused(&[
         "bad failed:\n    it ended with exit status 3\n    the source is gone\n",
-        "top waits in vain for bad",
+        "top is blocked by bad",
         "databuild: not built: top",
     ]);
     assert_eq!(seen.counts(), (1, 0));
@@ -52,10 +52,7 @@ fn an_exit_status_fails_the_partition_and_what_waits_for_it() {
         "the end of stderr is in the log"
     );
     let kept = std::fs::read_dir(place.path("out/runs")).unwrap().count();
-    assert_eq!(
-        kept, 1,
-        "the directory of the run that failed stays to be looked at"
-    );
+    assert_eq!(kept, 1, "the directory of the failed run is kept");
 
     place.write("bad.sh", "true");
     assert_eq!(place.run(&["top"]).success().counts(), (2, 1));
@@ -66,7 +63,7 @@ fn an_exit_status_fails_the_partition_and_what_waits_for_it() {
 }
 
 #[test]
-fn one_that_fails_does_not_keep_the_others_from_being_built() {
+fn a_failed_partition_does_not_prevent_others_from_being_built() {
     let place = with_bad("exit 3");
     let args = ["run", "--jobs", "jobs.toml", "--jobs-max", "1", "want"];
     let seen = place.databuild(&[&args[..], &["bad", "good"]].concat());
@@ -75,13 +72,13 @@ fn one_that_fails_does_not_keep_the_others_from_being_built() {
 }
 
 #[test]
-fn every_way_to_go_wrong_has_its_words() {
+fn every_kind_of_failure_has_its_message() {
     for (script, words) in [
         ("kill -SEGV $$", "it was ended by signal 11 (SIGSEGV)"),
-        ("echo hello", "it said on stdout: hello\n"),
+        ("echo hello", "unexpected line on stdout: hello\n"),
         (
-            "echo '{\"missed\": \"nobody/makes/it\"}'",
-            "it missed `nobody/makes/it`: no job in ",
+            "echo '{\"missed\": \"no/job/makes/it\"}'",
+            "it missed `no/job/makes/it`: no job in ",
         ),
         (
             "echo '{\"missed\": \"../up\"}'",
@@ -89,23 +86,23 @@ fn every_way_to_go_wrong_has_its_words() {
         ),
         (
             "echo '{\"missed\": \"top\"}'",
-            "wait for each other in a circle: bad -> top -> bad",
+            "wait for each other in a cycle: bad -> top -> bad",
         ),
         (
             "echo '{\"missed\": \"bad\"}'",
-            "which is the partition that it builds",
+            "a run cannot read or miss the partition that it builds",
         ),
         (
             "echo '{\"missed\": \"good\"}'",
-            "it missed good, live when it began",
+            "it missed good, which was live when it began",
         ),
     ] {
         let place = with_bad(script);
-        // So that `good` is there before.
+        // `good` is built first.
         place.run(&["good"]).success();
         let seen = place.run(&["top"]);
         assert_eq!(seen.code, Some(1), "{script}");
-        // Reasons are shown indented, line by line.
+        // Each line of a reason is indented.
         let flat = seen.stderr.replace("\n    ", "\n");
         assert!(flat.contains(words), "{script}: {}", seen.stderr);
     }
@@ -115,7 +112,7 @@ fn every_way_to_go_wrong_has_its_words() {
 fn a_run_that_removes_its_directory_has_failed_and_the_others_go_on() {
     let place = with_bad("rm -rf \"$DATABUILD_OUT\"");
     place.run(&["top", "good"]).refused(&[
-        "bad failed:\n    cannot list what it wrote: ",
+        "bad failed:\n    cannot list its output: ",
         "databuild: not built: top",
     ]);
     place.write("bad.sh", "true");
@@ -123,7 +120,7 @@ fn a_run_that_removes_its_directory_has_failed_and_the_others_go_on() {
 }
 
 #[test]
-fn whatever_a_job_says_the_log_has_one_line_for_each_event() {
+fn the_log_has_one_line_for_each_event_whatever_a_job_prints() {
     let place = with_bad("printf 'one\\ntwo\\033[31m\\n' >&2; exit 1");
     place.run(&["top"]).refused(&["    one\n    two"]);
     let log = place.log();
@@ -135,7 +132,7 @@ fn whatever_a_job_says_the_log_has_one_line_for_each_event() {
 }
 
 #[test]
-fn a_program_that_is_not_there_fails_its_partition() {
+fn a_missing_program_fails_its_partition() {
     let place = Place::with_jobs("[[job]]\npartitions = 'a'\ncommand = ['/nonexistent/program']\n");
     place
         .run(&["a"])
@@ -143,7 +140,7 @@ fn a_program_that_is_not_there_fails_its_partition() {
 }
 
 #[test]
-fn what_fails_to_start_leaves_its_place_to_others() {
+fn a_job_that_cannot_be_started_makes_room_for_others() {
     let place = Place::with_jobs(
         "[[job]]\npartitions = 'a'\ncommand = ['/nonexistent/program']\n\
          [[job]]\npartitions = 'b'\ncommand = ['true']\n",
@@ -155,7 +152,7 @@ fn what_fails_to_start_leaves_its_place_to_others() {
 }
 
 #[test]
-fn what_is_read_and_not_live_counts_as_missed() {
+fn a_partition_that_is_read_and_not_live_counts_as_missed() {
     let place = Place::with_jobs(
         "[[job]]\npartitions = 'a'\ncommand = ['echo', '{\"input\": \"b\"}']\n\
          [[job]]\npartitions = 'b'\ncommand = ['true']\n",
