@@ -6,6 +6,7 @@ mod bench;
 mod crates;
 mod demo;
 mod demo_kill;
+mod figures;
 mod oracle;
 mod rng;
 mod test;
