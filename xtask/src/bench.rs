@@ -1,16 +1,19 @@
-//! `cargo xtask bench`: hands over to the workspace in `bench/`, which is apart since it has the peers as
-//! dependencies.
+//! `cargo xtask bench`: runs the benchmarks, which are the workspace `bench/`, and fills the tables of
+//! `docs/performance.md`.
+//!
+//! The benchmarks are a workspace of their own, since they depend on the libraries that they compare with.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, bail};
 
+use crate::figures;
 use crate::tools::{self, cargo, root};
 
-/// What to measure, as the benchmarks are told.
+/// What to measure. The benchmarks get most of these options as they are.
 #[derive(clap::Args)]
 pub struct Bench {
-    /// Only the benchmark with this name
+    /// Run only the benchmark with this name
     #[arg(long, value_name = "NAME")]
     only: Option<String>,
     /// Print the names of the benchmarks
@@ -25,10 +28,36 @@ pub struct Bench {
     /// The sizes to measure, in entities
     #[arg(long, value_name = "N,N")]
     entities: Option<String>,
+    /// Fill the tables of docs/performance.md with the figures of this run
+    #[arg(long)]
+    write: bool,
+    /// Run nothing, and fill the tables of docs/performance.md with the figures of a file that `--json` wrote
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["only", "list", "json", "samples", "entities", "write"])]
+    write_from: Option<PathBuf>,
+    /// Run nothing, and copy bench/instructions.txt to docs/performance.md
+    #[arg(long, conflicts_with_all = ["only", "list", "json", "samples", "entities", "write", "write_from"])]
+    write_counts: bool,
 }
 
-/// Runs the benchmarks.
+/// Runs the benchmarks, or fills the tables from figures that are there.
 pub fn run(bench: &Bench) -> Result<()> {
+    if bench.write_counts {
+        return figures::write_counts();
+    }
+    if let Some(file) = &bench.write_from {
+        return figures::write(file);
+    }
+    if !bench.write {
+        return measure(bench, bench.json.as_deref());
+    }
+    let dir = tempfile::tempdir().context("cannot create a temporary directory")?;
+    let own = dir.path().join("figures.json");
+    let file = bench.json.as_deref().unwrap_or(&own);
+    measure(bench, Some(file))?;
+    figures::write(file)
+}
+
+fn measure(bench: &Bench, json: Option<&Path>) -> Result<()> {
     if !root().join("bench/Cargo.toml").exists() {
         bail!("there is no bench/Cargo.toml in {}", root().display());
     }
@@ -48,8 +77,8 @@ pub fn run(bench: &Bench) -> Result<()> {
     if bench.list {
         command.arg("--list");
     }
-    if let Some(file) = &bench.json {
-        // Relative to where the caller is, not to the root.
+    if let Some(file) = json {
+        // Relative to the directory of the caller, not to the root.
         command.arg("--json").arg(std::path::absolute(file)?);
     }
     if let Some(samples) = bench.samples {

@@ -1,4 +1,5 @@
-//! The demo of databuild on its fixture: a small workspace with path dependencies only, so that no registry is needed.
+//! Runs the demo of databuild on its fixture, a small workspace whose dependencies are all paths, so that no registry is
+//! needed.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -8,33 +9,33 @@ use anyhow::{Context, Result, bail, ensure};
 
 use crate::tools;
 
-/// A copy of the fixture, and a place for what databuild makes of it.
+/// A copy of the fixture, and a directory for the output of databuild.
 pub struct Demo {
-    /// Removed with this.
+    /// Removed when this is dropped.
     _dir: tempfile::TempDir,
     workspace: PathBuf,
-    /// What `--dir` is.
+    /// The value of `--dir`.
     pub out: PathBuf,
 }
 
-/// What the demo made.
+/// The report that the demo wrote.
 #[derive(PartialEq, Eq)]
 pub struct Report {
     markdown: Vec<u8>,
     csv: Vec<u8>,
 }
 
-/// The last two lines of a databuild.
+/// The last two lines that databuild prints.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Counts {
-    /// Partitions that it made live.
+    /// Partitions that this run made live.
     pub built: usize,
-    /// The others that the report stands on.
+    /// The other partitions that the report depends on.
     pub reused: usize,
 }
 
 impl Demo {
-    /// A new one.
+    /// Copies the fixture to a temporary directory.
     pub fn new() -> Result<Self> {
         let dir = tempfile::tempdir().context("cannot make a temporary directory")?;
         let workspace = dir.path().join("workspace");
@@ -50,7 +51,7 @@ impl Demo {
         })
     }
 
-    /// `databuild demo` on it.
+    /// The command `databuild demo` on the copy.
     pub fn command(&self) -> Result<Command> {
         let mut command = Command::new(tools::databuild()?);
         command
@@ -62,13 +63,13 @@ impl Demo {
         Ok(command)
     }
 
-    /// Runs it to its end.
+    /// Runs the command to its end.
     pub fn run(&self) -> Result<(Counts, Output)> {
         let output = self.command()?.output().context("cannot start databuild")?;
         Ok((counts(&output)?, output))
     }
 
-    /// Runs `databuild log` or `status` on what it made.
+    /// Runs `databuild log` or `databuild status` on the output.
     pub fn show(&self, what: &str) -> Result<String> {
         let output = Command::new(tools::databuild()?)
             .arg(what)
@@ -83,7 +84,7 @@ impl Demo {
         Ok(String::from_utf8_lossy(&output.stdout).into_owned())
     }
 
-    /// What it made.
+    /// Reads the report that the demo wrote.
     pub fn report(&self) -> Result<Report> {
         let dir = self.out.join("data/report/dependencies");
         let read =
@@ -94,8 +95,8 @@ impl Demo {
         })
     }
 
-    /// How many partitions it has, computed from the lock file: every package there but the one that nothing
-    /// depends on.
+    /// The number of partitions, computed from the lock file: it counts every package but the root, on which nothing
+    /// depends.
     pub fn partitions(&self) -> Result<usize> {
         let lock = fs::read_to_string(self.workspace.join("Cargo.lock"))
             .context("the fixture has no lock file")?;
@@ -103,7 +104,7 @@ impl Demo {
     }
 }
 
-/// The counts in the last two lines of an output that must be of a success.
+/// Parses the counts in the last two lines of an output. An error if the command failed.
 pub fn counts(output: &Output) -> Result<Counts> {
     let (stdout, stderr) = (
         String::from_utf8_lossy(&output.stdout),
@@ -121,7 +122,7 @@ pub fn counts(output: &Output) -> Result<Counts> {
             .next()
             .and_then(|l| l.strip_prefix(prefix))
             .and_then(|n| n.parse().ok());
-        number.with_context(|| format!("no `{prefix}` where it should be in:\n{stdout}"))
+        number.with_context(|| format!("expected a line `{prefix}N` near the end of:\n{stdout}"))
     };
     let reused = number("partitions reused: ")?;
     Ok(Counts {
@@ -146,7 +147,7 @@ fn copy(from: &Path, to: &Path) -> Result<()> {
     Ok(())
 }
 
-/// The part of `cargo xtask test`: the demo, then once more, when nothing is left to build.
+/// The part `demo` of `cargo xtask test`: the first run builds everything, and a second run reuses everything.
 pub fn run() -> Result<()> {
     let demo = Demo::new()?;
     let all = demo.partitions()?;

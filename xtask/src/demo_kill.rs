@@ -1,14 +1,15 @@
-//! `cargo xtask demo-kill --seed N`: the demo, killed again and again.
+//! `cargo xtask demo-kill --seed N`: kills the demo again and again, and checks that it recovers.
 //!
-//! An instant is told in terms of what databuild does: after so many lines of progress, and so many microseconds.
-//! So the same seed kills at about the same points of the work on any machine, however fast.
+//! The instant of a kill is a number of lines of progress, and then a number of microseconds. So the same seed kills at
+//! about the same points of the work on a fast machine and on a slow one.
 //!
 //! What must hold in the end:
-//! - the report is the one of a demo that nobody disturbed, byte for byte (in another directory, so no path is in it);
-//! - what the log says has succeeded has not run again: each partition became live once;
-//! - the log can be read after each kill;
-//! - the last databuild built what was not there yet, and one after it builds nothing;
-//! - no run has left a directory.
+//! - the report equals that of a demo that was not killed, byte for byte (it ran in another directory, so the report has no
+//!   path);
+//! - a job that succeeded according to the log did not run again: each partition became live once;
+//! - the log could be read after each kill;
+//! - the last run built the partitions that were missing, and a run after it builds nothing;
+//! - no run left a directory behind.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -21,10 +22,10 @@ use anyhow::{Context, Result, ensure};
 use crate::demo::{Counts, Demo, counts};
 use crate::rng::Rng;
 
-/// Runs it.
+/// Runs the check with a seed and at most so many kills.
 pub fn run(seed: u64, kills_max: u32) -> Result<()> {
     kill_and_check(seed, kills_max).with_context(|| {
-        format!("a killed demo went wrong; again: `cargo xtask demo-kill --seed {seed} --kills {kills_max}`")
+        format!("the demo did not recover from a kill; repeat with `cargo xtask demo-kill --seed {seed} --kills {kills_max}`")
     })
 }
 
@@ -33,7 +34,7 @@ fn kill_and_check(seed: u64, kills_max: u32) -> Result<()> {
     let (_, output) = undisturbed.run()?;
     let expected = undisturbed.report()?;
     let all = undisturbed.partitions()?;
-    // Each line tells of one event; half of them at most, so that it takes several kills.
+    // Each line reports one event. A kill comes within the first half of them, so that several kills are needed.
     let lines = output.stderr.iter().filter(|b| **b == b'\n').count() as u64;
 
     let demo = Demo::new()?;
@@ -66,7 +67,7 @@ fn kill_and_check(seed: u64, kills_max: u32) -> Result<()> {
     );
     ensure!(
         demo.report()? == expected,
-        "the report is not the one of a demo that was not disturbed"
+        "the report differs from that of a demo that was not killed"
     );
     let live = live(&demo)?;
     ensure!(
@@ -91,24 +92,24 @@ fn kill_and_check(seed: u64, kills_max: u32) -> Result<()> {
             built: 0,
             reused: all
         },
-        "one more databuild: {idle:?}, expected {all} reused"
+        "a further run: {idle:?}, expected {all} reused"
     );
     ensure!(
         demo.report()? == expected,
-        "one more databuild has changed the report"
+        "a further run has changed the report"
     );
     let left = fs::read_dir(demo.out.join("runs"))?.count();
-    ensure!(left == 0, "{left} directories of runs are left");
+    ensure!(left == 0, "{left} directories of runs remain");
     println!(
-        "seed {seed}: {kills} kills, then {} built and {} reused; all is as it should be",
+        "seed {seed}: {kills} kills, then {} built and {} reused; everything was recovered",
         last.built, last.reused
     );
     Ok(())
 }
 
-/// Starts the demo and kills it at an instant; its counts, if it was done before.
+/// Starts the demo and kills it at an instant. Returns its counts if it finished before.
 ///
-/// Only databuild is killed: its jobs live on as orphans, as they would if it crashed.
+/// Only databuild is killed. Its jobs continue as orphans, as they would after a crash.
 fn killed(demo: &Demo, (lines, then): (u64, Duration)) -> Result<Option<Counts>> {
     let mut child = demo
         .command()?

@@ -6,6 +6,7 @@ mod bench;
 mod crates;
 mod demo;
 mod demo_kill;
+mod figures;
 mod oracle;
 mod rng;
 mod test;
@@ -25,34 +26,34 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Check everything: format, lints, tests, doctests, the benchmarks' contenders, the demo, and a killed demo
+    /// Run all checks: format, lints, tests, doctests, documentation, packages, benchmarks' contenders, demo, killed demo
     Test {
-        /// Only the part with this name
+        /// Run only the part with this name
         #[arg(long, value_name = "NAME")]
         only: Option<String>,
         /// Print the names of the parts
         #[arg(long)]
         list: bool,
     },
-    /// Random histories of random models, each step compared with an oracle; what fails is printed as a test
+    /// Run random histories of random models and compare each step with an oracle; a failure is printed as a test
     Oracle {
         /// How many models, of a hundred events each
         #[arg(long, value_name = "N")]
         seeds: u64,
-        /// The number of the first; a number is always the same model and history
+        /// The number of the first model; a number always stands for the same model and history
         #[arg(long, value_name = "S", default_value_t = 0)]
         from: u64,
     },
-    /// Kill the demo of databuild at random instants, and check that it goes on as if nothing had been
+    /// Kill the demo of databuild at random instants, and check that it recovers
     DemoKill {
-        /// The instants follow from this number
+        /// The seed that the instants are drawn from
         #[arg(long, value_name = "N")]
         seed: u64,
-        /// How often to kill it at most
+        /// The greatest number of kills
         #[arg(long, value_name = "K", default_value_t = 8)]
         kills: u32,
     },
-    /// Measure; see bench/
+    /// Run the benchmarks of bench/, and fill the tables of docs/performance.md
     Bench(bench::Bench),
     /// Write the public items of the crates that are published to docs/api.txt, or compare them with an older list
     Api(api::Api),
@@ -61,7 +62,7 @@ enum Command {
 fn main() -> ExitCode {
     match run(Cli::parse().command) {
         Ok(()) => ExitCode::SUCCESS,
-        // Not as `main` would show it, with a backtrace where one is asked for: it is not our code that is wrong.
+        // `main` would print a backtrace where one is asked for, but the failure is not in this program.
         Err(e) => {
             eprintln!("xtask: {e:#}");
             ExitCode::FAILURE

@@ -1,15 +1,15 @@
-//! Numbers that follow from a seed, the same on every machine.
+//! A random number generator whose numbers are the same on every machine.
 
 /// SplitMix64.
 pub struct Rng(u64);
 
 impl Rng {
-    /// From a seed.
+    /// A generator with a seed.
     pub fn new(seed: u64) -> Self {
         Self(seed)
     }
 
-    /// The next number, below `end`, which is not 0. (The slight favour for small numbers does not matter here.)
+    /// The next number below `end`, which must not be 0. Small numbers are slightly more likely, which does not matter here.
     pub fn below(&mut self, end: u64) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut z = self.0;

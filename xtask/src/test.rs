@@ -1,4 +1,4 @@
-//! `cargo xtask test`: everything that must hold of a commit, in parts.
+//! `cargo xtask test`: the checks that every commit must pass, in parts.
 
 use std::process::Stdio;
 use std::time::{Duration, Instant};
@@ -8,10 +8,10 @@ use anyhow::{Result, bail};
 use crate::tools::{TESTS, build_tests, cargo, root, run as run_command};
 use crate::{crates, demo, demo_kill};
 
-/// How a part went.
+/// The outcome of a part that did not fail.
 enum Outcome {
     Passed,
-    /// It could not be done, for this reason, and nothing is wrong.
+    /// A tool is missing, for this reason, so that the part was not run.
     Skipped(&'static str),
 }
 
@@ -29,7 +29,7 @@ const PARTS: [Part; 11] = [
     },
     Part {
         name: "clippy",
-        about: "no lint complains",
+        about: "no lint warns",
         run: clippy,
     },
     Part {
@@ -39,12 +39,12 @@ const PARTS: [Part; 11] = [
     },
     Part {
         name: "ui",
-        about: "what the compiler says of models that are wrong",
+        about: "the messages of the compiler for models that are wrong",
         run: ui,
     },
     Part {
         name: "features",
-        about: "what is behind features: tables in SQLite that follow a store, async streams",
+        about: "the tests that need features: tables in SQLite that follow a store, async streams",
         run: features,
     },
     Part {
@@ -54,12 +54,12 @@ const PARTS: [Part; 11] = [
     },
     Part {
         name: "docs",
-        about: "the documentation of all public items, with all features, and its links",
+        about: "`cargo doc` with all features: every public item is documented, and every link leads somewhere",
         run: docs,
     },
     Part {
         name: "package",
-        about: "the crates as they would be published",
+        about: "`cargo package` of all crates that are published, and a build of the packages",
         run: package,
     },
     Part {
@@ -74,15 +74,15 @@ const PARTS: [Part; 11] = [
     },
     Part {
         name: "demo-kill",
-        about: "the same, killed (one seed)",
+        about: "the same, killed several times (one seed)",
         run: demo_killed,
     },
 ];
 
-/// What can be asked for by itself, and is in one of the parts.
+/// What can be selected by itself, and is included in one of the parts.
 const WITHIN: [Part; 1] = [Part {
     name: "time",
-    about: "snapshots, what would happen, what was, subscriptions (within `tests` and `features`)",
+    about: "snapshots, `what_if`, the past, subscriptions (included in `tests` and `features`)",
     run: time,
 }];
 
@@ -93,7 +93,7 @@ pub fn list() {
     }
 }
 
-/// Runs all parts, or one; stops at the first that fails.
+/// Runs all parts, or one. Stops at the first failure.
 pub fn run(only: Option<&str>) -> Result<()> {
     if let Some(name) = only
         && !PARTS.iter().chain(&WITHIN).any(|p| p.name == name)
@@ -151,7 +151,7 @@ fn fmt() -> Result<Outcome> {
         ));
     }
     run_command(&mut cargo(&["fmt", "--all", "--check"]))?;
-    // A workspace of its own.
+    // `bench/` is a workspace of its own.
     if root().join("bench/Cargo.toml").exists() {
         run_command(&mut cargo(&[
             "fmt",
@@ -188,7 +188,7 @@ fn tests() -> Result<Outcome> {
 }
 
 fn ui() -> Result<Outcome> {
-    // The same targets as in `tests`, or the dependencies would be built once more, for other features.
+    // The same targets as in `tests`: otherwise the dependencies would be built again, with other features.
     run_command(cargo(&TESTS).args(["--", "ui::"]))?;
     Ok(Outcome::Passed)
 }
@@ -198,7 +198,7 @@ fn time() -> Result<Outcome> {
     Ok(Outcome::Passed)
 }
 
-/// The tests of time, with those that need a feature.
+/// The arguments of cargo for the tests in `tests/time`, with those that need a feature.
 const FEATURES: [&str; 8] = [
     "test",
     "--package",
@@ -262,8 +262,8 @@ fn package() -> Result<Outcome> {
     Ok(Outcome::Passed)
 }
 
-/// The tests of `bench/`, which are not those of the workspace. They are built where the others are, since most of what
-/// they need is there already.
+/// The tests of `bench/`, which is not in the workspace. They are built in the target directory of the workspace, which has most
+/// of their dependencies already.
 fn contenders() -> Result<Outcome> {
     let mut command = cargo(&["test", "--quiet", "--manifest-path", "bench/Cargo.toml"]);
     if std::env::var_os("CARGO_TARGET_DIR").is_none() {

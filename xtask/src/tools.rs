@@ -1,4 +1,4 @@
-//! Running cargo, and finding what it built.
+//! Runs cargo, and finds the programs that it built.
 
 use std::env;
 use std::path::{Path, PathBuf};
@@ -20,24 +20,28 @@ pub fn cargo(args: &[&str]) -> Command {
     command
 }
 
-/// Runs a command whose output is for the reader.
+/// Runs a command whose output goes to the terminal.
 pub fn run(command: &mut Command) -> Result<()> {
-    let words: Vec<_> = command
+    let arguments: Vec<_> = command
         .get_args()
         .map(|a| a.to_string_lossy().into_owned())
         .collect();
-    let words = format!("{} {}", command.get_program().display(), words.join(" "));
+    let shown = format!(
+        "{} {}",
+        command.get_program().display(),
+        arguments.join(" ")
+    );
     let status = command
         .status()
-        .with_context(|| format!("cannot start `{words}`"))?;
+        .with_context(|| format!("cannot start `{shown}`"))?;
     if !status.success() {
-        bail!("`{words}` ended with {status}");
+        bail!("`{shown}` ended with {status}");
     }
     Ok(())
 }
 
-/// What `cargo test` is told here, so that everything is built once: another set of targets would choose other
-/// features of the dependencies, and build them again.
+/// The arguments of `cargo test` that all parts share. Another set of targets would select other features of the dependencies,
+/// and cargo would build them again.
 pub const TESTS: [&str; 6] = [
     "test",
     "--workspace",
@@ -52,14 +56,14 @@ pub fn build_tests() -> Result<()> {
     run(cargo(&TESTS).arg("--no-run"))
 }
 
-/// The databuild that was built with the tests: it lies beside this program.
+/// The path of the databuild that was built with the tests. It is in the directory of this program.
 pub fn databuild() -> Result<PathBuf> {
     let path = env::current_exe()
         .context("cannot find this program")?
         .with_file_name("databuild");
     if !path.exists() {
         bail!(
-            "{} is not there: run this as `cargo xtask`, without a profile",
+            "{} does not exist: run this as `cargo xtask`, without a profile",
             path.display()
         );
     }

@@ -95,8 +95,13 @@ fn every_page_is_in_the_summary_and_among_the_documentation_tests() {
 
 #[test]
 fn links_lead_somewhere() {
-    let dir = root().join("docs/guide/src");
-    for (name, page) in pages() {
+    links_of(&root().join("docs/guide/src"), pages());
+    links_of(&root().join("docs"), files(&root().join("docs"), ".md"));
+    links_of(&root(), files(&root(), ".md"));
+}
+
+fn links_of(dir: &Path, pages: Vec<(String, String)>) {
+    for (name, page) in pages {
         for link in links(&page).into_iter().filter(|l| !l.starts_with("http")) {
             let (file, anchor) = link.split_once('#').unwrap_or((link, ""));
             let file = if file.is_empty() { &name } else { file };
@@ -265,6 +270,18 @@ fn each_rule_of_semantics_names_tests_that_exist() {
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn the_map_is_two_screens_long() {
+    let page = read(&root().join("ARCHITECTURE.md"));
+    assert!(
+        page.lines().count() <= 120,
+        "measurements and reasons belong in docs/"
+    );
+    for (i, line) in page.lines().enumerate() {
+        assert!(line.chars().count() <= 140, "line {} is too long", i + 1);
+    }
 }
 
 #[test]

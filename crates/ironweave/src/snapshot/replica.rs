@@ -3,12 +3,13 @@
 //! 1. The first snapshot copies the store's graph. A store that is never asked for one has no replica and does
 //!    nothing for it.
 //! 2. From then on, each commit puts its facts into a queue.
-//! 3. Who wants a snapshot takes the queue, applies it to the replica and clones that, on its own thread. The
-//!    writer waits for no reader, and readers only for each other.
+//! 3. A reader that wants a snapshot takes the queue, applies it to the replica and clones that, on its own thread. The
+//!    writer never waits for a reader to do so, and readers wait only for each other.
 //! 4. Where syncs come after commits ([`crate::SharedStore`]), other threads are shown what is durable only.
-//! 5. In place of a queue that has become too long the writer puts a copy of its graph, if somebody may ask for snapshots
-//!    without the store ([`Snapshots`]); else the replica is given up, until the next snapshot copies the store's graph
-//!    again. The limits grow with the graph, so that copies cost a constant for each fact.
+//! 5. A commit that finds the queue too long replaces it with a copy of the graph, if a handle exists that can ask for
+//!    snapshots without the store ([`Snapshots`]). Otherwise it drops the replica, and the next snapshot copies the graph. Such
+//!    a commit takes time proportional to the graph. The limits grow with the graph, so that on average copies cost a
+//!    constant for each fact.
 
 use std::fmt;
 use std::marker::PhantomData;
@@ -309,9 +310,10 @@ impl Replica {
 
 /// Gives the newest snapshot of a store to any thread, and waits for what is to come. It is `Clone`.
 ///
-/// It never blocks the writer. As long as there is one, each commit queues its facts. If no snapshot is taken for so long
-/// that more than four facts for each entity wait (and more than 65,536), or 256 MiB of values, a commit replaces the queue
-/// with a copy of the graph.
+/// Taking a snapshot never blocks the writer, but a handle that takes none has a cost. While a handle exists, each commit
+/// queues its facts. If more than four facts for each entity (and more than 65,536), or 256 MiB of values, are queued before
+/// a snapshot is taken, the next commit replaces the queue with a copy of the graph, which takes time proportional to the
+/// size of the graph. Drop a handle that you no longer use.
 ///
 /// What it gives is as durable as the store promises: what receipts were given for, or may be given for now.
 pub struct Snapshots<M: Model> {
