@@ -1,4 +1,4 @@
-//! What the generated accessors of handles call: fields, links and states, read through any [`Db`].
+//! The functions that the generated accessors of handles call: they read fields, links and states through any [`Db`].
 
 use std::any::Any;
 use std::ops::Bound;
@@ -29,11 +29,11 @@ fn slot<D: Db + ?Sized>(db: &D, entity: EntityIx, id: Id) -> u32 {
 /// The value of a field or of a piece of state data; O(1).
 ///
 /// # Panics
-/// Where the entity is gone, or no longer in the state whose data is asked for.
+/// If the entity is deleted, or no longer in the state that has the data.
 pub fn field<T: Any, D: Db + ?Sized>(db: &D, column: ColumnIx, entity: EntityIx, id: Id) -> &T {
     let slot = slot(db, entity, id);
     let graph = db.graph();
-    // Not `T: Value`: where it is not, the column says so, and once is enough.
+    // Not `T: Value`: the column requires that too, and one error is enough.
     let value = graph.column(column).value(slot);
     value
         .and_then(|value| value.downcast_ref())
@@ -43,19 +43,19 @@ pub fn field<T: Any, D: Db + ?Sized>(db: &D, column: ColumnIx, entity: EntityIx,
         })
 }
 
-/// Those that are linked over an edge with what a filter takes.
+/// The filter for entities that are linked over an edge with an entity that another filter takes.
 #[must_use]
 pub fn with<T: Entity, F: Entity>(_: EntityIx, hop: Hop, filter: Filter<F>) -> Filter<T> {
     Filter::with(hop, filter)
 }
 
-/// Those in a place.
+/// The filter for the entities in a place.
 #[must_use]
 pub fn in_place<T: Entity, S: Place<T>>() -> Filter<T> {
     Filter::in_place::<S>()
 }
 
-/// What an entity is linked with.
+/// The entities that one is linked with.
 pub fn many<'d, E: Entity, D: Db>(
     db: &'d D,
     owner: EntityIx,
@@ -66,16 +66,16 @@ pub fn many<'d, E: Entity, D: Db>(
     db.list(Links::new(db.graph(), hop, slot))
 }
 
-/// What an entity is linked with, at most one; O(1).
+/// The entity that one is linked with at an end that holds at most one; O(1).
 pub fn option<E: Entity>(db: &(impl Db + ?Sized), owner: EntityIx, hop: Hop, id: Id) -> Option<E> {
     let slot = slot(db, owner, id);
     Links::new(db.graph(), hop, slot).next()
 }
 
-/// What an entity is linked with, exactly one; O(1).
+/// The entity that one is linked with at an end that holds exactly one; O(1).
 ///
 /// # Panics
-/// Within an event that has not yet linked it.
+/// Within an event that has not linked it yet.
 pub fn one<E: Entity>(db: &(impl Db + ?Sized), owner: EntityIx, hop: Hop, id: Id) -> E {
     option(db, owner, hop, id).unwrap_or_else(|| {
         let graph = db.graph();
@@ -126,7 +126,7 @@ fn link_value<T: Any>(graph: GraphRef<'_>, hop: Hop, near: u32, far: u32) -> Opt
     column.value(row)?.downcast_ref()
 }
 
-/// How many of those that an entity is linked with are in a place; O(1). The end is `counted`.
+/// How many of the entities that one is linked with are in a place; O(1). The end is `counted`.
 pub fn counted<T: Entity, S: Place<T>>(
     db: &(impl Db + ?Sized),
     owner: EntityIx,
@@ -141,7 +141,7 @@ pub fn counted<T: Entity, S: Place<T>>(
         .sum()
 }
 
-/// What has a value in an indexed field, in order of ids; O(log n) and what is found.
+/// The entities that have a value in an indexed field, in order of ids; O(log n + entities found).
 pub fn by<'d, E: Entity, T: Value + Eq, D: Db>(
     db: &'d D,
     column: ColumnIx,
@@ -151,7 +151,7 @@ pub fn by<'d, E: Entity, T: Value + Eq, D: Db>(
     let graph = db.graph();
     let cells = graph.column(column);
     let mut bytes = Vec::new();
-    // What cannot be written is nobody's value.
+    // A value that cannot be encoded is in no column.
     let written = value::encode(value, &mut bytes).is_ok();
     let slots = if written {
         cells.equal(hash_bytes(&bytes))
@@ -165,8 +165,8 @@ pub fn by<'d, E: Entity, T: Value + Eq, D: Db>(
     db.list(found.into_iter())
 }
 
-/// What has a value in a range, in a field that is indexed by order: by value and then by id; O(log n) and what
-/// is found.
+/// The entities that have a value of a range in a field that is indexed by order, by value and then by id;
+/// O(log n + entities found).
 pub fn by_range<'d, E: Entity, T: Value + Ord, D: Db>(
     db: &'d D,
     column: ColumnIx,
@@ -185,7 +185,7 @@ pub fn by_range<'d, E: Entity, T: Value + Ord, D: Db>(
     db.list(found.into_iter())
 }
 
-/// How many an entity is linked with; O(1).
+/// How many entities one is linked with; O(1).
 pub fn count(db: &(impl Db + ?Sized), owner: EntityIx, hop: Hop, id: Id) -> usize {
     let slot = slot(db, owner, id);
     db.graph().degree(hop, slot)
@@ -200,7 +200,7 @@ pub fn linked(db: &(impl Db + ?Sized), owner: EntityIx, hop: Hop, id: Id, other:
     db.graph().state(far, other).is_some() && db.graph().linked(hop, slot, other.slot)
 }
 
-/// The state of an entity, if it is alive; O(1).
+/// The state of an entity, if it exists; O(1).
 pub fn state(db: &(impl Db + ?Sized), entity: EntityIx, id: Id) -> Option<StateIx> {
     let state = db.graph().state(entity, id);
     if state.is_some() {
@@ -212,17 +212,17 @@ pub fn state(db: &(impl Db + ?Sized), entity: EntityIx, id: Id) -> Option<StateI
 /// The state of an entity; O(1).
 ///
 /// # Panics
-/// Where the entity is gone.
+/// If the entity is deleted.
 pub fn state_of(db: &(impl Db + ?Sized), entity: EntityIx, id: Id) -> StateIx {
     state(db, entity, id).unwrap_or_else(|| gone(db.graph(), entity, id))
 }
 
-/// Whether an entity is alive; O(1).
+/// Whether an entity exists; O(1).
 pub fn alive(db: &(impl Db + ?Sized), entity: EntityIx, id: Id) -> bool {
     state(db, entity, id).is_some()
 }
 
-/// Whether an entity is alive, and in a state if one is asked for; O(1).
+/// Whether an entity exists, and is in a state if one is given; O(1).
 pub fn is(db: &(impl Db + ?Sized), entity: EntityIx, id: Id, asked: Option<StateIx>) -> bool {
     let state = state(db, entity, id);
     state.is_some() && (asked.is_none() || state == asked)

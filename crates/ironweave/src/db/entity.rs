@@ -11,7 +11,8 @@ use crate::graph::column::ColumnType;
 use crate::schema::{ColumnIx, EntityIx, StateIx};
 use crate::value::{Value, is_faithful};
 
-/// An entity type, which is also its handle: `Partition` is any partition, `Partition<Live>` a token.
+/// An entity type, which is also the type of its handles: `Partition` is a handle of a partition in any state,
+/// `Partition<Live>` a token that claims a state.
 pub trait Entity: Handle<Entity = Self> + Copy {
     /// The [`Model`](crate::Model) that declares it.
     type Model: 'static;
@@ -29,13 +30,13 @@ pub trait Entity: Handle<Entity = Self> + Copy {
 pub trait Handle: 'static {
     /// The type of the entity.
     type Entity: Entity;
-    /// The state that it claims; none where it is a plain handle.
+    /// The state that it claims; `None` for a plain handle.
     #[doc(hidden)]
     const STATE: Option<StateIx>;
 
     #[doc(hidden)]
     fn from_id(id: Id) -> Self;
-    /// Which one.
+    /// The id of the entity.
     fn id(&self) -> Id;
 }
 
@@ -46,11 +47,11 @@ pub trait Handle: 'static {
     note = "put `#[key]` on one of its fields"
 )]
 pub trait Keyed: Entity {
-    /// The type of its key: that of the field, or a tuple of those of several.
+    /// The type of its key: the type of the key field, or a tuple of the types of several.
     type Key: Value + Hash + Eq;
     #[doc(hidden)]
     const KEY: &'static [ColumnIx];
-    /// Whether all keys are known to come back as they were written.
+    /// Whether every key is known to be read back as it was written.
     #[doc(hidden)]
     #[inline]
     #[must_use]
@@ -60,14 +61,14 @@ pub trait Keyed: Entity {
 }
 
 impl ColumnType {
-    /// The only key column of an entity type. Its type can be a key, which the bound says for the compiler's message.
+    /// The only key column of an entity type. The bound is for the compiler's message about a type that cannot be a key.
     #[must_use]
     pub fn key<E: Keyed>() -> Self {
         Self::unique::<E::Key>()
     }
 }
 
-/// The state of a handle: any.
+/// Any state, as the type parameter of a plain handle.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Any;
 
@@ -86,7 +87,8 @@ impl<E: Entity> StateOf<E> for Any {
     const STATE: Option<StateIx> = None;
 }
 
-/// A state of an entity type, up to four in a tuple, or [`Any`] for all: what `place` can be asked for.
+/// What [`Db::place`](crate::Db::place) can be asked for: a state of an entity type, a tuple of up to four states, or
+/// [`Any`] for all entities.
 ///
 /// One state gives tokens, several give handles.
 #[diagnostic::on_unimplemented(
@@ -94,7 +96,7 @@ impl<E: Entity> StateOf<E> for Any {
     label = "not a place of `{E}`"
 )]
 pub trait Place<E: Entity> {
-    /// What is found there.
+    /// The type of what is found there: a token or a handle.
     type Item: Handle<Entity = E>;
     #[doc(hidden)]
     const STATES: &'static [StateIx];
@@ -105,7 +107,7 @@ impl<E: Entity> Place<E> for Any {
     const STATES: &'static [StateIx] = E::STATES;
 }
 
-/// [`Any`] in a tuple of states does not compile: it would find everything twice.
+/// [`Any`] in a tuple of states does not compile: each entity would be found twice.
 const fn state_ix<E: Entity, S: StateOf<E>>() -> StateIx {
     match S::STATE {
         Some(state) => state,
@@ -136,7 +138,7 @@ macro_rules! by_key {
         }
 
         impl<T: Keyed> $name<T> {
-            /// Of a key.
+            /// Names an entity by a key.
             pub fn new(key: impl Into<T::Key>) -> Self {
                 Self { key: key.into(), entity: PhantomData }
             }
@@ -198,11 +200,11 @@ macro_rules! by_key {
 }
 
 by_key! {
-    /// An entity by its key, looked up when the event fires; an unknown key rejects.
+    /// An entity by its key, which is looked up when the event fires. An event with an unknown key is rejected.
     Key
 }
 
 by_key! {
-    /// An entity by its key, created in its initial state where there is none.
+    /// An entity by its key, created in its initial state if there is none.
     Ensure
 }

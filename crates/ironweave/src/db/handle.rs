@@ -8,13 +8,13 @@ use crate::base::id::Id;
 use crate::db::entity::{Entity as _, Handle};
 use crate::schema::StateIx;
 
-/// Panics: the state and the type that has no such state come from the same macro.
+/// Panics: the macro generates the states and the type, so that each state that is found is known.
 #[cold]
 pub fn no_such_state(entity: &str, state: StateIx) -> ! {
     unreachable!("{entity} has no state {state}")
 }
 
-/// Shows a handle as `Partition/3.1`.
+/// Formats a handle as `Partition/3.1`.
 ///
 /// # Errors
 /// Those of the formatter.
@@ -22,10 +22,10 @@ pub fn show(entity: &str, id: Id, f: &mut fmt::Formatter<'_>) -> fmt::Result {
     write!(f, "{entity}/{id}")
 }
 
-// Called, and not written as operators: a call of a function that is not generic costs the compiler least, and
-// each entity has one of each.
+// Functions instead of operators in the generated code: a call of a function that is not generic takes the compiler
+// least time, and each entity type has one of each.
 
-/// Whether two ids are one.
+/// Whether two ids are equal.
 #[must_use]
 #[inline]
 pub fn same(a: Id, b: Id) -> bool {
@@ -45,7 +45,7 @@ pub fn hash(id: Id, state: &mut impl Hasher) {
     id.hash(state);
 }
 
-/// Writes a handle: `"Partition/3.1"` for people, a number otherwise.
+/// Serializes a handle: `"Partition/3.1"` in formats for people, a number in others.
 ///
 /// # Errors
 /// Those of the serializer.
@@ -61,10 +61,10 @@ pub fn write_handle<Z: serde::Serializer>(
     }
 }
 
-/// Reads what [`write_handle`] wrote.
+/// Deserializes what [`write_handle`] serializes.
 ///
 /// # Errors
-/// Where it is none, or of another type.
+/// If it is not a handle, or of another type.
 pub fn read_handle<'de, H: Handle, Z: serde::Deserializer<'de>>(
     deserializer: Z,
 ) -> Result<H, Z::Error> {

@@ -1,4 +1,4 @@
-//! Reading: one trait for all that a graph can be read through.
+//! Reading: one trait for everything that a graph can be read through.
 
 pub(crate) mod access;
 pub(crate) mod entity;
@@ -15,12 +15,12 @@ use crate::graph::GraphRef;
 use crate::graph::key::KeyQuery;
 use crate::schema::{EntityIx, Hop};
 
-/// Whatever a graph can be read through: a store, a transaction, the `Tx` of a handler.
+/// What a graph can be read through: a store, a snapshot, a transaction, the `Tx` of a handler.
 ///
 /// The methods of handles take one: `partition.name(&store)`. Lists borrow from a store, and are copies
-/// where a loop over them may change the graph (a transaction, a `Tx`).
+/// if a loop over them may change the graph (a transaction, a `Tx`).
 pub trait Db {
-    /// What iterates over the items of `I`: itself, or a copy.
+    /// The iterator over the items of `I`: `I` itself, or one over a copy.
     type List<'a, I: Iterator + 'a>: Iterator<Item = I::Item>
     where
         Self: 'a;
@@ -31,11 +31,11 @@ pub trait Db {
     #[doc(hidden)]
     fn graph(&self) -> GraphRef<'_>;
 
-    /// Told of every entity that is read; an invariant may not read all of them.
+    /// Called for every entity that is read: an invariant may not read all of them.
     #[doc(hidden)]
     fn reads(&self, _entity: EntityIx, _slot: u32) {}
 
-    /// Told of every question to all entities of a type, but for counts.
+    /// Called for every query over all entities of a type, except counts.
     #[doc(hidden)]
     fn asks(&self, _question: &str) {}
 
@@ -45,8 +45,8 @@ pub trait Db {
         find::<T>(self.graph(), key).map(T::from_id)
     }
 
-    /// The entities in a place, in order of their ids: tokens of one state, or handles where `S` is a tuple
-    /// of states, or `Any` for all there are. O(entities found), and 1/4096 of the slots.
+    /// The entities in a place, in order of their ids: tokens if `S` is one state, handles if it is a tuple of states or
+    /// `Any` for all entities. O(entities found + slots / 4096).
     fn place<'a, T: Entity, S: Place<T> + 'a>(&'a self) -> Self::List<'a, Places<'a, T, S>> {
         self.asks("place");
         self.list(Places {
@@ -56,8 +56,8 @@ pub trait Db {
         })
     }
 
-    /// The entities that a filter takes, in order of their ids. O(entities that it looks at) and 1/4096 of the
-    /// slots; over an edge, and the links of the entities at its other end.
+    /// The entities that a filter takes, in order of their ids. O(entities that it looks at + slots / 4096); a filter over
+    /// an edge looks at the links of the entities at its other end.
     fn select<T: Entity>(&self, filter: Filter<T>) -> Self::List<'_, std::vec::IntoIter<T>> {
         self.asks("select");
         let graph = self.graph();
@@ -108,10 +108,10 @@ impl<D: Db + ?Sized> Db for &D {
     }
 }
 
-/// The graph as guards and invariants see it.
+/// The graph as guards and invariants read it.
 pub struct Reader<'g> {
     pub(crate) graph: GraphRef<'g>,
-    /// The invariant that reads and the entity that it is asked of, under `paranoid`.
+    /// Under `paranoid`, the invariant that reads and the slot of its entity.
     pub(crate) of: Option<(u16, u32)>,
 }
 
@@ -122,7 +122,7 @@ impl fmt::Debug for Reader<'_> {
 }
 
 impl Reader<'_> {
-    /// Panics: an invariant reads what it does not declare, so that it would not be asked when that changes.
+    /// Panics: an invariant reads an entity that it does not declare, so that it would not be checked when that changes.
     #[cold]
     fn undeclared(&self, invariant: u16, what: &str, hint: &str) -> ! {
         let def = &self.graph.layout().schema.invariants[usize::from(invariant)];
@@ -204,7 +204,7 @@ impl<T: Entity, S: Place<T>> Iterator for Places<'_, T, S> {
     }
 }
 
-/// Iterates over what an entity is linked with.
+/// Iterates over the entities that one is linked with.
 pub struct Links<'g, T> {
     graph: GraphRef<'g>,
     slots: std::slice::Iter<'g, u32>,
@@ -246,7 +246,7 @@ impl<T: Entity> Iterator for Links<'_, T> {
 
 impl<T: Entity> ExactSizeIterator for Links<'_, T> {}
 
-/// Panics as indexing does: the handle outlived its entity, or is of another store.
+/// Panics, as an index that is out of range does: the entity of the handle was deleted, or is of another store.
 #[cold]
 #[track_caller]
 pub(crate) fn gone(graph: GraphRef<'_>, entity: u16, id: Id) -> ! {

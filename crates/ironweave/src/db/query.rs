@@ -1,4 +1,4 @@
-//! Queries: which entities are in some places and linked with some others, answered by bitsets.
+//! Filters: which entities are in some places and linked with some others, answered by bitsets.
 //!
 //! ```
 //! # #[ironweave::model]
@@ -84,7 +84,7 @@ use crate::graph::storage::Storage;
 use crate::graph::{Graph, GraphRef};
 use crate::schema::{EntityIx, Hop, StateIx};
 
-/// A question to which each entity of a type answers yes or no; `&`, `|` and `!` join them.
+/// A condition on the entities of a type. Filters are combined with `&`, `|` and `!`.
 ///
 /// They are made by `T::in_place::<S>()` and `T::with_EDGE(filter)`, and answered by
 /// [`Db::select`](crate::Db::select).
@@ -130,7 +130,7 @@ impl<T: Entity> Filter<T> {
         Self::new(Node::With(T::INDEX, hop, Box::new(far.node)))
     }
 
-    /// The slots of those that answer yes, in order.
+    /// The slots of the entities that meet the condition, in order.
     pub(crate) fn slots(&self, graph: GraphRef<'_>) -> Vec<u32> {
         self.node.slots(graph)
     }
@@ -169,17 +169,17 @@ impl<T: Entity> Not for Filter<T> {
     }
 }
 
-/// A filter on a graph, as words of 64 slots and, above them, words of 64 of those words. The upper ones may
-/// claim too much, never too little: they are there to skip what is empty.
+/// The result of a filter on a graph, as words of 64 slots and, above them, groups of 64 words. A bit of a group may be set
+/// for an empty word, and is never clear for another: groups are there to skip empty words.
 enum Set<'g, S: Storage> {
     /// Of states, as the graph keeps them.
     States(Vec<&'g SlotSet<S>>),
     Bits(Vec<u64>),
     And(Box<Set<'g, S>>, Box<Set<'g, S>>),
     Or(Box<Set<'g, S>>, Box<Set<'g, S>>),
-    /// All entities but those.
+    /// The first set without the second.
     Not(Box<Set<'g, S>>, Box<Set<'g, S>>),
-    /// Of the entities of a set, those that a filter takes one by one.
+    /// The entities of a set that meet a condition, which is evaluated for each of them.
     Each(&'g Graph<S>, Box<Set<'g, S>>, &'g Node),
 }
 
@@ -213,7 +213,7 @@ impl<S: Storage> Set<'_, S> {
         }
     }
 
-    /// Which of 64 words may hold something.
+    /// Which of the 64 words of a group may be other than empty.
     fn group(&self, i: usize) -> u64 {
         match self {
             Self::States(sets) => sets.iter().fold(0, |all, p| all | p.group(i)),
@@ -265,7 +265,7 @@ fn eval<'g, S: Storage>(graph: &'g Graph<S>, node: &'g Node) -> Set<'g, S> {
     match node {
         Node::In(entity, states) => in_states(graph, *entity, states.iter().copied()),
         Node::And(a, b) => {
-            // A filter over an edge is looked up for each entity where that is less than listing it.
+            // A filter over an edge is evaluated for each entity if there are fewer of these than of what it lists.
             let (size_a, size_b) = (size(graph, a), size(graph, b));
             match (&**a, &**b) {
                 (_, Node::With(..)) if size_a < size_b => {
@@ -310,7 +310,7 @@ fn in_states<S: Storage>(
     Set::States(states.map(|s| graph.in_state(entity, s)).collect())
 }
 
-/// About how many entities a filter takes, or must be looked at to tell.
+/// An estimate of how many entities a filter takes or looks at.
 fn size<S: Storage>(graph: &Graph<S>, node: &Node) -> usize {
     match node {
         Node::In(entity, states) => states.iter().map(|s| graph.count(*entity, *s)).sum(),
@@ -321,7 +321,7 @@ fn size<S: Storage>(graph: &Graph<S>, node: &Node) -> usize {
     }
 }
 
-/// Whether a filter takes one entity that is alive.
+/// Whether an entity that exists meets a condition.
 fn holds<S: Storage>(graph: &Graph<S>, node: &Node, slot: u32) -> bool {
     match node {
         Node::In(entity, states) => states.contains(&graph.state_of(*entity, slot)),

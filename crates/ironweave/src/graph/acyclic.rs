@@ -1,4 +1,4 @@
-//! Edges that never lead from an entity back to itself.
+//! `acyclic` edges: they never lead from an entity back to itself.
 
 use std::collections::{HashMap, HashSet};
 
@@ -7,13 +7,13 @@ use crate::graph::storage::Storage;
 use crate::schema::{EdgeIx, Hop};
 
 impl<S: Storage> Graph<S> {
-    /// The way from `to` back to `from` over an edge from a type to itself, where there is one: with the link from
-    /// `from` to `to` it is a cycle.
+    /// A path from `to` back to `from` over an edge from a type to itself, if there is one: with the link from `from` to
+    /// `to` it is a cycle.
     ///
-    /// Both ways are searched in turn, a step each, from `to` onwards and from `from` backwards; when one side has
-    /// seen all that it can reach, there is none. So the cost is that of the smaller side, be the other as large
-    /// as it may (two-way search, as in Bender, Fineman, Gilbert, Tarjan: A New Approach to Incremental Cycle
-    /// Detection, 2016).
+    /// The search alternates between both directions, forward from `to` and backward from `from`. As soon as one side has
+    /// seen everything that it can reach, there is no path. So the cost is that of the smaller side, however large the
+    /// other is (two-way search, as in Bender, Fineman, Gilbert, Tarjan: A New Approach to Incremental Cycle Detection,
+    /// 2016).
     pub(crate) fn way_back(&self, edge: EdgeIx, from: u32, to: u32) -> Option<Vec<u32>> {
         if from == to {
             return Some(vec![from]);
@@ -28,7 +28,7 @@ impl<S: Storage> Graph<S> {
                 let slot = *this.queue.get(this.next)?;
                 let links = self.links(hop, slot);
                 if let Some(met) = links.iter().find(|s| that.came.contains_key(s)) {
-                    // The way from `to`, over `slot` and `met`, to `from`.
+                    // The path from `to`, over `slot` and `met`, to `from`.
                     let mut near = this.way(slot);
                     let mut far = that.way(*met);
                     if forward {
@@ -53,9 +53,9 @@ impl<S: Storage> Graph<S> {
         }
     }
 
-    /// An entity from which an edge leads back to itself, found anew; O(links).
+    /// An entity that is on a cycle of an edge; O(links).
     pub(super) fn any_cycle(&self, edge: EdgeIx, slots: u32) -> Option<u32> {
-        // Entities that nothing leads to are taken away until none is left (Kahn 1962).
+        // Entities without a predecessor are removed until none is left (Kahn 1962).
         let (forward, backward) = (
             Hop {
                 edge,
@@ -82,7 +82,7 @@ impl<S: Storage> Graph<S> {
     }
 }
 
-/// One side of a two-way search: what it has seen, from where, and what it has yet to look at.
+/// One side of a two-way search: what it has seen, from where, and what it has yet to visit.
 struct Search {
     came: HashMap<u32, u32>,
     queue: Vec<u32>,
@@ -98,7 +98,7 @@ impl Search {
         }
     }
 
-    /// From an entity back to where the search began.
+    /// The path from an entity back to where the search began.
     fn way(&self, mut slot: u32) -> Vec<u32> {
         let mut way = vec![slot];
         while self.came[&slot] != slot {

@@ -1,7 +1,7 @@
 //! A graph in either storage, for user code: guards, handlers and readers are compiled once and run on both.
 //!
-//! This is the only place where the two storages meet. [`Either`] is one thing in one storage or the other, and [`either!`]
-//! does the same to both. Where the storage is known, as it is for a store, the compiler decides the match.
+//! The two storages meet only in this file. [`Either`] is something in one storage or the other, and [`either!`] does the
+//! same to both. Where the storage is known, as it is for a store, the compiler decides the match.
 
 use std::any::Any;
 use std::sync::Arc;
@@ -58,17 +58,17 @@ macro_rules! reads {
 }
 
 reads! {
-    /// The state of an entity, if it is alive; O(1).
+    /// The state of an entity, if it exists; O(1).
     state(entity: EntityIx, id: Id) -> Option<StateIx>;
-    /// The id of who is at a slot.
+    /// The id of the entity at a slot.
     id(entity: EntityIx, slot: u32) -> Id;
     /// How many entities of a type there are; O(1).
     alive(entity: EntityIx) -> usize;
     /// The entity at a slot, by its id.
     entity_ref(entity: EntityIx, slot: u32) -> EntityRef;
-    /// An entity for a rejection, with its key if it is alive.
+    /// An entity for an error, with its key if it exists.
     who(entity: EntityIx, id: Id) -> EntityRef;
-    /// What an entity is linked with.
+    /// The entities that one is linked with.
     links(hop: Hop, slot: u32) -> &'g [u32];
     /// How many entities one is linked with; O(1).
     degree(hop: Hop, slot: u32) -> usize;
@@ -94,7 +94,7 @@ impl<'g> GraphRef<'g> {
         either!(self, graph => &graph.layout)
     }
 
-    /// The slot of the entity whose key, of type `K`, lies in these columns; O(1).
+    /// The slot of the entity with a key of type `K`, which is in these columns; O(1).
     pub(crate) fn find<K: Value>(
         self,
         entity: EntityIx,
@@ -125,13 +125,13 @@ macro_rules! changes {
 }
 
 changes! {
-    /// Creates an entity; its slot.
+    /// Creates an entity and returns its slot.
     create(entity: EntityIx, state: StateIx) -> Result<u32, StepError>;
     /// Moves an entity to another state.
     move_to(entity: EntityIx, slot: u32, to: StateIx) -> ();
     /// Writes a value of the type of the column.
     set(column: ColumnIx, slot: u32, value: &dyn Any) -> Result<(), StepError>;
-    /// Writes the value that a field has where none is given.
+    /// Writes the default of a field.
     set_default(column: ColumnIx, slot: u32) -> Result<(), StepError>;
     /// Writes a value from its encoding.
     set_encoded(column: ColumnIx, slot: u32, bytes: &[u8]) -> Result<(), StepError>;
@@ -139,11 +139,11 @@ changes! {
     link(edge: EdgeIx, from: u32, to: u32) -> Result<(), StepError>;
     /// Unlinks two entities.
     unlink(edge: EdgeIx, from: u32, to: u32) -> Result<(), StepError>;
-    /// Links two entities, whatever they were linked with.
+    /// Links two entities. An end that can hold only one loses the link that it has.
     relink(edge: EdgeIx, from: u32, to: u32) -> ();
     /// Writes the data of a link.
     set_link(edge: EdgeIx, ends: (u32, u32), value: &dyn Any) -> Result<(), StepError>;
-    /// Deletes entities, and what their policies say.
+    /// Deletes entities, and others as the policies of their ends say.
     delete(roots: &[(EntityIx, u32)]) -> Result<(), StepError>;
 }
 

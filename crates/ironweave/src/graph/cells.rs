@@ -1,19 +1,18 @@
-//! The values of a column: plain ones side by side, others with the hashes of their stored bytes.
+//! The values of a column: plain ones in an array, others with the hashes of their stored bytes.
 
 use crate::graph::storage::{Storage, Table};
 use crate::value::{Value, is_plain};
 
 /// The values of a column.
 pub(super) enum Cells<T: Value, S: Storage> {
-    /// Numbers and the like: side by side, and a bit for each that says whether it counts. They need no hash beside them:
-    /// to encode one is as quick.
+    /// Numbers and the like, with a presence bit for each. No hash is kept, since encoding such a value is as quick.
     Plain {
-        /// As long as the last that counted needs it.
+        /// Long enough for the last value that was ever present.
         values: S::Table<T>,
         there: S::Table<u64>,
         len: u32,
     },
-    /// All others, each with the hash of its stored bytes, so that the fingerprint can be kept without encoding the old
+    /// Other values, each with the hash of its stored bytes, so that the fingerprint can be kept without encoding the old
     /// value again.
     Hashed {
         values: S::Values<Option<T>>,
@@ -87,7 +86,7 @@ impl<T: Value, S: Storage> Cells<T, S> {
         }
     }
 
-    /// How many there are, empty ones too.
+    /// How many cells there are, with the empty ones.
     pub(super) fn len(&self) -> usize {
         match self {
             Self::Plain { len, .. } => *len as usize,
@@ -95,7 +94,7 @@ impl<T: Value, S: Storage> Cells<T, S> {
         }
     }
 
-    /// Shows which may differ.
+    /// Calls `see` with the cells that may differ.
     pub(super) fn differing(&self, other: &Self, see: &mut dyn FnMut(usize)) {
         match (self, other) {
             (
@@ -115,7 +114,7 @@ impl<T: Value, S: Storage> Cells<T, S> {
             (Self::Hashed { values, .. }, Self::Hashed { values: others, .. }) => {
                 values.differing(others, see);
             }
-            // A type is plain or it is not.
+            // Both are of one type, which is plain or is not.
             _ => {}
         }
     }
@@ -131,7 +130,7 @@ impl<T: Value, S: Storage> Cells<T, S> {
         }
     }
 
-    /// The hash of a value that is there.
+    /// The hash that is kept of a value.
     pub(super) fn hash(&self, slot: u32) -> u64 {
         match self {
             Self::Plain { .. } => 0,
@@ -139,7 +138,7 @@ impl<T: Value, S: Storage> Cells<T, S> {
         }
     }
 
-    /// Puts a value and its hash in place of another.
+    /// Replaces a value and its hash, and returns the old ones.
     #[inline(always)]
     pub(super) fn exchange(&mut self, slot: u32, new: Option<T>, hash: u64) -> (Option<T>, u64) {
         let at = slot as usize;
@@ -148,12 +147,12 @@ impl<T: Value, S: Storage> Cells<T, S> {
                 let was = there.at(at / 64) >> (at % 64) & 1 == 1;
                 let old = match new {
                     Some(new) => {
-                        // What says already what it is to say is not written: it may be shared.
+                        // Not written if it is set already: the page may be shared.
                         if !was {
                             *there.at_mut(at / 64) |= 1 << (at % 64);
                         }
                         if values.len() <= at {
-                            // Whatever lies below does not count.
+                            // The values below are not present.
                             while values.len() < at {
                                 values.push(new.clone());
                             }

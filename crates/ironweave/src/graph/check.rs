@@ -1,4 +1,4 @@
-//! The check: everything that is kept incrementally, computed anew and compared.
+//! The check: all derived state is recomputed and compared with what is kept.
 
 use std::collections::HashSet;
 
@@ -11,8 +11,8 @@ use crate::graph::storage::{Storage, Table};
 use crate::schema::{Cardinality, EntityIx, Hop, StateIx};
 
 impl<S: Storage> Graph<S> {
-    /// Recomputes places, columns, keys, both directions of every edge, counters, cardinalities and the
-    /// fingerprint, and lists every difference in words. O(size of the graph).
+    /// Recomputes the sets of states, columns, keys, both directions of every edge, counters, bounds and the fingerprint,
+    /// and returns every difference; empty if the graph is consistent. O(size of the graph).
     pub(crate) fn differences(&self) -> Vec<String> {
         let (fingerprint, mut wrong) = self.recomputed();
         if self.fingerprinting && fingerprint != self.fingerprint {
@@ -24,7 +24,7 @@ impl<S: Storage> Graph<S> {
         wrong
     }
 
-    /// Keeps the fingerprint from here on; O(size of the graph) where it was not kept.
+    /// Keeps the fingerprint from now on; O(size of the graph) if it was not kept.
     pub(crate) fn keep_fingerprint(&mut self) {
         if !self.fingerprinting {
             self.fingerprint = self.recomputed_fingerprint();
@@ -33,7 +33,7 @@ impl<S: Storage> Graph<S> {
         }
     }
 
-    /// The fingerprint, computed anew; O(size of the graph).
+    /// Computes the fingerprint; O(size of the graph).
     pub(crate) fn recomputed_fingerprint(&self) -> u128 {
         self.recomputed().0
     }
@@ -91,7 +91,7 @@ impl<S: Storage> Graph<S> {
         }
     }
 
-    /// The list of free slots, the number of entities, and the index of a key of several fields.
+    /// Checks the list of free slots, the number of entities, and the index of a key of several fields.
     fn check_slots(&self, entity: EntityIx, wrong: &mut Vec<String>) {
         let table = &self.entities[usize::from(entity)];
         let name = &self.layout.entities[usize::from(entity)].name;
@@ -315,7 +315,7 @@ impl<S: Storage> Graph<S> {
         }
     }
 
-    /// The bounds on numbers of links that an entity breaks, in words.
+    /// The bounds on numbers of links that an entity breaks, as text.
     fn bounds_broken(&self, entity: EntityIx, slot: u32) -> Vec<String> {
         let broken = self.layout.entities[usize::from(entity)].bounded.iter();
         broken
@@ -338,7 +338,7 @@ impl<S: Storage> Graph<S> {
         (n < bound.min as usize || bound.max.is_some_and(|max| n > max as usize)).then_some(n)
     }
 
-    /// What is allowed at a bounded end, in words.
+    /// What is allowed at a bounded end, as text.
     pub(crate) fn bound_text(&self, bound: &Bounded) -> String {
         let end = self.layout.edges[usize::from(bound.hop.edge)].near(bound.hop.forward);
         match (end.cardinality, bound.max) {

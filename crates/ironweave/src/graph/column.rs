@@ -17,11 +17,11 @@ use crate::graph::paged::Paged;
 use crate::graph::storage::{Flat, Storage};
 use crate::value::{DecodeError, Equal, Value, equal};
 
-/// The type of a column, as code that makes an empty one in either storage, and its default value.
+/// The type of a column, as functions that make an empty one in either storage and its default value.
 pub struct ColumnType {
     pub(crate) flat: Make,
     pub(crate) paged: Make,
-    /// Of its values.
+    /// The type of its values.
     #[cfg_attr(
         not(feature = "sqlite"),
         expect(dead_code, reason = "read by projections into SQLite")
@@ -31,7 +31,7 @@ pub struct ColumnType {
     pub(crate) equal: Option<Equal>,
 }
 
-/// Makes an empty column, whose values are compared like this.
+/// Makes an empty column, whose values are compared with this function.
 type Make = fn(Option<Equal>) -> Box<dyn AnyColumn>;
 
 fn plain<T: Value, S: Storage>(equal: Option<Equal>) -> Box<dyn AnyColumn> {
@@ -80,14 +80,14 @@ impl ColumnType {
         Self::made::<T>(ordered::<T, Flat>, ordered::<T, Paged>, equal)
     }
 
-    /// What a new entity has in this column where nothing is given: a value of the column's type.
+    /// Sets the default, which a new entity has in this column if none is given: a value of the column's type.
     #[must_use]
     pub fn or(mut self, default: fn() -> Box<dyn Any>) -> Self {
         self.default = Some(default);
         self
     }
 
-    /// How its values are compared with what is read back of them, beside what they serialize.
+    /// Sets how a value is compared with what is read back of it, in addition to what it serializes.
     #[must_use]
     pub fn compared(mut self, equal: Option<Equal>) -> Self {
         self.equal = equal;
@@ -125,7 +125,7 @@ pub enum ColumnError {
 }
 
 impl ColumnError {
-    /// As an error of a step, where the value was to be written to `what`.
+    /// The error of a step that was to write the value to `what`.
     pub(crate) fn into_step(self, what: &Name) -> StepError {
         let reason = match self {
             Self::Duplicate(slot) => format!("slot {slot} has it"),
@@ -140,7 +140,7 @@ impl ColumnError {
     }
 }
 
-/// A column without its type. Each change remembers what it replaced, in order, until `forget_replaced`.
+/// A column without its type. It keeps what each change replaced, in order, until `forget_replaced`.
 pub trait AnyColumn: Send + Sync + 'static {
     /// Adds an empty cell.
     fn grow(&mut self);
@@ -150,7 +150,7 @@ pub trait AnyColumn: Send + Sync + 'static {
     fn has(&self, slot: u32) -> bool;
     /// Writes a value of the column's type, and appends its encoding to `bytes`.
     fn set(&mut self, slot: u32, value: &dyn Any, bytes: &mut Vec<u8>) -> Result<(), ColumnError>;
-    /// As `set`, and says for the fingerprint what it replaced.
+    /// As `set`, with the hashes for the fingerprint.
     fn set_hashed(
         &mut self,
         slot: u32,
@@ -165,20 +165,20 @@ pub trait AnyColumn: Send + Sync + 'static {
         bytes: &[u8],
         written: &mut Written,
     ) -> Result<(), ColumnError>;
-    /// Empties a cell; the hash of what was there, right where it was to be `hashing`.
+    /// Empties a cell and returns the hash of its value, which is correct only if `hashing`.
     fn clear(&mut self, slot: u32, hashing: bool) -> Option<u64>;
-    /// Takes the last change back.
+    /// Undoes the last change.
     fn undo(&mut self);
     /// Forgets what was replaced.
     fn forget_replaced(&mut self);
     /// Reads a cell, so that it is in the cache when it is written.
     fn fetch(&self, slot: u32);
-    /// The hash of a cell, computed anew from its value; an error says what is wrong with the cell or its index.
+    /// The hash of a cell, computed from its value; an error says what is wrong with the cell or its index.
     fn recheck(&self, slot: u32) -> Result<Option<u64>, String>;
     /// The value of a cell in CBOR.
     fn encoded(&self, slot: u32) -> Option<Vec<u8>>;
-    /// The same, to be written to another cell; an error says why it would be read back as another. It came from a
-    /// log that an earlier version wrote, which did not look.
+    /// The same, to be written to another cell. An error says why it would be read back as another value: earlier versions
+    /// wrote logs without checking that.
     fn copied(&self, slot: u32) -> Result<Option<Vec<u8>>, String>;
     /// The hash of a cell.
     fn hash(&self, slot: u32) -> Option<u64>;
@@ -186,22 +186,22 @@ pub trait AnyColumn: Send + Sync + 'static {
     fn indexed(&self) -> Option<usize>;
     /// The value of a cell.
     fn value(&self, slot: u32) -> Option<&dyn Any>;
-    /// Where it is indexed by equality, the slots whose values may equal one with this hash, in order.
+    /// In a column that is indexed by equality, the slots whose values may equal one with this hash, in order.
     fn equal(&self, hash: u64) -> Vec<u32>;
-    /// Where it is indexed by order, the slots whose values are in a range, by value and then by slot; the bounds
+    /// In a column that is indexed by order, the slots whose values are in a range, by value and then by slot. The bounds
     /// are of the column's type.
     fn range(&self, range: (Bound<&dyn Any>, Bound<&dyn Any>)) -> Vec<u32>;
     /// How many cells there are.
     fn len(&self) -> usize;
-    /// Takes over all cells of a column of the same type, whatever its storage.
+    /// Copies all cells of a column of the same type in any storage.
     fn copy(&mut self, from: &dyn AnyColumn);
     /// Whether user code has panicked while the index was being changed.
     fn is_broken(&self) -> bool;
     /// What each change replaced, in order: a `Vec<Replaced<T>>` of the column's type.
     fn replaced(&self) -> &dyn Any;
-    /// Takes over from a column of the same type, whatever its storage, what each change replaced.
+    /// Copies what each change replaced from a column of the same type in any storage.
     fn copy_undo(&mut self, from: &dyn AnyColumn);
-    /// Shows where it may differ from a column of the same type and storage.
+    /// Calls `see` with the cells that may differ from those of a column of the same type and storage.
     fn differing(&self, other: &dyn AnyColumn, see: &mut dyn FnMut(usize));
     /// A copy, with nothing to undo.
     fn fork(&self) -> Box<dyn AnyColumn>;

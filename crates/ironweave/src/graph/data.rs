@@ -1,4 +1,4 @@
-//! Data on links: one column for each edge that has some, and which of its rows is which link's.
+//! Data of links: one column for each edge that has data, and the rows that its links have in it.
 
 use std::any::Any;
 use std::collections::BTreeSet;
@@ -8,7 +8,7 @@ use crate::graph::edge::{NONE, pair};
 use crate::graph::storage::{Map, Storage, Table};
 use crate::schema::Cardinality;
 
-/// The data on the links of one edge.
+/// The data of the links of one edge.
 pub(crate) struct LinkData<S: Storage> {
     column: S::Column,
     rows: Rows<S>,
@@ -20,8 +20,8 @@ enum Rows<S: Storage> {
     From,
     /// At the slot of the inverse end, which holds one link.
     To,
-    /// Both ends hold lists: looked up by pair. The last row that was freed is taken first, so that undoing in
-    /// reverse gives each link its row back.
+    /// Looked up by pair, since both ends hold lists. The row that was freed last is used first, so that an undo in
+    /// reverse order gives each link its row back.
     Pairs {
         rows: S::Map<u32>,
         free: S::Table<u32>,
@@ -70,7 +70,7 @@ impl<S: Storage> LinkData<S> {
         Self { column, rows }
     }
 
-    /// The same in another storage, in whose column there is nothing yet.
+    /// A copy in another storage, whose column is empty.
     pub(super) fn copy<B: Storage>(&self, mut column: B::Column) -> LinkData<B> {
         column.copy(&*self.column);
         let rows = match &self.rows {
@@ -99,8 +99,7 @@ impl<S: Storage> LinkData<S> {
         rows
     }
 
-    /// The links of which the data may differ, of those that there are here; `only` gives the link of a slot at an
-    /// end that holds one.
+    /// The links of `self` whose data may differ. `only` gives the link of a slot at an end that holds one.
     pub(super) fn differing(
         &self,
         other: &Self,
@@ -127,7 +126,7 @@ impl<S: Storage> LinkData<S> {
         }
     }
 
-    /// Whether rows stand at the slots of an end (`forward`: the declaring one).
+    /// Whether rows have the numbers of the slots of an end (`forward`: the declaring one).
     fn along(&self, forward: bool) -> bool {
         matches!(
             (&self.rows, forward),
@@ -170,7 +169,7 @@ impl<S: Storage> LinkData<S> {
         }
     }
 
-    /// Takes the row of a link back, which is empty again.
+    /// Frees the row of a link, which has been emptied.
     pub(crate) fn unlink(&mut self, from: u32, to: u32) {
         if let Rows::Pairs { rows, free, .. } = &mut self.rows
             && let Some(row) = rows.take(pair(from, to))
@@ -179,12 +178,12 @@ impl<S: Storage> LinkData<S> {
         }
     }
 
-    /// The row of a link that there is.
+    /// The row of a link that exists.
     pub(crate) fn row(&self, from: u32, to: u32) -> u32 {
         match &self.rows {
             Rows::From => from,
             Rows::To => to,
-            // The caller has seen that the two are linked.
+            // The caller has checked that the two are linked.
             Rows::Pairs { rows, .. } => rows.at(pair(from, to)).copied().unwrap_or(NONE),
         }
     }
@@ -215,18 +214,18 @@ impl<S: Storage> LinkData<S> {
         self.column.set_encoded(row, bytes, written)
     }
 
-    /// Empties the row of a link; the hash of what was there.
+    /// Empties the row of a link and returns the hash of its value.
     pub(crate) fn clear(&mut self, from: u32, to: u32, hashing: bool) -> Option<u64> {
         let row = self.row(from, to);
         self.column.clear(row, hashing)
     }
 
-    /// Takes the last change of a value back.
+    /// Undoes the last change of a value.
     pub(crate) fn undo(&mut self) {
         self.column.undo();
     }
 
-    /// Takes over what can be taken back.
+    /// Copies what changes replaced.
     pub(super) fn copy_undo(&mut self, from: &dyn AnyColumn) {
         self.column.copy_undo(from);
     }
@@ -236,7 +235,7 @@ impl<S: Storage> LinkData<S> {
         self.column.forget_replaced();
     }
 
-    /// How many links have a row, where rows are looked up; for `check`.
+    /// How many links have a row, if rows are looked up by pair; for `check`.
     pub(crate) fn pairs(&self) -> Option<usize> {
         match &self.rows {
             Rows::Pairs { rows, .. } => Some(rows.len()),

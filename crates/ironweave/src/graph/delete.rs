@@ -1,10 +1,10 @@
-//! Deleting: what goes with an entity, what stands in the way, and the slot that is free afterwards.
+//! Deleting: what is deleted with an entity, what refuses it, and the slot that becomes free.
 //!
-//! 1. The entities that the deletes name, and all that hangs on them by ends of policy `cascade`, are found.
-//! 2. An end of policy `restrict` that is linked with an entity which stays refuses all of it.
-//! 3. Every link of each goes, in the order of its ends, then its values, then itself.
+//! 1. The entities that the deletes name are found, and all that depend on them by ends of policy `cascade`.
+//! 2. An end of policy `restrict` that is linked with an entity which stays refuses the whole deletion.
+//! 3. Of each entity all links are removed in the order of its ends, then its values, then the entity itself.
 //!
-//! The slot is used again by the next create, with the next generation; a slot at its last generation is not.
+//! The next create uses the slot again with the next generation. A slot at its last generation is not used again.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -19,7 +19,7 @@ use crate::graph::storage::{Storage, Table};
 use crate::schema::{EntityIx, OnDelete};
 
 impl<S: Storage> Graph<S> {
-    /// Deletes entities that are alive, and what their policies say; O(links that go).
+    /// Deletes entities that exist, and others as the policies of their ends say; O(links that are removed).
     pub(crate) fn delete(
         &mut self,
         journal: &mut Journal,
@@ -74,7 +74,7 @@ impl<S: Storage> Graph<S> {
         Ok(())
     }
 
-    /// Ends an entity that has no links.
+    /// Deletes an entity that has no links.
     pub(super) fn end(&mut self, journal: &mut Journal, entity: EntityIx, slot: u32) {
         let layout = Arc::clone(&self.layout);
         let layout = &layout.entities[usize::from(entity)];

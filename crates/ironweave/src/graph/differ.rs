@@ -1,4 +1,4 @@
-//! Where two graphs may differ: what their tables do not share.
+//! Where two graphs may differ: in what their tables do not share.
 
 use std::collections::BTreeSet;
 
@@ -23,7 +23,7 @@ impl<S: Storage> Graph<S> {
         noted(|see| a.differing(b, see))
     }
 
-    /// The slots whose values in a column may differ, where both have the slot.
+    /// The slots whose values in a column may differ, if both have the slot.
     pub(crate) fn differing_cells(&self, other: &Self, column: ColumnIx) -> BTreeSet<u32> {
         noted(|see| self.column(column).differing(other.column(column), see))
     }
@@ -53,7 +53,7 @@ impl<S: Storage> Graph<S> {
         b.differing(a, only)
     }
 
-    /// As [`link_row`](Self::link_row), of slots that there need not be.
+    /// As [`link_row`](Self::link_row), for slots that need not exist.
     pub(crate) fn link_row_if_there(
         &self,
         edge: EdgeIx,

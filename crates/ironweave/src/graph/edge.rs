@@ -1,8 +1,8 @@
 //! Edges: both directions of one relation, kept together so that they cannot disagree.
 //!
-//! Each end is a column of single slots (`One`, `Option`) or of lists (`Many`). Link and unlink are O(1) at
-//! any fan-in: a list gives up a member by moving its last one into the hole, and every member knows where
-//! it stands: beside the slot that it is held by, where the far end holds one, or else in a table of pairs.
+//! Each end is a column of single slots (`One`, `Option`) or of lists (`Many`). Link and unlink are O(1) at any fan-in:
+//! unlinking moves the last member of a list into the freed position, and the position of each member is known. It is
+//! beside the slot of the far end if that holds one, and otherwise in a table of pairs.
 
 mod copies;
 
@@ -14,28 +14,28 @@ use crate::schema::Cardinality;
 /// No entity.
 pub(crate) const NONE: u32 = u32::MAX;
 
-/// Where a link stands in the list at either end (0 where an end holds one).
+/// The positions of a link in the lists at both ends (0 at an end that holds one).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Positions {
     pub from: u32,
     pub to: u32,
 }
 
-/// The only link of an entity, and where the entity stands in the list at the far end. Together, since who reads
-/// one needs the other.
+/// The only link of an entity, and the position of the entity in the list at the far end. They are kept together, since
+/// both are needed at once.
 #[derive(Clone, Copy)]
 struct Only {
     far: u32,
     at: u32,
 }
 
-/// What was linked before with the entity that can hold only one.
+/// The link that was replaced at the end that holds one.
 pub(crate) struct Taken {
     /// Whether the declaring end is the one that holds lists.
     pub forward: bool,
     /// The other end, or [`NONE`].
     pub far: u32,
-    /// Where it stood in the list there.
+    /// Its position in the list there.
     pub at: u32,
 }
 
@@ -50,7 +50,7 @@ enum Links<S: Storage> {
     },
     /// One end holds lists.
     Fan {
-        /// It is the declaring one.
+        /// Whether that is the declaring end.
         forward: bool,
         lists: S::Table<S::List>,
         ones: S::Table<Only>,
@@ -66,7 +66,7 @@ enum Links<S: Storage> {
 /// One edge.
 pub(crate) struct Edge<S: Storage> {
     links: Links<S>,
-    /// What lies on the links, where they have data.
+    /// The data of the links, if they have data.
     pub(super) data: Option<LinkData<S>>,
 }
 
@@ -74,7 +74,7 @@ pub(super) fn pair(from: u32, to: u32) -> u64 {
     u64::from(from) << 32 | u64::from(to)
 }
 
-/// A slot where there is one, as a list.
+/// A slot, or [`NONE`], as a list.
 #[inline]
 fn as_list(far: &u32) -> &[u32] {
     if *far == NONE {
@@ -84,13 +84,13 @@ fn as_list(far: &u32) -> &[u32] {
     }
 }
 
-/// Two slots, in one order or the other.
+/// Two slots in their order, or in the reverse order.
 #[inline]
 fn ordered(straight: bool, a: u32, b: u32) -> (u32, u32) {
     if straight { (a, b) } else { (b, a) }
 }
 
-/// Adds a member at the end; where it stands.
+/// Appends a member and returns its position.
 #[inline]
 fn attach(list: &mut impl List, far: u32) -> u32 {
     let at = list.len() as u32;
@@ -98,7 +98,7 @@ fn attach(list: &mut impl List, far: u32) -> u32 {
     at
 }
 
-/// Takes a member out; the one that fills the hole, if any.
+/// Removes a member. Returns the member that was moved into its position, if any.
 #[inline]
 fn detach(list: &mut impl List, at: u32) -> Option<u32> {
     let last = list.take_last();
@@ -107,7 +107,7 @@ fn detach(list: &mut impl List, at: u32) -> Option<u32> {
     Some(*hole)
 }
 
-/// The inverse of `detach`; the member that goes back to the end, if any, and where that is.
+/// The inverse of `detach`. Returns the member that was moved back to the end, if any, and its position.
 #[inline]
 fn restore(list: &mut impl List, far: u32, at: u32) -> Option<(u32, u32)> {
     let Some(hole) = list.get_mut(at as usize) else {
@@ -187,11 +187,11 @@ impl<S: Storage> Edge<S> {
         }
     }
 
-    /// What an entity is linked with, as seen from the declaring end (`end`) or the inverse one.
+    /// The entities that one is linked with at the declaring end (`end`) or at the inverse one.
     #[inline]
     pub(crate) fn slots(&self, end: bool, slot: u32) -> &[u32] {
         let slots = self.held(end, slot);
-        // Who wants all of them may go through them; who does not asks `degree` and `member`.
+        // The caller may visit all of them. A caller that does not uses `degree` and `member`.
         touched(slots.len());
         slots
     }
@@ -202,7 +202,7 @@ impl<S: Storage> Edge<S> {
         self.held(end, slot).len()
     }
 
-    /// The one at a position among those that an entity is linked with; O(1).
+    /// The entity at a position among those that one is linked with; O(1).
     #[inline]
     pub(crate) fn member(&self, end: bool, slot: u32, position: usize) -> u32 {
         self.held(end, slot)[position]
@@ -228,7 +228,7 @@ impl<S: Storage> Edge<S> {
         }
     }
 
-    /// What an entity is linked with at an end that can hold only one.
+    /// The entity that one is linked with at an end that holds one.
     #[inline]
     pub(crate) fn only(&self, end: bool, slot: u32) -> Option<u32> {
         let far = match &self.links {
@@ -252,7 +252,7 @@ impl<S: Storage> Edge<S> {
         }
     }
 
-    /// Links two entities that are not linked, at ends that are free.
+    /// Links two entities that are not linked, at ends that have room.
     #[inline]
     pub(crate) fn link(&mut self, from: u32, to: u32) {
         match &mut self.links {
@@ -286,7 +286,7 @@ impl<S: Storage> Edge<S> {
         }
     }
 
-    /// Unlinks two entities that are linked, of whose data nothing is left; where the link stood.
+    /// Unlinks two entities that are linked and returns the positions of the link. Its data has been emptied.
     #[inline]
     pub(crate) fn unlink(&mut self, from: u32, to: u32) -> Positions {
         if let Some(data) = &mut self.data {
@@ -333,8 +333,8 @@ impl<S: Storage> Edge<S> {
         }
     }
 
-    /// Links two entities of an edge of which exactly one end holds lists, and whose links have no data; the one that
-    /// can hold only one gives up the one it has. `None` where they are linked already.
+    /// Links two entities over an edge exactly one end of which holds lists, and whose links have no data. The end that
+    /// holds one loses the link that it has. `None` if the two are linked already.
     #[inline(always)]
     pub(crate) fn take_over(&mut self, from: u32, to: u32) -> Option<Taken> {
         let Links::Fan {
@@ -365,7 +365,7 @@ impl<S: Storage> Edge<S> {
         })
     }
 
-    /// Reads what is known of the two ends, so that it is in the cache when they are linked.
+    /// Reads what linking the two ends will change, so that it is in the cache then.
     #[inline]
     pub(crate) fn fetch(&self, from: u32, to: u32) {
         let (a, b) = (from as usize, to as usize);
@@ -395,7 +395,7 @@ impl<S: Storage> Edge<S> {
         matches!(self.links, Links::Fan { .. })
     }
 
-    /// The exact inverse of [`Edge::link`], when that was the last change of both lists.
+    /// The exact inverse of [`Edge::link`], if that was the last change of both lists.
     pub(crate) fn undo_link(&mut self, from: u32, to: u32) {
         self.unlink(from, to);
     }
@@ -442,7 +442,7 @@ impl<S: Storage> Edge<S> {
         }
     }
 
-    /// Where the table of positions says that a link stands; for `check`.
+    /// The positions of a link that are kept; for `check`.
     pub(crate) fn noted(&self, from: u32, to: u32) -> Option<Positions> {
         match &self.links {
             Links::Ones { .. } => Some(Positions { from: 0, to: 0 }),
@@ -455,7 +455,7 @@ impl<S: Storage> Edge<S> {
         }
     }
 
-    /// How many pairs are noted, where pairs are; for `check`.
+    /// How many pairs are kept, if the edge has a table of pairs; for `check`.
     pub(crate) fn pairs(&self) -> Option<usize> {
         match &self.links {
             Links::Pairs { positions, .. } => Some(positions.len()),

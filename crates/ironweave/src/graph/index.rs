@@ -1,7 +1,7 @@
 //! Indexes beside a column: by key (unique), by equal values, by order.
 //!
-//! Each is kept at every change of the column, and by undo, so that it cannot drift. Which slots a lookup gives
-//! is in order of the slots, whatever the history was.
+//! Every change of the column updates its index, and so does undo, so that the two cannot disagree. A lookup returns slots
+//! in their order, whatever the history was.
 
 use std::any::Any;
 use std::hash::Hash;
@@ -13,23 +13,23 @@ use crate::graph::storage::{Set, Storage};
 use crate::graph::tree::Tree;
 use crate::value::Value;
 
-/// An index of a column of `T`, without the bounds on `T` that its kind needs.
+/// An index of a column of `T`, without the bounds on `T` that its kind requires.
 pub trait Index<T>: Send + Sync {
-    /// The slot that has a value already, where values are unique; `cell` gives the value at a slot.
+    /// The slot that has a value already, if values are unique; `cell` gives the value at a slot.
     fn holder<'c>(&self, value: &T, cell: &dyn Fn(u32) -> Option<&'c T>) -> Option<u32>;
-    /// Adds a cell; `hash` is that of its stored bytes.
+    /// Adds a cell; `hash` is the hash of its stored bytes.
     fn insert(&mut self, value: &T, hash: u64, slot: u32);
     /// Removes a cell.
     fn remove(&mut self, value: &T, hash: u64, slot: u32);
-    /// Whether a cell is there, at its slot.
+    /// Whether a cell is in the index at its slot.
     fn has(&self, value: &T, hash: u64, slot: u32) -> bool;
     /// How many cells there are.
     fn len(&self) -> usize;
-    /// The slots whose values may equal one with this hash, in order, where the index is by equality.
+    /// In an index by equality, the slots whose values may equal one with this hash, in order.
     fn equal(&self, _hash: u64) -> Vec<u32> {
         Vec::new()
     }
-    /// The slots with their values in a range, by value and then by slot, where the index is by order.
+    /// In an index by order, the slots whose values are in a range, by value and then by slot.
     fn range(&self, _range: (Bound<&T>, Bound<&T>)) -> Vec<u32> {
         Vec::new()
     }
@@ -72,12 +72,12 @@ impl<T: Value + Hash + Eq> Index<T> for Unique<T> {
     }
 }
 
-/// Unique values by hash, so that they need no order to be in a tree; the column has the values themselves.
+/// Unique values by hash, so that they need no order to be in a tree. The values themselves are in the column.
 #[derive(Clone, Default)]
 pub(super) struct Hashed(Tree<(u64, u32), ()>);
 
 impl Hashed {
-    /// The slot whose value has a hash and is the one that is meant.
+    /// The slot with a hash for which `is` holds.
     pub(super) fn find(&self, hash: u64, is: impl Fn(u32) -> bool) -> Option<u32> {
         let mut found = None;
         let range = (
@@ -203,7 +203,7 @@ impl<T: Value + Ord, S: Storage> Index<T> for Ordered<T, S> {
     }
 
     fn range(&self, (from, to): (Bound<&T>, Bound<&T>)) -> Vec<u32> {
-        // No entity has the last slot.
+        // No entity has the greatest slot.
         let from = match from {
             Bound::Included(from) => Bound::Included((from.clone(), 0)),
             Bound::Excluded(from) => Bound::Excluded((from.clone(), u32::MAX)),

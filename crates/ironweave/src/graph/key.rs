@@ -66,7 +66,7 @@ pub(crate) fn parts(bytes: &[u8]) -> Vec<&[u8]> {
     (0..n).map_while(|_| raw_item(&mut d).ok()).collect()
 }
 
-/// By hash, the slots; several only where hashes collide.
+/// The slots by the hash of the key; several only if hashes collide.
 pub(super) struct KeyIndex<S: Storage> {
     slots: S::Map<Vec<u32>>,
     len: usize,
@@ -99,7 +99,7 @@ impl<S: Storage> KeyIndex<S> {
         self.len += 1;
     }
 
-    /// Removes a slot, if it is there: not that of an entity which was refused for its key.
+    /// Removes a slot, if it is there: an entity that was refused for its key has none.
     pub(super) fn remove(&mut self, hash: u64, slot: u32) {
         if let Some(slots) = self.slots.at_mut(hash)
             && let Some(at) = slots.iter().position(|s| *s == slot)
@@ -112,7 +112,7 @@ impl<S: Storage> KeyIndex<S> {
         }
     }
 
-    /// The same in another storage.
+    /// A copy in another storage.
     pub(super) fn copy<B: Storage>(&self) -> KeyIndex<B> {
         KeyIndex {
             slots: self.slots.copy(),
@@ -139,7 +139,7 @@ fn combined(parts: impl Iterator<Item = u64>) -> u64 {
     hash_bytes(&bytes)
 }
 
-/// The parts of a key, each in CBOR, for people.
+/// The parts of a key, each in CBOR, as text.
 pub(crate) fn text<'p>(parts: impl Iterator<Item = &'p [u8]>) -> String {
     let parts: Vec<String> = parts.map(display).collect();
     parts.join(", ")
@@ -158,15 +158,15 @@ impl<S: Storage> Graph<S> {
         slots.copied().find(|slot| same(*slot))
     }
 
-    /// The hash of an entity's key, once all parts are there.
+    /// The hash of an entity's key; `None` until it has all parts.
     pub(super) fn key_hash(&self, entity: EntityIx, slot: u32) -> Option<u64> {
         let columns = &self.layout.entities[usize::from(entity)].key;
         let hashes: Option<Vec<u64>> = columns.iter().map(|c| self.column(*c).hash(slot)).collect();
         Some(combined(hashes?.into_iter()))
     }
 
-    /// The key of an entity as the log would show it, one part after the other. One whose key is not complete, since it
-    /// is being created, has none.
+    /// The key of an entity as text, with its parts in the form that the log has. `None` if the entity is being created
+    /// and its key is not complete.
     pub(super) fn key_text(&self, entity: EntityIx, slot: u32) -> Option<Name> {
         let columns = &self.layout.entities[usize::from(entity)].key;
         if columns.is_empty() {
@@ -182,7 +182,7 @@ impl<S: Storage> Graph<S> {
         Some(text.into())
     }
 
-    /// Indexes the key of a new entity whose last part has just come.
+    /// Indexes the key of a new entity once it is complete.
     pub(super) fn index_key(&mut self, entity: EntityIx, slot: u32) -> Result<(), StepError> {
         let Some(hash) = self.key_hash(entity, slot) else {
             return Ok(());
@@ -207,7 +207,7 @@ impl<S: Storage> Graph<S> {
         Ok(())
     }
 
-    /// Takes the key of an entity that is about to be deleted out of the index.
+    /// Removes the key of an entity from the index, before the entity is deleted.
     pub(super) fn unindex_key(&mut self, entity: EntityIx, slot: u32) {
         if let Some(hash) = self.key_hash(entity, slot) {
             self.entities[usize::from(entity)].key.remove(hash, slot);

@@ -1,8 +1,7 @@
-//! The layout: a schema, worked out for the hot paths.
+//! The layout: a schema, prepared for the hot paths.
 //!
-//! For each thing that can happen to an entity it lists what must be looked at, so that nothing else is:
-//! a move touches the watches of that type, a link those of that edge, and where there are none it costs
-//! nothing.
+//! For each change of an entity it lists what depends on it, so that nothing else is visited: a move updates the watches of
+//! that type, a link the watches of that edge. Without watches neither costs anything.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -14,7 +13,7 @@ use crate::schema::{
     Scope, StateIx,
 };
 
-/// A schema with names to share, numbers to hash by and lists to walk.
+/// A schema with shared names, salts for hashes, and lists of what depends on what.
 pub(crate) struct Layout {
     pub schema: Schema,
     pub entities: Vec<EntityLayout>,
@@ -30,11 +29,11 @@ pub(crate) struct EntityLayout {
     pub states: Vec<StateLayout>,
     /// Fields and state data.
     pub columns: Vec<ColumnIx>,
-    /// Fields alone.
+    /// Fields only.
     pub fields: Vec<ColumnIx>,
     /// The parts of the key.
     pub key: Vec<ColumnIx>,
-    /// Fields that have a value of their own where none is given.
+    /// Fields with a default.
     pub defaults: Vec<ColumnIx>,
     /// Both ends of each edge that touches the type.
     pub ends: Vec<Hop>,
@@ -44,9 +43,9 @@ pub(crate) struct EntityLayout {
     pub counted_by: Vec<u16>,
     /// Watches that belong to entities of this type.
     pub watches: Vec<u16>,
-    /// Invariants that speak of this type.
+    /// Invariants of this type.
     pub invariants: Vec<u16>,
-    /// Invariants of other entities that read this one: the invariant, and the way back to those.
+    /// Invariants that read this type through `via`: the invariant, and the hop back to its entities.
     pub seen_by: Vec<(u16, Hop)>,
 }
 
@@ -54,7 +53,7 @@ pub(crate) struct StateLayout {
     pub name: Name,
     pub salt: u64,
     pub data: Vec<ColumnIx>,
-    /// Immediate events that can fire from here.
+    /// Immediate events that can fire in this state.
     pub immediates: Vec<u16>,
 }
 
@@ -73,7 +72,7 @@ pub(crate) struct EdgeLayout {
     pub to: EndLayout,
     pub salt: u64,
     pub acyclic: bool,
-    /// Whether a change of its links can break a bound or close a circle.
+    /// Whether a change of its links can break a bound or close a cycle.
     pub bounded: bool,
     /// Watches that count over this edge.
     pub watches: Vec<u16>,
@@ -86,7 +85,7 @@ pub(crate) struct EndLayout {
     pub path: Name,
     pub cardinality: Cardinality,
     pub on_delete: OnDelete,
-    /// By state of the far end, the watch that counts it; empty where the end is not counted.
+    /// By state of the far end, the watch that counts it; empty if the end is not counted.
     pub counted: Vec<u16>,
 }
 
@@ -137,11 +136,11 @@ impl StateSet {
     }
 }
 
-/// The watches that there are, by what they count.
+/// The existing watches, by what they count.
 type Watches = HashMap<(EdgeIx, bool, [u64; 4]), u16>;
 
 impl EntityLayout {
-    /// Whether nothing comes of a move but the move: no data that goes, and nobody who counts or waits.
+    /// Whether a move has no consequences: no state data that is cleared, no watch and no immediate event.
     pub(crate) fn is_quiet(&self) -> bool {
         let idle = |state: &StateLayout| state.data.is_empty() && state.immediates.is_empty();
         self.counted_by.is_empty() && self.states.iter().all(idle)
@@ -249,7 +248,7 @@ impl Layout {
         Arc::new(layout)
     }
 
-    /// The counter of a hop and a set of states for entities of a type; made where there is none.
+    /// The watch of a hop and a set of states, which is made if there is none.
     fn watch(&mut self, known: &mut Watches, hop: Hop, member: StateSet) -> u16 {
         let key = (hop.edge, hop.forward, member.0);
         if let Some(watch) = known.get(&key) {
@@ -270,7 +269,7 @@ impl Layout {
         watch
     }
 
-    /// A counter for each state at the far side of ends that are `counted`.
+    /// Adds a watch for each state at the far side of ends that are `counted`.
     fn add_counted(&mut self, known: &mut Watches) {
         for edge in 0..self.schema.edges.len() {
             for forward in [true, false] {
@@ -298,7 +297,7 @@ impl Layout {
         }
     }
 
-    /// Works out the counters that immediate events need, one for each hop and set of states.
+    /// Adds the watches that immediate events need, one for each hop and set of states.
     fn add_immediates(&mut self, known: &mut Watches) {
         let schema = self.schema.clone();
         for (event_ix, event) in schema
@@ -312,8 +311,8 @@ impl Layout {
             let mut conditions = Vec::new();
             let ix = self.immediates.len() as u16;
             for arc in &event.arcs {
-                // A move of all that a path reaches is a condition too: else it would reject the step. So is
-                // that one of the moves of its own entity moves it: else it would fire for ever.
+                // A move of all that a path reaches is a condition too, or it would reject the step. It is
+                // also a condition that the event moves its own entity, or it would fire forever.
                 let (quantifier, path, states) = match arc {
                     ArcDef::Move {
                         scope, path, from, ..
@@ -332,7 +331,7 @@ impl Layout {
                     } => (*quantifier, path, states),
                     _ => continue,
                 };
-                // What it creates is not there before it fires.
+                // What it creates does not exist before it fires.
                 if path.root != 0 {
                     continue;
                 }
@@ -417,7 +416,7 @@ impl Layout {
     }
 }
 
-/// The same step, back.
+/// The hop in the other direction.
 pub(crate) fn reverse(hop: Hop) -> Hop {
     Hop {
         forward: !hop.forward,

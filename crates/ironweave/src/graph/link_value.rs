@@ -1,4 +1,4 @@
-//! Values on links: written, replaced and cleared with their fingerprint, facts and undo.
+//! The data of links: written, replaced and cleared, with the fingerprint, facts and undo.
 
 use std::any::Any;
 use std::sync::Arc;
@@ -28,7 +28,7 @@ impl<S: Storage> Graph<S> {
         Some((data.column(), data.row(from, to)))
     }
 
-    /// Writes the data of a link that there is; `value` is of the type of the edge's data.
+    /// Writes the data of a link that exists; `value` is of the type of the edge's data.
     pub(crate) fn set_link(
         &mut self,
         journal: &mut Journal,
@@ -46,7 +46,7 @@ impl<S: Storage> Graph<S> {
         self.journal_set_link(journal, edge, (from, to), at, written)
     }
 
-    /// Writes the data of a link that there is, from its encoding.
+    /// Writes the data of a link that exists, from its encoding.
     pub(crate) fn set_link_encoded(
         &mut self,
         journal: &mut Journal,
@@ -66,7 +66,7 @@ impl<S: Storage> Graph<S> {
         self.journal_set_link(journal, edge, (from, to), at, written)
     }
 
-    /// An error where two are not linked; else where the next value will lie.
+    /// The position of the next value in the journal; an error if the two are not linked.
     fn must_be_linked(
         &self,
         journal: &Journal,
@@ -105,7 +105,7 @@ impl<S: Storage> Graph<S> {
         let written = written.map_err(|e| e.into_step(&layout.from.path))?;
         let end = journal.facts.bytes.len();
         let (Ok(at), Ok(_)) = (u32::try_from(at), u32::try_from(end)) else {
-            // No fact will tell of it.
+            // No fact will undo it.
             if let Some(data) = &mut self.edges[usize::from(edge)].data {
                 data.undo();
             }
@@ -136,7 +136,7 @@ impl<S: Storage> Graph<S> {
         Ok(())
     }
 
-    /// Empties the data of a link that is about to go.
+    /// Empties the data of a link before the link is removed.
     pub(super) fn clear_link(&mut self, edge: EdgeIx, from: u32, to: u32) {
         let layout = &self.layout.edges[usize::from(edge)];
         let Some(data) = &mut self.edges[usize::from(edge)].data else {

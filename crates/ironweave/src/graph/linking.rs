@@ -1,4 +1,4 @@
-//! Linking: both directions of an edge, their facts, terms and counters.
+//! Linking: both directions of an edge change, with their facts, terms of the fingerprint and counters.
 
 use std::sync::Arc;
 
@@ -64,7 +64,7 @@ impl<S: Storage> Graph<S> {
         }
     }
 
-    /// What a link adds to the fingerprint.
+    /// The term of a link in the fingerprint.
     #[inline(always)]
     fn link_term(&self, layout: &EdgeLayout, from: u32, to: u32) -> u128 {
         let (a, b) = (
@@ -116,8 +116,8 @@ impl<S: Storage> Graph<S> {
         }
     }
 
-    /// Links two entities; an end that can hold only one gives up the one it has. Nothing happens where
-    /// they are linked already.
+    /// Links two entities. An end that can hold only one loses the link that it has. Nothing happens if the two are linked
+    /// already.
     #[inline(always)]
     pub(crate) fn relink(&mut self, journal: &mut Journal, edge: EdgeIx, from: u32, to: u32) {
         let ix = usize::from(edge);
@@ -137,15 +137,14 @@ impl<S: Storage> Graph<S> {
         self.link_free(journal, edge, from, to);
     }
 
-    /// As [`Graph::relink`], over an edge of which one end holds lists, whose links have no data and that nothing
-    /// watches.
+    /// As [`Graph::relink`], over an edge one end of which holds lists, without data and watches.
     #[inline(always)]
     fn take_over(&mut self, journal: &mut Journal, edge: EdgeIx, from: u32, to: u32) {
         let ix = usize::from(edge);
         let Some(taken) = self.edges[ix].take_over(from, to) else {
             return;
         };
-        // The link that is gone.
+        // The link that was replaced.
         let (a, b, positions) = if taken.forward {
             let at = Positions {
                 from: taken.at,

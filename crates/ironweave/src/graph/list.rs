@@ -1,21 +1,21 @@
-//! Lists of links: what an end of an edge holds that can hold many.
+//! Lists of links, at an end of an edge that can hold many.
 //!
-//! The live store has a vector for each. A snapshot has them in pages, which are copied: so a list of up to 15 lies in
-//! the page itself, in as much as a line of the cache, and needs neither memory nor a counter of its own.
+//! In the live store each is a vector. In a snapshot they are in pages, which are copied. There a list of up to 15 is in
+//! the page itself, has the size of a cache line, and needs no allocation or reference count.
 
 use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
 
 use crate::graph::storage::own;
 
-/// Slots in an order that their changes define.
+/// Slots in an order that their changes determine.
 pub trait List: DerefMut<Target = [u32]> + Default + Clone + Send + Sync + 'static {
     /// Adds one at the end.
     fn add(&mut self, slot: u32);
-    /// Takes the last one away.
+    /// Removes the last one.
     fn take_last(&mut self) -> Option<u32>;
 
-    /// The same in another storage.
+    /// A copy in another storage.
     fn copy<B: List>(&self) -> B {
         let mut copy = B::default();
         self.iter().for_each(|slot| copy.add(*slot));
@@ -35,16 +35,17 @@ impl List for Vec<u32> {
     }
 }
 
-/// How many lie in the page.
+/// The greatest length of a list that is in the page.
 const SHORT: usize = 15;
-/// A long list of so many is short again: fewer, so that one does not go to and fro.
+/// The length at which a long list becomes short again. It is less than [`SHORT`], so that a list does not change its form
+/// all the time.
 const SHORTENED: usize = 10;
 
 /// A list in a page.
 #[derive(Clone)]
 pub enum PageList {
     Short(u8, [u32; SHORT]),
-    /// What two tables have in common is copied when one of them changes it.
+    /// Copied when a table changes a list that it shares with another.
     Long(Arc<Vec<u32>>),
 }
 
@@ -125,7 +126,7 @@ mod tests {
             let (mut vector, mut list) = versions[round].clone();
             for _ in 0..40 {
                 seed = seed.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-                // To and fro over what is short.
+                // Across the greatest length of a short list, in both directions.
                 if seed >> 8 & 7 < if round % 2 == 0 { 5 } else { 3 } {
                     vector.push(seed);
                     list.add(seed);

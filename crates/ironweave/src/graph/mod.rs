@@ -1,9 +1,9 @@
-//! The graph: entities, their values and links, kept by facts and taken back exactly.
+//! The graph: entities with their values and links. It changes only by facts, and each change can be undone exactly.
 //!
-//! [`Graph`] holds all logic once, over [`storage::Storage`]. Each operation changes the tables, keeps the
-//! counters and the fingerprint, and journals a fact (for the log) and how to undo it (for a rollback).
-//! It fires no event and knows nothing of the log. Of events it knows when immediate ones are enabled ([`watch`]); of user
-//! code it runs what the types of values bring, such as `Hash` and `Eq`.
+//! [`Graph`] has all logic once, over [`storage::Storage`]. Each operation changes the tables, updates the counters and the
+//! fingerprint, and journals a fact (for the log) and how to undo it (for a rollback). The graph fires no event and does
+//! not depend on the log. It knows when immediate events are enabled ([`watch`]), and the only user code that it runs are
+//! implementations of traits for the types of values, such as `Hash` and `Eq`.
 
 mod acyclic;
 pub(crate) mod any;
@@ -57,7 +57,7 @@ pub struct Graph<S: Storage> {
     pub(crate) layout: Arc<Layout>,
     entities: Vec<S::Part<Entities<S>>>,
     columns: Vec<S::Column>,
-    /// By column, what it has where nothing is given.
+    /// By column, its default.
     defaults: Arc<[Option<Default>]>,
     edges: Vec<S::Part<Edge<S>>>,
     /// By edge, whether [`Graph::take_over`] may be used.
@@ -65,25 +65,25 @@ pub struct Graph<S: Storage> {
     /// One table for each watch of the layout.
     counters: Vec<S::Table<u32>>,
     pub(crate) fingerprint: u128,
-    /// What it was before the open transaction.
+    /// The fingerprint before the open transaction.
     committed_fingerprint: u128,
-    /// Whether the fingerprint is kept: not where nobody will see it.
+    /// Whether the fingerprint is kept. It is not if nothing will read it.
     pub(crate) fingerprinting: bool,
-    /// How many slots all types have taken, those too that were given back.
+    /// How many slots all types have taken, including the free ones.
     slots_taken: usize,
     /// How many facts were committed since columns forgot what these replaced.
     facts_kept: usize,
-    /// Immediate events that were enabled when something changed for them.
+    /// Immediate events that were enabled when something that they depend on changed.
     pub(crate) pending: BinaryHeap<Reverse<Pending>>,
     /// Which event of the present step is firing: the event of the program is 0, each immediate event is one more.
     pub(crate) firing: u32,
 }
 
-/// From so many slots on a graph is large: at some 30 bytes each they fill a second-level cache.
+/// A graph with more slots than this is large: at some 30 bytes each they fill a second-level cache.
 const LARGE: usize = 1 << 15;
 
-/// An immediate event that was enabled when something changed for it: the event, the slot, and which event of the step
-/// changed it. Of several changes for one slot the last comes first: it left the event enabled.
+/// An immediate event that was enabled when something that it depends on changed: the event, the slot, and which event of
+/// the step made the change. Of several changes for one slot the last comes first: it left the event enabled.
 pub(crate) type Pending = (u16, u32, Reverse<u32>);
 
 /// Makes a value of a column's type.
@@ -100,7 +100,7 @@ struct Entities<S: Storage> {
     alive: u32,
     /// The index of a key of several fields.
     key: KeyIndex<S>,
-    /// Whether nothing comes of a move but the move: no data that goes, and nobody who counts or waits.
+    /// Whether a move has no consequences, see [`EntityLayout::is_quiet`](layout::EntityLayout::is_quiet).
     quiet: bool,
 }
 
@@ -168,7 +168,7 @@ impl<S: Storage> Graph<S> {
         }
     }
 
-    /// The same graph, which from here on goes its own way; O(tables) where it is paged. Nothing is open in it.
+    /// A copy in the same storage, on which no transaction is open; O(tables) if it is paged.
     pub(crate) fn fork(&self) -> Self {
         Self {
             layout: Arc::clone(&self.layout),
@@ -188,8 +188,8 @@ impl<S: Storage> Graph<S> {
         }
     }
 
-    /// The same graph in another storage; O(all of it). The columns and data are those that it was made with, and
-    /// nothing is open in it.
+    /// A copy in another storage, on which no transaction is open; O(size of the graph). The columns and data are the ones
+    /// that the graph was made with.
     pub(crate) fn copy<B: Storage>(
         &self,
         columns: &[ColumnType],
@@ -319,7 +319,7 @@ impl<S: Storage> Graph<S> {
         }
     }
 
-    /// What comes of a move beside it.
+    /// The consequences of a move: state data is cleared, counters change, immediate events may be enabled.
     #[inline(never)]
     fn after_move(&mut self, entity: EntityIx, id: Id, from: StateIx, to: StateIx) {
         let layout = &self.layout.entities[usize::from(entity)];
@@ -360,7 +360,7 @@ impl<S: Storage> Graph<S> {
         }
     }
 
-    /// Writes the value that a field has where none is given.
+    /// Writes the default of a field.
     pub(crate) fn set_default(
         &mut self,
         journal: &mut Journal,
@@ -403,7 +403,7 @@ impl<S: Storage> Graph<S> {
     ) -> Result<(), StepError> {
         let end = journal.facts.bytes.len();
         if end > u32::MAX as usize {
-            // No fact will tell of it.
+            // No fact will undo it.
             self.columns[usize::from(column)].undo();
             return Err(StepError::Full {
                 what: "the values of one transaction".into(),
@@ -431,7 +431,7 @@ impl<S: Storage> Graph<S> {
         Ok(())
     }
 
-    /// Why a column did not take a value.
+    /// The error for a value that a column refused.
     #[cold]
     fn refused(&self, column: ColumnIx, e: ColumnError) -> StepError {
         let layout = &self.layout.columns[usize::from(column)];
@@ -445,7 +445,7 @@ impl<S: Storage> Graph<S> {
         }
     }
 
-    /// A part of the key of an entity, as the log would show it.
+    /// A part of the key of an entity as text.
     fn cell_text(&self, column: ColumnIx, slot: u32) -> String {
         self.columns[usize::from(column)]
             .encoded(slot)

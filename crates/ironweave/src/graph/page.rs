@@ -1,7 +1,7 @@
-//! Pages of an array and the branches over them, counted and shared: what [`Pages`](super::paged::Pages) is made of.
+//! Reference-counted pages of an array and the branches over them, of which [`Pages`](super::paged::Pages) is made.
 //!
-//! A page that only one array holds is changed in place, and one that others hold too is copied first, together with
-//! the branches above it.
+//! A page that only one array holds is changed in place. A page that several hold is copied first, with the branches above
+//! it.
 
 use std::iter::{once, repeat_n};
 use std::sync::Arc;
@@ -12,9 +12,9 @@ use crate::graph::storage::{own, own_all};
 pub(super) const BITS: u32 = 6;
 pub(super) const BRANCH: usize = 1 << BITS;
 
-/// How large a full leaf is, roughly. To copy so much costs about as much as to count a branch of them up and down.
+/// The approximate size of a full leaf. Copying it costs about as much as changing the reference counts of a branch.
 const LEAF_BYTES: usize = 2048;
-/// How many entries a leaf has of those that are counted each.
+/// How many entries a leaf has if each is reference-counted.
 const COUNTED: usize = 16;
 
 /// Bits of an index that choose within a leaf.
@@ -24,7 +24,7 @@ pub(super) const fn leaf_bits<T>() -> u32 {
     } else {
         size_of::<T>()
     };
-    // Arcs: their counters may be anywhere.
+    // `Arc`s, whose counts may be anywhere in memory.
     if std::mem::needs_drop::<T>() && size <= 16 {
         COUNTED.ilog2()
     } else if std::mem::needs_drop::<T>() {
@@ -40,14 +40,14 @@ pub(super) const fn leaf_bits<T>() -> u32 {
     }
 }
 
-/// A page or a branch of pages. Those that are the last of their branch may be shorter than the others.
+/// A page or a branch of pages. The last one of a branch may be shorter than the others.
 pub(super) enum Page<T> {
     Leaf(Arc<[T]>),
     Branch(Arc<[Page<T>]>),
     Patched(Arc<Patched<T>>),
 }
 
-/// How many entries are kept beside pages, by how large they are and whether each is counted.
+/// How many entries are kept beside pages, by their size and whether each is reference-counted.
 pub(super) const fn beside_max<T>() -> usize {
     if size_of::<T>() <= 16 && !std::mem::needs_drop::<T>() {
         16
@@ -56,11 +56,11 @@ pub(super) const fn beside_max<T>() -> usize {
     }
 }
 
-/// A branch of leaves that others have too, with entries that count instead of some of those in them. To copy it would
-/// be to count up each of its leaves, all over the memory of a large graph; so that is done once for so many entries.
+/// A shared branch of leaves, with entries that replace some of those in the leaves. Copying the branch would increment the
+/// reference count of each leaf, all over the memory of a large graph. So it is copied once for several entries.
 pub(super) struct Patched<T> {
     base: Arc<[Page<T>]>,
-    /// By whole index.
+    /// The entries with their indexes in the array.
     entries: Vec<(u32, T)>,
 }
 
@@ -93,10 +93,10 @@ impl<T> Clone for Page<T> {
 }
 
 impl<T> Page<T> {
-    /// What of an index chooses within a leaf.
+    /// The bits of an index that choose within a leaf.
     pub(super) const MASK: usize = (1 << leaf_bits::<T>()) - 1;
 
-    /// Whether somebody else has it and it is too large to be copied without need.
+    /// Whether it is shared and too large to be copied without need.
     #[inline]
     pub(super) fn is_shared(&self) -> bool {
         match self {
@@ -117,7 +117,7 @@ impl<T> Page<T> {
         }
     }
 
-    /// The pages of a branch; those of a leaf, none.
+    /// The pages of a branch; none of a leaf.
     fn pages(&self) -> &[Self] {
         match self {
             Self::Branch(pages) => pages,
@@ -126,7 +126,7 @@ impl<T> Page<T> {
         }
     }
 
-    /// What counts instead of entries below.
+    /// The entries that replace entries below.
     fn patches(&self) -> &[(u32, T)] {
         match self {
             Self::Patched(patched) => &patched.entries,
@@ -139,7 +139,7 @@ impl<T> Page<T> {
         self.pages().get(i)
     }
 
-    /// The entry at an index that is there; `bits` are those of the index that matter here and below.
+    /// The entry at an index; `bits` are the number of bits of the index that choose here and below.
     pub(super) fn get(&self, mut bits: u32, i: usize) -> Option<&T> {
         let mut page = self;
         loop {
@@ -168,12 +168,12 @@ impl<T: Clone> Page<T> {
         }
     }
 
-    /// The entry at an index that is there, to change it; `bits` as those of [`Page::get`].
+    /// The entry at an index, to change it; `bits` as in [`Page::get`].
     pub(super) fn get_mut(&mut self, mut bits: u32, i: usize) -> Option<&mut T> {
         let mut page = self;
         let mut root = true;
         loop {
-            // The counters of what is near the root are at hand.
+            // Reference counts near the root are in the cache.
             if !root && bits == leaf_bits::<T>() + BITS {
                 page.patch(i);
             }
@@ -193,8 +193,7 @@ impl<T: Clone> Page<T> {
         }
     }
 
-    /// Makes a patch of an entry of a branch of leaves that others have too, if there is no room for one a branch of
-    /// nobody else's.
+    /// Prepares a patch for an entry of a shared branch of leaves, or copies the branch if there is no room for a patch.
     fn patch(&mut self, i: usize) {
         if let Self::Branch(pages) = self {
             if Arc::strong_count(pages) == 1 {
@@ -222,7 +221,7 @@ impl<T: Clone> Page<T> {
         }
     }
 
-    /// Puts the patches of a branch in.
+    /// Writes the patches of a branch into its leaves.
     fn unpatch(&mut self) {
         let Self::Patched(patched) = self else {
             return;
@@ -240,7 +239,7 @@ impl<T: Clone> Page<T> {
         *self = Self::Branch(pages);
     }
 
-    /// Puts an entry behind the last one, at `i`.
+    /// Appends an entry, at index `i`.
     pub(super) fn push(&mut self, bits: u32, i: usize, value: T) {
         self.unpatch();
         match self {
@@ -249,7 +248,7 @@ impl<T: Clone> Page<T> {
                 if at < entries.len() {
                     own_all(entries)[at] = value;
                 } else {
-                    // What is behind it does not count.
+                    // The entries after it are unused.
                     let double = (2 * at).clamp(4, 1 << leaf_bits::<T>());
                     let new = repeat_n(value, double - at);
                     *entries = entries.iter().cloned().chain(new).collect();
@@ -270,7 +269,7 @@ impl<T: Clone> Page<T> {
     }
 }
 
-/// Shows where two pages may differ that begin at the same index.
+/// Calls `see` where two pages that begin at the same index may differ.
 pub(super) fn differing<T>(
     a: Option<&Page<T>>,
     b: Option<&Page<T>>,

@@ -1,9 +1,9 @@
-//! Tables that share what they have in common: cloned at once, and copied page by page as they part.
+//! Persistent tables: a clone is O(1), and pages are copied one by one as clones diverge.
 //!
 //! An array is a tree of pages ([`page`](super::page)), whose depth grows with it. A clone shares all of them. The first few
-//! entries that are written while they are shared lie beside the pages, so that what is tried once copies none; when
-//! they are too many, the older half goes into the pages, which are copied for it. So a clone costs two counters, a change
-//! of it at most a few pages by the depth of the tree, and nothing is ever copied that was not touched.
+//! entries that are written while the pages are shared are kept beside them, so that an event that is tried once copies no
+//! page. When there are too many, the older half is written to the pages, which are copied for it. So a clone increments
+//! two reference counts, a change copies at most a few pages per level, and nothing is copied that was not changed.
 
 use std::hash::{BuildHasher, BuildHasherDefault, Hash};
 use std::iter::repeat_n;
@@ -20,7 +20,7 @@ use crate::graph::tree::Tree;
 use crate::graph::{Graph, GraphMut, GraphRef};
 use crate::value::Value;
 
-/// Pages that clones share: snapshots.
+/// Pages that clones share, for snapshots.
 #[derive(Debug)]
 pub struct Paged;
 
@@ -52,7 +52,7 @@ impl Storage for Paged {
     }
 }
 
-/// The hash that [`Hashed`] finds a key by.
+/// The hash of a key in [`Hashed`].
 pub(super) fn key_hash(key: &(impl Hash + ?Sized)) -> u64 {
     BuildHasherDefault::<FxHasher>::default().hash_one(key)
 }
@@ -105,20 +105,20 @@ impl DerefMut for SharedColumn {
     }
 }
 
-/// An array as a tree of pages, and beside it the last few entries that were written while a clone had the pages too.
+/// An array as a tree of pages, and beside them the last few entries that were written while the pages were shared.
 pub struct Pages<T> {
     root: Option<Page<T>>,
     /// Bits of an index that choose within the root and below.
     bits: u32,
-    /// How many entries lie beside the pages.
+    /// How many entries are beside the pages.
     besides: u32,
-    /// How many entries the pages have.
+    /// How many entries are in the pages.
     paged: usize,
     len: usize,
-    /// Entries that count instead of those in the pages, or come behind them in order. As long as it may get: what is
-    /// behind the last does not count.
+    /// Entries that replace those in the pages, or follow them in order. It has its full length; the entries after the first
+    /// `besides` are unused.
     beside: Option<Arc<[(u32, T)]>>,
-    /// For each of those a bit, by the index modulo 64.
+    /// A bit for each of these entries, at the index modulo 64.
     marks: u64,
 }
 
@@ -160,7 +160,7 @@ impl<T> Pages<T> {
         }
     }
 
-    /// Where among the entries beside the pages one is.
+    /// The position of an entry among those beside the pages.
     #[inline]
     fn find_beside(&self, i: usize) -> Option<usize> {
         if self.marks >> (i % 64) & 1 == 0 {
@@ -171,7 +171,7 @@ impl<T> Pages<T> {
 
     #[inline]
     fn get(&self, i: usize) -> &T {
-        // As nearly every table is, and an entry in it.
+        // The usual case.
         if self.marks >> (i % 64) & 1 == 0
             && i < self.len
             && let Some(Page::Branch(pages)) = &self.root
@@ -202,7 +202,7 @@ impl<T> Pages<T> {
         self.root.as_ref().is_some_and(Page::is_shared)
     }
 
-    /// Shows where two tables may differ: where their pages do, and where `same` does not say that entries are.
+    /// Calls `see` where two tables may differ: where their pages do and `same` does not hold for the entries.
     fn differing_but(&self, other: &Self, same: fn(&T, &T) -> bool, see: &mut dyn FnMut(usize)) {
         let (small, large) = if self.bits <= other.bits {
             (self, other)
@@ -220,7 +220,7 @@ impl<T> Pages<T> {
             _ => (self.all_beside().iter().chain(other.all_beside()))
                 .for_each(|(i, _)| within(*i as usize)),
         }
-        // The smaller one has nothing but the first page of the larger one's upper levels.
+        // Of the upper levels of the larger tree, the smaller one corresponds to the first page.
         let mut bits = large.bits;
         let mut page = large.root.as_ref();
         while bits > small.bits {
@@ -236,7 +236,7 @@ impl<T> Pages<T> {
 }
 
 impl<T: Clone> Pages<T> {
-    /// Puts an entry behind the last one in the pages.
+    /// Appends an entry to the pages.
     fn push_paged(&mut self, value: T) {
         let i = self.paged;
         self.paged += 1;
@@ -251,7 +251,7 @@ impl<T: Clone> Pages<T> {
         root.push(self.bits, i, value);
     }
 
-    /// Writes an entry that the pages have or that comes next.
+    /// Writes an entry that is in the pages or follows the last one there.
     fn put_paged(&mut self, i: usize, value: T) {
         if i < self.paged
             && let Some(root) = &mut self.root
@@ -263,7 +263,7 @@ impl<T: Clone> Pages<T> {
         }
     }
 
-    /// Writes an entry beside the pages, which has none there yet.
+    /// Writes an entry beside the pages, where it is not yet.
     fn put_beside(&mut self, i: usize, value: T) -> &mut T {
         if self.besides as usize == beside_max::<T>() {
             self.put_older();
@@ -279,13 +279,13 @@ impl<T: Clone> Pages<T> {
         &mut beside.expect("something was put there")[at].1
     }
 
-    /// Puts the older half of the entries beside the pages into them.
+    /// Writes the older half of the entries beside the pages into the pages.
     fn put_older(&mut self) {
         let Some(mut beside) = self.beside.take() else {
             return;
         };
         let half = self.besides as usize / 2;
-        // Of those that come behind the pages the first comes first.
+        // Entries that follow those in the pages are appended in order.
         for (i, value) in &beside[..half] {
             self.put_paged(*i as usize, value.clone());
         }
@@ -342,7 +342,7 @@ impl<T: Clone + Send + Sync + 'static> Table<T> for Pages<T> {
 
     fn pop(&mut self) {
         touched(1);
-        // What is left behind in the pages is covered by the next push.
+        // The next push overwrites what is left in the pages.
         self.len = self.len.saturating_sub(1);
         if let Some(at) = self.find_beside(self.len)
             && let Some(beside) = &mut self.beside
@@ -357,12 +357,12 @@ impl<T: Clone + Send + Sync + 'static> Table<T> for Pages<T> {
     }
 }
 
-/// An array of what may own memory: then each entry is counted by itself, so that a copied page copies none.
+/// An array of values that may own memory. Each of those is reference-counted, so that copying a page copies no value.
 #[derive(Clone)]
 pub enum Values<T> {
-    /// Entries that own none.
+    /// Values that own no memory.
     Plain(Pages<T>),
-    /// Entries that do.
+    /// Values that own memory.
     Held(Pages<Arc<T>>),
 }
 
@@ -417,7 +417,7 @@ impl<T: Clone + Send + Sync + 'static> Table<T> for Values<T> {
         match (self, other) {
             (Self::Plain(a), Self::Plain(b)) => a.differing(b, see),
             (Self::Held(a), Self::Held(b)) => a.differing_but(b, Arc::ptr_eq, see),
-            // A type owns memory or it does not.
+            // Both are of one type, which owns memory or does not.
             _ => {}
         }
     }

@@ -15,7 +15,7 @@ impl<S: Storage> Graph<S> {
         self.entities[usize::from(entity)].words.len() as u32
     }
 
-    /// The state of an entity, if it is alive; O(1).
+    /// The state of an entity, if it exists; O(1).
     #[inline]
     pub(crate) fn state(&self, entity: EntityIx, id: Id) -> Option<StateIx> {
         let words = &self.entities[usize::from(entity)].words;
@@ -88,13 +88,13 @@ impl<S: Storage> Graph<S> {
         }
     }
 
-    /// The entity at a slot for a rejection: with its key, which is there until the event is taken back.
+    /// The entity at a slot for an error, with its key, which exists until the event is taken back.
     #[cold]
     pub(crate) fn named(&self, entity: EntityIx, slot: u32) -> EntityRef {
         self.who(entity, self.id(entity, slot))
     }
 
-    /// An entity for a rejection, with its key if it is alive.
+    /// An entity for an error, with its key if it exists.
     #[cold]
     pub(crate) fn who(&self, entity: EntityIx, id: Id) -> EntityRef {
         let mut who = self.id_ref(entity, id);
@@ -130,7 +130,7 @@ impl<S: Storage> Graph<S> {
         self.entities[usize::from(entity)].in_state[usize::from(state)].len()
     }
 
-    /// The entities in a state.
+    /// The slots of the entities in a state.
     pub(crate) fn in_state(&self, entity: EntityIx, state: StateIx) -> &SlotSet<S> {
         &self.entities[usize::from(entity)].in_state[usize::from(state)]
     }
@@ -149,7 +149,7 @@ impl<S: Storage> Graph<S> {
             .min()
     }
 
-    /// Whether it is too large for the nearer caches.
+    /// Whether it is too large for the first two levels of cache.
     #[inline]
     pub(crate) fn is_large(&self) -> bool {
         self.slots_taken > LARGE

@@ -1,7 +1,7 @@
-//! Replay: facts from a log, applied to the graph. No guard, handler or invariant runs.
+//! Replay: facts from a log are applied to the graph.
 //!
-//! What a fact may say is in `docs/log-format.md`, *What is refused*: each is checked when it is applied, in O(1),
-//! and what must hold at the end of a transaction is checked then, of what its facts name and of nothing else.
+//! `docs/log-format.md`, *What is refused*, has the rules. Each fact is checked when it is applied, in O(1). What must be
+//! true at the end of a transaction is checked then, only of what its facts name.
 
 use std::sync::Arc;
 
@@ -105,7 +105,7 @@ impl<S: Storage> Graph<S> {
         Ok(())
     }
 
-    /// Whether a field may get a value: a key only where it has none, data of a state only in that state.
+    /// An error if a field may not be set: a key that is set already, or data of a state in another state.
     fn may_be_set(&self, column: ColumnIx, slot: u32) -> Result<(), String> {
         let def = &self.layout.schema.columns[usize::from(column)];
         self.must_exist(def.entity, slot)?;
@@ -127,9 +127,9 @@ impl<S: Storage> Graph<S> {
         Ok(())
     }
 
-    /// Whether nothing is missing at the end of a transaction of these facts: of what was created, all fields and the
-    /// data of its state, and the link at each end that holds exactly one; of what was moved, the data of the state; of
-    /// a new link, its data.
+    /// An error if something is missing at the end of a transaction of these facts: a field, state data or a link at an end
+    /// that holds exactly one, of an entity that was created; state data of an entity that was moved; the data of a new
+    /// link.
     pub(crate) fn must_be_complete(&self, facts: &Facts) -> Result<(), String> {
         for fact in &facts.list {
             match *fact {
@@ -139,7 +139,7 @@ impl<S: Storage> Graph<S> {
                     generation,
                     ..
                 } => {
-                    // It may have ended since.
+                    // It may have been deleted since.
                     if let Some(state) = self.state(entity, Id { slot, generation }) {
                         self.must_have_fields(entity, slot, None)?;
                         self.must_have_fields(entity, slot, Some(state))?;
@@ -170,7 +170,7 @@ impl<S: Storage> Graph<S> {
         Ok(())
     }
 
-    /// All fields of an entity, or the data of the state that it is in.
+    /// An error if an entity has not all fields, or not the data of its state.
     fn must_have_fields(
         &self,
         entity: EntityIx,
@@ -195,7 +195,7 @@ impl<S: Storage> Graph<S> {
         }
     }
 
-    /// An entity is linked at an end that holds exactly one.
+    /// An error if an entity is not linked at an end that holds exactly one.
     fn must_be_linked_once(&self, hop: Hop, slot: u32) -> Result<(), String> {
         let near = self.layout.edges[usize::from(hop.edge)].near(hop.forward);
         if near.cardinality != Cardinality::One || self.degree(hop, slot) == 1 {
@@ -208,7 +208,7 @@ impl<S: Storage> Graph<S> {
         ))
     }
 
-    /// A link has the data that its edge says it has.
+    /// An error if a link has no data although its edge has.
     fn must_have_data(&self, edge: EdgeIx, from: u32, to: u32) -> Result<(), String> {
         match self.link_row(edge, from, to) {
             Some((data, row)) if !data.has(row) => Err(format!(

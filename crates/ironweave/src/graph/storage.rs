@@ -1,10 +1,10 @@
-//! What the graph is made of. All logic of the graph is written once, over [`Storage`].
+//! The tables that a graph is made of. All logic of the graph is written once, over [`Storage`].
 //!
 //! | | [`Flat`] | [`Paged`](super::paged::Paged) |
 //! |---|---|---|
-//! | for | the live store | snapshots and what is tried on them |
-//! | `clone` | O(all of it) | O(tables) |
-//! | a change | in place | beside the pages that a clone shares, a few; then copies them |
+//! | for | the live store | snapshots, and events that are tried on them |
+//! | `clone` | O(size of the graph) | O(tables) |
+//! | a change | in place | the first few beside the shared pages, then copies pages |
 
 use std::collections::BTreeSet;
 use std::hash::Hash;
@@ -22,15 +22,15 @@ use crate::value::Value;
 pub trait Storage: Sized + 'static {
     /// A growing array.
     type Table<T: Clone + Send + Sync + 'static>: Table<T>;
-    /// A growing array of what may own memory.
+    /// A growing array of values that may own memory.
     type Values<T: Clone + Send + Sync + 'static>: Table<T>;
-    /// What an end of an edge holds that can hold many.
+    /// A list of links.
     type List: List;
-    /// A map from numbers.
+    /// A map with integer keys.
     type Map<T: Clone + Send + Sync + 'static>: Map<T>;
-    /// A set in order.
+    /// An ordered set.
     type Set<T: Ord + Clone + Send + Sync + 'static>: Set<T>;
-    /// A part that is cloned with the whole.
+    /// A part of a graph, which is cloned with it.
     type Part<T: Clone + Send + Sync + 'static>: DerefMut<Target = T>
         + From<T>
         + Clone
@@ -62,12 +62,12 @@ pub trait Table<T>: Default + Clone + Send + Sync + 'static {
     /// Removes the last entry.
     fn pop(&mut self);
 
-    /// Shows where two tables may differ; all that is in either, where nothing is known.
+    /// Calls `see` with the entries that may differ. The default is all entries of either table.
     fn differing(&self, other: &Self, see: &mut dyn FnMut(usize)) {
         (0..self.len().max(other.len())).for_each(see);
     }
 
-    /// The same entries in another storage.
+    /// A copy in another storage.
     fn copy<B: Table<T>>(&self) -> B
     where
         T: Clone,
@@ -80,22 +80,22 @@ pub trait Table<T>: Default + Clone + Send + Sync + 'static {
     }
 }
 
-/// A map from numbers.
+/// A map with integer keys.
 pub trait Map<T>: Default + Clone + Send + Sync + 'static {
     /// How many entries there are.
     fn len(&self) -> usize;
-    /// What is at a number.
+    /// The value of a key.
     fn at(&self, key: u64) -> Option<&T>;
-    /// What is at a number, to change it.
+    /// The value of a key, to change it.
     fn at_mut(&mut self, key: u64) -> Option<&mut T>;
-    /// Puts something at a number.
+    /// Sets the value of a key.
     fn put(&mut self, key: u64, value: T);
-    /// Takes away what is at a number.
+    /// Removes a key and returns its value.
     fn take(&mut self, key: u64) -> Option<T>;
-    /// Shows all entries, in no order that means anything.
+    /// Calls `see` with all entries, in no particular order.
     fn each(&self, see: &mut dyn FnMut(u64, &T));
 
-    /// The same entries in another storage.
+    /// A copy in another storage.
     fn copy<B: Map<T>>(&self) -> B
     where
         T: Clone,
@@ -106,25 +106,25 @@ pub trait Map<T>: Default + Clone + Send + Sync + 'static {
     }
 }
 
-/// A set in order.
+/// An ordered set.
 pub trait Set<T>: Default + Clone + Send + Sync + 'static {
     /// How many members there are.
     fn len(&self) -> usize;
-    /// Adds one.
+    /// Adds a member.
     fn add(&mut self, value: T);
-    /// Takes one away.
+    /// Removes a member.
     fn take(&mut self, value: &T);
     /// Whether it is a member.
     fn has(&self, value: &T) -> bool;
-    /// Shows the members between two bounds, in order; none where the second lies before the first.
+    /// Calls `see` with the members between two bounds, in order; with none if the second is before the first.
     fn range(&self, range: (Bound<&T>, Bound<&T>), see: &mut dyn FnMut(&T));
 }
 
-/// Vectors and the maps of the standard library: the live store.
+/// Vectors and the maps of the standard library, for the live store.
 #[derive(Debug)]
 pub struct Flat;
 
-/// A part that lies in place.
+/// A part that is stored in place.
 #[derive(Clone)]
 pub struct Inline<T>(T);
 
@@ -264,7 +264,7 @@ impl<T: Ord + Clone + Send + Sync + 'static> Set<T> for BTreeSet<T> {
     }
 
     fn range(&self, range: (Bound<&T>, Bound<&T>), see: &mut dyn FnMut(&T)) {
-        // `BTreeSet::range` panics on a range that ends before it begins, which asks for nothing.
+        // `BTreeSet::range` panics on a range that ends before it begins.
         let empty = match range {
             (Bound::Included(a), Bound::Included(b)) => a > b,
             (Bound::Included(a) | Bound::Excluded(a), Bound::Included(b) | Bound::Excluded(b)) => {
@@ -278,7 +278,7 @@ impl<T: Ord + Clone + Send + Sync + 'static> Set<T> for BTreeSet<T> {
     }
 }
 
-/// Notes that so many rows were looked at or changed; nothing but in tests (`store/cost.rs`).
+/// Counts rows that are read or changed; only in tests (`store/cost.rs`).
 #[inline(always)]
 pub(super) fn touched(rows: usize) {
     #[cfg(test)]
@@ -286,7 +286,7 @@ pub(super) fn touched(rows: usize) {
     let _ = rows;
 }
 
-/// A page to change, which is copied first where a clone has it too.
+/// A page to change, which is copied first if it is shared.
 #[inline]
 pub(super) fn own<T: Clone>(page: &mut Arc<T>) -> &mut T {
     #[cfg(test)]
@@ -306,7 +306,7 @@ pub(super) fn own_all<T: Clone>(page: &mut Arc<[T]>) -> &mut [T] {
     Arc::make_mut(page)
 }
 
-/// Looks at rows ahead of those who will look at them anyway: they do not count twice.
+/// Reads rows ahead of time. They are not counted twice.
 #[inline(always)]
 pub(crate) fn ahead(look: impl FnOnce()) {
     #[cfg(test)]

@@ -1,8 +1,7 @@
-//! A map in order whose clones share what they have in common: a B-tree of counted nodes.
+//! A persistent ordered map: a B-tree of reference-counted nodes.
 //!
-//! A node that only one tree holds is changed in place, and one that others hold too is copied first. Nodes are
-//! not merged when they get small; an empty one goes. So a tree never gets deeper by removing, and its order and
-//! depth are what matters here, not how full its nodes are.
+//! A node that only one tree holds is changed in place. A node that several hold is copied first. Nodes are not merged when
+//! they get small; only an empty one is removed. So removing never makes a tree deeper, but nodes may be far from full.
 
 use std::cmp::Ordering;
 use std::ops::Bound;
@@ -13,7 +12,7 @@ use crate::graph::storage::own;
 /// How many entries a node has at most.
 const NODE: usize = 32;
 
-/// A map in order. Get, insert and remove are O(log n), and copy at most a node a level; a clone is O(1).
+/// An ordered map. Get, insert and remove are O(log n), and copy at most one node per level; a clone is O(1).
 pub struct Tree<K, V> {
     root: Option<Arc<Node<K, V>>>,
     len: usize,
@@ -22,8 +21,8 @@ pub struct Tree<K, V> {
 #[derive(Clone)]
 enum Node<K, V> {
     Leaf(Vec<(K, V)>),
-    /// Each with a key that none in it precedes and that follows all in the one before; that of the first says
-    /// nothing.
+    /// Each child with a lower bound of its keys, which is greater than all keys of the child before it. The bound of the
+    /// first child is unused.
     Branch(Vec<(K, Arc<Node<K, V>>)>),
 }
 
@@ -42,12 +41,12 @@ impl<K, V> Clone for Tree<K, V> {
     }
 }
 
-/// The last of the children of a branch whose first key is `at_most` something.
+/// The index of the last child of a branch whose lower bound is `at_most` something.
 fn last<K, T>(children: &[(K, T)], at_most: impl Fn(&K) -> bool) -> usize {
     children[1..].partition_point(|(k, _)| at_most(k))
 }
 
-/// Which of the children of a branch a key is in, if it is in any.
+/// The index of the child of a branch that would have a key.
 fn child<K: Ord, T>(children: &[(K, T)], key: &K) -> usize {
     last(children, |k| k <= key)
 }
@@ -56,7 +55,7 @@ fn find<K: Ord, T>(entries: &[(K, T)], key: &K) -> Result<usize, usize> {
     entries.binary_search_by(|(k, _)| k.cmp(key))
 }
 
-/// The upper half of what is too much for one node.
+/// Splits off the upper half of what is too much for one node.
 fn split<K: Clone, T>(entries: &mut Vec<(K, T)>) -> Option<(K, Vec<(K, T)>)> {
     if entries.len() <= NODE {
         return None;
@@ -66,7 +65,7 @@ fn split<K: Clone, T>(entries: &mut Vec<(K, T)>) -> Option<(K, Vec<(K, T)>)> {
 }
 
 impl<K: Ord + Clone, V: Clone> Node<K, V> {
-    /// Puts an entry; what it replaced, and what no longer fits.
+    /// Inserts an entry. Returns the value that it replaced, and the upper half of the node if it was split.
     fn insert(&mut self, key: K, value: V) -> (Option<V>, Option<(K, Arc<Self>)>) {
         match self {
             Self::Leaf(entries) => match find(entries, &key) {
@@ -111,7 +110,7 @@ impl<K: Ord + Clone, V: Clone> Node<K, V> {
         }
     }
 
-    /// Shows the entries from one place on, in order, until one asks to stop.
+    /// Calls `see` with the entries from a bound on, in order, until it returns `false`.
     fn each(&self, from: Bound<&K>, see: &mut dyn FnMut(&K, &V) -> bool) -> bool {
         let before = |key: &K| match from {
             Bound::Unbounded => false,
@@ -139,7 +138,7 @@ impl<K: Ord + Clone, V: Clone> Tree<K, V> {
         self.len
     }
 
-    /// What is at a key.
+    /// The value of a key.
     pub fn get(&self, key: &K) -> Option<&V> {
         let mut node = self.root.as_deref()?;
         loop {
@@ -150,7 +149,7 @@ impl<K: Ord + Clone, V: Clone> Tree<K, V> {
         }
     }
 
-    /// What is at a key, to change it.
+    /// The value of a key, to change it.
     pub fn get_mut(&mut self, key: &K) -> Option<&mut V> {
         let mut node = self.root.as_mut()?;
         loop {
@@ -166,7 +165,7 @@ impl<K: Ord + Clone, V: Clone> Tree<K, V> {
         }
     }
 
-    /// Puts something at a key; what was there before.
+    /// Sets the value of a key and returns the old one.
     pub fn insert(&mut self, key: K, value: V) -> Option<V> {
         let Some(root) = &mut self.root else {
             self.root = Some(Arc::new(Node::Leaf(vec![(key, value)])));
@@ -175,7 +174,7 @@ impl<K: Ord + Clone, V: Clone> Tree<K, V> {
         };
         let (old, upper) = own(root).insert(key, value);
         if let Some(upper) = upper {
-            // The key of a first child is a bound for nothing.
+            // The bound of the first child is unused.
             let lower = (upper.0.clone(), Arc::clone(root));
             *root = Arc::new(Node::Branch(vec![lower, upper]));
         }
@@ -183,7 +182,7 @@ impl<K: Ord + Clone, V: Clone> Tree<K, V> {
         old
     }
 
-    /// Takes away what is at a key.
+    /// Removes a key and returns its value.
     pub fn remove(&mut self, key: &K) -> Option<V> {
         let root = self.root.as_mut()?;
         let old = own(root).remove(key);
@@ -203,7 +202,7 @@ impl<K: Ord + Clone, V: Clone> Tree<K, V> {
         old
     }
 
-    /// Shows the entries between two bounds, in order.
+    /// Calls `see` with the entries between two bounds, in order.
     pub fn range(&self, (from, to): (Bound<&K>, Bound<&K>), see: &mut dyn FnMut(&K, &V)) {
         let Some(root) = &self.root else { return };
         root.each(from, &mut |key, value| {
@@ -237,7 +236,7 @@ mod tests {
         for round in 0..60 {
             let from = random() as usize % versions.len();
             let (mut map, mut tree) = versions[from].clone();
-            // Rounds that add and rounds that take away, over few keys and over many.
+            // Rounds that mostly add and rounds that mostly remove, over few keys and over many.
             let (keys, remove) = ([50, 3_000][round % 2], [2, 7][round / 2 % 2]);
             for _ in 0..1_500 {
                 let (key, value) = (random() % keys, random());

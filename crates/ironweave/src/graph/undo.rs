@@ -1,7 +1,7 @@
-//! Undo: how what the open transaction did is taken back exactly.
+//! Undo: the changes of the open transaction are taken back exactly.
 //!
-//! The facts say what was done, and from the last to the first each is turned round. What a fact does not say lies
-//! on stacks, in order: the values that a column had before (on the column's own), and where a link stood in its lists.
+//! The facts say what was done. From the last to the first, each is reversed. What a fact does not say is on stacks, in
+//! order: the values that were replaced (on a stack of each column), and the positions of removed links in their lists.
 
 use crate::base::id::{FREE, GENERATION_MAX};
 use crate::graph::Graph;
@@ -10,14 +10,14 @@ use crate::graph::fact::{Fact, Facts};
 use crate::graph::storage::{Storage, Table};
 use crate::schema::EntityIx;
 
-/// After so many facts, columns forget what was there before.
+/// After this number of committed facts, columns forget what was replaced.
 const REPLACED_MAX: usize = 1 << 10;
 
-/// What the open transaction did.
+/// The changes of the open transaction.
 #[derive(Clone, Default)]
 pub struct Journal {
     pub(crate) facts: Facts,
-    /// Of each link that went, where it stood.
+    /// The positions of each link that was removed.
     pub(super) unlinked: Vec<Positions>,
 }
 
@@ -39,8 +39,8 @@ impl<S: Storage> Graph<S> {
         }
     }
 
-    /// Takes back all that was done since a mark, exactly: ids, states, values, list order. Immediate events that it
-    /// enabled stay noted: whether one is still enabled is asked before it fires.
+    /// Takes back everything that was done since a mark, exactly: ids, states, values, order of lists. Immediate events that
+    /// it enabled stay pending: whether one is still enabled is checked before it fires.
     pub(crate) fn rollback(&mut self, journal: &mut Journal, mark: Mark) {
         while journal.facts.list.len() > mark.facts {
             match journal.facts.list.pop() {
@@ -53,7 +53,7 @@ impl<S: Storage> Graph<S> {
         self.firing = 0;
     }
 
-    /// Takes back all that the open transaction did.
+    /// Takes back everything that the open transaction did.
     pub(crate) fn rollback_all(&mut self, journal: &mut Journal) {
         self.rollback(
             journal,
@@ -66,7 +66,7 @@ impl<S: Storage> Graph<S> {
         self.pending.clear();
     }
 
-    /// Takes back, in a copy of a graph, what the transaction did that is open in the original.
+    /// Takes back, in a copy of a graph, the changes of the transaction that is open in the original.
     pub(crate) fn without_open<B: Storage>(&mut self, original: &Graph<B>, journal: &mut Journal) {
         let columns = self.columns.iter_mut().zip(&original.columns);
         columns.for_each(|(column, from)| column.copy_undo(&**from));
@@ -80,7 +80,7 @@ impl<S: Storage> Graph<S> {
         self.commit(journal);
     }
 
-    /// Whether user code has panicked while an index was being changed, so that the index is not whole.
+    /// Whether user code panicked while an index was being changed, so that the index is incomplete.
     pub(crate) fn is_broken(&self) -> bool {
         self.columns.iter().any(|column| column.is_broken())
     }
@@ -178,7 +178,7 @@ impl<S: Storage> Graph<S> {
         let word = *table.words.at(slot as usize);
         table.in_state[usize::from(word as u8)].remove(slot);
         table.alive -= 1;
-        // A slot that is used again is of a later generation.
+        // A slot that was used before has a later generation.
         if generation > 1 {
             *table.words.at_mut(slot as usize) = (generation - 1) << 8 | u32::from(FREE);
             table.free.push(slot);
@@ -196,7 +196,7 @@ impl<S: Storage> Graph<S> {
         }
     }
 
-    /// Ends a transaction: what it did can be taken back no longer.
+    /// Commits the open transaction: it can no longer be taken back.
     #[inline]
     pub(crate) fn commit(&mut self, journal: &mut Journal) {
         self.facts_kept += journal.facts.list.len();
@@ -209,8 +209,8 @@ impl<S: Storage> Graph<S> {
         self.committed_fingerprint = self.fingerprint;
     }
 
-    /// Forgets what was in columns before. Not at once when a transaction ends, since most change little and there may
-    /// be many columns; what lies deep in their stacks is in nobody's way.
+    /// Forgets what was replaced in columns. This is not done for each transaction, since most change little and there may be
+    /// many columns; entries deep in a stack do no harm.
     #[cold]
     fn forget_replaced(&mut self) {
         self.facts_kept = 0;

@@ -1,5 +1,4 @@
-//! Watching: the counters that immediate events read, kept at every change, and the events that a change
-//! enabled.
+//! Watches: the counters that immediate events read, which every change updates, and the events that a change enabled.
 
 use std::cmp::Reverse;
 use std::sync::Arc;
@@ -28,7 +27,7 @@ impl<S: Storage> Graph<S> {
             })
     }
 
-    /// Notes the immediate events that are enabled on an entity which came into a state.
+    /// Adds the immediate events that are enabled on an entity, which has entered a state, to the pending ones.
     pub(super) fn wake(&mut self, entity: EntityIx, slot: u32, state: StateIx) {
         let layout = &self.layout.entities[usize::from(entity)].states[usize::from(state)];
         for i in 0..layout.immediates.len() {
@@ -46,7 +45,7 @@ impl<S: Storage> Graph<S> {
         }
     }
 
-    /// Keeps the counters of those that watch an entity which moved; O(links on watched edges).
+    /// Updates the counters of the entities that watch one that was moved; O(links on watched edges).
     pub(super) fn recount(
         &mut self,
         entity: EntityIx,
@@ -82,7 +81,7 @@ impl<S: Storage> Graph<S> {
         }
     }
 
-    /// Keeps the counters over an edge of which a link came or went.
+    /// Updates the counters over an edge after a link was added or removed.
     pub(super) fn rewatch(&mut self, edge: EdgeIx, from: u32, to: u32, linked: bool, wake: bool) {
         if self.layout.edges[usize::from(edge)].watches.is_empty() {
             return;

@@ -1,4 +1,4 @@
-//! All events of a model as one type: what the generated enum is to be used by, and serde for it.
+//! All events of a model as one type: the trait of the generated enum, and its serde implementations.
 
 use std::fmt;
 use std::marker::PhantomData;
@@ -11,9 +11,9 @@ use crate::step::event::{DynEvent, Event};
 use crate::step::fields::Fields;
 use crate::step::model::Model;
 
-/// The events of a model that a program can fire, as one type: for those that come from outside, as JSON.
+/// The events of a model that a program can fire, as one type: for events that come from outside, such as JSON.
 ///
-/// The macro makes the enum `AnyEvent` of a model, with a variant for each event; serde reads and writes it as
+/// The macro generates the enum `AnyEvent` of a model, with a variant for each event. Its form in serde is
 /// `{"JobStarted": {"run": "JobRun/3.1"}}`.
 pub trait AnyEvent: Serialize + for<'de> Deserialize<'de> {
     /// The model.
@@ -25,7 +25,7 @@ pub trait AnyEvent: Serialize + for<'de> Deserialize<'de> {
     #[doc(hidden)]
     fn make<M: EventMaker>(index: usize, maker: M) -> Result<Self, M::Error>;
 
-    /// The name of this one.
+    /// The name of this event.
     fn name(&self) -> &'static str {
         struct Named;
         impl EventVisitor<'_> for Named {
@@ -52,12 +52,12 @@ pub trait AnyEvent: Serialize + for<'de> Deserialize<'de> {
     }
 }
 
-/// The same event once more.
+/// A copy of an event.
 pub fn copy_event<E: Event>(event: &E) -> E {
     E::of(E::Fields::copy(event.fields()))
 }
 
-/// Shows an event as `JobStarted { run: JobRun/3.1 }`.
+/// Formats an event as `JobStarted { run: JobRun/3.1 }`.
 ///
 /// # Errors
 /// Those of the formatter.
@@ -71,28 +71,28 @@ pub fn show_event<E: Event>(event: &E, f: &mut fmt::Formatter<'_>) -> fmt::Resul
     shown.finish()
 }
 
-/// Something to do with an event whose type is not known.
+/// A generic function of an event whose type is not known.
 pub trait EventVisitor<'e> {
-    /// What comes of it.
+    /// What the function returns.
     type Output;
-    /// Does it.
+    /// Calls the function.
     fn visit<E: Event>(self, event: &'e E) -> Self::Output;
 }
 
-/// A way to come by an event.
+/// Makes an event whose type is chosen by a number.
 pub trait EventMaker: Sized {
-    /// Why there is none.
+    /// Why it cannot be made.
     type Error;
-    /// Makes one.
+    /// Makes an event of a type.
     ///
     /// # Errors
-    /// Whatever stands in the way.
+    /// If the event cannot be made.
     fn make<E: Event>(self) -> Result<E, Self::Error>;
-    /// There is no event of the number.
+    /// The error for a number that no event has.
     fn no_such_event(self) -> Self::Error;
 }
 
-/// Writes an event as `{"JobStarted": {"run": "JobRun/3.1"}}`.
+/// Serializes an event as `{"JobStarted": {"run": "JobRun/3.1"}}`.
 ///
 /// # Errors
 /// Those of the serializer.
@@ -128,7 +128,7 @@ impl<E: Event> Serialize for Content<'_, E> {
     }
 }
 
-/// The names of the fields, as they are in JSON.
+/// The names of the fields in JSON.
 fn field_names<E: Event>() -> &'static [&'static str] {
     match E::RENAMED {
         [] => E::NAMES.get(1..).unwrap_or_default(),
@@ -136,10 +136,10 @@ fn field_names<E: Event>() -> &'static [&'static str] {
     }
 }
 
-/// Reads what [`write_event`] wrote.
+/// Deserializes what [`write_event`] serializes.
 ///
 /// # Errors
-/// Those of the deserializer; where there is no such event or field, or one is missing.
+/// Those of the deserializer, and if an event or field is unknown or a field is missing.
 pub fn read_event<'de, A: AnyEvent, D: Deserializer<'de>>(deserializer: D) -> Result<A, D::Error> {
     struct Variant<A>(PhantomData<A>);
     impl<'de, A: AnyEvent> Visitor<'de> for Variant<A> {

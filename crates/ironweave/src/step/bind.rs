@@ -23,7 +23,7 @@ use crate::value::item::display;
 use crate::value::{EncodeError, encode, encode_faithful, encode_value, equal};
 
 impl<S: Storage> Core<S> {
-    /// Binds the entity fields of an event; `Ensure` creates the entities that there are not.
+    /// Binds the entity fields of an event; `Ensure` creates the entities that do not exist.
     #[inline(always)]
     pub(super) fn bind<E: DynEvent + ?Sized>(
         &mut self,
@@ -52,7 +52,7 @@ pub struct Binder<'a> {
 
 /// What can name an entity in an event: a handle, a token, a [`Key`], an [`Ensure`].
 pub trait Ref {
-    /// Its id, where it has one.
+    /// Its id, if it is a handle.
     fn handle(&self) -> Option<Id> {
         None
     }
@@ -60,30 +60,30 @@ pub trait Ref {
     /// Finds the entity.
     ///
     /// # Errors
-    /// Where it is gone, unknown or in another state.
+    /// If it is deleted, unknown or in another state.
     fn bind(&self, binder: &mut Binder<'_>) -> Result<Id, Reject>;
 
-    /// Writes the key that it names the entity by, where it is no handle.
+    /// Encodes the key that it names the entity by, if it is not a handle.
     ///
     /// # Errors
-    /// Where it would be read back as another.
+    /// If it would be read back as another key.
     fn encode_key(&self, _bytes: &mut Vec<u8>) -> Result<(), EncodeError> {
         Ok(())
     }
 
-    /// Whether all keys of its type are known to come back as they were written.
+    /// Whether every key of its type is known to be read back as it was written.
     #[must_use]
     fn is_faithful() -> bool {
         true
     }
 
-    /// A second one.
+    /// A copy.
     #[must_use]
     fn copy(&self) -> Self
     where
         Self: Sized;
 
-    /// Shows it, for `Debug`.
+    /// Formats it, for `Debug`.
     ///
     /// # Errors
     /// Those of the formatter.
@@ -94,7 +94,7 @@ impl Binder<'_> {
     /// Binds a field that names one entity.
     ///
     /// # Errors
-    /// Where it is gone, unknown or in another state.
+    /// If it is deleted, unknown or in another state.
     #[inline(always)]
     pub fn one(&mut self, field: &impl Ref) -> Result<(), Reject> {
         let id = field.bind(self)?;
@@ -118,7 +118,7 @@ impl Binder<'_> {
     /// Binds a field that names a set of entities.
     ///
     /// # Errors
-    /// As [`Binder::one`], and where one stands twice.
+    /// As [`Binder::one`], and if an entity occurs twice.
     pub fn many<R: Ref>(&mut self, field: &[R]) -> Result<(), Reject> {
         let start = self.bindings.all().len();
         for item in field {
@@ -150,7 +150,7 @@ impl Binder<'_> {
         Ok(())
     }
 
-    /// A handle or token: alive, and in the state that it claims.
+    /// Checks a handle or token: its entity exists and is in the state that a token claims.
     ///
     /// # Errors
     /// `Dead` or `NotInPlace`.
@@ -211,7 +211,7 @@ pub(crate) fn ensure<T: Keyed>(
     let initial = layout.schema.entities[usize::from(T::INDEX)].initial;
     let mut bytes = Vec::new();
     if T::KEY.len() > 1 {
-        // Before anything is created: its parts are set one by one.
+        // Before anything is created, since its parts are set one by one.
         encode_key::<T>(key, &mut bytes).map_err(|e| unwritable_key::<T>(&layout, &e))?;
     }
     let slot = graph.create(journal, T::INDEX, initial)?;
@@ -229,7 +229,7 @@ pub(crate) fn ensure<T: Keyed>(
     Ok(graph.as_ref().id(T::INDEX, slot))
 }
 
-/// Writes a key, unless it would be read back as another.
+/// Encodes a key, unless it would be read back as another.
 fn encode_key<T: Keyed>(key: &T::Key, bytes: &mut Vec<u8>) -> Result<(), EncodeError> {
     if T::has_faithful_key() {
         encode_value(key, bytes)
@@ -238,7 +238,7 @@ fn encode_key<T: Keyed>(key: &T::Key, bytes: &mut Vec<u8>) -> Result<(), EncodeE
     }
 }
 
-/// That a key of several fields cannot be written: `Order.(year, number)`.
+/// The error for a key of several fields that cannot be written: `Order.(year, number)`.
 #[cold]
 fn unwritable_key<T: Keyed>(layout: &Layout, e: &EncodeError) -> StepError {
     let columns = T::KEY.iter();

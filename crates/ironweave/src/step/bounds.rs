@@ -9,7 +9,7 @@ use crate::schema::{EdgeIx, EntityIx, Hop};
 use crate::step::Core;
 
 impl<S: Storage> Core<S> {
-    /// Checks the bounds of all that gained or lost links, or began, since fact `start`.
+    /// Checks the bounds of all entities that were created or gained or lost links since fact `start`.
     pub(super) fn check_bounds(&self, start: usize) -> Result<(), StepError> {
         for fact in &self.open.journal.facts.list[start..] {
             match *fact {
@@ -41,7 +41,7 @@ impl<S: Storage> Core<S> {
         Ok(())
     }
 
-    /// Checks that a link, where it is still there, closes no circle.
+    /// Checks that a link, if it still exists, closes no cycle.
     fn check_acyclic(&self, edge: EdgeIx, from: u32, to: u32) -> Result<(), StepError> {
         let hop = Hop {
             edge,

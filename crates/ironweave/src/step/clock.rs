@@ -1,17 +1,16 @@
-//! The time of the open transaction: that of the clock when it is first asked for, at the latest when the
-//! transaction is written. Most events ask for none, and a reading of the clock takes as long as all else that
-//! they do.
+//! The time of the open transaction. The clock is read when the time is first needed, at the latest when the transaction
+//! is written: most events need no time, and reading the clock takes as long as everything else that they do.
 
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use crate::base::time::Timestamp;
 
-/// Not asked for yet.
+/// The time was not needed yet.
 const UNKNOWN: i64 = i64::MIN;
 
-/// See the module.
+/// The time of the open transaction and of the one before it.
 pub(crate) struct Clock {
-    /// In microseconds. Atomic because who asks may share the transaction with others who do.
+    /// In microseconds. Atomic, since several threads may read one open transaction.
     now: AtomicI64,
     last: Timestamp,
 }
@@ -26,7 +25,7 @@ impl Default for Clock {
 }
 
 impl Clock {
-    /// As it is after a transaction.
+    /// The clock after a transaction with this time.
     pub(crate) fn after(last: Timestamp) -> Self {
         Self {
             last,
@@ -40,7 +39,7 @@ impl Clock {
             return known;
         }
         let now = Timestamp::now().max(self.last).as_micros();
-        // The first to ask is the one who is right.
+        // The thread that asks first decides.
         match (self.now).compare_exchange(UNKNOWN, now, Ordering::Relaxed, Ordering::Relaxed) {
             Ok(_) => Timestamp::from_micros(now),
             Err(known) => Timestamp::from_micros(known),
@@ -52,18 +51,18 @@ impl Clock {
         self.last
     }
 
-    /// The time of the open transaction, if it has been asked for.
+    /// The time of the open transaction, if it was needed.
     pub(crate) fn known(&self) -> Option<Timestamp> {
         let known = self.now.load(Ordering::Relaxed);
         (known != UNKNOWN).then(|| Timestamp::from_micros(known))
     }
 
-    /// Gives the open transaction a time that is not the clock's.
+    /// Gives the open transaction an explicit time.
     pub(crate) fn set(&mut self, time: Timestamp) {
         *self.now.get_mut() = time.as_micros();
     }
 
-    /// Ends the transaction; its time, where it had one, is that of the last one if it is `kept`.
+    /// Ends the transaction. If it is `kept` and had a time, that is the time of the last transaction from now on.
     pub(crate) fn end(&mut self, kept: bool) {
         let time = std::mem::replace(self.now.get_mut(), UNKNOWN);
         if kept && time != UNKNOWN {

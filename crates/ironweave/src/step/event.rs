@@ -1,4 +1,4 @@
-//! Events as Rust types, and what the executor knows of them.
+//! Events as Rust types, and as the step sees them without their types.
 
 use std::any::Any;
 use std::fmt;
@@ -50,7 +50,7 @@ pub trait Event: Sized + 'static {
     #[doc(hidden)]
     const ALIASES: &'static [(&'static str, u16)] = &[];
 
-    /// What a field is that JSON does not give; none where it must be given.
+    /// The default of a field that JSON does not give; `None` if it must be given.
     #[doc(hidden)]
     #[must_use]
     fn missing(_field: u16) -> Option<Box<dyn Any>> {
@@ -65,7 +65,7 @@ pub trait Event: Sized + 'static {
     fn literal(index: u16) -> &'static dyn Any {
         no_such_value(index)
     }
-    /// How the values of a field are compared, where their type has `PartialEq` and is not one of the known ones.
+    /// How the values of a field are compared, if their type has `PartialEq` and is not known to be read back as written.
     #[doc(hidden)]
     #[must_use]
     fn equal(_index: u16) -> Option<Equal> {
@@ -103,25 +103,25 @@ pub trait Handles: Event {}
     note = "write `impl Apply for {Self} {{ fn apply(&self, bound: Bound<Self>, tx: &mut Tx<'_, Self>) -> Result<(), Reject> {{ .. }} }}`, or remove the `#[may(..)]`"
 )]
 pub trait Apply: Handles {
-    /// Does what the declared arcs cannot say. It must be deterministic: whatever it needs of time and
-    /// chance comes in the event. An `Err` rejects the event and undoes what it did.
+    /// Does what the declared arcs cannot express. It must be deterministic: times and random values that it needs are
+    /// fields of the event. An `Err` rejects the event, and everything that the event did is undone.
     ///
     /// # Errors
-    /// Whatever the handler rejects for.
+    /// Whatever the handler rejects the event for.
     fn apply(&self, bound: Bound<Self>, tx: &mut Tx<'_, Self>) -> Result<(), Reject>;
 }
 
-/// What came of an event.
+/// The result of an event that fired.
 pub struct Receipt<E: Event> {
-    /// The sequence of its transaction in the log: the one it has, or will have when it commits.
+    /// The sequence of its transaction in the log, which it gets when it commits.
     pub seq: Seq,
-    /// Whether the transaction had happened before, under the same idempotency key: nothing was done this time, and this
-    /// is the receipt of then.
+    /// Whether the transaction was committed before under the same idempotency key. Then nothing was done this time, and
+    /// this is the receipt of the first time.
     pub repeated: bool,
     /// What it created.
     pub created: E::Created,
-    /// What it bound and what it created, as tokens where the declared arcs say the state. An immediate event that fired in the same step
-    /// may have moved them on; a stale token rejects when it is used.
+    /// What it bound and what it created, as tokens if the declared arcs determine the state. An immediate event of the
+    /// same step may have moved the entity on; an event that is given a stale token is rejected.
     pub bound: E::Bound,
 }
 
@@ -145,13 +145,13 @@ pub trait DynEvent {
     fn bind(&self, binder: &mut Binder<'_>) -> Result<(), Reject>;
     /// One of its values.
     fn value(&self, index: u16) -> &dyn Any;
-    /// Asks one of its guards.
+    /// Calls one of its guards.
     fn guard(&self, index: u16, db: &Reader<'_>) -> Result<(), Reject>;
     /// Runs its handler.
     fn handle(&self, bindings: &Bindings, workspace: Workspace<'_>) -> Result<(), Reject>;
-    /// Writes its fields.
+    /// Encodes its fields.
     fn encode(&self, writer: &mut FieldWriter<'_>);
-    /// Whether its fields are of types whose values are all known to come back as they were written.
+    /// Whether every value of its fields' types is known to be read back as it was written.
     fn is_faithful(&self) -> bool;
     /// Itself, without its type.
     fn erased(&self) -> &dyn DynEvent;
@@ -197,21 +197,21 @@ impl<E: Event> DynEvent for E {
     }
 }
 
-/// Where the values come from that the arcs of a firing event write.
+/// The values that the arcs of a firing event write.
 pub(crate) trait EventValues {
     /// A field or literal of the event.
     fn value(&self, index: u16) -> &dyn Any;
 
-    /// Asks one of its guards.
+    /// Calls one of its guards.
     ///
     /// # Errors
-    /// Whatever the guard rejects for.
+    /// Whatever the guard rejects the event for.
     fn guard(&self, _index: u16, _db: &Reader<'_>) -> Result<(), Reject> {
         Ok(())
     }
 }
 
-/// An event of the program, of a type that is known where it is fired or not.
+/// An event of the program, with or without its type.
 impl<E: DynEvent + ?Sized> EventValues for &E {
     #[inline(always)]
     fn value(&self, index: u16) -> &dyn Any {
@@ -223,7 +223,7 @@ impl<E: DynEvent + ?Sized> EventValues for &E {
     }
 }
 
-/// An event that fires by itself: it has literals only.
+/// An immediate event, which has only literals.
 impl EventValues for Literals {
     fn value(&self, index: u16) -> &dyn Any {
         self(index)
@@ -235,11 +235,11 @@ type Decode = fn(&FieldReader<'_>) -> Result<Box<dyn DynEvent>, DecodeError>;
 /// Gives the literals of an event, by index.
 pub type Literals = fn(u16) -> &'static dyn Any;
 
-/// The type of an event, as code that reads one from a log.
+/// The type of an event, as the functions that read one from a log.
 pub struct EventType {
-    /// Of an event that the program fires.
+    /// Decodes an event that the program fires.
     pub(crate) decode: Option<Decode>,
-    /// Of one that fires by itself.
+    /// The literals of an immediate event.
     pub(crate) literals: Literals,
 }
 
@@ -253,7 +253,7 @@ impl EventType {
         }
     }
 
-    /// One that fires by itself.
+    /// An immediate event.
     #[must_use]
     pub fn immediate(literals: Literals) -> Self {
         Self {
@@ -263,14 +263,14 @@ impl EventType {
     }
 }
 
-/// For an index that no value of an event has: the schema and the event come from the same macro.
+/// Panics: the schema and the event come from the same macro, so that each value that is asked for exists.
 #[cold]
 #[must_use]
 pub fn no_such_value(index: u16) -> &'static dyn Any {
     unreachable!("the schema asks for value {index}, which the event does not have")
 }
 
-/// Writes the fields of an event, by index.
+/// Encodes the fields of an event, by index.
 pub struct FieldWriter<'b> {
     pub(crate) bytes: &'b mut Vec<u8>,
     pub(crate) failed: Option<(u16, EncodeError)>,
@@ -340,7 +340,7 @@ impl<'b> FieldWriter<'b> {
         }
     }
 
-    /// Handles by their ids, which is what serde would make of them; keys as they are.
+    /// Writes the id of a handle, as serde does, or the key.
     fn named(&mut self, index: u16, named: &impl Ref) {
         match named.handle() {
             Some(id) => head(self.bytes, UINT, id.to_bits()),
@@ -353,13 +353,13 @@ impl<'b> FieldWriter<'b> {
     }
 }
 
-/// The fields of an event as they lie in a log.
+/// The encoded fields of an event of a log.
 pub struct FieldReader<'b> {
     fields: Vec<Option<&'b [u8]>>,
 }
 
 impl<'b> FieldReader<'b> {
-    /// Takes a map of field tags apart; `tags` gives the field of this program for each tag of the log.
+    /// Splits an encoded map of fields. `tags` has the field of this program for each tag of the log.
     pub(crate) fn new(bytes: &'b [u8], tags: &[u16]) -> Result<Self, DecodeError> {
         let mut d = Decoder::new(bytes);
         let n = item::map(&mut d)?;
@@ -380,7 +380,7 @@ impl<'b> FieldReader<'b> {
     /// Reads one field.
     ///
     /// # Errors
-    /// Where it is missing or of another type.
+    /// If it is missing or of another type.
     pub fn field<T: DeserializeOwned>(&self, index: u16) -> Result<T, DecodeError> {
         match self.fields.get(usize::from(index)) {
             Some(Some(bytes)) => decode(bytes),

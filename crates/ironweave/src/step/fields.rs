@@ -1,6 +1,6 @@
-//! The fields of an event as a list of types, `(One<Node>, (Val<String>, ()))`: what binds, writes and reads them
-//! is written here once, and compiled for an event only where a program uses it. (Written out for each event it
-//! was a third of what a model cost `cargo check`.)
+//! The fields of an event as a list of types, `(One<Node>, (Val<String>, ()))`. The code that binds, writes and reads them
+//! is generic over such lists, so that it is not generated for each event: that took a third of the time that
+//! `cargo check` needs for a model.
 
 use std::any::Any;
 use std::fmt::{self, DebugStruct, Formatter};
@@ -26,37 +26,37 @@ pub struct Opt<T>(PhantomData<T>);
 /// A field that names a set of entities, as `Vec<Node>`.
 pub struct Set<T>(PhantomData<T>);
 
-/// What a field is to the event.
+/// A kind of field.
 pub trait Field {
-    /// Its type.
+    /// The type of the field.
     type Of: Serialize + DeserializeOwned + 'static;
 
-    /// Binds what it names.
+    /// Binds the entities that it names.
     ///
     /// # Errors
-    /// Where that is gone, unknown or in another state.
+    /// If one is deleted, unknown or in another state.
     fn bind(of: &Self::Of, binder: &mut Binder<'_>) -> Result<(), Reject>;
 
-    /// The value, where it is one.
+    /// The value, if it is a value.
     fn value(of: &Self::Of) -> Option<&dyn Any>;
 
-    /// Writes it for a log.
+    /// Encodes it for a log.
     fn encode(of: &Self::Of, index: u16, writer: &mut FieldWriter<'_>);
 
-    /// Whether all values of its type are known to come back as they were written.
+    /// Whether every value of its type is known to be read back as it was written.
     fn is_faithful() -> bool;
 
-    /// A second one. Of a token too: whether it is stale is found when the event fires.
+    /// A copy, of a token too: whether it is stale is found when the event fires.
     fn copy(of: &Self::Of) -> Self::Of;
 
-    /// Shows it, for `Debug`.
+    /// Formats it, for `Debug`.
     ///
     /// # Errors
     /// Those of the formatter.
     fn show(of: &Self::Of, f: &mut Formatter<'_>) -> fmt::Result;
 }
 
-/// A field, for the builders of [`Formatter`].
+/// A field as the builders of [`Formatter`] take it.
 struct Shows<'a, F: Field>(&'a F::Of);
 
 impl<F: Field> fmt::Debug for Shows<'_, F> {
@@ -65,7 +65,7 @@ impl<F: Field> fmt::Debug for Shows<'_, F> {
     }
 }
 
-/// What a field is that was not given, by its number; none where it must be given.
+/// The default of a field that is not given, by its number; `None` if it must be given.
 pub type Missing = fn(u16) -> Option<Box<dyn Any>>;
 
 impl<T: Value> Field for Val<T> {
@@ -194,39 +194,39 @@ impl<T: Ref + Serialize + DeserializeOwned + 'static> Field for Set<Vec<T>> {
 pub trait Fields: Sized {
     /// The fields, borrowed.
     type Refs<'a>;
-    /// The fields themselves.
+    /// The fields, owned.
     type Owned;
-    /// Those that have been read.
+    /// The fields that have been read so far.
     type Partial: Default;
 
     /// Binds the fields that name entities.
     ///
     /// # Errors
-    /// Where one is gone, unknown or in another state.
+    /// If one is deleted, unknown or in another state.
     fn bind(refs: Self::Refs<'_>, binder: &mut Binder<'_>) -> Result<(), Reject>;
 
-    /// The value of a field; none where that names entities, and beyond the last.
+    /// The value of a field; `None` if the field names entities or there is none of this number.
     fn value(refs: Self::Refs<'_>, index: u16) -> Option<&dyn Any>;
 
-    /// Writes the fields for a log, from number `first`.
+    /// Encodes the fields for a log; the first has number `first`.
     fn encode(refs: Self::Refs<'_>, first: u16, writer: &mut FieldWriter<'_>);
 
-    /// Whether all values of their types are known to come back as they were written.
+    /// Whether every value of their types is known to be read back as it was written.
     fn is_faithful() -> bool;
 
-    /// Reads the fields from a log, from number `first`.
+    /// Decodes the fields from a log; the first has number `first`.
     ///
     /// # Errors
-    /// Where one is missing or of another type.
+    /// If one is missing or of another type.
     fn decode(reader: &FieldReader<'_>, first: u16) -> Result<Self::Owned, DecodeError>;
 
-    /// The same fields once more.
+    /// A copy of the fields.
     fn copy(refs: Self::Refs<'_>) -> Self::Owned;
 
-    /// Shows the fields, whose names these are.
+    /// Formats the fields, which have these names.
     fn show(refs: Self::Refs<'_>, names: &[&'static str], to: &mut DebugStruct<'_, '_>);
 
-    /// Writes the fields, whose names these are, into a struct.
+    /// Serializes the fields, which have these names, into a struct.
     ///
     /// # Errors
     /// Those of the serializer.
@@ -236,10 +236,10 @@ pub trait Fields: Sized {
         to: &mut S,
     ) -> Result<(), S::Error>;
 
-    /// Reads the next value of a map into field `index`, whose name is given for errors.
+    /// Deserializes the next value of a map into field `index`. The name is for errors.
     ///
     /// # Errors
-    /// Those of the deserializer, and where the field is there already.
+    /// Those of the deserializer, and if the field was read before.
     fn read<'de, A: MapAccess<'de>>(
         read: &mut Self::Partial,
         index: usize,
@@ -247,10 +247,10 @@ pub trait Fields: Sized {
         from: &mut A,
     ) -> Result<(), A::Error>;
 
-    /// All fields, whose names these are, from those that have been read.
+    /// All fields, which have these names, from the ones that have been read.
     ///
     /// # Errors
-    /// Where one is missing that is no `Option` and has no default.
+    /// If a field is missing that is not an `Option` and has no default.
     fn whole<E: serde::de::Error>(
         read: Self::Partial,
         names: &[&'static str],
@@ -395,10 +395,10 @@ impl<F: Field, Rest: Fields> Fields for (F, Rest) {
     }
 }
 
-/// The value of a field that is not there: `None` of an `Option`, else an error.
+/// The value of a field that is missing: `None` for an `Option`, otherwise an error.
 ///
 /// # Errors
-/// Where the type is no `Option`.
+/// If the type is not an `Option`.
 fn missing_field<'de, T: serde::Deserialize<'de>, E: serde::de::Error>(
     field: &'static str,
 ) -> Result<T, E> {

@@ -65,7 +65,7 @@ impl<S: Storage> Core<S> {
         if def.direct {
             self.arcs(def, event).run_direct()?;
         } else {
-            self.arcs(def, event.erased()).in_either().run()?;
+            self.run_arcs(def, event.erased())?;
         }
         if def.handler {
             self.run_handler(def, event.erased())?;

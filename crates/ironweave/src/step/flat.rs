@@ -1,5 +1,5 @@
-//! The step of a store, instantiated here. Called from code that is generic over the model, as a store is, the
-//! generic functions would be compiled again in each crate that uses one.
+//! Functions of the step for the storage of a store, so that they are compiled here once. A store is generic over its
+//! model: called from there, the generic functions would be compiled again in each crate that uses a store.
 
 use std::sync::Arc;
 
@@ -15,7 +15,7 @@ use crate::step::plan::Plan;
 /// The types of the columns, and of the data of edges.
 type Types<'b> = (&'b [ColumnType], &'b [Option<ColumnType>]);
 
-/// An empty graph, or a copy of one.
+/// A core with an empty graph, or with a copy of one.
 pub(crate) fn core(plan: &Plan, (columns, data): Types<'_>, base: Option<&Graph<Paged>>) -> Core {
     Core::<Flat>::new(match base {
         Some(base) => base.copy(columns, data),
@@ -28,7 +28,7 @@ pub(crate) fn copy(core: &Core, (columns, data): Types<'_>) -> Graph<Flat> {
     core.graph.copy(columns, data)
 }
 
-/// A copy of the graph in shared pages, which keeps a fingerprint, without what a leaked transaction did.
+/// A copy of the graph in shared pages, with a fingerprint and without the changes of a leaked transaction.
 pub(crate) fn paged(core: &Core, (columns, data): Types<'_>) -> Graph<Paged> {
     let mut graph = core.graph.copy(columns, data);
     if core.open.is_open() {

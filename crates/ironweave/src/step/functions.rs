@@ -1,5 +1,5 @@
-//! Calling the functions that a model names: guards and invariants. The traits are there for what the compiler
-//! says of one with a wrong signature: it quotes the lines with a comment.
+//! Calls of the functions that a model names: guards and invariants. The traits exist for the message of the compiler
+//! about a function with a wrong signature: it quotes the lines that have a comment.
 
 use crate::base::error::Reject;
 use crate::db::Reader;
@@ -14,7 +14,7 @@ pub trait Guard<'a, 'g, E> {
     /// Calls it.
     ///
     /// # Errors
-    /// Where it rejects.
+    /// If it rejects.
     fn ask(self, event: &'a E, db: &'a Reader<'g>) -> Result<(), Reject>;
 }
 
@@ -29,10 +29,10 @@ where
     }
 }
 
-/// Asks a guard.
+/// Calls a guard.
 ///
 /// # Errors
-/// Where it rejects.
+/// If it rejects.
 pub fn ask<'a, 'g, E, G>(guard: G, event: &'a E, db: &'a Reader<'g>) -> Result<(), Reject>
 where
     G: Guard<'a, 'g, E>, // write `fn name(event: &E, db: &impl Db) -> Result<(), Reject>`
@@ -50,7 +50,7 @@ pub trait Holds<'a, 'g, T> {
     /// Calls it.
     ///
     /// # Errors
-    /// Where it does not hold.
+    /// If it does not hold.
     fn hold(self, entity: T, db: &'a Reader<'g>) -> Result<(), Reject>;
 }
 
@@ -65,10 +65,10 @@ where
     }
 }
 
-/// Asks an invariant.
+/// Calls an invariant.
 ///
 /// # Errors
-/// Where it does not hold.
+/// If it does not hold.
 pub fn hold<'a, 'g, T, H>(invariant: H, entity: T, db: &'a Reader<'g>) -> Result<(), Reject>
 where
     H: Holds<'a, 'g, T>, // write `fn name(entity: T, db: &impl Db) -> Result<(), Reject>`

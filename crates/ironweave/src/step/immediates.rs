@@ -1,21 +1,21 @@
-//! Immediate events: those that an event enabled fire until none is enabled, and every step ends.
+//! Immediate events: the ones that an event enabled fire until none is enabled. Every step ends.
 //!
 //! # Why every step ends
 //!
-//! Each entity has a *creation depth* within the step. It is 0 of an entity that existed before the step or that the
-//! event of the program created, and one more than that of the entity on which the immediate event fired that created
-//! it. There are three limits:
+//! Each entity has a *creation depth* within the step. It is 0 for an entity that existed before the step or that the
+//! event of the program created. An entity that an immediate event created is one deeper than the entity on which that
+//! event fired. There are three limits:
 //!
-//! 1. One immediate event fires at most [`FIRINGS_MAX`] times on one entity. An entity is its slot and generation:
-//!    another one in a slot that became free counts for itself.
+//! 1. One immediate event fires at most [`FIRINGS_MAX`] times on one entity. An entity is its slot and generation, so that
+//!    a later entity in the same slot has a count of its own.
 //! 2. No entity is created at a depth beyond [`Limits::creation_depth`].
 //! 3. Immediate events fire at most [`Limits::created_firings`] times on entities of a depth above 0.
 //!
-//! The entities of depth 0 are finitely many, and each creates finitely many by the first limit, as an event creates as
-//! many entities as it has `create` arcs. So by induction those of each depth are finitely many, and by the second limit
-//! there are finitely many depths. That alone would be 64 to the power of 64: hence the third limit, which counts what
-//! grows with nothing that existed before. Firings on entities that did exist are limited by their number, so that
-//! consequences of any depth among these are legal.
+//! The entities of depth 0 are finitely many, and by the first limit each leads to finitely many new ones, since an event
+//! creates as many entities as it has `create` arcs. So by induction the entities of each depth are finitely many, and by
+//! the second limit there are finitely many depths. That bound alone is as large as 64 to the power of 64, hence the third
+//! limit. Firings on entities that existed before are limited by their number, so that chains of any length among these
+//! are legal.
 
 use std::cmp::Reverse;
 use std::sync::Arc;
@@ -34,7 +34,7 @@ use crate::step::plan::Plan;
 /// How often one immediate event may fire on one entity in one step.
 const FIRINGS_MAX: u32 = 64;
 
-/// What the immediate events of one step may do; see the module.
+/// The limits on the immediate events of one step, see the module.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Limits {
     /// [`Options::creation_depth_max`](crate::Options::creation_depth_max)
@@ -52,19 +52,19 @@ impl Default for Limits {
     }
 }
 
-/// What the immediate events of one step have done.
+/// Counts of the immediate events of one step.
 #[derive(Default)]
 struct Done {
-    /// By event and entity, how often it has fired.
+    /// How often an event has fired on an entity.
     fired: FastMap<(u16, Id), u32>,
-    /// The depth of those that immediate events created.
+    /// The depth of the entities that immediate events created.
     depths: FastMap<(EntityIx, Id), u32>,
-    /// How often immediate events have fired on those.
+    /// How often immediate events have fired on those entities.
     on_created: u64,
 }
 
 impl Done {
-    /// Counts a firing; the depth of its entity, or the limit that it would pass.
+    /// Counts a firing and returns the depth of its entity. The error is the limit that the firing would exceed.
     fn count(
         &mut self,
         limits: Limits,
@@ -78,7 +78,7 @@ impl Done {
             return Err(LoopLimit::Firings(FIRINGS_MAX));
         }
         *times += 1;
-        // Nearly no immediate event creates anything.
+        // Few immediate events create anything.
         if self.depths.is_empty() && !creates {
             return Ok(0);
         }
@@ -99,7 +99,7 @@ impl Done {
 
 impl<S: Storage> Core<S> {
     /// Fires immediate events until none is enabled: always the one that was declared first, on the entity with the
-    /// smallest slot. The event of the program that enabled them was noted last.
+    /// smallest slot. The event of the program that enabled them was recorded last.
     pub(super) fn fire_immediates(&mut self, plan: &Plan) -> Result<(), StepError> {
         let base = self.open.firings.len().saturating_sub(1);
         let fired = self.fire_enabled(plan, base);
@@ -113,7 +113,7 @@ impl<S: Storage> Core<S> {
         while let Some(Reverse((ix, slot, cause))) = self.graph.pending.pop() {
             let layout = Arc::clone(&self.graph.layout);
             let immediate = &layout.immediates[usize::from(ix)];
-            // The slot may have been given back, by a call of a handler that failed.
+            // A failed call of a handler may have freed the slot.
             if slot >= self.graph.slots(immediate.entity) || !self.graph.enabled(ix, slot) {
                 continue;
             }
@@ -138,7 +138,7 @@ impl<S: Storage> Core<S> {
         Ok(())
     }
 
-    /// Fires one on an entity; what it bound and created is in `immediate_bindings` then.
+    /// Fires an event on an entity. What it bound and created is in `immediate_bindings` then.
     fn fire_immediate(
         &mut self,
         plan: &Plan,
@@ -149,7 +149,7 @@ impl<S: Storage> Core<S> {
         let start = self.open.journal.facts.list.len();
         self.immediate_bindings.clear();
         self.immediate_bindings.push_one(id);
-        // What the event of the program bound is for its receipt.
+        // `bindings` has what the event of the program bound, for its receipt.
         std::mem::swap(&mut self.immediate_bindings, &mut self.bindings);
         let acted = self
             .arcs(&plan.events[event], plan.types[event].literals)
@@ -166,7 +166,7 @@ impl<S: Storage> Core<S> {
         Ok(())
     }
 
-    /// The limits of the open transaction: those of the store, and what the log has of a transaction that is fired again.
+    /// The limits of the open transaction: those of the store, or what the log has of a transaction that is fired again.
     fn limits(&self, plan: &Plan) -> Limits {
         Limits {
             creation_depth: plan.limits.creation_depth.max(self.open.logged_firings),
@@ -174,7 +174,7 @@ impl<S: Storage> Core<S> {
         }
     }
 
-    /// The events that led to a firing of the open transaction, with it, and the immediate event that came after it.
+    /// The events that led to a firing, with that firing, and then an immediate event that it enabled.
     #[cold]
     pub(super) fn chain(&self, plan: &Plan, cause: u32, then: Option<u16>) -> Vec<Name> {
         let mut chain: Vec<u16> = then.into_iter().collect();
@@ -184,14 +184,14 @@ impl<S: Storage> Core<S> {
                 break;
             };
             chain.push(firing.event);
-            // A cause comes before what it enabled.
+            // A firing was recorded before the ones that it enabled.
             next = firing.cause().filter(|cause| *cause < at);
         }
         let name = |event: &u16| Arc::clone(&plan.events[usize::from(*event)].name);
         chain.iter().rev().map(name).collect()
     }
 
-    /// Says how a step came to go on for ever. The cycle is what led from the last firing of the event to this one.
+    /// The error for a step that exceeds a limit. Its cycle is the chain from the last firing of the event to this one.
     #[cold]
     fn endless(
         &self,
@@ -205,7 +205,7 @@ impl<S: Storage> Core<S> {
         let event = &plan.events[usize::from(immediate.event)].name;
         let cycle = match chain.iter().rposition(|name| name == event) {
             Some(last) => chain.split_off(last),
-            // Others enable it as often as there are such others: no cycle.
+            // Many different events enable it, so there is no cycle.
             None => Vec::new(),
         };
         match chain.iter().position(|name| name == event) {
@@ -222,5 +222,5 @@ impl<S: Storage> Core<S> {
     }
 }
 
-// What is noted for each change that may enable an event.
+// One is pushed for each change that may enable an event.
 const _: () = assert!(size_of::<Pending>() <= 12);

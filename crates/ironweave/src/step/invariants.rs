@@ -1,4 +1,4 @@
-//! Invariants: what must hold of each entity when a transaction commits.
+//! Invariants: what must be true of each entity when a transaction commits.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -12,7 +12,7 @@ use crate::step::Core;
 use crate::step::plan::Plan;
 
 impl<S: Storage> Core<S> {
-    /// Checks the invariants of what the open transaction touched, and of those that see it through `via`.
+    /// Checks the invariants of all entities that the open transaction touched, and of those that read them through `via`.
     pub(crate) fn check_invariants(&self, plan: &Plan) -> Result<(), StepError> {
         if plan.checks.is_empty() {
             return Ok(());
@@ -34,7 +34,7 @@ impl<S: Storage> Core<S> {
                     self.check_touched(plan, layout.from.entity, from, &mut seen)?;
                     self.check_touched(plan, layout.to.entity, to, &mut seen)?;
                 }
-                // What saw it was unlinked from it, which is a fact of its own.
+                // The entities that could read it were unlinked from it, which are facts of their own.
                 Fact::Delete { .. } => {}
             }
         }
@@ -78,8 +78,8 @@ impl<S: Storage> Core<S> {
         }
     }
 
-    /// The events that led to what an invariant sees: the last that changed its entity or one that it sees, and those
-    /// that led to that one.
+    /// The events that led to the broken invariant: the last that changed an entity that it reads, and the ones that led to
+    /// that event.
     #[cold]
     fn led_to(&self, plan: &Plan, ix: u16, slot: u32) -> Vec<Name> {
         let layout = &self.graph.layout;
@@ -124,7 +124,7 @@ impl<S: Storage> Core<S> {
         })
     }
 
-    /// Every difference between what is kept and what is recomputed, and every invariant that is broken.
+    /// Every inconsistency of derived state, and every invariant that does not hold; empty if the graph is consistent.
     pub(crate) fn differences(&self, plan: &Plan) -> Vec<String> {
         let mut wrong = self.graph.differences();
         for (ix, def) in self.graph.layout.schema.invariants.iter().enumerate() {

@@ -11,10 +11,10 @@ use crate::value;
 pub trait Model: Sized + 'static {
     /// The name of its module.
     const NAME: &'static str;
-    /// Its events that a program can fire, as one type.
+    /// The events that a program can fire, as one type.
     type Event: AnyEvent<Model = Self>;
 
-    /// Its schema, bound to code.
+    /// The schema, bound to code.
     #[doc(hidden)]
     fn binding() -> Binding;
 }
@@ -29,18 +29,18 @@ pub struct Binding {
     pub data: Vec<Option<ColumnType>>,
     /// The types of the events.
     pub events: Vec<EventType>,
-    /// The code of the invariants.
+    /// The functions of the invariants.
     pub invariants: Vec<Check>,
 }
 
-/// Reads the schema that the macro wrote down.
+/// Decodes the schema that the macro generated.
 #[must_use]
 pub fn schema(bytes: &[u8]) -> Schema {
     let schema: Schema = match value::decode(bytes) {
         Ok(schema) => schema,
         Err(e) => unreachable!("the macro writes what this version of ironweave reads: {e}"),
     };
-    // A name that only one of them knows would be passed over.
+    // A name that only the macro knows would be skipped.
     debug_assert!({
         let mut again = Vec::new();
         value::encode(&schema, &mut again).is_ok() && again == bytes

@@ -1,12 +1,11 @@
-//! The open transaction: all that begins with a transaction and ends with it, in one value.
+//! The open transaction: everything that begins and ends with a transaction, in one value.
 //!
-//! 1. [`Core::begin`] opens it. Whatever a transaction has left that was leaked (`mem::forget`) is taken back first.
+//! 1. [`Core::begin`] opens it. What a leaked transaction (`mem::forget`) did is taken back first.
 //! 2. Events add firings, and facts to the journal; metadata, savepoints and an idempotency key are set
 //!    before or between them.
-//! 3. [`Core::written`] says that the log has taken it. From then on it happened, even if something panics before its
-//!    end.
-//! 4. [`Core::end`] closes it, the only function that does: what it did stays where it was written, and is taken back
-//!    where it was not.
+//! 3. [`Core::written`] records that the log has it. From then on it has happened, even if something panics before it is
+//!    closed.
+//! 4. [`Core::end`], the only function that closes it, keeps what it did if it was written, and otherwise takes it back.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -27,44 +26,44 @@ use crate::step::undo::CoreMark;
 /// How far a transaction has come.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 enum Phase {
-    /// There is none.
+    /// No transaction is open.
     #[default]
     Closed,
     Open,
-    /// The log has taken it.
+    /// The log has it.
     Written,
 }
 
-/// See the module.
+/// The state of the open transaction, or of none. See the module.
 #[derive(Default)]
 pub struct OpenTransaction {
     phase: Phase,
-    /// Whether it has metadata, a savepoint, is speculative, or the graph is broken: there is more to do than apply, write
-    /// and clear.
+    /// Whether it has metadata or a savepoint, is speculative, or the graph is broken: then there is more to do at its end
+    /// than to clear it.
     unusual: bool,
-    /// Whether user code has panicked where what it left cannot be taken back. Nothing is written from then on.
+    /// Whether user code panicked where its changes cannot be taken back. Nothing is written from then on.
     broken: bool,
     /// Whether it has metadata.
     pub(super) has_metadata: bool,
-    /// Whether what happens is for a log, so that events are encoded.
+    /// Whether events are encoded for a log.
     pub(super) recording: bool,
-    /// How many events the log has of the transaction that is fired again, where one is: it fitted some limits then.
+    /// While `verify` fires a logged transaction again: how many events the log has of it. It was within the limits then.
     pub(crate) logged_firings: u32,
-    /// How many events of the program are in it.
+    /// How many events of the program fired in it.
     pub(super) events: u32,
-    /// The facts so far, with what the graph needs to take them back.
+    /// The facts so far, and what the graph needs to take them back.
     pub(crate) journal: Journal,
-    /// What fired, where it is written to a log or where an error may tell of it: see `Plan::traced`.
+    /// What fired, if it is written to a log or if an error may name it (see `Plan::traced`).
     pub(crate) firings: Vec<Firing>,
     /// The encoded events of the firings.
     pub(crate) event_bytes: Vec<u8>,
     pub(crate) clock: Clock,
     pub(crate) meta: Meta,
-    /// The entities that changed since the transaction that `meta` expects to be the last to have done so.
+    /// The entities that changed after the transaction that `meta.expect` names, with the transaction that changed each.
     pub(super) changed: FastMap<(EntityIx, u32), Seq>,
-    /// What is kept of a transaction with an idempotency key.
+    /// What is kept of it if it has an idempotency key.
     pub(crate) keyed: Option<Box<Keyed>>,
-    /// The savepoints that can be gone back to, in the order in which they were made.
+    /// The savepoints that are valid, in the order in which they were made.
     savepoints: Vec<(u64, CoreMark)>,
 }
 
@@ -76,22 +75,22 @@ pub(crate) struct Firing {
     pub binding_end: u32,
     /// Where its facts end.
     pub facts_end: u32,
-    /// By place among the firings, the one that enabled it; of an event of the program [`Firing::NOTHING`].
+    /// The index of the firing that enabled it; [`Firing::NOTHING`] for an event of the program.
     pub(super) cause: u32,
 }
 
 impl Firing {
-    /// What enabled an event that the program fired.
+    /// The cause of an event that the program fired.
     pub(super) const NOTHING: u32 = u32::MAX;
 
-    /// The firing that enabled it.
+    /// The index of the firing that enabled it.
     pub(super) fn cause(&self) -> Option<u32> {
         (self.cause != Self::NOTHING).then_some(self.cause)
     }
 }
 
 impl OpenTransaction {
-    /// One that is closed, of a graph whose events are logged.
+    /// No open transaction, on a graph whose events are logged.
     pub(super) fn recording() -> Self {
         Self {
             recording: true,
@@ -104,18 +103,18 @@ impl OpenTransaction {
         self.recording = false;
     }
 
-    /// Whether there is one that has not been written.
+    /// Whether a transaction is open and not yet written.
     pub(crate) fn is_open(&self) -> bool {
         self.phase == Phase::Open
     }
 
-    /// The time of the last transaction that the log has taken, whether that has ended or not.
+    /// The time of the last transaction that the log has, whether or not that is closed.
     pub(crate) fn last_time(&self) -> Timestamp {
         let written = (self.phase == Phase::Written).then(|| self.clock.known());
         written.flatten().unwrap_or(self.clock.last())
     }
 
-    /// Whether there is more to its end than that it stays.
+    /// Whether there is more to do at its end than to clear it.
     #[inline]
     pub(crate) fn is_unusual(&self) -> bool {
         self.unusual
@@ -126,19 +125,19 @@ impl OpenTransaction {
         self.has_metadata
     }
 
-    /// Whether what its events bind must not have changed since a transaction.
+    /// Whether the entities that its events bind must be unchanged since some transaction.
     #[inline(always)]
     pub(super) fn expects_unchanged(&self) -> bool {
         self.has_metadata && self.meta.expect.is_some()
     }
 
-    /// Whether it has done nothing.
+    /// Whether no event has fired in it.
     #[inline]
     pub(crate) fn is_idle(&self) -> bool {
         self.events == 0
     }
 
-    /// An error where the graph is not what its facts say, since user code has panicked in the middle of a change.
+    /// An error if the graph is broken: user code panicked in the middle of a change.
     pub(crate) fn check_whole(&self) -> Result<(), StepError> {
         if !self.broken {
             return Ok(());
@@ -148,24 +147,24 @@ impl OpenTransaction {
         )))
     }
 
-    /// Whether the graph is not what its facts say.
+    /// Whether the graph is broken: it is not what its facts say.
     pub(super) fn is_broken(&self) -> bool {
         self.broken
     }
 
-    /// Says that the graph is about to be what its facts do not say, or is whole again.
+    /// Records that the graph is broken, or that it is whole again.
     pub(super) fn set_broken(&mut self, broken: bool) {
         self.unusual |= broken;
         self.broken = broken;
     }
 
-    /// The idempotency key, and what is kept of it.
+    /// What is kept of the transaction if it has an idempotency key.
     #[inline]
     pub(crate) fn keyed(&mut self) -> Option<&mut Keyed> {
         self.keyed.as_deref_mut()
     }
 
-    /// Sets what the transaction says of itself.
+    /// Sets the metadata of the transaction.
     pub(crate) fn set_meta(
         &mut self,
         time: Option<Timestamp>,
@@ -194,12 +193,12 @@ impl OpenTransaction {
     }
 }
 
-/// The numbers of savepoints, which no two of a process share: so one of another transaction, or of another store, is
-/// known to be that.
+/// The number of the next savepoint. No two savepoints of a process have the same, so that a savepoint of another
+/// transaction or another store is recognised.
 static SAVEPOINTS: AtomicU64 = AtomicU64::new(0);
 
 impl<S: Storage> Core<S> {
-    /// Notes a point to go back to; its number.
+    /// Makes a savepoint and returns its number.
     pub(crate) fn savepoint(&mut self) -> u64 {
         let number = SAVEPOINTS.fetch_add(1, Ordering::Relaxed);
         let mark = self.mark();
@@ -208,7 +207,7 @@ impl<S: Storage> Core<S> {
         number
     }
 
-    /// Goes back to a savepoint, which can be gone back to again; those made after it cannot.
+    /// Rolls back to a savepoint, which stays valid. The savepoints that were made after it do not.
     pub(crate) fn rollback_to(&mut self, number: u64) -> Result<(), StepError> {
         self.open.check_whole()?;
         let found = (self.open.savepoints).binary_search_by_key(&number, |(number, _)| *number);
@@ -224,7 +223,7 @@ impl<S: Storage> Core<S> {
         Ok(())
     }
 
-    /// Whether nothing has been done, not even by an event that failed.
+    /// Whether nothing was done, not even by an event that was rejected.
     #[inline]
     pub(super) fn is_untouched(&self) -> bool {
         self.open.is_idle()
@@ -242,7 +241,7 @@ impl Core<Flat> {
         self.open.phase = Phase::Open;
     }
 
-    /// Ends the transaction that is open, if there is one: that of a handle which is dropped, or which was leaked.
+    /// Ends the open transaction, if there is one: its handle was dropped, or leaked.
     #[inline]
     pub(crate) fn close(&mut self) {
         if self.open.phase != Phase::Closed {
@@ -250,7 +249,7 @@ impl Core<Flat> {
         }
     }
 
-    /// An error where something was done that belongs to no event which fired: that must never be written.
+    /// An error if something was done that belongs to no event that fired. It must not be written.
     pub(crate) fn check_ends(&self) -> Result<(), StepError> {
         let open = &self.open;
         let ends = open.firings.last().map_or((0, 0), |last| {
@@ -264,7 +263,7 @@ impl Core<Flat> {
         }
     }
 
-    /// Makes the open transaction one that is never written, so that nothing is encoded for the log.
+    /// Makes the open transaction speculative: it is never written, so that nothing is encoded for the log.
     pub(crate) fn speculate(&mut self) {
         self.open.unusual = true;
         self.open.recording = false;
@@ -272,14 +271,13 @@ impl Core<Flat> {
         self.graph.fingerprinting = self.paranoid;
     }
 
-    /// Says that the log has taken the open transaction.
+    /// Records that the log has the open transaction.
     #[inline]
     pub(crate) fn written(&mut self) {
         self.open.phase = Phase::Written;
     }
 
-    /// Ends the open transaction, if there is one: what it did stays where it was written, and is taken back where it
-    /// was not.
+    /// Ends the open transaction: keeps what it did if it was written, and otherwise takes it back.
     #[inline]
     pub(crate) fn end(&mut self) {
         let kept = self.open.phase == Phase::Written;
@@ -301,7 +299,7 @@ impl Core<Flat> {
         }
     }
 
-    /// Ends a transaction that was fired without a log to write it to, and keeps what it did.
+    /// Ends a transaction that is written to no log, and keeps what it did.
     pub(crate) fn keep(&mut self) {
         self.written();
         self.end();

@@ -1,5 +1,5 @@
-//! `paranoid`: an event is fired, undone and fired again. The graph must be the same in between, and the same must come of
-//! both, or a guard or a handler is not deterministic.
+//! `paranoid`: each event is fired, undone and fired again. The undo must restore the graph, and both firings must have the
+//! same result; otherwise a guard or a handler is not deterministic.
 
 use crate::base::error::StepError;
 use crate::graph::fact::Facts;
@@ -12,8 +12,7 @@ impl<S: Storage> Core<S> {
     /// Fires an event, undoes it and fires it again.
     ///
     /// # Panics
-    /// Where the graph was not the same in between, or not the same came of it: a handler or a guard that is not
-    /// deterministic.
+    /// If the undo did not restore the graph, or if the results differ.
     pub(super) fn fire_twice(
         &mut self,
         plan: &Plan,

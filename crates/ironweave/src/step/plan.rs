@@ -1,5 +1,4 @@
-//! The plan: the arcs of every event, sorted by the phase in which they are executed, with the texts that
-//! errors need.
+//! The plan: the arcs of every event, sorted by the stage that executes them, with the texts that errors need.
 
 use std::sync::Arc;
 
@@ -16,7 +15,7 @@ use crate::step::arcs::may_compete;
 use crate::step::event::EventType;
 use crate::step::immediates::Limits;
 
-/// The code of an invariant.
+/// The function of an invariant.
 pub type Check = fn(Id, &Reader<'_>) -> Result<(), Reject>;
 
 /// A model, ready to run.
@@ -25,10 +24,10 @@ pub struct Plan {
     pub(crate) events: Vec<EventPlan>,
     pub(crate) types: Vec<EventType>,
     pub(crate) checks: Vec<Check>,
-    /// What immediate events may do in one step.
+    /// The limits on immediate events in one step.
     pub(crate) limits: Limits,
-    /// Whether an error may tell of events that fired before: of those that enabled an immediate event, or that changed
-    /// what an invariant sees. So they are noted even where no log is kept.
+    /// Whether an error may name events that fired before: the ones that enabled an immediate event, or that changed what an
+    /// invariant reads. Then what fires is recorded even without a log.
     pub(crate) traced: bool,
 }
 
@@ -38,7 +37,7 @@ pub(crate) struct EventPlan {
     pub guards: Vec<Name>,
     pub creates: Vec<CreatePlan>,
     pub whens: Vec<WhenPlan>,
-    /// Fields of bound entities that arcs after `create` write somewhere: name and column.
+    /// Fields of bound entities that arcs after `create` copy elsewhere: name and column.
     pub copied: Vec<(u16, ColumnIx)>,
     /// The paths that lead over edges, which are walked before any arc acts.
     pub walks: Vec<Walk>,
@@ -52,13 +51,13 @@ pub(crate) struct EventPlan {
     pub may_meet: bool,
     /// Whether links of its own could compete for an end that holds one: see `arcs/conflicts.rs`.
     pub may_compete: bool,
-    /// Whether it can break a bound on links or close a circle.
+    /// Whether it can break a bound on links or close a cycle.
     pub bounded: bool,
     /// How many fields it has.
     pub fields: u16,
     /// Whether it has a handler.
     pub handler: bool,
-    /// Whether it writes the time.
+    /// Whether it writes the time of the transaction.
     pub timed: bool,
     /// Whether each arc acts on one entity that the event names or creates, with values that are at hand: see
     /// `arcs/direct.rs`.
@@ -68,27 +67,27 @@ pub(crate) struct EventPlan {
 /// The entities that an arc acts on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Reach {
-    /// The one at this place among all that the event binds.
+    /// The entity at this index among all that the event binds.
     At(u16),
-    /// Those that a name stands for.
+    /// The entities that a name stands for.
     Named(u16),
-    /// Those that a path leads to, by its place in [`EventPlan::walks`].
+    /// The entities that a path leads to, by its index in [`EventPlan::walks`].
     Walked(u16),
 }
 
 /// A path over edges.
 pub(crate) struct Walk {
     pub path: Path,
-    /// Of those that it reaches, only the ones that are in these states.
+    /// If given, only the entities that are in these states.
     pub those: Option<(EntityIx, StateSet)>,
 }
 
-/// States one of which each of some entities must be in before any arc acts.
+/// Some entities and the states in one of which each of them must be before any arc acts.
 pub(crate) struct SourceStates {
     pub at: Reach,
     pub entity: EntityIx,
     pub states: StateSet,
-    /// For errors: `Idle or Busy`.
+    /// The states for errors: `Idle | Busy`.
     pub text: Name,
 }
 
@@ -97,7 +96,7 @@ pub(crate) enum Effect {
     Link(LinkPlan),
     Set(SetPlan),
     Move(MovePlan),
-    /// All that the event deletes.
+    /// Deletes all that the event deletes.
     Delete,
 }
 
@@ -107,12 +106,12 @@ pub(crate) enum LinkKind {
     Unlink,
     Relink,
     Link,
-    /// They stay, with other data.
+    /// The link stays and gets other data.
     Keep,
 }
 
 impl Effect {
-    /// Whether two arcs could do to one entity what only one may do.
+    /// Whether two arcs may not both act on one entity.
     fn may_meet(&self, other: &Self) -> bool {
         match (self, other) {
             (Self::Set(a), Self::Set(b)) => a.value.column == b.value.column,
@@ -131,7 +130,7 @@ pub(crate) struct CreatePlan {
     pub entity: EntityIx,
     pub state: StateIx,
     pub values: Vec<Assign>,
-    /// Fields that are not given.
+    /// Fields that are not given a value.
     pub defaults: Vec<ColumnIx>,
 }
 
@@ -155,7 +154,7 @@ pub(crate) struct LinkPlan {
     pub at: Reach,
     pub hop: Hop,
     pub with: Reach,
-    /// `with` is what is linked: all links are meant.
+    /// Whether `with` is the end itself, `unlink(a.links -= a.links)`: then all links go.
     pub all: bool,
     pub data: Option<Source>,
 }
@@ -229,7 +228,7 @@ fn event(layout: &Layout, def: &EventDef) -> EventPlan {
             }
         }
     }
-    // In order of execution, so that what is found wrong first does not depend on how it is written.
+    // In order of execution, so that the first error does not depend on the order of declaration.
     let mut arcs: Vec<&ArcDef> = def.arcs.iter().collect();
     arcs.sort_by_key(|arc| phase(arc));
     for arc in arcs {
@@ -246,7 +245,7 @@ fn event(layout: &Layout, def: &EventDef) -> EventPlan {
     plan
 }
 
-/// When it is an arc's turn, of those that act after the creates and conditions.
+/// The order of execution of an arc.
 fn phase(arc: &ArcDef) -> u8 {
     match arc {
         ArcDef::Create { .. } | ArcDef::When { .. } => 0,
@@ -260,7 +259,7 @@ fn phase(arc: &ArcDef) -> u8 {
     }
 }
 
-/// Whether the arcs of an event can break a bound on links or close a circle.
+/// Whether the arcs of an event can break a bound on links or close a cycle.
 fn bounded(layout: &Layout, def: &EventDef) -> bool {
     let begins = |name: &NameDef| matches!(name.by, BindBy::Ensure | BindBy::Created);
     let of_bounded = |name: &NameDef| !layout.entities[usize::from(name.entity)].bounded.is_empty();
@@ -268,7 +267,7 @@ fn bounded(layout: &Layout, def: &EventDef) -> bool {
         ArcDef::Link { hop, .. } | ArcDef::Unlink { hop, .. } | ArcDef::Relink { hop, .. } => {
             layout.edges[usize::from(hop.edge)].bounded
         }
-        // With it go links that are not its own.
+        // It removes links of other edges too.
         ArcDef::Delete { .. } => layout.edges.iter().any(|edge| edge.bounded),
         _ => false,
     };
@@ -433,7 +432,7 @@ impl EventPlan {
         self.effects.push(Effect::Link(plan));
     }
 
-    /// How to come by the entities of a path.
+    /// The entities of a path.
     fn reach(&mut self, def: &EventDef, path: &Path) -> Reach {
         if !path.hops.is_empty() {
             return self.walk(path, None);
@@ -455,7 +454,7 @@ impl EventPlan {
     }
 }
 
-/// The values that an arc writes after the creates; of a create none but the time matters here.
+/// The sources of the values that an arc writes after the creates. Of a create only the time is of interest.
 fn sources(arc: &ArcDef) -> Vec<&Source> {
     match arc {
         ArcDef::Move { data, .. } => data.iter().map(|a| &a.source).collect(),

@@ -1,4 +1,4 @@
-//! What fired is recorded: for the log with the fields of the event, for errors with what led to it.
+//! Firings are recorded: for the log with the fields of the event, for errors with the firing that led to them.
 
 use crate::base::cbor::{MAP, head};
 use crate::base::error::{Chain, StepError};
@@ -9,8 +9,8 @@ use crate::step::open::Firing;
 use crate::step::plan::{EventPlan, Plan};
 
 impl<S: Storage> Core<S> {
-    /// Records that an event of the program fired. Without a log nothing is encoded, but a field that could not be written
-    /// is rejected all the same.
+    /// Records that an event of the program fired. Without a log nothing is kept encoded, but an event with a field that
+    /// could not be written is rejected as well.
     #[inline(always)]
     pub(super) fn record<E: DynEvent + ?Sized>(
         &mut self,
@@ -70,7 +70,7 @@ impl<S: Storage> Core<S> {
     }
 }
 
-/// Writes the fields of an event.
+/// Encodes the fields of an event.
 #[inline(always)]
 fn write_fields<E: DynEvent + ?Sized>(
     plan: &Plan,
@@ -91,7 +91,7 @@ fn write_fields<E: DynEvent + ?Sized>(
     })
 }
 
-/// Rejects where a field would be rejected for what it is if the event were written to a log.
+/// An error if the event could not be written to a log.
 #[inline(never)]
 fn check_fields<E: DynEvent + ?Sized>(plan: &Plan, event: &E) -> Result<(), StepError> {
     write_fields(plan, event, &mut Vec::new())

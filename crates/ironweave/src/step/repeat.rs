@@ -1,8 +1,8 @@
-//! What is kept of a transaction with an idempotency key, and how one that is asked for again is answered.
+//! Idempotency keys: what is kept of a transaction with one, and how its repetition is answered.
 //!
-//! A transaction may try events that are rejected and ignore that, and it may take back events by a savepoint. Asked
-//! for again, it tries the same. So each event that it tries is noted with what came of it ([`Attempt`]), and the frame
-//! keeps that: where all events stayed their names are enough; where not, all attempts are written.
+//! A transaction may ignore that an event was rejected, and may take events back by a savepoint. Its repetition tries the
+//! same events. So the outcome of each event is recorded ([`Attempt`]) and written to the frame. If all events stayed, the
+//! frame has only what their names stand for; otherwise it has all attempts.
 
 use xxhash_rust::xxh3::Xxh3;
 
@@ -15,16 +15,16 @@ use crate::step::plan::Plan;
 
 /// One event that a transaction has tried.
 pub(crate) struct Attempt {
-    /// The hash of the event; see [`print`].
+    /// The hash of the event, see [`print`].
     pub print: u128,
     pub outcome: Outcome,
 }
 
-/// What came of an event.
+/// The outcome of an event.
 pub(crate) enum Outcome {
-    /// It fired, and is in the transaction; what it bound and created, encoded.
+    /// It fired and is in the transaction. What it bound and created, encoded.
     Fired(Vec<u8>),
-    /// It fired and was taken back by a savepoint.
+    /// It fired and was taken back by a savepoint. What it bound and created, encoded.
     TakenBack(Vec<u8>),
     /// It was rejected, with this message.
     Rejected(String),
@@ -32,7 +32,7 @@ pub(crate) enum Outcome {
 
 /// What is kept of a transaction with a key.
 pub(crate) struct Keyed {
-    /// What it has tried.
+    /// The events that it tried.
     pub attempts: Vec<Attempt>,
     /// The transaction that it repeats, if it does.
     pub repeat: Option<Repeat>,
@@ -46,12 +46,12 @@ impl Keyed {
         }
     }
 
-    /// Whether all that was tried is in the transaction.
+    /// Whether all events that were tried are in the transaction.
     pub(crate) fn all_fired(&self) -> bool {
         (self.attempts.iter()).all(|a| matches!(a.outcome, Outcome::Fired(_)))
     }
 
-    /// Notes that all events from the one at a place on were taken back.
+    /// Records that all events from index `from` on were taken back.
     pub(super) fn take_back(&mut self, from: usize) {
         for attempt in &mut self.attempts[from..] {
             if let Outcome::Fired(names) = &mut attempt.outcome {
@@ -61,7 +61,7 @@ impl Keyed {
     }
 }
 
-/// A transaction that happened before.
+/// A transaction that was committed before under the same key.
 pub(crate) struct Repeat {
     pub key: String,
     pub seq: Seq,
@@ -70,14 +70,14 @@ pub(crate) struct Repeat {
 }
 
 impl Repeat {
-    /// What came of an event when the transaction happened; `Err` too where that is another one.
+    /// The outcome of an event when the transaction was committed, as a result. An error too if it was another event.
     pub(crate) fn answer(
         &mut self,
         plan: &Plan,
         event: &dyn DynEvent,
     ) -> Result<Bindings, StepError> {
         let print = print_of(plan, event);
-        // What came to nothing then need not be tried again.
+        // Events that did not stay need not be tried again.
         let mut at = self.next;
         while let Some(attempt) = self.attempts.get(at) {
             let stayed = matches!(attempt.outcome, Outcome::Fired(_));
@@ -94,7 +94,7 @@ impl Repeat {
         match &attempt.outcome {
             Outcome::Fired(names) | Outcome::TakenBack(names) => {
                 let names = Bindings::decode(names).map_err(|_| self.reused())?;
-                // The log may say what no store has written, or be of other rules, by which the event had other names.
+                // The log may be damaged, or its events may have had other names under earlier rules.
                 let def = &plan.layout.schema.events[usize::from(event.index())];
                 if !names.fit(&def.names) {
                     return Err(self.reused());
@@ -108,7 +108,7 @@ impl Repeat {
         }
     }
 
-    /// Rejects where not all events came.
+    /// An error if not all events of the transaction were repeated.
     pub(crate) fn finish(&self) -> Result<(), StepError> {
         let left = &self.attempts[self.next.min(self.attempts.len())..];
         if left.iter().any(|a| matches!(a.outcome, Outcome::Fired(_))) {
@@ -127,8 +127,8 @@ impl Repeat {
 }
 
 impl Core {
-    /// Fires an event of a transaction with a key, as [`Core::fire`] does, and notes what came of it; or gives the
-    /// answer that it got when the transaction happened, and the sequence of that.
+    /// Fires an event of a transaction with a key, as [`Core::fire`] does, and records the outcome. In a repetition nothing
+    /// fires: the event has the outcome that it had, and the sequence of the first transaction is returned.
     #[cold]
     pub(crate) fn fire_keyed(
         &mut self,
@@ -157,8 +157,8 @@ impl Core {
     }
 }
 
-/// The hash of an event of the program: XXH3-128 of its name and, in the order of their names, of its fields, each with
-/// the length of its encoded value before it. So it does not depend on the order of declaration.
+/// The hash of an event of the program: XXH3-128 of its name, then of the name and the encoded value of each field in the
+/// order of their names, with the length before each. So it does not depend on the order of declaration.
 pub(crate) fn print(plan: &Plan, event: u16, reader: &FieldReader<'_>) -> u128 {
     let def = &plan.layout.schema.events[usize::from(event)];
     let mut fields: Vec<usize> = (0..def.fields.len()).collect();
@@ -178,7 +178,7 @@ pub(crate) fn print(plan: &Plan, event: u16, reader: &FieldReader<'_>) -> u128 {
     hash.digest128()
 }
 
-/// The hash of an event that is tried now. One that cannot be written has one too: it is rejected each time.
+/// The hash of an event that is tried now. An event that cannot be written has one too: it is rejected each time.
 pub(super) fn print_of(plan: &Plan, event: &dyn DynEvent) -> u128 {
     let fields = plan.layout.schema.events[usize::from(event.index())]
         .fields

@@ -5,7 +5,8 @@ use crate::graph::storage::Storage;
 use crate::step::Core;
 
 impl<S: Storage> Core<S> {
-    /// Applies the facts of a logged transaction, after which the graph has this fingerprint. On an error it is as before.
+    /// Applies the facts of a logged transaction, after which the graph must have this fingerprint. On an error the graph
+    /// is as before.
     pub(crate) fn replay(&mut self, facts: &Facts, fingerprint: u128) -> Result<(), String> {
         let replayed = self
             .apply_all(facts)
@@ -26,7 +27,7 @@ impl<S: Storage> Core<S> {
         self.graph.must_be_complete(facts)
     }
 
-    /// An error where the graph has another fingerprint than the log says.
+    /// An error if the graph has another fingerprint than the log says.
     pub(crate) fn must_be(&self, logged: u128) -> Result<(), String> {
         let found = self.graph.fingerprint;
         if found == logged {

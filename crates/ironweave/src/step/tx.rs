@@ -1,5 +1,5 @@
-//! `Tx`: what a handler changes the graph through. Generated methods check at compile time that the event
-//! declares the arc; what is left to check here is the state of the graph.
+//! `Tx`: what a handler reads and changes the graph through. Generated methods check at compile time that the event
+//! declares an arc; the state of the graph is checked here.
 
 use std::any::Any;
 use std::fmt;
@@ -51,7 +51,7 @@ impl<S: Storage> Core<S> {
 impl Workspace<'_> {
     /// Takes back what a call of the handler did since a mark.
     fn take_back(&mut self, mark: Mark) {
-        // In shared pages user code runs in the middle of any change: a page that others share is cloned first.
+        // In shared pages any change may run user code: values are cloned when a page that is shared is copied.
         let shared = matches!(self.graph, GraphMut::Paged(_));
         let broken = shared && (self.open.is_broken() || std::thread::panicking());
         either!(&mut self.graph, graph => undo(graph, self.open, |graph, open| {
@@ -111,7 +111,7 @@ impl<E> Tx<'_, E> {
         (self.graph().state(entity, id)).ok_or_else(|| self.dead(entity, id))
     }
 
-    /// Rejects where an entity is gone, or in another state than its token claims.
+    /// An error if an entity is deleted, or in another state than its token claims.
     fn must_be(&self, entity: EntityIx, id: Id, claimed: Option<StateIx>) -> Result<(), Reject> {
         let found = self.alive(entity, id)?;
         let Some(claimed) = claimed.filter(|claimed| *claimed != found) else {
@@ -128,7 +128,7 @@ impl<E> Tx<'_, E> {
         .into())
     }
 
-    /// Does all of a call or nothing: where it fails, or user code panics in it, what it did is taken back, so that a
+    /// Makes a call of a handler atomic: if it fails, or if user code panics in it, its changes are taken back, so that the
     /// handler may ignore the error and go on.
     fn whole<R>(&mut self, call: impl FnOnce(&mut Self) -> Result<R, Reject>) -> Result<R, Reject> {
         self.at.open.check_whole()?;
@@ -142,7 +142,7 @@ impl<E> Tx<'_, E> {
         Ok(result)
     }
 
-    /// The two ends of a link, both alive, as slots at the declaring and the inverse end.
+    /// The slots at the declaring and at the inverse end of a link; an error if one of the entities is deleted.
     fn ends(&self, hop: Hop, near: Id, far: Id) -> Result<(u32, u32), Reject> {
         let edge = &self.graph().layout().edges[usize::from(hop.edge)];
         self.alive(edge.near(hop.forward).entity, near)?;
@@ -155,7 +155,7 @@ impl<E> Tx<'_, E> {
     }
 }
 
-/// A call of a handler that is being done: dropped before its end, it takes back what it did.
+/// A call of a handler that is in progress. Dropped before its end, it takes back its changes.
 struct Call<'t, 'a, E> {
     tx: &'t mut Tx<'a, E>,
     mark: Option<Mark>,
@@ -170,7 +170,7 @@ impl<E> Drop for Call<'_, '_, E> {
 }
 
 impl<E> Db for Tx<'_, E> {
-    // A copy, so that the loop over it may change the graph.
+    // A copy, so that a loop over it may change the graph.
     type List<'a, I: Iterator + 'a>
         = std::vec::IntoIter<I::Item>
     where
@@ -187,7 +187,7 @@ impl<E> Db for Tx<'_, E> {
 
 /// A new entity with all its fields and the links that it must have, as a handler of event `E` may create it.
 ///
-/// The macro makes one for each entity type, `NewJobRun` for `JobRun`.
+/// The macro generates one for each entity type, `NewJobRun` for `JobRun`.
 pub trait New<E>: Sized {
     /// The type of the entity.
     type Entity: Entity;
@@ -204,7 +204,7 @@ impl<E: Event> Tx<'_, E> {
     /// Creates an entity in its initial state, in an event with `#[may(create T)]`.
     ///
     /// # Errors
-    /// `Duplicate` where another has its key; `Dead`, `Cardinality` for its links.
+    /// `Duplicate` if another entity has its key; `Dead` and `Cardinality` for its links.
     pub fn create<N: New<E>>(
         &mut self,
         new: N,
@@ -212,11 +212,11 @@ impl<E: Event> Tx<'_, E> {
         new.create(self).map(Handle::from_id)
     }
 
-    /// The entity that has a key, created in its initial state where there is none, in an event with
+    /// The entity that has a key, created in its initial state if there is none, in an event with
     /// `#[may(ensure T)]`.
     ///
     /// # Errors
-    /// Where there is no room for one more.
+    /// `Full` if there is no room for one more.
     pub fn ensure<T: Ensured<E>>(&mut self, key: impl Into<T::Key>) -> Result<T, Reject> {
         let key = key.into();
         self.whole(|tx| {
@@ -230,7 +230,7 @@ impl<E: Event> Tx<'_, E> {
     }
 }
 
-/// A link that a new entity begins with: over an edge, to whom, with what data.
+/// A link that a new entity begins with: over which edge, to which entity, with which data.
 pub type NewLink<'a> = (Hop, Id, Option<&'a dyn Any>);
 
 /// Creates an entity in its initial state.
@@ -266,7 +266,7 @@ pub fn create<E>(
     })
 }
 
-/// Deletes an entity, and what the policies of its ends say.
+/// Deletes an entity, and others as the policies of its ends say.
 ///
 /// # Errors
 /// `Dead`, `Restricted`.
@@ -285,7 +285,7 @@ pub fn delete<E>(
     })
 }
 
-/// Moves an entity from the state that its token claims to that of another, whose data it is given.
+/// Moves an entity from the state that its token claims to the state of another token, with the data of that state.
 ///
 /// # Errors
 /// `Dead` or `NotInPlace`.
@@ -336,7 +336,7 @@ pub fn set<E>(
 /// Links two entities.
 ///
 /// # Errors
-/// `Dead`, `AlreadyLinked`, or `Cardinality` where an end is taken.
+/// `Dead`, `AlreadyLinked`, or `Cardinality` if an end that holds one is taken.
 pub fn link<E>(tx: &mut Tx<'_, E>, hop: Hop, near: Id, far: Id) -> Result<(), Reject> {
     let (from, to) = tx.ends(hop, near, far)?;
     tx.whole(|tx| {
@@ -361,7 +361,7 @@ pub fn unlink<E>(tx: &mut Tx<'_, E>, hop: Hop, near: Id, far: Id) -> Result<(), 
     })
 }
 
-/// Links two entities; an end that can hold only one gives up the one it has.
+/// Links two entities. An end that can hold only one loses the link that it has.
 ///
 /// # Errors
 /// `Dead`.
@@ -392,7 +392,7 @@ pub fn link_with<E>(
     })
 }
 
-/// As [`relink`], with data; where they are linked already, with other data.
+/// As [`relink`], with data. If they are linked already, only the data changes.
 ///
 /// # Errors
 /// As [`relink`].

@@ -1,4 +1,4 @@
-//! Undo: what an event that was rejected did is taken back, and what a transaction did that is not committed.
+//! Undo: the changes of a rejected event, or of a transaction that is not committed, are taken back.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -35,7 +35,7 @@ impl<S: Storage> Core<S> {
         rollback(&mut self.graph, &mut self.open, mark);
     }
 
-    /// Takes back what was done since a mark, or without one all that the transaction did. Where user code panics
+    /// Takes back what was done since a mark, or without one all that the transaction did. If user code panics
     /// meanwhile, the graph is broken.
     pub(super) fn take_back(&mut self, mark: Option<CoreMark>) {
         if mark.is_none() && self.is_untouched() && !std::thread::panicking() {
@@ -84,7 +84,7 @@ pub(super) fn undo<S: Storage>(
     open.set_broken(!whole);
 }
 
-/// An event that is being fired: dropped before it is kept, it takes back what was done.
+/// An event that is being fired. Dropped before it is kept, it takes back what was done.
 pub(super) struct Attempt<'c, S: Storage> {
     pub core: &'c mut Core<S>,
     mark: Option<CoreMark>,
@@ -100,7 +100,7 @@ impl<'c, S: Storage> Attempt<'c, S> {
         }
     }
 
-    /// What was done stays.
+    /// Keeps what was done.
     #[inline(always)]
     pub(super) fn keep(self) {
         std::mem::forget(self);

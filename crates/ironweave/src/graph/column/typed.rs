@@ -14,18 +14,18 @@ use crate::graph::paged::key_hash;
 use crate::graph::storage::{Storage, Table};
 use crate::value::{Equal, Value, decode, encode, encode_faithful, is_plain, plain_bytes};
 
-/// A slot, and the value and its hash that a change has replaced there.
+/// A slot, with the value that a change replaced there and its hash.
 type Replaced<T> = (u32, Option<T>, u64);
 
 /// A column of `T`.
 pub struct Column<T: Value, S: Storage> {
     cells: Cells<T, S>,
-    /// What was there before, in order.
+    /// What changes replaced, in order.
     replaced: Vec<Replaced<T>>,
     index: Option<Box<dyn Index<T>>>,
-    /// The index is being changed, or user code has panicked when it was.
+    /// Whether the index is being changed, or user code panicked while it was.
     changing: bool,
-    /// How a value is compared with what is read back of it, beside what it serializes.
+    /// How a value is compared with what is read back of it, in addition to what it serializes.
     equal: Option<Equal>,
 }
 
@@ -74,7 +74,7 @@ impl<T: Value, S: Storage> Column<T, S> {
         self.index::<Hashed>()?.find(key_hash(key), same)
     }
 
-    /// Writes a value, and its encoding behind the bytes.
+    /// Writes a value, and appends its encoding to the bytes.
     #[inline(always)]
     fn append(
         &mut self,
@@ -83,7 +83,7 @@ impl<T: Value, S: Storage> Column<T, S> {
         bytes: &mut Vec<u8>,
         written: Option<&mut Written>,
     ) -> Result<(), ColumnError> {
-        // Generated code is type-checked against the column, so this is a bug of the caller, not of input.
+        // Generated code is type-checked against the column: another type is a bug of the caller, never input.
         let value = value
             .downcast_ref::<T>()
             .expect("a value of the column's type");
@@ -122,7 +122,7 @@ impl<T: Value, S: Storage> Column<T, S> {
         Ok(())
     }
 
-    /// Puts a cell and its hash in place of another, in the index too.
+    /// Replaces a value and its hash, in the index too, and returns the old ones.
     #[inline(always)]
     fn exchange(&mut self, slot: u32, new: Option<T>, hash: u64) -> (Option<T>, u64) {
         let (old, old_hash) = self.cells.exchange(slot, new, hash);
@@ -149,7 +149,7 @@ impl<T: Value, S: Storage> Column<T, S> {
     }
 }
 
-/// The hash of a value: the one that is kept, or of a plain value computed.
+/// The hash of a value: the one that is kept, or for a plain value one that is computed.
 fn hash_of<T: Value>(value: &T, kept: u64) -> u64 {
     match plain_bytes(value) {
         Some(word) => word.hash(),
@@ -276,7 +276,7 @@ impl<T: Value, S: Storage> AnyColumn for Column<T, S> {
     }
 
     fn range(&self, (from, to): (Bound<&dyn Any>, Bound<&dyn Any>)) -> Vec<u32> {
-        // As with `set`, another type is a bug of the caller.
+        // As in `append`, another type is a bug of the caller.
         let typed = |bound: Bound<&'_ dyn Any>| -> Bound<T> {
             bound.map(|value| {
                 let value = value.downcast_ref::<T>();

@@ -1,10 +1,10 @@
-//! Edges once more: clones, the same in another storage, and where two may differ.
+//! Clones of edges, copies in another storage, and where two edges may differ.
 
 use super::{Edge, Links};
 use crate::graph::list::List as _;
 use crate::graph::storage::{Map as _, Storage, Table as _};
 
-/// The same lists in another storage.
+/// A copy of lists in another storage.
 fn copied<S: Storage, B: Storage>(lists: &S::Table<S::List>) -> B::Table<B::List> {
     let mut copy = B::Table::default();
     (0..lists.len()).for_each(|i| copy.push(lists.at(i).copy()));
@@ -50,7 +50,7 @@ impl<S: Storage> Clone for Edge<S> {
 }
 
 impl<S: Storage> Edge<S> {
-    /// The same in another storage; `data` is an empty column for what lies on the links.
+    /// A copy in another storage. `data` is an empty column for the data of the links.
     pub(in crate::graph) fn copy<B: Storage>(&self, data: Option<B::Column>) -> Edge<B> {
         Edge {
             links: match &self.links {
@@ -83,7 +83,7 @@ impl<S: Storage> Edge<S> {
         }
     }
 
-    /// Shows at which slots of the declaring end the links may differ.
+    /// Calls `see` with the slots of the declaring end whose links may differ.
     pub(in crate::graph) fn differing(&self, other: &Self, see: &mut dyn FnMut(usize)) {
         match (&self.links, &other.links) {
             (Links::Ones { from: a, .. }, Links::Ones { from: b, .. }) => a.differing(b, see),
@@ -104,7 +104,7 @@ impl<S: Storage> Edge<S> {
                 }
             }
             (Links::Pairs { from: a, .. }, Links::Pairs { from: b, .. }) => a.differing(b, see),
-            // One edge has one kind of end.
+            // Both are the same edge, so their ends are of the same kinds.
             _ => {}
         }
     }

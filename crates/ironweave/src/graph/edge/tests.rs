@@ -9,7 +9,7 @@ enum Done {
     TakenOver(Option<(u32, u32, Positions)>),
 }
 
-/// Every sequence of changes, undone in reverse, gives both directions back with their order.
+/// Every sequence of changes, undone in reverse order, restores both directions with their order.
 #[test]
 fn undo_is_exact_for_every_shape() {
     use Cardinality::{Many, Option};
@@ -40,7 +40,7 @@ fn undo_is_exact_for_every_shape() {
             let before = picture(&edge);
             edge.fetch(a, b);
             let free = |c, n: usize| c == Many || n == 0;
-            // Of two steps each, as they are journaled.
+            // Two facts each, as they are journaled.
             if edge.is_fan() && seed >> 24 & 1 == 1 {
                 if let Some(taken) = edge.take_over(a, b) {
                     let (from, to) =

@@ -15,7 +15,7 @@ fn as_a_vector<T: Clone + Send + Sync + PartialEq + std::fmt::Debug + 'static>(
     for round in 0..40 {
         let from = (random() as usize % versions.len()).max(random() as usize % versions.len());
         let (mut vector, mut pages) = versions[from].clone();
-        // Now and then over the edge of a level.
+        // Now and then across the capacity of a level.
         let grow = if round % 4 == 0 { 6_000 } else { 70 };
         for _ in 0..grow {
             match random() % 8 {

@@ -1,16 +1,14 @@
 //! Arcs of one event that are in conflict: two that meet in one entity, and links that compete for an end that holds at
 //! most one.
 //!
-//! `relink` takes such an end over from the link that was there before the event. Where an event's own arcs link
-//! several entities there, each would be taken over by the next, and only the last would stay. That is not what any of the arcs
-//! says, so the event is rejected. Conflicts are found before any arc acts, and only events whose arcs can be in conflict
-//! are checked.
+//! `relink` replaces the link that such an end had before the event. If the event's own arcs link several entities there,
+//! each would replace the one before, and only the last would stay. No arc says that, so the event is rejected. Conflicts
+//! are found before any arc acts, and only events whose arcs can be in conflict are checked.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
 
 use crate::base::error::{Chain, StepError};
-use crate::graph::Graph;
 use crate::graph::layout::Layout;
 use crate::graph::storage::Storage;
 use crate::schema::{Arc as ArcDef, Cardinality, EdgeIx, EntityIx, EventDef, Hop, Path};
@@ -52,7 +50,7 @@ fn leads_to_one(layout: &Layout, def: &EventDef, path: &Path) -> bool {
         && path.hops.iter().all(|hop| holds_one(layout, *hop))
 }
 
-/// The same edge, from its other end.
+/// The same edge from its other end.
 fn back(hop: Hop) -> Hop {
     Hop {
         forward: !hop.forward,
@@ -60,10 +58,10 @@ fn back(hop: Hop) -> Hop {
     }
 }
 
-impl<S: Storage, V: EventValues> Arcs<'_, &mut Graph<S>, V> {
+impl<S: Storage, V: EventValues> Arcs<'_, S, V> {
     /// Rejects two moves of one entity, a move and a delete of it, and two sets of one field of it.
     pub(super) fn check_meetings(&self) -> Result<(), StepError> {
-        // An entity is in it for each field that is set; without a column if it is moved.
+        // For each entity that is moved an entry without a column, and one with a column for each field that is set.
         let mut met = HashSet::new();
         for effect in &self.def.effects {
             let (entity, twice) = match effect {
@@ -100,9 +98,9 @@ impl<S: Storage, V: EventValues> Arcs<'_, &mut Graph<S>, V> {
         }
     }
 
-    /// Rejects where the event links several entities at an end that holds at most one.
+    /// Rejects an event that links several entities at an end that holds at most one.
     pub(super) fn check_competing(&self) -> Result<(), StepError> {
-        // For each end that holds one, by the hop from it and its slot, what the event links it with.
+        // What the event links with each end that holds one, by the hop from it and its slot.
         let mut linked: BTreeMap<(EdgeIx, bool, u32), BTreeSet<u32>> = BTreeMap::new();
         for effect in &self.def.effects {
             let Effect::Link(arc) = effect else {

@@ -1,16 +1,15 @@
-//! The direct way for events of which each arc acts on one entity that the event names or creates: nearly all.
+//! A faster way for events each of whose arcs acts on one entity that the event names or creates, as nearly all do.
 //!
-//! Which arcs there are is read from the plan as in [`Arcs::run`]. But nothing needs to be collected before they act, and
-//! where the type of the event is known this is compiled for it, so that its fields are read where they are.
+//! The arcs are read from the plan as in [`Arcs::run`]. But no entities need to be collected before they act, and where the
+//! type of the event is known this is compiled for it, so that its fields are read without `dyn`.
 
 use crate::base::error::StepError;
-use crate::graph::Graph;
 use crate::graph::storage::{Storage, ahead};
 use crate::step::arcs::{Arcs, ends, not_in_place};
 use crate::step::event::EventValues;
 use crate::step::plan::{Effect, Reach};
 
-impl<S: Storage, V: EventValues> Arcs<'_, &mut Graph<S>, V> {
+impl<S: Storage, V: EventValues> Arcs<'_, S, V> {
     /// Checks and executes the declared arcs of an event that is [direct](crate::step::plan::EventPlan::direct).
     #[inline(always)]
     pub(in crate::step) fn run_direct(mut self) -> Result<(), StepError> {
@@ -24,7 +23,7 @@ impl<S: Storage, V: EventValues> Arcs<'_, &mut Graph<S>, V> {
                 return Err(not_in_place(self.graph, def, required, slot));
             }
         }
-        // Not before it is known that the arcs act: an event that is rejected waits for no memory.
+        // Not earlier: a rejected event need not wait for memory.
         if self.graph.is_large() {
             ahead(|| self.fetch());
         }
@@ -42,15 +41,15 @@ impl<S: Storage, V: EventValues> Arcs<'_, &mut Graph<S>, V> {
         Ok(())
     }
 
-    /// The entity that a direct arc acts on. It is `At`; no branch is spent on what the plan has excluded.
+    /// The entity that a direct arc acts on. The plan has only `At` here, so that no branch is needed.
     #[inline(always)]
     fn bound(&self, reach: Reach) -> u32 {
         let (Reach::At(at) | Reach::Named(at) | Reach::Walked(at)) = reach;
         self.bindings.at(at).slot
     }
 
-    /// Reads what the arcs will change, so that the processor waits for all of it at once and not for one after the
-    /// other. It is only worth its while where the graph is not in the cache.
+    /// Reads what the arcs will change, so that the cache misses overlap instead of following one another. This pays off
+    /// only if the graph is larger than the cache.
     #[inline(never)]
     fn fetch(&self) {
         for effect in &self.def.effects {

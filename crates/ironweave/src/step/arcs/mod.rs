@@ -1,4 +1,4 @@
-//! The interpreter of arcs: what an event declares is checked and executed, from its plan.
+//! The interpreter of arcs: what an event declares is checked and executed from its plan.
 //!
 //! Nearly every event is executed by `direct.rs`, which is compiled for the type of the event. [`Arcs::run`] executes any
 //! event, and is compiled once for each storage.
@@ -25,13 +25,14 @@ use crate::step::Core;
 use crate::step::arcs::targets::{Slots, reach};
 use crate::step::bindings::Bindings;
 use crate::step::event::{DynEvent, EventValues};
+use crate::step::open::OpenTransaction;
 use crate::step::plan::{
     Effect, EventPlan, LinkKind, LinkPlan, MovePlan, Reach, SetPlan, SourceStates, WhenPlan,
 };
 
-/// The declared arcs of a firing event, with the graph `G` that they change and the values `V` that they write.
-pub(super) struct Arcs<'c, G, V> {
-    graph: G,
+/// The declared arcs of a firing event, with the graph that they change and the values `V` that they write.
+pub(super) struct Arcs<'c, S: Storage, V> {
+    graph: &'c mut Graph<S>,
     journal: &'c mut Journal,
     bindings: &'c mut Bindings,
     targets: &'c mut Targets,
@@ -49,68 +50,61 @@ impl<S: Storage> Core<S> {
         &'c mut self,
         def: &'c EventPlan,
         values: V,
-    ) -> Arcs<'c, &'c mut Graph<S>, V> {
-        Arcs {
-            graph: &mut self.graph,
-            journal: &mut self.open.journal,
-            bindings: &mut self.bindings,
-            targets: &mut self.targets,
+    ) -> Arcs<'c, S, V> {
+        let bound = (&mut self.bindings, &mut self.targets);
+        Arcs::new(&mut self.graph, &mut self.open, bound, def, values)
+    }
+
+    /// Checks and executes the declared arcs of any event of the program.
+    #[inline(never)]
+    pub(super) fn run_arcs(
+        &mut self,
+        def: &EventPlan,
+        event: &dyn DynEvent,
+    ) -> Result<(), StepError> {
+        let graph = S::graph_mut(&mut self.graph);
+        let bound = (&mut self.bindings, &mut self.targets);
+        run_in_either(graph, &mut self.open, bound, def, event)
+    }
+}
+
+/// Runs the interpreter without the types of the storage and the event, so that it is compiled in this crate and not in each
+/// crate that fires events.
+fn run_in_either(
+    graph: GraphMut<'_>,
+    open: &mut OpenTransaction,
+    bound: (&mut Bindings, &mut Targets),
+    def: &EventPlan,
+    event: &dyn DynEvent,
+) -> Result<(), StepError> {
+    either!(graph, graph => Arcs::new(graph, open, bound, def, event).run())
+}
+
+impl<'c, S: Storage, V: EventValues> Arcs<'c, S, V> {
+    #[inline(always)]
+    fn new(
+        graph: &'c mut Graph<S>,
+        open: &'c mut OpenTransaction,
+        (bindings, targets): (&'c mut Bindings, &'c mut Targets),
+        def: &'c EventPlan,
+        values: V,
+    ) -> Self {
+        Self {
+            graph,
+            journal: &mut open.journal,
+            bindings,
+            targets,
             now: if def.timed {
-                self.open.clock.now()
+                open.clock.now()
             } else {
                 Timestamp::default()
             },
-            meta: &self.open.meta,
+            meta: &open.meta,
             def,
             values,
         }
     }
-}
 
-impl<'c, G, V> Arcs<'c, G, V> {
-    /// The same arcs on another view of the graph.
-    #[inline(always)]
-    fn on<H>(self, view: impl FnOnce(G) -> H) -> Arcs<'c, H, V> {
-        Arcs {
-            graph: view(self.graph),
-            journal: self.journal,
-            bindings: self.bindings,
-            targets: self.targets,
-            now: self.now,
-            meta: self.meta,
-            def: self.def,
-            values: self.values,
-        }
-    }
-}
-
-impl<'c, S: Storage> Arcs<'c, &'c mut Graph<S>, &'c dyn DynEvent> {
-    /// The same arcs without the types of the storage and the event, so that what executes them is compiled here, and not
-    /// in each crate that fires events.
-    #[inline(always)]
-    pub(super) fn in_either(self) -> Arcs<'c, GraphMut<'c>, &'c dyn DynEvent> {
-        self.on(|graph| S::graph_mut(graph))
-    }
-}
-
-impl<'c> Arcs<'c, GraphMut<'c>, &'c dyn DynEvent> {
-    /// See [`Arcs::run`] of a graph whose storage is known.
-    pub(super) fn run(self) -> Result<(), StepError> {
-        let bindings = self.bindings;
-        either!(self.graph, graph => Arcs {
-            graph,
-            journal: self.journal,
-            bindings,
-            targets: self.targets,
-            now: self.now,
-            meta: self.meta,
-            def: self.def,
-            values: self.values,
-        }.run())
-    }
-}
-
-impl<S: Storage, V: EventValues> Arcs<'_, &mut Graph<S>, V> {
     /// Checks and executes the declared arcs of any event.
     #[inline(never)]
     pub(super) fn run(mut self) -> Result<(), StepError> {
@@ -141,7 +135,7 @@ impl<S: Storage, V: EventValues> Arcs<'_, &mut Graph<S>, V> {
         Ok(())
     }
 
-    /// Rejects where one of the entities is in none of the states.
+    /// An error if one of the entities is in none of the states.
     fn check_source_states(&self, required: &SourceStates) -> Result<(), StepError> {
         let elsewhere = |slot: &u32| {
             let state = self.graph.state_of(required.entity, *slot);
@@ -224,7 +218,7 @@ impl<S: Storage, V: EventValues> Arcs<'_, &mut Graph<S>, V> {
         Slots::of(reach, self.bindings, self.targets)
     }
 
-    /// One of the entities that an arc acts on; they stay the same while it acts.
+    /// One of the entities that an arc acts on. They stay the same while it acts.
     fn slot(&self, reach: Reach, i: usize) -> Option<u32> {
         self.slots(reach).get(i)
     }
@@ -264,7 +258,7 @@ impl<S: Storage, V: EventValues> Arcs<'_, &mut Graph<S>, V> {
         Ok(())
     }
 
-    /// Deletes all at once, so that what stands in the way of one may go with another.
+    /// Deletes all at once: an entity whose `restrict` refuses one deletion may be deleted with it.
     fn delete(&mut self) -> Result<(), StepError> {
         let mut deleted = Vec::new();
         for arc in &self.def.deletes {
@@ -350,13 +344,13 @@ impl<S: Storage, V: EventValues> Arcs<'_, &mut Graph<S>, V> {
         let known = self.def.copied.iter().position(|c| *c == (name, column));
         match known.and_then(|at| self.targets.copied.get(at)) {
             Some(bytes) => Ok(bytes.clone()),
-            // A create, which comes before the others are evaluated.
+            // In a create, which runs before the others are evaluated.
             None => copied(self.graph, self.bindings, name, column),
         }
     }
 }
 
-/// Slots at the declaring and the inverse end.
+/// The slots at the declaring and at the inverse end.
 #[inline(always)]
 fn ends(hop: Hop, near: u32, far: u32) -> (u32, u32) {
     if hop.forward {
@@ -366,7 +360,7 @@ fn ends(hop: Hop, near: u32, far: u32) -> (u32, u32) {
     }
 }
 
-/// A value that the event or the step gives; else the field of a bound entity that is meant.
+/// The value that the event or the transaction gives, or else the field of a bound entity that is to be copied.
 #[inline(always)]
 fn value<'v>(
     source: &Source,
@@ -407,7 +401,7 @@ fn copied<S: Storage>(
         })
 }
 
-/// Rejects where a condition does not hold.
+/// An error if a condition does not hold.
 fn check_when<S: Storage>(
     graph: &Graph<S>,
     def: &EventPlan,
@@ -436,7 +430,7 @@ fn check_when<S: Storage>(
     })
 }
 
-/// The error of an entity that is in none of the states that an arc moves or sets from.
+/// The error for an entity that is in none of the states that an arc requires.
 #[cold]
 fn not_in_place<S: Storage>(
     graph: &Graph<S>,

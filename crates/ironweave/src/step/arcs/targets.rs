@@ -1,4 +1,4 @@
-//! Which entities the arcs of a firing event act on.
+//! The entities that the arcs of a firing event act on.
 
 use std::collections::HashSet;
 
@@ -9,7 +9,7 @@ use crate::schema::Path;
 use crate::step::bindings::Bindings;
 use crate::step::plan::Reach;
 
-/// What the paths of the firing event lead to, walked before any of its arcs acts.
+/// The entities that the paths of a firing event lead to. The paths are walked before any arc acts.
 #[derive(Default)]
 pub(in crate::step) struct Targets {
     pub(super) slots: Vec<u32>,
