@@ -397,7 +397,8 @@ fn avoided_phrases_do_not_come_back() {
     let mut open: Vec<PathBuf> = REVISED.iter().map(|part| root().join(part)).collect();
     let mut files = 0;
     while let Some(path) = open.pop() {
-        let name = path.to_string_lossy().replace('\\', "/");
+        let name = path.strip_prefix(root()).unwrap_or(&path);
+        let name = name.to_string_lossy().replace('\\', "/");
         if path.is_dir() {
             let entries = fs::read_dir(&path).unwrap_or_else(|e| panic!("{name}: {e}"));
             open.extend(entries.map(|entry| entry.expect("a directory entry").path()));
