@@ -1,7 +1,8 @@
-//! `bytes_entity`, `bytes_edge`: memory beyond what is told anyhow (an entity's field of 8 bytes; the two ends of a link, 4
-//! bytes each), as the system counts it: resident memory of a process that does nothing else.
+//! `bytes_entity`, `bytes_edge`: memory beyond the data itself (an entity's field of 8 bytes; the two ends of a link of 4
+//! bytes each). It is the resident memory of a process that does nothing else.
 //!
-//! This program starts itself once for each figure. Where the system does not say (it does on Linux), there are no rows.
+//! This program starts itself once for each figure. There are no rows where the system does not report resident memory;
+//! Linux does.
 
 use std::any::Any;
 use std::process::Command;
@@ -14,7 +15,7 @@ use crate::harness::{Row, row};
 use crate::rows::Scratch;
 use crate::{Measured, Options};
 
-/// A thing with a number.
+/// Entities with a number.
 #[ironweave::model]
 mod dots {
     use ironweave::prelude::*;
@@ -37,7 +38,7 @@ mod dots {
     }
 }
 
-/// Things with a number that hang on one another, ten on each.
+/// Entities with a number and links: each is linked with ten others.
 #[ironweave::model]
 mod lines {
     use ironweave::prelude::*;
@@ -70,7 +71,7 @@ mod lines {
     }
 }
 
-/// The names of those who are measured.
+/// The names of the contenders.
 const CONTENDERS: &[&str] = &[
     "flat",
     "fxhash",
@@ -82,12 +83,12 @@ const CONTENDERS: &[&str] = &[
     "ironweave",
 ];
 
-/// Which thing hangs on which: ten each.
+/// The links: ten for each entity.
 fn pairs(count: usize) -> impl Iterator<Item = (u32, u32)> {
     (1..count as u32).map(|other| ((other - 1) / 10, other))
 }
 
-/// So many entities of a contender, with a link for each but one.
+/// Creates so many entities of a contender, with a link for each but one.
 fn made(contender: &str, count: usize, linked: bool) -> Option<Box<dyn Any>> {
     let values = (0..count as u32).map(|i| (i, u64::from(i)));
     let ends = if linked { count } else { 0 };
@@ -200,10 +201,10 @@ mod peers {
     }
 }
 
-/// The same of ironweave: opened from a log, so that none of the log is in memory.
+/// Creates the entities of ironweave: the store is opened from a log, so that no log is in memory.
 fn ours(count: usize, linked: bool) -> Result<(u64, Box<dyn Any>), Box<dyn std::error::Error>> {
     let dir = Scratch::new("bytes")?;
-    // Written by another process, so that nothing of that is left in this one's memory.
+    // Another process writes the log, so that writing leaves nothing in the memory of this one.
     let wrote = itself()?
         .args(["--write-dots", &count.to_string()])
         .args(["--linked", if linked { "1" } else { "0" }])
@@ -224,7 +225,7 @@ fn ours(count: usize, linked: bool) -> Result<(u64, Box<dyn Any>), Box<dyn std::
 
 /// Writes the log that `ours` opens.
 pub fn write(count: usize, linked: bool, dir: &std::path::Path) -> Result<(), StorageError> {
-    let step = |e: StepError| -> ! { unreachable!("it can happen: {e}") };
+    let step = |e: StepError| -> ! { unreachable!("it is not rejected: {e}") };
     let numbers: Vec<u64> = (0..count as u64).collect();
     if !linked {
         let options = Store::<dots::Model>::options().durability(Durability::Os);
@@ -266,7 +267,7 @@ fn itself() -> std::io::Result<Command> {
     Ok(Command::new(std::env::current_exe()?))
 }
 
-/// Bytes of this process that are in memory.
+/// The resident memory of this process, in bytes.
 fn resident() -> Option<u64> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;
     let line = status.lines().find(|line| line.starts_with("VmRSS:"))?;
@@ -274,7 +275,7 @@ fn resident() -> Option<u64> {
     Some(kilobytes << 10)
 }
 
-/// What the process that this program starts prints: the bytes that a contender takes.
+/// The bytes that a contender takes, which the process that this program starts prints.
 pub fn child(
     contender: &str,
     count: usize,
@@ -303,14 +304,14 @@ fn bytes(contender: &str, count: usize, linked: bool) -> Result<f64, Box<dyn std
     Ok(String::from_utf8(output.stdout)?.trim().parse()?)
 }
 
-/// Bytes of an entity beyond its field.
+/// Bytes of an entity without its field.
 pub fn entity(options: &Options) -> Measured {
     measure(options, "bytes_entity", |contender, n| {
         Ok(bytes(contender, n, false)? / n as f64 - 8.0)
     })
 }
 
-/// Bytes of a link beyond its two ends.
+/// Bytes of a link without its two ends.
 pub fn edge(options: &Options) -> Measured {
     measure(options, "bytes_edge", |contender, n| {
         let links = bytes(contender, n, true)? - bytes(contender, n, false)?;
@@ -338,7 +339,7 @@ fn measure(
     Ok(rows)
 }
 
-/// Rows for people, in bytes.
+/// The table that is printed, in bytes.
 pub fn table(rows: &[Row]) -> String {
     let mut text = format!("{:<14}{:>10}{:>10}\n", "contender", "entities", "bytes");
     for row in rows {

@@ -1,8 +1,8 @@
-//! `instructions`: how many instructions an event takes, counted by `valgrind --tool=callgrind`. The same on every run, so
-//! that a change shows which a clock on a busy machine does not; `bench/instructions.txt` has the last counts.
+//! `instructions`: the number of instructions of an event, counted by `valgrind --tool=callgrind`. It is the same on every run,
+//! so that it shows changes which a clock on a busy machine does not show. `bench/instructions.txt` has the last counts.
 //!
-//! A count is the difference of two runs of `bin/instructions.rs` that are alike but for the number of events, so that
-//! neither the first state nor the end is in it; what it takes to make an event up is, and is the same for all (about 70).
+//! A count is the difference of two runs of `bin/instructions.rs` with different numbers of events, so that it excludes the
+//! initial state and the end. It includes making the event up, which is the same for all contenders (about 70).
 
 use std::error::Error;
 use std::fmt::Write as _;
@@ -20,16 +20,16 @@ const ROWS: [&str; 5] = [
     "reject",
 ];
 const CONTENDERS: [&str; 3] = ["flat", "fxhash", "ironweave"];
-/// Of values of the graph.
+/// The rows that measure snapshots.
 const VALUES: [&str; 3] = ["with", "snapshot", "snapshot_read"];
 const VALUED: [&str; 3] = ["imbl", "rpds", "ironweave"];
-/// Events in the shorter run, and in the longer.
+/// The numbers of events in the shorter run and in the longer one.
 const EVENTS: [usize; 2] = [5_000, 15_000];
 
-/// Counts all rows of all contenders; none where there is no valgrind.
+/// Counts all rows of all contenders. Returns no rows if valgrind is not installed.
 pub fn run(options: &Options) -> Measured {
     if Command::new("valgrind").arg("--version").output().is_err() {
-        println!("there is no valgrind here to count with");
+        println!("valgrind is not installed, so nothing is counted");
         return Ok(Vec::new());
     }
     let program = built()?;
@@ -49,7 +49,7 @@ pub fn run(options: &Options) -> Measured {
     Ok(rows)
 }
 
-/// Builds the program that is counted, as this one is built.
+/// Builds the program whose instructions are counted, with the profile of this one.
 fn built() -> Result<PathBuf, Box<dyn Error>> {
     let manifest = Path::new(env!("CARGO_MANIFEST_DIR")).join("Cargo.toml");
     let status = Command::new(env!("CARGO"))
@@ -63,7 +63,7 @@ fn built() -> Result<PathBuf, Box<dyn Error>> {
     Ok(std::env::current_exe()?.with_file_name("instructions"))
 }
 
-/// The instructions of one run.
+/// Counts the instructions of one run.
 fn counted(
     program: &Path,
     contender: &str,
@@ -86,7 +86,7 @@ fn counted(
     count.ok_or_else(|| format!("valgrind did not count:\n{said}").into())
 }
 
-/// Counts for people, a line for each row and a column for each contender.
+/// The table that is printed: a line for each row, and a column for each contender.
 pub fn table(rows: &[Row]) -> String {
     let (mut text, mut head) = (String::new(), Vec::new());
     for some in rows.chunks(CONTENDERS.len()) {

@@ -1,25 +1,25 @@
-//! Samples, medians and the table.
+//! Takes samples, computes medians and prints tables.
 
 use std::fmt::Write as _;
 use std::time::Instant;
 
 use serde::Serialize;
 
-/// A figure.
+/// The figure of one contender at one size.
 #[derive(Clone, Debug, Serialize)]
 pub struct Row {
-    /// The benchmark.
+    /// The name of the benchmark.
     pub bench: &'static str,
-    /// Who was measured.
+    /// The name of the contender.
     pub contender: &'static str,
-    /// At how many entities.
+    /// The size, in entities.
     pub entities: usize,
-    /// The median.
+    /// The median of the samples.
     pub ns_per_op: f64,
-    /// The median in the unit that suits it, where that is not the nanosecond.
+    /// The median in another unit, where nanoseconds do not suit it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub value: Option<f64>,
-    /// That unit.
+    /// The name of that unit.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub unit: Option<&'static str>,
     /// The least of the samples.
@@ -31,7 +31,7 @@ pub struct Row {
 }
 
 impl Row {
-    /// The same, told also in a unit of so many nanoseconds.
+    /// Adds the figure in a unit of so many nanoseconds.
     pub fn in_unit(self, unit: &'static str, nanoseconds: f64) -> Self {
         Self {
             value: Some(self.ns_per_op / nanoseconds),
@@ -40,7 +40,7 @@ impl Row {
         }
     }
 
-    /// The same, told also as how many there are in a second.
+    /// Adds the figure as operations in a second.
     pub fn per_second(self) -> Self {
         Self {
             value: Some(1e9 / self.ns_per_op),
@@ -49,7 +49,7 @@ impl Row {
         }
     }
 
-    /// A figure that is none of time: bytes for one.
+    /// The figure as bytes for one item, instead of a time.
     pub fn in_bytes(self) -> Self {
         Self {
             value: Some(self.ns_per_op),
@@ -61,7 +61,7 @@ impl Row {
 }
 
 impl Row {
-    /// A figure that was counted, in instructions.
+    /// A figure that was counted in instructions.
     pub fn counted(
         bench: &'static str,
         contender: &'static str,
@@ -81,14 +81,14 @@ impl Row {
     }
 }
 
-/// Nanoseconds for one of `operations` that `work` does.
+/// Runs `work`, which does so many operations; returns the nanoseconds for one of them.
 pub fn sample(operations: usize, work: impl FnOnce()) -> f64 {
     let began = Instant::now();
     work();
     began.elapsed().as_nanos() as f64 / operations as f64
 }
 
-/// The figure of a contender's samples.
+/// The median, least and greatest of a contender's samples.
 pub fn row(
     bench: &'static str,
     contender: &'static str,
@@ -109,7 +109,7 @@ pub fn row(
     }
 }
 
-/// Rows for people, with ratios to `flat`.
+/// The table that is printed, with ratios to `flat`.
 pub fn table(rows: &[Row]) -> String {
     let mut text = format!(
         "{:<16}{:>10}{:>10}{:>20}{:>10}\n",

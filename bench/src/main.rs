@@ -1,19 +1,19 @@
-//! ironweave beside the same written by hand, in one process and one run.
+//! Compares ironweave with the same work written by hand, in one process and one run.
 //!
 //! ```text
 //! cargo xtask bench [--only NAME] [--list] [--json FILE] [--samples N] [--entities N,N]
 //! ```
 //!
-//! Each line is a contender at a size: the median of several samples of nanoseconds for one operation, the least
-//! and the greatest of them, and how many times as long it takes as `flat` at that size. Contenders take turns
-//! within each sample, so that a machine which slows down slows all of them. Quote the ratios: the nanoseconds are this
-//! machine's.
+//! A line of a table is a contender at a size: the median of several samples in nanoseconds for one operation, the least and
+//! the greatest sample, and the ratio to `flat` at that size. Contenders take turns within each sample, so that a
+//! machine which slows down slows all of them. Quote the ratios: the nanoseconds are those of one machine.
 //!
-//! SQLite, bevy_ecs and minigraf are there with the feature `peers`, which `cargo xtask bench` turns on. Before anything is
-//! measured, all contenders do the same random work, and must come to the same.
+//! The feature `peers`, which `cargo xtask bench` turns on, adds SQLite, bevy_ecs and minigraf. Before anything is measured,
+//! all contenders do the same random work, and their results are compared.
 //!
-//! `instructions` counts instead of measuring, and is the same on every run; `bench/instructions.txt` has its last table.
-//! `compile` is of another kind: it starts cargo on generated models, and has a table of its own, in milliseconds.
+//! `instructions` counts instead of measuring and gives the same figures on every run; `bench/instructions.txt` has its last
+//! table. `compile` starts cargo on generated models, and has a table of its own, in milliseconds.
+//! `docs/performance.md` shows the figures of the central rows; `cargo xtask bench --write` fills its tables.
 
 mod bytes;
 mod compile;
@@ -37,16 +37,16 @@ use clap::Parser;
 
 use harness::{Row, table};
 
-/// The figures, or why there are none.
+/// The figures of a benchmark.
 type Measured = Result<Vec<Row>, Box<dyn Error>>;
 
-/// One benchmark: a name, what it measures, and how.
+/// A benchmark.
 struct Bench {
     name: &'static str,
     about: &'static str,
-    /// The sizes, where none were asked for.
+    /// The default sizes.
     entities: &'static [usize],
-    /// How many samples, where no number was asked for.
+    /// The default number of samples.
     samples: usize,
     run: fn(&Options) -> Measured,
     table: fn(&[Row]) -> String,
@@ -55,7 +55,7 @@ struct Bench {
 const BENCHES: [Bench; 33] = [
     Bench {
         name: "step_graph",
-        about: "one event (a state move, a relink, a field) that can be taken back while it happens",
+        about: "one event (a state move, a relink, a field) that can be rolled back while it happens",
         entities: SIZES,
         samples: 15,
         run: |options| Ok(step::graph(options)),
@@ -63,7 +63,7 @@ const BENCHES: [Bench; 33] = [
     },
     Bench {
         name: "step_recorded",
-        about: "the same, with itself and its facts kept in memory",
+        about: "step_graph, and the event and its facts are kept in memory",
         entities: SIZES,
         samples: 15,
         run: |options| Ok(step::recorded(options)),
@@ -71,7 +71,7 @@ const BENCHES: [Bench; 33] = [
     },
     Bench {
         name: "step_logged",
-        about: "the same, with a frame in a log: event and facts encoded, time, fingerprint (by hand: nothing kept)",
+        about: "step_graph with a log in memory: event and facts encoded, time, fingerprint (by hand: nothing kept)",
         entities: SIZES,
         samples: 15,
         run: |options| Ok(step::logged(options)),
@@ -79,7 +79,7 @@ const BENCHES: [Bench; 33] = [
     },
     Bench {
         name: "reject",
-        about: "an event that cannot happen (of the store with a log)",
+        about: "an event that is rejected (on a store with a log)",
         entities: SIZES,
         samples: 15,
         run: |options| Ok(step::reject(options)),
@@ -87,7 +87,7 @@ const BENCHES: [Bench; 33] = [
     },
     Bench {
         name: "what_if_1",
-        about: "one event, taken back (of the store with a log)",
+        about: "one event that is rolled back (on a store with a log)",
         entities: SIZES,
         samples: 15,
         run: |options| Ok(step::what_if_1(options)),
@@ -95,7 +95,7 @@ const BENCHES: [Bench; 33] = [
     },
     Bench {
         name: "what_if_100",
-        about: "one event of a hundred that are taken back together (of the store with a log)",
+        about: "one event of a hundred that are rolled back together (on a store with a log)",
         entities: SIZES,
         samples: 15,
         run: |options| Ok(step::what_if_100(options)),
@@ -103,7 +103,7 @@ const BENCHES: [Bench; 33] = [
     },
     Bench {
         name: "relink_fanin_1",
-        about: "a task goes to another worker, of whom each has 1",
+        about: "a task is relinked to another worker, and each worker has 1 task",
         entities: SIZES,
         samples: 7,
         run: |options| Ok(rows::relink(options, "relink_fanin_1", 1)),
@@ -111,7 +111,7 @@ const BENCHES: [Bench; 33] = [
     },
     Bench {
         name: "relink_fanin_100",
-        about: "a task goes to another worker, of whom each has 100",
+        about: "a task is relinked to another worker, and each worker has 100 tasks",
         entities: SIZES,
         samples: 7,
         run: |options| Ok(rows::relink(options, "relink_fanin_100", 100)),
@@ -119,7 +119,7 @@ const BENCHES: [Bench; 33] = [
     },
     Bench {
         name: "relink_fanin_10000",
-        about: "a task goes to another worker, of whom each has 10000",
+        about: "a task is relinked to another worker, and each worker has 10000 tasks",
         entities: SIZES,
         samples: 7,
         run: |options| Ok(rows::relink(options, "relink_fanin_10000", 10000)),
@@ -127,7 +127,7 @@ const BENCHES: [Bench; 33] = [
     },
     Bench {
         name: "watched_1",
-        about: "a task moves, whose worker has 1 and notices when all of them run",
+        about: "a task moves; its worker has 1 task and an immediate event that waits until all of them run",
         entities: SIZES,
         samples: 7,
         run: |options| Ok(rows::watched(options, "watched_1", 1)),
@@ -135,7 +135,7 @@ const BENCHES: [Bench; 33] = [
     },
     Bench {
         name: "watched_100",
-        about: "a task moves, whose worker has 100 and notices when all of them run",
+        about: "a task moves; its worker has 100 tasks and an immediate event that waits until all of them run",
         entities: SIZES,
         samples: 7,
         run: |options| Ok(rows::watched(options, "watched_100", 100)),
@@ -143,7 +143,7 @@ const BENCHES: [Bench; 33] = [
     },
     Bench {
         name: "watched_10000",
-        about: "a task moves, whose worker has 10000 and notices when all of them run",
+        about: "a task moves; its worker has 10000 tasks and an immediate event that waits until all of them run",
         entities: SIZES,
         samples: 7,
         run: |options| Ok(rows::watched(options, "watched_10000", 10000)),
@@ -151,7 +151,7 @@ const BENCHES: [Bench; 33] = [
     },
     Bench {
         name: "place_query",
-        about: "the tasks that run, one in a hundred, and their values; for each",
+        about: "finds the running tasks, one in a hundred of all, and reads their values; for each task found",
         entities: SIZES,
         samples: 7,
         run: |options| Ok(rows::place_query(options)),
@@ -159,7 +159,7 @@ const BENCHES: [Bench; 33] = [
     },
     Bench {
         name: "find",
-        about: "a task by its name, and its value",
+        about: "finds a task by its name and reads its value",
         entities: SIZES,
         samples: 7,
         run: |options| Ok(rows::find(options)),
@@ -167,7 +167,7 @@ const BENCHES: [Bench; 33] = [
     },
     Bench {
         name: "replay",
-        about: "a history anew, for each fact: from a log on disk; by the others, from an array",
+        about: "replays a history, for each fact: ironweave from a log on disk, the others from an array",
         entities: SIZES,
         samples: 5,
         run: rows::replay,
@@ -175,7 +175,7 @@ const BENCHES: [Bench; 33] = [
     },
     Bench {
         name: "bytes_entity",
-        about: "memory of an entity beyond its field",
+        about: "memory of an entity, without its field",
         entities: &[1_000_000],
         samples: 3,
         run: bytes::entity,
@@ -183,7 +183,7 @@ const BENCHES: [Bench; 33] = [
     },
     Bench {
         name: "bytes_edge",
-        about: "memory of a link beyond its two ends",
+        about: "memory of a link, without the ids of its two ends",
         entities: &[1_000_000],
         samples: 3,
         run: bytes::edge,
@@ -191,7 +191,7 @@ const BENCHES: [Bench; 33] = [
     },
     Bench {
         name: "with",
-        about: "an event on a value of the graph, which stays as it is",
+        about: "one event on a snapshot, which itself does not change",
         entities: VALUES,
         samples: 7,
         run: |options| Ok(values::with(options)),
@@ -199,7 +199,7 @@ const BENCHES: [Bench; 33] = [
     },
     Bench {
         name: "with_100",
-        about: "the same, each on what the one before gave",
+        about: "a chain of 100 such events, each on the result of the one before; for each event",
         entities: VALUES,
         samples: 7,
         run: |options| Ok(values::chain(options)),
@@ -207,7 +207,7 @@ const BENCHES: [Bench; 33] = [
     },
     Bench {
         name: "snapshot",
-        about: "a step, and a value after it, of which the last few are held",
+        about: "a step and then a snapshot, while the last few snapshots are held",
         entities: VALUES,
         samples: 7,
         run: |options| Ok(values::snapshot(options)),
@@ -215,7 +215,7 @@ const BENCHES: [Bench; 33] = [
     },
     Bench {
         name: "snapshot_read",
-        about: "a field, a state and a count over an edge, from a value",
+        about: "reads a field, a state and the number of links of an edge from a snapshot",
         entities: VALUES,
         samples: 7,
         run: |options| Ok(values::read(options)),
@@ -223,7 +223,7 @@ const BENCHES: [Bench; 33] = [
     },
     Bench {
         name: "snapshot_walk",
-        about: "from a task to its worker and to the values of all tasks of that one, from a value",
+        about: "walks from a task to its worker and reads the values of all tasks of that worker, in a snapshot",
         entities: VALUES,
         samples: 7,
         run: |options| Ok(values::walk(options)),
@@ -231,7 +231,7 @@ const BENCHES: [Bench; 33] = [
     },
     Bench {
         name: "as_of_near",
-        about: "the graph a hundred events back, and a value in it",
+        about: "the graph of a hundred events ago, and a value in it",
         entities: VALUES,
         samples: 5,
         run: |options| Ok(past::rows::near(options)),
@@ -239,7 +239,7 @@ const BENCHES: [Bench; 33] = [
     },
     Bench {
         name: "as_of_far",
-        about: "the graph about half of 100,000 events back, and a value in it",
+        about: "the graph of about 50,000 events ago, of 100,000, and a value in it",
         entities: VALUES,
         samples: 5,
         run: |options| Ok(past::rows::far(options)),
@@ -247,7 +247,7 @@ const BENCHES: [Bench; 33] = [
     },
     Bench {
         name: "history_1",
-        about: "all that became of an entity that had one event, among 100,000 of others",
+        about: "the history of an entity with one event, among 100,000 events of others",
         entities: VALUES,
         samples: 5,
         run: |options| Ok(past::rows::history_once(options)),
@@ -255,7 +255,7 @@ const BENCHES: [Bench; 33] = [
     },
     Bench {
         name: "history_1000",
-        about: "all that became of an entity that had 1,000 events, among 99,000 of others",
+        about: "the history of an entity with 1,000 events, among 99,000 events of others",
         entities: VALUES,
         samples: 5,
         run: |options| Ok(past::rows::history_many(options)),
@@ -263,7 +263,7 @@ const BENCHES: [Bench; 33] = [
     },
     Bench {
         name: "writer_alone",
-        about: "steps of one thread, while nobody looks",
+        about: "steps of one thread without readers",
         entities: VALUES,
         samples: 5,
         run: writer::alone,
@@ -271,7 +271,7 @@ const BENCHES: [Bench; 33] = [
     },
     Bench {
         name: "writer_read",
-        about: "steps of one thread, while another takes the newest value all the time and reads in it",
+        about: "steps of one thread, while another thread takes the newest snapshot all the time and reads in it",
         entities: VALUES,
         samples: 5,
         run: writer::read,
@@ -279,7 +279,7 @@ const BENCHES: [Bench; 33] = [
     },
     Bench {
         name: "shared_1",
-        about: "a durable step, where 1 threads share a store and its syncs",
+        about: "a durable step, with 1 thread on a shared store",
         entities: &[],
         samples: 5,
         run: |options| shared::run(options, "shared_1", 1),
@@ -287,7 +287,7 @@ const BENCHES: [Bench; 33] = [
     },
     Bench {
         name: "shared_4",
-        about: "a durable step, where 4 threads share a store and its syncs",
+        about: "a durable step, with 4 threads that share a store and its syncs",
         entities: &[],
         samples: 5,
         run: |options| shared::run(options, "shared_4", 4),
@@ -295,7 +295,7 @@ const BENCHES: [Bench; 33] = [
     },
     Bench {
         name: "shared_16",
-        about: "a durable step, where 16 threads share a store and its syncs",
+        about: "a durable step, with 16 threads that share a store and its syncs",
         entities: &[],
         samples: 5,
         run: |options| shared::run(options, "shared_16", 16),
@@ -311,7 +311,7 @@ const BENCHES: [Bench; 33] = [
     },
     Bench {
         name: "compile",
-        about: "cargo check and build of a model, beside plain structs and enums with derives",
+        about: "cargo check and build of a model, and of plain structs and enums with derives",
         entities: &[10, 50, 200],
         samples: 5,
         run: compile::run,
@@ -319,21 +319,21 @@ const BENCHES: [Bench; 33] = [
     },
 ];
 
-/// The sizes at which operations are measured.
+/// The default sizes of rows that measure operations.
 const SIZES: &[usize] = &[1_000, 10_000, 100_000, 1_000_000];
-/// The sizes at which values of the graph and the past are.
+/// The default sizes of rows that measure snapshots and the past.
 const VALUES: &[usize] = &[1_000, 10_000, 100_000, 1_000_000, 5_000_000];
 
-/// How to measure.
+/// What a benchmark is asked to measure.
 struct Options {
-    /// How many samples of each contender.
+    /// The number of samples of each contender.
     samples: usize,
     /// The sizes, in entities.
     entities: Vec<usize>,
 }
 
 #[derive(Parser)]
-#[command(about = "ironweave beside the same written by hand")]
+#[command(about = "Compares ironweave with the same work written by hand")]
 struct Cli {
     /// Run one benchmark only
     #[arg(long, value_name = "NAME")]
@@ -350,7 +350,7 @@ struct Cli {
     /// The sizes to measure, in entities; each benchmark has its own
     #[arg(long, value_delimiter = ',', value_name = "N,N")]
     entities: Option<Vec<usize>>,
-    /// What this program tells itself where it needs a process of its own: the contender whose memory is counted
+    /// For processes that this program starts itself: the contender whose memory is counted
     #[arg(long, hide = true)]
     bytes_of: Option<String>,
     #[arg(long, hide = true)]
@@ -361,7 +361,7 @@ struct Cli {
     dir: Option<PathBuf>,
 }
 
-/// Does what this program asks of itself.
+/// Runs what this program started itself for, if that is so.
 fn inner(cli: &Cli) -> Option<Result<(), Box<dyn Error>>> {
     let linked = cli.linked != 0;
     if let (Some(count), Some(dir)) = (cli.write_dots, &cli.dir) {

@@ -1,4 +1,5 @@
-//! `relink_fanin_*`, `watched_*`, `place_query`, `find`: one operation on the graph, beside peers; see `yard`.
+//! `relink_fanin_*`, `watched_*`, `place_query`, `find`: one operation on the graph,
+//! of all contenders in `yard`.
 
 use std::hint::black_box;
 
@@ -7,14 +8,14 @@ use crate::harness::{Row, row, sample};
 use crate::yard::flat::Flat;
 use crate::yard::{self, Fact, Random, Watched, Yard, each_watched, each_yard, relinks, runs};
 
-/// A contender that waits for its turn.
+/// A contender and how to take a sample of it.
 struct Lane {
     name: &'static str,
-    /// Takes one sample, the first of which is thrown away.
+    /// Takes a sample. The first one is discarded.
     sample: Box<dyn FnMut(usize) -> f64>,
 }
 
-/// Takes samples of all in turn.
+/// Takes samples of all contenders in turns.
 fn measure(bench: &'static str, entities: usize, samples: usize, mut lanes: Vec<Lane>) -> Vec<Row> {
     let mut taken: Vec<Vec<f64>> = lanes.iter().map(|_| Vec::new()).collect();
     for i in 0..=samples {
@@ -32,7 +33,7 @@ fn measure(bench: &'static str, entities: usize, samples: usize, mut lanes: Vec<
         .collect()
 }
 
-/// A task goes to another worker, of whom each has `fan_in`.
+/// A task is relinked to another worker. Each worker has `fan_in` tasks.
 pub fn relink(options: &Options, bench: &'static str, fan_in: usize) -> Vec<Row> {
     yard::compare(57, 3, 1);
     let mut rows = Vec::new();
@@ -54,7 +55,7 @@ pub fn relink(options: &Options, bench: &'static str, fan_in: usize) -> Vec<Row>
     rows
 }
 
-/// A task moves, whose worker, of whom each has `fan_in`, would notice if all of them ran.
+/// A task moves. Its worker has `fan_in` tasks and an immediate event that waits until all of them run.
 pub fn watched(options: &Options, bench: &'static str, fan_in: usize) -> Vec<Row> {
     yard::compare(57, 3, 1);
     let mut rows = Vec::new();
@@ -76,7 +77,7 @@ pub fn watched(options: &Options, bench: &'static str, fan_in: usize) -> Vec<Row
     rows
 }
 
-/// All tasks that run, one in a hundred, with their values; for each one that is found.
+/// Finds the running tasks, one in a hundred of all, and reads their values. The time is for each task found.
 pub fn place_query(options: &Options) -> Vec<Row> {
     yard::compare(57, 3, 1);
     let mut rows = Vec::new();
@@ -111,7 +112,7 @@ pub fn place_query(options: &Options) -> Vec<Row> {
     rows
 }
 
-/// A task by its name, and its value.
+/// Finds a task by its name and reads its value.
 pub fn find(options: &Options) -> Vec<Row> {
     yard::compare(57, 3, 1);
     let mut rows = Vec::new();
@@ -139,7 +140,7 @@ pub fn find(options: &Options) -> Vec<Row> {
     rows
 }
 
-/// The same as facts.
+/// The history of [`replay`] as facts.
 fn facts_of(
     entities: usize,
     fan_in: usize,
@@ -160,8 +161,8 @@ fn facts_of(
     facts
 }
 
-/// Everything that happened from the beginning on: tasks made, handed on, moved; for each fact. ironweave reads it from
-/// the log in a directory; the others are told it from an array.
+/// Replays a history: tasks are created, relinked and moved. The time is for each fact. ironweave reads the history from the
+/// log in a directory, the others from an array.
 pub fn replay(options: &Options) -> Result<Vec<Row>, Box<dyn std::error::Error>> {
     let mut rows = Vec::new();
     for &entities in &options.entities {
@@ -170,7 +171,7 @@ pub fn replay(options: &Options) -> Result<Vec<Row>, Box<dyn std::error::Error>>
         let moved = runs(entities, entities, 6);
         let facts = 7 * entities + yard::workers(entities, fan_in);
         let mut lanes = Vec::new();
-        // Of its facts, and with room made at once.
+        // `flat` replays facts, into vectors of the final size.
         let told = facts_of(entities, fan_in, &hand_on, &moved);
         lanes.push(Lane {
             name: Flat::NAME,
@@ -230,11 +231,11 @@ pub fn replay(options: &Options) -> Result<Vec<Row>, Box<dyn std::error::Error>>
     Ok(rows)
 }
 
-/// A directory beside what was built, which is gone afterwards.
+/// A directory beside this program, which is removed when this is dropped.
 pub struct Scratch(pub std::path::PathBuf);
 
 impl Scratch {
-    /// An empty one.
+    /// Creates it, empty.
     pub fn new(name: &str) -> std::io::Result<Self> {
         let exe = std::env::current_exe()?;
         let dir = exe.with_file_name(format!("bench-{name}-{}", std::process::id()));
@@ -248,7 +249,7 @@ impl Scratch {
 
 impl Drop for Scratch {
     fn drop(&mut self) {
-        // What is left is in the directory of what is built.
+        // If it cannot be removed, it stays in the target directory.
         let _ = std::fs::remove_dir_all(&self.0);
     }
 }

@@ -1,7 +1,7 @@
-//! `shared_1`, `shared_4`, `shared_16`: durable steps in a second, where so many threads share a store and its syncs,
-//! beside one thread that has the store for itself.
+//! `shared_1`, `shared_4`, `shared_16`: durable steps in a second of so many threads that share a store and its syncs, and of
+//! one thread that owns its store.
 //!
-//! The directory is beside what was built: on a disk in memory the figures say nothing.
+//! The store is in the target directory, since figures of a file system in memory would mean nothing.
 
 use std::error::Error;
 use std::thread;
@@ -13,12 +13,12 @@ use crate::rows::Scratch;
 use crate::yard::ours::{Ours, plain};
 use crate::{Measured, Options};
 
-/// Tasks that move.
+/// The number of tasks.
 const TASKS: usize = 1_000;
-/// Steps of each thread in a sample.
+/// The number of steps of each thread in a sample.
 const STEPS: usize = 150;
 
-/// Measures one number of threads.
+/// Measures a number of threads.
 pub fn run(options: &Options, bench: &'static str, threads: usize) -> Measured {
     let mut alone = Vec::new();
     let mut shared = Vec::new();
@@ -41,7 +41,7 @@ pub fn run(options: &Options, bench: &'static str, threads: usize) -> Measured {
         let seq = store.read(Store::durable)?;
         drop(store);
         let store = Store::<plain::Model>::open(&dir.0)?;
-        assert_eq!(store.durable(), seq, "what had a receipt is there");
+        assert_eq!(store.durable(), seq, "steps with a receipt are in the log");
     }
     Ok(vec![
         row(bench, "one thread", threads, alone).per_second(),
@@ -49,7 +49,7 @@ pub fn run(options: &Options, bench: &'static str, threads: usize) -> Measured {
     ])
 }
 
-/// Each thread moves its own tasks to and fro.
+/// Each thread moves its own tasks between two states.
 fn step(store: &SharedStore<plain::Model>, threads: usize, tasks: &[plain::Task]) {
     thread::scope(|s| {
         for own in tasks.chunks(TASKS / threads).take(threads) {
@@ -73,7 +73,7 @@ fn filled() -> Result<(Scratch, Ours), Box<dyn Error>> {
     Ok((dir, ours))
 }
 
-/// Rows for people.
+/// The table that is printed.
 pub fn table(rows: &[Row]) -> String {
     let mut text = format!("{:<14}{:>10}{:>14}\n", "", "threads", "steps/s");
     for row in rows {

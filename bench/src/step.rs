@@ -1,5 +1,5 @@
-//! `step_graph`, `step_recorded`, `step_logged`, `reject`, `what_if_1`, `what_if_100`: one event on a graph, and what
-//! remains of it.
+//! `step_graph`, `step_recorded`, `step_logged`, `reject`, `what_if_1`, `what_if_100`: one event on a graph, and
+//! what is kept of it.
 
 use std::hint::black_box;
 
@@ -11,14 +11,14 @@ use crate::work::{Contender, Keeps, Op, operations};
 /// Operations in one sample.
 const BATCH: usize = 100_000;
 
-/// What is measured of an operation.
+/// What is done with an operation.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Act {
-    /// It happens.
+    /// It fires.
     Step,
-    /// It cannot happen.
+    /// It is rejected.
     Reject,
-    /// So many in a row happen and are taken back.
+    /// So many in a row fire and are rolled back together.
     WhatIf(usize),
 }
 
@@ -52,7 +52,7 @@ impl<C: Contender> Lane<C> {
     }
 }
 
-/// Measures all contenders at all sizes.
+/// Measures all contenders at all sizes, in turns.
 fn measured(options: &Options, bench: &'static str, keeps: Keeps, act: Act) -> Vec<Row> {
     compare(57, 1);
     #[cfg(feature = "peers")]
@@ -99,11 +99,11 @@ fn measured(options: &Options, bench: &'static str, keeps: Keeps, act: Act) -> V
     rows
 }
 
-/// Operations in one sample of those who take long.
+/// Operations in one sample of slow contenders.
 #[cfg(feature = "peers")]
 const PEERS_BATCH: usize = 20_000;
 
-/// Measures one after the others.
+/// Measures one contender after the others.
 #[cfg(feature = "peers")]
 fn alone<C: Contender>(
     bench: &'static str,
@@ -118,14 +118,14 @@ fn alone<C: Contender>(
     row(bench, C::NAME, entities, lane.samples)
 }
 
-/// Operations to warm up with, which happen, and those to measure with, which can come next as `act` wants them.
+/// Operations to warm up with, all of which fire, and operations to measure with, which suit `act` after these.
 fn work(entities: usize, samples: usize, act: Act) -> (Vec<Op>, Vec<Op>) {
     let mut warm_up = operations(entities, BATCH * (samples + 1), entities as u64);
     let mut rest = warm_up.split_off(BATCH);
     if act == Act::Step {
         return (warm_up, rest);
     }
-    // None of these remains, so that each begins where the warm-up ended.
+    // None of these is kept, so that each begins in the state after the warm-up.
     let mut running = vec![false; entities];
     for op in &warm_up {
         running[op.task as usize] = op.start;
@@ -143,32 +143,32 @@ fn work(entities: usize, samples: usize, act: Act) -> (Vec<Op>, Vec<Op>) {
     (warm_up, rest)
 }
 
-/// One event, of which nothing remains but the graph.
+/// One event, of which only the graph is kept.
 pub fn graph(options: &Options) -> Vec<Row> {
     measured(options, "step_graph", Keeps::Nothing, Act::Step)
 }
 
-/// One event, of which itself and its facts remain.
+/// One event that is kept with its facts.
 pub fn recorded(options: &Options) -> Vec<Row> {
     measured(options, "step_recorded", Keeps::Facts, Act::Step)
 }
 
-/// One event, of which a frame of the log remains.
+/// One event that is written to a log.
 pub fn logged(options: &Options) -> Vec<Row> {
     measured(options, "step_logged", Keeps::Log, Act::Step)
 }
 
-/// One event that cannot happen.
+/// One event that is rejected.
 pub fn reject(options: &Options) -> Vec<Row> {
     measured(options, "reject", Keeps::Log, Act::Reject)
 }
 
-/// One event, taken back.
+/// One event that is rolled back.
 pub fn what_if_1(options: &Options) -> Vec<Row> {
     measured(options, "what_if_1", Keeps::Log, Act::WhatIf(1))
 }
 
-/// One event of a hundred that are taken back together.
+/// One event of a hundred that are rolled back together.
 pub fn what_if_100(options: &Options) -> Vec<Row> {
     measured(options, "what_if_100", Keeps::Log, Act::WhatIf(100))
 }

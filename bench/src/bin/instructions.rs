@@ -1,10 +1,10 @@
-//! One contender, so many operations, and nothing else: for a profiler or a counter of instructions.
+//! Runs so many operations of one contender and nothing else, for a profiler or a counter of instructions.
 //!
 //! ```text
 //! valgrind --tool=callgrind target/release/instructions ironweave graph 10000 100000
 //! ```
 //!
-//! What is counted besides (making the operations, the first state) falls out of the difference of two counts.
+//! The difference of two counts excludes the initial state.
 
 #[path = "../contenders/mod.rs"]
 #[allow(dead_code)]

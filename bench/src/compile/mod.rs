@@ -1,12 +1,12 @@
 //! `compile`: what a model costs the compiler, beside plain structs and enums of the same number.
 //!
-//! Crates are generated in `bench/target/compile`, with a target directory of their own, so that what they depend
-//! on is built once. Then cargo is started as a user would start it, and the time of the whole command is taken: by
-//! the clock, so what else the machine does is in it, and the figure is the median. What cargo itself takes is in
-//! both columns and not in their difference. Each line takes the samples that were asked for, or as many as begin
-//! within a minute. Figures are told as they come, since the great ones take minutes.
+//! Crates are generated in `bench/target/compile`, with a target directory of their own, so that their dependencies are
+//! built once. Then cargo is started as a user would start it, and the wall-clock time of the whole command is taken, so it
+//! includes whatever else the machine does. The figure is the median. The time of cargo itself is in both columns,
+//! and so not in their difference. Each line takes the requested number of samples, or as many as begin within a
+//! minute. Figures are printed as they come, since large models take minutes.
 //!
-//! An edit adds a field to one event in the middle, or takes it away again. "Whole" is with `CARGO_INCREMENTAL=0`;
+//! An edit adds a field to one event in the middle, or removes it again. "Whole" is with `CARGO_INCREMENTAL=0`;
 //! everything else is as cargo does it by default, so a cold check writes what the next one reads.
 //!
 //! Goals: at most 10 ms of check for an entity, macro included, and linear; one edit in a model of 50 entities
@@ -27,7 +27,7 @@ use crate::harness::{Row, row, sample};
 use crate::{Measured, Options};
 use model::Who;
 
-/// The greatest model that is generated: sizes for other benchmarks go far beyond it.
+/// The largest model that is generated; the sizes of other benchmarks are far larger.
 const MOST: usize = 1_000;
 
 /// Goal: milliseconds of check for an entity.

@@ -1,15 +1,14 @@
 //! ironweave, through its public interface, on a store in memory.
 //!
-//! It does more than the others: handles are checked to be alive, facts hold their values encoded. With a log it also
-//! encodes the event, keeps the fingerprint, reads the clock, and appends a frame to the log in memory, which keeps all
-//! of them.
+//! It does more than the others: it checks that handles are alive, and facts hold their values encoded. With a log it also
+//! encodes the event, updates the fingerprint, reads the clock, and appends a frame to the log in memory, which keeps all frames.
 
 use ironweave::{Facts, prelude::*};
 
 use self::model::{Started, Stopped, Task, TasksAdded, Worker, WorkersHired, state};
 use crate::work::{Contender, KEPT, Keeps, Op, Picture, Value, first_worker, workers};
 
-/// What there is at first is made so many in a transaction.
+/// The number of entities of the initial state that one transaction creates.
 const TOGETHER: usize = 100;
 
 /// Tasks and workers.

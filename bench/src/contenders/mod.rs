@@ -1,4 +1,4 @@
-//! Who is measured: three ways to write it by hand, and ironweave.
+//! The contenders: three ways to write the work by hand, and ironweave.
 
 pub mod flat;
 pub mod ironweave;

@@ -1,8 +1,8 @@
-//! What was: the graph as of then, and what became of somebody; beside the same by hand, SQLite with a history table,
-//! and minigraf.
+//! Rows about the past: the graph at an earlier time, and the history of an entity, of ironweave, by hand, of SQLite with a history
+//! table, and of minigraf.
 //!
-//! Everybody does the events of [`crate::work`] and can be asked for the past. [`compare`] sees to it that all of them
-//! remember the same. The rows are in [`rows`].
+//! Each contender does the events of [`crate::work`] and answers questions about the past. [`compare`] checks that all answers
+//! are the same. The rows are in [`rows`].
 
 pub mod flat;
 #[cfg(feature = "peers")]
@@ -16,13 +16,13 @@ pub mod sqlite;
 use crate::work::{Op, Picture, first_worker, workers};
 use crate::yard::Random;
 
-/// How many events are about the first task.
+/// The number of events of the first task.
 pub const MANY: usize = 1_000;
 
-/// What a task was, from one event on.
+/// The state of a task from an event on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Version {
-    /// After how many events that was.
+    /// The number of events before it.
     pub done: usize,
     /// Its value.
     pub value: u64,

@@ -1,8 +1,7 @@
 //! `as_of_near`, `as_of_far`, `history_1`, `history_1000`.
 //!
-//! The first question of all is a figure of its own where it makes what later ones use (`ironweave_first`: from the
-//! beginning of the log). Later ones come while events go on happening, so that none is about a point that was asked for
-//! before.
+//! The first question has a figure of its own where it builds what later questions use (`ironweave_first`, which reads the log
+//! from its beginning). Between later questions further events fire, so that no point of time is asked for twice.
 
 use std::hint::black_box;
 use std::time::Instant;
@@ -13,21 +12,21 @@ use crate::harness::{Row, row, sample};
 use crate::work::Op;
 use crate::yard::Random;
 
-/// Events that have happened before anything is asked.
+/// The number of events before the first question.
 const STEPS: usize = 100_000;
-/// How many happen between two questions: neither a part nor a multiple of what anybody keeps values at.
+/// The number of events between two questions. It neither divides nor is divided by any distance of kept values.
 const BETWEEN: usize = 617;
 /// Questions in one sample.
 const ASKED: usize = 10;
-/// How far back the near past is.
+/// How many events ago the near past is.
 const NEAR: usize = 100;
 
-/// What is asked.
+/// The kind of a question.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Asks {
-    /// A value, a hundred events back.
+    /// A value of a hundred events ago.
     Near,
-    /// A value, about half of all events back.
+    /// A value of about half of all events ago.
     Far,
     /// All that became of somebody who had one event.
     Once,

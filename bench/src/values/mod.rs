@@ -1,6 +1,6 @@
-//! `with`, `with_100`, `snapshot`, `snapshot_read`, `snapshot_walk`: values of the whole graph, beside the same written by
-//! hand over two libraries of persistent collections; and beside SQLite with a history table and minigraf, as far as they
-//! go ([`peers`]): for them a value is a number, as of which they can be asked.
+//! `with`, `with_100`, `snapshot`, `snapshot_read`, `snapshot_walk`: values of the whole graph, of ironweave and by hand with two
+//! libraries of persistent collections. SQLite with a history table and minigraf take part where they can ([`peers`]): their
+//! value is a number, and they answer questions as of it.
 
 #[cfg(feature = "peers")]
 mod peers;
@@ -17,7 +17,7 @@ use crate::work::{Contender, Keeps, Op, Value, operations};
 
 /// Operations in one sample.
 const BATCH: usize = 20_000;
-/// How many of the last values somebody holds.
+/// How many of the last values are held.
 const HELD: usize = 4;
 
 /// Measures one way to use values, of all contenders in turns.

@@ -1,6 +1,6 @@
-//! `writer_alone`, `writer_read`: how many steps in a second one thread does, while nobody looks and while another thread
-//! takes the newest value all the time and reads a little in it. What both cost each other is the figure; each contender
-//! lets others read in the way that suits it best.
+//! `writer_alone`, `writer_read`: the steps in a second of one thread, without readers and while another thread takes the newest
+//! value all the time and reads a little in it. The figure is what the two threads cost each other. Each contender
+//! shares its values in the way that suits it best.
 
 mod by_hand;
 #[cfg(feature = "peers")]
@@ -18,13 +18,13 @@ use crate::work::{Op, operations};
 use crate::yard::Random;
 use crate::{Measured, Options};
 
-/// How many tasks a reader reads in each value.
+/// The number of tasks that a reader reads in each value.
 const READS: usize = 10;
 
 /// What is read of a task: its value, whether it runs, how many tasks its worker has.
 pub type Read = (u64, bool, usize);
 
-/// Someone who does steps while others read.
+/// A contender that steps while another thread reads.
 pub trait Writer {
     /// The name in the table.
     const NAME: &'static str;

@@ -1,7 +1,7 @@
-//! What the rows beside the steps are measured on: tasks with names, that are ready or running, and workers who hold
-//! them; each row an operation of its own, at many sizes and fan-ins.
+//! The work of the other rows: tasks have names and are ready or running, and workers hold them. Each row measures one
+//! operation, at several sizes and fan-ins.
 //!
-//! Everybody does the same work, which `compare` sees to before anything is measured: after the same random history, all
+//! `compare` checks before anything is measured that all contenders do the same work: after the same random history, all
 //! have the same [`Picture`].
 
 #[cfg(feature = "peers")]
