@@ -224,7 +224,7 @@ fn ours(count: usize, linked: bool) -> Result<(u64, Box<dyn Any>), Box<dyn std::
 }
 
 /// Writes the log that `ours` opens.
-pub fn write(count: usize, linked: bool, dir: &std::path::Path) -> Result<(), StorageError> {
+pub fn write(count: usize, linked: bool, dir: &std::path::Path) -> Result<(), OpenError> {
     let step = |e: StepError| -> ! { unreachable!("it is not rejected: {e}") };
     let numbers: Vec<u64> = (0..count as u64).collect();
     if !linked {

@@ -121,7 +121,7 @@ pub fn what_if_wanted(dirs: &Dirs, refs: &[String], full: bool) -> Result<()> {
     print(&out)
 }
 
-fn unreadable(dirs: &Dirs, e: &StorageError) -> anyhow::Error {
+fn unreadable(dirs: &Dirs, e: impl std::fmt::Display) -> anyhow::Error {
     anyhow::anyhow!("cannot read the log in {}: {e}", dirs.shown().display())
 }
 

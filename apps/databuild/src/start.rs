@@ -68,9 +68,10 @@ fn no_store(dirs: &Dirs) -> anyhow::Error {
 }
 
 /// The error without its sources, which its message includes already.
-fn cannot_open(dirs: &Dirs, e: &StorageError) -> anyhow::Error {
+fn cannot_open(dirs: &Dirs, e: &OpenError) -> anyhow::Error {
     let store = dirs.shown().join("store");
-    let advice = if e.is_schema() || (e.is_io() && !e.is_full()) {
+    let refused = e.storage().is_some_and(|e| e.is_io() && !e.is_full());
+    let advice = if e.is_schema() || refused {
         ". Choose another directory with --dir"
     } else {
         ""

@@ -209,7 +209,7 @@ impl Contender for Ours {
     }
 
     fn step_and_undo(&mut self, events: &[Asked]) {
-        let answer = self.store.what_if(|t| {
+        let answer = self.store.what_if(|t| -> Result<_, StepError> {
             for asked in events {
                 if asked.start {
                     t.apply(asked.started())?;

@@ -49,7 +49,7 @@ fn history(seed: u64, seen: &mut Seen) {
         seen.runs.extend(hand.runs_by_state.keys());
         seen.wants.extend(hand.wants_by_state.keys());
     }
-    assert_eq!(model.store.check(), Vec::<String>::new());
+    assert_eq!(model.store.check(), []);
 }
 
 #[test]

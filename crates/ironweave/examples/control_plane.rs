@@ -174,7 +174,7 @@ pub fn run(out: &mut dyn io::Write) -> Result<(), Box<dyn Error>> {
     round(&mut store, out)?;
     for node in store.place::<Node, Ready>().collect::<Vec<_>>() {
         let name = node.name(&store).to_owned();
-        let unplaced = store.what_if(|t| {
+        let unplaced = store.what_if(|t| -> Result<_, StepError> {
             let node = name.as_str().into();
             t.apply(NodeDied { node })?;
             Ok(schedule(t))

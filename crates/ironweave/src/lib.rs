@@ -23,12 +23,15 @@ mod store;
 mod subscribe;
 mod value;
 
-pub use base::error::{Chain, EntityRef, ErrorKind, LoopLimit, Name, Reject, StepError};
-pub use base::id::Id;
+pub use base::error::{
+    Chain, EntityRef, ErrorKind, Inconsistency, LoopLimit, Name, OpenError, ReadError, Reason,
+    Reject, StepError,
+};
+pub use base::id::{Id, ParseHandleError, ParseIdError};
 pub use base::meta::Meta;
 pub use base::position::{FrameRef, ParsePositionError, Position};
 pub use base::storage_error::StorageError;
-pub use base::time::Timestamp;
+pub use base::time::{ParseTimestampError, Timestamp};
 pub use db::entity::{Any, Ensure, Entity, Handle, Key, Keyed, Place, StateOf};
 pub use db::query::{self, Filter};
 pub use db::{Db, Links, Places, Reader};

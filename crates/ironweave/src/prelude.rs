@@ -2,6 +2,6 @@
 
 pub use crate::{
     Any, AnyEvent as _, Apply, Bound, Db, Durability, Ensure, Entity, Event, Filter, Handle as _,
-    Id, Key, Keyed, Meta, Receipt, Reject, SharedStore, Snapshot, StateOf, StepError, StorageError,
-    Store, Timestamp, Transaction, Tx,
+    Id, Key, Keyed, Meta, OpenError, ReadError, Receipt, Reject, SharedStore, Snapshot, StateOf,
+    StepError, StorageError, Store, Timestamp, Transaction, Tx,
 };

@@ -67,7 +67,7 @@ fn the_graph_and_the_past_are_unchanged() {
             Store::<build::Model>::open(dir)
         };
         let store = store.expect("it opens");
-        assert_eq!(store.check(), Vec::<String>::new());
+        assert_eq!(store.check(), []);
         assert_eq!(store.verify().expect("the same facts again"), 29);
         let actual = text(&store).expect("the log can be read");
         // If the format of the text changes on purpose, commit this file.

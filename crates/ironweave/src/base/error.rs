@@ -1,19 +1,35 @@
-//! What can come of a step: one enum of outcomes, each with the entities, states and names that it speaks of, and the
-//! events that led to it. Their messages are in `display`.
+//! Errors: one enum of outcomes for each operation whose callers tell them apart, and one [`ErrorKind`] for all.
+//!
+//! Here is what can come of a step: each outcome with the entities, states and names that it concerns, and the events
+//! that led to it. Their messages are in `display`.
 
 mod display;
+mod inconsistency;
+mod kind;
+mod open;
+mod outcome;
+mod read;
+mod reject;
+#[cfg(test)]
+mod tests;
 
 use std::fmt;
 use std::sync::Arc;
 
+pub use inconsistency::Inconsistency;
+pub use kind::ErrorKind;
+pub use open::OpenError;
+pub use read::ReadError;
+pub use reject::{Reason, Reject};
+
 use crate::base::id::Id;
 use crate::base::position::Seq;
-use crate::base::storage_error::StorageError;
+use crate::base::storage_error::{StorageError, StorageFailure};
 
-/// A name of the model, shared by all that speaks of it.
+/// A name of the model, shared by all that refer to it.
 pub type Name = Arc<str>;
 
-/// An entity that an error or a receipt speaks of. One of an error prints with its key, `Ward "icu"` or
+/// An entity that an error or a receipt refers to. One of an error prints with its key, `Ward "icu"` or
 /// `Bed "icu", 4`, and without one, as in a receipt, with its id: `Partition/3.1`.
 ///
 /// Two are equal if they are the same entity, whether they have the key or not.
@@ -52,7 +68,7 @@ impl fmt::Debug for EntityRef {
 }
 
 /// The events that led to a rejection: the one that the program fired, then immediate events, each of which the one
-/// before it enabled. Empty as long as nobody has said; see [`StepError::chain`].
+/// before it enabled. Empty until the step fills it in; see [`StepError::chain`].
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct Chain(Option<Arc<[Name]>>);
 
@@ -93,8 +109,8 @@ pub enum LoopLimit {
 #[non_exhaustive]
 #[derive(Debug)]
 pub enum StepError {
-    /// The event names an entity that was deleted, or that is of another store.
-    Dead {
+    /// The entity was deleted, or the handle is of another store.
+    StaleHandle {
         /// The event.
         event: Name,
         /// The entity.
@@ -141,8 +157,8 @@ pub enum StepError {
         event: Name,
         /// The path of the guard.
         guard: Name,
-        /// What it said.
-        reason: String,
+        /// The reason that it gave.
+        reason: Reason,
         /// The events that led to it; see [`StepError::chain`].
         chain: Chain,
     },
@@ -150,8 +166,8 @@ pub enum StepError {
     Rejected {
         /// The event.
         event: Name,
-        /// What it said.
-        reason: String,
+        /// The reason that it gave.
+        reason: Reason,
         /// The events that led to it; see [`StepError::chain`].
         chain: Chain,
     },
@@ -245,8 +261,8 @@ pub enum StepError {
         invariant: Name,
         /// The entity of which it does not hold.
         entity: EntityRef,
-        /// What it said.
-        reason: String,
+        /// The reason that it gave.
+        reason: Reason,
         /// The events that led to it; see [`StepError::chain`].
         chain: Chain,
     },
@@ -313,119 +329,26 @@ pub enum StepError {
         /// What the rejection said.
         reason: String,
     },
+    /// The transaction happened before under its idempotency key, by rules under which its event did not bind or create
+    /// this name, so that its receipt cannot be given again.
+    ReceiptLost {
+        /// The transaction that has the key.
+        seq: Seq,
+        /// The event.
+        event: Name,
+        /// The name of which the log has no entities.
+        name: Name,
+    },
     /// The savepoint is of another transaction, or a rollback to an earlier one has undone it.
     StaleSavepoint,
-    /// The log refused or failed; see [`StepError::kind`].
+    /// The metadata names a transaction that the log does not have, or the store keeps no log to look in.
+    Metadata(Box<ReadError>),
+    /// The store is open for reading only.
+    ReadOnly,
+    /// The log refused or failed, and nothing was written.
     Storage(StorageError),
-    /// The log failed while it wrote: whether the transaction is in it, only opening it again tells.
+    /// The log failed while it wrote. The transaction may or may not be in it; opening the store again shows which.
     Indeterminate(StorageError),
-}
-
-/// What a caller can do about a [`StepError`].
-#[non_exhaustive]
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ErrorKind {
-    /// The event does not fit the state of the graph; nothing happened.
-    Rejected,
-    /// The log refused it cleanly, since the disk is full or the store is read only, say; nothing happened.
-    Refused,
-    /// Another transaction changed what this one expected. It is safe to try again.
-    Conflict,
-    /// The log failed while it wrote: open the store again to see.
-    Indeterminate,
-    /// The store failed before and takes no more steps: open it again.
-    Stopped,
-}
-
-impl StepError {
-    /// What a caller can do about it.
-    #[must_use]
-    pub fn kind(&self) -> ErrorKind {
-        match self {
-            Self::Changed { .. } => ErrorKind::Conflict,
-            Self::Indeterminate(_) => ErrorKind::Indeterminate,
-            Self::Storage(e) if e.is_stopped() => ErrorKind::Stopped,
-            Self::Storage(_) => ErrorKind::Refused,
-            _ => ErrorKind::Rejected,
-        }
-    }
-
-    /// The events that led to it: the event that the program fired, then immediate events, each of which the one
-    /// before it enabled. The last is the event that was rejected or, of an [`Invariant`](StepError::Invariant), the
-    /// last that changed what the invariant sees. Of a [`Loop`](StepError::Loop) with a cycle it ends where that begins.
-    ///
-    /// Empty where no event fired: the transaction could not begin, or the log refused it.
-    #[must_use]
-    pub fn chain(&self) -> &[Name] {
-        self.chain_ref().map_or(&[], |chain| chain)
-    }
-
-    /// The immediate event that was rejected and so made the event fail that enabled it, where it was one.
-    ///
-    /// An immediate event fires where its conditions hold; what its other arcs cannot do rejects the whole step.
-    #[must_use]
-    pub fn immediate(&self) -> Option<&Name> {
-        match (self, self.chain()) {
-            (Self::Invariant { .. }, _) => None,
-            (Self::Loop { cycle, .. }, _) if !cycle.is_empty() => cycle.first(),
-            (_, [_, .., last]) => Some(last),
-            _ => None,
-        }
-    }
-
-    /// Says which events led to it, unless that is known.
-    #[cold]
-    pub(crate) fn led_by(mut self, events: impl FnOnce() -> Vec<Name>) -> Self {
-        if let Some(chain) = self.chain_mut()
-            && chain.is_empty()
-        {
-            *chain = Chain::new(events());
-        }
-        self
-    }
-}
-
-/// The chain of an error that has one, by reference or to be changed.
-macro_rules! chain_of {
-    ($error:expr) => {
-        match $error {
-            StepError::Dead { chain, .. }
-            | StepError::UnknownKey { chain, .. }
-            | StepError::NotInPlace { chain, .. }
-            | StepError::When { chain, .. }
-            | StepError::Guard { chain, .. }
-            | StepError::Rejected { chain, .. }
-            | StepError::TwoArcs { chain, .. }
-            | StepError::Repeated { chain, .. }
-            | StepError::Duplicate { chain, .. }
-            | StepError::Cardinality { chain, .. }
-            | StepError::AlreadyLinked { chain, .. }
-            | StepError::NotLinked { chain, .. }
-            | StepError::Restricted { chain, .. }
-            | StepError::Cycle { chain, .. }
-            | StepError::Invariant { chain, .. }
-            | StepError::Loop { chain, .. }
-            | StepError::Full { chain, .. }
-            | StepError::Unwritable { chain, .. }
-            | StepError::Changed { chain, .. } => Some(chain),
-            StepError::TimeGoesBack { .. }
-            | StepError::KeyReused { .. }
-            | StepError::RejectedBefore { .. }
-            | StepError::StaleSavepoint
-            | StepError::Storage(_)
-            | StepError::Indeterminate(_) => None,
-        }
-    };
-}
-
-impl StepError {
-    fn chain_ref(&self) -> Option<&Chain> {
-        chain_of!(self)
-    }
-
-    fn chain_mut(&mut self) -> Option<&mut Chain> {
-        chain_of!(self)
-    }
 }
 
 // Below what clippy takes for a large error, with some room.
@@ -434,61 +357,30 @@ const _: () = assert!(size_of::<StepError>() <= 120);
 impl std::error::Error for StepError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
-            Self::Storage(e) | Self::Indeterminate(e) => Some(e),
-            _ => None,
+            // The message of the failure is that of this error.
+            Self::Storage(e) => e.source(),
+            Self::Metadata(e) => e.source(),
+            Self::Indeterminate(e) => Some(e),
+            _ => self.reason()?.source(),
         }
     }
 }
 
-/// What a guard, a handler or an invariant gives to say no: a reason in words, or what an operation on the
-/// graph answered.
-pub struct Reject(Box<Why>);
-
-enum Why {
-    Reason(String),
-    Step(StepError),
-}
-
-impl Reject {
-    /// Rejects for a reason.
-    ///
-    /// ```
-    /// # use ironweave::Reject;
-    /// assert_eq!(Reject::new("no capacity").to_string(), "no capacity");
-    /// ```
-    #[must_use]
-    pub fn new(reason: impl Into<String>) -> Self {
-        Self(Box::new(Why::Reason(reason.into())))
-    }
-
-    /// The step error that it carries, or the one that `wrap` makes of its reason.
-    pub(crate) fn into_step(self, wrap: impl FnOnce(String) -> StepError) -> StepError {
-        match *self.0 {
-            Why::Reason(reason) => wrap(reason),
-            Why::Step(e) => e,
+impl From<StorageError> for StepError {
+    fn from(e: StorageError) -> Self {
+        match e.failure() {
+            StorageFailure::ReadOnly => Self::ReadOnly,
+            _ => Self::Storage(e),
         }
     }
 }
 
-impl From<StepError> for Reject {
-    fn from(e: StepError) -> Self {
-        Self(Box::new(Why::Step(e)))
-    }
-}
-
-impl fmt::Display for Reject {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &*self.0 {
-            Why::Reason(reason) => f.write_str(reason),
-            Why::Step(e) => fmt::Display::fmt(e, f),
+impl From<ReadError> for StepError {
+    /// For metadata, which names frames of the log.
+    fn from(e: ReadError) -> Self {
+        match e {
+            ReadError::Storage(e) => Self::Storage(e),
+            e => Self::Metadata(Box::new(e)),
         }
     }
 }
-
-impl fmt::Debug for Reject {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Reject({self})")
-    }
-}
-
-impl std::error::Error for Reject {}

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-/// Which entity of its type: 8 bytes.
+/// Identifies an entity among those of its type, in 8 bytes. It prints as `3.1`, and parses from that.
 ///
 /// A slot is used again after a delete, with the next generation, so an `Id` never names two entities.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -17,13 +17,13 @@ pub(crate) const FREE: u8 = u8::MAX;
 pub(crate) const GENERATION_MAX: u32 = 0x00ff_ffff;
 
 impl Id {
-    /// The place of the entity in the tables of its type; ids of a type are ordered by it.
+    /// The index of the entity in the tables of its type; ids of a type are ordered by it.
     #[must_use]
     pub fn slot(self) -> u32 {
         self.slot
     }
 
-    /// How often the slot was taken, from 1; 24 bits.
+    /// How many entities the slot has held, with this one: from 1, in 24 bits.
     #[must_use]
     pub fn generation(self) -> u32 {
         self.generation
@@ -58,20 +58,158 @@ impl fmt::Debug for Id {
     }
 }
 
-impl std::str::FromStr for Id {
-    type Err = String;
+/// The error of a text that is not an [`Id`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ParseIdError {
+    text: String,
+}
 
-    fn from_str(text: &str) -> Result<Self, String> {
-        let (slot, generation) = text
-            .split_once('.')
-            .ok_or_else(|| format!("`{text}` is no id: expected SLOT.GENERATION"))?;
-        let number = |part: &str| {
-            part.parse::<u32>()
-                .map_err(|e| format!("`{text}` is no id: {e}"))
+/// How much of a text an error shows.
+const SHOWN_CHARS_MAX: usize = 100;
+
+/// The beginning of a text, for an error.
+pub(crate) fn shown(text: &str) -> String {
+    text.chars().take(SHOWN_CHARS_MAX).collect()
+}
+
+impl fmt::Display for ParseIdError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "`{}` is not an id; one is written as `3.1`: slot and generation",
+            self.text
+        )
+    }
+}
+
+impl std::error::Error for ParseIdError {}
+
+impl std::str::FromStr for Id {
+    type Err = ParseIdError;
+
+    /// Reads an id as it prints, `3.1`, and in no other form.
+    fn from_str(text: &str) -> Result<Self, ParseIdError> {
+        let read = || {
+            let (slot, generation) = text.split_once('.')?;
+            let id = Self {
+                slot: slot.parse().ok()?,
+                generation: generation.parse().ok()?,
+            };
+            // One text for one id: no signs and no leading zeros. A greater generation is none that a slot can have.
+            (id.generation <= GENERATION_MAX && id.to_string() == text).then_some(id)
         };
-        Ok(Self {
-            slot: number(slot)?,
-            generation: number(generation)?,
+        read().ok_or_else(|| ParseIdError { text: shown(text) })
+    }
+}
+
+/// The error of a text that is not a handle of an entity type.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ParseHandleError {
+    entity: &'static str,
+    text: String,
+}
+
+impl ParseHandleError {
+    /// The type of entity that was expected.
+    #[must_use]
+    pub fn entity(&self) -> &'static str {
+        self.entity
+    }
+}
+
+impl fmt::Display for ParseHandleError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { entity, text } = self;
+        write!(
+            f,
+            "`{text}` is not {} {entity}; one is written as `{entity}/3.1`, `{entity}-3.1` or `3.1`",
+            if entity.starts_with(['A', 'E', 'I', 'O']) {
+                "an"
+            } else {
+                "a"
+            }
+        )
+    }
+}
+
+impl std::error::Error for ParseHandleError {}
+
+/// Reads the id of a handle, in one of the forms `Order/3.1`, `Order-3.1` and `3.1`.
+///
+/// # Errors
+/// Where it is none of these.
+pub fn parse_handle(entity: &'static str, text: &str) -> Result<Id, ParseHandleError> {
+    let id = match text.strip_prefix(entity) {
+        Some(rest) => rest.strip_prefix(['/', '-']),
+        None => Some(text),
+    };
+    id.and_then(|id| id.parse().ok())
+        .ok_or_else(|| ParseHandleError {
+            entity,
+            text: shown(text),
         })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_id_parses_from_what_it_prints_and_from_nothing_else() {
+        let numbers = [0, 1, 9, 10, 255, GENERATION_MAX - 1, GENERATION_MAX];
+        for slot in numbers.into_iter().chain([u32::MAX - 1, u32::MAX]) {
+            for generation in numbers {
+                let id = Id { slot, generation };
+                assert_eq!(id.to_string().parse(), Ok(id));
+                assert_eq!(Id::from_bits(id.to_bits()), Some(id));
+                for text in [format!("Order/{id}"), format!("Order-{id}"), id.to_string()] {
+                    assert_eq!(parse_handle("Order", &text), Ok(id));
+                }
+            }
+        }
+        for wrong in [
+            "",
+            ".",
+            "3",
+            "3.",
+            ".1",
+            "+3.1",
+            "03.1",
+            "3.01",
+            "3.1 ",
+            " 3.1",
+            "3.1.1",
+            "3,1",
+            "-3.1",
+            "4294967296.1",
+            "3.16777216",
+            "a.b",
+            "Order/3.1",
+        ] {
+            let e = wrong.parse::<Id>().unwrap_err();
+            assert!(
+                e.to_string()
+                    .starts_with(&format!("`{wrong}` is not an id"))
+            );
+        }
+        for wrong in [
+            "",
+            "Order",
+            "Order/",
+            "Order3.1",
+            "Order/3",
+            "order/3.1",
+            "Orders/3.1",
+            "Order//3.1",
+            "/3.1",
+        ] {
+            let e = parse_handle("Order", wrong).unwrap_err();
+            let said = format!(
+                "`{wrong}` is not an Order; one is written as `Order/3.1`, `Order-3.1` or `3.1`"
+            );
+            assert_eq!((e.to_string(), e.entity()), (said, "Order"));
+        }
+        let long = "x".repeat(10_000);
+        assert!(long.parse::<Id>().unwrap_err().to_string().len() < 200);
     }
 }

@@ -19,7 +19,7 @@ use std::str::FromStr;
 use serde::de::{Deserialize, Deserializer, Error as _};
 use serde::ser::{Serialize, Serializer};
 
-use crate::base::storage_error::{ErrorKind, StorageError};
+use crate::base::error::ReadError;
 
 /// The sequence number of a frame in its log. The first frame is 0.
 pub type Seq = u64;
@@ -137,34 +137,14 @@ impl Position {
     }
 
     /// Refuses where the frame that a log has at this sequence is another one.
-    pub(crate) fn check(&self, found: Self) -> Result<(), StorageError> {
+    pub(crate) fn check(&self, found: Self) -> Result<(), ReadError> {
         if *self == found {
             return Ok(());
         }
-        let seq = self.seq;
-        let what = if self.store != found.store {
-            format!(
-                "it is of the store {:016x}, and this is the store {:016x}; open the store that it is of, or begin anew \
-                 from this one",
-                self.store, found.store
-            )
-        } else {
-            format!(
-                "frame {seq} has the checksum {:016x} on timeline {:x} there, and {:016x} on timeline {:x} in this log, \
-                 which was restored to an earlier point, or lost its end, and went on from there; {REBUILD}",
-                self.checksum, self.timeline, found.checksum, found.timeline
-            )
-        };
-        Err(StorageError::at(
-            ErrorKind::OtherHistory,
-            seq,
-            format!("the position {self} is of another history: {what}"),
-        ))
+        let asked = *self;
+        Err(ReadError::OtherHistory { asked, found })
     }
 }
-
-/// What a consumer does that is ahead of a log, or beside it.
-const REBUILD: &str = "rebuild what was made from frames that this log does not have";
 
 impl fmt::Display for Position {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -184,7 +164,7 @@ impl fmt::Debug for Position {
     }
 }
 
-/// What is no [`Position`].
+/// The error of a text that is not a [`Position`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ParsePositionError(String);
 
@@ -192,7 +172,7 @@ impl fmt::Display for ParsePositionError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "`{}` is no position; one is written as `42-1b2c3d4e5f607182-0-9f86d081884c7d65`: sequence, checksum, \
+            "`{}` is not a position; one is written as `42-1b2c3d4e5f607182-0-9f86d081884c7d65`: sequence, checksum, \
              timeline and store",
             self.0
         )
@@ -280,21 +260,17 @@ impl FrameRef {
     }
 
     /// Refuses a frame that a log does not have, which ends with `last`; `store` is the identity of its store.
-    pub(crate) fn check_end(&self, store: u64, last: Option<Seq>) -> Result<(), StorageError> {
+    pub(crate) fn check_end(&self, store: u64, last: Option<Seq>) -> Result<(), ReadError> {
         if let Some(position) = self.position()
             && position.store != store
         {
-            // Of the frame there nothing need be known.
+            // The frame there need not be read.
             return position.check(Position { store, ..position });
         }
         if Some(self.seq()) <= last {
             return Ok(());
         }
-        let name = match self {
-            Self::Seq(seq) => format!("frame {seq}"),
-            Self::Position(position) => format!("the position {position}, frame {},", position.seq),
-        };
-        Err(ahead(self.seq(), &name, last))
+        Err(ahead(*self, last))
     }
 }
 
@@ -310,29 +286,19 @@ impl From<Position> for FrameRef {
     }
 }
 
-/// `name`, which is about frame `seq`, lies past the end of a log.
-pub(crate) fn ahead(seq: Seq, name: &str, last: Option<Seq>) -> StorageError {
-    let end = last.map_or_else(
-        || "which has no frame".to_owned(),
-        |last| format!("whose last frame is {last}"),
-    );
-    StorageError::at(
-        ErrorKind::Ahead,
-        seq,
-        format!(
-            "{name} is past the end of this log, {end}: the log was restored from an older backup, or the number is of \
-             another log; {REBUILD}, or call `refresh` if the store was opened to be read"
-        ),
-    )
+/// A frame lies past the end of a log.
+pub(crate) fn ahead(asked: impl Into<FrameRef>, last: Option<Seq>) -> ReadError {
+    let asked = asked.into();
+    ReadError::Ahead { asked, last }
 }
 
 /// Refuses to begin a reading past the frame that comes next in a log.
-pub(crate) fn check_start(from: Seq, last: Option<Seq>) -> Result<(), StorageError> {
+pub(crate) fn check_start(from: Seq, last: Option<Seq>) -> Result<(), ReadError> {
     let next = last.map_or(Some(0), |last| last.checked_add(1));
     if next.is_none_or(|next| from <= next) {
         return Ok(());
     }
-    Err(ahead(from, &format!("frame {from}"), last))
+    Err(ahead(from, last))
 }
 
 #[cfg(test)]
@@ -379,7 +345,10 @@ mod tests {
             "18446744073709551616-0b2c3d4e5f607182-0-9f86d081884c7d65",
         ] {
             let e = wrong.parse::<Position>().unwrap_err();
-            assert!(e.to_string().contains(&format!("`{wrong}` is no position")));
+            assert!(
+                e.to_string()
+                    .contains(&format!("`{wrong}` is not a position"))
+            );
         }
     }
 

@@ -7,15 +7,17 @@ use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use crate::base::error::ErrorKind;
 use crate::base::position::Seq;
 
 /// The version of the on-disk format that this program writes.
 pub(crate) const FORMAT_VERSION: u16 = 2;
 
-/// What sort of failure a [`StorageError`] is; callers ask its predicates.
+/// What sort of failure a [`StorageError`] is, for the predicates that callers use.
+#[doc(hidden)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum ErrorKind {
+pub enum StorageFailure {
     /// The operating system refused an operation.
     Io,
     /// There is no store there.
@@ -26,22 +28,16 @@ pub enum ErrorKind {
     Damage,
     /// The log ends in a torn tail, and the caller wanted a whole one.
     Torn,
-    /// An earlier write or fsync failed: the log takes nothing more until it is opened again.
+    /// An earlier write or fsync failed: the log accepts nothing more until it is opened again.
     Stopped,
     /// Written in a format that this version does not know.
     Version,
     /// A frame beyond the limit on length.
     TooLarge,
-    /// The store is of another model, or of a version of it that cannot be read as this one.
-    Schema,
-    /// The store was opened to be read only.
+    /// The log was replaced by another one while it was read.
+    Replaced,
+    /// The log is open for reading only. A step tells it as an outcome of its own.
     ReadOnly,
-    /// The store keeps no log.
-    Unlogged,
-    /// A sequence or a position lies past the end of the log.
-    Ahead,
-    /// A position, a cursor or a snapshot is of another store, or of another history of this one.
-    OtherHistory,
     /// A defect of ironweave, found before anything was written.
     Internal,
 }
@@ -50,7 +46,7 @@ pub enum ErrorKind {
 pub struct StorageError(Box<Inner>);
 
 struct Inner {
-    kind: ErrorKind,
+    failure: StorageFailure,
     message: String,
     segment: Option<PathBuf>,
     offset: Option<u64>,
@@ -61,9 +57,10 @@ struct Inner {
 
 impl StorageError {
     /// An error with a message that can stand by itself.
-    pub fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
+    #[doc(hidden)]
+    pub fn new(failure: StorageFailure, message: impl Into<String>) -> Self {
         Self(Box::new(Inner {
-            kind,
+            failure,
             message: message.into(),
             segment: None,
             offset: None,
@@ -74,10 +71,14 @@ impl StorageError {
     }
 
     /// An error about a frame that a caller has named.
-    pub(crate) fn at(kind: ErrorKind, seq: Seq, message: impl Into<String>) -> Self {
-        let mut error = Self::new(kind, message);
-        error.0.seq = Some(seq);
-        error
+    pub(crate) fn at(failure: StorageFailure, seq: Seq, message: impl Into<String>) -> Self {
+        Self::new(failure, message).with_seq(seq)
+    }
+
+    /// The same error, which is about a frame.
+    pub(crate) fn with_seq(mut self, seq: Seq) -> Self {
+        self.0.seq = Some(seq);
+        self
     }
 
     /// The same error, with the thing that it is about before its message.
@@ -107,6 +108,7 @@ impl StorageError {
     }
 
     /// The same error, with its cause; the cause is not part of the message.
+    #[doc(hidden)]
     #[must_use]
     pub fn with_source(mut self, source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         self.0.source = Some(source.into());
@@ -144,7 +146,7 @@ impl StorageError {
             }
             _ => format!("cannot {action} {path}: {error}"),
         };
-        Self::new(ErrorKind::Io, message).with_source(error)
+        Self::new(StorageFailure::Io, message).with_source(error)
     }
 
     /// Something durable is missing or altered. `what` is a sentence without its full stop.
@@ -154,7 +156,7 @@ impl StorageError {
             None => format!("{} at offset {offset}", segment.display()),
         };
         let mut error = Self::new(
-            ErrorKind::Damage,
+            StorageFailure::Damage,
             format!(
                 "the log is damaged ({place}): {what}; nothing was changed: restore this file from a backup or a \
                  replica, or open a copy of the directory that ends before this place"
@@ -169,7 +171,7 @@ impl StorageError {
     /// A tail that a strict open does not cut.
     pub(crate) fn torn(segment: &Path, offset: u64, seq: Seq, what: &str) -> Self {
         let mut error = Self::new(
-            ErrorKind::Torn,
+            StorageFailure::Torn,
             format!(
                 "the log ends in a torn tail (frame {seq}, {} at offset {offset}): {what}; it was never known to be \
                  durable; nothing was changed: open without `strict` to cut it and keep it beside the segment",
@@ -188,7 +190,7 @@ impl StorageError {
             return Self::version(path, &format!("{what} of format version {version}"));
         }
         Self::new(
-            ErrorKind::Version,
+            StorageFailure::Version,
             format!(
                 "{} has {what} of format version {version}, and this program reads version {FORMAT_VERSION} only; nothing was \
                  changed: open it with the ironweave that wrote it, or begin anew in another directory",
@@ -200,7 +202,7 @@ impl StorageError {
     /// `what` is the thing that this program is too old for.
     pub(crate) fn version(path: &Path, what: &str) -> Self {
         Self::new(
-            ErrorKind::Version,
+            StorageFailure::Version,
             format!(
                 "{} has {what}, which this program is too old to read; nothing was changed: open it with a newer \
                  ironweave",
@@ -216,7 +218,7 @@ impl StorageError {
             None => "another process".to_owned(),
         };
         let mut error = Self::new(
-            ErrorKind::Locked,
+            StorageFailure::Locked,
             format!(
                 "the store in {} is open for writing in {who}; close it there, or open it read-only here",
                 dir.display()
@@ -229,7 +231,7 @@ impl StorageError {
     /// The log is asked to write in a fork of the process that opened it.
     pub(crate) fn forked(dir: &Path, process: u32) -> Self {
         let mut error = Self::new(
-            ErrorKind::Locked,
+            StorageFailure::Locked,
             format!(
                 "the store in {} was opened by process {process}, and this process, {}, is a fork of that: nothing was \
                  written; open it in one process, after it was forked, and elsewhere read-only",
@@ -243,7 +245,7 @@ impl StorageError {
 
     pub(crate) fn stopped(cause: &str) -> Self {
         Self::new(
-            ErrorKind::Stopped,
+            StorageFailure::Stopped,
             format!(
                 "the log has stopped, since an earlier operation failed ({cause}); open it again: what is whole on \
                  the disk is kept, and the idempotency key of the failed request tells whether it is there"
@@ -251,17 +253,36 @@ impl StorageError {
         )
     }
 
-    /// What sort of failure this is.
+    /// What a caller can do about it.
     #[must_use]
     pub fn kind(&self) -> ErrorKind {
-        self.0.kind
+        match self.0.failure {
+            StorageFailure::NotFound => ErrorKind::NotFound,
+            StorageFailure::TooLarge => ErrorKind::Invalid,
+            StorageFailure::Replaced => ErrorKind::Conflict,
+            StorageFailure::Io
+            | StorageFailure::Locked
+            | StorageFailure::Stopped
+            | StorageFailure::ReadOnly => ErrorKind::Unavailable,
+            StorageFailure::Damage
+            | StorageFailure::Torn
+            | StorageFailure::Version
+            | StorageFailure::Internal => ErrorKind::Internal,
+        }
     }
-    /// The operating system refused an operation; the source is the [`io::Error`].
+
+    /// What sort of failure this is.
+    pub(crate) fn failure(&self) -> StorageFailure {
+        self.0.failure
+    }
+
+    /// Whether the operating system refused an operation; the source is the [`io::Error`].
     #[must_use]
     pub fn is_io(&self) -> bool {
-        self.0.kind == ErrorKind::Io
+        self.0.failure == StorageFailure::Io
     }
-    /// No room: the disk, the quota or the limit on the size of a file.
+
+    /// Whether there is no room: on the disk, in the quota, or within the limit on the size of a file.
     #[must_use]
     pub fn is_full(&self) -> bool {
         matches!(
@@ -273,84 +294,73 @@ impl StorageError {
             )
         )
     }
-    /// There is no store there.
+
+    /// Whether there is no store there.
     #[must_use]
     pub fn is_not_found(&self) -> bool {
-        self.0.kind == ErrorKind::NotFound
+        self.0.failure == StorageFailure::NotFound
     }
-    /// The store is open for writing elsewhere; see [`StorageError::holder`].
+
+    /// Whether the store is open for writing elsewhere; see [`StorageError::holder`].
     #[must_use]
     pub fn is_locked(&self) -> bool {
-        self.0.kind == ErrorKind::Locked
+        self.0.failure == StorageFailure::Locked
     }
-    /// Something durable is missing or altered; see [`StorageError::segment`], `offset` and `seq`.
+
+    /// Whether something durable is missing or altered; see [`StorageError::segment`], `offset` and `seq`.
     #[must_use]
     pub fn is_damage(&self) -> bool {
-        self.0.kind == ErrorKind::Damage
+        self.0.failure == StorageFailure::Damage
     }
-    /// A strict open found a torn tail.
+
+    /// Whether a strict open found a torn tail.
     #[must_use]
     pub fn is_torn(&self) -> bool {
-        self.0.kind == ErrorKind::Torn
+        self.0.failure == StorageFailure::Torn
     }
-    /// An earlier failure stopped the log.
+
+    /// Whether an earlier failure stopped the log.
     #[must_use]
     pub fn is_stopped(&self) -> bool {
-        self.0.kind == ErrorKind::Stopped
+        self.0.failure == StorageFailure::Stopped
     }
-    /// Written by a newer ironweave.
+
+    /// Whether it was written in a format that this version of ironweave does not read.
     #[must_use]
     pub fn is_version(&self) -> bool {
-        self.0.kind == ErrorKind::Version
+        self.0.failure == StorageFailure::Version
     }
 
-    /// The store is of another model, or of a version of it that cannot be read as this one.
+    /// Whether the log was replaced by another one, such as an older backup of it, while it was read.
     #[must_use]
-    pub fn is_schema(&self) -> bool {
-        self.0.kind == ErrorKind::Schema
+    pub fn is_replaced(&self) -> bool {
+        self.0.failure == StorageFailure::Replaced
     }
 
-    /// The store was opened to be read only.
-    #[must_use]
-    pub fn is_read_only(&self) -> bool {
-        self.0.kind == ErrorKind::ReadOnly
-    }
-    /// The store keeps no log.
-    #[must_use]
-    pub fn is_unlogged(&self) -> bool {
-        self.0.kind == ErrorKind::Unlogged
-    }
-    /// A sequence or a position lies past the end of the log: it is of a log that went further, before it was restored
-    /// from a backup, or of another one; see [`StorageError::seq`].
-    #[must_use]
-    pub fn is_ahead(&self) -> bool {
-        self.0.kind == ErrorKind::Ahead
-    }
-    /// A position, a cursor or a snapshot is of another store, or of another history of this one.
-    #[must_use]
-    pub fn is_other_history(&self) -> bool {
-        self.0.kind == ErrorKind::OtherHistory
-    }
-    /// A frame beyond the limit on length.
+    /// Whether a frame is beyond the limit on length.
     #[must_use]
     pub fn is_too_large(&self) -> bool {
-        self.0.kind == ErrorKind::TooLarge
+        self.0.failure == StorageFailure::TooLarge
     }
-    /// The file where damage or a torn tail was found.
+
+    /// The file in which damage or a torn tail was found.
     #[must_use]
     pub fn segment(&self) -> Option<&Path> {
         self.0.segment.as_deref()
     }
-    /// Where in that file.
+
+    /// The offset in that file.
     #[must_use]
     pub fn offset(&self) -> Option<u64> {
         self.0.offset
     }
+
     /// The frame that should have been there, or that a caller has named.
     #[must_use]
     pub fn seq(&self) -> Option<Seq> {
         self.0.seq
     }
+
     /// The process that holds the lock, where it is known.
     #[must_use]
     pub fn holder(&self) -> Option<u32> {
@@ -376,7 +386,7 @@ impl fmt::Display for StorageError {
 
 impl fmt::Debug for StorageError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "StorageError({:?}: {})", self.0.kind, self.0.message)
+        write!(f, "StorageError({:?}: {})", self.0.failure, self.0.message)
     }
 }
 
@@ -390,14 +400,14 @@ impl Error for StorageError {
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum AppendError {
-    /// The frame is not the next one: someone else appended. Nothing was written.
+    /// The frame is not the next one: another writer appended. Nothing was written.
     Conflict {
         /// The sequence that the log would take.
         expected: Seq,
         /// The sequence of the frame that was offered.
         found: Seq,
     },
-    /// Surely not written. The log goes on, unless the error (or the next one) is
+    /// Nothing was written. The log goes on, unless the error (or the next one) is
     /// [`StorageError::is_stopped`].
     Refused(StorageError),
     /// A write or fsync failed midway: the frame may or may not be there after the next open. The log has

@@ -8,6 +8,8 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
+use crate::base::id::shown;
+
 /// A point in time: microseconds since the Unix epoch, in UTC. Prints as RFC 3339, and is read from it. In JSON
 /// it is such a text; a number of microseconds is read as well.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -17,7 +19,7 @@ pub struct Timestamp(i64);
 const RFC_3339: RangeInclusive<i64> = -62_167_219_200_000_000..=253_402_300_799_999_999;
 
 impl Timestamp {
-    /// What the system clock says.
+    /// The time of the system clock.
     #[must_use]
     pub fn now() -> Self {
         match SystemTime::now().duration_since(UNIX_EPOCH) {
@@ -100,11 +102,29 @@ fn days_from_civil(year: i64, month: i64, day: i64) -> i64 {
     era * 146_097 + day_of_era - 719_468
 }
 
+/// The error of a text that is not a [`Timestamp`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ParseTimestampError {
+    text: String,
+}
+
+impl fmt::Display for ParseTimestampError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "`{}` is not a time; one is written as `2026-02-28T12:30:00Z`",
+            self.text
+        )
+    }
+}
+
+impl std::error::Error for ParseTimestampError {}
+
 impl FromStr for Timestamp {
-    type Err = String;
+    type Err = ParseTimestampError;
 
     /// Reads RFC 3339 with at most six digits of a second's fraction: `2026-02-28T12:30:00Z`, `..:00.25+01:00`.
-    fn from_str(text: &str) -> Result<Self, String> {
+    fn from_str(text: &str) -> Result<Self, ParseTimestampError> {
         let parts = || {
             let number = |range: std::ops::Range<usize>| -> Option<i64> {
                 let digits = text.get(range)?;
@@ -146,7 +166,7 @@ impl FromStr for Timestamp {
             let secs = days * 86_400 + hour * 3_600 + minute * 60 + second - offset;
             (marked && between && is_day && is_time).then_some(Self(secs * 1_000_000 + micros))
         };
-        parts().ok_or_else(|| format!("`{text}` is no time as `2026-02-28T12:30:00Z` is one"))
+        parts().ok_or_else(|| ParseTimestampError { text: shown(text) })
     }
 }
 

@@ -5,6 +5,7 @@ use std::fmt;
 use std::hash::{Hash as _, Hasher};
 
 use crate::base::id::Id;
+pub use crate::base::id::parse_handle;
 use crate::db::entity::{Entity as _, Handle};
 use crate::schema::StateIx;
 
@@ -71,21 +72,12 @@ pub fn read_handle<'de, H: Handle, Z: serde::Deserializer<'de>>(
     use serde::Deserialize;
     use serde::de::Error;
     let id = if deserializer.is_human_readable() {
-        let entity = H::Entity::NAME;
         let text = String::deserialize(deserializer)?;
-        let id = text
-            .strip_prefix(entity)
-            .and_then(|rest| rest.strip_prefix('/'));
-        let id = id.ok_or_else(|| {
-            Z::Error::custom(format_args!(
-                "`{text}` is no {entity}: expected `{entity}/SLOT.GENERATION`"
-            ))
-        })?;
-        id.parse().map_err(Z::Error::custom)?
+        parse_handle(H::Entity::NAME, &text).map_err(Z::Error::custom)?
     } else {
         let bits = u64::deserialize(deserializer)?;
         let id = Id::from_bits(bits);
-        id.ok_or_else(|| Z::Error::custom(format_args!("{bits} is no id")))?
+        id.ok_or_else(|| Z::Error::custom(format_args!("{bits} is not an id")))?
     };
     Ok(H::from_id(id))
 }

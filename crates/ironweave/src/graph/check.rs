@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 
+use crate::base::error::Inconsistency;
 use crate::base::hash::{cell_term, link_data_term, link_term, state_term};
 use crate::base::id::GENERATION_MAX;
 use crate::graph::Graph;
@@ -10,15 +11,26 @@ use crate::graph::layout::Bounded;
 use crate::graph::storage::{Storage, Table};
 use crate::schema::{Cardinality, EntityIx, Hop, StateIx};
 
+const PRESENT: &str = "an entry";
+const MISSING: &str = "no entry";
+/// What a value is expected to be that was hashed, written or indexed.
+const SOUND: &str = "a value as it was written";
+
+fn presence(present: bool) -> &'static str {
+    if present { PRESENT } else { MISSING }
+}
+
 impl<S: Storage> Graph<S> {
     /// Recomputes the sets of states, columns, keys, both directions of every edge, counters, bounds and the fingerprint,
     /// and returns every difference; empty if the graph is consistent. O(size of the graph).
-    pub(crate) fn differences(&self) -> Vec<String> {
+    pub(crate) fn differences(&self) -> Vec<Inconsistency> {
         let (fingerprint, mut wrong) = self.recomputed();
         if self.fingerprinting && fingerprint != self.fingerprint {
-            wrong.push(format!(
-                "the fingerprint is {:032x}, not {fingerprint:032x}",
-                self.fingerprint
+            wrong.push(Inconsistency::new(
+                None,
+                "the fingerprint",
+                format_args!("{fingerprint:032x}"),
+                format_args!("{:032x}", self.fingerprint),
             ));
         }
         wrong
@@ -38,7 +50,7 @@ impl<S: Storage> Graph<S> {
         self.recomputed().0
     }
 
-    fn recomputed(&self) -> (u128, Vec<String>) {
+    fn recomputed(&self) -> (u128, Vec<Inconsistency>) {
         let mut wrong = Vec::new();
         let mut fingerprint = 0u128;
         for entity in 0..self.entities.len() as EntityIx {
@@ -55,7 +67,12 @@ impl<S: Storage> Graph<S> {
         (fingerprint, wrong)
     }
 
-    fn check_states(&self, entity: EntityIx, fingerprint: &mut u128, wrong: &mut Vec<String>) {
+    fn check_states(
+        &self,
+        entity: EntityIx,
+        fingerprint: &mut u128,
+        wrong: &mut Vec<Inconsistency>,
+    ) {
         let layout = &self.layout.entities[usize::from(entity)];
         let mut counts = vec![0; layout.states.len()];
         for slot in 0..self.slots(entity) {
@@ -72,9 +89,11 @@ impl<S: Storage> Graph<S> {
             {
                 if set.contains(slot) != (ix as StateIx == state) {
                     let name = &layout.states[ix].name;
-                    wrong.push(format!(
-                        "{} is wrong in the set of state {name}",
-                        self.entity_ref(entity, slot)
+                    wrong.push(Inconsistency::new(
+                        Some(self.entity_ref(entity, slot)),
+                        format!("the set of state {name}"),
+                        presence(ix as StateIx == state),
+                        presence(ix as StateIx != state),
                     ));
                 }
             }
@@ -83,51 +102,63 @@ impl<S: Storage> Graph<S> {
         for (ix, count) in counts.into_iter().enumerate() {
             let kept = self.count(entity, ix as StateIx);
             if kept != count {
-                wrong.push(format!(
-                    "{} {} are counted in {}, not {count}",
-                    kept, layout.name, layout.states[ix].name
-                ));
+                let what = format!(
+                    "the number of {} in {}",
+                    layout.name, layout.states[ix].name
+                );
+                wrong.push(Inconsistency::new(None, what, count, kept));
             }
         }
     }
 
     /// Checks the list of free slots, the number of entities, and the index of a key of several fields.
-    fn check_slots(&self, entity: EntityIx, wrong: &mut Vec<String>) {
+    fn check_slots(&self, entity: EntityIx, wrong: &mut Vec<Inconsistency>) {
         let table = &self.entities[usize::from(entity)];
         let name = &self.layout.entities[usize::from(entity)].name;
         let living = self.living(entity).count();
         if living != self.alive(entity) {
-            wrong.push(format!(
-                "{} {name} are counted, not {living}",
-                self.alive(entity)
-            ));
+            let what = format!("the number of {name}");
+            wrong.push(Inconsistency::new(None, what, living, self.alive(entity)));
         }
         let free: HashSet<u32> = (0..table.free.len()).map(|i| *table.free.at(i)).collect();
         for slot in 0..self.slots(entity) {
             let id = self.id(entity, slot);
             let expected = !self.is_alive(entity, slot) && id.generation < GENERATION_MAX;
             if free.contains(&slot) != expected {
-                wrong.push(format!("slot {slot} of {name} is wrong in the free list"));
+                let what = format!("slot {slot} of {name} in the list of free slots");
+                wrong.push(Inconsistency::new(
+                    None,
+                    what,
+                    presence(expected),
+                    presence(!expected),
+                ));
             }
         }
         if self.layout.entities[usize::from(entity)].key.len() > 1 {
             for slot in self.living(entity) {
                 let hash = self.key_hash(entity, slot);
                 if !hash.is_some_and(|hash| table.key.has(hash, slot)) {
-                    let who = self.entity_ref(entity, slot);
-                    wrong.push(format!("the key of {who} is not in its index"));
+                    wrong.push(Inconsistency::new(
+                        Some(self.entity_ref(entity, slot)),
+                        "its key in the index",
+                        PRESENT,
+                        MISSING,
+                    ));
                 }
             }
             if table.key.len() != living {
-                wrong.push(format!(
-                    "{} keys of {name} are indexed, not {living}",
-                    table.key.len()
-                ));
+                let what = format!("the number of indexed keys of {name}");
+                wrong.push(Inconsistency::new(None, what, living, table.key.len()));
             }
         }
     }
 
-    fn check_columns(&self, entity: EntityIx, fingerprint: &mut u128, wrong: &mut Vec<String>) {
+    fn check_columns(
+        &self,
+        entity: EntityIx,
+        fingerprint: &mut u128,
+        wrong: &mut Vec<Inconsistency>,
+    ) {
         for &column in &self.layout.entities[usize::from(entity)].columns {
             let layout = &self.layout.columns[usize::from(column)];
             let state = self.layout.schema.columns[usize::from(column)].state;
@@ -137,14 +168,15 @@ impl<S: Storage> Graph<S> {
                     Some(state) => state == self.state_of(entity, slot),
                     None => self.is_alive(entity, slot),
                 };
-                let who = || format!("{} of {}", layout.path, self.entity_ref(entity, slot));
+                let who = || Some(self.entity_ref(entity, slot));
                 match self.column(column).recheck(slot) {
-                    Err(e) => wrong.push(format!("{}: {e}", who())),
+                    Err(e) => wrong.push(Inconsistency::new(who(), &*layout.path, SOUND, e)),
                     Ok(hash) if hash.is_some() != expected => {
-                        wrong.push(format!(
-                            "{} is {}",
+                        wrong.push(Inconsistency::new(
                             who(),
-                            if expected { "missing" } else { "left behind" }
+                            &*layout.path,
+                            presence(expected),
+                            presence(!expected),
                         ));
                     }
                     Ok(Some(hash)) => {
@@ -159,15 +191,13 @@ impl<S: Storage> Graph<S> {
                 }
             }
             if let Some(indexed) = self.column(column).indexed().filter(|n| *n != filled) {
-                wrong.push(format!(
-                    "{} keys of {} are indexed, not {filled}",
-                    indexed, layout.path
-                ));
+                let what = format!("the number of indexed keys of {}", layout.path);
+                wrong.push(Inconsistency::new(None, what, filled, indexed));
             }
         }
     }
 
-    fn check_edge(&self, edge: u16, fingerprint: &mut u128, wrong: &mut Vec<String>) {
+    fn check_edge(&self, edge: u16, fingerprint: &mut u128, wrong: &mut Vec<Inconsistency>) {
         let layout = &self.layout.edges[usize::from(edge)];
         let (forward, backward) = (
             Hop {
@@ -187,10 +217,9 @@ impl<S: Storage> Graph<S> {
                     && self.is_alive(layout.to.entity, to)
                     && self.is_alive(layout.from.entity, from);
                 if !exists || !there.insert((from, to)) {
-                    wrong.push(format!(
-                        "{}: {from} -> {to} is no link or stands twice",
-                        layout.from.path
-                    ));
+                    let what = format!("the link {from} -> {to} of {}", layout.from.path);
+                    let found = "a second one, or an end that does not exist";
+                    wrong.push(Inconsistency::new(None, what, "one link", found));
                     continue;
                 }
                 let term = link_term(
@@ -206,10 +235,9 @@ impl<S: Storage> Graph<S> {
                         && self.links(backward, to).get(n.to as usize) == Some(&from)
                 });
                 if !at || !self.linked(forward, from, to) {
-                    wrong.push(format!(
-                        "{}: the positions of {from} -> {to} are wrong",
-                        layout.from.path
-                    ));
+                    let what = format!("the link {from} -> {to} of {}", layout.from.path);
+                    let (expected, found) = ("its positions in both lists", "others");
+                    wrong.push(Inconsistency::new(None, what, expected, found));
                 }
             }
         }
@@ -218,9 +246,12 @@ impl<S: Storage> Graph<S> {
             for &from in self.links(backward, to) {
                 back += 1;
                 if !there.contains(&(from, to)) {
-                    wrong.push(format!(
-                        "{}: {to} -> {from} has no link at the other end",
-                        layout.to.path
+                    let what = format!("the link {to} -> {from} of {}", layout.to.path);
+                    wrong.push(Inconsistency::new(
+                        None,
+                        what,
+                        "the link at the other end",
+                        MISSING,
                     ));
                 }
             }
@@ -230,27 +261,29 @@ impl<S: Storage> Graph<S> {
                 .pairs()
                 .is_some_and(|n| n != back)
         {
-            wrong.push(format!(
-                "{} has {} links one way and {back} the other",
-                layout.from.path,
-                there.len()
-            ));
+            let what = format!("the number of links of {}", layout.from.path);
+            let found = format_args!("{back} from the other end");
+            wrong.push(Inconsistency::new(None, what, there.len(), found));
         }
         let rows = self.edges[usize::from(edge)]
             .data
             .as_ref()
             .and_then(|d| d.pairs());
         if let Some(rows) = rows.filter(|rows| *rows != back) {
-            wrong.push(format!(
-                "{} has {rows} rows of data for {back} links",
-                layout.from.path
-            ));
+            let what = format!("the number of rows of data of {}", layout.from.path);
+            wrong.push(Inconsistency::new(None, what, back, rows));
         }
         if layout.acyclic
             && let Some(slot) = self.any_cycle(edge, self.slots(layout.from.entity))
         {
             let who = self.entity_ref(layout.from.entity, slot);
-            wrong.push(format!("{} leads from {who} back to it", layout.from.path));
+            let found = "a cycle through the entity";
+            wrong.push(Inconsistency::new(
+                Some(who),
+                &*layout.from.path,
+                "no cycle",
+                found,
+            ));
         }
     }
 
@@ -259,7 +292,7 @@ impl<S: Storage> Graph<S> {
         edge: u16,
         (from, to): (u32, u32),
         fingerprint: &mut u128,
-        wrong: &mut Vec<String>,
+        wrong: &mut Vec<Inconsistency>,
     ) {
         let Some((column, row)) = self.link_row(edge, from, to) else {
             return;
@@ -269,21 +302,19 @@ impl<S: Storage> Graph<S> {
             self.id(layout.from.entity, from),
             self.id(layout.to.entity, to),
         );
-        let what = match column.recheck(row) {
+        let found = match column.recheck(row) {
             Ok(Some(hash)) => {
                 *fingerprint = fingerprint.wrapping_add(link_data_term(layout.salt, a, b, hash));
                 return;
             }
-            Ok(None) => "missing".to_owned(),
+            Ok(None) => MISSING.to_owned(),
             Err(e) => e,
         };
-        wrong.push(format!(
-            "the data of {} {a} -> {b}: {what}",
-            layout.from.path
-        ));
+        let what = format!("the data of the link {a} -> {b} of {}", layout.from.path);
+        wrong.push(Inconsistency::new(None, what, SOUND, found));
     }
 
-    fn check_counters(&self, wrong: &mut Vec<String>) {
+    fn check_counters(&self, wrong: &mut Vec<Inconsistency>) {
         for (ix, watch) in self.layout.watches.iter().enumerate() {
             let edge = &self.layout.edges[usize::from(watch.hop.edge)];
             let (near, far) = (edge.near(watch.hop.forward), edge.far(watch.hop.forward));
@@ -295,10 +326,8 @@ impl<S: Storage> Graph<S> {
                 let kept = *self.counters[ix].at(slot as usize);
                 if kept as usize != count {
                     let who = self.entity_ref(near.entity, slot);
-                    wrong.push(format!(
-                        "the counter on {} of {who} is {kept}, not {count}",
-                        near.path
-                    ));
+                    let what = format!("the counter on {}", near.path);
+                    wrong.push(Inconsistency::new(Some(who), what, count, kept));
                 }
             }
         }
@@ -306,9 +335,11 @@ impl<S: Storage> Graph<S> {
             for slot in self.living(immediate.entity) {
                 if self.enabled(ix as u16, slot) {
                     let name = &self.layout.schema.events[usize::from(immediate.event)].name;
-                    wrong.push(format!(
-                        "{name} is enabled on {} and did not fire",
-                        self.entity_ref(immediate.entity, slot)
+                    wrong.push(Inconsistency::new(
+                        Some(self.entity_ref(immediate.entity, slot)),
+                        format!("the immediate event {name}"),
+                        "that it has fired",
+                        "that it is still enabled",
                     ));
                 }
             }
@@ -316,16 +347,17 @@ impl<S: Storage> Graph<S> {
     }
 
     /// The bounds on numbers of links that an entity breaks, as text.
-    fn bounds_broken(&self, entity: EntityIx, slot: u32) -> Vec<String> {
+    fn bounds_broken(&self, entity: EntityIx, slot: u32) -> Vec<Inconsistency> {
         let broken = self.layout.entities[usize::from(entity)].bounded.iter();
         broken
             .filter_map(|b| {
                 self.bound_broken(b, slot).map(|n| {
                     let end = self.layout.edges[usize::from(b.hop.edge)].near(b.hop.forward);
-                    format!(
-                        "{} has {n} links at {}",
-                        self.entity_ref(entity, slot),
-                        end.path
+                    Inconsistency::new(
+                        Some(self.entity_ref(entity, slot)),
+                        format!("the number of links at {}", end.path),
+                        self.bound_text(b),
+                        n,
                     )
                 })
             })

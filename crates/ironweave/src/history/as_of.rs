@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
+use crate::base::error::ReadError;
 use crate::base::position::Position;
 use crate::base::position::Seq;
-use crate::base::storage_error::{ErrorKind, StorageError};
+use crate::base::storage_error::StorageError;
 use crate::base::time::Timestamp;
 use crate::graph::fact::Facts;
 use crate::history::{Keyframes, SPACING};
@@ -97,7 +98,7 @@ impl<M: Model> Store<M> {
     ///
     /// let then = store.as_of(first)?;
     /// assert!(then.find::<Lamp>("kitchen").is_none());
-    /// # Ok::<(), StorageError>(())
+    /// # Ok::<(), ironweave::ReadError>(())
     /// ```
     ///
     /// O(frames since a keyframe before). Keyframes are values in memory, made on the way of these calls, and of snapshots
@@ -108,16 +109,16 @@ impl<M: Model> Store<M> {
     ///
     /// # Errors
     /// Where the log cannot be read; `is_ahead` past the end of the log, and for a time that is later than the clock's and
-    /// than the last transaction; `is_other_history` as of [`Store::locate`]; `is_not_found` where the store began at a
-    /// snapshot and that is before it.
-    pub fn as_of(&self, when: impl Into<When>) -> Result<Snapshot<M>, StorageError> {
+    /// than the last transaction; `is_other_history` as of [`Store::locate`]; `is_before_beginning` where the store began
+    /// at a snapshot and that is before it.
+    pub fn as_of(&self, when: impl Into<When>) -> Result<Snapshot<M>, ReadError> {
         self.admit_time(when.into())
             .and_then(|when| self.state_as_of(when))
             .map(Snapshot::of)
-            .map_err(|e| self.log.place(e))
+            .map_err(|e| e.map_storage(|e| self.log.place(e)))
     }
 
-    fn state_as_of(&self, when: When) -> Result<Arc<State>, StorageError> {
+    fn state_as_of(&self, when: When) -> Result<Arc<State>, ReadError> {
         self.history.keyframes.want();
         let keyframe = || {
             let found = self.history.keyframes.last(|state| when.includes(state.at));
@@ -133,11 +134,12 @@ impl<M: Model> Store<M> {
             None => self.beginning_of_log(when)?,
         };
         let frames = self.read(start.at.next())?;
-        go_on(start, when, frames, &self.epochs, &self.history.keyframes)
+        let state = go_on(start, when, frames, &self.epochs, &self.history.keyframes)?;
+        Ok(state)
     }
 
     /// A point that the log has come to, by its sequence or its time.
-    fn admit_time(&self, when: When) -> Result<When, StorageError> {
+    fn admit_time(&self, when: When) -> Result<When, ReadError> {
         match when {
             When::Seq(seq) => self.admit(seq.into()).map(When::Seq),
             When::Position(position) => self.admit(position.into()).map(When::Seq),
@@ -148,32 +150,22 @@ impl<M: Model> Store<M> {
                 if time <= last.max(now) {
                     return Ok(when);
                 }
-                Err(StorageError::new(
-                    ErrorKind::Ahead,
-                    format!(
-                        "{time} is yet to come: the last transaction of this store was at {last}, and the clock says \
-                         {now}; for the graph as it is now, take a snapshot"
-                    ),
-                ))
+                Err(ReadError::NotYet { time, last, now })
             }
         }
     }
 
     /// Where the log begins: at nothing, or at the snapshot that the store began at.
-    fn beginning_of_log(&self, when: When) -> Result<Arc<State>, StorageError> {
+    fn beginning_of_log(&self, when: When) -> Result<Arc<State>, ReadError> {
         match &self.base {
             Some(base) if when.includes(base.at) => Ok(Arc::clone(base)),
             Some(base) => Err(match when {
                 When::Seq(seq) => self.unknown(seq),
                 When::Position(position) => self.unknown(position.seq()),
-                When::Time(time) => StorageError::new(
-                    ErrorKind::NotFound,
-                    format!(
-                        "this store began at a snapshot, of {}, and knows nothing of what was before; ask the store \
-                         that the snapshot is of about {time}",
-                        base.at.time
-                    ),
-                ),
+                When::Time(time) => ReadError::BeforeBeginningAt {
+                    time,
+                    beginning: base.at.time,
+                },
             }),
             None => {
                 let binding = M::binding();

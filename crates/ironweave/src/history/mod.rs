@@ -19,7 +19,7 @@ pub(crate) use keyframes::{Keyframes, RECENT, SPACING};
 pub(crate) use report::Logged;
 pub use report::{Report, Reports};
 
-use crate::base::error::Name;
+use crate::base::error::{Name, ReadError};
 use crate::base::meta::Meta;
 use crate::base::position::FrameRef;
 use crate::base::position::Seq;
@@ -76,12 +76,12 @@ impl<M: Model> Store<M> {
     /// where the log does, at the latest.
     ///
     /// # Errors
-    /// Where the log cannot be read; `is_ahead` where the range begins or ends past the end of the log, `is_not_found`
-    /// where it ends before it begins, or begins before the snapshot that the store began at.
+    /// Where the log cannot be read; `is_ahead` where the range begins or ends past the end of the log, `InvalidRange`
+    /// where it ends before it begins, `is_before_beginning` before the snapshot that the store began at.
     pub fn tx_range(
         &self,
         range: impl std::ops::RangeBounds<Seq>,
-    ) -> Result<Reports<'_, M>, StorageError> {
+    ) -> Result<Reports<'_, M>, ReadError> {
         let range = (range.start_bound().cloned(), range.end_bound().cloned());
         self.admit_range(range)?;
         Reports::new(self, range)
@@ -90,8 +90,8 @@ impl<M: Model> Store<M> {
     /// The transactions after a frame.
     ///
     /// # Errors
-    /// Where the log cannot be read; `is_ahead`, `is_other_history` and `is_not_found` as of [`Store::locate`].
-    pub fn since(&self, frame: impl Into<FrameRef>) -> Result<Reports<'_, M>, StorageError> {
+    /// Where the log cannot be read; `is_ahead`, `is_other_history` and `is_before_beginning` as of [`Store::locate`].
+    pub fn since(&self, frame: impl Into<FrameRef>) -> Result<Reports<'_, M>, ReadError> {
         let seq = self.admit(frame.into())?;
         Reports::new(self, (Bound::Excluded(seq), Bound::Unbounded))
     }
@@ -108,7 +108,7 @@ impl<M: Model> Store<M> {
     ///
     /// # Errors
     /// Where the log cannot be read.
-    pub fn history<T: Entity<Model = M>>(&self, entity: T) -> Result<Vec<Past>, StorageError> {
+    pub fn history<T: Entity<Model = M>>(&self, entity: T) -> Result<Vec<Past>, ReadError> {
         self.archive(|archive| archive.history(&[(T::INDEX, entity.id())]))
     }
 
@@ -121,7 +121,7 @@ impl<M: Model> Store<M> {
         &self,
         a: A,
         b: B,
-    ) -> Result<Vec<Past>, StorageError> {
+    ) -> Result<Vec<Past>, ReadError> {
         self.archive(|archive| archive.history(&[(A::INDEX, a.id()), (B::INDEX, b.id())]))
     }
 
@@ -133,7 +133,7 @@ impl<M: Model> Store<M> {
     pub fn history_of_key<T: Keyed<Model = M>>(
         &self,
         key: &(impl KeyQuery<T::Key> + ?Sized),
-    ) -> Result<Vec<(T, Vec<Past>)>, StorageError> {
+    ) -> Result<Vec<(T, Vec<Past>)>, ReadError> {
         let key = key.bytes();
         let key = match T::KEY.len() {
             1 => vec![&*key],
@@ -150,7 +150,8 @@ impl<M: Model> Store<M> {
     fn archive<R>(
         &self,
         ask: impl Fn(&mut Archive<'_>) -> Result<R, StorageError>,
-    ) -> Result<R, StorageError> {
+    ) -> Result<R, ReadError> {
+        self.id()?;
         // It is changed one frame at a time, and says how far it is.
         let index = self.history.index.lock();
         let mut index = index.unwrap_or_else(std::sync::PoisonError::into_inner);
@@ -172,6 +173,6 @@ impl<M: Model> Store<M> {
             Err(e) if e.is_damage() => ask_once(true),
             answer => answer,
         };
-        answer.map_err(|e| self.log.place(e))
+        answer.map_err(|e| self.log.place(e).into())
     }
 }

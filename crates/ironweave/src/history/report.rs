@@ -5,6 +5,7 @@ use std::marker::PhantomData;
 use std::ops::Bound;
 use std::sync::Arc;
 
+use crate::base::error::ReadError;
 use crate::base::meta::Meta;
 use crate::base::position::Position;
 use crate::base::position::Seq;
@@ -191,7 +192,7 @@ impl<'s, M: Model> Reports<'s, M> {
     pub(super) fn new(
         store: &'s Store<M>,
         (from, until): (Bound<Seq>, Bound<Seq>),
-    ) -> Result<Self, StorageError> {
+    ) -> Result<Self, ReadError> {
         let from = match from {
             Bound::Included(from) => from,
             Bound::Excluded(from) => from.saturating_add(1),

@@ -8,9 +8,10 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use super::StorageError;
 use super::disk::Disk;
 use super::frame::{BLOCK_BYTES, Block, CURSOR_MAGIC};
-use super::{ErrorKind, StorageError};
+use crate::base::error::ReadError;
 use crate::base::position::{FrameRef, Position};
 
 const DIR: &str = "cursors";
@@ -28,17 +29,12 @@ pub(crate) struct Cursors {
 }
 
 /// Refuses what is no name of a file everywhere.
-pub(crate) fn check_name(name: &str) -> Result<(), StorageError> {
+pub(crate) fn check_name(name: &str) -> Result<(), ReadError> {
     let good = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b"-_".contains(&b);
     if !name.is_empty() && name.len() <= NAME_BYTES_MAX && name.bytes().all(good) {
         return Ok(());
     }
-    Err(StorageError::new(
-        ErrorKind::NotFound,
-        format!(
-            "`{name}` is no name for a cursor: write 1 to {NAME_BYTES_MAX} of the letters a-z, digits, `-` and `_`"
-        ),
-    ))
+    Err(ReadError::InvalidName { name: name.into() })
 }
 
 impl Cursors {

@@ -20,8 +20,8 @@ use super::recover::settle;
 use super::segments::Segments;
 use super::sync::{Extent, Shared};
 use super::{
-    AppendError, ErrorKind, FrameHeader, Frames, Head, Log, ReadOnlyLog, Seq, StorageError, Syncer,
-    TornTail,
+    AppendError, FrameHeader, Frames, Head, Log, ReadOnlyLog, Seq, StorageError, StorageFailure,
+    Syncer, TornTail,
 };
 use crate::base::position::Position;
 
@@ -159,7 +159,7 @@ impl FileLog {
                 let spawned = shared.spawn(interval);
                 Some(spawned.map_err(|e| {
                     StorageError::new(
-                        ErrorKind::Io,
+                        StorageFailure::Io,
                         format!("cannot start the thread that syncs: {e}"),
                     )
                     .with_source(e)

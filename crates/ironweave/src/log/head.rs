@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use super::disk::Disk;
 use super::frame::{BLOCK_BYTES, Block, BlockFault, HEAD_MAGIC};
-use super::{ErrorKind, StorageError};
+use super::{StorageError, StorageFailure};
 
 const HEAD: &str = "HEAD";
 const HEAD_TMP: &str = "HEAD.tmp";
@@ -85,7 +85,7 @@ impl Lock {
             }
             Err(TryLockError::Error(e)) if e.kind() == io::ErrorKind::Unsupported => {
                 return Err(StorageError::new(
-                    ErrorKind::Io,
+                    StorageFailure::Io,
                     format!(
                         "the file system of {} has no file locks, so a second writer could not be kept out; move the \
                          store to a local disk",

@@ -7,8 +7,8 @@ use xxhash_rust::xxh3::xxh3_64_with_seed;
 use super::files::random_id;
 use super::frame::PAYLOAD_BYTES_MAX;
 use super::{
-    AppendError, ErrorKind, Frame, FrameHeader, FrameKind, Frames, Head, Log, ReadOnlyLog,
-    Segments, Seq, StorageError, Syncer, TornTail,
+    AppendError, Frame, FrameHeader, FrameKind, Frames, Head, Log, ReadOnlyLog, Segments, Seq,
+    StorageError, StorageFailure, Syncer, TornTail,
 };
 use crate::base::position::Position;
 
@@ -210,7 +210,7 @@ pub(super) fn check_length(payload: &[u8]) -> Result<(), StorageError> {
         return Ok(());
     }
     Err(StorageError::new(
-        ErrorKind::TooLarge,
+        StorageFailure::TooLarge,
         format!(
             "a frame of {} bytes is longer than a log takes ({PAYLOAD_BYTES_MAX}); commit smaller transactions",
             payload.len()

@@ -78,7 +78,7 @@ use std::sync::Arc;
 use crate::base::position::Position;
 
 pub use crate::base::position::Seq;
-pub use crate::base::storage_error::{AppendError, ErrorKind, StorageError};
+pub use crate::base::storage_error::{AppendError, StorageError, StorageFailure};
 pub(crate) use chain::Mark;
 pub use files::{Durability, FileLog, Options};
 pub use memory::MemoryLog;

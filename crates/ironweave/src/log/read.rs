@@ -12,7 +12,7 @@ use super::disk::Disk;
 use super::frame::{BLOCK_BYTES, Block, Fault, SEGMENT_MAGIC};
 use super::scan::{self, Found, Scan};
 use super::segments::Segments;
-use super::{ErrorKind, Frame, Head, Seq, StorageError, head};
+use super::{Frame, Head, Seq, StorageError, StorageFailure, head};
 use crate::base::position::Position;
 
 /// Frames in ascending order, up to the head at the time of the call. After an error there are no more.
@@ -203,7 +203,7 @@ impl ReadOnlyLog {
                  it for writing to create one",
                 0
             );
-            Err(StorageError::new(ErrorKind::NotFound, message))
+            Err(StorageError::new(StorageFailure::NotFound, message))
         };
         if is_absent(dir)? {
             return not_found("there is no directory");
@@ -219,7 +219,7 @@ impl ReadOnlyLog {
     /// incomplete: a live writer may be at it.
     ///
     /// # Errors
-    /// `is_damage` if a frame is incomplete that was durable; `is_other_history` if the last frame that was taken in is no
+    /// `is_damage` if a frame is incomplete that was durable; `is_replaced` if the last frame that was taken in is no
     /// longer there, since the log was replaced by a backup, say; `is_io`. What precedes such a frame is taken in.
     pub fn refresh(&mut self) -> Result<Option<Head>, StorageError> {
         self.chain.check_last()?;
@@ -262,7 +262,7 @@ impl ReadOnlyLog {
     /// The position of a frame; none, where it has not taken in such a frame.
     ///
     /// # Errors
-    /// `is_io`, `is_damage`; `is_other_history` as of [`read`](ReadOnlyLog::read).
+    /// `is_io`, `is_damage`; `is_replaced` as of [`read`](ReadOnlyLog::read).
     pub fn position_of(&self, seq: Seq) -> Result<Option<Position>, StorageError> {
         if !self.chain.is_near(seq) {
             self.check()?;
@@ -291,7 +291,7 @@ impl ReadOnlyLog {
     /// The frames from `from` to the head.
     ///
     /// # Errors
-    /// `is_io`, here or while iterating; `is_damage` while iterating; `is_other_history` if the log was replaced by another
+    /// `is_io`, here or while iterating; `is_damage` while iterating; `is_replaced` if the log was replaced by another
     /// one since it was read.
     pub fn read(&self, from: Seq) -> Result<Frames<'static>, StorageError> {
         self.check()?;

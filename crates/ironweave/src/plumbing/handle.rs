@@ -64,6 +64,14 @@ macro_rules! __handle {
         }
 
         impl $entity {
+            /// The handle of an entity whose id is known: `order.id()` gives it.
+            ///
+            /// Whether there is such an entity shows when the handle is used, see [`alive`](Self::alive).
+            #[must_use]
+            pub fn from_id(id: $crate::Id) -> Self {
+                $crate::Handle::from_id(id)
+            }
+
             /// For queries: those in a state, or in one of several.
             #[must_use]
             pub fn in_place<$p: $crate::Place<$entity>>() -> $crate::Filter<$entity> {
@@ -75,6 +83,17 @@ macro_rules! __handle {
             /// The name of the state.
             fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
                 f.pad(match self { $(Self::$state(_) => ::core::stringify!($state),)* })
+            }
+        }
+
+        /// Reads a handle in one of the forms `Name/3.1`, as it prints, `Name-3.1` and `3.1`, which fit a segment of a URL.
+        ///
+        /// Tokens do not parse: the state of an entity must be seen in a store, see `in_state`.
+        impl ::core::str::FromStr for $entity {
+            type Err = $crate::ParseHandleError;
+
+            fn from_str(text: &str) -> ::core::result::Result<Self, Self::Err> {
+                $crate::plumbing::parse_handle($name, text).map($crate::Handle::from_id)
             }
         }
 

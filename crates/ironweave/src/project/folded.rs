@@ -14,9 +14,10 @@ use std::path::{Path, PathBuf};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
+use crate::base::error::ReadError;
 use crate::base::hash::hash_bytes;
 use crate::base::position::Position;
-use crate::base::storage_error::{ErrorKind, StorageError};
+use crate::base::storage_error::{StorageError, StorageFailure};
 use crate::history::Report;
 use crate::log::disk::Disk;
 use crate::step::model::Model;
@@ -141,7 +142,7 @@ impl<M: Model> Store<M> {
     /// until the new table is saved, which replaces it at once; [`Projection::folded_anew`] says why.
     ///
     /// # Errors
-    /// Where the file cannot be read or is damaged; where the log cannot be read. `is_ahead` where the table is ahead of
+    /// Where the file cannot be read or is damaged; where the log cannot be read. `is_replaced` where the table is ahead of
     /// this store only because that was opened to be read and has not been [refreshed](Store::refresh) since.
     pub fn project_into<T: Fold<M>>(
         &self,
@@ -164,7 +165,7 @@ impl<M: Model> Store<M> {
         };
         if magic == OLD_MAGIC {
             let why = "a table that an earlier version of ironweave kept, without a position";
-            return anew(ErrorKind::Version, why.to_owned());
+            return anew(StorageFailure::Version, why.to_owned());
         }
         let mut d = minicbor::Decoder::new(content);
         let head: Head = raw_item(&mut d).and_then(value::decode).map_err(|_| {
@@ -174,17 +175,19 @@ impl<M: Model> Store<M> {
             let (kept, wanted) = (head.version, T::VERSION);
             let why =
                 format!("version {kept} of the table, and the program wants version {wanted}");
-            return anew(ErrorKind::Version, why);
+            return anew(StorageFailure::Version, why);
         }
         if let Some((at, Err(e))) = head.position.map(|at| (at, self.locate(at))) {
             if e.is_ahead() && self.refreshed_has(at)? {
                 let store = "the store, opened to be read only, has not read so far yet; call `Store::refresh` first";
+                let e = e.into_storage();
                 return Err(e.about(format_args!("the table in {}: {store}", path.display())));
             }
-            if e.is_ahead() || e.is_other_history() || e.is_not_found() {
-                return anew(e.kind(), format!("a table of another history: {e}"));
+            if e.is_ahead() || e.is_other_history() || e.is_before_beginning() {
+                let why = format!("a table of another history: {e}");
+                return anew(StorageFailure::Replaced, why);
             }
-            return Err(e);
+            return Err(e.into_storage());
         }
         let table = value::decode(&content[d.position()..]).map_err(|e| {
             let message = format!(
@@ -192,7 +195,7 @@ impl<M: Model> Store<M> {
                 path.display(),
                 head.version
             );
-            StorageError::new(ErrorKind::Version, message)
+            StorageError::new(StorageFailure::Version, message)
         })?;
         self.projection(table, head.position, Some(path), None)
     }
@@ -208,9 +211,10 @@ impl<M: Model> Store<M> {
             table,
             position,
             subscription: match position {
-                Some(position) => self.subscribe_since(position)?,
-                None => self.subscribe(0)?,
-            },
+                Some(position) => self.subscribe_since(position),
+                None => self.subscribe(0),
+            }
+            .map_err(ReadError::into_storage)?,
             path: path.map(Path::to_owned),
             broken: false,
             anew,
@@ -238,7 +242,7 @@ impl<M: Model, T: Fold<M>> Projection<M, T> {
     }
 
     /// Why the table that the file had was not gone on with, if so: `is_version` for one of another version of the code,
-    /// `is_ahead` or `is_other_history` for one of transactions that this log does not have.
+    /// `is_replaced` for one of transactions that this log does not have.
     pub fn folded_anew(&self) -> Option<&StorageError> {
         self.anew.as_ref()
     }
@@ -287,7 +291,7 @@ impl<M: Model, T: Fold<M>> Projection<M, T> {
             return Ok(());
         }
         Err(StorageError::new(
-            ErrorKind::Stopped,
+            StorageFailure::Stopped,
             "the table is not whole, since a transaction could not be folded; project it anew",
         ))
     }
@@ -311,7 +315,7 @@ impl<M: Model, T: Fold<M>> Projection<M, T> {
             .and_then(|()| value::encode(&self.table, &mut bytes))
             .map_err(|e| {
                 let message = format!("the table cannot be written to {}: {e}", path.display());
-                StorageError::new(ErrorKind::Schema, message)
+                StorageError::new(StorageFailure::Internal, message)
             })?;
         bytes[..MAGIC.len()].copy_from_slice(MAGIC);
         let sum = hash_bytes(&bytes[CHECKED..]).to_le_bytes();

@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use crate::base::error::ReadError;
 use crate::base::id::Id;
-use crate::base::storage_error::{ErrorKind, StorageError};
 use crate::graph::Graph;
 use crate::graph::fact::{Fact, Facts};
 use crate::graph::paged::Paged;
@@ -25,16 +25,10 @@ impl<M: Model> Snapshot<M> {
     /// entity of one has in common with that of the same slot in the other is nothing but the number. So it is where one
     /// is of a frame and the other of what a copy of the log has in place of that frame; snapshots of two copies after
     /// different frames cannot be told from those of one.
-    pub fn diff(&self, to: &Self) -> Result<Changes, StorageError> {
+    pub fn diff(&self, to: &Self) -> Result<Changes, ReadError> {
         let (from, other) = (self.state.lineage, to.state.lineage);
         if from != other {
-            return Err(StorageError::new(
-                ErrorKind::OtherHistory,
-                format!(
-                    "the snapshots are of two stores, {from:016x} and {other:016x}, whose entities have nothing in \
-                     common; take both from one store, or from one that began at a snapshot of the other"
-                ),
-            ));
+            return Err(ReadError::OtherStore { this: from, other });
         }
         if let (Some(ours), Some(theirs)) = (self.position(), to.position())
             && ours.store() == theirs.store()

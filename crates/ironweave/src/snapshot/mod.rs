@@ -20,6 +20,7 @@ pub use changes::Changes;
 pub use replica::Snapshots;
 pub use with::Outcome;
 
+use crate::base::error::Inconsistency;
 use crate::base::position::Position;
 use crate::base::position::Seq;
 use crate::base::time::Timestamp;
@@ -114,7 +115,7 @@ pub(crate) struct State {
 }
 
 impl State {
-    fn differences(&self) -> Vec<String> {
+    fn differences(&self) -> Vec<Inconsistency> {
         Core::new(self.graph.fork()).differences(&self.plan)
     }
 }
@@ -161,7 +162,7 @@ impl<M: Model> Snapshot<M> {
 
     /// As [`Store::check`](crate::Store::check).
     #[must_use]
-    pub fn check(&self) -> Vec<String> {
+    pub fn check(&self) -> Vec<Inconsistency> {
         self.state.differences()
     }
 }

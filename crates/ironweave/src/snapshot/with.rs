@@ -49,12 +49,11 @@ impl State {
                 .position
                 .or(frame.position())
                 .map_or(0, |p| p.store());
-            let admitted = frame.check_end(store, self.at.seq);
-            admitted.map_err(StepError::Storage)?;
+            frame.check_end(store, self.at.seq)?;
             if let (Some(named), Some(own)) = (frame.position(), self.at.position)
                 && named.seq() == own.seq()
             {
-                named.check(own).map_err(StepError::Storage)?;
+                named.check(own)?;
             }
         }
         let mut core = Core::new(self.graph.fork());
@@ -105,8 +104,8 @@ impl<M: Model> Snapshot<M> {
     /// nothing.
     ///
     /// # Errors
-    /// As [`with`](Snapshot::with), and `TimeGoesBack`; `is_ahead` or `is_other_history` for a frame that the metadata
-    /// names and that is after this snapshot, or of another store.
+    /// As [`with`](Snapshot::with), and `TimeGoesBack`; `Metadata` for a frame that the metadata names and that is
+    /// after this snapshot, or of another store.
     pub fn with_meta<E: Event<Model = M>>(
         &self,
         meta: Meta,

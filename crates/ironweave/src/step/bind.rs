@@ -153,7 +153,7 @@ impl Binder<'_> {
     /// Checks a handle or token: its entity exists and is in the state that a token claims.
     ///
     /// # Errors
-    /// `Dead` or `NotInPlace`.
+    /// `StaleHandle` or `NotInPlace`.
     #[inline(always)]
     pub fn handle(
         &mut self,
@@ -188,7 +188,7 @@ impl Binder<'_> {
                 found: Arc::clone(&layout.states[usize::from(found)].name),
                 chain,
             },
-            _ => StepError::Dead {
+            _ => StepError::StaleHandle {
                 event,
                 entity: who,
                 chain,

@@ -13,8 +13,6 @@
 //! An error in any stage takes back all of them (`undo.rs`), and so does user code that panics. When the transaction
 //! commits, the invariants of what it touched are checked (`invariants.rs`), and the store writes its facts to the log.
 
-use std::sync::Arc;
-
 use crate::base::error::StepError;
 use crate::graph::storage::Storage;
 use crate::step::Core;
@@ -42,10 +40,7 @@ impl<S: Storage> Core<S> {
                 attempt.keep();
                 Ok(())
             }
-            Err(e) => Err(e.led_by(|| {
-                let name = &plan.events[usize::from(event.index())].name;
-                vec![Arc::clone(name)]
-            })),
+            Err(e) => Err(e.led_by(|| plan.events[usize::from(event.index())].alone.clone())),
         }
     }
 

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use crate::base::error::StepError;
+use crate::base::error::{Inconsistency, StepError};
 use crate::graph::Graph;
 use crate::graph::column::ColumnType;
 use crate::graph::fact::Facts;
@@ -49,7 +49,7 @@ pub(crate) fn check_invariants(core: &Core, plan: &Plan) -> Result<(), StepError
 }
 
 /// See [`Core::differences`].
-pub(crate) fn differences(core: &Core, plan: &Plan) -> Vec<String> {
+pub(crate) fn differences(core: &Core, plan: &Plan) -> Vec<Inconsistency> {
     core.differences(plan)
 }
 

@@ -125,8 +125,9 @@ impl<S: Storage> Core<S> {
                 .count(limits, (ix, immediate), id, !creates.is_empty())
                 .map_err(|limit| self.endless(plan, cause, immediate, slot, limit))?;
             self.graph.firing = (self.open.firings.len() - base) as u32;
-            self.fire_immediate(plan, event, id, cause)
-                .map_err(|e| e.led_by(|| self.chain(plan, cause, Some(immediate.event))))?;
+            self.fire_immediate(plan, event, id, cause).map_err(|e| {
+                e.led_by(|| Chain::new(self.chain(plan, cause, Some(immediate.event))))
+            })?;
             let created = (1..).zip(creates);
             done.depths.extend(created.map(|(name, create)| {
                 (

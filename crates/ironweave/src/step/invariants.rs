@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use crate::base::error::{Chain, Name, StepError};
+use crate::base::error::{Chain, Inconsistency, Name, StepError};
 use crate::db::Reader;
 use crate::graph::fact::Fact;
 use crate::graph::storage::Storage;
@@ -72,7 +72,7 @@ impl<S: Storage> Core<S> {
     ) -> Result<(), StepError> {
         if seen.insert((ix, slot)) {
             self.holds(plan, ix, slot)
-                .map_err(|e| e.led_by(|| self.led_to(plan, ix, slot)))
+                .map_err(|e| e.led_by(|| Chain::new(self.led_to(plan, ix, slot))))
         } else {
             Ok(())
         }
@@ -125,12 +125,14 @@ impl<S: Storage> Core<S> {
     }
 
     /// Every inconsistency of derived state, and every invariant that does not hold; empty if the graph is consistent.
-    pub(crate) fn differences(&self, plan: &Plan) -> Vec<String> {
+    pub(crate) fn differences(&self, plan: &Plan) -> Vec<Inconsistency> {
         let mut wrong = self.graph.differences();
         for (ix, def) in self.graph.layout.schema.invariants.iter().enumerate() {
             for slot in self.graph.living(def.entity) {
                 if let Err(e) = self.holds(plan, ix as u16, slot) {
-                    wrong.push(e.to_string());
+                    let (what, found) = (format!("the invariant {}", def.name), e.to_string());
+                    let entity = Some(self.graph.named(def.entity, slot));
+                    wrong.push(Inconsistency::new(entity, what, "that it holds", found));
                 }
             }
         }

@@ -13,7 +13,7 @@ use crate::base::error::StepError;
 use crate::base::hash::FastMap;
 use crate::base::meta::Meta;
 use crate::base::position::Seq;
-use crate::base::storage_error::{ErrorKind, StorageError};
+use crate::base::storage_error::{StorageError, StorageFailure};
 use crate::base::time::Timestamp;
 use crate::graph::Journal;
 use crate::graph::storage::{Flat, Storage};
@@ -309,7 +309,7 @@ impl Core<Flat> {
 #[cold]
 fn unwritable(ends: (usize, usize), found: (usize, usize)) -> StepError {
     StepError::Storage(StorageError::new(
-        ErrorKind::Internal,
+        StorageFailure::Internal,
         format!(
             "the events of the transaction end at {ends:?} and what it did at {found:?} (bytes, facts), which is a defect of \
              ironweave; nothing was written"

@@ -2,8 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::base::error::Name;
-use crate::base::error::Reject;
+use crate::base::error::{Chain, Name, Reject};
 use crate::base::id::Id;
 use crate::db::Reader;
 use crate::graph::layout::{Layout, StateSet};
@@ -33,6 +32,8 @@ pub struct Plan {
 
 pub(crate) struct EventPlan {
     pub name: Name,
+    /// The chain of a rejection of this event when the program fired it: made once, since a rejection shares it.
+    pub alone: Chain,
     pub names: Vec<NamePlan>,
     pub guards: Vec<Name>,
     pub creates: Vec<CreatePlan>,
@@ -191,8 +192,10 @@ impl Plan {
 }
 
 fn event(layout: &Layout, def: &EventDef) -> EventPlan {
+    let name: Name = def.name.as_str().into();
     let mut plan = EventPlan {
-        name: def.name.as_str().into(),
+        alone: Chain::new(vec![Arc::clone(&name)]),
+        name,
         names: def
             .names
             .iter()

@@ -99,7 +99,7 @@ impl<E> Tx<'_, E> {
     }
 
     fn dead(&self, entity: EntityIx, id: Id) -> Reject {
-        StepError::Dead {
+        StepError::StaleHandle {
             event: Arc::clone(self.at.event),
             entity: self.graph().who(entity, id),
             chain: Chain::default(),
@@ -204,7 +204,7 @@ impl<E: Event> Tx<'_, E> {
     /// Creates an entity in its initial state, in an event with `#[may(create T)]`.
     ///
     /// # Errors
-    /// `Duplicate` if another entity has its key; `Dead` and `Cardinality` for its links.
+    /// `Duplicate` if another entity has its key; `StaleHandle` and `Cardinality` for its links.
     pub fn create<N: New<E>>(
         &mut self,
         new: N,
@@ -269,7 +269,7 @@ pub fn create<E>(
 /// Deletes an entity, and others as the policies of its ends say.
 ///
 /// # Errors
-/// `Dead`, `Restricted`.
+/// `StaleHandle`, `Restricted`.
 pub fn delete<E>(
     tx: &mut Tx<'_, E>,
     entity: EntityIx,
@@ -288,7 +288,7 @@ pub fn delete<E>(
 /// Moves an entity from the state that its token claims to the state of another token, with the data of that state.
 ///
 /// # Errors
-/// `Dead` or `NotInPlace`.
+/// `StaleHandle` or `NotInPlace`.
 pub fn transition<E, From: Handle, To: Handle>(
     tx: &mut Tx<'_, E>,
     token: &From,
@@ -315,7 +315,7 @@ pub fn transition<E, From: Handle, To: Handle>(
 /// Sets a field, or a piece of data of the state that it is claimed to be in.
 ///
 /// # Errors
-/// `Dead`, `NotInPlace`.
+/// `StaleHandle`, `NotInPlace`.
 pub fn set<E>(
     tx: &mut Tx<'_, E>,
     entity: EntityIx,
@@ -336,7 +336,7 @@ pub fn set<E>(
 /// Links two entities.
 ///
 /// # Errors
-/// `Dead`, `AlreadyLinked`, or `Cardinality` if an end that holds one is taken.
+/// `StaleHandle`, `AlreadyLinked`, or `Cardinality` if an end that holds one is taken.
 pub fn link<E>(tx: &mut Tx<'_, E>, hop: Hop, near: Id, far: Id) -> Result<(), Reject> {
     let (from, to) = tx.ends(hop, near, far)?;
     tx.whole(|tx| {
@@ -350,7 +350,7 @@ pub fn link<E>(tx: &mut Tx<'_, E>, hop: Hop, near: Id, far: Id) -> Result<(), Re
 /// Unlinks two entities.
 ///
 /// # Errors
-/// `Dead`, `NotLinked`.
+/// `StaleHandle`, `NotLinked`.
 pub fn unlink<E>(tx: &mut Tx<'_, E>, hop: Hop, near: Id, far: Id) -> Result<(), Reject> {
     let (from, to) = tx.ends(hop, near, far)?;
     tx.whole(|tx| {
@@ -364,7 +364,7 @@ pub fn unlink<E>(tx: &mut Tx<'_, E>, hop: Hop, near: Id, far: Id) -> Result<(), 
 /// Links two entities. An end that can hold only one loses the link that it has.
 ///
 /// # Errors
-/// `Dead`.
+/// `StaleHandle`.
 pub fn relink<E>(tx: &mut Tx<'_, E>, hop: Hop, near: Id, far: Id) -> Result<(), Reject> {
     let (from, to) = tx.ends(hop, near, far)?;
     tx.whole(|tx| {
@@ -412,7 +412,7 @@ pub fn relink_with<E>(
 /// Sets the data of a link.
 ///
 /// # Errors
-/// `Dead`, `NotLinked`.
+/// `StaleHandle`, `NotLinked`.
 pub fn set_link<E>(
     tx: &mut Tx<'_, E>,
     hop: Hop,

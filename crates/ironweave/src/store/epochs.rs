@@ -3,8 +3,9 @@
 
 use std::sync::Arc;
 
+use crate::base::error::OpenError;
 use crate::base::position::Seq;
-use crate::base::storage_error::{ErrorKind, StorageError};
+use crate::base::storage_error::{StorageError, StorageFailure};
 use crate::log::{FrameHeader, FrameKind};
 use crate::schema::Schema;
 use crate::store::tags::{Tags, shape_difference};
@@ -48,7 +49,7 @@ impl Bounds {
             return Ok(());
         }
         Err(StorageError::at(
-            ErrorKind::TooLarge,
+            StorageFailure::TooLarge,
             seq,
             format!(
                 "frame {seq} has {bytes} bytes, and this store takes {most} (`Options::{option}`): raise that, or commit \
@@ -92,41 +93,28 @@ impl Epochs {
     }
 
     /// Takes in a schema frame.
-    pub(super) fn add(
-        &mut self,
-        seq: Seq,
-        logged: Schema,
-        ours: &Schema,
-    ) -> Result<(), StorageError> {
+    pub(super) fn add(&mut self, seq: Seq, logged: Schema, ours: &Schema) -> Result<(), OpenError> {
         if let Err(wrong) = logged.validate() {
-            return Err(bad_frame(
-                seq,
-                format_args!("its schema means nothing: {wrong}"),
-            ));
+            let what = format_args!("its schema means nothing: {wrong}");
+            return Err(bad_frame(seq, what).into());
         }
         if let Some(difference) = shape_difference(&logged, ours) {
-            return Err(StorageError::at(
-                ErrorKind::Schema,
-                seq,
-                format!(
-                    "the store is of another model, or of another version of `{}`: {difference}. Open it with the \
-                     program that wrote it; migrations are not supported yet",
-                    ours.name
-                ),
-            ));
+            return Err(other_schema(seq, ours, difference));
         }
         let tags = Tags::new(&logged, ours).ok_or_else(|| {
-            StorageError::at(
-                ErrorKind::Schema,
-                seq,
-                format!(
-                    "the schema in frame {seq} cannot be read as `{}`",
-                    ours.name
-                ),
-            )
+            let difference = "what the log holds has no equal in this model".to_owned();
+            other_schema(seq, ours, difference)
         })?;
         self.list.push((seq, logged, Arc::new(tags)));
         Ok(())
+    }
+}
+
+fn other_schema(seq: Seq, ours: &Schema, difference: String) -> OpenError {
+    OpenError::Schema {
+        model: ours.name.as_str().into(),
+        seq,
+        differences: vec![difference],
     }
 }
 

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
+use crate::base::error::ReadError;
 use crate::base::id::Id;
 use crate::base::meta::Meta;
 use crate::base::position::Seq;
@@ -74,9 +75,9 @@ impl<M: Model> Store<M> {
     /// The transactions of the log from a sequence on, in words; from 0 all.
     ///
     /// # Errors
-    /// Where the log cannot be read; `is_ahead` from further on than the next frame, `is_not_found` from before the
-    /// snapshot that the store began at.
-    pub fn frames(&self, from: Seq) -> Result<FrameViews<'_, M>, StorageError> {
+    /// Where the log cannot be read; `is_ahead` from further on than the next frame, `is_before_beginning` from before
+    /// the snapshot that the store began at.
+    pub fn frames(&self, from: Seq) -> Result<FrameViews<'_, M>, ReadError> {
         self.admit_start(from)?;
         Ok(FrameViews {
             store: self,

@@ -3,13 +3,14 @@
 use std::ops::Bound;
 use std::sync::Arc;
 
+use crate::base::error::ReadError;
 use crate::base::meta::Meta;
 use crate::base::position::Seq;
 use crate::base::position::{FrameRef, Position, ahead, check_start};
-use crate::base::storage_error::{ErrorKind, StorageError};
+use crate::base::storage_error::StorageError;
 use crate::step::event::{Event, Receipt};
 use crate::step::model::Model;
-use crate::store::{AnyReceipt, Backend, Store, no_log};
+use crate::store::{AnyReceipt, Backend, Store};
 
 impl<M: Model> Store<M> {
     /// The position of the last frame of the log: what to keep beside whatever was made from the store as it is now.
@@ -25,9 +26,9 @@ impl<M: Model> Store<M> {
     ///
     /// # Errors
     /// `is_ahead` past the end of the log, `is_other_history` where the position is of another store, or another frame
-    /// is there: then this log, or the other one, went on from an earlier point. `is_not_found` before the snapshot that
-    /// the store began at, `is_unlogged` where no log is kept; where the log cannot be read.
-    pub fn locate(&self, frame: impl Into<FrameRef>) -> Result<Position, StorageError> {
+    /// is there: then this log, or the other one, went on from an earlier point. `is_before_beginning` before the snapshot
+    /// that the store began at, `is_unlogged` where no log is kept; where the log cannot be read.
+    pub fn locate(&self, frame: impl Into<FrameRef>) -> Result<Position, ReadError> {
         let frame = frame.into();
         frame.check_end(self.id()?, self.seq())?;
         let found = self.position_of(frame.seq())?;
@@ -39,7 +40,7 @@ impl<M: Model> Store<M> {
     }
 
     /// The sequence of a frame that is named, if it is one of this log.
-    pub(crate) fn admit(&self, frame: FrameRef) -> Result<Seq, StorageError> {
+    pub(crate) fn admit(&self, frame: FrameRef) -> Result<Seq, ReadError> {
         if let FrameRef::Position(_) = frame {
             return self.locate(frame).map(|found| found.seq());
         }
@@ -49,7 +50,7 @@ impl<M: Model> Store<M> {
     }
 
     /// Refuses metadata that names a frame which the log does not have.
-    pub(crate) fn admit_meta(&self, meta: &mut Meta) -> Result<(), StorageError> {
+    pub(crate) fn admit_meta(&self, meta: &mut Meta) -> Result<(), ReadError> {
         for (frame, since) in meta.take_frames() {
             match frame {
                 // What it follows from may have been before the snapshot that the store began at.
@@ -71,7 +72,7 @@ impl<M: Model> Store<M> {
     }
 
     /// Refuses to read from a frame that is neither in this log nor the next one; 0 is the beginning of any log.
-    pub(crate) fn admit_start(&self, from: Seq) -> Result<(), StorageError> {
+    pub(crate) fn admit_start(&self, from: Seq) -> Result<(), ReadError> {
         self.id()?;
         check_start(from, self.seq())?;
         match from {
@@ -84,8 +85,8 @@ impl<M: Model> Store<M> {
     pub(crate) fn admit_range(
         &self,
         (from, until): (Bound<Seq>, Bound<Seq>),
-    ) -> Result<(), StorageError> {
-        let past = |seq: Seq| ahead(seq, &format!("frame {seq}"), self.seq());
+    ) -> Result<(), ReadError> {
+        let past = |seq: Seq| ahead(seq, self.seq());
         // There is no frame after the greatest sequence, so that a bound there is past any end.
         let from = match from {
             Bound::Included(from) => from,
@@ -102,17 +103,11 @@ impl<M: Model> Store<M> {
         if from <= until {
             return Ok(());
         }
-        Err(StorageError::at(
-            ErrorKind::NotFound,
-            from,
-            format!(
-                "the range begins with frame {from} and ends before frame {until}; turn it round"
-            ),
-        ))
+        Err(ReadError::InvalidRange { from, until })
     }
 
     /// Refuses what was before the snapshot that the store began at, if it did.
-    fn check_beginning(&self, after: Option<Seq>) -> Result<(), StorageError> {
+    fn check_beginning(&self, after: Option<Seq>) -> Result<(), ReadError> {
         match &self.base {
             Some(base) if after < base.at.seq => Err(self.unknown(after.unwrap_or(0))),
             _ => Ok(()),
@@ -120,9 +115,10 @@ impl<M: Model> Store<M> {
     }
 
     /// A frame that its log does not reach back to.
-    pub(crate) fn unknown(&self, seq: Seq) -> StorageError {
+    pub(crate) fn unknown(&self, seq: Seq) -> ReadError {
         let base = self.base.as_ref().and_then(|base| base.at.seq);
-        before_beginning(seq, base.unwrap_or(0))
+        let beginning = base.unwrap_or(0);
+        ReadError::BeforeBeginning { seq, beginning }
     }
 
     /// Whether the log has a frame at a position, where that is read further than this store, opened to be read only, has
@@ -141,12 +137,12 @@ impl<M: Model> Store<M> {
         self.id().is_ok_and(|id| id == position.store())
     }
 
-    /// The identity of the store.
-    pub(crate) fn id(&self) -> Result<u64, StorageError> {
+    /// The identity of the store; refused where no log is kept.
+    pub(crate) fn id(&self) -> Result<u64, ReadError> {
         match &self.log {
             Backend::Writable(log) => Ok(log.store()),
             Backend::ReadOnly(log) => Ok(log.store()),
-            Backend::Unlogged => Err(no_log()),
+            Backend::Unlogged => Err(ReadError::Unlogged),
         }
     }
 
@@ -155,21 +151,9 @@ impl<M: Model> Store<M> {
         match &self.log {
             Backend::Writable(log) => log.position_of(seq),
             Backend::ReadOnly(log) => log.position_of(seq),
-            Backend::Unlogged => Err(no_log()),
+            Backend::Unlogged => Ok(None),
         }
     }
-}
-
-/// What is asked of a store that began at a snapshot, after frame `base`, about what was before.
-pub(crate) fn before_beginning(seq: Seq, base: Seq) -> StorageError {
-    StorageError::at(
-        ErrorKind::NotFound,
-        seq,
-        format!(
-            "this store began at a snapshot, after frame {base}, and knows nothing of what was before; ask the store \
-             that the snapshot is of about frame {seq}"
-        ),
-    )
 }
 
 impl<E: Event> Receipt<E> {
@@ -181,7 +165,7 @@ impl<E: Event> Receipt<E> {
     ///
     /// # Errors
     /// `is_ahead` where the transaction is not committed; as [`Store::locate`].
-    pub fn position(&self, store: &Store<E::Model>) -> Result<Position, StorageError> {
+    pub fn position(&self, store: &Store<E::Model>) -> Result<Position, ReadError> {
         store.locate(self.seq)
     }
 }
@@ -191,7 +175,7 @@ impl AnyReceipt {
     ///
     /// # Errors
     /// As [`Receipt::position`].
-    pub fn position<M: Model>(&self, store: &Store<M>) -> Result<Position, StorageError> {
+    pub fn position<M: Model>(&self, store: &Store<M>) -> Result<Position, ReadError> {
         store.locate(self.seq)
     }
 }

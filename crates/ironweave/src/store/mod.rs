@@ -20,7 +20,6 @@ use std::path::Path;
 use std::sync::Arc;
 
 pub use frames::{FiringView, FrameView, FrameViews};
-pub(crate) use locate::before_beginning;
 pub use open::Options;
 pub(crate) use open::bad_frame;
 pub use share::SharedStore;
@@ -28,11 +27,11 @@ pub use transaction::{AnyReceipt, Savepoint, Transaction};
 pub use verify::{Difference, VerifyError};
 
 use crate::base::cbor::Pen;
-use crate::base::error::StepError;
+use crate::base::error::{Inconsistency, OpenError, ReadError, StepError};
 use crate::base::hash::FastMap;
 use crate::base::meta::Meta;
 use crate::base::position::Seq;
-use crate::base::storage_error::{AppendError, ErrorKind, StorageError};
+use crate::base::storage_error::{AppendError, StorageError, StorageFailure};
 use crate::db::Db;
 use crate::graph::GraphRef;
 use crate::history::History;
@@ -218,7 +217,7 @@ impl<M: Model> Store<M> {
     ///
     /// # Errors
     /// Where it is locked by another process, damaged, of another model, or the disk refuses.
-    pub fn open(dir: impl AsRef<Path>) -> Result<Self, StorageError> {
+    pub fn open(dir: impl AsRef<Path>) -> Result<Self, OpenError> {
         Self::options().open(dir)
     }
 
@@ -227,7 +226,7 @@ impl<M: Model> Store<M> {
     ///
     /// # Errors
     /// Where there is none, or it is damaged or of another model.
-    pub fn open_read_only(dir: impl AsRef<Path>) -> Result<Self, StorageError> {
+    pub fn open_read_only(dir: impl AsRef<Path>) -> Result<Self, OpenError> {
         Self::options().open_read_only(dir)
     }
 
@@ -301,7 +300,7 @@ impl<M: Model> Store<M> {
             let (meta, made) = event(self);
             left -= 1;
             match self.try_step_with(meta, made) {
-                Err(e) if e.kind() == crate::base::error::ErrorKind::Conflict && left > 0 => {}
+                Err(e) if e.is_retryable() && left > 0 => {}
                 result => return result,
             }
         }
@@ -317,14 +316,14 @@ impl<M: Model> Store<M> {
     ///
     /// # Errors
     /// `TimeGoesBack` where the last transaction has a later time than the explicit one; a failure to read the log
-    /// for an idempotency key that it has, or for what has changed; `is_ahead` or `is_other_history` for a frame that
-    /// the metadata names and the log does not have.
+    /// for an idempotency key that it has, or for what has changed; `Metadata` for a frame that the metadata names and the
+    /// log does not have.
     pub fn begin_with(&mut self, mut meta: Meta) -> Result<Transaction<'_, M>, StepError> {
         self.core.close();
         if !self.core.logged && (meta.key.is_some() || meta.expect.is_some()) {
-            return Err(StepError::Storage(no_log()));
+            return Err(ReadError::Unlogged.into());
         }
-        self.admit_meta(&mut meta).map_err(StepError::Storage)?;
+        self.admit_meta(&mut meta)?;
         // One that happened has the time that it had then, whatever happened since.
         if let Some(key) = &meta.key
             && let Some((repeat, time)) = self.repeat(key)?
@@ -348,12 +347,24 @@ impl<M: Model> Store<M> {
     /// it all back. Handles made inside name nothing afterwards, or something else. Nothing is encoded for the log, so
     /// that a field of an event which cannot be written is found out only by a step.
     ///
+    /// The closure's error is the program's own type, or [`StepError`] itself:
+    ///
+    /// ```
+    /// # use ironweave::prelude::*;
+    /// # fn ask<M: ironweave::Model>(store: &mut Store<M>) -> Result<(), StepError> {
+    /// store.what_if(|t| -> Result<(), StepError> {
+    ///     // t.apply(..)?;
+    ///     Ok(())
+    /// })
+    /// # }
+    /// ```
+    ///
     /// # Errors
-    /// What the closure or the checks give.
-    pub fn what_if<R>(
+    /// The error of the closure, or of the checks.
+    pub fn what_if<R, E: From<StepError>>(
         &mut self,
-        ask: impl FnOnce(&mut Transaction<'_, M>) -> Result<R, StepError>,
-    ) -> Result<R, StepError> {
+        ask: impl FnOnce(&mut Transaction<'_, M>) -> Result<R, E>,
+    ) -> Result<R, E> {
         let mut transaction = self.begin().speculative();
         let answer = ask(&mut transaction)?;
         transaction.check()?;
@@ -414,11 +425,11 @@ impl<M: Model> Store<M> {
         &self.plan.layout.schema
     }
 
-    /// Computes everything anew that is kept step by step (both directions of every edge, keys, counters,
-    /// places, bounds, invariants, the fingerprint) and lists each difference in words. None are expected.
+    /// Recomputes all derived state (both directions of every edge, keys, counters, indexes of states, bounds, invariants,
+    /// the fingerprint) and returns every inconsistency; an empty list means the store is consistent.
     /// O(size of the graph).
     #[must_use]
-    pub fn check(&self) -> Vec<String> {
+    pub fn check(&self) -> Vec<Inconsistency> {
         flat::differences(&self.core, &self.plan)
     }
 
@@ -491,7 +502,7 @@ impl<M: Model> Store<M> {
             AppendError::Conflict { .. } => {
                 StepError::Storage(StorageError::stopped(&e.to_string()))
             }
-            AppendError::Refused(e) => StepError::Storage(e),
+            AppendError::Refused(e) => e.into(),
             AppendError::Indeterminate(e) => StepError::Indeterminate(e),
         })?;
         self.core.written();
@@ -507,13 +518,10 @@ impl<M: Model> Store<M> {
     }
 }
 
-/// What is asked of a log that is not kept.
+/// A log that is not kept was used, though each public method that uses one refuses that first: see [`Store::id`].
 #[cold]
 pub(crate) fn no_log() -> StorageError {
-    StorageError::new(
-        ErrorKind::Unlogged,
-        "the store keeps no log; make it with `Store::memory` or `Store::open` to read back what happened",
-    )
+    StorageError::new(StorageFailure::Internal, "this store keeps no log")
 }
 
 impl<M: Model> Db for Store<M> {

@@ -7,8 +7,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::base::cbor::Pen;
+use crate::base::error::OpenError;
 use crate::base::position::Seq;
-use crate::base::storage_error::{AppendError, ErrorKind, StorageError};
+use crate::base::storage_error::{AppendError, StorageError, StorageFailure};
 use crate::graph::fact::Facts;
 use crate::history::History;
 use crate::log::{Durability, FileLog, Frame, FrameHeader, FrameKind, Log, MemoryLog, ReadOnlyLog};
@@ -168,7 +169,7 @@ impl<M: Model> Options<M> {
 
     /// A store over a log that a test has made.
     #[cfg(test)]
-    pub(crate) fn over_log(self, log: Box<dyn crate::log::Log>) -> Result<Store<M>, StorageError> {
+    pub(crate) fn over_log(self, log: Box<dyn crate::log::Log>) -> Result<Store<M>, OpenError> {
         self.over(Backend::Writable(log))
     }
 
@@ -181,7 +182,7 @@ impl<M: Model> Options<M> {
         }
     }
 
-    fn over(self, log: Backend) -> Result<Store<M>, StorageError> {
+    fn over(self, log: Backend) -> Result<Store<M>, OpenError> {
         let mut store = Store::over(log, self.limits, self.bounds)?;
         if self.paranoid {
             store.distrust();
@@ -193,7 +194,7 @@ impl<M: Model> Options<M> {
     ///
     /// # Errors
     /// As [`Store::open`].
-    pub fn open(self, dir: impl AsRef<Path>) -> Result<Store<M>, StorageError> {
+    pub fn open(self, dir: impl AsRef<Path>) -> Result<Store<M>, OpenError> {
         let log = FileLog::open(dir, self.log)?;
         self.over(Backend::Writable(Box::new(log)))
     }
@@ -202,7 +203,7 @@ impl<M: Model> Options<M> {
     ///
     /// # Errors
     /// As [`Store::open`], and where the log has a torn tail.
-    pub fn open_strict(self, dir: impl AsRef<Path>) -> Result<Store<M>, StorageError> {
+    pub fn open_strict(self, dir: impl AsRef<Path>) -> Result<Store<M>, OpenError> {
         self.strict().open(dir)
     }
 
@@ -210,7 +211,7 @@ impl<M: Model> Options<M> {
     ///
     /// # Errors
     /// As [`Store::open_read_only`].
-    pub fn open_read_only(self, dir: impl AsRef<Path>) -> Result<Store<M>, StorageError> {
+    pub fn open_read_only(self, dir: impl AsRef<Path>) -> Result<Store<M>, OpenError> {
         self.over(Backend::ReadOnly(ReadOnlyLog::open(dir)?))
     }
 }
@@ -229,7 +230,7 @@ pub(super) fn append(
         }
         Backend::Unlogged => Err(AppendError::Refused(super::no_log())),
         Backend::ReadOnly(_) => Err(AppendError::Refused(StorageError::new(
-            ErrorKind::ReadOnly,
+            StorageFailure::ReadOnly,
             "the store was opened to be read only; open it with `Store::open` to take steps",
         ))),
     }
@@ -247,7 +248,7 @@ pub(crate) fn bad_frame(seq: Seq, what: impl std::fmt::Display) -> StorageError 
         what += " ..";
     }
     StorageError::at(
-        ErrorKind::Damage,
+        StorageFailure::Damage,
         seq,
         format!(
             "frame {seq} of the log cannot be applied: {what}. The log was not changed; restore a copy of it"
@@ -257,7 +258,7 @@ pub(crate) fn bad_frame(seq: Seq, what: impl std::fmt::Display) -> StorageError 
 
 impl<M: Model> Store<M> {
     /// Folds a log into a graph, and begins one that is empty.
-    fn over(log: Backend, limits: Limits, bounds: Bounds) -> Result<Self, StorageError> {
+    fn over(log: Backend, limits: Limits, bounds: Bounds) -> Result<Self, OpenError> {
         let binding = M::binding();
         let mut plan = Plan::new(binding.schema, binding.events, binding.invariants);
         plan.limits = limits;
@@ -353,9 +354,9 @@ impl<M: Model> Store<M> {
     /// Takes in what was written to a store that was opened to be read; the last frame seen.
     ///
     /// # Errors
-    /// Where what was written is damaged, or of another version of the model; `is_other_history` where the log was
-    /// replaced by another one, such as an older backup of it.
-    pub fn refresh(&mut self) -> Result<Option<Seq>, StorageError> {
+    /// Where what was written is damaged, or of another version of the model;
+    /// [`is_replaced`](StorageError::is_replaced) where the log was replaced by another one, such as an older backup of it.
+    pub fn refresh(&mut self) -> Result<Option<Seq>, OpenError> {
         if let Backend::ReadOnly(log) = &mut self.log {
             log.refresh()?;
         }
@@ -364,12 +365,13 @@ impl<M: Model> Store<M> {
     }
 
     /// Applies the frames that the graph has not seen.
-    fn catch_up(&mut self) -> Result<(), StorageError> {
+    fn catch_up(&mut self) -> Result<(), OpenError> {
         self.core.close();
-        self.take_in().map_err(|e| self.log.place(e))
+        self.take_in()
+            .map_err(|e| e.map_storage(|e| self.log.place(e)))
     }
 
-    fn take_in(&mut self) -> Result<(), StorageError> {
+    fn take_in(&mut self) -> Result<(), OpenError> {
         let Self {
             core,
             plan,
@@ -415,12 +417,12 @@ impl<M: Model> Store<M> {
                         let (time, what) =
                             (decoded.time, "before that of the transaction before it");
                         let what = format_args!("its time, {time}, is {what}, {last}");
-                        return Err(bad_frame(header.seq, what));
+                        return Err(bad_frame(header.seq, what).into());
                     }
                     let key = decoded.meta.key.as_deref();
                     if let Some(before) = key.and_then(|key| keys.get(key)) {
                         let what = format_args!("its idempotency key is that of frame {before}");
-                        return Err(bad_frame(header.seq, what));
+                        return Err(bad_frame(header.seq, what).into());
                     }
                     flat::replay(core, &decoded.facts, header.fingerprint)
                         .map_err(|e| bad_frame(header.seq, e))?;
@@ -432,14 +434,10 @@ impl<M: Model> Store<M> {
                     facts = decoded.facts;
                 }
                 FrameKind::Migration => {
-                    return Err(StorageError::at(
-                        ErrorKind::Version,
-                        header.seq,
-                        format!(
-                            "frame {} is a migration, which this version cannot read",
-                            header.seq
-                        ),
-                    ));
+                    let seq = header.seq;
+                    let what =
+                        format!("frame {seq} is a migration, which this version cannot read");
+                    return Err(StorageError::at(StorageFailure::Version, seq, what).into());
                 }
             }
             *next = header.seq + 1;
@@ -462,11 +460,11 @@ impl<M: Model> Store<M> {
     }
 
     /// Writes today's schema, at creation or where rules (not shapes) have changed.
-    fn write_schema(&mut self) -> Result<(), StorageError> {
+    fn write_schema(&mut self) -> Result<(), OpenError> {
         let schema = self.plan.layout.schema.clone();
         let mut payload = Vec::new();
         value::encode(&schema, &mut payload)
-            .map_err(|e| StorageError::new(ErrorKind::Schema, e.to_string()))?;
+            .map_err(|e| StorageError::new(StorageFailure::Internal, e.to_string()))?;
         self.bounds
             .check(FrameKind::Schema, self.next, payload.len())?;
         let fingerprint = self.core.graph.fingerprint;
@@ -482,7 +480,7 @@ impl<M: Model> Store<M> {
         .map_err(|e| match e {
             AppendError::Refused(e) | AppendError::Indeterminate(e) => e,
             conflict @ AppendError::Conflict { .. } => {
-                StorageError::new(ErrorKind::Io, conflict.to_string())
+                StorageError::new(StorageFailure::Io, conflict.to_string())
             }
         })?;
         self.epochs.add(self.next, schema.clone(), &schema)?;

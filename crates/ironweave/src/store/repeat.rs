@@ -14,7 +14,6 @@ use crate::base::error::StepError;
 use crate::base::hash::FastMap;
 use crate::base::id::Id;
 use crate::base::position::Seq;
-use crate::base::storage_error::{ErrorKind, StorageError};
 use crate::base::time::Timestamp;
 use crate::log::{Frame, FrameKind};
 use crate::schema::EventDef;
@@ -134,15 +133,11 @@ impl<M: Model> Store<M> {
         for (i, name) in def.names.iter().enumerate() {
             let at = named.get(i).copied().flatten();
             let Some(ids) = at.and_then(|at| then.get_mut(at)) else {
-                return Err(StepError::Storage(StorageError::at(
-                    ErrorKind::Schema,
+                return Err(StepError::ReceiptLost {
                     seq,
-                    format!(
-                        "the request was answered in frame {seq}, under rules by which the event {} had no `{}`: what it \
-                         did is there, and its receipt cannot be given again",
-                        def.name, name.name
-                    ),
-                )));
+                    event: def.name.as_str().into(),
+                    name: name.name.as_str().into(),
+                });
             };
             today.push_many(std::mem::take(ids).into_iter());
         }

@@ -87,7 +87,10 @@ impl Shadow {
         }
         match &*self.graph.differences() {
             [] => Ok(()),
-            wrong => Err(wrong.join("; ")),
+            wrong => {
+                let wrong: Vec<String> = wrong.iter().map(ToString::to_string).collect();
+                Err(wrong.join("; "))
+            }
         }
     }
 }

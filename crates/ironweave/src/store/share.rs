@@ -14,7 +14,7 @@ use std::cell::RefCell;
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use crate::base::error::ErrorKind;
+use crate::base::error::OpenError;
 use crate::base::error::StepError;
 use crate::base::meta::Meta;
 use crate::base::position::Position;
@@ -200,7 +200,7 @@ impl<M: Model> SharedStore<M> {
             between();
             left -= 1;
             match self.try_step_with(meta, made) {
-                Err(e) if e.kind() == ErrorKind::Conflict && left > 0 => {}
+                Err(e) if e.is_retryable() && left > 0 => {}
                 result => return result,
             }
         }
@@ -238,11 +238,15 @@ impl<M: Model> SharedStore<M> {
     ///
     /// # Errors
     /// As [`Store::what_if`]; `Storage` where the answer rests on what a failed sync may have lost.
-    pub fn what_if<R>(
+    pub fn what_if<R, E: From<StepError>>(
         &self,
-        ask: impl FnOnce(&mut Transaction<'_, M>) -> Result<R, StepError>,
-    ) -> Result<R, StepError> {
-        self.act(|store| store.what_if(ask))
+        ask: impl FnOnce(&mut Transaction<'_, M>) -> Result<R, E>,
+    ) -> Result<R, E> {
+        let (answer, seen) = self.exclusive(|store| (store.what_if(ask), store.seq()));
+        match self.until(seen) {
+            Ok(()) => answer,
+            Err(e) => Err(StepError::Storage(stopped(e)).into()),
+        }
     }
 
     /// Looks at the store; nobody changes it meanwhile. Returns when all that it could see is durable.
@@ -267,7 +271,7 @@ impl<M: Model> SharedStore<M> {
     ///
     /// # Errors
     /// As [`Store::refresh`].
-    pub fn refresh(&self) -> Result<Option<Seq>, StorageError> {
+    pub fn refresh(&self) -> Result<Option<Seq>, OpenError> {
         self.exclusive(Store::refresh)
     }
 
@@ -284,11 +288,7 @@ impl<M: Model> SharedStore<M> {
             (Ok(()), result) => result,
             (Err(e), Ok(_)) if wrote => Err(StepError::Indeterminate(e)),
             // What its own append said is worth more than what became of those before it.
-            (Err(_), Err(own))
-                if matches!(own.kind(), ErrorKind::Indeterminate | ErrorKind::Stopped) =>
-            {
-                Err(own)
-            }
+            (Err(_), Err(own)) if own.is_stopped() => Err(own),
             (Err(e), _) => Err(StepError::Storage(stopped(e))),
         }
     }

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use crate::base::error::ErrorKind;
 use crate::base::position::Seq;
 use crate::base::storage_error::StorageError;
 use crate::base::time::Timestamp;
@@ -51,14 +52,38 @@ impl fmt::Display for Difference {
 pub enum VerifyError {
     /// Today's code does something else than the log says; this is the first difference.
     Differs(Box<Difference>),
+    /// The store keeps no log.
+    Unlogged,
     /// The log could not be read.
     Storage(StorageError),
+}
+
+impl VerifyError {
+    /// What a caller can do about it.
+    #[must_use]
+    pub fn kind(&self) -> ErrorKind {
+        match self {
+            Self::Differs(_) => ErrorKind::Internal,
+            Self::Unlogged => ErrorKind::Invalid,
+            Self::Storage(e) => e.kind(),
+        }
+    }
+
+    /// The first difference, where there is one.
+    #[must_use]
+    pub fn difference(&self) -> Option<&Difference> {
+        match self {
+            Self::Differs(difference) => Some(difference),
+            _ => None,
+        }
+    }
 }
 
 impl fmt::Display for VerifyError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Differs(difference) => fmt::Display::fmt(difference, f),
+            Self::Unlogged => f.write_str("this store keeps no log that could be verified"),
             Self::Storage(e) => fmt::Display::fmt(e, f),
         }
     }
@@ -67,8 +92,9 @@ impl fmt::Display for VerifyError {
 impl std::error::Error for VerifyError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
-            Self::Differs(_) => None,
-            Self::Storage(e) => Some(e),
+            Self::Differs(_) | Self::Unlogged => None,
+            // The message of the failure is that of this error.
+            Self::Storage(e) => e.source(),
         }
     }
 }
@@ -91,6 +117,7 @@ impl<M: Model> Store<M> {
         let base = self.base.as_ref().map(|base| &base.graph);
         let mut core = flat::core(&self.plan, types, base);
         let mut agreed = 0;
+        self.id().map_err(|_| VerifyError::Unlogged)?;
         for frame in self.read(0)? {
             let frame = frame?;
             if frame.header.kind != FrameKind::Transaction {

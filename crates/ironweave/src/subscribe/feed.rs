@@ -13,6 +13,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
+use crate::base::error::ReadError;
 use crate::base::notifier::Notifier;
 use crate::base::position::Seq;
 use crate::base::position::{FrameRef, Position};
@@ -23,7 +24,7 @@ use crate::log::{Frame, FrameHeader, FrameKind, Frames, ReadOnlyLog, Syncer};
 use crate::step::model::Model;
 use crate::step::plan::Plan;
 use crate::store::frame::Tags;
-use crate::store::{Backend, Store, bad_frame, before_beginning, no_log};
+use crate::store::{Backend, Store, bad_frame};
 
 /// How many frames it keeps of a log on disk.
 const FRAMES_MAX: usize = 1_024;
@@ -194,10 +195,10 @@ impl Feed {
         &self,
         frame: FrameRef,
         told: Option<Position>,
-    ) -> Result<Option<Position>, StorageError> {
+    ) -> Result<Option<Position>, ReadError> {
         let seq = frame.seq();
-        if let Some(base) = self.base.filter(|base| seq < *base) {
-            return Err(before_beginning(seq, base));
+        if let Some(beginning) = self.base.filter(|base| seq < *base) {
+            return Err(ReadError::BeforeBeginning { seq, beginning });
         }
         let near = {
             let state = lock(&self.state);
@@ -238,9 +239,11 @@ impl Feed {
         log.refresh()?;
         if let Some(newest) = newest {
             let last = log.head().map(|head| head.seq);
-            FrameRef::from(newest).check_end(self.store, last)?;
+            (FrameRef::from(newest).check_end(self.store, last))
+                .map_err(ReadError::into_storage)?;
             let found = log.position_of(newest.seq())?;
-            newest.check(found.ok_or_else(|| missing(newest.seq()))?)?;
+            let found = found.ok_or_else(|| missing(newest.seq()))?;
+            newest.check(found).map_err(ReadError::into_storage)?;
         }
         Ok(log)
     }
@@ -304,11 +307,11 @@ impl Reader {
         lock(&self.feed.state).next.saturating_sub(self.next)
     }
 
-    pub(super) fn acknowledge(&self, name: &str, frame: FrameRef) -> Result<(), StorageError> {
+    pub(super) fn acknowledge(&self, name: &str, frame: FrameRef) -> Result<(), ReadError> {
         let position = self.feed.locate(frame, self.position)?;
         self.sync_to(frame.seq())?;
         match self.feed.cursors().zip(position) {
-            Some((cursors, position)) => cursors.write(name, position),
+            Some((cursors, position)) => Ok(cursors.write(name, position)?),
             None => {
                 lock(&self.feed.names.0).insert(name.to_owned(), frame.seq());
                 Ok(())
@@ -480,12 +483,12 @@ impl Drop for Slot {
 }
 
 impl<M: Model> Store<M> {
-    pub(super) fn feed(&self) -> Result<&Arc<Feed>, StorageError> {
+    pub(super) fn feed(&self) -> Result<&Arc<Feed>, ReadError> {
         let store = self.id()?;
         let (log, syncer, flusher) = match &self.log {
             Backend::Writable(log) => (log.follower(), log.syncer(), log.flusher()),
             Backend::ReadOnly(log) => (Some(log.clone()), None, None),
-            Backend::Unlogged => return Err(no_log()),
+            Backend::Unlogged => return Err(ReadError::Unlogged),
         };
         let newest = self.position();
         Ok(self.feed.feed.get_or_init(|| {

@@ -14,9 +14,10 @@ use std::marker::PhantomData;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::base::error::ReadError;
 use crate::base::position::Seq;
 use crate::base::position::{FrameRef, Position};
-use crate::base::storage_error::{ErrorKind, StorageError};
+use crate::base::storage_error::StorageError;
 use crate::db::entity::{Entity, Place};
 use crate::history::{Logged, Report};
 use crate::log::cursor::check_name;
@@ -75,7 +76,7 @@ use crate::subscribe::filter::Filter;
 /// store.step(Lit { lamp: "kitchen".into() });
 /// drop(store);
 /// assert_eq!(told.join().expect("no panic")?, [1, 2]);
-/// # Ok::<(), StorageError>(())
+/// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub struct Subscription<M: Model> {
     reader: Reader,
@@ -93,15 +94,15 @@ impl<M: Model> Store<M> {
     /// [`subscribe_since`](Store::subscribe_since).
     ///
     /// # Errors
-    /// Where the log cannot be read; `is_ahead` from further on than the next frame, `is_not_found` from before the
-    /// snapshot that the store began at.
-    pub fn subscribe(&self, from: Seq) -> Result<Subscription<M>, StorageError> {
+    /// Where the log cannot be read; `is_ahead` from further on than the next frame, `is_before_beginning` from before
+    /// the snapshot that the store began at.
+    pub fn subscribe(&self, from: Seq) -> Result<Subscription<M>, ReadError> {
         self.admit_start(from)?;
         self.listen(from)
     }
 
     /// The transactions from a frame on that is known to be one of the log, or the next one.
-    fn listen(&self, from: Seq) -> Result<Subscription<M>, StorageError> {
+    fn listen(&self, from: Seq) -> Result<Subscription<M>, ReadError> {
         let before = match from.checked_sub(1) {
             Some(before) => self.position_of(before)?,
             None => None,
@@ -139,7 +140,7 @@ impl<M: Model> Store<M> {
     /// let second = store.step(Bought {}).seq;
     /// let next = store.subscribe_since(first)?.try_next()?;
     /// assert_eq!(next.map(|report| report.seq()), Some(second));
-    /// # Ok::<(), StorageError>(())
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     ///
     /// # Errors
@@ -148,7 +149,7 @@ impl<M: Model> Store<M> {
     pub fn subscribe_since(
         &self,
         frame: impl Into<FrameRef>,
-    ) -> Result<Subscription<M>, StorageError> {
+    ) -> Result<Subscription<M>, ReadError> {
         self.listen(self.admit(frame.into())?.saturating_add(1))
     }
 
@@ -156,7 +157,7 @@ impl<M: Model> Store<M> {
     ///
     /// # Errors
     /// As [`subscribe_since`](Store::subscribe_since); `is_other_history` of a snapshot that [`Snapshot::with`] gave.
-    pub fn subscribe_after(&self, snapshot: Snapshot<M>) -> Result<Subscription<M>, StorageError> {
+    pub fn subscribe_after(&self, snapshot: Snapshot<M>) -> Result<Subscription<M>, ReadError> {
         let mut subscription = match (snapshot.position(), &self.base) {
             (Some(position), _) if self.is_of(position) => self.subscribe_since(position)?,
             // The snapshot that the store began at is of another store, or of none.
@@ -169,11 +170,7 @@ impl<M: Model> Store<M> {
                 self.subscribe(0)?
             }
             (None, _) => {
-                return Err(StorageError::new(
-                    ErrorKind::OtherHistory,
-                    "the snapshot was made by `with`, or is of a store without a log, so that no transaction of this \
-                     store follows it; take one from the store",
-                ));
+                return Err(ReadError::NotOfTheLog);
             }
         };
         subscription.graph = Some(snapshot.state);
@@ -188,29 +185,20 @@ impl<M: Model> Store<M> {
     ///
     /// # Errors
     /// As [`subscribe_since`](Store::subscribe_since): `is_ahead` or `is_other_history` where the log was restored from a
-    /// backup that is older than what was acknowledged, or has been replaced. `is_read_only` for a store that was opened
-    /// to be read.
-    pub fn subscribe_as(&self, name: &str) -> Result<Subscription<M>, StorageError> {
+    /// backup that is older than what was acknowledged, or has been replaced. `ReadOnly` for a store that is open for
+    /// reading only.
+    pub fn subscribe_as(&self, name: &str) -> Result<Subscription<M>, ReadError> {
         check_name(name)?;
         if let Backend::ReadOnly(_) = self.log {
-            return Err(StorageError::new(
-                ErrorKind::ReadOnly,
-                "a named subscription writes how far it is, and the store was opened to be read only; use `subscribe` \
-                 with a sequence",
-            ));
+            return Err(ReadError::ReadOnly);
         }
         let feed = self.feed()?;
         let mut subscription = match feed.cursor(name)? {
             None => self.subscribe(0)?,
-            Some(frame) => self.subscribe_since(frame).map_err(|e| {
-                let path = feed.cursor_path(name);
-                let place = path.map_or_else(String::new, |path| {
-                    format!(
-                        " in {}, which begins anew when that file is removed",
-                        path.display()
-                    )
-                });
-                e.about(format_args!("the subscription `{name}`{place}"))
+            Some(frame) => self.subscribe_since(frame).map_err(|e| ReadError::Cursor {
+                name: name.into(),
+                path: feed.cursor_path(name),
+                source: Box::new(e),
             })?,
         };
         subscription.name = Some(name.to_owned());
@@ -237,19 +225,19 @@ impl<M: Model> Subscription<M> {
     /// field at either of its ends.
     ///
     /// # Errors
-    /// `is_not_found`, where the entity has no such edge.
-    pub fn edge<T: Entity<Model = M>>(mut self, field: &str) -> Result<Self, StorageError> {
+    /// `UnknownEdge` where the entity has no such edge.
+    pub fn edge<T: Entity<Model = M>>(mut self, field: &str) -> Result<Self, ReadError> {
         let layout = &self.reader.plan().layout;
         let mut ends = layout.entities[usize::from(T::INDEX)].ends.iter();
         let named = |hop: &&crate::schema::Hop| {
             let edge = &layout.edges[usize::from(hop.edge)];
             &*edge.near(hop.forward).name == field
         };
-        let edge = ends.find(named).map(|hop| hop.edge).ok_or_else(|| {
-            let message = format!("`{}` has no edge `{field}`", T::NAME);
-            StorageError::new(ErrorKind::NotFound, message)
+        let hop = ends.find(named).ok_or_else(|| ReadError::UnknownEdge {
+            entity: T::NAME.into(),
+            edge: field.into(),
         })?;
-        self.filter.edge(edge);
+        self.filter.edge(hop.edge);
         Ok(self)
     }
 
@@ -309,14 +297,11 @@ impl<M: Model> Subscription<M> {
     ///
     /// # Errors
     /// Where the disk refuses. `is_ahead` and `is_other_history` where the log has no such frame, as
-    /// [`Store::locate`]. `is_not_found` where the subscription has no name.
-    pub fn acknowledge(&self, frame: impl Into<FrameRef>) -> Result<(), StorageError> {
+    /// [`Store::locate`]. `Unnamed` where the subscription has no name.
+    pub fn acknowledge(&self, frame: impl Into<FrameRef>) -> Result<(), ReadError> {
         match &self.name {
             Some(name) => self.reader.acknowledge(name, frame.into()),
-            None => Err(StorageError::new(
-                ErrorKind::NotFound,
-                "only a subscription with a name can be acknowledged: make it with `Store::subscribe_as`",
-            )),
+            None => Err(ReadError::Unnamed),
         }
     }
 

@@ -12,7 +12,7 @@ use std::thread;
 
 use futures_core::Stream;
 
-use crate::base::storage_error::{ErrorKind, StorageError};
+use crate::base::storage_error::{StorageError, StorageFailure};
 use crate::history::Report;
 use crate::step::model::Model;
 use crate::subscribe::Subscription;
@@ -147,7 +147,7 @@ impl<M: Model> Subscription<M> {
         match started {
             Ok(_) => Ok(SubscriptionStream { queue }),
             Err(e) => Err(StorageError::new(
-                ErrorKind::Io,
+                StorageFailure::Io,
                 format!("no thread for a subscription: {e}"),
             )
             .with_source(e)),

@@ -4,10 +4,8 @@
 use std::fs;
 use std::path::Path;
 
-use ironweave::log::{
-    Durability, ErrorKind, FileLog, FrameHeader, FrameKind, Log as _, Options, ReadOnlyLog,
-};
-use ironweave::{Model, StorageError, Store};
+use ironweave::log::{Durability, FileLog, FrameHeader, FrameKind, Log as _, Options, ReadOnlyLog};
+use ironweave::{Model, OpenError, Store};
 
 use crate::cbor::{Item, parse};
 
@@ -87,10 +85,10 @@ pub fn write_consistent<M: Model>(dir: &Path, frames: &mut [Forged]) -> Vec<u64>
 }
 
 /// The fingerprint that a frame should have had, if that is what an error is about.
-fn wanted(e: &StorageError) -> Option<(u64, u128)> {
+fn wanted(e: &OpenError) -> Option<(u64, u128)> {
     let text = e.to_string();
     let (_, rest) = text.split_once("the graph has the fingerprint ")?;
-    assert_eq!(e.kind(), ErrorKind::Damage);
+    assert!(e.is_damage());
     let fingerprint = u128::from_str_radix(rest.get(..32)?, 16).ok()?;
     Some((e.seq()?, fingerprint))
 }

@@ -12,7 +12,7 @@ use std::fs;
 use std::path::Path;
 
 use ironweave::prelude::*;
-use ironweave::{Model, Options, Seq};
+use ironweave::{Inconsistency, Model, Options, Seq};
 use tempfile::TempDir;
 
 /// A directory that is removed when the test ends.
@@ -52,7 +52,7 @@ pub trait Graph {
     fn seq(&self) -> Option<Seq>;
     fn fingerprint(&self) -> u128;
     /// Every difference between what is kept incrementally and what is computed from scratch.
-    fn inconsistencies(&self) -> Vec<String>;
+    fn inconsistencies(&self) -> Vec<Inconsistency>;
 }
 
 impl<M: Model> Graph for Store<M> {
@@ -64,7 +64,7 @@ impl<M: Model> Graph for Store<M> {
         Self::fingerprint(self)
     }
 
-    fn inconsistencies(&self) -> Vec<String> {
+    fn inconsistencies(&self) -> Vec<Inconsistency> {
         self.check()
     }
 }
@@ -78,7 +78,7 @@ impl<M: Model> Graph for Snapshot<M> {
         Self::fingerprint(self)
     }
 
-    fn inconsistencies(&self) -> Vec<String> {
+    fn inconsistencies(&self) -> Vec<Inconsistency> {
         self.check()
     }
 }
@@ -86,7 +86,7 @@ impl<M: Model> Graph for Snapshot<M> {
 /// Asserts that what is kept incrementally (indexes, counters, both ends of edges) is what is computed from scratch.
 #[track_caller]
 pub fn assert_consistent(graph: &impl Graph) {
-    assert_eq!(graph.inconsistencies(), Vec::<String>::new());
+    assert_eq!(graph.inconsistencies(), []);
 }
 
 /// Asserts that a store is consistent, and that its events give the logged facts again; how many transactions that

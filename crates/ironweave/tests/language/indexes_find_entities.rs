@@ -37,7 +37,7 @@ fn an_index_finds_by_equal_values_and_an_ordered_one_by_ranges() {
     );
     assert_eq!(Customer::by_credit_range(&store, ..).count(), 4);
     // Undone, the indexes are what they were.
-    let asked = store.what_if(|t| {
+    let asked = store.what_if(|t| -> Result<_, StepError> {
         t.apply(Moved {
             customer: "ada".into(),
             city: None,

@@ -46,7 +46,7 @@ fn links_between_many_and_many_keep_their_data_apart() {
     store.step(tagged(a, &["red"], "z"));
     assert_eq!(a.tags_data(&store, &red), Some("z"));
     let before = store.fingerprint();
-    let gone = store.what_if(|t| {
+    let gone = store.what_if(|t| -> Result<_, StepError> {
         t.apply(OrderDropped { order: a })?;
         t.apply(tagged(b, &["big"], "w"))?;
         Ok(big.orders_data(t, &b).map(str::to_owned))

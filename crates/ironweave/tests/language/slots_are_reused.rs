@@ -12,7 +12,7 @@ fn a_slot_is_reused_with_the_next_generation() {
         refused.expect("it is gone").to_string(),
         "OrderDropped: Order/0.1 does not exist; it was deleted, or its handle is of another store"
     );
-    let asked = store.what_if(|t| {
+    let asked = store.what_if(|t| -> Result<_, StepError> {
         let event = Ordered {
             customer: "ada".into(),
             year: 1,

@@ -17,7 +17,10 @@ type Text = Result<String, Box<dyn Error>>;
 
 /// What the log of that name in a directory says.
 pub fn log(name: &str, dir: &Path, read_only: bool) -> Text {
-    fn open<M: ironweave::Model>(dir: &Path, read_only: bool) -> Result<Store<M>, StorageError> {
+    fn open<M: ironweave::Model>(
+        dir: &Path,
+        read_only: bool,
+    ) -> Result<Store<M>, ironweave::OpenError> {
         if read_only {
             Store::open_read_only(dir)
         } else {

@@ -52,7 +52,7 @@ fn a_savepoint_of_another_transaction_or_store_is_refused() {
         drop(t);
         let mut asked = None;
         store
-            .what_if(|t| {
+            .what_if(|t| -> Result<_, StepError> {
                 asked = Some(t.savepoint());
                 Ok(())
             })

@@ -150,7 +150,7 @@ fn user_code_that_panics_during_a_rollback_stops_the_store_and_harms_nothing_els
                     (store.seq(), Some(store.fingerprint()))
                 }
                 Err(e) => {
-                    assert_eq!(e.kind(), ironweave::ErrorKind::Stopped, "{e}");
+                    assert!(e.is_stopped(), "{e}");
                     let again = store.what_if(|t| t.apply(Passed {}).map(|_| ()));
                     assert!(again.is_err());
                     // What is half done is not shown as if it had happened.
@@ -192,7 +192,7 @@ fn an_event_whose_handler_caught_a_panic_gives_no_partial_snapshot() {
                 assert_consistent(&begun);
             }
             Some(Err(e)) => {
-                assert_eq!(e.kind(), ironweave::ErrorKind::Stopped, "{e}");
+                assert!(e.is_stopped(), "{e}");
                 refused += 1;
             }
             None => {}

@@ -4,7 +4,7 @@ use std::fmt::Debug;
 
 use ironweave::plumbing;
 use ironweave::schema::{Cardinality, Hop, IndexKind, Schema};
-use ironweave::{Db, Entity, Handle as _, Id, Past, StorageError, Store, Timestamp};
+use ironweave::{Db, Entity, Handle as _, Id, Past, Store, Timestamp};
 
 use crate::entities::{Ent, OfKey, St, key_kind, keyed};
 use crate::model::{Model, id};
@@ -99,7 +99,11 @@ pub fn links<D: Db>(db: &D, entity: u16, hop: Hop, who: Id, there: u16) -> Vec<I
 }
 
 /// The history of an entity.
-pub fn history(store: &Store<Model>, entity: u16, who: Id) -> Result<Vec<Past>, StorageError> {
+pub fn history(
+    store: &Store<Model>,
+    entity: u16,
+    who: Id,
+) -> Result<Vec<Past>, ironweave::ReadError> {
     entity!(entity, T => store.history(<T as ironweave::Handle>::from_id(who)))
 }
 

@@ -321,7 +321,7 @@ impl Run<'_> {
     fn what_if(&mut self, store: &mut Store<Model>, ops: &[Op]) -> Result<(), Failed> {
         let mut failed = None;
         let mut holds = true;
-        let answer = store.what_if(|t| {
+        let answer = store.what_if(|t| -> Result<_, StepError> {
             match self.apply(t, ops) {
                 Ok((world, _)) => holds = world.invariants_hold(self.schema),
                 Err(e) => failed = Some(e),

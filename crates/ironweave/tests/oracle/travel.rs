@@ -228,7 +228,9 @@ fn leads(changes: &Changes, schema: &Schema, from: &World, to: &World) -> Result
 /// Compares the histories of the entities of a type with the facts of all transactions, searched from one end to the
 /// other.
 fn histories(store: &Store<Model>, schema: &Schema, entity: u16) -> Result<(), Wrong> {
-    let told = |e: ironweave::StorageError| e.to_string();
+    fn told(e: impl std::fmt::Display) -> String {
+        e.to_string()
+    }
     let mut expected: BTreeMap<Id, Vec<(Seq, Fact)>> = BTreeMap::new();
     let mut here: BTreeMap<u32, u32> = BTreeMap::new();
     for report in store.tx_range(..).map_err(told)? {

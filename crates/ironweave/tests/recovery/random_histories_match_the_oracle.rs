@@ -80,7 +80,7 @@ impl Walk {
             }
             // A question.
             _ => {
-                let answer = store.what_if(|t| {
+                let answer = store.what_if(|t| -> Result<_, StepError> {
                     for _ in 0..self.random.below(5) {
                         let event = self.random.event(&oracle);
                         let found = fire(t, &event, &oracle).map_err(|e| variant(&e));

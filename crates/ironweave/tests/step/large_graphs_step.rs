@@ -11,7 +11,7 @@ fn a_large_graph_steps_as_a_small_one() {
         .collect();
     t.commit().expect("no giants");
     let (a, b) = (tasks[0], tasks[16_999]);
-    let answer = store.what_if(|t| {
+    let answer = store.what_if(|t| -> Result<_, StepError> {
         t.apply(BothResized { a, b, size: 70 })?;
         Ok(a.size(t) + b.size(t))
     });

@@ -251,7 +251,7 @@ pub fn pool() -> (Pool, Worker, Worker, Vec<Task>) {
 #[track_caller]
 pub fn rejected<E: Event<Model = Model>>(store: &mut Pool, event: E) -> String {
     let error = crate::harness::rejected(store, event);
-    assert_eq!(error.kind(), ironweave::ErrorKind::Rejected);
+    assert!(error.is_rejection());
     error.to_string()
 }
 

@@ -15,7 +15,7 @@ fn a_store_without_a_log_refuses_whatever_reads_the_log() {
     assert!(store.verify().is_err());
     for meta in [Meta::new().idempotency_key("once"), Meta::new().expect(0)] {
         let refused = store.try_step_with(meta, hired("bob")).map(|_| ());
-        let Err(StepError::Storage(e)) = refused else {
+        let Err(StepError::Metadata(e)) = refused else {
             panic!("{refused:?}");
         };
         assert!(e.is_unlogged(), "{e}");

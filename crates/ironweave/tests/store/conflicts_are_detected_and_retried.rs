@@ -23,7 +23,7 @@ fn expect_rejects_where_a_bound_entity_has_changed_since() {
         )
         .err()
         .expect("it has changed");
-    assert_eq!(refused.kind(), ironweave::ErrorKind::Conflict);
+    assert!(refused.is_retryable());
     assert_eq!(
         refused.to_string(),
         format!(

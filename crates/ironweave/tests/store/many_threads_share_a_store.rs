@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::thread;
 
+use ironweave::Seq;
 use ironweave::prelude::*;
-use ironweave::{ErrorKind, Seq};
 
 use crate::accounts::*;
 use crate::harness::{assert_sound, temp_dir, unsynced};
@@ -114,7 +114,7 @@ fn a_caller_that_fails_or_panics_affects_no_other_caller() {
                 twice.join().unwrap().err().unwrap(),
                 given_up.join().unwrap().err().unwrap(),
             ];
-            assert!(rejected.iter().all(|e| e.kind() == ErrorKind::Rejected));
+            assert!(rejected.iter().all(|e| e.is_rejection()));
         }
     });
     assert_eq!(store.read(Store::fingerprint).unwrap(), print);
@@ -122,7 +122,7 @@ fn a_caller_that_fails_or_panics_affects_no_other_caller() {
         account,
         balance: 1,
     });
-    assert_eq!(store.read(Store::check).unwrap(), Vec::<String>::new());
+    assert_eq!(store.read(Store::check).unwrap(), []);
 }
 
 #[test]
@@ -187,7 +187,7 @@ fn a_store_that_was_opened_to_be_read_is_shared_and_refreshed() {
     let store = Store::<Model>::open_read_only(dir.path()).unwrap().share();
     assert_eq!(store.read(|db| db.count::<Account, Any>()).unwrap(), 1);
     let refused = store.try_step(owner("Grace")).err().unwrap();
-    assert_eq!(refused.kind(), ErrorKind::Refused);
+    assert!(matches!(refused, StepError::ReadOnly), "{refused}");
     writer.step(owner("Grace"));
     store.refresh().unwrap();
     assert_eq!(store.read(|db| db.count::<Account, Any>()).unwrap(), 2);
@@ -202,7 +202,7 @@ fn a_handle_takes_metadata_what_ifs_retries_and_events_from_json() {
         .unwrap();
     let account = store.read(|db| db.find::<Account>("Ada")).unwrap().unwrap();
     let seen = store.read(Store::seq).unwrap().unwrap();
-    let would = store.what_if(|t| {
+    let would = store.what_if(|t| -> Result<_, StepError> {
         t.apply(Set {
             account,
             balance: 3,

@@ -204,12 +204,13 @@ pub fn wrong(seen: &[Seen], first: Seq, total: i64) -> Option<String> {
 }
 
 /// Which of the errors about a place in the log a result is, if any.
-pub fn kind<T>(result: Result<T, StorageError>) -> &'static str {
-    match result {
+pub fn kind<T>(result: Result<T, impl Into<ReadError>>) -> &'static str {
+    match result.map_err(Into::into) {
         Ok(_) => "fine",
         Err(e) if e.is_ahead() => "ahead",
         Err(e) if e.is_other_history() => "other history",
-        Err(e) if e.is_not_found() => "not found",
+        Err(e) if e.is_before_beginning() => "not found",
+        Err(ReadError::InvalidRange { .. }) => "not found",
         Err(e) => panic!("{e}"),
     }
 }

@@ -58,7 +58,7 @@ impl Fold<bank::Model> for Delicate {
         self.0 += 1;
         match report.fired::<Opened>().next() {
             Some(_) => Err(StorageError::new(
-                ironweave::log::ErrorKind::Io,
+                ironweave::log::StorageFailure::Io,
                 "it is too much",
             )),
             None => Ok(()),
@@ -182,7 +182,7 @@ fn a_damaged_table_is_refused_and_one_of_another_store_is_rebuilt() {
     }
     let mut anew = other.project_into::<Transfers>(&path).expect("it begins");
     let why = anew.folded_anew().expect("it is of another store");
-    assert!(why.is_other_history(), "{why}");
+    assert!(why.is_replaced(), "{why}");
     assert_eq!(anew.position(), None);
     anew.catch_up(|_| {}).expect("it folds");
     let banks: Vec<&String> = anew.table().by_bank.keys().collect();
@@ -240,7 +240,7 @@ fn a_table_ahead_of_a_reader_is_not_rebuilt() {
     let e = beside.project_into::<Transfers>(&path);
     let e = e.expect_err("it has not read so far");
     assert!(
-        e.is_ahead() && e.to_string().contains("`Store::refresh`"),
+        e.is_replaced() && e.to_string().contains("`Store::refresh`"),
         "{e}"
     );
     beside.refresh().expect("it reads");

@@ -9,10 +9,10 @@ use crate::bank::{Account, Bank, Founded, found, kind, on_disk, told};
 use crate::bank::{Froze, Model, Opened, Thawed, Transferred, open, transfer};
 use crate::harness::{copy_dir, temp_dir};
 
-fn stepped<T>(result: Result<T, StepError>) -> Result<T, StorageError> {
+fn stepped<T>(result: Result<T, StepError>) -> Result<T, ReadError> {
     match result {
         Ok(done) => Ok(done),
-        Err(StepError::Storage(e)) => Err(e),
+        Err(StepError::Metadata(e)) => Err(*e),
         Err(e) => panic!("{e}"),
     }
 }

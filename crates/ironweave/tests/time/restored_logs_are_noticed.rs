@@ -76,7 +76,7 @@ fn consumers_ahead_of_a_log_restored_from_a_backup_get_an_error() {
     let folded = store
         .project_into::<Transactions>(&table)
         .expect("it reads");
-    assert!(folded.folded_anew().is_some_and(|e| e.is_ahead()));
+    assert!(folded.folded_anew().is_some_and(|e| e.is_replaced()));
     assert_eq!((folded.position(), folded.table().0), (None, 0));
     // Who was not ahead goes on.
     let slow = store.subscribe_as("slow").expect("it reads");
@@ -98,7 +98,7 @@ fn consumers_ahead_of_a_log_restored_from_a_backup_get_an_error() {
     let mut folded = store
         .project_into::<Transactions>(&table)
         .expect("it reads");
-    assert!(folded.folded_anew().is_some_and(|e| e.is_other_history()));
+    assert!(folded.folded_anew().is_some_and(|e| e.is_replaced()));
     assert_eq!(folded.catch_up(|_| {}).expect("it folds"), 160);
     folded.save().expect("it is kept");
     let again = store
@@ -128,13 +128,13 @@ fn a_reader_whose_log_is_replaced_gets_an_error() {
     restore(&backup, &dir);
     // It has a frame that is not there, whether something else is or not.
     let e = beside.refresh().expect_err("frame 2 is gone");
-    assert!(e.is_other_history() && e.seq() == Some(2), "{e}");
+    assert!(e.is_replaced() && e.seq() == Some(2), "{e}");
     let mut store = on_disk(&dir);
     for i in 0..200 {
         found(&mut store, &format!("after {i}"));
     }
     let [early, late] = &mut both;
-    assert!(late.refresh().is_err_and(|e| e.is_other_history()));
+    assert!(late.refresh().is_err_and(|e| e.is_replaced()));
     // Who had read only what is there goes on.
     assert_eq!(early.refresh().expect("it reads"), store.seq());
     assert_eq!(early.fingerprint(), store.fingerprint());

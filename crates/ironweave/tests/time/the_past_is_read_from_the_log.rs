@@ -59,7 +59,7 @@ fn as_of_gives_the_graph_after_any_earlier_transaction() {
         .as_of(seq - 1)
         .map(|_| ())
         .expect_err("it is unknown");
-    assert!(before.is_not_found(), "{before}");
+    assert!(before.is_before_beginning(), "{before}");
 }
 
 #[test]

@@ -423,7 +423,7 @@ fn a_key_that_would_come_back_as_another_creates_nothing() {
     assert_eq!(what, "Numbered.(name, number)");
     let (mut place, what, _) = place.refused(CountedByHandler {});
     assert_eq!(what, "Numbered.(name, number)");
-    let tried = place.store.what_if(|t| {
+    let tried = place.store.what_if(|t| -> Result<_, StepError> {
         let numbered = Ensure::new((name(7), 1));
         t.apply(Counted { numbered }).map(|_| ())
     });

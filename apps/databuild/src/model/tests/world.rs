@@ -137,7 +137,7 @@ impl Drop for World {
     /// After every test, the store must be consistent, and the log must match the present code.
     fn drop(&mut self) {
         if !std::thread::panicking() {
-            assert_eq!(self.store.check(), Vec::<String>::new());
+            assert_eq!(self.store.check(), []);
             self.store.verify().expect("the same facts again");
         }
     }

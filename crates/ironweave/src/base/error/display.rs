@@ -21,7 +21,7 @@ fn arrows(f: &mut fmt::Formatter<'_>, events: &[Name]) -> fmt::Result {
     all(f, &events[n - half..])
 }
 
-/// The event that was rejected and those that led to it, before what is said of it: `Approve → immediate event Complete: `.
+/// The event that was rejected and those that led to it, before the message: `Approve → immediate event Complete: `.
 struct By<'e>(&'e Chain, Option<&'e Name>);
 
 impl fmt::Display for By<'_> {
@@ -84,9 +84,18 @@ impl fmt::Display for StepError {
                 f,
                 "rejected as when transaction {seq} happened under the same idempotency key: {reason}"
             ),
+            Self::ReceiptLost { seq, event, name } => write!(
+                f,
+                "the request was answered in frame {seq}, under rules by which the event {event} had no `{name}`: what it \
+                 did is there, and its receipt cannot be given again"
+            ),
             Self::StaleSavepoint => f.write_str(
                 "the savepoint is not one of this transaction, or a rollback to an earlier savepoint has undone it; \
                  the transaction is as it was and can go on",
+            ),
+            Self::Metadata(e) => fmt::Display::fmt(e, f),
+            Self::ReadOnly => f.write_str(
+                "the store is open for reading only; open it with `Store::open` to take steps",
             ),
             Self::Storage(e) => fmt::Display::fmt(e, f),
             Self::Indeterminate(e) => write!(
@@ -99,14 +108,14 @@ impl fmt::Display for StepError {
 }
 
 impl StepError {
-    /// What an event was rejected for, of those errors that begin with the event.
+    /// Why an event was rejected, for the errors that begin with the event.
     fn rejected(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (event, chain) = (self.event(), self.chain_ref());
         if let Some(chain) = chain {
             fmt::Display::fmt(&By(chain, event), f)?;
         }
         match self {
-            Self::Dead { entity, .. } => write!(
+            Self::StaleHandle { entity, .. } => write!(
                 f,
                 "{entity} does not exist; it was deleted, or its handle is of another store"
             ),
@@ -128,7 +137,7 @@ impl StepError {
                 let name = guard.rsplit("::").next().unwrap_or(guard);
                 write!(f, "guard {name}: {reason}")
             }
-            Self::Rejected { reason, .. } => f.write_str(reason),
+            Self::Rejected { reason, .. } => fmt::Display::fmt(reason, f),
             Self::TwoArcs { entity, .. } => write!(
                 f,
                 "two arcs move or delete {entity}, or set the same field of it; \
@@ -196,7 +205,10 @@ impl StepError {
             | Self::TimeGoesBack { .. }
             | Self::KeyReused { .. }
             | Self::RejectedBefore { .. }
+            | Self::ReceiptLost { .. }
             | Self::StaleSavepoint
+            | Self::Metadata(_)
+            | Self::ReadOnly
             | Self::Storage(_)
             | Self::Indeterminate(_) => Ok(()),
         }
@@ -205,7 +217,7 @@ impl StepError {
     /// The event that was rejected, where the error was made by one that knew it.
     fn event(&self) -> Option<&Name> {
         match self {
-            Self::Dead { event, .. }
+            Self::StaleHandle { event, .. }
             | Self::UnknownKey { event, .. }
             | Self::NotInPlace { event, .. }
             | Self::When { event, .. }

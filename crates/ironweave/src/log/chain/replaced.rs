@@ -6,7 +6,7 @@ use std::path::Path;
 
 use super::{BLOCK_BYTES, Block, Chain, SEGMENT_MAGIC, SUMS, scan, segment_path};
 use crate::base::position::Seq;
-use crate::base::storage_error::{ErrorKind, StorageError};
+use crate::base::storage_error::{StorageError, StorageFailure};
 use crate::log::Head;
 
 impl Chain {
@@ -57,7 +57,7 @@ pub(in crate::log) fn follows(block: &Block, head: &Head) -> bool {
 /// A frame is no longer what it was, or what follows it is not what followed it.
 pub(in crate::log) fn replaced(seq: Seq, path: &Path) -> StorageError {
     StorageError::at(
-        ErrorKind::OtherHistory,
+        StorageFailure::Replaced,
         seq,
         format!(
             "frame {seq}, which was read here, is no longer in the log at {}: the log was replaced by another one, such \

@@ -10,7 +10,6 @@ use super::super::disk::{Op, Probe};
 use super::super::sync::Shared;
 use super::*;
 use crate::SharedStore;
-use crate::base::error::ErrorKind;
 use crate::base::error::StepError;
 use crate::db::Db;
 use crate::store::Store;
@@ -143,8 +142,21 @@ fn count(db: &impl Db) -> usize {
     db.count::<Thing, crate::db::entity::Any>()
 }
 
-fn kind(result: Result<(), StepError>) -> Option<ErrorKind> {
-    result.err().map(|e| e.kind())
+/// What came of a step that failed.
+#[derive(Debug, PartialEq)]
+enum Outcome {
+    Rejected,
+    Indeterminate,
+    Stopped,
+}
+
+fn outcome(result: Result<(), StepError>) -> Option<Outcome> {
+    result.err().map(|e| match e {
+        StepError::Indeterminate(_) => Outcome::Indeterminate,
+        e if e.is_stopped() => Outcome::Stopped,
+        e if e.is_rejection() => Outcome::Rejected,
+        e => panic!("{e}"),
+    })
 }
 
 #[test]
@@ -168,7 +180,7 @@ fn callers_who_come_during_a_sync_share_the_next_and_are_told_nothing_before() {
         gate.until(|state| state.writes == 16);
         // Neither has written anything, and both rest on what is not durable yet.
         s.spawn(|| {
-            assert_eq!(kind(add(&store, 1)), Some(ErrorKind::Rejected));
+            assert_eq!(outcome(add(&store, 1)), Some(Outcome::Rejected));
             told.fetch_add(1, Ordering::SeqCst);
         });
         s.spawn(|| {
@@ -193,21 +205,21 @@ fn a_failed_sync_stops_the_store_and_tells_each_caller_that_his_step_is_in_doubt
     let dir = scratch();
     let (store, gate) = shared(dir.path());
     thread::scope(|s| {
-        let mut callers = vec![s.spawn(|| kind(add(&store, 1)))];
+        let mut callers = vec![s.spawn(|| outcome(add(&store, 1)))];
         gate.until(|state| state.syncs == 1);
         for name in 2..=8 {
             let store = &store;
-            callers.push(s.spawn(move || kind(add(store, name))));
+            callers.push(s.spawn(move || outcome(add(store, name))));
         }
         gate.until(|state| state.writes == 8);
-        let rejected = s.spawn(|| kind(add(&store, 1)));
+        let rejected = s.spawn(|| outcome(add(&store, 1)));
         let reader = s.spawn(|| store.read(count));
         gate.set(|state| (state.shut, state.fail_syncs) = (false, true));
         for caller in callers {
-            assert_eq!(caller.join().unwrap(), Some(ErrorKind::Indeterminate));
+            assert_eq!(caller.join().unwrap(), Some(Outcome::Indeterminate));
         }
         // They wrote nothing, and what they saw may be lost.
-        assert_eq!(rejected.join().unwrap(), Some(ErrorKind::Stopped));
+        assert_eq!(rejected.join().unwrap(), Some(Outcome::Stopped));
         assert!(reader.join().unwrap().unwrap_err().is_stopped());
     });
     assert_eq!(
@@ -215,13 +227,13 @@ fn a_failed_sync_stops_the_store_and_tells_each_caller_that_his_step_is_in_doubt
         1,
         "a failed sync is not tried again"
     );
-    assert_eq!(kind(add(&store, 9)), Some(ErrorKind::Stopped));
-    assert!(store.what_if(|_| Ok(())).is_err());
+    assert_eq!(outcome(add(&store, 9)), Some(Outcome::Stopped));
+    assert!(store.what_if(|_| Ok::<(), StepError>(())).is_err());
     assert!(store.sync().unwrap_err().is_stopped());
     drop(store);
     let store = Store::<things::Model>::open(dir.path()).unwrap();
     assert!((1..=9).contains(&count(&store)));
-    assert_eq!(store.check(), Vec::<String>::new());
+    assert_eq!(store.check(), []);
 }
 
 #[test]
@@ -232,16 +244,16 @@ fn a_failed_write_takes_back_its_own_step_and_leaves_those_before_it_their_recei
         let first = s.spawn(|| add(&store, 1));
         gate.until(|state| state.syncs == 1);
         gate.set(|state| state.fail_writes = true);
-        let second = s.spawn(|| kind(add(&store, 2)));
+        let second = s.spawn(|| outcome(add(&store, 2)));
         gate.until(|state| state.writes == 2);
         gate.set(|state| state.shut = false);
-        assert_eq!(second.join().unwrap(), Some(ErrorKind::Indeterminate));
+        assert_eq!(second.join().unwrap(), Some(Outcome::Indeterminate));
         first.join().unwrap().unwrap();
     });
     // Stopped, but what is there is durable.
-    assert_eq!(kind(add(&store, 3)), Some(ErrorKind::Stopped));
+    assert_eq!(outcome(add(&store, 3)), Some(Outcome::Stopped));
     assert_eq!(store.read(count).unwrap(), 2);
-    assert_eq!(kind(add(&store, 1)), Some(ErrorKind::Rejected));
+    assert_eq!(outcome(add(&store, 1)), Some(Outcome::Rejected));
 }
 
 #[test]
@@ -306,7 +318,7 @@ fn a_snapshot_shows_nothing_that_is_not_durable() {
     assert_eq!(count(&snapshots.newest()), 3);
     // What is lost is never shown.
     gate.set(|state| state.fail_syncs = true);
-    assert_eq!(kind(add(&store, 3)), Some(ErrorKind::Indeterminate));
+    assert_eq!(outcome(add(&store, 3)), Some(Outcome::Indeterminate));
     assert_eq!(count(&snapshots.newest()), 3);
     let wait = Duration::from_secs(60);
     assert!(snapshots.wait_until(seq + 3, wait).is_none());

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::path::PathBuf;
 
+use crate::base::error::{ErrorKind, ReadError};
 use crate::base::storage_error::StorageError;
 
 /// Why a projection into SQLite could not be opened or did not go on. The database is as it was before the call.
@@ -10,7 +11,7 @@ use crate::base::storage_error::StorageError;
 #[derive(Debug)]
 pub enum ProjectionError {
     /// The log could not be read.
-    Storage(StorageError),
+    Read(ReadError),
     /// SQLite failed: the disk is full, another connection holds the database locked, the file is damaged.
     Sqlite {
         /// The database.
@@ -46,7 +47,7 @@ pub enum ProjectionError {
 impl fmt::Display for ProjectionError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Storage(e) => fmt::Display::fmt(e, f),
+            Self::Read(e) => fmt::Display::fmt(e, f),
             Self::Sqlite { path, source } => {
                 write!(
                     f,
@@ -77,23 +78,37 @@ impl fmt::Display for ProjectionError {
 impl std::error::Error for ProjectionError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
-            Self::Storage(e) => Some(e),
+            // The message of the failure is that of this error.
+            Self::Read(e) => e.source(),
             Self::Sqlite { source, .. } => Some(source),
             Self::Taken { .. } | Self::Changed { .. } | Self::Refused { .. } => None,
         }
     }
 }
 
+impl ProjectionError {
+    /// What a caller can do about it.
+    #[must_use]
+    pub fn kind(&self) -> ErrorKind {
+        match self {
+            Self::Read(e) => e.kind(),
+            Self::Sqlite { .. } => ErrorKind::Unavailable,
+            Self::Taken { .. } | Self::Changed { .. } => ErrorKind::Conflict,
+            Self::Refused { .. } => ErrorKind::Invalid,
+        }
+    }
+}
+
 impl From<StorageError> for ProjectionError {
     fn from(e: StorageError) -> Self {
-        Self::Storage(e)
+        Self::Read(e.into())
     }
 }
 
 /// The same without the file, which what works on an open connection does not know.
 #[derive(Debug)]
 pub(super) enum Failure {
-    Storage(StorageError),
+    Read(ReadError),
     Sqlite(rusqlite::Error),
     Taken { kind: String, name: String },
     Changed(String),
@@ -104,7 +119,7 @@ impl Failure {
     pub(super) fn at(self, path: impl Into<PathBuf>) -> ProjectionError {
         let path = path.into();
         match self {
-            Self::Storage(e) => ProjectionError::Storage(e),
+            Self::Read(e) => ProjectionError::Read(e),
             Self::Sqlite(source) => ProjectionError::Sqlite { path, source },
             Self::Taken { kind, name } => ProjectionError::Taken { path, kind, name },
             Self::Changed(reason) => ProjectionError::Changed { path, reason },
@@ -115,7 +130,13 @@ impl Failure {
 
 impl From<StorageError> for Failure {
     fn from(e: StorageError) -> Self {
-        Self::Storage(e)
+        Self::Read(e.into())
+    }
+}
+
+impl From<ReadError> for Failure {
+    fn from(e: ReadError) -> Self {
+        Self::Read(e)
     }
 }
 

@@ -178,7 +178,7 @@ impl<M: Model> Store<M> {
                  `Store::refresh` first",
                 at.seq()
             ))),
-            Err(e) if e.is_ahead() || e.is_other_history() || e.is_not_found() => Ok(false),
+            Err(e) if e.is_ahead() || e.is_other_history() || e.is_before_beginning() => Ok(false),
             Err(e) => Err(e.into()),
         }
     }

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
 use serde::{Deserialize, Deserializer, Serialize};
 
 use super::*;
-use crate::base::storage_error::StorageError;
+use crate::base::error::ReadError;
 
 /// Something that counts.
 #[crate::model]
@@ -141,7 +141,7 @@ fn who_asks_for_the_newest_is_not_kept_until_nothing_more_comes() {
 }
 
 #[test]
-fn of_a_store_that_is_looked_at_the_near_past_is_kept_and_not_read() -> Result<(), StorageError> {
+fn of_a_store_that_is_looked_at_the_near_past_is_kept_and_not_read() -> Result<(), ReadError> {
     let mut store = Store::<Model>::memory();
     let meter = store.step(Mounted { number: 1 }).created.meter;
     let mounted = store.seq().expect("it has happened");

@@ -189,7 +189,7 @@ fn a_kill_while_an_index_is_written_loses_nothing() {
         let left: Vec<_> = files(dir.path()).into_iter().filter(temporary).collect();
         assert_eq!(left, Vec::<PathBuf>::new(), "change {after}");
         same(&store, &format!("after a kill at change {after}"));
-        assert_eq!(store.check(), Vec::<String>::new());
+        assert_eq!(store.check(), []);
         if done {
             break;
         }

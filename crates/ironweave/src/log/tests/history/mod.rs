@@ -16,7 +16,6 @@ use super::*;
 use crate::Db as _;
 use crate::Entity as _;
 use crate::Fact;
-use crate::Handle as _;
 use crate::base::id::Id;
 use crate::base::meta::Meta;
 use crate::store::Store;
@@ -311,7 +310,7 @@ fn histories_are_what_a_look_at_every_frame_gives() {
                     same(&beside, "beside");
                 }
             }
-            assert_eq!(store.check(), Vec::<String>::new(), "{seed}, {round}");
+            assert_eq!(store.check(), [], "{seed}, {round}");
         }
         same(&store, "in the end");
         let segments = segment_files(dir.path()).len();

@@ -1,0 +1,563 @@
+//! Tests of errors: the kind and the message of each outcome, and the program's own error in those of its code.
+
+use std::error::Error as _;
+use std::fmt;
+
+use super::*;
+use crate::base::position::{FrameRef, Position};
+use crate::base::time::Timestamp;
+
+fn name(text: &str) -> Name {
+    text.into()
+}
+
+fn entity(key: Option<&str>) -> EntityRef {
+    EntityRef {
+        entity: name("Ward"),
+        id: "3.1".parse().expect("an id"),
+        key: key.map(name),
+    }
+}
+
+fn icu() -> EntityRef {
+    entity(Some("\"icu\""))
+}
+
+fn chain() -> Chain {
+    Chain::new(vec![name("Admitted")])
+}
+
+fn io() -> StorageError {
+    StorageError::new(StorageFailure::Io, "cannot write it")
+        .with_source(std::io::Error::other("full"))
+}
+
+/// Each outcome of a step, with its kind and its message.
+fn steps() -> Vec<(StepError, ErrorKind, &'static str)> {
+    use ErrorKind::{Conflict, Forbidden, Indeterminate, Internal, Invalid, NotFound, Unavailable};
+    let event = || name("Admitted");
+    vec![
+        (
+            StepError::StaleHandle {
+                event: event(),
+                entity: entity(None),
+                chain: chain(),
+            },
+            NotFound,
+            "Admitted: Ward/3.1 does not exist; it was deleted, or its handle is of another store",
+        ),
+        (
+            StepError::UnknownKey {
+                event: event(),
+                entity: name("Ward"),
+                key: "\"er\"".into(),
+                chain: chain(),
+            },
+            NotFound,
+            "Admitted: there is no Ward \"er\"; create it first, or name another",
+        ),
+        (
+            StepError::NotInPlace {
+                event: event(),
+                entity: icu(),
+                expected: name("Open"),
+                found: name("Closed"),
+                chain: chain(),
+            },
+            Conflict,
+            "Admitted: Ward \"icu\" is Closed, not Open",
+        ),
+        (
+            StepError::When {
+                event: event(),
+                condition: name("any ward.beds: Free"),
+                chain: chain(),
+            },
+            Forbidden,
+            "Admitted: `when(any ward.beds: Free)` does not hold",
+        ),
+        (
+            StepError::Guard {
+                event: event(),
+                guard: name("rules::has_room"),
+                reason: String::from("no free bed").into(),
+                chain: chain(),
+            },
+            Forbidden,
+            "Admitted: guard has_room: no free bed",
+        ),
+        (
+            StepError::Rejected {
+                event: event(),
+                reason: String::from("no free bed").into(),
+                chain: chain(),
+            },
+            Forbidden,
+            "Admitted: no free bed",
+        ),
+        (
+            StepError::TwoArcs {
+                event: event(),
+                entity: icu(),
+                chain: chain(),
+            },
+            Invalid,
+            "Admitted: two arcs move or delete Ward \"icu\", or set the same field of it; an event does each of these \
+             once to an entity",
+        ),
+        (
+            StepError::Repeated {
+                event: event(),
+                name: name("wards"),
+                entity: icu(),
+                chain: chain(),
+            },
+            Invalid,
+            "Admitted: Ward \"icu\" stands twice in `wards`; name it once",
+        ),
+        (
+            StepError::Duplicate {
+                entity: icu(),
+                key: "\"icu\"".into(),
+                chain: chain(),
+            },
+            Conflict,
+            "Admitted: Ward \"icu\" exists already; choose another key",
+        ),
+        (
+            StepError::Cardinality {
+                entity: icu(),
+                edge: name("Ward.beds"),
+                found: 1,
+                allowed: "2 to 4 are allowed".into(),
+                chain: chain(),
+            },
+            Forbidden,
+            "Admitted: Ward \"icu\" would have 1 link at Ward.beds, and 2 to 4 are allowed",
+        ),
+        (
+            StepError::AlreadyLinked {
+                edge: name("Ward.beds"),
+                from: icu(),
+                to: entity(None),
+                chain: chain(),
+            },
+            Conflict,
+            "Admitted: Ward \"icu\" and Ward/3.1 are already linked by Ward.beds; use `relink` where that is no mistake",
+        ),
+        (
+            StepError::NotLinked {
+                edge: name("Ward.beds"),
+                from: icu(),
+                to: entity(None),
+                chain: chain(),
+            },
+            Conflict,
+            "Admitted: Ward \"icu\" and Ward/3.1 are not linked by Ward.beds",
+        ),
+        (
+            StepError::Restricted {
+                entity: icu(),
+                edge: name("Ward.beds"),
+                by: entity(None),
+                chain: chain(),
+            },
+            Conflict,
+            "Admitted: Ward \"icu\" cannot be deleted: at Ward.beds it is linked with Ward/3.1, and the `on_delete` of \
+             Ward.beds is `restrict`; unlink it first",
+        ),
+        (
+            StepError::Cycle {
+                edge: name("Ward.under"),
+                entities: vec![icu(), entity(None)],
+                chain: chain(),
+            },
+            Forbidden,
+            "Admitted: Ward.under is acyclic, and its links would form a cycle: Ward \"icu\" -> Ward/3.1 -> Ward \"icu\"",
+        ),
+        (
+            StepError::Invariant {
+                invariant: name("is_staffed"),
+                entity: icu(),
+                reason: String::from("no nurse").into(),
+                chain: chain(),
+            },
+            Forbidden,
+            "Admitted → invariant is_staffed of Ward \"icu\" does not hold: no nurse",
+        ),
+        (
+            StepError::Loop {
+                entity: icu(),
+                cycle: vec![],
+                limit: LoopLimit::Firings(9),
+                chain: chain(),
+            },
+            Internal,
+            "Admitted: on Ward \"icu\" it has fired 9 times in this step, which is the limit; let their conditions \
+             exclude each other",
+        ),
+        (
+            StepError::Full {
+                what: name("Ward"),
+                chain: chain(),
+            },
+            Unavailable,
+            "Admitted: there is no room for more of Ward",
+        ),
+        (
+            StepError::Unwritable {
+                what: name("Ward.name"),
+                reason: "it is too deep".into(),
+                chain: chain(),
+            },
+            Invalid,
+            "Admitted: the value of Ward.name cannot be written: it is too deep",
+        ),
+        (
+            StepError::TimeGoesBack {
+                last: Timestamp::from_secs(60),
+                asked: Timestamp::from_secs(30),
+            },
+            Invalid,
+            "the time 1970-01-01T00:00:30Z is before 1970-01-01T00:01:00Z, the time of the last transaction; give a \
+             later time, or none",
+        ),
+        (
+            StepError::Changed {
+                event: event(),
+                entity: icu(),
+                expected: 3,
+                found: 5,
+                chain: chain(),
+            },
+            Conflict,
+            "Admitted: Ward \"icu\" was changed by transaction 5, and nothing after transaction 3 was expected to \
+             change it; read it again",
+        ),
+        (
+            StepError::KeyReused {
+                key: "k".into(),
+                seq: 4,
+            },
+            Invalid,
+            "the idempotency key `k` belongs to transaction 4, which had other events; repeat exactly those, or choose \
+             another key",
+        ),
+        (
+            StepError::RejectedBefore {
+                seq: 4,
+                reason: "no free bed".into(),
+            },
+            Forbidden,
+            "rejected as when transaction 4 happened under the same idempotency key: no free bed",
+        ),
+        (
+            StepError::ReceiptLost {
+                seq: 4,
+                event: event(),
+                name: name("bed"),
+            },
+            Conflict,
+            "the request was answered in frame 4, under rules by which the event Admitted had no `bed`: what it did is \
+             there, and its receipt cannot be given again",
+        ),
+        (
+            StepError::StaleSavepoint,
+            Invalid,
+            "the savepoint is not one of this transaction, or a rollback to an earlier savepoint has undone it; the \
+             transaction is as it was and can go on",
+        ),
+        (
+            ReadError::Unlogged.into(),
+            Invalid,
+            "this store keeps no log, so that it has neither a past nor transactions to follow; use `Store::memory` or \
+             `Store::open`",
+        ),
+        (
+            StepError::ReadOnly,
+            Unavailable,
+            "the store is open for reading only; open it with `Store::open` to take steps",
+        ),
+        (StepError::Storage(io()), Unavailable, "cannot write it"),
+        (
+            StepError::Indeterminate(io()),
+            Indeterminate,
+            "cannot write it; whether the last transaction was kept shows when the store is opened again",
+        ),
+    ]
+}
+
+/// Each outcome of a read, with its kind and its message.
+fn reads() -> Vec<(ReadError, ErrorKind, &'static str)> {
+    use ErrorKind::{Conflict, Invalid, NotFound, Unavailable};
+    let position = |store, seq| {
+        let mut bytes = [0; Position::BYTES];
+        bytes[0] = store;
+        bytes[16] = seq;
+        Position::from_bytes(bytes)
+    };
+    let ahead = || ReadError::Ahead {
+        asked: FrameRef::Seq(9),
+        last: Some(4),
+    };
+    vec![
+        (
+            ahead(),
+            NotFound,
+            "frame 9 is past the end of this log, whose last frame is 4: the log was restored from an older backup, or \
+             the number is of another log; rebuild what was made from frames that this log does not have, or call \
+             `refresh` if the store was opened to be read",
+        ),
+        (
+            ReadError::NotYet {
+                time: Timestamp::from_secs(90),
+                last: Timestamp::from_secs(30),
+                now: Timestamp::from_secs(60),
+            },
+            NotFound,
+            "1970-01-01T00:01:30Z is in the future: the last transaction of this store was at 1970-01-01T00:00:30Z, and \
+             the clock says 1970-01-01T00:01:00Z; for the graph as it is now, take a snapshot",
+        ),
+        (
+            ReadError::OtherHistory {
+                asked: position(1, 4),
+                found: position(2, 4),
+            },
+            Conflict,
+            "the position 4-0000000000000000-0-0000000000000001 is of another history: it is of the store \
+             0000000000000001, and this is the store 0000000000000002; open the store that it is of, or begin anew from \
+             this one",
+        ),
+        (
+            ReadError::OtherStore { this: 1, other: 2 },
+            Conflict,
+            "the snapshots are of two stores, 0000000000000001 and 0000000000000002, whose entities have nothing in \
+             common; take both from one store, or from one that began at a snapshot of the other",
+        ),
+        (
+            ReadError::NotOfTheLog,
+            Conflict,
+            "the snapshot was made by `with`, or is of a store without a log, so that no transaction of this store \
+             follows it; take one from the store",
+        ),
+        (
+            ReadError::BeforeBeginning {
+                seq: 2,
+                beginning: 5,
+            },
+            NotFound,
+            "this store began at a snapshot, after frame 5, and has no frames before it; ask the store that the snapshot \
+             is of about frame 2",
+        ),
+        (
+            ReadError::BeforeBeginningAt {
+                time: Timestamp::from_secs(1),
+                beginning: Timestamp::from_secs(2),
+            },
+            NotFound,
+            "this store began at a snapshot, of 1970-01-01T00:00:02Z, and has no frames before it; ask the store that \
+             the snapshot is of about 1970-01-01T00:00:01Z",
+        ),
+        (
+            ReadError::InvalidRange { from: 5, until: 2 },
+            Invalid,
+            "the range begins with frame 5 and ends before frame 2; exchange its bounds",
+        ),
+        (
+            ReadError::UnknownEdge {
+                entity: name("Ward"),
+                edge: name("bed"),
+            },
+            NotFound,
+            "`Ward` has no edge `bed`",
+        ),
+        (
+            ReadError::InvalidName { name: name("A/B") },
+            Invalid,
+            "`A/B` is not a valid name of a subscription: write 1 to 100 of the letters a-z, digits, `-` and `_`",
+        ),
+        (
+            ReadError::Unnamed,
+            Invalid,
+            "only a subscription with a name can be acknowledged: make it with `Store::subscribe_as`",
+        ),
+        (
+            ReadError::ReadOnly,
+            Unavailable,
+            "a named subscription writes its position, and the store is open for reading only; use `subscribe` with a \
+             sequence",
+        ),
+        (
+            ReadError::Unlogged,
+            Invalid,
+            "this store keeps no log, so that it has neither a past nor transactions to follow; use `Store::memory` or \
+             `Store::open`",
+        ),
+        (
+            ReadError::Cursor {
+                name: name("mailer"),
+                path: Some("cursors/mailer".into()),
+                source: Box::new(ReadError::BeforeBeginning {
+                    seq: 2,
+                    beginning: 5,
+                }),
+            },
+            NotFound,
+            "the subscription `mailer` in cursors/mailer, which begins anew when that file is removed: this store began \
+             at a snapshot, after frame 5, and has no frames before it; ask the store that the snapshot is of about \
+             frame 2",
+        ),
+        (ReadError::Storage(io()), Unavailable, "cannot write it"),
+    ]
+}
+
+#[test]
+fn each_outcome_of_a_step_has_its_kind_and_its_message() {
+    for (e, kind, message) in steps() {
+        assert_eq!((e.kind(), e.to_string().as_str()), (kind, message), "{e:?}");
+        let of_storage = matches!(
+            e,
+            StepError::Storage(_) | StepError::Indeterminate(_) | StepError::ReadOnly
+        );
+        assert_eq!(e.is_rejection(), !of_storage, "{e}");
+        assert_eq!(
+            e.is_retryable(),
+            matches!(e, StepError::Changed { .. }),
+            "{e}"
+        );
+        assert_eq!(
+            e.is_stopped(),
+            matches!(e, StepError::Indeterminate(_)),
+            "{e}"
+        );
+    }
+}
+
+#[test]
+fn each_outcome_of_a_read_has_its_kind_and_its_message() {
+    for (e, kind, message) in reads() {
+        assert_eq!((e.kind(), e.to_string().as_str()), (kind, message), "{e:?}");
+        let text = format!("{e:?}");
+        // What names a frame gives it.
+        assert_eq!(
+            e.seq().is_some(),
+            text.contains("seq") || text.contains("asked") || text.contains("from:"),
+            "{text}"
+        );
+        let step = StepError::from(e);
+        assert_eq!((step.kind(), step.to_string().as_str()), (kind, message));
+    }
+}
+
+#[test]
+fn a_failure_of_storage_has_its_kind_and_its_outcome_of_an_open() {
+    use ErrorKind::{Conflict, Internal, Invalid, NotFound, Unavailable};
+    for (failure, kind, outcome) in [
+        (StorageFailure::Io, Unavailable, "Storage"),
+        (StorageFailure::NotFound, NotFound, "NotFound"),
+        (StorageFailure::Locked, Unavailable, "Locked"),
+        (StorageFailure::Damage, Internal, "Damage"),
+        (StorageFailure::Torn, Internal, "Torn"),
+        (StorageFailure::Stopped, Unavailable, "Storage"),
+        (StorageFailure::Version, Internal, "Version"),
+        (StorageFailure::TooLarge, Invalid, "Storage"),
+        (StorageFailure::Replaced, Conflict, "Storage"),
+        (StorageFailure::ReadOnly, Unavailable, "Storage"),
+        (StorageFailure::Internal, Internal, "Storage"),
+    ] {
+        let e = StorageError::at(failure, 7, "it failed");
+        assert_eq!((e.kind(), e.seq()), (kind, Some(7)));
+        let e = OpenError::from(e);
+        assert_eq!(
+            (e.kind(), e.seq(), e.to_string().as_str()),
+            (kind, Some(7), "it failed")
+        );
+        assert!(format!("{e:?}").starts_with(outcome), "{e:?}");
+    }
+    let e = OpenError::Schema {
+        model: name("clinic"),
+        seq: 0,
+        differences: vec!["`Ward` is missing".into(), "`Bed` has no `number`".into()],
+    };
+    assert_eq!(
+        (e.kind(), e.seq(), e.storage().is_none()),
+        (Internal, Some(0), true)
+    );
+    assert_eq!(
+        e.to_string(),
+        "the schema in frame 0 is of another model, or of another version of `clinic`: `Ward` is missing; `Bed` has no \
+         `number`. Open the store with the program that wrote it; migrations are not supported yet"
+    );
+}
+
+#[test]
+fn the_source_of_a_failure_of_storage_is_what_the_system_said_and_is_not_repeated() {
+    let errors: [Box<dyn std::error::Error>; 3] = [
+        Box::new(StepError::Storage(io())),
+        Box::new(ReadError::Storage(io())),
+        Box::new(OpenError::from(io())),
+    ];
+    for e in errors {
+        assert_eq!(e.to_string(), "cannot write it");
+        assert_eq!(e.source().map(ToString::to_string).as_deref(), Some("full"));
+    }
+}
+
+#[test]
+fn a_kind_has_one_status_and_those_below_500_are_of_the_request() {
+    for (kind, status) in [
+        (ErrorKind::Invalid, 400),
+        (ErrorKind::Forbidden, 403),
+        (ErrorKind::NotFound, 404),
+        (ErrorKind::Conflict, 409),
+        (ErrorKind::Internal, 500),
+        (ErrorKind::Unavailable, 503),
+        (ErrorKind::Indeterminate, 504),
+    ] {
+        assert_eq!(kind.http_status(), status);
+        assert_eq!(kind.is_of_the_request(), status < 500, "{kind}");
+    }
+}
+
+/// An error of a program.
+#[derive(Debug, PartialEq)]
+struct NoBed {
+    ward: &'static str,
+}
+
+impl fmt::Display for NoBed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "ward {} has no bed", self.ward)
+    }
+}
+
+impl std::error::Error for NoBed {}
+
+#[test]
+fn the_error_of_a_program_comes_out_as_it_went_in() {
+    let reject = Reject::from_error(NoBed { ward: "icu" });
+    assert_eq!(reject.to_string(), "ward icu has no bed");
+    assert!(reject.source().is_some_and(|e| e.is::<NoBed>()));
+    let e = reject.into_step(|reason| StepError::Rejected {
+        event: name("Admitted"),
+        reason,
+        chain: chain(),
+    });
+    assert_eq!(e.to_string(), "Admitted: ward icu has no bed");
+    assert_eq!(e.downcast_ref(), Some(&NoBed { ward: "icu" }));
+    assert_eq!(
+        e.source().and_then(|e| e.downcast_ref()),
+        Some(&NoBed { ward: "icu" })
+    );
+    assert!(e.downcast_ref::<fmt::Error>().is_none());
+    // Rejected within another one's call, it is passed on.
+    let passed = Reject::from(e).into_step(|_| unreachable!("it is a step error already"));
+    assert!(passed.downcast_ref::<NoBed>().is_some());
+    let text = Reject::new("no bed").into_step(|reason| StepError::Rejected {
+        event: name("Admitted"),
+        reason,
+        chain: chain(),
+    });
+    assert!(text.downcast_ref::<NoBed>().is_none() && text.source().is_none());
+    assert!(text.reason().is_some_and(|reason| *reason == "no bed"));
+}
