@@ -1,10 +1,13 @@
 //! Resolves each arc of an event, and then checks the arcs of an event against each other.
 
+use ironweave_schema::{
+    Arc, Assign, BindBy, Cardinality, ColumnIx, EdgeIx, EntityIx, Path, Scope as Among, StateIx,
+};
 use proc_macro2::Ident;
 
-use super::entities::{Resolved, expect};
+use super::entities::expect;
 use super::events::Scope;
-use super::model::{Arc, Assign, By, Cardinality, FieldKind, Path};
+use super::model::{FieldKind, Resolved};
 use super::names::plain;
 use super::paths::{self, path};
 use super::values::{self, assigns, settable};
@@ -53,7 +56,7 @@ pub fn one(scope: &mut Scope<'_>, arc: &ast::Arc, errors: &mut Errors) -> Option
             let reached = path(scope, written, errors);
             let reached = reached?;
             let before = errors.len();
-            let states: Vec<usize> = states
+            let states: Vec<StateIx> = states
                 .iter()
                 .filter_map(|name| state(scope.resolved, reached.entity, name, errors))
                 .collect();
@@ -74,14 +77,11 @@ fn create(
     in_state: Option<&(Ident, Vec<ast::Assign>)>,
     errors: &mut Errors,
 ) -> Option<Arc> {
-    let number = scope
-        .names
-        .iter()
-        .position(|n| n.by == By::Created && n.name == *name)?;
-    let index = scope.names[number].entity;
+    let number = scope.created(name)?;
+    let index = scope.def[number].entity;
     let resolved = scope.resolved;
     let def = &resolved.entities[index];
-    let fields: Vec<usize> = def
+    let fields: Vec<ColumnIx> = def
         .fields
         .iter()
         .filter_map(|field| match field.kind {
@@ -114,7 +114,7 @@ fn create(
     );
     let (number_of_state, data, at) = match in_state {
         Some((name, data)) => (state(resolved, index, name, errors)?, data.as_slice(), name),
-        None => (def.initial, &[][..], entity),
+        None => (resolved.schema[index].initial, &[][..], entity),
     };
     let state = &def.states[number_of_state];
     if in_state.is_none() && !state.data.is_empty() {
@@ -185,8 +185,8 @@ fn moves(
             );
         }
     }
-    let name = &scope.names[reached.path.root];
-    if let (By::Token(token), true) = (name.by, reached.path.hops.is_empty())
+    let name = &scope.def[reached.path.root];
+    if let (BindBy::Token(token), true) = (name.by, reached.path.hops.is_empty())
         && errors.len() == before
         && !sources.contains(&token)
     {
@@ -201,7 +201,10 @@ fn moves(
     let data: Vec<&ast::Assign> = data.iter().collect();
     let data = assigns(scope, &data, &def.states[target].data, (to, &what), errors);
     (errors.len() == before).then_some(Arc::Move {
-        those: which == ast::Scope::Those,
+        scope: match which {
+            ast::Scope::Those => Among::Those,
+            ast::Scope::Each | ast::Scope::Bare => Among::Each,
+        },
         path: reached.path,
         from: sources,
         to: target,
@@ -212,20 +215,17 @@ fn moves(
 /// Checks that the lifecycle has a move.
 pub fn transition(
     resolved: &Resolved,
-    entity: usize,
-    (from, at): (usize, &Ident),
-    (to, target): (usize, &Ident),
+    entity: EntityIx,
+    (from, at): (StateIx, &Ident),
+    (to, target): (StateIx, &Ident),
     errors: &mut Errors,
 ) {
     let def = &resolved.entities[entity];
     if def.states[from].unsure {
         return;
     }
-    if def.states[from]
-        .to
-        .iter()
-        .all(|transition| transition.to != to)
-    {
+    let moves = &resolved.schema[entity][from].to;
+    if moves.iter().all(|transition| transition.to != to) {
         let entity = &def.name;
         errors.at(
             at,
@@ -275,21 +275,24 @@ fn set(
 
 /// Checks the arcs of an event against each other. Both lists are of the same arcs.
 pub fn together(scope: &Scope<'_>, written: &[&ast::Arc], arcs: &[Arc], errors: &mut Errors) {
-    let mut moves: Vec<(bool, &Path, &[usize])> = Vec::new();
-    let mut sets: Vec<(&Path, usize)> = Vec::new();
+    let mut moves: Vec<(Among, &Path, &[StateIx])> = Vec::new();
+    let mut sets: Vec<(&Path, ColumnIx)> = Vec::new();
     let mut deletes: Vec<(&ast::Path, &Path)> = Vec::new();
     for (written, arc) in written.iter().zip(arcs) {
         match (*written, arc) {
             (
                 ast::Arc::Move { path: at, .. },
                 Arc::Move {
-                    those, path, from, ..
+                    scope: among,
+                    path,
+                    from,
+                    ..
                 },
             ) => {
-                let twice = moves.iter().any(|(other_those, other, sources)| {
+                let twice = moves.iter().any(|(other_among, other, sources)| {
                     *other == path
-                        && !(*those
-                            && *other_those
+                        && !(*among == Among::Those
+                            && *other_among == Among::Those
                             && sources.iter().all(|source| !from.contains(source)))
                 });
                 if twice {
@@ -301,7 +304,7 @@ pub fn together(scope: &Scope<'_>, written: &[&ast::Arc], arcs: &[Arc], errors: 
                         ),
                     );
                 }
-                moves.push((*those, path, from));
+                moves.push((*among, path, from));
             }
             (
                 ast::Arc::Set {
@@ -344,7 +347,7 @@ pub fn edge_of(
     entity: &Ident,
     edge: &Ident,
     errors: &mut Errors,
-) -> Option<usize> {
+) -> Option<EdgeIx> {
     let entity = expect(&resolved.entities, entity, errors)?;
     paths::hop(resolved, entity, edge, errors).map(|(hop, ..)| hop.edge)
 }

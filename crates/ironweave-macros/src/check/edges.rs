@@ -2,24 +2,27 @@
 
 use std::collections::BTreeSet;
 
+use ironweave_schema::{Cardinality, EdgeDef, EdgeIx, EndDef, EntityIx, OnDelete};
 use proc_macro2::Ident;
 use quote::format_ident;
 
-use super::entities::{EndOptions, Resolved, expect};
-use super::model::{Cardinality, Edge, End, Entity, Field, FieldKind, OnDelete};
+use super::entities::{EndOptions, expect};
+use super::model::{Edge, Entity, Field, FieldKind, Resolved};
 use super::names::{plain, snake};
+use super::table::{Ix as _, Table};
+use super::types::text;
 use crate::errors::{Errors, did_you_mean};
 
 /// An end of an edge as written, before it is paired with its other end.
 pub struct Written {
     /// The entity whose field it is.
-    pub entity: usize,
+    pub entity: EntityIx,
     /// The number of the field there.
     pub field: usize,
     /// Its name.
     pub name: Ident,
     /// The entity at the other end.
-    pub other: usize,
+    pub other: EntityIx,
     /// Its cardinality.
     pub cardinality: Cardinality,
     /// Its options.
@@ -31,15 +34,16 @@ pub struct Written {
 }
 
 impl Written {
-    fn end(&self) -> End {
-        End {
+    fn end(&self) -> EndDef {
+        EndDef {
             entity: self.entity,
-            name: self.name.clone(),
+            name: plain(&self.name),
             cardinality: self.cardinality,
             min: self.options.min,
             max: self.options.max,
             on_delete: self.options.on_delete,
             counted: self.options.counted,
+            ..EndDef::default()
         }
     }
 }
@@ -83,13 +87,13 @@ pub fn pair(
         if end.inverse.is_some() || end.unread {
             continue;
         }
-        let edge = resolved.edges.len();
-        let to = match inverses[number] {
+        let edge = EdgeIx::at(resolved.edges.len());
+        let (to_name, to) = match inverses[number] {
             Some(inverse) => {
                 let inverse = &ends[inverse];
                 can_begin(end, inverse, &resolved.entities, errors);
                 set_edge(&mut resolved.entities, inverse, edge);
-                inverse.end()
+                (inverse.name.clone(), inverse.end())
             }
             None => {
                 let name = suggest(end, ends, &resolved.entities);
@@ -111,30 +115,40 @@ pub fn pair(
                         ),
                     );
                 }
-                End {
+                let def = EndDef {
                     entity: end.other,
-                    name,
+                    name: plain(&name),
                     cardinality: Cardinality::Many,
-                    min: 0,
-                    max: None,
                     on_delete: OnDelete::Restrict,
-                    counted: false,
-                }
+                    ..EndDef::default()
+                };
+                (name, def)
             }
         };
         set_edge(&mut resolved.entities, end, edge);
-        resolved.edges.push(Edge {
+        resolved.schema.edges.push(EdgeDef {
             from: end.end(),
             to,
-            data: end.options.data.clone(),
+            data: end.options.data.as_ref().map(text),
             acyclic: end.options.acyclic,
+            ..EdgeDef::default()
+        });
+        resolved.edges.push(Edge {
+            from: end.name.clone(),
+            to: to_name,
+            data: end.options.data.clone(),
         });
     }
 }
 
 /// Refuses edges for which no first entity could be created: exactly one at both ends, or at least one on an
 /// acyclic edge.
-fn can_begin(end: &Written, inverse: &Written, entities: &[Entity], errors: &mut Errors) {
+fn can_begin(
+    end: &Written,
+    inverse: &Written,
+    entities: &Table<EntityIx, Entity>,
+    errors: &mut Errors,
+) {
     let name = |end: &Written| entities[end.entity].name.clone();
     if (end.cardinality, inverse.cardinality) == (Cardinality::One, Cardinality::One) {
         let (from, to) = (name(end), name(inverse));
@@ -172,7 +186,7 @@ fn can_begin(end: &Written, inverse: &Written, entities: &[Entity], errors: &mut
 fn declaring(
     end: &Written,
     ends: &[Written],
-    entities: &[Entity],
+    entities: &Table<EntityIx, Entity>,
     errors: &mut Errors,
 ) -> Option<usize> {
     let (entity, field) = end.inverse.as_ref()?;
@@ -221,14 +235,14 @@ fn declaring(
     Some(number)
 }
 
-fn set_edge(entities: &mut [Entity], end: &Written, number: usize) {
+fn set_edge(entities: &mut Table<EntityIx, Entity>, end: &Written, number: EdgeIx) {
     if let FieldKind::End(end) = &mut entities[end.entity].fields[end.field].kind {
         end.edge = Some(number);
     }
 }
 
 /// A free name for the missing inverse of an edge.
-fn suggest(end: &Written, ends: &[Written], entities: &[Entity]) -> Ident {
+fn suggest(end: &Written, ends: &[Written], entities: &Table<EntityIx, Entity>) -> Ident {
     let from = snake(&plain(&entities[end.entity].name));
     let field = plain(&end.name);
     let plural = format!("{from}s");

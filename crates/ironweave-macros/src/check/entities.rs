@@ -2,6 +2,9 @@
 
 use std::collections::BTreeSet;
 
+use ironweave_schema::{
+    Cardinality, ColumnDef, ColumnIx, EntityDef, EntityIx, IndexKind, OnDelete, StateIx,
+};
 use proc_macro2::Ident;
 use quote::ToTokens as _;
 use syn::Type;
@@ -9,32 +12,23 @@ use syn::punctuated::Punctuated;
 
 use super::edges::{Written, pair};
 use super::lifecycle;
-use super::model::{
-    Cardinality, Column, Default, Edge, Entity, Field, FieldEnd, FieldKind, Index, OnDelete,
-};
+use super::model::{Column, Default, Entity, Field, FieldEnd, FieldKind, Resolved};
 use super::names::plain;
+use super::table::{Ix as _, Table};
 use super::types::{self, mentions, named};
 use crate::errors::{Errors, did_you_mean, nearest};
 use crate::parse::ast;
 
-/// Entities, columns and edges of a model.
-#[derive(std::default::Default)]
-pub struct Resolved {
-    /// Entity types.
-    pub entities: Vec<Entity>,
-    /// Fields and state data.
-    pub columns: Vec<Column>,
-    /// Edges.
-    pub edges: Vec<Edge>,
-}
+/// The entities of a model.
+type Entities = Table<EntityIx, Entity>;
 
 /// Finds the entity of that name.
-pub fn find(entities: &[Entity], name: &Ident) -> Option<usize> {
-    entities.iter().position(|entity| entity.name == *name)
+pub fn find(entities: &Entities, name: &Ident) -> Option<EntityIx> {
+    entities.position(|entity| entity.name == *name)
 }
 
 /// Finds the entity of that name, or reports an error with a suggestion.
-pub fn expect(entities: &[Entity], name: &Ident, errors: &mut Errors) -> Option<usize> {
+pub fn expect(entities: &Entities, name: &Ident, errors: &mut Errors) -> Option<EntityIx> {
     let found = find(entities, name);
     if found.is_none() {
         let known: Vec<String> = entities.iter().map(|e| plain(&e.name)).collect();
@@ -48,11 +42,14 @@ pub fn expect(entities: &[Entity], name: &Ident, errors: &mut Errors) -> Option<
 }
 
 /// As [`expect`], but after the error a misspelt name is resolved to the suggested one.
-pub fn meant(entities: &[Entity], name: &Ident, errors: &mut Errors) -> Option<usize> {
+pub fn meant(entities: &Entities, name: &Ident, errors: &mut Errors) -> Option<EntityIx> {
     expect(entities, name, errors).or_else(|| {
         let known: Vec<String> = entities.iter().map(|e| plain(&e.name)).collect();
         let meant = nearest(&plain(name), known.iter().map(String::as_str))?;
-        known.iter().position(|name| name == meant)
+        known
+            .iter()
+            .position(|name| name == meant)
+            .map(EntityIx::at)
     })
 }
 
@@ -69,6 +66,7 @@ pub fn resolve(
     let mut resolved: Resolved = std::default::Default::default();
     let (mut ends, mut excused) = (Vec::new(), BTreeSet::new());
     for (number, (mut entity, lifecycle)) in entities.into_iter().zip(lifecycles).enumerate() {
+        let number = EntityIx::at(number);
         no_derive(&mut entity.attrs, &entity.name, errors);
         let mut key = Vec::new();
         let mut fields = Vec::new();
@@ -100,29 +98,26 @@ pub fn resolve(
                 FieldKind::Broken
             } else {
                 value_field(&mut field, &names, errors);
-                let column = resolved.columns.len();
-                if field.key.is_some() {
-                    key.push(column);
-                }
                 let index = field
                     .index
                     .filter(|_| !types::is_float(&field.ty))
                     .map(|index| match index.ordered {
-                        true => Index::Ordered,
-                        false => Index::Equal,
+                        true => IndexKind::Ordered,
+                        false => IndexKind::Equal,
                     });
                 let default = default(&field.ty, field.default);
-                resolved.columns.push(Column {
+                let column = Column {
                     attrs: Vec::new(),
-                    entity: number,
-                    state: None,
                     name: field.name.clone(),
                     default: default.filter(|_| field.key.is_none()),
                     ty: field.ty,
-                    key: field.key.is_some(),
-                    index,
                     hidden: false,
-                });
+                };
+                let of_key = field.key.is_some();
+                let column = add(&mut resolved, number, (of_key, index), column);
+                if of_key {
+                    key.push(column);
+                }
                 FieldKind::Column(column)
             };
             fields.push(Field {
@@ -135,23 +130,28 @@ pub fn resolve(
         }
         let mut states = lifecycle.states;
         for (state, data) in lifecycle.data.into_iter().enumerate() {
+            let state = StateIx::at(state);
             for mut data in data {
                 no_entity(&data.ty, "state data", &names, errors);
                 types::value(&mut data.ty, errors);
-                states[state].data.push(resolved.columns.len());
-                resolved.columns.push(Column {
+                let column = Column {
                     attrs: data.attrs,
-                    entity: number,
-                    state: Some(state),
                     name: data.name,
                     ty: data.ty,
-                    key: false,
-                    index: None,
                     default: None,
                     hidden: false,
-                });
+                };
+                let column = add(&mut resolved, number, (false, None), column);
+                resolved.schema.columns[column.index()].state = Some(state);
+                states[state].data.push(column);
             }
         }
+        resolved.schema.entities.push(EntityDef {
+            name: plain(&entity.name),
+            states: lifecycle.defs,
+            initial: lifecycle.initial,
+            ..EntityDef::default()
+        });
         resolved.entities.push(Entity {
             attrs: entity.attrs,
             vis: entity.vis,
@@ -161,11 +161,34 @@ pub fn resolve(
             states_attrs: lifecycle.attrs,
             states_name: lifecycle.name,
             states,
-            initial: lifecycle.initial,
         });
     }
     pair(&ends, excused, &mut resolved, errors);
     resolved
+}
+
+/// Adds a column to the schema and to the table.
+fn add(
+    resolved: &mut Resolved,
+    entity: EntityIx,
+    (key, index): (bool, Option<IndexKind>),
+    column: Column,
+) -> ColumnIx {
+    let default = column.default.as_ref().map(|default| match default {
+        Default::None => "None".to_string(),
+        Default::OfType => "default".to_string(),
+        Default::Value(value) => types::text(value),
+    });
+    resolved.schema.columns.push(ColumnDef {
+        entity,
+        name: plain(&column.name),
+        ty: types::text(&column.ty),
+        key,
+        index,
+        default,
+        ..ColumnDef::default()
+    });
+    resolved.columns.push(column)
 }
 
 /// Removes derives of these names, and returns the removed ones.
@@ -211,8 +234,8 @@ fn edge_type(
     field: &ast::Field,
     names: &[Ident],
     errors: &mut Errors,
-) -> Option<(Cardinality, usize)> {
-    let number = |name: &Ident| names.iter().position(|n| n == name);
+) -> Option<(Cardinality, EntityIx)> {
+    let number = |name: &Ident| names.iter().position(|n| n == name).map(EntityIx::at);
     let ty = named(&field.ty)?;
     if let Some(entity) = number(ty.name) {
         if !ty.args.is_empty() {
@@ -246,6 +269,7 @@ fn edge_type(
         // The edge is resolved to the suggested entity, so that one mistake causes one error.
         let meant = nearest(&name, known.iter().map(String::as_str))?;
         let meant = known.iter().position(|name| name == meant)?;
+        let meant = EntityIx::at(meant);
         let many = wrapper == "Many";
         let cardinality = if many {
             Cardinality::Many
@@ -255,7 +279,7 @@ fn edge_type(
         return Some((cardinality, meant));
     };
     if inner.is_some_and(|inner| !inner.args.is_empty()) {
-        let name = &names[entity];
+        let name = &names[entity.index()];
         errors.at(
             argument,
             format!("an edge leads to a `{name}` in any state: write `{wrapper}<{name}>`"),
@@ -265,7 +289,7 @@ fn edge_type(
         "Option" => Some((Cardinality::Option, entity)),
         "Many" => Some((Cardinality::Many, entity)),
         "Vec" | "BTreeSet" | "HashSet" => {
-            let name = &names[entity];
+            let name = &names[entity.index()];
             errors.at(
                 &field.ty,
                 format!("an edge to many is written `Many<{name}>`"),

@@ -2,14 +2,17 @@
 
 use std::collections::BTreeSet;
 
+use ironweave_schema::{
+    Arc, BindBy, Cardinality, EdgeIx, EntityIx, EventDef, EventFieldDef, EventIx, FieldIx, May,
+    NameDef, NameIx, Scope as Among,
+};
 use proc_macro2::Ident;
 use syn::Type;
 
-use super::entities::{self, Resolved};
-use super::model::{
-    Arc, By, Cardinality, Event, EventField, FieldKind, LinkKind, Literal, May, Name, Typed,
-};
+use super::entities;
+use super::model::{Event, EventField, FieldKind, Literal, Name, Resolved, Typed};
 use super::names::plain;
+use super::table::Table;
 use super::types::{self, named};
 use super::{arcs, json, mays, state};
 use crate::errors::Errors;
@@ -21,10 +24,12 @@ pub struct Scope<'e> {
     pub resolved: &'e Resolved,
     /// The name of the event.
     pub event: &'e Ident,
+    /// What is resolved of it.
+    pub def: EventDef,
     /// Its fields.
-    pub fields: Vec<EventField>,
+    pub fields: Table<FieldIx, EventField>,
     /// Its names.
-    pub names: Vec<Name>,
+    pub names: Table<NameIx, Name>,
     /// The number of names that exist when the current arc acts.
     pub known: usize,
     /// The keywords of arcs that could not be parsed.
@@ -37,22 +42,65 @@ pub struct Scope<'e> {
     pub typed: Vec<Typed>,
 }
 
-/// Resolves all events.
-pub fn resolve(events: Vec<ast::Event>, resolved: &Resolved, errors: &mut Errors) -> Vec<Event> {
-    let mut seen = BTreeSet::new();
-    let events = events
-        .into_iter()
-        .filter(|event| seen.insert(plain(&event.name)));
-    events.map(|event| one(event, resolved, errors)).collect()
+impl Scope<'_> {
+    /// The name that is called so.
+    pub fn named(&self, name: &Ident) -> Option<NameIx> {
+        self.names.position(|known| known.name == *name)
+    }
+
+    /// The name of a `create` arc.
+    pub fn created(&self, name: &Ident) -> Option<NameIx> {
+        let found = self
+            .names
+            .entries()
+            .find(|(ix, known)| self.def[*ix].by == BindBy::Created && known.name == *name);
+        found.map(|(ix, _)| ix)
+    }
+
+    /// Adds a name.
+    fn add(&mut self, name: Name, (entity, count, by): Binding) -> NameIx {
+        self.def.names.push(NameDef {
+            name: plain(&name.name),
+            entity,
+            count,
+            by,
+            ..NameDef::default()
+        });
+        self.names.push(name)
+    }
 }
 
-fn one(mut event: ast::Event, resolved: &Resolved, errors: &mut Errors) -> Event {
+/// Resolves all events.
+pub fn resolve(
+    events: Vec<ast::Event>,
+    resolved: &mut Resolved,
+    errors: &mut Errors,
+) -> Table<EventIx, Event> {
+    let mut seen = BTreeSet::new();
+    let mut all = Table::default();
+    for event in events {
+        if seen.insert(plain(&event.name)) {
+            let (def, event) = one(event, resolved, errors);
+            resolved.schema.events.push(def);
+            all.push(event);
+        }
+    }
+    all
+}
+
+fn one(mut event: ast::Event, resolved: &Resolved, errors: &mut Errors) -> (EventDef, Event) {
     let before = errors.len();
     let mut scope = Scope {
         resolved,
         event: &event.name.clone(),
-        fields: Vec::new(),
-        names: Vec::new(),
+        def: EventDef {
+            name: plain(&event.name),
+            immediate: event.immediate,
+            guards: event.guards.iter().map(types::text).collect(),
+            ..EventDef::default()
+        },
+        fields: Table::default(),
+        names: Table::default(),
         known: 0,
         unread: event.unread,
         broken: BTreeSet::new(),
@@ -63,8 +111,9 @@ fn one(mut event: ast::Event, resolved: &Resolved, errors: &mut Errors) -> Event
         field(&mut scope, written, errors);
     }
     json::names(&scope.fields, errors);
-    let token = (scope.names.iter()).find(|name| matches!(name.by, By::Token(_)));
-    if let Some(token) = token {
+    let is_token = |(name, _): &(NameIx, &Name)| matches!(scope.def[*name].by, BindBy::Token(_));
+    let token = scope.names.entries().find(is_token);
+    if let Some((_, token)) = token {
         for path in entities::take_derives(&mut event.attrs, &["Clone", "Copy"]) {
             let (derive, token, name) = (types::text(&path), &token.name, &event.name);
             errors.at(
@@ -100,10 +149,7 @@ fn one(mut event: ast::Event, resolved: &Resolved, errors: &mut Errors) -> Event
     let written: Vec<&ast::Arc> = creates.into_iter().chain(others).collect();
     for arc in written.iter().copied() {
         scope.known = match arc {
-            ast::Arc::Create { name, .. } => {
-                let place = |n: &Name| n.by == By::Created && n.name == *name;
-                scope.names.iter().position(place).unwrap_or(0)
-            }
+            ast::Arc::Create { name, .. } => scope.created(name).map_or(0, NameIx::index),
             _ => scope.names.len(),
         };
         resolved_arcs.extend(arcs::one(&mut scope, arc, errors));
@@ -124,7 +170,7 @@ fn one(mut event: ast::Event, resolved: &Resolved, errors: &mut Errors) -> Event
     }
     for arc in &resolved_arcs {
         if let Arc::Move {
-            those: false,
+            scope: Among::Each,
             path,
             to,
             ..
@@ -135,27 +181,27 @@ fn one(mut event: ast::Event, resolved: &Resolved, errors: &mut Errors) -> Event
         }
     }
     let Scope {
+        mut def,
         fields,
         names,
         literals,
         typed,
         ..
     } = scope;
-    Event {
+    (def.arcs, def.mays) = (resolved_arcs, mays);
+    let event = Event {
         attrs: event.attrs,
         vis: event.vis,
         name: event.name,
-        immediate: event.immediate,
         written: event.written,
         has_may: event.has_may && !event.immediate,
         fields,
         names,
-        arcs: resolved_arcs,
-        mays,
         guards: event.guards,
         literals,
         typed,
-    }
+    };
+    (def, event)
 }
 
 /// Resolves a field of an event.
@@ -173,20 +219,17 @@ fn field(scope: &mut Scope<'_>, mut written: ast::EventField, errors: &mut Error
     };
     let binds = bound.map(|(entity, count, by)| {
         let after = match by {
-            By::Token(state) => Some(state),
+            BindBy::Token(state) => Some(state),
             _ => None,
         };
         if let Some(state) = after {
             types::qualify_state(&mut ty, &scope.resolved.entities[entity].states[state].name);
         }
-        scope.names.push(Name {
+        let name = Name {
             name: written.name.clone(),
-            entity,
-            count,
-            by,
             after,
-        });
-        scope.names.len() - 1
+        };
+        scope.add(name, (entity, count, by))
     });
     if binds.is_none() {
         let names: Vec<Ident> = scope
@@ -210,11 +253,15 @@ fn field(scope: &mut Scope<'_>, mut written: ast::EventField, errors: &mut Error
             scope.broken.insert(plain(&written.name));
         }
     }
+    scope.def.fields.push(EventFieldDef {
+        name: plain(&written.name),
+        ty: types::text(&written.ty),
+        ..EventFieldDef::default()
+    });
     scope.fields.push(EventField {
         attrs: written.attrs,
         vis: written.vis,
         name: written.name,
-        written: written.ty,
         ty,
         binds,
         json: written.json,
@@ -222,7 +269,7 @@ fn field(scope: &mut Scope<'_>, mut written: ast::EventField, errors: &mut Error
 }
 
 /// Entities that a field of an event names: of which type, how many, and how.
-type Binding = (usize, Cardinality, By);
+type Binding = (EntityIx, Cardinality, BindBy);
 
 /// Interprets the type of a field of an event as entities. A misspelt name is reported and resolved to the suggested one.
 fn binding(resolved: &Resolved, ty: &Type, errors: &mut Errors) -> Option<Binding> {
@@ -239,8 +286,8 @@ fn binding(resolved: &Resolved, ty: &Type, errors: &mut Errors) -> Option<Bindin
         let before = errors.len();
         let entity = entities::meant(&resolved.entities, name, errors)?;
         let by = match inner.name == "Key" {
-            true => By::Key,
-            false => By::Ensure,
+            true => BindBy::Key,
+            false => BindBy::Ensure,
         };
         if errors.len() == before {
             keyed(resolved, entity, by, argument, errors);
@@ -251,10 +298,10 @@ fn binding(resolved: &Resolved, ty: &Type, errors: &mut Errors) -> Option<Bindin
         let state_name = (inner.args.first()).and_then(|argument| types::last_segment(argument));
         let by = match state_name.filter(|name| *name != "Any") {
             Some(name) => match state(resolved, entity, name, errors) {
-                Some(state) => By::Token(state),
-                None => By::Handle,
+                Some(state) => BindBy::Token(state),
+                None => BindBy::Handle,
             },
-            None => By::Handle,
+            None => BindBy::Handle,
         };
         (entity, count, by)
     };
@@ -273,13 +320,13 @@ fn mended(resolved: &Resolved, (entity, count, by): Binding) -> Type {
     let def = &resolved.entities[entity];
     let name = &def.name;
     let one: Type = match by {
-        By::Token(state) => {
+        BindBy::Token(state) => {
             let state = &def.states[state].name;
             syn::parse_quote!(#name<#state>)
         }
-        By::Key => syn::parse_quote!(::ironweave::Key<#name>),
-        By::Ensure => syn::parse_quote!(::ironweave::Ensure<#name>),
-        By::Handle | By::Created => syn::parse_quote!(#name),
+        BindBy::Key => syn::parse_quote!(::ironweave::Key<#name>),
+        BindBy::Ensure => syn::parse_quote!(::ironweave::Ensure<#name>),
+        BindBy::Handle | BindBy::Created => syn::parse_quote!(#name),
     };
     match count {
         Cardinality::One => one,
@@ -289,18 +336,18 @@ fn mended(resolved: &Resolved, (entity, count, by): Binding) -> Type {
 }
 
 /// Whether an entity can be made from its key alone.
-pub fn can_be_ensured(resolved: &Resolved, entity: usize) -> bool {
+pub fn can_be_ensured(resolved: &Resolved, entity: EntityIx) -> bool {
     let mut errors = Errors::default();
     let name = &resolved.entities[entity].name;
-    keyed(resolved, entity, By::Ensure, name, &mut errors);
+    keyed(resolved, entity, BindBy::Ensure, name, &mut errors);
     errors.len() == 0
 }
 
 /// Checks that an entity can be found, or made, by its key alone.
 pub fn keyed(
     resolved: &Resolved,
-    entity: usize,
-    by: By,
+    entity: EntityIx,
+    by: BindBy,
     at: &dyn quote::ToTokens,
     errors: &mut Errors,
 ) {
@@ -312,14 +359,14 @@ pub fn keyed(
             format!("`{name}` has no key: put `#[key]` on one of its fields"),
         );
     }
-    if by != By::Ensure {
+    if by != BindBy::Ensure {
         return;
     }
     let cannot = |why: String| format!("`Ensure<{name}>` cannot create a `{name}`: {why}");
     for field in &def.fields {
         let other = match field.kind {
             FieldKind::Column(c) => {
-                let column = &resolved.columns[c];
+                let column = &resolved.schema[c];
                 !column.key && column.default.is_none() && !def.key.is_empty()
             }
             FieldKind::End(_) | FieldKind::Broken => false,
@@ -337,7 +384,7 @@ pub fn keyed(
             );
         }
     }
-    let initial = &def.states[def.initial];
+    let initial = &def.states[resolved.schema[entity].initial];
     if !initial.data.is_empty() {
         errors.at(
             at,
@@ -354,8 +401,7 @@ fn created(
     state_name: Option<&Ident>,
     errors: &mut Errors,
 ) {
-    let taken = scope.fields.iter().any(|field| field.name == *name)
-        || scope.names.iter().any(|known| known.name == *name);
+    let taken = scope.fields.iter().any(|field| field.name == *name) || scope.named(name).is_some();
     if taken {
         errors.at(
             name,
@@ -373,39 +419,35 @@ fn created(
     let def = &scope.resolved.entities[entity];
     let after = match state_name {
         Some(name) => def.state(name),
-        None => Some(def.initial),
+        None => Some(scope.resolved.schema[entity].initial),
     };
-    scope.names.push(Name {
+    let name = Name {
         name: name.clone(),
-        entity,
-        count: Cardinality::One,
-        by: By::Created,
         after,
-    });
+    };
+    scope.add(name, (entity, Cardinality::One, BindBy::Created));
 }
 
 /// Reports ends of a created entity that must hold a link, if no arc or handler of the event can link them.
 fn ends_are_filled(scope: &Scope<'_>, arcs: &[Arc], mays: &[May], errors: &mut Errors) {
-    let linked = |edge: usize| {
+    let linked = |edge: EdgeIx| {
         let declared = arcs.iter().any(|arc| {
-            matches!(arc, Arc::Link { kind: LinkKind::Link | LinkKind::Relink, hop, .. } if hop.edge == edge)
+            matches!(arc, Arc::Link { hop, .. } | Arc::Relink { hop, .. } if hop.edge == edge)
         });
-        let permitted = |may: &May| matches!(may, May::Link(LinkKind::Link | LinkKind::Relink, e) if *e == edge);
+        let permitted = |may: &May| matches!(may, May::Link(e) | May::Relink(e) if *e == edge);
         declared || mays.iter().any(permitted)
     };
-    let made = |name: &&Name| matches!(name.by, By::Created | By::Ensure);
-    for name in scope.names.iter().filter(made) {
-        for field in &scope.resolved.entities[name.entity].fields {
+    for (number, name) in scope.names.entries() {
+        let def = &scope.def[number];
+        if !matches!(def.by, BindBy::Created | BindBy::Ensure) {
+            continue;
+        }
+        for field in &scope.resolved.entities[def.entity].fields {
             let FieldKind::End(end) = field.kind else {
                 continue;
             };
             let Some(edge) = end.edge else { continue };
-            let def = &scope.resolved.edges[edge];
-            let min = if end.forward {
-                def.from.min
-            } else {
-                def.to.min
-            };
+            let min = scope.resolved.schema[edge].near(end.forward).min;
             if min > 0 && !linked(edge) {
                 let (name, field) = (&name.name, &field.name);
                 let other = &scope.resolved.entities[end.other].name;
@@ -435,10 +477,7 @@ fn immediate(
 ) {
     let event = scope.event;
     let one = scope.fields.len() == 1
-        && scope
-            .names
-            .iter()
-            .any(|n| n.by == By::Handle && n.count == Cardinality::One);
+        && (scope.def.names.iter()).any(|n| n.by == BindBy::Handle && n.count == Cardinality::One);
     if !one && scope.broken.is_empty() {
         errors.at(
             event,
@@ -455,7 +494,7 @@ fn immediate(
             format!("an immediate event has no handler: remove `#[may(..)]` from `{event}`"),
         );
     }
-    let Some(own) = scope.fields.first() else {
+    let Some(own) = scope.fields.iter().next() else {
         return;
     };
     let moves_own = |arc: &ast::Arc| matches!(arc, ast::Arc::Move { path, .. } if path.hops.is_empty() && path.root == own.name);

@@ -2,12 +2,15 @@
 
 use std::collections::BTreeSet;
 
+use ironweave_schema::FieldIx;
+
 use super::model::EventField;
 use super::names::plain;
+use super::table::Table;
 use crate::errors::Errors;
 
 /// Reports two fields with the same name in JSON.
-pub fn names(fields: &[EventField], errors: &mut Errors) {
+pub fn names(fields: &Table<FieldIx, EventField>, errors: &mut Errors) {
     let mut seen = BTreeSet::new();
     for field in fields {
         let own = plain(&field.name);

@@ -2,20 +2,20 @@
 
 use std::collections::BTreeSet;
 
+use ironweave_schema::{Arc, STATES_MAX, StateDef, StateIx, TransitionDef};
 use proc_macro2::Ident;
 use quote::format_ident;
 
-use super::entities::{Resolved, take_derives};
-use super::model::{Arc, Event, State, Transition};
+use super::entities::take_derives;
+use super::model::{Resolved, State, Verb};
 use super::names::{default_verb, plain};
+use super::table::{Ix as _, Table};
 use super::types;
 use crate::errors::{Errors, did_you_mean};
 use crate::parse::ast;
 
 /// The marker of a handle, which may be in any state.
 const ANY: &str = "Any";
-/// The maximum number of states, which share a word with the generation of an entity.
-const STATES_MAX: usize = 250;
 
 /// The lifecycle of one entity. Columns for its data are assigned later.
 pub struct States {
@@ -23,12 +23,14 @@ pub struct States {
     pub attrs: Vec<syn::Attribute>,
     /// Its name.
     pub name: Ident,
-    /// States, with `data` empty; never empty.
-    pub states: Vec<State>,
+    /// Its states in the schema; never empty.
+    pub defs: Vec<StateDef>,
+    /// What else is known of them, with `data` empty.
+    pub states: Table<StateIx, State>,
     /// The data of each state.
     pub data: Vec<Vec<ast::Data>>,
     /// The state that entities begin in.
-    pub initial: usize,
+    pub initial: StateIx,
 }
 
 /// Resolves the lifecycle of each entity, in the order of `entities`.
@@ -75,25 +77,32 @@ pub fn resolve(
 
 /// The lifecycle of an entity without a states enum: one state, `Exists`.
 fn without(entity: &Ident) -> States {
+    let (def, state) = exists(entity);
     States {
         attrs: Vec::new(),
         name: format_ident!("{}State", entity),
-        states: vec![exists(entity)],
+        defs: vec![def],
+        states: Table::from(vec![state]),
         data: vec![Vec::new()],
-        initial: 0,
+        initial: StateIx::default(),
     }
 }
 
-fn exists(at: &Ident) -> State {
-    State {
+fn exists(at: &Ident) -> (StateDef, State) {
+    let def = StateDef {
+        name: "Exists".to_owned(),
+        terminal: true,
+        ..StateDef::default()
+    };
+    let state = State {
         attrs: Vec::new(),
         name: Ident::new("Exists", at.span()),
-        terminal: true,
         allow_unreached: false,
         unsure: false,
-        to: Vec::new(),
+        verbs: Vec::new(),
         data: Vec::new(),
-    }
+    };
+    (def, state)
 }
 
 /// Resolves one states enum.
@@ -134,7 +143,7 @@ fn one(mut lifecycle: ast::Lifecycle, errors: &mut Errors) -> States {
         );
     }
     let mut initial = None;
-    let (mut states, mut data) = (Vec::new(), Vec::new());
+    let (mut defs, mut states, mut data) = (Vec::new(), Table::default(), Vec::new());
     for (number, state) in lifecycle.states.into_iter().enumerate() {
         if let Some(word) = &state.initial {
             if let Some(first) = initial {
@@ -159,13 +168,18 @@ fn one(mut lifecycle: ast::Lifecycle, errors: &mut Errors) -> States {
             );
         }
         let before = errors.len();
-        let to = transitions(&state, &names, errors);
+        let (to, verbs) = transitions(&state, &names, errors);
+        defs.push(StateDef {
+            name: plain(&state.name),
+            terminal: state.terminal.is_some(),
+            to,
+            ..StateDef::default()
+        });
         states.push(State {
             unsure: errors.len() > before || state.unread,
-            to,
+            verbs,
             attrs: state.attrs,
             name: state.name,
-            terminal: state.terminal.is_some(),
             allow_unreached: state.allow_unreached,
             data: Vec::new(),
         });
@@ -178,21 +192,29 @@ fn one(mut lifecycle: ast::Lifecycle, errors: &mut Errors) -> States {
         );
     }
     if states.is_empty() {
-        states.push(exists(name));
+        let (def, state) = exists(name);
+        defs.push(def);
+        states.push(state);
         data.push(Vec::new());
     }
     States {
         attrs: lifecycle.attrs,
         name: lifecycle.name,
+        defs,
         states,
         data,
-        initial: initial.unwrap_or(0),
+        initial: initial.map_or(StateIx::default(), StateIx::at),
     }
 }
 
 /// Resolves `#[to(..)]` of one state.
-fn transitions(state: &ast::State, names: &[Ident], errors: &mut Errors) -> Vec<Transition> {
-    let mut transitions: Vec<Transition> = Vec::new();
+fn transitions(
+    state: &ast::State,
+    names: &[Ident],
+    errors: &mut Errors,
+) -> (Vec<TransitionDef>, Vec<Verb>) {
+    let mut targets: Vec<usize> = Vec::new();
+    let mut verbs: Vec<Verb> = Vec::new();
     for to in &state.to {
         let target = &to.target;
         let Some(number) = names.iter().position(|name| name == target) else {
@@ -202,12 +224,12 @@ fn transitions(state: &ast::State, names: &[Ident], errors: &mut Errors) -> Vec<
             continue;
         };
         let verb = to.verb.clone().unwrap_or_else(|| default_verb(target));
-        if transitions.iter().any(|t| t.to == number) {
+        if targets.contains(&number) {
             errors.at(
                 target,
                 format!("`{} -> {target}` is declared already", state.name),
             );
-        } else if transitions.iter().any(|t| t.verb == verb) {
+        } else if verbs.iter().any(|known| known.name == verb) {
             errors.at(
                 &verb,
                 format!(
@@ -216,41 +238,49 @@ fn transitions(state: &ast::State, names: &[Ident], errors: &mut Errors) -> Vec<
                 ),
             );
         } else {
-            transitions.push(Transition {
-                to: number,
-                verb,
+            targets.push(number);
+            verbs.push(Verb {
+                name: verb,
                 hidden: false,
             });
         }
     }
-    transitions
+    let def = |(to, verb): (usize, &Verb)| TransitionDef {
+        to: StateIx::at(to),
+        verb: plain(&verb.name),
+        ..TransitionDef::default()
+    };
+    let defs = targets.into_iter().zip(&verbs).map(def).collect();
+    (defs, verbs)
 }
 
 /// Reports states that are unreachable, and states that have no moves and are not terminal. Call it only if
 /// lifecycles and events have no other errors, which would cause false reports.
-pub fn reachable(resolved: &Resolved, events: &[Event], errors: &mut Errors) {
-    for (number, entity) in resolved.entities.iter().enumerate() {
-        let mut open = vec![entity.initial];
-        open.extend((0..entity.states.len()).filter(|s| entity.states[*s].allow_unreached));
-        for event in events {
+pub fn reachable(resolved: &Resolved, errors: &mut Errors) {
+    for (number, entity) in resolved.entities.entries() {
+        let entity_def = &resolved.schema[number];
+        let mut open = vec![entity_def.initial];
+        open.extend((entity.states.indexes()).filter(|s| entity.states[*s].allow_unreached));
+        for event in &resolved.schema.events {
             for arc in &event.arcs {
                 if let Arc::Create { name, state, .. } = arc
-                    && event.names[*name].entity == number
+                    && event[*name].entity == number
                 {
                     open.push(*state);
                 }
             }
         }
-        let mut reached: BTreeSet<usize> = open.iter().copied().collect();
+        let mut reached: BTreeSet<StateIx> = open.iter().copied().collect();
         while let Some(state) = open.pop() {
-            for transition in &entity.states[state].to {
+            for transition in &entity_def[state].to {
                 if reached.insert(transition.to) {
                     open.push(transition.to);
                 }
             }
         }
-        for (state, def) in entity.states.iter().enumerate() {
-            let (name, entity) = (&def.name, &entity.name);
+        for (state, known) in entity.states.entries() {
+            let (name, entity) = (&known.name, &entity.name);
+            let def = &entity_def[state];
             if !reached.contains(&state) {
                 errors.at(
                     name,

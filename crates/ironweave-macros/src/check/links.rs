@@ -1,9 +1,9 @@
 //! Checks links in arcs: both ends, the data of the links, and the cardinality of the ends.
 
+use ironweave_schema::{Arc, Cardinality, EdgeIx, EntityIx, Hop, Path};
 use proc_macro2::Ident;
 
 use super::events::Scope;
-use super::model::{Arc, Cardinality, Edge, End, Hop, LinkKind, Path};
 use super::paths::{self, path};
 use super::{types, values};
 use crate::errors::Errors;
@@ -58,12 +58,20 @@ pub fn link(
             return None;
         }
     };
-    Some(Arc::Link {
-        kind,
-        path,
-        hop,
-        with,
-        data,
+    Some(match kind {
+        ast::LinkKind::Link => Arc::Link {
+            path,
+            hop,
+            with,
+            data,
+        },
+        ast::LinkKind::Relink => Arc::Relink {
+            path,
+            hop,
+            with,
+            data,
+        },
+        ast::LinkKind::Unlink => Arc::Unlink { path, hop, with },
     })
 }
 
@@ -105,7 +113,7 @@ fn both_ends(
     let (hop, other, _) = paths::hop(scope.resolved, near.entity, edge, errors)?;
     let far = far?;
     if far.entity != other {
-        let name = |entity: usize| &scope.resolved.entities[entity].name;
+        let name = |entity: EntityIx| &scope.resolved.entities[entity].name;
         errors.at(
             with.last(),
             format!(
@@ -128,20 +136,17 @@ fn holds_all(
     (path, hop, with): (&Path, Hop, &Path),
     errors: &mut Errors,
 ) -> Option<()> {
-    let def = &scope.resolved.edges[hop.edge];
-    let sides = [
-        (near_end(def, hop), with, far),
-        (far_end(def, hop), path, near),
-    ];
-    for (end, path, written) in sides {
-        let name = &scope.names[path.root];
+    let def = &scope.resolved.schema[hop.edge];
+    let sides = [(hop.forward, with, far), (!hop.forward, path, near)];
+    for (forward, path, written) in sides {
+        let (name, end) = (&scope.def[path.root], def.near(forward));
         let many = path.hops.is_empty() && name.count == Cardinality::Many;
         if end.cardinality == Cardinality::Many || !many {
             continue;
         }
         let entities = &scope.resolved.entities;
         let (owner, other) = (&entities[end.entity].name, &entities[name.entity].name);
-        let end = &end.name;
+        let end = scope.resolved.edges[hop.edge].near(forward);
         errors.at(
             &written.root,
             format!(
@@ -154,29 +159,20 @@ fn holds_all(
     Some(())
 }
 
-fn near_end(edge: &Edge, hop: Hop) -> &End {
-    edge.near(hop.forward)
-}
-
-fn far_end(edge: &Edge, hop: Hop) -> &End {
-    edge.near(!hop.forward)
-}
-
 /// Reports two arcs that link an end that holds at most one with two entities. Both lists are of the same arcs.
 pub fn together(scope: &Scope<'_>, written: &[&ast::Arc], arcs: &[Arc], errors: &mut Errors) {
     let is_one =
-        |path: &Path| path.hops.is_empty() && scope.names[path.root].count == Cardinality::One;
+        |path: &Path| path.hops.is_empty() && scope.def[path.root].count == Cardinality::One;
     // For each link: the end, the entity at that end, and the entity at the other end.
-    let mut seen: Vec<(usize, bool, &Path, &Path)> = Vec::new();
+    let mut seen: Vec<(EdgeIx, bool, &Path, &Path)> = Vec::new();
     for (written, arc) in written.iter().zip(arcs) {
         let (
             ast::Arc::Link { edge: at, .. },
             Arc::Link {
-                kind: LinkKind::Link | LinkKind::Relink,
-                path,
-                hop,
-                with,
-                ..
+                path, hop, with, ..
+            }
+            | Arc::Relink {
+                path, hop, with, ..
             },
         ) = (*written, arc)
         else {
@@ -185,18 +181,19 @@ pub fn together(scope: &Scope<'_>, written: &[&ast::Arc], arcs: &[Arc], errors: 
         if !is_one(path) || !is_one(with) {
             continue;
         }
-        let def = &scope.resolved.edges[hop.edge];
+        let def = &scope.resolved.schema[hop.edge];
         let ends = [(hop.forward, path, with), (!hop.forward, with, path)];
         for (forward, here, other) in ends {
             let end = def.near(forward);
             if end.cardinality == Cardinality::Many {
                 continue;
             }
-            let clash = |(edge, side, at, with): &(usize, bool, &Path, &Path)| {
+            let clash = |(edge, side, at, with): &(EdgeIx, bool, &Path, &Path)| {
                 (*edge, *side, *at) == (hop.edge, forward, here) && *with != other
             };
             if seen.iter().any(clash) {
-                let (name, end) = (&scope.names[here.root].name, &end.name);
+                let end = scope.resolved.edges[hop.edge].near(forward);
+                let name = &scope.names[here.root].name;
                 errors.at(
                     at,
                     format!(

@@ -2,13 +2,14 @@
 
 use std::collections::BTreeMap;
 
+use ironweave_schema::{BindBy, ColumnIx, EdgeIx, EntityIx, May, StateIx};
 use proc_macro2::Ident;
 use quote::format_ident;
 
 use super::arcs::{edge_of, transition};
-use super::entities::{Resolved, expect};
+use super::entities::expect;
 use super::events::{can_be_ensured, keyed};
-use super::model::{By, Column, Edge, Entity, Event, FieldKind, LinkKind, May, Whole};
+use super::model::{Entity, FieldKind, LinkKind, Resolved, Whole};
 use super::names::{pascal, plain};
 use super::state;
 use super::values::{settable, state_data};
@@ -54,7 +55,7 @@ pub fn resolve(written: &[ast::May], resolved: &Resolved, errors: &mut Errors) -
             }
             ast::May::Link(kind, entity, edge) => {
                 if let Some(number) = edge_of(resolved, entity, edge, errors) {
-                    add(May::Link(*kind, number), edge, errors);
+                    add(of_links(*kind, number), edge, errors);
                 }
             }
             ast::May::Set(entity, state_name, field) => {
@@ -79,97 +80,105 @@ pub fn resolve(written: &[ast::May], resolved: &Resolved, errors: &mut Errors) -
                     continue;
                 };
                 if *what == Whole::Ensure {
-                    keyed(resolved, number, By::Ensure, entity, errors);
+                    keyed(resolved, number, BindBy::Ensure, entity, errors);
                 }
-                add(May::Whole(*what, number), entity, errors);
+                add(of_whole(*what, number), entity, errors);
             }
         }
     }
     mays
 }
 
+/// A change of links.
+fn of_links(kind: LinkKind, edge: EdgeIx) -> May {
+    match kind {
+        LinkKind::Link => May::Link(edge),
+        LinkKind::Unlink => May::Unlink(edge),
+        LinkKind::Relink => May::Relink(edge),
+    }
+}
+
+/// What happens to a whole entity.
+fn of_whole(what: Whole, entity: EntityIx) -> May {
+    match what {
+        Whole::Create => May::Create(entity),
+        Whole::Ensure => May::Ensure(entity),
+        Whole::Delete => May::Delete(entity),
+    }
+}
+
 /// Every possible permission. An event with a broken `may` gets all of them, so that its handler causes no
 /// further errors.
 pub fn every(resolved: &Resolved) -> Vec<May> {
     let mut mays = Vec::new();
-    for (number, entity) in resolved.entities.iter().enumerate() {
-        for (from, state) in entity.states.iter().enumerate() {
-            let to = state.to.iter().map(|transition| transition.to);
-            mays.extend(to.map(|to| May::Move {
-                entity: number,
-                from,
-                to,
-            }));
+    for (entity, known) in resolved.entities.entries() {
+        for from in known.states.indexes() {
+            let to = resolved.schema[entity][from].to.iter().map(|t| t.to);
+            mays.extend(to.map(|to| May::Move { entity, from, to }));
         }
     }
-    for edge in 0..resolved.edges.len() {
-        let kinds = [LinkKind::Link, LinkKind::Unlink, LinkKind::Relink];
-        mays.extend(kinds.map(|kind| May::Link(kind, edge)));
+    for edge in resolved.edges.indexes() {
+        mays.extend([May::Link(edge), May::Unlink(edge), May::Relink(edge)]);
     }
-    mays.extend(
-        (0..resolved.edges.len())
-            .filter(|edge| resolved.edges[*edge].data.is_some())
-            .map(May::SetLink),
-    );
-    for entity in 0..resolved.entities.len() {
-        for what in [Whole::Create, Whole::Delete] {
-            mays.push(May::Whole(what, entity));
-        }
+    let has_data = |edge: &EdgeIx| resolved.edges[*edge].data.is_some();
+    mays.extend((resolved.edges.indexes().filter(has_data)).map(May::SetLink));
+    for entity in resolved.entities.indexes() {
+        mays.extend([May::Create(entity), May::Delete(entity)]);
         if can_be_ensured(resolved, entity) {
-            mays.push(May::Whole(Whole::Ensure, entity));
+            mays.push(May::Ensure(entity));
         }
     }
-    let settable = |column: &usize| {
-        !resolved.columns[*column].key && resolved.columns[*column].state.is_none()
+    let settable = |column: &ColumnIx| {
+        let def = &resolved.schema[*column];
+        !def.key && def.state.is_none()
     };
-    mays.extend((0..resolved.columns.len()).filter(settable).map(May::Set));
+    mays.extend(resolved.columns.indexes().filter(settable).map(May::Set));
     mays
 }
 
 /// The trait of a move: `PartitionBuildingToFailed`.
-pub fn move_trait(entity: &Entity, from: usize, to: usize) -> Ident {
+pub fn move_trait(entity: &Entity, from: StateIx, to: StateIx) -> Ident {
     let (from, to) = (&entity.states[from].name, &entity.states[to].name);
     format_ident!("{}{}To{}", entity.name, from, to, span = to.span())
 }
 
 /// The trait of a change of links: `LinkJobRunBuilds`.
-pub fn link_trait(kind: LinkKind, entities: &[Entity], edge: &Edge) -> Ident {
-    let entity = &entities[edge.from.entity].name;
-    let field = pascal(&plain(&edge.from.name));
-    let kind = pascal(kind.word());
-    format_ident!("{}{}{}", kind, entity, field, span = edge.from.name.span())
+pub fn link_trait(kind: LinkKind, resolved: &Resolved, edge: EdgeIx) -> Ident {
+    let (entity, name) = declaring_end(resolved, edge);
+    let (kind, field) = (pascal(kind.word()), pascal(&plain(name)));
+    format_ident!("{}{}{}", kind, entity, field, span = name.span())
+}
+
+/// The declaring end of an edge: the names of the entity and of the field.
+pub fn declaring_end(resolved: &Resolved, edge: EdgeIx) -> (&Ident, &Ident) {
+    let entity = resolved.schema[edge].from.entity;
+    (&resolved.entities[entity].name, &resolved.edges[edge].from)
 }
 
 /// The trait of a change of a field: `SetJobRunLabel`; of state data: `SetJobRunRunningPid`.
-pub fn set_trait(entities: &[Entity], column: &Column) -> Ident {
-    let entity = &entities[column.entity];
-    let field = pascal(&plain(&column.name));
-    let state = column
-        .state
-        .map_or_else(String::new, |state| plain(&entity.states[state].name));
-    format_ident!(
-        "Set{}{}{}",
-        entity.name,
-        state,
-        field,
-        span = column.name.span()
-    )
+pub fn set_trait(resolved: &Resolved, column: ColumnIx) -> Ident {
+    let (def, name) = (&resolved.schema[column], &resolved.columns[column].name);
+    let entity = &resolved.entities[def.entity];
+    let state = (def.state).map_or_else(String::new, |state| plain(&entity.states[state].name));
+    let field = pascal(&def.name);
+    format_ident!("Set{}{}{}", entity.name, state, field, span = name.span())
 }
 
 /// The change of a field as written in a `may`: `set JobRun.label`.
-pub fn set_text(entities: &[Entity], column: &Column) -> String {
-    let (entity, field) = (&entities[column.entity], plain(&column.name));
-    match column.state {
+pub fn set_text(resolved: &Resolved, column: ColumnIx) -> String {
+    let def = &resolved.schema[column];
+    let (entity, field) = (&resolved.entities[def.entity], &def.name);
+    match def.state {
         None => format!("set {}.{field}", entity.name),
         Some(state) => format!("set {}.{}.{field}", entity.name, entity.states[state].name),
     }
 }
 
 /// The trait of a change of the data of links: `SetOrderLines`.
-pub fn set_link_trait(entities: &[Entity], edge: &Edge) -> Ident {
-    let entity = &entities[edge.from.entity].name;
-    let field = pascal(&plain(&edge.from.name));
-    format_ident!("Set{}{}", entity, field, span = edge.from.name.span())
+pub fn set_link_trait(resolved: &Resolved, edge: EdgeIx) -> Ident {
+    let (entity, name) = declaring_end(resolved, edge);
+    let field = pascal(&plain(name));
+    format_ident!("Set{}{}", entity, field, span = name.span())
 }
 
 /// The trait of a change of whole entities: `CreateJobRun`.
@@ -179,7 +188,7 @@ pub fn whole_trait(what: Whole, entity: &Entity) -> Ident {
 }
 
 /// The edge with that name at this entity, if its links have data.
-fn data_edge(resolved: &Resolved, entity: usize, name: &Ident) -> Option<usize> {
+fn data_edge(resolved: &Resolved, entity: EntityIx, name: &Ident) -> Option<EdgeIx> {
     let fields = &resolved.entities[entity].fields;
     match fields.iter().find(|field| field.name == *name)?.kind {
         FieldKind::End(end) => end.edge.filter(|e| resolved.edges[*e].data.is_some()),
@@ -188,16 +197,16 @@ fn data_edge(resolved: &Resolved, entity: usize, name: &Ident) -> Option<usize> 
 }
 
 /// The change of links as written in a `may`: `link JobRun.builds`.
-pub fn link_text(kind: LinkKind, entities: &[Entity], edge: &Edge) -> String {
-    let (entity, field) = (&entities[edge.from.entity].name, &edge.from.name);
+pub fn link_text(kind: LinkKind, resolved: &Resolved, edge: EdgeIx) -> String {
+    let (entity, field) = declaring_end(resolved, edge);
     format!("{} {entity}.{field}", kind.word())
 }
 
 /// Reports two permissions whose traits would have the same name. State data has a trait only if an event may set it.
-pub fn distinct(resolved: &Resolved, events: &[Event], errors: &mut Errors) {
-    let may_be_set = |column: &usize| {
-        let declared = |event: &Event| event.mays.contains(&May::Set(*column));
-        events.iter().any(declared)
+pub fn distinct(resolved: &Resolved, errors: &mut Errors) {
+    let may_be_set = |column: &ColumnIx| {
+        let mut events = resolved.schema.events.iter();
+        events.any(|event| event.mays.contains(&May::Set(*column)))
     };
     let mut seen: BTreeMap<String, String> = BTreeMap::new();
     let mut check = |name: Ident, at: &Ident, what: String| {
@@ -212,9 +221,9 @@ pub fn distinct(resolved: &Resolved, events: &[Event], errors: &mut Errors) {
             );
         }
     };
-    for entity in &resolved.entities {
-        for (from, state) in entity.states.iter().enumerate() {
-            for transition in &state.to {
+    for (number, entity) in resolved.entities.entries() {
+        for (from, state) in entity.states.entries() {
+            for transition in &resolved.schema[number][from].to {
                 let target = &entity.states[transition.to].name;
                 let what = format!("{}: {} -> {target}", entity.name, state.name);
                 check(move_trait(entity, from, transition.to), &state.name, what);
@@ -223,41 +232,32 @@ pub fn distinct(resolved: &Resolved, events: &[Event], errors: &mut Errors) {
         for field in &entity.fields {
             if let FieldKind::Column(column) = field.kind {
                 let what = format!("set {}.{}", entity.name, field.name);
-                check(
-                    set_trait(&resolved.entities, &resolved.columns[column]),
-                    &field.name,
-                    what,
-                );
+                check(set_trait(resolved, column), &field.name, what);
             }
         }
         let data = entity.states.iter().flat_map(|state| &state.data);
         for column in data.filter(|column| may_be_set(column)) {
-            let column = &resolved.columns[*column];
-            let what = set_text(&resolved.entities, column);
-            check(set_trait(&resolved.entities, column), &column.name, what);
+            let at = &resolved.columns[*column].name;
+            check(
+                set_trait(resolved, *column),
+                at,
+                set_text(resolved, *column),
+            );
         }
         for what in [Whole::Create, Whole::Ensure, Whole::Delete] {
             let text = format!("{} {}", what.word(), entity.name);
             check(whole_trait(what, entity), &entity.name, text);
         }
     }
-    for edge in &resolved.edges {
-        if edge.data.is_some() {
-            let owner = &resolved.entities[edge.from.entity].name;
-            let what = format!("set {owner}.{}", plain(&edge.from.name));
-            check(
-                set_link_trait(&resolved.entities, edge),
-                &edge.from.name,
-                what,
-            );
+    for (edge, known) in resolved.edges.entries() {
+        let (owner, name) = declaring_end(resolved, edge);
+        if known.data.is_some() {
+            let what = format!("set {owner}.{}", plain(name));
+            check(set_link_trait(resolved, edge), name, what);
         }
         for kind in [LinkKind::Link, LinkKind::Unlink, LinkKind::Relink] {
-            let what = link_text(kind, &resolved.entities, edge);
-            check(
-                link_trait(kind, &resolved.entities, edge),
-                &edge.from.name,
-                what,
-            );
+            let what = link_text(kind, resolved, edge);
+            check(link_trait(kind, resolved, edge), name, what);
         }
     }
 }

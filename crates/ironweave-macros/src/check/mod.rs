@@ -14,6 +14,7 @@ mod mays;
 pub mod model;
 pub mod names;
 mod paths;
+pub mod table;
 mod taken;
 #[cfg(test)]
 mod tests;
@@ -21,13 +22,14 @@ pub mod types;
 mod values;
 
 pub use mays::{
-    link_text, link_trait, move_trait, set_link_trait, set_text, set_trait, whole_trait,
+    declaring_end, link_text, link_trait, move_trait, set_link_trait, set_text, set_trait,
+    whole_trait,
 };
 
 use crate::errors::{Errors, did_you_mean};
 use crate::parse::ast;
-use entities::Resolved;
-use model::{FieldKind, Hop, Invariant, Model};
+use ironweave_schema::{EntityIx, Hop, InvariantDef, StateIx};
+use model::{FieldKind, Invariant, Model, Resolved};
 pub use taken::Taken;
 pub use values::optional;
 
@@ -35,27 +37,31 @@ pub use values::optional;
 pub fn model(mut ast: ast::Module, errors: &mut Errors) -> Model {
     names::items(&mut ast, errors);
     let mut resolved = entities::resolve(ast.entities, ast.lifecycles, errors);
-    for entity in 0..resolved.entities.len() {
-        for clash in names::members(&resolved.entities[entity], &resolved, errors) {
+    for entity in resolved.entities.indexes() {
+        for clash in names::members(entity, &resolved, errors) {
             clash.hide(entity, &mut resolved);
         }
     }
-    let events = events::resolve(ast.events, &resolved, errors);
-    mays::distinct(&resolved, &events, errors);
+    let events = events::resolve(ast.events, &mut resolved, errors);
+    mays::distinct(&resolved, errors);
     let taken = Taken::of(&resolved, &events, &ast.invariants, &ast.others);
-    let invariants = invariants(ast.invariants, &resolved, errors);
+    let invariants = invariants(ast.invariants, &mut resolved, errors);
+    resolved.schema.name = names::plain(&ast.name);
     if errors.len() == 0 {
-        lifecycle::reachable(&resolved, &events, errors);
+        lifecycle::reachable(&resolved, errors);
+    }
+    if errors.len() == 0
+        && let Err(wrong) = resolved.schema.validate()
+    {
+        errors.at(&ast.name, wrong.to_string());
     }
     Model {
+        resolved,
         broken: false,
         taken,
         attrs: ast.attrs,
         vis: ast.vis,
         name: ast.name,
-        entities: resolved.entities,
-        columns: resolved.columns,
-        edges: resolved.edges,
         events,
         invariants,
         others: ast.others,
@@ -64,7 +70,7 @@ pub fn model(mut ast: ast::Module, errors: &mut Errors) -> Model {
 
 fn invariants(
     written: Vec<ast::Invariant>,
-    resolved: &Resolved,
+    resolved: &mut Resolved,
     errors: &mut Errors,
 ) -> Vec<Invariant> {
     let mut invariants = Vec::new();
@@ -76,12 +82,17 @@ fn invariants(
         for name in &invariant.via {
             via.extend(paths::hop(resolved, entity, name, errors).map(|(hop, ..)| hop));
         }
+        resolved.schema.invariants.push(InvariantDef {
+            name: names::plain(&invariant.name),
+            entity,
+            via,
+            check: types::text(&invariant.check),
+            ..InvariantDef::default()
+        });
         invariants.push(Invariant {
             attrs: invariant.attrs,
             vis: invariant.vis,
             name: invariant.name,
-            entity,
-            via,
             check: invariant.check,
         });
     }
@@ -91,10 +102,10 @@ fn invariants(
 /// Resolves the name of a state, or reports an error with a suggestion.
 fn state(
     resolved: &Resolved,
-    entity: usize,
+    entity: EntityIx,
     name: &proc_macro2::Ident,
     errors: &mut Errors,
-) -> Option<usize> {
+) -> Option<StateIx> {
     let entity = &resolved.entities[entity];
     let found = entity.state(name);
     if found.is_none() {
@@ -117,7 +128,7 @@ fn state(
 }
 
 /// The names of the edges of an entity.
-fn edge_names(resolved: &Resolved, entity: usize) -> Vec<String> {
+fn edge_names(resolved: &Resolved, entity: EntityIx) -> Vec<String> {
     let fields = resolved.entities[entity].fields.iter();
     let edges = fields.filter(|field| matches!(field.kind, FieldKind::End(_)));
     edges.map(|field| names::plain(&field.name)).collect()

@@ -2,13 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use ironweave_schema::{Cardinality, ColumnIx, EntityIx, IndexKind, StateIx};
 use proc_macro2::Ident;
 use quote::format_ident;
 use syn::ext::IdentExt as _;
 use syn::{Item, Visibility};
 
-use super::entities::Resolved;
-use super::model::{Cardinality, Entity, Field, FieldKind, Index};
+use super::model::{Field, FieldKind, Resolved};
 use super::types::text as text_of;
 use crate::errors::Errors;
 use crate::parse::ast::{Lifecycle, Module};
@@ -311,25 +311,26 @@ pub enum Clash {
     /// The methods of a field, by its number.
     Field(usize),
     /// The methods of state data, by its column.
-    Data(usize),
+    Data(ColumnIx),
     /// A verb, by state and number.
-    Verb(usize, usize),
+    Verb(StateIx, usize),
 }
 
 impl Clash {
     /// Removes the methods, so that rustc does not report them again.
-    pub fn hide(self, entity: usize, resolved: &mut Resolved) {
+    pub fn hide(self, entity: EntityIx, resolved: &mut Resolved) {
         let def = &mut resolved.entities[entity];
         match self {
             Self::Field(field) => def.fields[field].hidden = true,
             Self::Data(column) => resolved.columns[column].hidden = true,
-            Self::Verb(state, verb) => def.states[state].to[verb].hidden = true,
+            Self::Verb(state, verb) => def.states[state].verbs[verb].hidden = true,
         }
     }
 }
 
 /// Checks the names of methods of handles and tokens against reserved names and each other. Returns the methods to remove.
-pub fn members(entity: &Entity, resolved: &Resolved, errors: &mut Errors) -> Vec<Clash> {
+pub fn members(entity: EntityIx, resolved: &Resolved, errors: &mut Errors) -> Vec<Clash> {
+    let entity = &resolved.entities[entity];
     let mut clashes = Vec::new();
     let columns = &resolved.columns;
     let mut taken: BTreeMap<String, String> = BTreeMap::new();
@@ -359,7 +360,7 @@ pub fn members(entity: &Entity, resolved: &Resolved, errors: &mut Errors) -> Vec
             clashes.push(Clash::Field(number));
         }
     }
-    for (number, state) in entity.states.iter().enumerate() {
+    for (number, state) in entity.states.entries() {
         let mut taken = taken.clone();
         for column in &state.data {
             let before = errors.len();
@@ -372,9 +373,9 @@ pub fn members(entity: &Entity, resolved: &Resolved, errors: &mut Errors) -> Vec
                 clashes.push(Clash::Data(*column));
             }
         }
-        for (verb_number, transition) in state.to.iter().enumerate() {
+        for (verb_number, verb) in state.verbs.iter().enumerate() {
             let before = errors.len();
-            let verb = &transition.verb;
+            let verb = &verb.name;
             if !reserved(verb, "verb", errors) {
                 let origin = format!("a verb of the state `{}`", state.name);
                 take(&mut taken, &plain(verb), verb, origin, errors);
@@ -393,14 +394,14 @@ fn methods(field: &Field, resolved: &Resolved) -> Vec<&'static str> {
     match field.kind {
         FieldKind::Broken => {}
         FieldKind::Column(column) => {
-            let column = &resolved.columns[column];
+            let column = &resolved.schema[column];
             if !column.key {
                 methods.push("set_*");
             }
             if column.index.is_some() {
                 methods.push("by_*");
             }
-            if column.index == Some(Index::Ordered) {
+            if column.index == Some(IndexKind::Ordered) {
                 methods.push("by_*_range");
             }
         }
@@ -410,7 +411,7 @@ fn methods(field: &Field, resolved: &Resolved) -> Vec<&'static str> {
                 methods.extend(["*_count", "*_contains"]);
             }
             methods.push("with_*");
-            let edge = end.edge.map(|edge| &resolved.edges[edge]);
+            let edge = end.edge.map(|edge| &resolved.schema[edge]);
             if edge.is_some_and(|edge| edge.data.is_some()) {
                 methods.extend(["*_data", "set_*_data"]);
             }

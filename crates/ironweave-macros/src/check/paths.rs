@@ -1,11 +1,11 @@
 //! Resolves the paths of arcs, which lead from a name of the event over edges to entities.
 
+use ironweave_schema::{Cardinality, EntityIx, Hop, NameIx, Path};
 use proc_macro2::Ident;
 
 use super::edge_names;
-use super::entities::Resolved;
 use super::events::Scope;
-use super::model::{Cardinality, FieldKind, Hop, Path};
+use super::model::{FieldKind, Resolved};
 use super::names::plain;
 use crate::errors::{Errors, did_you_mean};
 use crate::parse::ast;
@@ -15,7 +15,7 @@ pub struct Reached {
     /// The path.
     pub path: Path,
     /// The entity type at its end.
-    pub entity: usize,
+    pub entity: EntityIx,
     /// How many entities it may reach.
     pub count: Cardinality,
 }
@@ -23,10 +23,10 @@ pub struct Reached {
 /// Resolves one edge, as seen from an entity.
 pub fn hop(
     resolved: &Resolved,
-    entity: usize,
+    entity: EntityIx,
     name: &Ident,
     errors: &mut Errors,
-) -> Option<(Hop, usize, Cardinality)> {
+) -> Option<(Hop, EntityIx, Cardinality)> {
     let of = &resolved.entities[entity];
     match of
         .fields
@@ -61,7 +61,7 @@ pub fn hop(
 /// Resolves a path.
 pub fn path(scope: &Scope<'_>, written: &ast::Path, errors: &mut Errors) -> Option<Reached> {
     let root = root(scope, &written.root, errors)?;
-    let name = &scope.names[root];
+    let name = &scope.def[root];
     let (mut entity, mut count) = (name.entity, name.count);
     let mut hops = Vec::new();
     for edge in &written.hops {
@@ -78,8 +78,8 @@ pub fn path(scope: &Scope<'_>, written: &ast::Path, errors: &mut Errors) -> Opti
 }
 
 /// Resolves the name at the root of a path.
-fn root(scope: &Scope<'_>, name: &Ident, errors: &mut Errors) -> Option<usize> {
-    let found = scope.names.iter().position(|known| known.name == *name);
+fn root(scope: &Scope<'_>, name: &Ident, errors: &mut Errors) -> Option<NameIx> {
+    let found = scope.named(name);
     if found.is_some() || scope.broken.contains(&plain(name)) {
         return found;
     }
@@ -87,8 +87,8 @@ fn root(scope: &Scope<'_>, name: &Ident, errors: &mut Errors) -> Option<usize> {
         return None;
     }
     let event = scope.event;
-    if let Some(field) = scope.fields.iter().find(|field| field.name == *name) {
-        let ty = super::types::text(&field.written);
+    if let Some(number) = scope.fields.position(|field| field.name == *name) {
+        let ty = &scope.def[number].ty;
         errors.at(
             name,
             format!("`{name}` is a value (`{ty}`), but a path begins at an entity"),

@@ -6,13 +6,14 @@
 
 use std::collections::BTreeSet;
 
+use ironweave_schema::EventIx;
 use proc_macro2::{Ident, Span, TokenStream, TokenTree};
 use quote::ToTokens;
 use syn::{Item, UseTree};
 
-use super::entities::Resolved;
-use super::model::Event;
+use super::model::{Event, Resolved};
 use super::names::plain;
+use super::table::Table;
 use crate::parse::ast::Invariant;
 
 /// The names that have a meaning in the scope of generated methods.
@@ -28,7 +29,7 @@ impl Taken {
     /// Collects them.
     pub fn of(
         resolved: &Resolved,
-        events: &[Event],
+        events: &Table<EventIx, Event>,
         invariants: &[Invariant],
         others: &[Item],
     ) -> Self {

@@ -5,6 +5,8 @@
 
 use std::fmt::Write as _;
 
+use ironweave_schema::Schema;
+
 use crate::errors::Errors;
 use crate::{check, parse};
 
@@ -54,8 +56,8 @@ fn errors_of(model: &str) -> Vec<String> {
     errors.list().iter().map(show).collect()
 }
 
-/// Runs one case of `wrong.txt`, and returns its errors as lines of that file.
-fn run(title: &str, changes: &[(String, String)]) -> String {
+/// The correct model with texts replaced, each of which must occur exactly once.
+fn changed(title: &str, changes: &[(String, String)]) -> String {
     let mut model = CORRECT.to_string();
     for (from, to) in changes {
         assert_eq!(
@@ -65,23 +67,20 @@ fn run(title: &str, changes: &[(String, String)]) -> String {
         );
         model = model.replace(from, to);
     }
-    let mut out = String::new();
-    for error in errors_of(&model) {
-        let _ = writeln!(out, "! {error}");
-    }
-    out
+    model
 }
 
-#[test]
-fn each_mistake_in_a_model_is_reported() {
-    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/src/check/wrong.txt");
-    let written = std::fs::read_to_string(path).expect("the file of cases can be read");
+/// Runs each case of a file: a title in brackets, what is replaced in the correct model (`- from`, `+ to`), and then what
+/// comes of it, each line with a mark before it.
+fn cases(file: &str, mark: &str, least: usize, run: impl Fn(&str) -> Vec<String>) {
+    let path = format!("{}/src/check/{file}", env!("CARGO_MANIFEST_DIR"));
+    let written = std::fs::read_to_string(&path).expect("the cases are there");
     let written = written.replace("\r\n", "\n");
     let (mut out, mut cases) = (String::new(), 0);
     let (mut title, mut changes) = (String::new(), Vec::new());
     let mut lines = written.lines().peekable();
     while let Some(line) = lines.next() {
-        if line.starts_with("! ") {
+        if line.starts_with(mark) {
             continue;
         }
         out += line;
@@ -94,14 +93,16 @@ fn each_mistake_in_a_model_is_reported() {
         } else if let (Some(to), Some((_, last))) = (line.strip_prefix('+'), changes.last_mut()) {
             *last = to.strip_prefix(' ').unwrap_or(to).replace("\\n", "\n");
             if !lines.peek().is_some_and(|next| next.starts_with("- ")) {
-                let errors = run(&title, &changes);
-                assert!(!errors.is_empty(), "[{title}] has no error");
-                out += &errors;
+                let results = run(&changed(&title, &changes));
+                assert!(!results.is_empty(), "[{title}] changes nothing");
+                for result in results {
+                    let _ = writeln!(out, "{mark}{result}");
+                }
                 cases += 1;
             }
         }
     }
-    assert!(cases >= 40, "only {cases} cases were found");
+    assert!(cases >= least, "only {cases} cases were found");
     if std::env::var_os("BLESS").is_some() {
         std::fs::write(path, out).expect("the cases can be written");
     } else if out != written {
@@ -109,8 +110,37 @@ fn each_mistake_in_a_model_is_reported() {
             .lines()
             .zip(written.lines())
             .find(|(now, then)| now != then);
-        panic!("wrong.txt differs first at (now, then): {differs:#?}");
+        panic!("{file} differs first at (now, then): {differs:#?}");
     }
+}
+
+#[test]
+fn each_mistake_in_a_model_is_reported() {
+    cases("wrong.txt", "! ", 40, errors_of);
+}
+
+fn schema_of(model: &str) -> Schema {
+    let mut errors = Errors::default();
+    let tokens = model.parse().expect("the test input has tokens");
+    let ast = parse::module(tokens, &mut errors).expect("it is a module");
+    let schema = check::model(ast, &mut errors).resolved.schema;
+    assert!(errors.list().is_empty(), "{:?}", errors_of(model));
+    schema
+}
+
+#[test]
+fn each_change_of_a_model_is_reported() {
+    let right = schema_of(CORRECT);
+    cases("differences.txt", "= ", 30, |model| {
+        let now = schema_of(model);
+        let changes = right.diff(&now).into_iter();
+        changes
+            .map(|change| match change.is_of_shape() {
+                true => format!("{change}"),
+                false => format!("(rule) {change}"),
+            })
+            .collect()
+    });
 }
 
 #[test]

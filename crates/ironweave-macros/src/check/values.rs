@@ -1,15 +1,16 @@
 //! Checks the values in arcs: the columns that they are written to, that none is missing, and their sources.
 
+use ironweave_schema::{
+    Assign, BindBy, Cardinality, ColumnIx, EntityIx, FieldIx, NameIx, Source, StateIx,
+};
 use proc_macro2::{Ident, TokenStream};
 use quote::quote;
 use syn::Type;
 
-use super::entities::Resolved;
 use super::events::Scope;
-use super::model::{
-    Assign, By, Cardinality, Column, FieldKind, Literal, LiteralKind, Source, Typed, TypedFrom,
-};
+use super::model::{FieldKind, Literal, LiteralKind, Resolved, Typed, TypedFrom};
 use super::names::plain;
+use super::table::Ix as _;
 use super::{paths, types};
 use crate::errors::{Errors, did_you_mean};
 use crate::parse::ast;
@@ -17,10 +18,10 @@ use crate::parse::ast;
 /// The column of a field that may be set.
 pub fn settable(
     resolved: &Resolved,
-    entity: usize,
+    entity: EntityIx,
     name: &Ident,
     errors: &mut Errors,
-) -> Option<usize> {
+) -> Option<ColumnIx> {
     let def = &resolved.entities[entity];
     let of = &def.name;
     match def
@@ -29,7 +30,7 @@ pub fn settable(
         .find(|field| field.name == *name)
         .map(|field| field.kind)
     {
-        Some(FieldKind::Column(column)) if resolved.columns[column].key => {
+        Some(FieldKind::Column(column)) if resolved.schema[column].key => {
             errors.at(
                 name,
                 format!("`{name}` is the key of `{of}`, and a key never changes"),
@@ -52,7 +53,7 @@ pub fn settable(
                 .fields
                 .iter()
                 .filter(
-                    |field| matches!(field.kind, FieldKind::Column(c) if !resolved.columns[c].key),
+                    |field| matches!(field.kind, FieldKind::Column(c) if !resolved.schema[c].key),
                 )
                 .map(|field| plain(&field.name))
                 .collect();
@@ -66,13 +67,13 @@ pub fn settable(
 /// The column of a piece of data of a state.
 pub fn state_data(
     resolved: &Resolved,
-    entity: usize,
-    state: usize,
+    entity: EntityIx,
+    state: StateIx,
     name: &Ident,
     errors: &mut Errors,
-) -> Option<usize> {
+) -> Option<ColumnIx> {
     let def = &resolved.entities[entity].states[state];
-    let column = |c: &&usize| resolved.columns[**c].name == *name;
+    let column = |c: &&ColumnIx| resolved.columns[**c].name == *name;
     let found = def.data.iter().find(column).copied();
     if found.is_none() {
         let known: Vec<String> = def
@@ -93,12 +94,12 @@ pub fn state_data(
 pub fn assigns(
     scope: &mut Scope<'_>,
     given: &[&ast::Assign],
-    wanted: &[usize],
+    wanted: &[ColumnIx],
     (at, what): (&Ident, &str),
     errors: &mut Errors,
 ) -> Vec<Assign> {
     let resolved = scope.resolved;
-    let columns: &[Column] = &resolved.columns;
+    let columns = &resolved.columns;
     let (mut out, mut seen, mut unknown) = (Vec::new(), Vec::new(), false);
     for assign in given {
         let name = &assign.name;
@@ -119,7 +120,7 @@ pub fn assigns(
             source(scope, ty, name, &assign.value, errors).map(|source| Assign { column, source }),
         );
     }
-    let missing: Vec<usize> = wanted
+    let missing: Vec<ColumnIx> = wanted
         .iter()
         .copied()
         .filter(|c| !seen.contains(c) && columns[*c].default.is_none())
@@ -142,9 +143,10 @@ pub fn assigns(
 
 /// Adds a literal.
 fn add(scope: &mut Scope<'_>, ty: &Type, tokens: TokenStream, kind: LiteralKind) -> Source {
-    let ty = ty.clone();
+    let (ty, text) = (ty.clone(), types::text(&tokens));
+    let index = FieldIx::at(scope.fields.len() + scope.literals.len());
     scope.literals.push(Literal { ty, tokens, kind });
-    Source::Literal(scope.literals.len() - 1)
+    Source::Literal { index, text }
 }
 
 /// `T` of `Option<T>`.
@@ -267,10 +269,13 @@ pub fn source(
                 from: TypedFrom::Column(column),
                 at: field.clone(),
             });
-            Some(Source::Entity(number, column))
+            Some(Source::Entity {
+                name: number,
+                column,
+            })
         }
         ast::Value::Field(field) => {
-            if let Some(number) = scope.fields.iter().position(|known| known.name == *field) {
+            if let Some(number) = scope.fields.position(|known| known.name == *field) {
                 if scope.fields[number].binds.is_some() {
                     errors.at(field, format!("`{field}` is an entity, not a value: write `{field}.field` for a field of it"));
                     return None;
@@ -286,7 +291,7 @@ pub fn source(
                 });
                 return Some(Source::Field(number));
             }
-            if scope.names.iter().any(|known| known.name == *field) {
+            if scope.named(field).is_some() {
                 errors.at(field, format!("`{field}` is an entity, not a value: write `{field}.field` for a field of it"));
                 return None;
             }
@@ -311,13 +316,13 @@ fn entity_field(
     root: &Ident,
     field: &Ident,
     errors: &mut Errors,
-) -> Option<(usize, usize)> {
+) -> Option<(NameIx, ColumnIx)> {
     let path = ast::Path {
         root: root.clone(),
         hops: Vec::new(),
     };
     let number = paths::path(scope, &path, errors)?.path.root;
-    let name = &scope.names[number];
+    let name = &scope.def[number];
     if name.count != Cardinality::One {
         errors.at(
             root,
@@ -327,7 +332,7 @@ fn entity_field(
         );
         return None;
     }
-    if name.by == By::Created && number >= scope.known {
+    if name.by == BindBy::Created && number.index() >= scope.known {
         errors.at(
             root,
             format!("`{root}` is not created yet: write its `create` before this one"),
@@ -345,7 +350,7 @@ fn entity_field(
     }
     // State data, if the binding determines the state.
     let state = match name.by {
-        By::Token(state) => Some(&def.states[state]),
+        BindBy::Token(state) => Some(&def.states[state]),
         _ => None,
     };
     let data = state.map_or(&[][..], |state| &state.data);

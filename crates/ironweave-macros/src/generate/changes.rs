@@ -1,6 +1,7 @@
 //! Methods that change an entity and its links, in the handler of an event that declares the change. The methods that move a
 //! token are in `methods`.
 
+use ironweave_schema::{ColumnIx, EntityIx};
 use proc_macro2::TokenStream;
 use quote::{format_ident, quote};
 use syn::Type;
@@ -10,10 +11,12 @@ use super::methods::{block, shown, value_parameter};
 use super::{number, result};
 use crate::check::model::{Entity, Field, FieldEnd, FieldKind, LinkKind, Model, Whole};
 use crate::check::names::plain;
-use crate::check::{link_text, link_trait, set_link_trait, set_text, set_trait, whole_trait};
+use crate::check::{
+    declaring_end, link_text, link_trait, set_link_trait, set_text, set_trait, whole_trait,
+};
 
 /// The methods that change any handle or token, except for its state.
-pub fn changing(model: &Model, index: usize, entity: &Entity) -> TokenStream {
+pub fn changing(model: &Model, index: EntityIx, entity: &Entity) -> TokenStream {
     let name = &entity.name;
     let s = model.taken.generic("S");
     let one = |field: &Field| match field.kind {
@@ -33,16 +36,21 @@ pub fn changing(model: &Model, index: usize, entity: &Entity) -> TokenStream {
 }
 
 /// Sets a column.
-pub fn setter(model: &Model, entity: usize, column: usize, vis: &syn::Visibility) -> TokenStream {
+pub fn setter(
+    model: &Model,
+    entity: EntityIx,
+    column: ColumnIx,
+    vis: &syn::Visibility,
+) -> TokenStream {
     let def = &model.columns[column];
-    let bound = set_trait(&model.entities, def);
+    let bound = set_trait(model, column);
     let method = format_ident!("set_{}", def.name);
     let doc = format!(
         "Sets `{}`, in an event with `#[may({})]`.",
         plain(&def.name),
-        set_text(&model.entities, def)
+        set_text(model, column)
     );
-    let claimed = match def.state {
+    let claimed = match model.schema[column].state {
         Some(state) => {
             let state = number(state);
             quote!(::core::option::Option::Some(#state))
@@ -70,25 +78,21 @@ fn edge(model: &Model, field: &Field, end: FieldEnd) -> TokenStream {
     let vis = &field.vis;
     let other = &model.entities[end.other].name;
     let forward = end.forward;
-    let hop_number = number(end.edge.unwrap_or(0));
+    let hop_number = number(end.edge.unwrap_or_default());
     let hop = quote!(::ironweave::plumbing::hop(#hop_number, #forward));
     let (tx, other_name) = (model.taken.local("tx"), model.taken.local("other"));
     let (e, unit) = (model.taken.generic("E"), result(&quote!(())));
     let data = end.edge.and_then(|edge| model.edges[edge].data.as_ref());
     let set_data = data.map(|ty| set_link_data(model, field, end, ty));
     let kinds = [LinkKind::Link, LinkKind::Unlink, LinkKind::Relink];
-    let changes = end
-        .edge
-        .map(|edge| &model.edges[edge])
-        .into_iter()
-        .flat_map(|edge| {
-            kinds.into_iter().map(move |kind| {
-                let bound = link_trait(kind, &model.entities, edge);
-                let may = link_text(kind, &model.entities, edge);
-                let method = format_ident!("{}_{}", kind.word(), field.name);
-                (kind, bound, may, method)
-            })
-        });
+    let changes = end.edge.into_iter().flat_map(|edge| {
+        kinds.into_iter().map(move |kind| {
+            let bound = link_trait(kind, model, edge);
+            let may = link_text(kind, model, edge);
+            let method = format_ident!("{}_{}", kind.word(), field.name);
+            (kind, bound, may, method)
+        })
+    });
     let changes = changes.map(|(kind, bound, may, method)| {
         let given = data.filter(|_| kind != LinkKind::Unlink);
         let (call, what) = match (kind, given) {
@@ -127,7 +131,7 @@ fn set_link_data(model: &Model, field: &Field, end: FieldEnd, ty: &Type) -> Toke
     let (Some(edge), vis, name) = (end.edge, &field.vis, &field.name) else {
         return TokenStream::new();
     };
-    let def = &model.edges[edge];
+    let (bound, owner) = (set_link_trait(model, edge), declaring_end(model, edge));
     let other = &model.entities[end.other].name;
     let (edge, forward) = (number(edge), end.forward);
     let hop = quote!(::ironweave::plumbing::hop(#edge, #forward));
@@ -135,14 +139,9 @@ fn set_link_data(model: &Model, field: &Field, end: FieldEnd, ty: &Type) -> Toke
     let taken = &model.taken;
     let (tx, value, other_name) = (taken.local("tx"), taken.local("data"), taken.local("other"));
     let e = taken.generic("E");
-    let bound = set_link_trait(&model.entities, def);
     let unit = result(&quote!(()));
     let text = plain(name);
-    let may = format!(
-        "set {}.{}",
-        model.entities[def.from.entity].name,
-        plain(&def.from.name)
-    );
+    let may = format!("set {}.{}", owner.0, plain(owner.1));
     let set_doc = format!("Sets the data of a link of `{text}`, in an event with `#[may({may})]`.");
     quote! {
         #[doc = #set_doc]
@@ -157,7 +156,7 @@ fn set_link_data(model: &Model, field: &Field, end: FieldEnd, ty: &Type) -> Toke
 }
 
 /// Deletes it.
-fn delete(model: &Model, index: usize, entity: &Entity) -> TokenStream {
+fn delete(model: &Model, index: EntityIx, entity: &Entity) -> TokenStream {
     let (vis, name) = (&entity.vis, &entity.name);
     let bound = whole_trait(Whole::Delete, entity);
     let doc = format!(

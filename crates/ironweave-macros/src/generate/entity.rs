@@ -1,19 +1,20 @@
 //! Generates an entity: the handle, the enum of its tokens, and their methods.
 
+use ironweave_schema::{Cardinality, ColumnIx, EntityIx};
 use proc_macro2::TokenStream;
 use quote::{format_ident, quote};
 
 use super::{changes, documented, methods, number, result, summary};
-use crate::check::model::{Cardinality, Entity, FieldKind, Model, Whole};
+use crate::check::model::{Entity, FieldKind, Model, Whole};
 use crate::check::names::plain;
 use crate::check::types::{is_float, text};
 use crate::check::whole_trait;
 
 /// All of one entity.
-pub fn entity(model: &Model, index: usize, entity: &Entity) -> TokenStream {
+pub fn entity(model: &Model, index: EntityIx, entity: &Entity) -> TokenStream {
     let (vis, name) = (&entity.vis, &entity.name);
     let attrs = documented(&entity.attrs, &format!("The entity `{name}`."));
-    let summary = summary::entity(model, entity);
+    let summary = summary::entity(model, index, entity);
     let handle = handle(model, index, entity);
     let enumeration = enumeration(entity);
     let key = key(model, entity);
@@ -22,7 +23,7 @@ pub fn entity(model: &Model, index: usize, entity: &Entity) -> TokenStream {
     let finding = methods::finding(model, index, entity);
     let changing = changes::changing(model, index, entity);
     let s = model.taken.generic("S");
-    let on_tokens = (0..entity.states.len()).map(|s| methods::on_tokens(model, index, entity, s));
+    let on_tokens = (entity.states.indexes()).map(|s| methods::on_tokens(model, index, entity, s));
     quote! {
         #attrs
         #[doc = #summary]
@@ -42,12 +43,12 @@ pub fn entity(model: &Model, index: usize, entity: &Entity) -> TokenStream {
 }
 
 /// The implementations that every handle has, by a macro of the runtime.
-fn handle(model: &Model, index: usize, entity: &Entity) -> TokenStream {
+fn handle(model: &Model, index: EntityIx, entity: &Entity) -> TokenStream {
     let (name, states) = (&entity.name, &entity.states_name);
     let text = plain(name);
     let index = number(index);
     let names = entity.states.iter().map(|state| &state.name);
-    let numbers = (0..entity.states.len()).map(number);
+    let numbers = entity.states.indexes().map(number);
     let generics = ["S", "T", "P"].map(|name| model.taken.generic(name));
     quote! {
         ::ironweave::plumbing::handle! {
@@ -81,14 +82,14 @@ fn enumeration(entity: &Entity) -> TokenStream {
 }
 
 /// `NewJobRun`: the argument with which a handler creates an entity.
-fn new(model: &Model, index: usize, entity: &Entity) -> TokenStream {
+fn new(model: &Model, index: EntityIx, entity: &Entity) -> TokenStream {
     let (vis, name) = (&entity.vis, &entity.name);
     let new = format_ident!("New{}", name);
-    let initial = &entity.states[entity.initial];
+    let initial = &entity.states[model.schema[index].initial];
     let may = whole_trait(Whole::Create, entity);
     let (mut fields, mut links) = (Vec::new(), Vec::new());
     let (mut columns, mut values) = (Vec::new(), Vec::new());
-    let mut column = |name: &proc_macro2::Ident, column: usize, attrs: &[syn::Attribute]| {
+    let mut column = |name: &proc_macro2::Ident, column: ColumnIx, attrs: &[syn::Attribute]| {
         let (ty, number) = (&model.columns[column].ty, number(column));
         let attrs = documented(&docs(attrs), &format!("The field `{name}`."));
         fields.push(quote!(#attrs pub #name: #ty));

@@ -1,5 +1,6 @@
 //! Generates an event: the struct, its binding and serialization, and the types of its receipts.
 
+use ironweave_schema::{Arc, BindBy, Cardinality, EventDef, EventIx, FieldIx, May, NameIx, Scope};
 use proc_macro2::{Group, Ident, Span, TokenStream, TokenTree};
 use quote::{ToTokens as _, format_ident, quote, quote_spanned};
 use syn::Type;
@@ -8,33 +9,42 @@ use syn::spanned::Spanned as _;
 use super::methods::{equality, is_faithful};
 use super::{documented, number, result, summary};
 use crate::check::model::{
-    Arc, By, Cardinality, Event, EventField, LiteralKind, May, MetaField, Model, Name, Typed,
-    TypedFrom,
+    Event, EventField, LinkKind, LiteralKind, MetaField, Model, Typed, TypedFrom, Whole,
 };
 use crate::check::names::plain;
+use crate::check::table::Ix as _;
 use crate::check::types::{by_value, text};
 use crate::check::{
     Taken, link_trait, move_trait, optional, set_link_trait, set_trait, whole_trait,
 };
 
 /// The struct and its implementations.
-pub fn event(model: &Model, index: usize, event: &Event) -> TokenStream {
-    let structure = structure(event);
+pub fn event(model: &Model, index: EventIx, event: &Event) -> TokenStream {
+    let def = &model.schema[index];
+    let structure = structure(event, def);
     let name = &event.name;
     let typed = typed(model, event);
-    if event.immediate {
+    if def.immediate {
         return quote! { #structure #(#typed)* };
     }
     let implementation = implementation(model, index, event);
-    let mays = event.mays.iter().map(|may| {
-        let bound = match *may {
-            May::Move { entity, from, to } => move_trait(&model.entities[entity], from, to),
-            May::Link(kind, edge) => link_trait(kind, &model.entities, &model.edges[edge]),
-            May::Set(column) => set_trait(&model.entities, &model.columns[column]),
-            May::SetLink(edge) => set_link_trait(&model.entities, &model.edges[edge]),
-            May::Whole(what, entity) => whole_trait(what, &model.entities[entity]),
+    let mays = def.mays.iter().filter_map(|may| {
+        let links = |kind, edge: &_| link_trait(kind, model, *edge);
+        let whole = |what, entity: &_| whole_trait(what, &model.entities[*entity]);
+        let bound = match may {
+            May::Move { entity, from, to } => move_trait(&model.entities[*entity], *from, *to),
+            May::Link(edge) => links(LinkKind::Link, edge),
+            May::Unlink(edge) => links(LinkKind::Unlink, edge),
+            May::Relink(edge) => links(LinkKind::Relink, edge),
+            May::Set(column) => set_trait(model, *column),
+            May::SetLink(edge) => set_link_trait(model, *edge),
+            May::Create(entity) => whole(Whole::Create, entity),
+            May::Ensure(entity) => whole(Whole::Ensure, entity),
+            May::Delete(entity) => whole(Whole::Delete, entity),
+            // Of a schema that was read, which this one was not.
+            May::Unknown(_) => return None,
         };
-        quote! { impl self::may::#bound for #name {} }
+        Some(quote! { impl self::may::#bound for #name {} })
     });
     let handles = event
         .has_may
@@ -106,19 +116,19 @@ fn spanned(tokens: TokenStream, at: Span) -> TokenStream {
     tokens.into_iter().map(at_place).collect()
 }
 
-fn structure(event: &Event) -> TokenStream {
+fn structure(event: &Event, def: &EventDef) -> TokenStream {
     let (vis, name) = (&event.vis, &event.name);
-    let what = if event.immediate {
+    let what = if def.immediate {
         "immediate event"
     } else {
         "event"
     };
     let mut attrs = documented(&event.attrs, &format!("The {what} `{name}`."));
-    let summary = summary::event(event);
+    let summary = summary::event(event, def);
     if !summary.is_empty() {
         attrs.extend(quote! { #[doc = #summary] });
     }
-    if event.immediate {
+    if def.immediate {
         attrs.extend(quote! { #[allow(dead_code)] });
     }
     if event.fields.is_empty() {
@@ -138,8 +148,8 @@ fn structure(event: &Event) -> TokenStream {
     quote! { #attrs #vis struct #name { #(#fields),* } }
 }
 
-fn implementation(model: &Model, index: usize, event: &Event) -> TokenStream {
-    let name = &event.name;
+fn implementation(model: &Model, index: EventIx, event: &Event) -> TokenStream {
+    let (name, def) = (&event.name, &model.schema[index]);
     let text = plain(name);
     let index = number(index);
     let unit = result(&quote!(()));
@@ -166,7 +176,7 @@ fn implementation(model: &Model, index: usize, event: &Event) -> TokenStream {
             }
         }
     });
-    let compared: Vec<TokenStream> = (event.fields.iter().enumerate())
+    let compared: Vec<TokenStream> = (event.fields.entries())
         .filter(|(_, field)| field.binds.is_none() && !is_faithful(&field.ty))
         .map(|(i, field)| {
             let (i, equality) = (number(i), equality(&field.ty));
@@ -190,12 +200,11 @@ fn implementation(model: &Model, index: usize, event: &Event) -> TokenStream {
             }
         }
     });
-    let all: Vec<TokenStream> = (event.names.iter().enumerate())
-        .map(|(i, name)| from_names(i, name, &names_of))
-        .collect();
-    let created: Vec<TokenStream> = (event.names.iter().enumerate())
-        .filter(|(_, name)| name.by == By::Created)
-        .map(|(i, name)| from_names(i, name, &names_of))
+    let given_by = |ix: NameIx| from_names(ix, (event, def), &names_of);
+    let all: Vec<TokenStream> = event.names.indexes().map(given_by).collect();
+    let created: Vec<TokenStream> = (event.names.indexes())
+        .filter(|ix| def[*ix].by == BindBy::Created)
+        .map(given_by)
         .collect();
     let bound_names = unused(&names_of, all.is_empty());
     let created_names = unused(&names_of, created.is_empty());
@@ -206,7 +215,7 @@ fn implementation(model: &Model, index: usize, event: &Event) -> TokenStream {
     // If a type of the user cannot be a value, rustc reports it at the first candidate.
     let own = (event.fields.iter()).find(|field| field.binds.is_none() && !by_value(&field.ty));
     let at = own.map_or(Span::call_site(), |field| field.ty.span());
-    let types = list(at, event.fields.iter().map(|field| list_type(event, field)));
+    let types = list(at, event.fields.iter().map(|field| list_type(def, field)));
     let refs = (!names.is_empty()).then(|| {
         list(
             Span::call_site(),
@@ -266,11 +275,8 @@ fn json(event: &Event, taken: &Taken) -> TokenStream {
         });
         out.extend(quote! { const RENAMED: &'static [&'static str] = &[#(#names),*]; });
     }
-    let numbered = || {
-        fields()
-            .enumerate()
-            .map(|(i, field)| (number(i), &field.json, &field.ty))
-    };
+    let numbered =
+        || (event.fields.entries()).map(|(i, field)| (number(i), &field.json, &field.ty));
     let aliases = numbered()
         .flat_map(|(i, json, _)| json.aliases.iter().map(move |alias| quote!((#alias, #i))));
     let aliases: Vec<TokenStream> = aliases.collect();
@@ -310,9 +316,9 @@ fn list(at: Span, items: impl DoubleEndedIterator<Item = TokenStream>) -> TokenS
 }
 
 /// The kind of a field of an event, as a type.
-fn list_type(event: &Event, field: &EventField) -> TokenStream {
+fn list_type(def: &EventDef, field: &EventField) -> TokenStream {
     let ty = &field.ty;
-    match field.binds.map(|binds| event.names[binds].count) {
+    match field.binds.map(|binds| def[binds].count) {
         None => quote!(::ironweave::plumbing::Val<#ty>),
         Some(Cardinality::One) => quote!(::ironweave::plumbing::One<#ty>),
         Some(Cardinality::Option) => quote!(::ironweave::plumbing::Opt<#ty>),
@@ -354,7 +360,7 @@ pub fn literals_of_immediate(model: &Model, event: &Event) -> TokenStream {
 /// An arm for each literal.
 fn literals(event: &Event) -> Vec<TokenStream> {
     let one = |(i, literal): (usize, &crate::check::model::Literal)| {
-        let index = number(event.fields.len() + i);
+        let index = number(FieldIx::at(event.fields.len() + i));
         let ty = &literal.ty;
         // A literal number can have any numeric type, but has no `From` conversion to all of them.
         let into = |tokens: &TokenStream, ty: Option<&Type>| match ty.is_some_and(by_value) {
@@ -382,11 +388,15 @@ fn literals(event: &Event) -> Vec<TokenStream> {
     event.literals.iter().enumerate().map(one).collect()
 }
 
+/// The events that a program can fire.
+fn fired(model: &Model) -> impl Iterator<Item = (&Event, &EventDef)> {
+    let all = model.events.iter().zip(&model.schema.events);
+    all.filter(|(_, def)| !def.immediate)
+}
+
 /// `AnyEvent`: the events that a program can fire, as one type.
 pub fn any(model: &Model) -> TokenStream {
-    let events: Vec<&Event> = (model.events.iter())
-        .filter(|event| !event.immediate)
-        .collect();
+    let events: Vec<&Event> = fired(model).map(|(event, _)| event).collect();
     let names = events.iter().map(|event| &event.name);
     let numbers = (0..events.len()).map(number);
     quote! {
@@ -395,9 +405,9 @@ pub fn any(model: &Model) -> TokenStream {
 }
 
 /// A field of `Bound` or `Created`, taken from the names.
-fn from_names(index: usize, name: &Name, names: &Ident) -> TokenStream {
-    let (index, field) = (number(index), &name.name);
-    match name.count {
+fn from_names(ix: NameIx, (event, def): (&Event, &EventDef), names: &Ident) -> TokenStream {
+    let (index, field) = (number(ix), &event.names[ix].name);
+    match def[ix].count {
         Cardinality::One => quote! { #field: #names.one(#index) },
         Cardinality::Option => quote! { #field: #names.option(#index) },
         Cardinality::Many => quote! { #field: #names.many(#index) },
@@ -406,25 +416,20 @@ fn from_names(index: usize, name: &Name, names: &Ident) -> TokenStream {
 
 /// The modules `bound` and `created`: the contents of receipts.
 pub fn results(model: &Model) -> TokenStream {
-    let events: Vec<&Event> = model
-        .events
-        .iter()
-        .filter(|event| !event.immediate)
-        .collect();
-    let bound = events
-        .iter()
-        .filter(|event| !event.names.is_empty())
-        .map(|event| {
+    let bound = fired(model)
+        .filter(|(event, _)| !event.names.is_empty())
+        .map(|(event, def)| {
             let doc = format!(
                 "The entities that [`{0}`](super::{0}) bound, after its declared arcs.",
                 event.name
             );
-            one_result(model, event, &doc, true)
+            one_result(model, (event, def), &doc, true)
         });
-    let creates = |event: &&&Event| event.names.iter().any(|name| name.by == By::Created);
-    let created = events.iter().filter(creates).map(|event| {
+    let creates =
+        |(_, def): &(_, &EventDef)| def.names.iter().any(|name| name.by == BindBy::Created);
+    let created = fired(model).filter(creates).map(|(event, def)| {
         let doc = format!("The entities that [`{0}`](super::{0}) created.", event.name);
-        one_result(model, event, &doc, false)
+        one_result(model, (event, def), &doc, false)
     });
     quote! {
         /// The entities that events bind: tokens if the declared arcs determine the state, or else handles.
@@ -436,11 +441,16 @@ pub fn results(model: &Model) -> TokenStream {
     }
 }
 
-fn one_result(model: &Model, event: &Event, doc: &str, bound: bool) -> TokenStream {
-    let fields: Vec<TokenStream> = (event.names.iter())
-        .filter(|name| bound || name.by == By::Created)
-        .map(|name| {
-            let entity = &model.entities[name.entity];
+fn one_result(
+    model: &Model,
+    (event, def): (&Event, &EventDef),
+    doc: &str,
+    bound: bool,
+) -> TokenStream {
+    let fields: Vec<TokenStream> = (event.names.entries())
+        .filter(|(ix, _)| bound || def[*ix].by == BindBy::Created)
+        .map(|(ix, name)| {
+            let entity = &model.entities[def[ix].entity];
             let (entity_name, field) = (&entity.name, &name.name);
             let one = match name.after.filter(|_| bound) {
                 Some(state) => {
@@ -449,12 +459,12 @@ fn one_result(model: &Model, event: &Event, doc: &str, bound: bool) -> TokenStre
                 }
                 None => quote!(super::#entity_name),
             };
-            let ty = match name.count {
+            let ty = match def[ix].count {
                 Cardinality::One => one,
                 Cardinality::Option => quote!(::core::option::Option<#one>),
                 Cardinality::Many => quote!(::std::vec::Vec<#one>),
             };
-            let doc = described(model, event, name);
+            let doc = described(model, def, ix);
             quote! { #[doc = #doc] pub #field: #ty }
         })
         .collect();
@@ -486,20 +496,17 @@ fn given(event: &Event, module: &str, fields: &[TokenStream]) -> (TokenStream, T
 }
 
 /// A line about a name: `` `run`, created``.
-fn described(model: &Model, event: &Event, name: &Name) -> String {
+fn described(model: &Model, def: &EventDef, ix: NameIx) -> String {
+    let name = &def[ix];
     let entity = &model.entities[name.entity];
-    let moved = event.arcs.iter().any(|arc| {
-        matches!(arc, Arc::Move { path, those: false, .. }
-            if path.hops.is_empty() && event.names[path.root].name == name.name)
+    let moved = def.arcs.iter().any(|arc| {
+        matches!(arc, Arc::Move { path, scope: Scope::Each, .. }
+            if path.hops.is_empty() && path.root == ix)
     });
     let how = match (name.by, moved) {
-        (By::Created, _) => "created",
+        (BindBy::Created, _) => "created",
         (_, true) => "moved",
         _ => "bound",
     };
-    format!(
-        "`{}`: `{}`, {how} by the event.",
-        plain(&name.name),
-        entity.name
-    )
+    format!("`{}`: `{}`, {how} by the event.", name.name, entity.name)
 }

@@ -1,21 +1,21 @@
 //! Methods that find entities: by an indexed field, and filters of queries over edges.
 
+use ironweave_schema::{EntityIx, IndexKind};
 use proc_macro2::TokenStream;
 use quote::{format_ident, quote};
 
 use super::number;
-use crate::check::model::{Entity, Field, FieldKind, Index, Model};
+use crate::check::model::{Entity, Field, FieldKind, Model};
 
 /// The method that finds entities by a field: by an indexed value, or by links along an edge.
-pub fn finder(model: &Model, index: usize, entity: &Entity, field: &Field) -> TokenStream {
+pub fn finder(model: &Model, index: EntityIx, entity: &Entity, field: &Field) -> TokenStream {
     let (vis, name, owner) = (&field.vis, &field.name, &entity.name);
     match field.kind {
         FieldKind::Column(column) => {
-            let def = &model.columns[column];
-            let Some(kind) = def.index else {
+            let Some(kind) = model.schema[column].index else {
                 return TokenStream::new();
             };
-            let (ty, column, taken) = (&def.ty, number(column), &model.taken);
+            let (ty, column, taken) = (&model.columns[column].ty, number(column), &model.taken);
             let (d, db) = (taken.generic("D"), taken.local("db"));
             let (value, range_of) = (taken.local("value"), taken.local("range"));
             let (by, range) = (
@@ -23,7 +23,7 @@ pub fn finder(model: &Model, index: usize, entity: &Entity, field: &Field) -> To
                 format_ident!("by_{}_range", name),
             );
             let list = quote!(#d::List<'d, ::std::vec::IntoIter<#owner>>);
-            if kind == Index::Equal {
+            if kind == IndexKind::Equal {
                 let doc = format!(
                     "Returns the entities whose `{name}` equals `value`, in order of ids, in O(log n) plus the size of the result."
                 );
@@ -59,7 +59,7 @@ pub fn finder(model: &Model, index: usize, entity: &Entity, field: &Field) -> To
             let doc = format!(
                 "Returns a filter for entities with a `{other}` in `{name}` that another filter accepts."
             );
-            let (edge, forward) = (number(end.edge.unwrap_or(0)), end.forward);
+            let (edge, forward) = (number(end.edge.unwrap_or_default()), end.forward);
             let (index, filter) = (number(index), model.taken.local("filter"));
             quote! {
                 #[doc = #doc]

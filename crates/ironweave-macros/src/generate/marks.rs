@@ -1,13 +1,15 @@
 //! The modules `state` and `may`: one marker per state name, one trait per possible arc.
 
+use ironweave_schema::{ColumnIx, May};
 use proc_macro2::{Ident, TokenStream};
 use quote::quote;
 
 use super::number;
-use crate::check::model::{LinkKind, May, Model, Whole};
+use crate::check::model::{LinkKind, Model, Whole};
 use crate::check::names::plain;
 use crate::check::{
-    link_text, link_trait, move_trait, set_link_trait, set_text, set_trait, whole_trait,
+    declaring_end, link_text, link_trait, move_trait, set_link_trait, set_text, set_trait,
+    whole_trait,
 };
 use crate::errors::list;
 
@@ -17,7 +19,7 @@ pub fn states(model: &Model) -> TokenStream {
     let mut impls = Vec::new();
     for entity in &model.entities {
         let name = &entity.name;
-        for (number_of_state, state) in entity.states.iter().enumerate() {
+        for (number_of_state, state) in entity.states.entries() {
             let state = &state.name;
             match markers.iter_mut().find(|(marker, _)| *marker == state) {
                 Some((_, of)) => of.push(plain(name)),
@@ -52,34 +54,30 @@ pub fn states(model: &Model) -> TokenStream {
 /// `pub mod may`.
 pub fn mays(model: &Model) -> TokenStream {
     let mut traits = Vec::new();
-    for entity in &model.entities {
-        for (from, state) in entity.states.iter().enumerate() {
-            for transition in &state.to {
+    for (ix, entity) in model.entities.entries() {
+        for (from, state) in entity.states.entries() {
+            for transition in &model.schema[ix][from].to {
                 let target = &entity.states[transition.to].name;
                 let text = format!("{}: {} -> {target}", entity.name, state.name);
                 traits.push(may(&move_trait(entity, from, transition.to), &text));
             }
         }
     }
-    for edge in &model.edges {
+    for edge in model.edges.indexes() {
         for kind in [LinkKind::Link, LinkKind::Unlink, LinkKind::Relink] {
-            let text = link_text(kind, &model.entities, edge);
-            traits.push(may(&link_trait(kind, &model.entities, edge), &text));
+            let text = link_text(kind, model, edge);
+            traits.push(may(&link_trait(kind, model, edge), &text));
         }
     }
-    for edge in model.edges.iter().filter(|edge| edge.data.is_some()) {
-        let from = &edge.from;
-        let text = format!(
-            "set {}.{}",
-            model.entities[from.entity].name,
-            plain(&from.name)
-        );
-        traits.push(may(&set_link_trait(&model.entities, edge), &text));
+    for (edge, _) in (model.edges.entries()).filter(|(_, edge)| edge.data.is_some()) {
+        let (entity, name) = declaring_end(model, edge);
+        let text = format!("set {entity}.{}", plain(name));
+        traits.push(may(&set_link_trait(model, edge), &text));
     }
-    for (number, column) in model.columns.iter().enumerate() {
-        if settable(model, number) {
-            let text = set_text(&model.entities, column);
-            traits.push(may(&set_trait(&model.entities, column), &text));
+    for column in model.columns.indexes() {
+        if settable(model, column) {
+            let text = set_text(model, column);
+            traits.push(may(&set_trait(model, column), &text));
         }
     }
     for entity in &model.entities {
@@ -100,11 +98,11 @@ pub fn mays(model: &Model) -> TokenStream {
 
 /// Whether a column has a setter: every field except keys, and the state data that some handler
 /// may set.
-pub fn settable(model: &Model, column: usize) -> bool {
-    let def = &model.columns[column];
+pub fn settable(model: &Model, column: ColumnIx) -> bool {
+    let def = &model.schema[column];
     match def.state {
         None => !def.key,
-        Some(_) => (model.events.iter()).any(|event| event.mays.contains(&May::Set(column))),
+        Some(_) => (model.schema.events.iter()).any(|event| event.mays.contains(&May::Set(column))),
     }
 }
 

@@ -1,5 +1,6 @@
 //! Methods of handles and tokens. Each carries the span of the name that the user wrote.
 
+use ironweave_schema::{Cardinality, ColumnIx, EntityIx, StateIx, TransitionDef};
 use proc_macro2::{Ident, TokenStream};
 use quote::{format_ident, quote};
 use syn::Type;
@@ -8,9 +9,7 @@ use super::changes::setter;
 use super::find;
 use super::marks::settable;
 use super::{documented, number, result};
-use crate::check::model::{
-    Cardinality, Column, Entity, Field, FieldEnd, FieldKind, Model, Transition,
-};
+use crate::check::model::{Column, Entity, Field, FieldEnd, FieldKind, Model, Verb};
 use crate::check::move_trait;
 use crate::check::names::plain;
 use crate::check::types::{by_value, named};
@@ -45,13 +44,16 @@ fn is_string(ty: &Type) -> bool {
 }
 
 /// The methods that read any handle or token.
-pub fn reading(model: &Model, index: usize, entity: &Entity) -> TokenStream {
+pub fn reading(model: &Model, index: EntityIx, entity: &Entity) -> TokenStream {
     let name = &entity.name;
     let s = model.taken.generic("S");
     let one = |field: &Field| match field.kind {
         FieldKind::Column(column) => {
-            let column_def = &model.columns[column];
-            let what = if column_def.key { "key" } else { "field" };
+            let what = if model.schema[column].key {
+                "key"
+            } else {
+                "field"
+            };
             let attrs = documented(&field.attrs, &format!("The {what} `{}`.", field.name));
             accessor(model, index, column, &attrs, &field.vis)
         }
@@ -72,7 +74,7 @@ pub fn shown(entity: &Entity) -> impl Iterator<Item = &Field> {
 }
 
 /// The methods that find entities of a type.
-pub fn finding(model: &Model, index: usize, entity: &Entity) -> TokenStream {
+pub fn finding(model: &Model, index: EntityIx, entity: &Entity) -> TokenStream {
     let name = &entity.name;
     let finders: Vec<TokenStream> = shown(entity)
         .map(|field| find::finder(model, index, entity, field))
@@ -93,7 +95,7 @@ pub fn block(doc: &str, head: &TokenStream, methods: &[TokenStream]) -> TokenStr
 }
 
 /// Methods on the token of one state: its data and its verbs.
-pub fn on_tokens(model: &Model, index: usize, entity: &Entity, state: usize) -> TokenStream {
+pub fn on_tokens(model: &Model, index: EntityIx, entity: &Entity, state: StateIx) -> TokenStream {
     let (name, def) = (&entity.name, &entity.states[state]);
     let data = def.data.iter().filter(|c| !model.columns[**c].hidden);
     let data = data.map(|column| {
@@ -104,14 +106,13 @@ pub fn on_tokens(model: &Model, index: usize, entity: &Entity, state: usize) -> 
         let write = settable(model, *column).then(|| setter(model, index, *column, &entity.vis));
         quote! { #read #write }
     });
-    let verbs = def
-        .to
-        .iter()
-        .filter(|to| !to.hidden)
-        .map(|to| verb(model, entity, state, to));
+    let to = &model.schema[index][state].to;
+    let verbs = (to.iter().zip(&def.verbs))
+        .filter(|(_, verb)| !verb.hidden)
+        .map(|(to, of)| verb(model, entity, (state, to), of));
     let state_name = &def.name;
     let methods: Vec<TokenStream> = data.chain(verbs).collect();
-    let what = match (def.data.is_empty(), def.to.is_empty()) {
+    let what = match (def.data.is_empty(), to.is_empty()) {
         (_, true) => "Data",
         (true, false) => "Moves, for handlers,",
         (false, false) => "Data, and moves for handlers,",
@@ -127,8 +128,8 @@ pub fn on_tokens(model: &Model, index: usize, entity: &Entity, state: usize) -> 
 /// Reads a column.
 fn accessor(
     model: &Model,
-    entity: usize,
-    column: usize,
+    entity: EntityIx,
+    column: ColumnIx,
     attrs: &TokenStream,
     vis: &syn::Visibility,
 ) -> TokenStream {
@@ -174,12 +175,12 @@ pub fn value_parameter(name: &Ident, ty: &Type) -> (TokenStream, TokenStream) {
 }
 
 /// Reads an end of an edge.
-fn edge(model: &Model, entity: usize, field: &Field, end: FieldEnd) -> TokenStream {
+fn edge(model: &Model, entity: EntityIx, field: &Field, end: FieldEnd) -> TokenStream {
     let (name, vis) = (&field.name, &field.vis);
     let attrs = documented(&field.attrs, &format!("The edge `{name}`."));
     let other = &model.entities[end.other].name;
     let forward = end.forward;
-    let hop_number = number(end.edge.unwrap_or(0));
+    let hop_number = number(end.edge.unwrap_or_default());
     let hop = quote!(::ironweave::plumbing::hop(#hop_number, #forward));
     let (entity, taken) = (number(entity), &model.taken);
     let (d, db, other_name) = (taken.generic("D"), taken.local("db"), taken.local("other"));
@@ -236,7 +237,7 @@ fn edge(model: &Model, entity: usize, field: &Field, end: FieldEnd) -> TokenStre
     let data_methods = data.map(|ty| link_data(model, field, end, ty));
     let counted = end
         .edge
-        .filter(|edge| model.edges[*edge].near(end.forward).counted);
+        .filter(|edge| model.schema[*edge].near(end.forward).counted);
     let counted = counted.map(|_| {
         let (method, p) = (format_ident!("{}_in", name), model.taken.generic("P"));
         let doc = format!("The number of entities in `{}` that are in a place; O(1).", plain(name));
@@ -256,8 +257,7 @@ fn link_data(model: &Model, field: &Field, end: FieldEnd, ty: &Type) -> TokenStr
     let (Some(edge), vis, name) = (end.edge, &field.vis, &field.name) else {
         return TokenStream::new();
     };
-    let def = &model.edges[edge];
-    let owner = number(def.near(end.forward).entity);
+    let owner = number(model.schema[edge].near(end.forward).entity);
     let other = &model.entities[end.other].name;
     let (edge, forward) = (number(edge), end.forward);
     let hop = quote!(::ironweave::plumbing::hop(#edge, #forward));
@@ -300,8 +300,13 @@ fn link_data(model: &Model, field: &Field, end: FieldEnd, ty: &Type) -> TokenStr
 }
 
 /// Moves a token.
-fn verb(model: &Model, entity: &Entity, from: usize, transition: &Transition) -> TokenStream {
-    let (vis, name, method) = (&entity.vis, &entity.name, &transition.verb);
+fn verb(
+    model: &Model,
+    entity: &Entity,
+    (from, transition): (StateIx, &TransitionDef),
+    verb: &Verb,
+) -> TokenStream {
+    let (vis, name, method) = (&entity.vis, &entity.name, &verb.name);
     let (source, target) = (&entity.states[from], &entity.states[transition.to]);
     let target_name = &target.name;
     let bound = move_trait(entity, from, transition.to);

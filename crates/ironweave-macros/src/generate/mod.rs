@@ -4,7 +4,6 @@
 //! paths are absolute, so that no item in the user's module can shadow them.
 
 mod changes;
-mod data;
 mod entity;
 mod event;
 mod find;
@@ -27,18 +26,10 @@ pub fn model(model: &Model) -> TokenStream {
     let attrs = documented(&model.attrs, &format!("The model `{name}`."));
     let summary = summary::model(model);
     let others = model.others.iter().map(other);
-    let entities = model
-        .entities
-        .iter()
-        .enumerate()
-        .map(|(i, e)| entity::entity(model, i, e));
+    let entities = (model.entities.entries()).map(|(ix, e)| entity::entity(model, ix, e));
     let states = marks::states(model);
     let mays = marks::mays(model);
-    let events = model
-        .events
-        .iter()
-        .enumerate()
-        .map(|(i, e)| event::event(model, i, e));
+    let events = (model.events.entries()).map(|(ix, e)| event::event(model, ix, e));
     let results = event::results(model);
     let any = event::any(model);
     let invariants = model.invariants.iter().map(invariant);
@@ -84,8 +75,8 @@ fn documented(attrs: &[Attribute], fallback: &str) -> TokenStream {
 }
 
 /// A number as written.
-fn number(number: usize) -> Literal {
-    Literal::usize_unsuffixed(number)
+fn number(number: impl Into<usize>) -> Literal {
+    Literal::usize_unsuffixed(number.into())
 }
 
 /// `Result<what, Reject>`.

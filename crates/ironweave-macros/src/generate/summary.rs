@@ -1,12 +1,14 @@
 //! The generated part of a model's documentation: the fields and states of an entity, the arcs of an
 //! event, the items of a model.
 
-use crate::check::model::{Cardinality, Entity, Event, FieldKind, Model};
+use ironweave_schema::{Cardinality, EntityIx, EventDef};
+
+use crate::check::model::{Entity, Event, FieldKind, Model};
 use crate::check::names::plain;
-use crate::check::types::text;
 
 /// The fields, edges and states of an entity, as tables below the user's documentation.
-pub fn entity(model: &Model, entity: &Entity) -> String {
+pub fn entity(model: &Model, index: EntityIx, entity: &Entity) -> String {
+    let entity_def = &model.schema[index];
     let mut out = String::new();
     if !entity.fields.is_empty() {
         out += "\n\n| field or edge | type |\n|---|---|";
@@ -16,10 +18,10 @@ pub fn entity(model: &Model, entity: &Entity) -> String {
         let what = match field.kind {
             FieldKind::Broken => continue,
             FieldKind::Column(column) => {
-                let def = &model.columns[column];
+                let def = &model.schema[column];
                 let key = if def.key { ", key" } else { "" };
                 let index = if def.index.is_some() { ", indexed" } else { "" };
-                format!("`{}`{key}{index}", text(&def.ty))
+                format!("`{}`{key}{index}", def.ty)
             }
             FieldKind::End(end) => {
                 let other = &model.entities[end.other].name;
@@ -30,7 +32,7 @@ pub fn entity(model: &Model, entity: &Entity) -> String {
                 };
                 let inverse = end.edge.map_or_else(String::new, |edge| {
                     let far = model.edges[edge].near(!end.forward);
-                    let far = plain(&far.name);
+                    let far = plain(far);
                     let of = if end.forward { "" } else { "of " };
                     format!("; inverse {of}[`{far}`]({other}::{far})")
                 });
@@ -41,22 +43,23 @@ pub fn entity(model: &Model, entity: &Entity) -> String {
     }
     let states = &entity.states_name;
     out += "\n\n| state | data | moves to |\n|---|---|---|";
-    for (number, state) in entity.states.iter().enumerate() {
+    for (number, state) in entity.states.entries() {
+        let def = &entity_def[number];
         let name = plain(&state.name);
-        let initial = if number == entity.initial {
+        let initial = if number == entity_def.initial {
             ", initial"
         } else {
             ""
         };
         let data = state.data.iter().map(|column| {
-            let def = &model.columns[*column];
-            format!("`{}: {}`", plain(&def.name), text(&def.ty))
+            let def = &model.schema[*column];
+            format!("`{}: {}`", def.name, def.ty)
         });
-        let moves = state.to.iter().map(|transition| {
-            let (verb, to) = (&transition.verb, &entity.states[transition.to].name);
-            format!("`{to}` by `{}`", plain(verb))
+        let moves = def.to.iter().map(|transition| {
+            let to = &entity.states[transition.to].name;
+            format!("`{to}` by `{}`", transition.verb)
         });
-        let moves: Vec<String> = match state.terminal {
+        let moves: Vec<String> = match def.terminal {
             true => vec!["terminal".to_owned()],
             false => moves.collect(),
         };
@@ -71,8 +74,8 @@ pub fn entity(model: &Model, entity: &Entity) -> String {
 }
 
 /// The arcs of an event, as written.
-pub fn event(event: &Event) -> String {
-    let when = match (event.immediate, event.written.is_empty()) {
+pub fn event(event: &Event, def: &EventDef) -> String {
+    let when = match (def.immediate, event.written.is_empty()) {
         (true, _) => "An immediate event, which fires as soon as it is enabled. Its arcs:",
         (false, false) => "Arcs:",
         (false, true) => return String::new(),
@@ -92,11 +95,8 @@ pub fn model(model: &Model) -> String {
         }
     };
     let events = |immediate: bool| {
-        let of_kind = model
-            .events
-            .iter()
-            .filter(|event| event.immediate == immediate);
-        of_kind.map(|event| plain(&event.name)).collect()
+        let of_kind = (model.schema.events.iter()).filter(|event| event.immediate == immediate);
+        of_kind.map(|event| event.name.clone()).collect()
     };
     let entities = model.entities.iter().map(|entity| plain(&entity.name));
     list("Entities", entities.collect());

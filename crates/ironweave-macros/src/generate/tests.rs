@@ -4,8 +4,6 @@ mod broken;
 
 use proc_macro2::TokenStream;
 
-use super::data::Data;
-use super::schema;
 use crate::errors::Errors;
 use crate::expand::expand;
 use crate::{check, parse};
@@ -71,40 +69,8 @@ fn the_schema_of_a_model_of_two_entities_is_this() {
         &mut errors,
     );
     let model = check::model(ast.expect("it parses"), &mut errors);
-    let mut text = String::new();
-    show(&schema::schema(&model), 0, &mut text);
+    let text = model.schema.to_json().replace("},{", "},\n{");
     insta::assert_snapshot!("small_schema", text);
-}
-
-/// Formats data as text: plain data on one line, lists with one line for each item.
-fn show(data: &Data, depth: usize, out: &mut String) {
-    let indent = "  ".repeat(depth + 1);
-    match data {
-        Data::Null => *out += "null",
-        Data::Bool(value) => *out += &value.to_string(),
-        Data::Number(n) => *out += &n.to_string(),
-        Data::Text(text) => *out += &format!("{text:?}"),
-        Data::List(items) if items.is_empty() => *out += "[]",
-        Data::List(items) => {
-            for item in items {
-                *out += &format!("\n{indent}- ");
-                show(item, depth + 1, out);
-            }
-        }
-        Data::Map(entries) => {
-            for (i, (key, value)) in entries.iter().enumerate() {
-                match i.checked_sub(1).map(|before| &entries[before].1) {
-                    Some(Data::List(items)) if !items.is_empty() => {
-                        *out += &format!("\n{}", "  ".repeat(depth));
-                    }
-                    Some(_) => *out += ", ",
-                    None => {}
-                }
-                *out += &format!("{key}: ");
-                show(value, depth, out);
-            }
-        }
-    }
 }
 
 #[test]

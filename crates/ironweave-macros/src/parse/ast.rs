@@ -2,6 +2,7 @@
 //!
 //! Names are plain identifiers; `check` resolves them.
 
+pub use ironweave_schema::{MetaField, OnDelete, Quantifier};
 use proc_macro2::Ident;
 use syn::{Attribute, Item, Lit, Type, Visibility};
 
@@ -95,17 +96,6 @@ pub struct EdgeOptions {
     pub counted: Option<Ident>,
     /// `on_delete = policy`.
     pub on_delete: Option<OnDelete>,
-}
-
-/// What happens to links when an entity is deleted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum OnDelete {
-    /// `unlink`.
-    Unlink,
-    /// `restrict`.
-    Restrict,
-    /// `cascade`.
-    Cascade,
 }
 
 /// `#[states(Entity)] pub enum Name { .. }`.
@@ -258,17 +248,6 @@ pub struct Assign {
     pub value: Value,
 }
 
-/// A field of the metadata of a transaction.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum MetaField {
-    /// `actor`.
-    Actor,
-    /// `correlation`.
-    Correlation,
-    /// `causation`.
-    Causation,
-}
-
 /// A value in an arc.
 pub enum Value {
     /// A field of the event.
@@ -296,17 +275,6 @@ pub enum Scope {
     Each,
     /// `those`.
     Those,
-}
-
-/// How `when` reads a path.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub enum Quantifier {
-    /// `all`.
-    All,
-    /// `any`.
-    Any,
-    /// `none`.
-    None,
 }
 
 /// How links change.
