@@ -315,17 +315,21 @@ fn the_map_names_files_that_exist_and_each_part_of_the_crates() {
 }
 
 /// The folders and files whose English is kept by `avoided_phrases_do_not_come_back`. Extend it as more of them are revised.
-const REVISED: [&str; 6] = [
+const REVISED: [&str; 10] = [
     "README.md",
     "CHANGELOG.md",
     "docs",
     "apps/databuild",
     "crates/ironweave-macros/src",
     "crates/ironweave/examples",
+    "crates/ironweave/src/db",
+    "crates/ironweave/src/graph",
+    "crates/ironweave/src/plumbing",
+    "crates/ironweave/src/step",
 ];
 
 /// Parts of these that are not revised yet.
-const NOT_REVISED: [&str; 2] = ["check/model.rs", "generate/schema.rs"];
+const NOT_REVISED: [&str; 3] = ["check/model.rs", "generate/schema.rs", "graph/fact.rs"];
 
 /// Phrases to avoid, in lower case, and what to write instead. Systems are not persons, and a sentence has a subject.
 const AVOIDED: [(&str, &str); 24] = [

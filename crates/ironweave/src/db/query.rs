@@ -25,7 +25,7 @@
 //! #         #[terminal]
 //! #         Failed,
 //! #     }
-//! #     /// Somebody wants partitions.
+//! #     /// A request for partitions.
 //! #     #[entity]
 //! #     pub struct Want {
 //! #         /// Which.
@@ -34,15 +34,15 @@
 //! #     /// Where it stands.
 //! #     #[states(Want)]
 //! #     pub enum WantState {
-//! #         /// Nobody works for it.
+//! #         /// It has not begun.
 //! #         #[initial]
 //! #         #[to(Building)]
 //! #         Idle,
-//! #         /// Somebody does.
+//! #         /// It has begun.
 //! #         #[terminal]
 //! #         Building,
 //! #     }
-//! #     /// Somebody wants partitions.
+//! #     /// Partitions are requested.
 //! #     #[event]
 //! #     #[create(want: Want)]
 //! #     #[link(want.partitions += partitions)]

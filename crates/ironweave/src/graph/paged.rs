@@ -101,7 +101,7 @@ impl DerefMut for SharedColumn {
         if Arc::get_mut(&mut self.0).is_none() {
             self.0 = self.0.share();
         }
-        Arc::get_mut(&mut self.0).expect("nobody else has the new one")
+        Arc::get_mut(&mut self.0).expect("the new one is not shared")
     }
 }
 

@@ -88,7 +88,7 @@ impl<S: Storage> Graph<S> {
         }
     }
 
-    /// The entity at a slot for an error, with its key, which exists until the event is taken back.
+    /// The entity at a slot for an error, with its key, which exists until the event is rolled back.
     #[cold]
     pub(crate) fn named(&self, entity: EntityIx, slot: u32) -> EntityRef {
         self.who(entity, self.id(entity, slot))

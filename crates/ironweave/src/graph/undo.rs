@@ -1,4 +1,4 @@
-//! Undo: the changes of the open transaction are taken back exactly.
+//! Undo: the changes of the open transaction are rolled back exactly.
 //!
 //! The facts say what was done. From the last to the first, each is reversed. What a fact does not say is on stacks, in
 //! order: the values that were replaced (on a stack of each column), and the positions of removed links in their lists.
@@ -39,7 +39,7 @@ impl<S: Storage> Graph<S> {
         }
     }
 
-    /// Takes back everything that was done since a mark, exactly: ids, states, values, order of lists. Immediate events that
+    /// Undoes everything that was done since a mark, exactly: ids, states, values, order of lists. Immediate events that
     /// it enabled stay pending: whether one is still enabled is checked before it fires.
     pub(crate) fn rollback(&mut self, journal: &mut Journal, mark: Mark) {
         while journal.facts.list.len() > mark.facts {
@@ -53,7 +53,7 @@ impl<S: Storage> Graph<S> {
         self.firing = 0;
     }
 
-    /// Takes back everything that the open transaction did.
+    /// Undoes everything that the open transaction did.
     pub(crate) fn rollback_all(&mut self, journal: &mut Journal) {
         self.rollback(
             journal,
@@ -66,7 +66,7 @@ impl<S: Storage> Graph<S> {
         self.pending.clear();
     }
 
-    /// Takes back, in a copy of a graph, the changes of the transaction that is open in the original.
+    /// Undoes, in a copy of a graph, the changes of the transaction that is open in the original.
     pub(crate) fn without_open<B: Storage>(&mut self, original: &Graph<B>, journal: &mut Journal) {
         let columns = self.columns.iter_mut().zip(&original.columns);
         columns.for_each(|(column, from)| column.copy_undo(&**from));
@@ -85,7 +85,7 @@ impl<S: Storage> Graph<S> {
         self.columns.iter().any(|column| column.is_broken())
     }
 
-    /// Takes back the last fact.
+    /// Undoes the last fact.
     fn undo(&mut self, journal: &mut Journal, fact: Fact) {
         match fact {
             Fact::Create {
@@ -196,7 +196,7 @@ impl<S: Storage> Graph<S> {
         }
     }
 
-    /// Commits the open transaction: it can no longer be taken back.
+    /// Commits the open transaction: it can no longer be undone.
     #[inline]
     pub(crate) fn commit(&mut self, journal: &mut Journal) {
         self.facts_kept += journal.facts.list.len();

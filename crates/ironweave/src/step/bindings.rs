@@ -1,4 +1,4 @@
-//! Bindings: the entities that the names of a firing event stand for.
+//! Bindings: which entities the names of a firing event are bound to.
 
 use crate::base::cbor::{ARRAY, UINT, head};
 use crate::base::id::Id;
@@ -6,11 +6,11 @@ use crate::db::entity::Handle;
 use crate::schema::{Cardinality, NameDef};
 use crate::value::DecodeError;
 
-/// The entities that the names of an event stand for.
+/// The entities that the names of an event are bound to.
 #[derive(Default)]
 pub struct Bindings {
     ids: Vec<Id>,
-    /// Where the entities of each name end. It is empty as long as every name stands for exactly one entity, which is the
+    /// Where the entities of each name end. It is empty as long as every name has exactly one entity, which is the
     /// usual case: then the number of a name is the index of its entity.
     ends: Vec<u32>,
 }
@@ -22,7 +22,7 @@ impl Bindings {
         self.ends.clear();
     }
 
-    /// Adds a name that stands for one entity.
+    /// Adds a name with one entity.
     #[inline(always)]
     pub(crate) fn push_one(&mut self, id: Id) {
         if self.ends.is_empty() {
@@ -32,7 +32,7 @@ impl Bindings {
         }
     }
 
-    /// Adds a name that stands for any number of entities.
+    /// Adds a name with any number of entities.
     #[inline(never)]
     pub(crate) fn push_many(&mut self, ids: impl Iterator<Item = Id>) {
         let start = self.ids.len();
@@ -50,8 +50,8 @@ impl Bindings {
         &self.ids
     }
 
-    /// Ends a name whose entities begin at index `start` of all that are bound. It is for a name that stands for another
-    /// number of entities than one, or that follows such a name.
+    /// Ends a name whose entities begin at index `start` of all that are bound. It is for a name that has another number
+    /// of entities than one, or that follows such a name.
     pub(super) fn end_name(&mut self, start: usize) {
         if self.ends.is_empty() {
             self.ends.extend(1..=start as u32);
@@ -100,7 +100,7 @@ impl Bindings {
         Ok(bindings)
     }
 
-    /// Whether they can be the bindings of an event with these names: each stands for as many entities as it may.
+    /// Whether they can be the bindings of an event with these names: each has as many entities as it may.
     pub(crate) fn fit(&self, names: &[NameDef]) -> bool {
         let fits = |(i, name): (usize, &NameDef)| match (name.count, self.ids(i as u16).len()) {
             (Cardinality::One, n) => n == 1,
@@ -126,14 +126,14 @@ impl Bindings {
         &self.ids[usize::from(at)]
     }
 
-    /// The entity of a name that stands for one.
+    /// The entity of a name that has one.
     #[inline]
     #[must_use]
     pub fn one<H: Handle>(&self, name: u16) -> H {
         H::from_id(self.ids(name)[0])
     }
 
-    /// The entity of a name that may stand for none.
+    /// The entity of a name that may have none.
     #[must_use]
     pub fn option<H: Handle>(&self, name: u16) -> Option<H> {
         self.ids(name).first().copied().map(H::from_id)

@@ -10,7 +10,7 @@
 //! 7. **Bound** (`bounds.rs`): cardinalities and acyclic edges hold, of all that the event changed.
 //! 8. **Follow** (`immediates.rs`): immediate events fire until none is enabled.
 //!
-//! An error in any stage takes back all of them (`undo.rs`), and so does user code that panics. When the transaction
+//! An error in any stage undoes all of them (`undo.rs`), and so does a panic of user code. When the transaction
 //! commits, the invariants of what it touched are checked (`invariants.rs`), and the store writes its facts to the log.
 
 use crate::base::error::StepError;
@@ -44,7 +44,7 @@ impl<S: Storage> Core<S> {
         }
     }
 
-    /// The stages of [`Core::fire`]. On an error the caller takes back what they did.
+    /// The stages of [`Core::fire`]. On an error the caller undoes what they did.
     #[inline(always)]
     pub(crate) fn fire_unguarded<E: DynEvent + ?Sized>(
         &mut self,

@@ -21,7 +21,7 @@ use std::cmp::Reverse;
 use std::sync::Arc;
 
 use crate::base::cbor::{UINT, head};
-use crate::base::error::{Chain, LoopLimit, Name, StepError};
+use crate::base::error::{Chain, LoopLimit, StepError};
 use crate::base::hash::FastMap;
 use crate::base::id::Id;
 use crate::graph::Pending;
@@ -54,7 +54,7 @@ impl Default for Limits {
 
 /// Counts of the immediate events of one step.
 #[derive(Default)]
-struct Done {
+struct Counts {
     /// How often an event has fired on an entity.
     fired: FastMap<(u16, Id), u32>,
     /// The depth of the entities that immediate events created.
@@ -63,7 +63,7 @@ struct Done {
     on_created: u64,
 }
 
-impl Done {
+impl Counts {
     /// Counts a firing and returns the depth of its entity. The error is the limit that the firing would exceed.
     fn count(
         &mut self,
@@ -108,7 +108,7 @@ impl<S: Storage> Core<S> {
     }
 
     fn fire_enabled(&mut self, plan: &Plan, base: usize) -> Result<(), StepError> {
-        let mut done = Done::default();
+        let mut counts = Counts::default();
         let limits = self.limits(plan);
         while let Some(Reverse((ix, slot, cause))) = self.graph.pending.pop() {
             let layout = Arc::clone(&self.graph.layout);
@@ -121,15 +121,15 @@ impl<S: Storage> Core<S> {
             let cause = base as u32 + cause.0;
             let id = self.graph.id(immediate.entity, slot);
             let creates = &plan.events[event].creates;
-            let depth = done
+            let depth = counts
                 .count(limits, (ix, immediate), id, !creates.is_empty())
-                .map_err(|limit| self.endless(plan, cause, immediate, slot, limit))?;
+                .map_err(|limit| self.limit_exceeded(plan, cause, immediate, slot, limit))?;
             self.graph.firing = (self.open.firings.len() - base) as u32;
             self.fire_immediate(plan, event, id, cause).map_err(|e| {
                 e.led_by(|| Chain::new(self.chain(plan, cause, Some(immediate.event))))
             })?;
             let created = (1..).zip(creates);
-            done.depths.extend(created.map(|(name, create)| {
+            counts.depths.extend(created.map(|(name, create)| {
                 (
                     (create.entity, self.immediate_bindings.ids(name)[0]),
                     depth + 1,
@@ -175,26 +175,9 @@ impl<S: Storage> Core<S> {
         }
     }
 
-    /// The events that led to a firing, with that firing, and then an immediate event that it enabled.
-    #[cold]
-    pub(super) fn chain(&self, plan: &Plan, cause: u32, then: Option<u16>) -> Vec<Name> {
-        let mut chain: Vec<u16> = then.into_iter().collect();
-        let mut next = Some(cause);
-        while let Some(at) = next {
-            let Some(firing) = self.open.firings.get(at as usize) else {
-                break;
-            };
-            chain.push(firing.event);
-            // A firing was recorded before the ones that it enabled.
-            next = firing.cause().filter(|cause| *cause < at);
-        }
-        let name = |event: &u16| Arc::clone(&plan.events[usize::from(*event)].name);
-        chain.iter().rev().map(name).collect()
-    }
-
     /// The error for a step that exceeds a limit. Its cycle is the chain from the last firing of the event to this one.
     #[cold]
-    fn endless(
+    fn limit_exceeded(
         &self,
         plan: &Plan,
         cause: u32,

@@ -11,7 +11,7 @@
 //! | `bounds.rs` | cardinalities and acyclic edges |
 //! | `immediates.rs` | the immediate events that became enabled |
 //! | `invariants.rs` | what is checked at commit |
-//! | `open.rs`, `clock.rs`, `undo.rs` | the open transaction, its time, and how it is taken back |
+//! | `open.rs`, `clock.rs`, `undo.rs` | the open transaction, its time, and how it is rolled back |
 //! | `repeat.rs` | transactions with an idempotency key |
 //! | `paranoid.rs` | an event is fired twice and compared |
 //! | `replay.rs` | the facts of a logged transaction |

@@ -1,11 +1,11 @@
 //! The open transaction: everything that begins and ends with a transaction, in one value.
 //!
-//! 1. [`Core::begin`] opens it. What a leaked transaction (`mem::forget`) did is taken back first.
+//! 1. [`Core::begin`] opens it. What a leaked transaction (`mem::forget`) did is undone first.
 //! 2. Events add firings, and facts to the journal; metadata, savepoints and an idempotency key are set
 //!    before or between them.
 //! 3. [`Core::written`] records that the log has it. From then on it has happened, even if something panics before it is
 //!    closed.
-//! 4. [`Core::end`], the only function that closes it, keeps what it did if it was written, and otherwise takes it back.
+//! 4. [`Core::end`], the only function that closes it, keeps what it did if it was written, and otherwise undoes it.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -41,7 +41,7 @@ pub struct OpenTransaction {
     /// Whether it has metadata or a savepoint, is speculative, or the graph is broken: then there is more to do at its end
     /// than to clear it.
     unusual: bool,
-    /// Whether user code panicked where its changes cannot be taken back. Nothing is written from then on.
+    /// Whether user code panicked where its changes cannot be undone. Nothing is written from then on.
     broken: bool,
     /// Whether it has metadata.
     pub(super) has_metadata: bool,
@@ -277,7 +277,7 @@ impl Core<Flat> {
         self.open.phase = Phase::Written;
     }
 
-    /// Ends the open transaction: keeps what it did if it was written, and otherwise takes it back.
+    /// Ends the open transaction: keeps what it did if it was written, and otherwise undoes it.
     #[inline]
     pub(crate) fn end(&mut self) {
         let kept = self.open.phase == Phase::Written;

@@ -50,7 +50,7 @@ pub(crate) struct EventPlan {
     pub deletes: Vec<DeletePlan>,
     /// Whether two moves, a move and a delete, or two sets of one field, could meet in one entity.
     pub may_meet: bool,
-    /// Whether links of its own could compete for an end that holds one: see `arcs/conflicts.rs`.
+    /// Whether its links could compete for an end that holds one: see `arcs/conflicts.rs`.
     pub may_compete: bool,
     /// Whether it can break a bound on links or close a cycle.
     pub bounded: bool,
@@ -70,7 +70,7 @@ pub(crate) struct EventPlan {
 pub(crate) enum Reach {
     /// The entity at this index among all that the event binds.
     At(u16),
-    /// The entities that a name stands for.
+    /// The entities that a name is bound to.
     Named(u16),
     /// The entities that a path leads to, by its index in [`EventPlan::walks`].
     Walked(u16),

@@ -1,7 +1,9 @@
 //! Firings are recorded: for the log with the fields of the event, for errors with the firing that led to them.
 
+use std::sync::Arc;
+
 use crate::base::cbor::{MAP, head};
-use crate::base::error::{Chain, StepError};
+use crate::base::error::{Chain, Name, StepError};
 use crate::graph::storage::Storage;
 use crate::step::Core;
 use crate::step::event::{DynEvent, FieldWriter};
@@ -67,6 +69,23 @@ impl<S: Storage> Core<S> {
             cause,
         });
         Ok(())
+    }
+
+    /// The events that led to a firing, with that firing, and then an immediate event that it enabled.
+    #[cold]
+    pub(super) fn chain(&self, plan: &Plan, cause: u32, then: Option<u16>) -> Vec<Name> {
+        let mut chain: Vec<u16> = then.into_iter().collect();
+        let mut next = Some(cause);
+        while let Some(at) = next {
+            let Some(firing) = self.open.firings.get(at as usize) else {
+                break;
+            };
+            chain.push(firing.event);
+            // A firing was recorded before the ones that it enabled.
+            next = firing.cause().filter(|cause| *cause < at);
+        }
+        let name = |event: &u16| Arc::clone(&plan.events[usize::from(*event)].name);
+        chain.iter().rev().map(name).collect()
     }
 }
 

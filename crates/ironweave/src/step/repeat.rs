@@ -1,8 +1,8 @@
 //! Idempotency keys: what is kept of a transaction with one, and how its repetition is answered.
 //!
-//! A transaction may ignore that an event was rejected, and may take events back by a savepoint. Its repetition tries the
+//! A transaction may ignore that an event was rejected, and may undo events by a savepoint. Its repetition tries the
 //! same events. So the outcome of each event is recorded ([`Attempt`]) and written to the frame. If all events stayed, the
-//! frame has only what their names stand for; otherwise it has all attempts.
+//! frame has only what their names are bound to; otherwise it has all attempts.
 
 use xxhash_rust::xxh3::Xxh3;
 
@@ -24,7 +24,7 @@ pub(crate) struct Attempt {
 pub(crate) enum Outcome {
     /// It fired and is in the transaction. What it bound and created, encoded.
     Fired(Vec<u8>),
-    /// It fired and was taken back by a savepoint. What it bound and created, encoded.
+    /// It fired, and a rollback to a savepoint undid it. What it bound and created, encoded.
     TakenBack(Vec<u8>),
     /// It was rejected, with this message.
     Rejected(String),
@@ -51,7 +51,7 @@ impl Keyed {
         (self.attempts.iter()).all(|a| matches!(a.outcome, Outcome::Fired(_)))
     }
 
-    /// Records that all events from index `from` on were taken back.
+    /// Records that all events from index `from` on were undone.
     pub(super) fn take_back(&mut self, from: usize) {
         for attempt in &mut self.attempts[from..] {
             if let Outcome::Fired(names) = &mut attempt.outcome {

@@ -49,7 +49,7 @@ impl<S: Storage> Core<S> {
 }
 
 impl Workspace<'_> {
-    /// Takes back what a call of the handler did since a mark.
+    /// Undoes what a call of the handler did since a mark.
     fn take_back(&mut self, mark: Mark) {
         // In shared pages any change may run user code: values are cloned when a page that is shared is copied.
         let shared = matches!(self.graph, GraphMut::Paged(_));
@@ -128,7 +128,7 @@ impl<E> Tx<'_, E> {
         .into())
     }
 
-    /// Makes a call of a handler atomic: if it fails, or if user code panics in it, its changes are taken back, so that the
+    /// Makes a call of a handler atomic: if it fails, or if user code panics in it, its changes are undone, so that the
     /// handler may ignore the error and go on.
     fn whole<R>(&mut self, call: impl FnOnce(&mut Self) -> Result<R, Reject>) -> Result<R, Reject> {
         self.at.open.check_whole()?;
@@ -155,7 +155,7 @@ impl<E> Tx<'_, E> {
     }
 }
 
-/// A call of a handler that is in progress. Dropped before its end, it takes back its changes.
+/// A call of a handler that is in progress. Dropped before its end, it undoes its changes.
 struct Call<'t, 'a, E> {
     tx: &'t mut Tx<'a, E>,
     mark: Option<Mark>,

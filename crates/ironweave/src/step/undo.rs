@@ -1,4 +1,4 @@
-//! Undo: the changes of a rejected event, or of a transaction that is not committed, are taken back.
+//! Undo: the changes of a rejected event, or of a transaction that is not committed, are rolled back.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -30,12 +30,12 @@ impl<S: Storage> Core<S> {
         }
     }
 
-    /// Takes back all that was done since a mark.
+    /// Undoes everything that was done since a mark.
     pub(super) fn rollback(&mut self, mark: CoreMark) {
         rollback(&mut self.graph, &mut self.open, mark);
     }
 
-    /// Takes back what was done since a mark, or without one all that the transaction did. If user code panics
+    /// Undoes what was done since a mark, or without one everything that the transaction did. If user code panics
     /// meanwhile, the graph is broken.
     pub(super) fn take_back(&mut self, mark: Option<CoreMark>) {
         if mark.is_none() && self.is_untouched() && !std::thread::panicking() {
@@ -84,7 +84,7 @@ pub(super) fn undo<S: Storage>(
     open.set_broken(!whole);
 }
 
-/// An event that is being fired. Dropped before it is kept, it takes back what was done.
+/// An event that is being fired. Dropped before it is kept, it undoes what was done.
 pub(super) struct Attempt<'c, S: Storage> {
     pub core: &'c mut Core<S>,
     mark: Option<CoreMark>,

@@ -1,10 +1,10 @@
-//! `Debug` of what is only known to be `Serialize`: values need not have it, events made of them shall.
+//! `Debug` for types that are only known to be `Serialize`: events implement it, although the types of their fields need not.
 
 use std::fmt::{self, Debug, DebugList, DebugMap, DebugStruct, DebugTuple, Formatter};
 
 use serde::ser::{self, Serialize, Serializer};
 
-/// Shows a value as `Debug` would, by what it tells serde.
+/// Formats a value as `Debug` would, from what it serializes.
 pub(crate) struct Shown<'a, T: ?Sized>(pub &'a T);
 
 impl<T: Serialize + ?Sized> Debug for Shown<'_, T> {
@@ -12,7 +12,7 @@ impl<T: Serialize + ?Sized> Debug for Shown<'_, T> {
         match self.0.serialize(Show(f)) {
             Ok(()) => Ok(()),
             Err(Failed::Formatter) => Err(fmt::Error),
-            // Its own `Serialize` refuses; that is no reason to fail where somebody prints it.
+            // Its `Serialize` refuses, which is no reason to fail when it is printed.
             Err(Failed::Value(why)) => write!(f, "<{why}>"),
         }
     }

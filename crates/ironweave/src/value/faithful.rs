@@ -1,4 +1,4 @@
-//! What is written is what is read: a value that would come back as another is refused before anything is told of it.
+//! What is written is what is read: a value that would be read back as another is refused before it is written anywhere.
 //!
 //! Numbers, texts and the like are written and read by code of ours and are known to come back; which types those
 //! are is decided when the program is compiled, so that they cost nothing. Any other value is written, read back,
@@ -78,8 +78,8 @@ pub(super) fn encode_compared<T: Serialize + DeserializeOwned + 'static>(
     compared
 }
 
-/// How often a value is read back in which there may be a collection whose order is drawn anew each time: that it is
-/// the same every time is as likely as one in a thousand.
+/// How often a value is read back that may contain a collection with a random order. The probability that such a collection
+/// has the same order every time is one in a thousand.
 const READINGS: u32 = 10;
 
 fn write_compared<T: Serialize + DeserializeOwned + 'static>(

@@ -83,7 +83,7 @@ fn length(bytes: &[u8]) -> Result<usize, DecodeError> {
                 (TAG, _) => 1,
                 _ => 0,
             };
-            // Each item has a byte at least, so nobody waits for more of them than there are bytes.
+            // Each item has at least one byte, so a greater number is an error.
             if inner != UNTIL_BREAK && inner > (bytes.len() - at) as u64 {
                 return Err(incomplete());
             }

@@ -1,4 +1,4 @@
-//! Values against another implementation of CBOR, and bytes that nobody wrote.
+//! Values against another implementation of CBOR, and bytes that no store wrote.
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};

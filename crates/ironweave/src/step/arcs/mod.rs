@@ -378,7 +378,7 @@ fn value<'v>(
     }
 }
 
-/// The value of a field of the entity that a name stands for, in CBOR.
+/// The value of a field of the entity that a name is bound to, in CBOR.
 fn copied<S: Storage>(
     graph: &Graph<S>,
     bindings: &Bindings,
