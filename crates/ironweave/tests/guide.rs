@@ -315,13 +315,14 @@ fn the_map_names_files_that_exist_and_each_part_of_the_crates() {
 }
 
 /// The folders and files whose English is kept by `avoided_phrases_do_not_come_back`. Extend it as more of them are revised.
-const REVISED: [&str; 6] = [
+const REVISED: [&str; 7] = [
     "README.md",
     "CHANGELOG.md",
     "docs",
     "apps/databuild",
     "crates/ironweave-macros/src",
     "crates/ironweave/examples",
+    "xtask/src",
 ];
 
 /// Parts of these that are not revised yet.
