@@ -315,7 +315,7 @@ fn the_map_names_files_that_exist_and_each_part_of_the_crates() {
 }
 
 /// The folders and files whose English is kept by `avoided_phrases_do_not_come_back`. Extend it as more of them are revised.
-const REVISED: [&str; 10] = [
+const REVISED: [&str; 11] = [
     "README.md",
     "CHANGELOG.md",
     "docs",
@@ -326,6 +326,7 @@ const REVISED: [&str; 10] = [
     "crates/ironweave/src/graph",
     "crates/ironweave/src/plumbing",
     "crates/ironweave/src/step",
+    "xtask/src",
 ];
 
 /// Parts of these that are not revised yet.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::source::{Conditions, Source};
 
-/// What a name stands for.
+/// The item that a name refers to.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Def {
     /// The module and the number of the item in it.
@@ -32,7 +32,7 @@ pub struct Public {
 }
 
 impl Source {
-    /// What a path in a module stands for; nothing for what is of a crate outside of the workspace.
+    /// The item that a path in a module refers to; `None` for an item of a crate outside of the workspace.
     pub fn resolve(&self, module: usize, path: &[String], others: &[String]) -> Option<Def> {
         self.follow(module, path, others, 0)
     }
@@ -70,7 +70,7 @@ impl Source {
         })
     }
 
-    /// What a name in the scope of a module stands for.
+    /// The item that a name in the scope of a module refers to.
     fn named(&self, module: usize, name: &str, others: &[String], depth: usize) -> Option<Def> {
         let scope = &self.modules[module];
         if let Some(item) = scope.items.iter().position(|item| item.name == name) {
