@@ -26,7 +26,7 @@ pub struct Crate {
 pub fn published() -> Result<Vec<Crate>> {
     let mut crates = Vec::new();
     for package in metadata()? {
-        // An empty list of registries means `publish = false`.
+        // `publish = false` is an empty list of registries here.
         let is_kept_back = package["publish"].as_array().is_some_and(Vec::is_empty);
         let targets = package["targets"].as_array().into_iter().flatten();
         for target in targets.filter(|_| !is_kept_back) {

@@ -40,7 +40,7 @@ enum Command {
         /// How many models, of a hundred events each
         #[arg(long, value_name = "N")]
         seeds: u64,
-        /// The number of the first model; the same number always gives the same model and history
+        /// The number of the first model; a number always gives the same model and history
         #[arg(long, value_name = "S", default_value_t = 0)]
         from: u64,
     },

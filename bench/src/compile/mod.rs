@@ -52,7 +52,7 @@ struct Work {
     arguments: &'static [&'static str],
     /// Whether one event was edited since the last time; else nothing is left of it.
     edit: bool,
-    /// Whether cargo is told not to be incremental, as a CI does.
+    /// Whether `CARGO_INCREMENTAL=0` is set, as CI systems do.
     whole: bool,
 }
 

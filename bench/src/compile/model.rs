@@ -128,7 +128,7 @@ fn entity(text: &mut String, names: &Names, edit: &str) {
         Failed {{ reason: String }},
     }}
 
-    /// Somebody made one.
+    /// An entity was made.
     #[event]
     #[create(node: {own} {{ name, label, weight, due = meta.time }})]
     #[link(node.parts += parts)]
@@ -220,7 +220,7 @@ pub enum {own}State {{
     Failed {{ reason: String }},
 }}
 
-/// Somebody made one.
+/// An entity was made.
 {derives}
 pub struct {own}Made {{
     pub name: String,

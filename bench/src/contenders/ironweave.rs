@@ -161,7 +161,7 @@ impl Contender for Ours {
             Keeps::Nothing | Keeps::Facts => Store::unlogged(),
         };
         let (mut staff, mut tasks) = (Vec::new(), Vec::new());
-        // As a program would, and not all at once: the transaction that made somebody is a part of their history.
+        // In several transactions, as a program would: the transaction that creates an entity is a part of its history.
         while staff.len() < workers(count) {
             let mut t = store.begin();
             for _ in staff.len()..workers(count).min(staff.len() + TOGETHER) {
@@ -269,7 +269,7 @@ impl Ours {
         walk(&self.store, self.tasks[task as usize])
     }
 
-    /// What there is in a value of this store.
+    /// The whole state of a snapshot of this store.
     pub fn picture_of(&self, value: &Snapshot<model::Model>) -> Picture {
         picture(value, &self.tasks, &self.workers)
     }

@@ -7,8 +7,8 @@ pub mod persistent;
 
 use crate::work::{Contender, Keeps, Op, Picture, operations};
 
-/// Does the work, taking every third event back before it does it, with the two that follow, and trying every third once
-/// more, in vain.
+/// Does the work. Every third event is first done and rolled back with the two that follow it, and every third event is tried once
+/// more and rejected.
 pub fn worked<C: Contender>(tasks: usize, keeps: Keeps, seed: u64) -> Picture {
     let mut contender = C::new(tasks, keeps);
     let ops = operations(tasks, 3_000, seed);
@@ -19,7 +19,7 @@ pub fn worked<C: Contender>(tasks: usize, keeps: Keeps, seed: u64) -> Picture {
             let next = &ops[i..ops.len().min(i + 3)];
             let events: Vec<C::Event> = next.iter().map(|op| contender.event(*op)).collect();
             contender.step_and_undo(&events);
-            assert_eq!(contender.picture(), before, "{}: not taken back", C::NAME);
+            assert_eq!(contender.picture(), before, "{}: not rolled back", C::NAME);
         }
         contender.step(contender.event(*op));
         let kept = if keeps == Keeps::Facts { 4 } else { 0 };

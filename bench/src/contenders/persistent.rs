@@ -1,5 +1,5 @@
 //! The same by hand over persistent collections: a clone is O(1), and so a value of the graph is a clone. Nothing is
-//! checked, recorded or taken back.
+//! checked, recorded or rolled back.
 
 use imbl::{OrdSet, Vector};
 use rpds::{RedBlackTreeSetSync, VectorSync};
@@ -127,7 +127,7 @@ impl Value for Rpds {
     }
 
     fn step(&mut self, op: Op) {
-        let there = "the operations are about what there is";
+        let there = "the operations name tasks that exist";
         let task = self.tasks.get_mut(op.task as usize).expect(there);
         let before = task.worker;
         *task = Task::after(op);

@@ -1,5 +1,5 @@
-//! By hand, as well as it can be done where nobody wants the graph as a value: beside its arrays, each task has a vector of
-//! its versions. One of then is found by bisection; the graph of then is a walk over everybody.
+//! By hand, as well as it can be done if the graph is not needed as a value: beside the arrays, each task has a vector of its
+//! versions. A version is found by bisection, and the graph of an earlier time by a walk over all tasks.
 
 use super::{Past, Version};
 use crate::work::{Op, Picture, workers};

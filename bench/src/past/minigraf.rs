@@ -1,9 +1,9 @@
-//! minigraf in memory: of its two times it is told that of validity, an event being a millisecond, each fact with its
-//! first and its last. A question about one entity and attribute then reads the facts about these. (With `:as-of`, the
+//! minigraf in memory. Of its two times, only the time of validity is used: an event is a millisecond, and each fact has its
+//! first and its last one. A question about one entity and attribute then reads the facts about these. (With `:as-of`, the
 //! time of transactions, it reads all facts that it holds, for each question: what the past of one costs would grow
 //! with everybody's.)
 //!
-//! It is told the whole past at once: what would end a fact is to take it back and to tell it anew, with its end.
+//! The whole past is written at once, since a fact can only be ended by a retraction and a second assertion with an end.
 
 use std::fmt::Write as _;
 

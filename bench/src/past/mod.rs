@@ -70,7 +70,7 @@ pub trait Past {
     /// Tasks as [`crate::work::Contender::new`] has them, to whom the events of `past` have happened, one after the
     /// other. Those of `later` will.
     fn new(tasks: usize, past: &[Op], later: &[Op]) -> Self;
-    /// Some more events happen, and somebody looks at what there is then.
+    /// Some more events fire, and the newest value is read.
     fn go_on(&mut self, ops: &[Op]);
     /// The value of a task after so many events.
     fn as_of(&mut self, done: usize, task: u32) -> u64;
@@ -145,7 +145,7 @@ macro_rules! each_past {
 
 pub(crate) use each_past;
 
-/// What somebody remembers of each point in time, and of each task.
+/// What a contender answers for each point in time, and for each task.
 type Remembered = (Vec<Picture>, Vec<Vec<Version>>);
 
 fn remembered<P: Past>(tasks: usize, (past, later): (&[Op], &[Op])) -> Remembered {

@@ -28,9 +28,9 @@ enum Asks {
     Near,
     /// A value of about half of all events ago.
     Far,
-    /// All that became of somebody who had one event.
+    /// The history of a task with one event.
     Once,
-    /// All that became of somebody who had a thousand.
+    /// The history of a task with a thousand events.
     Many,
 }
 
@@ -65,7 +65,7 @@ impl<P: Past> Lane<P> {
     fn then(&mut self, asks: Asks) -> f64 {
         let back = match asks {
             Asks::Near => NEAR,
-            // A tenth of the log more or less, so that nobody can have just that point at hand.
+            // A tenth of the log more or less, so that no contender has kept just that point.
             _ => self.done * 9 / 20 + self.random.below(self.done / 10),
         };
         let (then, task) = (self.done - back, self.random.below(self.tasks) as u32);

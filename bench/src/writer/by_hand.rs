@@ -8,11 +8,11 @@ use crate::contenders::flat::Flat;
 use crate::contenders::persistent::{Imbl, Rpds};
 use crate::work::{Contender, Keeps, Op, Value};
 
-/// Arrays, under a lock from when somebody looks.
+/// Arrays, under a lock as soon as there is a reader.
 pub enum Locked {
-    /// Nobody looks.
+    /// Without a reader.
     Alone(Box<Flat>),
-    /// Somebody does.
+    /// With a reader.
     Shared(Arc<RwLock<Flat>>),
     /// Between the two.
     Nothing,
@@ -78,7 +78,7 @@ pub type OfImbl = Published<Imbl>;
 /// Over rpds.
 pub type OfRpds = Published<Rpds>;
 
-/// The name in the table while nobody looks.
+/// The name in the table without a reader.
 trait Alone: Value {
     const ALONE: &'static str;
 }
@@ -124,7 +124,7 @@ impl<V: Alone + Send> Writer for Published<V> {
                 &mut *shown.lock().unwrap_or_else(PoisonError::into_inner),
                 &mut next,
             );
-            // What was shown goes when nobody waits for the lock.
+            // The value that was shown before is dropped after the lock is released.
             drop(next);
         }
     }

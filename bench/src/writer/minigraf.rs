@@ -1,4 +1,4 @@
-//! minigraf in memory, whose handle threads clone. Both ends of an edge are told as facts, so that a list is a question
+//! minigraf in memory, whose handle threads clone. Both ends of an edge are facts, so that a list is a question
 //! about one entity, of which it reads nothing but the facts.
 
 use minigraf::{BindValue, Minigraf, PreparedQuery};
@@ -7,7 +7,7 @@ use super::{READS, Read, Reader, Writer};
 use crate::work::{Op, first_worker, workers};
 use crate::yard::minigraf::{integer, rows};
 
-/// minigraf, and what the program knows of it without asking: what a step takes back.
+/// minigraf, and the facts that the program knows without a question, which a step retracts.
 pub struct Graf {
     db: Minigraf,
     tasks: Vec<(u64, bool, u32)>,
@@ -79,7 +79,7 @@ impl Writer for Graf {
 
     fn reader(&mut self) -> GrafReader {
         // Of any validity: what steps say is valid from their number on, which at more than one in a millisecond is ahead of
-        // the clock, and would not be seen by who asks right after.
+        // the clock, and a question right after it would not see them.
         let prepare = |text: &str| self.db.prepare(text).expect("it is Datalog");
         GrafReader {
             task: prepare(
@@ -99,7 +99,7 @@ impl Writer for Graf {
         let next = (op.value, op.start, op.worker);
         let before = std::mem::replace(&mut self.tasks[op.task as usize], next);
         // In one transaction, since a reader is to see all of it or nothing.
-        let mut t = self.db.begin_write().expect("nobody else writes");
+        let mut t = self.db.begin_write().expect("no other thread writes");
         t.execute(&format!("(retract [{}])", facts(op.task, before)))
             .expect("it is Datalog");
         t.execute(&format!("(transact [{}])", facts(op.task, next)))
@@ -116,8 +116,8 @@ impl GrafReader {
         (read, integer(&found[0][2]) as u32)
     }
 
-    /// A task's value, whether it runs, and how many tasks its worker has. Each question sees what there is when it is
-    /// asked: two of them may see different values.
+    /// A task's value, whether it runs, and how many tasks its worker has. Each question sees the state when it is
+    /// asked, so two of them may see different values.
     pub fn read(&self, task: u32) -> Read {
         let ((value, running, _), worker) = self.worker(task);
         let list = rows(self.count.execute(&[("w", bound(1, worker))]));

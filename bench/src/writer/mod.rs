@@ -28,7 +28,7 @@ pub type Read = (u64, bool, usize);
 pub trait Writer {
     /// The name in the table.
     const NAME: &'static str;
-    /// The same, while nobody looks.
+    /// The name without a reader.
     const ALONE: &'static str;
     /// Steps in one sample.
     const BATCH: usize = 400_000;
@@ -41,9 +41,9 @@ pub trait Writer {
     /// What another thread reads by.
     type Reader: Reader + Send;
 
-    /// As [`crate::work::Contender::new`]; nobody looks.
+    /// As [`crate::work::Contender::new`], without a reader.
     fn new(tasks: usize) -> Self;
-    /// From now on somebody looks.
+    /// Creates a reader for another thread.
     fn reader(&mut self) -> Self::Reader;
     /// An operation as an event.
     fn event(&self, op: Op) -> Self::Event;
@@ -53,7 +53,7 @@ pub trait Writer {
 
 /// Someone who reads what another one writes.
 pub trait Reader {
-    /// Takes what there is now, and reads some tasks in it.
+    /// Takes the newest value, and reads some tasks in it.
     fn look(&mut self, tasks: &[u32]) -> [Read; READS];
 }
 
@@ -72,7 +72,7 @@ struct Lane<W: Writer> {
 trait Steps {
     fn sample(&mut self, i: usize);
     fn row(&mut self, bench: &'static str) -> Row;
-    /// How often somebody looked, and how long a step took on a processor at best.
+    /// The number of reads, and the least time of a step on a processor.
     fn beside(&self) -> (usize, f64);
 }
 
@@ -102,7 +102,7 @@ impl<W: Writer> Lane<W> {
     }
 }
 
-/// Does something while somebody looks all the time, from before it begins until after it ended; how often they did.
+/// Runs `work` while another thread reads all the time, from before it begins until after it ended. Returns the number of reads.
 fn while_looking<R>(
     reader: Option<&mut (impl Reader + Send)>,
     tasks: usize,
@@ -208,12 +208,12 @@ fn measured(options: &Options, bench: &'static str, read: &[bool]) -> Measured {
     Ok(rows)
 }
 
-/// Steps while nobody looks.
+/// Steps without a reader.
 pub fn alone(options: &Options) -> Measured {
     measured(options, "writer_alone", &[false])
 }
 
-/// Steps while somebody looks, beside those while nobody does.
+/// Steps with a reader, and steps without one.
 pub fn read(options: &Options) -> Measured {
     measured(options, "writer_read", &[false, true])
 }
@@ -259,7 +259,7 @@ fn worked<W: Writer>(tasks: usize, seed: u64) -> Vec<Read> {
         }
         looked.extend(all.chunks(READS).flat_map(|some| reader.look(some)));
     }
-    // And it does no harm to look while somebody writes.
+    // Reading while the other thread writes changes no result.
     while_looking(Some(&mut reader), tasks, || {
         for op in operations(tasks, 400, seed).split_off(300) {
             writer.step(writer.event(op));

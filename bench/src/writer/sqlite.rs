@@ -1,4 +1,4 @@
-//! SQLite in a file with a write-ahead log and no fsync, which is how it lets somebody read while somebody writes.
+//! SQLite in a file with a write-ahead log and no fsync, so that one connection can read while another one writes.
 
 use std::path::PathBuf;
 use std::sync::Arc;

@@ -38,7 +38,7 @@ macro_rules! bevy {
         #[relationship(relationship_target = $holds)]
         pub struct $held_by(pub Entity);
 
-        /// What somebody has.
+        /// The tasks of a worker.
         #[derive(Component)]
         #[relationship_target(relationship = $held_by)]
         pub struct $holds($set);

@@ -24,7 +24,7 @@ pub struct Flat {
 #[derive(Clone, Copy)]
 #[expect(
     dead_code,
-    reason = "what it would take to take it back; nobody does here"
+    reason = "what a rollback would need; no row here rolls back"
 )]
 enum Undo {
     Move {

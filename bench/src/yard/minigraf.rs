@@ -1,4 +1,4 @@
-//! minigraf in memory: a Datalog store of facts with two times. Facts are told as text, questions are prepared. A changed
+//! minigraf in memory: a Datalog store of facts with two times. Facts are given as text, and questions are prepared. A changed
 //! value is a retraction and an assertion, which its manual says to write apart.
 //!
 //! Its history keeps everything, as ironweave's log does. It slows down with what it holds, so it is measured at the sizes

@@ -49,7 +49,7 @@ pub trait Yard {
 
     /// Tasks that are ready, `fan_in` of them with each worker.
     fn new(tasks: usize, fan_in: usize) -> Self;
-    /// Hands a task to another worker, in a way that could be taken back, and records it.
+    /// Relinks a task to another worker, in a way that could be rolled back, and records it.
     fn relink(&mut self, task: u32, worker: u32);
     /// Moves a task, likewise.
     fn run(&mut self, task: u32, running: bool);
@@ -71,7 +71,7 @@ pub trait Yard {
     fn running(&mut self) -> (usize, u64);
     /// The value of the task with a name.
     fn find(&mut self, name: &str) -> Option<u64>;
-    /// What there is.
+    /// The whole state.
     fn picture(&self) -> Picture;
 }
 
@@ -105,7 +105,7 @@ pub trait Watched {
             .for_each(|(task, running)| self.run(*task, *running));
         self.commit();
     }
-    /// What there is.
+    /// The whole state.
     fn picture(&mut self) -> WatchedPicture;
 }
 
@@ -174,7 +174,7 @@ fn worked<Y: Yard>(tasks: usize, fan_in: usize, seed: u64) -> Picture {
     let picture = yard.picture();
     let sum = picture.running.iter().map(|t| value(*t)).sum();
     assert_eq!(yard.running(), (picture.running.len(), sum), "{}", Y::NAME);
-    assert_eq!(yard.find("nobody"), None, "{}", Y::NAME);
+    assert_eq!(yard.find("no such task"), None, "{}", Y::NAME);
     for task in 0..tasks as u32 {
         assert_eq!(yard.find(&name(task)), Some(value(task)), "{}", Y::NAME);
     }

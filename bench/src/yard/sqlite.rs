@@ -20,7 +20,7 @@ const TUNED: &str = "
     PRAGMA cache_size = -1048576;
 ";
 
-/// Prepared statements are kept, and stay as they were prepared: this build of SQLite would else plan a query anew for each
+/// Prepared statements are kept, and stay as they were prepared: otherwise this build of SQLite would plan a query again for each
 /// value that is bound in a range, which takes five times as long as the query.
 pub fn keep_plans(db: &Connection) {
     db.set_prepared_statement_cache_capacity(64);

@@ -49,7 +49,7 @@ impl Kept {
     }
 }
 
-/// SQLite: one statement for an event, which is a transaction; a savepoint for what is taken back.
+/// SQLite: one statement for an event, which is a transaction; a savepoint for what is rolled back.
 pub struct SqliteSteps {
     sqlite: Sqlite,
     kept: Kept,

@@ -1,10 +1,10 @@
-//! Follows names to what they stand for, and finds under which public paths an item can be reached.
+//! Resolves names to definitions, and finds under which public paths an item can be reached.
 
 use std::collections::BTreeMap;
 
 use super::source::{Conditions, Source};
 
-/// The item that a name refers to.
+/// The definition of a name.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Def {
     /// The module and the number of the item in it.
@@ -32,7 +32,7 @@ pub struct Public {
 }
 
 impl Source {
-    /// The item that a path in a module refers to; `None` for an item of a crate outside of the workspace.
+    /// Resolves a path in a module. Returns nothing for items of crates outside of the workspace.
     pub fn resolve(&self, module: usize, path: &[String], others: &[String]) -> Option<Def> {
         self.follow(module, path, others, 0)
     }
@@ -70,7 +70,7 @@ impl Source {
         })
     }
 
-    /// The item that a name in the scope of a module refers to.
+    /// Resolves a name in the scope of a module.
     fn named(&self, module: usize, name: &str, others: &[String], depth: usize) -> Option<Def> {
         let scope = &self.modules[module];
         if let Some(item) = scope.items.iter().position(|item| item.name == name) {

@@ -78,7 +78,7 @@ pub struct Child {
 pub struct Use {
     /// The name in this module; none for `*`.
     pub name: Option<String>,
-    /// The path that it refers to.
+    /// The path that is imported.
     pub path: Vec<String>,
     /// How far it can be seen.
     pub seen: Seen,

@@ -285,12 +285,19 @@ impl Lister<'_> {
         }) else {
             return;
         };
+        // As rustdoc does: `impl From<Hidden> for Public` is of no use to those who cannot name `Hidden`.
+        let arguments = self.named_in(module, &[&block.generics], name.to_token_stream());
+        if !arguments
+            .iter()
+            .all(|(_, def)| self.public.items.contains_key(def))
+        {
+            return;
+        }
         let (path, around) = self.public.items[&anchor][0].clone();
         let around: Conditions = around.union(conditions).cloned().collect();
         self.line(&path, &render::implementation(block), &around);
         let scope = [&block.generics];
         let what = format!("{path} as {}", render_path(name));
-        self.names(module, &what, &scope, name.to_token_stream());
         self.names(module, &what, &scope, block.self_ty.to_token_stream());
         self.generics(module, &what, &scope, &block.generics);
         for item in &block.items {

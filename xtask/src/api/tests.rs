@@ -155,6 +155,8 @@ fn a_hidden_item_in_a_public_signature_is_found() {
             pub fn bolt(&self) -> plumbing::Bolt { plumbing::Bolt }
         }
         pub trait Flow { type Of; fn of<Pipe>(pipe: Pipe); }
+        // No part of the public API.
+        impl From<plumbing::Bolt> for Tap { fn from(_: plumbing::Bolt) -> Self { loop {} } }
         impl Flow for Tap { type Of = plumbing::Bolt; fn of<Pipe>(pipe: Pipe) {} }
     ";
     let found = surface(code);
