@@ -1,6 +1,6 @@
 //! The life of one event: from the fields that the program gave to the facts that the log will have.
 //!
-//! 1. **Bind** (`bind.rs`): each field that names entities is looked up; `Ensure` creates the ones that there are not.
+//! 1. **Bind** (`bind.rs`): each field that names entities is looked up; `Ensure` creates the ones that do not exist.
 //! 2. **Expect** (`expect.rs`): nothing that the event binds has changed since the transaction that the caller knows of.
 //! 3. **Check** (`arcs/`): after `create`, on the graph as it then is, the conditions and paths are evaluated, then source
 //!    states, then arcs that would meet in one entity or compete for one end, then the guards.
@@ -21,7 +21,7 @@ use crate::step::plan::Plan;
 use crate::step::undo::Attempt;
 
 impl<S: Storage> Core<S> {
-    /// Fires an event and all that follows from it; what it bound and created is in `bindings` then. Where it is rejected,
+    /// Fires an event and all that follows from it; what it bound and created is in `bindings` then. If it is rejected,
     /// or user code panics, the graph and the open transaction are as before.
     #[inline(always)]
     pub(crate) fn fire<E: DynEvent + ?Sized>(
@@ -35,13 +35,9 @@ impl<S: Storage> Core<S> {
         } else {
             attempt.core.fire_unguarded(plan, event)
         };
-        match fired {
-            Ok(()) => {
-                attempt.keep();
-                Ok(())
-            }
-            Err(e) => Err(e.led_by(|| plan.events[usize::from(event.index())].alone.clone())),
-        }
+        fired.map_err(|e| e.led_by(|| plan.events[usize::from(event.index())].alone.clone()))?;
+        attempt.keep();
+        Ok(())
     }
 
     /// The stages of [`Core::fire`]. On an error the caller undoes what they did.
