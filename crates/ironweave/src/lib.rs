@@ -45,7 +45,8 @@ pub use project::sqlite::{ProjectionError, SqliteOptions, SqliteProjection};
 pub use project::{Fold, Projection};
 pub use snapshot::{Changes, Outcome, Snapshot, Snapshots};
 pub use step::any_event::AnyEvent;
-pub use step::event::{Apply, Bound, Event, Handles, Receipt};
+pub use step::event::{Apply, Bound, Event, Handles, Named, Receipt};
+pub use step::guarded::Guarded;
 pub use step::model::Model;
 pub use step::{Ensured, New, Tx};
 pub use store::{

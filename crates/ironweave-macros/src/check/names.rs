@@ -54,7 +54,9 @@ const RESERVED_MEMBERS: [&str; 36] = [
 ];
 
 /// Names of generated items in the module.
-const GENERATED_ITEMS: [&str; 6] = ["Model", "AnyEvent", "state", "may", "bound", "created"];
+const GENERATED_ITEMS: [&str; 7] = [
+    "Model", "AnyEvent", "state", "may", "bound", "created", "named",
+];
 
 /// Names that have a special meaning in the types of fields.
 const READ_ITEMS: [&str; 7] = ["Any", "Many", "Option", "Vec", "Ensure", "Key", "String"];

@@ -154,8 +154,13 @@ fn implementation(model: &Model, index: EventIx, event: &Event) -> TokenStream {
     let index = number(index);
     let unit = result(&quote!(()));
     let taken = &model.taken;
-    let (index_of, db, tx) = (taken.local("index"), taken.local("db"), taken.local("tx"));
+    let (index_of, context, tx) = (
+        taken.local("index"),
+        taken.local("context"),
+        taken.local("tx"),
+    );
     let names_of = taken.local("names");
+    let db = taken.local("db");
     let literal = (!event.literals.is_empty()).then(|| {
         let arms = literals(event);
         quote! {
@@ -168,10 +173,11 @@ fn implementation(model: &Model, index: EventIx, event: &Event) -> TokenStream {
         let arms = event.guards.iter().enumerate().map(|(i, guard)| {
             let i = number(i);
             let call = quote_spanned! { guard.span() => ::ironweave::plumbing::ask::<#name, _> };
-            quote! { #i => #call(#guard, self, #db), }
+            quote! { #i => #call(#guard, self, &#db), }
         });
         quote! {
-            fn guard(&self, #index_of: u16, #db: &::ironweave::plumbing::Reader<'_>) -> #unit {
+            fn guard(&self, #index_of: u16, #context: &::ironweave::plumbing::GuardContext<'_>) -> #unit {
+                let #db = ::ironweave::Guarded::new(#context);
                 match #index_of { #(#arms)* _ => ::core::result::Result::Ok(()) }
             }
         }
@@ -210,6 +216,11 @@ fn implementation(model: &Model, index: EventIx, event: &Event) -> TokenStream {
     let created_names = unused(&names_of, created.is_empty());
     let (bound_type, bound_value) = given(event, "bound", &all);
     let (created_type, created_value) = given(event, "created", &created);
+    let named: &[TokenStream] = if event.guards.is_empty() { &[] } else { &all };
+    let (named_names, (named_type, named_value)) = (
+        unused(&names_of, named.is_empty()),
+        given(event, "named", named),
+    );
     let names: Vec<&Ident> = event.fields.iter().map(|field| &field.name).collect();
     let texts = names.iter().map(|name| plain(name));
     // If a type of the user cannot be a value, rustc reports it at the first candidate.
@@ -246,6 +257,7 @@ fn implementation(model: &Model, index: EventIx, event: &Event) -> TokenStream {
             type Model = Model;
             type Bound = #bound_type;
             type Created = #created_type;
+            type Named = #named_type;
             const INDEX: u16 = #index;
             const NAMES: &'static [&'static str] = &[#text, #(#texts),*];
             #json
@@ -259,6 +271,9 @@ fn implementation(model: &Model, index: EventIx, event: &Event) -> TokenStream {
             }
             fn created(#created_names: &::ironweave::plumbing::Bindings) -> Self::Created {
                 #created_value
+            }
+            fn named(#named_names: &::ironweave::plumbing::Bindings) -> Self::Named {
+                #named_value
             }
         }
     }
@@ -423,13 +438,30 @@ pub fn results(model: &Model) -> TokenStream {
                 "The entities that [`{0}`](super::{0}) bound, after its declared arcs.",
                 event.name
             );
-            one_result(model, (event, def), &doc, true)
+            one_result(model, (event, def), &doc, "bound")
         });
     let creates =
         |(_, def): &(_, &EventDef)| def.names.iter().any(|name| name.by == BindBy::Created);
     let created = fired(model).filter(creates).map(|(event, def)| {
         let doc = format!("The entities that [`{0}`](super::{0}) created.", event.name);
-        one_result(model, (event, def), &doc, false)
+        one_result(model, (event, def), &doc, "created")
+    });
+    let guarded =
+        |(event, def): &(&Event, &EventDef)| !event.guards.is_empty() && !def.names.is_empty();
+    let named = fired(model).filter(guarded).map(|(event, def)| {
+        let doc = format!(
+            "The entities that the guards of [`{0}`](super::{0}) see: what it binds and creates.",
+            event.name
+        );
+        one_result(model, (event, def), &doc, "named")
+    });
+    let named: Vec<TokenStream> = named.collect();
+    let named = (!named.is_empty()).then(|| {
+        quote! {
+            /// The entities that guards see: handles, since no arc has moved them yet.
+            #[allow(dead_code)]
+            pub mod named { #(#named)* }
+        }
     });
     quote! {
         /// The entities that events bind: tokens if the declared arcs determine the state, or else handles.
@@ -438,6 +470,7 @@ pub fn results(model: &Model) -> TokenStream {
         /// The entities that events create.
         #[allow(dead_code)]
         pub mod created { #(#created)* }
+        #named
     }
 }
 
@@ -445,14 +478,14 @@ fn one_result(
     model: &Model,
     (event, def): (&Event, &EventDef),
     doc: &str,
-    bound: bool,
+    module: &str,
 ) -> TokenStream {
     let fields: Vec<TokenStream> = (event.names.entries())
-        .filter(|(ix, _)| bound || def[*ix].by == BindBy::Created)
+        .filter(|(ix, _)| module != "created" || def[*ix].by == BindBy::Created)
         .map(|(ix, name)| {
             let entity = &model.entities[def[ix].entity];
             let (entity_name, field) = (&entity.name, &name.name);
-            let one = match name.after.filter(|_| bound) {
+            let one = match name.after.filter(|_| module == "bound") {
                 Some(state) => {
                     let state = &entity.states[state].name;
                     quote!(super::#entity_name<super::state::#state>)
@@ -468,17 +501,17 @@ fn one_result(
             quote! { #[doc = #doc] pub #field: #ty }
         })
         .collect();
-    let given = result_name(event, if bound { "bound" } else { "created" });
+    let given = result_name(event, module);
     quote! { #[doc = #doc] #[derive(::core::fmt::Debug)] pub struct #given { #(#fields),* } }
 }
 
 /// `JobFailedBound` of `JobFailed`. The name is unique in the model, because rustc shortens paths only of unique
 /// names.
 fn result_name(event: &Event, module: &str) -> Ident {
-    let suffix = if module == "bound" {
-        "Bound"
-    } else {
-        "Created"
+    let suffix = match module {
+        "bound" => "Bound",
+        "created" => "Created",
+        _ => "Named",
     };
     format_ident!("{}{suffix}", event.name)
 }

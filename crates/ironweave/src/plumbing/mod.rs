@@ -22,6 +22,7 @@ pub use crate::step::bindings::Bindings;
 pub use crate::step::event::{DynEvent, EventType, FieldReader, FieldWriter, no_such_value};
 pub use crate::step::fields::{Field, Fields, Missing, One, Opt, Set, Val};
 pub use crate::step::functions::{Guard, Holds, ask, hold};
+pub use crate::step::guarded::GuardContext;
 pub use crate::step::model::{Binding, schema};
 pub use crate::step::plan::Check;
 pub use crate::step::tx::{

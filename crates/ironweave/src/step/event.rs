@@ -10,11 +10,11 @@ use serde::de::DeserializeOwned;
 use crate::base::cbor::{ARRAY, NULL, UINT, Word, head};
 use crate::base::error::Reject;
 use crate::base::position::Seq;
-use crate::db::Reader;
 use crate::schema::EventIx;
 use crate::step::bind::{Binder, Ref};
 use crate::step::bindings::Bindings;
 use crate::step::fields::Fields;
+use crate::step::guarded::GuardContext;
 use crate::step::model::Model;
 use crate::step::tx::{Tx, Workspace};
 use crate::value::item::{self, raw_item};
@@ -33,6 +33,8 @@ pub trait Event: Sized + 'static {
     type Bound;
     /// What it creates, as handles.
     type Created;
+    /// What its guards see of what it binds and creates, as handles; the unit where it has no guard.
+    type Named;
     #[doc(hidden)]
     type Fields: Fields;
     #[doc(hidden)]
@@ -72,7 +74,7 @@ pub trait Event: Sized + 'static {
         None
     }
     #[doc(hidden)]
-    fn guard(&self, _index: u16, _db: &Reader<'_>) -> Result<(), Reject> {
+    fn guard(&self, _index: u16, _context: &GuardContext<'_>) -> Result<(), Reject> {
         Ok(())
     }
     #[doc(hidden)]
@@ -83,10 +85,15 @@ pub trait Event: Sized + 'static {
     fn bound(bindings: &Bindings) -> Self::Bound;
     #[doc(hidden)]
     fn created(bindings: &Bindings) -> Self::Created;
+    #[doc(hidden)]
+    fn named(bindings: &Bindings) -> Self::Named;
 }
 
 /// What an event of type `E` binds.
 pub type Bound<E> = <E as Event>::Bound;
+
+/// What a guard of event `E` sees of what that binds and creates; see [`Guarded::named`](crate::Guarded::named).
+pub type Named<E> = <E as Event>::Named;
 
 /// An event with `#[may(..)]`: its handler is written by the user.
 #[diagnostic::on_unimplemented(
@@ -146,7 +153,7 @@ pub trait DynEvent {
     /// One of its values.
     fn value(&self, index: u16) -> &dyn Any;
     /// Calls one of its guards.
-    fn guard(&self, index: u16, db: &Reader<'_>) -> Result<(), Reject>;
+    fn guard(&self, index: u16, context: &GuardContext<'_>) -> Result<(), Reject>;
     /// Runs its handler.
     fn handle(&self, bindings: &Bindings, workspace: Workspace<'_>) -> Result<(), Reject>;
     /// Encodes its fields.
@@ -173,8 +180,8 @@ impl<E: Event> DynEvent for E {
         E::Fields::value(self.fields(), index).unwrap_or_else(|| E::literal(index))
     }
 
-    fn guard(&self, index: u16, db: &Reader<'_>) -> Result<(), Reject> {
-        E::guard(self, index, db)
+    fn guard(&self, index: u16, context: &GuardContext<'_>) -> Result<(), Reject> {
+        E::guard(self, index, context)
     }
 
     fn handle(&self, bindings: &Bindings, workspace: Workspace<'_>) -> Result<(), Reject> {
@@ -206,7 +213,7 @@ pub(crate) trait EventValues {
     ///
     /// # Errors
     /// Whatever the guard rejects the event for.
-    fn guard(&self, _index: u16, _db: &Reader<'_>) -> Result<(), Reject> {
+    fn guard(&self, _index: u16, _context: &GuardContext<'_>) -> Result<(), Reject> {
         Ok(())
     }
 }
@@ -218,8 +225,8 @@ impl<E: DynEvent + ?Sized> EventValues for &E {
         E::value(self, index)
     }
 
-    fn guard(&self, index: u16, db: &Reader<'_>) -> Result<(), Reject> {
-        E::guard(self, index, db)
+    fn guard(&self, index: u16, context: &GuardContext<'_>) -> Result<(), Reject> {
+        E::guard(self, index, context)
     }
 }
 

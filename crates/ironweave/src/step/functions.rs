@@ -3,6 +3,7 @@
 
 use crate::base::error::Reject;
 use crate::db::Reader;
+use crate::step::guarded::Guarded;
 
 /// A function that can be the guard of event `E`.
 #[diagnostic::on_unimplemented(
@@ -15,16 +16,16 @@ pub trait Guard<'a, 'g, E> {
     ///
     /// # Errors
     /// If it rejects.
-    fn ask(self, event: &'a E, db: &'a Reader<'g>) -> Result<(), Reject>;
+    fn ask(self, event: &'a E, db: &'a Guarded<'g, E>) -> Result<(), Reject>;
 }
 
 #[diagnostic::do_not_recommend]
 impl<'a, 'g, E: 'a, F> Guard<'a, 'g, E> for F
 where
     'g: 'a,
-    F: FnOnce(&'a E, &'a Reader<'g>) -> Result<(), Reject>,
+    F: FnOnce(&'a E, &'a Guarded<'g, E>) -> Result<(), Reject>,
 {
-    fn ask(self, event: &'a E, db: &'a Reader<'g>) -> Result<(), Reject> {
+    fn ask(self, event: &'a E, db: &'a Guarded<'g, E>) -> Result<(), Reject> {
         self(event, db)
     }
 }
@@ -33,7 +34,7 @@ where
 ///
 /// # Errors
 /// If it rejects.
-pub fn ask<'a, 'g, E, G>(guard: G, event: &'a E, db: &'a Reader<'g>) -> Result<(), Reject>
+pub fn ask<'a, 'g, E, G>(guard: G, event: &'a E, db: &'a Guarded<'g, E>) -> Result<(), Reject>
 where
     G: Guard<'a, 'g, E>, // write `fn name(event: &E, db: &impl Db) -> Result<(), Reject>`
 {

@@ -31,6 +31,7 @@ pub(crate) mod fields;
 mod fire;
 pub(crate) mod flat;
 pub(crate) mod functions;
+pub(crate) mod guarded;
 pub(crate) mod immediates;
 mod invariants;
 pub(crate) mod model;

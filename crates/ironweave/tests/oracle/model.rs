@@ -7,9 +7,12 @@ use std::cell::RefCell;
 use std::fmt::{self, DebugStruct};
 use std::rc::Rc;
 
+use ironweave::Guarded;
 use ironweave::plumbing::{self, Binder, Binding, ColumnType, EventMaker, EventType, EventVisitor};
 use ironweave::plumbing::{Bindings, Reader, Ref, Value};
-use ironweave::plumbing::{Check, DecodeError, DynEvent, EncodeError, FieldReader, FieldWriter};
+use ironweave::plumbing::{
+    Check, DecodeError, DynEvent, EncodeError, FieldReader, FieldWriter, GuardContext,
+};
 use ironweave::schema::{BindBy, Cardinality, ColumnDef, IndexKind, Schema};
 use ironweave::{AnyEvent, Ensure, Event, Id, Key, Keyed, Reject, Timestamp, Tx};
 use serde::de::MapAccess;
@@ -173,6 +176,7 @@ impl<const N: usize> Event for Ev<N> {
     type Model = Model;
     type Bound = ();
     type Created = ();
+    type Named = ();
     type Fields = Dynamic<N>;
     const INDEX: u16 = N as u16;
     const NAMES: &'static [&'static str] = &["an event of a random model"];
@@ -191,7 +195,8 @@ impl<const N: usize> Event for Ev<N> {
         current.literals[N][usize::from(index) - fields]
     }
 
-    fn guard(&self, index: u16, db: &Reader<'_>) -> Result<(), Reject> {
+    fn guard(&self, index: u16, context: &GuardContext<'_>) -> Result<(), Reject> {
+        let db = &Guarded::<Self>::new(context);
         let current = current();
         let def = &current.schema.events[N];
         let holds = match Guard::read(&def.guards[usize::from(index)]) {
@@ -228,6 +233,8 @@ impl<const N: usize> Event for Ev<N> {
     fn bound(_: &Bindings) {}
 
     fn created(_: &Bindings) {}
+
+    fn named(_: &Bindings) {}
 }
 
 /// The fields of an event, as the schema says.

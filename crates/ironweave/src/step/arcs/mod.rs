@@ -24,7 +24,9 @@ use crate::schema::{Assign, ColumnIx, Hop, MetaField, Quantifier, Source};
 use crate::step::Core;
 use crate::step::arcs::targets::{Slots, reach};
 use crate::step::bindings::Bindings;
+use crate::step::clock::Clock;
 use crate::step::event::{DynEvent, EventValues};
+use crate::step::guarded::GuardContext;
 use crate::step::open::OpenTransaction;
 use crate::step::plan::{
     Effect, EventPlan, LinkKind, LinkPlan, MovePlan, Reach, SetPlan, SourceStates, WhenPlan,
@@ -38,6 +40,7 @@ pub(super) struct Arcs<'c, S: Storage, V> {
     targets: &'c mut Targets,
     /// The time of the transaction, if the event writes it.
     now: Timestamp,
+    clock: &'c Clock,
     meta: &'c Meta,
     def: &'c EventPlan,
     values: V,
@@ -99,6 +102,7 @@ impl<'c, S: Storage, V: EventValues> Arcs<'c, S, V> {
             } else {
                 Timestamp::default()
             },
+            clock: &open.clock,
             meta: &open.meta,
             def,
             values,
@@ -195,12 +199,17 @@ impl<'c, S: Storage, V: EventValues> Arcs<'c, S, V> {
     }
 
     fn ask_guards(&self) -> Result<(), StepError> {
-        let reader = Reader {
-            graph: S::graph(self.graph),
-            of: None,
+        let context = GuardContext {
+            reader: Reader {
+                graph: S::graph(self.graph),
+                of: None,
+            },
+            bindings: self.bindings,
+            clock: self.clock,
+            meta: self.meta,
         };
         for (ix, guard) in self.def.guards.iter().enumerate() {
-            self.values.guard(ix as u16, &reader).map_err(|e| {
+            self.values.guard(ix as u16, &context).map_err(|e| {
                 let (event, guard) = (Arc::clone(&self.def.name), Arc::clone(guard));
                 e.into_step(|reason| StepError::Guard {
                     event,

@@ -1,0 +1,139 @@
+//! What a guard sees: the graph, the entities that its event names, and the transaction.
+
+use std::fmt;
+use std::marker::PhantomData;
+
+use crate::base::meta::Meta;
+use crate::base::time::Timestamp;
+use crate::db::{Db, Reader};
+use crate::graph::GraphRef;
+use crate::schema::EntityIx;
+use crate::step::bindings::Bindings;
+use crate::step::clock::Clock;
+use crate::step::event::{Event, Named};
+
+/// What the executor gives to the guards of an event, without the type of the event.
+pub struct GuardContext<'g> {
+    pub(super) reader: Reader<'g>,
+    pub(super) bindings: &'g Bindings,
+    pub(super) clock: &'g Clock,
+    pub(super) meta: &'g Meta,
+}
+
+/// The graph as a guard of event `E` sees it: after the event's entities were found, ensured and created, and before its
+/// other arcs. It can be read as any [`Db`], and nothing can be changed through it.
+///
+/// A guard that only reads the graph is written `fn(&E, &impl Db) -> Result<(), Reject>`. One that needs more names this
+/// type:
+///
+/// ```
+/// # #[ironweave::model]
+/// # pub mod desk {
+/// #     use ironweave::prelude::*;
+/// #     /// A customer.
+/// #     #[entity]
+/// #     pub struct Customer {
+/// #         /// The name.
+/// #         #[key]
+/// #         pub name: String,
+/// #         /// When the trial ends.
+/// #         #[default(Timestamp::from_secs(60))]
+/// #         pub trial_ends: Timestamp,
+/// #     }
+/// #     /// A customer opens a ticket.
+/// #     #[event]
+/// #     #[guard(crate::in_time)]
+/// #     pub struct Asked {
+/// #         /// Who asks.
+/// #         pub customer: Ensure<Customer>,
+/// #     }
+/// # }
+/// # fn main() -> Result<(), StepError> {
+/// # use ironweave::prelude::*;
+/// # use desk::Asked;
+/// let mut store = Store::<desk::Model>::memory();
+/// let early = Meta::new().time(Timestamp::from_secs(30));
+/// store.try_step_with(early, Asked { customer: "ann".into() })?;
+/// let late = Meta::new().time(Timestamp::from_secs(90));
+/// let e = store.try_step_with(late, Asked { customer: "ann".into() }).unwrap_err();
+/// assert_eq!(e.to_string(), "Asked: guard in_time: the trial of ann has ended");
+/// # Ok(())
+/// # }
+/// # use ironweave::{Guarded, prelude::*};
+///
+/// fn in_time(_: &desk::Asked, db: &Guarded<'_, desk::Asked>) -> Result<(), Reject> {
+///     let customer = db.named().customer;
+///     if db.time() <= customer.trial_ends(db) {
+///         return Ok(());
+///     }
+///     Err(Reject::new(format!("the trial of {} has ended", customer.name(db))))
+/// }
+/// ```
+pub struct Guarded<'g, E> {
+    context: &'g GuardContext<'g>,
+    of: PhantomData<fn() -> E>,
+}
+
+impl<'g, E> Guarded<'g, E> {
+    #[doc(hidden)]
+    #[must_use]
+    pub fn new(context: &'g GuardContext<'g>) -> Self {
+        Self {
+            context,
+            of: PhantomData,
+        }
+    }
+
+    /// The time of the transaction.
+    #[must_use]
+    pub fn time(&self) -> Timestamp {
+        self.context.clock.now()
+    }
+
+    /// The metadata of the transaction, such as its actor.
+    #[must_use]
+    pub fn meta(&self) -> &Meta {
+        self.context.meta
+    }
+}
+
+impl<E: Event> Guarded<'_, E> {
+    /// The entities that the event names: those of its fields, found by handle or by key, or ensured, and those that it
+    /// creates. They are handles and not tokens, since the arcs have not moved them yet.
+    #[must_use]
+    pub fn named(&self) -> Named<E> {
+        E::named(self.context.bindings)
+    }
+}
+
+impl<E> fmt::Debug for Guarded<'_, E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Guarded")
+            .field("time", &self.context.clock.known())
+            .field("meta", self.context.meta)
+            .finish_non_exhaustive()
+    }
+}
+
+impl<E> Db for Guarded<'_, E> {
+    type List<'a, I: Iterator + 'a>
+        = I
+    where
+        Self: 'a;
+
+    fn list<'a, I: Iterator + 'a>(&'a self, items: I) -> I {
+        items
+    }
+
+    fn graph(&self) -> GraphRef<'_> {
+        self.context.reader.graph()
+    }
+
+    fn reads(&self, entity: EntityIx, slot: u32) {
+        self.context.reader.reads(entity, slot);
+    }
+
+    fn asks(&self, question: &str) {
+        self.context.reader.asks(question);
+    }
+}
