@@ -44,7 +44,7 @@ pub struct GuardContext<'g> {
 /// #     #[event]
 /// #     #[guard(crate::in_time)]
 /// #     pub struct Asked {
-/// #         /// Who asks.
+/// #         /// The customer that opens it.
 /// #         pub customer: Ensure<Customer>,
 /// #     }
 /// # }
