@@ -65,7 +65,7 @@ fn refused<M: Model>(mut frames: Vec<Forged>, seq: usize, words: &str) {
         Store::<M>::open_read_only(&dir),
         Options::<M>::default().open_strict(&dir),
     ] {
-        let e = opened.err().expect("it is refused");
+        let e = opened.expect_err("it is refused");
         let message = e.to_string();
         assert!(message.contains(words), "no `{words}` in: {message}");
         assert!(message.contains(&format!("frame {seq}")), "{message}");
@@ -182,7 +182,7 @@ fn an_error_about_a_long_value_is_short() {
     facts(&mut frames[2])[3].items()[3] = text(&"ü".repeat(1_000_000));
     let dir = scratch_dir();
     forge::write(dir.path(), &frames);
-    let e = Store::<Bank>::open(dir.path()).err().expect("refused");
+    let e = Store::<Bank>::open(dir.path()).expect_err("refused");
     assert!(e.to_string().len() < 2_000);
     assert_eq!(e.seq(), Some(2));
 }
@@ -284,7 +284,7 @@ fn a_fingerprint_that_is_not_that_of_the_graph_is_refused() {
     frames[3].fingerprint ^= 1;
     let dir = scratch_dir();
     forge::write(dir.path(), &frames);
-    let e = Store::<Bank>::open(dir.path()).err().expect("refused");
+    let e = Store::<Bank>::open(dir.path()).expect_err("refused");
     assert_eq!(e.seq(), Some(3));
     assert!(e.to_string().contains("the graph has the fingerprint"));
 }
@@ -461,13 +461,13 @@ fn a_frame_beyond_the_limits_is_refused_and_none_is_written() {
             .transaction_bytes_max(transaction)
             .open(dir.path())
     };
-    let e = open(schema - 1, 1000).err().expect("refused");
+    let e = open(schema - 1, 1000).expect_err("refused");
     assert!(
         e.storage().is_some_and(|e| e.is_too_large()) && e.seq() == Some(0),
         "{e}"
     );
     assert!(e.to_string().contains("schema_bytes_max"), "{e}");
-    let e = open(schema, 40).err().expect("refused");
+    let e = open(schema, 40).expect_err("refused");
     assert!(
         e.storage().is_some_and(|e| e.is_too_large()) && e.seq() == Some(1),
         "{e}"
@@ -477,7 +477,7 @@ fn a_frame_beyond_the_limits_is_refused_and_none_is_written() {
         account: "x".repeat(200).as_str().into(),
         balance: 1,
     };
-    let e = store.try_step(long()).err().expect("it would not be read");
+    let e = store.try_step(long()).expect_err("it would not be read");
     assert!(e.to_string().contains("transaction_bytes_max"), "{e}");
     assert_eq!(store.seq(), Some(3));
     assert_eq!(store.check(), []);

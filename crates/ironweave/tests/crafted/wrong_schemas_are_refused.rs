@@ -50,7 +50,7 @@ fn an_index_names_fields_that_exist_and_fit() {
             };
         }
         *at = value;
-        open(&frames).err().expect("it is refused").to_string()
+        open(&frames).expect_err("it is refused").to_string()
     };
     for (path, value, words) in [
         (
@@ -129,19 +129,19 @@ fn a_large_schema_is_checked_in_one_pass() {
         columns.push(column);
     }
     let bytes = frames[0].payload.bytes().len();
-    let e = open(&frames).err().expect("the program has no such fields");
+    let e = open(&frames).expect_err("the program has no such fields");
     assert!(e.is_schema(), "{e}");
     assert!(e.to_string().contains("Customer.column_"), "{e}");
 
     let columns = frames[0].payload.get(&text("columns")).items();
     columns.push(like);
-    let e = open(&frames).err().expect("there are too many");
+    let e = open(&frames).expect_err("there are too many");
     assert!(e.to_string().contains("65537 fields are more"), "{e}");
 
     let dir = scratch_dir();
     forge::write(dir.path(), &frames);
     let options = Options::<shop::Model>::default().schema_bytes_max(bytes - 1);
-    let e = options.open(dir.path()).err().expect("it is too long");
+    let e = options.open(dir.path()).expect_err("it is too long");
     assert!(e.storage().is_some_and(|e| e.is_too_large()), "{e}");
 }
 

@@ -12,7 +12,7 @@ fn an_acyclic_edge_rejects_links_that_would_form_a_cycle() {
     };
     store.step(follow(b, &[a]));
     store.step(follow(c, &[b, a]));
-    let refused = store.try_step(follow(a, &[c])).err().expect("a circle");
+    let refused = store.try_step(follow(a, &[c])).expect_err("a circle");
     assert_eq!(
         refused.to_string(),
         "Followed: Order.follows is acyclic, and its links would form a cycle: Order 2026, 3 -> Order 2026, 1 -> \

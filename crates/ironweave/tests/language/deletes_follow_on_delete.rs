@@ -13,7 +13,7 @@ fn deleting_follows_the_policies_of_the_ends() {
         customer: "ada".into(),
     });
     assert_eq!(
-        refused.err().expect("it has orders").to_string(),
+        refused.expect_err("it has orders").to_string(),
         "CustomerDropped: Customer \"ada\" cannot be deleted: at Customer.orders it is linked with Order 2026, 1, \
          and the `on_delete` of Customer.orders is `restrict`; unlink it first"
     );

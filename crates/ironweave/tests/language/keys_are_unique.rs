@@ -15,7 +15,7 @@ fn a_key_of_several_fields_is_unique_as_a_whole() {
         year: 2026,
         number: 2,
     };
-    let refused = store.try_step(again).err().expect("the key is taken");
+    let refused = store.try_step(again).expect_err("the key is taken");
     assert_eq!(
         refused.to_string(),
         "Ordered: Order 2026, 2 exists already; choose another key"

@@ -30,7 +30,7 @@ fn data_of_a_state_is_set_only_in_that_state() {
         order,
         by: "cash".into(),
     };
-    let refused = store.try_step(corrected()).err().expect("it is open");
+    let refused = store.try_step(corrected()).expect_err("it is open");
     assert_eq!(
         refused.to_string(),
         "PayerCorrected: Order 2026, 1 is Open, not Paid"

@@ -21,8 +21,7 @@ fn expect_rejects_where_a_bound_entity_has_changed_since() {
                 ticket: Key::new(2u64),
             },
         )
-        .err()
-        .expect("it has changed");
+        .expect_err("it has changed");
     assert!(refused.is_retryable());
     assert_eq!(
         refused.to_string(),

@@ -42,7 +42,7 @@ fn the_same_key_and_other_events_reject() {
         .expect("opened")
         .seq;
     let refused = store.try_step_with(meta(), Opened { number: 2 });
-    let refused = refused.err().expect("another payload");
+    let refused = refused.expect_err("another payload");
     assert_eq!(
         refused.to_string(),
         format!(
