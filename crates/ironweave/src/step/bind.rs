@@ -14,10 +14,10 @@ use crate::graph::layout::Layout;
 use crate::graph::storage::Storage;
 use crate::graph::{GraphMut, Journal};
 use crate::schema::{EntityIx, StateIx};
+use crate::step::Core;
 use crate::step::bindings::Bindings;
 use crate::step::event::DynEvent;
 use crate::step::plan::EventPlan;
-use crate::step::{Core, rejected};
 use crate::value::debug::Shown;
 use crate::value::item::display;
 use crate::value::{EncodeError, encode, encode_faithful, encode_value, equal};
@@ -29,16 +29,14 @@ impl<S: Storage> Core<S> {
         &mut self,
         def: &EventPlan,
         event: &E,
-    ) -> Result<(), StepError> {
+    ) -> Result<(), Reject> {
         self.bindings.clear();
-        event
-            .bind(&mut Binder {
-                graph: S::graph_mut(&mut self.graph),
-                journal: &mut self.open.journal,
-                bindings: &mut self.bindings,
-                event: def,
-            })
-            .map_err(|e| rejected(def, e))
+        event.bind(&mut Binder {
+            graph: S::graph_mut(&mut self.graph),
+            journal: &mut self.open.journal,
+            bindings: &mut self.bindings,
+            event: def,
+        })
     }
 }
 

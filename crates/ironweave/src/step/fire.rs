@@ -15,10 +15,10 @@
 
 use crate::base::error::StepError;
 use crate::graph::storage::Storage;
-use crate::step::Core;
 use crate::step::event::DynEvent;
 use crate::step::plan::Plan;
 use crate::step::undo::Attempt;
+use crate::step::{Core, rejected};
 
 impl<S: Storage> Core<S> {
     /// Fires an event and all that follows from it; what it bound and created is in `bindings` then. If it is rejected,
@@ -49,7 +49,7 @@ impl<S: Storage> Core<S> {
     ) -> Result<(), StepError> {
         let def = &plan.events[usize::from(event.index())];
         let first_fact = self.open.journal.facts.list.len();
-        self.bind(def, event)?;
+        self.bind(def, event).map_err(|e| rejected(def, e))?;
         if self.open.expects_unchanged() {
             self.check_unchanged(def)?;
         }

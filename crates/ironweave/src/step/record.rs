@@ -21,13 +21,14 @@ impl<S: Storage> Core<S> {
         event: &E,
     ) -> Result<(), StepError> {
         if self.open.recording {
-            return self.record_event(plan, def, event);
-        }
-        if !event.is_faithful() {
-            check_fields(plan, event)?;
-        }
-        if plan.traced {
-            self.record_firing(event.index(), Firing::NOTHING)?;
+            self.record_event(plan, def, event)?;
+        } else {
+            if !event.is_faithful() {
+                check_fields(plan, event)?;
+            }
+            if plan.traced {
+                self.record_firing(event.index(), Firing::NOTHING)?;
+            }
         }
         Ok(())
     }
