@@ -243,7 +243,7 @@ impl Call {
             if world.alive(entity, who) {
                 Ok(who.0)
             } else {
-                Err(vec!["Dead"])
+                Err(vec!["StaleHandle"])
             }
         };
         let both = |world: &World, edge: u16, a: Oid, b: Oid| -> Result<(u32, u32), Kinds> {

@@ -144,7 +144,7 @@ impl<'a> Firing<'a> {
             Who::Id(slot, generation) => {
                 let id = (*slot, *generation);
                 if !world.alive(entity, id) {
-                    return Err(vec!["Dead"]);
+                    return Err(vec!["StaleHandle"]);
                 }
                 return match by {
                     BindBy::Token(state) if world.state(entity, id.0) != state => {

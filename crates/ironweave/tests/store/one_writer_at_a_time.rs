@@ -17,14 +17,14 @@ fn a_store_has_one_writer_and_readers_see_its_steps_when_they_refresh() {
     let mut reader = Lamps::open_read_only(dir.path()).expect("the store opens");
     assert_eq!(lamp.watts(&reader), 40);
     writer.step(lamps::Switched { lamp, watts: 60 });
-    assert_eq!(lamp.watts(&reader), 40, "a reader sees what was there");
+    assert_eq!(lamp.watts(&reader), 40, "before a refresh");
     assert_eq!(reader.refresh().expect("the log can be read"), writer.seq());
-    assert_eq!(lamp.watts(&reader), 60, "until it looks again");
+    assert_eq!(lamp.watts(&reader), 60, "after a refresh");
     let refused = reader
         .try_step(lamps::Switched { lamp, watts: 1 })
         .map(|_| ())
         .expect_err("read only");
-    assert!(refused.to_string().contains("read only"), "{refused}");
+    assert!(refused.to_string().contains("open for reading only"), "{refused}");
     assert_eq!(lamp.watts(&reader), 60);
     assert_consistent(&reader);
 }

@@ -111,7 +111,7 @@ impl Oracle {
                 });
             }
             Ev::WantCanceled(want) => {
-                let want = self.wants.get_mut(*want).ok_or("Dead")?;
+                let want = self.wants.get_mut(*want).ok_or("StaleHandle")?;
                 if !matches!(want.state, "Idle" | "Building") {
                     return Err("NotInPlace");
                 }
@@ -119,7 +119,7 @@ impl Oracle {
             }
             Ev::JobQueued(label, partitions, wants) => self.queue(label, partitions, wants)?,
             Ev::JobStarted(run) => {
-                if self.runs.get(*run).ok_or("Dead")?.state != "Queued" {
+                if self.runs.get(*run).ok_or("StaleHandle")?.state != "Queued" {
                     return Err("NotInPlace");
                 }
                 if self.runs.iter().filter(|r| r.state == "Running").count() >= CAPACITY {
@@ -133,7 +133,7 @@ impl Oracle {
                 }
             }
             Ev::JobSucceeded(run, at) => {
-                if self.runs.get(*run).ok_or("Dead")?.state != "Running" {
+                if self.runs.get(*run).ok_or("StaleHandle")?.state != "Running" {
                     return Err("NotInPlace");
                 }
                 self.runs[*run].state = "Succeeded";
@@ -147,7 +147,7 @@ impl Oracle {
             }
             Ev::JobFailed(run, exit) => {
                 if !matches!(
-                    self.runs.get(*run).ok_or("Dead")?.state,
+                    self.runs.get(*run).ok_or("StaleHandle")?.state,
                     "Queued" | "Running"
                 ) {
                     return Err("NotInPlace");
@@ -184,13 +184,13 @@ impl Oracle {
         wants: &[usize],
     ) -> Result<(), &'static str> {
         if partitions.iter().any(|p| *p >= self.partitions.len()) {
-            return Err("Dead");
+            return Err("StaleHandle");
         }
         if repeated(partitions) {
             return Err("Repeated");
         }
         if wants.iter().any(|w| *w >= self.wants.len()) {
-            return Err("Dead");
+            return Err("StaleHandle");
         }
         if repeated(wants) {
             return Err("Repeated");
