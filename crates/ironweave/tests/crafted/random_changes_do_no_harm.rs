@@ -8,28 +8,15 @@ use ironweave::{Model, Options};
 
 use crate::cbor::{Array, Item, Map, Negative, Raw, Text, Uint, text};
 use crate::forge::{self, Forged};
+use crate::harness::random::Random as Rng;
 use crate::models::{first, shop};
 use crate::{committed, graphs, scratch_dir};
 
 /// How many logs are made of each, unless `CRAFTED_SEEDS` says otherwise.
 const SEEDS: u64 = 80;
 
-/// Random numbers from a seed (SplitMix64).
-struct Rng(u64);
-
 impl Rng {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ z >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ z >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ z >> 31
-    }
-
-    fn below(&mut self, n: usize) -> usize {
-        (self.next() % n.max(1) as u64) as usize
-    }
-
+    /// One of some values.
     fn of<T: Clone>(&mut self, some: &[T]) -> T {
         some[self.below(some.len())].clone()
     }

@@ -34,7 +34,9 @@ fn events_are_read_from_json_and_written_to_it() {
     assert!(wrong(r#"{"Orderd": {}}"#).contains("unknown variant `Orderd`, expected one of"));
     assert!(wrong(r#"{"OrderDropped": {}}"#).contains("missing field `order`"));
     assert!(wrong(r#"{"OrderDropped": {"ordr": 1}}"#).contains("unknown field `ordr`"));
-    assert!(wrong(r#"{"OrderDropped": {"order": "Line/0.1"}}"#).contains("`Line/0.1` is not an Order"));
+    assert!(
+        wrong(r#"{"OrderDropped": {"order": "Line/0.1"}}"#).contains("`Line/0.1` is not an Order")
+    );
     assert_sound(&store);
 }
 

@@ -24,7 +24,10 @@ fn a_store_has_one_writer_and_readers_see_its_steps_when_they_refresh() {
         .try_step(lamps::Switched { lamp, watts: 1 })
         .map(|_| ())
         .expect_err("read only");
-    assert!(refused.to_string().contains("open for reading only"), "{refused}");
+    assert!(
+        refused.to_string().contains("open for reading only"),
+        "{refused}"
+    );
     assert_eq!(lamp.watts(&reader), 60);
     assert_consistent(&reader);
 }
