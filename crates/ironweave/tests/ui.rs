@@ -3,7 +3,7 @@
 //!
 //! A case begins with what must be told: `// says: ` and a sentence of ours, or `// rustc: ` and an error code where
 //! only rustc can speak. The whole texts are those of the toolchain of `rust-version` (`TRYBUILD=overwrite` writes
-//! them anew); on another, that the case fails and says its sentences. `IRONWEAVE_UI=sentences` does the same here.
+//! them again); on another, that the case fails and says its sentences. `IRONWEAVE_UI=sentences` does the same here.
 //!
 //! Sentences and pass cases need no more than rustc and the library that this test was linked with. (Trybuild would
 //! build all dependencies once more for pass cases, and compile one after the other.)
@@ -107,7 +107,7 @@ fn assert_all(cases: &[PathBuf], check: impl Fn(&Path) -> Result<(), String> + S
     assert!(wrong.is_empty(), "{wrong}");
 }
 
-/// Whether a case does not compile, and is told its sentences.
+/// Whether a case does not compile, with its sentences in the output.
 fn refused(case: &Path) -> Result<(), String> {
     let (compiled, text) = compile(case, "metadata")?;
     if compiled {

@@ -292,7 +292,7 @@ impl<M: Model, T: Fold<M>> Projection<M, T> {
         }
         Err(StorageError::new(
             StorageFailure::Stopped,
-            "the table is not whole, since a transaction could not be folded; project it anew",
+            "the table is not whole, since a transaction could not be folded; project it again",
         ))
     }
 

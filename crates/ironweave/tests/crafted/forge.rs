@@ -1,5 +1,5 @@
-//! Logs whose checksums are right, whatever is in them: the frames of a log are read, changed, and written to another
-//! directory by the log itself, which knows nothing of what is in them.
+//! Makes logs with right checksums and any content: the frames of a log are read, changed, and written to another directory
+//! by the log itself, which does not know the content of frames.
 
 use std::fs;
 use std::path::Path;
@@ -22,11 +22,11 @@ pub struct Forged {
 
 /// The frames of a log.
 pub fn frames(dir: &Path) -> Vec<Forged> {
-    let log = ReadOnlyLog::open(dir).expect("a log");
-    let frames = log.read(0).expect("it can be read");
+    let log = ReadOnlyLog::open(dir).expect("the log opens");
+    let frames = log.read(0).expect("the log can be read");
     frames
         .map(|frame| {
-            let frame = frame.expect("it can be read");
+            let frame = frame.expect("the log can be read");
             Forged {
                 kind: frame.header.kind,
                 epoch: frame.header.epoch,
@@ -45,17 +45,18 @@ pub fn write(dir: &Path, frames: &[Forged]) -> Vec<u64> {
         spare_bytes_max: 0,
         ..Options::default()
     };
-    let mut log = FileLog::open(dir, options).expect("a log");
+    let mut log = FileLog::open(dir, options).expect("the log opens");
     let (mut places, mut at) = (Vec::new(), 64);
     for (seq, frame) in frames.iter().enumerate() {
         let mut payload = frame.payload.bytes();
         payload.extend_from_slice(&frame.behind);
         let header = FrameHeader::new(seq as u64, frame.epoch, frame.kind, frame.fingerprint);
-        log.append(header, &payload).expect("it can be written");
+        log.append(header, &payload)
+            .expect("the log can be written");
         places.push(at);
         at += (56 + payload.len() as u64).next_multiple_of(8);
     }
-    log.close().expect("it can be closed");
+    log.close().expect("the log can be closed");
     places
 }
 

@@ -1,5 +1,5 @@
-//! Logs with right checksums and wrong content: each is refused with file, frame and offset, or it is a log like any
-//! other. None panics, hangs, or takes more than it is long.
+//! A log with right checksums and wrong content is refused with file, frame and offset, or behaves as any log. Reading it
+//! neither panics nor hangs, and takes no more memory than its length.
 #![allow(missing_docs)]
 
 #[path = "../harness/mod.rs"]

@@ -1,5 +1,4 @@
-//! Random changes of whole logs: whatever comes of them, nothing panics, and what is taken is a store like any other,
-//! whose own log is taken again.
+//! A log with random changes is refused, or opens as a store whose steps are accepted again; nothing panics.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
@@ -9,28 +8,15 @@ use ironweave::{Model, Options};
 
 use crate::cbor::{Array, Item, Map, Negative, Raw, Text, Uint, text};
 use crate::forge::{self, Forged};
+use crate::harness::random::Random as Rng;
 use crate::models::{first, shop};
 use crate::{committed, graphs, scratch_dir};
 
 /// How many logs are made of each, unless `CRAFTED_SEEDS` says otherwise.
 const SEEDS: u64 = 80;
 
-/// Numbers from a seed (SplitMix64).
-struct Rng(u64);
-
 impl Rng {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ z >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ z >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ z >> 31
-    }
-
-    fn below(&mut self, n: usize) -> usize {
-        (self.next() % n.max(1) as u64) as usize
-    }
-
+    /// One of some values.
     fn of<T: Clone>(&mut self, some: &[T]) -> T {
         some[self.below(some.len())].clone()
     }
@@ -164,7 +150,7 @@ fn mutate_log(rng: &mut Rng, frames: &mut Vec<Forged>) {
     }
 }
 
-/// What every store can be asked, whatever it holds.
+/// Calls every function that reads, on a store of any content.
 fn exercise<M: Model>(store: &Store<M>) {
     // It may say that an immediate event has not fired, or that an invariant does not hold.
     let _ = store.check();
@@ -199,7 +185,7 @@ impl<M: Model> Twin for Store<M> {
     }
 }
 
-/// Makes logs of one that is committed, opens them, and goes on where that is possible.
+/// Changes a committed log at random, opens the result, and takes steps where it opens.
 fn survive<M: Model>(name: &str, ask: fn(&Store<M>), go_on: fn(&mut Store<M>)) {
     let all = forge::frames(&committed(name));
     let seeds = std::env::var("CRAFTED_SEEDS")
@@ -222,11 +208,11 @@ fn survive<M: Model>(name: &str, ask: fn(&Store<M>), go_on: fn(&mut Store<M>)) {
             }
         }
     }
-    // Both happen, or the changes are not what they are meant to be.
+    // Some changed logs open and some are refused; otherwise the changes do not test what they should.
     assert!(taken > 0 && refused > 0, "{taken} taken, {refused} refused");
 }
 
-/// Whether a log is taken.
+/// Whether a log opens.
 fn one_log<M: Model>(
     dir: &Path,
     frames: &mut [Forged],

@@ -1,4 +1,4 @@
-//! What a reader refuses, one case for each rule of `docs/log-format.md`, *What is refused*.
+//! A reader refuses wrong frames: one case for each rule of `docs/log-format.md`, *What is refused*.
 
 use ironweave::log::FrameKind;
 use ironweave::{Model, Options, Store};
@@ -51,8 +51,8 @@ fn set(parts: &[u64], value: Item) -> Item {
     fact
 }
 
-/// A log in which one frame is changed is refused, with its file, the frame and its offset, and words that say why;
-/// whoever opens it, and nothing is changed.
+/// Asserts that a log in which one frame is changed is refused with its file, the frame, its offset and a reason, when it is
+/// opened for writing and for reading, and that no file changes.
 #[track_caller]
 fn refused<M: Model>(mut frames: Vec<Forged>, seq: usize, words: &str) {
     let dir = scratch_dir();
@@ -97,8 +97,8 @@ fn the_unchanged_logs_are_accepted() {
     let dir = scratch_dir();
     forge::write(&dir.path().join("bank"), &bank());
     forge::write(&dir.path().join("shop"), &shop());
-    Store::<Bank>::open(dir.path().join("bank")).expect("it opens");
-    Store::<shop::Model>::open(dir.path().join("shop")).expect("it opens");
+    Store::<Bank>::open(dir.path().join("bank")).expect("the store opens");
+    Store::<shop::Model>::open(dir.path().join("shop")).expect("the store opens");
 }
 
 #[test]
@@ -210,7 +210,7 @@ fn an_item_that_is_malformed_or_not_in_its_shortest_form_is_refused() {
 
 #[test]
 fn nested_values_are_refused_wherever_they_stand() {
-    // Deep enough to overflow the stack of whoever goes into it, be it to show it in an error.
+    // Deep enough to overflow the stack of a recursive function, also of one that prints it in an error.
     for depth in [300, 30_000, 300_000] {
         let nested = || Raw([0x81].repeat(depth).into_iter().chain([0]).collect());
         let words = "a value is nested deeper than 256 levels";
@@ -343,7 +343,7 @@ fn links_that_do_not_fit_the_graph_are_refused() {
     shop_refused(5, "its links have no data", |frame| {
         facts(frame).push(set(&[6, 0, 0, 0], Uint(1)));
     });
-    // Whoever ends is not linked.
+    // The entity at one end does not exist.
     shop_refused(5, "is linked", |frame| {
         facts(frame).push(fact(&[1, 1, 0, 1, 0]));
     });
@@ -379,7 +379,7 @@ fn an_event_is_given_each_of_its_fields_once() {
     fields(&mut frames[2], |fields| fields.reverse());
     let dir = scratch_dir();
     forge::write(dir.path(), &frames);
-    let store = Store::<Bank>::open(dir.path()).expect("it opens");
+    let store = Store::<Bank>::open(dir.path()).expect("the store opens");
     assert_eq!(store.verify().expect("the same facts"), 3);
 }
 
@@ -472,7 +472,7 @@ fn a_frame_beyond_the_limits_is_refused_and_none_is_written() {
         e.storage().is_some_and(|e| e.is_too_large()) && e.seq() == Some(1),
         "{e}"
     );
-    let mut store = open(schema, 200).expect("it opens");
+    let mut store = open(schema, 200).expect("the store opens");
     let long = || first::bank::Counted {
         account: "x".repeat(200).as_str().into(),
         balance: 1,
@@ -489,11 +489,12 @@ fn a_refused_transaction_leaves_a_reader_as_it_was() {
     let dir = scratch_dir();
     let mut frames = bank();
     forge::write(dir.path(), &frames[..2]);
-    let mut store = Store::<Bank>::open_read_only(dir.path()).expect("it opens");
+    let mut store = Store::<Bank>::open_read_only(dir.path()).expect("the store opens");
     let fingerprint = store.fingerprint();
     // The transaction is complete but for its last fact, which is refused.
     facts(&mut frames[2]).push(fact(&[2, 0, 0, 2, 0]));
-    let mut log = ironweave::log::FileLog::open(dir.path(), Default::default()).expect("a log");
+    let mut log =
+        ironweave::log::FileLog::open(dir.path(), Default::default()).expect("the log opens");
     let header = ironweave::log::FrameHeader::new(2, 0, FrameKind::Transaction, 0);
     ironweave::log::Log::append(&mut log, header, &frames[2].payload.bytes()).expect("appended");
     for _ in 0..2 {

@@ -1,4 +1,4 @@
-//! Schemas that mean nothing.
+//! A schema that refers to what it does not have is refused.
 
 use ironweave::{Options, Store};
 
@@ -154,6 +154,6 @@ fn an_unknown_key_of_a_schema_is_ignored() {
     schema.push((text("later"), Array(vec![Uint(1), text("x")])));
     let dir = scratch_dir();
     forge::write(dir.path(), &frames);
-    let store = Store::<shop::Model>::open(dir.path()).expect("it opens");
+    let store = Store::<shop::Model>::open(dir.path()).expect("the store opens");
     assert_eq!(store.verify().expect("the same facts"), 37);
 }

@@ -46,7 +46,7 @@ impl Running {
         }
     }
 
-    /// Kills the child; the receipts that it printed and nobody has read yet.
+    /// Kills the child. The result has the receipts that it printed and that were not read yet.
     pub fn kill(mut self) -> Vec<String> {
         self.child.kill().expect("the child can be killed");
         let mut rest = Vec::new();

@@ -8,7 +8,7 @@ fn deleting_follows_the_policies_of_the_ends() {
     let (first, second) = (order(&mut store, "ada", 1), order(&mut store, "ada", 2));
     let screw = line(&mut store, 1, "screw", 1);
     let nail = line(&mut store, 2, "nail", 1);
-    // Restricted: the inverse end of `customer` holds orders.
+    // Restrict: the inverse end of `customer` holds orders.
     let refused = store.try_step(CustomerDropped {
         customer: "ada".into(),
     });
@@ -17,13 +17,13 @@ fn deleting_follows_the_policies_of_the_ends() {
         "CustomerDropped: Customer \"ada\" cannot be deleted: at Customer.orders it is linked with Order 2026, 1, \
          and the `on_delete` of Customer.orders is `restrict`; unlink it first"
     );
-    // Cascade: its lines go with it; the link to its customer is just gone.
+    // Cascade: its lines are deleted with it. The link to its customer is unlinked.
     store.step(OrderDropped { order: first });
     assert!(!first.alive(&store) && !screw.alive(&store) && nail.alive(&store));
     assert_eq!(store.count::<Line, Wanted>(), 1);
     let ada = second.customer(&store);
     assert_eq!(ada.orders(&store).collect::<Vec<_>>(), [second]);
-    // What stands in the way may go in the same event.
+    // An event may delete the restricting entities too.
     store.step(CustomerDroppedWithAll {
         customer: "ada".into(),
     });
@@ -76,7 +76,8 @@ fn a_rollback_restores_a_deleted_entity_with_its_links_and_data() {
     );
     let (print, lines): (u128, Vec<Line>) = (store.fingerprint(), first.lines(&store).collect());
     let mut t = store.begin();
-    t.apply(OrderDropped { order: first }).expect("it can");
+    t.apply(OrderDropped { order: first })
+        .expect("the event fires");
     let event = Ordered {
         customer: "bob".into(),
         year: 2026,

@@ -41,7 +41,7 @@ pub mod follow {
     #[create(case: Case)]
     pub struct Opened {}
 
-    /// `Fresh` is the third state, as `Closed` is: it says nothing of the case.
+    /// `Fresh` has the same number as `Closed`: the state of the note is no condition on the case.
     #[immediate]
     #[create(note: Note)]
     #[link(case.notes += note)]
@@ -82,7 +82,7 @@ fn the_state_of_a_created_entity_is_no_condition_of_an_immediate_event() {
 
 #[test]
 fn an_immediate_event_that_moves_those_is_enabled_where_it_moves_its_own() {
-    // Else it would go on firing on what is closed, and be refused as a loop.
+    // Otherwise it would fire on closed cases too, until the limit rejects the step.
     let mut store = Store::<follow::Model>::paranoid();
     for _ in 0..3 {
         store.step(follow::Opened {});

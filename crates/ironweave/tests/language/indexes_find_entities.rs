@@ -36,7 +36,7 @@ fn an_index_finds_by_equal_values_and_an_ordered_one_by_ranges() {
         [ada, eve]
     );
     assert_eq!(Customer::by_credit_range(&store, ..).count(), 4);
-    // Undone, the indexes are what they were.
+    // After a what-if the indexes are as before.
     let asked = store.what_if(|t| -> Result<_, StepError> {
         t.apply(Moved {
             customer: "ada".into(),
@@ -48,7 +48,7 @@ fn an_index_finds_by_equal_values_and_an_ordered_one_by_ranges() {
             Customer::by_credit_range(t, 6..).next(),
         ))
     });
-    assert_eq!(asked.expect("it can"), (2, Some(ada)));
+    assert_eq!(asked.expect("the event fires"), (2, Some(ada)));
     assert_eq!(by(&store, None), [max]);
     assert_eq!(range(&store, 5..=5), [ada, eve]);
     assert_sound(&store);

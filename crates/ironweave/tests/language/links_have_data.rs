@@ -37,12 +37,12 @@ fn links_between_many_and_many_keep_their_data_apart() {
     };
     store.step(tagged(a, &["red", "big"], "x"));
     store.step(tagged(b, &["red"], "y"));
-    let red = store.find::<Tag>("red").expect("made");
-    let big = store.find::<Tag>("big").expect("made");
+    let red = store.find::<Tag>("red").expect("the entity exists");
+    let big = store.find::<Tag>("big").expect("the entity exists");
     assert_eq!(a.tags_data(&store, &red), Some("x"));
     assert_eq!(red.orders_data(&store, &b), Some("y"));
     assert_eq!(b.tags_data(&store, &big), None);
-    // `relink` of a link that is there gives it other data.
+    // `relink` of an existing link replaces its data.
     store.step(tagged(a, &["red"], "z"));
     assert_eq!(a.tags_data(&store, &red), Some("z"));
     let before = store.fingerprint();
@@ -51,7 +51,7 @@ fn links_between_many_and_many_keep_their_data_apart() {
         t.apply(tagged(b, &["big"], "w"))?;
         Ok(big.orders_data(t, &b).map(str::to_owned))
     });
-    assert_eq!(gone.expect("it can").as_deref(), Some("w"));
+    assert_eq!(gone.expect("the event fires").as_deref(), Some("w"));
     assert_eq!(a.tags_data(&store, &big), Some("x"));
     assert_eq!(store.fingerprint(), before);
     let order = order(&mut store, "ada", 3);

@@ -10,7 +10,7 @@ fn none_and_literals_are_given_to_options() {
     let of = |store: &Store<shed::Model>| (saw.note(store).clone(), *saw.fee(store));
     assert_eq!(of(&store), (None, Some(3)));
     store.step(Lending {
-        tool: saw.in_state::<Here>(&store).expect("it is here"),
+        tool: saw.in_state::<Here>(&store).expect("the tool is here"),
         to: Some("ann".into()),
         at: Timestamp::from_secs(1),
         fee: None,

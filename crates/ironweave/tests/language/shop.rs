@@ -239,7 +239,7 @@ impl Apply for Handled {
             }
             "double" => {
                 for line in order.lines(tx) {
-                    let amount = order.lines_data(tx, &line).expect("linked");
+                    let amount = order.lines_data(tx, &line).expect("the link exists");
                     order.set_lines_data(tx, &line, 2 * amount)?;
                 }
             }

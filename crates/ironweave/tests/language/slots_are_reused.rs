@@ -21,7 +21,7 @@ fn a_slot_is_reused_with_the_next_generation() {
         Ok(t.apply(event)?.created.order)
     });
     let second = order(&mut store, "ada", 2);
-    assert_eq!(asked.expect("it can"), second);
+    assert_eq!(asked.expect("the event fires"), second);
     assert_eq!(second.to_string(), "Order/0.2");
     assert!(!first.alive(&store) && first != second);
     assert_sound(&store);

@@ -5,7 +5,7 @@ use super::*;
 #[test]
 fn the_log_restores_every_construct() {
     let dir = temp_dir();
-    let mut store = Store::<shop::Model>::open(dir.path()).expect("opened");
+    let mut store = Store::<shop::Model>::open(dir.path()).expect("the store opens");
     let first = order(&mut store, "ada", 1);
     line(&mut store, 1, "screw", 4);
     store.step(Tagged {
@@ -19,7 +19,7 @@ fn the_log_restores_every_construct() {
     let mut store = reopened(dir.path(), store);
     assert_eq!(second.lines_data(&store, &screw), Some(7));
     assert_eq!(store.find::<Order>(&(2026, 1)), Some(second));
-    // The next id too.
+    // The next id is restored too.
     store.step(OrderDropped { order: second });
     assert_eq!(order(&mut store, "eve", 5).to_string(), "Order/0.3");
     assert_sound(&store);

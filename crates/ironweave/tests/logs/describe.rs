@@ -1,5 +1,5 @@
-//! What a committed log says, as text: the fingerprint at each frame, the frames, and histories. For any model; the test
-//! of databuild includes this file too.
+//! The content of a committed log as text, for any model: the fingerprint at each frame, the frames, and histories. A test of
+//! databuild includes this file too.
 #![allow(dead_code)]
 
 use std::error::Error;

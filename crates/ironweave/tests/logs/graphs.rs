@@ -1,4 +1,4 @@
-//! The committed logs by name, and all that they say, as text: the graph beside what `describe.rs` has.
+//! The committed logs by name, and their content as text: the graph, and what `describe.rs` writes.
 #![allow(dead_code)]
 
 use std::error::Error;

@@ -42,7 +42,7 @@ fn each_log_reads_as_it_did_when_it_was_written() {
         let expected = fs::read_to_string(committed(&format!("{name}.txt"))).expect("its text");
         for read_only in [true, false] {
             let dir = copied(name);
-            let said = graphs::log(name, dir.path(), read_only).expect("it can be read");
+            let said = graphs::log(name, dir.path(), read_only).expect("the log can be read");
             for (line, (said, expected)) in said.lines().zip(expected.lines()).enumerate() {
                 assert_eq!(said, expected, "{name}.txt, line {}", line + 1);
             }
@@ -58,12 +58,12 @@ fn a_log_with_each_construct_is_opened_checked_and_continued() {
     let mut store = Store::<Model>::options()
         .paranoid()
         .open(dir.path())
-        .expect("it opens");
+        .expect("the store opens");
     assert!(store.recovered().is_none());
     assert_eq!(store.seq(), Some(37));
     sound(&store, 37);
 
-    let ada = store.find::<Customer>("ada").expect("a customer");
+    let ada = store.find::<Customer>("ada").expect("the customer exists");
     assert_eq!(ada.city(&store).as_deref(), Some("London"));
     assert_eq!((ada.credit(&store), ada.note(&store)), (-5, "new"));
     assert_eq!(ada.seen_by(&store).as_deref(), Some("ann"));
@@ -73,9 +73,12 @@ fn a_log_with_each_construct_is_opened_checked_and_continued() {
     assert_eq!(label.marks["a\nb"], [1, 70_000]);
     assert_eq!(label.weight, Some(0.1));
     let eve: Vec<Customer> = Customer::by_credit_range(&store, 1..).collect();
-    assert_eq!(eve, [store.find::<Customer>("eve").expect("a customer")]);
+    assert_eq!(
+        eve,
+        [store.find::<Customer>("eve").expect("the customer exists")]
+    );
 
-    let order = store.find::<Order>(&(2026, 1)).expect("an order");
+    let order = store.find::<Order>(&(2026, 1)).expect("the order exists");
     let paid = order
         .in_state::<state::Paid>(&store)
         .expect("all is packed");
@@ -93,13 +96,13 @@ fn a_log_with_each_construct_is_opened_checked_and_continued() {
         ]
     );
     assert_eq!(order.lines_in::<state::Packed>(&store), 3);
-    let red = store.find::<Tag>("red").expect("a tag");
+    let red = store.find::<Tag>("red").expect("the tag exists");
     assert_eq!(order.tags_data(&store, &red), Some("by hand"));
-    let badge = red.badge(&store).expect("a badge");
+    let badge = red.badge(&store).expect("the badge exists");
     assert_eq!(badge.serial(&store), u64::MAX);
     assert_eq!(store.find::<Tag>("old"), None);
 
-    // Keys of requests are known, with what their events had created.
+    // Idempotency keys are known, with the entities that their events created.
     let mut t = store
         .begin_with(Meta::new().idempotency_key("lines-1"))
         .expect("the log can be read");
@@ -113,7 +116,7 @@ fn a_log_with_each_construct_is_opened_checked_and_continued() {
     assert_eq!(line.sku(&store), "screw");
     assert_eq!(store.seq(), Some(37));
 
-    // An event comes back as what it was.
+    // A logged event is read back with its values.
     let noted = store
         .tx_range(23..=23)
         .expect("the log can be read")
@@ -123,7 +126,7 @@ fn a_log_with_each_construct_is_opened_checked_and_continued() {
         })
         .next()
         .expect("one fired")
-        .expect("it can be read");
+        .expect("the log can be read");
     assert_eq!((noted.letter, noted.greatest), ('ß', u64::MAX));
     assert_eq!(noted.double, f64::NEG_INFINITY);
     assert_eq!(noted.pairs, [(1, None), (2, Some("two".to_owned()))]);
@@ -134,7 +137,7 @@ fn a_log_with_each_construct_is_opened_checked_and_continued() {
             year: 2027,
             number: 1,
         })
-        .expect("it goes on")
+        .expect("the event fires")
         .created
         .order;
     sound(&store, 38);
@@ -147,23 +150,23 @@ fn a_log_of_several_epochs_is_opened_under_each_of_their_rules() {
     let dir = copied("epochs");
     {
         use first::bank::*;
-        let store = Store::<Model>::open(dir.path()).expect("it opens");
+        let store = Store::<Model>::open(dir.path()).expect("the store opens");
         // The schemas are frames 0, 4 and 9, and today's is the last of them.
         assert_eq!(store.seq(), Some(11));
-        let account = |name: &str| store.find::<Account>(name).expect("an account");
+        let account = |name: &str| store.find::<Account>(name).expect("the account exists");
         assert!(account("ada").is::<state::Frozen>(&store));
         assert!(account("bob").is::<state::Closed>(&store));
         assert!(account("eve").is::<state::Closed>(&store));
         assert_eq!(account("ada").balance(&store), 6);
         assert_consistent(&store);
-        // The rules of today are not those of the middle.
+        // The present rules are not those of the middle epoch.
         let differs = store.verify().expect_err("other rules").to_string();
         assert!(differs.starts_with("frame 7 "), "{differs}");
     }
     use second::bank::*;
-    let mut store = Store::<Model>::open(dir.path()).expect("it opens");
+    let mut store = Store::<Model>::open(dir.path()).expect("the store opens");
     assert_eq!(store.seq(), Some(12), "a schema was written");
-    let ada = store.find::<Account>("ada").expect("an account");
+    let ada = store.find::<Account>("ada").expect("the account exists");
     assert!(ada.is::<state::Frozen>(&store));
     let refused = store.try_step(Counted {
         account: "ada".into(),
@@ -178,7 +181,7 @@ fn a_log_of_several_segments_is_opened_and_its_subscription_continues() {
     use first::bank::*;
     let dir = copied("segments");
     let options = || Options::<Model>::default().segment_bytes_max(600);
-    let mut store = options().open(dir.path()).expect("it opens");
+    let mut store = options().open(dir.path()).expect("the store opens");
     assert_eq!(store.seq(), Some(15));
     sound(&store, 15);
     let mut named = store.subscribe_as("reader-1").expect("its cursor is there");
@@ -189,7 +192,7 @@ fn a_log_of_several_segments_is_opened_and_its_subscription_continues() {
         let account = "ada".into();
         store
             .try_step(Counted { account, balance })
-            .expect("it goes on");
+            .expect("the event fires");
     }
     let store = reopened_with(options(), dir.path(), store);
     assert_eq!(store.seq(), Some(24));
@@ -205,20 +208,20 @@ fn a_log_of_a_killed_program_is_opened_up_to_its_torn_tail() {
             let refused = Options::<Model>::default().open_strict(dir.path());
             assert!(refused.is_err(), "the tail is torn");
         }
-        let mut store = Store::<Model>::open(dir.path()).expect("it opens");
+        let mut store = Store::<Model>::open(dir.path()).expect("the store opens");
         assert_eq!(
             store.recovered().map(|t: &TornTail| t.seq),
             torn.then_some(5)
         );
         assert_eq!(store.seq(), Some(last));
         sound(&store, last);
-        let ada = store.find::<Account>("ada").expect("an account");
+        let ada = store.find::<Account>("ada").expect("the account exists");
         assert_eq!(ada.balance(&store), last as i64);
         let step = Counted {
             account: "ada".into(),
             balance: 100,
         };
-        store.try_step(step).expect("it goes on");
+        store.try_step(step).expect("the event fires");
         let store = reopened(dir.path(), store);
         assert!(store.recovered().is_none());
         sound(&store, last + 1);

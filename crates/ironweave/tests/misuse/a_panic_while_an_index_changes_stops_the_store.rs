@@ -1,4 +1,4 @@
-//! User code that panics while an index or a rollback is being done.
+//! User code that panics while an index changes or a rollback runs stops the store and leaves its log whole.
 
 use super::*;
 

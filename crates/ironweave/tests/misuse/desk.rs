@@ -125,7 +125,7 @@ pub mod model {
         pub by: Part,
     }
 
-    /// Does what the number says, and ignores what comes of it.
+    /// Its handler makes the call of that number, and ignores its result.
     #[event]
     #[may(create Label, delete Ticket)]
     #[may(Label: Fresh | Used -> Used)]
@@ -137,7 +137,7 @@ pub mod model {
         pub label: Label,
     }
 
-    /// Moves a label, which lets the ticket be finished, and then ignores that a call fails.
+    /// Its handler moves a label, so that `Finished` is enabled, and then ignores the error of a call.
     #[event]
     #[link(ticket.labels += label { data = note })]
     #[may(Label: Fresh -> Used)]
@@ -213,7 +213,7 @@ impl Apply for Ranked {
     fn apply(&self, bound: Bound<Self>, tx: &mut Tx<'_, Self>) -> Result<(), Reject> {
         let mut set = || bound.shelf.set_kind(tx, self.rank.clone());
         if self.careful {
-            // It does not care what comes of it.
+            // The handler ignores the result.
             let _ = catch_unwind(AssertUnwindSafe(&mut set));
             Ok(())
         } else {

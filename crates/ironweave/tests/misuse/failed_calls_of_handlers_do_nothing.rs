@@ -1,4 +1,4 @@
-//! Handlers that ignore the errors of their calls, and catch panics in them.
+//! A call that fails or panics in a handler does nothing, even where the handler ignores it.
 
 use super::*;
 
@@ -16,7 +16,7 @@ fn a_call_that_fails_in_a_handler_does_nothing_even_where_its_error_is_ignored()
                 })
                 .created
                 .label;
-            // The delete of the ticket would cascade to a part that another part forbids to go.
+            // The delete of the ticket would cascade to a part whose delete is restricted.
             let part = store.step(PartAdded { ticket }).created.part;
             let holder = store.step(PartAdded { ticket: other }).created.part;
             let by = holder;

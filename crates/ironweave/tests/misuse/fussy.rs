@@ -1,4 +1,4 @@
-//! Values whose code fails or panics when a test wants it to.
+//! Values whose `Serialize`, `Hash`, `Eq` and `Ord` fail or panic when a test tells them to.
 
 use std::cell::Cell;
 use std::cmp::Ordering;
@@ -6,7 +6,7 @@ use std::hash::{Hash, Hasher};
 
 use serde::{Deserialize, Serialize, Serializer};
 
-/// A value that cannot be written while it is told so, or panics.
+/// A value that refuses to be serialized, or panics, according to the [`Mood`] of the thread.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Deserialize)]
 #[serde(transparent)]
 pub struct Fussy(pub String);
@@ -36,7 +36,7 @@ pub fn fussy(text: &str) -> Fussy {
     Fussy(text.to_owned())
 }
 
-/// Does something while values have a mood.
+/// Runs a closure while the values of this thread have a mood.
 pub fn in_a_mood<R>(mood: Mood, act: impl FnOnce() -> R) -> R {
     struct Back;
     impl Drop for Back {
@@ -49,7 +49,7 @@ pub fn in_a_mood<R>(mood: Mood, act: impl FnOnce() -> R) -> R {
     act()
 }
 
-/// A value whose `Hash`, `Eq` and `Ord` panic when they have been called so many times more.
+/// A value whose `Hash`, `Eq` and `Ord` panic once, after as many calls as `PATIENCE` says.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Touchy(pub String);

@@ -1,4 +1,4 @@
-//! Transactions that are leaked (`std::mem::forget`): nothing of them is written or shown.
+//! A transaction that is leaked (`std::mem::forget`) is rolled back by whatever begins next; nothing of it is written or shown.
 
 use super::*;
 
@@ -12,7 +12,7 @@ fn a_leaked_transaction_never_joins_the_next() {
         t.apply(Opened { number: 2 }).unwrap();
         let leaked = t.savepoint();
         std::mem::forget(t);
-        // Whatever comes next takes it back first.
+        // Whatever begins next rolls it back first.
         let mut t = store.begin();
         stale(t.rollback_to(leaked));
         assert_eq!(t.count::<Ticket, Any>(), 1);
@@ -23,7 +23,7 @@ fn a_leaked_transaction_never_joins_the_next() {
         std::mem::forget(t);
         let receipt = store.step(Opened { number: 2 });
         assert_eq!(Some(receipt.seq), seq.map(|seq| seq + 1));
-        // Nor has it used up its key, or lent its metadata.
+        // It has not consumed its idempotency key, and its metadata is not that of the next transaction.
         let frame = store.frames(receipt.seq).unwrap().next().unwrap().unwrap();
         assert_eq!((frame.meta, frame.firings.len()), (Meta::new(), 1));
         let again = store.try_step_with(meta, Opened { number: 3 }).unwrap();
@@ -62,7 +62,7 @@ fn no_snapshot_shows_a_leaked_transaction() {
         let snapshot = store.snapshot();
         assert_eq!((snapshot.fingerprint(), snapshot.check()), (print, vec![]));
         assert_eq!(snapshot.count::<Ticket, Any>(), 1);
-        // And those after it show what is written.
+        // Later snapshots show what was written since.
         store.step(Opened { number: 5 });
         let snapshot = store.snapshot();
         assert_eq!(

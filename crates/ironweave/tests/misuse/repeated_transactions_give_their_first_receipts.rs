@@ -1,4 +1,4 @@
-//! Transactions with an idempotency key that are repeated, whatever they tried.
+//! A transaction that is repeated with its idempotency key gives its first receipts, whatever it tried.
 
 use super::*;
 
@@ -11,7 +11,7 @@ fn a_repeated_transaction_gives_its_first_receipts_whatever_it_tried() {
             let meta = Meta::new().idempotency_key("k").time(time);
             let mut t = store.begin_with(meta)?;
             let a = t.apply(Opened { number: 2 })?;
-            // It is rejected, and that is ignored.
+            // It is rejected, and the transaction continues.
             let rejected = t.apply(Opened { number: 1 }).err().unwrap().to_string();
             let point = t.savepoint();
             let b = t.apply(Opened { number: 3 })?;
@@ -31,7 +31,7 @@ fn a_repeated_transaction_gives_its_first_receipts_whatever_it_tried() {
         };
         let first = attempt(&mut store).unwrap();
         assert_eq!(first.4, [false; 3]);
-        // The time has gone on since.
+        // The time of the store is later by now.
         let later = Timestamp::from_micros(time.as_micros() + 1_000_000);
         let meta = Meta::new().time(later);
         store.try_step_with(meta, Opened { number: 9 }).unwrap();
@@ -44,7 +44,7 @@ fn a_repeated_transaction_gives_its_first_receipts_whatever_it_tried() {
             assert_eq!(again.4, [true; 3]);
             assert_eq!(store.fingerprint(), print);
         }
-        // Other events are another transaction, also where the first time they would have been tried in vain.
+        // Other events are another transaction, even where the first attempt would have rejected them.
         let meta = || Meta::new().idempotency_key("k");
         let mut t = store.begin_with(meta()).unwrap();
         t.apply(Opened { number: 2 }).unwrap();

@@ -1,4 +1,4 @@
-//! Savepoints that are stale, or of another transaction or store.
+//! A savepoint that was undone, or is of another transaction or store, is refused, and the transaction continues.
 
 use super::*;
 

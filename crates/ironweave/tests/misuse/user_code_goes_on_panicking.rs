@@ -1,5 +1,5 @@
-//! User code that goes on panicking: while its first panic unwinds, while a handler goes on after it has caught one, on a
-//! store and on a snapshot, or while a snapshot is made. None of it ends the process, commits what is half done, or harms the log.
+//! User code that panics again while its first panic unwinds, after a handler caught it, or while a snapshot is made, neither
+//! aborts the process, nor commits a partial step, nor harms the log.
 
 use std::cell::Cell;
 use std::cmp::Ordering;
@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::harness::{assert_consistent, assert_same_state, temp_dir, unsynced};
 
-/// A value whose `Clone`, `Ord` and `Eq` panic after so many calls, each time from then on.
+/// A value whose `Clone`, `Ord` and `Eq` panic after as many calls as `PATIENCE` says, and at each call after that.
 #[derive(Debug, Default, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Touchy(pub String);
@@ -75,7 +75,7 @@ pub mod garage {
         pub rank: super::Touchy,
     }
 
-    /// Its handler sets both indexed fields, and catches what panics if it is `careful`.
+    /// Its handler sets both indexed fields, and catches panics if it is `careful`.
     #[event]
     #[may(set Car.rank, set Car.class, delete Car)]
     pub struct Ranked {
@@ -96,7 +96,7 @@ impl Apply for Ranked {
             bound.car.delete(tx)
         };
         if self.careful {
-            // It goes on, whatever became of it.
+            // The handler continues, whether or not the calls succeeded.
             let _ = catch_unwind(AssertUnwindSafe(&mut set));
             let _ = catch_unwind(AssertUnwindSafe(&mut set));
             Ok(())
@@ -110,7 +110,7 @@ fn touchy(text: &str) -> Touchy {
     Touchy(text.to_owned())
 }
 
-/// Does something with user code that panics after so many calls; whether it did.
+/// Runs a closure with user code that panics after so many calls. The result is whether it panicked.
 fn with_patience(patience: u32, act: impl FnOnce()) -> bool {
     PATIENCE.set(Some(patience));
     let done = catch_unwind(AssertUnwindSafe(act));
@@ -139,11 +139,11 @@ fn user_code_that_panics_during_a_rollback_stops_the_store_and_harms_nothing_els
                 let parked = t.apply(Parked { rank }).map(|_| ());
                 let rank = touchy("y");
                 let ranked = t.apply(Ranked { car, rank, careful }).map(|_| ());
-                // Where the graph is not whole, that is an error and no receipt.
+                // Where the graph could not be restored, the commit is an error.
                 let committed = t.commit();
                 assert!(parked.and(ranked).is_ok() || committed.is_err());
             }));
-            // Whatever is asked of it now gives an answer.
+            // Every later call returns a result.
             let (seq, print) = match store.try_step(Passed {}) {
                 Ok(_) => {
                     assert_consistent(&store);
@@ -153,7 +153,7 @@ fn user_code_that_panics_during_a_rollback_stops_the_store_and_harms_nothing_els
                     assert!(e.is_stopped(), "{e}");
                     let again = store.what_if(|t| t.apply(Passed {}).map(|_| ()));
                     assert!(again.is_err());
-                    // What is half done is not shown as if it had happened.
+                    // A snapshot does not show a step that was not completed.
                     assert!(catch_unwind(AssertUnwindSafe(|| store.snapshot())).is_err());
                     stopped += 1;
                     (store.seq(), None)

@@ -222,7 +222,7 @@ fn compare_indexes<D: Db>(
         let mut cells: Vec<(&Val, u32)> = Vec::new();
         for slot in world.living(entity) {
             cells.push((
-                &world.row(entity, slot).expect("it lives").values[&column],
+                &world.row(entity, slot).expect("the entity is alive").values[&column],
                 slot,
             ));
         }
@@ -266,7 +266,7 @@ fn compare_indexes<D: Db>(
         _ => unreachable!("a key has one part or two"),
     };
     let there = world.living(entity).into_iter().map(|slot| {
-        let values = &world.row(entity, slot).expect("it lives").values;
+        let values = &world.row(entity, slot).expect("the entity is alive").values;
         key.iter().map(|c| values[c].clone()).collect::<Vec<_>>()
     });
     for key in all.into_iter().chain(there) {
@@ -291,7 +291,7 @@ fn compare_entity<D: Db>(
 ) -> Result<(), Wrong> {
     let (_, generation) = world.oid(entity, slot);
     let who = id(slot, generation);
-    let row = world.row(entity, slot).expect("it lives");
+    let row = world.row(entity, slot).expect("the entity is alive");
     let mut all = columns(schema, entity, None);
     all.extend(columns(schema, entity, Some(row.state)));
     for column in all {

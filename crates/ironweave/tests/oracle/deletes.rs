@@ -1,4 +1,4 @@
-//! What deletes do, by the rules: what goes with what, and what stands in the way.
+//! The oracle's deletes: which entities are deleted with others, and which deletes are restricted.
 
 use ironweave::schema::{Hop, OnDelete, Schema};
 

@@ -1,4 +1,4 @@
-//! Runs a history on the real thing, step by step beside the oracle.
+//! Runs a history on a store, step by step beside the oracle.
 
 use std::cell::RefCell;
 use std::panic::{AssertUnwindSafe, catch_unwind};

@@ -1,4 +1,4 @@
-//! Changing what stands in arcs.
+//! Changes the contents of arcs.
 
 use ironweave::schema::{Arc, Hop, Path, Source};
 

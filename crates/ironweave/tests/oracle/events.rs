@@ -349,7 +349,7 @@ impl<'s> Draft<'s> {
         CREATED + at
     }
 
-    /// Creates one that is linked by whoever wants it.
+    /// Adds a `create` whose entity other arcs may link.
     fn create_far(&mut self, rng: &mut Rng, entity: u16, depth: usize, _: Hop) -> u16 {
         if depth < 2 {
             self.create(rng, entity, depth)

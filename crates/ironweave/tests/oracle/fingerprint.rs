@@ -100,7 +100,7 @@ impl Salts {
         for entity in 0..schema.entities.len() as u16 {
             for slot in world.living(entity) {
                 let id = bits(world.oid(entity, slot));
-                let row = world.row(entity, slot).expect("it lives");
+                let row = world.row(entity, slot).expect("the entity is alive");
                 let salt = self.states[usize::from(entity)][usize::from(row.state)];
                 sum = sum.wrapping_add(term(spread(salt, id), salt));
                 for (column, value) in &row.values {

@@ -132,7 +132,7 @@ impl Walk<'_> {
         Step::Tx(ops, end)
     }
 
-    /// An event that mostly can happen.
+    /// An event that mostly is not rejected.
     fn fire(&mut self) -> Fire {
         self.fired += 1;
         let ordinary: Vec<u16> = (self.schema.events.iter().enumerate())
@@ -236,7 +236,7 @@ impl Walk<'_> {
         pool.swap_remove(at)
     }
 
-    /// One that fits, mostly.
+    /// An index that mostly fits.
     fn who(&mut self, name: &NameDef, states: &[u8]) -> Who {
         let entity = name.entity;
         let mut there = self.world.living(entity);
@@ -252,7 +252,7 @@ impl Walk<'_> {
             let columns = keys(self.schema, entity);
             let known = if name.by == BindBy::Key { 92 } else { 55 };
             if let (Some(slot), true) = (one, self.rng.chance(known)) {
-                let row = self.world.row(entity, slot).expect("it lives");
+                let row = self.world.row(entity, slot).expect("the entity is alive");
                 return Who::Key(columns.iter().map(|c| row.values[c].clone()).collect());
             }
             let of = |c: &u16| ty(&self.schema.columns[usize::from(*c)].ty);

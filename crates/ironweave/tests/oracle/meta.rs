@@ -1,4 +1,4 @@
-//! What a transaction says of itself: an idempotency key that comes a second time, and `expect`.
+//! Metadata of transactions: an idempotency key that is used a second time, and `expect`.
 
 use ironweave::{Meta, StepError, Store, Timestamp};
 

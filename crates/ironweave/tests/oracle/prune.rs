@@ -1,4 +1,4 @@
-//! Takes parts out of a model, and out of a history what needs them.
+//! Removes parts of a model, and the parts of a history that need them.
 
 use ironweave::schema::{Arc, BindBy, Hop, Source};
 
@@ -20,7 +20,7 @@ fn firings(case: &mut Case, keep: &mut dyn FnMut(&mut Fire) -> bool) {
     }
 }
 
-/// Numbers the literals of an event anew: they follow its fields.
+/// Renumbers the literals of an event, which follow its fields.
 fn renumber(case: &mut Case, event: usize) {
     let def = &mut case.schema.events[event];
     let mut next = def.fields.len() as u16;

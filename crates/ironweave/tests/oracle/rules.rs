@@ -19,7 +19,7 @@ pub struct Fire {
     pub fields: Vec<Field>,
 }
 
-/// What came of one: what its names stand for, and which immediate events fired, on whom.
+/// The result of an event: the entities of its names, and which immediate events fired on which entities.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Fired {
     pub names: Vec<Vec<Oid>>,

@@ -165,7 +165,10 @@ impl World {
                 let within = |set: &u64, state: u8| set >> state & 1 == 1;
                 match &rule {
                     Rule::Below(column, limit) => {
-                        let values = &self.row(def.entity, slot).expect("it lives").values;
+                        let values = &self
+                            .row(def.entity, slot)
+                            .expect("the entity is alive")
+                            .values;
                         values[column] < Val::U(*limit)
                     }
                     Rule::Links(states, hop, max) => {

@@ -1,4 +1,4 @@
-//! What a run of histories did, to be printed: whether the random models are such that everything comes to pass.
+//! Counts what a run of histories did, to show whether the random models cover everything.
 
 /// What was done.
 #[derive(Clone, Copy, Debug, Default)]

@@ -119,7 +119,7 @@ impl Sets {
         let mut sets = Self::default();
         for entity in 0..schema.entities.len() as u16 {
             for slot in world.living(entity) {
-                let row = world.row(entity, slot).expect("it lives");
+                let row = world.row(entity, slot).expect("the entity is alive");
                 let (_, generation) = world.oid(entity, slot);
                 sets.entities
                     .insert((entity, slot), (generation, row.state));

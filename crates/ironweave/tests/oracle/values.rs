@@ -198,7 +198,7 @@ impl Rule {
 pub enum Guard {
     /// That field of the event, a number, is not 2.
     NotTwo(usize),
-    /// What that name stands for has at most so many links there.
+    /// The entity of that name has at most so many links there.
     Links(usize, Hop, usize),
 }
 

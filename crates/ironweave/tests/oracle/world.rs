@@ -229,7 +229,7 @@ impl World {
     pub fn find(&self, schema: &Schema, entity: u16, key: &[Val]) -> Option<u32> {
         let columns = keys(schema, entity);
         self.living(entity).into_iter().find(|slot| {
-            let values = &self.row(entity, *slot).expect("it lives").values;
+            let values = &self.row(entity, *slot).expect("the entity is alive").values;
             columns.iter().map(|c| &values[c]).eq(key)
         })
     }

@@ -58,21 +58,21 @@ fn six_steps(store: &mut BuildStore) -> Vec<u128> {
 fn files(dir: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
     let entries = fs::read_dir(dir)
         .expect("a directory")
-        .map(|e| e.expect("an entry").path());
+        .map(|e| e.expect("the directory can be listed").path());
     entries
-        .map(|path| (path.clone(), fs::read(&path).expect("a file")))
+        .map(|path| (path.clone(), fs::read(&path).expect("the file can be read")))
         .collect()
 }
 
 /// The log of six steps, as a kill leaves it (without a `HEAD`, which is written now and then) or as a close does.
 fn log(clean: bool) -> (Vec<u8>, Option<Vec<u8>>, Vec<u128>) {
     let dir = temp_dir();
-    let mut store = BuildStore::open(dir.path()).expect("it opens");
+    let mut store = BuildStore::open(dir.path()).expect("the store opens");
     let prints = six_steps(&mut store);
-    let killed = fs::read(dir.path().join(SEGMENT)).expect("a segment");
+    let killed = fs::read(dir.path().join(SEGMENT)).expect("the segment can be read");
     drop(store);
-    let closed = fs::read(dir.path().join(SEGMENT)).expect("a segment");
-    let head = fs::read(dir.path().join("HEAD")).expect("a head");
+    let closed = fs::read(dir.path().join(SEGMENT)).expect("the segment can be read");
+    let head = fs::read(dir.path().join("HEAD")).expect("the head can be read");
     if clean {
         (closed, Some(head), prints)
     } else {
@@ -82,9 +82,9 @@ fn log(clean: bool) -> (Vec<u8>, Option<Vec<u8>>, Vec<u128>) {
 
 fn lay(segment: &[u8], head: Option<&Vec<u8>>) -> tempfile::TempDir {
     let dir = scratch_dir();
-    fs::write(dir.path().join(SEGMENT), segment).expect("written");
+    fs::write(dir.path().join(SEGMENT), segment).expect("the file can be written");
     if let Some(head) = head {
-        fs::write(dir.path().join("HEAD"), head).expect("written");
+        fs::write(dir.path().join("HEAD"), head).expect("the file can be written");
     }
     dir
 }
@@ -116,7 +116,9 @@ fn open(dir: &Path, prints: &[u128]) -> Option<usize> {
             let after = store.fingerprint();
             drop(store);
             assert_eq!(
-                BuildStore::open(dir).expect("it opens again").fingerprint(),
+                BuildStore::open(dir)
+                    .expect("the store opens again")
+                    .fingerprint(),
                 after
             );
             Some(seen)
@@ -124,7 +126,7 @@ fn open(dir: &Path, prints: &[u128]) -> Option<usize> {
         Err(e) => {
             assert!(e.is_damage(), "{e}");
             assert!(beside.is_err_and(|e| e.is_damage()));
-            assert!(e.segment().is_some(), "the place is told: {e}");
+            assert!(e.segment().is_some(), "the error names the place: {e}");
             assert_eq!(
                 files(dir).len(),
                 before.len() + usize::from(!before.contains_key(&dir.join("LOCK")))

@@ -23,7 +23,7 @@ struct Walk {
 }
 
 impl Walk {
-    /// Applies an event to both; they must agree on the outcome.
+    /// Applies an event to the store and to the oracle, and asserts that the outcomes are equal.
     fn apply(&mut self, t: &mut Transaction<'_, Model>, oracle: &mut Oracle) {
         let event: Ev = self.random.event(oracle);
         self.history.push(format!("  {event:?}"));
@@ -34,14 +34,14 @@ impl Walk {
         compare(t, oracle);
     }
 
-    /// One step, in one of the ways in which there can be one.
+    /// Takes one random step: a transaction that is committed or dropped, or a what-if.
     fn step(&mut self, store: &mut Store<Model>) {
         let fingerprint = store.fingerprint();
         let mut oracle = self.oracle.clone();
         let kind = self.random.below(10);
         self.history.push(format!("{kind}:"));
         match kind {
-            // A transaction that is kept, of one event or several, with savepoints.
+            // A transaction of one event or several, with savepoints, that is committed.
             0..=6 => {
                 let mut t = store.begin();
                 for _ in 0..if kind < 4 {
@@ -58,18 +58,20 @@ impl Walk {
                         if self.random.chance(60) {
                             t.rollback_to(point)
                                 .expect("a savepoint of this transaction");
-                            self.history.push("  back to the savepoint".to_owned());
+                            self.history
+                                .push("  rolled back to the savepoint".to_owned());
                             oracle = then;
                             compare(&t, &oracle);
                         }
                     }
                 }
-                t.check().expect("invariants of this model cannot break");
-                t.commit().expect("a commit");
+                t.check()
+                    .expect("no event of this model breaks an invariant");
+                t.commit().expect("the commit succeeds");
                 self.frames += u64::from(oracle != self.oracle);
                 self.oracle = oracle;
             }
-            // One that is dropped.
+            // A transaction that is dropped.
             7 => {
                 let mut t = store.begin();
                 for _ in 0..self.random.below(5) {
@@ -78,7 +80,7 @@ impl Walk {
                 drop(t);
                 assert_eq!(store.fingerprint(), fingerprint);
             }
-            // A question.
+            // A what-if.
             _ => {
                 let answer = store.what_if(|t| -> Result<_, StepError> {
                     for _ in 0..self.random.below(5) {
@@ -102,13 +104,13 @@ fn history(seed: u64) {
     let dir = temp_dir();
     let open = || {
         let options = unsynced::<Model>().segment_bytes_max(4_096);
-        // One in four does everything twice and compares.
+        // One history in four runs on a paranoid store.
         let options = if seed % 4 == 1 {
             options.paranoid()
         } else {
             options
         };
-        options.open(dir.path()).expect("it opens")
+        options.open(dir.path()).expect("the store opens")
     };
     let mut walk = Walk {
         random: Random(seed),
@@ -131,7 +133,7 @@ fn history(seed: u64) {
                 assert_eq!(store.fingerprint(), fingerprint);
                 compare(&store, &walk.oracle);
                 let agreed = assert_sound(&store);
-                // A transaction of events that leave no trace is a frame, too.
+                // A transaction whose events change nothing is a frame too.
                 assert!(
                     agreed >= walk.frames,
                     "{agreed} frames, and {} changes",
@@ -149,7 +151,7 @@ fn history(seed: u64) {
     }
 }
 
-/// The same history without a log: the same graph, and nothing to read back.
+/// A history gives the same graph with a log and without one.
 #[test]
 fn a_store_without_a_log_has_the_same_graph() {
     for seed in 1_000..1_020 {

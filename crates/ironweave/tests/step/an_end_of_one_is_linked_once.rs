@@ -58,7 +58,7 @@ pub mod depot {
         pub van: Key<Van>,
     }
 
-    /// The same over the other end.
+    /// As `CrewDrives`, from the other end.
     #[event]
     #[relink(van.crew.van += van)]
     pub struct CrewTakesVan {

@@ -16,13 +16,17 @@ fn an_unknown_key_a_deleted_entity_and_a_stale_token_reject() {
         text,
         "Given: there is no Worker \"eve\"; create it first, or name another"
     );
-    let nobody: Worker = serde_json::from_str("\"Worker/9.1\"").expect("a handle");
+    let unknown: Worker = serde_json::from_str("\"Worker/9.1\"").expect("a handle");
     assert_eq!(
-        rejected(&mut store, Rested { worker: nobody }),
+        rejected(&mut store, Rested { worker: unknown }),
         "Rested: Worker/9.1 does not exist; it was deleted, or its handle is of another store"
     );
-    let asleep = ann.in_state::<Asleep>(&store).expect("it is");
-    let stale = ann.in_state::<Asleep>(&store).expect("it is");
+    let asleep = ann
+        .in_state::<Asleep>(&store)
+        .expect("the entity is in that state");
+    let stale = ann
+        .in_state::<Asleep>(&store)
+        .expect("the entity is in that state");
     let awake: Worker<Awake> = store.step(Woken { worker: asleep }).bound.worker;
     assert_eq!(
         rejected(&mut store, Woken { worker: stale }),

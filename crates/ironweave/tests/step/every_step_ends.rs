@@ -1,5 +1,5 @@
-//! Every step ends: immediate events that enable each other without end are stopped by a limit, and consequences of any
-//! depth among entities that exist are not.
+//! Every step ends: a limit stops immediate events that enable each other without end, and does not stop consequences of any
+//! depth among existing entities.
 
 use garden::state::*;
 use garden::*;
@@ -107,7 +107,7 @@ pub mod garden {
         pub seed: Seed,
     }
 
-    /// A ghost that renews itself: the next one buries it.
+    /// A ghost that renews itself: each one is deleted by the next.
     #[entity]
     pub struct Ghost {
         pub before: Option<Ghost>,
@@ -254,7 +254,7 @@ const COPIES: &str = "CopyPlanted → Copied → Copied → ...: these immediate
                       Cell/64.1 the last would create an entity at depth 65, and 64 is the limit; let a condition end it, or raise \
                       `Options::creation_depth_max`";
 
-/// Nothing of a rejected step is left.
+/// Asserts that a rejected step changed nothing.
 #[track_caller]
 fn untouched(store: &Garden, print: u128) {
     assert_eq!(store.fingerprint(), print);
@@ -446,13 +446,13 @@ fn consequences_of_any_depth_among_entities_that_exist_happen_in_one_step() {
 fn a_log_is_verified_whatever_the_limits_were_when_it_was_written() {
     let dir = temp_dir();
     Garden::open(dir.path())
-        .expect("it opens")
+        .expect("the store opens")
         .step(BudPlanted {});
     let store = Garden::options()
         .creation_depth_max(0)
         .created_firings_max(0)
         .open(dir.path())
-        .expect("it opens");
+        .expect("the store opens");
     assert_eq!(store.verify().expect("it agrees"), 1);
 }
 
@@ -495,7 +495,7 @@ pots!(endless_pots, create(other: Pot));
 fn verify_ends_where_today_s_immediate_events_do_not() {
     let dir = temp_dir();
     Store::<pots::Model>::open(dir.path())
-        .expect("it opens")
+        .expect("the store opens")
         .step(pots::Bought {});
     let store = Store::<endless_pots::Model>::open(dir.path()).expect("the same shape");
     match store.verify() {

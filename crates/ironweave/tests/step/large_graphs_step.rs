@@ -7,7 +7,12 @@ fn a_large_graph_steps_as_a_small_one() {
     let mut store = Store::<pool::Model>::unlogged();
     let mut t = store.begin();
     let tasks: Vec<Task> = (0..17_000)
-        .map(|i| t.apply(Added { size: i % 50 }).expect("added").created.task)
+        .map(|i| {
+            t.apply(Added { size: i % 50 })
+                .expect("the event fires")
+                .created
+                .task
+        })
         .collect();
     t.commit().expect("no giants");
     let (a, b) = (tasks[0], tasks[16_999]);

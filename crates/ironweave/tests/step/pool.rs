@@ -106,7 +106,7 @@ pub mod model {
     }
 
     #[event]
-    #[moves(those worker.tasks: Ready -> Done { at = meta.time, by = "somebody" })]
+    #[moves(those worker.tasks: Ready -> Done { at = meta.time, by = "any worker" })]
     pub struct SomeDone {
         pub worker: Worker,
     }
@@ -207,7 +207,7 @@ impl Apply for Handled {
     fn apply(&self, bound: Bound<Self>, tx: &mut Tx<'_, Self>) -> Result<(), Reject> {
         let (task, worker) = (bound.task, bound.worker);
         task.set_size(tx, 50u64)?;
-        assert_eq!(task.size(tx), 50, "a handler sees what it did");
+        assert_eq!(task.size(tx), 50, "a handler sees its own changes");
         match self.how.as_str() {
             "reject" => return Err(Reject::new("the handler said so")),
             "panic" => panic!("in the handler"),

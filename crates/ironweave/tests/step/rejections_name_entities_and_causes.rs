@@ -1,4 +1,4 @@
-//! A rejection tells the whole story: entities by key, and the events that led to it.
+//! A rejection names entities by key, and the events that led to it.
 
 use clinic::*;
 use ironweave::prelude::*;
@@ -182,7 +182,7 @@ pub mod clinic {
         pub code: String,
     }
 
-    /// It writes a slip of its own, whatever there is.
+    /// It writes a slip, whether or not the request has one.
     #[immediate]
     #[when(any slip_of.patient in Home)]
     #[create(slip: Slip { code = "refused" })]
@@ -299,7 +299,7 @@ fn a_broken_invariant_of_a_transaction_names_the_last_event_that_changed_what_it
     let said =
         "Pushed → invariant WithinCapacity of Ward \"icu\" does not hold: 2 patients, room for 1";
     assert_eq!(t.check().expect_err("full").to_string(), said);
-    // What else happens changes nothing about that.
+    // Later events do not change that.
     t.apply(push(third, other)).expect("there is room");
     assert_eq!(t.check().expect_err("full").to_string(), said);
     t.rollback_to(before)
@@ -327,7 +327,7 @@ fn an_immediate_event_that_makes_its_cause_fail_is_named_as_one() {
         );
         assert_eq!(names(&e), ["WentHome", "SentHome"]);
         assert_eq!(e.immediate().map(|name| &**name), Some("SentHome"));
-        // What is asked of the variant holds as before.
+        // The predicates of the variant hold as before.
         assert!(matches!(e, StepError::Duplicate { .. }));
         let (ward, how) = (icu, "gently".into());
         store.step(Pushed { patient, ward, how });
@@ -402,7 +402,7 @@ fn a_rejection_names_entities_by_key() {
         ),
         "BedGiven: Bed \"icu\", 4 would have 2 links at Bed.patient, and at most one is allowed (`relink` takes over)",
     );
-    // Without a key, by id.
+    // An entity without a key is named by its id.
     says(
         rejected(
             &mut store,
@@ -440,7 +440,7 @@ fn a_rejection_names_an_entity_that_the_step_created_by_its_key() {
     let name = "new".into();
     let ward = t
         .apply(WardOpened { name, room_for: 0 })
-        .expect("opened")
+        .expect("the store opens")
         .created
         .ward;
     let created = t.apply(Asked { number: 9, ward }).expect("asked").created;

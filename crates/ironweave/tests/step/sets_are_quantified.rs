@@ -11,7 +11,7 @@ fn each_demands_that_all_are_in_the_source_and_those_moves_the_ones_that_are() {
     });
     store.step(SomeDone { worker: ann });
     let done = tasks[0].in_state::<Done>(&store).expect("it is done");
-    assert_eq!(done.by(&store), "somebody");
+    assert_eq!(done.by(&store), "any worker");
     let text = rejected(
         &mut store,
         AllDone {

@@ -12,8 +12,8 @@ fn the_time_of_transactions_never_decreases() {
     t.apply(Hired {
         workers: vec!["ann".into()],
     })
-    .expect("applied");
-    t.commit().expect("kept");
+    .expect("the event fires");
+    t.commit().expect("the transaction commits");
     assert_eq!(store.begin().time(), late, "the clock is behind");
     let early = store
         .begin_with(Meta::new().time(Timestamp::from_secs(1)))
@@ -32,13 +32,13 @@ fn a_transaction_has_one_time() {
     t.apply(Hired {
         workers: vec!["ann".into()],
     })
-    .expect("applied");
+    .expect("the event fires");
     let time = t.time();
     while Timestamp::now() <= time {
         std::thread::yield_now();
     }
     assert_eq!(t.time(), time);
-    t.commit().expect("kept");
+    t.commit().expect("the transaction commits");
     let mut frames = store.frames(1).expect("readable");
     let frame = frames.next().expect("one").expect("whole");
     assert_eq!(frame.time, time);

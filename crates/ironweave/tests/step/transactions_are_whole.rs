@@ -10,8 +10,10 @@ fn a_rejected_event_leaves_its_transaction_unchanged() {
         worker: "ann".into(),
         tasks: tasks[..1].to_vec(),
     })
-    .expect("applied");
-    let task = tasks[0].in_state::<Ready>(&t).expect("it is");
+    .expect("the event fires");
+    let task = tasks[0]
+        .in_state::<Ready>(&t)
+        .expect("the entity is in that state");
     assert!(
         t.apply(Handled {
             task,
@@ -21,8 +23,8 @@ fn a_rejected_event_leaves_its_transaction_unchanged() {
         .is_err()
     );
     assert_eq!(tasks[0].size(&t), 1);
-    t.apply(SomeDone { worker: ann }).expect("applied");
-    t.commit().expect("kept");
+    t.apply(SomeDone { worker: ann }).expect("the event fires");
+    t.commit().expect("the transaction commits");
     assert!(tasks[0].is::<Done>(&store));
     assert_eq!(
         store
@@ -55,12 +57,12 @@ fn an_open_transaction_shows_its_facts() {
         t.apply(Hired {
             workers: vec![name.into()],
         })
-        .expect("applied");
+        .expect("the event fires");
         all.append(t.facts());
-        t.commit().expect("kept");
+        t.commit().expect("the transaction commits");
     }
     assert!(store.begin().facts().as_slice().is_empty());
-    // Each is created and named; a text in CBOR is its length and its letters.
+    // Each worker is created and named. A text in CBOR is a byte for its length and its letters.
     let values: Vec<&[u8]> = (all.as_slice().iter())
         .filter_map(|f| all.value_of(f))
         .collect();

@@ -25,7 +25,7 @@ fn guards_handlers_and_invariants_reject_with_a_reason() {
     ] {
         let event = handled(&store, tasks[0], ann, how);
         if how == "giant" {
-            // Linked and stuck by then; the invariant is asked at commit.
+            // The invariant is checked at commit, when the task has been set.
             let mut t = store.begin();
             t.apply(Resized {
                 worker: ann,
@@ -40,7 +40,11 @@ fn guards_handlers_and_invariants_reject_with_a_reason() {
             .expect("not checked yet");
             assert_eq!(t.check().expect_err("too large").to_string(), why);
             assert_eq!(t.commit().expect_err("too large").to_string(), why);
-            assert_eq!(tasks[1].size(&store), 2, "all of it is taken back");
+            assert_eq!(
+                tasks[1].size(&store),
+                2,
+                "the whole transaction is rolled back"
+            );
         }
         let why = why.replace("BothResized", "Handled");
         assert_eq!(rejected(&mut store, event), why);

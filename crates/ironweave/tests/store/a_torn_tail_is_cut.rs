@@ -8,7 +8,7 @@ use crate::lamps::{Lamps, hall, lamps};
 #[test]
 fn a_strict_open_refuses_the_torn_tail_that_an_open_cuts() {
     let dir = temp_dir();
-    let mut store = Lamps::open(dir.path()).expect("it opens");
+    let mut store = Lamps::open(dir.path()).expect("the store opens");
     hall(&mut store);
     let segment = dir.path().join("00000000000000000000.log");
     let spare = std::fs::read(&segment).expect("a segment");

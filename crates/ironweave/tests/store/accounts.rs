@@ -46,9 +46,9 @@ pub mod model {
     }
 }
 
-/// A guard that does not survive everything.
+/// A guard that panics on one balance.
 pub fn sane(event: &Set, _: &impl Db) -> Result<(), Reject> {
-    assert_ne!(event.balance, 666, "what a balance");
+    assert_ne!(event.balance, 666, "this balance panics");
     Ok(())
 }
 
@@ -57,7 +57,7 @@ impl Apply for Shut {
         if let Some(open) = bound.account.in_state::<state::Open>(tx) {
             open.to_closed(tx)?;
         }
-        panic!("after the arcs, and a move");
+        panic!("after the arcs and a move");
     }
 }
 

@@ -9,7 +9,7 @@ use crate::lamps::{Lamps, hall, lamps, other_rule, other_shape};
 #[test]
 fn a_store_of_another_shape_is_refused_with_the_difference() {
     let dir = temp_dir();
-    hall(&mut Lamps::open(dir.path()).expect("it opens"));
+    hall(&mut Lamps::open(dir.path()).expect("the store opens"));
     for e in [
         Store::<other_shape::Model>::open(dir.path()).map(|_| ()),
         Store::<other_shape::Model>::open_read_only(dir.path()).map(|_| ()),
@@ -28,15 +28,18 @@ fn a_store_of_another_shape_is_refused_with_the_difference() {
 #[test]
 fn a_reader_applies_each_transaction_once_across_a_change_of_rules() {
     let dir = temp_dir();
-    let mut store = Lamps::open(dir.path()).expect("it opens");
+    let mut store = Lamps::open(dir.path()).expect("the store opens");
     hall(&mut store);
-    let mut reader = Store::<other_rule::Model>::open_read_only(dir.path()).expect("it reads");
+    let mut reader =
+        Store::<other_rule::Model>::open_read_only(dir.path()).expect("the log can be read");
     assert_eq!(reader.snapshot().fingerprint(), store.fingerprint());
-    let lamp = store.find::<lamps::Lamp>("hall").expect("it hangs");
+    let lamp = store.find::<lamps::Lamp>("hall").expect("the lamp exists");
     store.step(lamps::Switched { lamp, watts: 60 });
     drop(store);
     let mut store = Store::<other_rule::Model>::open(dir.path()).expect("the same shape");
-    let lamp = store.find::<other_rule::Lamp>("hall").expect("it hangs");
+    let lamp = store
+        .find::<other_rule::Lamp>("hall")
+        .expect("the lamp exists");
     store.step(other_rule::Switched { lamp, watts: 7 });
     reader.refresh().expect("it reads on");
     assert_eq!(reader.snapshot().fingerprint(), store.fingerprint());
@@ -46,18 +49,20 @@ fn a_reader_applies_each_transaction_once_across_a_change_of_rules() {
 #[test]
 fn changed_rules_do_not_rewrite_history_and_verify_reports_where_they_differ() {
     let dir = temp_dir();
-    let mut store = Lamps::open(dir.path()).expect("it opens");
+    let mut store = Lamps::open(dir.path()).expect("the store opens");
     let lamp = hall(&mut store);
     store.step(lamps::Switched { lamp, watts: 60 });
-    assert_eq!(store.verify().expect("it agrees"), 2);
+    assert_eq!(store.verify().expect("the events give the logged facts"), 2);
     let print = store.fingerprint();
     drop(store);
 
-    // The order of states is another, so the log is read by name.
+    // The states are declared in another order, so the log is read by name.
     let mut store = Store::<other_rule::Model>::open(dir.path()).expect("the same shape");
     assert_eq!(store.fingerprint(), print);
     assert_eq!(store.count::<other_rule::Lamp, other_rule::state::On>(), 1);
-    let lamp = store.find::<other_rule::Lamp>("hall").expect("it hangs");
+    let lamp = store
+        .find::<other_rule::Lamp>("hall")
+        .expect("the lamp exists");
     assert_eq!(lamp.watts(&store), 60);
     match store.verify() {
         Err(VerifyError::Differs(d)) => {
@@ -69,7 +74,7 @@ fn changed_rules_do_not_rewrite_history_and_verify_reports_where_they_differ() {
                 ..
             } = *d;
             assert_eq!((seq, event.as_str()), (2, "Switched"));
-            // `set` comes before `moves`, so that agrees.
+            // `set` acts before `moves` and gives the same fact.
             assert_eq!(logged, "move Lamp/0 Off -> On");
             assert_eq!(today, "move Lamp/0 Off -> Broken");
         }

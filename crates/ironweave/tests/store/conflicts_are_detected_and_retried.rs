@@ -40,7 +40,7 @@ fn expect_rejects_where_a_bound_entity_has_changed_since() {
             },
         )
         .expect("nothing since");
-    // A new link changes both ends.
+    // A new link changes the entities at both ends.
     store.step(Linked {
         ticket: a,
         others: vec![b],
@@ -62,7 +62,7 @@ fn retry_repeats_after_a_conflict_and_after_nothing_else() {
     let mut asked = 0;
     let done = store.retry(3, |db| {
         asked += 1;
-        // The first try is of somebody who has not looked for a while.
+        // The first attempt expects an old state.
         let seen = if asked == 1 { Some(old) } else { db.seq() };
         let meta = Meta::new().expect(seen.expect("steps"));
         (
@@ -79,7 +79,7 @@ fn retry_repeats_after_a_conflict_and_after_nothing_else() {
         (Meta::new().expect(old), Shut { ticket })
     });
     assert!(matches!(refused, Err(StepError::Changed { .. })) && asked == 3);
-    // What is no conflict is not tried again.
+    // Other errors are not retried.
     let mut asked = 0;
     let refused = store.retry(3, |_| {
         asked += 1;

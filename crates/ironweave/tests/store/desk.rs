@@ -72,7 +72,7 @@ pub mod model {
 
 thread_local! {
     pub static CALLS: Cell<u32> = const { Cell::new(0) };
-    /// What the invariant looks at: 0 itself, 1 what is in its `via`, 2 an edge that is not, 3 all, 4 counts.
+    /// What the invariant reads: 0 its entity, 1 an edge in its `via`, 2 an edge that is not, 3 all entities, 4 counts.
     pub static LOOKS: Cell<u32> = const { Cell::new(0) };
 }
 

@@ -8,27 +8,27 @@ use crate::harness::temp_dir;
 #[test]
 fn the_same_key_and_events_give_the_first_receipt() {
     let dir = temp_dir();
-    let mut store = Store::<desk::Model>::open(dir.path()).expect("a store");
+    let mut store = Store::<desk::Model>::open(dir.path()).expect("the store opens");
     let meta = || Meta::new().idempotency_key("request 1");
     let first = store
         .try_step_with(meta(), Opened { number: 1 })
-        .expect("opened");
+        .expect("the event fires");
     let again = store
         .try_step_with(meta(), Opened { number: 1 })
-        .expect("known");
+        .expect("the key is known");
     assert_eq!(
         (again.seq, again.created.ticket),
         (first.seq, first.created.ticket)
     );
     assert_eq!(store.count::<Ticket, Open>(), 1);
-    // Also after it was opened again, whatever has happened since.
+    // So it is after the store was opened again and other transactions were committed.
     let ticket = first.created.ticket;
     store.step(Shut { ticket });
     drop(store);
-    let mut store = Store::<desk::Model>::open(dir.path()).expect("a store");
+    let mut store = Store::<desk::Model>::open(dir.path()).expect("the store opens");
     let again = store
         .try_step_with(meta(), Opened { number: 1 })
-        .expect("known");
+        .expect("the key is known");
     assert_eq!((again.seq, again.created.ticket), (first.seq, ticket));
     assert!(ticket.is::<Closed>(&store));
 }
@@ -39,7 +39,7 @@ fn the_same_key_and_other_events_reject() {
     let meta = || Meta::new().idempotency_key("request 1");
     let seq = store
         .try_step_with(meta(), Opened { number: 1 })
-        .expect("opened")
+        .expect("the event fires")
         .seq;
     let refused = store.try_step_with(meta(), Opened { number: 2 });
     let refused = refused.expect_err("another payload");
@@ -57,42 +57,48 @@ fn the_same_key_and_other_events_reject() {
 fn a_transaction_of_several_events_is_repeated_as_a_whole() {
     let mut store = store();
     let meta = || Meta::new().idempotency_key("both");
-    let mut t = store.begin_with(meta()).expect("begun");
+    let mut t = store.begin_with(meta()).expect("the transaction begins");
     let a = t
         .apply(Opened { number: 1 })
-        .expect("opened")
+        .expect("the event fires")
         .created
         .ticket;
     let b = t
         .apply(Opened { number: 2 })
-        .expect("opened")
+        .expect("the event fires")
         .created
         .ticket;
     t.apply(Linked {
         ticket: a,
         others: vec![b],
     })
-    .expect("linked");
-    t.commit().expect("kept");
+    .expect("the event fires");
+    t.commit().expect("the transaction commits");
     let print = store.fingerprint();
-    let mut t = store.begin_with(meta()).expect("begun");
+    let mut t = store.begin_with(meta()).expect("the transaction begins");
     assert_eq!(
-        t.apply(Opened { number: 1 }).expect("known").created.ticket,
+        t.apply(Opened { number: 1 })
+            .expect("the key is known")
+            .created
+            .ticket,
         a
     );
     assert_eq!(
-        t.apply(Opened { number: 2 }).expect("known").created.ticket,
+        t.apply(Opened { number: 2 })
+            .expect("the key is known")
+            .created
+            .ticket,
         b
     );
     let known = t.apply(Linked {
         ticket: a,
         others: vec![b],
     });
-    assert_eq!(known.expect("known").bound.others, [b]);
+    assert_eq!(known.expect("the key is known").bound.others, [b]);
     t.commit().expect("all of it came");
-    // Half of it is another transaction.
-    let mut t = store.begin_with(meta()).expect("begun");
-    t.apply(Opened { number: 1 }).expect("known");
+    // A part of the events is another transaction.
+    let mut t = store.begin_with(meta()).expect("the transaction begins");
+    t.apply(Opened { number: 1 }).expect("the key is known");
     assert!(matches!(t.commit(), Err(StepError::KeyReused { .. })));
     assert_eq!(store.fingerprint(), print);
 }

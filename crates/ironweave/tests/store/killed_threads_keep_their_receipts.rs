@@ -61,7 +61,7 @@ fn every_receipt_of_many_threads_survives_a_kill() {
     assert!(receipts.len() > 300, "{} receipts", receipts.len());
 }
 
-/// Sees to it that there is a transaction for each receipt, and that all is well.
+/// Asserts that the log has a transaction for each receipt, and that the store is consistent.
 fn check(dir: &Path, receipts: &[(Seq, String)]) {
     let store = Store::<Model>::open(dir).unwrap_or_else(|e| panic!("{e}"));
     assert_consistent(&store);

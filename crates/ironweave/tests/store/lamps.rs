@@ -2,7 +2,7 @@
 
 use ironweave::prelude::*;
 
-/// A model, and the same with a difference.
+/// Declares a model whose arcs, field and order of states are given.
 macro_rules! lamps {
     ($module:ident, $($arc:meta)*, $field:ident: $ty:ty, { $($states:tt)* }) => {
         #[ironweave::model]

@@ -80,7 +80,7 @@ fn a_caller_that_fails_or_panics_affects_no_other_caller() {
     let print = store.read(Store::fingerprint).unwrap();
     thread::scope(|s| {
         for _ in 0..3 {
-            // A handler, a guard, and the closures of the program.
+            // A handler, a guard and two closures of the program panic; two calls are rejected.
             let shut = s.spawn(|| store.try_step(Shut { account }));
             let set = s.spawn(|| {
                 store.try_step(Set {
@@ -137,7 +137,7 @@ fn a_handle_that_is_used_within_its_own_call_panics_instead_of_deadlocking() {
         words.contains("inside of what this thread does with it"),
         "{words}"
     );
-    // Another store is another matter, and so is the same one afterwards.
+    // Another store can be used inside the call, and the same store after it.
     store
         .transaction(|t| {
             other.step(owner("Grace"));
@@ -214,7 +214,7 @@ fn a_handle_takes_metadata_what_ifs_retries_and_events_from_json() {
         account,
         balance: 4,
     });
-    // Somebody was faster than who knows of `seen`; who looks again is not.
+    // The first attempt expects `seen`, after which the account changed. The second one expects the present.
     let mut looks = 0;
     let receipt = store.retry(3, |db| {
         looks += 1;

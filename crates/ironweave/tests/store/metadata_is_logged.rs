@@ -9,7 +9,7 @@ use crate::harness::assert_sound;
 fn metadata_is_in_the_log_and_in_values() {
     let mut store = store();
     let opened = store.try_step_with(Meta::new().actor("ann"), Opened { number: 1 });
-    let opened = opened.expect("opened");
+    let opened = opened.expect("the event fires");
     let ticket = opened.created.ticket;
     assert_eq!(ticket.opened_by(&store).as_deref(), Some("ann"));
     let meta = Meta::new()
@@ -18,7 +18,7 @@ fn metadata_is_in_the_log_and_in_values() {
         .causation(opened.seq);
     store
         .try_step_with(meta.clone(), Shut { ticket })
-        .expect("shut");
+        .expect("the event fires");
     let closed = ticket.in_state::<Closed>(&store).expect("just shut");
     assert_eq!(closed.by(&store).as_deref(), Some("bob"));
     assert_eq!(closed.matter(&store).as_deref(), Some("case 7"));

@@ -6,7 +6,7 @@ use crate::lamps::{Lamps, hall, lamps};
 #[test]
 fn a_store_has_one_writer_and_readers_see_its_steps_when_they_refresh() {
     let dir = temp_dir();
-    let mut writer = Lamps::open(dir.path()).expect("it opens");
+    let mut writer = Lamps::open(dir.path()).expect("the store opens");
     let lamp = hall(&mut writer);
     let second = Lamps::open(dir.path()).map(|_| ()).expect_err("locked");
     assert!(
@@ -14,12 +14,12 @@ fn a_store_has_one_writer_and_readers_see_its_steps_when_they_refresh() {
         "{second}"
     );
 
-    let mut reader = Lamps::open_read_only(dir.path()).expect("it opens");
+    let mut reader = Lamps::open_read_only(dir.path()).expect("the store opens");
     assert_eq!(lamp.watts(&reader), 40);
     writer.step(lamps::Switched { lamp, watts: 60 });
-    assert_eq!(lamp.watts(&reader), 40, "a reader sees what was there");
-    assert_eq!(reader.refresh().expect("it reads"), writer.seq());
-    assert_eq!(lamp.watts(&reader), 60, "until it looks again");
+    assert_eq!(lamp.watts(&reader), 40, "before a refresh");
+    assert_eq!(reader.refresh().expect("the log can be read"), writer.seq());
+    assert_eq!(lamp.watts(&reader), 60, "after a refresh");
     let refused = reader
         .try_step(lamps::Switched { lamp, watts: 1 })
         .map(|_| ())
@@ -49,5 +49,8 @@ fn a_store_can_be_sent_to_another_thread() {
         store.step(lamps::Switched { lamp, watts: 100 });
         store
     });
-    assert_eq!(lamp.watts(&store.join().expect("no panic")), 100);
+    assert_eq!(
+        lamp.watts(&store.join().expect("the thread does not panic")),
+        100
+    );
 }

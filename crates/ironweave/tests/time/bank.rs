@@ -1,4 +1,4 @@
-//! Accounts, and what tells a snapshot that is no prefix of the log.
+//! A bank with accounts, whose snapshots show whether they are a prefix of the log.
 
 pub use model::*;
 
@@ -62,7 +62,7 @@ pub mod model {
         pub number: u64,
         pub balance: i64,
     }
-    /// What the balances are afterwards.
+    /// The balances are those after the transfer.
     #[event]
     #[guard(crate::bank::nobody_was_faster)]
     #[guard(crate::bank::nothing_is_lost)]
@@ -133,7 +133,7 @@ pub fn never_overdrawn(account: Account, db: &impl Db) -> Result<(), Reject> {
     if account.balance(db) >= 0 {
         Ok(())
     } else {
-        Err(Reject::new("it is overdrawn"))
+        Err(Reject::new("the account is overdrawn"))
     }
 }
 
@@ -150,10 +150,13 @@ pub fn open(store: &mut Store<Model>, accounts: u64) -> Bank {
     bank
 }
 
-/// A transfer that fits what there is.
+/// A transfer that the present balances allow.
 pub fn transfer(db: &impl Db, from: u64, to: u64, amount: i64) -> Transferred {
-    let account = |number| db.find::<Account>(&number).expect("it is there");
-    let bank = db.find::<Bank>("b").expect("it is there");
+    let account = |number| {
+        db.find::<Account>(&number)
+            .expect("the entity or the file exists")
+    };
+    let bank = db.find::<Bank>("b").expect("the entity or the file exists");
     let (from, to) = (account(from), account(to));
     Transferred {
         bank,
@@ -165,7 +168,7 @@ pub fn transfer(db: &impl Db, from: u64, to: u64, amount: i64) -> Transferred {
     }
 }
 
-/// What one look at a graph found.
+/// What a reader sees of a snapshot.
 #[derive(Clone, Debug)]
 pub struct Seen {
     pub seq: Seq,
@@ -176,7 +179,9 @@ pub struct Seen {
 pub type Seq = ironweave::Seq;
 
 pub fn look(snapshot: &Snapshot<Model>) -> Seen {
-    let bank = snapshot.find::<Bank>("b").expect("it is there");
+    let bank = snapshot
+        .find::<Bank>("b")
+        .expect("the entity or the file exists");
     Seen {
         seq: snapshot.seq().expect("it has a schema"),
         transfers: bank.transfers(snapshot),
@@ -184,8 +189,8 @@ pub fn look(snapshot: &Snapshot<Model>) -> Seen {
     }
 }
 
-/// What is wrong with what one reader saw, one after the other, of a bank whose first transfer is frame `first`:
-/// half a step, something older than before, or anything but the first frames of the log.
+/// What is wrong with the snapshots that a reader saw in turn, of a bank whose first transfer is frame `first`: one shows half a
+/// step, is older than the one before, or is no prefix of the log.
 pub fn wrong(seen: &[Seen], first: Seq, total: i64) -> Option<String> {
     let mut last = 0;
     for s in seen {
@@ -215,7 +220,7 @@ pub fn kind<T>(result: Result<T, impl Into<ReadError>>) -> &'static str {
     }
 }
 
-/// A store in segments of few frames.
+/// A store on disk whose segments have few frames.
 pub fn on_disk(dir: &Path) -> Store<Model> {
     let options = unsynced().segment_bytes_max(4_096);
     options.open(dir).expect("the store opens")
@@ -223,7 +228,7 @@ pub fn on_disk(dir: &Path) -> Store<Model> {
 
 /// The transactions that a subscription reports without waiting.
 pub fn told(subscription: &mut Subscription<Model>) -> Vec<Report<Model>> {
-    let next = || subscription.try_next().expect("it reads");
+    let next = || subscription.try_next().expect("the log can be read");
     std::iter::from_fn(next).collect()
 }
 

@@ -1,4 +1,5 @@
-//! Tables of a program's own: they are what the graph says, go on where they were, and are made anew for new code.
+//! A table that a program folds from the transactions equals the graph, continues where it was saved, and is rebuilt for new
+//! code.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -81,7 +82,7 @@ fn transfer(store: &mut Store<bank::Model>) {
 }
 
 fn opened(dir: &std::path::Path) -> Store<bank::Model> {
-    let mut store = Store::open(dir).expect("it opens");
+    let mut store = Store::open(dir).expect("the store opens");
     if store.find::<Bank>("b").is_none() {
         let bank = store.step(Founded { name: "b".into() }).created.bank;
         for number in 0..2 {
@@ -101,29 +102,36 @@ fn a_table_continues_where_it_was_saved_and_equals_the_graph() {
     let path = dir.path().join("transfers.table");
     let mut store = opened(&dir.path().join("store"));
     (0..5).for_each(|_| transfer(&mut store));
-    let mut table = store.project_into::<Transfers>(&path).expect("it is new");
+    let mut table = store
+        .project_into::<Transfers>(&path)
+        .expect("the table is new");
     assert_eq!((table.position(), table.lag()), (None, 9));
     let mut left = vec![];
-    assert_eq!(table.catch_up(|n| left.push(n)).expect("it folds"), 8);
+    assert_eq!(
+        table
+            .catch_up(|n| left.push(n))
+            .expect("the table catches up"),
+        8
+    );
     assert_eq!(left, [7, 6, 5, 4, 3, 2, 1, 0]);
-    table.save().expect("it is kept");
+    table.save().expect("the table is saved");
     // What comes after is lost with this process, and folded again by the next.
     transfer(&mut store);
-    assert_eq!(table.catch_up(|_| {}).expect("it folds"), 1);
+    assert_eq!(table.catch_up(|_| {}).expect("the table catches up"), 1);
     drop((table, store));
 
     let mut store = opened(&dir.path().join("store"));
     transfer(&mut store);
     let mut table = store.project_into::<Transfers>(&path).expect("it is read");
     assert_eq!(table.table().by_bank["b"], 5);
-    assert_eq!(table.catch_up(|_| {}).expect("it folds"), 2);
+    assert_eq!(table.catch_up(|_| {}).expect("the table catches up"), 2);
     assert_eq!(table.table().folded, 2);
     let bank = store.find::<Bank>("b").expect("the bank");
     assert_eq!(table.table().by_bank["b"], bank.transfers(&store));
     assert_eq!(table.position(), store.position());
     // And on, as it comes, until there is no more.
     transfer(&mut store);
-    assert!(table.follow().expect("it folds"));
+    assert!(table.follow().expect("the table catches up"));
     assert_eq!(table.table().by_bank["b"], bank.transfers(&store));
     drop(store);
     assert!(!table.follow().expect("it ends"));
@@ -135,21 +143,23 @@ fn new_code_rebuilds_a_table_and_keeps_the_old_one_until_the_new_one_is_complete
     let path = dir.path().join("a.table");
     let mut store = opened(&dir.path().join("store"));
     transfer(&mut store);
-    let mut old = store.project_into::<Transfers>(&path).expect("it is new");
-    old.catch_up(|_| {}).expect("it folds");
-    old.save().expect("it is kept");
-    let was = fs::read(&path).expect("it is there");
+    let mut old = store
+        .project_into::<Transfers>(&path)
+        .expect("the table is new");
+    old.catch_up(|_| {}).expect("the table catches up");
+    old.save().expect("the table is saved");
+    let was = fs::read(&path).expect("the entity or the file exists");
 
     let mut new = store
         .project_into::<Doubled>(&path)
         .expect("it is of another version");
     assert_eq!((new.table().0, new.position()), (0, None));
-    new.catch_up(|_| {}).expect("it folds");
-    assert_eq!(fs::read(&path).expect("it is there"), was);
-    new.save().expect("it is kept");
+    new.catch_up(|_| {}).expect("the table catches up");
+    assert_eq!(fs::read(&path).expect("the entity or the file exists"), was);
+    new.save().expect("the table is saved");
     let again = store.project_into::<Doubled>(&path).expect("it is read");
     assert_eq!((again.table().0, again.lag()), (2, 0));
-    // Who did not raise the version is told so.
+    // Code that changed without a new version gets an error.
     #[derive(Default, Debug, Serialize, Deserialize)]
     struct Other(String);
     impl Fold<bank::Model> for Other {
@@ -172,36 +182,38 @@ fn a_damaged_table_is_refused_and_one_of_another_store_is_rebuilt() {
     let dir = temp_dir();
     let path = dir.path().join("a.table");
     let store = opened(&dir.path().join("store"));
-    let mut table = store.project_into::<Transfers>(&path).expect("it is new");
-    table.catch_up(|_| {}).expect("it folds");
-    table.save().expect("it is kept");
+    let mut table = store
+        .project_into::<Transfers>(&path)
+        .expect("the table is new");
+    table.catch_up(|_| {}).expect("the table catches up");
+    table.save().expect("the table is saved");
 
-    let mut other = Store::<bank::Model>::open(dir.path().join("other")).expect("it opens");
+    let mut other = Store::<bank::Model>::open(dir.path().join("other")).expect("the store opens");
     for name in ["x", "y", "z", "u"] {
         other.step(Founded { name: name.into() });
     }
-    let mut anew = other.project_into::<Transfers>(&path).expect("it begins");
-    let why = anew.folded_anew().expect("it is of another store");
+    let mut rebuilt = other.project_into::<Transfers>(&path).expect("it begins");
+    let why = rebuilt.folded_anew().expect("it is of another store");
     assert!(why.is_replaced(), "{why}");
-    assert_eq!(anew.position(), None);
-    anew.catch_up(|_| {}).expect("it folds");
-    let banks: Vec<&String> = anew.table().by_bank.keys().collect();
+    assert_eq!(rebuilt.position(), None);
+    rebuilt.catch_up(|_| {}).expect("the table catches up");
+    let banks: Vec<&String> = rebuilt.table().by_bank.keys().collect();
     assert_eq!(banks, ["u", "x", "y", "z"]);
-    assert_eq!(anew.position(), other.position());
+    assert_eq!(rebuilt.position(), other.position());
     // The file is what it was until the new table is saved.
     let kept = store.project_into::<Transfers>(&path).expect("it is read");
     assert!(kept.folded_anew().is_none() && kept.lag() == 0);
 
-    let whole = fs::read(&path).expect("it is there");
+    let whole = fs::read(&path).expect("the entity or the file exists");
     for at in 0..whole.len() {
         let mut bytes = whole.clone();
         bytes[at] ^= 4;
-        fs::write(&path, &bytes).expect("it is written");
+        fs::write(&path, &bytes).expect("the file can be written");
         let e = store
             .project_into::<Transfers>(&path)
             .expect_err("it is damaged");
         assert!(e.is_damage(), "{e}");
-        fs::write(&path, &whole[..at]).expect("it is written");
+        fs::write(&path, &whole[..at]).expect("the file can be written");
         let e = store
             .project_into::<Transfers>(&path)
             .expect_err("it is cut");
@@ -214,12 +226,14 @@ fn a_table_with_half_a_transaction_is_neither_saved_nor_continued() {
     let dir = temp_dir();
     let path = dir.path().join("a.table");
     let store = opened(&dir.path().join("store"));
-    let mut table = store.project_into::<Delicate>(&path).expect("it is new");
+    let mut table = store
+        .project_into::<Delicate>(&path)
+        .expect("the table is new");
     let e = table.catch_up(|_| {}).expect_err("it cannot be folded");
     assert!(e.to_string().contains("too much"), "{e}");
     let e = table.catch_up(|_| {}).expect_err("it is not whole");
     assert!(
-        e.is_stopped() && e.to_string().contains("project it anew"),
+        e.is_stopped() && e.to_string().contains("project it again"),
         "{e}"
     );
     assert!(table.save().is_err_and(|e| e.is_stopped()));
@@ -231,11 +245,13 @@ fn a_table_ahead_of_a_reader_is_not_rebuilt() {
     let dir = temp_dir();
     let (path, dir) = (dir.path().join("a.table"), dir.path().join("store"));
     let mut store = opened(&dir);
-    let mut beside = Store::<bank::Model>::open_read_only(&dir).expect("it opens");
+    let mut beside = Store::<bank::Model>::open_read_only(&dir).expect("the store opens");
     transfer(&mut store);
-    let mut table = store.project_into::<Transfers>(&path).expect("it is new");
-    table.catch_up(|_| {}).expect("it folds");
-    table.save().expect("it is kept");
+    let mut table = store
+        .project_into::<Transfers>(&path)
+        .expect("the table is new");
+    table.catch_up(|_| {}).expect("the table catches up");
+    table.save().expect("the table is saved");
     // The table is not of another history, so that to save another one in its place would lose it.
     let e = beside.project_into::<Transfers>(&path);
     let e = e.expect_err("it has not read so far");
@@ -243,7 +259,7 @@ fn a_table_ahead_of_a_reader_is_not_rebuilt() {
         e.is_replaced() && e.to_string().contains("`Store::refresh`"),
         "{e}"
     );
-    beside.refresh().expect("it reads");
+    beside.refresh().expect("the log can be read");
     let table = beside.project_into::<Transfers>(&path);
     let table = table.expect("it has read so far");
     assert!(table.folded_anew().is_none());
@@ -256,17 +272,21 @@ fn one_file_may_be_saved_from_several_threads_at_once() {
     let path = dir.path().join("a.table");
     let store = opened(&dir.path().join("store"));
     let tables = [(); 4].map(|()| {
-        let mut table = store.project_into::<Transfers>(&path).expect("it is new");
-        table.catch_up(|_| {}).expect("it folds");
+        let mut table = store
+            .project_into::<Transfers>(&path)
+            .expect("the table is new");
+        table.catch_up(|_| {}).expect("the table catches up");
         table
     });
     std::thread::scope(|scope| {
         for table in tables {
-            scope.spawn(move || (0..50).for_each(|_| table.save().expect("it is kept")));
+            scope.spawn(move || (0..50).for_each(|_| table.save().expect("the table is saved")));
         }
     });
     let kept = store.project_into::<Transfers>(&path).expect("it is whole");
     assert_eq!(kept.position(), store.position());
-    let files = fs::read_dir(dir.path()).expect("it lists").count();
+    let files = fs::read_dir(dir.path())
+        .expect("the directory can be listed")
+        .count();
     assert_eq!(files, 2, "the table and the store");
 }

@@ -1,4 +1,5 @@
-//! Positions: what lies past the end of a log, or is of another history, is told, and never taken for nothing.
+//! A position names a frame of one history: one past the end of the log, or of another history, is an error and is never
+//! ignored.
 
 use std::time::Duration;
 
@@ -22,9 +23,11 @@ fn a_sequence_past_the_end_of_the_log_is_an_error_with_both_numbers() {
     let dir = temp_dir();
     for mut store in [Store::memory(), on_disk(dir.path())] {
         open(&mut store, 2);
-        let last = store.seq().expect("there is one");
-        let named = store.subscribe_as("mailer").expect("it reads");
-        let bank = store.find::<Bank>("b").expect("it is there");
+        let last = store.seq().expect("there is a transaction");
+        let named = store.subscribe_as("mailer").expect("the log can be read");
+        let bank = store
+            .find::<Bank>("b")
+            .expect("the entity or the file exists");
         for (frame, wanted) in [
             (last, "fine"),
             (last + 1, "ahead"),
@@ -91,7 +94,7 @@ fn a_sequence_past_the_end_of_the_log_is_an_error_with_both_numbers() {
         }
         // Nothing of this was noted, and nothing stopped.
         assert_eq!(store.seq(), Some(last));
-        let again = store.subscribe_as("mailer").expect("it reads");
+        let again = store.subscribe_as("mailer").expect("the log can be read");
         assert_eq!(again.next_seq(), last + 1);
         store.step(transfer(&store, 0, 1, 1));
     }
@@ -102,12 +105,16 @@ fn a_time_in_the_future_is_an_error() {
     let mut store = Store::<Model>::memory();
     let at = |secs| Meta::new().time(Timestamp::from_secs(secs));
     let founded = Founded { name: "b".into() };
-    let first = store.try_step_with(at(1_000), founded).expect("it fires");
+    let first = store
+        .try_step_with(at(1_000), founded)
+        .expect("the event fires");
     let print = store.fingerprint();
     let as_of = |store: &Store<Model>, secs| store.as_of(Timestamp::from_secs(secs));
     // Nothing has happened since, so that it was as it is.
     assert_eq!(
-        as_of(&store, 1_000_000).expect("it was").fingerprint(),
+        as_of(&store, 1_000_000)
+            .expect("the log has that transaction")
+            .fingerprint(),
         print
     );
     let future = Timestamp::now().as_micros() / 1_000_000 + 1_000_000;
@@ -124,10 +131,19 @@ fn a_time_in_the_future_is_an_error() {
     );
     // A store whose clock is ahead of ours knows the time until its last transaction.
     let founded = Founded { name: "c".into() };
-    store.try_step_with(at(future), founded).expect("it fires");
-    assert_eq!(as_of(&store, future).expect("it was").seq(), store.seq());
+    store
+        .try_step_with(at(future), founded)
+        .expect("the event fires");
     assert_eq!(
-        as_of(&store, future - 1).expect("it was").seq(),
+        as_of(&store, future)
+            .expect("the log has that transaction")
+            .seq(),
+        store.seq()
+    );
+    assert_eq!(
+        as_of(&store, future - 1)
+            .expect("the log has that transaction")
+            .seq(),
         Some(first.seq)
     );
     assert!(as_of(&store, future + 1).is_err_and(|e| e.is_ahead()));
@@ -145,8 +161,8 @@ fn a_position_of_another_store_is_an_error_that_names_both_stores() {
         open(&mut other, 2);
         found(&mut store, "c");
         assert_ne!(store.fingerprint(), other.fingerprint());
-        let position = other.position().expect("it has a log");
-        let named = store.subscribe_as("mailer").expect("it reads");
+        let position = other.position().expect("the store has a log");
+        let named = store.subscribe_as("mailer").expect("the log can be read");
         let results = [
             ("locate", kind(store.locate(position))),
             ("subscribe_since", kind(store.subscribe_since(position))),
@@ -175,7 +191,7 @@ fn a_position_of_another_store_is_an_error_that_names_both_stores() {
             assert_eq!(got, "other history", "{call}");
         }
         let e = store.locate(position).expect_err("it is of another store");
-        let ours = store.position().expect("it has a log");
+        let ours = store.position().expect("the store has a log");
         for id in [position.store(), ours.store()] {
             assert!(e.to_string().contains(&format!("{id:016x}")), "{e}");
         }
@@ -191,7 +207,7 @@ fn a_position_of_another_store_is_an_error_that_names_both_stores() {
     store
         .subscribe_as("mailer")
         .and_then(|s| s.acknowledge(2))
-        .expect("it writes");
+        .expect("the file can be written");
     drop(store);
     copy_dir(&dir.join("cursors"), &other_dir.join("cursors"));
     let e = on_disk(other_dir).subscribe_as("mailer").map(|_| ());
@@ -217,7 +233,7 @@ fn a_frame_has_one_position_wherever_it_comes_from() {
         }
         // Near and far: what the log has at hand, and what it reads.
         let first = all[0].seq();
-        let mut listening = store.subscribe(first).expect("it reads");
+        let mut listening = store.subscribe(first).expect("the log can be read");
         assert_eq!(
             listening.position(),
             store.locate(first - 1).ok(),
@@ -225,35 +241,46 @@ fn a_frame_has_one_position_wherever_it_comes_from() {
         );
         for position in &all {
             let seq = position.seq();
-            assert_eq!(store.locate(seq).expect("it is there"), *position);
-            let then = store.as_of(*position).expect("it was");
+            assert_eq!(
+                store.locate(seq).expect("the entity or the file exists"),
+                *position
+            );
+            let then = store
+                .as_of(*position)
+                .expect("the log has that transaction");
             assert_eq!(then.position(), Some(*position));
-            let report = listening.try_next().expect("it reads");
-            let report = report.expect("it is there");
+            let report = listening.try_next().expect("the log can be read");
+            let report = report.expect("the entity or the file exists");
             assert_eq!(report.position(), *position);
             assert_eq!(listening.position(), Some(*position));
         }
-        let read = store.since(all[9]).expect("it reads");
-        let read: Vec<Position> = read.map(|r| r.expect("it reads").position()).collect();
+        let read = store.since(all[9]).expect("the log can be read");
+        let read: Vec<Position> = read
+            .map(|r| r.expect("the log can be read").position())
+            .collect();
         assert_eq!(read, all[10..]);
-        let account = store.find::<Account>(&0).expect("it is there");
-        let past = store.history(account).expect("it reads");
+        let account = store
+            .find::<Account>(&0)
+            .expect("the entity or the file exists");
+        let past = store.history(account).expect("the log can be read");
         assert!(store.locate(past[0].seq).is_ok());
         // One that is not committed has none.
         let mut t = store.begin();
-        let receipt = t.apply(Founded { name: "d".into() }).expect("it fires");
+        let receipt = t
+            .apply(Founded { name: "d".into() })
+            .expect("the event fires");
         drop(t);
         assert_eq!(kind(receipt.position(&store)), "ahead");
         // What was only tried has none either, and nothing follows it.
         let tried = store.snapshot().with(Founded { name: "d".into() });
-        let tried = tried.expect("it fires").snapshot;
+        let tried = tried.expect("the event fires").snapshot;
         assert_eq!(tried.position(), None);
         assert_eq!(kind(store.subscribe_after(tried)), "other history");
         // Who only reads has the same.
         let last = store.position();
         drop(store);
         if on_the_disk {
-            let beside = Store::<Model>::open_read_only(dir.path()).expect("it opens");
+            let beside = Store::<Model>::open_read_only(dir.path()).expect("the store opens");
             assert_eq!(beside.position(), last);
             for position in &all {
                 assert_eq!(beside.locate(*position).ok(), Some(*position));
@@ -269,12 +296,18 @@ fn a_store_that_began_at_a_snapshot_has_its_own_positions_and_no_past() {
     open(&mut store, 2);
     found(&mut store, "c");
     let then = store.snapshot();
-    let at = then.position().expect("it has a log");
+    let at = then.position().expect("the store has a log");
     let mut trial = then.clone().into_store();
-    let base = trial.position().expect("it has a log");
+    let base = trial.position().expect("the store has a log");
     assert_eq!(base.seq(), at.seq());
     assert_ne!(base.store(), at.store());
-    assert_eq!(trial.as_of(base).expect("it was").position(), Some(base));
+    assert_eq!(
+        trial
+            .as_of(base)
+            .expect("the log has that transaction")
+            .position(),
+        Some(base)
+    );
     assert_eq!(trial.snapshot().position(), Some(base));
     assert_eq!(kind(trial.locate(at)), "other history");
     // What it began at is what its first transaction follows.
@@ -282,8 +315,8 @@ fn a_store_that_began_at_a_snapshot_has_its_own_positions_and_no_past() {
         trial.subscribe_after(then.clone()),
         trial.subscribe_after(trial.snapshot()),
     ]
-    .map(|subscription| subscription.expect("it reads"));
-    let mut since = trial.subscribe_since(base).expect("it reads");
+    .map(|subscription| subscription.expect("the log can be read"));
+    let mut since = trial.subscribe_since(base).expect("the log can be read");
     let seq = found(&mut trial, "d");
     for subscription in after.iter_mut().chain([&mut since]) {
         let seqs: Vec<Seq> = told(subscription).iter().map(Report::seq).collect();
@@ -302,7 +335,7 @@ fn a_store_that_began_at_a_snapshot_has_its_own_positions_and_no_past() {
     assert_eq!(changes.facts().len(), 3);
 
     let before = at.seq() - 1;
-    let named = trial.subscribe_as("mailer").expect("it reads");
+    let named = trial.subscribe_as("mailer").expect("the log can be read");
     for (call, got) in [
         ("since", kind(trial.since(before))),
         ("locate", kind(trial.locate(before))),
@@ -320,23 +353,26 @@ fn a_store_that_began_at_a_snapshot_has_its_own_positions_and_no_past() {
         assert_eq!(got, "not found", "{call}");
     }
     // From its beginning on it tells all that it has, and it may follow from what was before.
-    assert_eq!(trial.frames(0).expect("it reads").count(), 1);
-    assert_eq!(trial.tx_range(..).expect("it reads").count(), 1);
+    assert_eq!(trial.frames(0).expect("the log can be read").count(), 1);
+    assert_eq!(trial.tx_range(..).expect("the log can be read").count(), 1);
     let meta = Meta::new().causation(before);
     let founded = Founded { name: "f".into() };
-    trial.try_step_with(meta, founded).expect("it fires");
+    trial.try_step_with(meta, founded).expect("the event fires");
 }
 
 #[test]
 fn metadata_may_name_transactions_by_position_and_the_log_has_their_sequences() {
     let mut store = Store::<Model>::memory();
     open(&mut store, 2);
-    let cause = store.position().expect("it has a log");
+    let cause = store.position().expect("the store has a log");
     let meta = Meta::new().causation(cause).expect(cause).actor("ann");
     let done = store.try_step_with(meta, transfer(&store, 0, 1, 1));
     let seq = done.expect("nothing has changed since").seq;
-    let frame = store.frames(seq).expect("it reads").next();
-    let meta = frame.expect("it is there").expect("it reads").meta;
+    let frame = store.frames(seq).expect("the log can be read").next();
+    let meta = frame
+        .expect("the entity or the file exists")
+        .expect("the log can be read")
+        .meta;
     assert_eq!(meta, Meta::new().causation(cause.seq()).actor("ann"));
     let meta = Meta::new().expect(cause);
     let refused = store.try_step_with(meta, transfer(&store, 0, 1, 1));
@@ -348,23 +384,25 @@ fn any_timeout_is_legal() {
     let mut store = Store::<Model>::memory();
     open(&mut store, 2);
     let reader = store.reader();
-    let first = store.seq().expect("there is one");
-    let mut listening = store.subscribe(first + 1).expect("it reads");
+    let first = store.seq().expect("there is a transaction");
+    let mut listening = store.subscribe(first + 1).expect("the log can be read");
     let waiting = std::thread::spawn(move || {
-        let report = listening.next_within(Duration::MAX).expect("it reads");
+        let report = listening
+            .next_within(Duration::MAX)
+            .expect("the log can be read");
         (report.map(|r| r.seq()), listening)
     });
     let there = reader.clone();
     let watching = std::thread::spawn(move || there.wait_until(first + 1, Duration::MAX));
     let seq = store.step(transfer(&store, 0, 1, 1)).seq;
-    let (got, mut listening) = waiting.join().expect("no panic");
+    let (got, mut listening) = waiting.join().expect("the thread does not panic");
     assert_eq!(got, Some(seq));
-    let seen: Option<Snapshot<Model>> = watching.join().expect("no panic");
+    let seen: Option<Snapshot<Model>> = watching.join().expect("the thread does not panic");
     assert_eq!(seen.and_then(|s| s.seq()), Some(seq));
     // So is any between two syncs.
     let dir = temp_dir();
     let options = Store::<Model>::options().sync_every(Duration::MAX);
-    let mut seldom = options.open(dir.path()).expect("it opens");
+    let mut seldom = options.open(dir.path()).expect("the store opens");
     open(&mut seldom, 2);
     drop(seldom);
     // It ends with the store.
@@ -372,7 +410,7 @@ fn any_timeout_is_legal() {
     assert!(
         listening
             .next_within(Duration::MAX)
-            .expect("it reads")
+            .expect("the log can be read")
             .is_none()
     );
     assert!(reader.wait_until(Seq::MAX, Duration::MAX).is_none());
@@ -391,10 +429,14 @@ fn a_store_without_a_log_has_no_position_and_takes_none() {
     assert!(store.since(0).is_err_and(|e| e.is_unlogged()));
     // Two of its values have a difference.
     let before = store.snapshot();
-    let account = store.find::<Account>(&0).expect("it is there");
+    let account = store
+        .find::<Account>(&0)
+        .expect("the entity or the file exists");
     let why = "a doubt".to_owned();
     store.step(Froze { account, why });
-    let changes = before.diff(&store.snapshot()).expect("of one store");
+    let changes = before
+        .diff(&store.snapshot())
+        .expect("both are of one store");
     assert_eq!(changes.facts().len(), 2);
     store.step(Thawed { account });
     let mut other = Store::<Model>::unlogged();
@@ -412,14 +454,20 @@ fn a_store_without_a_log_has_no_position_and_takes_none() {
 fn the_graph_before_the_first_frame_is_followed_by_every_frame() {
     let mut store = Store::<Model>::memory();
     open(&mut store, 2);
-    let before = store.as_of(Timestamp::from_micros(-1)).expect("it was");
+    let before = store
+        .as_of(Timestamp::from_micros(-1))
+        .expect("the log has that transaction");
     assert_eq!((before.seq(), before.position()), (None, None));
-    let mut all = store.subscribe_after(before.clone()).expect("it reads");
-    let last = told(&mut all).pop().expect("there is one");
+    let mut all = store
+        .subscribe_after(before.clone())
+        .expect("the log can be read");
+    let last = told(&mut all).pop().expect("there is a transaction");
     let after = last.after().expect("it begins at a snapshot");
     assert_eq!(after.fingerprint(), store.fingerprint());
     // What was tried on it is in no log, and another store has its own.
-    let tried = before.with(Founded { name: "b".into() }).expect("it fires");
+    let tried = before
+        .with(Founded { name: "b".into() })
+        .expect("the event fires");
     assert_eq!(kind(store.subscribe_after(tried.snapshot)), "other history");
     let other = Store::<Model>::memory();
     assert_eq!(kind(other.subscribe_after(before)), "other history");

@@ -1,4 +1,4 @@
-//! Snapshots on other threads, beside the writer.
+//! Readers on other threads see whole transactions, in the order of the log, beside the writer.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
@@ -22,7 +22,7 @@ fn a_snapshot_and_its_source_can_be_cloned_and_sent() {
 fn readers_see_whole_transactions_in_the_order_of_the_log() {
     let mut store = Store::<Model>::paranoid();
     open(&mut store, 8);
-    let first = store.seq().expect("there is one") + 1;
+    let first = store.seq().expect("there is a transaction") + 1;
     let source = store.reader();
     let done = AtomicBool::new(false);
     let seen: Vec<Vec<Seen>> = thread::scope(|scope| {
@@ -40,7 +40,9 @@ fn readers_see_whole_transactions_in_the_order_of_the_log() {
         }
         done.store(true, Ordering::Relaxed);
         let joined = readers.into_iter().map(|r| r.join());
-        joined.map(|seen| seen.expect("no panic")).collect()
+        joined
+            .map(|seen| seen.expect("the thread does not panic"))
+            .collect()
     });
     for seen in &seen {
         assert_eq!(wrong(seen, first, 800), None);
@@ -74,8 +76,8 @@ fn waiting_for_a_frame_returns_it_or_an_error_that_it_will_not_come() {
     let mut store = Store::<Model>::paranoid();
     open(&mut store, 2);
     let source = store.reader();
-    let seq = store.seq().expect("there is one");
-    // So long that one who is not woken is found out by whoever runs this.
+    let seq = store.seq().expect("there is a transaction");
+    // So long that a test run shows a reader that is not woken.
     let long = Duration::from_secs(3_600);
     assert_eq!(
         source.wait_until(seq, long).and_then(|s| s.seq()),
@@ -96,9 +98,9 @@ fn waiting_for_a_frame_returns_it_or_an_error_that_it_will_not_come() {
     };
     store.step(transfer(&store, 0, 1, 5));
     store.step(transfer(&store, 0, 1, 5));
-    assert_eq!(waiting.join().expect("no panic"), Some(2));
+    assert_eq!(waiting.join().expect("the thread does not panic"), Some(2));
     drop(store);
-    assert!(never.join().expect("no panic"));
+    assert!(never.join().expect("the thread does not panic"));
     assert_eq!(look(&source.newest()).transfers, 2);
 }
 
@@ -133,13 +135,13 @@ fn snapshots_are_right_after_a_long_time_without_one() {
 #[test]
 fn a_store_that_is_read_beside_its_writer_gives_snapshots_too() {
     let dir = temp_dir();
-    let mut store = Store::<Model>::open(dir.path()).expect("it opens");
+    let mut store = Store::<Model>::open(dir.path()).expect("the store opens");
     open(&mut store, 2);
-    let mut beside = Store::<Model>::open_read_only(dir.path()).expect("it opens");
+    let mut beside = Store::<Model>::open_read_only(dir.path()).expect("the store opens");
     let source = beside.reader();
     let before = source.newest();
     store.step(transfer(&store, 0, 1, 1));
-    beside.refresh().expect("it reads");
+    beside.refresh().expect("the log can be read");
     let after = source.newest();
     assert_eq!((look(&before).transfers, look(&after).transfers), (0, 1));
     assert_eq!(after.fingerprint(), store.fingerprint());

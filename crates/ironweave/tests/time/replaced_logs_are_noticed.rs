@@ -1,6 +1,5 @@
-//! A log whose directory is replaced by another one while somebody still reads it without a lock: a subscription that
-//! outlives its store, and a store that was opened to be read. Each frame of the other log is whole, and of the same
-//! store.
+//! A reader without a lock notices that the directory of its log was replaced by another one: a subscription that outlives
+//! its store, and a read-only store. Each frame of the other log is whole, and of the same store.
 
 use std::fs;
 use std::path::Path;
@@ -14,8 +13,8 @@ use crate::harness::{copy_dir, temp_dir};
 /// More than a feed keeps of a log on disk.
 const MANY: u64 = 1_500;
 
-/// The first is given a store, and the directory of that is replaced then by a backup from before its last [`MANY`]
-/// frames, which goes on with as many others of the same lengths. The second is given the positions that there were.
+/// Calls `before` with a store, replaces its directory by a backup from before its last [`MANY`] frames, which continues with
+/// as many others of the same lengths, and calls `after` with the positions that the store had.
 fn replaced<T>(
     before: impl FnOnce(&mut Store<Model>, &Path) -> T,
     after: impl FnOnce(T, &[Position]),
@@ -30,14 +29,16 @@ fn replaced<T>(
     copy_dir(&dir, &backup);
     let mut store = on_disk(&dir);
     let kept = before(&mut store, &dir);
-    let reports = store.since(0).expect("it reads");
-    let there: Vec<Position> = reports.map(|r| r.expect("it reads").position()).collect();
+    let reports = store.since(0).expect("the log can be read");
+    let there: Vec<Position> = reports
+        .map(|r| r.expect("the log can be read").position())
+        .collect();
     drop(store);
-    fs::remove_dir_all(&dir).expect("it is removed");
+    fs::remove_dir_all(&dir).expect("the directory can be removed");
     copy_dir(&backup, &dir);
     let mut store = on_disk(&dir);
     for i in 0..MANY {
-        found(&mut store, &format!("anew {i:04}"));
+        found(&mut store, &format!("next {i:04}"));
     }
     drop(store);
     after(kept, &there);
@@ -49,7 +50,7 @@ fn lose(store: &mut Store<Model>) {
     }
 }
 
-/// The positions that are told, and the error that ends that.
+/// The positions that a subscription reports, and the error that ends it.
 fn told_until_refused(subscription: &mut Subscription<Model>) -> (Vec<Position>, StorageError) {
     let mut told = Vec::new();
     loop {
@@ -64,17 +65,20 @@ fn told_until_refused(subscription: &mut Subscription<Model>) -> (Vec<Position>,
 #[test]
 fn a_subscription_that_outlives_its_store_reports_nothing_of_a_log_that_replaced_its_own() {
     let begin = |store: &mut Store<Model>, _: &Path| {
-        let all = store.subscribe_as("all").expect("it reads");
-        let mut begun = store.subscribe(0).expect("it reads");
+        let all = store.subscribe_as("all").expect("the log can be read");
+        let mut begun = store.subscribe(0).expect("the log can be read");
         lose(store);
         for _ in 0..50 {
-            begun.try_next().expect("it reads").expect("it is there");
+            begun
+                .try_next()
+                .expect("the log can be read")
+                .expect("the entity or the file exists");
         }
         [all, begun]
     };
     replaced(begin, |subscriptions, there| {
         for mut subscription in subscriptions {
-            // Asked again, it says so again.
+            // The next call returns the same error.
             for _ in 0..2 {
                 let (told, e) = told_until_refused(&mut subscription);
                 assert!(e.is_replaced(), "{e}");
@@ -82,9 +86,9 @@ fn a_subscription_that_outlives_its_store_reports_nothing_of_a_log_that_replaced
             }
         }
     });
-    // Neither does it note what it never told.
+    // It does not acknowledge what it has not reported either.
     let begin = |store: &mut Store<Model>, _: &Path| {
-        let mailer = store.subscribe_as("mailer").expect("it reads");
+        let mailer = store.subscribe_as("mailer").expect("the log can be read");
         lose(store);
         mailer
     };
@@ -100,10 +104,10 @@ fn a_subscription_whose_log_is_replaced_by_a_shorter_one_gets_an_error() {
     found(&mut on_disk(&dir), "before");
     copy_dir(&dir, &backup);
     let mut store = on_disk(&dir);
-    let mut all = store.subscribe(0).expect("it reads");
+    let mut all = store.subscribe(0).expect("the log can be read");
     lose(&mut store);
     drop(store);
-    fs::remove_dir_all(&dir).expect("it is removed");
+    fs::remove_dir_all(&dir).expect("the directory can be removed");
     copy_dir(&backup, &dir);
     let (told, e) = told_until_refused(&mut all);
     assert_eq!(told.len(), 1);
@@ -114,7 +118,7 @@ fn a_subscription_whose_log_is_replaced_by_a_shorter_one_gets_an_error() {
 fn a_read_only_store_answers_nothing_from_a_log_that_replaced_its_own() {
     let begin = |store: &mut Store<Model>, dir: &Path| {
         lose(store);
-        Store::<Model>::open_read_only(dir).expect("it opens")
+        Store::<Model>::open_read_only(dir).expect("the store opens")
     };
     replaced(begin, |mut beside, there| {
         let bank = beside.find::<Bank>("lost 0500").expect("it was read");
@@ -138,7 +142,7 @@ fn a_read_only_store_answers_nothing_from_a_log_that_replaced_its_own() {
             assert_eq!(got, "other history", "{call}");
         }
         assert!(beside.refresh().is_err_and(|e| e.is_replaced()));
-        // What it has read it has in memory.
+        // The frames that it has read are in memory.
         assert_eq!(beside.position().as_ref(), there.last());
         assert_eq!(beside.find::<Bank>("lost 0500"), Some(bank));
         let trial = beside.snapshot().with(Founded { name: "new".into() });
@@ -160,7 +164,7 @@ fn two_copies_of_a_log_that_diverged_are_not_compared() {
     found(b, "of the other");
     assert_eq!(kind(a.snapshot().diff(&b.snapshot())), "other history");
     assert_eq!(kind(common.diff(&b.snapshot())), "fine");
-    let there = a.position().expect("it has a log");
+    let there = a.position().expect("the store has a log");
     for meta in [Meta::new().expect(there), Meta::new().causation(there)] {
         let founded = Founded { name: "new".into() };
         let tried = b.snapshot().with_meta(meta, founded);

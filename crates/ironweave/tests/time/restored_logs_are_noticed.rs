@@ -1,4 +1,4 @@
-//! A log that was restored from a backup: who was ahead of it is told so, and nobody passes over anything.
+//! A consumer that is ahead of a log restored from a backup gets an error, and no consumer skips a transaction.
 
 use std::fs;
 use std::path::Path;
@@ -11,9 +11,9 @@ use serde::{Deserialize, Serialize};
 use crate::bank::{Founded, Model, found, kind, on_disk, open, told};
 use crate::harness::{copy_dir, temp_dir};
 
-/// Puts a copy of a directory in its place, as who restores a backup does.
+/// Replaces a directory by a copy of a backup.
 fn restore(backup: &Path, dir: &Path) {
-    fs::remove_dir_all(dir).expect("it is removed");
+    fs::remove_dir_all(dir).expect("the directory can be removed");
     copy_dir(backup, dir);
 }
 
@@ -38,10 +38,10 @@ fn consumers_ahead_of_a_log_restored_from_a_backup_get_an_error() {
     for i in 0..100 {
         found(&mut store, &format!("before {i}"));
     }
-    let early = store.position().expect("it has a log");
-    let mailer = store.subscribe_as("mailer").expect("it reads");
-    let slow = store.subscribe_as("slow").expect("it reads");
-    slow.acknowledge(early).expect("it writes");
+    let early = store.position().expect("the store has a log");
+    let mailer = store.subscribe_as("mailer").expect("the log can be read");
+    let slow = store.subscribe_as("slow").expect("the log can be read");
+    slow.acknowledge(early).expect("the file can be written");
     drop((mailer, slow, store));
     copy_dir(&dir, &backup);
 
@@ -49,21 +49,21 @@ fn consumers_ahead_of_a_log_restored_from_a_backup_get_an_error() {
     for i in 0..50 {
         found(&mut store, &format!("lost {i}"));
     }
-    let late = store.position().expect("it has a log");
+    let late = store.position().expect("the store has a log");
     let lost = store.snapshot();
-    let mailer = store.subscribe_as("mailer").expect("it reads");
-    mailer.acknowledge(late).expect("it writes");
+    let mailer = store.subscribe_as("mailer").expect("the log can be read");
+    mailer.acknowledge(late).expect("the file can be written");
     let mut folded = store
         .project_into::<Transactions>(&table)
-        .expect("it is new");
-    assert_eq!(folded.catch_up(|_| {}).expect("it folds"), 150);
-    folded.save().expect("it is kept");
+        .expect("the table is new");
+    assert_eq!(folded.catch_up(|_| {}).expect("the table catches up"), 150);
+    folded.save().expect("the table is saved");
     drop((mailer, folded, store));
     let cursor = dir.join("cursors/mailer");
-    let kept = fs::read(&cursor).expect("it is there");
+    let kept = fs::read(&cursor).expect("the entity or the file exists");
     restore(&backup, &dir);
-    // The consumer kept its cursor, and so did somebody who has a table and somebody who has a position.
-    fs::write(&cursor, &kept).expect("it is written");
+    // The consumer kept its cursor, its table and its position.
+    fs::write(&cursor, &kept).expect("the file can be written");
 
     let mut store = on_disk(&dir);
     let e = store.subscribe_as("mailer").map(|_| ()).expect_err("ahead");
@@ -75,40 +75,40 @@ fn consumers_ahead_of_a_log_restored_from_a_backup_get_an_error() {
     assert_eq!(kind(store.subscribe_after(lost.clone())), "ahead");
     let folded = store
         .project_into::<Transactions>(&table)
-        .expect("it reads");
+        .expect("the log can be read");
     assert!(folded.folded_anew().is_some_and(|e| e.is_replaced()));
     assert_eq!((folded.position(), folded.table().0), (None, 0));
-    // Who was not ahead goes on.
-    let slow = store.subscribe_as("slow").expect("it reads");
+    // A consumer that was not ahead continues.
+    let slow = store.subscribe_as("slow").expect("the log can be read");
     assert_eq!(slow.position(), Some(early));
     assert_eq!(kind(store.locate(early)), "fine");
 
-    // The log goes on, and has other frames at those places.
+    // The log continues with other frames at those positions.
     for i in 0..60 {
         found(&mut store, &format!("after {i}"));
     }
     let e = store.subscribe_as("mailer").map(|_| ());
     let e = e.expect_err("another frame is there");
     assert!(e.is_other_history(), "{e}");
-    let there = store.locate(150).expect("there is one");
+    let there = store.locate(150).expect("there is a transaction");
     for sum in [late.checksum(), there.checksum()] {
         assert!(e.to_string().contains(&format!("{sum:016x}")), "{e}");
     }
     assert_eq!(kind(store.subscribe_after(lost)), "other history");
     let mut folded = store
         .project_into::<Transactions>(&table)
-        .expect("it reads");
+        .expect("the log can be read");
     assert!(folded.folded_anew().is_some_and(|e| e.is_replaced()));
-    assert_eq!(folded.catch_up(|_| {}).expect("it folds"), 160);
-    folded.save().expect("it is kept");
+    assert_eq!(folded.catch_up(|_| {}).expect("the table catches up"), 160);
+    folded.save().expect("the table is saved");
     let again = store
         .project_into::<Transactions>(&table)
-        .expect("it reads");
+        .expect("the log can be read");
     assert!(again.folded_anew().is_none() && again.lag() == 0);
-    // As the message says.
-    fs::remove_file(&cursor).expect("it is removed");
-    let anew = store.subscribe_as("mailer").expect("it reads");
-    assert_eq!(anew.next_seq(), 0);
+    // The advice of the message works.
+    fs::remove_file(&cursor).expect("the directory can be removed");
+    let again = store.subscribe_as("mailer").expect("the log can be read");
+    assert_eq!(again.next_seq(), 0);
 }
 
 #[test]
@@ -116,17 +116,17 @@ fn a_reader_whose_log_is_replaced_gets_an_error() {
     let outer = temp_dir();
     let [dir, backup] = ["store", "backup"].map(|name| outer.path().join(name));
     let mut store = on_disk(&dir);
-    let early = Store::<Model>::open_read_only(&dir).expect("it opens");
+    let early = Store::<Model>::open_read_only(&dir).expect("the store opens");
     found(&mut store, "before");
     drop(store);
     copy_dir(&dir, &backup);
     let mut store = on_disk(&dir);
     found(&mut store, "lost");
-    let mut beside = Store::<Model>::open_read_only(&dir).expect("it opens");
-    let mut both = [early, Store::open_read_only(&dir).expect("it opens")];
+    let mut beside = Store::<Model>::open_read_only(&dir).expect("the store opens");
+    let mut both = [early, Store::open_read_only(&dir).expect("the store opens")];
     drop(store);
     restore(&backup, &dir);
-    // It has a frame that is not there, whether something else is or not.
+    // Its last frame does not exist in the log, whether or not another one has its sequence.
     let e = beside.refresh().expect_err("frame 2 is gone");
     assert!(e.is_replaced() && e.seq() == Some(2), "{e}");
     let mut store = on_disk(&dir);
@@ -135,8 +135,8 @@ fn a_reader_whose_log_is_replaced_gets_an_error() {
     }
     let [early, late] = &mut both;
     assert!(late.refresh().is_err_and(|e| e.is_replaced()));
-    // Who had read only what is there goes on.
-    assert_eq!(early.refresh().expect("it reads"), store.seq());
+    // A reader that had read only frames of the restored log continues.
+    assert_eq!(early.refresh().expect("the log can be read"), store.seq());
     assert_eq!(early.fingerprint(), store.fingerprint());
 }
 
@@ -153,16 +153,16 @@ fn what_is_acknowledged_or_saved_is_durable_in_every_mode() {
     {
         let options = Store::<Model>::options().durability(durability);
         let dir = outer.path().join(i.to_string());
-        let mut store = options.open(&dir).expect("it opens");
+        let mut store = options.open(&dir).expect("the store opens");
         found(&mut store, "a");
-        let mailer = store.subscribe_as("mailer").expect("it reads");
-        mailer.acknowledge(1).expect("it writes");
+        let mailer = store.subscribe_as("mailer").expect("the log can be read");
+        mailer.acknowledge(1).expect("the file can be written");
         assert!(store.durable() >= Some(1), "{durability:?}");
         found(&mut store, "b");
         let table = outer.path().join(format!("{i}.table"));
         let mut folded = store.project_into::<Transactions>(&table).expect("new");
-        folded.catch_up(|_| {}).expect("it folds");
-        folded.save().expect("it is kept");
+        folded.catch_up(|_| {}).expect("the table catches up");
+        folded.save().expect("the table is saved");
         assert_eq!(store.durable(), Some(2), "{durability:?}");
     }
 }
@@ -175,7 +175,9 @@ fn a_new_timeline_distinguishes_transactions_after_a_restore_from_those_before()
         let meta = Meta::new().time(Timestamp::from_secs(n));
         let name = format!("bank {n}");
         let done = store.try_step_with(meta, Founded { name });
-        done.expect("it fires").position(store).expect("committed")
+        done.expect("the event fires")
+            .position(store)
+            .expect("committed")
     };
     let mut store = on_disk(&dir);
     let before: Vec<Position> = (0..5).map(|n| found_at(&mut store, n)).collect();
@@ -189,11 +191,11 @@ fn a_new_timeline_distinguishes_transactions_after_a_restore_from_those_before()
     let open_anew = || {
         let options = Store::<Model>::options().durability(Durability::Os);
         let options = options.segment_bytes_max(4_096).new_timeline();
-        options.open(&dir).expect("it opens")
+        options.open(&dir).expect("the store opens")
     };
     restore(&backup, &dir);
     let mut store = open_anew();
-    // To the last byte what was there before, and yet another history.
+    // The frames are equal to the last byte, and are of another history.
     let again = found_at(&mut store, 5);
     assert_eq!(again.checksum(), lost.checksum());
     assert_ne!(again.timeline(), 0);
@@ -201,24 +203,26 @@ fn a_new_timeline_distinguishes_transactions_after_a_restore_from_those_before()
     for position in &before {
         assert_eq!(store.locate(*position).ok(), Some(*position));
     }
-    // It is that of all that follows, also in other segments, and after the store was opened again.
+    // The timeline is that of all later frames, in other segments too, and after the store was opened again.
     let follow: Vec<Position> = (6..300).map(|n| found_at(&mut store, n)).collect();
     drop(store);
-    let segments = fs::read_dir(&dir).expect("it lists").filter(|entry| {
-        let path = entry.as_ref().expect("it lists").path();
-        path.extension().is_some_and(|e| e == "log")
-    });
+    let segments = fs::read_dir(&dir)
+        .expect("the directory can be listed")
+        .filter(|entry| {
+            let path = entry.as_ref().expect("the directory can be listed").path();
+            path.extension().is_some_and(|e| e == "log")
+        });
     assert!(segments.count() > 4);
     let mut store = on_disk(&dir);
-    let reports = store.since(before[4]).expect("it reads");
+    let reports = store.since(before[4]).expect("the log can be read");
     for (report, position) in reports.zip(std::iter::once(&again).chain(&follow)) {
-        assert_eq!(report.expect("it reads").position(), *position);
+        assert_eq!(report.expect("the log can be read").position(), *position);
         assert_eq!(position.timeline(), again.timeline());
     }
     let next = found_at(&mut store, 300);
     assert_eq!(next.timeline(), again.timeline());
     drop(store);
-    // A second one, and a third where nothing was written on the second.
+    // A second timeline, and a third one where nothing was written on the second.
     let second = open_anew();
     let seq = second.seq();
     drop(second);
@@ -229,14 +233,14 @@ fn a_new_timeline_distinguishes_transactions_after_a_restore_from_those_before()
     assert_eq!(third.locate(next).ok(), Some(next));
     let print = third.fingerprint();
     drop(third);
-    let beside = Store::<Model>::open_read_only(&dir).expect("it opens");
+    let beside = Store::<Model>::open_read_only(&dir).expect("the store opens");
     assert_eq!(
         (beside.position(), beside.fingerprint()),
         (Some(last), print)
     );
-    // A new log has none to begin anew.
+    // A new log has no timeline to replace.
     let new = Store::<Model>::options().new_timeline();
-    let new = new.open(outer.path().join("new")).expect("it opens");
+    let new = new.open(outer.path().join("new")).expect("the store opens");
     assert_eq!(new.position().map(|p| p.timeline()), Some(0));
 }
 
@@ -245,19 +249,19 @@ fn a_cursor_without_a_position_is_valid_where_the_log_has_its_frame() {
     let dir = temp_dir();
     let mut store = on_disk(dir.path());
     open(&mut store, 2);
-    let mailer = store.subscribe_as("mailer").expect("it reads");
-    mailer.acknowledge(2).expect("it writes");
+    let mailer = store.subscribe_as("mailer").expect("the log can be read");
+    mailer.acknowledge(2).expect("the file can be written");
     let cursor = dir.path().join("cursors/mailer");
     let old = |seq: Seq| {
-        let mut bytes = fs::read(&cursor).expect("it is there");
+        let mut bytes = fs::read(&cursor).expect("the entity or the file exists");
         bytes[16..24].copy_from_slice(&seq.to_le_bytes());
         bytes[24..40].fill(0);
         let sum = xxhash_rust::xxh3::xxh3_64(&bytes[..56]);
         bytes[56..].copy_from_slice(&sum.to_le_bytes());
-        fs::write(&cursor, bytes).expect("it is written");
+        fs::write(&cursor, bytes).expect("the file can be written");
     };
     old(1);
-    let mut mailer = store.subscribe_as("mailer").expect("it reads");
+    let mut mailer = store.subscribe_as("mailer").expect("the log can be read");
     let seqs: Vec<Seq> = told(&mut mailer).iter().map(Report::seq).collect();
     assert_eq!(seqs, [2, 3]);
     for seq in [4, Seq::MAX] {
@@ -276,21 +280,24 @@ fn a_reader_beside_a_writer_has_its_timelines_where_an_empty_segment_was_replace
         let dir = temp_dir();
         let open_anew = || {
             let options = Store::<Model>::options().durability(Durability::Os);
-            options.new_timeline().open(dir.path()).expect("it opens")
+            options
+                .new_timeline()
+                .open(dir.path())
+                .expect("the store opens")
         };
         found(&mut on_disk(dir.path()), "a");
         let mut store = open_anew();
         if !is_empty {
             found(&mut store, "b");
         }
-        let mut beside = Store::<Model>::open_read_only(dir.path()).expect("it opens");
+        let mut beside = Store::<Model>::open_read_only(dir.path()).expect("the store opens");
         drop(store);
         let mut store = open_anew();
         found(&mut store, "c");
-        beside.refresh().expect("it reads");
+        beside.refresh().expect("the log can be read");
         assert_eq!(beside.position(), store.position());
-        for seq in 0..=store.seq().expect("there is one") {
-            let position = store.locate(seq).expect("it is there");
+        for seq in 0..=store.seq().expect("there is a transaction") {
+            let position = store.locate(seq).expect("the entity or the file exists");
             assert_eq!(beside.locate(position).ok(), Some(position));
         }
     }

@@ -1,4 +1,4 @@
-//! What would happen: `with`, chains of it, and stores that begin at a snapshot.
+//! `with` shows what would happen after a snapshot, in chains too, and a store can begin at a snapshot.
 
 use std::thread;
 
@@ -24,7 +24,7 @@ fn a_chain_of_what_ifs_changes_no_snapshot_that_it_is_based_on() {
     for i in 0..100 {
         let last = &chain[chain.len() - 1];
         let next = last.with(transfer(last, i % 3, (i + 1) % 3, 7));
-        chain.push(next.expect("it fires").snapshot);
+        chain.push(next.expect("the event fires").snapshot);
     }
     for (i, snapshot) in chain.iter().enumerate() {
         assert_eq!(look(snapshot).transfers, i as u64);
@@ -58,12 +58,17 @@ fn with_rejects_as_a_store_does_and_changes_nothing() {
 fn with_returns_the_receipt_and_the_changes_on_any_thread() {
     let store = store();
     let snapshot = store.snapshot();
-    let account = snapshot.find::<Account>(&0).expect("it is there");
+    let account = snapshot
+        .find::<Account>(&0)
+        .expect("the entity or the file exists");
     let froze = thread::spawn(move || {
         let why = "a doubt".to_owned();
         snapshot.with(Froze { account, why })
     });
-    let froze = froze.join().expect("no panic").expect("it fires");
+    let froze = froze
+        .join()
+        .expect("the thread does not panic")
+        .expect("the event fires");
     let frozen = froze.receipt.bound.account;
     assert_eq!(frozen.why(&froze.snapshot), "a doubt");
     assert_eq!(Some(froze.receipt.seq), store.seq().map(|seq| seq + 1));
@@ -86,7 +91,9 @@ fn a_store_that_begins_at_a_snapshot_leaves_the_original_unchanged() {
     let base = real.snapshot();
     let mut trial = base.clone().into_store();
     let event = |db: &Store<Model>| Empowered {
-        account: db.find::<Account>(&1).expect("it is there"),
+        account: db
+            .find::<Account>(&1)
+            .expect("the entity or the file exists"),
         person: "ann".into(),
         limit: 50,
     };
@@ -109,7 +116,7 @@ fn a_store_that_begins_at_a_snapshot_leaves_the_original_unchanged() {
     assert_eq!(trial.verify().expect("it agrees"), 2);
     let from: Vec<u64> = trial
         .frames(0)
-        .expect("it reads")
+        .expect("the log can be read")
         .map(|f| f.expect("good").seq)
         .collect();
     assert_eq!(from, [here.seq, here.seq + 1]);
@@ -121,43 +128,52 @@ fn a_store_that_begins_at_a_snapshot_leaves_the_original_unchanged() {
 fn the_diff_of_two_branches_leads_from_one_to_the_other() {
     let store = store();
     let base = store.snapshot();
-    let account = |number| base.find::<Account>(&number).expect("it is there");
+    let account = |number| {
+        base.find::<Account>(&number)
+            .expect("the entity or the file exists")
+    };
     let why = || "a doubt".to_owned();
     let froze = |number| Froze {
         account: account(number),
         why: why(),
     };
-    let a = base.with(froze(0)).expect("it fires").snapshot;
-    let b = base.with(froze(2)).expect("it fires").snapshot;
+    let a = base.with(froze(0)).expect("the event fires").snapshot;
+    let b = base.with(froze(2)).expect("the event fires").snapshot;
     assert_eq!(
-        a.diff(&b).expect("of one store").to_string(),
+        a.diff(&b).expect("both are of one store").to_string(),
         "move Account/0 Frozen -> Open\nmove Account/2 Open -> Frozen\nset Account/2.why = \"a doubt\""
     );
-    assert!(a.diff(&a.clone()).expect("of one store").is_empty());
+    assert!(
+        a.diff(&a.clone())
+            .expect("both are of one store")
+            .is_empty()
+    );
     // Links with data, and an entity that comes into the place of another.
     let bank = account(0).bank(&base);
     let gone = a
         .with(Closed {
             account: account(1),
         })
-        .expect("it fires")
+        .expect("the event fires")
         .snapshot;
     let opened = Opened {
         bank,
         number: 1,
         balance: 100,
     };
-    let other = gone.with(opened).expect("it fires").snapshot;
-    let new = other.find::<Account>(&1).expect("it is there");
+    let other = gone.with(opened).expect("the event fires").snapshot;
+    let new = other
+        .find::<Account>(&1)
+        .expect("the entity or the file exists");
     assert_ne!(new.id(), account(1).id());
     let empowered = Empowered {
         account: new,
         person: "ann".into(),
         limit: 50,
     };
-    let other = other.with(empowered).expect("it fires").snapshot;
+    let other = other.with(empowered).expect("the event fires").snapshot;
     assert_eq!(
-        a.diff(&other).expect("of one store").to_string(),
+        a.diff(&other).expect("both are of one store").to_string(),
         "unlink Account/1.bank -= Bank/0\n\
          delete Account/1.1 in Open\n\
          create Account/1.2 in Open\n\

@@ -1,4 +1,4 @@
-//! The graph as tables of an SQLite database.
+//! The tables of an SQLite database equal the graph after every transaction. One file is one behaviour.
 
 mod any_name_can_be_projected;
 mod files_without_a_database_are_refused;
@@ -23,7 +23,7 @@ use crate::harness::{child, temp_dir};
 type Row = Vec<String>;
 
 fn asked(client: &Connection, sql: &str) -> Vec<Row> {
-    let mut statement = client.prepare(sql).expect("it is SQL");
+    let mut statement = client.prepare(sql).expect("the statement is valid SQL");
     let n = statement.column_count();
     let rows = statement.query_map([], |row| {
         let text = |i| {
@@ -33,8 +33,8 @@ fn asked(client: &Connection, sql: &str) -> Vec<Row> {
         (0..n).map(text).collect::<rusqlite::Result<Row>>()
     });
     let mut rows: Vec<Row> = rows
-        .expect("it reads")
-        .map(|r| r.expect("it reads"))
+        .expect("the database can be read")
+        .map(|r| r.expect("the database can be read"))
         .collect();
     rows.sort();
     rows
@@ -51,7 +51,7 @@ fn int(n: impl TryInto<i64>) -> String {
 
 /// Compares all tables with a graph.
 fn same(path: &Path, db: &impl Db) {
-    let client = Connection::open(path).expect("it opens");
+    let client = Connection::open(path).expect("the store or the database opens");
     let sorted = |rows: Vec<Row>| {
         let mut rows = rows;
         rows.sort();
@@ -96,10 +96,10 @@ fn same(path: &Path, db: &impl Db) {
     assert_eq!(asked(&client, sql), sorted(of.collect()));
 }
 
-/// Something of everything, without end.
+/// An endless sequence of steps with each kind of fact.
 fn step(store: &mut Store<Model>, i: u64) {
-    let bank = store.find::<Bank>("b").expect("it is there");
-    let account = store.find::<Account>(&(i % 5)).expect("it is there");
+    let bank = store.find::<Bank>("b").expect("the row exists");
+    let account = store.find::<Account>(&(i % 5)).expect("the row exists");
     let why = format!("doubt \"{i}\"");
     match i % 7 {
         0 if account.is::<Open>(store) => drop(store.try_step(Froze { account, why })),
@@ -137,34 +137,36 @@ fn tables_equal_the_graph_after_every_transaction() {
     let path = dir.path().join("bank.sqlite");
     let mut store = Store::<Model>::memory();
     open(&mut store, 5);
-    let mut tables = store.project_into_sqlite(&path).expect("it opens");
+    let mut tables = store
+        .project_into_sqlite(&path)
+        .expect("the store or the database opens");
     for i in 0..400 {
         step(&mut store, i);
         if i % 40 == 0 {
-            tables.catch_up().expect("it takes all in");
+            tables.catch_up().expect("the tables catch up");
             assert_eq!(tables.lag(), 0);
             same(&path, &store);
         }
     }
-    // While somebody else writes, it waits for another time.
-    let busy = Connection::open(&path).expect("it opens");
+    // While another program writes, it waits for its next turn.
+    let busy = Connection::open(&path).expect("the store or the database opens");
     busy.execute_batch("BEGIN IMMEDIATE").expect("it locks");
     let lag = tables.lag();
     assert!(lag > 10 && tables.catch_up().is_err());
     assert_eq!(tables.lag(), lag);
     (400..600).for_each(|i| step(&mut store, i));
     drop(busy);
-    tables.catch_up().expect("it takes all in");
+    tables.catch_up().expect("the tables catch up");
     same(&path, &store);
 
-    // On another thread, until the store is gone.
+    // On another thread, until the store is dropped.
     let following = thread::spawn(move || {
         tables.follow().expect("it follows");
     });
     (600..700).for_each(|i| step(&mut store, i));
     let end = store.snapshot();
     drop(store);
-    following.join().expect("no panic");
+    following.join().expect("the thread does not panic");
     same(&path, &end);
 }
 
@@ -174,13 +176,19 @@ fn tables_of_another_shape_are_rebuilt_in_one_transaction() {
     let path = dir.path().join("bank.sqlite");
     let mut store = Store::<Model>::memory();
     open(&mut store, 5);
-    let project = |store: &Store<Model>| store.project_into_sqlite(&path).expect("it opens");
-    project(&store).catch_up().expect("it takes all in");
+    let project = |store: &Store<Model>| {
+        store
+            .project_into_sqlite(&path)
+            .expect("the store or the database opens")
+    };
+    project(&store).catch_up().expect("the tables catch up");
     // As an earlier version might have left them.
-    let client = Connection::open(&path).expect("it opens");
+    let client = Connection::open(&path).expect("the store or the database opens");
     let earlier = "UPDATE ironweave SET shape = 'earlier'; ALTER TABLE Bank ADD COLUMN gone; DELETE FROM Account; \
                    UPDATE ironweave_objects SET sql = (SELECT sql FROM sqlite_schema WHERE name = 'Bank') WHERE name = 'Bank'";
-    client.execute_batch(earlier).expect("it is SQL");
+    client
+        .execute_batch(earlier)
+        .expect("the statement is valid SQL");
     (0..50).for_each(|i| step(&mut store, i));
     let mut tables = project(&store);
     let count = || asked(&client, "SELECT count(*) FROM Account");
@@ -189,36 +197,42 @@ fn tables_of_another_shape_are_rebuilt_in_one_transaction() {
         [[int(0)]],
         "nothing has changed before it is whole"
     );
-    tables.catch_up().expect("it takes all in");
+    tables.catch_up().expect("the tables catch up");
     same(&path, &store);
-    // By one who does not remember the old ones.
-    let client = Connection::open(&path).expect("it opens");
+    // By a projection that does not know the old ones.
+    let client = Connection::open(&path).expect("the store or the database opens");
     assert!(client.prepare("SELECT gone FROM Bank").is_err());
-    // And is not made anew where it is the same.
+    // Tables of the same shape are not rebuilt.
     drop(tables);
-    assert_eq!(project(&store).catch_up().expect("it reads"), 0);
+    assert_eq!(
+        project(&store)
+            .catch_up()
+            .expect("the database can be read"),
+        0
+    );
 }
 
 const CHILD: &str = "IRONWEAVE_SQL_CHILD";
 
-/// What the next test starts, and kills: it brings tables on until it is killed.
+/// The child that the test below starts and kills: it projects into tables until then.
 #[test]
 fn child_projects_until_killed() {
     let Ok(dir) = std::env::var(CHILD) else {
         return;
     };
     let dir = Path::new(&dir);
-    let mut store = Store::<Model>::open_read_only(dir.join("store")).expect("it opens");
+    let mut store =
+        Store::<Model>::open_read_only(dir.join("store")).expect("the store or the database opens");
     let mut tables: SqliteProjection<Model> = store
         .project_into_sqlite(dir.join("bank.sqlite"))
-        .expect("it opens");
+        .expect("the store or the database opens");
     loop {
-        tables.catch_up().expect("it takes all in");
-        store.refresh().expect("it reads");
+        tables.catch_up().expect("the tables catch up");
+        store.refresh().expect("the database can be read");
     }
 }
 
-/// How far the tables are; none, where there are none.
+/// The sequence that the tables are at, or `None` without tables.
 fn position(path: &Path) -> Option<u64> {
     let client = Connection::open(path).ok()?;
     let sql = "SELECT position FROM ironweave";
@@ -230,37 +244,43 @@ fn position(path: &Path) -> Option<u64> {
 fn tables_of_a_killed_process_are_a_past_state_and_catch_up() {
     let dir = temp_dir();
     let options = Store::<Model>::options().durability(Durability::Os);
-    let mut store = options.open(dir.path().join("store")).expect("it opens");
+    let mut store = options
+        .open(dir.path().join("store"))
+        .expect("the store or the database opens");
     open(&mut store, 5);
     let path = dir.path().join("bank.sqlite");
     let mut steps = 0..;
     for round in 0..16u64 {
-        let anew = round % 2 == 1;
-        if anew {
-            let client = Connection::open(&path).expect("it opens");
+        let rebuilds = round % 2 == 1;
+        if rebuilds {
+            let client = Connection::open(&path).expect("the store or the database opens");
             let earlier = "UPDATE ironweave SET shape = 'earlier'";
-            client.execute_batch(earlier).expect("it is SQL");
+            client
+                .execute_batch(earlier)
+                .expect("the statement is valid SQL");
         }
         let variables = [(CHILD, dir.path())];
         let child = child::start(module_path!(), "child_projects_until_killed", &variables);
-        // It is killed while it is at it: some steps after it has taken in the first or, where it has to make the tables
-        // anew, some steps after it was started, while it does that.
+        // It is killed while it projects: some steps after it has projected the first one or, where it has to rebuild the tables,
+        // some steps after it was started.
         let before = position(&path);
         let all = 20 + round * 37 % 100;
         let mut more = all;
         while more > 0 {
             step(&mut store, steps.next().expect("there is no end"));
             thread::sleep(Duration::from_micros(100));
-            if more < all || anew || position(&path) > before {
+            if more < all || rebuilds || position(&path) > before {
                 more -= 1;
             }
         }
         child.kill();
-        // Where it stands is a state that the store was in.
+        // The tables are an earlier state of the store.
         let seq = position(&path).expect("it has begun");
-        same(&path, &store.as_of(seq).expect("it reads"));
+        same(&path, &store.as_of(seq).expect("the database can be read"));
     }
-    let mut tables = store.project_into_sqlite(&path).expect("it opens");
-    tables.catch_up().expect("it takes all in");
+    let mut tables = store
+        .project_into_sqlite(&path)
+        .expect("the store or the database opens");
+    tables.catch_up().expect("the tables catch up");
     same(&path, &store);
 }

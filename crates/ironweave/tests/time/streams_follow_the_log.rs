@@ -1,4 +1,4 @@
-//! Subscriptions as async streams.
+//! A subscription is an async stream.
 
 use std::pin::{Pin, pin};
 use std::sync::Arc;
@@ -18,7 +18,7 @@ impl Wake for Unpark {
     }
 }
 
-/// The least of runtimes.
+/// A minimal async runtime.
 fn next<S: Stream>(mut stream: Pin<&mut S>) -> Option<S::Item> {
     let waker = Waker::from(Arc::new(Unpark(thread::current())));
     loop {
@@ -41,12 +41,12 @@ fn found(store: &mut Store<Model>, names: std::ops::Range<u32>) {
 fn a_stream_reports_past_and_future_transactions_once_and_in_order_and_ends_with_the_store() {
     let mut store = Store::<Model>::memory();
     found(&mut store, 0..300);
-    let stream = store.subscribe(0).expect("it subscribes");
+    let stream = store.subscribe(0).expect("the subscription begins");
     let mut stream = pin!(stream.into_stream().expect("a thread"));
     for seq in 1..=300 {
         let report = next(stream.as_mut())
             .expect("there are more")
-            .expect("it reads");
+            .expect("the log can be read");
         assert_eq!(report.seq(), seq);
     }
     let writer = thread::spawn(move || {
@@ -56,7 +56,7 @@ fn a_stream_reports_past_and_future_transactions_once_and_in_order_and_ends_with
     let mut seq = 300;
     while let Some(report) = next(stream.as_mut()) {
         seq += 1;
-        assert_eq!(report.expect("it reads").seq(), seq);
+        assert_eq!(report.expect("the log can be read").seq(), seq);
     }
     assert_eq!(seq, 500);
     assert!(next(stream.as_mut()).is_none());
@@ -68,23 +68,23 @@ fn a_stream_that_is_not_read_or_is_dropped_never_blocks_the_writer() {
     let mut store = Store::<Model>::memory();
     let unread = store
         .subscribe(0)
-        .expect("it subscribes")
+        .expect("the subscription begins")
         .into_stream()
         .expect("a thread");
     let dropped = store
         .subscribe(0)
-        .expect("it subscribes")
+        .expect("the subscription begins")
         .into_stream()
         .expect("a thread");
     drop(dropped);
     found(&mut store, 0..2_000);
     drop(store);
-    // All of it is there nevertheless.
+    // The stream still has all of it.
     let mut unread = pin!(unread);
     let mut told = 0;
     while let Some(report) = next(unread.as_mut()) {
         told += 1;
-        assert_eq!(report.expect("it reads").seq(), told);
+        assert_eq!(report.expect("the log can be read").seq(), told);
     }
     assert_eq!(told, 2_000);
 }

@@ -1,4 +1,4 @@
-//! What was: values as of then, and histories.
+//! The graph after any earlier transaction, and the history of each entity, are read from the log.
 
 use ironweave::prelude::*;
 use ironweave::{Past, When};
@@ -34,27 +34,37 @@ fn as_of_gives_the_graph_after_any_earlier_transaction() {
         .chain((0..20).map(|i| i * 149));
     for (look_at, i) in order.enumerate() {
         let (seq, print) = was[i];
-        let then = store.as_of(seq.expect("it has one")).expect("it reads");
+        let then = store
+            .as_of(seq.expect("the store has a position"))
+            .expect("the log can be read");
         assert_eq!((then.seq(), then.fingerprint()), (seq, print));
         if look_at == 30 {
             assert_eq!(store.snapshot().fingerprint(), store.fingerprint());
         }
     }
     let (seq, print) = was[1_234];
-    let then = store.as_of(seq.expect("it has one")).expect("it reads");
+    let then = store
+        .as_of(seq.expect("the store has a position"))
+        .expect("the log can be read");
     assert_consistent(&then);
     assert_eq!(look(&then).transfers, 1_234);
-    // What would have happened then is what a store does that stopped there.
+    // `with` on a past snapshot gives what a store gives that stopped there.
     let event = || transfer(&then, 0, 3, 11);
     let mut stopped = then.clone().into_store();
     assert_eq!(stopped.fingerprint(), print);
     stopped.step(event());
-    let asked = then.with(event()).expect("it fires").snapshot;
+    let asked = then.with(event()).expect("the event fires").snapshot;
     assert_eq!(asked.fingerprint(), stopped.fingerprint());
     assert_eq!(asked.seq(), stopped.seq());
-    // Of that one, the past begins there.
-    let seq = then.seq().expect("it has one");
-    assert_eq!(stopped.as_of(seq).expect("it reads").fingerprint(), print);
+    // The past of that store begins at the snapshot.
+    let seq = then.seq().expect("the store has a position");
+    assert_eq!(
+        stopped
+            .as_of(seq)
+            .expect("the log can be read")
+            .fingerprint(),
+        print
+    );
     let before = stopped
         .as_of(seq - 1)
         .map(|_| ())
@@ -66,14 +76,16 @@ fn as_of_gives_the_graph_after_any_earlier_transaction() {
 fn as_of_a_time_includes_every_transaction_up_to_it() {
     let mut store = Store::<Model>::paranoid();
     let bank = store.try_step_with(micros(10), crate::bank::Founded { name: "b".into() });
-    let bank = bank.expect("it fires").created.bank;
+    let bank = bank.expect("the event fires").created.bank;
     for (at, number) in [(20, 0), (20, 1), (30, 2)] {
         let opened = Opened {
             bank,
             number,
             balance: 1,
         };
-        store.try_step_with(micros(at), opened).expect("it fires");
+        store
+            .try_step_with(micros(at), opened)
+            .expect("the event fires");
     }
     for (at, banks, accounts) in [
         (9, 0, 0),
@@ -84,7 +96,9 @@ fn as_of_a_time_includes_every_transaction_up_to_it() {
         (30, 1, 3),
         (99, 1, 3),
     ] {
-        let then = store.as_of(Timestamp::from_micros(at)).expect("it reads");
+        let then = store
+            .as_of(Timestamp::from_micros(at))
+            .expect("the log can be read");
         let found = (then.count::<Bank, Any>(), then.count::<Account, Any>());
         assert_eq!(found, (banks, accounts), "at {at}");
         assert!(then.time() <= Timestamp::from_micros(at));
@@ -123,23 +137,34 @@ fn the_past_of_a_store_on_disk_comes_from_its_segments() {
         options
             .segment_bytes_max(4_096)
             .open(dir.path())
-            .expect("it opens")
+            .expect("the store opens")
     };
     let mut store = open_it();
     open(&mut store, 4);
     let mut was = Vec::new();
     for i in 0..300u64 {
         store.step(transfer(&store, i % 4, (i + 1) % 4, 1));
-        was.push((store.seq().expect("it has one"), store.fingerprint()));
+        was.push((
+            store.seq().expect("the store has a position"),
+            store.fingerprint(),
+        ));
     }
     drop(store);
     let store = open_it();
     for (seq, print) in was.iter().rev() {
-        assert_eq!(store.as_of(*seq).expect("it reads").fingerprint(), *print);
+        assert_eq!(
+            store
+                .as_of(*seq)
+                .expect("the log can be read")
+                .fingerprint(),
+            *print
+        );
     }
-    let account = store.find::<Account>(&0).expect("it is there");
+    let account = store
+        .find::<Account>(&0)
+        .expect("the entity or the file exists");
     // Created, linked, two values; then every other transfer.
-    let history = store.history(account).expect("it reads");
+    let history = store.history(account).expect("the log can be read");
     assert_eq!(history.len(), 4 + 150);
     assert_eq!(history[4].seq, was[0].0);
 }
@@ -148,8 +173,8 @@ fn the_past_of_a_store_on_disk_comes_from_its_segments() {
 fn each_complete_segment_has_an_index_once_a_history_is_read() {
     let dir = temp_dir();
     let indexes = || {
-        let files = std::fs::read_dir(dir.path()).expect("it lists");
-        let paths = files.map(|file| file.expect("it lists").path());
+        let files = std::fs::read_dir(dir.path()).expect("the directory can be listed");
+        let paths = files.map(|file| file.expect("the directory can be listed").path());
         paths
             .filter(|path| path.extension().is_some_and(|e| e == "index"))
             .collect::<Vec<_>>()
@@ -158,29 +183,42 @@ fn each_complete_segment_has_an_index_once_a_history_is_read() {
     let mut store = options
         .segment_bytes_max(4_096)
         .open(dir.path())
-        .expect("it opens");
+        .expect("the store opens");
     open(&mut store, 4);
     for i in 0..200u64 {
         store.step(transfer(&store, i % 4, (i + 1) % 4, 1));
     }
     assert!(indexes().is_empty());
-    // Who may not write leaves none, and does without.
-    let account = store.find::<Account>(&2).expect("it is there");
-    let beside = Store::<Model>::open_read_only(dir.path()).expect("it opens");
-    let past = words(&beside.history(account).expect("it reads"));
+    // A read-only store writes no index, and works without one.
+    let account = store
+        .find::<Account>(&2)
+        .expect("the entity or the file exists");
+    let beside = Store::<Model>::open_read_only(dir.path()).expect("the store opens");
+    let past = words(&beside.history(account).expect("the log can be read"));
     assert_eq!(past.len(), 4 + 100);
     assert!(indexes().is_empty());
-    assert_eq!(words(&store.history(account).expect("it reads")), past);
+    assert_eq!(
+        words(&store.history(account).expect("the log can be read")),
+        past
+    );
     assert!(indexes().len() > 5);
-    // They are there for whoever comes next, and nobody needs them.
-    let beside = Store::<Model>::open_read_only(dir.path()).expect("it opens");
-    assert_eq!(words(&beside.history(account).expect("it reads")), past);
+    // The next reader uses the indexes, and works without them too.
+    let beside = Store::<Model>::open_read_only(dir.path()).expect("the store opens");
+    assert_eq!(
+        words(&beside.history(account).expect("the log can be read")),
+        past
+    );
     for path in indexes() {
-        std::fs::remove_file(path).expect("it is removed");
+        std::fs::remove_file(path).expect("the directory can be removed");
     }
     for store in [&beside, &store] {
-        assert_eq!(words(&store.history(account).expect("it reads")), past);
-        let had = store.history_of_key::<Account>(&2).expect("it reads");
+        assert_eq!(
+            words(&store.history(account).expect("the log can be read")),
+            past
+        );
+        let had = store
+            .history_of_key::<Account>(&2)
+            .expect("the log can be read");
         assert_eq!(words(&had[0].1), past);
     }
 }
@@ -189,8 +227,10 @@ fn each_complete_segment_has_an_index_once_a_history_is_read() {
 fn the_history_of_an_entity_has_every_fact_about_it() {
     let mut store = Store::<Model>::paranoid();
     let bank = open(&mut store, 2);
-    let first = store.seq().expect("there is one") + 1;
-    let account = store.find::<Account>(&1).expect("it is there");
+    let first = store.seq().expect("there is a transaction") + 1;
+    let account = store
+        .find::<Account>(&1)
+        .expect("the entity or the file exists");
     let by = |who: &str| Meta::new().actor(who);
     let frozen = store.try_step_with(
         by("ann"),
@@ -199,13 +239,13 @@ fn the_history_of_an_entity_has_every_fact_about_it() {
             why: "a doubt".into(),
         },
     );
-    let account = frozen.expect("it fires").bound.account.any();
+    let account = frozen.expect("the event fires").bound.account.any();
     store
         .try_step_with(by("bob"), Thawed { account })
-        .expect("it fires");
+        .expect("the event fires");
     store.step(transfer(&store, 0, 1, 5));
     store.step(Closed { account });
-    // Another comes into its place, with its key.
+    // Another account has its slot and its key.
     let again = store.step(Opened {
         bank,
         number: 1,
@@ -217,7 +257,7 @@ fn the_history_of_an_entity_has_every_fact_about_it() {
         (account.id().slot(), 2)
     );
 
-    let history = store.history(account).expect("it reads");
+    let history = store.history(account).expect("the log can be read");
     let expected = [
         format!("{} Opened: create Account/1.1 in Open", first - 1),
         format!("{} Opened: set Account/1.number = 1", first - 1),
@@ -234,30 +274,35 @@ fn the_history_of_an_entity_has_every_fact_about_it() {
     let actors: Vec<Option<&str>> = history[4..7].iter().map(|p| p.meta.get_actor()).collect();
     assert_eq!(actors, [Some("ann"), Some("ann"), Some("bob")]);
     assert_eq!(history[7].value.as_deref(), Some(&[0x18, 105][..]));
-    assert_eq!(store.history(again).expect("it reads").len(), 4);
+    assert_eq!(store.history(again).expect("the log can be read").len(), 4);
 
-    // All that ever had the key.
-    let had = store.history_of_key::<Account>(&1).expect("it reads");
+    // Every entity that ever had the key.
+    let had = store
+        .history_of_key::<Account>(&1)
+        .expect("the log can be read");
     let who: Vec<Account> = had.iter().map(|(who, _)| *who).collect();
     assert_eq!(who, [account, again]);
     assert_eq!(words(&had[0].1), expected);
     assert!(
         store
             .history_of_key::<Account>(&9)
-            .expect("it reads")
+            .expect("the log can be read")
             .is_empty()
     );
     assert_eq!(
-        store.history_of_key::<Bank>("b").expect("it reads").len(),
+        store
+            .history_of_key::<Bank>("b")
+            .expect("the log can be read")
+            .len(),
         1
     );
-    // What was written since is in it, too.
+    // It has what was written since, too.
     store.step(Empowered {
         account: again,
         person: "ann".into(),
         limit: 3,
     });
-    assert_eq!(store.history(again).expect("it reads").len(), 6);
+    assert_eq!(store.history(again).expect("the log can be read").len(), 6);
 }
 
 #[test]
@@ -265,7 +310,9 @@ fn two_entities_in_one_slot_have_separate_histories() {
     let mut store = Store::<Model>::paranoid();
     let bank = open(&mut store, 1);
     let why = || "a doubt".to_owned();
-    let first = store.find::<Account>(&0).expect("it is there");
+    let first = store
+        .find::<Account>(&0)
+        .expect("the entity or the file exists");
     let opened = |number| Opened {
         bank,
         number,
@@ -276,21 +323,22 @@ fn two_entities_in_one_slot_have_separate_histories() {
         account: first,
         why: why(),
     };
-    t.apply(froze).expect("it fires");
-    t.apply(Closed { account: first }).expect("it fires");
-    let second = t.apply(opened(1)).expect("it fires").created.account;
-    t.apply(Closed { account: second }).expect("it fires");
-    let third = t.apply(opened(2)).expect("it fires").created.account;
-    t.commit().expect("it is kept");
+    t.apply(froze).expect("the event fires");
+    t.apply(Closed { account: first }).expect("the event fires");
+    let second = t.apply(opened(1)).expect("the event fires").created.account;
+    t.apply(Closed { account: second })
+        .expect("the event fires");
+    let third = t.apply(opened(2)).expect("the event fires").created.account;
+    t.commit().expect("the table is saved");
     let slots = [first, second, third].map(|a| a.id().slot());
     assert_eq!(slots, [0, 0, 0]);
-    let facts = |account| store.history(account).expect("it reads").len();
+    let facts = |account| store.history(account).expect("the log can be read").len();
     // Created with three more facts, frozen by two, closed by two; the same but never frozen; created only.
     assert_eq!([first, second, third].map(facts), [4 + 2 + 2, 4 + 2, 4]);
     let between = |account| {
         store
             .history_between(account, bank)
-            .expect("it reads")
+            .expect("the log can be read")
             .len()
     };
     assert_eq!([first, second, third].map(between), [2, 2, 1]);
@@ -300,7 +348,9 @@ fn two_entities_in_one_slot_have_separate_histories() {
 fn the_history_of_a_pair_is_that_of_its_links() {
     let mut store = Store::<Model>::paranoid();
     open(&mut store, 2);
-    let account = store.find::<Account>(&1).expect("it is there");
+    let account = store
+        .find::<Account>(&1)
+        .expect("the entity or the file exists");
     let empower = |store: &mut Store<Model>, who: &str, limit| {
         let person = who.into();
         let done = store.step(Empowered {
@@ -318,7 +368,9 @@ fn the_history_of_a_pair_is_that_of_its_links() {
     });
     empower(&mut store, "ann", 5);
     store.step(Closed { account });
-    let history = store.history_between(account, ann).expect("it reads");
+    let history = store
+        .history_between(account, ann)
+        .expect("the log can be read");
     let expected = [
         format!("{a} Empowered: link Account/1.signers += Person/0"),
         format!("{a} Empowered: set Account/1.signers[Person/0] = 3"),
@@ -332,18 +384,26 @@ fn the_history_of_a_pair_is_that_of_its_links() {
     ];
     assert_eq!(words(&history), expected);
     assert_eq!(
-        store.history_between(ann, account).expect("it reads").len(),
+        store
+            .history_between(ann, account)
+            .expect("the log can be read")
+            .len(),
         6
     );
     assert_eq!(
-        store.history_between(account, bob).expect("it reads").len(),
+        store
+            .history_between(account, bob)
+            .expect("the log can be read")
+            .len(),
         3
     );
-    let other = store.find::<Account>(&0).expect("it is there");
+    let other = store
+        .find::<Account>(&0)
+        .expect("the entity or the file exists");
     assert!(
         store
             .history_between(other, ann)
-            .expect("it reads")
+            .expect("the log can be read")
             .is_empty()
     );
     assert_eq!(store.count::<Person, Any>(), 2);
@@ -359,7 +419,7 @@ fn transactions_are_read_back_with_their_events() {
     }
     let since: Vec<_> = store
         .since(seqs[1])
-        .expect("it reads")
+        .expect("the log can be read")
         .map(|r| r.expect("good"))
         .collect();
     assert_eq!(since.iter().map(|r| r.seq()).collect::<Vec<_>>(), seqs[2..]);
@@ -368,7 +428,7 @@ fn transactions_are_read_back_with_their_events() {
     assert_eq!(balances, [94, 92, 90]);
     assert_eq!(since[0].events().collect::<Vec<_>>(), ["Transferred"]);
     assert_eq!(since[0].changes().len(), 3);
-    let n = |range| store.tx_range(range).expect("it reads").count();
+    let n = |range| store.tx_range(range).expect("the log can be read").count();
     assert_eq!(n(seqs[1]..seqs[3]), 2);
     assert_eq!(n(0..1), 0);
 }

@@ -10,7 +10,7 @@ use serde::de::Visitor;
 use serde::ser::{SerializeMap, SerializeSeq, SerializeTuple};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-/// Any of them.
+/// A value of any of these types.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Body {
     Json(serde_json::Value),
@@ -94,7 +94,7 @@ pub struct Hidden {
     pub hidden: u8,
 }
 
-/// As [`Hidden`], but nobody can tell: there is no equality that knows of it.
+/// As [`Hidden`], but its equality ignores the hidden field too.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Blind {
     pub shown: u8,
@@ -231,7 +231,7 @@ impl Serialize for TooShort {
     }
 }
 
-/// Does not want to be written.
+/// Refuses to be serialized.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 pub struct Refusing {}
 
@@ -276,7 +276,7 @@ impl<'de> Deserialize<'de> for Greedy {
     }
 }
 
-/// All of it comes back.
+/// A type whose values are all read back.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Good {
     pub wide: (u128, i128),

@@ -1,5 +1,5 @@
-//! What is written is what is read: a step refuses a value that would come back from the log as another, wherever it
-//! is, says in which field and why, and leaves the store as it was.
+//! A step refuses a value that would be read back from the log as another one, with the field and the reason, and leaves the
+//! store as it was.
 #![allow(missing_docs)]
 
 #[path = "../harness/mod.rs"]
@@ -54,7 +54,7 @@ impl Place {
         }
     }
 
-    /// An event that is refused, and leaves the store and its log as they were: which field, and why.
+    /// Asserts that an event is refused and changes nothing. The result has the field and the reason.
     fn refused<E: Event<Model = archive::Model>>(mut self, event: E) -> (Self, String, String) {
         let error = rejected(&mut self.store, event);
         let StepError::Unwritable { what, reason, .. } = &error else {
@@ -64,14 +64,14 @@ impl Place {
         (self, refused.0, refused.1)
     }
 
-    /// Opens it again.
+    /// Closes the store and opens it again.
     fn reopened(mut self) -> Self {
         self.store = reopened_with(options(), self.dir.path(), self.store);
         self
     }
 }
 
-/// Puts a value wherever one can be: it is refused everywhere, for the same reason, which comes back.
+/// Puts a value in every place of a value, and asserts that each is refused for the same reason, which is the result.
 fn refusal(body: &Body) -> String {
     give(body);
     let place = Place::new();
@@ -108,7 +108,7 @@ fn refusal(body: &Body) -> String {
     let place = see(place.refused(handled("move")), "Doc.Kept.last");
     let place = see(place.refused(handled("link")), "Doc.refs");
     let mut place = see(place.refused(handled("relink")), "Doc.refs");
-    // What is only tried is refused as well.
+    // A what-if refuses it as well.
     let tried = place
         .store
         .what_if(|t| t.apply(Said { body: body.clone() }).map(|_| ()));
@@ -122,7 +122,7 @@ fn refusal(body: &Body) -> String {
     whys.pop_first().expect("a reason")
 }
 
-/// Puts a value wherever one can be; it is the same everywhere after the store has been opened again.
+/// Puts a value in every place of a value, and asserts that each is the same after the store was opened again.
 fn comes_back(body: &Body) {
     give(body);
     let Place {
@@ -325,7 +325,7 @@ fn a_hash_table_that_is_written_one_by_one_is_refused_whatever_its_order_is() {
             out.push(store.try_step(Said { body }).is_err());
         }
     }
-    // One in a thousand may get through.
+    // A hash table of two entries can keep its order by chance.
     let refused = out.iter().filter(|refused| **refused).count();
     assert!(refused > out.len() - 4, "{refused} of {}", out.len());
 }
@@ -453,16 +453,16 @@ fn a_default_that_would_come_back_as_another_is_refused() {
 fn a_transaction_continues_after_a_value_was_refused() {
     let mut place = Place::new();
     let mut t = place.store.begin();
-    t.apply(Drafted {}).expect("it can");
+    t.apply(Drafted {}).expect("the event fires");
     let bad = Some(Body::Twice(Some(None)));
     assert!(t.apply(Made { body: bad }).is_err());
     let good = Some(Body::Twice(None));
     let made = t
         .apply(Made { body: good.clone() })
-        .expect("it can")
+        .expect("the event fires")
         .created
         .doc;
-    t.commit().expect("it can");
+    t.commit().expect("the event fires");
     let print = place.store.fingerprint();
     drop(place.store);
     let store = open(&place.dir);

@@ -150,7 +150,7 @@ thread_local! {
     static GIVEN: RefCell<Option<Body>> = const { RefCell::new(None) };
 }
 
-/// What the handler of [`Handled`] writes from now on.
+/// Sets the value that the handler of [`Handled`] writes from now on.
 pub fn give(body: &Body) {
     GIVEN.with(|given| *given.borrow_mut() = Some(body.clone()));
 }

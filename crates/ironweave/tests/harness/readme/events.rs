@@ -4,7 +4,7 @@ use super::oracle::{Ev, Oracle};
 use crate::harness::random::Random;
 
 impl Random {
-    /// An index that mostly is one, sometimes the first beyond, rarely far off.
+    /// An index that mostly is valid, and sometimes lies just past the end.
     fn index(&mut self, len: usize) -> usize {
         if self.chance(97) && len > 0 {
             self.below(len)
@@ -13,7 +13,7 @@ impl Random {
         }
     }
 
-    /// Some indexes, mostly each once.
+    /// Some indexes, mostly without repetition.
     fn some(&mut self, len: usize, at_most: usize, from: impl Fn(usize) -> bool) -> Vec<usize> {
         let fitting: Vec<usize> = (0..len).filter(|i| from(*i)).collect();
         let mut chosen = Vec::new();
@@ -30,7 +30,7 @@ impl Random {
         chosen
     }
 
-    /// One that fits, mostly.
+    /// An index that mostly fits.
     fn one(&mut self, len: usize, fits: impl Fn(usize) -> bool) -> usize {
         let fitting: Vec<usize> = (0..len).filter(|i| fits(*i)).collect();
         if self.chance(85) && !fitting.is_empty() {
@@ -40,7 +40,7 @@ impl Random {
         }
     }
 
-    /// An event that mostly can happen.
+    /// An event that mostly is not rejected.
     pub fn event(&mut self, o: &Oracle) -> Ev {
         let run = |self_: &mut Self, states: &[&str]| {
             self_.one(o.runs.len(), |i| states.contains(&o.runs[i].state))

@@ -74,7 +74,7 @@ pub mod build {
         Canceled,
     }
 
-    /// Somebody wants partitions.
+    /// A person wants partitions.
     #[event]
     #[create(want: Want)]
     #[link(want.partitions += partitions)]

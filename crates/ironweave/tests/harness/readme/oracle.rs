@@ -1,5 +1,5 @@
-//! What the README's model must do, written down again in the plainest way: vectors, linear searches,
-//! recomputation of the whole. It shares nothing with the framework but the types of events and handles.
+//! The rules of the README's model, implemented a second time in the plainest way: with vectors and linear searches, and by
+//! recomputing everything. It shares only the types of events and handles with the framework.
 
 use ironweave::prelude::*;
 use serde::de::DeserializeOwned;
@@ -7,7 +7,7 @@ use serde::de::DeserializeOwned;
 use super::build::state::*;
 use super::build::*;
 
-/// How many runs may run, by the README's guard.
+/// How many runs may run at once, by the README's guard.
 const CAPACITY: usize = 4;
 
 /// An event, by indexes.
@@ -54,7 +54,7 @@ pub struct Oracle {
     pub wants: Vec<OWant>,
 }
 
-/// Removes a member as the framework's lists do: the last fills the hole.
+/// Removes a member as the lists of the framework do: the last member moves into the freed position.
 fn take_out(list: &mut Vec<usize>, member: usize) {
     let at = list
         .iter()
@@ -68,7 +68,7 @@ fn repeated(list: &[usize]) -> bool {
 }
 
 impl Oracle {
-    /// What happens, or the name of the error; nothing changes then.
+    /// Applies an event, or returns the name of the error and changes nothing.
     pub fn apply(&mut self, event: &Ev) -> Result<(), &'static str> {
         let before = self.clone();
         let outcome = self.try_apply(event);
@@ -162,7 +162,7 @@ impl Oracle {
                 }
             }
         }
-        // Whatever happened: a want that is open and has all it wants is successful.
+        // After any event, an open want whose partitions are all live is successful.
         for want in &mut self.wants {
             let open = matches!(want.state, "Idle" | "Building");
             if open
@@ -224,7 +224,7 @@ impl Oracle {
     }
 }
 
-/// A handle or token of an index, whether or not it names anything.
+/// A handle or token of an index, whether or not the entity exists.
 pub fn handle<T: DeserializeOwned>(entity: &str, index: usize) -> T {
     serde_json::from_str(&format!("\"{entity}/{index}.1\"")).expect("a handle")
 }
@@ -233,8 +233,7 @@ fn handles<T: DeserializeOwned>(entity: &str, indexes: &[usize]) -> Vec<T> {
     indexes.iter().map(|i| handle(entity, *i)).collect()
 }
 
-/// Fires an event in a transaction; the name of the error if it was rejected. Receipts are compared with
-/// what the oracle expects of ids.
+/// Fires an event in a transaction, and compares the ids of its receipt with those that the oracle expects.
 pub fn fire(t: &mut Transaction<'_, Model>, event: &Ev, before: &Oracle) -> Result<(), StepError> {
     match event.clone() {
         Ev::WantCreated(names) => {
@@ -397,7 +396,7 @@ pub fn compare<D: Db>(db: &D, o: &Oracle) {
         slots(db.place::<Partition, Live>().map(|p| p.any())),
         live.collect::<Vec<_>>()
     );
-    assert_eq!(db.find::<Partition>("nobody wants it"), None);
+    assert_eq!(db.find::<Partition>("no such name"), None);
     assert!(
         !handle::<Partition>("Partition", o.partitions.len()).alive(db),
         "the next id is free"

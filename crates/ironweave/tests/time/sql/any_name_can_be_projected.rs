@@ -1,4 +1,4 @@
-//! A model whose names are as bad for SQL as Rust allows.
+//! A model can be projected whatever its names are: these are as bad for SQL as Rust allows.
 
 use std::path::Path;
 
@@ -103,11 +103,13 @@ fn a_model_can_be_projected_whatever_its_names_are() {
     let path = dir.path().join("bad.sqlite");
     let mut store = Store::<Model>::memory();
     let made = store.step(Made {}).created;
-    let mut tables = store.project_into_sqlite(&path).expect("it opens");
-    tables.catch_up().expect("it takes all in");
+    let mut tables = store
+        .project_into_sqlite(&path)
+        .expect("the store or the database opens");
+    tables.catch_up().expect("the tables catch up");
     store.step(Moved { order: made.first });
-    tables.catch_up().expect("it takes all in");
-    let client = Connection::open(&path).expect("it opens");
+    tables.catch_up().expect("the tables catch up");
+    let client = Connection::open(&path).expect("the store or the database opens");
     let ints = |numbers: &[u32]| numbers.iter().map(|n| int(*n)).collect::<Vec<_>>();
     for (sql, expect) in [
         (
@@ -166,13 +168,17 @@ fn a_model_can_be_projected_whatever_its_names_are() {
 
 /// A second time it finds its own.
 fn again(path: &Path, store: &Store<Model>) {
-    let client = Connection::open(path).expect("it opens");
+    let client = Connection::open(path).expect("the store or the database opens");
     let made_anew = "UPDATE ironweave SET shape = ''";
-    client.execute_batch(made_anew).expect("it is SQL");
+    client
+        .execute_batch(made_anew)
+        .expect("the statement is valid SQL");
     let all = "SELECT type, name, sql FROM sqlite_schema";
     let before = asked(&client, all);
-    let mut tables = store.project_into_sqlite(path).expect("it opens");
-    assert_eq!(tables.catch_up().expect("it takes all in"), 2);
+    let mut tables = store
+        .project_into_sqlite(path)
+        .expect("the store or the database opens");
+    assert_eq!(tables.catch_up().expect("the tables catch up"), 2);
     assert_eq!(asked(&client, all), before);
     assert_eq!(store.count::<Order, Any>() + store.count::<ORDER, Any>(), 2);
 }

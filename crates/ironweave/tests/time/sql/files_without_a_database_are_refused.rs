@@ -1,4 +1,4 @@
-//! Files that tables cannot be in.
+//! A file that is no database, or that cannot be written, is refused and stays as it is.
 
 use std::fs;
 use std::path::Path;
@@ -22,14 +22,19 @@ fn a_file_that_is_no_database_is_refused_and_stays_as_it_is() {
     let store = Store::<Model>::memory();
     for len in [1, 15, 16, 99, 100, 511, 4_096, 10_000] {
         let bytes = "some notes of mine".repeat(1_000).into_bytes()[..len].to_vec();
-        fs::write(&path, &bytes).expect("it is written");
+        fs::write(&path, &bytes).expect("the file can be written");
         let error = refusal(&store, &path);
         assert!(
             error.contains("notes.txt") && error.contains("no SQLite database"),
             "{len}: {error}"
         );
-        assert_eq!(fs::read(&path).expect("it reads"), bytes);
-        assert_eq!(fs::read_dir(dir.path()).expect("it reads").count(), 1);
+        assert_eq!(fs::read(&path).expect("the database can be read"), bytes);
+        assert_eq!(
+            fs::read_dir(dir.path())
+                .expect("the database can be read")
+                .count(),
+            1
+        );
     }
 }
 
@@ -37,11 +42,13 @@ fn a_file_that_is_no_database_is_refused_and_stays_as_it_is() {
 fn a_file_that_is_empty_is_a_database_without_tables() {
     let dir = temp_dir();
     let path = dir.path().join("bank.sqlite");
-    fs::write(&path, "").expect("it is written");
+    fs::write(&path, "").expect("the file can be written");
     let mut store = Store::<Model>::memory();
     open(&mut store, 5);
-    let mut tables = store.project_into_sqlite(&path).expect("it opens");
-    tables.catch_up().expect("it takes all in");
+    let mut tables = store
+        .project_into_sqlite(&path)
+        .expect("the store or the database opens");
+    tables.catch_up().expect("the tables catch up");
     same(&path, &store);
 }
 
@@ -64,8 +71,10 @@ fn names_that_are_special_to_sqlite_are_names_of_files() {
     open(&mut store, 5);
     for name in [":memory:", "file:bank.sqlite?mode=memory"] {
         let path = dir.path().join(name);
-        let mut tables = store.project_into_sqlite(&path).expect("it opens");
-        tables.catch_up().expect("it takes all in");
+        let mut tables = store
+            .project_into_sqlite(&path)
+            .expect("the store or the database opens");
+        tables.catch_up().expect("the tables catch up");
         assert!(path.exists());
         same(&path, &store);
     }
@@ -77,11 +86,11 @@ fn a_database_that_can_only_be_read_is_refused() {
     let path = dir.path().join("bank.sqlite");
     let mut store = Store::<Model>::memory();
     open(&mut store, 5);
-    let client = Connection::open(&path).expect("it opens");
+    let client = Connection::open(&path).expect("the store or the database opens");
     client
         .execute_batch("CREATE TABLE t (x)")
-        .expect("it is SQL");
-    let mut permissions = fs::metadata(&path).expect("it is there").permissions();
+        .expect("the statement is valid SQL");
+    let mut permissions = fs::metadata(&path).expect("the row exists").permissions();
     permissions.set_readonly(true);
     fs::set_permissions(&path, permissions).expect("it is its own");
     // Root may write it all the same.
@@ -89,7 +98,7 @@ fn a_database_that_can_only_be_read_is_refused() {
     match store.project_into_sqlite(&path) {
         Ok(mut tables) => {
             assert!(writable);
-            tables.catch_up().expect("it takes all in");
+            tables.catch_up().expect("the tables catch up");
             same(&path, &store);
         }
         Err(error) => {

@@ -1,4 +1,4 @@
-//! What is whose in the database: a projection drops and writes what it made, and nothing else.
+//! A projection changes and drops its own tables, and nothing else in the database.
 
 use std::fs;
 use std::path::Path;
@@ -22,13 +22,15 @@ const TABLES_OF_OTHERS: &str = "
 ";
 
 fn sql(path: &Path, sql: &str) {
-    let client = Connection::open(path).expect("it opens");
-    client.execute_batch(sql).expect("it is SQL");
+    let client = Connection::open(path).expect("the store or the database opens");
+    client
+        .execute_batch(sql)
+        .expect("the statement is valid SQL");
 }
 
 /// All that is in a database and is not of the bank, and not of the registry.
 fn of_others(path: &Path) -> Vec<Vec<String>> {
-    let client = Connection::open(path).expect("it opens");
+    let client = Connection::open(path).expect("the store or the database opens");
     let objects = "SELECT type, name, tbl_name, sql FROM sqlite_schema WHERE tbl_name NOT LIKE 'Account%' \
                    AND tbl_name NOT LIKE 'Bank%' AND tbl_name NOT LIKE 'Person%' AND tbl_name NOT LIKE 'ironweave%'";
     let mut all = asked(&client, objects);
@@ -45,12 +47,14 @@ fn opened() -> Store<Model> {
 }
 
 fn catch_up(store: &Store<Model>, path: &Path) {
-    let mut tables = store.project_into_sqlite(path).expect("it opens");
-    tables.catch_up().expect("it takes all in");
+    let mut tables = store
+        .project_into_sqlite(path)
+        .expect("the store or the database opens");
+    tables.catch_up().expect("the tables catch up");
     same(path, store);
 }
 
-/// Says that the tables are of another shape, so that they are made anew.
+/// Marks the tables as those of another shape, so that they are rebuilt.
 const MADE_ANEW: &str = "UPDATE ironweave SET shape = 'earlier'";
 
 #[test]
@@ -69,7 +73,7 @@ fn tables_of_others_stay_as_they_are() {
         sql(&path, MADE_ANEW);
     }
     // A database that was there keeps its mode.
-    let client = Connection::open(&path).expect("it opens");
+    let client = Connection::open(&path).expect("the store or the database opens");
     assert_eq!(asked(&client, "PRAGMA journal_mode"), [[text("delete")]]);
 }
 
@@ -86,12 +90,12 @@ fn rows_of_others_that_refer_to_entities_are_not_deleted_with_them() {
          INSERT INTO notes SELECT slot, 'a note' FROM Account;
          INSERT INTO pins SELECT slot FROM Account",
     );
-    // Accounts are closed, and then all tables are made anew.
+    // Accounts are closed, and then all tables are rebuilt.
     (0..50).for_each(|i| step(&mut store, i));
     catch_up(&store, &path);
     sql(&path, MADE_ANEW);
     catch_up(&store, &path);
-    let client = Connection::open(&path).expect("it opens");
+    let client = Connection::open(&path).expect("the store or the database opens");
     let count = "SELECT (SELECT count(*) FROM notes), (SELECT count(*) FROM pins)";
     assert_eq!(asked(&client, count), [[int(5), int(5)]]);
 }
@@ -111,7 +115,7 @@ fn indexes_and_triggers_of_others_on_tables_of_the_projection_are_put_back() {
          CREATE TRIGGER into_view INSTEAD OF DELETE ON Bank_view BEGIN SELECT 1; END",
     );
     let theirs = "SELECT type, name, sql FROM sqlite_schema WHERE name IN ('mine', 'my \"own\"', 'told', 'into_view')";
-    let client = Connection::open(&path).expect("it opens");
+    let client = Connection::open(&path).expect("the store or the database opens");
     let before = asked(&client, theirs);
     assert_eq!(before.len(), 4);
     let outbox = "SELECT count(*) FROM outbox";
@@ -126,22 +130,24 @@ fn indexes_and_triggers_of_others_on_tables_of_the_projection_are_put_back() {
     let mut sorted = before.clone();
     sorted.sort();
     assert_eq!(after, sorted);
-    // Nothing has happened to what is in the tables.
+    // The rows of the tables are unchanged.
     assert_eq!(asked(&client, outbox), told);
     (20..40).for_each(|i| step(&mut store, i));
     catch_up(&store, &path);
     assert_ne!(asked(&client, outbox), told);
-    // One that cannot be put back is not dropped either: these rows are not unique.
+    // An index that cannot be created again, because its rows are not unique, is not dropped either.
     sql(
         &path,
         "DELETE FROM Account; CREATE UNIQUE INDEX only_one ON Account (state)",
     );
     sql(&path, MADE_ANEW);
-    let mut tables = store.project_into_sqlite(&path).expect("it opens");
+    let mut tables = store
+        .project_into_sqlite(&path)
+        .expect("the store or the database opens");
     let error = tables.catch_up().expect_err("it cannot be put back");
     assert!(error.to_string().contains("index `only_one`"), "{error}");
     sql(&path, "DROP INDEX only_one");
-    tables.catch_up().expect("it takes all in");
+    tables.catch_up().expect("the tables catch up");
     same(&path, &store);
 }
 
@@ -176,7 +182,7 @@ fn a_name_that_is_taken_is_refused_and_nothing_changes() {
         let dir = temp_dir();
         let path = dir.path().join("shared.sqlite");
         sql(&path, &format!("{TABLES_OF_OTHERS} {statement}"));
-        let before = fs::read(&path).expect("it reads");
+        let before = fs::read(&path).expect("the database can be read");
         let error = store.project_into_sqlite(&path).err();
         let error = error
             .unwrap_or_else(|| panic!("{name} is taken"))
@@ -184,8 +190,13 @@ fn a_name_that_is_taken_is_refused_and_nothing_changes() {
         for part in ["shared.sqlite", &format!("{kind} `{name}`"), "prefix"] {
             assert!(error.contains(part), "{error}");
         }
-        assert_eq!(fs::read(&path).expect("it reads"), before);
-        assert_eq!(fs::read_dir(dir.path()).expect("it reads").count(), 1);
+        assert_eq!(fs::read(&path).expect("the database can be read"), before);
+        assert_eq!(
+            fs::read_dir(dir.path())
+                .expect("the database can be read")
+                .count(),
+            1
+        );
     }
 }
 
@@ -194,14 +205,16 @@ fn a_name_that_is_taken_after_the_projection_was_opened_is_refused_too() {
     let dir = temp_dir();
     let path = dir.path().join("shared.sqlite");
     let store = opened();
-    let mut tables = store.project_into_sqlite(&path).expect("it opens");
+    let mut tables = store
+        .project_into_sqlite(&path)
+        .expect("the store or the database opens");
     sql(&path, "CREATE TABLE Bank (x); INSERT INTO Bank VALUES (1)");
     let error = tables.catch_up().expect_err("it is taken").to_string();
     assert!(error.contains("table `Bank`"), "{error}");
     sql(&path, "ALTER TABLE Bank RENAME TO mine");
-    tables.catch_up().expect("it takes all in");
+    tables.catch_up().expect("the tables catch up");
     same(&path, &store);
-    let client = Connection::open(&path).expect("it opens");
+    let client = Connection::open(&path).expect("the store or the database opens");
     assert_eq!(asked(&client, "SELECT x FROM mine"), [[int(1)]]);
 }
 
@@ -215,7 +228,7 @@ fn a_table_that_another_program_altered_is_not_dropped() {
         &path,
         "ALTER TABLE Bank ADD COLUMN note; UPDATE Bank SET note = 'mine'",
     );
-    // As long as the tables need not be made anew, it does no harm.
+    // As long as the tables need not be rebuilt, it does no harm.
     (0..20).for_each(|i| step(&mut store, i));
     catch_up(&store, &path);
     sql(&path, MADE_ANEW);
@@ -230,10 +243,10 @@ fn a_table_that_another_program_altered_is_not_dropped() {
     assert!(error.to_string().contains("`Bank_view`"), "{error}");
     sql(&path, "DROP VIEW Bank_view");
     catch_up(&store, &path);
-    let client = Connection::open(&path).expect("it opens");
+    let client = Connection::open(&path).expect("the store or the database opens");
     assert_eq!(asked(&client, "SELECT note FROM old"), [[text("mine")]]);
     let error = client.prepare("SELECT note FROM Bank").err();
-    assert!(error.is_some(), "it was made anew");
+    assert!(error.is_some(), "it was rebuilt");
 }
 
 #[test]
@@ -258,8 +271,10 @@ fn rows_that_another_program_deleted_are_noticed_and_can_be_rebuilt() {
     let dir = temp_dir();
     let path = dir.path().join("bank.sqlite");
     let mut store = opened();
-    let mut tables = store.project_into_sqlite(&path).expect("it opens");
-    tables.catch_up().expect("it takes all in");
+    let mut tables = store
+        .project_into_sqlite(&path)
+        .expect("the store or the database opens");
+    tables.catch_up().expect("the tables catch up");
     sql(&path, "DELETE FROM Account");
     let lag = tables.lag();
     (0..20).for_each(|i| step(&mut store, i));
@@ -273,7 +288,7 @@ fn rows_that_another_program_deleted_are_noticed_and_can_be_rebuilt() {
     catch_up(&store, &path);
 }
 
-/// What the version before kept of itself, and made.
+/// The registry and the tables of the version before.
 const EARLIER: &str = r#"
     CREATE TABLE "Bank" (slot INTEGER PRIMARY KEY, id TEXT NOT NULL, state TEXT NOT NULL, "name", "transfers");
     CREATE TABLE "Account" (slot INTEGER PRIMARY KEY, id TEXT NOT NULL, state TEXT NOT NULL, "number", "balance", "Frozen_why");
@@ -291,13 +306,13 @@ fn made_by_the_version_before(path: &Path) {
         .lines()
         .map(|line| line.trim().trim_end_matches(';'));
     let shape = format!("1\n{}", lines.collect::<Vec<_>>().join("\n"));
-    let client = Connection::open(path).expect("it opens");
+    let client = Connection::open(path).expect("the store or the database opens");
     client
         .execute_batch("CREATE TABLE ironweave (model TEXT, shape TEXT, position INTEGER)")
-        .expect("it is SQL");
+        .expect("the statement is valid SQL");
     client
         .execute("INSERT INTO ironweave VALUES ('model', ?1, 7)", [shape])
-        .expect("it is SQL");
+        .expect("the statement is valid SQL");
 }
 
 #[test]
@@ -309,7 +324,7 @@ fn tables_of_the_version_before_are_rebuilt_and_other_tables_stay() {
     let before = of_others(&path);
     catch_up(&opened(), &path);
     assert_eq!(of_others(&path), before);
-    // But where one of them is not what that version made.
+    // One of them is not as that version made it.
     let path = dir.path().join("altered.sqlite");
     made_by_the_version_before(&path);
     sql(&path, "ALTER TABLE Bank ADD COLUMN note");

@@ -1,4 +1,4 @@
-//! Tables and the log that they follow: they go on where they were, and are made anew where the log is another one.
+//! Tables continue at the transaction where they were, and are rebuilt where the log is another one.
 
 use std::fs;
 use std::path::Path;
@@ -13,8 +13,10 @@ use crate::bank::{Model, open};
 use crate::harness::{copy_dir, temp_dir};
 
 fn project(store: &Store<Model>, path: &Path) -> u64 {
-    let mut tables = store.project_into_sqlite(path).expect("it opens");
-    let taken = tables.catch_up().expect("it takes all in");
+    let mut tables = store
+        .project_into_sqlite(path)
+        .expect("the store or the database opens");
+    let taken = tables.catch_up().expect("the tables catch up");
     same(path, store);
     taken
 }
@@ -24,12 +26,12 @@ fn tables_of_a_log_that_was_restored_are_rebuilt() {
     let dir = temp_dir();
     let (live, backup) = (dir.path().join("live"), dir.path().join("backup"));
     let path = dir.path().join("bank.sqlite");
-    let mut store = Store::<Model>::open(&live).expect("it opens");
+    let mut store = Store::<Model>::open(&live).expect("the store or the database opens");
     open(&mut store, 5);
     (0..20).for_each(|i| step(&mut store, i));
     drop(store);
     copy_dir(&live, &backup);
-    let mut store = Store::<Model>::open(&live).expect("it opens");
+    let mut store = Store::<Model>::open(&live).expect("the store or the database opens");
     (20..60).for_each(|i| step(&mut store, i));
     assert!(project(&store, &path) > 0);
     assert_eq!(project(&store, &path), 0, "it goes on where it was");
@@ -39,17 +41,19 @@ fn tables_of_a_log_that_was_restored_are_rebuilt() {
     // The tables are ahead of the log.
     fs::remove_dir_all(&live).expect("it is removed");
     copy_dir(&backup, &live);
-    let mut store = Store::<Model>::open(&live).expect("it opens");
+    let mut store = Store::<Model>::open(&live).expect("the store or the database opens");
     assert!(store.seq() < end);
     assert!(project(&store, &path) > 0);
     // And of another past, when it is as long again: with frames of the same numbers, and other content.
-    let mut tables = store.project_into_sqlite(&path).expect("it opens");
+    let mut tables = store
+        .project_into_sqlite(&path)
+        .expect("the store or the database opens");
     (20..30).for_each(|i| step(&mut store, i));
-    tables.catch_up().expect("it takes all in");
+    tables.catch_up().expect("the tables catch up");
     drop((tables, store));
     fs::remove_dir_all(&live).expect("it is removed");
     copy_dir(&backup, &live);
-    let mut store = Store::<Model>::open(&live).expect("it opens");
+    let mut store = Store::<Model>::open(&live).expect("the store or the database opens");
     (31..90).for_each(|i| step(&mut store, i));
     assert!(project(&store, &path) > 30, "from the beginning");
     assert_eq!(project(&store, &path), 0);
@@ -77,9 +81,11 @@ fn the_snapshot_that_a_store_began_at_is_in_its_tables() {
     (0..30).for_each(|i| step(&mut store, i));
     let mut later = store.snapshot().into_store();
     assert_eq!(project(&later, &path), 0);
-    let mut tables = later.project_into_sqlite(&path).expect("it opens");
+    let mut tables = later
+        .project_into_sqlite(&path)
+        .expect("the store or the database opens");
     (30..60).for_each(|i| step(&mut later, i));
-    tables.catch_up().expect("it takes all in");
+    tables.catch_up().expect("the tables catch up");
     same(&path, &later);
     assert_eq!(project(&later, &path), 0);
     // Before anything has happened, they are those of this store and of no other.
@@ -102,9 +108,10 @@ fn a_store_that_keeps_no_log_cannot_be_projected() {
 fn a_read_only_store_is_projected_as_far_as_it_has_read() {
     let dir = temp_dir();
     let (live, path) = (dir.path().join("live"), dir.path().join("bank.sqlite"));
-    let mut store = Store::<Model>::open(&live).expect("it opens");
+    let mut store = Store::<Model>::open(&live).expect("the store or the database opens");
     open(&mut store, 5);
-    let mut reader = Store::<Model>::open_read_only(&live).expect("it opens");
+    let mut reader =
+        Store::<Model>::open_read_only(&live).expect("the store or the database opens");
     assert_eq!(project(&reader, &path), 6);
     (0..30).for_each(|i| step(&mut store, i));
     // The writer brings them further than the reader has read, which does not take them back.
@@ -113,7 +120,7 @@ fn a_read_only_store_is_projected_as_far_as_it_has_read() {
     let error = reader.project_into_sqlite(&path).expect_err("it is behind");
     assert!(error.to_string().contains("refresh"), "{error}");
     same(&path, &store);
-    reader.refresh().expect("it reads");
+    reader.refresh().expect("the database can be read");
     assert_eq!(project(&reader, &path), 0);
 }
 
@@ -124,7 +131,11 @@ fn two_projections_of_a_store_into_one_database_take_turns() {
     let mut store = Store::<Model>::memory();
     open(&mut store, 5);
     // Both are to make the tables, and one does.
-    let open = || store.project_into_sqlite(&path).expect("it opens");
+    let open = || {
+        store
+            .project_into_sqlite(&path)
+            .expect("the store or the database opens")
+    };
     let mut two = [open(), open()];
     let mut all = 0;
     for round in 0..20 {
@@ -132,7 +143,7 @@ fn two_projections_of_a_store_into_one_database_take_turns() {
             step(&mut store, 50 * round + i);
         }
         for tables in &mut two {
-            all += tables.catch_up().expect("it takes all in");
+            all += tables.catch_up().expect("the tables catch up");
             assert_eq!(tables.lag(), 0);
             same(&path, &store);
         }
@@ -149,7 +160,7 @@ fn two_projections_of_a_store_into_one_database_take_turns() {
 fn projections_that_catch_up_at_the_same_time_do_not_disturb_each_other() {
     let dir = temp_dir();
     let live = dir.path().join("live");
-    let mut store = Store::<Model>::open(&live).expect("it opens");
+    let mut store = Store::<Model>::open(&live).expect("the store or the database opens");
     open(&mut store, 5);
     (0..30).for_each(|i| step(&mut store, i));
     for round in 0..20 {
@@ -157,13 +168,16 @@ fn projections_that_catch_up_at_the_same_time_do_not_disturb_each_other() {
         let begin = Barrier::new(4);
         let taken = thread::scope(|scope| {
             let project = || {
-                let reader = Store::<Model>::open_read_only(&live).expect("it opens");
+                let reader =
+                    Store::<Model>::open_read_only(&live).expect("the store or the database opens");
                 begin.wait();
-                let mut tables = reader.project_into_sqlite(&path).expect("it opens");
-                tables.catch_up().expect("it takes all in")
+                let mut tables = reader
+                    .project_into_sqlite(&path)
+                    .expect("the store or the database opens");
+                tables.catch_up().expect("the tables catch up")
             };
             let all = [(); 4].map(|()| scope.spawn(project));
-            all.map(|one| one.join().expect("no panic"))
+            all.map(|one| one.join().expect("the thread does not panic"))
         });
         same(&path, &store);
         assert_eq!(
@@ -175,7 +189,9 @@ fn projections_that_catch_up_at_the_same_time_do_not_disturb_each_other() {
     // And as transactions come.
     let path = dir.path().join("followed.sqlite");
     let follow = || {
-        let mut tables = store.project_into_sqlite(&path).expect("it opens");
+        let mut tables = store
+            .project_into_sqlite(&path)
+            .expect("the store or the database opens");
         thread::spawn(move || tables.follow().map_err(|e| e.to_string()))
     };
     let following = [follow(), follow(), follow()];
@@ -183,7 +199,9 @@ fn projections_that_catch_up_at_the_same_time_do_not_disturb_each_other() {
     let end = store.snapshot();
     drop(store);
     for one in following {
-        one.join().expect("no panic").expect("it follows");
+        one.join()
+            .expect("the thread does not panic")
+            .expect("it follows");
     }
     same(&path, &end);
 }
@@ -197,16 +215,18 @@ fn a_projection_whose_tables_were_rebuilt_by_another_ends() {
         open(store, 5);
         (0..20).for_each(|i| step(store, i));
     }
-    let mut tables = first.project_into_sqlite(&path).expect("it opens");
-    tables.catch_up().expect("it takes all in");
+    let mut tables = first
+        .project_into_sqlite(&path)
+        .expect("the store or the database opens");
+    tables.catch_up().expect("the tables catch up");
     project(&second, &path);
     // With nothing to do, it does nothing.
-    assert_eq!(tables.catch_up().expect("it reads"), 0);
+    assert_eq!(tables.catch_up().expect("the database can be read"), 0);
     step(&mut first, 21);
     let error = tables.catch_up().expect_err("they are of another");
     assert!(error.to_string().contains("another projection"), "{error}");
     same(&path, &second);
-    // Opened anew, they are those of the first.
+    // Opened again, they are those of the first.
     project(&first, &path);
 }
 
@@ -224,10 +244,10 @@ fn projections_with_prefixes_share_a_database() {
         for (prefix, store) in prefixes.iter().zip(&mut stores) {
             step(store, 2);
             let opened = store.project_into_sqlite_with(&path, with(prefix));
-            let taken = opened.expect("it opens").catch_up();
-            assert!(taken.expect("it takes all in") > 0);
+            let taken = opened.expect("the store or the database opens").catch_up();
+            assert!(taken.expect("the tables catch up") > 0);
         }
-        let client = Connection::open(&path).expect("it opens");
+        let client = Connection::open(&path).expect("the store or the database opens");
         let sql = "SELECT (SELECT count(*) FROM Account), (SELECT count(*) FROM left_Account_view), \
                    (SELECT count(*) FROM RightAccount)";
         assert_eq!(asked(&client, sql), [[int(3), int(4), int(5)]], "{round}");
@@ -235,10 +255,10 @@ fn projections_with_prefixes_share_a_database() {
     // Upper and lower case are the same.
     let again = stores[2].project_into_sqlite_with(&path, with("RIGHT"));
     again
-        .expect("it opens")
+        .expect("the store or the database opens")
         .catch_up()
-        .expect("it takes all in");
-    let client = Connection::open(&path).expect("it opens");
+        .expect("the tables catch up");
+    let client = Connection::open(&path).expect("the store or the database opens");
     let sql = "SELECT prefix FROM ironweave WHERE model = 'model'";
     assert_eq!(
         asked(&client, sql),
@@ -246,7 +266,9 @@ fn projections_with_prefixes_share_a_database() {
     );
     // What would be the name of a table of another one is taken.
     let clash = "CREATE TABLE xBank (x)";
-    client.execute_batch(clash).expect("it is SQL");
+    client
+        .execute_batch(clash)
+        .expect("the statement is valid SQL");
     for (prefix, part) in [
         ("x", "table `xBank`"),
         ("7", "no prefix"),
@@ -279,15 +301,19 @@ fn a_database_with_the_tables_of_another_model_is_refused() {
     let with = SqliteOptions::new().prefix("bad_");
     let mut tables = other
         .project_into_sqlite_with(&path, with)
-        .expect("it opens");
-    tables.catch_up().expect("it takes all in");
+        .expect("the store or the database opens");
+    tables.catch_up().expect("the tables catch up");
     same(&path, &store);
-    // A model under a new name is told what to do, and does it.
-    let client = Connection::open(&path).expect("it opens");
+    // The error of a model under a new name gives advice, and the advice works.
+    let client = Connection::open(&path).expect("the store or the database opens");
     let old = "DELETE FROM ironweave WHERE model = 'model'";
-    client.execute_batch(old).expect("it is SQL");
-    let mut tables = other.project_into_sqlite(&path).expect("it opens");
-    tables.catch_up().expect("it takes all in");
+    client
+        .execute_batch(old)
+        .expect("the statement is valid SQL");
+    let mut tables = other
+        .project_into_sqlite(&path)
+        .expect("the store or the database opens");
+    tables.catch_up().expect("the tables catch up");
     let sql = "SELECT name FROM sqlite_schema WHERE name IN ('Account', 'Ironweave_2')";
     assert_eq!(asked(&client, sql), [[text("Ironweave_2")]]);
 }

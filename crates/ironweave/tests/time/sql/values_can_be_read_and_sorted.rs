@@ -190,7 +190,7 @@ fn projected(path: &Path, things: &[Made]) -> Store<Model> {
         if thing.number % 2 == 0 {
             let thing = store
                 .find::<model::Thing>(&(thing.made, thing.number))
-                .expect("it is there");
+                .expect("the row exists");
             store.step(Joined {
                 thing,
                 other: made,
@@ -198,17 +198,22 @@ fn projected(path: &Path, things: &[Made]) -> Store<Model> {
             });
         }
     }
-    let mut tables = store.project_into_sqlite(path).expect("it opens");
-    tables.catch_up().expect("it takes all in");
+    let mut tables = store
+        .project_into_sqlite(path)
+        .expect("the store or the database opens");
+    tables.catch_up().expect("the tables catch up");
     store
 }
 
 /// The numbers of the things in the order of a column.
 fn in_order(client: &Connection, column: &str) -> Vec<u32> {
     let sql = format!("SELECT number FROM Thing ORDER BY {column}, number");
-    let mut numbers = client.prepare(&sql).expect("it is SQL");
-    let rows = numbers.query_map([], |row| row.get(0)).expect("it reads");
-    rows.map(|row| row.expect("it reads")).collect()
+    let mut numbers = client.prepare(&sql).expect("the statement is valid SQL");
+    let rows = numbers
+        .query_map([], |row| row.get(0))
+        .expect("the database can be read");
+    rows.map(|row| row.expect("the database can be read"))
+        .collect()
 }
 
 #[test]
@@ -217,7 +222,7 @@ fn numbers_sort_in_tables_as_they_do_in_rust() {
     let path = dir.path().join("things.sqlite");
     let things = things();
     projected(&path, &things);
-    let client = Connection::open(&path).expect("it opens");
+    let client = Connection::open(&path).expect("the store or the database opens");
     let expect = |by: &dyn Fn(&Made, &Made) -> Ordering| {
         let mut sorted: Vec<&Made> = things.iter().collect();
         sorted.sort_by(|a, b| by(a, b));
@@ -274,7 +279,7 @@ fn values_are_stored_as_what_sqlite_has_and_else_as_json() {
     let path = dir.path().join("things.sqlite");
     let things = things();
     projected(&path, &things);
-    let client = Connection::open(&path).expect("it opens");
+    let client = Connection::open(&path).expect("the store or the database opens");
     for thing in &things {
         let sql = format!(
             "SELECT letter, yes, bytes, four, digest, letters, kind ->> '$.Named.text', kind, json_array_length(map, '$.{0}'), \
@@ -334,7 +339,7 @@ fn views_show_keys_and_times_that_people_can_read() {
     for (thing, micros) in things.iter().zip(times) {
         let thing = store
             .find::<model::Thing>(&(thing.made, thing.number))
-            .expect("it is there");
+            .expect("the row exists");
         let token = thing
             .in_state::<state::Begun>(&store)
             .expect("it has begun");
@@ -344,9 +349,11 @@ fn views_show_keys_and_times_that_people_can_read() {
             code: Some('ß'),
         });
     }
-    let mut tables = store.project_into_sqlite(&path).expect("it opens");
-    tables.catch_up().expect("it takes all in");
-    let client = Connection::open(&path).expect("it opens");
+    let mut tables = store
+        .project_into_sqlite(&path)
+        .expect("the store or the database opens");
+    tables.catch_up().expect("the tables catch up");
+    let client = Connection::open(&path).expect("the store or the database opens");
     // What has no text in RFC 3339 stays the number that it is.
     let shown = |time: Timestamp| {
         let is_shown =
@@ -393,7 +400,7 @@ fn views_show_keys_and_times_that_people_can_read() {
     let columns = |view: &str| {
         let all = client
             .prepare(&format!("SELECT * FROM {view}"))
-            .expect("it is there");
+            .expect("the row exists");
         all.column_names().collect::<Vec<_>>().join(" ")
     };
     assert_eq!(
