@@ -1,5 +1,5 @@
-//! A checked model: its schema, and beside it what only the macro knows of each item (spans, attributes, visibility, Rust
-//! types), by the same indexes. This is what `generate` writes out.
+//! A checked model: its schema, and a side table with the spans, attributes, visibility and Rust types of each item, by
+//! the same indexes. `generate` turns it into code.
 
 use std::ops::Deref;
 
@@ -15,11 +15,11 @@ pub use crate::parse::ast::{Json, LinkKind, MetaField, Whole};
 
 /// A model.
 pub struct Model {
-    /// Its schema, with what is known of entities, columns and edges.
+    /// Its schema, with the side tables of entities, columns and edges.
     pub resolved: Resolved,
-    /// Errors were found: what is wrong with the model must not bring errors of rustc after it.
+    /// Whether errors were reported, which must not cause further errors of rustc.
     pub broken: bool,
-    /// Names that generated code leaves alone.
+    /// Names that generated code must not use.
     pub taken: Taken,
     /// Attributes of the module.
     pub attrs: Vec<Attribute>,
@@ -43,7 +43,7 @@ impl Deref for Model {
     }
 }
 
-/// What is resolved so far: first the entities with their columns and edges, which events then refer to.
+/// The part of the model that is resolved first: entities with their columns and edges, which events refer to.
 #[derive(std::default::Default)]
 pub struct Resolved {
     /// The schema.
@@ -93,31 +93,31 @@ pub struct Field {
     pub name: Ident,
     /// A value or an end of an edge.
     pub kind: FieldKind,
-    /// Its name is taken, which was reported: it has no methods.
+    /// Whether its name is taken, which was reported, so that it has no methods.
     pub hidden: bool,
 }
 
-/// What a field is.
+/// The kind of a field.
 #[derive(Clone, Copy)]
 pub enum FieldKind {
     /// A value, in this column.
     Column(ColumnIx),
     /// An end of an edge.
     End(FieldEnd),
-    /// Neither could be told; it was reported.
+    /// The field has an error, which was reported.
     Broken,
 }
 
 /// The end of an edge that a field is.
 #[derive(Clone, Copy)]
 pub struct FieldEnd {
-    /// The edge; `None` only where there were errors.
+    /// The edge; `None` only after errors.
     pub edge: Option<EdgeIx>,
     /// Whether this is the declaring end.
     pub forward: bool,
     /// The entity at the other end.
     pub other: EntityIx,
-    /// How many there may be.
+    /// Its cardinality.
     pub cardinality: Cardinality,
 }
 
@@ -127,9 +127,9 @@ pub struct State {
     pub attrs: Vec<Attribute>,
     /// Its name.
     pub name: Ident,
-    /// Whether nothing need lead to it.
+    /// Whether it may be unreachable.
     pub allow_unreached: bool,
-    /// Whether there was an error in where it can move to, so that more may be meant than is in the schema.
+    /// Whether its moves had an error, so that the schema may lack some of them.
     pub unsure: bool,
     /// The methods of its moves, in the order of the schema.
     pub verbs: Vec<Verb>,
@@ -141,7 +141,7 @@ pub struct State {
 pub struct Verb {
     /// Its name.
     pub name: Ident,
-    /// That name is taken, which was reported: there is no method.
+    /// Whether that name is taken, which was reported, so that there is no method.
     pub hidden: bool,
 }
 
@@ -153,13 +153,13 @@ pub struct Column {
     pub name: Ident,
     /// Its type.
     pub ty: Type,
-    /// What it has where nothing is given.
+    /// Its default.
     pub default: Option<Default>,
-    /// State data whose name is taken, which was reported: it has no methods.
+    /// Whether it is state data whose name is taken, which was reported, so that it has no methods.
     pub hidden: bool,
 }
 
-/// The value of a field where none is given.
+/// The default of a field.
 pub enum Default {
     /// `None`, of an `Option`.
     None,
@@ -200,13 +200,13 @@ pub struct Event {
     pub has_may: bool,
     /// Its fields.
     pub fields: Table<FieldIx, EventField>,
-    /// What it binds: entity fields in order, then created names.
+    /// The names that it binds: entity fields in order, then created entities.
     pub names: Table<NameIx, Name>,
     /// Its guards.
     pub guards: Vec<syn::Path>,
     /// Literals, which follow the fields in the numbering of values.
     pub literals: Vec<Literal>,
-    /// Which values must fit which columns.
+    /// Values whose types must match those of their columns.
     pub typed: Vec<Typed>,
 }
 
@@ -222,11 +222,11 @@ pub struct EventField {
     pub ty: Type,
     /// Which of [`Event::names`] it binds, if it is an entity.
     pub binds: Option<NameIx>,
-    /// How it is read and written as JSON.
+    /// Its form in JSON.
     pub json: Json,
 }
 
-/// A name that stands for entities.
+/// A name of an event that is bound to entities.
 pub struct Name {
     /// The name.
     pub name: Ident,
@@ -260,7 +260,7 @@ pub struct Typed {
     pub ty: Type,
     /// Where it comes from.
     pub from: TypedFrom,
-    /// The name in the arc, at which a misfit is reported.
+    /// The name in the arc, at which a mismatch is reported.
     pub at: Ident,
 }
 
@@ -270,7 +270,7 @@ pub enum TypedFrom {
     Field(FieldIx),
     /// `meta.time`.
     Time,
-    /// `meta.actor` and its kin.
+    /// `meta.actor`, `meta.correlation`, `meta.causation`.
     Meta(MetaField),
     /// A column of an entity.
     Column(ColumnIx),

@@ -1,4 +1,4 @@
-//! Lists that only an index of their own type looks up.
+//! Lists with typed indexes.
 
 use std::marker::PhantomData;
 use std::ops::{Index, IndexMut};
@@ -7,7 +7,7 @@ use ironweave_schema::{ColumnIx, EdgeIx, EntityIx, EventIx, FieldIx, NameIx, Sta
 
 /// An index into a schema.
 pub trait Ix: Copy + Into<usize> {
-    /// The index of a position. What is beyond the last has the last index: that there are too many is reported.
+    /// The index of a position. A position beyond the maximum gives the last index; too many items are reported elsewhere.
     fn at(position: usize) -> Self;
 }
 
@@ -23,7 +23,7 @@ macro_rules! indexes {
 
 indexes! { EntityIx StateIx ColumnIx EdgeIx EventIx FieldIx NameIx }
 
-/// What the macro knows of each item of a list of the schema, in the same order.
+/// A side table for a list of the schema, in the same order.
 pub struct Table<I, T> {
     items: Vec<T>,
     ix: PhantomData<I>,
@@ -39,18 +39,18 @@ impl<I, T> Default for Table<I, T> {
 }
 
 impl<I: Ix, T> Table<I, T> {
-    /// Appends an item; its index.
+    /// Appends an item, and returns its index.
     pub fn push(&mut self, item: T) -> I {
         self.items.push(item);
         I::at(self.items.len() - 1)
     }
 
-    /// How many items there are.
+    /// The number of items.
     pub fn len(&self) -> usize {
         self.items.len()
     }
 
-    /// Whether there is none.
+    /// Returns whether there are no items.
     pub fn is_empty(&self) -> bool {
         self.items.is_empty()
     }
@@ -70,7 +70,7 @@ impl<I: Ix, T> Table<I, T> {
         (0..self.items.len()).map(I::at)
     }
 
-    /// The index of the first item of which something is so.
+    /// The index of the first item that satisfies a condition.
     pub fn position(&self, is: impl FnMut(&T) -> bool) -> Option<I> {
         self.items.iter().position(is).map(I::at)
     }

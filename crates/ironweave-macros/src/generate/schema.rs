@@ -1,5 +1,5 @@
-//! `Model::binding`: the schema as one literal, joined to code. As Rust expressions the schema was a tenth of what a model
-//! cost `cargo check`.
+//! Generates `Model::binding`: the schema as one literal, and the code that belongs to it. Rust expressions for the schema
+//! would take a tenth of the time that `cargo check` takes for a model.
 
 use ironweave_schema::IndexKind;
 use proc_macro2::{Literal, TokenStream};
@@ -101,7 +101,7 @@ pub fn binding(model: &Model) -> TokenStream {
     }
 }
 
-/// `.compared(..)`, for a type that is none of those that are known to come back as they were.
+/// `.compared(..)`, for a type whose values are not known to be read back as they were written.
 fn compared(ty: &Type) -> TokenStream {
     if is_faithful(ty) {
         return TokenStream::new();

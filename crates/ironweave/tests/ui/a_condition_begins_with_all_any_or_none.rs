@@ -1,4 +1,4 @@
-// says: `count` is none of `all`, `any` and `none`: write `when(all order.lines in Packed)`
+// says: `count` is not one of `all`, `any` and `none`: write `when(all order.lines in Packed)`. To count, write a `#[guard(path)]`
 
 #[ironweave::model]
 pub mod shop {

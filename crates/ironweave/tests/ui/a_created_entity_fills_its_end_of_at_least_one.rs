@@ -1,4 +1,4 @@
-// says: `order` needs at least 1 `Line` in `lines`, and nothing links one: add `#[link(order.lines += ..)]`
+// says: `order` needs at least 1 `Line` in `lines`, and no arc links one: add `#[link(order.lines += ..)]`
 
 #[ironweave::model]
 pub mod shop {

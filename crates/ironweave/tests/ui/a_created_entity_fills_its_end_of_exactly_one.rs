@@ -1,4 +1,4 @@
-// says: `line` needs exactly one `Order` in `order`, and nothing links one: add `#[link(line.order += ..)]`
+// says: `line` needs exactly one `Order` in `order`, and no arc links one: add `#[link(line.order += ..)]`
 
 #[ironweave::model]
 pub mod shop {

@@ -1,4 +1,4 @@
-// says: `#[serde(skip)]` is not there for `size`: a field of an event has `default`, `default = "path"`, `rename = "name"` and `alias = "name"`. How a value is written is told by its type
+// says: `#[serde(skip)]` is not supported on `size`: a field of an event takes `default`, `default = "path"`, `rename = "name"` and `alias = "name"`. The type of a value determines how it is serialized
 
 #[ironweave::model]
 pub mod shop {

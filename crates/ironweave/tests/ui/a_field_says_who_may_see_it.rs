@@ -1,5 +1,5 @@
-// says: `note` is private to the model: write `pub note: String`, or `pub(self)` if that is meant
-// says: `size` is private to the model: write `pub size: u64`, or `pub(self)` if that is meant
+// says: `note` is private to the model: write `pub note: String`, or `pub(self)` if that is intended
+// says: `size` is private to the model: write `pub size: u64`, or `pub(self)` if that is intended
 
 #[ironweave::model]
 pub mod shop {

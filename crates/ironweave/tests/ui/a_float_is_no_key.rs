@@ -1,4 +1,4 @@
-// says: `f64` cannot be a key, since NaN is not equal to itself: use a whole number, of cents or micrometres
+// says: `f64` cannot be a key, because NaN is not equal to itself: use an integer, for example of cents
 
 #[ironweave::model]
 pub mod shop {

@@ -1,4 +1,4 @@
-// says: `Order` becomes a handle, which is Copy, Debug, Eq, Ord, Hash and serde already: remove the derive
+// says: `Order` becomes a handle, which has Copy, Debug, Eq, Ord, Hash and serde already: remove the derive
 
 #[ironweave::model]
 pub mod shop {

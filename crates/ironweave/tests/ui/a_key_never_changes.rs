@@ -1,4 +1,4 @@
-// says: `name` is the key of `Customer`, which never changes
+// says: `name` is the key of `Customer`, and a key never changes
 
 #[ironweave::model]
 pub mod shop {

@@ -1,4 +1,4 @@
-// says: `#[ironweave::model]` goes on an inline module: `pub mod name { .. }`
+// says: `#[ironweave::model]` belongs on an inline module: `pub mod name { .. }`
 
 #[ironweave::model]
 pub struct Order {

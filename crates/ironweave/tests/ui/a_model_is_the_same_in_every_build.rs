@@ -1,4 +1,4 @@
-// says: `#[cfg]` cannot stand on an event: the model is the same in every build (put the whole module under it)
+// says: `#[cfg]` is not allowed on an event: a model is the same in every build (put the attribute on the whole module)
 
 #[ironweave::model]
 pub mod shop {

@@ -1,4 +1,4 @@
-// says: `number` is the key of `Order`, which never changes
+// says: `number` is the key of `Order`, and a key never changes
 
 #[ironweave::model]
 pub mod shop {

@@ -1,4 +1,4 @@
-// says: `state` is reserved, every handle has it: choose another name for this field
+// says: `state` is reserved, because every handle has that method: choose another name for this field
 
 #[ironweave::model]
 pub mod shop {

@@ -1,4 +1,4 @@
-// says: no `Order` is ever `Paid`: add `#[to(Paid)]` to the state it comes from, create it `in Paid`, or keep it for later with `#[allow(unreached)]`
+// says: no `Order` can reach `Paid`: add `#[to(Paid)]` to another state, create it `in Paid`, or permit this with `#[allow(unreached)]`
 
 #[ironweave::model]
 pub mod shop {

@@ -1,4 +1,4 @@
-// says: `Paid` cannot be left: mark it `#[terminal]`, or add `#[to(..)]`
+// says: `Paid` has no moves: mark it `#[terminal]`, or add `#[to(..)]`
 
 #[ironweave::model]
 pub mod shop {

@@ -1,4 +1,4 @@
-// says: `Paid` is terminal, yet it has `#[to(..)]`: remove one of them
+// says: `Paid` is terminal but has `#[to(..)]`: remove one of them
 
 #[ironweave::model]
 pub mod shop {

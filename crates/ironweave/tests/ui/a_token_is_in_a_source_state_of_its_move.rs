@@ -1,4 +1,4 @@
-// says: `order` is a `Order<Paid>`, which this move does not take: it would always reject
+// says: `order` is a `Order<Paid>`, which is not a source of this move, so it would always reject
 
 #[ironweave::model]
 pub mod shop {

@@ -1,5 +1,5 @@
-// says: `OrderState` becomes an enum of tokens, of which each is used once: remove `Clone` (a plain handle, `token.any()`, can be copied)
-// says: `order` of `Refusal` is a token, which is used once: remove `Clone`, or bind a plain handle (an `AnyEvent` can be cloned)
+// says: `OrderState` becomes an enum of tokens, each of which can be used only once: remove `Clone` (a plain handle, `token.any()`, can be copied)
+// says: `order` of `Refusal` is a token, which can be used only once: remove `Clone`, or bind a plain handle (an `AnyEvent` can be cloned)
 
 #[ironweave::model]
 pub mod shop {

@@ -1,4 +1,4 @@
-// says: a value is a field of the event, `meta.time`, `name.field` of an entity that it binds, or a literal, and nothing is computed here: give the event a field with the result, or set it in a handler, which may compute (`#[may(set Entity.field)]`)
+// says: a value is a field of the event, `meta.time`, `name.field` of a bound entity, or a literal, because arcs compute nothing: add a field with the result to the event, or compute it in a handler (`#[may(set Entity.field)]`)
 
 #[ironweave::model]
 pub mod shop {

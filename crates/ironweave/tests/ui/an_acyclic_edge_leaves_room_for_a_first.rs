@@ -1,4 +1,4 @@
-// says: each `Folder` needs another in `parent`, and `acyclic` forbids to go round: there could be no first `Folder`; write `pub parent: Option<Folder>`
+// says: each `Folder` needs another in `parent`, and `acyclic` forbids cycles, so no first `Folder` could be created: write `pub parent: Option<Folder>`
 
 #[ironweave::model]
 pub mod shop {

@@ -1,4 +1,4 @@
-// says: `#[moves]` goes on a struct that is an `#[event]` or `#[immediate]`, and not on `Payment`, a struct without `#[event]` or `#[entity]`
+// says: `#[moves]` belongs on a struct that is an `#[event]` or `#[immediate]`, not on `Payment`, a struct without `#[event]` or `#[entity]`
 
 #[ironweave::model]
 pub mod shop {

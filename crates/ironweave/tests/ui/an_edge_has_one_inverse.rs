@@ -1,4 +1,4 @@
-// says: `Order::lines` has an inverse already, `order`: an edge has exactly one, so remove one of the two
+// says: `Order::lines` has an inverse already, `order`: an edge has exactly one inverse, so remove one of the two
 
 #[ironweave::model]
 pub mod shop {

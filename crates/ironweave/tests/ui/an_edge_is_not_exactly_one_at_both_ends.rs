@@ -1,4 +1,4 @@
-// says: `Order::line` and `Line::order` are exactly one at both ends: neither could be there before the other. Give one end room for none, as in `#[inverse(Order::line)] pub order: Option<Order>,`
+// says: `Order::line` and `Line::order` are exactly one at both ends, so neither entity could be created before the other: make one end optional, as in `#[inverse(Order::line)] pub order: Option<Order>,`
 
 #[ironweave::model]
 pub mod shop {

@@ -1,4 +1,4 @@
-// says: the model takes `Line` for an entity: write `#[entity]` before it
+// says: the model uses `Line` as an entity: add `#[entity]` to it
 
 #[ironweave::model]
 pub mod shop {

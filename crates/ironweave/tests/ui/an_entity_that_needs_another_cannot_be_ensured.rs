@@ -1,4 +1,4 @@
-// says: `Ensure<Account>` cannot create a `Account`: it needs exactly one `owner`
+// says: `Ensure<Account>` cannot create a `Account`: its edge `owner` must hold exactly one
 
 #[ironweave::model]
 pub mod shop {

@@ -1,4 +1,4 @@
-// says: `Ensure<Customer>` cannot create a `Customer`: nothing gives its field `credit`, which has no `#[default]`
+// says: `Ensure<Customer>` cannot create a `Customer`: its field `credit` has no `#[default]`
 
 #[ironweave::model]
 pub mod shop {

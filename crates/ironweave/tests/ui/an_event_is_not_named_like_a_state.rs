@@ -1,4 +1,4 @@
-// says: `Refused` is an event and a state of `Order`: `use shop::{state::*, *}` would bring in both, and the name could not be used; rename the event, to `OrderRefused` say
+// says: `Refused` is an event and a state of `Order`, so it would be ambiguous after `use shop::{state::*, *}`: rename the event, for example to `OrderRefused`
 
 #[ironweave::model]
 pub mod shop {

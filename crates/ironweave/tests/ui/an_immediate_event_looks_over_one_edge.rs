@@ -1,4 +1,4 @@
-// says: `when` of an immediate event follows one edge, but `line.order.lines` follows 2: let another immediate event move what is between, and look at the state of that
+// says: `when` of an immediate event follows one edge, but `line.order.lines` follows 2: let another immediate event move the entity in between, and test its state
 
 #[ironweave::model]
 pub mod shop {

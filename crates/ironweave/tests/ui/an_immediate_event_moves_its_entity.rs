@@ -1,4 +1,4 @@
-// says: an immediate event moves its entity, or it would fire for ever: add `#[moves(order: A -> B)]`
+// says: an immediate event must move its entity, or it would fire forever: add `#[moves(order: A -> B)]`
 
 #[ironweave::model]
 pub mod shop {

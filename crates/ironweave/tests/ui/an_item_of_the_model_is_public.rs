@@ -1,4 +1,4 @@
-// says: an event is `pub`: write `pub` before it, and narrow the visibility on the module
+// says: an event must be `pub`: write `pub` before it, and restrict the visibility of the module
 
 #[ironweave::model]
 pub mod shop {

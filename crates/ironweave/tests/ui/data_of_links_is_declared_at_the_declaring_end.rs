@@ -1,4 +1,4 @@
-// says: `data` is of the whole edge: write it at the end without `#[inverse]`
+// says: `data` belongs to the whole edge: write it at the end without `#[inverse]`
 
 #[ironweave::model]
 pub mod shop {

@@ -2,7 +2,7 @@
 // says: `HashMap` cannot be stored: use `BTreeMap` (field types must serialize in a fixed order)
 // says: the edge `Order::lines` has no inverse: add to `Line` the line `#[inverse(Order::lines)] pub orders: Many<Order>,` (`Option<Order>` for at most one, `Order` for exactly one)
 // says: `oder` is neither an entity field of `Sent` nor created by it: did you mean `order`?
-// says: `state` is reserved, every handle has it: choose another name for this field
+// says: `state` is reserved, because every handle has that method: choose another name for this field
 
 use ironweave::prelude::*;
 use shop::{state::*, *};

@@ -1,4 +1,4 @@
-// says: `Many` is for edges: an event has `Vec<Order>`
+// says: `Many` is for edges: write `Vec<Order>` in an event
 
 #[ironweave::model]
 pub mod shop {

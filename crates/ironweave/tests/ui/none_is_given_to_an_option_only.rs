@@ -1,4 +1,4 @@
-// says: `size` is a `u64`, and no `Option`: make it an `Option<u64>`, or write a `u64`
+// says: `size` is a `u64`, not an `Option`: declare it as `Option<u64>`, or write a `u64`
 
 #[ironweave::model]
 pub mod shop {

@@ -1,4 +1,4 @@
-// says: `cascading` is no policy of `on_delete`: did you mean `cascade`?
+// says: `cascading` is not a policy of `on_delete`: did you mean `cascade`?
 
 #[ironweave::model]
 pub mod shop {

@@ -1,4 +1,4 @@
-// says: only an edge from an entity type to itself can lead back: remove `acyclic`
+// says: only an edge from an entity type to itself can have a cycle: remove `acyclic`
 
 #[ironweave::model]
 pub mod shop {

@@ -1,4 +1,4 @@
-// says: `counted` is for `Many`: at most one is no need to count
+// says: `counted` is for `Many`: remove it from an end that holds at most one
 
 #[ironweave::model]
 pub mod shop {

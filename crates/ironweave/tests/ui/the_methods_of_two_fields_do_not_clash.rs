@@ -1,4 +1,4 @@
-// says: the method `set_note` would be there twice: it is already `set_note` of the field `note`
+// says: the method `set_note` would be generated twice: it is already `set_note` of the field `note`
 
 #[ironweave::model]
 pub mod shop {

@@ -1,4 +1,4 @@
-// says: `order` is moved twice by `Changed`: an event moves an entity once, so remove one `#[moves(..)]`
+// says: `order` is moved twice by `Changed`: an event moves an entity only once, so remove one `#[moves(..)]`
 
 #[ironweave::model]
 pub mod shop {
