@@ -35,7 +35,7 @@ pub(super) const SEARCH_BYTES_MAX: u64 = 1 << 30;
 pub(super) struct Behind {
     /// Whether a clean end is looked behind too; one who polls need not.
     pub thorough: bool,
-    /// See [`super::Options::search_bytes_max`].
+    /// See [`super::LogOptions::search_bytes_max`].
     pub search_bytes_max: u64,
 }
 
@@ -128,6 +128,30 @@ impl Chain {
                 sums: [0; SUMS as usize],
             }),
         }
+    }
+
+    /// Takes in what another chain of the same directory has read or written beyond this one: O(that), not O(chain).
+    /// False if this one is not a prefix of the other, and then it is as before.
+    pub fn catch_up(&mut self, with: &Self) -> bool {
+        let (marks, sealed) = (self.marks.len(), self.sealed.len());
+        let last = self.marks.last().map(|mark| (mark.seq, mark.offset));
+        let there = marks
+            .checked_sub(1)
+            .map(|i| with.marks.get(i).map(|m| (m.seq, m.offset)));
+        let is_prefix = self.store == with.store
+            && self.next() <= with.next()
+            && self.dir == with.dir
+            && there.is_none_or(|there| there == last)
+            && sealed <= with.sealed.len();
+        if !is_prefix {
+            return false;
+        }
+        self.marks.extend_from_slice(&with.marks[marks..]);
+        self.sealed.extend_from_slice(&with.sealed[sealed..]);
+        self.lines.clone_from(&with.lines);
+        (self.head, self.durable, self.end) = (with.head, with.durable, with.end);
+        (self.sum, self.last_at, self.timeline) = (with.sum, with.last_at, with.timeline);
+        true
     }
 
     /// The sequence after the last.

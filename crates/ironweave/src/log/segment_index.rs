@@ -52,14 +52,14 @@ const PLACE_BITS: u32 = 3;
 type Page = [u8; PAGE_BYTES];
 
 /// An index that is open.
-pub(crate) struct Side {
+pub(crate) struct SegmentIndex {
     file: File,
     of: Sealed,
     leaves: u64,
     seed: u64,
 }
 
-impl Side {
+impl SegmentIndex {
     /// Opens the index of a segment, if it is one of that and its header is whole.
     pub(super) fn open(path: &Path, store: u64, of: Sealed) -> Option<Self> {
         let file = File::open(path).ok()?;
