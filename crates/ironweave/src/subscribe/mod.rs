@@ -35,35 +35,7 @@ use crate::subscribe::filter::Filter;
 /// as durable as the store promises. After an error it tries again from the same place.
 ///
 /// ```
-/// # #[ironweave::model]
-/// # pub mod lamps {
-/// #     use ironweave::prelude::*;
-/// #     /// A lamp.
-/// #     #[entity]
-/// #     pub struct Lamp {
-/// #         /// Where it stands.
-/// #         #[key]
-/// #         pub room: String,
-/// #     }
-/// #     /// Whether it burns.
-/// #     #[states(Lamp)]
-/// #     pub enum LampState {
-/// #         /// It does not.
-/// #         #[initial]
-/// #         #[to(On)]
-/// #         Off,
-/// #         /// It does.
-/// #         #[to(Off)]
-/// #         On,
-/// #     }
-/// #     /// Somebody presses the switch.
-/// #     #[event]
-/// #     #[moves(lamp: Off -> On)]
-/// #     pub struct Lit {
-/// #         /// Which one.
-/// #         pub lamp: Ensure<Lamp>,
-/// #     }
-/// # }
+/// # mod doc { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/doc/lamps.rs")); } use doc::lamps;
 /// use ironweave::prelude::*;
 /// use lamps::Lit;
 ///
@@ -120,24 +92,14 @@ impl<M: Model> Store<M> {
     /// The transactions after a frame: after the one that a consumer took in last, if it kept the position of that.
     ///
     /// ```
-    /// # #[ironweave::model]
-    /// # pub mod lamps {
-    /// #     use ironweave::prelude::*;
-    /// #     /// A lamp.
-    /// #     #[entity]
-    /// #     pub struct Lamp {}
-    /// #     /// Somebody buys one.
-    /// #     #[event]
-    /// #     #[create(lamp: Lamp)]
-    /// #     pub struct Bought {}
-    /// # }
+    /// # mod doc { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/doc/lamps.rs")); } use doc::lamps;
     /// use ironweave::prelude::*;
     /// use lamps::Bought;
     ///
     /// let mut store = Store::<lamps::Model>::memory();
-    /// store.step(Bought {});
+    /// store.step(Bought { room: "hall".into() });
     /// let first = store.subscribe(0)?.try_next()?.expect("it is there").position();
-    /// let second = store.step(Bought {}).seq;
+    /// let second = store.step(Bought { room: "attic".into() }).seq;
     /// let next = store.subscribe_since(first)?.try_next()?;
     /// assert_eq!(next.map(|report| report.seq()), Some(second));
     /// # Ok::<(), Box<dyn std::error::Error>>(())
