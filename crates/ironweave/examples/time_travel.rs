@@ -84,7 +84,7 @@ fn board(db: &impl Db) -> String {
 
 pub fn run(out: &mut dyn io::Write) -> Result<(), Box<dyn Error>> {
     let hour = |h: i64| Timestamp::from_secs(1_767_225_600 + h * 3_600);
-    let by = |h, actor: &str| Meta::new().time(hour(h)).actor(actor);
+    let by = |h, actor: &str| Meta::new().with_time(hour(h)).with_actor(actor);
     let deploy = |tag: &str| Deploy {
         release: tag.into(),
     };
@@ -121,7 +121,7 @@ pub fn run(out: &mut dyn io::Write) -> Result<(), Box<dyn Error>> {
     // The actor and the event of the last change.
     for (release, history) in store.history_of_key::<Release>("api-2")? {
         let last = history.last().expect("it was built");
-        let actor = last.meta.get_actor().unwrap_or("unknown");
+        let actor = last.meta.actor().unwrap_or("unknown");
         writeln!(
             out,
             "{release}:    {} by {actor} at {}",
@@ -151,7 +151,7 @@ pub fn run(out: &mut dyn io::Write) -> Result<(), Box<dyn Error>> {
     assert_eq!(rehearsal.fingerprint(), store.fingerprint());
 
     while let Some(report) = chat.try_next()? {
-        let actor = report.meta().get_actor().unwrap_or("unknown").to_owned();
+        let actor = report.meta().actor().unwrap_or("unknown").to_owned();
         for event in report.fired::<Deploy>() {
             writeln!(
                 out,

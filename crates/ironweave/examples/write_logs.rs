@@ -60,7 +60,7 @@ fn describe_all(dir: &Path) -> Done {
 
 /// The metadata of the nth second of a day.
 fn at(second: i64) -> Meta {
-    Meta::new().time(Timestamp::from_micros(
+    Meta::new().with_time(Timestamp::from_micros(
         1_790_000_000_000_000 + second * 1_000_000,
     ))
 }
@@ -79,10 +79,10 @@ fn constructs(dir: &Path) -> Done {
     let three = store.try_step_with(at(3), ordered("bob", 3))?.created.order;
 
     let meta = at(4)
-        .actor("ann")
-        .correlation("request of Monday")
-        .causation(1)
-        .idempotency_key("lines-1");
+        .with_actor("ann")
+        .with_correlation("request of Monday")
+        .with_causation(1)
+        .with_idempotency_key("lines-1");
     let mut t = store.begin_with(meta)?;
     let mut lines = Vec::new();
     for (sku, amount) in [("screw", 10), ("nail", 3), ("bolt", 1_000_000)] {
@@ -164,7 +164,7 @@ fn constructs(dir: &Path) -> Done {
         city: city.map(str::to_owned),
         credit,
     };
-    store.try_step_with(at(19).actor("ann"), moved("ada", Some("London"), -5))?;
+    store.try_step_with(at(19).with_actor("ann"), moved("ada", Some("London"), -5))?;
     store.try_step_with(at(20), moved("eve", None, i64::MAX))?;
     let mut marks = std::collections::BTreeMap::new();
     marks.insert("a\nb".to_owned(), vec![1, 70_000]);
@@ -223,7 +223,7 @@ fn constructs(dir: &Path) -> Done {
         .try_step_with(at(36), ordered("eve", 2))?
         .created
         .order;
-    let mut t = store.begin_with(at(37).idempotency_key("clear"))?;
+    let mut t = store.begin_with(at(37).with_idempotency_key("clear"))?;
     t.apply(Cleared {
         orders: vec![one, four, again],
     })?;

@@ -28,7 +28,7 @@ command = ["sh", "-c", '''
     // The store has a transaction of the future, as if the clock had been set back since then.
     let mut store = BuildStore::open(place.path("out/store")).unwrap();
     let future = "2999-01-01T00:00:00Z".parse().unwrap();
-    let mut t = store.begin_with(Meta::new().time(future)).unwrap();
+    let mut t = store.begin_with(Meta::new().with_time(future)).unwrap();
     t.apply(WantCreated {
         partitions: vec![Ensure::from("good")],
     })

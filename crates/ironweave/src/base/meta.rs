@@ -1,17 +1,17 @@
-//! Metadata of a transaction: when it is, who asked for it, and in answer to what.
+//! Metadata of a transaction: its time, the principal that initiated it, and what it belongs to.
 
 use crate::base::error::StepError;
 use crate::base::position::Seq;
 use crate::base::position::{FrameRef, Position};
 use crate::base::time::Timestamp;
 
-/// What a transaction says of itself beside its events; see [`Store::begin_with`](crate::Store::begin_with).
+/// The metadata of a transaction; see [`Store::begin_with`](crate::Store::begin_with).
 ///
 /// ```
 /// use ironweave::Meta;
 ///
-/// let meta = Meta::new().actor("ann").idempotency_key("request-17");
-/// assert_eq!(meta.get_actor(), Some("ann"));
+/// let meta = Meta::new().with_actor("ann").with_idempotency_key("request-17");
+/// assert_eq!(meta.actor(), Some("ann"));
 /// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Meta {
@@ -21,11 +21,11 @@ pub struct Meta {
     pub(crate) causation: Option<Seq>,
     pub(crate) key: Option<String>,
     pub(crate) expect: Option<Seq>,
-    /// What the caller knows of the frames that it names, until the store has compared them.
+    /// The positions of the frames that it names, until the store has compared them.
     positions: Option<Box<Positions>>,
 }
 
-/// The positions of the frames that a transaction names, where it names them by those. Most name none.
+/// The positions of the frames that a transaction names by position. Most name none.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct Positions {
     causation: Option<Position>,
@@ -33,29 +33,29 @@ struct Positions {
 }
 
 impl Meta {
-    /// Nothing but the time of the clock.
+    /// No metadata but the time of the clock.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// A time of the caller's instead of the clock's; one before that of the last transaction rejects.
+    /// The time of the transaction, instead of the clock's. One before that of the last transaction rejects.
     #[must_use]
-    pub fn time(mut self, time: Timestamp) -> Self {
+    pub fn with_time(mut self, time: Timestamp) -> Self {
         self.time = Some(time);
         self
     }
 
-    /// Who asks.
+    /// The principal that initiated the transaction.
     #[must_use]
-    pub fn actor(mut self, actor: impl Into<String>) -> Self {
+    pub fn with_actor(mut self, actor: impl Into<String>) -> Self {
         self.actor = Some(actor.into());
         self
     }
 
-    /// What larger matter it belongs to.
+    /// Correlation id: groups the transactions of one request or process.
     #[must_use]
-    pub fn correlation(mut self, correlation: impl Into<String>) -> Self {
+    pub fn with_correlation(mut self, correlation: impl Into<String>) -> Self {
         self.correlation = Some(correlation.into());
         self
     }
@@ -63,24 +63,24 @@ impl Meta {
     /// The transaction of this store that it follows from. One that the log does not have rejects; of a
     /// [`Position`], the sequence is written.
     #[must_use]
-    pub fn causation(mut self, frame: impl Into<FrameRef>) -> Self {
+    pub fn with_causation(mut self, frame: impl Into<FrameRef>) -> Self {
         let frame = frame.into();
         self.causation = Some(frame.seq());
         self.name(|positions| positions.causation = frame.position());
         self
     }
 
-    /// A name for the request: a second transaction with the same key and the same events does nothing and gives
-    /// the receipts of the first; one with other events rejects.
+    /// Idempotency key: the name of the request. A second transaction with the same key and the same events does nothing
+    /// and gives the receipts of the first; one with other events rejects.
     #[must_use]
-    pub fn idempotency_key(mut self, key: impl Into<String>) -> Self {
+    pub fn with_idempotency_key(mut self, key: impl Into<String>) -> Self {
         self.key = Some(key.into());
         self
     }
 
     /// Rejects with a conflict where an entity that an event binds has changed since this transaction; O(frames
-    /// since). One that the log does not have, be it past its end or of another history, rejects as an error of
-    /// storage: see [`Store::locate`](crate::Store::locate).
+    /// since). One that the log does not have, because it is past the end or of another history, rejects: see
+    /// [`Store::locate`](crate::Store::locate).
     #[must_use]
     pub fn expect(mut self, frame: impl Into<FrameRef>) -> Self {
         let frame = frame.into();
@@ -127,31 +127,31 @@ impl Meta {
 
     /// The time; `None` where it is the clock's.
     #[must_use]
-    pub fn get_time(&self) -> Option<Timestamp> {
+    pub fn time(&self) -> Option<Timestamp> {
         self.time
     }
 
-    /// Who asks.
+    /// The principal that initiated the transaction.
     #[must_use]
-    pub fn get_actor(&self) -> Option<&str> {
+    pub fn actor(&self) -> Option<&str> {
         self.actor.as_deref()
     }
 
-    /// What larger matter it belongs to.
+    /// Correlation id: groups the transactions of one request or process.
     #[must_use]
-    pub fn get_correlation(&self) -> Option<&str> {
+    pub fn correlation(&self) -> Option<&str> {
         self.correlation.as_deref()
     }
 
     /// The transaction that it follows from.
     #[must_use]
-    pub fn get_causation(&self) -> Option<Seq> {
+    pub fn causation(&self) -> Option<Seq> {
         self.causation
     }
 
-    /// The name of the request.
+    /// The idempotency key: the name of the request.
     #[must_use]
-    pub fn get_idempotency_key(&self) -> Option<&str> {
+    pub fn idempotency_key(&self) -> Option<&str> {
         self.key.as_deref()
     }
 }

@@ -40,25 +40,15 @@ pub type Seq = u64;
 /// [`Meta::expect`]: crate::Meta::expect
 ///
 /// ```
-/// # #[ironweave::model]
-/// # pub mod lamps {
-/// #     use ironweave::prelude::*;
-/// #     /// A lamp.
-/// #     #[entity]
-/// #     pub struct Lamp {}
-/// #     /// Somebody buys one.
-/// #     #[event]
-/// #     #[create(lamp: Lamp)]
-/// #     pub struct Bought {}
-/// # }
+/// # mod doc { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/doc/lamps.rs")); } use doc::lamps;
 /// use ironweave::Position;
 /// use ironweave::prelude::*;
 /// use lamps::{Bought, Model};
 ///
 /// let mut store = Store::<Model>::memory();
-/// let bought = store.step(Bought {}).position(&store)?;
+/// let bought = store.step(Bought { room: "hall".into() }).position(&store)?;
 /// let header = bought.to_string();
-/// store.step(Bought {});
+/// store.step(Bought { room: "attic".into() });
 ///
 /// let read: Position = header.parse()?;
 /// assert_eq!(read, bought);
@@ -66,7 +56,7 @@ pub type Seq = u64;
 ///
 /// // Another store has a frame of that number too, and is another store.
 /// let mut other = Store::<Model>::memory();
-/// other.step(Bought {});
+/// other.step(Bought { room: "hall".into() });
 /// assert!(other.since(read).is_err_and(|e| e.is_other_history()));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```

@@ -50,35 +50,7 @@ pub trait Fold<M: Model>: Default + Serialize + DeserializeOwned {
 /// A table and how far it is. It can be sent to another thread, if the table can.
 ///
 /// ```
-/// # #[ironweave::model]
-/// # pub mod lamps {
-/// #     use ironweave::prelude::*;
-/// #     /// A lamp.
-/// #     #[entity]
-/// #     pub struct Lamp {
-/// #         /// Where it stands.
-/// #         #[key]
-/// #         pub room: String,
-/// #     }
-/// #     /// Whether it burns.
-/// #     #[states(Lamp)]
-/// #     pub enum LampState {
-/// #         /// It does not.
-/// #         #[initial]
-/// #         #[to(On)]
-/// #         Off,
-/// #         /// It does.
-/// #         #[to(Off)]
-/// #         On,
-/// #     }
-/// #     /// Somebody presses the switch.
-/// #     #[event]
-/// #     #[moves(lamp: Off -> On)]
-/// #     pub struct Lit {
-/// #         /// Which one.
-/// #         pub lamp: Ensure<Lamp>,
-/// #     }
-/// # }
+/// # mod doc { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/doc/lamps.rs")); } use doc::lamps;
 /// use ironweave::prelude::*;
 /// use ironweave::{Fold, Report};
 /// use lamps::{Lit, Model};

@@ -37,35 +37,7 @@ use crate::store::version::Version;
 /// An immutable value of the whole graph, as it was after one transaction. A clone is O(1).
 ///
 /// ```
-/// # #[ironweave::model]
-/// # pub mod lamps {
-/// #     use ironweave::prelude::*;
-/// #     /// A lamp.
-/// #     #[entity]
-/// #     pub struct Lamp {
-/// #         /// Where it stands.
-/// #         #[key]
-/// #         pub room: String,
-/// #     }
-/// #     /// Whether it burns.
-/// #     #[states(Lamp)]
-/// #     pub enum LampState {
-/// #         /// It does not.
-/// #         #[initial]
-/// #         #[to(On)]
-/// #         Off,
-/// #         /// It does.
-/// #         #[to(Off)]
-/// #         On,
-/// #     }
-/// #     /// Somebody presses the switch.
-/// #     #[event]
-/// #     #[moves(lamp: Off -> On)]
-/// #     pub struct Lit {
-/// #         /// Which one.
-/// #         pub lamp: Ensure<Lamp>,
-/// #     }
-/// # }
+/// # mod doc { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/doc/lamps.rs")); } use doc::lamps;
 /// use ironweave::prelude::*;
 /// use lamps::{Lamp, Lit, state::On};
 ///

@@ -52,9 +52,9 @@ pub struct GuardContext<'g> {
 /// # use ironweave::prelude::*;
 /// # use desk::Asked;
 /// let mut store = Store::<desk::Model>::memory();
-/// let early = Meta::new().time(Timestamp::from_secs(30));
+/// let early = Meta::new().with_time(Timestamp::from_secs(30));
 /// store.try_step_with(early, Asked { customer: "ann".into() })?;
-/// let late = Meta::new().time(Timestamp::from_secs(90));
+/// let late = Meta::new().with_time(Timestamp::from_secs(90));
 /// let e = store.try_step_with(late, Asked { customer: "ann".into() }).unwrap_err();
 /// assert_eq!(e.to_string(), "Asked: guard in_time: the trial of ann has ended");
 /// # Ok(())

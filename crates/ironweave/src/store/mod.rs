@@ -57,35 +57,7 @@ use crate::store::version::{At, Version};
 /// A graph of the entities of model `M`, and its log.
 ///
 /// ```
-/// # #[ironweave::model]
-/// # pub mod lamps {
-/// #     use ironweave::prelude::*;
-/// #     /// A lamp.
-/// #     #[entity]
-/// #     pub struct Lamp {
-/// #         /// Where it stands.
-/// #         #[key]
-/// #         pub room: String,
-/// #     }
-/// #     /// Whether it burns.
-/// #     #[states(Lamp)]
-/// #     pub enum LampState {
-/// #         /// It does not.
-/// #         #[initial]
-/// #         #[to(On)]
-/// #         Off,
-/// #         /// It does.
-/// #         #[to(Off)]
-/// #         On,
-/// #     }
-/// #     /// Somebody presses the switch.
-/// #     #[event]
-/// #     #[moves(lamp: Off -> On)]
-/// #     pub struct Lit {
-/// #         /// Which one.
-/// #         pub lamp: Ensure<Lamp>,
-/// #     }
-/// # }
+/// # mod doc { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/doc/lamps.rs")); } use doc::lamps;
 /// use ironweave::prelude::*;
 /// use lamps::{Lamp, Lit, state::On};
 ///
@@ -256,24 +228,14 @@ impl<M: Model> Store<M> {
     /// The error is the closure's own type: any that is made from a [`StepError`].
     ///
     /// ```
-    /// # #[ironweave::model]
-    /// # pub mod lamps {
-    /// #     use ironweave::prelude::*;
-    /// #     /// A lamp.
-    /// #     #[entity]
-    /// #     pub struct Lamp {}
-    /// #     /// A customer buys a lamp.
-    /// #     #[event]
-    /// #     #[create(lamp: Lamp)]
-    /// #     pub struct Bought {}
-    /// # }
+    /// # mod doc { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/doc/lamps.rs")); } use doc::lamps;
     /// use ironweave::prelude::*;
     /// use lamps::{Bought, Lamp};
     ///
     /// let mut store = Store::<lamps::Model>::memory();
     /// let (lamps, committed) = store.transaction(|t| {
-    ///     let first = t.apply(Bought {})?.created.lamp;
-    ///     let second = t.apply(Bought {})?.created.lamp;
+    ///     let first = t.apply(Bought { room: "hall".into() })?.created.lamp;
+    ///     let second = t.apply(Bought { room: "attic".into() })?.created.lamp;
     ///     Ok::<_, StepError>([first, second])
     /// })?;
     /// assert!(lamps[1].exists(&store));

@@ -37,22 +37,12 @@ impl<M: Model> Store<M> {
     /// idempotency keys and no `expect`.
     ///
     /// ```
-    /// # #[ironweave::model]
-    /// # pub mod lamps {
-    /// #     use ironweave::prelude::*;
-    /// #     /// A lamp.
-    /// #     #[entity]
-    /// #     pub struct Lamp {}
-    /// #     /// Somebody buys one.
-    /// #     #[event]
-    /// #     #[create(lamp: Lamp)]
-    /// #     pub struct Bought {}
-    /// # }
+    /// # mod doc { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/doc/lamps.rs")); } use doc::lamps;
     /// use ironweave::prelude::*;
     /// use lamps::{Bought, Lamp};
     ///
     /// let mut store = Store::<lamps::Model>::unlogged();
-    /// store.try_step(Bought {})?;
+    /// store.try_step(Bought { room: "hall".into() })?;
     /// assert_eq!(store.count::<Lamp, Any>(), 1);
     /// assert!(store.frames(0).is_err());
     /// # Ok::<(), StepError>(())

@@ -219,30 +219,20 @@ impl<'a, M: Model> Transaction<'a, M> {
     /// The one that it returns to can be used again.
     ///
     /// ```
-    /// # #[ironweave::model]
-    /// # pub mod lamps {
-    /// #     use ironweave::prelude::*;
-    /// #     /// A lamp.
-    /// #     #[entity]
-    /// #     pub struct Lamp {}
-    /// #     /// Somebody buys one.
-    /// #     #[event]
-    /// #     #[create(lamp: Lamp)]
-    /// #     pub struct Bought {}
-    /// # }
+    /// # mod doc { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/doc/lamps.rs")); } use doc::lamps;
     /// use ironweave::prelude::*;
     /// use lamps::{Bought, Lamp};
     ///
     /// let mut store = Store::<lamps::Model>::memory();
     /// let mut t = store.begin();
     /// let nothing = t.savepoint();
-    /// t.apply(Bought {})?;
+    /// t.apply(Bought { room: "hall".into() })?;
     /// let one = t.savepoint();
-    /// t.apply(Bought {})?;
+    /// t.apply(Bought { room: "attic".into() })?;
     /// t.rollback_to(nothing)?;
     /// // The rollback has undone it.
     /// assert!(matches!(t.rollback_to(one), Err(StepError::StaleSavepoint)));
-    /// t.apply(Bought {})?;
+    /// t.apply(Bought { room: "cellar".into() })?;
     /// t.commit()?;
     /// assert_eq!(store.count::<Lamp, Any>(), 1);
     /// # Ok::<(), StepError>(())

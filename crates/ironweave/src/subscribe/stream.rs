@@ -24,43 +24,15 @@ const WAITING_MAX: usize = 64;
 /// has been told; after an error it tries again from the same place.
 ///
 /// ```
-/// # #[ironweave::model]
-/// # pub mod lamps {
-/// #     use ironweave::prelude::*;
-/// #     /// A lamp.
-/// #     #[entity]
-/// #     pub struct Lamp {
-/// #         /// Where it stands.
-/// #         #[key]
-/// #         pub room: String,
-/// #     }
-/// #     /// Whether it burns.
-/// #     #[states(Lamp)]
-/// #     pub enum LampState {
-/// #         /// It does not.
-/// #         #[initial]
-/// #         #[to(On)]
-/// #         Off,
-/// #         /// It does.
-/// #         #[to(Off)]
-/// #         On,
-/// #     }
-/// #     /// Somebody presses the switch.
-/// #     #[event]
-/// #     #[moves(lamp: Off -> On)]
-/// #     pub struct Lit {
-/// #         /// Which one.
-/// #         pub lamp: Ensure<Lamp>,
-/// #     }
-/// # }
+/// # mod doc { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/doc/lamps.rs")); } use doc::lamps;
 /// use futures_core::Stream;
 /// use ironweave::prelude::*;
 ///
-/// fn watch(store: &Store<lamps::Model>) -> Result<impl Stream + Send + use<>, StorageError> {
-///     store.subscribe(0)?.event::<lamps::Lit>().into_stream()
+/// fn watch(store: &Store<lamps::Model>) -> Result<impl Stream + Send + use<>, ReadError> {
+///     Ok(store.subscribe(0)?.event::<lamps::Lit>().into_stream()?)
 /// }
 /// # watch(&Store::memory())?;
-/// # Ok::<(), StorageError>(())
+/// # Ok::<(), ReadError>(())
 /// ```
 pub struct SubscriptionStream<M: Model> {
     queue: Arc<Queue<M>>,

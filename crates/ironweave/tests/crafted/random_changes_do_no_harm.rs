@@ -306,7 +306,7 @@ fn changed_logs_of_the_shop_are_refused_or_behave_as_any_log() {
             for order in orders {
                 let _ = store.try_step(OrderDropped { order });
             }
-            let key = Meta::new().idempotency_key("lines-1");
+            let key = Meta::new().with_idempotency_key("lines-1");
             if let Ok(mut t) = store.begin_with(key) {
                 let _ = t.apply(LineAdded {
                     order: Key::new((2026, 1)),

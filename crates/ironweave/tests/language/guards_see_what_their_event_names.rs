@@ -107,7 +107,7 @@ fn sees_all(event: &Came, db: &Guarded<'_, Came>) -> Result<(), Reject> {
     assert_eq!(doctor.map(|d| d.name(db)), Some("eve"));
     assert_eq!(others, event.others);
     assert_eq!(visit.urgent(db), event.urgent);
-    assert_eq!(db.meta().get_actor(), Some("reception"));
+    assert_eq!(db.meta().actor(), Some("reception"));
     if db.time() == Timestamp::from_secs(90) {
         return Err(Reject::new(format!("{patient} came too late")));
     }
@@ -141,7 +141,7 @@ impl Apply for Resized {
 fn clinic() -> (Store<clinic::Model>, [Patient; 2]) {
     let mut store = Store::<clinic::Model>::memory();
     let patients = ["ann", "eve"].map(|name| {
-        let meta = Meta::new().time(Timestamp::from_secs(1));
+        let meta = Meta::new().with_time(Timestamp::from_secs(1));
         let born = store.try_step_with(meta, Born { name: name.into() });
         born.expect("it has a name").created.patient.any()
     });
@@ -163,8 +163,8 @@ fn a_guard_sees_what_its_event_binds_and_creates_and_the_transaction_before_any_
     let (mut store, patients) = clinic();
     let at = |secs| {
         Meta::new()
-            .actor("reception")
-            .time(Timestamp::from_secs(secs))
+            .with_actor("reception")
+            .with_time(Timestamp::from_secs(secs))
     };
     let event = came(&store, patients);
     let late = store.try_step_with(at(90), event).map(|_| ());
@@ -198,7 +198,7 @@ fn a_guard_sees_what_its_event_binds_and_creates_and_the_transaction_before_any_
 #[test]
 fn an_error_of_the_program_comes_out_of_guards_handlers_and_invariants_as_it_went_in() {
     let (mut store, patients) = clinic();
-    let meta = Meta::new().actor("reception");
+    let meta = Meta::new().with_actor("reception");
     let event = came(&store, patients);
     store
         .try_step_with(meta, event)

@@ -49,15 +49,15 @@ pub fn frames<M: ironweave::Model>(
         write!(text, "frame {} {}", frame.seq, frame.time)?;
         let meta = &frame.meta;
         for (name, value) in [
-            ("actor", meta.get_actor()),
-            ("correlation", meta.get_correlation()),
-            ("key", meta.get_idempotency_key()),
+            ("actor", meta.actor()),
+            ("correlation", meta.correlation()),
+            ("key", meta.idempotency_key()),
         ] {
             if let Some(value) = value {
                 write!(text, " {name} {value:?}")?;
             }
         }
-        if let Some(seq) = meta.get_causation() {
+        if let Some(seq) = meta.causation() {
             write!(text, " causation {seq}")?;
         }
         writeln!(text)?;

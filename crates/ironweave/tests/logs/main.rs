@@ -104,7 +104,7 @@ fn a_log_with_each_construct_is_opened_checked_and_continued() {
 
     // Idempotency keys are known, with the entities that their events created.
     let mut t = store
-        .begin_with(Meta::new().idempotency_key("lines-1"))
+        .begin_with(Meta::new().with_idempotency_key("lines-1"))
         .expect("the log can be read");
     let added = t.apply(LineAdded {
         order: Key::new((2026, 1)),

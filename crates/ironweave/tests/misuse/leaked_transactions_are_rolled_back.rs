@@ -7,7 +7,7 @@ fn a_leaked_transaction_never_joins_the_next() {
     for (dir, mut store) in stores() {
         store.step(Opened { number: 1 });
         let (print, seq) = (store.fingerprint(), store.seq());
-        let meta = Meta::new().actor("ann").idempotency_key("leaked");
+        let meta = Meta::new().with_actor("ann").with_idempotency_key("leaked");
         let mut t = store.begin_with(meta.clone()).unwrap();
         t.apply(Opened { number: 2 }).unwrap();
         let leaked = t.savepoint();

@@ -8,7 +8,7 @@ fn a_repeated_transaction_gives_its_first_receipts_whatever_it_tried() {
         store.step(Opened { number: 1 });
         let time = Timestamp::now();
         let attempt = |store: &mut Store<desk::Model>| -> Result<_, StepError> {
-            let meta = Meta::new().idempotency_key("k").time(time);
+            let meta = Meta::new().with_idempotency_key("k").with_time(time);
             let mut t = store.begin_with(meta)?;
             let a = t.apply(Opened { number: 2 })?;
             // It is rejected, and the transaction continues.
@@ -33,7 +33,7 @@ fn a_repeated_transaction_gives_its_first_receipts_whatever_it_tried() {
         assert_eq!(first.4, [false; 3]);
         // The time of the store is later by now.
         let later = Timestamp::from_micros(time.as_micros() + 1_000_000);
-        let meta = Meta::new().time(later);
+        let meta = Meta::new().with_time(later);
         store.try_step_with(meta, Opened { number: 9 }).unwrap();
         let print = store.fingerprint();
         let mut store = reopened(dir.path(), store);
@@ -45,7 +45,7 @@ fn a_repeated_transaction_gives_its_first_receipts_whatever_it_tried() {
             assert_eq!(store.fingerprint(), print);
         }
         // Other events are another transaction, even where the first attempt would have rejected them.
-        let meta = || Meta::new().idempotency_key("k");
+        let meta = || Meta::new().with_idempotency_key("k");
         let mut t = store.begin_with(meta()).unwrap();
         t.apply(Opened { number: 2 }).unwrap();
         let other = t.apply(Opened { number: 7 });
@@ -60,7 +60,7 @@ fn a_repeated_transaction_gives_its_first_receipts_whatever_it_tried() {
 #[test]
 fn a_stale_savepoint_of_a_repeated_transaction_is_refused_too() {
     let mut store = Store::<desk::Model>::paranoid();
-    let meta = || Meta::new().idempotency_key("k");
+    let meta = || Meta::new().with_idempotency_key("k");
     store.try_step_with(meta(), Opened { number: 1 }).unwrap();
     let mut t = store.begin_with(meta()).unwrap();
     let first = t.savepoint();
@@ -75,7 +75,7 @@ fn a_stale_savepoint_of_a_repeated_transaction_is_refused_too() {
 #[test]
 fn an_event_that_cannot_be_written_is_recognised_by_its_other_fields() {
     let mut store = Store::<desk::Model>::paranoid();
-    let meta = || Meta::new().idempotency_key("k");
+    let meta = || Meta::new().with_idempotency_key("k");
     let labelled = |name: &str| Labelled {
         name: name.into(),
         note: fussy("n"),

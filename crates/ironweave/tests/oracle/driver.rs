@@ -212,9 +212,9 @@ impl Run<'_> {
         let base = self.world.clone();
         let key = format!("step {}", self.step);
         let keyed = commit && self.step % 4 == 1;
-        let mut meta = Meta::new().time(time);
+        let mut meta = Meta::new().with_time(time);
         if keyed {
-            meta = meta.idempotency_key(&*key);
+            meta = meta.with_idempotency_key(&*key);
         }
         let mut t = store
             .begin_with(meta)

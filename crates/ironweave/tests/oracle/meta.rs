@@ -34,8 +34,8 @@ pub fn repeated(
     // It has no time that is before the last one's.
     let meta = || {
         Meta::new()
-            .idempotency_key(key)
-            .time(Timestamp::from_micros(0))
+            .with_idempotency_key(key)
+            .with_time(Timestamp::from_micros(0))
     };
     let begin = |store: &mut Store<Model>, events: &[Tried], exact: bool| {
         let mut t = store.begin_with(meta()).map_err(|e| e.to_string())?;
@@ -99,7 +99,9 @@ pub fn expects(
     (fire, time): (&Fire, i64),
     named: &[(u16, Oid)],
 ) -> Result<(), Wrong> {
-    let meta = Meta::new().time(Timestamp::from_micros(time)).expect(then);
+    let meta = Meta::new()
+        .with_time(Timestamp::from_micros(time))
+        .expect(then);
     let mut t = store.begin_with(meta).map_err(|e| e.to_string())?;
     let outcome = t.apply_any(&event(fire.event, fire.fields.clone()));
     let outcome = outcome.err().map(|e| variant(&e));

@@ -102,7 +102,7 @@ pub fn with(
 ) -> (Snapshot<Model>, Option<Snapshot<Model>>) {
     let base = store.snapshot();
     let event = event(fire.event, fire.fields.clone());
-    let after = base.with_any(Meta::new().time(time), &event);
+    let after = base.with_any(Meta::new().with_time(time), &event);
     (base, after.ok().map(|(after, ..)| after))
 }
 

@@ -13,7 +13,10 @@ fn a_store_without_a_log_refuses_whatever_reads_the_log() {
     assert_eq!(store.durable(), None);
     assert!(store.frames(0).is_err_and(|e| e.is_unlogged()));
     assert!(store.verify().is_err());
-    for meta in [Meta::new().idempotency_key("once"), Meta::new().expect(0)] {
+    for meta in [
+        Meta::new().with_idempotency_key("once"),
+        Meta::new().expect(0),
+    ] {
         let refused = store.try_step_with(meta, hired("bob")).map(|_| ());
         let Err(StepError::Metadata(e)) = refused else {
             panic!("{refused:?}");

@@ -7,7 +7,7 @@ fn the_time_of_transactions_never_decreases() {
     let mut store = Pool::paranoid();
     let late = Timestamp::from_secs(20_000_000_000);
     let mut t = store
-        .begin_with(Meta::new().time(late))
+        .begin_with(Meta::new().with_time(late))
         .expect("it is later");
     t.apply(Hired {
         workers: vec!["ann".into()],
@@ -16,7 +16,7 @@ fn the_time_of_transactions_never_decreases() {
     t.commit().expect("the transaction commits");
     assert_eq!(store.begin().time(), late, "the clock is behind");
     let early = store
-        .begin_with(Meta::new().time(Timestamp::from_secs(1)))
+        .begin_with(Meta::new().with_time(Timestamp::from_secs(1)))
         .map(|_| ())
         .expect_err("earlier");
     assert!(

@@ -9,7 +9,7 @@ use crate::harness::temp_dir;
 fn the_same_key_and_events_give_the_first_receipt() {
     let dir = temp_dir();
     let mut store = Store::<desk::Model>::open(dir.path()).expect("the store opens");
-    let meta = || Meta::new().idempotency_key("request 1");
+    let meta = || Meta::new().with_idempotency_key("request 1");
     let first = store
         .try_step_with(meta(), Opened { number: 1 })
         .expect("the event fires");
@@ -36,7 +36,7 @@ fn the_same_key_and_events_give_the_first_receipt() {
 #[test]
 fn the_same_key_and_other_events_reject() {
     let mut store = store();
-    let meta = || Meta::new().idempotency_key("request 1");
+    let meta = || Meta::new().with_idempotency_key("request 1");
     let seq = store
         .try_step_with(meta(), Opened { number: 1 })
         .expect("the event fires")
@@ -56,7 +56,7 @@ fn the_same_key_and_other_events_reject() {
 #[test]
 fn a_transaction_of_several_events_is_repeated_as_a_whole() {
     let mut store = store();
-    let meta = || Meta::new().idempotency_key("both");
+    let meta = || Meta::new().with_idempotency_key("both");
     let mut t = store.begin_with(meta()).expect("the transaction begins");
     let a = t
         .apply(Opened { number: 1 })
@@ -107,7 +107,7 @@ fn a_transaction_of_several_events_is_repeated_as_a_whole() {
 fn a_rejected_transaction_does_not_consume_its_key() {
     let mut store = store();
     open(&mut store, 1);
-    let meta = || Meta::new().idempotency_key("k");
+    let meta = || Meta::new().with_idempotency_key("k");
     assert!(store.try_step_with(meta(), Opened { number: 1 }).is_err());
     store
         .try_step_with(meta(), Opened { number: 2 })

@@ -239,7 +239,7 @@ fn the_same_idempotency_key_from_many_threads_is_one_transaction() {
     let store = Store::<Model>::open(dir.path()).unwrap().share();
     let seqs: BTreeSet<Seq> = thread::scope(|s| {
         let ask = || {
-            let meta = Meta::default().idempotency_key("k");
+            let meta = Meta::default().with_idempotency_key("k");
             store.try_step_with(meta, owner("Ada")).unwrap().seq
         };
         let threads: Vec<_> = (0..8).map(|_| s.spawn(ask)).collect();

@@ -8,14 +8,14 @@ use crate::harness::assert_sound;
 #[test]
 fn metadata_is_in_the_log_and_in_values() {
     let mut store = store();
-    let opened = store.try_step_with(Meta::new().actor("ann"), Opened { number: 1 });
+    let opened = store.try_step_with(Meta::new().with_actor("ann"), Opened { number: 1 });
     let opened = opened.expect("the event fires");
     let ticket = opened.created.ticket;
     assert_eq!(ticket.opened_by(&store).as_deref(), Some("ann"));
     let meta = Meta::new()
-        .actor("bob")
-        .correlation("case 7")
-        .causation(opened.seq);
+        .with_actor("bob")
+        .with_correlation("case 7")
+        .with_causation(opened.seq);
     store
         .try_step_with(meta.clone(), Shut { ticket })
         .expect("the event fires");

@@ -47,7 +47,7 @@ fn a_sequence_past_the_end_of_the_log_is_an_error_with_both_numbers() {
                     kind(stepped(begun))
                 }),
                 ("causation", {
-                    let begun = store.begin_with(meta.clone().causation(frame));
+                    let begun = store.begin_with(meta.clone().with_causation(frame));
                     kind(stepped(begun))
                 }),
                 ("with_meta", {
@@ -103,7 +103,7 @@ fn a_sequence_past_the_end_of_the_log_is_an_error_with_both_numbers() {
 #[test]
 fn a_time_in_the_future_is_an_error() {
     let mut store = Store::<Model>::memory();
-    let at = |secs| Meta::new().time(Timestamp::from_secs(secs));
+    let at = |secs| Meta::new().with_time(Timestamp::from_secs(secs));
     let founded = Founded { name: "b".into() };
     let first = store
         .try_step_with(at(1_000), founded)
@@ -174,11 +174,11 @@ fn a_position_of_another_store_is_an_error_that_names_both_stores() {
                 kind(stepped(begun))
             }),
             ("causation", {
-                let begun = store.begin_with(Meta::new().causation(position));
+                let begun = store.begin_with(Meta::new().with_causation(position));
                 kind(stepped(begun))
             }),
             ("with_meta", {
-                let meta = Meta::new().causation(position);
+                let meta = Meta::new().with_causation(position);
                 let founded = Founded { name: "d".into() };
                 kind(stepped(store.snapshot().with_meta(meta, founded)))
             }),
@@ -355,7 +355,7 @@ fn a_store_that_began_at_a_snapshot_has_its_own_positions_and_no_past() {
     // From its beginning on it tells all that it has, and it may follow from what was before.
     assert_eq!(trial.frames(0).expect("the log can be read").count(), 1);
     assert_eq!(trial.tx_range(..).expect("the log can be read").count(), 1);
-    let meta = Meta::new().causation(before);
+    let meta = Meta::new().with_causation(before);
     let founded = Founded { name: "f".into() };
     trial.try_step_with(meta, founded).expect("the event fires");
 }
@@ -365,7 +365,10 @@ fn metadata_may_name_transactions_by_position_and_the_log_has_their_sequences() 
     let mut store = Store::<Model>::memory();
     open(&mut store, 2);
     let cause = store.position().expect("the store has a log");
-    let meta = Meta::new().causation(cause).expect(cause).actor("ann");
+    let meta = Meta::new()
+        .with_causation(cause)
+        .expect(cause)
+        .with_actor("ann");
     let done = store.try_step_with(meta, transfer(&store, 0, 1, 1));
     let seq = done.expect("nothing has changed since").seq;
     let frame = store.frames(seq).expect("the log can be read").next();
@@ -373,7 +376,10 @@ fn metadata_may_name_transactions_by_position_and_the_log_has_their_sequences() 
         .expect("the entity or the file exists")
         .expect("the log can be read")
         .meta;
-    assert_eq!(meta, Meta::new().causation(cause.seq()).actor("ann"));
+    assert_eq!(
+        meta,
+        Meta::new().with_causation(cause.seq()).with_actor("ann")
+    );
     let meta = Meta::new().expect(cause);
     let refused = store.try_step_with(meta, transfer(&store, 0, 1, 1));
     assert!(matches!(refused, Err(StepError::Changed { .. })));
@@ -444,7 +450,7 @@ fn a_store_without_a_log_has_no_position_and_takes_none() {
     assert_eq!(kind(before.diff(&other.snapshot())), "other history");
     // It counts its transactions, so that it knows what is yet to come.
     let last = store.seq().expect("it counts");
-    let begun = |seq| Meta::new().causation(seq);
+    let begun = |seq| Meta::new().with_causation(seq);
     assert!(stepped(store.begin_with(begun(last))).is_ok());
     assert!(stepped(store.begin_with(begun(last + 1))).is_err_and(|e| e.is_ahead()));
     let _: Transferred = transfer(&store, 0, 1, 1);

@@ -165,7 +165,7 @@ fn two_copies_of_a_log_that_diverged_are_not_compared() {
     assert_eq!(kind(a.snapshot().diff(&b.snapshot())), "other history");
     assert_eq!(kind(common.diff(&b.snapshot())), "fine");
     let there = a.position().expect("the store has a log");
-    for meta in [Meta::new().expect(there), Meta::new().causation(there)] {
+    for meta in [Meta::new().expect(there), Meta::new().with_causation(there)] {
         let founded = Founded { name: "new".into() };
         let tried = b.snapshot().with_meta(meta, founded);
         let Err(StepError::Metadata(e)) = tried.map(|_| ()) else {

@@ -172,7 +172,7 @@ fn a_new_timeline_distinguishes_transactions_after_a_restore_from_those_before()
     let outer = temp_dir();
     let [dir, backup] = ["store", "backup"].map(|name| outer.path().join(name));
     let found_at = |store: &mut Store<Model>, n: i64| {
-        let meta = Meta::new().time(Timestamp::from_secs(n));
+        let meta = Meta::new().with_time(Timestamp::from_secs(n));
         let name = format!("bank {n}");
         let done = store.try_step_with(meta, Founded { name });
         done.expect("the event fires")

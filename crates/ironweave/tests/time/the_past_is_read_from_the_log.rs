@@ -10,7 +10,7 @@ use crate::bank::{
 use crate::harness::{assert_consistent, temp_dir};
 
 fn micros(n: i64) -> Meta {
-    Meta::new().time(Timestamp::from_micros(n))
+    Meta::new().with_time(Timestamp::from_micros(n))
 }
 
 fn words(history: &[Past]) -> Vec<String> {
@@ -231,7 +231,7 @@ fn the_history_of_an_entity_has_every_fact_about_it() {
     let account = store
         .find::<Account>(&1)
         .expect("the entity or the file exists");
-    let by = |who: &str| Meta::new().actor(who);
+    let by = |who: &str| Meta::new().with_actor(who);
     let frozen = store.try_step_with(
         by("ann"),
         Froze {
@@ -271,7 +271,7 @@ fn the_history_of_an_entity_has_every_fact_about_it() {
         format!("{} Closed: delete Account/1.1 in Open", first + 3),
     ];
     assert_eq!(words(&history), expected);
-    let actors: Vec<Option<&str>> = history[4..7].iter().map(|p| p.meta.get_actor()).collect();
+    let actors: Vec<Option<&str>> = history[4..7].iter().map(|p| p.meta.actor()).collect();
     assert_eq!(actors, [Some("ann"), Some("ann"), Some("bob")]);
     assert_eq!(history[7].value.as_deref(), Some(&[0x18, 105][..]));
     assert_eq!(store.history(again).expect("the log can be read").len(), 4);

@@ -1,5 +1,5 @@
 // rustc: E0308
-// says: expected `&mut Tx<'_, _>`, found `&Guarded<'_, Dropped>`
+// says: types differ in mutability
 
 use ironweave::Guarded;
 use ironweave::prelude::*;

@@ -18,26 +18,9 @@ use std::fmt;
 /// A service maps errors once. The example stands for any framework, such as `axum::response::IntoResponse`:
 ///
 /// ```
-/// # #[ironweave::model]
-/// # pub mod lamps {
-/// #     use ironweave::prelude::*;
-/// #     /// A lamp.
-/// #     #[entity]
-/// #     pub struct Lamp {
-/// #         /// Where it stands.
-/// #         #[key]
-/// #         pub room: String,
-/// #     }
-/// #     /// A lamp is thrown away.
-/// #     #[event]
-/// #     #[delete(lamp)]
-/// #     pub struct Discarded {
-/// #         /// Which one.
-/// #         pub lamp: Key<Lamp>,
-/// #     }
-/// # }
+/// # mod doc { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/doc/lamps.rs")); } use doc::lamps;
 /// use ironweave::prelude::*;
-/// # use lamps::Discarded;
+/// use lamps::Discarded;
 ///
 /// struct Answer(u16, String);
 ///

@@ -68,17 +68,7 @@ impl<M: Model> Store<M> {
     /// As [`project_into_sqlite`](Self::project_into_sqlite), with a prefix for the names in the database.
     ///
     /// ```
-    /// # #[ironweave::model]
-    /// # pub mod lamps {
-    /// #     use ironweave::prelude::*;
-    /// #     /// A lamp.
-    /// #     #[entity]
-    /// #     pub struct Lamp {}
-    /// #     /// Somebody buys one.
-    /// #     #[event]
-    /// #     #[create(lamp: Lamp)]
-    /// #     pub struct Bought {}
-    /// # }
+    /// # mod doc { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/doc/lamps.rs")); } use doc::lamps;
     /// use ironweave::prelude::*;
     /// use ironweave::SqliteOptions;
     /// use lamps::{Bought, Model};
@@ -88,7 +78,7 @@ impl<M: Model> Store<M> {
     /// // One database for the lamps of two houses.
     /// let (mut left, mut right) = (Store::<Model>::memory(), Store::<Model>::memory());
     /// for (house, store) in [("left_", &mut left), ("right_", &mut right)] {
-    ///     store.step(Bought {});
+    ///     store.step(Bought { room: "hall".into() });
     ///     let options = SqliteOptions::new().prefix(house);
     ///     store.project_into_sqlite_with(&path, options)?.catch_up()?;
     /// }

@@ -385,7 +385,7 @@ fn a_reader_beside_a_writer_who_makes_indexes_sees_histories_of_what_it_has_seen
 fn metadata_and_events_come_with_each_fact() {
     let dir = scratch();
     let mut store = open(dir.path());
-    let by = |who: &str| Meta::new().actor(who);
+    let by = |who: &str| Meta::new().with_actor(who);
     let came = store.try_step_with(by("ann"), Came { name: 1 }).unwrap();
     let person = came.created.person;
     for note in 0..50 {
@@ -395,7 +395,7 @@ fn metadata_and_events_come_with_each_fact() {
     }
     assert!(segment_files(dir.path()).len() > 3);
     let past = store.history(person).unwrap();
-    let actors: Vec<_> = past.iter().map(|p| p.meta.get_actor().unwrap()).collect();
+    let actors: Vec<_> = past.iter().map(|p| p.meta.actor().unwrap()).collect();
     assert_eq!(actors, [["ann"; 3].as_slice(), &["bob"; 50]].concat());
     assert_eq!(&*past[2].event, "Came");
     assert_eq!(past[52].value.as_deref(), Some(&[0x18, 49][..]));
