@@ -13,10 +13,15 @@ use crate::step::plan::Plan;
 
 impl<S: Storage> Core<S> {
     /// Checks the invariants of all entities that the open transaction touched, and of those that read them through `via`.
+    #[inline]
     pub(crate) fn check_invariants(&self, plan: &Plan) -> Result<(), StepError> {
         if plan.checks.is_empty() {
             return Ok(());
         }
+        self.check_all_touched(plan)
+    }
+
+    fn check_all_touched(&self, plan: &Plan) -> Result<(), StepError> {
         let mut seen = HashSet::new();
         for fact in &self.open.journal.facts.list {
             match *fact {

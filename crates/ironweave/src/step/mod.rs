@@ -5,7 +5,7 @@
 //! | `fire.rs` | the life of one event, from its fields to what follows from it: begin here |
 //! | `bind.rs`, `bindings.rs` | the fields of an event become entities |
 //! | `expect.rs` | optimistic concurrency: what the event binds must not have changed |
-//! | `arcs/` | the declared arcs are checked and executed, from the plan |
+//! | `arcs/`, `guarded.rs` | the declared arcs are checked and executed from the plan; what guards see |
 //! | `tx.rs` | what a handler changes the graph through |
 //! | `record.rs` | what fired, for the log and for errors |
 //! | `bounds.rs` | cardinalities and acyclic edges |
