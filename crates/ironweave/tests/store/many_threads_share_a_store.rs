@@ -74,7 +74,7 @@ fn the_error_of_a_closure_is_of_its_own_type() {
     let (_, nothing) = store.transaction(|_| Ok::<_, Failure>(())).unwrap();
     assert_eq!((nothing.seq(), nothing.position()), (None, None));
     // A repetition has the place of the transaction that it repeats.
-    let meta = || Meta::new().idempotency_key("once");
+    let meta = || Meta::new().with_idempotency_key("once");
     let grace = || store.transaction_with(meta(), |t| t.apply(owner("Grace")).map(drop));
     let (_, first) = grace().unwrap();
     store.step(owner("Barbara"));
