@@ -15,7 +15,7 @@ use super::disk::{Disk, DiskFile, parent};
 use super::frame::{self, BLOCK_BYTES, Block, SEGMENT_MAGIC};
 use super::head::{Lock, read_head, write_head};
 use super::memory::check_length;
-use super::recover::settle;
+use super::recover::recover;
 use super::segments::Segments;
 use super::sync::{Extent, SyncState};
 use super::{
@@ -121,7 +121,7 @@ impl FileLog {
             Stop::Header { first, .. } => Some(first),
             Stop::Clean | Stop::Torn { .. } => None,
         };
-        let recovered = settle(&disk, &mut chain, known, stop, options.strict)?;
+        let recovered = recover(&disk, &mut chain, known, stop, options.strict)?;
         let file = match fresh {
             None => disk.open(&segment_path(dir, chain.segment().unwrap_or(0)))?,
             Some(first) => {

@@ -1,6 +1,6 @@
-//! The segments of a log as history sees them: read from any place, each with the index beside it, if it has one.
+//! The segments of a log as the history layer reads them: from any place, each with the index beside it, if there is one.
 //!
-//! The log knows nothing of payloads, so it makes no index: history does, from what it reads here ([`crate::history`]).
+//! The log does not interpret payloads, so that it makes no index: `history` does, from the frames that it reads here.
 
 use std::fs::File;
 use std::io;
@@ -16,7 +16,7 @@ use super::{Frame, FrameHeader, Seq, StorageError};
 #[derive(Clone, Copy)]
 pub(crate) struct Segments<'l> {
     chain: &'l Chain,
-    /// What writes indexes; none beside a log that is only read.
+    /// Writes indexes; none beside a log that another process may write.
     disk: Option<&'l Disk>,
 }
 

@@ -48,7 +48,7 @@ pub(crate) struct Replica {
     /// Something came into the queue, or the store is gone.
     came: Notifier,
     /// Taken before `queue` by whoever takes both.
-    head: Mutex<Head>,
+    current: Mutex<Current>,
 }
 
 #[derive(Default)]
@@ -99,7 +99,7 @@ struct Queued {
     end: usize,
 }
 
-struct Head {
+struct Current {
     graph: Graph<Paged>,
     journal: Journal,
     at: At,
@@ -115,7 +115,7 @@ struct Head {
 }
 
 // No code of a user runs under these locks but that of values; where that panics, the graph is left to nobody who could
-// see it half done: `Head::halfway` tells.
+// see it half done: `Current::halfway` tells.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
@@ -139,7 +139,7 @@ impl Replica {
                 ..Queue::default()
             }),
             came: Notifier::default(),
-            head: Mutex::new(Head {
+            current: Mutex::new(Current {
                 graph,
                 journal: Journal::default(),
                 at,
@@ -172,29 +172,29 @@ impl Replica {
 
     /// The newest snapshot, durable or not.
     pub(crate) fn newest(&self) -> Arc<Version> {
-        let mut head = lock(&self.head);
-        if let Some(durable) = self.durable().filter(|durable| head.at.seq <= *durable) {
-            self.advance(&mut head, Some(durable));
-            let shown = self.now(&mut head);
-            self.advance(&mut head, None);
+        let mut current = lock(&self.current);
+        if let Some(durable) = self.durable().filter(|durable| current.at.seq <= *durable) {
+            self.advance(&mut current, Some(durable));
+            let shown = self.now(&mut current);
+            self.advance(&mut current, None);
             // Others may not see what followed.
-            head.durable = (head.at != shown.at).then_some(shown);
+            current.durable = (current.at != shown.at).then_some(shown);
         }
-        self.advance(&mut head, None);
-        self.now(&mut head)
+        self.advance(&mut current, None);
+        self.now(&mut current)
     }
 
     /// The newest snapshot that is durable.
     pub(super) fn newest_acknowledged(&self) -> Arc<Version> {
-        let mut head = lock(&self.head);
+        let mut current = lock(&self.current);
         let durable = self.durable();
-        self.advance(&mut head, durable);
-        let further = durable.is_some_and(|durable| head.at.seq > durable);
-        match &head.durable {
+        self.advance(&mut current, durable);
+        let further = durable.is_some_and(|durable| current.at.seq > durable);
+        match &current.durable {
             Some(state) if further => Arc::clone(state),
             _ => {
-                head.durable = None;
-                self.now(&mut head)
+                current.durable = None;
+                self.now(&mut current)
             }
         }
     }
@@ -206,10 +206,10 @@ impl Replica {
     }
 
     /// The snapshot of what has been applied.
-    fn now(&self, head: &mut Head) -> Arc<Version> {
-        let Head {
+    fn now(&self, current: &mut Current) -> Arc<Version> {
+        let Current {
             graph, at, newest, ..
-        } = head;
+        } = current;
         Arc::clone(newest.get_or_insert_with(|| self.state(graph, *at)))
     }
 
@@ -224,9 +224,9 @@ impl Replica {
     }
 
     /// Applies what is in the queue by now, up to a frame.
-    fn advance(&self, head: &mut Head, until: Option<Option<Seq>>) {
+    fn advance(&self, current: &mut Current, until: Option<Option<Seq>>) {
         assert!(
-            !head.halfway,
+            !current.halfway,
             "user code panicked when an earlier snapshot was made (a `Deserialize`, `Clone` or `Ord` of a value); \
              `Store::snapshot` copies the graph anew"
         );
@@ -234,55 +234,55 @@ impl Replica {
         // Once: who writes all the time must not keep away who reads.
         let mut taken = false;
         loop {
-            if head.applied.0 == head.batch.frames.len() {
-                head.batch.facts.clear();
-                head.batch.frames.clear();
-                head.applied = (0, 0);
+            if current.applied.0 == current.batch.frames.len() {
+                current.batch.facts.clear();
+                current.batch.frames.clear();
+                current.applied = (0, 0);
                 let mut queue = lock(&self.queue);
                 if taken || queue.copy.as_ref().is_some_and(|copy| !shown(copy.1)) {
                     return;
                 }
                 if let Some((graph, at)) = queue.copy.take() {
-                    (head.graph, head.at, head.newest) = (graph, at, None);
+                    (current.graph, current.at, current.newest) = (graph, at, None);
                 }
-                std::mem::swap(&mut queue.batch, &mut head.batch);
+                std::mem::swap(&mut queue.batch, &mut current.batch);
                 taken = true;
             }
-            let (done, start) = head.applied;
-            let Some(frame) = head.batch.frames.get(done) else {
+            let (done, start) = current.applied;
+            let Some(frame) = current.batch.frames.get(done) else {
                 return;
             };
             if !shown(frame.at) {
                 return;
             }
             // If nobody else has it, its pages need not be copied now.
-            head.newest = None;
-            head.halfway = true;
-            let facts = &head.batch.facts;
+            current.newest = None;
+            current.halfway = true;
+            let facts = &current.batch.facts;
             for fact in &facts.list[start..frame.end] {
-                if let Err(e) = head.graph.apply(&mut head.journal, *fact, facts) {
+                if let Err(e) = current.graph.apply(&mut current.journal, *fact, facts) {
                     unreachable!("the store has done what its replica cannot do: {e}");
                 }
             }
-            head.graph.commit(&mut head.journal);
+            current.graph.commit(&mut current.journal);
             assert!(
                 frame
                     .fingerprint
-                    .is_none_or(|print| print == head.graph.fingerprint),
+                    .is_none_or(|print| print == current.graph.fingerprint),
                 "the replica is not what its store is"
             );
-            head.halfway = false;
-            head.at = frame.at;
-            let (end, left) = (frame.end, head.batch.frames.len() - done);
-            head.applied = (done + 1, end);
+            current.halfway = false;
+            current.at = frame.at;
+            let (end, left) = (frame.end, current.batch.frames.len() - done);
+            current.applied = (done + 1, end);
             if !self.keyframes.wanted() {
                 continue;
             }
             if left <= RECENT {
-                self.keyframes.follow(self.now(head), end - start);
+                self.keyframes.follow(self.now(current), end - start);
             }
-            if head.at.next().is_multiple_of(SPACING) {
-                self.keyframes.keep(self.now(head));
+            if current.at.next().is_multiple_of(SPACING) {
+                self.keyframes.keep(self.now(current));
             }
         }
     }
@@ -307,16 +307,16 @@ impl Replica {
 
     /// Takes a copy of the store's graph if its own was left half done.
     fn mend(&self, copy: impl FnOnce() -> (Graph<Paged>, At)) {
-        let mut head = lock(&self.head);
-        if !head.halfway {
+        let mut current = lock(&self.current);
+        if !current.halfway {
             return;
         }
         let (graph, at) = copy();
         // The store is not being changed meanwhile, so all that waits is in the copy.
         let mut queue = lock(&self.queue);
         (queue.copy, queue.batch) = (None, Batch::default());
-        (head.graph, head.at, head.newest) = (graph, at, None);
-        (head.batch, head.applied, head.halfway) = (Batch::default(), (0, 0), false);
+        (current.graph, current.at, current.newest) = (graph, at, None);
+        (current.batch, current.applied, current.halfway) = (Batch::default(), (0, 0), false);
     }
 
     /// Says that nothing more will come.

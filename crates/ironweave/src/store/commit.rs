@@ -8,7 +8,7 @@
 //! | the same, in a [`SharedStore`](crate::SharedStore) | when its frame is durable, after it has released the store | the first caller that waits, for all frames written by then |
 //! | [`Durability::Every`] | when its frame is written | a thread, within the interval |
 //! | [`Durability::Os`] | when its frame is written | the operating system |
-//! | a log in memory | when its frame is written | nobody: the frame is as durable as it gets |
+//! | a log in memory | when its frame is written | no sync: the frame is as durable as it gets |
 //!
 //! Under `Always`, other threads see nothing that a power failure could take back: [`Acknowledged`] tells how far they
 //! may look.
@@ -53,7 +53,7 @@ pub(crate) struct CommitLog {
 
 /// Who syncs after an append.
 enum Policy {
-    /// Nobody waits for a sync.
+    /// No caller waits for a sync.
     None,
     /// The appending caller.
     Appender(Arc<dyn Flush>),
@@ -279,7 +279,7 @@ impl Drop for IntervalSync {
     }
 }
 
-/// A committed frame, as those who follow a store see it.
+/// A committed frame, as a [`Follower`] sees it.
 pub(crate) struct Commit<'a> {
     /// Where the store stands after it.
     pub at: At,

@@ -1,7 +1,7 @@
 //! The store: a graph, the log that it is made from, and the only way to change both.
 //!
-//! This file steps and reads; `open.rs` opens and closes. [`commit`] decides when a transaction is durable and tells
-//! those who follow the store; [`view`](mod@view) reads the past from the log.
+//! This file steps and reads; `open.rs` opens and closes. [`commit`] decides when a transaction is durable and
+//! passes commits to the layers above; [`view`](mod@view) reads the past from the log.
 
 pub(crate) mod backend;
 pub(crate) mod commit;
@@ -373,7 +373,7 @@ impl<M: Model> Store<M> {
         }
     }
 
-    /// Commits the open transaction: writes it to the log, if there is one, and tells those who follow the store. Once it
+    /// Commits the open transaction: writes it to the log, if there is one, and tells the followers of the store. Once it
     /// is written it has happened, so that no later panic takes it back.
     #[inline]
     fn append(&mut self) -> Result<(), StepError> {
@@ -435,7 +435,7 @@ impl<M: Model> Store<M> {
         )
     }
 
-    /// Tells those who follow the store of the transaction that has just been written.
+    /// Tells the followers of the store of the transaction that has just been written.
     #[inline(never)]
     fn tell_followers(&mut self) {
         let at = self.at();

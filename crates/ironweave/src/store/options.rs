@@ -104,8 +104,8 @@ impl<M: Model> Options<M> {
     }
 
     /// Begins a new timeline: for a log that was restored from a backup, when it is first opened for writing. The frames
-    /// that are there keep their positions; what is written from now on is told by its timeline from what the log had
-    /// there before it was restored, however alike the two are. Durable when the store is open, so that it is needed
+    /// that are there keep their positions; frames that are written from now on have another timeline than the frames that the
+    /// log had there before it was restored, however alike the two are. Durable when the store is open, so that it is needed
     /// once, and does nothing for a new log and for one that is opened to be read.
     ///
     /// A consumer that is ahead of a restored log is told so without it, too: by the end of the log, and by the checksum

@@ -205,10 +205,10 @@ fn refire(core: &mut Core, plan: &Plan, decoded: &Decoded) -> Result<(), (String
             let l = (at < l_end).then(|| logged.list[at]);
             let t = (at < t_end).then(|| today.list[at]);
             if !matches!((l, t), (Some(l), Some(t)) if logged.same(l, today, t)) {
-                let words = |facts: &Facts, f: Option<_>| {
+                let text = |facts: &Facts, f: Option<_>| {
                     f.map_or_else(nothing, |f| facts.render(f, &plan.layout))
                 };
-                return Err((event, words(logged, l), words(today, t)));
+                return Err((event, text(logged, l), text(today, t)));
             }
             at += 1;
         }

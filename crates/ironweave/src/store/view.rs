@@ -1,7 +1,7 @@
 //! The log of a store at one moment, with everything that it takes to read the past from it.
 //!
 //! [`Store::view`] borrows the log of the store. A [`SharedStore`](crate::SharedStore) makes views that own a reader of
-//! the log instead: whoever reads the past through one of those never blocks the writer.
+//! the log instead: a reader of the past through such a view never blocks the writer.
 
 use std::ops::Bound;
 use std::sync::Arc;

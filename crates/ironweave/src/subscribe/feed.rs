@@ -139,7 +139,7 @@ impl Feed {
         from: Seq,
         before: Option<Position>,
         read: impl FnOnce(Seq) -> Result<Frames<'l>, StorageError>,
-    ) -> Result<Reader, StorageError> {
+    ) -> Result<FeedReader, StorageError> {
         let mut state = lock(&self.state);
         let mut from = from;
         if self.log.is_none() {
@@ -165,7 +165,7 @@ impl Feed {
         let place = Arc::new(AtomicU64::new(from));
         state.places.push(Arc::clone(&place));
         drop(state);
-        Ok(Reader {
+        Ok(FeedReader {
             feed: Arc::clone(self),
             next: from,
             place,
@@ -274,7 +274,7 @@ impl Wait {
 }
 
 /// Reads the frames of a feed, one after the other.
-pub(super) struct Reader {
+pub(super) struct FeedReader {
     feed: Arc<Feed>,
     next: Seq,
     /// The same, for the feed to see.
@@ -291,7 +291,7 @@ pub(super) struct Reader {
     peeked: Option<Arc<Logged>>,
 }
 
-impl Reader {
+impl FeedReader {
     pub(super) fn next(&self) -> Seq {
         self.next
     }

@@ -27,7 +27,7 @@ use crate::step::event::Event;
 use crate::step::model::Model;
 use crate::store::bad_frame;
 use crate::store::version::{At, Version};
-use crate::subscribe::feed::{Reader, Wait};
+use crate::subscribe::feed::{FeedReader, Wait};
 use crate::subscribe::filter::Filter;
 
 /// The transactions of a store from a sequence on, in order, each once. It can be sent to another thread.
@@ -52,7 +52,7 @@ use crate::subscribe::filter::Filter;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub struct Subscription<M: Model> {
-    reader: Reader,
+    reader: FeedReader,
     filter: Filter,
     /// Where the last report that was given leads, if somebody wants to know.
     graph: Option<Arc<Version>>,

@@ -1,5 +1,4 @@
-//! Logs whose checksums are right, whatever their frames contain: the frames of a log are read, changed and written to
-//! another directory. The bytes are written here as `docs/log-format.md` has them, without the log of the crate.
+//! Makes logs with right checksums and any content: the frames of a log are read, changed and written to another directory. The bytes are written here as `docs/log-format.md` has them, without the log of the crate.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -44,15 +43,15 @@ fn number<const N: usize>(bytes: &[u8], at: usize) -> [u8; N] {
 /// The frames of a log.
 pub fn frames(dir: &Path) -> Vec<Forged> {
     let files = fs::read_dir(dir)
-        .expect("a log")
-        .map(|file| file.expect("a file").path());
+        .expect("the log can be read")
+        .map(|file| file.expect("the directory can be read").path());
     let mut segments: Vec<PathBuf> = files
         .filter(|path| path.extension().is_some_and(|e| e == "log"))
         .collect();
     segments.sort();
     let mut frames = Vec::new();
     for segment in segments {
-        let bytes = fs::read(segment).expect("it can be read");
+        let bytes = fs::read(segment).expect("the segment can be read");
         let mut rest = &bytes[BLOCK_BYTES..];
         while rest.starts_with(&[0xfc]) {
             let len = u32::from_le_bytes(number(rest, 4)) as usize;
@@ -79,14 +78,14 @@ fn segment(dir: &Path) -> PathBuf {
 
 /// Writes a log of these frames; returns the offset of each in its one segment.
 pub fn write(dir: &Path, frames: &[Forged]) -> Vec<u64> {
-    fs::create_dir_all(dir).expect("a directory");
+    fs::create_dir_all(dir).expect("the directory can be made");
     let mut header = [0; BLOCK_BYTES];
     header[..8].copy_from_slice(b"IWSEGMNT");
     header[8] = VERSION;
     header[40..48].copy_from_slice(&STORE.to_le_bytes());
     let checksum = xxh3_64(&header[..56]);
     header[56..].copy_from_slice(&checksum.to_le_bytes());
-    fs::write(segment(dir), header).expect("it can be written");
+    fs::write(segment(dir), header).expect("the segment can be written");
     let all = frames.iter().enumerate();
     all.map(|(seq, frame)| append(dir, seq as u64, frame))
         .collect()
@@ -94,7 +93,7 @@ pub fn write(dir: &Path, frames: &[Forged]) -> Vec<u64> {
 
 /// Appends a frame to a log that [`write()`] wrote; returns its offset.
 pub fn append(dir: &Path, seq: u64, frame: &Forged) -> u64 {
-    let mut segment_bytes = fs::read(segment(dir)).expect("a log");
+    let mut segment_bytes = fs::read(segment(dir)).expect("the log can be read");
     let mut payload = frame.payload.bytes();
     payload.extend_from_slice(&frame.behind);
     let mut bytes = vec![0xfc, b'I', b'W', 0x1d];
@@ -113,7 +112,7 @@ pub fn append(dir: &Path, seq: u64, frame: &Forged) -> u64 {
     bytes[8..16].copy_from_slice(&checksum.to_le_bytes());
     let at = segment_bytes.len() as u64;
     segment_bytes.extend(bytes);
-    fs::write(segment(dir), segment_bytes).expect("it can be written");
+    fs::write(segment(dir), segment_bytes).expect("the segment can be written");
     at
 }
 

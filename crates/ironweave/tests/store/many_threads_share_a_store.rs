@@ -222,7 +222,7 @@ fn a_handle_that_is_used_within_its_own_call_panics_instead_of_deadlocking() {
     }));
     let words = *inside.err().unwrap().downcast::<&str>().unwrap();
     assert!(words.contains("while this thread holds it"), "{words}");
-    // Another store is another matter, and so is the same one afterwards.
+    // Another store can be used inside the call, and the same store after it.
     store
         .transaction(|t| {
             other.step(owner("Grace"));
