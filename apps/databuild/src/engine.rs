@@ -163,7 +163,7 @@ impl Engine {
             t.apply(WantCreated { partitions })
                 .map_err(|e| step_error(dirs, e))?;
         }
-        t.commit().map_err(|e| step_error(dirs, e))
+        t.commit().map(drop).map_err(|e| step_error(dirs, e))
     }
 
     /// Works until nothing more can be built. Returns the signal that stopped it, if there was one.

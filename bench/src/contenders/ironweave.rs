@@ -139,7 +139,7 @@ impl Ours {
         t.apply(event)?;
         self.facts.append(t.facts());
         self.events.push(asked);
-        t.commit()
+        t.commit().map(drop)
     }
 
     fn try_step(&mut self, asked: Asked) -> Result<(), StepError> {

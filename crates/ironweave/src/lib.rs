@@ -11,7 +11,7 @@ mod graph;
 #[cfg(doctest)]
 mod guide;
 mod history;
-pub mod log;
+mod log;
 #[doc(hidden)]
 pub mod plumbing;
 pub mod prelude;
@@ -29,8 +29,8 @@ pub use base::error::{
 };
 pub use base::id::{Id, ParseHandleError, ParseIdError};
 pub use base::meta::Meta;
-pub use base::position::{FrameRef, ParsePositionError, Position};
-pub use base::storage_error::StorageError;
+pub use base::position::{FrameRef, ParsePositionError, Position, Seq};
+pub use base::storage_error::{StorageError, StorageFailure};
 pub use base::time::{ParseTimestampError, Timestamp};
 pub use db::entity::{Any, Ensure, Entity, Handle, Key, Keyed, Place, StateOf};
 pub use db::query::{self, Filter};
@@ -39,7 +39,7 @@ pub use graph::fact::{Fact, Facts};
 pub use graph::key::KeyQuery;
 pub use history::{Past, Report, Reports, When};
 pub use ironweave_macros::model;
-pub use log::{Durability, Seq, TornTail};
+pub use log::TornTail;
 #[cfg(feature = "sqlite")]
 pub use project::sqlite::{ProjectionError, SqliteOptions, SqliteProjection};
 pub use project::{Fold, Projection};
@@ -50,8 +50,8 @@ pub use step::guarded::Guarded;
 pub use step::model::Model;
 pub use step::{Ensured, New, Tx};
 pub use store::{
-    AnyReceipt, Difference, FiringView, FrameView, FrameViews, Options, Savepoint, SharedStore,
-    Store, Transaction, VerifyError,
+    AnyReceipt, Committed, Difference, Durability, FiringView, FrameView, FrameViews, Options,
+    Savepoint, SharedStore, Store, Transaction, VerifyError,
 };
 pub use subscribe::Subscription;
 #[cfg(feature = "stream")]

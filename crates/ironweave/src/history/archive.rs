@@ -17,9 +17,10 @@ use crate::graph::Graph;
 use crate::graph::fact::Facts;
 use crate::graph::paged::Paged;
 use crate::history::index::{Filing, Growing, Names, Sorted};
-use crate::log::{Frame, FrameKind, Mark, Sealed, Segment, Segments, Side};
+use crate::log::{Frame, FrameKind, Mark, ReadLog, Sealed, Segment, SegmentIndex, Segments};
 use crate::step::plan::Plan;
-use crate::store::{Backend, Epochs, bad_frame, frame, no_log};
+use crate::store::view::LogView;
+use crate::store::{Epochs, bad_frame, frame};
 
 /// What a store keeps for its archive.
 #[derive(Default)]
@@ -31,7 +32,14 @@ pub(super) struct Index {
     /// Of sealed segments beside which there is none.
     held: FastMap<Seq, Sorted>,
     /// The one that was read last.
-    open: Option<Side>,
+    open: Option<SegmentIndex>,
+}
+
+impl Index {
+    /// The first frame that is in no index.
+    pub(super) fn next(&self) -> Seq {
+        self.last.mark.seq
+    }
 }
 
 /// What types are called in the log, from which frame on.
@@ -99,7 +107,7 @@ impl Context<'_> {
 
 /// The log of a store, with its index.
 pub(super) struct Archive<'a> {
-    log: &'a Backend,
+    log: &'a dyn ReadLog,
     segments: Option<Segments<'a>>,
     sealed: &'a [Sealed],
     pub(super) context: Context<'a>,
@@ -107,20 +115,17 @@ pub(super) struct Archive<'a> {
 }
 
 impl<'a> Archive<'a> {
-    /// The archive of what a store has seen of its log.
-    pub(super) fn open(
-        log: &'a Backend,
-        context: Context<'a>,
-        index: &'a mut Index,
-    ) -> Result<Self, StorageError> {
-        let segments = match log {
-            Backend::Writable(log) => log.segments(),
-            Backend::ReadOnly(log) => {
-                log.check()?;
-                Some(log.segments())
-            }
-            Backend::Unlogged => return Err(no_log()),
+    /// The archive of what a store has applied of its log.
+    pub(super) fn open(view: &'a LogView<'a>, index: &'a mut Index) -> Result<Self, StorageError> {
+        let log = view.log();
+        log.check()?;
+        let context = Context {
+            epochs: &view.epochs,
+            plan: &view.plan,
+            base: view.base.as_ref().map(|base| &base.graph),
+            next: view.next(),
         };
+        let segments = log.segments();
         let sealed = segments.map_or(&[][..], |segments| segments.sealed());
         // A log that is only read may have been read further than it was understood.
         let seen = sealed.partition_point(|segment| segment.next <= context.next);
@@ -183,12 +188,12 @@ impl<'a> Archive<'a> {
                 filing.file(facts, &context.plan.layout, names, put);
             })
         };
-        match (self.segments, self.log) {
-            (Some(segments), _) => segments.scan(mark, until, |place, header, payload| {
+        match self.segments {
+            Some(segments) => segments.scan(mark, until, |place, header, payload| {
                 file(place, (header.seq, header.kind), payload)
             }),
-            (None, Backend::Writable(log)) => {
-                for frame in log.read(mark.seq)? {
+            None => {
+                for frame in self.log.read(mark.seq)? {
                     let Frame {
                         header, payload, ..
                     } = frame?;
@@ -198,7 +203,6 @@ impl<'a> Archive<'a> {
                 }
                 Ok(())
             }
-            (None, _) => Ok(()),
         }
     }
 
@@ -258,13 +262,13 @@ impl<'a> Archive<'a> {
         if let Some(held) = self.index.held.get(&sealed.first) {
             return Ok(held.places(hash, most));
         }
-        let open = self.index.open.take().filter(|side| *side.of() == sealed);
+        let open = self.index.open.take().filter(|index| *index.of() == sealed);
         let open = open.or_else(|| self.segments?.index(&sealed));
-        if let Some((side, places)) = open.and_then(|side| {
-            let places = side.places(hash, most)?;
-            Some((side, places))
+        if let Some((index, places)) = open.and_then(|index| {
+            let places = index.places(hash, most)?;
+            Some((index, places))
         }) {
-            self.index.open = Some(side);
+            self.index.open = Some(index);
             return Ok(places);
         }
         let index = self.file(&sealed)?;
@@ -311,8 +315,8 @@ impl<'a> Archive<'a> {
     }
 
     pub(super) fn frame(&self, part: &mut Part, place: u64) -> Result<Frame, StorageError> {
-        match (self.segments, self.log) {
-            (Some(segments), _) => {
+        match self.segments {
+            Some(segments) => {
                 let first = part.sealed.map_or(self.index.last.mark.first, |s| s.first);
                 let file = match part.file.take() {
                     Some(file) => file,
@@ -320,11 +324,10 @@ impl<'a> Archive<'a> {
                 };
                 part.file.insert(file).frame(place)
             }
-            (None, Backend::Writable(log)) => {
-                let frame = log.read(place)?.next();
+            None => {
+                let frame = self.log.read(place)?.next();
                 frame.ok_or_else(|| bad_frame(place, "it is not there"))?
             }
-            (None, _) => Err(no_log()),
         }
     }
 

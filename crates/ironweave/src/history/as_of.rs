@@ -3,17 +3,18 @@
 use std::sync::Arc;
 
 use crate::base::error::ReadError;
-use crate::base::position::Position;
-use crate::base::position::Seq;
+use crate::base::position::{Position, Seq};
 use crate::base::storage_error::StorageError;
 use crate::base::time::Timestamp;
+use crate::graph::column::ColumnType;
 use crate::graph::fact::Facts;
-use crate::history::{Keyframes, SPACING};
 use crate::log::{Frame, FrameKind, Frames};
-use crate::snapshot::{At, Snapshot, State};
-use crate::step::model::Model;
+use crate::snapshot::keyframes::{Keyframes, SPACING};
+use crate::snapshot::replica::Replica;
 use crate::step::{Core, flat};
-use crate::store::{Epochs, Store, bad_frame, frame};
+use crate::store::version::{At, Version};
+use crate::store::view::LogView;
+use crate::store::{Epochs, bad_frame, frame};
 
 /// A point in the past: after a frame of the log, or at a time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,98 +56,53 @@ impl When {
     }
 }
 
-impl<M: Model> Store<M> {
-    /// The graph as it was after a frame of the log, or at a time that is not yet to come. It is a snapshot
-    /// like any other: [`with`](Snapshot::with) works on it.
-    ///
-    /// ```
-    /// # #[ironweave::model]
-    /// # pub mod lamps {
-    /// #     use ironweave::prelude::*;
-    /// #     /// A lamp.
-    /// #     #[entity]
-    /// #     pub struct Lamp {
-    /// #         /// Where it stands.
-    /// #         #[key]
-    /// #         pub room: String,
-    /// #     }
-    /// #     /// Whether it burns.
-    /// #     #[states(Lamp)]
-    /// #     pub enum LampState {
-    /// #         /// It does not.
-    /// #         #[initial]
-    /// #         #[to(On)]
-    /// #         Off,
-    /// #         /// It does.
-    /// #         #[to(Off)]
-    /// #         On,
-    /// #     }
-    /// #     /// Somebody presses the switch.
-    /// #     #[event]
-    /// #     #[moves(lamp: Off -> On)]
-    /// #     pub struct Lit {
-    /// #         /// Which one.
-    /// #         pub lamp: Ensure<Lamp>,
-    /// #     }
-    /// # }
-    /// use ironweave::prelude::*;
-    /// use lamps::{Lamp, Lit, state::On};
-    ///
-    /// let mut store = Store::<lamps::Model>::memory();
-    /// let first = store.step(Lit { lamp: "hall".into() }).seq;
-    /// store.step(Lit { lamp: "kitchen".into() });
-    ///
-    /// let then = store.as_of(first)?;
-    /// assert!(then.find::<Lamp>("kitchen").is_none());
-    /// # Ok::<(), ironweave::ReadError>(())
-    /// ```
-    ///
-    /// O(frames since a keyframe before). Keyframes are values in memory, made on the way of these calls, and of snapshots
-    /// from the first call on: of a store of which snapshots are taken, one for each of the last hundred frames, where a
-    /// look is all that it takes; at most a few hundred frames apart before those, and further apart further back,
-    /// sixteen in all. Where there is none, it reads the log from its beginning, frame by frame, and holds no more of it
-    /// than one.
-    ///
-    /// # Errors
-    /// Where the log cannot be read; `is_ahead` past the end of the log, and for a time that is later than the clock's and
-    /// than the last transaction; `is_other_history` as of [`Store::locate`]; `is_before_beginning` where the store began
-    /// at a snapshot and that is before it.
-    pub fn as_of(&self, when: impl Into<When>) -> Result<Snapshot<M>, ReadError> {
-        self.admit_time(when.into())
-            .and_then(|when| self.state_as_of(when))
-            .map(Snapshot::of)
-            .map_err(|e| e.map_storage(|e| self.log.place(e)))
+/// What is asked about the past: the log, the versions in memory, and the types of the model.
+pub(super) struct Past<'a> {
+    pub view: &'a LogView<'a>,
+    pub keyframes: &'a Keyframes,
+    /// The replica, if there is one.
+    pub replica: Option<&'a Replica>,
+    pub types: (&'a [ColumnType], &'a [Option<ColumnType>]),
+}
+
+impl Past<'_> {
+    /// The graph as it was; see [`Store::as_of`](crate::Store::as_of).
+    pub(super) fn as_of(&self, when: When) -> Result<Arc<Version>, ReadError> {
+        self.admit(when)
+            .and_then(|when| self.version(when))
+            .map_err(|e| e.map_storage(|e| self.view.place(e)))
     }
 
-    fn state_as_of(&self, when: When) -> Result<Arc<State>, ReadError> {
-        self.history.keyframes.want();
+    fn version(&self, when: When) -> Result<Arc<Version>, ReadError> {
+        self.keyframes.want();
         let keyframe = || {
-            let found = self.history.keyframes.last(|state| when.includes(state.at));
-            found.map(|state| (state.at.seq.map(When::Seq) == Some(when), state))
+            let found = self.keyframes.last(|version| when.includes(version.at));
+            found.map(|version| (version.at.seq.map(When::Seq) == Some(when), version))
         };
         let mut found = keyframe();
-        if !matches!(found, Some((true, _))) && self.advance_replica() {
+        if let (None | Some((false, _)), Some(replica)) = (&found, self.replica) {
+            // It makes keyframes of the last frames on its way.
+            drop(replica.newest());
             found = keyframe();
         }
         let start = match found {
-            Some((true, state)) => return Ok(state),
-            Some((false, state)) => state,
-            None => self.beginning_of_log(when)?,
+            Some((true, version)) => return Ok(version),
+            Some((false, version)) => version,
+            None => self.beginning(when)?,
         };
-        let frames = self.read(start.at.next())?;
-        let state = go_on(start, when, frames, &self.epochs, &self.history.keyframes)?;
-        Ok(state)
+        let frames = self.view.frames(start.at.next())?;
+        let version = go_on(start, when, frames, &self.view.epochs, self.keyframes)?;
+        Ok(version)
     }
 
-    /// A point that the log has come to, by its sequence or its time.
-    fn admit_time(&self, when: When) -> Result<When, ReadError> {
+    /// Refuses a point that the log has not come to.
+    fn admit(&self, when: When) -> Result<When, ReadError> {
         match when {
-            When::Seq(seq) => self.admit(seq.into()).map(When::Seq),
-            When::Position(position) => self.admit(position.into()).map(When::Seq),
+            When::Seq(seq) => self.view.admit(seq.into()).map(When::Seq),
+            When::Position(position) => self.view.admit(position.into()).map(When::Seq),
             When::Time(time) => {
-                self.id()?;
-                // Who gives transactions times of its own may be ahead of the clock.
-                let (last, now) = (self.core.open.clock.last(), Timestamp::now());
+                // Transactions with explicit times may be ahead of the clock.
+                let (last, now) = (self.view.time, Timestamp::now());
                 if time <= last.max(now) {
                     return Ok(when);
                 }
@@ -155,44 +111,42 @@ impl<M: Model> Store<M> {
         }
     }
 
-    /// Where the log begins: at nothing, or at the snapshot that the store began at.
-    fn beginning_of_log(&self, when: When) -> Result<Arc<State>, ReadError> {
-        match &self.base {
+    /// The version that the log begins at: an empty graph, or the snapshot that the store began at.
+    fn beginning(&self, when: When) -> Result<Arc<Version>, ReadError> {
+        let view = self.view;
+        match &view.base {
             Some(base) if when.includes(base.at) => Ok(Arc::clone(base)),
             Some(base) => Err(match when {
-                When::Seq(seq) => self.unknown(seq),
-                When::Position(position) => self.unknown(position.seq()),
+                When::Seq(seq) => view.unknown(seq),
+                When::Position(position) => view.unknown(position.seq()),
                 When::Time(time) => ReadError::BeforeBeginningAt {
                     time,
                     beginning: base.at.time,
                 },
             }),
-            None => {
-                let binding = M::binding();
-                Ok(Arc::new(State {
-                    plan: Arc::clone(&self.plan),
-                    graph: flat::empty(&self.plan, (&binding.columns, &binding.data)),
-                    at: At::default(),
-                    paranoid: self.core.paranoid,
-                    lineage: self.lineage(),
-                }))
-            }
+            None => Ok(Arc::new(Version {
+                plan: Arc::clone(&view.plan),
+                graph: flat::empty(&view.plan, self.types),
+                at: At::default(),
+                paranoid: view.paranoid,
+                lineage: view.lineage,
+            })),
         }
     }
 }
 
-/// Applies the frames that follow on a value, and keeps the one that it comes to, and some on the way.
+/// Applies the following frames to a version. Keeps the version that they lead to as a keyframe, and some on the way.
 fn go_on(
-    start: Arc<State>,
+    start: Arc<Version>,
     when: When,
     frames: Frames<'_>,
     epochs: &Epochs,
     keyframes: &Keyframes,
-) -> Result<Arc<State>, StorageError> {
+) -> Result<Arc<Version>, StorageError> {
     let mut core = Core::new(start.graph.fork());
     let (mut at, mut facts) = (start.at, Facts::default());
     let state = |core: &Core<_>, at| {
-        let state = Arc::new(State {
+        let state = Arc::new(Version {
             plan: Arc::clone(&start.plan),
             graph: core.graph.fork(),
             at,

@@ -12,13 +12,15 @@ use crate::base::position::Seq;
 use crate::base::storage_error::StorageError;
 use crate::base::time::Timestamp;
 use crate::log::{Frame, FrameKind, Frames};
-use crate::snapshot::{Changes, Snapshot, State};
+use crate::snapshot::{Changes, Snapshot};
 use crate::step::event::{Event, FieldReader};
 use crate::step::fields::Fields as _;
 use crate::step::model::Model;
 use crate::step::plan::Plan;
+use crate::store::bad_frame;
 use crate::store::frame::{self, Decoded, Tags};
-use crate::store::{Store, bad_frame};
+use crate::store::version::Version;
+use crate::store::view::LogView;
 
 /// A transaction without the type of its model.
 pub(crate) struct Logged {
@@ -52,7 +54,7 @@ pub struct Report<M: Model> {
     plan: Arc<Plan>,
     behind: u64,
     /// The graph before and after it.
-    graphs: Option<(Arc<State>, Arc<State>)>,
+    graphs: Option<(Arc<Version>, Arc<Version>)>,
     model: PhantomData<fn() -> M>,
 }
 
@@ -75,7 +77,7 @@ impl<M: Model> Report<M> {
     }
 
     /// As a subscription tells it.
-    pub(crate) fn told(self, behind: u64, graphs: Option<(Arc<State>, Arc<State>)>) -> Self {
+    pub(crate) fn told(self, behind: u64, graphs: Option<(Arc<Version>, Arc<Version>)>) -> Self {
         Self {
             behind,
             graphs,
@@ -172,17 +174,18 @@ impl<M: Model> fmt::Debug for Report<M> {
     }
 }
 
-/// Transactions of a log, read from where they lie.
+/// The transactions of a log, read one after the other.
 pub struct Reports<'s, M: Model> {
-    store: &'s Store<M>,
+    view: LogView<'s>,
     frames: Frames<'s>,
     until: Bound<Seq>,
+    model: PhantomData<fn() -> M>,
 }
 
 impl<M: Model> fmt::Debug for Reports<'_, M> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Reports")
-            .field("store", self.store)
+            .field("model", &M::NAME)
             .field("until", &self.until)
             .finish_non_exhaustive()
     }
@@ -190,7 +193,7 @@ impl<M: Model> fmt::Debug for Reports<'_, M> {
 
 impl<'s, M: Model> Reports<'s, M> {
     pub(super) fn new(
-        store: &'s Store<M>,
+        view: LogView<'s>,
         (from, until): (Bound<Seq>, Bound<Seq>),
     ) -> Result<Self, ReadError> {
         let from = match from {
@@ -199,17 +202,18 @@ impl<'s, M: Model> Reports<'s, M> {
             Bound::Unbounded => 0,
         };
         Ok(Self {
-            store,
-            frames: store.read(from)?,
+            frames: view.frames(from)?,
+            view,
             until,
+            model: PhantomData,
         })
     }
 
     fn read(&self, frame: &Frame) -> Result<Report<M>, StorageError> {
         let seq = frame.header.seq;
-        let tags = (self.store.epochs.at(seq)).ok_or_else(|| bad_frame(seq, "it has no schema"))?;
-        let logged = Logged::read(frame, tags, &self.store.plan)?;
-        Ok(Report::new(Arc::new(logged), Arc::clone(&self.store.plan)))
+        let tags = (self.view.epochs.at(seq)).ok_or_else(|| bad_frame(seq, "it has no schema"))?;
+        let logged = Logged::read(frame, tags, &self.view.plan)?;
+        Ok(Report::new(Arc::new(logged), Arc::clone(&self.view.plan)))
     }
 }
 
@@ -233,7 +237,7 @@ impl<M: Model> Iterator for Reports<'_, M> {
             }
             if frame.header.kind == FrameKind::Transaction {
                 let report = self.read(&frame);
-                return Some(report.map_err(|e| self.store.log.place(e)));
+                return Some(report.map_err(|e| self.view.place(e)));
             }
         }
     }

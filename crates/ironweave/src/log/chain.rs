@@ -1,6 +1,6 @@
-//! The chain of segments as a reader sees it: follows it to its end, and tells a torn tail from damage.
+//! The chain of segments as a reader sees it: follows it to its end, and distinguishes a torn tail from damage.
 //!
-//! The writer follows it once, at open, with nobody else writing. A read-only log follows it at open and at
+//! The writer follows it once, at open, while no other process writes. A read-only log follows it at open and at
 //! each refresh, perhaps beside a live writer; so everything is read in the order that makes this safe:
 //! `HEAD`, then the names of the segments, then their contents. What `HEAD` says was durable before it was
 //! read, and a segment that has a successor was complete before the successor got its name. A listing of names is
@@ -25,17 +25,17 @@ use xxhash_rust::xxh3::xxh3_64_with_seed;
 /// Distance of the places in a segment from which a reader can start.
 const MARK_BYTES: u64 = 256 << 10;
 
-/// Of so many frames, the last ones, the checksums are at hand.
+/// The number of last frames whose checksums are in memory.
 const SUMS: Seq = 64;
-/// How much of what seems to be long frames is looked at behind a torn one, where nothing else is asked for.
+/// The default of [`super::LogOptions::search_bytes_max`].
 pub(super) const SEARCH_BYTES_MAX: u64 = 1 << 30;
 
-/// How much is looked at behind the end of the chain.
+/// How far to look behind the end of the chain.
 #[derive(Clone, Copy)]
 pub(super) struct Behind {
-    /// Whether a clean end is looked behind too; one who polls need not.
+    /// Whether to look behind a clean end too. A refresh does not.
     pub thorough: bool,
-    /// See [`super::Options::search_bytes_max`].
+    /// See [`super::LogOptions::search_bytes_max`].
     pub search_bytes_max: u64,
 }
 
@@ -69,25 +69,25 @@ pub(super) struct Chain {
     /// One at the start of each segment, and one for each [`MARK_BYTES`] or so in it.
     pub marks: Vec<Mark>,
     pub head: Option<Head>,
-    /// The highest sequence that anything read so far says was durable.
+    /// The highest sequence that some frame or `HEAD` read so far names as durable.
     pub durable: Option<Seq>,
     /// Where the next frame would begin, in the last segment.
     pub end: u64,
     /// All segments but the last.
     pub sealed: Vec<Sealed>,
-    /// What the last one will be told from others by; see [`Sealed::sum`].
+    /// The sum of the last segment so far; see [`Sealed::sum`].
     sum: u64,
     /// Where the last frame begins, if it lies in the last segment.
     last_at: Option<u64>,
     /// The timeline of the last segment.
     pub timeline: u64,
-    /// What positions are made of.
+    /// The parts of positions.
     lines: Box<Lines>,
 }
 
 #[derive(Clone, Debug)]
 struct Lines {
-    /// From which frame on which timeline.
+    /// The timelines, each with its first frame.
     timelines: Vec<(Seq, u64)>,
     /// The checksums of the last frames, each at its sequence modulo their number.
     sums: [u64; SUMS as usize],
@@ -130,6 +130,30 @@ impl Chain {
         }
     }
 
+    /// Takes in what another chain of the same directory has read or written beyond this one: O(that), not O(chain).
+    /// False if this one is not a prefix of the other, and then it is as before.
+    pub fn catch_up(&mut self, with: &Self) -> bool {
+        let (marks, sealed) = (self.marks.len(), self.sealed.len());
+        let last = self.marks.last().map(|mark| (mark.seq, mark.offset));
+        let there = marks
+            .checked_sub(1)
+            .map(|i| with.marks.get(i).map(|m| (m.seq, m.offset)));
+        let is_prefix = self.store == with.store
+            && self.next() <= with.next()
+            && self.dir == with.dir
+            && there.is_none_or(|there| there == last)
+            && sealed <= with.sealed.len();
+        if !is_prefix {
+            return false;
+        }
+        self.marks.extend_from_slice(&with.marks[marks..]);
+        self.sealed.extend_from_slice(&with.sealed[sealed..]);
+        self.lines.clone_from(&with.lines);
+        (self.head, self.durable, self.end) = (with.head, with.durable, with.end);
+        (self.sum, self.last_at, self.timeline) = (with.sum, with.last_at, with.timeline);
+        true
+    }
+
     /// The sequence after the last.
     pub fn next(&self) -> Seq {
         self.head.map_or(0, |head| head.seq + 1)
@@ -140,7 +164,7 @@ impl Chain {
         self.marks.last().map(|mark| mark.first)
     }
 
-    /// Takes in a segment whose header is known to be good, and whose timeline is `self.timeline`.
+    /// Takes in a segment whose header is valid, and whose timeline is `self.timeline`.
     pub fn enter(&mut self, first: Seq) {
         let timelines = &mut self.lines.timelines;
         timelines.retain(|(from, _)| *from < first);
@@ -184,7 +208,7 @@ impl Chain {
         self.lines.sums[(header.seq % SUMS) as usize] = sum;
     }
 
-    /// Whether the checksum of a frame is at hand, if there is such a frame.
+    /// Whether the checksum of a frame is in memory, if there is such a frame.
     pub fn is_near(&self, seq: Seq) -> bool {
         self.head
             .is_none_or(|head| head.seq.saturating_sub(seq) < SUMS)
@@ -335,8 +359,8 @@ impl Chain {
         }
     }
 
-    /// The end of the last segment: clean, torn or damaged. `None` means that a live writer was faster,
-    /// and the chain goes on.
+    /// The end of the last segment: clean, torn or damaged. `None` means that a live writer has
+    /// completed the frame meanwhile, and the chain continues.
     fn examine_end(
         &mut self,
         path: &Path,
@@ -361,7 +385,7 @@ impl Chain {
             Search::Nothing => return Ok(Some(Stop::Torn { fault, until })),
             Search::Undecided => {
                 let what = format!(
-                    "{}, and behind it so much looks like frames that it cannot be told whether it was durable; raise \
+                    "{}, and behind it so much looks like frames that it is unknown whether it was durable; raise \
                      `search_bytes_max`, which is {most}, to look at more of it",
                     fault.describe()
                 );

@@ -1,4 +1,4 @@
-//! Cursors: how far somebody has read a log, under a name, in a file beside the segments.
+//! Cursors: how far a named consumer has read a log, in a file beside the segments.
 //!
 //! `cursors/NAME` is a block as `HEAD` is one, with its own magic; it is only ever replaced by a rename of a synced
 //! file. In place of a fingerprint it has the checksum of the frame, and 1 to tell it from an old cursor, which has
@@ -28,7 +28,7 @@ pub(crate) struct Cursors {
     disk: Disk,
 }
 
-/// Refuses what is no name of a file everywhere.
+/// Refuses names that are not valid file names on every system.
 pub(crate) fn check_name(name: &str) -> Result<(), ReadError> {
     let good = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b"-_".contains(&b);
     if !name.is_empty() && name.len() <= NAME_BYTES_MAX && name.bytes().all(good) {

@@ -13,8 +13,8 @@ use std::sync::{Mutex, PoisonError};
 use super::StorageError;
 use crate::base::hash::hash_bytes;
 
-/// Held while a file is replaced. By its name, so that files of other names seldom wait for it, and so that it is the same
-/// one by whatever path the directory is named.
+/// Held while a file is replaced; chosen by the name of the file, so that files with other names seldom wait, and so that
+/// the path by which the directory is named does not matter.
 static REPLACING: [Mutex<()>; 16] = [const { Mutex::new(()) }; 16];
 
 /// Makes changes to files. Without a probe (outside tests: always) it is the operating system's own calls.

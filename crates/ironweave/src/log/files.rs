@@ -1,27 +1,26 @@
-//! The log in a directory of segment files: the one writer.
+//! The log in a directory of segment files: its one writer.
 //!
-//! An append is refused before a byte of its frame is written wherever that is possible: room is made first
-//! (a spare tail of zeros, or a new segment), and only then the frame is written into it. So a full disk
-//! refuses frames one by one, and the log stays whole and goes on when there is room again.
+//! An append is refused before a byte of its frame is written, wherever that is possible: the log first reserves room
+//! (a spare tail of zeros, or a new segment) and then writes the frame into it. So a full disk refuses single frames,
+//! and the log stays whole and continues when there is room again.
 
 use std::fmt;
 use std::hash::{BuildHasher, RandomState};
 use std::path::Path;
 use std::sync::Arc;
-use std::thread::JoinHandle;
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 use super::chain::{Behind, Chain, SEARCH_BYTES_MAX, Stop, is_absent, segment_path};
 use super::disk::{Disk, DiskFile, parent};
 use super::frame::{self, BLOCK_BYTES, Block, SEGMENT_MAGIC};
 use super::head::{Lock, read_head, write_head};
 use super::memory::check_length;
-use super::recover::settle;
+use super::recover::recover;
 use super::segments::Segments;
-use super::sync::{Extent, Shared};
+use super::sync::{Extent, SyncState};
 use super::{
-    AppendError, FrameHeader, Frames, Head, Log, ReadOnlyLog, Seq, StorageError, StorageFailure,
-    Syncer, TornTail,
+    AppendError, Flush, FrameHeader, Frames, Head, Log, LogReader, ReadLog, ReadOnlyLog, Seq,
+    StorageError, TornTail,
 };
 use crate::base::position::Position;
 
@@ -32,42 +31,28 @@ const ZEROS_BYTES: usize = 1 << 20;
 /// A frame longer than this does not keep its buffer.
 const BUFFER_BYTES_MAX: usize = 4 << 20;
 
-/// When an append is made durable.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Durability {
-    /// Before it returns.
-    Always,
-    /// By a thread of the log, at most this long afterwards.
-    Every(Duration),
-    /// When the operating system likes; the log syncs when it begins a segment and when it is closed.
-    Os,
-}
-
 /// How to open a [`FileLog`].
 #[derive(Clone, Copy, Debug)]
-pub struct Options {
-    /// When an append is made durable. Default: always.
-    pub durability: Durability,
-    /// A segment that would become longer ends, unless it would be empty. Default: 64 MiB.
+pub(crate) struct LogOptions {
+    /// The length at which a segment ends. A single longer frame gets a segment of its own. Default: 64 MiB.
     pub segment_bytes_max: u64,
-    /// Refuse to open a log with a torn tail instead of cutting it. Default: no.
+    /// Whether to refuse a log with a torn tail instead of cutting the tail. Default: no.
     pub strict: bool,
-    /// How far ahead a segment is filled with zeros at most, so that an fsync need not record a new length.
-    /// Default: 4 MiB. 0 is never, and then a full disk stops the log.
+    /// How far ahead a segment is filled with zeros at most, so that most syncs need not record a new length. Default:
+    /// 4 MiB. With 0 the log reserves no room, and a full disk stops it.
     pub spare_bytes_max: u64,
-    /// Begin a new timeline in a log that there is; see [`crate::Options::new_timeline`]. Default: no.
+    /// Whether to begin a new timeline in an existing log. Default: no.
     pub new_timeline: bool,
-    /// Behind a torn frame, an open searches for whole ones, which would prove that it was durable. What looks like the
-    /// header of a long frame and is none makes it read up to 2^30 bytes, and a hostile value may have many of them: so
-    /// many bytes are read at most, and four times the length of the tail. If that is not enough, the log is refused as
-    /// damaged. Default: 1 GiB.
+    /// How many bytes an open reads at most, beside four times the length of the tail, when it searches behind a torn
+    /// frame for whole frames that prove the torn one durable. Bytes that look like the header of a long frame make it
+    /// read up to 2^30 bytes, and a hostile value may contain many of them. If the limit does not suffice, the log is
+    /// refused as damaged. Default: 1 GiB.
     pub search_bytes_max: u64,
 }
 
-impl Default for Options {
+impl Default for LogOptions {
     fn default() -> Self {
         Self {
-            durability: Durability::Always,
             segment_bytes_max: 64 << 20,
             strict: false,
             spare_bytes_max: 4 << 20,
@@ -77,12 +62,12 @@ impl Default for Options {
     }
 }
 
-/// A log in a directory, open for writing; one at a time.
+/// A log in a directory, open for writing; a directory has one writer at a time.
 ///
-/// Closed when dropped; [`close`](FileLog::close) does the same and tells whether it went well.
-pub struct FileLog {
+/// A drop closes it; [`close`](FileLog::close) does the same and reports failures.
+pub(crate) struct FileLog {
     disk: Disk,
-    options: Options,
+    options: LogOptions,
     chain: Chain,
     file: Arc<DiskFile>,
     /// Length of the file; from the end of the chain to here there are zeros.
@@ -91,15 +76,14 @@ pub struct FileLog {
     spare_bytes: u64,
     /// The frame being written.
     buffer: Vec<u8>,
-    pub(super) shared: Arc<Shared>,
-    syncer: Option<JoinHandle<()>>,
-    /// What `HEAD` says.
+    pub(super) sync_state: Arc<SyncState>,
+    /// The frame that `HEAD` names.
     known: Option<Seq>,
     recovered: Option<TornTail>,
     closed: bool,
     /// The process that opened it.
     pub(super) process: u32,
-    // Last, so that it is given back when all else is done.
+    // Last, so that the lock is released after everything else.
     pub(super) _lock: Lock,
 }
 
@@ -107,15 +91,19 @@ impl FileLog {
     /// Opens the log in a directory; creates it if the directory is absent or has none in it.
     ///
     /// What was durable must be there and whole. A tail that was never known to be durable and is not whole
-    /// is cut, kept beside the segment and told by [`Log::recovered`].
+    /// is cut and kept beside the segment; [`Log::recovered`] returns it.
     ///
     /// # Errors
-    /// `is_locked`, `is_damage`, `is_version`, `is_torn` (only with [`Options::strict`]), `is_io`.
-    pub fn open(dir: impl AsRef<Path>, options: Options) -> Result<Self, StorageError> {
+    /// `is_locked`, `is_damage`, `is_version`, `is_torn` (only with [`LogOptions::strict`]), `is_io`.
+    pub(crate) fn open(dir: impl AsRef<Path>, options: LogOptions) -> Result<Self, StorageError> {
         Self::open_on(Disk::default(), dir.as_ref(), options)
     }
 
-    pub(super) fn open_on(disk: Disk, dir: &Path, options: Options) -> Result<Self, StorageError> {
+    pub(crate) fn open_on(
+        disk: Disk,
+        dir: &Path,
+        options: LogOptions,
+    ) -> Result<Self, StorageError> {
         if is_absent(dir)? {
             disk.create_dir(dir)?;
         }
@@ -133,7 +121,7 @@ impl FileLog {
             Stop::Header { first, .. } => Some(first),
             Stop::Clean | Stop::Torn { .. } => None,
         };
-        let recovered = settle(&disk, &mut chain, known, stop, options.strict)?;
+        let recovered = recover(&disk, &mut chain, known, stop, options.strict)?;
         let file = match fresh {
             None => disk.open(&segment_path(dir, chain.segment().unwrap_or(0)))?,
             Some(first) => {
@@ -153,31 +141,17 @@ impl FileLog {
             }
         };
         let file_bytes = file.len()?;
-        let shared = Shared::new(file, chain.durable);
-        let syncer = match options.durability {
-            Durability::Every(interval) => {
-                let spawned = shared.spawn(interval);
-                Some(spawned.map_err(|e| {
-                    StorageError::new(
-                        StorageFailure::Io,
-                        format!("cannot start the thread that syncs: {e}"),
-                    )
-                    .with_source(e)
-                })?)
-            }
-            Durability::Always | Durability::Os => None,
-        };
+        let sync_state = SyncState::new(file, chain.durable);
         let fresh = fresh.is_some();
         let mut log = Self {
             disk,
             options,
             chain,
-            file: shared.file(),
+            file: sync_state.file(),
             file_bytes,
             spare_bytes: SPARE_BYTES_MIN,
             buffer: Vec::new(),
-            shared,
-            syncer,
+            sync_state,
             known,
             recovered,
             closed: false,
@@ -191,17 +165,11 @@ impl FileLog {
         Ok(log)
     }
 
-    /// The directory.
-    #[must_use]
-    pub fn dir(&self) -> &Path {
-        &self.chain.dir
-    }
-
-    /// Syncs, cuts the spare tail, records the head and gives the lock back.
+    /// Syncs, cuts the spare tail, records the head and releases the lock.
     ///
     /// # Errors
-    /// `is_io`; `is_stopped` if the log had stopped. The next open recovers in either case.
-    pub fn close(mut self) -> Result<(), StorageError> {
+    /// As [`Log::close`].
+    pub(crate) fn close(mut self) -> Result<(), StorageError> {
         self.shut()
     }
 
@@ -209,22 +177,13 @@ impl FileLog {
         if std::mem::replace(&mut self.closed, true) {
             return Ok(());
         }
-        if let Err(forked) = self.must_be_ours() {
-            // The thread that syncs is not in this process, and whoever is at it in the other may hold its locks.
-            drop(self.syncer.take());
-            return Err(forked);
-        }
-        self.shared.close();
-        if let Some(syncer) = self.syncer.take() {
-            // It has nothing to say: a failed sync of its has stopped the log.
-            let _ = syncer.join();
-        }
-        self.shared.check()?;
+        self.must_be_ours()?;
+        self.sync_state.check()?;
         self.trim()?;
         self.write_head()
     }
 
-    /// Refuses in a fork of the process that opened the log: both would write to the same place of the same file.
+    /// Refuses in a fork of the process that opened the log: both would write at the same offset of the same file.
     fn must_be_ours(&self) -> Result<(), StorageError> {
         if self.process == std::process::id() {
             return Ok(());
@@ -237,10 +196,10 @@ impl FileLog {
         if self.file_bytes > self.chain.end {
             self.file
                 .set_len(self.chain.end)
-                .map_err(|error| self.shared.stop(error))?;
+                .map_err(|error| self.sync_state.stop(error))?;
             self.file_bytes = self.chain.end;
         }
-        self.shared.sync(Extent::All)
+        self.sync_state.sync(Extent::All)
     }
 
     fn write_head(&mut self) -> Result<(), StorageError> {
@@ -259,7 +218,7 @@ impl FileLog {
         Ok(())
     }
 
-    /// Sees to it that a frame of `bytes` bytes can be written at the end of the chain.
+    /// Reserves room for a frame of `bytes` bytes at the end of the chain.
     fn make_room(&mut self, bytes: u64) -> Result<(), StorageError> {
         let empty = self.chain.end == BLOCK_BYTES as u64;
         if !empty && self.chain.end + bytes > self.options.segment_bytes_max {
@@ -286,18 +245,14 @@ impl FileLog {
     fn extend(&mut self, len: u64) -> Result<(), StorageError> {
         if let Err(error) = write_zeros(&self.file, self.file_bytes, len) {
             if !error.is_full() {
-                return Err(self.shared.stop(error));
+                return Err(self.sync_state.stop(error));
             }
             self.file
                 .set_len(self.file_bytes)
-                .map_err(|error| self.shared.stop(error))?;
+                .map_err(|error| self.sync_state.stop(error))?;
             return Err(error);
         }
         self.file_bytes = len;
-        // Otherwise it would be of no use: the next sync records the length anyhow.
-        if self.options.durability == Durability::Always {
-            self.shared.sync(Extent::All)?;
-        }
         Ok(())
     }
 
@@ -306,12 +261,12 @@ impl FileLog {
     fn roll(&mut self) -> Result<(), StorageError> {
         self.trim()?;
         // Without room for these two, the old segment is still the last one, and the next append tries again.
-        let shared = Arc::clone(&self.shared);
+        let sync_state = Arc::clone(&self.sync_state);
         let stop_unless_full = |error: StorageError| {
             if error.is_full() {
                 error
             } else {
-                shared.stop(error)
+                sync_state.stop(error)
             }
         };
         self.write_head().map_err(stop_unless_full)?;
@@ -324,66 +279,21 @@ impl FileLog {
         let file = self
             .disk
             .publish(file, &path)
-            .map_err(|error| self.shared.stop(error))?;
-        self.file_bytes = file.len().map_err(|error| self.shared.stop(error))?;
-        self.file = self.shared.switch(file);
+            .map_err(|error| self.sync_state.stop(error))?;
+        self.file_bytes = file.len().map_err(|error| self.sync_state.stop(error))?;
+        self.file = self.sync_state.switch(file);
         self.chain.enter(first);
         Ok(())
     }
 }
 
-impl Log for FileLog {
-    fn append_unsynced(
-        &mut self,
-        mut header: FrameHeader,
-        payload: &[u8],
-    ) -> Result<(), AppendError> {
-        self.must_be_ours().map_err(AppendError::Refused)?;
-        self.shared.check().map_err(AppendError::Refused)?;
-        let expected = self.chain.next();
-        if header.seq != expected {
-            return Err(AppendError::Conflict {
-                expected,
-                found: header.seq,
-            });
-        }
-        check_length(payload).map_err(AppendError::Refused)?;
-        let bytes = frame::frame_bytes(payload.len()) as u64;
-        self.make_room(bytes).map_err(AppendError::Refused)?;
-        header.durable = self.shared.durable();
-        let sum = frame::encode(&mut self.buffer, &header, payload, self.chain.store);
-        let written = self.file.write_at(self.chain.end, &self.buffer);
-        written.map_err(|error| AppendError::Indeterminate(self.shared.stop(error)))?;
-        if self.buffer.capacity() > BUFFER_BYTES_MAX {
-            self.buffer = Vec::new();
-        }
-        self.chain.push(&header, bytes, sum);
-        self.file_bytes = self.file_bytes.max(self.chain.end);
-        self.shared.wrote(header.seq);
-        Ok(())
-    }
-
-    fn append(&mut self, header: FrameHeader, payload: &[u8]) -> Result<(), AppendError> {
-        self.append_unsynced(header, payload)?;
-        if self.options.durability == Durability::Always {
-            self.shared
-                .sync(Extent::Data)
-                .map_err(AppendError::Indeterminate)?;
-        }
-        Ok(())
-    }
-
+impl ReadLog for FileLog {
     fn head(&self) -> Option<Head> {
         self.chain.head
     }
 
     fn durable(&self) -> Option<Seq> {
-        self.shared.durable()
-    }
-
-    fn sync(&mut self) -> Result<(), StorageError> {
-        self.must_be_ours()?;
-        self.shared.sync(Extent::Data)
+        self.sync_state.durable()
     }
 
     fn read(&self, from: Seq) -> Result<Frames<'_>, StorageError> {
@@ -398,33 +308,73 @@ impl Log for FileLog {
         self.chain.position_of(seq)
     }
 
+    fn segments(&self) -> Option<Segments<'_>> {
+        Some(Segments::new(&self.chain, Some(&self.disk)))
+    }
+}
+
+impl Log for FileLog {
+    fn append(&mut self, mut header: FrameHeader, payload: &[u8]) -> Result<(), AppendError> {
+        self.must_be_ours().map_err(AppendError::Refused)?;
+        self.sync_state.check().map_err(AppendError::Refused)?;
+        let expected = self.chain.next();
+        if header.seq != expected {
+            return Err(AppendError::Conflict {
+                expected,
+                found: header.seq,
+            });
+        }
+        check_length(payload).map_err(AppendError::Refused)?;
+        let bytes = frame::frame_bytes(payload.len()) as u64;
+        self.make_room(bytes).map_err(AppendError::Refused)?;
+        header.durable = self.sync_state.durable();
+        let sum = frame::encode(&mut self.buffer, &header, payload, self.chain.store);
+        let written = self.file.write_at(self.chain.end, &self.buffer);
+        written.map_err(|error| AppendError::Indeterminate(self.sync_state.stop(error)))?;
+        if self.buffer.capacity() > BUFFER_BYTES_MAX {
+            self.buffer = Vec::new();
+        }
+        self.chain.push(&header, bytes, sum);
+        self.file_bytes = self.file_bytes.max(self.chain.end);
+        self.sync_state.wrote(header.seq);
+        Ok(())
+    }
+
+    fn sync(&mut self) -> Result<(), StorageError> {
+        self.must_be_ours()?;
+        self.sync_state.sync(Extent::Data)
+    }
+
     fn recovered(&self) -> Option<&TornTail> {
         self.recovered.as_ref()
     }
 
-    fn syncer(&self) -> Option<Arc<dyn Syncer>> {
-        match self.options.durability {
-            Durability::Always => Some(Arc::clone(&self.shared) as Arc<dyn Syncer>),
-            Durability::Every(_) | Durability::Os => None,
-        }
+    fn flusher(&self) -> Option<Arc<dyn Flush>> {
+        Some(Arc::clone(&self.sync_state) as Arc<dyn Flush>)
     }
 
-    fn flusher(&self) -> Option<Arc<dyn Syncer>> {
-        Some(Arc::clone(&self.shared) as Arc<dyn Syncer>)
+    fn reader(&mut self, reader: Option<LogReader>) -> LogReader {
+        if let Some(LogReader::Directory(mut log)) = reader
+            && log.catch_up(&self.chain)
+        {
+            return LogReader::Directory(log);
+        }
+        let log = ReadOnlyLog::of(self.chain.clone(), self.disk.clone());
+        LogReader::Directory(Box::new(log))
     }
 
     fn follower(&self) -> Option<ReadOnlyLog> {
         Some(ReadOnlyLog::of(self.chain.clone(), self.disk.clone()))
     }
 
-    fn segments(&self) -> Option<Segments<'_>> {
-        Some(Segments::new(&self.chain, Some(&self.disk)))
+    fn close(self: Box<Self>) -> Result<(), StorageError> {
+        Self::close(*self)
     }
 }
 
 impl Drop for FileLog {
     fn drop(&mut self) {
-        // What could not be done here, the next open does.
+        // The next open does what fails here.
         let _ = self.shut();
     }
 }
@@ -482,7 +432,7 @@ fn write_zeros(file: &DiskFile, from: u64, until: u64) -> Result<(), StorageErro
     Ok(())
 }
 
-/// A number that no other store, and no other timeline of it, is likely to have; not 0. It need not be secret.
+/// A random number other than 0 that identifies a store or a timeline. It need not be secret.
 pub(super) fn random_id() -> u64 {
     let now = SystemTime::now()
         .duration_since(SystemTime::UNIX_EPOCH)

@@ -1,4 +1,4 @@
-//! The two small files beside the segments: `HEAD`, a lower bound of what is durable, and `LOCK`.
+//! The two small files beside the segments: `HEAD`, which names a frame that is durable, and `LOCK`.
 
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Read, Seek, SeekFrom, Write};
@@ -12,8 +12,8 @@ const HEAD: &str = "HEAD";
 const HEAD_TMP: &str = "HEAD.tmp";
 const LOCK: &str = "LOCK";
 
-/// Reads `HEAD`. It is only ever replaced by a rename of a synced file, so a crash cannot tear it: if it
-/// does not read, the directory is damaged.
+/// Reads `HEAD`. It is only ever replaced by a rename of a synced file, so that a crash cannot tear it: if it cannot be
+/// decoded, the directory is damaged.
 pub(super) fn read_head(dir: &Path) -> Result<Option<Block>, StorageError> {
     let path = dir.join(HEAD);
     let bytes = match fs::read(&path) {
@@ -45,7 +45,7 @@ pub(super) fn read_head(dir: &Path) -> Result<Option<Block>, StorageError> {
     }
 }
 
-/// Replaces `HEAD`. What it says must have been synced before.
+/// Replaces `HEAD`. The frames up to the one that it names must have been synced before.
 pub(super) fn write_head(disk: &Disk, dir: &Path, block: &Block) -> Result<(), StorageError> {
     let file = disk.create(&dir.join(HEAD_TMP))?;
     file.write_at(0, &block.encode(HEAD_MAGIC))?;
@@ -53,8 +53,8 @@ pub(super) fn write_head(disk: &Disk, dir: &Path, block: &Block) -> Result<(), S
     Ok(())
 }
 
-/// The right to write to a directory. The operating system takes it back when the process ends, however
-/// it ends; the number in the file is only for the message.
+/// The exclusive right to write to a directory. The operating system releases it when the process ends, in whatever way;
+/// the process id in the file is only for the message.
 #[derive(Debug)]
 pub(super) struct Lock {
     pub(super) file: File,
@@ -76,7 +76,7 @@ impl Lock {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {
                 let mut text = String::new();
-                // Whatever cannot be read here only makes the message poorer.
+                // Without the process id, the message says less.
                 let holder = file
                     .read_to_string(&mut text)
                     .ok()
@@ -111,7 +111,7 @@ impl Lock {
 impl Drop for Lock {
     fn drop(&mut self) {
         if self.process != std::process::id() {
-            // This process is a fork, and has a copy of the file: the lock is that of both, and stays with the other.
+            // This process is a fork and has a copy of the file: both share the lock, which stays with the other.
             return;
         }
         // Closing the file is not enough: a process that is just being started by another thread has a copy
@@ -125,7 +125,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_lock_is_given_back_though_a_starting_child_still_has_the_file() {
+    fn a_lock_is_released_while_a_starting_child_still_has_the_file() {
         let dir = tempfile::tempdir().unwrap();
         let lock = Lock::acquire(dir.path()).unwrap();
         let _of_the_child = lock.file.try_clone().unwrap();

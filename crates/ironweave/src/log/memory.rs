@@ -1,4 +1,7 @@
 //! The log in memory: for tests, for speculation and for stores that need no disk.
+//!
+//! Frames lie in chunks. A chunk that takes no more frames is shared with readers on other threads, so that neither an
+//! append nor a reader takes a lock.
 
 use std::sync::Arc;
 
@@ -7,41 +10,94 @@ use xxhash_rust::xxh3::xxh3_64_with_seed;
 use super::files::random_id;
 use super::frame::PAYLOAD_BYTES_MAX;
 use super::{
-    AppendError, Frame, FrameHeader, FrameKind, Frames, Head, Log, ReadOnlyLog, Segments, Seq,
-    StorageError, StorageFailure, Syncer, TornTail,
+    AppendError, Flush, Frame, FrameHeader, FrameKind, Frames, Head, Log, LogReader, ReadLog,
+    ReadOnlyLog, Segments, Seq, StorageError, StorageFailure, TornTail,
 };
 use crate::base::position::Position;
 
-/// Bytes of payloads in one piece, so that growing never copies more than that.
-const PIECE_BYTES: usize = 1 << 20;
+/// Bytes of payloads in one chunk, so that growing never copies more than that.
+const CHUNK_BYTES: usize = 1 << 20;
+/// Frames in one chunk.
+const CHUNK_FRAMES: usize = 1 << 14;
+/// The most bytes that a reader copies of the chunk that is being filled; a longer one is ended instead.
+const COPY_BYTES: usize = 1 << 14;
+/// And the most frames.
+const COPY_FRAMES: usize = 1 << 9;
 
-/// A log in memory. What is appended counts as durable at once.
+/// A log in memory. A frame counts as durable once it is appended.
 #[derive(Debug)]
-pub struct MemoryLog {
-    /// The identity of its store.
+pub(crate) struct MemoryLog {
+    origin: Origin,
+    /// The chunks that take no more frames.
+    full: Vec<Arc<Chunk>>,
+    /// The chunk that is being filled.
+    open: Chunk,
+}
+
+/// What positions in a log are made of.
+#[derive(Clone, Copy, Debug)]
+struct Origin {
+    /// The identity of the store.
     store: u64,
-    /// The fingerprint before its first frame, where it goes on after another log.
+    /// The fingerprint before the first frame, if the log continues after a snapshot of another store.
     before: Option<u128>,
     /// The sequence of the first frame.
     first: Seq,
-    frames: Vec<Entry>,
-    pieces: Vec<Vec<u8>>,
 }
 
-/// A frame: what its place in the log does not say of its header, and where its payload lies. There are many: keep it
-/// small.
+/// Frames in sequence.
+#[derive(Clone, Debug)]
+struct Chunk {
+    /// The sequence of the first one.
+    first: Seq,
+    frames: Vec<Entry>,
+    bytes: Vec<u8>,
+}
+
+/// A frame: the part of its header that its place in the log does not give, and where its payload ends. There are many
+/// of these: keep it small.
 #[derive(Clone, Copy, Debug)]
 struct Entry {
     /// Low and high half.
     fingerprint: [u64; 2],
     epoch: u32,
     kind: FrameKind,
-    piece: u32,
-    at: u32,
+    start: u32,
     len: u32,
 }
 
-const _: () = assert!(size_of::<Entry>() <= 40);
+const _: () = assert!(size_of::<Entry>() <= 32);
+
+impl Chunk {
+    fn new(first: Seq, bytes: usize) -> Self {
+        Self {
+            first,
+            frames: Vec::new(),
+            bytes: Vec::with_capacity(bytes),
+        }
+    }
+
+    /// The sequence after the last frame.
+    fn next(&self) -> Seq {
+        self.first + self.frames.len() as Seq
+    }
+
+    fn entry(&self, seq: Seq) -> Option<&Entry> {
+        let at = seq.checked_sub(self.first)?;
+        self.frames.get(usize::try_from(at).ok()?)
+    }
+
+    fn frame(&self, seq: Seq, origin: &Origin) -> Option<Frame> {
+        let entry = self.entry(seq)?;
+        let header = entry.header(seq);
+        let start = entry.start as usize;
+        Some(Frame {
+            position: origin.position(seq, header.fingerprint),
+            header,
+            payload: self.bytes.get(start..start + entry.len as usize)?.to_vec(),
+        })
+    }
+}
 
 impl Entry {
     fn header(&self, seq: Seq) -> FrameHeader {
@@ -56,30 +112,9 @@ impl Entry {
     }
 }
 
-impl MemoryLog {
-    /// An empty log.
-    #[must_use]
-    pub fn new() -> Self {
-        Self {
-            store: random_id(),
-            before: None,
-            first: 0,
-            frames: Vec::new(),
-            pieces: Vec::new(),
-        }
-    }
-
-    /// An empty log of a store of its own that goes on after a frame of another one, where the graph has a fingerprint.
-    pub(crate) fn after(seq: Option<Seq>, fingerprint: u128) -> Self {
-        Self {
-            before: seq.map(|_| fingerprint),
-            first: seq.map_or(0, |seq| seq + 1),
-            ..Self::new()
-        }
-    }
-
-    /// The position of a frame. No log in memory has two histories, since it is never restored: so the checksum need
-    /// not be of the payload, and costs who asks for none nothing.
+impl Origin {
+    /// The position of a frame. A log in memory is never restored, so that it has one history: the checksum need not be
+    /// of the payload, and costs nothing until a caller asks for it.
     fn position(&self, seq: Seq, fingerprint: u128) -> Position {
         let mut bytes = [0; 24];
         bytes[..8].copy_from_slice(&seq.to_le_bytes());
@@ -92,111 +127,91 @@ impl MemoryLog {
         }
     }
 
-    fn next(&self) -> Seq {
-        self.first + self.frames.len() as Seq
+    fn position_of(&self, seq: Seq, entry: Option<&Entry>) -> Option<Position> {
+        if seq < self.first {
+            let last = self.first.checked_sub(1) == Some(seq);
+            let before = self.before.filter(|_| last);
+            return before.map(|fingerprint| self.position(seq, fingerprint));
+        }
+        entry.map(|entry| self.position(seq, entry.header(seq).fingerprint))
     }
 }
 
-impl Default for MemoryLog {
-    fn default() -> Self {
-        Self::new()
+/// The chunk of `chunks` in which a frame would lie.
+fn chunk_of(chunks: &[Arc<Chunk>], seq: Seq) -> Option<&Arc<Chunk>> {
+    let after = chunks.partition_point(|chunk| chunk.first <= seq);
+    after.checked_sub(1).map(|i| &chunks[i])
+}
+
+impl MemoryLog {
+    /// An empty log.
+    pub(crate) fn new() -> Self {
+        Self::beginning(0, None)
+    }
+
+    /// An empty log, of a store of its own, that continues after a frame of another log where the graph has a
+    /// fingerprint.
+    pub(crate) fn after(seq: Option<Seq>, fingerprint: u128) -> Self {
+        Self::beginning(seq.map_or(0, |seq| seq + 1), seq.map(|_| fingerprint))
+    }
+
+    fn beginning(first: Seq, before: Option<u128>) -> Self {
+        Self {
+            origin: Origin {
+                store: random_id(),
+                before,
+                first,
+            },
+            full: Vec::new(),
+            open: Chunk::new(first, 0),
+        }
+    }
+
+    fn entry(&self, seq: Seq) -> Option<&Entry> {
+        let full = || chunk_of(&self.full, seq)?.entry(seq);
+        self.open.entry(seq).or_else(full)
+    }
+
+    /// Ends the open chunk and begins one with room for a payload.
+    #[cold]
+    fn begin_chunk(&mut self, bytes: usize) {
+        let chunk = Chunk::new(self.open.next(), CHUNK_BYTES.max(bytes));
+        let mut full = std::mem::replace(&mut self.open, chunk);
+        if !full.frames.is_empty() {
+            full.frames.shrink_to_fit();
+            full.bytes.shrink_to_fit();
+            self.full.push(Arc::new(full));
+        }
     }
 }
 
-impl Log for MemoryLog {
-    fn append_unsynced(&mut self, header: FrameHeader, payload: &[u8]) -> Result<(), AppendError> {
-        let expected = self.next();
-        if header.seq != expected {
-            return Err(AppendError::Conflict {
-                expected,
-                found: header.seq,
-            });
-        }
-        check_length(payload).map_err(AppendError::Refused)?;
-        let room = |piece: &Vec<u8>| piece.capacity() - piece.len() >= payload.len();
-        if !self.pieces.last().is_some_and(room) {
-            self.pieces
-                .push(Vec::with_capacity(PIECE_BYTES.max(payload.len())));
-        }
-        let piece = self.pieces.len() - 1;
-        let bytes = &mut self.pieces[piece];
-        self.frames.push(Entry {
-            fingerprint: [header.fingerprint as u64, (header.fingerprint >> 64) as u64],
-            epoch: header.epoch,
-            kind: header.kind,
-            piece: piece as u32,
-            at: bytes.len() as u32,
-            len: payload.len() as u32,
-        });
-        bytes.extend_from_slice(payload);
-        Ok(())
-    }
-
-    fn append(&mut self, header: FrameHeader, payload: &[u8]) -> Result<(), AppendError> {
-        self.append_unsynced(header, payload)
-    }
-
+impl ReadLog for MemoryLog {
     fn head(&self) -> Option<Head> {
-        let last = self.frames.last()?;
-        Some(Head::of(&last.header(self.next() - 1)))
+        let last = self.open.next().checked_sub(1)?;
+        Some(Head::of(&self.entry(last)?.header(last)))
     }
 
     fn durable(&self) -> Option<Seq> {
-        self.next().checked_sub(1)
-    }
-
-    fn sync(&mut self) -> Result<(), StorageError> {
-        Ok(())
+        self.open.next().checked_sub(1)
     }
 
     fn read(&self, from: Seq) -> Result<Frames<'_>, StorageError> {
-        let first = self.first;
-        let from = usize::try_from(from.saturating_sub(self.first))
-            .unwrap_or(usize::MAX)
-            .min(self.frames.len());
-        let frame = move |(i, entry): (usize, &Entry)| {
-            let start = entry.at as usize;
-            let bytes = &self.pieces[entry.piece as usize][start..start + entry.len as usize];
-            let header = entry.header(first + (from + i) as Seq);
-            Ok(Frame {
-                position: self.position(header.seq, header.fingerprint),
-                header,
-                payload: bytes.to_vec(),
-            })
-        };
-        Ok(Frames::new(
-            self.frames[from..].iter().enumerate().map(frame),
-        ))
+        let from = from.max(self.origin.first);
+        let begin = self.full.partition_point(|chunk| chunk.next() <= from);
+        let chunks = (self.full[begin..].iter().map(|chunk| &**chunk)).chain([&self.open]);
+        let frames = chunks.flat_map(move |chunk| {
+            let seqs = chunk.first.max(from)..chunk.next();
+            seqs.filter_map(|seq| chunk.frame(seq, &self.origin))
+        });
+        Ok(Frames::new(frames.map(Ok)))
     }
 
     fn store(&self) -> u64 {
-        self.store
+        self.origin.store
     }
 
     fn position_of(&self, seq: Seq) -> Result<Option<Position>, StorageError> {
-        let Some(at) = seq.checked_sub(self.first) else {
-            let last = self.first.checked_sub(1) == Some(seq);
-            let before = self.before.filter(|_| last);
-            return Ok(before.map(|fingerprint| self.position(seq, fingerprint)));
-        };
-        let frame = usize::try_from(at).ok().and_then(|at| self.frames.get(at));
-        Ok(frame.map(|frame| self.position(seq, frame.header(seq).fingerprint)))
-    }
-
-    fn recovered(&self) -> Option<&TornTail> {
-        None
-    }
-
-    fn syncer(&self) -> Option<Arc<dyn Syncer>> {
-        None
-    }
-
-    fn flusher(&self) -> Option<Arc<dyn Syncer>> {
-        None
-    }
-
-    fn follower(&self) -> Option<ReadOnlyLog> {
-        None
+        Ok(self.origin.position_of(seq, self.entry(seq)))
     }
 
     fn segments(&self) -> Option<Segments<'_>> {
@@ -204,7 +219,143 @@ impl Log for MemoryLog {
     }
 }
 
-/// Every log has the same limit, so that a program does not find it out on the day it gets a disk.
+impl Log for MemoryLog {
+    fn append(&mut self, header: FrameHeader, payload: &[u8]) -> Result<(), AppendError> {
+        let expected = self.open.next();
+        if header.seq != expected {
+            return Err(AppendError::Conflict {
+                expected,
+                found: header.seq,
+            });
+        }
+        check_length(payload).map_err(AppendError::Refused)?;
+        let open = &self.open;
+        if open.bytes.capacity() - open.bytes.len() < payload.len()
+            || open.frames.len() >= CHUNK_FRAMES
+        {
+            self.begin_chunk(payload.len());
+        }
+        let open = &mut self.open;
+        open.frames.push(Entry {
+            fingerprint: [header.fingerprint as u64, (header.fingerprint >> 64) as u64],
+            epoch: header.epoch,
+            kind: header.kind,
+            start: open.bytes.len() as u32,
+            len: payload.len() as u32,
+        });
+        open.bytes.extend_from_slice(payload);
+        Ok(())
+    }
+
+    fn sync(&mut self) -> Result<(), StorageError> {
+        Ok(())
+    }
+
+    fn recovered(&self) -> Option<&TornTail> {
+        None
+    }
+
+    fn flusher(&self) -> Option<Arc<dyn Flush>> {
+        None
+    }
+
+    fn reader(&mut self, reader: Option<LogReader>) -> LogReader {
+        if self.open.bytes.len() > COPY_BYTES || self.open.frames.len() > COPY_FRAMES {
+            self.begin_chunk(0);
+        }
+        let mut full = match reader {
+            Some(LogReader::Memory(reader)) if reader.origin.store == self.origin.store => {
+                reader.full
+            }
+            _ => Arc::default(),
+        };
+        let new = &self.full[full.len().min(self.full.len())..];
+        if !new.is_empty() {
+            // A list that another reader shares is copied: one pointer for each chunk.
+            Arc::make_mut(&mut full).extend_from_slice(new);
+        }
+        LogReader::Memory(MemoryReader {
+            origin: self.origin,
+            full,
+            open: Arc::new(self.open.shrunk()),
+        })
+    }
+
+    fn follower(&self) -> Option<ReadOnlyLog> {
+        None
+    }
+
+    fn close(self: Box<Self>) -> Result<(), StorageError> {
+        Ok(())
+    }
+}
+
+impl Chunk {
+    /// A copy without spare room.
+    fn shrunk(&self) -> Self {
+        Self {
+            first: self.first,
+            frames: self.frames.as_slice().to_vec(),
+            bytes: self.bytes.as_slice().to_vec(),
+        }
+    }
+}
+
+/// The frames that a log in memory had at one moment, on any thread.
+#[derive(Clone, Debug)]
+pub(crate) struct MemoryReader {
+    origin: Origin,
+    full: Arc<Vec<Arc<Chunk>>>,
+    /// A copy of the chunk that was being filled.
+    open: Arc<Chunk>,
+}
+
+impl MemoryReader {
+    fn entry(&self, seq: Seq) -> Option<&Entry> {
+        let full = || chunk_of(&self.full, seq)?.entry(seq);
+        self.open.entry(seq).or_else(full)
+    }
+
+    /// As [`ReadLog::read`], for longer than this reader is borrowed.
+    pub(super) fn frames(&self, from: Seq) -> Frames<'static> {
+        let (reader, mut seq) = (self.clone(), from.max(self.origin.first));
+        Frames::new(std::iter::from_fn(move || {
+            let full = || chunk_of(&reader.full, seq)?.frame(seq, &reader.origin);
+            let frame = reader.open.frame(seq, &reader.origin).or_else(full)?;
+            seq += 1;
+            Some(Ok(frame))
+        }))
+    }
+}
+
+impl ReadLog for MemoryReader {
+    fn head(&self) -> Option<Head> {
+        let last = self.open.next().checked_sub(1)?;
+        Some(Head::of(&self.entry(last)?.header(last)))
+    }
+
+    fn durable(&self) -> Option<Seq> {
+        self.open.next().checked_sub(1)
+    }
+
+    fn read(&self, from: Seq) -> Result<Frames<'_>, StorageError> {
+        Ok(self.frames(from))
+    }
+
+    fn store(&self) -> u64 {
+        self.origin.store
+    }
+
+    fn position_of(&self, seq: Seq) -> Result<Option<Position>, StorageError> {
+        Ok(self.origin.position_of(seq, self.entry(seq)))
+    }
+
+    fn segments(&self) -> Option<Segments<'_>> {
+        None
+    }
+}
+
+/// Every log has the same limit, so that a program does not meet it first when it moves from memory to disk.
 pub(super) fn check_length(payload: &[u8]) -> Result<(), StorageError> {
     if payload.len() <= PAYLOAD_BYTES_MAX {
         return Ok(());

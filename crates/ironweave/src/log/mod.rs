@@ -1,29 +1,31 @@
 //! The log: the source of truth, as bytes.
 //!
-//! A log is a sequence of frames, numbered from 0 without gaps. It knows nothing of what is in their
-//! payloads. [`Log`] is the one trait; [`MemoryLog`] and [`FileLog`] implement it, and [`ReadOnlyLog`] reads
-//! a directory beside its writer.
+//! A log is a sequence of frames, numbered from 0 without gaps. It does not interpret their payloads, and it decides
+//! nothing about durability: an append writes and never syncs. `store/commit.rs` decides who waits for which sync.
+//! [`ReadLog`] reads a log and [`Log`] writes one; [`MemoryLog`] and [`FileLog`] implement both, and [`ReadOnlyLog`]
+//! reads a directory beside its writer.
 //!
 //! | question | answer |
 //! |---|---|
-//! | Who may append? | One writer. A frame names its sequence, and another than the next is a conflict. |
-//! | When is a frame durable? | See [`Durability`]. [`Log::durable`] is the last that surely is. |
-//! | What if a write fails? | The log stops for good; the next open finds out what is there. |
-//! | What does an open accept? | A log that is whole up to a tail that nobody was told is durable. That tail is cut and kept; anything else is damage and refused. |
+//! | Who may append? | One writer. A frame that does not carry the next sequence is a conflict. |
+//! | When is a frame durable? | After [`Log::sync`] or a [`Flush`] that began when it was written. [`ReadLog::durable`] is the last frame that is known to be durable. |
+//! | When does the log itself sync? | Where its own format requires an order: when it begins a segment, when it opens and when it closes. |
+//! | What if a write or a sync fails? | The log stops for good. The next open finds out which frames are there. |
+//! | What does an open accept? | A log that is whole up to a tail that was never known to be durable. The tail is cut and kept; anything else is refused as damage. |
 //!
 //! # On disk
 //!
 //! A second implementation can be written from `docs/log-format.md`, of which this is the short form.
 //!
 //! ```text
-//! directory   LOCK                        locked by the writer; holds its pid, for messages
+//! directory   LOCK                        locked by the writer; holds its process id, for messages
 //!             HEAD                        a block: the last frame at the last clean close or roll
 //!             00000000000000000000.log    segments, named by their first sequence
 //!             00000000000000004711.log
 //!             00000000000000004711.8192.torn   a tail that was cut at offset 8192
-//!             00000000000000000000.index  which frames of that segment are about what; made again if it is not there
-//!             *.tmp                       being made; removed by the next writer
-//!             cursors/NAME                a block: how far somebody called NAME has read
+//!             00000000000000000000.index  finds the frames of that segment by entity and key; rebuilt if it is missing
+//!             *.tmp                       files that are being written; the next writer removes them
+//!             cursors/NAME                a block: how far the consumer NAME has read
 //!
 //! segment     header (a block, 64) | frame | frame | ... | zeros (spare) | end of file
 //!
@@ -33,8 +35,8 @@
 //!             +--------+----+----+------+--------+------------+-------+-------+----------+
 //!             segment: magic "IWSEGMNT"; seq of its first frame; epoch, fingerprint before it
 //!             HEAD:    magic "IWLOGHED"; seq of the last frame; epoch, fingerprint after it
-//!             cursor:  magic "IWCURSOR"; seq of the last frame that is done with; its checksum and 1 as fingerprint
-//!             line = timeline: of a segment; of the last frame; of the frame that is done with
+//!             cursor:  magic "IWCURSOR"; seq of the last frame that was consumed; its checksum and 1 as fingerprint
+//!             line = timeline: of a segment; of the last frame; of the frame that was consumed
 //!             checksum = XXH3-64 of bytes 0..56
 //!
 //! frame       0      4      8        16   17   18  20    24     32      40           56
@@ -50,10 +52,10 @@
 //!
 //! # Rules of order
 //!
-//! 1. A segment is complete, cut to its length and synced; then `HEAD` says so; then the next one gets its
-//!    name, already with its header and synced. So whatever precedes a segment's name was durable.
-//! 2. A frame says how many frames were durable. So whatever precedes that number was durable.
-//! 3. A bad frame that was durable by `HEAD`, by (1) or by (2) is damage. Any other begins the torn tail.
+//! 1. A segment is complete, cut to its length and synced; then `HEAD` names its last frame; then the next segment gets
+//!    its name, already with its header and synced. So everything that precedes a segment's name is durable.
+//! 2. A frame records how many frames were durable when it was written. So everything below that number is durable.
+//! 3. A bad frame that was durable by `HEAD`, by (1) or by (2) is damage. Any other bad frame begins the torn tail.
 
 mod chain;
 pub(crate) mod cursor;
@@ -66,8 +68,8 @@ mod memory;
 mod read;
 mod recover;
 mod scan;
+mod segment_index;
 mod segments;
-mod side;
 mod sync;
 #[cfg(test)]
 mod tests;
@@ -77,25 +79,24 @@ use std::sync::Arc;
 
 use crate::base::position::Position;
 
-pub use crate::base::position::Seq;
-pub use crate::base::storage_error::{AppendError, StorageError, StorageFailure};
+use crate::base::position::Seq;
+use crate::base::storage_error::{AppendError, StorageError, StorageFailure};
 pub(crate) use chain::Mark;
-pub use files::{Durability, FileLog, Options};
-pub use memory::MemoryLog;
-pub use read::{Frames, ReadOnlyLog};
-pub use segments::Segments;
-pub(crate) use segments::{Sealed, Segment};
-pub(crate) use side::Side;
+pub(crate) use files::{FileLog, LogOptions};
+pub(crate) use memory::{MemoryLog, MemoryReader};
+pub(crate) use read::{Frames, ReadOnlyLog};
+pub(crate) use segment_index::SegmentIndex;
+pub(crate) use segments::{Sealed, Segment, Segments};
 
-/// What a frame is.
+/// What a frame contains.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[repr(u8)]
-pub enum FrameKind {
-    /// The schema, at creation.
+pub(crate) enum FrameKind {
+    /// A schema: the first frame, and one for each later change of the rules. It begins an epoch.
     Schema = 1,
     /// A transaction.
     Transaction = 2,
-    /// A change of schema, and what it did to the graph; begins an epoch.
+    /// A change of the schema's shape and its effect on the graph. It begins an epoch.
     Migration = 3,
 }
 
@@ -110,26 +111,24 @@ impl FrameKind {
     }
 }
 
-/// What the log knows of a frame.
+/// What the log itself reads of a frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct FrameHeader {
-    /// Its number.
+pub(crate) struct FrameHeader {
+    /// The sequence number of the frame.
     pub seq: Seq,
-    /// The epoch of the schema that it was written under.
+    /// The epoch of the schema that the frame was written under.
     pub epoch: u32,
-    /// What it is.
+    /// What the frame contains.
     pub kind: FrameKind,
-    /// The last frame known to be durable when this one was written. An append fills it in, whatever is
-    /// here.
+    /// The last frame known to be durable when this one was written. An append sets it and ignores the value given.
     pub durable: Option<Seq>,
-    /// Of the graph after this frame.
+    /// The fingerprint of the graph after this frame.
     pub fingerprint: u128,
 }
 
 impl FrameHeader {
     /// A header to append.
-    #[must_use]
-    pub fn new(seq: Seq, epoch: u32, kind: FrameKind, fingerprint: u128) -> Self {
+    pub(crate) fn new(seq: Seq, epoch: u32, kind: FrameKind, fingerprint: u128) -> Self {
         Self {
             seq,
             epoch,
@@ -142,23 +141,22 @@ impl FrameHeader {
 
 /// A frame as it is read.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Frame {
-    /// What the log knows of it.
+pub(crate) struct Frame {
     pub header: FrameHeader,
-    /// What it says.
+    /// The content, which the log does not interpret.
     pub payload: Vec<u8>,
-    /// Where it is, and in which history.
+    /// Identifies the frame across copies of the log.
     pub position: Position,
 }
 
 /// The last frame of a log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Head {
-    /// Its number.
+pub(crate) struct Head {
+    /// The sequence number of the frame.
     pub seq: Seq,
-    /// Of the graph after it.
+    /// The fingerprint of the graph after the frame.
     pub fingerprint: u128,
-    /// Its epoch.
+    /// The epoch of the frame.
     pub epoch: u32,
 }
 
@@ -172,91 +170,132 @@ impl Head {
     }
 }
 
-/// What an open has cut from the end of a log: never known to be durable, and not whole.
+/// An incomplete end of a log, never known to be durable, which an open has cut and kept.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TornTail {
-    /// The segment that it was cut from.
+    /// The segment that the tail was cut from.
     pub segment: PathBuf,
-    /// Where it began.
+    /// The offset in the segment at which the tail began.
     pub offset: u64,
-    /// How long it was, without zeros at its end.
+    /// The length of the tail, without zeros at its end.
     pub bytes: u64,
-    /// The frame that would have begun there.
+    /// The sequence number of the frame that would have begun there.
     pub seq: Seq,
-    /// Where it was copied to.
+    /// The file that the tail was copied to.
     pub kept: PathBuf,
 }
 
-/// A sequence of frames that grows at its end.
-pub trait Log: Send {
-    /// Appends a frame, if it is the next one; returns when it is as durable as the log promises.
+/// Reads a log: its frames up to the head that it has seen.
+pub(crate) trait ReadLog: Send + Sync {
+    /// The last frame; none in an empty log.
+    fn head(&self) -> Option<Head>;
+
+    /// The last frame that is known to be durable.
+    fn durable(&self) -> Option<Seq>;
+
+    /// The frames from `from` to the head, durable or not.
+    ///
+    /// # Errors
+    /// `is_io`, here or while iterating; `is_damage` while iterating; `is_replaced` if another log has replaced
+    /// this one since it was read.
+    fn read(&self, from: Seq) -> Result<Frames<'_>, StorageError>;
+
+    /// The identity of the store that the log belongs to: random, made with it.
+    fn store(&self) -> u64;
+
+    /// The position of a frame; none if there is no such frame. O(1) for the last frames; further back, the frame is
+    /// read. A log that begins after a snapshot also knows the last frame of that snapshot.
+    ///
+    /// # Errors
+    /// `is_io`, `is_damage`; `is_replaced` as of [`read`](ReadLog::read).
+    fn position_of(&self, seq: Seq) -> Result<Option<Position>, StorageError>;
+
+    /// The segments that hold the frames, with the indexes beside them; none of a log in memory.
+    fn segments(&self) -> Option<Segments<'_>>;
+
+    /// Refuses a log that another one has replaced since it was read. A writer holds a lock against that.
+    ///
+    /// # Errors
+    /// `is_replaced`, `is_io`.
+    fn check(&self) -> Result<(), StorageError> {
+        Ok(())
+    }
+}
+
+/// Writes a log: a sequence of frames that grows at its end.
+pub(crate) trait Log: ReadLog {
+    /// Writes a frame if it is the next one. It does not sync.
     ///
     /// # Errors
     /// See [`AppendError`]: only `Indeterminate` leaves open whether the frame is there.
     fn append(&mut self, header: FrameHeader, payload: &[u8]) -> Result<(), AppendError>;
 
-    /// As [`append`](Log::append), but returns when the frame is written. For several appends with one
-    /// [`sync`](Log::sync): until that returns, nobody may be told of them under [`Durability::Always`].
-    ///
-    /// # Errors
-    /// As `append`.
-    fn append_unsynced(&mut self, header: FrameHeader, payload: &[u8]) -> Result<(), AppendError>;
-
-    /// The last frame written; none in an empty log.
-    fn head(&self) -> Option<Head>;
-
-    /// The last frame that is durable.
-    fn durable(&self) -> Option<Seq>;
-
-    /// Makes everything durable that is written.
+    /// Makes all written frames durable.
     ///
     /// # Errors
     /// A failure stops the log; what was written since the last sync is indeterminate then.
     fn sync(&mut self) -> Result<(), StorageError>;
 
-    /// The frames from `from` to the head, durable or not.
-    ///
-    /// # Errors
-    /// `is_io`, here or while iterating; `is_damage` while iterating.
-    fn read(&self, from: Seq) -> Result<Frames<'_>, StorageError>;
-
-    /// The identity of the store that it is of: random, made with it.
-    fn store(&self) -> u64;
-
-    /// The position of a frame; none, where it has no such frame. At once for the last frames; for others, the frame is
-    /// read. That of a log which goes on after a snapshot knows the last frame of that, too.
-    ///
-    /// # Errors
-    /// `is_io`, `is_damage`.
-    fn position_of(&self, seq: Seq) -> Result<Option<Position>, StorageError>;
-
-    /// What open has cut, if anything.
+    /// The tail that the open has cut, if there was one.
     fn recovered(&self) -> Option<&TornTail>;
 
-    /// What waits for a frame of [`append_unsynced`](Log::append_unsynced) to become durable while others are
-    /// appended; none where there is nothing to wait for.
-    fn syncer(&self) -> Option<Arc<dyn Syncer>>;
+    /// Makes frames durable from other threads; none if every frame is durable once it is appended.
+    fn flusher(&self) -> Option<Arc<dyn Flush>>;
 
-    /// What makes a frame durable from another thread, whatever the mode of the log; none where there is nothing to
-    /// make durable.
-    fn flusher(&self) -> Option<Arc<dyn Syncer>>;
+    /// A reader of the frames that are written now, for other threads. `reader` is one that this log made earlier and
+    /// that is brought up to date: O(what was written since).
+    fn reader(&mut self, reader: Option<LogReader>) -> LogReader;
 
-    /// A log of the same frames that another thread can read; none where they lie in memory.
+    /// A reader of the directory, for other threads; none of a log in memory.
     fn follower(&self) -> Option<ReadOnlyLog>;
 
-    /// The segments that the frames lie in, with the indexes beside them; none where they lie in memory.
-    fn segments(&self) -> Option<Segments<'_>>;
-}
-
-/// Waits beside the writer until what it appended is durable, so that several callers share a sync.
-pub trait Syncer: Send + Sync {
-    /// Returns when a frame is as durable as the log promises. Who comes first syncs for all that is written by
-    /// then; who comes meanwhile waits, and is mostly done with that.
+    /// Syncs and releases the log, and reports what dropping it would swallow.
     ///
     /// # Errors
-    /// A failed sync, which stops the log, or an earlier stop: whether the frame is there, the next open tells.
-    fn wait(&self, seq: Seq) -> Result<(), StorageError>;
+    /// `is_io`; `is_stopped` if the log had stopped before. The next open recovers in either case.
+    fn close(self: Box<Self>) -> Result<(), StorageError>;
+}
+
+/// Makes frames of a log durable, from any thread.
+pub(crate) trait Flush: Send + Sync {
+    /// Makes the frames up to `seq` durable. Concurrent callers share one sync: the first one syncs everything that is
+    /// written by then, and callers that arrive meanwhile wait for it.
+    ///
+    /// # Errors
+    /// A failed sync stops the log, and so does every later call fail. The next open finds out which frames are there.
+    fn flush_to(&self, seq: Seq) -> Result<(), StorageError>;
+
+    /// Makes all frames durable that are written by now.
+    ///
+    /// # Errors
+    /// As [`flush_to`](Flush::flush_to).
+    fn flush(&self) -> Result<(), StorageError>;
 
     /// The last frame that is durable.
     fn durable(&self) -> Option<Seq>;
+}
+
+/// Reads the frames that a log had at one moment, on any thread and without its writer.
+#[derive(Clone, Debug)]
+pub(crate) enum LogReader {
+    Directory(Box<ReadOnlyLog>),
+    Memory(MemoryReader),
+}
+
+impl LogReader {
+    /// The reader itself.
+    pub(crate) fn log(&self) -> &dyn ReadLog {
+        match self {
+            Self::Directory(log) => &**log,
+            Self::Memory(log) => log,
+        }
+    }
+
+    /// As [`ReadLog::read`], for longer than this reader is borrowed.
+    pub(crate) fn frames(&self, from: Seq) -> Result<Frames<'static>, StorageError> {
+        match self {
+            Self::Directory(log) => log.frames(from),
+            Self::Memory(log) => Ok(log.frames(from)),
+        }
+    }
 }

@@ -12,15 +12,16 @@ use super::disk::Disk;
 use super::frame::{BLOCK_BYTES, Block, Fault, SEGMENT_MAGIC};
 use super::scan::{self, Found, Scan};
 use super::segments::Segments;
-use super::{Frame, Head, Seq, StorageError, StorageFailure, head};
+use super::{Frame, Head, ReadLog, Seq, StorageError, StorageFailure, head};
 use crate::base::position::Position;
 
 /// Frames in ascending order, up to the head at the time of the call. After an error there are no more.
-pub struct Frames<'a>(Box<dyn Iterator<Item = Result<Frame, StorageError>> + Send + 'a>);
+pub(crate) struct Frames<'a>(Box<dyn Iterator<Item = Result<Frame, StorageError>> + Send + 'a>);
 
 impl<'a> Frames<'a> {
-    /// Makes any iterator one; for implementations of [`Log`](super::Log).
-    pub fn new(frames: impl Iterator<Item = Result<Frame, StorageError>> + Send + 'a) -> Self {
+    pub(crate) fn new(
+        frames: impl Iterator<Item = Result<Frame, StorageError>> + Send + 'a,
+    ) -> Self {
         Self(Box::new(frames))
     }
 }
@@ -40,8 +41,7 @@ impl fmt::Debug for Frames<'_> {
 }
 
 impl Chain {
-    /// The frames from `from` to the head. Holds its own file, so it disturbs no one and is disturbed by no
-    /// one.
+    /// The frames from `from` to the head. The iterator holds its own file, so that it is independent of the writer.
     pub fn frames(&self, from: Seq) -> Result<Frames<'static>, StorageError> {
         let Some(head) = self.head.filter(|head| head.seq >= from) else {
             return Ok(Frames::new(std::iter::empty()));
@@ -168,12 +168,14 @@ impl Cursor {
 /// A log in a directory, for reading only: takes no lock, writes nothing, and may be used beside a live
 /// writer, whose new frames [`refresh`](ReadOnlyLog::refresh) takes in.
 ///
-/// It shows every whole frame, durable or not; [`durable`](ReadOnlyLog::durable) is what it knows to be so.
+/// It shows every whole frame, durable or not; [`durable`](ReadLog::durable) is the last one that is known to be durable.
 #[derive(Clone)]
-pub struct ReadOnlyLog {
+pub(crate) struct ReadOnlyLog {
     chain: Chain,
-    /// What writes cursors.
+    /// Writes the cursors.
     disk: Disk,
+    /// Whether it may write indexes beside the segments: only beside a writer of the same process.
+    writes_indexes: bool,
 }
 
 impl fmt::Debug for ReadOnlyLog {
@@ -190,11 +192,12 @@ impl ReadOnlyLog {
     ///
     /// # Errors
     /// `is_not_found` where there is none; `is_damage`, `is_version`, `is_io`.
-    pub fn open(dir: impl AsRef<Path>) -> Result<Self, StorageError> {
+    pub(crate) fn open(dir: impl AsRef<Path>) -> Result<Self, StorageError> {
         let dir = dir.as_ref();
         let mut log = Self {
             chain: Chain::new(dir),
             disk: Disk::default(),
+            writes_indexes: false,
         };
         let not_found = |what: &str| {
             let dir = dir.display();
@@ -215,20 +218,20 @@ impl ReadOnlyLog {
         Ok(log)
     }
 
-    /// Takes in what was appended since, and gives the head. The end of the log is where the first frame is
-    /// incomplete: a live writer may be at it.
+    /// Takes in what was appended since, and returns the head. The log ends where the first frame is incomplete: a live
+    /// writer may be writing it.
     ///
     /// # Errors
     /// `is_damage` if a frame is incomplete that was durable; `is_replaced` if the last frame that was taken in is no
-    /// longer there, since the log was replaced by a backup, say; `is_io`. What precedes such a frame is taken in.
-    pub fn refresh(&mut self) -> Result<Option<Head>, StorageError> {
+    /// longer there, because a backup has replaced the log, for example; `is_io`. What precedes such a frame is taken in.
+    pub(crate) fn refresh(&mut self) -> Result<Option<Head>, StorageError> {
         self.chain.check_last()?;
         self.follow(false)?;
         Ok(self.head())
     }
 
     fn follow(&mut self, thorough: bool) -> Result<(), StorageError> {
-        // Before the segments: what it says was durable then is in them now.
+        // Before the segments: the frames that it names are in them now.
         let known = head::read_head(&self.chain.dir)?;
         let behind = Behind {
             thorough,
@@ -239,62 +242,65 @@ impl ReadOnlyLog {
         Ok(())
     }
 
-    /// One that has taken in what a chain has.
+    /// A reader that has taken in the frames of its writer's chain.
     pub(super) fn of(chain: Chain, disk: Disk) -> Self {
-        Self { chain, disk }
+        Self {
+            chain,
+            disk,
+            writes_indexes: true,
+        }
     }
 
-    /// Its segments.
-    pub(crate) fn segments(&self) -> Segments<'_> {
-        Segments::new(&self.chain, None)
+    /// Takes in what a writer in this process has written since; see [`Chain::catch_up`].
+    pub(super) fn catch_up(&mut self, chain: &Chain) -> bool {
+        self.chain.catch_up(chain)
     }
 
-    /// The cursors of its store.
+    /// The cursors of the store.
     pub(crate) fn cursors(&self) -> Cursors {
         Cursors::new(&self.chain.dir, self.chain.store, self.disk.clone())
     }
 
-    /// The identity of its store.
-    pub(crate) fn store(&self) -> u64 {
+    /// As [`ReadLog::read`], for longer than this log is borrowed.
+    pub(crate) fn frames(&self, from: Seq) -> Result<Frames<'static>, StorageError> {
+        self.check()?;
+        self.chain.frames(from)
+    }
+}
+
+impl ReadLog for ReadOnlyLog {
+    fn head(&self) -> Option<Head> {
+        self.chain.head
+    }
+
+    /// A lower bound: what the log itself says.
+    fn durable(&self) -> Option<Seq> {
+        self.chain.durable
+    }
+
+    fn read(&self, from: Seq) -> Result<Frames<'_>, StorageError> {
+        self.frames(from)
+    }
+
+    fn store(&self) -> u64 {
         self.chain.store
     }
 
-    /// The position of a frame; none, where it has not taken in such a frame.
-    ///
-    /// # Errors
-    /// `is_io`, `is_damage`; `is_replaced` as of [`read`](ReadOnlyLog::read).
-    pub fn position_of(&self, seq: Seq) -> Result<Option<Position>, StorageError> {
+    fn position_of(&self, seq: Seq) -> Result<Option<Position>, StorageError> {
         if !self.chain.is_near(seq) {
             self.check()?;
         }
         self.chain.position_of(seq)
     }
 
-    /// Refuses a log that was replaced by another one since it was read. It has no lock that would keep anybody from it,
-    /// and each frame of the other one is as whole as its own.
-    pub(crate) fn check(&self) -> Result<(), StorageError> {
+    fn segments(&self) -> Option<Segments<'_>> {
+        let disk = self.writes_indexes.then_some(&self.disk);
+        Some(Segments::new(&self.chain, disk))
+    }
+
+    /// A reader holds no lock that would keep the log from being replaced, and each frame of another log is as whole as
+    /// the one that was read.
+    fn check(&self) -> Result<(), StorageError> {
         self.chain.check_last()
-    }
-
-    /// The last frame taken in.
-    #[must_use]
-    pub fn head(&self) -> Option<Head> {
-        self.chain.head
-    }
-
-    /// The highest sequence known to be durable: a lower bound.
-    #[must_use]
-    pub fn durable(&self) -> Option<Seq> {
-        self.chain.durable
-    }
-
-    /// The frames from `from` to the head.
-    ///
-    /// # Errors
-    /// `is_io`, here or while iterating; `is_damage` while iterating; `is_replaced` if the log was replaced by another
-    /// one since it was read.
-    pub fn read(&self, from: Seq) -> Result<Frames<'static>, StorageError> {
-        self.check()?;
-        self.chain.frames(from)
     }
 }

@@ -1,4 +1,4 @@
-//! What a writer does at open with the end of the chain: cut what is torn, and make sure of the rest.
+//! Recovery of the end of the chain, by a writer at open: it cuts a torn tail, and makes the rest durable.
 
 use std::fs::{self, File};
 use std::io::{self, BufReader, Read, Seek, SeekFrom};
@@ -11,9 +11,9 @@ use super::{Seq, StorageError, TornTail};
 
 const CHUNK_BYTES: usize = 64 << 10;
 
-/// Brings the directory to a clean end, so that everything in the chain is durable and nothing is behind
-/// it. Gives what was cut. A kill at any point leaves something that the next open brings to the same end.
-pub(super) fn settle(
+/// Brings the directory to a clean end, so that everything in the chain is durable and nothing is behind it. Returns the
+/// tail that was cut. A kill at any point leaves a state that the next open brings to the same end.
+pub(super) fn recover(
     disk: &Disk,
     chain: &mut Chain,
     known: Option<Seq>,
@@ -31,7 +31,7 @@ pub(super) fn settle(
             let kept = keep(disk, &path, chain.end, until)?;
             let file = disk.open(&path)?;
             file.set_len(chain.end)?;
-            // Before anything is appended: else what was cut could come back behind a new frame.
+            // Before anything is appended: otherwise the tail could reappear behind a new frame.
             file.sync_all()?;
             Some(TornTail {
                 segment: path,
@@ -79,8 +79,8 @@ pub(super) fn settle(
     Ok(torn)
 }
 
-/// Copies a tail to a file of its own. Nothing that was kept before is overwritten; a copy of the same
-/// bytes, from an open that was killed before it cut them, is taken as it is.
+/// Copies a tail to a file of its own. Tails that were kept before are not overwritten; a copy of the same bytes, from an
+/// open that was killed before it cut them, is reused.
 fn keep(disk: &Disk, segment: &Path, from: u64, until: u64) -> Result<PathBuf, StorageError> {
     let io = |e| StorageError::io("copy the torn tail of", segment, e);
     let mut path = segment.with_extension(format!("{from}.torn"));
@@ -115,7 +115,7 @@ fn same(kept: &Path, segment: &Path, from: u64, until: u64) -> io::Result<bool> 
     Ok(true)
 }
 
-/// Gives `write` the bytes of a file piece by piece, each with its offset there.
+/// Passes the bytes of a file to `write` piece by piece, each with its offset in the file.
 fn copy(
     path: &Path,
     from: u64,
@@ -138,8 +138,8 @@ fn copy(
 
 /// Writes the frames that may not be durable once more, in place, and syncs.
 ///
-/// A sync alone is not enough: after a failed fsync the system may hold the frames in memory, take them
-/// for written, and let the next fsync succeed without writing anything.
+/// A sync alone is not enough: after a failed fsync the operating system may hold the frames in memory, consider them
+/// written, and let the next fsync succeed without writing anything.
 fn write_again(disk: &Disk, chain: &Chain) -> Result<(), StorageError> {
     // Earlier segments were synced before the last one was begun.
     let Some(segment) = chain.segment() else {
@@ -161,7 +161,7 @@ fn write_again(disk: &Disk, chain: &Chain) -> Result<(), StorageError> {
     file.sync_all()
 }
 
-/// Removes what a kill left half made: files that never got their names.
+/// Removes files that a kill left incomplete: they never got their final names.
 fn remove_leftovers(disk: &Disk, dir: &Path) -> Result<(), StorageError> {
     let io = |e| StorageError::io("list", dir, e);
     for entry in fs::read_dir(dir).map_err(io)? {

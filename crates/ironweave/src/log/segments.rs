@@ -1,6 +1,6 @@
-//! The segments of a log as history sees them: read from any place, each with the index beside it, if it has one.
+//! The segments of a log as the history layer reads them: from any place, each with the index beside it, if there is one.
 //!
-//! The log knows nothing of payloads, so it makes no index: history does, from what it reads here ([`crate::history`]).
+//! The log does not interpret payloads, so that it makes no index: `history` does, from the frames that it reads here.
 
 use std::fs::File;
 use std::io;
@@ -9,14 +9,14 @@ use std::path::{Path, PathBuf};
 use super::chain::{Chain, Mark, segment_path};
 use super::disk::Disk;
 use super::scan::{self, Found, Scan};
-use super::side::{self, Side};
+use super::segment_index::{self, SegmentIndex};
 use super::{Frame, FrameHeader, Seq, StorageError};
 
 /// The segments of a log on disk.
 #[derive(Clone, Copy)]
-pub struct Segments<'l> {
+pub(crate) struct Segments<'l> {
     chain: &'l Chain,
-    /// What writes indexes; none beside a log that is only read.
+    /// Writes indexes; none beside a log that another process may write.
     disk: Option<&'l Disk>,
 }
 
@@ -114,17 +114,18 @@ impl<'l> Segments<'l> {
     }
 
     /// The index beside a segment, if there is one of just this segment that can be read.
-    pub(crate) fn index(&self, of: &Sealed) -> Option<Side> {
+    pub(crate) fn index(&self, of: &Sealed) -> Option<SegmentIndex> {
         let path = index_path(&self.chain.dir, of.first);
-        Side::open(&path, self.chain.store, *of)
+        SegmentIndex::open(&path, self.chain.store, *of)
     }
 
     /// Puts an index beside a segment: hashes and the places that are filed under them, in order. Whether it is there
     /// now: nothing is lost where it is not.
     pub(crate) fn write_index(&self, of: &Sealed, entries: &[(u64, u64)]) -> bool {
         let path = index_path(&self.chain.dir, of.first);
-        self.disk
-            .is_some_and(|disk| side::write(disk, &path, self.chain.store, of, entries).is_ok())
+        self.disk.is_some_and(|disk| {
+            segment_index::write(disk, &path, self.chain.store, of, entries).is_ok()
+        })
     }
 }
 

@@ -1,25 +1,21 @@
-//! What the writer and the thread that syncs for it share: the file, how far it is written, how far it is
-//! durable, and whether the log has stopped.
+//! The state that the writer of a file shares with the threads that sync it: the file, the last frame written, the last
+//! frame durable, and whether the log has stopped.
 //!
-//! 1. An append writes, then tells [`Shared::wrote`].
-//! 2. A sync notes file and sequence, syncs without holding up appends, then advances `durable`.
-//! 3. A failure anywhere stops the log for good: the system may have dropped what it could not write, and
-//!    tells of it once.
+//! 1. An append writes, then calls [`SyncState::wrote`].
+//! 2. A sync notes the file and the last frame written, syncs without blocking appends, then advances `durable`.
+//! 3. A failure anywhere stops the log for good: the operating system may have dropped what it could not write, and it
+//!    reports that once.
 //!
-//! Because it tells once, only one sync runs at a time: else one caller could take the error away while the
-//! other sees success and believes it. Callers who come while one runs share the next.
+//! Because it reports the failure once, only one sync runs at a time: otherwise one caller could consume the error while
+//! another sees success. Callers that arrive while a sync runs share the next one.
 
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::thread::{self, JoinHandle};
-use std::time::Duration;
 
 use super::disk::DiskFile;
-use super::{Seq, StorageError, Syncer};
+use super::{Flush, Seq, StorageError};
 
-pub(super) struct Shared {
+pub(super) struct SyncState {
     state: Mutex<State>,
-    /// Something was written, or the log closes.
-    changed: Condvar,
     /// A sync has ended.
     ended: Condvar,
 }
@@ -28,25 +24,25 @@ struct State {
     file: Arc<DiskFile>,
     written: Option<Seq>,
     durable: Option<Seq>,
+    /// Why the log has stopped.
     stopped: Option<String>,
-    closing: bool,
     /// A sync runs.
     syncing: bool,
-    /// How many wait for that.
+    /// The number of callers that wait for the running sync.
     #[cfg(test)]
     waiting: usize,
 }
 
-/// Which call to use.
+/// What a sync makes durable.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Extent {
-    /// Contents.
+    /// The contents, and the metadata without which they cannot be read.
     Data,
-    /// And the length, which a file that grew or shrank should have settled before the next append.
+    /// All metadata too.
     All,
 }
 
-impl Shared {
+impl SyncState {
     /// Everything in `file` is durable.
     pub fn new(file: DiskFile, durable: Option<Seq>) -> Arc<Self> {
         Arc::new(Self {
@@ -55,18 +51,15 @@ impl Shared {
                 written: durable,
                 durable,
                 stopped: None,
-                closing: false,
                 syncing: false,
                 #[cfg(test)]
                 waiting: 0,
             }),
-            changed: Condvar::new(),
             ended: Condvar::new(),
         })
     }
 
-    // No code of a user runs under these locks; a panic in ours leaves nothing half done that matters more
-    // than going on.
+    // No user code runs under this lock, and every change under it is one assignment.
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -83,7 +76,7 @@ impl Shared {
         self.state().durable
     }
 
-    /// Stops the log, unless it has stopped already, and gives the error back.
+    /// Stops the log, unless it has stopped already, and returns the error.
     pub fn stop(&self, error: StorageError) -> StorageError {
         self.state()
             .stopped
@@ -91,24 +84,18 @@ impl Shared {
         error
     }
 
-    /// How many callers wait for the sync that runs.
+    /// The number of callers that wait for the running sync.
     #[cfg(test)]
     pub fn waiting(&self) -> usize {
         self.state().waiting
     }
 
-    /// A frame was written to the file.
+    /// Notes that a frame was written to the file.
     pub fn wrote(&self, seq: Seq) {
-        let mut state = self.state();
-        let idle = state.written == state.durable;
-        state.written = Some(seq);
-        drop(state);
-        if idle {
-            self.changed.notify_one();
-        }
+        self.state().written = Some(seq);
     }
 
-    /// Goes on with another file. The former one has been synced.
+    /// Continues with another file. The former one has been synced.
     pub fn switch(&self, file: DiskFile) -> Arc<DiskFile> {
         let file = Arc::new(file);
         self.state().file = Arc::clone(&file);
@@ -121,12 +108,12 @@ impl Shared {
 
     /// Makes durable what is written. A failure stops the log.
     pub fn sync(&self, extent: Extent) -> Result<(), StorageError> {
-        let state = self.once_alone(self.state(), |_| false);
+        let state = self.wait_while_syncing(self.state(), |_| false);
         self.sync_alone(state, extent)
     }
 
-    /// Waits until no sync runs, or something is true.
-    fn once_alone<'s>(
+    /// Waits until no sync runs, or `enough` holds.
+    fn wait_while_syncing<'s>(
         &'s self,
         mut state: MutexGuard<'s, State>,
         enough: impl Fn(&State) -> bool,
@@ -146,7 +133,7 @@ impl Shared {
         state
     }
 
-    /// Syncs, while no sync runs.
+    /// Syncs. No other sync runs when this is called.
     fn sync_alone(
         &self,
         mut state: MutexGuard<'_, State>,
@@ -177,52 +164,20 @@ impl Shared {
         self.ended.notify_all();
         synced
     }
-
-    /// Starts the thread that syncs what was written at most `interval` ago.
-    pub fn spawn(self: &Arc<Self>, interval: Duration) -> std::io::Result<JoinHandle<()>> {
-        let shared = Arc::clone(self);
-        thread::Builder::new()
-            .name("ironweave-sync".into())
-            .spawn(move || shared.run(interval))
-    }
-
-    fn run(&self, interval: Duration) {
-        loop {
-            let idle = |state: &mut State| !state.closing && state.written == state.durable;
-            let state = self
-                .changed
-                .wait_while(self.state(), idle)
-                .unwrap_or_else(PoisonError::into_inner);
-            // From the first frame that is not durable on, for the interval; closing cuts it short.
-            let waiting = |state: &mut State| !state.closing;
-            let (state, _) = self
-                .changed
-                .wait_timeout_while(state, interval, waiting)
-                .unwrap_or_else(PoisonError::into_inner);
-            let closing = state.closing;
-            drop(state);
-            // The last sync is the one of the clean close. After a failure nothing is left to do.
-            if closing || self.sync(Extent::Data).is_err() {
-                return;
-            }
-        }
-    }
-
-    /// Ends the thread of [`Shared::spawn`].
-    pub fn close(&self) {
-        self.state().closing = true;
-        self.changed.notify_all();
-    }
 }
 
-impl Syncer for Shared {
-    fn wait(&self, seq: Seq) -> Result<(), StorageError> {
+impl Flush for SyncState {
+    fn flush_to(&self, seq: Seq) -> Result<(), StorageError> {
         let enough = |state: &State| state.durable >= Some(seq);
-        let state = self.once_alone(self.state(), enough);
+        let state = self.wait_while_syncing(self.state(), enough);
         if enough(&state) {
             return Ok(());
         }
         self.sync_alone(state, Extent::Data)
+    }
+
+    fn flush(&self) -> Result<(), StorageError> {
+        self.sync(Extent::Data)
     }
 
     fn durable(&self) -> Option<Seq> {

@@ -5,11 +5,14 @@
 //! [`into_store`](Snapshot::into_store) a store in memory that begins there; [`diff`](Snapshot::diff) what leads from
 //! one to another.
 //!
-//! Where they come from: [`replica`].
+//! `store.rs` is what this layer adds to the store. Snapshots are clones of its [`replica`]; [`keyframes`] keeps some of
+//! them for questions about the past.
 
 mod changes;
 mod diff;
+pub(crate) mod keyframes;
 pub(crate) mod replica;
+mod store;
 mod with;
 
 use std::fmt;
@@ -25,12 +28,11 @@ use crate::base::position::Position;
 use crate::base::position::Seq;
 use crate::base::time::Timestamp;
 use crate::db::Db;
-use crate::graph::paged::Paged;
-use crate::graph::{Graph, GraphRef};
+use crate::graph::GraphRef;
 use crate::schema::Schema;
 use crate::step::Core;
 use crate::step::model::Model;
-use crate::step::plan::Plan;
+use crate::store::version::Version;
 
 /// An immutable value of the whole graph, as it was after one transaction. A clone is O(1).
 ///
@@ -81,47 +83,18 @@ use crate::step::plan::Plan;
 /// # Ok::<(), StepError>(())
 /// ```
 pub struct Snapshot<M: Model> {
-    pub(crate) state: Arc<State>,
+    pub(crate) state: Arc<Version>,
     model: PhantomData<fn() -> M>,
 }
 
-/// Where a graph stands in its log.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct At {
-    /// The last frame in it.
-    pub seq: Option<Seq>,
-    /// The time of the last transaction.
-    pub time: Timestamp,
-    /// The position of the last frame; none, where no log has it: of what was only tried, or where no log is kept.
-    pub position: Option<Position>,
-}
-
-impl At {
-    /// The frame that would follow.
-    pub(crate) fn next(self) -> Seq {
-        self.seq.map_or(0, |seq| seq + 1)
-    }
-}
-
-/// What a snapshot is, without the type of its model.
-pub(crate) struct State {
-    pub plan: Arc<Plan>,
-    pub graph: Graph<Paged>,
-    pub at: At,
-    /// As its store is.
-    pub paranoid: bool,
-    /// What its store shares with those that begin at its snapshots, and with no other.
-    pub lineage: u64,
-}
-
-impl State {
+impl Version {
     fn differences(&self) -> Vec<Inconsistency> {
         Core::new(self.graph.fork()).differences(&self.plan)
     }
 }
 
 impl<M: Model> Snapshot<M> {
-    pub(crate) fn of(state: Arc<State>) -> Self {
+    pub(crate) fn of(state: Arc<Version>) -> Self {
         Self {
             state,
             model: PhantomData,

@@ -3,17 +3,17 @@
 //! 1. The first snapshot copies the store's graph. A store that is never asked for one has no replica and does
 //!    nothing for it.
 //! 2. From then on, each commit puts its facts into a queue.
-//! 3. A reader that wants a snapshot takes the queue, applies it to the replica and clones that, on its own thread. The
-//!    writer never waits for a reader to do so, and readers wait only for each other.
-//! 4. Where syncs come after commits ([`crate::SharedStore`]), other threads are shown what is durable only.
+//! 3. A thread that asks for a snapshot takes the queue, applies it to the replica and clones that. The writer never
+//!    waits for it, and readers wait only for each other.
+//! 4. Other threads see only what is acknowledged ([`Acknowledged`]).
 //! 5. A commit that finds the queue too long replaces it with a copy of the graph, if a handle exists that can ask for
-//!    snapshots without the store ([`Snapshots`]). Otherwise it drops the replica, and the next snapshot copies the graph. Such
-//!    a commit takes time proportional to the graph. The limits grow with the graph, so that on average copies cost a
+//!    snapshots without the store ([`Snapshots`]). Otherwise it drops the replica, and the next snapshot copies the graph.
+//!    Such a commit takes time proportional to the graph. The limits grow with the graph, so that on average copies cost a
 //!    constant for each fact.
 
 use std::fmt;
 use std::marker::PhantomData;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use crate::base::notifier::Notifier;
@@ -21,13 +21,14 @@ use crate::base::position::Seq;
 use crate::graph::fact::Facts;
 use crate::graph::paged::Paged;
 use crate::graph::{Graph, Journal};
-use crate::history::{Keyframes, RECENT, SPACING};
-use crate::log::Syncer;
-use crate::snapshot::{At, Snapshot, State};
+use crate::snapshot::Snapshot;
+use crate::snapshot::keyframes::{Keyframes, RECENT, SPACING};
 use crate::step::flat;
 use crate::step::model::Model;
 use crate::step::plan::Plan;
 use crate::store::Store;
+use crate::store::commit::{Acknowledged, Commit, Follower};
+use crate::store::version::{At, Version};
 
 /// How many facts wait at most, where the graph is small.
 const FACTS_MAX: usize = 1 << 14;
@@ -41,13 +42,13 @@ pub(crate) struct Replica {
     paranoid: bool,
     lineage: u64,
     keyframes: Arc<Keyframes>,
-    /// What knows how far the log is durable, where a commit does not wait for that.
-    syncer: Option<Arc<dyn Syncer>>,
+    /// How far other callers than the writer may look.
+    acknowledged: Acknowledged,
     queue: Mutex<Queue>,
     /// Something came into the queue, or the store is gone.
     came: Notifier,
     /// Taken before `queue` by whoever takes both.
-    head: Mutex<Head>,
+    current: Mutex<Current>,
 }
 
 #[derive(Default)]
@@ -98,23 +99,23 @@ struct Queued {
     end: usize,
 }
 
-struct Head {
+struct Current {
     graph: Graph<Paged>,
     journal: Journal,
     at: At,
     /// The snapshot of this, once somebody has asked for it.
-    newest: Option<Arc<State>>,
+    newest: Option<Arc<Version>>,
     /// What has been taken from the queue, and how many frames and facts of it have been applied.
     batch: Batch,
     applied: (usize, usize),
     /// The last one that was durable, where the graph is further.
-    durable: Option<Arc<State>>,
+    durable: Option<Arc<Version>>,
     /// A frame is being applied to the graph, or user code has panicked when it was (a `Deserialize`, `Clone` or `Ord`).
     halfway: bool,
 }
 
 // No code of a user runs under these locks but that of values; where that panics, the graph is left to nobody who could
-// see it half done: `Head::halfway` tells.
+// see it half done: `Current::halfway` tells.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
@@ -122,7 +123,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 impl Replica {
     fn new(
         (plan, keyframes): (Arc<Plan>, Arc<Keyframes>),
-        syncer: Option<Arc<dyn Syncer>>,
+        acknowledged: Acknowledged,
         (paranoid, lineage): (bool, u64),
         graph: Graph<Paged>,
         at: At,
@@ -132,13 +133,13 @@ impl Replica {
             paranoid,
             lineage,
             keyframes,
-            syncer,
+            acknowledged,
             queue: Mutex::new(Queue {
                 last: at.seq,
                 ..Queue::default()
             }),
             came: Notifier::default(),
-            head: Mutex::new(Head {
+            current: Mutex::new(Current {
                 graph,
                 journal: Journal::default(),
                 at,
@@ -170,30 +171,30 @@ impl Replica {
     }
 
     /// The newest snapshot, durable or not.
-    fn newest(&self) -> Arc<State> {
-        let mut head = lock(&self.head);
-        if let Some(durable) = self.durable().filter(|durable| head.at.seq <= *durable) {
-            self.advance(&mut head, Some(durable));
-            let shown = self.now(&mut head);
-            self.advance(&mut head, None);
+    pub(crate) fn newest(&self) -> Arc<Version> {
+        let mut current = lock(&self.current);
+        if let Some(durable) = self.durable().filter(|durable| current.at.seq <= *durable) {
+            self.advance(&mut current, Some(durable));
+            let shown = self.now(&mut current);
+            self.advance(&mut current, None);
             // Others may not see what followed.
-            head.durable = (head.at != shown.at).then_some(shown);
+            current.durable = (current.at != shown.at).then_some(shown);
         }
-        self.advance(&mut head, None);
-        self.now(&mut head)
+        self.advance(&mut current, None);
+        self.now(&mut current)
     }
 
     /// The newest snapshot that is durable.
-    fn newest_durable(&self) -> Arc<State> {
-        let mut head = lock(&self.head);
+    pub(super) fn newest_acknowledged(&self) -> Arc<Version> {
+        let mut current = lock(&self.current);
         let durable = self.durable();
-        self.advance(&mut head, durable);
-        let further = durable.is_some_and(|durable| head.at.seq > durable);
-        match &head.durable {
+        self.advance(&mut current, durable);
+        let further = durable.is_some_and(|durable| current.at.seq > durable);
+        match &current.durable {
             Some(state) if further => Arc::clone(state),
             _ => {
-                head.durable = None;
-                self.now(&mut head)
+                current.durable = None;
+                self.now(&mut current)
             }
         }
     }
@@ -201,19 +202,19 @@ impl Replica {
     /// The last frame that may be shown; none, where all may.
     #[allow(clippy::option_option)]
     fn durable(&self) -> Option<Option<Seq>> {
-        self.syncer.as_ref().map(|syncer| syncer.durable())
+        self.acknowledged.limit()
     }
 
     /// The snapshot of what has been applied.
-    fn now(&self, head: &mut Head) -> Arc<State> {
-        let Head {
+    fn now(&self, current: &mut Current) -> Arc<Version> {
+        let Current {
             graph, at, newest, ..
-        } = head;
+        } = current;
         Arc::clone(newest.get_or_insert_with(|| self.state(graph, *at)))
     }
 
-    fn state(&self, graph: &Graph<Paged>, at: At) -> Arc<State> {
-        Arc::new(State {
+    fn state(&self, graph: &Graph<Paged>, at: At) -> Arc<Version> {
+        Arc::new(Version {
             plan: Arc::clone(&self.plan),
             graph: graph.fork(),
             at,
@@ -223,9 +224,9 @@ impl Replica {
     }
 
     /// Applies what is in the queue by now, up to a frame.
-    fn advance(&self, head: &mut Head, until: Option<Option<Seq>>) {
+    fn advance(&self, current: &mut Current, until: Option<Option<Seq>>) {
         assert!(
-            !head.halfway,
+            !current.halfway,
             "user code panicked when an earlier snapshot was made (a `Deserialize`, `Clone` or `Ord` of a value); \
              `Store::snapshot` copies the graph anew"
         );
@@ -233,71 +234,89 @@ impl Replica {
         // Once: who writes all the time must not keep away who reads.
         let mut taken = false;
         loop {
-            if head.applied.0 == head.batch.frames.len() {
-                head.batch.facts.clear();
-                head.batch.frames.clear();
-                head.applied = (0, 0);
+            if current.applied.0 == current.batch.frames.len() {
+                current.batch.facts.clear();
+                current.batch.frames.clear();
+                current.applied = (0, 0);
                 let mut queue = lock(&self.queue);
                 if taken || queue.copy.as_ref().is_some_and(|copy| !shown(copy.1)) {
                     return;
                 }
                 if let Some((graph, at)) = queue.copy.take() {
-                    (head.graph, head.at, head.newest) = (graph, at, None);
+                    (current.graph, current.at, current.newest) = (graph, at, None);
                 }
-                std::mem::swap(&mut queue.batch, &mut head.batch);
+                std::mem::swap(&mut queue.batch, &mut current.batch);
                 taken = true;
             }
-            let (done, start) = head.applied;
-            let Some(frame) = head.batch.frames.get(done) else {
+            let (done, start) = current.applied;
+            let Some(frame) = current.batch.frames.get(done) else {
                 return;
             };
             if !shown(frame.at) {
                 return;
             }
             // If nobody else has it, its pages need not be copied now.
-            head.newest = None;
-            head.halfway = true;
-            let facts = &head.batch.facts;
+            current.newest = None;
+            current.halfway = true;
+            let facts = &current.batch.facts;
             for fact in &facts.list[start..frame.end] {
-                if let Err(e) = head.graph.apply(&mut head.journal, *fact, facts) {
+                if let Err(e) = current.graph.apply(&mut current.journal, *fact, facts) {
                     unreachable!("the store has done what its replica cannot do: {e}");
                 }
             }
-            head.graph.commit(&mut head.journal);
+            current.graph.commit(&mut current.journal);
             assert!(
                 frame
                     .fingerprint
-                    .is_none_or(|print| print == head.graph.fingerprint),
+                    .is_none_or(|print| print == current.graph.fingerprint),
                 "the replica is not what its store is"
             );
-            head.halfway = false;
-            head.at = frame.at;
-            let (end, left) = (frame.end, head.batch.frames.len() - done);
-            head.applied = (done + 1, end);
+            current.halfway = false;
+            current.at = frame.at;
+            let (end, left) = (frame.end, current.batch.frames.len() - done);
+            current.applied = (done + 1, end);
             if !self.keyframes.wanted() {
                 continue;
             }
             if left <= RECENT {
-                self.keyframes.follow(self.now(head), end - start);
+                self.keyframes.follow(self.now(current), end - start);
             }
-            if head.at.next().is_multiple_of(SPACING) {
-                self.keyframes.keep(self.now(head));
+            if current.at.next().is_multiple_of(SPACING) {
+                self.keyframes.keep(self.now(current));
             }
         }
     }
 
-    /// Takes a copy of the store's graph where its own was left half done.
+    /// Bounds a queue that has become too long; whether the replica is to be given up. It is, if no other thread can ask
+    /// for it (`shared`), until the next snapshot copies the graph.
+    #[cold]
+    fn relieve(&self, waiting: Waiting, commit: &Commit<'_>, shared: bool) -> bool {
+        let population = commit.core.graph.population();
+        if !shared {
+            return waiting.outweighs(population);
+        }
+        if waiting.outweighs(BUSY * FACTS_MAX.max(population)) {
+            // To apply so much would take the writer ten times as long, and it may have to wait for a reader.
+            let graph = (commit.copy)();
+            let mut queue = lock(&self.queue);
+            queue.copy = Some((graph, commit.at));
+            queue.batch = Batch::default();
+        }
+        false
+    }
+
+    /// Takes a copy of the store's graph if its own was left half done.
     fn mend(&self, copy: impl FnOnce() -> (Graph<Paged>, At)) {
-        let mut head = lock(&self.head);
-        if !head.halfway {
+        let mut current = lock(&self.current);
+        if !current.halfway {
             return;
         }
         let (graph, at) = copy();
         // The store is not being changed meanwhile, so all that waits is in the copy.
         let mut queue = lock(&self.queue);
         (queue.copy, queue.batch) = (None, Batch::default());
-        (head.graph, head.at, head.newest) = (graph, at, None);
-        (head.batch, head.applied, head.halfway) = (Batch::default(), (0, 0), false);
+        (current.graph, current.at, current.newest) = (graph, at, None);
+        (current.batch, current.applied, current.halfway) = (Batch::default(), (0, 0), false);
     }
 
     /// Says that nothing more will come.
@@ -337,10 +356,17 @@ impl<M: Model> Clone for Snapshots<M> {
 }
 
 impl<M: Model> Snapshots<M> {
+    pub(super) fn new(replica: Arc<Replica>) -> Self {
+        Self {
+            replica,
+            model: PhantomData,
+        }
+    }
+
     /// The newest snapshot; O(facts since somebody last asked). Once the store is dropped, it stays the last one.
     #[must_use]
     pub fn newest(&self) -> Snapshot<M> {
-        Snapshot::of(self.replica.newest_durable())
+        Snapshot::of(self.replica.newest_acknowledged())
     }
 
     /// Waits until a frame is there and durable, and gives the newest snapshot then. `None` after `timeout`, or where
@@ -358,140 +384,79 @@ impl<M: Model> Snapshots<M> {
             queue = self.replica.came.wait(queue, left);
         }
         drop(queue);
-        if let Some(syncer) = &self.replica.syncer {
-            syncer.wait(seq).ok()?;
-        }
+        self.replica.acknowledged.wait(seq).ok()?;
         Some(self.newest())
     }
 }
 
-impl<M: Model> Store<M> {
-    /// The graph as it is now, as a value that stays so; see [`Snapshot`]. The first one is O(size of the graph), a
-    /// later one O(facts since the last).
-    ///
-    /// # Panics
-    /// Where the first one is asked of a store that is stopped since user code panicked in the middle of a change (a
-    /// `Hash`, `Ord` or `Drop` of a value): open it again.
-    #[must_use]
-    pub fn snapshot(&self) -> Snapshot<M> {
-        Snapshot::of(self.replica().newest())
+/// The replica of a store, once a snapshot was asked for, and the keyframes.
+#[derive(Default)]
+pub(crate) struct Slot {
+    replica: OnceLock<Arc<Replica>>,
+    keyframes: Arc<Keyframes>,
+}
+
+impl Slot {
+    pub(crate) fn keyframes(&self) -> &Arc<Keyframes> {
+        &self.keyframes
     }
 
-    /// A handle that gives the newest snapshot to other threads. As long as there is one, each commit costs what it
-    /// takes to hand over its facts; see [`Snapshots`].
-    #[must_use]
-    pub fn reader(&self) -> Snapshots<M> {
-        Snapshots {
-            replica: Arc::clone(self.replica()),
-            model: PhantomData,
-        }
+    /// The replica, if there is one.
+    pub(crate) fn get(&self) -> Option<&Arc<Replica>> {
+        self.replica.get()
     }
 
-    /// Where the store stands.
-    pub(crate) fn at(&self) -> At {
-        At {
-            seq: self.seq(),
-            time: self.core.open.last_time(),
-            position: self.position(),
-        }
-    }
-
-    /// A copy of the graph as it is now.
-    ///
-    /// # Panics
-    /// Where user code has stopped the store in the middle of a change: there is no graph to show.
-    fn paged(&self) -> Graph<Paged> {
-        if let Err(e) = self.core.open.check_whole() {
-            panic!("there is no snapshot of a store that is not whole: {e}");
-        }
-        let binding = M::binding();
-        flat::paged(&self.core, (&binding.columns, &binding.data))
-    }
-
-    fn replica(&self) -> &Arc<Replica> {
-        let replica = self.replica.get_or_init(|| {
-            let shared = (Arc::clone(&self.plan), Arc::clone(&self.history.keyframes));
+    /// The replica; it is made if there is none, and repaired if it was left half done.
+    pub(super) fn of<M: Model>(store: &Store<M>) -> &Arc<Replica> {
+        let slot: &Self = store.followers.get();
+        let replica = slot.replica.get_or_init(|| {
             Arc::new(Replica::new(
-                shared,
-                self.syncer(),
-                (self.core.paranoid, self.lineage()),
-                self.paged(),
-                self.at(),
+                (Arc::clone(&store.plan), Arc::clone(&slot.keyframes)),
+                store.log.acknowledged(),
+                (store.core.paranoid, store.lineage()),
+                paged(store),
+                store.at(),
             ))
         });
-        replica.mend(|| (self.paged(), self.at()));
+        replica.mend(|| (paged(store), store.at()));
         replica
-    }
-
-    /// Tells the replica, if there is one, what the transaction did that has just been written.
-    #[inline]
-    pub(crate) fn replicate(&mut self) {
-        if let Some(replica) = self.replica.get() {
-            let graph = &self.core.graph;
-            let fingerprint = graph.fingerprinting.then_some(graph.fingerprint);
-            let waiting = replica.push(self.at(), fingerprint, &self.core.open.journal.facts);
-            if waiting.is_long() {
-                self.relieve(waiting);
-            }
-        }
-    }
-
-    /// Brings the replica up to date, if there is one; whether there is.
-    pub(crate) fn advance_replica(&self) -> bool {
-        let there = self.replica.get().is_some();
-        if there {
-            drop(self.replica().newest());
-        }
-        there
-    }
-
-    /// Gives up a queue that has become too long.
-    #[cold]
-    pub(crate) fn relieve(&mut self, waiting: Waiting) {
-        let Some(replica) = self.replica.get() else {
-            return;
-        };
-        let population = self.core.graph.population();
-        if Arc::strong_count(replica) == 1 {
-            if waiting.outweighs(population) {
-                self.replica.take();
-            }
-            return;
-        }
-        if waiting.outweighs(BUSY * FACTS_MAX.max(population)) {
-            // To apply so much would take the writer ten times as long, and it may have to wait for who is at it.
-            let graph = self.paged();
-            let mut queue = lock(&replica.queue);
-            queue.copy = Some((graph, self.at()));
-            queue.batch = Batch::default();
-        }
     }
 }
 
-/// A store's replica, which it tells when it ends.
-#[derive(Default)]
-pub(crate) struct Slot(std::sync::OnceLock<Arc<Replica>>);
-
-impl Slot {
-    pub(crate) fn get(&self) -> Option<&Arc<Replica>> {
-        self.0.get()
+impl Follower for Slot {
+    fn listens(&self) -> bool {
+        self.replica.get().is_some()
     }
 
-    fn get_or_init(&self, make: impl FnOnce() -> Arc<Replica>) -> &Arc<Replica> {
-        self.0.get_or_init(make)
-    }
-
-    fn take(&mut self) {
-        self.0.take();
+    fn committed(&mut self, commit: &Commit<'_>) {
+        let Some(replica) = self.replica.get() else {
+            return;
+        };
+        let waiting = replica.push(commit.at, commit.fingerprint, commit.facts);
+        if waiting.is_long() && replica.relieve(waiting, commit, Arc::strong_count(replica) > 1) {
+            self.replica.take();
+        }
     }
 }
 
 impl Drop for Slot {
     fn drop(&mut self) {
-        if let Some(replica) = self.0.get() {
+        if let Some(replica) = self.replica.get() {
             replica.close();
         }
     }
+}
+
+/// A copy of a store's graph as it is now.
+///
+/// # Panics
+/// If user code has stopped the store in the middle of a change: there is no graph to show.
+fn paged<M: Model>(store: &Store<M>) -> Graph<Paged> {
+    if let Err(e) = store.core.open.check_whole() {
+        panic!("there is no snapshot of a store that is not whole: {e}");
+    }
+    let binding = M::binding();
+    flat::paged(&store.core, (&binding.columns, &binding.data))
 }
 
 #[cfg(test)]

@@ -6,13 +6,14 @@ use std::sync::Arc;
 use crate::base::error::StepError;
 use crate::base::meta::Meta;
 use crate::log::MemoryLog;
-use crate::snapshot::{At, Changes, Snapshot, State};
+use crate::snapshot::{Changes, Snapshot};
 use crate::step::Core;
 use crate::step::any_event::AnyEvent as _;
 use crate::step::bindings::Bindings;
 use crate::step::clock::Clock;
 use crate::step::event::{DynEvent, Event, Receipt};
 use crate::step::model::Model;
+use crate::store::version::{At, Version};
 use crate::store::{AnyReceipt, Store};
 
 /// What came of an event on a snapshot.
@@ -35,7 +36,7 @@ impl<E: Event<Bound: fmt::Debug, Created: fmt::Debug>> fmt::Debug for Outcome<E>
     }
 }
 
-impl State {
+impl Version {
     /// Fires an event on a clone, as a transaction of its own.
     fn step(
         &self,
@@ -150,6 +151,6 @@ impl<M: Model> Snapshot<M> {
     #[must_use]
     pub fn into_store(self) -> Store<M> {
         let log = MemoryLog::after(self.state.at.seq, self.state.graph.fingerprint);
-        Store::beginning(self.state, Box::new(log))
+        Store::beginning(&self.state, log)
     }
 }

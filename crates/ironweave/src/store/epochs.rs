@@ -1,5 +1,5 @@
-//! What a store takes from the frames of a log before it looks at what they say: how long they are, the epochs that they
-//! are of, and the schemas that begin these.
+//! What a store checks of the frames of a log before it interprets their content: their length, their epochs, and the
+//! schemas that begin these.
 
 use std::sync::Arc;
 
@@ -9,11 +9,10 @@ use crate::base::storage_error::{StorageError, StorageFailure};
 use crate::log::{FrameHeader, FrameKind};
 use crate::schema::Schema;
 use crate::store::tags::{Tags, shape_difference};
-use crate::store::{Epochs, bad_frame};
 use crate::value;
 use crate::value::item;
 
-/// How much a frame may say.
+/// The greatest lengths of frames.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Bounds {
     pub(super) schema_bytes: usize,
@@ -31,7 +30,7 @@ impl Default for Bounds {
 }
 
 impl Bounds {
-    /// Refuses a frame that says more.
+    /// Refuses a longer frame.
     #[inline]
     pub(super) fn check(
         &self,
@@ -56,6 +55,41 @@ impl Bounds {
                  smaller transactions"
             ),
         ))
+    }
+}
+
+/// The schemas of a log: the frame at which each begins to hold, and how its numbers are read.
+#[derive(Clone, Default)]
+pub(crate) struct Epochs {
+    pub(super) list: Vec<(Seq, Schema, Arc<Tags>)>,
+}
+
+impl Epochs {
+    /// The frame at which each schema begins to hold, and how its numbers are read.
+    pub(crate) fn tags(&self) -> Vec<(Seq, Arc<Tags>)> {
+        (self.list.iter())
+            .map(|(from, _, tags)| (*from, Arc::clone(tags)))
+            .collect()
+    }
+
+    /// The names in the log of the first `entities` types of this program, with the frame from which each list holds.
+    pub(crate) fn names(
+        &self,
+        entities: usize,
+    ) -> impl ExactSizeIterator<Item = (Seq, Vec<Option<&str>>)> {
+        self.list.iter().map(move |(from, logged, tags)| {
+            let name = |entity| Some(&*logged.entities.get(tags.logged_entity(entity)?)?.name);
+            (*from, (0..entities).map(name).collect())
+        })
+    }
+
+    /// How the numbers in a frame are read; none if no schema precedes it.
+    pub(crate) fn at(&self, seq: Seq) -> Option<&Arc<Tags>> {
+        self.list
+            .iter()
+            .rev()
+            .find(|(from, ..)| *from <= seq)
+            .map(|(.., tags)| tags)
     }
 }
 
@@ -124,4 +158,24 @@ pub(super) fn decode_schema(payload: &[u8]) -> Result<Schema, value::DecodeError
     let schema = value::decode(item::raw_item(&mut d)?)?;
     item::end(&d)?;
     Ok(schema)
+}
+
+/// The most characters of a description of a bad frame.
+const DESCRIPTION_CHARS_MAX: usize = 500;
+
+/// A frame whose checksum is right and whose content is not: the program that wrote it, or the one that reads it, is wrong.
+pub(crate) fn bad_frame(seq: Seq, what: impl std::fmt::Display) -> StorageError {
+    // A value in it may be as long as a frame.
+    let mut what = what.to_string();
+    if let Some((end, _)) = what.char_indices().nth(DESCRIPTION_CHARS_MAX) {
+        what.truncate(end);
+        what += " ..";
+    }
+    StorageError::at(
+        StorageFailure::Damage,
+        seq,
+        format!(
+            "frame {seq} of the log cannot be applied: {what}. The log was not changed; restore a copy of it"
+        ),
+    )
 }

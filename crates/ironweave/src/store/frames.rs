@@ -1,6 +1,7 @@
 //! The log in words: for people, and for programs that print it.
 
 use std::fmt;
+use std::marker::PhantomData;
 use std::sync::Arc;
 
 use crate::base::error::ReadError;
@@ -13,7 +14,8 @@ use crate::log::{FrameKind, Frames};
 use crate::schema::{BindBy, NameDef};
 use crate::step::event::FieldReader;
 use crate::step::model::Model;
-use crate::store::{Store, bad_frame, frame};
+use crate::store::view::LogView;
+use crate::store::{SharedStore, Store, bad_frame, frame};
 use crate::value::item::display;
 use crate::value::{DecodeError, decode};
 
@@ -60,14 +62,15 @@ impl std::fmt::Display for FiringView {
 
 /// The transactions of a log, one after the other, read from where they lie.
 pub struct FrameViews<'s, M: Model> {
-    store: &'s Store<M>,
+    view: LogView<'s>,
     frames: Frames<'s>,
+    model: PhantomData<fn() -> M>,
 }
 
 impl<M: Model> fmt::Debug for FrameViews<'_, M> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut shown = f.debug_struct("FrameViews");
-        shown.field("store", self.store).finish_non_exhaustive()
+        shown.field("model", &M::NAME).finish_non_exhaustive()
     }
 }
 
@@ -75,23 +78,38 @@ impl<M: Model> Store<M> {
     /// The transactions of the log from a sequence on, in words; from 0 all.
     ///
     /// # Errors
-    /// Where the log cannot be read; `is_ahead` from further on than the next frame, `is_before_beginning` from before
-    /// the snapshot that the store began at.
+    /// Where the log cannot be read; `is_ahead` from further on than the next frame, `is_before_beginning` from before the
+    /// snapshot that the store began at.
     pub fn frames(&self, from: Seq) -> Result<FrameViews<'_, M>, ReadError> {
-        self.admit_start(from)?;
-        Ok(FrameViews {
-            store: self,
-            frames: self.read(from)?,
+        FrameViews::new(self.view()?, from)
+    }
+}
+
+impl<M: Model> SharedStore<M> {
+    /// As [`Store::frames`], without blocking writers.
+    ///
+    /// # Errors
+    /// As [`Store::frames`] and [`SharedStore::read`].
+    pub fn frames(&self, from: Seq) -> Result<FrameViews<'static, M>, ReadError> {
+        FrameViews::new(self.view()?, from)
+    }
+}
+
+impl<'s, M: Model> FrameViews<'s, M> {
+    fn new(view: LogView<'s>, from: Seq) -> Result<Self, ReadError> {
+        view.admit_start(from)?;
+        Ok(Self {
+            frames: view.frames(from)?,
+            view,
+            model: PhantomData,
         })
     }
 
-    fn view(&self, seq: Seq, payload: &[u8]) -> Result<FrameView, DecodeError> {
-        let tags = self
-            .epochs
-            .at(seq)
-            .ok_or_else(|| DecodeError::new("no schema precedes it"))?;
+    fn read(&self, seq: Seq, payload: &[u8]) -> Result<FrameView, DecodeError> {
+        let tags =
+            (self.view.epochs.at(seq)).ok_or_else(|| DecodeError::new("no schema precedes it"))?;
         let decoded = frame::decode(payload, &Arc::clone(tags))?;
-        let layout = &self.plan.layout;
+        let layout = &self.view.plan.layout;
         let mut firings = Vec::new();
         for firing in &decoded.firings {
             let def = &layout.schema.events[usize::from(firing.event)];
@@ -178,8 +196,8 @@ impl<M: Model> Iterator for FrameViews<'_, M> {
             };
             if frame.header.kind == FrameKind::Transaction {
                 let seq = frame.header.seq;
-                let view = self.store.view(seq, &frame.payload);
-                return Some(view.map_err(|e| self.store.log.place(bad_frame(seq, e))));
+                let view = self.read(seq, &frame.payload);
+                return Some(view.map_err(|e| self.view.place(bad_frame(seq, e))));
             }
         }
     }

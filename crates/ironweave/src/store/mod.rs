@@ -1,5 +1,10 @@
-//! The store: a graph, the log that it is made of, and the one who may write to both.
+//! The store: a graph, the log that it is made from, and the only way to change both.
+//!
+//! This file steps and reads; `open.rs` opens and closes. [`commit`] decides when a transaction is durable and
+//! passes commits to the layers above; [`view`](mod@view) reads the past from the log.
 
+pub(crate) mod backend;
+pub(crate) mod commit;
 #[cfg(test)]
 mod cost;
 mod epochs;
@@ -7,47 +12,47 @@ pub(crate) mod frame;
 mod frames;
 mod locate;
 mod open;
-mod place;
+mod options;
 mod repeat;
 mod shadow;
 mod share;
 pub(crate) mod tags;
 mod transaction;
 mod verify;
+pub(crate) mod version;
+pub(crate) mod view;
 
 use std::fmt;
-use std::path::Path;
+use std::marker::PhantomData;
 use std::sync::Arc;
 
+pub(crate) use backend::Backend;
+pub use commit::Durability;
+pub(crate) use epochs::{Epochs, bad_frame};
 pub use frames::{FiringView, FrameView, FrameViews};
-pub use open::Options;
-pub(crate) use open::bad_frame;
+pub use options::Options;
 pub use share::SharedStore;
-pub use transaction::{AnyReceipt, Savepoint, Transaction};
+pub use transaction::{AnyReceipt, Committed, Savepoint, Transaction};
 pub use verify::{Difference, VerifyError};
 
 use crate::base::cbor::Pen;
-use crate::base::error::{Inconsistency, OpenError, ReadError, StepError};
+use crate::base::error::{Inconsistency, ReadError, StepError};
 use crate::base::hash::FastMap;
 use crate::base::meta::Meta;
-use crate::base::position::Seq;
-use crate::base::storage_error::{AppendError, StorageError, StorageFailure};
+use crate::base::position::{FrameRef, Position, Seq};
+use crate::base::storage_error::{AppendError, StorageError};
 use crate::db::Db;
 use crate::graph::GraphRef;
-use crate::history::History;
-use crate::log::{Frames, Log, ReadOnlyLog, TornTail};
+use crate::log::{FrameHeader, FrameKind, TornTail};
 use crate::schema::Schema;
-use crate::snapshot::State;
-use crate::snapshot::replica::Slot;
 use crate::step::event::{Event, Receipt};
 use crate::step::model::Model;
 use crate::step::plan::Plan;
 use crate::step::{Core, flat};
-use crate::store::frame::Tags;
+use crate::store::commit::{Commit, CommitFrame, Followers};
 use crate::store::repeat::Keys;
 use crate::store::shadow::Shadow;
-use crate::subscribe::feed;
-use std::marker::PhantomData;
+use crate::store::version::{At, Version};
 
 /// A graph of the entities of model `M`, and its log.
 ///
@@ -95,19 +100,19 @@ pub struct Store<M: Model> {
     pub(crate) core: Core,
     pub(crate) plan: Arc<Plan>,
     pub(crate) log: Backend,
-    pub(crate) epochs: Epochs,
+    pub(crate) epochs: Arc<Epochs>,
     keys: Keys,
     /// The sequence of the next frame.
     next: Seq,
     bounds: epochs::Bounds,
+    /// The encoded transaction; reused.
     payload: Pen,
-    /// What replay would make of the log, kept under `paranoid`.
+    /// The graph that a replay of the log gives, kept by a paranoid store.
     shadow: Option<Box<Shadow>>,
-    /// Where it begins, if that is not at nothing.
-    pub(crate) base: Option<Arc<State>>,
-    pub(crate) replica: Slot,
-    pub(crate) history: History,
-    pub(crate) feed: feed::Slot,
+    /// The version that the store begins at, if it is not empty.
+    pub(crate) base: Option<Arc<Version>>,
+    /// State of the layers above: snapshots, history, subscriptions.
+    pub(crate) followers: Followers,
     model: PhantomData<fn() -> M>,
 }
 
@@ -120,137 +125,22 @@ impl<M: Model> fmt::Debug for Store<M> {
     }
 }
 
-/// What lies under a store.
-pub(crate) enum Backend {
-    Writable(Box<dyn Log>),
-    ReadOnly(ReadOnlyLog),
-    /// No log is kept.
-    Unlogged,
-}
-
-/// The schemas of a log: from which frame on each holds, and how its numbers are to be read.
-#[derive(Default)]
-pub(crate) struct Epochs {
-    list: Vec<(Seq, Schema, Arc<Tags>)>,
-}
-
-impl Epochs {
-    /// From which frame on how numbers are to be read.
-    pub(crate) fn tags(&self) -> Vec<(Seq, Arc<Tags>)> {
-        (self.list.iter())
-            .map(|(from, _, tags)| (*from, Arc::clone(tags)))
-            .collect()
-    }
-
-    /// From which frame on each of so many types of this program has which name in the log.
-    pub(crate) fn names(
-        &self,
-        entities: usize,
-    ) -> impl ExactSizeIterator<Item = (Seq, Vec<Option<&str>>)> {
-        self.list.iter().map(move |(from, logged, tags)| {
-            let name = |entity| Some(&*logged.entities.get(tags.logged_entity(entity)?)?.name);
-            (*from, (0..entities).map(name).collect())
-        })
-    }
-
-    pub(crate) fn at(&self, seq: Seq) -> Option<&Arc<Tags>> {
-        self.list
-            .iter()
-            .rev()
-            .find(|(from, ..)| *from <= seq)
-            .map(|(.., tags)| tags)
-    }
-}
-
 impl<M: Model> Store<M> {
-    /// An empty store in memory: for tests, and to try things out.
-    #[must_use]
-    pub fn memory() -> Self {
-        // The memory log has nothing that could fail.
-        Self::options().memory()
-    }
-
-    /// An empty store in memory that keeps no log: for simulations, searches and other graphs of which only the present
-    /// matters. A step costs a third of one of [`Store::memory`]. Nothing can be read back: no frames, no `verify`, no
-    /// idempotency keys and no `expect`.
-    ///
-    /// ```
-    /// # #[ironweave::model]
-    /// # pub mod lamps {
-    /// #     use ironweave::prelude::*;
-    /// #     /// A lamp.
-    /// #     #[entity]
-    /// #     pub struct Lamp {}
-    /// #     /// Somebody buys one.
-    /// #     #[event]
-    /// #     #[create(lamp: Lamp)]
-    /// #     pub struct Bought {}
-    /// # }
-    /// use ironweave::prelude::*;
-    /// use lamps::{Bought, Lamp};
-    ///
-    /// let mut store = Store::<lamps::Model>::unlogged();
-    /// store.try_step(Bought {})?;
-    /// assert_eq!(store.count::<Lamp, Any>(), 1);
-    /// assert!(store.frames(0).is_err());
-    /// # Ok::<(), StepError>(())
-    /// ```
-    #[must_use]
-    pub fn unlogged() -> Self {
-        Self::options().unlogged()
-    }
-
-    /// An empty store in memory that distrusts handlers, guards and invariants; see [`Options::paranoid`].
-    #[must_use]
-    pub fn paranoid() -> Self {
-        Self::options().paranoid().memory()
-    }
-
-    /// Opens the store in a directory, which is made if it is not there; every step is on disk before its
-    /// receipt ([`crate::Durability::Always`]).
-    ///
-    /// What the log says is checked while it is replayed, and nothing in it is believed because its checksums fit: see
-    /// `docs/log-format.md`, *What is refused*. Refused, the error has the file, the frame and the offset.
-    ///
-    /// One process writes. Fork it before the store is opened, not after: a fork has no threads but one, and the locks of
-    /// the others may be held in it for ever. If it steps or syncs all the same, it gets an error and writes nothing.
-    ///
-    /// # Errors
-    /// Where it is locked by another process, damaged, of another model, or the disk refuses.
-    pub fn open(dir: impl AsRef<Path>) -> Result<Self, OpenError> {
-        Self::options().open(dir)
-    }
-
-    /// Opens the store in a directory to read it, beside its writer or without one. Nothing is written and
-    /// nothing locked. [`Store::refresh`] takes in what was written since.
-    ///
-    /// # Errors
-    /// Where there is none, or it is damaged or of another model.
-    pub fn open_read_only(dir: impl AsRef<Path>) -> Result<Self, OpenError> {
-        Self::options().open_read_only(dir)
-    }
-
-    /// How to open one.
-    #[must_use]
-    pub fn options() -> Options<M> {
-        Options::default()
-    }
-
     /// Fires an event in a transaction of its own. Nothing changes on an error.
     ///
     /// # Errors
-    /// Whatever the event is rejected for, and failures of the log.
+    /// Any rejection of the event, and failures of the log.
     pub fn try_step<E: Event<Model = M>>(&mut self, event: E) -> Result<Receipt<E>, StepError> {
         let mut transaction = self.begin();
         let receipt = transaction.apply_here(event)?;
-        transaction.commit()?;
+        transaction.end()?;
         Ok(receipt)
     }
 
     /// As [`Store::try_step`], for an event that cannot fail.
     ///
     /// # Panics
-    /// Where it does.
+    /// If it fails.
     #[track_caller]
     pub fn step<E: Event<Model = M>>(&mut self, event: E) -> Receipt<E> {
         match self.try_step(event) {
@@ -266,7 +156,22 @@ impl<M: Model> Store<M> {
     pub fn try_step_any(&mut self, event: &M::Event) -> Result<AnyReceipt, StepError> {
         let mut transaction = self.begin();
         let receipt = transaction.apply_any(event)?;
-        transaction.commit()?;
+        transaction.end()?;
+        Ok(receipt)
+    }
+
+    /// As [`Store::try_step_any`], with metadata.
+    ///
+    /// # Errors
+    /// As [`Store::try_step`] and [`Store::begin_with`].
+    pub fn try_step_any_with(
+        &mut self,
+        meta: Meta,
+        event: &M::Event,
+    ) -> Result<AnyReceipt, StepError> {
+        let mut transaction = self.begin_with(meta)?;
+        let receipt = transaction.apply_any(event)?;
+        transaction.end()?;
         Ok(receipt)
     }
 
@@ -281,15 +186,15 @@ impl<M: Model> Store<M> {
     ) -> Result<Receipt<E>, StepError> {
         let mut transaction = self.begin_with(meta)?;
         let receipt = transaction.apply(event)?;
-        transaction.commit()?;
+        transaction.end()?;
         Ok(receipt)
     }
 
-    /// Makes an event from what there is and fires it; where somebody else was faster, again, `tries` times at
-    /// most.
+    /// Makes an event from the present graph and fires it. If that conflicts with another transaction
+    /// ([`Meta::expect`]), it tries again, `tries` times at most.
     ///
     /// # Errors
-    /// The last conflict, or whatever else the event is rejected for.
+    /// The last conflict, or any other rejection of the event.
     pub fn retry<E: Event<Model = M>>(
         &mut self,
         tries: u32,
@@ -306,8 +211,8 @@ impl<M: Model> Store<M> {
         }
     }
 
-    /// Begins a transaction: several events that happen together or not at all. Its time is that of the clock when it
-    /// is first asked for, at the latest when it commits.
+    /// Begins a transaction: several events that happen together or not at all. Its time is the clock's when the time is
+    /// first asked for, at the latest when it commits. [`Store::transaction`] takes a closure instead.
     pub fn begin(&mut self) -> Transaction<'_, M> {
         Transaction::new(self)
     }
@@ -323,11 +228,13 @@ impl<M: Model> Store<M> {
         if !self.core.logged && (meta.key.is_some() || meta.expect.is_some()) {
             return Err(ReadError::Unlogged.into());
         }
-        self.admit_meta(&mut meta)?;
-        // One that happened has the time that it had then, whatever happened since.
+        locate::admit_meta(self, &mut meta)?;
+        // A repetition has the time of the transaction that it repeats.
         if let Some(key) = &meta.key
-            && let Some((repeat, time)) = self.repeat(key)?
+            && let Some(seq) = self.keys.get(key)
         {
+            let view = self.view()?;
+            let (repeat, time) = repeat::repeat(&view, key, seq)?;
             return Ok(Transaction::new(self).with(
                 Some(time),
                 meta,
@@ -337,27 +244,69 @@ impl<M: Model> Store<M> {
         }
         let time = meta.take_time(self.core.open.clock.last())?;
         let changed = match meta.expect {
-            Some(seq) => self.changed_since(seq).map_err(StepError::Storage)?,
+            Some(seq) => repeat::changed_since(&self.view()?, seq).map_err(StepError::Storage)?,
             None => FastMap::default(),
         };
         Ok(Transaction::new(self).with(time, meta, None, changed))
     }
 
-    /// Asks what would happen: applies what the closure applies, checks what a commit would check, and takes
-    /// it all back. Handles made inside name nothing afterwards, or something else. Nothing is encoded for the log, so
-    /// that a field of an event which cannot be written is found out only by a step.
+    /// Runs a closure in a transaction and commits it, or takes it back if the closure fails or panics. Returns what the
+    /// closure returned, and the place of the transaction in the log.
     ///
-    /// The closure's error is the program's own type, or [`StepError`] itself:
+    /// The error is the closure's own type: any that is made from a [`StepError`].
     ///
     /// ```
-    /// # use ironweave::prelude::*;
-    /// # fn ask<M: ironweave::Model>(store: &mut Store<M>) -> Result<(), StepError> {
-    /// store.what_if(|t| -> Result<(), StepError> {
-    ///     // t.apply(..)?;
-    ///     Ok(())
-    /// })
+    /// # #[ironweave::model]
+    /// # pub mod lamps {
+    /// #     use ironweave::prelude::*;
+    /// #     /// A lamp.
+    /// #     #[entity]
+    /// #     pub struct Lamp {}
+    /// #     /// A customer buys a lamp.
+    /// #     #[event]
+    /// #     #[create(lamp: Lamp)]
+    /// #     pub struct Bought {}
     /// # }
+    /// use ironweave::prelude::*;
+    /// use lamps::{Bought, Lamp};
+    ///
+    /// let mut store = Store::<lamps::Model>::memory();
+    /// let (lamps, committed) = store.transaction(|t| {
+    ///     let first = t.apply(Bought {})?.created.lamp;
+    ///     let second = t.apply(Bought {})?.created.lamp;
+    ///     Ok::<_, StepError>([first, second])
+    /// })?;
+    /// assert!(lamps[1].exists(&store));
+    /// assert_eq!(committed.seq(), store.seq());
+    /// # Ok::<(), StepError>(())
     /// ```
+    ///
+    /// # Errors
+    /// The error of the closure; else as [`Transaction::commit`].
+    pub fn transaction<R, E: From<StepError>>(
+        &mut self,
+        work: impl FnOnce(&mut Transaction<'_, M>) -> Result<R, E>,
+    ) -> Result<(R, Committed), E> {
+        self.begin().run(work)
+    }
+
+    /// As [`Store::transaction`], with metadata.
+    ///
+    /// # Errors
+    /// As [`Store::transaction`] and [`Store::begin_with`].
+    pub fn transaction_with<R, E: From<StepError>>(
+        &mut self,
+        meta: Meta,
+        work: impl FnOnce(&mut Transaction<'_, M>) -> Result<R, E>,
+    ) -> Result<(R, Committed), E> {
+        self.begin_with(meta)?.run(work)
+    }
+
+    /// Asks what would happen: applies the events that the closure applies, checks what a commit would check, and takes
+    /// all of it back. Handles that were made inside are stale afterwards, or name other entities. Nothing is encoded for
+    /// the log, so that only a step reports a field of an event that cannot be written.
+    ///
+    /// The error is the closure's own type, as of [`Store::transaction`].
     ///
     /// # Errors
     /// The error of the closure, or of the checks.
@@ -371,36 +320,48 @@ impl<M: Model> Store<M> {
         Ok(answer)
     }
 
-    /// The last frame of the log. That of a new store is its schema, so that this is no way to ask whether anything
-    /// happened; `None` only of a log without any frame.
+    /// The last frame of the log. That of a new store is its schema, so that this does not tell whether any transaction
+    /// was committed; `None` only if the log has no frame.
     #[must_use]
     pub fn seq(&self) -> Option<Seq> {
         self.next.checked_sub(1)
     }
 
+    /// The position of the last frame of the log: keep it beside whatever is made from the store as it is now. `None` if
+    /// no log is kept. O(1).
+    #[must_use]
+    pub fn position(&self) -> Option<Position> {
+        // The last frame is at hand, so that nothing is read that could fail.
+        self.log.known_position(self.seq()?)
+    }
+
+    /// The position of a frame of this log: looks up a sequence, or compares a [`Position`] with the frame there. O(1) for
+    /// the last frames; further back, the frame is read.
+    ///
+    /// # Errors
+    /// `is_ahead` past the end of the log; `is_other_history` if the position is of another store, or another frame has
+    /// its sequence, because this log or the other one continued from an earlier point; `is_before_beginning` before the
+    /// snapshot that the store began at; `is_unlogged` if no log is kept; a failure to read the log.
+    pub fn locate(&self, frame: impl Into<FrameRef>) -> Result<Position, ReadError> {
+        self.view()?.locate(frame.into())
+    }
+
     /// The last frame that is known to be durable.
     #[must_use]
     pub fn durable(&self) -> Option<Seq> {
-        match &self.log {
-            Backend::Writable(log) => log.durable(),
-            Backend::ReadOnly(log) => log.durable(),
-            Backend::Unlogged => None,
-        }
+        self.log.durable()
     }
 
-    /// Makes everything durable that happened, whatever the store's durability.
+    /// Makes all committed transactions durable, whatever the store's [`Durability`].
     ///
     /// # Errors
-    /// Where the disk refuses; the store is stopped then.
+    /// A failure of the disk; the store is stopped then.
     pub fn sync(&mut self) -> Result<(), StorageError> {
-        match &mut self.log {
-            Backend::Writable(log) => log.sync(),
-            Backend::ReadOnly(_) | Backend::Unlogged => Ok(()),
-        }
+        self.log.sync()
     }
 
-    /// A digest of the whole graph, kept step by step: equal for equal graphs, whatever their order of lists. O(1); of
-    /// a store without a log O(size of the graph), since it is not kept there.
+    /// A digest of the whole graph, maintained by each step: equal for equal graphs, whatever the order of their lists.
+    /// O(1); O(size of the graph) of a store without a log, which does not maintain it.
     #[must_use]
     pub fn fingerprint(&self) -> u128 {
         if self.core.logged {
@@ -413,10 +374,7 @@ impl<M: Model> Store<M> {
     /// The torn tail that was cut when the store was opened, if there was one.
     #[must_use]
     pub fn recovered(&self) -> Option<&TornTail> {
-        match &self.log {
-            Backend::Writable(log) => log.recovered(),
-            Backend::ReadOnly(_) | Backend::Unlogged => None,
-        }
+        self.log.recovered()
     }
 
     /// The model as plain data.
@@ -425,49 +383,47 @@ impl<M: Model> Store<M> {
         &self.plan.layout.schema
     }
 
-    /// Recomputes all derived state (both directions of every edge, keys, counters, indexes of states, bounds, invariants,
-    /// the fingerprint) and returns every inconsistency; an empty list means the store is consistent.
-    /// O(size of the graph).
+    /// Recomputes all derived state (both directions of every edge, keys, counters, places, bounds, invariants, the
+    /// fingerprint) and returns every inconsistency; an empty list means that the store is consistent. O(size of the
+    /// graph).
     #[must_use]
     pub fn check(&self) -> Vec<Inconsistency> {
         flat::differences(&self.core, &self.plan)
     }
 
-    pub(crate) fn read(&self, from: Seq) -> Result<Frames<'_>, StorageError> {
-        match &self.log {
-            Backend::Writable(log) => log.read(from),
-            Backend::ReadOnly(log) => log.read(from),
-            Backend::Unlogged => Err(no_log()),
+    /// Fires every event of the log again through today's guards, arcs and handlers, on a graph of its own, and compares
+    /// the facts and the fingerprint of each frame. Returns the number of transactions, all of which agreed.
+    ///
+    /// # Errors
+    /// The first difference, or a failure to read the log.
+    pub fn verify(&self) -> Result<u64, VerifyError> {
+        let binding = M::binding();
+        let view = self.view().map_err(|_| VerifyError::Unlogged)?;
+        verify::verify(&view, (&binding.columns, &binding.data))
+    }
+
+    /// Where the store stands.
+    pub(crate) fn at(&self) -> At {
+        At {
+            seq: self.seq(),
+            time: self.core.open.last_time(),
+            position: self.position(),
         }
     }
 
-    /// Tells the subscriptions, if there are any, of the frame that has just been written.
-    #[inline]
-    fn announce(&mut self, seq: Seq) {
-        if let Some((feed, tags)) = self.feed.get().zip(self.epochs.at(seq)) {
-            let kind = crate::log::FrameKind::Transaction;
-            let fingerprint = self.core.graph.fingerprint;
-            let epoch = self.epochs.current();
-            let header = crate::log::FrameHeader::new(seq, epoch, kind, fingerprint);
-            let position = match &self.log {
-                Backend::Writable(log) => log.position_of(seq).ok().flatten(),
-                Backend::ReadOnly(_) | Backend::Unlogged => None,
-            };
-            if let Some(position) = position {
-                feed.publish(header, self.payload.written(), position, tags);
-            }
-        }
-    }
-
-    /// Writes the open transaction to the log, where there is one. From then on it has happened, so that nothing that
-    /// panics later takes it back.
+    /// Commits the open transaction: writes it to the log, if there is one, and tells the followers of the store. Once it
+    /// is written it has happened, so that no later panic takes it back.
     #[inline]
     fn append(&mut self) -> Result<(), StepError> {
         if self.core.logged {
-            return self.write();
+            self.write()?;
+        } else {
+            self.next += 1;
+            self.core.written();
         }
-        self.next += 1;
-        self.core.written();
+        if self.followers.listen() {
+            self.tell_followers();
+        }
         Ok(())
     }
 
@@ -476,11 +432,8 @@ impl<M: Model> Store<M> {
         self.core.check_ends()?;
         frame::encode(&self.core, &mut self.payload);
         let bytes = self.payload.written().len();
-        (self
-            .bounds
-            .check(crate::log::FrameKind::Transaction, self.next, bytes))
-        .map_err(StepError::Storage)?;
-        let fingerprint = self.core.graph.fingerprint;
+        (self.bounds.check(FrameKind::Transaction, self.next, bytes))
+            .map_err(StepError::Storage)?;
         if let Some(shadow) = &mut self.shadow {
             shadow.follow(
                 &self.core,
@@ -489,16 +442,9 @@ impl<M: Model> Store<M> {
                 self.epochs.at(seq),
             );
         }
-        open::append(
-            &mut self.log,
-            seq,
-            self.epochs.current(),
-            crate::log::FrameKind::Transaction,
-            fingerprint,
-            self.payload.written(),
-        )
-        .map_err(|e| match e {
-            // The lock keeps every other writer away.
+        let header = self.header(seq);
+        (self.log.append(header, self.payload.written())).map_err(|e| match e {
+            // The lock excludes every other writer.
             AppendError::Conflict { .. } => {
                 StepError::Storage(StorageError::stopped(&e.to_string()))
             }
@@ -513,15 +459,54 @@ impl<M: Model> Store<M> {
         if let Some(key) = &self.core.open.meta.key {
             self.keys.insert(key, seq);
         }
-        self.announce(seq);
         Ok(())
     }
-}
 
-/// A log that is not kept was used, though each public method that uses one refuses that first: see [`Store::id`].
-#[cold]
-pub(crate) fn no_log() -> StorageError {
-    StorageError::new(StorageFailure::Internal, "this store keeps no log")
+    /// The header of a transaction that leads to the present graph.
+    fn header(&self, seq: Seq) -> FrameHeader {
+        let fingerprint = self.core.graph.fingerprint;
+        FrameHeader::new(
+            seq,
+            self.epochs.current(),
+            FrameKind::Transaction,
+            fingerprint,
+        )
+    }
+
+    /// Tells the followers of the store of the transaction that has just been written.
+    #[inline(never)]
+    fn tell_followers(&mut self) {
+        let at = self.at();
+        let header = at.seq.map(|seq| self.header(seq));
+        let Self {
+            core,
+            epochs,
+            payload,
+            followers,
+            ..
+        } = self;
+        let core = &*core;
+        let frame = header.and_then(|header| {
+            Some(CommitFrame {
+                header,
+                payload: payload.written(),
+                position: at.position?,
+                tags: epochs.at(header.seq)?,
+            })
+        });
+        let graph = &core.graph;
+        followers.committed(&Commit {
+            at,
+            fingerprint: graph.fingerprinting.then_some(graph.fingerprint),
+            facts: &core.open.journal.facts,
+            frame,
+            core,
+            copy: &|| {
+                let binding = M::binding();
+                flat::paged(core, (&binding.columns, &binding.data))
+            },
+        });
+    }
 }
 
 impl<M: Model> Db for Store<M> {

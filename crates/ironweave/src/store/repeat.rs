@@ -1,10 +1,10 @@
-//! Idempotency keys: a transaction that is asked for a second time is answered from the log.
+//! Idempotency keys: a request for a transaction that was committed before is answered from the log.
 //!
-//! 1. A transaction with a key writes it into its frame, with the entities that each of its events bound and created,
-//!    and with what else it tried.
+//! 1. A transaction with a key writes the key into its frame, with the entities that each of its events bound and
+//!    created, and with the other events that it tried.
 //! 2. Memory holds for each key the sequence of its frame.
-//! 3. A transaction that begins with a known key fires nothing: each event is compared with the one that was tried in its
-//!    place, and gets the receipt or the rejection that that one got. Any difference rejects as `KeyReused`.
+//! 3. A transaction that begins with a known key fires nothing: each event is compared with the event that was tried in
+//!    its place, and gets the receipt or the rejection that that event got. Any difference rejects as `KeyReused`.
 
 use minicbor::Decoder;
 use minicbor::data::Type;
@@ -14,19 +14,20 @@ use crate::base::error::StepError;
 use crate::base::hash::FastMap;
 use crate::base::id::Id;
 use crate::base::position::Seq;
+use crate::base::storage_error::StorageError;
 use crate::base::time::Timestamp;
 use crate::log::{Frame, FrameKind};
 use crate::schema::EventDef;
 use crate::step::bindings::Bindings;
 use crate::step::event::FieldReader;
-use crate::step::model::Model;
 use crate::step::repeat::{Attempt, Outcome, Repeat, print};
-use crate::store::Store;
+use crate::store::bad_frame;
 use crate::store::frame::{self, Decoded, DecodedFiring};
+use crate::store::view::LogView;
 use crate::value::DecodeError;
 use crate::value::item::{self, raw_item};
 
-/// The keys of a log: of each the hash and the sequence of its frame.
+/// The keys of a log: the hash of each, and the sequence of its frame.
 #[derive(Default)]
 pub(crate) struct Keys(FastMap<u128, Seq>);
 
@@ -40,145 +41,140 @@ impl Keys {
     }
 }
 
-impl<M: Model> Store<M> {
-    /// What a transaction tried, as its frame has it.
-    fn attempts(&self, seq: Seq, decoded: &Decoded) -> Result<Vec<Attempt>, StepError> {
-        let bad = |e: DecodeError| StepError::Storage(self.log.place(super::bad_frame(seq, e)));
-        let events = &self.plan.layout.schema.events;
-        // What stayed fired, and has names: one entry for each event of the program, which was looked at when the frame
-        // was replayed.
-        let mut fired =
-            (decoded.firings.iter()).filter(|f| !events[usize::from(f.event)].immediate);
-        let mut names = Decoder::new(&decoded.names);
-        item::array(&mut names).map_err(bad)?;
-        let mut next = || -> Result<(&DecodedFiring, Outcome), StepError> {
-            let firing = fired
-                .next()
-                .ok_or_else(|| bad(DecodeError::new("too many names")))?;
-            let ids = frame::decode_names(&mut names).map_err(bad)?;
-            Ok((
-                firing,
-                Outcome::Fired(self.names_of_today(seq, firing, ids)?),
-            ))
-        };
-        let mut all = Vec::new();
-        let Some(bytes) = &decoded.attempts else {
-            let n = events_of(decoded, events);
-            for _ in 0..n {
-                let (firing, outcome) = next()?;
-                let reader = FieldReader::new(&firing.binding, &firing.fields).map_err(bad)?;
-                all.push(Attempt {
-                    print: print(&self.plan, firing.event, &reader),
-                    outcome,
-                });
-            }
-            return Ok(all);
-        };
-        let mut d = Decoder::new(bytes);
-        for _ in 0..item::array(&mut d).map_err(bad)? {
-            let mut other = || -> Result<(u128, Option<Outcome>), DecodeError> {
-                item::array(&mut d)?;
-                let print = u128::from(d.u64()?) << 64 | u128::from(d.u64()?);
-                let outcome = match d.datatype()? {
-                    Type::Null => {
-                        d.null()?;
-                        None
-                    }
-                    Type::String => Some(Outcome::Rejected(d.str()?.to_owned())),
-                    _ => Some(Outcome::TakenBack(raw_item(&mut d)?.to_vec())),
-                };
-                Ok((print, outcome))
-            };
-            let (print, outcome) = other().map_err(bad)?;
-            let outcome = match outcome {
-                Some(outcome) => outcome,
-                None => next()?.1,
-            };
-            all.push(Attempt { print, outcome });
+/// The events that a transaction tried, and their outcomes, from its frame.
+fn attempts(view: &LogView<'_>, seq: Seq, decoded: &Decoded) -> Result<Vec<Attempt>, StepError> {
+    let bad = |e: DecodeError| StepError::Storage(view.place(bad_frame(seq, e)));
+    let events = &view.plan.layout.schema.events;
+    // The events that stayed have names: one entry for each event of the program, which replay has checked.
+    let mut fired = (decoded.firings.iter()).filter(|f| !events[usize::from(f.event)].immediate);
+    let mut names = Decoder::new(&decoded.names);
+    item::array(&mut names).map_err(bad)?;
+    let mut next = || -> Result<(&DecodedFiring, Outcome), StepError> {
+        let firing = fired
+            .next()
+            .ok_or_else(|| bad(DecodeError::new("too many names")))?;
+        let ids = frame::decode_names(&mut names).map_err(bad)?;
+        Ok((
+            firing,
+            Outcome::Fired(names_of_today(view, seq, firing, ids)?),
+        ))
+    };
+    let mut all = Vec::new();
+    let Some(bytes) = &decoded.attempts else {
+        let n = events_of(decoded, events);
+        for _ in 0..n {
+            let (firing, outcome) = next()?;
+            let reader = FieldReader::new(&firing.binding, &firing.fields).map_err(bad)?;
+            all.push(Attempt {
+                print: print(&view.plan, firing.event, &reader),
+                outcome,
+            });
         }
-        Ok(all)
-    }
-
-    /// The transaction that had a key, if there was one, and its time.
-    pub(super) fn repeat(&self, key: &str) -> Result<Option<(Repeat, Timestamp)>, StepError> {
-        let Some(seq) = self.keys.get(key) else {
-            return Ok(None);
-        };
-        let decoded = self.logged(seq).map_err(StepError::Storage)?;
-        let attempts = self.attempts(seq, &decoded)?;
-        let repeat = Repeat {
-            key: key.to_owned(),
-            seq,
-            attempts,
-            next: 0,
-        };
-        Ok(Some((repeat, decoded.time)))
-    }
-
-    /// The entities that an event bound and created, encoded in the order of the names that it has under the rules of
-    /// today.
-    fn names_of_today(
-        &self,
-        seq: Seq,
-        firing: &DecodedFiring,
-        mut then: Vec<Vec<Id>>,
-    ) -> Result<Vec<u8>, StepError> {
-        let tags = self.epochs.at(seq).and_then(|tags| {
-            let mut events = tags.events.iter();
-            events.find(|event| event.event == firing.event)
-        });
-        let named = tags.map_or(&[][..], |event| &event.named);
-        let def = &self.plan.layout.schema.events[usize::from(firing.event)];
-        let mut today = Bindings::default();
-        for (i, name) in def.names.iter().enumerate() {
-            let at = named.get(i).copied().flatten();
-            let Some(ids) = at.and_then(|at| then.get_mut(at)) else {
-                return Err(StepError::ReceiptLost {
-                    seq,
-                    event: def.name.as_str().into(),
-                    name: name.name.as_str().into(),
-                });
-            };
-            today.push_many(std::mem::take(ids).into_iter());
-        }
-        let mut bytes = Vec::new();
-        today.encode(&mut bytes);
-        Ok(bytes)
-    }
-
-    /// A transaction of the log.
-    fn logged(&self, seq: Seq) -> Result<Decoded, crate::base::storage_error::StorageError> {
-        let missing = || super::open::bad_frame(seq, "it is not there");
-        let Frame { payload, .. } = self.read(seq)?.next().ok_or_else(missing)??;
-        let tags = self.epochs.at(seq).ok_or_else(missing)?;
-        frame::decode(&payload, tags).map_err(|e| super::open::bad_frame(seq, e))
-    }
-
-    /// The entities that transactions after one have changed, each with the last that did.
-    pub(super) fn changed_since(
-        &self,
-        seq: Seq,
-    ) -> Result<FastMap<(u16, u32), Seq>, crate::base::storage_error::StorageError> {
-        let mut changed = FastMap::default();
-        for frame in self.read(seq.saturating_add(1))? {
-            let Frame {
-                header, payload, ..
-            } = frame?;
-            if header.kind != FrameKind::Transaction {
-                continue;
-            }
-            let missing = || super::open::bad_frame(header.seq, "no schema precedes it");
-            let tags = self.epochs.at(header.seq).ok_or_else(missing)?;
-            let decoded =
-                frame::decode(&payload, tags).map_err(|e| super::open::bad_frame(header.seq, e))?;
-            for fact in &decoded.facts.list {
-                for entity in fact.touches(&self.plan.layout).into_iter().flatten() {
-                    changed.insert(entity, header.seq);
+        return Ok(all);
+    };
+    let mut d = Decoder::new(bytes);
+    for _ in 0..item::array(&mut d).map_err(bad)? {
+        let mut other = || -> Result<(u128, Option<Outcome>), DecodeError> {
+            item::array(&mut d)?;
+            let print = u128::from(d.u64()?) << 64 | u128::from(d.u64()?);
+            let outcome = match d.datatype()? {
+                Type::Null => {
+                    d.null()?;
+                    None
                 }
+                Type::String => Some(Outcome::Rejected(d.str()?.to_owned())),
+                _ => Some(Outcome::TakenBack(raw_item(&mut d)?.to_vec())),
+            };
+            Ok((print, outcome))
+        };
+        let (print, outcome) = other().map_err(bad)?;
+        let outcome = match outcome {
+            Some(outcome) => outcome,
+            None => next()?.1,
+        };
+        all.push(Attempt { print, outcome });
+    }
+    Ok(all)
+}
+
+/// The transaction at `seq`, which has the key, to be repeated; and its time.
+pub(super) fn repeat(
+    view: &LogView<'_>,
+    key: &str,
+    seq: Seq,
+) -> Result<(Repeat, Timestamp), StepError> {
+    let decoded = logged(view, seq).map_err(StepError::Storage)?;
+    let repeat = Repeat {
+        key: key.to_owned(),
+        seq,
+        attempts: attempts(view, seq, &decoded)?,
+        next: 0,
+    };
+    Ok((repeat, decoded.time))
+}
+
+/// The entities that an event bound and created, encoded in the order of the names that it has under the rules of
+/// today.
+fn names_of_today(
+    view: &LogView<'_>,
+    seq: Seq,
+    firing: &DecodedFiring,
+    mut then: Vec<Vec<Id>>,
+) -> Result<Vec<u8>, StepError> {
+    let tags = view.epochs.at(seq).and_then(|tags| {
+        let mut events = tags.events.iter();
+        events.find(|event| event.event == firing.event)
+    });
+    let named = tags.map_or(&[][..], |event| &event.named);
+    let def = &view.plan.layout.schema.events[usize::from(firing.event)];
+    let mut today = Bindings::default();
+    for (i, name) in def.names.iter().enumerate() {
+        let at = named.get(i).copied().flatten();
+        let Some(ids) = at.and_then(|at| then.get_mut(at)) else {
+            return Err(StepError::ReceiptLost {
+                seq,
+                event: def.name.as_str().into(),
+                name: name.name.as_str().into(),
+            });
+        };
+        today.push_many(std::mem::take(ids).into_iter());
+    }
+    let mut bytes = Vec::new();
+    today.encode(&mut bytes);
+    Ok(bytes)
+}
+
+/// A transaction of the log.
+fn logged(view: &LogView<'_>, seq: Seq) -> Result<Decoded, StorageError> {
+    let missing = || bad_frame(seq, "it is not there");
+    let Frame { payload, .. } = view.frames(seq)?.next().ok_or_else(missing)??;
+    let tags = view.epochs.at(seq).ok_or_else(missing)?;
+    frame::decode(&payload, tags).map_err(|e| bad_frame(seq, e))
+}
+
+/// The entities that transactions after a frame have changed, each with the last transaction that changed it.
+pub(super) fn changed_since(
+    view: &LogView<'_>,
+    seq: Seq,
+) -> Result<FastMap<(u16, u32), Seq>, StorageError> {
+    let mut changed = FastMap::default();
+    for frame in view.frames(seq.saturating_add(1))? {
+        let Frame {
+            header, payload, ..
+        } = frame?;
+        if header.kind != FrameKind::Transaction {
+            continue;
+        }
+        let missing = || bad_frame(header.seq, "no schema precedes it");
+        let tags = view.epochs.at(header.seq).ok_or_else(missing)?;
+        let decoded = frame::decode(&payload, tags).map_err(|e| bad_frame(header.seq, e))?;
+        for fact in &decoded.facts.list {
+            for entity in fact.touches(&view.plan.layout).into_iter().flatten() {
+                changed.insert(entity, header.seq);
             }
         }
-        Ok(changed)
     }
+    Ok(changed)
 }
 
 /// How many events of the program fired in a transaction.

@@ -1,4 +1,4 @@
-//! The shadow of a paranoid store: the graph that a replay of its log gives, kept beside the one that steps change.
+//! The shadow of a paranoid store: the graph that a replay of its log gives, kept beside the graph that steps change.
 //!
 //! Before a transaction is written, its frame is read back as an opening store would read it, and applied to the shadow.
 //! So a frame that replay would refuse is found while the step that made it is still on the stack, and is not written.
@@ -40,7 +40,7 @@ impl Shadow {
         payload: &[u8],
         tags: Option<&Arc<Tags>>,
     ) {
-        // What a frame did that the log refused.
+        // Undo a frame that the log refused.
         self.graph.rollback_all(&mut self.journal);
         self.graph.commit(&mut self.journal);
         let wrong = match tags {
@@ -59,7 +59,7 @@ impl Shadow {
         }
     }
 
-    /// Says that the log has taken the frame.
+    /// Keeps the frame: the log has taken it.
     pub(super) fn keep(&mut self) {
         self.graph.commit(&mut self.journal);
     }

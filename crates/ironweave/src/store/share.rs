@@ -1,11 +1,14 @@
-//! One store for many threads: a handle that each of them has a clone of, and syncs that they share.
+//! One store for many threads: each of them has a clone of a handle, and they share the syncs.
 //!
-//! 1. One caller at a time has the store: it fires its events, and its frame is written, not synced.
-//! 2. It lets go of the store, so that the next caller can write, and waits until what it saw is durable.
-//! 3. Who waits first syncs, for all that is written by then; the others find themselves done.
+//! 1. One caller at a time holds the store: it fires its events, and its frame is written, not synced.
+//! 2. It releases the store, so that the next caller can write, and waits until everything that it saw is durable.
+//! 3. The first caller that waits syncs, for all frames written by then; the others find themselves done.
 //!
-//! So nobody is told of anything that a power cut could take back: not by a receipt, and not by a rejection or a
-//! read either, which may rest on the event of another that is still on its way to the disk.
+//! So no caller learns of anything that a power failure could take back: not from a receipt, and not from a rejection or
+//! a read either, which may rest on the event of another caller that is still on its way to the disk.
+//!
+//! The past is read through a [`LogView`] with a reader of its own. The store is held only to bring that up to date, so
+//! that questions about the past do not block writers.
 
 #[cfg(test)]
 mod tests;
@@ -14,26 +17,30 @@ use std::cell::RefCell;
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use crate::base::error::OpenError;
-use crate::base::error::StepError;
+use crate::base::error::{OpenError, ReadError, StepError};
 use crate::base::meta::Meta;
-use crate::base::position::Position;
-use crate::base::position::Seq;
-use crate::base::storage_error::{AppendError, StorageError};
-use crate::log::{FrameHeader, Frames, Head, Log, ReadOnlyLog, Segments, Syncer, TornTail};
+use crate::base::position::{FrameRef, Position, Seq};
+use crate::base::storage_error::StorageError;
+use crate::log::LogReader;
 use crate::step::event::{Event, Receipt};
 use crate::step::model::Model;
-use crate::store::{AnyReceipt, Backend, Store, Transaction};
+use crate::store::commit::Acknowledged;
+use crate::store::view::LogView;
+use crate::store::{AnyReceipt, Backend, Committed, Store, Transaction, VerifyError};
 
 /// A handle on a store that threads share; made by [`Store::share`]. A clone is another handle on the same store,
 /// which is closed when the last one is dropped.
 ///
-/// Callers take turns with the store; with [`crate::Durability::Always`] they share the syncs, so that many threads
-/// take many more steps in a second than one. What a caller is told, be it a receipt, a rejection or an answer, is
-/// durable in the sense of the store's [`crate::Durability`], and so is all that it rests on.
+/// Callers take turns with the store. With [`Durability::Always`](crate::Durability::Always) they share the syncs, so
+/// that many threads take many more steps in a second than one. Every receipt, rejection and answer is durable in the
+/// sense of the store's [`Durability`](crate::Durability), and so is everything that it rests on.
 ///
-/// A caller that fails or panics takes back its own transaction and disturbs nobody. A failed sync stops the store
-/// for all: those whose frame was not durable yet get [`StepError::Indeterminate`].
+/// Questions about the past ([`as_of`](SharedStore::as_of), [`history`](SharedStore::history),
+/// [`since`](SharedStore::since), [`verify`](SharedStore::verify)) do not block other callers: they read the log beside
+/// them.
+///
+/// A caller that fails or panics takes back its own transaction and does not disturb other callers. A failed sync stops
+/// the store for all: callers whose frame was not durable yet get [`StepError::Indeterminate`].
 ///
 /// ```
 /// # #[ironweave::model]
@@ -79,16 +86,18 @@ use crate::store::{AnyReceipt, Backend, Store, Transaction};
 /// ```
 ///
 /// # Panics
-/// Where a handle is used inside of what is done through one: in a closure of [`SharedStore::read`],
-/// [`SharedStore::transaction`] and their kin, or in a guard, handler or invariant. It would wait for itself.
+/// If a handle is used while the same thread holds the store: in the closure of [`SharedStore::read`],
+/// [`SharedStore::transaction`] and the like, or in a guard, handler or invariant. It would wait for itself.
 pub struct SharedStore<M: Model> {
     shared: Arc<Shared<M>>,
 }
 
 struct Shared<M: Model> {
     store: Mutex<Store<M>>,
-    /// None where an append is as durable as it gets.
-    syncer: Option<Arc<dyn Syncer>>,
+    /// How far the store's transactions may be shown.
+    acknowledged: Acknowledged,
+    /// The reader of the log that the last view had. Locked before `store`.
+    reader: Mutex<Option<Arc<LogReader>>>,
 }
 
 impl<M: Model> Clone for SharedStore<M> {
@@ -105,29 +114,17 @@ impl<M: Model> fmt::Debug for SharedStore<M> {
     }
 }
 
-impl<M: Model> Store<M> {
-    /// Gives the store into the hands of many threads.
-    #[must_use]
-    pub fn share(mut self) -> SharedStore<M> {
-        let syncer = self.syncer();
-        if let Backend::Writable(log) = self.log {
-            self.log = Backend::Writable(Box::new(Unsynced(log)));
+impl<M: Model> SharedStore<M> {
+    pub(super) fn new(mut store: Store<M>) -> Self {
+        if let Backend::Writable(log) = &mut store.log {
+            log.let_callers_wait();
         }
-        SharedStore {
+        Self {
             shared: Arc::new(Shared {
-                store: Mutex::new(self),
-                syncer,
+                acknowledged: store.log.acknowledged(),
+                store: Mutex::new(store),
+                reader: Mutex::new(None),
             }),
-        }
-    }
-}
-
-impl<M: Model> Store<M> {
-    /// What waits for its frames to become durable, where there is something to wait for.
-    pub(crate) fn syncer(&self) -> Option<Arc<dyn Syncer>> {
-        match &self.log {
-            Backend::Writable(log) => log.syncer(),
-            Backend::ReadOnly(_) | Backend::Unlogged => None,
         }
     }
 }
@@ -144,7 +141,7 @@ impl<M: Model> SharedStore<M> {
     /// As [`SharedStore::try_step`], for an event that cannot fail.
     ///
     /// # Panics
-    /// Where it does.
+    /// If it fails.
     #[track_caller]
     pub fn step<E: Event<Model = M>>(&self, event: E) -> Receipt<E> {
         match self.try_step(event) {
@@ -173,9 +170,17 @@ impl<M: Model> SharedStore<M> {
         self.act(|store| store.try_step_any(event))
     }
 
+    /// As [`SharedStore::try_step_any`], with metadata.
+    ///
+    /// # Errors
+    /// As [`Store::try_step_with`] and [`SharedStore::try_step`].
+    pub fn try_step_any_with(&self, meta: Meta, event: &M::Event) -> Result<AnyReceipt, StepError> {
+        self.act(|store| store.try_step_any_with(meta, event))
+    }
+
     /// As [`Store::retry`]. The store is free between what the closure reads and the step, so that other threads can
-    /// take theirs; give the metadata an [`expect`](Meta::expect) of the [`Store::seq`] that the closure saw, and the
-    /// step is tried again where one of them has changed what the event binds.
+    /// take theirs. Give the metadata an [`expect`](Meta::expect) of the [`Store::seq`] that the closure saw, and the
+    /// step is tried again if another thread has changed an entity that the event binds.
     ///
     /// # Errors
     /// As [`Store::retry`] and [`SharedStore::try_step`].
@@ -206,14 +211,14 @@ impl<M: Model> SharedStore<M> {
         }
     }
 
-    /// Does what the closure does in one transaction, and commits it; an error of the closure takes it back.
+    /// As [`Store::transaction`]; returns when the transaction is durable.
     ///
     /// # Errors
-    /// That of the closure; else as [`Transaction::commit`] and [`SharedStore::try_step`].
-    pub fn transaction<R>(
+    /// The error of the closure; else as [`Transaction::commit`] and [`SharedStore::try_step`].
+    pub fn transaction<R, E: From<StepError>>(
         &self,
-        work: impl FnOnce(&mut Transaction<'_, M>) -> Result<R, StepError>,
-    ) -> Result<R, StepError> {
+        work: impl FnOnce(&mut Transaction<'_, M>) -> Result<R, E>,
+    ) -> Result<(R, Committed), E> {
         self.transaction_with(Meta::default(), work)
     }
 
@@ -221,23 +226,26 @@ impl<M: Model> SharedStore<M> {
     ///
     /// # Errors
     /// As [`SharedStore::transaction`] and [`Store::begin_with`].
-    pub fn transaction_with<R>(
+    pub fn transaction_with<R, E: From<StepError>>(
         &self,
         meta: Meta,
-        work: impl FnOnce(&mut Transaction<'_, M>) -> Result<R, StepError>,
-    ) -> Result<R, StepError> {
-        self.act(|store| {
+        work: impl FnOnce(&mut Transaction<'_, M>) -> Result<R, E>,
+    ) -> Result<(R, Committed), E> {
+        // An error of the store is told apart from one of the closure.
+        let done: Result<Result<_, E>, StepError> = self.act(|store| {
             let mut transaction = store.begin_with(meta)?;
-            let result = work(&mut transaction)?;
-            transaction.commit()?;
-            Ok(result)
-        })
+            match work(&mut transaction) {
+                Ok(result) => Ok(Ok((result, transaction.commit()?))),
+                Err(e) => Ok(Err(e)),
+            }
+        });
+        done?
     }
 
     /// As [`Store::what_if`].
     ///
     /// # Errors
-    /// As [`Store::what_if`]; `Storage` where the answer rests on what a failed sync may have lost.
+    /// As [`Store::what_if`]; `Storage` if a failed sync may have lost what the answer rests on.
     pub fn what_if<R, E: From<StepError>>(
         &self,
         ask: impl FnOnce(&mut Transaction<'_, M>) -> Result<R, E>,
@@ -249,10 +257,11 @@ impl<M: Model> SharedStore<M> {
         }
     }
 
-    /// Looks at the store; nobody changes it meanwhile. Returns when all that it could see is durable.
+    /// Runs a closure that reads the store; writers wait meanwhile. Returns when everything that the closure could see is
+    /// durable. [`SharedStore::snapshot`] gives a value that can be read without blocking writers.
     ///
     /// # Errors
-    /// `is_stopped` where the answer rests on what a failed sync may have lost: open the store again.
+    /// `is_stopped` if a failed sync may have lost what the answer rests on: open the store again.
     pub fn read<R>(&self, look: impl FnOnce(&Store<M>) -> R) -> Result<R, StorageError> {
         let (answer, seen) = self.exclusive(|store| (look(store), store.seq()));
         self.until(seen).map_err(stopped)?;
@@ -267,12 +276,90 @@ impl<M: Model> SharedStore<M> {
         self.exclusive(Store::sync)
     }
 
-    /// As [`Store::refresh`]: for a store that was opened to be read.
+    /// As [`Store::refresh`]: for a store that is open for reading.
     ///
     /// # Errors
     /// As [`Store::refresh`].
     pub fn refresh(&self) -> Result<Option<Seq>, OpenError> {
         self.exclusive(Store::refresh)
+    }
+
+    /// As [`Store::seq`]; returns when the frame is durable.
+    ///
+    /// # Errors
+    /// As [`SharedStore::read`].
+    pub fn seq(&self) -> Result<Option<Seq>, StorageError> {
+        self.read(Store::seq)
+    }
+
+    /// As [`Store::position`]; returns when the frame is durable.
+    ///
+    /// # Errors
+    /// As [`SharedStore::read`].
+    pub fn position(&self) -> Result<Option<Position>, StorageError> {
+        self.read(Store::position)
+    }
+
+    /// As [`Store::locate`], without blocking writers.
+    ///
+    /// # Errors
+    /// As [`Store::locate`] and [`SharedStore::read`].
+    pub fn locate(&self, frame: impl Into<FrameRef>) -> Result<Position, ReadError> {
+        self.view()?.locate(frame.into())
+    }
+
+    /// As [`Store::durable`].
+    #[must_use]
+    pub fn durable(&self) -> Option<Seq> {
+        self.exclusive(|store| store.durable())
+    }
+
+    /// As [`Store::verify`], without blocking writers.
+    ///
+    /// # Errors
+    /// As [`Store::verify`] and [`SharedStore::read`].
+    pub fn verify(&self) -> Result<u64, VerifyError> {
+        let binding = M::binding();
+        let view = self.view().map_err(|e| match e {
+            ReadError::Storage(e) => VerifyError::Storage(e),
+            _ => VerifyError::Unlogged,
+        })?;
+        super::verify::verify(&view, (&binding.columns, &binding.data))
+    }
+
+    /// Closes the store if this is its last handle, and reports what dropping it would swallow; see [`Store::close`].
+    /// Otherwise it gives the handle back.
+    ///
+    /// # Errors
+    /// As [`Store::close`], and then there is no handle any more.
+    #[allow(clippy::missing_panics_doc)]
+    pub fn close(self) -> Result<Option<Self>, StorageError> {
+        match Arc::try_unwrap(self.shared) {
+            Ok(shared) => {
+                let store = shared.store.into_inner();
+                let store = store.unwrap_or_else(PoisonError::into_inner);
+                store.close().map(|()| None)
+            }
+            Err(shared) => Ok(Some(Self { shared })),
+        }
+    }
+
+    /// The log as it is now, to be read without holding the store, once everything in it is durable. The store is held
+    /// for O(what was written since the last view).
+    ///
+    /// # Errors
+    /// `Unlogged`; as [`SharedStore::read`].
+    pub(crate) fn view(&self) -> Result<LogView<'static>, ReadError> {
+        let view = {
+            let mut cached = (self.shared.reader.lock()).unwrap_or_else(PoisonError::into_inner);
+            // A reader that an earlier view still uses is copied, before the store is held.
+            let reader = cached.take().map(Arc::unwrap_or_clone);
+            let (view, reader) = self.exclusive(|store| store.owned_view(reader))?;
+            *cached = Some(reader);
+            view
+        };
+        self.until(view.last).map_err(stopped)?;
+        Ok(view)
     }
 
     fn act<R>(
@@ -287,24 +374,24 @@ impl<M: Model> SharedStore<M> {
         match (self.until(seen), result) {
             (Ok(()), result) => result,
             (Err(e), Ok(_)) if wrote => Err(StepError::Indeterminate(e)),
-            // What its own append said is worth more than what became of those before it.
+            // The error of the caller's own append says more than the failed sync of earlier frames.
             (Err(_), Err(own)) if own.is_stopped() => Err(own),
             (Err(e), _) => Err(StepError::Storage(stopped(e))),
         }
     }
 
-    /// Waits until a frame is durable.
+    /// Waits until a frame may be shown.
     fn until(&self, seq: Option<Seq>) -> Result<(), StorageError> {
-        match (&self.shared.syncer, seq) {
-            (Some(syncer), Some(seq)) => syncer.wait(seq),
-            _ => Ok(()),
+        match seq {
+            Some(seq) => self.shared.acknowledged.wait(seq),
+            None => Ok(()),
         }
     }
 
-    /// Has the store alone for a moment.
-    fn exclusive<R>(&self, act: impl FnOnce(&mut Store<M>) -> R) -> R {
+    /// Holds the store alone while the closure runs.
+    pub(crate) fn exclusive<R>(&self, act: impl FnOnce(&mut Store<M>) -> R) -> R {
         let _inside = Inside::enter(Arc::as_ptr(&self.shared).addr());
-        // A transaction that a panic left is taken back by its drop, so the store behind a poisoned lock is whole.
+        // A panic drops the transaction, which takes it back, so that the store behind a poisoned lock is whole.
         let mut store = self
             .shared
             .store
@@ -314,7 +401,7 @@ impl<M: Model> SharedStore<M> {
     }
 }
 
-/// A failed sync, as told to who has written nothing himself.
+/// The failed sync of other callers' frames, as the error of a caller that has written nothing.
 fn stopped(e: StorageError) -> StorageError {
     if e.is_stopped() {
         e
@@ -324,11 +411,11 @@ fn stopped(e: StorageError) -> StorageError {
 }
 
 thread_local! {
-    /// The stores that this thread has for itself at the moment, by address.
+    /// The stores that this thread holds at the moment, by address.
     static INSIDE: RefCell<Vec<usize>> = const { RefCell::new(Vec::new()) };
 }
 
-/// Notes that this thread has a store for itself, so that asking for it again is an error and no deadlock.
+/// Notes that this thread holds a store, so that a second request for it panics instead of waiting forever.
 struct Inside;
 
 impl Inside {
@@ -336,9 +423,8 @@ impl Inside {
         INSIDE.with_borrow_mut(|inside| {
             assert!(
                 !inside.contains(&store),
-                "a shared store was used inside of what this thread does with it (in the closure of `read` or \
-                 `transaction`, or in a guard, handler or invariant), where it would wait for itself for ever: use \
-                 what the closure was given"
+                "a shared store was used while this thread holds it (in the closure of `read` or `transaction`, or in a \
+                 guard, handler or invariant), where it would wait for itself forever: use the argument of the closure"
             );
             inside.push(store);
         });
@@ -349,62 +435,5 @@ impl Inside {
 impl Drop for Inside {
     fn drop(&mut self) {
         INSIDE.with_borrow_mut(Vec::pop);
-    }
-}
-
-/// A log whose appends are not synced: who shares a store waits elsewhere.
-struct Unsynced(Box<dyn Log>);
-
-impl Log for Unsynced {
-    fn append(&mut self, header: FrameHeader, payload: &[u8]) -> Result<(), AppendError> {
-        self.0.append_unsynced(header, payload)
-    }
-
-    fn append_unsynced(&mut self, header: FrameHeader, payload: &[u8]) -> Result<(), AppendError> {
-        self.0.append_unsynced(header, payload)
-    }
-
-    fn head(&self) -> Option<Head> {
-        self.0.head()
-    }
-
-    fn durable(&self) -> Option<Seq> {
-        self.0.durable()
-    }
-
-    fn sync(&mut self) -> Result<(), StorageError> {
-        self.0.sync()
-    }
-
-    fn read(&self, from: Seq) -> Result<Frames<'_>, StorageError> {
-        self.0.read(from)
-    }
-
-    fn store(&self) -> u64 {
-        self.0.store()
-    }
-
-    fn position_of(&self, seq: Seq) -> Result<Option<Position>, StorageError> {
-        self.0.position_of(seq)
-    }
-
-    fn recovered(&self) -> Option<&TornTail> {
-        self.0.recovered()
-    }
-
-    fn syncer(&self) -> Option<Arc<dyn Syncer>> {
-        self.0.syncer()
-    }
-
-    fn flusher(&self) -> Option<Arc<dyn Syncer>> {
-        self.0.flusher()
-    }
-
-    fn follower(&self) -> Option<ReadOnlyLog> {
-        self.0.follower()
-    }
-
-    fn segments(&self) -> Option<Segments<'_>> {
-        self.0.segments()
     }
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::base::error::{EntityRef, Name, StepError};
 use crate::base::hash::FastMap;
 use crate::base::meta::Meta;
-use crate::base::position::Seq;
+use crate::base::position::{Position, Seq};
 use crate::base::time::Timestamp;
 use crate::db::Db;
 use crate::graph::GraphRef;
@@ -21,10 +21,10 @@ use crate::step::plan::Plan;
 use crate::step::repeat::{Keyed, Repeat};
 use crate::store::Store;
 
-/// An open transaction. Dropped without a commit, or by a panic, it takes back all that it did.
+/// An open transaction. Dropped without a commit, or by a panic, it takes back everything that it did.
 ///
-/// One that is leaked (`std::mem::forget`) takes nothing back by itself. Reads through the store see what it did until the
-/// next transaction begins, which takes it back first; nothing of it is ever written, and no snapshot shows it.
+/// A transaction that is leaked (`std::mem::forget`) takes nothing back by itself. Reads through the store see its changes
+/// until the next transaction begins, which first takes them back; nothing of it is ever written, and no snapshot shows it.
 #[must_use = "a transaction that is dropped takes back what it did: call `commit`"]
 pub struct Transaction<'a, M: Model> {
     store: &'a mut Store<M>,
@@ -37,14 +37,52 @@ impl<M: Model> fmt::Debug for Transaction<'_, M> {
     }
 }
 
-/// What came of an event that came from outside.
+/// A committed transaction, and its place in the log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Committed {
+    seq: Option<Seq>,
+    position: Option<Position>,
+    repeated: bool,
+}
+
+impl Committed {
+    /// The sequence of the transaction; `None` if nothing fired in it, and so nothing was written.
+    #[must_use]
+    pub fn seq(&self) -> Option<Seq> {
+        self.seq
+    }
+
+    /// The position of the transaction: what a consumer waits for or continues after. `None` if nothing was written, or
+    /// no log is kept.
+    #[must_use]
+    pub fn position(&self) -> Option<Position> {
+        self.position
+    }
+
+    /// Whether the transaction had been committed before under the same idempotency key; nothing was done this time.
+    #[must_use]
+    pub fn is_repeated(&self) -> bool {
+        self.repeated
+    }
+}
+
+/// How a transaction ended.
+enum End {
+    Written,
+    /// It was committed before, at this sequence.
+    Repeated(Seq),
+    /// Nothing fired in it.
+    Idle,
+}
+
+/// The result of an [`AnyEvent`](crate::AnyEvent): what it bound and created.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AnyReceipt {
     /// The sequence of its transaction in the log.
     pub seq: Seq,
-    /// Whether the transaction had happened before, under the same idempotency key: nothing was done this time.
+    /// Whether the transaction had been committed before under the same idempotency key: nothing was done this time.
     pub repeated: bool,
-    /// What each name of the event stands for: its entity fields, then what it created.
+    /// The entities of each name of the event: of its entity fields, then of those that it created.
     pub names: Vec<(Name, Vec<EntityRef>)>,
 }
 
@@ -103,17 +141,17 @@ impl<'a, M: Model> Transaction<'a, M> {
         self
     }
 
-    /// Makes it one that is never committed, so that nothing needs to be encoded for the log.
+    /// Marks it as never to be committed, so that nothing needs to be encoded for the log.
     pub(super) fn speculative(self) -> Self {
         self.store.core.speculate();
         self
     }
 
-    /// Fires an event, which sees what the former ones did. On an error the transaction is as before it,
-    /// and can go on.
+    /// Fires an event, which sees the changes of the earlier ones. On an error the transaction is as before the event,
+    /// and can continue.
     ///
     /// # Errors
-    /// Whatever the event is rejected for.
+    /// Any rejection of the event.
     pub fn apply<E: Event<Model = M>>(&mut self, event: E) -> Result<Receipt<E>, StepError> {
         self.apply_here(event)
     }
@@ -143,7 +181,8 @@ impl<'a, M: Model> Transaction<'a, M> {
         Ok(AnyReceipt::new((seq, repeated), event, names, &plan))
     }
 
-    /// Fires an event: the sequence that it has or will have, whether it happened before, and what it bound and created.
+    /// Fires an event. Returns the sequence that the transaction has or will have, whether it is a repetition, and what
+    /// the event bound and created.
     #[inline(always)]
     fn fire<E: DynEvent + ?Sized>(
         &mut self,
@@ -163,21 +202,21 @@ impl<'a, M: Model> Transaction<'a, M> {
         Ok((*next, false, &core.bindings))
     }
 
-    /// What has happened in it so far.
+    /// The facts of the transaction so far.
     #[must_use]
     pub fn facts(&self) -> &Facts {
         &self.store.core.open.journal.facts
     }
 
-    /// Notes this point of the transaction, for [`rollback_to`](Transaction::rollback_to). O(1).
+    /// Marks this point of the transaction, for [`rollback_to`](Transaction::rollback_to). O(1).
     pub fn savepoint(&mut self) -> Savepoint {
         Savepoint(self.store.core.savepoint())
     }
 
     /// Takes back what was applied since a savepoint of this transaction; O(what is taken back).
     ///
-    /// Savepoints nest: the ones made after it are undone with the rest, and cannot be gone back to any more. It can be gone
-    /// back to again itself.
+    /// Savepoints nest: a rollback undoes the savepoints made after the one that it returns to, and they are stale then.
+    /// The one that it returns to can be used again.
     ///
     /// ```
     /// # #[ironweave::model]
@@ -201,7 +240,7 @@ impl<'a, M: Model> Transaction<'a, M> {
     /// let one = t.savepoint();
     /// t.apply(Bought {})?;
     /// t.rollback_to(nothing)?;
-    /// // It went with what was taken back.
+    /// // The rollback has undone it.
     /// assert!(matches!(t.rollback_to(one), Err(StepError::StaleSavepoint)));
     /// t.apply(Bought {})?;
     /// t.commit()?;
@@ -210,8 +249,8 @@ impl<'a, M: Model> Transaction<'a, M> {
     /// ```
     ///
     /// # Errors
-    /// `StaleSavepoint` for one of another transaction, or one that an earlier rollback has undone. Nothing is taken back
-    /// then, and the transaction can go on.
+    /// `StaleSavepoint` for a savepoint of another transaction, or one that an earlier rollback has undone. Nothing is
+    /// taken back then, and the transaction can continue.
     pub fn rollback_to(&mut self, savepoint: Savepoint) -> Result<(), StepError> {
         self.store.core.rollback_to(savepoint.0)
     }
@@ -219,13 +258,13 @@ impl<'a, M: Model> Transaction<'a, M> {
     /// Checks now what a commit would check.
     ///
     /// # Errors
-    /// `Invariant`, with the first that does not hold.
+    /// `Invariant`, for the first invariant that does not hold.
     pub fn check(&self) -> Result<(), StepError> {
         self.store.core.open.check_whole()?;
         flat::check_invariants(&self.store.core, &self.store.plan)
     }
 
-    /// The time of the transaction: that of the clock when it was first asked for.
+    /// The time of the transaction: the clock's when the time was first asked for.
     #[must_use]
     pub fn time(&self) -> Timestamp {
         self.store.core.open.clock.now()
@@ -236,11 +275,32 @@ impl<'a, M: Model> Transaction<'a, M> {
     ///
     /// # Errors
     /// `Invariant`, or a failure of the log; the transaction is taken back then.
+    pub fn commit(mut self) -> Result<Committed, StepError> {
+        let end = self.finish()?;
+        let store = &*self.store;
+        let seq = match end {
+            End::Written => store.seq(),
+            End::Repeated(seq) => Some(seq),
+            End::Idle => None,
+        };
+        let position = match end {
+            End::Repeated(seq) => store.log.known_position(seq),
+            End::Written => store.position(),
+            End::Idle => None,
+        };
+        Ok(Committed {
+            seq,
+            position,
+            repeated: matches!(end, End::Repeated(_)),
+        })
+    }
+
+    /// As [`Transaction::commit`], for callers that do not ask for the position.
     #[inline]
-    pub fn commit(mut self) -> Result<(), StepError> {
+    pub(super) fn end(mut self) -> Result<(), StepError> {
         let open = &self.store.core.open;
         if open.is_idle() || open.is_unusual() {
-            return self.commit_unusual();
+            return self.finish_unusual().map(|_| ());
         }
         self.keep()?;
         // Nothing is left to do.
@@ -248,31 +308,49 @@ impl<'a, M: Model> Transaction<'a, M> {
         Ok(())
     }
 
+    /// Runs a closure in the transaction, and commits it; dropped, if the closure fails or panics, it is taken back.
+    pub(super) fn run<R, E: From<StepError>>(
+        mut self,
+        work: impl FnOnce(&mut Self) -> Result<R, E>,
+    ) -> Result<(R, Committed), E> {
+        let result = work(&mut self)?;
+        Ok((result, self.commit()?))
+    }
+
+    fn finish(&mut self) -> Result<End, StepError> {
+        let open = &self.store.core.open;
+        if open.is_idle() || open.is_unusual() {
+            return self.finish_unusual();
+        }
+        self.keep()?;
+        Ok(End::Written)
+    }
+
     /// Commits a transaction with metadata or savepoints, or in which nothing happened.
     #[inline(never)]
-    fn commit_unusual(mut self) -> Result<(), StepError> {
+    fn finish_unusual(&mut self) -> Result<End, StepError> {
         let open = &mut self.store.core.open;
         open.check_whole()?;
         if let Some(repeat) = open.keyed().and_then(|keyed| keyed.repeat.as_ref()) {
-            return repeat.finish();
+            let seq = repeat.seq;
+            return repeat.finish().map(|()| End::Repeated(seq));
         }
         if open.is_idle() {
-            return Ok(());
+            return Ok(End::Idle);
         }
-        self.keep()
+        self.keep().map(|()| End::Written)
     }
 
-    /// Checks and writes what happened: then it stays.
+    /// Checks the transaction and writes it.
     #[inline]
     fn keep(&mut self) -> Result<(), StepError> {
         self.check()?;
         self.store.append()?;
-        self.store.replicate();
         self.store.core.end();
         Ok(())
     }
 
-    /// Takes back all that the transaction did, as dropping it does.
+    /// Takes back everything that the transaction did, as a drop does.
     pub fn rollback(self) {}
 }
 

@@ -6,27 +6,28 @@ use crate::base::error::ErrorKind;
 use crate::base::position::Seq;
 use crate::base::storage_error::StorageError;
 use crate::base::time::Timestamp;
+use crate::graph::column::ColumnType;
 use crate::graph::fact::Facts;
 use crate::log::FrameKind;
 use crate::step::event::FieldReader;
-use crate::step::model::Model;
 use crate::step::plan::Plan;
 use crate::step::{Core, flat};
+use crate::store::bad_frame;
 use crate::store::frame::{self, Decoded};
-use crate::store::{Store, bad_frame};
+use crate::store::view::LogView;
 
-/// Where today's code does something else than the log says.
+/// A transaction of which today's code makes something else than the log has.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Difference {
-    /// The frame.
+    /// The sequence of the transaction.
     pub seq: Seq,
-    /// The time of its transaction.
+    /// The time of the transaction.
     pub time: Timestamp,
-    /// The event.
+    /// The name of the event.
     pub event: String,
-    /// What the log says, in words.
+    /// What the log has, as text.
     pub logged: String,
-    /// What today's code does, in words.
+    /// What today's code does, as text.
     pub today: String,
 }
 
@@ -46,11 +47,11 @@ impl fmt::Display for Difference {
     }
 }
 
-/// Why a verification did not end well.
+/// The failure of a verification.
 #[non_exhaustive]
 #[derive(Debug)]
 pub enum VerifyError {
-    /// Today's code does something else than the log says; this is the first difference.
+    /// Today's code makes something else of the log; this is the first difference.
     Differs(Box<Difference>),
     /// The store keeps no log.
     Unlogged,
@@ -105,77 +106,70 @@ impl From<StorageError> for VerifyError {
     }
 }
 
-impl<M: Model> Store<M> {
-    /// Fires every event of the log again through today's guards, arcs and handlers, on a graph of its own,
-    /// and compares the facts and the fingerprint of each frame. How many transactions agreed.
-    ///
-    /// # Errors
-    /// The first difference, or a failure to read the log.
-    pub fn verify(&self) -> Result<u64, VerifyError> {
-        let binding = M::binding();
-        let types = (&*binding.columns, &*binding.data);
-        let base = self.base.as_ref().map(|base| &base.graph);
-        let mut core = flat::core(&self.plan, types, base);
-        let mut agreed = 0;
-        self.id().map_err(|_| VerifyError::Unlogged)?;
-        for frame in self.read(0)? {
-            let frame = frame?;
-            if frame.header.kind != FrameKind::Transaction {
-                continue;
-            }
-            let seq = frame.header.seq;
-            let differs = |e: &dyn fmt::Display| self.log.place(bad_frame(seq, e));
-            let tags = self
-                .epochs
-                .at(seq)
-                .ok_or_else(|| differs(&"no schema precedes it"))?;
-            let decoded = frame::decode(&frame.payload, tags).map_err(|e| differs(&e))?;
-            core.open.clock.set(decoded.time);
-            core.open.meta = decoded.meta.clone();
-            core.open.logged_firings = decoded.firings.len() as u32;
-            let first = || {
-                decoded
-                    .firings
-                    .first()
-                    .map_or_else(String::new, |f| name(&self.plan, f.event))
-            };
-            refire(&mut core, &self.plan, &decoded)
-                .and_then(|()| {
-                    let broken = |e: crate::base::error::StepError| {
-                        (first(), "the transaction".to_owned(), e.to_string())
-                    };
-                    flat::check_invariants(&core, &self.plan).map_err(broken)
-                })
-                .and_then(|()| {
-                    let (logged, today) = (frame.header.fingerprint, core.graph.fingerprint);
-                    let words = |print: u128| format!("fingerprint {print:032x}");
-                    if logged == today {
-                        Ok(())
-                    } else {
-                        Err((first(), words(logged), words(today)))
-                    }
-                })
-                .map_err(|(event, logged, today)| {
-                    VerifyError::Differs(Box::new(Difference {
-                        seq,
-                        time: decoded.time,
-                        event,
-                        logged,
-                        today,
-                    }))
-                })?;
-            core.keep();
-            agreed += 1;
+/// See [`Store::verify`](crate::Store::verify).
+pub(super) fn verify(
+    view: &LogView<'_>,
+    types: (&[ColumnType], &[Option<ColumnType>]),
+) -> Result<u64, VerifyError> {
+    let plan = &*view.plan;
+    let base = view.base.as_ref().map(|base| &base.graph);
+    let mut core = flat::core(plan, types, base);
+    let mut agreed = 0;
+    for frame in view.frames(0)? {
+        let frame = frame?;
+        if frame.header.kind != FrameKind::Transaction {
+            continue;
         }
-        Ok(agreed)
+        let seq = frame.header.seq;
+        let differs = |e: &dyn fmt::Display| view.place(bad_frame(seq, e));
+        let tags = (view.epochs.at(seq)).ok_or_else(|| differs(&"no schema precedes it"))?;
+        let decoded = frame::decode(&frame.payload, tags).map_err(|e| differs(&e))?;
+        core.open.clock.set(decoded.time);
+        core.open.meta = decoded.meta.clone();
+        core.open.logged_firings = decoded.firings.len() as u32;
+        let first = || {
+            decoded
+                .firings
+                .first()
+                .map_or_else(String::new, |f| name(plan, f.event))
+        };
+        refire(&mut core, plan, &decoded)
+            .and_then(|()| {
+                let broken = |e: crate::base::error::StepError| {
+                    (first(), "the transaction".to_owned(), e.to_string())
+                };
+                flat::check_invariants(&core, plan).map_err(broken)
+            })
+            .and_then(|()| {
+                let (logged, today) = (frame.header.fingerprint, core.graph.fingerprint);
+                let fingerprint_text = |print: u128| format!("fingerprint {print:032x}");
+                if logged == today {
+                    Ok(())
+                } else {
+                    Err((first(), fingerprint_text(logged), fingerprint_text(today)))
+                }
+            })
+            .map_err(|(event, logged, today)| {
+                VerifyError::Differs(Box::new(Difference {
+                    seq,
+                    time: decoded.time,
+                    event,
+                    logged,
+                    today,
+                }))
+            })?;
+        core.keep();
+        agreed += 1;
     }
+    Ok(agreed)
 }
 
 fn name(plan: &Plan, event: u16) -> String {
     plan.events[usize::from(event)].name.to_string()
 }
 
-/// Fires the events of one transaction; the event, what the log says and what happened, where they differ.
+/// Fires the events of one transaction. If they do something else than the log has: the event, what the log has, and what
+/// happened.
 fn refire(core: &mut Core, plan: &Plan, decoded: &Decoded) -> Result<(), (String, String, String)> {
     let nothing = || "nothing more".to_owned();
     for firing in &decoded.firings {
@@ -211,10 +205,10 @@ fn refire(core: &mut Core, plan: &Plan, decoded: &Decoded) -> Result<(), (String
             let l = (at < l_end).then(|| logged.list[at]);
             let t = (at < t_end).then(|| today.list[at]);
             if !matches!((l, t), (Some(l), Some(t)) if logged.same(l, today, t)) {
-                let words = |facts: &Facts, f: Option<_>| {
+                let text = |facts: &Facts, f: Option<_>| {
                     f.map_or_else(nothing, |f| facts.render(f, &plan.layout))
                 };
-                return Err((event, words(logged, l), words(today, t)));
+                return Err((event, text(logged, l), text(today, t)));
             }
             at += 1;
         }

@@ -1,10 +1,10 @@
 //! The feed: the last transactions of a store, from the writer to its subscriptions.
 //!
 //! 1. The first subscription makes it. A store without any does nothing for it.
-//! 2. From then on, each commit puts a copy of its frame into the feed and wakes who waits.
-//! 3. Of a log on disk, the feed keeps the last frames only. Who is further back reads them from the segments, by a
-//!    read-only log of its own, up to what the feed knows of.
-//! 4. Of a log in memory, which cannot be read from another thread, it keeps what some subscription has yet to see.
+//! 2. From then on, each commit puts a copy of its frame into the feed and wakes the subscriptions that wait.
+//! 3. Of a log on disk, the feed keeps the last frames only. A subscription that is further back reads them from the
+//!    segments through a read-only log of its own, up to the last frame that the feed knows of.
+//! 4. Of a log in memory it keeps the frames that some subscription has not seen yet.
 //! 5. When no subscription is left, the next commit drops it.
 
 use std::collections::{HashMap, VecDeque};
@@ -20,11 +20,12 @@ use crate::base::position::{FrameRef, Position};
 use crate::base::storage_error::StorageError;
 use crate::history::Logged;
 use crate::log::cursor::Cursors;
-use crate::log::{Frame, FrameHeader, FrameKind, Frames, ReadOnlyLog, Syncer};
+use crate::log::{Flush, Frame, FrameHeader, FrameKind, Frames, ReadLog as _, ReadOnlyLog};
 use crate::step::model::Model;
 use crate::step::plan::Plan;
+use crate::store::commit::{Acknowledged, Commit, Follower};
 use crate::store::frame::Tags;
-use crate::store::{Backend, Store, bad_frame};
+use crate::store::{Store, bad_frame};
 
 /// How many frames it keeps of a log on disk.
 const FRAMES_MAX: usize = 1_024;
@@ -42,10 +43,10 @@ pub(crate) struct Feed {
     came: Notifier,
     /// A log on disk, as far as it was when the feed was made.
     log: Option<ReadOnlyLog>,
-    /// What knows how far the log is durable, where a commit does not wait for that.
-    syncer: Option<Arc<dyn Syncer>>,
-    /// What makes the log durable, whatever its mode.
-    flusher: Option<Arc<dyn Syncer>>,
+    /// How far subscriptions may look.
+    acknowledged: Acknowledged,
+    /// Makes the log durable, whatever the durability of the store; none of a log in memory.
+    flusher: Option<Arc<dyn Flush>>,
     names: Arc<Names>,
 }
 
@@ -138,7 +139,7 @@ impl Feed {
         from: Seq,
         before: Option<Position>,
         read: impl FnOnce(Seq) -> Result<Frames<'l>, StorageError>,
-    ) -> Result<Reader, StorageError> {
+    ) -> Result<FeedReader, StorageError> {
         let mut state = lock(&self.state);
         let mut from = from;
         if self.log.is_none() {
@@ -164,7 +165,7 @@ impl Feed {
         let place = Arc::new(AtomicU64::new(from));
         state.places.push(Arc::clone(&place));
         drop(state);
-        Ok(Reader {
+        Ok(FeedReader {
             feed: Arc::clone(self),
             next: from,
             place,
@@ -273,7 +274,7 @@ impl Wait {
 }
 
 /// Reads the frames of a feed, one after the other.
-pub(super) struct Reader {
+pub(super) struct FeedReader {
     feed: Arc<Feed>,
     next: Seq,
     /// The same, for the feed to see.
@@ -290,7 +291,7 @@ pub(super) struct Reader {
     peeked: Option<Arc<Logged>>,
 }
 
-impl Reader {
+impl FeedReader {
     pub(super) fn next(&self) -> Seq {
         self.next
     }
@@ -323,7 +324,7 @@ impl Reader {
     /// what is written there next.
     pub(super) fn sync_to(&self, seq: Seq) -> Result<(), StorageError> {
         match &self.feed.flusher {
-            Some(flusher) => flusher.wait(seq),
+            Some(flusher) => flusher.flush_to(seq),
             None => Ok(()),
         }
     }
@@ -407,16 +408,11 @@ impl Reader {
             .and_then(|i| state.frames.get(i as usize))
             .map(Arc::clone);
         drop(state);
-        if let Some(syncer) = self
-            .feed
-            .syncer
-            .as_ref()
-            .filter(|s| s.durable() < Some(self.next))
-        {
+        if !self.feed.acknowledged.has(self.next) {
             if matches!(wait, Wait::Never) {
                 return Ok(None);
             }
-            syncer.wait(self.next)?;
+            self.feed.acknowledged.wait(self.next)?;
         }
         if let Some(frame) = near {
             self.behind = None;
@@ -435,7 +431,7 @@ impl Reader {
             }
             let frames = match &mut self.behind {
                 Some(frames) => frames,
-                None => self.behind.insert(log.read(self.next)?),
+                None => self.behind.insert(log.frames(self.next)?),
             };
             match frames.next() {
                 Some(Ok(frame)) if frame.header.seq == self.next => return Ok(Arc::new(frame)),
@@ -450,7 +446,7 @@ impl Reader {
     }
 }
 
-/// A store's feed, which it tells when it ends.
+/// The feed of a store, while there is a subscription, and the places of named subscriptions of a store in memory.
 #[derive(Default)]
 pub(crate) struct Slot {
     feed: OnceLock<Arc<Feed>>,
@@ -458,17 +454,51 @@ pub(crate) struct Slot {
 }
 
 impl Slot {
-    /// The feed, if anybody listens.
-    #[inline]
-    pub(crate) fn get(&mut self) -> Option<&Arc<Feed>> {
-        if self
-            .feed
-            .get()
-            .is_some_and(|feed| Arc::strong_count(feed) == 1)
-        {
+    /// The feed of a store; it is made if there is none.
+    pub(super) fn of<M: Model>(store: &Store<M>) -> Result<&Arc<Feed>, ReadError> {
+        let id = store.id()?;
+        let slot: &Self = store.followers.get();
+        Ok(slot.feed.get_or_init(|| {
+            Arc::new(Feed {
+                plan: Arc::clone(&store.plan),
+                store: id,
+                base: store.base.as_ref().and_then(|base| base.at.seq),
+                state: Mutex::new(State {
+                    frames: VecDeque::new(),
+                    bytes: 0,
+                    next: store.at().next(),
+                    newest: store.position(),
+                    epochs: store.epochs.tags(),
+                    places: Vec::new(),
+                    closed: false,
+                }),
+                came: Notifier::default(),
+                log: store.log.follower(),
+                acknowledged: store.log.acknowledged(),
+                flusher: store.log.flusher(),
+                names: Arc::clone(&slot.names),
+            })
+        }))
+    }
+}
+
+impl Follower for Slot {
+    fn listens(&self) -> bool {
+        self.feed.get().is_some()
+    }
+
+    fn committed(&mut self, commit: &Commit<'_>) {
+        let Some(feed) = self.feed.get() else {
+            return;
+        };
+        // No subscription is left.
+        if Arc::strong_count(feed) == 1 {
             self.feed.take();
+            return;
         }
-        self.feed.get()
+        if let Some(frame) = commit.frame {
+            feed.publish(frame.header, frame.payload, frame.position, frame.tags);
+        }
     }
 }
 
@@ -479,38 +509,5 @@ impl Drop for Slot {
             state.closed = true;
             feed.came.notify(&state);
         }
-    }
-}
-
-impl<M: Model> Store<M> {
-    pub(super) fn feed(&self) -> Result<&Arc<Feed>, ReadError> {
-        let store = self.id()?;
-        let (log, syncer, flusher) = match &self.log {
-            Backend::Writable(log) => (log.follower(), log.syncer(), log.flusher()),
-            Backend::ReadOnly(log) => (Some(log.clone()), None, None),
-            Backend::Unlogged => return Err(ReadError::Unlogged),
-        };
-        let newest = self.position();
-        Ok(self.feed.feed.get_or_init(|| {
-            Arc::new(Feed {
-                plan: Arc::clone(&self.plan),
-                store,
-                base: self.base.as_ref().and_then(|base| base.at.seq),
-                state: Mutex::new(State {
-                    frames: VecDeque::new(),
-                    bytes: 0,
-                    next: self.at().next(),
-                    newest,
-                    epochs: self.epochs.tags(),
-                    places: Vec::new(),
-                    closed: false,
-                }),
-                came: Notifier::default(),
-                log,
-                syncer,
-                flusher,
-                names: Arc::clone(&self.feed.names),
-            })
-        }))
     }
 }

@@ -1,11 +1,13 @@
 //! Subscriptions: each transaction as a report, one after the other, first those that were and then those that come.
 //!
 //! A [`Subscription`] is an iterator on any thread. The writer hands each transaction to the [`feed`], which keeps
-//! the last ones; who is further back reads the log on its own thread until it has caught up. So nobody slow holds
-//! up the writer, and there is neither gap nor repeat.
+//! the last ones; a subscription that is further back reads the log on its own thread until it has caught up. So a slow
+//! subscription never blocks the writer, and there is neither gap nor repeat. `store.rs` is what this layer adds to the
+//! store.
 
 pub(crate) mod feed;
 mod filter;
+mod store;
 #[cfg(feature = "stream")]
 pub(crate) mod stream;
 
@@ -20,13 +22,12 @@ use crate::base::position::{FrameRef, Position};
 use crate::base::storage_error::StorageError;
 use crate::db::entity::{Entity, Place};
 use crate::history::{Logged, Report};
-use crate::log::cursor::check_name;
-use crate::snapshot::{At, Snapshot, State};
 use crate::step::Core;
 use crate::step::event::Event;
 use crate::step::model::Model;
-use crate::store::{Backend, Store, bad_frame};
-use crate::subscribe::feed::{Reader, Wait};
+use crate::store::bad_frame;
+use crate::store::version::{At, Version};
+use crate::subscribe::feed::{FeedReader, Wait};
 use crate::subscribe::filter::Filter;
 
 /// The transactions of a store from a sequence on, in order, each once. It can be sent to another thread.
@@ -79,131 +80,13 @@ use crate::subscribe::filter::Filter;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub struct Subscription<M: Model> {
-    reader: Reader,
+    reader: FeedReader,
     filter: Filter,
     /// Where the last report that was given leads, if somebody wants to know.
-    graph: Option<Arc<State>>,
+    graph: Option<Arc<Version>>,
     /// Under which name it goes on another time.
     name: Option<String>,
     model: PhantomData<fn() -> M>,
-}
-
-impl<M: Model> Store<M> {
-    /// The transactions from a sequence on: from 0 all, from `store.seq() + 1` those to come. To go on after what was
-    /// taken in before, in a store that may have been restored since, there is
-    /// [`subscribe_since`](Store::subscribe_since).
-    ///
-    /// # Errors
-    /// Where the log cannot be read; `is_ahead` from further on than the next frame, `is_before_beginning` from before
-    /// the snapshot that the store began at.
-    pub fn subscribe(&self, from: Seq) -> Result<Subscription<M>, ReadError> {
-        self.admit_start(from)?;
-        self.listen(from)
-    }
-
-    /// The transactions from a frame on that is known to be one of the log, or the next one.
-    fn listen(&self, from: Seq) -> Result<Subscription<M>, ReadError> {
-        let before = match from.checked_sub(1) {
-            Some(before) => self.position_of(before)?,
-            None => None,
-        };
-        let feed = self.feed()?;
-        Ok(Subscription {
-            reader: feed.reader(from, before, |from| self.read(from))?,
-            filter: Filter::default(),
-            graph: None,
-            name: None,
-            model: PhantomData,
-        })
-    }
-
-    /// The transactions after a frame: after the one that a consumer took in last, if it kept the position of that.
-    ///
-    /// ```
-    /// # #[ironweave::model]
-    /// # pub mod lamps {
-    /// #     use ironweave::prelude::*;
-    /// #     /// A lamp.
-    /// #     #[entity]
-    /// #     pub struct Lamp {}
-    /// #     /// Somebody buys one.
-    /// #     #[event]
-    /// #     #[create(lamp: Lamp)]
-    /// #     pub struct Bought {}
-    /// # }
-    /// use ironweave::prelude::*;
-    /// use lamps::Bought;
-    ///
-    /// let mut store = Store::<lamps::Model>::memory();
-    /// store.step(Bought {});
-    /// let first = store.subscribe(0)?.try_next()?.expect("it is there").position();
-    /// let second = store.step(Bought {}).seq;
-    /// let next = store.subscribe_since(first)?.try_next()?;
-    /// assert_eq!(next.map(|report| report.seq()), Some(second));
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
-    ///
-    /// # Errors
-    /// As [`Store::locate`]: `is_ahead` and `is_other_history` tell a consumer that the log was restored from a backup,
-    /// or is another one.
-    pub fn subscribe_since(
-        &self,
-        frame: impl Into<FrameRef>,
-    ) -> Result<Subscription<M>, ReadError> {
-        self.listen(self.admit(frame.into())?.saturating_add(1))
-    }
-
-    /// The transactions after a snapshot, each with the snapshots before and after it; see [`Report::after`].
-    ///
-    /// # Errors
-    /// As [`subscribe_since`](Store::subscribe_since); `is_other_history` of a snapshot that [`Snapshot::with`] gave.
-    pub fn subscribe_after(&self, snapshot: Snapshot<M>) -> Result<Subscription<M>, ReadError> {
-        let mut subscription = match (snapshot.position(), &self.base) {
-            (Some(position), _) if self.is_of(position) => self.subscribe_since(position)?,
-            // The snapshot that the store began at is of another store, or of none.
-            (_, Some(base)) if base.is(&snapshot.state) => self.listen(snapshot.state.at.next())?,
-            (Some(position), _) => self.subscribe_since(position)?,
-            // Of a time before the first frame.
-            (None, None)
-                if snapshot.seq().is_none() && snapshot.state.lineage == self.lineage() =>
-            {
-                self.subscribe(0)?
-            }
-            (None, _) => {
-                return Err(ReadError::NotOfTheLog);
-            }
-        };
-        subscription.graph = Some(snapshot.state);
-        Ok(subscription)
-    }
-
-    /// The transactions after the one that was [acknowledged](Subscription::acknowledge) last under a name, or all if
-    /// none was. What was given and not acknowledged comes again: each comes at least once.
-    ///
-    /// A name is 1 to 100 of the letters a-z, digits, `-` and `_`. Its place is a file beside the log; that of a store
-    /// in memory lasts as long as the store. One subscription at a time should use it.
-    ///
-    /// # Errors
-    /// As [`subscribe_since`](Store::subscribe_since): `is_ahead` or `is_other_history` where the log was restored from a
-    /// backup that is older than what was acknowledged, or has been replaced. `ReadOnly` for a store that is open for
-    /// reading only.
-    pub fn subscribe_as(&self, name: &str) -> Result<Subscription<M>, ReadError> {
-        check_name(name)?;
-        if let Backend::ReadOnly(_) = self.log {
-            return Err(ReadError::ReadOnly);
-        }
-        let feed = self.feed()?;
-        let mut subscription = match feed.cursor(name)? {
-            None => self.subscribe(0)?,
-            Some(frame) => self.subscribe_since(frame).map_err(|e| ReadError::Cursor {
-                name: name.into(),
-                path: feed.cursor_path(name),
-                source: Box::new(e),
-            })?,
-        };
-        subscription.name = Some(name.to_owned());
-        Ok(subscription)
-    }
 }
 
 impl<M: Model> Subscription<M> {
@@ -341,7 +224,7 @@ impl<M: Model> Subscription<M> {
     }
 }
 
-impl State {
+impl Version {
     /// Whether it has the graph of another one after a frame of the same sequence.
     fn is(&self, other: &Self) -> bool {
         (self.at.seq, self.graph.fingerprint) == (other.at.seq, other.graph.fingerprint)

@@ -1,13 +1,20 @@
-//! Makes logs with right checksums and any content: the frames of a log are read, changed, and written to another directory
-//! by the log itself, which does not know the content of frames.
+//! Makes logs with right checksums and any content: the frames of a log are read, changed and written to another directory. The bytes are written here as `docs/log-format.md` has them, without the log of the crate.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use ironweave::log::{Durability, FileLog, FrameHeader, FrameKind, Log as _, Options, ReadOnlyLog};
 use ironweave::{Model, OpenError, Store};
+use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed};
 
 use crate::cbor::{Item, parse};
+
+/// What a frame contains.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FrameKind {
+    Schema = 1,
+    Transaction = 2,
+    Migration = 3,
+}
 
 /// A frame that is to be written.
 #[derive(Clone, Debug)]
@@ -20,44 +27,93 @@ pub struct Forged {
     pub behind: Vec<u8>,
 }
 
+/// The version of the format.
+const VERSION: u8 = 2;
+/// The identity of the stores that are written here.
+const STORE: u64 = 0x1234_5678_9abc_def0;
+/// The length of a segment's header.
+const BLOCK_BYTES: usize = 64;
+/// The length of a frame before its payload.
+const HEADER_BYTES: usize = 56;
+
+fn number<const N: usize>(bytes: &[u8], at: usize) -> [u8; N] {
+    bytes[at..at + N].try_into().expect("so many bytes")
+}
+
 /// The frames of a log.
 pub fn frames(dir: &Path) -> Vec<Forged> {
-    let log = ReadOnlyLog::open(dir).expect("the log opens");
-    let frames = log.read(0).expect("the log can be read");
-    frames
-        .map(|frame| {
-            let frame = frame.expect("the log can be read");
-            Forged {
-                kind: frame.header.kind,
-                epoch: frame.header.epoch,
-                fingerprint: frame.header.fingerprint,
-                payload: parse(&mut &*frame.payload),
+    let files = fs::read_dir(dir)
+        .expect("the log can be read")
+        .map(|file| file.expect("the directory can be read").path());
+    let mut segments: Vec<PathBuf> = files
+        .filter(|path| path.extension().is_some_and(|e| e == "log"))
+        .collect();
+    segments.sort();
+    let mut frames = Vec::new();
+    for segment in segments {
+        let bytes = fs::read(segment).expect("the segment can be read");
+        let mut rest = &bytes[BLOCK_BYTES..];
+        while rest.starts_with(&[0xfc]) {
+            let len = u32::from_le_bytes(number(rest, 4)) as usize;
+            frames.push(Forged {
+                kind: match rest[17] {
+                    1 => FrameKind::Schema,
+                    2 => FrameKind::Transaction,
+                    kind => panic!("frames of kind {kind} are not written yet"),
+                },
+                epoch: u32::from_le_bytes(number(rest, 20)),
+                fingerprint: u128::from_le_bytes(number(rest, 40)),
+                payload: parse(&mut &rest[HEADER_BYTES..HEADER_BYTES + len]),
                 behind: Vec::new(),
-            }
-        })
+            });
+            rest = &rest[(HEADER_BYTES + len).next_multiple_of(8)..];
+        }
+    }
+    frames
+}
+
+fn segment(dir: &Path) -> PathBuf {
+    dir.join("00000000000000000000.log")
+}
+
+/// Writes a log of these frames; returns the offset of each in its one segment.
+pub fn write(dir: &Path, frames: &[Forged]) -> Vec<u64> {
+    fs::create_dir_all(dir).expect("the directory can be made");
+    let mut header = [0; BLOCK_BYTES];
+    header[..8].copy_from_slice(b"IWSEGMNT");
+    header[8] = VERSION;
+    header[40..48].copy_from_slice(&STORE.to_le_bytes());
+    let checksum = xxh3_64(&header[..56]);
+    header[56..].copy_from_slice(&checksum.to_le_bytes());
+    fs::write(segment(dir), header).expect("the segment can be written");
+    let all = frames.iter().enumerate();
+    all.map(|(seq, frame)| append(dir, seq as u64, frame))
         .collect()
 }
 
-/// Writes a log of these frames; gives the place of each in its one segment.
-pub fn write(dir: &Path, frames: &[Forged]) -> Vec<u64> {
-    let options = Options {
-        durability: Durability::Os,
-        spare_bytes_max: 0,
-        ..Options::default()
-    };
-    let mut log = FileLog::open(dir, options).expect("the log opens");
-    let (mut places, mut at) = (Vec::new(), 64);
-    for (seq, frame) in frames.iter().enumerate() {
-        let mut payload = frame.payload.bytes();
-        payload.extend_from_slice(&frame.behind);
-        let header = FrameHeader::new(seq as u64, frame.epoch, frame.kind, frame.fingerprint);
-        log.append(header, &payload)
-            .expect("the log can be written");
-        places.push(at);
-        at += (56 + payload.len() as u64).next_multiple_of(8);
-    }
-    log.close().expect("the log can be closed");
-    places
+/// Appends a frame to a log that [`write()`] wrote; returns its offset.
+pub fn append(dir: &Path, seq: u64, frame: &Forged) -> u64 {
+    let mut segment_bytes = fs::read(segment(dir)).expect("the log can be read");
+    let mut payload = frame.payload.bytes();
+    payload.extend_from_slice(&frame.behind);
+    let mut bytes = vec![0xfc, b'I', b'W', 0x1d];
+    bytes.extend((payload.len() as u32).to_le_bytes());
+    let seed = STORE ^ u64::from_le_bytes(number(&bytes, 0));
+    bytes.extend([0; 8]);
+    bytes.extend([VERSION, frame.kind as u8, 0, 0]);
+    bytes.extend(frame.epoch.to_le_bytes());
+    bytes.extend(seq.to_le_bytes());
+    // No frame was known to be durable.
+    bytes.extend([0; 8]);
+    bytes.extend(frame.fingerprint.to_le_bytes());
+    bytes.extend(payload);
+    bytes.resize(bytes.len().next_multiple_of(8), 0);
+    let checksum = xxh3_64_with_seed(&bytes[16..], seed);
+    bytes[8..16].copy_from_slice(&checksum.to_le_bytes());
+    let at = segment_bytes.len() as u64;
+    segment_bytes.extend(bytes);
+    fs::write(segment(dir), segment_bytes).expect("the segment can be written");
+    at
 }
 
 /// As [`write()`], with the fingerprints that the graph has when it is replayed, as far as it can be.

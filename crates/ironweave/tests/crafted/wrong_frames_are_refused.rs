@@ -1,10 +1,9 @@
 //! A reader refuses wrong frames: one case for each rule of `docs/log-format.md`, *What is refused*.
 
-use ironweave::log::FrameKind;
 use ironweave::{Model, Options, Store};
 
 use crate::cbor::{Array, Item, Map, Negative, Raw, Uint, text};
-use crate::forge::{self, Forged};
+use crate::forge::{self, Forged, FrameKind};
 use crate::models::{first, shop};
 use crate::{committed, scratch_dir};
 
@@ -493,10 +492,8 @@ fn a_refused_transaction_leaves_a_reader_as_it_was() {
     let fingerprint = store.fingerprint();
     // The transaction is complete but for its last fact, which is refused.
     facts(&mut frames[2]).push(fact(&[2, 0, 0, 2, 0]));
-    let mut log =
-        ironweave::log::FileLog::open(dir.path(), Default::default()).expect("the log opens");
-    let header = ironweave::log::FrameHeader::new(2, 0, FrameKind::Transaction, 0);
-    ironweave::log::Log::append(&mut log, header, &frames[2].payload.bytes()).expect("appended");
+    frames[2].fingerprint = 0;
+    forge::append(dir.path(), 2, &frames[2]);
     for _ in 0..2 {
         let e = store.refresh().expect_err("it is refused");
         assert_eq!((e.seq(), store.seq()), (Some(2), Some(1)), "{e}");

@@ -40,7 +40,7 @@ fn user_code_that_panics_while_an_index_changes_stops_the_store_and_leaves_its_l
                 );
                 return Ok(());
             }
-            t.commit()
+            t.commit().map(drop)
         };
         PATIENCE.set(Some(patience));
         let done = catch_unwind(AssertUnwindSafe(|| work(&mut store)));

@@ -231,7 +231,7 @@ impl Run<'_> {
             return self.settled(store);
         }
         let holds = world.invariants_hold(self.schema);
-        let committed = t.commit().map_err(|e| variant(&e));
+        let committed = t.commit().map(drop).map_err(|e| variant(&e));
         let expected = if holds {
             Ok(())
         } else {

@@ -5,16 +5,104 @@ use std::collections::BTreeSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::thread;
 
-use ironweave::Seq;
 use ironweave::prelude::*;
+use ironweave::{FrameViews, Report, Reports, Seq, Snapshots, Subscription};
 
 use crate::accounts::*;
 use crate::harness::{assert_sound, temp_dir, unsynced};
 
 #[test]
-fn a_shared_store_is_send_sync_and_clone() {
-    fn all<T: Send + Sync + Clone + 'static>() {}
-    all::<SharedStore<Model>>();
+fn stores_and_what_reads_them_cross_threads() {
+    fn sent<T: Send>() {}
+    fn shared<T: Send + Sync + 'static>() {}
+    fn handle<T: Send + Sync + Clone + 'static>() {}
+    handle::<SharedStore<Model>>();
+    handle::<Snapshot<Model>>();
+    handle::<Snapshots<Model>>();
+    handle::<Report<Model>>();
+    shared::<Store<Model>>();
+    sent::<Subscription<Model>>();
+    sent::<Transaction<'_, Model>>();
+    sent::<Reports<'_, Model>>();
+    sent::<FrameViews<'_, Model>>();
+}
+
+#[test]
+fn the_error_of_a_closure_is_of_its_own_type() {
+    #[derive(Debug, PartialEq)]
+    enum Failure {
+        Step(String),
+        Own,
+    }
+    impl From<StepError> for Failure {
+        fn from(e: StepError) -> Self {
+            Self::Step(e.to_string())
+        }
+    }
+    let mut store = Store::<Model>::paranoid();
+    let (account, committed) = store
+        .transaction(|t| Ok::<_, Failure>(t.apply(owner("Ada"))?.created.account))
+        .unwrap();
+    assert_eq!(account.owner(&store), "Ada");
+    assert_eq!(committed.seq(), store.seq());
+    assert_eq!(committed.position(), store.position());
+    assert!(!committed.is_repeated());
+    let own = store.transaction(|t| -> Result<(), _> {
+        t.apply(owner("Grace"))?;
+        Err(Failure::Own)
+    });
+    assert_eq!(own.err(), Some(Failure::Own));
+    let twice = store.transaction(|t| {
+        t.apply(owner("Grace"))?;
+        t.apply(owner("Ada"))?;
+        Ok::<_, Failure>(())
+    });
+    assert!(matches!(twice, Err(Failure::Step(_))));
+    let panicked = catch_unwind(AssertUnwindSafe(|| {
+        store.transaction(|t| -> Result<(), Failure> {
+            t.apply(owner("Grace"))?;
+            panic!("before the commit")
+        })
+    }));
+    assert!(panicked.is_err());
+    assert_eq!(store.count::<Account, Any>(), 1);
+    assert_eq!(store.seq(), committed.seq());
+    // The same of a shared store, and one in which nothing fires has no place in the log.
+    let store = store.share();
+    let own = store.transaction(|_| Err::<(), _>(Failure::Own));
+    assert_eq!(own.err(), Some(Failure::Own));
+    let (_, nothing) = store.transaction(|_| Ok::<_, Failure>(())).unwrap();
+    assert_eq!((nothing.seq(), nothing.position()), (None, None));
+    // A repetition has the place of the transaction that it repeats.
+    let meta = || Meta::new().idempotency_key("once");
+    let grace = || store.transaction_with(meta(), |t| t.apply(owner("Grace")).map(drop));
+    let (_, first) = grace().unwrap();
+    store.step(owner("Barbara"));
+    let (_, again) = grace().unwrap();
+    assert!(!first.is_repeated() && again.is_repeated());
+    assert_eq!(again.position(), first.position());
+    assert_eq!(
+        first.position(),
+        Some(store.locate(first.seq().unwrap()).unwrap())
+    );
+}
+
+#[test]
+fn a_close_gives_the_directory_back_and_only_the_last_handle_closes() {
+    let dir = temp_dir();
+    let store = unsynced::<Model>().open(dir.path()).unwrap().share();
+    store.step(owner("Ada"));
+    let other = store.clone();
+    let store = store.close().unwrap().expect("another handle is there");
+    assert!(Store::<Model>::open(dir.path()).unwrap_err().is_locked());
+    drop(other);
+    assert!(store.close().unwrap().is_none());
+    let mut store = Store::<Model>::open(dir.path()).unwrap();
+    store.step(owner("Grace"));
+    store.close().unwrap();
+    let store = Store::<Model>::open_read_only(dir.path()).unwrap();
+    assert_eq!(store.count::<Account, Any>(), 2);
+    store.close().unwrap();
 }
 
 #[test]
@@ -63,9 +151,9 @@ fn a_transaction_excludes_all_other_callers() {
                     let more = store.transaction(|t| {
                         let balance = account.balance(t) + 1;
                         t.apply(Set { account, balance })?;
-                        Ok(balance)
+                        Ok::<_, StepError>(balance)
                     });
-                    assert!(more.unwrap() <= 200);
+                    assert!(more.unwrap().0 <= 200);
                 }
             });
         }
@@ -133,10 +221,7 @@ fn a_handle_that_is_used_within_its_own_call_panics_instead_of_deadlocking() {
         store.read(|_| store.step(owner("Ada")))
     }));
     let words = *inside.err().unwrap().downcast::<&str>().unwrap();
-    assert!(
-        words.contains("inside of what this thread does with it"),
-        "{words}"
-    );
+    assert!(words.contains("while this thread holds it"), "{words}");
     // Another store can be used inside the call, and the same store after it.
     store
         .transaction(|t| {

@@ -59,7 +59,7 @@ impl Fold<bank::Model> for Delicate {
         self.0 += 1;
         match report.fired::<Opened>().next() {
             Some(_) => Err(StorageError::new(
-                ironweave::log::StorageFailure::Io,
+                ironweave::StorageFailure::Io,
                 "it is too much",
             )),
             None => Ok(()),

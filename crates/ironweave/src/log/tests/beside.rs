@@ -1,16 +1,14 @@
-//! Readers beside a writer, readers where nothing may be written, and the thread that syncs.
+//! Readers beside a writer, and readers where nothing may be written.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
 
 use super::faults::Faults;
 use super::*;
 
 /// Appends up to `frames`, rolling, extending, closing, and dying within a frame now and then.
 fn write(dir: &Path, frames: Seq) {
-    let options = Options {
-        durability: Durability::Os,
+    let options = LogOptions {
         segment_bytes_max: 3_000,
         spare_bytes_max: 1_000,
         ..small()
@@ -21,7 +19,7 @@ fn write(dir: &Path, frames: Seq) {
         let mut log = open_on(&faults, dir, options).unwrap();
         seq = log.head().map_or(0, |head| head.seq + 1);
         for _ in 0..50 {
-            append(&mut log, seq);
+            append_unsynced(&mut log, seq);
             seq += 1;
         }
         if seq % 4 < 2 {
@@ -82,7 +80,7 @@ fn a_reader_beside_a_writer_sees_prefixes_that_grow() {
 #[test]
 fn a_reader_stops_at_a_frame_that_is_being_written_and_goes_on_when_it_is_whole() {
     let dir = scratch();
-    fill(dir.path(), Options::default(), 3);
+    fill(dir.path(), LogOptions::default(), 3);
     let path = segment_path(dir.path(), 0);
     let whole = fs::read(&path).unwrap();
     fs::remove_file(dir.path().join("HEAD")).unwrap();
@@ -165,63 +163,4 @@ fn a_directory_without_a_store_is_not_found() {
     // A creation that was killed before there was anything to read.
     fs::write(dir.path().join("LOCK"), "").unwrap();
     assert!(ReadOnlyLog::open(dir.path()).unwrap_err().is_not_found());
-}
-
-#[test]
-fn what_is_written_becomes_durable_by_itself() {
-    let dir = scratch();
-    let durability = Durability::Every(Duration::from_millis(2));
-    let mut log = FileLog::open(
-        dir.path(),
-        Options {
-            durability,
-            ..small()
-        },
-    )
-    .unwrap();
-    for seq in 0..40 {
-        append(&mut log, seq);
-        if seq % 10 == 7 {
-            let begun = Instant::now();
-            while log.durable() != Some(seq) {
-                assert!(
-                    begun.elapsed() < Duration::from_secs(60),
-                    "frame {seq} is not durable by itself"
-                );
-                std::thread::yield_now();
-            }
-        }
-    }
-}
-
-#[test]
-fn what_the_operating_system_holds_is_not_called_durable() {
-    let dir = scratch();
-    let options = Options {
-        durability: Durability::Os,
-        ..Options::default()
-    };
-    let mut log = FileLog::open(dir.path(), options).unwrap();
-    append(&mut log, 0);
-    assert_eq!(log.durable(), None);
-    log.sync().unwrap();
-    assert_eq!(log.durable(), Some(0));
-    let long = Durability::Every(Duration::from_secs(3600));
-    let dir = scratch();
-    let mut log = FileLog::open(
-        dir.path(),
-        Options {
-            durability: long,
-            ..Options::default()
-        },
-    )
-    .unwrap();
-    append(&mut log, 0);
-    assert_eq!(log.durable(), None);
-    // Closing does not wait for the hour.
-    drop(log);
-    assert_eq!(
-        FileLog::open(dir.path(), options).unwrap().durable(),
-        Some(0)
-    );
 }

@@ -41,7 +41,7 @@ fn whole(frames: Seq) -> Vec<u8> {
 }
 
 /// Opens a directory in every way; what the writer finds, or the error that all agree on.
-fn open(dir: &Path, options: Options) -> Result<(Option<Seq>, bool), StorageError> {
+fn open(dir: &Path, options: LogOptions) -> Result<(Option<Seq>, bool), StorageError> {
     let reader = ReadOnlyLog::open(dir);
     match FileLog::open(dir, options) {
         Ok(log) => {
@@ -59,7 +59,7 @@ fn open(dir: &Path, options: Options) -> Result<(Option<Seq>, bool), StorageErro
     }
 }
 
-fn opened(bytes: &[u8], options: Options) -> Result<(Option<Seq>, bool), StorageError> {
+fn opened(bytes: &[u8], options: LogOptions) -> Result<(Option<Seq>, bool), StorageError> {
     let dir = scratch();
     fs::write(segment_path(dir.path(), 0), bytes).unwrap();
     open(dir.path(), options)
@@ -118,7 +118,7 @@ fn overlapping(bytes: usize) -> Vec<u8> {
 
 #[test]
 fn frames_that_seem_to_overlap_are_looked_at_within_limits() {
-    let least = Options {
+    let least = LogOptions {
         search_bytes_max: 0,
         ..small()
     };

@@ -3,10 +3,10 @@
 use super::super::frame::{self, Block, HEAD_MAGIC, SEGMENT_MAGIC};
 use super::*;
 
-fn big() -> Options {
-    Options {
+fn big() -> LogOptions {
+    LogOptions {
         spare_bytes_max: 0,
-        ..Options::default()
+        ..LogOptions::default()
     }
 }
 
@@ -37,7 +37,7 @@ fn outcome(segment: &[u8], head: Option<&[u8]>) -> Option<Seq> {
     let reader = ReadOnlyLog::open(dir.path());
     let strict = FileLog::open(
         dir.path(),
-        Options {
+        LogOptions {
             strict: true,
             ..big()
         },

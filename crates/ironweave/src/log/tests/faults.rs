@@ -105,15 +105,20 @@ impl Probe for Faults {
 }
 
 /// Appends 12 frames until one fails. Gives receipts, and the error.
-fn run(faults: &Arc<Faults>, dir: &Path, options: Options) -> (Seq, Option<AppendError>) {
+fn run(
+    faults: &Arc<Faults>,
+    dir: &Path,
+    options: LogOptions,
+    synced: bool,
+) -> (Seq, Option<AppendError>) {
     let mut log = match open_on(faults, dir, options) {
         Ok(log) => log,
         Err(error) => return (0, Some(AppendError::Refused(error))),
     };
     for seq in 0..12 {
-        if let Err(error) = log.append(header(seq), &payload(seq)) {
+        if let Err(error) = commit(&mut log, seq, synced) {
             // Either it was for want of room, and the log goes on with this frame; or it has stopped.
-            match (&error, log.append(header(seq), &payload(seq))) {
+            match (&error, commit(&mut log, seq, synced)) {
                 (AppendError::Refused(full), Ok(())) if full.is_full() => continue,
                 (_, Err(AppendError::Refused(again))) => {
                     assert!(again.is_stopped(), "{error}, then {again}");
@@ -124,7 +129,7 @@ fn run(faults: &Arc<Faults>, dir: &Path, options: Options) -> (Seq, Option<Appen
             assert!(log.close().unwrap_err().is_stopped());
             return (seq, Some(error));
         }
-        if options.durability == Durability::Always {
+        if synced {
             assert_eq!(log.durable(), Some(seq), "a receipt is for what is durable");
         }
     }
@@ -135,15 +140,12 @@ fn run(faults: &Arc<Faults>, dir: &Path, options: Options) -> (Seq, Option<Appen
 
 #[test]
 fn after_any_failed_change_the_log_has_stopped_and_all_receipts_are_there() {
-    for durability in [Durability::Always, Durability::Os] {
-        let options = Options {
-            durability,
-            ..small()
-        };
+    for synced in [true, false] {
+        let options = small();
         for n in 0.. {
             let dir = scratch();
             let faults = Faults::once(n, io::ErrorKind::Other);
-            let (receipts, error) = run(&faults, dir.path(), options);
+            let (receipts, error) = run(&faults, dir.path(), options, synced);
             let found =
                 reopen(dir.path(), options).unwrap_or_else(|error| panic!("change {n}: {error}"));
             match error {
@@ -169,7 +171,7 @@ fn on_a_full_disk_frames_are_refused_and_the_log_goes_on_when_there_is_room() {
         for n in 0.. {
             let dir = scratch();
             let faults = Faults::once(n, kind);
-            let (receipts, error) = run(&faults, dir.path(), small());
+            let (receipts, error) = run(&faults, dir.path(), small(), true);
             let found = reopen(dir.path(), small()).unwrap();
             let changes = faults.changes();
             if !faults.failed() {
@@ -244,64 +246,17 @@ fn a_disk_without_any_room_refuses_clearly_before_a_byte_is_written() {
 }
 
 #[test]
-fn a_failed_sync_of_the_thread_stops_the_log() {
-    struct BadSync;
-    impl Probe for BadSync {
-        fn before(&self, op: &Op<'_>) -> Result<(), (usize, io::Error)> {
-            match op {
-                Op::Sync(path) if path.extension().is_some_and(|e| e == "log") => {
-                    Err((0, io::Error::other("bad sector")))
-                }
-                _ => Ok(()),
-            }
-        }
-    }
-    let dir = scratch();
-    let options = Options {
-        durability: Durability::Every(std::time::Duration::from_millis(1)),
-        ..Options::default()
-    };
-    let mut log = FileLog::open_on(
-        Disk {
-            probe: Some(Arc::new(BadSync)),
-        },
-        dir.path(),
-        options,
-    )
-    .unwrap();
-    let begun = std::time::Instant::now();
-    for seq in 0.. {
-        match log.append(header(seq), &payload(seq)) {
-            Ok(()) => assert!(begun.elapsed().as_secs() < 60, "the log did not stop"),
-            Err(AppendError::Refused(error)) => {
-                assert!(
-                    error.is_stopped() && error.to_string().contains("bad sector"),
-                    "{error}"
-                );
-                break;
-            }
-            Err(other) => panic!("{other}"),
-        }
-        std::thread::yield_now();
-    }
-    assert_eq!(log.durable(), None);
-}
-
-#[test]
 fn what_a_failed_sync_may_have_dropped_is_written_again_and_synced_at_open() {
     let dir = scratch();
-    let options = Options {
-        durability: Durability::Os,
-        ..Options::default()
-    };
+    let options = LogOptions::default();
     let faults = Arc::new(Faults::default());
     let mut log = open_on(&faults, dir.path(), options).unwrap();
     for seq in 0..5 {
-        append(&mut log, seq);
+        append_unsynced(&mut log, seq);
     }
     log.sync().unwrap();
     for seq in 5..9 {
-        append(&mut log, seq);
+        append_unsynced(&mut log, seq);
     }
     faults.die_after(0);
     assert!(log.sync().unwrap_err().is_io());
@@ -331,12 +286,12 @@ fn what_a_failed_sync_may_have_dropped_is_written_again_and_synced_at_open() {
 #[test]
 fn a_cut_is_synced_before_anything_is_appended() {
     let dir = scratch();
-    fill(dir.path(), Options::default(), 3);
+    fill(dir.path(), LogOptions::default(), 3);
     let path = segment_path(dir.path(), 0);
     let whole = fs::read(&path).unwrap();
     fs::write(&path, [&whole, &b"torn"[..]].concat()).unwrap();
     let faults = Arc::new(Faults::default());
-    let log = open_on(&faults, dir.path(), Options::default()).unwrap();
+    let log = open_on(&faults, dir.path(), LogOptions::default()).unwrap();
     assert!(log.recovered().is_some());
     let changes = faults.changes();
     let cut = changes
@@ -354,7 +309,7 @@ fn a_directory_that_is_created_has_a_durable_name_before_the_log_is_open() {
     let outer = scratch();
     let dir = outer.path().join("a/b");
     let faults = Arc::new(Faults::default());
-    open_on(&faults, &dir, Options::default()).unwrap();
+    open_on(&faults, &dir, LogOptions::default()).unwrap();
     let changes = faults.changes();
     for parent in [outer.path(), &outer.path().join("a")] {
         let synced =

@@ -1,23 +1,13 @@
 //! A process that is forked while a log is open in it.
 
-use std::time::Duration;
-
 use super::super::head::Lock;
 use super::*;
 
 #[test]
 fn a_fork_of_the_process_that_opened_a_log_neither_writes_nor_gives_the_lock_back() {
-    for durability in [
-        Durability::Always,
-        Durability::Os,
-        Durability::Every(Duration::from_secs(3600)),
-    ] {
+    {
         let dir = tempfile::tempdir().unwrap();
-        let options = Options {
-            durability,
-            ..Options::default()
-        };
-        let mut log = FileLog::open(dir.path(), options).unwrap();
+        let mut log = FileLog::open(dir.path(), LogOptions::default()).unwrap();
         let frame = |seq| FrameHeader::new(seq, 0, FrameKind::Schema, 0);
         log.append(frame(0), b"x").unwrap();
         let segment = segment_path(dir.path(), 0);

@@ -7,12 +7,12 @@ use super::faults::Faults;
 use super::*;
 
 /// Opens and appends until `dead`; gives the receipts.
-fn run(dir: &Path, options: Options, at: usize, frames: Seq) -> (Seq, bool) {
+fn run(dir: &Path, options: LogOptions, synced: bool, at: usize, frames: Seq) -> (Seq, bool) {
     let faults = Faults::dead_from(at);
     let mut receipts = 0;
     if let Ok(mut log) = open_on(&faults, dir, options) {
         receipts = log.head().map_or(0, |head| head.seq + 1);
-        while receipts < frames && log.append(header(receipts), &payload(receipts)).is_ok() {
+        while receipts < frames && commit(&mut log, receipts, synced).is_ok() {
             receipts += 1;
         }
     }
@@ -27,14 +27,11 @@ fn copy_dir(from: &Path, to: &Path) {
 
 #[test]
 fn a_kill_before_any_change_loses_no_receipt() {
-    for durability in [Durability::Always, Durability::Os] {
-        let options = Options {
-            durability,
-            ..small()
-        };
+    for synced in [true, false] {
+        let options = small();
         for at in 0.. {
             let dir = scratch();
-            let (receipts, killed) = run(dir.path(), options, at, 12);
+            let (receipts, killed) = run(dir.path(), options, synced, at, 12);
             let found =
                 reopen(dir.path(), options).unwrap_or_else(|error| panic!("change {at}: {error}"));
             assert!(
@@ -55,14 +52,14 @@ fn a_kill_during_recovery_leaves_what_the_next_one_recovers() {
     let mut torn = 0;
     for at in (0..).step_by(3) {
         let dir = scratch();
-        let (receipts, killed) = run(dir.path(), options, at, 8);
+        let (receipts, killed) = run(dir.path(), options, true, at, 8);
         if !killed {
             break;
         }
         for again in 0.. {
             let copy = scratch();
             copy_dir(dir.path(), copy.path());
-            let (then, killed) = run(copy.path(), options, again, 0);
+            let (then, killed) = run(copy.path(), options, true, again, 0);
             let tails = |dir: &Path| {
                 files(dir)
                     .iter()
@@ -93,14 +90,14 @@ fn child_appends_until_killed() {
     };
     let mut log = FileLog::open(
         dir,
-        Options {
+        LogOptions {
             segment_bytes_max: 20_000,
-            ..Options::default()
+            ..LogOptions::default()
         },
     )
     .unwrap();
     for seq in log.head().map_or(0, |head| head.seq + 1).. {
-        append(&mut log, seq);
+        commit(&mut log, seq, true).unwrap();
         println!("receipt {seq}");
     }
 }
@@ -124,14 +121,14 @@ fn a_killed_process_leaves_no_lock_and_all_that_it_had_receipts_for() {
         while receipts < until {
             receipts = receipt(lines.next().unwrap().unwrap()).map_or(receipts, |seq| seq + 1);
         }
-        let error = FileLog::open(dir.path(), Options::default()).unwrap_err();
+        let error = FileLog::open(dir.path(), LogOptions::default()).unwrap_err();
         assert_eq!(error.holder(), Some(child.id()), "{error}");
         child.kill().unwrap();
         child.wait().unwrap();
         for line in lines.map_while(Result::ok) {
             receipts = receipt(line).map_or(receipts, |seq| seq + 1);
         }
-        let log = FileLog::open(dir.path(), Options::default()).unwrap();
+        let log = FileLog::open(dir.path(), LogOptions::default()).unwrap();
         let found = check(log.read(0).unwrap(), 0);
         assert!(found >= receipts, "{found} of {receipts}");
         receipts = found;

@@ -9,8 +9,8 @@ mod history;
 mod kill;
 mod listing;
 mod power;
+mod segment_index;
 mod share;
-mod side;
 
 use std::collections::HashSet;
 use std::fs;
@@ -33,11 +33,11 @@ fn scratch() -> tempfile::TempDir {
 }
 
 /// Small segments and little spare, so that short logs roll and extend often.
-fn small() -> Options {
-    Options {
+fn small() -> LogOptions {
+    LogOptions {
         segment_bytes_max: 600,
         spare_bytes_max: 200,
-        ..Options::default()
+        ..LogOptions::default()
     }
 }
 
@@ -61,11 +61,26 @@ fn header(seq: Seq) -> FrameHeader {
     )
 }
 
+/// Appends and syncs a frame.
 fn append(log: &mut impl Log, seq: Seq) {
-    log.append(header(seq), &payload(seq)).unwrap();
+    commit(log, seq, true).unwrap();
 }
 
-fn fill(dir: &Path, options: Options, frames: Seq) {
+/// Appends a frame, and does not sync.
+fn append_unsynced(log: &mut impl Log, seq: Seq) {
+    commit(log, seq, false).unwrap();
+}
+
+/// Appends a frame, and syncs it if `synced`, as a store with `Durability::Always` does.
+fn commit(log: &mut impl Log, seq: Seq, synced: bool) -> Result<(), AppendError> {
+    log.append(header(seq), &payload(seq))?;
+    match synced {
+        true => log.sync().map_err(AppendError::Indeterminate),
+        false => Ok(()),
+    }
+}
+
+fn fill(dir: &Path, options: LogOptions, frames: Seq) {
     let mut log = FileLog::open(dir, options).unwrap();
     for seq in 0..frames {
         append(&mut log, seq);
@@ -94,7 +109,7 @@ fn check(frames: Frames<'_>, from: Seq) -> Seq {
 }
 
 /// Opens, checks that there is a prefix, appends, closes, opens, checks again. Gives the frames found first.
-fn reopen(dir: &Path, options: Options) -> Result<Seq, StorageError> {
+fn reopen(dir: &Path, options: LogOptions) -> Result<Seq, StorageError> {
     let mut log = FileLog::open(dir, options)?;
     let found = check(log.read(0)?, 0);
     assert_eq!(
@@ -107,7 +122,7 @@ fn reopen(dir: &Path, options: Options) -> Result<Seq, StorageError> {
     log.close()?;
     let log = FileLog::open(
         dir,
-        Options {
+        LogOptions {
             strict: true,
             ..options
         },
@@ -175,7 +190,7 @@ fn behaves_like_a_log(log: &mut impl Log) {
         assert!(positions.insert(position.checksum()));
     }
     assert_eq!(positions.len(), 200);
-    log.append_unsynced(header(200), &payload(200)).unwrap();
+    append_unsynced(log, 200);
     log.sync().unwrap();
     assert_eq!(log.durable(), Some(200));
     for from in 0..203 {
@@ -197,7 +212,7 @@ fn a_memory_log_behaves_like_a_log() {
 #[test]
 fn a_file_log_behaves_like_a_log() {
     let dir = scratch();
-    behaves_like_a_log(&mut FileLog::open(dir.path(), Options::default()).unwrap());
+    behaves_like_a_log(&mut FileLog::open(dir.path(), LogOptions::default()).unwrap());
     let dir = scratch();
     behaves_like_a_log(&mut FileLog::open(dir.path(), small()).unwrap());
     assert!(segment_files(dir.path()).len() > 3);
@@ -206,20 +221,15 @@ fn a_file_log_behaves_like_a_log() {
 #[test]
 fn what_was_appended_is_there_after_opening_again() {
     for options in [
-        Options::default(),
+        LogOptions::default(),
         small(),
-        Options {
+        LogOptions {
             spare_bytes_max: 0,
             ..small()
         },
     ] {
-        for durability in [
-            Durability::Always,
-            Durability::Os,
-            Durability::Every(std::time::Duration::from_millis(1)),
-        ] {
-            let options = Options {
-                durability,
+        for synced in [true, false] {
+            let options = LogOptions {
                 strict: true,
                 ..options
             };
@@ -230,7 +240,7 @@ fn what_was_appended_is_there_after_opening_again() {
                 assert_eq!(check(log.read(0).unwrap(), 0), round * 10);
                 assert_eq!(log.durable(), (round * 10).checked_sub(1));
                 for seq in round * 10..round * 10 + 10 {
-                    append(&mut log, seq);
+                    commit(&mut log, seq, synced).unwrap();
                 }
             }
             assert!(
@@ -246,7 +256,7 @@ fn what_was_appended_is_there_after_opening_again() {
 fn a_clean_close_leaves_no_spare_and_an_open_log_has_one() {
     let dir = scratch();
     let path = segment_path(dir.path(), 0);
-    let mut log = FileLog::open(dir.path(), Options::default()).unwrap();
+    let mut log = FileLog::open(dir.path(), LogOptions::default()).unwrap();
     append(&mut log, 0);
     assert!(fs::metadata(&path).unwrap().len() > 200_000);
     drop(log);
@@ -272,13 +282,9 @@ fn a_frame_longer_than_a_segment_has_one_to_itself() {
 #[test]
 fn reading_can_start_in_the_middle_of_a_long_segment() {
     let dir = scratch();
-    let options = Options {
-        durability: Durability::Os,
-        ..Options::default()
-    };
-    let mut log = FileLog::open(dir.path(), options).unwrap();
+    let mut log = FileLog::open(dir.path(), LogOptions::default()).unwrap();
     for seq in 0..10_000 {
-        append(&mut log, seq);
+        append_unsynced(&mut log, seq);
     }
     for log in [&log as &dyn Log] {
         for from in [0, 1, 4_999, 5_000, 9_999, 10_000, Seq::MAX] {
@@ -293,8 +299,8 @@ fn reading_can_start_in_the_middle_of_a_long_segment() {
 #[test]
 fn a_second_writer_is_told_who_holds_the_lock() {
     let dir = scratch();
-    let log = FileLog::open(dir.path(), Options::default()).unwrap();
-    let error = FileLog::open(dir.path(), Options::default()).unwrap_err();
+    let log = FileLog::open(dir.path(), LogOptions::default()).unwrap();
+    let error = FileLog::open(dir.path(), LogOptions::default()).unwrap_err();
     assert!(error.is_locked(), "{error}");
     assert_eq!(error.holder(), Some(std::process::id()));
     let message = error.to_string();
@@ -304,14 +310,14 @@ fn a_second_writer_is_told_who_holds_the_lock() {
         "{message}"
     );
     drop(log);
-    FileLog::open(dir.path(), Options::default()).unwrap();
+    FileLog::open(dir.path(), LogOptions::default()).unwrap();
 }
 
 /// A log whose changes go through `probe`.
 fn open_on(
     probe: &std::sync::Arc<faults::Faults>,
     dir: &Path,
-    options: Options,
+    options: LogOptions,
 ) -> Result<FileLog, StorageError> {
     FileLog::open_on(
         Disk {

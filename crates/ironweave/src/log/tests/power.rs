@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use super::faults::{Change, Faults};
 use super::share::things::{self, Added};
 use super::*;
-use crate::store::Store;
+use crate::store::{Durability, Store};
 
 #[derive(Default)]
 struct Model {
@@ -139,7 +139,11 @@ fn set_names(names: &mut BTreeMap<PathBuf, usize>, changes: &[(PathBuf, Option<u
 
 /// Runs a log that is closed, opened and killed in between; gives where it was, the changes, and how many frames were
 /// durable after how many changes.
-fn record(options: Options, half: bool) -> (PathBuf, Vec<Change>, Vec<(usize, Seq)>) {
+fn record(
+    options: LogOptions,
+    synced: bool,
+    half: bool,
+) -> (PathBuf, Vec<Change>, Vec<(usize, Seq)>) {
     let dir = scratch();
     let mut changes = Vec::new();
     let mut durable = vec![(0, 0)];
@@ -155,7 +159,7 @@ fn record(options: Options, half: bool) -> (PathBuf, Vec<Change>, Vec<(usize, Se
         };
         note(&log, &faults);
         for seq in log.head().map_or(0, |head| head.seq + 1)..round * 6 {
-            append(&mut log, seq);
+            commit(&mut log, seq, synced).unwrap();
             note(&log, &faults);
         }
         if round == 2 {
@@ -187,20 +191,19 @@ fn record(options: Options, half: bool) -> (PathBuf, Vec<Change>, Vec<(usize, Se
 fn after_a_power_cut_everything_durable_is_there() {
     let mut random = Random(0x9e37_79b9_7f4a_7c15);
     let mut torn = 0;
-    for (durability, half, new_timeline) in [
-        (Durability::Always, true, false),
-        (Durability::Always, false, false),
-        (Durability::Os, true, false),
-        (Durability::Os, false, false),
-        (Durability::Always, true, true),
-        (Durability::Os, false, true),
+    for (synced, half, new_timeline) in [
+        (true, true, false),
+        (true, false, false),
+        (false, true, false),
+        (false, false, false),
+        (true, true, true),
+        (false, false, true),
     ] {
-        let options = Options {
-            durability,
+        let options = LogOptions {
             new_timeline,
             ..small()
         };
-        let (root, changes, durable) = record(options, half);
+        let (root, changes, durable) = record(options, synced, half);
         let mut model = Model::default();
         for at in 0..=changes.len() {
             let (_, must) = durable[durable.partition_point(|&(after, _)| after <= at) - 1];
@@ -210,16 +213,16 @@ fn after_a_power_cut_everything_durable_is_there() {
                 if let Err(error) = ReadOnlyLog::open(dir.path()) {
                     assert!(
                         error.is_not_found() && must == 0,
-                        "{durability:?}, cut {at}: {error}"
+                        "synced {synced}, cut {at}: {error}"
                     );
                 }
                 let found = match reopen(dir.path(), options) {
                     Ok(found) => found,
-                    Err(error) => panic!("{durability:?}, cut {at}: {error}"),
+                    Err(error) => panic!("synced {synced}, cut {at}: {error}"),
                 };
                 assert!(
                     found >= must,
-                    "{durability:?}, cut {at}: {found} frames, {must} were durable"
+                    "synced {synced}, cut {at}: {found} frames, {must} were durable"
                 );
                 torn += usize::from(
                     files(dir.path())
@@ -237,10 +240,15 @@ fn after_a_power_cut_everything_durable_is_there() {
 
 /// Runs a store whose one subscription acknowledges what it was told now and then; gives the changes, and which frame
 /// was acknowledged after how many of them.
-fn record_acknowledged(dir: &Path, options: Options) -> (Vec<Change>, Vec<(usize, Seq)>) {
+fn record_acknowledged(
+    dir: &Path,
+    options: LogOptions,
+    durability: Durability,
+) -> (Vec<Change>, Vec<(usize, Seq)>) {
     let faults = std::sync::Arc::new(Faults::default());
     let log = open_on(&faults, dir, options).unwrap();
     let mut store = Store::<things::Model>::options()
+        .durability(durability)
         .over_log(Box::new(log))
         .unwrap();
     let mut mailer = store.subscribe_as("mailer").unwrap();
@@ -274,13 +282,12 @@ fn after_a_power_cut_no_subscription_is_ahead_of_the_log_and_none_passes_over_an
         // Its thread does nothing for as long as the test runs.
         Durability::Every(std::time::Duration::from_secs(3_600)),
     ] {
-        let options = Options {
-            durability,
+        let options = LogOptions {
             segment_bytes_max: 2_000,
             ..small()
         };
         let source = scratch();
-        let (changes, acknowledged) = record_acknowledged(source.path(), options);
+        let (changes, acknowledged) = record_acknowledged(source.path(), options, durability);
         assert_eq!(acknowledged.len(), 4);
         let mut model = Model::default();
         for at in 0..=changes.len() {
@@ -291,6 +298,7 @@ fn after_a_power_cut_no_subscription_is_ahead_of_the_log_and_none_passes_over_an
                 model.cut(&mut random, source.path(), dir.path());
                 let log = FileLog::open(dir.path(), options).unwrap();
                 let mut store = Store::<things::Model>::options()
+                    .durability(durability)
                     .over_log(Box::new(log))
                     .unwrap();
                 let last = store.seq().unwrap();
@@ -320,10 +328,15 @@ fn after_a_power_cut_no_subscription_is_ahead_of_the_log_and_none_passes_over_an
 /// Runs a store whose tables are brought on now and then; gives the changes, and which frame the tables came to after
 /// how many of them.
 #[cfg(feature = "sqlite")]
-fn record_projected(dir: &Path, options: Options) -> (Vec<Change>, Vec<(usize, Seq)>) {
+fn record_projected(
+    dir: &Path,
+    options: LogOptions,
+    durability: Durability,
+) -> (Vec<Change>, Vec<(usize, Seq)>) {
     let faults = std::sync::Arc::new(Faults::default());
     let log = open_on(&faults, dir, options).unwrap();
     let mut store = Store::<things::Model>::options()
+        .durability(durability)
         .over_log(Box::new(log))
         .unwrap();
     let database = scratch();
@@ -352,13 +365,12 @@ fn after_a_power_cut_no_tables_are_ahead_of_the_log() {
         Durability::Os,
         Durability::Every(std::time::Duration::from_secs(3_600)),
     ] {
-        let options = Options {
-            durability,
+        let options = LogOptions {
             segment_bytes_max: 2_000,
             ..small()
         };
         let source = scratch();
-        let (changes, committed) = record_projected(source.path(), options);
+        let (changes, committed) = record_projected(source.path(), options, durability);
         assert_eq!(committed.len(), 4);
         let mut model = Model::default();
         for at in 0..=changes.len() {

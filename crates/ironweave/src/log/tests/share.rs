@@ -7,12 +7,11 @@ use std::thread;
 use std::time::Duration;
 
 use super::super::disk::{Op, Probe};
-use super::super::sync::Shared;
+use super::super::sync::SyncState;
 use super::*;
-use crate::SharedStore;
 use crate::base::error::StepError;
 use crate::db::Db;
-use crate::store::Store;
+use crate::store::{SharedStore, Store};
 
 /// Things with names.
 #[crate::model]
@@ -113,13 +112,13 @@ fn shared(dir: &Path) -> (SharedStore<things::Model>, Arc<Gate>) {
 }
 
 /// The same, with what its callers wait with.
-fn shared_log(dir: &Path) -> (SharedStore<things::Model>, Arc<Gate>, Arc<Shared>) {
+fn shared_log(dir: &Path) -> (SharedStore<things::Model>, Arc<Gate>, Arc<SyncState>) {
     let gate = Arc::new(Gate::default());
     let disk = Disk {
         probe: Some(Arc::clone(&gate) as Arc<dyn Probe>),
     };
-    let log = FileLog::open_on(disk, dir, Options::default()).unwrap();
-    let waits = Arc::clone(&log.shared);
+    let log = FileLog::open_on(disk, dir, LogOptions::default()).unwrap();
+    let waits = Arc::clone(&log.sync_state);
     let store = Store::<things::Model>::options()
         .over_log(Box::new(log))
         .unwrap()

@@ -13,10 +13,11 @@ use crate::project::sqlite::error::{Failure, ProjectionError};
 use crate::project::sqlite::registry::{self, Row};
 use crate::project::sqlite::tables::Tables;
 use crate::project::sqlite::{SqliteProjection, names};
-use crate::snapshot::{At, Changes, Snapshot, State};
+use crate::snapshot::{Changes, Snapshot};
 use crate::step::flat;
 use crate::step::model::Model;
 use crate::store::Store;
+use crate::store::version::{At, Version};
 
 /// How many prepared statements are kept.
 const STATEMENTS: usize = 256;
@@ -189,7 +190,7 @@ impl<M: Model> Store<M> {
             return Ok(None);
         };
         let binding = M::binding();
-        let nothing = State {
+        let nothing = Version {
             plan: Arc::clone(&self.plan),
             graph: flat::empty(&self.plan, (&binding.columns, &binding.data)),
             at: At::default(),

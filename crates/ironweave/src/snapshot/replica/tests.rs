@@ -86,7 +86,7 @@ fn while_a_reader_is_at_the_replica_the_queue_has_an_end_and_nobody_waits() {
     let meter = store.step(Mounted { number: 1 }).created.meter;
     let reader = store.reader();
     let before = reader.newest();
-    let head = lock(&reader.replica.head);
+    let current = lock(&reader.replica.current);
     let steps = (BUSY * FACTS_MAX + 1_000) as u64;
     let mut most = 0;
     for value in 1..=steps {
@@ -95,7 +95,7 @@ fn while_a_reader_is_at_the_replica_the_queue_has_an_end_and_nobody_waits() {
     }
     assert_eq!(most, BUSY * FACTS_MAX);
     assert!(waiting(&reader.replica) < 1_000);
-    drop(head);
+    drop(current);
     let now = reader.newest();
     assert_eq!((now.seq(), meter.value(&now)), (store.seq(), steps));
     assert_eq!(meter.value(&before), 0);

@@ -4,21 +4,22 @@
 mod cost;
 mod harm;
 mod order;
+mod shared;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::super::scan::FRAMES_READ;
-use super::super::side::PAGES_READ;
+use super::super::segment_index::PAGES_READ;
 use super::faults::Faults;
-use super::side::Random;
+use super::segment_index::Random;
 use super::*;
 use crate::Db as _;
 use crate::Entity as _;
 use crate::Fact;
 use crate::base::id::Id;
 use crate::base::meta::Meta;
-use crate::store::Store;
+use crate::store::{Durability, Store};
 
 /// Who knows whom.
 #[crate::model]
@@ -103,13 +104,15 @@ fn open(dir: &Path) -> Club {
 
 /// One whose disk a test can hurt.
 fn open_over(faults: &Arc<Faults>, dir: &Path) -> Club {
-    let options = Options {
-        durability: Durability::Os,
+    let options = LogOptions {
         segment_bytes_max: 900,
         ..small()
     };
     let log = open_on(faults, dir, options).unwrap();
-    Club::options().over_log(Box::new(log)).unwrap()
+    Club::options()
+        .durability(Durability::Os)
+        .over_log(Box::new(log))
+        .unwrap()
 }
 
 fn indexes(dir: &Path) -> Vec<PathBuf> {

@@ -1,7 +1,7 @@
 //! The index beside a segment: it gives what was put into it, or says that it cannot.
 
+use super::super::segment_index::{self, PAGES_READ, SegmentIndex};
 use super::super::segments::{Sealed, index_path};
-use super::super::side::{self, PAGES_READ, Side};
 use super::*;
 
 const STORE: u64 = 77;
@@ -26,7 +26,7 @@ impl Random {
 
 fn write(dir: &Path, of: &Sealed, entries: &[(u64, u64)]) -> PathBuf {
     let path = index_path(dir, of.first);
-    side::write(&Disk::default(), &path, STORE, of, entries).unwrap();
+    segment_index::write(&Disk::default(), &path, STORE, of, entries).unwrap();
     path
 }
 
@@ -60,19 +60,19 @@ fn an_index_gives_what_was_put_into_it_and_reads_few_pages() {
     for hashes in [0, 1, 100, 5_000, 250_000] {
         let entries = entries(&mut random, hashes);
         let path = write(dir.path(), &OF, &entries);
-        let side = Side::open(&path, STORE, OF).unwrap();
-        assert_eq!(*side.of(), OF);
+        let index = SegmentIndex::open(&path, STORE, OF).unwrap();
+        assert_eq!(*index.of(), OF);
         let pages = fs::metadata(&path).unwrap().len() / 4_096;
         let some = entries.iter().step_by(entries.len() / 200 + 1);
         for hash in some.flat_map(|(hash, _)| [*hash, hash.wrapping_add(1)]) {
             let before = PAGES_READ.get();
             let expected = filed(&entries, hash);
             assert_eq!(
-                side.places(hash, usize::MAX),
+                index.places(hash, usize::MAX),
                 Some(expected.clone()),
                 "{hash:x}"
             );
-            let first = side.places(hash, 1).unwrap();
+            let first = index.places(hash, 1).unwrap();
             assert_eq!(first, expected[..expected.len().min(1)]);
             let read = (PAGES_READ.get() - before) as u64 / 2;
             // Fences by halves, a leaf, and one more where it is the last of it.
@@ -92,11 +92,11 @@ fn an_index_that_was_changed_anywhere_is_none_or_gives_what_it_gave() {
     let hashes: Vec<u64> = entries.iter().step_by(97).map(|(hash, _)| *hash).collect();
     let (mut none, mut same) = (0, 0);
     let mut look = |what: &str| {
-        let side = Side::open(&path, STORE, OF);
+        let index = SegmentIndex::open(&path, STORE, OF);
         for hash in &hashes {
-            match side
+            match index
                 .as_ref()
-                .and_then(|side| side.places(*hash, usize::MAX))
+                .and_then(|index| index.places(*hash, usize::MAX))
             {
                 None => none += 1,
                 Some(places) => {
@@ -114,7 +114,10 @@ fn an_index_that_was_changed_anywhere_is_none_or_gives_what_it_gave() {
     }
     for len in (0..whole.len()).step_by(61) {
         fs::write(&path, &whole[..len]).unwrap();
-        assert!(Side::open(&path, STORE, OF).is_none(), "{len} bytes");
+        assert!(
+            SegmentIndex::open(&path, STORE, OF).is_none(),
+            "{len} bytes"
+        );
     }
     // Pages that changed places.
     let mut bytes = whole.clone();
@@ -124,7 +127,7 @@ fn an_index_that_was_changed_anywhere_is_none_or_gives_what_it_gave() {
     look("the first two pages");
     assert!(none > 500 && same > 500, "{none} and {same}");
     fs::remove_file(&path).unwrap();
-    assert!(Side::open(&path, STORE, OF).is_none());
+    assert!(SegmentIndex::open(&path, STORE, OF).is_none());
 }
 
 #[test]
@@ -132,15 +135,15 @@ fn an_index_of_anything_else_is_none() {
     let dir = scratch();
     let entries = entries(&mut Random(3), 10);
     let path = write(dir.path(), &OF, &entries);
-    assert!(Side::open(&path, STORE, OF).is_some());
-    assert!(Side::open(&path, STORE + 1, OF).is_none());
+    assert!(SegmentIndex::open(&path, STORE, OF).is_some());
+    assert!(SegmentIndex::open(&path, STORE + 1, OF).is_none());
     for of in [
         Sealed { first: 9, ..OF },
         Sealed { next: 21, ..OF },
         Sealed { bytes: 1, ..OF },
         Sealed { sum: 6, ..OF },
     ] {
-        assert!(Side::open(&path, STORE, of).is_none(), "{of:?}");
+        assert!(SegmentIndex::open(&path, STORE, of).is_none(), "{of:?}");
     }
     // One of another version, whole.
     let mut bytes = fs::read(&path).unwrap();
@@ -148,7 +151,7 @@ fn an_index_of_anything_else_is_none() {
     let sum = xxhash_rust::xxh3::xxh3_64(&bytes[..72]);
     bytes[72..80].copy_from_slice(&sum.to_le_bytes());
     fs::write(&path, bytes).unwrap();
-    assert!(Side::open(&path, STORE, OF).is_none());
+    assert!(SegmentIndex::open(&path, STORE, OF).is_none());
 }
 
 #[test]
@@ -168,7 +171,7 @@ fn a_segment_is_told_from_others_by_what_is_in_it() {
         written
     );
     let read_only = ReadOnlyLog::open(dir.path()).unwrap();
-    assert_eq!(read_only.segments().sealed(), written);
+    assert_eq!(read_only.segments().unwrap().sealed(), written);
     let mut next = 0;
     for sealed in &written {
         assert_eq!(sealed.first, next);
@@ -186,6 +189,7 @@ fn a_segment_is_told_from_others_by_what_is_in_it() {
             payload[0] ^= 1;
         }
         log.append(header(seq), &payload).unwrap();
+        log.sync().unwrap();
     }
     let others = sealed(&log);
     assert_eq!(others[0], written[0]);

@@ -1,10 +1,11 @@
 //! The index beside a sealed segment: from hashes to the places of the frames that are filed under them.
 //!
-//! 1. What a hash stands for is not its business; `history/index.rs` files frames, and looks at what it is given.
+//! 1. It does not interpret hashes: `history/index.rs` files frames under hashes, and checks the frames that a lookup
+//!    gives.
 //! 2. It is written once, to a temporary name that is synced and renamed, and read a page at a time. No lookup reads
 //!    more than the pages that it needs: O(log of their number), and those that the hash fills.
-//! 3. It says of which content of which segment it is, and each page has a checksum that no page of another index
-//!    fits. Whatever is not as it should be is as if there were no index: it is made again from the segment.
+//! 3. It names the segment and the content that it is of, and each page has a checksum that no page of another index
+//!    fits. An index with any error counts as missing: it is made again from the segment.
 //!
 //! ```text
 //! file        header page | leaf pages | fence pages            each of 4,096 bytes
@@ -51,15 +52,15 @@ const PLACE_BITS: u32 = 3;
 
 type Page = [u8; PAGE_BYTES];
 
-/// An index that is open.
-pub(crate) struct Side {
+/// An open index.
+pub(crate) struct SegmentIndex {
     file: File,
     of: Sealed,
     leaves: u64,
     seed: u64,
 }
 
-impl Side {
+impl SegmentIndex {
     /// Opens the index of a segment, if it is one of that and its header is whole.
     pub(super) fn open(path: &Path, store: u64, of: Sealed) -> Option<Self> {
         let file = File::open(path).ok()?;

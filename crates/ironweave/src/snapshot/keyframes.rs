@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::base::position::Seq;
-use crate::snapshot::State;
+use crate::store::version::Version;
 
 /// How many are kept.
 const KEPT: usize = 16;
@@ -24,7 +24,7 @@ const RECENT_FACTS: usize = 1 << 13;
 /// Values of the graph, by the frame that they stand at.
 #[derive(Default)]
 pub(crate) struct Keyframes {
-    kept: Mutex<Vec<Arc<State>>>,
+    kept: Mutex<Vec<Arc<Version>>>,
     recent: Mutex<Recent>,
     /// Whether somebody has asked for the past.
     wanted: AtomicBool,
@@ -33,7 +33,7 @@ pub(crate) struct Keyframes {
 /// The last ones, in order, each with the number of its facts.
 #[derive(Default)]
 struct Recent {
-    states: VecDeque<(Arc<State>, usize)>,
+    states: VecDeque<(Arc<Version>, usize)>,
     facts: usize,
 }
 
@@ -49,7 +49,7 @@ impl Keyframes {
     }
 
     /// Keeps one more. Of too many, that one goes whose neighbours are nearest, as seen from the latest.
-    pub(crate) fn keep(&self, state: Arc<State>) {
+    pub(crate) fn keep(&self, state: Arc<Version>) {
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         let at = kept.partition_point(|k| k.at.next() < state.at.next());
         if kept.get(at).is_some_and(|k| k.at == state.at) {
@@ -72,7 +72,7 @@ impl Keyframes {
     }
 
     /// Keeps the value after one of the last frames, which had so many facts.
-    pub(crate) fn follow(&self, state: Arc<State>, facts: usize) {
+    pub(crate) fn follow(&self, state: Arc<Version>, facts: usize) {
         let mut recent = self.recent.lock().unwrap_or_else(PoisonError::into_inner);
         if (recent.states.back()).is_some_and(|(last, _)| last.at.seq >= state.at.seq) {
             return;
@@ -88,7 +88,7 @@ impl Keyframes {
     }
 
     /// The last one that stands where it may; what stands before one that may, may too.
-    pub(crate) fn last(&self, may: impl Fn(&State) -> bool) -> Option<Arc<State>> {
+    pub(crate) fn last(&self, may: impl Fn(&Version) -> bool) -> Option<Arc<Version>> {
         let near = {
             let recent = self.recent.lock().unwrap_or_else(PoisonError::into_inner);
             let after = recent.states.partition_point(|(state, _)| may(state));
@@ -116,12 +116,12 @@ mod tests {
     use crate::base::time::Timestamp;
     use crate::graph::Graph;
     use crate::schema::Schema;
-    use crate::snapshot::At;
     use crate::step::plan::Plan;
+    use crate::store::version::At;
 
     /// A value without anything in it, after a frame.
-    fn state(plan: &Arc<Plan>, seq: Seq) -> Arc<State> {
-        Arc::new(State {
+    fn state(plan: &Arc<Plan>, seq: Seq) -> Arc<Version> {
+        Arc::new(Version {
             plan: Arc::clone(plan),
             graph: Graph::new(Arc::clone(&plan.layout), &[], &[]),
             at: At {

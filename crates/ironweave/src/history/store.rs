@@ -1,0 +1,323 @@
+//! The past of a store: what this layer adds to [`Store`] and [`SharedStore`].
+
+use std::ops::{Bound, RangeBounds};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use crate::base::error::ReadError;
+use crate::base::position::{FrameRef, Seq};
+use crate::base::storage_error::StorageError;
+use crate::db::entity::{Entity, Keyed};
+use crate::graph::key::{KeyQuery, parts};
+use crate::history::archive::{Archive, Index};
+use crate::history::as_of::Past as Question;
+use crate::history::{Past, Reports, When};
+use crate::snapshot::Snapshot;
+use crate::snapshot::replica::Slot;
+use crate::step::model::Model;
+use crate::store::commit::{Commit, Follower};
+use crate::store::view::LogView;
+use crate::store::{SharedStore, Store};
+
+/// The index of a store's archive, which other threads read too.
+#[derive(Default)]
+struct History {
+    index: Arc<Mutex<Index>>,
+}
+
+/// It looks at the log when it is asked.
+impl Follower for History {
+    fn listens(&self) -> bool {
+        false
+    }
+
+    fn committed(&mut self, _: &Commit<'_>) {}
+}
+
+impl<M: Model> Store<M> {
+    /// The transactions of the log whose sequences are in a range, one after the other. As that of a slice, the range ends
+    /// where the log does, at the latest.
+    ///
+    /// # Errors
+    /// Where the log cannot be read; `is_ahead` where the range begins or ends past the end of the log, `InvalidRange`
+    /// where it ends before it begins, `is_before_beginning` before the snapshot that the store began at.
+    pub fn tx_range(
+        &self,
+        range: impl std::ops::RangeBounds<Seq>,
+    ) -> Result<Reports<'_, M>, ReadError> {
+        tx_range(self.view()?, range)
+    }
+
+    /// The transactions after a frame.
+    ///
+    /// # Errors
+    /// Where the log cannot be read; `is_ahead`, `is_other_history` and `is_before_beginning` as of [`Store::locate`].
+    pub fn since(&self, frame: impl Into<FrameRef>) -> Result<Reports<'_, M>, ReadError> {
+        since(self.view()?, frame.into())
+    }
+
+    /// All that ever happened to an entity, whether it still exists or not: each fact with its event and its
+    /// transaction.
+    ///
+    /// Reads the transactions about this entity, each from where it lies, and of each segment of the log O(log of its
+    /// frames) from an index beside it: O(own transactions + segments * log). The first call ever makes these indexes,
+    /// which reads the log once (a store that is open for reading, which writes nothing, makes in memory those that are
+    /// missing); the first call of a program files the segment that is not complete, in memory, and later ones what came
+    /// since. A missing or damaged index is made again and is never an error. Of a store in memory, the index is in
+    /// memory: 8 bytes or more for each entity and each link that a transaction touches.
+    ///
+    /// # Errors
+    /// Where the log cannot be read.
+    pub fn history<T: Entity<Model = M>>(&self, entity: T) -> Result<Vec<Past>, ReadError> {
+        ask(self, |archive| archive.history(&[(T::INDEX, entity.id())]))
+    }
+
+    /// All that ever happened to the links between two entities, over whatever edges; as [`history`](Store::history), in
+    /// O(transactions about these links + segments * log).
+    ///
+    /// # Errors
+    /// Where the log cannot be read.
+    pub fn history_between<A: Entity<Model = M>, B: Entity<Model = M>>(
+        &self,
+        a: A,
+        b: B,
+    ) -> Result<Vec<Past>, ReadError> {
+        ask(self, |archive| {
+            archive.history(&[(A::INDEX, a.id()), (B::INDEX, b.id())])
+        })
+    }
+
+    /// All entities that ever had a key, in order of their creation, each with its [`history`](Store::history), and at the
+    /// same cost: what finds who had a key is in the same indexes.
+    ///
+    /// # Errors
+    /// Where the log cannot be read.
+    pub fn history_of_key<T: Keyed<Model = M>>(
+        &self,
+        key: &(impl KeyQuery<T::Key> + ?Sized),
+    ) -> Result<Vec<(T, Vec<Past>)>, ReadError> {
+        let key = key.bytes();
+        ask(self, |archive| history_of_key(archive, &key))
+    }
+
+    /// The graph as it was after a frame of the log, or at a time that is not yet to come. It is a snapshot
+    /// like any other: [`with`](Snapshot::with) works on it.
+    ///
+    /// ```
+    /// # #[ironweave::model]
+    /// # pub mod lamps {
+    /// #     use ironweave::prelude::*;
+    /// #     /// A lamp.
+    /// #     #[entity]
+    /// #     pub struct Lamp {
+    /// #         /// Where it stands.
+    /// #         #[key]
+    /// #         pub room: String,
+    /// #     }
+    /// #     /// Whether it burns.
+    /// #     #[states(Lamp)]
+    /// #     pub enum LampState {
+    /// #         /// It does not.
+    /// #         #[initial]
+    /// #         #[to(On)]
+    /// #         Off,
+    /// #         /// It does.
+    /// #         #[to(Off)]
+    /// #         On,
+    /// #     }
+    /// #     /// Somebody presses the switch.
+    /// #     #[event]
+    /// #     #[moves(lamp: Off -> On)]
+    /// #     pub struct Lit {
+    /// #         /// Which one.
+    /// #         pub lamp: Ensure<Lamp>,
+    /// #     }
+    /// # }
+    /// use ironweave::prelude::*;
+    /// use lamps::{Lamp, Lit, state::On};
+    ///
+    /// let mut store = Store::<lamps::Model>::memory();
+    /// let first = store.step(Lit { lamp: "hall".into() }).seq;
+    /// store.step(Lit { lamp: "kitchen".into() });
+    ///
+    /// let then = store.as_of(first)?;
+    /// assert!(then.find::<Lamp>("kitchen").is_none());
+    /// # Ok::<(), ironweave::ReadError>(())
+    /// ```
+    ///
+    /// O(frames since a keyframe before). Keyframes are values in memory, made on the way of these calls, and of snapshots
+    /// from the first call on: of a store of which snapshots are taken, one for each of the last hundred frames, where a
+    /// look is all that it takes; at most a few hundred frames apart before those, and further apart further back,
+    /// sixteen in all. Where there is none, it reads the log from its beginning, frame by frame, and holds no more of it
+    /// than one.
+    ///
+    /// # Errors
+    /// Where the log cannot be read; `is_ahead` past the end of the log, and for a time that is later than the clock's and
+    /// than the last transaction; `is_other_history` as of [`Store::locate`]; `is_before_beginning` where the store began
+    /// at a snapshot and that is before it.
+    pub fn as_of(&self, when: impl Into<When>) -> Result<Snapshot<M>, ReadError> {
+        let binding = M::binding();
+        let slot: &Slot = self.followers.get();
+        let past = Question {
+            view: &self.view()?,
+            keyframes: slot.keyframes(),
+            replica: slot.get().map(|replica| &**replica),
+            types: (&binding.columns, &binding.data),
+        };
+        past.as_of(when.into()).map(Snapshot::of)
+    }
+}
+
+impl<M: Model> SharedStore<M> {
+    /// As [`Store::tx_range`], without blocking writers: what is committed after the call is not in the range.
+    ///
+    /// # Errors
+    /// As [`Store::tx_range`] and [`SharedStore::read`].
+    pub fn tx_range(&self, range: impl RangeBounds<Seq>) -> Result<Reports<'static, M>, ReadError> {
+        tx_range(self.view()?, range)
+    }
+
+    /// As [`Store::since`], without blocking writers: what is committed after the call is not among the transactions.
+    ///
+    /// # Errors
+    /// As [`Store::since`] and [`SharedStore::read`].
+    pub fn since(&self, frame: impl Into<FrameRef>) -> Result<Reports<'static, M>, ReadError> {
+        since(self.view()?, frame.into())
+    }
+
+    /// As [`Store::history`], without blocking writers.
+    ///
+    /// # Errors
+    /// As [`Store::history`] and [`SharedStore::read`].
+    pub fn history<T: Entity<Model = M>>(&self, entity: T) -> Result<Vec<Past>, ReadError> {
+        ask_shared(self, |archive| archive.history(&[(T::INDEX, entity.id())]))
+    }
+
+    /// As [`Store::history_between`], without blocking writers.
+    ///
+    /// # Errors
+    /// As [`Store::history`] and [`SharedStore::read`].
+    pub fn history_between<A: Entity<Model = M>, B: Entity<Model = M>>(
+        &self,
+        a: A,
+        b: B,
+    ) -> Result<Vec<Past>, ReadError> {
+        ask_shared(self, |archive| {
+            archive.history(&[(A::INDEX, a.id()), (B::INDEX, b.id())])
+        })
+    }
+
+    /// As [`Store::history_of_key`], without blocking writers.
+    ///
+    /// # Errors
+    /// As [`Store::history`] and [`SharedStore::read`].
+    pub fn history_of_key<T: Keyed<Model = M>>(
+        &self,
+        key: &(impl KeyQuery<T::Key> + ?Sized),
+    ) -> Result<Vec<(T, Vec<Past>)>, ReadError> {
+        let key = key.bytes();
+        ask_shared(self, |archive| history_of_key(archive, &key))
+    }
+
+    /// As [`Store::as_of`], without blocking writers.
+    ///
+    /// # Errors
+    /// As [`Store::as_of`] and [`SharedStore::read`].
+    pub fn as_of(&self, when: impl Into<When>) -> Result<Snapshot<M>, ReadError> {
+        let (keyframes, replica) = self.exclusive(|store| {
+            let slot: &Slot = store.followers.get();
+            (Arc::clone(slot.keyframes()), slot.get().map(Arc::clone))
+        });
+        let binding = M::binding();
+        let question = Question {
+            view: &self.view()?,
+            keyframes: &keyframes,
+            replica: replica.as_deref(),
+            types: (&binding.columns, &binding.data),
+        };
+        question.as_of(when.into()).map(Snapshot::of)
+    }
+}
+
+fn tx_range<'s, M: Model>(
+    view: LogView<'s>,
+    range: impl RangeBounds<Seq>,
+) -> Result<Reports<'s, M>, ReadError> {
+    let range = (range.start_bound().cloned(), range.end_bound().cloned());
+    view.admit_range(range)?;
+    Reports::new(view, range)
+}
+
+fn since<M: Model>(view: LogView<'_>, frame: FrameRef) -> Result<Reports<'_, M>, ReadError> {
+    let seq = view.admit(frame)?;
+    Reports::new(view, (Bound::Excluded(seq), Bound::Unbounded))
+}
+
+fn history_of_key<T: Keyed>(
+    archive: &mut Archive<'_>,
+    key: &[u8],
+) -> Result<Vec<(T, Vec<Past>)>, StorageError> {
+    let key = match T::KEY.len() {
+        1 => vec![key],
+        _ => parts(key),
+    };
+    let had = archive.had_key(T::INDEX, &key)?.into_iter();
+    had.map(|id| Ok((T::from_id(id), archive.history(&[(T::INDEX, id)])?)))
+        .collect()
+}
+
+/// Asks the archive of a store.
+fn ask<M: Model, R>(
+    store: &Store<M>,
+    question: impl Fn(&mut Archive<'_>) -> Result<R, StorageError>,
+) -> Result<R, ReadError> {
+    let history: &History = store.followers.get();
+    let view = store.view()?;
+    match ask_view(&view, &history.index, &question)? {
+        Some(answer) => Ok(answer),
+        // The store is borrowed, so that no index can be of a later view.
+        None => unreachable!("the index of a store is ahead of it"),
+    }
+}
+
+/// Asks the archive of a shared store, without holding that.
+fn ask_shared<M: Model, R>(
+    store: &SharedStore<M>,
+    question: impl Fn(&mut Archive<'_>) -> Result<R, StorageError>,
+) -> Result<R, ReadError> {
+    let index = store.exclusive(|store| {
+        let history: &History = store.followers.get();
+        Arc::clone(&history.index)
+    });
+    loop {
+        // Another thread with a later view may have brought the index further than this view.
+        if let Some(answer) = ask_view(&store.view()?, &index, &question)? {
+            return Ok(answer);
+        }
+    }
+}
+
+/// Asks an archive, once its index is up to date; `None` if the index is ahead of the view.
+fn ask_view<R>(
+    view: &LogView<'_>,
+    index: &Mutex<Index>,
+    question: impl Fn(&mut Archive<'_>) -> Result<R, StorageError>,
+) -> Result<Option<R>, StorageError> {
+    // The index is changed one frame at a time and records how far it is, so that a panic leaves it usable.
+    let mut index = index.lock().unwrap_or_else(PoisonError::into_inner);
+    if index.next() > view.next() {
+        return Ok(None);
+    }
+    let mut ask_once = |anew: bool| {
+        let mut archive = Archive::open(view, &mut index)?;
+        if anew {
+            archive.make_indexes_anew()?;
+        }
+        question(&mut archive)
+    };
+    let answer = match ask_once(false) {
+        // An index has led to a place without such a frame, or the frame is damaged: the segment itself decides.
+        Err(e) if e.is_damage() => ask_once(true),
+        answer => answer,
+    };
+    answer.map(Some).map_err(|e| view.place(e))
+}

@@ -1,0 +1,156 @@
+//! Who waits for which sync, under each durability.
+
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Instant;
+
+use super::*;
+use crate::log::disk::{Disk, Op, Probe};
+use crate::log::{FileLog, FrameKind, LogOptions};
+
+/// Segments so short that a log begins several of them.
+fn small() -> LogOptions {
+    LogOptions {
+        segment_bytes_max: 600,
+        spare_bytes_max: 200,
+        ..LogOptions::default()
+    }
+}
+
+fn open(dir: &Path, options: LogOptions, durability: Durability) -> CommitLog {
+    let log = FileLog::open(dir, options).expect("it opens");
+    CommitLog::new(Box::new(log), durability).expect("it starts")
+}
+
+fn append(log: &mut CommitLog, seq: Seq) -> Result<(), AppendError> {
+    let header = FrameHeader::new(seq, 0, FrameKind::Transaction, seq.into());
+    log.append(header, b"content")
+}
+
+#[test]
+fn an_append_under_always_returns_when_its_frame_is_durable() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let mut log = open(dir.path(), small(), Durability::Always);
+    for seq in 0..40 {
+        append(&mut log, seq).expect("it is written");
+        assert_eq!(log.log().durable(), Some(seq));
+    }
+    log.close().expect("it closes");
+}
+
+#[test]
+fn callers_that_share_a_store_wait_after_their_append() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let mut log = open(dir.path(), LogOptions::default(), Durability::Always);
+    // Those who look from another thread may have asked before the store was shared.
+    let acknowledged = log.acknowledged();
+    log.let_callers_wait();
+    for seq in 0..3 {
+        append(&mut log, seq).expect("it is written");
+    }
+    assert_eq!(log.log().durable(), None);
+    assert!(!acknowledged.has(0));
+    log.acknowledged().wait(1).expect("it syncs");
+    assert_eq!(log.log().durable(), Some(2), "one sync is for all");
+    assert!(acknowledged.has(2));
+}
+
+#[test]
+fn without_always_no_caller_waits_and_all_may_be_shown() {
+    let long = Durability::Every(Duration::from_secs(3_600));
+    for durability in [Durability::Os, long] {
+        let dir = tempfile::tempdir().expect("a directory");
+        let mut log = open(dir.path(), LogOptions::default(), durability);
+        log.let_callers_wait();
+        append(&mut log, 0).expect("it is written");
+        log.acknowledged()
+            .wait(0)
+            .expect("there is nothing to wait for");
+        assert!(log.acknowledged().has(0));
+        assert_eq!(log.log().durable(), None);
+        log.sync().expect("it syncs");
+        assert_eq!(log.log().durable(), Some(0));
+        append(&mut log, 1).expect("it is written");
+        // A close does not wait for the hour, and makes all durable.
+        log.close().expect("it closes");
+        let log = open(dir.path(), LogOptions::default(), durability);
+        assert_eq!(log.log().durable(), Some(1));
+    }
+}
+
+#[test]
+fn what_is_written_becomes_durable_within_the_interval() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let every = Durability::Every(Duration::from_millis(2));
+    let mut log = open(dir.path(), small(), every);
+    for seq in 0..40 {
+        append(&mut log, seq).expect("it is written");
+        if seq % 10 == 7 {
+            let begun = Instant::now();
+            while log.log().durable() != Some(seq) {
+                assert!(
+                    begun.elapsed() < Duration::from_secs(60),
+                    "frame {seq} does not become durable"
+                );
+                thread::yield_now();
+            }
+        }
+    }
+}
+
+#[test]
+fn a_failed_sync_of_the_thread_stops_the_log_and_a_close_reports_it() {
+    struct BadSync;
+    impl Probe for BadSync {
+        fn before(&self, op: &Op<'_>) -> Result<(), (usize, io::Error)> {
+            match op {
+                Op::Sync(path) if path.extension().is_some_and(|e| e == "log") => {
+                    Err((0, io::Error::other("bad sector")))
+                }
+                _ => Ok(()),
+            }
+        }
+    }
+    let dir = tempfile::tempdir().expect("a directory");
+    let disk = Disk {
+        probe: Some(Arc::new(BadSync)),
+    };
+    let log = FileLog::open_on(disk, dir.path(), LogOptions::default()).expect("it opens");
+    let every = Durability::Every(Duration::from_millis(1));
+    let mut log = CommitLog::new(Box::new(log), every).expect("it starts");
+    let begun = Instant::now();
+    for seq in 0.. {
+        match append(&mut log, seq) {
+            Ok(()) => assert!(begun.elapsed().as_secs() < 60, "the log did not stop"),
+            Err(AppendError::Refused(error)) => {
+                assert!(
+                    error.is_stopped() && error.to_string().contains("bad sector"),
+                    "{error}"
+                );
+                break;
+            }
+            Err(other) => panic!("{other}"),
+        }
+        thread::yield_now();
+    }
+    assert_eq!(log.log().durable(), None);
+    assert!(log.close().expect_err("it reports").is_stopped());
+}
+
+#[test]
+fn a_fork_does_not_wait_for_the_thread_of_the_other_process() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let log = FileLog::open(dir.path(), LogOptions::default()).expect("it opens");
+    let flusher = log.flusher().expect("a file can be flushed");
+    let mut interval = IntervalSync::start(Duration::from_secs(3_600), flusher).expect("it starts");
+    let shared = Arc::clone(&interval.shared);
+    // As it is in a fork: the number of the process is another, and a thread that is not there may hold the lock.
+    interval.process ^= 1;
+    let held = shared.lock();
+    drop(interval);
+    drop(held);
+    // End the thread, which this process does have.
+    shared.lock().closing = true;
+    shared.changed.notify_all();
+}

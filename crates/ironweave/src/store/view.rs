@@ -1,0 +1,174 @@
+//! The log of a store at one moment, with everything that it takes to read the past from it.
+//!
+//! [`Store::view`] borrows the log of the store. A [`SharedStore`](crate::SharedStore) makes views that own a reader of
+//! the log instead: a reader of the past through such a view never blocks the writer.
+
+use std::ops::Bound;
+use std::sync::Arc;
+
+use crate::base::error::ReadError;
+use crate::base::position::{FrameRef, Position, Seq, ahead, check_start};
+use crate::base::storage_error::StorageError;
+use crate::base::time::Timestamp;
+use crate::log::{Frames, LogReader, ReadLog};
+use crate::step::model::Model;
+use crate::step::plan::Plan;
+use crate::store::backend::place;
+use crate::store::version::Version;
+use crate::store::{Epochs, Store};
+
+/// See the module.
+#[derive(Clone)]
+pub(crate) struct LogView<'a> {
+    log: LogRef<'a>,
+    pub plan: Arc<Plan>,
+    pub epochs: Arc<Epochs>,
+    /// Where the store begins, if it begins at a snapshot.
+    pub base: Option<Arc<Version>>,
+    /// The last frame that the store has applied.
+    pub last: Option<Seq>,
+    /// The time of the last transaction.
+    pub time: Timestamp,
+    pub paranoid: bool,
+    pub lineage: u64,
+}
+
+#[derive(Clone)]
+enum LogRef<'a> {
+    OfStore(&'a dyn ReadLog),
+    Reader(Arc<LogReader>),
+}
+
+impl<M: Model> Store<M> {
+    /// The log as it is now.
+    ///
+    /// # Errors
+    /// `Unlogged` if no log is kept.
+    pub(crate) fn view(&self) -> Result<LogView<'_>, ReadError> {
+        let log = self.log.log().ok_or(ReadError::Unlogged)?;
+        Ok(self.view_of(LogRef::OfStore(log)))
+    }
+
+    /// The log as it is now, for longer than the store is borrowed. `reader` is that of an earlier view, which is brought
+    /// up to date: O(what was written since).
+    pub(crate) fn owned_view(
+        &mut self,
+        reader: Option<LogReader>,
+    ) -> Result<(LogView<'static>, Arc<LogReader>), ReadError> {
+        let reader = self.log.reader(reader).ok_or(ReadError::Unlogged)?;
+        let reader = Arc::new(reader);
+        let view = self.view_of(LogRef::Reader(Arc::clone(&reader)));
+        Ok((view, reader))
+    }
+
+    fn view_of<'a>(&self, log: LogRef<'a>) -> LogView<'a> {
+        LogView {
+            log,
+            plan: Arc::clone(&self.plan),
+            epochs: Arc::clone(&self.epochs),
+            base: self.base.clone(),
+            last: self.seq(),
+            time: self.core.open.clock.last(),
+            paranoid: self.core.paranoid,
+            lineage: self.lineage(),
+        }
+    }
+}
+
+impl<'a> LogView<'a> {
+    pub(crate) fn log(&self) -> &dyn ReadLog {
+        match &self.log {
+            LogRef::OfStore(log) => *log,
+            LogRef::Reader(reader) => reader.log(),
+        }
+    }
+
+    /// The sequence of the first frame that the store has not applied.
+    pub(crate) fn next(&self) -> Seq {
+        self.last.map_or(0, |last| last + 1)
+    }
+
+    /// The frames from one on, up to the last that the store has applied.
+    pub(crate) fn frames(&self, from: Seq) -> Result<Frames<'a>, StorageError> {
+        match &self.log {
+            LogRef::OfStore(log) => log.read(from),
+            LogRef::Reader(reader) => reader.frames(from),
+        }
+    }
+
+    /// Adds the file and the offset of the frame to an error that names a frame only.
+    #[cold]
+    pub(crate) fn place(&self, error: StorageError) -> StorageError {
+        place(self.log(), error)
+    }
+
+    /// See [`Store::locate`].
+    pub(crate) fn locate(&self, frame: FrameRef) -> Result<Position, ReadError> {
+        frame.check_end(self.log().store(), self.last)?;
+        let found = self.log().position_of(frame.seq())?;
+        let found = found.ok_or_else(|| self.unknown(frame.seq()))?;
+        match frame.position() {
+            Some(position) => position.check(found).map(|()| found),
+            None => Ok(found),
+        }
+    }
+
+    /// The sequence of a frame that a caller names, if it is a frame of this log.
+    pub(crate) fn admit(&self, frame: FrameRef) -> Result<Seq, ReadError> {
+        if let FrameRef::Position(_) = frame {
+            return self.locate(frame).map(|found| found.seq());
+        }
+        let seq = frame.seq();
+        frame.check_end(self.log().store(), self.last)?;
+        self.check_beginning(Some(seq)).map(|()| seq)
+    }
+
+    /// Refuses to read from a frame that is neither in this log nor the next one; 0 is the beginning of any log.
+    pub(crate) fn admit_start(&self, from: Seq) -> Result<(), ReadError> {
+        check_start(from, self.last)?;
+        match from {
+            0 => Ok(()),
+            from => self.check_beginning(from.checked_sub(1)),
+        }
+    }
+
+    /// Refuses a range that is not one of frames of this log, as a slice refuses one.
+    pub(crate) fn admit_range(
+        &self,
+        (from, until): (Bound<Seq>, Bound<Seq>),
+    ) -> Result<(), ReadError> {
+        let past = |seq: Seq| ahead(seq, self.last);
+        // There is no frame after the greatest sequence, so that a bound there is past any end.
+        let from = match from {
+            Bound::Included(from) => from,
+            Bound::Excluded(from) => from.checked_add(1).ok_or_else(|| past(from))?,
+            Bound::Unbounded => 0,
+        };
+        self.admit_start(from)?;
+        let until = match until {
+            Bound::Included(until) => until.checked_add(1).ok_or_else(|| past(until))?,
+            Bound::Excluded(until) => until,
+            Bound::Unbounded => return Ok(()),
+        };
+        check_start(until, self.last)?;
+        if from <= until {
+            return Ok(());
+        }
+        Err(ReadError::InvalidRange { from, until })
+    }
+
+    /// Refuses what precedes the snapshot that the store began at, if it did.
+    fn check_beginning(&self, after: Option<Seq>) -> Result<(), ReadError> {
+        match &self.base {
+            Some(base) if after < base.at.seq => Err(self.unknown(after.unwrap_or(0))),
+            _ => Ok(()),
+        }
+    }
+
+    /// A frame that the log does not reach back to.
+    pub(crate) fn unknown(&self, seq: Seq) -> ReadError {
+        let base = self.base.as_ref().and_then(|base| base.at.seq);
+        let beginning = base.unwrap_or(0);
+        ReadError::BeforeBeginning { seq, beginning }
+    }
+}
