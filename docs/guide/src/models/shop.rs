@@ -116,6 +116,7 @@ pub mod shop {
 
     #[event]
     #[guard(super::one_customer)]
+    #[guard(super::is_no_guest)]
     #[link(order.follows += earlier)]
     pub struct Followed { pub order: Order, pub earlier: Vec<Order> }
 
@@ -141,6 +142,7 @@ pub mod shop {
     pub struct SentIsPacked;
 }
 
+use ironweave::Guarded;
 use ironweave::prelude::*;
 #[allow(unused_imports)]
 use shop::{state::*, *};
@@ -151,6 +153,14 @@ fn one_customer(event: &Followed, db: &impl Db) -> Result<(), Reject> {
         Ok(())
     } else {
         Err(Reject::new("the orders are not all of one customer"))
+    }
+}
+
+fn is_no_guest(_: &Followed, db: &Guarded<'_, Followed>) -> Result<(), Reject> {
+    let order = db.named().order;
+    match db.meta().actor() {
+        Some("guest") => Err(Reject::new(format!("a guest may not change {order}"))),
+        _ => Ok(()),
     }
 }
 
