@@ -265,24 +265,35 @@ impl<'a, M: Model> Transaction<'a, M> {
     ///
     /// # Errors
     /// `Invariant`, or a failure of the log; the transaction is taken back then.
+    #[inline]
     pub fn commit(mut self) -> Result<Committed, StepError> {
-        let end = self.finish()?;
-        let store = &*self.store;
-        let seq = match end {
-            End::Written => store.seq(),
-            End::Repeated(seq) => Some(seq),
-            End::Idle => None,
-        };
-        let position = match end {
-            End::Repeated(seq) => store.log.known_position(seq),
-            End::Written => store.position(),
-            End::Idle => None,
-        };
-        Ok(Committed {
-            seq,
-            position,
-            repeated: matches!(end, End::Repeated(_)),
+        let open = &self.store.core.open;
+        if open.is_idle() || open.is_unusual() {
+            return self.commit_unusual();
+        }
+        self.keep()?;
+        let committed = self.committed(self.store.seq(), false);
+        // Nothing is left to do.
+        std::mem::forget(self);
+        Ok(committed)
+    }
+
+    #[inline(never)]
+    fn commit_unusual(mut self) -> Result<Committed, StepError> {
+        Ok(match self.finish_unusual()? {
+            End::Written => self.committed(self.store.seq(), false),
+            End::Repeated(seq) => self.committed(Some(seq), true),
+            End::Idle => self.committed(None, false),
         })
+    }
+
+    #[inline]
+    fn committed(&self, seq: Option<Seq>, repeated: bool) -> Committed {
+        Committed {
+            seq,
+            position: seq.and_then(|seq| self.store.log.known_position(seq)),
+            repeated,
+        }
     }
 
     /// As [`Transaction::commit`], for callers that do not ask for the position.
@@ -305,15 +316,6 @@ impl<'a, M: Model> Transaction<'a, M> {
     ) -> Result<(R, Committed), E> {
         let result = work(&mut self)?;
         Ok((result, self.commit()?))
-    }
-
-    fn finish(&mut self) -> Result<End, StepError> {
-        let open = &self.store.core.open;
-        if open.is_idle() || open.is_unusual() {
-            return self.finish_unusual();
-        }
-        self.keep()?;
-        Ok(End::Written)
     }
 
     /// Commits a transaction with metadata or savepoints, or in which nothing happened.
