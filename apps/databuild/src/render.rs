@@ -6,9 +6,9 @@
 
 use std::collections::{HashMap, HashSet};
 
-use ironweave::FiringView;
 use ironweave::prelude::*;
 use ironweave::schema::Schema;
+use ironweave::{Fact, Firing, Model};
 
 use crate::model::build::Partition;
 use crate::rules::all_partitions;
@@ -46,25 +46,30 @@ impl Renderer {
     }
 
     /// An event with its fields and facts, on one line.
-    pub fn firing(&self, firing: &FiringView) -> String {
-        let fields: Vec<String> = (firing.fields.iter())
-            .map(|(name, value)| format!("{name}: {}", self.list(value)))
+    pub fn firing<M: Model>(&self, firing: &Firing<'_, M>) -> String {
+        let fields: Vec<String> = (firing.fields().iter())
+            .map(|field| format!("{}: {}", field.name(), self.list(&field.to_string())))
             .collect();
         let fields = match fields.is_empty() {
             true => String::new(),
             false => format!(" {{ {} }}", fields.join(", ")),
         };
-        let facts = self.facts(firing.facts.iter().map(String::as_str));
+        let facts = self.facts(firing.facts());
         format!(
             "{}{} => {}",
-            firing.event,
+            firing.name(),
             one_line(&fields),
             facts.join("; ")
         )
     }
 
     /// Facts, each on one line. Of many facts of one kind, such as links of one edge, only the first ones are rendered.
-    pub fn facts<'f>(&self, facts: impl Iterator<Item = &'f str> + Clone) -> Vec<String> {
+    pub fn facts<'f>(&self, facts: impl IntoIterator<Item = Fact<'f>>) -> Vec<String> {
+        let facts: Vec<String> = facts.into_iter().map(|fact| fact.to_string()).collect();
+        self.lines(facts.iter().map(String::as_str))
+    }
+
+    fn lines<'f>(&self, facts: impl Iterator<Item = &'f str> + Clone) -> Vec<String> {
         let mut of_kind: HashMap<String, usize> = HashMap::new();
         if !self.full {
             for fact in facts.clone() {
@@ -262,7 +267,7 @@ mod tests {
             .chain(links)
             .chain(["create JobRun/1.1 in Queued".to_owned()])
             .collect();
-        let rendered = |full| renderer(full).facts(facts.iter().map(String::as_str));
+        let rendered = |full| renderer(full).lines(facts.iter().map(String::as_str));
         assert_eq!(rendered(true).len(), 22);
         let short = rendered(false);
         assert_eq!(short.len(), 9, "{short:?}");

@@ -4,8 +4,8 @@
 use std::io::{BufWriter, Write};
 
 use anyhow::{Context, Result};
+use ironweave::AsOf;
 use ironweave::prelude::*;
-use ironweave::{Past, When};
 
 use crate::dirs::Dirs;
 use crate::jobs::check_name;
@@ -30,13 +30,13 @@ pub fn log(dirs: &Dirs, full: bool) -> Result<()> {
     let store = open_read_only(dirs)?;
     let renderer = Renderer::new(&store, store.schema(), full);
     let mut out = BufWriter::new(std::io::stdout().lock());
-    for frame in store.frames(0).map_err(|e| unreadable(dirs, &e))? {
-        let frame = frame.map_err(|e| unreadable(dirs, &e))?;
-        for firing in &frame.firings {
-            let indent = if firing.immediate { "  " } else { "" };
-            let firing = renderer.firing(firing);
-            writeln!(out, "{:>6} {} {indent}{firing}", frame.seq, frame.time)
-                .context(UNWRITABLE)?;
+    for record in store.frames(0).map_err(|e| unreadable(dirs, &e))? {
+        let record = record.map_err(|e| unreadable(dirs, &e))?;
+        let (seq, time) = (record.seq(), record.time());
+        for firing in record.firings() {
+            let indent = if firing.is_immediate() { "  " } else { "" };
+            let firing = renderer.firing(&firing);
+            writeln!(out, "{seq:>6} {time} {indent}{firing}").context(UNWRITABLE)?;
         }
     }
     out.flush().context(UNWRITABLE)
@@ -56,8 +56,8 @@ pub fn status(dirs: &Dirs, full: bool) -> Result<()> {
 /// Prints the status after an earlier step, or at an earlier time.
 pub fn status_as_of(dirs: &Dirs, when: &str, full: bool) -> Result<()> {
     let when = match when.parse::<u64>() {
-        Ok(seq) => When::Seq(seq),
-        Err(_) => When::Time(when.parse().map_err(|e| {
+        Ok(seq) => AsOf::Seq(seq),
+        Err(_) => AsOf::Time(when.parse().map_err(|e| {
             anyhow::anyhow!("{e}, and it is not the number of a step: each line of `databuild log` begins with both")
         })?),
     };
@@ -80,16 +80,14 @@ pub fn history(dirs: &Dirs, name: &str, full: bool) -> Result<()> {
     );
     let renderer = Renderer::new(&store, store.schema(), full);
     let mut out = String::new();
-    let all: Vec<&Past> = had.iter().flat_map(|(_, history)| history).collect();
+    let all: Vec<_> = had.iter().flat_map(|(_, history)| history).collect();
     // The facts of one event are shortened together.
-    for facts in all.chunk_by(|a, b| (a.seq, &a.event) == (b.seq, &b.event)) {
-        let Some(Past {
-            seq, time, event, ..
-        }) = facts.first()
-        else {
+    for of_event in all.chunk_by(|a, b| (a.seq(), a.event()) == (b.seq(), b.event())) {
+        let Some(first) = of_event.first() else {
             continue;
         };
-        for fact in renderer.facts(facts.iter().map(|past| past.words.as_str())) {
+        let (seq, time, event) = (first.seq(), first.time(), first.event());
+        for fact in renderer.facts(of_event.iter().map(|entry| entry.fact())) {
             out += &format!("{seq:>6} {time} {event}: {fact}\n");
         }
     }
@@ -109,10 +107,8 @@ pub fn what_if_wanted(dirs: &Dirs, refs: &[String], full: bool) -> Result<()> {
         .with(WantCreated { partitions })
         .map_err(|e| anyhow::anyhow!("the store in {} rejects it: {e}", dirs.shown().display()))?;
     let renderer = Renderer::new(&outcome.snapshot, store.schema(), full);
-    let facts = outcome.changes.facts().iter();
-    let facts: Vec<String> = facts.map(|f| outcome.changes.words(*f)).collect();
     let mut out = String::new();
-    for fact in renderer.facts(facts.iter().map(String::as_str)) {
+    for fact in renderer.facts(outcome.record.facts()) {
         out += &format!("{fact}\n");
     }
     let want = outcome.receipt.created.want;

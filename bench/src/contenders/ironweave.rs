@@ -3,7 +3,7 @@
 //! It does more than the others: it checks that handles are alive, and facts hold their values encoded. With a log it also
 //! encodes the event, updates the fingerprint, reads the clock, and appends a frame to the log in memory, which keeps all frames.
 
-use ironweave::{Facts, prelude::*};
+use ironweave::{Changes, prelude::*};
 
 use self::model::{Started, Stopped, Task, TasksAdded, Worker, WorkersHired, state};
 use crate::work::{Contender, KEPT, Keeps, Op, Picture, Value, first_worker, workers};
@@ -82,7 +82,7 @@ pub struct Ours {
     pub tasks: Vec<Task>,
     workers: Vec<Worker>,
     keeps: Keeps,
-    facts: Facts,
+    facts: Changes<model::Model>,
     events: Vec<Asked>,
 }
 
@@ -177,12 +177,13 @@ impl Contender for Ours {
             }
             t.commit().expect("kept");
         }
+        let facts = store.begin().facts().to_changes();
         Self {
             store,
             tasks,
             workers: staff,
             keeps,
-            facts: Facts::default(),
+            facts,
             events: Vec::new(),
         }
     }
@@ -223,7 +224,7 @@ impl Contender for Ours {
     }
 
     fn facts(&self) -> usize {
-        self.facts.as_slice().len()
+        self.facts.len()
     }
 
     fn picture(&self) -> Picture {

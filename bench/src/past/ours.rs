@@ -1,24 +1,15 @@
 //! ironweave: a store with its log in memory. It keeps nothing for this, and is asked through its public interface.
 
-use ironweave::{Fact, Seq};
+use ironweave::{FactKind, HistoryEntry, Seq};
 
 use super::{Past, Version};
-use crate::contenders::ironweave as contender;
+use crate::contenders::ironweave::{self as contender, model};
 use crate::work::{Contender, Keeps, Op, Picture};
 
 /// The store, and where its log was when everybody had been made.
 pub struct Ours {
     ours: contender::Ours,
     made: Seq,
-}
-
-/// An unsigned number in CBOR.
-fn number(bytes: &[u8]) -> u64 {
-    match bytes {
-        [small @ 0..24] => u64::from(*small),
-        [_, more @ ..] => more.iter().fold(0, |n, byte| n << 8 | u64::from(*byte)),
-        [] => 0,
-    }
 }
 
 impl Past for Ours {
@@ -52,7 +43,7 @@ impl Past for Ours {
     fn history(&mut self, task: u32) -> usize {
         let task = self.ours.tasks[task as usize];
         let facts = self.ours.store.history(task).expect("the log has it");
-        facts.chunk_by(|a, b| a.seq == b.seq).count()
+        facts.chunk_by(|a, b| a.seq() == b.seq()).count()
     }
 
     fn versions(&mut self, task: u32) -> Vec<Version> {
@@ -65,19 +56,19 @@ impl Past for Ours {
             running: false,
             worker: u32::MAX,
         };
-        let mut version = |facts: &[ironweave::Past]| {
-            last.done = facts[0].seq.saturating_sub(self.made) as usize;
-            for past in facts {
-                match past.fact {
-                    Fact::Set { .. } => last.value = number(past.value.as_ref().expect("a value")),
-                    Fact::Move { to, .. } => last.running = to == 1,
-                    Fact::Link { from, .. } => last.worker = from,
+        let mut version = |entries: &[HistoryEntry<model::Model>]| {
+            last.done = entries[0].seq().saturating_sub(self.made) as usize;
+            for fact in entries.iter().map(|entry| entry.fact()) {
+                match fact.kind() {
+                    FactKind::Set => last.value = fact.value().expect("a number"),
+                    FactKind::Move => last.running = fact.to() == Some("Running"),
+                    FactKind::Link => last.worker = fact.entity().slot(),
                     _ => {}
                 }
             }
             last
         };
-        let events = facts.chunk_by(|a, b| a.seq == b.seq);
+        let events = facts.chunk_by(|a, b| a.seq() == b.seq());
         events.map(&mut version).collect()
     }
 }

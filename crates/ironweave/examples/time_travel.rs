@@ -121,11 +121,12 @@ pub fn run(out: &mut dyn io::Write) -> Result<(), Box<dyn Error>> {
     // The actor and the event of the last change.
     for (release, history) in store.history_of_key::<Release>("api-2")? {
         let last = history.last().expect("it was built");
-        let actor = last.meta.actor().unwrap_or("unknown");
+        let actor = last.meta().actor().unwrap_or("unknown");
         writeln!(
             out,
             "{release}:    {} by {actor} at {}",
-            last.event, last.time
+            last.event(),
+            last.time()
         )?;
     }
 
@@ -150,9 +151,9 @@ pub fn run(out: &mut dyn io::Write) -> Result<(), Box<dyn Error>> {
     store.try_step_with(by(14, "ann"), deploy("api-1"))?;
     assert_eq!(rehearsal.fingerprint(), store.fingerprint());
 
-    while let Some(report) = chat.try_next()? {
-        let actor = report.meta().actor().unwrap_or("unknown").to_owned();
-        for event in report.fired::<Deploy>() {
+    while let Some(record) = chat.try_next()? {
+        let actor = record.meta().actor().unwrap_or("unknown").to_owned();
+        for event in record.events::<Deploy>() {
             writeln!(
                 out,
                 "chat:           {actor} deployed {}",

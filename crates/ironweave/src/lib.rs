@@ -106,23 +106,23 @@ pub use base::time::{ParseTimestampError, Timestamp};
 pub use db::entity::{Any, Ensure, Entity, Handle, Key, Keyed, Place, StateOf};
 pub use db::query::{self, Filter};
 pub use db::{Db, Links, Places, Reader};
-pub use graph::fact::{Fact, Facts};
 pub use graph::key::KeyQuery;
-pub use history::{Past, Report, Reports, When};
+pub use history::{AsOf, HistoryEntry};
 pub use ironweave_macros::model;
 pub use log::TornTail;
 #[cfg(feature = "sqlite")]
 pub use project::sqlite::{ProjectionError, SqliteOptions, SqliteProjection};
-pub use project::{Fold, Projection};
-pub use snapshot::{Changes, Outcome, Snapshot, Snapshots};
+pub use project::{Fold, FoldError, Projection};
+pub use snapshot::{Outcome, Snapshot, Snapshots};
 pub use step::any_event::AnyEvent;
 pub use step::event::{Apply, Bound, Event, Handles, Named, Receipt};
 pub use step::guarded::Guarded;
 pub use step::model::Model;
 pub use step::{Ensured, New, Tx};
 pub use store::{
-    AnyReceipt, Committed, Difference, Durability, FiringView, FrameView, FrameViews, Options,
-    Savepoint, SharedStore, Store, Transaction, VerifyError,
+    AnyReceipt, Changes, Committed, Difference, Durability, Fact, FactEntity, FactIter, FactKind,
+    Facts, Field, Firing, Occupant, Options, Record, RecordedEvent, Records, Savepoint,
+    SharedStore, Store, Transaction, VerifyError,
 };
 pub use subscribe::Subscription;
 #[cfg(feature = "stream")]

@@ -60,6 +60,8 @@ macro_rules! reads {
 reads! {
     /// The state of an entity, if it exists; O(1).
     state(entity: EntityIx, id: Id) -> Option<StateIx>;
+    /// How many slots a type has taken.
+    slots(entity: EntityIx) -> u32;
     /// The id of the entity at a slot.
     id(entity: EntityIx, slot: u32) -> Id;
     /// How many entities of a type there are; O(1).

@@ -1,4 +1,10 @@
 //! Facts: the only way in which state changes.
+//!
+//! These are the facts of the engine: numbers of the schema, with their values in bytes beside them. What a program sees of
+//! them, with names and values, is in `store/record`.
+
+use std::fmt;
+use std::ops::Range;
 
 use minicbor::Decoder;
 
@@ -128,15 +134,8 @@ pub struct Facts {
 }
 
 impl Facts {
-    /// The facts, in the order in which they happened.
-    #[must_use]
-    pub fn as_slice(&self) -> &[Fact] {
-        &self.list
-    }
-
     /// The value of a fact of these, in CBOR; `None` of one that has none.
-    #[must_use]
-    pub fn value_of(&self, fact: &Fact) -> Option<&[u8]> {
+    pub(crate) fn value_of(&self, fact: &Fact) -> Option<&[u8]> {
         match *fact {
             Fact::Set { at, len, .. } | Fact::SetLink { at, len, .. } => {
                 self.bytes.get(at as usize..at as usize + len as usize)
@@ -149,18 +148,25 @@ impl Facts {
         &self.bytes[at as usize..at as usize + len as usize]
     }
 
-    /// Adds others behind these; O(others).
-    pub fn append(&mut self, others: &Self) {
+    /// Appends others; O(others).
+    pub(crate) fn append(&mut self, others: &Self) {
+        self.append_range(others, 0..others.list.len());
+    }
+
+    /// Appends a range of others, with all of their values; O(others).
+    #[inline]
+    pub(crate) fn append_range(&mut self, others: &Self, range: Range<usize>) {
         let (shift, start) = (self.bytes.len() as u32, self.list.len());
         self.bytes.extend_from_slice(&others.bytes);
-        self.list.extend_from_slice(&others.list);
+        self.list
+            .extend_from_slice(others.list.get(range).unwrap_or_default());
         for fact in &mut self.list[start..] {
             fact.shift(shift);
         }
     }
 
-    /// Forgets all of them.
-    pub fn clear(&mut self) {
+    /// Removes all of them.
+    pub(crate) fn clear(&mut self) {
         self.list.clear();
         self.bytes.clear();
     }
@@ -202,36 +208,43 @@ impl Facts {
         }
     }
 
-    /// A fact in words, with the names of the model.
+    /// A fact as text, with the names of the model.
     pub(crate) fn render(&self, fact: Fact, layout: &Layout) -> String {
-        let place = |entity: EntityIx, state: StateIx| {
+        let mut text = String::new();
+        // A `String` refuses nothing.
+        let _ = self.write(fact, layout, &mut text);
+        text
+    }
+
+    /// Writes what [`render`](Self::render) gives.
+    pub(crate) fn write(
+        &self,
+        fact: Fact,
+        layout: &Layout,
+        out: &mut dyn fmt::Write,
+    ) -> fmt::Result {
+        let state = |entity: EntityIx, state: StateIx| {
             &layout.entities[usize::from(entity)].states[usize::from(state)].name
         };
         let name = |entity: EntityIx| &layout.entities[usize::from(entity)].name;
         match fact {
             Fact::Create {
                 entity,
-                state,
+                state: at,
                 slot,
                 generation,
             } => {
-                format!(
-                    "create {}/{slot}.{generation} in {}",
-                    name(entity),
-                    place(entity, state)
-                )
+                let (name, state) = (name(entity), state(entity, at));
+                write!(out, "create {name}/{slot}.{generation} in {state}")
             }
             Fact::Delete {
                 entity,
-                state,
+                state: at,
                 slot,
                 generation,
             } => {
-                format!(
-                    "delete {}/{slot}.{generation} in {}",
-                    name(entity),
-                    place(entity, state)
-                )
+                let (name, state) = (name(entity), state(entity, at));
+                write!(out, "delete {name}/{slot}.{generation} in {state}")
             }
             Fact::Move {
                 entity,
@@ -239,12 +252,8 @@ impl Facts {
                 from,
                 to,
             } => {
-                format!(
-                    "move {}/{slot} {} -> {}",
-                    name(entity),
-                    place(entity, from),
-                    place(entity, to)
-                )
+                let (from, to) = (state(entity, from), state(entity, to));
+                write!(out, "move {}/{slot} {from} -> {to}", name(entity))
             }
             Fact::Set {
                 column,
@@ -253,12 +262,8 @@ impl Facts {
                 len,
             } => {
                 let c = &layout.columns[usize::from(column)];
-                format!(
-                    "set {}/{slot}.{} = {}",
-                    name(c.entity),
-                    c.name,
-                    display(self.value(at, len))
-                )
+                let value = display(self.value(at, len));
+                write!(out, "set {}/{slot}.{} = {value}", name(c.entity), c.name)
             }
             Fact::Link { edge, from, to } | Fact::Unlink { edge, from, to } => {
                 let e = &layout.edges[usize::from(edge)];
@@ -267,11 +272,11 @@ impl Facts {
                 } else {
                     ("unlink", "-=")
                 };
-                format!(
-                    "{verb} {}/{from}.{} {sign} {}/{to}",
-                    name(e.from.entity),
-                    e.from.name,
-                    name(e.to.entity)
+                let (near, far) = (name(e.from.entity), name(e.to.entity));
+                write!(
+                    out,
+                    "{verb} {near}/{from}.{} {sign} {far}/{to}",
+                    e.from.name
                 )
             }
             Fact::SetLink {
@@ -282,12 +287,12 @@ impl Facts {
                 len,
             } => {
                 let e = &layout.edges[usize::from(edge)];
-                format!(
-                    "set {}/{from}.{}[{}/{to}] = {}",
-                    name(e.from.entity),
-                    e.from.name,
-                    name(e.to.entity),
-                    display(self.value(at, len))
+                let (near, far) = (name(e.from.entity), name(e.to.entity));
+                let value = display(self.value(at, len));
+                write!(
+                    out,
+                    "set {near}/{from}.{}[{far}/{to}] = {value}",
+                    e.from.name
                 )
             }
         }

@@ -18,7 +18,7 @@ use crate::store::{Epochs, bad_frame, frame};
 
 /// A point in the past: after a frame of the log, or at a time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum When {
+pub enum AsOf {
     /// After this frame and those before it.
     Seq(Seq),
     /// After the frame that is at this position, and those before it.
@@ -27,25 +27,25 @@ pub enum When {
     Time(Timestamp),
 }
 
-impl From<Seq> for When {
+impl From<Seq> for AsOf {
     fn from(seq: Seq) -> Self {
         Self::Seq(seq)
     }
 }
 
-impl From<Position> for When {
+impl From<Position> for AsOf {
     fn from(position: Position) -> Self {
         Self::Position(position)
     }
 }
 
-impl From<Timestamp> for When {
+impl From<Timestamp> for AsOf {
     fn from(time: Timestamp) -> Self {
         Self::Time(time)
     }
 }
 
-impl When {
+impl AsOf {
     /// Whether what stands there is not later.
     fn includes(self, at: At) -> bool {
         match self {
@@ -67,17 +67,17 @@ pub(super) struct Past<'a> {
 
 impl Past<'_> {
     /// The graph as it was; see [`Store::as_of`](crate::Store::as_of).
-    pub(super) fn as_of(&self, when: When) -> Result<Arc<Version>, ReadError> {
+    pub(super) fn as_of(&self, when: AsOf) -> Result<Arc<Version>, ReadError> {
         self.admit(when)
             .and_then(|when| self.version(when))
             .map_err(|e| e.map_storage(|e| self.view.place(e)))
     }
 
-    fn version(&self, when: When) -> Result<Arc<Version>, ReadError> {
+    fn version(&self, when: AsOf) -> Result<Arc<Version>, ReadError> {
         self.keyframes.want();
         let keyframe = || {
             let found = self.keyframes.last(|version| when.includes(version.at));
-            found.map(|version| (version.at.seq.map(When::Seq) == Some(when), version))
+            found.map(|version| (version.at.seq.map(AsOf::Seq) == Some(when), version))
         };
         let mut found = keyframe();
         if let (None | Some((false, _)), Some(replica)) = (&found, self.replica) {
@@ -96,11 +96,11 @@ impl Past<'_> {
     }
 
     /// Refuses a point that the log has not come to.
-    fn admit(&self, when: When) -> Result<When, ReadError> {
+    fn admit(&self, when: AsOf) -> Result<AsOf, ReadError> {
         match when {
-            When::Seq(seq) => self.view.admit(seq.into()).map(When::Seq),
-            When::Position(position) => self.view.admit(position.into()).map(When::Seq),
-            When::Time(time) => {
+            AsOf::Seq(seq) => self.view.admit(seq.into()).map(AsOf::Seq),
+            AsOf::Position(position) => self.view.admit(position.into()).map(AsOf::Seq),
+            AsOf::Time(time) => {
                 // Transactions with explicit times may be ahead of the clock.
                 let (last, now) = (self.view.time, Timestamp::now());
                 if time <= last.max(now) {
@@ -112,14 +112,14 @@ impl Past<'_> {
     }
 
     /// The version that the log begins at: an empty graph, or the snapshot that the store began at.
-    fn beginning(&self, when: When) -> Result<Arc<Version>, ReadError> {
+    fn beginning(&self, when: AsOf) -> Result<Arc<Version>, ReadError> {
         let view = self.view;
         match &view.base {
             Some(base) if when.includes(base.at) => Ok(Arc::clone(base)),
             Some(base) => Err(match when {
-                When::Seq(seq) => view.unknown(seq),
-                When::Position(position) => view.unknown(position.seq()),
-                When::Time(time) => ReadError::BeforeBeginningAt {
+                AsOf::Seq(seq) => view.unknown(seq),
+                AsOf::Position(position) => view.unknown(position.seq()),
+                AsOf::Time(time) => ReadError::BeforeBeginningAt {
                     time,
                     beginning: base.at.time,
                 },
@@ -138,7 +138,7 @@ impl Past<'_> {
 /// Applies the following frames to a version. Keeps the version that they lead to as a keyframe, and some on the way.
 fn go_on(
     start: Arc<Version>,
-    when: When,
+    when: AsOf,
     frames: Frames<'_>,
     epochs: &Epochs,
     keyframes: &Keyframes,

@@ -12,7 +12,6 @@ use std::collections::hash_map::Entry;
 use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed};
 
 use crate::base::hash::FastMap;
-use crate::base::id::Id;
 use crate::graph::fact::{Fact, Facts};
 use crate::graph::layout::Layout;
 use crate::schema::{ColumnIx, EntityIx};
@@ -238,31 +237,4 @@ impl Sorted {
         let all = self.0[from..].iter().take_while(|(h, _)| *h == hash);
         all.map(|(_, place)| *place).take(most).collect()
     }
-}
-
-/// Which of the facts of a transaction are about an entity, or about the links between two, which are alive in it.
-pub(super) fn about(facts: &[Fact], layout: &Layout, all: &[(EntityIx, Id)]) -> Vec<usize> {
-    let at = |(entity, id): (EntityIx, Id)| Some((entity, id.slot));
-    let meant = |i: &usize| {
-        let touched = facts[*i].touches(layout);
-        match *all {
-            [who] => touched.contains(&at(who)),
-            [a, b] => touched == [at(a), at(b)] || touched == [at(b), at(a)],
-            _ => false,
-        }
-    };
-    let mut found: Vec<usize> = (0..facts.len()).filter(meant).collect();
-    for (entity, id) in all {
-        let who = Some((*entity, id.slot));
-        let ours = |fact: &Fact, generation: u32| {
-            fact.touches(layout)[0] == who && generation == id.generation
-        };
-        let begins = |fact: &Fact| matches!(fact, Fact::Create { generation, .. } if ours(fact, *generation));
-        let ends = |fact: &Fact| matches!(fact, Fact::Delete { generation, .. } if ours(fact, *generation));
-        // Others may have been at its slot in the same transaction, before and after.
-        let from = facts.iter().position(begins).unwrap_or(0);
-        let to = facts.iter().position(ends).unwrap_or(facts.len());
-        found.retain(|i| (from..=to).contains(i));
-    }
-    found
 }

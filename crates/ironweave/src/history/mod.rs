@@ -7,51 +7,104 @@
 mod archive;
 mod as_of;
 mod index;
-mod report;
 mod store;
 mod walk;
 
 use std::fmt;
 use std::sync::Arc;
 
-pub use as_of::When;
-pub(crate) use report::Logged;
-pub use report::{Report, Reports};
+pub use as_of::AsOf;
 
-use crate::base::error::Name;
 use crate::base::meta::Meta;
 use crate::base::position::Seq;
 use crate::base::time::Timestamp;
-use crate::graph::fact::Fact;
+use crate::step::model::Model;
+use crate::store::record::{Fact, Firing, Logged, Record};
 
-/// One fact of the past, with why it is one.
-#[derive(Clone, Debug)]
-pub struct Past {
-    /// Its transaction.
-    pub seq: Seq,
-    /// When that was.
-    pub time: Timestamp,
-    /// What else that said of itself.
-    pub meta: Arc<Meta>,
-    /// The event that it came of.
-    pub event: Name,
-    /// The fact; its numbers are indexes of the schema. What a `Set` or `SetLink` says of bytes means nothing here.
-    pub fact: Fact,
-    /// The value that it speaks of, in CBOR.
-    pub value: Option<Vec<u8>>,
-    /// All of it in words.
-    pub words: String,
+/// A logged fact, with the event and the transaction that caused it.
+pub struct HistoryEntry<M: Model> {
+    record: Record<M>,
+    /// By index in the facts of the record.
+    fact: usize,
 }
 
-impl fmt::Display for Past {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self {
-            seq,
-            time,
-            event,
-            words,
-            ..
-        } = self;
-        write!(f, "{seq} ({time}) {event}: {words}")
+impl<M: Model> Clone for HistoryEntry<M> {
+    fn clone(&self) -> Self {
+        Self {
+            record: self.record.clone(),
+            fact: self.fact,
+        }
     }
+}
+
+impl<M: Model> HistoryEntry<M> {
+    /// The record of the transaction. The entries of one transaction share it.
+    #[must_use]
+    pub fn record(&self) -> &Record<M> {
+        &self.record
+    }
+
+    /// The fact, with its value.
+    #[must_use]
+    pub fn fact(&self) -> Fact<'_> {
+        self.record.facts().at(self.fact)
+    }
+
+    /// The firing that the fact is of, if it is of one.
+    #[must_use]
+    pub fn firing(&self) -> Option<Firing<'_, M>> {
+        // They are in order, and so are their facts.
+        let firings = &self.record.logged().decoded.firings;
+        let index = firings.partition_point(|firing| firing.facts.end <= self.fact);
+        self.record.firings().nth(index)
+    }
+
+    /// The name of the event that led to the fact.
+    #[must_use]
+    pub fn event(&self) -> &str {
+        self.firing().map_or("", |firing| firing.name())
+    }
+
+    /// The sequence of the transaction.
+    #[must_use]
+    pub fn seq(&self) -> Seq {
+        self.record.seq()
+    }
+
+    /// The time of the transaction.
+    #[must_use]
+    pub fn time(&self) -> Timestamp {
+        self.record.time()
+    }
+
+    /// The metadata of the transaction.
+    #[must_use]
+    pub fn meta(&self) -> &Meta {
+        self.record.meta()
+    }
+}
+
+/// The sequence and the time of the transaction, the event and the fact.
+impl<M: Model> fmt::Display for HistoryEntry<M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (seq, time) = (self.seq(), self.time());
+        write!(f, "{seq} ({time}) {}: {}", self.event(), self.fact())
+    }
+}
+
+impl<M: Model> fmt::Debug for HistoryEntry<M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+/// What a history was found in: the records of its transactions, and which of their facts.
+type Found = Vec<(Arc<Logged>, usize)>;
+
+fn entries<M: Model>(found: Found) -> Vec<HistoryEntry<M>> {
+    let entry = |(logged, fact)| HistoryEntry {
+        record: Record::new(logged),
+        fact,
+    };
+    found.into_iter().map(entry).collect()
 }

@@ -1,16 +1,14 @@
 //! The past of a store: what this layer adds to [`Store`] and [`SharedStore`].
 
-use std::ops::{Bound, RangeBounds};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::base::error::ReadError;
-use crate::base::position::{FrameRef, Seq};
 use crate::base::storage_error::StorageError;
 use crate::db::entity::{Entity, Keyed};
 use crate::graph::key::{KeyQuery, parts};
 use crate::history::archive::{Archive, Index};
 use crate::history::as_of::Past as Question;
-use crate::history::{Past, Reports, When};
+use crate::history::{AsOf, HistoryEntry, entries};
 use crate::snapshot::Snapshot;
 use crate::snapshot::replica::Slot;
 use crate::step::model::Model;
@@ -34,27 +32,6 @@ impl Follower for History {
 }
 
 impl<M: Model> Store<M> {
-    /// The transactions of the log whose sequences are in a range, one after the other. As that of a slice, the range ends
-    /// where the log does, at the latest.
-    ///
-    /// # Errors
-    /// Where the log cannot be read; `is_ahead` where the range begins or ends past the end of the log, `InvalidRange`
-    /// where it ends before it begins, `is_before_beginning` before the snapshot that the store began at.
-    pub fn tx_range(
-        &self,
-        range: impl std::ops::RangeBounds<Seq>,
-    ) -> Result<Reports<'_, M>, ReadError> {
-        tx_range(self.view()?, range)
-    }
-
-    /// The transactions after a frame.
-    ///
-    /// # Errors
-    /// Where the log cannot be read; `is_ahead`, `is_other_history` and `is_before_beginning` as of [`Store::locate`].
-    pub fn since(&self, frame: impl Into<FrameRef>) -> Result<Reports<'_, M>, ReadError> {
-        since(self.view()?, frame.into())
-    }
-
     /// All that ever happened to an entity, whether it still exists or not: each fact with its event and its
     /// transaction.
     ///
@@ -67,8 +44,11 @@ impl<M: Model> Store<M> {
     ///
     /// # Errors
     /// Where the log cannot be read.
-    pub fn history<T: Entity<Model = M>>(&self, entity: T) -> Result<Vec<Past>, ReadError> {
-        ask(self, |archive| archive.history(&[(T::INDEX, entity.id())]))
+    pub fn history<T: Entity<Model = M>>(
+        &self,
+        entity: T,
+    ) -> Result<Vec<HistoryEntry<M>>, ReadError> {
+        ask(self, |archive| archive.history(&[(T::INDEX, entity.id())])).map(entries)
     }
 
     /// All that ever happened to the links between two entities, over whatever edges; as [`history`](Store::history), in
@@ -80,10 +60,11 @@ impl<M: Model> Store<M> {
         &self,
         a: A,
         b: B,
-    ) -> Result<Vec<Past>, ReadError> {
+    ) -> Result<Vec<HistoryEntry<M>>, ReadError> {
         ask(self, |archive| {
             archive.history(&[(A::INDEX, a.id()), (B::INDEX, b.id())])
         })
+        .map(entries)
     }
 
     /// All entities that ever had a key, in order of their creation, each with its [`history`](Store::history), and at the
@@ -91,10 +72,11 @@ impl<M: Model> Store<M> {
     ///
     /// # Errors
     /// Where the log cannot be read.
+    #[allow(clippy::type_complexity)] // a list of pairs, which a name of its own would hide
     pub fn history_of_key<T: Keyed<Model = M>>(
         &self,
         key: &(impl KeyQuery<T::Key> + ?Sized),
-    ) -> Result<Vec<(T, Vec<Past>)>, ReadError> {
+    ) -> Result<Vec<(T, Vec<HistoryEntry<M>>)>, ReadError> {
         let key = key.bytes();
         ask(self, |archive| history_of_key(archive, &key))
     }
@@ -154,7 +136,7 @@ impl<M: Model> Store<M> {
     /// Where the log cannot be read; `is_ahead` past the end of the log, and for a time that is later than the clock's and
     /// than the last transaction; `is_other_history` as of [`Store::locate`]; `is_before_beginning` where the store began
     /// at a snapshot and that is before it.
-    pub fn as_of(&self, when: impl Into<When>) -> Result<Snapshot<M>, ReadError> {
+    pub fn as_of(&self, when: impl Into<AsOf>) -> Result<Snapshot<M>, ReadError> {
         let binding = M::binding();
         let slot: &Slot = self.followers.get();
         let past = Question {
@@ -168,28 +150,15 @@ impl<M: Model> Store<M> {
 }
 
 impl<M: Model> SharedStore<M> {
-    /// As [`Store::tx_range`], without blocking writers: what is committed after the call is not in the range.
-    ///
-    /// # Errors
-    /// As [`Store::tx_range`] and [`SharedStore::read`].
-    pub fn tx_range(&self, range: impl RangeBounds<Seq>) -> Result<Reports<'static, M>, ReadError> {
-        tx_range(self.view()?, range)
-    }
-
-    /// As [`Store::since`], without blocking writers: what is committed after the call is not among the transactions.
-    ///
-    /// # Errors
-    /// As [`Store::since`] and [`SharedStore::read`].
-    pub fn since(&self, frame: impl Into<FrameRef>) -> Result<Reports<'static, M>, ReadError> {
-        since(self.view()?, frame.into())
-    }
-
     /// As [`Store::history`], without blocking writers.
     ///
     /// # Errors
     /// As [`Store::history`] and [`SharedStore::read`].
-    pub fn history<T: Entity<Model = M>>(&self, entity: T) -> Result<Vec<Past>, ReadError> {
-        ask_shared(self, |archive| archive.history(&[(T::INDEX, entity.id())]))
+    pub fn history<T: Entity<Model = M>>(
+        &self,
+        entity: T,
+    ) -> Result<Vec<HistoryEntry<M>>, ReadError> {
+        ask_shared(self, |archive| archive.history(&[(T::INDEX, entity.id())])).map(entries)
     }
 
     /// As [`Store::history_between`], without blocking writers.
@@ -200,20 +169,22 @@ impl<M: Model> SharedStore<M> {
         &self,
         a: A,
         b: B,
-    ) -> Result<Vec<Past>, ReadError> {
+    ) -> Result<Vec<HistoryEntry<M>>, ReadError> {
         ask_shared(self, |archive| {
             archive.history(&[(A::INDEX, a.id()), (B::INDEX, b.id())])
         })
+        .map(entries)
     }
 
     /// As [`Store::history_of_key`], without blocking writers.
     ///
     /// # Errors
     /// As [`Store::history`] and [`SharedStore::read`].
+    #[allow(clippy::type_complexity)] // a list of pairs, which a name of its own would hide
     pub fn history_of_key<T: Keyed<Model = M>>(
         &self,
         key: &(impl KeyQuery<T::Key> + ?Sized),
-    ) -> Result<Vec<(T, Vec<Past>)>, ReadError> {
+    ) -> Result<Vec<(T, Vec<HistoryEntry<M>>)>, ReadError> {
         let key = key.bytes();
         ask_shared(self, |archive| history_of_key(archive, &key))
     }
@@ -222,7 +193,7 @@ impl<M: Model> SharedStore<M> {
     ///
     /// # Errors
     /// As [`Store::as_of`] and [`SharedStore::read`].
-    pub fn as_of(&self, when: impl Into<When>) -> Result<Snapshot<M>, ReadError> {
+    pub fn as_of(&self, when: impl Into<AsOf>) -> Result<Snapshot<M>, ReadError> {
         let (keyframes, replica) = self.exclusive(|store| {
             let slot: &Slot = store.followers.get();
             (Arc::clone(slot.keyframes()), slot.get().map(Arc::clone))
@@ -238,30 +209,17 @@ impl<M: Model> SharedStore<M> {
     }
 }
 
-fn tx_range<'s, M: Model>(
-    view: LogView<'s>,
-    range: impl RangeBounds<Seq>,
-) -> Result<Reports<'s, M>, ReadError> {
-    let range = (range.start_bound().cloned(), range.end_bound().cloned());
-    view.admit_range(range)?;
-    Reports::new(view, range)
-}
-
-fn since<M: Model>(view: LogView<'_>, frame: FrameRef) -> Result<Reports<'_, M>, ReadError> {
-    let seq = view.admit(frame)?;
-    Reports::new(view, (Bound::Excluded(seq), Bound::Unbounded))
-}
-
-fn history_of_key<T: Keyed>(
+#[allow(clippy::type_complexity)]
+fn history_of_key<T: Keyed<Model = M>, M: Model>(
     archive: &mut Archive<'_>,
     key: &[u8],
-) -> Result<Vec<(T, Vec<Past>)>, StorageError> {
+) -> Result<Vec<(T, Vec<HistoryEntry<M>>)>, StorageError> {
     let key = match T::KEY.len() {
         1 => vec![key],
         _ => parts(key),
     };
     let had = archive.had_key(T::INDEX, &key)?.into_iter();
-    had.map(|id| Ok((T::from_id(id), archive.history(&[(T::INDEX, id)])?)))
+    had.map(|id| Ok((T::from_id(id), entries(archive.history(&[(T::INDEX, id)])?))))
         .collect()
 }
 

@@ -7,12 +7,13 @@ use crate::base::storage_error::StorageError;
 use crate::graph::Graph;
 use crate::graph::fact::Fact;
 use crate::graph::paged::Paged;
+use crate::history::Found;
 use crate::history::archive::{Archive, Context, Part};
-use crate::history::index::{EARLIER, KeysGiven, Names, about, pair};
-use crate::history::{Logged, Past};
+use crate::history::index::{EARLIER, KeysGiven, Names, pair};
 use crate::log::Frame;
 use crate::schema::EntityIx;
 use crate::store::bad_frame;
+use crate::store::record::{Logged, about};
 
 /// What became of an entity by some segment.
 struct Life {
@@ -92,7 +93,7 @@ impl Archive<'_> {
     }
 
     /// All that is about an entity, or about the links between two.
-    pub(super) fn history(&mut self, all: &[(EntityIx, Id)]) -> Result<Vec<Past>, StorageError> {
+    pub(super) fn history(&mut self, all: &[(EntityIx, Id)]) -> Result<Found, StorageError> {
         let base = self.context.base;
         let mut lives: Vec<Life> = (all.iter())
             .map(|&(entity, id)| Life::new(entity, id, base))
@@ -117,7 +118,7 @@ impl Archive<'_> {
             })?;
             for place in places {
                 let frame = self.frame(&mut part, place)?;
-                self.tell(&frame, all, &mut history)?;
+                self.add(&frame, all, &mut history)?;
             }
             if lives.iter().any(|life| life.now == Now::Over) {
                 break;
@@ -126,38 +127,19 @@ impl Archive<'_> {
         Ok(history)
     }
 
-    /// What a frame says about an entity, or about the links between two.
-    fn tell(
+    /// Adds the facts of a frame that are about an entity, or about the links between two.
+    fn add(
         &self,
         frame: &Frame,
         all: &[(EntityIx, Id)],
-        history: &mut Vec<Past>,
+        history: &mut Found,
     ) -> Result<(), StorageError> {
         let Context { epochs, plan, .. } = self.context;
         let seq = frame.header.seq;
-        let tags = (epochs.at(seq)).ok_or_else(|| bad_frame(seq, "it has no schema"))?;
-        let Logged {
-            decoded, changes, ..
-        } = Logged::read(frame, tags, plan)?;
-        let meta = Arc::new(decoded.meta);
-        for i in about(changes.facts(), &plan.layout, all) {
-            let fact = changes.facts()[i];
-            // Each fact is one of a firing, and they are in order.
-            let firing = decoded.firings.partition_point(|f| f.facts.end <= i);
-            let event = decoded
-                .firings
-                .get(firing)
-                .map_or(0, |f| usize::from(f.event));
-            history.push(Past {
-                seq,
-                time: decoded.time,
-                meta: Arc::clone(&meta),
-                event: Arc::clone(&plan.events[event].name),
-                fact,
-                value: changes.value(fact).map(<[u8]>::to_vec),
-                words: changes.words(fact),
-            });
-        }
+        let tags = (epochs.at(seq)).ok_or_else(|| bad_frame(seq, "no schema precedes it"))?;
+        let logged = Arc::new(Logged::read(frame, tags, plan)?);
+        let found = about(&logged.decoded.facts.list, &plan.layout, all);
+        history.extend(found.into_iter().map(|fact| (Arc::clone(&logged), fact)));
         Ok(())
     }
 

@@ -1,10 +1,10 @@
-//! Tables of a program's own: folded from transactions, and kept in a file between runs.
+//! Tables of a program's own: folded from the records of transactions, and kept in a file between runs.
 //!
 //! The file is the magic, a checksum, a [`Head`] in CBOR and the table in CBOR. It is only ever replaced by a rename of
-//! a synced file, so that the table of before is there until that of now is whole.
+//! a synced file, so that the old table is there until the new one is complete.
 //!
-//! The head has the position of the last transaction in the table. Where the log has no such frame, since it was restored
-//! from a backup or is another one, the table is folded anew.
+//! The head has the position of the last transaction in the table. Where the log has no such frame, because it was
+//! restored from a backup or is another log, the table is folded anew.
 
 use std::fmt;
 use std::fs;
@@ -16,12 +16,12 @@ use serde::{Deserialize, Serialize};
 
 use crate::base::error::ReadError;
 use crate::base::hash::hash_bytes;
-use crate::base::position::Position;
+use crate::base::position::{Position, Seq};
 use crate::base::storage_error::{StorageError, StorageFailure};
-use crate::history::Report;
 use crate::log::disk::Disk;
 use crate::step::model::Model;
 use crate::store::Store;
+use crate::store::record::Record;
 use crate::subscribe::Subscription;
 use crate::value;
 use crate::value::item::raw_item;
@@ -34,8 +34,11 @@ const CHECKED: usize = 16;
 
 /// A table that is folded from the transactions of a store.
 ///
-/// It must come out the same whenever it is folded: no clock, no chance.
+/// Folding must be deterministic: it must not read a clock or a source of random numbers.
 pub trait Fold<M: Model>: Default + Serialize + DeserializeOwned {
+    /// Why a transaction cannot be folded. A fold that fails only where the log cannot be read uses [`StorageError`].
+    type Error: std::error::Error + Send + Sync + 'static;
+
     /// The version of the code: raise it with every change of what the table is or of how it is folded. A table that was
     /// kept by another version is folded anew, from the first transaction on.
     const VERSION: u32;
@@ -43,16 +46,63 @@ pub trait Fold<M: Model>: Default + Serialize + DeserializeOwned {
     /// Takes in the next transaction.
     ///
     /// # Errors
-    /// Those of [`Report::fired`].
-    fn fold(&mut self, report: &Report<M>) -> Result<(), StorageError>;
+    /// Whatever keeps it from being folded. The caller of [`Projection::catch_up`] gets it as [`FoldError::Fold`].
+    fn fold(&mut self, record: &Record<M>) -> Result<(), Self::Error>;
 }
 
-/// A table and how far it is. It can be sent to another thread, if the table can.
+/// Why a [`Projection`] could not go on.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum FoldError<E> {
+    /// The log could not be read.
+    Log(StorageError),
+    /// [`Fold::fold`] returned an error. The transaction may be in the table in part, so the table has to be projected
+    /// anew.
+    Fold {
+        /// The sequence of the transaction.
+        seq: Seq,
+        /// The error of the fold.
+        error: E,
+    },
+    /// An earlier transaction could not be folded; see [`FoldError::Fold`].
+    Incomplete,
+}
+
+impl<E> From<StorageError> for FoldError<E> {
+    fn from(e: StorageError) -> Self {
+        Self::Log(e)
+    }
+}
+
+impl<E: fmt::Display> fmt::Display for FoldError<E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Log(e) => e.fmt(f),
+            Self::Fold { seq, error } => write!(f, "transaction {seq} cannot be folded: {error}"),
+            Self::Incomplete => f.write_str(INCOMPLETE),
+        }
+    }
+}
+
+impl<E: std::error::Error + 'static> std::error::Error for FoldError<E> {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Log(e) => std::error::Error::source(e),
+            Self::Fold { error, .. } => Some(error),
+            Self::Incomplete => None,
+        }
+    }
+}
+
+const INCOMPLETE: &str =
+    "the table is incomplete, since an earlier transaction could not be folded; project it again";
+
+/// A table with the position up to which transactions are in it. It can be sent to another thread if the table can.
 ///
 /// ```
 /// # mod doc { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/doc/lamps.rs")); } use doc::lamps;
 /// use ironweave::prelude::*;
-/// use ironweave::{Fold, Report};
+/// use ironweave::{Fold, Record};
 /// use lamps::{Lit, Model};
 ///
 /// /// How often each lamp was lit.
@@ -61,9 +111,10 @@ pub trait Fold<M: Model>: Default + Serialize + DeserializeOwned {
 ///
 /// impl Fold<Model> for Lights {
 ///     const VERSION: u32 = 1;
+///     type Error = StorageError;
 ///
-///     fn fold(&mut self, report: &Report<Model>) -> Result<(), StorageError> {
-///         for lit in report.fired::<Lit>() {
+///     fn fold(&mut self, record: &Record<Model>) -> Result<(), StorageError> {
+///         for lit in record.events::<Lit>() {
 ///             *self.0.entry(lit?.lamp.key().clone()).or_default() += 1;
 ///         }
 ///         Ok(())
@@ -86,9 +137,9 @@ pub struct Projection<M: Model, T> {
     position: Option<Position>,
     subscription: Subscription<M>,
     path: Option<PathBuf>,
-    /// A transaction is in it by half.
-    broken: bool,
-    /// Why what the file has was not gone on with.
+    /// Whether a transaction is in it in part.
+    incomplete: bool,
+    /// Why the table in the file was not used.
     anew: Option<StorageError>,
 }
 
@@ -188,7 +239,7 @@ impl<M: Model> Store<M> {
             }
             .map_err(ReadError::into_storage)?,
             path: path.map(Path::to_owned),
-            broken: false,
+            incomplete: false,
             anew,
         })
     }
@@ -208,73 +259,72 @@ impl<M: Model, T: Fold<M>> Projection<M, T> {
         &self.table
     }
 
-    /// Where the last transaction in it is; `None` before the first.
+    /// The position of the last transaction in it; `None` before the first.
     pub fn position(&self) -> Option<Position> {
         self.position
     }
 
-    /// Why the table that the file had was not gone on with, if so: `is_version` for one of another version of the code,
+    /// Why the table in the file was not used, if there was one: `is_version` for one of another version of the code,
     /// `is_replaced` for one of transactions that this log does not have.
     pub fn folded_anew(&self) -> Option<&StorageError> {
         self.anew.as_ref()
     }
 
-    /// How many frames there are that are not in it yet.
+    /// How many frames of the log are not in it yet.
     pub fn lag(&self) -> u64 {
         self.subscription.lag()
     }
 
-    /// Takes in all transactions that there are; how many. After each, `progress` is told how many frames are left.
+    /// Takes in all transactions that there are, and returns how many. After each, `progress` is called with the number
+    /// of frames that are left.
     ///
     /// # Errors
-    /// Where the log cannot be read, or the table cannot be folded: then it is not whole, and has to be projected anew.
-    pub fn catch_up(&mut self, mut progress: impl FnMut(u64)) -> Result<u64, StorageError> {
+    /// [`FoldError::Log`] where the log cannot be read; it can be tried again. [`FoldError::Fold`] where the table refuses
+    /// a transaction: then the table is incomplete, and has to be projected anew.
+    pub fn catch_up(&mut self, mut progress: impl FnMut(u64)) -> Result<u64, FoldError<T::Error>> {
         let mut taken = 0;
-        while let Some(report) = self.subscription.try_next()? {
-            self.take(&report)?;
+        while let Some(record) = self.subscription.try_next()? {
+            self.take(&record)?;
             taken += 1;
             progress(self.subscription.lag());
         }
         Ok(taken)
     }
 
-    /// Waits for the next transaction and takes it in; `false` where there will be none, since the store is dropped.
+    /// Waits for the next transaction and takes it in. Returns `false` if there will be none, since the store was dropped.
     ///
     /// # Errors
     /// As [`catch_up`](Self::catch_up).
-    pub fn follow(&mut self) -> Result<bool, StorageError> {
+    pub fn follow(&mut self) -> Result<bool, FoldError<T::Error>> {
         match self.subscription.next() {
-            Some(report) => self.take(&report?).map(|()| true),
+            Some(record) => self.take(&record?).map(|()| true),
             None => Ok(false),
         }
     }
 
-    fn take(&mut self, report: &Report<M>) -> Result<(), StorageError> {
-        self.whole()?;
-        self.broken = true;
-        self.table.fold(report)?;
-        self.broken = false;
-        self.position = Some(report.position());
+    fn take(&mut self, record: &Record<M>) -> Result<(), FoldError<T::Error>> {
+        if self.incomplete {
+            return Err(FoldError::Incomplete);
+        }
+        self.incomplete = true;
+        (self.table.fold(record)).map_err(|error| FoldError::Fold {
+            seq: record.seq(),
+            error,
+        })?;
+        self.incomplete = false;
+        self.position = record.position();
         Ok(())
     }
 
-    fn whole(&self) -> Result<(), StorageError> {
-        if !self.broken {
-            return Ok(());
-        }
-        Err(StorageError::new(
-            StorageFailure::Stopped,
-            "the table is not whole, since a transaction could not be folded; project it again",
-        ))
-    }
-
-    /// Keeps the table in its file, in place of what is there; durable when it returns, and so are the transactions in
-    /// it. O(size of the table). A table in memory is kept nowhere.
+    /// Writes the table to its file, in place of the one that is there. The table and the transactions in it are durable
+    /// when it returns. O(size of the table). A table in memory is written nowhere.
     ///
     /// # Errors
-    /// Where the disk refuses, or the table cannot be written or is not whole; the file is as it was then.
+    /// Where the disk refuses, the table cannot be written, or it is incomplete. The file is unchanged then.
     pub fn save(&self) -> Result<(), StorageError> {
-        self.whole()?;
+        if self.incomplete {
+            return Err(StorageError::new(StorageFailure::Stopped, INCOMPLETE));
+        }
         let Some(path) = &self.path else {
             return Ok(());
         };

@@ -1,7 +1,7 @@
-//! Projections: tables that are folded from the transactions of a store, and can be made anew from them at any time.
+//! Projections: tables that are derived from the transactions of a store, and can be made anew from them at any time.
 
 mod folded;
 #[cfg(feature = "sqlite")]
 pub mod sqlite;
 
-pub use folded::{Fold, Projection};
+pub use folded::{Fold, FoldError, Projection};

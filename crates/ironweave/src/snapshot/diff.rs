@@ -9,8 +9,10 @@ use crate::graph::Graph;
 use crate::graph::fact::{Fact, Facts};
 use crate::graph::paged::Paged;
 use crate::schema::{EdgeIx, EntityIx, Hop, StateIx};
-use crate::snapshot::{Changes, Snapshot};
+use crate::snapshot::Snapshot;
 use crate::step::model::Model;
+use crate::store::record::Changes;
+use crate::store::version::Version;
 
 impl<M: Model> Snapshot<M> {
     /// The facts that lead from this snapshot to another one: entities, states, values and links. Lists are compared
@@ -25,7 +27,7 @@ impl<M: Model> Snapshot<M> {
     /// entity of one has in common with that of the same slot in the other is nothing but the number. So it is where one
     /// is of a frame and the other of what a copy of the log has in place of that frame; snapshots of two copies after
     /// different frames cannot be told from those of one.
-    pub fn diff(&self, to: &Self) -> Result<Changes, ReadError> {
+    pub fn diff(&self, to: &Self) -> Result<Changes<M>, ReadError> {
         let (from, other) = (self.state.lineage, to.state.lineage);
         if from != other {
             return Err(ReadError::OtherStore { this: from, other });
@@ -41,10 +43,9 @@ impl<M: Model> Snapshot<M> {
             b: &to.state.graph,
             facts: Facts::default(),
         };
-        Ok(Changes::new(
-            diff.all(),
-            Arc::clone(&self.state.plan.layout),
-        ))
+        let layout = Arc::clone(&self.state.plan.layout);
+        let after: Arc<Version> = Arc::clone(&to.state);
+        Ok(Changes::new(diff.all(), layout).within(after))
     }
 }
 

@@ -8,7 +8,6 @@
 //! `store.rs` is what this layer adds to the store. Snapshots are clones of its [`replica`]; [`keyframes`] keeps some of
 //! them for questions about the past.
 
-mod changes;
 mod diff;
 pub(crate) mod keyframes;
 pub(crate) mod replica;
@@ -19,7 +18,6 @@ use std::fmt;
 use std::marker::PhantomData;
 use std::sync::Arc;
 
-pub use changes::Changes;
 pub use replica::Snapshots;
 pub use with::Outcome;
 

@@ -1,4 +1,4 @@
-//! What would happen: an event fired on a snapshot, and a store that begins at one.
+//! Speculation: an event that fires on a snapshot, and a store that begins at one.
 
 use std::fmt;
 use std::sync::Arc;
@@ -6,24 +6,26 @@ use std::sync::Arc;
 use crate::base::error::StepError;
 use crate::base::meta::Meta;
 use crate::log::MemoryLog;
-use crate::snapshot::{Changes, Snapshot};
+use crate::snapshot::Snapshot;
 use crate::step::Core;
 use crate::step::any_event::AnyEvent as _;
 use crate::step::bindings::Bindings;
 use crate::step::clock::Clock;
 use crate::step::event::{DynEvent, Event, Receipt};
 use crate::step::model::Model;
+use crate::store::frame::Decoded;
+use crate::store::record::{Logged, Record, Surroundings};
 use crate::store::version::{At, Version};
 use crate::store::{AnyReceipt, Store};
 
-/// What came of an event on a snapshot.
+/// The result of an event that was tried on a snapshot.
 pub struct Outcome<E: Event> {
     /// The snapshot in which it has fired.
     pub snapshot: Snapshot<E::Model>,
-    /// As a store gives it, with the sequence that its transaction would have.
+    /// The receipt that a store would give, with the sequence that its transaction would have.
     pub receipt: Receipt<E>,
-    /// What it changed.
-    pub changes: Changes,
+    /// The record of its transaction. It has the sequence that it would have, and no position, since no log has it.
+    pub record: Record<E::Model>,
 }
 
 impl<E: Event<Bound: fmt::Debug, Created: fmt::Debug>> fmt::Debug for Outcome<E> {
@@ -31,18 +33,18 @@ impl<E: Event<Bound: fmt::Debug, Created: fmt::Debug>> fmt::Debug for Outcome<E>
         f.debug_struct("Outcome")
             .field("snapshot", &self.snapshot)
             .field("receipt", &self.receipt)
-            .field("changes", &self.changes)
+            .field("record", &self.record)
             .finish()
     }
 }
 
 impl Version {
-    /// Fires an event on a clone, as a transaction of its own.
+    /// Fires an event on a clone, in a transaction of its own.
     fn step(
         &self,
         mut meta: Meta,
         event: &dyn DynEvent,
-    ) -> Result<(Arc<Self>, Bindings, Changes), StepError> {
+    ) -> Result<(Arc<Self>, Bindings, Arc<Logged>), StepError> {
         for (frame, _) in meta.take_frames() {
             // Of what was tried there is no position, so that one can be compared with no store's.
             let store = self
@@ -63,28 +65,34 @@ impl Version {
             core.open.clock.set(time);
         }
         core.open.meta = meta;
-        core.open.stop_recording();
         core.paranoid = self.paranoid;
         let plan = &self.plan;
         core.fire(plan, event)?;
         core.open.check_whole()?;
         core.check_invariants(plan)?;
-        let facts = std::mem::take(&mut core.open.journal.facts);
+        let decoded = Decoded::take(&mut core.open);
         core.graph.commit(&mut core.open.journal);
         let names = std::mem::take(&mut core.bindings);
+        let seq = self.at.next();
+        let logged = Logged {
+            seq,
+            position: None,
+            fingerprint: core.graph.fingerprint,
+            plan: Arc::clone(plan),
+            decoded,
+        };
         let state = Self {
             plan: Arc::clone(plan),
             at: At {
-                seq: Some(self.at.next()),
-                time: core.open.clock.now(),
+                seq: Some(seq),
+                time: logged.decoded.time,
                 position: None,
             },
             graph: core.graph,
             paranoid: self.paranoid,
             lineage: self.lineage,
         };
-        let changes = Changes::new(facts, Arc::clone(&plan.layout));
-        Ok((Arc::new(state), names, changes))
+        Ok((Arc::new(state), names, Arc::new(logged)))
     }
 }
 
@@ -96,7 +104,7 @@ impl<M: Model> Snapshot<M> {
     /// this snapshot; for more, pages are copied, as many as the tables are deep.
     ///
     /// # Errors
-    /// Whatever the event is rejected for.
+    /// Whatever the event is rejected for, as [`Store::try_step`].
     pub fn with<E: Event<Model = M>>(&self, event: E) -> Result<Outcome<E>, StepError> {
         self.with_meta(Meta::new(), event)
     }
@@ -112,7 +120,7 @@ impl<M: Model> Snapshot<M> {
         meta: Meta,
         event: E,
     ) -> Result<Outcome<E>, StepError> {
-        let (state, names, changes) = self.state.step(meta, &event)?;
+        let (state, names, logged) = self.state.step(meta, &event)?;
         let receipt = Receipt {
             seq: self.state.at.next(),
             repeated: false,
@@ -120,9 +128,9 @@ impl<M: Model> Snapshot<M> {
             bound: E::bound(&names),
         };
         Ok(Outcome {
+            record: Record::new(logged).within(Some(Arc::clone(&state) as Arc<dyn Surroundings>)),
             snapshot: Self::of(state),
             receipt,
-            changes,
         })
     }
 
@@ -134,16 +142,17 @@ impl<M: Model> Snapshot<M> {
         &self,
         meta: Meta,
         event: &M::Event,
-    ) -> Result<(Self, AnyReceipt, Changes), StepError> {
+    ) -> Result<(Self, AnyReceipt, Record<M>), StepError> {
         let event = event.as_dyn();
-        let (state, names, changes) = self.state.step(meta, event)?;
+        let (state, names, logged) = self.state.step(meta, event)?;
         let receipt = AnyReceipt::new(
             (self.state.at.next(), false),
             event,
             &names,
             &self.state.plan,
         );
-        Ok((Self::of(state), receipt, changes))
+        let record = Record::new(logged).within(Some(Arc::clone(&state) as Arc<dyn Surroundings>));
+        Ok((Self::of(state), receipt, record))
     }
 
     /// A store in memory that begins here: to go on from real data without touching it. Its log begins after this

@@ -16,6 +16,8 @@ use crate::base::time::Timestamp;
 use crate::graph::fact::Facts;
 use crate::schema::Cardinality;
 use crate::step::Core;
+use crate::step::event::FieldReader;
+use crate::step::open::{Firing, OpenTransaction};
 use crate::step::repeat::{Attempt, Keyed, Outcome};
 use crate::store::tags::EventTags;
 pub(crate) use crate::store::tags::Tags;
@@ -32,16 +34,62 @@ pub(crate) struct Decoded {
     pub attempts: Option<Vec<u8>>,
     pub facts: Facts,
     pub firings: Vec<DecodedFiring>,
+    /// What the events were given, one firing after the other.
+    pub bindings: Vec<u8>,
 }
 
 pub(crate) struct DecodedFiring {
     /// Index in this program's schema.
     pub event: u16,
-    /// As logged: a map of fields, or the id that an immediate event bound.
-    pub binding: Vec<u8>,
+    /// Where what it was given lies in the bindings: a map of fields, or the id that an immediate event bound.
+    binding: Range<usize>,
+    /// Its facts.
     pub facts: Range<usize>,
-    /// This program's field for each field tag of the log.
-    pub fields: Arc<[u16]>,
+    /// This program's field for each field tag of the log; none where they are those of this program.
+    fields: Option<Arc<[u16]>>,
+}
+
+impl Decoded {
+    /// What happened in a transaction that no log has, taken from it. Its facts are taken away.
+    pub(crate) fn take(open: &mut OpenTransaction) -> Self {
+        let (mut binding_at, mut facts_at) = (0, 0);
+        let firing = |firing: &Firing| {
+            let (binding, facts) = (firing.binding_end as usize, firing.facts_end as usize);
+            DecodedFiring {
+                event: firing.event,
+                binding: std::mem::replace(&mut binding_at, binding)..binding,
+                facts: std::mem::replace(&mut facts_at, facts)..facts,
+                fields: None,
+            }
+        };
+        Self {
+            time: open.clock.now(),
+            firings: open.firings.iter().map(firing).collect(),
+            meta: std::mem::take(&mut open.meta),
+            names: Vec::new(),
+            attempts: None,
+            facts: std::mem::take(&mut open.journal.facts),
+            bindings: std::mem::take(&mut open.event_bytes),
+        }
+    }
+
+    /// What an event was given, as logged.
+    pub(crate) fn binding(&self, firing: &DecodedFiring) -> &[u8] {
+        self.bindings
+            .get(firing.binding.clone())
+            .unwrap_or_default()
+    }
+
+    /// Reads the fields of an event of the program.
+    pub(crate) fn reader(&self, firing: &DecodedFiring) -> Result<FieldReader<'_>, DecodeError> {
+        let binding = self.binding(firing);
+        if let Some(fields) = &firing.fields {
+            return FieldReader::new(binding, fields);
+        }
+        let n = item::map(&mut Decoder::new(binding))?;
+        let own: Vec<u16> = (0..=u16::MAX).take(n as usize).collect();
+        FieldReader::new(binding, &own)
+    }
 }
 
 /// Writes the open transaction.
@@ -180,6 +228,7 @@ fn read(payload: &[u8], tags: &Tags, facts: Facts, firings: bool) -> Result<Deco
         attempts,
         facts,
         firings: Vec::new(),
+        bindings: Vec::new(),
     };
     // With a key, which names each event of the program has.
     let mut named = decoded.meta.key.is_some().then(Vec::new);
@@ -200,11 +249,13 @@ fn read(payload: &[u8], tags: &Tags, facts: Facts, firings: bool) -> Result<Deco
             named.push(&*event.names);
         }
         if firings {
+            let at = decoded.bindings.len();
+            decoded.bindings.extend_from_slice(binding);
             decoded.firings.push(DecodedFiring {
                 event: event.event,
-                binding: binding.to_vec(),
+                binding: at..decoded.bindings.len(),
                 facts: start..decoded.facts.list.len(),
-                fields: Arc::clone(&event.fields),
+                fields: Some(Arc::clone(&event.fields)),
             });
         }
     }

@@ -9,10 +9,11 @@ pub(crate) mod commit;
 mod cost;
 mod epochs;
 pub(crate) mod frame;
-mod frames;
 mod locate;
 mod open;
 mod options;
+pub(crate) mod record;
+mod records;
 mod repeat;
 mod shadow;
 mod share;
@@ -29,8 +30,12 @@ use std::sync::Arc;
 pub(crate) use backend::Backend;
 pub use commit::Durability;
 pub(crate) use epochs::{Epochs, bad_frame};
-pub use frames::{FiringView, FrameView, FrameViews};
 pub use options::Options;
+pub use record::{
+    Changes, Fact, FactEntity, FactIter, FactKind, Facts, Field, Firing, Occupant, Record,
+    RecordedEvent,
+};
+pub use records::Records;
 pub use share::SharedStore;
 pub use transaction::{AnyReceipt, Committed, Savepoint, Transaction};
 pub use verify::{Difference, VerifyError};

@@ -19,7 +19,6 @@ use crate::base::time::Timestamp;
 use crate::log::{Frame, FrameKind};
 use crate::schema::EventDef;
 use crate::step::bindings::Bindings;
-use crate::step::event::FieldReader;
 use crate::step::repeat::{Attempt, Outcome, Repeat, print};
 use crate::store::bad_frame;
 use crate::store::frame::{self, Decoded, DecodedFiring};
@@ -64,7 +63,7 @@ fn attempts(view: &LogView<'_>, seq: Seq, decoded: &Decoded) -> Result<Vec<Attem
         let n = events_of(decoded, events);
         for _ in 0..n {
             let (firing, outcome) = next()?;
-            let reader = FieldReader::new(&firing.binding, &firing.fields).map_err(bad)?;
+            let reader = decoded.reader(firing).map_err(bad)?;
             all.push(Attempt {
                 print: print(&view.plan, firing.event, &reader),
                 outcome,

@@ -8,10 +8,10 @@ use std::sync::Arc;
 use crate::graph::column::ColumnType;
 use crate::graph::storage::Flat;
 use crate::graph::{Graph, Journal};
-use crate::step::event::{FieldReader, FieldWriter};
+use crate::step::event::FieldWriter;
 use crate::step::plan::Plan;
 use crate::step::{Core, flat};
-use crate::store::frame::{self, DecodedFiring, Tags};
+use crate::store::frame::{self, Decoded, DecodedFiring, Tags};
 
 /// See the module.
 pub(super) struct Shadow {
@@ -73,7 +73,7 @@ impl Shadow {
     ) -> Result<(), String> {
         let decoded = frame::decode(payload, tags).map_err(|e| e.to_string())?;
         for firing in &decoded.firings {
-            read_back(plan, firing)?;
+            read_back(plan, &decoded, firing)?;
         }
         for fact in &decoded.facts.list {
             (self.graph.apply(&mut self.journal, *fact, &decoded.facts))
@@ -96,21 +96,20 @@ impl Shadow {
 }
 
 /// An error where an event of the program does not come back as it was written.
-fn read_back(plan: &Plan, firing: &DecodedFiring) -> Result<(), String> {
+fn read_back(plan: &Plan, decoded: &Decoded, firing: &DecodedFiring) -> Result<(), String> {
     let Some(decode) = plan.types[usize::from(firing.event)].decode else {
         return Ok(());
     };
     let name = &plan.events[usize::from(firing.event)].name;
-    let event = FieldReader::new(&firing.binding, &firing.fields).and_then(|r| decode(&r));
+    let fields = plan.layout.schema.events[usize::from(firing.event)]
+        .fields
+        .len();
+    let event = decoded.reader(firing).and_then(|r| decode(&r));
     let event = event.map_err(|e| format!("event {name}: {e}"))?;
     let mut bytes = Vec::new();
-    crate::base::cbor::head(
-        &mut bytes,
-        crate::base::cbor::MAP,
-        firing.fields.len() as u64,
-    );
+    crate::base::cbor::head(&mut bytes, crate::base::cbor::MAP, fields as u64);
     event.encode(&mut FieldWriter::new(&mut bytes));
-    if bytes == firing.binding {
+    if bytes == decoded.binding(firing) {
         Ok(())
     } else {
         Err(format!("event {name} is read as another one"))

@@ -10,7 +10,6 @@ use crate::base::position::{Position, Seq};
 use crate::base::time::Timestamp;
 use crate::db::Db;
 use crate::graph::GraphRef;
-use crate::graph::fact::Facts;
 use crate::schema::EntityIx;
 use crate::step::any_event::AnyEvent as _;
 use crate::step::bindings::Bindings;
@@ -19,7 +18,7 @@ use crate::step::flat;
 use crate::step::model::Model;
 use crate::step::plan::Plan;
 use crate::step::repeat::{Keyed, Repeat};
-use crate::store::Store;
+use crate::store::{Facts, Store};
 
 /// An open transaction. Dropped without a commit, or by a panic, it takes back everything that it did.
 ///
@@ -202,10 +201,12 @@ impl<'a, M: Model> Transaction<'a, M> {
         Ok((*next, false, &core.bindings))
     }
 
-    /// The facts of the transaction so far.
+    /// The facts of the events that were applied so far.
     #[must_use]
-    pub fn facts(&self) -> &Facts {
-        &self.store.core.open.journal.facts
+    #[inline]
+    pub fn facts(&self) -> Facts<'_, M> {
+        let Store { core, plan, .. } = &*self.store;
+        Facts::new(&core.open.journal.facts, &plan.layout)
     }
 
     /// Marks this point of the transaction, for [`rollback_to`](Transaction::rollback_to). O(1).

@@ -9,7 +9,6 @@ use crate::base::time::Timestamp;
 use crate::graph::column::ColumnType;
 use crate::graph::fact::Facts;
 use crate::log::FrameKind;
-use crate::step::event::FieldReader;
 use crate::step::plan::Plan;
 use crate::step::{Core, flat};
 use crate::store::bad_frame;
@@ -178,7 +177,7 @@ fn refire(core: &mut Core, plan: &Plan, decoded: &Decoded) -> Result<(), (String
             continue;
         };
         let failed = |today: String| (name(plan, firing.event), "it fired".to_owned(), today);
-        let event = FieldReader::new(&firing.binding, &firing.fields).and_then(|r| decode(&r));
+        let event = decoded.reader(firing).and_then(|r| decode(&r));
         let event = event.map_err(|e| failed(format!("it cannot be read: {e}")))?;
         core.fire_unguarded(plan, &*event)
             .map_err(|e| failed(e.to_string()))?;

@@ -18,13 +18,13 @@ use crate::base::notifier::Notifier;
 use crate::base::position::Seq;
 use crate::base::position::{FrameRef, Position};
 use crate::base::storage_error::StorageError;
-use crate::history::Logged;
 use crate::log::cursor::Cursors;
 use crate::log::{Flush, Frame, FrameHeader, FrameKind, Frames, ReadLog as _, ReadOnlyLog};
 use crate::step::model::Model;
 use crate::step::plan::Plan;
 use crate::store::commit::{Acknowledged, Commit, Follower};
 use crate::store::frame::Tags;
+use crate::store::record::Logged;
 use crate::store::{Store, bad_frame};
 
 /// How many frames it keeps of a log on disk.
@@ -332,7 +332,7 @@ impl FeedReader {
     /// Goes on to the next frame.
     pub(super) fn advance(&mut self) {
         if let Some(peeked) = self.peeked.take() {
-            self.position = Some(peeked.position);
+            self.position = peeked.position;
         }
         self.next += 1;
         if !self.holds {

@@ -3,8 +3,8 @@
 use crate::base::id::Id;
 use crate::graph::fact::Fact;
 use crate::graph::layout::Layout;
-use crate::history::Logged;
 use crate::schema::{EdgeIx, EntityIx, EventIx, StateIx};
+use crate::store::record::Logged;
 
 /// Takes what one of its parts takes; all, where it has none.
 #[derive(Default)]
@@ -47,7 +47,7 @@ impl Filter {
 
     /// Whether it takes a transaction. It must be shown all, in order.
     pub(super) fn takes(&mut self, logged: &Logged, layout: &Layout) -> bool {
-        let facts = logged.changes.facts();
+        let facts = &*logged.decoded.facts.list;
         let mut about = false;
         for watched in &mut self.entities {
             for fact in facts {

@@ -1,8 +1,8 @@
-//! Subscriptions: each transaction as a report, one after the other, first those that were and then those that come.
+//! Subscriptions: the records of a store's transactions in order, first those in the log and then new ones as they commit.
 //!
 //! A [`Subscription`] is an iterator on any thread. The writer hands each transaction to the [`feed`], which keeps
-//! the last ones; a subscription that is further back reads the log on its own thread until it has caught up. So a slow
-//! subscription never blocks the writer, and there is neither gap nor repeat. `store.rs` is what this layer adds to the
+//! the last ones. A subscription that is further behind reads the log on its own thread until it has caught up. So a slow
+//! subscription never blocks the writer, and it gets every transaction once. `store.rs` is what this layer adds to the
 //! store.
 
 pub(crate) mod feed;
@@ -11,6 +11,7 @@ mod store;
 #[cfg(feature = "stream")]
 pub(crate) mod stream;
 
+use std::any::Any;
 use std::fmt;
 use std::marker::PhantomData;
 use std::sync::Arc;
@@ -21,19 +22,22 @@ use crate::base::position::Seq;
 use crate::base::position::{FrameRef, Position};
 use crate::base::storage_error::StorageError;
 use crate::db::entity::{Entity, Place};
-use crate::history::{Logged, Report};
+use crate::schema::EntityIx;
+use crate::snapshot::Snapshot;
 use crate::step::Core;
 use crate::step::event::Event;
 use crate::step::model::Model;
 use crate::store::bad_frame;
+use crate::store::record::{Logged, Record, Surroundings};
 use crate::store::version::{At, Version};
 use crate::subscribe::feed::{FeedReader, Wait};
 use crate::subscribe::filter::Filter;
 
 /// The transactions of a store from a sequence on, in order, each once. It can be sent to another thread.
 ///
-/// As an iterator it waits for what is to come, and ends when the store is dropped and all has been told. What it gives is
-/// as durable as the store promises. After an error it tries again from the same place.
+/// As an iterator it waits for transactions to come, and ends when the store is dropped and all were delivered. A
+/// transaction is delivered once it is as durable as the store promises. After an error it tries again from the same
+/// place.
 ///
 /// ```
 /// # mod doc { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/doc/lamps.rs")); } use doc::lamps;
@@ -43,40 +47,40 @@ use crate::subscribe::filter::Filter;
 /// let mut store = Store::<lamps::Model>::memory();
 /// store.step(Lit { lamp: "hall".into() });
 /// let all = store.subscribe(0)?.event::<Lit>();
-/// let told = std::thread::spawn(move || {
-///     all.map(|report| report.map(|r| r.seq())).collect::<Result<Vec<_>, _>>()
+/// let seqs = std::thread::spawn(move || {
+///     all.map(|record| record.map(|r| r.seq())).collect::<Result<Vec<_>, _>>()
 /// });
 /// store.step(Lit { lamp: "kitchen".into() });
 /// drop(store);
-/// assert_eq!(told.join().expect("no panic")?, [1, 2]);
+/// assert_eq!(seqs.join().expect("no panic")?, [1, 2]);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub struct Subscription<M: Model> {
     reader: FeedReader,
     filter: Filter,
-    /// Where the last report that was given leads, if somebody wants to know.
+    /// The graph after the last transaction, where records are delivered with the graphs around them.
     graph: Option<Arc<Version>>,
-    /// Under which name it goes on another time.
+    /// The name under which it can be resumed.
     name: Option<String>,
     model: PhantomData<fn() -> M>,
 }
 
 impl<M: Model> Subscription<M> {
-    /// Only transactions that are about an entity, or fit another of its filters.
+    /// Restricts it to transactions that are about an entity, or that match another of its filters.
     #[must_use]
     pub fn entity<T: Entity<Model = M>>(mut self, entity: T) -> Self {
         self.filter.entity(T::INDEX, entity.id());
         self
     }
 
-    /// Only transactions in which an entity came into a place or left it, or that fit another of its filters.
+    /// Restricts it to transactions in which an entity entered a place or left it, or that match another of its filters.
     #[must_use]
     pub fn place<T: Entity<Model = M>, S: Place<T>>(mut self) -> Self {
         self.filter.place(T::INDEX, S::STATES);
         self
     }
 
-    /// Only transactions that changed links of an edge, or that fit another of its filters. The edge is named by the
+    /// Restricts it to transactions that changed links of an edge, or that match another of its filters. The edge is named by the
     /// field at either of its ends.
     ///
     /// # Errors
@@ -96,14 +100,14 @@ impl<M: Model> Subscription<M> {
         Ok(self)
     }
 
-    /// Only transactions in which an event fired, or that fit another of its filters.
+    /// Restricts it to transactions in which an event fired, or that match another of its filters.
     #[must_use]
     pub fn event<E: Event<Model = M>>(mut self) -> Self {
         self.filter.event(E::INDEX);
         self
     }
 
-    /// How many frames there are that it has not looked at.
+    /// How many frames of the log it has not looked at.
     #[must_use]
     pub fn lag(&self) -> u64 {
         self.reader.lag()
@@ -127,28 +131,28 @@ impl<M: Model> Subscription<M> {
         self.reader.sync_to(seq)
     }
 
-    /// From now on, keeps what it has told until it is released.
+    /// From now on, keeps what it has delivered until it is released.
     #[cfg(feature = "sqlite")]
     pub(crate) fn hold(mut self) -> Self {
         self.reader.hold();
         self
     }
 
-    /// Lets go of what it has told.
+    /// Releases what it has delivered.
     #[cfg(feature = "sqlite")]
     pub(crate) fn release(&self) {
         self.reader.release();
     }
 
-    /// Goes back to a frame that it holds, to tell it again.
+    /// Goes back to a frame that it holds, to deliver it again.
     #[cfg(feature = "sqlite")]
     pub(crate) fn go_back(&mut self, to: Seq) {
         self.reader.go_back(to);
     }
 
-    /// Says that all up to a frame is done with, for the next [`Store::subscribe_as`] of this name. Durable when it
+    /// Acknowledges all transactions up to a frame, for the next [`Store::subscribe_as`] of this name. Durable when it
     /// returns, whatever the durability of the store, and so are the frames up to that one: a power cut leaves no cursor
-    /// ahead of its log. That takes a sync or two, so that it need not be for each report.
+    /// ahead of its log. That takes a sync or two, so it need not be done for each record.
     ///
     /// # Errors
     /// Where the disk refuses. `is_ahead` and `is_other_history` where the log has no such frame, as
@@ -160,23 +164,23 @@ impl<M: Model> Subscription<M> {
         }
     }
 
-    /// The next report, if it is there already.
+    /// The next record, if it is there already.
     ///
     /// # Errors
     /// Where the log cannot be read.
-    pub fn try_next(&mut self) -> Result<Option<Report<M>>, StorageError> {
-        self.report(Wait::Never)
+    pub fn try_next(&mut self) -> Result<Option<Record<M>>, StorageError> {
+        self.record(Wait::Never)
     }
 
-    /// The next report, if it comes in time; [`Duration::MAX`] is as long as it takes.
+    /// The next record, if it comes in time; [`Duration::MAX`] is as long as it takes.
     ///
     /// # Errors
     /// Where the log cannot be read.
-    pub fn next_within(&mut self, timeout: Duration) -> Result<Option<Report<M>>, StorageError> {
-        self.report(Wait::within(timeout))
+    pub fn next_within(&mut self, timeout: Duration) -> Result<Option<Record<M>>, StorageError> {
+        self.record(Wait::within(timeout))
     }
 
-    fn report(&mut self, wait: Wait) -> Result<Option<Report<M>>, StorageError> {
+    fn record(&mut self, wait: Wait) -> Result<Option<Record<M>>, StorageError> {
         loop {
             let Some(logged) = self.reader.peek(wait)? else {
                 return Ok(None);
@@ -186,13 +190,50 @@ impl<M: Model> Subscription<M> {
                 None => None,
             };
             self.reader.advance();
-            self.graph = graphs.as_ref().map(|(_, after)| Arc::clone(after));
+            if let Some((_, after)) = &graphs {
+                self.graph = Some(Arc::clone(after));
+            }
             if self.filter.takes(&logged, &self.reader.plan().layout) {
-                let plan = Arc::clone(self.reader.plan());
-                let behind = self.reader.lag();
-                return Ok(Some(Report::new(logged, plan).told(behind, graphs)));
+                let graphs = graphs.map(|(before, after)| -> Arc<dyn Surroundings> {
+                    Arc::new(Graphs { before, after })
+                });
+                let record = Record::new(logged).delivered(self.reader.lag());
+                return Ok(Some(record.within(graphs)));
             }
         }
+    }
+}
+
+/// The graphs before and after a transaction.
+struct Graphs {
+    before: Arc<Version>,
+    after: Arc<Version>,
+}
+
+impl Surroundings for Graphs {
+    fn generation(&self, entity: EntityIx, slot: u32) -> Option<u32> {
+        self.after.generation(entity, slot)
+    }
+}
+
+impl<M: Model> Record<M> {
+    fn graphs(&self) -> Option<&Graphs> {
+        let surroundings: &dyn Any = self.surroundings()?;
+        surroundings.downcast_ref()
+    }
+
+    /// The graph before it, where its subscription is of [`Store::subscribe_after`].
+    #[must_use]
+    pub fn before(&self) -> Option<Snapshot<M>> {
+        self.graphs()
+            .map(|graphs| Snapshot::of(Arc::clone(&graphs.before)))
+    }
+
+    /// The graph after it, where its subscription is of [`Store::subscribe_after`].
+    #[must_use]
+    pub fn after(&self) -> Option<Snapshot<M>> {
+        self.graphs()
+            .map(|graphs| Snapshot::of(Arc::clone(&graphs.after)))
     }
 }
 
@@ -202,10 +243,10 @@ impl Version {
         (self.at.seq, self.graph.fingerprint) == (other.at.seq, other.graph.fingerprint)
     }
 
-    /// The one that a transaction leads to.
+    /// The state that a transaction leads to.
     fn after(&self, logged: &Logged) -> Result<Arc<Self>, StorageError> {
         let mut core = Core::new(self.graph.fork());
-        core.replay(logged.changes.raw(), logged.fingerprint)
+        core.replay(&logged.decoded.facts, logged.fingerprint)
             .map_err(|e| bad_frame(logged.seq, e))?;
         Ok(Arc::new(Self {
             plan: Arc::clone(&self.plan),
@@ -213,7 +254,7 @@ impl Version {
             at: At {
                 seq: Some(logged.seq),
                 time: logged.decoded.time,
-                position: Some(logged.position),
+                position: logged.position,
             },
             paranoid: self.paranoid,
             lineage: self.lineage,
@@ -222,10 +263,10 @@ impl Version {
 }
 
 impl<M: Model> Iterator for Subscription<M> {
-    type Item = Result<Report<M>, StorageError>;
+    type Item = Result<Record<M>, StorageError>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        self.report(Wait::Long).transpose()
+        self.record(Wait::Long).transpose()
     }
 }
 

@@ -44,10 +44,11 @@ impl<M: Model> Store<M> {
     ///
     /// let mut store = Store::<lamps::Model>::memory();
     /// store.step(Bought {});
-    /// let first = store.subscribe(0)?.try_next()?.expect("it is there").position();
+    /// let first = store.subscribe(0)?.try_next()?.expect("it is there");
+    /// let position = first.position().expect("it comes from the log");
     /// let second = store.step(Bought {}).seq;
-    /// let next = store.subscribe_since(first)?.try_next()?;
-    /// assert_eq!(next.map(|report| report.seq()), Some(second));
+    /// let next = store.subscribe_since(position)?.try_next()?;
+    /// assert_eq!(next.map(|record| record.seq()), Some(second));
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     ///
@@ -62,10 +63,10 @@ impl<M: Model> Store<M> {
         listen(self, seq.saturating_add(1))
     }
 
-    /// The transactions after a snapshot, each with the snapshots before and after it; see [`Report::after`].
+    /// The transactions after a snapshot, each with the snapshots before and after it; see [`Record::after`](crate::Record::after).
     ///
     /// # Errors
-    /// As [`subscribe_since`](Store::subscribe_since); `is_other_history` of a snapshot that [`Snapshot::with`] gave.
+    /// As [`subscribe_since`](Store::subscribe_since), and `is_other_history` of a snapshot that [`Snapshot::with`] gave.
     pub fn subscribe_after(&self, snapshot: Snapshot<M>) -> Result<Subscription<M>, ReadError> {
         let mut subscription = match (snapshot.position(), &self.base) {
             (Some(position), _) if self.is_of(position) => self.subscribe_since(position)?,

@@ -1,7 +1,7 @@
 //! Subscriptions as async streams, for any runtime; behind the feature `stream`.
 //!
-//! A subscription waits in a thread of its own, since what it waits for, the log and its syncs, knows nothing of
-//! wakers; the stream is the other end of a short queue.
+//! A subscription waits in a thread of its own, since the log and its syncs, for which it waits, know nothing of wakers.
+//! The stream is the other end of a short queue.
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -13,15 +13,15 @@ use std::thread;
 use futures_core::Stream;
 
 use crate::base::storage_error::{StorageError, StorageFailure};
-use crate::history::Report;
 use crate::step::model::Model;
+use crate::store::record::Record;
 use crate::subscribe::Subscription;
 
-/// How many reports wait at most for who reads the stream. Who is further behind reads the log.
+/// How many records are queued at most for the reader of the stream. A reader that is further behind reads the log.
 const WAITING_MAX: usize = 64;
 
-/// The reports of a [`Subscription`] as an async stream, in order, each once. It ends when the store is dropped and all
-/// has been told; after an error it tries again from the same place.
+/// The records of a [`Subscription`] as an async stream, in order, each once. It ends when the store is dropped and all
+/// records were delivered. After an error it tries again from the same place.
 ///
 /// ```
 /// # mod doc { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/doc/lamps.rs")); } use doc::lamps;
@@ -46,16 +46,16 @@ impl<M: Model> fmt::Debug for SubscriptionStream<M> {
 
 struct Queue<M: Model> {
     state: Mutex<State<M>>,
-    /// Somebody has taken a report, or is gone.
+    /// A record was taken, or the stream was dropped.
     room: Condvar,
 }
 
 struct State<M: Model> {
-    reports: VecDeque<Result<Report<M>, StorageError>>,
+    records: VecDeque<Result<Record<M>, StorageError>>,
     waker: Option<Waker>,
-    /// There will be no more.
+    /// No more records will come.
     ended: bool,
-    /// Nobody reads any more.
+    /// The stream was dropped.
     dropped: bool,
 }
 
@@ -65,16 +65,16 @@ impl<M: Model> Queue<M> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Hands a report over once there is room; whether anybody reads still.
-    fn push(&self, report: Result<Report<M>, StorageError>) -> bool {
+    /// Hands a record over once there is room. Returns whether the stream is still there.
+    fn push(&self, record: Result<Record<M>, StorageError>) -> bool {
         let mut state = self.lock();
-        while state.reports.len() >= WAITING_MAX && !state.dropped {
+        while state.records.len() >= WAITING_MAX && !state.dropped {
             state = self
                 .room
                 .wait(state)
                 .unwrap_or_else(PoisonError::into_inner);
         }
-        state.reports.push_back(report);
+        state.records.push_back(record);
         let (waker, dropped) = (state.waker.take(), state.dropped);
         drop(state);
         waker.into_iter().for_each(Waker::wake);
@@ -99,7 +99,7 @@ impl<M: Model> Subscription<M> {
     pub fn into_stream(self) -> Result<SubscriptionStream<M>, StorageError> {
         let queue = Arc::new(Queue {
             state: Mutex::new(State {
-                reports: VecDeque::new(),
+                records: VecDeque::new(),
                 waker: None,
                 ended: false,
                 dropped: false,
@@ -109,8 +109,8 @@ impl<M: Model> Subscription<M> {
         let to = Arc::clone(&queue);
         let thread = thread::Builder::new().name("subscription".to_owned());
         let started = thread.spawn(move || {
-            for report in self {
-                if !to.push(report) {
+            for record in self {
+                if !to.push(record) {
                     return;
                 }
             }
@@ -128,15 +128,15 @@ impl<M: Model> Subscription<M> {
 }
 
 impl<M: Model> Stream for SubscriptionStream<M> {
-    type Item = Result<Report<M>, StorageError>;
+    type Item = Result<Record<M>, StorageError>;
 
     fn poll_next(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let mut state = self.queue.lock();
-        match state.reports.pop_front() {
-            Some(report) => {
+        match state.records.pop_front() {
+            Some(record) => {
                 drop(state);
                 self.queue.room.notify_one();
-                Poll::Ready(Some(report))
+                Poll::Ready(Some(record))
             }
             None if state.ended => Poll::Ready(None),
             None => {

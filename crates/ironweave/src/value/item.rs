@@ -8,6 +8,7 @@ use std::fmt::Write as _;
 
 use minicbor::Decoder;
 use minicbor::data::Type;
+use serde::ser::{Error as _, Serialize, SerializeMap as _, SerializeSeq as _, Serializer};
 
 use crate::value::{DEPTH_READ_MAX, DecodeError};
 
@@ -183,6 +184,100 @@ fn too_deep() -> DecodeError {
     DecodeError::new(format_args!(
         "a value is nested deeper than {DEPTH_MAX} levels"
     ))
+}
+
+/// An item for a serializer, as what it is in CBOR: for values whose types are not known.
+///
+/// A tag is passed over, but for a big number of at most 128 bits, which is a number. A key of a map that is no text,
+/// number or truth value is given as text, since JSON has no other keys.
+pub(crate) struct Item<'b>(pub &'b [u8]);
+
+impl Serialize for Item<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut d = Decoder::new(self.0);
+        let wrong = |e: DecodeError| S::Error::custom(e);
+        let cbor = |e: minicbor::decode::Error| S::Error::custom(e);
+        match d.datatype().map_err(cbor)? {
+            Type::Bool => serializer.serialize_bool(d.bool().map_err(cbor)?),
+            Type::U8 | Type::U16 | Type::U32 | Type::U64 => {
+                serializer.serialize_u64(d.u64().map_err(cbor)?)
+            }
+            Type::I8 | Type::I16 | Type::I32 | Type::I64 => {
+                serializer.serialize_i64(d.i64().map_err(cbor)?)
+            }
+            Type::Int => serializer.serialize_i128(d.int().map_err(cbor)?.into()),
+            Type::F16 => serializer.serialize_f32(d.f16().map_err(cbor)?),
+            Type::F32 => serializer.serialize_f32(d.f32().map_err(cbor)?),
+            Type::F64 => serializer.serialize_f64(d.f64().map_err(cbor)?),
+            Type::String => serializer.serialize_str(d.str().map_err(cbor)?),
+            Type::StringIndef => {
+                let pieces = d.str_iter().map_err(cbor)?;
+                let whole: String = pieces.collect::<Result<_, _>>().map_err(cbor)?;
+                serializer.serialize_str(&whole)
+            }
+            Type::Bytes => serializer.serialize_bytes(d.bytes().map_err(cbor)?),
+            Type::BytesIndef => {
+                let pieces = d.bytes_iter().map_err(cbor)?;
+                let whole: Vec<&[u8]> = pieces.collect::<Result<_, _>>().map_err(cbor)?;
+                serializer.serialize_bytes(&whole.concat())
+            }
+            Type::Array | Type::ArrayIndef => {
+                let n = d.array().map_err(cbor)?;
+                let mut list = serializer.serialize_seq(n.and_then(|n| usize::try_from(n).ok()))?;
+                let mut i = 0;
+                while more(&mut d, n, i).map_err(wrong)? {
+                    list.serialize_element(&Item(raw_item(&mut d).map_err(wrong)?))?;
+                    i += 1;
+                }
+                list.end()
+            }
+            Type::Map | Type::MapIndef => {
+                let n = d.map().map_err(cbor)?;
+                let mut map = serializer.serialize_map(n.and_then(|n| usize::try_from(n).ok()))?;
+                let mut i = 0;
+                while more(&mut d, n, i).map_err(wrong)? {
+                    let key = raw_item(&mut d).map_err(wrong)?;
+                    match key.first().map(|first| first >> 5) {
+                        Some(0 | 1 | TEXT) => map.serialize_key(&Item(key))?,
+                        _ => map.serialize_key(&display(key))?,
+                    }
+                    map.serialize_value(&Item(raw_item(&mut d).map_err(wrong)?))?;
+                    i += 1;
+                }
+                map.end()
+            }
+            Type::Tag => {
+                let tag = d.tag().map_err(cbor)?.as_u64();
+                let inner = raw_item(&mut d).map_err(wrong)?;
+                match big(tag, inner) {
+                    Some(Ok(n)) => serializer.serialize_u128(n),
+                    Some(Err(n)) => serializer.serialize_i128(n),
+                    None => Item(inner).serialize(serializer),
+                }
+            }
+            _ => serializer.serialize_unit(),
+        }
+    }
+}
+
+/// Whether an array or map has more items; a break is passed.
+fn more(d: &mut Decoder<'_>, n: Option<u64>, i: u64) -> Result<bool, DecodeError> {
+    match n {
+        Some(n) => Ok(i < n),
+        None if d.datatype()? == Type::Break => Ok(false),
+        None => Ok(true),
+    }
+}
+
+/// A big number: one that is not negative, or one that is.
+fn big(tag: u64, item: &[u8]) -> Option<Result<u128, i128>> {
+    let bytes = Decoder::new(item).bytes().ok().filter(|b| b.len() <= 16)?;
+    let n = bytes.iter().fold(0, |n, byte| n << 8 | u128::from(*byte));
+    match tag {
+        2 => Some(Ok(n)),
+        3 => i128::try_from(n).ok().map(|n| Err(-1 - n)),
+        _ => None,
+    }
 }
 
 /// A value in the diagnostic notation of RFC 8949, for people, on one line.

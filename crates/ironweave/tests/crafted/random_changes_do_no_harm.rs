@@ -157,9 +157,10 @@ fn exercise<M: Model>(store: &Store<M>) {
     let _ = store.verify();
     if let Ok(frames) = store.frames(0) {
         for frame in frames.flatten() {
-            frame.firings.iter().for_each(|firing| {
+            frame.firings().for_each(|firing| {
                 let _ = firing.to_string();
             });
+            let _ = serde_json::to_string(&frame);
         }
     }
     let _ = store.since(0).map(|reports| reports.flatten().count());

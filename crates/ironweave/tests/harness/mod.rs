@@ -112,9 +112,9 @@ pub fn logged_facts<M: Model>(store: &Store<M>) -> Vec<String> {
     frames
         .map(|frame| frame.expect("the log can be read"))
         .flat_map(|frame| {
-            let facts = frame.firings.into_iter().flat_map(|firing| firing.facts);
+            let facts = frame.facts().iter();
             facts
-                .map(|fact| format!("{}: {fact}", frame.seq))
+                .map(|fact| format!("{}: {fact}", frame.seq()))
                 .collect::<Vec<_>>()
         })
         .collect()

@@ -46,8 +46,8 @@ pub fn frames<M: ironweave::Model>(
     }
     for frame in store.frames(0)? {
         let frame = frame?;
-        write!(text, "frame {} {}", frame.seq, frame.time)?;
-        let meta = &frame.meta;
+        write!(text, "frame {} {}", frame.seq(), frame.time())?;
+        let meta = frame.meta();
         for (name, value) in [
             ("actor", meta.actor()),
             ("correlation", meta.correlation()),
@@ -61,7 +61,7 @@ pub fn frames<M: ironweave::Model>(
             write!(text, " causation {seq}")?;
         }
         writeln!(text)?;
-        for firing in &frame.firings {
+        for firing in frame.firings() {
             writeln!(text, "    {firing}")?;
         }
     }
@@ -69,11 +69,15 @@ pub fn frames<M: ironweave::Model>(
 }
 
 /// A history, with the bytes of its values.
-pub fn past(what: &dyn std::fmt::Display, facts: &[ironweave::Past], text: &mut String) {
+pub fn past<M: ironweave::Model>(
+    what: &dyn std::fmt::Display,
+    entries: &[ironweave::HistoryEntry<M>],
+    text: &mut String,
+) {
     let _ = writeln!(text, "history of {what}");
-    for past in facts {
-        let value = past.value.as_deref().unwrap_or_default();
+    for entry in entries {
+        let value = entry.fact().encoded().unwrap_or_default();
         let hex: String = value.iter().map(|b| format!("{b:02x}")).collect();
-        let _ = writeln!(text, "    {past} [{hex}]");
+        let _ = writeln!(text, "    {entry} [{hex}]");
     }
 }

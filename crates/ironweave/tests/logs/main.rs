@@ -120,9 +120,9 @@ fn a_log_with_each_construct_is_opened_checked_and_continued() {
     let noted = store
         .tx_range(23..=23)
         .expect("the log can be read")
-        .flat_map(|report| {
-            let report = report.expect("the log can be read");
-            report.fired::<Noted>().collect::<Vec<_>>()
+        .flat_map(|record| {
+            let record = record.expect("the log can be read");
+            record.events::<Noted>().collect::<Vec<_>>()
         })
         .next()
         .expect("one fired")
@@ -185,7 +185,7 @@ fn a_log_of_several_segments_is_opened_and_its_subscription_continues() {
     assert_eq!(store.seq(), Some(15));
     sound(&store, 15);
     let mut named = store.subscribe_as("reader-1").expect("its cursor is there");
-    let next = named.next().expect("there are more").expect("a report");
+    let next = named.next().expect("there are more").expect("a record");
     assert_eq!(next.seq(), 6);
     drop(named);
     for balance in 0..9 {

@@ -25,7 +25,7 @@ fn a_leaked_transaction_never_joins_the_next() {
         assert_eq!(Some(receipt.seq), seq.map(|seq| seq + 1));
         // It has not consumed its idempotency key, and its metadata is not that of the next transaction.
         let frame = store.frames(receipt.seq).unwrap().next().unwrap().unwrap();
-        assert_eq!((frame.meta, frame.firings.len()), (Meta::new(), 1));
+        assert_eq!((frame.meta(), frame.firings().len()), (&Meta::new(), 1));
         let again = store.try_step_with(meta, Opened { number: 3 }).unwrap();
         assert!(!again.repeated);
         std::mem::forget(store.begin());

@@ -4,7 +4,7 @@ use std::fmt::Debug;
 
 use ironweave::plumbing;
 use ironweave::schema::{Cardinality, Hop, IndexKind, Schema};
-use ironweave::{Db, Entity, Handle as _, Id, Past, Store, Timestamp};
+use ironweave::{Db, Entity, Handle as _, HistoryEntry, Id, Store, Timestamp};
 
 use crate::entities::{Ent, OfKey, St, key_kind, keyed};
 use crate::model::{Model, id};
@@ -103,7 +103,7 @@ pub fn history(
     store: &Store<Model>,
     entity: u16,
     who: Id,
-) -> Result<Vec<Past>, ironweave::ReadError> {
+) -> Result<Vec<HistoryEntry<Model>>, ironweave::ReadError> {
     entity!(entity, T => store.history(<T as ironweave::Handle>::from_id(who)))
 }
 

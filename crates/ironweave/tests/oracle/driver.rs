@@ -296,15 +296,10 @@ impl Run<'_> {
             .map_err(|e| ("frames", e.to_string()))?;
         let frame = frames.last().ok_or(("frames", "no frame".to_owned()))?;
         let frame = frame.map_err(|e| ("frames", e.to_string()))?;
-        let found: Vec<(String, Option<String>)> = (frame.firings.iter())
+        let found: Vec<(String, Option<String>)> = (frame.firings())
             .map(|f| {
-                (
-                    f.event.clone(),
-                    f.fields
-                        .first()
-                        .filter(|_| f.immediate)
-                        .map(|f| f.1.clone()),
-                )
+                let on = f.fields().first().map(ToString::to_string);
+                (f.name().to_owned(), on.filter(|_| f.is_immediate()))
             })
             .collect();
         let expected: Vec<(String, Option<String>)> = (firings.iter())

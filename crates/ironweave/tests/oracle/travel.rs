@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use ironweave::schema::Schema;
-use ironweave::{Changes, Fact, Id, Meta, Past, Seq, Snapshot, Store, Timestamp};
+use ironweave::{Changes, Fact, FactKind, Id, Meta, Seq, Snapshot, Store, Timestamp};
 
 use crate::compare::{Wrong, compare, history, same};
 use crate::fingerprint::{Salts, cbor};
@@ -140,8 +140,8 @@ impl Sets {
     }
 
     /// Applies a fact, strictly.
-    fn apply(&mut self, schema: &Schema, changes: &Changes, fact: Fact) -> Option<()> {
-        let value = changes.value(fact).map(<[u8]>::to_vec);
+    fn apply(&mut self, schema: &Schema, fact: Fact<'_>) -> Option<()> {
+        let value = fact.encoded().map(<[u8]>::to_vec);
         let linked: BTreeSet<(u16, u32)> = (self.links.keys())
             .flat_map(|(edge, from, to)| {
                 let def = &schema.edges[usize::from(*edge)];
@@ -150,63 +150,76 @@ impl Sets {
             .collect();
         let there =
             |sets: &Self, entity: u16, slot: u32| sets.entities.contains_key(&(entity, slot));
-        match fact {
-            Fact::Create {
-                entity,
-                state,
-                slot,
-                generation,
-            } => {
-                let before = self.entities.insert((entity, slot), (generation, state));
+        let entity = entity_of(schema, fact.entity().type_name())?;
+        let slot = fact.entity().slot();
+        let states = &schema.entities[usize::from(entity)].states;
+        let state = |name: Option<&str>| {
+            let found = states.iter().position(|s| Some(&*s.name) == name)?;
+            u8::try_from(found).ok()
+        };
+        let edge = || {
+            let is = |e: &ironweave::schema::EdgeDef| {
+                e.from.entity == entity && Some(&*e.from.name) == fact.field()
+            };
+            let found = schema.edges.iter().position(is)?;
+            Some((u16::try_from(found).ok()?, slot, fact.other()?.slot()))
+        };
+        match fact.kind() {
+            FactKind::Create => {
+                let generation = fact.entity().id()?.generation();
+                let now = (generation, state(fact.to())?);
+                let before = self.entities.insert((entity, slot), now);
                 before.is_none().then_some(())?;
             }
-            Fact::Delete {
-                entity,
-                state,
-                slot,
-                generation,
-            } => {
+            FactKind::Delete => {
                 let gone = self.entities.remove(&(entity, slot))?;
-                let fits = gone == (generation, state) && !linked.contains(&(entity, slot));
+                let then = (fact.entity().id()?.generation(), state(fact.from())?);
+                let fits = gone == then && !linked.contains(&(entity, slot));
                 let of = |c: u16| schema.columns[usize::from(c)].entity;
                 self.values
                     .retain(|(c, s), _| of(*c) != entity || *s != slot);
                 fits.then_some(())?;
             }
-            Fact::Move {
-                entity,
-                slot,
-                from,
-                to,
-            } => {
-                let who = self.entities.get_mut(&(entity, slot))?;
-                (who.1 == from && from != to).then_some(())?;
-                who.1 = to;
+            FactKind::Move => {
+                let (from, to) = (state(fact.from())?, state(fact.to())?);
+                let now = self.entities.get_mut(&(entity, slot))?;
+                (now.1 == from && from != to).then_some(())?;
+                now.1 = to;
                 let left = |c: u16| {
                     let c = &schema.columns[usize::from(c)];
                     c.entity == entity && c.state == Some(from)
                 };
                 self.values.retain(|(c, s), _| !left(*c) || *s != slot);
             }
-            Fact::Set { column, slot, .. } => {
-                let def = &schema.columns[usize::from(column)];
-                let state = self.entities.get(&(def.entity, slot))?.1;
+            FactKind::Set => {
+                let of_state = fact.data_of();
+                let is = |c: &ironweave::schema::ColumnDef| {
+                    let state = |s: u8| states.get(usize::from(s)).map(|s| &*s.name);
+                    c.entity == entity
+                        && Some(&*c.name) == fact.field()
+                        && c.state.and_then(state) == of_state
+                };
+                let column = schema.columns.iter().position(is)?;
+                let def = &schema.columns[column];
+                let state = self.entities.get(&(entity, slot))?.1;
                 def.state.is_none_or(|s| s == state).then_some(())?;
+                let column = u16::try_from(column).ok()?;
                 let before = self.values.insert((column, slot), value.clone()?);
                 // What says nothing new is no difference.
                 (before != value).then_some(())?;
             }
-            Fact::Link { edge, from, to } => {
+            FactKind::Link => {
+                let (edge, from, to) = edge()?;
                 let def = &schema.edges[usize::from(edge)];
                 let ends = there(self, def.from.entity, from) && there(self, def.to.entity, to);
                 let before = self.links.insert((edge, from, to), None);
                 (ends && before.is_none()).then_some(())?;
             }
-            Fact::Unlink { edge, from, to } => {
-                self.links.remove(&(edge, from, to))?;
+            FactKind::Unlink => {
+                self.links.remove(&edge()?)?;
             }
-            Fact::SetLink { edge, from, to, .. } => {
-                let link = self.links.get_mut(&(edge, from, to))?;
+            FactKind::SetLink => {
+                let link = self.links.get_mut(&edge()?)?;
                 (*link != value).then_some(())?;
                 *link = value;
             }
@@ -215,12 +228,18 @@ impl Sets {
     }
 }
 
+/// The index of an entity type.
+fn entity_of(schema: &Schema, name: &str) -> Option<u16> {
+    let found = schema.entities.iter().position(|e| e.name == name)?;
+    u16::try_from(found).ok()
+}
+
 /// Compares what changes make of one world with another.
-fn leads(changes: &Changes, schema: &Schema, from: &World, to: &World) -> Result<(), Wrong> {
+fn leads(changes: &Changes<Model>, schema: &Schema, from: &World, to: &World) -> Result<(), Wrong> {
     let mut sets = Sets::of(schema, from);
     for fact in changes.facts() {
-        let words = || format!("of {changes:?}: {}", changes.words(*fact));
-        sets.apply(schema, changes, *fact).ok_or_else(words)?;
+        let text = || format!("of {changes:?}: {fact}");
+        sets.apply(schema, fact).ok_or_else(text)?;
     }
     same(&sets, &Sets::of(schema, to), || format!("{changes:?}"))
 }
@@ -228,53 +247,37 @@ fn leads(changes: &Changes, schema: &Schema, from: &World, to: &World) -> Result
 /// Compares the histories of the entities of a type with the facts of all transactions, searched from one end to the
 /// other.
 fn histories(store: &Store<Model>, schema: &Schema, entity: u16) -> Result<(), Wrong> {
-    fn told(e: impl std::fmt::Display) -> String {
+    fn text(e: impl std::fmt::Display) -> String {
         e.to_string()
     }
-    let mut expected: BTreeMap<Id, Vec<(Seq, Fact)>> = BTreeMap::new();
+    let mut expected: BTreeMap<Id, Vec<(Seq, String)>> = BTreeMap::new();
     let mut here: BTreeMap<u32, u32> = BTreeMap::new();
-    for report in store.tx_range(..).map_err(told)? {
-        let report = report.map_err(told)?;
-        for fact in report.changes().facts() {
-            if let Fact::Create {
-                entity: e,
-                slot,
-                generation,
-                ..
-            } = *fact
-                && e == entity
+    for record in store.tx_range(..).map_err(text)? {
+        let record = record.map_err(text)?;
+        for fact in record.facts() {
+            let is =
+                |e: &ironweave::FactEntity<'_>| entity_of(schema, e.type_name()) == Some(entity);
+            if fact.kind() == FactKind::Create
+                && let Some(id) = Some(fact.entity()).filter(is).and_then(|e| e.id())
             {
-                here.insert(slot, generation);
+                here.insert(id.slot(), id.generation());
             }
-            let ends = |edge: u16, from: u32, to: u32| {
-                let def = &schema.edges[usize::from(edge)];
-                vec![(def.from.entity, from), (def.to.entity, to)]
-            };
-            let touched = match *fact {
-                Fact::Create { entity, slot, .. }
-                | Fact::Delete { entity, slot, .. }
-                | Fact::Move { entity, slot, .. } => vec![(entity, slot)],
-                Fact::Set { column, slot, .. } => {
-                    vec![(schema.columns[usize::from(column)].entity, slot)]
-                }
-                Fact::Link { edge, from, to }
-                | Fact::Unlink { edge, from, to }
-                | Fact::SetLink { edge, from, to, .. } => ends(edge, from, to),
-            };
-            let slots: BTreeSet<u32> = (touched.into_iter())
-                .filter(|(e, _)| *e == entity)
-                .map(|(_, slot)| slot)
-                .collect();
+            let touched = [Some(fact.entity()), fact.other()];
+            let touched = touched.into_iter().flatten().filter(is);
+            let slots: BTreeSet<u32> = touched.map(|e| e.slot()).collect();
             for slot in slots {
                 let who = id(slot, here[&slot]);
-                expected.entry(who).or_default().push((report.seq(), *fact));
+                let line = (record.seq(), fact.to_string());
+                expected.entry(who).or_default().push(line);
             }
         }
     }
     // As many as make up for the time.
     for (who, facts) in expected.iter().take(12) {
-        let found: Vec<Past> = history(store, entity, *who).map_err(told)?;
-        let found: Vec<(Seq, Fact)> = found.iter().map(|p| (p.seq, p.fact)).collect();
+        let found = history(store, entity, *who).map_err(text)?;
+        let found: Vec<(Seq, String)> = (found.iter())
+            .map(|entry| (entry.seq(), entry.fact().to_string()))
+            .collect();
         same(&found, facts, || format!("the history of {entity}/{who}"))?;
     }
     Ok(())

@@ -113,13 +113,12 @@ fn of_two_enabled_immediate_events_the_one_declared_first_fires() {
         .expect("a frame")
         .expect("read");
     let fired: Vec<(&str, bool)> = last
-        .firings
-        .iter()
-        .map(|f| (f.event.as_str(), f.immediate))
+        .firings()
+        .map(|f| (f.name(), f.is_immediate()))
         .collect();
     assert_eq!(fired, [("Kicked", false), ("CaughtAtOnce", true)]);
     assert_eq!(
-        last.firings[1].to_string(),
+        last.firings().nth(1).expect("two fired").to_string(),
         "CaughtAtOnce { ball: Ball/1.1 } => move Ball/1 Left -> Caught"
     );
 }

@@ -41,7 +41,7 @@ fn a_transaction_has_one_time() {
     t.commit().expect("the transaction commits");
     let mut frames = store.frames(1).expect("readable");
     let frame = frames.next().expect("one").expect("whole");
-    assert_eq!(frame.time, time);
+    assert_eq!(frame.time(), time);
     drop(frames);
     assert!(store.begin().time() > time, "the next has its own");
 }

@@ -33,7 +33,7 @@ fn a_rejected_event_leaves_its_transaction_unchanged() {
             .last()
             .expect("a frame")
             .expect("read")
-            .firings
+            .firings()
             .len(),
         2
     );
@@ -51,7 +51,7 @@ fn a_transaction_without_events_writes_no_frame() {
 #[test]
 fn an_open_transaction_shows_its_facts() {
     let mut store = Pool::paranoid();
-    let mut all = ironweave::Facts::default();
+    let mut all = store.begin().facts().to_changes();
     for name in ["ann", "eve"] {
         let mut t = store.begin();
         t.apply(Hired {
@@ -61,11 +61,9 @@ fn an_open_transaction_shows_its_facts() {
         all.append(t.facts());
         t.commit().expect("the transaction commits");
     }
-    assert!(store.begin().facts().as_slice().is_empty());
+    assert!(store.begin().facts().is_empty());
     // Each worker is created and named. A text in CBOR is a byte for its length and its letters.
-    let values: Vec<&[u8]> = (all.as_slice().iter())
-        .filter_map(|f| all.value_of(f))
-        .collect();
+    let values: Vec<&[u8]> = all.facts().iter().filter_map(|f| f.encoded()).collect();
     assert_eq!(values, [b"\x63ann", b"\x63eve"]);
-    assert_eq!(all.as_slice().len(), 4);
+    assert_eq!(all.len(), 4);
 }

@@ -6,7 +6,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::thread;
 
 use ironweave::prelude::*;
-use ironweave::{FrameViews, Report, Reports, Seq, Snapshots, Subscription};
+use ironweave::{Record, Records, Seq, Snapshots, Subscription};
 
 use crate::accounts::*;
 use crate::harness::{assert_sound, temp_dir, unsynced};
@@ -19,12 +19,11 @@ fn stores_and_what_reads_them_cross_threads() {
     handle::<SharedStore<Model>>();
     handle::<Snapshot<Model>>();
     handle::<Snapshots<Model>>();
-    handle::<Report<Model>>();
+    handle::<Record<Model>>();
     shared::<Store<Model>>();
     sent::<Subscription<Model>>();
     sent::<Transaction<'_, Model>>();
-    sent::<Reports<'_, Model>>();
-    sent::<FrameViews<'_, Model>>();
+    sent::<Records<'_, Model>>();
 }
 
 #[test]

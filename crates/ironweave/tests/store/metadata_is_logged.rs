@@ -28,7 +28,7 @@ fn metadata_is_in_the_log_and_in_values() {
         .expect("a log")
         .map(Result::unwrap)
         .collect();
-    assert_eq!(frames[1].meta, meta);
-    assert_eq!(frames[1].time, closed.at(&store));
+    assert_eq!(*frames[1].meta(), meta);
+    assert_eq!(frames[1].time(), closed.at(&store));
     assert_sound(&store);
 }

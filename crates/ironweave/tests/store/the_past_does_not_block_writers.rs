@@ -108,19 +108,19 @@ fn a_writer_steps_while_verify_fires_the_events_again() {
 #[test]
 fn a_writer_steps_between_two_transactions_of_an_iteration() {
     for (store, _, seq, _dir) in stores() {
-        let (mut reports, mut all) = (store.since(0).unwrap(), store.tx_range(..).unwrap());
+        let (mut records, mut all) = (store.since(0).unwrap(), store.tx_range(..).unwrap());
         let mut frames = store.frames(0).unwrap();
         let mut seen = Vec::new();
         for number in 10.. {
-            let (Some(report), Some(frame)) = (reports.next(), frames.next()) else {
+            let (Some(record), Some(frame)) = (records.next(), frames.next()) else {
                 break;
             };
             assert_eq!(
                 all.next().unwrap().unwrap().seq(),
-                report.as_ref().unwrap().seq()
+                record.as_ref().unwrap().seq()
             );
-            assert_eq!(frame.unwrap().seq, report.as_ref().unwrap().seq());
-            seen.push(report.unwrap().seq());
+            assert_eq!(frame.unwrap().seq(), record.as_ref().unwrap().seq());
+            seen.push(record.unwrap().seq());
             store.step(mounted(number));
         }
         // It ends where the log ended when it began.
@@ -133,11 +133,11 @@ fn a_writer_steps_between_two_transactions_of_an_iteration() {
 #[test]
 fn an_iteration_outlives_the_store() {
     for (store, _, _, _dir) in stores() {
-        let reports = store.since(0).unwrap();
+        let records = store.since(0).unwrap();
         store.close().unwrap();
         assert_eq!(
-            reports
-                .map(|report| report.unwrap().seq())
+            records
+                .map(|record| record.unwrap().seq())
                 .collect::<Vec<_>>(),
             [1, 2, 3, 4]
         );

@@ -5,7 +5,7 @@ pub use model::*;
 use std::path::Path;
 
 use ironweave::prelude::*;
-use ironweave::{Report, Subscription};
+use ironweave::{Record, Subscription};
 
 use crate::harness::unsynced;
 
@@ -226,8 +226,8 @@ pub fn on_disk(dir: &Path) -> Store<Model> {
     options.open(dir).expect("the store opens")
 }
 
-/// The transactions that a subscription reports without waiting.
-pub fn told(subscription: &mut Subscription<Model>) -> Vec<Report<Model>> {
+/// The records that a subscription delivers without waiting.
+pub fn told(subscription: &mut Subscription<Model>) -> Vec<Record<Model>> {
     let next = || subscription.try_next().expect("the log can be read");
     std::iter::from_fn(next).collect()
 }

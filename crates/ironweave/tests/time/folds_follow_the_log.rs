@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::fs;
 
 use ironweave::prelude::*;
-use ironweave::{Fold, Report};
+use ironweave::{Fold, FoldError, Record};
 use serde::{Deserialize, Serialize};
 
 use crate::bank::{self, Bank, Founded, Opened, Transferred};
@@ -29,14 +29,15 @@ struct Delicate(u64);
 
 impl Fold<bank::Model> for Transfers {
     const VERSION: u32 = 1;
+    type Error = StorageError;
 
-    fn fold(&mut self, report: &Report<bank::Model>) -> Result<(), StorageError> {
+    fn fold(&mut self, record: &Record<bank::Model>) -> Result<(), StorageError> {
         self.folded += 1;
-        for founded in report.fired::<Founded>() {
+        for founded in record.events::<Founded>() {
             self.by_bank.insert(founded?.name, 0);
         }
         // There is one bank.
-        for _ in report.fired::<Transferred>() {
+        for _ in record.events::<Transferred>() {
             *self.by_bank.values_mut().next().expect("a bank") += 1;
         }
         Ok(())
@@ -45,23 +46,38 @@ impl Fold<bank::Model> for Transfers {
 
 impl Fold<bank::Model> for Doubled {
     const VERSION: u32 = 2;
+    type Error = StorageError;
 
-    fn fold(&mut self, report: &Report<bank::Model>) -> Result<(), StorageError> {
-        self.0 += 2 * report.fired::<Transferred>().count() as u64;
+    fn fold(&mut self, record: &Record<bank::Model>) -> Result<(), StorageError> {
+        self.0 += 2 * record.events::<Transferred>().count() as u64;
         Ok(())
     }
 }
 
+/// Why [`Delicate`] refuses a transaction.
+#[derive(Debug, PartialEq, Eq)]
+struct TooMuch {
+    account: u64,
+}
+
+impl std::fmt::Display for TooMuch {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "account {} is too much", self.account)
+    }
+}
+
+impl std::error::Error for TooMuch {}
+
 impl Fold<bank::Model> for Delicate {
     const VERSION: u32 = 1;
+    type Error = TooMuch;
 
-    fn fold(&mut self, report: &Report<bank::Model>) -> Result<(), StorageError> {
+    fn fold(&mut self, record: &Record<bank::Model>) -> Result<(), TooMuch> {
         self.0 += 1;
-        match report.fired::<Opened>().next() {
-            Some(_) => Err(StorageError::new(
-                ironweave::StorageFailure::Io,
-                "it is too much",
-            )),
+        match record.events::<Opened>().flatten().next() {
+            Some(opened) => Err(TooMuch {
+                account: opened.number,
+            }),
             None => Ok(()),
         }
     }
@@ -164,7 +180,8 @@ fn new_code_rebuilds_a_table_and_keeps_the_old_one_until_the_new_one_is_complete
     struct Other(String);
     impl Fold<bank::Model> for Other {
         const VERSION: u32 = 2;
-        fn fold(&mut self, _: &Report<bank::Model>) -> Result<(), StorageError> {
+        type Error = StorageError;
+        fn fold(&mut self, _: &Record<bank::Model>) -> Result<(), StorageError> {
             Ok(())
         }
     }
@@ -229,13 +246,14 @@ fn a_table_with_half_a_transaction_is_neither_saved_nor_continued() {
     let mut table = store
         .project_into::<Delicate>(&path)
         .expect("the table is new");
-    let e = table.catch_up(|_| {}).expect_err("it cannot be folded");
-    assert!(e.to_string().contains("too much"), "{e}");
-    let e = table.catch_up(|_| {}).expect_err("it is not whole");
-    assert!(
-        e.is_stopped() && e.to_string().contains("project it again"),
-        "{e}"
-    );
+    // The caller gets the error of the fold as it is.
+    match table.catch_up(|_| {}) {
+        Err(FoldError::Fold { seq: 2, error }) => assert_eq!(error, TooMuch { account: 0 }),
+        other => panic!("{other:?}"),
+    }
+    let e = table.catch_up(|_| {}).expect_err("it is incomplete");
+    assert!(matches!(e, FoldError::Incomplete), "{e}");
+    assert!(e.to_string().contains("project it again"), "{e}");
     assert!(table.save().is_err_and(|e| e.is_stopped()));
     assert!(!path.exists());
 }

@@ -39,7 +39,8 @@ fn of_two_decisions_in_one_transaction_the_second_sees_the_first() {
         .expect("the account is open");
     t.commit().expect("both are committed");
     let history = store.history(account).expect("the log can be read");
-    let last: Vec<&str> = history.iter().rev().take(3).map(|p| &*p.words).collect();
+    let last = history.iter().rev().take(3);
+    let last: Vec<String> = last.map(|entry| entry.fact().to_string()).collect();
     let expected = [
         "set Account/0.why = \"again\"",
         "move Account/0 Open -> Frozen",

@@ -29,9 +29,9 @@ fn replaced<T>(
     copy_dir(&dir, &backup);
     let mut store = on_disk(&dir);
     let kept = before(&mut store, &dir);
-    let reports = store.since(0).expect("the log can be read");
-    let there: Vec<Position> = reports
-        .map(|r| r.expect("the log can be read").position())
+    let records = store.since(0).expect("the log can be read");
+    let there: Vec<Position> = records
+        .map(|r| at(&r.expect("the log can be read")))
         .collect();
     drop(store);
     fs::remove_dir_all(&dir).expect("the directory can be removed");
@@ -50,12 +50,16 @@ fn lose(store: &mut Store<Model>) {
     }
 }
 
+fn at(record: &ironweave::Record<Model>) -> Position {
+    record.position().expect("it is in the log")
+}
+
 /// The positions that a subscription reports, and the error that ends it.
 fn told_until_refused(subscription: &mut Subscription<Model>) -> (Vec<Position>, StorageError) {
     let mut told = Vec::new();
     loop {
         match subscription.try_next() {
-            Ok(Some(report)) => told.push(report.position()),
+            Ok(Some(record)) => told.push(at(&record)),
             Ok(None) => panic!("it ended after {} of another history", told.len()),
             Err(e) => return (told, e),
         }
@@ -123,8 +127,8 @@ fn a_read_only_store_answers_nothing_from_a_log_that_replaced_its_own() {
     replaced(begin, |mut beside, there| {
         let bank = beside.find::<Bank>("lost 0500").expect("it was read");
         let far = there[600].seq();
-        let first = |reports: Result<ironweave::Reports<'_, Model>, ReadError>| {
-            reports.and_then(|mut reports| Ok(reports.next().transpose()?))
+        let first = |records: Result<ironweave::Records<'_, Model>, ReadError>| {
+            records.and_then(|mut records| Ok(records.next().transpose()?))
         };
         for (call, got) in [
             ("locate", kind(beside.locate(far))),

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use ironweave::prelude::*;
-use ironweave::{Durability, Fold, Position, Report, Seq, Store};
+use ironweave::{Durability, Fold, Position, Record, Seq, Store};
 use serde::{Deserialize, Serialize};
 
 use crate::bank::{Founded, Model, found, kind, on_disk, open, told};
@@ -22,8 +22,9 @@ struct Transactions(u64);
 
 impl Fold<Model> for Transactions {
     const VERSION: u32 = 1;
+    type Error = StorageError;
 
-    fn fold(&mut self, _: &Report<Model>) -> Result<(), StorageError> {
+    fn fold(&mut self, _: &Record<Model>) -> Result<(), StorageError> {
         self.0 += 1;
         Ok(())
     }
@@ -214,9 +215,12 @@ fn a_new_timeline_distinguishes_transactions_after_a_restore_from_those_before()
         });
     assert!(segments.count() > 4);
     let mut store = on_disk(&dir);
-    let reports = store.since(before[4]).expect("the log can be read");
-    for (report, position) in reports.zip(std::iter::once(&again).chain(&follow)) {
-        assert_eq!(report.expect("the log can be read").position(), *position);
+    let records = store.since(before[4]).expect("the log can be read");
+    for (record, position) in records.zip(std::iter::once(&again).chain(&follow)) {
+        assert_eq!(
+            record.expect("the log can be read").position(),
+            Some(*position)
+        );
         assert_eq!(position.timeline(), again.timeline());
     }
     let next = found_at(&mut store, 300);
@@ -262,7 +266,7 @@ fn a_cursor_without_a_position_is_valid_where_the_log_has_its_frame() {
     };
     old(1);
     let mut mailer = store.subscribe_as("mailer").expect("the log can be read");
-    let seqs: Vec<Seq> = told(&mut mailer).iter().map(Report::seq).collect();
+    let seqs: Vec<Seq> = told(&mut mailer).iter().map(Record::seq).collect();
     assert_eq!(seqs, [2, 3]);
     for seq in [4, Seq::MAX] {
         old(seq);

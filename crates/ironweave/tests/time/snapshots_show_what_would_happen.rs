@@ -3,7 +3,7 @@
 use std::thread;
 
 use ironweave::prelude::*;
-use ironweave::{Fact, Store};
+use ironweave::{FactKind, Store};
 
 use crate::bank::{
     Account, Closed, Empowered, Froze, Model, Opened, Person, Transferred, look, open, state::Open,
@@ -77,12 +77,10 @@ fn with_returns_the_receipt_and_the_changes_on_any_thread() {
         "move Account/0 Open -> Frozen",
         "set Account/0.why = \"a doubt\"",
     ];
-    assert_eq!(froze.changes.to_string(), words.join("\n"));
-    assert!(matches!(
-        froze.changes.facts(),
-        [Fact::Move { .. }, Fact::Set { .. }]
-    ));
-    assert!(froze.changes.touch(account));
+    assert_eq!(froze.record.facts().to_string(), words.join("\n"));
+    let kinds = froze.record.facts().iter().map(|fact| fact.kind());
+    assert!(kinds.eq([FactKind::Move, FactKind::Set]));
+    assert!(froze.record.facts().touches(account));
 }
 
 #[test]
@@ -117,7 +115,7 @@ fn a_store_that_begins_at_a_snapshot_leaves_the_original_unchanged() {
     let from: Vec<u64> = trial
         .frames(0)
         .expect("the log can be read")
-        .map(|f| f.expect("good").seq)
+        .map(|f| f.expect("good").seq())
         .collect();
     assert_eq!(from, [here.seq, here.seq + 1]);
     // Snapshots of it, and a store that begins at one of those.

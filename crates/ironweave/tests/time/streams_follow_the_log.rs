@@ -44,19 +44,19 @@ fn a_stream_reports_past_and_future_transactions_once_and_in_order_and_ends_with
     let stream = store.subscribe(0).expect("the subscription begins");
     let mut stream = pin!(stream.into_stream().expect("a thread"));
     for seq in 1..=300 {
-        let report = next(stream.as_mut())
+        let record = next(stream.as_mut())
             .expect("there are more")
             .expect("the log can be read");
-        assert_eq!(report.seq(), seq);
+        assert_eq!(record.seq(), seq);
     }
     let writer = thread::spawn(move || {
         found(&mut store, 300..500);
         // And the store is dropped.
     });
     let mut seq = 300;
-    while let Some(report) = next(stream.as_mut()) {
+    while let Some(record) = next(stream.as_mut()) {
         seq += 1;
-        assert_eq!(report.expect("the log can be read").seq(), seq);
+        assert_eq!(record.expect("the log can be read").seq(), seq);
     }
     assert_eq!(seq, 500);
     assert!(next(stream.as_mut()).is_none());
@@ -82,9 +82,9 @@ fn a_stream_that_is_not_read_or_is_dropped_never_blocks_the_writer() {
     // The stream still has all of it.
     let mut unread = pin!(unread);
     let mut told = 0;
-    while let Some(report) = next(unread.as_mut()) {
+    while let Some(record) = next(unread.as_mut()) {
         told += 1;
-        assert_eq!(report.expect("the log can be read").seq(), told);
+        assert_eq!(record.expect("the log can be read").seq(), told);
     }
     assert_eq!(told, 2_000);
 }

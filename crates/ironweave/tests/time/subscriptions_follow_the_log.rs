@@ -5,7 +5,7 @@ use std::thread;
 use std::time::Duration;
 
 use ironweave::prelude::*;
-use ironweave::{Report, Seq, Store, Subscription};
+use ironweave::{Record, Seq, Store, Subscription};
 
 use crate::bank::{
     Account, Closed, Disempowered, Empowered, Froze, Model, Opened, Person, Thawed, Transferred,
@@ -13,8 +13,8 @@ use crate::bank::{
 };
 use crate::harness::{assert_consistent, temp_dir, unsynced};
 
-fn seqs(reports: impl Iterator<Item = Result<Report<Model>, StorageError>>) -> Vec<Seq> {
-    reports
+fn seqs(records: impl Iterator<Item = Result<Record<Model>, StorageError>>) -> Vec<Seq> {
+    records
         .map(|r| r.expect("the log can be read").seq())
         .collect()
 }
@@ -227,14 +227,14 @@ fn a_named_subscription_continues_after_its_last_acknowledgement() {
         let mut mailer = store.subscribe_as("mailer-1").expect("the log can be read");
         let mut told = Vec::new();
         for i in 0..n {
-            let report = mailer
+            let record = mailer
                 .try_next()
                 .expect("the log can be read")
                 .expect("the entity or the file exists");
-            told.push(report.seq());
+            told.push(record.seq());
             if i + 1 == acknowledged {
                 mailer
-                    .acknowledge(report.seq())
+                    .acknowledge(record.seq())
                     .expect("the file can be written");
             }
         }
@@ -305,13 +305,13 @@ fn reports_have_the_graph_before_and_after_them() {
     store.step(transfer(&store, 0, 1, 30));
     let end = store.snapshot();
     drop(store);
-    let reports: Vec<_> = told.map(|r| r.expect("the log can be read")).collect();
-    let graphs = |r: &Report<Model>| r.before().zip(r.after()).expect("it has them");
-    let balances: Vec<_> = (reports.iter().map(graphs))
+    let records: Vec<_> = told.map(|r| r.expect("the log can be read")).collect();
+    let graphs = |r: &Record<Model>| r.before().zip(r.after()).expect("it has them");
+    let balances: Vec<_> = (records.iter().map(graphs))
         .map(|(a, b)| (account.balance(&a), account.balance(&b), look(&b).total))
         .collect();
     assert_eq!(balances, [(100, 70, 200), (70, 40, 200)]);
-    let (_, after) = graphs(&reports[1]);
+    let (_, after) = graphs(&records[1]);
     assert_eq!(
         (after.seq(), after.fingerprint()),
         (end.seq(), end.fingerprint())

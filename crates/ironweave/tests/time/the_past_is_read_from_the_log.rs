@@ -1,7 +1,7 @@
 //! The graph after any earlier transaction, and the history of each entity, are read from the log.
 
 use ironweave::prelude::*;
-use ironweave::{Past, When};
+use ironweave::{AsOf, HistoryEntry};
 
 use crate::bank::{
     Account, Bank, Closed, Disempowered, Empowered, Founded, Froze, Model, Opened, Person, Thawed,
@@ -13,8 +13,8 @@ fn micros(n: i64) -> Meta {
     Meta::new().with_time(Timestamp::from_micros(n))
 }
 
-fn words(history: &[Past]) -> Vec<String> {
-    let line = |p: &Past| format!("{} {}: {}", p.seq, p.event, p.words);
+fn words(history: &[HistoryEntry<Model>]) -> Vec<String> {
+    let line = |e: &HistoryEntry<Model>| format!("{} {}: {}", e.seq(), e.event(), e.fact());
     history.iter().map(line).collect()
 }
 
@@ -103,7 +103,7 @@ fn as_of_a_time_includes_every_transaction_up_to_it() {
         assert_eq!(found, (banks, accounts), "at {at}");
         assert!(then.time() <= Timestamp::from_micros(at));
     }
-    assert_eq!(When::from(3), When::Seq(3));
+    assert_eq!(AsOf::from(3), AsOf::Seq(3));
 }
 
 #[test]
@@ -166,7 +166,7 @@ fn the_past_of_a_store_on_disk_comes_from_its_segments() {
     // Created, linked, two values; then every other transfer.
     let history = store.history(account).expect("the log can be read");
     assert_eq!(history.len(), 4 + 150);
-    assert_eq!(history[4].seq, was[0].0);
+    assert_eq!(history[4].seq(), was[0].0);
 }
 
 #[test]
@@ -271,9 +271,10 @@ fn the_history_of_an_entity_has_every_fact_about_it() {
         format!("{} Closed: delete Account/1.1 in Open", first + 3),
     ];
     assert_eq!(words(&history), expected);
-    let actors: Vec<Option<&str>> = history[4..7].iter().map(|p| p.meta.actor()).collect();
+    let actors: Vec<Option<&str>> = history[4..7].iter().map(|p| p.meta().actor()).collect();
     assert_eq!(actors, [Some("ann"), Some("ann"), Some("bob")]);
-    assert_eq!(history[7].value.as_deref(), Some(&[0x18, 105][..]));
+    assert_eq!(history[7].fact().value::<i64>(), Some(105));
+    assert_eq!(history[7].fact().encoded(), Some(&[0x18, 105][..]));
     assert_eq!(store.history(again).expect("the log can be read").len(), 4);
 
     // Every entity that ever had the key.
@@ -423,11 +424,12 @@ fn transactions_are_read_back_with_their_events() {
         .map(|r| r.expect("good"))
         .collect();
     assert_eq!(since.iter().map(|r| r.seq()).collect::<Vec<_>>(), seqs[2..]);
-    let balances = since.iter().flat_map(|r| r.fired::<Transferred>());
+    let balances = since.iter().flat_map(|r| r.events::<Transferred>());
     let balances: Vec<i64> = balances.map(|e| e.expect("good").from_balance).collect();
     assert_eq!(balances, [94, 92, 90]);
-    assert_eq!(since[0].events().collect::<Vec<_>>(), ["Transferred"]);
-    assert_eq!(since[0].changes().len(), 3);
+    let names: Vec<&str> = since[0].firings().map(|firing| firing.name()).collect();
+    assert_eq!(names, ["Transferred"]);
+    assert_eq!(since[0].facts().len(), 3);
     let n = |range| store.tx_range(range).expect("the log can be read").count();
     assert_eq!(n(seqs[1]..seqs[3]), 2);
     assert_eq!(n(0..1), 0);

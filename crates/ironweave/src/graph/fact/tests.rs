@@ -113,7 +113,7 @@ fn facts_behind_others_keep_their_values() {
     };
     let mut all = one(1, 7);
     all.append(&one(3, 8));
-    let values: Vec<_> = all.as_slice().iter().map(|f| all.value_of(f)).collect();
+    let values: Vec<_> = all.list.iter().map(|f| all.value_of(f)).collect();
     let some = |byte: &'static [u8]| Some(byte);
     assert_eq!(
         values,

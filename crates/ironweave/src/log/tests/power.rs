@@ -256,7 +256,7 @@ fn record_acknowledged(
     for name in 0..12 {
         store.step(Added { name });
         let told = mailer.try_next().unwrap();
-        let told = told.map(|report| report.position());
+        let told = told.and_then(|record| record.position());
         if let Some(told) = told.filter(|told| told.seq() % 3 == 0) {
             // On another thread, as a consumer does it.
             let mailer = &mut mailer;

@@ -34,9 +34,8 @@ use rusqlite::{Connection, TransactionBehavior};
 
 use crate::base::position::Position;
 use crate::base::position::Seq;
-use crate::history::Report;
-use crate::snapshot::Changes;
 use crate::step::model::Model;
+use crate::store::record::{Changes, Record};
 use crate::subscribe::Subscription;
 
 pub use error::ProjectionError;
@@ -83,7 +82,7 @@ pub struct SqliteProjection<M: Model> {
     /// Whether the tables that are there do not fit, and are to be made anew.
     stale: bool,
     /// What leads to the graph that the log of the store begins with, where that is not the empty one.
-    base: Option<(Seq, Changes)>,
+    base: Option<(Seq, Changes<M>)>,
 }
 
 impl<M: Model> SqliteProjection<M> {
@@ -110,8 +109,8 @@ impl<M: Model> SqliteProjection<M> {
     /// As [`catch_up`](Self::catch_up).
     pub fn follow(&mut self) -> Result<(), ProjectionError> {
         self.catch_up()?;
-        while let Some(report) = self.subscription.next() {
-            self.batch(Some(report?))?;
+        while let Some(record) = self.subscription.next() {
+            self.batch(Some(record?))?;
         }
         Ok(())
     }
@@ -123,7 +122,7 @@ impl<M: Model> SqliteProjection<M> {
     }
 
     /// Takes in some transactions, at first one that has come already, in one of the database.
-    fn batch(&mut self, first: Option<Report<M>>) -> Result<u64, ProjectionError> {
+    fn batch(&mut self, first: Option<Record<M>>) -> Result<u64, ProjectionError> {
         // Where there is nothing to do, nobody else is kept from writing.
         let first = match first {
             None if !self.stale => match self.subscription.try_next()? {
@@ -134,7 +133,7 @@ impl<M: Model> SqliteProjection<M> {
         };
         let start = first
             .as_ref()
-            .map_or(self.subscription.next_seq(), Report::seq);
+            .map_or(self.subscription.next_seq(), Record::seq);
         match self.try_batch(start, first) {
             Ok(taken) => {
                 self.subscription.release();
@@ -148,7 +147,7 @@ impl<M: Model> SqliteProjection<M> {
         }
     }
 
-    fn try_batch(&mut self, start: Seq, first: Option<Report<M>>) -> Result<u64, Failure> {
+    fn try_batch(&mut self, start: Seq, first: Option<Record<M>>) -> Result<u64, Failure> {
         let behavior = TransactionBehavior::Immediate;
         let transaction = (self.connection).transaction_with_behavior(behavior)?;
         let row = registry::row(&transaction, &self.prefix)?;
@@ -169,38 +168,32 @@ impl<M: Model> SqliteProjection<M> {
                 &self.tables.statements,
             )?;
             if let Some((seq, base)) = &self.base {
-                for fact in base.facts() {
-                    self.tables
-                        .apply(&transaction, *seq, *fact, base.value(*fact))?;
-                }
+                self.tables.apply_all(&transaction, *seq, base.raw())?;
             }
         }
         let mut seen = if stale { Some(self.made.clone()) } else { row };
         let mut next = first;
         let (mut taken, mut last) = (0, None);
         loop {
-            let report = match next.take() {
-                Some(report) => report,
+            let record = match next.take() {
+                Some(record) => record,
                 None if taken >= BATCH && !stale => break,
                 None => match self.subscription.try_next()? {
-                    Some(report) => report,
+                    Some(record) => record,
                     None => break,
                 },
             };
             if let Some(at) = theirs {
-                match report.seq().cmp(&at.seq()) {
+                match record.seq().cmp(&at.seq()) {
                     Ordering::Less => {}
-                    Ordering::Equal if report.position() == at => theirs = None,
+                    Ordering::Equal if record.position() == Some(at) => theirs = None,
                     _ => return Err(changed()),
                 }
                 continue;
             }
-            for fact in report.changes().facts() {
-                let value = report.changes().value(*fact);
-                self.tables
-                    .apply(&transaction, report.seq(), *fact, value)?;
-            }
-            last = Some(report.position());
+            let facts = &record.logged().decoded.facts;
+            self.tables.apply_all(&transaction, record.seq(), facts)?;
+            last = record.position();
             taken += 1;
         }
         registry::put_back(&transaction, &others)?;

@@ -13,10 +13,11 @@ use crate::project::sqlite::error::{Failure, ProjectionError};
 use crate::project::sqlite::registry::{self, Row};
 use crate::project::sqlite::tables::Tables;
 use crate::project::sqlite::{SqliteProjection, names};
-use crate::snapshot::{Changes, Snapshot};
+use crate::snapshot::Snapshot;
 use crate::step::flat;
 use crate::step::model::Model;
 use crate::store::Store;
+use crate::store::record::Changes;
 use crate::store::version::{At, Version};
 
 /// How many prepared statements are kept.
@@ -175,7 +176,7 @@ impl<M: Model> Store<M> {
     }
 
     /// The facts that lead to the graph that this store began with, and after which frame that was.
-    fn base_changes(&self) -> Result<Option<(Seq, Changes)>, Failure> {
+    fn base_changes(&self) -> Result<Option<(Seq, Changes<M>)>, Failure> {
         let Some(base) = &self.base else {
             return Ok(None);
         };

@@ -5,7 +5,7 @@ use rusqlite::{Transaction, params_from_iter};
 
 use crate::base::position::Seq;
 use crate::graph::column::ColumnType;
-use crate::graph::fact::Fact;
+use crate::graph::fact::{Fact, Facts};
 use crate::project::sqlite::error::Failure;
 use crate::project::sqlite::names::{
     Names, OWN_COLUMNS, TableNames, column_path, columns_of, quoted,
@@ -258,8 +258,18 @@ impl Tables {
         Value::Text(states[usize::from(state)].name.clone())
     }
 
-    /// Applies a fact of frame `seq` to the tables.
-    pub(super) fn apply(
+    /// Applies the facts of frame `seq` to the tables.
+    pub(super) fn apply_all(
+        &self,
+        t: &Transaction<'_>,
+        seq: Seq,
+        facts: &Facts,
+    ) -> Result<(), Failure> {
+        let mut facts = facts.list.iter().map(|fact| (fact, facts.value_of(fact)));
+        facts.try_for_each(|(fact, value)| self.apply(t, seq, *fact, value))
+    }
+
+    fn apply(
         &self,
         t: &Transaction<'_>,
         seq: Seq,

@@ -16,10 +16,9 @@ use super::segment_index::Random;
 use super::*;
 use crate::Db as _;
 use crate::Entity as _;
-use crate::Fact;
 use crate::base::id::Id;
 use crate::base::meta::Meta;
-use crate::store::{Durability, Store};
+use crate::store::{Durability, FactEntity, FactKind, Store};
 
 /// Who knows whom.
 #[crate::model]
@@ -188,27 +187,23 @@ struct Seen {
 fn look_at_all(store: &Club) -> Seen {
     let mut seen = Seen::default();
     let mut at: BTreeMap<(u16, u32), Id> = BTreeMap::new();
-    for report in store.tx_range(..).unwrap() {
-        let report = report.unwrap();
-        let changes = report.changes();
-        for fact in changes.facts() {
-            if let Fact::Create {
-                entity,
-                slot,
-                generation,
-                ..
-            } = *fact
-            {
-                at.insert((entity, slot), Id { slot, generation });
+    for record in store.tx_range(..).unwrap() {
+        let record = record.unwrap();
+        for fact in record.facts() {
+            let index = |e: FactEntity<'_>| match e.type_name() {
+                Person::NAME => Person::INDEX,
+                _ => Room::INDEX,
+            };
+            let entity = fact.entity();
+            if let Some(id) = entity.id().filter(|_| fact.kind() == FactKind::Create) {
+                at.insert((index(entity), entity.slot()), id);
             }
-            let who = fact.touches(&store.plan.layout).map(|who| {
-                let (entity, slot) = who?;
-                Some((entity, at[&(entity, slot)]))
+            let who = [Some(entity), fact.other()].map(|who| {
+                let who = who?;
+                Some((index(who), at[&(index(who), who.slot())]))
             });
-            let line = (report.seq(), changes.words(*fact));
-            if let Fact::Set { .. } = fact
-                && line.1.contains(".name = ")
-            {
+            let line = (record.seq(), fact.to_string());
+            if fact.kind() == FactKind::Set && line.1.contains(".name = ") {
                 let name = line.1.rsplit(' ').next().unwrap().parse().unwrap();
                 let list = seen.people.entry(name).or_default();
                 list.push(who[0].unwrap().1);
@@ -227,8 +222,9 @@ fn look_at_all(store: &Club) -> Seen {
     seen
 }
 
-fn lines(history: Vec<crate::Past>) -> Vec<Line> {
-    history.into_iter().map(|p| (p.seq, p.words)).collect()
+fn lines<M: crate::Model>(history: Vec<crate::HistoryEntry<M>>) -> Vec<Line> {
+    let line = |entry: &crate::HistoryEntry<M>| (entry.seq(), entry.fact().to_string());
+    history.iter().map(line).collect()
 }
 
 fn history(store: &Club, (entity, id): Who) -> Vec<Line> {
@@ -340,8 +336,8 @@ fn histories_are_what_a_look_at_every_frame_gives() {
                 let now = lines(later.history(*person).unwrap());
                 let new = now.iter().filter(|(s, _)| *s == seq).count();
                 assert_eq!(now[..now.len() - new], lines(had));
-                let report = later.tx_range(seq..).unwrap().next().unwrap().unwrap();
-                let touched = report.changes().touch(*person);
+                let record = later.tx_range(seq..).unwrap().next().unwrap().unwrap();
+                let touched = record.facts().touches(*person);
                 // It may have begun and ended in a transaction of others at its slot, but it was alive before.
                 assert_eq!(touched, new > 0, "{person:?}");
             }
@@ -395,9 +391,9 @@ fn metadata_and_events_come_with_each_fact() {
     }
     assert!(segment_files(dir.path()).len() > 3);
     let past = store.history(person).unwrap();
-    let actors: Vec<_> = past.iter().map(|p| p.meta.actor().unwrap()).collect();
+    let actors: Vec<_> = past.iter().map(|p| p.meta().actor().unwrap()).collect();
     assert_eq!(actors, [["ann"; 3].as_slice(), &["bob"; 50]].concat());
-    assert_eq!(&*past[2].event, "Came");
-    assert_eq!(past[52].value.as_deref(), Some(&[0x18, 49][..]));
-    assert!(past.is_sorted_by_key(|p| (p.seq, p.time)));
+    assert_eq!(past[2].event(), "Came");
+    assert_eq!(past[52].fact().value::<u64>(), Some(49));
+    assert!(past.is_sorted_by_key(|p| (p.seq(), p.time())));
 }

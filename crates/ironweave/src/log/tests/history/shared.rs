@@ -62,11 +62,11 @@ fn a_writer_steps_while_a_history_is_made() {
     let people = store.read(|db| db.count::<Person, crate::db::entity::Any>());
     assert_eq!(people.unwrap(), 41);
     // Each handle gives what the store gives, and so do later ones.
-    let words = |history: Vec<crate::history::Past>| -> Vec<String> {
-        history.iter().map(ToString::to_string).collect()
-    };
     let of_store = store.read(|db| db.history(first).unwrap()).unwrap();
-    assert_eq!(words(store.history(first).unwrap()), words(of_store));
+    assert_eq!(
+        super::lines(store.history(first).unwrap()),
+        super::lines(of_store)
+    );
     let [(last, _)] = &store.history_of_key::<Person>(&99).unwrap()[..] else {
         panic!("one person has the key");
     };

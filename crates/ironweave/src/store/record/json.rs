@@ -1,0 +1,112 @@
+//! Records for serde: as JSON, or for any other serializer.
+
+use serde::ser::{Error as _, Serialize, SerializeMap as _, SerializeStruct as _, Serializer};
+
+use super::{Changes, Fact, FactKind, Facts, Field, Firing, Record, RecordedEvent};
+use crate::step::model::Model;
+use crate::value::item::Item;
+
+impl<M: Model> Serialize for Record<M> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let meta = self.meta();
+        let mut record = serializer.serialize_map(None)?;
+        record.serialize_entry("seq", &self.seq())?;
+        if let Some(position) = self.position() {
+            record.serialize_entry("position", &position)?;
+        }
+        record.serialize_entry("time", &self.time())?;
+        for (name, text) in [
+            ("actor", &meta.actor),
+            ("correlation", &meta.correlation),
+            ("idempotency_key", &meta.key),
+        ] {
+            if let Some(text) = text {
+                record.serialize_entry(name, text)?;
+            }
+        }
+        if let Some(causation) = meta.causation {
+            record.serialize_entry("causation", &causation)?;
+        }
+        let firings: Vec<Firing<'_, M>> = self.firings().collect();
+        record.serialize_entry("firings", &firings)?;
+        record.end()
+    }
+}
+
+impl<M: Model> Serialize for Firing<'_, M> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut firing = serializer.serialize_struct("Firing", 2)?;
+        match self.event().map_err(S::Error::custom)? {
+            RecordedEvent::Applied(event) => firing.serialize_field("event", &event)?,
+            RecordedEvent::Immediate { event, .. } => {
+                firing.serialize_field("immediate", &Immediate(&event, &self.fields()))?;
+            }
+        }
+        firing.serialize_field("facts", &self.facts())?;
+        firing.end()
+    }
+}
+
+/// An immediate event with its fields, as `{"Satisfied": {"want": "Want/3.1"}}`.
+struct Immediate<'a>(&'a str, &'a [Field<'a>]);
+
+impl Serialize for Immediate<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        struct Fields<'a>(&'a [Field<'a>]);
+        impl Serialize for Fields<'_> {
+            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                let fields = self.0.iter();
+                serializer.collect_map(fields.map(|field| (field.name(), field.to_string())))
+            }
+        }
+        serializer.collect_map([(self.0, Fields(self.1))])
+    }
+}
+
+impl<M> Serialize for Facts<'_, M> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.iter())
+    }
+}
+
+impl<M> Serialize for Changes<M> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.facts().serialize(serializer)
+    }
+}
+
+/// With what applies to its kind: the entities, the field, the states and the value.
+impl Serialize for Fact<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let kind = match self.kind() {
+            FactKind::Create => "create",
+            FactKind::Delete => "delete",
+            FactKind::Move => "move",
+            FactKind::Set => "set",
+            FactKind::Link => "link",
+            FactKind::Unlink => "unlink",
+            FactKind::SetLink => "set_link",
+        };
+        let mut fact = serializer.serialize_map(None)?;
+        fact.serialize_entry("fact", kind)?;
+        // As the log names them, so that a record is the same wherever it comes from.
+        fact.serialize_entry("entity", &self.logged_entity())?;
+        if let Some(field) = self.field() {
+            fact.serialize_entry("field", field)?;
+        }
+        if let Some(other) = self.other() {
+            let other = format!("{}/{}", other.type_name(), other.slot());
+            fact.serialize_entry("other", &other)?;
+        }
+        if let Some(from) = self.from() {
+            fact.serialize_entry("from", from)?;
+        }
+        if let Some(to) = self.to() {
+            fact.serialize_entry("to", to)?;
+        }
+        if let Some(encoded) = self.encoded() {
+            fact.serialize_entry("value", &Item(encoded))?;
+        }
+        fact.end()
+    }
+}

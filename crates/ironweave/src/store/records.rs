@@ -1,0 +1,156 @@
+//! The log as records: its transactions, one after the other, read from where they are stored.
+
+use std::fmt;
+use std::marker::PhantomData;
+use std::ops::{Bound, RangeBounds};
+use std::sync::Arc;
+
+use crate::base::error::ReadError;
+use crate::base::position::{FrameRef, Seq};
+use crate::base::storage_error::StorageError;
+use crate::log::{Frame, FrameKind, Frames};
+use crate::step::model::Model;
+use crate::store::record::{Logged, Record};
+use crate::store::view::LogView;
+use crate::store::{SharedStore, Store, bad_frame};
+
+/// The transactions of a log, in order. It reads the log as it goes on, and holds one frame at a time.
+pub struct Records<'s, M: Model> {
+    view: LogView<'s>,
+    frames: Frames<'s>,
+    until: Bound<Seq>,
+    model: PhantomData<fn() -> M>,
+}
+
+impl<M: Model> Store<M> {
+    /// The transactions of the log from a sequence on; from 0 all.
+    ///
+    /// # Errors
+    /// Where the log cannot be read; `is_ahead` from further on than the next frame, `is_before_beginning` from before
+    /// the snapshot that the store began at.
+    pub fn frames(&self, from: Seq) -> Result<Records<'_, M>, ReadError> {
+        frames(self.view()?, from)
+    }
+
+    /// The transactions of the log whose sequences are in a range. As that of a slice, the range ends where the log does,
+    /// at the latest.
+    ///
+    /// # Errors
+    /// Where the log cannot be read; `is_ahead` where the range begins or ends past the end of the log, `InvalidRange`
+    /// where it ends before it begins, `is_before_beginning` before the snapshot that the store began at.
+    pub fn tx_range(&self, range: impl RangeBounds<Seq>) -> Result<Records<'_, M>, ReadError> {
+        tx_range(self.view()?, range)
+    }
+
+    /// The transactions after a frame.
+    ///
+    /// # Errors
+    /// Where the log cannot be read; `is_ahead`, `is_other_history` and `is_before_beginning` as of [`Store::locate`].
+    pub fn since(&self, frame: impl Into<FrameRef>) -> Result<Records<'_, M>, ReadError> {
+        since(self.view()?, frame.into())
+    }
+}
+
+impl<M: Model> SharedStore<M> {
+    /// As [`Store::frames`], without blocking writers.
+    ///
+    /// # Errors
+    /// As [`Store::frames`] and [`SharedStore::read`].
+    pub fn frames(&self, from: Seq) -> Result<Records<'static, M>, ReadError> {
+        frames(self.view()?, from)
+    }
+
+    /// As [`Store::tx_range`], without blocking writers: what is committed after the call is not in the range.
+    ///
+    /// # Errors
+    /// As [`Store::tx_range`] and [`SharedStore::read`].
+    pub fn tx_range(&self, range: impl RangeBounds<Seq>) -> Result<Records<'static, M>, ReadError> {
+        tx_range(self.view()?, range)
+    }
+
+    /// As [`Store::since`], without blocking writers: what is committed after the call is not among the transactions.
+    ///
+    /// # Errors
+    /// As [`Store::since`] and [`SharedStore::read`].
+    pub fn since(&self, frame: impl Into<FrameRef>) -> Result<Records<'static, M>, ReadError> {
+        since(self.view()?, frame.into())
+    }
+}
+
+fn frames<M: Model>(view: LogView<'_>, from: Seq) -> Result<Records<'_, M>, ReadError> {
+    view.admit_start(from)?;
+    Records::new(view, (Bound::Included(from), Bound::Unbounded))
+}
+
+fn tx_range<'s, M: Model>(
+    view: LogView<'s>,
+    range: impl RangeBounds<Seq>,
+) -> Result<Records<'s, M>, ReadError> {
+    let range = (range.start_bound().cloned(), range.end_bound().cloned());
+    view.admit_range(range)?;
+    Records::new(view, range)
+}
+
+fn since<M: Model>(view: LogView<'_>, frame: FrameRef) -> Result<Records<'_, M>, ReadError> {
+    let seq = view.admit(frame)?;
+    Records::new(view, (Bound::Excluded(seq), Bound::Unbounded))
+}
+
+impl<'s, M: Model> Records<'s, M> {
+    fn new(view: LogView<'s>, (from, until): (Bound<Seq>, Bound<Seq>)) -> Result<Self, ReadError> {
+        let from = match from {
+            Bound::Included(from) => from,
+            Bound::Excluded(from) => from.saturating_add(1),
+            Bound::Unbounded => 0,
+        };
+        Ok(Self {
+            frames: view.frames(from)?,
+            view,
+            until,
+            model: PhantomData,
+        })
+    }
+
+    fn read(&self, frame: &Frame) -> Result<Record<M>, StorageError> {
+        let seq = frame.header.seq;
+        let tags = self.view.epochs.at(seq);
+        let tags = tags.ok_or_else(|| bad_frame(seq, "no schema precedes it"))?;
+        let logged = Logged::read(frame, tags, &self.view.plan)?;
+        Ok(Record::new(Arc::new(logged)))
+    }
+}
+
+impl<M: Model> Iterator for Records<'_, M> {
+    type Item = Result<Record<M>, StorageError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        loop {
+            let frame = match self.frames.next()? {
+                Ok(frame) => frame,
+                Err(e) => return Some(Err(e)),
+            };
+            let seq = frame.header.seq;
+            let beyond = match self.until {
+                Bound::Included(until) => seq > until,
+                Bound::Excluded(until) => seq >= until,
+                Bound::Unbounded => false,
+            };
+            if beyond {
+                return None;
+            }
+            if frame.header.kind == FrameKind::Transaction {
+                let record = self.read(&frame);
+                return Some(record.map_err(|e| self.view.place(e)));
+            }
+        }
+    }
+}
+
+impl<M: Model> fmt::Debug for Records<'_, M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Records")
+            .field("model", &M::NAME)
+            .field("until", &self.until)
+            .finish_non_exhaustive()
+    }
+}

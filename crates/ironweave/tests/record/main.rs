@@ -1,0 +1,8 @@
+//! The record of a transaction: the same wherever it comes from, with net changes, values and JSON.
+#![allow(missing_docs)]
+
+mod facts_give_their_values;
+mod model;
+mod net_changes_are_the_difference_of_graphs;
+mod one_transaction_has_one_record;
+mod records_are_json;

@@ -1,0 +1,249 @@
+//! One transaction, seen from the log, a subscription, a history, a speculation, and after reopening.
+
+use ironweave::prelude::*;
+use ironweave::{Fold, Record, RecordedEvent};
+use serde_json::Value;
+
+use crate::model::{
+    Admitted, Bed, Bought, Cleaned, Model, Placed, Sold, Ward, admitted, opened, state, ward,
+};
+
+/// All that a record says, without its position, which a transaction that was only tried does not have.
+fn said(record: &Record<Model>) -> (Value, String, Vec<String>, u128) {
+    let mut json = serde_json::to_value(record).expect("it is JSON");
+    json.as_object_mut().expect("an object").remove("position");
+    let firings = record.firings().map(|firing| firing.to_string());
+    (
+        json,
+        record.to_string(),
+        firings.collect(),
+        record.fingerprint(),
+    )
+}
+
+/// What typed access gives.
+fn typed(record: &Record<Model>) {
+    let admissions: Vec<Admitted> = record
+        .events::<Admitted>()
+        .collect::<Result<_, _>>()
+        .expect("they can be read");
+    assert_eq!(admissions.len(), 1);
+    assert_eq!(admissions[0].patient, "ann");
+    assert_eq!(record.events::<Cleaned>().count(), 0);
+    let all: Vec<RecordedEvent<Model>> = record
+        .all_events()
+        .collect::<Result<_, _>>()
+        .expect("they can be read");
+    let names: Vec<&str> = all.iter().map(|event| event.name()).collect();
+    assert_eq!(names, ["Admitted", "Filled"]);
+    assert!(
+        matches!(&all[1], RecordedEvent::Immediate { entity, .. } if &*entity.entity == "Ward")
+    );
+    assert!(
+        all.into_iter()
+            .next()
+            .and_then(RecordedEvent::applied)
+            .is_some()
+    );
+    let last = record.firings().last().expect("two fired");
+    assert!(last.is_immediate());
+    assert_eq!(last.name(), "Filled");
+    assert!(last.fired_on::<Ward>().is_some());
+    assert_eq!(last.fired_on::<Bed>(), None);
+    assert_eq!(last.facts().len(), 2);
+    assert_eq!(record.facts().len(), 5);
+    assert_eq!(record.entered::<Bed, state::Taken>().len(), 1);
+    assert_eq!(record.left::<Bed, state::Free>().len(), 1);
+    assert_eq!(record.entered::<Ward, state::Full>().len(), 1);
+    assert_eq!(record.meta().actor(), Some("eve"));
+}
+
+#[derive(Default, serde::Serialize, serde::Deserialize)]
+struct Last(Option<String>);
+
+impl Fold<Model> for Last {
+    const VERSION: u32 = 1;
+    type Error = StorageError;
+
+    fn fold(&mut self, record: &Record<Model>) -> Result<(), StorageError> {
+        self.0 = Some(format!("{:?}", said(record)));
+        Ok(())
+    }
+}
+
+#[test]
+fn one_transaction_has_one_record_wherever_it_is_read() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let mut store = Store::<Model>::open(dir.path()).expect("it opens");
+    let (ward, [bed, _]) = opened(&mut store);
+    store.step(Placed { ward, bed, day: 3 });
+    let mut coming = store
+        .subscribe(store.seq().expect("there is one") + 1)
+        .expect("it reads");
+    let mut around = store.subscribe_after(store.snapshot()).expect("it reads");
+    let before = store.snapshot();
+    let meta = || {
+        let meta = Meta::new().with_time(Timestamp::from_secs(4_000_000_000));
+        meta.with_actor("eve")
+            .with_correlation("case 7")
+            .with_causation(1)
+    };
+    let tried = before
+        .with_meta(meta(), admitted(bed, "ann"))
+        .expect("it fires");
+    let seq = store
+        .try_step_with(meta(), admitted(bed, "ann"))
+        .expect("it fires")
+        .seq;
+
+    let from_log = store.frames(seq).expect("it reads").next();
+    let expected = from_log.expect("it is there").expect("it reads");
+    typed(&expected);
+    let reports = store.since(seq - 1).expect("it reads");
+    let mut all: Vec<Record<Model>> = reports.map(|r| r.expect("it reads")).collect();
+    all.extend(store.tx_range(seq..).expect("it reads").flatten());
+    // A subscription that was there, one with the graphs, and one that reads the log.
+    all.extend(coming.try_next().expect("it reads"));
+    all.extend(around.try_next().expect("it reads"));
+    all.extend(
+        store
+            .subscribe(seq)
+            .expect("it reads")
+            .try_next()
+            .expect("it reads"),
+    );
+    all.push(tried.record.clone());
+    let (tried_after, real) = (&tried.snapshot, store.snapshot());
+    assert_eq!(tried_after.fingerprint(), real.fingerprint());
+    // Each entry of the histories has it.
+    let of_bed = store.history(bed).expect("it reads");
+    let of_ward = store.history(ward).expect("it reads");
+    let entries = of_bed
+        .iter()
+        .chain(&of_ward)
+        .filter(|entry| entry.seq() == seq);
+    let entries: Vec<_> = entries.collect();
+    assert_eq!(entries.len(), 5);
+    assert!(
+        entries
+            .iter()
+            .all(|entry| ["Admitted", "Filled"].contains(&entry.event()))
+    );
+    all.extend(entries.iter().map(|entry| entry.record().clone()));
+    // Another thread, and another process, have the same.
+    all = std::thread::spawn(move || all).join().expect("no panic");
+    let mut folded = store.project::<Last>().expect("it reads");
+    folded.catch_up(|_| {}).expect("it folds");
+    assert_eq!(folded.table().0, Some(format!("{:?}", said(&expected))));
+    drop(store);
+    let store = Store::<Model>::open(dir.path()).expect("it opens");
+    all.extend(store.frames(seq).expect("it reads").flatten());
+    for (i, record) in all.iter().enumerate() {
+        assert_eq!(said(record), said(&expected), "source {i}");
+        assert!(record.facts() == expected.facts(), "source {i}");
+        typed(record);
+        let is_tried = record.position().is_none();
+        assert!(
+            is_tried || record.position() == expected.position(),
+            "source {i}"
+        );
+    }
+    assert_eq!(
+        all.iter()
+            .filter(|record| record.position().is_none())
+            .count(),
+        1
+    );
+}
+
+#[test]
+fn a_speculation_records_what_a_store_would_write_whatever_the_event() {
+    let mut store = Store::<Model>::paranoid();
+    let (ward, [bed, other]) = opened(&mut store);
+    for event in [
+        ward::AnyEvent::from(Placed { ward, bed, day: 3 }),
+        admitted(bed, "ann").into(),
+        Cleaned { bed }.into(),
+        Sold { bed }.into(),
+        Bought { number: 9 }.into(),
+        Placed {
+            ward,
+            bed: other,
+            day: 0,
+        }
+        .into(),
+    ] {
+        let time = Timestamp::from_secs(4_000_000_000);
+        let meta = || Meta::new().with_time(time);
+        let (_, receipt, tried) = store.snapshot().with_any(meta(), &event).expect("it fires");
+        let mut t = store.begin_with(meta()).expect("it begins");
+        assert!(t.facts().is_empty());
+        t.apply_any(&event).expect("it fires");
+        assert!(t.facts() == tried.facts());
+        t.commit().expect("it is written");
+        let record = store.frames(receipt.seq).expect("it reads").next();
+        let record = record.expect("it is there").expect("it reads");
+        assert_eq!(said(&record), said(&tried));
+    }
+}
+
+#[test]
+fn records_and_their_views_can_be_sent_and_shared() {
+    fn shared<T: Send + Sync>() {}
+    shared::<Record<Model>>();
+    shared::<ironweave::Firing<'_, Model>>();
+    shared::<ironweave::Facts<'_, Model>>();
+    shared::<ironweave::Fact<'_>>();
+    shared::<ironweave::Changes<Model>>();
+    shared::<ironweave::HistoryEntry<Model>>();
+    shared::<ironweave::Occupant<Bed>>();
+}
+
+#[test]
+fn a_record_names_the_entity_of_each_fact_by_id_where_it_knows_the_graph() {
+    let mut store = Store::<Model>::memory();
+    let (_, [bed, _]) = opened(&mut store);
+    store.step(Sold { bed });
+    let bed = store.step(Bought { number: 1 }).created.bed;
+    assert_eq!(bed.id().generation(), 2);
+    let mut around = store.subscribe_after(store.snapshot()).expect("it reads");
+    let tried = store
+        .snapshot()
+        .with(admitted(bed, "ann"))
+        .expect("it fires");
+    store.step(admitted(bed, "ann"));
+    let known = around.try_next().expect("it reads").expect("it is there");
+    let from_log = store.frames(known.seq()).expect("it reads").next();
+    let from_log = from_log.expect("it is there").expect("it reads");
+    let entity = |record: &Record<Model>| {
+        let fact = record.facts().get(0).expect("a fact");
+        (fact.entity().to_string(), fact.entity().id())
+    };
+    let by_id = ("Bed/0.2".to_owned(), Some(bed.id()));
+    assert_eq!(entity(&known), by_id);
+    assert_eq!(entity(&tried.record), by_id);
+    assert_eq!(entity(&from_log), ("Bed/0".to_owned(), None));
+    // The log knows the slot, and a graph who is at it.
+    let [occupant] = from_log.entered::<Bed, state::Taken>()[..] else {
+        panic!("one entered");
+    };
+    assert_eq!(
+        (occupant.handle(), occupant.resolve(&store)),
+        (None, Some(bed))
+    );
+    assert_eq!(known.entered::<Bed, state::Taken>()[0].handle(), Some(bed));
+    let after = known.after().expect("it has the graphs");
+    assert!(bed.is::<state::Taken>(&after));
+    assert!(
+        known
+            .before()
+            .is_some_and(|before| bed.is::<state::Free>(&before))
+    );
+    assert!(from_log.before().is_none() && from_log.after().is_none());
+    // It is gone from the store then, and not from the graph after the transaction.
+    store.step(Sold { bed });
+    assert_eq!(
+        (occupant.resolve(&store), occupant.resolve(&after)),
+        (None, Some(bed))
+    );
+}
