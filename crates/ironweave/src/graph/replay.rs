@@ -150,7 +150,7 @@ impl<S: Storage> Graph<S> {
                 }
                 Fact::Move { entity, slot, .. } => {
                     let state = self.state_of(entity, slot);
-                    if state != FREE {
+                    if state.get() != FREE {
                         self.must_have_fields(entity, slot, Some(state))?;
                     }
                 }

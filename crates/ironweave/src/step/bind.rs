@@ -13,7 +13,7 @@ use crate::graph::key::{self, parts};
 use crate::graph::layout::Layout;
 use crate::graph::storage::Storage;
 use crate::graph::{GraphMut, Journal};
-use crate::schema::{EntityIx, StateIx};
+use crate::schema::{Encoding, EntityIx, StateIx};
 use crate::step::Core;
 use crate::step::bindings::Bindings;
 use crate::step::event::DynEvent;
@@ -74,6 +74,10 @@ pub trait Ref {
     fn is_faithful() -> bool {
         true
     }
+
+    /// How it is encoded.
+    #[must_use]
+    fn encoding() -> Encoding;
 
     /// A copy.
     #[must_use]
@@ -272,6 +276,10 @@ impl<H: Handle> Ref for H {
         binder.handle(H::Entity::INDEX, self.id(), H::STATE)
     }
 
+    fn encoding() -> Encoding {
+        Encoding::Id(H::Entity::INDEX)
+    }
+
     fn copy(&self) -> Self {
         H::from_id(self.id())
     }
@@ -307,6 +315,10 @@ impl<T: Keyed> Ref for Key<T> {
         T::has_faithful_key()
     }
 
+    fn encoding() -> Encoding {
+        Encoding::Key(T::INDEX)
+    }
+
     fn copy(&self) -> Self {
         self.clone()
     }
@@ -327,6 +339,10 @@ impl<T: Keyed> Ref for Ensure<T> {
 
     fn is_faithful() -> bool {
         T::has_faithful_key()
+    }
+
+    fn encoding() -> Encoding {
+        Encoding::Key(T::INDEX)
     }
 
     fn copy(&self) -> Self {

@@ -8,6 +8,7 @@ use xxhash_rust::xxh3::Xxh3;
 
 use crate::base::error::StepError;
 use crate::base::position::Seq;
+use crate::schema::EventIx;
 use crate::step::Core;
 use crate::step::bindings::Bindings;
 use crate::step::event::{DynEvent, FieldReader, FieldWriter};
@@ -159,7 +160,7 @@ impl Core {
 
 /// The hash of an event of the program: XXH3-128 of its name, then of the name and the encoded value of each field in the
 /// order of their names, with the length before each. So it does not depend on the order of declaration.
-pub(crate) fn print(plan: &Plan, event: u16, reader: &FieldReader<'_>) -> u128 {
+pub(crate) fn print(plan: &Plan, event: EventIx, reader: &FieldReader<'_>) -> u128 {
     let def = &plan.layout.schema.events[usize::from(event)];
     let mut fields: Vec<usize> = (0..def.fields.len()).collect();
     fields.sort_by_key(|ix| &def.fields[*ix].name);

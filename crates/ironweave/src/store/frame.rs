@@ -14,7 +14,7 @@ use crate::base::id::Id;
 use crate::base::meta::Meta;
 use crate::base::time::Timestamp;
 use crate::graph::fact::Facts;
-use crate::schema::Cardinality;
+use crate::schema::{Cardinality, EventIx};
 use crate::step::Core;
 use crate::step::repeat::{Attempt, Keyed, Outcome};
 use crate::store::tags::EventTags;
@@ -36,7 +36,7 @@ pub(crate) struct Decoded {
 
 pub(crate) struct DecodedFiring {
     /// Index in this program's schema.
-    pub event: u16,
+    pub event: EventIx,
     /// As logged: a map of fields, or the id that an immediate event bound.
     pub binding: Vec<u8>,
     pub facts: Range<usize>,

@@ -11,7 +11,7 @@ use crate::base::position::Seq;
 use crate::base::storage_error::StorageError;
 use crate::base::time::Timestamp;
 use crate::log::{FrameKind, Frames};
-use crate::schema::{BindBy, NameDef};
+use crate::schema::{BindBy, EntityIx, NameDef};
 use crate::step::event::FieldReader;
 use crate::step::model::Model;
 use crate::store::view::LogView;
@@ -113,7 +113,7 @@ impl<'s, M: Model> FrameViews<'s, M> {
         let mut firings = Vec::new();
         for firing in &decoded.firings {
             let def = &layout.schema.events[usize::from(firing.event)];
-            let handle = |entity: u16, bytes: &[u8]| -> Option<String> {
+            let handle = |entity: EntityIx, bytes: &[u8]| -> Option<String> {
                 let id = Id::from_bits(decode(bytes).ok()?)?;
                 Some(format!(
                     "{}/{id}",
@@ -159,9 +159,9 @@ impl<'s, M: Model> FrameViews<'s, M> {
 
 /// A field in words: handles by name, whatever else in the diagnostic notation of CBOR.
 fn field_text(
-    entity: Option<u16>,
+    entity: Option<EntityIx>,
     bytes: &[u8],
-    handle: &dyn Fn(u16, &[u8]) -> Option<String>,
+    handle: &dyn Fn(EntityIx, &[u8]) -> Option<String>,
 ) -> String {
     let Some(entity) = entity else {
         return display(bytes);

@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use ironweave::schema::Schema;
+use ironweave::schema::{ColumnIx, EdgeIx, EntityIx, Schema, StateIx};
 use ironweave::{Changes, Fact, Id, Meta, Past, Seq, Snapshot, Store, Timestamp};
 
 use crate::compare::{Wrong, compare, history, same};
@@ -81,7 +81,7 @@ impl Kept {
                 shows(&then, schema, salts, world)?;
             }
         }
-        for entity in 0..schema.entities.len() as u16 {
+        for entity in EntityIx::all(schema.entities.len()) {
             histories(store, schema, entity)?;
         }
         Ok(())
@@ -109,15 +109,15 @@ pub fn with(
 /// A world without order.
 #[derive(Debug, Default, PartialEq)]
 struct Sets {
-    entities: BTreeMap<(u16, u32), (u32, u8)>,
-    values: BTreeMap<(u16, u32), Vec<u8>>,
-    links: BTreeMap<(u16, u32, u32), Option<Vec<u8>>>,
+    entities: BTreeMap<(EntityIx, u32), (u32, StateIx)>,
+    values: BTreeMap<(ColumnIx, u32), Vec<u8>>,
+    links: BTreeMap<(EdgeIx, u32, u32), Option<Vec<u8>>>,
 }
 
 impl Sets {
     fn of(schema: &Schema, world: &World) -> Self {
         let mut sets = Self::default();
-        for entity in 0..schema.entities.len() as u16 {
+        for entity in EntityIx::all(schema.entities.len()) {
             for slot in world.living(entity) {
                 let row = world.row(entity, slot).expect("the entity is alive");
                 let (_, generation) = world.oid(entity, slot);
@@ -128,7 +128,7 @@ impl Sets {
                 }
             }
         }
-        for (edge, links) in (0..).zip(&world.edges) {
+        for (edge, links) in EdgeIx::all(world.edges.len()).zip(&world.edges) {
             for (from, list) in &links.forward {
                 for to in list {
                     let data = links.data.get(&(*from, *to)).map(cbor);
@@ -142,14 +142,14 @@ impl Sets {
     /// Applies a fact, strictly.
     fn apply(&mut self, schema: &Schema, changes: &Changes, fact: Fact) -> Option<()> {
         let value = changes.value(fact).map(<[u8]>::to_vec);
-        let linked: BTreeSet<(u16, u32)> = (self.links.keys())
+        let linked: BTreeSet<(EntityIx, u32)> = (self.links.keys())
             .flat_map(|(edge, from, to)| {
                 let def = &schema.edges[usize::from(*edge)];
                 [(def.from.entity, *from), (def.to.entity, *to)]
             })
             .collect();
         let there =
-            |sets: &Self, entity: u16, slot: u32| sets.entities.contains_key(&(entity, slot));
+            |sets: &Self, entity: EntityIx, slot: u32| sets.entities.contains_key(&(entity, slot));
         match fact {
             Fact::Create {
                 entity,
@@ -168,7 +168,7 @@ impl Sets {
             } => {
                 let gone = self.entities.remove(&(entity, slot))?;
                 let fits = gone == (generation, state) && !linked.contains(&(entity, slot));
-                let of = |c: u16| schema.columns[usize::from(c)].entity;
+                let of = |c: ColumnIx| schema.columns[usize::from(c)].entity;
                 self.values
                     .retain(|(c, s), _| of(*c) != entity || *s != slot);
                 fits.then_some(())?;
@@ -182,7 +182,7 @@ impl Sets {
                 let who = self.entities.get_mut(&(entity, slot))?;
                 (who.1 == from && from != to).then_some(())?;
                 who.1 = to;
-                let left = |c: u16| {
+                let left = |c: ColumnIx| {
                     let c = &schema.columns[usize::from(c)];
                     c.entity == entity && c.state == Some(from)
                 };
@@ -227,7 +227,7 @@ fn leads(changes: &Changes, schema: &Schema, from: &World, to: &World) -> Result
 
 /// Compares the histories of the entities of a type with the facts of all transactions, searched from one end to the
 /// other.
-fn histories(store: &Store<Model>, schema: &Schema, entity: u16) -> Result<(), Wrong> {
+fn histories(store: &Store<Model>, schema: &Schema, entity: EntityIx) -> Result<(), Wrong> {
     fn told(e: impl std::fmt::Display) -> String {
         e.to_string()
     }
@@ -246,7 +246,7 @@ fn histories(store: &Store<Model>, schema: &Schema, entity: u16) -> Result<(), W
             {
                 here.insert(slot, generation);
             }
-            let ends = |edge: u16, from: u32, to: u32| {
+            let ends = |edge: EdgeIx, from: u32, to: u32| {
                 let def = &schema.edges[usize::from(edge)];
                 vec![(def.from.entity, from), (def.to.entity, to)]
             };
