@@ -125,7 +125,7 @@ impl Reader<'_> {
     /// Panics: an invariant reads an entity that it does not declare, so that it would not be checked when that changes.
     #[cold]
     fn undeclared(&self, invariant: InvariantIx, what: &str, hint: &str) -> ! {
-        let def = &self.graph.layout().schema.invariants[usize::from(invariant)];
+        let def = &self.graph.layout().schema[invariant];
         panic!(
             "invariant {} reads {what}, which is neither its own entity nor in its `via`: {hint}",
             def.name
@@ -152,7 +152,7 @@ impl Db for Reader<'_> {
             return;
         };
         let layout = self.graph.layout();
-        let def = &layout.schema.invariants[usize::from(invariant)];
+        let def = &layout.schema[invariant];
         let leads = |hop: &Hop| {
             layout.edges[usize::from(hop.edge)].far(hop.forward).entity == entity
                 && self.graph.links(*hop, own).contains(&slot)

@@ -161,7 +161,7 @@ impl<S: Storage> Graph<S> {
     ) {
         for &column in &self.layout.entities[usize::from(entity)].columns {
             let layout = &self.layout.columns[usize::from(column)];
-            let state = self.layout.schema.columns[usize::from(column)].state;
+            let state = self.layout.schema[column].state;
             let mut filled = 0;
             for slot in 0..self.slots(entity) {
                 let expected = match state {
@@ -334,7 +334,7 @@ impl<S: Storage> Graph<S> {
         for (ix, immediate) in self.layout.immediates.iter().enumerate() {
             for slot in self.living(immediate.entity) {
                 if self.enabled(ix as u16, slot) {
-                    let name = &self.layout.schema.events[usize::from(immediate.event)].name;
+                    let name = &self.layout.schema[immediate.event].name;
                     wrong.push(Inconsistency::new(
                         Some(self.entity_ref(immediate.entity, slot)),
                         format!("the immediate event {name}"),

@@ -410,7 +410,7 @@ pub(crate) fn reverse(hop: Hop) -> Hop {
 }
 
 fn column(schema: &Schema, def: &crate::schema::ColumnDef, parts: u32) -> ColumnLayout {
-    let entity = &schema.entities[usize::from(def.entity)];
+    let entity = &schema[def.entity];
     let path = match def.state {
         None => format!("{}.{}", entity.name, def.name),
         Some(state) => format!(

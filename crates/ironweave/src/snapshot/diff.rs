@@ -168,7 +168,7 @@ impl Diff<'_> {
         let (a, b) = (self.a, self.b);
         for (column, layout) in ColumnIx::all(b.layout.columns.len()).zip(&b.layout.columns) {
             let entity = layout.entity;
-            let state = b.layout.schema.columns[usize::from(column)].state;
+            let state = b.layout.schema[column].state;
             for slot in a.differing_cells(b, column) {
                 let (was, is) = (here(a, entity, slot), here(b, entity, slot));
                 let hash = |graph: &Graph<Paged>, there: Here| {

@@ -210,7 +210,7 @@ pub(crate) fn ensure<T: Keyed>(
         return Ok(id);
     }
     let layout = Arc::clone(graph.as_ref().layout());
-    let initial = layout.schema.entities[usize::from(T::INDEX)].initial;
+    let initial = layout.schema[T::INDEX].initial;
     let mut bytes = Vec::new();
     if T::KEY.len() > 1 {
         // Before anything is created, since its parts are set one by one.
@@ -245,7 +245,7 @@ fn encode_key<T: Keyed>(key: &T::Key, bytes: &mut Vec<u8>) -> Result<(), EncodeE
 fn unwritable_key<T: Keyed>(layout: &Layout, e: &EncodeError) -> StepError {
     let columns = T::KEY.iter();
     let names: Vec<&str> = columns
-        .map(|column| &*layout.schema.columns[usize::from(*column)].name)
+        .map(|column| &*layout.schema[*column].name)
         .collect();
     StepError::Unwritable {
         what: format!("{}.({})", T::NAME, names.join(", ")).into(),

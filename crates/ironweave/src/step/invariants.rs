@@ -88,7 +88,7 @@ impl<S: Storage> Core<S> {
     #[cold]
     fn led_to(&self, plan: &Plan, ix: InvariantIx, slot: u32) -> Vec<Name> {
         let layout = &self.graph.layout;
-        let def = &layout.schema.invariants[usize::from(ix)];
+        let def = &layout.schema[ix];
         let mut seen = HashSet::from([(def.entity, slot)]);
         for hop in &def.via {
             let far = layout.edges[usize::from(hop.edge)].far(hop.forward).entity;
@@ -113,7 +113,7 @@ impl<S: Storage> Core<S> {
 
     fn holds(&self, plan: &Plan, ix: InvariantIx, slot: u32) -> Result<(), StepError> {
         let layout = &self.graph.layout;
-        let entity = layout.schema.invariants[usize::from(ix)].entity;
+        let entity = layout.schema[ix].entity;
         let id = self.graph.id(entity, slot);
         let reader = Reader {
             graph: S::graph(&self.graph),

@@ -396,7 +396,7 @@ impl EventPlan {
             } => self.link(def, LinkKind::Keep, (path, *hop, with), Some(data.clone())),
             ArcDef::Set { path, value } => {
                 let (at, entity) = (self.reach(def, path), layout.path_entity(def, path));
-                if let Some(state) = layout.schema.columns[usize::from(value.column)].state {
+                if let Some(state) = layout.schema[value.column].state {
                     self.source_states.push(SourceStates {
                         at,
                         entity,

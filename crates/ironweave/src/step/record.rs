@@ -103,7 +103,7 @@ fn write_fields<E: DynEvent + ?Sized>(
     let Some((field, e)) = writer.failed else {
         return Ok(());
     };
-    let def = &plan.layout.schema.events[usize::from(event.index())];
+    let def = &plan.layout.schema[event.index()];
     let what = format!("{}.{}", def.name, def.fields[usize::from(field)].name);
     Err(StepError::Unwritable {
         what: what.into(),

@@ -112,7 +112,7 @@ impl<'s, M: Model> FrameViews<'s, M> {
         let layout = &self.view.plan.layout;
         let mut firings = Vec::new();
         for firing in &decoded.firings {
-            let def = &layout.schema.events[usize::from(firing.event)];
+            let def = &layout.schema[firing.event];
             let handle = |entity: EntityIx, bytes: &[u8]| -> Option<String> {
                 let id = Id::from_bits(decode(bytes).ok()?)?;
                 Some(format!(

@@ -53,10 +53,7 @@ impl Tags {
         let states = (logged.entities.iter().zip(&entities)).map(|(l, ix)| {
             matched(
                 l.states.iter().map(|s| Some(&s.name)),
-                ours.entities[usize::from(*ix)]
-                    .states
-                    .iter()
-                    .map(|s| &s.name),
+                ours[*ix].states.iter().map(|s| &s.name),
             )
         });
         let states: Vec<Vec<StateIx>> = states.collect::<Option<_>>()?;
@@ -87,13 +84,10 @@ impl Tags {
         let events = (logged.events.iter().zip(events)).map(|(l, event)| {
             let fields: Vec<u16> = matched(
                 l.fields.iter().map(|f| Some(&f.name)),
-                ours.events[usize::from(event)]
-                    .fields
-                    .iter()
-                    .map(|f| &f.name),
+                ours[event].fields.iter().map(|f| &f.name),
             )?;
             let known: HashMap<&str, usize> = l.names.iter().map(|n| &*n.name).zip(0..).collect();
-            let named = ours.events[usize::from(event)].names.iter().map(|now| {
+            let named = ours[event].names.iter().map(|now| {
                 let then = *known.get(&*now.name)?;
                 let NameDef {
                     entity: of, count, ..

@@ -181,9 +181,7 @@ fn an_unknown_value_of_what_the_facts_depend_on_is_a_difference() {
     *edge.get(&text("from")).get(&text("cardinality")) = text("Several");
     let dir = scratch_dir();
     forge::write(dir.path(), &frames);
-    let e = Store::<shop::Model>::open_read_only(dir.path())
-        .err()
-        .expect("it cannot be read");
+    let e = Store::<shop::Model>::open_read_only(dir.path()).expect_err("it cannot be read");
     assert!(e.is_schema(), "{e}");
     assert!(
         e.to_string()

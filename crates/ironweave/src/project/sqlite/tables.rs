@@ -137,7 +137,7 @@ impl Tables {
             });
         };
         for (entity, named) in EntityIx::all(names.entities.len()).zip(&names.entities) {
-            let stands_for = &self.schema.entities[usize::from(entity)].name;
+            let stands_for = &self.schema[entity].name;
             let columns = columns_of(&self.schema, entity);
             let columns: Vec<String> = columns
                 .map(|ix| format!(", {}", quoted(&names.columns[ix])))
@@ -163,7 +163,7 @@ impl Tables {
             push("index", index, &stands_for, &on);
         }
         for (entity, named) in EntityIx::all(names.entities.len()).zip(&names.entities) {
-            let stands_for = &self.schema.entities[usize::from(entity)].name;
+            let stands_for = &self.schema[entity].name;
             let rest = self.entity_view(names, entity, named);
             push("view", &named.view, stands_for, &rest);
         }
@@ -177,7 +177,7 @@ impl Tables {
     /// An edge in the words of the model.
     fn edge_path(&self, edge: usize) -> String {
         let from = &self.schema.edges[edge].from;
-        let entity = &self.schema.entities[usize::from(from.entity)].name;
+        let entity = &self.schema[from.entity].name;
         format!("{entity}.{}", from.name)
     }
 
@@ -254,7 +254,7 @@ impl Tables {
     }
 
     fn state(&self, entity: EntityIx, state: StateIx) -> Value {
-        let states = &self.schema.entities[usize::from(entity)].states;
+        let states = &self.schema[entity].states;
         Value::Text(states[usize::from(state)].name.clone())
     }
 

@@ -150,7 +150,7 @@ fn sqlite_takes_the_names_of_any_schema_and_a_name_that_nothing_else_has_stays()
 fn stays_where_it_can(schema: &Schema, prefix: &str, names: &Names) {
     let wished = |name: &str| format!("{prefix}{name}");
     let edges = schema.edges.iter().map(|edge| {
-        let entity = &schema.entities[usize::from(edge.from.entity)].name;
+        let entity = &schema[edge.from.entity].name;
         wished(&format!("{entity}_{}", edge.from.name))
     });
     let wished = schema.entities.iter().map(|entity| wished(&entity.name));
