@@ -15,7 +15,9 @@ const FALSE: u8 = 0xf4;
 const TRUE: u8 = 0xf5;
 const NULL: u8 = 0xf6;
 /// How deep items may be nested.
-pub(crate) const DEPTH_MAX: u32 = 128;
+pub(crate) const DEPTH_MAX: u32 = 256;
+/// What is said of deeper ones.
+pub(crate) const DEEP: &str = "a value is nested deeper than 256 levels";
 
 /// Appends the head of an item: its major type, 0 to 7, and a number in as few bytes as hold it.
 #[inline]
@@ -128,7 +130,7 @@ impl<'b> CborReader<'b> {
         if self.at == self.bytes.len() {
             return Ok(());
         }
-        Err(self.wrong("there are bytes behind the end"))
+        Err(self.wrong(format!("{} bytes follow it", self.bytes.len() - self.at)))
     }
 
     fn take(&mut self, len: u64) -> Result<&'b [u8], ReadError> {
@@ -208,8 +210,9 @@ impl<'b> CborReader<'b> {
                 continue;
             };
             *left = less;
-            if self.depth as usize + open.len() > DEPTH_MAX as usize {
-                return Err(self.wrong("it is nested too deep"));
+            // The first is no list.
+            if self.depth as usize + open.len() - 1 > DEPTH_MAX as usize {
+                return Err(self.wrong(DEEP));
             }
             match self.token()? {
                 Token::List(n) => open.push(n),
@@ -232,7 +235,7 @@ impl<'b> CborReader<'b> {
     pub(crate) fn deeper(&mut self) -> Result<(), ReadError> {
         self.depth += 1;
         if self.depth > DEPTH_MAX {
-            return Err(self.wrong("it is nested too deep"));
+            return Err(self.wrong(DEEP));
         }
         Ok(())
     }

@@ -81,6 +81,13 @@ macro_rules! index {
             }
         }
 
+        impl From<$name> for u32 {
+            #[inline(always)]
+            fn from(ix: $name) -> Self {
+                Self::from(ix.0)
+            }
+        }
+
         impl From<$name> for u64 {
             #[inline(always)]
             fn from(ix: $name) -> Self {

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use crate::cbor::{CborReader, CborWriter, DEPTH_MAX, Token, head, negative};
+use crate::cbor::{CborReader, CborWriter, DEEP, DEPTH_MAX, Token, head, negative};
 use crate::form::{Input, Kind, Mark, Output, Problem, ReadError};
 use crate::unknown::Raw;
 
@@ -238,7 +238,7 @@ impl<'t> JsonReader<'t> {
     fn deeper(&mut self) -> Result<(), ReadError> {
         self.depth += 1;
         if self.depth > DEPTH_MAX {
-            return Err(self.wrong("it is nested too deep"));
+            return Err(self.wrong(DEEP));
         }
         Ok(())
     }

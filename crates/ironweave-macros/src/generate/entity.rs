@@ -190,7 +190,7 @@ fn key(model: &Model, entity: &Entity) -> Option<TokenStream> {
     Some(quote! {
         impl ::ironweave::Keyed for #name {
             type Key = #ty;
-            const KEY: &'static [u16] = &[#(#columns),*];
+            const KEY: &'static [::ironweave::plumbing::ColumnIx] = &[#(::ironweave::plumbing::ColumnIx::new(#columns)),*];
             #faithful
         }
         impl<#e: ::ironweave::Event + self::may::#ensure> ::ironweave::Ensured<#e> for #name {}

@@ -258,7 +258,7 @@ fn implementation(model: &Model, index: EventIx, event: &Event) -> TokenStream {
             type Bound = #bound_type;
             type Created = #created_type;
             type Named = #named_type;
-            const INDEX: u16 = #index;
+            const INDEX: ::ironweave::plumbing::EventIx = ::ironweave::plumbing::EventIx::new(#index);
             const NAMES: &'static [&'static str] = &[#text, #(#texts),*];
             #json
             #as_list

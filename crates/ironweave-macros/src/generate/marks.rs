@@ -32,7 +32,7 @@ pub fn states(model: &Model) -> TokenStream {
                 #[doc(hidden)]
                 impl ::ironweave::Place<#name> for self::state::#state {
                     type Item = #name<self::state::#state>;
-                    const STATES: &'static [u8] = &[#index];
+                    const STATES: &'static [::ironweave::plumbing::StateIx] = &[::ironweave::plumbing::StateIx::new(#index)];
                 }
             });
         }

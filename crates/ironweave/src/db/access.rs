@@ -14,11 +14,13 @@ use crate::value::{self, Value};
 
 /// A hop, for use in constants.
 #[must_use]
-pub const fn hop(edge: EdgeIx, forward: bool) -> Hop {
+pub const fn hop(edge: u16, forward: bool) -> Hop {
+    let edge = EdgeIx::new(edge);
     Hop { edge, forward }
 }
 
-fn slot<D: Db + ?Sized>(db: &D, entity: EntityIx, id: Id) -> u32 {
+fn slot<D: Db + ?Sized>(db: &D, entity: u16, id: Id) -> u32 {
+    let entity = EntityIx::new(entity);
     if db.graph().state(entity, id).is_none() {
         gone(db.graph(), entity, id);
     }
@@ -30,8 +32,9 @@ fn slot<D: Db + ?Sized>(db: &D, entity: EntityIx, id: Id) -> u32 {
 ///
 /// # Panics
 /// If the entity is deleted, or no longer in the state that has the data.
-pub fn field<T: Any, D: Db + ?Sized>(db: &D, column: ColumnIx, entity: EntityIx, id: Id) -> &T {
+pub fn field<T: Any, D: Db + ?Sized>(db: &D, column: u16, entity: u16, id: Id) -> &T {
     let slot = slot(db, entity, id);
+    let (entity, column) = (EntityIx::new(entity), ColumnIx::new(column));
     let graph = db.graph();
     // Not `T: Value`: the column requires that too, and one error is enough.
     let value = graph.column(column).value(slot);
@@ -45,7 +48,7 @@ pub fn field<T: Any, D: Db + ?Sized>(db: &D, column: ColumnIx, entity: EntityIx,
 
 /// The filter for entities that are linked over an edge with an entity that another filter takes.
 #[must_use]
-pub fn with<T: Entity, F: Entity>(_: EntityIx, hop: Hop, filter: Filter<F>) -> Filter<T> {
+pub fn with<T: Entity, F: Entity>(_: u16, hop: Hop, filter: Filter<F>) -> Filter<T> {
     Filter::with(hop, filter)
 }
 
@@ -58,7 +61,7 @@ pub fn in_place<T: Entity, S: Place<T>>() -> Filter<T> {
 /// The entities that one is linked with.
 pub fn many<'d, E: Entity, D: Db>(
     db: &'d D,
-    owner: EntityIx,
+    owner: u16,
     hop: Hop,
     id: Id,
 ) -> D::List<'d, Links<'d, E>> {
@@ -67,7 +70,7 @@ pub fn many<'d, E: Entity, D: Db>(
 }
 
 /// The entity that one is linked with at an end that holds at most one; O(1).
-pub fn option<E: Entity>(db: &(impl Db + ?Sized), owner: EntityIx, hop: Hop, id: Id) -> Option<E> {
+pub fn option<E: Entity>(db: &(impl Db + ?Sized), owner: u16, hop: Hop, id: Id) -> Option<E> {
     let slot = slot(db, owner, id);
     Links::new(db.graph(), hop, slot).next()
 }
@@ -76,7 +79,7 @@ pub fn option<E: Entity>(db: &(impl Db + ?Sized), owner: EntityIx, hop: Hop, id:
 ///
 /// # Panics
 /// Within an event that has not linked it yet.
-pub fn one<E: Entity>(db: &(impl Db + ?Sized), owner: EntityIx, hop: Hop, id: Id) -> E {
+pub fn one<E: Entity>(db: &(impl Db + ?Sized), owner: u16, hop: Hop, id: Id) -> E {
     option(db, owner, hop, id).unwrap_or_else(|| {
         let graph = db.graph();
         let end = &graph.layout().edges[usize::from(hop.edge)]
@@ -84,7 +87,7 @@ pub fn one<E: Entity>(db: &(impl Db + ?Sized), owner: EntityIx, hop: Hop, id: Id
             .path;
         panic!(
             "{} is not linked at {end} yet",
-            graph.entity_ref(owner, id.slot)
+            graph.entity_ref(EntityIx::new(owner), id.slot)
         )
     })
 }
@@ -92,7 +95,7 @@ pub fn one<E: Entity>(db: &(impl Db + ?Sized), owner: EntityIx, hop: Hop, id: Id
 /// The data of the link between two entities, if they are linked; O(1).
 pub fn link_data<T: Any, D: Db + ?Sized>(
     db: &D,
-    owner: EntityIx,
+    owner: u16,
     hop: Hop,
     id: Id,
     other: Id,
@@ -105,12 +108,7 @@ pub fn link_data<T: Any, D: Db + ?Sized>(
 }
 
 /// The data of the only link of an entity, if there is one; O(1).
-pub fn only_link_data<T: Any, D: Db + ?Sized>(
-    db: &D,
-    owner: EntityIx,
-    hop: Hop,
-    id: Id,
-) -> Option<&T> {
+pub fn only_link_data<T: Any, D: Db + ?Sized>(db: &D, owner: u16, hop: Hop, id: Id) -> Option<&T> {
     let slot = slot(db, owner, id);
     let far = db.graph().links(hop, slot).first()?;
     link_value(db.graph(), hop, slot, *far)
@@ -129,7 +127,7 @@ fn link_value<T: Any>(graph: GraphRef<'_>, hop: Hop, near: u32, far: u32) -> Opt
 /// How many of the entities that one is linked with are in a place; O(1). The end is `counted`.
 pub fn counted<T: Entity, S: Place<T>>(
     db: &(impl Db + ?Sized),
-    owner: EntityIx,
+    owner: u16,
     hop: Hop,
     id: Id,
 ) -> usize {
@@ -144,12 +142,12 @@ pub fn counted<T: Entity, S: Place<T>>(
 /// The entities that have a value in an indexed field, in order of ids; O(log n + entities found).
 pub fn by<'d, E: Entity, T: Value + Eq, D: Db>(
     db: &'d D,
-    column: ColumnIx,
+    column: u16,
     value: &T,
 ) -> D::List<'d, std::vec::IntoIter<E>> {
     db.asks("by");
     let graph = db.graph();
-    let cells = graph.column(column);
+    let cells = graph.column(ColumnIx::new(column));
     let mut bytes = Vec::new();
     // A value that cannot be encoded is in no column.
     let written = value::encode(value, &mut bytes).is_ok();
@@ -169,7 +167,7 @@ pub fn by<'d, E: Entity, T: Value + Eq, D: Db>(
 /// O(log n + entities found).
 pub fn by_range<'d, E: Entity, T: Value + Ord, D: Db>(
     db: &'d D,
-    column: ColumnIx,
+    column: u16,
     range: impl std::ops::RangeBounds<T>,
 ) -> D::List<'d, std::vec::IntoIter<E>> {
     db.asks("by");
@@ -178,7 +176,7 @@ pub fn by_range<'d, E: Entity, T: Value + Ord, D: Db>(
         bound.map(|value| value as &dyn Any)
     }
     let range = (any(range.start_bound()), any(range.end_bound()));
-    let slots = graph.column(column).range(range);
+    let slots = graph.column(ColumnIx::new(column)).range(range);
     let found: Vec<E> = (slots.into_iter())
         .map(|slot| E::from_id(graph.id(E::INDEX, slot)))
         .collect();
@@ -186,13 +184,13 @@ pub fn by_range<'d, E: Entity, T: Value + Ord, D: Db>(
 }
 
 /// How many entities one is linked with; O(1).
-pub fn count(db: &(impl Db + ?Sized), owner: EntityIx, hop: Hop, id: Id) -> usize {
+pub fn count(db: &(impl Db + ?Sized), owner: u16, hop: Hop, id: Id) -> usize {
     let slot = slot(db, owner, id);
     db.graph().degree(hop, slot)
 }
 
 /// Whether two entities are linked; O(1).
-pub fn linked(db: &(impl Db + ?Sized), owner: EntityIx, hop: Hop, id: Id, other: Id) -> bool {
+pub fn linked(db: &(impl Db + ?Sized), owner: u16, hop: Hop, id: Id, other: Id) -> bool {
     let slot = slot(db, owner, id);
     let far = db.graph().layout().edges[usize::from(hop.edge)]
         .far(hop.forward)
@@ -201,7 +199,7 @@ pub fn linked(db: &(impl Db + ?Sized), owner: EntityIx, hop: Hop, id: Id, other:
 }
 
 /// The state of an entity, if it exists; O(1).
-pub fn state(db: &(impl Db + ?Sized), entity: EntityIx, id: Id) -> Option<StateIx> {
+fn state(db: &(impl Db + ?Sized), entity: EntityIx, id: Id) -> Option<StateIx> {
     let state = db.graph().state(entity, id);
     if state.is_some() {
         db.reads(entity, id.slot);
@@ -213,22 +211,24 @@ pub fn state(db: &(impl Db + ?Sized), entity: EntityIx, id: Id) -> Option<StateI
 ///
 /// # Panics
 /// If the entity is deleted.
-pub fn state_of(db: &(impl Db + ?Sized), entity: EntityIx, id: Id) -> StateIx {
-    state(db, entity, id).unwrap_or_else(|| gone(db.graph(), entity, id))
+pub fn state_of(db: &(impl Db + ?Sized), entity: u16, id: Id) -> u8 {
+    let entity = EntityIx::new(entity);
+    let state = state(db, entity, id).unwrap_or_else(|| gone(db.graph(), entity, id));
+    state.get()
 }
 
 /// Whether an entity exists; O(1).
-pub fn alive(db: &(impl Db + ?Sized), entity: EntityIx, id: Id) -> bool {
-    state(db, entity, id).is_some()
+pub fn alive(db: &(impl Db + ?Sized), entity: u16, id: Id) -> bool {
+    state(db, EntityIx::new(entity), id).is_some()
 }
 
 /// Whether an entity exists, and is in a state if one is given; O(1).
-pub fn is(db: &(impl Db + ?Sized), entity: EntityIx, id: Id, asked: Option<StateIx>) -> bool {
-    let state = state(db, entity, id);
+pub fn is(db: &(impl Db + ?Sized), entity: u16, id: Id, asked: Option<StateIx>) -> bool {
+    let state = state(db, EntityIx::new(entity), id);
     state.is_some() && (asked.is_none() || state == asked)
 }
 
 /// The token of an entity, if it is in its state; O(1).
 pub fn in_state<H: Handle>(db: &(impl Db + ?Sized), id: Id) -> Option<H> {
-    is(db, H::Entity::INDEX, id, H::STATE).then(|| H::from_id(id))
+    is(db, H::Entity::INDEX.get(), id, H::STATE).then(|| H::from_id(id))
 }

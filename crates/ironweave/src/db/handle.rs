@@ -7,11 +7,10 @@ use std::hash::{Hash as _, Hasher};
 use crate::base::id::Id;
 pub use crate::base::id::parse_handle;
 use crate::db::entity::{Entity as _, Handle};
-use crate::schema::StateIx;
 
 /// Panics: the macro generates the states and the type, so that each state that is found is known.
 #[cold]
-pub fn no_such_state(entity: &str, state: StateIx) -> ! {
+pub fn no_such_state(entity: &str, state: u8) -> ! {
     unreachable!("{entity} has no state {state}")
 }
 

@@ -13,7 +13,7 @@ use crate::db::entity::{Entity, Handle as _, Keyed, Place, StateOf};
 use crate::db::query::Filter;
 use crate::graph::GraphRef;
 use crate::graph::key::KeyQuery;
-use crate::schema::{EntityIx, Hop};
+use crate::schema::{EntityIx, Hop, InvariantIx};
 
 /// What a graph can be read through: a store, a snapshot, a transaction, the `Tx` of a handler.
 ///
@@ -112,7 +112,7 @@ impl<D: Db + ?Sized> Db for &D {
 pub struct Reader<'g> {
     pub(crate) graph: GraphRef<'g>,
     /// Under `paranoid`, the invariant that reads and the slot of its entity.
-    pub(crate) of: Option<(u16, u32)>,
+    pub(crate) of: Option<(InvariantIx, u32)>,
 }
 
 impl fmt::Debug for Reader<'_> {
@@ -124,8 +124,8 @@ impl fmt::Debug for Reader<'_> {
 impl Reader<'_> {
     /// Panics: an invariant reads an entity that it does not declare, so that it would not be checked when that changes.
     #[cold]
-    fn undeclared(&self, invariant: u16, what: &str, hint: &str) -> ! {
-        let def = &self.graph.layout().schema.invariants[usize::from(invariant)];
+    fn undeclared(&self, invariant: InvariantIx, what: &str, hint: &str) -> ! {
+        let def = &self.graph.layout().schema[invariant];
         panic!(
             "invariant {} reads {what}, which is neither its own entity nor in its `via`: {hint}",
             def.name
@@ -152,7 +152,7 @@ impl Db for Reader<'_> {
             return;
         };
         let layout = self.graph.layout();
-        let def = &layout.schema.invariants[usize::from(invariant)];
+        let def = &layout.schema[invariant];
         let leads = |hop: &Hop| {
             layout.edges[usize::from(hop.edge)].far(hop.forward).entity == entity
                 && self.graph.links(*hop, own).contains(&slot)
@@ -249,7 +249,7 @@ impl<T: Entity> ExactSizeIterator for Links<'_, T> {}
 /// Panics, as an index that is out of range does: the entity of the handle was deleted, or is of another store.
 #[cold]
 #[track_caller]
-pub(crate) fn gone(graph: GraphRef<'_>, entity: u16, id: Id) -> ! {
+pub(crate) fn gone(graph: GraphRef<'_>, entity: EntityIx, id: Id) -> ! {
     let name = &graph.layout().entities[usize::from(entity)].name;
     panic!("{name}/{id} does not exist in this store (ask `alive(db)` first where that can be)")
 }

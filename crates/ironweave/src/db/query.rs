@@ -299,7 +299,7 @@ fn all_states<S: Storage>(
     graph: &Graph<S>,
     entity: EntityIx,
 ) -> impl Iterator<Item = StateIx> + use<S> {
-    0..graph.layout.entities[usize::from(entity)].states.len() as StateIx
+    StateIx::all(graph.layout.entities[usize::from(entity)].states.len())
 }
 
 fn in_states<S: Storage>(

@@ -114,18 +114,16 @@ mod tests {
     use crate::graph::layout::Layout;
     use crate::graph::storage::Flat;
     use crate::graph::{Graph, Journal};
-    use crate::schema::{Cardinality, EdgeDef, EndDef, EntityDef, OnDelete, Schema, StateDef};
+    use crate::schema::{
+        Cardinality, EdgeDef, EdgeIx, EndDef, EntityDef, EntityIx, Schema, StateDef, StateIx,
+    };
 
     /// A graph of `n` entities and one edge from the type to itself.
     fn graph(n: u32) -> Graph<Flat> {
         let end = |name: &str| EndDef {
-            entity: 0,
             name: name.into(),
             cardinality: Cardinality::Many,
-            min: 0,
-            max: None,
-            on_delete: OnDelete::Unlink,
-            counted: false,
+            ..EndDef::default()
         };
         let schema = Schema {
             name: "m".into(),
@@ -134,21 +132,23 @@ mod tests {
                 states: vec![StateDef {
                     name: "Exists".into(),
                     terminal: true,
-                    to: Vec::new(),
+                    ..StateDef::default()
                 }],
-                initial: 0,
+                ..EntityDef::default()
             }],
             edges: vec![EdgeDef {
                 from: end("needs"),
                 to: end("needed_by"),
-                data: None,
                 acyclic: true,
+                ..EdgeDef::default()
             }],
             ..Schema::default()
         };
         let mut graph = Graph::new(Layout::new(schema), &[], &[None]);
         for _ in 0..n {
-            graph.create(&mut Journal::default(), 0, 0).expect("room");
+            let (entity, state) = (EntityIx::default(), StateIx::default());
+            let created = graph.create(&mut Journal::default(), entity, state);
+            created.expect("room");
         }
         graph
     }
@@ -156,16 +156,21 @@ mod tests {
     #[test]
     fn the_way_back_is_found_where_there_is_one() {
         let mut graph = graph(6);
+        let edge = EdgeIx::default();
         for (a, b) in [(0, 1), (1, 2), (2, 3), (1, 4)] {
-            graph.link(&mut Journal::default(), 0, a, b).expect("new");
+            graph
+                .link(&mut Journal::default(), edge, a, b)
+                .expect("new");
         }
-        assert_eq!(graph.way_back(0, 3, 0), Some(vec![0, 1, 2, 3]));
-        assert_eq!(graph.way_back(0, 4, 1), Some(vec![1, 4]));
-        assert_eq!(graph.way_back(0, 2, 2), Some(vec![2]));
-        assert_eq!(graph.way_back(0, 0, 5), None);
-        assert_eq!(graph.way_back(0, 4, 3), None);
-        assert_eq!(graph.any_cycle(0, 6), None);
-        graph.link(&mut Journal::default(), 0, 3, 1).expect("new");
-        assert!(graph.any_cycle(0, 6).is_some());
+        assert_eq!(graph.way_back(edge, 3, 0), Some(vec![0, 1, 2, 3]));
+        assert_eq!(graph.way_back(edge, 4, 1), Some(vec![1, 4]));
+        assert_eq!(graph.way_back(edge, 2, 2), Some(vec![2]));
+        assert_eq!(graph.way_back(edge, 0, 5), None);
+        assert_eq!(graph.way_back(edge, 4, 3), None);
+        assert_eq!(graph.any_cycle(edge, 6), None);
+        graph
+            .link(&mut Journal::default(), edge, 3, 1)
+            .expect("new");
+        assert!(graph.any_cycle(edge, 6).is_some());
     }
 }

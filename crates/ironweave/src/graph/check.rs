@@ -9,7 +9,7 @@ use crate::graph::Graph;
 use crate::graph::edge::NONE;
 use crate::graph::layout::Bounded;
 use crate::graph::storage::{Storage, Table};
-use crate::schema::{Cardinality, EntityIx, Hop, StateIx};
+use crate::schema::{Cardinality, EdgeIx, EntityIx, Hop, StateIx};
 
 const PRESENT: &str = "an entry";
 const MISSING: &str = "no entry";
@@ -53,14 +53,14 @@ impl<S: Storage> Graph<S> {
     fn recomputed(&self) -> (u128, Vec<Inconsistency>) {
         let mut wrong = Vec::new();
         let mut fingerprint = 0u128;
-        for entity in 0..self.entities.len() as EntityIx {
+        for entity in EntityIx::all(self.entities.len()) {
             self.check_states(entity, &mut fingerprint, &mut wrong);
             self.check_columns(entity, &mut fingerprint, &mut wrong);
             for slot in self.living(entity) {
                 wrong.extend(self.bounds_broken(entity, slot));
             }
         }
-        for edge in 0..self.edges.len() as u16 {
+        for edge in EdgeIx::all(self.edges.len()) {
             self.check_edge(edge, &mut fingerprint, &mut wrong);
         }
         self.check_counters(&mut wrong);
@@ -87,20 +87,20 @@ impl<S: Storage> Graph<S> {
                 .iter()
                 .enumerate()
             {
-                if set.contains(slot) != (ix as StateIx == state) {
+                if set.contains(slot) != (ix == usize::from(state)) {
                     let name = &layout.states[ix].name;
                     wrong.push(Inconsistency::new(
                         Some(self.entity_ref(entity, slot)),
                         format!("the set of state {name}"),
-                        presence(ix as StateIx == state),
-                        presence(ix as StateIx != state),
+                        presence(ix == usize::from(state)),
+                        presence(ix != usize::from(state)),
                     ));
                 }
             }
         }
         self.check_slots(entity, wrong);
-        for (ix, count) in counts.into_iter().enumerate() {
-            let kept = self.count(entity, ix as StateIx);
+        for (state, count) in StateIx::all(counts.len()).zip(counts) {
+            let (ix, kept) = (state.index(), self.count(entity, state));
             if kept != count {
                 let what = format!(
                     "the number of {} in {}",
@@ -161,7 +161,7 @@ impl<S: Storage> Graph<S> {
     ) {
         for &column in &self.layout.entities[usize::from(entity)].columns {
             let layout = &self.layout.columns[usize::from(column)];
-            let state = self.layout.schema.columns[usize::from(column)].state;
+            let state = self.layout.schema[column].state;
             let mut filled = 0;
             for slot in 0..self.slots(entity) {
                 let expected = match state {
@@ -197,7 +197,7 @@ impl<S: Storage> Graph<S> {
         }
     }
 
-    fn check_edge(&self, edge: u16, fingerprint: &mut u128, wrong: &mut Vec<Inconsistency>) {
+    fn check_edge(&self, edge: EdgeIx, fingerprint: &mut u128, wrong: &mut Vec<Inconsistency>) {
         let layout = &self.layout.edges[usize::from(edge)];
         let (forward, backward) = (
             Hop {
@@ -289,7 +289,7 @@ impl<S: Storage> Graph<S> {
 
     fn check_link_data(
         &self,
-        edge: u16,
+        edge: EdgeIx,
         (from, to): (u32, u32),
         fingerprint: &mut u128,
         wrong: &mut Vec<Inconsistency>,
@@ -334,7 +334,7 @@ impl<S: Storage> Graph<S> {
         for (ix, immediate) in self.layout.immediates.iter().enumerate() {
             for slot in self.living(immediate.entity) {
                 if self.enabled(ix as u16, slot) {
-                    let name = &self.layout.schema.events[usize::from(immediate.event)].name;
+                    let name = &self.layout.schema[immediate.event].name;
                     wrong.push(Inconsistency::new(
                         Some(self.entity_ref(immediate.entity, slot)),
                         format!("the immediate event {name}"),

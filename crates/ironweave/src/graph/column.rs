@@ -22,10 +22,6 @@ pub struct ColumnType {
     pub(crate) flat: Make,
     pub(crate) paged: Make,
     /// The type of its values.
-    #[cfg_attr(
-        not(feature = "sqlite"),
-        expect(dead_code, reason = "read by projections into SQLite")
-    )]
     pub(crate) type_id: TypeId,
     pub(crate) default: Option<fn() -> Box<dyn Any>>,
     pub(crate) equal: Option<Equal>,

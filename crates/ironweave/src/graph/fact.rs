@@ -315,7 +315,7 @@ impl Facts {
                 slot,
                 generation,
             } => {
-                out.array(5, 0, entity, links(slot, generation));
+                out.array(5, 0, entity.get(), links(slot, generation));
                 out.small(UINT, state.into());
             }
             Fact::Delete {
@@ -324,7 +324,7 @@ impl Facts {
                 slot,
                 generation,
             } => {
-                out.array(5, 1, entity, links(slot, generation));
+                out.array(5, 1, entity.get(), links(slot, generation));
                 out.small(UINT, state.into());
             }
             Fact::Move {
@@ -333,12 +333,12 @@ impl Facts {
                 from,
                 to,
             } => {
-                let states = if from < 24 && to < 24 {
-                    Word::bytes([from, to])
+                let states = if from.get() < 24 && to.get() < 24 {
+                    Word::bytes([from.get(), to.get()])
                 } else {
                     links(from.into(), to.into())
                 };
-                out.array(5, 2, entity, slot_word(slot).then(states));
+                out.array(5, 2, entity.get(), slot_word(slot).then(states));
             }
             Fact::Set {
                 column,
@@ -346,11 +346,11 @@ impl Facts {
                 at,
                 len,
             } => {
-                out.array(4, 3, column, slot_word(slot));
+                out.array(4, 3, column.get(), slot_word(slot));
                 out.raw(self.value(at, len));
             }
-            Fact::Link { edge, from, to } => out.array(4, 4, edge, links(from, to)),
-            Fact::Unlink { edge, from, to } => out.array(4, 5, edge, links(from, to)),
+            Fact::Link { edge, from, to } => out.array(4, 4, edge.get(), links(from, to)),
+            Fact::Unlink { edge, from, to } => out.array(4, 5, edge.get(), links(from, to)),
             Fact::SetLink {
                 edge,
                 from,
@@ -358,7 +358,7 @@ impl Facts {
                 at,
                 len,
             } => {
-                out.array(5, 6, edge, links(from, to));
+                out.array(5, 6, edge.get(), links(from, to));
                 out.raw(self.value(at, len));
             }
         }
@@ -370,7 +370,8 @@ impl Facts {
         let code = d.u8()?;
         let fact = match (code, items) {
             (0 | 1, 5) => {
-                let (entity, slot, generation, state) = (d.u16()?, d.u32()?, d.u32()?, d.u8()?);
+                let (entity, slot, generation) = (d.u16()?.into(), d.u32()?, d.u32()?);
+                let state = d.u8()?.into();
                 if code == 0 {
                     Fact::Create {
                         entity,
@@ -388,13 +389,13 @@ impl Facts {
                 }
             }
             (2, 5) => Fact::Move {
-                entity: d.u16()?,
+                entity: d.u16()?.into(),
                 slot: d.u32()?,
-                from: d.u8()?,
-                to: d.u8()?,
+                from: d.u8()?.into(),
+                to: d.u8()?.into(),
             },
             (3, 4) => {
-                let (column, slot) = (d.u16()?, d.u32()?);
+                let (column, slot) = (d.u16()?.into(), d.u32()?);
                 let (at, len) = self.take_value(d)?;
                 Fact::Set {
                     column,
@@ -404,17 +405,17 @@ impl Facts {
                 }
             }
             (4, 4) => Fact::Link {
-                edge: d.u16()?,
+                edge: d.u16()?.into(),
                 from: d.u32()?,
                 to: d.u32()?,
             },
             (5, 4) => Fact::Unlink {
-                edge: d.u16()?,
+                edge: d.u16()?.into(),
                 from: d.u32()?,
                 to: d.u32()?,
             },
             (6, 5) => {
-                let (edge, from, to) = (d.u16()?, d.u32()?, d.u32()?);
+                let (edge, from, to) = (d.u16()?.into(), d.u32()?, d.u32()?);
                 let (at, len) = self.take_value(d)?;
                 Fact::SetLink {
                     edge,

@@ -9,8 +9,8 @@ use std::sync::Arc;
 use crate::base::error::Name;
 use crate::base::hash::salt;
 use crate::schema::{
-    Arc as ArcDef, Cardinality, ColumnIx, EdgeIx, EntityIx, Hop, OnDelete, Quantifier, Schema,
-    Scope, StateIx,
+    Arc as ArcDef, Cardinality, ColumnIx, EdgeIx, EntityIx, EventIx, Hop, InvariantIx, NameIx,
+    OnDelete, Quantifier, Schema, Scope, StateIx,
 };
 
 /// A schema with shared names, salts for hashes, and lists of what depends on what.
@@ -44,9 +44,9 @@ pub(crate) struct EntityLayout {
     /// Watches that belong to entities of this type.
     pub watches: Vec<u16>,
     /// Invariants of this type.
-    pub invariants: Vec<u16>,
+    pub invariants: Vec<InvariantIx>,
     /// Invariants that read this type through `via`: the invariant, and the hop back to its entities.
-    pub seen_by: Vec<(u16, Hop)>,
+    pub seen_by: Vec<(InvariantIx, Hop)>,
 }
 
 pub(crate) struct StateLayout {
@@ -104,7 +104,7 @@ pub(crate) struct Watch {
 }
 
 pub(crate) struct Immediate {
-    pub event: u16,
+    pub event: EventIx,
     pub entity: EntityIx,
     pub from: StateSet,
     pub conditions: Vec<(Quantifier, u16)>,
@@ -118,13 +118,13 @@ impl StateSet {
     pub(crate) fn of(states: &[StateIx]) -> Self {
         let mut set = Self([0; 4]);
         for &state in states {
-            set.0[usize::from(state / 64)] |= 1 << (state % 64);
+            set.0[state.index() / 64] |= 1 << (state.get() % 64);
         }
         set
     }
 
     pub(crate) fn contains(&self, state: StateIx) -> bool {
-        self.0[usize::from(state / 64)] >> (state % 64) & 1 == 1
+        self.0[state.index() / 64] >> (state.get() % 64) & 1 == 1
     }
 
     fn and(&self, other: &Self) -> Self {
@@ -169,23 +169,23 @@ impl Layout {
             .map(|c| column(&schema, c, keys[usize::from(c.entity)]))
             .collect();
         let mut entities: Vec<EntityLayout> = schema.entities.iter().map(entity).collect();
-        for (ix, def) in schema.columns.iter().enumerate() {
+        for (ix, def) in ColumnIx::all(schema.columns.len()).zip(&schema.columns) {
             let entity = &mut entities[usize::from(def.entity)];
-            entity.columns.push(ix as ColumnIx);
+            entity.columns.push(ix);
             if let Some(state) = def.state {
-                entity.states[usize::from(state)].data.push(ix as ColumnIx);
+                entity.states[usize::from(state)].data.push(ix);
             } else {
-                entity.fields.push(ix as ColumnIx);
+                entity.fields.push(ix);
             }
             if def.key {
-                entity.key.push(ix as ColumnIx);
+                entity.key.push(ix);
             }
             if def.default.is_some() {
-                entity.defaults.push(ix as ColumnIx);
+                entity.defaults.push(ix);
             }
         }
         let mut edges = Vec::new();
-        for (ix, def) in schema.edges.iter().enumerate() {
+        for (ix, def) in EdgeIx::all(schema.edges.len()).zip(&schema.edges) {
             let end = |end: &crate::schema::EndDef| EndLayout {
                 entity: end.entity,
                 name: end.name.as_str().into(),
@@ -205,17 +205,14 @@ impl Layout {
                 watches: Vec::new(),
             });
             for (forward, end) in [(true, &def.from), (false, &def.to)] {
-                let hop = Hop {
-                    edge: ix as EdgeIx,
-                    forward,
-                };
+                let hop = Hop { edge: ix, forward };
                 let entity = &mut entities[usize::from(end.entity)];
                 entity.ends.push(hop);
                 let min = end.min.max(u32::from(end.cardinality == Cardinality::One));
                 let max = end.max.filter(|_| end.cardinality == Cardinality::Many);
                 if min > 0 || max.is_some() {
                     entity.bounded.push(Bounded { hop, min, max });
-                    edges[ix].bounded = true;
+                    edges[ix.index()].bounded = true;
                 }
             }
         }
@@ -224,13 +221,12 @@ impl Layout {
             .iter()
             .map(|i| i.name.as_str().into())
             .collect();
-        for (ix, def) in schema.invariants.iter().enumerate() {
-            entities[usize::from(def.entity)].invariants.push(ix as u16);
+        let all = InvariantIx::all(schema.invariants.len());
+        for (ix, def) in all.zip(&schema.invariants) {
+            entities[usize::from(def.entity)].invariants.push(ix);
             for hop in &def.via {
                 let far = edges[usize::from(hop.edge)].far(hop.forward).entity;
-                entities[usize::from(far)]
-                    .seen_by
-                    .push((ix as u16, reverse(*hop)));
+                entities[usize::from(far)].seen_by.push((ix, reverse(*hop)));
             }
         }
         let mut layout = Self {
@@ -271,22 +267,18 @@ impl Layout {
 
     /// Adds a watch for each state at the far side of ends that are `counted`.
     fn add_counted(&mut self, known: &mut Watches) {
-        for edge in 0..self.schema.edges.len() {
+        for edge in EdgeIx::all(self.schema.edges.len()) {
             for forward in [true, false] {
-                let def = &self.schema.edges[edge];
-                if !if forward { &def.from } else { &def.to }.counted {
+                if !self.schema[edge].near(forward).counted {
                     continue;
                 }
-                let hop = Hop {
-                    edge: edge as EdgeIx,
-                    forward,
-                };
-                let far = self.edges[edge].far(forward).entity;
-                let states = self.entities[usize::from(far)].states.len() as StateIx;
-                let counted = (0..states)
+                let hop = Hop { edge, forward };
+                let far = self.edges[edge.index()].far(forward).entity;
+                let states = self.entities[usize::from(far)].states.len();
+                let counted = StateIx::all(states)
                     .map(|state| self.watch(known, hop, StateSet::of(&[state])))
                     .collect();
-                let edge = &mut self.edges[edge];
+                let edge = &mut self.edges[edge.index()];
                 let end = if forward {
                     &mut edge.from
                 } else {
@@ -300,12 +292,8 @@ impl Layout {
     /// Adds the watches that immediate events need, one for each hop and set of states.
     fn add_immediates(&mut self, known: &mut Watches) {
         let schema = self.schema.clone();
-        for (event_ix, event) in schema
-            .events
-            .iter()
-            .enumerate()
-            .filter(|(_, e)| e.immediate)
-        {
+        let events = EventIx::all(schema.events.len()).zip(&schema.events);
+        for (event_ix, event) in events.filter(|(_, e)| e.immediate) {
             let entity = event.names[0].entity;
             let (mut from, mut moved) = (StateSet([!0; 4]), StateSet([0; 4]));
             let mut conditions = Vec::new();
@@ -317,7 +305,7 @@ impl Layout {
                     ArcDef::Move {
                         scope, path, from, ..
                     } => match (scope, path.hops.as_slice()) {
-                        (Scope::Those, []) if path.root == 0 => {
+                        (Scope::Those, []) if path.root == NameIx::new(0) => {
                             moved = moved.or(&StateSet::of(from));
                             continue;
                         }
@@ -332,7 +320,7 @@ impl Layout {
                     _ => continue,
                 };
                 // What it creates does not exist before it fires.
-                if path.root != 0 {
+                if path.root != NameIx::new(0) {
                     continue;
                 }
                 let set = StateSet::of(states);
@@ -361,17 +349,14 @@ impl Layout {
                 }
             }
             let from = from.and(&moved);
-            for (state, layout) in self.entities[usize::from(entity)]
-                .states
-                .iter_mut()
-                .enumerate()
-            {
-                if from.contains(state as StateIx) {
+            let states = &mut self.entities[usize::from(entity)].states;
+            for (state, layout) in StateIx::all(states.len()).zip(states) {
+                if from.contains(state) {
                     layout.immediates.push(ix);
                 }
             }
             self.immediates.push(Immediate {
-                event: event_ix as u16,
+                event: event_ix,
                 entity,
                 from,
                 conditions,
@@ -425,7 +410,7 @@ pub(crate) fn reverse(hop: Hop) -> Hop {
 }
 
 fn column(schema: &Schema, def: &crate::schema::ColumnDef, parts: u32) -> ColumnLayout {
-    let entity = &schema.entities[usize::from(def.entity)];
+    let entity = &schema[def.entity];
     let path = match def.state {
         None => format!("{}.{}", entity.name, def.name),
         Some(state) => format!(

@@ -293,7 +293,7 @@ impl<S: Storage> Graph<S> {
     ) {
         let table = &mut self.entities[usize::from(entity)];
         let word = *table.words.at(slot as usize);
-        let from = word as u8;
+        let from = StateIx::new(word as u8);
         let id = Id {
             slot,
             generation: word >> 8,

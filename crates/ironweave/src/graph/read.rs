@@ -23,12 +23,12 @@ impl<S: Storage> Graph<S> {
             return None;
         }
         let word = *words.at(id.slot as usize);
-        (word >> 8 == id.generation && word as u8 != FREE).then_some(word as u8)
+        (word >> 8 == id.generation && word as u8 != FREE).then_some(StateIx::new(word as u8))
     }
 
     /// Whether there is an entity at a slot.
     pub(crate) fn is_alive(&self, entity: EntityIx, slot: u32) -> bool {
-        self.state_of(entity, slot) != FREE
+        self.state_of(entity, slot).get() != FREE
     }
 
     /// The slots of all entities of a type, in order.
@@ -63,7 +63,7 @@ impl<S: Storage> Graph<S> {
 
     #[inline]
     pub(crate) fn state_of(&self, entity: EntityIx, slot: u32) -> StateIx {
-        *self.entities[usize::from(entity)].words.at(slot as usize) as u8
+        StateIx::new(*self.entities[usize::from(entity)].words.at(slot as usize) as u8)
     }
 
     #[inline(always)]

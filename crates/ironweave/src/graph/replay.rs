@@ -107,7 +107,7 @@ impl<S: Storage> Graph<S> {
 
     /// An error if a field may not be set: a key that is set already, or data of a state in another state.
     fn may_be_set(&self, column: ColumnIx, slot: u32) -> Result<(), String> {
-        let def = &self.layout.schema.columns[usize::from(column)];
+        let def = &self.layout.schema[column];
         self.must_exist(def.entity, slot)?;
         if def.key && self.column(column).has(slot) {
             return Err(format!(
@@ -150,7 +150,7 @@ impl<S: Storage> Graph<S> {
                 }
                 Fact::Move { entity, slot, .. } => {
                     let state = self.state_of(entity, slot);
-                    if state != FREE {
+                    if state.get() != FREE {
                         self.must_have_fields(entity, slot, Some(state))?;
                     }
                 }

@@ -9,14 +9,14 @@ macro_rules! __handle {
         impl $crate::Entity for $entity {
             type Model = $model;
             type In<$s: $crate::StateOf<Self>> = $entity<$s>;
-            const INDEX: u16 = $index;
-            const STATES: &'static [u8] = &[$($ix),*];
+            const INDEX: $crate::plumbing::EntityIx = $crate::plumbing::EntityIx::new($index);
+            const STATES: &'static [$crate::plumbing::StateIx] = &[$($crate::plumbing::StateIx::new($ix)),*];
             const NAME: &'static str = $name;
         }
 
         impl<$s: $crate::StateOf<$entity>> $crate::Handle for $entity<$s> {
             type Entity = $entity;
-            const STATE: ::core::option::Option<u8> = $s::STATE;
+            const STATE: ::core::option::Option<$crate::plumbing::StateIx> = $s::STATE;
 
             fn from_id(id: $crate::Id) -> Self {
                 Self { id, state: ::core::marker::PhantomData }

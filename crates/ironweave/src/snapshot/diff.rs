@@ -8,7 +8,7 @@ use crate::base::id::Id;
 use crate::graph::Graph;
 use crate::graph::fact::{Fact, Facts};
 use crate::graph::paged::Paged;
-use crate::schema::{EdgeIx, EntityIx, Hop, StateIx};
+use crate::schema::{ColumnIx, EdgeIx, EntityIx, Hop, StateIx};
 use crate::snapshot::Snapshot;
 use crate::step::model::Model;
 use crate::store::record::Changes;
@@ -81,7 +81,7 @@ impl Diff<'_> {
     fn all(mut self) -> Facts {
         let layout = Arc::clone(&self.a.layout);
         let (a, b) = (self.a, self.b);
-        let edges = 0..layout.edges.len() as EdgeIx;
+        let edges = EdgeIx::all(layout.edges.len());
         let mut linked = Vec::new();
         for edge in edges.clone() {
             let hop = Hop {
@@ -101,7 +101,7 @@ impl Diff<'_> {
         }
         let mut created = Vec::new();
         let mut moved = Vec::new();
-        for entity in 0..layout.entities.len() as EntityIx {
+        for entity in EntityIx::all(layout.entities.len()) {
             for slot in a.differing_entities(b, entity) {
                 let (was, is) = (here(a, entity, slot), here(b, entity, slot));
                 let same = was.map(|w| w.0) == is.map(|i| i.0);
@@ -167,9 +167,9 @@ impl Diff<'_> {
 
     fn values(&mut self) {
         let (a, b) = (self.a, self.b);
-        for (column, layout) in (0..).zip(&b.layout.columns) {
+        for (column, layout) in ColumnIx::all(b.layout.columns.len()).zip(&b.layout.columns) {
             let entity = layout.entity;
-            let state = b.layout.schema.columns[usize::from(column)].state;
+            let state = b.layout.schema[column].state;
             for slot in a.differing_cells(b, column) {
                 let (was, is) = (here(a, entity, slot), here(b, entity, slot));
                 let hash = |graph: &Graph<Paged>, there: Here| {

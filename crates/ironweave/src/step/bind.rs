@@ -13,7 +13,7 @@ use crate::graph::key::{self, parts};
 use crate::graph::layout::Layout;
 use crate::graph::storage::Storage;
 use crate::graph::{GraphMut, Journal};
-use crate::schema::{EntityIx, StateIx};
+use crate::schema::{Encoding, EntityIx, StateIx};
 use crate::step::Core;
 use crate::step::bindings::Bindings;
 use crate::step::event::DynEvent;
@@ -74,6 +74,10 @@ pub trait Ref {
     fn is_faithful() -> bool {
         true
     }
+
+    /// How it is encoded.
+    #[must_use]
+    fn encoding() -> Encoding;
 
     /// A copy.
     #[must_use]
@@ -206,7 +210,7 @@ pub(crate) fn ensure<T: Keyed>(
         return Ok(id);
     }
     let layout = Arc::clone(graph.as_ref().layout());
-    let initial = layout.schema.entities[usize::from(T::INDEX)].initial;
+    let initial = layout.schema[T::INDEX].initial;
     let mut bytes = Vec::new();
     if T::KEY.len() > 1 {
         // Before anything is created, since its parts are set one by one.
@@ -241,7 +245,7 @@ fn encode_key<T: Keyed>(key: &T::Key, bytes: &mut Vec<u8>) -> Result<(), EncodeE
 fn unwritable_key<T: Keyed>(layout: &Layout, e: &EncodeError) -> StepError {
     let columns = T::KEY.iter();
     let names: Vec<&str> = columns
-        .map(|column| &*layout.schema.columns[usize::from(*column)].name)
+        .map(|column| &*layout.schema[*column].name)
         .collect();
     StepError::Unwritable {
         what: format!("{}.({})", T::NAME, names.join(", ")).into(),
@@ -270,6 +274,10 @@ impl<H: Handle> Ref for H {
     #[inline(always)]
     fn bind(&self, binder: &mut Binder<'_>) -> Result<Id, Reject> {
         binder.handle(H::Entity::INDEX, self.id(), H::STATE)
+    }
+
+    fn encoding() -> Encoding {
+        Encoding::Id(H::Entity::INDEX)
     }
 
     fn copy(&self) -> Self {
@@ -307,6 +315,10 @@ impl<T: Keyed> Ref for Key<T> {
         T::has_faithful_key()
     }
 
+    fn encoding() -> Encoding {
+        Encoding::Key(T::INDEX)
+    }
+
     fn copy(&self) -> Self {
         self.clone()
     }
@@ -327,6 +339,10 @@ impl<T: Keyed> Ref for Ensure<T> {
 
     fn is_faithful() -> bool {
         T::has_faithful_key()
+    }
+
+    fn encoding() -> Encoding {
+        Encoding::Key(T::INDEX)
     }
 
     fn copy(&self) -> Self {

@@ -3,7 +3,7 @@
 use crate::base::cbor::{ARRAY, UINT, head};
 use crate::base::id::Id;
 use crate::db::entity::Handle;
-use crate::schema::{Cardinality, NameDef};
+use crate::schema::{Cardinality, NameDef, NameIx};
 use crate::value::DecodeError;
 
 /// The entities that the names of an event are bound to.
@@ -76,8 +76,8 @@ impl Bindings {
     /// Writes the ids of each name, in CBOR.
     pub(crate) fn encode(&self, out: &mut Vec<u8>) {
         head(out, ARRAY, self.len() as u64);
-        for name in 0..self.len() {
-            let ids = self.ids(name as u16);
+        for name in NameIx::all(self.len()) {
+            let ids = self.ids(name);
             head(out, ARRAY, ids.len() as u64);
             ids.iter().for_each(|id| head(out, UINT, id.to_bits()));
         }
@@ -102,16 +102,16 @@ impl Bindings {
 
     /// Whether they can be the bindings of an event with these names: each has as many entities as it may.
     pub(crate) fn fit(&self, names: &[NameDef]) -> bool {
-        let fits = |(i, name): (usize, &NameDef)| match (name.count, self.ids(i as u16).len()) {
+        let fits = |(ix, name): (NameIx, &NameDef)| match (name.count, self.ids(ix).len()) {
             (Cardinality::One, n) => n == 1,
             (Cardinality::Option, n) => n <= 1,
             (Cardinality::Many, _) => true,
         };
-        self.len() == names.len() && names.iter().enumerate().all(fits)
+        self.len() == names.len() && NameIx::all(names.len()).zip(names).all(fits)
     }
 
     #[inline]
-    pub(crate) fn ids(&self, name: u16) -> &[Id] {
+    pub(crate) fn ids(&self, name: NameIx) -> &[Id] {
         let name = usize::from(name);
         if self.ends.is_empty() {
             return std::slice::from_ref(&self.ids[name]);
@@ -130,18 +130,22 @@ impl Bindings {
     #[inline]
     #[must_use]
     pub fn one<H: Handle>(&self, name: u16) -> H {
-        H::from_id(self.ids(name)[0])
+        H::from_id(self.ids(NameIx::new(name))[0])
     }
 
     /// The entity of a name that may have none.
     #[must_use]
     pub fn option<H: Handle>(&self, name: u16) -> Option<H> {
-        self.ids(name).first().copied().map(H::from_id)
+        self.ids(NameIx::new(name)).first().copied().map(H::from_id)
     }
 
     /// The entities of a name.
     #[must_use]
     pub fn many<H: Handle>(&self, name: u16) -> Vec<H> {
-        self.ids(name).iter().copied().map(H::from_id).collect()
+        self.ids(NameIx::new(name))
+            .iter()
+            .copied()
+            .map(H::from_id)
+            .collect()
     }
 }

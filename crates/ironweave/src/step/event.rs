@@ -10,7 +10,7 @@ use serde::de::DeserializeOwned;
 use crate::base::cbor::{ARRAY, NULL, UINT, Word, head};
 use crate::base::error::Reject;
 use crate::base::position::Seq;
-use crate::schema::EventIx;
+use crate::schema::{Encoding, EventIx};
 use crate::step::bind::{Binder, Ref};
 use crate::step::bindings::Bindings;
 use crate::step::fields::Fields;
@@ -248,6 +248,8 @@ pub struct EventType {
     pub(crate) decode: Option<Decode>,
     /// The literals of an immediate event.
     pub(crate) literals: Literals,
+    /// How its fields are encoded; of one that fires by itself the schema says it.
+    pub(crate) encodings: fn() -> Vec<Encoding>,
 }
 
 impl EventType {
@@ -257,6 +259,11 @@ impl EventType {
         Self {
             decode: Some(|reader| Ok(Box::new(E::of(E::Fields::decode(reader, 0)?)))),
             literals: no_such_value,
+            encodings: || {
+                let mut encodings = Vec::new();
+                E::Fields::encodings(&mut encodings);
+                encodings
+            },
         }
     }
 
@@ -266,6 +273,7 @@ impl EventType {
         Self {
             decode: None,
             literals,
+            encodings: Vec::new,
         }
     }
 }

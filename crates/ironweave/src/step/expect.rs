@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use crate::base::error::{Chain, StepError};
 use crate::graph::storage::Storage;
+use crate::schema::NameIx;
 use crate::step::Core;
 use crate::step::plan::EventPlan;
 
@@ -20,8 +21,8 @@ impl<S: Storage> Core<S> {
         else {
             return Ok(());
         };
-        for (name, plan) in def.names.iter().enumerate().take(bindings.len()) {
-            for id in bindings.ids(name as u16).iter().copied() {
+        for (name, plan) in NameIx::all(bindings.len()).zip(&def.names) {
+            for id in bindings.ids(name).iter().copied() {
                 if let Some(found) = self.open.changed.get(&(plan.entity, id.slot)) {
                     return Err(StepError::Changed {
                         event: Arc::clone(&def.name),

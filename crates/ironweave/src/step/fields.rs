@@ -2,7 +2,7 @@
 //! is generic over such lists, so that it is not generated for each event: that took a third of the time that
 //! `cargo check` needs for a model.
 
-use std::any::Any;
+use std::any::{Any, TypeId};
 use std::fmt::{self, DebugStruct, Formatter};
 use std::marker::PhantomData;
 
@@ -12,10 +12,11 @@ use serde::forward_to_deserialize_any;
 use serde::ser::SerializeStruct;
 
 use crate::base::error::Reject;
+use crate::schema::Encoding;
 use crate::step::bind::{Binder, Ref};
 use crate::step::event::{FieldReader, FieldWriter};
 use crate::value::debug::Shown;
-use crate::value::{DecodeError, Value, is_faithful};
+use crate::value::{DecodeError, Value, encoding, is_faithful};
 
 /// A field that is a value.
 pub struct Val<T>(PhantomData<T>);
@@ -45,6 +46,9 @@ pub trait Field {
 
     /// Whether every value of its type is known to be read back as it was written.
     fn is_faithful() -> bool;
+
+    /// How it is encoded.
+    fn encoding() -> Encoding;
 
     /// A copy, of a token too: whether it is stale is found when the event fires.
     fn copy(of: &Self::Of) -> Self::Of;
@@ -88,6 +92,10 @@ impl<T: Value> Field for Val<T> {
         is_faithful::<T>()
     }
 
+    fn encoding() -> Encoding {
+        encoding(TypeId::of::<T>())
+    }
+
     fn copy(of: &T) -> T {
         of.clone()
     }
@@ -118,6 +126,10 @@ impl<T: Ref + Serialize + DeserializeOwned + 'static> Field for One<T> {
         T::is_faithful()
     }
 
+    fn encoding() -> Encoding {
+        T::encoding()
+    }
+
     fn copy(of: &T) -> T {
         of.copy()
     }
@@ -145,6 +157,10 @@ impl<T: Ref + Serialize + DeserializeOwned + 'static> Field for Opt<Option<T>> {
     #[inline(always)]
     fn is_faithful() -> bool {
         T::is_faithful()
+    }
+
+    fn encoding() -> Encoding {
+        Encoding::Option(Box::new(T::encoding()))
     }
 
     fn copy(of: &Option<T>) -> Option<T> {
@@ -177,6 +193,10 @@ impl<T: Ref + Serialize + DeserializeOwned + 'static> Field for Set<Vec<T>> {
     #[inline(always)]
     fn is_faithful() -> bool {
         T::is_faithful()
+    }
+
+    fn encoding() -> Encoding {
+        Encoding::List(Box::new(T::encoding()))
     }
 
     fn copy(of: &Vec<T>) -> Vec<T> {
@@ -213,6 +233,9 @@ pub trait Fields: Sized {
 
     /// Whether every value of their types is known to be read back as it was written.
     fn is_faithful() -> bool;
+
+    /// Appends how the fields are encoded, in order.
+    fn encodings(out: &mut Vec<Encoding>);
 
     /// Decodes the fields from a log; the first has number `first`.
     ///
@@ -278,6 +301,8 @@ impl Fields for () {
         true
     }
 
+    fn encodings(_: &mut Vec<Encoding>) {}
+
     fn decode(_: &FieldReader<'_>, _: u16) -> Result<(), DecodeError> {
         Ok(())
     }
@@ -332,6 +357,11 @@ impl<F: Field, Rest: Fields> Fields for (F, Rest) {
     #[inline(always)]
     fn is_faithful() -> bool {
         F::is_faithful() && Rest::is_faithful()
+    }
+
+    fn encodings(out: &mut Vec<Encoding>) {
+        out.push(F::encoding());
+        Rest::encodings(out);
     }
 
     fn decode(reader: &FieldReader<'_>, index: u16) -> Result<Self::Owned, DecodeError> {

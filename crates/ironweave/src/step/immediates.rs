@@ -27,7 +27,7 @@ use crate::base::id::Id;
 use crate::graph::Pending;
 use crate::graph::layout::Immediate;
 use crate::graph::storage::Storage;
-use crate::schema::EntityIx;
+use crate::schema::{EntityIx, EventIx, NameIx};
 use crate::step::Core;
 use crate::step::plan::Plan;
 
@@ -117,10 +117,10 @@ impl<S: Storage> Core<S> {
             if slot >= self.graph.slots(immediate.entity) || !self.graph.enabled(ix, slot) {
                 continue;
             }
-            let event = usize::from(immediate.event);
+            let event = immediate.event;
             let cause = base as u32 + cause.0;
             let id = self.graph.id(immediate.entity, slot);
-            let creates = &plan.events[event].creates;
+            let creates = &plan.events[usize::from(event)].creates;
             let depth = counts
                 .count(limits, (ix, immediate), id, !creates.is_empty())
                 .map_err(|limit| self.limit_exceeded(plan, cause, immediate, slot, limit))?;
@@ -128,7 +128,7 @@ impl<S: Storage> Core<S> {
             self.fire_immediate(plan, event, id, cause).map_err(|e| {
                 e.led_by(|| Chain::new(self.chain(plan, cause, Some(immediate.event))))
             })?;
-            let created = (1..).zip(creates);
+            let created = NameIx::all(creates.len() + 1).skip(1).zip(creates);
             counts.depths.extend(created.map(|(name, create)| {
                 (
                     (create.entity, self.immediate_bindings.ids(name)[0]),
@@ -143,25 +143,27 @@ impl<S: Storage> Core<S> {
     fn fire_immediate(
         &mut self,
         plan: &Plan,
-        event: usize,
+        event: EventIx,
         id: Id,
         cause: u32,
     ) -> Result<(), StepError> {
         let start = self.open.journal.facts.list.len();
+        let (def, of) = (
+            &plan.events[usize::from(event)],
+            &plan.types[usize::from(event)],
+        );
         self.immediate_bindings.clear();
         self.immediate_bindings.push_one(id);
         // `bindings` has what the event of the program bound, for its receipt.
         std::mem::swap(&mut self.immediate_bindings, &mut self.bindings);
-        let acted = self
-            .arcs(&plan.events[event], plan.types[event].literals)
-            .run();
+        let acted = self.arcs(def, of.literals).run();
         std::mem::swap(&mut self.immediate_bindings, &mut self.bindings);
         acted?;
         if self.open.recording {
             head(&mut self.open.event_bytes, UINT, id.to_bits());
         }
-        self.record_firing(event as u16, cause)?;
-        if plan.events[event].bounded {
+        self.record_firing(event, cause)?;
+        if def.bounded {
             self.check_bounds(start)?;
         }
         Ok(())

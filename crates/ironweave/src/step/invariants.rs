@@ -7,7 +7,7 @@ use crate::base::error::{Chain, Inconsistency, Name, StepError};
 use crate::db::Reader;
 use crate::graph::fact::Fact;
 use crate::graph::storage::Storage;
-use crate::schema::EntityIx;
+use crate::schema::{EntityIx, InvariantIx};
 use crate::step::Core;
 use crate::step::plan::Plan;
 
@@ -51,7 +51,7 @@ impl<S: Storage> Core<S> {
         plan: &Plan,
         entity: EntityIx,
         slot: u32,
-        seen: &mut HashSet<(u16, u32)>,
+        seen: &mut HashSet<(InvariantIx, u32)>,
     ) -> Result<(), StepError> {
         if !self.graph.is_alive(entity, slot) {
             return Ok(());
@@ -71,9 +71,9 @@ impl<S: Storage> Core<S> {
     fn check_invariant(
         &self,
         plan: &Plan,
-        ix: u16,
+        ix: InvariantIx,
         slot: u32,
-        seen: &mut HashSet<(u16, u32)>,
+        seen: &mut HashSet<(InvariantIx, u32)>,
     ) -> Result<(), StepError> {
         if seen.insert((ix, slot)) {
             self.holds(plan, ix, slot)
@@ -86,9 +86,9 @@ impl<S: Storage> Core<S> {
     /// The events that led to the broken invariant: the last that changed an entity that it reads, and the ones that led to
     /// that event.
     #[cold]
-    fn led_to(&self, plan: &Plan, ix: u16, slot: u32) -> Vec<Name> {
+    fn led_to(&self, plan: &Plan, ix: InvariantIx, slot: u32) -> Vec<Name> {
         let layout = &self.graph.layout;
-        let def = &layout.schema.invariants[usize::from(ix)];
+        let def = &layout.schema[ix];
         let mut seen = HashSet::from([(def.entity, slot)]);
         for hop in &def.via {
             let far = layout.edges[usize::from(hop.edge)].far(hop.forward).entity;
@@ -111,9 +111,9 @@ impl<S: Storage> Core<S> {
         self.chain(plan, firing as u32, None)
     }
 
-    fn holds(&self, plan: &Plan, ix: u16, slot: u32) -> Result<(), StepError> {
+    fn holds(&self, plan: &Plan, ix: InvariantIx, slot: u32) -> Result<(), StepError> {
         let layout = &self.graph.layout;
-        let entity = layout.schema.invariants[usize::from(ix)].entity;
+        let entity = layout.schema[ix].entity;
         let id = self.graph.id(entity, slot);
         let reader = Reader {
             graph: S::graph(&self.graph),
@@ -132,9 +132,10 @@ impl<S: Storage> Core<S> {
     /// Every inconsistency of derived state, and every invariant that does not hold; empty if the graph is consistent.
     pub(crate) fn differences(&self, plan: &Plan) -> Vec<Inconsistency> {
         let mut wrong = self.graph.differences();
-        for (ix, def) in self.graph.layout.schema.invariants.iter().enumerate() {
+        let invariants = &self.graph.layout.schema.invariants;
+        for (ix, def) in InvariantIx::all(invariants.len()).zip(invariants) {
             for slot in self.graph.living(def.entity) {
-                if let Err(e) = self.holds(plan, ix as u16, slot) {
+                if let Err(e) = self.holds(plan, ix, slot) {
                     let (what, found) = (format!("the invariant {}", def.name), e.to_string());
                     let entity = Some(self.graph.named(def.entity, slot));
                     wrong.push(Inconsistency::new(entity, what, "that it holds", found));

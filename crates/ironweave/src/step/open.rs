@@ -17,7 +17,7 @@ use crate::base::storage_error::{StorageError, StorageFailure};
 use crate::base::time::Timestamp;
 use crate::graph::Journal;
 use crate::graph::storage::{Flat, Storage};
-use crate::schema::EntityIx;
+use crate::schema::{EntityIx, EventIx};
 use crate::step::Core;
 use crate::step::clock::Clock;
 use crate::step::repeat::Keyed;
@@ -70,7 +70,7 @@ pub struct OpenTransaction {
 /// One firing of an event.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Firing {
-    pub event: u16,
+    pub event: EventIx,
     /// Where its binding ends in `event_bytes`.
     pub binding_end: u32,
     /// Where its facts end.

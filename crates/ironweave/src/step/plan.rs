@@ -7,8 +7,8 @@ use crate::base::id::Id;
 use crate::db::Reader;
 use crate::graph::layout::{Layout, StateSet};
 use crate::schema::{
-    Arc as ArcDef, Assign, BindBy, Cardinality, ColumnIx, EntityIx, EventDef, Hop, NameDef, Path,
-    Quantifier, Schema, Scope, Source, StateIx,
+    Arc as ArcDef, Assign, BindBy, Cardinality, ColumnIx, EntityIx, EventDef, Hop, NameDef, NameIx,
+    Path, Quantifier, Schema, Scope, Source, StateIx,
 };
 use crate::step::arcs::may_compete;
 use crate::step::event::EventType;
@@ -39,7 +39,7 @@ pub(crate) struct EventPlan {
     pub creates: Vec<CreatePlan>,
     pub whens: Vec<WhenPlan>,
     /// Fields of bound entities that arcs after `create` copy elsewhere: name and column.
-    pub copied: Vec<(u16, ColumnIx)>,
+    pub copied: Vec<(NameIx, ColumnIx)>,
     /// The paths that lead over edges, which are walked before any arc acts.
     pub walks: Vec<Walk>,
     /// The states that entities must be in before any arc acts.
@@ -259,6 +259,8 @@ fn phase(arc: &ArcDef) -> u8 {
         ArcDef::Set { .. } => 5,
         ArcDef::Move { .. } => 6,
         ArcDef::Delete { .. } => 7,
+        // Of a newer version, which a program of this one does not have.
+        ArcDef::Unknown(_) => 8,
     }
 }
 
@@ -302,6 +304,8 @@ impl EventPlan {
 
     fn add(&mut self, layout: &Layout, def: &EventDef, arc: &ArcDef) {
         match arc {
+            // Of a newer version, which a program of this one does not have.
+            ArcDef::Unknown(_) => {}
             ArcDef::Create {
                 name,
                 state,
@@ -392,7 +396,7 @@ impl EventPlan {
             } => self.link(def, LinkKind::Keep, (path, *hop, with), Some(data.clone())),
             ArcDef::Set { path, value } => {
                 let (at, entity) = (self.reach(def, path), layout.path_entity(def, path));
-                if let Some(state) = layout.schema.columns[usize::from(value.column)].state {
+                if let Some(state) = layout.schema[value.column].state {
                     self.source_states.push(SourceStates {
                         at,
                         entity,
@@ -442,9 +446,9 @@ impl EventPlan {
         }
         let before = &def.names[..=usize::from(path.root)];
         if before.iter().all(|name| name.count == Cardinality::One) {
-            Reach::At(path.root)
+            Reach::At(path.root.get())
         } else {
-            Reach::Named(path.root)
+            Reach::Named(path.root.get())
         }
     }
 

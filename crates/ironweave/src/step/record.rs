@@ -5,6 +5,7 @@ use std::sync::Arc;
 use crate::base::cbor::{MAP, head};
 use crate::base::error::{Chain, Name, StepError};
 use crate::graph::storage::Storage;
+use crate::schema::EventIx;
 use crate::step::Core;
 use crate::step::event::{DynEvent, FieldWriter};
 use crate::step::open::Firing;
@@ -51,7 +52,7 @@ impl<S: Storage> Core<S> {
     }
 
     #[inline]
-    pub(super) fn record_firing(&mut self, event: u16, cause: u32) -> Result<(), StepError> {
+    pub(super) fn record_firing(&mut self, event: EventIx, cause: u32) -> Result<(), StepError> {
         let (binding_end, facts_end) = (
             self.open.event_bytes.len(),
             self.open.journal.facts.list.len(),
@@ -74,8 +75,8 @@ impl<S: Storage> Core<S> {
 
     /// The events that led to a firing, with that firing, and then an immediate event that it enabled.
     #[cold]
-    pub(super) fn chain(&self, plan: &Plan, cause: u32, then: Option<u16>) -> Vec<Name> {
-        let mut chain: Vec<u16> = then.into_iter().collect();
+    pub(super) fn chain(&self, plan: &Plan, cause: u32, then: Option<EventIx>) -> Vec<Name> {
+        let mut chain: Vec<EventIx> = then.into_iter().collect();
         let mut next = Some(cause);
         while let Some(at) = next {
             let Some(firing) = self.open.firings.get(at as usize) else {
@@ -85,7 +86,7 @@ impl<S: Storage> Core<S> {
             // A firing was recorded before the ones that it enabled.
             next = firing.cause().filter(|cause| *cause < at);
         }
-        let name = |event: &u16| Arc::clone(&plan.events[usize::from(*event)].name);
+        let name = |event: &EventIx| Arc::clone(&plan.events[usize::from(*event)].name);
         chain.iter().rev().map(name).collect()
     }
 }
@@ -102,7 +103,7 @@ fn write_fields<E: DynEvent + ?Sized>(
     let Some((field, e)) = writer.failed else {
         return Ok(());
     };
-    let def = &plan.layout.schema.events[usize::from(event.index())];
+    let def = &plan.layout.schema[event.index()];
     let what = format!("{}.{}", def.name, def.fields[usize::from(field)].name);
     Err(StepError::Unwritable {
         what: what.into(),

@@ -8,6 +8,7 @@ use xxhash_rust::xxh3::Xxh3;
 
 use crate::base::error::StepError;
 use crate::base::position::Seq;
+use crate::schema::EventIx;
 use crate::step::Core;
 use crate::step::bindings::Bindings;
 use crate::step::event::{DynEvent, FieldReader, FieldWriter};
@@ -95,7 +96,7 @@ impl Repeat {
             Outcome::Fired(names) | Outcome::TakenBack(names) => {
                 let names = Bindings::decode(names).map_err(|_| self.reused())?;
                 // The log may be damaged, or its events may have had other names under earlier rules.
-                let def = &plan.layout.schema.events[usize::from(event.index())];
+                let def = &plan.layout.schema[event.index()];
                 if !names.fit(&def.names) {
                     return Err(self.reused());
                 }
@@ -159,8 +160,8 @@ impl Core {
 
 /// The hash of an event of the program: XXH3-128 of its name, then of the name and the encoded value of each field in the
 /// order of their names, with the length before each. So it does not depend on the order of declaration.
-pub(crate) fn print(plan: &Plan, event: u16, reader: &FieldReader<'_>) -> u128 {
-    let def = &plan.layout.schema.events[usize::from(event)];
+pub(crate) fn print(plan: &Plan, event: EventIx, reader: &FieldReader<'_>) -> u128 {
+    let def = &plan.layout.schema[event];
     let mut fields: Vec<usize> = (0..def.fields.len()).collect();
     fields.sort_by_key(|ix| &def.fields[*ix].name);
     let mut hash = Xxh3::new();
@@ -180,9 +181,7 @@ pub(crate) fn print(plan: &Plan, event: u16, reader: &FieldReader<'_>) -> u128 {
 
 /// The hash of an event that is tried now. An event that cannot be written has one too: it is rejected each time.
 pub(super) fn print_of(plan: &Plan, event: &dyn DynEvent) -> u128 {
-    let fields = plan.layout.schema.events[usize::from(event.index())]
-        .fields
-        .len();
+    let fields = plan.layout.schema[event.index()].fields.len();
     let mut bytes = Vec::new();
     crate::base::cbor::head(&mut bytes, crate::base::cbor::MAP, fields as u64);
     let mut writer = FieldWriter::new(&mut bytes);

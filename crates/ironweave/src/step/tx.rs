@@ -239,21 +239,25 @@ pub type NewLink<'a> = (Hop, Id, Option<&'a dyn Any>);
 /// As [`Tx::create`].
 pub fn create<E>(
     tx: &mut Tx<'_, E>,
-    entity: EntityIx,
-    columns: &[ColumnIx],
+    entity: u16,
+    columns: &[u16],
     values: &[&dyn Any],
     links: &[NewLink<'_>],
 ) -> Result<Id, Reject> {
-    let initial = tx.graph().layout().schema.entities[usize::from(entity)].initial;
+    let entity = EntityIx::new(entity);
+    let initial = tx.graph().layout().schema[entity].initial;
     tx.whole(|tx| {
         let slot = tx
             .at
             .graph
             .create(&mut tx.at.open.journal, entity, initial)?;
         for (column, value) in columns.iter().zip(values) {
-            tx.at
-                .graph
-                .set(&mut tx.at.open.journal, *column, slot, *value)?;
+            tx.at.graph.set(
+                &mut tx.at.open.journal,
+                ColumnIx::new(*column),
+                slot,
+                *value,
+            )?;
         }
         let id = tx.graph().id(entity, slot);
         for (hop, far, data) in links {
@@ -272,10 +276,11 @@ pub fn create<E>(
 /// `StaleHandle`, `Restricted`.
 pub fn delete<E>(
     tx: &mut Tx<'_, E>,
-    entity: EntityIx,
+    entity: u16,
     id: Id,
     claimed: Option<StateIx>,
 ) -> Result<(), Reject> {
+    let entity = EntityIx::new(entity);
     tx.must_be(entity, id, claimed)?;
     tx.whole(|tx| {
         Ok(tx
@@ -292,7 +297,7 @@ pub fn delete<E>(
 pub fn transition<E, From: Handle, To: Handle>(
     tx: &mut Tx<'_, E>,
     token: &From,
-    columns: &[ColumnIx],
+    columns: &[u16],
     values: &[&dyn Any],
 ) -> Result<To, Reject> {
     let (entity, id) = (From::Entity::INDEX, token.id());
@@ -304,9 +309,12 @@ pub fn transition<E, From: Handle, To: Handle>(
                 .move_to(&mut tx.at.open.journal, entity, id.slot, to);
         }
         for (column, value) in columns.iter().zip(values) {
-            tx.at
-                .graph
-                .set(&mut tx.at.open.journal, *column, id.slot, *value)?;
+            tx.at.graph.set(
+                &mut tx.at.open.journal,
+                ColumnIx::new(*column),
+                id.slot,
+                *value,
+            )?;
         }
         Ok(To::from_id(id))
     })
@@ -318,12 +326,14 @@ pub fn transition<E, From: Handle, To: Handle>(
 /// `StaleHandle`, `NotInPlace`.
 pub fn set<E>(
     tx: &mut Tx<'_, E>,
-    entity: EntityIx,
+    entity: u16,
     id: Id,
-    claimed: Option<StateIx>,
-    column: ColumnIx,
+    claimed: Option<u8>,
+    column: u16,
     value: &dyn Any,
 ) -> Result<(), Reject> {
+    let (entity, column) = (EntityIx::new(entity), ColumnIx::new(column));
+    let claimed = claimed.map(StateIx::new);
     tx.must_be(entity, id, claimed)?;
     tx.whole(|tx| {
         Ok(tx

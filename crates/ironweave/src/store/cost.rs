@@ -8,7 +8,7 @@
 use crate::base::error::StepError;
 use crate::db::Db as _;
 use crate::graph::storage::{COPIED, TOUCHED};
-use crate::schema::{EdgeIx, EntityIx};
+use crate::schema::{EdgeIx, EntityIx, StateIx};
 use crate::step::event::Event;
 use crate::store::Store;
 
@@ -155,11 +155,11 @@ fn yard(tasks: u32, fan_in: u32) -> Store<Model> {
     let schema = store.schema();
     let entity = |name: &str| -> EntityIx {
         let at = schema.entities.iter().position(|e| e.name == name);
-        at.expect("an entity") as EntityIx
+        EntityIx::try_from(at.expect("an entity")).expect("few")
     };
     let edge = |name: &str| -> EdgeIx {
         let at = schema.edges.iter().position(|e| e.from.name == name);
-        at.expect("an edge") as EdgeIx
+        EdgeIx::try_from(at.expect("an edge")).expect("few")
     };
     let (task, worker) = (entity("Task"), entity("Worker"));
     let (holds, needs) = (edge("tasks"), edge("needs"));
@@ -171,14 +171,14 @@ fn yard(tasks: u32, fan_in: u32) -> Store<Model> {
     for w in 0..=(tasks - fan_in).div_ceil(10) {
         assert_eq!(
             core.graph
-                .create(&mut core.open.journal, worker, 0)
+                .create(&mut core.open.journal, worker, StateIx::default())
                 .expect("room"),
             w
         );
     }
     for t in 0..tasks {
         core.graph
-            .create(&mut core.open.journal, task, 0)
+            .create(&mut core.open.journal, task, StateIx::default())
             .expect("room");
         core.graph
             .set(&mut core.open.journal, columns[0], t, &u64::from(t))

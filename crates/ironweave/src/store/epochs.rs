@@ -7,10 +7,8 @@ use crate::base::error::OpenError;
 use crate::base::position::Seq;
 use crate::base::storage_error::{StorageError, StorageFailure};
 use crate::log::{FrameHeader, FrameKind};
-use crate::schema::Schema;
-use crate::store::tags::{Tags, shape_difference};
-use crate::value;
-use crate::value::item;
+use crate::schema::{Change, Schema};
+use crate::store::tags::Tags;
 
 /// The greatest lengths of frames.
 #[derive(Clone, Copy, Debug)]
@@ -126,38 +124,48 @@ impl Epochs {
         Err(bad_frame(header.seq, what))
     }
 
+    /// Refuses a log whose schema has what only a newer version knows, since what this one wrote might contradict it.
+    pub(super) fn check_all_known(&self) -> Result<(), StorageError> {
+        for (seq, logged, _) in &self.list {
+            if let Some(item) = logged.unknown_items().first() {
+                return Err(StorageError::at(
+                    StorageFailure::Version,
+                    *seq,
+                    format!(
+                        "the schema in frame {seq} was written by a newer version of ironweave, and this one does not know \
+                         {item}; open the store with that version, or open it to be read only"
+                    ),
+                ));
+            }
+        }
+        Ok(())
+    }
+
     /// Takes in a schema frame.
     pub(super) fn add(&mut self, seq: Seq, logged: Schema, ours: &Schema) -> Result<(), OpenError> {
         if let Err(wrong) = logged.validate() {
             let what = format_args!("its schema means nothing: {wrong}");
             return Err(bad_frame(seq, what).into());
         }
-        if let Some(difference) = shape_difference(&logged, ours) {
-            return Err(other_schema(seq, ours, difference));
+        let differences: Vec<Change> = (logged.diff(ours).into_iter())
+            .filter(Change::is_of_shape)
+            .collect();
+        if !differences.is_empty() {
+            return Err(other_schema(seq, ours, differences));
         }
-        let tags = Tags::new(&logged, ours).ok_or_else(|| {
-            let difference = "what the log holds has no equal in this model".to_owned();
-            other_schema(seq, ours, difference)
-        })?;
+        let tags = Tags::new(&logged, ours)
+            .ok_or_else(|| other_schema(seq, ours, vec![Change::Renumbered]))?;
         self.list.push((seq, logged, Arc::new(tags)));
         Ok(())
     }
 }
 
-fn other_schema(seq: Seq, ours: &Schema, difference: String) -> OpenError {
+fn other_schema(seq: Seq, ours: &Schema, differences: Vec<Change>) -> OpenError {
     OpenError::Schema {
         model: ours.name.as_str().into(),
         seq,
-        differences: vec![difference],
+        differences,
     }
-}
-
-/// Reads the payload of a schema frame: one value, and nothing behind it.
-pub(super) fn decode_schema(payload: &[u8]) -> Result<Schema, value::DecodeError> {
-    let mut d = minicbor::Decoder::new(payload);
-    let schema = value::decode(item::raw_item(&mut d)?)?;
-    item::end(&d)?;
-    Ok(schema)
 }
 
 /// The most characters of a description of a bad frame.

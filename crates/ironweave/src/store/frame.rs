@@ -14,7 +14,7 @@ use crate::base::id::Id;
 use crate::base::meta::Meta;
 use crate::base::time::Timestamp;
 use crate::graph::fact::Facts;
-use crate::schema::Cardinality;
+use crate::schema::{Cardinality, EventIx};
 use crate::step::Core;
 use crate::step::event::FieldReader;
 use crate::step::open::{Firing, OpenTransaction};
@@ -40,7 +40,7 @@ pub(crate) struct Decoded {
 
 pub(crate) struct DecodedFiring {
     /// Index in this program's schema.
-    pub event: u16,
+    pub event: EventIx,
     /// Where what it was given lies in the bindings: a map of fields, or the id that an immediate event bound.
     binding: Range<usize>,
     /// Its facts.

@@ -10,19 +10,19 @@ use crate::base::position::Seq;
 use crate::base::storage_error::{AppendError, StorageError, StorageFailure};
 use crate::graph::fact::Facts;
 use crate::log::{Frame, FrameHeader, FrameKind, MemoryLog, ReadLog as _};
+use crate::schema::Schema;
 use crate::step::clock::Clock;
 use crate::step::flat;
 use crate::step::immediates::Limits;
 use crate::step::model::Model;
 use crate::step::plan::Plan;
 use crate::store::commit::{Commit, CommitFrame, CommitLog, Followers};
-use crate::store::epochs::{Bounds, decode_schema};
+use crate::store::epochs::Bounds;
 use crate::store::frame;
 use crate::store::repeat::Keys;
 use crate::store::shadow::Shadow;
 use crate::store::version::{At, Version};
 use crate::store::{Backend, Epochs, Options, SharedStore, Store, bad_frame};
-use crate::value;
 
 impl<M: Model> Store<M> {
     /// An empty store in memory: for tests, and to try things out.
@@ -114,7 +114,8 @@ impl<M: Model> Store<M> {
         bounds: Bounds,
         paranoid: bool,
     ) -> Result<Self, OpenError> {
-        let binding = M::binding();
+        let mut binding = M::binding();
+        binding.add_encodings();
         let mut plan = Plan::new(binding.schema, binding.events, binding.invariants);
         plan.limits = limits;
         let plan = Arc::new(plan);
@@ -150,9 +151,12 @@ impl<M: Model> Store<M> {
     fn begin_log(&mut self) -> Result<(), OpenError> {
         self.catch_up()?;
         let known = (self.epochs.list.last())
-            .is_some_and(|(_, logged, _)| *logged == self.plan.layout.schema);
-        if !known && self.log.is_writable() {
-            self.write_schema()?;
+            .is_some_and(|(_, logged, _)| logged.is_same(&self.plan.layout.schema));
+        if self.log.is_writable() {
+            self.epochs.check_all_known()?;
+            if !known {
+                self.write_schema()?;
+            }
         }
         Ok(())
     }
@@ -256,7 +260,8 @@ impl<M: Model> Store<M> {
             match header.kind {
                 FrameKind::Schema => {
                     facts.clear();
-                    let logged = decode_schema(&payload).map_err(|e| bad_frame(header.seq, e))?;
+                    let logged =
+                        Schema::from_cbor(&payload).map_err(|e| bad_frame(header.seq, e))?;
                     (core.must_be(header.fingerprint)).map_err(|e| bad_frame(header.seq, e))?;
                     Arc::make_mut(epochs).add(header.seq, logged, &plan.layout.schema)?;
                 }
@@ -325,9 +330,7 @@ impl<M: Model> Store<M> {
     /// Writes today's schema: into a new log, or if the rules (not the shapes) have changed.
     fn write_schema(&mut self) -> Result<(), OpenError> {
         let schema = self.plan.layout.schema.clone();
-        let mut payload = Vec::new();
-        value::encode(&schema, &mut payload)
-            .map_err(|e| StorageError::new(StorageFailure::Internal, e.to_string()))?;
+        let payload = schema.to_cbor();
         self.bounds
             .check(FrameKind::Schema, self.next, payload.len())?;
         let fingerprint = self.core.graph.fingerprint;

@@ -17,7 +17,7 @@ use crate::base::position::Seq;
 use crate::base::storage_error::StorageError;
 use crate::base::time::Timestamp;
 use crate::log::{Frame, FrameKind};
-use crate::schema::EventDef;
+use crate::schema::{EntityIx, EventDef};
 use crate::step::bindings::Bindings;
 use crate::step::repeat::{Attempt, Outcome, Repeat, print};
 use crate::store::bad_frame;
@@ -125,7 +125,7 @@ fn names_of_today(
         events.find(|event| event.event == firing.event)
     });
     let named = tags.map_or(&[][..], |event| &event.named);
-    let def = &view.plan.layout.schema.events[usize::from(firing.event)];
+    let def = &view.plan.layout.schema[firing.event];
     let mut today = Bindings::default();
     for (i, name) in def.names.iter().enumerate() {
         let at = named.get(i).copied().flatten();
@@ -155,7 +155,7 @@ fn logged(view: &LogView<'_>, seq: Seq) -> Result<Decoded, StorageError> {
 pub(super) fn changed_since(
     view: &LogView<'_>,
     seq: Seq,
-) -> Result<FastMap<(u16, u32), Seq>, StorageError> {
+) -> Result<FastMap<(EntityIx, u32), Seq>, StorageError> {
     let mut changed = FastMap::default();
     for frame in view.frames(seq.saturating_add(1))? {
         let Frame {

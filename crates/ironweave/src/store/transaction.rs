@@ -10,13 +10,13 @@ use crate::base::position::{Position, Seq};
 use crate::base::time::Timestamp;
 use crate::db::Db;
 use crate::graph::GraphRef;
-use crate::schema::EntityIx;
+use crate::schema::{EntityIx, NameIx};
 use crate::step::any_event::AnyEvent as _;
 use crate::step::bindings::Bindings;
 use crate::step::event::{DynEvent, Event, Receipt};
 use crate::step::flat;
 use crate::step::model::Model;
-use crate::step::plan::Plan;
+use crate::step::plan::{NamePlan, Plan};
 use crate::step::repeat::{Keyed, Repeat};
 use crate::store::{Facts, Store};
 
@@ -93,21 +93,20 @@ impl AnyReceipt {
         plan: &Plan,
     ) -> Self {
         let def = &plan.events[usize::from(event.index())];
-        let entities = |name: usize| -> Vec<EntityRef> {
-            let entity = &plan.layout.entities[usize::from(def.names[name].entity)];
-            let ids = names.ids(name as u16).iter();
-            ids.map(|id| EntityRef {
+        let entities = |(ix, name): (NameIx, &NamePlan)| {
+            let entity = &plan.layout.entities[usize::from(name.entity)];
+            let refs = names.ids(ix).iter().map(|id| EntityRef {
                 entity: Arc::clone(&entity.name),
                 id: *id,
                 key: None,
-            })
-            .collect()
+            });
+            (Arc::clone(&name.name), refs.collect())
         };
         Self {
             seq,
             repeated,
-            names: (def.names.iter().enumerate())
-                .map(|(i, name)| (Arc::clone(&name.name), entities(i)))
+            names: (NameIx::all(def.names.len()).zip(&def.names))
+                .map(entities)
                 .collect(),
         }
     }

@@ -9,6 +9,7 @@ use crate::base::time::Timestamp;
 use crate::graph::column::ColumnType;
 use crate::graph::fact::Facts;
 use crate::log::FrameKind;
+use crate::schema::EventIx;
 use crate::step::plan::Plan;
 use crate::step::{Core, flat};
 use crate::store::bad_frame;
@@ -163,7 +164,7 @@ pub(super) fn verify(
     Ok(agreed)
 }
 
-fn name(plan: &Plan, event: u16) -> String {
+fn name(plan: &Plan, event: EventIx) -> String {
     plan.events[usize::from(event)].name.to_string()
 }
 
@@ -192,7 +193,8 @@ fn refire(core: &mut Core, plan: &Plan, decoded: &Decoded) -> Result<(), (String
             .map(|f| f.event)
             .or(t.map(|f| f.event))
             .map_or_else(String::new, |e| name(plan, e));
-        let fired = |e: Option<u16>| e.map_or_else(nothing, |e| format!("{} fires", name(plan, e)));
+        let fired =
+            |e: Option<EventIx>| e.map_or_else(nothing, |e| format!("{} fires", name(plan, e)));
         if l.map(|f| f.event) != t.map(|f| f.event) {
             return Err((event, fired(l.map(|f| f.event)), fired(t.map(|f| f.event))));
         }

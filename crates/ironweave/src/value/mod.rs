@@ -4,6 +4,7 @@
 
 mod calls;
 pub(crate) mod debug;
+mod encoding;
 mod faithful;
 mod fault;
 pub(crate) mod item;
@@ -24,6 +25,7 @@ use crate::base::cbor::{FALSE, TEXT, TRUE, UINT, Word, head};
 use crate::base::time::AsNumbers;
 use crate::base::time::Timestamp;
 
+pub(crate) use encoding::encoding;
 pub use faithful::{Equal, Equality, Unequal, is_faithful};
 pub(crate) use faithful::{encode_faithful, equal};
 

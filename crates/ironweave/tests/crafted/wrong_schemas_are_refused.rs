@@ -131,7 +131,17 @@ fn a_large_schema_is_checked_in_one_pass() {
     let bytes = frames[0].payload.bytes().len();
     let e = open(&frames).expect_err("the program has no such fields");
     assert!(e.is_schema(), "{e}");
-    assert!(e.to_string().contains("Customer.column_"), "{e}");
+    let words = e.to_string();
+    assert!(
+        words.contains("entity `Customer` no longer has field `column_20: "),
+        "{e}"
+    );
+    // A hundred of them are listed.
+    assert_eq!(words.matches("\n- ").count(), 101, "{e}");
+    assert!(
+        words.contains(" more\nOpen the store with the program that wrote it"),
+        "{e}"
+    );
 
     let columns = frames[0].payload.get(&text("columns")).items();
     columns.push(like);
@@ -146,14 +156,36 @@ fn a_large_schema_is_checked_in_one_pass() {
 }
 
 #[test]
-fn an_unknown_key_of_a_schema_is_ignored() {
+fn a_log_whose_schema_has_unknown_items_is_read_and_not_written() {
     let mut frames = shop();
     let Map(schema) = &mut frames[0].payload else {
         panic!("it is a map");
     };
     schema.push((text("later"), Array(vec![Uint(1), text("x")])));
+    let arcs = frames[0].payload.get(&text("events")).items()[0].get(&text("arcs"));
+    arcs.items().push(Map(vec![(text("Sleep"), Uint(5))]));
     let dir = scratch_dir();
     forge::write(dir.path(), &frames);
-    let store = Store::<shop::Model>::open(dir.path()).expect("the store opens");
+    let e = Store::<shop::Model>::open(dir.path()).expect_err("it is of a newer version");
+    assert!(e.is_version() && e.seq() == Some(0), "{e}");
+    let words = "this one does not know `later` of model `shop`: [1,\"x\"]; open the store with that version";
+    assert!(e.to_string().contains(words), "{e}");
+    let store = Store::<shop::Model>::open_read_only(dir.path()).expect("the log can be read");
     assert_eq!(store.verify().expect("the same facts"), 37);
+}
+
+#[test]
+fn an_unknown_value_of_what_the_facts_depend_on_is_a_difference() {
+    let mut frames = shop();
+    let edge = &mut frames[0].payload.get(&text("edges")).items()[0];
+    *edge.get(&text("from")).get(&text("cardinality")) = text("Several");
+    let dir = scratch_dir();
+    forge::write(dir.path(), &frames);
+    let e = Store::<shop::Model>::open_read_only(dir.path()).expect_err("it cannot be read");
+    assert!(e.is_schema(), "{e}");
+    assert!(
+        e.to_string()
+            .contains("`cardinality: \"Several\"`, which this version does not know"),
+        "{e}"
+    );
 }

@@ -1,6 +1,8 @@
 //! Random arcs of an event that is being made, and the paths that they start from.
 
-use ironweave::schema::{Arc, Assign, BindBy, Cardinality, Hop, Path, Quantifier, Scope};
+use ironweave::schema::{
+    Arc, Assign, BindBy, Cardinality, EntityIx, Hop, Path, Quantifier, Scope, StateIx,
+};
 
 use crate::events::{Draft, bare};
 use crate::rng::Rng;
@@ -29,7 +31,7 @@ impl Draft<'_> {
         });
     }
 
-    pub fn entity(&self, path: &Path) -> u16 {
+    pub fn entity(&self, path: &Path) -> EntityIx {
         let root = self.name_of(path.root).entity;
         path.hops.last().map_or(root, |hop| far(self.schema, *hop))
     }
@@ -40,7 +42,7 @@ impl Draft<'_> {
         let root = match rng.pick(&roots) {
             Some(root) if self.immediate || rng.chance(60) => *root,
             _ => {
-                let entity = rng.below(self.schema.entities.len()) as u16;
+                let entity = EntityIx::new(rng.below(self.schema.entities.len()) as u16);
                 self.root(rng, entity)?
             }
         };
@@ -63,13 +65,13 @@ impl Draft<'_> {
     pub fn moves(&mut self, rng: &mut Rng, path: Path, scope: Scope, onwards: bool) -> Option<()> {
         let entity = self.entity(&path);
         let states = &self.schema.entities[usize::from(entity)].states;
-        let mut ways: Vec<(u8, Vec<u8>)> = Vec::new();
-        for to in 0..states.len() as u8 {
-            let leads = |from: &u8| {
+        let mut ways: Vec<(StateIx, Vec<StateIx>)> = Vec::new();
+        for to in StateIx::all(states.len()) {
+            let leads = |from: &StateIx| {
                 let mut there = states[usize::from(*from)].to.iter();
                 there.any(|t| t.to == to) && !(onwards && *from >= to)
             };
-            let mut from: Vec<u8> = (0..states.len() as u8).filter(leads).collect();
+            let mut from: Vec<StateIx> = StateIx::all(states.len()).filter(leads).collect();
             if let (BindBy::Token(token), [], true) = (
                 self.name_of(path.root).by,
                 path.hops.as_slice(),
@@ -117,8 +119,8 @@ impl Draft<'_> {
     pub fn when(&mut self, rng: &mut Rng, path: Path) {
         let states = self.schema.entities[usize::from(self.entity(&path))]
             .states
-            .len() as u8;
-        let states = rng.some(&(0..states).collect::<Vec<_>>(), 40);
+            .len();
+        let states = rng.some(&StateIx::all(states).collect::<Vec<_>>(), 40);
         let quantifier = match rng.below(5) {
             0..=1 => Quantifier::All,
             2 => Quantifier::Any,
@@ -182,7 +184,11 @@ impl Draft<'_> {
                 to.retain(|c| !self.schema.columns[usize::from(*c)].key);
                 let states = self.schema.entities[usize::from(entity)].states.len();
                 if rng.chance(25) {
-                    to = columns(self.schema, entity, Some(rng.below(states) as u8));
+                    to = columns(
+                        self.schema,
+                        entity,
+                        Some(StateIx::new(rng.below(states) as u8)),
+                    );
                 }
                 let column = *rng.pick(&to)?;
                 let twice = |arc: &Arc| matches!(arc, Arc::Set { path: p, value } if *p == path && value.column == column);

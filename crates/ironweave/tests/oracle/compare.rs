@@ -3,7 +3,7 @@
 use std::fmt::Debug;
 
 use ironweave::plumbing;
-use ironweave::schema::{Cardinality, Hop, IndexKind, Schema};
+use ironweave::schema::{Cardinality, ColumnIx, EdgeIx, EntityIx, Hop, IndexKind, Schema, StateIx};
 use ironweave::{Db, Entity, Handle as _, HistoryEntry, Id, Store, Timestamp};
 
 use crate::entities::{Ent, OfKey, St, key_kind, keyed};
@@ -31,7 +31,7 @@ pub fn same<T: PartialEq + Debug>(
 /// Runs code with the type of an entity, whatever its key.
 macro_rules! entity {
     ($entity:expr, $t:ident => $body:expr) => {
-        match $entity {
+        match $entity.get() {
             0 => {
                 type $t = Ent<0, 0>;
                 $body
@@ -65,7 +65,7 @@ pub(crate) use entity;
 /// Runs code with the type of a state.
 macro_rules! state {
     ($state:expr, $s:ident => $body:expr) => {
-        match $state {
+        match $state.get() {
             0 => {
                 type $s = St<0>;
                 $body
@@ -90,10 +90,16 @@ macro_rules! state {
     };
 }
 
+/// The state of an entity, if it is alive.
+fn state<D: Db>(db: &D, entity: EntityIx, who: Id) -> Option<StateIx> {
+    let entity = entity.get();
+    plumbing::alive(db, entity, who).then(|| StateIx::new(plumbing::state_of(db, entity, who)))
+}
+
 /// What an entity is linked with; `there` is the type at the other end.
-pub fn links<D: Db>(db: &D, entity: u16, hop: Hop, who: Id, there: u16) -> Vec<Id> {
+pub fn links<D: Db>(db: &D, entity: EntityIx, hop: Hop, who: Id, there: EntityIx) -> Vec<Id> {
     entity!(there, T => {
-        let all: Vec<Id> = plumbing::many::<T, D>(db, entity, hop, who).map(|x| x.id()).collect();
+        let all: Vec<Id> = plumbing::many::<T, D>(db, entity.get(), hop, who).map(|x| x.id()).collect();
         all
     })
 }
@@ -101,31 +107,44 @@ pub fn links<D: Db>(db: &D, entity: u16, hop: Hop, who: Id, there: u16) -> Vec<I
 /// The history of an entity.
 pub fn history(
     store: &Store<Model>,
-    entity: u16,
+    entity: EntityIx,
     who: Id,
 ) -> Result<Vec<HistoryEntry<Model>>, ironweave::ReadError> {
     entity!(entity, T => store.history(<T as ironweave::Handle>::from_id(who)))
 }
 
-fn value<D: Db>(db: &D, ty: Ty, column: u16, entity: u16, who: Id) -> Val {
+fn value<D: Db>(db: &D, ty: Ty, column: ColumnIx, entity: EntityIx, who: Id) -> Val {
     match ty {
-        Ty::U => Val::U(*plumbing::field::<u64, D>(db, column, entity, who)),
-        Ty::S => Val::S(plumbing::field::<String, D>(db, column, entity, who).clone()),
-        Ty::O => Val::O(*plumbing::field::<Option<i64>, D>(db, column, entity, who)),
-        Ty::T => Val::T(plumbing::field::<Timestamp, D>(db, column, entity, who).as_micros()),
+        Ty::U => Val::U(*plumbing::field::<u64, D>(
+            db,
+            column.get(),
+            entity.get(),
+            who,
+        )),
+        Ty::S => Val::S(plumbing::field::<String, D>(db, column.get(), entity.get(), who).clone()),
+        Ty::O => Val::O(*plumbing::field::<Option<i64>, D>(
+            db,
+            column.get(),
+            entity.get(),
+            who,
+        )),
+        Ty::T => {
+            Val::T(plumbing::field::<Timestamp, D>(db, column.get(), entity.get(), who).as_micros())
+        }
     }
 }
 
-fn link_data<D: Db>(db: &D, ty: Ty, entity: u16, hop: Hop, who: Id, other: Id) -> Option<Val> {
+fn link_data<D: Db>(db: &D, ty: Ty, entity: EntityIx, hop: Hop, who: Id, other: Id) -> Option<Val> {
     match ty {
-        Ty::U => plumbing::link_data::<u64, D>(db, entity, hop, who, other).map(|x| Val::U(*x)),
-        Ty::S => plumbing::link_data::<String, D>(db, entity, hop, who, other)
+        Ty::U => {
+            plumbing::link_data::<u64, D>(db, entity.get(), hop, who, other).map(|x| Val::U(*x))
+        }
+        Ty::S => plumbing::link_data::<String, D>(db, entity.get(), hop, who, other)
             .cloned()
             .map(Val::S),
-        Ty::O => {
-            plumbing::link_data::<Option<i64>, D>(db, entity, hop, who, other).map(|x| Val::O(*x))
-        }
-        Ty::T => plumbing::link_data::<Timestamp, D>(db, entity, hop, who, other)
+        Ty::O => plumbing::link_data::<Option<i64>, D>(db, entity.get(), hop, who, other)
+            .map(|x| Val::O(*x)),
+        Ty::T => plumbing::link_data::<Timestamp, D>(db, entity.get(), hop, who, other)
             .map(|x| Val::T(x.as_micros())),
     }
 }
@@ -135,14 +154,14 @@ fn slots<T: Entity>(items: impl Iterator<Item = T>) -> Vec<u32> {
 }
 
 /// Entities by the value of an indexed column; by the range up to it, too, where it is ordered.
-fn by<D: Db, T: Entity>(db: &D, column: u16, value: &Val, range: bool) -> Vec<u32> {
+fn by<D: Db, T: Entity>(db: &D, column: ColumnIx, value: &Val, range: bool) -> Vec<u32> {
     macro_rules! of {
         ($x:expr, $v:ty) => {{
             let x: $v = $x;
             if range {
-                slots(plumbing::by_range::<T, $v, D>(db, column, ..=x))
+                slots(plumbing::by_range::<T, $v, D>(db, column.get(), ..=x))
             } else {
-                slots(plumbing::by::<T, $v, D>(db, column, &x))
+                slots(plumbing::by::<T, $v, D>(db, column.get(), &x))
             }
         }};
     }
@@ -156,14 +175,14 @@ fn by<D: Db, T: Entity>(db: &D, column: u16, value: &Val, range: bool) -> Vec<u3
 
 /// Compares all there is.
 pub fn compare<D: Db>(db: &D, schema: &Schema, world: &World) -> Result<(), Wrong> {
-    for entity in 0..schema.entities.len() as u16 {
+    for entity in EntityIx::all(schema.entities.len()) {
         compare_places(db, schema, world, entity)?;
         compare_indexes(db, schema, world, entity)?;
         for slot in world.living(entity) {
             compare_entity(db, schema, world, entity, slot)?;
         }
     }
-    for edge in 0..schema.edges.len() as u16 {
+    for edge in EdgeIx::all(schema.edges.len()) {
         for forward in [true, false] {
             compare_end(db, schema, world, Hop { edge, forward })?;
         }
@@ -171,12 +190,17 @@ pub fn compare<D: Db>(db: &D, schema: &Schema, world: &World) -> Result<(), Wron
     Ok(())
 }
 
-fn compare_places<D: Db>(db: &D, schema: &Schema, world: &World, entity: u16) -> Result<(), Wrong> {
+fn compare_places<D: Db>(
+    db: &D,
+    schema: &Schema,
+    world: &World,
+    entity: EntityIx,
+) -> Result<(), Wrong> {
     let def = &schema.entities[usize::from(entity)];
     for (slot, there) in world.tables[usize::from(entity)].slots.iter().enumerate() {
         let slot = slot as u32;
         for generation in there.generation - 1..=there.generation + 1 {
-            let found = plumbing::state(db, entity, id(slot, generation));
+            let found = state(db, entity, id(slot, generation));
             let expected = there.row.as_ref().map(|row| row.state);
             let expected = expected.filter(|_| generation == there.generation);
             same(&found, &expected, || {
@@ -185,13 +209,12 @@ fn compare_places<D: Db>(db: &D, schema: &Schema, world: &World, entity: u16) ->
         }
     }
     let next = world.next(entity);
-    let found = plumbing::state(db, entity, id(next.0, next.1));
+    let found = state(db, entity, id(next.0, next.1));
     same(&found, &None, || format!("state of the next {}", def.name))?;
     let living = world.living(entity);
     let count = entity!(entity, T => db.count::<T, ironweave::Any>());
     same(&count, &living.len(), || format!("count of {}", def.name))?;
-    for (state, of) in def.states.iter().enumerate() {
-        let state = state as u8;
+    for (state, of) in StateIx::all(def.states.len()).zip(&def.states) {
         let expected: Vec<u32> = living
             .iter()
             .copied()
@@ -214,7 +237,7 @@ fn compare_indexes<D: Db>(
     db: &D,
     schema: &Schema,
     world: &World,
-    entity: u16,
+    entity: EntityIx,
 ) -> Result<(), Wrong> {
     for column in columns(schema, entity, None) {
         let def = &schema.columns[usize::from(column)];
@@ -240,7 +263,7 @@ fn compare_indexes<D: Db>(
                 let found = entity!(entity, T => by::<D, T>(db, column, &value, true));
                 same(&found, &of(&|v| *v <= value), what)?;
                 let between = entity!(entity, T => match &value {
-                    Val::U(x) => slots(plumbing::by_range::<T, u64, D>(db, column, x..=x)),
+                    Val::U(x) => slots(plumbing::by_range::<T, u64, D>(db, column.get(), x..=x)),
                     _ => of(&|v| *v == value),
                 });
                 same(&between, &of(&|v| *v == value), what)?;
@@ -286,7 +309,7 @@ fn compare_entity<D: Db>(
     db: &D,
     schema: &Schema,
     world: &World,
-    entity: u16,
+    entity: EntityIx,
     slot: u32,
 ) -> Result<(), Wrong> {
     let (_, generation) = world.oid(entity, slot);
@@ -312,7 +335,7 @@ fn compare_end<D: Db>(db: &D, schema: &Schema, world: &World, hop: Hop) -> Resul
     let edge = &schema.edges[usize::from(hop.edge)];
     let (near, _) = ends(edge, hop.forward);
     let (entity, there) = (near.entity, far(schema, hop));
-    let states = schema.entities[usize::from(there)].states.len() as u8;
+    let states = schema.entities[usize::from(there)].states.len();
     for slot in world.living(entity) {
         let who = id(slot, world.oid(entity, slot).1);
         let what = || {
@@ -327,20 +350,23 @@ fn compare_end<D: Db>(db: &D, schema: &Schema, world: &World, hop: Hop) -> Resul
         let expected: Vec<Id> = list.iter().map(other).collect();
         let found = links(db, entity, hop, who, there);
         same(&found, &expected, what)?;
-        same(&plumbing::count(db, entity, hop, who), &list.len(), what)?;
+        same(
+            &plumbing::count(db, entity.get(), hop, who),
+            &list.len(),
+            what,
+        )?;
         if near.cardinality != Cardinality::Many {
-            let one =
-                entity!(there, T => plumbing::option::<T>(db, entity, hop, who).map(|x| x.id()));
+            let one = entity!(there, T => plumbing::option::<T>(db, entity.get(), hop, who).map(|x| x.id()));
             same(&one, &expected.first().copied(), what)?;
         }
         if near.counted {
-            for state in 0..states {
+            for state in StateIx::all(states) {
                 let n = list
                     .iter()
                     .filter(|s| world.state(there, **s) == state)
                     .count();
                 let found = entity!(there, T => state!(state, S => {
-                    plumbing::counted::<T, S>(db, entity, hop, who)
+                    plumbing::counted::<T, S>(db, entity.get(), hop, who)
                 }));
                 same(&found, &n, || format!("{} in state {state}", what()))?;
             }
@@ -350,7 +376,7 @@ fn compare_end<D: Db>(db: &D, schema: &Schema, world: &World, hop: Hop) -> Resul
             .into_iter()
             .filter(|s| (s + slot) % 4 == 0);
         for s in some.chain(list.first().copied()) {
-            let found = plumbing::linked(db, entity, hop, who, other(&s));
+            let found = plumbing::linked(db, entity.get(), hop, who, other(&s));
             same(&found, &list.contains(&s), || {
                 format!("{} contains {s}", what())
             })?;

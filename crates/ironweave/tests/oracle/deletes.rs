@@ -1,25 +1,29 @@
 //! The oracle's deletes: which entities are deleted with others, and which deletes are restricted.
 
-use ironweave::schema::{Hop, OnDelete, Schema};
+use ironweave::schema::{EdgeIx, EntityIx, Hop, OnDelete, Schema};
 
 use crate::world::{Kinds, World, far, pair};
 
 /// Deletes entities, with what hangs on them. They go in the order in which they are found, each with its links,
 /// edge by edge from the declaring end, of each list the last first.
-pub fn delete(schema: &Schema, world: &mut World, roots: Vec<(u16, u32)>) -> Result<(), Kinds> {
-    let hops = |entity: u16| -> Vec<(Hop, OnDelete)> {
+pub fn delete(
+    schema: &Schema,
+    world: &mut World,
+    roots: Vec<(EntityIx, u32)>,
+) -> Result<(), Kinds> {
+    let hops = |entity: EntityIx| -> Vec<(Hop, OnDelete)> {
         let mut hops = Vec::new();
         for (edge, def) in schema.edges.iter().enumerate() {
             for (forward, end) in [(true, &def.from), (false, &def.to)] {
                 if end.entity == entity {
-                    let edge = edge as u16;
+                    let edge = EdgeIx::new(edge as u16);
                     hops.push((Hop { edge, forward }, end.on_delete));
                 }
             }
         }
         hops
     };
-    let mut doomed: Vec<(u16, u32)> = Vec::new();
+    let mut doomed: Vec<(EntityIx, u32)> = Vec::new();
     for root in roots {
         if !doomed.contains(&root) {
             doomed.push(root);

@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Instant;
 
-use ironweave::schema::Schema;
+use ironweave::schema::{EntityIx, EventIx, Schema};
 use ironweave::{Durability, Meta, Savepoint, StepError, Store, Timestamp, Transaction};
 
 use crate::compare::{Wrong, compare, same};
@@ -99,7 +99,7 @@ struct Run<'c> {
 }
 
 /// What fired, in order: the event, and the entity if it fired by itself.
-type Firings = Vec<(u16, Option<Oid>)>;
+type Firings = Vec<(EventIx, Option<Oid>)>;
 
 impl Run<'_> {
     fn all(&mut self) -> Result<(), Failed> {
@@ -305,7 +305,7 @@ impl Run<'_> {
         let expected: Vec<(String, Option<String>)> = (firings.iter())
             .map(|(event, who)| {
                 let def = &self.schema.events[usize::from(*event)];
-                let name = |of: u16| &self.schema.entities[usize::from(of)].name;
+                let name = |of: EntityIx| &self.schema.entities[usize::from(of)].name;
                 let text = |(s, g): &Oid| format!("{}/{s}.{g}", name(def.names[0].entity));
                 (def.name.clone(), who.as_ref().map(text))
             })

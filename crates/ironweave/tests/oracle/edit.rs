@@ -1,11 +1,11 @@
 //! Changes the contents of arcs.
 
-use ironweave::schema::{Arc, Hop, Path, Source};
+use ironweave::schema::{Arc, ColumnIx, Hop, NameIx, Path, Source};
 
 /// The paths of an arc.
 pub fn paths(arc: &mut Arc) -> Vec<&mut Path> {
     match arc {
-        Arc::Create { .. } => vec![],
+        Arc::Create { .. } | Arc::Unknown(_) => vec![],
         Arc::Move { path, .. }
         | Arc::Set { path, .. }
         | Arc::Delete { path }
@@ -18,7 +18,7 @@ pub fn paths(arc: &mut Arc) -> Vec<&mut Path> {
 }
 
 /// Every index of a name in an arc, those of values too.
-pub fn roots(arc: &mut Arc, change: &mut dyn FnMut(&mut u16)) {
+pub fn roots(arc: &mut Arc, change: &mut dyn FnMut(&mut NameIx)) {
     for path in paths(arc) {
         change(&mut path.root);
     }
@@ -40,12 +40,12 @@ pub fn sources(arc: &mut Arc, change: &mut dyn FnMut(&mut Source)) {
         Arc::Set { value, .. } => change(&mut value.source),
         Arc::Link { data, .. } | Arc::Relink { data, .. } => data.iter_mut().for_each(change),
         Arc::SetLink { data, .. } => change(data),
-        Arc::Unlink { .. } | Arc::Delete { .. } | Arc::When { .. } => {}
+        Arc::Unlink { .. } | Arc::Delete { .. } | Arc::When { .. } | Arc::Unknown(_) => {}
     }
 }
 
 /// Every column in an arc.
-pub fn columns(arc: &mut Arc, change: &mut dyn FnMut(&mut u16)) {
+pub fn columns(arc: &mut Arc, change: &mut dyn FnMut(&mut ColumnIx)) {
     match arc {
         Arc::Create { values, .. } => values.iter_mut().for_each(|v| change(&mut v.column)),
         Arc::Move { data, .. } => data.iter_mut().for_each(|v| change(&mut v.column)),

@@ -1,8 +1,8 @@
 //! Random events of a schema: what they bind, and arcs of every kind.
 
 use ironweave::schema::{
-    Arc, Assign, BindBy, Cardinality, ColumnIx, EventDef, EventFieldDef, Hop, NameDef, Path,
-    Schema, Scope, Source,
+    Arc, Assign, BindBy, Cardinality, ColumnIx, EntityIx, EventDef, EventFieldDef, FieldIx, Hop,
+    NameDef, NameIx, Path, Schema, Scope, Source, StateIx,
 };
 
 use crate::entities::key_kind;
@@ -31,9 +31,9 @@ const CREATED: u16 = 1_000;
 
 /// Gives a model its events.
 pub fn draw(rng: &mut Rng, schema: &mut Schema) {
-    let entities = schema.entities.len() as u16;
+    let entities = EntityIx::all(schema.entities.len());
     let mut events = Vec::new();
-    for entity in 0..entities {
+    for entity in entities {
         events.push(ordinary(rng, schema, events.len(), Some(entity)));
     }
     for _ in 0..3 + rng.below(6) {
@@ -55,7 +55,7 @@ pub fn draw(rng: &mut Rng, schema: &mut Schema) {
     schema.events = events;
 }
 
-fn ordinary(rng: &mut Rng, schema: &Schema, number: usize, creates: Option<u16>) -> EventDef {
+fn ordinary(rng: &mut Rng, schema: &Schema, number: usize, creates: Option<EntityIx>) -> EventDef {
     let mut draft = Draft::new(schema, false);
     if let Some(entity) = creates {
         draft.create(rng, entity, 0);
@@ -91,11 +91,11 @@ fn immediate(
     before: &[EventDef],
     may_create: &mut u32,
 ) -> Option<EventDef> {
-    let entity = rng.below(schema.entities.len()) as u16;
+    let entity = EntityIx::new(rng.below(schema.entities.len()) as u16);
     let mut draft = Draft::new(schema, true);
     draft.name(entity, Cardinality::One, BindBy::Handle);
     let own = Path {
-        root: 0,
+        root: NameIx::default(),
         hops: vec![],
     };
     // Mostly onwards, so that it comes to an end.
@@ -119,7 +119,7 @@ fn immediate(
         let next = before.iter().rfind(creates).filter(|_| rng.chance(80));
         let other = match next {
             Some(event) => event.names[0].entity,
-            None => rng.below(schema.entities.len()) as u16,
+            None => EntityIx::new(rng.below(schema.entities.len()) as u16),
         };
         if other != entity || rng.chance(30) {
             // In a state in which that one fires.
@@ -136,9 +136,9 @@ fn immediate(
 }
 
 /// A state that an arc of an immediate event moves its entity from.
-fn own_source(arc: &Arc) -> Option<u8> {
+fn own_source(arc: &Arc) -> Option<StateIx> {
     match arc {
-        Arc::Move { path, from, .. } if *path == bare(0) => from.first().copied(),
+        Arc::Move { path, from, .. } if *path == bare(NameIx::default()) => from.first().copied(),
         _ => None,
     }
 }
@@ -158,7 +158,7 @@ impl<'s> Draft<'s> {
     }
 
     /// A new field that names entities; its root.
-    fn name(&mut self, entity: u16, count: Cardinality, by: BindBy) -> u16 {
+    fn name(&mut self, entity: EntityIx, count: Cardinality, by: BindBy) -> NameIx {
         let name = format!("n{}", self.named.len());
         let inner = match by {
             BindBy::Token(s) => format!("E{entity}<S{s}>"),
@@ -173,31 +173,33 @@ impl<'s> Draft<'s> {
                 Cardinality::Option => format!("Option<{inner}>"),
                 Cardinality::Many => format!("Vec<{inner}>"),
             },
+            ..EventFieldDef::default()
         });
         self.named.push(NameDef {
             name,
             entity,
             count,
             by,
+            ..NameDef::default()
         });
-        self.named.len() as u16 - 1
+        NameIx::new(self.named.len() as u16 - 1)
     }
 
-    pub fn name_of(&self, root: u16) -> &NameDef {
-        if root >= CREATED {
-            &self.created[usize::from(root - CREATED)]
+    pub fn name_of(&self, root: NameIx) -> &NameDef {
+        if root.get() >= CREATED {
+            &self.created[usize::from(root.get() - CREATED)]
         } else {
             &self.named[usize::from(root)]
         }
     }
 
-    pub fn roots(&self) -> Vec<u16> {
-        let created = (0..self.created.len() as u16).map(|i| CREATED + i);
-        (0..self.named.len() as u16).chain(created).collect()
+    pub fn roots(&self) -> Vec<NameIx> {
+        let created = (0..self.created.len() as u16).map(|i| NameIx::new(CREATED + i));
+        NameIx::all(self.named.len()).chain(created).collect()
     }
 
     /// A name of a type: one that there is, or a new one. An immediate event has none but its own.
-    pub fn root(&mut self, rng: &mut Rng, entity: u16) -> Option<u16> {
+    pub fn root(&mut self, rng: &mut Rng, entity: EntityIx) -> Option<NameIx> {
         let mut there = self.roots();
         there.retain(|root| self.name_of(*root).entity == entity);
         if (self.immediate || rng.chance(60))
@@ -218,14 +220,14 @@ impl<'s> Draft<'s> {
         let by = match rng.below(100) {
             0..=19 if key && self.can_ensure(entity) => BindBy::Ensure,
             0..=39 if key => BindBy::Key,
-            40..=59 => BindBy::Token(rng.below(states) as u8),
+            40..=59 => BindBy::Token(StateIx::new(rng.below(states) as u8)),
             _ => BindBy::Handle,
         };
         Some(self.name(entity, count, by))
     }
 
     /// Whether a key is enough to make one.
-    fn can_ensure(&self, entity: u16) -> bool {
+    fn can_ensure(&self, entity: EntityIx) -> bool {
         let initial = self.schema.entities[usize::from(entity)].initial;
         let given = |c: &ColumnIx| {
             let def = &self.schema.columns[usize::from(*c)];
@@ -253,13 +255,17 @@ impl<'s> Draft<'s> {
                 fields.extend(columns(self.schema, def.entity, Some(state)));
             }
             fields.retain(|c| column_ty(self.schema, *c) == of);
-            from.extend(fields.into_iter().map(|c| (name as u16, c)));
+            from.extend(fields.into_iter().map(|c| (NameIx::new(name as u16), c)));
         }
         // Those that are created before.
         for (name, def) in self.created.iter().enumerate() {
             let mut fields = columns(self.schema, def.entity, None);
             fields.retain(|c| column_ty(self.schema, *c) == of);
-            from.extend(fields.into_iter().map(|c| (CREATED + name as u16, c)));
+            from.extend(
+                fields
+                    .into_iter()
+                    .map(|c| (NameIx::new(CREATED + name as u16), c)),
+            );
         }
         let there = |f: &EventFieldDef| f.name.starts_with('v') && f.ty == of.name();
         let field = self.fields.iter().position(there);
@@ -269,24 +275,28 @@ impl<'s> Draft<'s> {
                 Source::Entity { name, column }
             }
             0..=4 if of == Ty::T => Source::Time,
-            3..=4 if field.is_some() => Source::Field(field.unwrap_or(0) as u16),
+            3..=4 if field.is_some() => Source::Field(FieldIx::new(field.unwrap_or(0) as u16)),
             5..=8 if !self.immediate => {
                 let name = format!("v{}", self.fields.len());
                 let ty = of.name().into();
-                self.fields.push(EventFieldDef { name, ty });
-                Source::Field(self.fields.len() as u16 - 1)
+                self.fields.push(EventFieldDef {
+                    name,
+                    ty,
+                    ..EventFieldDef::default()
+                });
+                Source::Field(FieldIx::new(self.fields.len() as u16 - 1))
             }
             _ if of == Ty::T => Source::Time,
             _ => {
                 let text = rng.below(of.pool().len()).to_string();
                 self.literals += 1;
-                let index = self.literals - 1;
+                let index = FieldIx::new(self.literals - 1);
                 Source::Literal { index, text }
             }
         }
     }
 
-    pub fn assigns(&mut self, rng: &mut Rng, columns: &[u16]) -> Vec<Assign> {
+    pub fn assigns(&mut self, rng: &mut Rng, columns: &[ColumnIx]) -> Vec<Assign> {
         let mut out = Vec::new();
         for &column in columns {
             let optional = self.schema.columns[usize::from(column)].default.is_some();
@@ -299,22 +309,28 @@ impl<'s> Draft<'s> {
     }
 
     /// Creates one, with the links that it must have.
-    pub fn create(&mut self, rng: &mut Rng, entity: u16, depth: usize) -> u16 {
+    pub fn create(&mut self, rng: &mut Rng, entity: EntityIx, depth: usize) -> NameIx {
         let state = self.some_state(rng, entity);
         self.create_in(rng, entity, state, depth)
     }
 
     /// A state to create one in, mostly its initial one.
-    fn some_state(&self, rng: &mut Rng, entity: u16) -> u8 {
+    fn some_state(&self, rng: &mut Rng, entity: EntityIx) -> StateIx {
         let def = &self.schema.entities[usize::from(entity)];
         if rng.chance(85) {
             def.initial
         } else {
-            rng.below(def.states.len()) as u8
+            StateIx::new(rng.below(def.states.len()) as u8)
         }
     }
 
-    fn create_in(&mut self, rng: &mut Rng, entity: u16, state: u8, depth: usize) -> u16 {
+    fn create_in(
+        &mut self,
+        rng: &mut Rng,
+        entity: EntityIx,
+        state: StateIx,
+        depth: usize,
+    ) -> NameIx {
         let mut given = columns(self.schema, entity, None);
         given.extend(columns(self.schema, entity, Some(state)));
         let values = self.assigns(rng, &given);
@@ -324,9 +340,11 @@ impl<'s> Draft<'s> {
             entity,
             count: Cardinality::One,
             by: BindBy::Created,
+            ..NameDef::default()
         });
+        let own = NameIx::new(CREATED + at);
         self.creates.push(Arc::Create {
-            name: CREATED + at,
+            name: own,
             state,
             values,
         });
@@ -342,19 +360,19 @@ impl<'s> Draft<'s> {
                 self.root(rng, there.entity)
             };
             if let Some(root) = root {
-                let (path, with) = (bare(CREATED + at), bare(root));
+                let (path, with) = (bare(own), bare(root));
                 self.link(rng, path, hop, with);
             }
         }
-        CREATED + at
+        own
     }
 
     /// Adds a `create` whose entity other arcs may link.
-    fn create_far(&mut self, rng: &mut Rng, entity: u16, depth: usize, _: Hop) -> u16 {
+    fn create_far(&mut self, rng: &mut Rng, entity: EntityIx, depth: usize, _: Hop) -> NameIx {
         if depth < 2 {
             self.create(rng, entity, depth)
         } else {
-            self.root(rng, entity).unwrap_or(0)
+            self.root(rng, entity).unwrap_or_default()
         }
     }
 
@@ -365,13 +383,13 @@ impl<'s> Draft<'s> {
         arcs.append(&mut self.arcs);
         for arc in &mut arcs {
             crate::edit::roots(arc, &mut |root| {
-                if *root >= CREATED {
-                    *root = *root - CREATED + named;
+                if root.get() >= CREATED {
+                    *root = NameIx::new(root.get() - CREATED + named);
                 }
             });
             crate::edit::sources(arc, &mut |source| {
                 if let Source::Literal { index, .. } = source {
-                    *index += fields;
+                    *index = FieldIx::new(index.get() + fields);
                 }
             });
         }
@@ -383,13 +401,13 @@ impl<'s> Draft<'s> {
             fields: self.fields,
             names,
             arcs,
-            mays: Vec::new(),
             guards,
+            ..EventDef::default()
         }
     }
 }
 
-pub fn bare(root: u16) -> Path {
+pub fn bare(root: NameIx) -> Path {
     Path {
         root,
         hops: Vec::new(),

@@ -1,7 +1,7 @@
 //! Random filters, answered by `select` and by looking at one entity after the other.
 
 use ironweave::plumbing;
-use ironweave::schema::{Hop, Schema};
+use ironweave::schema::{EntityIx, Hop, Schema, StateIx};
 use ironweave::{Db, Entity, Filter, Handle as _};
 
 use crate::compare::{Wrong, entity, same};
@@ -13,21 +13,21 @@ use crate::world::{World, far};
 /// What is asked of an entity.
 #[derive(Clone, Debug)]
 enum Asked {
-    In(u8),
-    With(Hop, u16, Box<Asked>),
+    In(StateIx),
+    With(Hop, EntityIx, Box<Asked>),
     Both(Box<Asked>, Box<Asked>),
     Either(Box<Asked>, Box<Asked>),
     Not(Box<Asked>),
 }
 
-fn draw(rng: &mut Rng, schema: &Schema, entity: u16, depth: usize) -> Asked {
+fn draw(rng: &mut Rng, schema: &Schema, entity: EntityIx, depth: usize) -> Asked {
     let states = schema.entities[usize::from(entity)].states.len();
     if depth == 0 {
-        return Asked::In(rng.below(states) as u8);
+        return Asked::In(StateIx::new(rng.below(states) as u8));
     }
     let part = |rng: &mut Rng| Box::new(draw(rng, schema, entity, depth - 1));
     match rng.below(9) {
-        0 => Asked::In(rng.below(states) as u8),
+        0 => Asked::In(StateIx::new(rng.below(states) as u8)),
         1 => Asked::Both(part(rng), part(rng)),
         2 | 3 => Asked::Either(part(rng), part(rng)),
         4 => Asked::Not(part(rng)),
@@ -42,7 +42,7 @@ fn draw(rng: &mut Rng, schema: &Schema, entity: u16, depth: usize) -> Asked {
     }
 }
 
-fn holds(world: &World, entity: u16, slot: u32, asked: &Asked) -> bool {
+fn holds(world: &World, entity: EntityIx, slot: u32, asked: &Asked) -> bool {
     match asked {
         Asked::In(state) => world.state(entity, slot) == *state,
         Asked::With(hop, there, inner) => {
@@ -57,15 +57,17 @@ fn holds(world: &World, entity: u16, slot: u32, asked: &Asked) -> bool {
 
 fn filter<const E: usize>(asked: &Asked) -> Filter<Ent<E, 0>> {
     match asked {
-        Asked::In(0) => plumbing::in_place::<Ent<E, 0>, St<0>>(),
-        Asked::In(1) => plumbing::in_place::<Ent<E, 0>, St<1>>(),
-        Asked::In(2) => plumbing::in_place::<Ent<E, 0>, St<2>>(),
-        Asked::In(3) => plumbing::in_place::<Ent<E, 0>, St<3>>(),
-        Asked::In(4) => plumbing::in_place::<Ent<E, 0>, St<4>>(),
-        Asked::In(state) => unreachable!("state {state}"),
+        Asked::In(state) => match state.get() {
+            0 => plumbing::in_place::<Ent<E, 0>, St<0>>(),
+            1 => plumbing::in_place::<Ent<E, 0>, St<1>>(),
+            2 => plumbing::in_place::<Ent<E, 0>, St<2>>(),
+            3 => plumbing::in_place::<Ent<E, 0>, St<3>>(),
+            4 => plumbing::in_place::<Ent<E, 0>, St<4>>(),
+            state => unreachable!("state {state}"),
+        },
         Asked::With(hop, there, inner) => {
-            let own = Ent::<E, 0>::INDEX;
-            match there {
+            let own = Ent::<E, 0>::INDEX.get();
+            match there.get() {
                 0 => plumbing::with(own, *hop, filter::<0>(inner)),
                 1 => plumbing::with(own, *hop, filter::<1>(inner)),
                 2 => plumbing::with(own, *hop, filter::<2>(inner)),
@@ -84,7 +86,7 @@ fn filter<const E: usize>(asked: &Asked) -> Filter<Ent<E, 0>> {
 pub fn selects(db: &impl Db, schema: &Schema, world: &World, number: u64) -> Result<(), Wrong> {
     let mut rng = Rng(number);
     for _ in 0..2 {
-        let of = rng.below(schema.entities.len()) as u16;
+        let of = EntityIx::new(rng.below(schema.entities.len()) as u16);
         let mut asked = draw(&mut rng, schema, of, 3);
         if rng.chance(50) {
             // Where few are in question, each is looked at; else all are listed.
@@ -96,7 +98,7 @@ pub fn selects(db: &impl Db, schema: &Schema, world: &World, number: u64) -> Res
             };
         }
         let found: Vec<u32> = entity!(of, T => {
-            let filter = filter::<{ T::INDEX as usize }>(&asked);
+            let filter = filter::<{ T::INDEX.index() }>(&asked);
             db.select(filter).map(|one| one.id().slot()).collect()
         });
         let mut expected = world.living(of);

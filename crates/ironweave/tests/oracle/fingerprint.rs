@@ -1,6 +1,6 @@
 //! The fingerprint of the oracle's graph, by its definition in `docs/log-format.md`.
 
-use ironweave::schema::{Hop, Schema};
+use ironweave::schema::{EdgeIx, EntityIx, Hop, Schema};
 use xxhash_rust::xxh3::xxh3_64;
 
 use crate::values::Val;
@@ -97,7 +97,7 @@ impl Salts {
 
     pub fn fingerprint(&self, schema: &Schema, world: &World) -> u128 {
         let mut sum = 0u128;
-        for entity in 0..schema.entities.len() as u16 {
+        for entity in EntityIx::all(schema.entities.len()) {
             for slot in world.living(entity) {
                 let id = bits(world.oid(entity, slot));
                 let row = world.row(entity, slot).expect("the entity is alive");
@@ -112,7 +112,7 @@ impl Salts {
         for (edge, def) in schema.edges.iter().enumerate() {
             let salt = self.edges[edge];
             let hop = Hop {
-                edge: edge as u16,
+                edge: EdgeIx::new(edge as u16),
                 forward: true,
             };
             for from in world.living(def.from.entity) {

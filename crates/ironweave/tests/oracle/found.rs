@@ -2,6 +2,8 @@
 
 use ironweave::schema::*;
 
+use ironweave::schema::{EntityIx, EventIx, NameIx, StateIx};
+
 use crate::driver::run;
 use crate::history::{Case, End, Op, Step};
 use crate::rules::Fire;
@@ -24,36 +26,42 @@ pub fn replay(schema: Schema, steps: Vec<Step>, files: bool) {
 /// An entity type without fields, with states that each lead to all.
 fn entity(number: usize, states: u8) -> EntityDef {
     let all = (0..states).map(|to| TransitionDef {
-        to,
+        to: StateIx::new(to),
         verb: format!("to_s{to}"),
+        ..TransitionDef::default()
     });
     let state = |s: u8| StateDef {
         name: format!("S{s}"),
         terminal: false,
         to: all.clone().collect(),
+        ..StateDef::default()
     };
     EntityDef {
         name: format!("E{number}"),
         states: (0..states).map(state).collect(),
-        initial: 0,
+        ..EntityDef::default()
     }
 }
 
-fn created(entity: EntityIx, at: usize) -> NameDef {
+fn created(entity: u16, at: usize) -> NameDef {
     NameDef {
         name: format!("c{at}"),
-        entity,
+        entity: EntityIx::new(entity),
         count: Cardinality::One,
         by: BindBy::Created,
+        ..NameDef::default()
     }
 }
 
 fn moved(scope: Scope, root: u16, from: &[u8], to: u8) -> Arc {
     Arc::Move {
         scope,
-        path: Path { root, hops: vec![] },
-        from: from.to_vec(),
-        to,
+        path: Path {
+            root: NameIx::new(root),
+            hops: vec![],
+        },
+        from: from.iter().copied().map(StateIx::new).collect(),
+        to: StateIx::new(to),
         data: vec![],
     }
 }
@@ -67,28 +75,29 @@ fn event(name: &str, names: Vec<NameDef>, arcs: Vec<Arc>) -> EventDef {
             .map(|n| EventFieldDef {
                 name: n.name.clone(),
                 ty: format!("E{}", n.entity),
+                ..EventFieldDef::default()
             })
             .collect(),
         names,
         arcs,
-        mays: vec![],
-        guards: vec![],
+        ..EventDef::default()
     }
 }
 
-fn own(entity: EntityIx) -> NameDef {
+fn own(entity: u16) -> NameDef {
     NameDef {
         name: "n0".into(),
-        entity,
+        entity: EntityIx::new(entity),
         count: Cardinality::One,
         by: BindBy::Handle,
+        ..NameDef::default()
     }
 }
 
 fn create(name: u16) -> Arc {
     Arc::Create {
-        name,
-        state: 0,
+        name: NameIx::new(name),
+        state: StateIx::default(),
         values: vec![],
     }
 }
@@ -96,7 +105,7 @@ fn create(name: u16) -> Arc {
 fn fire(event: u16) -> Step {
     Step::Tx(
         vec![Op::Fire(Fire {
-            event,
+            event: EventIx::new(event),
             fields: vec![],
         })],
         End::Commit,

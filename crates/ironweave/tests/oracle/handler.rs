@@ -4,7 +4,9 @@
 use std::any::Any;
 
 use ironweave::plumbing;
-use ironweave::schema::{Cardinality, EventDef, EventFieldDef, Hop, May, Schema};
+use ironweave::schema::{
+    Cardinality, ColumnIx, EdgeIx, EntityIx, EventDef, EventFieldDef, Hop, May, Schema, StateIx,
+};
 use ironweave::{Reject, Tx};
 
 use crate::deletes::delete;
@@ -20,13 +22,13 @@ type NewLink = (Hop, Oid, Option<Val>);
 /// One call of a handler.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Call {
-    Create(u16, Vec<Val>, Vec<NewLink>),
-    Delete(u16, Oid),
-    Link(u16, Oid, Oid, Option<Val>),
-    Unlink(u16, Oid, Oid),
-    Relink(u16, Oid, Oid, Option<Val>),
-    SetLink(u16, Oid, Oid, Val),
-    Set(u16, Oid, Val),
+    Create(EntityIx, Vec<Val>, Vec<NewLink>),
+    Delete(EntityIx, Oid),
+    Link(EdgeIx, Oid, Oid, Option<Val>),
+    Unlink(EdgeIx, Oid, Oid),
+    Relink(EdgeIx, Oid, Oid, Option<Val>),
+    SetLink(EdgeIx, Oid, Oid, Val),
+    Set(ColumnIx, Oid, Val),
 }
 
 /// An event whose handler does what its one field says.
@@ -37,12 +39,11 @@ pub fn event(number: usize) -> EventDef {
         fields: vec![EventFieldDef {
             name: "calls".to_owned(),
             ty: "String".to_owned(),
+            ..EventFieldDef::default()
         }],
-        names: Vec::new(),
-        arcs: Vec::new(),
         // Which one does not matter when it runs: the compiler has seen to that.
-        mays: vec![May::Delete(0)],
-        guards: Vec::new(),
+        mays: vec![May::Delete(EntityIx::default())],
+        ..EventDef::default()
     }
 }
 
@@ -58,12 +59,12 @@ pub fn draw(rng: &mut Rng, schema: &Schema, world: &World, room: bool) -> String
     calls.join(";")
 }
 
-fn place(rng: &mut Rng, schema: &Schema, column: u16) -> u64 {
+fn place(rng: &mut Rng, schema: &Schema, column: ColumnIx) -> u64 {
     rng.below(column_ty(schema, column).pool().len()) as u64
 }
 
 /// An entity that there is, mostly.
-fn someone(rng: &mut Rng, world: &World, entity: u16) -> [u64; 2] {
+fn someone(rng: &mut Rng, world: &World, entity: EntityIx) -> [u64; 2] {
     let (slot, generation) = match rng.pick(&world.living(entity)).copied() {
         Some(slot) if rng.chance(95) => world.oid(entity, slot),
         _ => world.next(entity),
@@ -73,9 +74,10 @@ fn someone(rng: &mut Rng, world: &World, entity: u16) -> [u64; 2] {
 
 /// A call as numbers: which one, of what, whom, and values by their place in the pool of their type.
 fn draw_one(rng: &mut Rng, schema: &Schema, world: &World, room: bool) -> Option<Vec<u64>> {
-    let entity = rng.below(schema.entities.len()) as u16;
-    let edge = (!schema.edges.is_empty()).then(|| rng.below(schema.edges.len()) as u16);
-    let data = |edge: u16| schema.edges[usize::from(edge)].data.as_deref().map(ty);
+    let entity = EntityIx::new(rng.below(schema.entities.len()) as u16);
+    let edge =
+        (!schema.edges.is_empty()).then(|| EdgeIx::new(rng.below(schema.edges.len()) as u16));
+    let data = |edge: EdgeIx| schema.edges[usize::from(edge)].data.as_deref().map(ty);
     match rng.below(10) {
         0..=2 if room => {
             let def = &schema.entities[usize::from(entity)];
@@ -94,7 +96,8 @@ fn draw_one(rng: &mut Rng, schema: &Schema, world: &World, room: bool) -> Option
                     }
                     call.extend([edge as u64, forward.into()]);
                     call.extend(someone(rng, world, far.entity));
-                    let data = data(edge as u16).map_or(0, |ty| rng.below(ty.pool().len()));
+                    let data =
+                        data(EdgeIx::new(edge as u16)).map_or(0, |ty| rng.below(ty.pool().len()));
                     call.push(data as u64);
                 }
             }
@@ -105,8 +108,8 @@ fn draw_one(rng: &mut Rng, schema: &Schema, world: &World, room: bool) -> Option
             Some(vec![1, entity.into(), slot, generation])
         }
         4 => {
-            let of = |c: &u16| !schema.columns[usize::from(*c)].key;
-            let all: Vec<u16> = (0..schema.columns.len() as u16).filter(of).collect();
+            let of = |c: &ColumnIx| !schema.columns[usize::from(*c)].key;
+            let all: Vec<ColumnIx> = ColumnIx::all(schema.columns.len()).filter(of).collect();
             let column = *rng.pick(&all)?;
             let entity = schema.columns[usize::from(column)].entity;
             let [slot, generation] = someone(rng, world, entity);
@@ -143,6 +146,7 @@ fn read(schema: &Schema, text: &str) -> Option<Call> {
     let kind = next()?;
     let of = next()? as u16;
     if kind == 0 {
+        let of = EntityIx::new(of);
         schema.entities.get(usize::from(of))?;
         let mut values = Vec::new();
         for column in columns(schema, of, None) {
@@ -151,7 +155,7 @@ fn read(schema: &Schema, text: &str) -> Option<Call> {
         let mut links = Vec::new();
         while let Some(edge) = next() {
             let hop = Hop {
-                edge: edge as u16,
+                edge: EdgeIx::new(edge as u16),
                 forward: next()? == 1,
             };
             let def = schema.edges.get(usize::from(hop.edge))?;
@@ -166,13 +170,18 @@ fn read(schema: &Schema, text: &str) -> Option<Call> {
     }
     if kind == 1 {
         schema.entities.get(usize::from(of))?;
-        return Some(Call::Delete(of, oid(&mut next)?));
+        return Some(Call::Delete(EntityIx::new(of), oid(&mut next)?));
     }
     if kind == 6 {
         let column = schema.columns.get(usize::from(of)).filter(|c| !c.key)?;
         let who = oid(&mut next)?;
-        return Some(Call::Set(of, who, value(&column.ty, next()?)?));
+        return Some(Call::Set(
+            ColumnIx::new(of),
+            who,
+            value(&column.ty, next()?)?,
+        ));
     }
+    let of = EdgeIx::new(of);
     let def = schema.edges.get(usize::from(of))?;
     let (from, to, at) = (oid(&mut next)?, oid(&mut next)?, next()?);
     let data = def.data.as_deref().and_then(|ty| value(ty, at));
@@ -199,7 +208,7 @@ impl Call {
         tx: &mut Tx<'_, E>,
     ) -> Result<(), Reject> {
         let of = |(slot, generation): Oid| id(slot, generation);
-        let hop = |edge: u16| Hop {
+        let hop = |edge: EdgeIx| Hop {
             edge,
             forward: true,
         };
@@ -213,10 +222,12 @@ impl Call {
                 let links: Vec<_> = (links.iter().zip(&data))
                     .map(|((hop, far, _), data)| (*hop, of(*far), data.as_deref()))
                     .collect();
-                let columns = columns(schema, *entity, None);
-                plumbing::create(tx, *entity, &columns, &values, &links).map(|_| ())
+                let columns: Vec<u16> = (columns(schema, *entity, None).into_iter())
+                    .map(ColumnIx::get)
+                    .collect();
+                plumbing::create(tx, entity.get(), &columns, &values, &links).map(|_| ())
             }
-            Self::Delete(entity, who) => plumbing::delete(tx, *entity, of(*who), None),
+            Self::Delete(entity, who) => plumbing::delete(tx, entity.get(), of(*who), None),
             Self::Link(edge, a, b, None) => plumbing::link(tx, hop(*edge), of(*a), of(*b)),
             Self::Link(edge, a, b, Some(data)) => {
                 plumbing::link_with(tx, hop(*edge), of(*a), of(*b), &*typed(data))
@@ -232,28 +243,29 @@ impl Call {
             Self::Set(column, who, value) => {
                 let def = &schema.columns[usize::from(*column)];
                 let value = typed(value);
-                plumbing::set(tx, def.entity, of(*who), def.state, *column, &*value)
+                let state = def.state.map(StateIx::get);
+                plumbing::set(tx, def.entity.get(), of(*who), state, column.get(), &*value)
             }
         }
     }
 
     /// Does it on the oracle's graph, which is of no use any more where it fails.
     fn act(&self, schema: &Schema, world: &mut World) -> Result<(), Kinds> {
-        let alive = |world: &World, entity: u16, who: Oid| {
+        let alive = |world: &World, entity: EntityIx, who: Oid| {
             if world.alive(entity, who) {
                 Ok(who.0)
             } else {
                 Err(vec!["StaleHandle"])
             }
         };
-        let both = |world: &World, edge: u16, a: Oid, b: Oid| -> Result<(u32, u32), Kinds> {
+        let both = |world: &World, edge: EdgeIx, a: Oid, b: Oid| -> Result<(u32, u32), Kinds> {
             let def = &schema.edges[usize::from(edge)];
             Ok((
                 alive(world, def.from.entity, a)?,
                 alive(world, def.to.entity, b)?,
             ))
         };
-        let linked = |world: &World, edge: u16, ends: (u32, u32)| {
+        let linked = |world: &World, edge: EdgeIx, ends: (u32, u32)| {
             if world.linked(edge, ends) {
                 Ok(())
             } else {
@@ -263,8 +275,9 @@ impl Call {
         match self {
             Self::Create(entity, values, links) => {
                 let columns = columns(schema, *entity, None);
-                let given: Vec<(u16, Val)> = columns.into_iter().zip(values.clone()).collect();
-                let of_key = |c: &u16| given.iter().find(|(g, _)| g == c).map(|(_, v)| v.clone());
+                let given: Vec<(ColumnIx, Val)> = columns.into_iter().zip(values.clone()).collect();
+                let of_key =
+                    |c: &ColumnIx| given.iter().find(|(g, _)| g == c).map(|(_, v)| v.clone());
                 let key: Vec<Val> = keys(schema, *entity).iter().filter_map(of_key).collect();
                 if !key.is_empty() && world.find(schema, *entity, &key).is_some() {
                     return Err(vec!["Duplicate"]);

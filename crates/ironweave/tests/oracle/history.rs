@@ -1,7 +1,9 @@
 //! Random histories of a model: transactions that are kept, dropped or only asked about, with savepoints, and
 //! stores that are opened again.
 
-use ironweave::schema::{Arc, BindBy, Cardinality, NameDef, Schema, Scope};
+use ironweave::schema::{
+    Arc, BindBy, Cardinality, ColumnIx, EventIx, NameDef, NameIx, Schema, Scope, StateIx,
+};
 
 use crate::events;
 use crate::handler;
@@ -135,9 +137,10 @@ impl Walk<'_> {
     /// An event that mostly is not rejected.
     fn fire(&mut self) -> Fire {
         self.fired += 1;
-        let ordinary: Vec<u16> = (self.schema.events.iter().enumerate())
+        let events = EventIx::all(self.schema.events.len()).zip(&self.schema.events);
+        let ordinary: Vec<EventIx> = events
             .filter(|(_, e)| !e.immediate && (self.world.population() < ENTITIES || !grows(e)))
-            .map(|(i, _)| i as u16)
+            .map(|(ix, _)| ix)
             .collect();
         let Some(first) = self.rng.pick(&ordinary).copied() else {
             // Everything creates, and all is full: anything but that.
@@ -147,7 +150,7 @@ impl Walk<'_> {
                 .iter()
                 .position(|e| !e.immediate)
                 .unwrap_or(0);
-            return self.dead(event as u16);
+            return self.dead(EventIx::new(event as u16));
         };
         let mut fire = self.draw(first);
         for _ in 0..self.rng.below(5) {
@@ -169,7 +172,7 @@ impl Walk<'_> {
     }
 
     /// An event whose handles name nothing, or that is too much.
-    fn dead(&mut self, event: u16) -> Fire {
+    fn dead(&mut self, event: EventIx) -> Fire {
         let mut fire = self.draw(event);
         for field in &mut fire.fields {
             if let Field::One(who @ Who::Id(..)) = field {
@@ -182,7 +185,7 @@ impl Walk<'_> {
         fire
     }
 
-    fn draw(&mut self, event: u16) -> Fire {
+    fn draw(&mut self, event: EventIx) -> Fire {
         let def = &self.schema.events[usize::from(event)];
         let mut fields = Vec::new();
         if !def.mays.is_empty() {
@@ -197,7 +200,7 @@ impl Walk<'_> {
                 None => Field::Value(self.value(ty(&field.ty))),
                 Some(at) => {
                     let name = &def.names[at];
-                    let states = sources(def, at as u16);
+                    let states = sources(def, NameIx::new(at as u16));
                     match name.count {
                         Cardinality::One => Field::One(self.who(name, &states)),
                         Cardinality::Option => {
@@ -237,7 +240,7 @@ impl Walk<'_> {
     }
 
     /// An index that mostly fits.
-    fn who(&mut self, name: &NameDef, states: &[u8]) -> Who {
+    fn who(&mut self, name: &NameDef, states: &[StateIx]) -> Who {
         let entity = name.entity;
         let mut there = self.world.living(entity);
         if !states.is_empty() && self.rng.chance(90) {
@@ -255,7 +258,7 @@ impl Walk<'_> {
                 let row = self.world.row(entity, slot).expect("the entity is alive");
                 return Who::Key(columns.iter().map(|c| row.values[c].clone()).collect());
             }
-            let of = |c: &u16| ty(&self.schema.columns[usize::from(*c)].ty);
+            let of = |c: &ColumnIx| ty(&self.schema.columns[usize::from(*c)].ty);
             let types: Vec<Ty> = columns.iter().map(of).collect();
             return Who::Key(types.into_iter().map(|t| self.value(t)).collect());
         }
@@ -281,7 +284,7 @@ fn grows(def: &ironweave::schema::EventDef) -> bool {
 }
 
 /// The states that an event demands of a name of its own; none, where any will do.
-fn sources(def: &ironweave::schema::EventDef, name: u16) -> Vec<u8> {
+fn sources(def: &ironweave::schema::EventDef, name: NameIx) -> Vec<StateIx> {
     if let BindBy::Token(state) = def.names[usize::from(name)].by {
         return vec![state];
     }

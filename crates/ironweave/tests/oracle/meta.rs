@@ -2,6 +2,8 @@
 
 use ironweave::{Meta, StepError, Store, Timestamp};
 
+use ironweave::schema::EntityIx;
+
 use crate::compare::{Wrong, same};
 use crate::driver::variant;
 use crate::model::{Model, event};
@@ -97,7 +99,7 @@ pub fn expects(
     (then, before): (u64, &World),
     now: &World,
     (fire, time): (&Fire, i64),
-    named: &[(u16, Oid)],
+    named: &[(EntityIx, Oid)],
 ) -> Result<(), Wrong> {
     let meta = Meta::new()
         .with_time(Timestamp::from_micros(time))
@@ -106,7 +108,7 @@ pub fn expects(
     let outcome = t.apply_any(&event(fire.event, fire.fields.clone()));
     let outcome = outcome.err().map(|e| variant(&e));
     drop(t);
-    let changed = |(entity, id): &(u16, Oid)| {
+    let changed = |(entity, id): &(EntityIx, Oid)| {
         let row = |world: &World| {
             let alive = world.alive(*entity, *id);
             alive.then(|| world.row(*entity, id.0).cloned())

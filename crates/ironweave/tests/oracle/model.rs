@@ -13,7 +13,9 @@ use ironweave::plumbing::{Bindings, Reader, Ref, Value};
 use ironweave::plumbing::{
     Check, DecodeError, DynEvent, EncodeError, FieldReader, FieldWriter, GuardContext,
 };
-use ironweave::schema::{BindBy, Cardinality, ColumnDef, IndexKind, Schema};
+use ironweave::schema::{
+    BindBy, Cardinality, ColumnDef, Encoding, EntityIx, EventIx, IndexKind, Schema,
+};
 use ironweave::{AnyEvent, Ensure, Event, Id, Key, Keyed, Reject, Timestamp, Tx};
 use serde::de::MapAccess;
 use serde::ser::{SerializeStruct, SerializeTuple};
@@ -94,12 +96,16 @@ impl Serialize for Who {
 
 /// One that a field names, with what the schema says of it.
 struct Bound<'a> {
-    entity: u16,
+    entity: EntityIx,
     by: BindBy,
     who: &'a Who,
 }
 
 impl Ref for Bound<'_> {
+    fn encoding() -> Encoding {
+        Encoding::Serde
+    }
+
     fn copy(&self) -> Self {
         Bound { ..*self }
     }
@@ -178,7 +184,7 @@ impl<const N: usize> Event for Ev<N> {
     type Created = ();
     type Named = ();
     type Fields = Dynamic<N>;
-    const INDEX: u16 = N as u16;
+    const INDEX: EventIx = EventIx::new(N as u16);
     const NAMES: &'static [&'static str] = &["an event of a random model"];
 
     fn fields(&self) -> &Self {
@@ -206,7 +212,7 @@ impl<const N: usize> Event for Ev<N> {
                 let field = def.fields.iter().position(|f| f.name == name.name);
                 match &self.fields[field.expect("bound by a field")] {
                     Field::One(Who::Id(s, g)) => {
-                        plumbing::count(db, name.entity, hop, id(*s, *g)) <= max
+                        plumbing::count(db, name.entity.get(), hop, id(*s, *g)) <= max
                     }
                     other => unreachable!("{other:?}"),
                 }
@@ -307,6 +313,8 @@ impl<const N: usize> plumbing::Fields for Dynamic<N> {
     fn is_faithful() -> bool {
         true
     }
+
+    fn encodings(_: &mut Vec<Encoding>) {}
 
     fn decode(reader: &FieldReader<'_>, _: u16) -> Result<Ev<N>, DecodeError> {
         let current = current();
@@ -445,18 +453,20 @@ fn immediate<const N: usize>(index: u16) -> &'static dyn Any {
 fn check<const N: usize>(who: Id, db: &Reader<'_>) -> Result<(), Reject> {
     let current = current();
     let entity = current.schema.invariants[N].entity;
-    let state = plumbing::state_of(db, entity, who);
+    let state = plumbing::state_of(db, entity.get(), who);
     let holds = match &current.rules[N] {
-        Rule::Below(column, limit) => plumbing::field::<u64, _>(db, *column, entity, who) < limit,
+        Rule::Below(column, limit) => {
+            plumbing::field::<u64, _>(db, column.get(), entity.get(), who) < limit
+        }
         Rule::Links(own, hop, max) => {
-            own >> state & 1 == 0 || plumbing::count(db, entity, *hop, who) <= *max
+            own >> state & 1 == 0 || plumbing::count(db, entity.get(), *hop, who) <= *max
         }
         Rule::Far(own, hop, all, far) => {
             own >> state & 1 == 0 || {
                 let edge = &current.schema.edges[usize::from(hop.edge)];
                 let there = if hop.forward { &edge.to } else { &edge.from }.entity;
                 let mut ids = crate::compare::links(db, entity, *hop, who, there).into_iter();
-                *all == ids.all(|id| far >> plumbing::state_of(db, there, id) & 1 == 1)
+                *all == ids.all(|id| far >> plumbing::state_of(db, there.get(), id) & 1 == 1)
             }
         }
     };
@@ -486,7 +496,7 @@ const CHECKS: &[Check] = &[check::<0>, check::<1>, check::<2>];
 pub const EVENTS_MAX: usize = MAKE.len();
 pub const INVARIANTS_MAX: usize = CHECKS.len();
 
-pub fn event(number: u16, fields: Vec<Field>) -> AnyEv {
+pub fn event(number: EventIx, fields: Vec<Field>) -> AnyEv {
     MAKE[usize::from(number)](fields)
 }
 

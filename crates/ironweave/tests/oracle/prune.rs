@@ -1,6 +1,8 @@
 //! Removes parts of a model, and the parts of a history that need them.
 
-use ironweave::schema::{Arc, BindBy, Hop, Source};
+use ironweave::schema::{
+    Arc, BindBy, ColumnIx, EdgeIx, EntityIx, EventIx, FieldIx, Hop, NameIx, Source,
+};
 
 use crate::edit;
 use crate::history::{Case, Op, Step};
@@ -27,7 +29,7 @@ fn renumber(case: &mut Case, event: usize) {
     for arc in &mut def.arcs {
         edit::sources(arc, &mut |source| {
             if let Source::Literal { index, .. } = source {
-                *index = next;
+                *index = FieldIx::new(next);
                 next += 1;
             }
         });
@@ -39,7 +41,7 @@ pub fn event(case: &mut Case, event: usize) {
     firings(case, &mut |fire| {
         let keep = usize::from(fire.event) != event;
         if usize::from(fire.event) > event {
-            fire.event -= 1;
+            fire.event = EventIx::new(fire.event.get() - 1);
         }
         keep
     });
@@ -52,7 +54,9 @@ pub fn arc(case: &mut Case, event: usize, arc: usize) -> bool {
     match &arcs[arc] {
         Arc::Create { .. } => return false,
         // An immediate event moves its entity.
-        Arc::Move { path, .. } if immediate && path.root == 0 && path.hops.is_empty() => {
+        Arc::Move { path, .. }
+            if immediate && path.root == NameIx::default() && path.hops.is_empty() =>
+        {
             return false;
         }
         _ => {}
@@ -68,7 +72,7 @@ pub fn name(case: &mut Case, event: usize, name: usize) -> bool {
     if def.immediate && name == 0 || !def.guards.is_empty() {
         return false;
     }
-    let at = name as u16;
+    let at = NameIx::new(name as u16);
     if def.names[name].by == BindBy::Created {
         def.arcs
             .retain(|arc| !matches!(arc, Arc::Create { name, .. } if *name == at));
@@ -83,7 +87,7 @@ pub fn name(case: &mut Case, event: usize, name: usize) -> bool {
     for arc in &mut def.arcs {
         edit::roots(arc, &mut |root| {
             if *root > at {
-                *root -= 1;
+                *root = NameIx::new(root.get() - 1);
             }
         });
     }
@@ -105,7 +109,9 @@ pub fn field(case: &mut Case, event: usize, field: usize) -> bool {
         .iter()
         .any(|g| matches!(Guard::read(g), Guard::NotTwo(_)));
     for arc in &mut def.arcs {
-        edit::sources(arc, &mut |s| used |= *s == Source::Field(field as u16));
+        edit::sources(arc, &mut |s| {
+            used |= *s == Source::Field(FieldIx::new(field as u16))
+        });
     }
     if !used {
         take_field(case, event, field);
@@ -122,7 +128,7 @@ fn take_field(case: &mut Case, event: usize, field: usize) {
             if let Source::Field(at) = source
                 && usize::from(*at) > field
             {
-                *at -= 1;
+                *at = FieldIx::new(at.get() - 1);
             }
         });
     }
@@ -135,11 +141,11 @@ fn take_field(case: &mut Case, event: usize, field: usize) {
 }
 
 /// An edge, with every arc, guard and invariant that goes over it.
-pub fn edge(case: &mut Case, edge: u16) {
+pub fn edge(case: &mut Case, edge: EdgeIx) {
     case.schema.edges.remove(usize::from(edge));
     let shift = |hop: &mut Hop| {
         if hop.edge > edge {
-            hop.edge -= 1;
+            hop.edge = EdgeIx::new(hop.edge.get() - 1);
         }
     };
     for event in 0..case.schema.events.len() {
@@ -180,7 +186,7 @@ pub fn edge(case: &mut Case, edge: u16) {
 }
 
 /// The data of an edge.
-pub fn data(case: &mut Case, edge: u16) {
+pub fn data(case: &mut Case, edge: EdgeIx) {
     case.schema.edges[usize::from(edge)].data = None;
     for event in 0..case.schema.events.len() {
         let arcs = &mut case.schema.events[event].arcs;
@@ -197,19 +203,19 @@ pub fn data(case: &mut Case, edge: u16) {
 }
 
 /// A column that is neither a key nor stands at the place of one.
-pub fn column(case: &mut Case, column: u16) -> bool {
+pub fn column(case: &mut Case, column: ColumnIx) -> bool {
     let keyed = (case.schema.columns.iter().enumerate())
         .filter(|(_, c)| c.key)
-        .map(|(_, c)| 2 * c.entity + 2)
+        .map(|(_, c)| 2 * c.entity.get() + 2)
         .max();
-    if column < keyed.unwrap_or(0) {
+    if column.get() < keyed.unwrap_or(0) {
         return false;
     }
     take_column(case, column);
     true
 }
 
-fn take_column(case: &mut Case, column: u16) {
+fn take_column(case: &mut Case, column: ColumnIx) {
     let of = column_ty(&case.schema, column);
     case.schema.columns.remove(usize::from(column));
     for event in 0..case.schema.events.len() {
@@ -224,7 +230,7 @@ fn take_column(case: &mut Case, column: u16) {
                     *source = match of {
                         Ty::T => Source::Time,
                         _ => Source::Literal {
-                            index: 0,
+                            index: FieldIx::default(),
                             text: "0".into(),
                         },
                     };
@@ -232,7 +238,7 @@ fn take_column(case: &mut Case, column: u16) {
             });
             edit::columns(arc, &mut |c| {
                 if *c > column {
-                    *c -= 1;
+                    *c = ColumnIx::new(c.get() - 1);
                 }
             });
         }
@@ -242,7 +248,8 @@ fn take_column(case: &mut Case, column: u16) {
         .invariants
         .retain_mut(|def| match Rule::read(&def.check) {
             Rule::Below(c, limit) => {
-                def.check = Rule::Below(c - u16::from(c > column), limit).text();
+                def.check =
+                    Rule::Below(ColumnIx::new(c.get() - u16::from(c > column)), limit).text();
                 c != column
             }
             _ => true,
@@ -250,7 +257,7 @@ fn take_column(case: &mut Case, column: u16) {
 }
 
 /// An entity type that nothing needs.
-pub fn entity(case: &mut Case, entity: u16) -> bool {
+pub fn entity(case: &mut Case, entity: EntityIx) -> bool {
     let schema = &case.schema;
     let used = (schema.edges.iter()).any(|e| e.from.entity == entity || e.to.entity == entity)
         || schema
@@ -261,14 +268,14 @@ pub fn entity(case: &mut Case, entity: u16) -> bool {
     if used {
         return false;
     }
-    for column in (0..case.schema.columns.len() as u16).rev() {
+    for column in ColumnIx::all(case.schema.columns.len()).rev() {
         if case.schema.columns[usize::from(column)].entity == entity {
             take_column(case, column);
         }
     }
     let schema = &mut case.schema;
     schema.entities.remove(usize::from(entity));
-    let shift = |e: &mut u16| *e -= u16::from(*e > entity);
+    let shift = |e: &mut EntityIx| *e = EntityIx::new(e.get() - u16::from(*e > entity));
     schema.columns.iter_mut().for_each(|c| shift(&mut c.entity));
     for edge in &mut schema.edges {
         shift(&mut edge.from.entity);

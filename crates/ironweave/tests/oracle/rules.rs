@@ -2,8 +2,8 @@
 //! the other, over the whole graph. It shares no code with what it judges.
 
 use ironweave::schema::{
-    Arc, Assign, BindBy, Cardinality, EndDef, EventDef, Hop, Path, Quantifier, Schema, Scope,
-    Source,
+    Arc, Assign, BindBy, Cardinality, ColumnIx, EndDef, EntityIx, EventDef, EventIx, Hop, Path,
+    Quantifier, Schema, Scope, Source, StateIx,
 };
 
 use crate::deletes::delete;
@@ -15,7 +15,7 @@ use crate::world::{Kinds, Oid, Row, World, columns, far, keys, pair};
 /// A firing of an event of the program.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Fire {
-    pub event: u16,
+    pub event: EventIx,
     pub fields: Vec<Field>,
 }
 
@@ -23,7 +23,7 @@ pub struct Fire {
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Fired {
     pub names: Vec<Vec<Oid>>,
-    pub immediates: Vec<(u16, Oid)>,
+    pub immediates: Vec<(EventIx, Oid)>,
     /// The creation depth of the deepest entity that those created.
     pub deepest: u32,
 }
@@ -44,13 +44,13 @@ enum Deed {
     Relink(Hop, Vec<u32>, Vec<u32>, Option<Val>),
     Link(Hop, Vec<u32>, Vec<u32>, Option<Val>),
     SetLink(Hop, Vec<u32>, Vec<u32>, Val),
-    Set(u16, Vec<u32>, u16, Val),
-    Move(u16, Vec<u32>, u8, Vec<(u16, Val)>),
-    Delete(u16, Vec<u32>),
+    Set(EntityIx, Vec<u32>, ColumnIx, Val),
+    Move(EntityIx, Vec<u32>, StateIx, Vec<(ColumnIx, Val)>),
+    Delete(EntityIx, Vec<u32>),
 }
 
 impl<'a> Firing<'a> {
-    pub fn new(schema: &'a Schema, event: u16, fields: &'a [Field], time: i64) -> Self {
+    pub fn new(schema: &'a Schema, event: EventIx, fields: &'a [Field], time: i64) -> Self {
         let def = &schema.events[usize::from(event)];
         Self {
             schema,
@@ -63,7 +63,7 @@ impl<'a> Firing<'a> {
     }
 
     /// The type of what a path reaches.
-    pub fn reached(&self, path: &Path) -> u16 {
+    pub fn reached(&self, path: &Path) -> EntityIx {
         let root = self.def.names[usize::from(path.root)].entity;
         path.hops.last().map_or(root, |hop| far(self.schema, *hop))
     }
@@ -105,7 +105,7 @@ impl<'a> Firing<'a> {
         }
     }
 
-    fn values(&self, world: &World, assigns: &[Assign]) -> Vec<(u16, Val)> {
+    fn values(&self, world: &World, assigns: &[Assign]) -> Vec<(ColumnIx, Val)> {
         let one = |a: &Assign| (a.column, self.value(world, &a.source));
         assigns.iter().map(one).collect()
     }
@@ -136,7 +136,7 @@ impl<'a> Firing<'a> {
     fn bind_one(
         &self,
         world: &mut World,
-        entity: u16,
+        entity: EntityIx,
         by: BindBy,
         who: &Who,
     ) -> Result<Oid, Kinds> {
@@ -207,7 +207,13 @@ impl<'a> Firing<'a> {
     }
 
     /// Whether a condition holds.
-    pub fn when(&self, world: &World, quantifier: Quantifier, path: &Path, states: &[u8]) -> bool {
+    pub fn when(
+        &self,
+        world: &World,
+        quantifier: Quantifier,
+        path: &Path,
+        states: &[StateIx],
+    ) -> bool {
         let entity = self.reached(path);
         let reached = self.walk(world, path);
         let mut reached = reached
@@ -227,7 +233,7 @@ impl<'a> Firing<'a> {
         for arc in &self.def.arcs {
             let data = |source: &Option<Source>| source.as_ref().map(|s| self.value(world, s));
             deeds.push(match arc {
-                Arc::Create { .. } => continue,
+                Arc::Create { .. } | Arc::Unknown(_) => continue,
                 Arc::When {
                     quantifier,
                     path,
@@ -443,7 +449,7 @@ impl<'a> Firing<'a> {
 }
 
 /// The values of a new entity: those given, and defaults.
-pub fn begin(schema: &Schema, row: &mut Row, entity: u16, given: Vec<(u16, Val)>) {
+pub fn begin(schema: &Schema, row: &mut Row, entity: EntityIx, given: Vec<(ColumnIx, Val)>) {
     row.values.extend(given);
     for column in columns(schema, entity, None) {
         if schema.columns[usize::from(column)].default.is_some() {
@@ -470,6 +476,8 @@ fn meet(deeds: &[Deed]) -> bool {
             _ => {}
         }
     }
-    let twice = |list: &[(u16, u32)]| (1..list.len()).any(|i| list[..i].contains(&list[i]));
+    fn twice<T: PartialEq>(list: &[T]) -> bool {
+        (1..list.len()).any(|i| list[..i].contains(&list[i]))
+    }
     twice(&moved) || twice(&set) || deleted.iter().any(|d| moved.contains(d))
 }

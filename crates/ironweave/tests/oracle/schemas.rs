@@ -1,8 +1,8 @@
 //! Random schemas: entities, their states and fields, edges, invariants. Everything that the macro takes can come.
 
 use ironweave::schema::{
-    Cardinality, ColumnDef, EdgeDef, EndDef, EntityDef, Hop, IndexKind, InvariantDef, OnDelete,
-    Schema, StateDef, TransitionDef,
+    Cardinality, ColumnDef, ColumnIx, EdgeDef, EdgeIx, EndDef, EntityDef, EntityIx, Hop, IndexKind,
+    InvariantDef, OnDelete, Schema, StateDef, StateIx, TransitionDef,
 };
 
 use crate::model::INVARIANTS_MAX;
@@ -24,10 +24,10 @@ pub fn draw(rng: &mut Rng) -> Schema {
         let def = draw_entity(rng, entity);
         schema.entities.push(def);
         if entity < keyed {
-            draw_key(rng, &mut schema, entity as u16);
+            draw_key(rng, &mut schema, EntityIx::new(entity as u16));
         }
     }
-    for entity in 0..entities as u16 {
+    for entity in EntityIx::all(entities) {
         draw_fields(rng, &mut schema, entity);
     }
     for _ in 0..rng.below(2 * entities + 1) + usize::from(rng.chance(70)) {
@@ -49,40 +49,40 @@ fn draw_entity(rng: &mut Rng, entity: usize) -> EntityDef {
         to.sort_unstable();
         to.dedup();
         let verb = |to: u8| TransitionDef {
-            to,
+            to: StateIx::new(to),
             verb: format!("to_s{to}"),
+            ..TransitionDef::default()
         };
         StateDef {
             name: format!("S{s}"),
             terminal: to.is_empty(),
             to: to.into_iter().map(verb).collect(),
+            ..StateDef::default()
         }
     };
     EntityDef {
         name: format!("E{entity}"),
         states: (0..states).map(|s| state(rng, s)).collect(),
         initial: if rng.chance(80) {
-            0
+            StateIx::default()
         } else {
-            rng.below(states) as u8
+            StateIx::new(rng.below(states) as u8)
         },
+        ..EntityDef::default()
     }
 }
 
-fn field(entity: u16, name: &str, ty: Ty) -> ColumnDef {
+fn field(entity: EntityIx, name: &str, ty: Ty) -> ColumnDef {
     ColumnDef {
         entity,
-        state: None,
         name: name.into(),
         ty: ty.name().into(),
-        key: false,
-        index: None,
-        default: None,
+        ..ColumnDef::default()
     }
 }
 
 /// The first two columns of an entity with a key, which stand at 2e and 2e + 1.
-fn draw_key(rng: &mut Rng, schema: &mut Schema, entity: u16) {
+fn draw_key(rng: &mut Rng, schema: &mut Schema, entity: EntityIx) {
     let (mut first, mut second) = match rng.below(3) {
         0 => (field(entity, "k0", Ty::U), draw_field(rng, entity, "k1")),
         1 => (field(entity, "k0", Ty::S), draw_field(rng, entity, "k1")),
@@ -100,7 +100,7 @@ fn draw_key(rng: &mut Rng, schema: &mut Schema, entity: u16) {
     schema.columns.extend([first, second]);
 }
 
-fn draw_field(rng: &mut Rng, entity: u16, name: &str) -> ColumnDef {
+fn draw_field(rng: &mut Rng, entity: EntityIx, name: &str) -> ColumnDef {
     let ty = TYPES[rng.below(4)];
     let defaulted = match ty {
         Ty::O => true,
@@ -118,13 +118,13 @@ fn draw_field(rng: &mut Rng, entity: u16, name: &str) -> ColumnDef {
     }
 }
 
-fn draw_fields(rng: &mut Rng, schema: &mut Schema, entity: u16) {
+fn draw_fields(rng: &mut Rng, schema: &mut Schema, entity: EntityIx) {
     for i in 0..rng.below(4) {
         let field = draw_field(rng, entity, &format!("v{i}"));
         schema.columns.push(field);
     }
     let def = &schema.entities[usize::from(entity)];
-    for state in 0..def.states.len() as u8 {
+    for state in StateIx::all(def.states.len()) {
         let most = if state == def.initial { 1 } else { 2 };
         for i in 0..rng.below(3).min(most) {
             if state == def.initial && rng.chance(75) {
@@ -139,7 +139,7 @@ fn draw_fields(rng: &mut Rng, schema: &mut Schema, entity: u16) {
     }
 }
 
-fn draw_end(rng: &mut Rng, entity: u16, name: String, declaring: bool) -> EndDef {
+fn draw_end(rng: &mut Rng, entity: EntityIx, name: String, declaring: bool) -> EndDef {
     use Cardinality::{Many, One, Option};
     let cardinality = match rng.below(100) {
         0..=9 => One,
@@ -169,16 +169,17 @@ fn draw_end(rng: &mut Rng, entity: u16, name: String, declaring: bool) -> EndDef
         max,
         on_delete,
         counted: cardinality == Many && rng.chance(25),
+        ..EndDef::default()
     }
 }
 
 fn draw_edge(rng: &mut Rng, schema: &mut Schema) {
     let n = schema.entities.len();
-    let from = rng.below(n) as u16;
+    let from = EntityIx::new(rng.below(n) as u16);
     let to = if rng.chance(25) {
         from
     } else {
-        rng.below(n) as u16
+        EntityIx::new(rng.below(n) as u16)
     };
     let number = schema.edges.len();
     let mut edge = EdgeDef {
@@ -186,6 +187,7 @@ fn draw_edge(rng: &mut Rng, schema: &mut Schema) {
         to: draw_end(rng, to, format!("y{number}"), false),
         data: rng.chance(30).then(|| TYPES[rng.below(4)].name().into()),
         acyclic: from == to && rng.chance(60),
+        ..EdgeDef::default()
     };
     // Such that one entity can come after the other.
     if from == to || edge.to.min > 0 {
@@ -206,12 +208,12 @@ fn draw_edge(rng: &mut Rng, schema: &mut Schema) {
 }
 
 /// The ends of edges at an entity, as hops from it.
-pub fn hops(schema: &Schema, entity: u16) -> Vec<Hop> {
+pub fn hops(schema: &Schema, entity: EntityIx) -> Vec<Hop> {
     let mut hops = Vec::new();
     for (edge, def) in schema.edges.iter().enumerate() {
         for (forward, end) in [(true, &def.from), (false, &def.to)] {
             if end.entity == entity {
-                let edge = edge as u16;
+                let edge = EdgeIx::new(edge as u16);
                 hops.push(Hop { edge, forward });
             }
         }
@@ -220,11 +222,11 @@ pub fn hops(schema: &Schema, entity: u16) -> Vec<Hop> {
 }
 
 fn draw_invariant(rng: &mut Rng, schema: &mut Schema) {
-    let entity = rng.below(schema.entities.len()) as u16;
-    let states = |e: u16| schema.entities[usize::from(e)].states.len();
+    let entity = EntityIx::new(rng.below(schema.entities.len()) as u16);
+    let states = |e: EntityIx| schema.entities[usize::from(e)].states.len();
     let own = 1 + rng.below((1 << states(entity)) - 1) as u64;
     let hop = rng.pick(&hops(schema, entity)).copied();
-    let numbers: Vec<u16> = columns(schema, entity, None)
+    let numbers: Vec<ColumnIx> = columns(schema, entity, None)
         .into_iter()
         .filter(|c| ty(&schema.columns[usize::from(*c)].ty) == Ty::U)
         .collect();
@@ -245,5 +247,6 @@ fn draw_invariant(rng: &mut Rng, schema: &mut Schema) {
         entity,
         via,
         check: rule.text(),
+        ..InvariantDef::default()
     });
 }

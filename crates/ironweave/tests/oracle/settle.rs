@@ -3,7 +3,10 @@
 
 use std::collections::BTreeMap;
 
-use ironweave::schema::{Arc, BindBy, Cardinality, Hop, Quantifier, Schema, Scope};
+use ironweave::schema::{
+    Arc, BindBy, Cardinality, EdgeIx, EntityIx, EventIx, Hop, NameIx, Quantifier, Schema, Scope,
+    StateIx,
+};
 
 use crate::rules::{Fire, Fired, Firing};
 use crate::values::{Rule, Val};
@@ -17,7 +20,7 @@ pub const CREATION_DEPTH_MAX: u32 = 3;
 pub const CREATED_FIRINGS_MAX: u32 = 4;
 
 /// How deep the entities are that immediate events created in this step.
-type Depths = BTreeMap<(u16, Oid), u32>;
+type Depths = BTreeMap<(EntityIx, Oid), u32>;
 
 impl World {
     /// The graph after an event, or what it is rejected for.
@@ -63,16 +66,12 @@ impl World {
     }
 
     /// The immediate event that fires next: of those enabled the first declared, on the smallest slot.
-    pub fn enabled(&self, schema: &Schema, time: i64) -> Option<(u16, u32)> {
-        for (ix, def) in schema
-            .events
-            .iter()
-            .enumerate()
-            .filter(|(_, e)| e.immediate)
-        {
+    pub fn enabled(&self, schema: &Schema, time: i64) -> Option<(EventIx, u32)> {
+        let events = EventIx::all(schema.events.len()).zip(&schema.events);
+        for (ix, def) in events.filter(|(_, e)| e.immediate) {
             let entity = def.names[0].entity;
             for slot in self.living(entity) {
-                let mut firing = Firing::new(schema, ix as u16, &[], time);
+                let mut firing = Firing::new(schema, ix, &[], time);
                 firing.names.push(vec![self.oid(entity, slot)]);
                 let holds = |arc: &Arc| match arc {
                     Arc::When {
@@ -86,7 +85,7 @@ impl World {
                         path,
                         from,
                         ..
-                    } if path.root == 0 => {
+                    } if path.root == NameIx::default() => {
                         path.hops.len() > 1 || firing.when(self, Quantifier::All, path, from)
                     }
                     _ => true,
@@ -94,10 +93,10 @@ impl World {
                 let own = self.state(entity, slot);
                 let moves = |arc: &Arc| {
                     matches!(arc, Arc::Move { path, from, .. }
-                        if path.root == 0 && path.hops.is_empty() && from.contains(&own))
+                        if path.root == NameIx::default() && path.hops.is_empty() && from.contains(&own))
                 };
                 if def.arcs.iter().all(holds) && def.arcs.iter().any(moves) {
-                    return Some((ix as u16, slot));
+                    return Some((ix, slot));
                 }
             }
         }
@@ -108,7 +107,7 @@ impl World {
     fn in_bounds(&self, schema: &Schema) -> Result<(), Kinds> {
         let mut wrong = Vec::new();
         for (edge, def) in schema.edges.iter().enumerate() {
-            let edge = edge as u16;
+            let edge = EdgeIx::new(edge as u16);
             for (forward, end) in [(true, &def.from), (false, &def.to)] {
                 for slot in self.living(end.entity) {
                     let n = self.list(Hop { edge, forward }, slot).len();
@@ -136,7 +135,7 @@ impl World {
         if wrong.is_empty() { Ok(()) } else { Err(wrong) }
     }
 
-    fn leads_back(&self, edge: u16, start: u32) -> bool {
+    fn leads_back(&self, edge: EdgeIx, start: u32) -> bool {
         let forward = Hop {
             edge,
             forward: true,
@@ -162,7 +161,7 @@ impl World {
             let slots = self.living(def.entity);
             slots.into_iter().all(|slot| {
                 let own = self.state(def.entity, slot);
-                let within = |set: &u64, state: u8| set >> state & 1 == 1;
+                let within = |set: &u64, state: StateIx| set >> state.get() & 1 == 1;
                 match &rule {
                     Rule::Below(column, limit) => {
                         let values = &self

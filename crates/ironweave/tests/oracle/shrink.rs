@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use ironweave::schema::{Cardinality, OnDelete};
+use ironweave::schema::{Cardinality, ColumnIx, EdgeIx, EntityIx, OnDelete};
 
 use crate::driver::{Failure, run};
 use crate::history::{Case, End, Op, Step};
@@ -183,13 +183,13 @@ impl Shrinker {
             any |= self.attempt(|case| drop(case.schema.invariants.remove(i)));
         }
         for edge in (0..self.case.schema.edges.len()).rev() {
-            any |= self.attempt(|case| prune::edge(case, edge as u16));
+            any |= self.attempt(|case| prune::edge(case, EdgeIx::new(edge as u16)));
         }
         for column in (0..self.case.schema.columns.len()).rev() {
-            any |= self.attempt_maybe(|case| prune::column(case, column as u16));
+            any |= self.attempt_maybe(|case| prune::column(case, ColumnIx::new(column as u16)));
         }
         for entity in (0..self.case.schema.entities.len()).rev() {
-            any |= self.attempt_maybe(|case| prune::entity(case, entity as u16));
+            any |= self.attempt_maybe(|case| prune::entity(case, EntityIx::new(entity as u16)));
         }
         any
     }
@@ -199,7 +199,7 @@ impl Shrinker {
         let mut any = false;
         for edge in 0..self.case.schema.edges.len() {
             any |= self.attempt(|case| case.schema.edges[edge].acyclic = false);
-            any |= self.attempt(|case| prune::data(case, edge as u16));
+            any |= self.attempt(|case| prune::data(case, EdgeIx::new(edge as u16)));
             for forward in [true, false] {
                 let mut end = |change: fn(&mut ironweave::schema::EndDef)| {
                     any |= self.attempt(|case| {

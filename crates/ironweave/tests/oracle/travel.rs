@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use ironweave::schema::Schema;
+use ironweave::schema::{ColumnIx, EdgeIx, EntityIx, Schema, StateIx};
 use ironweave::{Changes, Fact, FactKind, Id, Meta, Seq, Snapshot, Store, Timestamp};
 
 use crate::compare::{Wrong, compare, history, same};
@@ -81,7 +81,7 @@ impl Kept {
                 shows(&then, schema, salts, world)?;
             }
         }
-        for entity in 0..schema.entities.len() as u16 {
+        for entity in EntityIx::all(schema.entities.len()) {
             histories(store, schema, entity)?;
         }
         Ok(())
@@ -109,15 +109,15 @@ pub fn with(
 /// A world without order.
 #[derive(Debug, Default, PartialEq)]
 struct Sets {
-    entities: BTreeMap<(u16, u32), (u32, u8)>,
-    values: BTreeMap<(u16, u32), Vec<u8>>,
-    links: BTreeMap<(u16, u32, u32), Option<Vec<u8>>>,
+    entities: BTreeMap<(EntityIx, u32), (u32, StateIx)>,
+    values: BTreeMap<(ColumnIx, u32), Vec<u8>>,
+    links: BTreeMap<(EdgeIx, u32, u32), Option<Vec<u8>>>,
 }
 
 impl Sets {
     fn of(schema: &Schema, world: &World) -> Self {
         let mut sets = Self::default();
-        for entity in 0..schema.entities.len() as u16 {
+        for entity in EntityIx::all(schema.entities.len()) {
             for slot in world.living(entity) {
                 let row = world.row(entity, slot).expect("the entity is alive");
                 let (_, generation) = world.oid(entity, slot);
@@ -128,7 +128,7 @@ impl Sets {
                 }
             }
         }
-        for (edge, links) in (0..).zip(&world.edges) {
+        for (edge, links) in EdgeIx::all(world.edges.len()).zip(&world.edges) {
             for (from, list) in &links.forward {
                 for to in list {
                     let data = links.data.get(&(*from, *to)).map(cbor);
@@ -142,27 +142,27 @@ impl Sets {
     /// Applies a fact, strictly.
     fn apply(&mut self, schema: &Schema, fact: Fact<'_>) -> Option<()> {
         let value = fact.encoded().map(<[u8]>::to_vec);
-        let linked: BTreeSet<(u16, u32)> = (self.links.keys())
+        let linked: BTreeSet<(EntityIx, u32)> = (self.links.keys())
             .flat_map(|(edge, from, to)| {
                 let def = &schema.edges[usize::from(*edge)];
                 [(def.from.entity, *from), (def.to.entity, *to)]
             })
             .collect();
         let there =
-            |sets: &Self, entity: u16, slot: u32| sets.entities.contains_key(&(entity, slot));
+            |sets: &Self, entity: EntityIx, slot: u32| sets.entities.contains_key(&(entity, slot));
         let entity = entity_of(schema, fact.entity().type_name())?;
         let slot = fact.entity().slot();
         let states = &schema.entities[usize::from(entity)].states;
         let state = |name: Option<&str>| {
             let found = states.iter().position(|s| Some(&*s.name) == name)?;
-            u8::try_from(found).ok()
+            StateIx::try_from(found).ok()
         };
         let edge = || {
             let is = |e: &ironweave::schema::EdgeDef| {
                 e.from.entity == entity && Some(&*e.from.name) == fact.field()
             };
             let found = schema.edges.iter().position(is)?;
-            Some((u16::try_from(found).ok()?, slot, fact.other()?.slot()))
+            Some((EdgeIx::try_from(found).ok()?, slot, fact.other()?.slot()))
         };
         match fact.kind() {
             FactKind::Create => {
@@ -175,7 +175,7 @@ impl Sets {
                 let gone = self.entities.remove(&(entity, slot))?;
                 let then = (fact.entity().id()?.generation(), state(fact.from())?);
                 let fits = gone == then && !linked.contains(&(entity, slot));
-                let of = |c: u16| schema.columns[usize::from(c)].entity;
+                let of = |c: ColumnIx| schema.columns[usize::from(c)].entity;
                 self.values
                     .retain(|(c, s), _| of(*c) != entity || *s != slot);
                 fits.then_some(())?;
@@ -185,7 +185,7 @@ impl Sets {
                 let now = self.entities.get_mut(&(entity, slot))?;
                 (now.1 == from && from != to).then_some(())?;
                 now.1 = to;
-                let left = |c: u16| {
+                let left = |c: ColumnIx| {
                     let c = &schema.columns[usize::from(c)];
                     c.entity == entity && c.state == Some(from)
                 };
@@ -194,7 +194,7 @@ impl Sets {
             FactKind::Set => {
                 let of_state = fact.data_of();
                 let is = |c: &ironweave::schema::ColumnDef| {
-                    let state = |s: u8| states.get(usize::from(s)).map(|s| &*s.name);
+                    let state = |s: StateIx| states.get(usize::from(s)).map(|s| &*s.name);
                     c.entity == entity
                         && Some(&*c.name) == fact.field()
                         && c.state.and_then(state) == of_state
@@ -203,7 +203,7 @@ impl Sets {
                 let def = &schema.columns[column];
                 let state = self.entities.get(&(entity, slot))?.1;
                 def.state.is_none_or(|s| s == state).then_some(())?;
-                let column = u16::try_from(column).ok()?;
+                let column = ColumnIx::try_from(column).ok()?;
                 let before = self.values.insert((column, slot), value.clone()?);
                 // What says nothing new is no difference.
                 (before != value).then_some(())?;
@@ -229,9 +229,9 @@ impl Sets {
 }
 
 /// The index of an entity type.
-fn entity_of(schema: &Schema, name: &str) -> Option<u16> {
+fn entity_of(schema: &Schema, name: &str) -> Option<EntityIx> {
     let found = schema.entities.iter().position(|e| e.name == name)?;
-    u16::try_from(found).ok()
+    EntityIx::try_from(found).ok()
 }
 
 /// Compares what changes make of one world with another.
@@ -246,7 +246,7 @@ fn leads(changes: &Changes<Model>, schema: &Schema, from: &World, to: &World) ->
 
 /// Compares the histories of the entities of a type with the facts of all transactions, searched from one end to the
 /// other.
-fn histories(store: &Store<Model>, schema: &Schema, entity: u16) -> Result<(), Wrong> {
+fn histories(store: &Store<Model>, schema: &Schema, entity: EntityIx) -> Result<(), Wrong> {
     fn text(e: impl std::fmt::Display) -> String {
         e.to_string()
     }

@@ -1,7 +1,7 @@
 //! Values of fields: the four types that random models use, and where predicates lie in a schema's text.
 
 use ironweave::Timestamp;
-use ironweave::schema::{Arc, Assign, EventDef, Hop, Schema, Source};
+use ironweave::schema::{Arc, Assign, ColumnIx, EdgeIx, EventDef, Hop, Schema, Source};
 use std::any::Any;
 use std::sync::LazyLock;
 
@@ -109,7 +109,7 @@ pub fn literal(ty: Ty, text: &str) -> Val {
 }
 
 /// The type of a column.
-pub fn column_ty(schema: &Schema, column: u16) -> Ty {
+pub fn column_ty(schema: &Schema, column: ColumnIx) -> Ty {
     ty(&schema.columns[usize::from(column)].ty)
 }
 
@@ -128,7 +128,7 @@ pub fn sources<'a>(schema: &'a Schema, arc: &'a Arc) -> Vec<(Ty, &'a Source)> {
             data.iter().map(|d| (on(hop), d)).collect()
         }
         Arc::SetLink { hop, data, .. } => vec![(on(hop), data)],
-        Arc::Unlink { .. } | Arc::Delete { .. } | Arc::When { .. } => Vec::new(),
+        Arc::Unlink { .. } | Arc::Delete { .. } | Arc::When { .. } | Arc::Unknown(_) => Vec::new(),
     }
 }
 
@@ -152,12 +152,12 @@ pub enum Rule {
     /// In these states, all (or not all) that it is linked with are in those.
     Far(u64, Hop, bool, u64),
     /// A number of its own is less than that.
-    Below(u16, u64),
+    Below(ColumnIx, u64),
 }
 
 fn hop(edge: u64, forward: u64) -> Hop {
     Hop {
-        edge: edge as u16,
+        edge: EdgeIx::new(edge as u16),
         forward: forward == 1,
     }
 }
@@ -188,7 +188,7 @@ impl Rule {
         match text.split(' ').next() {
             Some("links") => Self::Links(n[0], hop(n[1], n[2]), n[3] as usize),
             Some("far") => Self::Far(n[0], hop(n[1], n[2]), n[3] == 1, n[4]),
-            _ => Self::Below(n[0] as u16, n[1]),
+            _ => Self::Below(ColumnIx::new(n[0] as u16), n[1]),
         }
     }
 }

@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use ironweave::schema::{Cardinality, EdgeDef, EndDef, Hop, Schema};
+use ironweave::schema::{
+    Cardinality, ColumnIx, EdgeDef, EdgeIx, EndDef, EntityIx, Hop, Schema, StateIx,
+};
 
 use crate::values::Val;
 
@@ -15,9 +17,9 @@ pub type Kinds = Vec<&'static str>;
 /// An entity that there is.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Row {
-    pub state: u8,
+    pub state: StateIx,
     /// By column.
-    pub values: BTreeMap<u16, Val>,
+    pub values: BTreeMap<ColumnIx, Val>,
 }
 
 /// A slot: its last generation, and who is there.
@@ -58,7 +60,7 @@ pub fn ends(edge: &EdgeDef, forward: bool) -> (&EndDef, &EndDef) {
 }
 
 /// The type of the entities that a hop comes to.
-pub fn far(schema: &Schema, hop: Hop) -> u16 {
+pub fn far(schema: &Schema, hop: Hop) -> EntityIx {
     ends(&schema.edges[usize::from(hop.edge)], hop.forward)
         .1
         .entity
@@ -88,7 +90,7 @@ impl World {
         }
     }
 
-    pub fn row(&self, entity: u16, slot: u32) -> Option<&Row> {
+    pub fn row(&self, entity: EntityIx, slot: u32) -> Option<&Row> {
         self.tables[usize::from(entity)]
             .slots
             .get(slot as usize)?
@@ -96,29 +98,29 @@ impl World {
             .as_ref()
     }
 
-    pub fn row_mut(&mut self, entity: u16, slot: u32) -> &mut Row {
+    pub fn row_mut(&mut self, entity: EntityIx, slot: u32) -> &mut Row {
         let slot = &mut self.tables[usize::from(entity)].slots[slot as usize];
         slot.row.as_mut().expect("an entity is there")
     }
 
-    pub fn state(&self, entity: u16, slot: u32) -> u8 {
+    pub fn state(&self, entity: EntityIx, slot: u32) -> StateIx {
         self.row(entity, slot).expect("an entity is there").state
     }
 
-    pub fn oid(&self, entity: u16, slot: u32) -> Oid {
+    pub fn oid(&self, entity: EntityIx, slot: u32) -> Oid {
         (
             slot,
             self.tables[usize::from(entity)].slots[slot as usize].generation,
         )
     }
 
-    pub fn alive(&self, entity: u16, (slot, generation): Oid) -> bool {
+    pub fn alive(&self, entity: EntityIx, (slot, generation): Oid) -> bool {
         let slot = self.tables[usize::from(entity)].slots.get(slot as usize);
         slot.is_some_and(|s| s.row.is_some() && s.generation == generation)
     }
 
     /// The slots of all entities of a type, in order.
-    pub fn living(&self, entity: u16) -> Vec<u32> {
+    pub fn living(&self, entity: EntityIx) -> Vec<u32> {
         let slots = self.tables[usize::from(entity)].slots.iter().enumerate();
         slots
             .filter(|(_, s)| s.row.is_some())
@@ -128,12 +130,12 @@ impl World {
 
     pub fn population(&self) -> usize {
         (0..self.tables.len())
-            .map(|e| self.living(e as u16).len())
+            .map(|e| self.living(EntityIx::new(e as u16)).len())
             .sum()
     }
 
     /// The id that the next entity of a type has.
-    pub fn next(&self, entity: u16) -> Oid {
+    pub fn next(&self, entity: EntityIx) -> Oid {
         let table = &self.tables[usize::from(entity)];
         match table.free.last() {
             Some(slot) => (*slot, table.slots[*slot as usize].generation + 1),
@@ -141,7 +143,7 @@ impl World {
         }
     }
 
-    pub fn create(&mut self, entity: u16, state: u8) -> u32 {
+    pub fn create(&mut self, entity: EntityIx, state: StateIx) -> u32 {
         let (slot, generation) = self.next(entity);
         let table = &mut self.tables[usize::from(entity)];
         let row = Some(Row {
@@ -166,7 +168,7 @@ impl World {
         lists.get(&near).map_or(&[], Vec::as_slice)
     }
 
-    pub fn linked(&self, edge: u16, (from, to): (u32, u32)) -> bool {
+    pub fn linked(&self, edge: EdgeIx, (from, to): (u32, u32)) -> bool {
         let forward = Hop {
             edge,
             forward: true,
@@ -177,7 +179,7 @@ impl World {
     pub fn link(
         &mut self,
         schema: &Schema,
-        edge: u16,
+        edge: EdgeIx,
         (from, to): (u32, u32),
     ) -> Result<(), Kinds> {
         if self.linked(edge, (from, to)) {
@@ -197,7 +199,7 @@ impl World {
         Ok(())
     }
 
-    pub fn unlink(&mut self, edge: u16, (from, to): (u32, u32)) {
+    pub fn unlink(&mut self, edge: EdgeIx, (from, to): (u32, u32)) {
         let links = &mut self.edges[usize::from(edge)];
         take_out(&mut links.forward, from, to);
         take_out(&mut links.backward, to, from);
@@ -205,7 +207,7 @@ impl World {
     }
 
     /// An end that holds one gives up the one it has.
-    pub fn make_way(&mut self, schema: &Schema, edge: u16, (from, to): (u32, u32)) {
+    pub fn make_way(&mut self, schema: &Schema, edge: EdgeIx, (from, to): (u32, u32)) {
         let def = &schema.edges[usize::from(edge)];
         for (end, forward, slot) in [(&def.from, true, from), (&def.to, false, to)] {
             let hop = Hop { edge, forward };
@@ -218,7 +220,7 @@ impl World {
     }
 
     /// Gives a link data, where there is some.
-    pub fn give(&mut self, edge: u16, ends: (u32, u32), data: Option<&Val>) {
+    pub fn give(&mut self, edge: EdgeIx, ends: (u32, u32), data: Option<&Val>) {
         if let Some(data) = data {
             let links = &mut self.edges[usize::from(edge)];
             links.data.insert(ends, data.clone());
@@ -226,7 +228,7 @@ impl World {
     }
 
     /// The entity with a key.
-    pub fn find(&self, schema: &Schema, entity: u16, key: &[Val]) -> Option<u32> {
+    pub fn find(&self, schema: &Schema, entity: EntityIx, key: &[Val]) -> Option<u32> {
         let columns = keys(schema, entity);
         self.living(entity).into_iter().find(|slot| {
             let values = &self.row(entity, *slot).expect("the entity is alive").values;
@@ -236,19 +238,19 @@ impl World {
 }
 
 /// The columns of the key of a type.
-pub fn keys(schema: &Schema, entity: u16) -> Vec<u16> {
+pub fn keys(schema: &Schema, entity: EntityIx) -> Vec<ColumnIx> {
     let columns = schema.columns.iter().enumerate();
     columns
         .filter(|(_, c)| c.entity == entity && c.key)
-        .map(|(i, _)| i as u16)
+        .map(|(i, _)| ColumnIx::new(i as u16))
         .collect()
 }
 
 /// The columns of the fields of a type, or of the data of one of its states.
-pub fn columns(schema: &Schema, entity: u16, state: Option<u8>) -> Vec<u16> {
+pub fn columns(schema: &Schema, entity: EntityIx, state: Option<StateIx>) -> Vec<ColumnIx> {
     let columns = schema.columns.iter().enumerate();
     columns
         .filter(|(_, c)| c.entity == entity && c.state == state)
-        .map(|(i, _)| i as u16)
+        .map(|(i, _)| ColumnIx::new(i as u16))
         .collect()
 }

@@ -4,6 +4,8 @@ use std::error::Error;
 use std::fmt;
 use std::path::Path;
 
+use ironweave_schema::Change;
+
 use crate::base::error::{ErrorKind, Name};
 use crate::base::position::Seq;
 use crate::base::storage_error::{StorageError, StorageFailure};
@@ -28,12 +30,15 @@ pub enum OpenError {
         model: Name,
         /// The frame that holds the schema of the log.
         seq: Seq,
-        /// How the two differ.
-        differences: Vec<String>,
+        /// What has changed from the log to the program, as far as the log cannot be read because of it.
+        differences: Vec<Change>,
     },
     /// The directory or the log could not be read or written.
     Storage(StorageError),
 }
+
+/// How many differences the message lists.
+const LISTED_MAX: usize = 100;
 
 // Results are passed on by value.
 const _: () = assert!(size_of::<OpenError>() <= 64);
@@ -170,12 +175,22 @@ impl fmt::Display for OpenError {
                 model,
                 seq,
                 differences,
-            } => write!(
-                f,
-                "the schema in frame {seq} is of another model, or of another version of `{model}`: {}. Open the store \
-                 with the program that wrote it; migrations are not supported yet",
-                differences.join("; ")
-            ),
+            } => {
+                write!(
+                    f,
+                    "the schema in frame {seq} is of another model, or of another version of `{model}`. From the log to \
+                     the program:"
+                )?;
+                for change in differences.iter().take(LISTED_MAX) {
+                    write!(f, "\n- {change}")?;
+                }
+                if let Some(more @ 1..) = differences.len().checked_sub(LISTED_MAX) {
+                    write!(f, "\n- and {more} more")?;
+                }
+                f.write_str(
+                    "\nOpen the store with the program that wrote it; migrations are not supported yet",
+                )
+            }
             Self::NotFound(e)
             | Self::Locked(e)
             | Self::Damage(e)

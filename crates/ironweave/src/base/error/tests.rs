@@ -1,5 +1,6 @@
 //! Tests of errors: the kind and the message of each outcome, and the program's own error in those of its code.
 
+use ironweave_schema::{Change, Item};
 use std::error::Error as _;
 use std::fmt;
 
@@ -477,7 +478,14 @@ fn a_failure_of_storage_has_its_kind_and_its_outcome_of_an_open() {
     let e = OpenError::Schema {
         model: name("clinic"),
         seq: 0,
-        differences: vec!["`Ward` is missing".into(), "`Bed` has no `number`".into()],
+        differences: vec![
+            Change::Removed(Item::Entity("Ward".into())),
+            Change::Added(Item::Field {
+                entity: "Bed".into(),
+                name: "number".into(),
+                ty: "u32".into(),
+            }),
+        ],
     };
     assert_eq!(
         (e.kind(), e.seq(), e.storage().is_none()),
@@ -485,8 +493,10 @@ fn a_failure_of_storage_has_its_kind_and_its_outcome_of_an_open() {
     );
     assert_eq!(
         e.to_string(),
-        "the schema in frame 0 is of another model, or of another version of `clinic`: `Ward` is missing; `Bed` has no \
-         `number`. Open the store with the program that wrote it; migrations are not supported yet"
+        "the schema in frame 0 is of another model, or of another version of `clinic`. From the log to the program:\n\
+         - entity `Ward` was removed\n\
+         - entity `Bed` now has field `number: u32`\n\
+         Open the store with the program that wrote it; migrations are not supported yet"
     );
 }
 

@@ -13,8 +13,9 @@ fn facts_are_read_as_they_were_written() {
     for ix in [0, 23, 24, 255, 256, u16::MAX] {
         for slot in [0, 23, 24, 255, 256, 65_535, 65_536, u32::MAX - 1] {
             for state in [0, 23, 24, 249] {
-                let (entity, generation) = (ix, slot >> 8);
-                let (edge, from, to) = (ix, slot, u32::from(state));
+                let (entity, generation) = (EntityIx::new(ix), slot >> 8);
+                let (edge, from, to) = (EdgeIx::new(ix), slot, u32::from(state));
+                let [state, after] = [state, 249 - state].map(StateIx::new);
                 facts.list.extend([
                     Fact::Create {
                         entity,
@@ -32,10 +33,10 @@ fn facts_are_read_as_they_were_written() {
                         entity,
                         slot,
                         from: state,
-                        to: 249 - state,
+                        to: after,
                     },
                     Fact::Set {
-                        column: ix,
+                        column: ColumnIx::new(ix),
                         slot,
                         at,
                         len,
@@ -77,7 +78,7 @@ fn facts_are_read_as_they_were_written() {
     pen.begin(Facts::room(1));
     facts.encode(
         Fact::Link {
-            edge: 300,
+            edge: EdgeIx::new(300),
             from: 24,
             to: 70_000,
         },
@@ -91,18 +92,18 @@ fn facts_behind_others_keep_their_values() {
     let one = |byte: u8, slot| Facts {
         list: vec![
             Fact::Set {
-                column: 0,
+                column: ColumnIx::default(),
                 slot,
                 at: 0,
                 len: 1,
             },
             Fact::Link {
-                edge: 0,
+                edge: EdgeIx::default(),
                 from: slot,
                 to: 0,
             },
             Fact::SetLink {
-                edge: 0,
+                edge: EdgeIx::default(),
                 from: slot,
                 to: 0,
                 at: 1,

@@ -49,7 +49,7 @@ impl Names {
     pub(super) fn new(schema: &Schema, prefix: &str) -> Self {
         let entities = schema.entities.iter().map(|entity| &entity.name);
         let edges = schema.edges.iter().map(|edge| {
-            let entity = &schema.entities[usize::from(edge.from.entity)].name;
+            let entity = &schema[edge.from.entity].name;
             format!("{entity}_{}", edge.from.name)
         });
         let wished = entities.cloned().chain(edges);
@@ -102,7 +102,7 @@ fn wished(schema: &Schema, def: &ColumnDef) -> String {
     match def.state {
         None => def.name.clone(),
         Some(state) => {
-            let states = &schema.entities[usize::from(def.entity)].states;
+            let states = &schema[def.entity].states;
             format!("{}_{}", states[usize::from(state)].name, def.name)
         }
     }
@@ -110,7 +110,7 @@ fn wished(schema: &Schema, def: &ColumnDef) -> String {
 
 /// A name in the words of the model: `Order.number`, `Order.Sent.at`.
 pub(super) fn column_path(schema: &Schema, def: &ColumnDef) -> String {
-    let entity = &schema.entities[usize::from(def.entity)];
+    let entity = &schema[def.entity];
     match def.state {
         None => format!("{}.{}", entity.name, def.name),
         Some(state) => {

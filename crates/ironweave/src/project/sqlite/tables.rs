@@ -12,7 +12,7 @@ use crate::project::sqlite::names::{
 };
 use crate::project::sqlite::registry::Statement;
 use crate::project::sqlite::value::{Kind, rfc3339, sql_value};
-use crate::schema::{EndDef, EntityIx, Schema};
+use crate::schema::{EndDef, EntityIx, Schema, StateIx};
 use crate::step::model::Model;
 use crate::store::bad_frame;
 
@@ -78,7 +78,7 @@ impl Tables {
     }
 
     fn new(schema: Schema, kinds: Kinds, prefix: &str) -> Result<Self, Failure> {
-        for (entity, def) in (0..).zip(&schema.entities) {
+        for (entity, def) in EntityIx::all(schema.entities.len()).zip(&schema.entities) {
             let columns = OWN_COLUMNS.len() + columns_of(&schema, entity).count();
             if columns > COLUMNS_MAX {
                 return Err(Failure::Refused(format!(
@@ -136,8 +136,8 @@ impl Tables {
                 ),
             });
         };
-        for (entity, named) in (0..).zip(&names.entities) {
-            let stands_for = &self.schema.entities[usize::from(entity)].name;
+        for (entity, named) in EntityIx::all(names.entities.len()).zip(&names.entities) {
+            let stands_for = &self.schema[entity].name;
             let columns = columns_of(&self.schema, entity);
             let columns: Vec<String> = columns
                 .map(|ix| format!(", {}", quoted(&names.columns[ix])))
@@ -162,8 +162,8 @@ impl Tables {
             let on = format!(" ON {} (to_slot)", quoted(&named.table));
             push("index", index, &stands_for, &on);
         }
-        for (entity, named) in (0..).zip(&names.entities) {
-            let stands_for = &self.schema.entities[usize::from(entity)].name;
+        for (entity, named) in EntityIx::all(names.entities.len()).zip(&names.entities) {
+            let stands_for = &self.schema[entity].name;
             let rest = self.entity_view(names, entity, named);
             push("view", &named.view, stands_for, &rest);
         }
@@ -177,7 +177,7 @@ impl Tables {
     /// An edge in the words of the model.
     fn edge_path(&self, edge: usize) -> String {
         let from = &self.schema.edges[edge].from;
-        let entity = &self.schema.entities[usize::from(from.entity)].name;
+        let entity = &self.schema[from.entity].name;
         format!("{entity}.{}", from.name)
     }
 
@@ -253,8 +253,8 @@ impl Tables {
         self.shape = lines.join("\n");
     }
 
-    fn state(&self, entity: EntityIx, state: u8) -> Value {
-        let states = &self.schema.entities[usize::from(entity)].states;
+    fn state(&self, entity: EntityIx, state: StateIx) -> Value {
+        let states = &self.schema[entity].states;
         Value::Text(states[usize::from(state)].name.clone())
     }
 
@@ -346,7 +346,8 @@ impl Kind {
 }
 
 fn entity_sql(schema: &Schema, names: &Names) -> Vec<EntitySql> {
-    let entities = (0..).zip(schema.entities.iter().zip(&names.entities));
+    let all = EntityIx::all(schema.entities.len());
+    let entities = all.zip(schema.entities.iter().zip(&names.entities));
     let sql = entities.map(|(entity, (def, named))| {
         let table = quoted(&named.table);
         // What belongs to a state ends with it.

@@ -6,9 +6,7 @@ use rusqlite::types::Value;
 use super::names::{Names, folded};
 use super::tables::Tables;
 use super::value::{Kind, sql_value};
-use crate::schema::{
-    Cardinality, ColumnDef, EdgeDef, EndDef, EntityDef, OnDelete, Schema, StateDef,
-};
+use crate::schema::{ColumnDef, EdgeDef, EndDef, EntityDef, EntityIx, Schema, StateDef, StateIx};
 use crate::value::encode;
 
 /// Random numbers, of the generator that Knuth gives (MMIX).
@@ -74,41 +72,36 @@ impl Random {
 fn random_schema(random: &mut Random) -> Schema {
     let entities = 1 + random.below(5);
     let end = |random: &mut Random| EndDef {
-        entity: random.below(entities) as u16,
+        entity: EntityIx::new(random.below(entities) as u16),
         name: random.name(),
-        cardinality: Cardinality::Many,
-        min: 0,
-        max: None,
-        on_delete: OnDelete::Unlink,
-        counted: false,
+        ..EndDef::default()
     };
     let mut schema = Schema {
         name: "random".to_owned(),
         ..Schema::default()
     };
-    for entity in 0..entities as u16 {
+    for entity in EntityIx::all(entities) {
         let states = (0..1 + random.below(3)).map(|_| StateDef {
             name: random.name(),
             terminal: true,
-            to: Vec::new(),
+            ..StateDef::default()
         });
         let states: Vec<StateDef> = states.collect();
         for _ in 0..random.below(8) {
             let state = random.below(2 * states.len());
             schema.columns.push(ColumnDef {
                 entity,
-                state: (state < states.len()).then_some(state as u8),
+                state: (state < states.len()).then_some(StateIx::new(state as u8)),
                 name: random.name(),
                 ty: "u32".to_owned(),
                 key: state >= states.len() && random.below(3) == 0,
-                index: None,
-                default: None,
+                ..ColumnDef::default()
             });
         }
         schema.entities.push(EntityDef {
             name: random.name(),
             states,
-            initial: 0,
+            ..EntityDef::default()
         });
     }
     for _ in 0..random.below(6) {
@@ -116,7 +109,7 @@ fn random_schema(random: &mut Random) -> Schema {
             from: end(random),
             to: end(random),
             data: (random.below(2) == 0).then(|| "u32".to_owned()),
-            acyclic: false,
+            ..EdgeDef::default()
         });
     }
     schema
@@ -157,7 +150,7 @@ fn sqlite_takes_the_names_of_any_schema_and_a_name_that_nothing_else_has_stays()
 fn stays_where_it_can(schema: &Schema, prefix: &str, names: &Names) {
     let wished = |name: &str| format!("{prefix}{name}");
     let edges = schema.edges.iter().map(|edge| {
-        let entity = &schema.entities[usize::from(edge.from.entity)].name;
+        let entity = &schema[edge.from.entity].name;
         wished(&format!("{entity}_{}", edge.from.name))
     });
     let wished = schema.entities.iter().map(|entity| wished(&entity.name));
@@ -177,13 +170,9 @@ fn an_entity_with_more_fields_than_a_table_has_columns_is_refused_by_name() {
     let mut schema = random_schema(&mut Random(1));
     schema.entities[0].name = "Wide".to_owned();
     let column = |n: usize| ColumnDef {
-        entity: 0,
-        state: None,
         name: format!("f{n}"),
         ty: "u32".to_owned(),
-        key: false,
-        index: None,
-        default: None,
+        ..ColumnDef::default()
     };
     schema.edges.clear();
     schema.columns = (0..1_997).map(column).collect();

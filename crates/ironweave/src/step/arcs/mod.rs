@@ -20,7 +20,7 @@ use crate::db::Reader;
 use crate::graph::any::either;
 use crate::graph::storage::Storage;
 use crate::graph::{Graph, GraphMut, Journal};
-use crate::schema::{Assign, ColumnIx, Hop, MetaField, Quantifier, Source};
+use crate::schema::{Assign, ColumnIx, Hop, MetaField, NameIx, Quantifier, Source};
 use crate::step::Core;
 use crate::step::arcs::targets::{Slots, reach};
 use crate::step::bindings::Bindings;
@@ -330,7 +330,7 @@ impl<'c, S: Storage, V: EventValues> Arcs<'c, S, V> {
         &mut self,
         column: ColumnIx,
         slot: u32,
-        name: u16,
+        name: NameIx,
         copied: ColumnIx,
     ) -> Result<(), StepError> {
         let bytes = self.copied(name, copied)?;
@@ -349,7 +349,7 @@ impl<'c, S: Storage, V: EventValues> Arcs<'c, S, V> {
     }
 
     /// A field of a bound entity as it was before the arcs acted, in CBOR.
-    fn copied(&self, name: u16, column: ColumnIx) -> Result<Vec<u8>, StepError> {
+    fn copied(&self, name: NameIx, column: ColumnIx) -> Result<Vec<u8>, StepError> {
         let known = self.def.copied.iter().position(|c| *c == (name, column));
         match known.and_then(|at| self.targets.copied.get(at)) {
             Some(bytes) => Ok(bytes.clone()),
@@ -376,13 +376,13 @@ fn value<'v>(
     now: &'v Timestamp,
     meta: &'v Meta,
     values: &'v impl EventValues,
-) -> Result<&'v dyn Any, (u16, ColumnIx)> {
+) -> Result<&'v dyn Any, (NameIx, ColumnIx)> {
     match source {
         Source::Time => Ok(now),
         Source::Meta(MetaField::Actor) => Ok(&meta.actor),
         Source::Meta(MetaField::Correlation) => Ok(&meta.correlation),
         Source::Meta(MetaField::Causation) => Ok(&meta.causation),
-        Source::Field(index) | Source::Literal { index, .. } => Ok(values.value(*index)),
+        Source::Field(index) | Source::Literal { index, .. } => Ok(values.value(index.get())),
         Source::Entity { name, column } => Err((*name, *column)),
     }
 }
@@ -391,7 +391,7 @@ fn value<'v>(
 fn copied<S: Storage>(
     graph: &Graph<S>,
     bindings: &Bindings,
-    name: u16,
+    name: NameIx,
     column: ColumnIx,
 ) -> Result<Vec<u8>, StepError> {
     let slot = bindings.ids(name)[0].slot;

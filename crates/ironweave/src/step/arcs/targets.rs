@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use crate::base::id::Id;
 use crate::graph::Graph;
 use crate::graph::storage::Storage;
-use crate::schema::Path;
+use crate::schema::{NameIx, Path};
 use crate::step::bindings::Bindings;
 use crate::step::plan::Reach;
 
@@ -39,7 +39,7 @@ impl<'t> Slots<'t> {
     pub(super) fn of(reach: Reach, bindings: &'t Bindings, targets: &'t Targets) -> Self {
         match reach {
             Reach::At(at) => Self::Ids(std::slice::from_ref(bindings.at(at))),
-            Reach::Named(name) => Self::Ids(bindings.ids(name)),
+            Reach::Named(name) => Self::Ids(bindings.ids(NameIx::new(name))),
             Reach::Walked(walk) => {
                 let (start, end) = targets.spans[usize::from(walk)];
                 Self::Walked(&targets.slots[start as usize..end as usize])

@@ -13,7 +13,7 @@ use crate::base::id::Id;
 use crate::db::entity::{Entity, Place};
 use crate::graph::fact::{Fact as RawFact, Facts as RawFacts};
 use crate::graph::layout::Layout;
-use crate::schema::{EntityIx, Hop};
+use crate::schema::{EntityIx, Hop, StateIx};
 use crate::step::model::Model;
 use crate::value;
 
@@ -148,7 +148,7 @@ impl<'r, M: Model> Facts<'r, M> {
     /// generation it was; see [`Occupant`].
     #[must_use]
     pub fn entered<T: Entity<Model = M>, S: Place<T>>(&self) -> Vec<Occupant<T>> {
-        let inside = |state: Option<u8>| state.is_some_and(|s| S::STATES.contains(&s));
+        let inside = |state: Option<StateIx>| state.is_some_and(|s| S::STATES.contains(&s));
         self.occupancies::<T>()
             .filter(|o| !inside(o.before) && inside(o.after))
             .map(|o| o.occupant)
@@ -158,7 +158,7 @@ impl<'r, M: Model> Facts<'r, M> {
     /// The entities that were in a place before these facts and are not after: moved away or deleted.
     #[must_use]
     pub fn left<T: Entity<Model = M>, S: Place<T>>(&self) -> Vec<Occupant<T>> {
-        let inside = |state: Option<u8>| state.is_some_and(|s| S::STATES.contains(&s));
+        let inside = |state: Option<StateIx>| state.is_some_and(|s| S::STATES.contains(&s));
         self.occupancies::<T>()
             .filter(|o| inside(o.before) && !inside(o.after))
             .map(|o| o.occupant)
@@ -430,7 +430,7 @@ impl<'r> Fact<'r> {
         }
     }
 
-    fn state(&self, entity: EntityIx, state: u8) -> &'r str {
+    fn state(&self, entity: EntityIx, state: StateIx) -> &'r str {
         &self.layout.entities[usize::from(entity)].states[usize::from(state)].name
     }
 

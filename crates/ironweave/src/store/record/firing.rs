@@ -9,7 +9,7 @@ use crate::base::error::{EntityRef, Name};
 use crate::base::id::Id;
 use crate::base::storage_error::StorageError;
 use crate::db::entity::Entity;
-use crate::schema::{BindBy, EventDef, EventFieldDef, NameDef};
+use crate::schema::{BindBy, EntityIx, EventDef, EventFieldDef, NameDef};
 use crate::step::any_event::{AnyEvent, EventMaker};
 use crate::step::event::{Event, FieldReader};
 use crate::step::fields::Fields as _;
@@ -148,7 +148,7 @@ impl<'r, M: Model> Firing<'r, M> {
     #[must_use]
     pub fn fields(&self) -> Vec<Field<'r>> {
         let (def, layout) = (self.def(), &self.logged().plan.layout);
-        let entity_name = |entity: u16| &*layout.entities[usize::from(entity)].name;
+        let entity_name = |entity: EntityIx| &*layout.entities[usize::from(entity)].name;
         if def.immediate {
             let field = |name: &'r NameDef| Field {
                 name: &name.name,

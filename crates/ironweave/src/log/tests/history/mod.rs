@@ -18,6 +18,7 @@ use crate::Db as _;
 use crate::Entity as _;
 use crate::base::id::Id;
 use crate::base::meta::Meta;
+use crate::schema::EntityIx;
 use crate::store::{Durability, FactEntity, FactKind, Store};
 
 /// Who knows whom.
@@ -173,7 +174,7 @@ fn step(store: &mut Club, random: &mut Random, names: u64) {
 /// A fact of a frame, in words.
 type Line = (Seq, String);
 /// Somebody: type and id.
-type Who = (u16, Id);
+type Who = (EntityIx, Id);
 
 /// What a look at every frame gives.
 #[derive(Default)]
@@ -186,7 +187,7 @@ struct Seen {
 
 fn look_at_all(store: &Club) -> Seen {
     let mut seen = Seen::default();
-    let mut at: BTreeMap<(u16, u32), Id> = BTreeMap::new();
+    let mut at: BTreeMap<(EntityIx, u32), Id> = BTreeMap::new();
     for record in store.tx_range(..).unwrap() {
         let record = record.unwrap();
         for fact in record.facts() {

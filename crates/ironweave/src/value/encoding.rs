@@ -1,0 +1,62 @@
+//! How the values of a Rust type are encoded, told from the type itself: an alias or a path is no other type.
+
+use std::any::TypeId;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::base::time::Timestamp;
+use crate::schema::Encoding;
+
+/// The encoding of a type, inside two layers of `Option` and `Vec` at most.
+#[must_use]
+pub(crate) fn encoding(ty: TypeId) -> Encoding {
+    let option = |of: Encoding| Encoding::Option(Box::new(of));
+    let list = |of: Encoding| Encoding::List(Box::new(of));
+    macro_rules! known {
+        ($($of:ty => $encoding:ident),* $(,)?) => {$(
+            if ty == TypeId::of::<$of>() {
+                return Encoding::$encoding;
+            }
+            if ty == TypeId::of::<Option<$of>>() {
+                return option(Encoding::$encoding);
+            }
+            if ty == TypeId::of::<Vec<$of>>() {
+                return list(Encoding::$encoding);
+            }
+            if ty == TypeId::of::<Option<Vec<$of>>>() {
+                return option(list(Encoding::$encoding));
+            }
+            if ty == TypeId::of::<Vec<Option<$of>>>() {
+                return list(option(Encoding::$encoding));
+            }
+            if ty == TypeId::of::<Vec<Vec<$of>>>() {
+                return list(list(Encoding::$encoding));
+            }
+        )*};
+    }
+    known! {
+        () => Unit,
+        bool => Bool,
+        u8 => U8,
+        u16 => U16,
+        u32 => U32,
+        u64 => U64,
+        usize => U64,
+        u128 => U128,
+        i8 => I8,
+        i16 => I16,
+        i32 => I32,
+        i64 => I64,
+        isize => I64,
+        i128 => I128,
+        f32 => F32,
+        f64 => F64,
+        char => Char,
+        String => Text,
+        Box<str> => Text,
+        PathBuf => Text,
+        Timestamp => Timestamp,
+        Duration => Duration,
+    }
+    Encoding::Serde
+}
