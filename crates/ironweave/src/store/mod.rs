@@ -243,7 +243,7 @@ impl<M: Model> Store<M> {
     ///     let second = t.apply(Bought { room: "attic".into() })?.created.lamp;
     ///     Ok::<_, StepError>([first, second])
     /// })?;
-    /// assert!(lamps[1].exists(&store));
+    /// assert!(lamps[1].alive(&store));
     /// assert_eq!(committed.seq(), store.seq());
     /// # Ok::<(), StepError>(())
     /// ```

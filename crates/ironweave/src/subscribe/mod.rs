@@ -113,14 +113,14 @@ impl<M: Model> Subscription<M> {
         self.reader.lag()
     }
 
-    /// The frame that it looks at next: where a [`Store::subscribe`] goes on.
+    /// The frame that it looks at next: where a [`Store::subscribe`](crate::Store::subscribe) goes on.
     #[must_use]
     pub fn next_seq(&self) -> Seq {
         self.reader.next()
     }
 
     /// The position of the last frame that it has looked at, whether its filters took it or not: where a
-    /// [`Store::subscribe_since`] goes on. `None` before the first frame of a log.
+    /// [`Store::subscribe_since`](crate::Store::subscribe_since) goes on. `None` before the first frame of a log.
     #[must_use]
     pub fn position(&self) -> Option<Position> {
         self.reader.position()
@@ -150,13 +150,13 @@ impl<M: Model> Subscription<M> {
         self.reader.go_back(to);
     }
 
-    /// Acknowledges all transactions up to a frame, for the next [`Store::subscribe_as`] of this name. Durable when it
+    /// Acknowledges all transactions up to a frame, for the next [`Store::subscribe_as`](crate::Store::subscribe_as) of this name. Durable when it
     /// returns, whatever the durability of the store, and so are the frames up to that one: a power cut leaves no cursor
     /// ahead of its log. That takes a sync or two, so it need not be done for each record.
     ///
     /// # Errors
     /// Where the disk refuses. `is_ahead` and `is_other_history` where the log has no such frame, as
-    /// [`Store::locate`]. `Unnamed` where the subscription has no name.
+    /// [`Store::locate`](crate::Store::locate). `Unnamed` where the subscription has no name.
     pub fn acknowledge(&self, frame: impl Into<FrameRef>) -> Result<(), ReadError> {
         match &self.name {
             Some(name) => self.reader.acknowledge(name, frame.into()),
@@ -222,14 +222,14 @@ impl<M: Model> Record<M> {
         surroundings.downcast_ref()
     }
 
-    /// The graph before it, where its subscription is of [`Store::subscribe_after`].
+    /// The graph before it, where its subscription is of [`Store::subscribe_after`](crate::Store::subscribe_after).
     #[must_use]
     pub fn before(&self) -> Option<Snapshot<M>> {
         self.graphs()
             .map(|graphs| Snapshot::of(Arc::clone(&graphs.before)))
     }
 
-    /// The graph after it, where its subscription is of [`Store::subscribe_after`].
+    /// The graph after it, where its subscription is of [`Store::subscribe_after`](crate::Store::subscribe_after).
     #[must_use]
     pub fn after(&self) -> Option<Snapshot<M>> {
         self.graphs()

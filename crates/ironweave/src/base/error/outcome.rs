@@ -62,13 +62,13 @@ impl StepError {
         }
     }
 
-    /// Whether the metadata names a transaction past the end of the log; see [`ReadError::is_ahead`].
+    /// Whether the metadata names a transaction past the end of the log; see [`ReadError::is_ahead`](crate::ReadError::is_ahead).
     #[must_use]
     pub fn is_ahead(&self) -> bool {
         matches!(self, Self::Metadata(e) if e.is_ahead())
     }
 
-    /// Whether the metadata names a transaction of another history; see [`ReadError::is_other_history`].
+    /// Whether the metadata names a transaction of another history; see [`ReadError::is_other_history`](crate::ReadError::is_other_history).
     #[must_use]
     pub fn is_other_history(&self) -> bool {
         matches!(self, Self::Metadata(e) if e.is_other_history())
@@ -86,7 +86,7 @@ impl StepError {
     }
 
     /// The program's own error, which a guard, a handler or an invariant rejected with, where it is of this type; see
-    /// [`Reject::from_error`].
+    /// [`Reject::from_error`](crate::Reject::from_error).
     #[must_use]
     pub fn downcast_ref<E: std::error::Error + 'static>(&self) -> Option<&E> {
         self.reason()?.downcast_ref()
