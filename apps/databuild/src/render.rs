@@ -1,13 +1,11 @@
-//! Renders the log for human readers: partitions by name, times in RFC 3339, long lists shortened.
+//! Renders the log for human readers: partitions by name, long lists shortened.
 //!
 //! The store renders events and facts with entities by id, as in `link Want/3.partitions +=
-//! Partition/7`, and with times as numbers. This module rewrites that text. Quoted values are
-//! kept.
+//! Partition/7`. This module rewrites that text. Quoted values are kept.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 use ironweave::prelude::*;
-use ironweave::schema::Schema;
 use ironweave::{Fact, Firing, Model};
 
 use crate::model::build::Partition;
@@ -21,26 +19,15 @@ const NAMED: &str = "Partition";
 pub struct Renderer {
     /// The names of the partitions by slot. Partitions are never deleted.
     names: HashMap<u32, String>,
-    /// The columns that hold times: entity and field, or piece of state data.
-    times: HashSet<(String, String)>,
     full: bool,
 }
 
 impl Renderer {
     /// Creates a renderer with the partitions of a store. It does not shorten lists if `full`.
-    pub fn new(db: &impl Db, schema: &Schema, full: bool) -> Self {
+    pub fn new(db: &impl Db, full: bool) -> Self {
         let names = all_partitions(db).map(|p: Partition| (p.id().slot(), p.name(db).to_owned()));
-        let times = schema
-            .columns
-            .iter()
-            .filter(|c| c.ty.ends_with("Timestamp"));
-        let times = times.filter_map(|c| {
-            let entity = schema.entities.get(usize::from(c.entity))?;
-            Some((entity.name.clone(), c.name.clone()))
-        });
         Self {
             names: names.collect(),
-            times: times.collect(),
             full,
         }
     }
@@ -84,25 +71,13 @@ impl Renderer {
             let n = counts.entry(kind).or_default();
             *n += 1;
             if all <= LIST_MAX || *n <= LIST_MAX {
-                out.push(one_line(&self.fact(fact)));
+                out.push(one_line(&self.named(fact)));
             }
             if all > LIST_MAX && *n == LIST_MAX {
                 out.push(format!("and {} more like that", all - LIST_MAX));
             }
         }
         out
-    }
-
-    /// A fact with names and times.
-    fn fact(&self, fact: &str) -> String {
-        let set = fact.strip_prefix("set ").and_then(|set| {
-            let (what, value) = set.split_once(" = ")?;
-            let (entity, column) = (what.split_once('/')?.0, what.rsplit_once('.')?.1);
-            let is_time = self.times.contains(&(entity.to_owned(), column.to_owned()));
-            let micros = value.parse().ok().filter(|_| is_time)?;
-            Some(format!("set {what} = {}", Timestamp::from_micros(micros)))
-        });
-        self.named(set.as_deref().unwrap_or(fact))
     }
 
     /// A value with names; of a long list, the first items.
@@ -203,13 +178,12 @@ mod tests {
         let names = (0..20).map(|n| (n, format!("p/{n}")));
         Renderer {
             names: names.collect(),
-            times: [("Partition".to_owned(), "at".to_owned())].into(),
             full,
         }
     }
 
     #[test]
-    fn partitions_are_named_and_times_are_times() {
+    fn partitions_are_named() {
         let renderer = renderer(false);
         for (fact, expect) in [
             (
@@ -225,7 +199,7 @@ mod tests {
                 "link Want/3.partitions += Partition \"p/12\"",
             ),
             (
-                "set Partition/0.at = 1700000000123456",
+                "set Partition/0.at = 2023-11-14T22:13:20.123456Z",
                 "set Partition \"p/0\".at = 2023-11-14T22:13:20.123456Z",
             ),
             (
@@ -242,7 +216,7 @@ mod tests {
                 "move OtherPartition/1 A -> B",
             ),
         ] {
-            assert_eq!(renderer.fact(fact), expect);
+            assert_eq!(renderer.named(fact), expect);
         }
     }
 

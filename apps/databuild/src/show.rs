@@ -28,7 +28,7 @@ const NAMED_MAX: usize = 20;
 /// immediate event is indented.
 pub fn log(dirs: &Dirs, full: bool) -> Result<()> {
     let store = open_read_only(dirs)?;
-    let renderer = Renderer::new(&store, store.schema(), full);
+    let renderer = Renderer::new(&store, full);
     let mut out = BufWriter::new(std::io::stdout().lock());
     for record in store.frames(0).map_err(|e| unreadable(dirs, &e))? {
         let record = record.map_err(|e| unreadable(dirs, &e))?;
@@ -78,7 +78,7 @@ pub fn history(dirs: &Dirs, name: &str, full: bool) -> Result<()> {
         shown(name),
         dirs.shown().display()
     );
-    let renderer = Renderer::new(&store, store.schema(), full);
+    let renderer = Renderer::new(&store, full);
     let mut out = String::new();
     let all: Vec<_> = had.iter().flat_map(|(_, history)| history).collect();
     // The facts of one event are shortened together.
@@ -106,7 +106,7 @@ pub fn what_if_wanted(dirs: &Dirs, refs: &[String], full: bool) -> Result<()> {
         .snapshot()
         .with(WantCreated { partitions })
         .map_err(|e| anyhow::anyhow!("the store in {} rejects it: {e}", dirs.shown().display()))?;
-    let renderer = Renderer::new(&outcome.snapshot, store.schema(), full);
+    let renderer = Renderer::new(&outcome.snapshot, full);
     let mut out = String::new();
     for fact in renderer.facts(outcome.record.facts()) {
         out += &format!("{fact}\n");

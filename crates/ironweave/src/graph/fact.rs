@@ -10,9 +10,10 @@ use minicbor::Decoder;
 
 use crate::base::cbor::{Pen, UINT, Word};
 use crate::graph::layout::Layout;
-use crate::schema::{ColumnIx, EdgeIx, EntityIx, StateIx};
+use crate::schema::{ColumnIx, EdgeIx, Encoding, EntityIx, Schema, StateIx};
 use crate::value::DecodeError;
-use crate::value::item::{self, display, raw_item};
+use crate::value::item::{self, raw_item};
+use crate::value::typed::TypedValue;
 
 /// One change of the graph. A new value lies in the bytes beside the facts, at `at..at + len`, in CBOR.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -100,6 +101,15 @@ impl Fact {
     fn shift(&mut self, by: u32) {
         if let Self::Set { at, .. } | Self::SetLink { at, .. } = self {
             *at += by;
+        }
+    }
+
+    /// Returns the encoding that a schema has for the value of the fact.
+    pub(crate) fn encoding(self, schema: &Schema) -> Option<&Encoding> {
+        match self {
+            Self::Set { column, .. } => schema.columns.get(column.index())?.encoding.as_ref(),
+            Self::SetLink { edge, .. } => schema.edges.get(edge.index())?.encoding.as_ref(),
+            _ => None,
         }
     }
 
@@ -208,21 +218,27 @@ impl Facts {
         }
     }
 
-    /// A fact as text, with the names of the model.
+    /// Returns a fact as text, with the names and encodings of the model.
     pub(crate) fn render(&self, fact: Fact, layout: &Layout) -> String {
         let mut text = String::new();
-        // A `String` refuses nothing.
-        let _ = self.write(fact, layout, &mut text);
+        // Writing to a `String` does not fail.
+        let _ = self.write(fact, layout, fact.encoding(&layout.schema), &mut text);
         text
     }
 
-    /// Writes what [`render`](Self::render) gives.
+    /// Writes a fact as text, with a value of an encoding.
     pub(crate) fn write(
         &self,
         fact: Fact,
         layout: &Layout,
+        encoding: Option<&Encoding>,
         out: &mut dyn fmt::Write,
     ) -> fmt::Result {
+        let typed = |at: u32, len: u32| TypedValue {
+            bytes: self.value(at, len),
+            encoding,
+            schema: &layout.schema,
+        };
         let state = |entity: EntityIx, state: StateIx| {
             &layout.entities[usize::from(entity)].states[usize::from(state)].name
         };
@@ -262,7 +278,7 @@ impl Facts {
                 len,
             } => {
                 let c = &layout.columns[usize::from(column)];
-                let value = display(self.value(at, len));
+                let value = typed(at, len);
                 write!(out, "set {}/{slot}.{} = {value}", name(c.entity), c.name)
             }
             Fact::Link { edge, from, to } | Fact::Unlink { edge, from, to } => {
@@ -288,7 +304,7 @@ impl Facts {
             } => {
                 let e = &layout.edges[usize::from(edge)];
                 let (near, far) = (name(e.from.entity), name(e.to.entity));
-                let value = display(self.value(at, len));
+                let value = typed(at, len);
                 write!(
                     out,
                     "set {near}/{from}.{}[{far}/{to}] = {value}",

@@ -78,6 +78,7 @@ impl Version {
             seq,
             position: None,
             fingerprint: core.graph.fingerprint,
+            encodings: Arc::default(),
             plan: Arc::clone(plan),
             decoded,
         };

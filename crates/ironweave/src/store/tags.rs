@@ -7,7 +7,9 @@ use std::hash::Hash;
 use std::sync::Arc;
 
 use crate::graph::fact::Fact;
-use crate::schema::{Cardinality, ColumnIx, EdgeIx, EntityIx, EventIx, NameDef, Schema, StateIx};
+use crate::schema::{
+    Cardinality, ColumnIx, EdgeIx, Encoding, EntityIx, EventIx, NameDef, Schema, StateIx,
+};
 
 /// For each index of a logged schema, the index in this program's.
 pub(crate) struct Tags {
@@ -16,6 +18,58 @@ pub(crate) struct Tags {
     columns: Vec<ColumnIx>,
     edges: Vec<EdgeIx>,
     pub(super) events: Vec<EventTags>,
+    pub(super) encodings: Arc<Encodings>,
+}
+
+/// The encodings of the values in the frames of a logged schema, by the indexes of this program's schema. A value that has
+/// no entry has the encoding of this program's schema.
+#[derive(Debug, Default)]
+pub(crate) struct Encodings {
+    columns: HashMap<ColumnIx, Encoding>,
+    edges: HashMap<EdgeIx, Encoding>,
+    fields: HashMap<(EventIx, usize), Encoding>,
+}
+
+impl Encodings {
+    /// Returns the encoding of the value of a fact.
+    pub(crate) fn of_fact<'s>(&'s self, fact: Fact, ours: &'s Schema) -> Option<&'s Encoding> {
+        let logged = match fact {
+            Fact::Set { column, .. } => self.columns.get(&column),
+            Fact::SetLink { edge, .. } => self.edges.get(&edge),
+            _ => None,
+        };
+        logged.or_else(|| fact.encoding(ours))
+    }
+
+    /// Returns the encoding of a field of an event.
+    pub(crate) fn of_field<'s>(
+        &'s self,
+        event: EventIx,
+        field: usize,
+        ours: &'s Schema,
+    ) -> Option<&'s Encoding> {
+        let logged = self.fields.get(&(event, field));
+        logged.or_else(|| ours[event].fields.get(field)?.encoding.as_ref())
+    }
+}
+
+/// Returns a logged encoding with the entities of this program's schema, if it is another one than this program's.
+fn other_encoding(
+    logged: Option<&Encoding>,
+    ours: Option<&Encoding>,
+    entities: &[EntityIx],
+) -> Option<Encoding> {
+    fn mapped(encoding: &Encoding, entities: &[EntityIx]) -> Option<Encoding> {
+        let inner = |of: &Encoding| Some(Box::new(mapped(of, entities)?));
+        Some(match encoding {
+            Encoding::Id(entity) => Encoding::Id(*entities.get(entity.index())?),
+            Encoding::Key(entity) => Encoding::Key(*entities.get(entity.index())?),
+            Encoding::Option(of) => Encoding::Option(inner(of)?),
+            Encoding::List(of) => Encoding::List(inner(of)?),
+            other => other.clone(),
+        })
+    }
+    mapped(logged?, entities).filter(|logged| Some(logged) != ours)
 }
 
 /// One event of a logged schema.
@@ -60,7 +114,7 @@ impl Tags {
         let entity = |e: EntityIx| entities.get(usize::from(e)).copied();
         let state =
             |e: EntityIx, s: StateIx| states.get(usize::from(e))?.get(usize::from(s)).copied();
-        let columns = matched(
+        let columns: Vec<ColumnIx> = matched(
             logged.columns.iter().map(|c| {
                 let state = match c.state {
                     None => None,
@@ -70,7 +124,7 @@ impl Tags {
             }),
             ours.columns.iter().map(|c| (c.entity, c.state, &c.name)),
         )?;
-        let edges = matched(
+        let edges: Vec<EdgeIx> = matched(
             logged
                 .edges
                 .iter()
@@ -81,11 +135,31 @@ impl Tags {
             logged.events.iter().map(|e| Some(&e.name)),
             ours.events.iter().map(|e| &e.name),
         )?;
+        let mut encodings = Encodings::default();
+        for (l, ix) in logged.columns.iter().zip(&columns) {
+            let ours = ours[*ix].encoding.as_ref();
+            if let Some(other) = other_encoding(l.encoding.as_ref(), ours, &entities) {
+                encodings.columns.insert(*ix, other);
+            }
+        }
+        for (l, ix) in logged.edges.iter().zip(&edges) {
+            let ours = ours[*ix].encoding.as_ref();
+            if let Some(other) = other_encoding(l.encoding.as_ref(), ours, &entities) {
+                encodings.edges.insert(*ix, other);
+            }
+        }
         let events = (logged.events.iter().zip(events)).map(|(l, event)| {
             let fields: Vec<u16> = matched(
                 l.fields.iter().map(|f| Some(&f.name)),
                 ours[event].fields.iter().map(|f| &f.name),
             )?;
+            for (f, ix) in l.fields.iter().zip(&fields) {
+                let ix = usize::from(*ix);
+                let ours = ours[event].fields[ix].encoding.as_ref();
+                if let Some(other) = other_encoding(f.encoding.as_ref(), ours, &entities) {
+                    encodings.fields.insert((event, ix), other);
+                }
+            }
             let known: HashMap<&str, usize> = l.names.iter().map(|n| &*n.name).zip(0..).collect();
             let named = ours[event].names.iter().map(|now| {
                 let then = *known.get(&*now.name)?;
@@ -104,6 +178,7 @@ impl Tags {
         });
         let events = events.collect::<Option<_>>()?;
         Some(Self {
+            encodings: Arc::new(encodings),
             entities,
             states,
             columns,

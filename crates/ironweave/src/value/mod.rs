@@ -10,6 +10,7 @@ mod fault;
 pub(crate) mod item;
 mod parts;
 mod read;
+pub(crate) mod typed;
 mod write;
 
 use std::any::{Any, TypeId};

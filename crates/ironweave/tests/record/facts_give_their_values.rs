@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Debug;
+use std::time::Duration;
 
 use ironweave::prelude::*;
 use ironweave::{Fact, FactKind};
@@ -17,6 +18,34 @@ pub struct Point {
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Metres(pub f32);
+
+/// A type that serializes as bytes.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Blob(pub Vec<u8>);
+
+impl Serialize for Blob {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_bytes(&self.0)
+    }
+}
+
+impl<'de> Deserialize<'de> for Blob {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Bytes;
+        impl serde::de::Visitor<'_> for Bytes {
+            type Value = Blob;
+
+            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("bytes")
+            }
+
+            fn visit_bytes<E>(self, bytes: &[u8]) -> Result<Blob, E> {
+                Ok(Blob(bytes.to_vec()))
+            }
+        }
+        deserializer.deserialize_bytes(Bytes)
+    }
+}
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Shape {
@@ -43,8 +72,9 @@ pub struct All {
 
 #[ironweave::model]
 pub mod samples {
-    use super::{All, Metres, Point, Shape};
+    use super::{All, Blob, Metres, Point, Shape};
     use ironweave::prelude::*;
+    use std::time::Duration;
 
     #[entity]
     pub struct Sample {
@@ -61,6 +91,13 @@ pub mod samples {
         pub length: Metres,
         pub shapes: Vec<Shape>,
         pub all: All,
+        pub returned: Option<Timestamp>,
+        pub seen: Vec<Timestamp>,
+        pub grade: char,
+        pub serial: u128,
+        pub offset: i128,
+        pub shelf_life: Duration,
+        pub blob: Blob,
         #[edge(data = Point)]
         pub near: Many<Sample>,
         #[inverse(Sample::near)]
@@ -69,7 +106,8 @@ pub mod samples {
 
     #[event]
     #[create(sample: Sample {
-        name, count, depth, ratio, is_new, taken, note, raw, point, length, shapes, all
+        name, count, depth, ratio, is_new, taken, note, raw, point, length, shapes, all,
+        returned, seen, grade, serial, offset, shelf_life, blob
     })]
     pub struct Taken {
         pub name: String,
@@ -84,6 +122,13 @@ pub mod samples {
         pub length: Metres,
         pub shapes: Vec<Shape>,
         pub all: All,
+        pub returned: Option<Timestamp>,
+        pub seen: Vec<Timestamp>,
+        pub grade: char,
+        pub serial: u128,
+        pub offset: i128,
+        pub shelf_life: Duration,
+        pub blob: Blob,
     }
     #[event]
     #[link(sample.near += other { data = at })]
@@ -133,6 +178,13 @@ fn taken(name: &str) -> Taken {
             },
         ],
         all: all(),
+        returned: Some(Timestamp::from_secs(120)),
+        seen: vec![Timestamp::from_secs(0), Timestamp::from_secs(1)],
+        grade: 'B',
+        serial: u128::MAX,
+        offset: i128::MIN,
+        shelf_life: Duration::from_millis(1_500),
+        blob: Blob(vec![0, 255]),
     }
 }
 
@@ -165,6 +217,8 @@ fn a_fact_gives_the_value_that_it_sets_as_its_type() {
     each! {
         name: String, count: u64, depth: i64, ratio: f64, is_new: bool, taken: Timestamp,
         note: Option<String>, raw: Vec<u8>, point: Point, length: Metres, shapes: Vec<Shape>, all: All,
+        returned: Option<Timestamp>, seen: Vec<Timestamp>, grade: char, serial: u128, offset: i128,
+        shelf_life: Duration, blob: Blob,
     }
     let create = record.facts().get(0).expect("it is created");
     assert_eq!(
@@ -237,10 +291,66 @@ fn values_are_json_whatever_their_type() {
     assert_eq!(value("raw"), json!([0, 1, 255]));
     assert_eq!(value("point"), json!({"x": -1, "y": null}));
     assert_eq!(value("length"), json!(1.5));
+    assert_eq!(value("taken"), json!("1970-01-01T00:01:00Z"));
+    assert_eq!(value("returned"), json!("1970-01-01T00:02:00Z"));
+    let seen = json!(["1970-01-01T00:00:00Z", "1970-01-01T00:00:01Z"]);
+    assert_eq!(value("seen"), seen);
+    assert_eq!(value("grade"), json!("B"));
+    let shelf_life = json!({"secs": 1, "nanos": 500_000_000});
+    assert_eq!(value("shelf_life"), shelf_life);
+    // JSON has no bytes.
+    assert_eq!(value("blob"), json!([0, 255]));
     // Keys that JSON does not have are texts.
     assert_eq!(value("all")["pairs"], json!({"[1, 2]": "x"}));
     let text = serde_json::to_string(&tried.record.facts()).expect("it is JSON");
     // Numbers that are larger than JSON's usual ones are there in full.
     assert!(text.contains(&u128::MAX.to_string()), "{text}");
     assert!(text.contains(&i128::MIN.to_string()), "{text}");
+    let serial = format!("\"serial\",\"value\":{}}}", u128::MAX);
+    let offset = format!("\"offset\",\"value\":{}}}", i128::MIN);
+    assert!(text.contains(&serial) && text.contains(&offset), "{text}");
+}
+
+#[test]
+fn a_value_is_printed_as_a_value_of_its_type() {
+    let mut store = Store::<Model>::memory();
+    let first = store.step(taken("a")).created.sample;
+    let record = store.frames(1).expect("it reads").next();
+    let record = record.expect("it is there").expect("it reads");
+    let firing = record.firings().next().expect("it fired");
+    let fields = firing.fields();
+    for (name, text) in [
+        ("name", "\"a\""),
+        ("count", "18446744073709551615"),
+        ("taken", "1970-01-01T00:01:00Z"),
+        ("note", "null"),
+        ("raw", "[0, 1, 255]"),
+        ("returned", "1970-01-01T00:02:00Z"),
+        ("seen", "[1970-01-01T00:00:00Z, 1970-01-01T00:00:01Z]"),
+        ("grade", "'B'"),
+        ("serial", "340282366920938463463374607431768211455"),
+        ("offset", "-170141183460469231731687303715884105728"),
+        ("shelf_life", "1.5s"),
+        ("blob", "h'00 ff'"),
+    ] {
+        let fact = (record.facts().iter()).find(|fact| fact.field() == Some(name));
+        let fact = fact.expect("it is set").to_string();
+        assert_eq!(fact, format!("set Sample/0.{name} = {text}"));
+        let field = fields.iter().find(|field| field.name() == name);
+        assert_eq!(field.expect("it is there").to_string(), text, "{name}");
+    }
+    // Handles are in fields of events only.
+    let other = store.step(taken("b")).created.sample;
+    let at = Point { x: 1, y: None };
+    let compared = Compared {
+        sample: first,
+        other,
+        at,
+    };
+    let tried = store.snapshot().with(compared).expect("it fires");
+    let firing = tried.record.firings().next().expect("it fired");
+    let fields = firing.fields();
+    let texts: Vec<String> = fields.iter().map(ToString::to_string).collect();
+    let at = "{\"x\": 1, \"y\": null}";
+    assert_eq!(texts, ["Sample/0.1", "Sample/1.1", at]);
 }

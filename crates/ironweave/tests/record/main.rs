@@ -6,3 +6,4 @@ mod model;
 mod net_changes_are_the_difference_of_graphs;
 mod one_transaction_has_one_record;
 mod records_are_json;
+mod values_have_the_encoding_of_their_epoch;

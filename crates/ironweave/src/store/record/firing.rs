@@ -9,14 +9,14 @@ use crate::base::error::{EntityRef, Name};
 use crate::base::id::Id;
 use crate::base::storage_error::StorageError;
 use crate::db::entity::Entity;
-use crate::schema::{BindBy, EntityIx, EventDef, EventFieldDef, NameDef};
+use crate::schema::{EventDef, EventFieldDef};
 use crate::step::any_event::{AnyEvent, EventMaker};
 use crate::step::event::{Event, FieldReader};
 use crate::step::fields::Fields as _;
 use crate::step::model::Model;
 use crate::store::bad_frame;
 use crate::store::frame::DecodedFiring;
-use crate::value::item::display;
+use crate::value::typed::TypedValue;
 use crate::value::{DecodeError, decode};
 
 /// One firing of an event in a [`Record`]: the event that the program applied, or an immediate event that fired by itself.
@@ -147,32 +147,33 @@ impl<'r, M: Model> Firing<'r, M> {
     /// The fields of the event, in order of their declaration. An immediate event has one, the entity that it fired on.
     #[must_use]
     pub fn fields(&self) -> Vec<Field<'r>> {
-        let (def, layout) = (self.def(), &self.logged().plan.layout);
-        let entity_name = |entity: EntityIx| &*layout.entities[usize::from(entity)].name;
+        let Logged {
+            decoded,
+            encodings,
+            plan,
+            ..
+        } = self.logged();
+        let (def, schema) = (self.def(), &plan.layout.schema);
+        let field = |index: usize, field: &'r EventFieldDef, bytes: &'r [u8]| Field {
+            name: &field.name,
+            value: TypedValue {
+                bytes,
+                encoding: encodings.of_field(self.decoded().event, index, schema),
+                schema,
+            },
+        };
         if def.immediate {
-            let field = |name: &'r NameDef| Field {
-                name: &name.name,
-                encoded: self.binding(),
-                entity: Some(entity_name(name.entity)),
-            };
-            return def.names.first().map(field).into_iter().collect();
+            let first = def.fields.first();
+            let on = first.map(|def| field(0, def, self.binding()));
+            return on.into_iter().collect();
         }
-        // All was looked at when the record was decoded.
-        let Ok(reader) = self.logged().decoded.reader(self.decoded()) else {
+        // The fields were checked when the record was decoded.
+        let Ok(reader) = decoded.reader(self.decoded()) else {
             return Vec::new();
         };
-        let field = |(index, field): (usize, &'r EventFieldDef)| {
-            let by_handle = |n: &&NameDef| {
-                n.name == field.name && matches!(n.by, BindBy::Handle | BindBy::Token(_))
-            };
-            let bound = def.names.iter().find(by_handle);
-            Some(Field {
-                name: &field.name,
-                encoded: reader.raw(index)?,
-                entity: bound.map(|n| entity_name(n.entity)),
-            })
-        };
-        def.fields.iter().enumerate().filter_map(field).collect()
+        (def.fields.iter().enumerate())
+            .filter_map(|(index, def)| Some(field(index, def, reader.raw(index)?)))
+            .collect()
     }
 
     /// The facts that it led to, in order.
@@ -206,58 +207,44 @@ impl<M: Model> fmt::Debug for Firing<'_, M> {
     }
 }
 
-/// A field of an event as the log has it.
+/// A field of an event with its value.
 ///
-/// `Display` gives handles as `Account/1.1` and every other value in the diagnostic notation of CBOR: the log can be
-/// printed by a program that does not know the types.
+/// `Display` renders the value by the encoding that the schema has for the field: a handle as `Account/1.1`, a time as
+/// RFC 3339, and a value of a type of the program in the diagnostic notation of CBOR.
 #[derive(Clone, Copy)]
 pub struct Field<'r> {
     name: &'r str,
-    encoded: &'r [u8],
-    /// The type that its handles are of.
-    entity: Option<&'r str>,
+    value: TypedValue<'r>,
 }
 
 impl<'r> Field<'r> {
-    /// Its name.
+    /// Returns its name.
     #[must_use]
     pub fn name(&self) -> &'r str {
         self.name
     }
 
-    /// Its value, if that can be read as a `V`: the type of the field, or another that serde reads from the same data.
+    /// Returns its value if it can be read as a `V`, which is the type of the field or another type that serde reads from
+    /// the same data.
     #[must_use]
     pub fn value<V: DeserializeOwned>(&self) -> Option<V> {
-        decode(self.encoded).ok()
+        decode(self.value.bytes).ok()
     }
 
-    /// Its value in CBOR, as the log has it.
+    /// Returns its value in CBOR, as in the log.
     #[must_use]
     pub fn encoded(&self) -> &'r [u8] {
-        self.encoded
+        self.value.bytes
+    }
+
+    pub(super) fn typed_value(&self) -> TypedValue<'r> {
+        self.value
     }
 }
 
 impl fmt::Display for Field<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Some(entity) = self.entity else {
-            return f.write_str(&display(self.encoded));
-        };
-        if let Some(id) = self.value().and_then(Id::from_bits) {
-            return write!(f, "{entity}/{id}");
-        }
-        let ids = (self.value::<Vec<u64>>()).and_then(|ids| {
-            ids.into_iter()
-                .map(Id::from_bits)
-                .collect::<Option<Vec<Id>>>()
-        });
-        let Some(ids) = ids else {
-            return f.write_str(&display(self.encoded));
-        };
-        for (i, id) in ids.iter().enumerate() {
-            write!(f, "{}{entity}/{id}", if i == 0 { "[" } else { ", " })?;
-        }
-        f.write_str(if ids.is_empty() { "[]" } else { "]" })
+        fmt::Display::fmt(&self.value, f)
     }
 }
 

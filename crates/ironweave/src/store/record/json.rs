@@ -4,7 +4,6 @@ use serde::ser::{Error as _, Serialize, SerializeMap as _, SerializeStruct as _,
 
 use super::{Changes, Fact, FactKind, Facts, Field, Firing, Record, RecordedEvent};
 use crate::step::model::Model;
-use crate::value::item::Item;
 
 impl<M: Model> Serialize for Record<M> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
@@ -56,7 +55,7 @@ impl Serialize for Immediate<'_> {
         impl Serialize for Fields<'_> {
             fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
                 let fields = self.0.iter();
-                serializer.collect_map(fields.map(|field| (field.name(), field.to_string())))
+                serializer.collect_map(fields.map(|field| (field.name(), field.typed_value())))
             }
         }
         serializer.collect_map([(self.0, Fields(self.1))])
@@ -104,8 +103,8 @@ impl Serialize for Fact<'_> {
         if let Some(to) = self.to() {
             fact.serialize_entry("to", to)?;
         }
-        if let Some(encoded) = self.encoded() {
-            fact.serialize_entry("value", &Item(encoded))?;
+        if let Some(value) = self.typed_value() {
+            fact.serialize_entry("value", &value)?;
         }
         fact.end()
     }

@@ -16,6 +16,7 @@
 //! their values as another. No firing, fact or value has an allocation of its own before somebody asks for it.
 
 mod changes;
+mod fact;
 mod facts;
 mod firing;
 mod json;
@@ -27,7 +28,8 @@ use std::marker::PhantomData;
 use std::sync::Arc;
 
 pub use changes::Changes;
-pub use facts::{Fact, FactEntity, FactIter, FactKind, Facts};
+pub use fact::{Fact, FactEntity, FactKind};
+pub use facts::{FactIter, Facts};
 pub use firing::{Field, Firing, RecordedEvent};
 pub use net::Occupant;
 pub(crate) use net::about;
@@ -44,6 +46,7 @@ use crate::step::model::Model;
 use crate::step::plan::Plan;
 use crate::store::bad_frame;
 use crate::store::frame::{self, Decoded, Tags};
+use crate::store::tags::Encodings;
 use crate::store::version::Version;
 
 /// A transaction that was decoded, without the type of its model.
@@ -54,6 +57,8 @@ pub(crate) struct Logged {
     /// Of the graph after it.
     pub fingerprint: u128,
     pub decoded: Decoded,
+    /// How the values are encoded, by the schema under which the transaction was written.
+    pub encodings: Arc<Encodings>,
     pub plan: Arc<Plan>,
 }
 
@@ -66,6 +71,7 @@ impl Logged {
             position: Some(frame.position),
             fingerprint: frame.header.fingerprint,
             decoded: frame::decode(&frame.payload, tags).map_err(|e| bad_frame(seq, e))?,
+            encodings: Arc::clone(&tags.encodings),
             plan: Arc::clone(plan),
         })
     }
@@ -230,8 +236,15 @@ impl<M: Model> Record<M> {
     /// All its facts, in the order in which they happened.
     #[must_use]
     pub fn facts(&self) -> Facts<'_, M> {
-        let Logged { decoded, plan, .. } = &*self.logged;
-        Facts::new(&decoded.facts, &plan.layout).within(self.surroundings())
+        let Logged {
+            decoded,
+            plan,
+            encodings,
+            ..
+        } = &*self.logged;
+        Facts::new(&decoded.facts, &plan.layout)
+            .encoded_by(encodings)
+            .within(self.surroundings())
     }
 
     /// The entities of a type that are there after it and were not before. One that was created and deleted in the same

@@ -1,0 +1,278 @@
+//! One fact of a record, with the names of the model and with its value.
+
+use std::fmt;
+
+use serde::de::DeserializeOwned;
+
+use super::Surroundings;
+use super::net::{self, Occupant};
+use crate::base::id::Id;
+use crate::db::entity::Entity;
+use crate::graph::fact::{Fact as RawFact, Facts as RawFacts};
+use crate::graph::layout::Layout;
+use crate::schema::{Encoding, EntityIx, StateIx};
+use crate::store::tags::Encodings;
+use crate::value;
+use crate::value::typed::TypedValue;
+
+/// What a fact does to the graph.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum FactKind {
+    /// An entity is created, without values and links.
+    Create,
+    /// An entity is deleted, with its values. Its links were removed before, by facts of their own.
+    Delete,
+    /// An entity moves to another state. The data of the old state is gone.
+    Move,
+    /// A field, or a piece of state data, is set.
+    Set,
+    /// Two entities are linked.
+    Link,
+    /// The link of two entities is removed, with its data.
+    Unlink,
+    /// The data of a link is set.
+    SetLink,
+}
+
+/// One change of the graph, with names and with its value.
+///
+/// `Display` gives it as the log is printed: `set Account/1.balance = 105`. Two facts are equal if they do the same, with
+/// the same value.
+#[derive(Clone, Copy)]
+pub struct Fact<'r> {
+    pub(super) facts: &'r RawFacts,
+    pub(super) index: usize,
+    pub(super) layout: &'r Layout,
+    pub(super) encodings: Option<&'r Encodings>,
+    pub(super) surroundings: Option<&'r dyn Surroundings>,
+}
+
+impl<'r> Fact<'r> {
+    pub(super) fn raw(&self) -> RawFact {
+        self.facts.list[self.index]
+    }
+
+    /// What it does.
+    #[must_use]
+    pub fn kind(&self) -> FactKind {
+        match self.raw() {
+            RawFact::Create { .. } => FactKind::Create,
+            RawFact::Delete { .. } => FactKind::Delete,
+            RawFact::Move { .. } => FactKind::Move,
+            RawFact::Set { .. } => FactKind::Set,
+            RawFact::Link { .. } => FactKind::Link,
+            RawFact::Unlink { .. } => FactKind::Unlink,
+            RawFact::SetLink { .. } => FactKind::SetLink,
+        }
+    }
+
+    /// The entity that it is about. Of a link, the entity at the end that declares the edge.
+    #[must_use]
+    pub fn entity(&self) -> FactEntity<'r> {
+        match self.raw() {
+            RawFact::Create { entity, slot, .. }
+            | RawFact::Delete { entity, slot, .. }
+            | RawFact::Move { entity, slot, .. } => self.at(entity, slot),
+            RawFact::Set { column, slot, .. } => {
+                self.at(self.layout.columns[usize::from(column)].entity, slot)
+            }
+            RawFact::Link { edge, from, .. }
+            | RawFact::Unlink { edge, from, .. }
+            | RawFact::SetLink { edge, from, .. } => {
+                self.at(self.layout.edges[usize::from(edge)].from.entity, from)
+            }
+        }
+    }
+
+    /// Of a link, the entity at its other end.
+    #[must_use]
+    pub fn other(&self) -> Option<FactEntity<'r>> {
+        match self.raw() {
+            RawFact::Link { edge, to, .. }
+            | RawFact::Unlink { edge, to, .. }
+            | RawFact::SetLink { edge, to, .. } => {
+                Some(self.at(self.layout.edges[usize::from(edge)].to.entity, to))
+            }
+            _ => None,
+        }
+    }
+
+    fn at(&self, entity: EntityIx, slot: u32) -> FactEntity<'r> {
+        FactEntity {
+            name: &self.layout.entities[usize::from(entity)].name,
+            entity,
+            slot,
+            generation: net::generation(&self.facts.list, self.index, (entity, slot))
+                .or_else(|| self.surroundings?.generation(entity, slot)),
+        }
+    }
+
+    /// The field, the piece of state data or, of a link, the end that declares the edge: its name in the model.
+    #[must_use]
+    pub fn field(&self) -> Option<&'r str> {
+        match self.raw() {
+            RawFact::Set { column, .. } => Some(&self.layout.columns[usize::from(column)].name),
+            RawFact::Link { edge, .. }
+            | RawFact::Unlink { edge, .. }
+            | RawFact::SetLink { edge, .. } => {
+                Some(&self.layout.edges[usize::from(edge)].from.name)
+            }
+            _ => None,
+        }
+    }
+
+    /// The state whose data the field is, if it is a piece of state data.
+    #[must_use]
+    pub fn data_of(&self) -> Option<&'r str> {
+        let RawFact::Set { column, .. } = self.raw() else {
+            return None;
+        };
+        let def = &self.layout.schema.columns[usize::from(column)];
+        def.state.map(|state| self.state(def.entity, state))
+    }
+
+    /// The state that the entity is in before: of a move or a deletion.
+    #[must_use]
+    pub fn from(&self) -> Option<&'r str> {
+        match self.raw() {
+            RawFact::Delete { entity, state, .. }
+            | RawFact::Move {
+                entity,
+                from: state,
+                ..
+            } => Some(self.state(entity, state)),
+            _ => None,
+        }
+    }
+
+    /// The state that the entity is in after: of a move or a creation.
+    #[must_use]
+    pub fn to(&self) -> Option<&'r str> {
+        match self.raw() {
+            RawFact::Create { entity, state, .. }
+            | RawFact::Move {
+                entity, to: state, ..
+            } => Some(self.state(entity, state)),
+            _ => None,
+        }
+    }
+
+    fn state(&self, entity: EntityIx, state: StateIx) -> &'r str {
+        &self.layout.entities[usize::from(entity)].states[usize::from(state)].name
+    }
+
+    /// The value that it sets, if it sets one and that can be read as a `V`: the type of the field, or another that
+    /// serde reads from the same data.
+    #[must_use]
+    pub fn value<V: DeserializeOwned>(&self) -> Option<V> {
+        value::decode(self.encoded()?).ok()
+    }
+
+    /// The entity that it is about, as the log names it.
+    pub(super) fn logged_entity(&self) -> String {
+        let entity = self.entity();
+        match (self.raw(), entity.generation) {
+            (RawFact::Create { .. } | RawFact::Delete { .. }, Some(generation)) => {
+                format!("{}/{}.{generation}", entity.name, entity.slot)
+            }
+            _ => format!("{}/{}", entity.name, entity.slot),
+        }
+    }
+
+    /// Returns the value with the encoding that it was written with.
+    pub(super) fn typed_value(&self) -> Option<TypedValue<'r>> {
+        Some(TypedValue {
+            bytes: self.encoded()?,
+            encoding: self.encoding(),
+            schema: &self.layout.schema,
+        })
+    }
+
+    /// By the schema under which the transaction was written; without one, by that of the program.
+    fn encoding(&self) -> Option<&'r Encoding> {
+        let (fact, ours) = (self.raw(), &self.layout.schema);
+        match self.encodings {
+            Some(encodings) => encodings.of_fact(fact, ours),
+            None => fact.encoding(ours),
+        }
+    }
+
+    /// The value that it sets, in CBOR, as the log has it.
+    #[must_use]
+    pub fn encoded(&self) -> Option<&'r [u8]> {
+        self.facts.value_of(&self.raw())
+    }
+}
+
+impl PartialEq for Fact<'_> {
+    fn eq(&self, other: &Self) -> bool {
+        self.facts.same(self.raw(), other.facts, other.raw())
+    }
+}
+
+impl fmt::Display for Fact<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.facts
+            .write(self.raw(), self.layout, self.encoding(), f)
+    }
+}
+
+impl fmt::Debug for Fact<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+/// An entity as a fact names it: by its slot, and by its generation where that is known. Prints as `Account/1.1`, or
+/// `Account/1`.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct FactEntity<'r> {
+    name: &'r str,
+    entity: EntityIx,
+    slot: u32,
+    generation: Option<u32>,
+}
+
+impl<'r> FactEntity<'r> {
+    /// The name of its type.
+    #[must_use]
+    pub fn type_name(&self) -> &'r str {
+        self.name
+    }
+
+    /// Its slot.
+    #[must_use]
+    pub fn slot(&self) -> u32 {
+        self.slot
+    }
+
+    /// Its id, where its generation is known; see [`Occupant`].
+    #[must_use]
+    pub fn id(&self) -> Option<Id> {
+        let slot = self.slot;
+        self.generation.map(|generation| Id { slot, generation })
+    }
+
+    /// The same with its type, if it is of that type.
+    #[must_use]
+    pub fn occupant<T: Entity>(&self) -> Option<Occupant<T>> {
+        (self.entity == T::INDEX && self.name == T::NAME)
+            .then(|| Occupant::new(self.slot, self.generation))
+    }
+}
+
+impl fmt::Display for FactEntity<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.name, self.slot)?;
+        match self.generation {
+            Some(generation) => write!(f, ".{generation}"),
+            None => Ok(()),
+        }
+    }
+}
+
+impl fmt::Debug for FactEntity<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
