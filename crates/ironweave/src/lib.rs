@@ -100,7 +100,8 @@ pub use base::error::{
 };
 pub use base::id::{Id, ParseHandleError, ParseIdError};
 pub use base::meta::Meta;
-pub use base::position::{FrameRef, ParsePositionError, Position, Seq};
+pub use base::position::{FrameRef, ParsePositionError, Position};
+pub use base::seq::{ParseSeqError, Seq, SeqRange};
 pub use base::storage_error::{StorageError, StorageFailure};
 pub use base::time::{ParseTimestampError, Timestamp};
 pub use db::entity::{Any, Ensure, Entity, Handle, Key, Keyed, Place, StateOf};

@@ -18,7 +18,8 @@ pub struct Meta {
     pub(crate) time: Option<Timestamp>,
     pub(crate) actor: Option<String>,
     pub(crate) correlation: Option<String>,
-    pub(crate) causation: Option<Seq>,
+    /// The number of a sequence: an arc sets a field of the model to it, and such a field has the type `Option<u64>`.
+    pub(crate) causation: Option<u64>,
     pub(crate) key: Option<String>,
     pub(crate) expect: Option<Seq>,
     /// The positions of the frames that it names, until the store has compared them.
@@ -65,7 +66,7 @@ impl Meta {
     #[must_use]
     pub fn with_causation(mut self, frame: impl Into<FrameRef>) -> Self {
         let frame = frame.into();
-        self.causation = Some(frame.seq());
+        self.causation = Some(frame.seq().get());
         self.name(|positions| positions.causation = frame.position());
         self
     }
@@ -109,7 +110,7 @@ impl Meta {
             .positions
             .take()
             .map_or_else(Positions::default, |p| *p);
-        let causation = named(self.causation, positions.causation);
+        let causation = named(self.causation.map(Seq::new), positions.causation);
         let expect = named(self.expect, positions.expect);
         let causation = causation.map(|frame| (frame, false));
         causation
@@ -146,7 +147,7 @@ impl Meta {
     /// The transaction that it follows from.
     #[must_use]
     pub fn causation(&self) -> Option<Seq> {
-        self.causation
+        self.causation.map(Seq::new)
     }
 
     /// The idempotency key: the name of the request.

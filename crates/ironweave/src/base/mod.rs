@@ -7,5 +7,6 @@ pub(crate) mod id;
 pub(crate) mod meta;
 pub(crate) mod notifier;
 pub(crate) mod position;
+pub(crate) mod seq;
 pub(crate) mod storage_error;
 pub(crate) mod time;

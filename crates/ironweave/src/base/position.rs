@@ -20,9 +20,7 @@ use serde::de::{Deserialize, Deserializer, Error as _};
 use serde::ser::{Serialize, Serializer};
 
 use crate::base::error::ReadError;
-
-/// The sequence number of a frame in its log. The first frame is 0.
-pub type Seq = u64;
+pub use crate::base::seq::Seq;
 
 /// A frame of the log of one store: what a consumer keeps to say how far it is.
 ///
@@ -103,7 +101,7 @@ impl Position {
     #[must_use]
     pub fn to_bytes(self) -> [u8; Self::BYTES] {
         let mut bytes = [0; Self::BYTES];
-        let parts = [self.store, self.timeline, self.seq, self.checksum];
+        let parts = [self.store, self.timeline, self.seq.get(), self.checksum];
         for (to, part) in bytes.chunks_exact_mut(8).zip(parts) {
             to.copy_from_slice(&part.to_le_bytes());
         }
@@ -121,7 +119,7 @@ impl Position {
         Self {
             store: part(0),
             timeline: part(1),
-            seq: part(2),
+            seq: Seq::new(part(2)),
             checksum: part(3),
         }
     }
@@ -270,6 +268,12 @@ impl From<Seq> for FrameRef {
     }
 }
 
+impl From<u64> for FrameRef {
+    fn from(number: u64) -> Self {
+        Self::Seq(Seq::new(number))
+    }
+}
+
 impl From<Position> for FrameRef {
     fn from(position: Position) -> Self {
         Self::Position(position)
@@ -284,7 +288,7 @@ pub(crate) fn ahead(asked: impl Into<FrameRef>, last: Option<Seq>) -> ReadError 
 
 /// Refuses to begin a reading past the frame that comes next in a log.
 pub(crate) fn check_start(from: Seq, last: Option<Seq>) -> Result<(), ReadError> {
-    let next = last.map_or(Some(0), |last| last.checked_add(1));
+    let next = last.map_or(Some(Seq::ZERO), |last| last.checked_add(1));
     if next.is_none_or(|next| from <= next) {
         return Ok(());
     }
@@ -299,7 +303,7 @@ mod tests {
         Position {
             store: 0x9f86_d081_884c_7d65,
             timeline: 0,
-            seq: 42,
+            seq: Seq::new(42),
             checksum: 0x0b2c_3d4e_5f60_7182,
         }
     }
@@ -344,22 +348,29 @@ mod tests {
 
     #[test]
     fn what_lies_past_the_end_is_refused_with_both_numbers_whatever_the_numbers_are() {
-        for (seq, last) in [(5, Some(4)), (Seq::MAX, Some(Seq::MAX - 1)), (0, None)] {
+        for (seq, last) in [
+            (Seq::new(5), Some(Seq::new(4))),
+            (Seq::MAX, Some(Seq::MAX - 1)),
+            (Seq::ZERO, None),
+        ] {
             let e = FrameRef::from(seq).check_end(1, last).unwrap_err();
             assert!(e.is_ahead() && e.seq() == Some(seq), "{e}");
             let text = e.to_string();
             assert!(text.contains(&seq.to_string()), "{text}");
             assert!(last.is_none_or(|last| text.contains(&last.to_string())));
         }
-        assert!(FrameRef::from(4).check_end(1, Some(4)).is_ok());
+        assert!(FrameRef::from(4).check_end(1, Some(Seq::new(4))).is_ok());
         assert!(
             FrameRef::from(Seq::MAX)
                 .check_end(1, Some(Seq::MAX))
                 .is_ok()
         );
-        assert!(check_start(5, Some(4)).is_ok() && check_start(0, None).is_ok());
-        assert!(check_start(6, Some(4)).is_err_and(|e| e.is_ahead()));
-        assert!(check_start(1, None).is_err_and(|e| e.is_ahead()));
+        assert!(
+            check_start(Seq::new(5), Some(Seq::new(4))).is_ok()
+                && check_start(Seq::ZERO, None).is_ok()
+        );
+        assert!(check_start(Seq::new(6), Some(Seq::new(4))).is_err_and(|e| e.is_ahead()));
+        assert!(check_start(Seq::new(1), None).is_err_and(|e| e.is_ahead()));
         assert!(check_start(Seq::MAX, Some(Seq::MAX)).is_ok());
     }
 }

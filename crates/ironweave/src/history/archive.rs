@@ -65,7 +65,7 @@ impl Last {
 
 impl Default for Last {
     fn default() -> Self {
-        Self::of(0)
+        Self::of(Seq::ZERO)
     }
 }
 
@@ -156,7 +156,7 @@ impl<'a> Archive<'a> {
     /// Files what was written since.
     fn catch_up(&mut self) -> Result<(), StorageError> {
         if self.segments.is_some() {
-            let first = self.sealed.last().map_or(0, |segment| segment.next);
+            let first = self.sealed.last().map_or(Seq::ZERO, |segment| segment.next);
             let before = self.index.last.mark.first;
             if first != before {
                 // Where nothing of it was read, it can wait until it is asked for.
@@ -198,7 +198,7 @@ impl<'a> Archive<'a> {
                         header, payload, ..
                     } = frame?;
                     // In memory, its sequence finds a frame.
-                    file(header.seq, (header.seq, header.kind), &payload)?;
+                    file(header.seq.get(), (header.seq, header.kind), &payload)?;
                     mark.seq = header.seq + 1;
                 }
                 Ok(())
@@ -325,8 +325,9 @@ impl<'a> Archive<'a> {
                 part.file.insert(file).frame(place)
             }
             None => {
-                let frame = self.log.read(place)?.next();
-                frame.ok_or_else(|| bad_frame(place, "it is not there"))?
+                let seq = Seq::new(place);
+                let frame = self.log.read(seq)?.next();
+                frame.ok_or_else(|| bad_frame(seq, "it is not there"))?
             }
         }
     }

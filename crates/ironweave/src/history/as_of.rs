@@ -33,6 +33,12 @@ impl From<Seq> for AsOf {
     }
 }
 
+impl From<u64> for AsOf {
+    fn from(number: u64) -> Self {
+        Self::Seq(Seq::new(number))
+    }
+}
+
 impl From<Position> for AsOf {
     fn from(position: Position) -> Self {
         Self::Position(position)
@@ -184,7 +190,7 @@ fn go_on(
             facts = decoded.facts;
         }
         at = after;
-        if seq.is_multiple_of(SPACING) {
+        if seq.get().is_multiple_of(SPACING) {
             state(&core, at);
         }
     }

@@ -26,7 +26,7 @@ use xxhash_rust::xxh3::xxh3_64_with_seed;
 const MARK_BYTES: u64 = 256 << 10;
 
 /// The number of last frames whose checksums are in memory.
-const SUMS: Seq = 64;
+const SUMS: u64 = 64;
 /// The default of [`super::LogOptions::search_bytes_max`].
 pub(super) const SEARCH_BYTES_MAX: u64 = 1 << 30;
 
@@ -156,7 +156,7 @@ impl Chain {
 
     /// The sequence after the last.
     pub fn next(&self) -> Seq {
-        self.head.map_or(0, |head| head.seq + 1)
+        self.head.map_or(Seq::ZERO, |head| head.seq + 1)
     }
 
     /// The segment that the chain ends in.
@@ -205,13 +205,14 @@ impl Chain {
         self.durable = self.durable.max(header.durable);
         self.end += bytes;
         self.sum = xxh3_64_with_seed(&sum.to_le_bytes(), self.sum);
-        self.lines.sums[(header.seq % SUMS) as usize] = sum;
+        self.lines.sums[(header.seq.get() % SUMS) as usize] = sum;
     }
 
     /// Whether the checksum of a frame is in memory, if there is such a frame.
     pub fn is_near(&self, seq: Seq) -> bool {
         self.head
-            .is_none_or(|head| head.seq.saturating_sub(seq) < SUMS)
+            .and_then(|head| head.seq.frames_since(seq))
+            .is_none_or(|frames| frames < SUMS)
     }
 
     /// The timeline of the segment that a frame lies in.
@@ -231,7 +232,7 @@ impl Chain {
                 store: self.store,
                 timeline: self.timeline_of(seq),
                 seq,
-                checksum: self.lines.sums[(seq % SUMS) as usize],
+                checksum: self.lines.sums[(seq.get() % SUMS) as usize],
             }));
         }
         let frame = self.frames(seq)?.next().transpose()?;
@@ -269,7 +270,7 @@ impl Chain {
         let names = segments(&self.dir)?;
         let Some(current) = self.segment() else {
             let Some(first) = self.due(names.first().copied())? else {
-                self.check_known(known, &segment_path(&self.dir, 0))?;
+                self.check_known(known, &segment_path(&self.dir, Seq::ZERO))?;
                 return Ok(Some(Stop::Nothing));
             };
             return self.examine(first, names.last().is_none_or(|last| *last <= first), known);
@@ -443,7 +444,7 @@ impl Chain {
         if first != next {
             return damage(&format!(
                 "frames {next} to {} are missing before this segment",
-                first - 1
+                first.get().saturating_sub(1)
             ));
         }
         let bytes = scan::read_block(&path).map_err(io)?;

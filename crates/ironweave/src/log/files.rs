@@ -117,15 +117,15 @@ impl FileLog {
         };
         let stop = chain.follow(head.as_ref(), behind)?;
         let fresh = match stop {
-            Stop::Nothing => Some(0),
+            Stop::Nothing => Some(Seq::ZERO),
             Stop::Header { first, .. } => Some(first),
             Stop::Clean | Stop::Torn { .. } => None,
         };
         let recovered = recover(&disk, &mut chain, known, stop, options.strict)?;
         let file = match fresh {
-            None => disk.open(&segment_path(dir, chain.segment().unwrap_or(0)))?,
+            None => disk.open(&segment_path(dir, chain.segment().unwrap_or_default()))?,
             Some(first) => {
-                if options.new_timeline && first > 0 {
+                if options.new_timeline && first > Seq::ZERO {
                     chain.timeline = random_id();
                 }
                 if first == 0 {

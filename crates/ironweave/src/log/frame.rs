@@ -51,7 +51,7 @@ impl Block {
         bytes[0..8].copy_from_slice(&magic);
         bytes[8..10].copy_from_slice(&VERSION.to_le_bytes());
         bytes[12..16].copy_from_slice(&self.epoch.to_le_bytes());
-        bytes[16..24].copy_from_slice(&self.seq.to_le_bytes());
+        bytes[16..24].copy_from_slice(&self.seq.get().to_le_bytes());
         bytes[24..40].copy_from_slice(&self.fingerprint.to_le_bytes());
         bytes[40..48].copy_from_slice(&self.store.to_le_bytes());
         bytes[48..56].copy_from_slice(&self.timeline.to_le_bytes());
@@ -74,7 +74,7 @@ impl Block {
         }
         Ok(Self {
             epoch: u32_at(bytes, 12),
-            seq: u64_at(bytes, 16),
+            seq: Seq::new(u64_at(bytes, 16)),
             fingerprint: u128_at(bytes, 24),
             store: u64_at(bytes, 40),
             timeline: u64_at(bytes, 48),
@@ -170,8 +170,8 @@ pub(super) fn encode(out: &mut Vec<u8>, header: &FrameHeader, payload: &[u8], st
     out.extend_from_slice(&[0; 8]);
     out.extend_from_slice(&[VERSION as u8, header.kind as u8, 0, 0]);
     out.extend_from_slice(&header.epoch.to_le_bytes());
-    out.extend_from_slice(&header.seq.to_le_bytes());
-    let durable_count = header.durable.map_or(0, |seq| seq + 1);
+    out.extend_from_slice(&header.seq.get().to_le_bytes());
+    let durable_count = header.durable.map_or(0, |seq| seq.get() + 1);
     out.extend_from_slice(&durable_count.to_le_bytes());
     out.extend_from_slice(&header.fingerprint.to_le_bytes());
     out.extend_from_slice(payload);
@@ -216,7 +216,7 @@ pub(super) fn decode(bytes: &[u8], store: u64) -> Result<(FrameHeader, &[u8]), F
 /// Sequence and durable head as a header says them, before its checksum is known to fit. Lets a search
 /// pass over what cannot matter without reading whole frames.
 pub(super) fn claims(header: &[u8]) -> (Seq, Option<Seq>) {
-    (u64_at(header, 24), durable_at(header))
+    (Seq::new(u64_at(header, 24)), durable_at(header))
 }
 
 /// Whether a header is of the version and of a kind that this program writes, before its checksum is known to fit.
@@ -233,7 +233,7 @@ fn checksum(frame: &[u8], store: u64) -> u64 {
 }
 
 fn durable_at(header: &[u8]) -> Option<Seq> {
-    u64_at(header, 32).checked_sub(1)
+    u64_at(header, 32).checked_sub(1).map(Seq::new)
 }
 
 fn u32_at(bytes: &[u8], at: usize) -> u32 {

@@ -24,7 +24,7 @@ pub(super) fn recover(
     let torn = match stop {
         Stop::Nothing | Stop::Clean => None,
         Stop::Torn { fault, until } => {
-            let path = segment_path(&chain.dir, chain.segment().unwrap_or(0));
+            let path = segment_path(&chain.dir, chain.segment().unwrap_or_default());
             if strict {
                 return Err(StorageError::torn(&path, chain.end, seq, &fault.describe()));
             }
@@ -146,11 +146,11 @@ fn write_again(disk: &Disk, chain: &Chain) -> Result<(), StorageError> {
         return Ok(());
     };
     let path = segment_path(&chain.dir, segment);
-    let first = chain.durable.map_or(0, |seq| seq + 1).max(segment);
+    let first = chain.durable.map_or(Seq::ZERO, |seq| seq + 1).max(segment);
     let mark = chain.marks[chain.marks.partition_point(|mark| mark.seq <= first) - 1];
     let io = |e| StorageError::io("read", &path, e);
     let mut scan = Scan::open(&path, mark.offset).map_err(io)?;
-    for seq in mark.seq..first {
+    for seq in mark.seq.until(first) {
         let found = scan.next(chain.store, seq).map_err(io)?;
         debug_assert!(matches!(found, Found::Frame { .. }), "just read");
     }

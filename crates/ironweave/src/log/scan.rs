@@ -330,7 +330,7 @@ fn claimed(header: &[u8], bad: Seq, distance: u64) -> Option<usize> {
     let fits = durable.is_some_and(|durable| bad <= durable && durable < seq);
     // The frames between are not shorter than their headers.
     let between = seq
-        .checked_sub(bad)?
+        .frames_since(bad)?
         .checked_mul(FRAME_HEADER_BYTES as u64)?;
     (fits && between <= distance && frame::is_known(header)).then_some(bytes)
 }

@@ -249,9 +249,16 @@ fn header(store: u64, of: &Sealed, leaves: u64) -> [u8; HEADER_BYTES] {
     let mut bytes = [0; HEADER_BYTES];
     bytes[0..8].copy_from_slice(&MAGIC);
     bytes[8..10].copy_from_slice(&VERSION.to_le_bytes());
-    for (i, field) in [store, of.first, of.next, of.bytes, of.sum, leaves]
-        .into_iter()
-        .enumerate()
+    for (i, field) in [
+        store,
+        of.first.get(),
+        of.next.get(),
+        of.bytes,
+        of.sum,
+        leaves,
+    ]
+    .into_iter()
+    .enumerate()
     {
         bytes[16 + 8 * i..24 + 8 * i].copy_from_slice(&field.to_le_bytes());
     }

@@ -90,7 +90,7 @@ impl<'l> Segments<'l> {
         )?;
         let path = segment_path(&self.chain.dir, mark.first);
         let mut scan = Scan::open(&path, mark.offset).ok()?;
-        for before in mark.seq..seq {
+        for before in mark.seq.until(seq) {
             match scan.next(self.chain.store, before).ok()? {
                 Found::Frame { .. } => {}
                 Found::End | Found::Bad(_) => return None,

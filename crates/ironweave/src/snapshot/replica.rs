@@ -281,7 +281,7 @@ impl Replica {
             if left <= RECENT {
                 self.keyframes.follow(self.now(current), end - start);
             }
-            if current.at.next().is_multiple_of(SPACING) {
+            if current.at.next().get().is_multiple_of(SPACING) {
                 self.keyframes.keep(self.now(current));
             }
         }
@@ -372,7 +372,8 @@ impl<M: Model> Snapshots<M> {
     /// Waits until a frame is there and durable, and gives the newest snapshot then. `None` after `timeout`, or where
     /// the store is dropped or its log stopped before; [`Duration::MAX`] is as long as it takes.
     #[must_use]
-    pub fn wait_until(&self, seq: Seq, timeout: Duration) -> Option<Snapshot<M>> {
+    pub fn wait_until(&self, seq: impl Into<Seq>, timeout: Duration) -> Option<Snapshot<M>> {
+        let seq = seq.into();
         // One that ends later than a clock can say does not end.
         let deadline = Instant::now().checked_add(timeout);
         let mut queue = lock(&self.replica.queue);

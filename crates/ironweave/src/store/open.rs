@@ -126,7 +126,7 @@ impl<M: Model> Store<M> {
             log,
             epochs: Arc::default(),
             keys: Keys::default(),
-            next: 0,
+            next: Seq::ZERO,
             bounds,
             payload: Pen::default(),
             shadow: None,

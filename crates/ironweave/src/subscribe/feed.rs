@@ -82,7 +82,10 @@ impl State {
         let needed = if on_disk {
             None
         } else {
-            let places = self.places.iter().map(|p| p.load(Ordering::Relaxed));
+            let places = self
+                .places
+                .iter()
+                .map(|p| Seq::new(p.load(Ordering::Relaxed)));
             Some(places.min().unwrap_or(Seq::MAX))
         };
         while let Some(first) = self.frames.front() {
@@ -127,7 +130,7 @@ impl Feed {
         state.newest = Some(position);
         let on_disk = self.log.is_some();
         // In memory there may be many subscriptions to ask, and nothing to gain from asking often.
-        if on_disk || header.seq.is_multiple_of(64) {
+        if on_disk || header.seq.get().is_multiple_of(64) {
             state.trim(on_disk);
         }
         self.came.notify(&state);
@@ -162,7 +165,7 @@ impl Feed {
             // The log of a store that began at a snapshot begins there.
             from = from.max(state.frames.front().map_or(state.next, |f| f.header.seq));
         }
-        let place = Arc::new(AtomicU64::new(from));
+        let place = Arc::new(AtomicU64::new(from.get()));
         state.places.push(Arc::clone(&place));
         drop(state);
         Ok(FeedReader {
@@ -205,7 +208,7 @@ impl Feed {
             let state = lock(&self.state);
             frame.check_end(self.store, state.next.checked_sub(1))?;
             let first = state.frames.front().map_or(state.next, |f| f.header.seq);
-            let near = (seq.checked_sub(first)).and_then(|i| state.frames.get(i as usize));
+            let near = (seq.frames_since(first)).and_then(|i| state.frames.get(i as usize));
             near.map(|frame| frame.position)
         };
         let found = match near.or_else(|| told.filter(|told| told.seq() == seq)) {
@@ -305,7 +308,8 @@ impl FeedReader {
     }
 
     pub(super) fn lag(&self) -> u64 {
-        lock(&self.feed.state).next.saturating_sub(self.next)
+        let next = lock(&self.feed.state).next;
+        next.frames_since(self.next).unwrap_or(0)
     }
 
     pub(super) fn acknowledge(&self, name: &str, frame: FrameRef) -> Result<(), ReadError> {
@@ -342,7 +346,7 @@ impl FeedReader {
 
     /// Lets go of all frames before the next one.
     pub(super) fn release(&self) {
-        self.place.store(self.next, Ordering::Relaxed);
+        self.place.store(self.next.get(), Ordering::Relaxed);
     }
 
     /// From now on, lets go of frames when it is told to, so that it can go back to them.
@@ -404,7 +408,7 @@ impl FeedReader {
             };
         }
         let first = state.frames.front().map_or(state.next, |f| f.header.seq);
-        let near = (self.next.checked_sub(first))
+        let near = (self.next.frames_since(first))
             .and_then(|i| state.frames.get(i as usize))
             .map(Arc::clone);
         drop(state);

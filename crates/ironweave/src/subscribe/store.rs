@@ -20,7 +20,8 @@ impl<M: Model> Store<M> {
     /// # Errors
     /// Where the log cannot be read; `is_ahead` from further on than the next frame, `is_before_beginning` from before
     /// the snapshot that the store began at.
-    pub fn subscribe(&self, from: Seq) -> Result<Subscription<M>, ReadError> {
+    pub fn subscribe(&self, from: impl Into<Seq>) -> Result<Subscription<M>, ReadError> {
+        let from = from.into();
         self.view()?.admit_start(from)?;
         listen(self, from)
     }
@@ -122,7 +123,7 @@ impl<M: Model> SharedStore<M> {
     ///
     /// # Errors
     /// As [`Store::subscribe`] and [`SharedStore::read`].
-    pub fn subscribe(&self, from: Seq) -> Result<Subscription<M>, ReadError> {
+    pub fn subscribe(&self, from: impl Into<Seq>) -> Result<Subscription<M>, ReadError> {
         self.read(|store| store.subscribe(from))?
     }
 

@@ -227,8 +227,8 @@ fn steps() -> Vec<(StepError, ErrorKind, &'static str)> {
             StepError::Changed {
                 event: event(),
                 entity: icu(),
-                expected: 3,
-                found: 5,
+                expected: Seq::new(3),
+                found: Seq::new(5),
                 chain: chain(),
             },
             Conflict,
@@ -238,7 +238,7 @@ fn steps() -> Vec<(StepError, ErrorKind, &'static str)> {
         (
             StepError::KeyReused {
                 key: "k".into(),
-                seq: 4,
+                seq: Seq::new(4),
             },
             Invalid,
             "the idempotency key `k` belongs to transaction 4, which had other events; repeat exactly those, or choose \
@@ -246,7 +246,7 @@ fn steps() -> Vec<(StepError, ErrorKind, &'static str)> {
         ),
         (
             StepError::RejectedBefore {
-                seq: 4,
+                seq: Seq::new(4),
                 reason: "no free bed".into(),
             },
             Forbidden,
@@ -254,7 +254,7 @@ fn steps() -> Vec<(StepError, ErrorKind, &'static str)> {
         ),
         (
             StepError::ReceiptLost {
-                seq: 4,
+                seq: Seq::new(4),
                 event: event(),
                 name: name("bed"),
             },
@@ -298,8 +298,8 @@ fn reads() -> Vec<(ReadError, ErrorKind, &'static str)> {
         Position::from_bytes(bytes)
     };
     let ahead = || ReadError::Ahead {
-        asked: FrameRef::Seq(9),
-        last: Some(4),
+        asked: FrameRef::Seq(Seq::new(9)),
+        last: Some(Seq::new(4)),
     };
     vec![
         (
@@ -343,8 +343,8 @@ fn reads() -> Vec<(ReadError, ErrorKind, &'static str)> {
         ),
         (
             ReadError::BeforeBeginning {
-                seq: 2,
-                beginning: 5,
+                seq: Seq::new(2),
+                beginning: Seq::new(5),
             },
             NotFound,
             "this store began at a snapshot, after frame 5, and has no frames before it; ask the store that the snapshot \
@@ -360,7 +360,10 @@ fn reads() -> Vec<(ReadError, ErrorKind, &'static str)> {
              the snapshot is of about 1970-01-01T00:00:01Z",
         ),
         (
-            ReadError::InvalidRange { from: 5, until: 2 },
+            ReadError::InvalidRange {
+                from: Seq::new(5),
+                until: Seq::new(2),
+            },
             Invalid,
             "the range begins with frame 5 and ends before frame 2; exchange its bounds",
         ),
@@ -399,8 +402,8 @@ fn reads() -> Vec<(ReadError, ErrorKind, &'static str)> {
                 name: name("mailer"),
                 path: Some("cursors/mailer".into()),
                 source: Box::new(ReadError::BeforeBeginning {
-                    seq: 2,
-                    beginning: 5,
+                    seq: Seq::new(2),
+                    beginning: Seq::new(5),
                 }),
             },
             NotFound,
@@ -466,18 +469,18 @@ fn a_failure_of_storage_has_its_kind_and_its_outcome_of_an_open() {
         (StorageFailure::ReadOnly, Unavailable, "Storage"),
         (StorageFailure::Internal, Internal, "Storage"),
     ] {
-        let e = StorageError::at(failure, 7, "it failed");
-        assert_eq!((e.kind(), e.seq()), (kind, Some(7)));
+        let e = StorageError::at(failure, Seq::new(7), "it failed");
+        assert_eq!((e.kind(), e.seq()), (kind, Some(Seq::new(7))));
         let e = OpenError::from(e);
         assert_eq!(
             (e.kind(), e.seq(), e.to_string().as_str()),
-            (kind, Some(7), "it failed")
+            (kind, Some(Seq::new(7)), "it failed")
         );
         assert!(format!("{e:?}").starts_with(outcome), "{e:?}");
     }
     let e = OpenError::Schema {
         model: name("clinic"),
-        seq: 0,
+        seq: Seq::ZERO,
         differences: vec![
             Change::Removed(Item::Entity("Ward".into())),
             Change::Added(Item::Field {
@@ -489,7 +492,7 @@ fn a_failure_of_storage_has_its_kind_and_its_outcome_of_an_open() {
     };
     assert_eq!(
         (e.kind(), e.seq(), e.storage().is_none()),
-        (Internal, Some(0), true)
+        (Internal, Some(Seq::ZERO), true)
     );
     assert_eq!(
         e.to_string(),

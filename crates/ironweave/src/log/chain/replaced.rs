@@ -16,7 +16,7 @@ impl Chain {
             return Ok(());
         };
         let path = segment_path(&self.dir, segment);
-        let sum = self.lines.sums[(head.seq % SUMS) as usize];
+        let sum = self.lines.sums[(head.seq.get() % SUMS) as usize];
         let there = match self.last_at {
             Some(at) => scan::sum_at(&path, at).map(|found| found == Some(sum)),
             // It lies in the segment before, which had all of it before this one was there and goes on after it.

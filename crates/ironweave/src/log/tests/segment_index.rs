@@ -6,8 +6,8 @@ use super::*;
 
 const STORE: u64 = 77;
 const OF: Sealed = Sealed {
-    first: 10,
-    next: 20,
+    first: Seq::new(10),
+    next: Seq::new(20),
     bytes: 4_096,
     sum: 5,
 };
@@ -138,8 +138,14 @@ fn an_index_of_anything_else_is_none() {
     assert!(SegmentIndex::open(&path, STORE, OF).is_some());
     assert!(SegmentIndex::open(&path, STORE + 1, OF).is_none());
     for of in [
-        Sealed { first: 9, ..OF },
-        Sealed { next: 21, ..OF },
+        Sealed {
+            first: Seq::new(9),
+            ..OF
+        },
+        Sealed {
+            next: Seq::new(21),
+            ..OF
+        },
         Sealed { bytes: 1, ..OF },
         Sealed { sum: 6, ..OF },
     ] {
@@ -175,7 +181,7 @@ fn a_segment_is_told_from_others_by_what_is_in_it() {
     let mut next = 0;
     for sealed in &written {
         assert_eq!(sealed.first, next);
-        next = sealed.next;
+        next = sealed.next.get();
         let path = segment_path(dir.path(), sealed.first);
         assert_eq!(fs::metadata(path).unwrap().len(), sealed.bytes);
     }
@@ -183,7 +189,7 @@ fn a_segment_is_told_from_others_by_what_is_in_it() {
     let other = scratch();
     fs::copy(segment_path(dir.path(), 0), segment_path(other.path(), 0)).unwrap();
     let mut log = FileLog::open(other.path(), small()).unwrap();
-    for seq in written[0].next..20 {
+    for seq in written[0].next.until(Seq::new(20)) {
         let mut payload = payload(seq);
         if seq == written[1].first {
             payload[0] ^= 1;
