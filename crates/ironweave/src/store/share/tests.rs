@@ -1,5 +1,10 @@
 //! What a shared store does between two turns of one caller.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::mpsc;
+use std::thread;
+use std::time::Duration;
+
 use crate::base::error::StepError;
 use crate::base::meta::Meta;
 use crate::db::Db;
@@ -77,4 +82,29 @@ fn a_retry_ends_with_the_last_conflict() {
     });
     assert!(matches!(refused, Err(StepError::Changed { .. })));
     assert_eq!(asked, 3);
+}
+
+#[test]
+fn a_caller_that_holds_the_store_is_refused_while_another_one_makes_a_view() {
+    let store = Store::<tally::Model>::memory().share();
+    store.step(counted(0));
+    let other = store.clone();
+    let (ready, is_ready) = mpsc::channel();
+    let (refused, is_refused) = mpsc::channel();
+    // As another caller that has the reader and waits for the store.
+    let other = thread::spawn(move || {
+        let _reader = other.shared.reader.lock().expect("nothing panicked");
+        ready.send(()).expect("the test runs");
+        // Not for ever, so that a test which fails ends.
+        is_refused.recv_timeout(Duration::from_secs(60)).is_ok()
+    });
+    is_ready.recv().expect("the thread runs");
+    let asked = store.read(|_| catch_unwind(AssertUnwindSafe(|| store.since(0).map(|_| ()))));
+    refused.send(()).ok();
+    assert!(asked.expect("it reads").is_err(), "it panics");
+    assert!(
+        other.join().expect("it ends"),
+        "the caller waited for the one that waits for it"
+    );
+    assert_eq!(store.since(0).expect("it reads").count(), 1);
 }
