@@ -233,6 +233,9 @@ impl<M: Model> Store<M> {
     /// Applies the frames that the graph has not seen.
     fn catch_up(&mut self) -> Result<(), OpenError> {
         self.core.close();
+        if let Err(e) = self.core.open.check_whole() {
+            return Err(StorageError::stopped(&e.to_string()).into());
+        }
         self.take_in()
             .map_err(|e| e.map_storage(|e| self.log.place(e)))
     }

@@ -328,7 +328,8 @@ impl<M: Model> SharedStore<M> {
     }
 
     /// Closes the store if this is its last handle, and reports what dropping it would swallow; see [`Store::close`].
-    /// Otherwise it gives the handle back.
+    /// Otherwise it gives the handle back. Two callers that close the last two handles at the same time may both get theirs
+    /// back: the store is closed when these are dropped, or closed in their turn.
     ///
     /// # Errors
     /// As [`Store::close`], and then there is no handle any more.
@@ -428,14 +429,16 @@ struct Inside;
 impl Inside {
     fn enter(store: usize) -> Self {
         Self::refuse(store);
-        INSIDE.with_borrow_mut(|inside| inside.push(store));
+        let _ = INSIDE.try_with(|inside| inside.borrow_mut().push(store));
         Self
     }
 
     /// Panics if this thread holds the store.
     fn refuse(store: usize) {
+        // In the destructor of another thread-local value the list may be gone: then nothing is known, and nothing refused.
+        let holds = INSIDE.try_with(|inside| inside.borrow().contains(&store));
         assert!(
-            !INSIDE.with_borrow(|inside| inside.contains(&store)),
+            !holds.unwrap_or(false),
             "a shared store was used while this thread holds it (in the closure of `read` or `transaction`, or in a \
              guard, handler or invariant), where it would wait for itself forever: use the argument of the closure"
         );
@@ -444,6 +447,6 @@ impl Inside {
 
 impl Drop for Inside {
     fn drop(&mut self) {
-        INSIDE.with_borrow_mut(Vec::pop);
+        let _ = INSIDE.try_with(|inside| inside.borrow_mut().pop());
     }
 }

@@ -108,3 +108,29 @@ fn a_caller_that_holds_the_store_is_refused_while_another_one_makes_a_view() {
     );
     assert_eq!(store.since(0).expect("it reads").count(), 1);
 }
+
+#[test]
+fn a_store_is_used_in_the_destructor_of_a_thread_local_value() {
+    struct Last(std::cell::OnceCell<crate::store::SharedStore<tally::Model>>);
+    impl Drop for Last {
+        fn drop(&mut self) {
+            if let Some(store) = self.0.take() {
+                store.step(counted(2));
+                store.since(0).expect("it reads");
+            }
+        }
+    }
+    thread_local! {
+        // Before the list of stores that the thread holds, so that it is dropped after that.
+        static LAST: Last = const { Last(std::cell::OnceCell::new()) };
+    }
+    let store = Store::<tally::Model>::memory().share();
+    let other = store.clone();
+    let thread = thread::spawn(move || {
+        LAST.with(|last| assert!(last.0.set(other.clone()).is_ok()));
+        other.step(counted(1));
+    });
+    thread.join().expect("it ends");
+    let count = store.read(|db| db.find::<Counter>("c").map(|c| c.count(db)));
+    assert_eq!(count.expect("it reads"), Some(2));
+}
