@@ -1,5 +1,8 @@
 //! The graph as it was: the nearest keyframe before, and the facts from there on.
 
+#[cfg(test)]
+mod tests;
+
 use std::sync::Arc;
 
 use crate::base::error::ReadError;
@@ -82,7 +85,10 @@ impl Past<'_> {
     fn version(&self, when: AsOf) -> Result<Arc<Version>, ReadError> {
         self.keyframes.want();
         let keyframe = || {
-            let found = self.keyframes.last(|version| when.includes(version.at));
+            // Other threads make keyframes of frames that are written after this view, and may not be shown yet.
+            let is_in_view = |at: At| at.next() <= self.view.next();
+            let may = |version: &Version| when.includes(version.at) && is_in_view(version.at);
+            let found = self.keyframes.last(may);
             found.map(|version| (version.at.seq.map(AsOf::Seq) == Some(when), version))
         };
         let mut found = keyframe();

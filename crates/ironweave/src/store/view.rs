@@ -90,10 +90,18 @@ impl<'a> LogView<'a> {
 
     /// The frames from one on, up to the last that the store has applied.
     pub(crate) fn frames(&self, from: Seq) -> Result<Frames<'a>, StorageError> {
-        match &self.log {
+        let mut frames = match &self.log {
             LogRef::OfStore(log) => log.read(from),
             LogRef::Reader(reader) => reader.frames(from),
-        }
+        }?;
+        // The log may have more: a frame whose sync failed, or one that a refresh has refused.
+        let next = self.next();
+        let mut ended = from >= next;
+        Ok(Frames::new(std::iter::from_fn(move || {
+            let frame = (!ended).then(|| frames.next())??;
+            ended = (frame.as_ref()).is_ok_and(|frame| frame.header.seq + 1 >= next);
+            Some(frame)
+        })))
     }
 
     /// Adds the file and the offset of the frame to an error that names a frame only.

@@ -158,3 +158,46 @@ fn a_fork_does_not_wait_for_the_thread_of_the_other_process() {
     shared.lock().closing = true;
     shared.changed.notify_all();
 }
+
+#[test]
+fn a_follower_that_panics_keeps_no_other_one_from_a_commit() {
+    #[derive(Default)]
+    struct Panics;
+    impl Follower for Panics {
+        fn listens(&self) -> bool {
+            true
+        }
+        fn committed(&mut self, _: &Commit<'_>) {
+            panic!("a value of the user's cannot be copied");
+        }
+    }
+    #[derive(Default)]
+    struct Counts(u32);
+    impl Follower for Counts {
+        fn listens(&self) -> bool {
+            true
+        }
+        fn committed(&mut self, _: &Commit<'_>) {
+            self.0 += 1;
+        }
+    }
+    let mut followers = Followers::default();
+    followers.get::<Panics>();
+    followers.get::<Counts>();
+    let schema = crate::schema::Schema::default();
+    let plan = Arc::new(crate::step::plan::Plan::new(schema, Vec::new(), Vec::new()));
+    let core = crate::step::flat::core(&plan, (&[], &[]), None);
+    for commits in 1..=3 {
+        let commit = Commit {
+            at: At::default(),
+            fingerprint: None,
+            facts: &Facts::default(),
+            frame: None,
+            core: &core,
+            copy: &|| unreachable!("nobody asks"),
+        };
+        let told = catch_unwind(AssertUnwindSafe(|| followers.committed(&commit)));
+        assert!(told.is_err(), "the caller learns of it");
+        assert_eq!(followers.get::<Counts>().0, commits);
+    }
+}

@@ -115,13 +115,6 @@ impl<'r, M> Facts<'r, M> {
             next: 0,
         }
     }
-
-    fn raw(&self) -> &'r [RawFact] {
-        self.facts
-            .list
-            .get(self.start..self.end)
-            .unwrap_or_default()
-    }
 }
 
 impl<'r, M: Model> Facts<'r, M> {
@@ -175,7 +168,7 @@ impl<'r, M: Model> Facts<'r, M> {
     }
 
     fn occupancies<T: Entity<Model = M>>(&self) -> impl Iterator<Item = net::Occupancy<T>> {
-        net::occupancies(self.raw(), self.surroundings)
+        net::occupancies(&self.facts.list, self.start..self.end, self.surroundings)
     }
 
     /// The pairs that are linked after these facts and were not before, over the edge that the field `field` of `A` is an
@@ -188,7 +181,8 @@ impl<'r, M: Model> Facts<'r, M> {
     {
         let hop = self.hop::<A, B>(field)?;
         Some(net::links(
-            self.raw(),
+            &self.facts.list,
+            self.start..self.end,
             self.layout,
             hop,
             true,
@@ -205,7 +199,8 @@ impl<'r, M: Model> Facts<'r, M> {
     {
         let hop = self.hop::<A, B>(field)?;
         Some(net::links(
-            self.raw(),
+            &self.facts.list,
+            self.start..self.end,
             self.layout,
             hop,
             false,
@@ -228,7 +223,8 @@ impl<'r, M: Model> Facts<'r, M> {
     /// same transaction, before or after it, is told apart; one of another transaction is not, since facts name slots.
     #[must_use]
     pub fn touches<T: Entity<Model = M>>(&self, entity: T) -> bool {
-        !net::about(self.raw(), self.layout, &[(T::INDEX, entity.id())]).is_empty()
+        let found = net::about(&self.facts.list, self.layout, &[(T::INDEX, entity.id())]);
+        found.iter().any(|i| (self.start..self.end).contains(i))
     }
 }
 

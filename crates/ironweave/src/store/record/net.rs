@@ -8,6 +8,7 @@ use std::collections::hash_map::Entry;
 use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::marker::PhantomData;
+use std::ops::Range;
 
 use super::Surroundings;
 use crate::base::hash::FastMap;
@@ -134,14 +135,21 @@ pub(super) struct Occupancy<T> {
 }
 
 /// Each entity of a type that facts create, move or delete, in order of the first fact about it.
+///
+/// Those are a range of all facts of their transaction. An entity that only moves in the range may be deleted behind it,
+/// and its slot taken by another one.
 pub(super) fn occupancies<T: Entity>(
-    facts: &[Fact],
+    all: &[Fact],
+    range: Range<usize>,
     surroundings: Option<&dyn Surroundings>,
 ) -> std::vec::IntoIter<Occupancy<T>> {
     let mut found: Vec<Occupancy<T>> = Vec::new();
+    // The first fact of each.
+    let mut firsts: Vec<usize> = Vec::new();
     // The last one at each slot.
     let mut at: FastMap<u32, usize> = FastMap::default();
-    for fact in facts {
+    let start = range.start;
+    for (i, fact) in (start..).zip(all.get(range.clone()).unwrap_or_default()) {
         let (slot, generation, before, after) = match *fact {
             Fact::Create {
                 entity,
@@ -171,6 +179,7 @@ pub(super) fn occupancies<T: Entity>(
             }
             None => {
                 at.insert(slot, found.len());
+                firsts.push(i);
                 found.push(Occupancy {
                     occupant: Occupant::new(slot, generation),
                     before,
@@ -179,20 +188,27 @@ pub(super) fn occupancies<T: Entity>(
             }
         }
     }
-    for Occupancy {
-        occupant, after, ..
-    } in &mut found
-    {
-        if occupant.generation.is_none() && after.is_some() {
-            occupant.generation = surroundings.and_then(|s| s.generation(T::INDEX, occupant.slot));
+    // Of all facts, there is nothing more to learn.
+    let is_part = range.len() < all.len();
+    let mut lives = None;
+    for (Occupancy { occupant, .. }, first) in found.iter_mut().zip(firsts) {
+        if occupant.generation.is_some() {
+            continue;
         }
+        if is_part {
+            let lives = lives.get_or_insert_with(|| Lives::new(all));
+            occupant.generation = lives.generation(first, (T::INDEX, occupant.slot));
+        }
+        let there = || surroundings?.generation(T::INDEX, occupant.slot);
+        occupant.generation = occupant.generation.or_else(there);
     }
     found.into_iter()
 }
 
 /// The pairs that facts link on balance over an edge, or those that they unlink, seen from the near end.
 pub(super) fn links<A: Entity, B: Entity>(
-    facts: &[Fact],
+    all: &[Fact],
+    range: Range<usize>,
     layout: &Layout,
     hop: Hop,
     linked: bool,
@@ -205,7 +221,8 @@ pub(super) fn links<A: Entity, B: Entity>(
     // For each pair its first fact, as a link or not, and its last.
     let mut pairs: FastMap<[(u32, u32); 2], usize> = FastMap::default();
     let mut found: Vec<(usize, [u32; 2], bool, bool)> = Vec::new();
-    for (i, fact) in facts.iter().enumerate() {
+    let start = range.start;
+    for (i, fact) in (start..).zip(all.get(range).unwrap_or_default()) {
         let (from, to, is_link) = match *fact {
             Fact::Create { entity, slot, .. } => {
                 *comings.entry((entity, slot)).or_default() += 1;
@@ -224,7 +241,7 @@ pub(super) fn links<A: Entity, B: Entity>(
             }
         }
     }
-    let lives = Lives::new(facts);
+    let lives = Lives::new(all);
     let generation = |i, entity, slot| {
         lives
             .generation(i, (entity, slot))
@@ -328,17 +345,15 @@ pub(crate) fn about(facts: &[Fact], layout: &Layout, all: &[(EntityIx, Id)]) -> 
         }
     };
     let mut found: Vec<usize> = (0..facts.len()).filter(meant).collect();
-    for (entity, id) in all {
-        let slot = Some((*entity, id.slot));
-        let ours = |fact: &Fact, generation: u32| {
-            fact.touches(layout)[0] == slot && generation == id.generation
-        };
-        let begins = |fact: &Fact| matches!(fact, Fact::Create { generation, .. } if ours(fact, *generation));
-        let ends = |fact: &Fact| matches!(fact, Fact::Delete { generation, .. } if ours(fact, *generation));
-        // Others may have been at its slot in the same transaction, before and after.
-        let from = facts.iter().position(begins).unwrap_or(0);
-        let to = facts.iter().position(ends).unwrap_or(facts.len());
-        found.retain(|i| (from..=to).contains(i));
+    if found.is_empty() {
+        return found;
     }
+    // Others may have been at its slot in the same transaction, before and after.
+    let lives = Lives::new(facts);
+    let is_of = |i: usize, (entity, id): (EntityIx, Id)| {
+        let known = lives.generation(i, (entity, id.slot));
+        known.is_none_or(|generation| generation == id.generation)
+    };
+    found.retain(|i| all.iter().all(|one| is_of(*i, *one)));
     found
 }
