@@ -252,7 +252,7 @@ impl Chain {
                 Ok(None) => {}
                 Err(error) => {
                     let place = Some((self.segment(), self.next(), self.end));
-                    if seen == place || !(error.is_damage() || error.is_gone()) {
+                    if seen == place || !(error.is_damage() || error.is_missing_file()) {
                         return Err(error);
                     }
                     seen = place;
@@ -456,7 +456,7 @@ impl Chain {
             Ok(block) => block,
             Err(BlockFault::Version(version)) => {
                 let error = StorageError::other_version(&path, "contents", version);
-                return Err(error.with_place(&path, 0, None));
+                return Err(error.with_location(&path, 0, None));
             }
             // Frames are written only behind a durable header. With none there, nothing can be lost.
             Err(_)

@@ -138,7 +138,7 @@ impl Fault {
             ),
             _ => return None,
         };
-        Some(error.with_place(path, offset, Some(seq)))
+        Some(error.with_location(path, offset, Some(seq)))
     }
 }
 

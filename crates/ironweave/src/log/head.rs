@@ -40,7 +40,7 @@ pub(super) fn read_head(dir: &Path) -> Result<Option<Block>, StorageError> {
         Err(BlockFault::Checksum) => Err(damage("has a checksum that does not fit")),
         Err(BlockFault::Version(version)) => {
             let error = StorageError::other_version(&path, "contents", version);
-            Err(error.with_place(&path, 0, None))
+            Err(error.with_location(&path, 0, None))
         }
     }
 }
