@@ -1,4 +1,4 @@
-//! The lowest layer: identities, times, positions, errors and hashes. It imports no other.
+//! The lowest layer, which imports no other: ids, times, positions, metadata, errors, hashes and the CBOR writer of frames.
 
 pub(crate) mod cbor;
 pub(crate) mod error;

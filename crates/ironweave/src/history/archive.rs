@@ -17,7 +17,7 @@ use crate::graph::Graph;
 use crate::graph::fact::Facts;
 use crate::graph::paged::Paged;
 use crate::history::index::{Filing, Growing, Names, Sorted};
-use crate::log::{Frame, FrameKind, Mark, ReadLog, Sealed, Segment, SegmentIndex, Segments};
+use crate::log::{Frame, FrameKind, ReadLog, ReadPoint, Sealed, Segment, SegmentIndex, Segments};
 use crate::step::plan::Plan;
 use crate::store::view::LogView;
 use crate::store::{Epochs, bad_frame, frame};
@@ -48,7 +48,7 @@ type Named = Vec<(Seq, Names)>;
 /// The index of the segment that is not sealed; of a log in memory, of all of it.
 struct Last {
     /// How far it is.
-    mark: Mark,
+    mark: ReadPoint,
     filing: Filing,
     filed: Growing,
 }
@@ -56,7 +56,7 @@ struct Last {
 impl Last {
     fn of(first: Seq) -> Self {
         Self {
-            mark: Mark::start(first),
+            mark: ReadPoint::start(first),
             filing: Filing::default(),
             filed: Growing::default(),
         }
@@ -211,7 +211,7 @@ impl<'a> Archive<'a> {
         let (mut filing, mut entries) = (Filing::default(), Vec::new());
         let (context, mut room) = (self.context, Facts::default());
         if let Some(segments) = self.segments {
-            let mut mark = Mark::start(sealed.first);
+            let mut mark = ReadPoint::start(sealed.first);
             segments.scan(&mut mark, sealed.next, |place, header, payload| {
                 let frame = (header.seq, header.kind);
                 context.facts(
@@ -265,7 +265,7 @@ impl<'a> Archive<'a> {
         let open = self.index.open.take().filter(|index| *index.of() == sealed);
         let open = open.or_else(|| self.segments?.index(&sealed));
         if let Some((index, places)) = open.and_then(|index| {
-            let places = index.places(hash, most)?;
+            let places = index.offsets(hash, most)?;
             Some((index, places))
         }) {
             self.index.open = Some(index);

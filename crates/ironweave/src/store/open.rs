@@ -4,7 +4,7 @@ use std::marker::PhantomData;
 use std::path::Path;
 use std::sync::Arc;
 
-use crate::base::cbor::Pen;
+use crate::base::cbor::CborWriter;
 use crate::base::error::OpenError;
 use crate::base::position::Seq;
 use crate::base::storage_error::{AppendError, StorageError, StorageFailure};
@@ -128,7 +128,7 @@ impl<M: Model> Store<M> {
             keys: Keys::default(),
             next: Seq::ZERO,
             bounds,
-            payload: Pen::default(),
+            payload: CborWriter::default(),
             shadow: None,
             base: None,
             followers: Followers::default(),
@@ -191,7 +191,7 @@ impl<M: Model> Store<M> {
             keys: Keys::default(),
             next: base.at.next(),
             bounds: Bounds::default(),
-            payload: Pen::default(),
+            payload: CborWriter::default(),
             shadow: None,
             base: Some(base),
             followers: Followers::default(),

@@ -35,8 +35,7 @@ fn a_handle_parses_from_what_it_prints_and_from_two_forms_that_fit_a_url() {
         let line: Line = id.to_string().parse().expect("it is an id");
         assert_eq!(line.id(), id);
         let e: Result<Line, ParseHandleError> = order.to_string().parse();
-        let said =
-            format!("`{order}` is not a Line; one is written as `Line/3.1`, `Line-3.1` or `3.1`");
+        let said = format!("`{order}` is not a Line; write it as `Line/3.1`, `Line-3.1` or `3.1`");
         assert_eq!(e.map_err(|e| e.to_string()), Err(said));
     }
     let e: Result<Id, ParseIdError> = "3".parse();

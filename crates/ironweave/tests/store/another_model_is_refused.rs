@@ -16,7 +16,7 @@ fn a_store_of_another_shape_is_refused_with_all_differences() {
     ] {
         let e = e.expect_err("another model");
         assert!(e.is_schema(), "{e}");
-        let all = "From the log to the program:\n\
+        let all = "Changes from the log to the program:\n\
                    - entity `Lamp` no longer has field `watts: u32`\n\
                    - entity `Lamp` now has field `lumens: u32`\n\
                    - event `Hung` no longer has field `watts: u32`\n\

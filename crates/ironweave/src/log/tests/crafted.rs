@@ -81,7 +81,7 @@ fn a_frame_that_says_that_itself_or_a_later_one_was_durable_is_damage() {
                 (error.seq(), error.offset()),
                 (Some(Seq::new(seq)), Some(place))
             );
-            let words = format!("it says that frame {durable} was durable before it was written");
+            let words = format!("it records frame {durable} as durable before it was written");
             assert!(error.to_string().contains(&words), "{error}");
         }
     }
@@ -149,7 +149,7 @@ fn frames_that_seem_to_overlap_are_looked_at_within_limits() {
     assert!(
         error
             .to_string()
-            .contains("everything up to frame 3 was durable"),
+            .contains("all frames up to 3 were durable"),
         "{error}"
     );
 }
