@@ -9,7 +9,7 @@ use super::changes::Changes;
 use super::fact::Fact;
 use super::net::{self, Occupant};
 use crate::db::entity::{Entity, Place};
-use crate::graph::fact::{Fact as RawFact, Facts as RawFacts};
+use crate::graph::fact::Facts as RawFacts;
 use crate::graph::layout::Layout;
 use crate::schema::{Hop, StateIx};
 use crate::step::model::Model;
