@@ -82,7 +82,9 @@ impl Past<'_> {
     fn version(&self, when: AsOf) -> Result<Arc<Version>, ReadError> {
         self.keyframes.want();
         let keyframe = || {
-            let found = self.keyframes.last(|version| when.includes(version.at));
+            // The replica may be further than this view.
+            let shown = |at: At| at.seq <= self.view.last && when.includes(at);
+            let found = self.keyframes.last(|version| shown(version.at));
             found.map(|version| (version.at.seq.map(AsOf::Seq) == Some(when), version))
         };
         let mut found = keyframe();

@@ -26,9 +26,9 @@ use crate::base::storage_error::{AppendError, StorageError, StorageFailure};
 use crate::graph::Graph;
 use crate::graph::fact::Facts;
 use crate::graph::paged::Paged;
-use crate::log::{Flush, FrameHeader, Log, LogReader, MemoryLog, ReadLog, ReadOnlyLog, TornTail};
+use crate::log::{Flush, FrameHeader, Log, LogReader, MemoryLog, ReadLog, TornTail};
 use crate::step::Core;
-use crate::store::tags::Tags;
+use crate::store::epochs::Epochs;
 use crate::store::version::At;
 
 /// When a committed transaction is durable.
@@ -136,12 +136,8 @@ impl CommitLog {
         self.log.recovered()
     }
 
-    pub(crate) fn follower(&self) -> Option<ReadOnlyLog> {
-        self.log.follower()
-    }
-
     /// See [`Log::reader`].
-    pub(crate) fn reader(&mut self, reader: Option<LogReader>) -> LogReader {
+    pub(crate) fn reader(&self, reader: Option<LogReader>) -> LogReader {
         self.log.reader(reader)
     }
 
@@ -301,13 +297,19 @@ pub(crate) struct CommitFrame<'a> {
     pub header: FrameHeader,
     pub payload: &'a [u8],
     pub position: Position,
-    pub tags: &'a Arc<Tags>,
+    /// The schemas of the log up to this frame.
+    pub epochs: &'a Arc<Epochs>,
 }
 
 /// State of an upper layer that lies in a store, is dropped with it, and may follow its commits.
 pub(crate) trait Follower: Any + Send + Sync {
     /// Whether it wants to be told of the next commit.
     fn listens(&self) -> bool;
+
+    /// Whether it is told after the others, because it wakes threads that may then ask the others.
+    fn is_last(&self) -> bool {
+        false
+    }
 
     /// Takes in a frame that was committed, or read by a store that is open for reading. It runs in the committing
     /// caller after the transaction has happened, so that it cannot fail.
@@ -362,10 +364,14 @@ impl Followers {
     }
 
     pub(crate) fn committed(&mut self, commit: &Commit<'_>) {
-        let mut list = self;
-        while let Some(node) = list.0.get_mut() {
-            node.follower.committed(commit);
-            list = &mut node.next;
+        for last in [false, true] {
+            let mut list = &mut *self;
+            while let Some(node) = list.0.get_mut() {
+                if node.follower.is_last() == last {
+                    node.follower.committed(commit);
+                }
+                list = &mut node.next;
+            }
         }
     }
 }
