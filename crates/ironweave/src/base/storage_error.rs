@@ -81,12 +81,6 @@ impl StorageError {
         self
     }
 
-    /// The same error, with the thing that it is about before its message.
-    pub(crate) fn about(mut self, what: impl fmt::Display) -> Self {
-        self.0.message = format!("{what}: {}", self.0.message);
-        self
-    }
-
     /// The same error, with the place of its frame, which stands before the message.
     pub(crate) fn in_file(mut self, segment: PathBuf, offset: u64) -> Self {
         self.0.message = format!(
