@@ -14,10 +14,8 @@ use crate::base::position::Seq;
 pub(crate) const FORMAT_VERSION: u16 = 2;
 
 /// What sort of failure a [`StorageError`] is, for the predicates that callers use.
-#[doc(hidden)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum StorageFailure {
+pub(crate) enum StorageFailure {
     /// The operating system refused an operation.
     Io,
     /// There is no store there.
@@ -57,8 +55,7 @@ struct Inner {
 
 impl StorageError {
     /// An error with a message that can stand by itself.
-    #[doc(hidden)]
-    pub fn new(failure: StorageFailure, message: impl Into<String>) -> Self {
+    pub(crate) fn new(failure: StorageFailure, message: impl Into<String>) -> Self {
         Self(Box::new(Inner {
             failure,
             message: message.into(),
@@ -102,9 +99,7 @@ impl StorageError {
     }
 
     /// The same error, with its cause; the cause is not part of the message.
-    #[doc(hidden)]
-    #[must_use]
-    pub fn with_source(mut self, source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+    pub(crate) fn with_source(mut self, source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         self.0.source = Some(source.into());
         self
     }

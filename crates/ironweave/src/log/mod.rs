@@ -170,6 +170,7 @@ impl Head {
 }
 
 /// An incomplete end of a log, never known to be durable, which an open has cut and kept.
+#[non_exhaustive]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TornTail {
     /// The segment that the tail was cut from.
