@@ -49,10 +49,10 @@
 //! | an actor, a time, an idempotency key, optimistic concurrency | [`Meta`], with [`Store::begin_with`] |
 //! | to try events without committing them | [`Store::what_if`]; on an immutable value that threads can share, [`Snapshot::with`] |
 //! | to read | any [`Db`]: a store, a transaction, a snapshot |
-//! | many threads | [`SharedStore`] to write, [`Snapshot`] to read without blocking the writer |
+//! | many threads | [`SharedStore`] to write, [`StoreReader`] to read and follow what one thread writes |
 //! | the past | [`Store::as_of`] for the graph as it was, [`Store::history`] for one entity, [`Store::since`] for transactions |
 //! | to follow transactions | [`Store::subscribe`], and [`Store::subscribe_as`] to resume after a restart |
-//! | tables for SQL | `Store::project_sqlite`, with the feature `sqlite` |
+//! | tables for SQL | `Store::project_into_sqlite`, with the feature `sqlite` |
 //! | to respond to a failed request | [`ErrorKind`], which has an HTTP status |
 //!
 //! # The life of a transaction
@@ -103,27 +103,27 @@ pub use base::id::{Id, ParseHandleError, ParseIdError};
 pub use base::meta::Meta;
 pub use base::position::{FrameRef, ParsePositionError, Position};
 pub use base::seq::{ParseSeqError, Seq, SeqRange};
-pub use base::storage_error::{StorageError, StorageFailure};
+pub use base::storage_error::StorageError;
 pub use base::time::{ParseTimestampError, Timestamp};
 pub use db::entity::{Any, Ensure, Entity, Handle, Key, Keyed, Place, StateOf};
-pub use db::query::{self, Filter};
+pub use db::query::Filter;
 pub use db::{Db, Links, Places, Reader};
 pub use graph::key::KeyQuery;
 pub use history::{AsOf, HistoryEntry};
 pub use ironweave_macros::model;
 pub use log::TornTail;
 #[cfg(feature = "sqlite")]
-pub use project::sqlite::{ProjectionError, SqliteOptions, SqliteProjection};
-pub use project::{Fold, FoldError, Projection};
-pub use snapshot::{Outcome, Snapshot, Snapshots};
+pub use project::sqlite::{SqliteError, SqliteOptions, SqliteProjection};
+pub use project::{Fold, FoldError, ProjectError, Projection};
+pub use snapshot::{AnyOutcome, Outcome, Snapshot, StoreReader};
 pub use step::any_event::AnyEvent;
-pub use step::event::{Apply, Bound, Event, Handles, Named, Receipt};
+pub use step::event::{Applied, Apply, Bound, Event, Handles, Named, Receipt};
 pub use step::guarded::Guarded;
 pub use step::model::Model;
 pub use step::{Ensured, New, Tx};
 pub use store::{
-    AnyReceipt, Changes, Committed, Difference, Durability, Fact, FactEntity, FactIter, FactKind,
-    Facts, Field, Firing, Occupant, Options, Record, RecordedEvent, Records, Savepoint,
+    AnyApplied, AnyReceipt, Changes, Committed, Difference, Durability, Fact, FactEntity, FactIter,
+    FactKind, Facts, Field, Firing, Occupant, Options, Record, RecordedEvent, Records, Savepoint,
     SharedStore, Store, Transaction, VerifyError,
 };
 pub use subscribe::Subscription;

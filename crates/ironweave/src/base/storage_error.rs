@@ -14,11 +14,9 @@ use crate::base::position::Seq;
 pub(crate) const FORMAT_VERSION: u16 = 2;
 
 /// The category of a [`StorageError`], which determines its predicates.
-#[doc(hidden)]
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum StorageFailure {
     /// An operation of the operating system failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum StorageFailure {
     Io,
     /// The directory has no store.
     NotFound,
@@ -57,8 +55,7 @@ struct Inner {
 
 impl StorageError {
     /// Returns an error with a complete message.
-    #[doc(hidden)]
-    pub fn new(failure: StorageFailure, message: impl Into<String>) -> Self {
+    pub(crate) fn new(failure: StorageFailure, message: impl Into<String>) -> Self {
         Self(Box::new(Inner {
             failure,
             message: message.into(),
@@ -82,11 +79,6 @@ impl StorageError {
     }
 
     /// Returns the error with its subject in front of its message.
-    pub(crate) fn about(mut self, what: impl fmt::Display) -> Self {
-        self.0.message = format!("{what}: {}", self.0.message);
-        self
-    }
-
     /// Returns the error with the location of its frame, which is also put in front of its message.
     pub(crate) fn in_file(mut self, segment: PathBuf, offset: u64) -> Self {
         self.0.message = format!(
@@ -108,9 +100,7 @@ impl StorageError {
     }
 
     /// Returns the error with its cause, which is not part of the message.
-    #[doc(hidden)]
-    #[must_use]
-    pub fn with_source(mut self, source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+    pub(crate) fn with_source(mut self, source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         self.0.source = Some(source.into());
         self
     }

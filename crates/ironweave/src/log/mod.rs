@@ -77,11 +77,10 @@ mod tests;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use crate::base::position::Position;
-
-use crate::base::position::Seq;
+use crate::base::position::{Position, Seq};
 use crate::base::storage_error::{AppendError, StorageError, StorageFailure};
 pub(crate) use chain::ReadPoint;
+use cursor::Cursors;
 pub(crate) use files::{FileLog, LogOptions};
 pub(crate) use memory::{MemoryLog, MemoryReader};
 pub(crate) use read::{Frames, ReadOnlyLog};
@@ -172,6 +171,7 @@ impl Head {
 }
 
 /// An incomplete end of a log, never acknowledged as durable, which an open moved to a file.
+#[non_exhaustive]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TornTail {
     /// The segment that the tail was cut from.
@@ -244,12 +244,9 @@ pub(crate) trait Log: ReadLog {
     /// Returns a handle with which other threads sync, or `None` if every appended frame counts as durable.
     fn flusher(&self) -> Option<Arc<dyn Flush>>;
 
-    /// Returns a reader of the current frames for other threads. A `reader` that this log returned earlier is brought up to
-    /// date instead, in O(frames written since).
-    fn reader(&mut self, reader: Option<LogReader>) -> LogReader;
-
-    /// Returns a reader of the directory for other threads, or `None` for a log in memory.
-    fn follower(&self) -> Option<ReadOnlyLog>;
+    /// A reader of the frames that are written now, for other threads. `reader` is one that this log made earlier and
+    /// that is brought up to date: O(what was written since).
+    fn reader(&self, reader: Option<LogReader>) -> LogReader;
 
     /// Syncs and releases the log, and returns the errors that dropping it would ignore.
     ///
@@ -277,7 +274,7 @@ pub(crate) trait Flush: Send + Sync {
     fn durable(&self) -> Option<Seq>;
 }
 
-/// Reads the frames that a log had at one point in time, from any thread and independently of its writer.
+/// Reads the frames that a log had when the reader was last refreshed, on any thread and without its writer.
 #[derive(Clone, Debug)]
 pub(crate) enum LogReader {
     Directory(Box<ReadOnlyLog>),
@@ -293,7 +290,36 @@ impl LogReader {
         }
     }
 
-    /// As [`ReadLog::read`], but the iterator does not borrow the reader.
+    /// Takes in what was written since: O(that) of a directory, O(1) in memory.
+    ///
+    /// # Errors
+    /// As [`ReadOnlyLog::refresh`].
+    pub(crate) fn refresh(&mut self) -> Result<(), StorageError> {
+        match self {
+            Self::Directory(log) => log.refresh().map(|_| ()),
+            Self::Memory(log) => {
+                log.refresh();
+                Ok(())
+            }
+        }
+    }
+
+    /// From now on, writes no indexes beside the segments.
+    pub(crate) fn stop_writing(&mut self) {
+        if let Self::Directory(log) = self {
+            log.stop_writing();
+        }
+    }
+
+    /// The cursors beside the log; none of a log in memory.
+    pub(crate) fn cursors(&self) -> Option<Cursors> {
+        match self {
+            Self::Directory(log) => Some(log.cursors()),
+            Self::Memory(_) => None,
+        }
+    }
+
+    /// As [`ReadLog::read`], for longer than this reader is borrowed.
     pub(crate) fn frames(&self, from: Seq) -> Result<Frames<'static>, StorageError> {
         match self {
             Self::Directory(log) => log.frames(from),

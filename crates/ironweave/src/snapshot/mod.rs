@@ -10,6 +10,7 @@
 
 mod diff;
 pub(crate) mod keyframes;
+mod reader;
 pub(crate) mod replica;
 mod store;
 mod with;
@@ -18,8 +19,8 @@ use std::fmt;
 use std::marker::PhantomData;
 use std::sync::Arc;
 
-pub use replica::Snapshots;
-pub use with::Outcome;
+pub use reader::StoreReader;
+pub use with::{AnyOutcome, Outcome};
 
 use crate::base::error::Inconsistency;
 use crate::base::position::Position;

@@ -8,18 +8,19 @@ pub(crate) mod commit;
 #[cfg(test)]
 mod cost;
 mod epochs;
+pub(crate) mod feed;
 pub(crate) mod frame;
 mod locate;
 mod open;
 mod options;
 pub(crate) mod record;
-mod records;
+pub(crate) mod records;
 mod repeat;
 mod shadow;
 mod share;
 pub(crate) mod tags;
 mod transaction;
-mod verify;
+pub(crate) mod verify;
 pub(crate) mod version;
 pub(crate) mod view;
 
@@ -37,7 +38,7 @@ pub use record::{
 };
 pub use records::Records;
 pub use share::SharedStore;
-pub use transaction::{AnyReceipt, Committed, Savepoint, Transaction};
+pub use transaction::{AnyApplied, AnyReceipt, Committed, Savepoint, Transaction};
 pub use verify::{Difference, VerifyError};
 
 use crate::base::cbor::CborWriter;
@@ -90,6 +91,8 @@ pub struct Store<M: Model> {
     pub(crate) base: Option<Arc<Version>>,
     /// State of the layers above: snapshots, history, subscriptions.
     pub(crate) followers: Followers,
+    /// State of the layers above that does not follow commits, which handles on other threads use too.
+    pub(crate) shared: Arc<Followers>,
     model: PhantomData<fn() -> M>,
 }
 
@@ -109,7 +112,7 @@ impl<M: Model> Store<M> {
     /// Any rejection of the event, and failures of the log.
     pub fn try_step<E: Event<Model = M>>(&mut self, event: E) -> Result<Receipt<E>, StepError> {
         let mut transaction = self.begin();
-        let receipt = transaction.apply_here(event)?;
+        let receipt = transaction.receipt(event)?;
         transaction.end()?;
         Ok(receipt)
     }
@@ -132,7 +135,7 @@ impl<M: Model> Store<M> {
     /// As [`Store::try_step`].
     pub fn try_step_any(&mut self, event: &M::Event) -> Result<AnyReceipt, StepError> {
         let mut transaction = self.begin();
-        let receipt = transaction.apply_any(event)?;
+        let receipt = transaction.any_receipt(event)?;
         transaction.end()?;
         Ok(receipt)
     }
@@ -147,7 +150,7 @@ impl<M: Model> Store<M> {
         event: &M::Event,
     ) -> Result<AnyReceipt, StepError> {
         let mut transaction = self.begin_with(meta)?;
-        let receipt = transaction.apply_any(event)?;
+        let receipt = transaction.any_receipt(event)?;
         transaction.end()?;
         Ok(receipt)
     }
@@ -162,7 +165,7 @@ impl<M: Model> Store<M> {
         event: E,
     ) -> Result<Receipt<E>, StepError> {
         let mut transaction = self.begin_with(meta)?;
-        let receipt = transaction.apply(event)?;
+        let receipt = transaction.receipt(event)?;
         transaction.end()?;
         Ok(receipt)
     }
@@ -170,20 +173,22 @@ impl<M: Model> Store<M> {
     /// Makes an event from the present graph and fires it. If that conflicts with another transaction
     /// ([`Meta::expect`]), it tries again, `tries` times at most.
     ///
+    /// The error is the closure's own type, as of [`Store::transaction`].
+    ///
     /// # Errors
-    /// The last conflict, or any other rejection of the event.
-    pub fn retry<E: Event<Model = M>>(
+    /// The error of the closure; the last conflict, or any other rejection of the event.
+    pub fn retry<E: Event<Model = M>, X: From<StepError>>(
         &mut self,
         tries: u32,
-        mut event: impl FnMut(&Self) -> (Meta, E),
-    ) -> Result<Receipt<E>, StepError> {
+        mut event: impl FnMut(&Self) -> Result<(Meta, E), X>,
+    ) -> Result<Receipt<E>, X> {
         let mut left = tries.max(1);
         loop {
-            let (meta, made) = event(self);
+            let (meta, made) = event(self)?;
             left -= 1;
             match self.try_step_with(meta, made) {
                 Err(e) if e.is_retryable() && left > 0 => {}
-                result => return result,
+                result => return result.map_err(X::from),
             }
         }
     }
@@ -364,9 +369,7 @@ impl<M: Model> Store<M> {
     /// # Errors
     /// The first difference, or a failure to read the log.
     pub fn verify(&self) -> Result<u64, VerifyError> {
-        let binding = M::binding();
-        let view = self.view().map_err(|_| VerifyError::Unlogged)?;
-        verify::verify(&view, (&binding.columns, &binding.data))
+        verify::verify_view::<M>(self.view())
     }
 
     /// Where the store stands.
@@ -458,7 +461,7 @@ impl<M: Model> Store<M> {
                 header,
                 payload: payload.written(),
                 position: at.position?,
-                tags: epochs.at(header.seq)?,
+                epochs,
             })
         });
         let graph = &core.graph;

@@ -14,6 +14,7 @@ use crate::store::epochs::Bounds;
 use crate::store::{Backend, Store};
 
 /// How to open a store.
+#[must_use = "options do nothing until a store is opened with them"]
 pub struct Options<M: Model> {
     log: LogOptions,
     durability: Durability,
@@ -52,20 +53,17 @@ impl<M: Model> Default for Options<M> {
 impl<M: Model> Options<M> {
     /// When a committed transaction is durable: before the commit returns (the default), within an interval, or when the
     /// operating system writes it.
-    #[must_use]
     pub fn durability(mut self, durability: Durability) -> Self {
         self.durability = durability;
         self
     }
 
     /// As [`Options::durability`] with [`Durability::Every`].
-    #[must_use]
     pub fn sync_every(self, interval: Duration) -> Self {
         self.durability(Durability::Every(interval))
     }
 
     /// The length at which a segment of the log ends, in bytes: 64 MiB by default.
-    #[must_use]
     pub fn segment_bytes_max(mut self, bytes: u64) -> Self {
         self.log.segment_bytes_max = bytes;
         self
@@ -74,14 +72,12 @@ impl<M: Model> Options<M> {
     /// How many bytes a transaction may have in the log, read or written: 2^30 by default, which is more than a frame can
     /// hold. To replay one takes some five times as much memory beside the graph, and to read what fired in it up to 25
     /// times as much.
-    #[must_use]
     pub fn transaction_bytes_max(mut self, bytes: usize) -> Self {
         self.bounds.transaction_bytes = bytes;
         self
     }
 
     /// How many bytes a schema may have in the log: 16 MiB by default.
-    #[must_use]
     pub fn schema_bytes_max(mut self, bytes: usize) -> Self {
         self.bounds.schema_bytes = bytes;
         self
@@ -90,15 +86,13 @@ impl<M: Model> Options<M> {
     /// How many bytes an open reads at most, beside four times the length of the tail, when it searches behind a torn
     /// frame for whole frames that prove the torn one durable: 1 GiB by default. If the limit does not suffice, the log is
     /// refused as damaged.
-    #[must_use]
     pub fn search_bytes_max(mut self, bytes: u64) -> Self {
         self.log.search_bytes_max = bytes;
         self
     }
 
     /// Refuses a log with a torn tail, instead of cutting the tail and keeping it in a file beside the segment.
-    #[must_use]
-    pub fn strict(mut self) -> Self {
+    fn strict(mut self) -> Self {
         self.log.strict = true;
         self
     }
@@ -110,7 +104,6 @@ impl<M: Model> Options<M> {
     ///
     /// A consumer that is ahead of a restored log is told so without it, too: by the end of the log, and by the checksum
     /// of the frame.
-    #[must_use]
     pub fn new_timeline(mut self) -> Self {
         self.log.new_timeline = true;
         self
@@ -119,7 +112,6 @@ impl<M: Model> Options<M> {
     /// Fires every event twice, with an undo between, and compares; and panics if an invariant reads an entity that its
     /// `via` does not name. For tests: it finds handlers and guards that are not deterministic, and invariants that a
     /// change of a neighbour would not trigger.
-    #[must_use]
     pub fn paranoid(mut self) -> Self {
         self.paranoid = true;
         self
@@ -131,7 +123,6 @@ impl<M: Model> Options<M> {
     /// fired; the depth of what existed before the step, or was created by the event of the program, is 0. A step that
     /// would create an entity deeper than this is rejected as a [`Loop`](crate::StepError::Loop). With 0, no immediate
     /// event may create anything.
-    #[must_use]
     pub fn creation_depth_max(mut self, depth: u32) -> Self {
         self.limits.creation_depth = depth;
         self
@@ -142,7 +133,6 @@ impl<M: Model> Options<M> {
     ///
     /// It ends a step in which each new entity creates several others, which would outgrow all memory long before it
     /// reached [`Options::creation_depth_max`]. Firings on entities that existed before are not counted.
-    #[must_use]
     pub fn created_firings_max(mut self, firings: u32) -> Self {
         self.limits.created_firings = firings;
         self

@@ -26,7 +26,7 @@ use crate::step::event::{Event, Receipt};
 use crate::step::model::Model;
 use crate::store::commit::Acknowledged;
 use crate::store::view::LogView;
-use crate::store::{AnyReceipt, Backend, Committed, Store, Transaction, VerifyError};
+use crate::store::{AnyReceipt, Backend, Committed, Store, Transaction, VerifyError, verify};
 
 /// A handle on a store that threads share; made by [`Store::share`]. A clone is another handle on the same store,
 /// which is closed when the last one is dropped.
@@ -184,29 +184,29 @@ impl<M: Model> SharedStore<M> {
     ///
     /// # Errors
     /// As [`Store::retry`] and [`SharedStore::try_step`].
-    pub fn retry<E: Event<Model = M>>(
+    pub fn retry<E: Event<Model = M>, X: From<StepError>>(
         &self,
         tries: u32,
-        event: impl FnMut(&Store<M>) -> (Meta, E),
-    ) -> Result<Receipt<E>, StepError> {
+        event: impl FnMut(&Store<M>) -> Result<(Meta, E), X>,
+    ) -> Result<Receipt<E>, X> {
         self.retry_between(tries, event, || {})
     }
 
     /// As [`SharedStore::retry`]; a test does something between reading and stepping.
-    fn retry_between<E: Event<Model = M>>(
+    fn retry_between<E: Event<Model = M>, X: From<StepError>>(
         &self,
         tries: u32,
-        mut event: impl FnMut(&Store<M>) -> (Meta, E),
+        mut event: impl FnMut(&Store<M>) -> Result<(Meta, E), X>,
         mut between: impl FnMut(),
-    ) -> Result<Receipt<E>, StepError> {
+    ) -> Result<Receipt<E>, X> {
         let mut left = tries.max(1);
         loop {
-            let (meta, made) = self.exclusive(|store| event(store));
+            let (meta, made) = self.exclusive(|store| event(store))?;
             between();
             left -= 1;
             match self.try_step_with(meta, made) {
                 Err(e) if e.is_retryable() && left > 0 => {}
-                result => return result,
+                result => return result.map_err(X::from),
             }
         }
     }
@@ -319,12 +319,7 @@ impl<M: Model> SharedStore<M> {
     /// # Errors
     /// As [`Store::verify`] and [`SharedStore::read`].
     pub fn verify(&self) -> Result<u64, VerifyError> {
-        let binding = M::binding();
-        let view = self.view().map_err(|e| match e {
-            ReadError::Storage(e) => VerifyError::Storage(e),
-            _ => VerifyError::Unlogged,
-        })?;
-        super::verify::verify(&view, (&binding.columns, &binding.data))
+        verify::verify_view::<M>(self.view())
     }
 
     /// Closes the store if this is its last handle, and reports what dropping it would swallow; see [`Store::close`].
