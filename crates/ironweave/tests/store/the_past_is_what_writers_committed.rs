@@ -30,7 +30,7 @@ fn opened(owner: &str) -> Opened {
     }
 }
 
-/// Opens and sets accounts, also in transactions that are taken back. Returns what was committed.
+/// Opens and sets accounts, also in transactions that are rolled back. Returns what was committed.
 fn write(store: &SharedStore<Model>, writer: usize, seed: u64, steps: usize) -> Vec<(Seq, Sets)> {
     let mut random = Random(seed);
     let mut committed = Vec::new();
@@ -46,7 +46,7 @@ fn write(store: &SharedStore<Model>, writer: usize, seed: u64, steps: usize) -> 
         let sets: Vec<(usize, u64)> = (0..=random.below(3))
             .map(|_| (random.below(own.len()), random.below(600) as u64))
             .collect();
-        let taken_back = random.chance(20);
+        let rolled_back = random.chance(20);
         let panics = random.chance(5);
         let done = catch_unwind(AssertUnwindSafe(|| {
             store.transaction(|t| {
@@ -55,7 +55,7 @@ fn write(store: &SharedStore<Model>, writer: usize, seed: u64, steps: usize) -> 
                     t.apply(Set { account, balance })?;
                 }
                 // The same owner twice rejects, and this balance panics.
-                if taken_back {
+                if rolled_back {
                     t.apply(opened(&own[0].0))?;
                 }
                 if panics {
@@ -70,11 +70,11 @@ fn write(store: &SharedStore<Model>, writer: usize, seed: u64, steps: usize) -> 
         }));
         match done {
             Ok(Ok(((), done))) => {
-                assert!(!taken_back && !panics);
+                assert!(!rolled_back && !panics);
                 let sets = sets.iter().map(|&(i, balance)| (own[i].0.clone(), balance));
                 committed.push((done.seq().expect("it is logged"), sets.collect()));
             }
-            Ok(Err(_)) => assert!(taken_back),
+            Ok(Err(_)) => assert!(rolled_back),
             Err(_) => assert!(panics),
         }
     }
@@ -105,7 +105,7 @@ fn read(store: &SharedStore<Model>, seed: u64, ended: &AtomicBool) -> Vec<(Seq, 
             _ => reader.snapshot(),
         };
         let at = snapshot.seq().expect("a frame");
-        // Nobody is shown what a power failure could take back.
+        // No reader is shown what a power failure could take back.
         assert!(store.durable() >= Some(at), "{at} is not durable");
         seen.push((at, balances(&snapshot)));
         // Records follow one another, up to the end of the log at the time of the call.
