@@ -14,9 +14,9 @@ use crate::base::position::Seq;
 pub(crate) const FORMAT_VERSION: u16 = 2;
 
 /// The category of a [`StorageError`], which determines its predicates.
-    /// An operation of the operating system failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum StorageFailure {
+    /// An operation of the operating system failed.
     Io,
     /// The directory has no store.
     NotFound,
@@ -78,7 +78,6 @@ impl StorageError {
         self
     }
 
-    /// Returns the error with its subject in front of its message.
     /// Returns the error with the location of its frame, which is also put in front of its message.
     pub(crate) fn in_file(mut self, segment: PathBuf, offset: u64) -> Self {
         self.0.message = format!(

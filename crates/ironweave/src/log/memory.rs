@@ -38,9 +38,9 @@ pub(crate) struct MemoryLog {
 /// All frames of a log.
 #[derive(Clone, Debug)]
 struct Chunks {
-    /// The chunks that take no more frames.
+    /// The chunks to which no frames are added.
     full: Arc<Vec<Arc<Chunk>>>,
-    /// The chunk that is being filled.
+    /// The chunk to which frames are appended.
     open: Chunk,
 }
 
@@ -211,21 +211,21 @@ fn lock(chunks: &Mutex<Chunks>) -> MutexGuard<'_, Chunks> {
 }
 
 impl MemoryLog {
-    /// An empty log.
+    /// Returns an empty log.
     pub(crate) fn new() -> Self {
-        Self::beginning(Seq::ZERO, None)
+        Self::starting_at(Seq::ZERO, None)
     }
 
-    /// An empty log, of a store of its own, that continues after a frame of another log where the graph has a
-    /// fingerprint.
+    /// Returns an empty log of a new store that continues after a frame of another log. `fingerprint` is that of the graph
+    /// after that frame.
     pub(crate) fn after(seq: Option<Seq>, fingerprint: u128) -> Self {
-        Self::beginning(
+        Self::starting_at(
             seq.map_or(Seq::ZERO, |seq| seq + 1),
             seq.map(|_| fingerprint),
         )
     }
 
-    fn beginning(first: Seq, before: Option<u128>) -> Self {
+    fn starting_at(first: Seq, before: Option<u128>) -> Self {
         Self {
             origin: Origin {
                 store: random_id(),

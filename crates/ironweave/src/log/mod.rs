@@ -244,8 +244,8 @@ pub(crate) trait Log: ReadLog {
     /// Returns a handle with which other threads sync, or `None` if every appended frame counts as durable.
     fn flusher(&self) -> Option<Arc<dyn Flush>>;
 
-    /// A reader of the frames that are written now, for other threads. `reader` is one that this log made earlier and
-    /// that is brought up to date: O(what was written since).
+    /// Returns a reader of the current frames for other threads. A `reader` that this log returned earlier is brought up to
+    /// date instead, in O(frames written since).
     fn reader(&self, reader: Option<LogReader>) -> LogReader;
 
     /// Syncs and releases the log, and returns the errors that dropping it would ignore.
@@ -274,7 +274,7 @@ pub(crate) trait Flush: Send + Sync {
     fn durable(&self) -> Option<Seq>;
 }
 
-/// Reads the frames that a log had when the reader was last refreshed, on any thread and without its writer.
+/// Reads the frames that a log had when the reader was last refreshed, from any thread and independently of its writer.
 #[derive(Clone, Debug)]
 pub(crate) enum LogReader {
     Directory(Box<ReadOnlyLog>),
@@ -319,7 +319,7 @@ impl LogReader {
         }
     }
 
-    /// As [`ReadLog::read`], for longer than this reader is borrowed.
+    /// As [`ReadLog::read`], but the iterator does not borrow the reader.
     pub(crate) fn frames(&self, from: Seq) -> Result<Frames<'static>, StorageError> {
         match self {
             Self::Directory(log) => log.frames(from),

@@ -263,7 +263,7 @@ impl ReadOnlyLog {
         self.writes_indexes = false;
     }
 
-    /// The cursors of the store.
+    /// Returns the cursors of the store.
     pub(crate) fn cursors(&self) -> Cursors {
         Cursors::new(&self.chain.dir, self.chain.store, self.disk.clone())
     }
