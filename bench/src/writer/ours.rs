@@ -1,6 +1,6 @@
 //! ironweave: a store with its log in memory, and [`ironweave::Store::reader`] for the other thread.
 
-use ironweave::Snapshots;
+use ironweave::StoreReader;
 
 use super::{READS, Read, Reader, Writer};
 use crate::contenders::ironweave::{self as contender, model};
@@ -11,7 +11,7 @@ pub struct Ours(contender::Ours);
 
 /// What gives the newest snapshot, and handles by number.
 pub struct Newest {
-    snapshots: Snapshots<model::Model>,
+    snapshots: StoreReader<model::Model>,
     tasks: Vec<model::Task>,
 }
 
@@ -43,7 +43,7 @@ impl Writer for Ours {
 
 impl Reader for Newest {
     fn look(&mut self, tasks: &[u32]) -> [Read; READS] {
-        let now = self.snapshots.newest();
+        let now = self.snapshots.snapshot();
         std::array::from_fn(|i| contender::read(&now, self.tasks[tasks[i] as usize]))
     }
 }

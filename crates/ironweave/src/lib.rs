@@ -49,7 +49,7 @@
 //! | an actor, a time, an idempotency key, optimistic concurrency | [`Meta`], with [`Store::begin_with`] |
 //! | to try events without committing them | [`Store::what_if`]; on an immutable value that threads can share, [`Snapshot::with`] |
 //! | to read | any [`Db`]: a store, a transaction, a snapshot |
-//! | many threads | [`SharedStore`] to write, [`Snapshot`] to read without blocking the writer |
+//! | many threads | [`SharedStore`] to write, [`StoreReader`] to read and follow what one thread writes |
 //! | the past | [`Store::as_of`] for the graph as it was, [`Store::history`] for one entity, [`Store::since`] for transactions |
 //! | to follow transactions | [`Store::subscribe`], and [`Store::subscribe_as`] to resume after a restart |
 //! | tables for SQL | `Store::project_sqlite`, with the feature `sqlite` |
@@ -115,7 +115,7 @@ pub use log::TornTail;
 #[cfg(feature = "sqlite")]
 pub use project::sqlite::{ProjectionError, SqliteOptions, SqliteProjection};
 pub use project::{Fold, FoldError, Projection};
-pub use snapshot::{Outcome, Snapshot, Snapshots};
+pub use snapshot::{Outcome, Snapshot, StoreReader};
 pub use step::any_event::AnyEvent;
 pub use step::event::{Apply, Bound, Event, Handles, Named, Receipt};
 pub use step::guarded::Guarded;

@@ -197,6 +197,10 @@ impl<'a> Archive<'a> {
                     let Frame {
                         header, payload, ..
                     } = frame?;
+                    // A reader in memory may have been read further than its view.
+                    if header.seq >= until {
+                        break;
+                    }
                     // In memory, its sequence finds a frame.
                     file(header.seq.get(), (header.seq, header.kind), &payload)?;
                     mark.seq = header.seq + 1;

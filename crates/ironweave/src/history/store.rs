@@ -1,4 +1,4 @@
-//! The past of a store: what this layer adds to [`Store`] and [`SharedStore`].
+//! The past of a store: what this layer adds to [`Store`], [`SharedStore`] and [`StoreReader`].
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -9,17 +9,18 @@ use crate::graph::key::{KeyQuery, parts};
 use crate::history::archive::{Archive, Index};
 use crate::history::as_of::Past as Question;
 use crate::history::{AsOf, HistoryEntry, entries};
-use crate::snapshot::Snapshot;
-use crate::snapshot::replica::Slot;
+use crate::snapshot::keyframes::Keyframes;
+use crate::snapshot::replica::{Replica, Slot};
+use crate::snapshot::{Snapshot, StoreReader};
 use crate::step::model::Model;
 use crate::store::commit::{Commit, Follower};
 use crate::store::view::LogView;
 use crate::store::{SharedStore, Store};
 
-/// The index of a store's archive, which other threads read too.
+/// The index of a store's archive, which all views of the store share.
 #[derive(Default)]
 struct History {
-    index: Arc<Mutex<Index>>,
+    index: Mutex<Index>,
 }
 
 /// It looks at the log when it is asked.
@@ -48,7 +49,11 @@ impl<M: Model> Store<M> {
         &self,
         entity: T,
     ) -> Result<Vec<HistoryEntry<M>>, ReadError> {
-        ask(self, |archive| archive.history(&[(T::INDEX, entity.id())])).map(entries)
+        ask(
+            || self.view(),
+            |archive| archive.history(&[(T::INDEX, entity.id())]),
+        )
+        .map(entries)
     }
 
     /// All that ever happened to the links between two entities, over whatever edges; as [`history`](Store::history), in
@@ -61,9 +66,10 @@ impl<M: Model> Store<M> {
         a: A,
         b: B,
     ) -> Result<Vec<HistoryEntry<M>>, ReadError> {
-        ask(self, |archive| {
-            archive.history(&[(A::INDEX, a.id()), (B::INDEX, b.id())])
-        })
+        ask(
+            || self.view(),
+            |archive| archive.history(&[(A::INDEX, a.id()), (B::INDEX, b.id())]),
+        )
         .map(entries)
     }
 
@@ -78,7 +84,7 @@ impl<M: Model> Store<M> {
         key: &(impl KeyQuery<T::Key> + ?Sized),
     ) -> Result<Vec<(T, Vec<HistoryEntry<M>>)>, ReadError> {
         let key = key.bytes();
-        ask(self, |archive| history_of_key(archive, &key))
+        ask(|| self.view(), |archive| history_of_key(archive, &key))
     }
 
     /// The graph as it was after a frame of the log, or at a time that is not yet to come. It is a snapshot
@@ -137,15 +143,9 @@ impl<M: Model> Store<M> {
     /// than the last transaction; `is_other_history` as of [`Store::locate`]; `is_before_beginning` where the store began
     /// at a snapshot and that is before it.
     pub fn as_of(&self, when: impl Into<AsOf>) -> Result<Snapshot<M>, ReadError> {
-        let binding = M::binding();
         let slot: &Slot = self.followers.get();
-        let past = Question {
-            view: &self.view()?,
-            keyframes: slot.keyframes(),
-            replica: slot.get().map(|replica| &**replica),
-            types: (&binding.columns, &binding.data),
-        };
-        past.as_of(when.into()).map(Snapshot::of)
+        let replica = slot.get().map(|replica| &**replica);
+        as_of(&self.view()?, slot.keyframes(), replica, when.into())
     }
 }
 
@@ -158,7 +158,11 @@ impl<M: Model> SharedStore<M> {
         &self,
         entity: T,
     ) -> Result<Vec<HistoryEntry<M>>, ReadError> {
-        ask_shared(self, |archive| archive.history(&[(T::INDEX, entity.id())])).map(entries)
+        ask(
+            || self.view(),
+            |archive| archive.history(&[(T::INDEX, entity.id())]),
+        )
+        .map(entries)
     }
 
     /// As [`Store::history_between`], without blocking writers.
@@ -170,9 +174,10 @@ impl<M: Model> SharedStore<M> {
         a: A,
         b: B,
     ) -> Result<Vec<HistoryEntry<M>>, ReadError> {
-        ask_shared(self, |archive| {
-            archive.history(&[(A::INDEX, a.id()), (B::INDEX, b.id())])
-        })
+        ask(
+            || self.view(),
+            |archive| archive.history(&[(A::INDEX, a.id()), (B::INDEX, b.id())]),
+        )
         .map(entries)
     }
 
@@ -186,7 +191,7 @@ impl<M: Model> SharedStore<M> {
         key: &(impl KeyQuery<T::Key> + ?Sized),
     ) -> Result<Vec<(T, Vec<HistoryEntry<M>>)>, ReadError> {
         let key = key.bytes();
-        ask_shared(self, |archive| history_of_key(archive, &key))
+        ask(|| self.view(), |archive| history_of_key(archive, &key))
     }
 
     /// As [`Store::as_of`], without blocking writers.
@@ -198,15 +203,84 @@ impl<M: Model> SharedStore<M> {
             let slot: &Slot = store.followers.get();
             (Arc::clone(slot.keyframes()), slot.get().map(Arc::clone))
         });
-        let binding = M::binding();
-        let question = Question {
-            view: &self.view()?,
-            keyframes: &keyframes,
-            replica: replica.as_deref(),
-            types: (&binding.columns, &binding.data),
-        };
-        question.as_of(when.into()).map(Snapshot::of)
+        as_of(&self.view()?, &keyframes, replica.as_deref(), when.into())
     }
+}
+
+impl<M: Model> StoreReader<M> {
+    /// As [`Store::history`], without the store.
+    ///
+    /// # Errors
+    /// As [`Store::history`].
+    pub fn history<T: Entity<Model = M>>(
+        &self,
+        entity: T,
+    ) -> Result<Vec<HistoryEntry<M>>, ReadError> {
+        ask(
+            || self.view(),
+            |archive| archive.history(&[(T::INDEX, entity.id())]),
+        )
+        .map(entries)
+    }
+
+    /// As [`Store::history_between`], without the store.
+    ///
+    /// # Errors
+    /// As [`Store::history`].
+    pub fn history_between<A: Entity<Model = M>, B: Entity<Model = M>>(
+        &self,
+        a: A,
+        b: B,
+    ) -> Result<Vec<HistoryEntry<M>>, ReadError> {
+        ask(
+            || self.view(),
+            |archive| archive.history(&[(A::INDEX, a.id()), (B::INDEX, b.id())]),
+        )
+        .map(entries)
+    }
+
+    /// As [`Store::history_of_key`], without the store.
+    ///
+    /// # Errors
+    /// As [`Store::history`].
+    #[allow(clippy::type_complexity)] // a list of pairs, which a name of its own would hide
+    pub fn history_of_key<T: Keyed<Model = M>>(
+        &self,
+        key: &(impl KeyQuery<T::Key> + ?Sized),
+    ) -> Result<Vec<(T, Vec<HistoryEntry<M>>)>, ReadError> {
+        let key = key.bytes();
+        ask(|| self.view(), |archive| history_of_key(archive, &key))
+    }
+
+    /// As [`Store::as_of`], without the store. It shares the keyframes of the store.
+    ///
+    /// # Errors
+    /// As [`Store::as_of`].
+    pub fn as_of(&self, when: impl Into<AsOf>) -> Result<Snapshot<M>, ReadError> {
+        let replica = self.replica();
+        as_of(
+            &self.view()?,
+            replica.keyframes(),
+            Some(replica),
+            when.into(),
+        )
+    }
+}
+
+fn as_of<M: Model>(
+    view: &LogView<'_>,
+    keyframes: &Keyframes,
+    replica: Option<&Replica>,
+    when: AsOf,
+) -> Result<Snapshot<M>, ReadError> {
+    let binding = M::binding();
+    let question = Question {
+        view,
+        keyframes,
+        replica,
+        types: (&binding.columns, &binding.data),
+    };
+    question.as_of(when).map(Snapshot::of)
 }
 
 #[allow(clippy::type_complexity)]
@@ -224,31 +298,13 @@ fn history_of_key<T: Keyed<Model = M>, M: Model>(
 }
 
 /// Asks the archive of a store.
-fn ask<M: Model, R>(
-    store: &Store<M>,
+fn ask<'a, R>(
+    view: impl Fn() -> Result<LogView<'a>, ReadError>,
     question: impl Fn(&mut Archive<'_>) -> Result<R, StorageError>,
 ) -> Result<R, ReadError> {
-    let history: &History = store.followers.get();
-    let view = store.view()?;
-    match ask_view(&view, &history.index, &question)? {
-        Some(answer) => Ok(answer),
-        // The store is borrowed, so that no index can be of a later view.
-        None => unreachable!("the index of a store is ahead of it"),
-    }
-}
-
-/// Asks the archive of a shared store, without holding that.
-fn ask_shared<M: Model, R>(
-    store: &SharedStore<M>,
-    question: impl Fn(&mut Archive<'_>) -> Result<R, StorageError>,
-) -> Result<R, ReadError> {
-    let index = store.exclusive(|store| {
-        let history: &History = store.followers.get();
-        Arc::clone(&history.index)
-    });
     loop {
         // Another thread with a later view may have brought the index further than this view.
-        if let Some(answer) = ask_view(&store.view()?, &index, &question)? {
+        if let Some(answer) = ask_view(&view()?, &question)? {
             return Ok(answer);
         }
     }
@@ -257,11 +313,11 @@ fn ask_shared<M: Model, R>(
 /// Asks an archive, once its index is up to date; `None` if the index is ahead of the view.
 fn ask_view<R>(
     view: &LogView<'_>,
-    index: &Mutex<Index>,
     question: impl Fn(&mut Archive<'_>) -> Result<R, StorageError>,
 ) -> Result<Option<R>, StorageError> {
+    let history: &History = view.shared.get();
     // The index is changed one frame at a time and records how far it is, so that a panic leaves it usable.
-    let mut index = index.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut index = history.index.lock().unwrap_or_else(PoisonError::into_inner);
     if index.next() > view.next() {
         return Ok(None);
     }

@@ -354,7 +354,7 @@ impl Log for FileLog {
         Some(Arc::clone(&self.sync_state) as Arc<dyn Flush>)
     }
 
-    fn reader(&mut self, reader: Option<LogReader>) -> LogReader {
+    fn reader(&self, reader: Option<LogReader>) -> LogReader {
         if let Some(LogReader::Directory(mut log)) = reader
             && log.catch_up(&self.chain)
         {
@@ -362,10 +362,6 @@ impl Log for FileLog {
         }
         let log = ReadOnlyLog::of(self.chain.clone(), self.disk.clone());
         LogReader::Directory(Box::new(log))
-    }
-
-    fn follower(&self) -> Option<ReadOnlyLog> {
-        Some(ReadOnlyLog::of(self.chain.clone(), self.disk.clone()))
     }
 
     fn close(self: Box<Self>) -> Result<(), StorageError> {

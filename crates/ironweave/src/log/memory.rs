@@ -1,9 +1,10 @@
 //! A log in memory, for tests, for speculation and for stores without a disk.
 //!
-//! Frames are stored in chunks. Full chunks are immutable and shared with readers on other threads, so neither an append nor a
-//! reader takes a lock.
+//! Frames lie in chunks. A log that nobody reads from another thread takes no lock. The first [`LogReader`] moves the
+//! chunks behind a lock, which an append holds to write its frame, and a reader to copy the list of chunks and a bounded
+//! part of the last one. A chunk that takes no more frames is shared and read without the lock.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
@@ -11,7 +12,7 @@ use super::files::random_id;
 use super::frame::PAYLOAD_BYTES_MAX;
 use super::{
     AppendError, Flush, Frame, FrameHeader, FrameKind, Frames, Head, Log, LogReader, ReadLog,
-    ReadOnlyLog, Segments, Seq, StorageError, StorageFailure, TornTail,
+    Segments, Seq, StorageError, StorageFailure, TornTail,
 };
 use crate::base::position::Position;
 
@@ -28,8 +29,17 @@ const COPY_FRAMES: usize = 1 << 9;
 #[derive(Debug)]
 pub(crate) struct MemoryLog {
     origin: Origin,
+    /// The frames, until a reader wants them.
+    own: Chunks,
+    /// The frames, from the first reader on.
+    shared: OnceLock<Arc<Mutex<Chunks>>>,
+}
+
+/// All frames of a log.
+#[derive(Clone, Debug)]
+struct Chunks {
     /// The chunks to which no frames are added.
-    full: Vec<Arc<Chunk>>,
+    full: Arc<Vec<Arc<Chunk>>>,
     /// The chunk to which frames are appended.
     open: Chunk,
 }
@@ -79,11 +89,11 @@ impl Chunk {
 
     /// Returns the sequence number after the last frame.
     fn next(&self) -> Seq {
-        self.first + self.frames.len() as u64
+        self.first + self.frames.len() as Seq
     }
 
     fn entry(&self, seq: Seq) -> Option<&Entry> {
-        let at = seq.frames_since(self.first)?;
+        let at = seq.checked_sub(self.first)?;
         self.frames.get(usize::try_from(at).ok()?)
     }
 
@@ -117,7 +127,7 @@ impl Origin {
     /// need not cover the payload, and is computed on demand.
     fn position(&self, seq: Seq, fingerprint: u128) -> Position {
         let mut bytes = [0; 24];
-        bytes[..8].copy_from_slice(&seq.get().to_le_bytes());
+        bytes[..8].copy_from_slice(&seq.to_le_bytes());
         bytes[8..].copy_from_slice(&fingerprint.to_le_bytes());
         Position {
             store: self.store,
@@ -137,42 +147,20 @@ impl Origin {
     }
 }
 
-/// Returns the last chunk that begins at or before a frame.
-fn chunk_of(chunks: &[Arc<Chunk>], seq: Seq) -> Option<&Arc<Chunk>> {
-    let after = chunks.partition_point(|chunk| chunk.first <= seq);
-    after.checked_sub(1).map(|i| &chunks[i])
+/// The entry of a frame in the chunks of a log.
+fn entry_in<'c>(full: &'c [Arc<Chunk>], open: &'c Chunk, seq: Seq) -> Option<&'c Entry> {
+    open.entry(seq).or_else(|| chunk_of(full, seq)?.entry(seq))
 }
 
-impl MemoryLog {
-    /// Returns an empty log.
-    pub(crate) fn new() -> Self {
-        Self::starting_at(Seq::ZERO, None)
-    }
+/// The chunk of `full` in which a frame would lie.
+fn chunk_of(full: &[Arc<Chunk>], seq: Seq) -> Option<&Arc<Chunk>> {
+    let after = full.partition_point(|chunk| chunk.first <= seq);
+    full.get(after.checked_sub(1)?)
+}
 
-    /// Returns an empty log of a new store that continues after a frame of another log. `fingerprint` is that of the graph
-    /// after that frame.
-    pub(crate) fn after(seq: Option<Seq>, fingerprint: u128) -> Self {
-        Self::starting_at(
-            seq.map_or(Seq::ZERO, |seq| seq + 1),
-            seq.map(|_| fingerprint),
-        )
-    }
-
-    fn starting_at(first: Seq, before: Option<u128>) -> Self {
-        Self {
-            origin: Origin {
-                store: random_id(),
-                before,
-                first,
-            },
-            full: Vec::new(),
-            open: Chunk::new(first, 0),
-        }
-    }
-
+impl Chunks {
     fn entry(&self, seq: Seq) -> Option<&Entry> {
-        let full = || chunk_of(&self.full, seq)?.entry(seq);
-        self.open.entry(seq).or_else(full)
+        entry_in(&self.full, &self.open, seq)
     }
 
     /// Ends the open chunk and begins one with space for a payload.
@@ -183,46 +171,12 @@ impl MemoryLog {
         if !full.frames.is_empty() {
             full.frames.shrink_to_fit();
             full.bytes.shrink_to_fit();
-            self.full.push(Arc::new(full));
+            // A list that a reader has is copied: one pointer for each chunk.
+            Arc::make_mut(&mut self.full).push(Arc::new(full));
         }
     }
-}
 
-impl ReadLog for MemoryLog {
-    fn head(&self) -> Option<Head> {
-        let last = self.open.next().checked_sub(1)?;
-        Some(Head::of(&self.entry(last)?.header(last)))
-    }
-
-    fn durable(&self) -> Option<Seq> {
-        self.open.next().checked_sub(1)
-    }
-
-    fn read(&self, from: Seq) -> Result<Frames<'_>, StorageError> {
-        let from = from.max(self.origin.first);
-        let begin = self.full.partition_point(|chunk| chunk.next() <= from);
-        let chunks = (self.full[begin..].iter().map(|chunk| &**chunk)).chain([&self.open]);
-        let frames = chunks.flat_map(move |chunk| {
-            let seqs = chunk.first.max(from).until(chunk.next());
-            seqs.filter_map(|seq| chunk.frame(seq, &self.origin))
-        });
-        Ok(Frames::new(frames.map(Ok)))
-    }
-
-    fn store(&self) -> u64 {
-        self.origin.store
-    }
-
-    fn position_of(&self, seq: Seq) -> Result<Option<Position>, StorageError> {
-        Ok(self.origin.position_of(seq, self.entry(seq)))
-    }
-
-    fn segments(&self) -> Option<Segments<'_>> {
-        None
-    }
-}
-
-impl Log for MemoryLog {
+    #[inline]
     fn append(&mut self, header: FrameHeader, payload: &[u8]) -> Result<(), AppendError> {
         let expected = self.open.next();
         if header.seq != expected {
@@ -249,6 +203,113 @@ impl Log for MemoryLog {
         open.bytes.extend_from_slice(payload);
         Ok(())
     }
+}
+
+// No user code runs under this lock. If memory runs out under it, the process ends.
+fn lock(chunks: &Mutex<Chunks>) -> MutexGuard<'_, Chunks> {
+    chunks.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl MemoryLog {
+    /// Returns an empty log.
+    pub(crate) fn new() -> Self {
+        Self::starting_at(0, None)
+    }
+
+    /// Returns an empty log of a new store that continues after a frame of another log. `fingerprint` is that of the graph
+    /// after that frame.
+    pub(crate) fn after(seq: Option<Seq>, fingerprint: u128) -> Self {
+        Self::starting_at(seq.map_or(0, |seq| seq + 1), seq.map(|_| fingerprint))
+    }
+
+    fn starting_at(first: Seq, before: Option<u128>) -> Self {
+        Self {
+            origin: Origin {
+                store: random_id(),
+                before,
+                first,
+            },
+            own: Chunks {
+                full: Arc::default(),
+                open: Chunk::new(first, 0),
+            },
+            shared: OnceLock::new(),
+        }
+    }
+
+    /// Looks at the frames.
+    fn see<R>(&self, look: impl FnOnce(&Chunks) -> R) -> R {
+        match self.shared.get() {
+            Some(shared) => look(&lock(shared)),
+            None => look(&self.own),
+        }
+    }
+
+    /// The frames as they are now, for any thread.
+    fn memory_reader(&self) -> MemoryReader {
+        let shared = (self.shared).get_or_init(|| Arc::new(Mutex::new(self.own.clone())));
+        MemoryReader::of(self.origin, shared)
+    }
+
+    #[inline(never)]
+    fn append_shared(&mut self, header: FrameHeader, payload: &[u8]) -> Result<(), AppendError> {
+        // Nobody looks there any more.
+        self.own.open.bytes = Vec::new();
+        self.own.open.frames = Vec::new();
+        match self.shared.get() {
+            Some(shared) => lock(shared).append(header, payload),
+            None => self.own.append(header, payload),
+        }
+    }
+}
+
+impl ReadLog for MemoryLog {
+    fn head(&self) -> Option<Head> {
+        self.see(|chunks| {
+            let last = chunks.open.next().checked_sub(1)?;
+            Some(Head::of(&chunks.entry(last)?.header(last)))
+        })
+    }
+
+    fn durable(&self) -> Option<Seq> {
+        self.see(|chunks| chunks.open.next().checked_sub(1))
+    }
+
+    fn read(&self, from: Seq) -> Result<Frames<'_>, StorageError> {
+        if self.shared.get().is_some() {
+            return Ok(self.memory_reader().frames(from));
+        }
+        let Chunks { full, open } = &self.own;
+        let from = from.max(self.origin.first);
+        let begin = full.partition_point(|chunk| chunk.next() <= from);
+        let chunks = (full.iter().skip(begin).map(|chunk| &**chunk)).chain([open]);
+        let frames = chunks.flat_map(move |chunk| {
+            let seqs = chunk.first.max(from)..chunk.next();
+            seqs.filter_map(|seq| chunk.frame(seq, &self.origin))
+        });
+        Ok(Frames::new(frames.map(Ok)))
+    }
+
+    fn store(&self) -> u64 {
+        self.origin.store
+    }
+
+    fn position_of(&self, seq: Seq) -> Result<Option<Position>, StorageError> {
+        Ok(self.see(|chunks| self.origin.position_of(seq, chunks.entry(seq))))
+    }
+
+    fn segments(&self) -> Option<Segments<'_>> {
+        None
+    }
+}
+
+impl Log for MemoryLog {
+    fn append(&mut self, header: FrameHeader, payload: &[u8]) -> Result<(), AppendError> {
+        if self.shared.get_mut().is_some() {
+            return self.append_shared(header, payload);
+        }
+        self.own.append(header, payload)
+    }
 
     fn sync(&mut self) -> Result<(), StorageError> {
         Ok(())
@@ -262,30 +323,8 @@ impl Log for MemoryLog {
         None
     }
 
-    fn reader(&mut self, reader: Option<LogReader>) -> LogReader {
-        if self.open.bytes.len() > COPY_BYTES || self.open.frames.len() > COPY_FRAMES {
-            self.begin_chunk(0);
-        }
-        let mut full = match reader {
-            Some(LogReader::Memory(reader)) if reader.origin.store == self.origin.store => {
-                reader.full
-            }
-            _ => Arc::default(),
-        };
-        let new = &self.full[full.len().min(self.full.len())..];
-        if !new.is_empty() {
-            // If another reader shares the list, it is copied, which costs one pointer for each chunk.
-            Arc::make_mut(&mut full).extend_from_slice(new);
-        }
-        LogReader::Memory(MemoryReader {
-            origin: self.origin,
-            full,
-            open: Arc::new(self.open.shrunk()),
-        })
-    }
-
-    fn follower(&self) -> Option<ReadOnlyLog> {
-        None
+    fn reader(&self, _: Option<LogReader>) -> LogReader {
+        LogReader::Memory(self.memory_reader())
     }
 
     fn close(self: Box<Self>) -> Result<(), StorageError> {
@@ -293,30 +332,40 @@ impl Log for MemoryLog {
     }
 }
 
-impl Chunk {
-    /// Returns a copy without spare capacity.
-    fn shrunk(&self) -> Self {
-        Self {
-            first: self.first,
-            frames: self.frames.as_slice().to_vec(),
-            bytes: self.bytes.as_slice().to_vec(),
-        }
-    }
-}
-
-/// Reads the frames that a log in memory had at one point in time, from any thread.
+/// The frames that a log in memory had when the reader was last refreshed, on any thread.
 #[derive(Clone, Debug)]
 pub(crate) struct MemoryReader {
     origin: Origin,
+    shared: Arc<Mutex<Chunks>>,
     full: Arc<Vec<Arc<Chunk>>>,
     /// A copy of the open chunk.
     open: Arc<Chunk>,
 }
 
 impl MemoryReader {
+    fn of(origin: Origin, shared: &Arc<Mutex<Chunks>>) -> Self {
+        let (full, open) = {
+            let mut chunks = lock(shared);
+            if chunks.open.bytes.len() > COPY_BYTES || chunks.open.frames.len() > COPY_FRAMES {
+                chunks.begin_chunk(0);
+            }
+            (Arc::clone(&chunks.full), chunks.open.clone())
+        };
+        Self {
+            origin,
+            shared: Arc::clone(shared),
+            full,
+            open: Arc::new(open),
+        }
+    }
+
+    /// Takes in what was appended since. The writer waits for O(1).
+    pub(super) fn refresh(&mut self) {
+        *self = Self::of(self.origin, &self.shared);
+    }
+
     fn entry(&self, seq: Seq) -> Option<&Entry> {
-        let full = || chunk_of(&self.full, seq)?.entry(seq);
-        self.open.entry(seq).or_else(full)
+        entry_in(&self.full, &self.open, seq)
     }
 
     /// As [`ReadLog::read`], but the iterator does not borrow the reader.

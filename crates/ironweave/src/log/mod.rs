@@ -77,11 +77,10 @@ mod tests;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use crate::base::position::Position;
-
-use crate::base::position::Seq;
+use crate::base::position::{Position, Seq};
 use crate::base::storage_error::{AppendError, StorageError, StorageFailure};
 pub(crate) use chain::ReadPoint;
+use cursor::Cursors;
 pub(crate) use files::{FileLog, LogOptions};
 pub(crate) use memory::{MemoryLog, MemoryReader};
 pub(crate) use read::{Frames, ReadOnlyLog};
@@ -246,10 +245,7 @@ pub(crate) trait Log: ReadLog {
 
     /// Returns a reader of the current frames for other threads. A `reader` that this log returned earlier is brought up to
     /// date instead, in O(frames written since).
-    fn reader(&mut self, reader: Option<LogReader>) -> LogReader;
-
-    /// Returns a reader of the directory for other threads, or `None` for a log in memory.
-    fn follower(&self) -> Option<ReadOnlyLog>;
+    fn reader(&self, reader: Option<LogReader>) -> LogReader;
 
     /// Syncs and releases the log, and returns the errors that dropping it would ignore.
     ///
@@ -277,7 +273,7 @@ pub(crate) trait Flush: Send + Sync {
     fn durable(&self) -> Option<Seq>;
 }
 
-/// Reads the frames that a log had at one point in time, from any thread and independently of its writer.
+/// Reads the frames that a log had when the reader was last refreshed, from any thread and independently of its writer.
 #[derive(Clone, Debug)]
 pub(crate) enum LogReader {
     Directory(Box<ReadOnlyLog>),
@@ -290,6 +286,35 @@ impl LogReader {
         match self {
             Self::Directory(log) => &**log,
             Self::Memory(log) => log,
+        }
+    }
+
+    /// Takes in what was written since: O(that) of a directory, O(1) in memory.
+    ///
+    /// # Errors
+    /// As [`ReadOnlyLog::refresh`].
+    pub(crate) fn refresh(&mut self) -> Result<(), StorageError> {
+        match self {
+            Self::Directory(log) => log.refresh().map(|_| ()),
+            Self::Memory(log) => {
+                log.refresh();
+                Ok(())
+            }
+        }
+    }
+
+    /// From now on, writes no indexes beside the segments.
+    pub(crate) fn stop_writing(&mut self) {
+        if let Self::Directory(log) = self {
+            log.stop_writing();
+        }
+    }
+
+    /// The cursors beside the log; none of a log in memory.
+    pub(crate) fn cursors(&self) -> Option<Cursors> {
+        match self {
+            Self::Directory(log) => Some(log.cursors()),
+            Self::Memory(_) => None,
         }
     }
 

@@ -258,6 +258,11 @@ impl ReadOnlyLog {
         self.chain.catch_up(chain)
     }
 
+    /// From now on, writes no indexes beside the segments.
+    pub(super) fn stop_writing(&mut self) {
+        self.writes_indexes = false;
+    }
+
     /// Returns the cursors of the store.
     pub(crate) fn cursors(&self) -> Cursors {
         Cursors::new(&self.chain.dir, self.chain.store, self.disk.clone())

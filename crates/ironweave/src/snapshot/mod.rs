@@ -10,6 +10,7 @@
 
 mod diff;
 pub(crate) mod keyframes;
+mod reader;
 pub(crate) mod replica;
 mod store;
 mod with;
@@ -18,7 +19,7 @@ use std::fmt;
 use std::marker::PhantomData;
 use std::sync::Arc;
 
-pub use replica::Snapshots;
+pub use reader::StoreReader;
 pub use with::Outcome;
 
 use crate::base::error::Inconsistency;

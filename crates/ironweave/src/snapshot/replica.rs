@@ -7,12 +7,10 @@
 //!    waits for it, and readers wait only for each other.
 //! 4. Other threads see only what is acknowledged ([`Acknowledged`]).
 //! 5. A commit that finds the queue too long replaces it with a copy of the graph, if a handle exists that can ask for
-//!    snapshots without the store ([`Snapshots`]). Otherwise it drops the replica, and the next snapshot copies the graph.
+//!    snapshots without the store ([`StoreReader`](crate::StoreReader)). Otherwise it drops the replica, and the next snapshot copies the graph.
 //!    Such a commit takes time proportional to the graph. The limits grow with the graph, so that on average copies cost a
 //!    constant for each fact.
 
-use std::fmt;
-use std::marker::PhantomData;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -21,7 +19,6 @@ use crate::base::position::Seq;
 use crate::graph::fact::Facts;
 use crate::graph::paged::Paged;
 use crate::graph::{Graph, Journal};
-use crate::snapshot::Snapshot;
 use crate::snapshot::keyframes::{Keyframes, RECENT, SPACING};
 use crate::step::flat;
 use crate::step::model::Model;
@@ -170,6 +167,28 @@ impl Replica {
         }
     }
 
+    /// The last frame that may be shown.
+    pub(super) fn seq(&self) -> Option<Seq> {
+        let last = lock(&self.queue).last;
+        self.durable().map_or(last, |durable| last.min(durable))
+    }
+
+    /// Waits until a frame is there and durable; whether it is.
+    pub(super) fn wait_until(&self, seq: Seq, timeout: Duration) -> bool {
+        // A deadline past the range of the clock is none.
+        let deadline = Instant::now().checked_add(timeout);
+        let mut queue = lock(&self.queue);
+        while queue.last < Some(seq) {
+            let left = deadline.map(|end| end.saturating_duration_since(Instant::now()));
+            if queue.closed || left.is_some_and(|left| left.is_zero()) {
+                return false;
+            }
+            queue = self.came.wait(queue, left);
+        }
+        drop(queue);
+        self.acknowledged.wait(seq).is_ok()
+    }
+
     /// The newest snapshot, durable or not.
     pub(crate) fn newest(&self) -> Arc<Version> {
         let mut current = lock(&self.current);
@@ -197,6 +216,10 @@ impl Replica {
                 self.now(&mut current)
             }
         }
+    }
+
+    pub(crate) fn keyframes(&self) -> &Keyframes {
+        &self.keyframes
     }
 
     /// The last frame that may be shown; none, where all may.
@@ -281,7 +304,7 @@ impl Replica {
             if left <= RECENT {
                 self.keyframes.follow(self.now(current), end - start);
             }
-            if current.at.next().get().is_multiple_of(SPACING) {
+            if current.at.next().is_multiple_of(SPACING) {
                 self.keyframes.keep(self.now(current));
             }
         }
@@ -324,69 +347,6 @@ impl Replica {
         let mut queue = lock(&self.queue);
         queue.closed = true;
         self.came.notify(&queue);
-    }
-}
-
-/// Gives the newest snapshot of a store to any thread, and waits for what is to come. It is `Clone`.
-///
-/// Taking a snapshot never blocks the writer, but a handle that takes none has a cost. While a handle exists, each commit
-/// queues its facts. If more than four facts for each entity (and more than 65,536), or 256 MiB of values, are queued before
-/// a snapshot is taken, the next commit replaces the queue with a copy of the graph, which takes time proportional to the
-/// size of the graph. Drop a handle that you no longer use.
-///
-/// What it gives is as durable as the store promises: what receipts were given for, or may be given for now.
-pub struct Snapshots<M: Model> {
-    replica: Arc<Replica>,
-    model: PhantomData<fn() -> M>,
-}
-
-impl<M: Model> fmt::Debug for Snapshots<M> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Snapshots<{}>", M::NAME)
-    }
-}
-
-impl<M: Model> Clone for Snapshots<M> {
-    fn clone(&self) -> Self {
-        Self {
-            replica: Arc::clone(&self.replica),
-            model: PhantomData,
-        }
-    }
-}
-
-impl<M: Model> Snapshots<M> {
-    pub(super) fn new(replica: Arc<Replica>) -> Self {
-        Self {
-            replica,
-            model: PhantomData,
-        }
-    }
-
-    /// The newest snapshot; O(facts since somebody last asked). Once the store is dropped, it stays the last one.
-    #[must_use]
-    pub fn newest(&self) -> Snapshot<M> {
-        Snapshot::of(self.replica.newest_acknowledged())
-    }
-
-    /// Waits until a frame is there and durable, and gives the newest snapshot then. `None` after `timeout`, or where
-    /// the store is dropped or its log stopped before; [`Duration::MAX`] is as long as it takes.
-    #[must_use]
-    pub fn wait_until(&self, seq: impl Into<Seq>, timeout: Duration) -> Option<Snapshot<M>> {
-        let seq = seq.into();
-        // One that ends later than a clock can say does not end.
-        let deadline = Instant::now().checked_add(timeout);
-        let mut queue = lock(&self.replica.queue);
-        while queue.last < Some(seq) {
-            let left = deadline.map(|end| end.saturating_duration_since(Instant::now()));
-            if queue.closed || left.is_some_and(|left| left.is_zero()) {
-                return None;
-            }
-            queue = self.replica.came.wait(queue, left);
-        }
-        drop(queue);
-        self.replica.acknowledged.wait(seq).ok()?;
-        Some(self.newest())
     }
 }
 

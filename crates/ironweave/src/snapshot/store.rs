@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::base::storage_error::StorageError;
 use crate::snapshot::replica::Slot;
-use crate::snapshot::{Snapshot, Snapshots};
+use crate::snapshot::{Snapshot, StoreReader};
 use crate::step::model::Model;
 use crate::store::{SharedStore, Store};
 
@@ -20,11 +20,14 @@ impl<M: Model> Store<M> {
         Snapshot::of(Slot::of(self).newest())
     }
 
-    /// A handle that gives the newest snapshot to other threads. While there is one, each commit queues its facts; see
-    /// [`Snapshots`].
+    /// A handle with which other threads read and follow the store. While there is one, each commit queues its facts; see
+    /// [`StoreReader`].
+    ///
+    /// # Panics
+    /// As [`Store::snapshot`].
     #[must_use]
-    pub fn reader(&self) -> Snapshots<M> {
-        Snapshots::new(Arc::clone(Slot::of(self)))
+    pub fn reader(&self) -> StoreReader<M> {
+        StoreReader::new(self)
     }
 }
 
@@ -48,7 +51,7 @@ impl<M: Model> SharedStore<M> {
     /// # Panics
     /// As [`Store::snapshot`].
     #[must_use]
-    pub fn reader(&self) -> Snapshots<M> {
+    pub fn reader(&self) -> StoreReader<M> {
         self.exclusive(|store| store.reader())
     }
 }

@@ -93,17 +93,8 @@ impl Backend {
         }
     }
 
-    /// A reader of the directory, for other threads; none of a log in memory.
-    pub(crate) fn follower(&self) -> Option<ReadOnlyLog> {
-        match self {
-            Self::Writable(log) => log.follower(),
-            Self::ReadOnly(log) => Some(log.clone()),
-            Self::Unlogged => None,
-        }
-    }
-
     /// See [`Log::reader`](crate::log::Log::reader).
-    pub(crate) fn reader(&mut self, reader: Option<LogReader>) -> Option<LogReader> {
+    pub(crate) fn reader(&self, reader: Option<LogReader>) -> Option<LogReader> {
         match self {
             Self::Writable(log) => Some(log.reader(reader)),
             Self::ReadOnly(log) => Some(LogReader::Directory(Box::new(log.clone()))),

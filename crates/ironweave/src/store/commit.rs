@@ -27,9 +27,9 @@ use crate::base::storage_error::{AppendError, StorageError, StorageFailure};
 use crate::graph::Graph;
 use crate::graph::fact::Facts;
 use crate::graph::paged::Paged;
-use crate::log::{Flush, FrameHeader, Log, LogReader, MemoryLog, ReadLog, ReadOnlyLog, TornTail};
+use crate::log::{Flush, FrameHeader, Log, LogReader, MemoryLog, ReadLog, TornTail};
 use crate::step::Core;
-use crate::store::tags::Tags;
+use crate::store::epochs::Epochs;
 use crate::store::version::At;
 
 /// When a committed transaction is durable.
@@ -137,12 +137,8 @@ impl CommitLog {
         self.log.recovered()
     }
 
-    pub(crate) fn follower(&self) -> Option<ReadOnlyLog> {
-        self.log.follower()
-    }
-
     /// See [`Log::reader`].
-    pub(crate) fn reader(&mut self, reader: Option<LogReader>) -> LogReader {
+    pub(crate) fn reader(&self, reader: Option<LogReader>) -> LogReader {
         self.log.reader(reader)
     }
 
@@ -302,13 +298,19 @@ pub(crate) struct CommitFrame<'a> {
     pub header: FrameHeader,
     pub payload: &'a [u8],
     pub position: Position,
-    pub tags: &'a Arc<Tags>,
+    /// The schemas of the log up to this frame.
+    pub epochs: &'a Arc<Epochs>,
 }
 
 /// State of an upper layer that lies in a store, is dropped with it, and may follow its commits.
 pub(crate) trait Follower: Any + Send + Sync {
     /// Whether it wants to be told of the next commit.
     fn listens(&self) -> bool;
+
+    /// Whether it is told after the others, because it wakes threads that may then ask the others.
+    fn is_last(&self) -> bool {
+        false
+    }
 
     /// Takes in a frame that was committed, or read by a store that is open for reading. It runs in the committing
     /// caller after the transaction has happened, so that it cannot fail.
@@ -366,12 +368,16 @@ impl Followers {
     /// one that has missed a frame would give the next one in its place.
     pub(crate) fn committed(&mut self, commit: &Commit<'_>) {
         let mut panicked = None;
-        let mut list = self;
-        while let Some(node) = list.0.get_mut() {
-            let follower = &mut node.follower;
-            let told = catch_unwind(AssertUnwindSafe(|| follower.committed(commit)));
-            panicked = panicked.or(told.err());
-            list = &mut node.next;
+        for last in [false, true] {
+            let mut list = &mut *self;
+            while let Some(node) = list.0.get_mut() {
+                let follower = &mut node.follower;
+                if follower.is_last() == last {
+                    let told = catch_unwind(AssertUnwindSafe(|| follower.committed(commit)));
+                    panicked = panicked.or(told.err());
+                }
+                list = &mut node.next;
+            }
         }
         if let Some(panic) = panicked {
             resume_unwind(panic);

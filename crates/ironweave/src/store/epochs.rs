@@ -63,13 +63,6 @@ pub(crate) struct Epochs {
 }
 
 impl Epochs {
-    /// The frame at which each schema begins to hold, and how its numbers are read.
-    pub(crate) fn tags(&self) -> Vec<(Seq, Arc<Tags>)> {
-        (self.list.iter())
-            .map(|(from, _, tags)| (*from, Arc::clone(tags)))
-            .collect()
-    }
-
     /// The names in the log of the first `entities` types of this program, with the frame from which each list holds.
     pub(crate) fn names(
         &self,

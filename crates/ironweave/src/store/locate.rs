@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::base::error::ReadError;
 use crate::base::meta::Meta;
-use crate::base::position::{FrameRef, Position, Seq};
+use crate::base::position::{FrameRef, Position};
 use crate::base::storage_error::StorageError;
 use crate::log::ReadLog as _;
 use crate::step::event::{Event, Receipt};
@@ -45,23 +45,10 @@ impl<M: Model> Store<M> {
         Ok(log.position_of(at.seq())? == Some(at))
     }
 
-    /// Whether a position is of this store, whatever its frame.
-    pub(crate) fn is_of(&self, position: Position) -> bool {
-        self.id().is_ok_and(|id| id == position.store())
-    }
-
     /// The identity of the store.
     pub(crate) fn id(&self) -> Result<u64, ReadError> {
         let log = self.log.log().ok_or(ReadError::Unlogged)?;
         Ok(log.store())
-    }
-
-    /// The position of a frame, if the log has it.
-    pub(crate) fn position_of(&self, seq: Seq) -> Result<Option<Position>, StorageError> {
-        match self.log.log() {
-            Some(log) => log.position_of(seq),
-            None => Ok(None),
-        }
     }
 }
 

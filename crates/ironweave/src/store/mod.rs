@@ -8,18 +8,19 @@ pub(crate) mod commit;
 #[cfg(test)]
 mod cost;
 mod epochs;
+pub(crate) mod feed;
 pub(crate) mod frame;
 mod locate;
 mod open;
 mod options;
 pub(crate) mod record;
-mod records;
+pub(crate) mod records;
 mod repeat;
 mod shadow;
 mod share;
 pub(crate) mod tags;
 mod transaction;
-mod verify;
+pub(crate) mod verify;
 pub(crate) mod version;
 pub(crate) mod view;
 
@@ -90,6 +91,8 @@ pub struct Store<M: Model> {
     pub(crate) base: Option<Arc<Version>>,
     /// State of the layers above: snapshots, history, subscriptions.
     pub(crate) followers: Followers,
+    /// State of the layers above that does not follow commits, which handles on other threads use too.
+    pub(crate) shared: Arc<Followers>,
     model: PhantomData<fn() -> M>,
 }
 
@@ -364,9 +367,7 @@ impl<M: Model> Store<M> {
     /// # Errors
     /// The first difference, or a failure to read the log.
     pub fn verify(&self) -> Result<u64, VerifyError> {
-        let binding = M::binding();
-        let view = self.view().map_err(|_| VerifyError::Unlogged)?;
-        verify::verify(&view, (&binding.columns, &binding.data))
+        verify::verify_view::<M>(self.view())
     }
 
     /// Where the store stands.
@@ -458,7 +459,7 @@ impl<M: Model> Store<M> {
                 header,
                 payload: payload.written(),
                 position: at.position?,
-                tags: epochs.at(header.seq)?,
+                epochs,
             })
         });
         let graph = &core.graph;

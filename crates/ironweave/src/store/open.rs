@@ -132,6 +132,7 @@ impl<M: Model> Store<M> {
             shadow: None,
             base: None,
             followers: Followers::default(),
+            shared: Arc::default(),
             model: PhantomData,
         };
         if matches!(store.log, Backend::Unlogged) {
@@ -195,6 +196,7 @@ impl<M: Model> Store<M> {
             shadow: None,
             base: Some(base),
             followers: Followers::default(),
+            shared: Arc::default(),
             model: PhantomData,
         };
         if paranoid {
@@ -319,11 +321,11 @@ impl<M: Model> Store<M> {
                 },
                 fingerprint: Some(header.fingerprint),
                 facts: &facts,
-                frame: epochs.at(header.seq).map(|tags| CommitFrame {
+                frame: Some(CommitFrame {
                     header,
                     payload: &payload,
                     position,
-                    tags,
+                    epochs,
                 }),
                 core,
                 copy: &|| {

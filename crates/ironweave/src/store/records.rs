@@ -78,12 +78,12 @@ impl<M: Model> SharedStore<M> {
     }
 }
 
-fn frames<M: Model>(view: LogView<'_>, from: Seq) -> Result<Records<'_, M>, ReadError> {
+pub(crate) fn frames<M: Model>(view: LogView<'_>, from: Seq) -> Result<Records<'_, M>, ReadError> {
     view.admit_start(from)?;
     Records::new(view, (Bound::Included(from), Bound::Unbounded))
 }
 
-fn tx_range<'s, M: Model>(
+pub(crate) fn tx_range<'s, M: Model>(
     view: LogView<'s>,
     range: impl SeqRange,
 ) -> Result<Records<'s, M>, ReadError> {
@@ -92,7 +92,10 @@ fn tx_range<'s, M: Model>(
     Records::new(view, range)
 }
 
-fn since<M: Model>(view: LogView<'_>, frame: FrameRef) -> Result<Records<'_, M>, ReadError> {
+pub(crate) fn since<M: Model>(
+    view: LogView<'_>,
+    frame: FrameRef,
+) -> Result<Records<'_, M>, ReadError> {
     let seq = view.admit(frame)?;
     Records::new(view, (Bound::Excluded(seq), Bound::Unbounded))
 }

@@ -26,7 +26,7 @@ use crate::step::event::{Event, Receipt};
 use crate::step::model::Model;
 use crate::store::commit::Acknowledged;
 use crate::store::view::LogView;
-use crate::store::{AnyReceipt, Backend, Committed, Store, Transaction, VerifyError};
+use crate::store::{AnyReceipt, Backend, Committed, Store, Transaction, VerifyError, verify};
 
 /// A handle on a store that threads share; made by [`Store::share`]. A clone is another handle on the same store,
 /// which is closed when the last one is dropped.
@@ -319,12 +319,7 @@ impl<M: Model> SharedStore<M> {
     /// # Errors
     /// As [`Store::verify`] and [`SharedStore::read`].
     pub fn verify(&self) -> Result<u64, VerifyError> {
-        let binding = M::binding();
-        let view = self.view().map_err(|e| match e {
-            ReadError::Storage(e) => VerifyError::Storage(e),
-            _ => VerifyError::Unlogged,
-        })?;
-        super::verify::verify(&view, (&binding.columns, &binding.data))
+        verify::verify_view::<M>(self.view())
     }
 
     /// Closes the store if this is its last handle, and reports what dropping it would swallow; see [`Store::close`].

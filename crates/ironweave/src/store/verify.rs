@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::base::error::ErrorKind;
+use crate::base::error::{ErrorKind, ReadError};
 use crate::base::position::Seq;
 use crate::base::storage_error::StorageError;
 use crate::base::time::Timestamp;
@@ -10,6 +10,7 @@ use crate::graph::column::ColumnType;
 use crate::graph::fact::Facts;
 use crate::log::FrameKind;
 use crate::schema::EventIx;
+use crate::step::model::Model;
 use crate::step::plan::Plan;
 use crate::step::{Core, flat};
 use crate::store::bad_frame;
@@ -107,7 +108,18 @@ impl From<StorageError> for VerifyError {
 }
 
 /// See [`Store::verify`](crate::Store::verify).
-pub(super) fn verify(
+pub(crate) fn verify_view<M: Model>(
+    view: Result<LogView<'_>, ReadError>,
+) -> Result<u64, VerifyError> {
+    let binding = M::binding();
+    let view = view.map_err(|e| match e {
+        ReadError::Unlogged => VerifyError::Unlogged,
+        e => VerifyError::Storage(e.into_storage()),
+    })?;
+    verify(&view, (&binding.columns, &binding.data))
+}
+
+fn verify(
     view: &LogView<'_>,
     types: (&[ColumnType], &[Option<ColumnType>]),
 ) -> Result<u64, VerifyError> {

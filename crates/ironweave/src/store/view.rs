@@ -1,7 +1,8 @@
 //! The log of a store at one moment, with everything that it takes to read the past from it.
 //!
-//! [`Store::view`] borrows the log of the store. A [`SharedStore`](crate::SharedStore) makes views that own a reader of
-//! the log instead: a reader of the past through such a view never blocks the writer.
+//! [`Store::view`] borrows the log of the store. A [`SharedStore`](crate::SharedStore) and a
+//! [`StoreReader`](crate::StoreReader) make views that own a reader of the log instead: a reader of the past through such
+//! a view never blocks the writer.
 
 use std::ops::Bound;
 use std::sync::Arc;
@@ -14,6 +15,7 @@ use crate::log::{Frames, LogReader, ReadLog};
 use crate::step::model::Model;
 use crate::step::plan::Plan;
 use crate::store::backend::place;
+use crate::store::commit::Followers;
 use crate::store::version::Version;
 use crate::store::{Epochs, Store};
 
@@ -31,6 +33,8 @@ pub(crate) struct LogView<'a> {
     pub time: Timestamp,
     pub paranoid: bool,
     pub lineage: u64,
+    /// State of the layers above that all views of a store share.
+    pub shared: Arc<Followers>,
 }
 
 #[derive(Clone)]
@@ -52,7 +56,7 @@ impl<M: Model> Store<M> {
     /// The log as it is now, for longer than the store is borrowed. `reader` is that of an earlier view, which is brought
     /// up to date: O(what was written since).
     pub(crate) fn owned_view(
-        &mut self,
+        &self,
         reader: Option<LogReader>,
     ) -> Result<(LogView<'static>, Arc<LogReader>), ReadError> {
         let reader = self.log.reader(reader).ok_or(ReadError::Unlogged)?;
@@ -71,6 +75,7 @@ impl<M: Model> Store<M> {
             time: self.core.open.clock.last(),
             paranoid: self.core.paranoid,
             lineage: self.lineage(),
+            shared: Arc::clone(&self.shared),
         }
     }
 }
@@ -80,6 +85,22 @@ impl<'a> LogView<'a> {
         match &self.log {
             LogRef::OfStore(log) => *log,
             LogRef::Reader(reader) => reader.log(),
+        }
+    }
+
+    /// The log of the same store at a later moment.
+    pub(crate) fn later(
+        &self,
+        reader: Arc<LogReader>,
+        (last, time): (Option<Seq>, Timestamp),
+        epochs: Arc<Epochs>,
+    ) -> Self {
+        Self {
+            log: LogRef::Reader(reader),
+            last,
+            time,
+            epochs,
+            ..self.clone()
         }
     }
 

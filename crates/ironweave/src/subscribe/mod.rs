@@ -1,11 +1,10 @@
 //! Subscriptions: the records of a store's transactions in order, first those in the log and then new ones as they commit.
 //!
-//! A [`Subscription`] is an iterator on any thread. The writer hands each transaction to the [`feed`], which keeps
-//! the last ones. A subscription that is further behind reads the log on its own thread until it has caught up. So a slow
+//! A [`Subscription`] is an iterator on any thread. The writer hands each transaction to the
+//! [`feed`](crate::store::feed), which keeps the last ones. A subscription that is further behind reads the log on its own thread until it has caught up. So a slow
 //! subscription never blocks the writer, and it gets every transaction once. `store.rs` is what this layer adds to the
 //! store.
 
-pub(crate) mod feed;
 mod filter;
 mod store;
 #[cfg(feature = "stream")]
@@ -28,9 +27,9 @@ use crate::step::Core;
 use crate::step::event::Event;
 use crate::step::model::Model;
 use crate::store::bad_frame;
+use crate::store::feed::{FeedReader, Wait};
 use crate::store::record::{Logged, Record, Surroundings};
 use crate::store::version::{At, Version};
-use crate::subscribe::feed::{FeedReader, Wait};
 use crate::subscribe::filter::Filter;
 
 /// The transactions of a store from a sequence on, in order, each once. It can be sent to another thread.
@@ -131,20 +130,7 @@ impl<M: Model> Subscription<M> {
         self.reader.sync_to(seq)
     }
 
-    /// From now on, keeps what it has delivered until it is released.
-    #[cfg(feature = "sqlite")]
-    pub(crate) fn hold(mut self) -> Self {
-        self.reader.hold();
-        self
-    }
-
-    /// Releases what it has delivered.
-    #[cfg(feature = "sqlite")]
-    pub(crate) fn release(&self) {
-        self.reader.release();
-    }
-
-    /// Goes back to a frame that it holds, to deliver it again.
+    /// Goes back to a frame that it has delivered, to deliver it again.
     #[cfg(feature = "sqlite")]
     pub(crate) fn go_back(&mut self, to: Seq) {
         self.reader.go_back(to);

@@ -1,15 +1,17 @@
-//! Subscriptions of a store: what this layer adds to [`Store`] and [`SharedStore`].
+//! Subscriptions of a store: what this layer adds to [`Store`], [`SharedStore`] and [`StoreReader`].
 
 use std::marker::PhantomData;
+use std::sync::Arc;
 
 use crate::base::error::ReadError;
 use crate::base::position::{FrameRef, Seq};
 use crate::log::cursor::check_name;
-use crate::snapshot::Snapshot;
+use crate::snapshot::{Snapshot, StoreReader};
 use crate::step::model::Model;
+use crate::store::feed::Feed;
+use crate::store::view::LogView;
 use crate::store::{SharedStore, Store};
 use crate::subscribe::Subscription;
-use crate::subscribe::feed::Slot;
 use crate::subscribe::filter::Filter;
 
 impl<M: Model> Store<M> {
@@ -20,10 +22,8 @@ impl<M: Model> Store<M> {
     /// # Errors
     /// Where the log cannot be read; `is_ahead` from further on than the next frame, `is_before_beginning` from before
     /// the snapshot that the store began at.
-    pub fn subscribe(&self, from: impl Into<Seq>) -> Result<Subscription<M>, ReadError> {
-        let from = from.into();
-        self.view()?.admit_start(from)?;
-        listen(self, from)
+    pub fn subscribe(&self, from: Seq) -> Result<Subscription<M>, ReadError> {
+        Source::of(self)?.subscribe(from)
     }
 
     /// The transactions after a frame: after the one that a consumer took in last, if it kept the position of that.
@@ -60,8 +60,7 @@ impl<M: Model> Store<M> {
         &self,
         frame: impl Into<FrameRef>,
     ) -> Result<Subscription<M>, ReadError> {
-        let seq = self.view()?.admit(frame.into())?;
-        listen(self, seq.saturating_add(1))
+        Source::of(self)?.subscribe_since(frame.into())
     }
 
     /// The transactions after a snapshot, each with the snapshots before and after it; see [`Record::after`](crate::Record::after).
@@ -69,23 +68,7 @@ impl<M: Model> Store<M> {
     /// # Errors
     /// As [`subscribe_since`](Store::subscribe_since), and `is_other_history` of a snapshot that [`Snapshot::with`] gave.
     pub fn subscribe_after(&self, snapshot: Snapshot<M>) -> Result<Subscription<M>, ReadError> {
-        let mut subscription = match (snapshot.position(), &self.base) {
-            (Some(position), _) if self.is_of(position) => self.subscribe_since(position)?,
-            // The snapshot that the store began at is of another store, or of none.
-            (_, Some(base)) if base.is(&snapshot.state) => listen(self, snapshot.state.at.next())?,
-            (Some(position), _) => self.subscribe_since(position)?,
-            // Of a time before the first frame.
-            (None, None)
-                if snapshot.seq().is_none() && snapshot.state.lineage == self.lineage() =>
-            {
-                self.subscribe(0)?
-            }
-            (None, _) => {
-                return Err(ReadError::NotOfTheLog);
-            }
-        };
-        subscription.graph = Some(snapshot.state);
-        Ok(subscription)
+        Source::of(self)?.subscribe_after(snapshot)
     }
 
     /// The transactions after the one that was [acknowledged](Subscription::acknowledge) last under a name, or all if
@@ -99,31 +82,17 @@ impl<M: Model> Store<M> {
     /// backup that is older than what was acknowledged, or has been replaced. `ReadOnly` for a store that is open for
     /// reading only.
     pub fn subscribe_as(&self, name: &str) -> Result<Subscription<M>, ReadError> {
-        check_name(name)?;
-        if self.log.is_read_only() {
-            return Err(ReadError::ReadOnly);
-        }
-        let feed = Slot::of(self)?;
-        let mut subscription = match feed.cursor(name)? {
-            None => self.subscribe(0)?,
-            Some(frame) => self.subscribe_since(frame).map_err(|e| ReadError::Cursor {
-                name: name.into(),
-                path: feed.cursor_path(name),
-                source: Box::new(e),
-            })?,
-        };
-        subscription.name = Some(name.to_owned());
-        Ok(subscription)
+        Source::of(self)?.subscribe_as(name)
     }
 }
 
 impl<M: Model> SharedStore<M> {
-    /// As [`Store::subscribe`]. The store is held while the subscription is made: for a log on disk that is O(1), and for
-    /// a log in memory O(frames from `from` on). The subscription itself never blocks writers.
+    /// As [`Store::subscribe`]. The store is held for O(1) while the subscription is made, but for the first one of a
+    /// store in memory, which copies up to 1 MiB. The subscription itself never blocks writers.
     ///
     /// # Errors
     /// As [`Store::subscribe`] and [`SharedStore::read`].
-    pub fn subscribe(&self, from: impl Into<Seq>) -> Result<Subscription<M>, ReadError> {
+    pub fn subscribe(&self, from: Seq) -> Result<Subscription<M>, ReadError> {
         self.read(|store| store.subscribe(from))?
     }
 
@@ -155,19 +124,128 @@ impl<M: Model> SharedStore<M> {
     }
 }
 
-/// The transactions from a frame on that is known to be one of the log, or the next one.
-fn listen<M: Model>(store: &Store<M>, from: Seq) -> Result<Subscription<M>, ReadError> {
-    let before = match from.checked_sub(1) {
-        Some(before) => store.position_of(before)?,
-        None => None,
-    };
-    let feed = Slot::of(store)?;
-    let log = store.log.log().ok_or(ReadError::Unlogged)?;
-    Ok(Subscription {
-        reader: feed.reader(from, before, |from| log.read(from))?,
-        filter: Filter::default(),
-        graph: None,
-        name: None,
-        model: PhantomData,
-    })
+impl<M: Model> StoreReader<M> {
+    /// As [`Store::subscribe`], without the store. Once that was dropped, the subscription ends after the last
+    /// transaction.
+    ///
+    /// # Errors
+    /// As [`Store::subscribe`].
+    pub fn subscribe(&self, from: Seq) -> Result<Subscription<M>, ReadError> {
+        Source::of_reader(self)?.subscribe(from)
+    }
+
+    /// As [`Store::subscribe_since`], without the store.
+    ///
+    /// # Errors
+    /// As [`Store::subscribe_since`].
+    pub fn subscribe_since(
+        &self,
+        frame: impl Into<FrameRef>,
+    ) -> Result<Subscription<M>, ReadError> {
+        Source::of_reader(self)?.subscribe_since(frame.into())
+    }
+
+    /// As [`Store::subscribe_after`], without the store.
+    ///
+    /// # Errors
+    /// As [`Store::subscribe_after`].
+    pub fn subscribe_after(&self, snapshot: Snapshot<M>) -> Result<Subscription<M>, ReadError> {
+        Source::of_reader(self)?.subscribe_after(snapshot)
+    }
+
+    /// As [`Store::subscribe_as`], without the store.
+    ///
+    /// # Errors
+    /// As [`Store::subscribe_as`].
+    pub fn subscribe_as(&self, name: &str) -> Result<Subscription<M>, ReadError> {
+        Source::of_reader(self)?.subscribe_as(name)
+    }
+}
+
+/// What subscriptions are made from.
+struct Source<'a> {
+    view: LogView<'a>,
+    feed: &'a Arc<Feed>,
+}
+
+impl<'a> Source<'a> {
+    fn of<M: Model>(store: &'a Store<M>) -> Result<Self, ReadError> {
+        Ok(Self {
+            view: store.view()?,
+            feed: Feed::of(store)?,
+        })
+    }
+
+    fn of_reader<M: Model>(reader: &'a StoreReader<M>) -> Result<Self, ReadError> {
+        Ok(Self {
+            view: reader.view()?,
+            feed: reader.feed()?,
+        })
+    }
+
+    fn subscribe<M: Model>(&self, from: Seq) -> Result<Subscription<M>, ReadError> {
+        self.view.admit_start(from)?;
+        self.listen(from)
+    }
+
+    fn subscribe_since<M: Model>(&self, frame: FrameRef) -> Result<Subscription<M>, ReadError> {
+        let seq = self.view.admit(frame)?;
+        self.listen(seq.saturating_add(1))
+    }
+
+    fn subscribe_after<M: Model>(
+        &self,
+        snapshot: Snapshot<M>,
+    ) -> Result<Subscription<M>, ReadError> {
+        let view = &self.view;
+        let mut subscription = match (snapshot.position(), &view.base) {
+            (Some(position), _) if position.store() == view.log().store() => {
+                self.subscribe_since(position.into())?
+            }
+            // The snapshot that the store began at is of another store, or of none.
+            (_, Some(base)) if base.is(&snapshot.state) => self.listen(snapshot.state.at.next())?,
+            (Some(position), _) => self.subscribe_since(position.into())?,
+            // Of a time before the first frame.
+            (None, None) if snapshot.seq().is_none() && snapshot.state.lineage == view.lineage => {
+                self.subscribe(0)?
+            }
+            (None, _) => {
+                return Err(ReadError::NotOfTheLog);
+            }
+        };
+        subscription.graph = Some(snapshot.state);
+        Ok(subscription)
+    }
+
+    fn subscribe_as<M: Model>(&self, name: &str) -> Result<Subscription<M>, ReadError> {
+        check_name(name)?;
+        if self.feed.is_read_only() {
+            return Err(ReadError::ReadOnly);
+        }
+        let mut subscription = match self.feed.cursor(name)? {
+            None => self.subscribe(0)?,
+            Some(frame) => self.subscribe_since(frame).map_err(|e| ReadError::Cursor {
+                name: name.into(),
+                path: self.feed.cursor_path(name),
+                source: Box::new(e),
+            })?,
+        };
+        subscription.name = Some(name.to_owned());
+        Ok(subscription)
+    }
+
+    /// The transactions from a frame on that is known to be one of the log, or the next one.
+    fn listen<M: Model>(&self, from: Seq) -> Result<Subscription<M>, ReadError> {
+        let before = match from.checked_sub(1) {
+            Some(before) => self.view.log().position_of(before)?,
+            None => None,
+        };
+        Ok(Subscription {
+            reader: self.feed.reader(from, before),
+            filter: Filter::default(),
+            graph: None,
+            name: None,
+            model: PhantomData,
+        })
+    }
 }

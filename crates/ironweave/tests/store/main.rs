@@ -17,5 +17,6 @@ mod many_threads_share_a_store;
 mod metadata_is_logged;
 mod one_writer_at_a_time;
 mod paranoid_stores_check_user_code;
-mod the_past_does_not_block_writers;
+mod readers_follow_a_store_that_steps;
+pub mod the_past_does_not_block_writers;
 mod the_past_is_what_writers_committed;

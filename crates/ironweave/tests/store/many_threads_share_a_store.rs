@@ -6,7 +6,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::thread;
 
 use ironweave::prelude::*;
-use ironweave::{Record, Records, Seq, Snapshots, Subscription};
+use ironweave::{Record, Records, Seq, StoreReader, Subscription};
 
 use crate::accounts::*;
 use crate::harness::{assert_sound, temp_dir, unsynced};
@@ -18,7 +18,7 @@ fn stores_and_what_reads_them_cross_threads() {
     fn handle<T: Send + Sync + Clone + 'static>() {}
     handle::<SharedStore<Model>>();
     handle::<Snapshot<Model>>();
-    handle::<Snapshots<Model>>();
+    handle::<StoreReader<Model>>();
     handle::<Record<Model>>();
     shared::<Store<Model>>();
     sent::<Subscription<Model>>();

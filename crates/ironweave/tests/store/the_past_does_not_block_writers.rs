@@ -2,6 +2,7 @@
 //! thread, where a store that is held would refuse it. (`history` is in the unit tests of the log.)
 
 use std::cell::RefCell;
+use std::rc::Rc;
 
 use ironweave::prelude::*;
 use ironweave::{Seq, SharedStore};
@@ -53,7 +54,7 @@ impl<'de> Deserialize<'de> for Reading {
     }
 }
 
-fn mounted(number: u64) -> Mounted {
+pub fn mounted(number: u64) -> Mounted {
     let value = Reading(number);
     Mounted { number, value }
 }
@@ -90,6 +91,35 @@ fn a_writer_steps_while_as_of_replays_the_log() {
         // The next view has the step.
         let now = store.seq().unwrap().unwrap();
         assert_eq!(store.as_of(now).unwrap().count::<Meter, Any>(), 2);
+    }
+}
+
+#[test]
+fn a_writer_steps_while_a_reader_replays_the_log() {
+    let dir = temp_dir();
+    for store in [Store::<Model>::memory(), Store::open(dir.path()).unwrap()] {
+        let store = Rc::new(RefCell::new(store));
+        let meter = store.borrow_mut().step(mounted(1)).created.meter;
+        let seqs = [5, 6, 7].map(|n| {
+            let value = Reading(n);
+            store.borrow_mut().step(Read { meter, value }).seq
+        });
+        let reader = store.borrow().reader();
+        let writer = Rc::clone(&store);
+        WHILE_READING.set(Some(Box::new(move || {
+            writer.borrow_mut().step(mounted(2));
+        })));
+        let then = reader.as_of(seqs[1]).unwrap();
+        assert!(WHILE_READING.take().is_none(), "the log was read");
+        assert_eq!(meter.value(&then), &Reading(6));
+        assert_eq!(then.count::<Meter, Any>(), 1);
+        assert_eq!(reader.snapshot().count::<Meter, Any>(), 2);
+        let writer = Rc::clone(&store);
+        WHILE_READING.set(Some(Box::new(move || {
+            writer.borrow_mut().step(mounted(3));
+        })));
+        assert_eq!(reader.verify().unwrap(), 5);
+        assert_eq!(reader.verify().unwrap(), 6);
     }
 }
 

@@ -230,7 +230,7 @@ fn a_frame_has_one_position_wherever_it_comes_from() {
             let receipt = store.step(transfer(&store, i % 2, (i + 1) % 2, 1));
             let position = receipt.position(&store).expect("it is committed");
             assert_eq!(Some(position), store.position());
-            assert_eq!(Some(position), reader.newest().position());
+            assert_eq!(Some(position), reader.snapshot().position());
             assert_eq!(position.seq(), receipt.seq);
             all.push(position);
         }

@@ -5,7 +5,7 @@ use std::thread;
 use std::time::Duration;
 
 use ironweave::prelude::*;
-use ironweave::{Seq, Snapshots, Store};
+use ironweave::{Store, StoreReader};
 
 use crate::bank::{Account, Model, Opened, Seen, look, open, transfer, wrong};
 use crate::harness::{assert_consistent, temp_dir};
@@ -15,7 +15,7 @@ fn is_shared<T: Clone + Send + Sync>() {}
 #[test]
 fn a_snapshot_and_its_source_can_be_cloned_and_sent() {
     is_shared::<Snapshot<Model>>();
-    is_shared::<Snapshots<Model>>();
+    is_shared::<StoreReader<Model>>();
 }
 
 #[test]
@@ -29,9 +29,9 @@ fn readers_see_whole_transactions_in_the_order_of_the_log() {
         let read = || {
             let mut seen = Vec::new();
             while !done.load(Ordering::Relaxed) {
-                seen.push(look(&source.newest()));
+                seen.push(look(&source.snapshot()));
             }
-            seen.push(look(&source.newest()));
+            seen.push(look(&source.snapshot()));
             seen
         };
         let readers: Vec<_> = (0..3).map(|_| scope.spawn(read)).collect();
@@ -54,7 +54,7 @@ fn readers_see_whole_transactions_in_the_order_of_the_log() {
 #[test]
 fn the_checker_of_readers_finds_planted_errors() {
     let seen = |seq, transfers, total| Seen {
-        seq: Seq::new(seq),
+        seq,
         transfers,
         total,
     };
@@ -101,7 +101,7 @@ fn waiting_for_a_frame_returns_it_or_an_error_that_it_will_not_come() {
     assert_eq!(waiting.join().expect("the thread does not panic"), Some(2));
     drop(store);
     assert!(never.join().expect("the thread does not panic"));
-    assert_eq!(look(&source.newest()).transfers, 2);
+    assert_eq!(look(&source.snapshot()).transfers, 2);
 }
 
 #[test]
@@ -121,7 +121,7 @@ fn snapshots_are_right_after_a_long_time_without_one() {
             number: 7,
             balance: 3,
         });
-        for snapshot in [Some(store.snapshot()), source.map(|s| s.newest())] {
+        for snapshot in [Some(store.snapshot()), source.map(|s| s.snapshot())] {
             let Some(snapshot) = snapshot else { continue };
             assert_eq!(snapshot.seq(), store.seq());
             assert_eq!(snapshot.fingerprint(), store.fingerprint());
@@ -139,10 +139,10 @@ fn a_store_that_is_read_beside_its_writer_gives_snapshots_too() {
     open(&mut store, 2);
     let mut beside = Store::<Model>::open_read_only(dir.path()).expect("the store opens");
     let source = beside.reader();
-    let before = source.newest();
+    let before = source.snapshot();
     store.step(transfer(&store, 0, 1, 1));
     beside.refresh().expect("the log can be read");
-    let after = source.newest();
+    let after = source.snapshot();
     assert_eq!((look(&before).transfers, look(&after).transfers), (0, 1));
     assert_eq!(after.fingerprint(), store.fingerprint());
 }

@@ -120,7 +120,7 @@ fn a_snapshot_has_the_time_of_the_last_transaction_in_it_however_it_was_made() {
         store.try_step_with(micros(at), founded(n)).unwrap();
         let time = Timestamp::from_micros(at);
         let (snapshot, seq) = (store.snapshot(), store.seq().unwrap());
-        assert_eq!((snapshot.time(), reader.newest().time()), (time, time));
+        assert_eq!((snapshot.time(), reader.snapshot().time()), (time, time));
         assert_eq!(store.as_of(seq).unwrap().time(), time);
         assert_eq!(store.as_of(time).unwrap().seq(), Some(seq));
         // So nothing that is tried on it is before it.

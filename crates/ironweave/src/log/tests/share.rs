@@ -261,7 +261,7 @@ fn other_threads_are_shown_what_is_durable_and_nobody_waits_for_that() {
     let (store, gate) = shared(dir.path());
     let source = store.read(Store::reader).unwrap();
     let mut told = store.read(|db| db.subscribe(2)).unwrap().unwrap();
-    let shown = || source.newest().count::<Thing, crate::db::entity::Any>();
+    let shown = || source.snapshot().count::<Thing, crate::db::entity::Any>();
     let taken = AtomicUsize::new(0);
     thread::scope(|s| {
         s.spawn(|| add(&store, 1).unwrap());
@@ -298,27 +298,27 @@ fn a_snapshot_shows_nothing_that_is_not_durable() {
     let dir = scratch();
     let (store, gate) = shared(dir.path());
     let snapshots = store.read(Store::reader).unwrap();
-    let seq = snapshots.newest().seq().unwrap();
+    let seq = snapshots.snapshot().seq().unwrap();
     thread::scope(|s| {
         let step = s.spawn(|| add(&store, 1));
         gate.until(|state| state.syncs == 1);
-        let early = snapshots.newest();
+        let early = snapshots.snapshot();
         let second = s.spawn(|| add(&store, 2));
         gate.until(|state| state.writes == 2);
-        let still = snapshots.newest();
+        let still = snapshots.snapshot();
         let awaited = s.spawn(|| snapshots.wait_until(seq + 1, Duration::from_secs(60)));
         gate.set(|state| state.shut = false);
         assert_eq!((count(&early), count(&still)), (1, 1));
         step.join().unwrap().unwrap();
-        assert!(count(&snapshots.newest()) >= 2);
+        assert!(count(&snapshots.snapshot()) >= 2);
         assert!(awaited.join().unwrap().unwrap().seq() > Some(seq));
         second.join().unwrap().unwrap();
     });
-    assert_eq!(count(&snapshots.newest()), 3);
+    assert_eq!(count(&snapshots.snapshot()), 3);
     // What is lost is never shown.
     gate.set(|state| state.fail_syncs = true);
     assert_eq!(outcome(add(&store, 3)), Some(Outcome::Indeterminate));
-    assert_eq!(count(&snapshots.newest()), 3);
+    assert_eq!(count(&snapshots.snapshot()), 3);
     let wait = Duration::from_secs(60);
     assert!(snapshots.wait_until(seq + 3, wait).is_none());
 }

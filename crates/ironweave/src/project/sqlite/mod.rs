@@ -135,10 +135,7 @@ impl<M: Model> SqliteProjection<M> {
             .as_ref()
             .map_or(self.subscription.next_seq(), Record::seq);
         match self.try_batch(start, first) {
-            Ok(taken) => {
-                self.subscription.release();
-                Ok(taken)
-            }
+            Ok(taken) => Ok(taken),
             // The database has nothing of it, so it is to come again.
             Err(failure) => {
                 self.subscription.go_back(start);

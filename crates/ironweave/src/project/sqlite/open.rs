@@ -151,7 +151,7 @@ impl<M: Model> Store<M> {
             connection,
             path: path.to_owned(),
             prefix,
-            subscription: subscription.hold(),
+            subscription,
             tables,
             seen,
             made,

@@ -85,23 +85,23 @@ fn while_a_reader_is_at_the_replica_the_queue_has_an_end_and_nobody_waits() {
     let mut store = Store::<Model>::memory();
     let meter = store.step(Mounted { number: 1 }).created.meter;
     let reader = store.reader();
-    let before = reader.newest();
-    let current = lock(&reader.replica.current);
+    let before = reader.snapshot();
+    let current = lock(&reader.replica().current);
     let steps = (BUSY * FACTS_MAX + 1_000) as u64;
     let mut most = 0;
     for value in 1..=steps {
         store.step(Read { meter, value });
-        most = most.max(waiting(&reader.replica));
+        most = most.max(waiting(reader.replica()));
     }
     assert_eq!(most, BUSY * FACTS_MAX);
-    assert!(waiting(&reader.replica) < 1_000);
+    assert!(waiting(reader.replica()) < 1_000);
     drop(current);
-    let now = reader.newest();
+    let now = reader.snapshot();
     assert_eq!((now.seq(), meter.value(&now)), (store.seq(), steps));
     assert_eq!(meter.value(&before), 0);
     // It goes on from there.
     store.step(Read { meter, value: 5 });
-    let now = reader.newest();
+    let now = reader.snapshot();
     assert_eq!((now.seq(), meter.value(&now)), (store.seq(), 5));
     assert_eq!(now.fingerprint(), store.fingerprint());
 }
@@ -120,7 +120,7 @@ fn who_asks_for_the_newest_is_not_kept_until_nothing_more_comes() {
         // Whenever it has applied something, there is more.
         let looking = scope.spawn(|| {
             LOOKS.set(true);
-            reader.newest().seq()
+            reader.snapshot().seq()
         });
         for n in 2..=LAST {
             while n > APPLIED.load(SeqCst) + 2 && !looking.is_finished() {

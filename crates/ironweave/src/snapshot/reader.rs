@@ -1,0 +1,186 @@
+//! The handle with which other threads read and follow a store that one thread writes.
+
+use std::fmt;
+use std::marker::PhantomData;
+use std::ops::RangeBounds;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::base::error::ReadError;
+use crate::base::position::{FrameRef, Position, Seq};
+use crate::snapshot::Snapshot;
+use crate::snapshot::replica::{Replica, Slot};
+use crate::step::model::Model;
+use crate::store::feed::{Feed, Wait};
+use crate::store::view::LogView;
+use crate::store::{Records, Store, VerifyError, records, verify};
+
+/// Reads and follows a store from any thread, while the thread that owns the store steps it; made by
+/// [`Store::reader`]. It is `Clone`.
+///
+/// | what | how |
+/// |---|---|
+/// | the graph as it is now | [`snapshot`](StoreReader::snapshot), [`wait_until`](StoreReader::wait_until) |
+/// | the graph as it was | [`as_of`](StoreReader::as_of) |
+/// | the transactions of the log | [`since`](StoreReader::since), [`tx_range`](StoreReader::tx_range), [`frames`](StoreReader::frames) |
+/// | all that happened to an entity | [`history`](StoreReader::history), [`history_between`](StoreReader::history_between), [`history_of_key`](StoreReader::history_of_key) |
+/// | transactions as they commit | [`subscribe`](StoreReader::subscribe), [`subscribe_since`](StoreReader::subscribe_since), [`subscribe_after`](StoreReader::subscribe_after), [`subscribe_as`](StoreReader::subscribe_as) |
+///
+/// What it gives is as durable as the store promises: what receipts were given for, or may be given for now. It reads no
+/// further than [`seq`](StoreReader::seq), and it does not wait for a sync.
+///
+/// After the store was dropped or closed, the reader still reads all that was there: a log in memory lives as long as its
+/// readers, and a log on disk is read from its directory. If another log has replaced that meanwhile, the calls that read
+/// the log fail with `is_replaced` or `is_other_history`.
+///
+/// Reading never blocks the writer, but a handle has a cost. While a handle exists, each commit queues its facts. If
+/// more than four facts for each entity (and more than 65,536), or 256 MiB of values, are queued before a snapshot is
+/// taken, the next commit replaces the queue with a copy of the graph, which takes time proportional to the size of the
+/// graph. Drop a handle that you no longer use. The first handle on a store in memory copies up to 1 MiB of its log.
+///
+/// ```
+/// # mod doc { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/doc/lamps.rs")); } use doc::lamps;
+/// use std::thread;
+///
+/// use ironweave::prelude::*;
+/// use lamps::{Bought, Lamp, Model};
+///
+/// let mut store = Store::<Model>::memory();
+/// let bought = store.step(Bought { room: "hall".into() });
+/// let reader = store.reader();
+/// let answers = thread::spawn(move || {
+///     let then = reader.as_of(bought.seq)?;
+///     let now = reader.snapshot();
+///     Ok::<_, ReadError>((then.count::<Lamp, Any>(), now.count::<Lamp, Any>() >= 1))
+/// });
+/// store.step(Bought { room: "attic".into() });
+/// assert_eq!(answers.join().expect("no panic")?, (1, true));
+/// # Ok::<(), ReadError>(())
+/// ```
+pub struct StoreReader<M: Model> {
+    replica: Arc<Replica>,
+    /// None if no log is kept.
+    feed: Option<Arc<Feed>>,
+    model: PhantomData<fn() -> M>,
+}
+
+impl<M: Model> fmt::Debug for StoreReader<M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("StoreReader")
+            .field("model", &M::NAME)
+            .field("seq", &self.seq())
+            .finish_non_exhaustive()
+    }
+}
+
+impl<M: Model> Clone for StoreReader<M> {
+    fn clone(&self) -> Self {
+        Self {
+            replica: Arc::clone(&self.replica),
+            feed: self.feed.clone(),
+            model: PhantomData,
+        }
+    }
+}
+
+impl<M: Model> StoreReader<M> {
+    pub(super) fn new(store: &Store<M>) -> Self {
+        Self {
+            replica: Arc::clone(Slot::of(store)),
+            feed: Feed::of(store).ok().map(Arc::clone),
+            model: PhantomData,
+        }
+    }
+
+    /// The newest snapshot; O(facts since the last one that was taken). Once the store is dropped, it stays the last one.
+    #[must_use]
+    pub fn snapshot(&self) -> Snapshot<M> {
+        Snapshot::of(self.replica.newest_acknowledged())
+    }
+
+    /// Waits until a frame is there and durable, and gives the newest snapshot then. `None` after `timeout`, or where
+    /// the store is dropped or its log stopped before; [`Duration::MAX`] is as long as it takes.
+    #[must_use]
+    pub fn wait_until(&self, seq: Seq, timeout: Duration) -> Option<Snapshot<M>> {
+        let there = match &self.feed {
+            Some(feed) => feed.wait_until(seq, Wait::within(timeout)),
+            None => self.replica.wait_until(seq, timeout),
+        };
+        there.then(|| self.snapshot())
+    }
+
+    /// The last frame that may be read: the last one that is durable, in the sense of the store's
+    /// [`Durability`](crate::Durability). `None` only if the log has no frame. O(1).
+    #[must_use]
+    pub fn seq(&self) -> Option<Seq> {
+        match &self.feed {
+            Some(feed) => feed.seq(),
+            None => self.replica.seq(),
+        }
+    }
+
+    /// The position of the [last frame](StoreReader::seq). `None` if no log is kept.
+    ///
+    /// # Errors
+    /// Where the log cannot be read.
+    pub fn position(&self) -> Result<Option<Position>, ReadError> {
+        if self.feed.is_none() {
+            return Ok(None);
+        }
+        let view = self.view()?;
+        view.last.map(|seq| view.locate(seq.into())).transpose()
+    }
+
+    /// As [`Store::locate`], without the store.
+    ///
+    /// # Errors
+    /// As [`Store::locate`].
+    pub fn locate(&self, frame: impl Into<FrameRef>) -> Result<Position, ReadError> {
+        self.view()?.locate(frame.into())
+    }
+
+    /// As [`Store::frames`], without the store: what is committed after the call is not among the transactions.
+    ///
+    /// # Errors
+    /// As [`Store::frames`].
+    pub fn frames(&self, from: Seq) -> Result<Records<'static, M>, ReadError> {
+        records::frames(self.view()?, from)
+    }
+
+    /// As [`Store::tx_range`], without the store: what is committed after the call is not in the range.
+    ///
+    /// # Errors
+    /// As [`Store::tx_range`].
+    pub fn tx_range(&self, range: impl RangeBounds<Seq>) -> Result<Records<'static, M>, ReadError> {
+        records::tx_range(self.view()?, range)
+    }
+
+    /// As [`Store::since`], without the store: what is committed after the call is not among the transactions.
+    ///
+    /// # Errors
+    /// As [`Store::since`].
+    pub fn since(&self, frame: impl Into<FrameRef>) -> Result<Records<'static, M>, ReadError> {
+        records::since(self.view()?, frame.into())
+    }
+
+    /// As [`Store::verify`], without the store.
+    ///
+    /// # Errors
+    /// As [`Store::verify`].
+    pub fn verify(&self) -> Result<u64, VerifyError> {
+        verify::verify_view::<M>(self.view())
+    }
+
+    /// The log as far as it may be shown.
+    pub(crate) fn view(&self) -> Result<LogView<'static>, ReadError> {
+        self.feed()?.view()
+    }
+
+    pub(crate) fn feed(&self) -> Result<&Arc<Feed>, ReadError> {
+        self.feed.as_ref().ok_or(ReadError::Unlogged)
+    }
+
+    pub(crate) fn replica(&self) -> &Replica {
+        &self.replica
+    }
+}
