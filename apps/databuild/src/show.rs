@@ -111,7 +111,7 @@ pub fn what_if_wanted(dirs: &Dirs, refs: &[String], full: bool) -> Result<()> {
     for fact in renderer.facts(outcome.record.facts()) {
         out += &format!("{fact}\n");
     }
-    let want = outcome.receipt.created.want;
+    let want = outcome.applied.created.want;
     let state = want.state(&outcome.snapshot);
     out += &format!("the want would be {state}\n");
     print(&out)

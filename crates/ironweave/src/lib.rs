@@ -52,7 +52,7 @@
 //! | many threads | [`SharedStore`] to write, [`StoreReader`] to read and follow what one thread writes |
 //! | the past | [`Store::as_of`] for the graph as it was, [`Store::history`] for one entity, [`Store::since`] for transactions |
 //! | to follow transactions | [`Store::subscribe`], and [`Store::subscribe_as`] to resume after a restart |
-//! | tables for SQL | `Store::project_sqlite`, with the feature `sqlite` |
+//! | tables for SQL | `Store::project_into_sqlite`, with the feature `sqlite` |
 //! | to respond to a failed request | [`ErrorKind`], which has an HTTP status |
 //!
 //! # The life of a transaction
@@ -113,17 +113,17 @@ pub use history::{AsOf, HistoryEntry};
 pub use ironweave_macros::model;
 pub use log::TornTail;
 #[cfg(feature = "sqlite")]
-pub use project::sqlite::{ProjectionError, SqliteOptions, SqliteProjection};
-pub use project::{Fold, FoldError, Projection};
-pub use snapshot::{Outcome, Snapshot, StoreReader};
+pub use project::sqlite::{SqliteError, SqliteOptions, SqliteProjection};
+pub use project::{Fold, FoldError, ProjectError, Projection};
+pub use snapshot::{AnyOutcome, Outcome, Snapshot, StoreReader};
 pub use step::any_event::AnyEvent;
-pub use step::event::{Apply, Bound, Event, Handles, Named, Receipt};
+pub use step::event::{Applied, Apply, Bound, Event, Handles, Named, Receipt};
 pub use step::guarded::Guarded;
 pub use step::model::Model;
 pub use step::{Ensured, New, Tx};
 pub use store::{
-    AnyReceipt, Changes, Committed, Difference, Durability, Fact, FactEntity, FactIter, FactKind,
-    Facts, Field, Firing, Occupant, Options, Record, RecordedEvent, Records, Savepoint,
+    AnyApplied, AnyReceipt, Changes, Committed, Difference, Durability, Fact, FactEntity, FactIter,
+    FactKind, Facts, Field, Firing, Occupant, Options, Record, RecordedEvent, Records, Savepoint,
     SharedStore, Store, Transaction, VerifyError,
 };
 pub use subscribe::Subscription;

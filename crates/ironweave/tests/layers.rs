@@ -41,7 +41,7 @@ const EXCEPTIONS: &[(&str, &str)] = &[];
 const STORE_LAYERS: [&str; 4] = ["snapshot", "history", "subscribe", "project"];
 
 /// Further files of these layers that have an `impl Store`.
-const STORE_EXCEPTIONS: &[&str] = &["project/sqlite/open.rs"];
+const STORE_EXCEPTIONS: &[&str] = &[];
 
 /// Whether a layer may import another.
 fn imports(layer: &str, other: &str) -> bool {

@@ -81,12 +81,6 @@ impl StorageError {
         self
     }
 
-    /// Returns the error with its subject in front of its message.
-    pub(crate) fn about(mut self, what: impl fmt::Display) -> Self {
-        self.0.message = format!("{what}: {}", self.0.message);
-        self
-    }
-
     /// Returns the error with the location of its frame, which is also put in front of its message.
     pub(crate) fn in_file(mut self, segment: PathBuf, offset: u64) -> Self {
         self.0.message = format!(

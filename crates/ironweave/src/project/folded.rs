@@ -14,11 +14,11 @@ use std::path::{Path, PathBuf};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use crate::base::error::ReadError;
 use crate::base::hash::hash_bytes;
-use crate::base::position::{Position, Seq};
-use crate::base::storage_error::{StorageError, StorageFailure};
+use crate::base::position::Position;
+use crate::base::storage_error::StorageError;
 use crate::log::disk::Disk;
+use crate::project::error::{FoldError, ProjectError};
 use crate::step::model::Model;
 use crate::store::Store;
 use crate::store::record::Record;
@@ -36,7 +36,7 @@ const CHECKED: usize = 16;
 ///
 /// Folding must be deterministic: it must not read a clock or a source of random numbers.
 pub trait Fold<M: Model>: Default + Serialize + DeserializeOwned {
-    /// Why a transaction cannot be folded. A fold that fails only where the log cannot be read uses [`StorageError`].
+    /// The error of a transaction that cannot be folded. A fold that fails only where the log cannot be read uses [`StorageError`].
     type Error: std::error::Error + Send + Sync + 'static;
 
     /// The version of the code: raise it with every change of what the table is or of how it is folded. A table that was
@@ -49,53 +49,6 @@ pub trait Fold<M: Model>: Default + Serialize + DeserializeOwned {
     /// Whatever keeps it from being folded. The caller of [`Projection::catch_up`] gets it as [`FoldError::Fold`].
     fn fold(&mut self, record: &Record<M>) -> Result<(), Self::Error>;
 }
-
-/// Why a [`Projection`] could not go on.
-#[derive(Debug)]
-#[non_exhaustive]
-pub enum FoldError<E> {
-    /// The log could not be read.
-    Log(StorageError),
-    /// [`Fold::fold`] returned an error. The transaction may be in the table in part, so the table has to be projected
-    /// anew.
-    Fold {
-        /// The sequence of the transaction.
-        seq: Seq,
-        /// The error of the fold.
-        error: E,
-    },
-    /// An earlier transaction could not be folded; see [`FoldError::Fold`].
-    Incomplete,
-}
-
-impl<E> From<StorageError> for FoldError<E> {
-    fn from(e: StorageError) -> Self {
-        Self::Log(e)
-    }
-}
-
-impl<E: fmt::Display> fmt::Display for FoldError<E> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Log(e) => e.fmt(f),
-            Self::Fold { seq, error } => write!(f, "transaction {seq} cannot be folded: {error}"),
-            Self::Incomplete => f.write_str(INCOMPLETE),
-        }
-    }
-}
-
-impl<E: std::error::Error + 'static> std::error::Error for FoldError<E> {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        match self {
-            Self::Log(e) => std::error::Error::source(e),
-            Self::Fold { error, .. } => Some(error),
-            Self::Incomplete => None,
-        }
-    }
-}
-
-const INCOMPLETE: &str =
-    "the table is incomplete, since an earlier transaction could not be folded; project it again";
 
 /// A table with the position up to which transactions are in it. It can be sent to another thread if the table can.
 ///
@@ -140,7 +93,7 @@ pub struct Projection<M: Model, T> {
     /// Whether a transaction is in it in part.
     incomplete: bool,
     /// Why the table in the file was not used.
-    anew: Option<StorageError>,
+    anew: Option<ProjectError>,
 }
 
 /// What a file says of its table.
@@ -150,97 +103,89 @@ struct Head {
     position: Option<Position>,
 }
 
-impl<M: Model> Store<M> {
-    /// A table of the transactions of this store, in memory: empty until it [catches up](Projection::catch_up).
-    ///
-    /// # Errors
-    /// Where the log cannot be read.
-    pub fn project<T: Fold<M>>(&self) -> Result<Projection<M, T>, StorageError> {
-        self.projection(T::default(), None, None, None)
+impl<M: Model, T: Fold<M>> Projection<M, T> {
+    /// See [`Store::project`].
+    pub(super) fn in_memory(store: &Store<M>) -> Result<Self, ProjectError> {
+        Self::begin(store, T::default(), None, None)
     }
 
-    /// The same, kept in a file: as far as it was [saved](Projection::save) the last time. Empty where there is no such
-    /// file, and where what it has cannot be gone on with: it is of another version of the code, or of transactions that
-    /// this log does not have, since it was restored from a backup or is of another store. Then the file stays as it is
-    /// until the new table is saved, which replaces it at once; [`Projection::folded_anew`] says why.
-    ///
-    /// # Errors
-    /// Where the file cannot be read or is damaged; where the log cannot be read. `is_replaced` where the table is ahead of
-    /// this store only because that was opened to be read and has not been [refreshed](Store::refresh) since.
-    pub fn project_into<T: Fold<M>>(
-        &self,
-        path: impl AsRef<Path>,
-    ) -> Result<Projection<M, T>, StorageError> {
-        let path = path.as_ref();
+    /// See [`Store::project_into`].
+    pub(super) fn in_file(store: &Store<M>, path: &Path) -> Result<Self, ProjectError> {
         let bytes = match fs::read(path) {
             Ok(bytes) => bytes,
             Err(e) if e.kind() == io::ErrorKind::NotFound => {
-                return self.projection(T::default(), None, Some(path), None);
+                return Self::begin(store, T::default(), None, Some(path));
             }
-            Err(e) => return Err(StorageError::io("read", path, e)),
+            Err(e) => return Err(StorageError::io("read", path, e).into()),
+        };
+        let anew = |why| {
+            let begun = Self::begin(store, T::default(), None, Some(path));
+            begun.map(|begun| Self {
+                anew: Some(why),
+                ..begun
+            })
         };
         let damage = |what: &str| StorageError::damage(path, 0, None, what);
         let (magic, content) = checked(&bytes)
             .ok_or_else(|| damage("the table cannot be read; removed, it is folded anew"))?;
-        let anew = |kind, why: String| {
-            let why = StorageError::new(kind, format!("{} has {why}", path.display()));
-            self.projection(T::default(), None, Some(path), Some(why))
-        };
         if magic == OLD_MAGIC {
-            let why = "a table that an earlier version of ironweave kept, without a position";
-            return anew(StorageFailure::Version, why.to_owned());
+            return anew(ProjectError::Version {
+                path: path.to_owned(),
+                kept: None,
+                wanted: T::VERSION,
+            });
         }
         let mut d = minicbor::Decoder::new(content);
         let head: Head = raw_item(&mut d).and_then(value::decode).map_err(|_| {
             damage("the head of the table cannot be read; removed, it is folded anew")
         })?;
         if head.version != T::VERSION {
-            let (kept, wanted) = (head.version, T::VERSION);
-            let why =
-                format!("version {kept} of the table, and the program wants version {wanted}");
-            return anew(StorageFailure::Version, why);
+            return anew(ProjectError::Version {
+                path: path.to_owned(),
+                kept: Some(head.version),
+                wanted: T::VERSION,
+            });
         }
-        if let Some((at, Err(e))) = head.position.map(|at| (at, self.locate(at))) {
-            if e.is_ahead() && self.refreshed_has(at)? {
-                let store = "the store, opened to be read only, has not read so far yet; call `Store::refresh` first";
-                let e = e.into_storage();
-                return Err(e.about(format_args!("the table in {}: {store}", path.display())));
+        if let Some((at, Err(e))) = head.position.map(|at| (at, store.locate(at))) {
+            if e.is_ahead() && store.refreshed_has(at)? {
+                return Err(ProjectError::NotRefreshed {
+                    path: path.to_owned(),
+                    seq: at.seq(),
+                });
             }
             if e.is_ahead() || e.is_other_history() || e.is_before_beginning() {
-                let why = format!("a table of another history: {e}");
-                return anew(StorageFailure::Replaced, why);
+                return anew(ProjectError::OtherHistory {
+                    path: path.to_owned(),
+                    source: Box::new(e),
+                });
             }
-            return Err(e.into_storage());
+            return Err(e.into());
         }
-        let table = value::decode(&content[d.position()..]).map_err(|e| {
-            let message = format!(
-                "{} is of version {} and is something else ({e}): raise `VERSION` with every change of the table",
-                path.display(),
-                head.version
-            );
-            StorageError::new(StorageFailure::Version, message)
+        let content = content.get(d.position()..).unwrap_or_default();
+        let table = value::decode(content).map_err(|e| ProjectError::OtherFold {
+            path: path.to_owned(),
+            version: head.version,
+            reason: e.to_string(),
         })?;
-        self.projection(table, head.position, Some(path), None)
+        Self::begin(store, table, head.position, Some(path))
     }
 
-    fn projection<T: Fold<M>>(
-        &self,
+    fn begin(
+        store: &Store<M>,
         table: T,
         position: Option<Position>,
         path: Option<&Path>,
-        anew: Option<StorageError>,
-    ) -> Result<Projection<M, T>, StorageError> {
-        Ok(Projection {
+    ) -> Result<Self, ProjectError> {
+        Ok(Self {
             table,
             position,
             subscription: match position {
-                Some(position) => self.subscribe_since(position),
-                None => self.subscribe(0),
-            }
-            .map_err(ReadError::into_storage)?,
+                Some(position) => store.subscribe_since(position)?,
+                None => store.subscribe(0)?,
+            },
             path: path.map(Path::to_owned),
             incomplete: false,
-            anew,
+            anew: None,
         })
     }
 }
@@ -265,8 +210,8 @@ impl<M: Model, T: Fold<M>> Projection<M, T> {
     }
 
     /// Why the table in the file was not used, if there was one: `is_version` for one of another version of the code,
-    /// `is_replaced` for one of transactions that this log does not have.
-    pub fn folded_anew(&self) -> Option<&StorageError> {
+    /// `is_other_history` for one of transactions that this log does not have.
+    pub fn folded_anew(&self) -> Option<&ProjectError> {
         self.anew.as_ref()
     }
 
@@ -279,7 +224,7 @@ impl<M: Model, T: Fold<M>> Projection<M, T> {
     /// of frames that are left.
     ///
     /// # Errors
-    /// [`FoldError::Log`] where the log cannot be read; it can be tried again. [`FoldError::Fold`] where the table refuses
+    /// [`FoldError::Storage`] where the log cannot be read; it can be tried again. [`FoldError::Fold`] where the table refuses
     /// a transaction: then the table is incomplete, and has to be projected anew.
     pub fn catch_up(&mut self, mut progress: impl FnMut(u64)) -> Result<u64, FoldError<T::Error>> {
         let mut taken = 0;
@@ -320,10 +265,11 @@ impl<M: Model, T: Fold<M>> Projection<M, T> {
     /// when it returns. O(size of the table). A table in memory is written nowhere.
     ///
     /// # Errors
-    /// Where the disk refuses, the table cannot be written, or it is incomplete. The file is unchanged then.
-    pub fn save(&self) -> Result<(), StorageError> {
+    /// `Storage` where the disk refuses, `Unwritable` where the table cannot be written as CBOR, `Incomplete` where an
+    /// earlier transaction could not be folded. The file is unchanged then.
+    pub fn save(&self) -> Result<(), ProjectError> {
         if self.incomplete {
-            return Err(StorageError::new(StorageFailure::Stopped, INCOMPLETE));
+            return Err(ProjectError::Incomplete);
         }
         let Some(path) = &self.path else {
             return Ok(());
@@ -335,9 +281,9 @@ impl<M: Model, T: Fold<M>> Projection<M, T> {
         let mut bytes = vec![0; CHECKED];
         value::encode(&head, &mut bytes)
             .and_then(|()| value::encode(&self.table, &mut bytes))
-            .map_err(|e| {
-                let message = format!("the table cannot be written to {}: {e}", path.display());
-                StorageError::new(StorageFailure::Internal, message)
+            .map_err(|e| ProjectError::Unwritable {
+                path: path.clone(),
+                reason: e.to_string(),
             })?;
         bytes[..MAGIC.len()].copy_from_slice(MAGIC);
         let sum = hash_bytes(&bytes[CHECKED..]).to_le_bytes();
@@ -345,7 +291,8 @@ impl<M: Model, T: Fold<M>> Projection<M, T> {
         if let Some(position) = self.position {
             self.subscription.sync_to(position.seq())?;
         }
-        Disk::default().replace(path, &bytes)
+        Disk::default().replace(path, &bytes)?;
+        Ok(())
     }
 }
 

@@ -1,7 +1,10 @@
 //! Projections: tables that are derived from the transactions of a store, and can be made anew from them at any time.
 
+mod error;
 mod folded;
 #[cfg(feature = "sqlite")]
 pub mod sqlite;
+mod store;
 
-pub use folded::{Fold, FoldError, Projection};
+pub use error::{FoldError, ProjectError};
+pub use folded::{Fold, Projection};

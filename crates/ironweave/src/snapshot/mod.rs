@@ -20,7 +20,7 @@ use std::marker::PhantomData;
 use std::sync::Arc;
 
 pub use reader::StoreReader;
-pub use with::Outcome;
+pub use with::{AnyOutcome, Outcome};
 
 use crate::base::error::Inconsistency;
 use crate::base::position::Position;

@@ -11,19 +11,19 @@ use crate::step::Core;
 use crate::step::any_event::AnyEvent as _;
 use crate::step::bindings::Bindings;
 use crate::step::clock::Clock;
-use crate::step::event::{DynEvent, Event, Receipt};
+use crate::step::event::{Applied, DynEvent, Event};
 use crate::step::model::Model;
 use crate::store::frame::Decoded;
 use crate::store::record::{Logged, Record, Surroundings};
 use crate::store::version::{At, Version};
-use crate::store::{AnyReceipt, Store};
+use crate::store::{AnyApplied, AnyReceipt, Store};
 
 /// The result of an event that was tried on a snapshot.
 pub struct Outcome<E: Event> {
     /// The snapshot in which it has fired.
     pub snapshot: Snapshot<E::Model>,
-    /// The receipt that a store would give, with the sequence that its transaction would have.
-    pub receipt: Receipt<E>,
+    /// What the event bound and created.
+    pub applied: Applied<E>,
     /// The record of its transaction. It has the sequence that it would have, and no position, since no log has it.
     pub record: Record<E::Model>,
 }
@@ -32,10 +32,21 @@ impl<E: Event<Bound: fmt::Debug, Created: fmt::Debug>> fmt::Debug for Outcome<E>
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Outcome")
             .field("snapshot", &self.snapshot)
-            .field("receipt", &self.receipt)
+            .field("applied", &self.applied)
             .field("record", &self.record)
             .finish()
     }
+}
+
+/// The result of an [`AnyEvent`](crate::AnyEvent) that was tried on a snapshot.
+#[derive(Debug)]
+pub struct AnyOutcome<M: Model> {
+    /// The snapshot in which it has fired.
+    pub snapshot: Snapshot<M>,
+    /// What the event bound and created.
+    pub applied: AnyApplied,
+    /// The record of its transaction, as that of [`Outcome`].
+    pub record: Record<M>,
 }
 
 impl Version {
@@ -124,8 +135,7 @@ impl<M: Model> Snapshot<M> {
         event: E,
     ) -> Result<Outcome<E>, StepError> {
         let (state, names, logged) = self.state.step(meta, &event)?;
-        let receipt = Receipt {
-            seq: self.state.at.next(),
+        let applied = Applied {
             repeated: false,
             created: E::created(&names),
             bound: E::bound(&names),
@@ -133,7 +143,7 @@ impl<M: Model> Snapshot<M> {
         Ok(Outcome {
             record: Record::new(logged).within(Some(Arc::clone(&state) as Arc<dyn Surroundings>)),
             snapshot: Self::of(state),
-            receipt,
+            applied,
         })
     }
 
@@ -141,11 +151,7 @@ impl<M: Model> Snapshot<M> {
     ///
     /// # Errors
     /// As [`with_meta`](Snapshot::with_meta).
-    pub fn with_any(
-        &self,
-        meta: Meta,
-        event: &M::Event,
-    ) -> Result<(Self, AnyReceipt, Record<M>), StepError> {
+    pub fn with_any(&self, meta: Meta, event: &M::Event) -> Result<AnyOutcome<M>, StepError> {
         let event = event.as_dyn();
         let (state, names, logged) = self.state.step(meta, event)?;
         let receipt = AnyReceipt::new(
@@ -155,7 +161,11 @@ impl<M: Model> Snapshot<M> {
             &self.state.plan,
         );
         let record = Record::new(logged).within(Some(Arc::clone(&state) as Arc<dyn Surroundings>));
-        Ok((Self::of(state), receipt, record))
+        Ok(AnyOutcome {
+            snapshot: Self::of(state),
+            applied: receipt.into(),
+            record,
+        })
     }
 
     /// A store in memory that begins here: to go on from real data without touching it. Its log begins after this

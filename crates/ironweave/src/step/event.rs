@@ -118,9 +118,62 @@ pub trait Apply: Handles {
     fn apply(&self, bound: Bound<Self>, tx: &mut Tx<'_, Self>) -> Result<(), Reject>;
 }
 
-/// The result of an event that fired.
+/// The result of an event in a transaction that is still open, or that was only tried.
+///
+/// It has no sequence, since the transaction may still be taken back, and another one would get that sequence. What the
+/// commit returns has it, [`Committed`](crate::Committed).
+///
+/// ```compile_fail,E0609
+/// # mod doc { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/doc/lamps.rs")); } use doc::lamps;
+/// use ironweave::prelude::*;
+/// use lamps::Bought;
+///
+/// let mut store = Store::<lamps::Model>::memory();
+/// let mut transaction = store.begin();
+/// let bought = transaction.apply(Bought { room: "hall".into() })?;
+/// transaction.rollback();
+/// println!("{}", bought.seq);
+/// # Ok::<(), StepError>(())
+/// ```
+pub struct Applied<E: Event> {
+    /// Whether the transaction was committed before under the same idempotency key. Then nothing was done this time, and
+    /// this is the result of the first time.
+    pub repeated: bool,
+    /// What it created.
+    pub created: E::Created,
+    /// What it bound and what it created; see [`Receipt::bound`].
+    pub bound: E::Bound,
+}
+
+impl<E: Event<Bound: fmt::Debug, Created: fmt::Debug>> fmt::Debug for Applied<E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Applied")
+            .field("repeated", &self.repeated)
+            .field("created", &self.created)
+            .field("bound", &self.bound)
+            .finish()
+    }
+}
+
+impl<E: Event> From<Receipt<E>> for Applied<E> {
+    fn from(receipt: Receipt<E>) -> Self {
+        let Receipt {
+            repeated,
+            created,
+            bound,
+            ..
+        } = receipt;
+        Self {
+            repeated,
+            created,
+            bound,
+        }
+    }
+}
+
+/// The result of an event whose transaction was committed.
 pub struct Receipt<E: Event> {
-    /// The sequence of its transaction in the log, which it gets when it commits.
+    /// The sequence of its transaction in the log.
     pub seq: Seq,
     /// Whether the transaction was committed before under the same idempotency key. Then nothing was done this time, and
     /// this is the receipt of the first time.

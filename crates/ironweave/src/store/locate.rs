@@ -53,14 +53,10 @@ impl<M: Model> Store<M> {
 }
 
 impl<E: Event> Receipt<E> {
-    /// The position of the receipt's transaction, in the store that gave the receipt. A receipt is made before its
-    /// transaction is written; what [`Transaction::commit`](crate::Transaction::commit) returns holds the position.
-    ///
-    /// The receipt of a transaction that was taken back has the sequence of the transaction that is committed next: do
-    /// not ask it for a position.
+    /// The position of the receipt's transaction, in the store that gave the receipt.
     ///
     /// # Errors
-    /// `is_ahead` if the transaction is not committed; as [`Store::locate`].
+    /// As [`Store::locate`].
     pub fn position(&self, store: &Store<E::Model>) -> Result<Position, ReadError> {
         store.locate(self.seq)
     }

@@ -38,7 +38,7 @@ pub use record::{
 };
 pub use records::Records;
 pub use share::SharedStore;
-pub use transaction::{AnyReceipt, Committed, Savepoint, Transaction};
+pub use transaction::{AnyApplied, AnyReceipt, Committed, Savepoint, Transaction};
 pub use verify::{Difference, VerifyError};
 
 use crate::base::cbor::CborWriter;
@@ -112,7 +112,7 @@ impl<M: Model> Store<M> {
     /// Any rejection of the event, and failures of the log.
     pub fn try_step<E: Event<Model = M>>(&mut self, event: E) -> Result<Receipt<E>, StepError> {
         let mut transaction = self.begin();
-        let receipt = transaction.apply_here(event)?;
+        let receipt = transaction.receipt(event)?;
         transaction.end()?;
         Ok(receipt)
     }
@@ -135,7 +135,7 @@ impl<M: Model> Store<M> {
     /// As [`Store::try_step`].
     pub fn try_step_any(&mut self, event: &M::Event) -> Result<AnyReceipt, StepError> {
         let mut transaction = self.begin();
-        let receipt = transaction.apply_any(event)?;
+        let receipt = transaction.any_receipt(event)?;
         transaction.end()?;
         Ok(receipt)
     }
@@ -150,7 +150,7 @@ impl<M: Model> Store<M> {
         event: &M::Event,
     ) -> Result<AnyReceipt, StepError> {
         let mut transaction = self.begin_with(meta)?;
-        let receipt = transaction.apply_any(event)?;
+        let receipt = transaction.any_receipt(event)?;
         transaction.end()?;
         Ok(receipt)
     }
@@ -165,7 +165,7 @@ impl<M: Model> Store<M> {
         event: E,
     ) -> Result<Receipt<E>, StepError> {
         let mut transaction = self.begin_with(meta)?;
-        let receipt = transaction.apply(event)?;
+        let receipt = transaction.receipt(event)?;
         transaction.end()?;
         Ok(receipt)
     }

@@ -13,7 +13,7 @@ use crate::graph::GraphRef;
 use crate::schema::{EntityIx, NameIx};
 use crate::step::any_event::AnyEvent as _;
 use crate::step::bindings::Bindings;
-use crate::step::event::{DynEvent, Event, Receipt};
+use crate::step::event::{Applied, DynEvent, Event, Receipt};
 use crate::step::flat;
 use crate::step::model::Model;
 use crate::step::plan::{NamePlan, Plan};
@@ -74,7 +74,26 @@ enum End {
     Idle,
 }
 
-/// The result of an [`AnyEvent`](crate::AnyEvent): what it bound and created.
+/// The result of an [`AnyEvent`](crate::AnyEvent) in a transaction that is still open, or that was only tried; see
+/// [`Applied`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AnyApplied {
+    /// Whether the transaction had been committed before under the same idempotency key: nothing was done this time.
+    pub repeated: bool,
+    /// The entities of each name of the event: of its entity fields, then of those that it created.
+    pub names: Vec<(Name, Vec<EntityRef>)>,
+}
+
+impl From<AnyReceipt> for AnyApplied {
+    fn from(receipt: AnyReceipt) -> Self {
+        let AnyReceipt {
+            repeated, names, ..
+        } = receipt;
+        Self { repeated, names }
+    }
+}
+
+/// The result of an [`AnyEvent`](crate::AnyEvent) whose transaction was committed: what it bound and created.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AnyReceipt {
     /// The sequence of its transaction in the log.
@@ -150,13 +169,14 @@ impl<'a, M: Model> Transaction<'a, M> {
     ///
     /// # Errors
     /// Any rejection of the event.
-    pub fn apply<E: Event<Model = M>>(&mut self, event: E) -> Result<Receipt<E>, StepError> {
-        self.apply_here(event)
+    pub fn apply<E: Event<Model = M>>(&mut self, event: E) -> Result<Applied<E>, StepError> {
+        self.receipt(event).map(Applied::from)
     }
 
-    /// As [`Transaction::apply`], compiled where it is called.
+    /// As [`Transaction::apply`], compiled where it is called: the receipt, which is valid once the transaction is
+    /// committed.
     #[inline(always)]
-    pub(super) fn apply_here<E: Event<Model = M>>(
+    pub(super) fn receipt<E: Event<Model = M>>(
         &mut self,
         event: E,
     ) -> Result<Receipt<E>, StepError> {
@@ -173,7 +193,12 @@ impl<'a, M: Model> Transaction<'a, M> {
     ///
     /// # Errors
     /// As [`Transaction::apply`].
-    pub fn apply_any(&mut self, event: &M::Event) -> Result<AnyReceipt, StepError> {
+    pub fn apply_any(&mut self, event: &M::Event) -> Result<AnyApplied, StepError> {
+        self.any_receipt(event).map(AnyApplied::from)
+    }
+
+    /// As [`Transaction::apply_any`]: the receipt, which is valid once the transaction is committed.
+    pub(super) fn any_receipt(&mut self, event: &M::Event) -> Result<AnyReceipt, StepError> {
         let (event, plan) = (event.as_dyn(), Arc::clone(&self.store.plan));
         let (seq, repeated, names) = self.fire(event)?;
         Ok(AnyReceipt::new((seq, repeated), event, names, &plan))

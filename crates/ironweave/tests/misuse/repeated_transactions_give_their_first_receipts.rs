@@ -18,11 +18,10 @@ fn a_repeated_transaction_gives_its_first_receipts_whatever_it_tried() {
             t.rollback_to(point)?;
             let c = t.apply(Opened { number: 4 })?;
             let now = t.time();
-            t.commit()?;
-            let seqs = [a.seq, b.seq, c.seq];
+            let seq = t.commit()?.seq();
             let tickets = [a.created.ticket, b.created.ticket, c.created.ticket];
             Ok((
-                seqs,
+                seq,
                 tickets,
                 now,
                 rejected,

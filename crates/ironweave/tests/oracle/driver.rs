@@ -412,8 +412,8 @@ impl Run<'_> {
         let expected = world.after(self.schema, fire, time);
         let found = t.apply_any(&event(fire.event, fire.fields.clone()));
         match (found, expected) {
-            (Ok(receipt), Ok((after, fired))) => {
-                let names = names(&receipt);
+            (Ok(applied), Ok((after, fired))) => {
+                let names = names(&applied);
                 same(&names, &fired.names, || format!("names of {}", name()))
                     .map_err(of("names"))?;
                 self.stats.accepted += 1;

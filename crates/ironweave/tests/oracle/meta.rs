@@ -13,14 +13,14 @@ use crate::world::{Oid, World};
 /// An event that was tried, with what each of its names stood for if it fired.
 pub type Tried = (Fire, Option<Vec<Vec<Oid>>>);
 
-/// The names of a receipt, as the oracle has them.
-pub fn names(receipt: &ironweave::AnyReceipt) -> Vec<Vec<Oid>> {
+/// The names of an event that was applied, as the oracle has them.
+pub fn names(applied: &ironweave::AnyApplied) -> Vec<Vec<Oid>> {
     let ids = |all: &Vec<ironweave::EntityRef>| {
         all.iter()
             .map(|e| (e.id.slot(), e.id.generation()))
             .collect()
     };
-    receipt.names.iter().map(|(_, all)| ids(all)).collect()
+    applied.names.iter().map(|(_, all)| ids(all)).collect()
 }
 
 /// Asks for a transaction again, which happened as `seq` under a key: the same events get the same receipts and rejections,
@@ -46,10 +46,9 @@ pub fn repeated(
                 t.apply_any(&event(fire.event, fire.fields.clone())),
                 expected,
             ) {
-                (Ok(receipt), Some(expected)) if exact => {
-                    same(&names(&receipt), expected, || "names, again".into())?;
-                    same(&Some(receipt.seq), &seq, || "the sequence, again".into())?;
-                    same(&receipt.repeated, &true, || "that it is again".into())?;
+                (Ok(applied), Some(expected)) if exact => {
+                    same(&names(&applied), expected, || "names, again".into())?;
+                    same(&applied.repeated, &true, || "that it is again".into())?;
                 }
                 (Ok(_), None) if exact => return Err("what was rejected fires, again".to_owned()),
                 (Ok(_), _) | (Err(StepError::RejectedBefore { .. }), None) => {}
@@ -57,7 +56,15 @@ pub fn repeated(
                 (Err(e), _) => return Ok(Some(variant(&e))),
             }
         }
-        Ok::<_, Wrong>(t.commit().err().map(|e| variant(&e)))
+        match t.commit() {
+            Ok(committed) => {
+                if exact {
+                    same(&committed.seq(), &seq, || "the sequence, again".into())?;
+                }
+                Ok::<_, Wrong>(None)
+            }
+            Err(e) => Ok(Some(variant(&e))),
+        }
     };
     let reused = Some("KeyReused".to_owned());
     same(&begin(store, tried, true)?, &None, || {

@@ -105,7 +105,7 @@ pub fn with(
     let base = store.snapshot();
     let event = event(fire.event, fire.fields.clone());
     let after = base.with_any(Meta::new().with_time(time), &event);
-    (base, after.ok().map(|(after, ..)| after))
+    (base, after.ok().map(|after| after.snapshot))
 }
 
 /// A world without order.

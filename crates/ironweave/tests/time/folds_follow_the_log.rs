@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::fs;
 
 use ironweave::prelude::*;
-use ironweave::{Fold, FoldError, Record, Seq};
+use ironweave::{ErrorKind, Fold, FoldError, Record};
 use serde::{Deserialize, Serialize};
 
 use crate::bank::{self, Bank, Founded, Opened, Transferred};
@@ -169,6 +169,9 @@ fn new_code_rebuilds_a_table_and_keeps_the_old_one_until_the_new_one_is_complete
     let mut new = store
         .project_into::<Doubled>(&path)
         .expect("it is of another version");
+    let why = new.folded_anew().expect("it is of another version");
+    assert!(why.is_version() && !why.is_other_history(), "{why}");
+    assert_eq!(why.path(), Some(&*path));
     assert_eq!((new.table().0, new.position()), (0, None));
     new.catch_up(|_| {}).expect("the table catches up");
     assert_eq!(fs::read(&path).expect("the entity or the file exists"), was);
@@ -189,7 +192,9 @@ fn new_code_rebuilds_a_table_and_keeps_the_old_one_until_the_new_one_is_complete
         .project_into::<Other>(&path)
         .expect_err("it is a number");
     assert!(
-        e.is_version() && e.to_string().contains("raise `VERSION`"),
+        e.is_other_fold()
+            && e.kind() == ErrorKind::Internal
+            && e.to_string().contains("raise `VERSION`"),
         "{e}"
     );
 }
@@ -211,7 +216,8 @@ fn a_damaged_table_is_refused_and_one_of_another_store_is_rebuilt() {
     }
     let mut rebuilt = other.project_into::<Transfers>(&path).expect("it begins");
     let why = rebuilt.folded_anew().expect("it is of another store");
-    assert!(why.is_replaced(), "{why}");
+    assert!(why.is_other_history() && !why.is_version(), "{why}");
+    assert_eq!(why.kind(), ErrorKind::Conflict);
     assert_eq!(rebuilt.position(), None);
     rebuilt.catch_up(|_| {}).expect("the table catches up");
     let banks: Vec<&String> = rebuilt.table().by_bank.keys().collect();
@@ -248,15 +254,14 @@ fn a_table_with_half_a_transaction_is_neither_saved_nor_continued() {
         .expect("the table is new");
     // The caller gets the error of the fold as it is.
     match table.catch_up(|_| {}) {
-        Err(FoldError::Fold { seq, error }) => {
-            assert_eq!((seq, error), (Seq::new(2), TooMuch { account: 0 }));
-        }
+        Err(FoldError::Fold { seq: 2, error }) => assert_eq!(error, TooMuch { account: 0 }),
         other => panic!("{other:?}"),
     }
     let e = table.catch_up(|_| {}).expect_err("it is incomplete");
     assert!(matches!(e, FoldError::Incomplete), "{e}");
+    assert!(e.is_incomplete() && e.kind() == ErrorKind::Conflict);
     assert!(e.to_string().contains("project it again"), "{e}");
-    assert!(table.save().is_err_and(|e| e.is_stopped()));
+    assert!(table.save().is_err_and(|e| e.is_incomplete()));
     assert!(!path.exists());
 }
 
@@ -276,7 +281,7 @@ fn a_table_ahead_of_a_reader_is_not_rebuilt() {
     let e = beside.project_into::<Transfers>(&path);
     let e = e.expect_err("it has not read so far");
     assert!(
-        e.is_replaced() && e.to_string().contains("`Store::refresh`"),
+        e.is_not_refreshed() && e.to_string().contains("`Store::refresh`"),
         "{e}"
     );
     beside.refresh().expect("the log can be read");

@@ -77,7 +77,7 @@ fn consumers_ahead_of_a_log_restored_from_a_backup_get_an_error() {
     let folded = store
         .project_into::<Transactions>(&table)
         .expect("the log can be read");
-    assert!(folded.folded_anew().is_some_and(|e| e.is_replaced()));
+    assert!(folded.folded_anew().is_some_and(|e| e.is_other_history()));
     assert_eq!((folded.position(), folded.table().0), (None, 0));
     // A consumer that was not ahead continues.
     let slow = store.subscribe_as("slow").expect("the log can be read");
@@ -99,7 +99,7 @@ fn consumers_ahead_of_a_log_restored_from_a_backup_get_an_error() {
     let mut folded = store
         .project_into::<Transactions>(&table)
         .expect("the log can be read");
-    assert!(folded.folded_anew().is_some_and(|e| e.is_replaced()));
+    assert!(folded.folded_anew().is_some_and(|e| e.is_other_history()));
     assert_eq!(folded.catch_up(|_| {}).expect("the table catches up"), 160);
     folded.save().expect("the table is saved");
     let again = store

@@ -69,9 +69,9 @@ fn with_returns_the_receipt_and_the_changes_on_any_thread() {
         .join()
         .expect("the thread does not panic")
         .expect("the event fires");
-    let frozen = froze.receipt.bound.account;
+    let frozen = froze.applied.bound.account;
     assert_eq!(frozen.why(&froze.snapshot), "a doubt");
-    assert_eq!(Some(froze.receipt.seq), store.seq().map(|seq| seq + 1));
+    assert_eq!(froze.snapshot.seq(), store.seq().map(|seq| seq + 1));
     assert!(account.is::<Open>(&store));
     let words = [
         "move Account/0 Open -> Frozen",

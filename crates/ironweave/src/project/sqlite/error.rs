@@ -1,4 +1,4 @@
-//! Why a projection does not go on.
+//! What can come of projecting a store into SQLite: one enum of outcomes.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -9,7 +9,7 @@ use crate::base::storage_error::StorageError;
 /// Why a projection into SQLite could not be opened or did not go on. The database is as it was before the call.
 #[non_exhaustive]
 #[derive(Debug)]
-pub enum ProjectionError {
+pub enum SqliteError {
     /// The log could not be read.
     Read(ReadError),
     /// SQLite failed: the disk is full, another connection holds the database locked, the file is damaged.
@@ -44,7 +44,7 @@ pub enum ProjectionError {
     },
 }
 
-impl fmt::Display for ProjectionError {
+impl fmt::Display for SqliteError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Read(e) => fmt::Display::fmt(e, f),
@@ -75,7 +75,7 @@ impl fmt::Display for ProjectionError {
     }
 }
 
-impl std::error::Error for ProjectionError {
+impl std::error::Error for SqliteError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
             // The message of the failure is that of this error.
@@ -86,7 +86,7 @@ impl std::error::Error for ProjectionError {
     }
 }
 
-impl ProjectionError {
+impl SqliteError {
     /// What a caller can do about it.
     #[must_use]
     pub fn kind(&self) -> ErrorKind {
@@ -99,7 +99,7 @@ impl ProjectionError {
     }
 }
 
-impl From<StorageError> for ProjectionError {
+impl From<StorageError> for SqliteError {
     fn from(e: StorageError) -> Self {
         Self::Read(e.into())
     }
@@ -116,14 +116,14 @@ pub(super) enum Failure {
 }
 
 impl Failure {
-    pub(super) fn at(self, path: impl Into<PathBuf>) -> ProjectionError {
+    pub(super) fn at(self, path: impl Into<PathBuf>) -> SqliteError {
         let path = path.into();
         match self {
-            Self::Read(e) => ProjectionError::Read(e),
-            Self::Sqlite(source) => ProjectionError::Sqlite { path, source },
-            Self::Taken { kind, name } => ProjectionError::Taken { path, kind, name },
-            Self::Changed(reason) => ProjectionError::Changed { path, reason },
-            Self::Refused(reason) => ProjectionError::Refused { path, reason },
+            Self::Read(e) => SqliteError::Read(e),
+            Self::Sqlite(source) => SqliteError::Sqlite { path, source },
+            Self::Taken { kind, name } => SqliteError::Taken { path, kind, name },
+            Self::Changed(reason) => SqliteError::Changed { path, reason },
+            Self::Refused(reason) => SqliteError::Refused { path, reason },
         }
     }
 }

@@ -19,7 +19,7 @@
 
 mod error;
 mod names;
-mod open;
+pub(super) mod open;
 mod registry;
 mod tables;
 #[cfg(test)]
@@ -38,7 +38,7 @@ use crate::step::model::Model;
 use crate::store::record::{Changes, Record};
 use crate::subscribe::Subscription;
 
-pub use error::ProjectionError;
+pub use error::SqliteError;
 pub use open::SqliteOptions;
 
 use error::Failure;
@@ -92,7 +92,7 @@ impl<M: Model> SqliteProjection<M> {
     /// # Errors
     /// Where the database refuses, where its tables are not as this projection left them, and where the log cannot be
     /// read; what was taken in before stays.
-    pub fn catch_up(&mut self) -> Result<u64, ProjectionError> {
+    pub fn catch_up(&mut self) -> Result<u64, SqliteError> {
         let mut taken = 0;
         loop {
             let batch = self.batch(None)?;
@@ -107,7 +107,7 @@ impl<M: Model> SqliteProjection<M> {
     ///
     /// # Errors
     /// As [`catch_up`](Self::catch_up).
-    pub fn follow(&mut self) -> Result<(), ProjectionError> {
+    pub fn follow(&mut self) -> Result<(), SqliteError> {
         self.catch_up()?;
         while let Some(record) = self.subscription.next() {
             self.batch(Some(record?))?;
@@ -122,7 +122,7 @@ impl<M: Model> SqliteProjection<M> {
     }
 
     /// Takes in some transactions, at first one that has come already, in one of the database.
-    fn batch(&mut self, first: Option<Record<M>>) -> Result<u64, ProjectionError> {
+    fn batch(&mut self, first: Option<Record<M>>) -> Result<u64, SqliteError> {
         // Where there is nothing to do, nobody else is kept from writing.
         let first = match first {
             None if !self.stale => match self.subscription.try_next()? {

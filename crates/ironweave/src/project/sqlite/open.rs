@@ -9,7 +9,7 @@ use rusqlite::{Connection, ErrorCode, OpenFlags};
 
 use crate::base::position::Position;
 use crate::base::position::Seq;
-use crate::project::sqlite::error::{Failure, ProjectionError};
+use crate::project::sqlite::error::{Failure, SqliteError};
 use crate::project::sqlite::registry::{self, Row};
 use crate::project::sqlite::tables::Tables;
 use crate::project::sqlite::{SqliteProjection, names};
@@ -48,150 +48,103 @@ impl SqliteOptions {
     }
 }
 
-impl<M: Model> Store<M> {
-    /// Tables of the graph in an SQLite database, which is made if it is not there, as far as they were brought the last
-    /// time.
-    ///
-    /// Other tables in the database stay as they are. The tables of the projection are made anew when it first
-    /// [catches up](SqliteProjection::catch_up) where the model has another shape than they have, and where they are of
-    /// another log, or of what this log was before it was restored from a backup.
-    ///
-    /// # Errors
-    /// Where the file is no database or cannot be written, where something in it has a name that the projection needs,
-    /// and where the log cannot be read.
-    pub fn project_into_sqlite(
-        &self,
-        path: impl AsRef<Path>,
-    ) -> Result<SqliteProjection<M>, ProjectionError> {
-        self.project_into_sqlite_with(path, SqliteOptions::new())
-    }
+/// See [`Store::project_into_sqlite_with`].
+pub(in crate::project) fn projection<M: Model>(
+    store: &Store<M>,
+    path: &Path,
+    options: SqliteOptions,
+) -> Result<SqliteProjection<M>, SqliteError> {
+    try_projection(store, path, options.prefix).map_err(|failure| failure.at(path))
+}
 
-    /// As [`project_into_sqlite`](Self::project_into_sqlite), with a prefix for the names in the database.
-    ///
-    /// ```
-    /// # mod doc { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/doc/lamps.rs")); } use doc::lamps;
-    /// use ironweave::prelude::*;
-    /// use ironweave::SqliteOptions;
-    /// use lamps::{Bought, Model};
-    ///
-    /// # let dir = tempfile::tempdir()?;
-    /// # let path = dir.path().join("lamps.sqlite");
-    /// // One database for the lamps of two houses.
-    /// let (mut left, mut right) = (Store::<Model>::memory(), Store::<Model>::memory());
-    /// for (house, store) in [("left_", &mut left), ("right_", &mut right)] {
-    ///     store.step(Bought { room: "hall".into() });
-    ///     let options = SqliteOptions::new().prefix(house);
-    ///     store.project_into_sqlite_with(&path, options)?.catch_up()?;
-    /// }
-    /// let client = rusqlite::Connection::open(&path)?;
-    /// let sql = "SELECT (SELECT count(*) FROM left_Lamp) + (SELECT count(*) FROM right_Lamp)";
-    /// let lamps: u32 = client.query_row(sql, [], |row| row.get(0))?;
-    /// assert_eq!(lamps, 2);
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
-    ///
-    /// # Errors
-    /// As there; where the prefix is none.
-    pub fn project_into_sqlite_with(
-        &self,
-        path: impl AsRef<Path>,
-        options: SqliteOptions,
-    ) -> Result<SqliteProjection<M>, ProjectionError> {
-        let path = path.as_ref();
-        let projection = self.sqlite_projection(path, options.prefix);
-        projection.map_err(|failure| failure.at(path))
+fn try_projection<M: Model>(
+    store: &Store<M>,
+    path: &Path,
+    prefix: String,
+) -> Result<SqliteProjection<M>, Failure> {
+    check_prefix(&prefix)?;
+    let id = format!("{:016x}", store.id()?);
+    let schema = store.schema();
+    let tables = Tables::of::<M>(schema, &prefix)?;
+    let connection = open(path)?;
+    let seen = registry::row(&connection, &prefix)?;
+    let made = Row {
+        model: schema.name.clone(),
+        shape: tables.shape.clone(),
+        store: id,
+        at: None,
+    };
+    if let Some(seen) = seen.as_ref().filter(|seen| seen.model != made.model) {
+        return Err(Failure::Refused(format!(
+            "the tables there are of the model `{}`, and this is `{}`; give these another name with \
+             `SqliteOptions::prefix`, or project into another file. If it is the same model under a new name, delete \
+             the row of the old one in the table `{}`",
+            seen.model,
+            made.model,
+            names::REGISTRY
+        )));
     }
-
-    fn sqlite_projection(
-        &self,
-        path: &Path,
-        prefix: String,
-    ) -> Result<SqliteProjection<M>, Failure> {
-        check_prefix(&prefix)?;
-        let store = format!("{:016x}", self.id()?);
-        let schema = self.schema();
-        let tables = Tables::of::<M>(schema, &prefix)?;
-        let connection = open(path)?;
-        let seen = registry::row(&connection, &prefix)?;
-        let made = Row {
-            model: schema.name.clone(),
-            shape: tables.shape.clone(),
-            store,
-            at: None,
-        };
-        if let Some(seen) = seen.as_ref().filter(|seen| seen.model != made.model) {
-            return Err(Failure::Refused(format!(
-                "the tables there are of the model `{}`, and this is `{}`; give these another name with \
-                 `SqliteOptions::prefix`, or project into another file. If it is the same model under a new name, delete \
-                 the row of the old one in the table `{}`",
-                seen.model,
-                made.model,
-                names::REGISTRY
-            )));
+    let fitting = match &seen {
+        Some(row)
+            if row.is_same_as(&made) && registry::is_whole(&connection, &tables.statements)? =>
+        {
+            fits(store, row.at)?.then_some(row.at)
         }
-        let fitting = match &seen {
-            Some(row)
-                if row.is_same_as(&made)
-                    && registry::is_whole(&connection, &tables.statements)? =>
-            {
-                self.fits(row.at)?.then_some(row.at)
-            }
-            _ => None,
-        };
-        let stale = fitting.is_none();
-        if stale {
-            registry::check_names(&connection, &prefix, &tables.statements)?;
-        }
-        let base = if stale { self.base_changes()? } else { None };
-        let subscription = match fitting.flatten() {
-            Some(at) => self.subscribe_since(at)?,
-            None => self.subscribe(0)?,
-        };
-        Ok(SqliteProjection {
-            connection,
-            path: path.to_owned(),
-            prefix,
-            subscription,
-            tables,
-            seen,
-            made,
-            stale,
-            base,
-        })
+        _ => None,
+    };
+    let stale = fitting.is_none();
+    if stale {
+        registry::check_names(&connection, &prefix, &tables.statements)?;
     }
+    let base = if stale { base_changes(store)? } else { None };
+    let subscription = match fitting.flatten() {
+        Some(at) => store.subscribe_since(at)?,
+        None => store.subscribe(0)?,
+    };
+    Ok(SqliteProjection {
+        connection,
+        path: path.to_owned(),
+        prefix,
+        subscription,
+        tables,
+        seen,
+        made,
+        stale,
+        base,
+    })
+}
 
-    /// Whether a position that tables are at is one of this log.
-    fn fits(&self, at: Option<Position>) -> Result<bool, Failure> {
-        let Some(at) = at else { return Ok(true) };
-        match self.locate(at) {
-            Ok(_) => Ok(true),
-            Err(e) if e.is_ahead() && self.refreshed_has(at)? => Err(Failure::Refused(format!(
-                "the tables there are at frame {}, which this store, opened to be read only, has not read yet; call \
-                 `Store::refresh` first",
-                at.seq()
-            ))),
-            Err(e) if e.is_ahead() || e.is_other_history() || e.is_before_beginning() => Ok(false),
-            Err(e) => Err(e.into()),
-        }
+/// Whether a position that tables are at is one of this log.
+fn fits<M: Model>(store: &Store<M>, at: Option<Position>) -> Result<bool, Failure> {
+    let Some(at) = at else { return Ok(true) };
+    match store.locate(at) {
+        Ok(_) => Ok(true),
+        Err(e) if e.is_ahead() && store.refreshed_has(at)? => Err(Failure::Refused(format!(
+            "the tables there are at frame {}, which this store, opened to be read only, has not read yet; call \
+             `Store::refresh` first",
+            at.seq()
+        ))),
+        Err(e) if e.is_ahead() || e.is_other_history() || e.is_before_beginning() => Ok(false),
+        Err(e) => Err(e.into()),
     }
+}
 
-    /// The facts that lead to the graph that this store began with, and after which frame that was.
-    fn base_changes(&self) -> Result<Option<(Seq, Changes<M>)>, Failure> {
-        let Some(base) = &self.base else {
-            return Ok(None);
-        };
-        let binding = M::binding();
-        let nothing = Version {
-            plan: Arc::clone(&self.plan),
-            graph: flat::empty(&self.plan, (&binding.columns, &binding.data)),
-            at: At::default(),
-            lineage: base.lineage,
-            paranoid: false,
-        };
-        let nothing = Snapshot::<M>::of(Arc::new(nothing));
-        let changes = nothing.diff(&Snapshot::of(Arc::clone(base)))?;
-        Ok(Some((base.at.seq.unwrap_or_default(), changes)))
-    }
+/// The facts that lead to the graph that this store began with, and after which frame that was.
+fn base_changes<M: Model>(store: &Store<M>) -> Result<Option<(Seq, Changes<M>)>, Failure> {
+    let Some(base) = &store.base else {
+        return Ok(None);
+    };
+    let binding = M::binding();
+    let nothing = Version {
+        plan: Arc::clone(&store.plan),
+        graph: flat::empty(&store.plan, (&binding.columns, &binding.data)),
+        at: At::default(),
+        lineage: base.lineage,
+        paranoid: false,
+    };
+    let nothing = Snapshot::<M>::of(Arc::new(nothing));
+    let changes = nothing.diff(&Snapshot::of(Arc::clone(base)))?;
+    Ok(Some((base.at.seq.unwrap_or(0), changes)))
 }
 
 /// How often the mode of a busy database is tried to be changed, and how long is waited in between.
