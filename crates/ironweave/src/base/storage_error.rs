@@ -14,10 +14,8 @@ use crate::base::position::Seq;
 pub(crate) const FORMAT_VERSION: u16 = 2;
 
 /// The category of a [`StorageError`], which determines its predicates.
-#[doc(hidden)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum StorageFailure {
+pub(crate) enum StorageFailure {
     /// An operation of the operating system failed.
     Io,
     /// The directory has no store.
@@ -57,8 +55,7 @@ struct Inner {
 
 impl StorageError {
     /// Returns an error with a complete message.
-    #[doc(hidden)]
-    pub fn new(failure: StorageFailure, message: impl Into<String>) -> Self {
+    pub(crate) fn new(failure: StorageFailure, message: impl Into<String>) -> Self {
         Self(Box::new(Inner {
             failure,
             message: message.into(),
@@ -102,9 +99,7 @@ impl StorageError {
     }
 
     /// Returns the error with its cause, which is not part of the message.
-    #[doc(hidden)]
-    #[must_use]
-    pub fn with_source(mut self, source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+    pub(crate) fn with_source(mut self, source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         self.0.source = Some(source.into());
         self
     }

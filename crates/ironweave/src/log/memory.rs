@@ -89,11 +89,11 @@ impl Chunk {
 
     /// Returns the sequence number after the last frame.
     fn next(&self) -> Seq {
-        self.first + self.frames.len() as Seq
+        self.first + self.frames.len() as u64
     }
 
     fn entry(&self, seq: Seq) -> Option<&Entry> {
-        let at = seq.checked_sub(self.first)?;
+        let at = seq.frames_since(self.first)?;
         self.frames.get(usize::try_from(at).ok()?)
     }
 
@@ -127,7 +127,7 @@ impl Origin {
     /// need not cover the payload, and is computed on demand.
     fn position(&self, seq: Seq, fingerprint: u128) -> Position {
         let mut bytes = [0; 24];
-        bytes[..8].copy_from_slice(&seq.to_le_bytes());
+        bytes[..8].copy_from_slice(&seq.get().to_le_bytes());
         bytes[8..].copy_from_slice(&fingerprint.to_le_bytes());
         Position {
             store: self.store,
@@ -213,13 +213,16 @@ fn lock(chunks: &Mutex<Chunks>) -> MutexGuard<'_, Chunks> {
 impl MemoryLog {
     /// Returns an empty log.
     pub(crate) fn new() -> Self {
-        Self::starting_at(0, None)
+        Self::starting_at(Seq::ZERO, None)
     }
 
     /// Returns an empty log of a new store that continues after a frame of another log. `fingerprint` is that of the graph
     /// after that frame.
     pub(crate) fn after(seq: Option<Seq>, fingerprint: u128) -> Self {
-        Self::starting_at(seq.map_or(0, |seq| seq + 1), seq.map(|_| fingerprint))
+        Self::starting_at(
+            seq.map_or(Seq::ZERO, |seq| seq + 1),
+            seq.map(|_| fingerprint),
+        )
     }
 
     fn starting_at(first: Seq, before: Option<u128>) -> Self {
@@ -284,7 +287,7 @@ impl ReadLog for MemoryLog {
         let begin = full.partition_point(|chunk| chunk.next() <= from);
         let chunks = (full.iter().skip(begin).map(|chunk| &**chunk)).chain([open]);
         let frames = chunks.flat_map(move |chunk| {
-            let seqs = chunk.first.max(from)..chunk.next();
+            let seqs = chunk.first.max(from).until(chunk.next());
             seqs.filter_map(|seq| chunk.frame(seq, &self.origin))
         });
         Ok(Frames::new(frames.map(Ok)))

@@ -171,6 +171,7 @@ impl Head {
 }
 
 /// An incomplete end of a log, never acknowledged as durable, which an open moved to a file.
+#[non_exhaustive]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TornTail {
     /// The segment that the tail was cut from.

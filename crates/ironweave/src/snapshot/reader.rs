@@ -2,12 +2,12 @@
 
 use std::fmt;
 use std::marker::PhantomData;
-use std::ops::RangeBounds;
 use std::sync::Arc;
 use std::time::Duration;
 
 use crate::base::error::ReadError;
 use crate::base::position::{FrameRef, Position, Seq};
+use crate::base::seq::SeqRange;
 use crate::snapshot::Snapshot;
 use crate::snapshot::replica::{Replica, Slot};
 use crate::step::model::Model;
@@ -101,7 +101,8 @@ impl<M: Model> StoreReader<M> {
     /// Waits until a frame is there and durable, and gives the newest snapshot then. `None` after `timeout`, or where
     /// the store is dropped or its log stopped before; [`Duration::MAX`] is as long as it takes.
     #[must_use]
-    pub fn wait_until(&self, seq: Seq, timeout: Duration) -> Option<Snapshot<M>> {
+    pub fn wait_until(&self, seq: impl Into<Seq>, timeout: Duration) -> Option<Snapshot<M>> {
+        let seq = seq.into();
         let there = match &self.feed {
             Some(feed) => feed.wait_until(seq, Wait::within(timeout)),
             None => self.replica.wait_until(seq, timeout),
@@ -143,15 +144,15 @@ impl<M: Model> StoreReader<M> {
     ///
     /// # Errors
     /// As [`Store::frames`].
-    pub fn frames(&self, from: Seq) -> Result<Records<'static, M>, ReadError> {
-        records::frames(self.view()?, from)
+    pub fn frames(&self, from: impl Into<Seq>) -> Result<Records<'static, M>, ReadError> {
+        records::frames(self.view()?, from.into())
     }
 
     /// As [`Store::tx_range`], without the store: what is committed after the call is not in the range.
     ///
     /// # Errors
     /// As [`Store::tx_range`].
-    pub fn tx_range(&self, range: impl RangeBounds<Seq>) -> Result<Records<'static, M>, ReadError> {
+    pub fn tx_range(&self, range: impl SeqRange) -> Result<Records<'static, M>, ReadError> {
         records::tx_range(self.view()?, range)
     }
 

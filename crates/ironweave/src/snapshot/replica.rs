@@ -304,7 +304,7 @@ impl Replica {
             if left <= RECENT {
                 self.keyframes.follow(self.now(current), end - start);
             }
-            if current.at.next().is_multiple_of(SPACING) {
+            if current.at.next().get().is_multiple_of(SPACING) {
                 self.keyframes.keep(self.now(current));
             }
         }

@@ -19,6 +19,7 @@ use crate::store::version::{At, Version};
 use crate::store::{AnyApplied, AnyReceipt, Store};
 
 /// The result of an event that was tried on a snapshot.
+#[non_exhaustive]
 pub struct Outcome<E: Event> {
     /// The snapshot in which it has fired.
     pub snapshot: Snapshot<E::Model>,
@@ -39,6 +40,7 @@ impl<E: Event<Bound: fmt::Debug, Created: fmt::Debug>> fmt::Debug for Outcome<E>
 }
 
 /// The result of an [`AnyEvent`](crate::AnyEvent) that was tried on a snapshot.
+#[non_exhaustive]
 #[derive(Debug)]
 pub struct AnyOutcome<M: Model> {
     /// The snapshot in which it has fired.

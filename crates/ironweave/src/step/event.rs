@@ -135,6 +135,7 @@ pub trait Apply: Handles {
 /// println!("{}", bought.seq);
 /// # Ok::<(), StepError>(())
 /// ```
+#[non_exhaustive]
 pub struct Applied<E: Event> {
     /// Whether the transaction was committed before under the same idempotency key. Then nothing was done this time, and
     /// this is the result of the first time.
@@ -172,6 +173,7 @@ impl<E: Event> From<Receipt<E>> for Applied<E> {
 }
 
 /// The result of an event whose transaction was committed.
+#[non_exhaustive]
 pub struct Receipt<E: Event> {
     /// The sequence of its transaction in the log.
     pub seq: Seq,

@@ -33,6 +33,7 @@ use crate::store::epochs::Epochs;
 use crate::store::version::At;
 
 /// When a committed transaction is durable.
+#[non_exhaustive]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Durability {
     /// Before the commit returns.

@@ -81,7 +81,7 @@ impl State {
     }
 
     fn get(&self, seq: Seq) -> Option<&Arc<Frame>> {
-        let at = seq.checked_sub(self.first())?;
+        let at = seq.frames_since(self.first())?;
         self.frames.get(usize::try_from(at).ok()?)
     }
 
@@ -201,7 +201,12 @@ impl Feed {
         FeedReader {
             feed: Arc::clone(self),
             // The log of a store that began at a snapshot begins there.
-            next: from.max(self.begin.base.as_ref().map_or(0, |base| base.at.next())),
+            next: from.max(
+                self.begin
+                    .base
+                    .as_ref()
+                    .map_or(Seq::ZERO, |base| base.at.next()),
+            ),
             log: LogReader::clone(&self.log),
             behind: None,
             position: before,
@@ -332,7 +337,8 @@ impl FeedReader {
     }
 
     pub(crate) fn lag(&self) -> u64 {
-        lock(&self.feed.state).next.saturating_sub(self.next)
+        let next = lock(&self.feed.state).next;
+        next.frames_since(self.next).unwrap_or(0)
     }
 
     pub(crate) fn acknowledge(&self, name: &str, frame: FrameRef) -> Result<(), ReadError> {

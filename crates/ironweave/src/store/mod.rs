@@ -173,20 +173,22 @@ impl<M: Model> Store<M> {
     /// Makes an event from the present graph and fires it. If that conflicts with another transaction
     /// ([`Meta::expect`]), it tries again, `tries` times at most.
     ///
+    /// The error is the closure's own type, as of [`Store::transaction`].
+    ///
     /// # Errors
-    /// The last conflict, or any other rejection of the event.
-    pub fn retry<E: Event<Model = M>>(
+    /// The error of the closure; the last conflict, or any other rejection of the event.
+    pub fn retry<E: Event<Model = M>, X: From<StepError>>(
         &mut self,
         tries: u32,
-        mut event: impl FnMut(&Self) -> (Meta, E),
-    ) -> Result<Receipt<E>, StepError> {
+        mut event: impl FnMut(&Self) -> Result<(Meta, E), X>,
+    ) -> Result<Receipt<E>, X> {
         let mut left = tries.max(1);
         loop {
-            let (meta, made) = event(self);
+            let (meta, made) = event(self)?;
             left -= 1;
             match self.try_step_with(meta, made) {
                 Err(e) if e.is_retryable() && left > 0 => {}
-                result => return result,
+                result => return result.map_err(X::from),
             }
         }
     }

@@ -14,6 +14,7 @@ use crate::store::epochs::Bounds;
 use crate::store::{Backend, Store};
 
 /// How to open a store.
+#[must_use = "options do nothing until a store is opened with them"]
 pub struct Options<M: Model> {
     log: LogOptions,
     durability: Durability,
@@ -98,7 +99,7 @@ impl<M: Model> Options<M> {
 
     /// Refuses a log with a torn tail, instead of cutting the tail and keeping it in a file beside the segment.
     #[must_use]
-    pub fn strict(mut self) -> Self {
+    fn strict(mut self) -> Self {
         self.log.strict = true;
         self
     }

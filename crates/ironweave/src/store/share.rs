@@ -184,29 +184,29 @@ impl<M: Model> SharedStore<M> {
     ///
     /// # Errors
     /// As [`Store::retry`] and [`SharedStore::try_step`].
-    pub fn retry<E: Event<Model = M>>(
+    pub fn retry<E: Event<Model = M>, X: From<StepError>>(
         &self,
         tries: u32,
-        event: impl FnMut(&Store<M>) -> (Meta, E),
-    ) -> Result<Receipt<E>, StepError> {
+        event: impl FnMut(&Store<M>) -> Result<(Meta, E), X>,
+    ) -> Result<Receipt<E>, X> {
         self.retry_between(tries, event, || {})
     }
 
     /// As [`SharedStore::retry`]; a test does something between reading and stepping.
-    fn retry_between<E: Event<Model = M>>(
+    fn retry_between<E: Event<Model = M>, X: From<StepError>>(
         &self,
         tries: u32,
-        mut event: impl FnMut(&Store<M>) -> (Meta, E),
+        mut event: impl FnMut(&Store<M>) -> Result<(Meta, E), X>,
         mut between: impl FnMut(),
-    ) -> Result<Receipt<E>, StepError> {
+    ) -> Result<Receipt<E>, X> {
         let mut left = tries.max(1);
         loop {
-            let (meta, made) = self.exclusive(|store| event(store));
+            let (meta, made) = self.exclusive(|store| event(store))?;
             between();
             left -= 1;
             match self.try_step_with(meta, made) {
                 Err(e) if e.is_retryable() && left > 0 => {}
-                result => return result,
+                result => return result.map_err(X::from),
             }
         }
     }

@@ -76,6 +76,7 @@ enum End {
 
 /// The result of an [`AnyEvent`](crate::AnyEvent) in a transaction that is still open, or that was only tried; see
 /// [`Applied`].
+#[non_exhaustive]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AnyApplied {
     /// Whether the transaction had been committed before under the same idempotency key: nothing was done this time.
@@ -94,6 +95,7 @@ impl From<AnyReceipt> for AnyApplied {
 }
 
 /// The result of an [`AnyEvent`](crate::AnyEvent) whose transaction was committed: what it bound and created.
+#[non_exhaustive]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AnyReceipt {
     /// The sequence of its transaction in the log.

@@ -18,6 +18,7 @@ use crate::store::frame::{self, Decoded};
 use crate::store::view::LogView;
 
 /// A transaction of which today's code makes something else than the log has.
+#[non_exhaustive]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Difference {
     /// The sequence of the transaction.

@@ -22,8 +22,8 @@ impl<M: Model> Store<M> {
     /// # Errors
     /// Where the log cannot be read; `is_ahead` from further on than the next frame, `is_before_beginning` from before
     /// the snapshot that the store began at.
-    pub fn subscribe(&self, from: Seq) -> Result<Subscription<M>, ReadError> {
-        Source::of(self)?.subscribe(from)
+    pub fn subscribe(&self, from: impl Into<Seq>) -> Result<Subscription<M>, ReadError> {
+        Source::of(self)?.subscribe(from.into())
     }
 
     /// The transactions after a frame: after the one that a consumer took in last, if it kept the position of that.
@@ -92,7 +92,7 @@ impl<M: Model> SharedStore<M> {
     ///
     /// # Errors
     /// As [`Store::subscribe`] and [`SharedStore::read`].
-    pub fn subscribe(&self, from: Seq) -> Result<Subscription<M>, ReadError> {
+    pub fn subscribe(&self, from: impl Into<Seq>) -> Result<Subscription<M>, ReadError> {
         self.read(|store| store.subscribe(from))?
     }
 
@@ -130,8 +130,8 @@ impl<M: Model> StoreReader<M> {
     ///
     /// # Errors
     /// As [`Store::subscribe`].
-    pub fn subscribe(&self, from: Seq) -> Result<Subscription<M>, ReadError> {
-        Source::of_reader(self)?.subscribe(from)
+    pub fn subscribe(&self, from: impl Into<Seq>) -> Result<Subscription<M>, ReadError> {
+        Source::of_reader(self)?.subscribe(from.into())
     }
 
     /// As [`Store::subscribe_since`], without the store.
@@ -207,7 +207,7 @@ impl<'a> Source<'a> {
             (Some(position), _) => self.subscribe_since(position.into())?,
             // Of a time before the first frame.
             (None, None) if snapshot.seq().is_none() && snapshot.state.lineage == view.lineage => {
-                self.subscribe(0)?
+                self.subscribe(Seq::ZERO)?
             }
             (None, _) => {
                 return Err(ReadError::NotOfTheLog);
@@ -223,7 +223,7 @@ impl<'a> Source<'a> {
             return Err(ReadError::ReadOnly);
         }
         let mut subscription = match self.feed.cursor(name)? {
-            None => self.subscribe(0)?,
+            None => self.subscribe(Seq::ZERO)?,
             Some(frame) => self.subscribe_since(frame).map_err(|e| ReadError::Cursor {
                 name: name.into(),
                 path: self.feed.cursor_path(name),

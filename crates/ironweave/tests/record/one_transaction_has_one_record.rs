@@ -42,7 +42,7 @@ fn typed(record: &Record<Model>) {
     assert!(
         all.into_iter()
             .next()
-            .and_then(RecordedEvent::applied)
+            .and_then(RecordedEvent::into_applied)
             .is_some()
     );
     let last = record.firings().last().expect("two fired");

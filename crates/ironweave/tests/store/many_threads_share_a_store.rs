@@ -304,7 +304,7 @@ fn a_handle_takes_metadata_what_ifs_retries_and_events_from_json() {
         looks += 1;
         let knows = if looks == 1 { seen } else { db.seq().unwrap() };
         let balance = account.balance(db) + 1;
-        (Meta::default().expect(knows), Set { account, balance })
+        Ok::<_, StepError>((Meta::default().expect(knows), Set { account, balance }))
     });
     receipt.unwrap();
     assert_eq!(looks, 2);

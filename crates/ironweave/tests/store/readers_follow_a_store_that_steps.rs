@@ -33,8 +33,8 @@ fn read(store: &mut Store<Model>, meter: Meter, value: u64) -> Seq {
 
 fn seqs<'a>(
     records: impl Iterator<Item = Result<ironweave::Record<Model>, StorageError>> + 'a,
-) -> Vec<Seq> {
-    records.map(|record| record.unwrap().seq()).collect()
+) -> Vec<u64> {
+    records.map(|record| record.unwrap().seq().get()).collect()
 }
 
 fn runs_on_another_thread<T: Send + Sync + Clone + 'static>(_: &T) {}
@@ -92,7 +92,7 @@ fn a_reader_gives_what_the_store_gives() {
 fn a_reader_follows_on_another_thread() {
     for (mut store, meter, _dir) in stores() {
         let reader = store.reader();
-        let from = store.seq().unwrap();
+        let from = store.seq().unwrap().get();
         let (started, has_started) = std::sync::mpsc::channel();
         let follower = thread::spawn(move || {
             let after = reader.snapshot();
@@ -107,7 +107,7 @@ fn a_reader_follows_on_another_thread() {
                 // What a subscription delivers is in the next snapshot, and in the past.
                 assert!(reader.snapshot().seq() >= Some(seq));
                 assert_eq!(reader.as_of(seq).unwrap().seq(), Some(seq));
-                seen.push(seq);
+                seen.push(seq.get());
             }
             let graphs: Vec<_> = graphs.map(|r| r.unwrap().after().unwrap().seq()).collect();
             (seen, seqs(since), seqs(named), graphs)
@@ -116,13 +116,13 @@ fn a_reader_follows_on_another_thread() {
         for value in 10..20 {
             read(&mut store, meter, value);
         }
-        let last = store.seq().unwrap();
+        let last = store.seq().unwrap().get();
         drop(store);
         let (all, since, named, graphs) = follower.join().unwrap();
         assert_eq!(all, (1..=last).collect::<Vec<_>>());
         assert_eq!(named, all);
         assert_eq!(since, (from + 1..=last).collect::<Vec<_>>());
-        let expected: Vec<_> = since.iter().map(|seq| Some(*seq)).collect();
+        let expected: Vec<_> = since.iter().map(|seq| Some(Seq::new(*seq))).collect();
         assert_eq!(graphs, expected);
     }
 }
@@ -131,10 +131,11 @@ fn a_reader_follows_on_another_thread() {
 fn a_frame_that_was_waited_for_can_be_asked_for() {
     for (mut store, meter, _dir) in stores() {
         let reader = store.reader();
-        let from = store.seq().unwrap() + 1;
+        let from = store.seq().unwrap().get() + 1;
         let follower = thread::spawn(move || {
             for seq in from..from + 50 {
                 let now = reader.wait_until(seq, Duration::MAX).unwrap();
+                let seq = Seq::new(seq);
                 assert!(now.seq() >= Some(seq));
                 assert_eq!(reader.as_of(seq).unwrap().seq(), Some(seq));
                 assert!(reader.since(seq - 1).unwrap().next().is_some());
@@ -155,14 +156,14 @@ fn a_reader_sees_each_transaction_once_while_the_log_grows() {
         let reader = store.reader();
         // Enough for several chunks of a log in memory.
         let steps = if dir.is_some() { 100 } else { 20_000 };
-        let end = store.seq().unwrap() + steps;
+        let end = store.seq().unwrap().get() + steps;
         let counter = thread::spawn(move || {
             let mut before = 0;
             while before < end {
                 let seqs = seqs(reader.since(0).unwrap());
-                assert_eq!(seqs, (1..=seqs.len() as Seq).collect::<Vec<_>>());
-                assert!(seqs.len() as Seq >= before);
-                before = seqs.len() as Seq;
+                assert_eq!(seqs, (1..=seqs.len() as u64).collect::<Vec<_>>());
+                assert!(seqs.len() as u64 >= before);
+                before = seqs.len() as u64;
             }
         });
         for value in 0..steps {

@@ -144,7 +144,7 @@ fn base_changes<M: Model>(store: &Store<M>) -> Result<Option<(Seq, Changes<M>)>,
     };
     let nothing = Snapshot::<M>::of(Arc::new(nothing));
     let changes = nothing.diff(&Snapshot::of(Arc::clone(base)))?;
-    Ok(Some((base.at.seq.unwrap_or(0), changes)))
+    Ok(Some((base.at.seq.unwrap_or_default(), changes)))
 }
 
 /// How often the mode of a busy database is tried to be changed, and how long is waited in between.

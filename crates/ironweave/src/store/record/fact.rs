@@ -16,6 +16,7 @@ use crate::value;
 use crate::value::typed::TypedValue;
 
 /// What a fact does to the graph.
+#[non_exhaustive]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum FactKind {
     /// An entity is created, without values and links.

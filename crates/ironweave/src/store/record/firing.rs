@@ -255,6 +255,7 @@ impl fmt::Debug for Field<'_> {
 }
 
 /// An event of a [`Record`], whatever its type.
+#[non_exhaustive]
 pub enum RecordedEvent<M: Model> {
     /// One that the program applied.
     Applied(M::Event),
@@ -279,7 +280,7 @@ impl<M: Model> RecordedEvent<M> {
 
     /// The event, if the program applied it.
     #[must_use]
-    pub fn applied(self) -> Option<M::Event> {
+    pub fn into_applied(self) -> Option<M::Event> {
         match self {
             Self::Applied(event) => Some(event),
             Self::Immediate { .. } => None,

@@ -49,7 +49,7 @@ fn a_retry_leaves_the_store_to_others_between_what_it_reads_and_its_step() {
         asked += 1;
         let counter = db.find::<Counter>("c").expect("it is there");
         let meta = Meta::new().expect(db.seq().expect("a step"));
-        (meta, counted(counter.count(db) + 1))
+        Ok::<_, StepError>((meta, counted(counter.count(db) + 1)))
     };
     let done = store.retry_between(10, add, || {
         if others > 0 {
@@ -75,7 +75,8 @@ fn a_retry_ends_with_the_last_conflict() {
     let mut asked = 0;
     let old = |db: &Store<tally::Model>| {
         asked += 1;
-        (Meta::new().expect(db.seq().expect("a step")), counted(1))
+        let meta = Meta::new().expect(db.seq().expect("a step"));
+        Ok::<_, StepError>((meta, counted(1)))
     };
     let refused = store.retry_between(3, old, || {
         store.step(counted(5));
