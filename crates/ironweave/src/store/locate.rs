@@ -44,12 +44,6 @@ impl<M: Model> Store<M> {
         log.refresh()?;
         Ok(log.position_of(at.seq())? == Some(at))
     }
-
-    /// The identity of the store.
-    pub(crate) fn id(&self) -> Result<u64, ReadError> {
-        let log = self.log.log().ok_or(ReadError::Unlogged)?;
-        Ok(log.store())
-    }
 }
 
 impl<E: Event> Receipt<E> {

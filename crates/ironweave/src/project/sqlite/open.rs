@@ -63,7 +63,7 @@ fn try_projection<M: Model>(
     prefix: String,
 ) -> Result<SqliteProjection<M>, Failure> {
     check_prefix(&prefix)?;
-    let id = format!("{:016x}", store.id()?);
+    let id = format!("{:016x}", store.view()?.log().store());
     let schema = store.schema();
     let tables = Tables::of::<M>(schema, &prefix)?;
     let connection = open(path)?;

@@ -16,7 +16,6 @@ use crate::value;
 use crate::value::typed::TypedValue;
 
 /// What a fact does to the graph.
-#[non_exhaustive]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum FactKind {
     /// An entity is created, without values and links.
