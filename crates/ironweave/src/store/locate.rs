@@ -1,4 +1,4 @@
-//! The place of a store in its history, and whether a frame that a caller names belongs to it.
+//! Looking up frames by sequence number or position, and the ids of stores.
 
 use std::sync::Arc;
 
@@ -11,11 +11,11 @@ use crate::step::event::{Event, Receipt};
 use crate::step::model::Model;
 use crate::store::{AnyReceipt, Backend, Store};
 
-/// Refuses metadata that names a frame which the log does not have.
+/// Checks that the log has the frames that the metadata refers to.
 pub(super) fn admit_meta<M: Model>(store: &Store<M>, meta: &mut Meta) -> Result<(), ReadError> {
     for (frame, since) in meta.take_frames() {
         match frame {
-            // The cause may precede the snapshot that the store began at.
+            // The causation may be before the snapshot that the store began at.
             FrameRef::Seq(_) if !since => frame.check_end(0, store.seq())?,
             _ => store.view()?.admit(frame).map(|_| ())?,
         }
@@ -24,18 +24,18 @@ pub(super) fn admit_meta<M: Model>(store: &Store<M>, meta: &mut Meta) -> Result<
 }
 
 impl<M: Model> Store<M> {
-    /// What this store shares with the stores that begin at its snapshots, and with no others.
+    /// Returns a number that this store shares with the stores that begin at its snapshots, and with no others.
     pub(crate) fn lineage(&self) -> u64 {
         match (&self.base, self.log.log()) {
             (Some(base), _) => base.lineage,
             (None, Some(log)) => log.store(),
-            // Its snapshots hold the plan too, so that no other store has the address.
+            // The snapshots of the store share the plan, so while one exists, no other store has its address.
             (None, None) => Arc::as_ptr(&self.plan) as usize as u64,
         }
     }
 
-    /// Whether the log has a frame at a position, if the log is read further than this store, which is open for reading,
-    /// has applied.
+    /// Returns whether the log of a store that is open for reading only has a frame with this position, which the store may not
+    /// have applied yet.
     pub(crate) fn refreshed_has(&self, at: Position) -> Result<bool, StorageError> {
         let Backend::ReadOnly(log) = &self.log else {
             return Ok(false);
@@ -45,18 +45,18 @@ impl<M: Model> Store<M> {
         Ok(log.position_of(at.seq())? == Some(at))
     }
 
-    /// Whether a position is of this store, whatever its frame.
+    /// Returns whether a position has the id of this store.
     pub(crate) fn is_of(&self, position: Position) -> bool {
         self.id().is_ok_and(|id| id == position.store())
     }
 
-    /// The identity of the store.
+    /// Returns the id of the store.
     pub(crate) fn id(&self) -> Result<u64, ReadError> {
         let log = self.log.log().ok_or(ReadError::Unlogged)?;
         Ok(log.store())
     }
 
-    /// The position of a frame, if the log has it.
+    /// Returns the position of a frame, or `None` if the log does not have it.
     pub(crate) fn position_of(&self, seq: Seq) -> Result<Option<Position>, StorageError> {
         match self.log.log() {
             Some(log) => log.position_of(seq),
@@ -66,14 +66,15 @@ impl<M: Model> Store<M> {
 }
 
 impl<E: Event> Receipt<E> {
-    /// The position of the receipt's transaction, in the store that gave the receipt. A receipt is made before its
-    /// transaction is written; what [`Transaction::commit`](crate::Transaction::commit) returns holds the position.
+    /// Returns the position of the transaction of the receipt. `store` must be the store that returned the receipt. A receipt is
+    /// created before its transaction is written, so it does not contain the position.
+    /// [`Transaction::commit`](crate::Transaction::commit) also returns it.
     ///
-    /// The receipt of a transaction that was taken back has the sequence of the transaction that is committed next: do
-    /// not ask it for a position.
+    /// Do not call this for a transaction that was rolled back: its receipt has the sequence number of the transaction that is
+    /// committed next.
     ///
     /// # Errors
-    /// `is_ahead` if the transaction is not committed; as [`Store::locate`].
+    /// `is_ahead` if the transaction is not committed; the errors of [`Store::locate`].
     pub fn position(&self, store: &Store<E::Model>) -> Result<Position, ReadError> {
         store.locate(self.seq)
     }
