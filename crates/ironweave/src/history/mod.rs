@@ -19,7 +19,7 @@ use crate::base::meta::Meta;
 use crate::base::position::Seq;
 use crate::base::time::Timestamp;
 use crate::step::model::Model;
-use crate::store::record::{Fact, Firing, Logged, Record};
+use crate::store::record::{DecodedTransaction, Fact, Firing, Record};
 
 /// A logged fact, with the event and the transaction that caused it.
 pub struct HistoryEntry<M: Model> {
@@ -54,7 +54,7 @@ impl<M: Model> HistoryEntry<M> {
     #[must_use]
     pub fn firing(&self) -> Option<Firing<'_, M>> {
         // They are in order, and so are their facts.
-        let firings = &self.record.logged().decoded.firings;
+        let firings = &self.record.transaction().decoded.firings;
         let index = firings.partition_point(|firing| firing.facts.end <= self.fact);
         self.record.firings().nth(index)
     }
@@ -99,11 +99,11 @@ impl<M: Model> fmt::Debug for HistoryEntry<M> {
 }
 
 /// What a history was found in: the records of its transactions, and which of their facts.
-type Found = Vec<(Arc<Logged>, usize)>;
+type Found = Vec<(Arc<DecodedTransaction>, usize)>;
 
 fn entries<M: Model>(found: Found) -> Vec<HistoryEntry<M>> {
-    let entry = |(logged, fact)| HistoryEntry {
-        record: Record::new(logged),
+    let entry = |(transaction, fact)| HistoryEntry {
+        record: Record::new(transaction),
         fact,
     };
     found.into_iter().map(entry).collect()

@@ -13,7 +13,7 @@ use crate::history::index::{EARLIER, KeysGiven, Names, pair};
 use crate::log::Frame;
 use crate::schema::EntityIx;
 use crate::store::bad_frame;
-use crate::store::record::{Logged, about};
+use crate::store::record::{DecodedTransaction, about};
 
 /// What became of an entity by some segment.
 struct Life {
@@ -137,9 +137,13 @@ impl Archive<'_> {
         let Context { epochs, plan, .. } = self.context;
         let seq = frame.header.seq;
         let tags = (epochs.at(seq)).ok_or_else(|| bad_frame(seq, "no schema precedes it"))?;
-        let logged = Arc::new(Logged::read(frame, tags, plan)?);
-        let found = about(&logged.decoded.facts.list, &plan.layout, all);
-        history.extend(found.into_iter().map(|fact| (Arc::clone(&logged), fact)));
+        let transaction = Arc::new(DecodedTransaction::read(frame, tags, plan)?);
+        let found = about(&transaction.decoded.facts.list, &plan.layout, all);
+        history.extend(
+            found
+                .into_iter()
+                .map(|fact| (Arc::clone(&transaction), fact)),
+        );
         Ok(())
     }
 

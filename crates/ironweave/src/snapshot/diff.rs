@@ -45,7 +45,7 @@ impl<M: Model> Snapshot<M> {
         };
         let layout = Arc::clone(&self.state.plan.layout);
         let after: Arc<Version> = Arc::clone(&to.state);
-        Ok(Changes::new(diff.all(), layout).within(after))
+        Ok(Changes::new(diff.all(), layout).with_context(after))
     }
 }
 

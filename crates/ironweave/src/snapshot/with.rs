@@ -14,7 +14,7 @@ use crate::step::clock::Clock;
 use crate::step::event::{DynEvent, Event, Receipt};
 use crate::step::model::Model;
 use crate::store::frame::Decoded;
-use crate::store::record::{Logged, Record, Surroundings};
+use crate::store::record::{DecodedTransaction, GraphContext, Record};
 use crate::store::version::{At, Version};
 use crate::store::{AnyReceipt, Store};
 
@@ -44,7 +44,7 @@ impl Version {
         &self,
         mut meta: Meta,
         event: &dyn DynEvent,
-    ) -> Result<(Arc<Self>, Bindings, Arc<Logged>), StepError> {
+    ) -> Result<(Arc<Self>, Bindings, Arc<DecodedTransaction>), StepError> {
         for (frame, _) in meta.take_frames() {
             // Of what was tried there is no position, so that one can be compared with no store's.
             let store = self
@@ -74,7 +74,7 @@ impl Version {
         core.graph.commit(&mut core.open.journal);
         let names = std::mem::take(&mut core.bindings);
         let seq = self.at.next();
-        let logged = Logged {
+        let transaction = DecodedTransaction {
             seq,
             position: None,
             fingerprint: core.graph.fingerprint,
@@ -86,14 +86,14 @@ impl Version {
             plan: Arc::clone(plan),
             at: At {
                 seq: Some(seq),
-                time: logged.decoded.time,
+                time: transaction.decoded.time,
                 position: None,
             },
             graph: core.graph,
             paranoid: self.paranoid,
             lineage: self.lineage,
         };
-        Ok((Arc::new(state), names, Arc::new(logged)))
+        Ok((Arc::new(state), names, Arc::new(transaction)))
     }
 }
 
@@ -121,7 +121,7 @@ impl<M: Model> Snapshot<M> {
         meta: Meta,
         event: E,
     ) -> Result<Outcome<E>, StepError> {
-        let (state, names, logged) = self.state.step(meta, &event)?;
+        let (state, names, transaction) = self.state.step(meta, &event)?;
         let receipt = Receipt {
             seq: self.state.at.next(),
             repeated: false,
@@ -129,7 +129,8 @@ impl<M: Model> Snapshot<M> {
             bound: E::bound(&names),
         };
         Ok(Outcome {
-            record: Record::new(logged).within(Some(Arc::clone(&state) as Arc<dyn Surroundings>)),
+            record: Record::new(transaction)
+                .with_context(Some(Arc::clone(&state) as Arc<dyn GraphContext>)),
             snapshot: Self::of(state),
             receipt,
         })
@@ -145,14 +146,15 @@ impl<M: Model> Snapshot<M> {
         event: &M::Event,
     ) -> Result<(Self, AnyReceipt, Record<M>), StepError> {
         let event = event.as_dyn();
-        let (state, names, logged) = self.state.step(meta, event)?;
+        let (state, names, transaction) = self.state.step(meta, event)?;
         let receipt = AnyReceipt::new(
             (self.state.at.next(), false),
             event,
             &names,
             &self.state.plan,
         );
-        let record = Record::new(logged).within(Some(Arc::clone(&state) as Arc<dyn Surroundings>));
+        let record = Record::new(transaction)
+            .with_context(Some(Arc::clone(&state) as Arc<dyn GraphContext>));
         Ok((Self::of(state), receipt, record))
     }
 

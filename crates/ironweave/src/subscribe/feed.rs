@@ -24,7 +24,7 @@ use crate::step::model::Model;
 use crate::step::plan::Plan;
 use crate::store::commit::{Acknowledged, Commit, Follower};
 use crate::store::frame::Tags;
-use crate::store::record::Logged;
+use crate::store::record::DecodedTransaction;
 use crate::store::{Store, bad_frame};
 
 /// How many frames it keeps of a log on disk.
@@ -288,7 +288,7 @@ pub(super) struct FeedReader {
     /// Where the frame before `next` is, where that is known.
     position: Option<Position>,
     /// The transaction at `next`.
-    peeked: Option<Arc<Logged>>,
+    peeked: Option<Arc<DecodedTransaction>>,
 }
 
 impl FeedReader {
@@ -360,7 +360,10 @@ impl FeedReader {
     }
 
     /// The transaction that comes next; none, where none came in time or none will come.
-    pub(super) fn peek(&mut self, wait: Wait) -> Result<Option<Arc<Logged>>, StorageError> {
+    pub(super) fn peek(
+        &mut self,
+        wait: Wait,
+    ) -> Result<Option<Arc<DecodedTransaction>>, StorageError> {
         while self.peeked.is_none() {
             let Some(frame) = self.frame(wait)? else {
                 return Ok(None);
@@ -377,8 +380,8 @@ impl FeedReader {
                 at.map(|(_, tags)| Arc::clone(tags))
             };
             let tags = tags.ok_or_else(|| bad_frame(seq, "it has no schema"))?;
-            let logged = Logged::read(&frame, &tags, &self.feed.plan)?;
-            self.peeked = Some(Arc::new(logged));
+            let transaction = DecodedTransaction::read(&frame, &tags, &self.feed.plan)?;
+            self.peeked = Some(Arc::new(transaction));
         }
         Ok(self.peeked.clone())
     }

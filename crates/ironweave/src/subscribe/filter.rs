@@ -4,7 +4,7 @@ use crate::base::id::Id;
 use crate::graph::fact::Fact;
 use crate::graph::layout::Layout;
 use crate::schema::{EdgeIx, EntityIx, EventIx, StateIx};
-use crate::store::record::Logged;
+use crate::store::record::DecodedTransaction;
 
 /// Takes what one of its parts takes; all, where it has none.
 #[derive(Default)]
@@ -46,8 +46,8 @@ impl Filter {
     }
 
     /// Whether it takes a transaction. It must be shown all, in order.
-    pub(super) fn takes(&mut self, logged: &Logged, layout: &Layout) -> bool {
-        let facts = &*logged.decoded.facts.list;
+    pub(super) fn takes(&mut self, transaction: &DecodedTransaction, layout: &Layout) -> bool {
+        let facts = &*transaction.decoded.facts.list;
         let mut about = false;
         for watched in &mut self.entities {
             for fact in facts {
@@ -72,7 +72,7 @@ impl Filter {
                 | Fact::SetLink { edge, .. } => self.edges.contains(&edge),
                 Fact::Set { .. } => false,
             })
-            || (logged.decoded.firings.iter()).any(|f| self.events.contains(&f.event))
+            || (transaction.decoded.firings.iter()).any(|f| self.events.contains(&f.event))
     }
 }
 

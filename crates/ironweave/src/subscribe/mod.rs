@@ -28,7 +28,7 @@ use crate::step::Core;
 use crate::step::event::Event;
 use crate::step::model::Model;
 use crate::store::bad_frame;
-use crate::store::record::{Logged, Record, Surroundings};
+use crate::store::record::{DecodedTransaction, GraphContext, Record};
 use crate::store::version::{At, Version};
 use crate::subscribe::feed::{FeedReader, Wait};
 use crate::subscribe::filter::Filter;
@@ -182,23 +182,23 @@ impl<M: Model> Subscription<M> {
 
     fn record(&mut self, wait: Wait) -> Result<Option<Record<M>>, StorageError> {
         loop {
-            let Some(logged) = self.reader.peek(wait)? else {
+            let Some(transaction) = self.reader.peek(wait)? else {
                 return Ok(None);
             };
             let graphs = match &self.graph {
-                Some(before) => Some((Arc::clone(before), before.after(&logged)?)),
+                Some(before) => Some((Arc::clone(before), before.after(&transaction)?)),
                 None => None,
             };
             self.reader.advance();
             if let Some((_, after)) = &graphs {
                 self.graph = Some(Arc::clone(after));
             }
-            if self.filter.takes(&logged, &self.reader.plan().layout) {
-                let graphs = graphs.map(|(before, after)| -> Arc<dyn Surroundings> {
+            if self.filter.takes(&transaction, &self.reader.plan().layout) {
+                let graphs = graphs.map(|(before, after)| -> Arc<dyn GraphContext> {
                     Arc::new(Graphs { before, after })
                 });
-                let record = Record::new(logged).delivered(self.reader.lag());
-                return Ok(Some(record.within(graphs)));
+                let record = Record::new(transaction).delivered(self.reader.lag());
+                return Ok(Some(record.with_context(graphs)));
             }
         }
     }
@@ -210,7 +210,7 @@ struct Graphs {
     after: Arc<Version>,
 }
 
-impl Surroundings for Graphs {
+impl GraphContext for Graphs {
     fn generation(&self, entity: EntityIx, slot: u32) -> Option<u32> {
         self.after.generation(entity, slot)
     }
@@ -218,8 +218,8 @@ impl Surroundings for Graphs {
 
 impl<M: Model> Record<M> {
     fn graphs(&self) -> Option<&Graphs> {
-        let surroundings: &dyn Any = self.surroundings()?;
-        surroundings.downcast_ref()
+        let context: &dyn Any = self.context()?;
+        context.downcast_ref()
     }
 
     /// The graph before it, where its subscription is of [`Store::subscribe_after`](crate::Store::subscribe_after).
@@ -244,17 +244,17 @@ impl Version {
     }
 
     /// The state that a transaction leads to.
-    fn after(&self, logged: &Logged) -> Result<Arc<Self>, StorageError> {
+    fn after(&self, transaction: &DecodedTransaction) -> Result<Arc<Self>, StorageError> {
         let mut core = Core::new(self.graph.fork());
-        core.replay(&logged.decoded.facts, logged.fingerprint)
-            .map_err(|e| bad_frame(logged.seq, e))?;
+        core.replay(&transaction.decoded.facts, transaction.fingerprint)
+            .map_err(|e| bad_frame(transaction.seq, e))?;
         Ok(Arc::new(Self {
             plan: Arc::clone(&self.plan),
             graph: core.graph,
             at: At {
-                seq: Some(logged.seq),
-                time: logged.decoded.time,
-                position: logged.position,
+                seq: Some(transaction.seq),
+                time: transaction.decoded.time,
+                position: transaction.position,
             },
             paranoid: self.paranoid,
             lineage: self.lineage,

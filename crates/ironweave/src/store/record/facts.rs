@@ -1,10 +1,10 @@
-//! Facts as a program sees them: with the names of the model, and with their values.
+//! A list of facts of a record, and the net changes that they make.
 
 use std::fmt;
 use std::marker::PhantomData;
 use std::sync::Arc;
 
-use super::Surroundings;
+use super::GraphContext;
 use super::changes::Changes;
 use super::fact::Fact;
 use super::net::{self, Occupant};
@@ -15,21 +15,37 @@ use crate::schema::{Hop, StateIx};
 use crate::step::model::Model;
 use crate::store::tags::Encodings;
 
-/// Facts in the order in which they happened: those of a [`Record`](crate::Record), of one [`Firing`](crate::Firing) of
-/// it, of [`Changes`], or of an open [`Transaction`](crate::Transaction). It is a view, as a slice is.
+/// The facts of a [`Record`](crate::Record), of a [`Firing`](crate::Firing), of [`Changes`], or of an open
+/// [`Transaction`](crate::Transaction), in order. It is a view that borrows them, as a slice does.
 ///
-/// `facts.iter()` gives each single fact. The other methods give what changed *on balance* between the first fact and the
-/// last: an entity that moved from A over B to C entered C and left A, and did neither to B; one that was created and
-/// deleted in between appears nowhere.
+/// [`iter`](Self::iter) returns each fact. The methods `created`, `deleted`, `entered`, `left`, `linked` and `unlinked`
+/// return *net* changes between the first fact and the last. An entity that moved from state A over B to C entered C and left
+/// A; it neither entered nor left B. An entity that was created and then deleted is in none of them. Each of these methods
+/// is O(facts).
 ///
-/// `Display` gives one fact a line.
+/// `Display` renders each fact on a line of its own.
+///
+/// ```
+/// # mod doc { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/doc/lamps.rs")); } use doc::lamps;
+/// use ironweave::prelude::*;
+/// use lamps::{Lamp, Lit, state::On};
+///
+/// let mut store = Store::<lamps::Model>::memory();
+/// let mut t = store.begin();
+/// t.apply(Lit { lamp: "hall".into() })?;
+/// assert_eq!(t.facts().created::<Lamp>().first().copied(), t.find::<Lamp>("hall"));
+/// assert_eq!(t.facts().entered::<Lamp, On>().len(), 1);
+/// assert_eq!(t.facts().get(1).map(|fact| fact.to_string()).as_deref(), Some("set Lamp/0.room = \"hall\""));
+/// t.commit()?;
+/// # Ok::<(), StepError>(())
+/// ```
 pub struct Facts<'r, M> {
     pub(super) facts: &'r RawFacts,
     pub(super) start: usize,
     pub(super) end: usize,
     layout: &'r Arc<Layout>,
     encodings: Option<&'r Encodings>,
-    surroundings: Option<&'r dyn Surroundings>,
+    context: Option<&'r dyn GraphContext>,
     model: PhantomData<fn() -> M>,
 }
 
@@ -49,12 +65,12 @@ impl<'r, M> Facts<'r, M> {
             end: facts.list.len(),
             layout,
             encodings: None,
-            surroundings: None,
+            context: None,
             model: PhantomData,
         }
     }
 
-    /// The same facts, with values as a schema of the log encodes them.
+    /// Sets the encodings of the values, which are otherwise those of the program's schema.
     pub(super) fn encoded_by(self, encodings: &'r Encodings) -> Self {
         Self {
             encodings: Some(encodings),
@@ -62,14 +78,11 @@ impl<'r, M> Facts<'r, M> {
         }
     }
 
-    pub(super) fn within(self, surroundings: Option<&'r dyn Surroundings>) -> Self {
-        Self {
-            surroundings,
-            ..self
-        }
+    pub(super) fn with_context(self, context: Option<&'r dyn GraphContext>) -> Self {
+        Self { context, ..self }
     }
 
-    /// Those of a range.
+    /// Returns the facts of a range of indexes.
     pub(super) fn range(self, range: std::ops::Range<usize>) -> Self {
         Self {
             start: range.start,
@@ -78,36 +91,36 @@ impl<'r, M> Facts<'r, M> {
         }
     }
 
-    /// How many facts there are.
+    /// Returns the number of facts.
     #[must_use]
     pub fn len(&self) -> usize {
         self.end - self.start
     }
 
-    /// Whether nothing changed.
+    /// Returns whether there are no facts.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.start == self.end
     }
 
-    /// The fact at an index.
+    /// Returns the fact at an index.
     #[must_use]
     pub fn get(&self, index: usize) -> Option<Fact<'r>> {
         (index < self.len()).then(|| self.at(index))
     }
 
-    /// The fact at an index that is known to be one of them.
+    /// Returns the fact at an index that is less than [`len`](Self::len).
     pub(crate) fn at(&self, index: usize) -> Fact<'r> {
         Fact {
             facts: self.facts,
             index: self.start + index,
             layout: self.layout,
             encodings: self.encodings,
-            surroundings: self.surroundings,
+            context: self.context,
         }
     }
 
-    /// Each fact, in order.
+    /// Returns each fact, in order.
     #[must_use]
     pub fn iter(&self) -> FactIter<'r, M> {
         FactIter {
@@ -125,7 +138,7 @@ impl<'r, M> Facts<'r, M> {
 }
 
 impl<'r, M: Model> Facts<'r, M> {
-    /// A copy that owns its facts.
+    /// Returns a copy that owns its facts. O(facts and their values).
     #[must_use]
     pub fn to_changes(&self) -> Changes<M> {
         let mut changes = Changes::new(RawFacts::default(), Arc::clone(self.layout));
@@ -133,7 +146,7 @@ impl<'r, M: Model> Facts<'r, M> {
         changes
     }
 
-    /// The entities of a type that are there after these facts and were not before, in order of their creation.
+    /// Returns the entities of a type that exist after these facts and did not exist before, in order of creation.
     #[must_use]
     pub fn created<T: Entity<Model = M>>(&self) -> Vec<T> {
         self.occupancies::<T>()
@@ -142,7 +155,7 @@ impl<'r, M: Model> Facts<'r, M> {
             .collect()
     }
 
-    /// The entities of a type that were there before these facts and are not after.
+    /// Returns the entities of a type that existed before these facts and do not exist after them.
     #[must_use]
     pub fn deleted<T: Entity<Model = M>>(&self) -> Vec<T> {
         self.occupancies::<T>()
@@ -151,10 +164,10 @@ impl<'r, M: Model> Facts<'r, M> {
             .collect()
     }
 
-    /// The entities that are in a place after these facts and were not before: moved there or created there.
+    /// Returns the entities that are in a place after these facts and were not before. They moved there or were created
+    /// there.
     ///
-    /// The log names an entity that only moves by its slot, so that what comes from the log alone does not say which
-    /// generation it was; see [`Occupant`].
+    /// A logged move has the slot of its entity and not the generation; [`Occupant`] says when the generation is known.
     #[must_use]
     pub fn entered<T: Entity<Model = M>, S: Place<T>>(&self) -> Vec<Occupant<T>> {
         let inside = |state: Option<StateIx>| state.is_some_and(|s| S::STATES.contains(&s));
@@ -164,7 +177,8 @@ impl<'r, M: Model> Facts<'r, M> {
             .collect()
     }
 
-    /// The entities that were in a place before these facts and are not after: moved away or deleted.
+    /// Returns the entities that were in a place before these facts and are not after them. They moved away or were
+    /// deleted.
     #[must_use]
     pub fn left<T: Entity<Model = M>, S: Place<T>>(&self) -> Vec<Occupant<T>> {
         let inside = |state: Option<StateIx>| state.is_some_and(|s| S::STATES.contains(&s));
@@ -175,11 +189,11 @@ impl<'r, M: Model> Facts<'r, M> {
     }
 
     fn occupancies<T: Entity<Model = M>>(&self) -> impl Iterator<Item = net::Occupancy<T>> {
-        net::occupancies(self.raw(), self.surroundings)
+        net::occupancies(self.raw(), self.context)
     }
 
-    /// The pairs that are linked after these facts and were not before, over the edge that the field `field` of `A` is an
-    /// end of. `None` where `A` has no such field, or it leads to another type than `B`.
+    /// Returns the pairs that are linked after these facts and were not before, over the edge that has the field `field` of
+    /// `A` as an end. Returns `None` if `A` has no such edge, or if its other end is not of type `B`.
     #[must_use]
     pub fn linked<A, B>(&self, field: &str) -> Option<Vec<(Occupant<A>, Occupant<B>)>>
     where
@@ -187,16 +201,10 @@ impl<'r, M: Model> Facts<'r, M> {
         B: Entity<Model = M>,
     {
         let hop = self.hop::<A, B>(field)?;
-        Some(net::links(
-            self.raw(),
-            self.layout,
-            hop,
-            true,
-            self.surroundings,
-        ))
+        Some(net::links(self.raw(), self.layout, hop, true, self.context))
     }
 
-    /// The pairs that were linked before these facts and are not after; as [`linked`](Self::linked).
+    /// Returns the pairs that were linked before these facts and are not after them, as [`linked`](Self::linked) does.
     #[must_use]
     pub fn unlinked<A, B>(&self, field: &str) -> Option<Vec<(Occupant<A>, Occupant<B>)>>
     where
@@ -209,11 +217,11 @@ impl<'r, M: Model> Facts<'r, M> {
             self.layout,
             hop,
             false,
-            self.surroundings,
+            self.context,
         ))
     }
 
-    /// The edge that a field of one type is an end of, if its other end is of the other type.
+    /// Returns the edge that has a field of `A` as an end, if its other end is of type `B`.
     fn hop<A: Entity, B: Entity>(&self, field: &str) -> Option<Hop> {
         let ends = &self.layout.entities.get(usize::from(A::INDEX))?.ends;
         let mut ends = ends.iter().copied();
@@ -224,8 +232,10 @@ impl<'r, M: Model> Facts<'r, M> {
         })
     }
 
-    /// Whether one of the facts is about an entity or one of its links. Another entity that was at the same slot in the
-    /// same transaction, before or after it, is told apart; one of another transaction is not, since facts name slots.
+    /// Returns whether one of the facts is about an entity or about one of its links. O(facts).
+    ///
+    /// Facts name slots. If these facts create and delete several entities at one slot, only those of this entity count.
+    /// An entity that had the slot in another transaction cannot be distinguished.
     #[must_use]
     pub fn touches<T: Entity<Model = M>>(&self, entity: T) -> bool {
         !net::about(self.raw(), self.layout, &[(T::INDEX, entity.id())]).is_empty()
@@ -241,7 +251,7 @@ impl<'r, M> IntoIterator for Facts<'r, M> {
     }
 }
 
-/// The same facts with the same values.
+/// Two lists are equal if they have the same facts with the same values in the same order.
 impl<M> PartialEq for Facts<'_, M> {
     fn eq(&self, other: &Self) -> bool {
         self.len() == other.len() && self.iter().zip(other.iter()).all(|(a, b)| a == b)
@@ -263,7 +273,7 @@ impl<M> fmt::Debug for Facts<'_, M> {
     }
 }
 
-/// Iterates over [`Facts`].
+/// An iterator over [`Facts`], returned by [`Facts::iter`].
 pub struct FactIter<'r, M> {
     facts: Facts<'r, M>,
     next: usize,

@@ -1,7 +1,6 @@
-//! What facts change on balance: the entities that are there, their states, and links.
+//! Net changes of facts: entities that are created and deleted, their states, and links.
 //!
-//! A slot may be taken by several entities in one transaction, one after the other. What is known of one of them is kept
-//! apart from what is known of the next.
+//! A transaction may create and delete several entities at one slot. Their changes are kept apart.
 
 use std::cmp::Ordering;
 use std::collections::hash_map::Entry;
@@ -9,7 +8,7 @@ use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::marker::PhantomData;
 
-use super::Surroundings;
+use super::GraphContext;
 use crate::base::hash::FastMap;
 use crate::base::id::Id;
 use crate::db::Db;
@@ -18,13 +17,13 @@ use crate::graph::fact::Fact;
 use crate::graph::layout::Layout;
 use crate::schema::{EntityIx, Hop, StateIx};
 
-/// The entity that was at a slot in a transaction.
+/// The entity that had a slot in a transaction.
 ///
-/// The log names entities by their slots, and a slot is taken again after a delete. Which entity it was, a record knows
-/// of those that the transaction creates or deletes, and of all of them where it knows the graph: a record of
-/// [`Snapshot::with`](crate::Snapshot::with) or of
-/// [`Store::subscribe_after`](crate::Store::subscribe_after). [`handle`](Self::handle) gives the entity then, and
-/// otherwise [`resolve`](Self::resolve) looks it up.
+/// Logged facts name an entity by its slot, which another entity may get after the entity was deleted. A record knows the
+/// generation of each entity that its transaction creates or deletes. It knows the generations of all entities if it is of
+/// [`Snapshot::with`](crate::Snapshot::with) or of [`Store::subscribe_after`](crate::Store::subscribe_after), which have the
+/// graph. [`handle`](Self::handle) returns the entity if the generation is known; otherwise [`resolve`](Self::resolve)
+/// finds it in a graph.
 pub struct Occupant<T> {
     slot: u32,
     generation: Option<u32>,
@@ -40,13 +39,13 @@ impl<T: Entity> Occupant<T> {
         }
     }
 
-    /// Its slot.
+    /// Returns its slot.
     #[must_use]
     pub fn slot(&self) -> u32 {
         self.slot
     }
 
-    /// The entity, if the record knows its generation.
+    /// Returns the entity, or `None` if the record does not know its generation.
     #[must_use]
     pub fn handle(&self) -> Option<T> {
         let slot = self.slot;
@@ -54,11 +53,12 @@ impl<T: Entity> Occupant<T> {
             .map(|generation| T::from_id(Id { slot, generation }))
     }
 
-    /// The entity, if it is alive in `db`, which is to be the graph after the transaction or a later one.
+    /// Returns the entity if it exists in `db`, which must be the graph after the transaction or a later one.
     ///
-    /// Where the record does not know the generation, this is the entity that is at the slot in `db`. That is another one
-    /// if the entity of the transaction was deleted and its slot taken again in between: look it up in a graph that is
-    /// near enough, or follow the store with [`subscribe_after`](crate::Store::subscribe_after), where `handle` knows.
+    /// If the record does not know the generation, this returns the entity that has the slot in `db`. That is another
+    /// entity if the one of the transaction was deleted in between and its slot was reused. To exclude this, use the graph
+    /// directly after the transaction, or [`subscribe_after`](crate::Store::subscribe_after), whose records know all
+    /// generations.
     #[must_use]
     pub fn resolve(&self, db: &impl Db) -> Option<T> {
         let (graph, slot) = (db.graph(), self.slot);
@@ -109,7 +109,7 @@ impl<T: Entity> Hash for Occupant<T> {
     }
 }
 
-/// As `Account/1.1`, or `Account/1` where the generation is not known.
+/// Renders `Account/1.1`, or `Account/1` if the generation is not known.
 impl<T: Entity> fmt::Display for Occupant<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}/{}", T::NAME, self.slot)?;
@@ -126,20 +126,20 @@ impl<T: Entity> fmt::Debug for Occupant<T> {
     }
 }
 
-/// An entity that facts create, move or delete, with its states before them and after them. None where it is not there.
+/// An entity that facts create, move or delete, with its states before and after them; `None` where it does not exist.
 pub(super) struct Occupancy<T> {
     pub occupant: Occupant<T>,
     pub before: Option<StateIx>,
     pub after: Option<StateIx>,
 }
 
-/// Each entity of a type that facts create, move or delete, in order of the first fact about it.
+/// Returns each entity of a type that facts create, move or delete, in order of the first fact about it.
 pub(super) fn occupancies<T: Entity>(
     facts: &[Fact],
-    surroundings: Option<&dyn Surroundings>,
+    context: Option<&dyn GraphContext>,
 ) -> std::vec::IntoIter<Occupancy<T>> {
     let mut found: Vec<Occupancy<T>> = Vec::new();
-    // The last one at each slot.
+    // The index of the last entity at each slot.
     let mut at: FastMap<u32, usize> = FastMap::default();
     for fact in facts {
         let (slot, generation, before, after) = match *fact {
@@ -184,38 +184,38 @@ pub(super) fn occupancies<T: Entity>(
     } in &mut found
     {
         if occupant.generation.is_none() && after.is_some() {
-            occupant.generation = surroundings.and_then(|s| s.generation(T::INDEX, occupant.slot));
+            occupant.generation = context.and_then(|s| s.generation(T::INDEX, occupant.slot));
         }
     }
     found.into_iter()
 }
 
-/// The pairs that facts link on balance over an edge, or those that they unlink, seen from the near end.
+/// Returns the pairs that facts link over an edge in the net, or those that they unlink, with the near end first.
 pub(super) fn links<A: Entity, B: Entity>(
     facts: &[Fact],
     layout: &Layout,
     hop: Hop,
     linked: bool,
-    surroundings: Option<&dyn Surroundings>,
+    context: Option<&dyn GraphContext>,
 ) -> Vec<(Occupant<A>, Occupant<B>)> {
     let edge_layout = &layout.edges[usize::from(hop.edge)];
     let (from_type, to_type) = (edge_layout.from.entity, edge_layout.to.entity);
-    // How many entities have come to a slot so far: what tells one from the next.
-    let mut comings: FastMap<(EntityIx, u32), u32> = FastMap::default();
-    // For each pair its first fact, as a link or not, and its last.
+    // The number of entities that were created at a slot so far, which distinguishes them.
+    let mut creations: FastMap<(EntityIx, u32), u32> = FastMap::default();
+    // For each pair, whether its first fact is a link, and whether its last one is.
     let mut pairs: FastMap<[(u32, u32); 2], usize> = FastMap::default();
     let mut found: Vec<(usize, [u32; 2], bool, bool)> = Vec::new();
     for (i, fact) in facts.iter().enumerate() {
         let (from, to, is_link) = match *fact {
             Fact::Create { entity, slot, .. } => {
-                *comings.entry((entity, slot)).or_default() += 1;
+                *creations.entry((entity, slot)).or_default() += 1;
                 continue;
             }
             Fact::Link { edge, from, to } if edge == hop.edge => (from, to, true),
             Fact::Unlink { edge, from, to } if edge == hop.edge => (from, to, false),
             _ => continue,
         };
-        let one = |entity, slot| (slot, comings.get(&(entity, slot)).copied().unwrap_or(0));
+        let one = |entity, slot| (slot, creations.get(&(entity, slot)).copied().unwrap_or(0));
         match pairs.entry([one(from_type, from), one(to_type, to)]) {
             Entry::Occupied(at) => found[*at.get()].3 = is_link,
             Entry::Vacant(at) => {
@@ -224,11 +224,11 @@ pub(super) fn links<A: Entity, B: Entity>(
             }
         }
     }
-    let lives = Lives::new(facts);
+    let changes = SlotChanges::new(facts);
     let generation = |i, entity, slot| {
-        lives
+        changes
             .generation(i, (entity, slot))
-            .or_else(|| surroundings?.generation(entity, slot))
+            .or_else(|| context?.generation(entity, slot))
     };
     (found.into_iter())
         .filter(|(_, _, first, last)| *first == linked && *last == linked)
@@ -243,17 +243,17 @@ pub(super) fn links<A: Entity, B: Entity>(
         .collect()
 }
 
-/// Where facts create and delete the entities at each slot.
-struct Lives(FastMap<(EntityIx, u32), Vec<Turn>>);
+/// The facts that create and delete entities, by slot.
+struct SlotChanges(FastMap<(EntityIx, u32), Vec<SlotChange>>);
 
-/// The index of a fact, whether it creates an entity or deletes one, and the generation of that.
-type Turn = (usize, bool, u32);
+/// The index of a fact, whether it creates an entity (otherwise it deletes one), and the generation of that entity.
+type SlotChange = (usize, bool, u32);
 
-impl Lives {
+impl SlotChanges {
     fn new(facts: &[Fact]) -> Self {
-        let mut lives = FastMap::<_, Vec<_>>::default();
+        let mut changes = FastMap::<_, Vec<_>>::default();
         for (i, fact) in facts.iter().enumerate() {
-            let (at, begins, generation) = match *fact {
+            let (at, creates, generation) = match *fact {
                 Fact::Create {
                     entity,
                     slot,
@@ -268,17 +268,20 @@ impl Lives {
                 } => ((entity, slot), false, generation),
                 _ => continue,
             };
-            lives.entry(at).or_default().push((i, begins, generation));
+            changes
+                .entry(at)
+                .or_default()
+                .push((i, creates, generation));
         }
-        Self(lives)
+        Self(changes)
     }
 
-    /// The generation that is at a slot when a fact happens, if the facts say so.
+    /// Returns the generation of the entity at a slot when fact `i` happens, if a fact creates or deletes that entity.
     fn generation(&self, i: usize, at: (EntityIx, u32)) -> Option<u32> {
-        let lives = self.0.get(&at)?;
-        let after = lives.partition_point(|(at, ..)| *at <= i);
-        let before = after.checked_sub(1).map(|before| lives[before]);
-        match (before, lives.get(after)) {
+        let changes = self.0.get(&at)?;
+        let after = changes.partition_point(|(at, ..)| *at <= i);
+        let before = after.checked_sub(1).map(|before| changes[before]);
+        match (before, changes.get(after)) {
             (Some((_, true, generation)), _) => Some(generation),
             (Some((at, false, generation)), _) if at == i => Some(generation),
             (_, Some((_, false, generation))) => Some(*generation),
@@ -287,9 +290,9 @@ impl Lives {
     }
 }
 
-/// The generation that is at a slot when fact `i` happens, if the facts say so. O(facts).
+/// Returns the generation of the entity at a slot when fact `i` happens, if a fact creates or deletes that entity. O(facts).
 pub(super) fn generation(facts: &[Fact], i: usize, at: (EntityIx, u32)) -> Option<u32> {
-    let life = |fact: &Fact| match *fact {
+    let change = |fact: &Fact| match *fact {
         Fact::Create {
             entity,
             slot,
@@ -305,21 +308,21 @@ pub(super) fn generation(facts: &[Fact], i: usize, at: (EntityIx, u32)) -> Optio
         _ => None,
     };
     let (before, after) = facts.split_at_checked(i)?;
-    match after.iter().find_map(life) {
+    match after.iter().find_map(change) {
         Some((false, generation)) => Some(generation),
-        // Only a fact that creates it stands at its own creation.
-        Some((true, generation)) if after.first().and_then(life).is_some() => Some(generation),
-        _ => match before.iter().rev().find_map(life) {
+        // Fact `i` itself creates the entity.
+        Some((true, generation)) if after.first().and_then(change).is_some() => Some(generation),
+        _ => match before.iter().rev().find_map(change) {
             Some((true, generation)) => Some(generation),
             _ => None,
         },
     }
 }
 
-/// Which facts are about an entity, or about the links between two, that are alive in the transaction.
+/// Returns the indexes of the facts about one entity, or about the links between two, which exist in the transaction.
 pub(crate) fn about(facts: &[Fact], layout: &Layout, all: &[(EntityIx, Id)]) -> Vec<usize> {
     let at = |(entity, id): (EntityIx, Id)| Some((entity, id.slot));
-    let meant = |i: &usize| {
+    let is_about = |i: &usize| {
         let touched = facts[*i].touches(layout);
         match *all {
             [one] => touched.contains(&at(one)),
@@ -327,17 +330,17 @@ pub(crate) fn about(facts: &[Fact], layout: &Layout, all: &[(EntityIx, Id)]) -> 
             _ => false,
         }
     };
-    let mut found: Vec<usize> = (0..facts.len()).filter(meant).collect();
+    let mut found: Vec<usize> = (0..facts.len()).filter(is_about).collect();
     for (entity, id) in all {
         let slot = Some((*entity, id.slot));
         let ours = |fact: &Fact, generation: u32| {
             fact.touches(layout)[0] == slot && generation == id.generation
         };
-        let begins = |fact: &Fact| matches!(fact, Fact::Create { generation, .. } if ours(fact, *generation));
-        let ends = |fact: &Fact| matches!(fact, Fact::Delete { generation, .. } if ours(fact, *generation));
-        // Others may have been at its slot in the same transaction, before and after.
-        let from = facts.iter().position(begins).unwrap_or(0);
-        let to = facts.iter().position(ends).unwrap_or(facts.len());
+        let creates = |fact: &Fact| matches!(fact, Fact::Create { generation, .. } if ours(fact, *generation));
+        let deletes = |fact: &Fact| matches!(fact, Fact::Delete { generation, .. } if ours(fact, *generation));
+        // The transaction may create and delete other entities at the same slot, before and after this one.
+        let from = facts.iter().position(creates).unwrap_or(0);
+        let to = facts.iter().position(deletes).unwrap_or(facts.len());
         found.retain(|i| (from..=to).contains(i));
     }
     found
