@@ -74,7 +74,7 @@ impl PastQuery<'_> {
     }
 
     fn version(&self, when: AsOf) -> Result<Arc<Version>, ReadError> {
-        self.keyframes.want();
+        self.keyframes.enable();
         let keyframe = || {
             let found = self.keyframes.last(|version| when.includes(version.at));
             found.map(|version| (version.at.seq.map(AsOf::Seq) == Some(when), version))

@@ -10,7 +10,7 @@ use crate::history::archive::{Archive, HistoryIndex};
 use crate::history::as_of::PastQuery;
 use crate::history::{AsOf, HistoryEntry, entries};
 use crate::snapshot::Snapshot;
-use crate::snapshot::replica::Slot;
+use crate::snapshot::replica::SnapshotFollower;
 use crate::step::model::Model;
 use crate::store::commit::{Commit, Follower};
 use crate::store::view::LogView;
@@ -124,7 +124,7 @@ impl<M: Model> Store<M> {
     /// - If the log cannot be read.
     pub fn as_of(&self, when: impl Into<AsOf>) -> Result<Snapshot<M>, ReadError> {
         let binding = M::binding();
-        let slot: &Slot = self.followers.get();
+        let slot: &SnapshotFollower = self.followers.get();
         let past = PastQuery {
             view: &self.view()?,
             keyframes: slot.keyframes(),
@@ -181,7 +181,7 @@ impl<M: Model> SharedStore<M> {
     /// As [`Store::as_of`] and [`SharedStore::read`].
     pub fn as_of(&self, when: impl Into<AsOf>) -> Result<Snapshot<M>, ReadError> {
         let (keyframes, replica) = self.exclusive(|store| {
-            let slot: &Slot = store.followers.get();
+            let slot: &SnapshotFollower = store.followers.get();
             (Arc::clone(slot.keyframes()), slot.get().map(Arc::clone))
         });
         let binding = M::binding();

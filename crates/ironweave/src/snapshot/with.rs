@@ -20,11 +20,11 @@ use crate::store::{AnyReceipt, Store};
 
 /// The result of an event that was tried on a snapshot.
 pub struct Outcome<E: Event> {
-    /// The snapshot in which it has fired.
+    /// The snapshot in which the event has fired.
     pub snapshot: Snapshot<E::Model>,
-    /// The receipt that a store would give, with the sequence that its transaction would have.
+    /// The receipt that a store would return, with the sequence that the transaction would have.
     pub receipt: Receipt<E>,
-    /// The record of its transaction. It has the sequence that it would have, and no position, since no log has it.
+    /// The record of the transaction, with the sequence that it would have. It has no position, since no log has it.
     pub record: Record<E::Model>,
 }
 
@@ -46,7 +46,7 @@ impl Version {
         event: &dyn DynEvent,
     ) -> Result<(Arc<Self>, Bindings, Arc<DecodedTransaction>), StepError> {
         for (frame, _) in meta.take_frames() {
-            // Of what was tried there is no position, so that one can be compared with no store's.
+            // A snapshot with a tried event has no position, so the store of a named position cannot be checked.
             let store = self
                 .at
                 .position
@@ -98,20 +98,19 @@ impl Version {
 }
 
 impl<M: Model> Snapshot<M> {
-    /// Fires an event as a store would, with its guards, its handler, immediate events and invariants, and gives the
-    /// snapshot in which it has fired. Nothing is written, this snapshot stays as it is, and it works on any thread.
+    /// Fires an event as a store would, with its guards, its handler, immediate events and invariants. Returns the snapshot in
+    /// which it has fired, with the receipt and the record. Nothing is written, and this snapshot does not change.
     ///
-    /// O(tables), and what the event touches: the first few entries of a table lie beside the pages that it shares with
-    /// this snapshot; for more, pages are copied, as many as the tables are deep.
+    /// O(tables + log(size of a table) for each cell that the event changes). The first few changes of a table are kept
+    /// beside the pages that it shares with this snapshot; further ones copy pages.
     ///
     /// # Errors
-    /// Whatever the event is rejected for, as [`Store::try_step`].
+    /// If the event is rejected, as [`Store::try_step`].
     pub fn with<E: Event<Model = M>>(&self, event: E) -> Result<Outcome<E>, StepError> {
         self.with_meta(Meta::new(), event)
     }
 
-    /// As [`with`](Snapshot::with), with metadata. There is no log here, so that an idempotency key and `expect` say
-    /// nothing.
+    /// As [`with`](Snapshot::with), with metadata. An idempotency key and `expect` have no effect, since there is no log.
     ///
     /// # Errors
     /// As [`with`](Snapshot::with), and `TimeGoesBack`; `Metadata` for a frame that the metadata names and that is
@@ -136,7 +135,7 @@ impl<M: Model> Snapshot<M> {
         })
     }
 
-    /// Fires an event that came from outside, see [`crate::AnyEvent`].
+    /// Fires an event of any type of the model; see [`crate::AnyEvent`].
     ///
     /// # Errors
     /// As [`with_meta`](Snapshot::with_meta).
@@ -158,8 +157,8 @@ impl<M: Model> Snapshot<M> {
         Ok((Self::of(state), receipt, record))
     }
 
-    /// A store in memory that begins here: to go on from real data without touching it. Its log begins after this
-    /// snapshot, with the sequence that would have been next. O(size of the graph).
+    /// Returns a store in memory that begins at this snapshot, to try events on real data without changing it. Its log begins
+    /// with the sequence after this snapshot. O(size of the graph).
     #[must_use]
     pub fn into_store(self) -> Store<M> {
         let log = MemoryLog::after(self.state.at.seq, self.state.graph.fingerprint);
