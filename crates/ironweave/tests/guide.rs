@@ -372,9 +372,12 @@ const REVISED: &[&str] = &[
     "crates/ironweave/tests/values",
     "crates/ironweave/src/db",
     "crates/ironweave/src/graph",
+    "crates/ironweave/src/history",
     "crates/ironweave/src/plumbing",
+    "crates/ironweave/src/snapshot",
     "crates/ironweave/src/step",
     "crates/ironweave/src/store/record",
+    "crates/ironweave/src/subscribe",
 ];
 
 /// Parts of these that are not revised yet.

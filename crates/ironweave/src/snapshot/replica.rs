@@ -379,8 +379,7 @@ impl<M: Model> Snapshots<M> {
         let deadline = Instant::now().checked_add(timeout);
         let mut queue = lock(&self.replica.queue);
         while queue.last < Some(seq) {
-            let left =
-                deadline.map(|end| end.saturating_duration_since(Instant::now()));
+            let left = deadline.map(|end| end.saturating_duration_since(Instant::now()));
             if queue.closed || left.is_some_and(|left| left.is_zero()) {
                 return None;
             }

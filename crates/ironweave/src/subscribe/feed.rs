@@ -1,11 +1,11 @@
-//! The feed: the last transactions of a store, from the writer to its subscriptions.
+//! The feed, which passes the frames of a store from the writer to its subscriptions.
 //!
-//! 1. The first subscription makes it. A store without any does nothing for it.
+//! 1. The first subscription makes the feed. A store without subscriptions has no cost for it.
 //! 2. From then on, each commit puts a copy of its frame into the feed and wakes the subscriptions that wait.
-//! 3. Of a log on disk, the feed keeps the last frames only. A subscription that is further back reads them from the
-//!    segments through a read-only log of its own, up to the last frame that the feed knows of.
-//! 4. Of a log in memory it keeps the frames that some subscription has not seen yet.
-//! 5. When no subscription is left, the next commit drops it.
+//! 3. For a log on disk, the feed keeps the last frames only. A subscription that is further behind reads the segments
+//!    through a read-only log of its own, up to the last frame of the feed.
+//! 4. For a log in memory, the feed keeps the frames that some subscription has not read yet.
+//! 5. When no subscription is left, the next commit drops the feed.
 
 use std::collections::{HashMap, VecDeque};
 use std::path::PathBuf;
@@ -27,57 +27,57 @@ use crate::store::frame::Tags;
 use crate::store::record::DecodedTransaction;
 use crate::store::{Store, bad_frame};
 
-/// How many frames it keeps of a log on disk.
+/// The maximum number of frames that the feed keeps of a log on disk.
 const FRAMES_MAX: usize = 1_024;
-/// How many bytes of them.
+/// The maximum number of bytes of their payloads.
 const BYTES_MAX: usize = 4 << 20;
 
 pub(crate) struct Feed {
     plan: Arc<Plan>,
     /// The identity of the store.
     store: u64,
-    /// After which frame the log begins, where it goes on after a snapshot.
+    /// The frame after which the log begins, if its store began at a snapshot.
     base: Option<Seq>,
     state: Mutex<State>,
-    /// A frame came, or the store is gone.
-    came: Notifier,
-    /// A log on disk, as far as it was when the feed was made.
+    /// Notified when a frame was committed or the store was dropped.
+    changed: Notifier,
+    /// A reader of a log on disk, up to the frame at which the feed was made.
     log: Option<ReadOnlyLog>,
-    /// How far subscriptions may look.
+    /// The last frame that subscriptions may read.
     acknowledged: Acknowledged,
-    /// Makes the log durable, whatever the durability of the store; none of a log in memory.
+    /// Makes the log durable in every durability mode; `None` for a log in memory.
     flusher: Option<Arc<dyn Flush>>,
-    names: Arc<Names>,
+    memory_cursors: Arc<MemoryCursors>,
 }
 
 struct State {
-    /// The last frames, without a gap.
+    /// The last frames, which are consecutive.
     frames: VecDeque<Arc<Frame>>,
     bytes: usize,
-    /// The first frame that there will be after those.
+    /// The sequence of the next frame.
     next: Seq,
-    /// The frame before that.
+    /// The position of the last frame.
     newest: Option<Position>,
-    /// From which frame on which schema holds.
+    /// The mappings of the schemas of the log, each with its first frame.
     epochs: Vec<(Seq, Arc<Tags>)>,
-    /// Where the subscriptions are.
+    /// The next frame of each subscription.
     places: Vec<Arc<AtomicU64>>,
     closed: bool,
 }
 
-/// Where named subscriptions of a store in memory are.
+/// The cursors of named subscriptions of a store in memory.
 #[derive(Default)]
-pub(crate) struct Names(Mutex<HashMap<String, Seq>>);
+pub(crate) struct MemoryCursors(Mutex<HashMap<String, Seq>>);
 
-// Nothing of the user's runs under these locks.
+// No user code runs under these locks.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl State {
-    /// Forgets what need not be kept.
+    /// Drops the frames that need not be kept.
     fn trim(&mut self, on_disk: bool) {
-        // Nobody but the state itself holds the place of a subscription that is gone.
+        // The state has the only reference to the place of a subscription that was dropped.
         self.places.retain(|place| Arc::strong_count(place) > 1);
         let needed = if on_disk {
             None
@@ -100,7 +100,7 @@ impl State {
 }
 
 impl Feed {
-    /// Takes in a frame.
+    /// Adds a frame and wakes the subscriptions that wait.
     pub(crate) fn publish(
         &self,
         header: FrameHeader,
@@ -126,14 +126,14 @@ impl Feed {
         state.next = header.seq + 1;
         state.newest = Some(position);
         let on_disk = self.log.is_some();
-        // In memory there may be many subscriptions to ask, and nothing to gain from asking often.
+        // For a log in memory this visits all subscriptions, and a frame may be kept a little longer.
         if on_disk || header.seq.is_multiple_of(64) {
             state.trim(on_disk);
         }
-        self.came.notify(&state);
+        self.changed.notify(&state);
     }
 
-    /// Reads its frames from one on; `read` reads the log, of a store in memory.
+    /// Returns a reader of the frames from `from` on. `read` reads the log of a store in memory.
     pub(super) fn reader<'l>(
         self: &Arc<Self>,
         from: Seq,
@@ -159,7 +159,7 @@ impl Feed {
                     .rev()
                     .for_each(|f| state.frames.push_front(f));
             }
-            // The log of a store that began at a snapshot begins there.
+            // The log of a store that began at a snapshot has no frames before that.
             from = from.max(state.frames.front().map_or(state.next, |f| f.header.seq));
         }
         let place = Arc::new(AtomicU64::new(from));
@@ -171,31 +171,35 @@ impl Feed {
             place,
             log: self.log.clone(),
             behind: None,
-            holds: false,
+            keeps_frames: false,
             position: before,
             peeked: None,
         })
     }
 
-    /// How far somebody is.
+    /// Returns the last frame that was acknowledged under a name.
     pub(super) fn cursor(&self, name: &str) -> Result<Option<FrameRef>, StorageError> {
         match self.cursors() {
             Some(cursors) => cursors.read(name),
-            None => Ok(lock(&self.names.0).get(name).copied().map(FrameRef::from)),
+            None => Ok(lock(&self.memory_cursors.0)
+                .get(name)
+                .copied()
+                .map(FrameRef::from)),
         }
     }
 
-    /// Where the cursor of a name lies, if that is in a file.
+    /// Returns the file of the cursor of a name, or `None` for a log in memory.
     pub(super) fn cursor_path(&self, name: &str) -> Option<PathBuf> {
         self.cursors().map(|cursors| cursors.path(name))
     }
 
-    /// The position of a frame that a caller names, on whatever thread; none, where it lies in memory and is not kept
-    /// here: such a log has one history, so that it need not be compared. `told` is that of some frame.
+    /// Returns the position of a frame that a caller names, after checking that it is of this log. Returns `None` for a frame of a
+    /// log in memory that the feed no longer has. Such a log has no copies, so the frame need not be checked. `known` is the
+    /// position of some frame of the log.
     fn locate(
         &self,
         frame: FrameRef,
-        told: Option<Position>,
+        known: Option<Position>,
     ) -> Result<Option<Position>, ReadError> {
         let seq = frame.seq();
         if let Some(beginning) = self.base.filter(|base| seq < *base) {
@@ -208,7 +212,7 @@ impl Feed {
             let near = (seq.checked_sub(first)).and_then(|i| state.frames.get(i as usize));
             near.map(|frame| frame.position)
         };
-        let found = match near.or_else(|| told.filter(|told| told.seq() == seq)) {
+        let found = match near.or_else(|| known.filter(|known| known.seq() == seq)) {
             Some(found) => found,
             None => match &self.log {
                 Some(log) => self.read_position(log, seq)?,
@@ -223,7 +227,7 @@ impl Feed {
         self.log.as_ref().map(ReadOnlyLog::cursors)
     }
 
-    /// The position of a frame that is in a log, which may have been read less far.
+    /// Returns the position of a frame of the log, and refreshes the reader if the frame is after its end.
     fn read_position(&self, log: &ReadOnlyLog, seq: Seq) -> Result<Position, StorageError> {
         if let Some(position) = log.position_of(seq)? {
             return Ok(position);
@@ -232,8 +236,8 @@ impl Feed {
         position.ok_or_else(|| missing(seq))
     }
 
-    /// The log as far as it is now. A subscription may outlive its store, and then the log may be replaced: what is read
-    /// then is believed only where it has the newest frame that the writer told of.
+    /// Returns a reader up to the current end of the log. A subscription may outlive its store, and the log may be replaced
+    /// then, so this checks that the log has the last frame of the feed.
     fn refreshed(&self, log: &ReadOnlyLog) -> Result<ReadOnlyLog, StorageError> {
         let newest = lock(&self.state).newest;
         let mut log = log.clone();
@@ -251,43 +255,43 @@ impl Feed {
 }
 
 fn missing(seq: Seq) -> StorageError {
-    bad_frame(seq, "it is not there, though it was written")
+    bad_frame(seq, "it was written, and the log no longer has it")
 }
 
-/// How long to wait for the next frame.
+/// The time limit of waiting for the next frame.
 #[derive(Clone, Copy)]
 pub(super) enum Wait {
     Never,
     Until(Instant),
-    /// As long as the store is there.
-    Long,
+    /// Until the store is dropped.
+    Unlimited,
 }
 
 impl Wait {
-    /// For so long at most.
+    /// Waits for `timeout` at most.
     pub(super) fn within(timeout: Duration) -> Self {
-        // What ends later than a clock can say does not end.
+        // A deadline that an `Instant` cannot represent is no deadline.
         Instant::now()
             .checked_add(timeout)
-            .map_or(Self::Long, Self::Until)
+            .map_or(Self::Unlimited, Self::Until)
     }
 }
 
-/// Reads the frames of a feed, one after the other.
+/// Reads the frames of a feed in order.
 pub(super) struct FeedReader {
     feed: Arc<Feed>,
     next: Seq,
-    /// The same, for the feed to see.
+    /// The next frame as the feed sees it, which keeps the frames from there on.
     place: Arc<AtomicU64>,
-    /// What it catches up from.
+    /// The log that it catches up from.
     log: Option<ReadOnlyLog>,
-    /// Frames of that, while it does.
+    /// The frames of the log, while it catches up.
     behind: Option<Frames<'static>>,
-    /// Whether it keeps frames until it is told to let go of them.
-    holds: bool,
-    /// Where the frame before `next` is, where that is known.
+    /// Whether the feed keeps frames that were read until [`release`](Self::release).
+    keeps_frames: bool,
+    /// The position of the frame before `next`, if it is known.
     position: Option<Position>,
-    /// The transaction at `next`.
+    /// The transaction at `next`, if it was read.
     peeked: Option<Arc<DecodedTransaction>>,
 }
 
@@ -314,14 +318,14 @@ impl FeedReader {
         match self.feed.cursors().zip(position) {
             Some((cursors, position)) => Ok(cursors.write(name, position)?),
             None => {
-                lock(&self.feed.names.0).insert(name.to_owned(), frame.seq());
+                lock(&self.feed.memory_cursors.0).insert(name.to_owned(), frame.seq());
                 Ok(())
             }
         }
     }
 
-    /// Makes a frame and those before it durable, in every mode: what a power cut leaves ahead of the log would pass over
-    /// what is written there next.
+    /// Makes a frame and those before it durable, in every durability mode. Otherwise a power failure could leave a cursor
+    /// ahead of its log, which would then skip frames that are written later.
     pub(super) fn sync_to(&self, seq: Seq) -> Result<(), StorageError> {
         match &self.feed.flusher {
             Some(flusher) => flusher.flush_to(seq),
@@ -335,23 +339,23 @@ impl FeedReader {
             self.position = peeked.position;
         }
         self.next += 1;
-        if !self.holds {
+        if !self.keeps_frames {
             self.release();
         }
     }
 
-    /// Lets go of all frames before the next one.
+    /// Allows the feed to drop all frames before the next one.
     pub(super) fn release(&self) {
         self.place.store(self.next, Ordering::Relaxed);
     }
 
-    /// From now on, lets go of frames when it is told to, so that it can go back to them.
+    /// From now on, keeps frames until [`release`](Self::release), so that the reader can go back to them.
     #[cfg(feature = "sqlite")]
-    pub(super) fn hold(&mut self) {
-        self.holds = true;
+    pub(super) fn keep_frames(&mut self) {
+        self.keeps_frames = true;
     }
 
-    /// Goes back to a frame that it holds.
+    /// Goes back to a frame that the feed keeps.
     #[cfg(feature = "sqlite")]
     pub(super) fn go_back(&mut self, to: Seq) {
         self.peeked = None;
@@ -359,7 +363,7 @@ impl FeedReader {
         self.next = to;
     }
 
-    /// The transaction that comes next; none, where none came in time or none will come.
+    /// Returns the next transaction. Returns `None` if none came in time, or if the store was dropped.
     pub(super) fn peek(
         &mut self,
         wait: Wait,
@@ -386,23 +390,23 @@ impl FeedReader {
         Ok(self.peeked.clone())
     }
 
-    /// The frame at `next`, once it is there and durable.
+    /// Returns the frame at `next` once it is committed and durable.
     fn frame(&mut self, wait: Wait) -> Result<Option<Arc<Frame>>, StorageError> {
         let mut state = lock(&self.feed.state);
         while state.next <= self.next {
             if state.closed {
                 return Ok(None);
             }
-            let came = &self.feed.came;
+            let changed = &self.feed.changed;
             state = match wait {
                 Wait::Never => return Ok(None),
-                Wait::Long => came.wait(state, None),
+                Wait::Unlimited => changed.wait(state, None),
                 Wait::Until(deadline) => {
                     let left = deadline.saturating_duration_since(Instant::now());
                     if left.is_zero() {
                         return Ok(None);
                     }
-                    came.wait(state, Some(left))
+                    changed.wait(state, Some(left))
                 }
             };
         }
@@ -421,11 +425,11 @@ impl FeedReader {
             self.behind = None;
             return Ok(Some(frame));
         }
-        self.far().map(Some)
+        self.frame_from_log().map(Some)
     }
 
-    /// The frame at `next`, from the log.
-    fn far(&mut self) -> Result<Arc<Frame>, StorageError> {
+    /// Reads the frame at `next` from the log.
+    fn frame_from_log(&mut self) -> Result<Arc<Frame>, StorageError> {
         let log = self.log.as_mut().ok_or_else(|| missing(self.next))?;
         for fresh in [false, true] {
             if fresh {
@@ -449,15 +453,16 @@ impl FeedReader {
     }
 }
 
-/// The feed of a store, while there is a subscription, and the places of named subscriptions of a store in memory.
+/// Passes commits to the feed of a store, which exists while there is a subscription, and holds the cursors of a store in
+/// memory.
 #[derive(Default)]
-pub(crate) struct Slot {
+pub(crate) struct FeedFollower {
     feed: OnceLock<Arc<Feed>>,
-    names: Arc<Names>,
+    memory_cursors: Arc<MemoryCursors>,
 }
 
-impl Slot {
-    /// The feed of a store; it is made if there is none.
+impl FeedFollower {
+    /// Returns the feed of a store. Makes it if there is none.
     pub(super) fn of<M: Model>(store: &Store<M>) -> Result<&Arc<Feed>, ReadError> {
         let id = store.id()?;
         let slot: &Self = store.followers.get();
@@ -475,17 +480,17 @@ impl Slot {
                     places: Vec::new(),
                     closed: false,
                 }),
-                came: Notifier::default(),
+                changed: Notifier::default(),
                 log: store.log.follower(),
                 acknowledged: store.log.acknowledged(),
                 flusher: store.log.flusher(),
-                names: Arc::clone(&slot.names),
+                memory_cursors: Arc::clone(&slot.memory_cursors),
             })
         }))
     }
 }
 
-impl Follower for Slot {
+impl Follower for FeedFollower {
     fn listens(&self) -> bool {
         self.feed.get().is_some()
     }
@@ -494,7 +499,7 @@ impl Follower for Slot {
         let Some(feed) = self.feed.get() else {
             return;
         };
-        // No subscription is left.
+        // No subscription has a reference to the feed.
         if Arc::strong_count(feed) == 1 {
             self.feed.take();
             return;
@@ -505,12 +510,12 @@ impl Follower for Slot {
     }
 }
 
-impl Drop for Slot {
+impl Drop for FeedFollower {
     fn drop(&mut self) {
         if let Some(feed) = self.feed.get() {
             let mut state = lock(&feed.state);
             state.closed = true;
-            feed.came.notify(&state);
+            feed.changed.notify(&state);
         }
     }
 }
