@@ -4,8 +4,8 @@
 use std::io::{BufWriter, Write};
 
 use anyhow::{Context, Result};
-use ironweave::AsOf;
 use ironweave::prelude::*;
+use ironweave::{AsOf, Seq};
 
 use crate::dirs::Dirs;
 use crate::jobs::check_name;
@@ -56,7 +56,7 @@ pub fn status(dirs: &Dirs, full: bool) -> Result<()> {
 /// Prints the status after an earlier step, or at an earlier time.
 pub fn status_as_of(dirs: &Dirs, when: &str, full: bool) -> Result<()> {
     let when = match when.parse::<u64>() {
-        Ok(seq) => AsOf::Seq(seq),
+        Ok(seq) => AsOf::Seq(Seq::new(seq)),
         Err(_) => AsOf::Time(when.parse().map_err(|e| {
             anyhow::anyhow!("{e}, and it is not the number of a step: each line of `databuild log` begins with both")
         })?),

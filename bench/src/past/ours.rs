@@ -30,13 +30,13 @@ impl Past for Ours {
     }
 
     fn as_of(&mut self, done: usize, task: u32) -> u64 {
-        let then = self.ours.store.as_of(self.made + done as Seq);
+        let then = self.ours.store.as_of(self.made + done as u64);
         let then = then.expect("the log has it");
         self.ours.tasks[task as usize].value(&then)
     }
 
     fn then(&mut self, done: usize) -> Picture {
-        let then = self.ours.store.as_of(self.made + done as Seq);
+        let then = self.ours.store.as_of(self.made + done as u64);
         self.ours.picture_of(&then.expect("the log has it"))
     }
 
@@ -57,7 +57,7 @@ impl Past for Ours {
             worker: u32::MAX,
         };
         let mut version = |entries: &[HistoryEntry<model::Model>]| {
-            last.done = entries[0].seq().saturating_sub(self.made) as usize;
+            last.done = entries[0].seq().get().saturating_sub(self.made.get()) as usize;
             for fact in entries.iter().map(|entry| entry.fact()) {
                 match fact.kind() {
                     FactKind::Set => last.value = fact.value().expect("a number"),

@@ -146,10 +146,14 @@ fn entry<S: Input, T: Described + Default>(
 
 fn keep<S: Input>(from: &mut S, key: &str, unknown: &mut Unknown) -> Result<(), Problem> {
     let raw = from.raw()?;
-    match unknown.insert(key, raw) {
-        true => Ok(()),
-        false => Err(twice(from, key).into()),
-    }
+    unknown.push(key, raw);
+    Ok(())
+}
+
+/// Refuses keys that stand twice, once all are read: there may be very many, which are not to be compared in pairs.
+fn distinct<S: Input>(from: &S, unknown: &Unknown) -> Result<(), ReadError> {
+    let twice_there = unknown.duplicate();
+    twice_there.map_or(Ok(()), |key| Err(twice(from, key)))
 }
 
 fn twice<S: Input>(from: &S, key: &str) -> ReadError {
@@ -208,6 +212,7 @@ macro_rules! record {
                     $($(stringify!($option) => entry(from, key, &mut $option, &mut unknown),)*)?
                     _ => keep(from, key, &mut unknown),
                 })?;
+                distinct(from, &unknown)?;
                 Ok(Self {
                     $($field: required(from, stringify!($field), $field)?,)*
                     $($($option: $option.flatten(),)*)?

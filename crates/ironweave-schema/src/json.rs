@@ -135,7 +135,8 @@ fn item(reader: &mut CborReader<'_>, out: &mut String) -> Result<(), ReadError> 
         Token::Null => *out += "null",
         Token::Bool(value) => *out += if value { "true" } else { "false" },
         Token::Number(n) => *out += &n.to_string(),
-        Token::Negative(n) => *out += &(-1 - i128::from(n)).to_string(),
+        // A reader takes numbers of 64 bits beside the sign, of which -2^64 has 65.
+        Token::Negative(n) if n < u64::MAX => *out += &(-1 - i128::from(n)).to_string(),
         Token::Text(text) => quote(out, text),
         Token::List(n) => {
             out.push('[');
@@ -171,7 +172,7 @@ fn item(reader: &mut CborReader<'_>, out: &mut String) -> Result<(), ReadError> 
             }
             out.push('}');
         }
-        Token::Bytes | Token::Tag | Token::Simple => {
+        Token::Bytes | Token::Negative(_) | Token::Tag | Token::Simple => {
             reader.rewind(start);
             hexadecimal(out, reader.skip()?);
         }
@@ -315,11 +316,12 @@ impl<'t> JsonReader<'t> {
                 let code = if (0xd800..0xdc00).contains(&high) && self.rest().starts_with("\\u") {
                     self.at += 2;
                     let low = self.four()?;
-                    0x1_0000 + ((high - 0xd800) << 10) + low.wrapping_sub(0xdc00)
+                    let pair = (0xdc00..0xe000).contains(&low);
+                    pair.then(|| 0x1_0000 + ((high - 0xd800) << 10) + (low - 0xdc00))
                 } else {
-                    high
+                    Some(high)
                 };
-                let c = char::from_u32(code);
+                let c = code.and_then(char::from_u32);
                 c.ok_or_else(|| self.wrong("an escape stands for no character"))?
             }
             _ => return Err(self.wrong("an escape is not known")),

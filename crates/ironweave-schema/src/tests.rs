@@ -1,5 +1,7 @@
 //! Random schemas are read as they were written, and what is wrong or unknown is told apart.
 
+mod crafted;
+
 use crate::*;
 
 /// A generator of numbers (Marsaglia's xorshift), the same in every run.

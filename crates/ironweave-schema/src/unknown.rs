@@ -1,5 +1,6 @@
 //! What a newer version has written into a schema: kept as it is, and shown.
 
+use std::collections::HashSet;
 use std::fmt;
 
 use crate::cbor::CborReader;
@@ -67,6 +68,18 @@ impl Unknown {
     /// All entries.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &Raw)> {
         self.0.iter().map(|(key, raw)| (key.as_str(), raw))
+    }
+
+    /// Adds an entry whose key may be there.
+    pub(crate) fn push(&mut self, key: &str, value: Raw) {
+        self.0.push((key.to_owned(), value));
+    }
+
+    /// A key that stands twice.
+    pub(crate) fn duplicate(&self) -> Option<&str> {
+        let mut seen = HashSet::with_capacity(self.0.len());
+        let mut keys = self.0.iter().map(|(key, _)| key.as_str());
+        keys.find(|key| !seen.insert(*key))
     }
 
     /// Adds an entry; whether the key was free.

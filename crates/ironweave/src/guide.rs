@@ -1,4 +1,4 @@
-//! The pages of the guide, so that their blocks are compiled and run with the documentation tests.
+//! The pages of the guide, whose code blocks are compiled and run as documentation tests.
 
 macro_rules! pages {
     ($($name:ident: $file:literal),* $(,)?) => {

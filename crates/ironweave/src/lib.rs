@@ -1,9 +1,10 @@
-//! Systems whose state is a graph of entities with lifecycles.
+//! A framework for systems whose state is a graph of entities with lifecycles.
 //!
 //! A **model** declares entities with fields and states, edges between them, and events. An **event** is a request to
-//! change the graph. Its *arcs* say which entities it creates, moves, links and deletes, and whether it may. A **store**
-//! holds the graph in memory and appends each transaction to a log, from which it is restored. What breaks the
-//! lifecycles is a compile error where the types tell, and a rejection that changes nothing where they do not.
+//! change the graph. Its *arcs* declare which entities it creates, moves, links and deletes, and under which conditions. A
+//! **store** keeps the graph in memory and appends each transaction to a log, from which the graph is replayed when the
+//! store is opened. A change that violates a lifecycle is a compile error if the types show it. Otherwise the event is
+//! rejected, and changes nothing.
 //!
 //! ```
 //! # mod doc { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/doc/lamps.rs")); } use doc::lamps;
@@ -15,7 +16,7 @@
 //! store.try_step(Lit { lamp: "hall".into() })?;
 //! assert!(bought.created.lamp.is::<On>(&store));
 //!
-//! // A lamp that burns is not lit again, and nothing has changed.
+//! // The event is rejected, since the lamp is on already. The graph is unchanged.
 //! let e = store.try_step(Lit { lamp: "hall".into() }).unwrap_err();
 //! assert_eq!(e.to_string(), "Lit: Lamp \"hall\" is On, not Off");
 //! assert_eq!(store.count::<Lamp, On>(), 1);
@@ -28,15 +29,15 @@
 //!
 //! | you need | use | because |
 //! |---|---|---|
-//! | a thing with an identity | `#[entity]` | it is found by a handle, by its `#[key]` or over edges |
-//! | phases of its life | `#[states(Entity)]` | only declared transitions compile, and each phase can have data of its own |
-//! | a relation | a field of type `Many<T>`, `Option<T>` or `T` | both ends stay equal, and cardinalities are kept |
-//! | a change that a program requests | `#[event]` with arcs (`create`, `moves`, `link`, `set`, `delete`) | it is checked, logged and replayed without code of yours |
-//! | a change that follows from the state | `#[immediate]` | it fires by itself, in the step that enables it |
-//! | a condition on states | a source state, or `when(..)` | tools can read it |
-//! | a condition on anything else | `#[guard(path)]` | it reads the graph, the event's entities and the time: [`Guarded`] |
-//! | a change that arcs cannot express | `#[may(..)]` with [`Apply`] | the code can do what the event declares, and nothing else |
-//! | a rule of the whole | `#[invariant(..)]` | it is checked when a transaction commits |
+//! | an object with an identity | `#[entity]` | it is found by a handle, by its `#[key]` or along edges |
+//! | a lifecycle | `#[states(Entity)]` | only declared transitions compile, and each state can have data |
+//! | a relation | a field of type `Many<T>`, `Option<T>` or `T` | both ends stay consistent, and cardinalities are checked |
+//! | a change that a program requests | `#[event]` with arcs (`create`, `moves`, `link`, `set`, `delete`) | it is checked, logged and replayed without handwritten code |
+//! | a change that follows from the state | `#[immediate]` | it fires in the step that enables it |
+//! | a condition on states | a source state, or `when(..)` | it is part of the schema, so tools can read it |
+//! | any other condition | `#[guard(path)]` | it reads the graph, the entities of the event and the time: [`Guarded`] |
+//! | a change that arcs cannot express | `#[may(..)]` with [`Apply`] | the code can make only the changes that the event declares |
+//! | a rule of the whole graph | `#[invariant(..)]` | it is checked when a transaction commits |
 //!
 //! In a program:
 //!
@@ -44,32 +45,32 @@
 //! |---|---|
 //! | a store on disk | [`Store::open`]; in memory, [`Store::memory`]; in memory without a log, [`Store::unlogged`] |
 //! | one event | [`Store::try_step`], or [`Store::step`], which panics if the event is rejected |
-//! | several events that happen together or not at all | [`Store::begin`] and [`Transaction::commit`] |
-//! | an actor, a time, an idempotency key, an expectation | [`Meta`], with [`Store::begin_with`] |
-//! | to try events without keeping them | [`Store::what_if`]; on a value that other threads can hold, [`Snapshot::with`] |
+//! | several events that are committed atomically | [`Store::begin`] and [`Transaction::commit`] |
+//! | an actor, a time, an idempotency key, optimistic concurrency | [`Meta`], with [`Store::begin_with`] |
+//! | to try events without committing them | [`Store::what_if`]; on an immutable value that threads can share, [`Snapshot::with`] |
 //! | to read | any [`Db`]: a store, a transaction, a snapshot |
 //! | many threads | [`SharedStore`] to write, [`Snapshot`] to read without blocking the writer |
 //! | the past | [`Store::as_of`] for the graph as it was, [`Store::history`] for one entity, [`Store::since`] for transactions |
-//! | to follow what happens | [`Store::subscribe`], and [`Store::subscribe_as`] to resume after a restart |
+//! | to follow transactions | [`Store::subscribe`], and [`Store::subscribe_as`] to resume after a restart |
 //! | tables for SQL | `Store::project_sqlite`, with the feature `sqlite` |
-//! | to answer a request that failed | [`ErrorKind`], from which HTTP statuses follow |
+//! | to respond to a failed request | [`ErrorKind`], which has an HTTP status |
 //!
 //! # The life of a transaction
 //!
-//! | stage | what happens | what can end it |
+//! | stage | what happens | errors |
 //! |---|---|---|
-//! | 1. begin | [`Meta`] is checked: time, named frames, idempotency key. | [`StepError::TimeGoesBack`], [`StepError::Metadata`] |
-//! | 2. bind | For each event, handles are checked, keys are looked up, `Ensure` and `create` create. | [`StepError::StaleHandle`], [`StepError::UnknownKey`], [`StepError::NotInPlace`] |
-//! | 3. check | Source states, `when` conditions and guards are evaluated, before any other arc acts. | [`StepError::When`], [`StepError::Guard`] |
+//! | 1. begin | [`Meta`] is checked: time, frames, idempotency key. | [`StepError::TimeGoesBack`], [`StepError::Metadata`] |
+//! | 2. bind | For each event, handles are checked, keys are looked up, and `Ensure` and `create` create entities. | [`StepError::StaleHandle`], [`StepError::UnknownKey`], [`StepError::NotInPlace`] |
+//! | 3. check | Source states, `when` conditions and guards are evaluated before any other change. | [`StepError::When`], [`StepError::Guard`] |
 //! | 4. act | Arcs unlink, link, set, move and delete. Then the handler runs. | [`StepError::Rejected`], [`StepError::AlreadyLinked`], [`StepError::Restricted`] |
-//! | 5. bound | Cardinalities and acyclic edges hold. | [`StepError::Cardinality`], [`StepError::Cycle`] |
+//! | 5. bound | Cardinalities and acyclic edges are checked. | [`StepError::Cardinality`], [`StepError::Cycle`] |
 //! | 6. follow | Immediate events fire until none is enabled. | [`StepError::Loop`] |
-//! | 7. commit | Invariants hold, and the transaction is appended to the log. | [`StepError::Invariant`], [`StepError::Storage`] |
-//! | 8. sync | The log is durable, as [`Durability`] says, before the receipt is returned. | [`StepError::Indeterminate`] |
+//! | 7. commit | Invariants are checked, and the transaction is appended to the log. | [`StepError::Invariant`], [`StepError::Storage`] |
+//! | 8. sync | The log is synced as [`Durability`] requires, before the receipt is returned. | [`StepError::Indeterminate`] |
 //!
-//! An event that fails in the stages 2 to 6 is undone, and its transaction can go on. A transaction that fails in stage 7,
-//! or is dropped, is undone. `docs/semantics.md` in the repository has each rule with its test, and `docs/guide` is a
-//! book.
+//! An event that fails in stages 2 to 6 is rolled back, and its transaction can continue. A transaction that fails in stage
+//! 7 or is dropped is rolled back. In the repository, `docs/semantics.md` lists each rule with its tests, and `docs/guide`
+//! is an introduction.
 #![forbid(unsafe_code)]
 #![warn(clippy::must_use_candidate, clippy::return_self_not_must_use)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
@@ -100,7 +101,8 @@ pub use base::error::{
 };
 pub use base::id::{Id, ParseHandleError, ParseIdError};
 pub use base::meta::Meta;
-pub use base::position::{FrameRef, ParsePositionError, Position, Seq};
+pub use base::position::{FrameRef, ParsePositionError, Position};
+pub use base::seq::{ParseSeqError, Seq, SeqRange};
 pub use base::storage_error::{StorageError, StorageFailure};
 pub use base::time::{ParseTimestampError, Timestamp};
 pub use db::entity::{Any, Ensure, Entity, Handle, Key, Keyed, Place, StateOf};
@@ -129,12 +131,12 @@ pub use subscribe::Subscription;
 pub use subscribe::stream::SubscriptionStream;
 pub use value::Value;
 
-/// The blocks of the README of the repository, compiled and run.
+/// The code blocks of the README of the repository, as documentation tests.
 #[cfg(doctest)]
 #[doc = include_str!("../../../README.md")]
 struct Readme;
 
-/// Those of the README of this crate.
+/// The code blocks of the README of this crate, as documentation tests.
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]
 struct CrateReadme;

@@ -1,4 +1,4 @@
-//! What a model and its users need: `use ironweave::prelude::*;`.
+//! The items that most models and programs use: `use ironweave::prelude::*;`.
 
 pub use crate::{
     Any, AnyEvent as _, Apply, Bound, Db, Durability, Ensure, Entity, Event, Filter, Handle as _,

@@ -370,14 +370,19 @@ const REVISED: &[&str] = &[
     "crates/ironweave/tests/store",
     "crates/ironweave/tests/time",
     "crates/ironweave/tests/values",
+    "crates/ironweave/src/base",
     "crates/ironweave/src/db",
     "crates/ironweave/src/graph",
+    "crates/ironweave/src/guide.rs",
     "crates/ironweave/src/history",
+    "crates/ironweave/src/lib.rs",
     "crates/ironweave/src/plumbing",
+    "crates/ironweave/src/prelude.rs",
     "crates/ironweave/src/snapshot",
     "crates/ironweave/src/step",
     "crates/ironweave/src/store/record",
     "crates/ironweave/src/subscribe",
+    "crates/ironweave/src/value",
 ];
 
 /// Parts of these that are not revised yet.

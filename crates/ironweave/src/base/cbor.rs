@@ -1,35 +1,36 @@
-//! Writing the heads of CBOR items (RFC 8949, 3) without a call per byte: what frames consist of, but for values.
+//! The CBOR writer of frames. It writes heads of items (RFC 8949, section 3), of which a frame consists except for its
+//! values, with one fixed-size store each.
 
 use crate::base::hash::hash_bytes;
 
-/// Major types.
+// Major types.
 pub(crate) const UINT: u8 = 0;
 pub(crate) const NEGATIVE: u8 = 1 << 5;
 pub(crate) const ARRAY: u8 = 4 << 5;
 pub(crate) const MAP: u8 = 5 << 5;
 pub(crate) const BYTES: u8 = 2 << 5;
 pub(crate) const TEXT: u8 = 3 << 5;
-/// Whole items.
+// Items of one byte.
 pub(crate) const FALSE: u8 = 0xf4;
 pub(crate) const TRUE: u8 = 0xf5;
 pub(crate) const NULL: u8 = 0xf6;
 
-/// A few bytes, 16 at most: one head or plain value in its shortest form, or several in a row. Made with few branches,
-/// since how long a number is cannot be foreseen.
+/// A CBOR sequence of at most 16 bytes in one integer: one or several heads or plain values, each in its shortest form. It
+/// is computed with few branches, because the lengths of numbers are hard to predict.
 #[derive(Clone, Copy)]
-pub(crate) struct Word {
+pub(crate) struct CborWord {
     /// The first byte is the lowest.
     bits: u128,
     len: u32,
 }
 
-impl Word {
-    /// A head, of at most 9 bytes.
+impl CborWord {
+    /// Returns a head, of at most 9 bytes.
     #[inline(always)]
     pub(crate) fn head(major: u8, n: u64) -> Self {
         match u32::try_from(n) {
             Ok(n) => Self::head32(major, n),
-            // Ids and times, nearly always.
+            // Nearly all of these are ids and times.
             Err(_) => Self {
                 bits: u128::from(major | 27) | u128::from(n.swap_bytes()) << 8,
                 len: 9,
@@ -37,7 +38,7 @@ impl Word {
         }
     }
 
-    /// A head of at most 5 bytes.
+    /// Returns a head of at most 5 bytes.
     #[inline(always)]
     pub(crate) fn head32(major: u8, n: u32) -> Self {
         let class = u32::from(n >= 24)
@@ -56,7 +57,7 @@ impl Word {
         }
     }
 
-    /// A signed number.
+    /// Returns a signed number.
     #[inline(always)]
     pub(crate) fn int(n: i64) -> Self {
         if n < 0 {
@@ -66,7 +67,7 @@ impl Word {
         }
     }
 
-    /// A few bytes as they are.
+    /// Returns bytes that are encoded already.
     #[inline(always)]
     pub(crate) fn bytes<const N: usize>(few: [u8; N]) -> Self {
         let mut bytes = [0; 16];
@@ -77,7 +78,7 @@ impl Word {
         }
     }
 
-    /// This and then another; 16 bytes at most.
+    /// Returns this followed by another. Both together must have at most 16 bytes.
     #[inline(always)]
     pub(crate) fn then(self, next: Self) -> Self {
         Self {
@@ -86,75 +87,78 @@ impl Word {
         }
     }
 
-    /// Appends it.
+    /// Appends the bytes to a buffer.
     #[inline(always)]
     pub(crate) fn write(self, out: &mut Vec<u8>) {
         let end = out.len() + self.len as usize;
-        // More than counts, and then back: to copy what is of a known length is no call.
+        // All 16 bytes are copied and the excess is truncated, because a copy of constant length compiles to a store and
+        // not to a call of `memcpy`.
         out.extend_from_slice(&self.bits.to_le_bytes());
         out.truncate(end);
     }
 
-    /// The hash of its bytes.
+    /// Returns the hash of the bytes.
     #[inline(always)]
     pub(crate) fn hash(self) -> u64 {
         hash_bytes(&self.bits.to_le_bytes()[..self.len as usize])
     }
 }
 
-/// Writes CBOR into a buffer that has room for it and is used again and again.
+/// Writes CBOR into a buffer that is reused, and whose capacity is checked once per frame.
 #[derive(Default)]
-pub(crate) struct Pen {
+pub(crate) struct CborWriter {
     bytes: Vec<u8>,
     at: usize,
 }
 
-impl Pen {
-    /// Begins anew; there must be room for all that will be written.
-    pub(crate) fn begin(&mut self, room: usize) {
+impl CborWriter {
+    /// Discards the content and reserves `capacity` bytes. No more than these may be written until the next call.
+    pub(crate) fn begin(&mut self, capacity: usize) {
         self.at = 0;
-        if self.bytes.len() < room + size_of::<Word>() {
-            self.bytes
-                .resize((room + size_of::<Word>()).next_power_of_two(), 0);
+        // `push` stores a whole integer, which may reach past the last byte that counts.
+        let len = capacity + size_of::<CborWord>();
+        if self.bytes.len() < len {
+            self.bytes.resize(len.next_power_of_two(), 0);
         }
     }
 
-    /// What was written.
+    /// Returns the bytes written since [`CborWriter::begin`].
     pub(crate) fn written(&self) -> &[u8] {
         &self.bytes[..self.at]
     }
 
     #[inline(always)]
-    pub(crate) fn word(&mut self, word: Word) {
-        // All sixteen bytes, of which the next overwrites those that do not count: to copy what is of a known length
-        // is no call.
-        let room = self.bytes[self.at..].first_chunk_mut();
-        *room.expect("there is room for all that is written") = word.bits.to_le_bytes();
+    pub(crate) fn word(&mut self, word: CborWord) {
+        // All 16 bytes are copied, and the next write overwrites the excess, because a copy of constant length compiles to
+        // a store and not to a call of `memcpy`.
+        let target = self.bytes[self.at..].first_chunk_mut();
+        *target.expect("the capacity was reserved") = word.bits.to_le_bytes();
         self.at += word.len as usize;
     }
 
     #[inline(always)]
     pub(crate) fn head(&mut self, major: u8, n: u64) {
-        self.word(Word::head(major, n));
+        self.word(CborWord::head(major, n));
     }
 
-    /// A head of a number that is nearly always below 24.
+    /// Writes a head whose number is nearly always below 24.
     #[inline(always)]
     pub(crate) fn small(&mut self, major: u8, n: u64) {
         if n < 24 {
-            self.word(Word::bytes([major | n as u8]));
+            self.word(CborWord::bytes([major | n as u8]));
         } else {
             self.head(major, n);
         }
     }
 
-    /// An array of `items` that begins with two numbers, the first below 24, and more that fit into a word with them.
+    /// Writes the head of an array of `items`, its first two items, which are numbers and the first of them below 24, and
+    /// then `more`, which must have at most 13 bytes.
     #[inline(always)]
-    pub(crate) fn array(&mut self, items: u8, first: u8, second: u16, more: Word) {
+    pub(crate) fn array(&mut self, items: u8, first: u8, second: u16, more: CborWord) {
         if second < 24 {
-            self.word(Word::bytes([ARRAY | items, first, second as u8]).then(more));
+            self.word(CborWord::bytes([ARRAY | items, first, second as u8]).then(more));
         } else {
-            self.word(Word::bytes([ARRAY | items, first]));
+            self.word(CborWord::bytes([ARRAY | items, first]));
             self.head(UINT, second.into());
             self.word(more);
         }
@@ -166,10 +170,10 @@ impl Pen {
     }
 }
 
-/// Appends one head, in its shortest form.
+/// Appends one head in its shortest form.
 #[inline]
 pub(crate) fn head(out: &mut Vec<u8>, major: u8, n: u64) {
-    Word::head(major, n).write(out);
+    CborWord::head(major, n).write(out);
 }
 
 #[cfg(test)]
@@ -201,7 +205,7 @@ mod tests {
         }
         for n in [0, -1, -24, -25, -257, i64::MIN, i64::MAX] {
             let mut ours = Vec::new();
-            Word::int(n).write(&mut ours);
+            CborWord::int(n).write(&mut ours);
             let mut theirs = minicbor::Encoder::new(Vec::new());
             theirs.i64(n).unwrap();
             assert_eq!(ours, theirs.into_writer());

@@ -1,7 +1,7 @@
-//! Errors: one enum of outcomes for each operation whose callers tell them apart, and one [`ErrorKind`] for all.
+//! Errors: an enum for each operation whose callers distinguish its outcomes, and one [`ErrorKind`] for all of them.
 //!
-//! Here is what can come of a step: each outcome with the entities, states and names that it concerns, and the events
-//! that led to it. Their messages are in `display`.
+//! This file has the errors of a step. Each names the entities, states and other items that it concerns, and the events
+//! that led to it. The submodule `display` has the messages.
 
 mod display;
 mod inconsistency;
@@ -26,21 +26,21 @@ use crate::base::id::Id;
 use crate::base::position::Seq;
 use crate::base::storage_error::{StorageError, StorageFailure};
 
-/// A name of the model, shared by all that refer to it.
+/// A name of the model. Clones share the text.
 pub type Name = Arc<str>;
 
-/// An entity that an error or a receipt refers to. One of an error prints with its key, `Ward "icu"` or
-/// `Bed "icu", 4`, and without one, as in a receipt, with its id: `Partition/3.1`.
+/// An entity that an error or a receipt refers to. It prints with its key if that is known, as in `Ward "icu"` or
+/// `Bed "icu", 4`, and otherwise with its id, as in `Partition/3.1`.
 ///
-/// Two are equal if they are the same entity, whether they have the key or not.
+/// Two references are equal if they refer to the same entity, whether or not they have its key.
 #[derive(Clone)]
 pub struct EntityRef {
     /// The type of the entity.
     pub entity: Name,
     /// The id of the entity.
     pub id: Id,
-    /// The key of the entity, as the log would show it, one part after the other. An error has it where the type has
-    /// a key and the entity existed when the event was rejected.
+    /// The key of the entity, with its parts separated by commas. It is present in an error if the type has a key and the
+    /// entity existed when the event was rejected.
     pub key: Option<Name>,
 }
 
@@ -67,13 +67,13 @@ impl fmt::Debug for EntityRef {
     }
 }
 
-/// The events that led to a rejection: the one that the program fired, then immediate events, each of which the one
-/// before it enabled. Empty until the step fills it in; see [`StepError::chain`].
+/// The events that led to a rejection. The program fired the first. The others are immediate events, each enabled by the
+/// one before it. See [`StepError::chain`].
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct Chain(Option<Arc<[Name]>>);
 
 impl Chain {
-    /// A chain of events, in order.
+    /// Returns the chain of these events, in the order in which they fired.
     pub(crate) fn new(events: Vec<Name>) -> Self {
         Self(Some(events.into()))
     }
@@ -93,11 +93,11 @@ impl fmt::Debug for Chain {
     }
 }
 
-/// The limit that a step reached whose immediate events go on.
+/// The limit on immediate events that a step reached.
 #[non_exhaustive]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LoopLimit {
-    /// How often one immediate event may fire on one entity in one step.
+    /// The number of times that one immediate event may fire on one entity in one step.
     Firings(u32),
     /// [`Options::creation_depth_max`](crate::Options::creation_depth_max).
     CreationDepth(u32),
@@ -105,11 +105,11 @@ pub enum LoopLimit {
     CreatedFirings(u32),
 }
 
-/// Why a step, a transaction or a what-if did not happen. The store is then what it was before.
+/// The error of a step, a transaction or a what-if. The graph is unchanged.
 #[non_exhaustive]
 #[derive(Debug)]
 pub enum StepError {
-    /// The entity was deleted, or the handle is of another store.
+    /// The handle does not refer to an entity: the entity was deleted, or the handle is of another store.
     StaleHandle {
         /// The event.
         event: Name,
@@ -118,40 +118,40 @@ pub enum StepError {
         /// The events that led to it; see [`StepError::chain`].
         chain: Chain,
     },
-    /// The event names a key that no entity has.
+    /// No entity has the key that the event refers to.
     UnknownKey {
         /// The event.
         event: Name,
-        /// The type of entity looked for.
+        /// The type of the entity.
         entity: Name,
-        /// The key, as the log would show it.
+        /// The key, with its parts separated by commas.
         key: String,
         /// The events that led to it; see [`StepError::chain`].
         chain: Chain,
     },
-    /// An entity is not in the state that a token or a `moves` demands.
+    /// An entity is not in the state that a token or a `moves` requires.
     NotInPlace {
         /// The event.
         event: Name,
         /// The entity.
         entity: EntityRef,
-        /// The states demanded, as written: `Idle | Building`.
+        /// The required states, as written in the model: `Idle | Building`.
         expected: Name,
-        /// The state it is in.
+        /// The state that the entity is in.
         found: Name,
         /// The events that led to it; see [`StepError::chain`].
         chain: Chain,
     },
-    /// A `when` does not hold.
+    /// A `when` condition does not hold.
     When {
         /// The event.
         event: Name,
-        /// The condition, as written.
+        /// The condition, as written in the model.
         condition: Name,
         /// The events that led to it; see [`StepError::chain`].
         chain: Chain,
     },
-    /// A guard rejected.
+    /// A guard rejected the event.
     Guard {
         /// The event.
         event: Name,
@@ -162,7 +162,7 @@ pub enum StepError {
         /// The events that led to it; see [`StepError::chain`].
         chain: Chain,
     },
-    /// The event's handler rejected.
+    /// The handler of the event rejected it.
     Rejected {
         /// The event.
         event: Name,
@@ -171,7 +171,7 @@ pub enum StepError {
         /// The events that led to it; see [`StepError::chain`].
         chain: Chain,
     },
-    /// Two moves of one entity, a move and a delete of it, or two sets of one of its fields, in one event.
+    /// Arcs of one event conflict: two of them move an entity, one moves and one deletes it, or two set the same field.
     TwoArcs {
         /// The event.
         event: Name,
@@ -180,7 +180,7 @@ pub enum StepError {
         /// The events that led to it; see [`StepError::chain`].
         chain: Chain,
     },
-    /// One entity stands twice in a set that the event binds.
+    /// One entity occurs twice in a set that the event binds.
     Repeated {
         /// The event.
         event: Name,
@@ -191,29 +191,29 @@ pub enum StepError {
         /// The events that led to it; see [`StepError::chain`].
         chain: Chain,
     },
-    /// A second entity with the same key.
+    /// An entity with the same key exists already.
     Duplicate {
         /// The entity that has the key.
         entity: EntityRef,
-        /// The key, as the log would show it.
+        /// The key, with its parts separated by commas.
         key: String,
         /// The events that led to it; see [`StepError::chain`].
         chain: Chain,
     },
-    /// Too few or too many links at an end of an edge.
+    /// An end of an edge would have too few or too many links.
     Cardinality {
         /// The entity.
         entity: EntityRef,
         /// The end of the edge: `Want.partitions`.
         edge: Name,
-        /// How many links it has, or would have.
+        /// The number of links that the entity would have.
         found: usize,
-        /// How many are allowed, in words.
+        /// The allowed number of links, as text.
         allowed: String,
         /// The events that led to it; see [`StepError::chain`].
         chain: Chain,
     },
-    /// The two are linked by this edge already.
+    /// The edge links the two entities already.
     AlreadyLinked {
         /// The edge, by its declaring end.
         edge: Name,
@@ -224,7 +224,7 @@ pub enum StepError {
         /// The events that led to it; see [`StepError::chain`].
         chain: Chain,
     },
-    /// The two are not linked by this edge.
+    /// The edge does not link the two entities.
     NotLinked {
         /// The edge, by its declaring end.
         edge: Name,
@@ -235,22 +235,22 @@ pub enum StepError {
         /// The events that led to it; see [`StepError::chain`].
         chain: Chain,
     },
-    /// An entity cannot be deleted while it is linked.
+    /// An entity cannot be deleted while an edge with `on_delete = restrict` links it.
     Restricted {
         /// The entity that was to be deleted.
         entity: EntityRef,
-        /// The end of the edge that stands in the way: `Partition.built_by`.
+        /// The end of that edge: `Partition.built_by`.
         edge: Name,
         /// An entity that it is linked with there.
         by: EntityRef,
         /// The events that led to it; see [`StepError::chain`].
         chain: Chain,
     },
-    /// Links of an `acyclic` edge would lead from an entity back to itself.
+    /// Links of an `acyclic` edge would form a cycle.
     Cycle {
         /// The edge, by its declaring end.
         edge: Name,
-        /// The entities of the circle, in order; the last is linked with the first.
+        /// The entities of the cycle, in order. The last is linked with the first.
         entities: Vec<EntityRef>,
         /// The events that led to it; see [`StepError::chain`].
         chain: Chain,
@@ -259,58 +259,59 @@ pub enum StepError {
     Invariant {
         /// The invariant.
         invariant: Name,
-        /// The entity of which it does not hold.
+        /// The entity that violates it.
         entity: EntityRef,
         /// The reason that it gave.
         reason: Reason,
         /// The events that led to it; see [`StepError::chain`].
         chain: Chain,
     },
-    /// Immediate events enable each other without end.
+    /// Immediate events would enable each other without end.
     Loop {
         /// The entity on which the last of them would have fired.
         entity: EntityRef,
-        /// The events that enabled each other, in order; the last enables the first again, and `chain` has those
-        /// before. Empty where the event of the limit did not enable itself in that way: then it is the last of `chain`.
+        /// The events that enabled each other, in order. The last enables the first again, and `chain` has the events
+        /// before them. Empty if the event that reached the limit did not enable itself. That event is then the last of
+        /// `chain`.
         cycle: Vec<Name>,
-        /// The limit that they reached.
+        /// The limit that the events reached.
         limit: LoopLimit,
         /// The events that led to it; see [`StepError::chain`].
         chain: Chain,
     },
     /// A table is full: 2^32 − 1 entities of a type, or 4 GiB of values in one transaction.
     Full {
-        /// What is full.
+        /// The table.
         what: Name,
         /// The events that led to it; see [`StepError::chain`].
         chain: Chain,
     },
-    /// A value cannot be written to a log, or would be read back as another.
+    /// A value cannot be encoded, or would be decoded as a different value.
     Unwritable {
         /// The column or field: `Partition.name`.
         what: Name,
-        /// Why not, or what it would be read back as.
+        /// Why it cannot be encoded, or what it would be decoded as.
         reason: String,
         /// The events that led to it; see [`StepError::chain`].
         chain: Chain,
     },
-    /// The explicit time of a transaction lies before that of the last one.
+    /// The explicit time of a transaction is before that of the last transaction.
     TimeGoesBack {
-        /// The time of the last transaction; 1970-01-01 where there is none yet, the earliest time that one can have.
+        /// The time of the last transaction. If there is none yet, 1970-01-01, the earliest time of a transaction.
         last: crate::base::time::Timestamp,
-        /// The time asked for.
+        /// The explicit time.
         asked: crate::base::time::Timestamp,
     },
-    /// An entity that the event binds was changed after the transaction that the caller expects to be the last to have
-    /// changed it: see [`Meta::expect`](crate::Meta::expect).
+    /// Optimistic-concurrency conflict: an entity that the event binds was changed after the transaction that the caller
+    /// expected to be the last to change it. See [`Meta::expect`](crate::Meta::expect).
     Changed {
         /// The event.
         event: Name,
         /// The entity.
         entity: EntityRef,
-        /// The transaction that the caller knows of.
+        /// The transaction that the caller expected.
         expected: Seq,
-        /// The last one that changed the entity.
+        /// The last transaction that changed the entity.
         found: Seq,
         /// The events that led to it; see [`StepError::chain`].
         chain: Chain,
@@ -322,42 +323,42 @@ pub enum StepError {
         /// The transaction that has it.
         seq: Seq,
     },
-    /// The transaction happened before under its idempotency key, and this event was rejected then.
+    /// The transaction was committed earlier under its idempotency key, and this event was rejected then.
     RejectedBefore {
         /// The transaction that has the key.
         seq: Seq,
-        /// What the rejection said.
+        /// The message of that rejection.
         reason: String,
     },
-    /// The transaction happened before under its idempotency key, by rules under which its event did not bind or create
-    /// this name, so that its receipt cannot be given again.
+    /// The transaction was committed earlier under its idempotency key, by a version of the model in which its event did not
+    /// bind or create this name. Its receipt cannot be restored.
     ReceiptLost {
         /// The transaction that has the key.
         seq: Seq,
         /// The event.
         event: Name,
-        /// The name of which the log has no entities.
+        /// The name for which the log has no entities.
         name: Name,
     },
-    /// The savepoint is of another transaction, or a rollback to an earlier one has undone it.
+    /// The savepoint is of another transaction, or a rollback to an earlier savepoint has removed it.
     StaleSavepoint,
-    /// The metadata names a transaction that the log does not have, or the store keeps no log to look in.
+    /// The metadata refers to a transaction that the log does not have, or the store has no log.
     Metadata(Box<ReadError>),
     /// The store is open for reading only.
     ReadOnly,
-    /// The log refused or failed, and nothing was written.
+    /// The log rejected the transaction, and nothing was written.
     Storage(StorageError),
-    /// The log failed while it wrote. The transaction may or may not be in it; opening the store again shows which.
+    /// A write or fsync of the log failed. The transaction may or may not be in it, which opening the store again shows.
     Indeterminate(StorageError),
 }
 
-// Below what clippy takes for a large error, with some room.
+// The limit of clippy's `result_large_err` is 128 bytes.
 const _: () = assert!(size_of::<StepError>() <= 120);
 
 impl std::error::Error for StepError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
-            // The message of the failure is that of this error.
+            // The message of this error is that of the failure, so the source is the cause of the failure.
             Self::Storage(e) => e.source(),
             Self::Metadata(e) => e.source(),
             Self::Indeterminate(e) => Some(e),
@@ -376,7 +377,7 @@ impl From<StorageError> for StepError {
 }
 
 impl From<ReadError> for StepError {
-    /// For metadata, which names frames of the log.
+    /// Converts an error of looking up the frames that metadata refers to.
     fn from(e: ReadError) -> Self {
         match e {
             ReadError::Storage(e) => Self::Storage(e),

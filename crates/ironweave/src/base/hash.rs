@@ -1,8 +1,8 @@
-//! Hashes: a fast one for maps in memory, and the ones that the fingerprint is made of.
+//! Hash functions: a fast one for maps in memory, and those that the fingerprint of a graph is computed with.
 //!
-//! The fingerprint of a graph is the wrapping sum, in 128 bits, of one term per cell, per state and per
-//! link, so that it can be kept by adding and subtracting and does not depend on order. It finds
-//! divergence, not malice: none of this resists an adversary. `docs/log-format.md` states it in full.
+//! The fingerprint is the wrapping 128-bit sum of one term per cell, per state and per link. It can therefore be updated
+//! incrementally by adding and subtracting terms, and does not depend on their order. It detects divergence of graphs, and
+//! is not cryptographic: an adversary can construct collisions. `docs/log-format.md` has the full definition.
 
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
@@ -12,10 +12,11 @@ use xxhash_rust::xxh3::xxh3_64;
 use crate::base::id::Id;
 
 /// A map with the multiply-and-rotate hash of Firefox and rustc (FxHash) for numbers, and folded products (wyhash)
-/// for text: fast on small keys, and safe here because a graph's keys come from its own program.
+/// for text. Both are fast on small keys. They do not resist chosen keys, which is acceptable because the keys of a graph
+/// come from its own program.
 pub(crate) type FastMap<K, V> = HashMap<K, V, BuildHasherDefault<FxHasher>>;
 
-/// See [`FastMap`].
+/// The hasher of [`FastMap`].
 #[derive(Default)]
 pub struct FxHasher(u64);
 
@@ -26,15 +27,18 @@ impl FxHasher {
 }
 
 impl Hasher for FxHasher {
-    // Text of a few words, of which many begin alike: every bit must reach every other, or the table compares keys in
-    // vain, each of which lies somewhere else in memory.
+    // Keys are often short texts with a common prefix. Every bit of the input must affect every bit of the hash, since each
+    // collision in the table costs a comparison with a key elsewhere in memory.
     fn write(&mut self, bytes: &[u8]) {
         let n = bytes.len();
         let (mut a, mut b) = (0x243f_6a88_85a3_08d3, 0x1319_8a2e_0370_7344);
         if n > 16 {
             let mut at = 0;
             while at + 16 < n {
-                let folded = fold(word::<8>(bytes, at) ^ a, word::<8>(bytes, at + 8) ^ MORE);
+                let folded = fold(
+                    word::<8>(bytes, at) ^ a,
+                    word::<8>(bytes, at + 8) ^ BLOCK_SECRET,
+                );
                 a = b;
                 b = folded;
                 at += 16;
@@ -67,70 +71,71 @@ impl Hasher for FxHasher {
     }
 
     fn finish(&self) -> u64 {
-        // The table takes its control bits from the top and its bucket from the bottom: mix both.
+        // The table takes its control bits from the top bits and its bucket from the bottom bits.
         self.0.rotate_left(26)
     }
 }
 
-const MORE: u64 = 0xa409_3822_299f_31d0;
+/// The constant that each block of a long text is mixed with.
+const BLOCK_SECRET: u64 = 0xa409_3822_299f_31d0;
 
-/// So many bytes, as a number.
+/// Returns `N` bytes, at most 8, as a little-endian number.
 fn word<const N: usize>(bytes: &[u8], at: usize) -> u64 {
     let mut word = [0; 8];
     word[..N].copy_from_slice(&bytes[at..at + N]);
     u64::from_le_bytes(word)
 }
 
-/// The hash of stored bytes.
+/// Returns the hash of the encoding of a value.
 #[inline]
 pub(crate) fn hash_bytes(bytes: &[u8]) -> u64 {
     xxh3_64(bytes)
 }
 
-/// What distinguishes one column, entity type or edge from another in a fingerprint: the hash of its
-/// name, so that the order of declaration does not matter.
+/// Returns the hash of the name of a column, entity type, state or edge. It salts the terms of the fingerprint, which
+/// therefore does not depend on the order of declaration.
 pub(crate) fn salt(name: &str) -> u64 {
     xxh3_64(name.as_bytes())
 }
 
-/// The two halves of a 64 × 64 bit product, folded (wyhash, Wang Yi).
+/// Returns the exclusive or of the two halves of a 64 × 64 bit product (wyhash, Wang Yi).
 #[inline]
 fn fold(a: u64, b: u64) -> u64 {
     let product = u128::from(a) * u128::from(b);
     product as u64 ^ (product >> 64) as u64
 }
 
-/// An id, spread over all bits, so that small slots do not cancel in a sum.
+/// Returns an id mixed into all 64 bits, so that terms of small slots do not cancel each other in the sum.
 #[inline]
 fn spread(salt: u64, id: Id) -> u64 {
     fold(id.to_bits() ^ 0xa076_1d64_78bd_642f, salt | 1)
 }
 
-/// A term is the whole product of two numbers that are spread over all bits: where one of them is off, so is the sum.
+/// Returns the full 128-bit product of two well-mixed numbers, so that a change of either changes the sum.
 #[inline]
 fn term(a: u64, b: u64) -> u128 {
     u128::from(a) * u128::from(b)
 }
 
-/// The term of a value: whose, in which column, what.
+/// Returns the term of a value in a column of an entity.
 #[inline]
 pub(crate) fn cell_term(column_salt: u64, id: Id, value_hash: u64) -> u128 {
     term(spread(column_salt, id), value_hash)
 }
 
-/// The term of an entity in a state.
+/// Returns the term of the state that an entity is in.
 #[inline]
 pub(crate) fn state_term(state_salt: u64, id: Id) -> u128 {
     term(spread(state_salt, id), state_salt)
 }
 
-/// The term of a link.
+/// Returns the term of a link.
 #[inline]
 pub(crate) fn link_term(edge_salt: u64, from: Id, to: Id) -> u128 {
     term(spread(edge_salt, from), spread(0x8ebc_6af0_9c88_c6e3, to))
 }
 
-/// The term of the data on a link.
+/// Returns the term of the data on a link.
 pub(crate) fn link_data_term(edge_salt: u64, from: Id, to: Id, value_hash: u64) -> u128 {
     let salt = fold(
         edge_salt ^ 0x2d35_8dcc_aa6c_78a5,
@@ -145,16 +150,16 @@ mod tests {
 
     use super::*;
 
-    /// Graphs that differ in what is easily mixed up have different sums.
+    /// Exchanging values, states or link targets between entities changes the fingerprint.
     #[test]
-    fn what_changes_places_changes_the_sum() {
+    fn exchanged_values_states_and_targets_change_the_sum() {
         let id = |slot| Id {
             slot,
             generation: 1,
         };
         let values: Vec<u64> = (0..64u8).map(|n| hash_bytes(&[n])).collect();
         let mut sums = std::collections::HashSet::new();
-        // All ways in which three entities can have three values, three states or three partners, far and near.
+        // All assignments of three values, three states or three targets to three entities, with near and far slots.
         for slots in [
             [0, 1, 2],
             [7, 8, 9],
@@ -173,7 +178,7 @@ mod tests {
                 assert!(sums.insert(cells) && sums.insert(places) && sums.insert(links));
             }
         }
-        // Values that add up to the same.
+        // Sums of two cells.
         let pairs = (0..64).flat_map(|a| (0..64).map(move |b| (a, b)));
         for (a, b) in pairs {
             let both = cell_term(salt("T.v"), id(3), values[a]).wrapping_add(cell_term(
@@ -219,7 +224,7 @@ mod tests {
             };
             assert_eq!(distinct(&|h| *h), 4_096, "{form}");
             assert_eq!(distinct(&|h| h >> 57), 128, "{form}: the tags");
-            // Of as many balls as bins, 63 in a hundred bins have one.
+            // A random hash of n keys fills 63 % of n buckets.
             assert!(distinct(&|h| h & 4_095) > 2_400, "{form}: the buckets");
             // Those that share a bucket rarely share a tag.
             assert!(distinct(&|h| h & 4_095 | h >> 57 << 12) > 4_000, "{form}");

@@ -1,41 +1,42 @@
-//! Identity of an entity: a slot in the tables of its type, and the generation of that slot.
+//! Entity ids. An id is a slot in the tables of the entity's type and the generation of that slot.
 
 use std::fmt;
 
-/// Identifies an entity among those of its type, in 8 bytes. It prints as `3.1`, and parses from that.
+/// Identifies an entity among those of its type, in 8 bytes. It prints as `3.1` (slot and generation) and parses from that
+/// text.
 ///
-/// A slot is used again after a delete, with the next generation, so an `Id` never names two entities.
+/// A slot is reused after its entity was deleted, with the next generation, so an `Id` never identifies two entities.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Id {
     pub(crate) slot: u32,
     pub(crate) generation: u32,
 }
 
-/// The state of a slot in which no entity is.
+/// The state of a slot that holds no entity.
 pub(crate) const FREE: u8 = u8::MAX;
-/// The last generation of a slot: it is not used again.
+/// The last generation of a slot. A slot that has reached it is not reused.
 pub(crate) const GENERATION_MAX: u32 = 0x00ff_ffff;
 
 impl Id {
-    /// The index of the entity in the tables of its type; ids of a type are ordered by it.
+    /// Returns the index of the entity in the tables of its type. Ids of one type are ordered by it.
     #[must_use]
     pub fn slot(self) -> u32 {
         self.slot
     }
 
-    /// How many entities the slot has held, with this one: from 1, in 24 bits.
+    /// Returns the number of entities that the slot has held, including this one. It starts at 1 and fits 24 bits.
     #[must_use]
     pub fn generation(self) -> u32 {
         self.generation
     }
 
-    /// Both numbers in one, as the log writes them.
+    /// Returns the slot and the generation in one integer, which is the encoding of an id in the log.
     #[must_use]
     pub fn to_bits(self) -> u64 {
         u64::from(self.slot) << 24 | u64::from(self.generation)
     }
 
-    /// The inverse of [`Id::to_bits`]; `None` where the slot does not fit.
+    /// Returns the id that [`Id::to_bits`] encoded, or `None` if the slot does not fit 32 bits.
     #[must_use]
     pub fn from_bits(bits: u64) -> Option<Self> {
         let slot = u32::try_from(bits >> 24).ok()?;
@@ -58,25 +59,25 @@ impl fmt::Debug for Id {
     }
 }
 
-/// The error of a text that is not an [`Id`].
+/// The error of parsing a text that is not an [`Id`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ParseIdError {
     text: String,
 }
 
-/// How much of a text an error shows.
-const SHOWN_CHARS_MAX: usize = 100;
+/// The number of characters of an invalid text that an error message quotes.
+const EXCERPT_CHARS_MAX: usize = 100;
 
-/// The beginning of a text, for an error.
-pub(crate) fn shown(text: &str) -> String {
-    text.chars().take(SHOWN_CHARS_MAX).collect()
+/// Returns the beginning of a text, to be quoted in an error message.
+pub(crate) fn excerpt(text: &str) -> String {
+    text.chars().take(EXCERPT_CHARS_MAX).collect()
 }
 
 impl fmt::Display for ParseIdError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "`{}` is not an id; one is written as `3.1`: slot and generation",
+            "`{}` is not an id; write the slot and the generation, as in `3.1`",
             self.text
         )
     }
@@ -87,7 +88,7 @@ impl std::error::Error for ParseIdError {}
 impl std::str::FromStr for Id {
     type Err = ParseIdError;
 
-    /// Reads an id as it prints, `3.1`, and in no other form.
+    /// Parses an id in the form that it prints, `3.1`, and in no other form.
     fn from_str(text: &str) -> Result<Self, ParseIdError> {
         let read = || {
             let (slot, generation) = text.split_once('.')?;
@@ -95,14 +96,17 @@ impl std::str::FromStr for Id {
                 slot: slot.parse().ok()?,
                 generation: generation.parse().ok()?,
             };
-            // One text for one id: no signs and no leading zeros. A greater generation is none that a slot can have.
+            // Each id has exactly one text: signs and leading zeros are rejected. So are generations that no slot can
+            // have.
             (id.generation <= GENERATION_MAX && id.to_string() == text).then_some(id)
         };
-        read().ok_or_else(|| ParseIdError { text: shown(text) })
+        read().ok_or_else(|| ParseIdError {
+            text: excerpt(text),
+        })
     }
 }
 
-/// The error of a text that is not a handle of an entity type.
+/// The error of parsing a text that is not a handle of an entity type.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ParseHandleError {
     entity: &'static str,
@@ -110,7 +114,7 @@ pub struct ParseHandleError {
 }
 
 impl ParseHandleError {
-    /// The type of entity that was expected.
+    /// Returns the name of the entity type that was expected.
     #[must_use]
     pub fn entity(&self) -> &'static str {
         self.entity
@@ -122,7 +126,7 @@ impl fmt::Display for ParseHandleError {
         let Self { entity, text } = self;
         write!(
             f,
-            "`{text}` is not {} {entity}; one is written as `{entity}/3.1`, `{entity}-3.1` or `3.1`",
+            "`{text}` is not {} {entity}; write it as `{entity}/3.1`, `{entity}-3.1` or `3.1`",
             if entity.starts_with(['A', 'E', 'I', 'O']) {
                 "an"
             } else {
@@ -134,10 +138,10 @@ impl fmt::Display for ParseHandleError {
 
 impl std::error::Error for ParseHandleError {}
 
-/// Reads the id of a handle, in one of the forms `Order/3.1`, `Order-3.1` and `3.1`.
+/// Returns the id of a handle in one of the forms `Order/3.1`, `Order-3.1` and `3.1`.
 ///
 /// # Errors
-/// Where it is none of these.
+/// [`ParseHandleError`] if the text has none of these forms.
 pub fn parse_handle(entity: &'static str, text: &str) -> Result<Id, ParseHandleError> {
     let id = match text.strip_prefix(entity) {
         Some(rest) => rest.strip_prefix(['/', '-']),
@@ -146,7 +150,7 @@ pub fn parse_handle(entity: &'static str, text: &str) -> Result<Id, ParseHandleE
     id.and_then(|id| id.parse().ok())
         .ok_or_else(|| ParseHandleError {
             entity,
-            text: shown(text),
+            text: excerpt(text),
         })
 }
 
@@ -204,10 +208,9 @@ mod tests {
             "/3.1",
         ] {
             let e = parse_handle("Order", wrong).unwrap_err();
-            let said = format!(
-                "`{wrong}` is not an Order; one is written as `Order/3.1`, `Order-3.1` or `3.1`"
-            );
-            assert_eq!((e.to_string(), e.entity()), (said, "Order"));
+            let message =
+                format!("`{wrong}` is not an Order; write it as `Order/3.1`, `Order-3.1` or `3.1`");
+            assert_eq!((e.to_string(), e.entity()), (message, "Order"));
         }
         let long = "x".repeat(10_000);
         assert!(long.parse::<Id>().unwrap_err().to_string().len() < 200);

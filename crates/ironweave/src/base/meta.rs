@@ -1,4 +1,4 @@
-//! Metadata of a transaction: its time, the principal that initiated it, and what it belongs to.
+//! Metadata of a transaction: time, actor, correlation, causation, idempotency key and expectation.
 
 use crate::base::error::StepError;
 use crate::base::position::Seq;
@@ -18,14 +18,15 @@ pub struct Meta {
     pub(crate) time: Option<Timestamp>,
     pub(crate) actor: Option<String>,
     pub(crate) correlation: Option<String>,
-    pub(crate) causation: Option<Seq>,
+    /// A sequence number as an integer, because an arc can copy it to a field of the model of the type `Option<u64>`.
+    pub(crate) causation: Option<u64>,
     pub(crate) key: Option<String>,
     pub(crate) expect: Option<Seq>,
-    /// The positions of the frames that it names, until the store has compared them.
+    /// The positions among the frames that it refers to, until the store has compared them with the log.
     positions: Option<Box<Positions>>,
 }
 
-/// The positions of the frames that a transaction names by position. Most name none.
+/// The frames that a transaction refers to by position. Most transactions refer to none.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct Positions {
     causation: Option<Position>,
@@ -33,63 +34,65 @@ struct Positions {
 }
 
 impl Meta {
-    /// No metadata but the time of the clock.
+    /// Returns empty metadata. The transaction gets its time from the system clock.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// The time of the transaction, instead of the clock's. One before that of the last transaction rejects.
+    /// Sets the time of the transaction, instead of the time of the system clock. A time before that of the last
+    /// transaction is rejected ([`StepError::TimeGoesBack`]).
     #[must_use]
     pub fn with_time(mut self, time: Timestamp) -> Self {
         self.time = Some(time);
         self
     }
 
-    /// The principal that initiated the transaction.
+    /// Sets the actor, the principal that initiated the transaction.
     #[must_use]
     pub fn with_actor(mut self, actor: impl Into<String>) -> Self {
         self.actor = Some(actor.into());
         self
     }
 
-    /// Correlation id: groups the transactions of one request or process.
+    /// Sets the correlation id, which groups the transactions of one request or process.
     #[must_use]
     pub fn with_correlation(mut self, correlation: impl Into<String>) -> Self {
         self.correlation = Some(correlation.into());
         self
     }
 
-    /// The transaction of this store that it follows from. One that the log does not have rejects; of a
-    /// [`Position`], the sequence is written.
+    /// Sets the causation, a transaction of this store that caused this one. A transaction that the log does not have is
+    /// rejected ([`StepError::Metadata`]). The log keeps the sequence number of a [`Position`].
     #[must_use]
     pub fn with_causation(mut self, frame: impl Into<FrameRef>) -> Self {
         let frame = frame.into();
-        self.causation = Some(frame.seq());
-        self.name(|positions| positions.causation = frame.position());
+        self.causation = Some(frame.seq().get());
+        self.set_positions(|positions| positions.causation = frame.position());
         self
     }
 
-    /// Idempotency key: the name of the request. A second transaction with the same key and the same events does nothing
-    /// and gives the receipts of the first; one with other events rejects.
+    /// Sets the idempotency key, which identifies the request. A later transaction with the same key and the same events
+    /// changes nothing and returns the receipts of the first. One with other events is rejected
+    /// ([`StepError::KeyReused`]).
     #[must_use]
     pub fn with_idempotency_key(mut self, key: impl Into<String>) -> Self {
         self.key = Some(key.into());
         self
     }
 
-    /// Rejects with a conflict where an entity that an event binds has changed since this transaction; O(frames
-    /// since). One that the log does not have, because it is past the end or of another history, rejects: see
-    /// [`Store::locate`](crate::Store::locate).
+    /// Optimistic concurrency: rejects an event that binds an entity which a transaction after this one has changed
+    /// ([`StepError::Changed`]). Costs O(number of frames since then). A frame that is past the end of the log or of another
+    /// history is rejected ([`StepError::Metadata`]); see [`Store::locate`](crate::Store::locate).
     #[must_use]
     pub fn expect(mut self, frame: impl Into<FrameRef>) -> Self {
         let frame = frame.into();
         self.expect = Some(frame.seq());
-        self.name(|positions| positions.expect = frame.position());
+        self.set_positions(|positions| positions.expect = frame.position());
         self
     }
 
-    fn name(&mut self, set: impl FnOnce(&mut Positions)) {
+    fn set_positions(&mut self, set: impl FnOnce(&mut Positions)) {
         let mut positions = self
             .positions
             .take()
@@ -99,8 +102,8 @@ impl Meta {
         self.positions = some.then(|| Box::new(positions));
     }
 
-    /// The frames that it names, and whether what came before each must be known. They are asked for once: what is left
-    /// then is what a log has of them.
+    /// Returns the frames that the metadata refers to, each with whether the changes since that frame must be known. The
+    /// positions are removed: after the check, the metadata has sequence numbers only, as the log does.
     pub(crate) fn take_frames(&mut self) -> impl Iterator<Item = (FrameRef, bool)> + use<> {
         let named = |seq: Option<Seq>, at: Option<Position>| {
             seq.map(|seq| at.map_or(FrameRef::Seq(seq), FrameRef::Position))
@@ -109,7 +112,7 @@ impl Meta {
             .positions
             .take()
             .map_or_else(Positions::default, |p| *p);
-        let causation = named(self.causation, positions.causation);
+        let causation = named(self.causation.map(Seq::new), positions.causation);
         let expect = named(self.expect, positions.expect);
         let causation = causation.map(|frame| (frame, false));
         causation
@@ -117,7 +120,7 @@ impl Meta {
             .chain(expect.map(|frame| (frame, true)))
     }
 
-    /// Takes out the time of a transaction that follows one of the time `last`.
+    /// Removes and returns the explicit time, after checking it against `last`, the time of the last transaction.
     pub(crate) fn take_time(&mut self, last: Timestamp) -> Result<Option<Timestamp>, StepError> {
         match self.time.take() {
             Some(asked) if asked < last => Err(StepError::TimeGoesBack { last, asked }),
@@ -125,31 +128,31 @@ impl Meta {
         }
     }
 
-    /// The time; `None` where it is the clock's.
+    /// Returns the explicit time, or `None` if the time is that of the system clock.
     #[must_use]
     pub fn time(&self) -> Option<Timestamp> {
         self.time
     }
 
-    /// The principal that initiated the transaction.
+    /// Returns the actor, the principal that initiated the transaction.
     #[must_use]
     pub fn actor(&self) -> Option<&str> {
         self.actor.as_deref()
     }
 
-    /// Correlation id: groups the transactions of one request or process.
+    /// Returns the correlation id, which groups the transactions of one request or process.
     #[must_use]
     pub fn correlation(&self) -> Option<&str> {
         self.correlation.as_deref()
     }
 
-    /// The transaction that it follows from.
+    /// Returns the causation, the transaction that caused this one.
     #[must_use]
     pub fn causation(&self) -> Option<Seq> {
-        self.causation
+        self.causation.map(Seq::new)
     }
 
-    /// The idempotency key: the name of the request.
+    /// Returns the idempotency key, which identifies the request.
     #[must_use]
     pub fn idempotency_key(&self) -> Option<&str> {
         self.key.as_deref()

@@ -1,4 +1,4 @@
-//! The lowest layer: identities, times, positions, errors and hashes. It imports no other.
+//! The lowest layer, which imports no other: ids, times, positions, metadata, errors, hashes and the CBOR writer of frames.
 
 pub(crate) mod cbor;
 pub(crate) mod error;
@@ -7,5 +7,6 @@ pub(crate) mod id;
 pub(crate) mod meta;
 pub(crate) mod notifier;
 pub(crate) mod position;
+pub(crate) mod seq;
 pub(crate) mod storage_error;
 pub(crate) mod time;

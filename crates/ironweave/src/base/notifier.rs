@@ -1,27 +1,28 @@
-//! A condition variable whose notification is one load while no thread waits. That of the standard library calls the
-//! kernel each time.
+//! A condition variable whose notification costs one atomic load while no thread waits. `std::sync::Condvar` makes a
+//! system call for each notification.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Condvar, MutexGuard, PoisonError};
 use std::time::Duration;
 
-/// See the module. It belongs to one mutex, which both the waiting and the notifying thread hold.
+/// A condition variable of one mutex, which both the waiting and the notifying thread must hold.
 #[derive(Default)]
 pub(crate) struct Notifier {
     condvar: Condvar,
-    /// The number of waiting threads. It is changed and read under the mutex only.
+    /// The number of waiting threads. It is changed and read only under the mutex, so relaxed ordering suffices.
     waiting: AtomicUsize,
 }
 
 impl Notifier {
-    /// Waits for a notification, at most for `timeout`. It may also return spuriously.
+    /// Releases the lock, waits for a notification for at most `timeout`, and returns the lock acquired again. Wakeups
+    /// may be spurious, so the caller must check its condition.
     pub(crate) fn wait<'m, T>(
         &self,
         held: MutexGuard<'m, T>,
         timeout: Option<Duration>,
     ) -> MutexGuard<'m, T> {
         self.waiting.fetch_add(1, Ordering::Relaxed);
-        // The locks that it is used with hold nothing that a panic could leave half done.
+        // The data under these locks is valid after every statement, so a poisoned lock can be used.
         let held = match timeout {
             Some(timeout) => {
                 let waited = self.condvar.wait_timeout(held, timeout);

@@ -1,17 +1,17 @@
-//! Positions: the place of a frame in a history, which tells one history from another.
+//! Positions identify a frame among all frames of all logs.
 //!
-//! A sequence alone says nothing to a log that was restored from a backup, or to another log: each has a frame of that
-//! number. A [`Position`] has what tells them apart.
+//! A sequence number alone does not: another store, or the same store after a restore from a backup, has a different frame
+//! with the same number. A [`Position`] has four parts.
 //!
-//! | part | what it tells apart |
+//! | part | distinguishes |
 //! |---|---|
-//! | store | one store from another: the random id that all segments of a store share |
-//! | timeline | what was written before a restore from what was written after it ([`crate::Options::new_timeline`]) |
-//! | sequence | one frame from another |
-//! | checksum | the frame there from a frame that another history has there |
+//! | store | stores: a random id that all segments of a store share |
+//! | timeline | frames written before a restore and after it ([`crate::Options::new_timeline`]) |
+//! | sequence | frames of one log |
+//! | checksum | frames with the same sequence in histories that diverged |
 //!
-//! The fingerprint of the graph would not do in place of the checksum: equal graphs have equal fingerprints, however
-//! they came about.
+//! The checksum cannot be replaced by the fingerprint of the graph, because different histories can lead to equal graphs,
+//! which have equal fingerprints.
 
 use std::fmt;
 use std::str::FromStr;
@@ -20,18 +20,18 @@ use serde::de::{Deserialize, Deserializer, Error as _};
 use serde::ser::{Serialize, Serializer};
 
 use crate::base::error::ReadError;
+use crate::base::id::excerpt;
+pub use crate::base::seq::Seq;
 
-/// The sequence number of a frame in its log. The first frame is 0.
-pub type Seq = u64;
-
-/// A frame of the log of one store: what a consumer keeps to say how far it is.
+/// Identifies a frame of the log of one store. A consumer keeps the position of the last frame that it processed.
 ///
-/// Receipts, reports, snapshots, projections and the store itself give it; [`Store::subscribe_since`],
-/// [`Store::since`], [`Store::as_of`], [`Store::locate`] and [`Meta::expect`] take it, and refuse one of another store or
-/// of another history of this store.
+/// Receipts, reports, snapshots, projections and the store return positions. [`Store::subscribe_since`],
+/// [`Store::since`], [`Store::as_of`], [`Store::locate`] and [`Meta::expect`] accept one, and return an error if it belongs
+/// to another store or to another history of this store.
 ///
-/// It prints as `SEQUENCE-CHECKSUM-TIMELINE-STORE`, all but the first in hexadecimal digits, and is read from that: so
-/// it fits a header of HTTP. In formats that people read, its serde form is that text; in others, four integers.
+/// A position prints as `SEQUENCE-CHECKSUM-TIMELINE-STORE`, with all parts but the first in hexadecimal digits, and parses
+/// from that text, which is valid in an HTTP header. Serde writes that text in human-readable formats, and four integers in
+/// others.
 ///
 /// [`Store::subscribe_since`]: crate::Store::subscribe_since
 /// [`Store::since`]: crate::Store::since
@@ -54,7 +54,7 @@ pub type Seq = u64;
 /// assert_eq!(read, bought);
 /// assert_eq!(store.since(read)?.count(), 1);
 ///
-/// // Another store has a frame of that number too, and is another store.
+/// // Another store has a frame with the same number, but another position.
 /// let mut other = Store::<Model>::memory();
 /// other.step(Bought { room: "hall".into() });
 /// assert!(other.since(read).is_err_and(|e| e.is_other_history()));
@@ -69,48 +69,48 @@ pub struct Position {
 }
 
 impl Position {
-    /// Length of [`Position::to_bytes`].
+    /// The length of [`Position::to_bytes`].
     pub const BYTES: usize = 32;
 
-    /// The sequence of the frame.
+    /// Returns the sequence number of the frame.
     #[must_use]
     pub fn seq(&self) -> Seq {
         self.seq
     }
 
-    /// The identity of the store: random, made with it. A store in memory and one that begins at a snapshot have their
-    /// own.
+    /// Returns the id of the store, a random number that was chosen when the store was created. A store in memory and a
+    /// store that begins at a snapshot have ids of their own.
     #[must_use]
     pub fn store(&self) -> u64 {
         self.store
     }
 
-    /// The timeline of the frame: 0 until the store is opened with [`crate::Options::new_timeline`], a random number
-    /// from then on.
+    /// Returns the timeline of the frame. It is 0 until the store is opened with [`crate::Options::new_timeline`], and a
+    /// random number from then on.
     #[must_use]
     pub fn timeline(&self) -> u64 {
         self.timeline
     }
 
-    /// The checksum of the frame; that of a frame in memory is of its header only, since no log in memory has two
-    /// histories.
+    /// Returns the checksum of the frame. For a log in memory it covers only the header of the frame, since such a log
+    /// cannot be restored and so has one history.
     #[must_use]
     pub fn checksum(&self) -> u64 {
         self.checksum
     }
 
-    /// Store, timeline, sequence and checksum, each in little-endian order.
+    /// Returns store, timeline, sequence and checksum, each as 8 bytes in little-endian order.
     #[must_use]
     pub fn to_bytes(self) -> [u8; Self::BYTES] {
         let mut bytes = [0; Self::BYTES];
-        let parts = [self.store, self.timeline, self.seq, self.checksum];
+        let parts = [self.store, self.timeline, self.seq.get(), self.checksum];
         for (to, part) in bytes.chunks_exact_mut(8).zip(parts) {
             to.copy_from_slice(&part.to_le_bytes());
         }
         bytes
     }
 
-    /// The inverse of [`Position::to_bytes`].
+    /// Returns the position that [`Position::to_bytes`] encoded.
     #[must_use]
     pub fn from_bytes(bytes: [u8; Self::BYTES]) -> Self {
         let part = |i: usize| {
@@ -121,12 +121,12 @@ impl Position {
         Self {
             store: part(0),
             timeline: part(1),
-            seq: part(2),
+            seq: Seq::new(part(2)),
             checksum: part(3),
         }
     }
 
-    /// Refuses where the frame that a log has at this sequence is another one.
+    /// Returns [`ReadError::OtherHistory`] unless `found`, the position of the log's frame with this sequence, is equal.
     pub(crate) fn check(&self, found: Self) -> Result<(), ReadError> {
         if *self == found {
             return Ok(());
@@ -154,7 +154,7 @@ impl fmt::Debug for Position {
     }
 }
 
-/// The error of a text that is not a [`Position`].
+/// The error of parsing a text that is not a [`Position`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ParsePositionError(String);
 
@@ -162,8 +162,8 @@ impl fmt::Display for ParsePositionError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "`{}` is not a position; one is written as `42-1b2c3d4e5f607182-0-9f86d081884c7d65`: sequence, checksum, \
-             timeline and store",
+            "`{}` is not a position; write sequence, checksum, timeline and store, as in \
+             `42-1b2c3d4e5f607182-0-9f86d081884c7d65`",
             self.0
         )
     }
@@ -184,13 +184,10 @@ impl FromStr for Position {
                 timeline: hex(parts.next()?)?,
                 store: hex(parts.next()?)?,
             };
-            // One text for one position: no other signs, cases or zeros.
+            // Each position has exactly one text: other signs, upper case and other leading zeros are rejected.
             (position.to_string() == text).then_some(position)
         };
-        read().ok_or_else(|| {
-            let shown = text.chars().take(100).collect();
-            ParsePositionError(shown)
-        })
+        read().ok_or_else(|| ParsePositionError(excerpt(text)))
     }
 }
 
@@ -220,18 +217,18 @@ impl<'de> Deserialize<'de> for Position {
     }
 }
 
-/// Names a frame of a log: by its sequence, which is believed where the log has such a frame, or by its [`Position`],
-/// which is compared with the frame there.
+/// Refers to a frame of a log, by its sequence number or by its [`Position`]. A sequence number is valid if the log has a
+/// frame with it. A position is also compared with that of the frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum FrameRef {
-    /// The frame of this very log with this sequence.
+    /// The frame of this log with this sequence number.
     Seq(Seq),
-    /// The frame that was at this position.
+    /// The frame with this position.
     Position(Position),
 }
 
 impl FrameRef {
-    /// The sequence of the frame.
+    /// Returns the sequence number of the frame.
     #[must_use]
     pub fn seq(&self) -> Seq {
         match self {
@@ -240,7 +237,7 @@ impl FrameRef {
         }
     }
 
-    /// The position, where it is named by that.
+    /// Returns the position of the frame, or `None` if this refers to it by its sequence number.
     #[must_use]
     pub fn position(&self) -> Option<Position> {
         match self {
@@ -249,12 +246,12 @@ impl FrameRef {
         }
     }
 
-    /// Refuses a frame that a log does not have, which ends with `last`; `store` is the identity of its store.
+    /// Returns an error if the frame is past `last`, the last frame of a log, or of another store than `store`.
     pub(crate) fn check_end(&self, store: u64, last: Option<Seq>) -> Result<(), ReadError> {
         if let Some(position) = self.position()
             && position.store != store
         {
-            // The frame there need not be read.
+            // The positions differ already in their stores, so the frame need not be read.
             return position.check(Position { store, ..position });
         }
         if Some(self.seq()) <= last {
@@ -270,21 +267,27 @@ impl From<Seq> for FrameRef {
     }
 }
 
+impl From<u64> for FrameRef {
+    fn from(number: u64) -> Self {
+        Self::Seq(Seq::new(number))
+    }
+}
+
 impl From<Position> for FrameRef {
     fn from(position: Position) -> Self {
         Self::Position(position)
     }
 }
 
-/// A frame lies past the end of a log.
+/// Returns the error for a frame that is past the end of a log.
 pub(crate) fn ahead(asked: impl Into<FrameRef>, last: Option<Seq>) -> ReadError {
     let asked = asked.into();
     ReadError::Ahead { asked, last }
 }
 
-/// Refuses to begin a reading past the frame that comes next in a log.
+/// Returns [`ReadError::Ahead`] if a read would start past the frame that the log will append next.
 pub(crate) fn check_start(from: Seq, last: Option<Seq>) -> Result<(), ReadError> {
-    let next = last.map_or(Some(0), |last| last.checked_add(1));
+    let next = last.map_or(Some(Seq::ZERO), |last| last.checked_add(1));
     if next.is_none_or(|next| from <= next) {
         return Ok(());
     }
@@ -299,13 +302,13 @@ mod tests {
         Position {
             store: 0x9f86_d081_884c_7d65,
             timeline: 0,
-            seq: 42,
+            seq: Seq::new(42),
             checksum: 0x0b2c_3d4e_5f60_7182,
         }
     }
 
     #[test]
-    fn a_position_is_read_from_what_it_prints_and_from_its_bytes_and_from_nothing_else() {
+    fn a_position_parses_from_its_text_and_its_bytes_and_from_nothing_else() {
         let text = "42-0b2c3d4e5f607182-0-9f86d081884c7d65";
         assert_eq!(some().to_string(), text);
         let most = Position::from_bytes([0xff; 32]);
@@ -343,23 +346,30 @@ mod tests {
     }
 
     #[test]
-    fn what_lies_past_the_end_is_refused_with_both_numbers_whatever_the_numbers_are() {
-        for (seq, last) in [(5, Some(4)), (Seq::MAX, Some(Seq::MAX - 1)), (0, None)] {
+    fn a_frame_past_the_end_is_an_error_that_names_it_and_the_last_frame() {
+        for (seq, last) in [
+            (Seq::new(5), Some(Seq::new(4))),
+            (Seq::MAX, Some(Seq::MAX - 1)),
+            (Seq::ZERO, None),
+        ] {
             let e = FrameRef::from(seq).check_end(1, last).unwrap_err();
             assert!(e.is_ahead() && e.seq() == Some(seq), "{e}");
             let text = e.to_string();
             assert!(text.contains(&seq.to_string()), "{text}");
             assert!(last.is_none_or(|last| text.contains(&last.to_string())));
         }
-        assert!(FrameRef::from(4).check_end(1, Some(4)).is_ok());
+        assert!(FrameRef::from(4).check_end(1, Some(Seq::new(4))).is_ok());
         assert!(
             FrameRef::from(Seq::MAX)
                 .check_end(1, Some(Seq::MAX))
                 .is_ok()
         );
-        assert!(check_start(5, Some(4)).is_ok() && check_start(0, None).is_ok());
-        assert!(check_start(6, Some(4)).is_err_and(|e| e.is_ahead()));
-        assert!(check_start(1, None).is_err_and(|e| e.is_ahead()));
+        assert!(
+            check_start(Seq::new(5), Some(Seq::new(4))).is_ok()
+                && check_start(Seq::ZERO, None).is_ok()
+        );
+        assert!(check_start(Seq::new(6), Some(Seq::new(4))).is_err_and(|e| e.is_ahead()));
+        assert!(check_start(Seq::new(1), None).is_err_and(|e| e.is_ahead()));
         assert!(check_start(Seq::MAX, Some(Seq::MAX)).is_ok());
     }
 }

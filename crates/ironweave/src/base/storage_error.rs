@@ -1,6 +1,6 @@
-//! What can go wrong with storage: one opaque error with predicates, and the outcomes of an append.
+//! The errors of storage: [`StorageError`], which is opaque and has predicates, and [`AppendError`].
 //!
-//! A message says what happened, where (file, offset, sequence) and what to do about it.
+//! Each message states what happened, where (file, offset, sequence number) and what to do.
 
 use std::error::Error;
 use std::fmt;
@@ -13,36 +13,36 @@ use crate::base::position::Seq;
 /// The version of the on-disk format that this program writes.
 pub(crate) const FORMAT_VERSION: u16 = 2;
 
-/// What sort of failure a [`StorageError`] is, for the predicates that callers use.
+/// The category of a [`StorageError`], which determines its predicates.
 #[doc(hidden)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum StorageFailure {
-    /// The operating system refused an operation.
+    /// An operation of the operating system failed.
     Io,
-    /// There is no store there.
+    /// The directory has no store.
     NotFound,
     /// Another process, or another part of this one, has the store open for writing.
     Locked,
-    /// Something that was durable is missing or altered.
+    /// Durable data is missing or altered.
     Damage,
-    /// The log ends in a torn tail, and the caller wanted a whole one.
+    /// The log ends in a torn tail, and the open was strict.
     Torn,
-    /// An earlier write or fsync failed: the log accepts nothing more until it is opened again.
+    /// An earlier write or fsync failed. The log accepts no appends until it is opened again.
     Stopped,
-    /// Written in a format that this version does not know.
+    /// The format version is not supported.
     Version,
-    /// A frame beyond the limit on length.
+    /// A frame exceeds the limit on its length.
     TooLarge,
     /// The log was replaced by another one while it was read.
     Replaced,
-    /// The log is open for reading only. A step tells it as an outcome of its own.
+    /// The log is open for reading only. A step returns it as [`StepError::ReadOnly`](crate::StepError::ReadOnly).
     ReadOnly,
     /// A defect of ironweave, found before anything was written.
     Internal,
 }
 
-/// A failure of storage. Its message says what happened, where, and what to do.
+/// A failure of storage. Its message states what happened, where, and what to do.
 pub struct StorageError(Box<Inner>);
 
 struct Inner {
@@ -56,7 +56,7 @@ struct Inner {
 }
 
 impl StorageError {
-    /// An error with a message that can stand by itself.
+    /// Returns an error with a complete message.
     #[doc(hidden)]
     pub fn new(failure: StorageFailure, message: impl Into<String>) -> Self {
         Self(Box::new(Inner {
@@ -70,24 +70,24 @@ impl StorageError {
         }))
     }
 
-    /// An error about a frame that a caller has named.
+    /// Returns an error about a frame that the caller requested.
     pub(crate) fn at(failure: StorageFailure, seq: Seq, message: impl Into<String>) -> Self {
         Self::new(failure, message).with_seq(seq)
     }
 
-    /// The same error, which is about a frame.
+    /// Returns the error with the frame that it is about.
     pub(crate) fn with_seq(mut self, seq: Seq) -> Self {
         self.0.seq = Some(seq);
         self
     }
 
-    /// The same error, with the thing that it is about before its message.
+    /// Returns the error with its subject in front of its message.
     pub(crate) fn about(mut self, what: impl fmt::Display) -> Self {
         self.0.message = format!("{what}: {}", self.0.message);
         self
     }
 
-    /// The same error, with the place of its frame, which stands before the message.
+    /// Returns the error with the location of its frame, which is also put in front of its message.
     pub(crate) fn in_file(mut self, segment: PathBuf, offset: u64) -> Self {
         self.0.message = format!(
             "{} at offset {offset}: {}",
@@ -99,15 +99,15 @@ impl StorageError {
         self
     }
 
-    /// The same error, which is about a place of a file that its message names.
-    pub(crate) fn with_place(mut self, segment: &Path, offset: u64, seq: Option<Seq>) -> Self {
+    /// Returns the error with the location that its message has already.
+    pub(crate) fn with_location(mut self, segment: &Path, offset: u64, seq: Option<Seq>) -> Self {
         self.0.segment = Some(segment.to_owned());
         self.0.offset = Some(offset);
         self.0.seq = seq;
         self
     }
 
-    /// The same error, with its cause; the cause is not part of the message.
+    /// Returns the error with its cause, which is not part of the message.
     #[doc(hidden)]
     #[must_use]
     pub fn with_source(mut self, source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
@@ -115,7 +115,7 @@ impl StorageError {
         self
     }
 
-    /// A failed operation on a file: `action` completes "cannot ..".
+    /// Returns the error of a failed operation on a file. `action` completes the message "cannot ..".
     pub(crate) fn io(action: &str, path: &Path, error: io::Error) -> Self {
         let path = path.display();
         let message = match error.kind() {
@@ -129,17 +129,17 @@ impl StorageError {
             }
             io::ErrorKind::FileTooLarge => {
                 format!(
-                    "cannot {action} {path}: it would pass the file size limit ({error}); raise the limit \
+                    "cannot {action} {path}: it would exceed the file size limit ({error}); raise the limit \
                      (`ulimit -f`)"
                 )
             }
             io::ErrorKind::ReadOnlyFilesystem => {
                 format!(
-                    "cannot {action} {path}: {error}; use a directory on a file system that can be written"
+                    "cannot {action} {path}: {error}; use a directory on a writable file system"
                 )
             }
             io::ErrorKind::NotADirectory | io::ErrorKind::AlreadyExists => {
-                format!("cannot {action} {path}: {error}; something else stands in its place")
+                format!("cannot {action} {path}: {error}; remove or rename what is at this path")
             }
             io::ErrorKind::PermissionDenied => {
                 format!("cannot {action} {path}: {error}; grant this user the permission")
@@ -149,17 +149,17 @@ impl StorageError {
         Self::new(StorageFailure::Io, message).with_source(error)
     }
 
-    /// Something durable is missing or altered. `what` is a sentence without its full stop.
+    /// Returns the error of durable data that is missing or altered. `what` is a sentence without its full stop.
     pub(crate) fn damage(segment: &Path, offset: u64, seq: Option<Seq>, what: &str) -> Self {
-        let place = match seq {
+        let location = match seq {
             Some(seq) => format!("frame {seq}, {} at offset {offset}", segment.display()),
             None => format!("{} at offset {offset}", segment.display()),
         };
         let mut error = Self::new(
             StorageFailure::Damage,
             format!(
-                "the log is damaged ({place}): {what}; nothing was changed: restore this file from a backup or a \
-                 replica, or open a copy of the directory that ends before this place"
+                "the log is damaged ({location}): {what}; no file was changed; restore this file from a backup or a \
+                 replica, or open a copy of the directory that ends before this location"
             ),
         );
         error.0.segment = Some(segment.to_owned());
@@ -168,13 +168,14 @@ impl StorageError {
         error
     }
 
-    /// A tail that a strict open does not cut.
+    /// Returns the error of a torn tail that a strict open found.
     pub(crate) fn torn(segment: &Path, offset: u64, seq: Seq, what: &str) -> Self {
         let mut error = Self::new(
             StorageFailure::Torn,
             format!(
-                "the log ends in a torn tail (frame {seq}, {} at offset {offset}): {what}; it was never known to be \
-                 durable; nothing was changed: open without `strict` to cut it and keep it beside the segment",
+                "the log ends in a torn tail (frame {seq}, {} at offset {offset}): {what}; the tail was never \
+                 acknowledged as durable; no file was changed; open without `strict` to move the tail to a file beside \
+                 the segment",
                 segment.display()
             ),
         );
@@ -184,7 +185,7 @@ impl StorageError {
         error
     }
 
-    /// `what` is of another format version than this program writes.
+    /// Returns the error of a file whose format version this program does not support. `what` names the part of the file.
     pub(crate) fn other_version(path: &Path, what: &str, version: u16) -> Self {
         if version >= FORMAT_VERSION {
             return Self::version(path, &format!("{what} of format version {version}"));
@@ -192,27 +193,29 @@ impl StorageError {
         Self::new(
             StorageFailure::Version,
             format!(
-                "{} has {what} of format version {version}, and this program reads version {FORMAT_VERSION} only; nothing was \
-                 changed: open it with the ironweave that wrote it, or begin anew in another directory",
+                "{} has {what} of format version {version}, and this program reads only version {FORMAT_VERSION}; no \
+                 file was changed; open it with the version of ironweave that wrote it, or create a store in another \
+                 directory",
                 path.display()
             ),
         )
     }
 
-    /// `what` is the thing that this program is too old for.
+    /// Returns the error of a file that needs a newer version of this program. `what` names the part of the file.
     pub(crate) fn version(path: &Path, what: &str) -> Self {
         Self::new(
             StorageFailure::Version,
             format!(
-                "{} has {what}, which this program is too old to read; nothing was changed: open it with a newer \
-                 ironweave",
+                "{} has {what}, which this version of ironweave cannot read; no file was changed; open it with a newer \
+                 version",
                 path.display()
             ),
         )
     }
 
+    /// Returns the error of a store that `holder` has open for writing.
     pub(crate) fn locked(dir: &Path, holder: Option<u32>) -> Self {
-        let who = match holder {
+        let process = match holder {
             Some(pid) if pid == std::process::id() => format!("this process (pid {pid})"),
             Some(pid) => format!("process {pid}"),
             None => "another process".to_owned(),
@@ -220,7 +223,7 @@ impl StorageError {
         let mut error = Self::new(
             StorageFailure::Locked,
             format!(
-                "the store in {} is open for writing in {who}; close it there, or open it read-only here",
+                "the store in {} is open for writing in {process}; close it there, or open it read-only here",
                 dir.display()
             ),
         );
@@ -228,13 +231,13 @@ impl StorageError {
         error
     }
 
-    /// The log is asked to write in a fork of the process that opened it.
+    /// Returns the error of a write in a fork of the process that opened the log.
     pub(crate) fn forked(dir: &Path, process: u32) -> Self {
         let mut error = Self::new(
             StorageFailure::Locked,
             format!(
-                "the store in {} was opened by process {process}, and this process, {}, is a fork of that: nothing was \
-                 written; open it in one process, after it was forked, and elsewhere read-only",
+                "the store in {} was opened by process {process}, of which this process, {}, is a fork; nothing was \
+                 written; open the store after forking, in one process for writing and in others read-only",
                 dir.display(),
                 std::process::id()
             ),
@@ -243,17 +246,18 @@ impl StorageError {
         error
     }
 
+    /// Returns the error of a log that stopped because of an earlier failure.
     pub(crate) fn stopped(cause: &str) -> Self {
         Self::new(
             StorageFailure::Stopped,
             format!(
-                "the log has stopped, since an earlier operation failed ({cause}); open it again: what is whole on \
-                 the disk is kept, and the idempotency key of the failed request tells whether it is there"
+                "the log has stopped because an earlier operation failed ({cause}); open it again, which keeps all \
+                 complete frames, and repeat the failed request under its idempotency key"
             ),
         )
     }
 
-    /// What a caller can do about it.
+    /// Returns the kind of the error, which determines what a caller can do about it.
     #[must_use]
     pub fn kind(&self) -> ErrorKind {
         match self.0.failure {
@@ -271,18 +275,18 @@ impl StorageError {
         }
     }
 
-    /// What sort of failure this is.
+    /// Returns the category of the failure.
     pub(crate) fn failure(&self) -> StorageFailure {
         self.0.failure
     }
 
-    /// Whether the operating system refused an operation; the source is the [`io::Error`].
+    /// Returns whether an operation of the operating system failed. The source is the [`io::Error`].
     #[must_use]
     pub fn is_io(&self) -> bool {
         self.0.failure == StorageFailure::Io
     }
 
-    /// Whether there is no room: on the disk, in the quota, or within the limit on the size of a file.
+    /// Returns whether the disk is full, the quota is used up, or a file would exceed the limit on its size.
     #[must_use]
     pub fn is_full(&self) -> bool {
         matches!(
@@ -295,80 +299,80 @@ impl StorageError {
         )
     }
 
-    /// Whether there is no store there.
+    /// Returns whether the directory has no store.
     #[must_use]
     pub fn is_not_found(&self) -> bool {
         self.0.failure == StorageFailure::NotFound
     }
 
-    /// Whether the store is open for writing elsewhere; see [`StorageError::holder`].
+    /// Returns whether the store is open for writing elsewhere. See [`StorageError::holder`].
     #[must_use]
     pub fn is_locked(&self) -> bool {
         self.0.failure == StorageFailure::Locked
     }
 
-    /// Whether something durable is missing or altered; see [`StorageError::segment`], `offset` and `seq`.
+    /// Returns whether durable data is missing or altered. [`StorageError::segment`], `offset` and `seq` locate it.
     #[must_use]
     pub fn is_damage(&self) -> bool {
         self.0.failure == StorageFailure::Damage
     }
 
-    /// Whether a strict open found a torn tail.
+    /// Returns whether a strict open found a torn tail.
     #[must_use]
     pub fn is_torn(&self) -> bool {
         self.0.failure == StorageFailure::Torn
     }
 
-    /// Whether an earlier failure stopped the log.
+    /// Returns whether an earlier failure stopped the log.
     #[must_use]
     pub fn is_stopped(&self) -> bool {
         self.0.failure == StorageFailure::Stopped
     }
 
-    /// Whether it was written in a format that this version of ironweave does not read.
+    /// Returns whether this version of ironweave cannot read the format of the store.
     #[must_use]
     pub fn is_version(&self) -> bool {
         self.0.failure == StorageFailure::Version
     }
 
-    /// Whether the log was replaced by another one, such as an older backup of it, while it was read.
+    /// Returns whether the log was replaced by another one, such as an older backup of it, while it was read.
     #[must_use]
     pub fn is_replaced(&self) -> bool {
         self.0.failure == StorageFailure::Replaced
     }
 
-    /// Whether a frame is beyond the limit on length.
+    /// Returns whether a frame exceeds the limit on its length.
     #[must_use]
     pub fn is_too_large(&self) -> bool {
         self.0.failure == StorageFailure::TooLarge
     }
 
-    /// The file in which damage or a torn tail was found.
+    /// Returns the file in which damage or a torn tail was found.
     #[must_use]
     pub fn segment(&self) -> Option<&Path> {
         self.0.segment.as_deref()
     }
 
-    /// The offset in that file.
+    /// Returns the offset in that file, in bytes.
     #[must_use]
     pub fn offset(&self) -> Option<u64> {
         self.0.offset
     }
 
-    /// The frame that should have been there, or that a caller has named.
+    /// Returns the frame that was expected at that location, or that the caller requested.
     #[must_use]
     pub fn seq(&self) -> Option<Seq> {
         self.0.seq
     }
 
-    /// The process that holds the lock, where it is known.
+    /// Returns the id of the process that holds the lock, if it is known.
     #[must_use]
     pub fn holder(&self) -> Option<u32> {
         self.0.holder
     }
 
-    /// A file was not there that was there before.
-    pub(crate) fn is_gone(&self) -> bool {
+    /// Returns whether the operation failed because a file does not exist.
+    pub(crate) fn is_missing_file(&self) -> bool {
         self.io_kind() == Some(io::ErrorKind::NotFound)
     }
 
@@ -396,22 +400,21 @@ impl Error for StorageError {
     }
 }
 
-/// Why an append did not give a receipt.
+/// The error of an append to a log.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum AppendError {
-    /// The frame is not the next one: another writer appended. Nothing was written.
+    /// The frame is not the next one, because another writer appended. Nothing was written.
     Conflict {
-        /// The sequence that the log would take.
+        /// The sequence number of the next frame of the log.
         expected: Seq,
-        /// The sequence of the frame that was offered.
+        /// The sequence number of the frame that was to be appended.
         found: Seq,
     },
-    /// Nothing was written. The log goes on, unless the error (or the next one) is
+    /// Nothing was written. The log accepts further appends, unless this error or the next one is
     /// [`StorageError::is_stopped`].
     Refused(StorageError),
-    /// A write or fsync failed midway: the frame may or may not be there after the next open. The log has
-    /// stopped.
+    /// A write or fsync failed. The frame may or may not be in the log after the next open. The log has stopped.
     Indeterminate(StorageError),
 }
 
@@ -421,13 +424,14 @@ impl fmt::Display for AppendError {
             Self::Conflict { expected, found } => {
                 write!(
                     f,
-                    "frame {found} was offered, but the log takes frame {expected} next; catch up and try again"
+                    "frame {found} cannot be appended, since the next frame of the log is {expected}; read the log to \
+                     its end and try again"
                 )
             }
             Self::Refused(error) => write!(f, "the frame was not written: {error}"),
             Self::Indeterminate(error) => write!(
                 f,
-                "it is not known whether the frame is on the disk: {error}; the log has stopped: open it again to know"
+                "the frame may or may not be on disk: {error}; the log has stopped; open it again to find out"
             ),
         }
     }

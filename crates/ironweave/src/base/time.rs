@@ -8,10 +8,11 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
-use crate::base::id::shown;
+use crate::base::id::excerpt;
 
-/// A point in time: microseconds since the Unix epoch, in UTC. Prints as RFC 3339, and is read from it. In JSON
-/// it is such a text; a number of microseconds is read as well.
+/// A point in time, in microseconds since the Unix epoch (UTC). It prints as RFC 3339 and parses from it.
+///
+/// Serde writes RFC 3339 in human-readable formats such as JSON, and microseconds in others. It reads both.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Timestamp(i64);
 
@@ -19,7 +20,7 @@ pub struct Timestamp(i64);
 const RFC_3339: RangeInclusive<i64> = -62_167_219_200_000_000..=253_402_300_799_999_999;
 
 impl Timestamp {
-    /// The time of the system clock.
+    /// Returns the current time of the system clock.
     #[must_use]
     pub fn now() -> Self {
         match SystemTime::now().duration_since(UNIX_EPOCH) {
@@ -30,26 +31,26 @@ impl Timestamp {
         }
     }
 
-    /// From microseconds since the Unix epoch.
+    /// Returns the time that is `micros` microseconds after the Unix epoch.
     #[must_use]
     pub const fn from_micros(micros: i64) -> Self {
         Self(micros)
     }
 
-    /// From seconds since the Unix epoch.
+    /// Returns the time that is `secs` seconds after the Unix epoch. Saturates at the bounds of the microseconds.
     #[must_use]
     pub const fn from_secs(secs: i64) -> Self {
         Self(secs.saturating_mul(1_000_000))
     }
 
-    /// Microseconds since the Unix epoch.
+    /// Returns the number of microseconds since the Unix epoch.
     #[must_use]
     pub const fn as_micros(self) -> i64 {
         self.0
     }
 }
 
-/// Year, month and day of a number of days since 1970-01-01 in the proleptic Gregorian calendar.
+/// Returns year, month and day of a number of days since 1970-01-01 in the proleptic Gregorian calendar.
 ///
 /// Source: Howard Hinnant, "chrono-Compatible Low-Level Date Algorithms", `civil_from_days`.
 fn civil_from_days(days: i64) -> (i64, i64, i64) {
@@ -89,9 +90,9 @@ impl fmt::Display for Timestamp {
     }
 }
 
-/// The inverse of [`civil_from_days`].
+/// Returns the number of days since 1970-01-01 of a date in the proleptic Gregorian calendar.
 ///
-/// Source: as there, `days_from_civil`.
+/// Source: that of [`civil_from_days`], `days_from_civil`.
 fn days_from_civil(year: i64, month: i64, day: i64) -> i64 {
     let year = year - i64::from(month <= 2);
     let era = year.div_euclid(400);
@@ -102,7 +103,7 @@ fn days_from_civil(year: i64, month: i64, day: i64) -> i64 {
     era * 146_097 + day_of_era - 719_468
 }
 
-/// The error of a text that is not a [`Timestamp`].
+/// The error of parsing a text that is not a [`Timestamp`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ParseTimestampError {
     text: String,
@@ -112,7 +113,7 @@ impl fmt::Display for ParseTimestampError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "`{}` is not a time; one is written as `2026-02-28T12:30:00Z`",
+            "`{}` is not a time; write it in RFC 3339, as in `2026-02-28T12:30:00Z`",
             self.text
         )
     }
@@ -123,7 +124,8 @@ impl std::error::Error for ParseTimestampError {}
 impl FromStr for Timestamp {
     type Err = ParseTimestampError;
 
-    /// Reads RFC 3339 with at most six digits of a second's fraction: `2026-02-28T12:30:00Z`, `..:00.25+01:00`.
+    /// Parses RFC 3339 with at most six digits of a fraction of a second, as in `2026-02-28T12:30:00Z` or
+    /// `2026-02-28T12:30:00.25+01:00`.
     fn from_str(text: &str) -> Result<Self, ParseTimestampError> {
         let parts = || {
             let number = |range: std::ops::Range<usize>| -> Option<i64> {
@@ -166,22 +168,26 @@ impl FromStr for Timestamp {
             let secs = days * 86_400 + hour * 3_600 + minute * 60 + second - offset;
             (marked && between && is_day && is_time).then_some(Self(secs * 1_000_000 + micros))
         };
-        parts().ok_or_else(|| ParseTimestampError { text: shown(text) })
+        parts().ok_or_else(|| ParseTimestampError {
+            text: excerpt(text),
+        })
     }
 }
 
 thread_local! {
-    /// Whether a value is being encoded for the log or the graph.
+    /// Whether this thread is encoding a value for the log or the graph.
     static ENCODING: Cell<bool> = const { Cell::new(false) };
 }
 
-/// While it lives, this thread writes times as numbers, whatever the serializer says of itself: bytes are hashed and kept,
-/// and some serializers of serde's own, which hold what is within a tagged enum, say that people read them.
-pub(crate) struct AsNumbers {
+/// While a value of this type exists, its thread serializes times as numbers, even if the serializer is human-readable.
+///
+/// The encoding of a value is hashed and stored, so it must not depend on where a time is in the value. Serde buffers the
+/// content of tagged enums in serializers that are always human-readable.
+pub(crate) struct NumericTimes {
     before: bool,
 }
 
-impl AsNumbers {
+impl NumericTimes {
     pub(crate) fn begin() -> Self {
         Self {
             before: ENCODING.replace(true),
@@ -189,14 +195,14 @@ impl AsNumbers {
     }
 }
 
-impl Drop for AsNumbers {
+impl Drop for NumericTimes {
     fn drop(&mut self) {
         ENCODING.set(self.before);
     }
 }
 
-/// As RFC 3339 where people read it, as JSON, else as microseconds. The years that RFC 3339 has are 0 to 9999; a time
-/// outside of them is always a number.
+/// Writes RFC 3339 in human-readable formats, and microseconds in others. A time outside of the years 0 to 9999, which
+/// RFC 3339 cannot express, is always written in microseconds.
 impl Serialize for Timestamp {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         if serializer.is_human_readable() && !ENCODING.get() && RFC_3339.contains(&self.0) {
@@ -207,24 +213,26 @@ impl Serialize for Timestamp {
     }
 }
 
-/// From RFC 3339, and everywhere from microseconds.
+/// Reads RFC 3339 in human-readable formats, and microseconds in all formats.
 impl<'de> Deserialize<'de> for Timestamp {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         if deserializer.is_human_readable() {
-            deserializer.deserialize_any(EitherWay)
+            deserializer.deserialize_any(TimestampVisitor)
         } else {
-            deserializer.deserialize_i64(EitherWay)
+            deserializer.deserialize_i64(TimestampVisitor)
         }
     }
 }
 
-struct EitherWay;
+struct TimestampVisitor;
 
-impl de::Visitor<'_> for EitherWay {
+impl de::Visitor<'_> for TimestampVisitor {
     type Value = Timestamp;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a time, as `2026-02-28T12:30:00Z` or in microseconds since 1970")
+        f.write_str(
+            "a time, such as `2026-02-28T12:30:00Z`, or a number of microseconds since 1970",
+        )
     }
 
     fn visit_i64<E: de::Error>(self, micros: i64) -> Result<Timestamp, E> {
@@ -238,7 +246,7 @@ impl de::Visitor<'_> for EitherWay {
     }
 
     fn visit_str<E: de::Error>(self, text: &str) -> Result<Timestamp, E> {
-        // A number as text is what JSON makes of one that is the key of a map.
+        // JSON writes a number that is the key of a map as text.
         let time = text.parse().or_else(|why| match text.parse() {
             Ok(micros) => Ok(Timestamp(micros)),
             Err(_) => Err(why),
@@ -276,7 +284,7 @@ mod tests {
     }
 
     #[test]
-    fn bytes_hold_numbers_wherever_a_time_stands() {
+    fn times_are_encoded_as_numbers_at_any_place_in_a_value() {
         let time = Timestamp::from_secs(1);
         for value in [
             Untagged::Time(time),
@@ -289,7 +297,7 @@ mod tests {
             let text = display(&bytes);
             assert!(text.contains("1000000") && !text.contains("1970"), "{text}");
             assert_eq!(decode::<Untagged>(&bytes).expect("it reads"), value);
-            // And texts where people read them, on the same thread.
+            // Human-readable formats on the same thread still have texts.
             let json = serde_json::to_string(&value).expect("it can be written");
             assert!(json.contains("1970-01-01T00:00:01Z"), "{json}");
             assert_eq!(
@@ -313,7 +321,7 @@ mod tests {
     }
 
     #[test]
-    fn is_read_from_rfc_3339() {
+    fn parses_from_rfc_3339() {
         for (text, micros) in [
             ("1970-01-01T01:00:00+01:00", 0),
             ("1969-12-31 23:30:00.5-00:30", 500_000),

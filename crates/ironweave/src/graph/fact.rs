@@ -8,7 +8,7 @@ use std::ops::Range;
 
 use minicbor::Decoder;
 
-use crate::base::cbor::{Pen, UINT, Word};
+use crate::base::cbor::{CborWord, CborWriter, UINT};
 use crate::graph::layout::Layout;
 use crate::schema::{ColumnIx, EdgeIx, Encoding, EntityIx, Schema, StateIx};
 use crate::value::DecodeError;
@@ -321,8 +321,8 @@ impl Facts {
 
     /// Writes one fact as a CBOR array that begins with its code.
     #[inline(always)]
-    pub(crate) fn encode(&self, fact: Fact, out: &mut Pen) {
-        let slot_word = |slot: u32| Word::head32(UINT, slot);
+    pub(crate) fn encode(&self, fact: Fact, out: &mut CborWriter) {
+        let slot_word = |slot: u32| CborWord::head32(UINT, slot);
         let links = |from: u32, to: u32| slot_word(from).then(slot_word(to));
         match fact {
             Fact::Create {
@@ -350,7 +350,7 @@ impl Facts {
                 to,
             } => {
                 let states = if from.get() < 24 && to.get() < 24 {
-                    Word::bytes([from.get(), to.get()])
+                    CborWord::bytes([from.get(), to.get()])
                 } else {
                     links(from.into(), to.into())
                 };

@@ -18,7 +18,7 @@ use crate::graph::Graph;
 use crate::graph::fact::Facts;
 use crate::graph::paged::Paged;
 use crate::history::index::{GrowingIndex, Indexer, SortedIndex, TypeNames};
-use crate::log::{Frame, FrameKind, Mark, ReadLog, Sealed, Segment, SegmentIndex, Segments};
+use crate::log::{Frame, FrameKind, ReadLog, ReadPoint, Sealed, Segment, SegmentIndex, Segments};
 use crate::step::plan::Plan;
 use crate::store::view::LogView;
 use crate::store::{Epochs, bad_frame, frame};
@@ -49,7 +49,7 @@ type TypeNameEpochs = Vec<(Seq, TypeNames)>;
 /// The index of the segment that is not sealed, or of a whole log in memory.
 struct LastSegmentIndex {
     /// The end of the frames that are indexed.
-    mark: Mark,
+    mark: ReadPoint,
     indexer: Indexer,
     index: GrowingIndex,
 }
@@ -57,7 +57,7 @@ struct LastSegmentIndex {
 impl LastSegmentIndex {
     fn of(first: Seq) -> Self {
         Self {
-            mark: Mark::start(first),
+            mark: ReadPoint::start(first),
             indexer: Indexer::default(),
             index: GrowingIndex::default(),
         }
@@ -66,7 +66,7 @@ impl LastSegmentIndex {
 
 impl Default for LastSegmentIndex {
     fn default() -> Self {
-        Self::of(0)
+        Self::of(Seq::ZERO)
     }
 }
 
@@ -160,7 +160,7 @@ impl<'a> Archive<'a> {
     /// Indexes the frames that were written since the last call.
     fn catch_up(&mut self) -> Result<(), StorageError> {
         if self.segments.is_some() {
-            let first = self.sealed.last().map_or(0, |segment| segment.next);
+            let first = self.sealed.last().map_or(Seq::ZERO, |segment| segment.next);
             let before = self.index.last.mark.first;
             if first != before {
                 // A segment of which no frame was indexed is indexed when a query needs it.
@@ -202,7 +202,7 @@ impl<'a> Archive<'a> {
                         header, payload, ..
                     } = frame?;
                     // In a log in memory, the place of a frame is its sequence.
-                    index(header.seq, (header.seq, header.kind), &payload)?;
+                    index(header.seq.get(), (header.seq, header.kind), &payload)?;
                     mark.seq = header.seq + 1;
                 }
                 Ok(())
@@ -215,7 +215,7 @@ impl<'a> Archive<'a> {
         let (mut indexer, mut entries) = (Indexer::default(), Vec::new());
         let (context, mut room) = (self.context, Facts::default());
         if let Some(segments) = self.segments {
-            let mut mark = Mark::start(sealed.first);
+            let mut mark = ReadPoint::start(sealed.first);
             segments.scan(&mut mark, sealed.next, |place, header, payload| {
                 let frame = (header.seq, header.kind);
                 context.facts(
@@ -269,7 +269,7 @@ impl<'a> Archive<'a> {
         let open = self.index.open.take().filter(|index| *index.of() == sealed);
         let open = open.or_else(|| self.segments?.index(&sealed));
         if let Some((index, places)) = open.and_then(|index| {
-            let places = index.places(hash, most)?;
+            let places = index.offsets(hash, most)?;
             Some((index, places))
         }) {
             self.index.open = Some(index);
@@ -333,8 +333,9 @@ impl<'a> Archive<'a> {
                 part.file.insert(file).frame(place)
             }
             None => {
-                let frame = self.log.read(place)?.next();
-                frame.ok_or_else(|| bad_frame(place, "the log does not have it"))?
+                let seq = Seq::new(place);
+                let frame = self.log.read(seq)?.next();
+                frame.ok_or_else(|| bad_frame(seq, "the log does not have it"))?
             }
         }
     }

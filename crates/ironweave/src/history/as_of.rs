@@ -1,5 +1,8 @@
 //! The graph at a point in the past: the last keyframe before that point, with the facts between the two applied.
 
+#[cfg(test)]
+mod tests;
+
 use std::sync::Arc;
 
 use crate::base::error::ReadError;
@@ -30,6 +33,12 @@ pub enum AsOf {
 impl From<Seq> for AsOf {
     fn from(seq: Seq) -> Self {
         Self::Seq(seq)
+    }
+}
+
+impl From<u64> for AsOf {
+    fn from(number: u64) -> Self {
+        Self::Seq(Seq::new(number))
     }
 }
 
@@ -76,7 +85,10 @@ impl PastQuery<'_> {
     fn version(&self, when: AsOf) -> Result<Arc<Version>, ReadError> {
         self.keyframes.enable();
         let keyframe = || {
-            let found = self.keyframes.last(|version| when.includes(version.at));
+            // Other threads make keyframes of frames that are written after this view, and may not be shown yet.
+            let is_in_view = |at: At| at.next() <= self.view.next();
+            let may = |version: &Version| when.includes(version.at) && is_in_view(version.at);
+            let found = self.keyframes.last(may);
             found.map(|version| (version.at.seq.map(AsOf::Seq) == Some(when), version))
         };
         let mut found = keyframe();
@@ -185,7 +197,7 @@ fn replay_until(
             facts = decoded.facts;
         }
         at = after;
-        if seq.is_multiple_of(SPACING) {
+        if seq.get().is_multiple_of(SPACING) {
             state(&core, at);
         }
     }

@@ -1,17 +1,18 @@
-//! The chain of segments as a reader sees it: follows it to its end, and distinguishes a torn tail from damage.
+//! The chain of segments: reading it to its end, and distinguishing a torn tail from damage.
 //!
-//! The writer follows it once, at open, while no other process writes. A read-only log follows it at open and at
-//! each refresh, perhaps beside a live writer; so everything is read in the order that makes this safe:
-//! `HEAD`, then the names of the segments, then their contents. What `HEAD` says was durable before it was
-//! read, and a segment that has a successor was complete before the successor got its name. A listing of names is
-//! not atomic, see [`Chain::follow`].
+//! The writer reads the chain once, at open, while no other process writes. A read-only log reads it at open and at each
+//! refresh, possibly while a writer appends. This is safe because of the order of the reads: `HEAD`, then the names of the
+//! segments, then their contents. The frames that `HEAD` records were durable before it was read, and a segment with a
+//! successor was complete before the successor got its name. A listing of names is not atomic, see [`Chain::follow`].
 
+mod positions;
 mod replaced;
 
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use positions::PositionParts;
 pub(super) use replaced::{follows, replaced};
 
 use super::frame::{BLOCK_BYTES, Block, BlockFault, Fault, SEGMENT_MAGIC};
@@ -19,39 +20,36 @@ use super::listing::segments;
 use super::scan::{self, Found, Scan, Search};
 use super::segments::Sealed;
 use super::{FrameHeader, Head, Seq, StorageError};
-use crate::base::position::Position;
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
-/// Distance of the places in a segment from which a reader can start.
-const MARK_BYTES: u64 = 256 << 10;
+/// The distance between the read points of a segment.
+const READ_POINT_BYTES: u64 = 256 << 10;
 
-/// The number of last frames whose checksums are in memory.
-const SUMS: Seq = 64;
 /// The default of [`super::LogOptions::search_bytes_max`].
 pub(super) const SEARCH_BYTES_MAX: u64 = 1 << 30;
 
-/// How far to look behind the end of the chain.
+/// How the bytes after the last valid frame are checked.
 #[derive(Clone, Copy)]
-pub(super) struct Behind {
-    /// Whether to look behind a clean end too. A refresh does not.
-    pub thorough: bool,
+pub(super) struct TailCheck {
+    /// Whether the bytes after a clean end are checked too. An open does so, and a refresh does not.
+    pub after_clean_end: bool,
     /// See [`super::LogOptions::search_bytes_max`].
     pub search_bytes_max: u64,
 }
 
-/// A place from which frames can be read.
+/// The location of a frame from which reading can start.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Mark {
-    /// The frame there.
+pub(crate) struct ReadPoint {
+    /// The frame.
     pub seq: Seq,
-    /// First sequence of the segment, that is: its name.
+    /// The first frame of the segment, which is its name.
     pub first: Seq,
-    /// Where in the segment.
+    /// The offset in the segment.
     pub offset: u64,
 }
 
-impl Mark {
-    /// Where the first frame of a segment lies.
+impl ReadPoint {
+    /// Returns the location of the first frame of a segment.
     pub(crate) fn start(first: Seq) -> Self {
         Self {
             seq: first,
@@ -61,48 +59,39 @@ impl Mark {
     }
 }
 
-/// All frames that are known to be whole.
+/// The frames of a log that were read and are valid.
 #[derive(Clone, Debug)]
 pub(super) struct Chain {
     pub dir: PathBuf,
     pub store: u64,
-    /// One at the start of each segment, and one for each [`MARK_BYTES`] or so in it.
-    pub marks: Vec<Mark>,
+    /// A read point at the start of each segment, and others at a distance of about [`READ_POINT_BYTES`].
+    pub marks: Vec<ReadPoint>,
     pub head: Option<Head>,
-    /// The highest sequence that some frame or `HEAD` read so far names as durable.
+    /// The last frame that `HEAD` or a frame read so far records as durable.
     pub durable: Option<Seq>,
-    /// Where the next frame would begin, in the last segment.
+    /// The offset of the next frame in the last segment.
     pub end: u64,
     /// All segments but the last.
     pub sealed: Vec<Sealed>,
-    /// The sum of the last segment so far; see [`Sealed::sum`].
-    sum: u64,
-    /// Where the last frame begins, if it lies in the last segment.
+    /// The hash of the last segment so far. See [`Sealed::content_hash`].
+    content_hash: u64,
+    /// The offset of the last frame, if it is in the last segment.
     last_at: Option<u64>,
     /// The timeline of the last segment.
     pub timeline: u64,
-    /// The parts of positions.
-    lines: Box<Lines>,
+    position_parts: Box<PositionParts>,
 }
 
-#[derive(Clone, Debug)]
-struct Lines {
-    /// The timelines, each with its first frame.
-    timelines: Vec<(Seq, u64)>,
-    /// The checksums of the last frames, each at its sequence modulo their number.
-    sums: [u64; SUMS as usize],
-}
-
-/// How the chain ends.
+/// The end of a chain.
 #[derive(Debug)]
-pub(super) enum Stop {
+pub(super) enum ChainEnd {
     /// There is no segment.
-    Nothing,
-    /// After a whole frame or header, with at most spare zeros behind.
+    Empty,
+    /// The chain ends after a valid frame or header, with at most spare zeros after it.
     Clean,
-    /// With bytes that are no frame, never known to be durable. They end at `until`.
+    /// The chain ends with bytes up to `until` that are not a valid frame and were never acknowledged as durable.
     Torn { fault: Fault, until: u64 },
-    /// With a segment that has nothing but part of a header.
+    /// The chain ends with a segment that has only a part of a header.
     Header { first: Seq, bytes: u64 },
 }
 
@@ -120,18 +109,15 @@ impl Chain {
             durable: None,
             end: 0,
             sealed: Vec::new(),
-            sum: 0,
+            content_hash: 0,
             last_at: None,
             timeline: 0,
-            lines: Box::new(Lines {
-                timelines: Vec::new(),
-                sums: [0; SUMS as usize],
-            }),
+            position_parts: Box::default(),
         }
     }
 
-    /// Takes in what another chain of the same directory has read or written beyond this one: O(that), not O(chain).
-    /// False if this one is not a prefix of the other, and then it is as before.
+    /// Adds the frames that another chain of the same directory has after this one, in O(frames added). Returns false, and
+    /// changes nothing, if this chain is not a prefix of the other.
     pub fn catch_up(&mut self, with: &Self) -> bool {
         let (marks, sealed) = (self.marks.len(), self.sealed.len());
         let last = self.marks.last().map(|mark| (mark.seq, mark.offset));
@@ -148,31 +134,28 @@ impl Chain {
         }
         self.marks.extend_from_slice(&with.marks[marks..]);
         self.sealed.extend_from_slice(&with.sealed[sealed..]);
-        self.lines.clone_from(&with.lines);
+        self.position_parts.clone_from(&with.position_parts);
         (self.head, self.durable, self.end) = (with.head, with.durable, with.end);
-        (self.sum, self.last_at, self.timeline) = (with.sum, with.last_at, with.timeline);
+        (self.content_hash, self.last_at, self.timeline) =
+            (with.content_hash, with.last_at, with.timeline);
         true
     }
 
-    /// The sequence after the last.
+    /// Returns the sequence number of the next frame.
     pub fn next(&self) -> Seq {
-        self.head.map_or(0, |head| head.seq + 1)
+        self.head.map_or(Seq::ZERO, |head| head.seq + 1)
     }
 
-    /// The segment that the chain ends in.
+    /// Returns the last segment.
     pub fn segment(&self) -> Option<Seq> {
         self.marks.last().map(|mark| mark.first)
     }
 
-    /// Takes in a segment whose header is valid, and whose timeline is `self.timeline`.
+    /// Adds a segment with a valid header, whose timeline must be `self.timeline`.
     pub fn enter(&mut self, first: Seq) {
-        let timelines = &mut self.lines.timelines;
-        timelines.retain(|(from, _)| *from < first);
-        if timelines.last().is_none_or(|last| last.1 != self.timeline) {
-            timelines.push((first, self.timeline));
-        }
+        self.position_parts.begin_segment(first, self.timeline);
         if self.segment() == Some(first) {
-            // It was empty, and another has taken its place.
+            // The segment was empty, and another one has replaced it.
             return;
         }
         if let Some(before) = self.segment() {
@@ -180,21 +163,21 @@ impl Chain {
                 first: before,
                 next: first,
                 bytes: self.end,
-                sum: std::mem::take(&mut self.sum),
+                content_hash: std::mem::take(&mut self.content_hash),
             });
         }
         self.last_at = None;
         self.end = BLOCK_BYTES as u64;
-        self.marks.push(Mark::start(first));
+        self.marks.push(ReadPoint::start(first));
     }
 
-    /// Takes in a frame that lies at the end, is `bytes` long and has the checksum `sum`.
-    pub fn push(&mut self, header: &FrameHeader, bytes: u64, sum: u64) {
+    /// Adds the frame at the end of the chain, with its length in bytes.
+    pub fn push(&mut self, header: &FrameHeader, bytes: u64, checksum: u64) {
         if let Some(mark) = self.marks.last()
-            && self.end - mark.offset >= MARK_BYTES
+            && self.end - mark.offset >= READ_POINT_BYTES
         {
             let first = mark.first;
-            self.marks.push(Mark {
+            self.marks.push(ReadPoint {
                 seq: header.seq,
                 first,
                 offset: self.end,
@@ -204,98 +187,71 @@ impl Chain {
         self.head = Some(Head::of(header));
         self.durable = self.durable.max(header.durable);
         self.end += bytes;
-        self.sum = xxh3_64_with_seed(&sum.to_le_bytes(), self.sum);
-        self.lines.sums[(header.seq % SUMS) as usize] = sum;
+        self.content_hash = xxh3_64_with_seed(&checksum.to_le_bytes(), self.content_hash);
+        self.position_parts.push(header.seq, checksum);
     }
 
-    /// Whether the checksum of a frame is in memory, if there is such a frame.
-    pub fn is_near(&self, seq: Seq) -> bool {
-        self.head
-            .is_none_or(|head| head.seq.saturating_sub(seq) < SUMS)
-    }
-
-    /// The timeline of the segment that a frame lies in.
-    pub fn timeline_of(&self, seq: Seq) -> u64 {
-        let timelines = &self.lines.timelines;
-        let after = timelines.partition_point(|(from, _)| *from <= seq);
-        after.checked_sub(1).map_or(0, |i| timelines[i].1)
-    }
-
-    /// The position of a frame, if there is one.
-    pub fn position_of(&self, seq: Seq) -> Result<Option<Position>, StorageError> {
-        let Some(head) = self.head.filter(|head| head.seq >= seq) else {
-            return Ok(None);
-        };
-        if head.seq - seq < SUMS {
-            return Ok(Some(Position {
-                store: self.store,
-                timeline: self.timeline_of(seq),
-                seq,
-                checksum: self.lines.sums[(seq % SUMS) as usize],
-            }));
-        }
-        let frame = self.frames(seq)?.next().transpose()?;
-        Ok(frame.map(|frame| frame.position))
-    }
-
-    /// Follows the chain from where it was left to its end. `known` is `HEAD`, read before this call.
-    /// `behind` says how much is looked at behind the end.
+    /// Reads the chain from the last frame read to its end. `known` is `HEAD`, which must have been read before this call.
     ///
-    /// A listing of the directory is not atomic: it may have a name that came while it was made, and not one that came
-    /// before that. So nothing is called damage that was seen once: the directory is listed and looked at again first.
-    pub fn follow(&mut self, known: Option<&Block>, behind: Behind) -> Result<Stop, StorageError> {
-        let mut seen = None;
+    /// A listing of the directory is not atomic. It may have a file that was created during the listing, and lack one that was
+    /// created before. So damage is reported only if it is found twice, the second time after listing the directory again.
+    pub fn follow(
+        &mut self,
+        known: Option<&Block>,
+        check: TailCheck,
+    ) -> Result<ChainEnd, StorageError> {
+        let mut failed_at = None;
         loop {
-            match self.go_on(known, behind) {
-                Ok(Some(stop)) => return Ok(stop),
+            match self.advance(known, check) {
+                Ok(Some(end)) => return Ok(end),
                 Ok(None) => {}
                 Err(error) => {
-                    let place = Some((self.segment(), self.next(), self.end));
-                    if seen == place || !(error.is_damage() || error.is_gone()) {
+                    let at = Some((self.segment(), self.next(), self.end));
+                    if failed_at == at || !(error.is_damage() || error.is_missing_file()) {
                         return Err(error);
                     }
-                    seen = place;
+                    failed_at = at;
                 }
             }
         }
     }
 
-    /// Goes to the end of a segment, and into the next one if there is one.
-    fn go_on(
+    /// Reads to the end of the last segment, and enters the next one. Returns the end of the chain, if there is no next one.
+    fn advance(
         &mut self,
         known: Option<&Block>,
-        behind: Behind,
-    ) -> Result<Option<Stop>, StorageError> {
+        check: TailCheck,
+    ) -> Result<Option<ChainEnd>, StorageError> {
         let names = segments(&self.dir)?;
         let Some(current) = self.segment() else {
-            let Some(first) = self.due(names.first().copied())? else {
-                self.check_known(known, &segment_path(&self.dir, 0))?;
-                return Ok(Some(Stop::Nothing));
+            let Some(first) = self.next_segment(names.first().copied())? else {
+                self.check_known(known, &segment_path(&self.dir, Seq::ZERO))?;
+                return Ok(Some(ChainEnd::Empty));
             };
-            return self.examine(first, names.last().is_none_or(|last| *last <= first), known);
+            return self.check_header(first, names.last().is_none_or(|last| *last <= first), known);
         };
         let path = segment_path(&self.dir, current);
         let was_empty = self.last_at.is_none();
         let scanned = self.scan(&path, known);
-        // Also where it failed after some frames, which are taken in.
+        // The scan may have added frames even if it failed.
         if was_empty && self.last_at.is_some() {
-            self.look_at_timeline(&path, current)?;
+            self.update_timeline(&path, current)?;
         }
         let fault = scanned?;
-        // One that has a successor was complete before it was listed, and so before it was scanned.
+        // A segment with a successor was complete before it was listed, and so before it was scanned.
         let Some(listed) = names.iter().copied().find(|&name| name > current) else {
-            return self.examine_end(&path, fault, known, behind);
+            return self.check_end(&path, fault, known, check);
         };
-        let first = self.due(Some(listed))?.unwrap_or(listed);
+        let first = self.next_segment(Some(listed))?.unwrap_or(listed);
         self.check_complete(&path, fault, first)?;
-        self.examine(first, names.last().is_none_or(|last| *last <= first), known)
+        self.check_header(first, names.last().is_none_or(|last| *last <= first), known)
     }
 
-    /// The segment to go to: the one that is due, if it is there, though the listing may not have it; else the one that
-    /// was listed.
-    fn due(&self, listed: Option<Seq>) -> Result<Option<Seq>, StorageError> {
+    /// Returns the segment to enter. This is the segment that begins with the next frame if it exists, even if the listing does
+    /// not have it, and otherwise the listed one.
+    fn next_segment(&self, listed: Option<Seq>) -> Result<Option<Seq>, StorageError> {
         let next = self.next();
-        // One that has no frame yet would be its own successor.
+        // The successor of an empty segment would have the name of the segment itself.
         if listed == Some(next) || self.segment() == Some(next) {
             return Ok(listed);
         }
@@ -307,30 +263,32 @@ impl Chain {
         }
     }
 
-    /// Takes in frames up to the first thing that is none.
+    /// Adds frames up to the end of the segment or the first invalid frame, whose fault is returned.
     fn scan(&mut self, path: &Path, known: Option<&Block>) -> Result<Option<Fault>, StorageError> {
         let io = |e| StorageError::io("read", path, e);
         let mut scan = Scan::open(path, self.end).map_err(io)?;
         loop {
-            let (header, sum) = match scan.next(self.store, self.next()).map_err(io)? {
-                Found::Frame { header, sum, .. } => (header, sum),
+            let (header, checksum) = match scan.next(self.store, self.next()).map_err(io)? {
+                Found::Frame {
+                    header, checksum, ..
+                } => (header, checksum),
                 Found::End => return Ok(None),
                 Found::Bad(fault) => {
-                    let refusal = fault.refusal(path, self.end, self.next());
-                    return refusal.map_or(Ok(Some(fault)), Err);
+                    let error = fault.untorn_error(path, self.end, self.next());
+                    return error.map_or(Ok(Some(fault)), Err);
                 }
             };
             if let Some(known) = known.filter(|known| known.seq == header.seq)
                 && (known.fingerprint, known.epoch) != (header.fingerprint, header.epoch)
             {
-                let what = "HEAD has another fingerprint or epoch for this frame, so it belongs to another history";
+                let what = "HEAD records another fingerprint or epoch for this frame, so it is of another history";
                 return Err(StorageError::damage(path, self.end, Some(header.seq), what));
             }
-            self.push(&header, scan.offset() - self.end, sum);
+            self.push(&header, scan.offset() - self.end, checksum);
         }
     }
 
-    /// A segment with a successor must reach up to it.
+    /// Checks that a segment with a successor has all frames before it, and nothing after them.
     fn check_complete(
         &self,
         path: &Path,
@@ -342,57 +300,55 @@ impl Chain {
         if let Some(fault) = fault {
             let fault = fault.describe();
             return damage(&format!(
-                "{fault}, and segment {successor:020}.log was begun only after it was durable"
+                "{fault}, although segment {successor:020}.log was created only after it was durable"
             ));
         }
         if successor != next {
             return damage(&format!(
-                "the segment ends before frame {next}, and the one after it begins with frame {successor}: a segment \
-                 is missing, or this one was cut"
+                "the segment ends before frame {next}, and the next one begins with frame {successor}: a segment is \
+                 missing, or this one was truncated"
             ));
         }
         match scan::end_of_content(path, self.end).map_err(|e| StorageError::io("read", path, e))? {
-            Some(_) => {
-                damage("something lies behind the last frame of a segment that was completed")
-            }
+            Some(_) => damage("there are bytes after the last frame of a complete segment"),
             None => Ok(()),
         }
     }
 
-    /// The end of the last segment: clean, torn or damaged. `None` means that a live writer has
-    /// completed the frame meanwhile, and the chain continues.
-    fn examine_end(
+    /// Determines whether the end of the last segment is clean or torn. Damage is an error. `None` means that a writer has
+    /// completed the frame in the meantime, and the chain continues.
+    fn check_end(
         &mut self,
         path: &Path,
         fault: Option<Fault>,
         known: Option<&Block>,
-        behind: Behind,
-    ) -> Result<Option<Stop>, StorageError> {
+        check: TailCheck,
+    ) -> Result<Option<ChainEnd>, StorageError> {
         self.check_known(known, path)?;
-        if fault.is_none() && !behind.thorough {
-            return Ok(Some(Stop::Clean));
+        if fault.is_none() && !check.after_clean_end {
+            return Ok(Some(ChainEnd::Clean));
         }
         let io = |e| StorageError::io("read", path, e);
         let Some(until) = scan::end_of_content(path, self.end).map_err(io)? else {
-            return Ok(Some(Stop::Clean));
+            return Ok(Some(ChainEnd::Clean));
         };
         let next = self.next();
         let fault = fault.unwrap_or(Fault::Hole);
-        let most = behind.search_bytes_max;
+        let most = check.search_bytes_max;
         let found = scan::find_evidence(path, self.end, self.store, next, most).map_err(io)?;
         let evidence = match found {
             Search::Found(evidence) => evidence,
-            Search::Nothing => return Ok(Some(Stop::Torn { fault, until })),
+            Search::NotFound => return Ok(Some(ChainEnd::Torn { fault, until })),
             Search::Undecided => {
                 let what = format!(
-                    "{}, and behind it so much looks like frames that it is unknown whether it was durable; raise \
-                     `search_bytes_max`, which is {most}, to look at more of it",
+                    "{}, and too many bytes after it look like frames to determine whether it was durable; raise \
+                     `search_bytes_max`, which is {most}, to search more of them",
                     fault.describe()
                 );
                 return Err(StorageError::damage(path, self.end, Some(next), &what));
             }
         };
-        // Beside a live writer the frame may have been completed since; the evidence was written after it.
+        // A writer may have completed the frame in the meantime. The evidence was written after the frame.
         let mut scan = Scan::open(path, self.end).map_err(io)?;
         if matches!(
             scan.next(self.store, next).map_err(io)?,
@@ -401,7 +357,7 @@ impl Chain {
             return Ok(None);
         }
         let what = format!(
-            "{}, and frame {} at offset {} says that everything up to frame {} was durable",
+            "{}, and frame {} at offset {} records that all frames up to {} were durable",
             fault.describe(),
             evidence.seq,
             evidence.offset,
@@ -410,12 +366,12 @@ impl Chain {
         Err(StorageError::damage(path, self.end, Some(next), &what))
     }
 
-    /// Everything up to `HEAD` must be there.
+    /// Checks that the log has all frames up to the one that `HEAD` records.
     fn check_known(&self, known: Option<&Block>, path: &Path) -> Result<(), StorageError> {
         match known {
             Some(known) if known.seq >= self.next() => {
                 let what = format!(
-                    "HEAD says that everything up to frame {} was durable",
+                    "HEAD records that all frames up to {} were durable",
                     known.seq
                 );
                 Err(StorageError::damage(
@@ -429,13 +385,14 @@ impl Chain {
         }
     }
 
-    /// Looks at the header of the segment `first` and goes there; or says how the chain ends before it.
-    fn examine(
+    /// Checks the header of the segment `first` and enters the segment. Returns the end of the chain, if the header is
+    /// incomplete.
+    fn check_header(
         &mut self,
         first: Seq,
         newest: bool,
         known: Option<&Block>,
-    ) -> Result<Option<Stop>, StorageError> {
+    ) -> Result<Option<ChainEnd>, StorageError> {
         let path = segment_path(&self.dir, first);
         let io = |e| StorageError::io("read", &path, e);
         let next = self.next();
@@ -443,7 +400,7 @@ impl Chain {
         if first != next {
             return damage(&format!(
                 "frames {next} to {} are missing before this segment",
-                first - 1
+                first.get().saturating_sub(1)
             ));
         }
         let bytes = scan::read_block(&path).map_err(io)?;
@@ -455,9 +412,9 @@ impl Chain {
             Ok(block) => block,
             Err(BlockFault::Version(version)) => {
                 let error = StorageError::other_version(&path, "contents", version);
-                return Err(error.with_place(&path, 0, None));
+                return Err(error.with_location(&path, 0, None));
             }
-            // Frames are written only behind a durable header. With none there, nothing can be lost.
+            // Frames are written only after the header is durable. Without content after it, no frame can be lost.
             Err(_)
                 if newest
                     && scan::end_of_content(&path, BLOCK_BYTES as u64)
@@ -465,21 +422,21 @@ impl Chain {
                         .is_none() =>
             {
                 self.check_known(known, &path)?;
-                return Ok(Some(Stop::Header {
+                return Ok(Some(ChainEnd::Header {
                     first,
                     bytes: scan::end_of_content(&path, 0).map_err(io)?.unwrap_or(0),
                 }));
             }
             Err(_) => {
                 return damage(
-                    "the header of the segment is broken, and there are frames behind it",
+                    "the header of the segment is invalid, and there are frames after it",
                 );
             }
         };
         let foreign = |store: u64| store != block.store;
         if block.seq != first {
             return damage(&format!(
-                "the header says that the segment begins with frame {}",
+                "the header records that the segment begins with frame {}",
                 block.seq
             ));
         }
@@ -503,11 +460,11 @@ impl Chain {
     }
 }
 
-/// Whether the directory is not there at all.
+/// Returns whether a directory does not exist.
 pub(super) fn is_absent(dir: &Path) -> Result<bool, StorageError> {
     match fs::metadata(dir) {
         Ok(_) => Ok(false),
         Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(true),
-        Err(e) => Err(StorageError::io("look at", dir, e)),
+        Err(e) => Err(StorageError::io("read the metadata of", dir, e)),
     }
 }

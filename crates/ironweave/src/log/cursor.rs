@@ -1,8 +1,8 @@
-//! Cursors: how far a named consumer has read a log, in a file beside the segments.
+//! Cursors: the last frame that each named consumer has acknowledged, in a file beside the segments.
 //!
-//! `cursors/NAME` is a block as `HEAD` is one, with its own magic; it is only ever replaced by a rename of a synced
-//! file. In place of a fingerprint it has the checksum of the frame, and 1 to tell it from an old cursor, which has
-//! none there and is believed wherever the log has a frame of its sequence.
+//! The file `cursors/NAME` contains a block with a magic of its own. It is replaced only by renaming a synced file. In place
+//! of a fingerprint, the block has the checksum of the frame in the lower half and 1 in the upper half. Cursors of older
+//! versions have 0 in both halves, and are valid if the log has a frame with their sequence number.
 
 use std::fs;
 use std::io;
@@ -15,9 +15,9 @@ use crate::base::error::ReadError;
 use crate::base::position::{FrameRef, Position};
 
 const DIR: &str = "cursors";
-/// What the upper half of the fingerprint is, where the lower one is the checksum of the frame.
+/// The upper half of the fingerprint of a cursor whose lower half is the checksum of the frame.
 const WITH_CHECKSUM: u64 = 1;
-/// How long a name may be.
+/// The allowed length of a name.
 const NAME_BYTES_MAX: usize = 100;
 
 /// The cursors of one store.
@@ -28,7 +28,7 @@ pub(crate) struct Cursors {
     disk: Disk,
 }
 
-/// Refuses names that are not valid file names on every system.
+/// Checks that a name is a valid file name on every operating system.
 pub(crate) fn check_name(name: &str) -> Result<(), ReadError> {
     let good = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b"-_".contains(&b);
     if !name.is_empty() && name.len() <= NAME_BYTES_MAX && name.bytes().all(good) {
@@ -46,7 +46,7 @@ impl Cursors {
         }
     }
 
-    /// The last frame that is done with under a name; none, where there is no such cursor.
+    /// Returns the last frame acknowledged under a name, or `None` if there is no such cursor.
     pub(crate) fn read(&self, name: &str) -> Result<Option<FrameRef>, StorageError> {
         let path = self.path(name);
         let bytes = match fs::read(&path) {
@@ -64,7 +64,7 @@ impl Cursors {
                     seq: block.seq,
                     checksum: block.fingerprint as u64,
                 };
-                // Whose checksum is known is compared with the frame.
+                // A cursor of an older version has no checksum that could be compared with the frame.
                 if block.fingerprint == 0 && block.store == self.store {
                     return Ok(Some(block.seq.into()));
                 }
@@ -74,17 +74,17 @@ impl Cursors {
                 &path,
                 0,
                 None,
-                "the cursor cannot be read; removed, it begins anew",
+                "the cursor is invalid; remove the file to restart the subscription at the first frame",
             )),
         }
     }
 
-    /// Where a cursor lies.
+    /// Returns the path of a cursor.
     pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.dir.join(name)
     }
 
-    /// Sets a cursor; when this returns, it is durable. The frame must be so before.
+    /// Sets a cursor to a durable frame. The cursor is durable when this returns.
     pub(crate) fn write(&self, name: &str, position: Position) -> Result<(), StorageError> {
         let disk = &self.disk;
         disk.create_dir(&self.dir)?;

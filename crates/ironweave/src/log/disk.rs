@@ -1,7 +1,7 @@
-//! Every change to the directory goes through here, so that tests can fail, record and reorder changes.
+//! All changes to the directory of a log are made here, so that tests can record them, reorder them and make them fail.
 //!
-//! The rules that all of the log follows: a file is synced before it is renamed; a directory is synced
-//! after a file in it was created, renamed or removed.
+//! Two rules hold for the whole log. A file is synced before it is renamed. A directory is synced after a file in it was
+//! created, renamed or removed.
 
 use std::fs::{self, File, OpenOptions};
 use std::io;
@@ -13,18 +13,18 @@ use std::sync::{Mutex, PoisonError};
 use super::StorageError;
 use crate::base::hash::hash_bytes;
 
-/// Held while a file is replaced; chosen by the name of the file, so that files with other names seldom wait, and so that
-/// the path by which the directory is named does not matter.
+/// Locks that are held while a file is replaced. The hash of the file name selects the lock, so files with different names
+/// rarely share one, and different paths to one directory lead to the same lock.
 static REPLACING: [Mutex<()>; 16] = [const { Mutex::new(()) }; 16];
 
-/// Makes changes to files. Without a probe (outside tests: always) it is the operating system's own calls.
+/// Changes files with the calls of the operating system. In tests, a probe sees each change before it is made.
 #[derive(Clone, Default)]
 pub(crate) struct Disk {
     #[cfg(test)]
     pub probe: Option<Arc<dyn Probe>>,
 }
 
-/// A change that is about to be made.
+/// A change, as a probe sees it.
 #[cfg(test)]
 pub(crate) enum Op<'a> {
     CreateDir,
@@ -47,7 +47,8 @@ pub(crate) enum Op<'a> {
     SyncDir(&'a Path),
 }
 
-/// Sees each change before it is made, and may forbid it; of a write, it may let some bytes through.
+/// Sees each change before it is made. Returning an error prevents the change, except for the given number of bytes of a
+/// write.
 #[cfg(test)]
 pub(crate) trait Probe: Send + Sync {
     fn before(&self, op: &Op<'_>) -> Result<(), (usize, io::Error)>;
@@ -59,7 +60,7 @@ impl Disk {
         self.probe.as_ref().map_or(Ok(()), |probe| probe.before(op))
     }
 
-    /// Creates a directory and what is missing above it.
+    /// Creates a directory and its missing ancestors.
     pub fn create_dir(&self, dir: &Path) -> Result<(), StorageError> {
         let absent: Vec<&Path> = dir
             .ancestors()
@@ -79,7 +80,7 @@ impl Disk {
         Ok(())
     }
 
-    /// Creates a file, or empties the one that is there.
+    /// Creates a file, or truncates an existing one.
     pub fn create(&self, path: &Path) -> Result<DiskFile, StorageError> {
         #[cfg(test)]
         self.before(&Op::Create(path))
@@ -92,7 +93,7 @@ impl Disk {
         self.wrap(file.map_err(|e| StorageError::io("create", path, e))?, path)
     }
 
-    /// Opens a file that is there, to change it.
+    /// Opens an existing file for writing.
     pub fn open(&self, path: &Path) -> Result<DiskFile, StorageError> {
         let file = OpenOptions::new().write(true).open(path);
         self.wrap(file.map_err(|e| StorageError::io("open", path, e))?, path)
@@ -106,7 +107,7 @@ impl Disk {
         })
     }
 
-    /// Gives a synced file its final name, and makes the name durable.
+    /// Syncs a file, renames it to its final name, and makes the name durable.
     pub fn publish(&self, mut file: DiskFile, to: &Path) -> Result<DiskFile, StorageError> {
         file.sync_all()?;
         #[cfg(test)]
@@ -121,10 +122,10 @@ impl Disk {
         Ok(file)
     }
 
-    /// Puts a file with some content in place of what is there, if anything is: at once, and durable when this returns.
-    /// Several threads may do so to one file.
+    /// Creates or replaces a file atomically. The content is durable when this returns. Threads may replace one file
+    /// concurrently.
     pub fn replace(&self, path: &Path, content: &[u8]) -> Result<(), StorageError> {
-        // They use one name on the way, so that a kill leaves one file behind at most.
+        // All threads use the same temporary name, so that a kill leaves at most one temporary file.
         let name = path.file_name().unwrap_or_default().as_encoded_bytes();
         let lock = &REPLACING[hash_bytes(name) as usize % REPLACING.len()];
         let _alone = lock.lock().unwrap_or_else(PoisonError::into_inner);
@@ -144,7 +145,7 @@ impl Disk {
         #[cfg(test)]
         self.before(&Op::SyncDir(dir))
             .map_err(|(_, e)| StorageError::io("sync", dir, e))?;
-        // Elsewhere a directory cannot be opened as a file, and names are durable with the file's sync.
+        // On other systems a directory cannot be opened as a file, and names are durable after a sync of the file.
         if cfg!(unix) {
             let synced = File::open(dir).and_then(|file| file.sync_all());
             synced.map_err(|e| StorageError::io("sync the directory", dir, e))?;
@@ -153,7 +154,7 @@ impl Disk {
     }
 }
 
-/// A file open for changes.
+/// A file that is open for writing.
 pub(crate) struct DiskFile {
     file: File,
     path: PathBuf,
@@ -170,18 +171,18 @@ impl DiskFile {
         Ok(self
             .file
             .metadata()
-            .map_err(|e| StorageError::io("look at", &self.path, e))?
+            .map_err(|e| StorageError::io("read the length of", &self.path, e))?
             .len())
     }
 
     pub fn write_at(&self, offset: u64, bytes: &[u8]) -> Result<(), StorageError> {
         #[cfg(test)]
-        if let Err((through, e)) = self.disk.before(&Op::Write {
+        if let Err((allowed, e)) = self.disk.before(&Op::Write {
             path: &self.path,
             offset,
             bytes,
         }) {
-            write_all_at(&self.file, offset, &bytes[..through]).expect("a partial write of a test");
+            write_all_at(&self.file, offset, &bytes[..allowed]).expect("a partial write of a test");
             return Err(StorageError::io("write", &self.path, e));
         }
         write_all_at(&self.file, offset, bytes)
@@ -195,13 +196,13 @@ impl DiskFile {
             len,
         });
         #[cfg(test)]
-        checked.map_err(|(_, e)| StorageError::io("cut", &self.path, e))?;
+        checked.map_err(|(_, e)| StorageError::io("change the length of", &self.path, e))?;
         self.file
             .set_len(len)
-            .map_err(|e| StorageError::io("cut", &self.path, e))
+            .map_err(|e| StorageError::io("change the length of", &self.path, e))
     }
 
-    /// Contents, and as much else as is needed to read them.
+    /// Syncs the contents and the metadata that reading them requires.
     pub fn sync_data(&self) -> Result<(), StorageError> {
         #[cfg(test)]
         self.disk
@@ -212,7 +213,7 @@ impl DiskFile {
             .map_err(|e| StorageError::io("sync", &self.path, e))
     }
 
-    /// Contents and everything else.
+    /// Syncs the contents and all metadata.
     pub fn sync_all(&self) -> Result<(), StorageError> {
         #[cfg(test)]
         self.disk
@@ -236,7 +237,7 @@ fn write_all_at(mut file: &File, offset: u64, bytes: &[u8]) -> io::Result<()> {
     file.write_all(bytes)
 }
 
-/// The directory that a path is in.
+/// Returns the directory that contains a path.
 pub(super) fn parent(path: &Path) -> &Path {
     match path.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent,

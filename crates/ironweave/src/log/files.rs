@@ -1,8 +1,8 @@
-//! The log in a directory of segment files: its one writer.
+//! The writer of a log in a directory of segment files.
 //!
-//! An append is refused before a byte of its frame is written, wherever that is possible: the log first reserves room
-//! (a spare tail of zeros, or a new segment) and then writes the frame into it. So a full disk refuses single frames,
-//! and the log stays whole and continues when there is room again.
+//! An append first reserves space (a spare tail of zeros, or a new segment) and then writes the frame into it. If the disk is
+//! full, the append fails before any byte of its frame is written. The log stays valid, and continues when there is space
+//! again.
 
 use std::fmt;
 use std::hash::{BuildHasher, RandomState};
@@ -10,7 +10,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use super::chain::{Behind, Chain, SEARCH_BYTES_MAX, Stop, is_absent, segment_path};
+use super::chain::{Chain, ChainEnd, SEARCH_BYTES_MAX, TailCheck, is_absent, segment_path};
 use super::disk::{Disk, DiskFile, parent};
 use super::frame::{self, BLOCK_BYTES, Block, SEGMENT_MAGIC};
 use super::head::{Lock, read_head, write_head};
@@ -24,29 +24,29 @@ use super::{
 };
 use crate::base::position::Position;
 
-/// The first extension of a segment; each later one is twice as long.
+/// The length of the first extension of a segment. Each later one is twice as long.
 const SPARE_BYTES_MIN: u64 = 256 << 10;
-/// Zeros are written in pieces of this size.
+/// The length of one write of zeros.
 const ZEROS_BYTES: usize = 1 << 20;
-/// A frame longer than this does not keep its buffer.
+/// The buffer of a frame longer than this is freed.
 const BUFFER_BYTES_MAX: usize = 4 << 20;
 
-/// How to open a [`FileLog`].
+/// Options for opening a [`FileLog`].
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct LogOptions {
-    /// The length at which a segment ends. A single longer frame gets a segment of its own. Default: 64 MiB.
+    /// The length at which a segment ends, in bytes. A longer frame gets a segment of its own. Default: 64 MiB.
     pub segment_bytes_max: u64,
-    /// Whether to refuse a log with a torn tail instead of cutting the tail. Default: no.
+    /// Whether a torn tail is an error, instead of being moved to a file. Default: no.
     pub strict: bool,
-    /// How far ahead a segment is filled with zeros at most, so that most syncs need not record a new length. Default:
-    /// 4 MiB. With 0 the log reserves no room, and a full disk stops it.
+    /// The length of the zeros that are written ahead in a segment, in bytes, so that most syncs need not record a new
+    /// length. Default: 4 MiB. With 0 the log reserves no space, and a full disk stops it.
     pub spare_bytes_max: u64,
     /// Whether to begin a new timeline in an existing log. Default: no.
     pub new_timeline: bool,
-    /// How many bytes an open reads at most, beside four times the length of the tail, when it searches behind a torn
-    /// frame for whole frames that prove the torn one durable. Bytes that look like the header of a long frame make it
-    /// read up to 2^30 bytes, and a hostile value may contain many of them. If the limit does not suffice, the log is
-    /// refused as damaged. Default: 1 GiB.
+    /// The number of bytes that an open reads, in addition to four times the length of the tail, when it searches after a
+    /// torn frame for valid frames that prove the torn one durable. Each sequence of bytes that looks like the header of a
+    /// long frame costs up to 2^30 bytes, and a hostile value may contain many of them. If the limit does not suffice, the
+    /// open fails with an error of damage. Default: 1 GiB.
     pub search_bytes_max: u64,
 }
 
@@ -62,36 +62,36 @@ impl Default for LogOptions {
     }
 }
 
-/// A log in a directory, open for writing; a directory has one writer at a time.
+/// A log in a directory, open for writing. A directory has one writer at a time.
 ///
-/// A drop closes it; [`close`](FileLog::close) does the same and reports failures.
+/// Dropping it closes it. [`close`](FileLog::close) does the same and returns errors.
 pub(crate) struct FileLog {
     disk: Disk,
     options: LogOptions,
     chain: Chain,
     file: Arc<DiskFile>,
-    /// Length of the file; from the end of the chain to here there are zeros.
+    /// The length of the file, which has zeros after the end of the chain.
     file_bytes: u64,
-    /// Length of the next extension.
+    /// The length of the next extension.
     spare_bytes: u64,
-    /// The frame being written.
+    /// The encoding of a frame. Reused.
     buffer: Vec<u8>,
     pub(super) sync_state: Arc<SyncState>,
-    /// The frame that `HEAD` names.
+    /// The frame that `HEAD` records.
     known: Option<Seq>,
     recovered: Option<TornTail>,
     closed: bool,
     /// The process that opened it.
     pub(super) process: u32,
-    // Last, so that the lock is released after everything else.
+    // The last field, so that the lock is released after everything else.
     pub(super) _lock: Lock,
 }
 
 impl FileLog {
-    /// Opens the log in a directory; creates it if the directory is absent or has none in it.
+    /// Opens the log in a directory, or creates it if the directory does not exist or has no log.
     ///
-    /// What was durable must be there and whole. A tail that was never known to be durable and is not whole
-    /// is cut and kept beside the segment; [`Log::recovered`] returns it.
+    /// All durable frames must be present and valid. An invalid tail that was never acknowledged as durable is moved to a file
+    /// beside the segment, and [`Log::recovered`] returns it.
     ///
     /// # Errors
     /// `is_locked`, `is_damage`, `is_version`, `is_torn` (only with [`LogOptions::strict`]), `is_io`.
@@ -111,26 +111,26 @@ impl FileLog {
         let head = read_head(dir)?;
         let known = head.map(|head| head.seq);
         let mut chain = Chain::new(dir);
-        let behind = Behind {
-            thorough: true,
+        let check = TailCheck {
+            after_clean_end: true,
             search_bytes_max: options.search_bytes_max,
         };
-        let stop = chain.follow(head.as_ref(), behind)?;
-        let fresh = match stop {
-            Stop::Nothing => Some(0),
-            Stop::Header { first, .. } => Some(first),
-            Stop::Clean | Stop::Torn { .. } => None,
+        let end = chain.follow(head.as_ref(), check)?;
+        let new_segment = match end {
+            ChainEnd::Empty => Some(Seq::ZERO),
+            ChainEnd::Header { first, .. } => Some(first),
+            ChainEnd::Clean | ChainEnd::Torn { .. } => None,
         };
-        let recovered = recover(&disk, &mut chain, known, stop, options.strict)?;
-        let file = match fresh {
-            None => disk.open(&segment_path(dir, chain.segment().unwrap_or(0)))?,
+        let recovered = recover(&disk, &mut chain, known, end, options.strict)?;
+        let file = match new_segment {
+            None => disk.open(&segment_path(dir, chain.segment().unwrap_or_default()))?,
             Some(first) => {
-                if options.new_timeline && first > 0 {
+                if options.new_timeline && first > Seq::ZERO {
                     chain.timeline = random_id();
                 }
                 if first == 0 {
                     chain.store = random_id();
-                    // The directory may be there because of a creation that was killed before this.
+                    // An earlier creation may have been killed after it created the directory and before this sync.
                     disk.sync_dir(parent(dir))?;
                 }
                 let file =
@@ -142,7 +142,7 @@ impl FileLog {
         };
         let file_bytes = file.len()?;
         let sync_state = SyncState::new(file, chain.durable);
-        let fresh = fresh.is_some();
+        let begins_segment = new_segment.is_some();
         let mut log = Self {
             disk,
             options,
@@ -158,14 +158,14 @@ impl FileLog {
             process: std::process::id(),
             _lock: lock,
         };
-        if options.new_timeline && !fresh {
+        if options.new_timeline && !begins_segment {
             log.chain.timeline = random_id();
             log.roll()?;
         }
         Ok(log)
     }
 
-    /// Syncs, cuts the spare tail, records the head and releases the lock.
+    /// Truncates the spare tail, syncs, writes `HEAD` and releases the lock.
     ///
     /// # Errors
     /// As [`Log::close`].
@@ -177,21 +177,22 @@ impl FileLog {
         if std::mem::replace(&mut self.closed, true) {
             return Ok(());
         }
-        self.must_be_ours()?;
+        self.check_process()?;
         self.sync_state.check()?;
         self.trim()?;
         self.write_head()
     }
 
-    /// Refuses in a fork of the process that opened the log: both would write at the same offset of the same file.
-    fn must_be_ours(&self) -> Result<(), StorageError> {
+    /// Returns an error in a fork of the process that opened the log, since both would write at the same offset of the same
+    /// file.
+    fn check_process(&self) -> Result<(), StorageError> {
         if self.process == std::process::id() {
             return Ok(());
         }
         Err(StorageError::forked(&self.chain.dir, self.process))
     }
 
-    /// Cuts the spare tail and makes everything durable.
+    /// Truncates the spare tail and makes all frames durable.
     fn trim(&mut self) -> Result<(), StorageError> {
         if self.file_bytes > self.chain.end {
             self.file
@@ -218,8 +219,8 @@ impl FileLog {
         Ok(())
     }
 
-    /// Reserves room for a frame of `bytes` bytes at the end of the chain.
-    fn make_room(&mut self, bytes: u64) -> Result<(), StorageError> {
+    /// Reserves space for a frame of `bytes` bytes at the end of the chain.
+    fn reserve(&mut self, bytes: u64) -> Result<(), StorageError> {
         let empty = self.chain.end == BLOCK_BYTES as u64;
         if !empty && self.chain.end + bytes > self.options.segment_bytes_max {
             self.roll()?;
@@ -232,7 +233,7 @@ impl FileLog {
         let wanted = (self.file_bytes + spare_bytes)
             .min(self.options.segment_bytes_max)
             .max(needed);
-        // A nearly full disk may still have room for this frame alone.
+        // A nearly full disk may still have space for this frame alone.
         match self.extend(wanted) {
             Err(error) if error.is_full() && wanted > needed => self.extend(needed)?,
             other => other?,
@@ -241,7 +242,7 @@ impl FileLog {
         Ok(())
     }
 
-    /// Writes zeros up to `len`. After an error for want of room the file is as it was.
+    /// Writes zeros up to `len`. If the disk is full, the file keeps its length.
     fn extend(&mut self, len: u64) -> Result<(), StorageError> {
         if let Err(error) = write_zeros(&self.file, self.file_bytes, len) {
             if !error.is_full() {
@@ -256,11 +257,11 @@ impl FileLog {
         Ok(())
     }
 
-    /// Ends the segment and begins the next. The order is what recovery relies on: the old segment is
-    /// complete and durable before `HEAD` says so, and before the next one gets its name.
+    /// Ends the segment and begins the next. Recovery relies on the order: the old segment is complete and durable before
+    /// `HEAD` is written and before the next segment gets its name.
     fn roll(&mut self) -> Result<(), StorageError> {
         self.trim()?;
-        // Without room for these two, the old segment is still the last one, and the next append tries again.
+        // If the disk is full, the old segment is still the last one, and the next append tries again.
         let sync_state = Arc::clone(&self.sync_state);
         let stop_unless_full = |error: StorageError| {
             if error.is_full() {
@@ -273,7 +274,7 @@ impl FileLog {
         let spare_bytes = self.spare_bytes.min(self.options.spare_bytes_max);
         let file =
             prepare_segment(&self.disk, &self.chain, spare_bytes).map_err(stop_unless_full)?;
-        // Once it may have its name, there is no way back to the old one.
+        // After this call, the new segment may have its name even if the call fails, so a failure stops the log.
         let first = self.chain.next();
         let path = segment_path(&self.chain.dir, first);
         let file = self
@@ -315,7 +316,7 @@ impl ReadLog for FileLog {
 
 impl Log for FileLog {
     fn append(&mut self, mut header: FrameHeader, payload: &[u8]) -> Result<(), AppendError> {
-        self.must_be_ours().map_err(AppendError::Refused)?;
+        self.check_process().map_err(AppendError::Refused)?;
         self.sync_state.check().map_err(AppendError::Refused)?;
         let expected = self.chain.next();
         if header.seq != expected {
@@ -326,7 +327,7 @@ impl Log for FileLog {
         }
         check_length(payload).map_err(AppendError::Refused)?;
         let bytes = frame::frame_bytes(payload.len()) as u64;
-        self.make_room(bytes).map_err(AppendError::Refused)?;
+        self.reserve(bytes).map_err(AppendError::Refused)?;
         header.durable = self.sync_state.durable();
         let sum = frame::encode(&mut self.buffer, &header, payload, self.chain.store);
         let written = self.file.write_at(self.chain.end, &self.buffer);
@@ -336,12 +337,12 @@ impl Log for FileLog {
         }
         self.chain.push(&header, bytes, sum);
         self.file_bytes = self.file_bytes.max(self.chain.end);
-        self.sync_state.wrote(header.seq);
+        self.sync_state.record_write(header.seq);
         Ok(())
     }
 
     fn sync(&mut self) -> Result<(), StorageError> {
-        self.must_be_ours()?;
+        self.check_process()?;
         self.sync_state.sync(Extent::Data)
     }
 
@@ -374,7 +375,7 @@ impl Log for FileLog {
 
 impl Drop for FileLog {
     fn drop(&mut self) {
-        // The next open does what fails here.
+        // The next open repeats the steps that fail here.
         let _ = self.shut();
     }
 }
@@ -390,7 +391,7 @@ impl fmt::Debug for FileLog {
     }
 }
 
-/// Makes the segment that follows the chain, under a temporary name.
+/// Creates the segment that follows the chain, under a temporary name.
 fn prepare_segment(disk: &Disk, chain: &Chain, spare_bytes: u64) -> Result<DiskFile, StorageError> {
     let (fingerprint, epoch) = chain
         .head
@@ -408,13 +409,13 @@ fn prepare_segment(disk: &Disk, chain: &Chain, spare_bytes: u64) -> Result<DiskF
         .write_at(0, &block.encode(SEGMENT_MAGIC))
         .and_then(|()| {
             match write_zeros(&file, header_bytes, header_bytes + spare_bytes) {
-                // Room for the header is enough for now.
+                // The header alone suffices. The space is reserved by the next append.
                 Err(error) if error.is_full() => file.set_len(header_bytes),
                 other => other,
             }
         });
     if let Err(error) = written {
-        // On a full disk every block counts; if it stays, the next attempt or open replaces it.
+        // Frees the space on a full disk. If this fails, the next attempt or open replaces the file.
         let _ = disk.remove(file.path());
         return Err(error);
     }
@@ -432,7 +433,7 @@ fn write_zeros(file: &DiskFile, from: u64, until: u64) -> Result<(), StorageErro
     Ok(())
 }
 
-/// A random number other than 0 that identifies a store or a timeline. It need not be secret.
+/// Returns a random number other than 0 that identifies a store or a timeline. It need not be secret.
 pub(super) fn random_id() -> u64 {
     let now = SystemTime::now()
         .duration_since(SystemTime::UNIX_EPOCH)

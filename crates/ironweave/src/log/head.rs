@@ -1,4 +1,4 @@
-//! The two small files beside the segments: `HEAD`, which names a frame that is durable, and `LOCK`.
+//! The two small files beside the segments: `HEAD`, which records a durable frame, and `LOCK`.
 
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Read, Seek, SeekFrom, Write};
@@ -12,8 +12,8 @@ const HEAD: &str = "HEAD";
 const HEAD_TMP: &str = "HEAD.tmp";
 const LOCK: &str = "LOCK";
 
-/// Reads `HEAD`. It is only ever replaced by a rename of a synced file, so that a crash cannot tear it: if it cannot be
-/// decoded, the directory is damaged.
+/// Reads `HEAD`. It is replaced only by renaming a synced file, so a crash cannot tear it. If it cannot be decoded, the
+/// directory is damaged.
 pub(super) fn read_head(dir: &Path) -> Result<Option<Block>, StorageError> {
     let path = dir.join(HEAD);
     let bytes = match fs::read(&path) {
@@ -23,8 +23,7 @@ pub(super) fn read_head(dir: &Path) -> Result<Option<Block>, StorageError> {
     };
     let damage = |what: &str| {
         let what = format!(
-            "HEAD {what}, so it is not known which frames were durable; the segments can be opened without it, after \
-             it was moved away"
+            "HEAD {what}, so it is unknown which frames were durable; the segments can be opened after moving HEAD away"
         );
         StorageError::damage(&path, 0, None, &what)
     };
@@ -36,16 +35,16 @@ pub(super) fn read_head(dir: &Path) -> Result<Option<Block>, StorageError> {
     };
     match Block::decode(HEAD_MAGIC, &bytes) {
         Ok(block) => Ok(Some(block)),
-        Err(BlockFault::Magic) => Err(damage("does not begin as it should")),
-        Err(BlockFault::Checksum) => Err(damage("has a checksum that does not fit")),
+        Err(BlockFault::Magic) => Err(damage("does not begin with its magic bytes")),
+        Err(BlockFault::Checksum) => Err(damage("has a wrong checksum")),
         Err(BlockFault::Version(version)) => {
             let error = StorageError::other_version(&path, "contents", version);
-            Err(error.with_place(&path, 0, None))
+            Err(error.with_location(&path, 0, None))
         }
     }
 }
 
-/// Replaces `HEAD`. The frames up to the one that it names must have been synced before.
+/// Replaces `HEAD`. The frames up to the one in `block` must have been synced.
 pub(super) fn write_head(disk: &Disk, dir: &Path, block: &Block) -> Result<(), StorageError> {
     let file = disk.create(&dir.join(HEAD_TMP))?;
     file.write_at(0, &block.encode(HEAD_MAGIC))?;
@@ -53,8 +52,8 @@ pub(super) fn write_head(disk: &Disk, dir: &Path, block: &Block) -> Result<(), S
     Ok(())
 }
 
-/// The exclusive right to write to a directory. The operating system releases it when the process ends, in whatever way;
-/// the process id in the file is only for the message.
+/// The exclusive right to write to a directory. The operating system releases the lock when the process ends. The process id
+/// in the file is only for error messages.
 #[derive(Debug)]
 pub(super) struct Lock {
     pub(super) file: File,
@@ -76,7 +75,7 @@ impl Lock {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {
                 let mut text = String::new();
-                // Without the process id, the message says less.
+                // If the process id cannot be read, the message does not name the process.
                 let holder = file
                     .read_to_string(&mut text)
                     .ok()
@@ -87,8 +86,8 @@ impl Lock {
                 return Err(StorageError::new(
                     StorageFailure::Io,
                     format!(
-                        "the file system of {} has no file locks, so a second writer could not be kept out; move the \
-                         store to a local disk",
+                        "the file system of {} has no file locks, which prevent a second writer; move the store to a \
+                         local disk",
                         dir.display()
                     ),
                 )
@@ -111,11 +110,11 @@ impl Lock {
 impl Drop for Lock {
     fn drop(&mut self) {
         if self.process != std::process::id() {
-            // This process is a fork and has a copy of the file: both share the lock, which stays with the other.
+            // This process is a fork of the owner. Both share the lock, which must stay with the owner.
             return;
         }
-        // Closing the file is not enough: a process that is just being started by another thread has a copy
-        // of it until it executes its program, and would hold the lock for that long.
+        // Closing the file is not enough. A child process that another thread is starting has a copy of the file until it
+        // executes its program, and would hold the lock until then.
         let _ = self.file.unlock();
     }
 }

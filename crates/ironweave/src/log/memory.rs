@@ -1,7 +1,7 @@
-//! The log in memory: for tests, for speculation and for stores that need no disk.
+//! A log in memory, for tests, for speculation and for stores without a disk.
 //!
-//! Frames lie in chunks. A chunk that takes no more frames is shared with readers on other threads, so that neither an
-//! append nor a reader takes a lock.
+//! Frames are stored in chunks. Full chunks are immutable and shared with readers on other threads, so neither an append nor a
+//! reader takes a lock.
 
 use std::sync::Arc;
 
@@ -15,50 +15,50 @@ use super::{
 };
 use crate::base::position::Position;
 
-/// Bytes of payloads in one chunk, so that growing never copies more than that.
+/// The number of payload bytes in one chunk, which bounds the bytes that are copied when a chunk grows.
 const CHUNK_BYTES: usize = 1 << 20;
-/// Frames in one chunk.
+/// The number of frames in one chunk.
 const CHUNK_FRAMES: usize = 1 << 14;
-/// The most bytes that a reader copies of the chunk that is being filled; a longer one is ended instead.
+/// The number of payload bytes that a new reader copies from the open chunk. A longer open chunk is ended and shared instead.
 const COPY_BYTES: usize = 1 << 14;
-/// And the most frames.
+/// The number of frames that a new reader copies from the open chunk.
 const COPY_FRAMES: usize = 1 << 9;
 
 /// A log in memory. A frame counts as durable once it is appended.
 #[derive(Debug)]
 pub(crate) struct MemoryLog {
     origin: Origin,
-    /// The chunks that take no more frames.
+    /// The chunks to which no frames are added.
     full: Vec<Arc<Chunk>>,
-    /// The chunk that is being filled.
+    /// The chunk to which frames are appended.
     open: Chunk,
 }
 
-/// What positions in a log are made of.
+/// The beginning of a log, from which the positions of its frames are computed.
 #[derive(Clone, Copy, Debug)]
 struct Origin {
-    /// The identity of the store.
+    /// The id of the store.
     store: u64,
-    /// The fingerprint before the first frame, if the log continues after a snapshot of another store.
+    /// The fingerprint before the first frame, if the log begins at a snapshot of another store.
     before: Option<u128>,
-    /// The sequence of the first frame.
+    /// The sequence number of the first frame.
     first: Seq,
 }
 
-/// Frames in sequence.
+/// Consecutive frames.
 #[derive(Clone, Debug)]
 struct Chunk {
-    /// The sequence of the first one.
+    /// The sequence number of the first one.
     first: Seq,
     frames: Vec<Entry>,
     bytes: Vec<u8>,
 }
 
-/// A frame: the part of its header that its place in the log does not give, and where its payload ends. There are many
-/// of these: keep it small.
+/// A frame: the part of its header that does not follow from its sequence number, and the range of its payload. Its size
+/// matters, since there is one for each frame.
 #[derive(Clone, Copy, Debug)]
 struct Entry {
-    /// Low and high half.
+    /// The low and the high half.
     fingerprint: [u64; 2],
     epoch: u32,
     kind: FrameKind,
@@ -77,13 +77,13 @@ impl Chunk {
         }
     }
 
-    /// The sequence after the last frame.
+    /// Returns the sequence number after the last frame.
     fn next(&self) -> Seq {
-        self.first + self.frames.len() as Seq
+        self.first + self.frames.len() as u64
     }
 
     fn entry(&self, seq: Seq) -> Option<&Entry> {
-        let at = seq.checked_sub(self.first)?;
+        let at = seq.frames_since(self.first)?;
         self.frames.get(usize::try_from(at).ok()?)
     }
 
@@ -113,11 +113,11 @@ impl Entry {
 }
 
 impl Origin {
-    /// The position of a frame. A log in memory is never restored, so that it has one history: the checksum need not be
-    /// of the payload, and costs nothing until a caller asks for it.
+    /// Returns the position of a frame. A log in memory cannot be restored and so has one history. Therefore the checksum
+    /// need not cover the payload, and is computed on demand.
     fn position(&self, seq: Seq, fingerprint: u128) -> Position {
         let mut bytes = [0; 24];
-        bytes[..8].copy_from_slice(&seq.to_le_bytes());
+        bytes[..8].copy_from_slice(&seq.get().to_le_bytes());
         bytes[8..].copy_from_slice(&fingerprint.to_le_bytes());
         Position {
             store: self.store,
@@ -137,25 +137,28 @@ impl Origin {
     }
 }
 
-/// The chunk of `chunks` in which a frame would lie.
+/// Returns the last chunk that begins at or before a frame.
 fn chunk_of(chunks: &[Arc<Chunk>], seq: Seq) -> Option<&Arc<Chunk>> {
     let after = chunks.partition_point(|chunk| chunk.first <= seq);
     after.checked_sub(1).map(|i| &chunks[i])
 }
 
 impl MemoryLog {
-    /// An empty log.
+    /// Returns an empty log.
     pub(crate) fn new() -> Self {
-        Self::beginning(0, None)
+        Self::starting_at(Seq::ZERO, None)
     }
 
-    /// An empty log, of a store of its own, that continues after a frame of another log where the graph has a
-    /// fingerprint.
+    /// Returns an empty log of a new store that continues after a frame of another log. `fingerprint` is that of the graph
+    /// after that frame.
     pub(crate) fn after(seq: Option<Seq>, fingerprint: u128) -> Self {
-        Self::beginning(seq.map_or(0, |seq| seq + 1), seq.map(|_| fingerprint))
+        Self::starting_at(
+            seq.map_or(Seq::ZERO, |seq| seq + 1),
+            seq.map(|_| fingerprint),
+        )
     }
 
-    fn beginning(first: Seq, before: Option<u128>) -> Self {
+    fn starting_at(first: Seq, before: Option<u128>) -> Self {
         Self {
             origin: Origin {
                 store: random_id(),
@@ -172,7 +175,7 @@ impl MemoryLog {
         self.open.entry(seq).or_else(full)
     }
 
-    /// Ends the open chunk and begins one with room for a payload.
+    /// Ends the open chunk and begins one with space for a payload.
     #[cold]
     fn begin_chunk(&mut self, bytes: usize) {
         let chunk = Chunk::new(self.open.next(), CHUNK_BYTES.max(bytes));
@@ -200,7 +203,7 @@ impl ReadLog for MemoryLog {
         let begin = self.full.partition_point(|chunk| chunk.next() <= from);
         let chunks = (self.full[begin..].iter().map(|chunk| &**chunk)).chain([&self.open]);
         let frames = chunks.flat_map(move |chunk| {
-            let seqs = chunk.first.max(from)..chunk.next();
+            let seqs = chunk.first.max(from).until(chunk.next());
             seqs.filter_map(|seq| chunk.frame(seq, &self.origin))
         });
         Ok(Frames::new(frames.map(Ok)))
@@ -271,7 +274,7 @@ impl Log for MemoryLog {
         };
         let new = &self.full[full.len().min(self.full.len())..];
         if !new.is_empty() {
-            // A list that another reader shares is copied: one pointer for each chunk.
+            // If another reader shares the list, it is copied, which costs one pointer for each chunk.
             Arc::make_mut(&mut full).extend_from_slice(new);
         }
         LogReader::Memory(MemoryReader {
@@ -291,7 +294,7 @@ impl Log for MemoryLog {
 }
 
 impl Chunk {
-    /// A copy without spare room.
+    /// Returns a copy without spare capacity.
     fn shrunk(&self) -> Self {
         Self {
             first: self.first,
@@ -301,12 +304,12 @@ impl Chunk {
     }
 }
 
-/// The frames that a log in memory had at one moment, on any thread.
+/// Reads the frames that a log in memory had at one point in time, from any thread.
 #[derive(Clone, Debug)]
 pub(crate) struct MemoryReader {
     origin: Origin,
     full: Arc<Vec<Arc<Chunk>>>,
-    /// A copy of the chunk that was being filled.
+    /// A copy of the open chunk.
     open: Arc<Chunk>,
 }
 
@@ -316,7 +319,7 @@ impl MemoryReader {
         self.open.entry(seq).or_else(full)
     }
 
-    /// As [`ReadLog::read`], for longer than this reader is borrowed.
+    /// As [`ReadLog::read`], but the iterator does not borrow the reader.
     pub(super) fn frames(&self, from: Seq) -> Frames<'static> {
         let (reader, mut seq) = (self.clone(), from.max(self.origin.first));
         Frames::new(std::iter::from_fn(move || {
@@ -355,7 +358,8 @@ impl ReadLog for MemoryReader {
     }
 }
 
-/// Every log has the same limit, so that a program does not meet it first when it moves from memory to disk.
+/// Checks the length of a payload. All logs have the same limit, so that a program that works with a log in memory also works
+/// with one on disk.
 pub(super) fn check_length(payload: &[u8]) -> Result<(), StorageError> {
     if payload.len() <= PAYLOAD_BYTES_MAX {
         return Ok(());
@@ -363,7 +367,7 @@ pub(super) fn check_length(payload: &[u8]) -> Result<(), StorageError> {
     Err(StorageError::new(
         StorageFailure::TooLarge,
         format!(
-            "a frame of {} bytes is longer than a log takes ({PAYLOAD_BYTES_MAX}); commit smaller transactions",
+            "a frame of {} bytes exceeds the limit of {PAYLOAD_BYTES_MAX} bytes; commit smaller transactions",
             payload.len()
         ),
     ))

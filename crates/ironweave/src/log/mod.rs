@@ -1,17 +1,17 @@
-//! The log: the source of truth, as bytes.
+//! The log: a sequence of frames, numbered from 0 without gaps. It is the source of truth of a store.
 //!
-//! A log is a sequence of frames, numbered from 0 without gaps. It does not interpret their payloads, and it decides
-//! nothing about durability: an append writes and never syncs. `store/commit.rs` decides who waits for which sync.
+//! The log does not interpret the payloads of frames, and has no policy of durability: an append writes and never syncs.
+//! `store/commit.rs` decides when to sync and which callers wait for it.
 //! [`ReadLog`] reads a log and [`Log`] writes one; [`MemoryLog`] and [`FileLog`] implement both, and [`ReadOnlyLog`]
 //! reads a directory beside its writer.
 //!
 //! | question | answer |
 //! |---|---|
-//! | Who may append? | One writer. A frame that does not carry the next sequence is a conflict. |
-//! | When is a frame durable? | After [`Log::sync`] or a [`Flush`] that began when it was written. [`ReadLog::durable`] is the last frame that is known to be durable. |
-//! | When does the log itself sync? | Where its own format requires an order: when it begins a segment, when it opens and when it closes. |
-//! | What if a write or a sync fails? | The log stops for good. The next open finds out which frames are there. |
-//! | What does an open accept? | A log that is whole up to a tail that was never known to be durable. The tail is cut and kept; anything else is refused as damage. |
+//! | Who may append? | One writer. A frame that does not have the next sequence number is a conflict. |
+//! | When is a frame durable? | After [`Log::sync`] or a [`Flush`] that began after the frame was written. [`ReadLog::durable`] is the last frame that is known to be durable. |
+//! | When does the log itself sync? | When the format requires an order of writes: when it begins a segment, when it opens and when it closes. |
+//! | What if a write or a sync fails? | The log stops permanently. The next open determines which frames are in it. |
+//! | What does an open accept? | A log that is complete up to a tail that was never acknowledged as durable. The tail is moved to a file. Everything else is an error of damage. |
 //!
 //! # On disk
 //!
@@ -81,18 +81,19 @@ use crate::base::position::Position;
 
 use crate::base::position::Seq;
 use crate::base::storage_error::{AppendError, StorageError, StorageFailure};
-pub(crate) use chain::Mark;
+pub(crate) use chain::ReadPoint;
 pub(crate) use files::{FileLog, LogOptions};
 pub(crate) use memory::{MemoryLog, MemoryReader};
 pub(crate) use read::{Frames, ReadOnlyLog};
 pub(crate) use segment_index::SegmentIndex;
 pub(crate) use segments::{Sealed, Segment, Segments};
 
-/// What a frame contains.
+/// The kind of a frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[repr(u8)]
 pub(crate) enum FrameKind {
-    /// A schema: the first frame, and one for each later change of the rules. It begins an epoch.
+    /// A schema. The first frame is one, and so is the first frame after each later change of the model. It begins an
+    /// epoch.
     Schema = 1,
     /// A transaction.
     Transaction = 2,
@@ -111,23 +112,23 @@ impl FrameKind {
     }
 }
 
-/// What the log itself reads of a frame.
+/// The part of a frame that the log interprets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct FrameHeader {
     /// The sequence number of the frame.
     pub seq: Seq,
     /// The epoch of the schema that the frame was written under.
     pub epoch: u32,
-    /// What the frame contains.
+    /// The kind of the frame.
     pub kind: FrameKind,
-    /// The last frame known to be durable when this one was written. An append sets it and ignores the value given.
+    /// The last frame known to be durable when this one was written. An append sets it and ignores the given value.
     pub durable: Option<Seq>,
     /// The fingerprint of the graph after this frame.
     pub fingerprint: u128,
 }
 
 impl FrameHeader {
-    /// A header to append.
+    /// Returns a header for an append.
     pub(crate) fn new(seq: Seq, epoch: u32, kind: FrameKind, fingerprint: u128) -> Self {
         Self {
             seq,
@@ -139,11 +140,11 @@ impl FrameHeader {
     }
 }
 
-/// A frame as it is read.
+/// A frame that was read from a log.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Frame {
     pub header: FrameHeader,
-    /// The content, which the log does not interpret.
+    /// The payload, which the log does not interpret.
     pub payload: Vec<u8>,
     /// Identifies the frame across copies of the log.
     pub position: Position,
@@ -170,50 +171,51 @@ impl Head {
     }
 }
 
-/// An incomplete end of a log, never known to be durable, which an open has cut and kept.
+/// An incomplete end of a log, never acknowledged as durable, which an open moved to a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TornTail {
     /// The segment that the tail was cut from.
     pub segment: PathBuf,
     /// The offset in the segment at which the tail began.
     pub offset: u64,
-    /// The length of the tail, without zeros at its end.
+    /// The length of the tail in bytes, without zeros at its end.
     pub bytes: u64,
     /// The sequence number of the frame that would have begun there.
     pub seq: Seq,
-    /// The file that the tail was copied to.
+    /// The file to which the tail was moved.
     pub kept: PathBuf,
 }
 
-/// Reads a log: its frames up to the head that it has seen.
+/// Reads the frames of a log, up to the last one at the time of the open or of the last refresh.
 pub(crate) trait ReadLog: Send + Sync {
-    /// The last frame; none in an empty log.
+    /// Returns the last frame, or `None` if the log is empty.
     fn head(&self) -> Option<Head>;
 
-    /// The last frame that is known to be durable.
+    /// Returns the last frame that is known to be durable.
     fn durable(&self) -> Option<Seq>;
 
-    /// The frames from `from` to the head, durable or not.
+    /// Returns the frames from `from` to the last one, durable or not.
     ///
     /// # Errors
     /// `is_io`, here or while iterating; `is_damage` while iterating; `is_replaced` if another log has replaced
     /// this one since it was read.
     fn read(&self, from: Seq) -> Result<Frames<'_>, StorageError>;
 
-    /// The identity of the store that the log belongs to: random, made with it.
+    /// Returns the random id of the store that the log belongs to.
     fn store(&self) -> u64;
 
-    /// The position of a frame; none if there is no such frame. O(1) for the last frames; further back, the frame is
-    /// read. A log that begins after a snapshot also knows the last frame of that snapshot.
+    /// Returns the position of a frame, or `None` if the log does not have it. A log that begins at a snapshot also returns
+    /// the position of the last frame of that snapshot. O(1) for recent frames. For others, the frame is read.
     ///
     /// # Errors
     /// `is_io`, `is_damage`; `is_replaced` as of [`read`](ReadLog::read).
     fn position_of(&self, seq: Seq) -> Result<Option<Position>, StorageError>;
 
-    /// The segments that hold the frames, with the indexes beside them; none of a log in memory.
+    /// Returns the segments of the log with their indexes, or `None` for a log in memory.
     fn segments(&self) -> Option<Segments<'_>>;
 
-    /// Refuses a log that another one has replaced since it was read. A writer holds a lock against that.
+    /// Checks that the log was not replaced by another one since it was read. The default is for a writer, whose lock
+    /// prevents that.
     ///
     /// # Errors
     /// `is_replaced`, `is_io`.
@@ -222,34 +224,34 @@ pub(crate) trait ReadLog: Send + Sync {
     }
 }
 
-/// Writes a log: a sequence of frames that grows at its end.
+/// Writes a log.
 pub(crate) trait Log: ReadLog {
-    /// Writes a frame if it is the next one. It does not sync.
+    /// Writes the next frame without syncing.
     ///
     /// # Errors
-    /// See [`AppendError`]: only `Indeterminate` leaves open whether the frame is there.
+    /// See [`AppendError`]. After `Indeterminate` the frame may or may not be in the log. After the others it is not.
     fn append(&mut self, header: FrameHeader, payload: &[u8]) -> Result<(), AppendError>;
 
     /// Makes all written frames durable.
     ///
     /// # Errors
-    /// A failure stops the log; what was written since the last sync is indeterminate then.
+    /// A failure stops the log. The frames written since the last sync are then indeterminate.
     fn sync(&mut self) -> Result<(), StorageError>;
 
-    /// The tail that the open has cut, if there was one.
+    /// Returns the torn tail that the open moved to a file, if there was one.
     fn recovered(&self) -> Option<&TornTail>;
 
-    /// Makes frames durable from other threads; none if every frame is durable once it is appended.
+    /// Returns a handle with which other threads sync, or `None` if every appended frame counts as durable.
     fn flusher(&self) -> Option<Arc<dyn Flush>>;
 
-    /// A reader of the frames that are written now, for other threads. `reader` is one that this log made earlier and
-    /// that is brought up to date: O(what was written since).
+    /// Returns a reader of the current frames for other threads. A `reader` that this log returned earlier is brought up to
+    /// date instead, in O(frames written since).
     fn reader(&mut self, reader: Option<LogReader>) -> LogReader;
 
-    /// A reader of the directory, for other threads; none of a log in memory.
+    /// Returns a reader of the directory for other threads, or `None` for a log in memory.
     fn follower(&self) -> Option<ReadOnlyLog>;
 
-    /// Syncs and releases the log, and reports what dropping it would swallow.
+    /// Syncs and releases the log, and returns the errors that dropping it would ignore.
     ///
     /// # Errors
     /// `is_io`; `is_stopped` if the log had stopped before. The next open recovers in either case.
@@ -258,24 +260,24 @@ pub(crate) trait Log: ReadLog {
 
 /// Makes frames of a log durable, from any thread.
 pub(crate) trait Flush: Send + Sync {
-    /// Makes the frames up to `seq` durable. Concurrent callers share one sync: the first one syncs everything that is
-    /// written by then, and callers that arrive meanwhile wait for it.
+    /// Makes the frames up to `seq` durable. Concurrent callers share syncs: one caller syncs all frames written so far, and
+    /// callers that arrive during the sync wait for it.
     ///
     /// # Errors
-    /// A failed sync stops the log, and so does every later call fail. The next open finds out which frames are there.
+    /// A failed sync stops the log, and every later call fails. The next open determines which frames are in the log.
     fn flush_to(&self, seq: Seq) -> Result<(), StorageError>;
 
-    /// Makes all frames durable that are written by now.
+    /// Makes all frames durable that were written before the call.
     ///
     /// # Errors
     /// As [`flush_to`](Flush::flush_to).
     fn flush(&self) -> Result<(), StorageError>;
 
-    /// The last frame that is durable.
+    /// Returns the last durable frame.
     fn durable(&self) -> Option<Seq>;
 }
 
-/// Reads the frames that a log had at one moment, on any thread and without its writer.
+/// Reads the frames that a log had at one point in time, from any thread and independently of its writer.
 #[derive(Clone, Debug)]
 pub(crate) enum LogReader {
     Directory(Box<ReadOnlyLog>),
@@ -283,7 +285,7 @@ pub(crate) enum LogReader {
 }
 
 impl LogReader {
-    /// The reader itself.
+    /// Returns the reader as a log.
     pub(crate) fn log(&self) -> &dyn ReadLog {
         match self {
             Self::Directory(log) => &**log,
@@ -291,7 +293,7 @@ impl LogReader {
         }
     }
 
-    /// As [`ReadLog::read`], for longer than this reader is borrowed.
+    /// As [`ReadLog::read`], but the iterator does not borrow the reader.
     pub(crate) fn frames(&self, from: Seq) -> Result<Frames<'static>, StorageError> {
         match self {
             Self::Directory(log) => log.frames(from),

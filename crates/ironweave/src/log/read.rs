@@ -1,11 +1,12 @@
-//! Reading: the iterator over a chain of segments, and the log that takes no lock and writes nothing.
+//! Reading a log: the iterator over the frames of a chain of segments, and [`ReadOnlyLog`], which takes no lock and writes
+//! nothing but cursors and indexes.
 
 use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 
 use super::chain::{
-    Behind, Chain, SEARCH_BYTES_MAX, Stop, follows, is_absent, replaced, segment_path,
+    Chain, ChainEnd, SEARCH_BYTES_MAX, TailCheck, follows, is_absent, replaced, segment_path,
 };
 use super::cursor::Cursors;
 use super::disk::Disk;
@@ -15,7 +16,7 @@ use super::segments::Segments;
 use super::{Frame, Head, ReadLog, Seq, StorageError, StorageFailure, head};
 use crate::base::position::Position;
 
-/// Frames in ascending order, up to the head at the time of the call. After an error there are no more.
+/// Iterates over frames in ascending order, up to the last frame at the time of the call. An error ends the iteration.
 pub(crate) struct Frames<'a>(Box<dyn Iterator<Item = Result<Frame, StorageError>> + Send + 'a>);
 
 impl<'a> Frames<'a> {
@@ -41,17 +42,18 @@ impl fmt::Debug for Frames<'_> {
 }
 
 impl Chain {
-    /// The frames from `from` to the head. The iterator holds its own file, so that it is independent of the writer.
+    /// Returns the frames from `from` to the last one. The iterator opens files of its own, so it is independent of the
+    /// writer.
     pub fn frames(&self, from: Seq) -> Result<Frames<'static>, StorageError> {
         let Some(head) = self.head.filter(|head| head.seq >= from) else {
             return Ok(Frames::new(std::iter::empty()));
         };
-        // There is a head, so there is a first segment, and its mark is for frame 0.
+        // A log with a frame has a first segment, and the first mark is at frame 0.
         let mark = self.marks[self.marks.partition_point(|mark| mark.seq <= from) - 1];
         let path = segment_path(&self.dir, mark.first);
         let scan =
             Scan::open(&path, mark.offset).map_err(|e| StorageError::io("open", &path, e))?;
-        let mut cursor = Cursor {
+        let mut reader = ChainReader {
             dir: self.dir.clone(),
             store: self.store,
             path,
@@ -64,9 +66,9 @@ impl Chain {
         };
         let mut failed = false;
         Ok(Frames::new(std::iter::from_fn(move || {
-            while !failed && cursor.next <= cursor.last {
-                let wanted = cursor.next >= from;
-                match cursor.take(wanted) {
+            while !failed && reader.next <= reader.last {
+                let wanted = reader.next >= from;
+                match reader.advance(wanted) {
                     Ok(None) => {}
                     Ok(Some(frame)) => return Some(Ok(frame)),
                     Err(error) => {
@@ -80,31 +82,31 @@ impl Chain {
     }
 }
 
-/// A place in the chain that moves from segment to segment.
-struct Cursor {
+/// Reads the frames of a chain from segment to segment.
+struct ChainReader {
     dir: PathBuf,
     store: u64,
     path: PathBuf,
-    /// Its name.
+    /// The first frame of the current segment.
     segment: Seq,
     timeline: u64,
     scan: Scan,
     next: Seq,
     last: Seq,
-    /// The frame before `next`, once it was read.
+    /// The frame before `next`, if it was read.
     before: Option<Head>,
 }
 
-impl Cursor {
-    /// Goes one step: over a frame (giving it, if it is wanted) or into the next segment.
-    fn take(&mut self, wanted: bool) -> Result<Option<Frame>, StorageError> {
+impl ChainReader {
+    /// Advances past the next frame, which is returned if `wanted`, or into the next segment.
+    fn advance(&mut self, wanted: bool) -> Result<Option<Frame>, StorageError> {
         let offset = self.scan.offset();
         let io = |e| StorageError::io("read", &self.path, e);
         let fault = match self.scan.next(self.store, self.next).map_err(io)? {
             Found::Frame {
                 header,
                 payload,
-                sum,
+                checksum,
             } => {
                 self.next += 1;
                 self.before = Some(Head::of(&header));
@@ -115,19 +117,19 @@ impl Cursor {
                         store: self.store,
                         timeline: self.timeline,
                         seq: header.seq,
-                        checksum: sum,
+                        checksum,
                     },
                 }));
             }
             Found::Bad(fault) => Some(fault),
             Found::End => None,
         };
-        // An empty segment would be its own successor.
+        // The successor of an empty segment would have the name of the segment itself.
         if fault.is_none() && self.segment != self.next && self.enter_next()? {
             return Ok(None);
         }
-        let what = fault.map_or("the segment ends before it".into(), Fault::describe);
-        let what = format!("{what}, though it was whole when the log was opened");
+        let what = fault.map_or("the segment ends before the frame".into(), Fault::describe);
+        let what = format!("{what}, although it was valid when the log was opened");
         Err(StorageError::damage(
             &self.path,
             offset,
@@ -149,8 +151,7 @@ impl Cursor {
             .and_then(|bytes| Block::decode(SEGMENT_MAGIC, &bytes).ok())
             .filter(|block| good(*block));
         let Some(block) = block else {
-            let what =
-                "the header of the segment is broken, though it was whole when the log was opened";
+            let what = "the header of the segment is invalid, although it was valid when the log was opened";
             return Err(StorageError::damage(&path, 0, Some(self.next), what));
         };
         if let Some(before) = self.before.filter(|before| !follows(&block, before)) {
@@ -165,16 +166,17 @@ impl Cursor {
     }
 }
 
-/// A log in a directory, for reading only: takes no lock, writes nothing, and may be used beside a live
-/// writer, whose new frames [`refresh`](ReadOnlyLog::refresh) takes in.
+/// A log in a directory that is open for reading only. It takes no lock and can be used while a writer has the log open.
+/// [`refresh`](ReadOnlyLog::refresh) reads the frames that the writer has appended.
 ///
-/// It shows every whole frame, durable or not; [`durable`](ReadLog::durable) is the last one that is known to be durable.
+/// It returns every complete frame, durable or not. [`durable`](ReadLog::durable) is the last one that is known to be
+/// durable.
 #[derive(Clone)]
 pub(crate) struct ReadOnlyLog {
     chain: Chain,
     /// Writes the cursors.
     disk: Disk,
-    /// Whether it may write indexes beside the segments: only beside a writer of the same process.
+    /// Whether it may write indexes beside the segments. It may if the writer is in the same process.
     writes_indexes: bool,
 }
 
@@ -188,10 +190,10 @@ impl fmt::Debug for ReadOnlyLog {
 }
 
 impl ReadOnlyLog {
-    /// Opens the store in a directory.
+    /// Opens the log in a directory.
     ///
     /// # Errors
-    /// `is_not_found` where there is none; `is_damage`, `is_version`, `is_io`.
+    /// `is_not_found` if the directory has none; `is_damage`, `is_version`, `is_io`.
     pub(crate) fn open(dir: impl AsRef<Path>) -> Result<Self, StorageError> {
         let dir = dir.as_ref();
         let mut log = Self {
@@ -202,8 +204,8 @@ impl ReadOnlyLog {
         let not_found = |what: &str| {
             let dir = dir.display();
             let message = format!(
-                "{what} {dir}: a store is a directory with segments such as {:020}.log in it; check the path, or open \
-                 it for writing to create one",
+                "{what} {dir}: a store is a directory with segments such as {:020}.log; check the path, or open the \
+                 store for writing to create it",
                 0
             );
             Err(StorageError::new(StorageFailure::NotFound, message))
@@ -218,31 +220,31 @@ impl ReadOnlyLog {
         Ok(log)
     }
 
-    /// Takes in what was appended since, and returns the head. The log ends where the first frame is incomplete: a live
-    /// writer may be writing it.
+    /// Reads the frames that were appended since, and returns the last one. The log ends before the first incomplete frame,
+    /// which a writer may be writing.
     ///
     /// # Errors
-    /// `is_damage` if a frame is incomplete that was durable; `is_replaced` if the last frame that was taken in is no
-    /// longer there, because a backup has replaced the log, for example; `is_io`. What precedes such a frame is taken in.
+    /// `is_damage` if an incomplete frame was durable; `is_replaced` if the last frame that was read is no longer in the
+    /// log, for example because a backup has replaced it; `is_io`. The frames before the error are kept.
     pub(crate) fn refresh(&mut self) -> Result<Option<Head>, StorageError> {
         self.chain.check_last()?;
         self.follow(false)?;
         Ok(self.head())
     }
 
-    fn follow(&mut self, thorough: bool) -> Result<(), StorageError> {
-        // Before the segments: the frames that it names are in them now.
+    fn follow(&mut self, after_clean_end: bool) -> Result<(), StorageError> {
+        // `HEAD` is read before the segments, so the frames up to the one that it names are in them.
         let known = head::read_head(&self.chain.dir)?;
-        let behind = Behind {
-            thorough,
+        let check = TailCheck {
+            after_clean_end,
             search_bytes_max: SEARCH_BYTES_MAX,
         };
-        let _: Stop = self.chain.follow(known.as_ref(), behind)?;
+        let _: ChainEnd = self.chain.follow(known.as_ref(), check)?;
         self.chain.durable = self.chain.durable.max(known.map(|known| known.seq));
         Ok(())
     }
 
-    /// A reader that has taken in the frames of its writer's chain.
+    /// Returns a reader of the frames of its writer's chain.
     pub(super) fn of(chain: Chain, disk: Disk) -> Self {
         Self {
             chain,
@@ -251,17 +253,17 @@ impl ReadOnlyLog {
         }
     }
 
-    /// Takes in what a writer in this process has written since; see [`Chain::catch_up`].
+    /// Adds the frames that the writer in this process has appended since. See [`Chain::catch_up`].
     pub(super) fn catch_up(&mut self, chain: &Chain) -> bool {
         self.chain.catch_up(chain)
     }
 
-    /// The cursors of the store.
+    /// Returns the cursors of the store.
     pub(crate) fn cursors(&self) -> Cursors {
         Cursors::new(&self.chain.dir, self.chain.store, self.disk.clone())
     }
 
-    /// As [`ReadLog::read`], for longer than this log is borrowed.
+    /// As [`ReadLog::read`], but the iterator does not borrow the log.
     pub(crate) fn frames(&self, from: Seq) -> Result<Frames<'static>, StorageError> {
         self.check()?;
         self.chain.frames(from)
@@ -273,7 +275,7 @@ impl ReadLog for ReadOnlyLog {
         self.chain.head
     }
 
-    /// A lower bound: what the log itself says.
+    /// Returns a lower bound, which the frames and `HEAD` record.
     fn durable(&self) -> Option<Seq> {
         self.chain.durable
     }
@@ -287,7 +289,7 @@ impl ReadLog for ReadOnlyLog {
     }
 
     fn position_of(&self, seq: Seq) -> Result<Option<Position>, StorageError> {
-        if !self.chain.is_near(seq) {
+        if !self.chain.is_recent(seq) {
             self.check()?;
         }
         self.chain.position_of(seq)
@@ -298,8 +300,8 @@ impl ReadLog for ReadOnlyLog {
         Some(Segments::new(&self.chain, disk))
     }
 
-    /// A reader holds no lock that would keep the log from being replaced, and each frame of another log is as whole as
-    /// the one that was read.
+    /// A reader holds no lock that would prevent the log from being replaced, and the frames of another log are valid too. So
+    /// the last frame is compared with the one that was read.
     fn check(&self) -> Result<(), StorageError> {
         self.chain.check_last()
     }

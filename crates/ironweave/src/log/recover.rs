@@ -1,37 +1,38 @@
-//! Recovery of the end of the chain, by a writer at open: it cuts a torn tail, and makes the rest durable.
+//! Recovery of the end of a log when a writer opens it: a torn tail is moved to a file, and all other frames are made
+//! durable.
 
 use std::fs::{self, File};
 use std::io::{self, BufReader, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
-use super::chain::{Chain, Stop, segment_path};
+use super::chain::{Chain, ChainEnd, segment_path};
 use super::disk::{Disk, DiskFile};
 use super::scan::{Found, Scan};
 use super::{Seq, StorageError, TornTail};
 
 const CHUNK_BYTES: usize = 64 << 10;
 
-/// Brings the directory to a clean end, so that everything in the chain is durable and nothing is behind it. Returns the
-/// tail that was cut. A kill at any point leaves a state that the next open brings to the same end.
+/// Makes all frames of the chain durable and removes everything after them. Returns the torn tail, if there was one. After a
+/// kill at any point, the next open leads to the same result.
 pub(super) fn recover(
     disk: &Disk,
     chain: &mut Chain,
     known: Option<Seq>,
-    stop: Stop,
+    end: ChainEnd,
     strict: bool,
 ) -> Result<Option<TornTail>, StorageError> {
     let seq = chain.next();
-    let torn = match stop {
-        Stop::Nothing | Stop::Clean => None,
-        Stop::Torn { fault, until } => {
-            let path = segment_path(&chain.dir, chain.segment().unwrap_or(0));
+    let torn = match end {
+        ChainEnd::Empty | ChainEnd::Clean => None,
+        ChainEnd::Torn { fault, until } => {
+            let path = segment_path(&chain.dir, chain.segment().unwrap_or_default());
             if strict {
                 return Err(StorageError::torn(&path, chain.end, seq, &fault.describe()));
             }
-            let kept = keep(disk, &path, chain.end, until)?;
+            let kept = copy_tail(disk, &path, chain.end, until)?;
             let file = disk.open(&path)?;
             file.set_len(chain.end)?;
-            // Before anything is appended: otherwise the tail could reappear behind a new frame.
+            // This must precede any append. Otherwise the tail could reappear after a new frame.
             file.sync_all()?;
             Some(TornTail {
                 segment: path,
@@ -41,7 +42,7 @@ pub(super) fn recover(
                 kept,
             })
         }
-        Stop::Header { first, bytes } => {
+        ChainEnd::Header { first, bytes } => {
             let path = segment_path(&chain.dir, first);
             let torn = match bytes {
                 0 => None,
@@ -54,7 +55,7 @@ pub(super) fn recover(
                     ));
                 }
                 _ => {
-                    let kept = keep(disk, &path, 0, bytes)?;
+                    let kept = copy_tail(disk, &path, 0, bytes)?;
                     Some(TornTail {
                         segment: path.clone(),
                         offset: 0,
@@ -73,20 +74,20 @@ pub(super) fn recover(
     let head = chain.head.map(|head| head.seq);
     if known != head {
         chain.durable = chain.durable.max(known);
-        write_again(disk, chain)?;
+        rewrite_unsynced(disk, chain)?;
     }
     chain.durable = head;
     Ok(torn)
 }
 
-/// Copies a tail to a file of its own. Tails that were kept before are not overwritten; a copy of the same bytes, from an
-/// open that was killed before it cut them, is reused.
-fn keep(disk: &Disk, segment: &Path, from: u64, until: u64) -> Result<PathBuf, StorageError> {
+/// Copies a torn tail to a file of its own and returns its path. Copies of earlier tails are not overwritten. A copy of the
+/// same bytes, from an open that was killed before it truncated the segment, is reused.
+fn copy_tail(disk: &Disk, segment: &Path, from: u64, until: u64) -> Result<PathBuf, StorageError> {
     let io = |e| StorageError::io("copy the torn tail of", segment, e);
     let mut path = segment.with_extension(format!("{from}.torn"));
     let mut copies = 1;
     while path.exists() {
-        if same(&path, segment, from, until).map_err(io)? {
+        if has_same_content(&path, segment, from, until).map_err(io)? {
             return Ok(path);
         }
         copies += 1;
@@ -100,7 +101,7 @@ fn keep(disk: &Disk, segment: &Path, from: u64, until: u64) -> Result<PathBuf, S
     Ok(path)
 }
 
-fn same(kept: &Path, segment: &Path, from: u64, until: u64) -> io::Result<bool> {
+fn has_same_content(kept: &Path, segment: &Path, from: u64, until: u64) -> io::Result<bool> {
     if fs::metadata(kept)?.len() != until - from {
         return Ok(false);
     }
@@ -115,7 +116,7 @@ fn same(kept: &Path, segment: &Path, from: u64, until: u64) -> io::Result<bool> 
     Ok(true)
 }
 
-/// Passes the bytes of a file to `write` piece by piece, each with its offset in the file.
+/// Passes the bytes of a file to `write` in chunks, each with its offset in the file.
 fn copy(
     path: &Path,
     from: u64,
@@ -136,21 +137,21 @@ fn copy(
     Ok(())
 }
 
-/// Writes the frames that may not be durable once more, in place, and syncs.
+/// Writes the frames that may not be durable again, in place, and syncs.
 ///
-/// A sync alone is not enough: after a failed fsync the operating system may hold the frames in memory, consider them
-/// written, and let the next fsync succeed without writing anything.
-fn write_again(disk: &Disk, chain: &Chain) -> Result<(), StorageError> {
-    // Earlier segments were synced before the last one was begun.
+/// A sync alone is not enough. After a failed fsync, the operating system may keep the frames in its cache, mark them as
+/// clean, and let the next fsync succeed without writing them.
+fn rewrite_unsynced(disk: &Disk, chain: &Chain) -> Result<(), StorageError> {
+    // Earlier segments were synced before the last one was created.
     let Some(segment) = chain.segment() else {
         return Ok(());
     };
     let path = segment_path(&chain.dir, segment);
-    let first = chain.durable.map_or(0, |seq| seq + 1).max(segment);
+    let first = chain.durable.map_or(Seq::ZERO, |seq| seq + 1).max(segment);
     let mark = chain.marks[chain.marks.partition_point(|mark| mark.seq <= first) - 1];
     let io = |e| StorageError::io("read", &path, e);
     let mut scan = Scan::open(&path, mark.offset).map_err(io)?;
-    for seq in mark.seq..first {
+    for seq in mark.seq.until(first) {
         let found = scan.next(chain.store, seq).map_err(io)?;
         debug_assert!(matches!(found, Found::Frame { .. }), "just read");
     }
@@ -161,7 +162,7 @@ fn write_again(disk: &Disk, chain: &Chain) -> Result<(), StorageError> {
     file.sync_all()
 }
 
-/// Removes files that a kill left incomplete: they never got their final names.
+/// Removes temporary files that a killed process left.
 fn remove_leftovers(disk: &Disk, dir: &Path) -> Result<(), StorageError> {
     let io = |e| StorageError::io("list", dir, e);
     for entry in fs::read_dir(dir).map_err(io)? {

@@ -1,6 +1,6 @@
-//! Reading one segment from front to back, and looking at what lies behind the first bad frame.
+//! Reading one segment from its beginning to its end, and searching the bytes after the first invalid frame.
 //!
-//! Reading never changes anything, and holds at most one frame and one chunk in memory.
+//! Reading changes no file, and has at most one frame and one chunk in memory.
 
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
@@ -11,36 +11,35 @@ use super::{Frame, FrameHeader, Seq};
 use crate::base::position::Position;
 
 const CHUNK_BYTES: usize = 64 << 10;
-/// What is read at once where a single frame is wanted; most are shorter.
+/// The number of bytes that are read at once for a single frame. Most frames are shorter.
 const FRAME_BYTES: usize = 1 << 10;
 
-/// A place in a segment, moving from frame to frame.
+/// Reads the frames of a segment in order.
 pub(super) struct Scan {
     file: File,
     buf: Vec<u8>,
-    /// Where in `buf` the next frame begins.
+    /// The offset of the next frame in `buf`.
     start: usize,
-    /// The same place in the file.
+    /// The offset of the next frame in the file.
     offset: u64,
 }
 
-/// What lies at a place.
+/// The result of reading a frame.
 pub(super) enum Found<'a> {
-    /// The frame that was expected; the scan is now behind it.
+    /// The expected frame. The scan has advanced past it.
     Frame {
         header: FrameHeader,
         payload: &'a [u8],
-        /// Its checksum.
-        sum: u64,
+        checksum: u64,
     },
-    /// Nothing, or zeros where the header of a frame would be.
+    /// The file ends, or has zeros in place of the header of a frame.
     End,
-    /// Something else; the scan stays before it.
+    /// The bytes are not the expected frame. The scan has not advanced.
     Bad(Fault),
 }
 
 impl Scan {
-    /// `offset` is where a frame begins.
+    /// Opens a segment at the offset of a frame.
     pub fn open(path: &Path, offset: u64) -> io::Result<Self> {
         let mut file = File::open(path)?;
         file.seek(SeekFrom::Start(offset))?;
@@ -52,12 +51,12 @@ impl Scan {
         })
     }
 
-    /// Where the next frame begins.
+    /// Returns the offset of the next frame in the file.
     pub fn offset(&self) -> u64 {
         self.offset
     }
 
-    /// Takes the next frame, if it is whole and has the expected sequence.
+    /// Reads the next frame, which must be valid and have the expected sequence number.
     pub fn next(&mut self, store: u64, expected: Seq) -> io::Result<Found<'_>> {
         let have = self.fill(FRAME_HEADER_BYTES)?;
         let header_bytes = &self.buf[self.start..self.start + have.min(FRAME_HEADER_BYTES)];
@@ -71,7 +70,7 @@ impl Scan {
             Ok(bytes) => bytes,
             Err(fault) => return Ok(Found::Bad(fault)),
         };
-        // A corrupt length is refused by the size of the file, before anything is allocated.
+        // The length of the file bounds the allocation that a corrupt length can cause.
         if have < bytes && self.file.metadata()?.len() < self.offset + bytes as u64 {
             return Ok(Found::Bad(Fault::Incomplete));
         }
@@ -80,14 +79,14 @@ impl Scan {
         }
         match frame::decode(&self.buf[self.start..self.start + bytes], store) {
             Ok((header, payload)) if header.seq == expected => {
-                let sum = frame::sum(&self.buf[self.start..]);
+                let checksum = frame::stored_checksum(&self.buf[self.start..]);
                 self.start += bytes;
                 self.offset += bytes as u64;
-                read_one();
+                count_frame_read();
                 Ok(Found::Frame {
                     header,
                     payload,
-                    sum,
+                    checksum,
                 })
             }
             Ok((header, _)) => Ok(Found::Bad(Fault::Sequence(header.seq))),
@@ -95,7 +94,7 @@ impl Scan {
         }
     }
 
-    /// Sees to it that `wanted` bytes from here on are in the buffer, if the file has them; says how many are.
+    /// Reads until `wanted` bytes of the next frame are in the buffer or the file ends. Returns the number of bytes in it.
     fn fill(&mut self, wanted: usize) -> io::Result<usize> {
         let have = self.buf.len() - self.start;
         if have >= wanted {
@@ -103,7 +102,7 @@ impl Scan {
         }
         self.buf.drain(..self.start);
         self.start = 0;
-        // One long frame must not leave its memory behind for all that follow.
+        // The memory of a long frame is freed.
         if self.buf.capacity() > 16 * CHUNK_BYTES && wanted <= CHUNK_BYTES {
             self.buf.shrink_to(CHUNK_BYTES);
         }
@@ -113,7 +112,7 @@ impl Scan {
     }
 }
 
-/// The frame at a place of a segment, whichever it is; reads no more than that frame.
+/// Returns the frame at an offset of a segment, with any sequence number, and reads only that frame.
 pub(super) fn frame_at(
     file: &File,
     offset: u64,
@@ -130,7 +129,7 @@ pub(super) fn frame_at(
         Err(fault) => return Ok(Err(fault)),
     };
     if have < bytes {
-        // As above: nothing is allocated for a corrupt length.
+        // The length of the file bounds the allocation that a corrupt length can cause.
         if file.metadata()?.len() < offset + bytes as u64 {
             return Ok(Err(Fault::Incomplete));
         }
@@ -139,13 +138,13 @@ pub(super) fn frame_at(
             return Ok(Err(Fault::Incomplete));
         }
     }
-    read_one();
+    count_frame_read();
     let frame = |(header, payload): (FrameHeader, &[u8])| Frame {
         position: Position {
             store,
             timeline,
             seq: header.seq,
-            checksum: frame::sum(&buf),
+            checksum: frame::stored_checksum(&buf),
         },
         header,
         payload: payload.to_vec(),
@@ -153,14 +152,15 @@ pub(super) fn frame_at(
     Ok(frame::decode(&buf[..bytes], store).map(frame))
 }
 
-/// The checksum that the frame at a place says it has; none, where no frame begins.
-pub(super) fn sum_at(path: &Path, offset: u64) -> io::Result<Option<u64>> {
+/// Returns the checksum in the header of the frame at an offset, or `None` if no frame begins there.
+pub(super) fn checksum_at(path: &Path, offset: u64) -> io::Result<Option<u64>> {
     let mut header = [0; FRAME_HEADER_BYTES];
     let have = read_at(&File::open(path)?, offset, &mut header)?;
-    Ok((have == header.len() && header[..4] == FRAME_MAGIC).then(|| frame::sum(&header)))
+    let is_frame = have == header.len() && header[..4] == FRAME_MAGIC;
+    Ok(is_frame.then(|| frame::stored_checksum(&header)))
 }
 
-/// Fills a buffer from a place of a file, as far as there is something; says how far.
+/// Reads from an offset of a file until the buffer is full or the file ends. Returns the number of bytes read.
 pub(super) fn read_at(file: &File, offset: u64, buf: &mut [u8]) -> io::Result<usize> {
     let mut have = 0;
     while have < buf.len() {
@@ -185,19 +185,19 @@ fn read_some_at(mut file: &File, offset: u64, buf: &mut [u8]) -> io::Result<usiz
     file.read(buf)
 }
 
-/// Notes that a frame was read; nothing but in tests, which count how many it takes.
-fn read_one() {
+/// Counts the frames that a thread reads, in tests only.
+fn count_frame_read() {
     #[cfg(test)]
     FRAMES_READ.set(FRAMES_READ.get() + 1);
 }
 
 #[cfg(test)]
 thread_local! {
-    /// How many frames this thread has read from segments.
+    /// The number of frames that this thread has read from segments.
     pub(crate) static FRAMES_READ: std::cell::Cell<usize> = const { std::cell::Cell::new(0) };
 }
 
-/// The first 64 bytes, or fewer if there are no more.
+/// Returns the first 64 bytes of a file, or all of a shorter file.
 pub(super) fn read_block(path: &Path) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::with_capacity(BLOCK_BYTES);
     File::open(path)?
@@ -206,7 +206,7 @@ pub(super) fn read_block(path: &Path) -> io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// Where the bytes from `from` on that are not spare zeros end, if there are any.
+/// Returns the end of the last nonzero byte at or after `from`, or `None` if there are only zeros.
 pub(super) fn end_of_content(path: &Path, from: u64) -> io::Result<Option<u64>> {
     let mut file = File::open(path)?;
     file.seek(SeekFrom::Start(from))?;
@@ -226,29 +226,29 @@ pub(super) fn end_of_content(path: &Path, from: u64) -> io::Result<Option<u64>> 
     }
 }
 
-/// A later frame that proves that the bad one was durable.
+/// A later frame that proves that an invalid frame was durable.
 pub(super) struct Evidence {
     pub offset: u64,
     pub seq: Seq,
     pub durable: Seq,
 }
 
-/// What a search for such a frame came to.
+/// The result of a search for evidence.
 pub(super) enum Search {
     Found(Evidence),
-    Nothing,
-    /// More places look like long frames than may be looked at.
+    NotFound,
+    /// The search reached its limit, because too many bytes look like headers of long frames.
     Undecided,
 }
 
-/// A frame that is no longer than this is looked at wherever one may begin, which costs a constant for each byte.
+/// Candidates that are not longer than this are always checked, at a constant cost for each byte of the tail.
 const SHORT_BYTES: usize = 512;
 
-/// Searches from `from` on for a whole frame that says that frame `bad` was durable when it was written.
+/// Searches the bytes from `from` on for a valid frame that records frame `bad` as durable.
 ///
-/// Frames begin at multiples of 8. A candidate is read whole only if its header claims to be such a frame, so that
-/// payloads which look like frames cost little; and of long candidates, which may overlap, so many bytes are read at most
-/// as the file has here four times, and `bytes_max`. So the search is linear in the length of the tail, whatever is in it.
+/// Frames begin at multiples of 8. A candidate is read only if its header has a plausible sequence number and durable frame,
+/// so payloads that look like frames cost little. Long candidates may overlap. The number of bytes read for them is limited
+/// to four times the length of the tail plus `bytes_max`, so the search is linear in the length of the tail for any content.
 pub(super) fn find_evidence(
     path: &Path,
     from: u64,
@@ -269,7 +269,7 @@ pub(super) fn find_evidence(
         (&file).take(CHUNK_BYTES as u64).read_to_end(&mut window)?;
         let last = window.len() == before;
         let mut at = 0;
-        // A short frame is looked at where it lies, so all of it must be there.
+        // A short candidate is decoded in the window, so the window must contain all of it.
         let ahead = if last {
             FRAME_HEADER_BYTES
         } else {
@@ -279,7 +279,8 @@ pub(super) fn find_evidence(
             let offset = base + at as u64;
             let room = len.saturating_sub(offset);
             let rest = &window[at..];
-            if let Some(bytes) = claimed(rest, bad, offset - from).filter(|b| *b as u64 <= room) {
+            let candidate = candidate_len(rest, bad, offset - from);
+            if let Some(bytes) = candidate.filter(|b| *b as u64 <= room) {
                 let whole = match rest.get(..bytes).filter(|_| bytes <= SHORT_BYTES) {
                     Some(short) => Some(short),
                     None if bytes as u64 > left => {
@@ -314,7 +315,7 @@ pub(super) fn find_evidence(
             return Ok(if undecided {
                 Search::Undecided
             } else {
-                Search::Nothing
+                Search::NotFound
             });
         }
         window.drain(..at);
@@ -322,15 +323,15 @@ pub(super) fn find_evidence(
     }
 }
 
-/// The length of the frame that seems to begin here, if it seems to be one that was written when frame `bad` was durable,
-/// which begins `distance` bytes before it.
-fn claimed(header: &[u8], bad: Seq, distance: u64) -> Option<usize> {
+/// Returns the length of the frame that may begin with `header`, if the header is plausible for a frame that was written
+/// when frame `bad`, which begins `distance` bytes earlier, was durable.
+fn candidate_len(header: &[u8], bad: Seq, distance: u64) -> Option<usize> {
     let bytes = frame::length(header).ok()?;
-    let (seq, durable) = frame::claims(header);
+    let (seq, durable) = frame::unverified_seqs(header);
     let fits = durable.is_some_and(|durable| bad <= durable && durable < seq);
-    // The frames between are not shorter than their headers.
+    // Each frame between them has at least the length of a header.
     let between = seq
-        .checked_sub(bad)?
+        .frames_since(bad)?
         .checked_mul(FRAME_HEADER_BYTES as u64)?;
     (fits && between <= distance && frame::is_known(header)).then_some(bytes)
 }

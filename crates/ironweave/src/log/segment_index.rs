@@ -1,11 +1,10 @@
-//! The index beside a sealed segment: from hashes to the places of the frames that are filed under them.
+//! The index of a sealed segment, which maps hashes to the offsets of frames.
 //!
-//! 1. It does not interpret hashes: `history/index.rs` files frames under hashes, and checks the frames that a lookup
-//!    gives.
-//! 2. It is written once, to a temporary name that is synced and renamed, and read a page at a time. No lookup reads
-//!    more than the pages that it needs: O(log of their number), and those that the hash fills.
-//! 3. It names the segment and the content that it is of, and each page has a checksum that no page of another index
-//!    fits. An index with any error counts as missing: it is made again from the segment.
+//! 1. The index does not interpret hashes. `history/index.rs` computes them, and checks the frames that a lookup returns.
+//! 2. The file is written once, under a temporary name, and then synced and renamed. It is read a page at a time. A lookup
+//!    reads O(log pages) pages to find a hash, and then the pages that the hash fills.
+//! 3. The header identifies the segment and its content, and each page has a checksum that is seeded with that of the header.
+//!    An index with any error counts as missing, and is created again from the segment.
 //!
 //! ```text
 //! file        header page | leaf pages | fence pages            each of 4,096 bytes
@@ -14,13 +13,13 @@
 //!             +--------+----+----+-------+-------+------+------+-----+--------+----+----------+---- .. ---+
 //!             | magic  |vers| 0  | store | first | next | len  | sum | leaves | 0  | checksum | zeros     |
 //!             +--------+----+----+-------+-------+------+------+-----+--------+----+----------+---- .. ---+
-//!             magic "IWSINDEX"; sequences of the first frame of the segment and of its successor; length of the
-//!             segment and sum over its frames' checksums; number of leaf pages; checksum = XXH3-64 of bytes 0..72
+//!             magic "IWSINDEX"; sequence numbers of the first frame of the segment and of its successor; length of the
+//!             segment and hash of its frames' checksums (sum); number of leaf pages; checksum = XXH3-64 of bytes 0..72
 //!
 //! page        checksum | content      checksum = XXH3-64 of bytes 8..4096, seed = header's checksum ^ number of page
 //! leaf        n (2 bytes) | n entries | zeros
-//! entry       hash | place / 8        both LEB128. The hash less that of the entry before, or than 0. The place
-//!                                     too is less that of the entry before, where the hash is the same.
+//! entry       hash | offset / 8       both LEB128. The hash is the difference from that of the previous entry, or from 0.
+//!                                     If that difference is 0, the offset also is a difference.
 //! fence page  hashes of the first entries of the next 511 leaves, 8 bytes each
 //! ```
 
@@ -35,20 +34,20 @@ use super::frame::u64_at;
 use super::scan::read_at;
 use super::segments::Sealed;
 
-/// Of another version it is made again, so that this may change whenever what is filed under what does.
+/// An index of another version is created again, so this must change whenever the meaning of the hashes changes.
 const VERSION: u16 = 1;
 const MAGIC: [u8; 8] = *b"IWSINDEX";
 const PAGE_BYTES: usize = 4096;
 const HEADER_BYTES: usize = 80;
 const SUM_BYTES: usize = 8;
-/// Where the entries of a leaf begin.
+/// The offset of the entries in a leaf.
 const ENTRIES_AT: usize = SUM_BYTES + 2;
-/// How many fences a page has.
+/// The number of fences in a page.
 const FENCES: usize = (PAGE_BYTES - SUM_BYTES) / 8;
-/// How long an entry is at most.
+/// The maximal length of an entry.
 const ENTRY_BYTES_MAX: usize = 20;
-/// Places of frames are multiples of this.
-const PLACE_BITS: u32 = 3;
+/// The number of low bits that are 0 in the offset of each frame.
+const OFFSET_ZERO_BITS: u32 = 3;
 
 type Page = [u8; PAGE_BYTES];
 
@@ -61,7 +60,7 @@ pub(crate) struct SegmentIndex {
 }
 
 impl SegmentIndex {
-    /// Opens the index of a segment, if it is one of that and its header is whole.
+    /// Opens the index of a segment. Returns `None` if its header is invalid or of another segment.
     pub(super) fn open(path: &Path, store: u64, of: Sealed) -> Option<Self> {
         let file = File::open(path).ok()?;
         let mut header = [0; HEADER_BYTES];
@@ -84,31 +83,31 @@ impl SegmentIndex {
         })
     }
 
-    /// The segment that it is of.
+    /// Returns the segment of the index.
     pub(crate) fn of(&self) -> &Sealed {
         &self.of
     }
 
-    /// The first places that are filed under a hash, so many at most; none where a page is not as it should be.
-    pub(crate) fn places(&self, hash: u64, most: usize) -> Option<Vec<u64>> {
-        let mut places = Vec::new();
-        for leaf in self.leaf(hash)?..self.leaves {
+    /// Returns the first `most` offsets of a hash, or `None` if a page is invalid.
+    pub(crate) fn offsets(&self, hash: u64, most: usize) -> Option<Vec<u64>> {
+        let mut offsets = Vec::new();
+        for leaf in self.first_leaf(hash)?..self.leaves {
             let page = self.page(1 + leaf)?;
-            if !entries(&page, |h, place| {
+            if !visit_entries(&page, |h, offset| {
                 if h == hash {
-                    places.push(place);
+                    offsets.push(offset);
                 }
-                h <= hash && places.len() < most
+                h <= hash && offsets.len() < most
             })? {
                 break;
             }
         }
-        Some(places)
+        Some(offsets)
     }
 
-    /// The leaf in which a hash would begin.
-    fn leaf(&self, hash: u64) -> Option<u64> {
-        // The last page of fences that begins before it, by halves.
+    /// Returns the first leaf that may contain a hash.
+    fn first_leaf(&self, hash: u64) -> Option<u64> {
+        // Binary search for the last fence page that begins before the hash.
         let (mut from, mut to) = (0, self.leaves.div_ceil(FENCES as u64));
         let mut fences = None;
         while from < to {
@@ -134,7 +133,7 @@ impl SegmentIndex {
                 to = middle;
             }
         }
-        // There is one before it at least: the first of the page.
+        // The first fence of the page is before the hash, so `from` is not 0.
         Some(first + from.checked_sub(1)?)
     }
 
@@ -149,30 +148,31 @@ impl SegmentIndex {
 
 #[cfg(test)]
 thread_local! {
-    /// How many pages of indexes this thread has read.
+    /// The number of index pages that this thread has read.
     pub(crate) static PAGES_READ: std::cell::Cell<usize> = const { std::cell::Cell::new(0) };
 }
 
-/// Shows the entries of a leaf until `see` has seen enough; whether it went on to the end.
-fn entries(page: &Page, mut see: impl FnMut(u64, u64) -> bool) -> Option<bool> {
+/// Passes the hash and the offset of each entry of a leaf to `visit` until it returns false. Returns whether all entries were
+/// visited, or `None` if the page is invalid.
+fn visit_entries(page: &Page, mut visit: impl FnMut(u64, u64) -> bool) -> Option<bool> {
     let mut bytes = &page[ENTRIES_AT..];
-    let (mut hash, mut place) = (0u64, 0u64);
+    let (mut hash, mut offset) = (0u64, 0u64);
     for _ in 0..u16::from_le_bytes([page[SUM_BYTES], page[SUM_BYTES + 1]]) {
         let (more, further) = (varint(&mut bytes)?, varint(&mut bytes)?);
         hash = hash.checked_add(more)?;
-        place = if more == 0 {
-            place.checked_add(further)?
+        offset = if more == 0 {
+            offset.checked_add(further)?
         } else {
             further
         };
-        if !see(hash, place << PLACE_BITS) {
+        if !visit(hash, offset << OFFSET_ZERO_BITS) {
             return Some(false);
         }
     }
     Some(true)
 }
 
-/// Writes the index of a segment.
+/// Writes the index of a segment from pairs of hash and offset, in ascending order.
 pub(super) fn write(
     disk: &Disk,
     path: &Path,
@@ -187,7 +187,7 @@ pub(super) fn write(
         .write_at(0, &bytes)
         .and_then(|()| disk.publish(file, path));
     if let Err(error) = written {
-        // On a full disk every block counts; if it stays, the next attempt or open replaces it.
+        // Frees the space on a full disk. If this fails, the next attempt or open replaces the file.
         let _ = disk.remove(&temporary);
         return Err(error);
     }
@@ -220,23 +220,23 @@ fn encode(store: u64, of: &Sealed, entries: &[(u64, u64)]) -> Vec<u8> {
     out
 }
 
-/// Adds a leaf with as many entries as fit; gives the others.
+/// Appends a leaf with as many entries as fit, and returns the other entries.
 fn encode_leaf<'e>(out: &mut Vec<u8>, entries: &'e [(u64, u64)]) -> &'e [(u64, u64)] {
     let page = out.len();
     out.extend_from_slice(&[0; ENTRIES_AT]);
     let (mut last, mut n) = ((0, 0), 0);
-    for &(hash, place) in entries {
+    for &(hash, offset) in entries {
         if out.len() - page + ENTRY_BYTES_MAX > PAGE_BYTES {
             break;
         }
-        let place = place >> PLACE_BITS;
+        let offset = offset >> OFFSET_ZERO_BITS;
         let (more, further) = match hash - last.0 {
-            0 => (0, place - last.1),
-            more => (more, place),
+            0 => (0, offset - last.1),
+            more => (more, offset),
         };
         push_varint(out, more);
         push_varint(out, further);
-        last = (hash, place);
+        last = (hash, offset);
         n += 1;
     }
     out.resize(page + PAGE_BYTES, 0);
@@ -249,9 +249,16 @@ fn header(store: u64, of: &Sealed, leaves: u64) -> [u8; HEADER_BYTES] {
     let mut bytes = [0; HEADER_BYTES];
     bytes[0..8].copy_from_slice(&MAGIC);
     bytes[8..10].copy_from_slice(&VERSION.to_le_bytes());
-    for (i, field) in [store, of.first, of.next, of.bytes, of.sum, leaves]
-        .into_iter()
-        .enumerate()
+    for (i, field) in [
+        store,
+        of.first.get(),
+        of.next.get(),
+        of.bytes,
+        of.content_hash,
+        leaves,
+    ]
+    .into_iter()
+    .enumerate()
     {
         bytes[16 + 8 * i..24 + 8 * i].copy_from_slice(&field.to_le_bytes());
     }

@@ -1,12 +1,13 @@
-//! The segments of a log as the history layer reads them: from any place, each with the index beside it, if there is one.
+//! Access to single segments of a log and their indexes, for the history layer.
 //!
-//! The log does not interpret payloads, so that it makes no index: `history` does, from the frames that it reads here.
+//! The log does not interpret payloads, so it cannot create an index. The layer `history` creates indexes from the frames
+//! that it reads here.
 
 use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::chain::{Chain, Mark, segment_path};
+use super::chain::{Chain, ReadPoint, segment_path};
 use super::disk::Disk;
 use super::scan::{self, Found, Scan};
 use super::segment_index::{self, SegmentIndex};
@@ -16,24 +17,24 @@ use super::{Frame, FrameHeader, Seq, StorageError};
 #[derive(Clone, Copy)]
 pub(crate) struct Segments<'l> {
     chain: &'l Chain,
-    /// Writes indexes; none beside a log that another process may write.
+    /// Writes indexes. `None` if another process may have the log open for writing.
     disk: Option<&'l Disk>,
 }
 
-/// A segment that takes no more frames.
+/// A segment that has a successor, so that no frames will be added to it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Sealed {
-    /// Its first frame.
+    /// The first frame of the segment.
     pub first: Seq,
     /// The first frame of its successor.
     pub next: Seq,
-    /// Its length.
+    /// The length of the segment in bytes.
     pub bytes: u64,
-    /// Of its content: of the checksums of its frames, each hashed with what the former ones gave.
-    pub sum: u64,
+    /// The hash of the checksums of all frames of the segment, in order.
+    pub content_hash: u64,
 }
 
-/// Where the index of a segment lies.
+/// Returns the path of the index of a segment.
 pub(super) fn index_path(dir: &Path, first: Seq) -> PathBuf {
     dir.join(format!("{first:020}.index"))
 }
@@ -43,18 +44,19 @@ impl<'l> Segments<'l> {
         Self { chain, disk }
     }
 
-    /// All but the last, in order.
+    /// Returns all segments but the last, in order.
     pub(crate) fn sealed(&self) -> &'l [Sealed] {
         &self.chain.sealed
     }
 
-    /// Reads the frames of one segment from a mark on, up to `until`, which is one of its or of its successor. The
-    /// mark is behind each frame once `see`, which is given the place of that, is done with it.
+    /// Reads the frames of one segment from a read point up to `until`, which must be in the segment or the first frame of its
+    /// successor. `visit` gets the offset of each frame, its header and its payload. After it returns, the read point is
+    /// advanced past the frame.
     pub(crate) fn scan(
         &self,
-        mark: &mut Mark,
+        mark: &mut ReadPoint,
         until: Seq,
-        mut see: impl FnMut(u64, &FrameHeader, &[u8]) -> Result<(), StorageError>,
+        mut visit: impl FnMut(u64, &FrameHeader, &[u8]) -> Result<(), StorageError>,
     ) -> Result<(), StorageError> {
         if mark.seq >= until {
             return Ok(());
@@ -67,21 +69,21 @@ impl<'l> Segments<'l> {
                 Found::Frame {
                     header, payload, ..
                 } => {
-                    see(mark.offset, &header, payload)?;
+                    visit(mark.offset, &header, payload)?;
                     mark.seq += 1;
                     mark.offset = scan.offset();
                     continue;
                 }
                 Found::Bad(fault) => fault.describe(),
-                Found::End => "the segment ends before it".into(),
+                Found::End => "the segment ends before the frame".into(),
             };
             return Err(changed(&path, mark.offset, Some(mark.seq), &what));
         }
         Ok(())
     }
 
-    /// Where a frame lies: its segment, and the place in that. None where it is not there, or no longer whole.
-    pub(crate) fn place_of(&self, seq: Seq) -> Option<(PathBuf, u64)> {
+    /// Returns the segment of a frame and the offset in it, or `None` if the frame is missing or invalid.
+    pub(crate) fn location_of(&self, seq: Seq) -> Option<(PathBuf, u64)> {
         let marks = &self.chain.marks;
         let mark = marks.get(
             marks
@@ -90,7 +92,7 @@ impl<'l> Segments<'l> {
         )?;
         let path = segment_path(&self.chain.dir, mark.first);
         let mut scan = Scan::open(&path, mark.offset).ok()?;
-        for before in mark.seq..seq {
+        for before in mark.seq.until(seq) {
             match scan.next(self.chain.store, before).ok()? {
                 Found::Frame { .. } => {}
                 Found::End | Found::Bad(_) => return None,
@@ -113,14 +115,14 @@ impl<'l> Segments<'l> {
         }
     }
 
-    /// The index beside a segment, if there is one of just this segment that can be read.
+    /// Returns the index of a segment, if the file exists, is valid and is of this segment.
     pub(crate) fn index(&self, of: &Sealed) -> Option<SegmentIndex> {
         let path = index_path(&self.chain.dir, of.first);
         SegmentIndex::open(&path, self.chain.store, *of)
     }
 
-    /// Puts an index beside a segment: hashes and the places that are filed under them, in order. Whether it is there
-    /// now: nothing is lost where it is not.
+    /// Writes the index of a segment from pairs of hash and frame offset, in ascending order. Returns whether it was written.
+    /// A missing index costs only time.
     pub(crate) fn write_index(&self, of: &Sealed, entries: &[(u64, u64)]) -> bool {
         let path = index_path(&self.chain.dir, of.first);
         self.disk.is_some_and(|disk| {
@@ -138,7 +140,7 @@ impl std::fmt::Debug for Segments<'_> {
     }
 }
 
-/// One segment, open.
+/// An open segment.
 pub(crate) struct Segment {
     file: File,
     path: PathBuf,
@@ -147,16 +149,16 @@ pub(crate) struct Segment {
 }
 
 impl Segment {
-    /// The frame at a place.
-    pub(crate) fn frame(&self, place: u64) -> Result<Frame, StorageError> {
-        let found = scan::frame_at(&self.file, place, self.store, self.timeline);
+    /// Returns the frame at an offset.
+    pub(crate) fn frame(&self, offset: u64) -> Result<Frame, StorageError> {
+        let found = scan::frame_at(&self.file, offset, self.store, self.timeline);
         found
             .map_err(|e: io::Error| StorageError::io("read", &self.path, e))?
-            .map_err(|fault| changed(&self.path, place, None, &fault.describe()))
+            .map_err(|fault| changed(&self.path, offset, None, &fault.describe()))
     }
 }
 
 fn changed(path: &Path, offset: u64, seq: Option<Seq>, what: &str) -> StorageError {
-    let what = format!("{what}, though it was whole when the log was opened");
+    let what = format!("{what}, although it was valid when the log was opened");
     StorageError::damage(path, offset, seq, &what)
 }

@@ -1,13 +1,13 @@
 //! The state that the writer of a file shares with the threads that sync it: the file, the last frame written, the last
-//! frame durable, and whether the log has stopped.
+//! durable frame, and whether the log has stopped.
 //!
-//! 1. An append writes, then calls [`SyncState::wrote`].
-//! 2. A sync notes the file and the last frame written, syncs without blocking appends, then advances `durable`.
-//! 3. A failure anywhere stops the log for good: the operating system may have dropped what it could not write, and it
-//!    reports that once.
+//! 1. An append writes its frame and then calls [`SyncState::record_write`].
+//! 2. A sync reads the file and the last frame written, syncs without blocking appends, and then advances `durable`.
+//! 3. A failure of either stops the log permanently. The operating system may have dropped the pages that it could not write,
+//!    and it reports the failure only once.
 //!
-//! Because it reports the failure once, only one sync runs at a time: otherwise one caller could consume the error while
-//! another sees success. Callers that arrive while a sync runs share the next one.
+//! Since the failure is reported only once, only one sync runs at a time. Otherwise one caller could receive the error while
+//! another sees success. Callers that arrive during a sync share the next one.
 
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
@@ -16,7 +16,7 @@ use super::{Flush, Seq, StorageError};
 
 pub(super) struct SyncState {
     state: Mutex<State>,
-    /// A sync has ended.
+    /// Is notified when a sync has ended.
     ended: Condvar,
 }
 
@@ -24,26 +24,26 @@ struct State {
     file: Arc<DiskFile>,
     written: Option<Seq>,
     durable: Option<Seq>,
-    /// Why the log has stopped.
+    /// The error that stopped the log, if it has stopped.
     stopped: Option<String>,
-    /// A sync runs.
+    /// Whether a sync is running.
     syncing: bool,
     /// The number of callers that wait for the running sync.
     #[cfg(test)]
     waiting: usize,
 }
 
-/// What a sync makes durable.
+/// The extent of a sync.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Extent {
-    /// The contents, and the metadata without which they cannot be read.
+    /// The contents and the metadata that reading them requires.
     Data,
-    /// All metadata too.
+    /// The contents and all metadata.
     All,
 }
 
 impl SyncState {
-    /// Everything in `file` is durable.
+    /// Returns the state for a file whose frames are all durable.
     pub fn new(file: DiskFile, durable: Option<Seq>) -> Arc<Self> {
         Arc::new(Self {
             state: Mutex::new(State {
@@ -59,12 +59,12 @@ impl SyncState {
         })
     }
 
-    // No user code runs under this lock, and every change under it is one assignment.
+    // No user code runs under this lock, and each change under it is one assignment, so a poisoned lock can be used.
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Refuses if the log has stopped.
+    /// Returns an error if the log has stopped.
     pub fn check(&self) -> Result<(), StorageError> {
         match &self.state().stopped {
             Some(cause) => Err(StorageError::stopped(cause)),
@@ -84,18 +84,18 @@ impl SyncState {
         error
     }
 
-    /// The number of callers that wait for the running sync.
+    /// Returns the number of callers that wait for the running sync.
     #[cfg(test)]
     pub fn waiting(&self) -> usize {
         self.state().waiting
     }
 
-    /// Notes that a frame was written to the file.
-    pub fn wrote(&self, seq: Seq) {
+    /// Records that a frame was written to the file.
+    pub fn record_write(&self, seq: Seq) {
         self.state().written = Some(seq);
     }
 
-    /// Continues with another file. The former one has been synced.
+    /// Continues with another file. The previous one must have been synced.
     pub fn switch(&self, file: DiskFile) -> Arc<DiskFile> {
         let file = Arc::new(file);
         self.state().file = Arc::clone(&file);
@@ -106,13 +106,13 @@ impl SyncState {
         Arc::clone(&self.state().file)
     }
 
-    /// Makes durable what is written. A failure stops the log.
+    /// Makes all written frames durable. A failure stops the log.
     pub fn sync(&self, extent: Extent) -> Result<(), StorageError> {
         let state = self.wait_while_syncing(self.state(), |_| false);
         self.sync_alone(state, extent)
     }
 
-    /// Waits until no sync runs, or `enough` holds.
+    /// Waits until no sync is running or `enough` returns true.
     fn wait_while_syncing<'s>(
         &'s self,
         mut state: MutexGuard<'s, State>,
@@ -133,7 +133,7 @@ impl SyncState {
         state
     }
 
-    /// Syncs. No other sync runs when this is called.
+    /// Syncs. No other sync may be running.
     fn sync_alone(
         &self,
         mut state: MutexGuard<'_, State>,

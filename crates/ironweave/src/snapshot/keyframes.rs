@@ -8,13 +8,12 @@ use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use crate::base::position::Seq;
 use crate::store::version::Version;
 
 /// The number of keyframes that are kept.
 const KEPT: usize = 16;
 /// The number of frames after which the next keyframe is made.
-pub(crate) const SPACING: Seq = 512;
+pub(crate) const SPACING: u64 = 512;
 
 /// The number of the last frames that have a keyframe each.
 pub(crate) const RECENT: usize = 128;
@@ -105,15 +104,16 @@ impl Keyframes {
 
     /// Returns the frame after each keyframe.
     #[cfg(test)]
-    pub(crate) fn seqs(&self) -> Vec<Seq> {
+    pub(crate) fn seqs(&self) -> Vec<u64> {
         let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        kept.iter().map(|k| k.at.next()).collect()
+        kept.iter().map(|k| k.at.next().get()).collect()
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::base::seq::Seq;
     use crate::base::time::Timestamp;
     use crate::graph::Graph;
     use crate::schema::Schema;
@@ -121,12 +121,12 @@ mod tests {
     use crate::store::version::At;
 
     /// Returns an empty version after a frame.
-    fn state(plan: &Arc<Plan>, seq: Seq) -> Arc<Version> {
+    fn state(plan: &Arc<Plan>, seq: u64) -> Arc<Version> {
         Arc::new(Version {
             plan: Arc::clone(plan),
             graph: Graph::new(Arc::clone(&plan.layout), &[], &[]),
             at: At {
-                seq: Some(seq),
+                seq: Some(Seq::new(seq)),
                 time: Timestamp::default(),
                 position: None,
             },
@@ -140,18 +140,21 @@ mod tests {
         let plan = Arc::new(Plan::new(Schema::default(), Vec::new(), Vec::new()));
         let keyframes = Keyframes::default();
         keyframes.keep(state(&plan, 3));
-        let at = |seq: Seq| keyframes.last(|s| s.at.seq <= Some(seq)).map(|s| s.at.seq);
+        let at = |seq: u64| {
+            let last = keyframes.last(|s| s.at.seq <= Some(Seq::new(seq)));
+            last.and_then(|s| s.at.seq).map(Seq::get)
+        };
         (0..1_000).for_each(|seq| keyframes.keep_recent(state(&plan, seq), 4));
-        assert_eq!(at(2_000), Some(Some(999)));
-        (1_000 - RECENT as Seq..1_000).for_each(|seq| assert_eq!(at(seq), Some(Some(seq))));
-        assert_eq!(at(999 - RECENT as Seq), Some(Some(3)));
+        assert_eq!(at(2_000), Some(999));
+        (1_000 - RECENT as u64..1_000).for_each(|seq| assert_eq!(at(seq), Some(seq)));
+        assert_eq!(at(999 - RECENT as u64), Some(3));
         assert_eq!(at(2), None);
         // An earlier version is not kept again, and versions with many facts leave room for few.
         keyframes.keep_recent(state(&plan, 500), 4);
-        assert_eq!(at(600), Some(Some(3)));
+        assert_eq!(at(600), Some(3));
         (1_000..1_010).for_each(|seq| keyframes.keep_recent(state(&plan, seq), RECENT_FACTS / 2));
-        assert_eq!(at(1_008), Some(Some(1_008)));
-        assert_eq!(at(1_007), Some(Some(3)));
+        assert_eq!(at(1_008), Some(1_008));
+        assert_eq!(at(1_007), Some(3));
     }
 
     #[test]

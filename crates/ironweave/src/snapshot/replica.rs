@@ -282,7 +282,7 @@ impl Replica {
                 self.keyframes
                     .keep_recent(self.current_snapshot(current), end - start);
             }
-            if current.at.next().is_multiple_of(SPACING) {
+            if current.at.next().get().is_multiple_of(SPACING) {
                 self.keyframes.keep(self.current_snapshot(current));
             }
         }
@@ -374,7 +374,8 @@ impl<M: Model> Snapshots<M> {
     /// Waits until a frame is committed and durable, and returns the newest snapshot then. Returns `None` after `timeout`, or
     /// if the store is dropped or its log stops before. [`Duration::MAX`] waits without a limit.
     #[must_use]
-    pub fn wait_until(&self, seq: Seq, timeout: Duration) -> Option<Snapshot<M>> {
+    pub fn wait_until(&self, seq: impl Into<Seq>, timeout: Duration) -> Option<Snapshot<M>> {
+        let seq = seq.into();
         // A deadline that an `Instant` cannot represent is no deadline.
         let deadline = Instant::now().checked_add(timeout);
         let mut queue = lock(&self.replica.queue);

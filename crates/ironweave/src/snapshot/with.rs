@@ -64,6 +64,8 @@ impl Version {
         if let Some(time) = meta.take_time(self.at.time)? {
             core.open.clock.set(time);
         }
+        // There is no log in which it could have changed since.
+        meta.expect = None;
         core.open.meta = meta;
         core.paranoid = self.paranoid;
         let plan = &self.plan;

@@ -18,7 +18,7 @@ use crate::step::Core;
 use crate::step::bindings::Bindings;
 use crate::step::event::DynEvent;
 use crate::step::plan::EventPlan;
-use crate::value::debug::Shown;
+use crate::value::debug::SerializedDebug;
 use crate::value::item::display;
 use crate::value::{EncodeError, encode, encode_faithful, encode_value, equal};
 
@@ -291,7 +291,7 @@ impl<H: Handle> Ref for H {
 
 /// `Key("a")`.
 fn show_key(by: &str, key: &impl Serialize, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-    f.debug_tuple(by).field(&Shown(key)).finish()
+    f.debug_tuple(by).field(&SerializedDebug(key)).finish()
 }
 
 impl<T: Keyed> Ref for Key<T> {

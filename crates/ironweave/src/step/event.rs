@@ -7,7 +7,7 @@ use minicbor::Decoder;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::base::cbor::{ARRAY, NULL, UINT, Word, head};
+use crate::base::cbor::{ARRAY, CborWord, NULL, UINT, head};
 use crate::base::error::Reject;
 use crate::base::position::Seq;
 use crate::schema::{Encoding, EventIx};
@@ -318,7 +318,7 @@ impl<'b> FieldWriter<'b> {
     #[inline]
     pub fn one(&mut self, index: u16, named: &impl Ref) {
         match named.handle() {
-            Some(id) => self.plain(index, Word::head(UINT, id.to_bits())),
+            Some(id) => self.plain(index, CborWord::head(UINT, id.to_bits())),
             None => {
                 head(self.bytes, UINT, index.into());
                 self.named(index, named);
@@ -328,9 +328,9 @@ impl<'b> FieldWriter<'b> {
 
     /// Writes a field of few bytes.
     #[inline]
-    fn plain(&mut self, index: u16, word: Word) {
+    fn plain(&mut self, index: u16, word: CborWord) {
         if index < 24 {
-            Word::bytes([index as u8]).then(word).write(self.bytes);
+            CborWord::bytes([index as u8]).then(word).write(self.bytes);
         } else {
             head(self.bytes, UINT, index.into());
             word.write(self.bytes);

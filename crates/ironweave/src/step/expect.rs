@@ -13,12 +13,8 @@ impl<S: Storage> Core<S> {
     /// Rejects an event that binds what has changed since the transaction that the caller knows of.
     pub(super) fn check_unchanged(&self, def: &EventPlan) -> Result<(), StepError> {
         let bindings = &self.bindings;
-        let Some(expected) = self
-            .open
-            .meta
-            .expect
-            .filter(|_| !self.open.changed.is_empty())
-        else {
+        let expected = self.open.expected;
+        let Some(expected) = expected.filter(|_| !self.open.changed.is_empty()) else {
             return Ok(());
         };
         for (name, plan) in NameIx::all(bindings.len()).zip(&def.names) {

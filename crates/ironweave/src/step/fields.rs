@@ -15,7 +15,7 @@ use crate::base::error::Reject;
 use crate::schema::Encoding;
 use crate::step::bind::{Binder, Ref};
 use crate::step::event::{FieldReader, FieldWriter};
-use crate::value::debug::Shown;
+use crate::value::debug::SerializedDebug;
 use crate::value::{DecodeError, Value, encoding, is_faithful};
 
 /// A field that is a value.
@@ -101,7 +101,7 @@ impl<T: Value> Field for Val<T> {
     }
 
     fn show(of: &T, f: &mut Formatter<'_>) -> fmt::Result {
-        fmt::Debug::fmt(&Shown(of), f)
+        fmt::Debug::fmt(&SerializedDebug(of), f)
     }
 }
 

@@ -35,7 +35,8 @@ impl<S: Storage> Core<S> {
         } else {
             attempt.core.fire_unguarded(plan, event)
         };
-        fired.map_err(|e| e.led_by(|| plan.events[usize::from(event.index())].alone.clone()))?;
+        fired
+            .map_err(|e| e.with_chain(|| plan.events[usize::from(event.index())].alone.clone()))?;
         attempt.keep();
         Ok(())
     }

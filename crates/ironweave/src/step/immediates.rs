@@ -126,7 +126,7 @@ impl<S: Storage> Core<S> {
                 .map_err(|limit| self.limit_exceeded(plan, cause, immediate, slot, limit))?;
             self.graph.firing = (self.open.firings.len() - base) as u32;
             self.fire_immediate(plan, event, id, cause).map_err(|e| {
-                e.led_by(|| Chain::new(self.chain(plan, cause, Some(immediate.event))))
+                e.with_chain(|| Chain::new(self.chain(plan, cause, Some(immediate.event))))
             })?;
             let created = NameIx::all(creates.len() + 1).skip(1).zip(creates);
             counts.depths.extend(created.map(|(name, create)| {

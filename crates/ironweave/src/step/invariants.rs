@@ -77,7 +77,7 @@ impl<S: Storage> Core<S> {
     ) -> Result<(), StepError> {
         if seen.insert((ix, slot)) {
             self.holds(plan, ix, slot)
-                .map_err(|e| e.led_by(|| Chain::new(self.led_to(plan, ix, slot))))
+                .map_err(|e| e.with_chain(|| Chain::new(self.led_to(plan, ix, slot))))
         } else {
             Ok(())
         }

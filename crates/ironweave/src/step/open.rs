@@ -59,7 +59,10 @@ pub struct OpenTransaction {
     pub(crate) event_bytes: Vec<u8>,
     pub(crate) clock: Clock,
     pub(crate) meta: Meta,
-    /// The entities that changed after the transaction that `meta.expect` names, with the transaction that changed each.
+    /// The transaction since which the entities that events bind are to be unchanged. It is apart from the metadata, which
+    /// guards see: the log does not have it, and a guard is to see the same whenever its event fires again.
+    pub(super) expected: Option<Seq>,
+    /// The entities that changed after the transaction that `expected` names, with the transaction that changed each.
     pub(super) changed: FastMap<(EntityIx, u32), Seq>,
     /// What is kept of it if it has an idempotency key.
     pub(crate) keyed: Option<Box<Keyed>>,
@@ -128,7 +131,7 @@ impl OpenTransaction {
     /// Whether the entities that its events bind must be unchanged since some transaction.
     #[inline(always)]
     pub(super) fn expects_unchanged(&self) -> bool {
-        self.has_metadata && self.meta.expect.is_some()
+        self.has_metadata && self.expected.is_some()
     }
 
     /// Whether no event has fired in it.
@@ -168,7 +171,7 @@ impl OpenTransaction {
     pub(crate) fn set_meta(
         &mut self,
         time: Option<Timestamp>,
-        meta: Meta,
+        mut meta: Meta,
         keyed: Option<Box<Keyed>>,
         changed: FastMap<(EntityIx, u32), Seq>,
     ) {
@@ -177,6 +180,7 @@ impl OpenTransaction {
         }
         self.unusual = true;
         self.has_metadata = true;
+        self.expected = meta.expect.take();
         self.meta = meta;
         self.keyed = keyed;
         self.changed = changed;
@@ -187,6 +191,7 @@ impl OpenTransaction {
         self.unusual = self.broken;
         self.has_metadata = false;
         self.meta = Meta::default();
+        self.expected = None;
         self.changed.clear();
         self.keyed = None;
         self.savepoints.clear();

@@ -1,21 +1,45 @@
 //! Replay: the facts of a logged transaction are applied. Nothing fires: no guard, handler or invariant runs.
 
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+
 use crate::graph::fact::Facts;
 use crate::graph::storage::Storage;
 use crate::step::Core;
+use crate::step::undo::undo;
 
 impl<S: Storage> Core<S> {
-    /// Applies the facts of a logged transaction, after which the graph must have this fingerprint. On an error the graph
-    /// is as before.
+    /// Applies the facts of a logged transaction, after which the graph must have this fingerprint. On an error or a panic
+    /// the graph is as before, or it is marked as broken.
     pub(crate) fn replay(&mut self, facts: &Facts, fingerprint: u128) -> Result<(), String> {
-        let replayed = self
-            .apply_all(facts)
-            .and_then(|()| self.must_be(fingerprint));
+        let apply = || {
+            self.apply_all(facts)
+                .and_then(|()| self.must_be(fingerprint))
+        };
+        let replayed = match catch_unwind(AssertUnwindSafe(apply)) {
+            Ok(replayed) => replayed,
+            Err(panic) => {
+                self.undo_replay();
+                resume_unwind(panic);
+            }
+        };
         if replayed.is_err() {
             self.graph.rollback_all(&mut self.open.journal);
         }
         self.graph.commit(&mut self.open.journal);
         replayed
+    }
+
+    /// After user code has panicked (a `Deserialize`, `Hash` or `Ord` of a value): readers of the store are not to see part
+    /// of a transaction.
+    #[cold]
+    fn undo_replay(&mut self) {
+        undo(&mut self.graph, &mut self.open, |graph, open| {
+            graph.rollback_all(&mut open.journal);
+            graph.commit(&mut open.journal);
+        });
+        if self.graph.is_broken() {
+            self.open.set_broken(true);
+        }
     }
 
     fn apply_all(&mut self, facts: &Facts) -> Result<(), String> {

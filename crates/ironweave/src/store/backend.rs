@@ -133,7 +133,7 @@ pub(crate) fn place(log: &dyn ReadLog, error: StorageError) -> StorageError {
     match log
         .segments()
         .zip(seq)
-        .and_then(|(segments, seq)| segments.place_of(seq))
+        .and_then(|(segments, seq)| segments.location_of(seq))
     {
         Some((segment, offset)) => error.in_file(segment, offset),
         None => error,

@@ -17,6 +17,7 @@
 //! store's [`Followers`], which know nothing of it but the trait [`Follower`].
 
 use std::any::Any;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
@@ -361,11 +362,19 @@ impl Followers {
         false
     }
 
+    /// Tells each of them. Where one panics, because it copied values of the user's, the others are told all the same:
+    /// one that has missed a frame would give the next one in its place.
     pub(crate) fn committed(&mut self, commit: &Commit<'_>) {
+        let mut panicked = None;
         let mut list = self;
         while let Some(node) = list.0.get_mut() {
-            node.follower.committed(commit);
+            let follower = &mut node.follower;
+            let told = catch_unwind(AssertUnwindSafe(|| follower.committed(commit)));
+            panicked = panicked.or(told.err());
             list = &mut node.next;
+        }
+        if let Some(panic) = panicked {
+            resume_unwind(panic);
         }
     }
 }

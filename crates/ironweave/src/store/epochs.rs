@@ -102,7 +102,7 @@ impl Epochs {
         let tags = Tags::new(schema, schema);
         Self {
             list: (tags.into_iter())
-                .map(|tags| (0, schema.clone(), Arc::new(tags)))
+                .map(|tags| (Seq::ZERO, schema.clone(), Arc::new(tags)))
                 .collect(),
         }
     }

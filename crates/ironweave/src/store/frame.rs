@@ -9,7 +9,7 @@ use std::sync::Arc;
 use minicbor::Decoder;
 use minicbor::data::Type;
 
-use crate::base::cbor::{ARRAY, MAP, NULL, Pen, TEXT, UINT, Word};
+use crate::base::cbor::{ARRAY, CborWord, CborWriter, MAP, NULL, TEXT, UINT};
 use crate::base::id::Id;
 use crate::base::meta::Meta;
 use crate::base::time::Timestamp;
@@ -93,7 +93,7 @@ impl Decoded {
 }
 
 /// Writes the open transaction.
-pub(crate) fn encode(core: &Core, out: &mut Pen) {
+pub(crate) fn encode(core: &Core, out: &mut CborWriter) {
     let facts = &core.open.journal.facts;
     let open = &core.open;
     let meta = &open.meta;
@@ -113,7 +113,7 @@ pub(crate) fn encode(core: &Core, out: &mut Pen) {
     let (mut binding_at, mut facts_at) = (0, 0);
     for firing in &open.firings {
         let (binding_end, facts_end) = (firing.binding_end as usize, firing.facts_end as usize);
-        out.word(Word::bytes([ARRAY | 3]));
+        out.word(CborWord::bytes([ARRAY | 3]));
         out.small(UINT, firing.event.into());
         out.raw(&open.event_bytes[binding_at..binding_end]);
         out.small(ARRAY, (facts_end - facts_at) as u64);
@@ -125,11 +125,11 @@ pub(crate) fn encode(core: &Core, out: &mut Pen) {
 }
 
 /// What the transaction says of itself, as a map; the codes are in `docs/log-format.md`.
-fn encode_meta(core: &Core, out: &mut Pen) {
-    let time = Word::int(core.open.clock.now().as_micros());
+fn encode_meta(core: &Core, out: &mut CborWriter) {
+    let time = CborWord::int(core.open.clock.now().as_micros());
     if !core.open.has_metadata() {
         // Nothing but the time, with which it begins: an array of two, a map of one, of code 0.
-        out.word(Word::bytes([ARRAY | 2, MAP | 1, 0]).then(time));
+        out.word(CborWord::bytes([ARRAY | 2, MAP | 1, 0]).then(time));
         return;
     }
     let (meta, keyed) = (&core.open.meta, core.open.keyed.as_deref());
@@ -140,7 +140,7 @@ fn encode_meta(core: &Core, out: &mut Pen) {
         + usize::from(meta.causation.is_some())
         + usize::from(keyed.is_some())
         + usize::from(!all_fired);
-    out.word(Word::bytes([ARRAY | 2]));
+    out.word(CborWord::bytes([ARRAY | 2]));
     out.head(MAP, 1 + more as u64);
     out.head(UINT, 0);
     out.word(time);
@@ -171,11 +171,11 @@ fn encode_meta(core: &Core, out: &mut Pen) {
     out.head(UINT, 6);
     out.head(ARRAY, keyed.attempts.len() as u64);
     for Attempt { print, outcome } in &keyed.attempts {
-        out.word(Word::bytes([ARRAY | 3]));
+        out.word(CborWord::bytes([ARRAY | 3]));
         out.head(UINT, (print >> 64) as u64);
         out.head(UINT, *print as u64);
         match outcome {
-            Outcome::Fired(_) => out.word(Word::bytes([NULL])),
+            Outcome::Fired(_) => out.word(CborWord::bytes([NULL])),
             Outcome::TakenBack(names) => out.raw(names),
             Outcome::Rejected(reason) => {
                 out.head(TEXT, reason.len() as u64);

@@ -40,7 +40,7 @@ pub use share::SharedStore;
 pub use transaction::{AnyReceipt, Committed, Savepoint, Transaction};
 pub use verify::{Difference, VerifyError};
 
-use crate::base::cbor::Pen;
+use crate::base::cbor::CborWriter;
 use crate::base::error::{Inconsistency, ReadError, StepError};
 use crate::base::hash::FastMap;
 use crate::base::meta::Meta;
@@ -83,7 +83,7 @@ pub struct Store<M: Model> {
     next: Seq,
     bounds: epochs::Bounds,
     /// The encoded transaction; reused.
-    payload: Pen,
+    payload: CborWriter,
     /// The graph that a replay of the log gives, kept by a paranoid store.
     shadow: Option<Box<Shadow>>,
     /// The version that the store begins at, if it is not empty.

@@ -4,7 +4,7 @@ use std::marker::PhantomData;
 use std::path::Path;
 use std::sync::Arc;
 
-use crate::base::cbor::Pen;
+use crate::base::cbor::CborWriter;
 use crate::base::error::OpenError;
 use crate::base::position::Seq;
 use crate::base::storage_error::{AppendError, StorageError, StorageFailure};
@@ -126,9 +126,9 @@ impl<M: Model> Store<M> {
             log,
             epochs: Arc::default(),
             keys: Keys::default(),
-            next: 0,
+            next: Seq::ZERO,
             bounds,
-            payload: Pen::default(),
+            payload: CborWriter::default(),
             shadow: None,
             base: None,
             followers: Followers::default(),
@@ -191,7 +191,7 @@ impl<M: Model> Store<M> {
             keys: Keys::default(),
             next: base.at.next(),
             bounds: Bounds::default(),
-            payload: Pen::default(),
+            payload: CborWriter::default(),
             shadow: None,
             base: Some(base),
             followers: Followers::default(),
@@ -212,22 +212,30 @@ impl<M: Model> Store<M> {
         }
     }
 
-    /// Applies what was written since to a store that is open for reading. Returns the last frame applied.
+    /// Applies what was written since to a store that is open for reading. Returns the last frame applied. Of a store that
+    /// writes its log itself, that is the last one that it wrote.
     ///
     /// # Errors
     /// `is_damage`, or `Schema` if the model has another version; [`is_replaced`](StorageError::is_replaced) if another log,
     /// such as an older backup, has replaced the one that was read.
     pub fn refresh(&mut self) -> Result<Option<Seq>, OpenError> {
-        if let Backend::ReadOnly(log) = &mut self.log {
-            log.refresh()?;
+        match &mut self.log {
+            Backend::ReadOnly(log) => {
+                log.refresh()?;
+                self.catch_up()?;
+            }
+            // What its log has beyond the graph is a frame whose sync failed, which is not to be applied.
+            Backend::Writable(_) | Backend::Unlogged => self.core.close(),
         }
-        self.catch_up()?;
         Ok(self.seq())
     }
 
     /// Applies the frames that the graph has not seen.
     fn catch_up(&mut self) -> Result<(), OpenError> {
         self.core.close();
+        if let Err(e) = self.core.open.check_whole() {
+            return Err(StorageError::stopped(&e.to_string()).into());
+        }
         self.take_in()
             .map_err(|e| e.map_storage(|e| self.log.place(e)))
     }

@@ -2,11 +2,12 @@
 
 use std::fmt;
 use std::marker::PhantomData;
-use std::ops::{Bound, RangeBounds};
+use std::ops::Bound;
 use std::sync::Arc;
 
 use crate::base::error::ReadError;
-use crate::base::position::{FrameRef, Seq};
+use crate::base::position::FrameRef;
+use crate::base::seq::{Seq, SeqRange};
 use crate::base::storage_error::StorageError;
 use crate::log::{Frame, FrameKind, Frames};
 use crate::step::model::Model;
@@ -28,8 +29,8 @@ impl<M: Model> Store<M> {
     /// # Errors
     /// Where the log cannot be read; `is_ahead` from further on than the next frame, `is_before_beginning` from before
     /// the snapshot that the store began at.
-    pub fn frames(&self, from: Seq) -> Result<Records<'_, M>, ReadError> {
-        frames(self.view()?, from)
+    pub fn frames(&self, from: impl Into<Seq>) -> Result<Records<'_, M>, ReadError> {
+        frames(self.view()?, from.into())
     }
 
     /// The transactions of the log whose sequences are in a range. As that of a slice, the range ends where the log does,
@@ -38,7 +39,7 @@ impl<M: Model> Store<M> {
     /// # Errors
     /// Where the log cannot be read; `is_ahead` where the range begins or ends past the end of the log, `InvalidRange`
     /// where it ends before it begins, `is_before_beginning` before the snapshot that the store began at.
-    pub fn tx_range(&self, range: impl RangeBounds<Seq>) -> Result<Records<'_, M>, ReadError> {
+    pub fn tx_range(&self, range: impl SeqRange) -> Result<Records<'_, M>, ReadError> {
         tx_range(self.view()?, range)
     }
 
@@ -56,15 +57,15 @@ impl<M: Model> SharedStore<M> {
     ///
     /// # Errors
     /// As [`Store::frames`] and [`SharedStore::read`].
-    pub fn frames(&self, from: Seq) -> Result<Records<'static, M>, ReadError> {
-        frames(self.view()?, from)
+    pub fn frames(&self, from: impl Into<Seq>) -> Result<Records<'static, M>, ReadError> {
+        frames(self.view()?, from.into())
     }
 
     /// As [`Store::tx_range`], without blocking writers: what is committed after the call is not in the range.
     ///
     /// # Errors
     /// As [`Store::tx_range`] and [`SharedStore::read`].
-    pub fn tx_range(&self, range: impl RangeBounds<Seq>) -> Result<Records<'static, M>, ReadError> {
+    pub fn tx_range(&self, range: impl SeqRange) -> Result<Records<'static, M>, ReadError> {
         tx_range(self.view()?, range)
     }
 
@@ -84,9 +85,9 @@ fn frames<M: Model>(view: LogView<'_>, from: Seq) -> Result<Records<'_, M>, Read
 
 fn tx_range<'s, M: Model>(
     view: LogView<'s>,
-    range: impl RangeBounds<Seq>,
+    range: impl SeqRange,
 ) -> Result<Records<'s, M>, ReadError> {
-    let range = (range.start_bound().cloned(), range.end_bound().cloned());
+    let range = range.bounds();
     view.admit_range(range)?;
     Records::new(view, range)
 }
@@ -101,7 +102,7 @@ impl<'s, M: Model> Records<'s, M> {
         let from = match from {
             Bound::Included(from) => from,
             Bound::Excluded(from) => from.saturating_add(1),
-            Bound::Unbounded => 0,
+            Bound::Unbounded => Seq::ZERO,
         };
         Ok(Self {
             frames: view.frames(from)?,

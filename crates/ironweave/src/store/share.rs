@@ -328,7 +328,8 @@ impl<M: Model> SharedStore<M> {
     }
 
     /// Closes the store if this is its last handle, and reports what dropping it would swallow; see [`Store::close`].
-    /// Otherwise it gives the handle back.
+    /// Otherwise it gives the handle back. Two callers that close the last two handles at the same time may both get theirs
+    /// back: the store is closed when these are dropped, or closed in their turn.
     ///
     /// # Errors
     /// As [`Store::close`], and then there is no handle any more.
@@ -350,6 +351,8 @@ impl<M: Model> SharedStore<M> {
     /// # Errors
     /// `Unlogged`; as [`SharedStore::read`].
     pub(crate) fn view(&self) -> Result<LogView<'static>, ReadError> {
+        // Before `reader` is locked: another caller may have that and wait for the store, which this thread would hold.
+        Inside::refuse(self.address());
         let view = {
             let mut cached = (self.shared.reader.lock()).unwrap_or_else(PoisonError::into_inner);
             // A reader that an earlier view still uses is copied, before the store is held.
@@ -388,9 +391,14 @@ impl<M: Model> SharedStore<M> {
         }
     }
 
+    /// What tells the store from others.
+    fn address(&self) -> usize {
+        Arc::as_ptr(&self.shared).addr()
+    }
+
     /// Holds the store alone while the closure runs.
     pub(crate) fn exclusive<R>(&self, act: impl FnOnce(&mut Store<M>) -> R) -> R {
-        let _inside = Inside::enter(Arc::as_ptr(&self.shared).addr());
+        let _inside = Inside::enter(self.address());
         // A panic drops the transaction, which takes it back, so that the store behind a poisoned lock is whole.
         let mut store = self
             .shared
@@ -420,20 +428,25 @@ struct Inside;
 
 impl Inside {
     fn enter(store: usize) -> Self {
-        INSIDE.with_borrow_mut(|inside| {
-            assert!(
-                !inside.contains(&store),
-                "a shared store was used while this thread holds it (in the closure of `read` or `transaction`, or in a \
-                 guard, handler or invariant), where it would wait for itself forever: use the argument of the closure"
-            );
-            inside.push(store);
-        });
+        Self::refuse(store);
+        let _ = INSIDE.try_with(|inside| inside.borrow_mut().push(store));
         Self
+    }
+
+    /// Panics if this thread holds the store.
+    fn refuse(store: usize) {
+        // In the destructor of another thread-local value the list may be gone: then nothing is known, and nothing refused.
+        let holds = INSIDE.try_with(|inside| inside.borrow().contains(&store));
+        assert!(
+            !holds.unwrap_or(false),
+            "a shared store was used while this thread holds it (in the closure of `read` or `transaction`, or in a \
+             guard, handler or invariant), where it would wait for itself forever: use the argument of the closure"
+        );
     }
 }
 
 impl Drop for Inside {
     fn drop(&mut self) {
-        INSIDE.with_borrow_mut(Vec::pop);
+        let _ = INSIDE.try_with(|inside| inside.borrow_mut().pop());
     }
 }

@@ -115,7 +115,7 @@ pub(super) fn verify(
     let base = view.base.as_ref().map(|base| &base.graph);
     let mut core = flat::core(plan, types, base);
     let mut agreed = 0;
-    for frame in view.frames(0)? {
+    for frame in view.frames(Seq::ZERO)? {
         let frame = frame?;
         if frame.header.kind != FrameKind::Transaction {
             continue;

@@ -23,7 +23,7 @@ pub(crate) struct At {
 impl At {
     /// The sequence of the next frame.
     pub(crate) fn next(self) -> Seq {
-        self.seq.map_or(0, |seq| seq + 1)
+        self.seq.map_or(Seq::ZERO, |seq| seq + 1)
     }
 }
 

@@ -85,15 +85,23 @@ impl<'a> LogView<'a> {
 
     /// The sequence of the first frame that the store has not applied.
     pub(crate) fn next(&self) -> Seq {
-        self.last.map_or(0, |last| last + 1)
+        self.last.map_or(Seq::ZERO, |last| last + 1)
     }
 
     /// The frames from one on, up to the last that the store has applied.
     pub(crate) fn frames(&self, from: Seq) -> Result<Frames<'a>, StorageError> {
-        match &self.log {
+        let mut frames = match &self.log {
             LogRef::OfStore(log) => log.read(from),
             LogRef::Reader(reader) => reader.frames(from),
-        }
+        }?;
+        // The log may have more: a frame whose sync failed, or one that a refresh has refused.
+        let next = self.next();
+        let mut ended = from >= next;
+        Ok(Frames::new(std::iter::from_fn(move || {
+            let frame = (!ended).then(|| frames.next())??;
+            ended = (frame.as_ref()).is_ok_and(|frame| frame.header.seq + 1 >= next);
+            Some(frame)
+        })))
     }
 
     /// Adds the file and the offset of the frame to an error that names a frame only.
@@ -127,7 +135,7 @@ impl<'a> LogView<'a> {
     pub(crate) fn admit_start(&self, from: Seq) -> Result<(), ReadError> {
         check_start(from, self.last)?;
         match from {
-            0 => Ok(()),
+            Seq::ZERO => Ok(()),
             from => self.check_beginning(from.checked_sub(1)),
         }
     }
@@ -142,7 +150,7 @@ impl<'a> LogView<'a> {
         let from = match from {
             Bound::Included(from) => from,
             Bound::Excluded(from) => from.checked_add(1).ok_or_else(|| past(from))?,
-            Bound::Unbounded => 0,
+            Bound::Unbounded => Seq::ZERO,
         };
         self.admit_start(from)?;
         let until = match until {
@@ -160,7 +168,7 @@ impl<'a> LogView<'a> {
     /// Refuses what precedes the snapshot that the store began at, if it did.
     fn check_beginning(&self, after: Option<Seq>) -> Result<(), ReadError> {
         match &self.base {
-            Some(base) if after < base.at.seq => Err(self.unknown(after.unwrap_or(0))),
+            Some(base) if after < base.at.seq => Err(self.unknown(after.unwrap_or_default())),
             _ => Ok(()),
         }
     }
@@ -168,7 +176,7 @@ impl<'a> LogView<'a> {
     /// A frame that the log does not reach back to.
     pub(crate) fn unknown(&self, seq: Seq) -> ReadError {
         let base = self.base.as_ref().and_then(|base| base.at.seq);
-        let beginning = base.unwrap_or(0);
+        let beginning = base.unwrap_or_default();
         ReadError::BeforeBeginning { seq, beginning }
     }
 }

@@ -82,7 +82,10 @@ impl State {
         let needed = if on_disk {
             None
         } else {
-            let places = self.places.iter().map(|p| p.load(Ordering::Relaxed));
+            let places = self
+                .places
+                .iter()
+                .map(|p| Seq::new(p.load(Ordering::Relaxed)));
             Some(places.min().unwrap_or(Seq::MAX))
         };
         while let Some(first) = self.frames.front() {
@@ -127,7 +130,7 @@ impl Feed {
         state.newest = Some(position);
         let on_disk = self.log.is_some();
         // For a log in memory this visits all subscriptions, and a frame may be kept a little longer.
-        if on_disk || header.seq.is_multiple_of(64) {
+        if on_disk || header.seq.get().is_multiple_of(64) {
             state.trim(on_disk);
         }
         self.changed.notify(&state);
@@ -162,7 +165,7 @@ impl Feed {
             // The log of a store that began at a snapshot has no frames before that.
             from = from.max(state.frames.front().map_or(state.next, |f| f.header.seq));
         }
-        let place = Arc::new(AtomicU64::new(from));
+        let place = Arc::new(AtomicU64::new(from.get()));
         state.places.push(Arc::clone(&place));
         drop(state);
         Ok(FeedReader {
@@ -209,7 +212,7 @@ impl Feed {
             let state = lock(&self.state);
             frame.check_end(self.store, state.next.checked_sub(1))?;
             let first = state.frames.front().map_or(state.next, |f| f.header.seq);
-            let near = (seq.checked_sub(first)).and_then(|i| state.frames.get(i as usize));
+            let near = (seq.frames_since(first)).and_then(|i| state.frames.get(i as usize));
             near.map(|frame| frame.position)
         };
         let found = match near.or_else(|| known.filter(|known| known.seq() == seq)) {
@@ -309,7 +312,8 @@ impl FeedReader {
     }
 
     pub(super) fn lag(&self) -> u64 {
-        lock(&self.feed.state).next.saturating_sub(self.next)
+        let next = lock(&self.feed.state).next;
+        next.frames_since(self.next).unwrap_or(0)
     }
 
     pub(super) fn acknowledge(&self, name: &str, frame: FrameRef) -> Result<(), ReadError> {
@@ -346,7 +350,7 @@ impl FeedReader {
 
     /// Allows the feed to drop all frames before the next one.
     pub(super) fn release(&self) {
-        self.place.store(self.next, Ordering::Relaxed);
+        self.place.store(self.next.get(), Ordering::Relaxed);
     }
 
     /// From now on, keeps frames until [`release`](Self::release), so that the reader can go back to them.
@@ -411,7 +415,7 @@ impl FeedReader {
             };
         }
         let first = state.frames.front().map_or(state.next, |f| f.header.seq);
-        let near = (self.next.checked_sub(first))
+        let near = (self.next.frames_since(first))
             .and_then(|i| state.frames.get(i as usize))
             .map(Arc::clone);
         drop(state);

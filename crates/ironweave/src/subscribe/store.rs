@@ -19,10 +19,10 @@ impl<M: Model> Store<M> {
     /// log on disk, O(frames from there on) for a log in memory.
     ///
     /// # Errors
-    /// - `is_ahead` for a sequence after the next frame.
-    /// - `is_before_beginning` for a sequence before the snapshot that the store began at.
-    /// - If the log cannot be read.
-    pub fn subscribe(&self, from: Seq) -> Result<Subscription<M>, ReadError> {
+    /// Where the log cannot be read; `is_ahead` from further on than the next frame, `is_before_beginning` from before
+    /// the snapshot that the store began at.
+    pub fn subscribe(&self, from: impl Into<Seq>) -> Result<Subscription<M>, ReadError> {
+        let from = from.into();
         self.view()?.admit_start(from)?;
         subscription_from(self, from)
     }
@@ -117,7 +117,7 @@ impl<M: Model> SharedStore<M> {
     ///
     /// # Errors
     /// As [`Store::subscribe`] and [`SharedStore::read`].
-    pub fn subscribe(&self, from: Seq) -> Result<Subscription<M>, ReadError> {
+    pub fn subscribe(&self, from: impl Into<Seq>) -> Result<Subscription<M>, ReadError> {
         self.read(|store| store.subscribe(from))?
     }
 

@@ -1,12 +1,12 @@
-//! The calls that a value makes to its serializer, as bytes.
+//! The calls that a value makes to its serializer, recorded as bytes.
 //!
-//! CBOR does not tell all values apart: `Some(None)` is written as `None` is, and a newtype as what is in it. The
-//! calls do. Those of a value are recorded while it is written, and so are those of what is read back. Where they
-//! differ, the latter are compared with the former one by one, so that the first that differs is known.
+//! The CBOR encodings of different values can be equal: `Some(None)` is encoded like `None`, and a newtype like its
+//! content. Their calls differ. The calls of a value are recorded while it is encoded, and those of the decoded value
+//! afterwards. If the two records differ, the calls are compared one by one to find the first that differs.
 
 use std::fmt;
 
-/// A call. Lengths that are announced are none: they are hints.
+/// A call to a serializer. The lengths that serde passes are not recorded, because they are only hints.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub(super) enum Call {
@@ -81,27 +81,27 @@ const ALL: [Call; 32] = [
     Call::End,
 ];
 
-/// What is done with the calls that a value makes.
+/// The destination of the calls that a value makes.
 pub(super) enum Calls<'c> {
-    /// Nothing.
+    /// The calls are not recorded.
     Ignored,
-    /// They are appended.
+    /// The calls are appended to these.
     Recorded(&'c mut Vec<u8>),
-    /// They must be these, which were recorded.
+    /// The calls are compared with these, which were recorded before.
     Expected(&'c [u8]),
 }
 
-/// The first call that differs.
+/// The first call that differs, as text.
 #[derive(Debug)]
 pub(super) struct Mismatch {
-    /// What the value that was written has there.
-    pub was: String,
-    /// What the value that was read back has there.
-    pub now: String,
+    /// The call of the value that was written.
+    pub written: String,
+    /// The call of the value that was read back.
+    pub read: String,
 }
 
 impl Calls<'_> {
-    /// Takes a call with its bytes, which are as many for each such call, and its texts.
+    /// Records or compares a call with its bytes, whose number is the same for each such call, and its texts.
     #[inline]
     pub(super) fn take(
         &mut self,
@@ -121,7 +121,7 @@ impl Calls<'_> {
                 Ok(())
             }
             Self::Expected(rest) => {
-                let was = *rest;
+                let written = *rest;
                 let same = strip(rest, &[call as u8])
                     && strip(rest, bytes)
                     && (texts.iter())
@@ -129,7 +129,7 @@ impl Calls<'_> {
                 if same {
                     Ok(())
                 } else {
-                    Err(mismatch(was, call, texts))
+                    Err(mismatch(written, call, texts))
                 }
             }
         }
@@ -147,26 +147,26 @@ fn strip(from: &mut &[u8], prefix: &[u8]) -> bool {
 }
 
 #[cold]
-fn mismatch(was: &[u8], call: Call, texts: &[&[u8]]) -> Box<Mismatch> {
-    let now = render(call, texts);
-    let was = match recorded(was) {
+fn mismatch(written: &[u8], call: Call, texts: &[&[u8]]) -> Box<Mismatch> {
+    let read = render(call, texts);
+    let written = match first_recorded(written) {
         Some((call, texts)) => render(call, &texts),
         None => "nothing".to_owned(),
     };
-    let now = if was == now {
-        format!("another {}", now.trim_start_matches("a "))
+    let read = if written == read {
+        format!("another {}", read.trim_start_matches("a "))
     } else {
-        now
+        read
     };
-    Box::new(Mismatch { was, now })
+    Box::new(Mismatch { written, read })
 }
 
-/// The first of the recorded calls.
-fn recorded(calls: &[u8]) -> Option<(Call, Vec<&[u8]>)> {
+/// Returns the first of the recorded calls with its texts.
+fn first_recorded(calls: &[u8]) -> Option<(Call, Vec<&[u8]>)> {
     let (first, mut rest) = calls.split_first()?;
     let call = *ALL.get(usize::from(*first))?;
     let mut texts = Vec::new();
-    for _ in 0..texts_of(call) {
+    for _ in 0..text_count(call) {
         let (len, after) = rest.split_first_chunk()?;
         let (text, after) = after.split_at_checked(usize::from_le_bytes(*len))?;
         texts.push(text);
@@ -175,8 +175,8 @@ fn recorded(calls: &[u8]) -> Option<(Call, Vec<&[u8]>)> {
     Some((call, texts))
 }
 
-/// How many texts a call has.
-fn texts_of(call: Call) -> usize {
+/// Returns the number of texts of a call.
+fn text_count(call: Call) -> usize {
     match call {
         Call::Str
         | Call::Bytes
@@ -190,7 +190,7 @@ fn texts_of(call: Call) -> usize {
     }
 }
 
-/// What a call writes, for people.
+/// Returns a description of the value that a call passes, for a message.
 fn render(call: Call, texts: &[&[u8]]) -> String {
     struct Text<'t>(Option<&'t &'t [u8]>);
     impl fmt::Display for Text<'_> {
@@ -234,7 +234,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_number_of_each_call_is_its_place_in_the_list() {
+    fn the_discriminant_of_each_call_is_its_index_in_the_list() {
         for (at, call) in ALL.iter().enumerate() {
             assert_eq!(usize::from(*call as u8), at);
         }

@@ -1,31 +1,32 @@
-//! `Debug` for types that are only known to be `Serialize`: events implement it, although the types of their fields need not.
+//! `Debug` for types that have only `Serialize`. Events implement `Debug` with it, although the types of their fields need
+//! not.
 
 use std::fmt::{self, Debug, DebugList, DebugMap, DebugStruct, DebugTuple, Formatter};
 
 use serde::ser::{self, Serialize, Serializer};
 
-/// Formats a value as `Debug` would, from what it serializes.
-pub(crate) struct Shown<'a, T: ?Sized>(pub &'a T);
+/// Formats a value from its serialization as a derived `Debug` would.
+pub(crate) struct SerializedDebug<'a, T: ?Sized>(pub &'a T);
 
-impl<T: Serialize + ?Sized> Debug for Shown<'_, T> {
+impl<T: Serialize + ?Sized> Debug for SerializedDebug<'_, T> {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        match self.0.serialize(Show(f)) {
+        match self.0.serialize(DebugSerializer(f)) {
             Ok(()) => Ok(()),
-            Err(Failed::Formatter) => Err(fmt::Error),
-            // Its `Serialize` refuses, which is no reason to fail when it is printed.
-            Err(Failed::Value(why)) => write!(f, "<{why}>"),
+            Err(DebugError::Formatter) => Err(fmt::Error),
+            // An error of its `Serialize` must not make `Debug` fail.
+            Err(DebugError::Value(why)) => write!(f, "<{why}>"),
         }
     }
 }
 
-/// Why nothing was written.
+/// The error of formatting a value.
 #[derive(Debug)]
-enum Failed {
+enum DebugError {
     Formatter,
     Value(String),
 }
 
-impl fmt::Display for Failed {
+impl fmt::Display for DebugError {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         match self {
             Self::Formatter => f.write_str("cannot be written"),
@@ -34,42 +35,42 @@ impl fmt::Display for Failed {
     }
 }
 
-impl std::error::Error for Failed {}
+impl std::error::Error for DebugError {}
 
-impl ser::Error for Failed {
+impl ser::Error for DebugError {
     fn custom<T: fmt::Display>(message: T) -> Self {
         Self::Value(message.to_string())
     }
 }
 
-impl From<fmt::Error> for Failed {
+impl From<fmt::Error> for DebugError {
     fn from(_: fmt::Error) -> Self {
         Self::Formatter
     }
 }
 
-type Done = Result<(), Failed>;
+type DebugResult = Result<(), DebugError>;
 
-struct Show<'f, 'b>(&'f mut Formatter<'b>);
+struct DebugSerializer<'f, 'b>(&'f mut Formatter<'b>);
 
 macro_rules! plain {
     ($($method:ident: $ty:ty),*) => {
-        $(fn $method(self, value: $ty) -> Done {
+        $(fn $method(self, value: $ty) -> DebugResult {
             Ok(Debug::fmt(&value, self.0)?)
         })*
     };
 }
 
-impl<'f, 'b> Serializer for Show<'f, 'b> {
+impl<'f, 'b> Serializer for DebugSerializer<'f, 'b> {
     type Ok = ();
-    type Error = Failed;
-    type SerializeSeq = Built<DebugList<'f, 'b>>;
-    type SerializeTuple = Built<DebugTuple<'f, 'b>>;
-    type SerializeTupleStruct = Built<DebugTuple<'f, 'b>>;
-    type SerializeTupleVariant = Built<DebugTuple<'f, 'b>>;
-    type SerializeMap = Built<DebugMap<'f, 'b>>;
-    type SerializeStruct = Built<DebugStruct<'f, 'b>>;
-    type SerializeStructVariant = Built<DebugStruct<'f, 'b>>;
+    type Error = DebugError;
+    type SerializeSeq = DebugBuilder<DebugList<'f, 'b>>;
+    type SerializeTuple = DebugBuilder<DebugTuple<'f, 'b>>;
+    type SerializeTupleStruct = DebugBuilder<DebugTuple<'f, 'b>>;
+    type SerializeTupleVariant = DebugBuilder<DebugTuple<'f, 'b>>;
+    type SerializeMap = DebugBuilder<DebugMap<'f, 'b>>;
+    type SerializeStruct = DebugBuilder<DebugStruct<'f, 'b>>;
+    type SerializeStructVariant = DebugBuilder<DebugStruct<'f, 'b>>;
 
     plain! {
         serialize_bool: bool, serialize_char: char, serialize_str: &str, serialize_bytes: &[u8],
@@ -78,32 +79,40 @@ impl<'f, 'b> Serializer for Show<'f, 'b> {
         serialize_f32: f32, serialize_f64: f64
     }
 
-    fn serialize_unit(self) -> Done {
+    fn serialize_unit(self) -> DebugResult {
         Ok(self.0.write_str("()")?)
     }
 
-    fn serialize_unit_struct(self, name: &'static str) -> Done {
+    fn serialize_unit_struct(self, name: &'static str) -> DebugResult {
         Ok(self.0.write_str(name)?)
     }
 
-    fn serialize_unit_variant(self, _: &'static str, _: u32, variant: &'static str) -> Done {
+    fn serialize_unit_variant(self, _: &'static str, _: u32, variant: &'static str) -> DebugResult {
         Ok(self.0.write_str(variant)?)
     }
 
-    fn serialize_none(self) -> Done {
+    fn serialize_none(self) -> DebugResult {
         Ok(self.0.write_str("None")?)
     }
 
-    fn serialize_some<T: Serialize + ?Sized>(self, value: &T) -> Done {
-        Ok(self.0.debug_tuple("Some").field(&Shown(value)).finish()?)
+    fn serialize_some<T: Serialize + ?Sized>(self, value: &T) -> DebugResult {
+        Ok(self
+            .0
+            .debug_tuple("Some")
+            .field(&SerializedDebug(value))
+            .finish()?)
     }
 
     fn serialize_newtype_struct<T: Serialize + ?Sized>(
         self,
         name: &'static str,
         value: &T,
-    ) -> Done {
-        Ok(self.0.debug_tuple(name).field(&Shown(value)).finish()?)
+    ) -> DebugResult {
+        Ok(self
+            .0
+            .debug_tuple(name)
+            .field(&SerializedDebug(value))
+            .finish()?)
     }
 
     fn serialize_newtype_variant<T: Serialize + ?Sized>(
@@ -112,24 +121,28 @@ impl<'f, 'b> Serializer for Show<'f, 'b> {
         _: u32,
         variant: &'static str,
         value: &T,
-    ) -> Done {
-        Ok(self.0.debug_tuple(variant).field(&Shown(value)).finish()?)
+    ) -> DebugResult {
+        Ok(self
+            .0
+            .debug_tuple(variant)
+            .field(&SerializedDebug(value))
+            .finish()?)
     }
 
-    fn serialize_seq(self, _: Option<usize>) -> Result<Self::SerializeSeq, Failed> {
-        Ok(Built(self.0.debug_list()))
+    fn serialize_seq(self, _: Option<usize>) -> Result<Self::SerializeSeq, DebugError> {
+        Ok(DebugBuilder(self.0.debug_list()))
     }
 
-    fn serialize_tuple(self, _: usize) -> Result<Self::SerializeTuple, Failed> {
-        Ok(Built(self.0.debug_tuple("")))
+    fn serialize_tuple(self, _: usize) -> Result<Self::SerializeTuple, DebugError> {
+        Ok(DebugBuilder(self.0.debug_tuple("")))
     }
 
     fn serialize_tuple_struct(
         self,
         name: &'static str,
         _: usize,
-    ) -> Result<Self::SerializeTupleStruct, Failed> {
-        Ok(Built(self.0.debug_tuple(name)))
+    ) -> Result<Self::SerializeTupleStruct, DebugError> {
+        Ok(DebugBuilder(self.0.debug_tuple(name)))
     }
 
     fn serialize_tuple_variant(
@@ -138,20 +151,20 @@ impl<'f, 'b> Serializer for Show<'f, 'b> {
         _: u32,
         variant: &'static str,
         _: usize,
-    ) -> Result<Self::SerializeTupleVariant, Failed> {
-        Ok(Built(self.0.debug_tuple(variant)))
+    ) -> Result<Self::SerializeTupleVariant, DebugError> {
+        Ok(DebugBuilder(self.0.debug_tuple(variant)))
     }
 
-    fn serialize_map(self, _: Option<usize>) -> Result<Self::SerializeMap, Failed> {
-        Ok(Built(self.0.debug_map()))
+    fn serialize_map(self, _: Option<usize>) -> Result<Self::SerializeMap, DebugError> {
+        Ok(DebugBuilder(self.0.debug_map()))
     }
 
     fn serialize_struct(
         self,
         name: &'static str,
         _: usize,
-    ) -> Result<Self::SerializeStruct, Failed> {
-        Ok(Built(self.0.debug_struct(name)))
+    ) -> Result<Self::SerializeStruct, DebugError> {
+        Ok(DebugBuilder(self.0.debug_struct(name)))
     }
 
     fn serialize_struct_variant(
@@ -160,45 +173,45 @@ impl<'f, 'b> Serializer for Show<'f, 'b> {
         _: u32,
         variant: &'static str,
         _: usize,
-    ) -> Result<Self::SerializeStructVariant, Failed> {
-        Ok(Built(self.0.debug_struct(variant)))
+    ) -> Result<Self::SerializeStructVariant, DebugError> {
+        Ok(DebugBuilder(self.0.debug_struct(variant)))
     }
 
-    fn collect_str<T: fmt::Display + ?Sized>(self, value: &T) -> Done {
-        // Without quotes: a time and its kin, which are no texts.
+    fn collect_str<T: fmt::Display + ?Sized>(self, value: &T) -> DebugResult {
+        // Without quotes, since the values that call this, such as times, are not texts.
         Ok(write!(self.0, "{value}")?)
     }
 }
 
-/// A builder of the formatter's.
-struct Built<B>(B);
+/// A builder of the formatter, as a serializer of parts.
+struct DebugBuilder<B>(B);
 
-impl ser::SerializeSeq for Built<DebugList<'_, '_>> {
+impl ser::SerializeSeq for DebugBuilder<DebugList<'_, '_>> {
     type Ok = ();
-    type Error = Failed;
+    type Error = DebugError;
 
-    fn serialize_element<T: Serialize + ?Sized>(&mut self, value: &T) -> Done {
-        self.0.entry(&Shown(value));
+    fn serialize_element<T: Serialize + ?Sized>(&mut self, value: &T) -> DebugResult {
+        self.0.entry(&SerializedDebug(value));
         Ok(())
     }
 
-    fn end(mut self) -> Done {
+    fn end(mut self) -> DebugResult {
         Ok(self.0.finish()?)
     }
 }
 
 macro_rules! tuples {
     ($($of:ident::$method:ident),*) => {
-        $(impl ser::$of for Built<DebugTuple<'_, '_>> {
+        $(impl ser::$of for DebugBuilder<DebugTuple<'_, '_>> {
             type Ok = ();
-            type Error = Failed;
+            type Error = DebugError;
 
-            fn $method<T: Serialize + ?Sized>(&mut self, value: &T) -> Done {
-                self.0.field(&Shown(value));
+            fn $method<T: Serialize + ?Sized>(&mut self, value: &T) -> DebugResult {
+                self.0.field(&SerializedDebug(value));
                 Ok(())
             }
 
-            fn end(mut self) -> Done {
+            fn end(mut self) -> DebugResult {
                 Ok(self.0.finish()?)
             }
         })*
@@ -212,16 +225,16 @@ tuples! {
 
 macro_rules! structs {
     ($($of:ident),*) => {
-        $(impl ser::$of for Built<DebugStruct<'_, '_>> {
+        $(impl ser::$of for DebugBuilder<DebugStruct<'_, '_>> {
             type Ok = ();
-            type Error = Failed;
+            type Error = DebugError;
 
-            fn serialize_field<T: Serialize + ?Sized>(&mut self, name: &'static str, value: &T) -> Done {
-                self.0.field(name, &Shown(value));
+            fn serialize_field<T: Serialize + ?Sized>(&mut self, name: &'static str, value: &T) -> DebugResult {
+                self.0.field(name, &SerializedDebug(value));
                 Ok(())
             }
 
-            fn end(mut self) -> Done {
+            fn end(mut self) -> DebugResult {
                 Ok(self.0.finish()?)
             }
         })*
@@ -230,21 +243,21 @@ macro_rules! structs {
 
 structs! { SerializeStruct, SerializeStructVariant }
 
-impl ser::SerializeMap for Built<DebugMap<'_, '_>> {
+impl ser::SerializeMap for DebugBuilder<DebugMap<'_, '_>> {
     type Ok = ();
-    type Error = Failed;
+    type Error = DebugError;
 
-    fn serialize_key<T: Serialize + ?Sized>(&mut self, key: &T) -> Done {
-        self.0.key(&Shown(key));
+    fn serialize_key<T: Serialize + ?Sized>(&mut self, key: &T) -> DebugResult {
+        self.0.key(&SerializedDebug(key));
         Ok(())
     }
 
-    fn serialize_value<T: Serialize + ?Sized>(&mut self, value: &T) -> Done {
-        self.0.value(&Shown(value));
+    fn serialize_value<T: Serialize + ?Sized>(&mut self, value: &T) -> DebugResult {
+        self.0.value(&SerializedDebug(value));
         Ok(())
     }
 
-    fn end(mut self) -> Done {
+    fn end(mut self) -> DebugResult {
         Ok(self.0.finish()?)
     }
 }
@@ -255,7 +268,7 @@ mod tests {
 
     use serde::Serialize;
 
-    use super::Shown;
+    use super::SerializedDebug;
     use crate::base::time::Timestamp;
 
     #[derive(Debug, Serialize)]
@@ -274,7 +287,7 @@ mod tests {
     }
 
     #[test]
-    fn what_serde_is_told_is_shown_as_debug_shows_it() {
+    fn the_text_is_that_of_a_derived_debug() {
         let kinds = vec![
             Kind::Unit,
             Kind::New(1),
@@ -286,12 +299,12 @@ mod tests {
             map: BTreeMap::from([("a\n".to_owned(), Some(3)), ("b".to_owned(), None)]),
             pair: (true, ()),
         };
-        assert_eq!(format!("{:?}", Shown(&all)), format!("{all:?}"));
-        assert_eq!(format!("{:#?}", Shown(&all)), format!("{all:#?}"));
+        assert_eq!(format!("{:?}", SerializedDebug(&all)), format!("{all:?}"));
+        assert_eq!(format!("{:#?}", SerializedDebug(&all)), format!("{all:#?}"));
     }
 
     #[test]
-    fn times_are_shown_as_times_and_what_cannot_be_written_as_why() {
+    fn times_print_as_times_and_an_error_of_serialize_prints_as_its_message() {
         struct Never;
         impl Serialize for Never {
             fn serialize<S: serde::Serializer>(&self, _: S) -> Result<S::Ok, S::Error> {
@@ -299,7 +312,7 @@ mod tests {
             }
         }
         assert_eq!(
-            format!("{:?}", Shown(&(Timestamp::from_secs(0), Never))),
+            format!("{:?}", SerializedDebug(&(Timestamp::from_secs(0), Never))),
             "(1970-01-01T00:00:00Z, <never>)"
         );
     }

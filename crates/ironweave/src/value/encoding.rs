@@ -1,4 +1,4 @@
-//! How the values of a Rust type are encoded, told from the type itself: an alias or a path is no other type.
+//! The [`Encoding`] of a Rust type. It is derived from the `TypeId`, so it does not depend on aliases or paths.
 
 use std::any::TypeId;
 use std::path::PathBuf;
@@ -7,7 +7,8 @@ use std::time::Duration;
 use crate::base::time::Timestamp;
 use crate::schema::Encoding;
 
-/// The encoding of a type, inside two layers of `Option` and `Vec` at most.
+/// Returns the encoding of a type. A known type may be nested in at most two layers of `Option` and `Vec`. The encoding of
+/// any other type is [`Encoding::Serde`].
 #[must_use]
 pub(crate) fn encoding(ty: TypeId) -> Encoding {
     let option = |of: Encoding| Encoding::Option(Box::new(of));

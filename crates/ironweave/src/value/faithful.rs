@@ -1,9 +1,10 @@
-//! What is written is what is read: a value that would be read back as another is refused before it is written anywhere.
+//! The check that values round trip: a value that would be decoded as a different value is rejected before it is written
+//! anywhere.
 //!
-//! Numbers, texts and the like are written and read by code of ours and are known to come back; which types those
-//! are is decided when the program is compiled, so that they cost nothing. Any other value is written, read back,
-//! and compared: the calls that it makes to its serializer (see [`calls`](super::calls)), and where its type has
-//! `PartialEq`, by that, which also sees what is not serialized at all.
+//! Numbers, texts and similar types are encoded and decoded by this crate and always round trip. The compiler determines
+//! which types these are, so their check costs nothing. Any other value is encoded, decoded and compared. The comparison
+//! is of the calls that the two values make to their serializer (see [`calls`](super::calls)). If the type has `PartialEq`,
+//! the values are also compared with it, which finds differences in parts that are not serialized.
 
 use std::any::{Any, TypeId};
 use std::marker::PhantomData;
@@ -16,17 +17,17 @@ use serde::de::DeserializeOwned;
 use super::calls::Calls;
 use super::write::ValueWriter;
 use super::{DEPTH_MAX, EncodeError, decode, encode_value};
-use crate::base::time::AsNumbers;
+use crate::base::time::NumericTimes;
 use crate::base::time::Timestamp;
 
-/// Whether two values of one type are equal.
+/// Compares two values of one type and returns whether they are equal.
 pub type Equal = fn(&dyn Any, &dyn Any) -> bool;
 
-/// Whether all values of a type are known to come back as they were.
+/// Returns whether all values of a type are known to round trip.
 #[inline]
 #[must_use]
 pub fn is_faithful<T: 'static>() -> bool {
-    // Decided when it is compiled, for a given `T`.
+    // For a given `T`, the compiler evaluates this.
     let ty = TypeId::of::<T>();
     macro_rules! any_of {
         ($($ty:ty),*) => {
@@ -46,10 +47,11 @@ pub fn is_faithful<T: 'static>() -> bool {
         )
 }
 
-/// Appends a value in CBOR, unless it would be read back as another; `equal` is asked where that has to be seen.
+/// Appends the CBOR encoding of a value, unless it would be decoded as a different value. `equal` is called if the values
+/// must be compared.
 ///
 /// # Errors
-/// Why it cannot be written, or what would become of it.
+/// The reason why the value cannot be encoded, or what it would be decoded as.
 #[inline]
 pub(crate) fn encode_faithful<T: Serialize + DeserializeOwned + 'static>(
     value: &T,
@@ -63,7 +65,7 @@ pub(crate) fn encode_faithful<T: Serialize + DeserializeOwned + 'static>(
     }
 }
 
-/// The same, whatever the type is.
+/// As [`encode_faithful`], but decodes and compares values of all types.
 #[inline(never)]
 pub(super) fn encode_compared<T: Serialize + DeserializeOwned + 'static>(
     value: &T,
@@ -78,8 +80,8 @@ pub(super) fn encode_compared<T: Serialize + DeserializeOwned + 'static>(
     compared
 }
 
-/// How often a value is read back that may contain a collection with a random order. The probability that such a collection
-/// has the same order every time is one in a thousand.
+/// The number of times that a value is decoded which may contain a collection with a random order. Two elements have the
+/// same order each time with a probability of 1 in 1024.
 const READINGS: u32 = 10;
 
 fn write_compared<T: Serialize + DeserializeOwned + 'static>(
@@ -88,7 +90,7 @@ fn write_compared<T: Serialize + DeserializeOwned + 'static>(
     equal: Option<Equal>,
 ) -> Result<(), EncodeError> {
     let start = bytes.len();
-    let _as_numbers = AsNumbers::begin();
+    let _numeric_times = NumericTimes::begin();
     let (mut calls, mut again) = (Vec::with_capacity(256), Vec::with_capacity(256));
     let mut writer = ValueWriter::new(Some(bytes), Calls::Recorded(&mut calls), DEPTH_MAX);
     writer.write(value)?;
@@ -104,24 +106,25 @@ fn write_compared<T: Serialize + DeserializeOwned + 'static>(
         if read.serialize(&mut writer).is_err() || again != calls {
             return Err(difference(&read, &calls));
         }
-        // What is not equal to itself, as NaN, says nothing.
+        // A value that is not equal to itself, such as NaN, cannot be compared.
         if equal.is_some_and(|equal| !equal(value, &read) && equal(value, value)) {
             return Err(EncodeError::new(
-                "it would be read back as one that is not equal to it, though both are serialized alike; a field of it may be skipped or shortened, or two variants of an untagged enum look the same",
+                "it would be read back as a value that is not equal to it, although both have the same serialization; a \
+                 field may be skipped or shortened, or two variants of an untagged enum may look the same",
             ));
         }
     }
     Ok(())
 }
 
-/// Where what was read back first makes another call than what was written. To compare call by call takes longer than
-/// to record all and compare at once, so it is done only where they differ.
+/// Returns the error for the first call of the decoded value that differs from the written one. Comparing call by call takes
+/// longer than recording all calls and comparing them at once, so it is done only after a difference was found.
 #[cold]
 fn difference<T: Serialize>(read: &T, calls: &[u8]) -> EncodeError {
     let mut writer = ValueWriter::new(None, Calls::Expected(calls), DEPTH_MAX);
     match read.serialize(&mut writer) {
         Err(e) => e.into(),
-        Ok(()) => EncodeError::new("it would be read back as part of it"),
+        Ok(()) => EncodeError::new("only a part of it would be read back"),
     }
 }
 
@@ -134,27 +137,27 @@ fn unreadable(e: super::DecodeError) -> EncodeError {
     EncodeError::new(text)
 }
 
-/// Whether two values are equal.
+/// Returns whether two values of type `T` are equal.
 pub(crate) fn equal<T: PartialEq + 'static>(a: &dyn Any, b: &dyn Any) -> bool {
     match (a.downcast_ref::<T>(), b.downcast_ref::<T>()) {
         (Some(a), Some(b)) => a == b,
-        // They are compared by those who know the type.
+        // The callers pass only values of `T`.
         _ => true,
     }
 }
 
-/// How two values of `T` are compared: `Equality::<T>::OF` is by `PartialEq` where `T` has it and [`Unequal`] is in
-/// scope, since what a type has of its own comes before what a trait gives to all.
+/// Provides the comparison of two values of `T`. With [`Unequal`] in scope, `Equality::<T>::OF` is `Some` if `T` has
+/// `PartialEq`, and `None` otherwise: an inherent constant takes precedence over that of a trait.
 pub struct Equality<T>(PhantomData<T>);
 
 impl<T: PartialEq + 'static> Equality<T> {
-    /// By `PartialEq`.
+    /// Compares with `PartialEq`.
     pub const OF: Option<Equal> = Some(equal::<T>);
 }
 
-/// See [`Equality`].
+/// Provides [`Equality`] for types without `PartialEq`.
 pub trait Unequal {
-    /// In no way.
+    /// The values are not compared.
     const OF: Option<Equal> = None;
 }
 

@@ -1,23 +1,24 @@
-//! Why a value cannot be written, and where in it: the path is put together on the way out.
+//! The error of writing a value: the reason, and the path to the place in the value. Each level adds its part to the path
+//! while the error is returned.
 
 use std::fmt;
 
 use super::calls::Mismatch;
 
-/// Why a value cannot be written, and where in it.
+/// The reason why a value cannot be written, and the path to the place in it.
 pub(super) struct WriteError(Box<(Fault, String)>);
 
-/// What stands in the way of a value.
+/// The reason why a value cannot be written.
 pub(super) enum Fault {
-    /// Something in it makes other calls than when it was written.
+    /// The decoded value makes other calls to its serializer than the written value did.
     Differs(Box<Mismatch>),
-    /// The keys of a map come in another order, or are others.
+    /// The keys of a map in the decoded value differ, or have another order.
     Keys,
-    /// A collection whose order is not fixed, and what to use instead.
+    /// The value contains this collection, whose order is not fixed. The second field is the collection to use instead.
     Unordered(&'static str, &'static str),
-    /// It is nested deeper than this.
+    /// The value has more levels than this.
     Deep(u32),
-    /// Its `Serialize` refused.
+    /// The `Serialize` of the value returned an error.
     Refused(String),
 }
 
@@ -27,18 +28,18 @@ impl WriteError {
         Self(Box::new((fault, String::new())))
     }
 
-    /// The same, where what could not be written is part of something else.
+    /// Returns the error with a part in front of its path.
     #[cold]
     pub(super) fn within(mut self, part: fmt::Arguments<'_>) -> Self {
         let (fault, path) = &mut *self.0;
-        // The path to where it is nested too deep would be as long as the nesting.
+        // The path would be as long as the nesting is deep.
         if !matches!(fault, Fault::Deep(_)) {
             path.insert_str(0, &part.to_string());
         }
         self
     }
 
-    /// The same, where it was in the key of a map.
+    /// Returns the error for a place in the key of a map.
     #[cold]
     pub(super) fn within_key(mut self) -> Self {
         if matches!(self.0.0, Fault::Differs(_)) {
@@ -60,19 +61,20 @@ impl fmt::Display for WriteError {
         };
         match fault {
             Fault::Differs(differs) => {
-                let Mismatch { was, now } = &**differs;
-                write!(f, "{was}{at} would be read back as {now}")
+                let Mismatch { written, read } = &**differs;
+                write!(f, "{written}{at} would be read back as {read}")
             }
             Fault::Keys => write!(
                 f,
-                "the keys of a map{at} would be read back as others or in another order; a `HashMap` has no fixed order, use a `BTreeMap`"
+                "the keys of a map{at} would be read back differently or in another order; a `HashMap` has no fixed order, \
+                 use a `BTreeMap`"
             ),
             Fault::Unordered(name, instead) => {
                 write!(f, "the `{name}`{at} has no fixed order; use a `{instead}`")
             }
             Fault::Deep(levels) => write!(
                 f,
-                "it is nested more than {levels} levels deep; make it flatter, or keep it as text"
+                "it is nested more than {levels} levels deep; make it flatter, or store it as text"
             ),
             Fault::Refused(text) => write!(f, "{text}{at}"),
         }

@@ -1,8 +1,8 @@
-//! CBOR items as they lie in a log: passed over, and shown to people, whatever they are.
+//! CBOR items of any type: skipping them, printing them, and serializing them.
 //!
-//! Architecture invariant: nothing here recurses deeper than [`DEPTH_MAX`], and nothing takes more than the bytes that
-//! there are. Whatever a log says is passed over here once before anything else looks at it, so values that are nested
-//! deeper, or are not well-formed, get no further.
+//! Architecture invariant: no function here recurses deeper than [`DEPTH_MAX`] or reads past the end of its input. Each
+//! value of a log is skipped with [`raw_item`] before it is decoded, so values that are nested deeper or are not well-formed
+//! are rejected there.
 
 use std::fmt::Write as _;
 
@@ -12,7 +12,7 @@ use serde::ser::{Error as _, Serialize, SerializeMap as _, SerializeSeq as _, Se
 
 use crate::value::{DEPTH_READ_MAX, DecodeError};
 
-/// How deep arrays, maps and tags may be nested in a value: as deep as a value may be read.
+/// The number of levels of arrays, maps and tags that a value may have. It is the limit of the deserializer.
 pub(crate) const DEPTH_MAX: usize = DEPTH_READ_MAX as usize;
 
 const BYTES: u8 = 2;
@@ -23,19 +23,19 @@ const TAG: u8 = 6;
 const SIMPLE: u8 = 7;
 /// Ends an item of indefinite length.
 const BREAK: u8 = 0xff;
-/// In place of how many items are to come: those up to a break.
+/// The number of remaining items at a level of indefinite length, which a break ends.
 const UNTIL_BREAK: u64 = u64::MAX;
 
-/// One CBOR item, whatever it is: its bytes, with the decoder moved behind it.
+/// Skips one CBOR item and returns its bytes. O(bytes of the item).
 pub(crate) fn raw_item<'b>(d: &mut Decoder<'b>) -> Result<&'b [u8], DecodeError> {
     let start = d.position();
     let rest = d.input().get(start..).unwrap_or_default();
-    let end = start + length(rest)?;
+    let end = start + item_len(rest)?;
     d.set_position(end);
     Ok(&d.input()[start..end])
 }
 
-/// Nothing may follow.
+/// Returns an error if bytes follow the position of the decoder.
 pub(crate) fn end(d: &Decoder<'_>) -> Result<(), DecodeError> {
     match d.input().len().saturating_sub(d.position()) {
         0 => Ok(()),
@@ -43,23 +43,23 @@ pub(crate) fn end(d: &Decoder<'_>) -> Result<(), DecodeError> {
     }
 }
 
-/// How many items an array has; one of indefinite length is refused.
+/// Returns the number of items of an array. One of indefinite length is an error.
 pub(crate) fn array(d: &mut Decoder<'_>) -> Result<u64, DecodeError> {
     let n = d.array()?;
     n.ok_or_else(|| DecodeError::new("an array of indefinite length"))
 }
 
-/// How many entries a map has; one of indefinite length is refused.
+/// Returns the number of entries of a map. One of indefinite length is an error.
 pub(crate) fn map(d: &mut Decoder<'_>) -> Result<u64, DecodeError> {
     let n = d.map()?;
     n.ok_or_else(|| DecodeError::new("a map of indefinite length"))
 }
 
-/// How many bytes the item has that begins here. It is well-formed, its heads are in their shortest form, and it is
-/// nested no deeper than allowed.
-fn length(bytes: &[u8]) -> Result<usize, DecodeError> {
+/// Returns the length of the item at the beginning of `bytes`, after checking that it is well-formed, that its heads have
+/// their shortest form, and that it is not nested too deep.
+fn item_len(bytes: &[u8]) -> Result<usize, DecodeError> {
     let mut at = 0;
-    // How many items are to come at each level that is open.
+    // The number of remaining items at each open level.
     let mut levels = [0u64; DEPTH_MAX];
     let mut depth = 0usize;
     loop {
@@ -68,14 +68,14 @@ fn length(bytes: &[u8]) -> Result<usize, DecodeError> {
             at += 1;
             depth -= 1;
         } else {
-            let head = Head::read(bytes, &mut at)?;
+            let head = ItemHead::read(bytes, &mut at)?;
             let inner = match (head.major, head.n) {
                 (BYTES | TEXT, Some(n)) => {
-                    at = pass(bytes, at, n)?;
+                    at = skip_bytes(bytes, at, n)?;
                     0
                 }
                 (BYTES | TEXT, None) => {
-                    at = pass_pieces(bytes, at, head.major)?;
+                    at = skip_chunks(bytes, at, head.major)?;
                     0
                 }
                 (ARRAY, Some(n)) => n,
@@ -84,7 +84,7 @@ fn length(bytes: &[u8]) -> Result<usize, DecodeError> {
                 (TAG, _) => 1,
                 _ => 0,
             };
-            // Each item has at least one byte, so a greater number is an error.
+            // Each item has at least one byte, so the remaining bytes bound the number of items.
             if inner != UNTIL_BREAK && inner > (bytes.len() - at) as u64 {
                 return Err(incomplete());
             }
@@ -95,7 +95,7 @@ fn length(bytes: &[u8]) -> Result<usize, DecodeError> {
                 continue;
             }
         }
-        // An item is complete, and perhaps those that it is the last part of.
+        // The item is complete, and so is each enclosing item of which it is the last part.
         loop {
             let Some(top) = depth.checked_sub(1) else {
                 return Ok(at);
@@ -113,13 +113,13 @@ fn length(bytes: &[u8]) -> Result<usize, DecodeError> {
 }
 
 /// The head of an item.
-struct Head {
+struct ItemHead {
     major: u8,
-    /// Its number; none where its length is indefinite.
+    /// The number, length or tag of the item, or `None` if its length is indefinite.
     n: Option<u64>,
 }
 
-impl Head {
+impl ItemHead {
     #[inline]
     fn read(bytes: &[u8], at: &mut usize) -> Result<Self, DecodeError> {
         let first = *bytes.get(*at).ok_or_else(incomplete)?;
@@ -134,7 +134,7 @@ impl Head {
                 let n = number.iter().fold(0, |n, byte| n << 8 | u64::from(*byte));
                 let least = match info {
                     24 if major == SIMPLE => 32,
-                    // The other numbers there are floats.
+                    // The longer simple values are floats.
                     _ if major == SIMPLE => 0,
                     24 => 24,
                     _ => 1 << (4 * more),
@@ -157,19 +157,21 @@ impl Head {
     }
 }
 
-/// Where the bytes end that a text or a string of bytes has.
-fn pass(bytes: &[u8], at: usize, n: u64) -> Result<usize, DecodeError> {
+/// Returns the offset after the `n` bytes of a text or byte string that begin at `at`.
+fn skip_bytes(bytes: &[u8], at: usize, n: u64) -> Result<usize, DecodeError> {
     let end = usize::try_from(n).ok().and_then(|n| at.checked_add(n));
     end.filter(|end| *end <= bytes.len()).ok_or_else(incomplete)
 }
 
-/// Where a text or a string of bytes ends that comes in pieces.
-fn pass_pieces(bytes: &[u8], mut at: usize, major: u8) -> Result<usize, DecodeError> {
+/// Returns the offset after a text or byte string of indefinite length whose chunks begin at `at`.
+fn skip_chunks(bytes: &[u8], mut at: usize, major: u8) -> Result<usize, DecodeError> {
     while bytes.get(at) != Some(&BREAK) {
-        let head = Head::read(bytes, &mut at)?;
+        let head = ItemHead::read(bytes, &mut at)?;
         let n = head.n.filter(|_| head.major == major);
-        let n = n.ok_or_else(|| DecodeError::new("a piece of a text that is none"))?;
-        at = pass(bytes, at, n)?;
+        let n = n.ok_or_else(|| {
+            DecodeError::new("a text or byte string with a chunk of another type")
+        })?;
+        at = skip_bytes(bytes, at, n)?;
     }
     Ok(at + 1)
 }
@@ -186,10 +188,10 @@ fn too_deep() -> DecodeError {
     ))
 }
 
-/// An item for a serializer, as what it is in CBOR: for values whose types are not known.
+/// Serializes an item as the CBOR type that it has, for values whose Rust types are not known.
 ///
-/// A tag is passed over, but for a big number of at most 128 bits, which is a number. A key of a map that is no text,
-/// number or truth value is given as text, since JSON has no other keys.
+/// A tagged item is serialized without its tag, except for a bignum of at most 128 bits, which is serialized as a number. A
+/// key of a map that is not a text or an integer is serialized as its diagnostic notation, since JSON has only text keys.
 pub(crate) struct Item<'b>(pub &'b [u8]);
 
 impl Serialize for Item<'_> {
@@ -225,7 +227,7 @@ impl Serialize for Item<'_> {
                 let n = d.array().map_err(cbor)?;
                 let mut list = serializer.serialize_seq(n.and_then(|n| usize::try_from(n).ok()))?;
                 let mut i = 0;
-                while more(&mut d, n, i).map_err(wrong)? {
+                while has_more(&mut d, n, i).map_err(wrong)? {
                     list.serialize_element(&Item(raw_item(&mut d).map_err(wrong)?))?;
                     i += 1;
                 }
@@ -235,7 +237,7 @@ impl Serialize for Item<'_> {
                 let n = d.map().map_err(cbor)?;
                 let mut map = serializer.serialize_map(n.and_then(|n| usize::try_from(n).ok()))?;
                 let mut i = 0;
-                while more(&mut d, n, i).map_err(wrong)? {
+                while has_more(&mut d, n, i).map_err(wrong)? {
                     let key = raw_item(&mut d).map_err(wrong)?;
                     match key.first().map(|first| first >> 5) {
                         Some(0 | 1 | TEXT) => map.serialize_key(&Item(key))?,
@@ -249,9 +251,9 @@ impl Serialize for Item<'_> {
             Type::Tag => {
                 let tag = d.tag().map_err(cbor)?.as_u64();
                 let inner = raw_item(&mut d).map_err(wrong)?;
-                match big(tag, inner) {
-                    Some(Ok(n)) => serializer.serialize_u128(n),
-                    Some(Err(n)) => serializer.serialize_i128(n),
+                match bignum(tag, inner) {
+                    Some(Bignum::Positive(n)) => serializer.serialize_u128(n),
+                    Some(Bignum::Negative(n)) => serializer.serialize_i128(n),
                     None => Item(inner).serialize(serializer),
                 }
             }
@@ -260,8 +262,8 @@ impl Serialize for Item<'_> {
     }
 }
 
-/// Whether an array or map has more items; a break is passed.
-fn more(d: &mut Decoder<'_>, n: Option<u64>, i: u64) -> Result<bool, DecodeError> {
+/// Returns whether an array or map of `n` items, or of indefinite length, has an item with the index `i`.
+fn has_more(d: &mut Decoder<'_>, n: Option<u64>, i: u64) -> Result<bool, DecodeError> {
     match n {
         Some(n) => Ok(i < n),
         None if d.datatype()? == Type::Break => Ok(false),
@@ -269,66 +271,72 @@ fn more(d: &mut Decoder<'_>, n: Option<u64>, i: u64) -> Result<bool, DecodeError
     }
 }
 
-/// A big number: one that is not negative, or one that is.
-fn big(tag: u64, item: &[u8]) -> Option<Result<u128, i128>> {
+/// An integer that CBOR encodes as a tagged byte string.
+enum Bignum {
+    Positive(u128),
+    Negative(i128),
+}
+
+/// Returns the value of a tagged item, if it is a bignum of at most 128 bits.
+fn bignum(tag: u64, item: &[u8]) -> Option<Bignum> {
     let bytes = Decoder::new(item).bytes().ok().filter(|b| b.len() <= 16)?;
     let n = bytes.iter().fold(0, |n, byte| n << 8 | u128::from(*byte));
     match tag {
-        2 => Some(Ok(n)),
-        3 => i128::try_from(n).ok().map(|n| Err(-1 - n)),
+        2 => Some(Bignum::Positive(n)),
+        3 => i128::try_from(n).ok().map(|n| Bignum::Negative(-1 - n)),
         _ => None,
     }
 }
 
-/// A value in the diagnostic notation of RFC 8949, for people, on one line.
+/// Returns a value in the diagnostic notation of RFC 8949, on one line.
 pub(crate) fn display(bytes: &[u8]) -> String {
     let mut text = String::new();
     display_into(bytes, &mut text);
     text
 }
 
-/// Appends what [`display`] gives.
+/// Appends the text that [`display`] returns.
 pub(crate) fn display_into(bytes: &[u8], text: &mut String) {
     let mut d = Decoder::new(bytes);
-    let shown = raw_item(&mut d)
-        .and_then(|item| show(&mut Decoder::new(item), text))
+    let rendered = raw_item(&mut d)
+        .and_then(|item| render(&mut Decoder::new(item), text))
         .and_then(|()| end(&d));
-    if let Err(e) = shown {
+    if let Err(e) = rendered {
         let _ = write!(text, " ({e})");
     }
 }
 
-/// Shows an item that was passed over, so that this goes no deeper than that did.
-fn show(d: &mut Decoder<'_>, out: &mut String) -> Result<(), DecodeError> {
+/// Renders an item that [`raw_item`] returned, which bounds the depth of the recursion.
+fn render(d: &mut Decoder<'_>, out: &mut String) -> Result<(), DecodeError> {
     match d.datatype()? {
-        // As Rust would write it: nothing in it can end the line or the quotes.
-        Type::String => show_text(d.str()?, out),
+        // The escapes of Rust's `Debug` keep line ends and quotes out of the text.
+        Type::String => render_text(d.str()?, out),
         Type::StringIndef => {
             let mut whole = String::new();
             for piece in d.str_iter()? {
                 whole += piece?;
             }
-            show_text(&whole, out);
+            render_text(&whole, out);
         }
         Type::Array | Type::ArrayIndef => {
             let n = d.array()?;
-            show_list(d, out, ['[', ']'], n, show)?;
+            render_list(d, out, ['[', ']'], n, render)?;
         }
         Type::Map | Type::MapIndef => {
             let n = d.map()?;
-            show_list(d, out, ['{', '}'], n, |d, out| {
-                show(d, out)?;
+            render_list(d, out, ['{', '}'], n, |d, out| {
+                render(d, out)?;
                 *out += ": ";
-                show(d, out)
+                render(d, out)
             })?;
         }
         Type::Tag => {
             let tag = d.tag()?.as_u64();
             let _ = write!(out, "{tag}(");
-            show(d, out)?;
+            render(d, out)?;
             out.push(')');
         }
-        // Most keys.
+        // Most keys of maps are small numbers.
         Type::U8 | Type::U16 | Type::U32 | Type::U64 => {
             let _ = write!(out, "{}", d.u64()?);
         }
@@ -339,11 +347,11 @@ fn show(d: &mut Decoder<'_>, out: &mut String) -> Result<(), DecodeError> {
     Ok(())
 }
 
-fn show_text(text: &str, out: &mut String) {
+fn render_text(text: &str, out: &mut String) {
     let _ = write!(out, "{text:?}");
 }
 
-fn show_list(
+fn render_list(
     d: &mut Decoder<'_>,
     out: &mut String,
     [open, close]: [char; 2],
@@ -371,12 +379,12 @@ fn show_list(
 mod tests {
     use super::*;
 
-    fn passed(bytes: &[u8]) -> Result<usize, String> {
-        length(bytes).map_err(|e| e.to_string())
+    fn len(bytes: &[u8]) -> Result<usize, String> {
+        item_len(bytes).map_err(|e| e.to_string())
     }
 
     #[test]
-    fn values_are_shown_on_one_line_whatever_is_in_them() {
+    fn any_value_is_rendered_on_one_line() {
         let mut bytes = Vec::new();
         let value = (1, vec![Some("a\nb\"c\u{1b}"), None], [("k", -2)]);
         crate::value::encode(&value, &mut bytes).expect("it can be written");
@@ -384,17 +392,17 @@ mod tests {
         assert_eq!(text, r#"[1, ["a\nb\"c\u{1b}", null], [["k", -2]]]"#);
         assert!(display(&bytes[..5]).contains('('));
         assert!(display(&[0x00, 0x00]).starts_with("0 ("));
-        // Of indefinite length, in pieces, and with a tag.
+        // Indefinite lengths, a text in chunks, and a tag.
         let bytes = [
             0x9f, 0x01, 0xbf, 0x61, b'a', 0x7f, 0x61, b'x', 0x61, b'y', 0xff, 0xff, 0xc2, 0x41, 7,
             0xff,
         ];
-        assert_eq!(passed(&bytes), Ok(bytes.len()));
+        assert_eq!(len(&bytes), Ok(bytes.len()));
         assert_eq!(display(&bytes), r#"[1, {"a": "xy"}, 2(h'07')]"#);
     }
 
     #[test]
-    fn an_item_is_passed_over_as_minicbor_does_it() {
+    fn the_length_of_an_item_is_that_of_minicbor() {
         let items: [&[u8]; 14] = [
             &[0x17],
             &[0x18, 0x18],
@@ -414,15 +422,15 @@ mod tests {
         for item in items {
             let mut d = Decoder::new(item);
             d.skip().expect("an item");
-            assert_eq!(passed(item), Ok(d.position()), "{item:x?}");
+            assert_eq!(len(item), Ok(d.position()), "{item:x?}");
             for cut in 0..item.len() {
-                assert!(passed(&item[..cut]).is_err(), "{item:x?} cut at {cut}");
+                assert!(len(&item[..cut]).is_err(), "{item:x?} cut at {cut}");
             }
         }
     }
 
     #[test]
-    fn what_is_not_well_formed_or_not_in_its_shortest_form_is_refused() {
+    fn items_that_are_malformed_or_not_in_their_shortest_form_are_rejected() {
         for bytes in [
             &[0x18, 0x17][..],
             &[0x19, 0x00, 0xff],
@@ -440,20 +448,20 @@ mod tests {
             &[0xbb, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff],
             &[0x7b, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff],
         ] {
-            assert!(passed(bytes).is_err(), "{bytes:x?}");
-            // To show it must not fail, whatever it is.
+            assert!(len(bytes).is_err(), "{bytes:x?}");
+            // `display` reports the error in its text.
             assert!(display(bytes).contains('('), "{bytes:x?}");
         }
     }
 
     #[test]
-    fn a_value_is_nested_no_deeper_than_the_limit_and_to_find_that_out_takes_no_stack() {
+    fn the_limit_of_nesting_is_checked_without_recursion() {
         for (open, close) in [(&[0x81][..], &[][..]), (&[0x9f], &[0xff]), (&[0xc1], &[])] {
             let nested = |n: usize| [open.repeat(n), vec![0], close.repeat(n)].concat();
             let least = nested(DEPTH_MAX);
-            assert_eq!(passed(&least), Ok(least.len()));
+            assert_eq!(len(&least), Ok(least.len()));
             assert!(!display(&least).contains("deeper"));
-            let refused = passed(&nested(DEPTH_MAX + 1)).unwrap_err();
+            let refused = len(&nested(DEPTH_MAX + 1)).unwrap_err();
             assert_eq!(refused, "a value is nested deeper than 256 levels");
             assert!(display(&nested(1_000_000)).contains("deeper"));
         }

@@ -1,6 +1,7 @@
-//! Values of fields, state data and events: any serde type, stored as itself and written as CBOR.
+//! Values of fields, state data and events: any serde type, kept as a Rust value in memory and encoded as CBOR in the log.
 //!
-//! [`write`] and [`read`] are the two directions; [`faithful`] refuses what would not come back as it was.
+//! [`write`] is the serializer and [`read`] the deserializer. [`faithful`] rejects values that would be decoded as different
+//! values.
 
 mod calls;
 pub(crate) mod debug;
@@ -22,26 +23,28 @@ use serde::de::DeserializeOwned;
 use self::calls::Calls;
 use self::read::ValueReader;
 use self::write::ValueWriter;
-use crate::base::cbor::{FALSE, TEXT, TRUE, UINT, Word, head};
-use crate::base::time::AsNumbers;
+use crate::base::cbor::{CborWord, FALSE, TEXT, TRUE, UINT, head};
+use crate::base::time::NumericTimes;
 use crate::base::time::Timestamp;
 
 pub(crate) use encoding::encoding;
 pub use faithful::{Equal, Equality, Unequal, is_faithful};
 pub(crate) use faithful::{encode_faithful, equal};
 
-/// How deep a value may be nested that is written by a step. Every sequence, tuple, map, struct, variant, newtype
-/// and `Some` is a level.
+/// The number of levels that a value written by a step may have. Every sequence, tuple, map, struct, variant, newtype and
+/// `Some` is a level.
 const DEPTH_MAX: u32 = 128;
 
-/// How deep a value may be nested that is read. Logs from before there was a limit have their values still.
+/// The number of levels that a value read from a log may have. It is greater than [`DEPTH_MAX`], because logs that were
+/// written before that limit was introduced must stay readable.
 pub(crate) const DEPTH_READ_MAX: u32 = 2 * DEPTH_MAX;
 
-/// What a field can hold: any type that serde can write and read, that can be cloned and sent.
+/// The type of a field: any type that serde can serialize and deserialize, that can be cloned, and that is `Send`, `Sync`
+/// and `'static`. It is implemented for all such types.
 ///
-/// A step refuses a value that would be read back as another, with the reason ([`StepError::Unwritable`]): it is
-/// read back and compared before it is written to anything. Only numbers, texts and the like, which are known to come
-/// back, are not. There must be no `HashMap` in it, since the log hashes what is written and its order differs from
+/// A step rejects a value that would be read back from the log as a different value ([`StepError::Unwritable`]). To find
+/// out, the step decodes each encoded value and compares it, except for numbers, texts and similar types, which always round
+/// trip. A value must not contain a `HashMap`: the store hashes encoded values, and the order of a `HashMap` differs from
 /// run to run.
 ///
 /// [`StepError::Unwritable`]: crate::StepError::Unwritable
@@ -55,7 +58,7 @@ pub trait Value: Serialize + DeserializeOwned + Clone + Send + Sync + 'static {}
 #[diagnostic::do_not_recommend]
 impl<T: Serialize + DeserializeOwned + Clone + Send + Sync + 'static> Value for T {}
 
-/// Stored bytes are not what their type expects.
+/// The error of decoding bytes that are not a value of the expected type.
 #[derive(Debug)]
 pub struct DecodeError(String);
 
@@ -79,7 +82,7 @@ impl From<minicbor::decode::Error> for DecodeError {
     }
 }
 
-/// A value could not be written, or would be read back as another.
+/// The error of encoding a value: it cannot be encoded, or would be decoded as a different value.
 #[derive(Debug)]
 pub struct EncodeError(String);
 
@@ -101,13 +104,13 @@ impl From<fault::WriteError> for EncodeError {
     }
 }
 
-/// Appends a value in CBOR.
+/// Appends the CBOR encoding of a value.
 pub(crate) fn encode<T: Serialize + ?Sized>(
     value: &T,
     bytes: &mut Vec<u8>,
 ) -> Result<(), EncodeError> {
     let start = bytes.len();
-    let _as_numbers = AsNumbers::begin();
+    let _numeric_times = NumericTimes::begin();
     let mut writer = ValueWriter::new(Some(bytes), Calls::Ignored, DEPTH_READ_MAX);
     value.serialize(&mut writer).map_err(|e| {
         bytes.truncate(start);
@@ -115,10 +118,10 @@ pub(crate) fn encode<T: Serialize + ?Sized>(
     })
 }
 
-/// Whether a type is a number, a truth value or a time: at most 9 bytes in CBOR, quickly written.
+/// Returns whether a type is a number, a `bool` or a time, whose encoding has at most 9 bytes and needs no serializer.
 #[inline]
 pub(crate) fn is_plain<T: 'static>() -> bool {
-    // Decided when it is compiled, for a given `T`.
+    // For a given `T`, the compiler evaluates this.
     let ty = TypeId::of::<T>();
     macro_rules! any_of {
         ($($ty:ty)*) => { false $(|| ty == TypeId::of::<$ty>())* };
@@ -126,10 +129,10 @@ pub(crate) fn is_plain<T: 'static>() -> bool {
     any_of!(u64 u32 u16 u8 i64 i32 i16 i8 bool Timestamp)
 }
 
-/// A value of a plain type in CBOR; see [`is_plain`].
+/// Returns the CBOR encoding of a value of a plain type, or `None` for other types. See [`is_plain`].
 #[inline]
-pub(crate) fn plain_bytes<T: 'static>(value: &T) -> Option<Word> {
-    // For a given `T` all but one of these comparisons are decided when it is compiled.
+pub(crate) fn plain_bytes<T: 'static>(value: &T) -> Option<CborWord> {
+    // For a given `T`, the compiler evaluates these comparisons.
     let any: &dyn Any = value;
     macro_rules! plain {
         ($($ty:ty => |$value:ident| $word:expr),* $(,)?) => {
@@ -139,21 +142,21 @@ pub(crate) fn plain_bytes<T: 'static>(value: &T) -> Option<Word> {
         };
     }
     plain! {
-        u64 => |n| Word::head(UINT, *n),
-        u32 => |n| Word::head(UINT, u64::from(*n)),
-        u16 => |n| Word::head(UINT, u64::from(*n)),
-        u8 => |n| Word::head(UINT, u64::from(*n)),
-        i64 => |n| Word::int(*n),
-        i32 => |n| Word::int(i64::from(*n)),
-        i16 => |n| Word::int(i64::from(*n)),
-        i8 => |n| Word::int(i64::from(*n)),
-        bool => |b| Word::bytes([if *b { TRUE } else { FALSE }]),
-        Timestamp => |t| Word::int(t.as_micros()),
+        u64 => |n| CborWord::head(UINT, *n),
+        u32 => |n| CborWord::head(UINT, u64::from(*n)),
+        u16 => |n| CborWord::head(UINT, u64::from(*n)),
+        u8 => |n| CborWord::head(UINT, u64::from(*n)),
+        i64 => |n| CborWord::int(*n),
+        i32 => |n| CborWord::int(i64::from(*n)),
+        i16 => |n| CborWord::int(i64::from(*n)),
+        i8 => |n| CborWord::int(i64::from(*n)),
+        bool => |b| CborWord::bytes([if *b { TRUE } else { FALSE }]),
+        Timestamp => |t| CborWord::int(t.as_micros()),
     }
     None
 }
 
-/// As [`encode`], without a call for each head where the type is one of the plain ones or a text.
+/// Appends the CBOR encoding of a value, as [`encode`] does. Plain types and texts are encoded without the serializer.
 #[inline]
 pub(crate) fn encode_value<T: Serialize + 'static>(
     value: &T,
@@ -172,7 +175,7 @@ pub(crate) fn encode_value<T: Serialize + 'static>(
     encode(value, bytes)
 }
 
-/// Reads a value that [`encode`] wrote.
+/// Returns the value that [`encode`] encoded.
 pub(crate) fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, DecodeError> {
     let mut reader = ValueReader::new(bytes, DEPTH_READ_MAX);
     let value = T::deserialize(&mut reader)?;

@@ -1,4 +1,4 @@
-//! The parts of a sequence, tuple, map or struct that is being written, with the path to where one cannot be.
+//! The serializer of the parts of a sequence, tuple, map or struct. It adds each part to the path of an error inside it.
 
 use serde::Serialize;
 use serde::ser::{
@@ -13,29 +13,30 @@ use crate::base::cbor::TEXT;
 
 const BREAK: u8 = 0xff;
 
-/// The parts of a sequence, tuple, map or struct.
+/// Serializes the parts of a sequence, tuple, map or struct.
 pub(super) struct Parts<'a, 'w> {
     writer: &'a mut ValueWriter<'w>,
-    /// Whether its length was not known, so that its end is marked.
-    marked: bool,
-    /// Whether it comes part by part, out of a collection that is not known.
+    /// Whether the head has no length, so that a break must end it.
+    is_indefinite: bool,
+    /// Whether the parts may come from a collection whose iteration order is random.
     pub(super) in_unknown_order: bool,
     written: usize,
 }
 
 impl<'a, 'w> Parts<'a, 'w> {
-    pub(super) fn new(writer: &'a mut ValueWriter<'w>, marked: bool) -> Self {
+    pub(super) fn new(writer: &'a mut ValueWriter<'w>, is_indefinite: bool) -> Self {
         Self {
             writer,
-            marked,
+            is_indefinite,
             in_unknown_order: false,
             written: 0,
         }
     }
 
-    /// What a `Serialize` gives part by part.
+    /// Returns the serializer for a `Serialize` that passes its parts one by one and not as an iterator, so that the type of
+    /// the collection is unknown.
     pub(super) fn one_by_one(writer: &'a mut ValueWriter<'w>, len: Option<usize>) -> Self {
-        // That of JSON objects keeps an order.
+        // JSON objects have a fixed order.
         let in_unknown_order = !writer.ty.starts_with("serde_json::");
         Self {
             in_unknown_order,
@@ -69,7 +70,7 @@ impl<'a, 'w> Parts<'a, 'w> {
     fn close(self) -> Result<(), WriteError> {
         let writer = self.writer;
         writer.calls.take(Call::End, &[], &[])?;
-        if self.marked {
+        if self.is_indefinite {
             writer.byte(BREAK);
         }
         writer.has_unknown_order |= self.in_unknown_order && self.written > 1;

@@ -1,5 +1,5 @@
-//! The deserializer of values: it reads what [`write`](super::write) writes, and refuses what is nested too deep,
-//! so that no log can exhaust the stack.
+//! The deserializer of values, for the encoding that [`write`](super::write) produces. It rejects values that are nested too
+//! deep, so that no log can exhaust the stack.
 
 use std::fmt;
 
@@ -22,7 +22,7 @@ impl serde::de::Error for DecodeError {
 /// Reads one value.
 pub(super) struct ValueReader<'de> {
     decoder: Decoder<'de>,
-    /// How many levels more it may be nested.
+    /// The number of further levels that the value may have.
     depth_left: u32,
 }
 
@@ -34,7 +34,7 @@ impl<'de> ValueReader<'de> {
         }
     }
 
-    /// An error where something follows.
+    /// Returns an error if bytes follow the value.
     pub(super) fn end(&self) -> Result<(), DecodeError> {
         let rest = self.decoder.input().len() - self.decoder.position();
         if rest > 0 {
@@ -45,7 +45,7 @@ impl<'de> ValueReader<'de> {
         Ok(())
     }
 
-    /// Reads something one level deeper.
+    /// Calls `read` one level deeper.
     #[inline]
     fn deeper<T>(
         &mut self,
@@ -57,8 +57,8 @@ impl<'de> ValueReader<'de> {
         value
     }
 
-    /// Whether a list of unknown length ends here.
-    fn breaks(&mut self) -> Result<bool, DecodeError> {
+    /// Skips a break, which ends a list or map of unknown length, and returns whether there was one.
+    fn skip_break(&mut self) -> Result<bool, DecodeError> {
         let at = self.decoder.position();
         match self.decoder.input().get(at) {
             Some(&BREAK) => {
@@ -267,9 +267,10 @@ impl<'de> Deserializer<'de> for &mut ValueReader<'de> {
     }
 }
 
-/// The parts of a list or map, of which so many are left where that is known.
+/// The parts of a list or map.
 struct Parts<'r, 'de> {
     reader: &'r mut ValueReader<'de>,
+    /// The number of parts that are left, if it is known.
     len: Option<u64>,
 }
 
@@ -281,7 +282,7 @@ impl<'de> Parts<'_, 'de> {
     fn at_end(&mut self) -> Result<bool, DecodeError> {
         match self.len {
             Some(len) => Ok(len == 0),
-            None => self.reader.breaks(),
+            None => self.reader.skip_break(),
         }
     }
 
@@ -290,7 +291,7 @@ impl<'de> Parts<'_, 'de> {
         seed.deserialize(&mut *self.reader)
     }
 
-    fn passed_one(&mut self) {
+    fn count_one(&mut self) {
         self.len = self.len.map(|n| n.saturating_sub(1));
     }
 }
@@ -310,7 +311,7 @@ impl<'de> SeqAccess<'de> for Parts<'_, 'de> {
             return Ok(None);
         }
         let item = self.read(seed)?;
-        self.passed_one();
+        self.count_one();
         Ok(Some(item))
     }
 }
@@ -337,12 +338,12 @@ impl<'de> MapAccess<'de> for Parts<'_, 'de> {
         seed: V,
     ) -> Result<V::Value, DecodeError> {
         let value = self.read(seed)?;
-        self.passed_one();
+        self.count_one();
         Ok(value)
     }
 }
 
-/// A variant of an enum: its name alone, or in a map of one entry with its data.
+/// A variant of an enum, which is encoded as its name, or as a map of one entry from its name to its data.
 struct Variant<'r, 'de> {
     reader: &'r mut ValueReader<'de>,
     has_data: bool,
@@ -377,7 +378,7 @@ impl<'de> VariantAccess<'de> for Variant<'_, 'de> {
 
     fn unit_variant(self) -> Result<(), DecodeError> {
         if self.has_data {
-            // Of a variant that the type no longer has, read as one with `#[serde(other)]`.
+            // The type no longer has this variant, and reads it as the one with `#[serde(other)]`.
             self.reader.decoder.skip()?;
         }
         Ok(())

@@ -1,4 +1,4 @@
-//! Values against another implementation of CBOR, and bytes that no store wrote.
+//! Tests of values against another implementation of CBOR, and with bytes that no store wrote.
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -58,8 +58,8 @@ fn plain_values_are_written_as_serde_writes_them() {
     same((1u8, "a".to_owned()));
 }
 
-/// Of a type that is known to be faithful: it is.
-fn is_known<T>(values: impl IntoIterator<Item = T>)
+/// Checks that values of a type in the list of faithful types round trip.
+fn round_trips<T>(values: impl IntoIterator<Item = T>)
 where
     T: Serialize + DeserializeOwned + PartialEq + Clone + std::fmt::Debug + 'static,
 {
@@ -88,36 +88,36 @@ where
 }
 
 #[test]
-fn the_types_that_are_known_to_come_back_do() {
+fn faithful_types_round_trip() {
     use std::time::Duration;
-    is_known([0, 23, 24, u64::MAX]);
-    is_known([0, u32::MAX]);
-    is_known([0, u16::MAX]);
-    is_known([0, u8::MAX]);
-    is_known([0, usize::MAX]);
-    is_known([0, i64::MAX, i64::MIN]);
-    is_known([0, i32::MAX, i32::MIN]);
-    is_known([0, i16::MAX, i16::MIN]);
-    is_known([0, i8::MAX, i8::MIN]);
-    is_known([0, isize::MAX, isize::MIN]);
-    is_known([0, u128::from(u64::MAX), 1 << 64, u128::MAX]);
-    is_known([0, -1, -(1 << 64), -(1 << 64) - 1, i128::MAX, i128::MIN]);
-    is_known([0.0, -0.0, f64::INFINITY, f64::MIN_POSITIVE / 2.0]);
-    is_known([0.0, -0.0, f32::NEG_INFINITY, f32::MIN_POSITIVE / 2.0]);
-    is_known(['\0', 'a', '\u{10ffff}']);
-    is_known([true, false]);
-    is_known(["", "ä\n"].map(str::to_owned));
-    is_known([Duration::ZERO, Duration::MAX]);
-    is_known([
+    round_trips([0, 23, 24, u64::MAX]);
+    round_trips([0, u32::MAX]);
+    round_trips([0, u16::MAX]);
+    round_trips([0, u8::MAX]);
+    round_trips([0, usize::MAX]);
+    round_trips([0, i64::MAX, i64::MIN]);
+    round_trips([0, i32::MAX, i32::MIN]);
+    round_trips([0, i16::MAX, i16::MIN]);
+    round_trips([0, i8::MAX, i8::MIN]);
+    round_trips([0, isize::MAX, isize::MIN]);
+    round_trips([0, u128::from(u64::MAX), 1 << 64, u128::MAX]);
+    round_trips([0, -1, -(1 << 64), -(1 << 64) - 1, i128::MAX, i128::MIN]);
+    round_trips([0.0, -0.0, f64::INFINITY, f64::MIN_POSITIVE / 2.0]);
+    round_trips([0.0, -0.0, f32::NEG_INFINITY, f32::MIN_POSITIVE / 2.0]);
+    round_trips(['\0', 'a', '\u{10ffff}']);
+    round_trips([true, false]);
+    round_trips(["", "ä\n"].map(str::to_owned));
+    round_trips([Duration::ZERO, Duration::MAX]);
+    round_trips([
         Timestamp::from_micros(i64::MIN),
         Timestamp::from_micros(i64::MAX),
     ]);
-    is_known(["", "/a/ä"].map(std::path::PathBuf::from));
+    round_trips(["", "/a/ä"].map(std::path::PathBuf::from));
     assert!(is_faithful::<()>());
 }
 
 #[test]
-fn what_is_written_and_read_is_what_another_implementation_writes_and_reads() {
+fn random_values_are_encoded_and_decoded_as_by_another_implementation() {
     let (mut kept, mut refused) = (0, 0);
     for seed in 0..20_000 {
         let node = Draw(seed).node(4);
@@ -155,7 +155,7 @@ fn what_is_written_and_read_is_what_another_implementation_writes_and_reads() {
 }
 
 #[test]
-fn bytes_that_nobody_wrote_are_refused_or_read_and_never_panic() {
+fn random_bytes_are_rejected_or_decoded_without_panic() {
     let mut read = 0;
     for seed in 0..20_000 {
         let mut draw = Draw(seed);
@@ -170,31 +170,31 @@ fn bytes_that_nobody_wrote_are_refused_or_read_and_never_panic() {
     assert!(read > 0);
 }
 
-/// What may be nested without a byte that says so.
+/// A type whose levels take no bytes in the encoding.
 #[derive(Debug, Serialize, Deserialize)]
 struct Chain(Option<Box<Chain>>);
 
 #[test]
-fn bytes_that_are_nested_too_deep_are_refused_before_the_stack_is_exhausted() {
+fn bytes_that_are_nested_too_deep_are_rejected_before_the_stack_overflows() {
     let nested = |levels: usize| [vec![0x81; levels], vec![0x01]].concat();
     assert!(decode::<serde_json::Value>(&nested(DEPTH_READ_MAX as usize)).is_ok());
     for levels in [DEPTH_READ_MAX as usize + 1, 1_000_000] {
         let e = decode::<serde_json::Value>(&nested(levels)).expect_err("it is too deep");
         assert!(e.to_string().contains("nested too deep"), "{e}");
     }
-    // An endless chain in one byte.
+    // The value would have infinitely many levels in one byte.
     assert!(decode::<Chain>(&[0x01]).is_err());
     assert!(decode::<Chain>(&[NULL]).is_ok());
 }
 
 #[test]
-fn a_value_is_read_to_its_end() {
+fn bytes_after_a_value_are_rejected() {
     assert!(decode::<u8>(&[1]).is_ok());
     let e = decode::<u8>(&[1, 2]).expect_err("something follows");
     assert!(e.to_string().contains("1 bytes follow"), "{e}");
 }
 
-/// As it was before variants went away.
+/// A later version of `More`, without a variant.
 #[derive(Debug, PartialEq, Deserialize)]
 enum Fewer {
     Kept(u8),
@@ -203,7 +203,7 @@ enum Fewer {
 }
 
 #[test]
-fn the_data_of_a_variant_that_went_away_is_passed_over() {
+fn the_data_of_a_removed_variant_is_skipped() {
     let mut bytes = Vec::new();
     #[derive(Serialize)]
     enum More {

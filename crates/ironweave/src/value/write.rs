@@ -1,8 +1,8 @@
-//! The serializer of values: it writes CBOR, records the calls that a value makes or compares them, and refuses
-//! what is nested too deep.
+//! The serializer of values. It writes CBOR, records or compares the calls that a value makes, and rejects values that are
+//! nested too deep.
 //!
-//! Structs are maps of names, enum variants maps of one entry or, without data, texts. `None` is null, `Some`
-//! and newtypes are what is in them, `()` is an empty array.
+//! A struct is a map from the names of its fields. An enum variant is its name or, if it has data, a map of one entry from
+//! its name to the data. `None` is null, `Some` and newtypes are encoded as their content, and `()` is an empty array.
 
 use std::any::type_name;
 
@@ -13,7 +13,7 @@ use serde::ser::{SerializeMap, SerializeSeq, Serializer};
 use super::calls::{Call, Calls};
 use super::fault::{Fault, WriteError};
 use super::parts::Parts;
-use crate::base::cbor::{ARRAY, BYTES, FALSE, MAP, NULL, TEXT, TRUE, UINT, Word, head};
+use crate::base::cbor::{ARRAY, BYTES, CborWord, FALSE, MAP, NULL, TEXT, TRUE, UINT, head};
 
 const ARRAY_OF_UNKNOWN_LENGTH: u8 = 0x9f;
 const MAP_OF_UNKNOWN_LENGTH: u8 = 0xbf;
@@ -22,14 +22,16 @@ const F64: u8 = 0xfb;
 
 /// Writes one value.
 pub(super) struct ValueWriter<'w> {
-    /// Where its bytes go; nowhere, where only its calls are compared.
+    /// The buffer for the encoding, or `None` if only the calls are compared.
     bytes: Option<&'w mut Vec<u8>>,
     pub(super) calls: Calls<'w>,
-    /// How many levels are open, and how many may be.
+    /// The number of open levels.
     pub(super) depth: u32,
+    /// The allowed number of open levels.
     depth_max: u32,
-    /// Whether there is a map or sequence of two parts or more whose collection is not known, since they came one by one:
-    /// that of a flattened field, or of a `Serialize` that was written by hand.
+    /// Whether the value contains a map or sequence of two or more parts that may come from a collection with a random
+    /// order. The type of the collection is unknown if its parts are passed one by one, as by a flattened field or a
+    /// handwritten `Serialize`.
     pub(super) has_unknown_order: bool,
     /// The name of the type that is being written.
     pub(super) ty: &'static str,
@@ -47,7 +49,7 @@ impl<'w> ValueWriter<'w> {
         }
     }
 
-    /// Writes a value, and knows its type.
+    /// Writes a value and remembers its type.
     #[inline]
     pub(super) fn write<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), WriteError> {
         self.ty = type_name::<T>().trim_start_matches('&');
@@ -55,7 +57,7 @@ impl<'w> ValueWriter<'w> {
     }
 
     #[inline]
-    fn plain(&mut self, call: Call, bytes: &[u8], word: Word) -> Result<(), WriteError> {
+    fn plain(&mut self, call: Call, bytes: &[u8], word: CborWord) -> Result<(), WriteError> {
         self.calls.take(call, bytes, &[])?;
         if let Some(out) = &mut self.bytes {
             word.write(out);
@@ -77,7 +79,7 @@ impl<'w> ValueWriter<'w> {
         }
     }
 
-    /// A text that is no call of its own.
+    /// Writes a text or byte string that is not recorded as a call.
     #[inline]
     pub(super) fn text(&mut self, text: &[u8], major: u8) {
         if let Some(out) = &mut self.bytes {
@@ -106,7 +108,7 @@ impl<'w> ValueWriter<'w> {
         }
     }
 
-    /// One level deeper.
+    /// Opens a level.
     #[inline]
     fn enter(&mut self) -> Result<(), WriteError> {
         self.depth += 1;
@@ -116,7 +118,7 @@ impl<'w> ValueWriter<'w> {
         Ok(())
     }
 
-    /// What is in a `Some`, a newtype or a variant.
+    /// Writes the content of a `Some`, a newtype or a variant.
     #[inline]
     fn inner<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), WriteError> {
         self.enter()?;
@@ -125,7 +127,7 @@ impl<'w> ValueWriter<'w> {
         Ok(())
     }
 
-    /// Begins what has parts.
+    /// Begins a value that has parts.
     #[inline]
     fn parts(&mut self, call: Call, names: &[&[u8]]) -> Result<(), WriteError> {
         self.calls.take(call, &[], names)?;
@@ -133,9 +135,10 @@ impl<'w> ValueWriter<'w> {
     }
 }
 
-/// Whether the order of a collection, or of what iterates over one, is not fixed: its name and what to use instead.
+/// Returns the name of a collection whose order is not fixed and that of the collection to use instead. `I` is the
+/// collection or its iterator.
 ///
-/// The name of a type is not promised to stay what it is. Where it is another, the order decides.
+/// The names of types are not stable. If one is not recognised, the comparison of the decoded value detects the order.
 fn unordered<I>() -> Option<(&'static str, &'static str)> {
     let name = type_name::<I>().trim_start_matches('&');
     let (path, _) = name.split_once('<')?;
@@ -146,14 +149,14 @@ fn unordered<I>() -> Option<(&'static str, &'static str)> {
     match last {
         "HashMap" => Some(("HashMap", "BTreeMap")),
         "HashSet" => Some(("HashSet", "BTreeSet")),
-        // An iterator.
+        // Iterators of the collections.
         _ if module.ends_with("::set") && module.contains("hash") => Some(("HashSet", "BTreeSet")),
         _ if module.ends_with("::map") && module.contains("hash") => Some(("HashMap", "BTreeMap")),
         _ => None,
     }
 }
 
-/// How long an iterator says it is, as serde asks it.
+/// Returns the length of an iterator if its size hint is exact, as serde determines it.
 fn exact_len(iterator: &impl Iterator) -> Option<usize> {
     match iterator.size_hint() {
         (low, Some(high)) if low == high => Some(low),
@@ -173,24 +176,24 @@ impl<'a, 'w> Serializer for &'a mut ValueWriter<'w> {
     type SerializeStructVariant = Parts<'a, 'w>;
 
     fn serialize_bool(self, v: bool) -> Result<(), WriteError> {
-        let word = Word::bytes([if v { TRUE } else { FALSE }]);
+        let word = CborWord::bytes([if v { TRUE } else { FALSE }]);
         self.plain(Call::Bool, &[u8::from(v)], word)
     }
 
     fn serialize_i8(self, v: i8) -> Result<(), WriteError> {
-        self.plain(Call::I8, &v.to_le_bytes(), Word::int(v.into()))
+        self.plain(Call::I8, &v.to_le_bytes(), CborWord::int(v.into()))
     }
 
     fn serialize_i16(self, v: i16) -> Result<(), WriteError> {
-        self.plain(Call::I16, &v.to_le_bytes(), Word::int(v.into()))
+        self.plain(Call::I16, &v.to_le_bytes(), CborWord::int(v.into()))
     }
 
     fn serialize_i32(self, v: i32) -> Result<(), WriteError> {
-        self.plain(Call::I32, &v.to_le_bytes(), Word::int(v.into()))
+        self.plain(Call::I32, &v.to_le_bytes(), CborWord::int(v.into()))
     }
 
     fn serialize_i64(self, v: i64) -> Result<(), WriteError> {
-        self.plain(Call::I64, &v.to_le_bytes(), Word::int(v))
+        self.plain(Call::I64, &v.to_le_bytes(), CborWord::int(v))
     }
 
     fn serialize_i128(self, v: i128) -> Result<(), WriteError> {
@@ -199,19 +202,19 @@ impl<'a, 'w> Serializer for &'a mut ValueWriter<'w> {
     }
 
     fn serialize_u8(self, v: u8) -> Result<(), WriteError> {
-        self.plain(Call::U8, &v.to_le_bytes(), Word::head(UINT, v.into()))
+        self.plain(Call::U8, &v.to_le_bytes(), CborWord::head(UINT, v.into()))
     }
 
     fn serialize_u16(self, v: u16) -> Result<(), WriteError> {
-        self.plain(Call::U16, &v.to_le_bytes(), Word::head(UINT, v.into()))
+        self.plain(Call::U16, &v.to_le_bytes(), CborWord::head(UINT, v.into()))
     }
 
     fn serialize_u32(self, v: u32) -> Result<(), WriteError> {
-        self.plain(Call::U32, &v.to_le_bytes(), Word::head(UINT, v.into()))
+        self.plain(Call::U32, &v.to_le_bytes(), CborWord::head(UINT, v.into()))
     }
 
     fn serialize_u64(self, v: u64) -> Result<(), WriteError> {
-        self.plain(Call::U64, &v.to_le_bytes(), Word::head(UINT, v))
+        self.plain(Call::U64, &v.to_le_bytes(), CborWord::head(UINT, v))
     }
 
     fn serialize_u128(self, v: u128) -> Result<(), WriteError> {
@@ -235,7 +238,7 @@ impl<'a, 'w> Serializer for &'a mut ValueWriter<'w> {
 
     fn serialize_char(self, v: char) -> Result<(), WriteError> {
         let n = u32::from(v);
-        self.plain(Call::Char, &n.to_le_bytes(), Word::head(UINT, n.into()))
+        self.plain(Call::Char, &n.to_le_bytes(), CborWord::head(UINT, n.into()))
     }
 
     fn serialize_str(self, v: &str) -> Result<(), WriteError> {
@@ -251,7 +254,7 @@ impl<'a, 'w> Serializer for &'a mut ValueWriter<'w> {
     }
 
     fn serialize_none(self) -> Result<(), WriteError> {
-        self.plain(Call::None, &[], Word::bytes([NULL]))
+        self.plain(Call::None, &[], CborWord::bytes([NULL]))
     }
 
     fn serialize_some<T: Serialize + ?Sized>(self, value: &T) -> Result<(), WriteError> {
@@ -260,7 +263,7 @@ impl<'a, 'w> Serializer for &'a mut ValueWriter<'w> {
     }
 
     fn serialize_unit(self) -> Result<(), WriteError> {
-        self.plain(Call::Unit, &[], Word::bytes([ARRAY]))
+        self.plain(Call::Unit, &[], CborWord::bytes([ARRAY]))
     }
 
     fn serialize_unit_struct(self, name: &'static str) -> Result<(), WriteError> {
@@ -408,7 +411,7 @@ impl<'a, 'w> Serializer for &'a mut ValueWriter<'w> {
 }
 
 impl ValueWriter<'_> {
-    /// Refuses a collection without a fixed order, where a value is to be read back as it was.
+    /// Returns an error for a collection without a fixed order, if the value must round trip.
     fn must_be_ordered<I>(&self) -> Result<(), WriteError> {
         match &self.calls {
             Calls::Recorded(_) => unordered::<I>().map_or(Ok(()), |(name, instead)| {

@@ -147,5 +147,5 @@ fn wanted(e: &OpenError) -> Option<(u64, u128)> {
     let (_, rest) = text.split_once("the graph has the fingerprint ")?;
     assert!(e.is_damage());
     let fingerprint = u128::from_str_radix(rest.get(..32)?, 16).ok()?;
-    Some((e.seq()?, fingerprint))
+    Some((e.seq()?.get(), fingerprint))
 }

@@ -164,7 +164,7 @@ fn exercise<M: Model>(store: &Store<M>) {
         }
     }
     let _ = store.since(0).map(|reports| reports.flatten().count());
-    for seq in 0..=store.seq().expect("it has frames") {
+    for seq in 0..=store.seq().expect("it has frames").get() {
         let then = store
             .as_of(seq)
             .expect("what was replayed is replayed again");

@@ -1,6 +1,6 @@
 //! A reader refuses wrong frames: one case for each rule of `docs/log-format.md`, *What is refused*.
 
-use ironweave::{Model, Options, Store};
+use ironweave::{Model, Options, Seq, Store};
 
 use crate::cbor::{Array, Item, Map, Negative, Raw, Uint, text};
 use crate::forge::{self, Forged, FrameKind};
@@ -68,7 +68,7 @@ fn refused<M: Model>(mut frames: Vec<Forged>, seq: usize, words: &str) {
         let message = e.to_string();
         assert!(message.contains(words), "no `{words}` in: {message}");
         assert!(message.contains(&format!("frame {seq}")), "{message}");
-        assert_eq!(e.seq(), Some(seq as u64), "{message}");
+        assert_eq!(e.seq(), Some(Seq::new(seq as u64)), "{message}");
         assert_eq!(e.segment(), Some(&*segment), "{message}");
         assert_eq!(e.offset(), Some(places[seq]), "{message}");
     }
@@ -183,7 +183,7 @@ fn an_error_about_a_long_value_is_short() {
     forge::write(dir.path(), &frames);
     let e = Store::<Bank>::open(dir.path()).expect_err("refused");
     assert!(e.to_string().len() < 2_000);
-    assert_eq!(e.seq(), Some(2));
+    assert_eq!(e.seq(), Some(Seq::new(2)));
 }
 
 #[test]
@@ -284,7 +284,7 @@ fn a_fingerprint_that_is_not_that_of_the_graph_is_refused() {
     let dir = scratch_dir();
     forge::write(dir.path(), &frames);
     let e = Store::<Bank>::open(dir.path()).expect_err("refused");
-    assert_eq!(e.seq(), Some(3));
+    assert_eq!(e.seq(), Some(Seq::new(3)));
     assert!(e.to_string().contains("the graph has the fingerprint"));
 }
 
@@ -462,13 +462,13 @@ fn a_frame_beyond_the_limits_is_refused_and_none_is_written() {
     };
     let e = open(schema - 1, 1000).expect_err("refused");
     assert!(
-        e.storage().is_some_and(|e| e.is_too_large()) && e.seq() == Some(0),
+        e.storage().is_some_and(|e| e.is_too_large()) && e.seq() == Some(Seq::ZERO),
         "{e}"
     );
     assert!(e.to_string().contains("schema_bytes_max"), "{e}");
     let e = open(schema, 40).expect_err("refused");
     assert!(
-        e.storage().is_some_and(|e| e.is_too_large()) && e.seq() == Some(1),
+        e.storage().is_some_and(|e| e.is_too_large()) && e.seq() == Some(Seq::new(1)),
         "{e}"
     );
     let mut store = open(schema, 200).expect("the store opens");
@@ -478,7 +478,7 @@ fn a_frame_beyond_the_limits_is_refused_and_none_is_written() {
     };
     let e = store.try_step(long()).expect_err("it would not be read");
     assert!(e.to_string().contains("transaction_bytes_max"), "{e}");
-    assert_eq!(store.seq(), Some(3));
+    assert_eq!(store.seq(), Some(Seq::new(3)));
     assert_eq!(store.check(), []);
 }
 
@@ -496,7 +496,11 @@ fn a_refused_transaction_leaves_a_reader_as_it_was() {
     forge::append(dir.path(), 2, &frames[2]);
     for _ in 0..2 {
         let e = store.refresh().expect_err("it is refused");
-        assert_eq!((e.seq(), store.seq()), (Some(2), Some(1)), "{e}");
+        assert_eq!(
+            (e.seq(), store.seq()),
+            (Some(Seq::new(2)), Some(Seq::new(1))),
+            "{e}"
+        );
         assert_eq!(store.fingerprint(), fingerprint);
         assert_eq!(store.check(), []);
     }

@@ -1,6 +1,6 @@
 //! A schema that refers to what it does not have is refused.
 
-use ironweave::{Options, Store};
+use ironweave::{Options, Seq, Store};
 
 use crate::cbor::{Array, Item, Map, Uint, text};
 use crate::forge::{self, Forged};
@@ -32,7 +32,11 @@ fn a_number_that_names_nothing_is_refused_wherever_it_stands() {
         changed += 1;
         // Bounds on links, and what a literal is asked for by, are no numbers of anything else.
         if let Err(e) = open(&frames) {
-            assert_eq!((e.seq(), e.offset()), (Some(0), Some(64)), "item {n}: {e}");
+            assert_eq!(
+                (e.seq(), e.offset()),
+                (Some(Seq::ZERO), Some(64)),
+                "item {n}: {e}"
+            );
         }
     }
     assert!(changed > 100, "{changed} numbers were changed");
@@ -167,7 +171,7 @@ fn a_log_whose_schema_has_unknown_items_is_read_and_not_written() {
     let dir = scratch_dir();
     forge::write(dir.path(), &frames);
     let e = Store::<shop::Model>::open(dir.path()).expect_err("it is of a newer version");
-    assert!(e.is_version() && e.seq() == Some(0), "{e}");
+    assert!(e.is_version() && e.seq() == Some(Seq::ZERO), "{e}");
     let words = "this one does not know `later` of model `shop`: [1,\"x\"]; open the store with that version";
     assert!(e.to_string().contains(words), "{e}");
     let store = Store::<shop::Model>::open_read_only(dir.path()).expect("the log can be read");

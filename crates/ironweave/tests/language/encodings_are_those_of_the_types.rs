@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use ironweave::Seq;
 use ironweave::prelude::*;
 use ironweave::schema::{Encoding, EntityIx, EventDef, Schema};
 
@@ -128,5 +129,5 @@ fn a_store_and_its_log_have_the_encodings_of_the_types() {
 
     // The log has the schema of the program, so that no other one is written.
     let store = Store::<meters::Model>::open(dir.path()).expect("it opens");
-    assert_eq!(store.seq(), Some(1));
+    assert_eq!(store.seq(), Some(Seq::new(1)));
 }

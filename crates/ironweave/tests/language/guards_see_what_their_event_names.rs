@@ -18,6 +18,8 @@ mod clinic {
         pub name: String,
         #[default(1_u32)]
         pub beds: u32,
+        #[default(String::new())]
+        pub title: String,
     }
 
     #[entity]
@@ -66,11 +68,19 @@ mod clinic {
         pub beds: u32,
     }
 
+    #[event]
+    #[set(ward.title = title)]
+    #[guard(super::notes_metadata)]
+    pub struct Renamed {
+        pub ward: Ensure<Ward>,
+        pub title: String,
+    }
+
     #[invariant(Ward, super::has_few_beds)]
     pub struct HasFewBeds;
 }
 
-use clinic::{Born, Came, Patient, Resized, Visit, Ward, state::Waiting};
+use clinic::{Born, Came, Patient, Renamed, Resized, Visit, Ward, state::Waiting};
 
 /// An error of the program.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -118,6 +128,14 @@ fn is_named(event: &Born, _: &impl Db) -> Result<(), Reject> {
     if event.name.is_empty() {
         return Err(Reject::from_error(Refusal::Nameless));
     }
+    Ok(())
+}
+
+/// The metadata that guards have seen, as a whole.
+static SEEN: std::sync::Mutex<Vec<Meta>> = std::sync::Mutex::new(Vec::new());
+
+fn notes_metadata(_: &Renamed, db: &Guarded<'_, Renamed>) -> Result<(), Reject> {
+    SEEN.lock().unwrap().push(db.meta().clone());
     Ok(())
 }
 
@@ -279,4 +297,36 @@ fn speculation_returns_the_error_of_the_program() {
         matches!(asked, Err(Asked::Refused(Refusal::NoBed))),
         "{asked:?}"
     );
+}
+
+#[test]
+fn a_guard_sees_the_same_metadata_whenever_its_event_fires() {
+    let mut store = Store::<clinic::Model>::paranoid();
+    let renamed = || Renamed {
+        ward: "icu".into(),
+        title: "Intensive care".into(),
+    };
+    let position = store.position().expect("a log begins with its schema");
+    let meta = Meta::new()
+        .with_time(Timestamp::from_secs(9))
+        .with_actor("ann")
+        .with_correlation("request")
+        .with_causation(position)
+        .with_idempotency_key("key")
+        .expect(position);
+    store.try_step_with(meta.clone(), renamed()).unwrap();
+    // A repetition asks no guard.
+    store.try_step_with(meta, renamed()).unwrap();
+    store.verify().unwrap();
+    let record = store.since(0).unwrap().next().expect("one transaction");
+    let logged = record.unwrap().meta().clone();
+    let seen = SEEN.lock().unwrap();
+    assert_eq!(
+        seen.len(),
+        3,
+        "twice in a paranoid store, and when verified"
+    );
+    for meta in &*seen {
+        assert_eq!(meta, &logged);
+    }
 }

@@ -35,7 +35,7 @@ pub fn frames<M: ironweave::Model>(
         "last {last}, fingerprint {:032x}",
         store.fingerprint()
     )?;
-    for seq in 0..=last {
+    for seq in 0..=last.get() {
         let then = store.as_of(seq)?;
         writeln!(
             text,

@@ -5,6 +5,7 @@
 #[path = "../harness/mod.rs"]
 mod harness;
 
+mod a_panic_while_a_log_is_read_changes_nothing;
 mod a_panic_while_an_index_changes_stops_the_store;
 mod desk;
 mod failed_calls_of_handlers_do_nothing;

@@ -292,7 +292,7 @@ impl Run<'_> {
     /// Compares the last frame with what should have fired, in that order.
     fn logged(&self, store: &Store<Model>, firings: &Firings) -> Result<(), Failed> {
         let frames = store
-            .frames(store.seq().unwrap_or(0))
+            .frames(store.seq().unwrap_or_default())
             .map_err(|e| ("frames", e.to_string()))?;
         let frame = frames.last().ok_or(("frames", "no frame".to_owned()))?;
         let frame = frame.map_err(|e| ("frames", e.to_string()))?;

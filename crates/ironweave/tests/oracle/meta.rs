@@ -1,6 +1,6 @@
 //! Metadata of transactions: an idempotency key that is used a second time, and `expect`.
 
-use ironweave::{Meta, StepError, Store, Timestamp};
+use ironweave::{Meta, Seq, StepError, Store, Timestamp};
 
 use ironweave::schema::EntityIx;
 
@@ -96,7 +96,7 @@ pub fn repeated(
 /// comparison of the two does not tell.
 pub fn expects(
     store: &mut Store<Model>,
-    (then, before): (u64, &World),
+    (then, before): (Seq, &World),
     now: &World,
     (fire, time): (&Fire, i64),
     named: &[(EntityIx, Oid)],

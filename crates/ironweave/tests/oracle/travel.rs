@@ -71,7 +71,9 @@ impl Kept {
         let n = self.frames.len();
         for i in (0..n).map(|i| i * 7 % n.max(1)) {
             let (seq, world) = &self.frames[i];
-            let then = store.as_of(seq.unwrap_or(0)).map_err(|e| e.to_string())?;
+            let then = store
+                .as_of(seq.unwrap_or(Seq::ZERO))
+                .map_err(|e| e.to_string())?;
             same(&then.seq(), seq, || "the sequence of then".into())?;
             let expected = salts.fingerprint(schema, world);
             same(&then.fingerprint(), &expected, || {

@@ -227,3 +227,49 @@ fn an_entity_enters_only_its_last_state_and_leaves_only_its_first() {
     assert_eq!(entered[0].resolve(&t), Some(bed));
     t.commit().expect("it is written");
 }
+
+#[test]
+fn a_firing_names_the_entities_of_its_own_time() {
+    let mut store = Store::<Model>::memory();
+    let ward = store.step(Opened { name: "icu".into() }).created.ward.any();
+    let old = store.step(Bought { number: 1 }).created.bed.any();
+    let snapshot = store.snapshot();
+    // The new bed takes the slot of the old one.
+    let (new, _) = store
+        .transaction(|t| {
+            t.apply(admitted(old, "ann"))?;
+            let bed = old;
+            t.apply(Placed { ward, bed, day: 1 })?;
+            t.apply(Sold { bed })?;
+            let new = t.apply(Bought { number: 2 })?.created.bed.any();
+            t.apply(admitted(new, "bob"))?;
+            Ok::<_, StepError>(new)
+        })
+        .expect("it is written");
+    assert_eq!(old.id().slot(), new.id().slot());
+    let records = store
+        .subscribe_after(snapshot)
+        .expect("it reads")
+        .try_next();
+    let with_graph = records.expect("it reads").expect("a record");
+    let from_log = (store.frames(with_graph.seq()).expect("it reads").next()).expect("a record");
+    for record in [with_graph, from_log.expect("it reads")] {
+        let firings: Vec<Facts<'_, Model>> = record.firings().map(|f| f.facts()).collect();
+        let entered = |i: usize| firings[i].entered::<Bed, state::Taken>()[0].handle();
+        assert_eq!(entered(0), Some(old));
+        let linked = firings[1].linked::<Ward, Bed>("beds").expect("an edge");
+        assert_eq!(linked[0].1.handle(), Some(old));
+        let unlinked = firings.iter().find_map(|facts| {
+            let unlinked = facts.unlinked::<Ward, Bed>("beds").expect("an edge");
+            unlinked.first().and_then(|pair| pair.1.handle())
+        });
+        assert_eq!(unlinked, Some(old));
+        let last = firings.len() - 1;
+        assert_eq!(entered(last), Some(new));
+        assert!(firings[0].touches(old) && !firings[0].touches(new));
+        assert!(firings[last].touches(new) && !firings[last].touches(old));
+        assert!(record.facts().touches(old) && record.facts().touches(new));
+        assert_eq!(record.facts().created::<Bed>(), [new]);
+        assert_eq!(record.facts().deleted::<Bed>(), [old]);
+    }
+}

@@ -50,7 +50,7 @@ fn open(dir: &Path, round: usize) -> Store<Model> {
 
 /// How many steps a store has: its frames without that of the schema.
 fn steps(store: &Store<Model>) -> u64 {
-    store.seq().expect("it has a schema")
+    store.seq().expect("it has a schema").get()
 }
 
 /// The child that the test below starts, with a directory in its environment. Without one it does nothing.

@@ -14,7 +14,7 @@ fn an_unknown_key_a_deleted_entity_and_a_stale_token_reject() {
     );
     assert_eq!(
         text,
-        "Given: there is no Worker \"eve\"; create it first, or name another"
+        "Given: there is no Worker \"eve\"; create it first, or use another key"
     );
     let unknown: Worker = serde_json::from_str("\"Worker/9.1\"").expect("a handle");
     assert_eq!(
@@ -47,11 +47,11 @@ fn an_entity_that_stands_twice_in_a_set_rejects() {
     };
     assert_eq!(
         rejected(&mut store, event),
-        "Given: Task/1.1 stands twice in `tasks`; name it once"
+        "Given: Task/1.1 occurs twice in `tasks`; list it once"
     );
     let many: Vec<Ensure<Worker>> = (0..40)
         .chain([17])
         .map(|i| format!("w{i}").into())
         .collect();
-    assert!(rejected(&mut store, Hired { workers: many }).contains("stands twice in `workers`"));
+    assert!(rejected(&mut store, Hired { workers: many }).contains("occurs twice in `workers`"));
 }

@@ -250,7 +250,7 @@ pub mod garden {
 
 type Garden = Store<garden::Model>;
 
-const COPIES: &str = "CopyPlanted → Copied → Copied → ...: these immediate events go round in circles; on \
+const COPIES: &str = "CopyPlanted → Copied → Copied → ...: these immediate events enable each other in a cycle; on \
                       Cell/64.1 the last would create an entity at depth 65, and 64 is the limit; let a condition end it, or raise \
                       `Options::creation_depth_max`";
 
@@ -292,7 +292,7 @@ fn a_cycle_of_several_events_is_named_in_order_and_begins_where_it_does() {
     let e = store.try_step(Called {}).map(|_| ()).expect_err("endless");
     let text = e.to_string();
     assert!(
-        text.starts_with("Called → Renewed → Buried → Renewed → ...: these immediate events go round in circles; on Ghost/0."),
+        text.starts_with("Called → Renewed → Buried → Renewed → ...: these immediate events enable each other in a cycle; on Ghost/0."),
         "{text}"
     );
     assert_eq!(
@@ -392,7 +392,7 @@ fn a_step_in_which_each_new_entity_creates_several_ends_long_before_the_last_dep
     let text = e.to_string();
     assert!(
         text.contains(
-            "SplitPlanted → Split → Split → ...: these immediate events go round in circles; on Cell/"
+            "SplitPlanted → Split → Split → ...: these immediate events enable each other in a cycle; on Cell/"
         ) && text.ends_with(
             " the last would be firing 1001 of this step on entities that immediate events created, and 1000 is the \
              limit; let a condition end it, or raise `Options::created_firings_max`"

@@ -78,7 +78,7 @@ fn a_cycle_of_immediate_events_is_stopped_and_named() {
         })
         .map(|_| ())
         .expect_err("endless");
-    let text = "Kicked → BouncedRight → BouncedLeft → BouncedRight → ...: these immediate events go round in circles; on \
+    let text = "Kicked → BouncedRight → BouncedLeft → BouncedRight → ...: these immediate events enable each other in a cycle; on \
                 Ball/1.1 the last has fired 64 times in this step, which is the limit; let their conditions exclude each other";
     assert_eq!(e.to_string(), text);
     assert_eq!(store.fingerprint(), print);

@@ -45,7 +45,7 @@ fn bounds_on_links_hold_after_every_event() {
     );
     assert_eq!(
         text,
-        "Given: Worker \"ann\" and Task/0.1 are already linked by Worker.tasks; use `relink` where that is no mistake"
+        "Given: Worker \"ann\" and Task/0.1 are already linked by Worker.tasks; use `relink` if that is allowed"
     );
     store.step(HandedOver { from: ann, to: bob });
     assert_eq!((ann.tasks_count(&store), bob.tasks_count(&store)), (0, 2));

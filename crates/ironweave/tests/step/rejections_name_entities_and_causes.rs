@@ -335,7 +335,7 @@ fn an_immediate_event_that_makes_its_cause_fail_is_named_as_one() {
         assert_eq!(
             e.to_string(),
             "Approve → immediate event Complete: Ward \"icu\" and Patient/1.1 are already linked by Ward.patients; \
-             use `relink` where that is no mistake"
+             use `relink` if that is allowed"
         );
     }
 }
@@ -355,7 +355,7 @@ fn a_rejection_names_entities_by_key() {
     );
     says(
         rejected(&mut store, BedMade { bed: key(5) }),
-        "BedMade: there is no Bed \"icu\", 5; create it first, or name another",
+        "BedMade: there is no Bed \"icu\", 5; create it first, or use another key",
     );
     says(
         rejected(
@@ -375,7 +375,7 @@ fn a_rejection_names_entities_by_key() {
                 number: 4,
             },
         ),
-        "BedPlaced: there is no Ward \"attic\"; create it first, or name another",
+        "BedPlaced: there is no Ward \"attic\"; create it first, or use another key",
     );
     says(
         rejected(
@@ -384,7 +384,7 @@ fn a_rejection_names_entities_by_key() {
                 beds: vec![four, four],
             },
         ),
-        "BedsMade: Bed \"icu\", 4 stands twice in `beds`; name it once",
+        "BedsMade: Bed \"icu\", 4 occurs twice in `beds`; list it once",
     );
     says(
         rejected(&mut store, WardClosed { ward: icu }),
@@ -426,7 +426,7 @@ fn a_refused_call_of_a_handler_names_its_event() {
     };
     assert_eq!(
         push("twice"),
-        "Pushed: Ward \"icu\" and Patient/0.1 are already linked by Ward.patients; use `relink` where that is no mistake"
+        "Pushed: Ward \"icu\" and Patient/0.1 are already linked by Ward.patients; use `relink` if that is allowed"
     );
     assert_eq!(push("no"), "Pushed: they would not move");
 }

@@ -12,7 +12,7 @@ fn guards_handlers_and_invariants_reject_with_a_reason() {
         ("reject", "Handled: the handler said so"),
         (
             "link twice",
-            "Handled: Worker \"ann\" and Task/0.1 are already linked by Worker.tasks; use `relink` where that is no mistake",
+            "Handled: Worker \"ann\" and Task/0.1 are already linked by Worker.tasks; use `relink` if that is allowed",
         ),
         (
             "unlink",

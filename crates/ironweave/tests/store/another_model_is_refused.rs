@@ -1,7 +1,7 @@
 //! A store of another shape is refused, and changed rules do not rewrite the history.
 
 use ironweave::prelude::*;
-use ironweave::{Difference, VerifyError};
+use ironweave::{Difference, Seq, VerifyError};
 
 use crate::harness::temp_dir;
 use crate::lamps::{Lamps, hall, lamps, other_rule, other_shape};
@@ -16,7 +16,7 @@ fn a_store_of_another_shape_is_refused_with_all_differences() {
     ] {
         let e = e.expect_err("another model");
         assert!(e.is_schema(), "{e}");
-        let all = "From the log to the program:\n\
+        let all = "Changes from the log to the program:\n\
                    - entity `Lamp` no longer has field `watts: u32`\n\
                    - entity `Lamp` now has field `lumens: u32`\n\
                    - event `Hung` no longer has field `watts: u32`\n\
@@ -26,7 +26,10 @@ fn a_store_of_another_shape_is_refused_with_all_differences() {
                    Open the store with the program that wrote it";
         assert!(e.to_string().contains(all), "{e}");
     }
-    assert_eq!(Lamps::open(dir.path()).expect("untouched").seq(), Some(1));
+    assert_eq!(
+        Lamps::open(dir.path()).expect("untouched").seq(),
+        Some(Seq::new(1))
+    );
 }
 
 #[test]
@@ -77,7 +80,7 @@ fn changed_rules_do_not_rewrite_history_and_verify_reports_where_they_differ() {
                 today,
                 ..
             } = *d;
-            assert_eq!((seq, event.as_str()), (2, "Switched"));
+            assert_eq!((seq, event.as_str()), (Seq::new(2), "Switched"));
             // `set` acts before `moves` and gives the same fact.
             assert_eq!(logged, "move Lamp/0 Off -> On");
             assert_eq!(today, "move Lamp/0 Off -> Broken");

@@ -22,7 +22,7 @@ fn child_steps_in_many_threads_until_it_is_killed() {
         .open(dir)
         .unwrap()
         .share();
-    let next = AtomicU64::new(store.read(Store::seq).unwrap().unwrap() * 1_000);
+    let next = AtomicU64::new(store.read(Store::seq).unwrap().unwrap().get() * 1_000);
     thread::scope(|s| {
         for _ in 0..6 {
             s.spawn(|| {

@@ -18,3 +18,4 @@ mod metadata_is_logged;
 mod one_writer_at_a_time;
 mod paranoid_stores_check_user_code;
 mod the_past_does_not_block_writers;
+mod the_past_is_what_writers_committed;

@@ -131,7 +131,7 @@ fn each_of_many_threads_gets_the_receipts_of_its_own_steps() {
             .collect()
     });
     assert_eq!(seqs.len(), 200);
-    assert_eq!(BTreeSet::from_iter(seqs), (1..=200).collect());
+    assert_eq!(BTreeSet::from_iter(seqs), (1..=200).map(Seq::new).collect());
     let print = store.read(Store::fingerprint).unwrap();
     drop(store);
     let store = Store::<Model>::options().open_strict(dir.path()).unwrap();

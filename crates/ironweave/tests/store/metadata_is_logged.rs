@@ -22,7 +22,7 @@ fn metadata_is_in_the_log_and_in_values() {
     let closed = ticket.in_state::<Closed>(&store).expect("just shut");
     assert_eq!(closed.by(&store).as_deref(), Some("bob"));
     assert_eq!(closed.matter(&store).as_deref(), Some("case 7"));
-    assert_eq!(closed.after(&store), &Some(opened.seq));
+    assert_eq!(closed.after(&store), &Some(opened.seq.get()));
     let frames: Vec<_> = store
         .frames(0)
         .expect("a log")

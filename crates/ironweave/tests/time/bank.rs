@@ -5,7 +5,7 @@ pub use model::*;
 use std::path::Path;
 
 use ironweave::prelude::*;
-use ironweave::{Record, Subscription};
+use ironweave::{Record, Seq, Subscription};
 
 use crate::harness::unsynced;
 
@@ -176,8 +176,6 @@ pub struct Seen {
     pub total: i64,
 }
 
-pub type Seq = ironweave::Seq;
-
 pub fn look(snapshot: &Snapshot<Model>) -> Seen {
     let bank = snapshot
         .find::<Bank>("b")
@@ -191,8 +189,9 @@ pub fn look(snapshot: &Snapshot<Model>) -> Seen {
 
 /// What is wrong with the snapshots that a reader saw in turn, of a bank whose first transfer is frame `first`: one shows half a
 /// step, is older than the one before, or is no prefix of the log.
-pub fn wrong(seen: &[Seen], first: Seq, total: i64) -> Option<String> {
-    let mut last = 0;
+pub fn wrong(seen: &[Seen], first: impl Into<Seq>, total: i64) -> Option<String> {
+    let first = first.into();
+    let mut last = Seq::ZERO;
     for s in seen {
         if s.total != total {
             return Some(format!("half a step: {s:?}"));

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::fs;
 
 use ironweave::prelude::*;
-use ironweave::{Fold, FoldError, Record};
+use ironweave::{Fold, FoldError, Record, Seq};
 use serde::{Deserialize, Serialize};
 
 use crate::bank::{self, Bank, Founded, Opened, Transferred};
@@ -248,7 +248,9 @@ fn a_table_with_half_a_transaction_is_neither_saved_nor_continued() {
         .expect("the table is new");
     // The caller gets the error of the fold as it is.
     match table.catch_up(|_| {}) {
-        Err(FoldError::Fold { seq: 2, error }) => assert_eq!(error, TooMuch { account: 0 }),
+        Err(FoldError::Fold { seq, error }) => {
+            assert_eq!((seq, error), (Seq::new(2), TooMuch { account: 0 }));
+        }
         other => panic!("{other:?}"),
     }
     let e = table.catch_up(|_| {}).expect_err("it is incomplete");

@@ -59,7 +59,10 @@ fn a_sequence_past_the_end_of_the_log_is_an_error_with_both_numbers() {
                     let meta = meta.clone().expect(frame);
                     kind(stepped(store.snapshot().with_meta(meta, opened)))
                 }),
-                ("a range to its end", kind(store.tx_range(1..=frame))),
+                (
+                    "a range to its end",
+                    kind(store.tx_range(Seq::new(1)..=frame)),
+                ),
             ];
             for (call, got) in results {
                 assert_eq!(got, wanted, "{call} of {frame} after {last}");

@@ -5,7 +5,7 @@ use std::thread;
 use std::time::Duration;
 
 use ironweave::prelude::*;
-use ironweave::{Snapshots, Store};
+use ironweave::{Seq, Snapshots, Store};
 
 use crate::bank::{Account, Model, Opened, Seen, look, open, transfer, wrong};
 use crate::harness::{assert_consistent, temp_dir};
@@ -54,7 +54,7 @@ fn readers_see_whole_transactions_in_the_order_of_the_log() {
 #[test]
 fn the_checker_of_readers_finds_planted_errors() {
     let seen = |seq, transfers, total| Seen {
-        seq,
+        seq: Seq::new(seq),
         transfers,
         total,
     };

@@ -129,7 +129,7 @@ fn a_reader_whose_log_is_replaced_gets_an_error() {
     restore(&backup, &dir);
     // Its last frame does not exist in the log, whether or not another one has its sequence.
     let e = beside.refresh().expect_err("frame 2 is gone");
-    assert!(e.is_replaced() && e.seq() == Some(2), "{e}");
+    assert!(e.is_replaced() && e.seq() == Some(Seq::new(2)), "{e}");
     let mut store = on_disk(&dir);
     for i in 0..200 {
         found(&mut store, &format!("after {i}"));
@@ -158,13 +158,13 @@ fn what_is_acknowledged_or_saved_is_durable_in_every_mode() {
         found(&mut store, "a");
         let mailer = store.subscribe_as("mailer").expect("the log can be read");
         mailer.acknowledge(1).expect("the file can be written");
-        assert!(store.durable() >= Some(1), "{durability:?}");
+        assert!(store.durable() >= Some(Seq::new(1)), "{durability:?}");
         found(&mut store, "b");
         let table = outer.path().join(format!("{i}.table"));
         let mut folded = store.project_into::<Transactions>(&table).expect("new");
         folded.catch_up(|_| {}).expect("the table catches up");
         folded.save().expect("the table is saved");
-        assert_eq!(store.durable(), Some(2), "{durability:?}");
+        assert_eq!(store.durable(), Some(Seq::new(2)), "{durability:?}");
     }
 }
 
@@ -258,17 +258,17 @@ fn a_cursor_without_a_position_is_valid_where_the_log_has_its_frame() {
     let cursor = dir.path().join("cursors/mailer");
     let old = |seq: Seq| {
         let mut bytes = fs::read(&cursor).expect("the entity or the file exists");
-        bytes[16..24].copy_from_slice(&seq.to_le_bytes());
+        bytes[16..24].copy_from_slice(&seq.get().to_le_bytes());
         bytes[24..40].fill(0);
         let sum = xxhash_rust::xxh3::xxh3_64(&bytes[..56]);
         bytes[56..].copy_from_slice(&sum.to_le_bytes());
         fs::write(&cursor, bytes).expect("the file can be written");
     };
-    old(1);
+    old(Seq::new(1));
     let mut mailer = store.subscribe_as("mailer").expect("the log can be read");
     let seqs: Vec<Seq> = told(&mut mailer).iter().map(Record::seq).collect();
     assert_eq!(seqs, [2, 3]);
-    for seq in [4, Seq::MAX] {
+    for seq in [Seq::new(4), Seq::MAX] {
         old(seq);
         let e = store.subscribe_as("mailer").map(|_| ()).expect_err("ahead");
         assert!(
@@ -300,7 +300,7 @@ fn a_reader_beside_a_writer_has_its_timelines_where_an_empty_segment_was_replace
         found(&mut store, "c");
         beside.refresh().expect("the log can be read");
         assert_eq!(beside.position(), store.position());
-        for seq in 0..=store.seq().expect("there is a transaction") {
+        for seq in 0..=store.seq().expect("there is a transaction").get() {
             let position = store.locate(seq).expect("the entity or the file exists");
             assert_eq!(beside.locate(position).ok(), Some(position));
         }

@@ -3,7 +3,7 @@
 use std::thread;
 
 use ironweave::prelude::*;
-use ironweave::{FactKind, Store};
+use ironweave::{FactKind, Seq, Store};
 
 use crate::bank::{
     Account, Closed, Empowered, Froze, Model, Opened, Person, Transferred, look, open, state::Open,
@@ -112,7 +112,7 @@ fn a_store_that_begins_at_a_snapshot_leaves_the_original_unchanged() {
     assert_eq!(base.count::<Person, Any>(), 0);
     assert_consistent(&trial);
     assert_eq!(trial.verify().expect("it agrees"), 2);
-    let from: Vec<u64> = trial
+    let from: Vec<Seq> = trial
         .frames(0)
         .expect("the log can be read")
         .map(|f| f.expect("good").seq())

@@ -24,7 +24,7 @@ fn listen(store: &Store<Model>, from: Seq) -> Subscription<Model> {
 }
 
 fn next(store: &Store<Model>) -> Seq {
-    store.seq().map_or(0, |seq| seq + 1)
+    store.seq().map_or(Seq::ZERO, |seq| seq + 1)
 }
 
 /// The sequences that a subscription reports without waiting.
@@ -57,8 +57,8 @@ fn past_and_future_transactions_are_reported_once_and_in_order() {
         drop(store);
         let [all, some] = told.map(|t| t.join().expect("the thread does not panic"));
         // Frame 0 is the schema.
-        assert_eq!(all, (1..=last).collect::<Vec<_>>());
-        assert_eq!(some, (first + 1..=last).collect::<Vec<_>>());
+        assert_eq!(all, (1..=last.get()).collect::<Vec<_>>());
+        assert_eq!(some, (first.get() + 1..=last.get()).collect::<Vec<_>>());
     }
 }
 
@@ -84,7 +84,7 @@ fn a_slow_subscription_never_blocks_the_writer_and_misses_nothing() {
         assert_eq!((one.seq(), one.behind()), (from, 2_999));
         assert_eq!(
             ready(&mut slow),
-            (from + 1..from + 3_000).collect::<Vec<_>>()
+            (from.get() + 1..from.get() + 3_000).collect::<Vec<_>>()
         );
         // From there on it reads from the feed.
         let seq = store.step(transfer(&store, 0, 1, 1)).seq;
@@ -141,8 +141,8 @@ fn lag_drops_and_restarts_lose_and_repeat_nothing() {
     }
     told.extend(ready(&mut subscription));
     let last = store.seq().expect("there is a transaction");
-    assert_eq!(told, (1..=last).collect::<Vec<_>>());
-    assert!(last > 5_000);
+    assert_eq!(told, (1..=last.get()).collect::<Vec<_>>());
+    assert!(last > Seq::new(5_000));
 }
 
 #[test]
@@ -214,7 +214,10 @@ fn filters_select_reports_by_entity_place_edge_or_event() {
     assert_eq!(ready(&mut signs), [linked, unlinked]);
     assert_eq!(ready(&mut transfers), [moved]);
     assert_eq!(ready(&mut either), [thawed, linked, unlinked]);
-    assert_eq!(ready(&mut all), (froze..=frozen_again).collect::<Vec<_>>());
+    assert_eq!(
+        ready(&mut all),
+        (froze.get()..=frozen_again.get()).collect::<Vec<_>>()
+    );
     assert!(opened < frozen_again);
 }
 
@@ -248,7 +251,7 @@ fn a_named_subscription_continues_after_its_last_acknowledgement() {
     assert_eq!(take(&store, 2, 2), [2, 3]);
     assert_eq!(take(&store, 0, 0), [0; 0]);
     let mut other = store.subscribe_as("other").expect("the log can be read");
-    assert_eq!((other.next_seq(), other.position()), (0, None));
+    assert_eq!((other.next_seq(), other.position()), (Seq::ZERO, None));
     assert_eq!(ready(&mut other), [1, 2, 3]);
     let rest = store.subscribe_as("mailer-1").expect("the log can be read");
     assert_eq!(rest.next_seq(), 4);
@@ -257,7 +260,7 @@ fn a_named_subscription_continues_after_its_last_acknowledgement() {
         assert!(store.subscribe_as(name).is_err(), "{name}");
     }
     assert!(rest.acknowledge(3).is_ok());
-    assert!(listen(&store, 0).acknowledge(1).is_err());
+    assert!(listen(&store, Seq::ZERO).acknowledge(1).is_err());
     drop((rest, other, store));
     let beside = Store::<Model>::open_read_only(dir.path()).expect("the store opens");
     assert!(
@@ -340,7 +343,7 @@ fn a_subscription_waits_no_longer_than_its_timeout() {
     );
     // A store that begins at a snapshot reports the transactions after it.
     let mut trial = store.snapshot().into_store();
-    let mut told = listen(&trial, 0);
+    let mut told = listen(&trial, Seq::ZERO);
     let seq = trial.step(transfer(&trial, 0, 1, 1)).seq;
     assert_eq!(ready(&mut told), [seq]);
 }
@@ -351,7 +354,7 @@ fn a_subscription_of_a_reader_reports_what_a_refresh_reads() {
     let mut store = on_disk(dir.path());
     open(&mut store, 2);
     let mut beside = Store::<Model>::open_read_only(dir.path()).expect("the store opens");
-    let mut told = listen(&beside, 0);
+    let mut told = listen(&beside, Seq::ZERO);
     assert_eq!(ready(&mut told), [1, 2, 3]);
     let seq = store.step(transfer(&store, 0, 1, 1)).seq;
     assert_eq!(ready(&mut told), [0; 0]);

@@ -1,7 +1,7 @@
 //! The graph after any earlier transaction, and the history of each entity, are read from the log.
 
 use ironweave::prelude::*;
-use ironweave::{AsOf, HistoryEntry};
+use ironweave::{AsOf, HistoryEntry, Seq};
 
 use crate::bank::{
     Account, Bank, Closed, Disempowered, Empowered, Founded, Froze, Model, Opened, Person, Thawed,
@@ -103,7 +103,7 @@ fn as_of_a_time_includes_every_transaction_up_to_it() {
         assert_eq!(found, (banks, accounts), "at {at}");
         assert!(then.time() <= Timestamp::from_micros(at));
     }
-    assert_eq!(AsOf::from(3), AsOf::Seq(3));
+    assert_eq!(AsOf::from(3), AsOf::Seq(Seq::new(3)));
 }
 
 #[test]
@@ -432,5 +432,5 @@ fn transactions_are_read_back_with_their_events() {
     assert_eq!(since[0].facts().len(), 3);
     let n = |range| store.tx_range(range).expect("the log can be read").count();
     assert_eq!(n(seqs[1]..seqs[3]), 2);
-    assert_eq!(n(0..1), 0);
+    assert_eq!(n(Seq::ZERO..Seq::new(1)), 0);
 }

@@ -1,10 +1,10 @@
-//! The messages of a [`StepError`]: the events that led to it, what happened to which entity, and what to do.
+//! The messages of [`StepError`]: the events that led to it, what happened to which entity, and what to do.
 
 use std::fmt;
 
 use crate::base::error::{Chain, EntityRef, LoopLimit, Name, StepError};
 
-/// A chain of more events than this is shown by its beginning and its end.
+/// The number of events that a message shows. Of a longer chain it shows the beginning and the end.
 const SHOWN_MAX: usize = 12;
 
 /// Writes events one after the other, each followed by an arrow.
@@ -21,10 +21,11 @@ fn arrows(f: &mut fmt::Formatter<'_>, events: &[Name]) -> fmt::Result {
     all(f, &events[n - half..])
 }
 
-/// The event that was rejected and those that led to it, before the message: `Approve → immediate event Complete: `.
-struct By<'e>(&'e Chain, Option<&'e Name>);
+/// The beginning of a message: the events that led to the rejection and the event that was rejected, as in
+/// `Approve → immediate event Complete: `. The second field is the rejected event, for an error without a chain.
+struct EventPrefix<'e>(&'e Chain, Option<&'e Name>);
 
-impl fmt::Display for By<'_> {
+impl fmt::Display for EventPrefix<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match (&**self.0, self.1) {
             ([one], _) | ([], Some(one)) => write!(f, "{one}: "),
@@ -37,10 +38,10 @@ impl fmt::Display for By<'_> {
     }
 }
 
-/// Events that led to something which is no event.
-struct After<'e>(&'e [Name]);
+/// Events before the rest of a message, each followed by an arrow.
+struct Arrows<'e>(&'e [Name]);
 
-impl fmt::Display for After<'_> {
+impl fmt::Display for Arrows<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         arrows(f, self.0)
     }
@@ -55,7 +56,7 @@ impl fmt::Display for StepError {
                 reason,
                 chain,
             } => {
-                let chain = After(chain);
+                let chain = Arrows(chain);
                 write!(
                     f,
                     "{chain}invariant {invariant} of {entity} does not hold: {reason}"
@@ -66,7 +67,7 @@ impl fmt::Display for StepError {
                 cycle,
                 limit,
                 chain,
-            } => endless(f, entity, cycle, *limit, chain),
+            } => write_loop(f, entity, cycle, *limit, chain),
             Self::TimeGoesBack { last, asked } if *last == crate::base::time::Timestamp::default() => write!(
                 f,
                 "the time {asked} is before {last}, the earliest time of a transaction; give a later time, or none"
@@ -82,16 +83,16 @@ impl fmt::Display for StepError {
             ),
             Self::RejectedBefore { seq, reason } => write!(
                 f,
-                "rejected as when transaction {seq} happened under the same idempotency key: {reason}"
+                "rejected as in transaction {seq}, which has the same idempotency key: {reason}"
             ),
             Self::ReceiptLost { seq, event, name } => write!(
                 f,
-                "the request was answered in frame {seq}, under rules by which the event {event} had no `{name}`: what it \
-                 did is there, and its receipt cannot be given again"
+                "the request was committed in frame {seq}, by a version of the model in which the event {event} had no \
+                 `{name}`; its changes are in the graph, but its receipt cannot be restored"
             ),
             Self::StaleSavepoint => f.write_str(
-                "the savepoint is not one of this transaction, or a rollback to an earlier savepoint has undone it; \
-                 the transaction is as it was and can go on",
+                "the savepoint is not one of this transaction, or a rollback to an earlier savepoint has removed it; \
+                 the transaction is unchanged and can continue",
             ),
             Self::Metadata(e) => fmt::Display::fmt(e, f),
             Self::ReadOnly => f.write_str(
@@ -100,7 +101,7 @@ impl fmt::Display for StepError {
             Self::Storage(e) => fmt::Display::fmt(e, f),
             Self::Indeterminate(e) => write!(
                 f,
-                "{e}; whether the last transaction was kept shows when the store is opened again"
+                "{e}; open the store again to find out whether the last transaction was kept"
             ),
             _ => self.rejected(f),
         }
@@ -108,11 +109,11 @@ impl fmt::Display for StepError {
 }
 
 impl StepError {
-    /// Why an event was rejected, for the errors that begin with the event.
+    /// Writes the message of an error that begins with the rejected event.
     fn rejected(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (event, chain) = (self.event(), self.chain_ref());
         if let Some(chain) = chain {
-            fmt::Display::fmt(&By(chain, event), f)?;
+            fmt::Display::fmt(&EventPrefix(chain, event), f)?;
         }
         match self {
             Self::StaleHandle { entity, .. } => write!(
@@ -122,7 +123,7 @@ impl StepError {
             Self::UnknownKey { entity, key, .. } => {
                 write!(
                     f,
-                    "there is no {entity} {key}; create it first, or name another"
+                    "there is no {entity} {key}; create it first, or use another key"
                 )
             }
             Self::NotInPlace {
@@ -133,7 +134,7 @@ impl StepError {
             } => write!(f, "{entity} is {found}, not {expected}"),
             Self::When { condition, .. } => write!(f, "`when({condition})` does not hold"),
             Self::Guard { guard, reason, .. } => {
-                // The module of the function does not help who reads a rejection.
+                // The message omits the module path of the function.
                 let name = guard.rsplit("::").next().unwrap_or(guard);
                 write!(f, "guard {name}: {reason}")
             }
@@ -144,10 +145,10 @@ impl StepError {
                  an event does each of these once to an entity"
             ),
             Self::Repeated { name, entity, .. } => {
-                write!(f, "{entity} stands twice in `{name}`; name it once")
+                write!(f, "{entity} occurs twice in `{name}`; list it once")
             }
             Self::Duplicate { entity, key, .. } => {
-                // An entity that is being created may have no key yet that could be shown.
+                // An entity that is being created has no key in the graph yet.
                 let entity = &entity.entity;
                 write!(f, "{entity} {key} exists already; choose another key")
             }
@@ -164,7 +165,7 @@ impl StepError {
             ),
             Self::AlreadyLinked { edge, from, to, .. } => write!(
                 f,
-                "{from} and {to} are already linked by {edge}; use `relink` where that is no mistake"
+                "{from} and {to} are already linked by {edge}; use `relink` if that is allowed"
             ),
             Self::NotLinked { edge, from, to, .. } => {
                 write!(f, "{from} and {to} are not linked by {edge}")
@@ -199,7 +200,7 @@ impl StepError {
                 "{entity} was changed by transaction {found}, and nothing after transaction {expected} was expected \
                  to change it; read it again"
             ),
-            // These have no event before them.
+            // `fmt` writes these.
             Self::Invariant { .. }
             | Self::Loop { .. }
             | Self::TimeGoesBack { .. }
@@ -214,7 +215,7 @@ impl StepError {
         }
     }
 
-    /// The event that was rejected, where the error was made by one that knew it.
+    /// Returns the event that was rejected, if the error has it apart from its chain.
     fn event(&self) -> Option<&Name> {
         match self {
             Self::StaleHandle { event, .. }
@@ -231,8 +232,8 @@ impl StepError {
     }
 }
 
-/// A step whose immediate events do not end: how they came to it, the cycle, and which limit ended it.
-fn endless(
+/// Writes the message of [`StepError::Loop`]: the events before the cycle, the cycle, and the limit.
+fn write_loop(
     f: &mut fmt::Formatter<'_>,
     entity: &EntityRef,
     cycle: &[Name],
@@ -241,14 +242,14 @@ fn endless(
 ) -> fmt::Result {
     let it = match cycle {
         [] => {
-            write!(f, "{}on {entity} ", By(chain, None))?;
+            write!(f, "{}on {entity} ", EventPrefix(chain, None))?;
             "it"
         }
         [first, ..] => {
-            let (before, cycle) = (After(chain), After(cycle));
+            let (before, cycle) = (Arrows(chain), Arrows(cycle));
             write!(
                 f,
-                "{before}{cycle}{first} → ...: these immediate events go round in circles; on {entity} "
+                "{before}{cycle}{first} → ...: these immediate events enable each other in a cycle; on {entity} "
             )?;
             "the last"
         }

@@ -1,21 +1,22 @@
-//! What a check of a store can find: derived state that is not what the graph says.
+//! The result of [`Store::check`](crate::Store::check): derived state that differs from the graph.
 
 use std::fmt;
 
 use crate::base::error::EntityRef;
 
-/// A difference between what a store keeps and what its graph says, as [`Store::check`](crate::Store::check) finds it.
-/// Any is a defect of ironweave, of a handler that is not deterministic, or of the memory of the machine.
+/// A difference between derived state that a store maintains and the same state recomputed from its graph, found by
+/// [`Store::check`](crate::Store::check). It is caused by a defect of ironweave, by user code that is not deterministic, or
+/// by faulty memory.
 #[non_exhaustive]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Inconsistency {
-    /// The entity that it concerns, where it concerns one.
+    /// The entity, if the difference concerns one.
     pub entity: Option<EntityRef>,
-    /// What differs: an index, a counter, a column, the links of an edge, an invariant.
+    /// The derived state: an index, a counter, a column, the links of an edge, or an invariant.
     pub what: String,
-    /// What was recomputed.
+    /// The recomputed state.
     pub expected: String,
-    /// What is kept.
+    /// The maintained state.
     pub found: String,
 }
 

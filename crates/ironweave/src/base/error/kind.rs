@@ -1,21 +1,21 @@
-//! What a caller can do about an error, whatever operation gave it.
+//! The classification of all errors by what a caller can do about them.
 
 use std::fmt;
 
-/// What a caller can do about an error. Every public error of this crate has one, from its `kind()`, so that a service
-/// needs one table to answer with.
+/// Classifies errors by what a caller can do about them. Every public error type of this crate has a method `kind()`, so a
+/// service needs only one mapping from errors to responses.
 ///
-/// | kind | what it means | [HTTP status](ErrorKind::http_status) |
+/// | kind | meaning | [HTTP status](ErrorKind::http_status) |
 /// |---|---|---|
-/// | [`Invalid`](ErrorKind::Invalid) | The request makes no sense, whatever the state of the store. | 400 |
-/// | [`Forbidden`](ErrorKind::Forbidden) | A rule of the model forbids it: a condition, a guard, a handler, a bound, an invariant. | 403 |
-/// | [`NotFound`](ErrorKind::NotFound) | The request names an entity, a key, a frame or a name that does not exist. | 404 |
-/// | [`Conflict`](ErrorKind::Conflict) | The store is in a state that the request does not fit. | 409 |
+/// | [`Invalid`](ErrorKind::Invalid) | The request is invalid in every state of the store. | 400 |
+/// | [`Forbidden`](ErrorKind::Forbidden) | A rule of the model forbids the request: a condition, a guard, a handler, a bound, an invariant. | 403 |
+/// | [`NotFound`](ErrorKind::NotFound) | The request refers to an entity, a key, a frame or a name that does not exist. | 404 |
+/// | [`Conflict`](ErrorKind::Conflict) | The request conflicts with the current state of the store. | 409 |
 /// | [`Internal`](ErrorKind::Internal) | The data or the program is wrong: damage, another schema, immediate events without end. | 500 |
-/// | [`Unavailable`](ErrorKind::Unavailable) | The store cannot be used now: the disk is full, another process has it, it has stopped. | 503 |
+/// | [`Unavailable`](ErrorKind::Unavailable) | The store cannot be used now: the disk is full, another process has it open, or it has stopped. | 503 |
 /// | [`Indeterminate`](ErrorKind::Indeterminate) | The transaction may or may not be in the log. Repeat it under the same idempotency key. | 504 |
 ///
-/// A service maps errors once. The example stands for any framework, such as `axum::response::IntoResponse`:
+/// A service implements this mapping once, for the response type of its framework:
 ///
 /// ```
 /// # mod doc { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/doc/lamps.rs")); } use doc::lamps;
@@ -38,29 +38,30 @@ use std::fmt;
 /// let mut store = Store::<lamps::Model>::memory();
 /// let Err(Answer(status, text)) = discard(&mut store, "hall") else { panic!() };
 /// assert_eq!(status, 404);
-/// assert_eq!(text, "Discarded: there is no Lamp \"hall\"; create it first, or name another");
+/// assert_eq!(text, "Discarded: there is no Lamp \"hall\"; create it first, or use another key");
 /// ```
 #[non_exhaustive]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum ErrorKind {
-    /// The request makes no sense, whatever the state of the store.
+    /// The request is invalid in every state of the store.
     Invalid,
-    /// A rule of the model forbids it: a condition, a guard, a handler, a bound on links, an invariant.
+    /// A rule of the model forbids the request: a condition, a guard, a handler, a bound on links, an invariant.
     Forbidden,
-    /// The request names an entity, a key, a frame or a name that does not exist.
+    /// The request refers to an entity, a key, a frame or a name that does not exist.
     NotFound,
-    /// The store is in a state that the request does not fit. After reading again, another request may fit.
+    /// The request conflicts with the current state of the store. After reading again, another request may succeed.
     Conflict,
     /// The data or the program is wrong: damage, another schema, immediate events without end.
     Internal,
-    /// The store cannot be used now: the disk is full, another process has it, or it has stopped. Nothing was written.
+    /// The store cannot be used now: the disk is full, another process has it open, or it has stopped. Nothing was
+    /// written.
     Unavailable,
-    /// The log failed while it wrote. The transaction may or may not be in it; opening the store again shows which.
+    /// A write or fsync of the log failed. The transaction may or may not be in it, which opening the store again shows.
     Indeterminate,
 }
 
 impl ErrorKind {
-    /// The HTTP status code to answer with.
+    /// Returns the HTTP status code for a response.
     #[must_use]
     pub const fn http_status(self) -> u16 {
         match self {
@@ -74,9 +75,9 @@ impl ErrorKind {
         }
     }
 
-    /// Whether the request is at fault, and not the store: a status of 4xx.
+    /// Returns whether the request caused the error, and not the store: the HTTP status is 4xx.
     #[must_use]
-    pub const fn is_of_the_request(self) -> bool {
+    pub const fn is_client_error(self) -> bool {
         self.http_status() < 500
     }
 }

@@ -1,4 +1,4 @@
-//! What can come of opening a store, or of reading on in one: one enum of outcomes.
+//! The errors of opening a store and of [`Store::refresh`](crate::Store::refresh).
 
 use std::error::Error;
 use std::fmt;
@@ -10,7 +10,7 @@ use crate::base::error::{ErrorKind, Name};
 use crate::base::position::Seq;
 use crate::base::storage_error::{StorageError, StorageFailure};
 
-/// Why a store was not opened, or why [`Store::refresh`](crate::Store::refresh) failed. Nothing was changed.
+/// The error of opening a store or of [`Store::refresh`](crate::Store::refresh). The files are unchanged.
 #[non_exhaustive]
 #[derive(Debug)]
 pub enum OpenError {
@@ -18,33 +18,33 @@ pub enum OpenError {
     NotFound(StorageError),
     /// The store is open for writing elsewhere; [`StorageError::holder`] is the process.
     Locked(StorageError),
-    /// Something that was durable is missing or altered; see [`StorageError::segment`], `offset` and `seq`.
+    /// Durable data is missing or altered. [`StorageError::segment`], `offset` and `seq` locate it.
     Damage(StorageError),
-    /// A strict open found a torn tail; see [`StorageError::segment`], `offset` and `seq`.
+    /// A strict open found a torn tail. [`StorageError::segment`], `offset` and `seq` locate it.
     Torn(StorageError),
     /// The store was written in a format that this version of ironweave does not read.
     Version(StorageError),
-    /// The log is of another model, or of a version of this one that cannot be read as it.
+    /// The log is of another model, or of an incompatible version of this one.
     Schema {
-        /// This program's model.
+        /// The name of the model of this program.
         model: Name,
         /// The frame that holds the schema of the log.
         seq: Seq,
-        /// What has changed from the log to the program, as far as the log cannot be read because of it.
+        /// The incompatible changes from the schema of the log to that of the program.
         differences: Vec<Change>,
     },
     /// The directory or the log could not be read or written.
     Storage(StorageError),
 }
 
-/// How many differences the message lists.
+/// The number of differences that the message lists.
 const LISTED_MAX: usize = 100;
 
-// Results are passed on by value.
+// The error is moved with each `Result`, so it stays small.
 const _: () = assert!(size_of::<OpenError>() <= 64);
 
 impl OpenError {
-    /// What a caller can do about it.
+    /// Returns the kind of the error, which determines what a caller can do about it.
     #[must_use]
     pub fn kind(&self) -> ErrorKind {
         match self {
@@ -58,49 +58,49 @@ impl OpenError {
         }
     }
 
-    /// Whether there is no store in the directory.
+    /// Returns whether the directory has no store.
     #[must_use]
     pub fn is_not_found(&self) -> bool {
         matches!(self, Self::NotFound(_))
     }
 
-    /// Whether the store is open for writing elsewhere.
+    /// Returns whether the store is open for writing elsewhere.
     #[must_use]
     pub fn is_locked(&self) -> bool {
         matches!(self, Self::Locked(_))
     }
 
-    /// Whether something that was durable is missing or altered.
+    /// Returns whether durable data is missing or altered.
     #[must_use]
     pub fn is_damage(&self) -> bool {
         matches!(self, Self::Damage(_))
     }
 
-    /// Whether a strict open found a torn tail.
+    /// Returns whether a strict open found a torn tail.
     #[must_use]
     pub fn is_torn(&self) -> bool {
         matches!(self, Self::Torn(_))
     }
 
-    /// Whether the store is of a format that this version of ironweave does not read.
+    /// Returns whether this version of ironweave cannot read the format of the store.
     #[must_use]
     pub fn is_version(&self) -> bool {
         matches!(self, Self::Version(_))
     }
 
-    /// Whether the log is of another model, or of a version of this one that cannot be read as it.
+    /// Returns whether the log is of another model, or of an incompatible version of this one.
     #[must_use]
     pub fn is_schema(&self) -> bool {
         matches!(self, Self::Schema { .. })
     }
 
-    /// Whether the log was replaced by another one while it was read; see [`StorageError::is_replaced`].
+    /// Returns whether the log was replaced by another one while it was read. See [`StorageError::is_replaced`].
     #[must_use]
     pub fn is_replaced(&self) -> bool {
         matches!(self, Self::Storage(e) if e.is_replaced())
     }
 
-    /// The frame in which the log was found damaged, torn or of another model.
+    /// Returns the frame in which damage, a torn tail or another schema was found.
     #[must_use]
     pub fn seq(&self) -> Option<Seq> {
         match self {
@@ -109,25 +109,25 @@ impl OpenError {
         }
     }
 
-    /// The file in which damage or a torn tail was found.
+    /// Returns the file in which damage or a torn tail was found.
     #[must_use]
     pub fn segment(&self) -> Option<&Path> {
         self.storage()?.segment()
     }
 
-    /// The offset in that file.
+    /// Returns the offset in that file, in bytes.
     #[must_use]
     pub fn offset(&self) -> Option<u64> {
         self.storage()?.offset()
     }
 
-    /// The process that has the store open for writing, where it is known.
+    /// Returns the id of the process that has the store open for writing, if it is known.
     #[must_use]
     pub fn holder(&self) -> Option<u32> {
         self.storage()?.holder()
     }
 
-    /// The failure of storage: all but [`OpenError::Schema`] have one.
+    /// Returns the failure of storage, which all variants but [`OpenError::Schema`] have.
     #[must_use]
     pub fn storage(&self) -> Option<&StorageError> {
         match self {
@@ -141,7 +141,7 @@ impl OpenError {
         }
     }
 
-    /// The same error, with the place of its frame in a file.
+    /// Returns the error with its failure of storage replaced by what `map` returns.
     pub(crate) fn map_storage(self, map: impl FnOnce(StorageError) -> StorageError) -> Self {
         match self {
             Self::Schema { .. } => self,
@@ -178,8 +178,8 @@ impl fmt::Display for OpenError {
             } => {
                 write!(
                     f,
-                    "the schema in frame {seq} is of another model, or of another version of `{model}`. From the log to \
-                     the program:"
+                    "the schema in frame {seq} is of another model, or of another version of `{model}`. Changes from the \
+                     log to the program:"
                 )?;
                 for change in differences.iter().take(LISTED_MAX) {
                     write!(f, "\n- {change}")?;
@@ -203,7 +203,7 @@ impl fmt::Display for OpenError {
 
 impl Error for OpenError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
-        // The message of the failure is that of this error.
+        // The message of this error is that of the failure, so the source is the cause of the failure.
         self.storage()?.source()
     }
 }

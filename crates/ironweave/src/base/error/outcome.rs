@@ -1,9 +1,9 @@
-//! What a caller asks of a [`StepError`]: its kind, predicates, the events that led to it, the program's own error.
+//! Accessors of [`StepError`]: its kind, predicates, the events that led to it, and the error of the program.
 
 use crate::base::error::{Chain, ErrorKind, Name, Reason, StepError};
 
 impl StepError {
-    /// What a caller can do about it.
+    /// Returns the kind of the error, which determines what a caller can do about it.
     #[must_use]
     pub fn kind(&self) -> ErrorKind {
         match self {
@@ -36,14 +36,15 @@ impl StepError {
         }
     }
 
-    /// Optimistic-concurrency conflict: another transaction changed what this one expected. Retrying is safe.
+    /// Returns whether this is an optimistic-concurrency conflict: another transaction changed what this one expected.
+    /// Retrying is safe.
     #[must_use]
     pub fn is_retryable(&self) -> bool {
         matches!(self, Self::Changed { .. })
     }
 
-    /// Whether the event, the transaction or its metadata was refused for what it is or for the state of the graph, and
-    /// not by storage. Nothing happened, and the store goes on.
+    /// Returns whether the event, the transaction or its metadata was rejected, as opposed to a failure of storage. The
+    /// graph is unchanged, and the store accepts further steps.
     #[must_use]
     pub fn is_rejection(&self) -> bool {
         !matches!(
@@ -52,7 +53,8 @@ impl StepError {
         )
     }
 
-    /// Whether the store has stopped, now or before, and takes no more steps until it is opened again.
+    /// Returns whether the store has stopped because of this or an earlier failure. It accepts no more steps until it is
+    /// opened again.
     #[must_use]
     pub fn is_stopped(&self) -> bool {
         match self {
@@ -62,19 +64,21 @@ impl StepError {
         }
     }
 
-    /// Whether the metadata names a transaction past the end of the log; see [`ReadError::is_ahead`](crate::ReadError::is_ahead).
+    /// Returns whether the metadata refers to a transaction past the end of the log. See
+    /// [`ReadError::is_ahead`](crate::ReadError::is_ahead).
     #[must_use]
     pub fn is_ahead(&self) -> bool {
         matches!(self, Self::Metadata(e) if e.is_ahead())
     }
 
-    /// Whether the metadata names a transaction of another history; see [`ReadError::is_other_history`](crate::ReadError::is_other_history).
+    /// Returns whether the metadata refers to a transaction of another history. See
+    /// [`ReadError::is_other_history`](crate::ReadError::is_other_history).
     #[must_use]
     pub fn is_other_history(&self) -> bool {
         matches!(self, Self::Metadata(e) if e.is_other_history())
     }
 
-    /// The reason that a guard, a handler or an invariant gave.
+    /// Returns the reason that a guard, a handler or an invariant gave.
     #[must_use]
     pub fn reason(&self) -> Option<&Reason> {
         match self {
@@ -85,26 +89,27 @@ impl StepError {
         }
     }
 
-    /// The program's own error, which a guard, a handler or an invariant rejected with, where it is of this type; see
+    /// Returns the error of the program with which a guard, a handler or an invariant rejected, if it is of type `E`. See
     /// [`Reject::from_error`](crate::Reject::from_error).
     #[must_use]
     pub fn downcast_ref<E: std::error::Error + 'static>(&self) -> Option<&E> {
         self.reason()?.downcast_ref()
     }
 
-    /// The events that led to it: the event that the program fired, then immediate events, each of which the one
-    /// before it enabled. The last is the event that was rejected or, of an [`Invariant`](StepError::Invariant), the
-    /// last that changed what the invariant sees. Of a [`Loop`](StepError::Loop) with a cycle it ends where that begins.
+    /// Returns the events that led to the error. The program fired the first. The others are immediate events, each enabled
+    /// by the one before it. The last is the event that was rejected. For an [`Invariant`](StepError::Invariant), it is the
+    /// last event that changed what the invariant reads. For a [`Loop`](StepError::Loop) with a cycle, the chain ends
+    /// before the first event of the cycle.
     ///
-    /// Empty where no event fired: the transaction could not begin, or the log refused it.
+    /// The chain is empty if no event fired, because the transaction could not begin or the log rejected it.
     #[must_use]
     pub fn chain(&self) -> &[Name] {
         self.chain_ref().map_or(&[], |chain| chain)
     }
 
-    /// The immediate event that was rejected and so made the event fail that enabled it, where it was one.
+    /// Returns the immediate event whose rejection made the step fail, if it was one.
     ///
-    /// An immediate event fires where its conditions hold; what its other arcs cannot do rejects the whole step.
+    /// An immediate event fires when its conditions hold. If its other arcs then fail, the whole step is rejected.
     #[must_use]
     pub fn immediate(&self) -> Option<&Name> {
         match (self, self.chain()) {
@@ -115,9 +120,9 @@ impl StepError {
         }
     }
 
-    /// Says which events led to it, unless that is known.
+    /// Returns the error with a chain of events, unless it has one.
     #[cold]
-    pub(crate) fn led_by(mut self, events: impl FnOnce() -> Chain) -> Self {
+    pub(crate) fn with_chain(mut self, events: impl FnOnce() -> Chain) -> Self {
         if let Some(chain) = self.chain_mut()
             && chain.is_empty()
         {
@@ -127,7 +132,7 @@ impl StepError {
     }
 }
 
-/// The chain of an error that has one, by reference or to be changed.
+/// Evaluates to the chain of an error that has one, as a shared or a mutable reference.
 macro_rules! chain_of {
     ($error:expr) => {
         match $error {

@@ -1,4 +1,4 @@
-//! What can come of reading the past of a store: one enum of outcomes.
+//! The errors of reading the log of a store.
 
 use std::error::Error;
 use std::fmt;
@@ -9,56 +9,55 @@ use crate::base::position::{FrameRef, Position, Seq};
 use crate::base::storage_error::{StorageError, StorageFailure};
 use crate::base::time::Timestamp;
 
-/// Why a read of the log was refused or failed: [`Store::as_of`](crate::Store::as_of),
-/// [`since`](crate::Store::since), [`locate`](crate::Store::locate), [`subscribe`](crate::Store::subscribe) and what
-/// belongs to them.
+/// The error of reading the log with [`Store::as_of`](crate::Store::as_of), [`since`](crate::Store::since),
+/// [`locate`](crate::Store::locate), [`subscribe`](crate::Store::subscribe) and related functions.
 #[non_exhaustive]
 #[derive(Debug)]
 pub enum ReadError {
-    /// The frame is past the end of the log: it is of a log that went further, before it was restored from a backup, or
-    /// of another log.
+    /// The frame is past the end of the log. The log was restored from an older backup, or the frame is of another log.
     Ahead {
-        /// The frame that the caller named.
+        /// The requested frame.
         asked: FrameRef,
         /// The last frame of the log.
         last: Option<Seq>,
     },
-    /// The time lies in the future, by the clock and by the log.
+    /// The time is in the future, after both the last transaction and the time of the system clock.
     NotYet {
-        /// The time that the caller named.
+        /// The requested time.
         time: Timestamp,
         /// The time of the last transaction.
         last: Timestamp,
         /// The time of the system clock.
         now: Timestamp,
     },
-    /// The position is of another store, or of another history of this one: another frame is in its place.
+    /// The position is of another store, or of another history of this store, whose frame with the same sequence number is
+    /// a different one.
     OtherHistory {
-        /// The position that the caller named.
+        /// The requested position.
         asked: Position,
-        /// The position of this log with that sequence.
+        /// The position of this log's frame with the same sequence number.
         found: Position,
     },
-    /// Two snapshots are of different stores, so that their entities have nothing in common.
+    /// Two snapshots are of different stores, whose entities are unrelated.
     OtherStore {
-        /// The identity of the store of the one.
+        /// The id of the store of the first snapshot.
         this: u64,
-        /// The identity of the store of the other.
+        /// The id of the store of the second snapshot.
         other: u64,
     },
-    /// The snapshot was made by [`Snapshot::with`](crate::Snapshot::with), or is of a store without a log: no transaction
-    /// of this store follows it.
+    /// The snapshot has no position in the log of this store: it was created by [`Snapshot::with`](crate::Snapshot::with),
+    /// or is of a store without a log.
     NotOfTheLog,
     /// The frame is before the snapshot that the store began at.
     BeforeBeginning {
-        /// The frame that the caller named.
+        /// The requested frame.
         seq: Seq,
-        /// The last frame before the store began.
+        /// The frame of that snapshot.
         beginning: Seq,
     },
     /// The time is before the snapshot that the store began at.
     BeforeBeginningAt {
-        /// The time that the caller named.
+        /// The requested time.
         time: Timestamp,
         /// The time of that snapshot.
         beginning: Timestamp,
@@ -67,32 +66,32 @@ pub enum ReadError {
     InvalidRange {
         /// The first frame of the range.
         from: Seq,
-        /// The frame before which it ends.
+        /// The frame after the last one of the range.
         until: Seq,
     },
-    /// The entity has no such edge.
+    /// The entity type has no edge of this name.
     UnknownEdge {
-        /// The type of the entity.
+        /// The entity type.
         entity: Name,
-        /// The name that the caller gave.
+        /// The requested name.
         edge: Name,
     },
     /// The text is not a valid name of a subscription.
     InvalidName {
-        /// The name that the caller gave.
+        /// The invalid name.
         name: Name,
     },
     /// Only a subscription with a name can be acknowledged.
     Unnamed,
-    /// A named subscription writes its position, and the store is open for reading only.
+    /// A named subscription writes its position to the store, which is open for reading only.
     ReadOnly,
-    /// The store keeps no log.
+    /// The store has no log.
     Unlogged,
-    /// What a named subscription acknowledged last is not in this log.
+    /// The log does not have the frame that a named subscription acknowledged last.
     Cursor {
         /// The name of the subscription.
         name: Name,
-        /// The file that holds its position, where there is one.
+        /// The file that holds its position, if the store is on disk.
         path: Option<PathBuf>,
         /// Why the log does not have it.
         source: Box<ReadError>,
@@ -101,14 +100,14 @@ pub enum ReadError {
     Storage(StorageError),
 }
 
-// Results are passed on by value.
+// The error is moved with each `Result`, so it stays small.
 const _: () = assert!(size_of::<ReadError>() <= 80);
 
-/// What a consumer does that is ahead of a log, or beside it.
-const REBUILD: &str = "rebuild what was made from frames that this log does not have";
+/// The advice to a consumer whose position is not in the log.
+const REBUILD: &str = "rebuild all data derived from frames that this log does not have";
 
 impl ReadError {
-    /// What a caller can do about it.
+    /// Returns the kind of the error, which determines what a caller can do about it.
     #[must_use]
     pub fn kind(&self) -> ErrorKind {
         match self {
@@ -130,7 +129,7 @@ impl ReadError {
         }
     }
 
-    /// The error without the subscription that it is about.
+    /// Returns the error that a [`ReadError::Cursor`] wraps, or the error itself.
     fn underlying(&self) -> &Self {
         match self {
             Self::Cursor { source, .. } => source.underlying(),
@@ -138,13 +137,13 @@ impl ReadError {
         }
     }
 
-    /// Whether the frame or the time lies past the end of the log.
+    /// Returns whether the frame or the time is past the end of the log.
     #[must_use]
     pub fn is_ahead(&self) -> bool {
         matches!(self.underlying(), Self::Ahead { .. } | Self::NotYet { .. })
     }
 
-    /// Whether the position, the snapshot or the log itself is of another store, or of another history of this one.
+    /// Returns whether the position, the snapshot or the log itself is of another store, or of another history of this one.
     #[must_use]
     pub fn is_other_history(&self) -> bool {
         match self.underlying() {
@@ -154,7 +153,7 @@ impl ReadError {
         }
     }
 
-    /// Whether the frame or the time lies before the snapshot that the store began at.
+    /// Returns whether the frame or the time is before the snapshot that the store began at.
     #[must_use]
     pub fn is_before_beginning(&self) -> bool {
         matches!(
@@ -163,13 +162,13 @@ impl ReadError {
         )
     }
 
-    /// Whether the store keeps no log.
+    /// Returns whether the store has no log.
     #[must_use]
     pub fn is_unlogged(&self) -> bool {
         matches!(self, Self::Unlogged)
     }
 
-    /// The frame that the caller named, or where the log could not be read.
+    /// Returns the requested frame, or the frame at which the log could not be read.
     #[must_use]
     pub fn seq(&self) -> Option<Seq> {
         match self.underlying() {
@@ -182,7 +181,7 @@ impl ReadError {
         }
     }
 
-    /// The same error, with the place of its frame in a file.
+    /// Returns the error with its failure of storage replaced by what `map` returns.
     pub(crate) fn map_storage(self, map: impl FnOnce(StorageError) -> StorageError) -> Self {
         match self {
             Self::Storage(e) => Self::Storage(map(e)),
@@ -190,8 +189,8 @@ impl ReadError {
         }
     }
 
-    /// As a failure of storage, for what reads on in a log: there, a frame that the log does not have any more means that
-    /// the log was replaced.
+    /// Converts the error to a failure of storage, for readers that continue to read a log. For them, a frame that the log
+    /// no longer has means that the log was replaced.
     pub(crate) fn into_storage(self) -> StorageError {
         match self {
             Self::Storage(e) => e,
@@ -205,7 +204,7 @@ impl ReadError {
         }
     }
 
-    /// The failure of storage, where it is one.
+    /// Returns the failure of storage, if the error is one.
     #[must_use]
     pub fn storage(&self) -> Option<&StorageError> {
         match self.underlying() {
@@ -230,22 +229,22 @@ impl fmt::Display for ReadError {
                 }
                 write!(
                     f,
-                    ": the log was restored from an older backup, or the number is of another log; {REBUILD}, or call \
-                     `refresh` if the store was opened to be read"
+                    ": the log was restored from an older backup, or the frame is of another log; {REBUILD}, or call \
+                     `refresh` if the store is open for reading only"
                 )
             }
             Self::NotYet { time, last, now } => write!(
                 f,
-                "{time} is in the future: the last transaction of this store was at {last}, and the clock says {now}; \
-                 for the graph as it is now, take a snapshot"
+                "{time} is in the future: the last transaction of this store was at {last}, and the system clock is at \
+                 {now}; take a snapshot to read the current graph"
             ),
             Self::OtherHistory { asked, found } => {
                 write!(f, "the position {asked} is of another history: ")?;
                 if asked.store() != found.store() {
                     return write!(
                         f,
-                        "it is of the store {:016x}, and this is the store {:016x}; open the store that it is of, or \
-                         begin anew from this one",
+                        "it is of the store {:016x}, and this is the store {:016x}; open that store, or rebuild all \
+                         data derived from it from this one",
                         asked.store(),
                         found.store()
                     );
@@ -253,7 +252,8 @@ impl fmt::Display for ReadError {
                 write!(
                     f,
                     "frame {} has the checksum {:016x} on timeline {:x} there, and {:016x} on timeline {:x} in this \
-                     log, which was restored to an earlier point, or lost its end, and went on from there; {REBUILD}",
+                     log, which was restored to an earlier point or lost its end, and then continued from there; \
+                     {REBUILD}",
                     asked.seq(),
                     asked.checksum(),
                     asked.timeline(),
@@ -263,48 +263,48 @@ impl fmt::Display for ReadError {
             }
             Self::OtherStore { this, other } => write!(
                 f,
-                "the snapshots are of two stores, {this:016x} and {other:016x}, whose entities have nothing in common; \
-                 take both from one store, or from one that began at a snapshot of the other"
+                "the snapshots are of two stores, {this:016x} and {other:016x}, whose entities are unrelated; take both \
+                 from one store, or one of them from a store that began at a snapshot of the other"
             ),
             Self::NotOfTheLog => f.write_str(
-                "the snapshot was made by `with`, or is of a store without a log, so that no transaction of this store \
-                 follows it; take one from the store",
+                "the snapshot has no position in the log of this store, since it was created by `with` or is of a store \
+                 without a log; take one from the store",
             ),
             Self::BeforeBeginning { seq, beginning } => write!(
                 f,
-                "this store began at a snapshot, after frame {beginning}, and has no frames before it; ask the store \
-                 that the snapshot is of about frame {seq}"
+                "frame {seq} is before the beginning of this store, which is a snapshot after frame {beginning}; read \
+                 the frame from the store that the snapshot was taken from"
             ),
             Self::BeforeBeginningAt { time, beginning } => write!(
                 f,
-                "this store began at a snapshot, of {beginning}, and has no frames before it; ask the store that the \
-                 snapshot is of about {time}"
+                "{time} is before the beginning of this store, which is a snapshot of {beginning}; read that time from \
+                 the store that the snapshot was taken from"
             ),
             Self::InvalidRange { from, until } => write!(
                 f,
-                "the range begins with frame {from} and ends before frame {until}; exchange its bounds"
+                "the range begins with frame {from} and ends before frame {until}; swap its bounds"
             ),
             Self::UnknownEdge { entity, edge } => write!(f, "`{entity}` has no edge `{edge}`"),
             Self::InvalidName { name } => write!(
                 f,
-                "`{name}` is not a valid name of a subscription: write 1 to 100 of the letters a-z, digits, `-` and `_`"
+                "`{name}` is not a valid name of a subscription; use 1 to 100 of the letters a-z, digits, `-` and `_`"
             ),
             Self::Unnamed => f.write_str(
-                "only a subscription with a name can be acknowledged: make it with `Store::subscribe_as`",
+                "the subscription has no name, so it cannot be acknowledged; create it with `Store::subscribe_as`",
             ),
             Self::ReadOnly => f.write_str(
-                "a named subscription writes its position, and the store is open for reading only; use `subscribe` \
-                 with a sequence",
+                "a named subscription writes its position to the store, which is open for reading only; use \
+                 `subscribe_since` with a position that you keep",
             ),
             Self::Unlogged => f.write_str(
-                "this store keeps no log, so that it has neither a past nor transactions to follow; use `Store::memory` \
-                 or `Store::open`",
+                "this store has no log, so it has no past and cannot be subscribed to; use `Store::memory` or \
+                 `Store::open`",
             ),
             Self::Cursor { name, path, source } => {
                 write!(f, "the subscription `{name}`")?;
                 if let Some(path) = path {
                     let path = path.display();
-                    write!(f, " in {path}, which begins anew when that file is removed")?;
+                    write!(f, " in {path}, which restarts at the first frame if that file is removed")?;
                 }
                 write!(f, ": {source}")
             }
@@ -316,7 +316,7 @@ impl fmt::Display for ReadError {
 impl Error for ReadError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match self {
-            // Their messages are part of this one.
+            // The message of this error contains theirs, so the source is the cause of theirs.
             Self::Cursor { source, .. } => source.source(),
             Self::Storage(e) => e.source(),
             _ => None,

@@ -1,14 +1,15 @@
-//! Rejections by the user's code: what a guard, a handler or an invariant returns, and the reason in the error.
+//! Rejections by user code: [`Reject`], which guards, handlers and invariants return, and [`Reason`], which the
+//! [`StepError`] contains.
 
 use std::error::Error;
 use std::fmt;
 
 use crate::base::error::StepError;
 
-/// A failure of the user's code, of whatever type.
+/// An error of the program.
 type Custom = Box<dyn Error + Send + Sync>;
 
-/// Why a guard, a handler or an invariant rejected: a text, or an error of the program. Prints as that.
+/// The reason why a guard, a handler or an invariant rejected: a text, or an error of the program. It prints as that.
 pub struct Reason(Repr);
 
 enum Repr {
@@ -17,7 +18,7 @@ enum Repr {
 }
 
 impl Reason {
-    /// The program's error, where [`Reject::from_error`] gave one.
+    /// Returns the error of the program, if the rejection was created with [`Reject::from_error`].
     #[must_use]
     pub fn error(&self) -> Option<&(dyn Error + Send + Sync + 'static)> {
         match &self.0 {
@@ -26,13 +27,13 @@ impl Reason {
         }
     }
 
-    /// The program's error, where it is of this type.
+    /// Returns the error of the program, if it is of type `E`.
     #[must_use]
     pub fn downcast_ref<E: Error + 'static>(&self) -> Option<&E> {
         self.error()?.downcast_ref()
     }
 
-    /// The error as the source of another one.
+    /// Returns the error of the program, as the source of another error.
     pub(crate) fn source(&self) -> Option<&(dyn Error + 'static)> {
         self.error().map(|e| e as _)
     }
@@ -63,7 +64,7 @@ impl fmt::Debug for Reason {
 }
 
 impl PartialEq<str> for Reason {
-    /// Whether it prints as a text.
+    /// Returns whether the reason prints as `text`.
     fn eq(&self, text: &str) -> bool {
         match &self.0 {
             Repr::Text(own) => **own == *text,
@@ -78,17 +79,17 @@ impl PartialEq<&str> for Reason {
     }
 }
 
-/// What a guard, a handler or an invariant returns to reject: a text, an error of the program, or the error of an
-/// operation on the graph, which `?` passes on.
-pub struct Reject(Box<Why>);
+/// The error with which a guard, a handler or an invariant rejects: a text, an error of the program, or the error of an
+/// operation on the graph, which `?` converts.
+pub struct Reject(Box<RejectRepr>);
 
-enum Why {
+enum RejectRepr {
     Reason(Reason),
     Step(StepError),
 }
 
 impl Reject {
-    /// Rejects with a text.
+    /// Returns a rejection with a text.
     ///
     /// ```
     /// # use ironweave::Reject;
@@ -96,11 +97,11 @@ impl Reject {
     /// ```
     #[must_use]
     pub fn new(reason: impl Into<String>) -> Self {
-        Self(Box::new(Why::Reason(reason.into().into())))
+        Self(Box::new(RejectRepr::Reason(reason.into().into())))
     }
 
-    /// Rejects with an error of the program. It is the [`source`](Error::source) of the [`StepError`], and
-    /// [`StepError::downcast_ref`] finds it.
+    /// Returns a rejection with an error of the program. That error is the [`source`](Error::source) of the [`StepError`],
+    /// and [`StepError::downcast_ref`] returns it.
     ///
     /// ```
     /// # use ironweave::Reject;
@@ -109,29 +110,31 @@ impl Reject {
     /// ```
     #[must_use]
     pub fn from_error(error: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
-        Self(Box::new(Why::Reason(Reason(Repr::Custom(error.into())))))
+        Self(Box::new(RejectRepr::Reason(Reason(Repr::Custom(
+            error.into(),
+        )))))
     }
 
-    /// The step error that it carries, or the one that `wrap` makes of its reason.
+    /// Returns the step error that this contains, or the one that `wrap` returns for its reason.
     pub(crate) fn into_step(self, wrap: impl FnOnce(Reason) -> StepError) -> StepError {
         match *self.0 {
-            Why::Reason(reason) => wrap(reason),
-            Why::Step(e) => e,
+            RejectRepr::Reason(reason) => wrap(reason),
+            RejectRepr::Step(e) => e,
         }
     }
 }
 
 impl From<StepError> for Reject {
     fn from(e: StepError) -> Self {
-        Self(Box::new(Why::Step(e)))
+        Self(Box::new(RejectRepr::Step(e)))
     }
 }
 
 impl fmt::Display for Reject {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &*self.0 {
-            Why::Reason(reason) => fmt::Display::fmt(reason, f),
-            Why::Step(e) => fmt::Display::fmt(e, f),
+            RejectRepr::Reason(reason) => fmt::Display::fmt(reason, f),
+            RejectRepr::Step(e) => fmt::Display::fmt(e, f),
         }
     }
 }
@@ -145,8 +148,8 @@ impl fmt::Debug for Reject {
 impl Error for Reject {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match &*self.0 {
-            Why::Reason(reason) => reason.source(),
-            Why::Step(e) => e.source(),
+            RejectRepr::Reason(reason) => reason.source(),
+            RejectRepr::Step(e) => e.source(),
         }
     }
 }

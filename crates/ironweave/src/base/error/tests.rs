@@ -1,4 +1,4 @@
-//! Tests of errors: the kind and the message of each outcome, and the program's own error in those of its code.
+//! Tests of errors: the kind and the message of each variant, and the error of a program in rejections by its code.
 
 use ironweave_schema::{Change, Item};
 use std::error::Error as _;
@@ -33,7 +33,7 @@ fn io() -> StorageError {
         .with_source(std::io::Error::other("full"))
 }
 
-/// Each outcome of a step, with its kind and its message.
+/// Each variant of [`StepError`], with its kind and its message.
 fn steps() -> Vec<(StepError, ErrorKind, &'static str)> {
     use ErrorKind::{Conflict, Forbidden, Indeterminate, Internal, Invalid, NotFound, Unavailable};
     let event = || name("Admitted");
@@ -55,7 +55,7 @@ fn steps() -> Vec<(StepError, ErrorKind, &'static str)> {
                 chain: chain(),
             },
             NotFound,
-            "Admitted: there is no Ward \"er\"; create it first, or name another",
+            "Admitted: there is no Ward \"er\"; create it first, or use another key",
         ),
         (
             StepError::NotInPlace {
@@ -114,7 +114,7 @@ fn steps() -> Vec<(StepError, ErrorKind, &'static str)> {
                 chain: chain(),
             },
             Invalid,
-            "Admitted: Ward \"icu\" stands twice in `wards`; name it once",
+            "Admitted: Ward \"icu\" occurs twice in `wards`; list it once",
         ),
         (
             StepError::Duplicate {
@@ -144,7 +144,7 @@ fn steps() -> Vec<(StepError, ErrorKind, &'static str)> {
                 chain: chain(),
             },
             Conflict,
-            "Admitted: Ward \"icu\" and Ward/3.1 are already linked by Ward.beds; use `relink` where that is no mistake",
+            "Admitted: Ward \"icu\" and Ward/3.1 are already linked by Ward.beds; use `relink` if that is allowed",
         ),
         (
             StepError::NotLinked {
@@ -227,8 +227,8 @@ fn steps() -> Vec<(StepError, ErrorKind, &'static str)> {
             StepError::Changed {
                 event: event(),
                 entity: icu(),
-                expected: 3,
-                found: 5,
+                expected: Seq::new(3),
+                found: Seq::new(5),
                 chain: chain(),
             },
             Conflict,
@@ -238,7 +238,7 @@ fn steps() -> Vec<(StepError, ErrorKind, &'static str)> {
         (
             StepError::KeyReused {
                 key: "k".into(),
-                seq: 4,
+                seq: Seq::new(4),
             },
             Invalid,
             "the idempotency key `k` belongs to transaction 4, which had other events; repeat exactly those, or choose \
@@ -246,33 +246,32 @@ fn steps() -> Vec<(StepError, ErrorKind, &'static str)> {
         ),
         (
             StepError::RejectedBefore {
-                seq: 4,
+                seq: Seq::new(4),
                 reason: "no free bed".into(),
             },
             Forbidden,
-            "rejected as when transaction 4 happened under the same idempotency key: no free bed",
+            "rejected as in transaction 4, which has the same idempotency key: no free bed",
         ),
         (
             StepError::ReceiptLost {
-                seq: 4,
+                seq: Seq::new(4),
                 event: event(),
                 name: name("bed"),
             },
             Conflict,
-            "the request was answered in frame 4, under rules by which the event Admitted had no `bed`: what it did is \
-             there, and its receipt cannot be given again",
+            "the request was committed in frame 4, by a version of the model in which the event Admitted had no `bed`; \
+             its changes are in the graph, but its receipt cannot be restored",
         ),
         (
             StepError::StaleSavepoint,
             Invalid,
-            "the savepoint is not one of this transaction, or a rollback to an earlier savepoint has undone it; the \
-             transaction is as it was and can go on",
+            "the savepoint is not one of this transaction, or a rollback to an earlier savepoint has removed it; the \
+             transaction is unchanged and can continue",
         ),
         (
             ReadError::Unlogged.into(),
             Invalid,
-            "this store keeps no log, so that it has neither a past nor transactions to follow; use `Store::memory` or \
-             `Store::open`",
+            "this store has no log, so it has no past and cannot be subscribed to; use `Store::memory` or `Store::open`",
         ),
         (
             StepError::ReadOnly,
@@ -283,12 +282,12 @@ fn steps() -> Vec<(StepError, ErrorKind, &'static str)> {
         (
             StepError::Indeterminate(io()),
             Indeterminate,
-            "cannot write it; whether the last transaction was kept shows when the store is opened again",
+            "cannot write it; open the store again to find out whether the last transaction was kept",
         ),
     ]
 }
 
-/// Each outcome of a read, with its kind and its message.
+/// Each variant of [`ReadError`], with its kind and its message.
 fn reads() -> Vec<(ReadError, ErrorKind, &'static str)> {
     use ErrorKind::{Conflict, Invalid, NotFound, Unavailable};
     let position = |store, seq| {
@@ -298,16 +297,16 @@ fn reads() -> Vec<(ReadError, ErrorKind, &'static str)> {
         Position::from_bytes(bytes)
     };
     let ahead = || ReadError::Ahead {
-        asked: FrameRef::Seq(9),
-        last: Some(4),
+        asked: FrameRef::Seq(Seq::new(9)),
+        last: Some(Seq::new(4)),
     };
     vec![
         (
             ahead(),
             NotFound,
             "frame 9 is past the end of this log, whose last frame is 4: the log was restored from an older backup, or \
-             the number is of another log; rebuild what was made from frames that this log does not have, or call \
-             `refresh` if the store was opened to be read",
+             the frame is of another log; rebuild all data derived from frames that this log does not have, or call \
+             `refresh` if the store is open for reading only",
         ),
         (
             ReadError::NotYet {
@@ -317,7 +316,7 @@ fn reads() -> Vec<(ReadError, ErrorKind, &'static str)> {
             },
             NotFound,
             "1970-01-01T00:01:30Z is in the future: the last transaction of this store was at 1970-01-01T00:00:30Z, and \
-             the clock says 1970-01-01T00:01:00Z; for the graph as it is now, take a snapshot",
+             the system clock is at 1970-01-01T00:01:00Z; take a snapshot to read the current graph",
         ),
         (
             ReadError::OtherHistory {
@@ -326,29 +325,29 @@ fn reads() -> Vec<(ReadError, ErrorKind, &'static str)> {
             },
             Conflict,
             "the position 4-0000000000000000-0-0000000000000001 is of another history: it is of the store \
-             0000000000000001, and this is the store 0000000000000002; open the store that it is of, or begin anew from \
-             this one",
+             0000000000000001, and this is the store 0000000000000002; open that store, or rebuild all data derived from \
+             it from this one",
         ),
         (
             ReadError::OtherStore { this: 1, other: 2 },
             Conflict,
-            "the snapshots are of two stores, 0000000000000001 and 0000000000000002, whose entities have nothing in \
-             common; take both from one store, or from one that began at a snapshot of the other",
+            "the snapshots are of two stores, 0000000000000001 and 0000000000000002, whose entities are unrelated; take \
+             both from one store, or one of them from a store that began at a snapshot of the other",
         ),
         (
             ReadError::NotOfTheLog,
             Conflict,
-            "the snapshot was made by `with`, or is of a store without a log, so that no transaction of this store \
-             follows it; take one from the store",
+            "the snapshot has no position in the log of this store, since it was created by `with` or is of a store \
+             without a log; take one from the store",
         ),
         (
             ReadError::BeforeBeginning {
-                seq: 2,
-                beginning: 5,
+                seq: Seq::new(2),
+                beginning: Seq::new(5),
             },
             NotFound,
-            "this store began at a snapshot, after frame 5, and has no frames before it; ask the store that the snapshot \
-             is of about frame 2",
+            "frame 2 is before the beginning of this store, which is a snapshot after frame 5; read the frame from the \
+             store that the snapshot was taken from",
         ),
         (
             ReadError::BeforeBeginningAt {
@@ -356,13 +355,16 @@ fn reads() -> Vec<(ReadError, ErrorKind, &'static str)> {
                 beginning: Timestamp::from_secs(2),
             },
             NotFound,
-            "this store began at a snapshot, of 1970-01-01T00:00:02Z, and has no frames before it; ask the store that \
-             the snapshot is of about 1970-01-01T00:00:01Z",
+            "1970-01-01T00:00:01Z is before the beginning of this store, which is a snapshot of 1970-01-01T00:00:02Z; \
+             read that time from the store that the snapshot was taken from",
         ),
         (
-            ReadError::InvalidRange { from: 5, until: 2 },
+            ReadError::InvalidRange {
+                from: Seq::new(5),
+                until: Seq::new(2),
+            },
             Invalid,
-            "the range begins with frame 5 and ends before frame 2; exchange its bounds",
+            "the range begins with frame 5 and ends before frame 2; swap its bounds",
         ),
         (
             ReadError::UnknownEdge {
@@ -375,45 +377,44 @@ fn reads() -> Vec<(ReadError, ErrorKind, &'static str)> {
         (
             ReadError::InvalidName { name: name("A/B") },
             Invalid,
-            "`A/B` is not a valid name of a subscription: write 1 to 100 of the letters a-z, digits, `-` and `_`",
+            "`A/B` is not a valid name of a subscription; use 1 to 100 of the letters a-z, digits, `-` and `_`",
         ),
         (
             ReadError::Unnamed,
             Invalid,
-            "only a subscription with a name can be acknowledged: make it with `Store::subscribe_as`",
+            "the subscription has no name, so it cannot be acknowledged; create it with `Store::subscribe_as`",
         ),
         (
             ReadError::ReadOnly,
             Unavailable,
-            "a named subscription writes its position, and the store is open for reading only; use `subscribe` with a \
-             sequence",
+            "a named subscription writes its position to the store, which is open for reading only; use \
+             `subscribe_since` with a position that you keep",
         ),
         (
             ReadError::Unlogged,
             Invalid,
-            "this store keeps no log, so that it has neither a past nor transactions to follow; use `Store::memory` or \
-             `Store::open`",
+            "this store has no log, so it has no past and cannot be subscribed to; use `Store::memory` or `Store::open`",
         ),
         (
             ReadError::Cursor {
                 name: name("mailer"),
                 path: Some("cursors/mailer".into()),
                 source: Box::new(ReadError::BeforeBeginning {
-                    seq: 2,
-                    beginning: 5,
+                    seq: Seq::new(2),
+                    beginning: Seq::new(5),
                 }),
             },
             NotFound,
-            "the subscription `mailer` in cursors/mailer, which begins anew when that file is removed: this store began \
-             at a snapshot, after frame 5, and has no frames before it; ask the store that the snapshot is of about \
-             frame 2",
+            "the subscription `mailer` in cursors/mailer, which restarts at the first frame if that file is removed: \
+             frame 2 is before the beginning of this store, which is a snapshot after frame 5; read the frame from the \
+             store that the snapshot was taken from",
         ),
         (ReadError::Storage(io()), Unavailable, "cannot write it"),
     ]
 }
 
 #[test]
-fn each_outcome_of_a_step_has_its_kind_and_its_message() {
+fn each_error_of_a_step_has_its_kind_and_its_message() {
     for (e, kind, message) in steps() {
         assert_eq!((e.kind(), e.to_string().as_str()), (kind, message), "{e:?}");
         let of_storage = matches!(
@@ -435,11 +436,11 @@ fn each_outcome_of_a_step_has_its_kind_and_its_message() {
 }
 
 #[test]
-fn each_outcome_of_a_read_has_its_kind_and_its_message() {
+fn each_error_of_a_read_has_its_kind_and_its_message() {
     for (e, kind, message) in reads() {
         assert_eq!((e.kind(), e.to_string().as_str()), (kind, message), "{e:?}");
         let text = format!("{e:?}");
-        // What names a frame gives it.
+        // `seq` returns the frame of each error that has one.
         assert_eq!(
             e.seq().is_some(),
             text.contains("seq") || text.contains("asked") || text.contains("from:"),
@@ -451,7 +452,7 @@ fn each_outcome_of_a_read_has_its_kind_and_its_message() {
 }
 
 #[test]
-fn a_failure_of_storage_has_its_kind_and_its_outcome_of_an_open() {
+fn a_failure_of_storage_has_its_kind_and_its_variant_of_open_error() {
     use ErrorKind::{Conflict, Internal, Invalid, NotFound, Unavailable};
     for (failure, kind, outcome) in [
         (StorageFailure::Io, Unavailable, "Storage"),
@@ -466,18 +467,18 @@ fn a_failure_of_storage_has_its_kind_and_its_outcome_of_an_open() {
         (StorageFailure::ReadOnly, Unavailable, "Storage"),
         (StorageFailure::Internal, Internal, "Storage"),
     ] {
-        let e = StorageError::at(failure, 7, "it failed");
-        assert_eq!((e.kind(), e.seq()), (kind, Some(7)));
+        let e = StorageError::at(failure, Seq::new(7), "it failed");
+        assert_eq!((e.kind(), e.seq()), (kind, Some(Seq::new(7))));
         let e = OpenError::from(e);
         assert_eq!(
             (e.kind(), e.seq(), e.to_string().as_str()),
-            (kind, Some(7), "it failed")
+            (kind, Some(Seq::new(7)), "it failed")
         );
         assert!(format!("{e:?}").starts_with(outcome), "{e:?}");
     }
     let e = OpenError::Schema {
         model: name("clinic"),
-        seq: 0,
+        seq: Seq::ZERO,
         differences: vec![
             Change::Removed(Item::Entity("Ward".into())),
             Change::Added(Item::Field {
@@ -489,11 +490,12 @@ fn a_failure_of_storage_has_its_kind_and_its_outcome_of_an_open() {
     };
     assert_eq!(
         (e.kind(), e.seq(), e.storage().is_none()),
-        (Internal, Some(0), true)
+        (Internal, Some(Seq::ZERO), true)
     );
     assert_eq!(
         e.to_string(),
-        "the schema in frame 0 is of another model, or of another version of `clinic`. From the log to the program:\n\
+        "the schema in frame 0 is of another model, or of another version of `clinic`. Changes from the log to the \
+         program:\n\
          - entity `Ward` was removed\n\
          - entity `Bed` now has field `number: u32`\n\
          Open the store with the program that wrote it; migrations are not supported yet"
@@ -501,7 +503,7 @@ fn a_failure_of_storage_has_its_kind_and_its_outcome_of_an_open() {
 }
 
 #[test]
-fn the_source_of_a_failure_of_storage_is_what_the_system_said_and_is_not_repeated() {
+fn the_source_of_a_failure_of_storage_is_the_io_error_and_is_not_part_of_the_message() {
     let errors: [Box<dyn std::error::Error>; 3] = [
         Box::new(StepError::Storage(io())),
         Box::new(ReadError::Storage(io())),
@@ -514,7 +516,7 @@ fn the_source_of_a_failure_of_storage_is_what_the_system_said_and_is_not_repeate
 }
 
 #[test]
-fn a_kind_has_one_status_and_those_below_500_are_of_the_request() {
+fn each_kind_has_one_status_and_those_below_500_are_client_errors() {
     for (kind, status) in [
         (ErrorKind::Invalid, 400),
         (ErrorKind::Forbidden, 403),
@@ -525,7 +527,7 @@ fn a_kind_has_one_status_and_those_below_500_are_of_the_request() {
         (ErrorKind::Indeterminate, 504),
     ] {
         assert_eq!(kind.http_status(), status);
-        assert_eq!(kind.is_of_the_request(), status < 500, "{kind}");
+        assert_eq!(kind.is_client_error(), status < 500, "{kind}");
     }
 }
 
@@ -544,7 +546,7 @@ impl fmt::Display for NoBed {
 impl std::error::Error for NoBed {}
 
 #[test]
-fn the_error_of_a_program_comes_out_as_it_went_in() {
+fn the_error_of_a_program_can_be_downcast_from_the_step_error() {
     let reject = Reject::from_error(NoBed { ward: "icu" });
     assert_eq!(reject.to_string(), "ward icu has no bed");
     assert!(reject.source().is_some_and(|e| e.is::<NoBed>()));
@@ -560,7 +562,7 @@ fn the_error_of_a_program_comes_out_as_it_went_in() {
         Some(&NoBed { ward: "icu" })
     );
     assert!(e.downcast_ref::<fmt::Error>().is_none());
-    // Rejected within another one's call, it is passed on.
+    // A handler that passes on the error of a nested operation keeps it.
     let passed = Reject::from(e).into_step(|_| unreachable!("it is a step error already"));
     assert!(passed.downcast_ref::<NoBed>().is_some());
     let text = Reject::new("no bed").into_step(|reason| StepError::Rejected {

@@ -58,15 +58,15 @@ fn facts_are_read_as_they_were_written() {
             }
         }
     }
-    let mut pen = Pen::default();
+    let mut writer = CborWriter::default();
     for fact in &facts.list {
-        pen.begin(Facts::room(1) + 2);
-        facts.encode(*fact, &mut pen);
-        assert!(pen.written().len() <= Facts::room(1) + 2);
+        writer.begin(Facts::room(1) + 2);
+        facts.encode(*fact, &mut writer);
+        assert!(writer.written().len() <= Facts::room(1) + 2);
         let mut again = Facts::default();
-        let mut d = Decoder::new(pen.written());
+        let mut d = Decoder::new(writer.written());
         again.decode(&mut d).expect("a fact");
-        assert_eq!(d.position(), pen.written().len(), "{fact:?}");
+        assert_eq!(d.position(), writer.written().len(), "{fact:?}");
         assert!(facts.same(*fact, &again, again.list[0]), "{fact:?}");
     }
     // Shortest forms, as minicbor has them.
@@ -75,16 +75,16 @@ fn facts_are_read_as_they_were_written() {
         .array(4)
         .and_then(|e| e.u8(4)?.u16(300)?.u32(24)?.u32(70_000));
     items.expect("a vector takes all");
-    pen.begin(Facts::room(1));
+    writer.begin(Facts::room(1));
     facts.encode(
         Fact::Link {
             edge: EdgeIx::new(300),
             from: 24,
             to: 70_000,
         },
-        &mut pen,
+        &mut writer,
     );
-    assert_eq!(pen.written(), reference.into_writer());
+    assert_eq!(writer.written(), reference.into_writer());
 }
 
 #[test]

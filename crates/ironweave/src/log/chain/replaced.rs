@@ -1,25 +1,25 @@
-//! What is no longer what was read: a log whose directory was replaced by a copy of it that went on with other frames, and
-//! an empty segment that was replaced by one of another timeline. A reader holds no lock that would keep anybody from it.
+//! Detection of logs that were replaced while they were read. A reader holds no lock, so the directory may be replaced by an
+//! older copy that continued with other frames, and an empty segment by one of another timeline.
 
 use std::io;
 use std::path::Path;
 
-use super::{BLOCK_BYTES, Block, Chain, SEGMENT_MAGIC, SUMS, scan, segment_path};
+use super::{BLOCK_BYTES, Block, Chain, SEGMENT_MAGIC, scan, segment_path};
 use crate::base::position::Seq;
 use crate::base::storage_error::{StorageError, StorageFailure};
 use crate::log::Head;
 
 impl Chain {
-    /// Refuses where the last frame is no longer what it was: a whole frame stays, unless the log is replaced.
+    /// Returns an error if the last frame has changed. A complete frame changes only if the log is replaced.
     pub fn check_last(&self) -> Result<(), StorageError> {
         let (Some(head), Some(segment)) = (self.head, self.segment()) else {
             return Ok(());
         };
         let path = segment_path(&self.dir, segment);
-        let sum = self.lines.sums[(head.seq % SUMS) as usize];
+        let checksum = self.position_parts.checksum(head.seq);
         let there = match self.last_at {
-            Some(at) => scan::sum_at(&path, at).map(|found| found == Some(sum)),
-            // It lies in the segment before, which had all of it before this one was there and goes on after it.
+            Some(at) => scan::checksum_at(&path, at).map(|found| found == Some(checksum)),
+            // The frame is in the previous segment. This segment must continue after it.
             None => scan::read_block(&path).map(|bytes| {
                 let block = <&[u8; BLOCK_BYTES]>::try_from(bytes.as_slice()).ok();
                 let block = block.and_then(|bytes| Block::decode(SEGMENT_MAGIC, bytes).ok());
@@ -34,8 +34,9 @@ impl Chain {
         }
     }
 
-    /// A segment that was seen empty may have been replaced by one of another timeline. With a frame in it, it stays.
-    pub(super) fn look_at_timeline(&mut self, path: &Path, first: Seq) -> Result<(), StorageError> {
+    /// Updates the timeline of a segment that was empty when it was entered, since a writer may have replaced it by one of
+    /// another timeline. A segment with a frame is not replaced.
+    pub(super) fn update_timeline(&mut self, path: &Path, first: Seq) -> Result<(), StorageError> {
         let bytes = scan::read_block(path).map_err(|e| StorageError::io("read", path, e))?;
         let block = <&[u8; BLOCK_BYTES]>::try_from(bytes.as_slice()).ok();
         match block.and_then(|bytes| Block::decode(SEGMENT_MAGIC, bytes).ok()) {
@@ -49,19 +50,19 @@ impl Chain {
     }
 }
 
-/// Whether a segment goes on where a frame led to.
+/// Returns whether a segment continues after a frame.
 pub(in crate::log) fn follows(block: &Block, head: &Head) -> bool {
     (block.fingerprint, block.epoch) == (head.fingerprint, head.epoch)
 }
 
-/// A frame is no longer what it was, or what follows it is not what followed it.
+/// Returns the error for a log in which a frame, or the frame after it, has changed.
 pub(in crate::log) fn replaced(seq: Seq, path: &Path) -> StorageError {
     StorageError::at(
         StorageFailure::Replaced,
         seq,
         format!(
-            "frame {seq}, which was read here, is no longer in the log at {}: the log was replaced by another one, such \
-             as an older backup of it; open it again, and make anew whatever was made from frames that it does not have",
+            "frame {seq}, which was read before, is no longer in the log at {}: the log was replaced by another one, \
+             such as an older backup of it; open it again, and rebuild all data derived from frames that it does not have",
             path.display()
         ),
     )

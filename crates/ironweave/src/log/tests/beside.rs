@@ -7,7 +7,7 @@ use super::faults::Faults;
 use super::*;
 
 /// Appends up to `frames`, rolling, extending, closing, and dying within a frame now and then.
-fn write(dir: &Path, frames: Seq) {
+fn write(dir: &Path, frames: u64) {
     let options = LogOptions {
         segment_bytes_max: 3_000,
         spare_bytes_max: 1_000,
@@ -17,7 +17,7 @@ fn write(dir: &Path, frames: Seq) {
     while seq < frames {
         let faults = Arc::new(Faults::default());
         let mut log = open_on(&faults, dir, options).unwrap();
-        seq = log.head().map_or(0, |head| head.seq + 1);
+        seq = log.head().map_or(0, |head| head.seq.get() + 1);
         for _ in 0..50 {
             append_unsynced(&mut log, seq);
             seq += 1;
@@ -42,7 +42,7 @@ impl Drop for SetAtTheEnd<'_> {
 
 #[test]
 fn a_reader_beside_a_writer_sees_prefixes_that_grow() {
-    const FRAMES: Seq = 3_000;
+    const FRAMES: u64 = 3_000;
     let dir = scratch();
     FileLog::open(dir.path(), small()).unwrap();
     let done = AtomicBool::new(false);
@@ -57,14 +57,14 @@ fn a_reader_beside_a_writer_sees_prefixes_that_grow() {
             // Asked before the look, so that the last look sees everything.
             let last_look = done.load(Ordering::SeqCst);
             let head = log.refresh().unwrap();
-            let now = head.map_or(0, |head| head.seq + 1);
+            let now = head.map_or(0, |head| head.seq.get() + 1);
             assert!(now >= next);
-            assert_eq!(check(log.read(next).unwrap(), next), now);
+            assert_eq!(check(log.read(Seq::new(next)).unwrap(), next), now);
             growths += u32::from(now > next);
             next = now;
             if next % 7 == 0 {
                 let fresh = ReadOnlyLog::open(dir.path()).unwrap();
-                assert!(check(fresh.read(0).unwrap(), 0) >= next);
+                assert!(check(fresh.read(Seq::ZERO).unwrap(), 0) >= next);
             }
             if last_look {
                 break;
@@ -89,14 +89,20 @@ fn a_reader_stops_at_a_frame_that_is_being_written_and_goes_on_when_it_is_whole(
     for len in 64..=whole.len() {
         fs::write(&path, &whole[..len]).unwrap();
         log.refresh().unwrap();
-        let found = check(log.read(0).unwrap(), 0);
+        let found = check(log.read(Seq::ZERO).unwrap(), 0);
         assert_eq!(
             found,
-            check(ReadOnlyLog::open(dir.path()).unwrap().read(0).unwrap(), 0)
+            check(
+                ReadOnlyLog::open(dir.path())
+                    .unwrap()
+                    .read(Seq::ZERO)
+                    .unwrap(),
+                0
+            )
         );
     }
     assert_eq!(log.head().unwrap().seq, 2);
-    assert_eq!(log.durable(), Some(1));
+    assert_eq!(log.durable(), Some(Seq::new(1)));
 }
 
 #[test]
@@ -129,7 +135,7 @@ fn a_reader_needs_no_permission_to_write_and_leaves_no_trace() {
     }
     let found = ReadOnlyLog::open(dir.path()).map(|mut log| {
         log.refresh().unwrap();
-        check(log.read(0).unwrap(), 0)
+        check(log.read(Seq::ZERO).unwrap(), 0)
     });
     fs::set_permissions(dir.path(), writable).unwrap();
     assert_eq!(found.unwrap(), 20);

@@ -12,7 +12,7 @@ const STORE: u64 = 0x5555_aaaa_1234_5678;
 fn first() -> Vec<u8> {
     let block = Block {
         epoch: 0,
-        seq: 0,
+        seq: Seq::ZERO,
         fingerprint: 0,
         store: STORE,
         timeline: 0,
@@ -27,15 +27,16 @@ fn encoded(header: &FrameHeader, payload: &[u8]) -> Vec<u8> {
 }
 
 /// A frame that says that all up to `durable` was so when it was written.
-fn with_durable(seq: Seq, durable: Option<Seq>) -> Vec<u8> {
+fn with_durable(seq: impl Into<Seq>, durable: Option<u64>) -> Vec<u8> {
+    let seq = seq.into();
     let header = FrameHeader {
-        durable,
+        durable: durable.map(Seq::new),
         ..header(seq)
     };
     encoded(&header, &payload(seq))
 }
 
-fn whole(frames: Seq) -> Vec<u8> {
+fn whole(frames: u64) -> Vec<u8> {
     let frames = (0..frames).map(|seq| with_durable(seq, None));
     [vec![first()], frames.collect()].concat().concat()
 }
@@ -67,7 +68,7 @@ fn opened(bytes: &[u8], options: LogOptions) -> Result<(Option<Seq>, bool), Stor
 
 #[test]
 fn a_frame_that_says_that_itself_or_a_later_one_was_durable_is_damage() {
-    for (seq, durable) in [(0, 0), (2, 2), (2, 3), (2, Seq::MAX - 1), (1, 1 << 40)] {
+    for (seq, durable) in [(0, 0), (2, 2), (2, 3), (2, u64::MAX - 1), (1, 1 << 40)] {
         let mut bytes = whole(seq);
         let place = bytes.len() as u64;
         bytes.extend(with_durable(seq, Some(durable)));
@@ -76,21 +77,24 @@ fn a_frame_that_says_that_itself_or_a_later_one_was_durable_is_damage() {
             bytes.extend((0..more).flat_map(|_| with_durable(seq + 1, None)));
             let error = opened(&bytes, small()).unwrap_err();
             assert!(error.is_damage(), "{error}");
-            assert_eq!((error.seq(), error.offset()), (Some(seq), Some(place)));
-            let words = format!("it says that frame {durable} was durable before it was written");
+            assert_eq!(
+                (error.seq(), error.offset()),
+                (Some(Seq::new(seq)), Some(place))
+            );
+            let words = format!("it records frame {durable} as durable before it was written");
             assert!(error.to_string().contains(&words), "{error}");
         }
     }
     // What it may say at most.
     let mut bytes = whole(2);
     bytes.extend(with_durable(2, Some(1)));
-    assert_eq!(opened(&bytes, small()).unwrap(), (Some(2), false));
+    assert_eq!(opened(&bytes, small()).unwrap(), (Some(Seq::new(2)), false));
 }
 
 #[test]
 fn twelve_megabytes_that_begin_frames_everywhere_are_a_torn_tail() {
     let bytes = [whole(3), frame_magic(12 << 20)].concat();
-    assert_eq!(opened(&bytes, small()).unwrap(), (Some(2), true));
+    assert_eq!(opened(&bytes, small()).unwrap(), (Some(Seq::new(2)), true));
 }
 
 fn frame_magic(bytes: usize) -> Vec<u8> {
@@ -104,7 +108,7 @@ fn overlapping(bytes: usize) -> Vec<u8> {
     while tail.len() < bytes {
         // As many frames as fit between are missing, at most.
         let header = FrameHeader {
-            durable: Some(3),
+            durable: Some(Seq::new(3)),
             ..header(4 + (tail.len() as u64 / 64).min(100))
         };
         let mut frame = encoded(&header, &[]);
@@ -126,7 +130,7 @@ fn frames_that_seem_to_overlap_are_looked_at_within_limits() {
     let hole = [vec![1; 64], overlapping(64 << 10)].concat();
     let bytes = [whole(3), hole.clone()].concat();
     // By default there is time for all of these.
-    assert_eq!(opened(&bytes, small()).unwrap(), (Some(2), true));
+    assert_eq!(opened(&bytes, small()).unwrap(), (Some(Seq::new(2)), true));
     // Where there is not, nobody knows whether they hide the proof that the frame was durable: nothing is cut.
     let dir = scratch();
     let path = segment_path(dir.path(), 0);
@@ -145,7 +149,7 @@ fn frames_that_seem_to_overlap_are_looked_at_within_limits() {
     assert!(
         error
             .to_string()
-            .contains("everything up to frame 3 was durable"),
+            .contains("all frames up to 3 were durable"),
         "{error}"
     );
 }
@@ -155,7 +159,7 @@ fn a_whole_frame_behind_a_hole_proves_that_it_was_durable_however_long_it_is() {
     for bytes in [0, 400, 456, 457, 5_000, 200_000] {
         for gap in [64, 65_536 - 64, 65_536, 100_000] {
             let long = FrameHeader {
-                durable: Some(3),
+                durable: Some(Seq::new(3)),
                 ..header(4)
             };
             let frame = encoded(&long, &vec![7; bytes]);
@@ -167,13 +171,13 @@ fn a_whole_frame_behind_a_hole_proves_that_it_was_durable_however_long_it_is() {
     // More frames than there is room for between the two are no frames of this log.
     let far = encoded(
         &FrameHeader {
-            durable: Some(3),
+            durable: Some(Seq::new(3)),
             ..header(9)
         },
         &[],
     );
     let log = [whole(3), vec![1; 64], far].concat();
-    assert_eq!(opened(&log, small()).unwrap(), (Some(2), true));
+    assert_eq!(opened(&log, small()).unwrap(), (Some(Seq::new(2)), true));
 }
 
 /// Numbers from a seed (SplitMix64).
@@ -193,14 +197,14 @@ fn seal(frame: &mut [u8]) {
 
 #[test]
 fn headers_of_all_kinds_with_right_checksums_are_refused_or_make_a_log() {
-    let numbers = [0, 1, 2, 3, 4, 5, 255, 1 << 32, Seq::MAX - 1, Seq::MAX];
+    let numbers = [0, 1, 2, 3, 4, 5, 255, 1 << 32, u64::MAX - 1, u64::MAX];
     let (mut logs, mut refused) = (0, 0);
     for seed in 0..3_000u64 {
         let mut state = seed;
         let mut pick = |n: usize| (random(&mut state) % n as u64) as usize;
         let dir = scratch();
         let mut bytes = first();
-        for seq in 0..4 {
+        for seq in 0..4u64 {
             let mut frame = with_durable(seq, seq.checked_sub(1 + pick(2) as u64));
             if pick(5) == 0 {
                 // Version, kind, reserved, epoch, sequence, durable, fingerprint.
@@ -222,7 +226,7 @@ fn headers_of_all_kinds_with_right_checksums_are_refused_or_make_a_log() {
         fs::write(segment_path(dir.path(), 0), &bytes).unwrap();
         let mut block = Block {
             epoch: 0,
-            seq: numbers[pick(numbers.len())],
+            seq: Seq::new(numbers[pick(numbers.len())]),
             fingerprint: header(3).fingerprint,
             store: STORE,
             timeline: 0,
@@ -234,7 +238,7 @@ fn headers_of_all_kinds_with_right_checksums_are_refused_or_make_a_log() {
                 block.fingerprint = [0, header(3).fingerprint][pick(2)];
                 let path = segment_path(dir.path(), numbers[pick(numbers.len())]);
                 if pick(2) == 0 {
-                    block.seq = 4;
+                    block.seq = Seq::new(4);
                 }
                 fs::write(path, block.encode(SEGMENT_MAGIC)).unwrap();
             }

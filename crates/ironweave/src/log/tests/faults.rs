@@ -110,7 +110,7 @@ fn run(
     dir: &Path,
     options: LogOptions,
     synced: bool,
-) -> (Seq, Option<AppendError>) {
+) -> (u64, Option<AppendError>) {
     let mut log = match open_on(faults, dir, options) {
         Ok(log) => log,
         Err(error) => return (0, Some(AppendError::Refused(error))),
@@ -130,7 +130,11 @@ fn run(
             return (seq, Some(error));
         }
         if synced {
-            assert_eq!(log.durable(), Some(seq), "a receipt is for what is durable");
+            assert_eq!(
+                log.durable(),
+                Some(Seq::new(seq)),
+                "a receipt is for what is durable"
+            );
         }
     }
     // A failure to close loses nothing.
@@ -273,7 +277,7 @@ fn what_a_failed_sync_may_have_dropped_is_written_again_and_synced_at_open() {
     // Frame 5 says that 4 was durable, so that nothing before it need be touched.
     let faults = Arc::new(Faults::default());
     let log = open_on(&faults, dir.path(), options).unwrap();
-    assert_eq!(log.durable(), Some(8));
+    assert_eq!(log.durable(), Some(Seq::new(8)));
     match &faults.changes()[..] {
         [Change::Write(written, offset, bytes), Change::Sync(synced)] => {
             assert_eq!((written, *offset, bytes), (&path, ends[4] as u64, &frames));

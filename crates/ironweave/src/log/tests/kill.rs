@@ -7,11 +7,11 @@ use super::faults::Faults;
 use super::*;
 
 /// Opens and appends until `dead`; gives the receipts.
-fn run(dir: &Path, options: LogOptions, synced: bool, at: usize, frames: Seq) -> (Seq, bool) {
+fn run(dir: &Path, options: LogOptions, synced: bool, at: usize, frames: u64) -> (u64, bool) {
     let faults = Faults::dead_from(at);
     let mut receipts = 0;
     if let Ok(mut log) = open_on(&faults, dir, options) {
-        receipts = log.head().map_or(0, |head| head.seq + 1);
+        receipts = log.head().map_or(0, |head| head.seq.get() + 1);
         while receipts < frames && commit(&mut log, receipts, synced).is_ok() {
             receipts += 1;
         }
@@ -96,7 +96,7 @@ fn child_appends_until_killed() {
         },
     )
     .unwrap();
-    for seq in log.head().map_or(0, |head| head.seq + 1).. {
+    for seq in log.head().map_or(0, |head| head.seq.get() + 1).. {
         commit(&mut log, seq, true).unwrap();
         println!("receipt {seq}");
     }
@@ -119,17 +119,18 @@ fn a_killed_process_leaves_no_lock_and_all_that_it_had_receipts_for() {
         let receipt = |line: String| Some(line.split_once("receipt ")?.1.parse::<Seq>().unwrap());
         let until = receipts + 100;
         while receipts < until {
-            receipts = receipt(lines.next().unwrap().unwrap()).map_or(receipts, |seq| seq + 1);
+            receipts =
+                receipt(lines.next().unwrap().unwrap()).map_or(receipts, |seq| seq.get() + 1);
         }
         let error = FileLog::open(dir.path(), LogOptions::default()).unwrap_err();
         assert_eq!(error.holder(), Some(child.id()), "{error}");
         child.kill().unwrap();
         child.wait().unwrap();
         for line in lines.map_while(Result::ok) {
-            receipts = receipt(line).map_or(receipts, |seq| seq + 1);
+            receipts = receipt(line).map_or(receipts, |seq| seq.get() + 1);
         }
         let log = FileLog::open(dir.path(), LogOptions::default()).unwrap();
-        let found = check(log.read(0).unwrap(), 0);
+        let found = check(log.read(Seq::ZERO).unwrap(), 0);
         assert!(found >= receipts, "{found} of {receipts}");
         receipts = found;
     }

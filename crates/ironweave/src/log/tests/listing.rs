@@ -59,14 +59,14 @@ fn two_segments_that_begin_while_the_directory_is_listed_are_no_gap() {
         }
         done.send((log, seq)).unwrap();
         let now = names(&path);
-        assert_eq!((before, now.len()), (vec![0], 3));
+        assert_eq!((before, now.len()), (vec![Seq::ZERO], 3));
         vec![now[0], now[2]]
     })]);
     let head = reader.refresh().unwrap().unwrap();
     all_were_made();
     let (_log, seq) = written.recv().unwrap();
     assert_eq!(head.seq + 1, seq);
-    assert_eq!(check(reader.read(0).unwrap(), 0), seq);
+    assert_eq!(check(reader.read(Seq::ZERO).unwrap(), 0), seq);
 }
 
 #[test]
@@ -88,7 +88,7 @@ fn whatever_a_listing_misses_a_reader_finds_all_that_is_there() {
             match opened {
                 Ok(reader) => {
                     // Where it is the newest that each of them misses, it was not there yet.
-                    let found = check(reader.read(0).unwrap(), 0);
+                    let found = check(reader.read(Seq::ZERO).unwrap(), 0);
                     assert!(found == 20, "{hidden:?} hidden {listings} times: {found}");
                 }
                 // `HEAD` tells of the newest.
@@ -109,7 +109,7 @@ fn a_segment_that_is_gone_when_it_is_to_be_read_is_looked_for_again() {
     // The next one was listed, and a writer that opened the log has removed it, since its header was torn.
     let absent = || -> Listing {
         Box::new(|mut names| {
-            names.push(8);
+            names.push(Seq::new(8));
             names
         })
     };

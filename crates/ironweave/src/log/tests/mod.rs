@@ -16,7 +16,6 @@ use std::collections::HashSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::chain::segment_path;
 use super::disk::Disk;
 use super::*;
 
@@ -32,6 +31,11 @@ fn scratch() -> tempfile::TempDir {
     made.unwrap()
 }
 
+/// The file of the segment that begins at a frame.
+fn segment_path(dir: &Path, first: impl Into<Seq>) -> PathBuf {
+    super::chain::segment_path(dir, first.into())
+}
+
 /// Small segments and little spare, so that short logs roll and extend often.
 fn small() -> LogOptions {
     LogOptions {
@@ -41,38 +45,42 @@ fn small() -> LogOptions {
     }
 }
 
-fn payload(seq: Seq) -> Vec<u8> {
+fn payload(seq: impl Into<Seq>) -> Vec<u8> {
+    let seq = seq.into().get();
     (0..seq * 37 % 150)
         .map(|i| (seq * 31 + i * 7) as u8)
         .collect()
 }
 
-fn header(seq: Seq) -> FrameHeader {
-    let kind = if seq == 0 {
+fn header(seq: impl Into<Seq>) -> FrameHeader {
+    let seq = seq.into();
+    let number = seq.get();
+    let kind = if number == 0 {
         FrameKind::Schema
     } else {
         FrameKind::Transaction
     };
     FrameHeader::new(
         seq,
-        seq as u32 / 5,
+        number as u32 / 5,
         kind,
-        u128::from(seq + 1) * 0x1234_5678_9abc_def0_1357,
+        u128::from(number + 1) * 0x1234_5678_9abc_def0_1357,
     )
 }
 
 /// Appends and syncs a frame.
-fn append(log: &mut impl Log, seq: Seq) {
+fn append(log: &mut impl Log, seq: impl Into<Seq>) {
     commit(log, seq, true).unwrap();
 }
 
 /// Appends a frame, and does not sync.
-fn append_unsynced(log: &mut impl Log, seq: Seq) {
+fn append_unsynced(log: &mut impl Log, seq: impl Into<Seq>) {
     commit(log, seq, false).unwrap();
 }
 
 /// Appends a frame, and syncs it if `synced`, as a store with `Durability::Always` does.
-fn commit(log: &mut impl Log, seq: Seq, synced: bool) -> Result<(), AppendError> {
+fn commit(log: &mut impl Log, seq: impl Into<Seq>, synced: bool) -> Result<(), AppendError> {
+    let seq = seq.into();
     log.append(header(seq), &payload(seq))?;
     match synced {
         true => log.sync().map_err(AppendError::Indeterminate),
@@ -80,7 +88,7 @@ fn commit(log: &mut impl Log, seq: Seq, synced: bool) -> Result<(), AppendError>
     }
 }
 
-fn fill(dir: &Path, options: LogOptions, frames: Seq) {
+fn fill(dir: &Path, options: LogOptions, frames: u64) {
     let mut log = FileLog::open(dir, options).unwrap();
     for seq in 0..frames {
         append(&mut log, seq);
@@ -88,9 +96,9 @@ fn fill(dir: &Path, options: LogOptions, frames: Seq) {
     log.close().unwrap();
 }
 
-/// Checks that frames are those that `append` writes, from `from` on; gives the one after the last.
-fn check(frames: Frames<'_>, from: Seq) -> Seq {
-    let mut next = from;
+/// Checks that frames are those that `append` writes, from `from` on; gives the number of the one after the last.
+fn check(frames: Frames<'_>, from: impl Into<Seq>) -> u64 {
+    let mut next = from.into();
     for frame in frames {
         let frame = frame.unwrap();
         let durable = frame.header.durable;
@@ -105,18 +113,18 @@ fn check(frames: Frames<'_>, from: Seq) -> Seq {
         assert_eq!(frame.payload, payload(next));
         next += 1;
     }
-    next
+    next.get()
 }
 
 /// Opens, checks that there is a prefix, appends, closes, opens, checks again. Gives the frames found first.
-fn reopen(dir: &Path, options: LogOptions) -> Result<Seq, StorageError> {
+fn reopen(dir: &Path, options: LogOptions) -> Result<u64, StorageError> {
     let mut log = FileLog::open(dir, options)?;
-    let found = check(log.read(0)?, 0);
+    let found = check(log.read(Seq::ZERO)?, 0);
     assert_eq!(
         log.head(),
         found.checked_sub(1).map(|last| Head::of(&header(last)))
     );
-    assert_eq!(log.durable(), found.checked_sub(1));
+    assert_eq!(log.durable(), found.checked_sub(1).map(Seq::new));
     append(&mut log, found);
     append(&mut log, found + 1);
     log.close()?;
@@ -128,7 +136,7 @@ fn reopen(dir: &Path, options: LogOptions) -> Result<Seq, StorageError> {
         },
     )?;
     assert_eq!(log.recovered(), None);
-    assert_eq!(check(log.read(0)?, 0), found + 2);
+    assert_eq!(check(log.read(Seq::ZERO)?, 0), found + 2);
     assert!(
         files(dir)
             .iter()
@@ -158,27 +166,27 @@ fn files(dir: &Path) -> Vec<PathBuf> {
 fn behaves_like_a_log(log: &mut impl Log) {
     assert_eq!(log.head(), None);
     assert_eq!(log.durable(), None);
-    assert_eq!(log.read(0).unwrap().count(), 0);
+    assert_eq!(log.read(Seq::ZERO).unwrap().count(), 0);
     assert_eq!(log.recovered(), None);
     for seq in 0..30 {
         assert!(matches!(
             log.append(header(seq + 1), b"too early"),
-            Err(AppendError::Conflict { expected, found }) if (expected, found) == (seq, seq + 1)
+            Err(AppendError::Conflict { expected, found }) if (expected, found) == (Seq::new(seq), Seq::new(seq + 1))
         ));
         append(log, seq);
-        assert_eq!(log.durable(), Some(seq));
+        assert_eq!(log.durable(), Some(Seq::new(seq)));
         assert!(matches!(
             log.append(header(seq), b"again"),
-            Err(AppendError::Conflict { expected, found }) if (expected, found) == (seq + 1, seq)
+            Err(AppendError::Conflict { expected, found }) if (expected, found) == (Seq::new(seq + 1), Seq::new(seq))
         ));
         assert_eq!(log.head(), Some(Head::of(&header(seq))));
-        assert_eq!(log.position_of(seq + 1).unwrap(), None);
+        assert_eq!(log.position_of(Seq::new(seq + 1)).unwrap(), None);
     }
     for _ in 30..200 {
-        append(log, log.head().map_or(0, |head| head.seq + 1));
+        append(log, log.head().map_or(0, |head| head.seq.get() + 1));
     }
     let mut positions = HashSet::new();
-    for frame in log.read(0).unwrap() {
+    for frame in log.read(Seq::ZERO).unwrap() {
         let Frame {
             header, position, ..
         } = frame.unwrap();
@@ -192,16 +200,19 @@ fn behaves_like_a_log(log: &mut impl Log) {
     assert_eq!(positions.len(), 200);
     append_unsynced(log, 200);
     log.sync().unwrap();
-    assert_eq!(log.durable(), Some(200));
+    assert_eq!(log.durable(), Some(Seq::new(200)));
     for from in 0..203 {
-        assert_eq!(check(log.read(from).unwrap(), from), from.max(201));
+        assert_eq!(
+            check(log.read(Seq::new(from)).unwrap(), from),
+            from.max(201)
+        );
     }
     let durable: Vec<_> = log
-        .read(0)
+        .read(Seq::ZERO)
         .unwrap()
         .map(|frame| frame.unwrap().header.durable)
         .collect();
-    assert_eq!(durable[..3], [None, Some(0), Some(1)]);
+    assert_eq!(durable[..3], [None, Some(Seq::ZERO), Some(Seq::new(1))]);
 }
 
 #[test]
@@ -237,8 +248,8 @@ fn what_was_appended_is_there_after_opening_again() {
             let dir = outer.path().join("a/b/c");
             for round in 0..3 {
                 let mut log = FileLog::open(&dir, options).unwrap();
-                assert_eq!(check(log.read(0).unwrap(), 0), round * 10);
-                assert_eq!(log.durable(), (round * 10).checked_sub(1));
+                assert_eq!(check(log.read(Seq::ZERO).unwrap(), 0), round * 10);
+                assert_eq!(log.durable(), (round * 10).checked_sub(1).map(Seq::new));
                 for seq in round * 10..round * 10 + 10 {
                     commit(&mut log, seq, synced).unwrap();
                 }
@@ -274,7 +285,7 @@ fn a_frame_longer_than_a_segment_has_one_to_itself() {
     drop(log);
     assert_eq!(segment_files(dir.path()).len(), 3);
     let log = FileLog::open(dir.path(), small()).unwrap();
-    for (frame, byte) in log.read(0).unwrap().zip(1..) {
+    for (frame, byte) in log.read(Seq::ZERO).unwrap().zip(1..) {
         assert!(frame.unwrap().payload.iter().all(|&b| b == byte));
     }
 }
@@ -287,13 +298,16 @@ fn reading_can_start_in_the_middle_of_a_long_segment() {
         append_unsynced(&mut log, seq);
     }
     for log in [&log as &dyn Log] {
-        for from in [0, 1, 4_999, 5_000, 9_999, 10_000, Seq::MAX] {
-            assert_eq!(check(log.read(from).unwrap(), from), from.max(10_000));
+        for from in [0, 1, 4_999, 5_000, 9_999, 10_000, u64::MAX] {
+            assert_eq!(
+                check(log.read(Seq::new(from)).unwrap(), from),
+                from.max(10_000)
+            );
         }
     }
     drop(log);
     let log = ReadOnlyLog::open(dir.path()).unwrap();
-    assert_eq!(check(log.read(7_777).unwrap(), 7_777), 10_000);
+    assert_eq!(check(log.read(Seq::new(7_777)).unwrap(), 7_777), 10_000);
 }
 
 #[test]

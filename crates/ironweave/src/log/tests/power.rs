@@ -143,7 +143,7 @@ fn record(
     options: LogOptions,
     synced: bool,
     half: bool,
-) -> (PathBuf, Vec<Change>, Vec<(usize, Seq)>) {
+) -> (PathBuf, Vec<Change>, Vec<(usize, u64)>) {
     let dir = scratch();
     let mut changes = Vec::new();
     let mut durable = vec![(0, 0)];
@@ -154,11 +154,11 @@ fn record(
         let mut note = |log: &FileLog, faults: &Faults| {
             durable.push((
                 before + faults.changes().len(),
-                log.durable().map_or(0, |seq| seq + 1),
+                log.durable().map_or(0, |seq| seq.get() + 1),
             ));
         };
         note(&log, &faults);
-        for seq in log.head().map_or(0, |head| head.seq + 1)..round * 6 {
+        for seq in log.head().map_or(0, |head| head.seq.get() + 1)..round * 6 {
             commit(&mut log, seq, synced).unwrap();
             note(&log, &faults);
         }
@@ -257,7 +257,7 @@ fn record_acknowledged(
         store.step(Added { name });
         let told = mailer.try_next().unwrap();
         let told = told.and_then(|record| record.position());
-        if let Some(told) = told.filter(|told| told.seq() % 3 == 0) {
+        if let Some(told) = told.filter(|told| told.seq().get() % 3 == 0) {
             // On another thread, as a consumer does it.
             let mailer = &mut mailer;
             std::thread::scope(|s| s.spawn(move || mailer.acknowledge(told)).join())
@@ -292,7 +292,7 @@ fn after_a_power_cut_no_subscription_is_ahead_of_the_log_and_none_passes_over_an
         let mut model = Model::default();
         for at in 0..=changes.len() {
             let before = acknowledged.partition_point(|(after, _)| *after <= at);
-            let must = before.checked_sub(1).map_or(0, |i| acknowledged[i].1);
+            let must = before.checked_sub(1).map_or(0, |i| acknowledged[i].1.get());
             for _ in 0..6 {
                 let dir = scratch();
                 model.cut(&mut random, source.path(), dir.path());
@@ -308,10 +308,10 @@ fn after_a_power_cut_no_subscription_is_ahead_of_the_log_and_none_passes_over_an
                 };
                 let next = mailer.next_seq();
                 assert!(
-                    (must..=last).contains(&next.saturating_sub(1)),
+                    (must..=last.get()).contains(&next.get().saturating_sub(1)),
                     "{durability:?}, cut {at}: {next} comes next, {must} was acknowledged, {last} is the last"
                 );
-                lost += usize::from(last < 12);
+                lost += usize::from(last < Seq::new(12));
                 // Whatever is written now is told.
                 let seq = store.step(Added { name: 99 }).seq;
                 let all = std::iter::from_fn(|| mailer.try_next().unwrap());
@@ -385,7 +385,7 @@ fn after_a_power_cut_no_tables_are_ahead_of_the_log() {
                     last >= must,
                     "{durability:?}, cut {at}: the tables were at {must:?}, {last:?} is the last frame"
                 );
-                lost += usize::from(last < Some(12));
+                lost += usize::from(last < Some(Seq::new(12)));
             }
             if let Some(change) = changes.get(at) {
                 model.change(change);

@@ -6,10 +6,10 @@ use super::*;
 
 const STORE: u64 = 77;
 const OF: Sealed = Sealed {
-    first: 10,
-    next: 20,
+    first: Seq::new(10),
+    next: Seq::new(20),
     bytes: 4_096,
-    sum: 5,
+    content_hash: 5,
 };
 
 pub(super) struct Random(pub u64);
@@ -68,11 +68,11 @@ fn an_index_gives_what_was_put_into_it_and_reads_few_pages() {
             let before = PAGES_READ.get();
             let expected = filed(&entries, hash);
             assert_eq!(
-                index.places(hash, usize::MAX),
+                index.offsets(hash, usize::MAX),
                 Some(expected.clone()),
                 "{hash:x}"
             );
-            let first = index.places(hash, 1).unwrap();
+            let first = index.offsets(hash, 1).unwrap();
             assert_eq!(first, expected[..expected.len().min(1)]);
             let read = (PAGES_READ.get() - before) as u64 / 2;
             // Fences by halves, a leaf, and one more where it is the last of it.
@@ -96,7 +96,7 @@ fn an_index_that_was_changed_anywhere_is_none_or_gives_what_it_gave() {
         for hash in &hashes {
             match index
                 .as_ref()
-                .and_then(|index| index.places(*hash, usize::MAX))
+                .and_then(|index| index.offsets(*hash, usize::MAX))
             {
                 None => none += 1,
                 Some(places) => {
@@ -138,10 +138,19 @@ fn an_index_of_anything_else_is_none() {
     assert!(SegmentIndex::open(&path, STORE, OF).is_some());
     assert!(SegmentIndex::open(&path, STORE + 1, OF).is_none());
     for of in [
-        Sealed { first: 9, ..OF },
-        Sealed { next: 21, ..OF },
+        Sealed {
+            first: Seq::new(9),
+            ..OF
+        },
+        Sealed {
+            next: Seq::new(21),
+            ..OF
+        },
         Sealed { bytes: 1, ..OF },
-        Sealed { sum: 6, ..OF },
+        Sealed {
+            content_hash: 6,
+            ..OF
+        },
     ] {
         assert!(SegmentIndex::open(&path, STORE, of).is_none(), "{of:?}");
     }
@@ -175,7 +184,7 @@ fn a_segment_is_told_from_others_by_what_is_in_it() {
     let mut next = 0;
     for sealed in &written {
         assert_eq!(sealed.first, next);
-        next = sealed.next;
+        next = sealed.next.get();
         let path = segment_path(dir.path(), sealed.first);
         assert_eq!(fs::metadata(path).unwrap().len(), sealed.bytes);
     }
@@ -183,7 +192,7 @@ fn a_segment_is_told_from_others_by_what_is_in_it() {
     let other = scratch();
     fs::copy(segment_path(dir.path(), 0), segment_path(other.path(), 0)).unwrap();
     let mut log = FileLog::open(other.path(), small()).unwrap();
-    for seq in written[0].next..20 {
+    for seq in written[0].next.until(Seq::new(20)) {
         let mut payload = payload(seq);
         if seq == written[1].first {
             payload[0] ^= 1;
@@ -193,9 +202,15 @@ fn a_segment_is_told_from_others_by_what_is_in_it() {
     }
     let others = sealed(&log);
     assert_eq!(others[0], written[0]);
-    let sum = others[1].sum;
-    assert_ne!(sum, written[1].sum);
-    assert_eq!(others[1], Sealed { sum, ..written[1] });
+    let content_hash = others[1].content_hash;
+    assert_ne!(content_hash, written[1].content_hash);
+    assert_eq!(
+        others[1],
+        Sealed {
+            content_hash,
+            ..written[1]
+        }
+    );
     // The next one is not: what precedes it does not count.
     assert_eq!(others[2], written[2]);
 }

@@ -322,3 +322,33 @@ fn a_snapshot_shows_nothing_that_is_not_durable() {
     let wait = Duration::from_secs(60);
     assert!(snapshots.wait_until(seq + 3, wait).is_none());
 }
+
+#[test]
+fn what_a_failed_sync_leaves_in_the_log_is_not_shown() {
+    let dir = scratch();
+    let gate = Arc::new(Gate::default());
+    let disk = Disk {
+        probe: Some(Arc::clone(&gate) as Arc<dyn Probe>),
+    };
+    let log = FileLog::open_on(disk, dir.path(), LogOptions::default()).unwrap();
+    let mut store = Store::<things::Model>::options()
+        .over_log(Box::new(log))
+        .unwrap();
+    let seq = store.step(Added { name: 0 }).seq;
+    gate.set(|state| state.fail_syncs = true);
+    let failed = store.try_step(Added { name: 1 });
+    assert!(matches!(failed, Err(StepError::Indeterminate(_))));
+    // The frame is written, but the step was taken back.
+    let shown = |store: &Store<things::Model>| {
+        assert_eq!((store.seq(), count(store)), (Some(seq), 1));
+        assert_eq!(store.since(0).unwrap().count(), 1);
+        assert_eq!(store.frames(0).unwrap().count(), 1);
+        assert_eq!(store.tx_range(..).unwrap().count(), 1);
+        assert_eq!(count(&store.as_of(crate::Timestamp::now()).unwrap()), 1);
+        assert_eq!(store.verify().unwrap(), 1);
+    };
+    shown(&store);
+    assert_eq!(store.refresh().unwrap(), Some(seq));
+    shown(&store);
+    assert!(store.close().unwrap_err().is_stopped());
+}

@@ -190,7 +190,7 @@ impl<M: Model> Store<M> {
         };
         let nothing = Snapshot::<M>::of(Arc::new(nothing));
         let changes = nothing.diff(&Snapshot::of(Arc::clone(base)))?;
-        Ok(Some((base.at.seq.unwrap_or(0), changes)))
+        Ok(Some((base.at.seq.unwrap_or_default(), changes)))
     }
 }
 

@@ -329,7 +329,7 @@ pub(super) fn mark(
     prefix: &str,
     at: Position,
 ) -> Result<(), Failure> {
-    let seq = i64::try_from(at.seq()).map_err(|_| {
+    let seq = i64::try_from(at.seq().get()).map_err(|_| {
         Failure::Refused(format!(
             "frame {} is beyond the integers of SQLite",
             at.seq()

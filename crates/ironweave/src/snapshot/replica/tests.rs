@@ -152,7 +152,7 @@ fn of_a_store_that_is_looked_at_the_near_past_is_kept_and_not_read() -> Result<(
     }
     let then = store.as_of(mounted + 950)?;
     assert_eq!(meter.value(&then), 950);
-    for value in 1_000 + 1 - RECENT as Seq..=1_000 {
+    for value in 1_000 + 1 - RECENT as u64..=1_000 {
         let (one, again) = (store.as_of(mounted + value)?, store.as_of(mounted + value)?);
         assert!(Arc::ptr_eq(&one.state, &again.state), "{value} is kept");
         assert_eq!(

@@ -23,8 +23,8 @@ fn open(dir: &Path, options: LogOptions, durability: Durability) -> CommitLog {
     CommitLog::new(Box::new(log), durability).expect("it starts")
 }
 
-fn append(log: &mut CommitLog, seq: Seq) -> Result<(), AppendError> {
-    let header = FrameHeader::new(seq, 0, FrameKind::Transaction, seq.into());
+fn append(log: &mut CommitLog, seq: u64) -> Result<(), AppendError> {
+    let header = FrameHeader::new(Seq::new(seq), 0, FrameKind::Transaction, seq.into());
     log.append(header, b"content")
 }
 
@@ -34,7 +34,7 @@ fn an_append_under_always_returns_when_its_frame_is_durable() {
     let mut log = open(dir.path(), small(), Durability::Always);
     for seq in 0..40 {
         append(&mut log, seq).expect("it is written");
-        assert_eq!(log.log().durable(), Some(seq));
+        assert_eq!(log.log().durable(), Some(Seq::new(seq)));
     }
     log.close().expect("it closes");
 }
@@ -50,10 +50,14 @@ fn callers_that_share_a_store_wait_after_their_append() {
         append(&mut log, seq).expect("it is written");
     }
     assert_eq!(log.log().durable(), None);
-    assert!(!acknowledged.has(0));
-    log.acknowledged().wait(1).expect("it syncs");
-    assert_eq!(log.log().durable(), Some(2), "one sync is for all");
-    assert!(acknowledged.has(2));
+    assert!(!acknowledged.has(Seq::ZERO));
+    log.acknowledged().wait(Seq::new(1)).expect("it syncs");
+    assert_eq!(
+        log.log().durable(),
+        Some(Seq::new(2)),
+        "one sync is for all"
+    );
+    assert!(acknowledged.has(Seq::new(2)));
 }
 
 #[test]
@@ -65,17 +69,17 @@ fn without_always_no_caller_waits_and_all_may_be_shown() {
         log.let_callers_wait();
         append(&mut log, 0).expect("it is written");
         log.acknowledged()
-            .wait(0)
+            .wait(Seq::ZERO)
             .expect("there is nothing to wait for");
-        assert!(log.acknowledged().has(0));
+        assert!(log.acknowledged().has(Seq::ZERO));
         assert_eq!(log.log().durable(), None);
         log.sync().expect("it syncs");
-        assert_eq!(log.log().durable(), Some(0));
+        assert_eq!(log.log().durable(), Some(Seq::ZERO));
         append(&mut log, 1).expect("it is written");
         // A close does not wait for the hour, and makes all durable.
         log.close().expect("it closes");
         let log = open(dir.path(), LogOptions::default(), durability);
-        assert_eq!(log.log().durable(), Some(1));
+        assert_eq!(log.log().durable(), Some(Seq::new(1)));
     }
 }
 
@@ -88,7 +92,7 @@ fn what_is_written_becomes_durable_within_the_interval() {
         append(&mut log, seq).expect("it is written");
         if seq % 10 == 7 {
             let begun = Instant::now();
-            while log.log().durable() != Some(seq) {
+            while log.log().durable() != Some(Seq::new(seq)) {
                 assert!(
                     begun.elapsed() < Duration::from_secs(60),
                     "frame {seq} does not become durable"
@@ -153,4 +157,47 @@ fn a_fork_does_not_wait_for_the_thread_of_the_other_process() {
     // End the thread, which this process does have.
     shared.lock().closing = true;
     shared.changed.notify_all();
+}
+
+#[test]
+fn a_follower_that_panics_keeps_no_other_one_from_a_commit() {
+    #[derive(Default)]
+    struct Panics;
+    impl Follower for Panics {
+        fn listens(&self) -> bool {
+            true
+        }
+        fn committed(&mut self, _: &Commit<'_>) {
+            panic!("a value of the user's cannot be copied");
+        }
+    }
+    #[derive(Default)]
+    struct Counts(u32);
+    impl Follower for Counts {
+        fn listens(&self) -> bool {
+            true
+        }
+        fn committed(&mut self, _: &Commit<'_>) {
+            self.0 += 1;
+        }
+    }
+    let mut followers = Followers::default();
+    followers.get::<Panics>();
+    followers.get::<Counts>();
+    let schema = crate::schema::Schema::default();
+    let plan = Arc::new(crate::step::plan::Plan::new(schema, Vec::new(), Vec::new()));
+    let core = crate::step::flat::core(&plan, (&[], &[]), None);
+    for commits in 1..=3 {
+        let commit = Commit {
+            at: At::default(),
+            fingerprint: None,
+            facts: &Facts::default(),
+            frame: None,
+            core: &core,
+            copy: &|| unreachable!("nobody asks"),
+        };
+        let told = catch_unwind(AssertUnwindSafe(|| followers.committed(&commit)));
+        assert!(told.is_err(), "the caller learns of it");
+        assert_eq!(followers.get::<Counts>().0, commits);
+    }
 }

@@ -9,7 +9,7 @@ use super::changes::Changes;
 use super::fact::Fact;
 use super::net::{self, Occupant};
 use crate::db::entity::{Entity, Place};
-use crate::graph::fact::{Fact as RawFact, Facts as RawFacts};
+use crate::graph::fact::Facts as RawFacts;
 use crate::graph::layout::Layout;
 use crate::schema::{Hop, StateIx};
 use crate::step::model::Model;
@@ -128,13 +128,6 @@ impl<'r, M> Facts<'r, M> {
             next: 0,
         }
     }
-
-    fn raw(&self) -> &'r [RawFact] {
-        self.facts
-            .list
-            .get(self.start..self.end)
-            .unwrap_or_default()
-    }
 }
 
 impl<'r, M: Model> Facts<'r, M> {
@@ -189,7 +182,7 @@ impl<'r, M: Model> Facts<'r, M> {
     }
 
     fn occupancies<T: Entity<Model = M>>(&self) -> impl Iterator<Item = net::Occupancy<T>> {
-        net::occupancies(self.raw(), self.context)
+        net::occupancies(&self.facts.list, self.start..self.end, self.context)
     }
 
     /// Returns the pairs that are linked after these facts and were not before, over the edge that has the field `field` of
@@ -201,7 +194,14 @@ impl<'r, M: Model> Facts<'r, M> {
         B: Entity<Model = M>,
     {
         let hop = self.hop::<A, B>(field)?;
-        Some(net::links(self.raw(), self.layout, hop, true, self.context))
+        Some(net::links(
+            &self.facts.list,
+            self.start..self.end,
+            self.layout,
+            hop,
+            true,
+            self.context,
+        ))
     }
 
     /// Returns the pairs that were linked before these facts and are not after them, as [`linked`](Self::linked) does.
@@ -213,7 +213,8 @@ impl<'r, M: Model> Facts<'r, M> {
     {
         let hop = self.hop::<A, B>(field)?;
         Some(net::links(
-            self.raw(),
+            &self.facts.list,
+            self.start..self.end,
             self.layout,
             hop,
             false,
@@ -238,7 +239,8 @@ impl<'r, M: Model> Facts<'r, M> {
     /// An entity that had the slot in another transaction cannot be distinguished.
     #[must_use]
     pub fn touches<T: Entity<Model = M>>(&self, entity: T) -> bool {
-        !net::about(self.raw(), self.layout, &[(T::INDEX, entity.id())]).is_empty()
+        let found = net::about(&self.facts.list, self.layout, &[(T::INDEX, entity.id())]);
+        found.iter().any(|i| (self.start..self.end).contains(i))
     }
 }
 

@@ -7,6 +7,7 @@ use std::collections::hash_map::Entry;
 use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::marker::PhantomData;
+use std::ops::Range;
 
 use super::GraphContext;
 use crate::base::hash::FastMap;
@@ -134,14 +135,21 @@ pub(super) struct Occupancy<T> {
 }
 
 /// Returns each entity of a type that facts create, move or delete, in order of the first fact about it.
+///
+/// The facts are a range of all facts of a transaction. An entity that only moves in the range may be deleted after the range,
+/// and its slot may be reused.
 pub(super) fn occupancies<T: Entity>(
-    facts: &[Fact],
+    all: &[Fact],
+    range: Range<usize>,
     context: Option<&dyn GraphContext>,
 ) -> std::vec::IntoIter<Occupancy<T>> {
     let mut found: Vec<Occupancy<T>> = Vec::new();
+    // The index of the first fact about each entity.
+    let mut firsts: Vec<usize> = Vec::new();
     // The index of the last entity at each slot.
     let mut at: FastMap<u32, usize> = FastMap::default();
-    for fact in facts {
+    let start = range.start;
+    for (i, fact) in (start..).zip(all.get(range.clone()).unwrap_or_default()) {
         let (slot, generation, before, after) = match *fact {
             Fact::Create {
                 entity,
@@ -171,6 +179,7 @@ pub(super) fn occupancies<T: Entity>(
             }
             None => {
                 at.insert(slot, found.len());
+                firsts.push(i);
                 found.push(Occupancy {
                     occupant: Occupant::new(slot, generation),
                     before,
@@ -179,20 +188,27 @@ pub(super) fn occupancies<T: Entity>(
             }
         }
     }
-    for Occupancy {
-        occupant, after, ..
-    } in &mut found
-    {
-        if occupant.generation.is_none() && after.is_some() {
-            occupant.generation = context.and_then(|s| s.generation(T::INDEX, occupant.slot));
+    // If the range has all facts, `found` has all generations that they have.
+    let is_part = range.len() < all.len();
+    let mut changes = None;
+    for (Occupancy { occupant, .. }, first) in found.iter_mut().zip(firsts) {
+        if occupant.generation.is_some() {
+            continue;
         }
+        if is_part {
+            let changes = changes.get_or_insert_with(|| SlotChanges::new(all));
+            occupant.generation = changes.generation(first, (T::INDEX, occupant.slot));
+        }
+        let there = || context?.generation(T::INDEX, occupant.slot);
+        occupant.generation = occupant.generation.or_else(there);
     }
     found.into_iter()
 }
 
 /// Returns the pairs that facts link over an edge in the net, or those that they unlink, with the near end first.
 pub(super) fn links<A: Entity, B: Entity>(
-    facts: &[Fact],
+    all: &[Fact],
+    range: Range<usize>,
     layout: &Layout,
     hop: Hop,
     linked: bool,
@@ -205,7 +221,8 @@ pub(super) fn links<A: Entity, B: Entity>(
     // For each pair, whether its first fact is a link, and whether its last one is.
     let mut pairs: FastMap<[(u32, u32); 2], usize> = FastMap::default();
     let mut found: Vec<(usize, [u32; 2], bool, bool)> = Vec::new();
-    for (i, fact) in facts.iter().enumerate() {
+    let start = range.start;
+    for (i, fact) in (start..).zip(all.get(range).unwrap_or_default()) {
         let (from, to, is_link) = match *fact {
             Fact::Create { entity, slot, .. } => {
                 *creations.entry((entity, slot)).or_default() += 1;
@@ -224,7 +241,7 @@ pub(super) fn links<A: Entity, B: Entity>(
             }
         }
     }
-    let changes = SlotChanges::new(facts);
+    let changes = SlotChanges::new(all);
     let generation = |i, entity, slot| {
         changes
             .generation(i, (entity, slot))
@@ -331,17 +348,15 @@ pub(crate) fn about(facts: &[Fact], layout: &Layout, all: &[(EntityIx, Id)]) -> 
         }
     };
     let mut found: Vec<usize> = (0..facts.len()).filter(is_about).collect();
-    for (entity, id) in all {
-        let slot = Some((*entity, id.slot));
-        let ours = |fact: &Fact, generation: u32| {
-            fact.touches(layout)[0] == slot && generation == id.generation
-        };
-        let creates = |fact: &Fact| matches!(fact, Fact::Create { generation, .. } if ours(fact, *generation));
-        let deletes = |fact: &Fact| matches!(fact, Fact::Delete { generation, .. } if ours(fact, *generation));
-        // The transaction may create and delete other entities at the same slot, before and after this one.
-        let from = facts.iter().position(creates).unwrap_or(0);
-        let to = facts.iter().position(deletes).unwrap_or(facts.len());
-        found.retain(|i| (from..=to).contains(i));
+    if found.is_empty() {
+        return found;
     }
+    // The transaction may create and delete other entities at the same slot, before and after this one.
+    let changes = SlotChanges::new(facts);
+    let is_of = |i: usize, (entity, id): (EntityIx, Id)| {
+        let known = changes.generation(i, (entity, id.slot));
+        known.is_none_or(|generation| generation == id.generation)
+    };
+    found.retain(|i| all.iter().all(|one| is_of(*i, *one)));
     found
 }

@@ -1,5 +1,10 @@
 //! What a shared store does between two turns of one caller.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::mpsc;
+use std::thread;
+use std::time::Duration;
+
 use crate::base::error::StepError;
 use crate::base::meta::Meta;
 use crate::db::Db;
@@ -77,4 +82,55 @@ fn a_retry_ends_with_the_last_conflict() {
     });
     assert!(matches!(refused, Err(StepError::Changed { .. })));
     assert_eq!(asked, 3);
+}
+
+#[test]
+fn a_caller_that_holds_the_store_is_refused_while_another_one_makes_a_view() {
+    let store = Store::<tally::Model>::memory().share();
+    store.step(counted(0));
+    let other = store.clone();
+    let (ready, is_ready) = mpsc::channel();
+    let (refused, is_refused) = mpsc::channel();
+    // As another caller that has the reader and waits for the store.
+    let other = thread::spawn(move || {
+        let _reader = other.shared.reader.lock().expect("nothing panicked");
+        ready.send(()).expect("the test runs");
+        // Not for ever, so that a test which fails ends.
+        is_refused.recv_timeout(Duration::from_secs(60)).is_ok()
+    });
+    is_ready.recv().expect("the thread runs");
+    let asked = store.read(|_| catch_unwind(AssertUnwindSafe(|| store.since(0).map(|_| ()))));
+    refused.send(()).ok();
+    assert!(asked.expect("it reads").is_err(), "it panics");
+    assert!(
+        other.join().expect("it ends"),
+        "the caller waited for the one that waits for it"
+    );
+    assert_eq!(store.since(0).expect("it reads").count(), 1);
+}
+
+#[test]
+fn a_store_is_used_in_the_destructor_of_a_thread_local_value() {
+    struct Last(std::cell::OnceCell<crate::store::SharedStore<tally::Model>>);
+    impl Drop for Last {
+        fn drop(&mut self) {
+            if let Some(store) = self.0.take() {
+                store.step(counted(2));
+                store.since(0).expect("it reads");
+            }
+        }
+    }
+    thread_local! {
+        // Before the list of stores that the thread holds, so that it is dropped after that.
+        static LAST: Last = const { Last(std::cell::OnceCell::new()) };
+    }
+    let store = Store::<tally::Model>::memory().share();
+    let other = store.clone();
+    let thread = thread::spawn(move || {
+        LAST.with(|last| assert!(last.0.set(other.clone()).is_ok()));
+        other.step(counted(1));
+    });
+    thread.join().expect("it ends");
+    let count = store.read(|db| db.find::<Counter>("c").map(|c| c.count(db)));
+    assert_eq!(count.expect("it reads"), Some(2));
 }

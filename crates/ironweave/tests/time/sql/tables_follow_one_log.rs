@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Barrier;
 use std::thread;
 
-use ironweave::{SqliteOptions, Store};
+use ironweave::{Seq, SqliteOptions, Store};
 use rusqlite::Connection;
 
 use super::{asked, int, same, step, text};
@@ -150,8 +150,8 @@ fn two_projections_of_a_store_into_one_database_take_turns() {
         two.swap(0, (round % 2) as usize);
     }
     assert_eq!(
-        all,
         store.seq().expect("it has frames"),
+        all,
         "each was taken in once"
     );
 }
@@ -181,8 +181,8 @@ fn projections_that_catch_up_at_the_same_time_do_not_disturb_each_other() {
         });
         same(&path, &store);
         assert_eq!(
-            Some(taken.iter().sum()),
             store.seq(),
+            Some(Seq::new(taken.iter().sum())),
             "each was taken in once"
         );
     }

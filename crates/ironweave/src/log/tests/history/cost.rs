@@ -31,7 +31,7 @@ fn a_history_reads_the_frames_that_it_is_of_and_a_few_pages_of_each_index() {
         let dir = scratch();
         let (store, first) = crowd(dir.path(), segment_bytes_max, segments);
         // It is the last frame but one of somebody in the last segment, so that there is one.
-        let frames_of_all = store.seq().unwrap() as usize;
+        let frames_of_all = store.seq().unwrap().get() as usize;
         let (frames, _, past) = reads(|| store.history(first).unwrap());
         assert!(frames >= frames_of_all, "{frames}: the indexes are made");
         assert_eq!(past.len(), 5);
@@ -128,7 +128,7 @@ fn a_value_of_then_reads_on_from_a_keyframe_near_it_and_holds_no_more_than_a_fra
     }
     // Frame 0 is the schema, frame 1 has note 0. Reading begins at a segment's, which has less than these.
     let segment = 150;
-    let note = |seq: Seq| {
+    let note = |seq: u64| {
         let (frames, _, then) = reads(|| store.as_of(seq).unwrap());
         assert_eq!(person.note(&then), seq - 1);
         frames
@@ -151,6 +151,6 @@ fn a_value_of_then_reads_on_from_a_keyframe_near_it_and_holds_no_more_than_a_fra
     let kept = store.followers.get::<SnapshotFollower>().keyframes().seqs();
     assert!(kept.len() <= 16, "{kept:?}");
     // Frames are read one by one.
-    let (frames, _, _) = reads(|| store.log.log().unwrap().read(0).unwrap().next());
+    let (frames, _, _) = reads(|| store.log.log().unwrap().read(Seq::ZERO).unwrap().next());
     assert_eq!(frames, 1);
 }
