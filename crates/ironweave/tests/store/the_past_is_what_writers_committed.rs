@@ -30,7 +30,7 @@ fn opened(owner: &str) -> Opened {
     }
 }
 
-/// Opens and sets accounts, also in transactions that are taken back. Returns what was committed.
+/// Opens and sets accounts, also in transactions that are rolled back. Returns what was committed.
 fn write(store: &SharedStore<Model>, writer: usize, seed: u64, steps: usize) -> Vec<(Seq, Sets)> {
     let mut random = Random(seed);
     let mut committed = Vec::new();
@@ -93,7 +93,7 @@ fn read(store: &SharedStore<Model>, seed: u64, ended: &AtomicBool) -> Vec<(Seq, 
             .seq()
             .expect("it reads")
             .expect("a log begins with its schema");
-        let seq = random.below(last as usize + 1) as Seq;
+        let seq = Seq::new(random.below(last.get() as usize + 1) as u64);
         let snapshot = match random.below(5) {
             0 => store.as_of(seq).expect("it reads"),
             1 => {
@@ -105,7 +105,7 @@ fn read(store: &SharedStore<Model>, seed: u64, ended: &AtomicBool) -> Vec<(Seq, 
             _ => reader.newest(),
         };
         let at = snapshot.seq().expect("a frame");
-        // Nobody is shown what a power failure could take back.
+        // A snapshot has only frames that are durable.
         assert!(store.durable() >= Some(at), "{at} is not durable");
         seen.push((at, balances(&snapshot)));
         // Records follow one another, up to the end of the log at the time of the call.
@@ -154,14 +154,18 @@ fn compare(store: Store<Model>, seed: u64, steps: usize) {
     committed.sort_by_key(|(seq, _)| *seq);
     let mut states: Vec<Balances> = vec![Balances::new()];
     for (i, (seq, sets)) in committed.into_iter().enumerate() {
-        assert_eq!(seq, i as Seq + 1, "every receipt has a frame of its own");
+        assert_eq!(
+            seq.get(),
+            i as u64 + 1,
+            "every receipt has a frame of its own"
+        );
         let mut state = states.last().expect("there is one").clone();
         state.extend(sets);
         states.push(state);
     }
     for (seq, balances) in seen {
         assert_eq!(
-            states.get(seq as usize),
+            states.get(seq.get() as usize),
             Some(&balances),
             "after frame {seq}"
         );
