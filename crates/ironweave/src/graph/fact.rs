@@ -1,7 +1,7 @@
 //! Facts: the only way in which state changes.
 //!
-//! These are the facts of the engine: numbers of the schema, with their values in bytes beside them. What a program sees of
-//! them, with names and values, is in `store/record`.
+//! These facts refer to the schema by index, and to their values by position in a list of bytes. `store/record` has the
+//! facts that programs see, with names and values.
 
 use std::fmt;
 use std::ops::Range;
@@ -15,21 +15,21 @@ use crate::value::DecodeError;
 use crate::value::item::{self, raw_item};
 use crate::value::typed::TypedValue;
 
-/// One change of the graph. A new value lies in the bytes beside the facts, at `at..at + len`, in CBOR.
+/// One change of the graph. A new value is in the bytes of [`Facts`] at `at..at + len`, in CBOR.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fact {
-    /// An entity begins, without values and links.
+    /// Creates an entity, without values and links.
     Create {
         /// Its type.
         entity: EntityIx,
-        /// The state it begins in.
+        /// Its initial state.
         state: StateIx,
         /// Its slot.
         slot: u32,
         /// The generation of the slot.
         generation: u32,
     },
-    /// An entity ends, with its values; its links have ended before.
+    /// Deletes an entity with its values. Facts before this one removed its links.
     Delete {
         /// Its type.
         entity: EntityIx,
@@ -40,63 +40,63 @@ pub enum Fact {
         /// The generation of the slot.
         generation: u32,
     },
-    /// An entity goes to another state; the data of the old one is gone.
+    /// Moves an entity to another state and removes the data of the old state.
     Move {
         /// Its type.
         entity: EntityIx,
         /// Its slot.
         slot: u32,
-        /// From here.
+        /// The old state.
         from: StateIx,
-        /// To there.
+        /// The new state.
         to: StateIx,
     },
-    /// A field or a piece of state data gets a value.
+    /// Sets a field or a piece of state data.
     Set {
         /// The column.
         column: ColumnIx,
         /// The slot of the entity.
         slot: u32,
-        /// Where the value begins.
+        /// The position of the value in the bytes.
         at: u32,
-        /// How many bytes it has.
+        /// The length of the value in bytes.
         len: u32,
     },
-    /// Two entities are linked.
+    /// Links two entities.
     Link {
-        /// By this edge.
+        /// The edge.
         edge: EdgeIx,
-        /// Slot at the declaring end.
+        /// The slot of the entity at the declaring end.
         from: u32,
-        /// Slot at the inverse end.
+        /// The slot of the entity at the inverse end.
         to: u32,
     },
-    /// Two entities are linked no longer; the data of the link is gone.
+    /// Removes the link between two entities, with its data.
     Unlink {
-        /// By this edge.
+        /// The edge.
         edge: EdgeIx,
-        /// Slot at the declaring end.
+        /// The slot of the entity at the declaring end.
         from: u32,
-        /// Slot at the inverse end.
+        /// The slot of the entity at the inverse end.
         to: u32,
     },
-    /// The data of a link gets a value.
+    /// Sets the data of a link.
     SetLink {
         /// The edge.
         edge: EdgeIx,
-        /// Slot at the declaring end.
+        /// The slot of the entity at the declaring end.
         from: u32,
-        /// Slot at the inverse end.
+        /// The slot of the entity at the inverse end.
         to: u32,
-        /// Where the value begins.
+        /// The position of the value in the bytes.
         at: u32,
-        /// How many bytes it has.
+        /// The length of the value in bytes.
         len: u32,
     },
 }
 
 impl Fact {
-    /// Its value lies so many bytes further on.
+    /// Adds a number of bytes to the position of its value.
     #[inline]
     fn shift(&mut self, by: u32) {
         if let Self::Set { at, .. } | Self::SetLink { at, .. } = self {
@@ -113,7 +113,7 @@ impl Fact {
         }
     }
 
-    /// The entities that it changes, each as type and slot.
+    /// Returns the entities that it changes, each as type and slot.
     pub(crate) fn touches(self, layout: &Layout) -> [Option<(EntityIx, u32)>; 2] {
         match self {
             Self::Create { entity, slot, .. }
@@ -133,10 +133,10 @@ impl Fact {
     }
 }
 
-// What the log and replicas hold the most of: keep it small.
+// Facts are most of the memory of replicas and journals, so the type must stay small.
 const _: () = assert!(size_of::<Fact>() <= 20);
 
-/// Facts in order, and the bytes of their values beside.
+/// Facts in order, and the bytes of their values.
 #[derive(Clone, Debug, Default)]
 pub struct Facts {
     pub(crate) list: Vec<Fact>,
@@ -144,7 +144,7 @@ pub struct Facts {
 }
 
 impl Facts {
-    /// The value of a fact of these, in CBOR; `None` of one that has none.
+    /// Returns the value of one of these facts in CBOR, or `None` for a fact that has no value.
     pub(crate) fn value_of(&self, fact: &Fact) -> Option<&[u8]> {
         match *fact {
             Fact::Set { at, len, .. } | Fact::SetLink { at, len, .. } => {
@@ -158,12 +158,12 @@ impl Facts {
         &self.bytes[at as usize..at as usize + len as usize]
     }
 
-    /// Appends others; O(others).
+    /// Appends other facts. O(other facts).
     pub(crate) fn append(&mut self, others: &Self) {
         self.append_range(others, 0..others.list.len());
     }
 
-    /// Appends a range of others, with all of their values; O(others).
+    /// Appends a range of other facts, with the values of all of them. O(other facts).
     #[inline]
     pub(crate) fn append_range(&mut self, others: &Self, range: Range<usize>) {
         let (shift, start) = (self.bytes.len() as u32, self.list.len());
@@ -175,13 +175,13 @@ impl Facts {
         }
     }
 
-    /// Removes all of them.
+    /// Removes all facts and keeps the allocated memory.
     pub(crate) fn clear(&mut self) {
         self.list.clear();
         self.bytes.clear();
     }
 
-    /// Whether two lists of facts say the same, wherever their values lie.
+    /// Returns whether two facts of two lists are the same change with the same value.
     pub(crate) fn same(&self, a: Fact, other: &Self, b: Fact) -> bool {
         match (a, b) {
             (
@@ -314,7 +314,7 @@ impl Facts {
         }
     }
 
-    /// How many bytes a frame needs for so many facts, at most, beside their values.
+    /// Returns an upper bound of the bytes that a frame needs for a number of facts without their values.
     pub(crate) fn room(facts: usize) -> usize {
         facts * 24
     }
@@ -380,7 +380,7 @@ impl Facts {
         }
     }
 
-    /// Reads one fact that [`Facts::encode`] wrote and appends it.
+    /// Decodes one fact that [`Facts::encode`] wrote and appends it.
     pub(crate) fn decode(&mut self, d: &mut Decoder<'_>) -> Result<(), DecodeError> {
         let items = item::array(d)?;
         let code = d.u8()?;
@@ -451,7 +451,7 @@ impl Facts {
         Ok(())
     }
 
-    /// Copies the value that comes next; where it begins and how long it is.
+    /// Copies the next value into the bytes. Returns its position and length.
     fn take_value(&mut self, d: &mut Decoder<'_>) -> Result<(u32, u32), DecodeError> {
         let value = raw_item(d)?;
         let at = self.bytes.len() as u32;

@@ -1,12 +1,13 @@
-//! The archive: the log, with what finds the frames that are about somebody.
+//! The archive: the log with the indexes that find the frames about an entity.
 //!
-//! 1. Each sealed segment has an index in a file beside it. It is made when history is first asked for and it is not
-//!    there, or cannot be believed: not when the segment is sealed, since a store that nobody asks for its past shall
-//!    do nothing for it, and a step that happens to seal one shall not wait for that.
-//! 2. Where nothing may be written (a store that is open for reading), or it cannot, that index is held in memory.
-//! 3. Of the segment that is not sealed, and of a log in memory, the index is in memory, and goes on where it was.
-//! 4. A history goes through the segments from the first to the last ([`super::walk`]): O(log of its frames) for each,
-//!    and a read for each frame that is about whom it is of.
+//! 1. Each sealed segment has an index in a file beside it. A query of a history makes those that are missing or damaged.
+//!    Sealing a segment does not make its index, so that a store whose histories are not read has no cost, and
+//!    a step that seals a segment does not wait for it.
+//! 2. If the file cannot be written, as in a store that is open for reading, the index is held in memory.
+//! 3. The index of the segment that is not sealed, and of a log in memory, is in memory. Each query adds the frames that
+//!    were written since the last one.
+//! 4. A history goes through the segments from the first to the last ([`super::walk`]). Each costs O(log of its frames),
+//!    and a read of each frame about the entity.
 
 use std::sync::Arc;
 
@@ -16,79 +17,79 @@ use crate::base::storage_error::StorageError;
 use crate::graph::Graph;
 use crate::graph::fact::Facts;
 use crate::graph::paged::Paged;
-use crate::history::index::{Filing, Growing, Names, Sorted};
+use crate::history::index::{GrowingIndex, Indexer, SortedIndex, TypeNames};
 use crate::log::{Frame, FrameKind, ReadLog, ReadPoint, Sealed, Segment, SegmentIndex, Segments};
 use crate::step::plan::Plan;
 use crate::store::view::LogView;
 use crate::store::{Epochs, bad_frame, frame};
 
-/// What a store keeps for its archive.
+/// The indexes that a store holds in memory, with the state of indexing.
 #[derive(Default)]
-pub(super) struct Index {
-    names: Named,
-    /// How many schemas of the log are in that.
+pub(super) struct HistoryIndex {
+    names: TypeNameEpochs,
+    /// The number of schemas of the log that are in `names`.
     schemas: usize,
-    last: Last,
-    /// Of sealed segments beside which there is none.
-    held: FastMap<Seq, Sorted>,
-    /// The one that was read last.
+    last: LastSegmentIndex,
+    /// The indexes of sealed segments that could not be written to files, by first frame.
+    held: FastMap<Seq, SortedIndex>,
+    /// The index file that was read last.
     open: Option<SegmentIndex>,
 }
 
-impl Index {
-    /// The first frame that is in no index.
+impl HistoryIndex {
+    /// Returns the first frame that is in no index.
     pub(super) fn next(&self) -> Seq {
         self.last.mark.seq
     }
 }
 
-/// What types are called in the log, from which frame on.
-type Named = Vec<(Seq, Names)>;
+/// The names of types in the log, each with the first frame that has them.
+type TypeNameEpochs = Vec<(Seq, TypeNames)>;
 
-/// The index of the segment that is not sealed; of a log in memory, of all of it.
-struct Last {
-    /// How far it is.
+/// The index of the segment that is not sealed, or of a whole log in memory.
+struct LastSegmentIndex {
+    /// The end of the frames that are indexed.
     mark: ReadPoint,
-    filing: Filing,
-    filed: Growing,
+    indexer: Indexer,
+    index: GrowingIndex,
 }
 
-impl Last {
+impl LastSegmentIndex {
     fn of(first: Seq) -> Self {
         Self {
             mark: ReadPoint::start(first),
-            filing: Filing::default(),
-            filed: Growing::default(),
+            indexer: Indexer::default(),
+            index: GrowingIndex::default(),
         }
     }
 }
 
-impl Default for Last {
+impl Default for LastSegmentIndex {
     fn default() -> Self {
         Self::of(Seq::ZERO)
     }
 }
 
-/// What it takes to read a frame of a log.
+/// The data by which frames of the log are decoded.
 #[derive(Clone, Copy)]
 pub(super) struct Context<'a> {
     pub epochs: &'a Epochs,
     pub plan: &'a Arc<Plan>,
-    /// What the log begins at, if not at nothing.
+    /// The graph that the log begins at, or `None` if that is empty.
     pub base: Option<&'a Graph<Paged>>,
-    /// The first frame that the store has not seen.
+    /// The first frame that the store has not applied.
     pub next: Seq,
 }
 
 impl Context<'_> {
-    /// Shows the facts of a frame, if it is a transaction, and what types are called in it.
+    /// Calls `see` with the facts of a frame and the names of types in it, if the frame is a transaction.
     fn facts(
         &self,
         (seq, kind): (Seq, FrameKind),
         payload: &[u8],
-        named: &Named,
+        named: &TypeNameEpochs,
         room: &mut Facts,
-        see: impl FnOnce(&Facts, &Names),
+        see: impl FnOnce(&Facts, &TypeNames),
     ) -> Result<(), StorageError> {
         if kind != FrameKind::Transaction {
             return Ok(());
@@ -105,18 +106,21 @@ impl Context<'_> {
     }
 }
 
-/// The log of a store, with its index.
+/// The log of a store, with its indexes.
 pub(super) struct Archive<'a> {
     log: &'a dyn ReadLog,
     segments: Option<Segments<'a>>,
     sealed: &'a [Sealed],
     pub(super) context: Context<'a>,
-    index: &'a mut Index,
+    index: &'a mut HistoryIndex,
 }
 
 impl<'a> Archive<'a> {
-    /// The archive of what a store has applied of its log.
-    pub(super) fn open(view: &'a LogView<'a>, index: &'a mut Index) -> Result<Self, StorageError> {
+    /// Returns the archive of the frames that a store has applied, with its indexes up to date.
+    pub(super) fn open(
+        view: &'a LogView<'a>,
+        index: &'a mut HistoryIndex,
+    ) -> Result<Self, StorageError> {
         let log = view.log();
         log.check()?;
         let context = Context {
@@ -127,7 +131,7 @@ impl<'a> Archive<'a> {
         };
         let segments = log.segments();
         let sealed = segments.map_or(&[][..], |segments| segments.sealed());
-        // A log that is only read may have been read further than it was understood.
+        // The reader of a log that is open for reading may be ahead of the frames that were applied.
         let seen = sealed.partition_point(|segment| segment.next <= context.next);
         let mut archive = Self {
             log,
@@ -146,51 +150,51 @@ impl<'a> Archive<'a> {
         let schemas = self.context.epochs.names(types);
         let known = std::mem::replace(&mut self.index.schemas, schemas.len());
         for (from, names) in schemas.skip(known) {
-            let names = Names::new(names.into_iter());
+            let names = TypeNames::new(names.into_iter());
             if self.index.names.last().is_none_or(|(_, n)| *n != names) {
                 self.index.names.push((from, names));
             }
         }
     }
 
-    /// Files what was written since.
+    /// Indexes the frames that were written since the last call.
     fn catch_up(&mut self) -> Result<(), StorageError> {
         if self.segments.is_some() {
             let first = self.sealed.last().map_or(Seq::ZERO, |segment| segment.next);
             let before = self.index.last.mark.first;
             if first != before {
-                // Where nothing of it was read, it can wait until it is asked for.
+                // A segment of which no frame was indexed is indexed when a query needs it.
                 let begun = self.index.last.mark.seq > before;
                 let sealed = self.sealed.iter().find(|sealed| sealed.first == before);
                 if let Some(sealed) = sealed.filter(|_| begun) {
-                    self.go_on(sealed.next)?;
+                    self.index_until(sealed.next)?;
                     let last = std::mem::take(&mut self.index.last);
-                    self.keep(sealed, last.filed.sealed());
+                    self.store_index(sealed, last.index.into_sorted());
                 }
-                self.index.last = Last::of(first);
+                self.index.last = LastSegmentIndex::of(first);
             }
         }
-        self.go_on(self.context.next)
+        self.index_until(self.context.next)
     }
 
-    /// Files the last segment, or the log in memory, up to a frame.
-    fn go_on(&mut self, until: Seq) -> Result<(), StorageError> {
-        let Index { names, last, .. } = &mut *self.index;
-        let Last {
+    /// Indexes the last segment, or the log in memory, up to a frame.
+    fn index_until(&mut self, until: Seq) -> Result<(), StorageError> {
+        let HistoryIndex { names, last, .. } = &mut *self.index;
+        let LastSegmentIndex {
             mark,
-            filing,
-            filed,
+            indexer,
+            index: growing,
         } = last;
         let (context, room) = (self.context, &mut Facts::default());
-        let mut file = |place, (seq, kind), payload: &[u8]| {
+        let mut index = |place, (seq, kind), payload: &[u8]| {
             context.facts((seq, kind), payload, names, room, |facts, names| {
-                let put = |hash| filed.put(hash, place);
-                filing.file(facts, &context.plan.layout, names, put);
+                let put = |hash| growing.put(hash, place);
+                indexer.index(facts, &context.plan.layout, names, put);
             })
         };
         match self.segments {
             Some(segments) => segments.scan(mark, until, |place, header, payload| {
-                file(place, (header.seq, header.kind), payload)
+                index(place, (header.seq, header.kind), payload)
             }),
             None => {
                 for frame in self.log.read(mark.seq)? {
@@ -201,8 +205,8 @@ impl<'a> Archive<'a> {
                     if header.seq >= until {
                         break;
                     }
-                    // In memory, its sequence finds a frame.
-                    file(header.seq.get(), (header.seq, header.kind), &payload)?;
+                    // In a log in memory, the place of a frame is its sequence.
+                    index(header.seq.get(), (header.seq, header.kind), &payload)?;
                     mark.seq = header.seq + 1;
                 }
                 Ok(())
@@ -210,9 +214,9 @@ impl<'a> Archive<'a> {
         }
     }
 
-    /// Files a whole segment.
-    fn file(&self, sealed: &Sealed) -> Result<Sorted, StorageError> {
-        let (mut filing, mut entries) = (Filing::default(), Vec::new());
+    /// Returns the index of a whole segment. O(bytes of the segment).
+    fn index_segment(&self, sealed: &Sealed) -> Result<SortedIndex, StorageError> {
+        let (mut indexer, mut entries) = (Indexer::default(), Vec::new());
         let (context, mut room) = (self.context, Facts::default());
         if let Some(segments) = self.segments {
             let mut mark = ReadPoint::start(sealed.first);
@@ -225,27 +229,27 @@ impl<'a> Archive<'a> {
                     &mut room,
                     |facts, names| {
                         let put = |hash| entries.push((hash, place));
-                        filing.file(facts, &context.plan.layout, names, put);
+                        indexer.index(facts, &context.plan.layout, names, put);
                     },
                 )
             })?;
         }
-        Ok(Sorted::new(entries))
+        Ok(SortedIndex::new(entries))
     }
 
-    /// Makes the indexes of all sealed segments from these, whatever is beside them.
-    pub(super) fn make_indexes_anew(&mut self) -> Result<(), StorageError> {
+    /// Rebuilds the indexes of all sealed segments, and replaces existing ones.
+    pub(super) fn rebuild_indexes(&mut self) -> Result<(), StorageError> {
         self.index.open = None;
         self.index.held.clear();
         for sealed in self.sealed {
-            let index = self.file(sealed)?;
-            self.keep(sealed, index);
+            let index = self.index_segment(sealed)?;
+            self.store_index(sealed, index);
         }
         Ok(())
     }
 
-    /// Puts the index of a segment beside it, or in memory.
-    fn keep(&mut self, sealed: &Sealed, index: Sorted) {
+    /// Writes the index of a segment to its file, or holds it in memory if that fails.
+    fn store_index(&mut self, sealed: &Sealed, index: SortedIndex) {
         let written =
             (self.segments).is_some_and(|segments| segments.write_index(sealed, index.entries()));
         if !written {
@@ -253,15 +257,15 @@ impl<'a> Archive<'a> {
         }
     }
 
-    /// The first places in a segment, or in the last, that are filed under a hash.
-    fn filed(
+    /// Returns the first places of a hash in a sealed segment, or in the last segment if that is `None`.
+    fn indexed_places(
         &mut self,
         sealed: Option<Sealed>,
         hash: u64,
         most: usize,
     ) -> Result<Vec<u64>, StorageError> {
         let Some(sealed) = sealed else {
-            return Ok(self.index.last.filed.places(hash, most));
+            return Ok(self.index.last.index.places(hash, most));
         };
         if let Some(held) = self.index.held.get(&sealed.first) {
             return Ok(held.places(hash, most));
@@ -275,31 +279,31 @@ impl<'a> Archive<'a> {
             self.index.open = Some(index);
             return Ok(places);
         }
-        let index = self.file(&sealed)?;
+        let index = self.index_segment(&sealed)?;
         let places = index.places(hash, most);
-        self.keep(&sealed, index);
+        self.store_index(&sealed, index);
         Ok(places)
     }
 
-    /// The segments, from the first to the last.
-    pub(super) fn parts(&self) -> impl Iterator<Item = Part> + use<'a> {
+    /// Returns a reader of each segment, from the first to the last.
+    pub(super) fn segment_readers(&self) -> impl Iterator<Item = SegmentReader> + use<'a> {
         let sealed: &'a [Sealed] = self.sealed;
         let last = std::iter::once(None);
         let all = sealed.iter().copied().map(Some).chain(last);
-        all.map(|sealed| Part { sealed, file: None })
+        all.map(|sealed| SegmentReader { sealed, file: None })
     }
 
-    /// The first places in a part that are filed under what a hash is made of, so many at most for each name that
-    /// it may have.
+    /// Returns the first places of a hash in a segment, at most `most` for each set of names that types have in the
+    /// segment.
     pub(super) fn places(
         &mut self,
-        part: &Part,
+        part: &SegmentReader,
         most: usize,
-        hash: impl Fn(&Names) -> Option<u64>,
+        hash: impl Fn(&TypeNames) -> Option<u64>,
     ) -> Result<Vec<u64>, StorageError> {
         let from = part.sealed.map_or(self.index.last.mark.first, |s| s.first);
         let until = part.sealed.map_or(self.context.next, |s| s.next);
-        // Nearly always there is one set of names.
+        // Types are rarely renamed, so there is nearly always one set of names.
         let named = &self.index.names;
         let before = named.partition_point(|(at, _)| *at <= from);
         let begun = named.partition_point(|(at, _)| *at < until);
@@ -309,7 +313,7 @@ impl<'a> Archive<'a> {
         hashes.dedup();
         let mut places = Vec::new();
         for hash in &hashes {
-            places.extend(self.filed(part.sealed, *hash, most)?);
+            places.extend(self.indexed_places(part.sealed, *hash, most)?);
         }
         if hashes.len() > 1 {
             places.sort_unstable();
@@ -318,7 +322,11 @@ impl<'a> Archive<'a> {
         Ok(places)
     }
 
-    pub(super) fn frame(&self, part: &mut Part, place: u64) -> Result<Frame, StorageError> {
+    pub(super) fn frame(
+        &self,
+        part: &mut SegmentReader,
+        place: u64,
+    ) -> Result<Frame, StorageError> {
         match self.segments {
             Some(segments) => {
                 let first = part.sealed.map_or(self.index.last.mark.first, |s| s.first);
@@ -331,15 +339,15 @@ impl<'a> Archive<'a> {
             None => {
                 let seq = Seq::new(place);
                 let frame = self.log.read(seq)?.next();
-                frame.ok_or_else(|| bad_frame(seq, "it is not there"))?
+                frame.ok_or_else(|| bad_frame(seq, "the log does not have it"))?
             }
         }
     }
 
-    /// Shows the facts of a frame.
+    /// Calls `see` with the facts of a frame. Returns `None` if the frame is not a transaction.
     pub(super) fn facts<R>(
         &self,
-        part: &mut Part,
+        part: &mut SegmentReader,
         place: u64,
         see: impl FnOnce(&Facts) -> R,
     ) -> Result<Option<R>, StorageError> {
@@ -356,10 +364,10 @@ impl<'a> Archive<'a> {
     }
 }
 
-/// A segment that is read.
-pub(super) struct Part {
-    /// None is the last.
+/// A segment of the log, with its file once a frame was read from it.
+pub(super) struct SegmentReader {
+    /// `None` for the last segment, which is not sealed.
     sealed: Option<Sealed>,
-    /// Once a frame of it was wanted.
+    /// Opened at the first read of a frame.
     file: Option<Segment>,
 }

@@ -1,4 +1,4 @@
-//! The graph as it was: the nearest keyframe before, and the facts from there on.
+//! The graph at a point in the past: the last keyframe before that point, with the facts between the two applied.
 
 #[cfg(test)]
 mod tests;
@@ -22,11 +22,11 @@ use crate::store::{Epochs, bad_frame, frame};
 /// A point in the past: after a frame of the log, or at a time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AsOf {
-    /// After this frame and those before it.
+    /// After the frame with this sequence.
     Seq(Seq),
-    /// After the frame that is at this position, and those before it.
+    /// After the frame at this position.
     Position(Position),
-    /// After the transactions that were not later than this.
+    /// After the last transaction that has this time or an earlier one.
     Time(Timestamp),
 }
 
@@ -55,7 +55,7 @@ impl From<Timestamp> for AsOf {
 }
 
 impl AsOf {
-    /// Whether what stands there is not later.
+    /// Returns whether a version at `at` is not later than this point.
     fn includes(self, at: At) -> bool {
         match self {
             Self::Seq(seq) => at.seq <= Some(seq),
@@ -65,8 +65,8 @@ impl AsOf {
     }
 }
 
-/// What is asked about the past: the log, the versions in memory, and the types of the model.
-pub(super) struct Past<'a> {
+/// A query of the graph in the past: the log, the versions in memory, and the types of the model.
+pub(super) struct PastQuery<'a> {
     pub view: &'a LogView<'a>,
     pub keyframes: &'a Keyframes,
     /// The replica, if there is one.
@@ -74,8 +74,8 @@ pub(super) struct Past<'a> {
     pub types: (&'a [ColumnType], &'a [Option<ColumnType>]),
 }
 
-impl Past<'_> {
-    /// The graph as it was; see [`Store::as_of`](crate::Store::as_of).
+impl PastQuery<'_> {
+    /// Returns the graph at a point in the past; see [`Store::as_of`](crate::Store::as_of).
     pub(super) fn as_of(&self, when: AsOf) -> Result<Arc<Version>, ReadError> {
         self.admit(when)
             .and_then(|when| self.version(when))
@@ -83,7 +83,7 @@ impl Past<'_> {
     }
 
     fn version(&self, when: AsOf) -> Result<Arc<Version>, ReadError> {
-        self.keyframes.want();
+        self.keyframes.enable();
         let keyframe = || {
             // Other threads make keyframes of frames that are written after this view, and may not be shown yet.
             let is_in_view = |at: At| at.next() <= self.view.next();
@@ -93,7 +93,7 @@ impl Past<'_> {
         };
         let mut found = keyframe();
         if let (None | Some((false, _)), Some(replica)) = (&found, self.replica) {
-            // It makes keyframes of the last frames on its way.
+            // Updating the replica makes keyframes of the last frames.
             drop(replica.newest());
             found = keyframe();
         }
@@ -103,11 +103,11 @@ impl Past<'_> {
             None => self.beginning(when)?,
         };
         let frames = self.view.frames(start.at.next())?;
-        let version = go_on(start, when, frames, &self.view.epochs, self.keyframes)?;
+        let version = replay_until(start, when, frames, &self.view.epochs, self.keyframes)?;
         Ok(version)
     }
 
-    /// Refuses a point that the log has not come to.
+    /// Returns an error for a point after the end of the log.
     fn admit(&self, when: AsOf) -> Result<AsOf, ReadError> {
         match when {
             AsOf::Seq(seq) => self.view.admit(seq.into()).map(AsOf::Seq),
@@ -123,7 +123,7 @@ impl Past<'_> {
         }
     }
 
-    /// The version that the log begins at: an empty graph, or the snapshot that the store began at.
+    /// Returns the version before the first frame of the log: an empty graph, or the snapshot that the store began at.
     fn beginning(&self, when: AsOf) -> Result<Arc<Version>, ReadError> {
         let view = self.view;
         match &view.base {
@@ -147,8 +147,9 @@ impl Past<'_> {
     }
 }
 
-/// Applies the following frames to a version. Keeps the version that they lead to as a keyframe, and some on the way.
-fn go_on(
+/// Applies the following frames to a version, up to `when`. Keeps the result as a keyframe, and one version in each
+/// [`SPACING`] frames.
+fn replay_until(
     start: Arc<Version>,
     when: AsOf,
     frames: Frames<'_>,

@@ -1,10 +1,10 @@
-//! What frames are filed under, so that histories find them: hashes of whom they are about, of pairs that they link or
-//! unlink, and of keys that somebody gets.
+//! The index of a segment, by which histories find frames. It maps hashes to the places of frames. The hashes are of
+//! entities that the frame is about, of pairs that it links or unlinks, and of keys of entities that it creates.
 //!
-//! Each segment of the log is filed by itself, so that its index can be made again from it alone. Facts name slots and
-//! not generations; so an entity that begins in the segment is filed with its generation, and whoever is at a slot
-//! before somebody begins there, with generation 0. Names of types stand for them, so that an index outlives the order
-//! of their declaration. What is found under a hash is looked at before it is believed.
+//! An index depends on its own segment alone, so that it can be rebuilt from that segment. Facts name slots and
+//! not generations. An entity that is created in the segment is indexed with its generation; an entity that had its slot
+//! when the segment began is indexed with generation 0. Types are hashed by name, so that an index stays valid when the
+//! order of their declaration changes. Hashes may collide, so a frame that is found must be checked.
 
 use std::cell::OnceCell;
 use std::collections::hash_map::Entry;
@@ -16,14 +16,14 @@ use crate::graph::fact::{Fact, Facts};
 use crate::graph::layout::Layout;
 use crate::schema::{ColumnIx, EntityIx};
 
-/// The generation of who was at a slot when the segment began.
-pub(super) const EARLIER: u32 = 0;
+/// In place of the generation of an entity that existed when the segment began. No entity has this generation.
+pub(super) const BEFORE_SEGMENT: u32 = 0;
 
-/// For each type of the program the hash of the name that it had in a part of the log, if it was there.
+/// For each type of the program, the hash of its name in a part of the log, or `None` if that part has no such type.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Names(pub Vec<Option<u64>>);
+pub(super) struct TypeNames(pub Vec<Option<u64>>);
 
-impl Names {
+impl TypeNames {
     pub(super) fn new<'n>(names: impl Iterator<Item = Option<&'n str>>) -> Self {
         Self(names.map(|name| Some(xxh3_64(name?.as_bytes()))).collect())
     }
@@ -32,13 +32,14 @@ impl Names {
         self.0.get(usize::from(entity)).copied().flatten()
     }
 
-    /// What is about an entity.
+    /// Returns the hash of an entity.
     pub(super) fn entity(&self, entity: EntityIx, slot: u32, generation: u32) -> Option<u64> {
         let id = u64::from(slot) | u64::from(generation) << 32;
         Some(xxh3_64_with_seed(&id.to_le_bytes(), self.of(entity)?))
     }
 
-    /// What gives somebody a key. Its values may be declared in another order once.
+    /// Returns the hash of a key. It does not depend on the order of the columns, which may be declared in another order
+    /// later.
     pub(super) fn key(&self, entity: EntityIx, key: &[&[u8]]) -> Option<u64> {
         let seed = !self.of(entity)?;
         let values = key.iter().map(|value| xxh3_64_with_seed(value, seed));
@@ -46,7 +47,7 @@ impl Names {
     }
 }
 
-/// What is about a link between two entities, over whatever edge.
+/// Returns the hash of a pair of entities that are linked or unlinked, over any edge.
 pub(super) fn pair(a: u64, b: u64) -> u64 {
     let mut bytes = [0; 16];
     bytes[..8].copy_from_slice(&a.min(b).to_le_bytes());
@@ -54,23 +55,23 @@ pub(super) fn pair(a: u64, b: u64) -> u64 {
     xxh3_64(&bytes)
 }
 
-/// Files the frames of a segment, in order.
+/// Computes the hashes of the frames of a segment, in order.
 #[derive(Default)]
-pub(super) struct Filing {
-    /// The generation of those who have begun in it.
-    begun: FastMap<(EntityIx, u32), u32>,
+pub(super) struct Indexer {
+    /// The generations of the entities that were created in the segment, by slot.
+    created: FastMap<(EntityIx, u32), u32>,
 }
 
-impl Filing {
-    /// Gives all that a frame with these facts is filed under, perhaps repeatedly.
-    pub(super) fn file(
+impl Indexer {
+    /// Calls `add` with each hash of a frame with these facts, perhaps repeatedly.
+    pub(super) fn index(
         &mut self,
         facts: &Facts,
         layout: &Layout,
-        names: &Names,
-        mut under: impl FnMut(u64),
+        names: &TypeNames,
+        mut add: impl FnMut(u64),
     ) {
-        let keys = KeysGiven::new(facts, layout);
+        let keys = CreatedKeys::new(facts, layout);
         for (i, fact) in facts.list.iter().enumerate() {
             if let Fact::Create {
                 entity,
@@ -79,36 +80,37 @@ impl Filing {
                 ..
             } = *fact
             {
-                self.begun.insert((entity, slot), generation);
+                self.created.insert((entity, slot), generation);
                 if let Some(hash) = keys.of(i).and_then(|key| names.key(entity, &key)) {
-                    under(hash);
+                    add(hash);
                 }
             }
-            let hashes = fact.touches(layout).map(|who| {
-                let (entity, slot) = who?;
-                let generation = self.begun.get(&(entity, slot)).copied();
-                names.entity(entity, slot, generation.unwrap_or(EARLIER))
+            let hashes = fact.touches(layout).map(|at| {
+                let (entity, slot) = at?;
+                let generation = self.created.get(&(entity, slot)).copied();
+                names.entity(entity, slot, generation.unwrap_or(BEFORE_SEGMENT))
             });
-            hashes.into_iter().flatten().for_each(&mut under);
+            hashes.into_iter().flatten().for_each(&mut add);
             if let [Some(a), Some(b)] = hashes {
-                under(pair(a, b));
+                add(pair(a, b));
             }
         }
     }
 }
 
-/// The keys that the entities which a transaction creates get in it.
-pub(super) struct KeysGiven<'f> {
+/// The keys of the entities that a transaction creates.
+pub(super) struct CreatedKeys<'f> {
     facts: &'f Facts,
     layout: &'f Layout,
-    /// Where each cell is set, once one was looked for that is not set soon after its entity begins.
+    /// The indexes of the facts that set each cell. It is computed when a cell is not set soon after its entity is created.
     sets: OnceCell<FastMap<(ColumnIx, u32), Vec<usize>>>,
 }
 
-/// So many facts after the one that creates an entity are looked at one by one: those of an event that does so.
+/// The number of facts after a creation that are searched one by one. An event sets the fields of a new entity directly
+/// after it creates that.
 const NEAR: usize = 64;
 
-impl<'f> KeysGiven<'f> {
+impl<'f> CreatedKeys<'f> {
     pub(super) fn new(facts: &'f Facts, layout: &'f Layout) -> Self {
         Self {
             facts,
@@ -117,8 +119,8 @@ impl<'f> KeysGiven<'f> {
         }
     }
 
-    /// The values of the key of the entity that fact `i` creates, if its type has one: keys never change, and are given
-    /// in the same transaction. O(1) for each, however the facts are mixed.
+    /// Returns the values of the key of the entity that fact `i` creates, or `None` if its type has no key. Keys never
+    /// change, and the transaction that creates an entity sets its key. O(1) amortized, in any order of the facts.
     pub(super) fn of(&self, i: usize) -> Option<Vec<&'f [u8]>> {
         let Fact::Create { entity, slot, .. } = *self.facts.list.get(i)? else {
             return None;
@@ -132,7 +134,7 @@ impl<'f> KeysGiven<'f> {
         (!key.is_empty()).then_some(values)
     }
 
-    /// The first fact after one that sets a cell.
+    /// Returns the first fact from fact `i` on that sets a cell.
     fn set_after(&self, i: usize, of: ColumnIx, at: u32) -> Option<&'f Fact> {
         let sets = |fact: &&Fact| matches!(fact, Fact::Set { column, slot, .. } if (*column, *slot) == (of, at));
         let rest = self.facts.list.get(i..)?;
@@ -157,11 +159,11 @@ impl<'f> KeysGiven<'f> {
     }
 }
 
-/// What is filed of a segment that frames are still added to, or of a log in memory.
+/// The index of a segment that is not into_sorted, or of a log in memory.
 #[derive(Default)]
-pub(super) struct Growing(FastMap<u64, Places>);
+pub(super) struct GrowingIndex(FastMap<u64, Places>);
 
-/// Most have few.
+/// The places of one hash. Most hashes have one.
 enum Places {
     One(u64),
     Many(Vec<u64>),
@@ -176,8 +178,8 @@ impl Places {
     }
 }
 
-impl Growing {
-    /// Files a frame that lies behind all that were filed before, or is the last of them once more.
+impl GrowingIndex {
+    /// Adds the place of a frame, which must be that of the last call or greater.
     pub(super) fn put(&mut self, hash: u64, place: u64) {
         match self.0.entry(hash) {
             Entry::Vacant(entry) => {
@@ -198,28 +200,28 @@ impl Growing {
         }
     }
 
-    /// The first places of a hash, so many at most.
+    /// Returns the first places of a hash, at most `most`.
     pub(super) fn places(&self, hash: u64, most: usize) -> Vec<u64> {
         let places = self.0.get(&hash).map(Places::as_slice);
         let places = places.unwrap_or_default();
         places[..places.len().min(most)].to_vec()
     }
 
-    /// All of it, once nothing more is added.
-    pub(super) fn sealed(self) -> Sorted {
+    /// Returns the index of the segment once it is complete.
+    pub(super) fn into_sorted(self) -> SortedIndex {
         let all = |(hash, places): (&u64, &Places)| {
             let hash = *hash;
             let places = places.as_slice().to_vec();
             places.into_iter().map(move |place| (hash, place))
         };
-        Sorted::new(self.0.iter().flat_map(all).collect())
+        SortedIndex::new(self.0.iter().flat_map(all).collect())
     }
 }
 
-/// What is filed of a segment that is complete.
-pub(super) struct Sorted(Vec<(u64, u64)>);
+/// The index of a complete segment.
+pub(super) struct SortedIndex(Vec<(u64, u64)>);
 
-impl Sorted {
+impl SortedIndex {
     pub(super) fn new(mut entries: Vec<(u64, u64)>) -> Self {
         entries.sort_unstable();
         entries.dedup();
@@ -231,7 +233,7 @@ impl Sorted {
         &self.0
     }
 
-    /// The first places of a hash, so many at most.
+    /// Returns the first places of a hash, at most `most`.
     pub(super) fn places(&self, hash: u64, most: usize) -> Vec<u64> {
         let from = self.0.partition_point(|(h, _)| *h < hash);
         let all = self.0[from..].iter().take_while(|(h, _)| *h == hash);

@@ -1,8 +1,9 @@
 //! The past: the graph as it was, the transactions since a frame, and the history of an entity.
 //!
-//! All of it comes from the log, read through a [`LogView`](crate::store::view::LogView). Keyframes in memory make the
-//! recent past cheap; an [`archive`] finds the transactions of an entity: in a sealed segment by an index beside it, in
-//! the last segment by an index in memory. `store.rs` is what this layer adds to the store.
+//! The log has all of it and is read through a [`LogView`](crate::store::view::LogView). Keyframes in memory make reads of
+//! the recent past cheap. An [`archive`] finds the transactions of an entity by indexes: a sealed segment has its index in
+//! a file beside it, and the index of the last segment is in memory. `store.rs` has the methods that this layer adds to the
+//! store.
 
 mod archive;
 mod as_of;
@@ -19,12 +20,12 @@ use crate::base::meta::Meta;
 use crate::base::position::Seq;
 use crate::base::time::Timestamp;
 use crate::step::model::Model;
-use crate::store::record::{Fact, Firing, Logged, Record};
+use crate::store::record::{DecodedTransaction, Fact, Firing, Record};
 
 /// A logged fact, with the event and the transaction that caused it.
 pub struct HistoryEntry<M: Model> {
     record: Record<M>,
-    /// By index in the facts of the record.
+    /// The index of the fact in the facts of the record.
     fact: usize,
 }
 
@@ -38,53 +39,53 @@ impl<M: Model> Clone for HistoryEntry<M> {
 }
 
 impl<M: Model> HistoryEntry<M> {
-    /// The record of the transaction. The entries of one transaction share it.
+    /// Returns the record of the transaction. The entries of one transaction share it.
     #[must_use]
     pub fn record(&self) -> &Record<M> {
         &self.record
     }
 
-    /// The fact, with its value.
+    /// Returns the fact, with its value.
     #[must_use]
     pub fn fact(&self) -> Fact<'_> {
         self.record.facts().at(self.fact)
     }
 
-    /// The firing that the fact is of, if it is of one.
+    /// Returns the firing that caused the fact.
     #[must_use]
     pub fn firing(&self) -> Option<Firing<'_, M>> {
-        // They are in order, and so are their facts.
-        let firings = &self.record.logged().decoded.firings;
+        // Firings are in the order of their facts.
+        let firings = &self.record.transaction().decoded.firings;
         let index = firings.partition_point(|firing| firing.facts.end <= self.fact);
         self.record.firings().nth(index)
     }
 
-    /// The name of the event that led to the fact.
+    /// Returns the name of the event that caused the fact.
     #[must_use]
     pub fn event(&self) -> &str {
         self.firing().map_or("", |firing| firing.name())
     }
 
-    /// The sequence of the transaction.
+    /// Returns the sequence of the transaction.
     #[must_use]
     pub fn seq(&self) -> Seq {
         self.record.seq()
     }
 
-    /// The time of the transaction.
+    /// Returns the time of the transaction.
     #[must_use]
     pub fn time(&self) -> Timestamp {
         self.record.time()
     }
 
-    /// The metadata of the transaction.
+    /// Returns the metadata of the transaction.
     #[must_use]
     pub fn meta(&self) -> &Meta {
         self.record.meta()
     }
 }
 
-/// The sequence and the time of the transaction, the event and the fact.
+/// Renders the sequence and the time of the transaction, the event and the fact.
 impl<M: Model> fmt::Display for HistoryEntry<M> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (seq, time) = (self.seq(), self.time());
@@ -98,12 +99,12 @@ impl<M: Model> fmt::Debug for HistoryEntry<M> {
     }
 }
 
-/// What a history was found in: the records of its transactions, and which of their facts.
-type Found = Vec<(Arc<Logged>, usize)>;
+/// The facts of a history: their transactions, and their indexes in the facts of these.
+type FoundFacts = Vec<(Arc<DecodedTransaction>, usize)>;
 
-fn entries<M: Model>(found: Found) -> Vec<HistoryEntry<M>> {
-    let entry = |(logged, fact)| HistoryEntry {
-        record: Record::new(logged),
+fn entries<M: Model>(found: FoundFacts) -> Vec<HistoryEntry<M>> {
+    let entry = |(transaction, fact)| HistoryEntry {
+        record: Record::new(transaction),
         fact,
     };
     found.into_iter().map(entry).collect()

@@ -1,4 +1,4 @@
-//! The past of a store: what this layer adds to [`Store`], [`SharedStore`] and [`StoreReader`].
+//! The methods of [`Store`] and [`SharedStore`] that read the past.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -6,11 +6,11 @@ use crate::base::error::ReadError;
 use crate::base::storage_error::StorageError;
 use crate::db::entity::{Entity, Keyed};
 use crate::graph::key::{KeyQuery, parts};
-use crate::history::archive::{Archive, Index};
-use crate::history::as_of::Past as Question;
+use crate::history::archive::{Archive, HistoryIndex};
+use crate::history::as_of::PastQuery;
 use crate::history::{AsOf, HistoryEntry, entries};
 use crate::snapshot::keyframes::Keyframes;
-use crate::snapshot::replica::{Replica, Slot};
+use crate::snapshot::replica::{Replica, SnapshotFollower};
 use crate::snapshot::{Snapshot, StoreReader};
 use crate::step::model::Model;
 use crate::store::commit::{Commit, Follower};
@@ -19,12 +19,12 @@ use crate::store::{SharedStore, Store};
 
 /// The index of a store's archive, which all views of the store share.
 #[derive(Default)]
-struct History {
-    index: Mutex<Index>,
+struct HistoryFollower {
+    index: Mutex<HistoryIndex>,
 }
 
-/// It looks at the log when it is asked.
-impl Follower for History {
+/// Queries read the log, so commits need not be followed.
+impl Follower for HistoryFollower {
     fn listens(&self) -> bool {
         false
     }
@@ -33,93 +33,78 @@ impl Follower for History {
 }
 
 impl<M: Model> Store<M> {
-    /// All that ever happened to an entity, whether it still exists or not: each fact with its event and its
-    /// transaction.
+    /// Returns all facts about an entity in order, each with its event and its transaction. The entity may be deleted.
     ///
-    /// Reads the transactions about this entity, each from where it lies, and of each segment of the log O(log of its
-    /// frames) from an index beside it: O(own transactions + segments * log). The first call ever makes these indexes,
-    /// which reads the log once (a store that is open for reading, which writes nothing, makes in memory those that are
-    /// missing); the first call of a program files the segment that is not complete, in memory, and later ones what came
-    /// since. A missing or damaged index is made again and is never an error. Of a store in memory, the index is in
-    /// memory: 8 bytes or more for each entity and each link that a transaction touches.
+    /// ```
+    /// # mod doc { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/doc/lamps.rs")); } use doc::lamps;
+    /// use ironweave::prelude::*;
+    /// use lamps::{Bought, Lit};
+    ///
+    /// let mut store = Store::<lamps::Model>::memory();
+    /// let hall = store.step(Bought { room: "hall".into() }).created.lamp;
+    /// store.step(Lit { lamp: "hall".into() });
+    /// let history = store.history(hall)?;
+    /// let events: Vec<&str> = history.iter().map(|entry| entry.event()).collect();
+    /// assert_eq!(events, ["Bought", "Bought", "Lit"]);
+    /// assert_eq!(history[2].fact().to_string(), "move Lamp/0 Off -> On");
+    /// # Ok::<(), ironweave::ReadError>(())
+    /// ```
+    ///
+    /// O(transactions about the entity + segments * log(frames of a segment)): the transactions are found by an index of each
+    /// segment. Indexes of sealed segments are files beside them. The first call for a log makes them, which reads the whole
+    /// log. A store that is open for reading makes missing indexes in memory. The first call in a process also indexes
+    /// the last segment, in memory, and each later call adds the frames since. A missing or damaged index is rebuilt and is
+    /// never an error. The index of a store in memory takes at least 8 bytes for each entity and each link that a
+    /// transaction changes.
     ///
     /// # Errors
-    /// Where the log cannot be read.
+    /// If the log cannot be read.
     pub fn history<T: Entity<Model = M>>(
         &self,
         entity: T,
     ) -> Result<Vec<HistoryEntry<M>>, ReadError> {
-        ask(
+        query(
             || self.view(),
             |archive| archive.history(&[(T::INDEX, entity.id())]),
         )
         .map(entries)
     }
 
-    /// All that ever happened to the links between two entities, over whatever edges; as [`history`](Store::history), in
-    /// O(transactions about these links + segments * log).
+    /// Returns all facts about the links between two entities, over all edges, in order. As [`history`](Store::history), in
+    /// O(transactions about these links + segments * log(frames of a segment)).
     ///
     /// # Errors
-    /// Where the log cannot be read.
+    /// If the log cannot be read.
     pub fn history_between<A: Entity<Model = M>, B: Entity<Model = M>>(
         &self,
         a: A,
         b: B,
     ) -> Result<Vec<HistoryEntry<M>>, ReadError> {
-        ask(
+        query(
             || self.view(),
             |archive| archive.history(&[(A::INDEX, a.id()), (B::INDEX, b.id())]),
         )
         .map(entries)
     }
 
-    /// All entities that ever had a key, in order of their creation, each with its [`history`](Store::history), and at the
-    /// same cost: what finds who had a key is in the same indexes.
+    /// Returns all entities that have or entities a key, in order of creation, each with its [`history`](Store::history). The same
+    /// indexes find them, so the cost is the sum of those of the histories.
     ///
     /// # Errors
-    /// Where the log cannot be read.
+    /// If the log cannot be read.
     #[allow(clippy::type_complexity)] // a list of pairs, which a name of its own would hide
     pub fn history_of_key<T: Keyed<Model = M>>(
         &self,
         key: &(impl KeyQuery<T::Key> + ?Sized),
     ) -> Result<Vec<(T, Vec<HistoryEntry<M>>)>, ReadError> {
         let key = key.bytes();
-        ask(|| self.view(), |archive| history_of_key(archive, &key))
+        query(|| self.view(), |archive| history_of_key(archive, &key))
     }
 
-    /// The graph as it was after a frame of the log, or at a time that is not yet to come. It is a snapshot
-    /// like any other: [`with`](Snapshot::with) works on it.
+    /// Returns the graph after a frame of the log, or at a time in the past, as a [`Snapshot`].
     ///
     /// ```
-    /// # #[ironweave::model]
-    /// # pub mod lamps {
-    /// #     use ironweave::prelude::*;
-    /// #     /// A lamp.
-    /// #     #[entity]
-    /// #     pub struct Lamp {
-    /// #         /// Where it stands.
-    /// #         #[key]
-    /// #         pub room: String,
-    /// #     }
-    /// #     /// Whether it burns.
-    /// #     #[states(Lamp)]
-    /// #     pub enum LampState {
-    /// #         /// It does not.
-    /// #         #[initial]
-    /// #         #[to(On)]
-    /// #         Off,
-    /// #         /// It does.
-    /// #         #[to(Off)]
-    /// #         On,
-    /// #     }
-    /// #     /// Somebody presses the switch.
-    /// #     #[event]
-    /// #     #[moves(lamp: Off -> On)]
-    /// #     pub struct Lit {
-    /// #         /// Which one.
-    /// #         pub lamp: Ensure<Lamp>,
-    /// #     }
-    /// # }
+    /// # mod doc { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/doc/lamps.rs")); } use doc::lamps;
     /// use ironweave::prelude::*;
     /// use lamps::{Lamp, Lit, state::On};
     ///
@@ -132,18 +117,19 @@ impl<M: Model> Store<M> {
     /// # Ok::<(), ironweave::ReadError>(())
     /// ```
     ///
-    /// O(frames since a keyframe before). Keyframes are values in memory, made on the way of these calls, and of snapshots
-    /// from the first call on: of a store of which snapshots are taken, one for each of the last hundred frames, where a
-    /// look is all that it takes; at most a few hundred frames apart before those, and further apart further back,
-    /// sixteen in all. Where there is none, it reads the log from its beginning, frame by frame, and holds no more of it
-    /// than one.
+    /// O(facts since the last keyframe before that point). Keyframes are versions of the graph in memory. From the first call
+    /// on, calls of this method and of [`snapshot`](Store::snapshot) keep them: up to 128 of the last frames if snapshots are
+    /// taken, and up to 16 further ones, at distances that grow with their age. If no keyframe is before the point, the log
+    /// is read from its beginning, one frame at a time.
     ///
     /// # Errors
-    /// Where the log cannot be read; `is_ahead` past the end of the log, and for a time that is later than the clock's and
-    /// than the last transaction; `is_other_history` as of [`Store::locate`]; `is_before_beginning` where the store began
-    /// at a snapshot and that is before it.
+    /// - `is_ahead` for a frame after the end of the log, and for a time that is later than both the clock and the last
+    ///   transaction.
+    /// - `is_other_history` as for [`Store::locate`].
+    /// - `is_before_beginning` for a point before the snapshot that the store began at.
+    /// - If the log cannot be read.
     pub fn as_of(&self, when: impl Into<AsOf>) -> Result<Snapshot<M>, ReadError> {
-        let slot: &Slot = self.followers.get();
+        let slot: &SnapshotFollower = self.followers.get();
         let replica = slot.get().map(|replica| &**replica);
         as_of(&self.view()?, slot.keyframes(), replica, when.into())
     }
@@ -158,7 +144,7 @@ impl<M: Model> SharedStore<M> {
         &self,
         entity: T,
     ) -> Result<Vec<HistoryEntry<M>>, ReadError> {
-        ask(
+        query(
             || self.view(),
             |archive| archive.history(&[(T::INDEX, entity.id())]),
         )
@@ -174,7 +160,7 @@ impl<M: Model> SharedStore<M> {
         a: A,
         b: B,
     ) -> Result<Vec<HistoryEntry<M>>, ReadError> {
-        ask(
+        query(
             || self.view(),
             |archive| archive.history(&[(A::INDEX, a.id()), (B::INDEX, b.id())]),
         )
@@ -191,7 +177,7 @@ impl<M: Model> SharedStore<M> {
         key: &(impl KeyQuery<T::Key> + ?Sized),
     ) -> Result<Vec<(T, Vec<HistoryEntry<M>>)>, ReadError> {
         let key = key.bytes();
-        ask(|| self.view(), |archive| history_of_key(archive, &key))
+        query(|| self.view(), |archive| history_of_key(archive, &key))
     }
 
     /// As [`Store::as_of`], without blocking writers.
@@ -200,7 +186,7 @@ impl<M: Model> SharedStore<M> {
     /// As [`Store::as_of`] and [`SharedStore::read`].
     pub fn as_of(&self, when: impl Into<AsOf>) -> Result<Snapshot<M>, ReadError> {
         let (keyframes, replica) = self.exclusive(|store| {
-            let slot: &Slot = store.followers.get();
+            let slot: &SnapshotFollower = store.followers.get();
             (Arc::clone(slot.keyframes()), slot.get().map(Arc::clone))
         });
         as_of(&self.view()?, &keyframes, replica.as_deref(), when.into())
@@ -216,7 +202,7 @@ impl<M: Model> StoreReader<M> {
         &self,
         entity: T,
     ) -> Result<Vec<HistoryEntry<M>>, ReadError> {
-        ask(
+        query(
             || self.view(),
             |archive| archive.history(&[(T::INDEX, entity.id())]),
         )
@@ -232,7 +218,7 @@ impl<M: Model> StoreReader<M> {
         a: A,
         b: B,
     ) -> Result<Vec<HistoryEntry<M>>, ReadError> {
-        ask(
+        query(
             || self.view(),
             |archive| archive.history(&[(A::INDEX, a.id()), (B::INDEX, b.id())]),
         )
@@ -249,7 +235,7 @@ impl<M: Model> StoreReader<M> {
         key: &(impl KeyQuery<T::Key> + ?Sized),
     ) -> Result<Vec<(T, Vec<HistoryEntry<M>>)>, ReadError> {
         let key = key.bytes();
-        ask(|| self.view(), |archive| history_of_key(archive, &key))
+        query(|| self.view(), |archive| history_of_key(archive, &key))
     }
 
     /// As [`Store::as_of`], without the store. It shares the keyframes of the store.
@@ -274,7 +260,7 @@ fn as_of<M: Model>(
     when: AsOf,
 ) -> Result<Snapshot<M>, ReadError> {
     let binding = M::binding();
-    let question = Question {
+    let question = PastQuery {
         view,
         keyframes,
         replica,
@@ -292,46 +278,47 @@ fn history_of_key<T: Keyed<Model = M>, M: Model>(
         1 => vec![key],
         _ => parts(key),
     };
-    let had = archive.had_key(T::INDEX, &key)?.into_iter();
-    had.map(|id| Ok((T::from_id(id), entries(archive.history(&[(T::INDEX, id)])?))))
+    let entities = archive.entities_with_key(T::INDEX, &key)?.into_iter();
+    entities
+        .map(|id| Ok((T::from_id(id), entries(archive.history(&[(T::INDEX, id)])?))))
         .collect()
 }
 
-/// Asks the archive of a store.
-fn ask<'a, R>(
+/// Queries the archive of a store.
+fn query<'a, R>(
     view: impl Fn() -> Result<LogView<'a>, ReadError>,
-    question: impl Fn(&mut Archive<'_>) -> Result<R, StorageError>,
+    query_archive: impl Fn(&mut Archive<'_>) -> Result<R, StorageError>,
 ) -> Result<R, ReadError> {
     loop {
-        // Another thread with a later view may have brought the index further than this view.
-        if let Some(answer) = ask_view(&view()?, &question)? {
-            return Ok(answer);
+        // Another thread with a later view may have added frames to the index that this view does not have.
+        if let Some(result) = query_view(&view()?, &query_archive)? {
+            return Ok(result);
         }
     }
 }
 
-/// Asks an archive, once its index is up to date; `None` if the index is ahead of the view.
-fn ask_view<R>(
+/// Updates the index of an archive and queries it. Returns `None` if the index is ahead of the view.
+fn query_view<R>(
     view: &LogView<'_>,
-    question: impl Fn(&mut Archive<'_>) -> Result<R, StorageError>,
+    query_archive: impl Fn(&mut Archive<'_>) -> Result<R, StorageError>,
 ) -> Result<Option<R>, StorageError> {
-    let history: &History = view.shared.get();
+    let history: &HistoryFollower = view.shared.get();
     // The index is changed one frame at a time and records how far it is, so that a panic leaves it usable.
     let mut index = history.index.lock().unwrap_or_else(PoisonError::into_inner);
     if index.next() > view.next() {
         return Ok(None);
     }
-    let mut ask_once = |anew: bool| {
+    let mut query_once = |rebuild: bool| {
         let mut archive = Archive::open(view, &mut index)?;
-        if anew {
-            archive.make_indexes_anew()?;
+        if rebuild {
+            archive.rebuild_indexes()?;
         }
-        question(&mut archive)
+        query_archive(&mut archive)
     };
-    let answer = match ask_once(false) {
-        // An index has led to a place without such a frame, or the frame is damaged: the segment itself decides.
-        Err(e) if e.is_damage() => ask_once(true),
-        answer => answer,
+    let result = match query_once(false) {
+        // Either an index is wrong or a frame is damaged. Rebuilding the indexes from the segments distinguishes the two.
+        Err(e) if e.is_damage() => query_once(true),
+        result => result,
     };
-    answer.map(Some).map_err(|e| view.place(e))
+    result.map(Some).map_err(|e| view.place(e))
 }

@@ -1,4 +1,4 @@
-//! Histories: through the segments from the first to the last, following those that they are of.
+//! Histories: reads the segments from the first to the last and follows the entities of the history through them.
 
 use std::sync::Arc;
 
@@ -7,60 +7,67 @@ use crate::base::storage_error::StorageError;
 use crate::graph::Graph;
 use crate::graph::fact::Fact;
 use crate::graph::paged::Paged;
-use crate::history::Found;
-use crate::history::archive::{Archive, Context, Part};
-use crate::history::index::{EARLIER, KeysGiven, Names, pair};
+use crate::history::FoundFacts;
+use crate::history::archive::{Archive, Context, SegmentReader};
+use crate::history::index::{BEFORE_SEGMENT, CreatedKeys, TypeNames, pair};
 use crate::log::Frame;
 use crate::schema::EntityIx;
 use crate::store::bad_frame;
-use crate::store::record::{Logged, about};
+use crate::store::record::{DecodedTransaction, about};
 
-/// What became of an entity by some segment.
-struct Life {
+/// An entity whose history is read, with its status at the end of a segment.
+struct TrackedEntity {
     entity: EntityIx,
     id: Id,
-    now: Now,
+    status: Status,
 }
 
 #[derive(PartialEq)]
-enum Now {
-    Before,
+enum Status {
+    /// No segment so far creates it.
+    NotCreated,
+    /// It may still exist: its slot was not reused.
     Alive,
-    /// Somebody else is at its slot.
-    Over,
+    /// The next entity at its slot was created, so no later segment is about it.
+    SlotReused,
 }
 
-impl Life {
+impl TrackedEntity {
     fn new(entity: EntityIx, id: Id, base: Option<&Graph<Paged>>) -> Self {
         let alive = base.is_some_and(|graph| graph.state(entity, id).is_some());
-        let now = match alive {
-            true => Now::Alive,
-            // That is no generation of anybody.
-            false if id.generation == EARLIER => Now::Over,
-            false => Now::Before,
+        let status = match alive {
+            true => Status::Alive,
+            // No entity has this generation.
+            false if id.generation == BEFORE_SEGMENT => Status::SlotReused,
+            false => Status::NotCreated,
         };
-        Self { entity, id, now }
+        Self { entity, id, status }
     }
 }
 
 impl Archive<'_> {
-    /// Whether an entity begins in a part.
-    fn begins(&mut self, part: &mut Part, who: EntityIx, id: Id) -> Result<bool, StorageError> {
-        let begins = |fact: &Fact| match *fact {
+    /// Returns whether a segment creates an entity.
+    fn creates(
+        &mut self,
+        segment: &mut SegmentReader,
+        of: EntityIx,
+        id: Id,
+    ) -> Result<bool, StorageError> {
+        let creates = |fact: &Fact| match *fact {
             Fact::Create {
                 entity,
                 slot,
                 generation,
                 ..
-            } => (entity, slot, generation) == (who, id.slot, id.generation),
+            } => (entity, slot, generation) == (of, id.slot, id.generation),
             _ => false,
         };
-        // It does so in the first that is filed; only where two have one hash, others must be looked at.
+        // The first frame of the hash creates it, unless hashes collide. Then all frames of the hash are searched.
         for most in [1, usize::MAX] {
-            let hash = |names: &Names| names.entity(who, id.slot, id.generation);
-            let places = self.places(part, most, hash)?;
+            let hash = |names: &TypeNames| names.entity(of, id.slot, id.generation);
+            let places = self.places(segment, most, hash)?;
             for place in &places {
-                let found = self.facts(part, *place, |facts| facts.list.iter().any(begins))?;
+                let found = self.facts(segment, *place, |facts| facts.list.iter().any(creates))?;
                 if found == Some(true) {
                     return Ok(true);
                 }
@@ -72,43 +79,48 @@ impl Archive<'_> {
         Ok(false)
     }
 
-    /// Follows an entity into the next part; the generation under which it is filed there, if it is alive in it.
-    fn follow(&mut self, life: &mut Life, part: &mut Part) -> Result<Option<u32>, StorageError> {
-        let Life { entity, id, .. } = *life;
-        let filed = match life.now {
-            Now::Alive => EARLIER,
-            Now::Before if self.begins(part, entity, id)? => id.generation,
-            Now::Before | Now::Over => return Ok(None),
+    /// Follows an entity into the next segment. Returns the generation under which it is indexed there, or `None` if it does
+    /// not exist in that segment.
+    fn follow(
+        &mut self,
+        tracked: &mut TrackedEntity,
+        segment: &mut SegmentReader,
+    ) -> Result<Option<u32>, StorageError> {
+        let TrackedEntity { entity, id, .. } = *tracked;
+        let generations = match tracked.status {
+            Status::Alive => BEFORE_SEGMENT,
+            Status::NotCreated if self.creates(segment, entity, id)? => id.generation,
+            Status::NotCreated | Status::SlotReused => return Ok(None),
         };
         let next = Id {
             generation: id.generation + 1,
             ..id
         };
-        life.now = if self.begins(part, entity, next)? {
-            Now::Over
+        tracked.status = if self.creates(segment, entity, next)? {
+            Status::SlotReused
         } else {
-            Now::Alive
+            Status::Alive
         };
-        Ok(Some(filed))
+        Ok(Some(generations))
     }
 
-    /// All that is about an entity, or about the links between two.
-    pub(super) fn history(&mut self, all: &[(EntityIx, Id)]) -> Result<Found, StorageError> {
+    /// Returns all facts about an entity, or about the links between two.
+    pub(super) fn history(&mut self, all: &[(EntityIx, Id)]) -> Result<FoundFacts, StorageError> {
         let base = self.context.base;
-        let mut lives: Vec<Life> = (all.iter())
-            .map(|&(entity, id)| Life::new(entity, id, base))
+        let mut tracked: Vec<TrackedEntity> = (all.iter())
+            .map(|&(entity, id)| TrackedEntity::new(entity, id, base))
             .collect();
         let mut history = Vec::new();
-        for mut part in self.parts() {
-            let mut filed = Vec::new();
-            for life in &mut lives {
-                filed.push(self.follow(life, &mut part)?);
+        for mut segment in self.segment_readers() {
+            let mut generations = Vec::new();
+            for entity in &mut tracked {
+                generations.push(self.follow(entity, &mut segment)?);
             }
-            let Some(filed) = filed.into_iter().collect::<Option<Vec<u32>>>() else {
+            let Some(generations) = generations.into_iter().collect::<Option<Vec<u32>>>() else {
                 continue;
             };
-            let places = self.places(&part, usize::MAX, |names| {
-                let mut hashes = (all.iter().zip(&filed))
+            let places = self.places(&segment, usize::MAX, |names| {
+                let mut hashes = (all.iter().zip(&generations))
                     .map(|((entity, id), generation)| names.entity(*entity, id.slot, *generation));
                 let first = hashes.next()??;
                 match hashes.next() {
@@ -117,10 +129,13 @@ impl Archive<'_> {
                 }
             })?;
             for place in places {
-                let frame = self.frame(&mut part, place)?;
+                let frame = self.frame(&mut segment, place)?;
                 self.add(&frame, all, &mut history)?;
             }
-            if lives.iter().any(|life| life.now == Now::Over) {
+            if tracked
+                .iter()
+                .any(|entity| entity.status == Status::SlotReused)
+            {
                 break;
             }
         }
@@ -132,25 +147,33 @@ impl Archive<'_> {
         &self,
         frame: &Frame,
         all: &[(EntityIx, Id)],
-        history: &mut Found,
+        history: &mut FoundFacts,
     ) -> Result<(), StorageError> {
         let Context { epochs, plan, .. } = self.context;
         let seq = frame.header.seq;
         let tags = (epochs.at(seq)).ok_or_else(|| bad_frame(seq, "no schema precedes it"))?;
-        let logged = Arc::new(Logged::read(frame, tags, plan)?);
-        let found = about(&logged.decoded.facts.list, &plan.layout, all);
-        history.extend(found.into_iter().map(|fact| (Arc::clone(&logged), fact)));
+        let transaction = Arc::new(DecodedTransaction::read(frame, tags, plan)?);
+        let found = about(&transaction.decoded.facts.list, &plan.layout, all);
+        history.extend(
+            found
+                .into_iter()
+                .map(|fact| (Arc::clone(&transaction), fact)),
+        );
         Ok(())
     }
 
-    /// Who ever got a key of these values, in order of creation.
-    pub(super) fn had_key(&mut self, of: EntityIx, key: &[&[u8]]) -> Result<Vec<Id>, StorageError> {
+    /// Returns the entities that were created with a key of these values, in order of creation.
+    pub(super) fn entities_with_key(
+        &mut self,
+        of: EntityIx,
+        key: &[&[u8]],
+    ) -> Result<Vec<Id>, StorageError> {
         let layout = &self.context.plan.layout;
-        let mut had = Vec::new();
-        for mut part in self.parts() {
-            for place in self.places(&part, usize::MAX, |names| names.key(of, key))? {
-                self.facts(&mut part, place, |facts| {
-                    let keys = KeysGiven::new(facts, layout);
+        let mut found = Vec::new();
+        for mut segment in self.segment_readers() {
+            for place in self.places(&segment, usize::MAX, |names| names.key(of, key))? {
+                self.facts(&mut segment, place, |facts| {
+                    let keys = CreatedKeys::new(facts, layout);
                     for (i, fact) in facts.list.iter().enumerate() {
                         if let Fact::Create {
                             entity,
@@ -161,12 +184,12 @@ impl Archive<'_> {
                             && entity == of
                             && keys.of(i).as_deref() == Some(key)
                         {
-                            had.push(Id { slot, generation });
+                            found.push(Id { slot, generation });
                         }
                     }
                 })?;
             }
         }
-        Ok(had)
+        Ok(found)
     }
 }

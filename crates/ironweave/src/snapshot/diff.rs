@@ -1,4 +1,4 @@
-//! The difference of two snapshots, as facts. Pages that both share are not looked at.
+//! The difference of two snapshots, as facts. Pages that both snapshots share are skipped.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -15,18 +15,17 @@ use crate::store::record::Changes;
 use crate::store::version::Version;
 
 impl<M: Model> Snapshot<M> {
-    /// The facts that lead from this snapshot to another one: entities, states, values and links. Lists are compared
-    /// as the sets that they are, so that their order may still differ.
+    /// Returns the facts that lead from this snapshot to another one: changes of entities, states, values and links. The order
+    /// of links is not compared.
     ///
-    /// They come as unlinks, deletes, creates, moves, values, links, data of links; an entity that is new has all its
-    /// values. O(difference) where one was made from the other or both from a third; data on links between many and
-    /// many costs O(links of that edge) where some of it differs.
+    /// The facts are in this order: unlinks, deletes, creates, moves, values, links, data of links. A new entity has all its
+    /// values. O(difference) if one snapshot was made from the other, or both from a third. If the data of a link of an edge
+    /// between many and many differs, the cost includes O(links of that edge).
     ///
     /// # Errors
-    /// `is_other_history` where the two are of different stores, and neither began at a snapshot of the other: what an
-    /// entity of one has in common with that of the same slot in the other is nothing but the number. So it is where one
-    /// is of a frame and the other of what a copy of the log has in place of that frame; snapshots of two copies after
-    /// different frames cannot be told from those of one.
+    /// `is_other_history` if the snapshots are of different stores and neither store began at a snapshot of the other, since
+    /// entities of two such stores cannot be compared; and if the two are of different frames with the same sequence,
+    /// in two copies of a log. Snapshots of two copies of a log after different sequences are not detected.
     pub fn diff(&self, to: &Self) -> Result<Changes<M>, ReadError> {
         let (from, other) = (self.state.lineage, to.state.lineage);
         if from != other {
@@ -45,7 +44,7 @@ impl<M: Model> Snapshot<M> {
         };
         let layout = Arc::clone(&self.state.plan.layout);
         let after: Arc<Version> = Arc::clone(&to.state);
-        Ok(Changes::new(diff.all(), layout).within(after))
+        Ok(Changes::new(diff.all(), layout).with_context(after))
     }
 }
 
@@ -55,15 +54,16 @@ struct Diff<'g> {
     facts: Facts,
 }
 
-type Here = Option<(Id, StateIx)>;
+/// The id and the state of the entity at a slot.
+type EntityAt = Option<(Id, StateIx)>;
 
-/// Who is at a slot.
-fn here(graph: &Graph<Paged>, entity: EntityIx, slot: u32) -> Here {
-    let there = slot < graph.slots(entity) && graph.is_alive(entity, slot);
-    there.then(|| (graph.id(entity, slot), graph.state_of(entity, slot)))
+/// Returns the entity at a slot.
+fn entity_at(graph: &Graph<Paged>, entity: EntityIx, slot: u32) -> EntityAt {
+    let found = slot < graph.slots(entity) && graph.is_alive(entity, slot);
+    found.then(|| (graph.id(entity, slot), graph.state_of(entity, slot)))
 }
 
-/// The links of an edge at some slots of an end, as ids at the declaring and the inverse end.
+/// Returns the links of the entities at some slots of an end, as the ids at the declaring and the inverse end.
 fn links(graph: &Graph<Paged>, hop: Hop, slots: &BTreeSet<u32>) -> BTreeSet<(Id, Id)> {
     let edge = &graph.layout.edges[usize::from(hop.edge)];
     let (near, far) = (edge.near(hop.forward).entity, edge.far(hop.forward).entity);
@@ -103,7 +103,7 @@ impl Diff<'_> {
         let mut moved = Vec::new();
         for entity in EntityIx::all(layout.entities.len()) {
             for slot in a.differing_entities(b, entity) {
-                let (was, is) = (here(a, entity, slot), here(b, entity, slot));
+                let (was, is) = (entity_at(a, entity, slot), entity_at(b, entity, slot));
                 let same = was.map(|w| w.0) == is.map(|i| i.0);
                 match (was, is) {
                     (Some((_, from)), Some((_, to))) if same && from != to => {
@@ -158,7 +158,7 @@ impl Diff<'_> {
         self.facts.list.push(fact);
     }
 
-    /// Where a value begins and how long it is, once it is among the bytes.
+    /// Appends the bytes of a value. Returns its position and length.
     fn value(&mut self, bytes: &[u8]) -> (u32, u32) {
         let at = self.facts.bytes.len() as u32;
         self.facts.bytes.extend_from_slice(bytes);
@@ -171,12 +171,11 @@ impl Diff<'_> {
             let entity = layout.entity;
             let state = b.layout.schema[column].state;
             for slot in a.differing_cells(b, column) {
-                let (was, is) = (here(a, entity, slot), here(b, entity, slot));
-                let hash = |graph: &Graph<Paged>, there: Here| {
-                    there.and_then(|_| graph.column(column).hash(slot))
+                let (was, is) = (entity_at(a, entity, slot), entity_at(b, entity, slot));
+                let hash = |graph: &Graph<Paged>, found: EntityAt| {
+                    found.and_then(|_| graph.column(column).hash(slot))
                 };
-                // A state that was left and entered again has its data anew, though it may be what it was: then
-                // nothing of it leads from one to the other.
+                // An entity that moved to another state has its data set again, even if the data is equal.
                 let kept = was.map(|w| w.0) == is.map(|i| i.0)
                     && hash(a, was) == hash(b, is)
                     && (state.is_none() || was == is);
@@ -196,7 +195,7 @@ impl Diff<'_> {
         }
     }
 
-    /// The data of links of an edge that are `new`, or have other data than they had.
+    /// Appends the data of links that are `new`, or whose data differs.
     fn link_values(&mut self, edge: EdgeIx, new: &BTreeSet<(Id, Id)>) {
         let (a, b) = (self.a, self.b);
         let mut pairs: BTreeSet<(u32, u32)> = new.iter().map(|(x, y)| (x.slot, y.slot)).collect();
@@ -209,15 +208,15 @@ impl Diff<'_> {
             let ids = |graph: &Graph<Paged>| {
                 let layout = &graph.layout.edges[usize::from(edge)];
                 (
-                    here(graph, layout.from.entity, from).map(|h| h.0),
-                    here(graph, layout.to.entity, to).map(|h| h.0),
+                    entity_at(graph, layout.from.entity, from).map(|h| h.0),
+                    entity_at(graph, layout.to.entity, to).map(|h| h.0),
                 )
             };
             if ids(a) == ids(b) && hash(a) == hash(b) {
                 continue;
             }
-            let there = b.link_row_if_there(edge, from, to);
-            let Some(bytes) = there.and_then(|(column, row)| column.encoded(row)) else {
+            let found = b.link_row_if_there(edge, from, to);
+            let Some(bytes) = found.and_then(|(column, row)| column.encoded(row)) else {
                 continue;
             };
             let (at, len) = self.value(&bytes);

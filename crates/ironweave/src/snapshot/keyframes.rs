@@ -1,8 +1,8 @@
-//! Keyframes: values of the graph that are kept in memory, close together near the present and further apart the
-//! further back. Each holds the pages that have changed since, so that there are few, and none of a store that was
-//! never asked what it was.
+//! Keyframes: versions of the graph that are kept in memory for queries of the past. They are close together near the present
+//! and further apart with age. Each keyframe holds the pages that have changed since, so their number is bounded. A
+//! store whose past is not queried keeps none.
 //!
-//! Of the last transactions every one is kept, as far as the replica has followed them: they share nearly all.
+//! The versions after each of the last transactions are also kept, if the replica makes them. They share most pages.
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -10,26 +10,26 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::store::version::Version;
 
-/// How many are kept.
+/// The number of keyframes that are kept.
 const KEPT: usize = 16;
-/// One is made for every so many frames that a graph goes through.
+/// The number of frames after which the next keyframe is made.
 pub(crate) const SPACING: u64 = 512;
 
-/// Of so many frames, the last ones, each is kept.
+/// The number of the last frames that have a keyframe each.
 pub(crate) const RECENT: usize = 128;
-/// As long as they have no more facts than this together: each may hold a page of its own.
+/// The maximum number of facts of the recent frames together. Each fact may have copied a page.
 const RECENT_FACTS: usize = 1 << 13;
 
-/// Values of the graph, by the frame that they stand at.
+/// Versions of the graph, in order of their frames.
 #[derive(Default)]
 pub(crate) struct Keyframes {
     kept: Mutex<Vec<Arc<Version>>>,
     recent: Mutex<Recent>,
-    /// Whether somebody has asked for the past.
-    wanted: AtomicBool,
+    /// Whether the past was queried.
+    enabled: AtomicBool,
 }
 
-/// The last ones, in order, each with the number of its facts.
+/// The versions after the last frames, in order, each with the number of facts of its frame.
 #[derive(Default)]
 struct Recent {
     states: VecDeque<(Arc<Version>, usize)>,
@@ -37,17 +37,18 @@ struct Recent {
 }
 
 impl Keyframes {
-    /// Whether somebody has asked for the past, so that it is worth keeping.
-    pub(crate) fn wanted(&self) -> bool {
-        self.wanted.load(Ordering::Relaxed)
+    /// Returns whether the past was queried, so that keyframes are to be kept.
+    pub(crate) fn enabled(&self) -> bool {
+        self.enabled.load(Ordering::Relaxed)
     }
 
-    /// Somebody asks for the past.
-    pub(crate) fn want(&self) {
-        self.wanted.store(true, Ordering::Relaxed);
+    /// Records that the past was queried.
+    pub(crate) fn enable(&self) {
+        self.enabled.store(true, Ordering::Relaxed);
     }
 
-    /// Keeps one more. Of too many, that one goes whose neighbours are nearest, as seen from the latest.
+    /// Keeps a version. If there are too many, removes the one with the smallest gap between its neighbours, relative to its
+    /// distance from the latest.
     pub(crate) fn keep(&self, state: Arc<Version>) {
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         let at = kept.partition_point(|k| k.at.next() < state.at.next());
@@ -62,7 +63,7 @@ impl Keyframes {
         let crowded = |i: &usize| {
             let gap = kept[i + 1].at.next() - kept[i - 1].at.next();
             let back = latest - kept[*i].at.next();
-            // In units that whole numbers can tell apart.
+            // Shifted, so that the quotients of integers differ.
             (gap << 20) / (back + SPACING)
         };
         if let Some(i) = (1..kept.len() - 1).min_by_key(crowded) {
@@ -70,8 +71,8 @@ impl Keyframes {
         }
     }
 
-    /// Keeps the value after one of the last frames, which had so many facts.
-    pub(crate) fn follow(&self, state: Arc<Version>, facts: usize) {
+    /// Keeps the version after one of the last frames, which has a number of facts.
+    pub(crate) fn keep_recent(&self, state: Arc<Version>, facts: usize) {
         let mut recent = self.recent.lock().unwrap_or_else(PoisonError::into_inner);
         if (recent.states.back()).is_some_and(|(last, _)| last.at.seq >= state.at.seq) {
             return;
@@ -86,7 +87,7 @@ impl Keyframes {
         }
     }
 
-    /// The last one that stands where it may; what stands before one that may, may too.
+    /// Returns the last version for which `may` is true. If `may` is true for a version, it must be true for all earlier ones.
     pub(crate) fn last(&self, may: impl Fn(&Version) -> bool) -> Option<Arc<Version>> {
         let near = {
             let recent = self.recent.lock().unwrap_or_else(PoisonError::into_inner);
@@ -101,7 +102,7 @@ impl Keyframes {
             .max_by_key(|state| state.at.next())
     }
 
-    /// Where they stand.
+    /// Returns the frame after each keyframe.
     #[cfg(test)]
     pub(crate) fn seqs(&self) -> Vec<u64> {
         let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
@@ -119,7 +120,7 @@ mod tests {
     use crate::step::plan::Plan;
     use crate::store::version::At;
 
-    /// A value without anything in it, after a frame.
+    /// Returns an empty version after a frame.
     fn state(plan: &Arc<Plan>, seq: u64) -> Arc<Version> {
         Arc::new(Version {
             plan: Arc::clone(plan),
@@ -135,7 +136,7 @@ mod tests {
     }
 
     #[test]
-    fn of_the_last_frames_each_is_kept_as_long_as_they_are_small() {
+    fn each_of_the_last_frames_is_kept_while_they_have_few_facts() {
         let plan = Arc::new(Plan::new(Schema::default(), Vec::new(), Vec::new()));
         let keyframes = Keyframes::default();
         keyframes.keep(state(&plan, 3));
@@ -143,21 +144,21 @@ mod tests {
             let last = keyframes.last(|s| s.at.seq <= Some(Seq::new(seq)));
             last.and_then(|s| s.at.seq).map(Seq::get)
         };
-        (0..1_000).for_each(|seq| keyframes.follow(state(&plan, seq), 4));
+        (0..1_000).for_each(|seq| keyframes.keep_recent(state(&plan, seq), 4));
         assert_eq!(at(2_000), Some(999));
         (1_000 - RECENT as u64..1_000).for_each(|seq| assert_eq!(at(seq), Some(seq)));
         assert_eq!(at(999 - RECENT as u64), Some(3));
         assert_eq!(at(2), None);
-        // What was before is not kept again, and what is large leaves room for few.
-        keyframes.follow(state(&plan, 500), 4);
+        // An earlier version is not kept again, and versions with many facts leave room for few.
+        keyframes.keep_recent(state(&plan, 500), 4);
         assert_eq!(at(600), Some(3));
-        (1_000..1_010).for_each(|seq| keyframes.follow(state(&plan, seq), RECENT_FACTS / 2));
+        (1_000..1_010).for_each(|seq| keyframes.keep_recent(state(&plan, seq), RECENT_FACTS / 2));
         assert_eq!(at(1_008), Some(1_008));
         assert_eq!(at(1_007), Some(3));
     }
 
     #[test]
-    fn they_lie_further_apart_the_further_back_they_are() {
+    fn gaps_grow_with_age() {
         let plan = Arc::new(Plan::new(Schema::default(), Vec::new(), Vec::new()));
         let keyframes = Keyframes::default();
         let frames = 1_000;
@@ -170,7 +171,7 @@ mod tests {
         assert_eq!(latest, (frames - 1) * SPACING + 1);
         for pair in seqs.windows(2) {
             let (gap, back) = (pair[1] - pair[0], latest - pair[0]);
-            // What lies between two is never more than a part of the way back.
+            // The gap is at most a fraction of the distance from the latest.
             assert!(gap <= back.max(SPACING * 2), "{seqs:?}");
             assert!(
                 gap <= back / 2 + SPACING * 2 || pair[0] < SPACING,

@@ -1,12 +1,12 @@
-//! Snapshots: immutable values of a whole graph, and what can be asked of them.
+//! Snapshots: immutable values of a whole graph.
 //!
 //! A [`Snapshot`] is a graph of shared pages ([`crate::graph::paged`]). It is read through [`Db`] as a store is, on
-//! any thread, and never changes. [`with`](Snapshot::with) gives another one, in which an event has fired;
-//! [`into_store`](Snapshot::into_store) a store in memory that begins there; [`diff`](Snapshot::diff) what leads from
-//! one to another.
+//! any thread, and never changes. [`with`](Snapshot::with) returns a snapshot in which an event has fired.
+//! [`into_store`](Snapshot::into_store) returns a store in memory that begins at the snapshot. [`diff`](Snapshot::diff)
+//! returns the facts that lead from one snapshot to another.
 //!
-//! `store.rs` is what this layer adds to the store. Snapshots are clones of its [`replica`]; [`keyframes`] keeps some of
-//! them for questions about the past.
+//! `store.rs` has the methods that this layer adds to the store. Snapshots are clones of its [`replica`]; [`keyframes`]
+//! keeps some of them for queries of the past.
 
 mod diff;
 pub(crate) mod keyframes;
@@ -44,7 +44,7 @@ use crate::store::version::Version;
 /// store.step(Lit { lamp: "hall".into() });
 /// let then = store.snapshot();
 ///
-/// // Two that could happen, and neither does.
+/// // Events on snapshots leave the store and the snapshot unchanged.
 /// let kitchen = then.with(Lit { lamp: "kitchen".into() })?.snapshot;
 /// let both = kitchen.with(Lit { lamp: "cellar".into() })?.snapshot;
 /// assert!(kitchen.with(Lit { lamp: "hall".into() }).is_err());
@@ -72,39 +72,39 @@ impl<M: Model> Snapshot<M> {
         }
     }
 
-    /// The last frame of the log that is in it; of one that [`with`](Snapshot::with) gave, the one that its event
-    /// would have had.
+    /// Returns the sequence of the last frame in the snapshot. A snapshot returned by [`with`](Snapshot::with) has the sequence
+    /// that the transaction of its event would have.
     #[must_use]
     pub fn seq(&self) -> Option<Seq> {
         self.state.at.seq
     }
 
-    /// The position of the last frame in it; `None` of one that [`with`](Snapshot::with) gave, since no log has its event,
-    /// and of a store without a log.
+    /// Returns the position of the last frame in the snapshot, or `None` if no log has it: for a snapshot returned by
+    /// [`with`](Snapshot::with), and for a store without a log.
     #[must_use]
     pub fn position(&self) -> Option<Position> {
         self.state.at.position
     }
 
-    /// The time of the last transaction in it.
+    /// Returns the time of the last transaction in the snapshot.
     #[must_use]
     pub fn time(&self) -> Timestamp {
         self.state.at.time
     }
 
-    /// A digest of the graph; see [`Store::fingerprint`](crate::Store::fingerprint).
+    /// Returns a digest of the graph; see [`Store::fingerprint`](crate::Store::fingerprint).
     #[must_use]
     pub fn fingerprint(&self) -> u128 {
         self.state.graph.fingerprint
     }
 
-    /// The model as plain data.
+    /// Returns the model as plain data.
     #[must_use]
     pub fn schema(&self) -> &Schema {
         &self.state.plan.layout.schema
     }
 
-    /// As [`Store::check`](crate::Store::check).
+    /// Recomputes all derived state and returns every inconsistency, as [`Store::check`](crate::Store::check).
     #[must_use]
     pub fn check(&self) -> Vec<Inconsistency> {
         self.state.differences()

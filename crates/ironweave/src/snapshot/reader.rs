@@ -9,7 +9,7 @@ use crate::base::error::ReadError;
 use crate::base::position::{FrameRef, Position, Seq};
 use crate::base::seq::SeqRange;
 use crate::snapshot::Snapshot;
-use crate::snapshot::replica::{Replica, Slot};
+use crate::snapshot::replica::{Replica, SnapshotFollower};
 use crate::step::model::Model;
 use crate::store::feed::{Feed, Wait};
 use crate::store::view::LogView;
@@ -86,7 +86,7 @@ impl<M: Model> Clone for StoreReader<M> {
 impl<M: Model> StoreReader<M> {
     pub(super) fn new(store: &Store<M>) -> Self {
         Self {
-            replica: Arc::clone(Slot::of(store)),
+            replica: Arc::clone(SnapshotFollower::of(store)),
             feed: Feed::of(store).ok().map(Arc::clone),
             model: PhantomData,
         }

@@ -1,11 +1,10 @@
-//! The replica: the graph of a store a second time, in shared pages, from which snapshots are cloned.
+//! The replica: a second copy of the graph of a store, in shared pages, from which snapshots are cloned.
 //!
-//! 1. The first snapshot copies the store's graph. A store that is never asked for one has no replica and does
-//!    nothing for it.
+//! 1. The first snapshot copies the store's graph. A store of which no snapshot was taken has no replica, and no cost for it.
 //! 2. From then on, each commit puts its facts into a queue.
-//! 3. A thread that asks for a snapshot takes the queue, applies it to the replica and clones that. The writer never
-//!    waits for it, and readers wait only for each other.
-//! 4. Other threads see only what is acknowledged ([`Acknowledged`]).
+//! 3. A thread that takes a snapshot takes the queue, applies it to the replica and clones that. The writer never
+//!    waits for this, and readers wait only for each other.
+//! 4. Other threads see only transactions that are acknowledged ([`Acknowledged`]).
 //! 5. A commit that finds the queue too long replaces it with a copy of the graph, if a handle exists that can ask for
 //!    snapshots without the store ([`StoreReader`](crate::StoreReader)). Otherwise it drops the replica, and the next snapshot copies the graph.
 //!    Such a commit takes time proportional to the graph. The limits grow with the graph, so that on average copies cost a
@@ -27,11 +26,12 @@ use crate::store::Store;
 use crate::store::commit::{Acknowledged, Commit, Follower};
 use crate::store::version::{At, Version};
 
-/// How many facts wait at most, where the graph is small.
+/// The maximum number of queued facts for a small graph.
 const FACTS_MAX: usize = 1 << 14;
-/// How many bytes of values wait at most.
+/// The maximum number of bytes of queued values.
 const BYTES_MAX: usize = 1 << 26;
-/// So many times as much, and so many facts for each entity, where there is somebody who may ask for a snapshot soon.
+/// The factor by which both limits grow while a handle exists that can take a snapshot, and the number of facts for each
+/// entity then.
 const BUSY: usize = 4;
 
 pub(crate) struct Replica {
@@ -39,48 +39,48 @@ pub(crate) struct Replica {
     paranoid: bool,
     lineage: u64,
     keyframes: Arc<Keyframes>,
-    /// How far other callers than the writer may look.
+    /// The last frame that callers other than the writer may see.
     acknowledged: Acknowledged,
     queue: Mutex<Queue>,
-    /// Something came into the queue, or the store is gone.
-    came: Notifier,
-    /// Taken before `queue` by whoever takes both.
+    /// Notified when a frame was queued or the store was dropped.
+    changed: Notifier,
+    /// A thread that locks both locks this before `queue`.
     current: Mutex<Current>,
 }
 
 #[derive(Default)]
 struct Queue {
-    /// The graph after all that came before the batch, where that was too much to wait.
+    /// A copy of the graph that replaced the frames before the batch, if the queue was too long.
     copy: Option<(Graph<Paged>, At)>,
     batch: Batch,
-    /// The last frame that ever came in.
+    /// The last frame that was queued.
     last: Option<Seq>,
-    /// There will be no more.
+    /// The store was dropped, so no more frames will come.
     closed: bool,
 }
 
-/// How much is in a queue.
+/// The size of a queue.
 #[derive(Clone, Copy, Default)]
-pub(crate) struct Waiting {
+pub(crate) struct QueueSize {
     facts: usize,
     bytes: usize,
 }
 
-impl Waiting {
-    /// Whether it may be too much.
+impl QueueSize {
+    /// Returns whether the queue may be too long.
     #[inline]
     pub(crate) fn is_long(self) -> bool {
         self.facts > FACTS_MAX || self.bytes > BYTES_MAX
     }
 
-    /// Whether a copy of the graph is the better way to bring a replica up to date than so many facts, or the values
-    /// take too much memory.
-    fn outweighs(self, facts: usize) -> bool {
+    /// Returns whether the queue has more than a number of facts, so that a copy of the graph is cheaper than applying them, or
+    /// whether its values take too much memory.
+    fn exceeds(self, facts: usize) -> bool {
         self.facts > facts || self.bytes > BUSY * BYTES_MAX
     }
 }
 
-/// Frames, one after the other.
+/// Consecutive frames.
 #[derive(Default)]
 struct Batch {
     facts: Facts,
@@ -90,9 +90,9 @@ struct Batch {
 /// One frame of a batch.
 struct Queued {
     at: At,
-    /// Where the store keeps one.
+    /// The fingerprint of the graph after the frame, if the store computes it.
     fingerprint: Option<u128>,
-    /// Where its facts end.
+    /// The end of its facts in the facts of the batch.
     end: usize,
 }
 
@@ -100,19 +100,19 @@ struct Current {
     graph: Graph<Paged>,
     journal: Journal,
     at: At,
-    /// The snapshot of this, once somebody has asked for it.
+    /// The snapshot of the graph, once it was taken.
     newest: Option<Arc<Version>>,
-    /// What has been taken from the queue, and how many frames and facts of it have been applied.
+    /// The batch that was taken from the queue, and the numbers of its frames and facts that have been applied.
     batch: Batch,
     applied: (usize, usize),
-    /// The last one that was durable, where the graph is further.
+    /// The snapshot of the last durable frame, if the graph has later frames.
     durable: Option<Arc<Version>>,
-    /// A frame is being applied to the graph, or user code has panicked when it was (a `Deserialize`, `Clone` or `Ord`).
-    halfway: bool,
+    /// Whether a frame is being applied to the graph, or user code (a `Deserialize`, `Clone` or `Ord`) panicked when one was.
+    incomplete: bool,
 }
 
-// No code of a user runs under these locks but that of values; where that panics, the graph is left to nobody who could
-// see it half done: `Current::halfway` tells.
+// The only user code that runs under these locks is that of values. If it panics, `Current::incomplete` keeps other threads from
+// reading a graph that has a part of a frame.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
@@ -135,7 +135,7 @@ impl Replica {
                 last: at.seq,
                 ..Queue::default()
             }),
-            came: Notifier::default(),
+            changed: Notifier::default(),
             current: Mutex::new(Current {
                 graph,
                 journal: Journal::default(),
@@ -144,13 +144,13 @@ impl Replica {
                 batch: Batch::default(),
                 applied: (0, 0),
                 durable: None,
-                halfway: false,
+                incomplete: false,
             }),
         }
     }
 
-    /// Queues the facts of a frame; how much waits then.
-    pub(crate) fn push(&self, at: At, fingerprint: Option<u128>, facts: &Facts) -> Waiting {
+    /// Queues the facts of a frame. Returns the size of the queue.
+    pub(crate) fn push(&self, at: At, fingerprint: Option<u128>, facts: &Facts) -> QueueSize {
         let mut queue = lock(&self.queue);
         queue.batch.facts.append(facts);
         let end = queue.batch.facts.list.len();
@@ -160,22 +160,22 @@ impl Replica {
             end,
         });
         queue.last = at.seq;
-        self.came.notify(&queue);
-        Waiting {
+        self.changed.notify(&queue);
+        QueueSize {
             facts: end,
             bytes: queue.batch.facts.bytes.len(),
         }
     }
 
-    /// The last frame that may be shown.
+    /// Returns the last frame that other callers may see.
     pub(super) fn seq(&self) -> Option<Seq> {
         let last = lock(&self.queue).last;
         self.durable().map_or(last, |durable| last.min(durable))
     }
 
-    /// Waits until a frame is there and durable; whether it is.
+    /// Waits until a frame is committed and durable, at most for `timeout`, and returns whether it is.
     pub(super) fn wait_until(&self, seq: Seq, timeout: Duration) -> bool {
-        // A deadline past the range of the clock is none.
+        // A deadline that an `Instant` cannot represent is no deadline.
         let deadline = Instant::now().checked_add(timeout);
         let mut queue = lock(&self.queue);
         while queue.last < Some(seq) {
@@ -183,7 +183,7 @@ impl Replica {
             if queue.closed || left.is_some_and(|left| left.is_zero()) {
                 return false;
             }
-            queue = self.came.wait(queue, left);
+            queue = self.changed.wait(queue, left);
         }
         drop(queue);
         self.acknowledged.wait(seq).is_ok()
@@ -194,16 +194,16 @@ impl Replica {
         let mut current = lock(&self.current);
         if let Some(durable) = self.durable().filter(|durable| current.at.seq <= *durable) {
             self.advance(&mut current, Some(durable));
-            let shown = self.now(&mut current);
+            let shown = self.current_snapshot(&mut current);
             self.advance(&mut current, None);
-            // Others may not see what followed.
+            // Other callers may not see later frames.
             current.durable = (current.at != shown.at).then_some(shown);
         }
         self.advance(&mut current, None);
-        self.now(&mut current)
+        self.current_snapshot(&mut current)
     }
 
-    /// The newest snapshot that is durable.
+    /// Returns the newest snapshot that is durable.
     pub(super) fn newest_acknowledged(&self) -> Arc<Version> {
         let mut current = lock(&self.current);
         let durable = self.durable();
@@ -213,7 +213,7 @@ impl Replica {
             Some(state) if further => Arc::clone(state),
             _ => {
                 current.durable = None;
-                self.now(&mut current)
+                self.current_snapshot(&mut current)
             }
         }
     }
@@ -228,8 +228,8 @@ impl Replica {
         self.acknowledged.limit()
     }
 
-    /// The snapshot of what has been applied.
-    fn now(&self, current: &mut Current) -> Arc<Version> {
+    /// Returns the snapshot of the frames that have been applied.
+    fn current_snapshot(&self, current: &mut Current) -> Arc<Version> {
         let Current {
             graph, at, newest, ..
         } = current;
@@ -246,15 +246,15 @@ impl Replica {
         })
     }
 
-    /// Applies what is in the queue by now, up to a frame.
+    /// Applies the queued frames, up to a frame.
     fn advance(&self, current: &mut Current, until: Option<Option<Seq>>) {
         assert!(
-            !current.halfway,
+            !current.incomplete,
             "user code panicked when an earlier snapshot was made (a `Deserialize`, `Clone` or `Ord` of a value); \
-             `Store::snapshot` copies the graph anew"
+             call `Store::snapshot`, which copies the graph"
         );
         let shown = |at: At| until.is_none_or(|until| at.seq <= until);
-        // Once: who writes all the time must not keep away who reads.
+        // The queue is taken once, so that this ends while another thread commits continuously.
         let mut taken = false;
         loop {
             if current.applied.0 == current.batch.frames.len() {
@@ -278,9 +278,9 @@ impl Replica {
             if !shown(frame.at) {
                 return;
             }
-            // If nobody else has it, its pages need not be copied now.
+            // If no snapshot shares its pages, applying the frame need not copy them.
             current.newest = None;
-            current.halfway = true;
+            current.incomplete = true;
             let facts = &current.batch.facts;
             for fact in &facts.list[start..frame.end] {
                 if let Err(e) = current.graph.apply(&mut current.journal, *fact, facts) {
@@ -292,34 +292,35 @@ impl Replica {
                 frame
                     .fingerprint
                     .is_none_or(|print| print == current.graph.fingerprint),
-                "the replica is not what its store is"
+                "the replica has another graph than its store"
             );
-            current.halfway = false;
+            current.incomplete = false;
             current.at = frame.at;
             let (end, left) = (frame.end, current.batch.frames.len() - done);
             current.applied = (done + 1, end);
-            if !self.keyframes.wanted() {
+            if !self.keyframes.enabled() {
                 continue;
             }
             if left <= RECENT {
-                self.keyframes.follow(self.now(current), end - start);
+                self.keyframes
+                    .keep_recent(self.current_snapshot(current), end - start);
             }
             if current.at.next().get().is_multiple_of(SPACING) {
-                self.keyframes.keep(self.now(current));
+                self.keyframes.keep(self.current_snapshot(current));
             }
         }
     }
 
-    /// Bounds a queue that has become too long; whether the replica is to be given up. It is, if no other thread can ask
-    /// for it (`shared`), until the next snapshot copies the graph.
+    /// Shortens a queue that is too long. Returns whether the replica is to be dropped, until the next snapshot copies the
+    /// graph. That is so if the queue is longer than the graph and no handle can take a snapshot (`shared`).
     #[cold]
-    fn relieve(&self, waiting: Waiting, commit: &Commit<'_>, shared: bool) -> bool {
+    fn shorten_queue(&self, size: QueueSize, commit: &Commit<'_>, shared: bool) -> bool {
         let population = commit.core.graph.population();
         if !shared {
-            return waiting.outweighs(population);
+            return size.exceeds(population);
         }
-        if waiting.outweighs(BUSY * FACTS_MAX.max(population)) {
-            // To apply so much would take the writer ten times as long, and it may have to wait for a reader.
+        if size.exceeds(BUSY * FACTS_MAX.max(population)) {
+            // Applying the facts here would take about ten times as long as the copy, and might wait for a reader.
             let graph = (commit.copy)();
             let mut queue = lock(&self.queue);
             queue.copy = Some((graph, commit.at));
@@ -328,46 +329,46 @@ impl Replica {
         false
     }
 
-    /// Takes a copy of the store's graph if its own was left half done.
-    fn mend(&self, copy: impl FnOnce() -> (Graph<Paged>, At)) {
+    /// Replaces the graph by a copy of the store's graph if a panic left it with a part of a frame.
+    fn repair(&self, copy: impl FnOnce() -> (Graph<Paged>, At)) {
         let mut current = lock(&self.current);
-        if !current.halfway {
+        if !current.incomplete {
             return;
         }
         let (graph, at) = copy();
-        // The store is not being changed meanwhile, so all that waits is in the copy.
+        // The store is borrowed, so the copy has all frames that are queued.
         let mut queue = lock(&self.queue);
         (queue.copy, queue.batch) = (None, Batch::default());
         (current.graph, current.at, current.newest) = (graph, at, None);
-        (current.batch, current.applied, current.halfway) = (Batch::default(), (0, 0), false);
+        (current.batch, current.applied, current.incomplete) = (Batch::default(), (0, 0), false);
     }
 
-    /// Says that nothing more will come.
+    /// Records that no more frames will come.
     fn close(&self) {
         let mut queue = lock(&self.queue);
         queue.closed = true;
-        self.came.notify(&queue);
+        self.changed.notify(&queue);
     }
 }
 
-/// The replica of a store, once a snapshot was asked for, and the keyframes.
+/// Passes commits to the replica of a store, which exists once a snapshot was taken, and holds the keyframes.
 #[derive(Default)]
-pub(crate) struct Slot {
+pub(crate) struct SnapshotFollower {
     replica: OnceLock<Arc<Replica>>,
     keyframes: Arc<Keyframes>,
 }
 
-impl Slot {
+impl SnapshotFollower {
     pub(crate) fn keyframes(&self) -> &Arc<Keyframes> {
         &self.keyframes
     }
 
-    /// The replica, if there is one.
+    /// Returns the replica, if there is one.
     pub(crate) fn get(&self) -> Option<&Arc<Replica>> {
         self.replica.get()
     }
 
-    /// The replica; it is made if there is none, and repaired if it was left half done.
+    /// Returns the replica. Makes it if there is none, and repairs it if a panic left it with a part of a frame.
     pub(super) fn of<M: Model>(store: &Store<M>) -> &Arc<Replica> {
         let slot: &Self = store.followers.get();
         let replica = slot.replica.get_or_init(|| {
@@ -379,12 +380,12 @@ impl Slot {
                 store.at(),
             ))
         });
-        replica.mend(|| (paged(store), store.at()));
+        replica.repair(|| (paged(store), store.at()));
         replica
     }
 }
 
-impl Follower for Slot {
+impl Follower for SnapshotFollower {
     fn listens(&self) -> bool {
         self.replica.get().is_some()
     }
@@ -393,14 +394,14 @@ impl Follower for Slot {
         let Some(replica) = self.replica.get() else {
             return;
         };
-        let waiting = replica.push(commit.at, commit.fingerprint, commit.facts);
-        if waiting.is_long() && replica.relieve(waiting, commit, Arc::strong_count(replica) > 1) {
+        let size = replica.push(commit.at, commit.fingerprint, commit.facts);
+        if size.is_long() && replica.shorten_queue(size, commit, Arc::strong_count(replica) > 1) {
             self.replica.take();
         }
     }
 }
 
-impl Drop for Slot {
+impl Drop for SnapshotFollower {
     fn drop(&mut self) {
         if let Some(replica) = self.replica.get() {
             replica.close();
@@ -408,13 +409,13 @@ impl Drop for Slot {
     }
 }
 
-/// A copy of a store's graph as it is now.
+/// Returns a copy of a store's graph.
 ///
 /// # Panics
-/// If user code has stopped the store in the middle of a change: there is no graph to show.
+/// If user code panicked in the middle of a change and stopped the store.
 fn paged<M: Model>(store: &Store<M>) -> Graph<Paged> {
     if let Err(e) = store.core.open.check_whole() {
-        panic!("there is no snapshot of a store that is not whole: {e}");
+        panic!("the store has no snapshot, because a change was not completed: {e}");
     }
     let binding = M::binding();
     flat::paged(&store.core, (&binding.columns, &binding.data))

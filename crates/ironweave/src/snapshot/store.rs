@@ -1,27 +1,27 @@
-//! Snapshots of a store: what this layer adds to [`Store`] and [`SharedStore`].
+//! The methods of [`Store`] and [`SharedStore`] that return snapshots.
 
 use std::sync::Arc;
 
 use crate::base::storage_error::StorageError;
-use crate::snapshot::replica::Slot;
+use crate::snapshot::replica::SnapshotFollower;
 use crate::snapshot::{Snapshot, StoreReader};
 use crate::step::model::Model;
 use crate::store::{SharedStore, Store};
 
 impl<M: Model> Store<M> {
-    /// The graph as it is now, as an immutable value; see [`Snapshot`]. The first one is O(size of the graph), a
-    /// later one O(facts since the last).
+    /// Returns the current graph as an immutable value; see [`Snapshot`]. The first call takes O(size of the graph), later calls
+    /// O(facts since the last snapshot).
     ///
     /// # Panics
-    /// If the store was stopped because user code panicked in the middle of a change (a `Hash`, `Ord` or `Drop` of a
-    /// value), and this is the first snapshot: open the store again.
+    /// If this is the first snapshot and the store was stopped because user code (a `Hash`, `Ord` or `Drop` of a value)
+    /// panicked in the middle of a change. Open the store again.
     #[must_use]
     pub fn snapshot(&self) -> Snapshot<M> {
-        Snapshot::of(Slot::of(self).newest())
+        Snapshot::of(SnapshotFollower::of(self).newest())
     }
 
-    /// A handle with which other threads read and follow the store. While there is one, each commit queues its facts; see
-    /// [`StoreReader`].
+    /// Returns a handle with which other threads read and follow the store. While a handle exists, each commit queues its
+    /// facts; see [`StoreReader`].
     ///
     /// # Panics
     /// As [`Store::snapshot`].
@@ -37,12 +37,12 @@ impl<M: Model> SharedStore<M> {
     /// [`Durability`](crate::Durability).
     ///
     /// # Errors
-    /// `is_stopped` if a failed sync may have lost what the snapshot shows: open the store again.
+    /// `is_stopped` if a failed sync may have lost transactions in the snapshot. Open the store again.
     ///
     /// # Panics
     /// As [`Store::snapshot`].
     pub fn snapshot(&self) -> Result<Snapshot<M>, StorageError> {
-        let replica = self.read(|store| Arc::clone(Slot::of(store)))?;
+        let replica = self.read(|store| Arc::clone(SnapshotFollower::of(store)))?;
         Ok(Snapshot::of(replica.newest_acknowledged()))
     }
 

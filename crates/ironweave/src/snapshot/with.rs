@@ -14,18 +14,18 @@ use crate::step::clock::Clock;
 use crate::step::event::{Applied, DynEvent, Event};
 use crate::step::model::Model;
 use crate::store::frame::Decoded;
-use crate::store::record::{Logged, Record, Surroundings};
+use crate::store::record::{DecodedTransaction, GraphContext, Record};
 use crate::store::version::{At, Version};
 use crate::store::{AnyApplied, AnyReceipt, Store};
 
 /// The result of an event that was tried on a snapshot.
 #[non_exhaustive]
 pub struct Outcome<E: Event> {
-    /// The snapshot in which it has fired.
+    /// The snapshot in which the event has fired.
     pub snapshot: Snapshot<E::Model>,
-    /// What the event bound and created.
+    /// The entities that the event bound and created.
     pub applied: Applied<E>,
-    /// The record of its transaction. It has the sequence that it would have, and no position, since no log has it.
+    /// The record of the transaction, with the sequence that it would have. It has no position, since no log has it.
     pub record: Record<E::Model>,
 }
 
@@ -57,9 +57,9 @@ impl Version {
         &self,
         mut meta: Meta,
         event: &dyn DynEvent,
-    ) -> Result<(Arc<Self>, Bindings, Arc<Logged>), StepError> {
+    ) -> Result<(Arc<Self>, Bindings, Arc<DecodedTransaction>), StepError> {
         for (frame, _) in meta.take_frames() {
-            // Of what was tried there is no position, so that one can be compared with no store's.
+            // A snapshot with a tried event has no position, so the store of a named position cannot be checked.
             let store = self
                 .at
                 .position
@@ -89,7 +89,7 @@ impl Version {
         core.graph.commit(&mut core.open.journal);
         let names = std::mem::take(&mut core.bindings);
         let seq = self.at.next();
-        let logged = Logged {
+        let transaction = DecodedTransaction {
             seq,
             position: None,
             fingerprint: core.graph.fingerprint,
@@ -101,32 +101,31 @@ impl Version {
             plan: Arc::clone(plan),
             at: At {
                 seq: Some(seq),
-                time: logged.decoded.time,
+                time: transaction.decoded.time,
                 position: None,
             },
             graph: core.graph,
             paranoid: self.paranoid,
             lineage: self.lineage,
         };
-        Ok((Arc::new(state), names, Arc::new(logged)))
+        Ok((Arc::new(state), names, Arc::new(transaction)))
     }
 }
 
 impl<M: Model> Snapshot<M> {
-    /// Fires an event as a store would, with its guards, its handler, immediate events and invariants, and gives the
-    /// snapshot in which it has fired. Nothing is written, this snapshot stays as it is, and it works on any thread.
+    /// Fires an event as a store would, with its guards, its handler, immediate events and invariants. Returns the snapshot in
+    /// which it has fired, with the receipt and the record. Nothing is written, and this snapshot does not change.
     ///
-    /// O(tables), and what the event touches: the first few entries of a table lie beside the pages that it shares with
-    /// this snapshot; for more, pages are copied, as many as the tables are deep.
+    /// O(tables + log(size of a table) for each cell that the event changes). The first few changes of a table are kept
+    /// beside the pages that it shares with this snapshot; further ones copy pages.
     ///
     /// # Errors
-    /// Whatever the event is rejected for, as [`Store::try_step`].
+    /// If the event is rejected, as [`Store::try_step`].
     pub fn with<E: Event<Model = M>>(&self, event: E) -> Result<Outcome<E>, StepError> {
         self.with_meta(Meta::new(), event)
     }
 
-    /// As [`with`](Snapshot::with), with metadata. There is no log here, so that an idempotency key and `expect` say
-    /// nothing.
+    /// As [`with`](Snapshot::with), with metadata. An idempotency key and `expect` have no effect, since there is no log.
     ///
     /// # Errors
     /// As [`with`](Snapshot::with), and `TimeGoesBack`; `Metadata` for a frame that the metadata names and that is
@@ -136,33 +135,35 @@ impl<M: Model> Snapshot<M> {
         meta: Meta,
         event: E,
     ) -> Result<Outcome<E>, StepError> {
-        let (state, names, logged) = self.state.step(meta, &event)?;
+        let (state, names, transaction) = self.state.step(meta, &event)?;
         let applied = Applied {
             repeated: false,
             created: E::created(&names),
             bound: E::bound(&names),
         };
         Ok(Outcome {
-            record: Record::new(logged).within(Some(Arc::clone(&state) as Arc<dyn Surroundings>)),
+            record: Record::new(transaction)
+                .with_context(Some(Arc::clone(&state) as Arc<dyn GraphContext>)),
             snapshot: Self::of(state),
             applied,
         })
     }
 
-    /// Fires an event that came from outside, see [`crate::AnyEvent`].
+    /// Fires an event of any type of the model; see [`crate::AnyEvent`].
     ///
     /// # Errors
     /// As [`with_meta`](Snapshot::with_meta).
     pub fn with_any(&self, meta: Meta, event: &M::Event) -> Result<AnyOutcome<M>, StepError> {
         let event = event.as_dyn();
-        let (state, names, logged) = self.state.step(meta, event)?;
+        let (state, names, transaction) = self.state.step(meta, event)?;
         let receipt = AnyReceipt::new(
             (self.state.at.next(), false),
             event,
             &names,
             &self.state.plan,
         );
-        let record = Record::new(logged).within(Some(Arc::clone(&state) as Arc<dyn Surroundings>));
+        let record = Record::new(transaction)
+            .with_context(Some(Arc::clone(&state) as Arc<dyn GraphContext>));
         Ok(AnyOutcome {
             snapshot: Self::of(state),
             applied: receipt.into(),
@@ -170,8 +171,8 @@ impl<M: Model> Snapshot<M> {
         })
     }
 
-    /// A store in memory that begins here: to go on from real data without touching it. Its log begins after this
-    /// snapshot, with the sequence that would have been next. O(size of the graph).
+    /// Returns a store in memory that begins at this snapshot, to try events on real data without changing it. Its log begins
+    /// with the sequence after this snapshot. O(size of the graph).
     #[must_use]
     pub fn into_store(self) -> Store<M> {
         let log = MemoryLog::after(self.state.at.seq, self.state.graph.fingerprint);

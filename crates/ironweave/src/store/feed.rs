@@ -23,7 +23,7 @@ use crate::step::model::Model;
 use crate::step::plan::Plan;
 use crate::store::commit::{Acknowledged, Commit, CommitFrame, Follower};
 use crate::store::epochs::Epochs;
-use crate::store::record::Logged;
+use crate::store::record::DecodedTransaction;
 use crate::store::view::LogView;
 use crate::store::{Store, bad_frame};
 
@@ -173,7 +173,7 @@ impl Feed {
             }
             state = match wait {
                 Wait::Never => return None,
-                Wait::Long => self.came.wait(state, None),
+                Wait::Unlimited => self.came.wait(state, None),
                 Wait::Until(deadline) => {
                     let left = deadline.saturating_duration_since(Instant::now());
                     if left.is_zero() {
@@ -289,17 +289,17 @@ fn missing(seq: Seq) -> StorageError {
 pub(crate) enum Wait {
     Never,
     Until(Instant),
-    /// As long as the store is there.
-    Long,
+    /// Until the store is dropped.
+    Unlimited,
 }
 
 impl Wait {
-    /// For so long at most.
+    /// Returns a wait of at most `timeout`.
     pub(crate) fn within(timeout: Duration) -> Self {
-        // What ends later than a clock can say does not end.
+        // A deadline that an `Instant` cannot represent is no deadline.
         Instant::now()
             .checked_add(timeout)
-            .map_or(Self::Long, Self::Until)
+            .map_or(Self::Unlimited, Self::Until)
     }
 }
 
@@ -314,7 +314,7 @@ pub(crate) struct FeedReader {
     /// The position of the frame before `next`, if it is known.
     position: Option<Position>,
     /// The transaction at `next`.
-    peeked: Option<Arc<Logged>>,
+    peeked: Option<Arc<DecodedTransaction>>,
 }
 
 impl Drop for FeedReader {
@@ -379,7 +379,10 @@ impl FeedReader {
     }
 
     /// The transaction that comes next; none, where none came in time or none will come.
-    pub(crate) fn peek(&mut self, wait: Wait) -> Result<Option<Arc<Logged>>, StorageError> {
+    pub(crate) fn peek(
+        &mut self,
+        wait: Wait,
+    ) -> Result<Option<Arc<DecodedTransaction>>, StorageError> {
         while self.peeked.is_none() {
             let Some(frame) = self.frame(wait)? else {
                 return Ok(None);
@@ -392,7 +395,7 @@ impl FeedReader {
             let seq = frame.header.seq;
             let epochs = Arc::clone(&lock(&self.feed.state).epochs);
             let tags = (epochs.at(seq)).ok_or_else(|| bad_frame(seq, "it has no schema"))?;
-            let logged = Logged::read(&frame, tags, self.feed.plan())?;
+            let logged = DecodedTransaction::read(&frame, tags, self.feed.plan())?;
             self.peeked = Some(Arc::new(logged));
         }
         Ok(self.peeked.clone())

@@ -11,7 +11,7 @@ use crate::base::seq::{Seq, SeqRange};
 use crate::base::storage_error::StorageError;
 use crate::log::{Frame, FrameKind, Frames};
 use crate::step::model::Model;
-use crate::store::record::{Logged, Record};
+use crate::store::record::{DecodedTransaction, Record};
 use crate::store::view::LogView;
 use crate::store::{SharedStore, Store, bad_frame};
 
@@ -119,8 +119,8 @@ impl<'s, M: Model> Records<'s, M> {
         let seq = frame.header.seq;
         let tags = self.view.epochs.at(seq);
         let tags = tags.ok_or_else(|| bad_frame(seq, "no schema precedes it"))?;
-        let logged = Logged::read(frame, tags, &self.view.plan)?;
-        Ok(Record::new(Arc::new(logged)))
+        let transaction = DecodedTransaction::read(frame, tags, &self.view.plan)?;
+        Ok(Record::new(Arc::new(transaction)))
     }
 }
 

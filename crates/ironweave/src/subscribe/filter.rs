@@ -1,12 +1,12 @@
-//! Which transactions a subscription wants to hear of.
+//! The filter of a subscription.
 
 use crate::base::id::Id;
 use crate::graph::fact::Fact;
 use crate::graph::layout::Layout;
 use crate::schema::{EdgeIx, EntityIx, EventIx, StateIx};
-use crate::store::record::Logged;
+use crate::store::record::DecodedTransaction;
 
-/// Takes what one of its parts takes; all, where it has none.
+/// Accepts a transaction that matches at least one of its parts, or every transaction if it has no parts.
 #[derive(Default)]
 pub(super) struct Filter {
     entities: Vec<Watched>,
@@ -15,12 +15,12 @@ pub(super) struct Filter {
     events: Vec<EventIx>,
 }
 
-/// An entity.
+/// An entity whose transactions are accepted.
 struct Watched {
     entity: EntityIx,
     id: Id,
-    /// Whether another is at its slot, as far as is known.
-    other: bool,
+    /// Whether another entity is at its slot, according to the last fact that creates or deletes an entity there.
+    is_other_at_slot: bool,
 }
 
 impl Filter {
@@ -28,7 +28,7 @@ impl Filter {
         self.entities.push(Watched {
             entity,
             id,
-            other: false,
+            is_other_at_slot: false,
         });
     }
 
@@ -45,13 +45,13 @@ impl Filter {
         self.events.push(event);
     }
 
-    /// Whether it takes a transaction. It must be shown all, in order.
-    pub(super) fn takes(&mut self, logged: &Logged, layout: &Layout) -> bool {
-        let facts = &*logged.decoded.facts.list;
-        let mut about = false;
+    /// Returns whether it accepts a transaction. It must be called for each transaction in order, since facts name slots.
+    pub(super) fn accepts(&mut self, transaction: &DecodedTransaction, layout: &Layout) -> bool {
+        let facts = &*transaction.decoded.facts.list;
+        let mut is_about = false;
         for watched in &mut self.entities {
             for fact in facts {
-                about |= watched.is_in(*fact, layout);
+                is_about |= watched.matches(*fact, layout);
             }
         }
         let all = self.entities.is_empty()
@@ -59,7 +59,7 @@ impl Filter {
             && self.edges.is_empty()
             && self.events.is_empty();
         let place = |entity, state| self.places.contains(&(entity, state));
-        all || about
+        all || is_about
             || facts.iter().any(|fact| match *fact {
                 Fact::Create { entity, state, .. } | Fact::Delete { entity, state, .. } => {
                     place(entity, state)
@@ -72,20 +72,20 @@ impl Filter {
                 | Fact::SetLink { edge, .. } => self.edges.contains(&edge),
                 Fact::Set { .. } => false,
             })
-            || (logged.decoded.firings.iter()).any(|f| self.events.contains(&f.event))
+            || (transaction.decoded.firings.iter()).any(|f| self.events.contains(&f.event))
     }
 }
 
 impl Watched {
-    /// Whether a fact is about it.
-    fn is_in(&mut self, fact: Fact, layout: &Layout) -> bool {
-        let who = Some((self.entity, self.id.slot));
-        if !fact.touches(layout).contains(&who) {
+    /// Returns whether a fact is about the entity.
+    fn matches(&mut self, fact: Fact, layout: &Layout) -> bool {
+        let at = Some((self.entity, self.id.slot));
+        if !fact.touches(layout).contains(&at) {
             return false;
         }
         if let Fact::Create { generation, .. } | Fact::Delete { generation, .. } = fact {
-            self.other = generation != self.id.generation;
+            self.is_other_at_slot = generation != self.id.generation;
         }
-        !self.other
+        !self.is_other_at_slot
     }
 }

@@ -1,9 +1,9 @@
 //! Subscriptions: the records of a store's transactions in order, first those in the log and then new ones as they commit.
 //!
-//! A [`Subscription`] is an iterator on any thread. The writer hands each transaction to the
-//! [`feed`](crate::store::feed), which keeps the last ones. A subscription that is further behind reads the log on its own thread until it has caught up. So a slow
-//! subscription never blocks the writer, and it gets every transaction once. `store.rs` is what this layer adds to the
-//! store.
+//! A [`Subscription`] is an iterator that works on any thread. The writer adds each transaction to the [`feed`], which keeps
+//! the last ones. A subscription that is further behind reads the log on its own thread until it has caught up. So a slow
+//! subscription never blocks the writer, and each transaction is delivered once. `store.rs` has the methods that this layer
+//! adds to the store.
 
 mod filter;
 mod store;
@@ -28,15 +28,15 @@ use crate::step::event::Event;
 use crate::step::model::Model;
 use crate::store::bad_frame;
 use crate::store::feed::{FeedReader, Wait};
-use crate::store::record::{Logged, Record, Surroundings};
+use crate::store::record::{DecodedTransaction, GraphContext, Record};
 use crate::store::version::{At, Version};
 use crate::subscribe::filter::Filter;
 
 /// The transactions of a store from a sequence on, in order, each once. It can be sent to another thread.
 ///
-/// As an iterator it waits for transactions to come, and ends when the store is dropped and all were delivered. A
-/// transaction is delivered once it is as durable as the store promises. After an error it tries again from the same
-/// place.
+/// As an iterator it blocks until the next transaction commits, and ends when the store was dropped and all transactions
+/// were delivered. A transaction is delivered once it is durable in the sense of the store's
+/// [`Durability`](crate::Durability). After an error, the next call tries the same transaction again.
 ///
 /// ```
 /// # mod doc { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/doc/lamps.rs")); } use doc::lamps;
@@ -57,9 +57,9 @@ use crate::subscribe::filter::Filter;
 pub struct Subscription<M: Model> {
     reader: FeedReader,
     filter: Filter,
-    /// The graph after the last transaction, where records are delivered with the graphs around them.
+    /// The graph after the last transaction, if records are delivered with the graphs before and after them.
     graph: Option<Arc<Version>>,
-    /// The name under which it can be resumed.
+    /// The name of its cursor, by which it is resumed.
     name: Option<String>,
     model: PhantomData<fn() -> M>,
 }
@@ -83,7 +83,7 @@ impl<M: Model> Subscription<M> {
     /// field at either of its ends.
     ///
     /// # Errors
-    /// `UnknownEdge` where the entity has no such edge.
+    /// `UnknownEdge` if the entity has no such edge.
     pub fn edge<T: Entity<Model = M>>(mut self, field: &str) -> Result<Self, ReadError> {
         let layout = &self.reader.plan().layout;
         let mut ends = layout.entities[usize::from(T::INDEX)].ends.iter();
@@ -106,43 +106,46 @@ impl<M: Model> Subscription<M> {
         self
     }
 
-    /// How many frames of the log it has not looked at.
+    /// Returns the number of frames that it has not read yet, delivered or filtered.
     #[must_use]
     pub fn lag(&self) -> u64 {
         self.reader.lag()
     }
 
-    /// The frame that it looks at next: where a [`Store::subscribe`](crate::Store::subscribe) goes on.
+    /// Returns the sequence of the frame that it reads next, from which [`Store::subscribe`](crate::Store::subscribe) can continue.
     #[must_use]
     pub fn next_seq(&self) -> Seq {
         self.reader.next()
     }
 
-    /// The position of the last frame that it has looked at, whether its filters took it or not: where a
-    /// [`Store::subscribe_since`](crate::Store::subscribe_since) goes on. `None` before the first frame of a log.
+    /// Returns the position of the last frame that it has read, delivered or filtered, after which
+    /// [`Store::subscribe_since`](crate::Store::subscribe_since) can continue. Returns `None` before the first frame of a log.
     #[must_use]
     pub fn position(&self) -> Option<Position> {
         self.reader.position()
     }
 
-    /// Makes the log durable up to a frame, whatever its mode: before what is made from that frame is durable.
+    /// Makes the log durable up to a frame, in every durability mode. Call it before data that is derived from that frame is
+    /// made durable.
     pub(crate) fn sync_to(&self, seq: Seq) -> Result<(), StorageError> {
         self.reader.sync_to(seq)
     }
 
-    /// Goes back to a frame that it has delivered, to deliver it again.
+    /// Goes back to a frame that it keeps, to deliver it again.
     #[cfg(feature = "sqlite")]
     pub(crate) fn go_back(&mut self, to: Seq) {
         self.reader.go_back(to);
     }
 
-    /// Acknowledges all transactions up to a frame, for the next [`Store::subscribe_as`](crate::Store::subscribe_as) of this name. Durable when it
-    /// returns, whatever the durability of the store, and so are the frames up to that one: a power cut leaves no cursor
-    /// ahead of its log. That takes a sync or two, so it need not be done for each record.
+    /// Acknowledges all transactions up to a frame: the next [`Store::subscribe_as`](crate::Store::subscribe_as) of this name continues
+    /// after it. When this returns, the cursor and the log up to that frame are durable in every durability mode, so that a
+    /// power failure leaves no cursor ahead of its log. This takes up to two syncs, so acknowledge batches rather than single
+    /// records.
     ///
     /// # Errors
-    /// Where the disk refuses. `is_ahead` and `is_other_history` where the log has no such frame, as
-    /// [`Store::locate`](crate::Store::locate). `Unnamed` where the subscription has no name.
+    /// - `is_ahead` and `is_other_history` if the log has no such frame, as [`Store::locate`](crate::Store::locate).
+    /// - `Unnamed` if the subscription has no name.
+    /// - If the cursor cannot be written, or the log cannot be synced.
     pub fn acknowledge(&self, frame: impl Into<FrameRef>) -> Result<(), ReadError> {
         match &self.name {
             Some(name) => self.reader.acknowledge(name, frame.into()),
@@ -150,41 +153,45 @@ impl<M: Model> Subscription<M> {
         }
     }
 
-    /// The next record, if it is there already.
+    /// Returns the next record, or `None` if no further transaction is committed and durable. Never blocks.
     ///
     /// # Errors
-    /// Where the log cannot be read.
+    /// If the log cannot be read.
     pub fn try_next(&mut self) -> Result<Option<Record<M>>, StorageError> {
         self.record(Wait::Never)
     }
 
-    /// The next record, if it comes in time; [`Duration::MAX`] is as long as it takes.
+    /// Waits for the next record and returns it. Returns `None` after `timeout`, or if the store was dropped and all records were
+    /// delivered. [`Duration::MAX`] waits without a limit.
     ///
     /// # Errors
-    /// Where the log cannot be read.
+    /// If the log cannot be read.
     pub fn next_within(&mut self, timeout: Duration) -> Result<Option<Record<M>>, StorageError> {
         self.record(Wait::within(timeout))
     }
 
     fn record(&mut self, wait: Wait) -> Result<Option<Record<M>>, StorageError> {
         loop {
-            let Some(logged) = self.reader.peek(wait)? else {
+            let Some(transaction) = self.reader.peek(wait)? else {
                 return Ok(None);
             };
             let graphs = match &self.graph {
-                Some(before) => Some((Arc::clone(before), before.after(&logged)?)),
+                Some(before) => Some((Arc::clone(before), before.after(&transaction)?)),
                 None => None,
             };
             self.reader.advance();
             if let Some((_, after)) = &graphs {
                 self.graph = Some(Arc::clone(after));
             }
-            if self.filter.takes(&logged, &self.reader.plan().layout) {
-                let graphs = graphs.map(|(before, after)| -> Arc<dyn Surroundings> {
+            if self
+                .filter
+                .accepts(&transaction, &self.reader.plan().layout)
+            {
+                let graphs = graphs.map(|(before, after)| -> Arc<dyn GraphContext> {
                     Arc::new(Graphs { before, after })
                 });
-                let record = Record::new(logged).delivered(self.reader.lag());
-                return Ok(Some(record.within(graphs)));
+                let record = Record::new(transaction).delivered(self.reader.lag());
+                return Ok(Some(record.with_context(graphs)));
             }
         }
     }
@@ -196,7 +203,7 @@ struct Graphs {
     after: Arc<Version>,
 }
 
-impl Surroundings for Graphs {
+impl GraphContext for Graphs {
     fn generation(&self, entity: EntityIx, slot: u32) -> Option<u32> {
         self.after.generation(entity, slot)
     }
@@ -204,18 +211,20 @@ impl Surroundings for Graphs {
 
 impl<M: Model> Record<M> {
     fn graphs(&self) -> Option<&Graphs> {
-        let surroundings: &dyn Any = self.surroundings()?;
-        surroundings.downcast_ref()
+        let context: &dyn Any = self.context()?;
+        context.downcast_ref()
     }
 
-    /// The graph before it, where its subscription is of [`Store::subscribe_after`](crate::Store::subscribe_after).
+    /// Returns the graph before the transaction if a subscription of [`Store::subscribe_after`](crate::Store::subscribe_after) delivered the
+    /// record.
     #[must_use]
     pub fn before(&self) -> Option<Snapshot<M>> {
         self.graphs()
             .map(|graphs| Snapshot::of(Arc::clone(&graphs.before)))
     }
 
-    /// The graph after it, where its subscription is of [`Store::subscribe_after`](crate::Store::subscribe_after).
+    /// Returns the graph after the transaction if a subscription of [`Store::subscribe_after`](crate::Store::subscribe_after) delivered the
+    /// record.
     #[must_use]
     pub fn after(&self) -> Option<Snapshot<M>> {
         self.graphs()
@@ -224,23 +233,23 @@ impl<M: Model> Record<M> {
 }
 
 impl Version {
-    /// Whether it has the graph of another one after a frame of the same sequence.
+    /// Returns whether another version is of a frame of the same sequence and has the same fingerprint.
     fn is(&self, other: &Self) -> bool {
         (self.at.seq, self.graph.fingerprint) == (other.at.seq, other.graph.fingerprint)
     }
 
-    /// The state that a transaction leads to.
-    fn after(&self, logged: &Logged) -> Result<Arc<Self>, StorageError> {
+    /// Returns the version after a transaction.
+    fn after(&self, transaction: &DecodedTransaction) -> Result<Arc<Self>, StorageError> {
         let mut core = Core::new(self.graph.fork());
-        core.replay(&logged.decoded.facts, logged.fingerprint)
-            .map_err(|e| bad_frame(logged.seq, e))?;
+        core.replay(&transaction.decoded.facts, transaction.fingerprint)
+            .map_err(|e| bad_frame(transaction.seq, e))?;
         Ok(Arc::new(Self {
             plan: Arc::clone(&self.plan),
             graph: core.graph,
             at: At {
-                seq: Some(logged.seq),
-                time: logged.decoded.time,
-                position: logged.position,
+                seq: Some(transaction.seq),
+                time: transaction.decoded.time,
+                position: transaction.position,
             },
             paranoid: self.paranoid,
             lineage: self.lineage,
@@ -252,7 +261,7 @@ impl<M: Model> Iterator for Subscription<M> {
     type Item = Result<Record<M>, StorageError>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        self.record(Wait::Long).transpose()
+        self.record(Wait::Unlimited).transpose()
     }
 }
 

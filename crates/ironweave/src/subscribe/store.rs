@@ -1,4 +1,4 @@
-//! Subscriptions of a store: what this layer adds to [`Store`], [`SharedStore`] and [`StoreReader`].
+//! The methods of [`Store`] and [`SharedStore`] that return subscriptions.
 
 use std::marker::PhantomData;
 use std::sync::Arc;
@@ -15,9 +15,10 @@ use crate::subscribe::Subscription;
 use crate::subscribe::filter::Filter;
 
 impl<M: Model> Store<M> {
-    /// The transactions from a sequence on: from 0 all, from `store.seq() + 1` those to come. To go on after what was
-    /// taken in before, in a store that may have been restored since, there is
-    /// [`subscribe_since`](Store::subscribe_since).
+    /// Returns a subscription to the transactions from a sequence on: 0 for all transactions, the sequence after that of
+    /// [`seq`](Store::seq) for new transactions only. To continue where a consumer stopped, use
+    /// [`subscribe_since`](Store::subscribe_since), which detects that the log was restored or replaced in between. O(1) for a
+    /// log on disk, O(frames from there on) for a log in memory.
     ///
     /// # Errors
     /// Where the log cannot be read; `is_ahead` from further on than the next frame, `is_before_beginning` from before
@@ -26,36 +27,26 @@ impl<M: Model> Store<M> {
         Source::of(self)?.subscribe(from.into())
     }
 
-    /// The transactions after a frame: after the one that a consumer took in last, if it kept the position of that.
+    /// Returns a subscription to the transactions after a frame, such as the last one that a consumer has processed. The
+    /// consumer should keep the position of that frame, since a sequence does not identify the log.
     ///
     /// ```
-    /// # #[ironweave::model]
-    /// # pub mod lamps {
-    /// #     use ironweave::prelude::*;
-    /// #     /// A lamp.
-    /// #     #[entity]
-    /// #     pub struct Lamp {}
-    /// #     /// Somebody buys one.
-    /// #     #[event]
-    /// #     #[create(lamp: Lamp)]
-    /// #     pub struct Bought {}
-    /// # }
+    /// # mod doc { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/doc/lamps.rs")); } use doc::lamps;
     /// use ironweave::prelude::*;
     /// use lamps::Bought;
     ///
     /// let mut store = Store::<lamps::Model>::memory();
-    /// store.step(Bought {});
+    /// store.step(Bought { room: "hall".into() });
     /// let first = store.subscribe(0)?.try_next()?.expect("it is there");
     /// let position = first.position().expect("it comes from the log");
-    /// let second = store.step(Bought {}).seq;
+    /// let second = store.step(Bought { room: "kitchen".into() }).seq;
     /// let next = store.subscribe_since(position)?.try_next()?;
     /// assert_eq!(next.map(|record| record.seq()), Some(second));
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     ///
     /// # Errors
-    /// As [`Store::locate`]: `is_ahead` and `is_other_history` tell a consumer that the log was restored from a backup,
-    /// or is another one.
+    /// As [`Store::locate`]: `is_ahead` and `is_other_history` if the log was restored from an older backup, or is another log.
     pub fn subscribe_since(
         &self,
         frame: impl Into<FrameRef>,
@@ -63,24 +54,25 @@ impl<M: Model> Store<M> {
         Source::of(self)?.subscribe_since(frame.into())
     }
 
-    /// The transactions after a snapshot, each with the snapshots before and after it; see [`Record::after`](crate::Record::after).
+    /// Returns a subscription to the transactions after a snapshot. Each record has the snapshots before and after it; see [`Record::after`](crate::Record::after).
     ///
     /// # Errors
-    /// As [`subscribe_since`](Store::subscribe_since), and `is_other_history` of a snapshot that [`Snapshot::with`] gave.
+    /// As [`subscribe_since`](Store::subscribe_since), and `is_other_history` for a snapshot that [`Snapshot::with`] returned.
     pub fn subscribe_after(&self, snapshot: Snapshot<M>) -> Result<Subscription<M>, ReadError> {
         Source::of(self)?.subscribe_after(snapshot)
     }
 
-    /// The transactions after the one that was [acknowledged](Subscription::acknowledge) last under a name, or all if
-    /// none was. What was given and not acknowledged comes again: each comes at least once.
+    /// Returns a subscription to the transactions after the last one that was
+    /// [acknowledged](Subscription::acknowledge) under a name, or to all transactions if none was. Transactions that were
+    /// delivered and not acknowledged are delivered again, so each is delivered at least once.
     ///
-    /// A name is 1 to 100 of the letters a-z, digits, `-` and `_`. Its place is a file beside the log; that of a store
-    /// in memory lasts as long as the store. One subscription at a time should use it.
+    /// A name has 1 to 100 characters of a-z, 0-9, `-` and `_`. Its cursor is a file beside the log; the cursor of a store
+    /// in memory is lost with the store. At most one subscription at a time should use a name.
     ///
     /// # Errors
-    /// As [`subscribe_since`](Store::subscribe_since): `is_ahead` or `is_other_history` where the log was restored from a
-    /// backup that is older than what was acknowledged, or has been replaced. `ReadOnly` for a store that is open for
-    /// reading only.
+    /// - `is_ahead` or `is_other_history` if the log was restored from a backup that is older than the cursor, or was replaced.
+    /// - `ReadOnly` for a store that is open for reading only.
+    /// - As [`subscribe_since`](Store::subscribe_since).
     pub fn subscribe_as(&self, name: &str) -> Result<Subscription<M>, ReadError> {
         Source::of(self)?.subscribe_as(name)
     }

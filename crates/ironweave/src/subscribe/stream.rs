@@ -1,7 +1,7 @@
 //! Subscriptions as async streams, for any runtime; behind the feature `stream`.
 //!
-//! A subscription waits in a thread of its own, since the log and its syncs, for which it waits, know nothing of wakers.
-//! The stream is the other end of a short queue.
+//! A subscription waits in a thread of its own, since the log and its syncs do not support wakers. The stream reads from a
+//! bounded queue that the thread fills.
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -17,11 +17,11 @@ use crate::step::model::Model;
 use crate::store::record::Record;
 use crate::subscribe::Subscription;
 
-/// How many records are queued at most for the reader of the stream. A reader that is further behind reads the log.
+/// The maximum number of records in the queue. A subscription whose stream is read slowly waits, and later reads the log.
 const WAITING_MAX: usize = 64;
 
-/// The records of a [`Subscription`] as an async stream, in order, each once. It ends when the store is dropped and all
-/// records were delivered. After an error it tries again from the same place.
+/// The records of a [`Subscription`] as an async stream, in order, each once. It ends when the store was dropped and all
+/// records were delivered. After an error, the next item tries the same transaction again.
 ///
 /// ```
 /// # mod doc { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/doc/lamps.rs")); } use doc::lamps;
@@ -60,12 +60,12 @@ struct State<M: Model> {
 }
 
 impl<M: Model> Queue<M> {
-    // Nothing that is done under the lock panics.
+    // No code under the lock panics.
     fn lock(&self) -> MutexGuard<'_, State<M>> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Hands a record over once there is room. Returns whether the stream is still there.
+    /// Adds a record once there is room. Returns whether the stream still exists.
     fn push(&self, record: Result<Record<M>, StorageError>) -> bool {
         let mut state = self.lock();
         while state.records.len() >= WAITING_MAX && !state.dropped {
@@ -91,11 +91,11 @@ impl<M: Model> Queue<M> {
 }
 
 impl<M: Model> Subscription<M> {
-    /// The same as an async stream, on any runtime. It has a thread of its own, which ends with the store, or with the
-    /// first transaction after the stream was dropped.
+    /// Returns the subscription as an async stream, for any runtime. It starts a thread, which ends when the store was dropped,
+    /// or at the first transaction after the stream was dropped.
     ///
     /// # Errors
-    /// Where the operating system has no thread left.
+    /// If the operating system cannot start a thread.
     pub fn into_stream(self) -> Result<SubscriptionStream<M>, StorageError> {
         let queue = Arc::new(Queue {
             state: Mutex::new(State {
@@ -120,7 +120,7 @@ impl<M: Model> Subscription<M> {
             Ok(_) => Ok(SubscriptionStream { queue }),
             Err(e) => Err(StorageError::new(
                 StorageFailure::Io,
-                format!("no thread for a subscription: {e}"),
+                format!("the thread of a subscription cannot be started: {e}"),
             )
             .with_source(e)),
         }

@@ -1,4 +1,4 @@
-//! Facts and fields give their values, of whatever type.
+//! Facts and fields return their values, of any type, and show them by their encodings.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Debug;
@@ -55,7 +55,7 @@ pub enum Shape {
     Box { from: Point, to: Point },
 }
 
-/// As large numbers, texts and collections as there are.
+/// The extreme numbers, texts, and collections.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct All {
     pub signed: (i8, i16, i32, i64, i128),
@@ -210,7 +210,7 @@ fn a_fact_gives_the_value_that_it_sets_as_its_type() {
             let field = fields.iter().find(|field| field.name() == name).expect("it is there");
             is_value(&field.value::<$ty>(), &event.$field, name);
             assert_eq!(Some(field.encoded()), fact.encoded(), "{name}");
-            // What is not of the type is none.
+            // The value cannot be read as another type.
             assert!(fact.value::<BTreeMap<u8, Vec<char>>>().is_none(), "{name}");
         )*};
     }
@@ -259,7 +259,7 @@ fn the_data_of_a_link_is_the_value_of_a_fact() {
     }
     assert_eq!(set.value::<Point>(), Some(at));
     assert_eq!(link.value::<Point>(), None);
-    // Facts are equal if they do the same with the same value.
+    // Facts are equal if they make the same change with the same value.
     let value = |x| {
         let at = Point { x, y: None };
         let compared = Compared { sample, other, at };
@@ -275,7 +275,7 @@ fn values_are_json_whatever_their_type() {
     let mut store = Store::<Model>::memory();
     let tried = store.snapshot().with(taken("a")).expect("it fires");
     store.step(taken("a"));
-    // Through text: a `serde_json::Value` holds no number of 128 bits.
+    // A `serde_json::Value` cannot hold numbers of 128 bits, so this goes through text.
     let facts = serde_json::to_string(&tried.record.facts()).expect("it is JSON");
     let facts: serde_json::Value = serde_json::from_str(&facts).expect("it is JSON");
     let value = |name: &str| {
@@ -300,10 +300,10 @@ fn values_are_json_whatever_their_type() {
     assert_eq!(value("shelf_life"), shelf_life);
     // JSON has no bytes.
     assert_eq!(value("blob"), json!([0, 255]));
-    // Keys that JSON does not have are texts.
+    // A key that is not a text is shown as one.
     assert_eq!(value("all")["pairs"], json!({"[1, 2]": "x"}));
     let text = serde_json::to_string(&tried.record.facts()).expect("it is JSON");
-    // Numbers that are larger than JSON's usual ones are there in full.
+    // Numbers of 128 bits have all of their digits.
     assert!(text.contains(&u128::MAX.to_string()), "{text}");
     assert!(text.contains(&i128::MIN.to_string()), "{text}");
     let serial = format!("\"serial\",\"value\":{}}}", u128::MAX);
@@ -339,7 +339,7 @@ fn a_value_is_printed_as_a_value_of_its_type() {
         let field = fields.iter().find(|field| field.name() == name);
         assert_eq!(field.expect("it is there").to_string(), text, "{name}");
     }
-    // Handles are in fields of events only.
+    // Only events have handles as fields.
     let other = store.step(taken("b")).created.sample;
     let at = Point { x: 1, y: None };
     let compared = Compared {

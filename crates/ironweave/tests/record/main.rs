@@ -1,4 +1,4 @@
-//! The record of a transaction: the same wherever it comes from, with net changes, values and JSON.
+//! The record of a transaction: the same from all sources, with net changes, values and JSON.
 #![allow(missing_docs)]
 
 mod facts_give_their_values;

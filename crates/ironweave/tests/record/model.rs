@@ -1,4 +1,4 @@
-//! Beds of wards, and an event that fires by itself once a ward is full.
+//! Beds of wards, and an immediate event that fires when all beds of a ward are taken.
 
 pub use ward::*;
 
@@ -12,7 +12,7 @@ pub mod ward {
     pub struct Ward {
         #[key]
         pub name: String,
-        /// With the day on which each was put there.
+        /// The data of a link is the day on which the bed was placed.
         #[edge(data = u32)]
         pub beds: Many<Bed>,
     }
@@ -98,7 +98,7 @@ pub mod ward {
     }
 }
 
-/// A ward with two beds, in three transactions.
+/// Creates a ward and two beds, in three transactions.
 pub fn opened(store: &mut Store<Model>) -> (Ward, [Bed; 2]) {
     let ward = store.step(Opened { name: "icu".into() }).created.ward;
     let beds = [1, 2].map(|number| store.step(Bought { number }).created.bed);

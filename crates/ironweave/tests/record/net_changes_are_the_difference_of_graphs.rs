@@ -1,4 +1,4 @@
-//! Net changes: what a record says of them is the difference of the graphs before and after.
+//! The net changes of a record are the difference of the graphs before and after its transaction.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -22,7 +22,7 @@ impl Random {
     }
 }
 
-/// One entity of a type, at random.
+/// Returns a random entity of a type.
 fn any<T>(db: &impl Db, random: &mut Random) -> Option<T>
 where
     T: Entity,
@@ -32,7 +32,7 @@ where
     (!all.is_empty()).then(|| all[random.below(all.len())])
 }
 
-/// Applies an event at random, which may be rejected.
+/// Applies a random event. Returns `None` if it was rejected.
 fn apply(t: &mut Transaction<'_, Model>, random: &mut Random) -> Option<()> {
     let what = random.below(16);
     let number = random.below(12) as u64;
@@ -59,7 +59,7 @@ fn apply(t: &mut Transaction<'_, Model>, random: &mut Random) -> Option<()> {
     }
 }
 
-/// The entities in a place.
+/// Returns the entities in a place.
 fn place<T: Entity + Ord, S: ironweave::Place<T>>(db: &Snapshot<Model>) -> BTreeSet<T> {
     use ironweave::Handle;
     db.place::<T, S>()
@@ -77,7 +77,7 @@ fn links(db: &Snapshot<Model>) -> BTreeSet<(Ward, Bed)> {
     wards.flat_map(of).collect()
 }
 
-/// Handles of occupants that are all known.
+/// Returns the handles of occupants whose generations are all known.
 fn known<T: Entity + Ord>(occupants: &[Occupant<T>]) -> BTreeSet<T> {
     let all: BTreeSet<T> = occupants
         .iter()
@@ -127,11 +127,11 @@ fn compare(facts: Facts<'_, Model>, before: &Snapshot<Model>, after: &Snapshot<M
         &was - &is,
         "{what}: unlinked"
     );
-    // From the other end it is the same.
-    let turned = facts
+    // The other end of the edge has the same pairs.
+    let from_the_other_end = facts
         .linked::<Bed, Ward>("wards")
         .expect("there is such an edge");
-    assert_eq!(turned.len(), (&is - &was).len());
+    assert_eq!(from_the_other_end.len(), (&is - &was).len());
     assert!(facts.linked::<Ward, Ward>("beds").is_none());
     assert!(facts.linked::<Ward, Bed>("chairs").is_none());
 }
@@ -162,7 +162,7 @@ fn net_changes_are_the_difference_of_the_graphs_before_and_after() {
             let both = record.facts().iter();
             let creates = both.filter(|f| f.kind() == ironweave::FactKind::Create);
             *touched.entry("all").or_default() += creates.count();
-            // From the log alone, the slots are the same, and the graph after it knows the entities.
+            // A record from the log has the same slots, and the graph after the transaction has the entities.
             let logged = store.frames(record.seq()).expect("it reads").next();
             let logged = logged.expect("it is there").expect("it reads");
             let (a, b) = (
@@ -178,7 +178,7 @@ fn net_changes_are_the_difference_of_the_graphs_before_and_after() {
             assert_eq!(logged.created::<Bed>(), record.created::<Bed>(), "{what}");
             assert_eq!(logged.deleted::<Bed>(), record.deleted::<Bed>(), "{what}");
         }
-        // So are those of a difference, and of it all one after the other.
+        // The same holds for the difference of two snapshots, and for the facts of all transactions.
         let end = store.snapshot();
         let diff = start.diff(&end).expect("of one store");
         compare(
@@ -194,7 +194,7 @@ fn net_changes_are_the_difference_of_the_graphs_before_and_after() {
         let created: BTreeSet<Bed> = all.facts().created().into_iter().collect();
         assert_eq!(created, place::<Bed, Any>(&end));
     }
-    // Slots were taken more than once, within transactions too.
+    // Slots were reused, also within a transaction.
     assert!(
         touched["all"] > touched["created"] && touched["deleted"] > 50,
         "{touched:?}"
@@ -202,13 +202,13 @@ fn net_changes_are_the_difference_of_the_graphs_before_and_after() {
 }
 
 #[test]
-fn an_entity_on_its_way_through_states_enters_only_the_last_and_leaves_only_the_first() {
+fn an_entity_enters_only_its_last_state_and_leaves_only_its_first() {
     let mut store = Store::<Model>::memory();
     let bed = store.step(Bought { number: 1 }).created.bed;
     let mut t = store.begin();
     t.apply(admitted(bed, "ann")).expect("it is free");
     t.apply(Left { bed }).expect("it is taken");
-    // One that comes and goes appears nowhere.
+    // An entity that is created and deleted is in no net change.
     let other = t
         .apply(Bought { number: 2 })
         .expect("it is new")
@@ -222,7 +222,7 @@ fn an_entity_on_its_way_through_states_enters_only_the_last_and_leaves_only_the_
     assert_eq!(t.facts().left::<Bed, state::Free>(), entered);
     assert!(t.facts().created::<Bed>().is_empty() && t.facts().deleted::<Bed>().is_empty());
     assert!(t.facts().touches(bed) && t.facts().touches(other));
-    // Each single fact is there.
+    // The list has all facts.
     assert_eq!(t.facts().len(), 3 + 1 + 2 + 1);
     assert_eq!(entered[0].resolve(&t), Some(bed));
     t.commit().expect("it is written");

@@ -8,8 +8,8 @@ use crate::model::{
     Admitted, Bed, Bought, Cleaned, Model, Placed, Sold, Ward, admitted, opened, state, ward,
 };
 
-/// All that a record says, without its position, which a transaction that was only tried does not have.
-fn said(record: &Record<Model>) -> (Value, String, Vec<String>, u128) {
+/// The content of a record without its position, which the record of a tried event does not have.
+fn content(record: &Record<Model>) -> (Value, String, Vec<String>, u128) {
     let mut json = serde_json::to_value(record).expect("it is JSON");
     json.as_object_mut().expect("an object").remove("position");
     let firings = record.firings().map(|firing| firing.to_string());
@@ -21,8 +21,8 @@ fn said(record: &Record<Model>) -> (Value, String, Vec<String>, u128) {
     )
 }
 
-/// What typed access gives.
-fn typed(record: &Record<Model>) {
+/// Checks check_typed_access access to the record of the transaction that admits ann.
+fn check_typed_access(record: &Record<Model>) {
     let admissions: Vec<Admitted> = record
         .events::<Admitted>()
         .collect::<Result<_, _>>()
@@ -66,7 +66,7 @@ impl Fold<Model> for Last {
     type Error = StorageError;
 
     fn fold(&mut self, record: &Record<Model>) -> Result<(), StorageError> {
-        self.0 = Some(format!("{:?}", said(record)));
+        self.0 = Some(format!("{:?}", content(record)));
         Ok(())
     }
 }
@@ -98,11 +98,11 @@ fn one_transaction_has_one_record_wherever_it_is_read() {
 
     let from_log = store.frames(seq).expect("it reads").next();
     let expected = from_log.expect("it is there").expect("it reads");
-    typed(&expected);
+    check_typed_access(&expected);
     let reports = store.since(seq - 1).expect("it reads");
     let mut all: Vec<Record<Model>> = reports.map(|r| r.expect("it reads")).collect();
     all.extend(store.tx_range(seq..).expect("it reads").flatten());
-    // A subscription that was there, one with the graphs, and one that reads the log.
+    // A subscription from before the transaction, one with graphs, and one that reads the log.
     all.extend(coming.try_next().expect("it reads"));
     all.extend(around.try_next().expect("it reads"));
     all.extend(
@@ -115,7 +115,7 @@ fn one_transaction_has_one_record_wherever_it_is_read() {
     all.push(tried.record.clone());
     let (tried_after, real) = (&tried.snapshot, store.snapshot());
     assert_eq!(tried_after.fingerprint(), real.fingerprint());
-    // Each entry of the histories has it.
+    // Each entry of the histories has the record.
     let of_bed = store.history(bed).expect("it reads");
     let of_ward = store.history(ward).expect("it reads");
     let entries = of_bed
@@ -130,18 +130,18 @@ fn one_transaction_has_one_record_wherever_it_is_read() {
             .all(|entry| ["Admitted", "Filled"].contains(&entry.event()))
     );
     all.extend(entries.iter().map(|entry| entry.record().clone()));
-    // Another thread, and another process, have the same.
+    // Records can be sent to another thread, and reopening the store returns the same records.
     all = std::thread::spawn(move || all).join().expect("no panic");
     let mut folded = store.project::<Last>().expect("it reads");
     folded.catch_up(|_| {}).expect("it folds");
-    assert_eq!(folded.table().0, Some(format!("{:?}", said(&expected))));
+    assert_eq!(folded.table().0, Some(format!("{:?}", content(&expected))));
     drop(store);
     let store = Store::<Model>::open(dir.path()).expect("it opens");
     all.extend(store.frames(seq).expect("it reads").flatten());
     for (i, record) in all.iter().enumerate() {
-        assert_eq!(said(record), said(&expected), "source {i}");
+        assert_eq!(content(record), content(&expected), "source {i}");
         assert!(record.facts() == expected.facts(), "source {i}");
-        typed(record);
+        check_typed_access(record);
         let is_tried = record.position().is_none();
         assert!(
             is_tried || record.position() == expected.position(),
@@ -185,7 +185,7 @@ fn a_speculation_records_what_a_store_would_write_whatever_the_event() {
         t.commit().expect("it is written");
         let record = store.frames(tried.seq()).expect("it reads").next();
         let record = record.expect("it is there").expect("it reads");
-        assert_eq!(said(&record), said(&tried));
+        assert_eq!(content(&record), content(&tried));
     }
 }
 
@@ -225,7 +225,7 @@ fn a_record_names_the_entity_of_each_fact_by_id_where_it_knows_the_graph() {
     assert_eq!(entity(&known), by_id);
     assert_eq!(entity(&tried.record), by_id);
     assert_eq!(entity(&from_log), ("Bed/0".to_owned(), None));
-    // The log knows the slot, and a graph who is at it.
+    // The log has only the slot; a graph has the entity at that slot.
     let [occupant] = from_log.entered::<Bed, state::Taken>()[..] else {
         panic!("one entered");
     };
@@ -242,7 +242,7 @@ fn a_record_names_the_entity_of_each_fact_by_id_where_it_knows_the_graph() {
             .is_some_and(|before| bed.is::<state::Free>(&before))
     );
     assert!(from_log.before().is_none() && from_log.after().is_none());
-    // It is gone from the store then, and not from the graph after the transaction.
+    // The store deletes the entity; the graph after the transaction still has it.
     store.step(Sold { bed });
     assert_eq!(
         (occupant.resolve(&store), occupant.resolve(&after)),

@@ -1,4 +1,4 @@
-//! A record as JSON, as one line, and as `Debug` shows it.
+//! A record as JSON, as one line of text, and as `Debug` output.
 
 use ironweave::prelude::*;
 use serde_json::json;
@@ -67,7 +67,7 @@ fn a_record_is_json_that_names_everything() {
             ],
         })
     );
-    // An event can be applied again as it stands there.
+    // The JSON of an event can be deserialized and applied.
     let json = serde_json::to_value(&record).expect("it is JSON");
     let again: <Model as ironweave::Model>::Event =
         serde_json::from_value(json["firings"][1]["event"].clone()).expect("it is an event");
@@ -76,7 +76,7 @@ fn a_record_is_json_that_names_everything() {
         matches!(refused, Err(StepError::NotInPlace { .. })),
         "{refused:?}"
     );
-    // Without metadata there is none.
+    // A transaction without metadata has no keys for it.
     let first = store.frames(1).expect("it reads").next();
     let first = serde_json::to_value(first.expect("it is there").expect("it reads"));
     let first = first.expect("it is JSON");

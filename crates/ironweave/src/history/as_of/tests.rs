@@ -1,11 +1,11 @@
-//! A question about the past of a shared store is answered from its view, whatever is written meanwhile.
+//! A query about the past of a shared store is answered from its view, whatever is written meanwhile.
 
 use super::*;
 use crate::base::meta::Meta;
 use crate::db::Db;
 use crate::db::entity::Any;
 use crate::snapshot::Snapshot;
-use crate::snapshot::replica::Slot;
+use crate::snapshot::replica::SnapshotFollower;
 use crate::step::model::Model as _;
 use crate::store::{SharedStore, Store};
 
@@ -38,11 +38,11 @@ fn a_time_is_answered_from_the_view_though_later_versions_are_kept() {
     let view = store.view().expect("it reads");
     hang(&store, 20);
     let (keyframes, replica) = store.exclusive(|store| {
-        let slot: &Slot = store.followers.get();
+        let slot: &SnapshotFollower = store.followers.get();
         (Arc::clone(slot.keyframes()), slot.get().map(Arc::clone))
     });
     let binding = Model::binding();
-    let question = Past {
+    let query = PastQuery {
         view: &view,
         keyframes: &keyframes,
         replica: replica.as_deref(),
@@ -50,7 +50,7 @@ fn a_time_is_answered_from_the_view_though_later_versions_are_kept() {
     };
     // Twice, since the first one makes keyframes.
     for _ in 0..2 {
-        let then = question.as_of(Timestamp::from_secs(30).into());
+        let then = query.as_of(Timestamp::from_secs(30).into());
         let then = Snapshot::<Model>::of(then.expect("it reads"));
         assert_eq!((then.seq(), then.count::<Bell, Any>()), (view.last, 1));
     }

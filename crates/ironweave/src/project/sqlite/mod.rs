@@ -188,7 +188,7 @@ impl<M: Model> SqliteProjection<M> {
                 }
                 continue;
             }
-            let facts = &record.logged().decoded.facts;
+            let facts = &record.transaction().decoded.facts;
             self.tables.apply_all(&transaction, record.seq(), facts)?;
             last = record.position();
             taken += 1;

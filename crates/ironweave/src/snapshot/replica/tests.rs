@@ -76,7 +76,7 @@ impl<'de> Deserialize<'de> for Slow {
     }
 }
 
-fn waiting(replica: &Replica) -> usize {
+fn size(replica: &Replica) -> usize {
     lock(&replica.queue).batch.facts.list.len()
 }
 
@@ -91,10 +91,10 @@ fn while_a_reader_is_at_the_replica_the_queue_has_an_end_and_nobody_waits() {
     let mut most = 0;
     for value in 1..=steps {
         store.step(Read { meter, value });
-        most = most.max(waiting(reader.replica()));
+        most = most.max(size(reader.replica()));
     }
     assert_eq!(most, BUSY * FACTS_MAX);
-    assert!(waiting(reader.replica()) < 1_000);
+    assert!(size(reader.replica()) < 1_000);
     drop(current);
     let now = reader.snapshot();
     assert_eq!((now.seq(), meter.value(&now)), (store.seq(), steps));
@@ -165,8 +165,8 @@ fn of_a_store_that_is_looked_at_the_near_past_is_kept_and_not_read() -> Result<(
 
 #[test]
 fn a_queue_is_too_long_by_its_facts_or_by_its_bytes_whoever_reads() {
-    let waiting = |facts, bytes| Waiting { facts, bytes };
-    assert!(!waiting(10, 0).outweighs(10) && waiting(11, 0).outweighs(10));
+    let size = |facts, bytes| QueueSize { facts, bytes };
+    assert!(!size(10, 0).exceeds(10) && size(11, 0).exceeds(10));
     let most = BUSY * BYTES_MAX;
-    assert!(!waiting(0, most).outweighs(10) && waiting(0, most + 1).outweighs(10));
+    assert!(!size(0, most).exceeds(10) && size(0, most + 1).exceeds(10));
 }

@@ -1,68 +1,33 @@
-//! Facts that own themselves: the difference of two snapshots, or what several transactions add up to.
+//! Owned facts: the difference of two snapshots, or the facts of several transactions.
 
 use std::fmt;
 use std::marker::PhantomData;
 use std::sync::Arc;
 
-use super::{Facts, Surroundings};
+use super::{Facts, GraphContext};
 use crate::graph::fact::Facts as RawFacts;
 use crate::graph::layout::Layout;
 
-/// Facts that are no single transaction: the difference of two snapshots, or the facts of several transactions one after
-/// the other.
+/// Owned facts that are not those of a single transaction: the difference of two snapshots, or the facts of several
+/// transactions one after the other.
 ///
 /// ```
-/// # #[ironweave::model]
-/// # pub mod lamps {
-/// #     use ironweave::prelude::*;
-/// #     /// A lamp.
-/// #     #[entity]
-/// #     pub struct Lamp {
-/// #         /// Where it stands.
-/// #         #[key]
-/// #         pub room: String,
-/// #     }
-/// #     /// Whether it burns.
-/// #     #[states(Lamp)]
-/// #     pub enum LampState {
-/// #         /// It does not.
-/// #         #[initial]
-/// #         #[to(On)]
-/// #         Off,
-/// #         /// It does.
-/// #         #[to(Off)]
-/// #         On,
-/// #     }
-/// #     /// The switch is pressed.
-/// #     #[event]
-/// #     #[moves(lamp: Off -> On)]
-/// #     pub struct Lit {
-/// #         /// Which one.
-/// #         pub lamp: Ensure<Lamp>,
-/// #     }
-/// #     /// The switch is pressed again.
-/// #     #[event]
-/// #     #[moves(lamp: On -> Off)]
-/// #     pub struct Dimmed {
-/// #         /// Which one.
-/// #         pub lamp: Key<Lamp>,
-/// #     }
-/// # }
+/// # mod doc { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/doc/lamps.rs")); } use doc::lamps;
 /// use ironweave::prelude::*;
-/// use lamps::{Dimmed, Lamp, Lit, state::On};
+/// use lamps::{Discarded, Lamp, Lit, state::On};
 ///
 /// let mut store = Store::<lamps::Model>::memory();
 /// let start = store.seq().expect("the log begins with its schema");
 /// store.step(Lit { lamp: "hall".into() });
 /// store.step(Lit { lamp: "kitchen".into() });
-/// store.step(Dimmed { lamp: "hall".into() });
+/// store.step(Discarded { lamp: "hall".into() });
 ///
-/// // What has changed since, on balance.
+/// // The net changes since `start`.
 /// let mut changes = store.begin().facts().to_changes();
 /// for record in store.since(start)? {
 ///     changes.append(record?.facts());
 /// }
-/// assert_eq!(changes.facts().created::<Lamp>().len(), 2);
+/// assert_eq!(changes.facts().created::<Lamp>().len(), 1);
 /// let burning = changes.facts().entered::<Lamp, On>();
 /// let kitchen = store.find::<Lamp>("kitchen");
 /// assert_eq!(burning.iter().map(|lamp| lamp.handle()).collect::<Vec<_>>(), [kitchen]);
@@ -71,7 +36,7 @@ use crate::graph::layout::Layout;
 pub struct Changes<M> {
     facts: RawFacts,
     layout: Arc<Layout>,
-    surroundings: Option<Arc<dyn Surroundings>>,
+    context: Option<Arc<dyn GraphContext>>,
     model: PhantomData<fn() -> M>,
 }
 
@@ -80,7 +45,7 @@ impl<M> Clone for Changes<M> {
         Self {
             facts: self.facts.clone(),
             layout: Arc::clone(&self.layout),
-            surroundings: self.surroundings.clone(),
+            context: self.context.clone(),
             model: PhantomData,
         }
     }
@@ -91,56 +56,56 @@ impl<M> Changes<M> {
         Self {
             facts,
             layout,
-            surroundings: None,
+            context: None,
             model: PhantomData,
         }
     }
 
-    /// The same, with what is known of the graph after it.
-    pub(crate) fn within(mut self, surroundings: Arc<dyn Surroundings>) -> Self {
-        self.surroundings = Some(surroundings);
+    /// Adds the graph after the facts, in which generations of entities are looked up.
+    pub(crate) fn with_context(mut self, context: Arc<dyn GraphContext>) -> Self {
+        self.context = Some(context);
         self
     }
 
-    /// The facts with their bytes.
+    /// Returns the facts without the type of the model.
     #[cfg(feature = "sqlite")]
     pub(crate) fn raw(&self) -> &RawFacts {
         &self.facts
     }
 
-    /// The facts, in the order in which they apply.
+    /// Returns the facts in order.
     #[must_use]
     pub fn facts(&self) -> Facts<'_, M> {
-        Facts::new(&self.facts, &self.layout).within(self.surroundings.as_deref())
+        Facts::new(&self.facts, &self.layout).with_context(self.context.as_deref())
     }
 
-    /// How many facts there are.
+    /// Returns the number of facts.
     #[must_use]
     pub fn len(&self) -> usize {
         self.facts.list.len()
     }
 
-    /// Whether nothing changed.
+    /// Returns whether there are no facts.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.facts.list.is_empty()
     }
 
-    /// Appends facts that follow these; O(facts appended).
+    /// Appends facts that happened after these. O(appended facts and their values).
     #[inline]
     pub fn append(&mut self, facts: Facts<'_, M>) {
-        self.surroundings = None;
+        self.context = None;
         self.facts.append_range(facts.facts, facts.start..facts.end);
     }
 
-    /// Removes all facts and keeps the memory.
+    /// Removes all facts and keeps the allocated memory.
     pub fn clear(&mut self) {
-        self.surroundings = None;
+        self.context = None;
         self.facts.clear();
     }
 }
 
-/// The same facts with the same values.
+/// Two lists are equal if they have the same facts with the same values in the same order.
 impl<M> PartialEq for Changes<M> {
     fn eq(&self, other: &Self) -> bool {
         self.facts() == other.facts()

@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::de::DeserializeOwned;
 
-use super::Surroundings;
+use super::GraphContext;
 use super::net::{self, Occupant};
 use crate::base::id::Id;
 use crate::db::entity::Entity;
@@ -15,36 +15,36 @@ use crate::store::tags::Encodings;
 use crate::value;
 use crate::value::typed::TypedValue;
 
-/// The kind of a fact.
+/// The kind of change that a fact makes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum FactKind {
-    /// An entity is created, without values and links.
+    /// Creates an entity, without values and links.
     Create,
-    /// An entity is deleted, with its values. Its links were removed before, by facts of their own.
+    /// Deletes an entity with its values. Facts before this one removed its links.
     Delete,
-    /// An entity moves to another state. The data of the old state is gone.
+    /// Moves an entity to another state and removes the data of the old state.
     Move,
-    /// A field, or a piece of state data, is set.
+    /// Sets a field, or a piece of state data.
     Set,
-    /// Two entities are linked.
+    /// Links two entities.
     Link,
-    /// The link of two entities is removed, with its data.
+    /// Removes the link between two entities, with its data.
     Unlink,
-    /// The data of a link is set.
+    /// Sets the data of a link.
     SetLink,
 }
 
-/// One change of the graph, with names and with its value.
+/// One change of the graph, with the names of the model and with its value.
 ///
-/// `Display` gives it as the log is printed: `set Account/1.balance = 105`. Two facts are equal if they do the same, with
-/// the same value.
+/// `Display` renders it as `set Account/1.balance = 105`, with the value as [`Field`](crate::Field) renders it. Two facts are
+/// equal if they make the same change with the same value.
 #[derive(Clone, Copy)]
 pub struct Fact<'r> {
     pub(super) facts: &'r RawFacts,
     pub(super) index: usize,
     pub(super) layout: &'r Layout,
     pub(super) encodings: Option<&'r Encodings>,
-    pub(super) surroundings: Option<&'r dyn Surroundings>,
+    pub(super) context: Option<&'r dyn GraphContext>,
 }
 
 impl<'r> Fact<'r> {
@@ -52,7 +52,7 @@ impl<'r> Fact<'r> {
         self.facts.list[self.index]
     }
 
-    /// Returns the kind of the fact.
+    /// Returns the kind of change.
     #[must_use]
     pub fn kind(&self) -> FactKind {
         match self.raw() {
@@ -66,7 +66,7 @@ impl<'r> Fact<'r> {
         }
     }
 
-    /// Returns the entity that the fact concerns. For a link, it is the entity at the end that declares the edge.
+    /// Returns the entity that changes. For a link, this is the entity at the end that declares the edge.
     #[must_use]
     pub fn entity(&self) -> FactEntity<'r> {
         match self.raw() {
@@ -84,7 +84,7 @@ impl<'r> Fact<'r> {
         }
     }
 
-    /// Returns the entity at the other end of a link.
+    /// Returns the entity at the other end of a link, or `None` for all other facts.
     #[must_use]
     pub fn other(&self) -> Option<FactEntity<'r>> {
         match self.raw() {
@@ -103,11 +103,11 @@ impl<'r> Fact<'r> {
             entity,
             slot,
             generation: net::generation(&self.facts.list, self.index, (entity, slot))
-                .or_else(|| self.surroundings?.generation(entity, slot)),
+                .or_else(|| self.context?.generation(entity, slot)),
         }
     }
 
-    /// Returns the name of the field or, for a link, of the end that declares the edge.
+    /// Returns the name of the field or piece of state data that is set. For a link, this is the field that declares the edge.
     #[must_use]
     pub fn field(&self) -> Option<&'r str> {
         match self.raw() {
@@ -121,7 +121,7 @@ impl<'r> Fact<'r> {
         }
     }
 
-    /// Returns the state to whose data the field belongs, if it is state data.
+    /// Returns the name of the state that a piece of state data belongs to, or `None` for all other facts.
     #[must_use]
     pub fn data_of(&self) -> Option<&'r str> {
         let RawFact::Set { column, .. } = self.raw() else {
@@ -131,7 +131,7 @@ impl<'r> Fact<'r> {
         def.state.map(|state| self.state(def.entity, state))
     }
 
-    /// Returns the state of the entity before a move or a deletion.
+    /// Returns the state of the entity before a move or a deletion, or `None` for all other facts.
     #[must_use]
     pub fn from(&self) -> Option<&'r str> {
         match self.raw() {
@@ -145,7 +145,7 @@ impl<'r> Fact<'r> {
         }
     }
 
-    /// Returns the state of the entity after a move or a creation.
+    /// Returns the state of the entity after a move or a creation, or `None` for all other facts.
     #[must_use]
     pub fn to(&self) -> Option<&'r str> {
         match self.raw() {
@@ -161,14 +161,14 @@ impl<'r> Fact<'r> {
         &self.layout.entities[usize::from(entity)].states[usize::from(state)].name
     }
 
-    /// The value that it sets, if it sets one and that can be read as a `V`: the type of the field, or another that
-    /// serde reads from the same data.
+    /// Returns the value that is set if it can be read as a `V`, which is the type of the field or another type that serde
+    /// reads from the same data. Returns `None` for a fact that sets no value.
     #[must_use]
     pub fn value<V: DeserializeOwned>(&self) -> Option<V> {
         value::decode(self.encoded()?).ok()
     }
 
-    /// Returns the entity that the fact concerns, as the log refers to it.
+    /// Returns the entity that changes, with its generation only where the log has that.
     pub(super) fn logged_entity(&self) -> String {
         let entity = self.entity();
         match (self.raw(), entity.generation) {
@@ -188,7 +188,7 @@ impl<'r> Fact<'r> {
         })
     }
 
-    /// By the schema under which the transaction was written; without one, by that of the program.
+    /// Returns the encoding in the schema under which the transaction was written, or in the program's schema.
     fn encoding(&self) -> Option<&'r Encoding> {
         let (fact, ours) = (self.raw(), &self.layout.schema);
         match self.encodings {
@@ -197,7 +197,7 @@ impl<'r> Fact<'r> {
         }
     }
 
-    /// Returns the CBOR encoding of the value that the fact sets.
+    /// Returns the value that is set, in CBOR, as in the log.
     #[must_use]
     pub fn encoded(&self) -> Option<&'r [u8]> {
         self.facts.value_of(&self.raw())
@@ -223,8 +223,8 @@ impl fmt::Debug for Fact<'_> {
     }
 }
 
-/// An entity as a fact refers to it: by its slot, and by its generation if that is known. It prints as `Account/1.1` or
-/// `Account/1`.
+/// An entity in a fact: its type, its slot, and its generation if that is known (see [`Occupant`]). `Display` renders it as
+/// `Account/1.1`, or as `Account/1` without the generation.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct FactEntity<'r> {
     name: &'r str,
@@ -234,26 +234,26 @@ pub struct FactEntity<'r> {
 }
 
 impl<'r> FactEntity<'r> {
-    /// Returns the name of the entity type.
+    /// Returns the name of its type.
     #[must_use]
     pub fn type_name(&self) -> &'r str {
         self.name
     }
 
-    /// Returns the slot of the entity.
+    /// Returns its slot.
     #[must_use]
     pub fn slot(&self) -> u32 {
         self.slot
     }
 
-    /// Returns the id of the entity, if its generation is known; see [`Occupant`].
+    /// Returns its id, or `None` if its generation is not known.
     #[must_use]
     pub fn id(&self) -> Option<Id> {
         let slot = self.slot;
         self.generation.map(|generation| Id { slot, generation })
     }
 
-    /// Returns the entity as an occupant of type `T`, if it is of that type.
+    /// Returns it as an [`Occupant`] of a type, or `None` if it is of another type.
     #[must_use]
     pub fn occupant<T: Entity>(&self) -> Option<Occupant<T>> {
         (self.entity == T::INDEX && self.name == T::NAME)

@@ -1,10 +1,10 @@
-//! Facts as a program sees them: with the names of the model, and with their values.
+//! A list of facts of a record, and the net changes that they make.
 
 use std::fmt;
 use std::marker::PhantomData;
 use std::sync::Arc;
 
-use super::Surroundings;
+use super::GraphContext;
 use super::changes::Changes;
 use super::fact::Fact;
 use super::net::{self, Occupant};
@@ -15,21 +15,37 @@ use crate::schema::{Hop, StateIx};
 use crate::step::model::Model;
 use crate::store::tags::Encodings;
 
-/// Facts in the order in which they happened: those of a [`Record`](crate::Record), of one [`Firing`](crate::Firing) of
-/// it, of [`Changes`], or of an open [`Transaction`](crate::Transaction). It is a view, as a slice is.
+/// The facts of a [`Record`](crate::Record), of a [`Firing`](crate::Firing), of [`Changes`], or of an open
+/// [`Transaction`](crate::Transaction), in order. It is a view that borrows them, as a slice does.
 ///
-/// `facts.iter()` gives each single fact. The other methods give what changed *on balance* between the first fact and the
-/// last: an entity that moved from A over B to C entered C and left A, and did neither to B; one that was created and
-/// deleted in between appears nowhere.
+/// [`iter`](Self::iter) returns each fact. The methods `created`, `deleted`, `entered`, `left`, `linked` and `unlinked`
+/// return *net* changes between the first fact and the last. An entity that moved from state A over B to C entered C and left
+/// A; it neither entered nor left B. An entity that was created and then deleted is in none of them. Each of these methods
+/// is O(facts).
 ///
-/// `Display` gives one fact a line.
+/// `Display` renders each fact on a line of its own.
+///
+/// ```
+/// # mod doc { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/doc/lamps.rs")); } use doc::lamps;
+/// use ironweave::prelude::*;
+/// use lamps::{Lamp, Lit, state::On};
+///
+/// let mut store = Store::<lamps::Model>::memory();
+/// let mut t = store.begin();
+/// t.apply(Lit { lamp: "hall".into() })?;
+/// assert_eq!(t.facts().created::<Lamp>().first().copied(), t.find::<Lamp>("hall"));
+/// assert_eq!(t.facts().entered::<Lamp, On>().len(), 1);
+/// assert_eq!(t.facts().get(1).map(|fact| fact.to_string()).as_deref(), Some("set Lamp/0.room = \"hall\""));
+/// t.commit()?;
+/// # Ok::<(), StepError>(())
+/// ```
 pub struct Facts<'r, M> {
     pub(super) facts: &'r RawFacts,
     pub(super) start: usize,
     pub(super) end: usize,
     layout: &'r Arc<Layout>,
     encodings: Option<&'r Encodings>,
-    surroundings: Option<&'r dyn Surroundings>,
+    context: Option<&'r dyn GraphContext>,
     model: PhantomData<fn() -> M>,
 }
 
@@ -49,12 +65,12 @@ impl<'r, M> Facts<'r, M> {
             end: facts.list.len(),
             layout,
             encodings: None,
-            surroundings: None,
+            context: None,
             model: PhantomData,
         }
     }
 
-    /// The same facts, with values as a schema of the log encodes them.
+    /// Sets the encodings of the values, which are otherwise those of the program's schema.
     pub(super) fn encoded_by(self, encodings: &'r Encodings) -> Self {
         Self {
             encodings: Some(encodings),
@@ -62,14 +78,11 @@ impl<'r, M> Facts<'r, M> {
         }
     }
 
-    pub(super) fn within(self, surroundings: Option<&'r dyn Surroundings>) -> Self {
-        Self {
-            surroundings,
-            ..self
-        }
+    pub(super) fn with_context(self, context: Option<&'r dyn GraphContext>) -> Self {
+        Self { context, ..self }
     }
 
-    /// Those of a range.
+    /// Returns the facts of a range of indexes.
     pub(super) fn range(self, range: std::ops::Range<usize>) -> Self {
         Self {
             start: range.start,
@@ -96,18 +109,18 @@ impl<'r, M> Facts<'r, M> {
         (index < self.len()).then(|| self.at(index))
     }
 
-    /// Returns the fact at an index, which must be less than the number of facts.
+    /// Returns the fact at an index that is less than [`len`](Self::len).
     pub(crate) fn at(&self, index: usize) -> Fact<'r> {
         Fact {
             facts: self.facts,
             index: self.start + index,
             layout: self.layout,
             encodings: self.encodings,
-            surroundings: self.surroundings,
+            context: self.context,
         }
     }
 
-    /// Returns an iterator over the facts, in order.
+    /// Returns each fact, in order.
     #[must_use]
     pub fn iter(&self) -> FactIter<'r, M> {
         FactIter {
@@ -118,7 +131,7 @@ impl<'r, M> Facts<'r, M> {
 }
 
 impl<'r, M: Model> Facts<'r, M> {
-    /// Returns a copy that owns its facts. O(facts).
+    /// Returns a copy that owns its facts. O(facts and their values).
     #[must_use]
     pub fn to_changes(&self) -> Changes<M> {
         let mut changes = Changes::new(RawFacts::default(), Arc::clone(self.layout));
@@ -126,8 +139,7 @@ impl<'r, M: Model> Facts<'r, M> {
         changes
     }
 
-    /// Returns the entities of a type that exist after these facts and did not exist before, in order of their creation.
-    /// O(facts).
+    /// Returns the entities of a type that exist after these facts and did not exist before, in order of creation.
     #[must_use]
     pub fn created<T: Entity<Model = M>>(&self) -> Vec<T> {
         self.occupancies::<T>()
@@ -136,7 +148,7 @@ impl<'r, M: Model> Facts<'r, M> {
             .collect()
     }
 
-    /// Returns the entities of a type that existed before these facts and do not exist after. O(facts).
+    /// Returns the entities of a type that existed before these facts and do not exist after them.
     #[must_use]
     pub fn deleted<T: Entity<Model = M>>(&self) -> Vec<T> {
         self.occupancies::<T>()
@@ -145,11 +157,10 @@ impl<'r, M: Model> Facts<'r, M> {
             .collect()
     }
 
-    /// Returns the entities that are in a place after these facts and were not before, because they moved or were created
-    /// there. O(facts).
+    /// Returns the entities that are in a place after these facts and were not before. They moved there or were created
+    /// there.
     ///
-    /// The log refers to an entity that only moves by its slot, so facts from the log do not contain its generation; see
-    /// [`Occupant`].
+    /// A logged move has the slot of its entity and not the generation; [`Occupant`] says when the generation is known.
     #[must_use]
     pub fn entered<T: Entity<Model = M>, S: Place<T>>(&self) -> Vec<Occupant<T>> {
         let inside = |state: Option<StateIx>| state.is_some_and(|s| S::STATES.contains(&s));
@@ -159,8 +170,8 @@ impl<'r, M: Model> Facts<'r, M> {
             .collect()
     }
 
-    /// Returns the entities that were in a place before these facts and are not after, because they moved away or were
-    /// deleted. O(facts).
+    /// Returns the entities that were in a place before these facts and are not after them. They moved away or were
+    /// deleted.
     #[must_use]
     pub fn left<T: Entity<Model = M>, S: Place<T>>(&self) -> Vec<Occupant<T>> {
         let inside = |state: Option<StateIx>| state.is_some_and(|s| S::STATES.contains(&s));
@@ -171,11 +182,11 @@ impl<'r, M: Model> Facts<'r, M> {
     }
 
     fn occupancies<T: Entity<Model = M>>(&self) -> impl Iterator<Item = net::Occupancy<T>> {
-        net::occupancies(&self.facts.list, self.start..self.end, self.surroundings)
+        net::occupancies(&self.facts.list, self.start..self.end, self.context)
     }
 
-    /// Returns the pairs that are linked after these facts and were not before, by the edge of which the field `field` of `A`
-    /// is an end. Returns `None` if `A` has no such field, or its other end is not of type `B`. O(facts).
+    /// Returns the pairs that are linked after these facts and were not before, over the edge that has the field `field` of
+    /// `A` as an end. Returns `None` if `A` has no such edge, or if its other end is not of type `B`.
     #[must_use]
     pub fn linked<A, B>(&self, field: &str) -> Option<Vec<(Occupant<A>, Occupant<B>)>>
     where
@@ -189,11 +200,11 @@ impl<'r, M: Model> Facts<'r, M> {
             self.layout,
             hop,
             true,
-            self.surroundings,
+            self.context,
         ))
     }
 
-    /// Returns the pairs that were linked before these facts and are not after. See [`linked`](Self::linked).
+    /// Returns the pairs that were linked before these facts and are not after them, as [`linked`](Self::linked) does.
     #[must_use]
     pub fn unlinked<A, B>(&self, field: &str) -> Option<Vec<(Occupant<A>, Occupant<B>)>>
     where
@@ -207,11 +218,11 @@ impl<'r, M: Model> Facts<'r, M> {
             self.layout,
             hop,
             false,
-            self.surroundings,
+            self.context,
         ))
     }
 
-    /// Returns the edge of which a field of `A` is an end, if its other end is of type `B`.
+    /// Returns the edge that has a field of `A` as an end, if its other end is of type `B`.
     fn hop<A: Entity, B: Entity>(&self, field: &str) -> Option<Hop> {
         let ends = &self.layout.entities.get(usize::from(A::INDEX))?.ends;
         let mut ends = ends.iter().copied();
@@ -222,8 +233,10 @@ impl<'r, M: Model> Facts<'r, M> {
         })
     }
 
-    /// Returns whether one of the facts concerns an entity or one of its links. Facts refer to slots: entities that occupied
-    /// the same slot in the same transaction are distinguished, and those of other transactions are not. O(facts).
+    /// Returns whether one of the facts is about an entity or about one of its links. O(facts).
+    ///
+    /// Facts name slots. If these facts create and delete several entities at one slot, only those of this entity count.
+    /// An entity that had the slot in another transaction cannot be distinguished.
     #[must_use]
     pub fn touches<T: Entity<Model = M>>(&self, entity: T) -> bool {
         let found = net::about(&self.facts.list, self.layout, &[(T::INDEX, entity.id())]);
@@ -240,7 +253,7 @@ impl<'r, M> IntoIterator for Facts<'r, M> {
     }
 }
 
-/// The same facts with the same values.
+/// Two lists are equal if they have the same facts with the same values in the same order.
 impl<M> PartialEq for Facts<'_, M> {
     fn eq(&self, other: &Self) -> bool {
         self.len() == other.len() && self.iter().zip(other.iter()).all(|(a, b)| a == b)
@@ -262,7 +275,7 @@ impl<M> fmt::Debug for Facts<'_, M> {
     }
 }
 
-/// Iterates over [`Facts`].
+/// An iterator over [`Facts`], returned by [`Facts::iter`].
 pub struct FactIter<'r, M> {
     facts: Facts<'r, M>,
     next: usize,

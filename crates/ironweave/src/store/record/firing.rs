@@ -1,10 +1,10 @@
-//! One firing of a record: its event, as a type or by names, and its facts.
+//! One firing of a record: its event, typed or as named fields, and its facts.
 
 use std::fmt;
 
 use serde::de::DeserializeOwned;
 
-use super::{Facts, Logged, Record};
+use super::{DecodedTransaction, Facts, Record};
 use crate::base::error::{EntityRef, Name};
 use crate::base::id::Id;
 use crate::base::storage_error::StorageError;
@@ -19,9 +19,9 @@ use crate::store::frame::DecodedFiring;
 use crate::value::typed::TypedValue;
 use crate::value::{DecodeError, decode};
 
-/// One firing of an event in a [`Record`]: the event that the program applied, or an immediate event that fired by itself.
+/// One firing of an event in a [`Record`]: of an event that the program applied, or of an immediate event.
 ///
-/// `Display` gives it as the log is printed: `Froze { account: Account/1.1, why: "a doubt" } => move Account/1 ..`.
+/// `Display` renders the event with its fields and its facts: `Froze { account: Account/1.1, why: "a doubt" } => move Account/1 ..`.
 pub struct Firing<'r, M: Model> {
     record: &'r Record<M>,
     index: usize,
@@ -40,24 +40,24 @@ impl<'r, M: Model> Firing<'r, M> {
         Self { record, index }
     }
 
-    fn logged(&self) -> &'r Logged {
-        self.record.logged()
+    fn transaction(&self) -> &'r DecodedTransaction {
+        self.record.transaction()
     }
 
     fn decoded(&self) -> &'r DecodedFiring {
-        &self.logged().decoded.firings[self.index]
+        &self.transaction().decoded.firings[self.index]
     }
 
     fn binding(&self) -> &'r [u8] {
-        self.logged().decoded.binding(self.decoded())
+        self.transaction().decoded.binding(self.decoded())
     }
 
     fn def(&self) -> &'r EventDef {
-        &self.logged().plan.layout.schema.events[usize::from(self.decoded().event)]
+        &self.transaction().plan.layout.schema.events[usize::from(self.decoded().event)]
     }
 
     fn bad(&self, e: DecodeError) -> StorageError {
-        bad_frame(self.logged().seq, e)
+        bad_frame(self.transaction().seq, e)
     }
 
     /// Returns the name of the event.
@@ -67,7 +67,7 @@ impl<'r, M: Model> Firing<'r, M> {
     }
 
     pub(super) fn shared_name(&self) -> &'r Name {
-        &self.logged().plan.events[usize::from(self.decoded().event)].name
+        &self.transaction().plan.events[usize::from(self.decoded().event)].name
     }
 
     /// Returns whether the event is an immediate event.
@@ -82,39 +82,37 @@ impl<'r, M: Model> Firing<'r, M> {
         self.decoded().event == E::INDEX
     }
 
-    /// Returns the event, if it is of type `E`.
+    /// Returns the event if it is of type `E`, or `None` for another event.
     ///
     /// # Errors
-    /// `is_damage` if the event cannot be decoded as its type.
+    /// `is_damage` if the event cannot be decoded as that type.
     #[must_use]
     pub fn decode<E: Event<Model = M>>(&self) -> Option<Result<E, StorageError>> {
         self.is::<E>().then(|| {
-            (self.logged().decoded.reader(self.decoded()))
+            (self.transaction().decoded.reader(self.decoded()))
                 .and_then(|reader| E::Fields::decode(&reader, 0))
                 .map(E::of)
                 .map_err(|e| self.bad(e))
         })
     }
 
-    /// Returns the event.
+    /// Returns the event as the model's `AnyEvent`, or an immediate event with its entity.
     ///
     /// # Errors
     /// `is_damage` if the event cannot be decoded as its type.
     pub fn event(&self) -> Result<RecordedEvent<M>, StorageError> {
         let event = self.shared_name();
         if self.is_immediate() {
-            let entity = self.immediate_on().ok_or_else(|| {
-                self.bad(DecodeError::new(
-                    "an immediate event that is bound to no entity",
-                ))
-            })?;
+            let entity = self
+                .immediate_on()
+                .ok_or_else(|| self.bad(DecodeError::new("an immediate event has no entity")))?;
             return Ok(RecordedEvent::Immediate {
                 event: Name::clone(event),
                 entity,
             });
         }
         let known = M::Event::NAMES.iter().position(|name| **name == **event);
-        let reader = self.logged().decoded.reader(self.decoded());
+        let reader = self.transaction().decoded.reader(self.decoded());
         reader
             .and_then(|reader| match known {
                 Some(index) => M::Event::make(index, FromLog(reader)),
@@ -124,11 +122,11 @@ impl<'r, M: Model> Firing<'r, M> {
             .map_err(|e| self.bad(e))
     }
 
-    /// The entity that an immediate event fired on, as its name in the model and the entity.
+    /// Returns the entity that an immediate event fired on.
     pub(super) fn immediate_on(&self) -> Option<EntityRef> {
         let def = self.def();
         let name = def.names.first().filter(|_| def.immediate)?;
-        let entities = &self.logged().plan.layout.entities;
+        let entities = &self.transaction().plan.layout.entities;
         Some(EntityRef {
             entity: Name::clone(&entities.get(usize::from(name.entity))?.name),
             id: Id::from_bits(decode(self.binding()).ok()?)?,
@@ -136,7 +134,7 @@ impl<'r, M: Model> Firing<'r, M> {
         })
     }
 
-    /// Returns the entity that an immediate event fired on, if it is of type `T`.
+    /// Returns the entity that an immediate event fired on, or `None` for another event or an entity of another type.
     #[must_use]
     pub fn fired_on<T: Entity<Model = M>>(&self) -> Option<T> {
         let name = self.def().names.first()?;
@@ -144,15 +142,16 @@ impl<'r, M: Model> Firing<'r, M> {
         self.immediate_on().map(|on| T::from_id(on.id))
     }
 
-    /// Returns the fields of the event, in order of declaration. An immediate event has one field, the entity that it fired on.
+    /// Returns the fields of the event, in order of declaration. An immediate event has one field, the entity that it fired
+    /// on. O(fields).
     #[must_use]
     pub fn fields(&self) -> Vec<Field<'r>> {
-        let Logged {
+        let DecodedTransaction {
             decoded,
             encodings,
             plan,
             ..
-        } = self.logged();
+        } = self.transaction();
         let (def, schema) = (self.def(), &plan.layout.schema);
         let field = |index: usize, field: &'r EventFieldDef, bytes: &'r [u8]| Field {
             name: &field.name,
@@ -176,7 +175,7 @@ impl<'r, M: Model> Firing<'r, M> {
             .collect()
     }
 
-    /// Returns the facts of the firing, in order.
+    /// Returns the facts that the event caused, in order.
     #[must_use]
     pub fn facts(&self) -> Facts<'r, M> {
         self.record.facts().range(self.decoded().facts.clone())
@@ -254,16 +253,16 @@ impl fmt::Debug for Field<'_> {
     }
 }
 
-/// An event of a [`Record`].
+/// An event of a [`Record`], of any type.
 #[non_exhaustive]
 pub enum RecordedEvent<M: Model> {
     /// An event that the program applied.
     Applied(M::Event),
     /// An immediate event.
     Immediate {
-        /// The name of the event.
+        /// Returns the name of the event.
         event: Name,
-        /// The entity that it fired on.
+        /// The entity that the event fired on.
         entity: EntityRef,
     },
 }
@@ -278,7 +277,7 @@ impl<M: Model> RecordedEvent<M> {
         }
     }
 
-    /// Returns the event, if the program applied it.
+    /// Returns the event if the program applied it, or `None` for an immediate event.
     #[must_use]
     pub fn into_applied(self) -> Option<M::Event> {
         match self {
@@ -297,7 +296,7 @@ impl<M: Model<Event: fmt::Debug>> fmt::Debug for RecordedEvent<M> {
     }
 }
 
-/// Makes an event of a program from the fields that the log has.
+/// Decodes an event of the program from its logged fields.
 struct FromLog<'b>(FieldReader<'b>);
 
 impl EventMaker for FromLog<'_> {
@@ -308,6 +307,6 @@ impl EventMaker for FromLog<'_> {
     }
 
     fn no_such_event(self) -> DecodeError {
-        DecodeError::new("the program has no such event")
+        DecodeError::new("the model has no event of this name")
     }
 }

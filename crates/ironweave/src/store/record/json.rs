@@ -1,4 +1,4 @@
-//! Records for serde: as JSON, or for any other serializer.
+//! `Serialize` for records and their views.
 
 use serde::ser::{Error as _, Serialize, SerializeMap as _, SerializeStruct as _, Serializer};
 
@@ -46,7 +46,7 @@ impl<M: Model> Serialize for Firing<'_, M> {
     }
 }
 
-/// An immediate event with its fields, as `{"Satisfied": {"want": "Want/3.1"}}`.
+/// An immediate event with its field, as `{"Satisfied": {"want": "Want/3.1"}}`.
 struct Immediate<'a>(&'a str, &'a [Field<'a>]);
 
 impl Serialize for Immediate<'_> {
@@ -74,7 +74,7 @@ impl<M> Serialize for Changes<M> {
     }
 }
 
-/// With what applies to its kind: the entities, the field, the states and the value.
+/// Serializes the kind and those of entity, field, other entity, states and value that the kind has.
 impl Serialize for Fact<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let kind = match self.kind() {
@@ -88,7 +88,7 @@ impl Serialize for Fact<'_> {
         };
         let mut fact = serializer.serialize_map(None)?;
         fact.serialize_entry("fact", kind)?;
-        // As the log names them, so that a record is the same wherever it comes from.
+        // Without generations that only some sources of records know, so that the JSON does not depend on the source.
         fact.serialize_entry("entity", &self.logged_entity())?;
         if let Some(field) = self.field() {
             fact.serialize_entry("field", field)?;

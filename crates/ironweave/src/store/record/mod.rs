@@ -1,16 +1,16 @@
-//! The record of a transaction: what happened in it, for programs and for people.
+//! The record of a transaction: its metadata, its firings and its facts.
 //!
-//! There is one type for it, [`Record`], wherever a transaction comes from: the log, a subscription, a history, a fold, or
-//! an event that was only tried on a snapshot. It owns one decoded frame and shares it, so that a clone is O(1) and it can
-//! be sent to another thread. Everything else is a view that borrows from it and is computed on demand:
+//! All sources of transactions deliver the same type, [`Record`]: the log, subscriptions, histories, folds, and events that
+//! were tried on a snapshot. A record owns one decoded frame behind an `Arc`, so that a clone is O(1) and can be sent to
+//! another thread. The other types are views that borrow from it and are computed on demand:
 //!
 //! | view | of |
 //! |---|---|
 //! | [`Firing`] | one firing of an event, with its fields and facts (`firing`) |
 //! | [`Facts`], [`Fact`] | the changes of the graph, with names and values (`facts`) |
-//! | [`Occupant`] | which entity changed, on balance (`net`) |
+//! | [`Occupant`] | an entity in a net change (`net`) |
 //!
-//! [`Changes`] is a list of facts that is not, or not only, one transaction. `json` writes all of it for serde.
+//! [`Changes`] owns facts that are not those of a single transaction. `json` serializes these types.
 //!
 //! Architecture invariant: a record holds the events of its transaction as one run of bytes, its facts as one list and
 //! their values as another. No firing, fact or value has an allocation of its own until it is read.
@@ -49,12 +49,12 @@ use crate::store::frame::{self, Decoded, Tags};
 use crate::store::tags::Encodings;
 use crate::store::version::Version;
 
-/// A transaction that was decoded, without the type of its model.
-pub(crate) struct Logged {
+/// A decoded transaction, without the type of its model.
+pub(crate) struct DecodedTransaction {
     pub seq: Seq,
-    /// None of a transaction that is in no log.
+    /// `None` for a transaction that is in no log.
     pub position: Option<Position>,
-    /// Of the graph after it.
+    /// The fingerprint of the graph after it.
     pub fingerprint: u128,
     pub decoded: Decoded,
     /// How the values are encoded, by the schema under which the transaction was written.
@@ -62,7 +62,7 @@ pub(crate) struct Logged {
     pub plan: Arc<Plan>,
 }
 
-impl Logged {
+impl DecodedTransaction {
     /// Decodes a frame of the log.
     pub(crate) fn read(frame: &Frame, tags: &Tags, plan: &Arc<Plan>) -> Result<Self, StorageError> {
         let seq = frame.header.seq;
@@ -77,34 +77,34 @@ impl Logged {
     }
 }
 
-/// Gives access to the graph after a transaction, for layers above.
+/// The graph around a transaction, for records that are delivered with it.
 ///
-/// Facts refer to slots. The log does not contain the generation of a slot that the transaction neither occupied nor freed.
-pub(crate) trait Surroundings: Any + Send + Sync {
-    /// Returns the generation of the entity that is at a slot after the transaction, if there is one.
+/// Facts name slots. The log does not have the generation of an entity that the transaction neither creates nor deletes, so
+/// a record finds it in this graph.
+pub(crate) trait GraphContext: Any + Send + Sync {
+    /// Returns the generation of the entity at a slot after the transaction, or `None` if the slot is free.
     fn generation(&self, entity: EntityIx, slot: u32) -> Option<u32>;
 }
 
-impl Surroundings for Version {
+impl GraphContext for Version {
     fn generation(&self, entity: EntityIx, slot: u32) -> Option<u32> {
         let there = slot < self.graph.slots(entity) && self.graph.is_alive(entity, slot);
         there.then(|| self.graph.id(entity, slot).generation)
     }
 }
 
-/// What happened in one transaction: when it committed, what its caller said of it, the events that fired, and the facts
-/// that they led to.
+/// The record of one transaction: its sequence, time and metadata, the events that fired, and the facts that they caused.
 ///
 /// | from | by |
 /// |---|---|
 /// | the log | [`Store::frames`](crate::Store::frames), [`since`](crate::Store::since), [`tx_range`](crate::Store::tx_range) |
 /// | a subscription, also as a stream | [`Subscription`](crate::Subscription) |
 /// | the history of an entity | [`HistoryEntry::record`](crate::HistoryEntry::record) |
-/// | an event that was only tried | [`Outcome::record`](crate::Outcome::record) |
-/// | a table that is folded | [`Fold::fold`](crate::Fold::fold) |
+/// | an event that was tried on a snapshot | [`Outcome::record`](crate::Outcome::record) |
+/// | a fold | [`Fold::fold`](crate::Fold::fold) |
 ///
-/// A clone is O(1), and a record can be sent to another thread. `Display` gives one line, `Debug` all of it, and serde
-/// writes it as
+/// A clone is O(1), and a record can be sent to another thread. `Display` renders one line and `Debug` all firings with
+/// their facts. Serde serializes a record as
 ///
 /// ```json
 /// {
@@ -119,13 +119,32 @@ impl Surroundings for Version {
 /// }
 /// ```
 ///
-/// where `event` is what [`AnyEvent`](crate::AnyEvent) reads; of an event that fired by itself it is
-/// `"immediate": {"Satisfied": {"want": "Want/3.1"}}`. A fact names the entity that it creates or deletes with its
-/// generation, others by their slots. A serializer that cannot write a field of an event, as JSON cannot write a map whose
-/// keys are tuples, fails; the values of facts can always be written.
+/// where `event` has the form that [`AnyEvent`](crate::AnyEvent) deserializes. The firing of an immediate event has
+/// `"immediate": {"Satisfied": {"want": "Want/3.1"}}` instead. A fact has the generation of an entity that it creates or
+/// deletes; it names all other entities by slot. Values are serialized by the encoding in the schema under which the
+/// transaction was written: a time as RFC 3339 in a human-readable format, otherwise as microseconds since 1970.
+///
+/// Serialization fails if the format cannot represent a field of an event, as JSON cannot represent a map whose keys are
+/// tuples. The values of facts can always be serialized.
+///
+/// ```
+/// # mod doc { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/doc/lamps.rs")); } use doc::lamps;
+/// use ironweave::prelude::*;
+/// use lamps::{Lamp, Lit, state::On};
+///
+/// let mut store = Store::<lamps::Model>::memory();
+/// let lit = store.step(Lit { lamp: "hall".into() });
+/// for record in store.frames(lit.seq)? {
+///     let record = record?;
+///     assert_eq!(record.events::<Lit>().count(), 1);
+///     assert_eq!(record.created::<Lamp>().first().copied(), store.find::<Lamp>("hall"));
+///     assert_eq!(record.entered::<Lamp, On>().len(), 1);
+/// }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub struct Record<M: Model> {
-    logged: Arc<Logged>,
-    surroundings: Option<Arc<dyn Surroundings>>,
+    transaction: Arc<DecodedTransaction>,
+    context: Option<Arc<dyn GraphContext>>,
     behind: u64,
     model: PhantomData<fn() -> M>,
 }
@@ -133,8 +152,8 @@ pub struct Record<M: Model> {
 impl<M: Model> Clone for Record<M> {
     fn clone(&self) -> Self {
         Self {
-            logged: Arc::clone(&self.logged),
-            surroundings: self.surroundings.clone(),
+            transaction: Arc::clone(&self.transaction),
+            context: self.context.clone(),
             behind: self.behind,
             model: PhantomData,
         }
@@ -142,18 +161,18 @@ impl<M: Model> Clone for Record<M> {
 }
 
 impl<M: Model> Record<M> {
-    pub(crate) fn new(logged: Arc<Logged>) -> Self {
+    pub(crate) fn new(transaction: Arc<DecodedTransaction>) -> Self {
         Self {
-            logged,
-            surroundings: None,
+            transaction,
+            context: None,
             behind: 0,
             model: PhantomData,
         }
     }
 
-    /// Returns the record with access to the graph after it.
-    pub(crate) fn within(mut self, surroundings: Option<Arc<dyn Surroundings>>) -> Self {
-        self.surroundings = surroundings;
+    /// The same, with what is known of the graph around it.
+    pub(crate) fn with_context(mut self, context: Option<Arc<dyn GraphContext>>) -> Self {
+        self.context = context;
         self
     }
 
@@ -163,18 +182,18 @@ impl<M: Model> Record<M> {
         self
     }
 
-    pub(crate) fn logged(&self) -> &Logged {
-        &self.logged
+    pub(crate) fn transaction(&self) -> &DecodedTransaction {
+        &self.transaction
     }
 
-    pub(crate) fn surroundings(&self) -> Option<&dyn Surroundings> {
-        self.surroundings.as_deref()
+    pub(crate) fn context(&self) -> Option<&dyn GraphContext> {
+        self.context.as_deref()
     }
 
     /// Returns the sequence number of the transaction.
     #[must_use]
     pub fn seq(&self) -> Seq {
-        self.logged.seq
+        self.transaction.seq
     }
 
     /// The position of its frame, which a consumer keeps to go on after it; see
@@ -182,53 +201,53 @@ impl<M: Model> Record<M> {
     /// has it.
     #[must_use]
     pub fn position(&self) -> Option<Position> {
-        self.logged.position
+        self.transaction.position
     }
 
     /// The [fingerprint](crate::Store::fingerprint) of the graph after it.
     #[must_use]
     pub fn fingerprint(&self) -> u128 {
-        self.logged.fingerprint
+        self.transaction.fingerprint
     }
 
     /// Returns the time of the transaction.
     #[must_use]
     pub fn time(&self) -> Timestamp {
-        self.logged.decoded.time
+        self.transaction.decoded.time
     }
 
     /// Returns the metadata of the transaction: actor, correlation, causation and idempotency key.
     #[must_use]
     pub fn meta(&self) -> &Meta {
-        &self.logged.decoded.meta
+        &self.transaction.decoded.meta
     }
 
-    /// Returns the number of frames after it when a subscription delivered it. It is 0 for other records.
+    /// Returns the number of frames that followed this one in the log when a subscription delivered the record; 0 for a
+    /// record that no subscription delivered.
     #[must_use]
     pub fn behind(&self) -> u64 {
         self.behind
     }
 
-    /// Returns the firings in order. Each firing of an event that the program applied is followed by those of the immediate
-    /// events that it enabled.
+    /// Returns the firings in order: each event that the program applied, followed by the immediate events that it enabled.
     #[must_use]
     pub fn firings(&self) -> impl ExactSizeIterator<Item = Firing<'_, M>> + DoubleEndedIterator {
-        (0..self.logged.decoded.firings.len()).map(|index| Firing::new(self, index))
+        (0..self.transaction.decoded.firings.len()).map(|index| Firing::new(self, index))
     }
 
     /// Returns the events of one type that fired in the transaction, in order.
     ///
     /// # Errors
-    /// `is_damage` for an event that can no longer be read as its type.
+    /// `is_damage` for an event that cannot be decoded as its type.
     pub fn events<E: Event<Model = M>>(&self) -> impl Iterator<Item = Result<E, StorageError>> {
         self.firings().filter_map(|firing| firing.decode::<E>())
     }
 
-    /// All events that fired in it, in order: those that the program applied as the model's `AnyEvent`, and between them
-    /// the immediate events.
+    /// Returns all events that fired in the transaction, in order. An event that the program applied is the model's
+    /// `AnyEvent`; an immediate event has its name and its entity.
     ///
     /// # Errors
-    /// `is_damage` for an event that can no longer be read as its type.
+    /// `is_damage` for an event that cannot be decoded as its type.
     pub fn all_events(&self) -> impl Iterator<Item = Result<RecordedEvent<M>, StorageError>> {
         self.firings().map(|firing| firing.event())
     }
@@ -236,45 +255,43 @@ impl<M: Model> Record<M> {
     /// Returns all facts of the transaction, in order.
     #[must_use]
     pub fn facts(&self) -> Facts<'_, M> {
-        let Logged {
+        let DecodedTransaction {
             decoded,
             plan,
             encodings,
             ..
-        } = &*self.logged;
+        } = &*self.transaction;
         Facts::new(&decoded.facts, &plan.layout)
             .encoded_by(encodings)
-            .within(self.surroundings())
+            .with_context(self.context())
     }
 
-    /// Returns the entities of a type that exist after the transaction and did not exist before it. O(facts).
+    /// Returns the entities of a type that the transaction created and did not delete. See [`Facts::created`].
     #[must_use]
     pub fn created<T: Entity<Model = M>>(&self) -> Vec<T> {
         self.facts().created()
     }
 
-    /// Returns the entities of a type that existed before the transaction and do not exist after it. O(facts).
+    /// Returns the entities of a type that existed before the transaction and that it deleted. See [`Facts::deleted`].
     #[must_use]
     pub fn deleted<T: Entity<Model = M>>(&self) -> Vec<T> {
         self.facts().deleted()
     }
 
-    /// Returns the entities that are in a place after the transaction and were not before it, because they moved or were
-    /// created there. O(facts). See [`Facts::entered`].
+    /// Returns the entities that are in a place after the transaction and were not before it. See [`Facts::entered`].
     #[must_use]
     pub fn entered<T: Entity<Model = M>, S: Place<T>>(&self) -> Vec<Occupant<T>> {
         self.facts().entered::<T, S>()
     }
 
-    /// Returns the entities that were in a place before the transaction and are not after it, because they moved away or were
-    /// deleted. O(facts). See [`Facts::left`].
+    /// Returns the entities that were in a place before the transaction and are not after it. See [`Facts::left`].
     #[must_use]
     pub fn left<T: Entity<Model = M>, S: Place<T>>(&self) -> Vec<Occupant<T>> {
         self.facts().left::<T, S>()
     }
 }
 
-/// To go on after a record, or to acknowledge it: by its position where it has one, otherwise by its sequence.
+/// Refers to the frame of a record by its position, or by its sequence if it has no position.
 impl<M: Model> From<&Record<M>> for FrameRef {
     fn from(record: &Record<M>) -> Self {
         match record.position() {
@@ -284,7 +301,7 @@ impl<M: Model> From<&Record<M>> for FrameRef {
     }
 }
 
-/// The sequence, the time and the names of the events.
+/// Renders the sequence, the time and the names of the events.
 impl<M: Model> fmt::Display for Record<M> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} {}", self.seq(), self.time())?;

@@ -1,6 +1,6 @@
-//! The net changes of facts: entities, their states, and links.
+//! Net changes of facts: entities that are created and deleted, their states, and links.
 //!
-//! Several entities may occupy a slot in one transaction, one after the other. The functions here distinguish them.
+//! A transaction may create and delete several entities at one slot. Their changes are kept apart.
 
 use std::cmp::Ordering;
 use std::collections::hash_map::Entry;
@@ -9,7 +9,7 @@ use std::hash::{Hash, Hasher};
 use std::marker::PhantomData;
 use std::ops::Range;
 
-use super::Surroundings;
+use super::GraphContext;
 use crate::base::hash::FastMap;
 use crate::base::id::Id;
 use crate::db::Db;
@@ -18,12 +18,13 @@ use crate::graph::fact::Fact;
 use crate::graph::layout::Layout;
 use crate::schema::{EntityIx, Hop, StateIx};
 
-/// The entity that was at a slot in a transaction.
+/// The entity that had a slot in a transaction.
 ///
-/// The log refers to entities by their slots, which are reused after a delete. A record contains the generations of the
-/// entities that its transaction creates or deletes. A record of [`Snapshot::with`](crate::Snapshot::with) or of
-/// [`Store::subscribe_after`](crate::Store::subscribe_after) has access to the graph, and so to all generations.
-/// [`handle`](Self::handle) returns the entity if its generation is known. Otherwise [`resolve`](Self::resolve) looks it up.
+/// Logged facts name an entity by its slot, which another entity may get after the entity was deleted. A record knows the
+/// generation of each entity that its transaction creates or deletes. It knows the generations of all entities if it is of
+/// [`Snapshot::with`](crate::Snapshot::with) or of [`Store::subscribe_after`](crate::Store::subscribe_after), which have the
+/// graph. [`handle`](Self::handle) returns the entity if the generation is known; otherwise [`resolve`](Self::resolve)
+/// finds it in a graph.
 pub struct Occupant<T> {
     slot: u32,
     generation: Option<u32>,
@@ -39,13 +40,13 @@ impl<T: Entity> Occupant<T> {
         }
     }
 
-    /// Returns the slot.
+    /// Returns its slot.
     #[must_use]
     pub fn slot(&self) -> u32 {
         self.slot
     }
 
-    /// Returns the entity, if its generation is known.
+    /// Returns the entity, or `None` if the record does not know its generation.
     #[must_use]
     pub fn handle(&self) -> Option<T> {
         let slot = self.slot;
@@ -53,11 +54,11 @@ impl<T: Entity> Occupant<T> {
             .map(|generation| T::from_id(Id { slot, generation }))
     }
 
-    /// Returns the entity, if it exists in `db`, which must be the graph after the transaction or a later one. O(1).
+    /// Returns the entity if it exists in `db`, which must be the graph after the transaction or a later one.
     ///
-    /// If the generation is not known, this is the entity that occupies the slot in `db`. It is a different entity if the one of
-    /// the transaction was deleted and its slot was reused in between. To avoid that, resolve it in the graph directly after the
-    /// transaction, or follow the store with [`subscribe_after`](crate::Store::subscribe_after), whose records have all
+    /// If the record does not know the generation, this returns the entity that has the slot in `db`. That is another
+    /// entity if the one of the transaction was deleted in between and its slot was reused. To exclude this, use the graph
+    /// directly after the transaction, or [`subscribe_after`](crate::Store::subscribe_after), whose records know all
     /// generations.
     #[must_use]
     pub fn resolve(&self, db: &impl Db) -> Option<T> {
@@ -109,7 +110,7 @@ impl<T: Entity> Hash for Occupant<T> {
     }
 }
 
-/// Prints `Account/1.1`, or `Account/1` if the generation is not known.
+/// Renders `Account/1.1`, or `Account/1` if the generation is not known.
 impl<T: Entity> fmt::Display for Occupant<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}/{}", T::NAME, self.slot)?;
@@ -126,26 +127,26 @@ impl<T: Entity> fmt::Debug for Occupant<T> {
     }
 }
 
-/// An entity that facts create, move or delete, with its states before and after them. `None` if it does not exist then.
+/// An entity that facts create, move or delete, with its states before and after them; `None` where it does not exist.
 pub(super) struct Occupancy<T> {
     pub occupant: Occupant<T>,
     pub before: Option<StateIx>,
     pub after: Option<StateIx>,
 }
 
-/// Returns each entity of a type that facts create, move or delete, in order of the first fact that concerns it.
+/// Returns each entity of a type that facts create, move or delete, in order of the first fact about it.
 ///
-/// `range` is a part of `all` facts of a transaction. An entity that only moves in the range may be deleted after it, and its
-/// slot reused.
+/// The facts are a range of all facts of a transaction. An entity that only moves in the range may be deleted after the range,
+/// and its slot may be reused.
 pub(super) fn occupancies<T: Entity>(
     all: &[Fact],
     range: Range<usize>,
-    surroundings: Option<&dyn Surroundings>,
+    context: Option<&dyn GraphContext>,
 ) -> std::vec::IntoIter<Occupancy<T>> {
     let mut found: Vec<Occupancy<T>> = Vec::new();
-    // The first fact of each.
+    // The index of the first fact about each entity.
     let mut firsts: Vec<usize> = Vec::new();
-    // The last one at each slot.
+    // The index of the last entity at each slot.
     let mut at: FastMap<u32, usize> = FastMap::default();
     let start = range.start;
     for (i, fact) in (start..).zip(all.get(range.clone()).unwrap_or_default()) {
@@ -187,37 +188,37 @@ pub(super) fn occupancies<T: Entity>(
             }
         }
     }
-    // Of all facts, there is nothing more to learn.
+    // If the range has all facts, `found` has all generations that they have.
     let is_part = range.len() < all.len();
-    let mut slot_changes = None;
+    let mut changes = None;
     for (Occupancy { occupant, .. }, first) in found.iter_mut().zip(firsts) {
         if occupant.generation.is_some() {
             continue;
         }
         if is_part {
-            let slot_changes = slot_changes.get_or_insert_with(|| SlotChanges::new(all));
-            occupant.generation = slot_changes.generation(first, (T::INDEX, occupant.slot));
+            let changes = changes.get_or_insert_with(|| SlotChanges::new(all));
+            occupant.generation = changes.generation(first, (T::INDEX, occupant.slot));
         }
-        let there = || surroundings?.generation(T::INDEX, occupant.slot);
+        let there = || context?.generation(T::INDEX, occupant.slot);
         occupant.generation = occupant.generation.or_else(there);
     }
     found.into_iter()
 }
 
-/// Returns the pairs that the net changes of facts link by an edge, or those that they unlink, with the near end first.
+/// Returns the pairs that facts link over an edge in the net, or those that they unlink, with the near end first.
 pub(super) fn links<A: Entity, B: Entity>(
     all: &[Fact],
     range: Range<usize>,
     layout: &Layout,
     hop: Hop,
     linked: bool,
-    surroundings: Option<&dyn Surroundings>,
+    context: Option<&dyn GraphContext>,
 ) -> Vec<(Occupant<A>, Occupant<B>)> {
     let edge_layout = &layout.edges[usize::from(hop.edge)];
     let (from_type, to_type) = (edge_layout.from.entity, edge_layout.to.entity);
-    // The number of entities that were created in each slot so far, which distinguishes them.
+    // The number of entities that were created at a slot so far, which distinguishes them.
     let mut creations: FastMap<(EntityIx, u32), u32> = FastMap::default();
-    // For each pair the first fact, and whether the first and the last fact link it.
+    // For each pair, whether its first fact is a link, and whether its last one is.
     let mut pairs: FastMap<[(u32, u32); 2], usize> = FastMap::default();
     let mut found: Vec<(usize, [u32; 2], bool, bool)> = Vec::new();
     let start = range.start;
@@ -240,11 +241,11 @@ pub(super) fn links<A: Entity, B: Entity>(
             }
         }
     }
-    let slot_changes = SlotChanges::new(all);
+    let changes = SlotChanges::new(all);
     let generation = |i, entity, slot| {
-        slot_changes
+        changes
             .generation(i, (entity, slot))
-            .or_else(|| surroundings?.generation(entity, slot))
+            .or_else(|| context?.generation(entity, slot))
     };
     (found.into_iter())
         .filter(|(_, _, first, last)| *first == linked && *last == linked)
@@ -259,17 +260,17 @@ pub(super) fn links<A: Entity, B: Entity>(
         .collect()
 }
 
-/// The facts that create and delete entities, for each slot.
+/// The facts that create and delete entities, by slot.
 struct SlotChanges(FastMap<(EntityIx, u32), Vec<SlotChange>>);
 
-/// The index of a fact, whether it creates or deletes an entity, and the generation of that entity.
+/// The index of a fact, whether it creates an entity (otherwise it deletes one), and the generation of that entity.
 type SlotChange = (usize, bool, u32);
 
 impl SlotChanges {
     fn new(facts: &[Fact]) -> Self {
-        let mut slot_changes = FastMap::<_, Vec<_>>::default();
+        let mut changes = FastMap::<_, Vec<_>>::default();
         for (i, fact) in facts.iter().enumerate() {
-            let (at, begins, generation) = match *fact {
+            let (at, creates, generation) = match *fact {
                 Fact::Create {
                     entity,
                     slot,
@@ -284,20 +285,20 @@ impl SlotChanges {
                 } => ((entity, slot), false, generation),
                 _ => continue,
             };
-            slot_changes
+            changes
                 .entry(at)
                 .or_default()
-                .push((i, begins, generation));
+                .push((i, creates, generation));
         }
-        Self(slot_changes)
+        Self(changes)
     }
 
-    /// Returns the generation at a slot at the time of fact `i`, if it follows from the facts.
+    /// Returns the generation of the entity at a slot when fact `i` happens, if a fact creates or deletes that entity.
     fn generation(&self, i: usize, at: (EntityIx, u32)) -> Option<u32> {
-        let slot_changes = self.0.get(&at)?;
-        let after = slot_changes.partition_point(|(at, ..)| *at <= i);
-        let before = after.checked_sub(1).map(|before| slot_changes[before]);
-        match (before, slot_changes.get(after)) {
+        let changes = self.0.get(&at)?;
+        let after = changes.partition_point(|(at, ..)| *at <= i);
+        let before = after.checked_sub(1).map(|before| changes[before]);
+        match (before, changes.get(after)) {
             (Some((_, true, generation)), _) => Some(generation),
             (Some((at, false, generation)), _) if at == i => Some(generation),
             (_, Some((_, false, generation))) => Some(*generation),
@@ -306,9 +307,9 @@ impl SlotChanges {
     }
 }
 
-/// Returns the generation at a slot at the time of fact `i`, if it follows from the facts. O(facts).
+/// Returns the generation of the entity at a slot when fact `i` happens, if a fact creates or deletes that entity. O(facts).
 pub(super) fn generation(facts: &[Fact], i: usize, at: (EntityIx, u32)) -> Option<u32> {
-    let life = |fact: &Fact| match *fact {
+    let change = |fact: &Fact| match *fact {
         Fact::Create {
             entity,
             slot,
@@ -324,21 +325,21 @@ pub(super) fn generation(facts: &[Fact], i: usize, at: (EntityIx, u32)) -> Optio
         _ => None,
     };
     let (before, after) = facts.split_at_checked(i)?;
-    match after.iter().find_map(life) {
+    match after.iter().find_map(change) {
         Some((false, generation)) => Some(generation),
-        // The fact `i` itself creates the entity.
-        Some((true, generation)) if after.first().and_then(life).is_some() => Some(generation),
-        _ => match before.iter().rev().find_map(life) {
+        // Fact `i` itself creates the entity.
+        Some((true, generation)) if after.first().and_then(change).is_some() => Some(generation),
+        _ => match before.iter().rev().find_map(change) {
             Some((true, generation)) => Some(generation),
             _ => None,
         },
     }
 }
 
-/// Returns the indexes of the facts that concern an entity, or the links between two entities.
+/// Returns the indexes of the facts about one entity, or about the links between two, which exist in the transaction.
 pub(crate) fn about(facts: &[Fact], layout: &Layout, all: &[(EntityIx, Id)]) -> Vec<usize> {
     let at = |(entity, id): (EntityIx, Id)| Some((entity, id.slot));
-    let meant = |i: &usize| {
+    let is_about = |i: &usize| {
         let touched = facts[*i].touches(layout);
         match *all {
             [one] => touched.contains(&at(one)),
@@ -346,14 +347,14 @@ pub(crate) fn about(facts: &[Fact], layout: &Layout, all: &[(EntityIx, Id)]) -> 
             _ => false,
         }
     };
-    let mut found: Vec<usize> = (0..facts.len()).filter(meant).collect();
+    let mut found: Vec<usize> = (0..facts.len()).filter(is_about).collect();
     if found.is_empty() {
         return found;
     }
-    // Other entities may have occupied the slot in the same transaction, before and after.
-    let slot_changes = SlotChanges::new(facts);
+    // The transaction may create and delete other entities at the same slot, before and after this one.
+    let changes = SlotChanges::new(facts);
     let is_of = |i: usize, (entity, id): (EntityIx, Id)| {
-        let known = slot_changes.generation(i, (entity, id.slot));
+        let known = changes.generation(i, (entity, id.slot));
         known.is_none_or(|generation| generation == id.generation)
     };
     found.retain(|i| all.iter().all(|one| is_of(*i, *one)));

@@ -1,7 +1,7 @@
 //! What the past costs, in frames and pages that are read.
 
 use super::*;
-use crate::snapshot::replica::Slot;
+use crate::snapshot::replica::SnapshotFollower;
 
 /// A log of people of whom each comes, is noted twice, and is not heard of again: `crowd` of them in each of
 /// `segments` segments or so. Gives the first person of all.
@@ -148,7 +148,7 @@ fn a_value_of_then_reads_on_from_a_keyframe_near_it_and_holds_no_more_than_a_fra
     for i in 0..40 {
         note(2_990 - i * 50);
     }
-    let kept = store.followers.get::<Slot>().keyframes().seqs();
+    let kept = store.followers.get::<SnapshotFollower>().keyframes().seqs();
     assert!(kept.len() <= 16, "{kept:?}");
     // Frames are read one by one.
     let (frames, _, _) = reads(|| store.log.log().unwrap().read(Seq::ZERO).unwrap().next());
