@@ -14,7 +14,6 @@ use crate::store::epochs::Bounds;
 use crate::store::{Backend, Store};
 
 /// How to open a store.
-#[must_use = "options do nothing until a store is opened with them"]
 pub struct Options<M: Model> {
     log: LogOptions,
     durability: Durability,
