@@ -1,4 +1,4 @@
-//! Sequence numbers: the place of a frame in its log, and ranges of them.
+//! Sequence numbers of frames, and ranges of them.
 
 use std::fmt;
 use std::ops::{
@@ -11,9 +11,9 @@ use serde::{Deserialize, Serialize};
 
 /// The sequence number of a frame in its log. The first frame is 0.
 ///
-/// A sequence is a place, and the difference of two sequences is a number of frames, which can be added to a sequence
-/// and subtracted from it. What takes a sequence takes a number too, as in `store.since(3)`. It
-/// prints as its number, is read from that, and its serde form is the integer.
+/// The difference of two sequence numbers is a number of frames, which can be added to a sequence number and subtracted from
+/// it. Functions that accept a sequence number also accept an integer, as in `store.since(3)`. A sequence number prints as
+/// an integer, parses from one, and is an integer in serde formats.
 ///
 /// ```
 /// use ironweave::Seq;
@@ -30,25 +30,25 @@ use serde::{Deserialize, Serialize};
 pub struct Seq(u64);
 
 impl Seq {
-    /// The sequence of the first frame of a log.
+    /// The sequence number of the first frame of a log.
     pub const ZERO: Self = Self(0);
 
-    /// The largest sequence.
+    /// The largest sequence number.
     pub const MAX: Self = Self(u64::MAX);
 
-    /// The sequence with this number.
+    /// Returns the sequence number with this value.
     #[must_use]
     pub const fn new(number: u64) -> Self {
         Self(number)
     }
 
-    /// The number of the sequence.
+    /// Returns the value of the sequence number.
     #[must_use]
     pub const fn get(self) -> u64 {
         self.0
     }
 
-    /// The sequence that lies `frames` further on, where there is one.
+    /// Returns the sequence number that is `frames` later, or `None` on overflow.
     #[must_use]
     pub const fn checked_add(self, frames: u64) -> Option<Self> {
         match self.0.checked_add(frames) {
@@ -57,7 +57,7 @@ impl Seq {
         }
     }
 
-    /// The sequence that lies `frames` before this one, where there is one.
+    /// Returns the sequence number that is `frames` earlier, or `None` on underflow.
     #[must_use]
     pub const fn checked_sub(self, frames: u64) -> Option<Self> {
         match self.0.checked_sub(frames) {
@@ -66,7 +66,7 @@ impl Seq {
         }
     }
 
-    /// The sequence that lies `frames` further on, or the largest one.
+    /// Returns the sequence number that is `frames` later, or the largest one.
     #[must_use]
     pub const fn saturating_add(self, frames: u64) -> Self {
         Self(self.0.saturating_add(frames))
@@ -74,12 +74,12 @@ impl Seq {
 }
 
 impl Seq {
-    /// The number of frames from `first` to this one, unless `first` comes later.
+    /// Returns the number of frames from `first` to this one, or `None` if `first` is later.
     pub(crate) fn frames_since(self, first: Self) -> Option<u64> {
         self.0.checked_sub(first.0)
     }
 
-    /// The sequences from this one to before `end`.
+    /// Returns the sequence numbers from this one up to but not including `end`.
     pub(crate) fn until(self, end: Self) -> impl DoubleEndedIterator<Item = Self> {
         (self.0..end.0).map(Self)
     }
@@ -97,7 +97,7 @@ impl fmt::Debug for Seq {
     }
 }
 
-/// The error of a text that is not a [`Seq`].
+/// The error of parsing a text that is not a [`Seq`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ParseSeqError(String);
 
@@ -105,7 +105,7 @@ impl fmt::Display for ParseSeqError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "`{}` is not a sequence; one is written in decimal digits: `42`",
+            "`{}` is not a sequence number; write it in decimal digits, as in `42`",
             self.0
         )
     }
@@ -143,7 +143,7 @@ impl PartialEq<u64> for Seq {
     }
 }
 
-/// The sequence that lies this many frames further on. It overflows as the addition of integers does.
+/// Returns the sequence number that is this many frames later. It overflows as the addition of integers does.
 impl Add<u64> for Seq {
     type Output = Self;
 
@@ -158,7 +158,8 @@ impl AddAssign<u64> for Seq {
     }
 }
 
-/// The number of frames from another sequence to this one. It overflows as the subtraction of integers does.
+/// Returns the number of frames from another sequence number to this one. It overflows as the subtraction of integers
+/// does.
 impl Sub for Seq {
     type Output = u64;
 
@@ -167,7 +168,7 @@ impl Sub for Seq {
     }
 }
 
-/// The sequence that lies this many frames before. It overflows as the subtraction of integers does.
+/// Returns the sequence number that is this many frames earlier. It overflows as the subtraction of integers does.
 impl Sub<u64> for Seq {
     type Output = Self;
 
@@ -176,11 +177,11 @@ impl Sub<u64> for Seq {
     }
 }
 
-/// A range of sequences, as [`Store::tx_range`] takes it: any range of [`Seq`] or of numbers.
+/// A range of sequence numbers, which [`Store::tx_range`] accepts: any range of [`Seq`] or of integers.
 ///
 /// [`Store::tx_range`]: crate::Store::tx_range
 pub trait SeqRange {
-    /// Where the range begins, and where it ends.
+    /// Returns the bounds of the range.
     fn bounds(self) -> (Bound<Seq>, Bound<Seq>);
 }
 

@@ -1,4 +1,4 @@
-//! What lies under a store: a log that it writes, a log that it reads, or none.
+//! The backend of a store: a log that it writes, a log that it only reads, or no log.
 
 use std::sync::Arc;
 
@@ -10,12 +10,12 @@ use crate::store::commit::{Acknowledged, CommitLog};
 pub(crate) enum Backend {
     Writable(CommitLog),
     ReadOnly(ReadOnlyLog),
-    /// No log is kept.
+    /// The store has no log.
     Unlogged,
 }
 
 impl Backend {
-    /// The log, to be read; none if none is kept.
+    /// Returns the log for reading, or `None` if the store has no log.
     pub(crate) fn log(&self) -> Option<&dyn ReadLog> {
         match self {
             Self::Writable(log) => Some(log.log()),
@@ -31,14 +31,14 @@ impl Backend {
     ) -> Result<(), AppendError> {
         match self {
             Self::Writable(log) => log.append(header, payload),
-            // Its transactions are not encoded, so that nothing is appended.
+            // A store without a log does not encode transactions, and so never appends.
             Self::Unlogged => Err(AppendError::Refused(StorageError::new(
                 StorageFailure::Internal,
-                "this store keeps no log",
+                "this store has no log",
             ))),
             Self::ReadOnly(_) => Err(AppendError::Refused(StorageError::new(
                 StorageFailure::ReadOnly,
-                "the store was opened to be read only; open it with `Store::open` to take steps",
+                "the store is open for reading only; open it with `Store::open` to take steps",
             ))),
         }
     }
@@ -51,7 +51,7 @@ impl Backend {
         matches!(self, Self::ReadOnly(_))
     }
 
-    /// The last frame that is known to be durable.
+    /// Returns the last frame that is known to be durable.
     pub(crate) fn durable(&self) -> Option<Seq> {
         self.log()?.durable()
     }
@@ -77,7 +77,7 @@ impl Backend {
         }
     }
 
-    /// How far other callers may look.
+    /// Returns the limit up to which transactions may be shown to other callers.
     pub(crate) fn acknowledged(&self) -> Acknowledged {
         match self {
             Self::Writable(log) => log.acknowledged(),
@@ -102,12 +102,12 @@ impl Backend {
         }
     }
 
-    /// The position of a frame; none if the log does not have it, or cannot be read.
+    /// Returns the position of a frame, or `None` if the log does not have it or cannot be read.
     pub(crate) fn known_position(&self, seq: Seq) -> Option<Position> {
         self.log()?.position_of(seq).ok()?
     }
 
-    /// Adds the file and the offset of the frame to an error that names a frame only.
+    /// Adds the file and the offset of the frame to an error that has only a sequence number.
     #[cold]
     pub(crate) fn place(&self, error: StorageError) -> StorageError {
         match self.log() {
@@ -117,7 +117,7 @@ impl Backend {
     }
 }
 
-/// Adds the file and the offset of the frame to an error that names a frame of `log` only.
+/// Adds the file and the offset of the frame in `log` to an error that has only a sequence number.
 #[cold]
 pub(crate) fn place(log: &dyn ReadLog, error: StorageError) -> StorageError {
     let seq = error.seq().filter(|_| error.segment().is_none());

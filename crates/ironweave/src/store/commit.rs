@@ -1,20 +1,20 @@
-//! Commits: when a transaction is durable, who waits for that, who may see it, and who follows it.
+//! Commits: when a transaction is durable, which callers wait for that, when other threads may read it, and how it is passed to
+//! the layers above.
 //!
-//! The log only writes bytes. The policy is here, in one place:
+//! The log only writes bytes. The policy of durability is implemented here:
 //!
 //! | policy | a commit returns | the log is synced by |
 //! |---|---|---|
 //! | [`Durability::Always`] | when its frame is durable | the committing caller |
-//! | the same, in a [`SharedStore`](crate::SharedStore) | when its frame is durable, after it has released the store | the first caller that waits, for all frames written by then |
+//! | the same, in a [`SharedStore`](crate::SharedStore) | when its frame is durable, after releasing the store | the first caller that waits, for all frames written so far |
 //! | [`Durability::Every`] | when its frame is written | a thread, within the interval |
 //! | [`Durability::Os`] | when its frame is written | the operating system |
-//! | a log in memory | when its frame is written | no sync: the frame is as durable as it gets |
+//! | a log in memory | when its frame is written | no sync |
 //!
-//! Under `Always`, other threads see nothing that a power failure could take back: [`Acknowledged`] tells how far they
-//! may look.
+//! With `Always`, other threads read only durable transactions, which a power failure cannot lose. [`Acknowledged`] is the limit.
 //!
-//! What follows the commits of a store (snapshots, subscriptions) lies in layers above it. Each keeps its state in the
-//! store's [`Followers`], which know nothing of it but the trait [`Follower`].
+//! Snapshots and subscriptions, which follow the commits of a store, are layers above it. Their state is stored in the
+//! [`Followers`] of the store, behind the trait [`Follower`].
 
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
@@ -39,29 +39,29 @@ pub enum Durability {
     /// Before the commit returns.
     #[default]
     Always,
-    /// At most this long after the commit. A power failure may lose the transactions that were acknowledged since.
+    /// At most this long after the commit. A power failure may lose transactions that were acknowledged within the interval.
     Every(Duration),
-    /// The operating system decides when to write to disk; a power failure may lose acknowledged transactions. The log
-    /// is synced when it begins a segment and when it is closed.
+    /// The operating system decides when to write to disk. A power failure may lose acknowledged transactions. The log is
+    /// synced when it begins a segment and when it is closed.
     Os,
 }
 
-/// A log with the policy by which its frames become durable.
+/// A log with the policy of durability.
 pub(crate) struct CommitLog {
-    // Before the log: a drop ends its thread first, and then closes the log.
+    // The first field, so that a drop ends the thread of the policy before it closes the log.
     policy: Policy,
     log: Box<dyn Log>,
 }
 
-/// Who syncs after an append.
+/// The policy of syncs after an append.
 enum Policy {
-    /// No caller waits for a sync.
+    /// No sync.
     None,
-    /// The appending caller.
+    /// The append syncs before it returns.
     Appender(Arc<dyn Flush>),
-    /// The callers that wait for their frame to be acknowledged, after the append.
+    /// The callers sync after the append, when they wait for the acknowledgement of their frames.
     Waiters(Arc<dyn Flush>),
-    /// A thread.
+    /// A thread syncs.
     Interval(IntervalSync),
 }
 
@@ -77,7 +77,7 @@ impl CommitLog {
         Ok(Self { policy, log })
     }
 
-    /// A log in memory, which needs no policy.
+    /// Returns a log in memory, which needs no syncs.
     pub(crate) fn in_memory(log: MemoryLog) -> Self {
         Self {
             policy: Policy::None,
@@ -85,12 +85,12 @@ impl CommitLog {
         }
     }
 
-    /// The log, to be read.
+    /// Returns the log for reading.
     pub(crate) fn log(&self) -> &dyn ReadLog {
         &*self.log
     }
 
-    /// Writes a frame, and returns when the policy says so.
+    /// Writes a frame. Returns when the policy allows it.
     pub(crate) fn append(
         &mut self,
         header: FrameHeader,
@@ -101,15 +101,15 @@ impl CommitLog {
             Policy::None | Policy::Waiters(_) => Ok(()),
             Policy::Appender(flusher) => flusher.flush().map_err(AppendError::Indeterminate),
             Policy::Interval(interval) => {
-                interval.wrote();
+                interval.record_write();
                 Ok(())
             }
         }
     }
 
-    /// From now on an append returns when its frame is written, and its caller waits with [`Acknowledged::wait`], if
-    /// the policy was to sync before. So callers that share a store share the syncs.
-    pub(crate) fn let_callers_wait(&mut self) {
+    /// Changes the policy of an append that syncs: from now on it returns when its frame is written, and its caller waits with
+    /// [`Acknowledged::wait`], so that callers that share a store share syncs.
+    pub(crate) fn sync_by_waiters(&mut self) {
         let policy = std::mem::replace(&mut self.policy, Policy::None);
         self.policy = match policy {
             Policy::Appender(flusher) => Policy::Waiters(flusher),
@@ -117,7 +117,7 @@ impl CommitLog {
         };
     }
 
-    /// How far other threads may look.
+    /// Returns the limit up to which other threads may read transactions.
     pub(crate) fn acknowledged(&self) -> Acknowledged {
         Acknowledged(match &self.policy {
             Policy::Appender(flusher) | Policy::Waiters(flusher) => Some(Arc::clone(flusher)),
@@ -125,7 +125,7 @@ impl CommitLog {
         })
     }
 
-    /// Makes frames durable whatever the policy; none if an append is as durable as it gets.
+    /// Returns a handle that syncs independently of the policy, or `None` for a log in memory.
     pub(crate) fn flusher(&self) -> Option<Arc<dyn Flush>> {
         self.log.flusher()
     }
@@ -143,33 +143,34 @@ impl CommitLog {
         self.log.reader(reader)
     }
 
-    /// Ends the thread that syncs, syncs, and closes the log.
+    /// Ends the thread of the policy, syncs, and closes the log.
     pub(crate) fn close(self) -> Result<(), StorageError> {
         let Self { policy, log } = self;
-        // Its own failures have stopped the log, which reports that.
+        // A failed sync of the thread has stopped the log, so the close returns that error.
         drop(policy);
         log.close()
     }
 }
 
-/// How far a store's transactions may be shown to other callers than the one that commits them: up to the last durable
-/// one under [`Durability::Always`], and without a limit otherwise.
+/// The limit up to which other callers than the committing one may read the transactions of a store. With
+/// [`Durability::Always`] it is the last durable transaction. Otherwise there is no limit.
 #[derive(Clone, Default)]
 pub(crate) struct Acknowledged(Option<Arc<dyn Flush>>);
 
 impl Acknowledged {
-    /// The last frame that may be shown; the outer `None` is no limit, the inner one no frame.
+    /// Returns the last frame that may be read. The outer `None` means that there is no limit, and the inner one that no frame
+    /// may be read.
     #[allow(clippy::option_option)]
     pub(crate) fn limit(&self) -> Option<Option<Seq>> {
         self.0.as_ref().map(|flusher| flusher.durable())
     }
 
-    /// Whether a frame may be shown.
+    /// Returns whether a frame may be read.
     pub(crate) fn has(&self, seq: Seq) -> bool {
         self.limit().is_none_or(|durable| durable >= Some(seq))
     }
 
-    /// Waits until a frame may be shown. The first caller that waits syncs for all.
+    /// Waits until a frame may be read. The first caller that waits syncs for all.
     ///
     /// # Errors
     /// As [`Flush::flush_to`].
@@ -181,11 +182,11 @@ impl Acknowledged {
     }
 }
 
-/// A thread that makes each frame durable within an interval of its append. A drop ends it.
+/// A thread that makes each frame durable within an interval after its append. Dropping this ends the thread.
 struct IntervalSync {
     shared: Arc<IntervalState>,
     thread: Option<JoinHandle<()>>,
-    /// The process that started the thread. A fork of it does not have the thread.
+    /// The process that started the thread. Its forks do not have the thread.
     process: u32,
 }
 
@@ -196,7 +197,7 @@ struct IntervalState {
 
 #[derive(Default)]
 struct Pending {
-    /// A frame was written that no sync covers which has begun.
+    /// Whether a frame was written after the last sync began.
     unsynced: bool,
     closing: bool,
 }
@@ -222,7 +223,7 @@ impl IntervalSync {
         })
     }
 
-    fn wrote(&self) {
+    fn record_write(&self) {
         let mut state = self.shared.lock();
         if !state.unsynced {
             state.unsynced = true;
@@ -245,7 +246,7 @@ impl IntervalState {
                 .changed
                 .wait_while(self.lock(), idle)
                 .unwrap_or_else(PoisonError::into_inner);
-            // For the interval, from the first frame that is not durable; closing ends it early.
+            // Waits for the interval, which starts with the first frame that is not durable. Closing ends the wait.
             let open = |state: &mut Pending| !state.closing;
             let (mut state, _) = self
                 .changed
@@ -254,7 +255,7 @@ impl IntervalState {
             state.unsynced = false;
             let closing = state.closing;
             drop(state);
-            // The close of the log makes the last sync. After a failed sync the log has stopped.
+            // The close of the log syncs last. A failed sync has stopped the log.
             if closing || flusher.flush().is_err() {
                 return;
             }
@@ -265,35 +266,35 @@ impl IntervalState {
 impl Drop for IntervalSync {
     fn drop(&mut self) {
         if self.process != std::process::id() {
-            // The thread is not in this process, and it may hold the lock in the other one.
+            // This process is a fork. It does not have the thread, which may have held the lock during the fork.
             return;
         }
         self.shared.lock().closing = true;
         self.shared.changed.notify_all();
         if let Some(thread) = self.thread.take() {
-            // Its failures have stopped the log, which reports that.
+            // A failed sync of the thread has stopped the log, so the close returns that error.
             let _ = thread.join();
         }
     }
 }
 
-/// A committed frame, as a [`Follower`] sees it.
+/// A committed transaction, as it is passed to a [`Follower`].
 pub(crate) struct Commit<'a> {
-    /// Where the store stands after it.
+    /// The last frame and transaction of the store, which is this one.
     pub at: At,
-    /// The fingerprint of the graph after it; none if the store keeps none.
+    /// The fingerprint of the graph after the transaction, or `None` if the store does not maintain it.
     pub fingerprint: Option<u128>,
-    /// What it changed.
+    /// The changes.
     pub facts: &'a Facts,
-    /// The frame in the log; none of a store that keeps no log.
+    /// The frame in the log, or `None` if the store has no log.
     pub frame: Option<CommitFrame<'a>>,
-    /// The graph after it.
+    /// The graph after the transaction.
     pub core: &'a Core,
-    /// Makes a copy of the graph after it.
+    /// Returns a copy of the graph after the transaction.
     pub copy: &'a dyn Fn() -> Graph<Paged>,
 }
 
-/// A frame that has just been written or read.
+/// A frame that was just written or read.
 #[derive(Clone, Copy)]
 pub(crate) struct CommitFrame<'a> {
     pub header: FrameHeader,
@@ -303,9 +304,9 @@ pub(crate) struct CommitFrame<'a> {
     pub epochs: &'a Arc<Epochs>,
 }
 
-/// State of an upper layer that lies in a store, is dropped with it, and may follow its commits.
+/// The state of an upper layer that is stored in a store, is dropped with it, and may follow its commits.
 pub(crate) trait Follower: Any + Send + Sync {
-    /// Whether it wants to be told of the next commit.
+    /// Returns whether the next commit must be passed to it.
     fn listens(&self) -> bool;
 
     /// Whether it is told after the others, because it wakes threads that may then ask the others.
@@ -318,8 +319,7 @@ pub(crate) trait Follower: Any + Send + Sync {
     fn committed(&mut self, commit: &Commit<'_>);
 }
 
-/// The followers of a store, one of each type: a list, since there are three at most. An empty one costs a commit one
-/// load.
+/// The followers of a store, at most one of each type, as a linked list. An empty list costs a commit one load.
 #[derive(Default)]
 pub(crate) struct Followers(OnceLock<Box<Node>>);
 
@@ -329,7 +329,7 @@ struct Node {
 }
 
 impl Followers {
-    /// The follower of a type; it is made on the first call.
+    /// Returns the follower of a type, which is created on the first call.
     pub(crate) fn get<F: Follower + Default>(&self) -> &F {
         let mut list = self;
         loop {
@@ -347,7 +347,7 @@ impl Followers {
         }
     }
 
-    /// Whether a follower wants to be told of the next commit.
+    /// Returns whether the next commit must be passed to a follower.
     #[inline]
     pub(crate) fn listen(&self) -> bool {
         self.0.get().is_some() && self.one_listens()

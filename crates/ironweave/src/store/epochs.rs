@@ -1,5 +1,4 @@
-//! What a store checks of the frames of a log before it interprets their content: their length, their epochs, and the
-//! schemas that begin these.
+//! The checks of frames before their content is interpreted: their lengths, their epochs, and the schemas that begin epochs.
 
 use std::sync::Arc;
 
@@ -10,7 +9,7 @@ use crate::log::{FrameHeader, FrameKind};
 use crate::schema::{Change, Schema};
 use crate::store::tags::Tags;
 
-/// The greatest lengths of frames.
+/// The limits on the lengths of frames.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Bounds {
     pub(super) schema_bytes: usize,
@@ -21,14 +20,14 @@ impl Default for Bounds {
     fn default() -> Self {
         Self {
             schema_bytes: 16 << 20,
-            // More than a frame can hold.
+            // More than a frame can contain.
             transaction_bytes: 1 << 30,
         }
     }
 }
 
 impl Bounds {
-    /// Refuses a longer frame.
+    /// Returns an error if a frame exceeds its limit.
     #[inline]
     pub(super) fn check(
         &self,
@@ -49,14 +48,14 @@ impl Bounds {
             StorageFailure::TooLarge,
             seq,
             format!(
-                "frame {seq} has {bytes} bytes, and this store takes {most} (`Options::{option}`): raise that, or commit \
+                "frame {seq} has {bytes} bytes, which exceeds the limit of {most}; raise `Options::{option}`, or commit \
                  smaller transactions"
             ),
         ))
     }
 }
 
-/// The schemas of a log: the frame at which each begins to hold, and how its numbers are read.
+/// The schemas of a log, each with the frame that contains it and the mapping of its indexes.
 #[derive(Clone, Default)]
 pub(crate) struct Epochs {
     pub(super) list: Vec<(Seq, Schema, Arc<Tags>)>,
@@ -74,7 +73,7 @@ impl Epochs {
         })
     }
 
-    /// How the numbers in a frame are read; none if no schema precedes it.
+    /// Returns the mapping of the indexes in a frame, or `None` if no schema precedes it.
     pub(crate) fn at(&self, seq: Seq) -> Option<&Arc<Tags>> {
         self.list
             .iter()
@@ -85,12 +84,12 @@ impl Epochs {
 }
 
 impl Epochs {
-    /// The number of the schema that new frames are written under.
+    /// Returns the epoch of new frames.
     pub(super) fn current(&self) -> u32 {
         self.list.len().saturating_sub(1) as u32
     }
 
-    /// Of a log that was written under one schema, which is this program's and not in it.
+    /// Returns the epochs of a log that has no schema frame and was written with the schema of this program.
     pub(super) fn from_the_beginning(schema: &Schema) -> Self {
         let tags = Tags::new(schema, schema);
         Self {
@@ -100,7 +99,7 @@ impl Epochs {
         }
     }
 
-    /// Whether a frame is of the epoch that it stands in: each schema begins one.
+    /// Checks that a frame records the epoch that it is in. Each schema begins an epoch.
     pub(super) fn check(&self, header: &FrameHeader) -> Result<(), StorageError> {
         let due = match header.kind {
             FrameKind::Schema => self.list.len(),
@@ -113,11 +112,12 @@ impl Epochs {
             return Ok(());
         }
         let found = header.epoch;
-        let what = format_args!("it is of epoch {found} and stands in epoch {due}");
+        let what = format_args!("it records epoch {found} and is in epoch {due}");
         Err(bad_frame(header.seq, what))
     }
 
-    /// Refuses a log whose schema has what only a newer version knows, since what this one wrote might contradict it.
+    /// Returns an error if a schema of the log has items that this version of ironweave does not know, since the frames that it
+    /// writes might contradict them.
     pub(super) fn check_all_known(&self) -> Result<(), StorageError> {
         for (seq, logged, _) in &self.list {
             if let Some(item) = logged.unknown_items().first() {
@@ -126,7 +126,7 @@ impl Epochs {
                     *seq,
                     format!(
                         "the schema in frame {seq} was written by a newer version of ironweave, and this one does not know \
-                         {item}; open the store with that version, or open it to be read only"
+                         {item}; open the store with that version, or open it for reading only"
                     ),
                 ));
             }
@@ -134,10 +134,10 @@ impl Epochs {
         Ok(())
     }
 
-    /// Takes in a schema frame.
+    /// Validates a schema frame and begins its epoch.
     pub(super) fn add(&mut self, seq: Seq, logged: Schema, ours: &Schema) -> Result<(), OpenError> {
         if let Err(wrong) = logged.validate() {
-            let what = format_args!("its schema means nothing: {wrong}");
+            let what = format_args!("its schema is invalid: {wrong}");
             return Err(bad_frame(seq, what).into());
         }
         let differences: Vec<Change> = (logged.diff(ours).into_iter())
@@ -161,12 +161,13 @@ fn other_schema(seq: Seq, ours: &Schema, differences: Vec<Change>) -> OpenError 
     }
 }
 
-/// The most characters of a description of a bad frame.
+/// The number of characters of a description of an invalid frame.
 const DESCRIPTION_CHARS_MAX: usize = 500;
 
-/// A frame whose checksum is right and whose content is not: the program that wrote it, or the one that reads it, is wrong.
+/// Returns the error of a frame whose checksum is right and whose content is invalid. The cause is a defect of the program that
+/// wrote the frame or of this one.
 pub(crate) fn bad_frame(seq: Seq, what: impl std::fmt::Display) -> StorageError {
-    // A value in it may be as long as a frame.
+    // The description may contain a value that is as long as the frame.
     let mut what = what.to_string();
     if let Some((end, _)) = what.char_indices().nth(DESCRIPTION_CHARS_MAX) {
         what.truncate(end);
@@ -176,7 +177,7 @@ pub(crate) fn bad_frame(seq: Seq, what: impl std::fmt::Display) -> StorageError 
         StorageFailure::Damage,
         seq,
         format!(
-            "frame {seq} of the log cannot be applied: {what}. The log was not changed; restore a copy of it"
+            "frame {seq} of the log cannot be applied: {what}; no file was changed; restore the log from a backup"
         ),
     )
 }

@@ -1,7 +1,7 @@
-//! The payload of a transaction's frame: its time, and each firing with its event, binding and facts.
+//! The payload of the frame of a transaction: its metadata, and each firing with its event, binding and facts.
 //!
-//! Numbers in it are indexes of the schema under which it was written; [`Tags`] turns them into those of
-//! this program, by name.
+//! Items of the model are encoded as indexes of the schema frame before the transaction. [`Tags`] maps them by name to the
+//! indexes of this program's schema.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -24,33 +24,33 @@ pub(crate) use crate::store::tags::Tags;
 use crate::value::DecodeError;
 use crate::value::item::{self, raw_item};
 
-/// One transaction, read back.
+/// A decoded transaction.
 pub(crate) struct Decoded {
     pub time: Timestamp,
     pub meta: Meta,
-    /// What each event bound and created, in a frame with an idempotency key.
+    /// The entities that each event bound and created. Empty in a frame without an idempotency key.
     pub names: Vec<u8>,
-    /// What its transaction tried, where not all of it stayed.
+    /// The events that the transaction attempted, if some were rejected or rolled back.
     pub attempts: Option<Vec<u8>>,
     pub facts: Facts,
     pub firings: Vec<DecodedFiring>,
-    /// What the events were given, one firing after the other.
+    /// The bindings of all firings, one after the other.
     pub bindings: Vec<u8>,
 }
 
 pub(crate) struct DecodedFiring {
-    /// Index in this program's schema.
+    /// The event in this program's schema.
     pub event: EventIx,
-    /// Where what it was given lies in the bindings: a map of fields, or the id that an immediate event bound.
+    /// The range of its binding in all bindings. The binding is a map of fields, or the id of the entity of an immediate event.
     binding: Range<usize>,
-    /// Its facts.
+    /// The range of its facts in all facts.
     pub facts: Range<usize>,
-    /// This program's field for each field tag of the log; none where they are those of this program.
+    /// This program's field for each field index of the log, or `None` if the indexes are equal.
     fields: Option<Arc<[u16]>>,
 }
 
 impl Decoded {
-    /// What happened in a transaction that no log has, taken from it. Its facts are taken away.
+    /// Returns a transaction that is not in a log. Its facts, metadata and bindings are moved out of `open`.
     pub(crate) fn take(open: &mut OpenTransaction) -> Self {
         let (mut binding_at, mut facts_at) = (0, 0);
         let firing = |firing: &Firing| {
@@ -73,14 +73,14 @@ impl Decoded {
         }
     }
 
-    /// What an event was given, as logged.
+    /// Returns the binding of a firing, as logged.
     pub(crate) fn binding(&self, firing: &DecodedFiring) -> &[u8] {
         self.bindings
             .get(firing.binding.clone())
             .unwrap_or_default()
     }
 
-    /// Reads the fields of an event of the program.
+    /// Returns a reader of the fields of an event of the program.
     pub(crate) fn reader(&self, firing: &DecodedFiring) -> Result<FieldReader<'_>, DecodeError> {
         let binding = self.binding(firing);
         if let Some(fields) = &firing.fields {
@@ -92,7 +92,7 @@ impl Decoded {
     }
 }
 
-/// Writes the open transaction.
+/// Encodes the open transaction.
 pub(crate) fn encode(core: &Core, out: &mut CborWriter) {
     let facts = &core.open.journal.facts;
     let open = &core.open;
@@ -102,7 +102,10 @@ pub(crate) fn encode(core: &Core, out: &mut CborWriter) {
         128 + text(&meta.actor)
             + text(&meta.correlation)
             + text(&meta.key)
-            + open.keyed.as_ref().map_or(0, |keyed| keyed_room(keyed))
+            + open
+                .keyed
+                .as_ref()
+                .map_or(0, |keyed| keyed_bytes_max(keyed))
             + open.event_bytes.len()
             + open.firings.len() * 32
             + Facts::room(facts.list.len())
@@ -124,11 +127,11 @@ pub(crate) fn encode(core: &Core, out: &mut CborWriter) {
     }
 }
 
-/// What the transaction says of itself, as a map; the codes are in `docs/log-format.md`.
+/// Encodes the metadata of the open transaction as a map, whose keys are in `docs/log-format.md`.
 fn encode_meta(core: &Core, out: &mut CborWriter) {
     let time = CborWord::int(core.open.clock.now().as_micros());
     if !core.open.has_metadata() {
-        // Nothing but the time, with which it begins: an array of two, a map of one, of code 0.
+        // The head of the array of the transaction, and a map with the key 0, which is the time.
         out.word(CborWord::bytes([ARRAY | 2, MAP | 1, 0]).then(time));
         return;
     }
@@ -185,8 +188,8 @@ fn encode_meta(core: &Core, out: &mut CborWriter) {
     }
 }
 
-/// How many bytes at most what is kept of a transaction with a key takes.
-fn keyed_room(keyed: &Keyed) -> usize {
+/// Returns an upper bound of the length of the names and attempts of a transaction with a key.
+fn keyed_bytes_max(keyed: &Keyed) -> usize {
     let room = |attempt: &Attempt| match &attempt.outcome {
         Outcome::Fired(bytes) | Outcome::TakenBack(bytes) => bytes.len() + 48,
         Outcome::Rejected(reason) => reason.len() + 48,
@@ -194,12 +197,12 @@ fn keyed_room(keyed: &Keyed) -> usize {
     32 + keyed.attempts.iter().map(room).sum::<usize>()
 }
 
-/// Reads a transaction.
+/// Decodes a transaction.
 pub(crate) fn decode(payload: &[u8], tags: &Tags) -> Result<Decoded, DecodeError> {
     read(payload, tags, Facts::default(), true)
 }
 
-/// Reads a transaction without what fired in it, which replay has no need of. Its facts are read into `room`.
+/// Decodes a transaction without its firings, which a replay does not need. The memory of `room` is reused for its facts.
 pub(crate) fn decode_facts(
     payload: &[u8],
     tags: &Tags,
@@ -209,13 +212,16 @@ pub(crate) fn decode_facts(
     read(payload, tags, room, false)
 }
 
-/// All of it is looked at in either case, so that a transaction that was replayed can be read in full later.
+/// Decodes a transaction with or without its firings. The firings are validated in both cases, so that a transaction that was
+/// replayed can be decoded in full later.
 fn read(payload: &[u8], tags: &Tags, facts: Facts, firings: bool) -> Result<Decoded, DecodeError> {
     let mut d = Decoder::new(payload);
     if item::array(&mut d)? != 2 {
-        return Err(DecodeError::new("no transaction"));
+        return Err(DecodeError::new(
+            "it is not an array of metadata and firings",
+        ));
     }
-    let Said {
+    let DecodedMeta {
         time,
         meta,
         names,
@@ -230,11 +236,11 @@ fn read(payload: &[u8], tags: &Tags, facts: Facts, firings: bool) -> Result<Deco
         firings: Vec::new(),
         bindings: Vec::new(),
     };
-    // With a key, which names each event of the program has.
+    // The names of each event of the program, if the transaction has a key.
     let mut named = decoded.meta.key.is_some().then(Vec::new);
     for _ in 0..item::array(&mut d)? {
         if item::array(&mut d)? != 3 {
-            return Err(DecodeError::new("no firing"));
+            return Err(DecodeError::new("a firing is not an array of three items"));
         }
         let tag = usize::from(d.u16()?);
         let event = tags.events.get(tag);
@@ -274,16 +280,16 @@ fn read(payload: &[u8], tags: &Tags, facts: Facts, firings: bool) -> Result<Deco
     Ok(decoded)
 }
 
-/// What a transaction says of itself.
-struct Said {
+/// The decoded metadata of a transaction.
+struct DecodedMeta {
     time: Timestamp,
     meta: Meta,
     names: Vec<u8>,
     attempts: Option<Vec<u8>>,
 }
 
-/// Reads what a transaction says of itself; the codes are in `docs/log-format.md`.
-fn read_meta(d: &mut Decoder<'_>) -> Result<Said, DecodeError> {
+/// Decodes the metadata of a transaction, whose keys are in `docs/log-format.md`.
+fn read_meta(d: &mut Decoder<'_>) -> Result<DecodedMeta, DecodeError> {
     let (mut time, mut meta) = (None, Meta::default());
     let (mut names, mut attempts) = (None, None);
     let mut seen = 0u64;
@@ -291,7 +297,7 @@ fn read_meta(d: &mut Decoder<'_>) -> Result<Said, DecodeError> {
         let code = d.u64()?;
         if code < 64 && seen >> code & 1 == 1 {
             return Err(DecodeError::new(format_args!(
-                "the transaction says {code} of itself twice"
+                "the metadata has the key {code} twice"
             )));
         }
         seen |= 1u64.checked_shl(code.min(64) as u32).unwrap_or(0);
@@ -314,7 +320,7 @@ fn read_meta(d: &mut Decoder<'_>) -> Result<Said, DecodeError> {
             "an idempotency key without the names of its events, or names without a key",
         ));
     }
-    Ok(Said {
+    Ok(DecodedMeta {
         time,
         meta,
         names: names.unwrap_or_default(),
@@ -322,7 +328,7 @@ fn read_meta(d: &mut Decoder<'_>) -> Result<Said, DecodeError> {
     })
 }
 
-/// Reads what an event was given: each of its fields once; an immediate event, the entity that it fired on.
+/// Decodes the binding of an event: each of its fields once, or the entity of an immediate event.
 fn read_binding<'b>(d: &mut Decoder<'b>, event: &EventTags) -> Result<&'b [u8], DecodeError> {
     let start = d.position();
     if event.immediate {
@@ -333,10 +339,10 @@ fn read_binding<'b>(d: &mut Decoder<'b>, event: &EventTags) -> Result<&'b [u8], 
     let n = item::map(d)?;
     if n != fields as u64 {
         return Err(DecodeError::new(format_args!(
-            "an event with {n} fields that has {fields}"
+            "an event has {n} fields, and its schema has {fields}"
         )));
     }
-    // In order of declaration, as this program writes them; who has another order is looked at more closely.
+    // This program writes the fields in order of declaration. Duplicates are checked only for another order.
     let (mut ordered, mut given) = (true, Vec::new());
     for i in 0..fields {
         let tag = d.u16()?;
@@ -352,7 +358,7 @@ fn read_binding<'b>(d: &mut Decoder<'b>, event: &EventTags) -> Result<&'b [u8], 
         }
         if !ordered && std::mem::replace(&mut given[usize::from(tag)], true) {
             return Err(DecodeError::new(format_args!(
-                "an event with its field {tag} twice"
+                "an event has its field {tag} twice"
             )));
         }
         raw_item(d)?;
@@ -362,10 +368,10 @@ fn read_binding<'b>(d: &mut Decoder<'b>, event: &EventTags) -> Result<&'b [u8], 
 
 fn id(d: &mut Decoder<'_>) -> Result<Id, DecodeError> {
     let bits = d.u64()?;
-    Id::from_bits(bits).ok_or_else(|| DecodeError::new(format_args!("{bits} is no id")))
+    Id::from_bits(bits).ok_or_else(|| DecodeError::new(format_args!("{bits} is not an id")))
 }
 
-/// Reads the entities that an event bound and created.
+/// Decodes the entities that an event bound and created.
 pub(super) fn decode_names(d: &mut Decoder<'_>) -> Result<Vec<Vec<Id>>, DecodeError> {
     let mut names = Vec::new();
     for _ in 0..item::array(d)? {
@@ -378,7 +384,7 @@ pub(super) fn decode_names(d: &mut Decoder<'_>) -> Result<Vec<Vec<Id>>, DecodeEr
     Ok(names)
 }
 
-/// Each name of each event of the program has as many entities as the schema says.
+/// Checks that each name of each event of the program has a number of entities that the schema allows.
 fn check_names(bytes: &[u8], events: &[&[Cardinality]]) -> Result<(), DecodeError> {
     let fits = |(count, ids): (&Cardinality, &Vec<Id>)| match count {
         Cardinality::One => ids.len() == 1,
@@ -400,14 +406,16 @@ fn check_names(bytes: &[u8], events: &[&[Cardinality]]) -> Result<(), DecodeErro
     item::end(&d)
 }
 
-/// What a transaction with a key tried: so many events of it are in the transaction, each of the others was rejected or
-/// taken back.
+/// Checks the attempts of a transaction with a key. `fired` of them must be firings of the transaction. The others were
+/// rejected or rolled back.
 fn check_attempts(bytes: &[u8], fired: usize) -> Result<(), DecodeError> {
     let mut d = Decoder::new(bytes);
     let mut left = fired;
     for _ in 0..item::array(&mut d)? {
         if item::array(&mut d)? != 3 {
-            return Err(DecodeError::new("no attempt"));
+            return Err(DecodeError::new(
+                "an attempt is not an array of three items",
+            ));
         }
         d.u64()?;
         d.u64()?;
@@ -432,5 +440,5 @@ fn check_attempts(bytes: &[u8], fired: usize) -> Result<(), DecodeError> {
 
 #[cold]
 fn too_many() -> DecodeError {
-    DecodeError::new("what a transaction tried is not what fired in it")
+    DecodeError::new("the attempts of a transaction do not match its firings")
 }

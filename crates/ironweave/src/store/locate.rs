@@ -1,4 +1,4 @@
-//! The place of a store in its history, and whether a frame that a caller names belongs to it.
+//! Looking up frames by sequence number or position, and the ids of stores.
 
 use std::sync::Arc;
 
@@ -11,11 +11,11 @@ use crate::step::event::{Event, Receipt};
 use crate::step::model::Model;
 use crate::store::{AnyReceipt, Backend, Store};
 
-/// Refuses metadata that names a frame which the log does not have.
+/// Checks that the log has the frames that the metadata refers to.
 pub(super) fn admit_meta<M: Model>(store: &Store<M>, meta: &mut Meta) -> Result<(), ReadError> {
     for (frame, since) in meta.take_frames() {
         match frame {
-            // The cause may precede the snapshot that the store began at.
+            // The causation may be before the snapshot that the store began at.
             FrameRef::Seq(_) if !since => frame.check_end(0, store.seq())?,
             _ => store.view()?.admit(frame).map(|_| ())?,
         }
@@ -24,18 +24,18 @@ pub(super) fn admit_meta<M: Model>(store: &Store<M>, meta: &mut Meta) -> Result<
 }
 
 impl<M: Model> Store<M> {
-    /// What this store shares with the stores that begin at its snapshots, and with no others.
+    /// Returns a number that this store shares with the stores that begin at its snapshots, and with no others.
     pub(crate) fn lineage(&self) -> u64 {
         match (&self.base, self.log.log()) {
             (Some(base), _) => base.lineage,
             (None, Some(log)) => log.store(),
-            // Its snapshots hold the plan too, so that no other store has the address.
+            // The snapshots of the store share the plan, so while one exists, no other store has its address.
             (None, None) => Arc::as_ptr(&self.plan) as usize as u64,
         }
     }
 
-    /// Whether the log has a frame at a position, if the log is read further than this store, which is open for reading,
-    /// has applied.
+    /// Returns whether the log of a store that is open for reading only has a frame with this position, which the store may not
+    /// have applied yet.
     pub(crate) fn refreshed_has(&self, at: Position) -> Result<bool, StorageError> {
         let Backend::ReadOnly(log) = &self.log else {
             return Ok(false);

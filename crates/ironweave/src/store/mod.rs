@@ -1,7 +1,7 @@
-//! The store: a graph, the log that it is made from, and the only way to change both.
+//! The store: a graph and the log from which it is replayed. All changes of either go through it.
 //!
-//! This file steps and reads; `open.rs` opens and closes. [`commit`] decides when a transaction is durable and
-//! passes commits to the layers above; [`view`](mod@view) reads the past from the log.
+//! This file has steps and reads, and `open.rs` has opening and closing. [`commit`] decides when a transaction is durable and
+//! passes commits to the layers above. [`view`](mod@view) reads the past from the log.
 
 pub(crate) mod backend;
 pub(crate) mod commit;
@@ -80,16 +80,16 @@ pub struct Store<M: Model> {
     pub(crate) log: Backend,
     pub(crate) epochs: Arc<Epochs>,
     keys: Keys,
-    /// The sequence of the next frame.
+    /// The sequence number of the next frame.
     next: Seq,
     bounds: epochs::Bounds,
-    /// The encoded transaction; reused.
+    /// The encoded transaction. Reused.
     payload: CborWriter,
-    /// The graph that a replay of the log gives, kept by a paranoid store.
+    /// The graph that a replay of the log would produce. Only a paranoid store has it.
     shadow: Option<Box<Shadow>>,
-    /// The version that the store begins at, if it is not empty.
+    /// The version that the store begins at, if it begins at a snapshot.
     pub(crate) base: Option<Arc<Version>>,
-    /// State of the layers above: snapshots, history, subscriptions.
+    /// The state of the layers above: snapshots, history, subscriptions.
     pub(crate) followers: Followers,
     /// State of the layers above that does not follow commits, which handles on other threads use too.
     pub(crate) shared: Arc<Followers>,
@@ -106,7 +106,8 @@ impl<M: Model> fmt::Debug for Store<M> {
 }
 
 impl<M: Model> Store<M> {
-    /// Fires an event in a transaction of its own. Nothing changes on an error.
+    /// Fires an event in a transaction of its own and commits it. Returns what the event bound and created. On an error,
+    /// nothing changes.
     ///
     /// # Errors
     /// Any rejection of the event, and failures of the log.
@@ -117,10 +118,10 @@ impl<M: Model> Store<M> {
         Ok(receipt)
     }
 
-    /// As [`Store::try_step`], for an event that cannot fail.
+    /// As [`Store::try_step`], for an event that is not expected to fail.
     ///
     /// # Panics
-    /// If it fails.
+    /// If the event is rejected or the log fails.
     #[track_caller]
     pub fn step<E: Event<Model = M>>(&mut self, event: E) -> Receipt<E> {
         match self.try_step(event) {
@@ -129,7 +130,7 @@ impl<M: Model> Store<M> {
         }
     }
 
-    /// Fires an event that came from outside, see [`crate::AnyEvent`].
+    /// As [`Store::try_step`], for an event whose type is known only at runtime. See [`crate::AnyEvent`].
     ///
     /// # Errors
     /// As [`Store::try_step`].
@@ -170,8 +171,8 @@ impl<M: Model> Store<M> {
         Ok(receipt)
     }
 
-    /// Makes an event from the present graph and fires it. If that conflicts with another transaction
-    /// ([`Meta::expect`]), it tries again, `tries` times at most.
+    /// Calls a closure that creates an event from the current graph, and fires the event. If it conflicts with another
+    /// transaction ([`Meta::expect`]), both are repeated, at most `tries` times in total.
     ///
     /// The error is the closure's own type, as of [`Store::transaction`].
     ///
@@ -193,8 +194,8 @@ impl<M: Model> Store<M> {
         }
     }
 
-    /// Begins a transaction: several events that happen together or not at all. Its time is the clock's when the time is
-    /// first asked for, at the latest when it commits. [`Store::transaction`] takes a closure instead.
+    /// Begins a transaction, whose events are committed atomically. Its time is that of the system clock when the time is
+    /// first read, at the latest at the commit. [`Store::transaction`] takes a closure instead.
     pub fn begin(&mut self) -> Transaction<'_, M> {
         Transaction::new(self)
     }
@@ -202,9 +203,9 @@ impl<M: Model> Store<M> {
     /// Begins a transaction with metadata.
     ///
     /// # Errors
-    /// `TimeGoesBack` where the last transaction has a later time than the explicit one; a failure to read the log
-    /// for an idempotency key that it has, or for what has changed; `Metadata` for a frame that the metadata names and the
-    /// log does not have.
+    /// `TimeGoesBack` if the explicit time is before that of the last transaction; `Metadata` if the metadata refers to a frame
+    /// that the log does not have; a failure to read the log, which is read for a known idempotency key and for
+    /// [`Meta::expect`].
     pub fn begin_with(&mut self, mut meta: Meta) -> Result<Transaction<'_, M>, StepError> {
         self.core.close();
         if !self.core.logged && (meta.key.is_some() || meta.expect.is_some()) {
@@ -232,10 +233,10 @@ impl<M: Model> Store<M> {
         Ok(Transaction::new(self).with(time, meta, None, changed))
     }
 
-    /// Runs a closure in a transaction and commits it, or takes it back if the closure fails or panics. Returns what the
-    /// closure returned, and the place of the transaction in the log.
+    /// Runs a closure in a transaction and commits it. Returns the result of the closure and the position of the transaction.
+    /// If the closure returns an error or panics, the transaction is rolled back.
     ///
-    /// The error is the closure's own type: any that is made from a [`StepError`].
+    /// The error can be any type that implements `From<StepError>`.
     ///
     /// ```
     /// # mod doc { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/doc/lamps.rs")); } use doc::lamps;
@@ -254,7 +255,7 @@ impl<M: Model> Store<M> {
     /// ```
     ///
     /// # Errors
-    /// The error of the closure; else as [`Transaction::commit`].
+    /// The error of the closure, or that of [`Transaction::commit`].
     pub fn transaction<R, E: From<StepError>>(
         &mut self,
         work: impl FnOnce(&mut Transaction<'_, M>) -> Result<R, E>,
@@ -274,11 +275,11 @@ impl<M: Model> Store<M> {
         self.begin_with(meta)?.run(work)
     }
 
-    /// Asks what would happen: applies the events that the closure applies, checks what a commit would check, and takes
-    /// all of it back. Handles that were made inside are stale afterwards, or name other entities. Nothing is encoded for
-    /// the log, so that only a step reports a field of an event that cannot be written.
+    /// Runs a closure in a speculative transaction, checks it as a commit does, and rolls it back. Returns the result of the
+    /// closure. Handles of entities that were created in the closure are stale afterwards, or refer to other entities. The
+    /// transaction is not encoded, so a value that cannot be written ([`StepError::Unwritable`]) is not detected.
     ///
-    /// The error is the closure's own type, as of [`Store::transaction`].
+    /// The error can be any type that implements `From<StepError>`.
     ///
     /// # Errors
     /// The error of the closure, or of the checks.
@@ -292,48 +293,48 @@ impl<M: Model> Store<M> {
         Ok(answer)
     }
 
-    /// The last frame of the log. That of a new store is its schema, so that this does not tell whether any transaction
-    /// was committed; `None` only if the log has no frame.
+    /// Returns the last frame of the log, or `None` if the log has no frame. The first frame of a new store is its schema, so
+    /// this does not show whether a transaction was committed.
     #[must_use]
     pub fn seq(&self) -> Option<Seq> {
         self.next.checked_sub(1)
     }
 
-    /// The position of the last frame of the log: keep it beside whatever is made from the store as it is now. `None` if
-    /// no log is kept. O(1).
+    /// Returns the position of the last frame of the log, or `None` if the store has no log. Keep it with data that is derived
+    /// from the current state of the store. O(1).
     #[must_use]
     pub fn position(&self) -> Option<Position> {
-        // The last frame is at hand, so that nothing is read that could fail.
+        // The position of the last frame is in memory, so no file is read.
         self.log.known_position(self.seq()?)
     }
 
-    /// The position of a frame of this log: looks up a sequence, or compares a [`Position`] with the frame there. O(1) for
-    /// the last frames; further back, the frame is read.
+    /// Returns the position of a frame of this log, which is looked up by its sequence number or compared with the given
+    /// [`Position`]. O(1) for recent frames. For others, the frame is read.
     ///
     /// # Errors
-    /// `is_ahead` past the end of the log; `is_other_history` if the position is of another store, or another frame has
-    /// its sequence, because this log or the other one continued from an earlier point; `is_before_beginning` before the
-    /// snapshot that the store began at; `is_unlogged` if no log is kept; a failure to read the log.
+    /// `is_ahead` if the frame is past the end of the log; `is_other_history` if the position is of another store, or of
+    /// another history of this store; `is_before_beginning` if the frame is before the snapshot that the store began at;
+    /// `is_unlogged` if the store has no log; a failure to read the log.
     pub fn locate(&self, frame: impl Into<FrameRef>) -> Result<Position, ReadError> {
         self.view()?.locate(frame.into())
     }
 
-    /// The last frame that is known to be durable.
+    /// Returns the last frame that is known to be durable.
     #[must_use]
     pub fn durable(&self) -> Option<Seq> {
         self.log.durable()
     }
 
-    /// Makes all committed transactions durable, whatever the store's [`Durability`].
+    /// Makes all committed transactions durable, independently of the store's [`Durability`].
     ///
     /// # Errors
-    /// A failure of the disk; the store is stopped then.
+    /// A failure of the disk, which stops the store.
     pub fn sync(&mut self) -> Result<(), StorageError> {
         self.log.sync()
     }
 
-    /// A digest of the whole graph, maintained by each step: equal for equal graphs, whatever the order of their lists.
-    /// O(1); O(size of the graph) of a store without a log, which does not maintain it.
+    /// Returns a digest of the whole graph. It is equal for equal graphs and does not depend on the order of links. O(1), since
+    /// each step updates it. A store without a log computes it, in O(size of the graph).
     #[must_use]
     pub fn fingerprint(&self) -> u128 {
         if self.core.logged {
@@ -343,13 +344,13 @@ impl<M: Model> Store<M> {
         }
     }
 
-    /// The torn tail that was cut when the store was opened, if there was one.
+    /// Returns the torn tail that the open moved to a file, if there was one.
     #[must_use]
     pub fn recovered(&self) -> Option<&TornTail> {
         self.log.recovered()
     }
 
-    /// The model as plain data.
+    /// Returns the schema, which is the model as plain data.
     #[must_use]
     pub fn schema(&self) -> &Schema {
         &self.plan.layout.schema
@@ -363,8 +364,8 @@ impl<M: Model> Store<M> {
         flat::differences(&self.core, &self.plan)
     }
 
-    /// Fires every event of the log again through today's guards, arcs and handlers, on a graph of its own, and compares
-    /// the facts and the fingerprint of each frame. Returns the number of transactions, all of which agreed.
+    /// Fires all events of the log again with the current guards, arcs and handlers, on a separate graph, and compares the facts
+    /// and the fingerprint of each frame. Returns the number of transactions, all of which agree.
     ///
     /// # Errors
     /// The first difference, or a failure to read the log.
@@ -372,7 +373,7 @@ impl<M: Model> Store<M> {
         verify::verify_view::<M>(self.view())
     }
 
-    /// Where the store stands.
+    /// Returns the last frame and transaction of the store.
     pub(crate) fn at(&self) -> At {
         At {
             seq: self.seq(),
@@ -381,8 +382,8 @@ impl<M: Model> Store<M> {
         }
     }
 
-    /// Commits the open transaction: writes it to the log, if there is one, and tells the followers of the store. Once it
-    /// is written it has happened, so that no later panic takes it back.
+    /// Writes the open transaction to the log, if there is one, and passes it to the followers of the store. The transaction is
+    /// committed once it is written. A later panic does not roll it back.
     #[inline]
     fn append(&mut self) -> Result<(), StepError> {
         if self.core.logged {
@@ -392,7 +393,7 @@ impl<M: Model> Store<M> {
             self.core.written();
         }
         if self.followers.listen() {
-            self.tell_followers();
+            self.notify_followers();
         }
         Ok(())
     }
@@ -405,7 +406,7 @@ impl<M: Model> Store<M> {
         (self.bounds.check(FrameKind::Transaction, self.next, bytes))
             .map_err(StepError::Storage)?;
         if let Some(shadow) = &mut self.shadow {
-            shadow.follow(
+            shadow.apply_frame(
                 &self.core,
                 &self.plan,
                 self.payload.written(),
@@ -414,7 +415,7 @@ impl<M: Model> Store<M> {
         }
         let header = self.header(seq);
         (self.log.append(header, self.payload.written())).map_err(|e| match e {
-            // The lock excludes every other writer.
+            // Another writer is impossible while this store has the lock.
             AppendError::Conflict { .. } => {
                 StepError::Storage(StorageError::stopped(&e.to_string()))
             }
@@ -424,7 +425,7 @@ impl<M: Model> Store<M> {
         self.core.written();
         self.next += 1;
         if let Some(shadow) = &mut self.shadow {
-            shadow.keep();
+            shadow.commit();
         }
         if let Some(key) = &self.core.open.meta.key {
             self.keys.insert(key, seq);
@@ -432,7 +433,7 @@ impl<M: Model> Store<M> {
         Ok(())
     }
 
-    /// The header of a transaction that leads to the present graph.
+    /// Returns the header of a transaction that leads to the current graph.
     fn header(&self, seq: Seq) -> FrameHeader {
         let fingerprint = self.core.graph.fingerprint;
         FrameHeader::new(
@@ -443,9 +444,9 @@ impl<M: Model> Store<M> {
         )
     }
 
-    /// Tells the followers of the store of the transaction that has just been written.
+    /// Passes the transaction that was just written to the followers of the store.
     #[inline(never)]
-    fn tell_followers(&mut self) {
+    fn notify_followers(&mut self) {
         let at = self.at();
         let header = at.seq.map(|seq| self.header(seq));
         let Self {

@@ -1,4 +1,4 @@
-//! Opening and closing: the schema in the log, and replay by facts.
+//! Opening and closing a store: the schema in the log, and the replay of facts.
 
 use std::marker::PhantomData;
 use std::path::Path;
@@ -25,16 +25,15 @@ use crate::store::version::{At, Version};
 use crate::store::{Backend, Epochs, Options, SharedStore, Store, bad_frame};
 
 impl<M: Model> Store<M> {
-    /// An empty store in memory: for tests, and to try things out.
+    /// Returns an empty store in memory, for tests and experiments.
     #[must_use]
     pub fn memory() -> Self {
-        // The memory log has nothing that could fail.
         Self::options().memory()
     }
 
-    /// An empty store in memory that keeps no log: for simulations, searches and other graphs of which only the present
-    /// matters. A step costs a third of one of [`Store::memory`]. Nothing can be read back: no frames, no `verify`, no
-    /// idempotency keys and no `expect`.
+    /// Returns an empty store in memory without a log, for simulations, searches and other graphs whose history is not needed.
+    /// A step costs a third of a step of [`Store::memory`]. There are no frames, no `verify`, no idempotency keys and no
+    /// `expect`.
     ///
     /// ```
     /// # mod doc { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/doc/lamps.rs")); } use doc::lamps;
@@ -52,61 +51,62 @@ impl<M: Model> Store<M> {
         Self::options().unlogged()
     }
 
-    /// An empty store in memory that distrusts handlers, guards and invariants; see [`Options::paranoid`].
+    /// Returns an empty store in memory that checks handlers, guards and invariants. See [`Options::paranoid`].
     #[must_use]
     pub fn paranoid() -> Self {
         Self::options().paranoid().memory()
     }
 
-    /// Opens the store in a directory, which is made if it is not there; every step is on disk before its
-    /// receipt ([`crate::Durability::Always`]).
+    /// Opens the store in a directory, which is created if it does not exist. Every step is durable before its receipt is
+    /// returned ([`crate::Durability::Always`]). O(size of the log), which is replayed.
     ///
-    /// What the log says is checked while it is replayed, and nothing in it is believed because its checksums fit: see
-    /// `docs/log-format.md`, *What is refused*. Refused, the error has the file, the frame and the offset.
+    /// All content of the log is validated during the replay, even if its checksums are right; see *What is refused* in
+    /// `docs/log-format.md`. The error of invalid content has the file, the frame and the offset.
     ///
-    /// One process writes. Fork it before the store is opened, not after: a fork has no threads but one, and the locks of
-    /// the others may be held in it for ever. If it steps or syncs all the same, it gets an error and writes nothing.
+    /// One process writes. If it forks, it must do so before it opens the store. A fork has only the forking thread, and locks of
+    /// other threads may never be released in it. A step or sync in a fork returns an error and writes nothing.
     ///
     /// # Errors
-    /// Where it is locked by another process, damaged, of another model, or the disk refuses.
+    /// [`OpenError`], if another process has the store open for writing, the log is damaged or of another model, or an
+    /// operation on the disk fails.
     pub fn open(dir: impl AsRef<Path>) -> Result<Self, OpenError> {
         Self::options().open(dir)
     }
 
-    /// Opens the store in a directory to read it, beside its writer or without one. Nothing is written and
-    /// nothing locked. [`Store::refresh`] takes in what was written since.
+    /// Opens the store in a directory for reading only. Another process may have it open for writing. Nothing is written or
+    /// locked. [`Store::refresh`] reads the transactions that were written since. O(size of the log), which is replayed.
     ///
     /// # Errors
-    /// Where there is none, or it is damaged or of another model.
+    /// [`OpenError`], if the directory has no store, or the log is damaged or of another model.
     pub fn open_read_only(dir: impl AsRef<Path>) -> Result<Self, OpenError> {
         Self::options().open_read_only(dir)
     }
 
-    /// How to open one.
+    /// Returns the default options for opening a store.
     pub fn options() -> Options<M> {
         Options::default()
     }
 
-    /// Puts the store into a handle that threads share.
+    /// Converts the store to a handle that threads can share.
     #[must_use]
     pub fn share(self) -> SharedStore<M> {
         SharedStore::new(self)
     }
 
-    /// Closes the store: syncs, records the end of the log and releases the directory. A drop does the same and ignores
-    /// failures. A store that is shared closes when its last handle is dropped.
+    /// Closes the store: syncs the log, records its end and releases the directory. Dropping the store does the same and ignores
+    /// failures. A shared store is closed when its last handle is dropped.
     ///
     /// # Errors
-    /// `is_io` if the last sync fails, so that transactions that were not durable yet may be lost;
-    /// `is_stopped` if the log had stopped before. The next open recovers in either case.
+    /// `is_io` if the last sync fails, after which transactions that were not durable may be lost; `is_stopped` if the log had
+    /// stopped before. The next open recovers in either case.
     pub fn close(self) -> Result<(), StorageError> {
         let Self { log, followers, .. } = self;
-        // Those who wait for a transaction learn that none will come.
+        // Subscriptions that wait for a transaction end.
         drop(followers);
         log.close()
     }
 
-    /// Folds a log into a graph, and begins a log that is empty.
+    /// Returns a store over a log, which is replayed. An empty log gets the schema as its first frame.
     pub(super) fn over(
         log: Backend,
         limits: Limits,
@@ -142,12 +142,12 @@ impl<M: Model> Store<M> {
             store.begin_log()?;
         }
         if paranoid {
-            store.distrust();
+            store.make_paranoid();
         }
         Ok(store)
     }
 
-    /// Replays the log, and writes today's schema if the log does not end with it.
+    /// Replays the log, and writes the schema of this program if it is not the last schema of the log.
     fn begin_log(&mut self) -> Result<(), OpenError> {
         self.catch_up()?;
         let known = (self.epochs.list.last())
@@ -161,13 +161,13 @@ impl<M: Model> Store<M> {
         Ok(())
     }
 
-    /// A store that begins at a snapshot, over a log that goes on after it.
+    /// Returns a store that begins at a snapshot, with a log that continues after it.
     pub(crate) fn beginning(base: &Arc<Version>, log: MemoryLog) -> Self {
         let binding = M::binding();
         let types = (&*binding.columns, &*binding.data);
         let mut core = flat::core(&base.plan, types, Some(&base.graph));
         core.open.clock = Clock::after(base.at.time);
-        // The snapshot is of another store: questions about its last frame are answered as of this one.
+        // The snapshot is of another store. The position of its last frame becomes one of this store.
         let base = Arc::new(Version {
             plan: Arc::clone(&base.plan),
             graph: base.graph.fork(),
@@ -199,13 +199,13 @@ impl<M: Model> Store<M> {
             model: PhantomData,
         };
         if paranoid {
-            store.distrust();
+            store.make_paranoid();
         }
         store
     }
 
-    /// Makes it a [paranoid](Options::paranoid) store.
-    fn distrust(&mut self) {
+    /// Makes the store [paranoid](Options::paranoid).
+    fn make_paranoid(&mut self) {
         self.core.paranoid = true;
         if self.log.is_writable() {
             let binding = M::binding();
@@ -213,35 +213,36 @@ impl<M: Model> Store<M> {
         }
     }
 
-    /// Applies what was written since to a store that is open for reading. Returns the last frame applied. Of a store that
-    /// writes its log itself, that is the last one that it wrote.
+    /// Applies the transactions that were written since to a store that is open for reading only. Returns the last frame
+    /// applied. O(size of the new frames).
+    /// For a store that is open for writing, this is the last frame that it wrote.
     ///
     /// # Errors
-    /// `is_damage`, or `Schema` if the model has another version; [`is_replaced`](StorageError::is_replaced) if another log,
-    /// such as an older backup, has replaced the one that was read.
+    /// `is_damage`; `Schema` if a writer with an incompatible model has appended;
+    /// [`is_replaced`](StorageError::is_replaced) if another log, such as an older backup, has replaced the one that was read.
     pub fn refresh(&mut self) -> Result<Option<Seq>, OpenError> {
         match &mut self.log {
             Backend::ReadOnly(log) => {
                 log.refresh()?;
                 self.catch_up()?;
             }
-            // What its log has beyond the graph is a frame whose sync failed, which is not to be applied.
+            // A frame in the log that is not in the graph is one whose sync failed, and must not be applied.
             Backend::Writable(_) | Backend::Unlogged => self.core.close(),
         }
         Ok(self.seq())
     }
 
-    /// Applies the frames that the graph has not seen.
+    /// Applies the frames that the graph does not contain yet.
     fn catch_up(&mut self) -> Result<(), OpenError> {
         self.core.close();
         if let Err(e) = self.core.open.check_whole() {
             return Err(StorageError::stopped(&e.to_string()).into());
         }
-        self.take_in()
+        self.apply_frames()
             .map_err(|e| e.map_storage(|e| self.log.place(e)))
     }
 
-    fn take_in(&mut self) -> Result<(), OpenError> {
+    fn apply_frames(&mut self) -> Result<(), OpenError> {
         let Self {
             core,
             plan,
@@ -282,9 +283,10 @@ impl<M: Model> Store<M> {
                         .map_err(|e| bad_frame(header.seq, e))?;
                     let last = core.open.clock.last();
                     if decoded.time < last {
-                        let (time, what) =
-                            (decoded.time, "before that of the transaction before it");
-                        let what = format_args!("its time, {time}, is {what}, {last}");
+                        let time = decoded.time;
+                        let what = format_args!(
+                            "its time, {time}, is before that of the previous transaction, {last}"
+                        );
                         return Err(bad_frame(header.seq, what).into());
                     }
                     let key = decoded.meta.key.as_deref();
@@ -303,8 +305,9 @@ impl<M: Model> Store<M> {
                 }
                 FrameKind::Migration => {
                     let seq = header.seq;
-                    let what =
-                        format!("frame {seq} is a migration, which this version cannot read");
+                    let what = format!(
+                        "frame {seq} is a migration, which this version of ironweave cannot read; open the store with a newer version"
+                    );
                     return Err(StorageError::at(StorageFailure::Version, seq, what).into());
                 }
             }
@@ -336,7 +339,7 @@ impl<M: Model> Store<M> {
         Ok(())
     }
 
-    /// Writes today's schema: into a new log, or if the rules (not the shapes) have changed.
+    /// Writes the schema of this program as a frame of the log.
     fn write_schema(&mut self) -> Result<(), OpenError> {
         let schema = self.plan.layout.schema.clone();
         let payload = schema.to_cbor();

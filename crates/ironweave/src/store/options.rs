@@ -1,4 +1,4 @@
-//! Options: how a store is opened.
+//! Options for opening a store.
 
 use std::fmt;
 use std::marker::PhantomData;
@@ -13,7 +13,7 @@ use crate::store::commit::{CommitLog, Durability};
 use crate::store::epochs::Bounds;
 use crate::store::{Backend, Store};
 
-/// How to open a store.
+/// Options for opening a store; see [`Store::options`].
 #[must_use = "options do nothing until a store is opened with them"]
 pub struct Options<M: Model> {
     log: LogOptions,
@@ -51,94 +51,95 @@ impl<M: Model> Default for Options<M> {
 }
 
 impl<M: Model> Options<M> {
-    /// When a committed transaction is durable: before the commit returns (the default), within an interval, or when the
+    /// Sets when a committed transaction is durable: before the commit returns (the default), within an interval, or when the
     /// operating system writes it.
     pub fn durability(mut self, durability: Durability) -> Self {
         self.durability = durability;
         self
     }
 
-    /// As [`Options::durability`] with [`Durability::Every`].
+    /// Sets the durability to [`Durability::Every`] with this interval.
     pub fn sync_every(self, interval: Duration) -> Self {
         self.durability(Durability::Every(interval))
     }
 
-    /// The length at which a segment of the log ends, in bytes: 64 MiB by default.
+    /// Sets the length at which a segment of the log ends, in bytes. Default: 64 MiB.
     pub fn segment_bytes_max(mut self, bytes: u64) -> Self {
         self.log.segment_bytes_max = bytes;
         self
     }
 
-    /// How many bytes a transaction may have in the log, read or written: 2^30 by default, which is more than a frame can
-    /// hold. To replay one takes some five times as much memory beside the graph, and to read what fired in it up to 25
-    /// times as much.
+    /// Sets the number of bytes that a transaction may have in the log, both when it is written and when it is read. Default:
+    /// 2^30, which is more than a frame can contain. Replaying a transaction takes about five times its length in memory, in
+    /// addition to the graph, and reading its firings takes up to 25 times its length.
     pub fn transaction_bytes_max(mut self, bytes: usize) -> Self {
         self.bounds.transaction_bytes = bytes;
         self
     }
 
-    /// How many bytes a schema may have in the log: 16 MiB by default.
+    /// Sets the number of bytes that a schema may have in the log. Default: 16 MiB.
     pub fn schema_bytes_max(mut self, bytes: usize) -> Self {
         self.bounds.schema_bytes = bytes;
         self
     }
 
-    /// How many bytes an open reads at most, beside four times the length of the tail, when it searches behind a torn
-    /// frame for whole frames that prove the torn one durable: 1 GiB by default. If the limit does not suffice, the log is
-    /// refused as damaged.
+    /// Sets the number of bytes that an open reads, in addition to four times the length of the tail, when it searches after a
+    /// torn frame for valid frames that prove the torn one durable. Default: 1 GiB. If the limit does not suffice, the open
+    /// fails with an error of damage.
     pub fn search_bytes_max(mut self, bytes: u64) -> Self {
         self.log.search_bytes_max = bytes;
         self
     }
 
-    /// Refuses a log with a torn tail, instead of cutting the tail and keeping it in a file beside the segment.
+    /// Makes a torn tail an error of the open, instead of moving it to a file beside the segment.
     fn strict(mut self) -> Self {
         self.log.strict = true;
         self
     }
 
-    /// Begins a new timeline: for a log that was restored from a backup, when it is first opened for writing. The frames
-    /// that are there keep their positions; frames that are written from now on have another timeline than the frames that the
-    /// log had there before it was restored, however alike the two are. Durable when the store is open, so that it is needed
-    /// once, and does nothing for a new log and for one that is opened to be read.
+    /// Begins a new timeline. Use it once, when a log that was restored from a backup is first opened for writing. Existing
+    /// frames keep their positions. New frames get a different timeline than the frames that the log had before the restore, so
+    /// their positions differ even if their contents are equal. The timeline is durable when the open returns. The option has
+    /// no effect on a new log and on one that is opened for reading only.
     ///
-    /// A consumer that is ahead of a restored log is told so without it, too: by the end of the log, and by the checksum
-    /// of the frame.
+    /// Without this option, the position of a consumer that is ahead of a restored log is still rejected, by the end of the log
+    /// or by the checksum of the frame.
     pub fn new_timeline(mut self) -> Self {
         self.log.new_timeline = true;
         self
     }
 
-    /// Fires every event twice, with an undo between, and compares; and panics if an invariant reads an entity that its
-    /// `via` does not name. For tests: it finds handlers and guards that are not deterministic, and invariants that a
-    /// change of a neighbour would not trigger.
+    /// Fires every event twice, with a rollback in between, and panics if the results differ. Also panics if an invariant
+    /// reads an entity that its `via` does not name, or if the frame of a transaction cannot be replayed. This is for tests: it
+    /// detects handlers and guards that are not deterministic, and invariants that a change of a neighbour would not trigger.
+    /// Each step costs O(size of the graph).
     pub fn paranoid(mut self) -> Self {
         self.paranoid = true;
         self
     }
 
-    /// How deep immediate events may create: 64 by default.
+    /// Sets the creation depth that immediate events may reach. Default: 64.
     ///
-    /// An entity that an immediate event creates has a creation depth of one more than the entity on which the event
-    /// fired; the depth of what existed before the step, or was created by the event of the program, is 0. A step that
-    /// would create an entity deeper than this is rejected as a [`Loop`](crate::StepError::Loop). With 0, no immediate
-    /// event may create anything.
+    /// An entity that an immediate event creates has a creation depth of one more than the entity on which the event fired.
+    /// Entities that existed before the step, or that the event of the program created, have a depth of 0. A step that would
+    /// create an entity with a greater depth is rejected as a [`Loop`](crate::StepError::Loop). With 0, immediate events cannot
+    /// create entities.
     pub fn creation_depth_max(mut self, depth: u32) -> Self {
         self.limits.creation_depth = depth;
         self
     }
 
-    /// How often immediate events may fire in one step on entities that immediate events created in it: a million times
-    /// by default. A step of more is rejected as a [`Loop`](crate::StepError::Loop).
+    /// Sets how often immediate events may fire in one step on entities that immediate events created in the same step.
+    /// Default: 1,000,000. A step with more firings is rejected as a [`Loop`](crate::StepError::Loop).
     ///
-    /// It ends a step in which each new entity creates several others, which would outgrow all memory long before it
-    /// reached [`Options::creation_depth_max`]. Firings on entities that existed before are not counted.
+    /// This limit ends a step in which each new entity creates several others, which would exhaust the memory long before
+    /// [`Options::creation_depth_max`]. Firings on entities that existed before the step are not counted.
     pub fn created_firings_max(mut self, firings: u32) -> Self {
         self.limits.created_firings = firings;
         self
     }
 
-    /// An empty store in memory.
+    /// Returns an empty store in memory.
     #[must_use]
     pub fn memory(self) -> Store<M> {
         match self.over(Backend::Writable(CommitLog::in_memory(MemoryLog::new()))) {
@@ -147,14 +148,14 @@ impl<M: Model> Options<M> {
         }
     }
 
-    /// A store over a log that a test has made.
+    /// Returns a store over a log that a test has created.
     #[cfg(test)]
     pub(crate) fn over_log(self, log: Box<dyn crate::log::Log>) -> Result<Store<M>, OpenError> {
         let log = CommitLog::new(log, self.durability)?;
         self.over(Backend::Writable(log))
     }
 
-    /// An empty store in memory that keeps no log; see [`Store::unlogged`].
+    /// Returns an empty store in memory without a log. See [`Store::unlogged`].
     #[must_use]
     pub fn unlogged(self) -> Store<M> {
         match self.over(Backend::Unlogged) {
@@ -167,7 +168,7 @@ impl<M: Model> Options<M> {
         Store::over(log, self.limits, self.bounds, self.paranoid)
     }
 
-    /// Opens the store in a directory, which is made if it is not there.
+    /// Opens the store in a directory, which is created if it does not exist. See [`Store::open`].
     ///
     /// # Errors
     /// As [`Store::open`].
@@ -177,15 +178,15 @@ impl<M: Model> Options<M> {
         self.over(Backend::Writable(log))
     }
 
-    /// As [`Options::open`], refusing a torn tail.
+    /// As [`Options::open`], but a torn tail is an error.
     ///
     /// # Errors
-    /// As [`Store::open`], and where the log has a torn tail.
+    /// As [`Store::open`], and `is_torn` if the log has a torn tail.
     pub fn open_strict(self, dir: impl AsRef<Path>) -> Result<Store<M>, OpenError> {
         self.strict().open(dir)
     }
 
-    /// Opens the store in a directory to read it.
+    /// Opens the store in a directory for reading only. See [`Store::open_read_only`].
     ///
     /// # Errors
     /// As [`Store::open_read_only`].

@@ -1,4 +1,4 @@
-//! The log as records: its transactions, one after the other, read from where they are stored.
+//! The log as records: iterating over its transactions.
 
 use std::fmt;
 use std::marker::PhantomData;
@@ -15,7 +15,8 @@ use crate::store::record::{Logged, Record};
 use crate::store::view::LogView;
 use crate::store::{SharedStore, Store, bad_frame};
 
-/// The transactions of a log, in order. It reads the log as it goes on, and holds one frame at a time.
+/// Iterates over the transactions of a log, in order. It reads the log during the iteration, with one frame in memory at a
+/// time.
 pub struct Records<'s, M: Model> {
     view: LogView<'s>,
     frames: Frames<'s>,
@@ -24,29 +25,28 @@ pub struct Records<'s, M: Model> {
 }
 
 impl<M: Model> Store<M> {
-    /// The transactions of the log from a sequence on; from 0 all.
+    /// Returns the transactions of the log from a sequence number on.
     ///
     /// # Errors
-    /// Where the log cannot be read; `is_ahead` from further on than the next frame, `is_before_beginning` from before
-    /// the snapshot that the store began at.
+    /// A failure to read the log; `is_ahead` if `from` is past the next frame; `is_before_beginning` if it is before the
+    /// snapshot that the store began at.
     pub fn frames(&self, from: impl Into<Seq>) -> Result<Records<'_, M>, ReadError> {
         frames(self.view()?, from.into())
     }
 
-    /// The transactions of the log whose sequences are in a range. As that of a slice, the range ends where the log does,
-    /// at the latest.
+    /// Returns the transactions of the log whose sequence numbers are in a range.
     ///
     /// # Errors
-    /// Where the log cannot be read; `is_ahead` where the range begins or ends past the end of the log, `InvalidRange`
-    /// where it ends before it begins, `is_before_beginning` before the snapshot that the store began at.
+    /// A failure to read the log; `is_ahead` if the range begins or ends past the end of the log; `InvalidRange` if it ends
+    /// before it begins; `is_before_beginning` if it begins before the snapshot that the store began at.
     pub fn tx_range(&self, range: impl SeqRange) -> Result<Records<'_, M>, ReadError> {
         tx_range(self.view()?, range)
     }
 
-    /// The transactions after a frame.
+    /// Returns the transactions after a frame.
     ///
     /// # Errors
-    /// Where the log cannot be read; `is_ahead`, `is_other_history` and `is_before_beginning` as of [`Store::locate`].
+    /// A failure to read the log; `is_ahead`, `is_other_history` and `is_before_beginning` as for [`Store::locate`].
     pub fn since(&self, frame: impl Into<FrameRef>) -> Result<Records<'_, M>, ReadError> {
         since(self.view()?, frame.into())
     }
@@ -61,7 +61,7 @@ impl<M: Model> SharedStore<M> {
         frames(self.view()?, from.into())
     }
 
-    /// As [`Store::tx_range`], without blocking writers: what is committed after the call is not in the range.
+    /// As [`Store::tx_range`], without blocking writers. Transactions that are committed after the call are not returned.
     ///
     /// # Errors
     /// As [`Store::tx_range`] and [`SharedStore::read`].
@@ -69,7 +69,7 @@ impl<M: Model> SharedStore<M> {
         tx_range(self.view()?, range)
     }
 
-    /// As [`Store::since`], without blocking writers: what is committed after the call is not among the transactions.
+    /// As [`Store::since`], without blocking writers. Transactions that are committed after the call are not returned.
     ///
     /// # Errors
     /// As [`Store::since`] and [`SharedStore::read`].

@@ -1,10 +1,10 @@
-//! Idempotency keys: a request for a transaction that was committed before is answered from the log.
+//! Idempotency keys: a transaction whose key was committed earlier gets its receipts from the log.
 //!
-//! 1. A transaction with a key writes the key into its frame, with the entities that each of its events bound and
-//!    created, and with the other events that it tried.
-//! 2. Memory holds for each key the sequence of its frame.
-//! 3. A transaction that begins with a known key fires nothing: each event is compared with the event that was tried in
-//!    its place, and gets the receipt or the rejection that that event got. Any difference rejects as `KeyReused`.
+//! 1. The frame of a transaction with a key contains the key, the entities that each of its events bound and created, and
+//!    the events that were rejected or rolled back.
+//! 2. The sequence number of the frame of each key is in memory.
+//! 3. In a transaction that begins with a known key, no event fires. Each event is compared with the logged attempt of the same
+//!    index, and gets the same receipt or rejection. A different event is rejected as `KeyReused`.
 
 use minicbor::Decoder;
 use minicbor::data::Type;
@@ -26,7 +26,7 @@ use crate::store::view::LogView;
 use crate::value::DecodeError;
 use crate::value::item::{self, raw_item};
 
-/// The keys of a log: the hash of each, and the sequence of its frame.
+/// The keys of a log: the hash of each key, with the sequence number of its frame.
 #[derive(Default)]
 pub(crate) struct Keys(FastMap<u128, Seq>);
 
@@ -40,11 +40,11 @@ impl Keys {
     }
 }
 
-/// The events that a transaction tried, and their outcomes, from its frame.
+/// Returns the events that a transaction attempted and their outcomes, from its frame.
 fn attempts(view: &LogView<'_>, seq: Seq, decoded: &Decoded) -> Result<Vec<Attempt>, StepError> {
     let bad = |e: DecodeError| StepError::Storage(view.place(bad_frame(seq, e)));
     let events = &view.plan.layout.schema.events;
-    // The events that stayed have names: one entry for each event of the program, which replay has checked.
+    // Each event of the program that fired has an entry in the names. The replay has checked their number.
     let mut fired = (decoded.firings.iter()).filter(|f| !events[usize::from(f.event)].immediate);
     let mut names = Decoder::new(&decoded.names);
     item::array(&mut names).map_err(bad)?;
@@ -96,7 +96,7 @@ fn attempts(view: &LogView<'_>, seq: Seq, decoded: &Decoded) -> Result<Vec<Attem
     Ok(all)
 }
 
-/// The transaction at `seq`, which has the key, to be repeated; and its time.
+/// Returns the repetition of the transaction `seq`, which has the key, and its time.
 pub(super) fn repeat(
     view: &LogView<'_>,
     key: &str,
@@ -112,8 +112,8 @@ pub(super) fn repeat(
     Ok((repeat, decoded.time))
 }
 
-/// The entities that an event bound and created, encoded in the order of the names that it has under the rules of
-/// today.
+/// Returns the entities that an event bound and created, encoded in the order of the names that the event has in the current
+/// schema.
 fn names_of_today(
     view: &LogView<'_>,
     seq: Seq,
@@ -143,7 +143,7 @@ fn names_of_today(
     Ok(bytes)
 }
 
-/// A transaction of the log.
+/// Reads a transaction from the log.
 fn logged(view: &LogView<'_>, seq: Seq) -> Result<Decoded, StorageError> {
     let missing = || bad_frame(seq, "it is not there");
     let Frame { payload, .. } = view.frames(seq)?.next().ok_or_else(missing)??;
@@ -151,7 +151,8 @@ fn logged(view: &LogView<'_>, seq: Seq) -> Result<Decoded, StorageError> {
     frame::decode(&payload, tags).map_err(|e| bad_frame(seq, e))
 }
 
-/// The entities that transactions after a frame have changed, each with the last transaction that changed it.
+/// Returns the entities that transactions after a frame have changed, each with the last transaction that changed it. O(size of
+/// the frames).
 pub(super) fn changed_since(
     view: &LogView<'_>,
     seq: Seq,
@@ -176,7 +177,7 @@ pub(super) fn changed_since(
     Ok(changed)
 }
 
-/// How many events of the program fired in a transaction.
+/// Returns the number of events of the program that fired in a transaction.
 fn events_of(decoded: &Decoded, events: &[EventDef]) -> usize {
     let of_the_program = |f: &&DecodedFiring| !events[usize::from(f.event)].immediate;
     decoded.firings.iter().filter(of_the_program).count()

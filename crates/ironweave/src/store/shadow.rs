@@ -1,7 +1,7 @@
-//! The shadow of a paranoid store: the graph that a replay of its log gives, kept beside the graph that steps change.
+//! The shadow of a paranoid store: a second graph, which is the one that a replay of the log would produce.
 //!
-//! Before a transaction is written, its frame is read back as an opening store would read it, and applied to the shadow.
-//! So a frame that replay would refuse is found while the step that made it is still on the stack, and is not written.
+//! Before a transaction is written, its frame is decoded as in a replay and applied to the shadow. A frame that a replay would
+//! reject is therefore detected during the step that encoded it, and is not written.
 
 use std::sync::Arc;
 
@@ -13,14 +13,14 @@ use crate::step::plan::Plan;
 use crate::step::{Core, flat};
 use crate::store::frame::{self, Decoded, DecodedFiring, Tags};
 
-/// See the module.
+/// The graph that a replay of the log would produce.
 pub(super) struct Shadow {
     graph: Graph<Flat>,
     journal: Journal,
 }
 
 impl Shadow {
-    /// The shadow of a graph in which nothing is open; O(size of the graph).
+    /// Returns the shadow of a graph without an open transaction. O(size of the graph).
     pub(super) fn new(core: &Core, types: (&[ColumnType], &[Option<ColumnType>])) -> Box<Self> {
         let graph = flat::copy(core, types);
         Box::new(Self {
@@ -29,22 +29,22 @@ impl Shadow {
         })
     }
 
-    /// Applies the frame of the open transaction; O(size of the graph), since everything is checked.
+    /// Applies the frame of the open transaction and checks the whole shadow. O(size of the graph).
     ///
     /// # Panics
-    /// Where a replay would refuse it, or would make another graph of it.
-    pub(super) fn follow(
+    /// If a replay would reject the frame, or would produce a different graph.
+    pub(super) fn apply_frame(
         &mut self,
         core: &Core,
         plan: &Plan,
         payload: &[u8],
         tags: Option<&Arc<Tags>>,
     ) {
-        // Undo a frame that the log refused.
+        // Roll back the previous frame, if the log rejected it.
         self.graph.rollback_all(&mut self.journal);
         self.graph.commit(&mut self.journal);
         let wrong = match tags {
-            None => Some("there is no schema to read it with".to_owned()),
+            None => Some("no schema precedes it".to_owned()),
             Some(tags) => self.apply(core, plan, payload, tags).err(),
         };
         if let Some(wrong) = wrong {
@@ -53,14 +53,14 @@ impl Shadow {
                 .map(|f| &*plan.events[usize::from(f.event)].name)
                 .collect();
             panic!(
-                "the transaction of {} cannot be read back: {wrong}. It was not written",
+                "the transaction with the events {} cannot be replayed: {wrong}; it was not written",
                 names.join(", ")
             );
         }
     }
 
-    /// Keeps the frame: the log has taken it.
-    pub(super) fn keep(&mut self) {
+    /// Commits the frame, after the log has appended it.
+    pub(super) fn commit(&mut self) {
         self.graph.commit(&mut self.journal);
     }
 
@@ -81,7 +81,7 @@ impl Shadow {
         }
         if self.graph.fingerprint != core.graph.fingerprint {
             return Err(format!(
-                "it gives a graph with the fingerprint {:032x}, and the step one with {:032x}",
+                "it leads to a graph with the fingerprint {:032x}, and the step to one with {:032x}",
                 self.graph.fingerprint, core.graph.fingerprint
             ));
         }
@@ -95,7 +95,7 @@ impl Shadow {
     }
 }
 
-/// An error where an event of the program does not come back as it was written.
+/// Checks that an event of the program is decoded as the event that was encoded.
 fn read_back(plan: &Plan, decoded: &Decoded, firing: &DecodedFiring) -> Result<(), String> {
     let Some(decode) = plan.types[usize::from(firing.event)].decode else {
         return Ok(());
@@ -112,6 +112,6 @@ fn read_back(plan: &Plan, decoded: &Decoded, firing: &DecodedFiring) -> Result<(
     if bytes == decoded.binding(firing) {
         Ok(())
     } else {
-        Err(format!("event {name} is read as another one"))
+        Err(format!("event {name} is decoded as a different event"))
     }
 }

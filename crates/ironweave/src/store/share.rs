@@ -117,7 +117,7 @@ impl<M: Model> fmt::Debug for SharedStore<M> {
 impl<M: Model> SharedStore<M> {
     pub(super) fn new(mut store: Store<M>) -> Self {
         if let Backend::Writable(log) = &mut store.log {
-            log.let_callers_wait();
+            log.sync_by_waiters();
         }
         Self {
             shared: Arc::new(Shared {

@@ -1,4 +1,4 @@
-//! Transactions: several events that happen together or not at all.
+//! Transactions: several events that are committed atomically.
 
 use std::fmt;
 use std::sync::Arc;
@@ -20,23 +20,23 @@ use crate::step::plan::{NamePlan, Plan};
 use crate::step::repeat::{Keyed, Repeat};
 use crate::store::{Facts, Store};
 
-/// An open transaction. Dropped without a commit, or by a panic, it takes back everything that it did.
+/// An open transaction. If it is dropped without a commit, also by a panic, it is rolled back.
 ///
-/// A transaction that is leaked (`std::mem::forget`) takes nothing back by itself. Reads through the store see its changes
-/// until the next transaction begins, which first takes them back; nothing of it is ever written, and no snapshot shows it.
-#[must_use = "a transaction that is dropped takes back what it did: call `commit`"]
+/// A transaction that is leaked (`std::mem::forget`) is rolled back when the next transaction begins. Until then, reads through
+/// the store see its changes. It is never written, and no snapshot contains its changes.
+#[must_use = "a transaction that is dropped is rolled back; call `commit`"]
 pub struct Transaction<'a, M: Model> {
     store: &'a mut Store<M>,
 }
 
 impl<M: Model> fmt::Debug for Transaction<'_, M> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut shown = f.debug_struct("Transaction");
-        shown.field("store", self.store).finish_non_exhaustive()
+        let mut debug = f.debug_struct("Transaction");
+        debug.field("store", self.store).finish_non_exhaustive()
     }
 }
 
-/// A committed transaction, and its place in the log.
+/// The result of a commit: the position of the transaction in the log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Committed {
     seq: Option<Seq>,
@@ -45,32 +45,33 @@ pub struct Committed {
 }
 
 impl Committed {
-    /// The sequence of the transaction; `None` if nothing fired in it, and so nothing was written.
+    /// Returns the sequence number of the transaction, or `None` if no event fired in it, so that nothing was written.
     #[must_use]
     pub fn seq(&self) -> Option<Seq> {
         self.seq
     }
 
-    /// The position of the transaction: what a consumer waits for or continues after. `None` if nothing was written, or
-    /// no log is kept.
+    /// Returns the position of the transaction, after which a consumer can continue. `None` if nothing was written or the store
+    /// has no log.
     #[must_use]
     pub fn position(&self) -> Option<Position> {
         self.position
     }
 
-    /// Whether the transaction had been committed before under the same idempotency key; nothing was done this time.
+    /// Returns whether the transaction was committed earlier under the same idempotency key, so that this commit changed
+    /// nothing.
     #[must_use]
     pub fn is_repeated(&self) -> bool {
         self.repeated
     }
 }
 
-/// How a transaction ended.
+/// The end of a transaction.
 enum End {
     Written,
-    /// It was committed before, at this sequence.
+    /// The transaction was committed earlier, with this sequence number.
     Repeated(Seq),
-    /// Nothing fired in it.
+    /// No event fired in the transaction.
     Idle,
 }
 
@@ -98,11 +99,11 @@ impl From<AnyReceipt> for AnyApplied {
 #[non_exhaustive]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AnyReceipt {
-    /// The sequence of its transaction in the log.
+    /// The sequence number of its transaction.
     pub seq: Seq,
-    /// Whether the transaction had been committed before under the same idempotency key: nothing was done this time.
+    /// Whether the transaction was committed earlier under the same idempotency key, so that the event changed nothing.
     pub repeated: bool,
-    /// The entities of each name of the event: of its entity fields, then of those that it created.
+    /// The entities of each name of the event: first those of its entity fields, then those that it created.
     pub names: Vec<(Name, Vec<EntityRef>)>,
 }
 
@@ -133,15 +134,15 @@ impl AnyReceipt {
     }
 }
 
-/// A point in a transaction to go back to; see [`Transaction::savepoint`].
+/// A point in a transaction to which it can be rolled back; see [`Transaction::savepoint`].
 ///
-/// It belongs to the transaction that made it. [`Transaction::rollback_to`] refuses one of any other transaction, and one
-/// that a rollback to an earlier savepoint has undone.
+/// [`Transaction::rollback_to`] rejects a savepoint of another transaction, and one that a rollback to an earlier savepoint
+/// has removed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Savepoint(u64);
 
 impl<'a, M: Model> Transaction<'a, M> {
-    /// At the time of the clock, without metadata.
+    /// Begins a transaction without metadata.
     #[inline]
     pub(super) fn new(store: &'a mut Store<M>) -> Self {
         store.core.begin();
@@ -160,14 +161,14 @@ impl<'a, M: Model> Transaction<'a, M> {
         self
     }
 
-    /// Marks it as never to be committed, so that nothing needs to be encoded for the log.
+    /// Marks the transaction as one that is never committed, so that it is not encoded for the log.
     pub(super) fn speculative(self) -> Self {
         self.store.core.speculate();
         self
     }
 
-    /// Fires an event, which sees the changes of the earlier ones. On an error the transaction is as before the event,
-    /// and can continue.
+    /// Fires an event and returns what it bound and created. It reads the changes of earlier events of the transaction. On an
+    /// error, the event is rolled back and the transaction can continue.
     ///
     /// # Errors
     /// Any rejection of the event.
@@ -175,8 +176,7 @@ impl<'a, M: Model> Transaction<'a, M> {
         self.receipt(event).map(Applied::from)
     }
 
-    /// As [`Transaction::apply`], compiled where it is called: the receipt, which is valid once the transaction is
-    /// committed.
+    /// As [`Transaction::apply`], inlined into the caller.
     #[inline(always)]
     pub(super) fn receipt<E: Event<Model = M>>(
         &mut self,
@@ -191,7 +191,7 @@ impl<'a, M: Model> Transaction<'a, M> {
         })
     }
 
-    /// Fires an event that came from outside, see [`crate::AnyEvent`].
+    /// As [`Transaction::apply`], for an event whose type is known only at runtime. See [`crate::AnyEvent`].
     ///
     /// # Errors
     /// As [`Transaction::apply`].
@@ -206,8 +206,8 @@ impl<'a, M: Model> Transaction<'a, M> {
         Ok(AnyReceipt::new((seq, repeated), event, names, &plan))
     }
 
-    /// Fires an event. Returns the sequence that the transaction has or will have, whether it is a repetition, and what
-    /// the event bound and created.
+    /// Fires an event. Returns the sequence number that the transaction has or will have, whether it is a repetition, and the
+    /// entities that the event bound and created.
     #[inline(always)]
     fn fire<E: DynEvent + ?Sized>(
         &mut self,
@@ -227,7 +227,7 @@ impl<'a, M: Model> Transaction<'a, M> {
         Ok((*next, false, &core.bindings))
     }
 
-    /// The facts of the events that were applied so far.
+    /// Returns the facts of the events that were applied so far.
     #[must_use]
     #[inline]
     pub fn facts(&self) -> Facts<'_, M> {
@@ -235,15 +235,14 @@ impl<'a, M: Model> Transaction<'a, M> {
         Facts::new(&core.open.journal.facts, &plan.layout)
     }
 
-    /// Marks this point of the transaction, for [`rollback_to`](Transaction::rollback_to). O(1).
+    /// Returns a savepoint of the current state of the transaction, for [`rollback_to`](Transaction::rollback_to). O(1).
     pub fn savepoint(&mut self) -> Savepoint {
         Savepoint(self.store.core.savepoint())
     }
 
-    /// Takes back what was applied since a savepoint of this transaction; O(what is taken back).
+    /// Rolls back the events that were applied since a savepoint. O(changes that are rolled back).
     ///
-    /// Savepoints nest: a rollback undoes the savepoints made after the one that it returns to, and they are stale then.
-    /// The one that it returns to can be used again.
+    /// Savepoints nest. A rollback removes the savepoints that were created after the given one, which can be used again.
     ///
     /// ```
     /// # mod doc { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/doc/lamps.rs")); } use doc::lamps;
@@ -252,13 +251,13 @@ impl<'a, M: Model> Transaction<'a, M> {
     ///
     /// let mut store = Store::<lamps::Model>::memory();
     /// let mut t = store.begin();
-    /// let nothing = t.savepoint();
+    /// let first = t.savepoint();
     /// t.apply(Bought { room: "hall".into() })?;
-    /// let one = t.savepoint();
+    /// let second = t.savepoint();
     /// t.apply(Bought { room: "attic".into() })?;
-    /// t.rollback_to(nothing)?;
-    /// // The rollback has undone it.
-    /// assert!(matches!(t.rollback_to(one), Err(StepError::StaleSavepoint)));
+    /// t.rollback_to(first)?;
+    /// // The rollback has removed the second savepoint.
+    /// assert!(matches!(t.rollback_to(second), Err(StepError::StaleSavepoint)));
     /// t.apply(Bought { room: "cellar".into() })?;
     /// t.commit()?;
     /// assert_eq!(store.count::<Lamp, Any>(), 1);
@@ -266,13 +265,13 @@ impl<'a, M: Model> Transaction<'a, M> {
     /// ```
     ///
     /// # Errors
-    /// `StaleSavepoint` for a savepoint of another transaction, or one that an earlier rollback has undone. Nothing is
-    /// taken back then, and the transaction can continue.
+    /// `StaleSavepoint` for a savepoint of another transaction, or one that an earlier rollback has removed. The transaction
+    /// is unchanged and can continue.
     pub fn rollback_to(&mut self, savepoint: Savepoint) -> Result<(), StepError> {
         self.store.core.rollback_to(savepoint.0)
     }
 
-    /// Checks now what a commit would check.
+    /// Checks the invariants, as a commit does. O(entities that the invariants concern and that were touched).
     ///
     /// # Errors
     /// `Invariant`, for the first invariant that does not hold.
@@ -281,17 +280,17 @@ impl<'a, M: Model> Transaction<'a, M> {
         flat::check_invariants(&self.store.core, &self.store.plan)
     }
 
-    /// The time of the transaction: the clock's when the time was first asked for.
+    /// Returns the time of the transaction: the explicit one, or that of the system clock when the time was first read.
     #[must_use]
     pub fn time(&self) -> Timestamp {
         self.store.core.open.clock.now()
     }
 
-    /// Checks the invariants and writes the transaction to the log. A transaction in which nothing fired
+    /// Checks the invariants and writes the transaction to the log. Returns its position. A transaction in which no event fired
     /// writes nothing.
     ///
     /// # Errors
-    /// `Invariant`, or a failure of the log; the transaction is taken back then.
+    /// `Invariant`, or a failure of the log. The transaction is then rolled back.
     #[inline]
     pub fn commit(mut self) -> Result<Committed, StepError> {
         let open = &self.store.core.open;
@@ -300,7 +299,7 @@ impl<'a, M: Model> Transaction<'a, M> {
         }
         self.keep()?;
         let committed = self.committed(self.store.seq(), false);
-        // Nothing is left to do.
+        // The transaction has ended, so its drop has nothing to do.
         std::mem::forget(self);
         Ok(committed)
     }
@@ -323,7 +322,7 @@ impl<'a, M: Model> Transaction<'a, M> {
         }
     }
 
-    /// As [`Transaction::commit`], for callers that do not ask for the position.
+    /// As [`Transaction::commit`], for callers that do not need the position.
     #[inline]
     pub(super) fn end(mut self) -> Result<(), StepError> {
         let open = &self.store.core.open;
@@ -331,12 +330,12 @@ impl<'a, M: Model> Transaction<'a, M> {
             return self.finish_unusual().map(|_| ());
         }
         self.keep()?;
-        // Nothing is left to do.
+        // The transaction has ended, so its drop has nothing to do.
         std::mem::forget(self);
         Ok(())
     }
 
-    /// Runs a closure in the transaction, and commits it; dropped, if the closure fails or panics, it is taken back.
+    /// Runs a closure in the transaction and commits it. If the closure fails or panics, the drop rolls it back.
     pub(super) fn run<R, E: From<StepError>>(
         mut self,
         work: impl FnOnce(&mut Self) -> Result<R, E>,
@@ -345,7 +344,7 @@ impl<'a, M: Model> Transaction<'a, M> {
         Ok((result, self.commit()?))
     }
 
-    /// Commits a transaction with metadata or savepoints, or in which nothing happened.
+    /// Commits a transaction that has metadata or savepoints, or in which no event fired.
     #[inline(never)]
     fn finish_unusual(&mut self) -> Result<End, StepError> {
         let open = &mut self.store.core.open;
@@ -360,7 +359,7 @@ impl<'a, M: Model> Transaction<'a, M> {
         self.keep().map(|()| End::Written)
     }
 
-    /// Checks the transaction and writes it.
+    /// Checks the transaction, writes it and ends it.
     #[inline]
     fn keep(&mut self) -> Result<(), StepError> {
         self.check()?;
@@ -369,7 +368,7 @@ impl<'a, M: Model> Transaction<'a, M> {
         Ok(())
     }
 
-    /// Takes back everything that the transaction did, as a drop does.
+    /// Rolls the transaction back, as a drop does.
     pub fn rollback(self) {}
 }
 

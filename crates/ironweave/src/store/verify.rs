@@ -1,4 +1,4 @@
-//! Verification: the events of a log, fired again through today's code.
+//! Verification: firing the events of a log again with the current code.
 
 use std::fmt;
 
@@ -17,7 +17,7 @@ use crate::store::bad_frame;
 use crate::store::frame::{self, Decoded};
 use crate::store::view::LogView;
 
-/// A transaction of which today's code makes something else than the log has.
+/// A difference between a logged transaction and what the current code does for the same events.
 #[non_exhaustive]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Difference {
@@ -27,9 +27,9 @@ pub struct Difference {
     pub time: Timestamp,
     /// The name of the event.
     pub event: String,
-    /// What the log has, as text.
+    /// The logged fact, firing or fingerprint, as text.
     pub logged: String,
-    /// What today's code does, as text.
+    /// That of the current code, as text.
     pub today: String,
 }
 
@@ -44,25 +44,25 @@ impl fmt::Display for Difference {
         } = self;
         write!(
             f,
-            "frame {seq} ({time}), event {event}: the log says `{logged}`, today's code says `{today}`"
+            "frame {seq} ({time}), event {event}: the log has `{logged}`, and the current code does `{today}`"
         )
     }
 }
 
-/// The failure of a verification.
+/// The error of a verification.
 #[non_exhaustive]
 #[derive(Debug)]
 pub enum VerifyError {
-    /// Today's code makes something else of the log; this is the first difference.
+    /// The current code does not reproduce the log. This is the first difference.
     Differs(Box<Difference>),
-    /// The store keeps no log.
+    /// The store has no log.
     Unlogged,
     /// The log could not be read.
     Storage(StorageError),
 }
 
 impl VerifyError {
-    /// What a caller can do about it.
+    /// Returns the kind of the error, which determines what a caller can do about it.
     #[must_use]
     pub fn kind(&self) -> ErrorKind {
         match self {
@@ -72,7 +72,7 @@ impl VerifyError {
         }
     }
 
-    /// The first difference, where there is one.
+    /// Returns the first difference, if the verification found one.
     #[must_use]
     pub fn difference(&self) -> Option<&Difference> {
         match self {
@@ -86,7 +86,9 @@ impl fmt::Display for VerifyError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Differs(difference) => fmt::Display::fmt(difference, f),
-            Self::Unlogged => f.write_str("this store keeps no log that could be verified"),
+            Self::Unlogged => f.write_str(
+                "this store has no log that could be verified; use `Store::memory` or `Store::open`",
+            ),
             Self::Storage(e) => fmt::Display::fmt(e, f),
         }
     }
@@ -96,7 +98,7 @@ impl std::error::Error for VerifyError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
             Self::Differs(_) | Self::Unlogged => None,
-            // The message of the failure is that of this error.
+            // The message of this error is that of the failure, so the source is the cause of the failure.
             Self::Storage(e) => e.source(),
         }
     }
@@ -181,12 +183,11 @@ fn name(plan: &Plan, event: EventIx) -> String {
     plan.events[usize::from(event)].name.to_string()
 }
 
-/// Fires the events of one transaction. If they do something else than the log has: the event, what the log has, and what
-/// happened.
+/// Fires the events of one transaction. The error is the event, what the log has, and what the current code does.
 fn refire(core: &mut Core, plan: &Plan, decoded: &Decoded) -> Result<(), (String, String, String)> {
     let nothing = || "nothing more".to_owned();
     for firing in &decoded.firings {
-        // Immediate events fire by themselves, or that is the difference.
+        // Immediate events are not fired here. They fire in the step that enables them.
         let Some(decode) = plan.types[usize::from(firing.event)].decode else {
             continue;
         };

@@ -1,5 +1,5 @@
-//! Versions: immutable values of a whole graph, each with the place in its log at which it stands. Snapshots, keyframes
-//! and the beginning of a store are versions.
+//! Versions: immutable values of a whole graph, each with the last frame that it contains. Snapshots, keyframes and the
+//! beginning of a store are versions.
 
 use std::sync::Arc;
 
@@ -9,19 +9,19 @@ use crate::graph::Graph;
 use crate::graph::paged::Paged;
 use crate::step::plan::Plan;
 
-/// Where a graph stands in its log.
+/// The last frame and transaction that a graph contains.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct At {
-    /// The last frame in it.
+    /// The last frame.
     pub seq: Option<Seq>,
     /// The time of the last transaction.
     pub time: Timestamp,
-    /// The position of the last frame; none if no log has it, because it was only tried or no log is kept.
+    /// The position of the last frame. `None` if no log has the frame, because it is speculative or the store has no log.
     pub position: Option<Position>,
 }
 
 impl At {
-    /// The sequence of the next frame.
+    /// Returns the sequence number of the next frame.
     pub(crate) fn next(self) -> Seq {
         self.seq.map_or(Seq::ZERO, |seq| seq + 1)
     }
@@ -34,6 +34,6 @@ pub(crate) struct Version {
     pub at: At,
     /// Whether its store is paranoid.
     pub paranoid: bool,
-    /// Shared by a store and the stores that begin at its snapshots, and by no others.
+    /// A number that a store shares with the stores that begin at its snapshots, and with no others.
     pub lineage: u64,
 }

@@ -236,16 +236,16 @@ fn nested_values_are_refused_wherever_they_stand() {
 
 #[test]
 fn a_time_that_goes_back_or_is_missing_is_refused() {
-    bank_refused(2, "is before that of the transaction before it", |frame| {
+    bank_refused(2, "is before that of the previous transaction", |frame| {
         *frame.payload.items()[0].get(&Uint(0)) = Uint(0);
     });
-    bank_refused(1, "is before that of the transaction before it", |frame| {
+    bank_refused(1, "is before that of the previous transaction", |frame| {
         *frame.payload.items()[0].get(&Uint(0)) = Negative(0);
     });
     bank_refused(2, "without a time", |frame| {
         frame.payload.items()[0] = Map(Vec::new());
     });
-    bank_refused(2, "says 0 of itself twice", |frame| {
+    bank_refused(2, "the metadata has the key 0 twice", |frame| {
         let Map(meta) = &mut frame.payload.items()[0] else {
             panic!("it is a map");
         };
@@ -256,10 +256,10 @@ fn a_time_that_goes_back_or_is_missing_is_refused() {
 
 #[test]
 fn a_frame_of_another_epoch_is_refused() {
-    bank_refused(2, "it is of epoch 7 and stands in epoch 0", |frame| {
+    bank_refused(2, "it records epoch 7 and is in epoch 0", |frame| {
         frame.epoch = 7;
     });
-    bank_refused(0, "it is of epoch 1 and stands in epoch 0", |frame| {
+    bank_refused(0, "it records epoch 1 and is in epoch 0", |frame| {
         frame.epoch = 1;
     });
     let mut frames = bank();
@@ -267,7 +267,7 @@ fn a_frame_of_another_epoch_is_refused() {
     refused::<Bank>(frames, 0, "no schema precedes it");
     let mut frames = forge::frames(&committed("epochs"));
     frames[4].epoch = 0;
-    refused::<Bank>(frames, 4, "it is of epoch 0 and stands in epoch 1");
+    refused::<Bank>(frames, 4, "it records epoch 0 and is in epoch 1");
 }
 
 #[test]
@@ -354,22 +354,22 @@ fn an_event_is_given_each_of_its_fields_once() {
         Map(fields) => change(fields),
         _ => panic!("it is a map"),
     };
-    bank_refused(2, "an event with 1 fields that has 2", |frame| {
+    bank_refused(2, "an event has 1 fields, and its schema has 2", |frame| {
         fields(frame, |fields| {
             fields.pop();
         });
     });
-    bank_refused(2, "an event with its field 0 twice", |frame| {
+    bank_refused(2, "an event has its field 0 twice", |frame| {
         fields(frame, |fields| fields[1].0 = Uint(0));
     });
     bank_refused(2, "field 2 of an event that has 2", |frame| {
         fields(frame, |fields| fields[1].0 = Uint(2));
     });
-    bank_refused(2, "an event with 3 fields that has 2", |frame| {
+    bank_refused(2, "an event has 3 fields, and its schema has 2", |frame| {
         fields(frame, |fields| fields.push((Uint(2), Uint(0))));
     });
     // Of an immediate event, an id.
-    shop_refused(6, "is no id", |frame| {
+    shop_refused(6, "is not an id", |frame| {
         let immediate = firings(frame)[1].items();
         immediate[1] = Uint(u64::MAX);
     });
@@ -413,14 +413,14 @@ fn idempotency_keys_and_their_names_are_whole_and_unique() {
     shop_refused(4, words, |frame| {
         names(frame, &|events| events[0].items()[0].items().clear());
     });
-    shop_refused(4, "is no id", |frame| {
+    shop_refused(4, "is not an id", |frame| {
         names(frame, &|events| {
             events[0].items()[0].items()[0] = Uint(u64::MAX)
         });
     });
     // What else it tried: all that fired is among it, once.
     let fired = || Array(vec![Uint(1), Uint(2), Raw(vec![0xf6])]);
-    let words = "what a transaction tried is not what fired in it";
+    let words = "the attempts of a transaction do not match its firings";
     for n in [0, 2, 4] {
         shop_refused(4, words, |frame| {
             let tried = Array((0..n).map(|_| fired()).collect());

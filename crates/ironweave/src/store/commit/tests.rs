@@ -45,7 +45,7 @@ fn callers_that_share_a_store_wait_after_their_append() {
     let mut log = open(dir.path(), LogOptions::default(), Durability::Always);
     // Those who look from another thread may have asked before the store was shared.
     let acknowledged = log.acknowledged();
-    log.let_callers_wait();
+    log.sync_by_waiters();
     for seq in 0..3 {
         append(&mut log, seq).expect("it is written");
     }
@@ -66,7 +66,7 @@ fn without_always_no_caller_waits_and_all_may_be_shown() {
     for durability in [Durability::Os, long] {
         let dir = tempfile::tempdir().expect("a directory");
         let mut log = open(dir.path(), LogOptions::default(), durability);
-        log.let_callers_wait();
+        log.sync_by_waiters();
         append(&mut log, 0).expect("it is written");
         log.acknowledged()
             .wait(Seq::ZERO)
