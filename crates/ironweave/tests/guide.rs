@@ -374,9 +374,11 @@ const REVISED: &[&str] = &[
     "crates/ironweave/src/graph",
     "crates/ironweave/src/guide.rs",
     "crates/ironweave/src/lib.rs",
+    "crates/ironweave/src/log",
     "crates/ironweave/src/plumbing",
     "crates/ironweave/src/prelude.rs",
     "crates/ironweave/src/step",
+    "crates/ironweave/src/store",
     "crates/ironweave/src/value",
 ];
 

@@ -79,7 +79,7 @@ pub(super) struct EventTags {
     pub immediate: bool,
     /// For each of its fields the index in this program's schema.
     pub fields: Arc<[u16]>,
-    /// How many entities each of its names stands for.
+    /// The number of entities of each of its names.
     pub names: Vec<Cardinality>,
     /// For each name that the event has in this program's schema, the one that it had then; none where it had none, or
     /// one of something else.

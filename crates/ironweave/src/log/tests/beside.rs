@@ -31,7 +31,7 @@ fn write(dir: &Path, frames: u64) {
     }
 }
 
-/// Even if the writer panics: then the reader must not wait for it for ever.
+/// Ends the reader even if the writer panics.
 struct SetAtTheEnd<'a>(&'a AtomicBool);
 
 impl Drop for SetAtTheEnd<'_> {

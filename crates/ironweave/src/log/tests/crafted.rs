@@ -26,7 +26,7 @@ fn encoded(header: &FrameHeader, payload: &[u8]) -> Vec<u8> {
     frame
 }
 
-/// A frame that says that all up to `durable` was so when it was written.
+/// Returns a frame that records all frames up to `durable` as durable.
 fn with_durable(seq: impl Into<Seq>, durable: Option<u64>) -> Vec<u8> {
     let seq = seq.into();
     let header = FrameHeader {
@@ -131,7 +131,7 @@ fn frames_that_seem_to_overlap_are_looked_at_within_limits() {
     let bytes = [whole(3), hole.clone()].concat();
     // By default there is time for all of these.
     assert_eq!(opened(&bytes, small()).unwrap(), (Some(Seq::new(2)), true));
-    // Where there is not, nobody knows whether they hide the proof that the frame was durable: nothing is cut.
+    // With a lower limit, it is unknown whether the frame was durable, so nothing is truncated.
     let dir = scratch();
     let path = segment_path(dir.path(), 0);
     fs::write(&path, &bytes).unwrap();

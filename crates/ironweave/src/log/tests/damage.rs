@@ -1,4 +1,4 @@
-//! Files that were altered: damage is refused, a torn tail is cut, and nothing wrong is ever read.
+//! Altered files: damage is an error, a torn tail is truncated, and no invalid frame is ever read.
 
 use super::super::frame::{self, Block, HEAD_MAGIC, SEGMENT_MAGIC};
 use super::*;

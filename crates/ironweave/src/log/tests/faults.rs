@@ -57,12 +57,12 @@ impl Faults {
         state.fail_at = Some(state.done.len() + after);
     }
 
-    /// From now on, it fails no more.
+    /// Disables further failures.
     pub fn live(&self) {
         self.0.lock().unwrap().fail_at = None;
     }
 
-    /// Whether it came to the failure.
+    /// Returns whether the failure occurred.
     pub fn failed(&self) -> bool {
         let state = self.0.lock().unwrap();
         state.fail_at.is_some_and(|at| state.done.len() > at)
@@ -181,7 +181,7 @@ fn on_a_full_disk_frames_are_refused_and_the_log_goes_on_when_there_is_room() {
             if !faults.failed() {
                 break;
             }
-            // A write of zeros or of a new file can be taken back; a frame half written or a sync cannot.
+            // A write of zeros or of a new file can be undone. A partly written frame or a failed sync cannot.
             if let Change::Write(path, _, bytes) = &changes[n]
                 && (bytes.iter().all(|&byte| byte == 0)
                     || path.extension().is_some_and(|e| e == "tmp"))
@@ -274,7 +274,7 @@ fn what_a_failed_sync_may_have_dropped_is_written_again_and_synced_at_open() {
         })
         .collect();
     let frames = fs::read(&path).unwrap()[ends[4]..ends[8]].to_vec();
-    // Frame 5 says that 4 was durable, so that nothing before it need be touched.
+    // Frame 5 records frame 4 as durable, so that the frames before it are not rewritten.
     let faults = Arc::new(Faults::default());
     let log = open_on(&faults, dir.path(), options).unwrap();
     assert_eq!(log.durable(), Some(Seq::new(8)));

@@ -13,7 +13,7 @@ fn a_fork_of_the_process_that_opened_a_log_neither_writes_nor_gives_the_lock_bac
         let segment = segment_path(dir.path(), 0);
         let before = std::fs::read(&segment).unwrap();
 
-        // As it is in a fork: the files are those of the other process, the number is not.
+        // In a fork, the files are those of the other process, and the process id is different.
         let _of_the_other = log._lock.file.try_clone().unwrap();
         log.process ^= 1;
         log._lock.process ^= 1;

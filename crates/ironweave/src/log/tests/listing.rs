@@ -4,12 +4,12 @@
 use super::super::listing::{LISTINGS, Listing};
 use super::*;
 
-/// What the next listings of this thread come to.
+/// Sets the next listings of this thread.
 fn list(listings: Vec<Listing>) {
     LISTINGS.set(listings.into());
 }
 
-/// Nothing was asked for that a test has prepared and not got.
+/// Checks that all prepared listings were used.
 fn all_were_made() {
     assert!(LISTINGS.with_borrow(|listings| listings.is_empty()));
 }

@@ -312,7 +312,7 @@ fn after_a_power_cut_no_subscription_is_ahead_of_the_log_and_none_passes_over_an
                     "{durability:?}, cut {at}: {next} comes next, {must} was acknowledged, {last} is the last"
                 );
                 lost += usize::from(last < Seq::new(12));
-                // Whatever is written now is told.
+                // The subscription returns each transaction that is written now.
                 let seq = store.step(Added { name: 99 }).seq;
                 let all = std::iter::from_fn(|| mailer.try_next().unwrap());
                 assert_eq!(all.last().map(|report| report.seq()), Some(seq));

@@ -1,4 +1,4 @@
-//! The index beside a segment: it gives what was put into it, or says that it cannot.
+//! The index of a segment: a lookup returns the entries that were written, or fails.
 
 use super::super::segment_index::{self, PAGES_READ, SegmentIndex};
 use super::super::segments::{Sealed, index_path};
@@ -174,7 +174,7 @@ fn a_segment_is_told_from_others_by_what_is_in_it() {
     let written = sealed(&log);
     assert!(written.len() > 3);
     drop(log);
-    // Whoever reads it comes to the same.
+    // A reader computes the same hash.
     assert_eq!(
         sealed(&FileLog::open(dir.path(), small()).unwrap()),
         written

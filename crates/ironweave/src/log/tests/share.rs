@@ -1,4 +1,4 @@
-//! What callers who share a store are told, and when, on a disk whose syncs a test holds up and fails.
+//! The results that callers of a shared store get, and when, on a disk whose syncs a test blocks and makes fail.
 
 use std::io;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -40,7 +40,7 @@ pub(super) mod things {
 
 use things::{Added, Thing};
 
-/// A disk that is held up at each sync while it is shut.
+/// A disk that blocks each sync while the gate is shut.
 #[derive(Default)]
 struct Gate {
     state: Mutex<State>,
@@ -89,7 +89,7 @@ impl Probe for Gate {
             Op::Sync(_) => {
                 state.syncs += 1;
                 self.changed.notify_all();
-                // Not for ever, so that a test which fails ends.
+                // The wait is limited, so that a failing test ends.
                 let wait = Duration::from_secs(90);
                 let (state, _) = self
                     .changed
@@ -141,7 +141,7 @@ fn count(db: &impl Db) -> usize {
     db.count::<Thing, crate::db::entity::Any>()
 }
 
-/// What came of a step that failed.
+/// The error of a failed step.
 #[derive(Debug, PartialEq)]
 enum Outcome {
     Rejected,

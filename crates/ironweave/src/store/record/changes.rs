@@ -33,14 +33,14 @@ use crate::graph::layout::Layout;
 /// #         #[to(Off)]
 /// #         On,
 /// #     }
-/// #     /// Somebody presses the switch.
+/// #     /// The switch is pressed.
 /// #     #[event]
 /// #     #[moves(lamp: Off -> On)]
 /// #     pub struct Lit {
 /// #         /// Which one.
 /// #         pub lamp: Ensure<Lamp>,
 /// #     }
-/// #     /// Somebody presses it again.
+/// #     /// The switch is pressed again.
 /// #     #[event]
 /// #     #[moves(lamp: On -> Off)]
 /// #     pub struct Dimmed {

@@ -15,7 +15,7 @@ use crate::store::tags::Encodings;
 use crate::value;
 use crate::value::typed::TypedValue;
 
-/// What a fact does to the graph.
+/// The kind of a fact.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum FactKind {
     /// An entity is created, without values and links.
@@ -52,7 +52,7 @@ impl<'r> Fact<'r> {
         self.facts.list[self.index]
     }
 
-    /// What it does.
+    /// Returns the kind of the fact.
     #[must_use]
     pub fn kind(&self) -> FactKind {
         match self.raw() {
@@ -66,7 +66,7 @@ impl<'r> Fact<'r> {
         }
     }
 
-    /// The entity that it is about. Of a link, the entity at the end that declares the edge.
+    /// Returns the entity that the fact concerns. For a link, it is the entity at the end that declares the edge.
     #[must_use]
     pub fn entity(&self) -> FactEntity<'r> {
         match self.raw() {
@@ -84,7 +84,7 @@ impl<'r> Fact<'r> {
         }
     }
 
-    /// Of a link, the entity at its other end.
+    /// Returns the entity at the other end of a link.
     #[must_use]
     pub fn other(&self) -> Option<FactEntity<'r>> {
         match self.raw() {
@@ -107,7 +107,7 @@ impl<'r> Fact<'r> {
         }
     }
 
-    /// The field, the piece of state data or, of a link, the end that declares the edge: its name in the model.
+    /// Returns the name of the field or, for a link, of the end that declares the edge.
     #[must_use]
     pub fn field(&self) -> Option<&'r str> {
         match self.raw() {
@@ -121,7 +121,7 @@ impl<'r> Fact<'r> {
         }
     }
 
-    /// The state whose data the field is, if it is a piece of state data.
+    /// Returns the state to whose data the field belongs, if it is state data.
     #[must_use]
     pub fn data_of(&self) -> Option<&'r str> {
         let RawFact::Set { column, .. } = self.raw() else {
@@ -131,7 +131,7 @@ impl<'r> Fact<'r> {
         def.state.map(|state| self.state(def.entity, state))
     }
 
-    /// The state that the entity is in before: of a move or a deletion.
+    /// Returns the state of the entity before a move or a deletion.
     #[must_use]
     pub fn from(&self) -> Option<&'r str> {
         match self.raw() {
@@ -145,7 +145,7 @@ impl<'r> Fact<'r> {
         }
     }
 
-    /// The state that the entity is in after: of a move or a creation.
+    /// Returns the state of the entity after a move or a creation.
     #[must_use]
     pub fn to(&self) -> Option<&'r str> {
         match self.raw() {
@@ -168,7 +168,7 @@ impl<'r> Fact<'r> {
         value::decode(self.encoded()?).ok()
     }
 
-    /// The entity that it is about, as the log names it.
+    /// Returns the entity that the fact concerns, as the log refers to it.
     pub(super) fn logged_entity(&self) -> String {
         let entity = self.entity();
         match (self.raw(), entity.generation) {
@@ -197,7 +197,7 @@ impl<'r> Fact<'r> {
         }
     }
 
-    /// The value that it sets, in CBOR, as the log has it.
+    /// Returns the CBOR encoding of the value that the fact sets.
     #[must_use]
     pub fn encoded(&self) -> Option<&'r [u8]> {
         self.facts.value_of(&self.raw())
@@ -223,7 +223,7 @@ impl fmt::Debug for Fact<'_> {
     }
 }
 
-/// An entity as a fact names it: by its slot, and by its generation where that is known. Prints as `Account/1.1`, or
+/// An entity as a fact refers to it: by its slot, and by its generation if that is known. It prints as `Account/1.1` or
 /// `Account/1`.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct FactEntity<'r> {
@@ -234,26 +234,26 @@ pub struct FactEntity<'r> {
 }
 
 impl<'r> FactEntity<'r> {
-    /// The name of its type.
+    /// Returns the name of the entity type.
     #[must_use]
     pub fn type_name(&self) -> &'r str {
         self.name
     }
 
-    /// Its slot.
+    /// Returns the slot of the entity.
     #[must_use]
     pub fn slot(&self) -> u32 {
         self.slot
     }
 
-    /// Its id, where its generation is known; see [`Occupant`].
+    /// Returns the id of the entity, if its generation is known; see [`Occupant`].
     #[must_use]
     pub fn id(&self) -> Option<Id> {
         let slot = self.slot;
         self.generation.map(|generation| Id { slot, generation })
     }
 
-    /// The same with its type, if it is of that type.
+    /// Returns the entity as an occupant of type `T`, if it is of that type.
     #[must_use]
     pub fn occupant<T: Entity>(&self) -> Option<Occupant<T>> {
         (self.entity == T::INDEX && self.name == T::NAME)

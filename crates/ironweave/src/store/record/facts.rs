@@ -78,25 +78,25 @@ impl<'r, M> Facts<'r, M> {
         }
     }
 
-    /// How many facts there are.
+    /// Returns the number of facts.
     #[must_use]
     pub fn len(&self) -> usize {
         self.end - self.start
     }
 
-    /// Whether nothing changed.
+    /// Returns whether there are no facts.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.start == self.end
     }
 
-    /// The fact at an index.
+    /// Returns the fact at an index.
     #[must_use]
     pub fn get(&self, index: usize) -> Option<Fact<'r>> {
         (index < self.len()).then(|| self.at(index))
     }
 
-    /// The fact at an index that is known to be one of them.
+    /// Returns the fact at an index, which must be less than the number of facts.
     pub(crate) fn at(&self, index: usize) -> Fact<'r> {
         Fact {
             facts: self.facts,
@@ -107,7 +107,7 @@ impl<'r, M> Facts<'r, M> {
         }
     }
 
-    /// Each fact, in order.
+    /// Returns an iterator over the facts, in order.
     #[must_use]
     pub fn iter(&self) -> FactIter<'r, M> {
         FactIter {
@@ -118,7 +118,7 @@ impl<'r, M> Facts<'r, M> {
 }
 
 impl<'r, M: Model> Facts<'r, M> {
-    /// A copy that owns its facts.
+    /// Returns a copy that owns its facts. O(facts).
     #[must_use]
     pub fn to_changes(&self) -> Changes<M> {
         let mut changes = Changes::new(RawFacts::default(), Arc::clone(self.layout));
@@ -126,7 +126,8 @@ impl<'r, M: Model> Facts<'r, M> {
         changes
     }
 
-    /// The entities of a type that are there after these facts and were not before, in order of their creation.
+    /// Returns the entities of a type that exist after these facts and did not exist before, in order of their creation.
+    /// O(facts).
     #[must_use]
     pub fn created<T: Entity<Model = M>>(&self) -> Vec<T> {
         self.occupancies::<T>()
@@ -135,7 +136,7 @@ impl<'r, M: Model> Facts<'r, M> {
             .collect()
     }
 
-    /// The entities of a type that were there before these facts and are not after.
+    /// Returns the entities of a type that existed before these facts and do not exist after. O(facts).
     #[must_use]
     pub fn deleted<T: Entity<Model = M>>(&self) -> Vec<T> {
         self.occupancies::<T>()
@@ -144,10 +145,11 @@ impl<'r, M: Model> Facts<'r, M> {
             .collect()
     }
 
-    /// The entities that are in a place after these facts and were not before: moved there or created there.
+    /// Returns the entities that are in a place after these facts and were not before, because they moved or were created
+    /// there. O(facts).
     ///
-    /// The log names an entity that only moves by its slot, so that what comes from the log alone does not say which
-    /// generation it was; see [`Occupant`].
+    /// The log refers to an entity that only moves by its slot, so facts from the log do not contain its generation; see
+    /// [`Occupant`].
     #[must_use]
     pub fn entered<T: Entity<Model = M>, S: Place<T>>(&self) -> Vec<Occupant<T>> {
         let inside = |state: Option<StateIx>| state.is_some_and(|s| S::STATES.contains(&s));
@@ -157,7 +159,8 @@ impl<'r, M: Model> Facts<'r, M> {
             .collect()
     }
 
-    /// The entities that were in a place before these facts and are not after: moved away or deleted.
+    /// Returns the entities that were in a place before these facts and are not after, because they moved away or were
+    /// deleted. O(facts).
     #[must_use]
     pub fn left<T: Entity<Model = M>, S: Place<T>>(&self) -> Vec<Occupant<T>> {
         let inside = |state: Option<StateIx>| state.is_some_and(|s| S::STATES.contains(&s));
@@ -171,8 +174,8 @@ impl<'r, M: Model> Facts<'r, M> {
         net::occupancies(&self.facts.list, self.start..self.end, self.surroundings)
     }
 
-    /// The pairs that are linked after these facts and were not before, over the edge that the field `field` of `A` is an
-    /// end of. `None` where `A` has no such field, or it leads to another type than `B`.
+    /// Returns the pairs that are linked after these facts and were not before, by the edge of which the field `field` of `A`
+    /// is an end. Returns `None` if `A` has no such field, or its other end is not of type `B`. O(facts).
     #[must_use]
     pub fn linked<A, B>(&self, field: &str) -> Option<Vec<(Occupant<A>, Occupant<B>)>>
     where
@@ -190,7 +193,7 @@ impl<'r, M: Model> Facts<'r, M> {
         ))
     }
 
-    /// The pairs that were linked before these facts and are not after; as [`linked`](Self::linked).
+    /// Returns the pairs that were linked before these facts and are not after. See [`linked`](Self::linked).
     #[must_use]
     pub fn unlinked<A, B>(&self, field: &str) -> Option<Vec<(Occupant<A>, Occupant<B>)>>
     where
@@ -208,7 +211,7 @@ impl<'r, M: Model> Facts<'r, M> {
         ))
     }
 
-    /// The edge that a field of one type is an end of, if its other end is of the other type.
+    /// Returns the edge of which a field of `A` is an end, if its other end is of type `B`.
     fn hop<A: Entity, B: Entity>(&self, field: &str) -> Option<Hop> {
         let ends = &self.layout.entities.get(usize::from(A::INDEX))?.ends;
         let mut ends = ends.iter().copied();
@@ -219,8 +222,8 @@ impl<'r, M: Model> Facts<'r, M> {
         })
     }
 
-    /// Whether one of the facts is about an entity or one of its links. Another entity that was at the same slot in the
-    /// same transaction, before or after it, is told apart; one of another transaction is not, since facts name slots.
+    /// Returns whether one of the facts concerns an entity or one of its links. Facts refer to slots: entities that occupied
+    /// the same slot in the same transaction are distinguished, and those of other transactions are not. O(facts).
     #[must_use]
     pub fn touches<T: Entity<Model = M>>(&self, entity: T) -> bool {
         let found = net::about(&self.facts.list, self.layout, &[(T::INDEX, entity.id())]);

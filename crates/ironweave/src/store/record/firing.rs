@@ -60,7 +60,7 @@ impl<'r, M: Model> Firing<'r, M> {
         bad_frame(self.logged().seq, e)
     }
 
-    /// The name of the event.
+    /// Returns the name of the event.
     #[must_use]
     pub fn name(&self) -> &'r str {
         self.shared_name()
@@ -70,22 +70,22 @@ impl<'r, M: Model> Firing<'r, M> {
         &self.logged().plan.events[usize::from(self.decoded().event)].name
     }
 
-    /// Whether it is an immediate event, which fired by itself.
+    /// Returns whether the event is an immediate event.
     #[must_use]
     pub fn is_immediate(&self) -> bool {
         self.def().immediate
     }
 
-    /// Whether it is a firing of an event type.
+    /// Returns whether the event is of type `E`.
     #[must_use]
     pub fn is<E: Event<Model = M>>(&self) -> bool {
         self.decoded().event == E::INDEX
     }
 
-    /// The event, if it is of a type.
+    /// Returns the event, if it is of type `E`.
     ///
     /// # Errors
-    /// `is_damage` where it can no longer be read as that type.
+    /// `is_damage` if the event cannot be decoded as its type.
     #[must_use]
     pub fn decode<E: Event<Model = M>>(&self) -> Option<Result<E, StorageError>> {
         self.is::<E>().then(|| {
@@ -96,10 +96,10 @@ impl<'r, M: Model> Firing<'r, M> {
         })
     }
 
-    /// The event, whatever its type.
+    /// Returns the event.
     ///
     /// # Errors
-    /// `is_damage` where it can no longer be read as its type.
+    /// `is_damage` if the event cannot be decoded as its type.
     pub fn event(&self) -> Result<RecordedEvent<M>, StorageError> {
         let event = self.shared_name();
         if self.is_immediate() {
@@ -136,7 +136,7 @@ impl<'r, M: Model> Firing<'r, M> {
         })
     }
 
-    /// The entity that it fired on, if it is an immediate event on an entity of that type.
+    /// Returns the entity that an immediate event fired on, if it is of type `T`.
     #[must_use]
     pub fn fired_on<T: Entity<Model = M>>(&self) -> Option<T> {
         let name = self.def().names.first()?;
@@ -144,7 +144,7 @@ impl<'r, M: Model> Firing<'r, M> {
         self.immediate_on().map(|on| T::from_id(on.id))
     }
 
-    /// The fields of the event, in order of their declaration. An immediate event has one, the entity that it fired on.
+    /// Returns the fields of the event, in order of declaration. An immediate event has one field, the entity that it fired on.
     #[must_use]
     pub fn fields(&self) -> Vec<Field<'r>> {
         let Logged {
@@ -176,7 +176,7 @@ impl<'r, M: Model> Firing<'r, M> {
             .collect()
     }
 
-    /// The facts that it led to, in order.
+    /// Returns the facts of the firing, in order.
     #[must_use]
     pub fn facts(&self) -> Facts<'r, M> {
         self.record.facts().range(self.decoded().facts.clone())
@@ -254,14 +254,14 @@ impl fmt::Debug for Field<'_> {
     }
 }
 
-/// An event of a [`Record`], whatever its type.
+/// An event of a [`Record`].
 #[non_exhaustive]
 pub enum RecordedEvent<M: Model> {
-    /// One that the program applied.
+    /// An event that the program applied.
     Applied(M::Event),
-    /// An immediate event, which fired by itself.
+    /// An immediate event.
     Immediate {
-        /// Its name.
+        /// The name of the event.
         event: Name,
         /// The entity that it fired on.
         entity: EntityRef,
@@ -269,7 +269,7 @@ pub enum RecordedEvent<M: Model> {
 }
 
 impl<M: Model> RecordedEvent<M> {
-    /// The name of the event.
+    /// Returns the name of the event.
     #[must_use]
     pub fn name(&self) -> &str {
         match self {
@@ -278,7 +278,7 @@ impl<M: Model> RecordedEvent<M> {
         }
     }
 
-    /// The event, if the program applied it.
+    /// Returns the event, if the program applied it.
     #[must_use]
     pub fn into_applied(self) -> Option<M::Event> {
         match self {

@@ -2,7 +2,7 @@
 //!
 //! There is one type for it, [`Record`], wherever a transaction comes from: the log, a subscription, a history, a fold, or
 //! an event that was only tried on a snapshot. It owns one decoded frame and shares it, so that a clone is O(1) and it can
-//! be sent to another thread. Everything else is a view that borrows from it and is computed when somebody asks:
+//! be sent to another thread. Everything else is a view that borrows from it and is computed on demand:
 //!
 //! | view | of |
 //! |---|---|
@@ -13,7 +13,7 @@
 //! [`Changes`] is a list of facts that is not, or not only, one transaction. `json` writes all of it for serde.
 //!
 //! Architecture invariant: a record holds the events of its transaction as one run of bytes, its facts as one list and
-//! their values as another. No firing, fact or value has an allocation of its own before somebody asks for it.
+//! their values as another. No firing, fact or value has an allocation of its own until it is read.
 
 mod changes;
 mod fact;
@@ -77,11 +77,11 @@ impl Logged {
     }
 }
 
-/// What a layer above knows of the graph around a transaction.
+/// Gives access to the graph after a transaction, for layers above.
 ///
-/// Facts name slots. Which generation is at a slot that the transaction neither took nor freed is not in the log.
+/// Facts refer to slots. The log does not contain the generation of a slot that the transaction neither occupied nor freed.
 pub(crate) trait Surroundings: Any + Send + Sync {
-    /// The generation of the entity that is at a slot after the transaction, if there is one.
+    /// Returns the generation of the entity that is at a slot after the transaction, if there is one.
     fn generation(&self, entity: EntityIx, slot: u32) -> Option<u32>;
 }
 
@@ -151,13 +151,13 @@ impl<M: Model> Record<M> {
         }
     }
 
-    /// The same, with what is known of the graph around it.
+    /// Returns the record with access to the graph after it.
     pub(crate) fn within(mut self, surroundings: Option<Arc<dyn Surroundings>>) -> Self {
         self.surroundings = surroundings;
         self
     }
 
-    /// The same, given by a subscription that has so many frames left.
+    /// Returns the record as one that a subscription delivered with this number of frames left.
     pub(crate) fn delivered(mut self, behind: u64) -> Self {
         self.behind = behind;
         self
@@ -171,7 +171,7 @@ impl<M: Model> Record<M> {
         self.surroundings.as_deref()
     }
 
-    /// Its sequence: the number of its frame in the log.
+    /// Returns the sequence number of the transaction.
     #[must_use]
     pub fn seq(&self) -> Seq {
         self.logged.seq
@@ -191,32 +191,32 @@ impl<M: Model> Record<M> {
         self.logged.fingerprint
     }
 
-    /// Its time.
+    /// Returns the time of the transaction.
     #[must_use]
     pub fn time(&self) -> Timestamp {
         self.logged.decoded.time
     }
 
-    /// Its metadata: actor, correlation, causation and idempotency key.
+    /// Returns the metadata of the transaction: actor, correlation, causation and idempotency key.
     #[must_use]
     pub fn meta(&self) -> &Meta {
         &self.logged.decoded.meta
     }
 
-    /// How many frames were behind it when its subscription delivered it. 0 of a record from elsewhere.
+    /// Returns the number of frames after it when a subscription delivered it. It is 0 for other records.
     #[must_use]
     pub fn behind(&self) -> u64 {
         self.behind
     }
 
-    /// Its firings, in order: those of events that the program applied, each followed by the immediate events that it
-    /// enabled.
+    /// Returns the firings in order. Each firing of an event that the program applied is followed by those of the immediate
+    /// events that it enabled.
     #[must_use]
     pub fn firings(&self) -> impl ExactSizeIterator<Item = Firing<'_, M>> + DoubleEndedIterator {
         (0..self.logged.decoded.firings.len()).map(|index| Firing::new(self, index))
     }
 
-    /// The events of one type that fired in it, in order.
+    /// Returns the events of one type that fired in the transaction, in order.
     ///
     /// # Errors
     /// `is_damage` for an event that can no longer be read as its type.
@@ -233,7 +233,7 @@ impl<M: Model> Record<M> {
         self.firings().map(|firing| firing.event())
     }
 
-    /// All its facts, in the order in which they happened.
+    /// Returns all facts of the transaction, in order.
     #[must_use]
     pub fn facts(&self) -> Facts<'_, M> {
         let Logged {
@@ -247,27 +247,27 @@ impl<M: Model> Record<M> {
             .within(self.surroundings())
     }
 
-    /// The entities of a type that are there after it and were not before. One that was created and deleted in the same
-    /// transaction is not among them.
+    /// Returns the entities of a type that exist after the transaction and did not exist before it. O(facts).
     #[must_use]
     pub fn created<T: Entity<Model = M>>(&self) -> Vec<T> {
         self.facts().created()
     }
 
-    /// The entities of a type that were there before it and are not after it.
+    /// Returns the entities of a type that existed before the transaction and do not exist after it. O(facts).
     #[must_use]
     pub fn deleted<T: Entity<Model = M>>(&self) -> Vec<T> {
         self.facts().deleted()
     }
 
-    /// The entities that are in a place after it and were not before: moved there or created there. See
-    /// [`Facts::entered`].
+    /// Returns the entities that are in a place after the transaction and were not before it, because they moved or were
+    /// created there. O(facts). See [`Facts::entered`].
     #[must_use]
     pub fn entered<T: Entity<Model = M>, S: Place<T>>(&self) -> Vec<Occupant<T>> {
         self.facts().entered::<T, S>()
     }
 
-    /// The entities that were in a place before it and are not after it: moved away or deleted. See [`Facts::left`].
+    /// Returns the entities that were in a place before the transaction and are not after it, because they moved away or were
+    /// deleted. O(facts). See [`Facts::left`].
     #[must_use]
     pub fn left<T: Entity<Model = M>, S: Place<T>>(&self) -> Vec<Occupant<T>> {
         self.facts().left::<T, S>()

@@ -1,7 +1,6 @@
-//! What facts change on balance: the entities that are there, their states, and links.
+//! The net changes of facts: entities, their states, and links.
 //!
-//! A slot may be taken by several entities in one transaction, one after the other. What is known of one of them is kept
-//! apart from what is known of the next.
+//! Several entities may occupy a slot in one transaction, one after the other. The functions here distinguish them.
 
 use std::cmp::Ordering;
 use std::collections::hash_map::Entry;
@@ -21,11 +20,10 @@ use crate::schema::{EntityIx, Hop, StateIx};
 
 /// The entity that was at a slot in a transaction.
 ///
-/// The log names entities by their slots, and a slot is taken again after a delete. Which entity it was, a record knows
-/// of those that the transaction creates or deletes, and of all of them where it knows the graph: a record of
-/// [`Snapshot::with`](crate::Snapshot::with) or of
-/// [`Store::subscribe_after`](crate::Store::subscribe_after). [`handle`](Self::handle) gives the entity then, and
-/// otherwise [`resolve`](Self::resolve) looks it up.
+/// The log refers to entities by their slots, which are reused after a delete. A record contains the generations of the
+/// entities that its transaction creates or deletes. A record of [`Snapshot::with`](crate::Snapshot::with) or of
+/// [`Store::subscribe_after`](crate::Store::subscribe_after) has access to the graph, and so to all generations.
+/// [`handle`](Self::handle) returns the entity if its generation is known. Otherwise [`resolve`](Self::resolve) looks it up.
 pub struct Occupant<T> {
     slot: u32,
     generation: Option<u32>,
@@ -41,13 +39,13 @@ impl<T: Entity> Occupant<T> {
         }
     }
 
-    /// Its slot.
+    /// Returns the slot.
     #[must_use]
     pub fn slot(&self) -> u32 {
         self.slot
     }
 
-    /// The entity, if the record knows its generation.
+    /// Returns the entity, if its generation is known.
     #[must_use]
     pub fn handle(&self) -> Option<T> {
         let slot = self.slot;
@@ -55,11 +53,12 @@ impl<T: Entity> Occupant<T> {
             .map(|generation| T::from_id(Id { slot, generation }))
     }
 
-    /// The entity, if it is alive in `db`, which is to be the graph after the transaction or a later one.
+    /// Returns the entity, if it exists in `db`, which must be the graph after the transaction or a later one. O(1).
     ///
-    /// Where the record does not know the generation, this is the entity that is at the slot in `db`. That is another one
-    /// if the entity of the transaction was deleted and its slot taken again in between: look it up in a graph that is
-    /// near enough, or follow the store with [`subscribe_after`](crate::Store::subscribe_after), where `handle` knows.
+    /// If the generation is not known, this is the entity that occupies the slot in `db`. It is a different entity if the one of
+    /// the transaction was deleted and its slot was reused in between. To avoid that, resolve it in the graph directly after the
+    /// transaction, or follow the store with [`subscribe_after`](crate::Store::subscribe_after), whose records have all
+    /// generations.
     #[must_use]
     pub fn resolve(&self, db: &impl Db) -> Option<T> {
         let (graph, slot) = (db.graph(), self.slot);
@@ -110,7 +109,7 @@ impl<T: Entity> Hash for Occupant<T> {
     }
 }
 
-/// As `Account/1.1`, or `Account/1` where the generation is not known.
+/// Prints `Account/1.1`, or `Account/1` if the generation is not known.
 impl<T: Entity> fmt::Display for Occupant<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}/{}", T::NAME, self.slot)?;
@@ -127,17 +126,17 @@ impl<T: Entity> fmt::Debug for Occupant<T> {
     }
 }
 
-/// An entity that facts create, move or delete, with its states before them and after them. None where it is not there.
+/// An entity that facts create, move or delete, with its states before and after them. `None` if it does not exist then.
 pub(super) struct Occupancy<T> {
     pub occupant: Occupant<T>,
     pub before: Option<StateIx>,
     pub after: Option<StateIx>,
 }
 
-/// Each entity of a type that facts create, move or delete, in order of the first fact about it.
+/// Returns each entity of a type that facts create, move or delete, in order of the first fact that concerns it.
 ///
-/// Those are a range of all facts of their transaction. An entity that only moves in the range may be deleted behind it,
-/// and its slot taken by another one.
+/// `range` is a part of `all` facts of a transaction. An entity that only moves in the range may be deleted after it, and its
+/// slot reused.
 pub(super) fn occupancies<T: Entity>(
     all: &[Fact],
     range: Range<usize>,
@@ -190,14 +189,14 @@ pub(super) fn occupancies<T: Entity>(
     }
     // Of all facts, there is nothing more to learn.
     let is_part = range.len() < all.len();
-    let mut lives = None;
+    let mut slot_changes = None;
     for (Occupancy { occupant, .. }, first) in found.iter_mut().zip(firsts) {
         if occupant.generation.is_some() {
             continue;
         }
         if is_part {
-            let lives = lives.get_or_insert_with(|| Lives::new(all));
-            occupant.generation = lives.generation(first, (T::INDEX, occupant.slot));
+            let slot_changes = slot_changes.get_or_insert_with(|| SlotChanges::new(all));
+            occupant.generation = slot_changes.generation(first, (T::INDEX, occupant.slot));
         }
         let there = || surroundings?.generation(T::INDEX, occupant.slot);
         occupant.generation = occupant.generation.or_else(there);
@@ -205,7 +204,7 @@ pub(super) fn occupancies<T: Entity>(
     found.into_iter()
 }
 
-/// The pairs that facts link on balance over an edge, or those that they unlink, seen from the near end.
+/// Returns the pairs that the net changes of facts link by an edge, or those that they unlink, with the near end first.
 pub(super) fn links<A: Entity, B: Entity>(
     all: &[Fact],
     range: Range<usize>,
@@ -216,23 +215,23 @@ pub(super) fn links<A: Entity, B: Entity>(
 ) -> Vec<(Occupant<A>, Occupant<B>)> {
     let edge_layout = &layout.edges[usize::from(hop.edge)];
     let (from_type, to_type) = (edge_layout.from.entity, edge_layout.to.entity);
-    // How many entities have come to a slot so far: what tells one from the next.
-    let mut comings: FastMap<(EntityIx, u32), u32> = FastMap::default();
-    // For each pair its first fact, as a link or not, and its last.
+    // The number of entities that were created in each slot so far, which distinguishes them.
+    let mut creations: FastMap<(EntityIx, u32), u32> = FastMap::default();
+    // For each pair the first fact, and whether the first and the last fact link it.
     let mut pairs: FastMap<[(u32, u32); 2], usize> = FastMap::default();
     let mut found: Vec<(usize, [u32; 2], bool, bool)> = Vec::new();
     let start = range.start;
     for (i, fact) in (start..).zip(all.get(range).unwrap_or_default()) {
         let (from, to, is_link) = match *fact {
             Fact::Create { entity, slot, .. } => {
-                *comings.entry((entity, slot)).or_default() += 1;
+                *creations.entry((entity, slot)).or_default() += 1;
                 continue;
             }
             Fact::Link { edge, from, to } if edge == hop.edge => (from, to, true),
             Fact::Unlink { edge, from, to } if edge == hop.edge => (from, to, false),
             _ => continue,
         };
-        let one = |entity, slot| (slot, comings.get(&(entity, slot)).copied().unwrap_or(0));
+        let one = |entity, slot| (slot, creations.get(&(entity, slot)).copied().unwrap_or(0));
         match pairs.entry([one(from_type, from), one(to_type, to)]) {
             Entry::Occupied(at) => found[*at.get()].3 = is_link,
             Entry::Vacant(at) => {
@@ -241,9 +240,9 @@ pub(super) fn links<A: Entity, B: Entity>(
             }
         }
     }
-    let lives = Lives::new(all);
+    let slot_changes = SlotChanges::new(all);
     let generation = |i, entity, slot| {
-        lives
+        slot_changes
             .generation(i, (entity, slot))
             .or_else(|| surroundings?.generation(entity, slot))
     };
@@ -260,15 +259,15 @@ pub(super) fn links<A: Entity, B: Entity>(
         .collect()
 }
 
-/// Where facts create and delete the entities at each slot.
-struct Lives(FastMap<(EntityIx, u32), Vec<Turn>>);
+/// The facts that create and delete entities, for each slot.
+struct SlotChanges(FastMap<(EntityIx, u32), Vec<SlotChange>>);
 
-/// The index of a fact, whether it creates an entity or deletes one, and the generation of that.
-type Turn = (usize, bool, u32);
+/// The index of a fact, whether it creates or deletes an entity, and the generation of that entity.
+type SlotChange = (usize, bool, u32);
 
-impl Lives {
+impl SlotChanges {
     fn new(facts: &[Fact]) -> Self {
-        let mut lives = FastMap::<_, Vec<_>>::default();
+        let mut slot_changes = FastMap::<_, Vec<_>>::default();
         for (i, fact) in facts.iter().enumerate() {
             let (at, begins, generation) = match *fact {
                 Fact::Create {
@@ -285,17 +284,20 @@ impl Lives {
                 } => ((entity, slot), false, generation),
                 _ => continue,
             };
-            lives.entry(at).or_default().push((i, begins, generation));
+            slot_changes
+                .entry(at)
+                .or_default()
+                .push((i, begins, generation));
         }
-        Self(lives)
+        Self(slot_changes)
     }
 
-    /// The generation that is at a slot when a fact happens, if the facts say so.
+    /// Returns the generation at a slot at the time of fact `i`, if it follows from the facts.
     fn generation(&self, i: usize, at: (EntityIx, u32)) -> Option<u32> {
-        let lives = self.0.get(&at)?;
-        let after = lives.partition_point(|(at, ..)| *at <= i);
-        let before = after.checked_sub(1).map(|before| lives[before]);
-        match (before, lives.get(after)) {
+        let slot_changes = self.0.get(&at)?;
+        let after = slot_changes.partition_point(|(at, ..)| *at <= i);
+        let before = after.checked_sub(1).map(|before| slot_changes[before]);
+        match (before, slot_changes.get(after)) {
             (Some((_, true, generation)), _) => Some(generation),
             (Some((at, false, generation)), _) if at == i => Some(generation),
             (_, Some((_, false, generation))) => Some(*generation),
@@ -304,7 +306,7 @@ impl Lives {
     }
 }
 
-/// The generation that is at a slot when fact `i` happens, if the facts say so. O(facts).
+/// Returns the generation at a slot at the time of fact `i`, if it follows from the facts. O(facts).
 pub(super) fn generation(facts: &[Fact], i: usize, at: (EntityIx, u32)) -> Option<u32> {
     let life = |fact: &Fact| match *fact {
         Fact::Create {
@@ -324,7 +326,7 @@ pub(super) fn generation(facts: &[Fact], i: usize, at: (EntityIx, u32)) -> Optio
     let (before, after) = facts.split_at_checked(i)?;
     match after.iter().find_map(life) {
         Some((false, generation)) => Some(generation),
-        // Only a fact that creates it stands at its own creation.
+        // The fact `i` itself creates the entity.
         Some((true, generation)) if after.first().and_then(life).is_some() => Some(generation),
         _ => match before.iter().rev().find_map(life) {
             Some((true, generation)) => Some(generation),
@@ -333,7 +335,7 @@ pub(super) fn generation(facts: &[Fact], i: usize, at: (EntityIx, u32)) -> Optio
     }
 }
 
-/// Which facts are about an entity, or about the links between two, that are alive in the transaction.
+/// Returns the indexes of the facts that concern an entity, or the links between two entities.
 pub(crate) fn about(facts: &[Fact], layout: &Layout, all: &[(EntityIx, Id)]) -> Vec<usize> {
     let at = |(entity, id): (EntityIx, Id)| Some((entity, id.slot));
     let meant = |i: &usize| {
@@ -348,10 +350,10 @@ pub(crate) fn about(facts: &[Fact], layout: &Layout, all: &[(EntityIx, Id)]) -> 
     if found.is_empty() {
         return found;
     }
-    // Others may have been at its slot in the same transaction, before and after.
-    let lives = Lives::new(facts);
+    // Other entities may have occupied the slot in the same transaction, before and after.
+    let slot_changes = SlotChanges::new(facts);
     let is_of = |i: usize, (entity, id): (EntityIx, Id)| {
-        let known = lives.generation(i, (entity, id.slot));
+        let known = slot_changes.generation(i, (entity, id.slot));
         known.is_none_or(|generation| generation == id.generation)
     };
     found.retain(|i| all.iter().all(|one| is_of(*i, *one)));

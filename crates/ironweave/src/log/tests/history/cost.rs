@@ -30,7 +30,7 @@ fn a_history_reads_the_frames_that_it_is_of_and_a_few_pages_of_each_index() {
     for (segment_bytes_max, segments) in [(8 << 10, 10), (64 << 10, 10), (8 << 10, 30)] {
         let dir = scratch();
         let (store, first) = crowd(dir.path(), segment_bytes_max, segments);
-        // It is the last frame but one of somebody in the last segment, so that there is one.
+        // The last frame but one of a person in the last segment.
         let frames_of_all = store.seq().unwrap().get() as usize;
         let (frames, _, past) = reads(|| store.history(first).unwrap());
         assert!(frames >= frames_of_all, "{frames}: the indexes are made");

@@ -173,7 +173,7 @@ fn step(store: &mut Club, random: &mut Random, names: u64) {
 
 /// A fact of a frame, in words.
 type Line = (Seq, String);
-/// Somebody: type and id.
+/// An entity: its type and id.
 type Who = (EntityIx, Id);
 
 /// What a look at every frame gives.
@@ -268,12 +268,12 @@ fn same(store: &Club, what: &str) {
     }
     let had = store.history_of_key::<Room>(&(1, 1)).unwrap();
     assert_eq!(had.len(), 1, "{what}: the second room");
-    // Who never was has no past.
-    let nobody = Id {
+    // An entity that never existed has no history.
+    let never_created = Id {
         slot: 0,
         generation: 0xff_ffff,
     };
-    assert_eq!(history(store, (Person::INDEX, nobody)), []);
+    assert_eq!(history(store, (Person::INDEX, never_created)), []);
     let past = store.history_of_key::<Person>(&u64::MAX).unwrap();
     assert!(past.is_empty(), "{what}");
 }
