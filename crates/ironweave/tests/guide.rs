@@ -386,7 +386,7 @@ const REVISED: &[&str] = &[
 const NOT_REVISED: [&str; 2] = ["graph/fact.rs", "logs/models.rs"];
 
 /// Phrases to avoid, in lower case, and what to write instead. Systems are not persons, and a sentence has a subject.
-const AVOIDED: [(&str, &str); 24] = [
+const AVOIDED: [(&str, &str); 29] = [
     ("anew", "again"),
     ("and its kin", "the names"),
     ("goes round", "a cycle"),
@@ -411,6 +411,11 @@ const AVOIDED: [(&str, &str); 24] = [
     ("takes back", "rolls back"),
     ("taken back", "rolled back"),
     ("the system likes", "the operating system decides"),
+    ("round in circles", "in a cycle"),
+    ("stands twice", "occurs twice"),
+    ("told apart", "distinguished"),
+    ("knows better", "the condition"),
+    ("its kin", "the names"),
     ("was faster", "another transaction committed first"),
     ("what came of", "the noun: `the result`"),
     ("what there is", "the noun"),

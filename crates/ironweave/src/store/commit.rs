@@ -365,8 +365,8 @@ impl Followers {
         false
     }
 
-    /// Tells each of them. Where one panics, because it copied values of the user's, the others are told all the same:
-    /// one that has missed a frame would give the next one in its place.
+    /// Passes a transaction to all followers. If one panics, because it runs user code to copy values, the others still get the
+    /// transaction, since a follower that missed one would be inconsistent. The panic is then resumed.
     pub(crate) fn committed(&mut self, commit: &Commit<'_>) {
         let mut panicked = None;
         for last in [false, true] {

@@ -39,14 +39,14 @@ use crate::store::{AnyReceipt, Backend, Committed, Store, Transaction, VerifyErr
 /// [`since`](SharedStore::since), [`verify`](SharedStore::verify)) do not block other callers: they read the log beside
 /// them.
 ///
-/// A caller that fails or panics takes back its own transaction and does not disturb other callers. A failed sync stops
+/// The transaction of a caller that fails or panics is rolled back, and does not affect other callers. A failed sync stops
 /// the store for all: callers whose frame was not durable yet get [`StepError::Indeterminate`].
 ///
 /// ```
 /// # #[ironweave::model]
 /// # pub mod till {
 /// #     use ironweave::prelude::*;
-/// #     /// Somebody's account.
+/// #     /// An account of a customer.
 /// #     #[entity]
 /// #     pub struct Account {
 /// #         /// Whose.
@@ -61,7 +61,7 @@ use crate::store::{AnyReceipt, Backend, Committed, Store, Transaction, VerifyErr
 /// #         #[terminal]
 /// #         Open,
 /// #     }
-/// #     /// Somebody opens an account.
+/// #     /// An account is opened.
 /// #     #[event]
 /// #     #[create(account: Account { owner })]
 /// #     pub struct Opened {
@@ -231,7 +231,7 @@ impl<M: Model> SharedStore<M> {
         meta: Meta,
         work: impl FnOnce(&mut Transaction<'_, M>) -> Result<R, E>,
     ) -> Result<(R, Committed), E> {
-        // An error of the store is told apart from one of the closure.
+        // Distinguishes an error of the store from one of the closure.
         let done: Result<Result<_, E>, StepError> = self.act(|store| {
             let mut transaction = store.begin_with(meta)?;
             match work(&mut transaction) {

@@ -338,7 +338,7 @@ fn what_a_failed_sync_leaves_in_the_log_is_not_shown() {
     gate.set(|state| state.fail_syncs = true);
     let failed = store.try_step(Added { name: 1 });
     assert!(matches!(failed, Err(StepError::Indeterminate(_))));
-    // The frame is written, but the step was taken back.
+    // The frame is written, but the step was rolled back.
     let shown = |store: &Store<things::Model>| {
         assert_eq!((store.seq(), count(store)), (Some(seq), 1));
         assert_eq!(store.since(0).unwrap().count(), 1);

@@ -194,7 +194,7 @@ fn a_follower_that_panics_keeps_no_other_one_from_a_commit() {
             facts: &Facts::default(),
             frame: None,
             core: &core,
-            copy: &|| unreachable!("nobody asks"),
+            copy: &|| unreachable!("no follower copies the graph"),
         };
         let told = catch_unwind(AssertUnwindSafe(|| followers.committed(&commit)));
         assert!(told.is_err(), "the caller learns of it");
