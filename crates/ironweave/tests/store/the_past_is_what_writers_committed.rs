@@ -105,7 +105,7 @@ fn read(store: &SharedStore<Model>, seed: u64, ended: &AtomicBool) -> Vec<(Seq, 
             _ => reader.snapshot(),
         };
         let at = snapshot.seq().expect("a frame");
-        // No reader is shown what a power failure could take back.
+        // No thread is shown what a power failure could take back.
         assert!(store.durable() >= Some(at), "{at} is not durable");
         seen.push((at, balances(&snapshot)));
         // Records follow one another, up to the end of the log at the time of the call.
