@@ -14,7 +14,7 @@ use crate::base::position::Seq;
 pub(crate) const FORMAT_VERSION: u16 = 2;
 
 /// The category of a [`StorageError`], which determines its predicates.
-    /// An operation of the operating system failed.
+/// An operation of the operating system failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum StorageFailure {
     Io,

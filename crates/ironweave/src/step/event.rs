@@ -120,7 +120,7 @@ pub trait Apply: Handles {
 
 /// The result of an event in a transaction that is still open, or that was only tried.
 ///
-/// It has no sequence, since the transaction may still be taken back, and another one would get that sequence. What the
+/// It has no sequence, since the transaction may still be rolled back, and another one would get that sequence. What the
 /// commit returns has it, [`Committed`](crate::Committed).
 ///
 /// ```compile_fail,E0609
