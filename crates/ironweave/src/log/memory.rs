@@ -1,6 +1,6 @@
 //! A log in memory, for tests, for speculation and for stores without a disk.
 //!
-//! Frames lie in chunks. A log that nobody reads from another thread takes no lock. The first [`LogReader`] moves the
+//! Frames lie in chunks. A log that no thread reads from another thread takes no lock. The first [`LogReader`] moves the
 //! chunks behind a lock, which an append holds to write its frame, and a reader to copy the list of chunks and a bounded
 //! part of the last one. A chunk that takes no more frames is shared and read without the lock.
 
@@ -256,7 +256,7 @@ impl MemoryLog {
 
     #[inline(never)]
     fn append_shared(&mut self, header: FrameHeader, payload: &[u8]) -> Result<(), AppendError> {
-        // Nobody looks there any more.
+        // No thread looks there any more.
         self.own.open.bytes = Vec::new();
         self.own.open.frames = Vec::new();
         match self.shared.get() {

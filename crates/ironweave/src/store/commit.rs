@@ -309,7 +309,7 @@ pub(crate) trait Follower: Any + Send + Sync {
     /// Returns whether the next commit must be passed to it.
     fn listens(&self) -> bool;
 
-    /// Whether it is told after the others, because it wakes threads that may then ask the others.
+    /// Returns whether it gets a commit after the other followers, because it wakes threads that may then read from those.
     fn is_last(&self) -> bool {
         false
     }
