@@ -134,6 +134,14 @@ pub struct Facts {
 }
 
 impl Facts {
+    /// No facts, with room for so many and for so many bytes of values.
+    pub(crate) fn with_capacity(facts: usize, bytes: usize) -> Self {
+        Self {
+            list: Vec::with_capacity(facts),
+            bytes: Vec::with_capacity(bytes),
+        }
+    }
+
     /// The value of a fact of these, in CBOR; `None` of one that has none.
     pub(crate) fn value_of(&self, fact: &Fact) -> Option<&[u8]> {
         match *fact {
@@ -154,12 +162,12 @@ impl Facts {
     }
 
     /// Appends a range of others, with all of their values; O(others).
-    #[inline]
+    #[inline(never)]
     pub(crate) fn append_range(&mut self, others: &Self, range: Range<usize>) {
         let (shift, start) = (self.bytes.len() as u32, self.list.len());
         self.bytes.extend_from_slice(&others.bytes);
-        self.list
-            .extend_from_slice(others.list.get(range).unwrap_or_default());
+        let added = others.list.get(range).unwrap_or_default();
+        self.list.extend_from_slice(added);
         for fact in &mut self.list[start..] {
             fact.shift(shift);
         }

@@ -55,7 +55,7 @@ impl<M: Model> HistoryEntry<M> {
     pub fn firing(&self) -> Option<Firing<'_, M>> {
         // They are in order, and so are their facts.
         let firings = &self.record.logged().decoded.firings;
-        let index = firings.partition_point(|firing| firing.facts.end <= self.fact);
+        let index = firings.partition_point(|firing| firing.facts_end as usize <= self.fact);
         self.record.firings().nth(index)
     }
 

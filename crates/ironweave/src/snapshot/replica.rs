@@ -13,6 +13,8 @@
 
 use std::fmt;
 use std::marker::PhantomData;
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -49,6 +51,9 @@ pub(crate) struct Replica {
     came: Notifier,
     /// Taken before `queue` by whoever takes both.
     current: Mutex<Current>,
+    /// A frame is being applied to the graph, or user code has panicked when it was (a `Deserialize`, `Clone` or `Ord`). It
+    /// is written under the lock of `current`. Reading it without the lock only tells whether to look under the lock.
+    halfway: AtomicBool,
 }
 
 #[derive(Default)]
@@ -110,12 +115,10 @@ struct Current {
     applied: (usize, usize),
     /// The last one that was durable, where the graph is further.
     durable: Option<Arc<Version>>,
-    /// A frame is being applied to the graph, or user code has panicked when it was (a `Deserialize`, `Clone` or `Ord`).
-    halfway: bool,
 }
 
 // No code of a user runs under these locks but that of values; where that panics, the graph is left to nobody who could
-// see it half done: `Current::halfway` tells.
+// see it half done: `Replica::halfway` tells.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
@@ -147,8 +150,8 @@ impl Replica {
                 batch: Batch::default(),
                 applied: (0, 0),
                 durable: None,
-                halfway: false,
             }),
+            halfway: AtomicBool::new(false),
         }
     }
 
@@ -226,7 +229,7 @@ impl Replica {
     /// Applies what is in the queue by now, up to a frame.
     fn advance(&self, current: &mut Current, until: Option<Option<Seq>>) {
         assert!(
-            !current.halfway,
+            !self.halfway.load(Relaxed),
             "user code panicked when an earlier snapshot was made (a `Deserialize`, `Clone` or `Ord` of a value); \
              `Store::snapshot` copies the graph anew"
         );
@@ -257,7 +260,7 @@ impl Replica {
             }
             // If nobody else has it, its pages need not be copied now.
             current.newest = None;
-            current.halfway = true;
+            self.halfway.store(true, Relaxed);
             let facts = &current.batch.facts;
             for fact in &facts.list[start..frame.end] {
                 if let Err(e) = current.graph.apply(&mut current.journal, *fact, facts) {
@@ -271,7 +274,7 @@ impl Replica {
                     .is_none_or(|print| print == current.graph.fingerprint),
                 "the replica is not what its store is"
             );
-            current.halfway = false;
+            self.halfway.store(false, Relaxed);
             current.at = frame.at;
             let (end, left) = (frame.end, current.batch.frames.len() - done);
             current.applied = (done + 1, end);
@@ -307,8 +310,11 @@ impl Replica {
 
     /// Takes a copy of the store's graph if its own was left half done.
     fn mend(&self, copy: impl FnOnce() -> (Graph<Paged>, At)) {
+        if !self.halfway.load(Relaxed) {
+            return;
+        }
         let mut current = lock(&self.current);
-        if !current.halfway {
+        if !self.halfway.load(Relaxed) {
             return;
         }
         let (graph, at) = copy();
@@ -316,7 +322,8 @@ impl Replica {
         let mut queue = lock(&self.queue);
         (queue.copy, queue.batch) = (None, Batch::default());
         (current.graph, current.at, current.newest) = (graph, at, None);
-        (current.batch, current.applied, current.halfway) = (Batch::default(), (0, 0), false);
+        (current.batch, current.applied) = (Batch::default(), (0, 0));
+        self.halfway.store(false, Relaxed);
     }
 
     /// Says that nothing more will come.

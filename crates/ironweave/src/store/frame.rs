@@ -14,7 +14,7 @@ use crate::base::id::Id;
 use crate::base::meta::Meta;
 use crate::base::time::Timestamp;
 use crate::graph::fact::Facts;
-use crate::schema::{Cardinality, EventIx};
+use crate::schema::Cardinality;
 use crate::step::Core;
 use crate::step::event::FieldReader;
 use crate::step::open::{Firing, OpenTransaction};
@@ -33,57 +33,50 @@ pub(crate) struct Decoded {
     /// What its transaction tried, where not all of it stayed.
     pub attempts: Option<Vec<u8>>,
     pub facts: Facts,
-    pub firings: Vec<DecodedFiring>,
-    /// What the events were given, one firing after the other.
+    pub firings: Vec<Firing>,
+    /// What the events were given, one firing after the other: a map of fields, or the id that an immediate event bound.
     pub bindings: Vec<u8>,
-}
-
-pub(crate) struct DecodedFiring {
-    /// Index in this program's schema.
-    pub event: EventIx,
-    /// Where what it was given lies in the bindings: a map of fields, or the id that an immediate event bound.
-    binding: Range<usize>,
-    /// Its facts.
-    pub facts: Range<usize>,
-    /// This program's field for each field tag of the log; none where they are those of this program.
-    fields: Option<Arc<[u16]>>,
+    /// Of each firing, this program's field for each field tag of the log; none where they are those of this program.
+    fields: Vec<Arc<[u16]>>,
 }
 
 impl Decoded {
-    /// What happened in a transaction that no log has, taken from it. Its facts are taken away.
+    /// What happened in a transaction that no log has, taken from it.
     pub(crate) fn take(open: &mut OpenTransaction) -> Self {
-        let (mut binding_at, mut facts_at) = (0, 0);
-        let firing = |firing: &Firing| {
-            let (binding, facts) = (firing.binding_end as usize, firing.facts_end as usize);
-            DecodedFiring {
-                event: firing.event,
-                binding: std::mem::replace(&mut binding_at, binding)..binding,
-                facts: std::mem::replace(&mut facts_at, facts)..facts,
-                fields: None,
-            }
-        };
         Self {
             time: open.clock.now(),
-            firings: open.firings.iter().map(firing).collect(),
+            firings: std::mem::take(&mut open.firings),
             meta: std::mem::take(&mut open.meta),
             names: Vec::new(),
             attempts: None,
             facts: std::mem::take(&mut open.journal.facts),
             bindings: std::mem::take(&mut open.event_bytes),
+            fields: Vec::new(),
         }
     }
 
     /// What an event was given, as logged.
-    pub(crate) fn binding(&self, firing: &DecodedFiring) -> &[u8] {
-        self.bindings
-            .get(firing.binding.clone())
-            .unwrap_or_default()
+    pub(crate) fn binding(&self, firing: usize) -> &[u8] {
+        let range = self.range(firing, |firing| firing.binding_end);
+        self.bindings.get(range).unwrap_or_default()
+    }
+
+    /// Which facts are those of a firing.
+    pub(crate) fn facts_of(&self, firing: usize) -> Range<usize> {
+        self.range(firing, |firing| firing.facts_end)
+    }
+
+    /// From the end of the firing before to the end of this one.
+    fn range(&self, firing: usize, end: impl Fn(&Firing) -> u32) -> Range<usize> {
+        let end = |firing: Option<&Firing>| firing.map_or(0, |firing| end(firing) as usize);
+        let before = firing.checked_sub(1).and_then(|i| self.firings.get(i));
+        end(before)..end(self.firings.get(firing))
     }
 
     /// Reads the fields of an event of the program.
-    pub(crate) fn reader(&self, firing: &DecodedFiring) -> Result<FieldReader<'_>, DecodeError> {
+    pub(crate) fn reader(&self, firing: usize) -> Result<FieldReader<'_>, DecodeError> {
         let binding = self.binding(firing);
-        if let Some(fields) = &firing.fields {
+        if let Some(fields) = self.fields.get(firing) {
             return FieldReader::new(binding, fields);
         }
         let n = item::map(&mut Decoder::new(binding))?;
@@ -229,6 +222,7 @@ fn read(payload: &[u8], tags: &Tags, facts: Facts, firings: bool) -> Result<Deco
         facts,
         firings: Vec::new(),
         bindings: Vec::new(),
+        fields: Vec::new(),
     };
     // With a key, which names each event of the program has.
     let mut named = decoded.meta.key.is_some().then(Vec::new);
@@ -241,7 +235,6 @@ fn read(payload: &[u8], tags: &Tags, facts: Facts, firings: bool) -> Result<Deco
         let event = event
             .ok_or_else(|| DecodeError::new(format_args!("event {tag} is not in the schema")))?;
         let binding = read_binding(&mut d, event)?;
-        let start = decoded.facts.list.len();
         for _ in 0..item::array(&mut d)? {
             decoded.facts.decode(&mut d)?;
         }
@@ -249,14 +242,14 @@ fn read(payload: &[u8], tags: &Tags, facts: Facts, firings: bool) -> Result<Deco
             named.push(&*event.names);
         }
         if firings {
-            let at = decoded.bindings.len();
             decoded.bindings.extend_from_slice(binding);
-            decoded.firings.push(DecodedFiring {
-                event: event.event,
-                binding: at..decoded.bindings.len(),
-                facts: start..decoded.facts.list.len(),
-                fields: Some(Arc::clone(&event.fields)),
-            });
+            // A frame is too short for ends that do not fit.
+            decoded.firings.push(Firing::read(
+                event.event,
+                decoded.bindings.len() as u32,
+                decoded.facts.list.len() as u32,
+            ));
+            decoded.fields.push(Arc::clone(&event.fields));
         }
     }
     item::end(&d)?;

@@ -265,17 +265,26 @@ impl<'a, M: Model> Transaction<'a, M> {
     ///
     /// # Errors
     /// `Invariant`, or a failure of the log; the transaction is taken back then.
-    #[inline]
+    // Always: a caller that does not look at the place of the transaction does not pay for it.
+    #[inline(always)]
     pub fn commit(mut self) -> Result<Committed, StepError> {
         let open = &self.store.core.open;
         if open.is_idle() || open.is_unusual() {
             return self.commit_unusual();
         }
-        self.keep()?;
+        if let Err(e) = self.keep() {
+            return Err(self.fail(e));
+        }
         let committed = self.committed(self.store.seq(), false);
         // Nothing is left to do.
         std::mem::forget(self);
         Ok(committed)
+    }
+
+    /// Takes it back, and returns the error that is the reason.
+    #[cold]
+    fn fail(self, e: StepError) -> StepError {
+        e
     }
 
     #[inline(never)]
@@ -303,7 +312,9 @@ impl<'a, M: Model> Transaction<'a, M> {
         if open.is_idle() || open.is_unusual() {
             return self.finish_unusual().map(|_| ());
         }
-        self.keep()?;
+        if let Err(e) = self.keep() {
+            return Err(self.fail(e));
+        }
         // Nothing is left to do.
         std::mem::forget(self);
         Ok(())
@@ -349,7 +360,7 @@ impl<'a, M: Model> Transaction<'a, M> {
 impl<M: Model> Drop for Transaction<'_, M> {
     #[inline]
     fn drop(&mut self) {
-        self.store.core.close();
+        flat::close(&mut self.store.core);
     }
 }
 

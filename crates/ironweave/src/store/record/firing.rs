@@ -14,8 +14,8 @@ use crate::step::any_event::{AnyEvent, EventMaker};
 use crate::step::event::{Event, FieldReader};
 use crate::step::fields::Fields as _;
 use crate::step::model::Model;
+use crate::step::open::Firing as RawFiring;
 use crate::store::bad_frame;
-use crate::store::frame::DecodedFiring;
 use crate::value::item::display;
 use crate::value::{DecodeError, decode};
 
@@ -44,12 +44,12 @@ impl<'r, M: Model> Firing<'r, M> {
         self.record.logged()
     }
 
-    fn decoded(&self) -> &'r DecodedFiring {
+    fn decoded(&self) -> &'r RawFiring {
         &self.logged().decoded.firings[self.index]
     }
 
     fn binding(&self) -> &'r [u8] {
-        self.logged().decoded.binding(self.decoded())
+        self.logged().decoded.binding(self.index)
     }
 
     fn def(&self) -> &'r EventDef {
@@ -89,7 +89,7 @@ impl<'r, M: Model> Firing<'r, M> {
     #[must_use]
     pub fn decode<E: Event<Model = M>>(&self) -> Option<Result<E, StorageError>> {
         self.is::<E>().then(|| {
-            (self.logged().decoded.reader(self.decoded()))
+            (self.logged().decoded.reader(self.index))
                 .and_then(|reader| E::Fields::decode(&reader, 0))
                 .map(E::of)
                 .map_err(|e| self.bad(e))
@@ -114,7 +114,7 @@ impl<'r, M: Model> Firing<'r, M> {
             });
         }
         let known = M::Event::NAMES.iter().position(|name| **name == **event);
-        let reader = self.logged().decoded.reader(self.decoded());
+        let reader = self.logged().decoded.reader(self.index);
         reader
             .and_then(|reader| match known {
                 Some(index) => M::Event::make(index, FromLog(reader)),
@@ -158,7 +158,7 @@ impl<'r, M: Model> Firing<'r, M> {
             return def.names.first().map(field).into_iter().collect();
         }
         // All was looked at when the record was decoded.
-        let Ok(reader) = self.logged().decoded.reader(self.decoded()) else {
+        let Ok(reader) = self.logged().decoded.reader(self.index) else {
             return Vec::new();
         };
         let field = |(index, field): (usize, &'r EventFieldDef)| {
@@ -178,7 +178,8 @@ impl<'r, M: Model> Firing<'r, M> {
     /// The facts that it led to, in order.
     #[must_use]
     pub fn facts(&self) -> Facts<'r, M> {
-        self.record.facts().range(self.decoded().facts.clone())
+        let facts = self.logged().decoded.facts_of(self.index);
+        self.record.facts().range(facts)
     }
 }
 
