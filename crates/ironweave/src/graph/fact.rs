@@ -157,17 +157,23 @@ impl Facts {
     }
 
     /// Appends others; O(others).
+    #[inline(never)]
     pub(crate) fn append(&mut self, others: &Self) {
-        self.append_range(others, 0..others.list.len());
+        self.append_slices(&others.list, &others.bytes);
     }
 
     /// Appends a range of others, with all of their values; O(others).
     #[inline(never)]
     pub(crate) fn append_range(&mut self, others: &Self, range: Range<usize>) {
+        let facts = others.list.get(range).unwrap_or_default();
+        self.append_slices(facts, &others.bytes);
+    }
+
+    #[inline(always)]
+    fn append_slices(&mut self, facts: &[Fact], bytes: &[u8]) {
         let (shift, start) = (self.bytes.len() as u32, self.list.len());
-        self.bytes.extend_from_slice(&others.bytes);
-        let added = others.list.get(range).unwrap_or_default();
-        self.list.extend_from_slice(added);
+        self.bytes.extend_from_slice(bytes);
+        self.list.extend_from_slice(facts);
         for fact in &mut self.list[start..] {
             fact.shift(shift);
         }

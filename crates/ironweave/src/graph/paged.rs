@@ -106,7 +106,7 @@ impl DerefMut for SharedColumn {
 }
 
 /// How many entries beside the pages have room at first. An event that is tried once writes one or two of a table.
-const BESIDE_FIRST: usize = 4;
+const BESIDE_FIRST: usize = 2;
 
 /// An array as a tree of pages, and beside them the last few entries that were written while the pages were shared.
 pub struct Pages<T> {

@@ -112,16 +112,7 @@ impl Backend {
     }
 
     /// The position of a frame; none if the log does not have it, or cannot be read.
-    #[inline]
     pub(crate) fn known_position(&self, seq: Seq) -> Option<Position> {
-        match self {
-            Self::Unlogged => None,
-            Self::Writable(_) | Self::ReadOnly(_) => self.logged_position(seq),
-        }
-    }
-
-    #[inline(never)]
-    fn logged_position(&self, seq: Seq) -> Option<Position> {
         self.log()?.position_of(seq).ok()?
     }
 

@@ -298,9 +298,14 @@ impl<'a, M: Model> Transaction<'a, M> {
 
     #[inline]
     fn committed(&self, seq: Option<Seq>, repeated: bool) -> Committed {
+        let store = &*self.store;
         Committed {
             seq,
-            position: seq.and_then(|seq| self.store.log.known_position(seq)),
+            position: if store.core.logged {
+                seq.and_then(|seq| store.log.known_position(seq))
+            } else {
+                None
+            },
             repeated,
         }
     }

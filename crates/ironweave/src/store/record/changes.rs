@@ -129,8 +129,15 @@ impl<M> Changes<M> {
     /// Appends facts that follow these; O(facts appended).
     #[inline]
     pub fn append(&mut self, facts: Facts<'_, M>) {
-        self.surroundings = None;
-        self.facts.append_range(facts.facts, facts.start..facts.end);
+        if self.surroundings.is_some() {
+            self.surroundings = None;
+        }
+        // Those of an open transaction, known as such where this is inlined.
+        if facts.start == 0 && facts.end == facts.facts.list.len() {
+            self.facts.append(facts.facts);
+        } else {
+            self.facts.append_range(facts.facts, facts.start..facts.end);
+        }
     }
 
     /// Removes all facts and keeps the memory.
