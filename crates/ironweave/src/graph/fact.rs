@@ -144,7 +144,15 @@ pub struct Facts {
 }
 
 impl Facts {
-    /// Returns the value of one of these facts in CBOR, or `None` for a fact that has no value.
+    /// No facts, with room for so many and for so many bytes of values.
+    pub(crate) fn with_capacity(facts: usize, bytes: usize) -> Self {
+        Self {
+            list: Vec::with_capacity(facts),
+            bytes: Vec::with_capacity(bytes),
+        }
+    }
+
+    /// The value of a fact of these, in CBOR; `None` of one that has none.
     pub(crate) fn value_of(&self, fact: &Fact) -> Option<&[u8]> {
         match *fact {
             Fact::Set { at, len, .. } | Fact::SetLink { at, len, .. } => {
@@ -159,17 +167,23 @@ impl Facts {
     }
 
     /// Appends other facts. O(other facts).
+    #[inline(never)]
     pub(crate) fn append(&mut self, others: &Self) {
-        self.append_range(others, 0..others.list.len());
+        self.append_slices(&others.list, &others.bytes);
     }
 
     /// Appends a range of other facts, with the values of all of them. O(other facts).
-    #[inline]
+    #[inline(never)]
     pub(crate) fn append_range(&mut self, others: &Self, range: Range<usize>) {
+        let facts = others.list.get(range).unwrap_or_default();
+        self.append_slices(facts, &others.bytes);
+    }
+
+    #[inline(always)]
+    fn append_slices(&mut self, facts: &[Fact], bytes: &[u8]) {
         let (shift, start) = (self.bytes.len() as u32, self.list.len());
-        self.bytes.extend_from_slice(&others.bytes);
-        self.list
-            .extend_from_slice(others.list.get(range).unwrap_or_default());
+        self.bytes.extend_from_slice(bytes);
+        self.list.extend_from_slice(facts);
         for fact in &mut self.list[start..] {
             fact.shift(shift);
         }

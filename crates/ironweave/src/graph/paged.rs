@@ -105,6 +105,9 @@ impl DerefMut for SharedColumn {
     }
 }
 
+/// How many entries beside the pages have room at first. An event that is tried once writes one or two of a table.
+const BESIDE_FIRST: usize = 2;
+
 /// An array as a tree of pages, and beside them the last few entries that were written while the pages were shared.
 pub struct Pages<T> {
     root: Option<Page<T>>,
@@ -115,8 +118,8 @@ pub struct Pages<T> {
     /// How many entries are in the pages.
     paged: usize,
     len: usize,
-    /// Entries that replace those in the pages, or follow them in order. It has its full length; the entries after the first
-    /// `besides` are unused.
+    /// Entries that replace those in the pages, or follow them in order. The entries after the first `besides` are unused:
+    /// it begins with room for [`BESIDE_FIRST`], and has its full length from the next one on.
     beside: Option<Arc<[(u32, T)]>>,
     /// A bit for each of these entries, at the index modulo 64.
     marks: u64,
@@ -271,12 +274,23 @@ impl<T: Clone> Pages<T> {
         let (at, entry) = (self.besides as usize, (i as u32, value));
         self.besides += 1;
         self.marks |= 1 << (i % 64);
-        match &mut self.beside {
-            Some(beside) => own_all(beside)[at] = entry,
-            None => self.beside = Some(repeat_n(entry, beside_max::<T>()).collect()),
+        if let Some(beside) = &self.beside
+            && at < beside.len()
+        {
+            let beside = self.beside.as_mut().map(own_all);
+            let place = &mut beside.expect("there is one")[at];
+            *place = entry;
+            return &mut place.1;
         }
-        let beside = self.beside.as_mut().map(own_all);
-        &mut beside.expect("something was put there")[at].1
+        let grown: Arc<[_]> = match &self.beside {
+            None => repeat_n(entry, BESIDE_FIRST).collect(),
+            Some(few) => {
+                let new = repeat_n(entry, beside_max::<T>() - at);
+                few.iter().cloned().chain(new).collect()
+            }
+        };
+        let grown = Arc::get_mut(self.beside.insert(grown));
+        &mut grown.expect("the new one is not shared")[at].1
     }
 
     /// Writes the older half of the entries beside the pages into the pages.

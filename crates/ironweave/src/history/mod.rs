@@ -56,7 +56,7 @@ impl<M: Model> HistoryEntry<M> {
     pub fn firing(&self) -> Option<Firing<'_, M>> {
         // Firings are in the order of their facts.
         let firings = &self.record.transaction().decoded.firings;
-        let index = firings.partition_point(|firing| firing.facts.end <= self.fact);
+        let index = firings.partition_point(|firing| firing.facts_end as usize <= self.fact);
         self.record.firings().nth(index)
     }
 

@@ -10,6 +10,8 @@
 //!    Such a commit takes time proportional to the graph. The limits grow with the graph, so that on average copies cost a
 //!    constant for each fact.
 
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -46,6 +48,9 @@ pub(crate) struct Replica {
     changed: Notifier,
     /// A thread that locks both locks this before `queue`.
     current: Mutex<Current>,
+    /// A frame is being applied to the graph, or user code has panicked when it was (a `Deserialize`, `Clone` or `Ord`). It
+    /// is written under the lock of `current`. Reading it without the lock only tells whether to look under the lock.
+    incomplete: AtomicBool,
 }
 
 #[derive(Default)]
@@ -107,12 +112,10 @@ struct Current {
     applied: (usize, usize),
     /// The snapshot of the last durable frame, if the graph has later frames.
     durable: Option<Arc<Version>>,
-    /// Whether a frame is being applied to the graph, or user code (a `Deserialize`, `Clone` or `Ord`) panicked when one was.
-    incomplete: bool,
 }
 
-// The only user code that runs under these locks is that of values. If it panics, `Current::incomplete` keeps other threads from
-// reading a graph that has a part of a frame.
+// No code of a user runs under these locks but that of values; where that panics, the graph is left to nobody who could
+// see it half done: `Replica::incomplete` tells.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
@@ -144,8 +147,8 @@ impl Replica {
                 batch: Batch::default(),
                 applied: (0, 0),
                 durable: None,
-                incomplete: false,
             }),
+            incomplete: AtomicBool::new(false),
         }
     }
 
@@ -249,7 +252,7 @@ impl Replica {
     /// Applies the queued frames, up to a frame.
     fn advance(&self, current: &mut Current, until: Option<Option<Seq>>) {
         assert!(
-            !current.incomplete,
+            !self.incomplete.load(Relaxed),
             "user code panicked when an earlier snapshot was made (a `Deserialize`, `Clone` or `Ord` of a value); \
              call `Store::snapshot`, which copies the graph"
         );
@@ -280,7 +283,7 @@ impl Replica {
             }
             // If no snapshot shares its pages, applying the frame need not copy them.
             current.newest = None;
-            current.incomplete = true;
+            self.incomplete.store(true, Relaxed);
             let facts = &current.batch.facts;
             for fact in &facts.list[start..frame.end] {
                 if let Err(e) = current.graph.apply(&mut current.journal, *fact, facts) {
@@ -294,7 +297,7 @@ impl Replica {
                     .is_none_or(|print| print == current.graph.fingerprint),
                 "the replica has another graph than its store"
             );
-            current.incomplete = false;
+            self.incomplete.store(false, Relaxed);
             current.at = frame.at;
             let (end, left) = (frame.end, current.batch.frames.len() - done);
             current.applied = (done + 1, end);
@@ -329,10 +332,13 @@ impl Replica {
         false
     }
 
-    /// Replaces the graph by a copy of the store's graph if a panic left it with a part of a frame.
+    /// Takes a copy of the store's graph if its own was left half done.
     fn repair(&self, copy: impl FnOnce() -> (Graph<Paged>, At)) {
+        if !self.incomplete.load(Relaxed) {
+            return;
+        }
         let mut current = lock(&self.current);
-        if !current.incomplete {
+        if !self.incomplete.load(Relaxed) {
             return;
         }
         let (graph, at) = copy();
@@ -340,7 +346,8 @@ impl Replica {
         let mut queue = lock(&self.queue);
         (queue.copy, queue.batch) = (None, Batch::default());
         (current.graph, current.at, current.newest) = (graph, at, None);
-        (current.batch, current.applied, current.incomplete) = (Batch::default(), (0, 0), false);
+        (current.batch, current.applied) = (Batch::default(), (0, 0));
+        self.incomplete.store(false, Relaxed);
     }
 
     /// Records that no more frames will come.

@@ -73,6 +73,7 @@ impl Version {
             }
         }
         let mut core = Core::new(self.graph.fork());
+        core.reserve_for_one_event();
         core.open.clock = Clock::after(self.at.time);
         if let Some(time) = meta.take_time(self.at.time)? {
             core.open.clock.set(time);
@@ -85,19 +86,18 @@ impl Version {
         core.fire(plan, event)?;
         core.open.check_whole()?;
         core.check_invariants(plan)?;
-        let decoded = Decoded::take(&mut core.open);
-        core.graph.commit(&mut core.open.journal);
-        let names = std::mem::take(&mut core.bindings);
         let seq = self.at.next();
-        let transaction = DecodedTransaction {
+        let transaction = Arc::new(DecodedTransaction {
             seq,
             position: None,
             fingerprint: core.graph.fingerprint,
             encodings: Arc::default(),
             plan: Arc::clone(plan),
-            decoded,
-        };
-        let state = Self {
+            decoded: Decoded::take(&mut core.open),
+        });
+        core.graph.commit(&mut core.open.journal);
+        let names = std::mem::take(&mut core.bindings);
+        let state = Arc::new(Self {
             plan: Arc::clone(plan),
             at: At {
                 seq: Some(seq),
@@ -107,8 +107,8 @@ impl Version {
             graph: core.graph,
             paranoid: self.paranoid,
             lineage: self.lineage,
-        };
-        Ok((Arc::new(state), names, Arc::new(transaction)))
+        });
+        Ok((state, names, transaction))
     }
 }
 

@@ -16,6 +16,14 @@ pub struct Bindings {
 }
 
 impl Bindings {
+    /// No bindings, with room for so many entities.
+    pub(crate) fn with_capacity(entities: usize) -> Self {
+        Self {
+            ids: Vec::with_capacity(entities),
+            ends: Vec::new(),
+        }
+    }
+
     #[inline]
     pub(crate) fn clear(&mut self) {
         self.ids.clear();

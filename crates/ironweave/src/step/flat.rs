@@ -23,6 +23,12 @@ pub(crate) fn core(plan: &Plan, (columns, data): Types<'_>, base: Option<&Graph<
     })
 }
 
+/// See [`Core::close`].
+#[inline(never)]
+pub(crate) fn close(core: &mut Core) {
+    core.close();
+}
+
 /// A copy of the graph.
 pub(crate) fn copy(core: &Core, (columns, data): Types<'_>) -> Graph<Flat> {
     core.graph.copy(columns, data)

@@ -16,9 +16,11 @@ use crate::base::position::Seq;
 use crate::base::storage_error::{StorageError, StorageFailure};
 use crate::base::time::Timestamp;
 use crate::graph::Journal;
+use crate::graph::fact::Facts;
 use crate::graph::storage::{Flat, Storage};
 use crate::schema::{EntityIx, EventIx};
 use crate::step::Core;
+use crate::step::bindings::Bindings;
 use crate::step::clock::Clock;
 use crate::step::repeat::Keyed;
 use crate::step::undo::CoreMark;
@@ -85,6 +87,16 @@ pub(crate) struct Firing {
 impl Firing {
     /// The cause of an event that the program fired.
     pub(super) const NOTHING: u32 = u32::MAX;
+
+    /// A firing that was read from a log, which does not say what enabled it.
+    pub(crate) fn read(event: EventIx, binding_end: u32, facts_end: u32) -> Self {
+        Self {
+            event,
+            binding_end,
+            facts_end,
+            cause: Self::NOTHING,
+        }
+    }
 
     /// The index of the firing that enabled it.
     pub(super) fn cause(&self) -> Option<u32> {
@@ -203,6 +215,15 @@ impl OpenTransaction {
 static SAVEPOINTS: AtomicU64 = AtomicU64::new(0);
 
 impl<S: Storage> Core<S> {
+    /// Makes room for what one event usually adds, so that the buffers of a core that is used once do not grow step by
+    /// step.
+    pub(crate) fn reserve_for_one_event(&mut self) {
+        self.open.firings = Vec::with_capacity(1);
+        self.open.event_bytes = Vec::with_capacity(64);
+        self.open.journal.facts = Facts::with_capacity(4, 16);
+        self.bindings = Bindings::with_capacity(4);
+    }
+
     /// Makes a savepoint and returns its number.
     pub(crate) fn savepoint(&mut self) -> u64 {
         let number = SAVEPOINTS.fetch_add(1, Ordering::Relaxed);

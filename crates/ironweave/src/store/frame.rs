@@ -14,7 +14,7 @@ use crate::base::id::Id;
 use crate::base::meta::Meta;
 use crate::base::time::Timestamp;
 use crate::graph::fact::Facts;
-use crate::schema::{Cardinality, EventIx};
+use crate::schema::Cardinality;
 use crate::step::Core;
 use crate::step::event::FieldReader;
 use crate::step::open::{Firing, OpenTransaction};
@@ -33,57 +33,50 @@ pub(crate) struct Decoded {
     /// The events that the transaction attempted, if some were rejected or rolled back.
     pub attempts: Option<Vec<u8>>,
     pub facts: Facts,
-    pub firings: Vec<DecodedFiring>,
-    /// The bindings of all firings, one after the other.
+    pub firings: Vec<Firing>,
+    /// What the events were given, one firing after the other: a map of fields, or the id that an immediate event bound.
     pub bindings: Vec<u8>,
-}
-
-pub(crate) struct DecodedFiring {
-    /// The event in this program's schema.
-    pub event: EventIx,
-    /// The range of its binding in all bindings. The binding is a map of fields, or the id of the entity of an immediate event.
-    binding: Range<usize>,
-    /// The range of its facts in all facts.
-    pub facts: Range<usize>,
-    /// This program's field for each field index of the log, or `None` if the indexes are equal.
-    fields: Option<Arc<[u16]>>,
+    /// Of each firing, this program's field for each field tag of the log; none where they are those of this program.
+    fields: Vec<Arc<[u16]>>,
 }
 
 impl Decoded {
-    /// Returns a transaction that is not in a log. Its facts, metadata and bindings are moved out of `open`.
+    /// What happened in a transaction that no log has, taken from it.
     pub(crate) fn take(open: &mut OpenTransaction) -> Self {
-        let (mut binding_at, mut facts_at) = (0, 0);
-        let firing = |firing: &Firing| {
-            let (binding, facts) = (firing.binding_end as usize, firing.facts_end as usize);
-            DecodedFiring {
-                event: firing.event,
-                binding: std::mem::replace(&mut binding_at, binding)..binding,
-                facts: std::mem::replace(&mut facts_at, facts)..facts,
-                fields: None,
-            }
-        };
         Self {
             time: open.clock.now(),
-            firings: open.firings.iter().map(firing).collect(),
+            firings: std::mem::take(&mut open.firings),
             meta: std::mem::take(&mut open.meta),
             names: Vec::new(),
             attempts: None,
             facts: std::mem::take(&mut open.journal.facts),
             bindings: std::mem::take(&mut open.event_bytes),
+            fields: Vec::new(),
         }
     }
 
-    /// Returns the binding of a firing, as logged.
-    pub(crate) fn binding(&self, firing: &DecodedFiring) -> &[u8] {
-        self.bindings
-            .get(firing.binding.clone())
-            .unwrap_or_default()
+    /// What an event was given, as logged.
+    pub(crate) fn binding(&self, firing: usize) -> &[u8] {
+        let range = self.range(firing, |firing| firing.binding_end);
+        self.bindings.get(range).unwrap_or_default()
     }
 
-    /// Returns a reader of the fields of an event of the program.
-    pub(crate) fn reader(&self, firing: &DecodedFiring) -> Result<FieldReader<'_>, DecodeError> {
+    /// Which facts are those of a firing.
+    pub(crate) fn facts_of(&self, firing: usize) -> Range<usize> {
+        self.range(firing, |firing| firing.facts_end)
+    }
+
+    /// From the end of the firing before to the end of this one.
+    fn range(&self, firing: usize, end: impl Fn(&Firing) -> u32) -> Range<usize> {
+        let end = |firing: Option<&Firing>| firing.map_or(0, |firing| end(firing) as usize);
+        let before = firing.checked_sub(1).and_then(|i| self.firings.get(i));
+        end(before)..end(self.firings.get(firing))
+    }
+
+    /// Reads the fields of an event of the program.
+    pub(crate) fn reader(&self, firing: usize) -> Result<FieldReader<'_>, DecodeError> {
         let binding = self.binding(firing);
-        if let Some(fields) = &firing.fields {
+        if let Some(fields) = self.fields.get(firing) {
             return FieldReader::new(binding, fields);
         }
         let n = item::map(&mut Decoder::new(binding))?;
@@ -235,6 +228,7 @@ fn read(payload: &[u8], tags: &Tags, facts: Facts, firings: bool) -> Result<Deco
         facts,
         firings: Vec::new(),
         bindings: Vec::new(),
+        fields: Vec::new(),
     };
     // The names of each event of the program, if the transaction has a key.
     let mut named = decoded.meta.key.is_some().then(Vec::new);
@@ -247,7 +241,6 @@ fn read(payload: &[u8], tags: &Tags, facts: Facts, firings: bool) -> Result<Deco
         let event = event
             .ok_or_else(|| DecodeError::new(format_args!("event {tag} is not in the schema")))?;
         let binding = read_binding(&mut d, event)?;
-        let start = decoded.facts.list.len();
         for _ in 0..item::array(&mut d)? {
             decoded.facts.decode(&mut d)?;
         }
@@ -255,14 +248,14 @@ fn read(payload: &[u8], tags: &Tags, facts: Facts, firings: bool) -> Result<Deco
             named.push(&*event.names);
         }
         if firings {
-            let at = decoded.bindings.len();
             decoded.bindings.extend_from_slice(binding);
-            decoded.firings.push(DecodedFiring {
-                event: event.event,
-                binding: at..decoded.bindings.len(),
-                facts: start..decoded.facts.list.len(),
-                fields: Some(Arc::clone(&event.fields)),
-            });
+            // A frame is too short for ends that do not fit.
+            decoded.firings.push(Firing::read(
+                event.event,
+                decoded.bindings.len() as u32,
+                decoded.facts.list.len() as u32,
+            ));
+            decoded.fields.push(Arc::clone(&event.fields));
         }
     }
     item::end(&d)?;

@@ -17,11 +17,12 @@ use crate::base::position::Seq;
 use crate::base::storage_error::StorageError;
 use crate::base::time::Timestamp;
 use crate::log::{Frame, FrameKind};
-use crate::schema::{EntityIx, EventDef};
+use crate::schema::{EntityIx, EventDef, EventIx};
 use crate::step::bindings::Bindings;
+use crate::step::open::Firing;
 use crate::step::repeat::{Attempt, Outcome, Repeat, print};
 use crate::store::bad_frame;
-use crate::store::frame::{self, Decoded, DecodedFiring};
+use crate::store::frame::{self, Decoded};
 use crate::store::view::LogView;
 use crate::value::DecodeError;
 use crate::value::item::{self, raw_item};
@@ -44,28 +45,27 @@ impl Keys {
 fn attempts(view: &LogView<'_>, seq: Seq, decoded: &Decoded) -> Result<Vec<Attempt>, StepError> {
     let bad = |e: DecodeError| StepError::Storage(view.place(bad_frame(seq, e)));
     let events = &view.plan.layout.schema.events;
-    // Each event of the program that fired has an entry in the names. The replay has checked their number.
-    let mut fired = (decoded.firings.iter()).filter(|f| !events[usize::from(f.event)].immediate);
+    // The events that stayed have names: one entry for each event of the program, which replay has checked.
+    let mut fired = (decoded.firings.iter().enumerate())
+        .filter(|(_, f)| !events[usize::from(f.event)].immediate);
     let mut names = Decoder::new(&decoded.names);
     item::array(&mut names).map_err(bad)?;
-    let mut next = || -> Result<(&DecodedFiring, Outcome), StepError> {
-        let firing = fired
+    let mut next = || -> Result<(usize, EventIx, Outcome), StepError> {
+        let (i, firing) = fired
             .next()
             .ok_or_else(|| bad(DecodeError::new("too many names")))?;
         let ids = frame::decode_names(&mut names).map_err(bad)?;
-        Ok((
-            firing,
-            Outcome::Fired(names_of_today(view, seq, firing, ids)?),
-        ))
+        let names = names_of_today(view, seq, firing.event, ids)?;
+        Ok((i, firing.event, Outcome::Fired(names)))
     };
     let mut all = Vec::new();
     let Some(bytes) = &decoded.attempts else {
         let n = events_of(decoded, events);
         for _ in 0..n {
-            let (firing, outcome) = next()?;
+            let (firing, event, outcome) = next()?;
             let reader = decoded.reader(firing).map_err(bad)?;
             all.push(Attempt {
-                print: print(&view.plan, firing.event, &reader),
+                print: print(&view.plan, event, &reader),
                 outcome,
             });
         }
@@ -89,7 +89,7 @@ fn attempts(view: &LogView<'_>, seq: Seq, decoded: &Decoded) -> Result<Vec<Attem
         let (print, outcome) = other().map_err(bad)?;
         let outcome = match outcome {
             Some(outcome) => outcome,
-            None => next()?.1,
+            None => next()?.2,
         };
         all.push(Attempt { print, outcome });
     }
@@ -117,15 +117,15 @@ pub(super) fn repeat(
 fn names_of_today(
     view: &LogView<'_>,
     seq: Seq,
-    firing: &DecodedFiring,
+    of: EventIx,
     mut then: Vec<Vec<Id>>,
 ) -> Result<Vec<u8>, StepError> {
     let tags = view.epochs.at(seq).and_then(|tags| {
         let mut events = tags.events.iter();
-        events.find(|event| event.event == firing.event)
+        events.find(|event| event.event == of)
     });
     let named = tags.map_or(&[][..], |event| &event.named);
-    let def = &view.plan.layout.schema[firing.event];
+    let def = &view.plan.layout.schema[of];
     let mut today = Bindings::default();
     for (i, name) in def.names.iter().enumerate() {
         let at = named.get(i).copied().flatten();
@@ -179,6 +179,6 @@ pub(super) fn changed_since(
 
 /// Returns the number of events of the program that fired in a transaction.
 fn events_of(decoded: &Decoded, events: &[EventDef]) -> usize {
-    let of_the_program = |f: &&DecodedFiring| !events[usize::from(f.event)].immediate;
+    let of_the_program = |f: &&Firing| !events[usize::from(f.event)].immediate;
     decoded.firings.iter().filter(of_the_program).count()
 }

@@ -8,10 +8,11 @@ use std::sync::Arc;
 use crate::graph::column::ColumnType;
 use crate::graph::storage::Flat;
 use crate::graph::{Graph, Journal};
+use crate::schema::EventIx;
 use crate::step::event::FieldWriter;
 use crate::step::plan::Plan;
 use crate::step::{Core, flat};
-use crate::store::frame::{self, Decoded, DecodedFiring, Tags};
+use crate::store::frame::{self, Decoded, Tags};
 
 /// The graph that a replay of the log would produce.
 pub(super) struct Shadow {
@@ -72,8 +73,8 @@ impl Shadow {
         tags: &Tags,
     ) -> Result<(), String> {
         let decoded = frame::decode(payload, tags).map_err(|e| e.to_string())?;
-        for firing in &decoded.firings {
-            read_back(plan, &decoded, firing)?;
+        for (i, firing) in decoded.firings.iter().enumerate() {
+            read_back(plan, &decoded, (i, firing.event))?;
         }
         for fact in &decoded.facts.list {
             (self.graph.apply(&mut self.journal, *fact, &decoded.facts))
@@ -95,15 +96,13 @@ impl Shadow {
     }
 }
 
-/// Checks that an event of the program is decoded as the event that was encoded.
-fn read_back(plan: &Plan, decoded: &Decoded, firing: &DecodedFiring) -> Result<(), String> {
-    let Some(decode) = plan.types[usize::from(firing.event)].decode else {
+/// An error where an event of the program does not come back as it was written.
+fn read_back(plan: &Plan, decoded: &Decoded, (firing, of): (usize, EventIx)) -> Result<(), String> {
+    let Some(decode) = plan.types[usize::from(of)].decode else {
         return Ok(());
     };
-    let name = &plan.events[usize::from(firing.event)].name;
-    let fields = plan.layout.schema.events[usize::from(firing.event)]
-        .fields
-        .len();
+    let name = &plan.events[usize::from(of)].name;
+    let fields = plan.layout.schema.events[usize::from(of)].fields.len();
     let event = decoded.reader(firing).and_then(|r| decode(&r));
     let event = event.map_err(|e| format!("event {name}: {e}"))?;
     let mut bytes = Vec::new();

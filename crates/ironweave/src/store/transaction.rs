@@ -291,17 +291,25 @@ impl<'a, M: Model> Transaction<'a, M> {
     ///
     /// # Errors
     /// `Invariant`, or a failure of the log. The transaction is then rolled back.
-    #[inline]
+    #[inline(always)]
     pub fn commit(mut self) -> Result<Committed, StepError> {
         let open = &self.store.core.open;
         if open.is_idle() || open.is_unusual() {
             return self.commit_unusual();
         }
-        self.keep()?;
+        if let Err(e) = self.keep() {
+            return Err(self.fail(e));
+        }
         let committed = self.committed(self.store.seq(), false);
         // The transaction has ended, so its drop has nothing to do.
         std::mem::forget(self);
         Ok(committed)
+    }
+
+    /// Takes it back, and returns the error that is the reason.
+    #[cold]
+    fn fail(self, e: StepError) -> StepError {
+        e
     }
 
     #[inline(never)]
@@ -315,9 +323,14 @@ impl<'a, M: Model> Transaction<'a, M> {
 
     #[inline]
     fn committed(&self, seq: Option<Seq>, repeated: bool) -> Committed {
+        let store = &*self.store;
         Committed {
             seq,
-            position: seq.and_then(|seq| self.store.log.known_position(seq)),
+            position: if store.core.logged {
+                seq.and_then(|seq| store.log.known_position(seq))
+            } else {
+                None
+            },
             repeated,
         }
     }
@@ -329,8 +342,10 @@ impl<'a, M: Model> Transaction<'a, M> {
         if open.is_idle() || open.is_unusual() {
             return self.finish_unusual().map(|_| ());
         }
-        self.keep()?;
-        // The transaction has ended, so its drop has nothing to do.
+        if let Err(e) = self.keep() {
+            return Err(self.fail(e));
+        }
+        // Nothing is left to do.
         std::mem::forget(self);
         Ok(())
     }
@@ -375,7 +390,7 @@ impl<'a, M: Model> Transaction<'a, M> {
 impl<M: Model> Drop for Transaction<'_, M> {
     #[inline]
     fn drop(&mut self) {
-        self.store.core.close();
+        flat::close(&mut self.store.core);
     }
 }
 

@@ -186,13 +186,13 @@ fn name(plan: &Plan, event: EventIx) -> String {
 /// Fires the events of one transaction. The error is the event, what the log has, and what the current code does.
 fn refire(core: &mut Core, plan: &Plan, decoded: &Decoded) -> Result<(), (String, String, String)> {
     let nothing = || "nothing more".to_owned();
-    for firing in &decoded.firings {
-        // Immediate events are not fired here. They fire in the step that enables them.
+    for (i, firing) in decoded.firings.iter().enumerate() {
+        // Immediate events fire by themselves, or that is the difference.
         let Some(decode) = plan.types[usize::from(firing.event)].decode else {
             continue;
         };
         let failed = |today: String| (name(plan, firing.event), "it fired".to_owned(), today);
-        let event = decoded.reader(firing).and_then(|r| decode(&r));
+        let event = decoded.reader(i).and_then(|r| decode(&r));
         let event = event.map_err(|e| failed(format!("it cannot be read: {e}")))?;
         core.fire_unguarded(plan, &*event)
             .map_err(|e| failed(e.to_string()))?;
@@ -213,7 +213,7 @@ fn refire(core: &mut Core, plan: &Plan, decoded: &Decoded) -> Result<(), (String
             return Err((event, fired(l.map(|f| f.event)), fired(t.map(|f| f.event))));
         }
         let (l_end, t_end) = (
-            l.map_or(at, |f| f.facts.end),
+            l.map_or(at, |f| f.facts_end as usize),
             t.map_or(at, |f| f.facts_end as usize),
         );
         while at < l_end.max(t_end) {

@@ -94,8 +94,15 @@ impl<M> Changes<M> {
     /// Appends facts that happened after these. O(appended facts and their values).
     #[inline]
     pub fn append(&mut self, facts: Facts<'_, M>) {
-        self.context = None;
-        self.facts.append_range(facts.facts, facts.start..facts.end);
+        if self.context.is_some() {
+            self.context = None;
+        }
+        // Those of an open transaction, known as such where this is inlined.
+        if facts.start == 0 && facts.end == facts.facts.list.len() {
+            self.facts.append(facts.facts);
+        } else {
+            self.facts.append_range(facts.facts, facts.start..facts.end);
+        }
     }
 
     /// Removes all facts and keeps the allocated memory.

@@ -58,6 +58,7 @@ impl<M> Clone for Facts<'_, M> {
 impl<M> Copy for Facts<'_, M> {}
 
 impl<'r, M> Facts<'r, M> {
+    #[inline]
     pub(crate) fn new(facts: &'r RawFacts, layout: &'r Arc<Layout>) -> Self {
         Self {
             facts,

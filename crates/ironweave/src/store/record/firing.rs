@@ -14,8 +14,8 @@ use crate::step::any_event::{AnyEvent, EventMaker};
 use crate::step::event::{Event, FieldReader};
 use crate::step::fields::Fields as _;
 use crate::step::model::Model;
+use crate::step::open::Firing as RawFiring;
 use crate::store::bad_frame;
-use crate::store::frame::DecodedFiring;
 use crate::value::typed::TypedValue;
 use crate::value::{DecodeError, decode};
 
@@ -44,12 +44,12 @@ impl<'r, M: Model> Firing<'r, M> {
         self.record.transaction()
     }
 
-    fn decoded(&self) -> &'r DecodedFiring {
+    fn decoded(&self) -> &'r RawFiring {
         &self.transaction().decoded.firings[self.index]
     }
 
     fn binding(&self) -> &'r [u8] {
-        self.transaction().decoded.binding(self.decoded())
+        self.transaction().decoded.binding(self.index)
     }
 
     fn def(&self) -> &'r EventDef {
@@ -89,7 +89,7 @@ impl<'r, M: Model> Firing<'r, M> {
     #[must_use]
     pub fn decode<E: Event<Model = M>>(&self) -> Option<Result<E, StorageError>> {
         self.is::<E>().then(|| {
-            (self.transaction().decoded.reader(self.decoded()))
+            (self.transaction().decoded.reader(self.index))
                 .and_then(|reader| E::Fields::decode(&reader, 0))
                 .map(E::of)
                 .map_err(|e| self.bad(e))
@@ -112,7 +112,7 @@ impl<'r, M: Model> Firing<'r, M> {
             });
         }
         let known = M::Event::NAMES.iter().position(|name| **name == **event);
-        let reader = self.transaction().decoded.reader(self.decoded());
+        let reader = self.transaction().decoded.reader(self.index);
         reader
             .and_then(|reader| match known {
                 Some(index) => M::Event::make(index, FromLog(reader)),
@@ -167,7 +167,7 @@ impl<'r, M: Model> Firing<'r, M> {
             return on.into_iter().collect();
         }
         // The fields were checked when the record was decoded.
-        let Ok(reader) = decoded.reader(self.decoded()) else {
+        let Ok(reader) = decoded.reader(self.index) else {
             return Vec::new();
         };
         (def.fields.iter().enumerate())
@@ -178,7 +178,8 @@ impl<'r, M: Model> Firing<'r, M> {
     /// Returns the facts that the event caused, in order.
     #[must_use]
     pub fn facts(&self) -> Facts<'r, M> {
-        self.record.facts().range(self.decoded().facts.clone())
+        let facts = self.transaction().decoded.facts_of(self.index);
+        self.record.facts().range(facts)
     }
 }
 
