@@ -126,7 +126,9 @@ impl Meta {
         }
     }
 
-    /// The time; `None` where it is the clock's.
+    /// The time that was set by [`Meta::with_time`]. It is `None` if the time is the clock's, and `None` in the metadata that
+    /// guards, handlers and records return, which have a method `time` beside it: `db.time()`, `tx.time()`,
+    /// `record.time()`, `entry.time()`.
     #[must_use]
     pub fn time(&self) -> Option<Timestamp> {
         self.time

@@ -19,6 +19,7 @@ use std::str::FromStr;
 use serde::de::{Deserialize, Deserializer, Error as _};
 use serde::ser::{Serialize, Serializer};
 
+use crate::base::error::ErrorKind;
 use crate::base::error::ReadError;
 pub use crate::base::seq::Seq;
 
@@ -164,6 +165,14 @@ impl fmt::Display for ParsePositionError {
              timeline and store",
             self.0
         )
+    }
+}
+
+impl ParsePositionError {
+    /// What a caller can do about it: [`ErrorKind::Invalid`].
+    #[must_use]
+    pub fn kind(&self) -> ErrorKind {
+        ErrorKind::Invalid
     }
 }
 

@@ -11,8 +11,9 @@ use crate::base::position::Seq;
 use crate::base::storage_error::{StorageError, StorageFailure};
 
 /// Why a store was not opened, or why [`Store::refresh`](crate::Store::refresh) failed. Nothing was changed.
+///
+/// Its `Debug` shows the message too, because that is what a `main` that returns the error prints.
 #[non_exhaustive]
-#[derive(Debug)]
 pub enum OpenError {
     /// There is no store in the directory.
     NotFound(StorageError),
@@ -152,6 +153,21 @@ impl OpenError {
             | Self::Version(e)
             | Self::Storage(e) => map(e).into(),
         }
+    }
+}
+
+impl fmt::Debug for OpenError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let name = match self {
+            Self::NotFound(_) => "NotFound",
+            Self::Locked(_) => "Locked",
+            Self::Damage(_) => "Damage",
+            Self::Torn(_) => "Torn",
+            Self::Version(_) => "Version",
+            Self::Schema { .. } => "Schema",
+            Self::Storage(_) => "Storage",
+        };
+        write!(f, "{name}({self})")
     }
 }
 
