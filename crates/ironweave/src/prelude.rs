@@ -1,7 +1,7 @@
 //! The items that most models and programs use: `use ironweave::prelude::*;`.
 
 pub use crate::{
-    Any, AnyEvent as _, Apply, Bound, Db, Durability, Ensure, Entity, Event, Filter, Handle as _,
-    Id, Key, Keyed, Meta, OpenError, ReadError, Receipt, Reject, SharedStore, Snapshot, StateOf,
-    StepError, StorageError, Store, Timestamp, Transaction, Tx,
+    Any, AnyEvent as _, Apply, Bound, Db, Durability, Ensure, Entity, Event, Filter, Guarded,
+    Handle as _, Id, Key, Keyed, Meta, OpenError, ReadError, Receipt, Reject, SharedStore,
+    Snapshot, StateOf, StepError, StorageError, Store, Timestamp, Transaction, Tx,
 };

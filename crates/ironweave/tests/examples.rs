@@ -12,6 +12,8 @@ mod document_workflow;
 mod order_desk;
 #[path = "../examples/time_travel.rs"]
 mod time_travel;
+#[path = "../examples/ward_service.rs"]
+mod ward_service;
 
 fn check(run: impl FnOnce(&mut dyn Write) -> Result<(), Box<dyn Error>>, expected: &str) {
     let mut out = Vec::new();
@@ -45,5 +47,13 @@ fn releases_are_looked_at_as_they_were_and_as_they_would_be() {
     check(
         time_travel::run,
         include_str!("../examples/time_travel.txt"),
+    );
+}
+
+#[test]
+fn a_ward_is_served_to_several_threads() {
+    check(
+        ward_service::run,
+        include_str!("../examples/ward_service.txt"),
     );
 }

@@ -106,13 +106,27 @@ pub fn pair(
                         &resolved.entities[end.other].name,
                     );
                     let field = &end.name;
+                    let add = format!(
+                        "add to `{other}` the line `#[inverse({from}::{field})] pub {name}: Many<{from}>,` \
+                         (`Option<{from}>` for at most one, `{from}` for exactly one)"
+                    );
+                    // The other end is often declared, and only its attribute is missing.
+                    let mut back = ends.iter().enumerate().filter(|(at, back)| {
+                        let leads_back = back.entity == end.other && back.other == end.entity;
+                        let single = back.inverse.is_none() && inverses[*at].is_none();
+                        leads_back && single && *at != number && !back.unread
+                    });
+                    let add = match (back.next(), back.next()) {
+                        (Some((_, back)), None) => format!(
+                            "if `{other}::{}` is its other end, write `#[inverse({from}::{field})]` before that field; \
+                             otherwise {add}",
+                            back.name
+                        ),
+                        _ => add,
+                    };
                     errors.at(
                         field,
-                        format!(
-                            "the edge `{from}::{field}` has no inverse: add to `{other}` the line \
-                             `#[inverse({from}::{field})] pub {name}: Many<{from}>,` \
-                             (`Option<{from}>` for at most one, `{from}` for exactly one)"
-                        ),
+                        format!("the edge `{from}::{field}` has no inverse: {add}"),
                     );
                 }
                 let def = EndDef {

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::base::error::ErrorKind;
+
 /// Identifies an entity among those of its type, in 8 bytes. It prints as `3.1` (slot and generation) and parses from that
 /// text.
 ///
@@ -83,6 +85,14 @@ impl fmt::Display for ParseIdError {
     }
 }
 
+impl ParseIdError {
+    /// What a caller can do about it: [`ErrorKind::Invalid`].
+    #[must_use]
+    pub fn kind(&self) -> ErrorKind {
+        ErrorKind::Invalid
+    }
+}
+
 impl std::error::Error for ParseIdError {}
 
 impl std::str::FromStr for Id {
@@ -133,6 +143,14 @@ impl fmt::Display for ParseHandleError {
                 "a"
             }
         )
+    }
+}
+
+impl ParseHandleError {
+    /// What a caller can do about it: [`ErrorKind::Invalid`].
+    #[must_use]
+    pub fn kind(&self) -> ErrorKind {
+        ErrorKind::Invalid
     }
 }
 

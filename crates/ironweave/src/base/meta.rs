@@ -128,7 +128,9 @@ impl Meta {
         }
     }
 
-    /// Returns the explicit time, or `None` if the time is that of the system clock.
+    /// Returns the time that was set by [`Meta::with_time`]. It is `None` if the transaction has the time of the system clock, and
+    /// in the metadata that guards, handlers and records return: these have a method `time` of their own, `db.time()`,
+    /// `tx.time()`, `record.time()`, `entry.time()`.
     #[must_use]
     pub fn time(&self) -> Option<Timestamp> {
         self.time

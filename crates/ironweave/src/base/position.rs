@@ -19,6 +19,7 @@ use std::str::FromStr;
 use serde::de::{Deserialize, Deserializer, Error as _};
 use serde::ser::{Serialize, Serializer};
 
+use crate::base::error::ErrorKind;
 use crate::base::error::ReadError;
 use crate::base::id::excerpt;
 pub use crate::base::seq::Seq;
@@ -166,6 +167,14 @@ impl fmt::Display for ParsePositionError {
              `42-1b2c3d4e5f607182-0-9f86d081884c7d65`",
             self.0
         )
+    }
+}
+
+impl ParsePositionError {
+    /// What a caller can do about it: [`ErrorKind::Invalid`].
+    #[must_use]
+    pub fn kind(&self) -> ErrorKind {
+        ErrorKind::Invalid
     }
 }
 

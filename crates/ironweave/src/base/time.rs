@@ -2,17 +2,31 @@
 
 use std::cell::Cell;
 use std::fmt;
-use std::ops::RangeInclusive;
+use std::ops::{Add, RangeInclusive, Sub};
 use std::str::FromStr;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
+use crate::base::error::ErrorKind;
 use crate::base::id::excerpt;
 
 /// A point in time, in microseconds since the Unix epoch (UTC). It prints as RFC 3339 and parses from it.
 ///
 /// Serde writes RFC 3339 in human-readable formats such as JSON, and microseconds in others. It reads both.
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use ironweave::Timestamp;
+///
+/// let noon: Timestamp = "2026-02-28T12:00:00Z".parse()?;
+/// let yesterday = noon - Duration::from_secs(86_400);
+/// assert_eq!(yesterday.to_string(), "2026-02-27T12:00:00Z");
+/// assert_eq!(noon.duration_since(yesterday), Duration::from_secs(86_400));
+/// assert_eq!(yesterday.duration_since(noon), Duration::ZERO);
+/// # Ok::<(), ironweave::ParseTimestampError>(())
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Timestamp(i64);
 
@@ -23,12 +37,7 @@ impl Timestamp {
     /// Returns the current time of the system clock.
     #[must_use]
     pub fn now() -> Self {
-        match SystemTime::now().duration_since(UNIX_EPOCH) {
-            Ok(since) => Self(i64::try_from(since.as_micros()).unwrap_or(i64::MAX)),
-            Err(before) => {
-                Self(i64::try_from(before.duration().as_micros()).map_or(i64::MIN, |n| -n))
-            }
-        }
+        Self::from(SystemTime::now())
     }
 
     /// Returns the time that is `micros` microseconds after the Unix epoch.
@@ -47,6 +56,53 @@ impl Timestamp {
     #[must_use]
     pub const fn as_micros(self) -> i64 {
         self.0
+    }
+
+    /// Whole seconds since the Unix epoch, rounded down.
+    #[must_use]
+    pub const fn as_secs(self) -> i64 {
+        self.0.div_euclid(1_000_000)
+    }
+
+    /// The time that has passed since `earlier`; zero if that is the later one.
+    #[must_use]
+    pub const fn duration_since(self, earlier: Self) -> Duration {
+        if self.0 <= earlier.0 {
+            return Duration::ZERO;
+        }
+        Duration::from_micros(self.0.abs_diff(earlier.0))
+    }
+}
+
+/// Rounded down to a microsecond. A result that a `Timestamp` cannot represent is the last one that it can.
+impl Add<Duration> for Timestamp {
+    type Output = Self;
+
+    fn add(self, duration: Duration) -> Self {
+        let micros = u64::try_from(duration.as_micros()).unwrap_or(u64::MAX);
+        Self(self.0.saturating_add_unsigned(micros))
+    }
+}
+
+/// The duration is rounded down to a microsecond. A result that a `Timestamp` cannot represent is the first one that it
+/// can.
+impl Sub<Duration> for Timestamp {
+    type Output = Self;
+
+    fn sub(self, duration: Duration) -> Self {
+        let micros = u64::try_from(duration.as_micros()).unwrap_or(u64::MAX);
+        Self(self.0.saturating_sub_unsigned(micros))
+    }
+}
+
+impl From<SystemTime> for Timestamp {
+    fn from(time: SystemTime) -> Self {
+        match time.duration_since(UNIX_EPOCH) {
+            Ok(since) => Self(i64::try_from(since.as_micros()).unwrap_or(i64::MAX)),
+            Err(before) => {
+                Self(i64::try_from(before.duration().as_micros()).map_or(i64::MIN, |n| -n))
+            }
+        }
     }
 }
 
@@ -116,6 +172,14 @@ impl fmt::Display for ParseTimestampError {
             "`{}` is not a time; write it in RFC 3339, as in `2026-02-28T12:30:00Z`",
             self.text
         )
+    }
+}
+
+impl ParseTimestampError {
+    /// What a caller can do about it: [`ErrorKind::Invalid`].
+    #[must_use]
+    pub fn kind(&self) -> ErrorKind {
+        ErrorKind::Invalid
     }
 }
 
@@ -257,11 +321,27 @@ impl de::Visitor<'_> for TimestampVisitor {
 
 #[cfg(test)]
 mod tests {
+    use std::time::{Duration, UNIX_EPOCH};
+
     use serde::{Deserialize, Serialize};
 
     use super::Timestamp;
     use crate::value::item::display;
     use crate::value::{decode, encode};
+
+    #[test]
+    fn arithmetic_saturates_and_seconds_round_down() {
+        let (first, last) = (Timestamp(i64::MIN), Timestamp(i64::MAX));
+        assert_eq!(last + Duration::from_micros(1), last);
+        assert_eq!(first - Duration::MAX, first);
+        assert_eq!(first + Duration::from_micros(u64::MAX), last);
+        assert_eq!(last.duration_since(first), Duration::from_micros(u64::MAX));
+        assert_eq!(first.duration_since(last), Duration::ZERO);
+        assert_eq!(Timestamp(-1).as_secs(), -1);
+        assert_eq!(Timestamp(1_999_999).as_secs(), 1);
+        let before_the_epoch = UNIX_EPOCH - Duration::from_secs(2);
+        assert_eq!(Timestamp::from(before_the_epoch), Timestamp::from_secs(-2));
+    }
 
     #[derive(Debug, PartialEq, Serialize, Deserialize)]
     enum Plain {

@@ -68,6 +68,8 @@ pub(crate) struct Repeat {
     pub seq: Seq,
     pub attempts: Vec<Attempt>,
     pub next: usize,
+    /// Whether the repetition has tried an event, whatever came of it.
+    pub tried: bool,
 }
 
 impl Repeat {
@@ -78,6 +80,7 @@ impl Repeat {
         event: &dyn DynEvent,
     ) -> Result<Bindings, StepError> {
         let print = print_of(plan, event);
+        self.tried = true;
         // Events that did not stay need not be tried again.
         let mut at = self.next;
         while let Some(attempt) = self.attempts.get(at) {
@@ -109,8 +112,12 @@ impl Repeat {
         }
     }
 
-    /// An error if not all events of the transaction were repeated.
+    /// An error if some events of the transaction were repeated, but not all. A program that asks whether the transaction
+    /// repeats another one may try no event.
     pub(crate) fn finish(&self) -> Result<(), StepError> {
+        if !self.tried {
+            return Ok(());
+        }
         let left = &self.attempts[self.next.min(self.attempts.len())..];
         if left.iter().any(|a| matches!(a.outcome, Outcome::Fired(_))) {
             Err(self.reused())

@@ -108,6 +108,7 @@ pub(super) fn repeat(
         seq,
         attempts: attempts(view, seq, &decoded)?,
         next: 0,
+        tried: false,
     };
     Ok((repeat, decoded.time))
 }

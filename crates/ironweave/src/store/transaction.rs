@@ -286,6 +286,37 @@ impl<'a, M: Model> Transaction<'a, M> {
         self.store.core.open.clock.now()
     }
 
+    /// The transaction that was committed before under the same idempotency key, if there is one. Nothing fires then: each
+    /// event gets the outcome that it had, and an event that the first transaction did not try is rejected (`KeyReused`). A
+    /// repetition that applies no event can be committed.
+    ///
+    /// Ask for it before the transaction chooses its events by what it reads, because it reads the graph of today:
+    ///
+    /// ```
+    /// # mod doc { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/doc/lamps.rs")); } use doc::lamps;
+    /// use ironweave::prelude::*;
+    /// use lamps::{Bought, Lamp};
+    ///
+    /// # let mut store = Store::<lamps::Model>::memory();
+    /// let mut buy = || {
+    ///     let mut t = store.begin_with(Meta::new().with_idempotency_key("request-17"))?;
+    ///     if t.repeats().is_none() {
+    ///         let room = format!("room {}", t.count::<Lamp, Any>() + 1);
+    ///         t.apply(Bought { room })?;
+    ///     }
+    ///     t.commit()
+    /// };
+    /// let (first, second) = (buy()?, buy()?);
+    /// assert_eq!(first.seq(), second.seq());
+    /// assert!(second.is_repeated());
+    /// # Ok::<(), StepError>(())
+    /// ```
+    #[must_use]
+    pub fn repeats(&self) -> Option<Seq> {
+        let keyed = self.store.core.open.keyed.as_deref()?;
+        keyed.repeat.as_ref().map(|repeat| repeat.seq)
+    }
+
     /// Checks the invariants and writes the transaction to the log. Returns its position. A transaction in which no event fired
     /// writes nothing.
     ///

@@ -54,6 +54,39 @@ fn the_same_key_and_other_events_reject() {
 }
 
 #[test]
+fn a_repetition_without_events_is_committed() {
+    let mut store = store();
+    let meta = || Meta::new().with_idempotency_key("request 1");
+    let mut t = store.begin_with(meta()).expect("the transaction begins");
+    assert_eq!(t.repeats(), None);
+    t.apply(Opened { number: 1 }).expect("it fires");
+    let seq = t
+        .commit()
+        .expect("it commits")
+        .seq()
+        .expect("it was written");
+
+    let t = store.begin_with(meta()).expect("the transaction begins");
+    assert_eq!(t.repeats(), Some(seq));
+    let committed = t.commit().expect("it commits");
+    assert_eq!(
+        (committed.seq(), committed.is_repeated()),
+        (Some(seq), true)
+    );
+    assert_eq!(store.count::<Ticket, Any>(), 1);
+
+    // An event that the first transaction did not have still rejects, even if its rejection is ignored.
+    let mut t = store.begin_with(meta()).expect("the transaction begins");
+    let refused = t.apply(Opened { number: 2 });
+    assert!(matches!(refused, Err(StepError::KeyReused { .. })));
+    assert!(matches!(t.commit(), Err(StepError::KeyReused { .. })));
+    let mut t = store.begin();
+    assert_eq!(t.repeats(), None);
+    t.apply(Opened { number: 2 }).expect("it fires");
+    assert_eq!(t.repeats(), None);
+}
+
+#[test]
 fn a_transaction_of_several_events_is_repeated_as_a_whole() {
     let mut store = store();
     let meta = || Meta::new().with_idempotency_key("both");

@@ -142,7 +142,6 @@ pub mod shop {
     pub struct SentIsPacked;
 }
 
-use ironweave::Guarded;
 use ironweave::prelude::*;
 #[allow(unused_imports)]
 use shop::{state::*, *};

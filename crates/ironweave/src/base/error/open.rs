@@ -11,8 +11,9 @@ use crate::base::position::Seq;
 use crate::base::storage_error::{StorageError, StorageFailure};
 
 /// The error of opening a store or of [`Store::refresh`](crate::Store::refresh). The files are unchanged.
+///
+/// Its `Debug` also shows the message, because a `main` that returns the error prints it with `Debug`.
 #[non_exhaustive]
-#[derive(Debug)]
 pub enum OpenError {
     /// There is no store in the directory.
     NotFound(StorageError),
@@ -152,6 +153,21 @@ impl OpenError {
             | Self::Version(e)
             | Self::Storage(e) => map(e).into(),
         }
+    }
+}
+
+impl fmt::Debug for OpenError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let name = match self {
+            Self::NotFound(_) => "NotFound",
+            Self::Locked(_) => "Locked",
+            Self::Damage(_) => "Damage",
+            Self::Torn(_) => "Torn",
+            Self::Version(_) => "Version",
+            Self::Schema { .. } => "Schema",
+            Self::Storage(_) => "Storage",
+        };
+        write!(f, "{name}({self})")
     }
 }
 
