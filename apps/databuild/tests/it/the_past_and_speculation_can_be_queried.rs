@@ -37,7 +37,7 @@ fn as_of_shows_the_status_after_a_step_and_at_a_time() {
     // The future is an error.
     for (when, why) in [
         ("99999", "frame 99999 is past the end of this log"),
-        ("2999-01-01T00:00:00Z", "is yet to come"),
+        ("2999-01-01T00:00:00Z", "is in the future"),
     ] {
         let asked = place.databuild(&["as-of", when, "status"]);
         asked.refused(&[when, why]);
@@ -45,7 +45,7 @@ fn as_of_shows_the_status_after_a_step_and_at_a_time() {
     assert!(as_of("1999-12-31T23:59:59Z").starts_with("partitions: 0\n"));
     place
         .databuild(&["as-of", "yesterday", "status"])
-        .refused(&["`yesterday` is no time", "databuild log"]);
+        .refused(&["`yesterday` is not a time", "databuild log"]);
 }
 
 #[test]

@@ -114,8 +114,8 @@ struct Current {
     durable: Option<Arc<Version>>,
 }
 
-// No code of a user runs under these locks but that of values; where that panics, the graph is left to nobody who could
-// see it half done: `Replica::incomplete` tells.
+// The only user code that runs under these locks is that of values. If it panics, `Replica::incomplete` keeps other threads from
+// reading a graph that has a part of a frame.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
