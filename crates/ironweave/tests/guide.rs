@@ -379,6 +379,7 @@ const REVISED: &[&str] = &[
     "crates/ironweave/src/log",
     "crates/ironweave/src/plumbing",
     "crates/ironweave/src/prelude.rs",
+    "crates/ironweave/src/project",
     "crates/ironweave/src/snapshot",
     "crates/ironweave/src/step",
     "crates/ironweave/src/store",

@@ -1,4 +1,4 @@
-//! What can come of projecting a store into a table, and of following it: one enum for each operation.
+//! The errors of projecting a store into a table and of keeping that table up to date: one enum for each operation.
 
 use std::error::Error;
 use std::fmt;
@@ -8,27 +8,27 @@ use crate::base::error::{ErrorKind, ReadError};
 use crate::base::position::Seq;
 use crate::base::storage_error::StorageError;
 
-/// Why [`Store::project_into`](crate::Store::project_into) and what belongs to it failed, or why a kept table was not
-/// used.
+/// The error of [`Store::project`](crate::Store::project), [`Store::project_into`](crate::Store::project_into) and
+/// [`Projection::save`](crate::Projection::save), or the reason why a saved table was not used.
 #[non_exhaustive]
 #[derive(Debug)]
 pub enum ProjectError {
-    /// The table was kept by another version of the fold.
+    /// Another version of the fold saved the table.
     Version {
         /// The file of the table.
         path: PathBuf,
-        /// [`Fold::VERSION`](crate::Fold::VERSION) when it was kept; `None` of a format that an earlier version of
-        /// ironweave wrote.
+        /// [`Fold::VERSION`](crate::Fold::VERSION) of the code that saved it; `None` if the file has the format of an
+        /// earlier version of ironweave.
         kept: Option<u32>,
         /// [`Fold::VERSION`](crate::Fold::VERSION) of the program.
         wanted: u32,
     },
-    /// The table is of transactions that this log does not have: the log was restored from a backup, or is of another
-    /// store.
+    /// The table has transactions that this log does not have: the log was restored from a backup, or belongs to
+    /// another store.
     OtherHistory {
         /// The file of the table.
         path: PathBuf,
-        /// Why the log does not have the last of them.
+        /// The reason why the log does not have the last transaction of the table.
         source: Box<ReadError>,
     },
     /// The table is ahead of a store that is open for reading only and has not been
@@ -39,23 +39,23 @@ pub enum ProjectError {
         /// The last transaction in the table.
         seq: Seq,
     },
-    /// The table has the version of this fold, and cannot be read as its type.
+    /// The table has the version of this fold, but cannot be decoded as its type.
     OtherFold {
         /// The file of the table.
         path: PathBuf,
-        /// [`Fold::VERSION`](crate::Fold::VERSION) of both.
+        /// [`Fold::VERSION`](crate::Fold::VERSION) of the table and of the program.
         version: u32,
-        /// What could not be read.
+        /// The error of the decoder.
         reason: String,
     },
-    /// The table cannot be written as CBOR.
+    /// The table cannot be encoded as CBOR.
     Unwritable {
         /// The file of the table.
         path: PathBuf,
-        /// What could not be written.
+        /// The error of the encoder.
         reason: String,
     },
-    /// A transaction could not be folded, so that the table has it in part; see [`FoldError::Fold`].
+    /// A transaction could not be folded, so that the table may contain a part of it; see [`FoldError::Fold`].
     Incomplete,
     /// The log could not be read.
     Read(ReadError),
@@ -63,11 +63,11 @@ pub enum ProjectError {
     Storage(StorageError),
 }
 
-// Results are passed on by value.
+// Results are moved by value, so that a large error would slow down calls that succeed.
 const _: () = assert!(size_of::<ProjectError>() <= 80);
 
 impl ProjectError {
-    /// What a caller can do about it.
+    /// Returns what a caller can do about the error.
     #[must_use]
     pub fn kind(&self) -> ErrorKind {
         match self {
@@ -81,13 +81,13 @@ impl ProjectError {
         }
     }
 
-    /// Whether the table was kept by another version of the fold.
+    /// Returns whether another version of the fold saved the table.
     #[must_use]
     pub fn is_version(&self) -> bool {
         matches!(self, Self::Version { .. })
     }
 
-    /// Whether the table is of transactions that this log does not have, or another log has replaced this one.
+    /// Returns whether the table has transactions that this log does not have, or another log has replaced this one.
     #[must_use]
     pub fn is_other_history(&self) -> bool {
         match self {
@@ -98,31 +98,31 @@ impl ProjectError {
         }
     }
 
-    /// Whether [`Store::refresh`](crate::Store::refresh) has to be called first.
+    /// Returns whether [`Store::refresh`](crate::Store::refresh) has to be called first.
     #[must_use]
     pub fn is_not_refreshed(&self) -> bool {
         matches!(self, Self::NotRefreshed { .. })
     }
 
-    /// Whether the table has the version of this fold, and cannot be read as its type.
+    /// Returns whether the table has the version of this fold, but cannot be decoded as its type.
     #[must_use]
     pub fn is_other_fold(&self) -> bool {
         matches!(self, Self::OtherFold { .. })
     }
 
-    /// Whether an earlier transaction could not be folded.
+    /// Returns whether an earlier transaction could not be folded.
     #[must_use]
     pub fn is_incomplete(&self) -> bool {
         matches!(self, Self::Incomplete)
     }
 
-    /// Whether the file of the table or the log is damaged.
+    /// Returns whether the file of the table or the log is damaged.
     #[must_use]
     pub fn is_damage(&self) -> bool {
         self.storage().is_some_and(StorageError::is_damage)
     }
 
-    /// The file of the table, if the error is about it.
+    /// Returns the file of the table, if the error concerns that file.
     #[must_use]
     pub fn path(&self) -> Option<&Path> {
         match self {
@@ -135,7 +135,7 @@ impl ProjectError {
         }
     }
 
-    /// The failure of storage, where it is one.
+    /// Returns the storage error that caused this one, if there is one.
     #[must_use]
     pub fn storage(&self) -> Option<&StorageError> {
         match self {
@@ -156,23 +156,24 @@ impl fmt::Display for ProjectError {
                 kept: Some(kept),
                 wanted,
                 ..
-            } => write!(f, "has version {kept}, and the program wants version {wanted}"),
+            } => write!(f, "has version {kept}, but the program needs version {wanted}"),
             Self::Version { kept: None, .. } => f.write_str(
-                "was kept by an earlier version of ironweave, without the position of its last transaction",
+                "was saved by an earlier version of ironweave, without the position of its last transaction",
             ),
-            Self::OtherHistory { source, .. } => write!(f, "is of another history: {source}"),
+            Self::OtherHistory { source, .. } => write!(f, "belongs to another history: {source}"),
             Self::NotRefreshed { seq, .. } => write!(
                 f,
-                "goes up to transaction {seq}, which this store, opened to be read only, has not read yet; call \
-                 `Store::refresh` first"
+                "goes up to transaction {seq}, which this store, which is open for reading only, has not read yet; \
+                 call `Store::refresh` first"
             ),
             Self::OtherFold {
                 version, reason, ..
             } => write!(
                 f,
-                "has version {version} and is of another type ({reason}); raise `VERSION` with every change of the table"
+                "has version {version} but cannot be decoded as its type ({reason}); raise `VERSION` with every change of \
+                 the type"
             ),
-            Self::Unwritable { reason, .. } => write!(f, "cannot be written: {reason}"),
+            Self::Unwritable { reason, .. } => write!(f, "cannot be encoded as CBOR: {reason}"),
             Self::Incomplete => f.write_str(INCOMPLETE),
             Self::Read(e) => fmt::Display::fmt(e, f),
             Self::Storage(e) => fmt::Display::fmt(e, f),
@@ -183,7 +184,7 @@ impl fmt::Display for ProjectError {
 impl Error for ProjectError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match self {
-            // Their messages are part of this one.
+            // The messages of these errors are part of the message of this one.
             Self::OtherHistory { source, .. } => source.source(),
             Self::Read(e) => e.source(),
             Self::Storage(e) => e.source(),
@@ -207,12 +208,13 @@ impl From<StorageError> for ProjectError {
     }
 }
 
-/// Why a [`Projection`](crate::Projection) could not take in the next transactions.
+/// The error of [`Projection::catch_up`](crate::Projection::catch_up) and
+/// [`Projection::follow`](crate::Projection::follow).
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum FoldError<E> {
-    /// [`Fold::fold`](crate::Fold::fold) returned an error. The transaction may be in the table in part, so the table has
-    /// to be projected anew.
+    /// [`Fold::fold`](crate::Fold::fold) returned an error. The table may contain a part of the transaction, so it has
+    /// to be projected again.
     Fold {
         /// The sequence of the transaction.
         seq: Seq,
@@ -226,7 +228,7 @@ pub enum FoldError<E> {
 }
 
 impl<E> FoldError<E> {
-    /// What a caller can do about it.
+    /// Returns what a caller can do about the error.
     #[must_use]
     pub fn kind(&self) -> ErrorKind {
         match self {
@@ -236,7 +238,7 @@ impl<E> FoldError<E> {
         }
     }
 
-    /// Whether this or an earlier transaction could not be folded, so that the table has to be projected anew.
+    /// Returns whether this or an earlier transaction could not be folded, so that the table has to be projected again.
     #[must_use]
     pub fn is_incomplete(&self) -> bool {
         matches!(self, Self::Fold { .. } | Self::Incomplete)
@@ -270,4 +272,4 @@ impl<E: Error + 'static> Error for FoldError<E> {
 }
 
 const INCOMPLETE: &str =
-    "the table is incomplete, since an earlier transaction could not be folded; project it again";
+    "the table is incomplete because an earlier transaction could not be folded; project it again";

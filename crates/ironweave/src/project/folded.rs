@@ -1,10 +1,11 @@
-//! Tables of a program's own: folded from the records of transactions, and kept in a file between runs.
+//! Tables whose type the program defines. They are folded from the records of transactions, and saved in a file between
+//! runs.
 //!
-//! The file is the magic, a checksum, a [`Head`] in CBOR and the table in CBOR. It is only ever replaced by a rename of
-//! a synced file, so that the old table is there until the new one is complete.
+//! The file consists of the magic, a checksum, a [`Header`] in CBOR and the table in CBOR. It is replaced only by a
+//! rename of a synced file, so that the old table exists until the new one is complete.
 //!
-//! The head has the position of the last transaction in the table. Where the log has no such frame, because it was
-//! restored from a backup or is another log, the table is folded anew.
+//! The header has the position of the last transaction in the table. If the log has no such frame, because it was
+//! restored from a backup or is another log, the table is folded again from the first transaction.
 
 use std::fmt;
 use std::fs;
@@ -27,30 +28,31 @@ use crate::value;
 use crate::value::item::raw_item;
 
 const MAGIC: &[u8; 8] = b"IWTABLE\x02";
-/// Of files without a position, which are made anew.
+/// The magic of files of an earlier version, which have no position. Their tables are folded again.
 const OLD_MAGIC: &[u8; 8] = b"IWTABLE\x01";
-/// Where what the checksum is of begins.
+/// The offset of the bytes that the checksum covers.
 const CHECKED: usize = 16;
 
 /// A table that is folded from the transactions of a store.
 ///
 /// Folding must be deterministic: it must not read a clock or a source of random numbers.
 pub trait Fold<M: Model>: Default + Serialize + DeserializeOwned {
-    /// The error of a transaction that cannot be folded. A fold that fails only where the log cannot be read uses [`StorageError`].
+    /// The error of a transaction that cannot be folded. A fold that fails only if the log cannot be read uses
+    /// [`StorageError`].
     type Error: std::error::Error + Send + Sync + 'static;
 
-    /// The version of the code: raise it with every change of what the table is or of how it is folded. A table that was
-    /// kept by another version is folded anew, from the first transaction on.
+    /// The version of the code. Raise it with every change of the type of the table or of `fold`. A table that
+    /// another version saved is folded again from the first transaction.
     const VERSION: u32;
 
-    /// Takes in the next transaction.
+    /// Applies the next transaction to the table.
     ///
     /// # Errors
-    /// Whatever keeps it from being folded. The caller of [`Projection::catch_up`] gets it as [`FoldError::Fold`].
+    /// If the transaction cannot be folded. [`Projection::catch_up`] returns the error as [`FoldError::Fold`].
     fn fold(&mut self, record: &Record<M>) -> Result<(), Self::Error>;
 }
 
-/// A table with the position up to which transactions are in it. It can be sent to another thread if the table can.
+/// A table with the position of the last transaction that was folded into it. It is `Send` if the table is.
 ///
 /// ```
 /// # mod doc { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/doc/lamps.rs")); } use doc::lamps;
@@ -81,24 +83,24 @@ pub trait Fold<M: Model>: Default + Serialize + DeserializeOwned {
 /// let mut lights = store.project_into::<Lights>(&path)?;
 /// lights.catch_up(|_| {})?;
 /// assert_eq!(lights.table().0["hall"], 1);
-/// lights.save()?;                                  // the next run goes on from here
+/// lights.save()?;                                  // the next run continues from here
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub struct Projection<M: Model, T> {
     table: T,
-    /// The last transaction in it.
+    /// The position of the last transaction in the table.
     position: Option<Position>,
     subscription: Subscription<M>,
     path: Option<PathBuf>,
-    /// Whether a transaction is in it in part.
+    /// Whether the table may contain a part of a transaction.
     incomplete: bool,
-    /// Why the table in the file was not used.
-    anew: Option<ProjectError>,
+    /// The reason why the table in the file was not used.
+    discarded: Option<ProjectError>,
 }
 
-/// What a file says of its table.
+/// The header of a file: the version of the code that saved the table, and its last transaction.
 #[derive(Serialize, Deserialize)]
-struct Head {
+struct Header {
     version: u32,
     position: Option<Position>,
 }
@@ -118,35 +120,38 @@ impl<M: Model, T: Fold<M>> Projection<M, T> {
             }
             Err(e) => return Err(StorageError::io("read", path, e).into()),
         };
-        let anew = |why| {
+        let begin_again = |reason| {
             let begun = Self::begin(store, T::default(), None, Some(path));
             begun.map(|begun| Self {
-                anew: Some(why),
+                discarded: Some(reason),
                 ..begun
             })
         };
         let damage = |what: &str| StorageError::damage(path, 0, None, what);
-        let (magic, content) = checked(&bytes)
-            .ok_or_else(|| damage("the table cannot be read; removed, it is folded anew"))?;
+        let (magic, content) = checked(&bytes).ok_or_else(|| {
+            damage("the table cannot be read; remove the file to fold the table again")
+        })?;
         if magic == OLD_MAGIC {
-            return anew(ProjectError::Version {
+            return begin_again(ProjectError::Version {
                 path: path.to_owned(),
                 kept: None,
                 wanted: T::VERSION,
             });
         }
         let mut d = minicbor::Decoder::new(content);
-        let head: Head = raw_item(&mut d).and_then(value::decode).map_err(|_| {
-            damage("the head of the table cannot be read; removed, it is folded anew")
+        let header: Header = raw_item(&mut d).and_then(value::decode).map_err(|_| {
+            damage(
+                "the header of the table cannot be read; remove the file to fold the table again",
+            )
         })?;
-        if head.version != T::VERSION {
-            return anew(ProjectError::Version {
+        if header.version != T::VERSION {
+            return begin_again(ProjectError::Version {
                 path: path.to_owned(),
-                kept: Some(head.version),
+                kept: Some(header.version),
                 wanted: T::VERSION,
             });
         }
-        if let Some((at, Err(e))) = head.position.map(|at| (at, store.locate(at))) {
+        if let Some((at, Err(e))) = header.position.map(|at| (at, store.locate(at))) {
             if e.is_ahead() && store.refreshed_has(at)? {
                 return Err(ProjectError::NotRefreshed {
                     path: path.to_owned(),
@@ -154,7 +159,7 @@ impl<M: Model, T: Fold<M>> Projection<M, T> {
                 });
             }
             if e.is_ahead() || e.is_other_history() || e.is_before_beginning() {
-                return anew(ProjectError::OtherHistory {
+                return begin_again(ProjectError::OtherHistory {
                     path: path.to_owned(),
                     source: Box::new(e),
                 });
@@ -164,10 +169,10 @@ impl<M: Model, T: Fold<M>> Projection<M, T> {
         let content = content.get(d.position()..).unwrap_or_default();
         let table = value::decode(content).map_err(|e| ProjectError::OtherFold {
             path: path.to_owned(),
-            version: head.version,
+            version: header.version,
             reason: e.to_string(),
         })?;
-        Self::begin(store, table, head.position, Some(path))
+        Self::begin(store, table, header.position, Some(path))
     }
 
     fn begin(
@@ -185,69 +190,70 @@ impl<M: Model, T: Fold<M>> Projection<M, T> {
             },
             path: path.map(Path::to_owned),
             incomplete: false,
-            anew: None,
+            discarded: None,
         })
     }
 }
 
-/// The magic of a file and what it says, if its checksum says so.
+/// Returns the magic and the content of a file, or `None` if the magic is unknown or the checksum does not match.
 fn checked(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
-    let (head, content) = bytes.split_at_checked(CHECKED)?;
-    let (magic, sum) = head.split_at(MAGIC.len());
+    let (start, content) = bytes.split_at_checked(CHECKED)?;
+    let (magic, sum) = start.split_at(MAGIC.len());
     let known = magic == MAGIC || magic == OLD_MAGIC;
     (known && sum == hash_bytes(content).to_le_bytes()).then_some((magic, content))
 }
 
 impl<M: Model, T: Fold<M>> Projection<M, T> {
-    /// The table.
+    /// Returns the table.
     pub fn table(&self) -> &T {
         &self.table
     }
 
-    /// The position of the last transaction in it; `None` before the first.
+    /// Returns the position of the last transaction in the table; `None` before the first.
     pub fn position(&self) -> Option<Position> {
         self.position
     }
 
-    /// Why the table in the file was not used, if there was one: `is_version` for one of another version of the code,
-    /// `is_other_history` for one of transactions that this log does not have.
+    /// Returns the reason why the table in the file was not used, if the file had one: `is_version` if another version
+    /// of the code saved it, `is_other_history` if it has transactions that this log does not have.
     pub fn folded_anew(&self) -> Option<&ProjectError> {
-        self.anew.as_ref()
+        self.discarded.as_ref()
     }
 
-    /// How many frames of the log are not in it yet.
+    /// Returns the number of frames of the log that are not in the table yet.
     pub fn lag(&self) -> u64 {
         self.subscription.lag()
     }
 
-    /// Takes in all transactions that there are, and returns how many. After each, `progress` is called with the number
-    /// of frames that are left.
+    /// Folds all transactions of the log that are not in the table yet, and returns their number. `progress` is called
+    /// after each one, with the number of frames that are left.
     ///
     /// # Errors
-    /// [`FoldError::Storage`] where the log cannot be read; it can be tried again. [`FoldError::Fold`] where the table refuses
-    /// a transaction: then the table is incomplete, and has to be projected anew.
+    /// [`FoldError::Storage`] if the log cannot be read; the call can be repeated. [`FoldError::Fold`] if
+    /// [`Fold::fold`] returns an error; the table is then incomplete and has to be projected again.
     pub fn catch_up(&mut self, mut progress: impl FnMut(u64)) -> Result<u64, FoldError<T::Error>> {
-        let mut taken = 0;
+        let mut folded = 0;
         while let Some(record) = self.subscription.try_next()? {
-            self.take(&record)?;
-            taken += 1;
+            self.apply(&record)?;
+            folded += 1;
             progress(self.subscription.lag());
         }
-        Ok(taken)
+        Ok(folded)
     }
 
-    /// Waits for the next transaction and takes it in. Returns `false` if there will be none, since the store was dropped.
+    /// Waits for the next transaction and folds it into the table. Returns `false` if the store was dropped, so that no
+    /// transaction will follow.
     ///
     /// # Errors
     /// As [`catch_up`](Self::catch_up).
     pub fn follow(&mut self) -> Result<bool, FoldError<T::Error>> {
         match self.subscription.next() {
-            Some(record) => self.take(&record?).map(|()| true),
+            Some(record) => self.apply(&record?).map(|()| true),
             None => Ok(false),
         }
     }
 
-    fn take(&mut self, record: &Record<M>) -> Result<(), FoldError<T::Error>> {
+    fn apply(&mut self, record: &Record<M>) -> Result<(), FoldError<T::Error>> {
         if self.incomplete {
             return Err(FoldError::Incomplete);
         }
@@ -261,12 +267,12 @@ impl<M: Model, T: Fold<M>> Projection<M, T> {
         Ok(())
     }
 
-    /// Writes the table to its file, in place of the one that is there. The table and the transactions in it are durable
-    /// when it returns. O(size of the table). A table in memory is written nowhere.
+    /// Saves the table in its file, whose previous content is replaced. The table and its transactions are durable when
+    /// the call returns. The time is linear in the size of the table. The call does nothing for a table in memory.
     ///
     /// # Errors
-    /// `Storage` where the disk refuses, `Unwritable` where the table cannot be written as CBOR, `Incomplete` where an
-    /// earlier transaction could not be folded. The file is unchanged then.
+    /// `Storage` if the file cannot be written or the log cannot be synced, `Unwritable` if the table cannot be encoded
+    /// as CBOR, `Incomplete` if an earlier transaction could not be folded. The file is unchanged in each case.
     pub fn save(&self) -> Result<(), ProjectError> {
         if self.incomplete {
             return Err(ProjectError::Incomplete);
@@ -274,12 +280,12 @@ impl<M: Model, T: Fold<M>> Projection<M, T> {
         let Some(path) = &self.path else {
             return Ok(());
         };
-        let head = Head {
+        let header = Header {
             version: T::VERSION,
             position: self.position,
         };
         let mut bytes = vec![0; CHECKED];
-        value::encode(&head, &mut bytes)
+        value::encode(&header, &mut bytes)
             .and_then(|()| value::encode(&self.table, &mut bytes))
             .map_err(|e| ProjectError::Unwritable {
                 path: path.clone(),

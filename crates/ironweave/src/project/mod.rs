@@ -1,4 +1,4 @@
-//! Projections: tables that are derived from the transactions of a store, and can be made anew from them at any time.
+//! Projections: tables that are derived from the transactions of a store and can be rebuilt from them at any time.
 
 mod error;
 mod folded;

@@ -1,4 +1,4 @@
-//! Projections of a store: what this layer adds to [`Store`].
+//! The methods of [`Store`] that create projections.
 
 use std::path::Path;
 
@@ -10,23 +10,27 @@ use crate::step::model::Model;
 use crate::store::Store;
 
 impl<M: Model> Store<M> {
-    /// A table of the transactions of this store, in memory: empty until it [catches up](Projection::catch_up).
+    /// Returns a table of the transactions of this store that is kept in memory. It is empty until it
+    /// [catches up](Projection::catch_up).
     ///
     /// # Errors
-    /// Where the log cannot be read, or none is kept.
+    /// If the log cannot be read, or the store keeps no log.
     pub fn project<T: Fold<M>>(&self) -> Result<Projection<M, T>, ProjectError> {
         Projection::in_memory(self)
     }
 
-    /// The same, kept in a file: as far as it was [saved](Projection::save) the last time. Empty where there is no such
-    /// file, and where what it has cannot be gone on with: it is of another version of the code, or of transactions that
-    /// this log does not have, since it was restored from a backup or is of another store. Then the file stays as it is
-    /// until the new table is saved, which replaces it at once; [`Projection::folded_anew`] says why.
+    /// Returns a table of the transactions of this store that is kept in a file, in the state in which it was last
+    /// [saved](Projection::save).
+    ///
+    /// The table is empty if the file does not exist. It is also empty if the saved table cannot be used: another
+    /// version of the code saved it, or it has transactions that this log does not have, because the log was restored
+    /// from a backup or belongs to another store. [`Projection::folded_anew`] then returns the reason. The file is
+    /// unchanged until the new table is saved, which replaces the file atomically.
     ///
     /// # Errors
-    /// Where the file cannot be read or is damaged; where the log cannot be read. `is_not_refreshed` where the table is
-    /// ahead of this store only because that was opened to be read and has not been [refreshed](Store::refresh) since;
-    /// `is_other_fold` where the fold has changed and its version has not.
+    /// If the file cannot be read or is damaged, or if the log cannot be read. `is_not_refreshed` if the table is ahead
+    /// of this store only because the store is open for reading and has not been [refreshed](Store::refresh) since;
+    /// `is_other_fold` if the type of the table has changed but its version has not.
     pub fn project_into<T: Fold<M>>(
         &self,
         path: impl AsRef<Path>,
@@ -34,16 +38,16 @@ impl<M: Model> Store<M> {
         Projection::in_file(self, path.as_ref())
     }
 
-    /// Tables of the graph in an SQLite database, which is made if it is not there, as far as they were brought the last
-    /// time.
+    /// Returns a projection of the graph into tables of an SQLite database, in the state in which they were last
+    /// updated. The database is created if it does not exist.
     ///
-    /// Other tables in the database stay as they are. The tables of the projection are made anew when it first
-    /// [catches up](SqliteProjection::catch_up) where the model has another shape than they have, and where they are of
-    /// another log, or of what this log was before it was restored from a backup.
+    /// Other tables in the database are not changed. The first call of [`SqliteProjection::catch_up`] rebuilds the
+    /// tables of the projection if their shape is not that of the model, if they belong to another log, or if they have
+    /// transactions that this log lost when it was restored from a backup.
     ///
     /// # Errors
-    /// Where the file is no database or cannot be written, where something in it has a name that the projection needs,
-    /// and where the log cannot be read.
+    /// If the file is not a database or cannot be written, if another object in the database has a name that the
+    /// projection needs, or if the log cannot be read.
     #[cfg(feature = "sqlite")]
     pub fn project_into_sqlite(
         &self,
@@ -77,7 +81,7 @@ impl<M: Model> Store<M> {
     /// ```
     ///
     /// # Errors
-    /// As there; where the prefix is none.
+    /// As [`project_into_sqlite`](Self::project_into_sqlite); if the prefix is not valid.
     #[cfg(feature = "sqlite")]
     pub fn project_into_sqlite_with(
         &self,

@@ -1,16 +1,20 @@
-//! The feed: what handles on other threads know of the commits of a store, without asking the store.
+//! The feed: publishes the commits of a store to subscriptions and readers on other threads, which do not access the
+//! store itself.
 //!
-//! 1. The first subscription or [`StoreReader`](crate::StoreReader) makes it. A store without any does nothing for it.
-//! 2. From then on, each commit tells the feed how far the log is and wakes the subscriptions that wait. While there is a
-//!    subscription, the feed keeps copies of the last frames.
-//! 3. A subscription that is further back reads the log through a reader of its own, up to the last frame that the feed
-//!    knows of, and so does a [`LogView`] of the feed.
-//! 4. When no handle is left, the next commit drops it.
+//! 1. The first subscription or [`StoreReader`](crate::StoreReader) creates the feed. A store without handles of these
+//!    kinds has no feed, and its commits do no work for one.
+//! 2. From then on, each commit publishes the position of its frame to the feed and wakes the waiting subscriptions.
+//!    While there is a subscription, the feed keeps copies of the most recent frames.
+//! 3. A subscription that needs an older frame reads the log through its own reader, up to the last frame that was
+//!    published. A [`LogView`] of the feed does the same.
+//! 4. The first commit after the last handle was dropped drops the feed.
+
+mod reader;
 
 use std::collections::{HashMap, VecDeque};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use crate::base::error::ReadError;
 use crate::base::notifier::Notifier;
@@ -18,45 +22,47 @@ use crate::base::position::{FrameRef, Position, Seq};
 use crate::base::storage_error::StorageError;
 use crate::base::time::Timestamp;
 use crate::log::cursor::Cursors;
-use crate::log::{Flush, Frame, FrameKind, Frames, LogReader};
+use crate::log::{Flush, Frame, LogReader};
 use crate::step::model::Model;
 use crate::step::plan::Plan;
 use crate::store::commit::{Acknowledged, Commit, CommitFrame, Follower};
 use crate::store::epochs::Epochs;
-use crate::store::record::DecodedTransaction;
 use crate::store::view::LogView;
 use crate::store::{Store, bad_frame};
 
-/// How many frames it keeps.
+pub(crate) use reader::{FeedReader, Wait};
+
+/// The maximal number of frames that a feed keeps.
 const FRAMES_MAX: usize = 1_024;
-/// How many bytes of them.
+/// The maximal number of bytes in the payloads of these frames.
 const BYTES_MAX: usize = 4 << 20;
 
 pub(crate) struct Feed {
-    /// The log when the feed was made.
+    /// The log at the time when the feed was created.
     begin: LogView<'static>,
-    /// The reader of that.
+    /// The reader of `begin`.
     log: Arc<LogReader>,
     read_only: bool,
-    state: Mutex<State>,
-    /// The reader of the log that the last view had. Locked before `state`.
+    published: Mutex<Published>,
+    /// The reader of the log that the last view used. This lock is taken before that of `published`.
     reader: Mutex<Option<Arc<LogReader>>>,
-    /// A frame came, or the store was dropped.
-    came: Notifier,
-    /// How far other threads than the writer may look.
+    /// Notifies waiting threads that a frame was published or that the store was dropped.
+    notifier: Notifier,
+    /// The last frame that may be shown to threads other than the writer.
     acknowledged: Acknowledged,
-    /// Makes the log durable, whatever the durability of the store; none of a log in memory.
+    /// Makes the log durable, whatever the durability of the store; `None` for a log in memory.
     flusher: Option<Arc<dyn Flush>>,
-    names: Arc<Names>,
+    memory_cursors: Arc<MemoryCursors>,
 }
 
-struct State {
-    /// The last frames, without a gap up to `next`.
+/// What the commits of the store have published to the feed.
+struct Published {
+    /// Copies of the most recent frames, without a gap up to `next`.
     frames: VecDeque<Arc<Frame>>,
     bytes: usize,
     /// The sequence of the next frame.
     next: Seq,
-    /// The frame before that.
+    /// The position of the last frame.
     newest: Option<Position>,
     /// The time of the last transaction.
     time: Timestamp,
@@ -66,16 +72,16 @@ struct State {
     closed: bool,
 }
 
-/// How far the named subscriptions of a store in memory have acknowledged.
+/// The sequence that each named subscription of a store in memory has acknowledged.
 #[derive(Default)]
-pub(crate) struct Names(Mutex<HashMap<String, Seq>>);
+pub(crate) struct MemoryCursors(Mutex<HashMap<String, Seq>>);
 
-// Nothing of the user's runs under these locks.
+// A poisoned lock can be used: no code of the user runs while one of these locks is held.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-impl State {
+impl Published {
     fn first(&self) -> Seq {
         (self.frames.front()).map_or(self.next, |frame| frame.header.seq)
     }
@@ -107,9 +113,9 @@ impl State {
 }
 
 impl Feed {
-    /// Takes in a frame.
+    /// Publishes a committed frame and wakes the threads that wait for it.
     fn publish(&self, frame: &CommitFrame<'_>, time: Timestamp) {
-        let mut state = lock(&self.state);
+        let mut state = lock(&self.published);
         if !Arc::ptr_eq(&state.epochs, frame.epochs) {
             state.epochs = Arc::clone(frame.epochs);
         }
@@ -122,17 +128,18 @@ impl Feed {
         state.next = frame.header.seq + 1;
         state.newest = Some(frame.position);
         state.time = time;
-        self.came.notify(&state);
+        self.notifier.notify(&state);
     }
 
-    /// The log as far as it may be shown, to be read without the store, which may have been dropped.
+    /// Returns a view of the log up to the last frame that may be shown. It does not access the store, which may have
+    /// been dropped.
     ///
     /// # Errors
-    /// Where the log cannot be read any more.
+    /// If the log can no longer be read.
     pub(crate) fn view(&self) -> Result<LogView<'static>, ReadError> {
         let mut cached = lock(&self.reader);
         let (last, time, epochs, closed) = {
-            let state = lock(&self.state);
+            let state = lock(&self.published);
             let epochs = Arc::clone(&state.epochs);
             (state.last(), state.time, epochs, state.closed)
         };
@@ -141,7 +148,7 @@ impl Feed {
             self.refresh(Arc::make_mut(&mut reader))?;
         }
         if closed {
-            // Another process may write the log now.
+            // The store has released its lock, so another process may write to the log now.
             Arc::make_mut(&mut reader).stop_writing();
         }
         *cached = Some(Arc::clone(&reader));
@@ -149,9 +156,9 @@ impl Feed {
         Ok((self.begin).later(reader, (self.shown(last), time), epochs))
     }
 
-    /// The last frame that may be shown to other threads than the writer.
+    /// Returns the last frame that may be shown to threads other than the writer.
     pub(crate) fn seq(&self) -> Option<Seq> {
-        self.shown(lock(&self.state).last())
+        self.shown(lock(&self.published).last())
     }
 
     fn shown(&self, last: Option<Seq>) -> Option<Seq> {
@@ -159,34 +166,34 @@ impl Feed {
         limit.map_or(last, |durable| last.min(durable))
     }
 
-    /// Waits until a frame is there and durable; whether it is.
+    /// Waits until a frame is published and durable. Returns `false` if the wait ended before that.
     pub(crate) fn wait_until(&self, seq: Seq, wait: Wait) -> bool {
         self.wait_for(seq, wait).is_some() && self.acknowledged.wait(seq).is_ok()
     }
 
-    /// Waits until a frame is there, durable or not.
-    fn wait_for(&self, seq: Seq, wait: Wait) -> Option<MutexGuard<'_, State>> {
-        let mut state = lock(&self.state);
+    /// Waits until a frame is published, whether it is durable or not. Returns `None` if the wait ended before that.
+    fn wait_for(&self, seq: Seq, wait: Wait) -> Option<MutexGuard<'_, Published>> {
+        let mut state = lock(&self.published);
         while state.next <= seq {
             if state.closed {
                 return None;
             }
             state = match wait {
                 Wait::Never => return None,
-                Wait::Unlimited => self.came.wait(state, None),
+                Wait::Unlimited => self.notifier.wait(state, None),
                 Wait::Until(deadline) => {
                     let left = deadline.saturating_duration_since(Instant::now());
                     if left.is_zero() {
                         return None;
                     }
-                    self.came.wait(state, Some(left))
+                    self.notifier.wait(state, Some(left))
                 }
             };
         }
         Some(state)
     }
 
-    /// Whether the store is open for reading only.
+    /// Returns whether the store is open for reading only.
     pub(crate) fn is_read_only(&self) -> bool {
         self.read_only
     }
@@ -195,51 +202,42 @@ impl Feed {
         &self.begin.plan
     }
 
-    /// Reads the frames from one on, which is in the log or the next one. `before` is the frame before that.
+    /// Returns a reader of the frames from one on, which is in the log or is the next one to be written. `before` is
+    /// the position of the frame before it.
     pub(crate) fn reader(self: &Arc<Self>, from: Seq, before: Option<Position>) -> FeedReader {
-        lock(&self.state).subscriptions += 1;
-        FeedReader {
-            feed: Arc::clone(self),
-            // The log of a store that began at a snapshot begins there.
-            next: from.max(
-                self.begin
-                    .base
-                    .as_ref()
-                    .map_or(Seq::ZERO, |base| base.at.next()),
-            ),
-            log: LogReader::clone(&self.log),
-            behind: None,
-            position: before,
-            peeked: None,
-        }
+        FeedReader::new(self, from, before)
     }
 
-    /// How far a named subscription has acknowledged.
+    /// Returns the frame that a named subscription has acknowledged last.
     pub(crate) fn cursor(&self, name: &str) -> Result<Option<FrameRef>, StorageError> {
         match self.cursors() {
             Some(cursors) => cursors.read(name),
-            None => Ok(lock(&self.names.0).get(name).copied().map(FrameRef::from)),
+            None => Ok(lock(&self.memory_cursors.0)
+                .get(name)
+                .copied()
+                .map(FrameRef::from)),
         }
     }
 
-    /// The file of the cursor of a name, if there is one.
+    /// Returns the path of the cursor file of a name; `None` if the log is in memory.
     pub(crate) fn cursor_path(&self, name: &str) -> Option<PathBuf> {
         self.cursors().map(|cursors| cursors.path(name))
     }
 
-    /// The position of a frame that a caller names. `known` is that of some frame.
+    /// Returns the position of a frame that a caller names. `known` is a position that need not be read from the log if
+    /// it is the one of that frame.
     fn locate(&self, frame: FrameRef, known: Option<Position>) -> Result<Position, ReadError> {
         let seq = frame.seq();
         let base = self.begin.base.as_ref().and_then(|base| base.at.seq);
         if let Some(beginning) = base.filter(|base| seq < *base) {
             return Err(ReadError::BeforeBeginning { seq, beginning });
         }
-        let near = {
-            let state = lock(&self.state);
+        let kept = {
+            let state = lock(&self.published);
             frame.check_end(self.log.log().store(), state.last())?;
             state.get(seq).map(|frame| frame.position)
         };
-        let found = match near.or_else(|| known.filter(|known| known.seq() == seq)) {
+        let found = match kept.or_else(|| known.filter(|known| known.seq() == seq)) {
             Some(found) => found,
             None => self.read_position(seq)?,
         };
@@ -251,7 +249,7 @@ impl Feed {
         self.log.cursors()
     }
 
-    /// The position of a frame that is in the log.
+    /// Returns the position of a published frame from the log.
     fn read_position(&self, seq: Seq) -> Result<Position, StorageError> {
         if let Some(position) = self.log.log().position_of(seq)? {
             return Ok(position);
@@ -262,10 +260,10 @@ impl Feed {
         position.ok_or_else(|| missing(seq))
     }
 
-    /// Brings a reader of the log up to date. It may outlive the store, and then the log may be replaced: what is read
-    /// then is believed only where it has the newest frame that the writer has published.
+    /// Brings a reader of the log up to date. The feed may outlive the store, and the log may be replaced after the
+    /// store was dropped. So this fails if the log does not contain the last frame that was published.
     fn refresh(&self, log: &mut LogReader) -> Result<(), StorageError> {
-        let newest = lock(&self.state).newest;
+        let newest = lock(&self.published).newest;
         log.refresh()?;
         let log = log.log();
         if let Some(newest) = newest {
@@ -281,183 +279,22 @@ impl Feed {
 }
 
 fn missing(seq: Seq) -> StorageError {
-    bad_frame(seq, "it is not there, though it was written")
+    bad_frame(seq, "the log does not have it, although it was written")
 }
 
-/// How long to wait for the next frame.
-#[derive(Clone, Copy)]
-pub(crate) enum Wait {
-    Never,
-    Until(Instant),
-    /// Until the store is dropped.
-    Unlimited,
-}
-
-impl Wait {
-    /// Returns a wait of at most `timeout`.
-    pub(crate) fn within(timeout: Duration) -> Self {
-        // A deadline that an `Instant` cannot represent is no deadline.
-        Instant::now()
-            .checked_add(timeout)
-            .map_or(Self::Unlimited, Self::Until)
-    }
-}
-
-/// Reads the frames of a feed, one after the other.
-pub(crate) struct FeedReader {
-    feed: Arc<Feed>,
-    next: Seq,
-    /// What it catches up from.
-    log: LogReader,
-    /// Frames of that, while it does.
-    behind: Option<Frames<'static>>,
-    /// The position of the frame before `next`, if it is known.
-    position: Option<Position>,
-    /// The transaction at `next`.
-    peeked: Option<Arc<DecodedTransaction>>,
-}
-
-impl Drop for FeedReader {
-    fn drop(&mut self) {
-        lock(&self.feed.state).subscriptions -= 1;
-    }
-}
-
-impl FeedReader {
-    pub(crate) fn next(&self) -> Seq {
-        self.next
-    }
-
-    pub(crate) fn position(&self) -> Option<Position> {
-        self.position
-    }
-
-    pub(crate) fn plan(&self) -> &Arc<Plan> {
-        self.feed.plan()
-    }
-
-    pub(crate) fn lag(&self) -> u64 {
-        let next = lock(&self.feed.state).next;
-        next.frames_since(self.next).unwrap_or(0)
-    }
-
-    pub(crate) fn acknowledge(&self, name: &str, frame: FrameRef) -> Result<(), ReadError> {
-        let position = self.feed.locate(frame, self.position)?;
-        self.sync_to(frame.seq())?;
-        match self.feed.cursors() {
-            Some(cursors) => Ok(cursors.write(name, position)?),
-            None => {
-                lock(&self.feed.names.0).insert(name.to_owned(), frame.seq());
-                Ok(())
-            }
-        }
-    }
-
-    /// Makes a frame and those before it durable, in every mode: what a power cut leaves ahead of the log would pass over
-    /// what is written there next.
-    pub(crate) fn sync_to(&self, seq: Seq) -> Result<(), StorageError> {
-        match &self.feed.flusher {
-            Some(flusher) => flusher.flush_to(seq),
-            None => Ok(()),
-        }
-    }
-
-    /// Goes on to the next frame.
-    pub(crate) fn advance(&mut self) {
-        if let Some(peeked) = self.peeked.take() {
-            self.position = peeked.position;
-        }
-        self.next += 1;
-    }
-
-    /// Goes back to a frame that it has delivered.
-    #[cfg(feature = "sqlite")]
-    pub(crate) fn go_back(&mut self, to: Seq) {
-        self.peeked = None;
-        self.behind = None;
-        self.next = to;
-    }
-
-    /// The transaction that comes next; none, where none came in time or none will come.
-    pub(crate) fn peek(
-        &mut self,
-        wait: Wait,
-    ) -> Result<Option<Arc<DecodedTransaction>>, StorageError> {
-        while self.peeked.is_none() {
-            let Some(frame) = self.frame(wait)? else {
-                return Ok(None);
-            };
-            if frame.header.kind != FrameKind::Transaction {
-                self.position = Some(frame.position);
-                self.advance();
-                continue;
-            }
-            let seq = frame.header.seq;
-            let epochs = Arc::clone(&lock(&self.feed.state).epochs);
-            let tags = (epochs.at(seq)).ok_or_else(|| bad_frame(seq, "it has no schema"))?;
-            let logged = DecodedTransaction::read(&frame, tags, self.feed.plan())?;
-            self.peeked = Some(Arc::new(logged));
-        }
-        Ok(self.peeked.clone())
-    }
-
-    /// The frame at `next`, once it is there and durable.
-    fn frame(&mut self, wait: Wait) -> Result<Option<Arc<Frame>>, StorageError> {
-        let Some(state) = self.feed.wait_for(self.next, wait) else {
-            return Ok(None);
-        };
-        let near = state.get(self.next).map(Arc::clone);
-        drop(state);
-        if !self.feed.acknowledged.has(self.next) {
-            if matches!(wait, Wait::Never) {
-                return Ok(None);
-            }
-            self.feed.acknowledged.wait(self.next)?;
-        }
-        if let Some(frame) = near {
-            self.behind = None;
-            return Ok(Some(frame));
-        }
-        self.far().map(Some)
-    }
-
-    /// The frame at `next`, from the log.
-    fn far(&mut self) -> Result<Arc<Frame>, StorageError> {
-        for fresh in [false, true] {
-            if fresh {
-                self.feed.refresh(&mut self.log)?;
-                self.behind = None;
-            }
-            let frames = match &mut self.behind {
-                Some(frames) => frames,
-                None => self.behind.insert(self.log.frames(self.next)?),
-            };
-            match frames.next() {
-                Some(Ok(frame)) if frame.header.seq == self.next => return Ok(Arc::new(frame)),
-                Some(Err(e)) => {
-                    self.behind = None;
-                    return Err(e);
-                }
-                _ => {}
-            }
-        }
-        Err(missing(self.next))
-    }
-}
-
-/// The feed of a store, while there is a handle that uses it, and how far the named subscriptions of a store in memory
-/// have acknowledged.
+/// The feed of a store, while there is a handle that uses it, and the cursors of the named subscriptions of a store in
+/// memory, which outlive the feed.
 #[derive(Default)]
 struct Slot {
     feed: OnceLock<Arc<Feed>>,
-    names: Arc<Names>,
+    memory_cursors: Arc<MemoryCursors>,
 }
 
 impl Feed {
-    /// The feed of a store; it is made if there is none.
+    /// Returns the feed of a store, which is created if there is none.
     ///
     /// # Errors
-    /// `Unlogged` if no log is kept.
+    /// `Unlogged` if the store keeps no log.
     pub(crate) fn of<M: Model>(store: &Store<M>) -> Result<&Arc<Self>, ReadError> {
         let slot: &Slot = store.followers.get();
         if let Some(feed) = slot.feed.get() {
@@ -467,7 +304,7 @@ impl Feed {
         Ok(slot.feed.get_or_init(|| {
             Arc::new(Self {
                 read_only: store.log.is_read_only(),
-                state: Mutex::new(State {
+                published: Mutex::new(Published {
                     frames: VecDeque::new(),
                     bytes: 0,
                     next: begin.next(),
@@ -480,10 +317,10 @@ impl Feed {
                 begin,
                 log,
                 reader: Mutex::default(),
-                came: Notifier::default(),
+                notifier: Notifier::default(),
                 acknowledged: store.log.acknowledged(),
                 flusher: store.log.flusher(),
-                names: Arc::clone(&slot.names),
+                memory_cursors: Arc::clone(&slot.memory_cursors),
             })
         }))
     }
@@ -502,7 +339,7 @@ impl Follower for Slot {
         let Some(feed) = self.feed.get() else {
             return;
         };
-        // No handle is left.
+        // The slot has the only reference, so that no handle is left.
         if Arc::strong_count(feed) == 1 {
             self.feed.take();
             return;
@@ -516,9 +353,9 @@ impl Follower for Slot {
 impl Drop for Slot {
     fn drop(&mut self) {
         if let Some(feed) = self.feed.get() {
-            let mut state = lock(&feed.state);
+            let mut state = lock(&feed.published);
             state.closed = true;
-            feed.came.notify(&state);
+            feed.notifier.notify(&state);
         }
     }
 }

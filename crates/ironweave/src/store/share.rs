@@ -1,14 +1,16 @@
-//! One store for many threads: each of them has a clone of a handle, and they share the syncs.
+//! A store that threads share: each thread has a clone of a handle, and concurrent commits share a sync (group commit).
 //!
-//! 1. One caller at a time holds the store: it fires its events, and its frame is written, not synced.
-//! 2. It releases the store, so that the next caller can write, and waits until everything that it saw is durable.
-//! 3. The first caller that waits syncs, for all frames written by then; the others find themselves done.
+//! 1. One caller at a time holds the lock of the store. It fires its events, and its frame is written but not synced.
+//! 2. The caller releases the lock, so that the next caller can write, and waits until all frames that it could see are
+//!    durable.
+//! 3. The first caller that waits syncs all frames that are written by then. The sync covers the frames of the other
+//!    callers, which then return without one of their own.
 //!
-//! So no caller learns of anything that a power failure could take back: not from a receipt, and not from a rejection or
-//! a read either, which may rest on the event of another caller that is still on its way to the disk.
+//! So no caller gets a result that a power failure could invalidate. That holds for receipts and also for rejections
+//! and reads, since these may depend on an event of another caller that is not durable yet.
 //!
-//! The past is read through a [`LogView`] with a reader of its own. The store is held only to bring that up to date, so
-//! that questions about the past do not block writers.
+//! The past is read through a [`LogView`] with its own reader of the log. The lock of the store is held only while that
+//! reader is brought up to date, so that reads of the past do not block writers.
 
 #[cfg(test)]
 mod tests;
@@ -28,19 +30,20 @@ use crate::store::commit::Acknowledged;
 use crate::store::view::LogView;
 use crate::store::{AnyReceipt, Backend, Committed, Store, Transaction, VerifyError, verify};
 
-/// A handle on a store that threads share; made by [`Store::share`]. A clone is another handle on the same store,
-/// which is closed when the last one is dropped.
+/// A handle on a store that threads share; [`Store::share`] creates it. A clone is another handle on the same store.
+/// The store is closed when its last handle is dropped.
 ///
-/// Callers take turns with the store. With [`Durability::Always`](crate::Durability::Always) they share the syncs, so
-/// that many threads take many more steps in a second than one. Every receipt, rejection and answer is durable in the
-/// sense of the store's [`Durability`](crate::Durability), and so is everything that it rests on.
+/// One caller at a time uses the store. With [`Durability::Always`](crate::Durability::Always) callers share the syncs,
+/// so that many threads together commit many more steps per second than one thread. When a call returns, all
+/// transactions that its receipt, rejection or result depends on are durable in the sense of the store's
+/// [`Durability`](crate::Durability).
 ///
-/// Questions about the past ([`as_of`](SharedStore::as_of), [`history`](SharedStore::history),
-/// [`since`](SharedStore::since), [`verify`](SharedStore::verify)) do not block other callers: they read the log beside
-/// them.
+/// Reads of the past ([`as_of`](SharedStore::as_of), [`history`](SharedStore::history),
+/// [`since`](SharedStore::since), [`verify`](SharedStore::verify)) do not block other callers, since they read the log
+/// through a reader of their own.
 ///
-/// The transaction of a caller that fails or panics is rolled back, and does not affect other callers. A failed sync stops
-/// the store for all: callers whose frame was not durable yet get [`StepError::Indeterminate`].
+/// The transaction of a caller that fails or panics is rolled back, and does not affect other callers. A failed sync
+/// stops the store for all callers; a caller whose frame was not durable yet gets [`StepError::Indeterminate`].
 ///
 /// ```
 /// # #[ironweave::model]
@@ -49,14 +52,14 @@ use crate::store::{AnyReceipt, Backend, Committed, Store, Transaction, VerifyErr
 /// #     /// An account of a customer.
 /// #     #[entity]
 /// #     pub struct Account {
-/// #         /// Whose.
+/// #         /// The name of the customer.
 /// #         #[key]
 /// #         pub owner: String,
 /// #     }
-/// #     /// Whether it is open.
+/// #     /// The states of an account.
 /// #     #[states(Account)]
 /// #     pub enum AccountState {
-/// #         /// It is.
+/// #         /// The account can be used.
 /// #         #[initial]
 /// #         #[terminal]
 /// #         Open,
@@ -65,7 +68,7 @@ use crate::store::{AnyReceipt, Backend, Committed, Store, Transaction, VerifyErr
 /// #     #[event]
 /// #     #[create(account: Account { owner })]
 /// #     pub struct Opened {
-/// #         /// Who.
+/// #         /// The name of the customer.
 /// #         pub owner: String,
 /// #     }
 /// # }
@@ -87,16 +90,16 @@ use crate::store::{AnyReceipt, Backend, Committed, Store, Transaction, VerifyErr
 ///
 /// # Panics
 /// If a handle is used while the same thread holds the store: in the closure of [`SharedStore::read`],
-/// [`SharedStore::transaction`] and the like, or in a guard, handler or invariant. It would wait for itself.
+/// [`SharedStore::transaction`] and the like, or in a guard, handler or invariant. The call would be a deadlock.
 pub struct SharedStore<M: Model> {
     shared: Arc<Shared<M>>,
 }
 
 struct Shared<M: Model> {
     store: Mutex<Store<M>>,
-    /// How far the store's transactions may be shown.
+    /// The last frame that may be shown to callers.
     acknowledged: Acknowledged,
-    /// The reader of the log that the last view had. Locked before `store`.
+    /// The reader of the log that the last view used. This lock is taken before that of `store`.
     reader: Mutex<Option<Arc<LogReader>>>,
 }
 
@@ -133,7 +136,7 @@ impl<M: Model> SharedStore<M> {
     /// As [`Store::try_step`]; returns when the step is durable.
     ///
     /// # Errors
-    /// As [`Store::try_step`]; `Indeterminate` where its sync failed.
+    /// As [`Store::try_step`]; `Indeterminate` if the sync of its frame failed.
     pub fn try_step<E: Event<Model = M>>(&self, event: E) -> Result<Receipt<E>, StepError> {
         self.act(|store| store.try_step(event))
     }
@@ -141,7 +144,7 @@ impl<M: Model> SharedStore<M> {
     /// As [`SharedStore::try_step`], for an event that cannot fail.
     ///
     /// # Panics
-    /// If it fails.
+    /// If the step fails.
     #[track_caller]
     pub fn step<E: Event<Model = M>>(&self, event: E) -> Receipt<E> {
         match self.try_step(event) {
@@ -162,7 +165,7 @@ impl<M: Model> SharedStore<M> {
         self.act(|store| store.try_step_with(meta, event))
     }
 
-    /// As [`SharedStore::try_step`], for an event that came from outside; see [`crate::AnyEvent`].
+    /// As [`SharedStore::try_step`], for an event whose type is known only at runtime; see [`crate::AnyEvent`].
     ///
     /// # Errors
     /// As [`SharedStore::try_step`].
@@ -178,9 +181,9 @@ impl<M: Model> SharedStore<M> {
         self.act(|store| store.try_step_any_with(meta, event))
     }
 
-    /// As [`Store::retry`]. The store is free between what the closure reads and the step, so that other threads can
-    /// take theirs. Give the metadata an [`expect`](Meta::expect) of the [`Store::seq`] that the closure saw, and the
-    /// step is tried again if another thread has changed an entity that the event binds.
+    /// As [`Store::retry`]. The store is not locked between the call of the closure and the step, so that other threads
+    /// can commit in between. If the metadata has an [`expect`](Meta::expect) of the [`Store::seq`] that the closure
+    /// read, the step is repeated when another thread has changed an entity that the event binds.
     ///
     /// # Errors
     /// As [`Store::retry`] and [`SharedStore::try_step`].
@@ -192,7 +195,7 @@ impl<M: Model> SharedStore<M> {
         self.retry_between(tries, event, || {})
     }
 
-    /// As [`SharedStore::retry`]; a test does something between reading and stepping.
+    /// As [`SharedStore::retry`]; calls `between` after the closure and before the step, for tests.
     fn retry_between<E: Event<Model = M>, X: From<StepError>>(
         &self,
         tries: u32,
@@ -214,7 +217,7 @@ impl<M: Model> SharedStore<M> {
     /// As [`Store::transaction`]; returns when the transaction is durable.
     ///
     /// # Errors
-    /// The error of the closure; else as [`Transaction::commit`] and [`SharedStore::try_step`].
+    /// The error of the closure; otherwise as [`Transaction::commit`] and [`SharedStore::try_step`].
     pub fn transaction<R, E: From<StepError>>(
         &self,
         work: impl FnOnce(&mut Transaction<'_, M>) -> Result<R, E>,
@@ -231,7 +234,7 @@ impl<M: Model> SharedStore<M> {
         meta: Meta,
         work: impl FnOnce(&mut Transaction<'_, M>) -> Result<R, E>,
     ) -> Result<(R, Committed), E> {
-        // Distinguishes an error of the store from one of the closure.
+        // The outer result has an error of the store, the inner one that of the closure.
         let done: Result<Result<_, E>, StepError> = self.act(|store| {
             let mut transaction = store.begin_with(meta)?;
             match work(&mut transaction) {
@@ -245,26 +248,27 @@ impl<M: Model> SharedStore<M> {
     /// As [`Store::what_if`].
     ///
     /// # Errors
-    /// As [`Store::what_if`]; `Storage` if a failed sync may have lost what the answer rests on.
+    /// As [`Store::what_if`]; `Storage` if a failed sync may have lost a frame that the result depends on.
     pub fn what_if<R, E: From<StepError>>(
         &self,
         ask: impl FnOnce(&mut Transaction<'_, M>) -> Result<R, E>,
     ) -> Result<R, E> {
         let (answer, seen) = self.exclusive(|store| (store.what_if(ask), store.seq()));
-        match self.until(seen) {
+        match self.wait_until_shown(seen) {
             Ok(()) => answer,
             Err(e) => Err(StepError::Storage(stopped(e)).into()),
         }
     }
 
-    /// Runs a closure that reads the store; writers wait meanwhile. Returns when everything that the closure could see is
-    /// durable. [`SharedStore::snapshot`] gives a value that can be read without blocking writers.
+    /// Returns the result of a closure that reads the store, once all frames that the closure could see are durable.
+    /// Writers are blocked while the closure runs; [`SharedStore::snapshot`] returns a value that can be read without
+    /// that.
     ///
     /// # Errors
-    /// `is_stopped` if a failed sync may have lost what the answer rests on: open the store again.
+    /// `is_stopped` if a failed sync may have lost a frame that the result depends on; open the store again.
     pub fn read<R>(&self, look: impl FnOnce(&Store<M>) -> R) -> Result<R, StorageError> {
         let (answer, seen) = self.exclusive(|store| (look(store), store.seq()));
-        self.until(seen).map_err(stopped)?;
+        self.wait_until_shown(seen).map_err(stopped)?;
         Ok(answer)
     }
 
@@ -276,7 +280,7 @@ impl<M: Model> SharedStore<M> {
         self.exclusive(Store::sync)
     }
 
-    /// As [`Store::refresh`]: for a store that is open for reading.
+    /// As [`Store::refresh`], for a store that is open for reading only.
     ///
     /// # Errors
     /// As [`Store::refresh`].
@@ -322,12 +326,13 @@ impl<M: Model> SharedStore<M> {
         verify::verify_view::<M>(self.view())
     }
 
-    /// Closes the store if this is its last handle, and reports what dropping it would swallow; see [`Store::close`].
-    /// Otherwise it gives the handle back. Two callers that close the last two handles at the same time may both get theirs
-    /// back: the store is closed when these are dropped, or closed in their turn.
+    /// Closes the store if this is its last handle, and returns the error that a drop would ignore; see
+    /// [`Store::close`]. Returns the handle otherwise. If two threads close the last two handles at the same time, both
+    /// calls may return their handles. The store is closed when these handles are dropped, or when `close` is called
+    /// again.
     ///
     /// # Errors
-    /// As [`Store::close`], and then there is no handle any more.
+    /// As [`Store::close`]; the handle is consumed in that case too.
     #[allow(clippy::missing_panics_doc)]
     pub fn close(self) -> Result<Option<Self>, StorageError> {
         match Arc::try_unwrap(self.shared) {
@@ -340,23 +345,24 @@ impl<M: Model> SharedStore<M> {
         }
     }
 
-    /// The log as it is now, to be read without holding the store, once everything in it is durable. The store is held
-    /// for O(what was written since the last view).
+    /// Returns a view of the log as it is now, which is read without the lock of the store, once all its frames are
+    /// durable. The lock is held for a time linear in the frames that were written since the last view.
     ///
     /// # Errors
-    /// `Unlogged`; as [`SharedStore::read`].
+    /// `Unlogged` if the store keeps no log; otherwise as [`SharedStore::read`].
     pub(crate) fn view(&self) -> Result<LogView<'static>, ReadError> {
-        // Before `reader` is locked: another caller may have that and wait for the store, which this thread would hold.
-        Inside::refuse(self.address());
+        // This check comes before `reader` is locked. Otherwise a thread that holds the store could wait for another
+        // one that has locked `reader` and waits for the store.
+        HeldGuard::refuse_if_held(self.address());
         let view = {
             let mut cached = (self.shared.reader.lock()).unwrap_or_else(PoisonError::into_inner);
-            // A reader that an earlier view still uses is copied, before the store is held.
+            // A reader that an earlier view still uses is cloned here, before the store is locked.
             let reader = cached.take().map(Arc::unwrap_or_clone);
             let (view, reader) = self.exclusive(|store| store.owned_view(reader))?;
             *cached = Some(reader);
             view
         };
-        self.until(view.last).map_err(stopped)?;
+        self.wait_until_shown(view.last).map_err(stopped)?;
         Ok(view)
     }
 
@@ -369,32 +375,32 @@ impl<M: Model> SharedStore<M> {
             let result = act(store);
             (result, store.seq() != before, store.seq())
         });
-        match (self.until(seen), result) {
+        match (self.wait_until_shown(seen), result) {
             (Ok(()), result) => result,
             (Err(e), Ok(_)) if wrote => Err(StepError::Indeterminate(e)),
-            // The error of the caller's own append says more than the failed sync of earlier frames.
+            // The error of the caller's own append is more specific than the failed sync of earlier frames.
             (Err(_), Err(own)) if own.is_stopped() => Err(own),
             (Err(e), _) => Err(StepError::Storage(stopped(e))),
         }
     }
 
-    /// Waits until a frame may be shown.
-    fn until(&self, seq: Option<Seq>) -> Result<(), StorageError> {
+    /// Waits until a frame may be shown to callers.
+    fn wait_until_shown(&self, seq: Option<Seq>) -> Result<(), StorageError> {
         match seq {
             Some(seq) => self.shared.acknowledged.wait(seq),
             None => Ok(()),
         }
     }
 
-    /// What tells the store from others.
+    /// Returns the address of the shared state, which identifies the store in this process.
     fn address(&self) -> usize {
         Arc::as_ptr(&self.shared).addr()
     }
 
-    /// Holds the store alone while the closure runs.
+    /// Runs a closure while this thread holds the lock of the store.
     pub(crate) fn exclusive<R>(&self, act: impl FnOnce(&mut Store<M>) -> R) -> R {
-        let _inside = Inside::enter(self.address());
-        // A panic drops the transaction, which takes it back, so that the store behind a poisoned lock is whole.
+        let _held = HeldGuard::enter(self.address());
+        // A panic drops the transaction, which rolls it back. So the store behind a poisoned lock is consistent.
         let mut store = self
             .shared
             .store
@@ -404,7 +410,7 @@ impl<M: Model> SharedStore<M> {
     }
 }
 
-/// The failed sync of other callers' frames, as the error of a caller that has written nothing.
+/// Returns the failed sync of other callers' frames as the error of a caller that has not written a frame.
 fn stopped(e: StorageError) -> StorageError {
     if e.is_stopped() {
         e
@@ -414,34 +420,35 @@ fn stopped(e: StorageError) -> StorageError {
 }
 
 thread_local! {
-    /// The stores that this thread holds at the moment, by address.
-    static INSIDE: RefCell<Vec<usize>> = const { RefCell::new(Vec::new()) };
+    /// The addresses of the stores whose lock this thread holds.
+    static HELD: RefCell<Vec<usize>> = const { RefCell::new(Vec::new()) };
 }
 
-/// Notes that this thread holds a store, so that a second request for it panics instead of waiting forever.
-struct Inside;
+/// Records that this thread holds the lock of a store, so that a second request for it panics instead of a deadlock.
+struct HeldGuard;
 
-impl Inside {
+impl HeldGuard {
     fn enter(store: usize) -> Self {
-        Self::refuse(store);
-        let _ = INSIDE.try_with(|inside| inside.borrow_mut().push(store));
+        Self::refuse_if_held(store);
+        let _ = HELD.try_with(|held| held.borrow_mut().push(store));
         Self
     }
 
     /// Panics if this thread holds the store.
-    fn refuse(store: usize) {
-        // In the destructor of another thread-local value the list may be gone: then nothing is known, and nothing refused.
-        let holds = INSIDE.try_with(|inside| inside.borrow().contains(&store));
+    fn refuse_if_held(store: usize) {
+        // In the destructor of another thread-local value, this list may be destroyed already. The check is skipped
+        // then.
+        let holds = HELD.try_with(|held| held.borrow().contains(&store));
         assert!(
             !holds.unwrap_or(false),
             "a shared store was used while this thread holds it (in the closure of `read` or `transaction`, or in a \
-             guard, handler or invariant), where it would wait for itself forever: use the argument of the closure"
+             guard, handler or invariant), which would be a deadlock; use the argument of the closure"
         );
     }
 }
 
-impl Drop for Inside {
+impl Drop for HeldGuard {
     fn drop(&mut self) {
-        let _ = INSIDE.try_with(|inside| inside.borrow_mut().pop());
+        let _ = HELD.try_with(|held| held.borrow_mut().pop());
     }
 }

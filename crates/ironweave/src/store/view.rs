@@ -1,8 +1,8 @@
-//! The log of a store at one moment, with everything that it takes to read the past from it.
+//! The log of a store at one moment, with the plan and the schemas that are needed to read the past from it.
 //!
 //! [`Store::view`] borrows the log of the store. A [`SharedStore`](crate::SharedStore) and a
-//! [`StoreReader`](crate::StoreReader) make views that own a reader of the log instead: a reader of the past through such
-//! a view never blocks the writer.
+//! [`StoreReader`](crate::StoreReader) create views that own a reader of the log instead. Reads of the past through
+//! such a view never block the writer.
 
 use std::ops::Bound;
 use std::sync::Arc;
@@ -19,13 +19,13 @@ use crate::store::commit::Followers;
 use crate::store::version::Version;
 use crate::store::{Epochs, Store};
 
-/// See the module.
+/// The log of a store at one moment; see the module.
 #[derive(Clone)]
 pub(crate) struct LogView<'a> {
     log: LogRef<'a>,
     pub plan: Arc<Plan>,
     pub epochs: Arc<Epochs>,
-    /// Where the store begins, if it begins at a snapshot.
+    /// The snapshot that the store begins at; `None` if it begins at frame 0.
     pub base: Option<Arc<Version>>,
     /// The last frame that the store has applied.
     pub last: Option<Seq>,
@@ -33,7 +33,7 @@ pub(crate) struct LogView<'a> {
     pub time: Timestamp,
     pub paranoid: bool,
     pub lineage: u64,
-    /// State of the layers above that all views of a store share.
+    /// The state of the layers above, which all views of a store share.
     pub shared: Arc<Followers>,
 }
 
@@ -44,17 +44,17 @@ enum LogRef<'a> {
 }
 
 impl<M: Model> Store<M> {
-    /// The log as it is now.
+    /// Returns a view of the log as it is now.
     ///
     /// # Errors
-    /// `Unlogged` if no log is kept.
+    /// `Unlogged` if the store keeps no log.
     pub(crate) fn view(&self) -> Result<LogView<'_>, ReadError> {
         let log = self.log.log().ok_or(ReadError::Unlogged)?;
         Ok(self.view_of(LogRef::OfStore(log)))
     }
 
-    /// The log as it is now, for longer than the store is borrowed. `reader` is that of an earlier view, which is brought
-    /// up to date: O(what was written since).
+    /// Returns a view of the log as it is now that does not borrow the store, with its reader. `reader` is that of an
+    /// earlier view. Bringing it up to date takes time linear in the frames that were written since.
     pub(crate) fn owned_view(
         &self,
         reader: Option<LogReader>,
@@ -88,7 +88,7 @@ impl<'a> LogView<'a> {
         }
     }
 
-    /// The log of the same store at a later moment.
+    /// Returns a view of the log of the same store at a later moment.
     pub(crate) fn later(
         &self,
         reader: Arc<LogReader>,
@@ -104,18 +104,18 @@ impl<'a> LogView<'a> {
         }
     }
 
-    /// The sequence of the first frame that the store has not applied.
+    /// Returns the sequence of the first frame that the store has not applied.
     pub(crate) fn next(&self) -> Seq {
         self.last.map_or(Seq::ZERO, |last| last + 1)
     }
 
-    /// The frames from one on, up to the last that the store has applied.
+    /// Returns the frames from one on, up to the last that the store has applied.
     pub(crate) fn frames(&self, from: Seq) -> Result<Frames<'a>, StorageError> {
         let mut frames = match &self.log {
             LogRef::OfStore(log) => log.read(from),
             LogRef::Reader(reader) => reader.frames(from),
         }?;
-        // The log may have more: a frame whose sync failed, or one that a refresh has refused.
+        // The log may have more frames: one whose sync failed, or one that a refresh has rejected.
         let next = self.next();
         let mut ended = from >= next;
         Ok(Frames::new(std::iter::from_fn(move || {
@@ -125,13 +125,13 @@ impl<'a> LogView<'a> {
         })))
     }
 
-    /// Adds the file and the offset of the frame to an error that names a frame only.
+    /// Returns an error that names only a frame with the file and the offset of that frame added.
     #[cold]
     pub(crate) fn place(&self, error: StorageError) -> StorageError {
         place(self.log(), error)
     }
 
-    /// See [`Store::locate`].
+    /// Returns the position of a frame; see [`Store::locate`].
     pub(crate) fn locate(&self, frame: FrameRef) -> Result<Position, ReadError> {
         frame.check_end(self.log().store(), self.last)?;
         let found = self.log().position_of(frame.seq())?;
@@ -142,7 +142,7 @@ impl<'a> LogView<'a> {
         }
     }
 
-    /// The sequence of a frame that a caller names, if it is a frame of this log.
+    /// Returns the sequence of a frame that a caller names, or an error if this log does not have that frame.
     pub(crate) fn admit(&self, frame: FrameRef) -> Result<Seq, ReadError> {
         if let FrameRef::Position(_) = frame {
             return self.locate(frame).map(|found| found.seq());
@@ -152,7 +152,8 @@ impl<'a> LogView<'a> {
         self.check_beginning(Some(seq)).map(|()| seq)
     }
 
-    /// Refuses to read from a frame that is neither in this log nor the next one; 0 is the beginning of any log.
+    /// Returns an error for a start that is neither a frame of this log nor the next one to be written. Sequence 0 is
+    /// accepted for every log and is its beginning.
     pub(crate) fn admit_start(&self, from: Seq) -> Result<(), ReadError> {
         check_start(from, self.last)?;
         match from {
@@ -161,13 +162,13 @@ impl<'a> LogView<'a> {
         }
     }
 
-    /// Refuses a range that is not one of frames of this log, as a slice refuses one.
+    /// Returns an error for a range that is not within the frames of this log, under the rules for ranges of a slice.
     pub(crate) fn admit_range(
         &self,
         (from, until): (Bound<Seq>, Bound<Seq>),
     ) -> Result<(), ReadError> {
         let past = |seq: Seq| ahead(seq, self.last);
-        // There is no frame after the greatest sequence, so that a bound there is past any end.
+        // No frame follows the greatest sequence, so that a bound after it is past the end of every log.
         let from = match from {
             Bound::Included(from) => from,
             Bound::Excluded(from) => from.checked_add(1).ok_or_else(|| past(from))?,
@@ -186,7 +187,7 @@ impl<'a> LogView<'a> {
         Err(ReadError::InvalidRange { from, until })
     }
 
-    /// Refuses what precedes the snapshot that the store began at, if it did.
+    /// Returns an error for a frame before the snapshot that the store began at, if it began at one.
     fn check_beginning(&self, after: Option<Seq>) -> Result<(), ReadError> {
         match &self.base {
             Some(base) if after < base.at.seq => Err(self.unknown(after.unwrap_or_default())),
@@ -194,7 +195,7 @@ impl<'a> LogView<'a> {
         }
     }
 
-    /// A frame that the log does not reach back to.
+    /// Returns the error for a frame before the beginning of the log.
     pub(crate) fn unknown(&self, seq: Seq) -> ReadError {
         let base = self.base.as_ref().and_then(|base| base.at.seq);
         let beginning = base.unwrap_or_default();

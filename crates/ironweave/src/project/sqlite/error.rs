@@ -1,4 +1,4 @@
-//! What can come of projecting a store into SQLite: one enum of outcomes.
+//! The errors of projecting a store into SQLite.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -6,40 +6,41 @@ use std::path::PathBuf;
 use crate::base::error::{ErrorKind, ReadError};
 use crate::base::storage_error::StorageError;
 
-/// Why a projection into SQLite could not be opened or did not go on. The database is as it was before the call.
+/// The error of opening or updating a projection into SQLite. The failed transaction of the database is rolled back.
 #[non_exhaustive]
 #[derive(Debug)]
 pub enum SqliteError {
     /// The log could not be read.
     Read(ReadError),
-    /// SQLite failed: the disk is full, another connection holds the database locked, the file is damaged.
+    /// SQLite returned an error, for example because the disk is full, another connection has locked the database, or
+    /// the file is damaged.
     Sqlite {
-        /// The database.
+        /// The file of the database.
         path: PathBuf,
-        /// What SQLite says.
+        /// The error of SQLite.
         source: rusqlite::Error,
     },
-    /// The projection needs a name that something else in the database has.
+    /// The projection needs a name that another object in the database has.
     Taken {
-        /// The database.
+        /// The file of the database.
         path: PathBuf,
         /// `table`, `view` or `index`.
         kind: String,
-        /// The name.
+        /// The name of the object.
         name: String,
     },
-    /// The tables are no longer as the projection left them.
+    /// Another connection has changed the tables since the projection last wrote them.
     Changed {
-        /// The database.
+        /// The file of the database.
         path: PathBuf,
-        /// What is different, and what to do.
+        /// The difference, and how to continue.
         reason: String,
     },
-    /// The tables cannot be in this file, or not in this way.
+    /// The tables cannot be created or updated in this file, or not with these options.
     Refused {
         /// The file.
         path: PathBuf,
-        /// Why, and what to do.
+        /// The reason, and how to continue.
         reason: String,
     },
 }
@@ -51,21 +52,21 @@ impl fmt::Display for SqliteError {
             Self::Sqlite { path, source } => {
                 write!(
                     f,
-                    "the database of the projection, {}: {source}",
+                    "SQLite failed on the database of the projection in {}: {source}",
                     path.display()
                 )
             }
             Self::Taken { path, kind, name } => write!(
                 f,
-                "{} has {article} {kind} `{name}` that this projection did not make, or that was altered since, and needs \
-                 that name; rename or drop it, give the tables of the projection another name with `SqliteOptions::prefix`, or \
-                 project into another file",
+                "{} has {article} {kind} `{name}` that this projection did not create, or that was altered since, but \
+                the projection needs that name; rename or drop the {kind}, give the tables of the projection other \
+                names with `SqliteOptions::prefix`, or project into another file",
                 path.display(),
                 article = if kind == "index" { "an" } else { "a" },
             ),
             Self::Changed { path, reason } => write!(
                 f,
-                "the tables in {} are not as this projection left them: {reason}",
+                "the tables in {} were changed since this projection last wrote them: {reason}",
                 path.display()
             ),
             Self::Refused { path, reason } => {
@@ -78,7 +79,7 @@ impl fmt::Display for SqliteError {
 impl std::error::Error for SqliteError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
-            // The message of the failure is that of this error.
+            // The message of the inner error is the message of this one.
             Self::Read(e) => e.source(),
             Self::Sqlite { source, .. } => Some(source),
             Self::Taken { .. } | Self::Changed { .. } | Self::Refused { .. } => None,
@@ -87,7 +88,7 @@ impl std::error::Error for SqliteError {
 }
 
 impl SqliteError {
-    /// What a caller can do about it.
+    /// Returns what a caller can do about the error.
     #[must_use]
     pub fn kind(&self) -> ErrorKind {
         match self {
@@ -105,7 +106,7 @@ impl From<StorageError> for SqliteError {
     }
 }
 
-/// The same without the file, which what works on an open connection does not know.
+/// An error like [`SqliteError`] without the path, which the functions that use an open connection do not have.
 #[derive(Debug)]
 pub(super) enum Failure {
     Read(ReadError),
@@ -116,6 +117,7 @@ pub(super) enum Failure {
 }
 
 impl Failure {
+    /// Returns the error with the path of the database.
     pub(super) fn at(self, path: impl Into<PathBuf>) -> SqliteError {
         let path = path.into();
         match self {

@@ -1,21 +1,23 @@
-//! The graph as tables of an SQLite database, so that anybody can ask SQL of it.
+//! The graph as tables of an SQLite database, so that any SQLite client can query it.
 //!
 //! | | table | columns | view |
 //! |---|---|---|---|
 //! | entity type `Partition` | `Partition` | `slot` (the primary key), `id` (`3.1`), `state`, one for each field, one for each piece of state data (`Live_at`) | `Partition_view`: without `slot`, times in RFC 3339 |
 //! | edge `Want.partitions` | `Want_partitions` | `from_slot`, `to_slot`, `data` | `Want_partitions_view`: `from_`, `to_` and the fields of the keys |
 //!
-//! 1. The position lies in the same transaction as what it stands for, so that a kill loses and repeats nothing.
-//! 2. Where the model has another shape than the tables, this code is of another version, or the tables are of another
-//!    log, they are made anew, in one transaction: others read the old ones until the new ones are there.
-//! 3. What is dropped is what [`registry`] says that the projection made, and nothing else. Where something else has a
-//!    name that is needed, nothing is done.
-//! 4. The log is synced as far as a transaction goes before that is committed, whatever the durability of the store, so
-//!    that a power cut leaves no tables that are ahead of their log.
-//! 5. Each transaction begins by looking whether the tables are as this projection left them. Two projections of the
-//!    same store take turns. A projection whose tables were made anew by one of another store or shape ends with an error.
+//! 1. Each transaction of the database writes the changes and the position of the log that they reach, so that no
+//!    change is lost or repeated if the process is killed.
+//! 2. If the model has another shape than the tables, this code has another version, or the tables belong to another
+//!    log, the tables are rebuilt in one transaction. Other connections read the old tables until it is committed.
+//! 3. Only objects that the projection created according to [`registry`] are dropped. If another object has a name that
+//!    the projection needs, the projection returns an error and changes nothing.
+//! 4. Before a transaction of the database is committed, the log is synced up to the last frame in it, whatever the
+//!    durability of the store. So the tables are never ahead of their log after a power failure.
+//! 5. Each transaction first checks whether the tables are as this projection last wrote them. Two projections of the
+//!    same store can update the same tables alternately. A projection returns an error if another one, of another store
+//!    or shape, has rebuilt its tables.
 //!
-//! [`names`] has what things are called, [`value`] what values are stored as.
+//! [`names`] defines the names of tables and columns, and [`value`] how values are stored.
 
 mod error;
 mod names;
@@ -45,10 +47,10 @@ use error::Failure;
 use registry::Row;
 use tables::Tables;
 
-/// How many transactions of the store go into one of the database at most.
+/// The maximal number of transactions of the store in one transaction of the database.
 const BATCH: usize = 10_000;
 
-/// Tables in an SQLite database that follow a store. It can be sent to another thread.
+/// Tables in an SQLite database that follow a store. The projection is `Send`.
 ///
 /// ```
 /// # mod doc { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/doc/lamps.rs")); } use doc::lamps;
@@ -62,7 +64,7 @@ const BATCH: usize = 10_000;
 /// let mut tables = store.project_into_sqlite(&path)?;
 /// tables.catch_up()?;
 ///
-/// // Anybody may ask, with any client, in another process too.
+/// // Any SQLite client can query the tables, in another process too.
 /// let client = rusqlite::Connection::open(&path)?;
 /// let room: String =
 ///     client.query_row("SELECT room FROM Lamp WHERE state = 'On'", [], |row| row.get(0))?;
@@ -75,35 +77,35 @@ pub struct SqliteProjection<M: Model> {
     prefix: String,
     subscription: Subscription<M>,
     tables: Tables,
-    /// What the database said of this projection when it last wrote or, before that, when it was opened.
+    /// The row of this projection in the registry when it last wrote or, before its first write, when it was opened.
     seen: Option<Row>,
-    /// What it says once the tables are made.
-    made: Row,
-    /// Whether the tables that are there do not fit, and are to be made anew.
+    /// The row of this projection in the registry when its tables have just been created.
+    created: Row,
+    /// Whether the existing tables cannot be used and have to be rebuilt.
     stale: bool,
-    /// What leads to the graph that the log of the store begins with, where that is not the empty one.
+    /// The changes from the empty graph to the graph that the log of the store begins with, if that is not empty.
     base: Option<(Seq, Changes<M>)>,
 }
 
 impl<M: Model> SqliteProjection<M> {
-    /// Takes in all transactions that there are; how many. In batches, but for tables that are made anew, which replace
-    /// the old ones all at once.
+    /// Applies all transactions of the log that are not in the tables yet, and returns their number. They are committed
+    /// in batches, except that rebuilt tables replace the old ones in one transaction of the database.
     ///
     /// # Errors
-    /// Where the database refuses, where its tables are not as this projection left them, and where the log cannot be
-    /// read; what was taken in before stays.
+    /// If SQLite returns an error, if the tables are not as this projection last wrote them, or if the log cannot be
+    /// read. Batches that were committed before are kept.
     pub fn catch_up(&mut self) -> Result<u64, SqliteError> {
-        let mut taken = 0;
+        let mut applied = 0;
         loop {
             let batch = self.batch(None)?;
-            taken += batch;
+            applied += batch;
             if batch < BATCH as u64 {
-                return Ok(taken);
+                return Ok(applied);
             }
         }
     }
 
-    /// Goes on as transactions come, until the store is dropped.
+    /// Applies transactions as they are committed, until the store is dropped.
     ///
     /// # Errors
     /// As [`catch_up`](Self::catch_up).
@@ -115,15 +117,16 @@ impl<M: Model> SqliteProjection<M> {
         Ok(())
     }
 
-    /// How many frames there are that are not in the tables yet.
+    /// Returns the number of frames of the log that are not in the tables yet.
     #[must_use]
     pub fn lag(&self) -> u64 {
         self.subscription.lag()
     }
 
-    /// Takes in some transactions, at first one that has come already, in one of the database.
+    /// Applies a batch of transactions in one transaction of the database, and returns their number. `first` is a
+    /// record that was already read from the subscription.
     fn batch(&mut self, first: Option<Record<M>>) -> Result<u64, SqliteError> {
-        // Where there is nothing to do, nobody else is kept from writing.
+        // If there is no transaction to apply, the database is not locked, so that other connections can write.
         let first = match first {
             None if !self.stale => match self.subscription.try_next()? {
                 None => return Ok(0),
@@ -135,8 +138,8 @@ impl<M: Model> SqliteProjection<M> {
             .as_ref()
             .map_or(self.subscription.next_seq(), Record::seq);
         match self.try_batch(start, first) {
-            Ok(taken) => Ok(taken),
-            // The database has nothing of it, so it is to come again.
+            Ok(applied) => Ok(applied),
+            // The transaction of the database is rolled back, so its records have to be delivered again.
             Err(failure) => {
                 self.subscription.go_back(start);
                 Err(failure.at(&self.path))
@@ -149,41 +152,45 @@ impl<M: Model> SqliteProjection<M> {
         let transaction = (self.connection).transaction_with_behavior(behavior)?;
         let row = registry::row(&transaction, &self.prefix)?;
         let start = (!self.stale).then_some(start);
-        let found = found(row.as_ref(), self.seen.as_ref(), &self.made, start)?;
-        let stale = self.stale && found == Found::AsLeft;
-        // How far somebody else has brought the tables since.
-        let mut theirs = match found {
-            Found::AsLeft | Found::Made => None,
+        let found = compare(row.as_ref(), self.seen.as_ref(), &self.created, start)?;
+        let stale = self.stale && found == Found::Unchanged;
+        // The position up to which another projection has updated the tables since.
+        let mut skip_until = match found {
+            Found::Unchanged | Found::Created => None,
             Found::Ahead(at) => Some(at),
         };
-        let mut others = Vec::new();
+        let mut foreign = Vec::new();
         if stale {
-            others = registry::make(
+            foreign = registry::create(
                 &transaction,
                 &self.prefix,
-                &self.made,
+                &self.created,
                 &self.tables.statements,
             )?;
             if let Some((seq, base)) = &self.base {
                 self.tables.apply_all(&transaction, *seq, base.raw())?;
             }
         }
-        let mut seen = if stale { Some(self.made.clone()) } else { row };
+        let mut seen = if stale {
+            Some(self.created.clone())
+        } else {
+            row
+        };
         let mut next = first;
-        let (mut taken, mut last) = (0, None);
+        let (mut applied, mut last) = (0, None);
         loop {
             let record = match next.take() {
                 Some(record) => record,
-                None if taken >= BATCH && !stale => break,
+                None if applied >= BATCH && !stale => break,
                 None => match self.subscription.try_next()? {
                     Some(record) => record,
                     None => break,
                 },
             };
-            if let Some(at) = theirs {
+            if let Some(at) = skip_until {
                 match record.seq().cmp(&at.seq()) {
                     Ordering::Less => {}
-                    Ordering::Equal if record.position() == Some(at) => theirs = None,
+                    Ordering::Equal if record.position() == Some(at) => skip_until = None,
                     _ => return Err(changed()),
                 }
                 continue;
@@ -191,64 +198,66 @@ impl<M: Model> SqliteProjection<M> {
             let facts = &record.transaction().decoded.facts;
             self.tables.apply_all(&transaction, record.seq(), facts)?;
             last = record.position();
-            taken += 1;
+            applied += 1;
         }
-        registry::put_back(&transaction, &others)?;
+        registry::restore(&transaction, &foreign)?;
         if let Some(at) = last {
-            registry::mark(&transaction, &self.prefix, at)?;
+            registry::set_position(&transaction, &self.prefix, at)?;
             seen = Some(Row {
                 at: last,
-                ..self.made.clone()
+                ..self.created.clone()
             });
-            // Of tables that a power cut leaves ahead of their log nobody could say which part is of it.
+            // If a power failure left the tables ahead of the log, their last transactions could not be found in the
+            // log.
             self.subscription.sync_to(at.seq())?;
         }
         transaction.commit()?;
         self.stale = false;
         self.base = None;
-        // Until it has come as far as they are, what they wrote is not what it knows.
-        if theirs.is_none() {
+        // While records of the other projection are still skipped, `seen` stays the row before them, so that the next
+        // batch finds the tables ahead again.
+        if skip_until.is_none() {
             self.seen = seen;
         }
-        Ok(taken as u64)
+        Ok(applied as u64)
     }
 }
 
-/// What a database says of a projection, compared with what it said last.
+/// The row of a projection in the registry, compared with the row that this projection last saw.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Found {
-    /// The same.
-    AsLeft,
-    /// That another projection has made the tables that were to be made, and has taken in no transaction.
-    Made,
-    /// That another projection of the same store has taken in more transactions.
+    /// The row is unchanged.
+    Unchanged,
+    /// Another projection has created the tables that were to be created, and has applied no transaction.
+    Created,
+    /// Another projection of the same store has applied more transactions.
     Ahead(Position),
 }
 
-/// Compares what the database says with what it said last, `seen`, where frame `start` is the next one to be taken in;
-/// none, where tables are to be made.
-fn found(
+/// Compares the row of a projection in the registry with the row `seen` that it last saw. `start` is the next frame to
+/// be applied; `None` if the tables have to be rebuilt.
+fn compare(
     row: Option<&Row>,
     seen: Option<&Row>,
-    made: &Row,
+    created: &Row,
     start: Option<Seq>,
 ) -> Result<Found, Failure> {
     if row == seen {
-        return Ok(Found::AsLeft);
+        return Ok(Found::Unchanged);
     }
-    let at = row.filter(|row| row.is_same_as(made)).map(|row| row.at);
+    let at = row.filter(|row| row.is_same_as(created)).map(|row| row.at);
     match (at, start) {
-        (Some(None), None) => Ok(Found::Made),
+        (Some(None), None) => Ok(Found::Created),
         (Some(Some(at)), start) if Some(at.seq()) >= start => Ok(Found::Ahead(at)),
         _ => Err(changed()),
     }
 }
 
-/// Another projection has made them anew, or taken them back.
+/// Returns the error for tables that another projection has rebuilt, or has brought to an earlier state.
 fn changed() -> Failure {
     Failure::Changed(
-        "another projection has made them anew since, of another store, another model or another version of it; open \
-         this one anew, with a prefix of its own (`SqliteOptions::prefix`) or in another file"
+        "another projection, of another store, another model or another version of the model, has rebuilt them; open \
+        this projection again, with its own prefix (`SqliteOptions::prefix`) or in another file"
             .to_owned(),
     )
 }

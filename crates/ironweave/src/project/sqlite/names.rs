@@ -1,6 +1,7 @@
-//! Names in the database: one for each table, view, index and column, whatever the names in the model are.
+//! The names in the database: a distinct one for each table, view, index and column, whatever the names in the model
+//! are.
 //!
-//! | what | its name | where that is taken |
+//! | object | name | name if that one is taken |
 //! |---|---|---|
 //! | table of entity `Order` | `Order` | `Order_2`, `Order_3`, .. |
 //! | table of edge `Order.lines` | `Order_lines` | `Order_lines_2`, .. |
@@ -9,26 +10,27 @@
 //! | column of a field | `number` | `number_2`, .. |
 //! | column of state data | `Sent_at` | `Sent_at_2`, .. |
 //!
-//! 1. To SQLite, names that differ only in the case of ASCII letters are the same. Tables, views and indexes share one
-//!    namespace, and the columns of a table another.
-//! 2. A name stays as it is where nothing else wants it. Of those that want the same, the first of this order keeps it:
-//!    what this module makes by itself (`ironweave`; `slot`, `id` and `state` of a table), then the rows of the table
-//!    above, each in order of declaration. The others get the least number that makes them unlike all others.
-//! 3. SQLite keeps the names that begin with `sqlite_` for itself: such a one gets a `_` in front.
-//! 4. Keywords need no care, since all names are quoted.
+//! 1. SQLite treats names that differ only in the case of ASCII letters as equal. Tables, views and indexes share one
+//!    namespace, and each table has a namespace for its columns.
+//! 2. A name is unchanged if it is the preferred name of one object only. If several objects have the same preferred
+//!    name, the first in this order gets it: the objects of this module (`ironweave`; `slot`, `id` and `state` of a
+//!    table), then the rows of the table above from top to bottom, each in order of declaration. The names of the
+//!    others get a suffix with the least number that makes them distinct from all other names.
+//! 3. SQLite reserves the names that begin with `sqlite_`, so such a name gets the prefix `_`.
+//! 4. A keyword of SQL can be a name, since all names are quoted.
 
 use std::collections::HashSet;
 
 use crate::schema::{ColumnDef, EntityIx, Schema};
 
-/// What says how far the projections in a database are.
+/// The table that has the position of each projection in a database.
 pub(super) const REGISTRY: &str = "ironweave";
-/// What says what they made.
+/// The table that lists the objects that the projections created.
 pub(super) const OBJECTS: &str = "ironweave_objects";
 /// The columns that each table of an entity has.
 pub(super) const OWN_COLUMNS: [&str; 3] = ["slot", "id", "state"];
 
-/// What a table goes by.
+/// The names of a table and of its view.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct TableNames {
     pub table: String,
@@ -40,7 +42,7 @@ pub(super) struct TableNames {
 pub(super) struct Names {
     pub entities: Vec<TableNames>,
     pub edges: Vec<TableNames>,
-    /// The index of each edge.
+    /// The name of the index of each edge.
     pub indexes: Vec<String>,
     pub columns: Vec<String>,
 }
@@ -52,10 +54,10 @@ impl Names {
             let entity = &schema[edge.from.entity].name;
             format!("{entity}_{}", edge.from.name)
         });
-        let wished = entities.cloned().chain(edges);
-        let wished = wished.map(|name| not_reserved(format!("{prefix}{name}")));
+        let preferred = entities.cloned().chain(edges);
+        let preferred = preferred.map(|name| not_reserved(format!("{prefix}{name}")));
         let mut used: HashSet<String> = [REGISTRY, OBJECTS].map(folded).into();
-        let tables = distinct(&mut used, wished.collect());
+        let tables = distinct(&mut used, preferred.collect());
         let named = |suffix| {
             let name = move |table| not_reserved(format!("{table}_{suffix}"));
             tables.iter().map(name)
@@ -77,19 +79,21 @@ impl Names {
     }
 }
 
-/// The names of all columns, in order of the schema.
+/// Returns the names of all columns, in order of the schema.
 fn columns(schema: &Schema) -> Vec<String> {
     let mut names = vec![String::new(); schema.columns.len()];
-    // In order of the entities that they belong to, since a schema that was not made by the macro may mix them.
+    // The columns are sorted by entity, since a schema that the macro did not generate may have them in another order.
     let mut order: Vec<usize> = (0..schema.columns.len()).collect();
     order.sort_by_key(|ix| {
         let def = &schema.columns[*ix];
         (def.entity, def.state.is_some())
     });
     for of_one in order.chunk_by(|a, b| schema.columns[*a].entity == schema.columns[*b].entity) {
-        let wished = of_one.iter().map(|ix| wished(schema, &schema.columns[*ix]));
+        let preferred = of_one
+            .iter()
+            .map(|ix| preferred(schema, &schema.columns[*ix]));
         let mut used = OWN_COLUMNS.map(folded).into();
-        let given = distinct(&mut used, wished.collect());
+        let given = distinct(&mut used, preferred.collect());
         for (ix, name) in of_one.iter().zip(given) {
             names[*ix] = name;
         }
@@ -97,8 +101,8 @@ fn columns(schema: &Schema) -> Vec<String> {
     names
 }
 
-/// What a column is called where nothing else is called so.
-fn wished(schema: &Schema, def: &ColumnDef) -> String {
+/// Returns the preferred name of a column.
+fn preferred(schema: &Schema, def: &ColumnDef) -> String {
     match def.state {
         None => def.name.clone(),
         Some(state) => {
@@ -108,7 +112,7 @@ fn wished(schema: &Schema, def: &ColumnDef) -> String {
     }
 }
 
-/// A name in the words of the model: `Order.number`, `Order.Sent.at`.
+/// Returns the path of a column in the model: `Order.number`, `Order.Sent.at`.
 pub(super) fn column_path(schema: &Schema, def: &ColumnDef) -> String {
     let entity = &schema[def.entity];
     match def.state {
@@ -120,19 +124,19 @@ pub(super) fn column_path(schema: &Schema, def: &ColumnDef) -> String {
     }
 }
 
-/// The numbers of the columns of an entity type, in order of the schema.
+/// Returns the indexes of the columns of an entity type, in order of the schema.
 pub(super) fn columns_of(schema: &Schema, entity: EntityIx) -> impl Iterator<Item = usize> {
     let all = schema.columns.iter().enumerate();
     all.filter(move |(_, def)| def.entity == entity)
         .map(|(ix, _)| ix)
 }
 
-/// A name as SQLite compares it.
+/// Returns a name in the form in which SQLite compares names.
 pub(super) fn folded(name: &str) -> String {
     name.to_ascii_lowercase()
 }
 
-/// A name in SQL.
+/// Returns a name as a quoted identifier of SQL.
 pub(super) fn quoted(name: &str) -> String {
     format!("\"{}\"", name.replace('"', "\"\""))
 }
@@ -145,20 +149,24 @@ fn not_reserved(name: String) -> String {
     }
 }
 
-/// Gives each its name or, where somebody else has that, one with a number; `used` are the names that are given.
-fn distinct(used: &mut HashSet<String>, wished: Vec<String>) -> Vec<String> {
-    // First all that can stay as they are, so that no number makes one that somebody else is called by.
-    let stays: Vec<bool> = (wished.iter())
+/// Returns a distinct name for each preferred name: that name or, if it is taken, one with a number. `used` has the
+/// names that are taken, and the returned names are added to it.
+fn distinct(used: &mut HashSet<String>, preferred: Vec<String>) -> Vec<String> {
+    // The names that are unchanged are entered first, so that no numbered name is equal to one of them.
+    let unchanged: Vec<bool> = (preferred.iter())
         .map(|name| used.insert(folded(name)))
         .collect();
-    let named = wished.into_iter().zip(stays).map(|(wish, stays)| {
-        let mut name = wish.clone();
-        let mut n = 1_u64;
-        while !stays && (n == 1 || !used.insert(folded(&name))) {
-            n += 1;
-            name = format!("{wish}_{n}");
-        }
-        name
-    });
+    let named = preferred
+        .into_iter()
+        .zip(unchanged)
+        .map(|(preferred, unchanged)| {
+            let mut name = preferred.clone();
+            let mut n = 1_u64;
+            while !unchanged && (n == 1 || !used.insert(folded(&name))) {
+                n += 1;
+                name = format!("{preferred}_{n}");
+            }
+            name
+        });
     named.collect()
 }

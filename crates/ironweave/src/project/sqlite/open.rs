@@ -1,4 +1,4 @@
-//! Opening a projection: the options, the file, and whether the tables in it can be gone on with.
+//! Opening a projection: its options, the file of the database, and the check whether the tables in it can be used.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -20,27 +20,28 @@ use crate::store::Store;
 use crate::store::record::Changes;
 use crate::store::version::{At, Version};
 
-/// How many prepared statements are kept.
+/// The maximal number of prepared statements that are cached.
 const STATEMENTS: usize = 256;
-/// How long a prefix may be.
+/// The maximal number of bytes of a prefix.
 const PREFIX_MAX: usize = 64;
 
-/// How to project into an SQLite database; see [`Store::project_into_sqlite_with`].
+/// The options of a projection into an SQLite database; see [`Store::project_into_sqlite_with`].
 #[derive(Clone, Debug, Default)]
 pub struct SqliteOptions {
     prefix: String,
 }
 
 impl SqliteOptions {
-    /// No prefix.
+    /// Returns options without a prefix.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// What the names of all tables, views and indexes begin with, such as `shop_`: so that several projections, or a
-    /// projection and tables of your own, can share a database. At most 64 ASCII letters, digits and `_`, beginning with
-    /// a letter. A database has one projection for each prefix; upper and lower case are the same.
+    /// Sets the prefix of the names of all tables, views and indexes, such as `shop_`, so that several projections, or
+    /// a projection and tables of your own, can share a database. A prefix has at most 64 ASCII letters, digits and
+    /// `_`, and begins with a letter. A database has at most one projection for each prefix; prefixes are compared
+    /// without regard to case.
     #[must_use]
     pub fn prefix(mut self, prefix: impl Into<String>) -> Self {
         self.prefix = prefix.into();
@@ -48,7 +49,7 @@ impl SqliteOptions {
     }
 }
 
-/// See [`Store::project_into_sqlite_with`].
+/// Opens a projection; see [`Store::project_into_sqlite_with`].
 pub(in crate::project) fn projection<M: Model>(
     store: &Store<M>,
     path: &Path,
@@ -68,36 +69,36 @@ fn try_projection<M: Model>(
     let tables = Tables::of::<M>(schema, &prefix)?;
     let connection = open(path)?;
     let seen = registry::row(&connection, &prefix)?;
-    let made = Row {
+    let created = Row {
         model: schema.name.clone(),
         shape: tables.shape.clone(),
         store: id,
         at: None,
     };
-    if let Some(seen) = seen.as_ref().filter(|seen| seen.model != made.model) {
+    if let Some(seen) = seen.as_ref().filter(|seen| seen.model != created.model) {
         return Err(Failure::Refused(format!(
-            "the tables there are of the model `{}`, and this is `{}`; give these another name with \
-             `SqliteOptions::prefix`, or project into another file. If it is the same model under a new name, delete \
-             the row of the old one in the table `{}`",
+            "its tables belong to the model `{}`, but the model of this store is `{}`; give the new tables other names \
+            with `SqliteOptions::prefix`, or project into another file. If it is the same model under a new name, \
+            delete the row of the old name in the table `{}`",
             seen.model,
-            made.model,
+            created.model,
             names::REGISTRY
         )));
     }
-    let fitting = match &seen {
+    let usable = match &seen {
         Some(row)
-            if row.is_same_as(&made) && registry::is_whole(&connection, &tables.statements)? =>
+            if row.is_same_as(&created) && registry::is_whole(&connection, &tables.statements)? =>
         {
-            fits(store, row.at)?.then_some(row.at)
+            is_of_log(store, row.at)?.then_some(row.at)
         }
         _ => None,
     };
-    let stale = fitting.is_none();
+    let stale = usable.is_none();
     if stale {
         registry::check_names(&connection, &prefix, &tables.statements)?;
     }
     let base = if stale { base_changes(store)? } else { None };
-    let subscription = match fitting.flatten() {
+    let subscription = match usable.flatten() {
         Some(at) => store.subscribe_since(at)?,
         None => store.subscribe(0)?,
     };
@@ -108,19 +109,19 @@ fn try_projection<M: Model>(
         subscription,
         tables,
         seen,
-        made,
+        created,
         stale,
         base,
     })
 }
 
-/// Whether a position that tables are at is one of this log.
-fn fits<M: Model>(store: &Store<M>, at: Option<Position>) -> Result<bool, Failure> {
+/// Returns whether the position of tables is a position of this log.
+fn is_of_log<M: Model>(store: &Store<M>, at: Option<Position>) -> Result<bool, Failure> {
     let Some(at) = at else { return Ok(true) };
     match store.locate(at) {
         Ok(_) => Ok(true),
         Err(e) if e.is_ahead() && store.refreshed_has(at)? => Err(Failure::Refused(format!(
-            "the tables there are at frame {}, which this store, opened to be read only, has not read yet; call \
+            "its tables are at frame {}, which this store, which is open for reading only, has not read yet; call \
              `Store::refresh` first",
             at.seq()
         ))),
@@ -129,70 +130,73 @@ fn fits<M: Model>(store: &Store<M>, at: Option<Position>) -> Result<bool, Failur
     }
 }
 
-/// The facts that lead to the graph that this store began with, and after which frame that was.
+/// Returns the changes from the empty graph to the snapshot that this store began at, and the frame of that snapshot.
 fn base_changes<M: Model>(store: &Store<M>) -> Result<Option<(Seq, Changes<M>)>, Failure> {
     let Some(base) = &store.base else {
         return Ok(None);
     };
     let binding = M::binding();
-    let nothing = Version {
+    let empty = Version {
         plan: Arc::clone(&store.plan),
         graph: flat::empty(&store.plan, (&binding.columns, &binding.data)),
         at: At::default(),
         lineage: base.lineage,
         paranoid: false,
     };
-    let nothing = Snapshot::<M>::of(Arc::new(nothing));
-    let changes = nothing.diff(&Snapshot::of(Arc::clone(base)))?;
+    let empty = Snapshot::<M>::of(Arc::new(empty));
+    let changes = empty.diff(&Snapshot::of(Arc::clone(base)))?;
     Ok(Some((base.at.seq.unwrap_or_default(), changes)))
 }
 
-/// How often the mode of a busy database is tried to be changed, and how long is waited in between.
+/// The maximal number of attempts to change the journal mode of a busy database.
 const WAL_TRIES: u32 = 200;
+/// The pause between two attempts.
 const WAL_PAUSE: Duration = Duration::from_millis(10);
 
-/// Opens a database, and refuses what is none or cannot be written.
+/// Opens a database. Returns an error for a file that is not a database or cannot be written.
 fn open(path: &Path) -> Result<Connection, Failure> {
-    // Else SQLite would take `:memory:` and an empty path for databases that nobody else can open.
+    // Without this, SQLite would open a private database for `:memory:` and for an empty path.
     let path = std::path::absolute(path).map_err(|e| Failure::Refused(e.to_string()))?;
     if path.is_dir() {
-        let reason = "it is a directory; name a file in it";
+        let reason = "it is a directory; choose a file in it";
         return Err(Failure::Refused(reason.to_owned()));
     }
     if path.parent().is_some_and(|parent| !parent.is_dir()) {
-        let reason = "its directory is not there; make that first";
+        let reason = "its directory does not exist; create the directory first";
         return Err(Failure::Refused(reason.to_owned()));
     }
-    // SQLite takes a file of one byte for an empty one, and writes over it.
+    // SQLite treats a file of one byte as an empty database, and would overwrite it.
     if path.metadata().is_ok_and(|file| file.len() == 1) {
-        return Err(no_database());
+        return Err(not_a_database());
     }
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
         | OpenFlags::SQLITE_OPEN_CREATE
         | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(path, flags)?;
     connection.set_prepared_statement_cache_capacity(STATEMENTS);
-    // Rows of other tables that refer to those of the projection are not its own either: it neither deletes them nor is
-    // kept from deleting what they refer to.
+    // Other tables may have foreign keys to tables of the projection. The projection must not delete rows of these
+    // tables, and their rows must not prevent it from deleting its own.
     connection.pragma_update(None, "foreign_keys", false)?;
     let is_empty = registry::is_empty(&connection).map_err(|e| match e.sqlite_error_code() {
-        Some(ErrorCode::NotADatabase) => no_database(),
+        Some(ErrorCode::NotADatabase) => not_a_database(),
         _ => e.into(),
     })?;
     if connection.is_readonly("main")? {
-        let reason = "it can only be read; allow this process to write it, or choose another file";
+        let reason =
+            "it can only be read; give this process write permission, or choose another file";
         return Err(Failure::Refused(reason.to_owned()));
     }
     if is_empty {
-        // Readers read the state before, while it is being brought on. What somebody else made keeps its mode.
+        // With a write-ahead log, other connections can read the previous state during an update. A database that
+        // already has content keeps its mode.
         use_wal(&connection)?;
     }
     Ok(connection)
 }
 
-/// Switches an empty database to a write-ahead log. SQLite does not wait here for another connection, whatever the
-/// timeout is, and two that switch at once may each find the other in the way; so this tries again. A database that stays
-/// busy keeps its mode, which costs readers and writers waiting and nothing else.
+/// Switches an empty database to a write-ahead log. SQLite ignores its busy timeout here, and two connections that
+/// switch at the same time may block each other, so the attempt is repeated. A database that stays busy keeps its mode;
+/// readers and writers then block each other, but the tables are the same.
 fn use_wal(connection: &Connection) -> rusqlite::Result<()> {
     for _ in 0..WAL_TRIES {
         match connection.pragma_update(None, "journal_mode", "WAL") {
@@ -205,8 +209,8 @@ fn use_wal(connection: &Connection) -> rusqlite::Result<()> {
     Ok(())
 }
 
-fn no_database() -> Failure {
-    let reason = "it is no SQLite database, and stays as it is; choose another file";
+fn not_a_database() -> Failure {
+    let reason = "it is not an SQLite database, and is left unchanged; choose another file";
     Failure::Refused(reason.to_owned())
 }
 
@@ -223,6 +227,7 @@ fn check_prefix(prefix: &str) -> Result<(), Failure> {
     }
     let shown: String = prefix.chars().take(PREFIX_MAX).collect();
     Err(Failure::Refused(format!(
-        "`{shown}` is no prefix; one has at most {PREFIX_MAX} ASCII letters, digits and `_`, and begins with a letter"
+        "`{shown}` is not a valid prefix; a prefix has at most {PREFIX_MAX} ASCII letters, digits and `_`, and begins \
+        with a letter"
     )))
 }

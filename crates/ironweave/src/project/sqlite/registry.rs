@@ -1,18 +1,18 @@
-//! What a database says of the projections in it, and what of it is theirs.
+//! The registry of a database: the projections in it, and the objects that they created.
 //!
-//! | table | a row for each | columns |
+//! | table | one row for each | columns |
 //! |---|---|---|
 //! | `ironweave` | projection | `prefix` of its names, `model`, `shape`, `store`, `position`, `frame` |
-//! | `ironweave_objects` | table, view and index that a projection made | `name`, `kind`, `prefix`, `stands_for`, `sql` |
+//! | `ironweave_objects` | table, view and index that a projection created | `name`, `kind`, `prefix`, `stands_for`, `sql` |
 //!
-//! 1. `store` is the identity of the store that they follow. `position` is the sequence of the last transaction in them,
-//!    and `frame` the whole [`Position`] of it, which tells this log from any other, and from what it was before it was
-//!    restored.
-//! 2. An object is a projection's own where it is in `ironweave_objects` and still has the definition that it had when
-//!    it was made. Nothing else is ever dropped, and a name that something else has is refused. Indexes and triggers of
-//!    others on these tables, which SQLite drops with them, are put back.
-//! 3. The version of this code before these tables kept one projection in a database, and its statements in the column
-//!    `shape` of its only table. What it made is known by them.
+//! 1. `store` is the identity of the store that the projection follows. `position` is the sequence of the last
+//!    transaction in its tables, and `frame` is the [`Position`] of that transaction, which distinguishes this log from
+//!    any other log and from its own history before it was restored.
+//! 2. A projection owns an object that is in `ironweave_objects` and still has the definition with which it was
+//!    created. No other object is dropped, and a name that another object has is an error. SQLite drops the indexes and
+//!    triggers of other programs together with the tables that they are on; the projection creates them again.
+//! 3. The earlier version of this code had one projection in a database, with the statements that created its objects
+//!    in the column `shape` of its only table `ironweave`. Its objects are found from these statements.
 
 use std::collections::{HashMap, HashSet};
 
@@ -22,36 +22,36 @@ use crate::base::position::Position;
 use crate::project::sqlite::error::Failure;
 use crate::project::sqlite::names::{OBJECTS, REGISTRY, folded, quoted};
 
-/// What `ironweave` is made with.
+/// The statement that creates `ironweave`.
 const CREATE_REGISTRY: &str = "CREATE TABLE ironweave (prefix TEXT NOT NULL COLLATE NOCASE PRIMARY KEY, \
      model TEXT NOT NULL, shape TEXT NOT NULL, store TEXT NOT NULL, position INTEGER, frame TEXT)";
-/// What `ironweave_objects` is made with.
+/// The statement that creates `ironweave_objects`.
 const CREATE_OBJECTS: &str = "CREATE TABLE ironweave_objects (name TEXT NOT NULL COLLATE NOCASE PRIMARY KEY, \
      kind TEXT NOT NULL, prefix TEXT NOT NULL COLLATE NOCASE, stands_for TEXT NOT NULL, sql TEXT NOT NULL)";
-/// What makes the registry.
+/// The statements that create the registry.
 pub(super) const CREATE: [&str; 2] = [CREATE_REGISTRY, CREATE_OBJECTS];
-/// What the version before made `ironweave` with.
+/// The statement with which the earlier version created `ironweave`.
 const CREATE_EARLIER: &str = "CREATE TABLE ironweave (model TEXT, shape TEXT, position INTEGER)";
 
-/// What a projection says of itself.
+/// The row of a projection in the registry.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Row {
     pub model: String,
     pub shape: String,
     /// The identity of the store.
     pub store: String,
-    /// Of the last transaction in the tables; none, before the first.
+    /// The position of the last transaction in the tables; `None` before the first.
     pub at: Option<Position>,
 }
 
 impl Row {
-    /// Whether it speaks of the same tables of the same store, however far they are.
+    /// Returns whether both rows describe the same tables of the same store, at whatever position.
     pub(super) fn is_same_as(&self, other: &Self) -> bool {
         (&self.model, &self.shape, &self.store) == (&other.model, &other.shape, &other.store)
     }
 }
 
-/// A table, view, index or trigger that there is.
+/// A table, view, index or trigger that exists in a database.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Object {
     kind: String,
@@ -59,26 +59,26 @@ pub(super) struct Object {
     sql: String,
 }
 
-/// What is to be made: a table, a view or an index.
+/// A table, view or index that a projection needs, with the statement that creates it.
 pub(super) struct Statement {
     pub kind: &'static str,
     pub name: String,
-    /// What it is, in the words of the model.
+    /// The path of the entity type or edge in the model, for the column of this name.
     pub stands_for: String,
     pub sql: String,
 }
 
-/// The objects in a database, by names as SQLite compares them.
+/// The objects in a database, by their names in the form in which SQLite compares names.
 type Objects = HashMap<String, Object>;
 
-/// All of them.
+/// Returns all tables, views and indexes of a database.
 fn objects(connection: &Connection) -> rusqlite::Result<Objects> {
     objects_where(connection, "")
 }
 
-/// Those of which a condition is true.
+/// Returns the tables, views and indexes of a database that satisfy a condition in SQL.
 fn objects_where(connection: &Connection, condition: &str) -> rusqlite::Result<Objects> {
-    // Indexes that SQLite makes for itself have no statement, and names that nobody else can have.
+    // Indexes that SQLite creates implicitly have no statement, and their names are reserved.
     let mut all = connection.prepare_cached(&format!(
         "SELECT type, name, sql FROM main.sqlite_schema WHERE type IN ('table', 'view', 'index') AND sql IS NOT NULL \
          {condition}"
@@ -90,24 +90,24 @@ fn objects_where(connection: &Connection, condition: &str) -> rusqlite::Result<O
     rows.collect()
 }
 
-/// Whether there is nothing in a database.
+/// Returns whether a database has no objects.
 pub(super) fn is_empty(connection: &Connection) -> rusqlite::Result<bool> {
     let sql = "SELECT NOT EXISTS (SELECT * FROM main.sqlite_schema)";
     connection.query_row(sql, [], |row| row.get(0))
 }
 
-/// What a database knows of its projections.
+/// The version of the registry in a database.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Known {
-    Nothing,
-    /// The table of the version before.
+enum Registry {
+    Missing,
+    /// The table of the earlier version.
     Earlier,
-    Registry,
+    Current,
 }
 
-/// Which of them it is; refuses a table that is only called so.
-fn known(all: &Objects) -> Result<Known, Failure> {
-    let is = |name, sql| match all.get(name) {
+/// Returns the version of the registry, or an error for another object that has the name of one of its tables.
+fn registry_of(all: &Objects) -> Result<Registry, Failure> {
+    let exists = |name, sql| match all.get(name) {
         None => Ok(false),
         Some(object) if object.sql == sql => Ok(true),
         Some(object) => Err(taken(object)),
@@ -115,15 +115,15 @@ fn known(all: &Objects) -> Result<Known, Failure> {
     let earlier = all
         .get(REGISTRY)
         .is_some_and(|object| object.sql == CREATE_EARLIER);
-    let registry = earlier || is(REGISTRY, CREATE_REGISTRY)?;
-    let objects = is(OBJECTS, CREATE_OBJECTS)?;
+    let registry = earlier || exists(REGISTRY, CREATE_REGISTRY)?;
+    let objects = exists(OBJECTS, CREATE_OBJECTS)?;
     match (registry, objects) {
-        (false, false) => Ok(Known::Nothing),
-        (true, false) if earlier => Ok(Known::Earlier),
-        (true, true) if !earlier => Ok(Known::Registry),
+        (false, false) => Ok(Registry::Missing),
+        (true, false) if earlier => Ok(Registry::Earlier),
+        (true, true) if !earlier => Ok(Registry::Current),
         _ => Err(Failure::Changed(format!(
-            "one of the tables `{REGISTRY}` and `{OBJECTS}` is there without the other; remove the file, or drop that \
-             table and those that the projection made"
+            "one of the tables `{REGISTRY}` and `{OBJECTS}` exists without the other; remove the file, or drop that \
+             table and those that the projection created"
         ))),
     }
 }
@@ -135,14 +135,14 @@ fn taken(object: &Object) -> Failure {
     }
 }
 
-/// What the projection of a prefix says of itself, if there is one.
+/// Returns the row of the projection with a prefix, if the database has that projection.
 pub(super) fn row(connection: &Connection, prefix: &str) -> Result<Option<Row>, Failure> {
-    // This is asked in each transaction, and there may be many objects.
+    // Each transaction of the database calls this, and the database may have many objects, so only two are read.
     let registry = objects_where(
         connection,
         "AND lower(name) IN ('ironweave', 'ironweave_objects')",
     )?;
-    if known(&registry)? != Known::Registry {
+    if registry_of(&registry)? != Registry::Current {
         return Ok(None);
     }
     let sql = "SELECT model, shape, store, frame FROM main.ironweave WHERE prefix = ?1";
@@ -157,8 +157,8 @@ pub(super) fn row(connection: &Connection, prefix: &str) -> Result<Option<Row>, 
     let at = frame.map(|frame| frame.parse::<Position>()).transpose();
     let at = at.map_err(|e| {
         Failure::Changed(format!(
-            "the table `{REGISTRY}` says how far they are, and not in the way that this version writes it ({e}); remove \
-             the row, and they are made anew"
+            "the position in the table `{REGISTRY}` cannot be read ({e}); delete the row of this projection, so that \
+            the tables are rebuilt"
         ))
     })?;
     Ok(Some(Row {
@@ -169,35 +169,36 @@ pub(super) fn row(connection: &Connection, prefix: &str) -> Result<Option<Row>, 
     }))
 }
 
-/// Whether all that a projection made is there.
+/// Returns whether all objects of a projection exist.
 pub(super) fn is_whole(
     connection: &Connection,
     statements: &[Statement],
 ) -> rusqlite::Result<bool> {
     let all = objects(connection)?;
-    let there = |s: &Statement| {
+    let exists = |s: &Statement| {
         all.get(&folded(&s.name))
             .is_some_and(|object| object.kind == s.kind)
     };
-    Ok(statements.iter().all(there))
+    Ok(statements.iter().all(exists))
 }
 
-/// What is the own of the projection of a prefix: recorded, there, and as it was made.
+/// Returns the objects that the projection with a prefix owns: those that are recorded in the registry and still have
+/// the recorded definition.
 fn own(
     connection: &Connection,
     prefix: &str,
-    known: Known,
+    registry: Registry,
     all: &Objects,
 ) -> rusqlite::Result<Vec<Object>> {
-    let recorded: Vec<Object> = match known {
-        Known::Nothing => Vec::new(),
-        Known::Earlier => {
+    let recorded: Vec<Object> = match registry {
+        Registry::Missing => Vec::new(),
+        Registry::Earlier => {
             let sql = "SELECT shape FROM main.ironweave";
             let shape: Option<String> =
                 connection.query_row(sql, [], |row| row.get(0)).optional()?;
             earlier_objects(&shape.unwrap_or_default())
         }
-        Known::Registry => {
+        Registry::Current => {
             let sql = "SELECT kind, name, sql FROM main.ironweave_objects WHERE prefix = ?1";
             let mut recorded = connection.prepare_cached(sql)?;
             let rows = recorded.query_map(params![prefix], |row| {
@@ -210,11 +211,11 @@ fn own(
             rows.collect::<rusqlite::Result<_>>()?
         }
     };
-    let is_there = |object: &Object| all.get(&folded(&object.name)) == Some(object);
-    Ok(recorded.into_iter().filter(is_there).collect())
+    let is_unchanged = |object: &Object| all.get(&folded(&object.name)) == Some(object);
+    Ok(recorded.into_iter().filter(is_unchanged).collect())
 }
 
-/// What the version before made, from the statements that it made it with, of which each is a line.
+/// Returns the objects of the earlier version, from the statements that created them, one on each line.
 fn earlier_objects(shape: &str) -> Vec<Object> {
     let object = |line: &str| {
         let (kind, rest) = match line.strip_prefix("CREATE TABLE \"") {
@@ -231,14 +232,14 @@ fn earlier_objects(shape: &str) -> Vec<Object> {
     shape.lines().filter_map(object).collect()
 }
 
-/// Refuses where something else has a name that is to be made.
+/// Returns an error if another object has a name that the projection needs.
 pub(super) fn check_names(
     connection: &Connection,
     prefix: &str,
     statements: &[Statement],
 ) -> Result<(), Failure> {
     let all = objects(connection)?;
-    let own = own(connection, prefix, known(&all)?, &all)?;
+    let own = own(connection, prefix, registry_of(&all)?, &all)?;
     for statement in statements {
         match all.get(&folded(&statement.name)) {
             Some(object) if !own.contains(object) => return Err(taken(object)),
@@ -248,8 +249,9 @@ pub(super) fn check_names(
     Ok(())
 }
 
-/// The indexes and triggers that somebody else has put on what is a projection's own, and which go with that.
-fn on_own(connection: &Connection, own: &[Object]) -> rusqlite::Result<Vec<Object>> {
+/// Returns the indexes and triggers that other programs have created on the objects of a projection. SQLite drops them
+/// together with these objects.
+fn foreign_objects(connection: &Connection, own: &[Object]) -> rusqlite::Result<Vec<Object>> {
     let mut all = connection.prepare_cached(
         "SELECT type, name, sql, tbl_name FROM main.sqlite_schema WHERE type IN ('index', 'trigger') AND sql IS NOT NULL",
     )?;
@@ -268,22 +270,23 @@ fn on_own(connection: &Connection, own: &[Object]) -> rusqlite::Result<Vec<Objec
     Ok(found)
 }
 
-/// Puts back what somebody else had put on tables that were made anew, now that all is in them: no trigger fires for that.
-pub(super) fn put_back(transaction: &Transaction<'_>, all: &[Object]) -> Result<(), Failure> {
+/// Creates the indexes and triggers of other programs on rebuilt tables again. The tables must be filled before, so
+/// that no trigger fires for their rows.
+pub(super) fn restore(transaction: &Transaction<'_>, all: &[Object]) -> Result<(), Failure> {
     for Object { kind, name, sql } in all {
         transaction.execute_batch(sql).map_err(|e| {
             Failure::Refused(format!(
-                "somebody has put the {kind} `{name}` on a table of the projection that has to be made anew, and it does \
-                 not fit the new one ({e}); drop it first"
+                "the {kind} `{name}` of another program, on a table that the projection has to rebuild, cannot be \
+                created on the new table ({e}); drop the {kind} first"
             ))
         })?;
     }
     Ok(())
 }
 
-/// Makes what a projection needs, in place of what it made before. Gives what somebody else had put on that, for
-/// [`put_back`].
-pub(super) fn make(
+/// Creates the objects of a projection, in place of those that it owns. Returns the indexes and triggers of other
+/// programs that were dropped with these, for [`restore`].
+pub(super) fn create(
     transaction: &Transaction<'_>,
     prefix: &str,
     row: &Row,
@@ -291,18 +294,18 @@ pub(super) fn make(
 ) -> Result<Vec<Object>, Failure> {
     check_names(transaction, prefix, statements)?;
     let all = objects(transaction)?;
-    let known = known(&all)?;
-    let mut own = own(transaction, prefix, known, &all)?;
-    let others = on_own(transaction, &own)?;
-    // What leads to a table goes before it.
+    let registry = registry_of(&all)?;
+    let mut own = own(transaction, prefix, registry, &all)?;
+    let foreign = foreign_objects(transaction, &own)?;
+    // Views and indexes are dropped before the tables that they refer to.
     own.sort_by_key(|object| object.kind == "table");
     for Object { kind, name, .. } in &own {
         transaction.execute_batch(&format!("DROP {kind} main.{}", quoted(name)))?;
     }
-    if known == Known::Earlier {
+    if registry == Registry::Earlier {
         transaction.execute_batch("DROP TABLE main.ironweave")?;
     }
-    if known != Known::Registry {
+    if registry != Registry::Current {
         for create in CREATE {
             transaction.execute_batch(create)?;
         }
@@ -311,7 +314,7 @@ pub(super) fn make(
     transaction.execute(sql, params![prefix])?;
     for statement in statements {
         transaction.execute_batch(&statement.sql)?;
-        // The definition as SQLite keeps it, which is what it is compared with.
+        // The recorded definition is the text that SQLite stores, since `own` compares it with that.
         transaction.execute(
             "INSERT INTO main.ironweave_objects SELECT name, type, ?1, ?2, sql FROM main.sqlite_schema \
              WHERE type = ?3 AND name = ?4",
@@ -320,18 +323,18 @@ pub(super) fn make(
     }
     let sql = "INSERT OR REPLACE INTO main.ironweave VALUES (?1, ?2, ?3, ?4, NULL, NULL)";
     transaction.execute(sql, params![prefix, row.model, row.shape, row.store])?;
-    Ok(others)
+    Ok(foreign)
 }
 
-/// Writes down how far the tables of a prefix are.
-pub(super) fn mark(
+/// Stores the position of the tables of a prefix.
+pub(super) fn set_position(
     transaction: &Transaction<'_>,
     prefix: &str,
     at: Position,
 ) -> Result<(), Failure> {
     let seq = i64::try_from(at.seq().get()).map_err(|_| {
         Failure::Refused(format!(
-            "frame {} is beyond the integers of SQLite",
+            "the sequence of frame {} is greater than the greatest integer of SQLite",
             at.seq()
         ))
     })?;

@@ -1,4 +1,4 @@
-//! The tables and views of a model, and what a fact does to them.
+//! The tables and views of a model, and the statements that apply facts to them.
 
 use rusqlite::types::Value;
 use rusqlite::{Transaction, params_from_iter};
@@ -16,26 +16,26 @@ use crate::schema::{EndDef, EntityIx, Schema, StateIx};
 use crate::step::model::Model;
 use crate::store::bad_frame;
 
-/// Of this code: tables that another version made are made anew.
+/// The version of this code. Tables that another version created are rebuilt.
 const VERSION: u32 = 2;
-/// How many columns a table of SQLite has at most.
+/// The maximal number of columns of a table in SQLite.
 const COLUMNS_MAX: usize = 2_000;
 
-/// What the tables are made and kept with.
+/// The statements that create and update the tables of a projection.
 pub(super) struct Tables {
     schema: Schema,
-    /// What makes them.
+    /// The statements that create the tables, views and indexes.
     pub statements: Vec<Statement>,
-    /// What tells one shape from another.
+    /// A text that is equal for two projections if and only if their tables have the same shape; see `make_shape`.
     pub shape: String,
     kinds: Kinds,
     entities: Vec<EntitySql>,
-    /// One for each column: sets it.
+    /// The statement that sets a value, for each column.
     set: Vec<String>,
     edges: Vec<EdgeSql>,
 }
 
-/// How values are to be read, one entry for each column and edge.
+/// The kinds of the values of each column and edge.
 struct Kinds {
     columns: Vec<Kind>,
     edges: Vec<Kind>,
@@ -45,7 +45,7 @@ struct Kinds {
 struct EntitySql {
     create: String,
     delete: String,
-    /// One for each state that it may leave.
+    /// The statement that leaves a state, for each state.
     moved: Vec<String>,
 }
 
@@ -72,7 +72,7 @@ impl Kinds {
 }
 
 impl Tables {
-    /// Those of a model.
+    /// Returns the tables of a model.
     pub(super) fn of<M: Model>(schema: &Schema, prefix: &str) -> Result<Self, Failure> {
         Self::new(schema.clone(), Kinds::of::<M>(schema), prefix)
     }
@@ -82,8 +82,8 @@ impl Tables {
             let columns = OWN_COLUMNS.len() + columns_of(&schema, entity).count();
             if columns > COLUMNS_MAX {
                 return Err(Failure::Refused(format!(
-                    "the table of `{}` would have {columns} columns, and SQLite takes {COLUMNS_MAX}; keep some of its \
-                     fields in a struct, which is one column",
+                    "the table of `{}` would have {columns} columns, but SQLite allows {COLUMNS_MAX}; move some of its \
+                     fields into a struct, which is one column",
                     def.name
                 )));
             }
@@ -103,7 +103,7 @@ impl Tables {
         Ok(tables)
     }
 
-    /// Those of a schema whose values are all times, which make the longest views.
+    /// Returns the tables of a schema whose values are all times, since these have the longest views.
     #[cfg(test)]
     pub(super) fn of_times(schema: Schema, prefix: &str) -> Result<Self, Failure> {
         let kinds = Kinds {
@@ -113,7 +113,7 @@ impl Tables {
         Self::new(schema, kinds, prefix)
     }
 
-    /// All statements that facts may need.
+    /// Returns all statements that apply facts.
     #[cfg(test)]
     pub(super) fn all_sql(&self) -> impl Iterator<Item = &String> {
         let entities = self.entities.iter();
@@ -174,14 +174,14 @@ impl Tables {
         self.statements = statements;
     }
 
-    /// An edge in the words of the model.
+    /// Returns the path of an edge in the model.
     fn edge_path(&self, edge: usize) -> String {
         let from = &self.schema.edges[edge].from;
         let entity = &self.schema[from.entity].name;
         format!("{entity}.{}", from.name)
     }
 
-    /// The entity with times that can be read, and without what only says where it lies.
+    /// Returns the view of an entity type: times are texts, and the slot is left out.
     fn entity_view(&self, names: &Names, entity: EntityIx, named: &TableNames) -> String {
         let columns = columns_of(&self.schema, entity).map(|ix| {
             let name = quoted(&names.columns[ix]);
@@ -196,7 +196,7 @@ impl Tables {
         )
     }
 
-    /// The links with the keys of what they link.
+    /// Returns the view of an edge: the keys of the linked entities instead of their slots.
     fn edge_view(&self, names: &Names, edge: usize, named: &TableNames) -> String {
         let def = &self.schema.edges[edge];
         let mut columns = self.key_columns(names, "from", &def.from);
@@ -216,7 +216,8 @@ impl Tables {
         )
     }
 
-    /// The columns of a view that say who is at an end: its key or, where it has none, its id.
+    /// Returns the columns of a view that identify the entity at an end of an edge: its key, or its id if it has no
+    /// key.
     fn key_columns(&self, names: &Names, which: &str, end: &EndDef) -> Vec<String> {
         let key = columns_of(&self.schema, end.entity).filter(|ix| self.schema.columns[*ix].key);
         let shown = key.map(|ix| {
@@ -233,8 +234,8 @@ impl Tables {
         }
     }
 
-    /// All that the content of the tables depends on: what they are made with, what stands for what, and how values are
-    /// read.
+    /// Sets `shape` to a text of everything that the content of the tables depends on: the statements that create them,
+    /// the paths of their tables and columns in the model, and the kinds of the values.
     fn make_shape(&mut self, names: &Names) {
         let mut lines = vec![VERSION.to_string()];
         lines.extend(self.statements.iter().map(|s| {
@@ -327,8 +328,8 @@ impl Tables {
         let changed = t.prepare_cached(sql)?.execute(params_from_iter(values))?;
         if changed != 1 {
             return Err(Failure::Changed(format!(
-                "`{sql}` found no row, so something else has written to them; delete the row of this projection in the \
-                 table `ironweave`, and they are made anew"
+                "`{sql}` changed {changed} rows instead of one, so another program has written to the tables; delete \
+                the row of this projection in the table `ironweave`, so that the tables are rebuilt"
             )));
         }
         Ok(())
@@ -336,7 +337,7 @@ impl Tables {
 }
 
 impl Kind {
-    /// A column of this kind, as a view shows it.
+    /// Returns the expression of a view for a column of this kind.
     fn shown(self, column: &str) -> String {
         match self {
             Self::Time => rfc3339(column),
@@ -350,7 +351,7 @@ fn entity_sql(schema: &Schema, names: &Names) -> Vec<EntitySql> {
     let entities = all.zip(schema.entities.iter().zip(&names.entities));
     let sql = entities.map(|(entity, (def, named))| {
         let table = quoted(&named.table);
-        // What belongs to a state ends with it.
+        // The data of a state is deleted when the entity leaves that state.
         let moved = (0..def.states.len()).map(|state| {
             let of_state = |ix: &usize| schema.columns[*ix].state.map(usize::from) == Some(state);
             let ends: Vec<String> = (columns_of(schema, entity).filter(of_state))

@@ -1,4 +1,4 @@
-//! Names for any schema, and values of any type.
+//! Tests of the names for any schema, and of the conversion of values of any type.
 
 use rusqlite::Connection;
 use rusqlite::types::Value;
@@ -9,7 +9,7 @@ use super::value::{Kind, sql_value};
 use crate::schema::{ColumnDef, EdgeDef, EndDef, EntityDef, EntityIx, Schema, StateDef, StateIx};
 use crate::value::encode;
 
-/// Random numbers, of the generator that Knuth gives (MMIX).
+/// A linear congruential generator of random numbers, with the constants of Knuth (MMIX).
 struct Random(u64);
 
 impl Random {
@@ -24,7 +24,7 @@ impl Random {
         of[self.below(of.len())]
     }
 
-    /// A name of a few parts, so that many are the same or nearly.
+    /// Returns a name of a few parts, so that many names are equal or similar.
     fn name(&mut self) -> String {
         const PARTS: [&str; 36] = [
             "a",
@@ -68,7 +68,7 @@ impl Random {
     }
 }
 
-/// A schema with random names, some of which are the same, which those of a model never are.
+/// Returns a schema with random names. Some are equal, although the names of a model never are.
 fn random_schema(random: &mut Random) -> Schema {
     let entities = 1 + random.below(5);
     let end = |random: &mut Random| EndDef {
@@ -116,7 +116,7 @@ fn random_schema(random: &mut Random) -> Schema {
 }
 
 #[test]
-fn sqlite_takes_the_names_of_any_schema_and_a_name_that_nothing_else_has_stays() {
+fn sqlite_accepts_the_names_of_any_schema_and_a_unique_name_is_unchanged() {
     let mut random = Random(11);
     for round in 0..400 {
         let schema = random_schema(&mut random);
@@ -130,7 +130,7 @@ fn sqlite_takes_the_names_of_any_schema_and_a_name_that_nothing_else_has_stays()
             let done = database.execute_batch(&statement.sql);
             done.unwrap_or_else(|e| panic!("round {round}: {}: {e}", statement.sql));
         }
-        // Views are read when somebody asks, and statements when a fact comes.
+        // SQLite resolves the names in a view only when it is queried, so each view and statement is prepared.
         for statement in tables.statements.iter().filter(|s| s.kind != "index") {
             let name = super::names::quoted(&statement.name);
             let asked = database.prepare(&format!("SELECT * FROM {name}"));
@@ -142,25 +142,27 @@ fn sqlite_takes_the_names_of_any_schema_and_a_name_that_nothing_else_has_stays()
         }
         let names = Names::new(&schema, prefix);
         assert_eq!(names, Names::new(&schema, prefix));
-        stays_where_it_can(&schema, prefix, &names);
+        check_unchanged_names(&schema, prefix, &names);
     }
 }
 
-/// Each table that is the only one that wants its name has it.
-fn stays_where_it_can(schema: &Schema, prefix: &str, names: &Names) {
-    let wished = |name: &str| format!("{prefix}{name}");
+/// Asserts that a table has its preferred name if no other table has the same preferred name.
+fn check_unchanged_names(schema: &Schema, prefix: &str, names: &Names) {
+    let preferred = |name: &str| format!("{prefix}{name}");
     let edges = schema.edges.iter().map(|edge| {
         let entity = &schema[edge.from.entity].name;
-        wished(&format!("{entity}_{}", edge.from.name))
+        preferred(&format!("{entity}_{}", edge.from.name))
     });
-    let wished = schema.entities.iter().map(|entity| wished(&entity.name));
-    let wished: Vec<String> = wished.chain(edges).collect();
+    let preferred = schema.entities.iter().map(|entity| preferred(&entity.name));
+    let preferred: Vec<String> = preferred.chain(edges).collect();
     let given = names.entities.iter().chain(&names.edges);
-    for (wish, given) in wished.iter().zip(given) {
-        let others = wished.iter().filter(|other| folded(other) == folded(wish));
-        let taken = ["ironweave", "ironweave_objects"].contains(&&*folded(wish));
-        if others.count() == 1 && !taken && !folded(wish).starts_with("sqlite_") {
-            assert_eq!(*wish, given.table);
+    for (name, given) in preferred.iter().zip(given) {
+        let others = preferred
+            .iter()
+            .filter(|other| folded(other) == folded(name));
+        let taken = ["ironweave", "ironweave_objects"].contains(&&*folded(name));
+        if others.count() == 1 && !taken && !folded(name).starts_with("sqlite_") {
+            assert_eq!(*name, given.table);
         }
     }
 }
@@ -200,7 +202,7 @@ fn text(text: &str) -> Value {
 }
 
 #[test]
-fn integers_are_integers_as_far_as_sqlite_has_them_and_then_texts_of_one_length() {
+fn integers_beyond_the_range_of_sqlite_are_texts_of_one_length() {
     for (n, expect) in [
         (0, Value::Integer(0)),
         (-1, Value::Integer(-1)),
@@ -230,7 +232,7 @@ fn integers_are_integers_as_far_as_sqlite_has_them_and_then_texts_of_one_length(
 }
 
 #[test]
-fn what_sqlite_has_no_value_for_is_json() {
+fn values_without_a_type_in_sqlite_are_json() {
     use serde::Serialize;
     use std::collections::BTreeMap;
 
@@ -319,7 +321,7 @@ fn what_sqlite_has_no_value_for_is_json() {
 
 #[test]
 fn a_value_of_any_depth_is_written() {
-    // Lists, and maps whose keys are maps: in each the deepest is a number.
+    // Lists, and maps whose keys are maps; the innermost item is a number.
     for (open, deep) in [
         (vec![0x81], 100_000),
         (vec![0xa1], 30_000),
@@ -335,7 +337,7 @@ fn a_value_of_any_depth_is_written() {
         let written = sql_value(&bytes, Kind::Plain).expect("it can be read");
         assert!(matches!(written, Value::Text(_)));
     }
-    // And one that is not whole is an error.
+    // A value that is not complete is an error.
     assert!(sql_value(&[0x9f, 1], Kind::Plain).is_err());
     assert!(sql_value(&[0xa1, 1], Kind::Plain).is_err());
     assert!(sql_value(&[], Kind::Plain).is_err());

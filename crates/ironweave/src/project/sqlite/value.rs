@@ -1,20 +1,21 @@
-//! Values of the log as values of SQLite.
+//! The conversion of values of the log into values of SQLite.
 //!
 //! | in the log | in SQLite |
 //! |---|---|
 //! | `bool` | integer 0 or 1 |
 //! | integer from -2^63 to 2^63 - 1, of any type, and a [`Timestamp`] | integer |
-//! | greater integer | text of 39 digits |
-//! | lesser integer | text of `-` and 39 digits |
+//! | integer above that range | text of 39 digits |
+//! | integer below that range | text of `-` and 39 digits |
 //! | float | real; `NaN` as the text `NaN`, since SQLite stores that as null |
-//! | `String`, a variant of an enum that has no data | text |
+//! | `String`, a variant of an enum without data | text |
 //! | `char` | text |
-//! | `Vec<u8>`, `[u8; N]`, what serde writes as bytes | blob |
-//! | `None` | null; `Some` is what is in it |
-//! | all else | text, in JSON |
+//! | `Vec<u8>`, `[u8; N]`, other types that serde serializes as bytes | blob |
+//! | `None` | null |
+//! | `Some` | the value in it |
+//! | any other value | text, in JSON |
 //!
-//! SQLite sorts null before numbers, numbers before texts and texts before blobs, so that all numbers but those below
-//! -2^63 sort as they should, and `NaN` after them.
+//! SQLite sorts null before numbers, numbers before texts and texts before blobs, so that all numbers except those
+//! below -2^63 have their numerical order, and `NaN` comes after them.
 
 use std::any::TypeId;
 
@@ -24,21 +25,21 @@ use rusqlite::types::Value;
 
 use crate::base::time::Timestamp;
 
-/// What has to be known of the type of a value, beside what its bytes say.
+/// The properties of the type of a value that its encoding does not have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
-    /// Its bytes say all.
+    /// The encoding is sufficient.
     Plain,
-    /// An integer that is a time.
+    /// The integer is a time.
     Time,
-    /// An integer that is a character.
+    /// The integer is a character.
     Char,
-    /// A list of numbers that is bytes.
+    /// The list of integers is a byte string.
     Bytes,
 }
 
 impl Kind {
-    /// That of a type, whatever name it has in the model.
+    /// Returns the kind of a type, whatever its name is in the model.
     pub(super) fn of(ty: TypeId) -> Self {
         macro_rules! is {
             ($($ty:ty),*) => { [$(TypeId::of::<$ty>(), TypeId::of::<Option<$ty>>()),*].contains(&ty) };
@@ -46,7 +47,7 @@ impl Kind {
         macro_rules! is_array_of {
             ($($len:literal)*) => { is!($([u8; $len]),*) };
         }
-        // Serde writes arrays of these lengths.
+        // Serde implements `Serialize` for arrays of these lengths.
         let is_array = is_array_of!(
             0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21 22 23 24 25 26 27 28 29 30 31 32
         );
@@ -62,7 +63,7 @@ impl Kind {
     }
 }
 
-/// A value of the log as one of SQLite.
+/// Returns a value of the log as a value of SQLite.
 pub(super) fn sql_value(bytes: &[u8], kind: Kind) -> Result<Value, minicbor::decode::Error> {
     let mut d = Decoder::new(bytes);
     let value = match (d.datatype()?, kind) {
@@ -76,7 +77,7 @@ pub(super) fn sql_value(bytes: &[u8], kind: Kind) -> Result<Value, minicbor::dec
         (Type::Bytes | Type::BytesIndef, _) => Value::Blob(blob(&mut d)?),
         (Type::Array, Kind::Bytes) => match d.array_iter::<u8>()?.collect() {
             Ok(bytes) => Value::Blob(bytes),
-            // What wrote the log had another type there.
+            // The program that wrote the log had another type for this value.
             Err(_) => Value::Text(json(bytes)?),
         },
         (_, Kind::Char) => match d.char() {
@@ -91,10 +92,11 @@ pub(super) fn sql_value(bytes: &[u8], kind: Kind) -> Result<Value, minicbor::dec
     Ok(value)
 }
 
-/// A time in RFC 3339, in SQL, of an expression that is an integer: as [`Timestamp`] prints it where the year is from 0
-/// to 9999, and else the integer, since there is no such text of it.
+/// Returns the SQL expression for the text in RFC 3339 of a time, where `micros` is an expression for its integer. The
+/// text is that of [`Timestamp`] if the year is from 0 to 9999. The result is the integer otherwise, since RFC 3339 has
+/// no text for other years.
 pub(super) fn rfc3339(micros: &str) -> String {
-    // The remainder is that of the division that rounds down.
+    // The remainder of the division that rounds down, since `%` of SQLite has the sign of the dividend.
     let fraction = format!("({micros} % 1000000 + 1000000) % 1000000");
     format!(
         "CASE WHEN {micros} BETWEEN -62167219200000000 AND 253402300799999999 \
@@ -113,19 +115,19 @@ fn blob(d: &mut Decoder<'_>) -> Result<Vec<u8>, minicbor::decode::Error> {
     Ok(parts.concat())
 }
 
-/// An integer of CBOR, of 128 bits beside its sign.
+/// An integer of CBOR, with 128 bits and a sign.
 struct Integer {
-    /// Whether it is `-1 - size` instead of `size`.
+    /// Whether the integer is `-1 - size` instead of `size`.
     negative: bool,
     size: u128,
 }
 
-/// The integer that comes next, if it is one.
+/// Returns the next item if it is an integer.
 fn integer(d: &mut Decoder<'_>) -> Result<Option<Integer>, minicbor::decode::Error> {
     let found = match d.datatype()? {
         Type::U8 | Type::U16 | Type::U32 | Type::U64 => Some((false, d.u64()?.into())),
         Type::I8 | Type::I16 | Type::I32 | Type::I64 | Type::Int => {
-            // Of `-1 - n`, `Int` gives n.
+            // CBOR encodes the negative integer `n` as `-1 - n`.
             let int = d.int()?;
             let n = i128::from(int);
             Some((true, (-1 - n).unsigned_abs()))
@@ -149,7 +151,7 @@ fn integer(d: &mut Decoder<'_>) -> Result<Option<Integer>, minicbor::decode::Err
     Ok(found.map(|(negative, size)| Integer { negative, size }))
 }
 
-/// A number of at most 128 bits.
+/// Returns the number of big-endian bytes; `None` if it has more than 128 bits.
 fn big(bytes: Vec<u8>) -> Option<u128> {
     let zeros = bytes.iter().take_while(|byte| **byte == 0).count();
     let digits = bytes.get(zeros..)?;
@@ -160,8 +162,8 @@ fn big(bytes: Vec<u8>) -> Option<u128> {
 }
 
 impl Integer {
-    /// How far it is from zero; none for `-2^128`.
-    fn distance(&self) -> Option<u128> {
+    /// Returns the absolute value; `None` for `-2^128`, whose absolute value has more than 128 bits.
+    fn absolute(&self) -> Option<u128> {
         self.size.checked_add(self.negative.into())
     }
 
@@ -170,46 +172,47 @@ impl Integer {
             return Value::Integer(if self.negative { -1 - size } else { size });
         }
         let sign = if self.negative { "-" } else { "" };
-        Value::Text(match self.distance() {
-            Some(distance) => format!("{sign}{distance:039}"),
+        Value::Text(match self.absolute() {
+            Some(absolute) => format!("{sign}{absolute:039}"),
             None => "-340282366920938463463374607431768211456".to_owned(),
         })
     }
 
     fn json(&self) -> String {
         let sign = if self.negative { "-" } else { "" };
-        match self.distance() {
-            Some(distance) => format!("{sign}{distance}"),
+        match self.absolute() {
+            Some(absolute) => format!("{sign}{absolute}"),
             None => "-340282366920938463463374607431768211456".to_owned(),
         }
     }
 }
 
-/// A value in JSON. What JSON has no way to write is a string: bytes as hexadecimal digits, floats that are no numbers
-/// as `NaN`, `Infinity` and `-Infinity`, and keys of maps that are not strings as what they are in JSON.
+/// Returns a value in JSON. Values that JSON cannot represent are strings: bytes are hexadecimal digits, floats that
+/// are not finite are `NaN`, `Infinity` and `-Infinity`, and a key of a map that is not a string is the text of its
+/// JSON.
 fn json(bytes: &[u8]) -> Result<String, minicbor::decode::Error> {
     let mut out = String::new();
     write_json(&mut Decoder::new(bytes), &mut out, 0)?;
     Ok(out)
 }
 
-/// A list or a map that has begun and not ended.
+/// A list or a map whose end is not written yet.
 struct Open {
-    /// How many items are to come, a pair being two; none, where the end is marked.
+    /// The number of items that are left, where a pair counts as two; `None` if the encoding marks the end instead.
     left: Option<u64>,
     is_map: bool,
-    /// Whether what comes next is a key.
+    /// Whether the next item is a key.
     at_key: bool,
     is_empty: bool,
 }
 
-/// Writes the item that comes next, which is within so many keys of maps.
+/// Writes the next item. `keys` is the number of keys of maps that enclose it.
 fn write_json(
     d: &mut Decoder<'_>,
     out: &mut String,
     keys: usize,
 ) -> Result<(), minicbor::decode::Error> {
-    // A stack of its own, since values may be nested more deeply than the stack of the thread allows.
+    // The stack is on the heap, since values may be nested more deeply than recursion on the stack of a thread allows.
     let mut stack: Vec<Open> = Vec::new();
     loop {
         if let Some(open) = stack.last_mut() {
@@ -239,7 +242,7 @@ fn write_json(
                 }
             }
         }
-        // What a tag says of what follows it is not written, but for numbers.
+        // Tags are skipped, except those of integers.
         while d.datatype()? == Type::Tag && integer(&mut d.clone())?.is_none() {
             d.tag()?;
         }
@@ -268,7 +271,8 @@ fn write_json(
     }
 }
 
-/// Keys within keys, beyond which a key is written as its bytes.
+/// The maximal number of keys that may enclose a key. A key within more keys is written as hexadecimal digits of its
+/// encoding.
 const KEYS_MAX: usize = 16;
 
 fn write_key(
@@ -295,7 +299,7 @@ fn write_key(
     Ok(())
 }
 
-/// Writes what is no list and no map.
+/// Writes an item that is neither a list nor a map.
 fn write_scalar(d: &mut Decoder<'_>, out: &mut String) -> Result<(), minicbor::decode::Error> {
     if let Some(integer) = integer(d)? {
         *out += &integer.json();
@@ -303,7 +307,7 @@ fn write_scalar(d: &mut Decoder<'_>, out: &mut String) -> Result<(), minicbor::d
     }
     match d.datatype()? {
         Type::Bool => *out += if d.bool()? { "true" } else { "false" },
-        // As many digits as tell it from its neighbours of the same type.
+        // The digits are the fewest that distinguish the number from all others of the same type.
         Type::F16 | Type::F32 => {
             let number = d.f32()?;
             write_float(number.into(), &format!("{number:?}"), out);

@@ -25,7 +25,7 @@ fn a_file_that_is_no_database_is_refused_and_stays_as_it_is() {
         fs::write(&path, &bytes).expect("the file can be written");
         let error = refusal(&store, &path);
         assert!(
-            error.contains("notes.txt") && error.contains("no SQLite database"),
+            error.contains("notes.txt") && error.contains("not an SQLite database"),
             "{len}: {error}"
         );
         assert_eq!(fs::read(&path).expect("the database can be read"), bytes);
@@ -58,7 +58,7 @@ fn a_path_that_is_no_file_is_refused_with_advice() {
     let store = Store::<Model>::memory();
     assert!(refusal(&store, dir.path()).contains("it is a directory"));
     let nowhere = dir.path().join("nowhere").join("bank.sqlite");
-    assert!(refusal(&store, &nowhere).contains("its directory is not there"));
+    assert!(refusal(&store, &nowhere).contains("its directory does not exist"));
     assert!(!nowhere.exists());
     // To SQLite this would be a database of its own, which is gone when it is closed.
     assert!(refusal(&store, Path::new("")).contains("empty"));

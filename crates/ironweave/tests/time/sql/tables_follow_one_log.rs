@@ -271,11 +271,11 @@ fn projections_with_prefixes_share_a_database() {
         .expect("the statement is valid SQL");
     for (prefix, part) in [
         ("x", "table `xBank`"),
-        ("7", "no prefix"),
-        ("a b", "no prefix"),
-        ("ä", "no prefix"),
-        ("\"", "no prefix"),
-        (&*"a".repeat(65), "no prefix"),
+        ("7", "not a valid prefix"),
+        ("a b", "not a valid prefix"),
+        ("ä", "not a valid prefix"),
+        ("\"", "not a valid prefix"),
+        (&*"a".repeat(65), "not a valid prefix"),
     ] {
         let error = stores[0]
             .project_into_sqlite_with(&path, with(prefix))

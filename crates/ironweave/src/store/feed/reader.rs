@@ -1,0 +1,197 @@
+//! Reading the frames of a [`Feed`] one after the other, and waiting for the next one.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use crate::base::error::ReadError;
+use crate::base::position::{FrameRef, Position, Seq};
+use crate::base::storage_error::StorageError;
+use crate::log::{Frame, FrameKind, Frames, LogReader};
+use crate::step::plan::Plan;
+use crate::store::bad_frame;
+use crate::store::feed::{Feed, lock, missing};
+use crate::store::record::DecodedTransaction;
+
+/// How long a subscription waits for the next frame.
+#[derive(Clone, Copy)]
+pub(crate) enum Wait {
+    Never,
+    Until(Instant),
+    /// Until the store is dropped.
+    Unlimited,
+}
+
+impl Wait {
+    /// Returns a wait of at most `timeout`.
+    pub(crate) fn within(timeout: Duration) -> Self {
+        // A deadline that an `Instant` cannot represent is never reached.
+        Instant::now()
+            .checked_add(timeout)
+            .map_or(Self::Unlimited, Self::Until)
+    }
+}
+
+/// Reads the frames of a feed in order: from the copies that the feed keeps, or else from the log.
+pub(crate) struct FeedReader {
+    feed: Arc<Feed>,
+    /// The sequence of the next frame to read.
+    next: Seq,
+    /// The reader of the log, for frames that the feed no longer keeps.
+    log: LogReader,
+    /// The frames of `log` from `next` on, while they are read from there.
+    log_frames: Option<Frames<'static>>,
+    /// The position of the frame before `next`, if it is known.
+    position: Option<Position>,
+    /// The transaction at `next`.
+    peeked: Option<Arc<DecodedTransaction>>,
+}
+
+impl Drop for FeedReader {
+    fn drop(&mut self) {
+        lock(&self.feed.published).subscriptions -= 1;
+    }
+}
+
+impl FeedReader {
+    /// Returns a reader from frame `from` on, which is in the log or is the next one to be written. `before` is the
+    /// position of the frame before it.
+    pub(super) fn new(feed: &Arc<Feed>, from: Seq, before: Option<Position>) -> Self {
+        lock(&feed.published).subscriptions += 1;
+        // The log of a store that began at a snapshot begins there.
+        let base = feed.begin.base.as_ref();
+        let beginning = base.map_or(Seq::ZERO, |base| base.at.next());
+        Self {
+            feed: Arc::clone(feed),
+            next: from.max(beginning),
+            log: LogReader::clone(&feed.log),
+            log_frames: None,
+            position: before,
+            peeked: None,
+        }
+    }
+
+    pub(crate) fn next(&self) -> Seq {
+        self.next
+    }
+
+    pub(crate) fn position(&self) -> Option<Position> {
+        self.position
+    }
+
+    pub(crate) fn plan(&self) -> &Arc<Plan> {
+        self.feed.plan()
+    }
+
+    /// Returns the number of frames that are published and not read yet.
+    pub(crate) fn lag(&self) -> u64 {
+        let next = lock(&self.feed.published).next;
+        next.frames_since(self.next).unwrap_or(0)
+    }
+
+    /// Makes a frame durable, and stores it as the one that the subscription `name` has acknowledged.
+    pub(crate) fn acknowledge(&self, name: &str, frame: FrameRef) -> Result<(), ReadError> {
+        let position = self.feed.locate(frame, self.position)?;
+        self.sync_to(frame.seq())?;
+        match self.feed.cursors() {
+            Some(cursors) => Ok(cursors.write(name, position)?),
+            None => {
+                lock(&self.feed.memory_cursors.0).insert(name.to_owned(), frame.seq());
+                Ok(())
+            }
+        }
+    }
+
+    /// Makes a frame and those before it durable, whatever the durability of the store. Otherwise a power failure could
+    /// leave a cursor or a table that is ahead of the log, and the frames that are then written to the log would be
+    /// skipped.
+    pub(crate) fn sync_to(&self, seq: Seq) -> Result<(), StorageError> {
+        match &self.feed.flusher {
+            Some(flusher) => flusher.flush_to(seq),
+            None => Ok(()),
+        }
+    }
+
+    /// Moves on to the next frame.
+    pub(crate) fn advance(&mut self) {
+        if let Some(peeked) = self.peeked.take() {
+            self.position = peeked.position;
+        }
+        self.next += 1;
+    }
+
+    /// Moves back to a frame that was delivered before.
+    #[cfg(feature = "sqlite")]
+    pub(crate) fn go_back(&mut self, to: Seq) {
+        self.peeked = None;
+        self.log_frames = None;
+        self.next = to;
+    }
+
+    /// Returns the next transaction. Returns `None` if no transaction was committed in time, or if the store was
+    /// dropped.
+    pub(crate) fn peek(
+        &mut self,
+        wait: Wait,
+    ) -> Result<Option<Arc<DecodedTransaction>>, StorageError> {
+        while self.peeked.is_none() {
+            let Some(frame) = self.frame(wait)? else {
+                return Ok(None);
+            };
+            if frame.header.kind != FrameKind::Transaction {
+                self.position = Some(frame.position);
+                self.advance();
+                continue;
+            }
+            let seq = frame.header.seq;
+            let epochs = Arc::clone(&lock(&self.feed.published).epochs);
+            let tags = (epochs.at(seq)).ok_or_else(|| bad_frame(seq, "it has no schema"))?;
+            let logged = DecodedTransaction::read(&frame, tags, self.feed.plan())?;
+            self.peeked = Some(Arc::new(logged));
+        }
+        Ok(self.peeked.clone())
+    }
+
+    /// Returns the frame at `next` as soon as it is published and durable; `None` if the wait ended before that.
+    fn frame(&mut self, wait: Wait) -> Result<Option<Arc<Frame>>, StorageError> {
+        let Some(published) = self.feed.wait_for(self.next, wait) else {
+            return Ok(None);
+        };
+        let kept = published.get(self.next).map(Arc::clone);
+        drop(published);
+        if !self.feed.acknowledged.has(self.next) {
+            if matches!(wait, Wait::Never) {
+                return Ok(None);
+            }
+            self.feed.acknowledged.wait(self.next)?;
+        }
+        if let Some(frame) = kept {
+            self.log_frames = None;
+            return Ok(Some(frame));
+        }
+        self.frame_of_log().map(Some)
+    }
+
+    /// Returns the frame at `next` from the log. The reader of the log is brought up to date only if it does not have
+    /// that frame yet.
+    fn frame_of_log(&mut self) -> Result<Arc<Frame>, StorageError> {
+        for fresh in [false, true] {
+            if fresh {
+                self.feed.refresh(&mut self.log)?;
+                self.log_frames = None;
+            }
+            let frames = match &mut self.log_frames {
+                Some(frames) => frames,
+                None => self.log_frames.insert(self.log.frames(self.next)?),
+            };
+            match frames.next() {
+                Some(Ok(frame)) if frame.header.seq == self.next => return Ok(Arc::new(frame)),
+                Some(Err(e)) => {
+                    self.log_frames = None;
+                    return Err(e);
+                }
+                _ => {}
+            }
+        }
+        Err(missing(self.next))
+    }
+}
