@@ -64,7 +64,7 @@ fn a_schema_that_is_cut_off_or_mutated_is_an_error_or_a_schema() {
     }
 }
 
-/// A schema with something new in each place that has room for it.
+/// A schema with an unknown entry in each item that can preserve one.
 const NEWER: &str = concat!(
     r#"{"name":"clinic","entities":[{"name":"Bed","states":[{"name":"Free","terminal":false,"#,
     r#""to":[{"to":0,"verb":"stay","cost":-3}],"within":"1h"}],"initial":0,"ward":{"x":[null,true]}}],"#,
@@ -129,7 +129,7 @@ fn what_is_no_schema_is_an_error_that_says_why() {
     let cases: [(&[u8], &str); 7] = [
         (b"\x05", "expected a map"),
         (b"\xa0", "`name` is missing"),
-        (b"\xa2\x64name\x61a\x64name\x61b", "`name` stands twice"),
+        (b"\xa2\x64name\x61a\x64name\x61b", "`name` occurs twice"),
         (b"\xa1\x64name\x05", "expected a text"),
         (
             b"\xb8\x01\x64name\x61a",
@@ -147,7 +147,7 @@ fn what_is_no_schema_is_an_error_that_says_why() {
     let error = Schema::from_cbor(&behind)
         .expect_err("no schema")
         .to_string();
-    assert!(error.ends_with("1 bytes follow it"), "{error}");
+    assert!(error.ends_with("1 bytes follow the schema"), "{error}");
 }
 
 #[test]
@@ -221,12 +221,12 @@ fn an_encoding_that_is_not_known_is_no_difference() {
     let old = small.to_cbor();
     assert!(
         none.to_cbor().len() < old.len(),
-        "what is not known is not written"
+        "an encoding that is not known is not written"
     );
 }
 
 #[test]
-fn an_index_has_no_more_numbers_than_it_can_tell_apart() {
+fn a_position_that_is_too_large_for_an_index_is_an_error() {
     assert_eq!(EntityIx::try_from(65_535usize), Ok(EntityIx::MAX));
     assert_eq!(EntityIx::try_from(65_536usize), Err(TooMany));
     assert_eq!(StateIx::try_from(256usize), Err(TooMany));

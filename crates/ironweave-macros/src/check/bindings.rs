@@ -8,10 +8,10 @@ use super::types::{self, named};
 use super::{entities, state};
 use crate::errors::Errors;
 
-/// Entities that a field of an event names: of which type, how many, and how.
+/// The entities that a field of an event binds: their type, their number, and how the caller identifies them.
 pub type Binding = (EntityIx, Cardinality, BindBy);
 
-/// Interprets the type of a field of an event as entities. A misspelt name is reported and resolved to the suggested one.
+/// Returns the entities that the type of a field of an event binds, or `None` for a value. A misspelt name is reported and resolved to the suggested one.
 pub fn binding(resolved: &Resolved, ty: &Type, errors: &mut Errors) -> Option<Binding> {
     let outer = named(ty)?;
     let wrapper = outer.name.to_string();
@@ -55,7 +55,7 @@ pub fn binding(resolved: &Resolved, ty: &Type, errors: &mut Errors) -> Option<Bi
     Some(bound)
 }
 
-/// The corrected type of a field of an event.
+/// Returns the corrected type of a field of an event.
 pub fn mended(resolved: &Resolved, (entity, count, by): Binding) -> Type {
     let def = &resolved.entities[entity];
     let name = &def.name;
@@ -75,7 +75,7 @@ pub fn mended(resolved: &Resolved, (entity, count, by): Binding) -> Type {
     }
 }
 
-/// Whether an entity can be made from its key alone.
+/// Returns whether an entity can be created from its key alone.
 pub fn can_be_ensured(resolved: &Resolved, entity: EntityIx) -> bool {
     let mut errors = Errors::default();
     let name = &resolved.entities[entity].name;
@@ -83,7 +83,7 @@ pub fn can_be_ensured(resolved: &Resolved, entity: EntityIx) -> bool {
     errors.len() == 0
 }
 
-/// Checks that an entity can be found, or made, by its key alone.
+/// Checks that an entity can be found, or created, by its key alone.
 pub fn keyed(
     resolved: &Resolved,
     entity: EntityIx,

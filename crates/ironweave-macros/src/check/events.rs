@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 
 use ironweave_schema::{
-    Arc, BindBy, Cardinality, EdgeIx, EntityIx, EventDef, EventFieldDef, EventIx, FieldIx, May,
-    NameDef, NameIx, Scope as Among,
+    Arc, BindBy, Cardinality, EdgeIx, EventDef, EventFieldDef, EventIx, FieldIx, May, NameDef,
+    NameIx, Scope as Among,
 };
 use proc_macro2::Ident;
 
