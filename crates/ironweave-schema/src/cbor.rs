@@ -130,10 +130,7 @@ impl<'b> CborReader<'b> {
         if self.at == self.bytes.len() {
             return Ok(());
         }
-        Err(self.error(format!(
-            "{} bytes follow the schema",
-            self.bytes.len() - self.at
-        )))
+        Err(self.error(format!("{} bytes follow it", self.bytes.len() - self.at)))
     }
 
     fn take(&mut self, len: u64) -> Result<&'b [u8], ReadError> {

@@ -147,7 +147,7 @@ fn what_is_no_schema_is_an_error_that_says_why() {
     let error = Schema::from_cbor(&behind)
         .expect_err("no schema")
         .to_string();
-    assert!(error.ends_with("1 bytes follow the schema"), "{error}");
+    assert!(error.ends_with("1 bytes follow it"), "{error}");
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! A process that is killed at any change, and killed again during recovery.
+//! A process that is killed at any instant, and killed again during recovery.
 
 use std::io::{BufRead, BufReader};
 use std::process::{Command, Stdio};

@@ -1,4 +1,4 @@
-//! Damaged, missing and foreign indexes, and failures of the code that writes them.
+//! Damaged, missing and foreign indexes, and failures and kills while an index is written.
 
 use super::super::super::frame::u64_at;
 use super::*;
