@@ -1,4 +1,4 @@
-//! CBOR (RFC 8949), as far as a schema has it: heads in their shortest form, definite lengths.
+//! The subset of CBOR (RFC 8949) that a schema uses: heads in their shortest form and definite lengths.
 
 use crate::form::{Input, Kind, Mark, Output, Problem, ReadError};
 use crate::unknown::Raw;
@@ -14,12 +14,12 @@ const SIMPLE: u8 = 7;
 const FALSE: u8 = 0xf4;
 const TRUE: u8 = 0xf5;
 const NULL: u8 = 0xf6;
-/// How deep items may be nested.
+/// The maximum nesting depth of items.
 pub(crate) const DEPTH_MAX: u32 = 256;
-/// What is said of deeper ones.
-pub(crate) const DEEP: &str = "a value is nested deeper than 256 levels";
+/// The error message for an item that is nested deeper.
+pub(crate) const TOO_DEEP: &str = "a value is nested deeper than 256 levels";
 
-/// Appends the head of an item: its major type, 0 to 7, and a number in as few bytes as hold it.
+/// Appends the head of an item: its major type, 0 to 7, and its argument in the shortest form.
 #[inline]
 pub(crate) fn head(out: &mut Vec<u8>, major: u8, n: u64) {
     let major = major << 5;
@@ -41,7 +41,7 @@ pub(crate) fn head(out: &mut Vec<u8>, major: u8, n: u64) {
     }
 }
 
-/// Writes items into bytes.
+/// Writes items as CBOR.
 #[derive(Default)]
 pub(crate) struct CborWriter {
     pub(crate) bytes: Vec<u8>,
@@ -84,12 +84,12 @@ impl Output for CborWriter {
     }
 }
 
-/// Writes the number of a negative integer, `-1 - n`.
+/// Writes the negative integer `-1 - n`.
 pub(crate) fn negative(out: &mut Vec<u8>, n: u64) {
     head(out, NEGATIVE, n);
 }
 
-/// One item as it lies in bytes.
+/// An item, or the head of a list, map or tag.
 pub(crate) enum Token<'b> {
     Number(u64),
     /// `-1 - n`.
@@ -101,11 +101,11 @@ pub(crate) enum Token<'b> {
     Tag,
     Bool(bool),
     Null,
-    /// A float, or a simple value.
+    /// A float or a simple value.
     Simple,
 }
 
-/// Reads items from bytes.
+/// Reads items from CBOR.
 pub(crate) struct CborReader<'b> {
     bytes: &'b [u8],
     at: usize,
@@ -121,34 +121,34 @@ impl<'b> CborReader<'b> {
         }
     }
 
-    fn wrong(&self, what: impl Into<String>) -> ReadError {
+    fn error(&self, what: impl Into<String>) -> ReadError {
         ReadError::new(what, self.at)
     }
 
-    /// Refuses bytes behind the last item.
+    /// Returns an error if bytes follow the last item.
     pub(crate) fn end(&self) -> Result<(), ReadError> {
         if self.at == self.bytes.len() {
             return Ok(());
         }
-        Err(self.wrong(format!("{} bytes follow it", self.bytes.len() - self.at)))
+        Err(self.error(format!("{} bytes follow it", self.bytes.len() - self.at)))
     }
 
     fn take(&mut self, len: u64) -> Result<&'b [u8], ReadError> {
         let rest = &self.bytes[self.at..];
         let taken = usize::try_from(len).ok().and_then(|len| rest.get(..len));
-        let taken = taken.ok_or_else(|| self.wrong("it ends too early"))?;
+        let taken = taken.ok_or_else(|| self.error("the input ends within an item"))?;
         self.at += taken.len();
         Ok(taken)
     }
 
-    /// Reads a head: its major type, its number, and how many bytes that has beside the first.
+    /// Reads a head. Returns its major type, its argument, and how many bytes of the argument follow the first byte.
     fn head(&mut self) -> Result<(u8, u64, usize), ReadError> {
         let first = self.take(1)?[0];
         let (major, low) = (first >> 5, first & 31);
         let width = match low {
             0..24 => return Ok((major, low.into(), 0)),
             24..28 => 1usize << (low - 24),
-            _ => return Err(self.wrong("an item has no definite length")),
+            _ => return Err(self.error("an item has no definite length")),
         };
         let mut n = 0u64;
         for byte in self.take(width as u64)? {
@@ -160,19 +160,19 @@ impl<'b> CborReader<'b> {
             4 => 1 << 16,
             _ => 1 << 32,
         };
-        // The bits of a float are no number; a simple value below 32 has no second byte.
+        // The argument of a float is its bits, not a number. A simple value below 32 has no second byte.
         let shortest = if major == SIMPLE {
             width > 1 || n >= 32
         } else {
             n >= least
         };
         if !shortest {
-            return Err(self.wrong("a head is not in its shortest form"));
+            return Err(self.error("a head is not in its shortest form"));
         }
         Ok((major, n, width))
     }
 
-    /// Reads the next head, and the text or bytes behind it.
+    /// Reads the next head, and the text or bytes that follow it.
     pub(crate) fn token(&mut self) -> Result<Token<'b>, ReadError> {
         let (major, n, width) = self.head()?;
         Ok(match major {
@@ -185,7 +185,7 @@ impl<'b> CborReader<'b> {
             TEXT => {
                 let bytes = self.take(n)?;
                 let text = std::str::from_utf8(bytes);
-                Token::Text(text.map_err(|_| self.wrong("a text is not UTF-8"))?)
+                Token::Text(text.map_err(|_| self.error("a text is not UTF-8"))?)
             }
             ARRAY => Token::List(n),
             MAP => Token::Map(n),
@@ -199,10 +199,10 @@ impl<'b> CborReader<'b> {
         })
     }
 
-    /// Skips one item; the bytes of it.
+    /// Skips one item. Returns its bytes.
     pub(crate) fn skip(&mut self) -> Result<&'b [u8], ReadError> {
         let start = self.at;
-        // For each list, map or tag that is open, how many items are still to come.
+        // For each list, map or tag that is being read, the number of items that have not been read.
         let mut open: Vec<u64> = vec![1];
         while let Some(left) = open.last_mut() {
             let Some(less) = left.checked_sub(1) else {
@@ -210,15 +210,15 @@ impl<'b> CborReader<'b> {
                 continue;
             };
             *left = less;
-            // The first is no list.
+            // The first entry is the item itself, which is not nested.
             if self.depth as usize + open.len() - 1 > DEPTH_MAX as usize {
-                return Err(self.wrong(DEEP));
+                return Err(self.error(TOO_DEEP));
             }
             match self.token()? {
                 Token::List(n) => open.push(n),
                 Token::Map(n) => {
                     let items = n.checked_mul(2);
-                    open.push(items.ok_or_else(|| self.wrong("it ends too early"))?);
+                    open.push(items.ok_or_else(|| self.error("the input ends within an item"))?);
                 }
                 Token::Tag => open.push(1),
                 _ => {}
@@ -227,20 +227,20 @@ impl<'b> CborReader<'b> {
         Ok(&self.bytes[start..self.at])
     }
 
-    /// Takes one item as it is.
+    /// Reads one item without decoding it.
     pub(crate) fn item(&mut self) -> Result<Raw, ReadError> {
         Ok(Raw::of(self.skip()?.to_vec()))
     }
 
-    pub(crate) fn deeper(&mut self) -> Result<(), ReadError> {
+    pub(crate) fn enter(&mut self) -> Result<(), ReadError> {
         self.depth += 1;
         if self.depth > DEPTH_MAX {
-            return Err(self.wrong(DEEP));
+            return Err(self.error(TOO_DEEP));
         }
         Ok(())
     }
 
-    pub(crate) fn higher(&mut self) {
+    pub(crate) fn leave(&mut self) {
         self.depth -= 1;
     }
 }
@@ -264,28 +264,28 @@ impl Input for CborReader<'_> {
     fn null(&mut self) -> Result<(), ReadError> {
         match self.token()? {
             Token::Null => Ok(()),
-            _ => Err(self.wrong("expected null")),
+            _ => Err(self.error("expected null")),
         }
     }
 
     fn bool(&mut self) -> Result<bool, ReadError> {
         match self.token()? {
             Token::Bool(value) => Ok(value),
-            _ => Err(self.wrong("expected true or false")),
+            _ => Err(self.error("expected true or false")),
         }
     }
 
     fn number(&mut self) -> Result<u64, ReadError> {
         match self.token()? {
             Token::Number(n) => Ok(n),
-            _ => Err(self.wrong("expected a number")),
+            _ => Err(self.error("expected a number")),
         }
     }
 
     fn text(&mut self) -> Result<String, ReadError> {
         match self.token()? {
             Token::Text(text) => Ok(text.to_owned()),
-            _ => Err(self.wrong("expected a text")),
+            _ => Err(self.error("expected a text")),
         }
     }
 
@@ -294,13 +294,13 @@ impl Input for CborReader<'_> {
         mut each: impl FnMut(&mut Self) -> Result<(), Problem>,
     ) -> Result<(), Problem> {
         let Token::List(n) = self.token()? else {
-            return Err(self.wrong("expected a list").into());
+            return Err(self.error("expected a list").into());
         };
-        self.deeper()?;
+        self.enter()?;
         for _ in 0..n {
             each(self)?;
         }
-        self.higher();
+        self.leave();
         Ok(())
     }
 
@@ -309,14 +309,14 @@ impl Input for CborReader<'_> {
         mut each: impl FnMut(&mut Self, &str) -> Result<(), Problem>,
     ) -> Result<(), Problem> {
         let Token::Map(n) = self.token()? else {
-            return Err(self.wrong("expected a map").into());
+            return Err(self.error("expected a map").into());
         };
-        self.deeper()?;
+        self.enter()?;
         for _ in 0..n {
             let key = self.text()?;
             each(self, &key)?;
         }
-        self.higher();
+        self.leave();
         Ok(())
     }
 
@@ -333,6 +333,6 @@ impl Input for CborReader<'_> {
     }
 
     fn malformed(&self, what: String) -> ReadError {
-        self.wrong(what)
+        self.error(what)
     }
 }

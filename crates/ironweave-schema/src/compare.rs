@@ -1,10 +1,10 @@
-//! Whether two schemas say the same.
+//! Whether two schemas are equal except for unknown encodings.
 
 use crate::{Encoding, Schema};
 
 impl Schema {
-    /// Whether another schema says the same as this one, which was read from a log: an encoding that is not known here is
-    /// no difference, since logs that were written before there were encodings have none.
+    /// Returns whether the schema `now` equals this one, which was read from a log. An encoding that is not known in this
+    /// schema is not a difference, because old logs contain no encodings.
     #[must_use]
     pub fn is_same(&self, now: &Self) -> bool {
         let mut now = now.clone();
@@ -16,7 +16,7 @@ impl Schema {
         *self == now
     }
 
-    /// All encodings, in order.
+    /// Returns all encodings, in order.
     pub(crate) fn encodings(&self) -> impl Iterator<Item = &Option<Encoding>> {
         let columns = self.columns.iter().map(|column| &column.encoding);
         let edges = self.edges.iter().map(|edge| &edge.encoding);

@@ -1,7 +1,7 @@
 //! The items of a schema.
 //!
-//! Items refer to each other by their index in the list that holds them, in order of declaration. An item that has a list
-//! `unknown` keeps there what a newer version has written into it.
+//! Items refer to each other by their index in the list that holds them, in order of declaration. The field `unknown` of an
+//! item preserves the entries that a newer version has written into the item.
 
 use std::ops::Index;
 
@@ -10,111 +10,111 @@ use crate::{
     Unknown,
 };
 
-/// A whole model.
+/// The schema of a model.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Schema {
     /// The name of the module that declares it.
     pub name: String,
     /// Entity types.
     pub entities: Vec<EntityDef>,
-    /// Fields of entities, then the data of their states, entity by entity.
+    /// Columns, grouped by entity type: first the fields of the entity, then the data of its states.
     pub columns: Vec<ColumnDef>,
     /// Edges, in order of their declaring ends.
     pub edges: Vec<EdgeDef>,
-    /// Events, the immediate ones too.
+    /// Events, including the immediate events.
     pub events: Vec<EventDef>,
     /// Invariants.
     pub invariants: Vec<InvariantDef>,
-    /// What a newer version has written here.
+    /// Entries that a newer version has written into this item.
     pub unknown: Unknown,
 }
 
 /// An entity type: a node type with a lifecycle.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct EntityDef {
-    /// Its name.
+    /// The name of the entity type.
     pub name: String,
-    /// Its states, 250 at most.
+    /// The states, at most 250.
     pub states: Vec<StateDef>,
-    /// The state it is created in.
+    /// The state in which an entity is created unless a `create` arc names another one.
     pub initial: StateIx,
-    /// What a newer version has written here.
+    /// Entries that a newer version has written into this item.
     pub unknown: Unknown,
 }
 
 /// A state of an entity type.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct StateDef {
-    /// Its name.
+    /// The name of the state.
     pub name: String,
-    /// Whether it was declared `#[terminal]`.
+    /// Whether the state is declared `#[terminal]`.
     pub terminal: bool,
-    /// The moves that the lifecycle allows from here.
+    /// The moves that the lifecycle allows from this state.
     pub to: Vec<TransitionDef>,
-    /// What a newer version has written here.
+    /// Entries that a newer version has written into this item.
     pub unknown: Unknown,
 }
 
 /// A move that a lifecycle allows.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct TransitionDef {
-    /// Where to.
+    /// The target state.
     pub to: StateIx,
-    /// The name of the method.
+    /// The name of the generated method that makes the move.
     pub verb: String,
-    /// What a newer version has written here.
+    /// Entries that a newer version has written into this item.
     pub unknown: Unknown,
 }
 
-/// A field of an entity, or a piece of the data of one of its states.
+/// A column: a field of an entity, or an item of the data of one of its states.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ColumnDef {
-    /// Whose it is.
+    /// The entity type that has the column.
     pub entity: EntityIx,
-    /// The state whose data it is; `None` for a field.
+    /// The state to whose data the column belongs; `None` for a field of the entity.
     pub state: Option<StateIx>,
-    /// Its name.
+    /// The name of the column or field.
     pub name: String,
-    /// Its Rust type, as written.
+    /// The Rust type as written in the model.
     pub ty: String,
-    /// How its values are encoded, where that is known.
+    /// The encoding of the values; `None` if it is not known.
     pub encoding: Option<Encoding>,
-    /// Whether it is the key or a part of it: unique (all parts together), indexed, immutable.
+    /// Whether the column is the key or a part of the key. A key is unique (all parts together), indexed and immutable.
     pub key: bool,
-    /// How it is indexed, if it is.
+    /// The kind of the index, if the column has one.
     pub index: Option<IndexKind>,
-    /// What a new entity has here where nothing is given, as written; `None` where it must be given.
+    /// The default value of a new entity, as written; `None` if a value is required.
     pub default: Option<String>,
-    /// What a newer version has written here.
+    /// Entries that a newer version has written into this item.
     pub unknown: Unknown,
 }
 
-/// How a field that is no key is indexed.
+/// The kind of the index of a field that is not a key.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum IndexKind {
-    /// By equal values.
+    /// An index that finds equal values.
     #[default]
     Equal,
-    /// By order, so that ranges can be asked for.
+    /// An ordered index, which also finds ranges of values.
     Ordered,
 }
 
-/// What becomes of the links, and what they lead to, when an entity is deleted.
+/// The effect of the deletion of an entity on its links and on the entities that they lead to.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum OnDelete {
-    /// The links go.
+    /// The links are removed.
     #[default]
     Unlink,
-    /// While there are links to entities that stay, it cannot be deleted.
+    /// The deletion is rejected while links to entities exist that are not deleted with it.
     Restrict,
-    /// What it is linked with is deleted too.
+    /// The linked entities are deleted too.
     Cascade,
 }
 
 /// How many links an entity may have at an end of an edge.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Cardinality {
-    /// Exactly one, at the end of every event.
+    /// Exactly one at the end of every event.
     One,
     /// At most one.
     Option,
@@ -130,13 +130,13 @@ pub struct EdgeDef {
     pub from: EndDef,
     /// The inverse end.
     pub to: EndDef,
-    /// The Rust type of the data on a link, as written, if links have data.
+    /// The Rust type of the data of a link, as written; `None` if links have no data.
     pub data: Option<String>,
-    /// How the data on a link is encoded, where that is known.
+    /// The encoding of the data of a link; `None` if it is not known.
     pub encoding: Option<Encoding>,
-    /// Whether it never leads from an entity back to itself.
+    /// Whether the links of the edge must not form a cycle.
     pub acyclic: bool,
-    /// What a newer version has written here.
+    /// Entries that a newer version has written into this item.
     pub unknown: Unknown,
 }
 
@@ -145,88 +145,88 @@ pub struct EdgeDef {
 pub struct EndDef {
     /// The entity type at this end.
     pub entity: EntityIx,
-    /// The name of the end, as a field of that type.
+    /// The name of the end, which is a field of that type.
     pub name: String,
-    /// How many links one entity may have here.
+    /// How many links one entity may have at this end.
     pub cardinality: Cardinality,
-    /// The least number of links at the end of every event (0 if any number will do).
+    /// The minimum number of links at the end of every event; 0 if there is no minimum.
     pub min: u32,
-    /// The greatest number of links, if there is one.
+    /// The maximum number of links; `None` if there is no maximum.
     pub max: Option<u32>,
-    /// What happens when the entity at this end is deleted.
+    /// The effect of the deletion of the entity at this end.
     pub on_delete: OnDelete,
-    /// Whether it is counted, state by state, how many it is linked with.
+    /// Whether the number of linked entities in each state is counted.
     pub counted: bool,
-    /// What a newer version has written here.
+    /// Entries that a newer version has written into this item.
     pub unknown: Unknown,
 }
 
 /// An event: a named transition of the net.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct EventDef {
-    /// Its name.
+    /// The name of the event.
     pub name: String,
-    /// Fires by itself as soon as it is enabled.
+    /// Whether the event is immediate: it fires as soon as it is enabled, without a call of the program.
     pub immediate: bool,
-    /// Its fields.
+    /// The fields.
     pub fields: Vec<EventFieldDef>,
-    /// What it binds: its entity fields in order, then the names that its `create` arcs introduce.
+    /// The names of the entities that the event binds: its entity fields in order, then the names of its `create` arcs.
     pub names: Vec<NameDef>,
-    /// What it does, in written order.
+    /// The arcs, in written order.
     pub arcs: Vec<Arc>,
-    /// What its handler may do.
+    /// The permissions of the handler of the event.
     pub mays: Vec<May>,
-    /// The paths of its guards, as written.
+    /// The paths of the guard functions, as written.
     pub guards: Vec<String>,
-    /// What a newer version has written here.
+    /// Entries that a newer version has written into this item.
     pub unknown: Unknown,
 }
 
 /// A field of an event.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct EventFieldDef {
-    /// Its name.
+    /// The name of the column or field.
     pub name: String,
-    /// Its Rust type, as written.
+    /// The Rust type as written in the model.
     pub ty: String,
-    /// How its values are encoded, where that is known.
+    /// The encoding of the values; `None` if it is not known.
     pub encoding: Option<Encoding>,
-    /// What a newer version has written here.
+    /// Entries that a newer version has written into this item.
     pub unknown: Unknown,
 }
 
-/// A name that stands for entities while an event fires.
+/// A name that is bound to entities while an event fires.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct NameDef {
     /// The name of the event's field or of the `create` arc.
     pub name: String,
     /// The type of the entities.
     pub entity: EntityIx,
-    /// How many it stands for: one, at most one, or any number (a set).
+    /// How many entities are bound: one, at most one, or any number (a set).
     pub count: Cardinality,
-    /// How the entities are given.
+    /// How the caller identifies the entities.
     pub by: BindBy,
-    /// What a newer version has written here.
+    /// Entries that a newer version has written into this item.
     pub unknown: Unknown,
 }
 
-/// How an event names an entity.
+/// How the caller of an event identifies an entity.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum BindBy {
     /// By handle.
     #[default]
     Handle,
-    /// By a token, which demands this state.
+    /// By a token, which requires this state.
     Token(StateIx),
-    /// By key; it must exist.
+    /// By key; the entity must exist.
     Key,
-    /// By key; created in the initial state where absent.
+    /// By key; the entity is created in the initial state if it does not exist.
     Ensure,
-    /// It is created by the event.
+    /// The event creates the entity.
     Created,
 }
 
-/// A path: what a name stands for, or what is reached from there over edges.
+/// A path: the entities that a name is bound to, or the entities that are reached from these over edges.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Path {
     /// Index into [`EventDef::names`].
@@ -235,46 +235,46 @@ pub struct Path {
     pub hops: Vec<Hop>,
 }
 
-/// One step along an edge.
+/// One step of a path along an edge.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Hop {
     /// The edge.
     pub edge: EdgeIx,
-    /// From the declaring end to the inverse (`true`) or back.
+    /// `true` from the declaring end to the inverse end, `false` from the inverse end to the declaring end.
     pub forward: bool,
 }
 
-/// What a transaction may say of itself.
+/// A field of the metadata of a transaction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum MetaField {
-    /// Who asked, an `Option<String>`.
+    /// The principal that initiated the transaction, an `Option<String>`.
     Actor,
-    /// What larger matter it belongs to, an `Option<String>`.
+    /// The correlation id of the request, an `Option<String>`.
     Correlation,
-    /// The transaction that it follows from, an `Option<u64>`.
+    /// The sequence of the transaction that caused this one, an `Option<u64>`.
     Causation,
 }
 
-/// Where a value comes from when an arc writes it.
+/// The source of a value that an arc writes.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Source {
-    /// Field `n` of the event.
+    /// The field of the event with this index.
     Field(FieldIx),
     /// The time of the step.
     #[default]
     Time,
-    /// Something else that the transaction says of itself.
+    /// A field of the metadata of the transaction.
     Meta(MetaField),
-    /// A literal, as written; `index` is what to ask the event for (literals follow its fields).
+    /// A literal in the arc.
     Literal {
-        /// Its number among the values of the event.
+        /// The index of the literal among the values of the event. The literals follow the fields.
         index: FieldIx,
-        /// As written.
+        /// The literal as written.
         text: String,
     },
-    /// A field of an entity that the event binds, as it was before the arcs acted.
+    /// A field of an entity that the event binds, with its value before the arcs took effect.
     Entity {
-        /// Index into [`EventDef::names`], of a name that stands for one entity.
+        /// Index into [`EventDef::names`] of a name that is bound to one entity.
         name: NameIx,
         /// The column.
         column: ColumnIx,
@@ -290,43 +290,43 @@ pub struct Assign {
     pub source: Source,
 }
 
-/// Of the entities that a path reaches, which an arc means.
+/// Which of the entities that a path reaches an arc moves.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Scope {
-    /// All of them, and all must be in a source state (`each`, and a path to one entity).
+    /// All of them; each must be in a source state (`each`, and a path to one entity).
     #[default]
     Each,
-    /// Those that are in a source state.
+    /// Only the entities that are in a source state.
     Those,
 }
 
-/// How a `when` reads the entities that its path reaches.
+/// How many of the entities that the path of a `when` reaches must be in one of its states.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Quantifier {
-    /// All of them are (also where there are none).
+    /// All of them. The condition holds if there are none.
     #[default]
     All,
-    /// At least one is.
+    /// At least one.
     Any,
-    /// None is.
+    /// None.
     None,
 }
 
-/// One thing that an event does or demands.
+/// An arc: one effect or condition of an event.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Arc {
-    /// Creates an entity under a name.
+    /// Creates an entity and binds a name to it.
     Create {
         /// Index into [`EventDef::names`].
         name: NameIx,
-        /// The state it begins in.
+        /// The first state of the entity.
         state: StateIx,
-        /// Its fields and the data of that state.
+        /// The values of its fields and of the data of that state.
         values: Vec<Assign>,
     },
     /// Moves entities from one of the `from` states to `to`.
     Move {
-        /// Which of the entities.
+        /// Which of the entities that the path reaches are moved.
         scope: Scope,
         /// The entities.
         path: Path,
@@ -339,72 +339,72 @@ pub enum Arc {
     },
     /// Links each of `path` with each of `with` by the edge that `hop` names, seen from `path`.
     Link {
-        /// The near ends.
+        /// The entities at the near ends.
         path: Path,
-        /// The edge, as seen from there.
+        /// The edge, seen from `path`.
         hop: Hop,
-        /// The far ends.
+        /// The entities at the far ends.
         with: Path,
-        /// The data of the links, where the edge has data.
+        /// The data of the links, if the edge has data.
         data: Option<Source>,
     },
-    /// Removes the links between `path` and `with` that there are (a set difference).
+    /// Removes the existing links between `path` and `with`.
     Unlink {
-        /// The near ends.
+        /// The entities at the near ends.
         path: Path,
-        /// The edge, as seen from there.
+        /// The edge, seen from `path`.
         hop: Hop,
-        /// The far ends.
+        /// The entities at the far ends.
         with: Path,
     },
-    /// As `Link`, but an end that can hold only one link gives up the one it has.
+    /// Links like `Link`, but first removes the existing link of an end that can hold only one.
     Relink {
-        /// The near ends.
+        /// The entities at the near ends.
         path: Path,
-        /// The edge, as seen from there.
+        /// The edge, seen from `path`.
         hop: Hop,
-        /// The far ends.
+        /// The entities at the far ends.
         with: Path,
-        /// The data of the links, where the edge has data.
+        /// The data of the links, if the edge has data.
         data: Option<Source>,
     },
-    /// Sets a field of each entity, or data of the state that each must be in.
+    /// Sets a field of each entity, or data of a state. Each entity must be in that state.
     Set {
         /// The entities.
         path: Path,
-        /// Column and value.
+        /// The column and the value.
         value: Assign,
     },
-    /// Sets the data of the links between `path` and `with`, all of which there must be.
+    /// Sets the data of the links between `path` and `with`. All of these links must exist.
     SetLink {
-        /// The near ends.
+        /// The entities at the near ends.
         path: Path,
-        /// The edge, as seen from there.
+        /// The edge, seen from `path`.
         hop: Hop,
-        /// The far ends.
+        /// The entities at the far ends.
         with: Path,
         /// The value.
         data: Source,
     },
-    /// Deletes entities, and with them what the policies of their ends say.
+    /// Deletes entities. The `on_delete` policies of their ends apply.
     Delete {
         /// The entities.
         path: Path,
     },
-    /// A condition: how many of the entities are in one of the states.
+    /// Requires that all, any or none of the entities are in one of the states.
     When {
-        /// All, any or none.
+        /// How many of the entities: all, any or none.
         quantifier: Quantifier,
         /// The entities.
         path: Path,
         /// The states.
         states: Vec<StateIx>,
     },
-    /// One of a newer version.
+    /// An arc of a newer version.
     Unknown(Raw),
 }
 
-/// One thing that the handler of an event may do.
+/// A permission of the handler of an event.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum May {
     /// Create an entity.
@@ -413,11 +413,11 @@ pub enum May {
     Ensure(EntityIx),
     /// Move an entity.
     Move {
-        /// Of this type.
+        /// The entity type.
         entity: EntityIx,
-        /// From here.
+        /// The source state.
         from: StateIx,
-        /// To there.
+        /// The target state.
         to: StateIx,
     },
     /// Link by an edge.
@@ -432,27 +432,27 @@ pub enum May {
     SetLink(EdgeIx),
     /// Delete an entity.
     Delete(EntityIx),
-    /// One of a newer version.
+    /// A permission of a newer version.
     Unknown(Raw),
 }
 
 /// An invariant: a predicate that holds of every entity of a type at the end of every transaction.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct InvariantDef {
-    /// Its name.
+    /// The name of the invariant.
     pub name: String,
-    /// The entity type that it speaks of.
+    /// The entity type to which the predicate applies.
     pub entity: EntityIx,
-    /// The edges over which it reads, as seen from that type.
+    /// The edges over which the predicate reads, starting from that type.
     pub via: Vec<Hop>,
-    /// The path of the predicate, as written.
+    /// The path of the predicate function, as written.
     pub check: String,
-    /// What a newer version has written here.
+    /// Entries that a newer version has written into this item.
     pub unknown: Unknown,
 }
 
 impl EntityDef {
-    /// The index of the state with that name.
+    /// Returns the index of the state with this name, if there is one.
     #[must_use]
     pub fn state(&self, name: &str) -> Option<StateIx> {
         StateIx::all(self.states.len()).find(|ix| self[*ix].name == name)
@@ -460,13 +460,13 @@ impl EntityDef {
 }
 
 impl EdgeDef {
-    /// The end from which a hop starts.
+    /// Returns the end from which a hop starts.
     #[must_use]
     pub fn near(&self, forward: bool) -> &EndDef {
         if forward { &self.from } else { &self.to }
     }
 
-    /// The end to which a hop leads.
+    /// Returns the end to which a hop leads.
     #[must_use]
     pub fn far(&self, forward: bool) -> &EndDef {
         self.near(!forward)
@@ -476,7 +476,7 @@ impl EdgeDef {
 macro_rules! lookup {
     ($($ix:ident, $of:ident.$list:ident => $def:ident;)*) => {$(
         /// # Panics
-        /// For an index of another schema; see [`Schema::validate`].
+        /// Panics if the index is not in the schema; see [`Schema::validate`].
         impl Index<$ix> for $of {
             type Output = $def;
 

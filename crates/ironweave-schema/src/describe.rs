@@ -1,7 +1,8 @@
-//! The fields of each item, written once: what CBOR and JSON are read and written by.
+//! The fields of each item, declared once for both CBOR and JSON.
 //!
-//! A record is a map by the names of its fields. A choice is its name, or a map of one entry from its name to what is in
-//! it. What a reader does not know is kept by the smallest item around it that has room for it.
+//! A struct (`record!`) is a map from the names of its fields to their values. An enum (`choice!`) is the name of its
+//! variant, or a map of one entry from that name to the content of the variant. An entry that this version does not know
+//! is preserved by the innermost enclosing item that has a field `unknown` or a variant `Unknown`.
 
 use crate::cbor::{CborReader, CborWriter};
 use crate::form::{Input, Kind, Output, Problem, ReadError};
@@ -13,11 +14,11 @@ use crate::{
     StateDef, StateIx, TransitionDef, Unknown,
 };
 
-/// What can be read and written.
+/// A type that can be read from and written as CBOR and JSON.
 pub(crate) trait Described: Sized {
     fn write(&self, to: &mut dyn Output);
     fn read<S: Input>(from: &mut S) -> Result<Self, Problem>;
-    /// What it is where it is missing, if it may be.
+    /// Returns the value of a missing field, or `None` if the field is required.
     fn missing() -> Option<Self> {
         None
     }
@@ -121,7 +122,7 @@ macro_rules! indexes {
 
 indexes! { EntityIx StateIx ColumnIx EdgeIx EventIx FieldIx NameIx }
 
-/// Reads the value of a key; one that is not known is kept, and stands for the default.
+/// Reads the value of a key. If this version does not know the value, preserves it in `unknown` and sets the default.
 fn entry<S: Input, T: Described + Default>(
     from: &mut S,
     key: &str,
@@ -130,7 +131,7 @@ fn entry<S: Input, T: Described + Default>(
 ) -> Result<(), Problem> {
     let mark = from.mark();
     if slot.is_some() {
-        return Err(twice(from, key).into());
+        return Err(duplicate_key(from, key).into());
     }
     *slot = Some(match T::read(from) {
         Ok(value) => value,
@@ -150,14 +151,15 @@ fn keep<S: Input>(from: &mut S, key: &str, unknown: &mut Unknown) -> Result<(), 
     Ok(())
 }
 
-/// Refuses keys that stand twice, once all are read: there may be very many, which are not to be compared in pairs.
+/// Returns an error if a key occurs twice. It is called once for all keys, because comparing each new key with all
+/// previous keys would be quadratic.
 fn distinct<S: Input>(from: &S, unknown: &Unknown) -> Result<(), ReadError> {
-    let twice_there = unknown.duplicate();
-    twice_there.map_or(Ok(()), |key| Err(twice(from, key)))
+    let duplicate = unknown.duplicate();
+    duplicate.map_or(Ok(()), |key| Err(duplicate_key(from, key)))
 }
 
-fn twice<S: Input>(from: &S, key: &str) -> ReadError {
-    from.malformed(format!("`{key}` stands twice"))
+fn duplicate_key<S: Input>(from: &S, key: &str) -> ReadError {
+    from.malformed(format!("`{key}` occurs twice"))
 }
 
 fn required<S: Input, T: Described>(from: &S, key: &str, slot: Option<T>) -> Result<T, ReadError> {
@@ -165,11 +167,11 @@ fn required<S: Input, T: Described>(from: &S, key: &str, slot: Option<T>) -> Res
     value.ok_or_else(|| from.malformed(format!("`{key}` is missing")))
 }
 
-fn new_to_us<S: Input>(from: &S, what: &str) -> Problem {
+fn not_known<S: Input>(from: &S, what: &str) -> Problem {
     Problem::Unknown(from.malformed(format!("`{what}` is not known to this version")))
 }
 
-/// Writes the value of a key, or what stands there instead.
+/// Writes the value of a key, or the unknown value that was preserved for the key.
 fn write_entry(to: &mut dyn Output, key: &str, value: &impl Described, unknown: &Unknown) {
     to.key(key);
     match unknown.get(key) {
@@ -178,7 +180,7 @@ fn write_entry(to: &mut dyn Output, key: &str, value: &impl Described, unknown: 
     }
 }
 
-/// A record with room for what a newer version adds. A field behind `optional` is left out where it is none.
+/// Describes a struct that preserves the entries of a newer version. A field after `optional` is omitted if it is `None`.
 macro_rules! record {
     ($name:ident { $($field:ident),* $(,)? } $(optional { $($option:ident),* })?) => {
         impl Described for $name {
@@ -223,19 +225,19 @@ macro_rules! record {
     };
 }
 
-/// The fields of a record without room: an unknown one makes all of it unknown.
+/// Reads the fields of a struct or variant that has no field `unknown`. An unknown entry makes the whole item unknown.
 macro_rules! read_fields {
     ($from:ident, $make:path { $($field:ident),* }) => {{
         $(let mut $field = None;)*
         $from.map(|from, key| match key {
             $(stringify!($field) => {
                 if $field.is_some() {
-                    return Err(twice(from, key).into());
+                    return Err(duplicate_key(from, key).into());
                 }
                 $field = Some(Described::read(from)?);
                 Ok(())
             })*
-            _ => Err(new_to_us(from, key)),
+            _ => Err(not_known(from, key)),
         })?;
         $make { $($field: required($from, stringify!($field), $field)?),* }
     }};
@@ -264,7 +266,8 @@ macro_rules! small_record {
     };
 }
 
-/// A choice: plain names, names of one value, names with fields, and perhaps a variant for those that are not known.
+/// Describes an enum: unit variants, variants of one value, variants with fields, and optionally a variant for those that
+/// this version does not know.
 macro_rules! choice {
     (
         $name:ident { $($plain:ident),* }
@@ -279,14 +282,14 @@ macro_rules! choice {
                         let name = from.text()?;
                         match name.as_str() {
                             $(stringify!($plain) => Ok(Self::$plain),)*
-                            _ => Err(new_to_us(from, &name)),
+                            _ => Err(not_known(from, &name)),
                         }
                     }
                     Kind::Map => {
                         let mut read: Option<Self> = None;
                         from.map(|from, name| {
                             if read.is_some() {
-                                return Err(new_to_us(from, name));
+                                return Err(not_known(from, name));
                             }
                             read = match name {
                                 $(stringify!($one) => Some(Self::$one(Described::read(from)?)),)*
@@ -297,10 +300,10 @@ macro_rules! choice {
                             };
                             match read {
                                 Some(_) => Ok(()),
-                                None => Err(new_to_us(from, name)),
+                                None => Err(not_known(from, name)),
                             }
                         })?;
-                        Ok(read.ok_or_else(|| from.malformed("a variant is empty".to_owned()))?)
+                        Ok(read.ok_or_else(|| from.malformed("an empty map has no variant".to_owned()))?)
                     }
                     _ => Err(from.malformed(
                         concat!("expected a variant of ", stringify!($name)).to_owned(),
@@ -440,7 +443,7 @@ choice!(
 );
 
 impl Schema {
-    /// As it lies in a log.
+    /// Returns the schema as CBOR, as it is stored in a log.
     #[must_use]
     pub fn to_cbor(&self) -> Vec<u8> {
         let mut writer = CborWriter::default();
@@ -448,10 +451,10 @@ impl Schema {
         writer.bytes
     }
 
-    /// Reads what [`Schema::to_cbor`] writes, in this version or in another.
+    /// Reads the output of [`Schema::to_cbor`], of this version or of another one.
     ///
     /// # Errors
-    /// Where that is no schema. What a newer version has added is none: see [`Schema::unknown_items`].
+    /// If the input is not a schema. Items that a newer version has added are not an error; see [`Schema::unknown_items`].
     pub fn from_cbor(bytes: &[u8]) -> Result<Self, ReadError> {
         let mut reader = CborReader::new(bytes);
         let schema = Self::read(&mut reader)?;
@@ -459,7 +462,7 @@ impl Schema {
         Ok(schema)
     }
 
-    /// As JSON, on one line.
+    /// Returns the schema as JSON on one line.
     #[must_use]
     pub fn to_json(&self) -> String {
         let mut writer = JsonWriter::default();
@@ -467,10 +470,10 @@ impl Schema {
         writer.finish()
     }
 
-    /// Reads what [`Schema::to_json`] writes, in this version or in another.
+    /// Reads the output of [`Schema::to_json`], of this version or of another one.
     ///
     /// # Errors
-    /// Where that is no schema. What a newer version has added is none: see [`Schema::unknown_items`].
+    /// If the input is not a schema. Items that a newer version has added are not an error; see [`Schema::unknown_items`].
     pub fn from_json(text: &str) -> Result<Self, ReadError> {
         let mut reader = JsonReader::new(text);
         let schema = Self::read(&mut reader)?;

@@ -1,4 +1,4 @@
-//! What sets two schemas apart, as values and in words.
+//! The differences of two schemas, as values and as text.
 
 use std::fmt;
 
@@ -6,7 +6,7 @@ use crate::Schema;
 use crate::differ::Diff;
 use crate::unknown::UnknownItem;
 
-/// Something that a schema contains.
+/// An item of a schema.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Item {
@@ -18,7 +18,7 @@ pub enum Item {
     State {
         /// The entity type.
         entity: String,
-        /// Its name.
+        /// The name of the item.
         name: String,
     },
     /// A move of a lifecycle.
@@ -29,34 +29,34 @@ pub enum Item {
         from: String,
         /// The state that it leads to.
         to: String,
-        /// The method that makes it.
+        /// The name of the method that makes the move.
         verb: String,
     },
     /// A field of an entity.
     Field {
         /// The entity type.
         entity: String,
-        /// Its name.
+        /// The name of the item.
         name: String,
-        /// Its type as written.
+        /// The type as written in the model.
         ty: String,
     },
-    /// A piece of the data of a state.
+    /// An item of the data of a state.
     Data {
         /// The entity type.
         entity: String,
         /// The state.
         state: String,
-        /// Its name.
+        /// The name of the item.
         name: String,
-        /// Its type as written.
+        /// The type as written in the model.
         ty: String,
     },
     /// An edge.
     Edge {
-        /// Its declaring end, `JobRun.builds`.
+        /// The declaring end, such as `JobRun.builds`.
         from: String,
-        /// Its inverse end.
+        /// The inverse end.
         to: String,
     },
     /// An event, by its name.
@@ -65,35 +65,35 @@ pub enum Item {
     EventField {
         /// The event.
         event: String,
-        /// Its name.
+        /// The name of the item.
         name: String,
-        /// Its type as written.
+        /// The type as written in the model.
         ty: String,
     },
     /// An arc of an event.
     Arc {
         /// The event.
         event: String,
-        /// The arc as one writes it.
+        /// The arc as it is written in a model.
         arc: String,
     },
-    /// Something that the handler of an event may do.
+    /// A permission of the handler of an event.
     May {
         /// The event.
         event: String,
-        /// The declaration as one writes it.
+        /// The permission as it is written in a model.
         may: String,
     },
     /// A guard of an event.
     Guard {
         /// The event.
         event: String,
-        /// The path of the function.
+        /// The path of the guard function.
         guard: String,
     },
     /// An invariant, by its name.
     Invariant(String),
-    /// Something that this version does not know.
+    /// An item that this version does not know.
     Unknown(Box<UnknownItem>),
 }
 
@@ -126,7 +126,8 @@ impl fmt::Display for Item {
 }
 
 impl Item {
-    /// The item that has this one, and what it has there; none for what stands for itself.
+    /// Returns the item that contains this one, and a description of this one within it. Returns `None` for an item of the
+    /// schema itself.
     fn owner(&self) -> Option<(Self, String)> {
         let state = |entity: &String, name: &String| Self::State {
             entity: entity.clone(),
@@ -170,19 +171,19 @@ impl Item {
     }
 }
 
-/// What can be said of an item with yes or no.
+/// A boolean property of an item.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Flag {
     /// A state is terminal.
     Terminal,
-    /// A field is the key or a part of it.
+    /// A field is the key or a part of the key.
     Key,
-    /// An edge never leads back.
+    /// The links of an edge must not form a cycle.
     Acyclic,
-    /// An end of an edge is counted by state.
+    /// The entities linked at an end of an edge are counted by state.
     Counted,
-    /// An event fires by itself.
+    /// An event is immediate.
     Immediate,
 }
 
@@ -198,43 +199,43 @@ impl fmt::Display for Flag {
     }
 }
 
-/// What can be said of an item with a value.
+/// A property of an item that has a value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Property {
-    /// Of a model.
+    /// The name of a model.
     Name,
-    /// The state in which an entity begins.
+    /// The initial state of an entity type.
     Initial,
-    /// The method that makes a move.
+    /// The name of the method that makes a move.
     Verb,
     /// The type of a field, as written.
     Type,
-    /// How values are encoded.
+    /// The encoding of values.
     Encoding,
-    /// How a field is indexed.
+    /// The kind of the index of a field.
     Index,
-    /// What a field has where nothing is given.
+    /// The default value of a field.
     Default,
     /// The type of the data of links.
     Data,
     /// The inverse end of an edge.
     Inverse,
-    /// How many links an end may have.
+    /// The cardinality of an end of an edge.
     Cardinality,
-    /// The least number of links.
+    /// The minimum number of links.
     Min,
-    /// The greatest number of links.
+    /// The maximum number of links.
     Max,
-    /// What happens to the links of an entity that is deleted.
+    /// The effect of the deletion of an entity on its links.
     OnDelete,
-    /// What a name of an event stands for.
+    /// The entities that a name of an event is bound to.
     Binding,
-    /// The entity that an invariant is of.
+    /// The entity type of an invariant.
     Of,
-    /// The edges over which an invariant reads.
+    /// The edges over which the invariant reads.
     Via,
-    /// The function of an invariant.
+    /// The predicate function of an invariant.
     Check,
 }
 
@@ -262,61 +263,61 @@ impl fmt::Display for Property {
     }
 }
 
-/// One difference between two schemas, of which one was before the other.
+/// A difference between an earlier and a later schema.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Change {
-    /// Something is new.
+    /// An item was added.
     Added(Item),
-    /// Something is gone.
+    /// An item was removed.
     Removed(Item),
-    /// Something has become so.
+    /// A flag of an item was set.
     Became {
-        /// What.
+        /// The item.
         item: Item,
-        /// At which end, of an edge.
+        /// The end of the edge, if the item is an edge.
         end: Option<String>,
-        /// What it has become.
+        /// The flag.
         flag: Flag,
     },
-    /// Something is no longer so.
+    /// A flag of an item was cleared.
     Ceased {
-        /// What.
+        /// The item.
         item: Item,
-        /// At which end, of an edge.
+        /// The end of the edge, if the item is an edge.
         end: Option<String>,
-        /// What it no longer is.
+        /// The flag.
         flag: Flag,
     },
-    /// Something has another value.
+    /// A property of an item has another value.
     Changed {
-        /// What.
+        /// The item.
         item: Item,
-        /// At which end of an edge, or for which name of an event.
+        /// The end of the edge or the name in the event to which the change applies.
         end: Option<String>,
-        /// Which of its properties.
+        /// The property.
         property: Property,
         /// The value before.
         was: String,
         /// The value after.
         now: String,
-        /// Whether values that were written before can be read.
+        /// Whether values that were written before the change can still be read.
         readable: bool,
     },
-    /// The same items stand in another order.
+    /// The same items are in another order.
     Reordered {
-        /// What has them.
+        /// The item that contains them.
         item: Item,
-        /// Which of its items.
+        /// The kind of the reordered items.
         what: &'static str,
     },
-    /// The same items refer to each other in another way.
+    /// The same items refer to each other by other indexes.
     Renumbered,
 }
 
 impl Change {
-    /// Whether a log that was written before the change cannot be read after it: the change is one of what is stored, and
-    /// not only of the rules.
+    /// Returns whether a log that was written before the change cannot be read after it. This is so if the change affects the
+    /// stored data, and not only the rules.
     #[must_use]
     pub fn is_of_shape(&self) -> bool {
         match self {
@@ -347,7 +348,7 @@ impl Change {
     }
 }
 
-/// ` (at ..)`, where an end of an edge is meant.
+/// Returns `` at `..` `` if the change applies to an end of an edge, or else an empty text.
 fn at(end: Option<&String>) -> String {
     end.map_or_else(String::new, |end| format!(" at `{end}`"))
 }
@@ -388,7 +389,7 @@ impl fmt::Display for Change {
                 )
             }
             Self::Reordered { item, what } => {
-                write!(f, "the {what} of {item} stand in another order")
+                write!(f, "the {what} of {item} are in another order")
             }
             Self::Renumbered => f.write_str("items of the schema refer to others by other numbers"),
         }
@@ -396,10 +397,10 @@ impl fmt::Display for Change {
 }
 
 impl Schema {
-    /// What has changed from this schema to another: first what the other has no longer or has otherwise, in order, then
-    /// what it has in addition, kind by kind. Empty exactly where the two [are the same](Schema::is_same).
+    /// Returns the changes from this schema to another one. The removed and changed items of each kind come before the added
+    /// ones. The result is empty if and only if the two [are the same](Schema::is_same).
     ///
-    /// Items are recognized by their names, edges by the name of their declaring end.
+    /// Items are matched by their names, and edges by the name of their declaring end.
     #[must_use]
     pub fn diff(&self, now: &Self) -> Vec<Change> {
         let mut changes = Diff::of(self, now);

@@ -1,6 +1,6 @@
-//! The comparison of two schemas, kind by kind.
+//! The comparison of two schemas, by kind of item.
 //!
-//! A logged schema may be large and strange, so everything here is linear in the two.
+//! A logged schema may be large and need not be valid, so each comparison takes linear time.
 
 use std::collections::{HashMap, HashSet};
 use std::hash::Hash;
@@ -9,19 +9,19 @@ use crate::diff::{Change, Flag, Item, Property};
 use crate::unknown::UnknownItem;
 use crate::{EdgeDef, EndDef, EntityDef, EntityIx, EventDef, InvariantDef, Schema};
 
-/// A comparison.
+/// A comparison of two schemas, with the changes found so far.
 pub(crate) struct Diff<'s> {
     was: &'s Schema,
     now: &'s Schema,
     changes: Vec<Change>,
 }
 
-/// Pairs items of two lists by a key, and sorts out what only one has. The last says whether what both have stands in
-/// another order.
+/// The items of two lists, paired by a key.
 struct Paired<'s, T> {
     both: Vec<(&'s T, &'s T)>,
     removed: Vec<&'s T>,
     added: Vec<&'s T>,
+    /// Whether the items of `both` are in a different order in the two lists.
     reordered: bool,
 }
 
@@ -31,10 +31,10 @@ fn paired<'s, T, K: Hash + Eq>(
     key_was: impl Fn(&'s T) -> K,
     key_now: impl Fn(&'s T) -> K,
 ) -> Paired<'s, T> {
-    // In a schema that is not valid, several may have one key: the first is paired with the first.
-    let mut places: HashMap<K, Vec<usize>> = HashMap::with_capacity(now.len());
+    // In an invalid schema, several items may have the same key. They are paired in order.
+    let mut positions: HashMap<K, Vec<usize>> = HashMap::with_capacity(now.len());
     for (at, item) in now.iter().enumerate().rev() {
-        places.entry(key_now(item)).or_default().push(at);
+        positions.entry(key_now(item)).or_default().push(at);
     }
     let mut taken = vec![false; now.len()];
     let mut paired = Paired {
@@ -45,7 +45,7 @@ fn paired<'s, T, K: Hash + Eq>(
     };
     let mut last = None;
     for item in was {
-        match places.get_mut(&key_was(item)).and_then(Vec::pop) {
+        match positions.get_mut(&key_was(item)).and_then(Vec::pop) {
             Some(at) => {
                 taken[at] = true;
                 paired.both.push((item, &now[at]));
@@ -61,7 +61,7 @@ fn paired<'s, T, K: Hash + Eq>(
 }
 
 impl<'s> Diff<'s> {
-    /// All changes, in order.
+    /// Returns all changes, in order.
     pub(crate) fn of(was: &'s Schema, now: &'s Schema) -> Vec<Change> {
         let mut diff = Self {
             was,
@@ -93,7 +93,7 @@ impl<'s> Diff<'s> {
         self.changes.extend(only(here, &known).map(Change::from));
     }
 
-    /// Compares a value.
+    /// Compares a property and records a change if it differs.
     fn value<T: PartialEq + ToString + ?Sized>(
         &mut self,
         item: impl FnOnce() -> Item,
@@ -114,7 +114,7 @@ impl<'s> Diff<'s> {
         }
     }
 
-    /// Compares a flag.
+    /// Compares a flag and records a change if it differs.
     fn flag(
         &mut self,
         item: impl FnOnce() -> Item,
@@ -148,7 +148,7 @@ impl<'s> Diff<'s> {
             return;
         };
         let (old, new) = (was.render(before), now.render(after));
-        // Of what names an entity, the number may be another, which the numbers of the entities explain.
+        // An entity may have another index in each schema. The rendered encodings contain its name, so they are compared.
         if old == new {
             return;
         }
@@ -344,7 +344,7 @@ impl<'s> Diff<'s> {
         let added = pairs.added.iter();
         self.changes.extend(added.map(|f| Change::Added(field(f))));
         self.reordered(pairs.reordered, item, "fields");
-        // Names come from fields and from arcs, which were compared: what is left is what they stand for.
+        // The names come from fields and arcs, which are compared elsewhere. Only their bindings are compared here.
         let names = paired(&a.names, &b.names, |n| &n.name, |n| &n.name);
         for (before, after) in names.both {
             let (old, new) = (was.binding_text(before), now.binding_text(after));
@@ -372,7 +372,7 @@ impl<'s> Diff<'s> {
         self.texts(item(), "guards", guards, guard);
     }
 
-    /// Compares two lists of texts.
+    /// Compares two lists of rendered items.
     fn texts(
         &mut self,
         of: Item,

@@ -1,17 +1,17 @@
-//! How values are encoded, so that a log can be read without the program that wrote it.
+//! The encodings of values. With them, a log can be read without the program that wrote it.
 
 use std::fmt;
 
 use crate::{EntityIx, Schema};
 
-/// How the values of a Rust type are encoded in CBOR.
+/// The encoding of the values of a Rust type in CBOR.
 ///
-/// A store takes it from the type when it is opened, so that an alias has the encoding of what it stands for. The table of
-/// encodings stands in `docs/log-format.md`.
+/// A store determines it from the type when the store is opened, so that a type alias has the encoding of its type. The
+/// table of encodings is in `docs/log-format.md`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Encoding {
-    /// What serde makes of a type of the program's own: CBOR that describes itself.
+    /// The serde form of a type that the program defines, in self-describing CBOR.
     #[default]
     Serde,
     /// `()`, as an empty array.
@@ -42,7 +42,7 @@ pub enum Encoding {
     F32,
     /// `f64`, in 8 bytes.
     F64,
-    /// `char`, as its number.
+    /// `char`, as its code point.
     Char,
     /// Text.
     Text,
@@ -52,17 +52,17 @@ pub enum Encoding {
     Duration,
     /// A handle or token of an entity: its id, `slot * 2^24 + generation`.
     Id(EntityIx),
-    /// The key of an entity: as its key column, or an array of the parts of the key.
+    /// The key of an entity, encoded like its key column, or as an array of the parts of the key.
     Key(EntityIx),
-    /// Null, or a value.
+    /// Null or a value.
     Option(Box<Encoding>),
     /// An array of values.
     List(Box<Encoding>),
 }
 
 impl Encoding {
-    /// Whether values that were written with another encoding are read as values of this one. What serde makes of a type is
-    /// not known here, so it is taken to be readable.
+    /// Returns whether values with the encoding `written` can be read with this encoding. The serde form of a type is not
+    /// known, so it is assumed to be readable.
     #[must_use]
     pub fn reads(&self, written: &Self) -> bool {
         match (self, written) {
@@ -75,7 +75,7 @@ impl Encoding {
         }
     }
 
-    /// As text, with the names of entities from the schema.
+    /// Returns the encoding as text, with the names of entities from the schema.
     #[must_use]
     pub fn render(&self, schema: &Schema) -> String {
         let name = |entity: &EntityIx| {
@@ -91,7 +91,7 @@ impl Encoding {
         }
     }
 
-    /// The entity that a handle or a key is of, inside options and lists.
+    /// Returns the entity type of a handle or a key, also inside options and lists.
     #[must_use]
     pub fn entity(&self) -> Option<EntityIx> {
         match self {
@@ -102,7 +102,7 @@ impl Encoding {
     }
 }
 
-/// The number of bits below and above zero of an integer type.
+/// Returns the number of bits of an integer type below and above zero.
 fn range(encoding: &Encoding) -> Option<(u32, u32)> {
     Some(match encoding {
         Encoding::U8 => (0, 8),

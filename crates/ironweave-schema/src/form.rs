@@ -1,10 +1,10 @@
-//! What CBOR and JSON have in common: where data is written to and read from, and what can go wrong.
+//! The interface of the CBOR and JSON readers and writers, and their errors.
 
 use std::fmt;
 
 use crate::Raw;
 
-/// Why a schema cannot be read.
+/// The error of a schema that cannot be read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ReadError {
     what: String,
@@ -19,7 +19,7 @@ impl ReadError {
         }
     }
 
-    /// The position in the bytes or in the text at which reading stopped.
+    /// Returns the byte position in the input at which reading stopped.
     #[must_use]
     pub fn position(&self) -> usize {
         self.at
@@ -38,11 +38,11 @@ impl fmt::Display for ReadError {
 
 impl std::error::Error for ReadError {}
 
-/// Why an item was not read.
+/// The reason why an item was not read.
 pub(crate) enum Problem {
-    /// It is of a newer version.
+    /// The item is of a newer version.
     Unknown(ReadError),
-    /// It is nothing.
+    /// The item is malformed.
     Malformed(ReadError),
 }
 
@@ -60,15 +60,15 @@ impl From<Problem> for ReadError {
     }
 }
 
-/// Where data is written to.
+/// A writer of CBOR or JSON.
 pub(crate) trait Output {
     fn null(&mut self);
     fn bool(&mut self, value: bool);
     fn number(&mut self, n: u64);
     fn text(&mut self, text: &str);
-    /// Begins a list of so many items.
+    /// Begins a list of `len` items.
     fn list(&mut self, len: usize);
-    /// Begins a map of so many entries.
+    /// Begins a map of `len` entries.
     fn map(&mut self, len: usize);
     fn key(&mut self, key: &str);
     /// Ends a list or a map.
@@ -76,7 +76,7 @@ pub(crate) trait Output {
     fn raw(&mut self, raw: &Raw);
 }
 
-/// What comes next.
+/// The kind of the next item.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
     Null,
@@ -88,10 +88,10 @@ pub(crate) enum Kind {
     Other,
 }
 
-/// A place in a source, and how deep that is nested.
+/// A position in the input and its nesting depth.
 pub(crate) type Mark = (usize, u32);
 
-/// Where data is read from.
+/// A reader of CBOR or JSON.
 pub(crate) trait Input: Sized {
     fn kind(&mut self) -> Result<Kind, ReadError>;
     fn null(&mut self) -> Result<(), ReadError>;

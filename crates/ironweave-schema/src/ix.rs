@@ -1,8 +1,8 @@
-//! Indexes into a schema, a type for each kind of item, so that none is taken for another.
+//! Indexes into a schema. Each kind of item has its own type of index, so that indexes cannot be confused.
 
 use std::fmt;
 
-/// There are more items of a kind than an index can tell apart.
+/// The error of a position that is too large for an index.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TooMany;
 
@@ -22,31 +22,31 @@ macro_rules! index {
         pub struct $name($int);
 
         impl $name {
-            /// The greatest index.
+            /// The largest index.
             pub const MAX: Self = Self(<$int>::MAX);
 
-            /// The index with this number.
+            /// Returns the index with this number.
             #[inline(always)]
             #[must_use]
             pub const fn new(number: $int) -> Self {
                 Self(number)
             }
 
-            /// The position in the list that it indexes.
+            /// Returns the position in the list that it indexes.
             #[inline(always)]
             #[must_use]
             pub const fn index(self) -> usize {
                 self.0 as usize
             }
 
-            /// Its number.
+            /// Returns the number of the index.
             #[inline(always)]
             #[must_use]
             pub const fn get(self) -> $int {
                 self.0
             }
 
-            /// The indexes of a list of that length, in order; those that have a number.
+            /// Returns the indexes of a list of this length, in order, up to [`MAX`](Self::MAX).
             pub fn all(len: usize) -> impl DoubleEndedIterator<Item = Self> + Clone {
                 (0..=<$int>::MAX).take(len).map(Self)
             }
@@ -95,7 +95,7 @@ macro_rules! index {
             }
         }
 
-        /// The number, as in a log.
+        /// Formats the number, as it is stored in a log.
         impl fmt::Debug for $name {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 fmt::Debug::fmt(&self.0, f)
@@ -123,7 +123,7 @@ index! {
     EventIx(u16);
     /// Index of an invariant in [`Schema::invariants`](crate::Schema::invariants).
     InvariantIx(u16);
-    /// Index of a field in [`EventDef::fields`](crate::EventDef::fields), or behind the last one the index of a literal.
+    /// Index of a field in [`EventDef::fields`](crate::EventDef::fields), or after the last field the index of a literal.
     FieldIx(u16);
     /// Index of a name in [`EventDef::names`](crate::EventDef::names).
     NameIx(u16);

@@ -1,21 +1,22 @@
-//! JSON, as far as a schema has it: whole numbers, and what JSON cannot say as `{"$cbor": "hexadecimal digits"}`.
+//! The subset of JSON that a schema uses. Numbers are integers. A CBOR item that JSON cannot represent is
+//! `{"$cbor": "hexadecimal digits"}`.
 
 use std::fmt::Write as _;
 
-use crate::cbor::{CborReader, CborWriter, DEEP, DEPTH_MAX, Token, head, negative};
+use crate::cbor::{CborReader, CborWriter, DEPTH_MAX, TOO_DEEP, Token, head, negative};
 use crate::form::{Input, Kind, Mark, Output, Problem, ReadError};
 use crate::unknown::Raw;
 
-/// The only key of a map that stands for an item of CBOR.
+/// The only key of a map that represents a CBOR item.
 const CBOR: &str = "$cbor";
 
-/// Writes data as text.
+/// Writes items as JSON.
 #[derive(Default)]
 pub(crate) struct JsonWriter {
     out: String,
-    /// For each list or map that is open: what ends it, and whether something is in it.
+    /// For each list or map that is being written, its closing bracket and whether it has an item.
     open: Vec<(char, bool)>,
-    /// A key was written, whose value is to come.
+    /// Whether a key was written whose value has not been written.
     has_key: bool,
 }
 
@@ -24,7 +25,7 @@ impl JsonWriter {
         self.out
     }
 
-    /// Separates what follows from what is there.
+    /// Writes a comma if an item precedes the next one.
     fn separate(&mut self) {
         if std::mem::take(&mut self.has_key) {
             return;
@@ -100,7 +101,7 @@ fn quote(out: &mut String, text: &str) {
             '\\' => *out += "\\\\",
             '\n' => *out += "\\n",
             c if c < ' ' => {
-                // Into a text nothing can fail.
+                // Writing into a `String` cannot fail.
                 let _ = write!(out, "\\u{:04x}", u32::from(c));
             }
             c => out.push(c),
@@ -109,11 +110,11 @@ fn quote(out: &mut String, text: &str) {
     out.push('"');
 }
 
-/// An item of CBOR as JSON.
+/// Returns a CBOR item as JSON.
 pub(crate) fn of_raw(raw: &Raw) -> String {
     let mut out = String::new();
     let mut reader = CborReader::new(raw.as_cbor());
-    // It was read before, so that it is one item.
+    // A `Raw` is one well-formed item, so this does not fail.
     if item(&mut reader, &mut out).is_err() {
         out.clear();
         hexadecimal(&mut out, raw.as_cbor());
@@ -135,7 +136,7 @@ fn item(reader: &mut CborReader<'_>, out: &mut String) -> Result<(), ReadError> 
         Token::Null => *out += "null",
         Token::Bool(value) => *out += if value { "true" } else { "false" },
         Token::Number(n) => *out += &n.to_string(),
-        // A reader takes numbers of 64 bits beside the sign, of which -2^64 has 65.
+        // A JSON reader accepts magnitudes of up to 64 bits. The magnitude of -2^64 has 65 bits.
         Token::Negative(n) if n < u64::MAX => *out += &(-1 - i128::from(n)).to_string(),
         Token::Text(text) => quote(out, text),
         Token::List(n) => {
@@ -161,7 +162,7 @@ fn item(reader: &mut CborReader<'_>, out: &mut String) -> Result<(), ReadError> 
                         out.push(':');
                         item(reader, out)?;
                     }
-                    // A key that JSON has not, or one that stands for something else there.
+                    // The key is not a text, or it is the key that marks a CBOR item in JSON.
                     _ => {
                         out.truncate(before);
                         reader.rewind(start);
@@ -180,7 +181,7 @@ fn item(reader: &mut CborReader<'_>, out: &mut String) -> Result<(), ReadError> 
     Ok(())
 }
 
-/// Reads data from text.
+/// Reads items from JSON.
 pub(crate) struct JsonReader<'t> {
     text: &'t str,
     at: usize,
@@ -198,7 +199,7 @@ impl<'t> JsonReader<'t> {
         reader
     }
 
-    fn wrong(&self, what: impl Into<String>) -> ReadError {
+    fn error(&self, what: impl Into<String>) -> ReadError {
         ReadError::new(what, self.at)
     }
 
@@ -211,15 +212,15 @@ impl<'t> JsonReader<'t> {
         self.at += rest.len() - rest.trim_start_matches([' ', '\n', '\r', '\t']).len();
     }
 
-    /// Refuses what stands behind the last item.
+    /// Returns an error if text follows the last item.
     pub(crate) fn end(&self) -> Result<(), ReadError> {
         match self.rest() {
             "" => Ok(()),
-            _ => Err(self.wrong("there is text behind the end")),
+            _ => Err(self.error("text follows the schema")),
         }
     }
 
-    /// Takes a text if it is there, and the space behind it.
+    /// Skips a text and the whitespace after it. Returns whether the text was present.
     fn take(&mut self, text: &str) -> bool {
         let is = self.rest().starts_with(text);
         if is {
@@ -232,25 +233,25 @@ impl<'t> JsonReader<'t> {
     fn expect(&mut self, text: &str) -> Result<(), ReadError> {
         match self.take(text) {
             true => Ok(()),
-            false => Err(self.wrong(format!("expected `{text}`"))),
+            false => Err(self.error(format!("expected `{text}`"))),
         }
     }
 
-    fn deeper(&mut self) -> Result<(), ReadError> {
+    fn enter(&mut self) -> Result<(), ReadError> {
         self.depth += 1;
         if self.depth > DEPTH_MAX {
-            return Err(self.wrong(DEEP));
+            return Err(self.error(TOO_DEEP));
         }
         Ok(())
     }
 
-    /// Reads what stands between two brackets, item by item.
+    /// Reads the items between two brackets.
     fn items<E: From<ReadError>>(
         &mut self,
         last: &str,
         mut each: impl FnMut(&mut Self) -> Result<(), E>,
     ) -> Result<(), E> {
-        self.deeper()?;
+        self.enter()?;
         if !self.take(last) {
             loop {
                 each(self)?;
@@ -269,10 +270,10 @@ impl<'t> JsonReader<'t> {
         let digits = rest.len() - rest.trim_start_matches(|c: char| c.is_ascii_digit()).len();
         let (number, behind) = rest.split_at(digits);
         if behind.starts_with(['.', 'e', 'E']) || (number.len() > 1 && number.starts_with('0')) {
-            return Err(self.wrong("expected a whole number"));
+            return Err(self.error("expected an integer"));
         }
         let n = number.parse();
-        let n = n.map_err(|_| self.wrong("expected a number of at most 64 bits"))?;
+        let n = n.map_err(|_| self.error("expected a number of at most 64 bits"))?;
         self.at += digits;
         self.space();
         Ok(n)
@@ -280,20 +281,20 @@ impl<'t> JsonReader<'t> {
 
     fn quoted(&mut self) -> Result<String, ReadError> {
         if !self.rest().starts_with('"') {
-            return Err(self.wrong("expected a text"));
+            return Err(self.error("expected a text"));
         }
         self.at += 1;
         let mut out = String::new();
         loop {
             let mut chars = self.rest().chars();
             let Some(c) = chars.next() else {
-                return Err(self.wrong("a text has no end"));
+                return Err(self.error("a text is not terminated"));
             };
             self.at += c.len_utf8();
             match c {
                 '"' => break,
                 '\\' => out.push(self.escaped()?),
-                c if c < ' ' => return Err(self.wrong("a control character stands in a text")),
+                c if c < ' ' => return Err(self.error("a text contains a control character")),
                 c => out.push(c),
             }
         }
@@ -322,9 +323,9 @@ impl<'t> JsonReader<'t> {
                     Some(high)
                 };
                 let c = code.and_then(char::from_u32);
-                c.ok_or_else(|| self.wrong("an escape stands for no character"))?
+                c.ok_or_else(|| self.error("an escape is not a character"))?
             }
-            _ => return Err(self.wrong("an escape is not known")),
+            _ => return Err(self.error("an escape is invalid")),
         })
     }
 
@@ -334,12 +335,12 @@ impl<'t> JsonReader<'t> {
         let code = digits
             .filter(is_hex)
             .and_then(|d| u32::from_str_radix(d, 16).ok());
-        let code = code.ok_or_else(|| self.wrong("expected four hexadecimal digits"))?;
+        let code = code.ok_or_else(|| self.error("expected four hexadecimal digits"))?;
         self.at += 4;
         Ok(code)
     }
 
-    /// Reads any item, as CBOR.
+    /// Reads any item into CBOR.
     fn any(&mut self, out: &mut CborWriter) -> Result<(), ReadError> {
         match self.kind()? {
             Kind::Null => {
@@ -360,7 +361,7 @@ impl<'t> JsonReader<'t> {
                 out.bytes.extend(items.bytes);
             }
             Kind::Map => self.any_map(out)?,
-            // A minus, which is the only other item that JSON has.
+            // The only item that remains is a negative number.
             Kind::Other => {
                 self.at += 1;
                 let n = self.digits()?;
@@ -391,7 +392,8 @@ impl<'t> JsonReader<'t> {
             reader.any(&mut entries)
         })?;
         if let (1, Some(bytes)) = (n, cbor) {
-            let raw = Raw::from_cbor(&bytes).map_err(|_| self.wrong("no item of CBOR"))?;
+            let raw = Raw::from_cbor(&bytes)
+                .map_err(|_| self.error("the hexadecimal digits are not a CBOR item"))?;
             out.raw(&raw);
         } else {
             head(&mut out.bytes, 5, n);
@@ -422,8 +424,8 @@ impl Input for JsonReader<'_> {
             Some(b'[') => Kind::List,
             Some(b'{') => Kind::Map,
             Some(b'-') => Kind::Other,
-            Some(_) => return Err(self.wrong("this is no JSON")),
-            None => return Err(self.wrong("it ends too early")),
+            Some(_) => return Err(self.error("the input is not JSON")),
+            None => return Err(self.error("the input ends within an item")),
         })
     }
 
@@ -478,6 +480,6 @@ impl Input for JsonReader<'_> {
     }
 
     fn malformed(&self, what: String) -> ReadError {
-        self.wrong(what)
+        self.error(what)
     }
 }

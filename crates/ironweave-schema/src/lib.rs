@@ -1,17 +1,17 @@
 //! The schema of an ironweave model as plain data.
 //!
-//! The macro of `ironweave` writes a [`Schema`] into the program, the runtime executes it and keeps it in each log, and
-//! tools read it from there. It knows no Rust types: what has a type (columns, links with data, fields of events) is
-//! described by the type as written and, where a store has been opened, by its [`Encoding`].
+//! The macro of `ironweave` embeds a [`Schema`] in the program. The runtime interprets it and stores it in each log, from
+//! which tools read it. A schema contains no Rust types: a column, the data of a link or a field of an event has its type
+//! as written in the model and, once a store has been opened, its [`Encoding`].
 //!
 //! | to | use |
 //! |---|---|
-//! | look something up | `schema[ix]`, with an [`EntityIx`], [`ColumnIx`], [`EdgeIx`], [`EventIx`] or [`InvariantIx`] |
-//! | read and write it as in a log | [`Schema::from_cbor`], [`Schema::to_cbor`] |
-//! | read and write it as JSON | [`Schema::from_json`], [`Schema::to_json`] |
-//! | see what sets two schemas apart | [`Schema::diff`] |
-//! | find out whether its indexes name something | [`Schema::validate`] |
-//! | see what a newer version has added to it | [`Schema::unknown_items`] |
+//! | look up an item | `schema[ix]`, with an [`EntityIx`], [`ColumnIx`], [`EdgeIx`], [`EventIx`] or [`InvariantIx`] |
+//! | read and write a schema as in a log | [`Schema::from_cbor`], [`Schema::to_cbor`] |
+//! | read and write a schema as JSON | [`Schema::from_json`], [`Schema::to_json`] |
+//! | list the differences of two schemas | [`Schema::diff`] |
+//! | check that all indexes are valid | [`Schema::validate`] |
+//! | list the items that a newer version has added | [`Schema::unknown_items`] |
 #![doc = "\n"]
 #![doc = include_str!("../README.md")]
 

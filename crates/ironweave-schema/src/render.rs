@@ -1,4 +1,4 @@
-//! Items of a schema as text, as one writes them in a model.
+//! Renders the items of a schema as they are written in a model.
 
 use crate::{
     Arc, Assign, BindBy, Cardinality, ColumnDef, ColumnIx, EdgeDef, EdgeIx, EndDef, EntityIx,
@@ -6,14 +6,14 @@ use crate::{
     Source, StateIx,
 };
 
-/// Stands for what an index does not name.
-const NOTHING: &str = "?";
+/// The text for an index that is not in the schema.
+const UNRESOLVED: &str = "?";
 
 impl Schema {
-    /// An arc of an event: `moves(run: Queued -> Running)`.
+    /// Returns an arc of an event, such as `moves(run: Queued -> Running)`.
     #[must_use]
     pub fn arc_text(&self, event: &EventDef, arc: &Arc) -> String {
-        let of = Of {
+        let of = EventContext {
             schema: self,
             event,
         };
@@ -84,7 +84,7 @@ impl Schema {
                 let state = state.map_or_else(String::new, |(entity, state)| {
                     format!("{}.", self.state_name(entity, state))
                 });
-                let name = column.map_or(NOTHING, |def| &def.name);
+                let name = column.map_or(UNRESOLVED, |def| &def.name);
                 let source = of.source(&value.source);
                 format!("set({}.{state}{name} = {source})", of.path(path))
             }
@@ -118,13 +118,13 @@ impl Schema {
         }
     }
 
-    /// What a handler may do: `may(Partition: Building -> Failed)`.
+    /// Returns a permission of a handler, such as `may(Partition: Building -> Failed)`.
     #[must_use]
     pub fn may_text(&self, may: &May) -> String {
         let whole = |what: &str, entity: &EntityIx| format!("{what} {}", self.entity_name(*entity));
         let edge = |what: &str, edge: &EdgeIx| {
             let def = self.edges.get(edge.index());
-            let end = def.map_or_else(|| NOTHING.to_owned(), |def| self.end_path(&def.from));
+            let end = def.map_or_else(|| UNRESOLVED.to_owned(), |def| self.end_path(&def.from));
             format!("{what} {end}")
         };
         let what = match may {
@@ -143,7 +143,7 @@ impl Schema {
             May::SetLink(ix) => edge("set", ix),
             May::Set(column) => {
                 let def = self.columns.get(column.index());
-                let path = def.map_or_else(|| NOTHING.to_owned(), |def| self.column_path(def));
+                let path = def.map_or_else(|| UNRESOLVED.to_owned(), |def| self.column_path(def));
                 format!("set {path}")
             }
             May::Unknown(raw) => return raw.to_string(),
@@ -151,7 +151,7 @@ impl Schema {
         format!("may({what})")
     }
 
-    /// A field of an entity or of a state: `Bed.label`, `Bed.Cleaning.by`.
+    /// Returns the path of a field of an entity or of a state, such as `Bed.label` or `Bed.Cleaning.by`.
     #[must_use]
     pub fn column_path(&self, def: &ColumnDef) -> String {
         let entity = self.entity_name(def.entity);
@@ -165,13 +165,13 @@ impl Schema {
         }
     }
 
-    /// An end of an edge: `JobRun.builds`.
+    /// Returns the path of an end of an edge, such as `JobRun.builds`.
     #[must_use]
     pub fn end_path(&self, end: &EndDef) -> String {
         format!("{}.{}", self.entity_name(end.entity), end.name)
     }
 
-    /// The edges of a path from an entity: `.builds.wanted_by`.
+    /// Returns the edges of a path from an entity, such as `.builds.wanted_by`.
     #[must_use]
     pub fn hops_text(&self, hops: &[Hop]) -> String {
         let names = hops.iter().map(|hop| format!(".{}", self.end_name(*hop)));
@@ -201,13 +201,13 @@ impl Schema {
 
     pub(crate) fn entity_name(&self, entity: EntityIx) -> &str {
         let def = self.entities.get(entity.index());
-        def.map_or(NOTHING, |def| &def.name)
+        def.map_or(UNRESOLVED, |def| &def.name)
     }
 
     pub(crate) fn state_name(&self, entity: EntityIx, state: StateIx) -> &str {
         let def = self.entities.get(entity.index());
         let state = def.and_then(|def| def.states.get(state.index()));
-        state.map_or(NOTHING, |state| &state.name)
+        state.map_or(UNRESOLVED, |state| &state.name)
     }
 
     fn state_names(&self, entity: EntityIx, states: &[StateIx]) -> String {
@@ -219,7 +219,7 @@ impl Schema {
 
     fn end_name(&self, hop: Hop) -> &str {
         let edge = self.edges.get(hop.edge.index());
-        edge.map_or(NOTHING, |edge| &edge.near(hop.forward).name)
+        edge.map_or(UNRESOLVED, |edge| &edge.near(hop.forward).name)
     }
 
     fn is_data(&self, column: ColumnIx) -> bool {
@@ -228,19 +228,19 @@ impl Schema {
     }
 }
 
-/// An event of a schema.
-struct Of<'s> {
+/// An event with its schema, as context for rendering its parts.
+struct EventContext<'s> {
     schema: &'s Schema,
     event: &'s EventDef,
 }
 
-impl Of<'_> {
+impl EventContext<'_> {
     fn def(&self, name: NameIx) -> Option<&NameDef> {
         self.event.names.get(name.index())
     }
 
     fn name(&self, name: NameIx) -> &str {
-        self.def(name).map_or(NOTHING, |def| &def.name)
+        self.def(name).map_or(UNRESOLVED, |def| &def.name)
     }
 
     fn path(&self, path: &Path) -> String {
@@ -251,7 +251,7 @@ impl Of<'_> {
         )
     }
 
-    /// The entity type to which a path leads.
+    /// Returns the entity type to which a path leads.
     fn reached(&self, path: &Path) -> EntityIx {
         let root = self.def(path.root).map_or(EntityIx::MAX, |def| def.entity);
         path.hops.iter().fold(root, |_, hop| {
@@ -260,7 +260,7 @@ impl Of<'_> {
         })
     }
 
-    /// Whether a path may lead to several entities.
+    /// Returns whether a path may lead to several entities.
     fn is_many(&self, path: &Path) -> bool {
         let many = |count: Cardinality| count == Cardinality::Many;
         self.def(path.root).is_some_and(|def| many(def.count))
@@ -295,7 +295,7 @@ impl Of<'_> {
         let one = |value: &&Assign| {
             let column = self.schema.columns.get(value.column.index());
             let (name, source) = (
-                column.map_or(NOTHING, |def| &def.name),
+                column.map_or(UNRESOLVED, |def| &def.name),
                 self.source(&value.source),
             );
             match source == name {
@@ -317,7 +317,7 @@ impl Of<'_> {
             Source::Literal { text, .. } => text.clone(),
             Source::Entity { name, column } => {
                 let def = self.schema.columns.get(column.index());
-                let column = def.map_or(NOTHING, |def| &def.name);
+                let column = def.map_or(UNRESOLVED, |def| &def.name);
                 format!("{}.{column}", self.name(*name))
             }
         }
@@ -325,12 +325,12 @@ impl Of<'_> {
 
     fn field(&self, field: FieldIx) -> &str {
         let def = self.event.fields.get(field.index());
-        def.map_or(NOTHING, |def| &def.name)
+        def.map_or(UNRESOLVED, |def| &def.name)
     }
 }
 
 impl Schema {
-    /// How an event names entities: `Option<Key<Bed>>`.
+    /// Returns the type of a name of an event, such as `Option<Key<Bed>>`.
     pub(crate) fn binding_text(&self, name: &NameDef) -> String {
         let entity = self.entity_name(name.entity);
         let one = match name.by {

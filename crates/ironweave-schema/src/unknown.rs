@@ -1,4 +1,4 @@
-//! What a newer version has written into a schema: kept as it is, and shown.
+//! Items that a newer version has written into a schema. They are preserved and can be listed.
 
 use std::collections::HashSet;
 use std::fmt;
@@ -6,15 +6,16 @@ use std::fmt;
 use crate::cbor::CborReader;
 use crate::{Arc, Change, Item, May, ReadError, Schema, json};
 
-/// One CBOR item as it was written.
+/// An undecoded CBOR item.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct Raw(Vec<u8>);
 
 impl Raw {
-    /// Takes one CBOR item: well-formed, of definite lengths, and each head in its shortest form.
+    /// Returns the bytes as one CBOR item. It must be well-formed, have definite lengths, and have all heads in their shortest
+    /// form.
     ///
     /// # Errors
-    /// Where it is anything else.
+    /// If the bytes are not such an item.
     pub fn from_cbor(bytes: &[u8]) -> Result<Self, ReadError> {
         let mut reader = CborReader::new(bytes);
         let raw = reader.item()?;
@@ -22,19 +23,19 @@ impl Raw {
         Ok(raw)
     }
 
-    /// Of bytes that are known to be one item.
+    /// Returns an item of bytes that are known to be one item.
     pub(crate) fn of(bytes: Vec<u8>) -> Self {
         Self(bytes)
     }
 
-    /// The item.
+    /// Returns the item as CBOR.
     #[must_use]
     pub fn as_cbor(&self) -> &[u8] {
         &self.0
     }
 }
 
-/// As JSON.
+/// Formats the item as JSON.
 impl fmt::Display for Raw {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&json::of_raw(self))
@@ -47,42 +48,42 @@ impl fmt::Debug for Raw {
     }
 }
 
-/// Entries of a map that this version does not know, or whose values it does not know, in the order in which they stand
-/// there. Where the value of a known key is not known, the field of that key has its default.
+/// Entries of a map whose keys or values this version does not know, in their order in the map. If only the value of a key
+/// is not known, the field of that key has its default.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Unknown(Vec<(String, Raw)>);
 
 impl Unknown {
-    /// Whether all is known.
+    /// Returns whether there are no unknown entries.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// The value of a key.
+    /// Returns the value of a key.
     #[must_use]
     pub fn get(&self, key: &str) -> Option<&Raw> {
         self.iter().find(|(k, _)| *k == key).map(|(_, raw)| raw)
     }
 
-    /// All entries.
+    /// Returns all entries.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &Raw)> {
         self.0.iter().map(|(key, raw)| (key.as_str(), raw))
     }
 
-    /// Adds an entry whose key may be there.
+    /// Adds an entry without a check whether the key exists.
     pub(crate) fn push(&mut self, key: &str, value: Raw) {
         self.0.push((key.to_owned(), value));
     }
 
-    /// A key that stands twice.
+    /// Returns a key that occurs twice, if there is one.
     pub(crate) fn duplicate(&self) -> Option<&str> {
         let mut seen = HashSet::with_capacity(self.0.len());
         let mut keys = self.0.iter().map(|(key, _)| key.as_str());
         keys.find(|key| !seen.insert(*key))
     }
 
-    /// Adds an entry; whether the key was free.
+    /// Adds an entry if the key does not exist. Returns whether the entry was added.
     pub fn insert(&mut self, key: &str, value: Raw) -> bool {
         let free = self.get(key).is_none();
         if free {
@@ -92,14 +93,14 @@ impl Unknown {
     }
 }
 
-/// Something in a schema that this version does not know.
+/// An item in a schema that this version does not know.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UnknownItem {
-    /// What it belongs to.
+    /// The item that contains it.
     pub of: Item,
-    /// What it is called there: the key of an entry, `arc` or `may`.
+    /// The key of the entry, or `arc` or `may`.
     pub key: String,
-    /// Its value.
+    /// The value.
     pub value: Raw,
 }
 

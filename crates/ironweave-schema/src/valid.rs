@@ -1,6 +1,7 @@
-//! Whether a schema means anything: one that was read may contain any number, and everything else indexes by these.
+//! The validation of a schema. A schema that was read from a log may contain any index, and other code relies on valid
+//! indexes.
 //!
-//! Each check is linear in the schema.
+//! Each check takes time linear in the size of the schema.
 
 use std::collections::HashSet;
 use std::fmt::{self, Display};
@@ -11,14 +12,14 @@ use crate::{
     May, Path, Schema, Source, StateIx,
 };
 
-/// How many states an entity type may have: a state stands beside a generation in one word.
+/// The maximum number of states of an entity type. A state and a generation share one word.
 pub const STATES_MAX: usize = 250;
-/// How many of anything else there may be, since their indexes have 16 bits.
+/// The maximum number of items of each other kind, because their indexes have 16 bits.
 pub const MANY_MAX: usize = 1 << 16;
 
-/// What is wrong with a schema, and where.
+/// The error of an invalid schema, with the item that is invalid.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Invalid(Wrong);
+pub struct Invalid(Reason);
 
 impl Display for Invalid {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -28,19 +29,20 @@ impl Display for Invalid {
 
 impl std::error::Error for Invalid {}
 
-/// What is wrong, with the place where it is.
-type Wrong = String;
+/// The reason why a schema is invalid, with the item that is invalid.
+type Reason = String;
 
 impl Schema {
-    /// Checks that each index names something, that no name stands twice, and that each arc fits what it acts on.
+    /// Checks that each index is in range, that no name occurs twice, and that each arc fits the entities and edges on which
+    /// it acts.
     ///
     /// # Errors
-    /// The first thing that is wrong.
+    /// The first violation.
     pub fn validate(&self) -> Result<(), Invalid> {
         self.check().map_err(Invalid)
     }
 
-    fn check(&self) -> Result<(), Wrong> {
+    fn check(&self) -> Result<(), Reason> {
         let Self {
             name: _,
             entities,
@@ -102,7 +104,7 @@ impl Schema {
         Ok(())
     }
 
-    fn lifecycles(&self) -> Result<(), Wrong> {
+    fn lifecycles(&self) -> Result<(), Reason> {
         for (ix, e) in EntityIx::all(self.entities.len()).zip(&self.entities) {
             let n = e.states.len();
             if n > STATES_MAX {
@@ -121,11 +123,11 @@ impl Schema {
         Ok(())
     }
 
-    fn entity(&self, entity: EntityIx) -> Result<(), Wrong> {
+    fn entity(&self, entity: EntityIx) -> Result<(), Reason> {
         within("entity", entity, self.entities.len())
     }
 
-    fn state(&self, entity: EntityIx, state: StateIx) -> Result<(), Wrong> {
+    fn state(&self, entity: EntityIx, state: StateIx) -> Result<(), Reason> {
         let states = self
             .entities
             .get(entity.index())
@@ -133,12 +135,12 @@ impl Schema {
         within("state", state, states)
     }
 
-    fn states(&self, entity: EntityIx, states: &[StateIx]) -> Result<(), Wrong> {
+    fn states(&self, entity: EntityIx, states: &[StateIx]) -> Result<(), Reason> {
         states.iter().try_for_each(|s| self.state(entity, *s))
     }
 
-    /// An edge of a number, with its near and far ends as seen over a hop.
-    fn ends(&self, hop: Hop) -> Result<(&EdgeDef, &EndDef, &EndDef), Wrong> {
+    /// Returns the edge of a hop, with its near and far ends.
+    fn ends(&self, hop: Hop) -> Result<(&EdgeDef, &EndDef, &EndDef), Reason> {
         let edge = self.edges.get(hop.edge.index());
         let edge = edge.ok_or_else(|| format!("edge {} is not in the schema", hop.edge))?;
         Ok(if hop.forward {
@@ -148,43 +150,43 @@ impl Schema {
         })
     }
 
-    /// Where a hop leads from an entity.
-    fn hop(&self, entity: EntityIx, hop: Hop) -> Result<EntityIx, Wrong> {
+    /// Returns the entity type to which a hop leads from `entity`.
+    fn hop(&self, entity: EntityIx, hop: Hop) -> Result<EntityIx, Reason> {
         let (_, near, far) = self.ends(hop)?;
         if near.entity != entity {
             return Err(format!(
-                "`{}` is no edge of what it is followed from",
+                "`{}` is not an edge of the entity from which it is followed",
                 near.name
             ));
         }
         Ok(far.entity)
     }
 
-    fn edge(&self, edge: &EdgeDef) -> Result<(), Wrong> {
+    fn edge(&self, edge: &EdgeDef) -> Result<(), Reason> {
         for end in [&edge.from, &edge.to] {
             self.entity(end.entity)?;
             if end.cardinality != Cardinality::Many && end.max.is_some_and(|max| max != 1) {
                 return Err(format!(
-                    "the end `{}` holds one and has another maximum",
+                    "the end `{}` holds at most one link, but has another maximum",
                     end.name
                 ));
             }
         }
         self.encoding(edge.encoding.as_ref())?;
         if edge.acyclic && edge.from.entity != edge.to.entity {
-            return Err("an acyclic edge between two types".to_owned());
+            return Err("an acyclic edge connects two different entity types".to_owned());
         }
         Ok(())
     }
 
-    fn event(&self, event: &EventDef) -> Result<(), Wrong> {
+    fn event(&self, event: &EventDef) -> Result<(), Reason> {
         if event.fields.len().max(event.names.len()) > MANY_MAX {
-            return Err("it has too many fields".to_owned());
+            return Err("the event has too many fields".to_owned());
         }
         distinct("fields", event.fields.iter().map(|f| &f.name))?;
         distinct("names", event.names.iter().map(|n| &n.name))?;
         if event.immediate && event.names.is_empty() {
-            return Err("it fires by itself, on no entity".to_owned());
+            return Err("the immediate event binds no entity".to_owned());
         }
         for name in &event.names {
             self.entity(name.entity)?;
@@ -198,28 +200,31 @@ impl Schema {
         event.mays.iter().try_for_each(|may| self.may(may))
     }
 
-    fn encoding(&self, encoding: Option<&Encoding>) -> Result<(), Wrong> {
+    fn encoding(&self, encoding: Option<&Encoding>) -> Result<(), Reason> {
         let entity = encoding.and_then(Encoding::entity);
         entity.map_or(Ok(()), |entity| self.entity(entity))
     }
 
-    /// The entities that a path leads to.
-    fn path(&self, event: &EventDef, path: &Path) -> Result<EntityIx, Wrong> {
+    /// Returns the entity type to which a path leads.
+    fn path(&self, event: &EventDef, path: &Path) -> Result<EntityIx, Reason> {
         let root = event.names.get(path.root.index());
-        let root = root.ok_or_else(|| format!("name {} is not one of its names", path.root))?;
+        let root = root.ok_or_else(|| format!("name {} is not a name of the event", path.root))?;
         (path.hops.iter()).try_fold(root.entity, |entity, hop| self.hop(entity, *hop))
     }
 
-    fn column(&self, entity: EntityIx, column: ColumnIx) -> Result<Option<StateIx>, Wrong> {
+    fn column(&self, entity: EntityIx, column: ColumnIx) -> Result<Option<StateIx>, Reason> {
         let def = self.columns.get(column.index());
         let def = def.ok_or_else(|| format!("field {column} is not in the schema"))?;
         if def.entity != entity {
-            return Err(format!("`{}` is no field of what it is set of", def.name));
+            return Err(format!(
+                "`{}` is not a field of the entity on which it is set",
+                def.name
+            ));
         }
         Ok(def.state)
     }
 
-    fn source(&self, event: &EventDef, source: &Source) -> Result<(), Wrong> {
+    fn source(&self, event: &EventDef, source: &Source) -> Result<(), Reason> {
         match source {
             Source::Field(field) => within("field", *field, event.fields.len()),
             Source::Entity { name, column } => {
@@ -229,30 +234,30 @@ impl Schema {
                 };
                 self.column(self.path(event, &root)?, *column).map(|_| ())
             }
-            // A literal is asked of the event by its number, beside its fields.
+            // The generated code of the event resolves the index of a literal.
             Source::Literal { .. } | Source::Time | Source::Meta(_) => Ok(()),
         }
     }
 
-    /// Values for an entity that comes into a state.
+    /// Checks the values for an entity that enters a state.
     fn values(
         &self,
         event: &EventDef,
         (entity, state): (EntityIx, StateIx),
         values: &[Assign],
-    ) -> Result<(), Wrong> {
+    ) -> Result<(), Reason> {
         self.state(entity, state)?;
         for value in values {
             let of = self.column(entity, value.column)?;
             if of.is_some_and(|of| of != state) {
-                return Err("it gives data of another state".to_owned());
+                return Err("an arc sets data of another state".to_owned());
             }
             self.source(event, &value.source)?;
         }
         distinct("values", values.iter().map(|v| v.column))
     }
 
-    /// What is linked, unlinked or given data.
+    /// Checks the ends and the data of links.
     fn links(
         &self,
         event: &EventDef,
@@ -260,20 +265,20 @@ impl Schema {
         hop: Hop,
         with: &Path,
         data: Option<&Source>,
-    ) -> Result<(), Wrong> {
+    ) -> Result<(), Reason> {
         let far = self.hop(self.path(event, path)?, hop)?;
         if self.path(event, with)? != far {
-            return Err("it links what the edge does not lead to".to_owned());
+            return Err("an arc links an entity to which the edge does not lead".to_owned());
         }
         let has_data = self.ends(hop)?.0.data.is_some();
         match data {
-            Some(_) if !has_data => Err("it gives data to links that have none".to_owned()),
+            Some(_) if !has_data => Err("an arc sets data of links that have no data".to_owned()),
             Some(source) => self.source(event, source),
             None => Ok(()),
         }
     }
 
-    fn arc(&self, event: &EventDef, arc: &Arc) -> Result<(), Wrong> {
+    fn arc(&self, event: &EventDef, arc: &Arc) -> Result<(), Reason> {
         match arc {
             Arc::Create {
                 name,
@@ -284,7 +289,7 @@ impl Schema {
                 match root.filter(|root| root.by == BindBy::Created) {
                     Some(root) => self.values(event, (root.entity, *state), values),
                     None => Err(format!(
-                        "it creates name {name}, which stands for none of these"
+                        "an arc creates name {name}, which is not a created name of the event"
                     )),
                 }
             }
@@ -332,7 +337,7 @@ impl Schema {
         }
     }
 
-    fn may(&self, may: &May) -> Result<(), Wrong> {
+    fn may(&self, may: &May) -> Result<(), Reason> {
         match may {
             May::Create(entity) | May::Ensure(entity) | May::Delete(entity) => self.entity(*entity),
             May::Move { entity, from, to } => self.states(*entity, &[*from, *to]),
@@ -345,23 +350,25 @@ impl Schema {
     }
 }
 
-fn within(what: &str, index: impl Into<usize>, len: usize) -> Result<(), Wrong> {
+fn within(what: &str, index: impl Into<usize>, len: usize) -> Result<(), Reason> {
     let index = index.into();
     if index < len {
         return Ok(());
     }
-    Err(format!("{what} {index} is named where there are {len}"))
+    Err(format!(
+        "{what} {index} is out of range, because there are {len}"
+    ))
 }
 
-fn distinct<T: Hash + Eq>(what: &str, mut all: impl Iterator<Item = T>) -> Result<(), Wrong> {
+fn distinct<T: Hash + Eq>(what: &str, mut all: impl Iterator<Item = T>) -> Result<(), Reason> {
     let mut seen = HashSet::new();
     if all.all(|one| seen.insert(one)) {
         return Ok(());
     }
-    Err(format!("two {what} have one name"))
+    Err(format!("two {what} have the same name"))
 }
 
-/// Says where something is wrong.
-fn at(place: &impl Display) -> impl Fn(Wrong) -> Wrong {
-    move |wrong| format!("`{place}`: {wrong}")
+/// Prefixes a reason with the name of the item.
+fn at(item: &impl Display) -> impl Fn(Reason) -> Reason {
+    move |reason| format!("`{item}`: {reason}")
 }

@@ -355,6 +355,7 @@ const REVISED: &[&str] = &[
     "docs",
     "apps/databuild",
     "crates/ironweave-macros/src",
+    "crates/ironweave-schema",
     "crates/ironweave/examples",
     "crates/ironweave/tests/crafted",
     "crates/ironweave/tests/examples.rs",

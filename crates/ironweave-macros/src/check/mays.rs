@@ -7,8 +7,8 @@ use proc_macro2::Ident;
 use quote::format_ident;
 
 use super::arcs::{edge_of, transition};
+use super::bindings::{can_be_ensured, keyed};
 use super::entities::expect;
-use super::events::{can_be_ensured, keyed};
 use super::model::{Entity, FieldKind, LinkKind, Resolved, Whole};
 use super::names::{pascal, plain};
 use super::state;

@@ -4,6 +4,7 @@
 //! in spite of errors.
 
 mod arcs;
+mod bindings;
 mod edges;
 mod entities;
 mod events;

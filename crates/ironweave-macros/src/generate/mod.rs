@@ -9,6 +9,7 @@ mod event;
 mod find;
 mod marks;
 mod methods;
+mod receipts;
 mod schema;
 mod summary;
 #[cfg(test)]
@@ -30,7 +31,7 @@ pub fn model(model: &Model) -> TokenStream {
     let states = marks::states(model);
     let mays = marks::mays(model);
     let events = (model.events.entries()).map(|(ix, e)| event::event(model, ix, e));
-    let results = event::results(model);
+    let results = receipts::results(model);
     let any = event::any(model);
     let invariants = model.invariants.iter().map(invariant);
     let binding = schema::binding(model);

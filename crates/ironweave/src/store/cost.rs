@@ -1,9 +1,10 @@
-//! Cost that does not grow: how many rows an operation touches, counted in tests, is the same in a small graph and in
-//! a large one, and at any fan-in.
+//! Tests that the number of table rows that an operation touches is the same in a small and in a large graph, and at any
+//! fan-in.
 //!
-//! A row is an entry of a table: a word, a cell, a list, a counter, 64 bits of a place. Who is handed a whole list counts as
-//! having touched all of it. Tables count themselves (`graph/storage.rs`), in tests alone; so whole steps are
-//! measured, from their binding to their frame.
+//!
+//! A row is an entry of a table: a word, a cell, a list, a counter, or 64 bits of the set of entities in a state. An access to
+//! a whole list counts all of its rows. The tables count accesses in test builds only (`graph/storage.rs`), so whole steps
+//! are measured, from the binding of the event to the frame.
 
 use crate::base::error::StepError;
 use crate::db::Db as _;
@@ -12,14 +13,14 @@ use crate::schema::{EdgeIx, EntityIx, StateIx};
 use crate::step::event::Event;
 use crate::store::Store;
 
-/// How many rows something touches.
+/// Returns how many rows `act` touches, and its result.
 fn rows<R>(act: impl FnOnce() -> R) -> (usize, R) {
     let before = TOUCHED.get();
     let result = act();
     (TOUCHED.get() - before, result)
 }
 
-/// Tasks, with workers and with one another.
+/// A model of tasks that workers hold and that need other tasks.
 #[crate::model]
 #[allow(dead_code, missing_docs)]
 mod yard {
@@ -148,8 +149,8 @@ mod yard {
 
 use yard::*;
 
-/// A yard of so many tasks, made by facts: of the last ones `fan_in` are with worker 0 and are needed by task 0, the
-/// others ten to a worker.
+/// Returns a yard with this many tasks, written directly as facts. Worker 0 holds the last `fan_in` tasks, which are linked
+/// with task 0 by `needs`. Each other worker holds ten tasks.
 fn yard(tasks: u32, fan_in: u32) -> Store<Model> {
     let mut store = Store::<Model>::memory();
     let schema = store.schema();
@@ -212,7 +213,7 @@ fn step<E: Event<Model = Model>>(store: &mut Store<Model>, event: E) -> usize {
     rows
 }
 
-/// What each operation touches, on the tasks that worker 0 got last.
+/// Returns the rows that each operation touches on the last tasks of worker 0.
 fn costs(store: &mut Store<Model>, tasks: u32) -> Vec<(&'static str, usize)> {
     let task = |n: u32| {
         store
@@ -229,7 +230,7 @@ fn costs(store: &mut Store<Model>, tasks: u32) -> Vec<(&'static str, usize)> {
     let (busy, idle) = (worker(0), worker(1));
     let key = || crate::db::entity::Key::new(u64::from(tasks - 1));
     let mut costs = Vec::new();
-    // Twice, since what grows for the first time (a place, a list) does not the second time.
+    // Each operation runs twice, because a table that grows in the first round does not grow in the second.
     for round in 0..2 {
         let mut note = |what: &'static str, rows: usize| {
             if round == 1 {
@@ -301,9 +302,9 @@ fn costs(store: &mut Store<Model>, tasks: u32) -> Vec<(&'static str, usize)> {
     costs
 }
 
-/// What each operation touches in a yard of about so many tasks, so many of them with one worker.
+/// Returns the rows that each operation touches in a yard of about `tasks` tasks, of which one worker holds `fan_in`.
 fn costs_of(tasks: u32, fan_in: u32) -> Vec<(&'static str, usize)> {
-    // The last one shares its word of a place with as many others at any size.
+    // At any size, the last task shares its 64-bit word with the same number of other tasks.
     let tasks = tasks / 64 * 64 + 40;
     let mut store = yard(tasks, fan_in);
     let costs = costs(&mut store, tasks);
@@ -331,7 +332,7 @@ fn no_operation_touches_more_rows_at_a_greater_fan_in() {
     }
 }
 
-/// What an event touches that is tried on a snapshot: rows, and pages that are copied for it.
+/// Returns for each event that is tried on a snapshot the rows that it touches and the pages that it copies.
 fn tried(tasks: u32) -> Vec<(&'static str, usize, usize)> {
     let tasks = tasks / 64 * 64 + 40;
     let store = yard(tasks, 3);
@@ -348,7 +349,7 @@ fn tried(tasks: u32) -> Vec<(&'static str, usize, usize)> {
         costs.push((what, rows, COPIED.get() - pages));
     };
     let unneeded = || Unneeded { task, other };
-    // Places and lists that grow for the first time have grown after the first one.
+    // After the first event, the tables have grown.
     note("relink", &|| {
         drop(
             snapshot
@@ -381,7 +382,7 @@ fn what_is_tried_on_a_snapshot_copies_pages_by_the_depth_of_its_tables_and_no_mo
             *pages > 0 || *what == "reject",
             "{what}: no page was counted"
         );
-        // A level more of a map for each sixteenfold or so; what changes of arrays lies beside their pages.
+        // A map has one more level for about each factor of 16. Changes of arrays are stored beside their pages.
         assert!(*pages <= pages_small * 2, "{what}: {pages}, {pages_small}");
         if ["relink", "move"].contains(what) {
             assert!(pages <= pages_small, "{what}: {pages}, {pages_small}");

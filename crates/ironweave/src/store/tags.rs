@@ -1,6 +1,8 @@
-//! How the numbers in the frames of a log are to be read, where its schema has the shape of this program's.
+//! The mapping from the indexes in the frames of a log to those of this program's schema, if the two schemas have the same
+//! shape.
 //!
-//! A logged schema may be large and strange, so everything here is linear in the two.
+//!
+//! A logged schema may be large, so the mapping is computed in time linear in the two schemas.
 
 use std::collections::HashMap;
 use std::hash::Hash;
@@ -11,7 +13,7 @@ use crate::schema::{
     Cardinality, ColumnIx, EdgeIx, Encoding, EntityIx, EventIx, NameDef, Schema, StateIx,
 };
 
-/// For each index of a logged schema, the index in this program's.
+/// For each index of a logged schema, the index in this program's schema.
 pub(crate) struct Tags {
     entities: Vec<EntityIx>,
     states: Vec<Vec<StateIx>>,
@@ -21,8 +23,8 @@ pub(crate) struct Tags {
     pub(super) encodings: Arc<Encodings>,
 }
 
-/// The encodings of the values in the frames of a logged schema, by the indexes of this program's schema. A value that has
-/// no entry has the encoding of this program's schema.
+/// The encodings of the values in the frames of a logged schema, by the indexes of this program's schema. A value without
+/// an entry has the encoding of this program's schema.
 #[derive(Debug, Default)]
 pub(crate) struct Encodings {
     columns: HashMap<ColumnIx, Encoding>,
@@ -53,7 +55,7 @@ impl Encodings {
     }
 }
 
-/// Returns a logged encoding with the entities of this program's schema, if it is another one than this program's.
+/// Returns a logged encoding with the entity indexes of this program's schema, if it differs from this program's encoding.
 fn other_encoding(
     logged: Option<&Encoding>,
     ours: Option<&Encoding>,
@@ -72,21 +74,21 @@ fn other_encoding(
     mapped(logged?, entities).filter(|logged| Some(logged) != ours)
 }
 
-/// One event of a logged schema.
+/// The mapping of an event of a logged schema.
 pub(super) struct EventTags {
-    /// Its index in this program's schema.
+    /// The index of the event in this program's schema.
     pub event: EventIx,
     pub immediate: bool,
-    /// For each of its fields the index in this program's schema.
+    /// For each logged field, the index in this program's schema.
     pub fields: Arc<[u16]>,
-    /// The number of entities of each of its names.
+    /// The cardinality of each logged name.
     pub names: Vec<Cardinality>,
-    /// For each name that the event has in this program's schema, the one that it had then; none where it had none, or
-    /// one of something else.
+    /// For each name of the event in this program's schema, the index of the logged name. `None` if the logged event has no
+    /// such name or binds it differently.
     pub named: Vec<Option<usize>>,
 }
 
-/// For each of the logged things the index of ours that has the same key.
+/// Returns for each logged item the index of this program's item with the same key, or `None` if one has no counterpart.
 fn matched<K: Hash + Eq, Ix: Copy + TryFrom<usize>>(
     logged: impl Iterator<Item = Option<K>>,
     ours: impl Iterator<Item = K>,
@@ -98,7 +100,7 @@ fn matched<K: Hash + Eq, Ix: Copy + TryFrom<usize>>(
 }
 
 impl Tags {
-    /// The mapping between two schemas of the same shape, which are [valid](Schema::validate).
+    /// Returns the mapping between two [valid](Schema::validate) schemas of the same shape.
     pub(crate) fn new(logged: &Schema, ours: &Schema) -> Option<Self> {
         let entities: Vec<EntityIx> = matched(
             logged.entities.iter().map(|e| Some(&e.name)),
@@ -187,7 +189,7 @@ impl Tags {
         })
     }
 
-    /// The index in the logged schema of a type of this program.
+    /// Returns the index in the logged schema of an entity type of this program.
     pub(crate) fn logged_entity(&self, entity: usize) -> Option<usize> {
         self.entities.iter().position(|e| usize::from(*e) == entity)
     }

@@ -1,4 +1,4 @@
-//! Values whose encoding is known from a schema: rendered for people, and serialized, as values of their types.
+//! Values with an encoding from a schema. They are rendered as text and serialized as values of their types.
 
 use std::fmt::{self, Write as _};
 use std::time::Duration;
@@ -14,16 +14,16 @@ use crate::value::{DecodeError, decode};
 
 /// A value in CBOR with its encoding.
 ///
-/// `Display` renders it for people: a time as RFC 3339, a handle as `Order/3.1`, a duration as `1.5s`, and all other
+/// `Display` renders it as readable text: a time as RFC 3339, a handle as `Order/3.1`, a duration as `1.5s`, and all other
 /// values in the diagnostic notation of CBOR. `Serialize` serializes it as its Rust type does.
 ///
-/// A value that does not have its encoding, and a value without an encoding, is rendered and serialized from its CBOR
-/// alone: a log may have been written by another program.
+/// A value that does not have its encoding, or that has none, is rendered and serialized from its CBOR alone, because
+/// another program may have written the log.
 #[derive(Clone, Copy)]
 pub(crate) struct TypedValue<'a> {
     pub bytes: &'a [u8],
     pub encoding: Option<&'a Encoding>,
-    /// The schema that the entities in the encoding are indexes of.
+    /// The schema to which the entity indexes in the encoding refer.
     pub schema: &'a Schema,
 }
 
@@ -41,7 +41,7 @@ enum Decoded<'a> {
     /// The value of an option or of a key with one part.
     Inner(TypedValue<'a>),
     List(Vec<TypedValue<'a>>),
-    /// A value that is understood from its CBOR.
+    /// A value that is rendered from its CBOR alone.
     Plain,
 }
 
@@ -91,7 +91,7 @@ impl<'a> TypedValue<'a> {
         })
     }
 
-    /// A key is encoded as its only column, or as an array of its columns.
+    /// Decodes a key, which is encoded as its only column, or as an array of its columns.
     fn key(self, entity: EntityIx) -> Option<Decoded<'a>> {
         let of_key = |def: &&ColumnDef| def.key && def.entity == entity;
         let columns: Vec<&ColumnDef> = self.schema.columns.iter().filter(of_key).collect();

@@ -60,7 +60,7 @@ fn an_index_names_fields_that_exist_and_fit() {
         (
             &["entities", "0", "initial"][..],
             1,
-            "`Customer`: state 1 is named where there are 1",
+            "`Customer`: state 1 is out of range, because there are 1",
         ),
         (
             &["entities", "1", "states", "0", "to", "0", "to"],
@@ -70,9 +70,13 @@ fn an_index_names_fields_that_exist_and_fit() {
         (
             &["columns", "0", "entity"],
             5,
-            "`name`: entity 5 is named where there are 5",
+            "`name`: entity 5 is out of range, because there are 5",
         ),
-        (&["edges", "0", "from", "entity"], 9, "entity 9 is named"),
+        (
+            &["edges", "0", "from", "entity"],
+            9,
+            "entity 9 is out of range",
+        ),
         (&["edges", "0", "to", "entity"], 4, "is refused"),
         (
             &["events", "0", "names", "0", "entity"],
@@ -83,7 +87,7 @@ fn an_index_names_fields_that_exist_and_fit() {
         (
             &["invariants", "0", "entity"],
             0,
-            "is no edge of what it is followed from",
+            "is not an edge of the entity from which it is followed",
         ),
     ] {
         let message = field(path, Uint(value));
@@ -98,7 +102,7 @@ fn an_index_names_fields_that_exist_and_fit() {
         (
             &["entities", "1", "name"][..],
             "Customer",
-            "two entities have one name",
+            "two entities have the same name",
         ),
         (
             &["entities", "1", "states", "1", "name"],
@@ -113,7 +117,7 @@ fn an_index_names_fields_that_exist_and_fit() {
         (
             &["events", "1", "name"],
             "Ordered",
-            "two events have one name",
+            "two events have the same name",
         ),
     ] {
         let message = field(path, text(name));

@@ -1,4 +1,4 @@
-//! Readers beside a writer, and readers where nothing may be written.
+//! Readers that run concurrently with a writer, and readers of read-only directories.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -6,7 +6,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use super::faults::Faults;
 use super::*;
 
-/// Appends up to `frames`, rolling, extending, closing, and dying within a frame now and then.
+/// Appends up to `frames` frames. The writer rolls and extends segments, and at times closes the log or is killed within
+/// a frame.
 fn write(dir: &Path, frames: u64) {
     let options = LogOptions {
         segment_bytes_max: 3_000,
@@ -54,7 +55,7 @@ fn a_reader_beside_a_writer_sees_prefixes_that_grow() {
         let mut log = ReadOnlyLog::open(dir.path()).unwrap();
         let (mut next, mut growths) = (0, 0);
         loop {
-            // Asked before the look, so that the last look sees everything.
+            // The flag is read before the log, so that the last read of the log sees every frame.
             let last_look = done.load(Ordering::SeqCst);
             let head = log.refresh().unwrap();
             let now = head.map_or(0, |head| head.seq.get() + 1);
@@ -109,7 +110,7 @@ fn a_reader_stops_at_a_frame_that_is_being_written_and_goes_on_when_it_is_whole(
 fn a_reader_needs_no_permission_to_write_and_leaves_no_trace() {
     let dir = scratch();
     fill(dir.path(), small(), 20);
-    // A spare tail and a torn one are left alone too.
+    // The reader does not change a spare tail or a torn tail either.
     let last = segment_files(dir.path()).pop().unwrap();
     let bytes = fs::read(&last).unwrap();
     fs::write(&last, [&bytes, &b"torn"[..], &[0; 100]].concat()).unwrap();
@@ -166,7 +167,7 @@ fn a_directory_without_a_store_is_not_found() {
         );
     }
     assert!(files(dir.path()).is_empty());
-    // A creation that was killed before there was anything to read.
+    // A process that created a log was killed before it had written a readable file.
     fs::write(dir.path().join("LOCK"), "").unwrap();
     assert!(ReadOnlyLog::open(dir.path()).unwrap_err().is_not_found());
 }

@@ -1,5 +1,5 @@
-//! Files with right checksums and wrong content, and tails that are made to take long. What frames say is crafted in
-//! `tests/crafted`.
+//! Crafted files with valid checksums and invalid content, and tails that are expensive to search. Crafted contents of
+//! frames are in `tests/crafted`.
 
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
@@ -41,7 +41,8 @@ fn whole(frames: u64) -> Vec<u8> {
     [vec![first()], frames.collect()].concat().concat()
 }
 
-/// Opens a directory in every way; what the writer finds, or the error that all agree on.
+/// Opens a directory with a reader and with a writer. Returns the last sequence and whether the writer recovered the log,
+/// or the error of the writer.
 fn open(dir: &Path, options: LogOptions) -> Result<(Option<Seq>, bool), StorageError> {
     let reader = ReadOnlyLog::open(dir);
     match FileLog::open(dir, options) {
@@ -73,7 +74,7 @@ fn a_frame_that_says_that_itself_or_a_later_one_was_durable_is_damage() {
         let place = bytes.len() as u64;
         bytes.extend(with_durable(seq, Some(durable)));
         for more in [0, 1] {
-            // Be it the last or not.
+            // The result is the same for the last segment and for an earlier one.
             bytes.extend((0..more).flat_map(|_| with_durable(seq + 1, None)));
             let error = opened(&bytes, small()).unwrap_err();
             assert!(error.is_damage(), "{error}");
@@ -85,7 +86,7 @@ fn a_frame_that_says_that_itself_or_a_later_one_was_durable_is_damage() {
             assert!(error.to_string().contains(&words), "{error}");
         }
     }
-    // What it may say at most.
+    // The largest valid value.
     let mut bytes = whole(2);
     bytes.extend(with_durable(2, Some(1)));
     assert_eq!(opened(&bytes, small()).unwrap(), (Some(Seq::new(2)), false));
@@ -101,12 +102,12 @@ fn frame_magic(bytes: usize) -> Vec<u8> {
     [0xfc, b'I', b'W', 0x1d].repeat(bytes / 4)
 }
 
-/// A tail with the header of a frame in each 64 bytes, each as long as what follows it, and each of which says that frame
-/// 3 was durable.
+/// Returns a tail with a frame header in each 64 bytes. Each frame extends to the end of the tail, and each header records
+/// frame 3 as durable.
 fn overlapping(bytes: usize) -> Vec<u8> {
     let mut tail = Vec::new();
     while tail.len() < bytes {
-        // As many frames as fit between are missing, at most.
+        // The sequence skips at most as many frames as fit into the gap.
         let header = FrameHeader {
             durable: Some(Seq::new(3)),
             ..header(4 + (tail.len() as u64 / 64).min(100))
@@ -126,10 +127,10 @@ fn frames_that_seem_to_overlap_are_looked_at_within_limits() {
         search_bytes_max: 0,
         ..small()
     };
-    // One that is none first, so that those behind are where others would be.
+    // The first 64 bytes are not a frame, so that the frames after them are at positions where frames are searched.
     let hole = [vec![1; 64], overlapping(64 << 10)].concat();
     let bytes = [whole(3), hole.clone()].concat();
-    // By default there is time for all of these.
+    // The default limit is sufficient to search all of them.
     assert_eq!(opened(&bytes, small()).unwrap(), (Some(Seq::new(2)), true));
     // With a lower limit, it is unknown whether the frame was durable, so nothing is truncated.
     let dir = scratch();
@@ -168,7 +169,7 @@ fn a_whole_frame_behind_a_hole_proves_that_it_was_durable_however_long_it_is() {
             assert!(error.is_damage(), "{bytes} behind {gap}: {error}");
         }
     }
-    // More frames than there is room for between the two are no frames of this log.
+    // A frame whose sequence skips more frames than fit between the two is not a frame of this log.
     let far = encoded(
         &FrameHeader {
             durable: Some(Seq::new(3)),
@@ -180,7 +181,7 @@ fn a_whole_frame_behind_a_hole_proves_that_it_was_durable_however_long_it_is() {
     assert_eq!(opened(&log, small()).unwrap(), (Some(Seq::new(2)), true));
 }
 
-/// Numbers from a seed (SplitMix64).
+/// Random numbers from a seed (SplitMix64).
 fn random(seed: &mut u64) -> u64 {
     *seed = seed.wrapping_add(0x9e37_79b9_7f4a_7c15);
     let mut z = *seed;
@@ -189,7 +190,7 @@ fn random(seed: &mut u64) -> u64 {
     z ^ z >> 31
 }
 
-/// Sets the checksum of a frame to what it is to be.
+/// Sets the checksum of a frame to the valid value.
 fn seal(frame: &mut [u8]) {
     let sum = xxh3_64_with_seed(&frame[16..], STORE ^ u64_at(frame, 0));
     frame[8..16].copy_from_slice(&sum.to_le_bytes());
@@ -233,7 +234,7 @@ fn headers_of_all_kinds_with_right_checksums_are_refused_or_make_a_log() {
         };
         match pick(3) {
             0 => fs::write(dir.path().join("HEAD"), block.encode(HEAD_MAGIC)).unwrap(),
-            // Another segment, which may follow or not.
+            // Another segment, which may be the next one or not.
             1 => {
                 block.fingerprint = [0, header(3).fingerprint][pick(2)];
                 let path = segment_path(dir.path(), numbers[pick(numbers.len())]);

@@ -30,7 +30,8 @@ fn put(dir: &Path, segment: &[u8], head: Option<&[u8]>) {
     }
 }
 
-/// Opens in every way and says what all agree on: the frames that are there, or damage.
+/// Opens the log in every way and checks that all results agree. Returns the last sequence, or `None` if
+/// the log is damaged.
 fn outcome(segment: &[u8], head: Option<&[u8]>) -> Option<Seq> {
     let dir = scratch();
     put(dir.path(), segment, head);
@@ -43,7 +44,7 @@ fn outcome(segment: &[u8], head: Option<&[u8]>) -> Option<Seq> {
         },
     )
     .map(drop);
-    // A strict open that refuses has changed nothing.
+    // A strict open that fails has changed nothing.
     if strict.is_err() {
         assert_eq!(fs::read(segment_path(dir.path(), 0)).unwrap(), segment);
     }
@@ -109,7 +110,7 @@ fn a_flipped_bit_is_damage_or_tears_the_last_frame() {
         for bit in [at % 8, (at + 3) % 8] {
             let mut bytes = segment.clone();
             bytes[at] ^= 1 << bit;
-            // The third frame says that the second was durable; nothing says so of the third.
+            // The third frame records the second as durable. No frame records the third as durable.
             let expected = (at >= ends[2]).then_some(2);
             assert_eq!(outcome(&bytes, None), expected.map(Seq::new), "byte {at}");
             assert_eq!(outcome(&bytes, Some(&head)), None, "byte {at}, with HEAD");
@@ -200,7 +201,7 @@ fn a_head_beyond_the_log_is_damage() {
     assert_eq!(block.seq, 2);
     block.seq = Seq::new(3);
     assert_eq!(outcome(&segment, Some(&block.encode(HEAD_MAGIC))), None);
-    // A lower bound is no more than that.
+    // The sequence in `HEAD` is a lower bound, so an earlier one is not damage.
     let (block, fingerprint) = (
         Block {
             seq: Seq::new(1),
@@ -222,7 +223,7 @@ fn a_head_beyond_the_log_is_damage() {
         ),
         Some(Seq::new(3))
     );
-    // One of another history or store is none.
+    // The `HEAD` of another history or of another store is not a bound.
     assert_eq!(
         outcome(
             &segment,
@@ -284,7 +285,7 @@ fn a_segment_that_is_missing_cut_or_foreign_is_damage() {
         damaged("foreign");
         fs::write(path, &bytes).unwrap();
     }
-    // Nothing but the last frames may go, as far as the segments can tell.
+    // Only the last frames may be missing, as far as the segments can show.
     fs::remove_file(&segments[last]).unwrap();
     let left: u64 = segments[last]
         .file_stem()

@@ -1,7 +1,8 @@
-//! A disk that fails on purpose, and one that remembers what was done to it.
+//! A simulated disk that injects failures and records all changes, and tests of a log when one change fails.
 //!
-//! Fails at the n-th change: once (an error of the disk), or from then on (the process was killed). Of a
-//! write that fails, half of the bytes get through. Also here: what a log does when one change fails.
+//!
+//! The disk fails at the n-th change, either once (a disk error) or at every later change too (the process was killed).
+//! A write that fails still writes half of its bytes.
 
 use std::io;
 use std::path::PathBuf;
@@ -68,7 +69,7 @@ impl Faults {
         state.fail_at.is_some_and(|at| state.done.len() > at)
     }
 
-    /// Everything that was asked for, the failures too.
+    /// Returns all requested changes, including those that failed.
     pub fn changes(&self) -> Vec<Change> {
         self.0.lock().unwrap().done.clone()
     }
@@ -104,7 +105,7 @@ impl Probe for Faults {
     }
 }
 
-/// Appends 12 frames until one fails. Gives receipts, and the error.
+/// Appends 12 frames until one fails. Returns the number of acknowledged frames, and the error.
 fn run(
     faults: &Arc<Faults>,
     dir: &Path,
@@ -117,7 +118,7 @@ fn run(
     };
     for seq in 0..12 {
         if let Err(error) = commit(&mut log, seq, synced) {
-            // Either it was for want of room, and the log goes on with this frame; or it has stopped.
+            // Either the disk was full and the log continues with this frame, or the log has stopped.
             match (&error, commit(&mut log, seq, synced)) {
                 (AppendError::Refused(full), Ok(())) if full.is_full() => continue,
                 (_, Err(AppendError::Refused(again))) => {
@@ -226,7 +227,7 @@ fn a_disk_without_any_room_refuses_clearly_before_a_byte_is_written() {
     let mut refusals = 0;
     for seq in 0..40 {
         full.0.store(true, std::sync::atomic::Ordering::SeqCst);
-        // A frame for which the spare has room would be begun, and that would stop the log.
+        // A frame that fits into the spare space would be partly written, and that would stop the log.
         let room = fs::metadata(segment_files(dir.path()).last().unwrap())
             .unwrap()
             .len();

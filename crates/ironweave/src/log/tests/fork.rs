@@ -1,4 +1,4 @@
-//! A process that is forked while a log is open in it.
+//! A process that is forked while it has a log open.
 
 use super::super::head::Lock;
 use super::*;

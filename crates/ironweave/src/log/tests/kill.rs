@@ -1,4 +1,4 @@
-//! A process that is killed at any instant, and again while it recovers.
+//! A process that is killed at any instant, and killed again during recovery.
 
 use std::io::{BufRead, BufReader};
 use std::process::{Command, Stdio};
@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 use super::faults::Faults;
 use super::*;
 
-/// Opens and appends until `dead`; gives the receipts.
+/// Opens a log and appends until `dead`. Returns the receipts.
 fn run(dir: &Path, options: LogOptions, synced: bool, at: usize, frames: u64) -> (u64, bool) {
     let faults = Faults::dead_from(at);
     let mut receipts = 0;

@@ -1,5 +1,5 @@
-//! Listings of a directory beside a live writer, which are not atomic: what comes while one is made may be in it, and
-//! what came before that may not.
+//! Directory listings concurrent with a writer. A listing is not atomic: it may contain a file that was created during the
+//! listing, and may miss a file that was created before that file.
 
 use super::super::listing::{LISTINGS, Listing};
 use super::*;
@@ -29,7 +29,7 @@ fn without(hidden: &[Seq]) -> Listing {
     })
 }
 
-/// As it is.
+/// A complete listing.
 fn whole() -> Listing {
     Box::new(|names| names)
 }
@@ -80,18 +80,18 @@ fn whatever_a_listing_misses_a_reader_finds_all_that_is_there() {
             .filter(|(i, _)| hidden >> i & 1 == 1)
             .map(|(_, name)| *name)
             .collect();
-        // Each listing, from the first to the last, misses the same; or only the first does.
+        // Either every listing misses the same name, or only the first listing does.
         for listings in [1, 2 * all.len()] {
             list((0..listings).map(|_| without(&hidden)).collect());
             let opened = ReadOnlyLog::open(dir.path());
             LISTINGS.take();
             match opened {
                 Ok(reader) => {
-                    // Where it is the newest that each of them misses, it was not there yet.
+                    // A newest segment that every listing misses did not exist yet.
                     let found = check(reader.read(Seq::ZERO).unwrap(), 0);
                     assert!(found == 20, "{hidden:?} hidden {listings} times: {found}");
                 }
-                // `HEAD` tells of the newest.
+                // `HEAD` names the newest segment.
                 Err(error) => {
                     assert!(error.is_damage() && listings > 1, "{hidden:?}: {error}");
                     assert!(hidden.contains(all.last().unwrap()), "{hidden:?}: {error}");
@@ -116,7 +116,7 @@ fn a_segment_that_is_gone_when_it_is_to_be_read_is_looked_for_again() {
     list(vec![absent(), whole()]);
     assert_eq!(reader.refresh().unwrap().unwrap().seq, 7);
     all_were_made();
-    // Twice is not by chance.
+    // If a second listing has the same absent segment, the refresh fails.
     list(vec![absent(), absent(), whole()]);
     assert!(reader.refresh().is_err());
     LISTINGS.take();

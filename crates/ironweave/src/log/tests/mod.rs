@@ -1,4 +1,4 @@
-//! What the log promises, one sentence a test. Here: the helpers, and what every log does alike.
+//! The guarantees of the log, one per test. This file has the helpers and the tests that every kind of log must pass.
 
 mod beside;
 mod crafted;
@@ -19,8 +19,8 @@ use std::path::{Path, PathBuf};
 use super::disk::Disk;
 use super::*;
 
-/// A directory that is gone after the test. In memory where there is a place for that: these tests sync
-/// thousands of times, and what a disk does at a crash is simulated.
+/// Returns a temporary directory that is removed after the test. It is in memory if the system supports that, because
+/// these tests sync thousands of times and simulate the effects of a crash on a disk.
 fn scratch() -> tempfile::TempDir {
     let memory = Path::new("/dev/shm");
     let made = if memory.is_dir() {
@@ -73,7 +73,7 @@ fn append(log: &mut impl Log, seq: impl Into<Seq>) {
     commit(log, seq, true).unwrap();
 }
 
-/// Appends a frame, and does not sync.
+/// Appends a frame without a sync.
 fn append_unsynced(log: &mut impl Log, seq: impl Into<Seq>) {
     commit(log, seq, false).unwrap();
 }
@@ -96,7 +96,7 @@ fn fill(dir: &Path, options: LogOptions, frames: u64) {
     log.close().unwrap();
 }
 
-/// Checks that frames are those that `append` writes, from `from` on; gives the number of the one after the last.
+/// Checks that the frames starting with `from` are those that `append` writes. Returns the sequence after the last one.
 fn check(frames: Frames<'_>, from: impl Into<Seq>) -> u64 {
     let mut next = from.into();
     for frame in frames {
@@ -116,7 +116,8 @@ fn check(frames: Frames<'_>, from: impl Into<Seq>) -> u64 {
     next.get()
 }
 
-/// Opens, checks that there is a prefix, appends, closes, opens, checks again. Gives the frames found first.
+/// Opens the log, checks that it contains a prefix, appends, closes, opens and checks again. Returns the number of frames
+/// that the first open found.
 fn reopen(dir: &Path, options: LogOptions) -> Result<u64, StorageError> {
     let mut log = FileLog::open(dir, options)?;
     let found = check(log.read(Seq::ZERO)?, 0);
@@ -327,7 +328,7 @@ fn a_second_writer_is_told_who_holds_the_lock() {
     FileLog::open(dir.path(), LogOptions::default()).unwrap();
 }
 
-/// A log whose changes go through `probe`.
+/// Opens a log whose changes pass through `probe`.
 fn open_on(
     probe: &std::sync::Arc<faults::Faults>,
     dir: &Path,

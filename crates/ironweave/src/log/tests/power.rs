@@ -1,8 +1,10 @@
-//! Power cuts: what was not synced may be there, or not, or in part, in any combination.
+//! Power cuts. A change that was not synced may be present, absent or partly present after a power cut, in any combination.
 //!
-//! A run is recorded change by change. For each point in it, directories are made that a disk may have then:
-//! of each file, what was synced, and of later writes any pieces (16 bytes stand for a sector); of names, what
-//! was synced, and of later changes any first part. Each must open, and hold all that was durable.
+//!
+//! A run is recorded change by change. For each point of the run, the tests generate directories that may be on the disk
+//! after a power cut at that point. Each file has its synced content and any pieces of its later writes (16 bytes represent
+//! a sector). The directory has its synced names and any prefix of its later changes. A log must open in each such
+//! directory and contain every durable frame.
 
 use std::collections::BTreeMap;
 
@@ -104,14 +106,14 @@ impl Model {
         }
     }
 
-    /// Makes in `dir` what may be left of `root`.
+    /// Generates in `dir` a possible state of `root` after a power cut.
     fn cut(&self, random: &mut Random, root: &Path, dir: &Path) {
         let mut names = self.durable_names.clone();
         let kept = random.below(self.pending_names.len() as u64 + 1) as usize;
         for changes in &self.pending_names[..kept] {
             set_names(&mut names, changes);
         }
-        // Some cuts lose nearly all, some nearly nothing.
+        // Some cuts lose nearly all unsynced changes, and some lose nearly none.
         let chance = [1, 8, 15][random.below(3) as usize];
         for (path, file) in names {
             let file = &self.files[file];
@@ -137,8 +139,8 @@ fn set_names(names: &mut BTreeMap<PathBuf, usize>, changes: &[(PathBuf, Option<u
     }
 }
 
-/// Runs a log that is closed, opened and killed in between; gives where it was, the changes, and how many frames were
-/// durable after how many changes.
+/// Runs a log that is closed, opened and killed at times. Returns its directory, the changes, and pairs of the number of
+/// changes and the number of frames that were durable after them.
 fn record(
     options: LogOptions,
     synced: bool,
@@ -238,8 +240,8 @@ fn after_a_power_cut_everything_durable_is_there() {
     assert!(torn > 100, "{torn} torn tails");
 }
 
-/// Runs a store whose one subscription acknowledges what it was told now and then; gives the changes, and which frame
-/// was acknowledged after how many of them.
+/// Runs a store with one subscription that acknowledges at times. Returns the changes, and which frame was acknowledged
+/// after how many of them.
 fn record_acknowledged(
     dir: &Path,
     options: LogOptions,
@@ -258,7 +260,7 @@ fn record_acknowledged(
         let told = mailer.try_next().unwrap();
         let told = told.and_then(|record| record.position());
         if let Some(told) = told.filter(|told| told.seq().get() % 3 == 0) {
-            // On another thread, as a consumer does it.
+            // The subscription acknowledges on another thread, as a consumer does.
             let mailer = &mut mailer;
             std::thread::scope(|s| s.spawn(move || mailer.acknowledge(told)).join())
                 .unwrap()
@@ -266,7 +268,7 @@ fn record_acknowledged(
             acknowledged.push((faults.changes().len(), told.seq()));
         }
     }
-    // What it does when it is closed comes too late.
+    // The changes that are made on closing are not part of the run.
     let changes = faults.changes();
     drop(store);
     (changes, acknowledged)
@@ -279,7 +281,7 @@ fn after_a_power_cut_no_subscription_is_ahead_of_the_log_and_none_passes_over_an
     for durability in [
         Durability::Always,
         Durability::Os,
-        // Its thread does nothing for as long as the test runs.
+        // The background thread is idle for the duration of the test.
         Durability::Every(std::time::Duration::from_secs(3_600)),
     ] {
         let options = LogOptions {
@@ -325,8 +327,8 @@ fn after_a_power_cut_no_subscription_is_ahead_of_the_log_and_none_passes_over_an
     assert!(lost > 100, "{lost} cuts lost frames");
 }
 
-/// Runs a store whose tables are brought on now and then; gives the changes, and which frame the tables came to after
-/// how many of them.
+/// Runs a store whose projected tables are updated at times. Returns the changes, and which frame the tables had reached
+/// after how many of them.
 #[cfg(feature = "sqlite")]
 fn record_projected(
     dir: &Path,
@@ -350,7 +352,7 @@ fn record_projected(
             committed.push((faults.changes().len(), seq));
         }
     }
-    // What it does when it is closed comes too late.
+    // The changes that are made on closing are not part of the run.
     let changes = faults.changes();
     drop(store);
     (changes, committed)

@@ -30,20 +30,20 @@ fn write(dir: &Path, of: &Sealed, entries: &[(u64, u64)]) -> PathBuf {
     path
 }
 
-/// What is filed under a hash.
-fn filed(entries: &[(u64, u64)], hash: u64) -> Vec<u64> {
+/// Returns the positions that are indexed under a hash.
+fn indexed(entries: &[(u64, u64)], hash: u64) -> Vec<u64> {
     let from = entries.partition_point(|(h, _)| *h < hash);
     let all = entries[from..].iter().take_while(|(h, _)| *h == hash);
     all.map(|(_, place)| *place).collect()
 }
 
-/// So many hashes of one place each, and one of many.
+/// Returns entries for `hashes` hashes with one position each, and for one hash with many positions.
 fn entries(random: &mut Random, hashes: u64) -> Vec<(u64, u64)> {
     let much = random.next();
     let many = (0..hashes.min(2_000)).map(|i| (much, 64 + i * 24));
     let one = (0..hashes).map(|i| (random.next(), 64 + i * 8));
     let mut entries: Vec<(u64, u64)> = one.chain(many).collect();
-    // At the ends, and places that are far apart.
+    // The smallest and the largest hash, with positions that are far apart.
     if hashes > 0 {
         entries.extend([(0, 64), (0, 1 << 60), (u64::MAX, 64), (u64::MAX, 1 << 40)]);
         entries.push((much, 1 << 50));
@@ -56,7 +56,7 @@ fn entries(random: &mut Random, hashes: u64) -> Vec<(u64, u64)> {
 fn an_index_gives_what_was_put_into_it_and_reads_few_pages() {
     let dir = scratch();
     let mut random = Random(1);
-    // No leaf, one, several, and more than one page of fences is for.
+    // No leaf, one leaf, several leaves, and more leaves than one page of fences covers.
     for hashes in [0, 1, 100, 5_000, 250_000] {
         let entries = entries(&mut random, hashes);
         let path = write(dir.path(), &OF, &entries);
@@ -66,7 +66,7 @@ fn an_index_gives_what_was_put_into_it_and_reads_few_pages() {
         let some = entries.iter().step_by(entries.len() / 200 + 1);
         for hash in some.flat_map(|(hash, _)| [*hash, hash.wrapping_add(1)]) {
             let before = PAGES_READ.get();
-            let expected = filed(&entries, hash);
+            let expected = indexed(&entries, hash);
             assert_eq!(
                 index.offsets(hash, usize::MAX),
                 Some(expected.clone()),
@@ -100,7 +100,7 @@ fn an_index_that_was_changed_anywhere_is_none_or_gives_what_it_gave() {
             {
                 None => none += 1,
                 Some(places) => {
-                    assert_eq!(places, filed(&entries, *hash), "{what}");
+                    assert_eq!(places, indexed(&entries, *hash), "{what}");
                     same += 1;
                 }
             }
@@ -119,7 +119,7 @@ fn an_index_that_was_changed_anywhere_is_none_or_gives_what_it_gave() {
             "{len} bytes"
         );
     }
-    // Pages that changed places.
+    // Two pages are exchanged.
     let mut bytes = whole.clone();
     let (first, second) = bytes[4_096..].split_at_mut(4_096);
     first.swap_with_slice(&mut second[..4_096]);
@@ -154,7 +154,7 @@ fn an_index_of_anything_else_is_none() {
     ] {
         assert!(SegmentIndex::open(&path, STORE, of).is_none(), "{of:?}");
     }
-    // One of another version, whole.
+    // A complete index of another version.
     let mut bytes = fs::read(&path).unwrap();
     bytes[8] += 1;
     let sum = xxhash_rust::xxh3::xxh3_64(&bytes[..72]);
@@ -188,7 +188,7 @@ fn a_segment_is_told_from_others_by_what_is_in_it() {
         let path = segment_path(dir.path(), sealed.first);
         assert_eq!(fs::metadata(path).unwrap().len(), sealed.bytes);
     }
-    // Frames of the same lengths that say something else are another content.
+    // Frames of the same lengths with other payloads have another content hash.
     let other = scratch();
     fs::copy(segment_path(dir.path(), 0), segment_path(other.path(), 0)).unwrap();
     let mut log = FileLog::open(other.path(), small()).unwrap();
@@ -211,6 +211,6 @@ fn a_segment_is_told_from_others_by_what_is_in_it() {
             ..written[1]
         }
     );
-    // The next one is not: what precedes it does not count.
+    // The hash of the next segment is equal, because it does not depend on the segments before it.
     assert_eq!(others[2], written[2]);
 }

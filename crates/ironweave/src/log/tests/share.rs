@@ -1,4 +1,4 @@
-//! The results that callers of a shared store get, and when, on a disk whose syncs a test blocks and makes fail.
+//! The results that callers of a shared store receive, and when, on a disk whose syncs a test can block and fail.
 
 use std::io;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -62,7 +62,7 @@ impl Gate {
         self.changed.notify_all();
     }
 
-    /// Waits until something is true of what was done; fails where it does not come to be.
+    /// Waits until a condition on the recorded calls is true. Fails if it does not become true within the time limit.
     fn until(&self, what: impl Fn(&State) -> bool) {
         let state = self.state.lock().unwrap();
         let wait = Duration::from_secs(60);
@@ -105,13 +105,13 @@ impl Probe for Gate {
     }
 }
 
-/// A shared store in which thing 0 is there, with a gate that is shut and has counted nothing yet.
+/// Returns a shared store that contains thing 0, with a closed gate that has counted no calls.
 fn shared(dir: &Path) -> (SharedStore<things::Model>, Arc<Gate>) {
     let (store, gate, _) = shared_log(dir);
     (store, gate)
 }
 
-/// The same, with what its callers wait with.
+/// Returns such a store, its gate, and the state on which its callers wait.
 fn shared_log(dir: &Path) -> (SharedStore<things::Model>, Arc<Gate>, Arc<SyncState>) {
     let gate = Arc::new(Gate::default());
     let disk = Disk {
@@ -177,7 +177,7 @@ fn callers_who_come_during_a_sync_share_the_next_and_are_told_nothing_before() {
             });
         }
         gate.until(|state| state.writes == 16);
-        // Neither has written anything, and both rest on what is not durable yet.
+        // Neither call has written a frame, and both depend on a frame that is not durable yet.
         s.spawn(|| {
             assert_eq!(outcome(add(&store, 1)), Some(Outcome::Rejected));
             told.fetch_add(1, Ordering::SeqCst);
@@ -186,7 +186,7 @@ fn callers_who_come_during_a_sync_share_the_next_and_are_told_nothing_before() {
             assert_eq!(store.read(count).unwrap(), 17);
             told.fetch_add(1, Ordering::SeqCst);
         });
-        // One of them syncs, and all others wait for that.
+        // One of the callers syncs, and all others wait for that sync.
         while log.waiting() < 17 {
             thread::yield_now();
         }
@@ -217,7 +217,7 @@ fn a_failed_sync_stops_the_store_and_tells_each_caller_that_his_step_is_in_doubt
         for caller in callers {
             assert_eq!(caller.join().unwrap(), Some(Outcome::Indeterminate));
         }
-        // They wrote nothing, and what they saw may be lost.
+        // They wrote no frame, and the frames that they read may be lost.
         assert_eq!(rejected.join().unwrap(), Some(Outcome::Stopped));
         assert!(reader.join().unwrap().unwrap_err().is_stopped());
     });
@@ -249,7 +249,7 @@ fn a_failed_write_takes_back_its_own_step_and_leaves_those_before_it_their_recei
         assert_eq!(second.join().unwrap(), Some(Outcome::Indeterminate));
         first.join().unwrap().unwrap();
     });
-    // Stopped, but what is there is durable.
+    // The store has stopped, but its frames are durable.
     assert_eq!(outcome(add(&store, 3)), Some(Outcome::Stopped));
     assert_eq!(store.read(count).unwrap(), 2);
     assert_eq!(outcome(add(&store, 1)), Some(Outcome::Rejected));
@@ -267,7 +267,7 @@ fn other_threads_are_shown_what_is_durable_and_nobody_waits_for_that() {
         s.spawn(|| add(&store, 1).unwrap());
         gate.until(|state| state.syncs == 1);
         assert_eq!(shown(), 1);
-        // Who has the store sees all of it, and waits with his answer.
+        // A caller that has locked the store sees all frames, and its result waits for the sync.
         let reader = s.spawn(|| {
             store.read(|db| {
                 let snapshot = db.snapshot();
@@ -315,7 +315,7 @@ fn a_snapshot_shows_nothing_that_is_not_durable() {
         second.join().unwrap().unwrap();
     });
     assert_eq!(count(&snapshots.snapshot()), 3);
-    // What is lost is never shown.
+    // A lost frame is never visible to a reader.
     gate.set(|state| state.fail_syncs = true);
     assert_eq!(outcome(add(&store, 3)), Some(Outcome::Indeterminate));
     assert_eq!(count(&snapshots.snapshot()), 3);

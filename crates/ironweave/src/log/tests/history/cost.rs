@@ -1,10 +1,10 @@
-//! What the past costs, in frames and pages that are read.
+//! The cost of histories and of past states, in frames and index pages that are read.
 
 use super::*;
 use crate::snapshot::replica::SnapshotFollower;
 
-/// A log of people of whom each comes, is noted twice, and is not heard of again: `crowd` of them in each of
-/// `segments` segments or so. Gives the first person of all.
+/// Writes a log of people until it has more than `segments` segments. Each person comes and is noted twice. Returns the store
+/// and the first person.
 fn crowd(dir: &Path, segment_bytes_max: u64, segments: usize) -> (Club, Person) {
     let options = Club::options().durability(Durability::Os);
     let mut store = options
@@ -30,16 +30,16 @@ fn a_history_reads_the_frames_that_it_is_of_and_a_few_pages_of_each_index() {
     for (segment_bytes_max, segments) in [(8 << 10, 10), (64 << 10, 10), (8 << 10, 30)] {
         let dir = scratch();
         let (store, first) = crowd(dir.path(), segment_bytes_max, segments);
-        // The last frame but one of a person in the last segment.
+        // The first call makes the indexes.
         let frames_of_all = store.seq().unwrap().get() as usize;
         let (frames, _, past) = reads(|| store.history(first).unwrap());
         assert!(frames >= frames_of_all, "{frames}: the indexes are made");
         assert_eq!(past.len(), 5);
         let key = first.name(&store);
-        // Again, and after it was opened again, when the last segment is filed first.
+        // The second call uses the indexes. After the store was opened again, the last segment is indexed first.
         let (frames, pages, past) = reads(|| store.history(first).unwrap());
         let bound = |frames: usize, pages: usize| {
-            // Three are its own, and one that was looked at to know whether it begins there.
+            // Three frames are of the person, and one is read to check where the history begins.
             assert!(frames <= 4, "{frames} frames of {frames_of_all}");
             assert!(pages <= segments * 2 * 3, "{pages} pages");
         };
@@ -80,7 +80,7 @@ fn what_was_written_since_is_all_that_is_read_of_the_last_segment() {
         let own = past.len();
         assert!(frames <= n as usize + own + 1, "{frames} for {n} and {own}");
     }
-    // Across the end of a segment too: what was filed of it is not read again.
+    // This holds across the end of a segment too: its indexed frames are not read again.
     let before = segment_files(dir.path()).len();
     let mut name = 1_000_000;
     let mut since = 0;
@@ -95,7 +95,7 @@ fn what_was_written_since_is_all_that_is_read_of_the_last_segment() {
 }
 
 #[test]
-fn who_much_is_about_costs_no_more_than_what_is_asked() {
+fn an_entity_with_a_long_history_does_not_make_a_short_answer_more_costly() {
     let dir = scratch();
     let options = Club::options().durability(Durability::Os);
     let mut store = options.segment_bytes_max(1 << 20).open(dir.path()).unwrap();
@@ -112,7 +112,7 @@ fn who_much_is_about_costs_no_more_than_what_is_asked() {
     for _ in 0..2 {
         let (frames, pages, past) = reads(|| store.history_between(much, little).unwrap());
         assert_eq!(past.len(), 2);
-        // Where both begin, and the one frame that is meant.
+        // The frames in which both entities begin, and the frame that links them.
         assert!(frames <= 3 && pages <= 12, "{frames} frames, {pages} pages");
     }
 }
@@ -126,7 +126,8 @@ fn a_value_of_then_reads_on_from_a_keyframe_near_it_and_holds_no_more_than_a_fra
     for note in 1..3_000 {
         store.step(Noted { person, note });
     }
-    // Frame 0 is the schema, frame 1 has note 0. Reading begins at a segment's, which has less than these.
+    // Frame 0 is the schema, and frame 1 has note 0. Reading begins at the keyframe of a segment, which has fewer frames than
+    // this.
     let segment = 150;
     let note = |seq: u64| {
         let (frames, _, then) = reads(|| store.as_of(seq).unwrap());

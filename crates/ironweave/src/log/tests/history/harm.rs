@@ -1,4 +1,4 @@
-//! What may become of an index, and of those who make it.
+//! Damaged, missing and foreign indexes, and failures and kills while an index is written.
 
 use super::super::super::frame::u64_at;
 use super::*;
@@ -37,7 +37,7 @@ fn whatever_becomes_of_the_indexes_nothing_is_lost() {
         ("bits were flipped", |all, random| {
             for path in all {
                 let mut bytes = fs::read(path).unwrap();
-                // In the header, which is all that there is of some, or where the entries are.
+                // The damage is in the header, which is the whole file of some indexes, or in the entries.
                 let at = match random.next() as usize {
                     n if n % 3 == 0 || bytes.len() == 4_096 => n / 3 % 80,
                     n => 4_096 + n / 3 % 200,
@@ -95,7 +95,7 @@ fn whatever_becomes_of_the_indexes_nothing_is_lost() {
         }
         harm(&indexes(dir.path()), &mut random);
         let harmed: Vec<_> = files(dir.path()).iter().map(|p| fs::read(p).ok()).collect();
-        // Who may not write can do without.
+        // A reader that may not write answers without indexes.
         let beside = Club::open_read_only(dir.path()).unwrap();
         same(&beside, what);
         let after: Vec<_> = files(dir.path()).iter().map(|p| fs::read(p).ok()).collect();
@@ -105,7 +105,7 @@ fn whatever_becomes_of_the_indexes_nothing_is_lost() {
         if what.starts_with("directories") {
             continue;
         }
-        // They are there again, as they were.
+        // The indexes exist again, with the same content.
         let mended = indexes(dir.path())
             .into_iter()
             .map(|p| fs::read(p).unwrap());
@@ -117,7 +117,7 @@ fn whatever_becomes_of_the_indexes_nothing_is_lost() {
     }
 }
 
-/// Changes each place in a leaf of an index.
+/// Changes each position in a leaf of an index.
 fn lead_elsewhere(page: &mut [u8]) {
     let entries = u16::from_le_bytes([page[8], page[9]]);
     let mut at = 10;
@@ -144,7 +144,7 @@ fn a_segment_that_grew_again_has_no_index_that_is_believed() {
     }
     same(&store, "as it was written");
     drop(store);
-    // A backup of before is put back, beside the indexes of what came after; then it goes another way.
+    // An earlier backup is restored beside the indexes of later frames. Then other frames are appended.
     let segments = segment_files(dir.path());
     for path in &segments[3..] {
         fs::remove_file(path).unwrap();
@@ -209,7 +209,7 @@ fn a_disk_without_room_for_an_index_stops_neither_history_nor_steps() {
     faults.die_after(0);
     same(&store, "without room");
     assert_eq!(indexes(dir.path()), Vec::<PathBuf>::new());
-    // Held in memory, they are not made for each question.
+    // Indexes that are held in memory are not made again for each query.
     let (frames, _, _) = reads(|| store.history_of_key::<Person>(&u64::MAX).unwrap());
     assert_eq!(frames, 0);
     faults.live();

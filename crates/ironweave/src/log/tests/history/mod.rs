@@ -1,5 +1,5 @@
-//! Histories from the indexes beside segments are what a look at every frame gives, whatever became of those indexes,
-//! and read no more than they must.
+//! Histories that are read with the segment indexes equal those from a scan of every frame, in any state of the indexes,
+//! and read a bounded number of frames.
 
 mod cost;
 mod harm;
@@ -102,7 +102,7 @@ fn open(dir: &Path) -> Club {
     options.segment_bytes_max(900).open(dir).unwrap()
 }
 
-/// One whose disk a test can hurt.
+/// A log on a disk that a test can damage.
 fn open_over(faults: &Arc<Faults>, dir: &Path) -> Club {
     let options = LogOptions {
         segment_bytes_max: 900,
@@ -121,7 +121,7 @@ fn indexes(dir: &Path) -> Vec<PathBuf> {
     files
 }
 
-/// Takes a step or some: people come, go, meet, and others come into their places, perhaps within a transaction.
+/// Takes one or more steps: people come, go and meet, and others reuse their slots, at times within one transaction.
 fn step(store: &mut Club, random: &mut Random, names: u64) {
     if store.count::<Room, crate::db::entity::Any>() == 0 {
         for number in 0..2 {
@@ -134,7 +134,7 @@ fn step(store: &mut Club, random: &mut Random, names: u64) {
         let rooms: Vec<Room> = t.place::<Room, crate::db::entity::Any>().collect();
         let any = |n: u64| people[n as usize % people.len()];
         let (a, b) = (random.next(), random.next());
-        // What cannot be is rejected, and the transaction goes on.
+        // An impossible event is rejected, and the transaction continues.
         let _ = match random.next() % 8 {
             _ if people.is_empty() => t.apply(Came { name: a % names }).map(drop),
             0 | 1 => t.apply(Came { name: a % names }).map(drop),
@@ -171,12 +171,12 @@ fn step(store: &mut Club, random: &mut Random, names: u64) {
     t.commit().unwrap();
 }
 
-/// A fact of a frame, in words.
+/// A fact of a frame, rendered as text.
 type Line = (Seq, String);
 /// An entity: its type and id.
 type Who = (EntityIx, Id);
 
-/// What a look at every frame gives.
+/// The histories that a scan of every frame returns.
 #[derive(Default)]
 struct Seen {
     of: BTreeMap<Who, Vec<Line>>,
@@ -236,7 +236,7 @@ fn history(store: &Club, (entity, id): Who) -> Vec<Line> {
     lines(history.unwrap())
 }
 
-/// Compares every history that there is with a look at every frame.
+/// Compares every history with a scan of every frame.
 fn same(store: &Club, what: &str) {
     let seen = look_at_all(store);
     for (who, expected) in &seen.of {
@@ -278,7 +278,7 @@ fn same(store: &Club, what: &str) {
     assert!(past.is_empty(), "{what}");
 }
 
-/// How many frames and pages of indexes something reads.
+/// Returns how many frames and index pages `ask` reads, and its result.
 fn reads<R>(ask: impl FnOnce() -> R) -> (usize, usize, R) {
     let before = (FRAMES_READ.get(), PAGES_READ.get());
     let result = ask();
@@ -322,7 +322,7 @@ fn histories_are_what_a_look_at_every_frame_gives() {
             step(&mut memory, &mut random, 6);
         }
         same(&memory, "in memory");
-        // Of one that begins at a snapshot, the past begins there.
+        // The history of a log that begins with a snapshot begins at that snapshot.
         let mut later = memory.snapshot().into_store();
         for _ in 0..30 {
             let alive: Vec<Person> = later.place::<Person, crate::db::entity::Any>().collect();

@@ -1,8 +1,8 @@
-//! A program that declares the model in another order.
+//! Histories in a program that declares the items of the model in another order.
 
 use super::*;
 
-/// The club, declared in another order, as far as it matters: its numbers are others.
+/// The club, declared in another order, so that its items have other indexes.
 #[crate::model]
 #[allow(dead_code, missing_docs)]
 mod again {
@@ -91,7 +91,7 @@ fn an_index_serves_a_program_that_declares_the_model_in_another_order() {
     let store = options.open(dir.path()).unwrap();
     assert_ne!(again::Person::INDEX, Person::INDEX);
     let (mut asked, mut own) = (0, 0);
-    // The last segment is read, whole.
+    // The whole last segment is read.
     store.history(again::Room::from_id(room.id())).unwrap();
     let (frames, _, ()) = reads(|| {
         // Floor and number are in another order too.

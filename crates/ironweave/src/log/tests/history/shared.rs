@@ -1,4 +1,4 @@
-//! Histories of a shared store: a writer steps while one is made.
+//! Histories of a shared store while a writer steps concurrently.
 
 use std::sync::Mutex;
 
@@ -6,7 +6,7 @@ use super::super::super::disk::{Op, Probe};
 use super::*;
 use crate::store::SharedStore;
 
-/// A disk on which a person comes into the store while the index of a segment is written.
+/// A disk that adds a person to the store while the index of a segment is written.
 #[derive(Default)]
 struct Comes {
     store: Mutex<Option<SharedStore<club::Model>>>,
