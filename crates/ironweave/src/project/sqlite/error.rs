@@ -59,8 +59,8 @@ impl fmt::Display for SqliteError {
             Self::Taken { path, kind, name } => write!(
                 f,
                 "{} has {article} {kind} `{name}` that this projection did not create, or that was altered since, but \
-                the projection needs that name; rename or drop the {kind}, give the tables of the projection other \
-                names with `SqliteOptions::prefix`, or project into another file",
+                 the projection needs that name; rename or drop the {kind}, give the tables of the projection other \
+                 names with `SqliteOptions::prefix`, or project into another file",
                 path.display(),
                 article = if kind == "index" { "an" } else { "a" },
             ),

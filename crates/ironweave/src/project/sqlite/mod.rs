@@ -257,7 +257,7 @@ fn compare(
 fn changed() -> Failure {
     Failure::Changed(
         "another projection, of another store, another model or another version of the model, has rebuilt them; open \
-        this projection again, with its own prefix (`SqliteOptions::prefix`) or in another file"
+         this projection again, with its own prefix (`SqliteOptions::prefix`) or in another file"
             .to_owned(),
     )
 }

@@ -78,8 +78,8 @@ fn try_projection<M: Model>(
     if let Some(seen) = seen.as_ref().filter(|seen| seen.model != created.model) {
         return Err(Failure::Refused(format!(
             "its tables belong to the model `{}`, but the model of this store is `{}`; give the new tables other names \
-            with `SqliteOptions::prefix`, or project into another file. If it is the same model under a new name, \
-            delete the row of the old name in the table `{}`",
+             with `SqliteOptions::prefix`, or project into another file. If it is the same model under a new name, \
+             delete the row of the old name in the table `{}`",
             seen.model,
             created.model,
             names::REGISTRY
@@ -228,6 +228,6 @@ fn check_prefix(prefix: &str) -> Result<(), Failure> {
     let shown: String = prefix.chars().take(PREFIX_MAX).collect();
     Err(Failure::Refused(format!(
         "`{shown}` is not a valid prefix; a prefix has at most {PREFIX_MAX} ASCII letters, digits and `_`, and begins \
-        with a letter"
+         with a letter"
     )))
 }

@@ -158,7 +158,7 @@ pub(super) fn row(connection: &Connection, prefix: &str) -> Result<Option<Row>, 
     let at = at.map_err(|e| {
         Failure::Changed(format!(
             "the position in the table `{REGISTRY}` cannot be read ({e}); delete the row of this projection, so that \
-            the tables are rebuilt"
+             the tables are rebuilt"
         ))
     })?;
     Ok(Some(Row {
@@ -277,7 +277,7 @@ pub(super) fn restore(transaction: &Transaction<'_>, all: &[Object]) -> Result<(
         transaction.execute_batch(sql).map_err(|e| {
             Failure::Refused(format!(
                 "the {kind} `{name}` of another program, on a table that the projection has to rebuild, cannot be \
-                created on the new table ({e}); drop the {kind} first"
+                 created on the new table ({e}); drop the {kind} first"
             ))
         })?;
     }

@@ -329,7 +329,7 @@ impl Tables {
         if changed != 1 {
             return Err(Failure::Changed(format!(
                 "`{sql}` changed {changed} rows instead of one, so another program has written to the tables; delete \
-                the row of this projection in the table `ironweave`, so that the tables are rebuilt"
+                 the row of this projection in the table `ironweave`, so that the tables are rebuilt"
             )));
         }
         Ok(())
