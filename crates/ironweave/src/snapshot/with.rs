@@ -15,6 +15,7 @@ use crate::step::event::{Applied, DynEvent, Event};
 use crate::step::model::Model;
 use crate::store::frame::Decoded;
 use crate::store::record::{DecodedTransaction, GraphContext, Record};
+use crate::store::tags::Encodings;
 use crate::store::version::{At, Version};
 use crate::store::{AnyApplied, AnyReceipt, Store};
 
@@ -91,7 +92,7 @@ impl Version {
             seq,
             position: None,
             fingerprint: core.graph.fingerprint,
-            encodings: Arc::default(),
+            encodings: Encodings::of_this_program(),
             plan: Arc::clone(plan),
             decoded: Decoded::take(&mut core.open),
         });

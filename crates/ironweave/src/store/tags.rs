@@ -6,7 +6,7 @@
 
 use std::collections::HashMap;
 use std::hash::Hash;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use crate::graph::fact::Fact;
 use crate::schema::{
@@ -33,6 +33,12 @@ pub(crate) struct Encodings {
 }
 
 impl Encodings {
+    /// Returns the encodings of a transaction of this program, which differ from its schema nowhere. All callers share them.
+    pub(crate) fn of_this_program() -> Arc<Self> {
+        static NONE: LazyLock<Arc<Encodings>> = LazyLock::new(Arc::default);
+        Arc::clone(&NONE)
+    }
+
     /// Returns the encoding of the value of a fact.
     pub(crate) fn of_fact<'s>(&'s self, fact: Fact, ours: &'s Schema) -> Option<&'s Encoding> {
         let logged = match fact {

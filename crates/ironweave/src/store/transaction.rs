@@ -173,7 +173,13 @@ impl<'a, M: Model> Transaction<'a, M> {
     /// # Errors
     /// Any rejection of the event.
     pub fn apply<E: Event<Model = M>>(&mut self, event: E) -> Result<Applied<E>, StepError> {
-        self.receipt(event).map(Applied::from)
+        // Built from its parts: a conversion of the whole result would move the error too.
+        let (_, repeated, names) = self.fire(&event)?;
+        Ok(Applied {
+            repeated,
+            created: E::created(names),
+            bound: E::bound(names),
+        })
     }
 
     /// As [`Transaction::apply`], inlined into the caller.
