@@ -1,12 +1,12 @@
-//! What does not compile, and what the compiler says then: one behaviour a file, in `tests/ui`. What does compile
-//! stands beside it, in `tests/ui/pass`.
+//! Models and programs that must not compile, and the messages of the compiler for them: one behaviour for each file in
+//! `tests/ui`. Programs that must compile are in `tests/ui/pass`.
 //!
-//! A case begins with what must be told: `// says: ` and a sentence of ours, or `// rustc: ` and an error code where
-//! only rustc can speak. The whole texts are those of the toolchain of `rust-version` (`TRYBUILD=overwrite` writes
-//! them again); on another, that the case fails and says its sentences. `IRONWEAVE_UI=sentences` does the same here.
+//! A case begins with the text that its message must contain: `// says: ` with a sentence of ironweave, or `// rustc: ` with an
+//! error code for a message of rustc alone. The complete messages are those of the toolchain of `rust-version`
+//! (`TRYBUILD=overwrite` writes them). On another toolchain, and with `IRONWEAVE_UI=sentences`, only these first lines are compared.
 //!
-//! Sentences and pass cases need no more than rustc and the library that this test was linked with. (Trybuild would
-//! build all dependencies once more for pass cases, and compile one after the other.)
+//! The comparison of sentences and the cases that must compile use rustc and the library that this test was linked with.
+//! (Trybuild would build all dependencies again, and compile the cases one after the other.)
 
 use std::ffi::OsString;
 use std::fs;
