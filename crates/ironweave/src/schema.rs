@@ -1,7 +1,7 @@
 //! The schema: a model as plain data, from the crate `ironweave-schema`.
 //!
-//! The macro writes it down once; the executor, the log, the pictures and the checks read this and nothing else. It knows
-//! no Rust types: what has a type (columns, events) is named here and bound to code in
-//! [`Binding`](crate::plumbing::Binding).
+//! The macro generates the schema of a model, and [`Store::schema`](crate::Store::schema) returns it. The runtime executes the
+//! arcs of the schema, and each log contains it. A schema refers to entities, columns and events by name and number, and has
+//! no Rust types.
 
 pub use ironweave_schema::*;

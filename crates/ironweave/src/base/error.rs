@@ -290,7 +290,7 @@ pub enum StepError {
     Unwritable {
         /// The column or field: `Partition.name`.
         what: Name,
-        /// Why it cannot be encoded, or what it would be decoded as.
+        /// The reason why the value cannot be encoded, or the value as which it would be decoded.
         reason: String,
         /// The events that led to it; see [`StepError::chain`].
         chain: Chain,

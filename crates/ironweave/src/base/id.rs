@@ -4,7 +4,7 @@ use std::fmt;
 
 use crate::base::error::ErrorKind;
 
-/// Identifies an entity among those of its type, in 8 bytes. It prints as `3.1` (slot and generation) and parses from that
+/// The id of an entity among those of its type, in 8 bytes. It prints as `3.1` (slot and generation) and parses from that
 /// text.
 ///
 /// A slot is reused after its entity was deleted, with the next generation, so an `Id` never identifies two entities.
@@ -86,7 +86,7 @@ impl fmt::Display for ParseIdError {
 }
 
 impl ParseIdError {
-    /// What a caller can do about it: [`ErrorKind::Invalid`].
+    /// Returns [`ErrorKind::Invalid`].
     #[must_use]
     pub fn kind(&self) -> ErrorKind {
         ErrorKind::Invalid
@@ -147,7 +147,7 @@ impl fmt::Display for ParseHandleError {
 }
 
 impl ParseHandleError {
-    /// What a caller can do about it: [`ErrorKind::Invalid`].
+    /// Returns [`ErrorKind::Invalid`].
     #[must_use]
     pub fn kind(&self) -> ErrorKind {
         ErrorKind::Invalid

@@ -81,7 +81,8 @@ impl Meta {
         self
     }
 
-    /// Optimistic concurrency: rejects an event that binds an entity which a transaction after this one has changed
+    /// Sets the transaction that the caller has read up to (optimistic concurrency). An event is rejected if it binds an
+    /// entity that a later transaction has changed
     /// ([`StepError::Changed`]). Costs O(number of frames since then). A frame that is past the end of the log or of another
     /// history is rejected ([`StepError::Metadata`]); see [`Store::locate`](crate::Store::locate).
     #[must_use]
@@ -128,9 +129,10 @@ impl Meta {
         }
     }
 
-    /// Returns the time that was set by [`Meta::with_time`]. It is `None` if the transaction has the time of the system clock, and
-    /// in the metadata that guards, handlers and records return: these have a method `time` of their own, `db.time()`,
-    /// `tx.time()`, `record.time()`, `entry.time()`.
+    /// Returns the time that [`Meta::with_time`] set, or `None` if the transaction has the time of the system clock.
+    ///
+    /// The metadata that guards, handlers, records and history entries return has no time. They return it from a method of
+    /// their own: `db.time()`, `tx.time()`, `record.time()`, `entry.time()`.
     #[must_use]
     pub fn time(&self) -> Option<Timestamp> {
         self.time

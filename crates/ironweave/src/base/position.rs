@@ -24,9 +24,9 @@ use crate::base::error::ReadError;
 use crate::base::id::excerpt;
 pub use crate::base::seq::Seq;
 
-/// Identifies a frame of the log of one store. A consumer keeps the position of the last frame that it processed.
+/// The identity of a frame of the log of one store. A consumer keeps the position of the last frame that it processed.
 ///
-/// Receipts, reports, snapshots, projections and the store return positions. [`Store::subscribe_since`],
+/// Receipts, records, snapshots, projections and the store return positions. [`Store::subscribe_since`],
 /// [`Store::since`], [`Store::as_of`], [`Store::locate`] and [`Meta::expect`] accept one, and return an error if it belongs
 /// to another store or to another history of this store.
 ///
@@ -171,7 +171,7 @@ impl fmt::Display for ParsePositionError {
 }
 
 impl ParsePositionError {
-    /// What a caller can do about it: [`ErrorKind::Invalid`].
+    /// Returns [`ErrorKind::Invalid`].
     #[must_use]
     pub fn kind(&self) -> ErrorKind {
         ErrorKind::Invalid

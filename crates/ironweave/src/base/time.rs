@@ -46,7 +46,8 @@ impl Timestamp {
         Self(micros)
     }
 
-    /// Returns the time that is `secs` seconds after the Unix epoch. Saturates at the bounds of the microseconds.
+    /// Returns the time that is `secs` seconds after the Unix epoch. Saturates at the bounds of
+    /// [`Timestamp::from_micros`].
     #[must_use]
     pub const fn from_secs(secs: i64) -> Self {
         Self(secs.saturating_mul(1_000_000))
@@ -58,13 +59,13 @@ impl Timestamp {
         self.0
     }
 
-    /// Whole seconds since the Unix epoch, rounded down.
+    /// Returns the whole seconds since the Unix epoch, rounded down.
     #[must_use]
     pub const fn as_secs(self) -> i64 {
         self.0.div_euclid(1_000_000)
     }
 
-    /// The time that has passed since `earlier`; zero if that is the later one.
+    /// Returns the duration from `earlier` to this time, or zero if `earlier` is the later of the two.
     #[must_use]
     pub const fn duration_since(self, earlier: Self) -> Duration {
         if self.0 <= earlier.0 {
@@ -176,7 +177,7 @@ impl fmt::Display for ParseTimestampError {
 }
 
 impl ParseTimestampError {
-    /// What a caller can do about it: [`ErrorKind::Invalid`].
+    /// Returns [`ErrorKind::Invalid`].
     #[must_use]
     pub fn kind(&self) -> ErrorKind {
         ErrorKind::Invalid

@@ -11,24 +11,26 @@ use crate::graph::column::ColumnType;
 use crate::schema::{ColumnIx, EntityIx, StateIx};
 use crate::value::{Value, is_faithful};
 
-/// An entity type, which is also the type of its handles: `Partition` is a handle of a partition in any state,
-/// `Partition<Live>` a token that claims a state.
+/// An entity type, which is also the type of its handles. The macro implements it.
+///
+/// `Partition` is a handle of a partition in any state. `Partition<Live>` is a token: a handle with the state in which the
+/// partition was read.
 pub trait Entity: Handle<Entity = Self> + Copy {
-    /// The [`Model`](crate::Model) that declares it.
+    /// The [`Model`](crate::Model) that declares the entity type.
     type Model: 'static;
-    /// Its token in a state.
+    /// The type of a token in state `S`.
     type In<S: StateOf<Self>>: Handle<Entity = Self>;
     #[doc(hidden)]
     const INDEX: EntityIx;
     #[doc(hidden)]
     const STATES: &'static [StateIx];
-    /// Its name.
+    /// The name of the entity type, as declared.
     const NAME: &'static str;
 }
 
-/// A handle or a token.
+/// A handle or a token of an entity. The macro implements it.
 pub trait Handle: 'static {
-    /// The type of the entity.
+    /// The entity type.
     type Entity: Entity;
     /// The state that it claims; `None` for a plain handle.
     #[doc(hidden)]
@@ -36,18 +38,18 @@ pub trait Handle: 'static {
 
     #[doc(hidden)]
     fn from_id(id: Id) -> Self;
-    /// The id of the entity.
+    /// Returns the id of the entity.
     fn id(&self) -> Id;
 }
 
-/// An entity type with a key.
+/// An entity type that has a key, by which [`Db::find`](crate::Db::find), [`Key`] and [`Ensure`] find entities.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` has no key",
     label = "an entity without a key",
     note = "put `#[key]` on one of its fields"
 )]
 pub trait Keyed: Entity {
-    /// The type of its key: the type of the key field, or a tuple of the types of several.
+    /// The type of the key: the type of the key field, or a tuple if several fields are the key.
     type Key: Value + Hash + Eq;
     #[doc(hidden)]
     const KEY: &'static [ColumnIx];
@@ -68,7 +70,7 @@ impl ColumnType {
     }
 }
 
-/// Any state, as the type parameter of a plain handle.
+/// All states: the type parameter of a plain handle, and the place that contains all entities of a type.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Any;
 
@@ -87,16 +89,16 @@ impl<E: Entity> StateOf<E> for Any {
     const STATE: Option<StateIx> = None;
 }
 
-/// What [`Db::place`](crate::Db::place) can be asked for: a state of an entity type, a tuple of up to four states, or
-/// [`Any`] for all entities.
+/// A set of states of an entity type, for [`Db::place`](crate::Db::place) and filters: one state, a tuple of up to four
+/// states, or [`Any`] for all states.
 ///
-/// One state gives tokens, several give handles.
+/// Entities in a place of one state are returned as tokens, and others as handles.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a state of `{E}`, nor a tuple of up to four",
     label = "not a place of `{E}`"
 )]
 pub trait Place<E: Entity> {
-    /// The type of what is found there: a token or a handle.
+    /// The type of the returned entities: a token for one state, otherwise a handle.
     type Item: Handle<Entity = E>;
     #[doc(hidden)]
     const STATES: &'static [StateIx];
@@ -138,12 +140,12 @@ macro_rules! by_key {
         }
 
         impl<T: Keyed> $name<T> {
-            /// Names an entity by a key.
+            /// Returns a reference to the entity with a key.
             pub fn new(key: impl Into<T::Key>) -> Self {
                 Self { key: key.into(), entity: PhantomData }
             }
 
-            /// The key.
+            /// Returns the key.
             pub fn key(&self) -> &T::Key {
                 &self.key
             }
@@ -200,11 +202,13 @@ macro_rules! by_key {
 }
 
 by_key! {
-    /// An entity by its key, which is looked up when the event fires. An event with an unknown key is rejected.
+    /// A field of an event that refers to an entity by its key. The key is looked up when the event fires, and an event with
+    /// an unknown key is rejected ([`StepError::UnknownKey`](crate::StepError::UnknownKey)).
     Key
 }
 
 by_key! {
-    /// An entity by its key, created in its initial state if there is none.
+    /// A field of an event that refers to an entity by its key. If no entity has the key, the event creates one in its initial
+    /// state.
     Ensure
 }

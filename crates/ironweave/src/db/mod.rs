@@ -15,12 +15,13 @@ use crate::graph::GraphRef;
 use crate::graph::key::KeyQuery;
 use crate::schema::{EntityIx, Hop, InvariantIx};
 
-/// What a graph can be read through: a store, a snapshot, a transaction, the `Tx` of a handler.
+/// Read access to a graph. It is implemented by [`Store`](crate::Store), [`Snapshot`](crate::Snapshot),
+/// [`Transaction`](crate::Transaction), by the [`Tx`](crate::Tx) of a handler, and by what guards and invariants receive.
 ///
-/// The methods of handles take one: `partition.name(&store)`. Lists borrow from a store, and are copies
-/// if a loop over them may change the graph (a transaction, a `Tx`).
+/// The accessors of handles take a `Db`: `partition.name(&store)`. Lists of a store or a snapshot borrow from it. Lists of a
+/// transaction or a `Tx` are copies, so that a loop over a list may change the graph.
 pub trait Db {
-    /// The iterator over the items of `I`: `I` itself, or one over a copy.
+    /// The type of a list with the items of `I`: `I` itself, or an iterator over a copy.
     type List<'a, I: Iterator + 'a>: Iterator<Item = I::Item>
     where
         Self: 'a;
@@ -39,14 +40,14 @@ pub trait Db {
     #[doc(hidden)]
     fn asks(&self, _question: &str) {}
 
-    /// The entity that has a key; O(1).
+    /// Returns the entity that has a key, or `None` if there is none. O(1).
     fn find<T: Keyed>(&self, key: &(impl KeyQuery<T::Key> + ?Sized)) -> Option<T> {
         self.asks("find");
         find::<T>(self.graph(), key).map(T::from_id)
     }
 
-    /// The entities in a place, in order of their ids: tokens if `S` is one state, handles if it is a tuple of states or
-    /// `Any` for all entities. O(entities found + slots / 4096).
+    /// Returns the entities in a place, in order of ids: tokens if `S` is one state, handles if it is a tuple of states or
+    /// [`Any`](crate::Any). O(returned entities + slots / 4096).
     fn place<'a, T: Entity, S: Place<T> + 'a>(&'a self) -> Self::List<'a, Places<'a, T, S>> {
         self.asks("place");
         self.list(Places {
@@ -56,8 +57,8 @@ pub trait Db {
         })
     }
 
-    /// The entities that a filter takes, in order of their ids. O(entities that it looks at + slots / 4096); a filter over
-    /// an edge looks at the links of the entities at its other end.
+    /// Returns the entities that a filter accepts, in order of ids. O(entities and links that the filter reads + slots /
+    /// 4096). A filter over an edge reads the links of the entities that its inner filter accepts.
     fn select<T: Entity>(&self, filter: Filter<T>) -> Self::List<'_, std::vec::IntoIter<T>> {
         self.asks("select");
         let graph = self.graph();
@@ -67,7 +68,7 @@ pub trait Db {
         self.list(found.into_iter())
     }
 
-    /// How many entities are in a state, or with `Any` how many there are; O(1).
+    /// Returns the number of entities in a state, or with [`Any`](crate::Any) the number of all entities of the type. O(1).
     fn count<T: Entity, S: StateOf<T>>(&self) -> usize {
         match S::STATE {
             Some(state) => self.graph().count(T::INDEX, state),
@@ -108,7 +109,7 @@ impl<D: Db + ?Sized> Db for &D {
     }
 }
 
-/// The graph as guards and invariants read it.
+/// Read access to the graph for invariants, which take it as `&impl Db`.
 pub struct Reader<'g> {
     pub(crate) graph: GraphRef<'g>,
     /// Under `paranoid`, the invariant that reads and the slot of its entity.
@@ -180,7 +181,7 @@ impl Db for Reader<'_> {
     }
 }
 
-/// Iterates over the entities in a place.
+/// An iterator over the entities in a place, returned by [`Db::place`].
 pub struct Places<'g, T, S> {
     graph: GraphRef<'g>,
     next: u32,
@@ -204,7 +205,7 @@ impl<T: Entity, S: Place<T>> Iterator for Places<'_, T, S> {
     }
 }
 
-/// Iterates over the entities that one is linked with.
+/// An iterator over the entities that an entity is linked with, returned by the accessor of a `Many` edge.
 pub struct Links<'g, T> {
     graph: GraphRef<'g>,
     slots: std::slice::Iter<'g, u32>,

@@ -84,10 +84,10 @@ use crate::graph::storage::Storage;
 use crate::graph::{Graph, GraphRef};
 use crate::schema::{EntityIx, Hop, StateIx};
 
-/// A condition on the entities of a type. Filters are combined with `&`, `|` and `!`.
+/// A predicate on the entities of a type, which [`Db::select`](crate::Db::select) evaluates.
 ///
-/// They are made by `T::in_place::<S>()` and `T::with_EDGE(filter)`, and answered by
-/// [`Db::select`](crate::Db::select).
+/// `T::in_place::<S>()` accepts the entities in a place, and `T::with_EDGE(filter)` the entities that are linked over an edge
+/// with an entity that another filter accepts. Filters are combined with `&`, `|` and `!`.
 pub struct Filter<T> {
     node: Node,
     of: PhantomData<fn() -> T>,

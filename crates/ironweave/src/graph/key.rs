@@ -18,7 +18,8 @@ use crate::schema::EntityIx;
 use crate::value::item::{display, display_into, raw_item};
 use crate::value::{Value, encode};
 
-/// What can be looked up among keys of type `K`: a key, or what it borrows as (`str` for `String`).
+/// A type by which [`Db::find`](crate::Db::find) can look up keys of type `K`: `K` itself, or a type that `K` borrows as, such
+/// as `str` for `String`. It is implemented for all such types.
 pub trait KeyQuery<K>: Hash + Eq {
     /// The slot whose cell in the key column is this key; O(1).
     #[doc(hidden)]

@@ -58,7 +58,7 @@ impl<M: Model> Store<M> {
     /// transaction changes.
     ///
     /// # Errors
-    /// If the log cannot be read.
+    /// `is_unlogged` if the store has no log; a failure to read the log.
     pub fn history<T: Entity<Model = M>>(
         &self,
         entity: T,
@@ -70,11 +70,11 @@ impl<M: Model> Store<M> {
         .map(entries)
     }
 
-    /// Returns all facts about the links between two entities, over all edges, in order. As [`history`](Store::history), in
-    /// O(transactions about these links + segments * log(frames of a segment)).
+    /// Returns all facts about the links between two entities, over all edges, in order. It uses the indexes of
+    /// [`history`](Store::history), and takes O(transactions about these links + segments * log(frames of a segment)).
     ///
     /// # Errors
-    /// If the log cannot be read.
+    /// `is_unlogged` if the store has no log; a failure to read the log.
     pub fn history_between<A: Entity<Model = M>, B: Entity<Model = M>>(
         &self,
         a: A,
@@ -87,11 +87,11 @@ impl<M: Model> Store<M> {
         .map(entries)
     }
 
-    /// Returns all entities that have or entities a key, in order of creation, each with its [`history`](Store::history). The same
-    /// indexes find them, so the cost is the sum of those of the histories.
+    /// Returns all entities that have or had a key, in order of creation, each with its [`history`](Store::history). It uses
+    /// the same indexes, and takes the time of these histories together.
     ///
     /// # Errors
-    /// If the log cannot be read.
+    /// `is_unlogged` if the store has no log; a failure to read the log.
     #[allow(clippy::type_complexity)] // a list of pairs, which a name of its own would hide
     pub fn history_of_key<T: Keyed<Model = M>>(
         &self,
@@ -127,7 +127,8 @@ impl<M: Model> Store<M> {
     ///   transaction.
     /// - `is_other_history` as for [`Store::locate`].
     /// - `is_before_beginning` for a point before the snapshot that the store began at.
-    /// - If the log cannot be read.
+    /// - `is_unlogged` if the store has no log.
+    /// - A failure to read the log.
     pub fn as_of(&self, when: impl Into<AsOf>) -> Result<Snapshot<M>, ReadError> {
         let slot: &SnapshotFollower = self.followers.get();
         let replica = slot.get().map(|replica| &**replica);

@@ -5,7 +5,7 @@
 #[macro_export]
 macro_rules! __any_event {
     ($model:ident, { $($event:ident = $ix:expr),* $(,)? }) => {
-        /// The events that a program can fire, as one type: for those that come from outside, as JSON.
+        /// All events that a program can fire, for events whose type is known only at runtime, such as events in JSON.
         #[allow(clippy::large_enum_variant)]
         pub enum AnyEvent {
             $(

@@ -27,34 +27,37 @@ macro_rules! __handle {
             }
         }
 
-        /// Which one it is, and where it stands.
+        /// Identity and state.
         impl<$s: $crate::StateOf<$entity>> $entity<$s> {
-            /// The plain handle.
+            /// Returns the plain handle of the entity.
             pub fn any(&self) -> $entity {
                 $crate::Handle::from_id(self.id)
             }
 
-            /// Which one.
+            /// Returns the id of the entity.
             pub fn id(&self) -> $crate::Id {
                 self.id
             }
 
-            /// Whether it exists; O(1).
+            /// Returns whether the entity exists. O(1).
             pub fn alive(&self, db: &impl $crate::Db) -> bool {
                 $crate::plumbing::alive(db, $index, self.id)
             }
 
-            /// Whether it is in state `T`; O(1). An entity that is gone is in none.
+            /// Returns whether the entity is in state `T`; false if it was deleted. O(1).
             pub fn is<$t: $crate::StateOf<$entity>>(&self, db: &impl $crate::Db) -> bool {
                 $crate::plumbing::is(db, $index, self.id, $t::STATE)
             }
 
-            /// Its token in state `T`, if it is there; O(1).
+            /// Returns a token of the entity if it is in state `T`, and `None` otherwise. O(1).
             pub fn in_state<$t: $crate::StateOf<$entity>>(&self, db: &impl $crate::Db) -> ::core::option::Option<$entity<$t>> {
                 $crate::plumbing::in_state(db, self.id)
             }
 
-            /// Its state, with the token of it; O(1). Panics where it is gone.
+            /// Returns the state of the entity, with a token. O(1).
+            ///
+            /// # Panics
+            /// If the entity was deleted.
             pub fn state(&self, db: &impl $crate::Db) -> $states {
                 match $crate::plumbing::state_of(db, $index, self.id) {
                     $($ix => $states::$state($crate::Handle::from_id(self.id)),)*
@@ -64,15 +67,14 @@ macro_rules! __handle {
         }
 
         impl $entity {
-            /// The handle of an entity whose id is known: `order.id()` gives it.
-            ///
-            /// Whether there is such an entity shows when the handle is used, see [`alive`](Self::alive).
+            /// Returns the handle of the entity with an id that [`id`](Self::id) returned. The entity need not exist; see
+            /// [`alive`](Self::alive).
             #[must_use]
             pub fn from_id(id: $crate::Id) -> Self {
                 $crate::Handle::from_id(id)
             }
 
-            /// For queries: those in a state, or in one of several.
+            /// Returns a filter for the entities in a state, or in one of several states.
             #[must_use]
             pub fn in_place<$p: $crate::Place<$entity>>() -> $crate::Filter<$entity> {
                 $crate::plumbing::in_place::<$entity, $p>()
@@ -88,7 +90,7 @@ macro_rules! __handle {
 
         /// Reads a handle in one of the forms `Name/3.1`, as it prints, `Name-3.1` and `3.1`, which fit a segment of a URL.
         ///
-        /// Tokens do not parse: the state of an entity must be seen in a store, see `in_state`.
+        /// Tokens do not parse, since the state of an entity must be read in a store; see `in_state`.
         impl ::core::str::FromStr for $entity {
             type Err = $crate::ParseHandleError;
 

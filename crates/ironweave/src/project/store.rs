@@ -14,7 +14,7 @@ impl<M: Model> Store<M> {
     /// [catches up](Projection::catch_up).
     ///
     /// # Errors
-    /// If the log cannot be read, or the store keeps no log.
+    /// If the log cannot be read, or the store has no log.
     pub fn project<T: Fold<M>>(&self) -> Result<Projection<M, T>, ProjectError> {
         Projection::in_memory(self)
     }
@@ -81,7 +81,7 @@ impl<M: Model> Store<M> {
     /// ```
     ///
     /// # Errors
-    /// As [`project_into_sqlite`](Self::project_into_sqlite); if the prefix is not valid.
+    /// As [`project_into_sqlite`](Self::project_into_sqlite), and `Refused` if the prefix is not valid.
     #[cfg(feature = "sqlite")]
     pub fn project_into_sqlite_with(
         &self,

@@ -24,8 +24,9 @@ impl<M: Model> Snapshot<M> {
     ///
     /// # Errors
     /// `is_other_history` if the snapshots are of different stores and neither store began at a snapshot of the other, since
-    /// entities of two such stores cannot be compared; and if the two are of different frames with the same sequence,
-    /// in two copies of a log. Snapshots of two copies of a log after different sequences are not detected.
+    /// the entities of two such stores are unrelated. It is also returned if the snapshots are of two copies of a log that
+    /// have different frames with the same sequence. Snapshots of two copies of a log after different sequences are not
+    /// detected.
     pub fn diff(&self, to: &Self) -> Result<Changes<M>, ReadError> {
         let (from, other) = (self.state.lineage, to.state.lineage);
         if from != other {

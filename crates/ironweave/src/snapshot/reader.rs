@@ -15,8 +15,8 @@ use crate::store::feed::{Feed, Wait};
 use crate::store::view::LogView;
 use crate::store::{Records, Store, VerifyError, records, verify};
 
-/// Reads and follows a store from any thread, while the thread that owns the store steps it; made by
-/// [`Store::reader`]. It is `Clone`.
+/// A handle that reads and follows a store from any thread while the thread that owns the store steps it, returned by
+/// [`Store::reader`] and [`SharedStore::reader`](crate::SharedStore::reader).
 ///
 /// | what | how |
 /// |---|---|
@@ -26,17 +26,17 @@ use crate::store::{Records, Store, VerifyError, records, verify};
 /// | all that happened to an entity | [`history`](StoreReader::history), [`history_between`](StoreReader::history_between), [`history_of_key`](StoreReader::history_of_key) |
 /// | transactions as they commit | [`subscribe`](StoreReader::subscribe), [`subscribe_since`](StoreReader::subscribe_since), [`subscribe_after`](StoreReader::subscribe_after), [`subscribe_as`](StoreReader::subscribe_as) |
 ///
-/// What it gives is as durable as the store promises: what receipts were given for, or may be given for now. It reads no
-/// further than [`seq`](StoreReader::seq), and it does not wait for a sync.
+/// A reader returns only transactions that are durable in the sense of the store's [`Durability`](crate::Durability), up to
+/// [`seq`](StoreReader::seq). It does not wait for a sync.
 ///
-/// After the store was dropped or closed, the reader still reads all that was there: a log in memory lives as long as its
-/// readers, and a log on disk is read from its directory. If another log has replaced that meanwhile, the calls that read
-/// the log fail with `is_replaced` or `is_other_history`.
+/// After the store was dropped or closed, the reader still reads the transactions that were committed before. A log in
+/// memory exists as long as its readers, and a log on disk is read from its directory. If another log has replaced the log
+/// in that directory, the calls that read it fail with `is_replaced` or `is_other_history`.
 ///
-/// Reading never blocks the writer, but a handle has a cost. While a handle exists, each commit queues its facts. If
+/// Reading never blocks the writer, but a reader costs the writer time. While a reader exists, each commit queues its facts. If
 /// more than four facts for each entity (and more than 65,536), or 256 MiB of values, are queued before a snapshot is
 /// taken, the next commit replaces the queue with a copy of the graph, which takes time proportional to the size of the
-/// graph. Drop a handle that you no longer use. The first handle on a store in memory copies up to 1 MiB of its log.
+/// graph. Drop a reader that you no longer use. The first reader of a store in memory copies up to 1 MiB of its log.
 ///
 /// ```
 /// # mod doc { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/doc/lamps.rs")); } use doc::lamps;
@@ -92,14 +92,15 @@ impl<M: Model> StoreReader<M> {
         }
     }
 
-    /// The newest snapshot; O(facts since the last one that was taken). Once the store is dropped, it stays the last one.
+    /// Returns a snapshot of the graph after the last durable transaction. O(facts since the last snapshot that was taken).
+    /// After the store was dropped, it is the snapshot after its last transaction.
     #[must_use]
     pub fn snapshot(&self) -> Snapshot<M> {
         Snapshot::of(self.replica.newest_acknowledged())
     }
 
-    /// Waits until a frame is there and durable, and gives the newest snapshot then. `None` after `timeout`, or where
-    /// the store is dropped or its log stopped before; [`Duration::MAX`] is as long as it takes.
+    /// Waits until a frame is durable, and returns the snapshot of the graph at that time, which contains the frame. Returns
+    /// `None` after `timeout`, or if the store is dropped or its log stops before. [`Duration::MAX`] waits without a limit.
     #[must_use]
     pub fn wait_until(&self, seq: impl Into<Seq>, timeout: Duration) -> Option<Snapshot<M>> {
         let seq = seq.into();
@@ -110,8 +111,8 @@ impl<M: Model> StoreReader<M> {
         there.then(|| self.snapshot())
     }
 
-    /// The last frame that may be read: the last one that is durable, in the sense of the store's
-    /// [`Durability`](crate::Durability). `None` only if the log has no frame. O(1).
+    /// Returns the last durable frame, in the sense of the store's [`Durability`](crate::Durability), up to which this reader
+    /// reads. Returns `None` if the log has no frame. O(1).
     #[must_use]
     pub fn seq(&self) -> Option<Seq> {
         match &self.feed {
@@ -120,10 +121,10 @@ impl<M: Model> StoreReader<M> {
         }
     }
 
-    /// The position of the [last frame](StoreReader::seq). `None` if no log is kept.
+    /// Returns the position of the [last durable frame](StoreReader::seq), or `None` if the store has no log.
     ///
     /// # Errors
-    /// Where the log cannot be read.
+    /// A failure to read the log.
     pub fn position(&self) -> Result<Option<Position>, ReadError> {
         if self.feed.is_none() {
             return Ok(None);
@@ -140,7 +141,7 @@ impl<M: Model> StoreReader<M> {
         self.view()?.locate(frame.into())
     }
 
-    /// As [`Store::frames`], without the store: what is committed after the call is not among the transactions.
+    /// As [`Store::frames`], without the store. Transactions that are committed after the call are not returned.
     ///
     /// # Errors
     /// As [`Store::frames`].
@@ -148,7 +149,7 @@ impl<M: Model> StoreReader<M> {
         records::frames(self.view()?, from.into())
     }
 
-    /// As [`Store::tx_range`], without the store: what is committed after the call is not in the range.
+    /// As [`Store::tx_range`], without the store. Transactions that are committed after the call are not returned.
     ///
     /// # Errors
     /// As [`Store::tx_range`].
@@ -156,7 +157,7 @@ impl<M: Model> StoreReader<M> {
         records::tx_range(self.view()?, range)
     }
 
-    /// As [`Store::since`], without the store: what is committed after the call is not among the transactions.
+    /// As [`Store::since`], without the store. Transactions that are committed after the call are not returned.
     ///
     /// # Errors
     /// As [`Store::since`].

@@ -20,8 +20,8 @@ impl<M: Model> Store<M> {
         Snapshot::of(SnapshotFollower::of(self).newest())
     }
 
-    /// Returns a handle with which other threads read and follow the store. While a handle exists, each commit queues its
-    /// facts; see [`StoreReader`].
+    /// Returns a handle with which other threads read and follow the store. While such a handle exists, each commit queues
+    /// its facts; see [`StoreReader`].
     ///
     /// # Panics
     /// As [`Store::snapshot`].
@@ -32,9 +32,9 @@ impl<M: Model> Store<M> {
 }
 
 impl<M: Model> SharedStore<M> {
-    /// As [`Store::snapshot`]. The first call holds the store while it copies the graph; later ones only take a handle
-    /// from it. Returns when everything in the snapshot is durable, in the sense of the store's
-    /// [`Durability`](crate::Durability).
+    /// As [`Store::snapshot`]. Returns when all transactions in the snapshot are durable in the sense of the store's
+    /// [`Durability`](crate::Durability). The first call blocks writers while it copies the graph; later calls block them
+    /// for O(1).
     ///
     /// # Errors
     /// `is_stopped` if a failed sync may have lost transactions in the snapshot. Open the store again.

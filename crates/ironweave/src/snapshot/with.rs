@@ -44,11 +44,11 @@ impl<E: Event<Bound: fmt::Debug, Created: fmt::Debug>> fmt::Debug for Outcome<E>
 #[non_exhaustive]
 #[derive(Debug)]
 pub struct AnyOutcome<M: Model> {
-    /// The snapshot in which it has fired.
+    /// The snapshot in which the event has fired.
     pub snapshot: Snapshot<M>,
-    /// What the event bound and created.
+    /// The entities that the event bound and created.
     pub applied: AnyApplied,
-    /// The record of its transaction, as that of [`Outcome`].
+    /// The record of the transaction, with the sequence that it would have. It has no position, since no log has it.
     pub record: Record<M>,
 }
 
@@ -115,7 +115,8 @@ impl Version {
 
 impl<M: Model> Snapshot<M> {
     /// Fires an event as a store would, with its guards, its handler, immediate events and invariants. Returns the snapshot in
-    /// which it has fired, with the receipt and the record. Nothing is written, and this snapshot does not change.
+    /// which it has fired, the entities that it bound and created, and the record. Nothing is written, and this snapshot does
+    /// not change.
     ///
     /// O(tables + log(size of a table) for each cell that the event changes). The first few changes of a table are kept
     /// beside the pages that it shares with this snapshot; further ones copy pages.
@@ -129,8 +130,8 @@ impl<M: Model> Snapshot<M> {
     /// As [`with`](Snapshot::with), with metadata. An idempotency key and `expect` have no effect, since there is no log.
     ///
     /// # Errors
-    /// As [`with`](Snapshot::with), and `TimeGoesBack`; `Metadata` for a frame that the metadata names and that is
-    /// after this snapshot, or of another store.
+    /// As [`with`](Snapshot::with); `TimeGoesBack` if the explicit time is before that of the snapshot; `Metadata` if the
+    /// metadata refers to a frame that is after this snapshot or of another store.
     pub fn with_meta<E: Event<Model = M>>(
         &self,
         meta: Meta,
@@ -150,7 +151,7 @@ impl<M: Model> Snapshot<M> {
         })
     }
 
-    /// Fires an event of any type of the model; see [`crate::AnyEvent`].
+    /// As [`with_meta`](Snapshot::with_meta), for an event whose type is known only at runtime. See [`crate::AnyEvent`].
     ///
     /// # Errors
     /// As [`with_meta`](Snapshot::with_meta).

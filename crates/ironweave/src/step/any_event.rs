@@ -11,21 +11,22 @@ use crate::step::event::{DynEvent, Event};
 use crate::step::fields::Fields;
 use crate::step::model::Model;
 
-/// The events of a model that a program can fire, as one type: for events that come from outside, such as JSON.
+/// The type of all events of a model that a program can fire, for events whose type is known only at runtime, such as
+/// events in JSON.
 ///
-/// The macro generates the enum `AnyEvent` of a model, with a variant for each event. Its form in serde is
+/// The macro generates the enum `AnyEvent` of a model, with a variant for each event. Serde represents an event as
 /// `{"JobStarted": {"run": "JobRun/3.1"}}`.
 pub trait AnyEvent: Serialize + for<'de> Deserialize<'de> {
-    /// The model.
+    /// The model of the events.
     type Model: Model;
-    /// The names of the events.
+    /// The names of the events, in order of declaration.
     const NAMES: &'static [&'static str];
     #[doc(hidden)]
     fn accept<'e, V: EventVisitor<'e>>(&'e self, visitor: V) -> V::Output;
     #[doc(hidden)]
     fn make<M: EventMaker>(index: usize, maker: M) -> Result<Self, M::Error>;
 
-    /// The name of this event.
+    /// Returns the name of this event.
     fn name(&self) -> &'static str {
         struct Named;
         impl EventVisitor<'_> for Named {

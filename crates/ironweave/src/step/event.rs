@@ -27,13 +27,13 @@ use crate::value::{DecodeError, EncodeError, Equal, decode, encode_faithful, pla
     note = "events are the structs with `#[event]` in a model; an `#[immediate]` one fires by itself"
 )]
 pub trait Event: Sized + 'static {
-    /// The model that declares it.
+    /// The model that declares the event.
     type Model: Model;
-    /// What it binds: its entities, as tokens after the declared moves.
+    /// The entities that the event binds and creates, as tokens if its arcs determine their states; see [`Receipt::bound`].
     type Bound;
-    /// What it creates, as handles.
+    /// The entities that the event creates, as handles.
     type Created;
-    /// What its guards see of what it binds and creates, as handles; the unit where it has no guard.
+    /// The entities that the event binds and creates, as handles for its guards; `()` if the event has no guard.
     type Named;
     #[doc(hidden)]
     type Fields: Fields;
@@ -42,7 +42,7 @@ pub trait Event: Sized + 'static {
     /// Its name, and those of its fields.
     #[doc(hidden)]
     const NAMES: &'static [&'static str];
-    /// Its name.
+    /// The name of the event, as declared.
     const NAME: &'static str = Self::NAMES[0];
 
     /// The names of its fields in JSON; empty where they are those of the fields.
@@ -89,13 +89,13 @@ pub trait Event: Sized + 'static {
     fn named(bindings: &Bindings) -> Self::Named;
 }
 
-/// What an event of type `E` binds.
+/// The entities that an event of type `E` binds and creates; see [`Receipt::bound`].
 pub type Bound<E> = <E as Event>::Bound;
 
-/// What a guard of event `E` sees of what that binds and creates; see [`Guarded::named`](crate::Guarded::named).
+/// The entities that a guard of event `E` gets; see [`Guarded::named`](crate::Guarded::named).
 pub type Named<E> = <E as Event>::Named;
 
-/// An event with `#[may(..)]`: its handler is written by the user.
+/// An event with `#[may(..)]`, which has a handler. The macro implements it.
 #[diagnostic::on_unimplemented(
     message = "event `{Self}` has no `#[may(..)]`, so there is nothing for a handler to do",
     label = "a superfluous handler",
@@ -103,25 +103,25 @@ pub type Named<E> = <E as Event>::Named;
 )]
 pub trait Handles: Event {}
 
-/// The handler of an event with `#[may(..)]`: it runs after the declared arcs.
+/// The handler of an event with `#[may(..)]`, which runs after the declared arcs.
 #[diagnostic::on_unimplemented(
     message = "event `{Self}` declares `#[may(..)]` and has no handler",
     label = "needs a handler",
     note = "write `impl Apply for {Self} {{ fn apply(&self, bound: Bound<Self>, tx: &mut Tx<'_, Self>) -> Result<(), Reject> {{ .. }} }}`, or remove the `#[may(..)]`"
 )]
 pub trait Apply: Handles {
-    /// Does what the declared arcs cannot express. It must be deterministic: times and random values that it needs are
-    /// fields of the event. An `Err` rejects the event, and everything that the event did is undone.
+    /// Makes the changes that the declared arcs cannot express. It must be deterministic: pass random values as fields of the
+    /// event, and read the time from [`Tx::time`].
     ///
     /// # Errors
-    /// Whatever the handler rejects the event for.
+    /// An error rejects the event and undoes all of its changes.
     fn apply(&self, bound: Bound<Self>, tx: &mut Tx<'_, Self>) -> Result<(), Reject>;
 }
 
 /// The result of an event in a transaction that is still open, or that was only tried.
 ///
-/// It has no sequence, since the transaction may still be rolled back, and another one would get that sequence. What the
-/// commit returns has it, [`Committed`](crate::Committed).
+/// It has no sequence, since the transaction may still be rolled back, and another transaction would then get that sequence.
+/// The commit returns the sequence in [`Committed`](crate::Committed).
 ///
 /// ```compile_fail,E0609
 /// # mod doc { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/doc/lamps.rs")); } use doc::lamps;
@@ -137,12 +137,12 @@ pub trait Apply: Handles {
 /// ```
 #[non_exhaustive]
 pub struct Applied<E: Event> {
-    /// Whether the transaction was committed before under the same idempotency key. Then nothing was done this time, and
-    /// this is the result of the first time.
+    /// Whether the transaction was committed earlier under the same idempotency key. Then this event changed nothing, and
+    /// this is its result in the earlier transaction.
     pub repeated: bool,
-    /// What it created.
+    /// The entities that the event created.
     pub created: E::Created,
-    /// What it bound and what it created; see [`Receipt::bound`].
+    /// The entities that the event bound and created; see [`Receipt::bound`].
     pub bound: E::Bound,
 }
 
@@ -175,15 +175,16 @@ impl<E: Event> From<Receipt<E>> for Applied<E> {
 /// The result of an event whose transaction was committed.
 #[non_exhaustive]
 pub struct Receipt<E: Event> {
-    /// The sequence of its transaction in the log.
+    /// The sequence number of the transaction in the log.
     pub seq: Seq,
-    /// Whether the transaction was committed before under the same idempotency key. Then nothing was done this time, and
-    /// this is the receipt of the first time.
+    /// Whether the transaction was committed earlier under the same idempotency key. Then this call changed nothing, and this
+    /// is the receipt of the earlier transaction.
     pub repeated: bool,
-    /// What it created.
+    /// The entities that the event created.
     pub created: E::Created,
-    /// What it bound and what it created, as tokens if the declared arcs determine the state. An immediate event of the
-    /// same step may have moved the entity on; an event that is given a stale token is rejected.
+    /// The entities that the event bound and created, as tokens if the declared arcs determine the state. An immediate event
+    /// of the same step may have moved the entity to another state. The token is then stale, and an event that takes it is
+    /// rejected.
     pub bound: E::Bound,
 }
 

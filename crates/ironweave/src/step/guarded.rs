@@ -20,11 +20,11 @@ pub struct GuardContext<'g> {
     pub(super) meta: &'g Meta,
 }
 
-/// The graph as a guard of event `E` sees it: after the event's entities were found, ensured and created, and before its
-/// other arcs. It can be read as any [`Db`], and nothing can be changed through it.
+/// The graph, the entities and the transaction of event `E`, for its guards. The graph is in the state after the event's
+/// entities were bound and created, and before its other arcs. It is read-only, through [`Db`].
 ///
-/// A guard that only reads the graph is written `fn(&E, &impl Db) -> Result<(), Reject>`. One that needs more names this
-/// type:
+/// A guard that reads only the graph has the type `fn(&E, &impl Db) -> Result<(), Reject>`. A guard that also needs the
+/// entities of the event, the time or the metadata takes a `Guarded`:
 ///
 /// ```
 /// # #[ironweave::model]
@@ -84,13 +84,13 @@ impl<'g, E> Guarded<'g, E> {
         }
     }
 
-    /// The time of the transaction.
+    /// Returns the time of the transaction.
     #[must_use]
     pub fn time(&self) -> Timestamp {
         self.context.clock.now()
     }
 
-    /// The metadata of the transaction, such as its actor.
+    /// Returns the metadata of the transaction, such as its actor.
     #[must_use]
     pub fn meta(&self) -> &Meta {
         self.context.meta
@@ -98,8 +98,8 @@ impl<'g, E> Guarded<'g, E> {
 }
 
 impl<E: Event> Guarded<'_, E> {
-    /// The entities that the event names: those of its fields, found by handle or by key, or ensured, and those that it
-    /// creates. They are handles and not tokens, since the arcs have not moved them yet.
+    /// Returns the entities that the event binds by its fields and those that it creates, as handles. They are no tokens,
+    /// since the arcs have not moved the entities yet.
     #[must_use]
     pub fn named(&self) -> Named<E> {
         E::named(self.context.bindings)

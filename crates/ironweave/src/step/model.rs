@@ -7,11 +7,11 @@ use crate::step::event::EventType;
 use crate::step::plan::Check;
 use crate::value::encoding;
 
-/// A model, declared by `#[ironweave::model]`.
+/// A model, declared by `#[ironweave::model]`. The macro implements it.
 pub trait Model: Sized + 'static {
-    /// The name of its module.
+    /// The name of the module that declares the model.
     const NAME: &'static str;
-    /// The events that a program can fire, as one type.
+    /// The type of all events that a program can fire.
     type Event: AnyEvent<Model = Self>;
 
     /// The schema, bound to code.

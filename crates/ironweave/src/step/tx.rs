@@ -63,7 +63,8 @@ impl Workspace<'_> {
     }
 }
 
-/// The graph within a handler of event `E`: it can be read, and changed as the event's `#[may(..)]` says.
+/// The graph in a handler of event `E`. It can be read through [`Db`](crate::Db), and changed as the `#[may(..)]` of the
+/// event permits.
 pub struct Tx<'a, E> {
     at: Workspace<'a>,
     of: PhantomData<fn() -> E>,
@@ -86,13 +87,13 @@ impl<'a, E: Event> Tx<'a, E> {
 }
 
 impl<E> Tx<'_, E> {
-    /// The time of the transaction.
+    /// Returns the time of the transaction.
     #[must_use]
     pub fn time(&self) -> Timestamp {
         self.at.open.clock.now()
     }
 
-    /// The metadata of the transaction.
+    /// Returns the metadata of the transaction.
     #[must_use]
     pub fn meta(&self) -> &Meta {
         &self.at.open.meta
@@ -185,26 +186,28 @@ impl<E> Db for Tx<'_, E> {
     }
 }
 
-/// A new entity with all its fields and the links that it must have, as a handler of event `E` may create it.
+/// The argument of [`Tx::create`]: a new entity with all its fields and the links that it must have, which a handler of event
+/// `E` may create.
 ///
-/// The macro generates one for each entity type, `NewJobRun` for `JobRun`.
+/// The macro generates an implementation for each entity type, such as `NewJobRun` for `JobRun`.
 pub trait New<E>: Sized {
-    /// The type of the entity.
+    /// The entity type.
     type Entity: Entity;
-    /// The state it begins in.
+    /// The initial state of the entity.
     type State: StateOf<Self::Entity>;
     #[doc(hidden)]
     fn create(self, tx: &mut Tx<'_, E>) -> Result<Id, Reject>;
 }
 
-/// An entity type that a handler of event `E` may find by its key or create.
+/// An entity type that a handler of event `E` may find by its key or create, with [`Tx::ensure`].
 pub trait Ensured<E>: Keyed {}
 
 impl<E: Event> Tx<'_, E> {
-    /// Creates an entity in its initial state, in an event with `#[may(create T)]`.
+    /// Creates an entity in its initial state and returns it as a token, in an event with `#[may(create T)]`.
     ///
     /// # Errors
-    /// `Duplicate` if another entity has its key; `StaleHandle` and `Cardinality` for its links.
+    /// `Duplicate` if another entity has the key; `StaleHandle` and `Cardinality` for the links; `Unwritable` for a value that
+    /// would be decoded as a different value; `Full` if the table of the entity type is full.
     pub fn create<N: New<E>>(
         &mut self,
         new: N,
@@ -212,11 +215,11 @@ impl<E: Event> Tx<'_, E> {
         new.create(self).map(Handle::from_id)
     }
 
-    /// The entity that has a key, created in its initial state if there is none, in an event with
-    /// `#[may(ensure T)]`.
+    /// Returns the entity that has a key, in an event with `#[may(ensure T)]`. If there is none, it is created in its initial
+    /// state. O(1).
     ///
     /// # Errors
-    /// `Full` if there is no room for one more.
+    /// `Full` if the table of the entity type is full; `Unwritable` if the key would be decoded as a different key.
     pub fn ensure<T: Ensured<E>>(&mut self, key: impl Into<T::Key>) -> Result<T, Reject> {
         let key = key.into();
         self.whole(|tx| {

@@ -47,7 +47,8 @@ impl<M: Model> Store<M> {
 }
 
 impl<E: Event> Receipt<E> {
-    /// The position of the receipt's transaction, in the store that gave the receipt.
+    /// Returns the position of the transaction. `store` must be the store that returned the receipt. O(1) for recent
+    /// transactions. For others, the frame is read.
     ///
     /// # Errors
     /// As [`Store::locate`].
@@ -57,7 +58,7 @@ impl<E: Event> Receipt<E> {
 }
 
 impl AnyReceipt {
-    /// As [`Receipt::position`].
+    /// Returns the position of the transaction, as [`Receipt::position`].
     ///
     /// # Errors
     /// As [`Receipt::position`].

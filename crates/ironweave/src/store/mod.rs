@@ -106,11 +106,11 @@ impl<M: Model> fmt::Debug for Store<M> {
 }
 
 impl<M: Model> Store<M> {
-    /// Fires an event in a transaction of its own and commits it. Returns what the event bound and created. On an error,
-    /// nothing changes.
+    /// Fires an event in a transaction of its own and commits it. Returns the entities that the event bound and created. On
+    /// an error, the graph is unchanged.
     ///
     /// # Errors
-    /// Any rejection of the event, and failures of the log.
+    /// Any [rejection](StepError::is_rejection) of the event, and failures of the log.
     pub fn try_step<E: Event<Model = M>>(&mut self, event: E) -> Result<Receipt<E>, StepError> {
         let mut transaction = self.begin();
         let receipt = transaction.receipt(event)?;
@@ -171,10 +171,11 @@ impl<M: Model> Store<M> {
         Ok(receipt)
     }
 
-    /// Calls a closure that creates an event from the current graph, and fires the event. If it conflicts with another
-    /// transaction ([`Meta::expect`]), both are repeated, at most `tries` times in total.
+    /// Calls a closure that creates metadata and an event from the current graph, and fires the event. Returns its receipt. If
+    /// the event conflicts with another transaction ([`Meta::expect`]), the closure is called again, at most `tries` times in
+    /// total.
     ///
-    /// The error is the closure's own type, as of [`Store::transaction`].
+    /// The error can be any type that implements `From<StepError>`.
     ///
     /// # Errors
     /// The error of the closure; the last conflict, or any other rejection of the event.
@@ -200,7 +201,7 @@ impl<M: Model> Store<M> {
         Transaction::new(self)
     }
 
-    /// Begins a transaction with metadata.
+    /// As [`Store::begin`], with metadata. O(frames since then) if the metadata has an [`expect`](Meta::expect).
     ///
     /// # Errors
     /// `TimeGoesBack` if the explicit time is before that of the last transaction; `Metadata` if the metadata refers to a frame
@@ -276,8 +277,10 @@ impl<M: Model> Store<M> {
     }
 
     /// Runs a closure in a speculative transaction, checks it as a commit does, and rolls it back. Returns the result of the
-    /// closure. Handles of entities that were created in the closure are stale afterwards, or refer to other entities. The
-    /// transaction is not encoded, so a value that cannot be written ([`StepError::Unwritable`]) is not detected.
+    /// closure. Handles of entities that were created in the closure are stale afterwards, or refer to other entities.
+    ///
+    /// An event with a value that could not be written is rejected ([`StepError::Unwritable`]), as in a step. The transaction
+    /// is not encoded for the log, so its size is not checked.
     ///
     /// The error can be any type that implements `From<StepError>`.
     ///
@@ -368,7 +371,7 @@ impl<M: Model> Store<M> {
     /// and the fingerprint of each frame. Returns the number of transactions, all of which agree.
     ///
     /// # Errors
-    /// The first difference, or a failure to read the log.
+    /// [`VerifyError::Differs`] with the first difference; a failure to read the log.
     pub fn verify(&self) -> Result<u64, VerifyError> {
         verify::verify_view::<M>(self.view())
     }

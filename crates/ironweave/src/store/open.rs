@@ -32,8 +32,8 @@ impl<M: Model> Store<M> {
     }
 
     /// Returns an empty store in memory without a log, for simulations, searches and other graphs whose history is not needed.
-    /// A step costs a third of a step of [`Store::memory`]. There are no frames, no `verify`, no idempotency keys and no
-    /// `expect`.
+    /// A step takes less than half the instructions of a step of [`Store::memory`], since it is not encoded. The store has no
+    /// positions, and returns an error for reading frames, for `verify`, for idempotency keys and for `expect`.
     ///
     /// ```
     /// # mod doc { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/doc/lamps.rs")); } use doc::lamps;
@@ -213,12 +213,12 @@ impl<M: Model> Store<M> {
         }
     }
 
-    /// Applies the transactions that were written since to a store that is open for reading only. Returns the last frame
-    /// applied. O(size of the new frames).
-    /// For a store that is open for writing, this is the last frame that it wrote.
+    /// Applies the transactions that another process has written since the open or the last refresh. Returns the last frame
+    /// applied. O(size of the new frames). A store that is open for writing applies nothing, and returns the last frame that
+    /// it wrote.
     ///
     /// # Errors
-    /// `is_damage`; `Schema` if a writer with an incompatible model has appended;
+    /// `is_damage` if durable data is missing or altered; `Schema` if a writer with an incompatible model has appended;
     /// [`is_replaced`](StorageError::is_replaced) if another log, such as an older backup, has replaced the one that was read.
     pub fn refresh(&mut self) -> Result<Option<Seq>, OpenError> {
         match &mut self.log {

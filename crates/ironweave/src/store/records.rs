@@ -15,8 +15,8 @@ use crate::store::record::{DecodedTransaction, Record};
 use crate::store::view::LogView;
 use crate::store::{SharedStore, Store, bad_frame};
 
-/// Iterates over the transactions of a log, in order. It reads the log during the iteration, with one frame in memory at a
-/// time.
+/// An iterator over the [records](Record) of the transactions of a log, in order. It reads the log during the iteration, with
+/// one frame in memory at a time.
 pub struct Records<'s, M: Model> {
     view: LogView<'s>,
     frames: Frames<'s>,

@@ -80,9 +80,9 @@ enum End {
 #[non_exhaustive]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AnyApplied {
-    /// Whether the transaction had been committed before under the same idempotency key: nothing was done this time.
+    /// Whether the transaction was committed earlier under the same idempotency key, so that the event changed nothing.
     pub repeated: bool,
-    /// The entities of each name of the event: of its entity fields, then of those that it created.
+    /// The entities of each name of the event: first those of its entity fields, then those that it created.
     pub names: Vec<(Name, Vec<EntityRef>)>,
 }
 
@@ -95,7 +95,7 @@ impl From<AnyReceipt> for AnyApplied {
     }
 }
 
-/// The result of an [`AnyEvent`](crate::AnyEvent) whose transaction was committed: what it bound and created.
+/// The result of an [`AnyEvent`](crate::AnyEvent) whose transaction was committed: the entities that it bound and created.
 #[non_exhaustive]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AnyReceipt {
@@ -167,11 +167,11 @@ impl<'a, M: Model> Transaction<'a, M> {
         self
     }
 
-    /// Fires an event and returns what it bound and created. It reads the changes of earlier events of the transaction. On an
-    /// error, the event is rolled back and the transaction can continue.
+    /// Fires an event and returns the entities that it bound and created. The event sees the changes of earlier events of the
+    /// transaction. On an error, the event is rolled back and the transaction can continue.
     ///
     /// # Errors
-    /// Any rejection of the event.
+    /// Any [rejection](StepError::is_rejection) of the event.
     pub fn apply<E: Event<Model = M>>(&mut self, event: E) -> Result<Applied<E>, StepError> {
         // Built from its parts: a conversion of the whole result would move the error too.
         let (_, repeated, names) = self.fire(&event)?;
@@ -292,11 +292,13 @@ impl<'a, M: Model> Transaction<'a, M> {
         self.store.core.open.clock.now()
     }
 
-    /// The transaction that was committed before under the same idempotency key, if there is one. Nothing fires then: each
-    /// event gets the outcome that it had, and an event that the first transaction did not try is rejected (`KeyReused`). A
-    /// repetition that applies no event can be committed.
+    /// Returns the transaction that was committed earlier under the same idempotency key, or `None` if there is none. If there
+    /// is one, no event fires: [`apply`](Self::apply) returns the result that the event had in the earlier transaction, and
+    /// rejects an event that the earlier transaction did not try (`KeyReused`). A repetition that applies no event can be
+    /// committed. O(1).
     ///
-    /// Ask for it before the transaction chooses its events by what it reads, because it reads the graph of today:
+    /// Call this before the transaction chooses its events by the state of the graph, since that state may have changed since
+    /// the earlier transaction:
     ///
     /// ```
     /// # mod doc { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/doc/lamps.rs")); } use doc::lamps;
@@ -327,7 +329,8 @@ impl<'a, M: Model> Transaction<'a, M> {
     /// writes nothing.
     ///
     /// # Errors
-    /// `Invariant`, or a failure of the log. The transaction is then rolled back.
+    /// `Invariant` for the first invariant that does not hold; `Full` if the transaction is too large; `KeyReused` if the
+    /// transaction repeats an earlier one with other events; a failure of the log. The transaction is then rolled back.
     #[inline(always)]
     pub fn commit(mut self) -> Result<Committed, StepError> {
         let open = &self.store.core.open;

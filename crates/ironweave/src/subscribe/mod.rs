@@ -32,10 +32,10 @@ use crate::store::record::{DecodedTransaction, GraphContext, Record};
 use crate::store::version::{At, Version};
 use crate::subscribe::filter::Filter;
 
-/// The transactions of a store from a sequence on, in order, each once. It can be sent to another thread.
+/// The transactions of a store from a sequence on, in order, each once. A subscription can be sent to another thread.
 ///
-/// As an iterator it blocks until the next transaction commits, and ends when the store was dropped and all transactions
-/// were delivered. A transaction is delivered once it is durable in the sense of the store's
+/// A subscription is an iterator over [records](Record). It blocks until the next transaction is committed, and ends when the
+/// store was dropped and all transactions were delivered. A transaction is delivered once it is durable in the sense of the store's
 /// [`Durability`](crate::Durability). After an error, the next call tries the same transaction again.
 ///
 /// ```
@@ -65,22 +65,23 @@ pub struct Subscription<M: Model> {
 }
 
 impl<M: Model> Subscription<M> {
-    /// Restricts it to transactions that are about an entity, or that match another of its filters.
+    /// Restricts the subscription to transactions that are about an entity, or that match another of its filters.
     #[must_use]
     pub fn entity<T: Entity<Model = M>>(mut self, entity: T) -> Self {
         self.filter.entity(T::INDEX, entity.id());
         self
     }
 
-    /// Restricts it to transactions in which an entity entered a place or left it, or that match another of its filters.
+    /// Restricts the subscription to transactions in which an entity entered a place or left it, or that match
+    /// another of its filters.
     #[must_use]
     pub fn place<T: Entity<Model = M>, S: Place<T>>(mut self) -> Self {
         self.filter.place(T::INDEX, S::STATES);
         self
     }
 
-    /// Restricts it to transactions that changed links of an edge, or that match another of its filters. The edge is named by the
-    /// field at either of its ends.
+    /// Restricts the subscription to transactions that changed links of an edge, or that match another of its
+    /// filters. `field` is the field at either end of the edge.
     ///
     /// # Errors
     /// `UnknownEdge` if the entity has no such edge.
@@ -99,26 +100,28 @@ impl<M: Model> Subscription<M> {
         Ok(self)
     }
 
-    /// Restricts it to transactions in which an event fired, or that match another of its filters.
+    /// Restricts the subscription to transactions in which an event of type `E` fired, or that match another of
+    /// its filters.
     #[must_use]
     pub fn event<E: Event<Model = M>>(mut self) -> Self {
         self.filter.event(E::INDEX);
         self
     }
 
-    /// Returns the number of frames that it has not read yet, delivered or filtered.
+    /// Returns the number of frames that the subscription has not read yet.
     #[must_use]
     pub fn lag(&self) -> u64 {
         self.reader.lag()
     }
 
-    /// Returns the sequence of the frame that it reads next, from which [`Store::subscribe`](crate::Store::subscribe) can continue.
+    /// Returns the sequence of the frame that the subscription reads next, from which
+    /// [`Store::subscribe`](crate::Store::subscribe) can continue.
     #[must_use]
     pub fn next_seq(&self) -> Seq {
         self.reader.next()
     }
 
-    /// Returns the position of the last frame that it has read, delivered or filtered, after which
+    /// Returns the position of the last frame that the subscription has read, delivered or filtered out, after which
     /// [`Store::subscribe_since`](crate::Store::subscribe_since) can continue. Returns `None` before the first frame of a log.
     #[must_use]
     pub fn position(&self) -> Option<Position> {
@@ -156,7 +159,7 @@ impl<M: Model> Subscription<M> {
     /// Returns the next record, or `None` if no further transaction is committed and durable. Never blocks.
     ///
     /// # Errors
-    /// If the log cannot be read.
+    /// A failure to read the log. The next call tries the same transaction again.
     pub fn try_next(&mut self) -> Result<Option<Record<M>>, StorageError> {
         self.record(Wait::Never)
     }
@@ -165,7 +168,7 @@ impl<M: Model> Subscription<M> {
     /// delivered. [`Duration::MAX`] waits without a limit.
     ///
     /// # Errors
-    /// If the log cannot be read.
+    /// A failure to read the log. The next call tries the same transaction again.
     pub fn next_within(&mut self, timeout: Duration) -> Result<Option<Record<M>>, StorageError> {
         self.record(Wait::within(timeout))
     }

@@ -21,8 +21,8 @@ impl<M: Model> Store<M> {
     /// log on disk, O(frames from there on) for a log in memory.
     ///
     /// # Errors
-    /// Where the log cannot be read; `is_ahead` from further on than the next frame, `is_before_beginning` from before
-    /// the snapshot that the store began at.
+    /// `is_ahead` if `from` is past the next frame; `is_before_beginning` if it is before the snapshot that the store began at;
+    /// `is_unlogged` if the store has no log; a failure to read the log.
     pub fn subscribe(&self, from: impl Into<Seq>) -> Result<Subscription<M>, ReadError> {
         Source::of(self)?.subscribe(from.into())
     }
@@ -54,7 +54,8 @@ impl<M: Model> Store<M> {
         Source::of(self)?.subscribe_since(frame.into())
     }
 
-    /// Returns a subscription to the transactions after a snapshot. Each record has the snapshots before and after it; see [`Record::after`](crate::Record::after).
+    /// Returns a subscription to the transactions after a snapshot. Each record has the snapshots before and after its
+    /// transaction; see [`Record::before`](crate::Record::before) and [`Record::after`](crate::Record::after).
     ///
     /// # Errors
     /// As [`subscribe_since`](Store::subscribe_since), and `is_other_history` for a snapshot that [`Snapshot::with`] returned.
@@ -79,8 +80,8 @@ impl<M: Model> Store<M> {
 }
 
 impl<M: Model> SharedStore<M> {
-    /// As [`Store::subscribe`]. The store is held for O(1) while the subscription is made, but for the first one of a
-    /// store in memory, which copies up to 1 MiB. The subscription itself never blocks writers.
+    /// As [`Store::subscribe`]. The call blocks writers for O(1), except that the first subscription of a store in memory
+    /// copies up to 1 MiB of its log. The subscription itself never blocks writers.
     ///
     /// # Errors
     /// As [`Store::subscribe`] and [`SharedStore::read`].
@@ -117,7 +118,7 @@ impl<M: Model> SharedStore<M> {
 }
 
 impl<M: Model> StoreReader<M> {
-    /// As [`Store::subscribe`], without the store. Once that was dropped, the subscription ends after the last
+    /// As [`Store::subscribe`], without the store. If the store was dropped, the subscription ends after its last
     /// transaction.
     ///
     /// # Errors

@@ -91,9 +91,9 @@ pub enum ReadError {
     Cursor {
         /// The name of the subscription.
         name: Name,
-        /// The file that holds its position, if the store is on disk.
+        /// The file of the cursor, if the store is on disk.
         path: Option<PathBuf>,
-        /// Why the log does not have it.
+        /// The reason why the log does not have the frame.
         source: Box<ReadError>,
     },
     /// The log could not be read.

@@ -234,26 +234,26 @@ pub struct FactEntity<'r> {
 }
 
 impl<'r> FactEntity<'r> {
-    /// Returns the name of its type.
+    /// Returns the name of the entity type.
     #[must_use]
     pub fn type_name(&self) -> &'r str {
         self.name
     }
 
-    /// Returns its slot.
+    /// Returns the slot of the entity.
     #[must_use]
     pub fn slot(&self) -> u32 {
         self.slot
     }
 
-    /// Returns its id, or `None` if its generation is not known.
+    /// Returns the id of the entity, or `None` if its generation is not known.
     #[must_use]
     pub fn id(&self) -> Option<Id> {
         let slot = self.slot;
         self.generation.map(|generation| Id { slot, generation })
     }
 
-    /// Returns it as an [`Occupant`] of a type, or `None` if it is of another type.
+    /// Returns the entity as an [`Occupant`] of type `T`, or `None` if it is of another type.
     #[must_use]
     pub fn occupant<T: Entity>(&self) -> Option<Occupant<T>> {
         (self.entity == T::INDEX && self.name == T::NAME)

@@ -261,7 +261,7 @@ pub enum RecordedEvent<M: Model> {
     Applied(M::Event),
     /// An immediate event.
     Immediate {
-        /// Returns the name of the event.
+        /// The name of the event.
         event: Name,
         /// The entity that the event fired on.
         entity: EntityRef,

@@ -196,15 +196,15 @@ impl<M: Model> Record<M> {
         self.transaction.seq
     }
 
-    /// The position of its frame, which a consumer keeps to go on after it; see
-    /// [`Store::subscribe_since`](crate::Store::subscribe_since). `None` of a transaction that was only tried: no log
-    /// has it.
+    /// Returns the position of the transaction, after which a consumer can continue; see
+    /// [`Store::subscribe_since`](crate::Store::subscribe_since). Returns `None` for a transaction that was only tried, since
+    /// no log has it.
     #[must_use]
     pub fn position(&self) -> Option<Position> {
         self.transaction.position
     }
 
-    /// The [fingerprint](crate::Store::fingerprint) of the graph after it.
+    /// Returns the [fingerprint](crate::Store::fingerprint) of the graph after the transaction.
     #[must_use]
     pub fn fingerprint(&self) -> u128 {
         self.transaction.fingerprint

@@ -40,7 +40,7 @@ impl<T: Entity> Occupant<T> {
         }
     }
 
-    /// Returns its slot.
+    /// Returns the slot.
     #[must_use]
     pub fn slot(&self) -> u32 {
         self.slot
