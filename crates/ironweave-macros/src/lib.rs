@@ -9,9 +9,8 @@ mod expand;
 mod generate;
 mod parse;
 
-/// Turns an inline module of entities, states, events and invariants into a model.
-///
-/// The crate `ironweave` re-exports this attribute and documents the contents of the module.
+/// Depend on the crate `ironweave`, which re-exports and documents this attribute. Its generated code refers to
+/// `::ironweave`.
 #[proc_macro_attribute]
 pub fn model(
     arguments: proc_macro::TokenStream,

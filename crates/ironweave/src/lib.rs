@@ -110,6 +110,64 @@ pub use db::query::Filter;
 pub use db::{Db, Links, Places, Reader};
 pub use graph::key::KeyQuery;
 pub use history::{AsOf, HistoryEntry};
+/// Declares a model: turns an inline module of entities, states, events and invariants into types.
+///
+/// | attribute | on | declares |
+/// |---|---|---|
+/// | `#[entity]` | a struct | an entity type; its fields are values, or edges of type `T`, `Option<T>` or `Many<T>` |
+/// | `#[key]`, `#[index]`, `#[index(ordered)]`, `#[default]` | a field of an entity | how entities are found by the field, and its default |
+/// | `#[inverse(Entity::field)]`, `#[edge(..)]` | an edge | the other end of an edge, and the options of an end |
+/// | `#[states(Entity)]` | an enum | the lifecycle of an entity type, with `#[initial]`, `#[terminal]` and `#[to(..)]` on its variants |
+/// | `#[event]` | a struct | an event that a program fires |
+/// | `#[immediate]` | a struct with one field | an event that fires in the step that enables it |
+/// | `create`, `moves`, `link`, `unlink`, `relink`, `set`, `delete` | an event | the changes that the event makes |
+/// | `when`, `guard` | an event | the conditions of the event |
+/// | `#[may(..)]` | an event | the changes that its handler, an implementation of [`Apply`], may make |
+/// | `#[invariant(Entity, via = [..], path)]` | a unit struct | a condition that is checked when a transaction commits |
+///
+/// The module also gets the types [`Model`](trait@Model), a parameter of [`Store`], and [`AnyEvent`](trait@AnyEvent), and the
+/// module `state` with a type for each state. In the repository, `docs/guide/src/reference.md` lists each attribute with what
+/// it refuses.
+///
+/// ```
+/// #[ironweave::model]
+/// pub mod library {
+///     use ironweave::prelude::*;
+///
+///     #[entity]
+///     pub struct Book {
+///         #[key]
+///         pub title: String,
+///     }
+///     #[states(Book)]
+///     pub enum BookState {
+///         #[initial]
+///         #[to(Lent)]
+///         Present,
+///         #[to(Present)]
+///         Lent { to: String },
+///     }
+///
+///     #[event]
+///     #[create(book: Book { title })]
+///     pub struct Added { pub title: String }
+///
+///     #[event]
+///     #[moves(book: Present -> Lent { to })]
+///     pub struct Borrowed { pub book: Key<Book>, pub to: String }
+/// }
+///
+/// # fn main() -> Result<(), ironweave::StepError> {
+/// use ironweave::prelude::*;
+/// use library::{Added, Borrowed};
+///
+/// let mut store = Store::<library::Model>::memory();
+/// store.try_step(Added { title: "Emma".into() })?;
+/// let lent = store.try_step(Borrowed { book: "Emma".into(), to: "Ada".into() })?.bound.book;
+/// assert_eq!(lent.to(&store), "Ada");
+/// # Ok(())
+/// # }
+/// ```
 pub use ironweave_macros::model;
 pub use log::TornTail;
 #[cfg(feature = "sqlite")]

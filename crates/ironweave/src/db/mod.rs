@@ -20,6 +20,21 @@ use crate::schema::{EntityIx, Hop, InvariantIx};
 ///
 /// The accessors of handles take a `Db`: `partition.name(&store)`. Lists of a store or a snapshot borrow from it. Lists of a
 /// transaction or a `Tx` are copies, so that a loop over a list may change the graph.
+///
+/// ```
+/// # mod doc { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/doc/lamps.rs")); } use doc::lamps;
+/// use ironweave::prelude::*;
+/// use lamps::{Lamp, Lit, state::{Off, On}};
+///
+/// let mut store = Store::<lamps::Model>::memory();
+/// store.try_step(Lit { lamp: "hall".into() })?;
+/// let hall = store.find::<Lamp>("hall").expect("it was created above");
+/// assert_eq!(hall.room(&store), "hall");
+/// assert_eq!(store.place::<Lamp, On>().map(|lamp| lamp.any()).collect::<Vec<_>>(), [hall]);
+/// assert_eq!(store.place::<Lamp, (Off, On)>().next(), Some(hall));
+/// assert_eq!((store.count::<Lamp, Off>(), store.count::<Lamp, Any>()), (0, 1));
+/// # Ok::<(), StepError>(())
+/// ```
 pub trait Db {
     /// The type of a list with the items of `I`: `I` itself, or an iterator over a copy.
     type List<'a, I: Iterator + 'a>: Iterator<Item = I::Item>

@@ -88,6 +88,18 @@ use crate::schema::{EntityIx, Hop, StateIx};
 ///
 /// `T::in_place::<S>()` accepts the entities in a place, and `T::with_EDGE(filter)` the entities that are linked over an edge
 /// with an entity that another filter accepts. Filters are combined with `&`, `|` and `!`.
+///
+/// ```
+/// # mod doc { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/doc/lamps.rs")); } use doc::lamps;
+/// use ironweave::prelude::*;
+/// use lamps::{Bought, Lamp, Lit, state::On};
+///
+/// let mut store = Store::<lamps::Model>::memory();
+/// store.try_step(Lit { lamp: "hall".into() })?;
+/// let attic = store.try_step(Bought { room: "attic".into() })?.created.lamp;
+/// assert_eq!(store.select(!Lamp::in_place::<On>()).collect::<Vec<_>>(), [attic]);
+/// # Ok::<(), StepError>(())
+/// ```
 pub struct Filter<T> {
     node: Node,
     of: PhantomData<fn() -> T>,

@@ -8,19 +8,19 @@ pub mod lamps {
     /// A lamp.
     #[entity]
     pub struct Lamp {
-        /// Where it stands.
+        /// The room in which the lamp stands.
         #[key]
         pub room: String,
     }
 
-    /// Whether a lamp burns.
+    /// The states of a lamp.
     #[states(Lamp)]
     pub enum LampState {
-        /// It does not.
+        /// The lamp is off.
         #[initial]
         #[to(On)]
         Off,
-        /// It does.
+        /// The lamp is on.
         #[to(Off)]
         On,
     }
@@ -33,7 +33,7 @@ pub mod lamps {
         pub room: String,
     }
 
-    /// A lamp is switched on. A room that has none gets one.
+    /// A lamp is switched on. If the room has no lamp, one is created.
     #[event]
     #[moves(lamp: Off -> On)]
     pub struct Lit {

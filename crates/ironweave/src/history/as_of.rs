@@ -19,7 +19,8 @@ use crate::store::version::{At, Version};
 use crate::store::view::LogView;
 use crate::store::{Epochs, bad_frame, frame};
 
-/// A point in the past: after a frame of the log, or at a time.
+/// A point in the past: after a frame of the log, or at a time. [`Store::as_of`](crate::Store::as_of) accepts a [`Seq`], an
+/// integer, a [`Position`] or a [`Timestamp`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AsOf {
     /// After the frame with this sequence.

@@ -22,6 +22,19 @@ impl<M: Model> Snapshot<M> {
     /// values. O(difference) if one snapshot was made from the other, or both from a third. If the data of a link of an edge
     /// between many and many differs, the cost includes O(links of that edge).
     ///
+    /// ```
+    /// # mod doc { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/doc/lamps.rs")); } use doc::lamps;
+    /// use ironweave::prelude::*;
+    /// use lamps::{Lamp, Lit};
+    ///
+    /// let mut store = Store::<lamps::Model>::memory();
+    /// let before = store.snapshot();
+    /// let hall = store.try_step(Lit { lamp: "hall".into() })?.bound.lamp.any();
+    /// let changes = before.diff(&store.snapshot())?;
+    /// assert_eq!(changes.facts().created::<Lamp>(), [hall]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
     /// `is_other_history` if the snapshots are of different stores and neither store began at a snapshot of the other, since
     /// the entities of two such stores are unrelated. It is also returned if the snapshots are of two copies of a log that

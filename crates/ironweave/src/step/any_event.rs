@@ -16,6 +16,19 @@ use crate::step::model::Model;
 ///
 /// The macro generates the enum `AnyEvent` of a model, with a variant for each event. Serde represents an event as
 /// `{"JobStarted": {"run": "JobRun/3.1"}}`.
+///
+/// ```
+/// # mod doc { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/doc/lamps.rs")); } use doc::lamps;
+/// use ironweave::prelude::*;
+/// use lamps::{Lamp, state::On};
+///
+/// let mut store = Store::<lamps::Model>::memory();
+/// let event: lamps::AnyEvent = serde_json::from_str(r#"{"Lit": {"lamp": "hall"}}"#)?;
+/// assert_eq!(event.name(), "Lit");
+/// store.try_step_any(&event)?;
+/// assert_eq!(store.count::<Lamp, On>(), 1);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub trait AnyEvent: Serialize + for<'de> Deserialize<'de> {
     /// The model of the events.
     type Model: Model;

@@ -282,6 +282,21 @@ impl<M: Model> Store<M> {
     /// An event with a value that could not be written is rejected ([`StepError::Unwritable`]), as in a step. The transaction
     /// is not encoded for the log, so its size is not checked.
     ///
+    /// ```
+    /// # mod doc { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/doc/lamps.rs")); } use doc::lamps;
+    /// use ironweave::prelude::*;
+    /// use lamps::{Lamp, Lit, state::On};
+    ///
+    /// let mut store = Store::<lamps::Model>::memory();
+    /// let burning = store.what_if(|t| -> Result<_, StepError> {
+    ///     t.apply(Lit { lamp: "hall".into() })?;
+    ///     t.apply(Lit { lamp: "attic".into() })?;
+    ///     Ok(t.count::<Lamp, On>())
+    /// })?;
+    /// assert_eq!((burning, store.count::<Lamp, On>()), (2, 0));
+    /// # Ok::<(), StepError>(())
+    /// ```
+    ///
     /// The error can be any type that implements `From<StepError>`.
     ///
     /// # Errors

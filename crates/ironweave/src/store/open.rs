@@ -66,6 +66,22 @@ impl<M: Model> Store<M> {
     /// One process writes. If it forks, it must do so before it opens the store. A fork has only the forking thread, and locks of
     /// other threads may never be released in it. A step or sync in a fork returns an error and writes nothing.
     ///
+    /// ```
+    /// # mod doc { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/doc/lamps.rs")); } use doc::lamps;
+    /// use ironweave::prelude::*;
+    /// use lamps::{Lamp, Lit, state::On};
+    ///
+    /// # let dir = tempfile::tempdir()?;
+    /// # let dir = dir.path();
+    /// let mut store = Store::<lamps::Model>::open(dir)?;
+    /// store.try_step(Lit { lamp: "hall".into() })?;
+    /// drop(store);
+    ///
+    /// let store = Store::<lamps::Model>::open(dir)?;
+    /// assert_eq!(store.count::<Lamp, On>(), 1);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
     /// [`OpenError`], if another process has the store open for writing, the log is damaged or of another model, or an
     /// operation on the disk fails.

@@ -70,6 +70,24 @@ impl<M: Model> Store<M> {
     /// A name has 1 to 100 characters of a-z, 0-9, `-` and `_`. Its cursor is a file beside the log; the cursor of a store
     /// in memory is lost with the store. At most one subscription at a time should use a name.
     ///
+    /// ```
+    /// # mod doc { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/doc/lamps.rs")); } use doc::lamps;
+    /// use ironweave::prelude::*;
+    /// use lamps::Lit;
+    ///
+    /// let mut store = Store::<lamps::Model>::memory();
+    /// store.step(Lit { lamp: "hall".into() });
+    /// store.step(Lit { lamp: "attic".into() });
+    /// let mut mailer = store.subscribe_as("mailer")?;
+    /// let first = mailer.try_next()?.expect("a transaction was committed").seq();
+    /// mailer.acknowledge(first)?;
+    /// drop(mailer);
+    ///
+    /// let mut mailer = store.subscribe_as("mailer")?;
+    /// assert_eq!(mailer.try_next()?.map(|record| record.seq()), Some(first + 1));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
     /// - `is_ahead` or `is_other_history` if the log was restored from a backup that is older than the cursor, or was replaced.
     /// - `ReadOnly` for a store that is open for reading only.
