@@ -124,7 +124,7 @@ impl<D: Db + ?Sized> Db for &D {
     }
 }
 
-/// Read access to the graph for invariants, which take it as `&impl Db`.
+/// The graph as invariants and, within [`Guarded`](crate::Guarded), guards read it.
 pub struct Reader<'g> {
     pub(crate) graph: GraphRef<'g>,
     /// Under `paranoid`, the invariant that reads and the slot of its entity.
