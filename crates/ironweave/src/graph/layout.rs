@@ -147,6 +147,16 @@ impl EntityLayout {
     }
 }
 
+impl Layout {
+    /// Returns the hop over the edge that has a field of an entity type as an end.
+    pub(crate) fn hop(&self, entity: EntityIx, field: &str) -> Option<Hop> {
+        let mut ends = self.entities.get(usize::from(entity))?.ends.iter();
+        let named =
+            |hop: &&Hop| &*self.edges[usize::from(hop.edge)].near(hop.forward).name == field;
+        ends.find(named).copied()
+    }
+}
+
 impl EdgeLayout {
     /// The end that a hop leaves from.
     pub(crate) fn near(&self, forward: bool) -> &EndLayout {

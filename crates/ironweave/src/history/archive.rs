@@ -21,7 +21,7 @@ use crate::history::index::{GrowingIndex, Indexer, SortedIndex, TypeNames};
 use crate::log::{Frame, FrameKind, ReadLog, ReadPoint, Sealed, Segment, SegmentIndex, Segments};
 use crate::step::plan::Plan;
 use crate::store::view::LogView;
-use crate::store::{Epochs, bad_frame, frame};
+use crate::store::{Epochs, bad_frame, no_schema};
 
 /// The indexes that a store holds in memory, with the state of indexing.
 #[derive(Default)]
@@ -94,12 +94,9 @@ impl Context<'_> {
         if kind != FrameKind::Transaction {
             return Ok(());
         }
-        let no_schema = || bad_frame(seq, "it has no schema");
-        let tags = self.epochs.at(seq).ok_or_else(no_schema)?;
         let names = named.iter().rev().find(|(from, _)| *from <= seq);
-        let (_, names) = names.ok_or_else(no_schema)?;
-        let decoded = frame::decode_facts(payload, tags, std::mem::take(room))
-            .map_err(|e| bad_frame(seq, e))?;
+        let (_, names) = names.ok_or_else(|| no_schema(seq))?;
+        let decoded = (self.epochs).decode_facts(seq, payload, std::mem::take(room))?;
         see(&decoded.facts, names);
         *room = decoded.facts;
         Ok(())

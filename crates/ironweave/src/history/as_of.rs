@@ -17,7 +17,7 @@ use crate::snapshot::replica::Replica;
 use crate::step::{Core, flat};
 use crate::store::version::{At, Version};
 use crate::store::view::LogView;
-use crate::store::{Epochs, bad_frame, frame};
+use crate::store::{Epochs, bad_frame};
 
 /// A point in the past: after a frame of the log, or at a time. [`Store::as_of`](crate::Store::as_of) accepts a [`Seq`], an
 /// integer, a [`Position`] or a [`Timestamp`].
@@ -108,7 +108,7 @@ impl PastQuery<'_> {
         Ok(version)
     }
 
-    /// Returns an error for a point after the end of the log.
+    /// Returns an error for a point after the end of the log. Otherwise, returns the point, with a sequence instead of a position.
     fn admit(&self, when: AsOf) -> Result<AsOf, ReadError> {
         match when {
             AsOf::Seq(seq) => self.view.admit(seq.into()).map(AsOf::Seq),
@@ -159,16 +159,10 @@ fn replay_until(
 ) -> Result<Arc<Version>, StorageError> {
     let mut core = Core::new(start.graph.fork());
     let (mut at, mut facts) = (start.at, Facts::default());
-    let state = |core: &Core<_>, at| {
-        let state = Arc::new(Version {
-            plan: Arc::clone(&start.plan),
-            graph: core.graph.fork(),
-            at,
-            paranoid: start.paranoid,
-            lineage: start.lineage,
-        });
-        keyframes.keep(Arc::clone(&state));
-        state
+    let keep = |core: &Core<_>, at| {
+        let version = start.with_graph(core.graph.fork(), at);
+        keyframes.keep(Arc::clone(&version));
+        version
     };
     for frame in frames {
         let Frame {
@@ -186,9 +180,7 @@ fn replay_until(
             break;
         }
         if header.kind == FrameKind::Transaction {
-            let tags = (epochs.at(seq)).ok_or_else(|| bad_frame(seq, "it has no schema"))?;
-            let decoded =
-                frame::decode_facts(&payload, tags, facts).map_err(|e| bad_frame(seq, e))?;
+            let decoded = epochs.decode_facts(seq, &payload, facts)?;
             after.time = decoded.time;
             if !when.includes(after) {
                 break;
@@ -199,11 +191,11 @@ fn replay_until(
         }
         at = after;
         if seq.get().is_multiple_of(SPACING) {
-            state(&core, at);
+            keep(&core, at);
         }
     }
     if at == start.at {
         return Ok(start);
     }
-    Ok(state(&core, at))
+    Ok(keep(&core, at))
 }

@@ -159,7 +159,7 @@ impl<'f> CreatedKeys<'f> {
     }
 }
 
-/// The index of a segment that is not into_sorted, or of a log in memory.
+/// The index of a segment that is not sealed, or of a log in memory.
 #[derive(Default)]
 pub(super) struct GrowingIndex(FastMap<u64, Places>);
 

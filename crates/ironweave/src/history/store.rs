@@ -1,14 +1,16 @@
-//! The methods of [`Store`] and [`SharedStore`] that read the past.
+//! The methods of [`Store`], [`SharedStore`] and [`StoreReader`] that read the past.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::base::error::ReadError;
+use crate::base::id::Id;
 use crate::base::storage_error::StorageError;
 use crate::db::entity::{Entity, Keyed};
 use crate::graph::key::{KeyQuery, parts};
 use crate::history::archive::{Archive, HistoryIndex};
 use crate::history::as_of::PastQuery;
 use crate::history::{AsOf, HistoryEntry, entries};
+use crate::schema::EntityIx;
 use crate::snapshot::keyframes::Keyframes;
 use crate::snapshot::replica::{Replica, SnapshotFollower};
 use crate::snapshot::{Snapshot, StoreReader};
@@ -63,11 +65,7 @@ impl<M: Model> Store<M> {
         &self,
         entity: T,
     ) -> Result<Vec<HistoryEntry<M>>, ReadError> {
-        query(
-            || self.view(),
-            |archive| archive.history(&[(T::INDEX, entity.id())]),
-        )
-        .map(entries)
+        history(|| self.view(), &[(T::INDEX, entity.id())])
     }
 
     /// Returns all facts about the links between two entities, over all edges, in order. It uses the indexes of
@@ -80,11 +78,7 @@ impl<M: Model> Store<M> {
         a: A,
         b: B,
     ) -> Result<Vec<HistoryEntry<M>>, ReadError> {
-        query(
-            || self.view(),
-            |archive| archive.history(&[(A::INDEX, a.id()), (B::INDEX, b.id())]),
-        )
-        .map(entries)
+        history(|| self.view(), &[(A::INDEX, a.id()), (B::INDEX, b.id())])
     }
 
     /// Returns all entities that have or had a key, in order of creation, each with its [`history`](Store::history). It uses
@@ -97,8 +91,7 @@ impl<M: Model> Store<M> {
         &self,
         key: &(impl KeyQuery<T::Key> + ?Sized),
     ) -> Result<Vec<(T, Vec<HistoryEntry<M>>)>, ReadError> {
-        let key = key.bytes();
-        query(|| self.view(), |archive| history_of_key(archive, &key))
+        history_of_key(|| self.view(), key)
     }
 
     /// Returns the graph after a frame of the log, or at a time in the past, as a [`Snapshot`].
@@ -145,11 +138,7 @@ impl<M: Model> SharedStore<M> {
         &self,
         entity: T,
     ) -> Result<Vec<HistoryEntry<M>>, ReadError> {
-        query(
-            || self.view(),
-            |archive| archive.history(&[(T::INDEX, entity.id())]),
-        )
-        .map(entries)
+        history(|| self.view(), &[(T::INDEX, entity.id())])
     }
 
     /// As [`Store::history_between`], without blocking writers.
@@ -161,11 +150,7 @@ impl<M: Model> SharedStore<M> {
         a: A,
         b: B,
     ) -> Result<Vec<HistoryEntry<M>>, ReadError> {
-        query(
-            || self.view(),
-            |archive| archive.history(&[(A::INDEX, a.id()), (B::INDEX, b.id())]),
-        )
-        .map(entries)
+        history(|| self.view(), &[(A::INDEX, a.id()), (B::INDEX, b.id())])
     }
 
     /// As [`Store::history_of_key`], without blocking writers.
@@ -177,8 +162,7 @@ impl<M: Model> SharedStore<M> {
         &self,
         key: &(impl KeyQuery<T::Key> + ?Sized),
     ) -> Result<Vec<(T, Vec<HistoryEntry<M>>)>, ReadError> {
-        let key = key.bytes();
-        query(|| self.view(), |archive| history_of_key(archive, &key))
+        history_of_key(|| self.view(), key)
     }
 
     /// As [`Store::as_of`], without blocking writers.
@@ -203,11 +187,7 @@ impl<M: Model> StoreReader<M> {
         &self,
         entity: T,
     ) -> Result<Vec<HistoryEntry<M>>, ReadError> {
-        query(
-            || self.view(),
-            |archive| archive.history(&[(T::INDEX, entity.id())]),
-        )
-        .map(entries)
+        history(|| self.view(), &[(T::INDEX, entity.id())])
     }
 
     /// As [`Store::history_between`], without the store.
@@ -219,11 +199,7 @@ impl<M: Model> StoreReader<M> {
         a: A,
         b: B,
     ) -> Result<Vec<HistoryEntry<M>>, ReadError> {
-        query(
-            || self.view(),
-            |archive| archive.history(&[(A::INDEX, a.id()), (B::INDEX, b.id())]),
-        )
-        .map(entries)
+        history(|| self.view(), &[(A::INDEX, a.id()), (B::INDEX, b.id())])
     }
 
     /// As [`Store::history_of_key`], without the store.
@@ -235,8 +211,7 @@ impl<M: Model> StoreReader<M> {
         &self,
         key: &(impl KeyQuery<T::Key> + ?Sized),
     ) -> Result<Vec<(T, Vec<HistoryEntry<M>>)>, ReadError> {
-        let key = key.bytes();
-        query(|| self.view(), |archive| history_of_key(archive, &key))
+        history_of_key(|| self.view(), key)
     }
 
     /// As [`Store::as_of`], without the store. It shares the keyframes of the store.
@@ -270,19 +245,30 @@ fn as_of<M: Model>(
     question.as_of(when).map(Snapshot::of)
 }
 
+/// Returns the facts about an entity, or about the links between two.
+fn history<'a, M: Model>(
+    view: impl Fn() -> Result<LogView<'a>, ReadError>,
+    entities: &[(EntityIx, Id)],
+) -> Result<Vec<HistoryEntry<M>>, ReadError> {
+    query(view, |archive| archive.history(entities)).map(entries)
+}
+
 #[allow(clippy::type_complexity)]
-fn history_of_key<T: Keyed<Model = M>, M: Model>(
-    archive: &mut Archive<'_>,
-    key: &[u8],
-) -> Result<Vec<(T, Vec<HistoryEntry<M>>)>, StorageError> {
+fn history_of_key<'a, T: Keyed<Model = M>, M: Model>(
+    view: impl Fn() -> Result<LogView<'a>, ReadError>,
+    key: &(impl KeyQuery<T::Key> + ?Sized),
+) -> Result<Vec<(T, Vec<HistoryEntry<M>>)>, ReadError> {
+    let key = key.bytes();
     let key = match T::KEY.len() {
-        1 => vec![key],
-        _ => parts(key),
+        1 => vec![&*key],
+        _ => parts(&key),
     };
-    let entities = archive.entities_with_key(T::INDEX, &key)?.into_iter();
-    entities
-        .map(|id| Ok((T::from_id(id), entries(archive.history(&[(T::INDEX, id)])?))))
-        .collect()
+    query(view, |archive| {
+        let found = archive.entities_with_key(T::INDEX, &key)?.into_iter();
+        found
+            .map(|id| Ok((T::from_id(id), entries(archive.history(&[(T::INDEX, id)])?))))
+            .collect()
+    })
 }
 
 /// Queries the archive of a store.

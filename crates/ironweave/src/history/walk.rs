@@ -12,7 +12,6 @@ use crate::history::archive::{Archive, Context, SegmentReader};
 use crate::history::index::{BEFORE_SEGMENT, CreatedKeys, TypeNames, pair};
 use crate::log::Frame;
 use crate::schema::EntityIx;
-use crate::store::bad_frame;
 use crate::store::record::{DecodedTransaction, about};
 
 /// An entity whose history is read, with its status at the end of a segment.
@@ -150,9 +149,7 @@ impl Archive<'_> {
         history: &mut FoundFacts,
     ) -> Result<(), StorageError> {
         let Context { epochs, plan, .. } = self.context;
-        let seq = frame.header.seq;
-        let tags = (epochs.at(seq)).ok_or_else(|| bad_frame(seq, "no schema precedes it"))?;
-        let transaction = Arc::new(DecodedTransaction::read(frame, tags, plan)?);
+        let transaction = Arc::new(DecodedTransaction::read(frame, epochs, plan)?);
         let found = about(&transaction.decoded.facts.list, &plan.layout, all);
         history.extend(
             found

@@ -59,7 +59,7 @@ use crate::store::{Records, Store, VerifyError, records, verify};
 /// ```
 pub struct StoreReader<M: Model> {
     replica: Arc<Replica>,
-    /// None if no log is kept.
+    /// `None` if the store has no log.
     feed: Option<Arc<Feed>>,
     model: PhantomData<fn() -> M>,
 }
@@ -173,7 +173,7 @@ impl<M: Model> StoreReader<M> {
         verify::verify_view::<M>(self.view())
     }
 
-    /// The log as far as it may be shown.
+    /// Returns a view of the log up to the last frame that may be shown.
     pub(crate) fn view(&self) -> Result<LogView<'static>, ReadError> {
         self.feed()?.view()
     }

@@ -21,12 +21,11 @@ use crate::graph::fact::Facts;
 use crate::graph::paged::Paged;
 use crate::graph::{Graph, Journal};
 use crate::snapshot::keyframes::{Keyframes, RECENT, SPACING};
-use crate::step::flat;
 use crate::step::model::Model;
 use crate::step::plan::Plan;
 use crate::store::Store;
 use crate::store::commit::{Acknowledged, Commit, Follower};
-use crate::store::version::{At, Version};
+use crate::store::version::{self, At, Version};
 
 /// The maximum number of queued facts for a small graph.
 const FACTS_MAX: usize = 1 << 14;
@@ -192,7 +191,7 @@ impl Replica {
         self.acknowledged.wait(seq).is_ok()
     }
 
-    /// The newest snapshot, durable or not.
+    /// Returns the newest snapshot, whether it is durable or not.
     pub(crate) fn newest(&self) -> Arc<Version> {
         let mut current = lock(&self.current);
         if let Some(durable) = self.durable().filter(|durable| current.at.seq <= *durable) {
@@ -225,7 +224,7 @@ impl Replica {
         &self.keyframes
     }
 
-    /// The last frame that may be shown; none, where all may.
+    /// Returns the last frame that may be shown. The outer `None` means that there is no limit; see [`Acknowledged::limit`].
     #[allow(clippy::option_option)]
     fn durable(&self) -> Option<Option<Seq>> {
         self.acknowledged.limit()
@@ -332,7 +331,7 @@ impl Replica {
         false
     }
 
-    /// Takes a copy of the store's graph if its own was left half done.
+    /// Replaces the graph with a copy of the store's graph if a panic left it with a part of a frame.
     fn repair(&self, copy: impl FnOnce() -> (Graph<Paged>, At)) {
         if !self.incomplete.load(Relaxed) {
             return;
@@ -424,8 +423,7 @@ fn paged<M: Model>(store: &Store<M>) -> Graph<Paged> {
     if let Err(e) = store.core.open.check_whole() {
         panic!("the store has no snapshot, because a change was not completed: {e}");
     }
-    let binding = M::binding();
-    flat::paged(&store.core, (&binding.columns, &binding.data))
+    version::paged::<M>(&store.core)
 }
 
 #[cfg(test)]

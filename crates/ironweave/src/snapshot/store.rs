@@ -1,4 +1,4 @@
-//! The methods of [`Store`] and [`SharedStore`] that return snapshots.
+//! The methods of [`Store`] and [`SharedStore`] that return snapshots and readers.
 
 use std::sync::Arc;
 

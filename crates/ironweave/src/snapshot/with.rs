@@ -98,18 +98,12 @@ impl Version {
         });
         core.graph.commit(&mut core.open.journal);
         let names = std::mem::take(&mut core.bindings);
-        let state = Arc::new(Self {
-            plan: Arc::clone(plan),
-            at: At {
-                seq: Some(seq),
-                time: transaction.decoded.time,
-                position: None,
-            },
-            graph: core.graph,
-            paranoid: self.paranoid,
-            lineage: self.lineage,
-        });
-        Ok((state, names, transaction))
+        let at = At {
+            seq: Some(seq),
+            time: transaction.decoded.time,
+            position: None,
+        };
+        Ok((self.with_graph(core.graph, at), names, transaction))
     }
 }
 

@@ -5,8 +5,10 @@ use std::sync::Arc;
 use crate::base::error::OpenError;
 use crate::base::position::Seq;
 use crate::base::storage_error::{StorageError, StorageFailure};
+use crate::graph::fact::Facts;
 use crate::log::{FrameHeader, FrameKind};
 use crate::schema::{Change, Schema};
+use crate::store::frame::{self, Decoded};
 use crate::store::tags::Tags;
 
 /// The limits on the lengths of frames.
@@ -73,17 +75,35 @@ impl Epochs {
         })
     }
 
-    /// Returns the mapping of the indexes in a frame, or `None` if no schema precedes it.
-    pub(crate) fn at(&self, seq: Seq) -> Option<&Arc<Tags>> {
-        self.list
-            .iter()
-            .rev()
-            .find(|(from, ..)| *from <= seq)
-            .map(|(.., tags)| tags)
+    /// Returns the mapping of the indexes in a frame.
+    ///
+    /// # Errors
+    /// `is_damage` if no schema precedes the frame.
+    pub(crate) fn tags(&self, seq: Seq) -> Result<&Arc<Tags>, StorageError> {
+        match self.list.iter().rev().find(|(from, ..)| *from <= seq) {
+            Some((.., tags)) => Ok(tags),
+            None => Err(no_schema(seq)),
+        }
     }
-}
 
-impl Epochs {
+    /// Decodes the transaction in a frame.
+    ///
+    /// # Errors
+    /// `is_damage` if no schema precedes the frame, or if the frame is invalid.
+    pub(crate) fn decode(&self, seq: Seq, payload: &[u8]) -> Result<Decoded, StorageError> {
+        frame::decode(payload, self.tags(seq)?).map_err(|e| bad_frame(seq, e))
+    }
+
+    /// As [`Epochs::decode`], without the firings; see [`frame::decode_facts`].
+    pub(crate) fn decode_facts(
+        &self,
+        seq: Seq,
+        payload: &[u8],
+        room: Facts,
+    ) -> Result<Decoded, StorageError> {
+        frame::decode_facts(payload, self.tags(seq)?, room).map_err(|e| bad_frame(seq, e))
+    }
+
     /// Returns the epoch of new frames.
     pub(super) fn current(&self) -> u32 {
         self.list.len().saturating_sub(1) as u32
@@ -104,7 +124,7 @@ impl Epochs {
         let due = match header.kind {
             FrameKind::Schema => self.list.len(),
             _ if self.list.is_empty() => {
-                return Err(bad_frame(header.seq, "no schema precedes it"));
+                return Err(no_schema(header.seq));
             }
             _ => self.list.len() - 1,
         };
@@ -159,6 +179,12 @@ fn other_schema(seq: Seq, ours: &Schema, differences: Vec<Change>) -> OpenError 
         seq,
         differences,
     }
+}
+
+/// Returns the error of a frame that no schema precedes.
+#[cold]
+pub(crate) fn no_schema(seq: Seq) -> StorageError {
+    bad_frame(seq, "no schema precedes it")
 }
 
 /// The number of characters of a description of an invalid frame.

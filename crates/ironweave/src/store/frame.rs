@@ -34,14 +34,14 @@ pub(crate) struct Decoded {
     pub attempts: Option<Vec<u8>>,
     pub facts: Facts,
     pub firings: Vec<Firing>,
-    /// What the events were given, one firing after the other: a map of fields, or the id that an immediate event bound.
+    /// The bindings of the firings, one after the other: a map of fields, or the id of the entity of an immediate event.
     pub bindings: Vec<u8>,
-    /// Of each firing, this program's field for each field tag of the log; none where they are those of this program.
+    /// For each firing, this program's field for each logged field. Empty if the fields are those of this program.
     fields: Vec<Arc<[u16]>>,
 }
 
 impl Decoded {
-    /// What happened in a transaction that no log has, taken from it.
+    /// Takes the content of an open transaction that no log has.
     pub(crate) fn take(open: &mut OpenTransaction) -> Self {
         Self {
             time: open.clock.now(),
@@ -55,25 +55,25 @@ impl Decoded {
         }
     }
 
-    /// What an event was given, as logged.
+    /// Returns the logged binding of a firing.
     pub(crate) fn binding(&self, firing: usize) -> &[u8] {
         let range = self.range(firing, |firing| firing.binding_end);
         self.bindings.get(range).unwrap_or_default()
     }
 
-    /// Which facts are those of a firing.
+    /// Returns the indexes of the facts of a firing.
     pub(crate) fn facts_of(&self, firing: usize) -> Range<usize> {
         self.range(firing, |firing| firing.facts_end)
     }
 
-    /// From the end of the firing before to the end of this one.
+    /// Returns the range from the end of the previous firing to the end of this one.
     fn range(&self, firing: usize, end: impl Fn(&Firing) -> u32) -> Range<usize> {
         let end = |firing: Option<&Firing>| firing.map_or(0, |firing| end(firing) as usize);
         let before = firing.checked_sub(1).and_then(|i| self.firings.get(i));
         end(before)..end(self.firings.get(firing))
     }
 
-    /// Reads the fields of an event of the program.
+    /// Returns a reader of the fields of an event of the program.
     pub(crate) fn reader(&self, firing: usize) -> Result<FieldReader<'_>, DecodeError> {
         let binding = self.binding(firing);
         if let Some(fields) = self.fields.get(firing) {

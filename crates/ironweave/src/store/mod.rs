@@ -30,7 +30,7 @@ use std::sync::Arc;
 
 pub(crate) use backend::Backend;
 pub use commit::Durability;
-pub(crate) use epochs::{Epochs, bad_frame};
+pub(crate) use epochs::{Epochs, bad_frame, no_schema};
 pub use options::Options;
 pub use record::{
     Changes, Fact, FactEntity, FactIter, FactKind, Facts, Field, Firing, Occupant, Record,
@@ -184,15 +184,10 @@ impl<M: Model> Store<M> {
         tries: u32,
         mut event: impl FnMut(&Self) -> Result<(Meta, E), X>,
     ) -> Result<Receipt<E>, X> {
-        let mut left = tries.max(1);
-        loop {
+        retry(tries, || {
             let (meta, made) = event(self)?;
-            left -= 1;
-            match self.try_step_with(meta, made) {
-                Err(e) if e.is_retryable() && left > 0 => {}
-                result => return result.map_err(X::from),
-            }
-        }
+            Ok(self.try_step_with(meta, made))
+        })
     }
 
     /// Begins a transaction, whose events are committed atomically. Its time is that of the system clock when the time is
@@ -428,7 +423,7 @@ impl<M: Model> Store<M> {
                 &self.core,
                 &self.plan,
                 self.payload.written(),
-                self.epochs.at(seq),
+                self.epochs.tags(seq),
             );
         }
         let header = self.header(seq);
@@ -490,11 +485,24 @@ impl<M: Model> Store<M> {
             facts: &core.open.journal.facts,
             frame,
             core,
-            copy: &|| {
-                let binding = M::binding();
-                flat::paged(core, (&binding.columns, &binding.data))
-            },
+            copy: &|| version::paged::<M>(core),
         });
+    }
+}
+
+/// Repeats a step that conflicts with another transaction, at most `tries` times in total. The outer result of `attempt` has
+/// an error that ends the attempts.
+fn retry<R, X: From<StepError>>(
+    tries: u32,
+    mut attempt: impl FnMut() -> Result<Result<R, StepError>, X>,
+) -> Result<R, X> {
+    let mut left = tries.max(1);
+    loop {
+        left -= 1;
+        match attempt()? {
+            Err(e) if e.is_retryable() && left > 0 => {}
+            result => return result.map_err(X::from),
+        }
     }
 }
 

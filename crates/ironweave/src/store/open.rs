@@ -12,16 +12,15 @@ use crate::graph::fact::Facts;
 use crate::log::{Frame, FrameHeader, FrameKind, MemoryLog, ReadLog as _};
 use crate::schema::Schema;
 use crate::step::clock::Clock;
-use crate::step::flat;
 use crate::step::immediates::Limits;
 use crate::step::model::Model;
 use crate::step::plan::Plan;
+use crate::step::{Core, flat};
 use crate::store::commit::{Commit, CommitFrame, CommitLog, Followers};
 use crate::store::epochs::Bounds;
-use crate::store::frame;
 use crate::store::repeat::Keys;
 use crate::store::shadow::Shadow;
-use crate::store::version::{At, Version};
+use crate::store::version::{self, At, Version};
 use crate::store::{Backend, Epochs, Options, SharedStore, Store, bad_frame};
 
 impl<M: Model> Store<M> {
@@ -136,19 +135,8 @@ impl<M: Model> Store<M> {
         let plan = Arc::new(plan);
         let types = (&*binding.columns, &*binding.data);
         let mut store = Self {
-            core: flat::core(&plan, types, None),
-            plan,
-            log,
-            epochs: Arc::default(),
-            keys: Keys::default(),
-            next: Seq::ZERO,
             bounds,
-            payload: CborWriter::default(),
-            shadow: None,
-            base: None,
-            followers: Followers::default(),
-            shared: Arc::default(),
-            model: PhantomData,
+            ..Self::new(flat::core(&plan, types, None), plan, log)
         };
         if matches!(store.log, Backend::Unlogged) {
             store.core.logged = false;
@@ -184,40 +172,44 @@ impl<M: Model> Store<M> {
         let mut core = flat::core(&base.plan, types, Some(&base.graph));
         core.open.clock = Clock::after(base.at.time);
         // The snapshot is of another store. The position of its last frame becomes one of this store.
-        let base = Arc::new(Version {
-            plan: Arc::clone(&base.plan),
-            graph: base.graph.fork(),
-            at: At {
-                position: base
-                    .at
-                    .next()
-                    .checked_sub(1)
-                    .and_then(|seq| log.position_of(seq).ok()?),
+        let position = base.at.seq.and_then(|seq| log.position_of(seq).ok()?);
+        let begin = base.with_graph(
+            base.graph.fork(),
+            At {
+                position,
                 ..base.at
             },
-            paranoid: base.paranoid,
-            lineage: base.lineage,
-        });
-        let paranoid = base.paranoid;
+        );
+        let log = Backend::Writable(CommitLog::in_memory(log));
         let mut store = Self {
-            core,
-            plan: Arc::clone(&base.plan),
-            log: Backend::Writable(CommitLog::in_memory(log)),
             epochs: Arc::new(Epochs::from_the_beginning(&base.plan.layout.schema)),
-            keys: Keys::default(),
             next: base.at.next(),
-            bounds: Bounds::default(),
-            payload: CborWriter::default(),
-            shadow: None,
-            base: Some(base),
-            followers: Followers::default(),
-            shared: Arc::default(),
-            model: PhantomData,
+            base: Some(begin),
+            ..Self::new(core, Arc::clone(&base.plan), log)
         };
-        if paranoid {
+        if base.paranoid {
             store.make_paranoid();
         }
         store
+    }
+
+    /// Returns a store with a graph and a log, of which nothing was replayed.
+    fn new(core: Core, plan: Arc<Plan>, log: Backend) -> Self {
+        Self {
+            core,
+            plan,
+            log,
+            epochs: Arc::default(),
+            keys: Keys::default(),
+            next: Seq::ZERO,
+            bounds: Bounds::default(),
+            payload: CborWriter::default(),
+            shadow: None,
+            base: None,
+            followers: Followers::default(),
+            shared: Arc::default(),
+            model: PhantomData,
+        }
     }
 
     /// Makes the store [paranoid](Options::paranoid).
@@ -292,11 +284,7 @@ impl<M: Model> Store<M> {
                     Arc::make_mut(epochs).add(header.seq, logged, &plan.layout.schema)?;
                 }
                 FrameKind::Transaction => {
-                    let tags = epochs
-                        .at(header.seq)
-                        .ok_or_else(|| bad_frame(header.seq, "no schema precedes it"))?;
-                    let decoded = frame::decode_facts(&payload, tags, facts)
-                        .map_err(|e| bad_frame(header.seq, e))?;
+                    let decoded = epochs.decode_facts(header.seq, &payload, facts)?;
                     let last = core.open.clock.last();
                     if decoded.time < last {
                         let time = decoded.time;
@@ -346,10 +334,7 @@ impl<M: Model> Store<M> {
                     epochs,
                 }),
                 core,
-                copy: &|| {
-                    let binding = M::binding();
-                    flat::paged(core, (&binding.columns, &binding.data))
-                },
+                copy: &|| version::paged::<M>(core),
             });
         }
         Ok(())

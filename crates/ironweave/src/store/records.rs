@@ -13,7 +13,7 @@ use crate::log::{Frame, FrameKind, Frames};
 use crate::step::model::Model;
 use crate::store::record::{DecodedTransaction, Record};
 use crate::store::view::LogView;
-use crate::store::{SharedStore, Store, bad_frame};
+use crate::store::{SharedStore, Store};
 
 /// An iterator over the [records](Record) of the transactions of a log, in order. It reads the log during the iteration, with
 /// one frame in memory at a time.
@@ -116,10 +116,8 @@ impl<'s, M: Model> Records<'s, M> {
     }
 
     fn read(&self, frame: &Frame) -> Result<Record<M>, StorageError> {
-        let seq = frame.header.seq;
-        let tags = self.view.epochs.at(seq);
-        let tags = tags.ok_or_else(|| bad_frame(seq, "no schema precedes it"))?;
-        let transaction = DecodedTransaction::read(frame, tags, &self.view.plan)?;
+        let LogView { epochs, plan, .. } = &self.view;
+        let transaction = DecodedTransaction::read(frame, epochs, plan)?;
         Ok(Record::new(Arc::new(transaction)))
     }
 }

@@ -17,9 +17,8 @@ use crate::base::position::Seq;
 use crate::base::storage_error::StorageError;
 use crate::base::time::Timestamp;
 use crate::log::{Frame, FrameKind};
-use crate::schema::{EntityIx, EventDef, EventIx};
+use crate::schema::{EntityIx, EventIx};
 use crate::step::bindings::Bindings;
-use crate::step::open::Firing;
 use crate::step::repeat::{Attempt, Outcome, Repeat, print};
 use crate::store::bad_frame;
 use crate::store::frame::{self, Decoded};
@@ -48,6 +47,7 @@ fn attempts(view: &LogView<'_>, seq: Seq, decoded: &Decoded) -> Result<Vec<Attem
     // The events that stayed have names: one entry for each event of the program, which replay has checked.
     let mut fired = (decoded.firings.iter().enumerate())
         .filter(|(_, f)| !events[usize::from(f.event)].immediate);
+    let fired_count = fired.clone().count();
     let mut names = Decoder::new(&decoded.names);
     item::array(&mut names).map_err(bad)?;
     let mut next = || -> Result<(usize, EventIx, Outcome), StepError> {
@@ -60,8 +60,7 @@ fn attempts(view: &LogView<'_>, seq: Seq, decoded: &Decoded) -> Result<Vec<Attem
     };
     let mut all = Vec::new();
     let Some(bytes) = &decoded.attempts else {
-        let n = events_of(decoded, events);
-        for _ in 0..n {
+        for _ in 0..fired_count {
             let (firing, event, outcome) = next()?;
             let reader = decoded.reader(firing).map_err(bad)?;
             all.push(Attempt {
@@ -121,11 +120,9 @@ fn names_of_today(
     of: EventIx,
     mut then: Vec<Vec<Id>>,
 ) -> Result<Vec<u8>, StepError> {
-    let tags = view.epochs.at(seq).and_then(|tags| {
-        let mut events = tags.events.iter();
-        events.find(|event| event.event == of)
-    });
-    let named = tags.map_or(&[][..], |event| &event.named);
+    let mut events = view.epochs.tags(seq)?.events.iter();
+    let logged = events.find(|event| event.event == of);
+    let named = logged.map_or(&[][..], |event| &event.named);
     let def = &view.plan.layout.schema[of];
     let mut today = Bindings::default();
     for (i, name) in def.names.iter().enumerate() {
@@ -147,9 +144,8 @@ fn names_of_today(
 /// Reads a transaction from the log.
 fn logged(view: &LogView<'_>, seq: Seq) -> Result<Decoded, StorageError> {
     let missing = || bad_frame(seq, "it is not there");
-    let Frame { payload, .. } = view.frames(seq)?.next().ok_or_else(missing)??;
-    let tags = view.epochs.at(seq).ok_or_else(missing)?;
-    frame::decode(&payload, tags).map_err(|e| bad_frame(seq, e))
+    let frame = view.frames(seq)?.next().ok_or_else(missing)??;
+    view.epochs.decode(seq, &frame.payload)
 }
 
 /// Returns the entities that transactions after a frame have changed, each with the last transaction that changed it. O(size of
@@ -166,9 +162,7 @@ pub(super) fn changed_since(
         if header.kind != FrameKind::Transaction {
             continue;
         }
-        let missing = || bad_frame(header.seq, "no schema precedes it");
-        let tags = view.epochs.at(header.seq).ok_or_else(missing)?;
-        let decoded = frame::decode(&payload, tags).map_err(|e| bad_frame(header.seq, e))?;
+        let decoded = view.epochs.decode(header.seq, &payload)?;
         for fact in &decoded.facts.list {
             for entity in fact.touches(&view.plan.layout).into_iter().flatten() {
                 changed.insert(entity, header.seq);
@@ -176,10 +170,4 @@ pub(super) fn changed_since(
         }
     }
     Ok(changed)
-}
-
-/// Returns the number of events of the program that fired in a transaction.
-fn events_of(decoded: &Decoded, events: &[EventDef]) -> usize {
-    let of_the_program = |f: &&Firing| !events[usize::from(f.event)].immediate;
-    decoded.firings.iter().filter(of_the_program).count()
 }

@@ -5,6 +5,7 @@
 
 use std::sync::Arc;
 
+use crate::base::storage_error::StorageError;
 use crate::graph::column::ColumnType;
 use crate::graph::storage::Flat;
 use crate::graph::{Graph, Journal};
@@ -39,16 +40,15 @@ impl Shadow {
         core: &Core,
         plan: &Plan,
         payload: &[u8],
-        tags: Option<&Arc<Tags>>,
+        tags: Result<&Arc<Tags>, StorageError>,
     ) {
         // Roll back the previous frame, if the log rejected it.
         self.graph.rollback_all(&mut self.journal);
         self.graph.commit(&mut self.journal);
-        let wrong = match tags {
-            None => Some("no schema precedes it".to_owned()),
-            Some(tags) => self.apply(core, plan, payload, tags).err(),
-        };
-        if let Some(wrong) = wrong {
+        let applied = tags
+            .map_err(|e| e.to_string())
+            .and_then(|tags| self.apply(core, plan, payload, tags));
+        if let Err(wrong) = applied {
             let events = core.open.firings.iter();
             let names: Vec<&str> = events
                 .map(|f| &*plan.events[usize::from(f.event)].name)
@@ -96,7 +96,7 @@ impl Shadow {
     }
 }
 
-/// An error where an event of the program does not come back as it was written.
+/// Returns an error if an event of the program is not decoded as the event that was written.
 fn read_back(plan: &Plan, decoded: &Decoded, (firing, of): (usize, EventIx)) -> Result<(), String> {
     let Some(decode) = plan.types[usize::from(of)].decode else {
         return Ok(());

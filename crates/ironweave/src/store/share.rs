@@ -28,7 +28,9 @@ use crate::step::event::{Event, Receipt};
 use crate::step::model::Model;
 use crate::store::commit::Acknowledged;
 use crate::store::view::LogView;
-use crate::store::{AnyReceipt, Backend, Committed, Store, Transaction, VerifyError, verify};
+use crate::store::{
+    AnyReceipt, Backend, Committed, Store, Transaction, VerifyError, retry, verify,
+};
 
 /// A handle on a store that threads share; [`Store::share`] creates it. A clone is another handle on the same store.
 /// The store is closed when its last handle is dropped.
@@ -202,16 +204,11 @@ impl<M: Model> SharedStore<M> {
         mut event: impl FnMut(&Store<M>) -> Result<(Meta, E), X>,
         mut between: impl FnMut(),
     ) -> Result<Receipt<E>, X> {
-        let mut left = tries.max(1);
-        loop {
+        retry(tries, || {
             let (meta, made) = self.exclusive(|store| event(store))?;
             between();
-            left -= 1;
-            match self.try_step_with(meta, made) {
-                Err(e) if e.is_retryable() && left > 0 => {}
-                result => return result.map_err(X::from),
-            }
-        }
+            Ok(self.try_step_with(meta, made))
+        })
     }
 
     /// As [`Store::transaction`]; returns when the transaction is durable.

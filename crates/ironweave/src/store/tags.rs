@@ -1,7 +1,6 @@
 //! The mapping from the indexes in the frames of a log to those of this program's schema, if the two schemas have the same
 //! shape.
 //!
-//!
 //! A logged schema may be large, so the mapping is computed in time linear in the two schemas.
 
 use std::collections::HashMap;
@@ -143,19 +142,18 @@ impl Tags {
             logged.events.iter().map(|e| Some(&e.name)),
             ours.events.iter().map(|e| &e.name),
         )?;
-        let mut encodings = Encodings::default();
-        for (l, ix) in logged.columns.iter().zip(&columns) {
-            let ours = ours[*ix].encoding.as_ref();
-            if let Some(other) = other_encoding(l.encoding.as_ref(), ours, &entities) {
-                encodings.columns.insert(*ix, other);
-            }
-        }
-        for (l, ix) in logged.edges.iter().zip(&edges) {
-            let ours = ours[*ix].encoding.as_ref();
-            if let Some(other) = other_encoding(l.encoding.as_ref(), ours, &entities) {
-                encodings.edges.insert(*ix, other);
-            }
-        }
+        let other = |logged: &Option<Encoding>, ours: &Option<Encoding>| {
+            other_encoding(logged.as_ref(), ours.as_ref(), &entities)
+        };
+        let of_columns = (logged.columns.iter().zip(&columns))
+            .filter_map(|(l, ix)| Some((*ix, other(&l.encoding, &ours[*ix].encoding)?)));
+        let of_edges = (logged.edges.iter().zip(&edges))
+            .filter_map(|(l, ix)| Some((*ix, other(&l.encoding, &ours[*ix].encoding)?)));
+        let mut encodings = Encodings {
+            columns: of_columns.collect(),
+            edges: of_edges.collect(),
+            fields: HashMap::new(),
+        };
         let events = (logged.events.iter().zip(events)).map(|(l, event)| {
             let fields: Vec<u16> = matched(
                 l.fields.iter().map(|f| Some(&f.name)),
@@ -163,8 +161,7 @@ impl Tags {
             )?;
             for (f, ix) in l.fields.iter().zip(&fields) {
                 let ix = usize::from(*ix);
-                let ours = ours[event].fields[ix].encoding.as_ref();
-                if let Some(other) = other_encoding(f.encoding.as_ref(), ours, &entities) {
+                if let Some(other) = other(&f.encoding, &ours[event].fields[ix].encoding) {
                     encodings.fields.insert((event, ix), other);
                 }
             }
@@ -200,81 +197,31 @@ impl Tags {
         self.entities.iter().position(|e| usize::from(*e) == entity)
     }
 
-    pub(super) fn fact(&self, fact: Fact) -> Option<Fact> {
-        let state = |entity: EntityIx, state: StateIx| {
-            self.states
-                .get(usize::from(entity))?
-                .get(usize::from(state))
-                .copied()
-        };
-        Some(match fact {
-            Fact::Create {
-                entity,
-                state: s,
-                slot,
-                generation,
-            } => Fact::Create {
-                entity: *self.entities.get(usize::from(entity))?,
-                state: state(entity, s)?,
-                slot,
-                generation,
-            },
-            Fact::Delete {
-                entity,
-                state: s,
-                slot,
-                generation,
-            } => Fact::Delete {
-                entity: *self.entities.get(usize::from(entity))?,
-                state: state(entity, s)?,
-                slot,
-                generation,
-            },
+    /// Returns a logged fact with the indexes of this program's schema, or `None` if an index is not in the logged schema.
+    pub(super) fn fact(&self, mut fact: Fact) -> Option<Fact> {
+        match &mut fact {
+            Fact::Create { entity, state, .. } | Fact::Delete { entity, state, .. } => {
+                *state = self.state(*entity, *state)?;
+                *entity = *self.entities.get(usize::from(*entity))?;
+            }
             Fact::Move {
-                entity,
-                slot,
-                from,
-                to,
-            } => Fact::Move {
-                entity: *self.entities.get(usize::from(entity))?,
-                slot,
-                from: state(entity, from)?,
-                to: state(entity, to)?,
-            },
-            Fact::Set {
-                column,
-                slot,
-                at,
-                len,
-            } => Fact::Set {
-                column: *self.columns.get(usize::from(column))?,
-                slot,
-                at,
-                len,
-            },
-            Fact::Link { edge, from, to } => Fact::Link {
-                edge: *self.edges.get(usize::from(edge))?,
-                from,
-                to,
-            },
-            Fact::Unlink { edge, from, to } => Fact::Unlink {
-                edge: *self.edges.get(usize::from(edge))?,
-                from,
-                to,
-            },
-            Fact::SetLink {
-                edge,
-                from,
-                to,
-                at,
-                len,
-            } => Fact::SetLink {
-                edge: *self.edges.get(usize::from(edge))?,
-                from,
-                to,
-                at,
-                len,
-            },
-        })
+                entity, from, to, ..
+            } => {
+                *from = self.state(*entity, *from)?;
+                *to = self.state(*entity, *to)?;
+                *entity = *self.entities.get(usize::from(*entity))?;
+            }
+            Fact::Set { column, .. } => *column = *self.columns.get(usize::from(*column))?,
+            Fact::Link { edge, .. } | Fact::Unlink { edge, .. } | Fact::SetLink { edge, .. } => {
+                *edge = *self.edges.get(usize::from(*edge))?;
+            }
+        }
+        Some(fact)
+    }
+
+    /// Returns the index of a state of a logged entity type.
+    fn state(&self, entity: EntityIx, state: StateIx) -> Option<StateIx> {
+        let states = self.states.get(usize::from(entity))?;
+        states.get(usize::from(state)).copied()
     }
 }

@@ -346,7 +346,7 @@ impl<'a, M: Model> Transaction<'a, M> {
         Ok(committed)
     }
 
-    /// Takes it back, and returns the error that is the reason.
+    /// Rolls the transaction back, and returns the error that is the reason.
     #[cold]
     fn fail(self, e: StepError) -> StepError {
         e

@@ -13,8 +13,7 @@ use crate::schema::EventIx;
 use crate::step::model::Model;
 use crate::step::plan::Plan;
 use crate::step::{Core, flat};
-use crate::store::bad_frame;
-use crate::store::frame::{self, Decoded};
+use crate::store::frame::Decoded;
 use crate::store::view::LogView;
 
 /// A difference between a logged transaction and what the current code does for the same events.
@@ -136,9 +135,8 @@ fn verify(
             continue;
         }
         let seq = frame.header.seq;
-        let differs = |e: &dyn fmt::Display| view.place(bad_frame(seq, e));
-        let tags = (view.epochs.at(seq)).ok_or_else(|| differs(&"no schema precedes it"))?;
-        let decoded = frame::decode(&frame.payload, tags).map_err(|e| differs(&e))?;
+        let decoded = view.epochs.decode(seq, &frame.payload);
+        let decoded = decoded.map_err(|e| view.place(e))?;
         core.open.clock.set(decoded.time);
         core.open.meta = decoded.meta.clone();
         core.open.logged_firings = decoded.firings.len() as u32;

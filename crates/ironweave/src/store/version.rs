@@ -7,7 +7,9 @@ use crate::base::position::{Position, Seq};
 use crate::base::time::Timestamp;
 use crate::graph::Graph;
 use crate::graph::paged::Paged;
+use crate::step::model::Model;
 use crate::step::plan::Plan;
+use crate::step::{Core, flat};
 
 /// The last frame and transaction that a graph contains.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -36,4 +38,23 @@ pub(crate) struct Version {
     pub paranoid: bool,
     /// A number that a store shares with the stores that begin at its snapshots, and with no others.
     pub lineage: u64,
+}
+
+impl Version {
+    /// Returns a version of the same store with another graph.
+    pub(crate) fn with_graph(&self, graph: Graph<Paged>, at: At) -> Arc<Self> {
+        Arc::new(Self {
+            plan: Arc::clone(&self.plan),
+            graph,
+            at,
+            paranoid: self.paranoid,
+            lineage: self.lineage,
+        })
+    }
+}
+
+/// Returns a copy of a store's graph, in shared pages.
+pub(crate) fn paged<M: Model>(core: &Core) -> Graph<Paged> {
+    let binding = M::binding();
+    flat::paged(core, (&binding.columns, &binding.data))
 }

@@ -86,13 +86,8 @@ impl<M: Model> Subscription<M> {
     /// # Errors
     /// `UnknownEdge` if the entity has no such edge.
     pub fn edge<T: Entity<Model = M>>(mut self, field: &str) -> Result<Self, ReadError> {
-        let layout = &self.reader.plan().layout;
-        let mut ends = layout.entities[usize::from(T::INDEX)].ends.iter();
-        let named = |hop: &&crate::schema::Hop| {
-            let edge = &layout.edges[usize::from(hop.edge)];
-            &*edge.near(hop.forward).name == field
-        };
-        let hop = ends.find(named).ok_or_else(|| ReadError::UnknownEdge {
+        let hop = self.reader.plan().layout.hop(T::INDEX, field);
+        let hop = hop.ok_or_else(|| ReadError::UnknownEdge {
             entity: T::NAME.into(),
             edge: field.into(),
         })?;
@@ -134,7 +129,7 @@ impl<M: Model> Subscription<M> {
         self.reader.sync_to(seq)
     }
 
-    /// Goes back to a frame that it keeps, to deliver it again.
+    /// Moves back to a frame that was delivered before, to deliver it again.
     #[cfg(feature = "sqlite")]
     pub(crate) fn go_back(&mut self, to: Seq) {
         self.reader.go_back(to);
@@ -246,17 +241,12 @@ impl Version {
         let mut core = Core::new(self.graph.fork());
         core.replay(&transaction.decoded.facts, transaction.fingerprint)
             .map_err(|e| bad_frame(transaction.seq, e))?;
-        Ok(Arc::new(Self {
-            plan: Arc::clone(&self.plan),
-            graph: core.graph,
-            at: At {
-                seq: Some(transaction.seq),
-                time: transaction.decoded.time,
-                position: transaction.position,
-            },
-            paranoid: self.paranoid,
-            lineage: self.lineage,
-        }))
+        let at = At {
+            seq: Some(transaction.seq),
+            time: transaction.decoded.time,
+            position: transaction.position,
+        };
+        Ok(self.with_graph(core.graph, at))
     }
 }
 

@@ -1,4 +1,4 @@
-//! The methods of [`Store`] and [`SharedStore`] that return subscriptions.
+//! The methods of [`Store`], [`SharedStore`] and [`StoreReader`] that return subscriptions.
 
 use std::marker::PhantomData;
 use std::sync::Arc;
@@ -173,7 +173,7 @@ impl<M: Model> StoreReader<M> {
     }
 }
 
-/// What subscriptions are made from.
+/// The log and the feed of a store, from which subscriptions are made.
 struct Source<'a> {
     view: LogView<'a>,
     feed: &'a Arc<Feed>,
@@ -220,9 +220,7 @@ impl<'a> Source<'a> {
             (None, None) if snapshot.seq().is_none() && snapshot.state.lineage == view.lineage => {
                 self.subscribe(Seq::ZERO)?
             }
-            (None, _) => {
-                return Err(ReadError::NotOfTheLog);
-            }
+            (None, _) => return Err(ReadError::NotOfTheLog),
         };
         subscription.graph = Some(snapshot.state);
         Ok(subscription)
@@ -245,7 +243,7 @@ impl<'a> Source<'a> {
         Ok(subscription)
     }
 
-    /// The transactions from a frame on that is known to be one of the log, or the next one.
+    /// Returns a subscription from a frame on, which is known to be in the log or to be the next one.
     fn listen<M: Model>(&self, from: Seq) -> Result<Subscription<M>, ReadError> {
         let before = match from.checked_sub(1) {
             Some(before) => self.view.log().position_of(before)?,

@@ -8,7 +8,6 @@ use crate::base::position::{FrameRef, Position, Seq};
 use crate::base::storage_error::StorageError;
 use crate::log::{Frame, FrameKind, Frames, LogReader};
 use crate::step::plan::Plan;
-use crate::store::bad_frame;
 use crate::store::feed::{Feed, lock, missing};
 use crate::store::record::DecodedTransaction;
 
@@ -142,11 +141,9 @@ impl FeedReader {
                 self.advance();
                 continue;
             }
-            let seq = frame.header.seq;
             let epochs = Arc::clone(&lock(&self.feed.published).epochs);
-            let tags = (epochs.at(seq)).ok_or_else(|| bad_frame(seq, "it has no schema"))?;
-            let logged = DecodedTransaction::read(&frame, tags, self.feed.plan())?;
-            self.peeked = Some(Arc::new(logged));
+            let transaction = DecodedTransaction::read(&frame, &epochs, self.feed.plan())?;
+            self.peeked = Some(Arc::new(transaction));
         }
         Ok(self.peeked.clone())
     }

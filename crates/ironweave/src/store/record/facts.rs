@@ -11,7 +11,7 @@ use super::net::{self, Occupant};
 use crate::db::entity::{Entity, Place};
 use crate::graph::fact::Facts as RawFacts;
 use crate::graph::layout::Layout;
-use crate::schema::{Hop, StateIx};
+use crate::schema::StateIx;
 use crate::step::model::Model;
 use crate::store::tags::Encodings;
 
@@ -143,18 +143,16 @@ impl<'r, M: Model> Facts<'r, M> {
     /// Returns the entities of a type that exist after these facts and did not exist before, in order of creation.
     #[must_use]
     pub fn created<T: Entity<Model = M>>(&self) -> Vec<T> {
-        self.occupancies::<T>()
-            .filter(|o| o.before.is_none() && o.after.is_some())
-            .filter_map(|o| o.occupant.handle())
+        self.occupants(|o| o.before.is_none() && o.after.is_some())
+            .filter_map(|occupant| occupant.handle())
             .collect()
     }
 
     /// Returns the entities of a type that existed before these facts and do not exist after them.
     #[must_use]
     pub fn deleted<T: Entity<Model = M>>(&self) -> Vec<T> {
-        self.occupancies::<T>()
-            .filter(|o| o.before.is_some() && o.after.is_none())
-            .filter_map(|o| o.occupant.handle())
+        self.occupants(|o| o.before.is_some() && o.after.is_none())
+            .filter_map(|occupant| occupant.handle())
             .collect()
     }
 
@@ -164,10 +162,7 @@ impl<'r, M: Model> Facts<'r, M> {
     /// A logged move has the slot of its entity and not the generation; [`Occupant`] says when the generation is known.
     #[must_use]
     pub fn entered<T: Entity<Model = M>, S: Place<T>>(&self) -> Vec<Occupant<T>> {
-        let inside = |state: Option<StateIx>| state.is_some_and(|s| S::STATES.contains(&s));
-        self.occupancies::<T>()
-            .filter(|o| !inside(o.before) && inside(o.after))
-            .map(|o| o.occupant)
+        self.occupants(|o| !is_in::<T, S>(o.before) && is_in::<T, S>(o.after))
             .collect()
     }
 
@@ -175,15 +170,18 @@ impl<'r, M: Model> Facts<'r, M> {
     /// deleted.
     #[must_use]
     pub fn left<T: Entity<Model = M>, S: Place<T>>(&self) -> Vec<Occupant<T>> {
-        let inside = |state: Option<StateIx>| state.is_some_and(|s| S::STATES.contains(&s));
-        self.occupancies::<T>()
-            .filter(|o| inside(o.before) && !inside(o.after))
-            .map(|o| o.occupant)
+        self.occupants(|o| is_in::<T, S>(o.before) && !is_in::<T, S>(o.after))
             .collect()
     }
 
-    fn occupancies<T: Entity<Model = M>>(&self) -> impl Iterator<Item = net::Occupancy<T>> {
+    /// Returns the entities whose net change is accepted, in order of the first fact about each.
+    fn occupants<T: Entity<Model = M>>(
+        &self,
+        accepts: impl Fn(&net::Occupancy<T>) -> bool,
+    ) -> impl Iterator<Item = Occupant<T>> {
         net::occupancies(&self.facts.list, self.start..self.end, self.context)
+            .filter(accepts)
+            .map(|o| o.occupant)
     }
 
     /// Returns the pairs that are linked after these facts and were not before, over the edge that has the field `field` of
@@ -194,15 +192,7 @@ impl<'r, M: Model> Facts<'r, M> {
         A: Entity<Model = M>,
         B: Entity<Model = M>,
     {
-        let hop = self.hop::<A, B>(field)?;
-        Some(net::links(
-            &self.facts.list,
-            self.start..self.end,
-            self.layout,
-            hop,
-            true,
-            self.context,
-        ))
+        self.net_links(field, true)
     }
 
     /// Returns the pairs that were linked before these facts and are not after them, as [`linked`](Self::linked) does.
@@ -212,25 +202,27 @@ impl<'r, M: Model> Facts<'r, M> {
         A: Entity<Model = M>,
         B: Entity<Model = M>,
     {
-        let hop = self.hop::<A, B>(field)?;
-        Some(net::links(
-            &self.facts.list,
-            self.start..self.end,
-            self.layout,
-            hop,
-            false,
-            self.context,
-        ))
+        self.net_links(field, false)
     }
 
-    /// Returns the edge that has a field of `A` as an end, if its other end is of type `B`.
-    fn hop<A: Entity, B: Entity>(&self, field: &str) -> Option<Hop> {
-        let ends = &self.layout.entities.get(usize::from(A::INDEX))?.ends;
-        let mut ends = ends.iter().copied();
-        ends.find(|hop| {
-            let edge = &self.layout.edges[usize::from(hop.edge)];
-            let (near, far) = (edge.near(hop.forward), edge.far(hop.forward));
-            &*near.name == field && far.entity == B::INDEX
+    /// Returns the pairs that are linked in the net, or those that are unlinked.
+    fn net_links<A: Entity, B: Entity>(
+        &self,
+        field: &str,
+        linked: bool,
+    ) -> Option<Vec<(Occupant<A>, Occupant<B>)>> {
+        let hop = self.layout.hop(A::INDEX, field)?;
+        let edge = &self.layout.edges[usize::from(hop.edge)];
+        (edge.far(hop.forward).entity == B::INDEX).then(|| {
+            let range = self.start..self.end;
+            net::links(
+                &self.facts.list,
+                range,
+                self.layout,
+                hop,
+                linked,
+                self.context,
+            )
         })
     }
 
@@ -243,6 +235,11 @@ impl<'r, M: Model> Facts<'r, M> {
         let found = net::about(&self.facts.list, self.layout, &[(T::INDEX, entity.id())]);
         found.iter().any(|i| (self.start..self.end).contains(i))
     }
+}
+
+/// Returns whether a state is one of a place.
+fn is_in<T: Entity, S: Place<T>>(state: Option<StateIx>) -> bool {
+    state.is_some_and(|state| S::STATES.contains(&state))
 }
 
 impl<'r, M> IntoIterator for Facts<'r, M> {

@@ -7,23 +7,16 @@ use crate::step::model::Model;
 
 impl<M: Model> Serialize for Record<M> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let meta = self.meta();
         let mut record = serializer.serialize_map(None)?;
         record.serialize_entry("seq", &self.seq())?;
         if let Some(position) = self.position() {
             record.serialize_entry("position", &position)?;
         }
         record.serialize_entry("time", &self.time())?;
-        for (name, text) in [
-            ("actor", &meta.actor),
-            ("correlation", &meta.correlation),
-            ("idempotency_key", &meta.key),
-        ] {
-            if let Some(text) = text {
-                record.serialize_entry(name, text)?;
-            }
+        for (name, text) in self.meta_texts() {
+            record.serialize_entry(name, text)?;
         }
-        if let Some(causation) = meta.causation {
+        if let Some(causation) = self.meta().causation {
             record.serialize_entry("causation", &causation)?;
         }
         let firings: Vec<Firing<'_, M>> = self.firings().collect();

@@ -44,8 +44,8 @@ use crate::schema::EntityIx;
 use crate::step::event::Event;
 use crate::step::model::Model;
 use crate::step::plan::Plan;
-use crate::store::bad_frame;
-use crate::store::frame::{self, Decoded, Tags};
+use crate::store::epochs::Epochs;
+use crate::store::frame::Decoded;
 use crate::store::tags::Encodings;
 use crate::store::version::Version;
 
@@ -64,14 +64,18 @@ pub(crate) struct DecodedTransaction {
 
 impl DecodedTransaction {
     /// Decodes a frame of the log.
-    pub(crate) fn read(frame: &Frame, tags: &Tags, plan: &Arc<Plan>) -> Result<Self, StorageError> {
+    pub(crate) fn read(
+        frame: &Frame,
+        epochs: &Epochs,
+        plan: &Arc<Plan>,
+    ) -> Result<Self, StorageError> {
         let seq = frame.header.seq;
         Ok(Self {
             seq,
             position: Some(frame.position),
             fingerprint: frame.header.fingerprint,
-            decoded: frame::decode(&frame.payload, tags).map_err(|e| bad_frame(seq, e))?,
-            encodings: Arc::clone(&tags.encodings),
+            decoded: epochs.decode(seq, &frame.payload)?,
+            encodings: Arc::clone(&epochs.tags(seq)?.encodings),
             plan: Arc::clone(plan),
         })
     }
@@ -170,7 +174,7 @@ impl<M: Model> Record<M> {
         }
     }
 
-    /// The same, with what is known of the graph around it.
+    /// Returns the record with the graph around its transaction, if that is known.
     pub(crate) fn with_context(mut self, context: Option<Arc<dyn GraphContext>>) -> Self {
         self.context = context;
         self
@@ -220,6 +224,17 @@ impl<M: Model> Record<M> {
     #[must_use]
     pub fn meta(&self) -> &Meta {
         &self.transaction.decoded.meta
+    }
+
+    /// Returns the texts that the metadata has, each with its name.
+    fn meta_texts(&self) -> impl Iterator<Item = (&'static str, &str)> {
+        let meta = self.meta();
+        let texts = [
+            ("actor", &meta.actor),
+            ("correlation", &meta.correlation),
+            ("idempotency_key", &meta.key),
+        ];
+        (texts.into_iter()).filter_map(|(name, text)| Some((name, text.as_deref()?)))
     }
 
     /// Returns the number of frames that followed this one in the log when a subscription delivered the record; 0 for a
@@ -318,17 +333,10 @@ impl<M: Model> fmt::Debug for Record<M> {
         record
             .field("seq", &self.seq())
             .field("time", &format_args!("{}", self.time()));
-        let meta = self.meta();
-        for (name, text) in [
-            ("actor", &meta.actor),
-            ("correlation", &meta.correlation),
-            ("idempotency_key", &meta.key),
-        ] {
-            if let Some(text) = text {
-                record.field(name, text);
-            }
+        for (name, text) in self.meta_texts() {
+            record.field(name, &text);
         }
-        if let Some(causation) = meta.causation {
+        if let Some(causation) = self.meta().causation {
             record.field("causation", &causation);
         }
         let firings: Vec<Firing<'_, M>> = self.firings().collect();

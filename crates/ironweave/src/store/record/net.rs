@@ -270,25 +270,10 @@ impl SlotChanges {
     fn new(facts: &[Fact]) -> Self {
         let mut changes = FastMap::<_, Vec<_>>::default();
         for (i, fact) in facts.iter().enumerate() {
-            let (at, creates, generation) = match *fact {
-                Fact::Create {
-                    entity,
-                    slot,
-                    generation,
-                    ..
-                } => ((entity, slot), true, generation),
-                Fact::Delete {
-                    entity,
-                    slot,
-                    generation,
-                    ..
-                } => ((entity, slot), false, generation),
-                _ => continue,
-            };
-            changes
-                .entry(at)
-                .or_default()
-                .push((i, creates, generation));
+            if let Some((at, creates, generation)) = slot_change(fact) {
+                let of_slot = changes.entry(at).or_default();
+                of_slot.push((i, creates, generation));
+            }
         }
         Self(changes)
     }
@@ -307,22 +292,30 @@ impl SlotChanges {
     }
 }
 
-/// Returns the generation of the entity at a slot when fact `i` happens, if a fact creates or deletes that entity. O(facts).
-pub(super) fn generation(facts: &[Fact], i: usize, at: (EntityIx, u32)) -> Option<u32> {
-    let change = |fact: &Fact| match *fact {
+/// Returns for a fact that creates or deletes an entity its slot, whether the fact creates it, and its generation.
+fn slot_change(fact: &Fact) -> Option<((EntityIx, u32), bool, u32)> {
+    match *fact {
         Fact::Create {
             entity,
             slot,
             generation,
             ..
-        } if (entity, slot) == at => Some((true, generation)),
+        } => Some(((entity, slot), true, generation)),
         Fact::Delete {
             entity,
             slot,
             generation,
             ..
-        } if (entity, slot) == at => Some((false, generation)),
+        } => Some(((entity, slot), false, generation)),
         _ => None,
+    }
+}
+
+/// Returns the generation of the entity at a slot when fact `i` happens, if a fact creates or deletes that entity. O(facts).
+pub(super) fn generation(facts: &[Fact], i: usize, at: (EntityIx, u32)) -> Option<u32> {
+    let change = |fact: &Fact| {
+        let (of, creates, generation) = slot_change(fact)?;
+        (of == at).then_some((creates, generation))
     };
     let (before, after) = facts.split_at_checked(i)?;
     match after.iter().find_map(change) {
