@@ -15,7 +15,7 @@ use std::path::{Path, PathBuf};
 use positions::PositionParts;
 pub(super) use replaced::{follows, replaced};
 
-use super::frame::{BLOCK_BYTES, Block, BlockFault, Fault, SEGMENT_MAGIC};
+use super::frame::{BLOCK_BYTES, Block, BlockFault, Fault};
 use super::listing::segments;
 use super::scan::{self, Found, Scan, Search};
 use super::segments::Sealed;
@@ -403,12 +403,7 @@ impl Chain {
                 first.get().saturating_sub(1)
             ));
         }
-        let bytes = scan::read_block(&path).map_err(io)?;
-        let block = match <&[u8; BLOCK_BYTES]>::try_from(bytes.as_slice()) {
-            Ok(bytes) => Block::decode(SEGMENT_MAGIC, bytes),
-            Err(_) => Err(BlockFault::Magic),
-        };
-        let block = match block {
+        let block = match scan::read_header(&path).map_err(io)? {
             Ok(block) => block,
             Err(BlockFault::Version(version)) => {
                 let error = StorageError::other_version(&path, "contents", version);

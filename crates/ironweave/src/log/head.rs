@@ -9,7 +9,6 @@ use super::frame::{BLOCK_BYTES, Block, BlockFault, HEAD_MAGIC};
 use super::{StorageError, StorageFailure};
 
 const HEAD: &str = "HEAD";
-const HEAD_TMP: &str = "HEAD.tmp";
 const LOCK: &str = "LOCK";
 
 /// Reads `HEAD`. It is replaced only by renaming a synced file, so a crash cannot tear it. If it cannot be decoded, the
@@ -46,10 +45,7 @@ pub(super) fn read_head(dir: &Path) -> Result<Option<Block>, StorageError> {
 
 /// Replaces `HEAD`. The frames up to the one in `block` must have been synced.
 pub(super) fn write_head(disk: &Disk, dir: &Path, block: &Block) -> Result<(), StorageError> {
-    let file = disk.create(&dir.join(HEAD_TMP))?;
-    file.write_at(0, &block.encode(HEAD_MAGIC))?;
-    disk.publish(file, &dir.join(HEAD))?;
-    Ok(())
+    disk.replace(&dir.join(HEAD), &block.encode(HEAD_MAGIC))
 }
 
 /// The exclusive right to write to a directory. The operating system releases the lock when the process ends. The process id

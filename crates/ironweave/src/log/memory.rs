@@ -29,7 +29,7 @@ const COPY_FRAMES: usize = 1 << 9;
 #[derive(Debug)]
 pub(crate) struct MemoryLog {
     origin: Origin,
-    /// The frames, until a reader wants them.
+    /// The frames, until the first reader is created.
     own: Chunks,
     /// The frames, from the first reader on.
     shared: OnceLock<Arc<Mutex<Chunks>>>,
@@ -147,12 +147,12 @@ impl Origin {
     }
 }
 
-/// The entry of a frame in the chunks of a log.
+/// Returns the entry of a frame in the chunks of a log.
 fn entry_in<'c>(full: &'c [Arc<Chunk>], open: &'c Chunk, seq: Seq) -> Option<&'c Entry> {
     open.entry(seq).or_else(|| chunk_of(full, seq)?.entry(seq))
 }
 
-/// The chunk of `full` in which a frame would lie.
+/// Returns the chunk of `full` whose range includes a frame.
 fn chunk_of(full: &[Arc<Chunk>], seq: Seq) -> Option<&Arc<Chunk>> {
     let after = full.partition_point(|chunk| chunk.first <= seq);
     full.get(after.checked_sub(1)?)
@@ -240,7 +240,7 @@ impl MemoryLog {
         }
     }
 
-    /// Looks at the frames.
+    /// Calls `look` with the frames.
     fn see<R>(&self, look: impl FnOnce(&Chunks) -> R) -> R {
         match self.shared.get() {
             Some(shared) => look(&lock(shared)),
@@ -248,7 +248,7 @@ impl MemoryLog {
         }
     }
 
-    /// The frames as they are now, for any thread.
+    /// Returns a reader of the current frames for other threads.
     fn memory_reader(&self) -> MemoryReader {
         let shared = (self.shared).get_or_init(|| Arc::new(Mutex::new(self.own.clone())));
         MemoryReader::of(self.origin, shared)
@@ -256,7 +256,7 @@ impl MemoryLog {
 
     #[inline(never)]
     fn append_shared(&mut self, header: FrameHeader, payload: &[u8]) -> Result<(), AppendError> {
-        // No thread looks there any more.
+        // The frames are in `shared` now.
         self.own.open.bytes = Vec::new();
         self.own.open.frames = Vec::new();
         match self.shared.get() {
@@ -362,7 +362,7 @@ impl MemoryReader {
         }
     }
 
-    /// Takes in what was appended since. The writer waits for O(1).
+    /// Adds the frames that were appended since. Blocks the writer for O(1).
     pub(super) fn refresh(&mut self) {
         *self = Self::of(self.origin, &self.shared);
     }

@@ -290,7 +290,7 @@ impl LogReader {
         }
     }
 
-    /// Takes in what was written since: O(that) of a directory, O(1) in memory.
+    /// Adds the frames that were written since, in O(new frames) for a directory and in O(1) in memory.
     ///
     /// # Errors
     /// As [`ReadOnlyLog::refresh`].
@@ -311,7 +311,7 @@ impl LogReader {
         }
     }
 
-    /// The cursors beside the log; none of a log in memory.
+    /// Returns the cursors beside the log, or `None` for a log in memory.
     pub(crate) fn cursors(&self) -> Option<Cursors> {
         match self {
             Self::Directory(log) => Some(log.cursors()),

@@ -10,7 +10,7 @@ use super::chain::{
 };
 use super::cursor::Cursors;
 use super::disk::Disk;
-use super::frame::{BLOCK_BYTES, Block, Fault, SEGMENT_MAGIC};
+use super::frame::{BLOCK_BYTES, Block, Fault};
 use super::scan::{self, Found, Scan};
 use super::segments::Segments;
 use super::{Frame, Head, ReadLog, Seq, StorageError, StorageFailure, head};
@@ -138,19 +138,16 @@ impl ChainReader {
         ))
     }
 
+    /// Enters the segment that begins with the next frame. Returns whether it exists.
     fn enter_next(&mut self) -> Result<bool, StorageError> {
         let path = segment_path(&self.dir, self.next);
-        let block = match scan::read_block(&path) {
-            Ok(bytes) => bytes,
+        let block = match scan::read_header(&path) {
+            Ok(block) => block,
             Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(false),
             Err(e) => return Err(StorageError::io("read", &path, e)),
         };
-        let block = <[u8; BLOCK_BYTES]>::try_from(block.as_slice()).ok();
-        let good = |block: Block| block.store == self.store && block.seq == self.next;
-        let block = block
-            .and_then(|bytes| Block::decode(SEGMENT_MAGIC, &bytes).ok())
-            .filter(|block| good(*block));
-        let Some(block) = block else {
+        let is_next = |block: &Block| block.store == self.store && block.seq == self.next;
+        let Some(block) = block.ok().filter(is_next) else {
             let what = "the header of the segment is invalid, although it was valid when the log was opened";
             return Err(StorageError::damage(&path, 0, Some(self.next), what));
         };

@@ -6,7 +6,9 @@ use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
 use std::path::Path;
 
-use super::frame::{self, BLOCK_BYTES, FRAME_HEADER_BYTES, FRAME_MAGIC, Fault};
+use super::frame::{
+    self, BLOCK_BYTES, Block, BlockFault, FRAME_HEADER_BYTES, FRAME_MAGIC, Fault, SEGMENT_MAGIC,
+};
 use super::{Frame, FrameHeader, Seq};
 use crate::base::position::Position;
 
@@ -197,13 +199,16 @@ thread_local! {
     pub(crate) static FRAMES_READ: std::cell::Cell<usize> = const { std::cell::Cell::new(0) };
 }
 
-/// Returns the first 64 bytes of a file, or all of a shorter file.
-pub(super) fn read_block(path: &Path) -> io::Result<Vec<u8>> {
+/// Reads the header of a segment. The inner error is that of a file that is too short, or does not begin with a valid header.
+pub(super) fn read_header(path: &Path) -> io::Result<Result<Block, BlockFault>> {
     let mut bytes = Vec::with_capacity(BLOCK_BYTES);
     File::open(path)?
         .take(BLOCK_BYTES as u64)
         .read_to_end(&mut bytes)?;
-    Ok(bytes)
+    Ok(match <&[u8; BLOCK_BYTES]>::try_from(bytes.as_slice()) {
+        Ok(bytes) => Block::decode(SEGMENT_MAGIC, bytes),
+        Err(_) => Err(BlockFault::Magic),
+    })
 }
 
 /// Returns the end of the last nonzero byte at or after `from`, or `None` if there are only zeros.

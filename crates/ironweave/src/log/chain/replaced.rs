@@ -4,7 +4,7 @@
 use std::io;
 use std::path::Path;
 
-use super::{BLOCK_BYTES, Block, Chain, SEGMENT_MAGIC, scan, segment_path};
+use super::{Block, Chain, scan, segment_path};
 use crate::base::position::Seq;
 use crate::base::storage_error::{StorageError, StorageFailure};
 use crate::log::Head;
@@ -20,10 +20,8 @@ impl Chain {
         let there = match self.last_at {
             Some(at) => scan::checksum_at(&path, at).map(|found| found == Some(checksum)),
             // The frame is in the previous segment. This segment must continue after it.
-            None => scan::read_block(&path).map(|bytes| {
-                let block = <&[u8; BLOCK_BYTES]>::try_from(bytes.as_slice()).ok();
-                let block = block.and_then(|bytes| Block::decode(SEGMENT_MAGIC, bytes).ok());
-                block.is_some_and(|block| self.store == block.store && follows(&block, &head))
+            None => scan::read_header(&path).map(|block| {
+                block.is_ok_and(|block| self.store == block.store && follows(&block, &head))
             }),
         };
         match there {
@@ -37,14 +35,12 @@ impl Chain {
     /// Updates the timeline of a segment that was empty when it was entered, since a writer may have replaced it by one of
     /// another timeline. A segment with a frame is not replaced.
     pub(super) fn update_timeline(&mut self, path: &Path, first: Seq) -> Result<(), StorageError> {
-        let bytes = scan::read_block(path).map_err(|e| StorageError::io("read", path, e))?;
-        let block = <&[u8; BLOCK_BYTES]>::try_from(bytes.as_slice()).ok();
-        match block.and_then(|bytes| Block::decode(SEGMENT_MAGIC, bytes).ok()) {
-            Some(block) if block.timeline != self.timeline => {
-                self.timeline = block.timeline;
-                self.enter(first);
-            }
-            _ => {}
+        let block = scan::read_header(path).map_err(|e| StorageError::io("read", path, e))?;
+        if let Ok(block) = block
+            && block.timeline != self.timeline
+        {
+            self.timeline = block.timeline;
+            self.enter(first);
         }
         Ok(())
     }
