@@ -6,12 +6,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::base::error::ReadError;
+use crate::base::notifier::Wait;
 use crate::base::position::{FrameRef, Position, Seq};
 use crate::base::seq::SeqRange;
 use crate::snapshot::Snapshot;
 use crate::snapshot::replica::{Replica, SnapshotFollower};
 use crate::step::model::Model;
-use crate::store::feed::{Feed, Wait};
+use crate::store::feed::Feed;
 use crate::store::view::LogView;
 use crate::store::{Records, Store, VerifyError, records, verify};
 
@@ -103,12 +104,12 @@ impl<M: Model> StoreReader<M> {
     /// `None` after `timeout`, or if the store is dropped or its log stops before. [`Duration::MAX`] waits without a limit.
     #[must_use]
     pub fn wait_until(&self, seq: impl Into<Seq>, timeout: Duration) -> Option<Snapshot<M>> {
-        let seq = seq.into();
-        let there = match &self.feed {
-            Some(feed) => feed.wait_until(seq, Wait::within(timeout)),
-            None => self.replica.wait_until(seq, timeout),
+        let (seq, wait) = (seq.into(), Wait::within(timeout));
+        let found = match &self.feed {
+            Some(feed) => feed.wait_until(seq, wait),
+            None => self.replica.wait_until(seq, wait),
         };
-        there.then(|| self.snapshot())
+        found.then(|| self.snapshot())
     }
 
     /// Returns the last durable frame, in the sense of the store's [`Durability`](crate::Durability), up to which this reader

@@ -13,9 +13,8 @@
 use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
-use std::time::{Duration, Instant};
 
-use crate::base::notifier::Notifier;
+use crate::base::notifier::{Notifier, Wait};
 use crate::base::position::Seq;
 use crate::graph::fact::Facts;
 use crate::graph::paged::Paged;
@@ -175,20 +174,14 @@ impl Replica {
         self.durable().map_or(last, |durable| last.min(durable))
     }
 
-    /// Waits until a frame is committed and durable, at most for `timeout`, and returns whether it is.
-    pub(super) fn wait_until(&self, seq: Seq, timeout: Duration) -> bool {
-        // A deadline that an `Instant` cannot represent is no deadline.
-        let deadline = Instant::now().checked_add(timeout);
-        let mut queue = lock(&self.queue);
-        while queue.last < Some(seq) {
-            let left = deadline.map(|end| end.saturating_duration_since(Instant::now()));
-            if queue.closed || left.is_some_and(|left| left.is_zero()) {
-                return false;
-            }
-            queue = self.changed.wait(queue, left);
-        }
-        drop(queue);
-        self.acknowledged.wait(seq).is_ok()
+    /// Waits until a frame is committed and durable. Returns `false` if the wait ended before that.
+    pub(super) fn wait_until(&self, seq: Seq, wait: Wait) -> bool {
+        let is_queued = |queue: &Queue| match queue.last >= Some(seq) {
+            true => Some(true),
+            false => queue.closed.then_some(false),
+        };
+        let queued = (self.changed).wait_until(lock(&self.queue), wait, is_queued);
+        queued.map(drop).is_some() && self.acknowledged.wait(seq).is_ok()
     }
 
     /// Returns the newest snapshot, whether it is durable or not.

@@ -374,8 +374,8 @@ impl Followers {
             while let Some(node) = list.0.get_mut() {
                 let follower = &mut node.follower;
                 if follower.is_last() == last {
-                    let told = catch_unwind(AssertUnwindSafe(|| follower.committed(commit)));
-                    panicked = panicked.or(told.err());
+                    let result = catch_unwind(AssertUnwindSafe(|| follower.committed(commit)));
+                    panicked = panicked.or(result.err());
                 }
                 list = &mut node.next;
             }

@@ -14,10 +14,9 @@ mod reader;
 use std::collections::{HashMap, VecDeque};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
-use std::time::Instant;
 
 use crate::base::error::ReadError;
-use crate::base::notifier::Notifier;
+use crate::base::notifier::{Notifier, Wait};
 use crate::base::position::{FrameRef, Position, Seq};
 use crate::base::storage_error::StorageError;
 use crate::base::time::Timestamp;
@@ -30,7 +29,7 @@ use crate::store::epochs::Epochs;
 use crate::store::view::LogView;
 use crate::store::{Store, bad_frame};
 
-pub(crate) use reader::{FeedReader, Wait};
+pub(crate) use reader::FeedReader;
 
 /// The maximal number of frames that a feed keeps.
 const FRAMES_MAX: usize = 1_024;
@@ -173,24 +172,11 @@ impl Feed {
 
     /// Waits until a frame is published, whether it is durable or not. Returns `None` if the wait ended before that.
     fn wait_for(&self, seq: Seq, wait: Wait) -> Option<MutexGuard<'_, Published>> {
-        let mut state = lock(&self.published);
-        while state.next <= seq {
-            if state.closed {
-                return None;
-            }
-            state = match wait {
-                Wait::Never => return None,
-                Wait::Unlimited => self.notifier.wait(state, None),
-                Wait::Until(deadline) => {
-                    let left = deadline.saturating_duration_since(Instant::now());
-                    if left.is_zero() {
-                        return None;
-                    }
-                    self.notifier.wait(state, Some(left))
-                }
-            };
-        }
-        Some(state)
+        let is_published = |state: &Published| match state.next > seq {
+            true => Some(true),
+            false => state.closed.then_some(false),
+        };
+        (self.notifier).wait_until(lock(&self.published), wait, is_published)
     }
 
     /// Returns whether the store is open for reading only.

@@ -248,7 +248,8 @@ impl<'a, M: Model> Transaction<'a, M> {
 
     /// Rolls back the events that were applied since a savepoint. O(changes that are rolled back).
     ///
-    /// Savepoints nest. A rollback removes the savepoints that were created after the given one, which can be used again.
+    /// Savepoints nest. A rollback removes the savepoints that were created after the given one. The given one can be used
+    /// again.
     ///
     /// ```
     /// # mod doc { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/doc/lamps.rs")); } use doc::lamps;

@@ -17,6 +17,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::base::error::ReadError;
+use crate::base::notifier::Wait;
 use crate::base::position::Seq;
 use crate::base::position::{FrameRef, Position};
 use crate::base::storage_error::StorageError;
@@ -27,7 +28,7 @@ use crate::step::Core;
 use crate::step::event::Event;
 use crate::step::model::Model;
 use crate::store::bad_frame;
-use crate::store::feed::{FeedReader, Wait};
+use crate::store::feed::FeedReader;
 use crate::store::record::{DecodedTransaction, GraphContext, Record};
 use crate::store::version::{At, Version};
 use crate::subscribe::filter::Filter;

@@ -1,34 +1,15 @@
 //! Reading the frames of a [`Feed`] one after the other, and waiting for the next one.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
 
 use crate::base::error::ReadError;
+use crate::base::notifier::Wait;
 use crate::base::position::{FrameRef, Position, Seq};
 use crate::base::storage_error::StorageError;
 use crate::log::{Frame, FrameKind, Frames, LogReader};
 use crate::step::plan::Plan;
 use crate::store::feed::{Feed, lock, missing};
 use crate::store::record::DecodedTransaction;
-
-/// How long a subscription waits for the next frame.
-#[derive(Clone, Copy)]
-pub(crate) enum Wait {
-    Never,
-    Until(Instant),
-    /// Until the store is dropped.
-    Unlimited,
-}
-
-impl Wait {
-    /// Returns a wait of at most `timeout`.
-    pub(crate) fn within(timeout: Duration) -> Self {
-        // A deadline that an `Instant` cannot represent is never reached.
-        Instant::now()
-            .checked_add(timeout)
-            .map_or(Self::Unlimited, Self::Until)
-    }
-}
 
 /// Reads the frames of a feed in order: from the copies that the feed keeps, or else from the log.
 pub(crate) struct FeedReader {
