@@ -19,6 +19,7 @@ use crate::base::hash::hash_bytes;
 use crate::base::position::Position;
 use crate::base::storage_error::StorageError;
 use crate::log::disk::Disk;
+use crate::project::Origin;
 use crate::project::error::{FoldError, ProjectError};
 use crate::step::model::Model;
 use crate::store::Store;
@@ -151,20 +152,22 @@ impl<M: Model, T: Fold<M>> Projection<M, T> {
                 wanted: T::VERSION,
             });
         }
-        if let Some((at, Err(e))) = header.position.map(|at| (at, store.locate(at))) {
-            if e.is_ahead() && store.refreshed_has(at)? {
-                return Err(ProjectError::NotRefreshed {
-                    path: path.to_owned(),
-                    seq: at.seq(),
-                });
+        if let Some(at) = header.position {
+            match Origin::of(store, at)? {
+                Origin::ThisLog => {}
+                Origin::NotRefreshed => {
+                    return Err(ProjectError::NotRefreshed {
+                        path: path.to_owned(),
+                        seq: at.seq(),
+                    });
+                }
+                Origin::OtherHistory(e) => {
+                    return begin_again(ProjectError::OtherHistory {
+                        path: path.to_owned(),
+                        source: Box::new(e),
+                    });
+                }
             }
-            if e.is_ahead() || e.is_other_history() || e.is_before_beginning() {
-                return begin_again(ProjectError::OtherHistory {
-                    path: path.to_owned(),
-                    source: Box::new(e),
-                });
-            }
-            return Err(e.into());
         }
         let content = content.get(d.position()..).unwrap_or_default();
         let table = value::decode(content).map_err(|e| ProjectError::OtherFold {

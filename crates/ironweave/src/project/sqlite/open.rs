@@ -9,6 +9,7 @@ use rusqlite::{Connection, ErrorCode, OpenFlags};
 
 use crate::base::position::Position;
 use crate::base::position::Seq;
+use crate::project::Origin;
 use crate::project::sqlite::error::{Failure, SqliteError};
 use crate::project::sqlite::registry::{self, Row};
 use crate::project::sqlite::tables::Tables;
@@ -118,15 +119,14 @@ fn try_projection<M: Model>(
 /// Returns whether the position of tables is a position of this log.
 fn is_of_log<M: Model>(store: &Store<M>, at: Option<Position>) -> Result<bool, Failure> {
     let Some(at) = at else { return Ok(true) };
-    match store.locate(at) {
-        Ok(_) => Ok(true),
-        Err(e) if e.is_ahead() && store.refreshed_has(at)? => Err(Failure::Refused(format!(
+    match Origin::of(store, at)? {
+        Origin::ThisLog => Ok(true),
+        Origin::NotRefreshed => Err(Failure::Refused(format!(
             "its tables are at frame {}, which this store, which is open for reading only, has not read yet; call \
              `Store::refresh` first",
             at.seq()
         ))),
-        Err(e) if e.is_ahead() || e.is_other_history() || e.is_before_beginning() => Ok(false),
-        Err(e) => Err(e.into()),
+        Origin::OtherHistory(_) => Ok(false),
     }
 }
 
