@@ -84,9 +84,11 @@ impl Output for CborWriter {
     }
 }
 
-/// Writes the negative integer `-1 - n`.
-pub(crate) fn negative(out: &mut Vec<u8>, n: u64) {
-    head(out, NEGATIVE, n);
+impl CborWriter {
+    /// Writes the negative integer `-1 - n`.
+    pub(crate) fn negative(&mut self, n: u64) {
+        head(&mut self.bytes, NEGATIVE, n);
+    }
 }
 
 /// An item, or the head of a list, map or tag.

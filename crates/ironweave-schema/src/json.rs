@@ -3,7 +3,7 @@
 
 use std::fmt::Write as _;
 
-use crate::cbor::{CborReader, CborWriter, DEPTH_MAX, TOO_DEEP, Token, head, negative};
+use crate::cbor::{CborReader, CborWriter, DEPTH_MAX, TOO_DEEP, Token};
 use crate::form::{Input, Kind, Mark, Output, Problem, ReadError};
 use crate::unknown::Raw;
 
@@ -366,7 +366,7 @@ impl<'t> JsonReader<'t> {
                 self.at += 1;
                 let n = self.digits()?;
                 match n.checked_sub(1) {
-                    Some(n) => negative(&mut out.bytes, n),
+                    Some(n) => out.negative(n),
                     None => out.number(0),
                 }
             }
@@ -376,7 +376,7 @@ impl<'t> JsonReader<'t> {
 
     fn any_map(&mut self, out: &mut CborWriter) -> Result<(), ReadError> {
         self.expect("{")?;
-        let (mut n, mut entries) = (0u64, CborWriter::default());
+        let (mut n, mut entries) = (0, CborWriter::default());
         let mut cbor = None;
         self.items("}", |reader| {
             let key = reader.quoted()?;
@@ -396,7 +396,7 @@ impl<'t> JsonReader<'t> {
                 .map_err(|_| self.error("the hexadecimal digits are not a CBOR item"))?;
             out.raw(&raw);
         } else {
-            head(&mut out.bytes, 5, n);
+            out.map(n);
             out.bytes.extend(entries.bytes);
         }
         Ok(())

@@ -3,17 +3,21 @@
 
 use crate::base::hash::hash_bytes;
 
-// Major types.
+// Major types, in the upper three bits of the first byte of an item.
 pub(crate) const UINT: u8 = 0;
 pub(crate) const NEGATIVE: u8 = 1 << 5;
-pub(crate) const ARRAY: u8 = 4 << 5;
-pub(crate) const MAP: u8 = 5 << 5;
 pub(crate) const BYTES: u8 = 2 << 5;
 pub(crate) const TEXT: u8 = 3 << 5;
+pub(crate) const ARRAY: u8 = 4 << 5;
+pub(crate) const MAP: u8 = 5 << 5;
+pub(crate) const TAG: u8 = 6 << 5;
+pub(crate) const SIMPLE: u8 = 7 << 5;
 // Items of one byte.
 pub(crate) const FALSE: u8 = 0xf4;
 pub(crate) const TRUE: u8 = 0xf5;
 pub(crate) const NULL: u8 = 0xf6;
+/// The byte that ends an item of indefinite length.
+pub(crate) const BREAK: u8 = 0xff;
 
 /// A CBOR sequence of at most 16 bytes in one integer: one or several heads or plain values, each in its shortest form. It
 /// is computed with few branches, because the lengths of numbers are hard to predict.

@@ -9,6 +9,7 @@ use crate::db::entity::{Entity, Handle, Place};
 use crate::db::query::Filter;
 use crate::db::{Db, Links, gone};
 use crate::graph::GraphRef;
+use crate::graph::layout::ends;
 use crate::schema::{ColumnIx, EdgeIx, EntityIx, Hop, StateIx};
 use crate::value::{self, Value};
 
@@ -115,11 +116,7 @@ pub fn only_link_data<T: Any, D: Db + ?Sized>(db: &D, owner: u16, hop: Hop, id: 
 }
 
 fn link_value<T: Any>(graph: GraphRef<'_>, hop: Hop, near: u32, far: u32) -> Option<&T> {
-    let (from, to) = if hop.forward {
-        (near, far)
-    } else {
-        (far, near)
-    };
+    let (from, to) = ends(hop, near, far);
     let (column, row) = graph.link_row(hop.edge, from, to)?;
     column.value(row)?.downcast_ref()
 }

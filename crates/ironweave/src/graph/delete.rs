@@ -15,6 +15,7 @@ use crate::base::id::{FREE, GENERATION_MAX};
 use crate::graph::Graph;
 use crate::graph::Journal;
 use crate::graph::fact::Fact;
+use crate::graph::layout::ends;
 use crate::graph::storage::{Storage, Table};
 use crate::schema::{EntityIx, OnDelete};
 
@@ -61,11 +62,7 @@ impl<S: Storage> Graph<S> {
         for (entity, slot) in all {
             for hop in &layout.entities[usize::from(entity)].ends {
                 while let Some(&far) = self.links(*hop, slot).last() {
-                    let (from, to) = if hop.forward {
-                        (slot, far)
-                    } else {
-                        (far, slot)
-                    };
+                    let (from, to) = ends(*hop, slot, far);
                     self.unlink(journal, hop.edge, from, to)?;
                 }
             }

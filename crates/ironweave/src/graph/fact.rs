@@ -197,39 +197,13 @@ impl Facts {
 
     /// Returns whether two facts of two lists are the same change with the same value.
     pub(crate) fn same(&self, a: Fact, other: &Self, b: Fact) -> bool {
-        match (a, b) {
-            (
-                Fact::Set {
-                    column,
-                    slot,
-                    at,
-                    len,
-                },
-                Fact::Set {
-                    column: c,
-                    slot: s,
-                    at: at2,
-                    len: len2,
-                },
-            ) => column == c && slot == s && self.value(at, len) == other.value(at2, len2),
-            (
-                Fact::SetLink {
-                    edge,
-                    from,
-                    to,
-                    at,
-                    len,
-                },
-                Fact::SetLink {
-                    edge: e,
-                    from: f,
-                    to: t,
-                    at: at2,
-                    len: len2,
-                },
-            ) => (edge, from, to) == (e, f, t) && self.value(at, len) == other.value(at2, len2),
-            _ => a == b,
-        }
+        let change = |mut fact: Fact| {
+            if let Fact::Set { at, .. } | Fact::SetLink { at, .. } = &mut fact {
+                *at = 0;
+            }
+            fact
+        };
+        change(a) == change(b) && self.value_of(&a) == other.value_of(&b)
     }
 
     /// Returns a fact as text, with the names and encodings of the model.
@@ -263,18 +237,20 @@ impl Facts {
                 state: at,
                 slot,
                 generation,
-            } => {
-                let (name, state) = (name(entity), state(entity, at));
-                write!(out, "create {name}/{slot}.{generation} in {state}")
             }
-            Fact::Delete {
+            | Fact::Delete {
                 entity,
                 state: at,
                 slot,
                 generation,
             } => {
+                let verb = if matches!(fact, Fact::Create { .. }) {
+                    "create"
+                } else {
+                    "delete"
+                };
                 let (name, state) = (name(entity), state(entity, at));
-                write!(out, "delete {name}/{slot}.{generation} in {state}")
+                write!(out, "{verb} {name}/{slot}.{generation} in {state}")
             }
             Fact::Move {
                 entity,

@@ -419,6 +419,16 @@ pub(crate) fn reverse(hop: Hop) -> Hop {
     }
 }
 
+/// Returns the slots at the declaring and at the inverse end of a link, from those that a hop leads from and to.
+#[inline(always)]
+pub(crate) fn ends(hop: Hop, near: u32, far: u32) -> (u32, u32) {
+    if hop.forward {
+        (near, far)
+    } else {
+        (far, near)
+    }
+}
+
 fn column(schema: &Schema, def: &crate::schema::ColumnDef, parts: u32) -> ColumnLayout {
     let entity = &schema[def.entity];
     let path = match def.state {

@@ -77,13 +77,7 @@ impl<S: Storage> Graph<S> {
         if self.edges[usize::from(edge)].linked(from, to) {
             return Ok(journal.facts.bytes.len());
         }
-        let layout = &self.layout.edges[usize::from(edge)];
-        Err(StepError::NotLinked {
-            edge: Arc::clone(&layout.from.path),
-            from: self.named(layout.from.entity, from),
-            to: self.named(layout.to.entity, to),
-            chain: Chain::default(),
-        })
+        Err(self.not_linked(edge, from, to))
     }
 
     fn journal_set_link(

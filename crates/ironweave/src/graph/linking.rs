@@ -82,17 +82,23 @@ impl<S: Storage> Graph<S> {
         to: u32,
     ) -> Result<(), StepError> {
         let ix = usize::from(edge);
-        let layout = &self.layout.edges[ix];
         if !self.edges[ix].linked(from, to) {
-            return Err(StepError::NotLinked {
-                edge: Arc::clone(&layout.from.path),
-                from: self.named(layout.from.entity, from),
-                to: self.named(layout.to.entity, to),
-                chain: Chain::default(),
-            });
+            return Err(self.not_linked(edge, from, to));
         }
         self.unlink_linked(journal, edge, from, to);
         Ok(())
+    }
+
+    /// The error for a change of a link that does not exist.
+    #[cold]
+    pub(super) fn not_linked(&self, edge: EdgeIx, from: u32, to: u32) -> StepError {
+        let layout = &self.layout.edges[usize::from(edge)];
+        StepError::NotLinked {
+            edge: Arc::clone(&layout.from.path),
+            from: self.named(layout.from.entity, from),
+            to: self.named(layout.to.entity, to),
+            chain: Chain::default(),
+        }
     }
 
     /// Unlinks two entities that are linked.

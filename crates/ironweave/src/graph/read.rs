@@ -1,13 +1,15 @@
 //! Reading the graph.
 
+use std::sync::Arc;
+
 use crate::base::error::EntityRef;
 use crate::base::id::{FREE, Id};
 use crate::graph::column::AnyColumn;
+use crate::graph::layout::ends;
 use crate::graph::slots::SlotSet;
 use crate::graph::storage::{Storage, Table};
 use crate::graph::{Graph, LARGE};
 use crate::schema::{ColumnIx, EdgeIx, EntityIx, Hop, StateIx};
-use std::sync::Arc;
 
 impl<S: Storage> Graph<S> {
     /// How many slots a type has taken.
@@ -118,11 +120,7 @@ impl<S: Storage> Graph<S> {
     }
 
     pub(crate) fn linked(&self, hop: Hop, near: u32, far: u32) -> bool {
-        let (from, to) = if hop.forward {
-            (near, far)
-        } else {
-            (far, near)
-        };
+        let (from, to) = ends(hop, near, far);
         self.edges[usize::from(hop.edge)].linked(from, to)
     }
 

@@ -5,14 +5,14 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
-use crate::base::error::{Chain, Reject, StepError};
+use crate::base::error::{Chain, Name, Reject, StepError};
 use crate::base::id::Id;
 use crate::db::entity::{Ensure, Entity, Handle, Key, Keyed};
 use crate::db::{find, handle};
 use crate::graph::key::{self, parts};
 use crate::graph::layout::Layout;
 use crate::graph::storage::Storage;
-use crate::graph::{GraphMut, Journal};
+use crate::graph::{GraphMut, GraphRef, Journal};
 use crate::schema::{Encoding, EntityIx, StateIx};
 use crate::step::Core;
 use crate::step::bindings::Bindings;
@@ -167,36 +167,36 @@ impl Binder<'_> {
         if found.is_some() && (claimed.is_none() || found == claimed) {
             return Ok(id);
         }
-        Err(self.refused(entity, id, claimed, found))
+        Err(refused(self.graph.as_ref(), &self.event.name, entity, id, claimed).into())
     }
+}
 
-    #[cold]
-    fn refused(
-        &self,
-        entity: EntityIx,
-        id: Id,
-        claimed: Option<StateIx>,
-        found: Option<StateIx>,
-    ) -> Reject {
-        let layout = &self.graph.as_ref().layout().entities[usize::from(entity)];
-        let event = Arc::clone(&self.event.name);
-        let who = self.graph.as_ref().who(entity, id);
-        let chain = Chain::default();
-        match (found, claimed) {
-            (Some(found), Some(claimed)) => StepError::NotInPlace {
-                event,
-                entity: who,
-                expected: Arc::clone(&layout.states[usize::from(claimed)].name),
-                found: Arc::clone(&layout.states[usize::from(found)].name),
-                chain,
-            },
-            _ => StepError::StaleHandle {
-                event,
-                entity: who,
-                chain,
-            },
-        }
-        .into()
+/// The error for an entity that does not exist, or that is in another state than its token claims.
+#[cold]
+pub(super) fn refused(
+    graph: GraphRef<'_>,
+    event: &Name,
+    entity: EntityIx,
+    id: Id,
+    claimed: Option<StateIx>,
+) -> StepError {
+    let layout = &graph.layout().entities[usize::from(entity)];
+    let event = Arc::clone(event);
+    let who = graph.who(entity, id);
+    let chain = Chain::default();
+    match (graph.state(entity, id), claimed) {
+        (Some(found), Some(claimed)) => StepError::NotInPlace {
+            event,
+            entity: who,
+            expected: Arc::clone(&layout.states[usize::from(claimed)].name),
+            found: Arc::clone(&layout.states[usize::from(found)].name),
+            chain,
+        },
+        _ => StepError::StaleHandle {
+            event,
+            entity: who,
+            chain,
+        },
     }
 }
 

@@ -5,6 +5,7 @@ use crate::base::id::Id;
 use crate::db::entity::Handle;
 use crate::schema::{Cardinality, NameDef, NameIx};
 use crate::value::DecodeError;
+use crate::value::item::array;
 
 /// The entities that the names of an event are bound to.
 #[derive(Default)]
@@ -93,13 +94,11 @@ impl Bindings {
 
     /// Reads what [`Bindings::encode`] wrote.
     pub(crate) fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
-        let sized =
-            |n: Option<u64>| n.ok_or_else(|| DecodeError::new("an array of unknown length"));
         let mut d = minicbor::Decoder::new(bytes);
         let mut bindings = Self::default();
-        for _ in 0..sized(d.array()?)? {
+        for _ in 0..array(&mut d)? {
             let mut ids = Vec::new();
-            for _ in 0..sized(d.array()?)? {
+            for _ in 0..array(&mut d)? {
                 let id = Id::from_bits(d.u64()?);
                 ids.push(id.ok_or_else(|| DecodeError::new("no id"))?);
             }

@@ -59,7 +59,7 @@ pub(crate) fn check_invariants(core: &Core, plan: &Plan) -> Result<(), StepError
 }
 
 fn check_touched(core: &Core, plan: &Plan) -> Result<(), StepError> {
-    core.check_invariants(plan)
+    core.check_all_touched(plan)
 }
 
 /// See [`Core::differences`].

@@ -21,26 +21,15 @@ impl<S: Storage> Core<S> {
         self.check_all_touched(plan)
     }
 
-    fn check_all_touched(&self, plan: &Plan) -> Result<(), StepError> {
+    pub(super) fn check_all_touched(&self, plan: &Plan) -> Result<(), StepError> {
         let mut seen = HashSet::new();
         for fact in &self.open.journal.facts.list {
-            match *fact {
-                Fact::Create { entity, slot, .. } | Fact::Move { entity, slot, .. } => {
-                    self.check_touched(plan, entity, slot, &mut seen)?;
-                }
-                Fact::Set { column, slot, .. } => {
-                    let entity = self.graph.layout.columns[usize::from(column)].entity;
-                    self.check_touched(plan, entity, slot, &mut seen)?;
-                }
-                Fact::Link { edge, from, to }
-                | Fact::Unlink { edge, from, to }
-                | Fact::SetLink { edge, from, to, .. } => {
-                    let layout = &self.graph.layout.edges[usize::from(edge)];
-                    self.check_touched(plan, layout.from.entity, from, &mut seen)?;
-                    self.check_touched(plan, layout.to.entity, to, &mut seen)?;
-                }
-                // The entities that could read it were unlinked from it, which are facts of their own.
-                Fact::Delete { .. } => {}
+            // The entities that could read a deleted one were unlinked from it, which are facts of their own.
+            if matches!(fact, Fact::Delete { .. }) {
+                continue;
+            }
+            for (entity, slot) in fact.touches(&self.graph.layout).into_iter().flatten() {
+                self.check_touched(plan, entity, slot, &mut seen)?;
             }
         }
         Ok(())

@@ -6,6 +6,7 @@
 
 use xxhash_rust::xxh3::Xxh3;
 
+use crate::base::cbor::{MAP, head};
 use crate::base::error::StepError;
 use crate::base::position::Seq;
 use crate::schema::EventIx;
@@ -190,7 +191,7 @@ pub(crate) fn print(plan: &Plan, event: EventIx, reader: &FieldReader<'_>) -> u1
 pub(super) fn print_of(plan: &Plan, event: &dyn DynEvent) -> u128 {
     let fields = plan.layout.schema[event.index()].fields.len();
     let mut bytes = Vec::new();
-    crate::base::cbor::head(&mut bytes, crate::base::cbor::MAP, fields as u64);
+    head(&mut bytes, MAP, fields as u64);
     let mut writer = FieldWriter::new(&mut bytes);
     event.encode(&mut writer);
     if let Some((field, _)) = writer.failed {

@@ -4,15 +4,15 @@
 use std::any::Any;
 use std::fmt;
 use std::marker::PhantomData;
-use std::sync::Arc;
 
-use crate::base::error::{Chain, Name, Reject, StepError};
+use crate::base::error::{Name, Reject, StepError};
 use crate::base::id::Id;
 use crate::base::meta::Meta;
 use crate::base::time::Timestamp;
 use crate::db::Db;
 use crate::db::entity::{Entity, Handle, Keyed, StateOf};
 use crate::graph::any::either;
+use crate::graph::layout::ends;
 use crate::graph::storage::Storage;
 use crate::graph::{GraphMut, GraphRef, Mark};
 use crate::schema::{ColumnIx, EntityIx, Hop, StateIx};
@@ -99,34 +99,13 @@ impl<E> Tx<'_, E> {
         &self.at.open.meta
     }
 
-    fn dead(&self, entity: EntityIx, id: Id) -> Reject {
-        StepError::StaleHandle {
-            event: Arc::clone(self.at.event),
-            entity: self.graph().who(entity, id),
-            chain: Chain::default(),
-        }
-        .into()
-    }
-
-    fn alive(&self, entity: EntityIx, id: Id) -> Result<StateIx, Reject> {
-        (self.graph().state(entity, id)).ok_or_else(|| self.dead(entity, id))
-    }
-
     /// An error if an entity is deleted, or in another state than its token claims.
     fn must_be(&self, entity: EntityIx, id: Id, claimed: Option<StateIx>) -> Result<(), Reject> {
-        let found = self.alive(entity, id)?;
-        let Some(claimed) = claimed.filter(|claimed| *claimed != found) else {
+        let found = self.graph().state(entity, id);
+        if found.is_some() && (claimed.is_none() || found == claimed) {
             return Ok(());
-        };
-        let states = &self.graph().layout().entities[usize::from(entity)].states;
-        Err(StepError::NotInPlace {
-            event: Arc::clone(self.at.event),
-            entity: self.graph().who(entity, id),
-            expected: Arc::clone(&states[usize::from(claimed)].name),
-            found: Arc::clone(&states[usize::from(found)].name),
-            chain: Chain::default(),
         }
-        .into())
+        Err(bind::refused(self.graph(), self.at.event, entity, id, claimed).into())
     }
 
     /// Makes a call of a handler atomic: if it fails, or if user code panics in it, its changes are undone, so that the
@@ -146,13 +125,9 @@ impl<E> Tx<'_, E> {
     /// The slots at the declaring and at the inverse end of a link; an error if one of the entities is deleted.
     fn ends(&self, hop: Hop, near: Id, far: Id) -> Result<(u32, u32), Reject> {
         let edge = &self.graph().layout().edges[usize::from(hop.edge)];
-        self.alive(edge.near(hop.forward).entity, near)?;
-        self.alive(edge.far(hop.forward).entity, far)?;
-        Ok(if hop.forward {
-            (near.slot, far.slot)
-        } else {
-            (far.slot, near.slot)
-        })
+        self.must_be(edge.near(hop.forward).entity, near, None)?;
+        self.must_be(edge.far(hop.forward).entity, far, None)?;
+        Ok(ends(hop, near.slot, far.slot))
     }
 }
 

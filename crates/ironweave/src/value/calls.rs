@@ -202,14 +202,20 @@ fn render(call: Call, texts: &[&[u8]]) -> String {
     }
     let (name, variant) = (Text(texts.first()), Text(texts.get(1)));
     match call {
-        Call::Bool => "a `bool`".to_owned(),
-        Call::I8 | Call::I16 | Call::I32 | Call::I64 | Call::I128 | Call::U8 | Call::U16 => {
-            format!("a `{}`", format!("{call:?}").to_lowercase())
-        }
-        Call::U32 | Call::U64 | Call::U128 | Call::F32 | Call::F64 => {
-            format!("a `{}`", format!("{call:?}").to_lowercase())
-        }
-        Call::Char => "a `char`".to_owned(),
+        Call::Bool
+        | Call::I8
+        | Call::I16
+        | Call::I32
+        | Call::I64
+        | Call::I128
+        | Call::U8
+        | Call::U16
+        | Call::U32
+        | Call::U64
+        | Call::U128
+        | Call::F32
+        | Call::F64
+        | Call::Char => format!("a `{}`", format!("{call:?}").to_lowercase()),
         Call::Str => "a string".to_owned(),
         Call::Bytes => "a byte string".to_owned(),
         Call::None => "`None`".to_owned(),

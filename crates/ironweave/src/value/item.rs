@@ -10,19 +10,12 @@ use minicbor::Decoder;
 use minicbor::data::Type;
 use serde::ser::{Error as _, Serialize, SerializeMap as _, SerializeSeq as _, Serializer};
 
+use crate::base::cbor::{ARRAY, BREAK, BYTES, MAP, NEGATIVE, SIMPLE, TAG, TEXT, UINT};
 use crate::value::{DEPTH_READ_MAX, DecodeError};
 
 /// The number of levels of arrays, maps and tags that a value may have. It is the limit of the deserializer.
 pub(crate) const DEPTH_MAX: usize = DEPTH_READ_MAX as usize;
 
-const BYTES: u8 = 2;
-const TEXT: u8 = 3;
-const ARRAY: u8 = 4;
-const MAP: u8 = 5;
-const TAG: u8 = 6;
-const SIMPLE: u8 = 7;
-/// Ends an item of indefinite length.
-const BREAK: u8 = 0xff;
 /// The number of remaining items at a level of indefinite length, which a break ends.
 const UNTIL_BREAK: u64 = u64::MAX;
 
@@ -124,7 +117,7 @@ impl ItemHead {
     fn read(bytes: &[u8], at: &mut usize) -> Result<Self, DecodeError> {
         let first = *bytes.get(*at).ok_or_else(incomplete)?;
         *at += 1;
-        let (major, info) = (first >> 5, first & 0x1f);
+        let (major, info) = (first & 0xe0, first & 0x1f);
         let n = match info {
             0..24 => u64::from(info),
             24..28 => {
@@ -239,8 +232,8 @@ impl Serialize for Item<'_> {
                 let mut i = 0;
                 while has_more(&mut d, n, i).map_err(wrong)? {
                     let key = raw_item(&mut d).map_err(wrong)?;
-                    match key.first().map(|first| first >> 5) {
-                        Some(0 | 1 | TEXT) => map.serialize_key(&Item(key))?,
+                    match key.first().map(|first| first & 0xe0) {
+                        Some(UINT | NEGATIVE | TEXT) => map.serialize_key(&Item(key))?,
                         _ => map.serialize_key(&display(key))?,
                     }
                     map.serialize_value(&Item(raw_item(&mut d).map_err(wrong)?))?;
@@ -360,16 +353,16 @@ fn render_list(
 ) -> Result<(), DecodeError> {
     out.push(open);
     let mut i = 0;
-    while n.is_none_or(|n| i < n) {
-        if n.is_none() && d.datatype()? == Type::Break {
-            d.set_position(d.position() + 1);
-            break;
-        }
+    while has_more(d, n, i)? {
         if i > 0 {
             *out += ", ";
         }
         item(d, out)?;
         i += 1;
+    }
+    if n.is_none() {
+        // The break.
+        d.set_position(d.position() + 1);
     }
     out.push(close);
     Ok(())

@@ -9,9 +9,7 @@ use serde::ser::{
 use super::calls::Call;
 use super::fault::WriteError;
 use super::write::ValueWriter;
-use crate::base::cbor::TEXT;
-
-const BREAK: u8 = 0xff;
+use crate::base::cbor::{BREAK, TEXT};
 
 /// Serializes the parts of a sequence, tuple, map or struct.
 pub(super) struct Parts<'a, 'w> {

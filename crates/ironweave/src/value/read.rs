@@ -10,8 +10,7 @@ use serde::Deserializer;
 use serde::de::{DeserializeSeed, EnumAccess, MapAccess, SeqAccess, VariantAccess, Visitor};
 
 use super::DecodeError;
-
-const BREAK: u8 = 0xff;
+use crate::base::cbor::BREAK;
 
 impl serde::de::Error for DecodeError {
     fn custom<T: fmt::Display>(message: T) -> Self {

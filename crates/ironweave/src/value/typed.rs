@@ -6,6 +6,7 @@ use std::time::Duration;
 use minicbor::Decoder;
 use serde::ser::{Serialize, SerializeSeq as _, Serializer};
 
+use crate::base::cbor::NULL;
 use crate::base::id::Id;
 use crate::base::time::Timestamp;
 use crate::schema::{ColumnDef, Encoding, EntityIx, Schema};
@@ -111,9 +112,6 @@ impl<'a> TypedValue<'a> {
         })
     }
 }
-
-/// The CBOR of `null`.
-const NULL: u8 = 0xf6;
 
 /// Returns the items of an array.
 fn items(bytes: &[u8]) -> Result<Vec<&[u8]>, DecodeError> {

@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
 
 use crate::base::error::{Chain, StepError};
-use crate::graph::layout::Layout;
+use crate::graph::layout::{Layout, reverse};
 use crate::graph::storage::Storage;
 use crate::schema::{Arc as ArcDef, Cardinality, EdgeIx, EntityIx, EventDef, Hop, Path};
 use crate::step::arcs::Arcs;
@@ -33,10 +33,10 @@ pub(in crate::step) fn may_compete(layout: &Layout, def: &EventDef) -> bool {
     let one = |hop: Hop| holds_one(layout, hop);
     let alone = links().any(|(path, hop, with)| {
         one(hop) && !leads_to_one(layout, def, with)
-            || one(back(hop)) && !leads_to_one(layout, def, path)
+            || one(reverse(hop)) && !leads_to_one(layout, def, path)
     });
     let of_one_edge = |edge| links().filter(|(_, hop, _)| hop.edge == edge).count() > 1;
-    alone || links().any(|(_, hop, _)| (one(hop) || one(back(hop))) && of_one_edge(hop.edge))
+    alone || links().any(|(_, hop, _)| (one(hop) || one(reverse(hop))) && of_one_edge(hop.edge))
 }
 
 /// Whether the end that a hop starts from holds at most one link.
@@ -48,14 +48,6 @@ fn holds_one(layout: &Layout, hop: Hop) -> bool {
 fn leads_to_one(layout: &Layout, def: &EventDef, path: &Path) -> bool {
     def.names[usize::from(path.root)].count != Cardinality::Many
         && path.hops.iter().all(|hop| holds_one(layout, *hop))
-}
-
-/// The same edge from its other end.
-fn back(hop: Hop) -> Hop {
-    Hop {
-        forward: !hop.forward,
-        ..hop
-    }
 }
 
 impl<S: Storage, V: EventValues> Arcs<'_, S, V> {
@@ -109,7 +101,7 @@ impl<S: Storage, V: EventValues> Arcs<'_, S, V> {
             if !matches!(arc.kind, LinkKind::Link | LinkKind::Relink) {
                 continue;
             }
-            let (hop, far_hop) = (arc.hop, back(arc.hop));
+            let (hop, far_hop) = (arc.hop, reverse(arc.hop));
             for near in self.slots(arc.at) {
                 for far in self.slots(arc.with) {
                     for (hop, slot, other) in [(hop, near, far), (far_hop, far, near)] {

@@ -4,8 +4,9 @@
 //! type of the event is known this is compiled for it, so that its fields are read without `dyn`.
 
 use crate::base::error::StepError;
+use crate::graph::layout::ends;
 use crate::graph::storage::{Storage, ahead};
-use crate::step::arcs::{Arcs, ends, not_in_place};
+use crate::step::arcs::{Arcs, not_in_place};
 use crate::step::event::EventValues;
 use crate::step::plan::{Effect, Reach};
 

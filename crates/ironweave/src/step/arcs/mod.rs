@@ -18,6 +18,7 @@ use crate::base::meta::Meta;
 use crate::base::time::Timestamp;
 use crate::db::Reader;
 use crate::graph::any::either;
+use crate::graph::layout::ends;
 use crate::graph::storage::Storage;
 use crate::graph::{Graph, GraphMut, Journal};
 use crate::schema::{Assign, ColumnIx, Hop, MetaField, NameIx, Quantifier, Source};
@@ -356,16 +357,6 @@ impl<'c, S: Storage, V: EventValues> Arcs<'c, S, V> {
             // In a create, which runs before the others are evaluated.
             None => copied(self.graph, self.bindings, name, column),
         }
-    }
-}
-
-/// The slots at the declaring and at the inverse end.
-#[inline(always)]
-fn ends(hop: Hop, near: u32, far: u32) -> (u32, u32) {
-    if hop.forward {
-        (near, far)
-    } else {
-        (far, near)
     }
 }
 
