@@ -23,20 +23,17 @@ pub fn finder(model: &Model, index: EntityIx, entity: &Entity, field: &Field) ->
                 format_ident!("by_{}_range", name),
             );
             let list = quote!(#d::List<'d, ::std::vec::IntoIter<#owner>>);
+            let by_doc = format!(
+                "Returns the entities whose `{name}` equals `value`, in order of ids, in O(log n) plus the size of the result."
+            );
             if kind == IndexKind::Equal {
-                let doc = format!(
-                    "Returns the entities whose `{name}` equals `value`, in order of ids, in O(log n) plus the size of the result."
-                );
                 return quote! {
-                    #[doc = #doc]
+                    #[doc = #by_doc]
                     #vis fn #by<'d, #d: ::ironweave::Db>(#db: &'d #d, #value: &#ty) -> #list {
                         ::ironweave::plumbing::by(#db, #column, #value)
                     }
                 };
             }
-            let by_doc = format!(
-                "Returns the entities whose `{name}` equals `value`, in order of ids, in O(log n) plus the size of the result."
-            );
             let doc = format!(
                 "Returns the entities whose `{name}` is in `range`, in order of values and then of ids, in O(log n) plus the size of the result."
             );

@@ -32,7 +32,7 @@ pub trait Entity: Handle<Entity = Self> + Copy {
 pub trait Handle: 'static {
     /// The entity type.
     type Entity: Entity;
-    /// The state that it claims; `None` for a plain handle.
+    /// The state that a token claims; `None` for a handle.
     #[doc(hidden)]
     const STATE: Option<StateIx>;
 

@@ -1,4 +1,4 @@
-//! Reading: one trait for everything that a graph can be read through.
+//! Typed reads: the trait [`Db`], through which stores, snapshots, transactions and handlers are read.
 
 pub(crate) mod access;
 pub(crate) mod entity;
@@ -47,7 +47,7 @@ pub trait Db {
     #[doc(hidden)]
     fn graph(&self) -> GraphRef<'_>;
 
-    /// Called for every entity that is read: an invariant may not read all of them.
+    /// Called for every entity that is read, because an invariant may read only some of them.
     #[doc(hidden)]
     fn reads(&self, _entity: EntityIx, _slot: u32) {}
 

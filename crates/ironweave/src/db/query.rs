@@ -1,4 +1,4 @@
-//! Filters: which entities are in some places and linked with some others, answered by bitsets.
+//! Filters: conditions on the places and links of entities, evaluated with bitsets.
 //!
 //! ```
 //! # #[ironweave::model]

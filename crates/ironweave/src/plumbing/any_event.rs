@@ -1,6 +1,6 @@
-//! The macro that makes the enum of all events of a model.
+//! The macro that defines the enum of all events of a model.
 
-/// Makes the enum of all events that a program can fire.
+/// Defines the enum of all events that a program can fire.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __any_event {

@@ -1,6 +1,6 @@
-//! The macro that implements for an entity type what is the same for all of them, so that generated code is one call.
+//! The macro that implements what all entity types have in common, so that the generated code has one call for it.
 
-/// Implements for an entity type what is the same for all of them.
+/// Implements what all entity types have in common.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __handle {
@@ -82,13 +82,13 @@ macro_rules! __handle {
         }
 
         impl ::core::fmt::Display for $states {
-            /// The name of the state.
+            /// Writes the name of the state.
             fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
                 f.pad(match self { $(Self::$state(_) => ::core::stringify!($state),)* })
             }
         }
 
-        /// Reads a handle in one of the forms `Name/3.1`, as it prints, `Name-3.1` and `3.1`, which fit a segment of a URL.
+        /// Parses a handle as `Name/3.1`, its `Display` form, or as `Name-3.1` or `3.1`, which fit in one segment of a URL.
         ///
         /// Tokens do not parse, since the state of an entity must be read in a store; see `in_state`.
         impl ::core::str::FromStr for $entity {

@@ -1,6 +1,6 @@
-//! What generated code names. It is public because that code lives in the user's crate, and no part of the API: it may
-//! change with any version, together with the macro. Nothing is done here: these are names of other layers, and the macros
-//! that generated code calls.
+//! The items that generated code refers to. They are public because that code is part of the user's crate, but they are not
+//! part of the API: they may change with any version, together with the macro. This module only reexports items of other
+//! layers, and defines the declarative macros that generated code calls.
 
 mod any_event;
 mod handle;

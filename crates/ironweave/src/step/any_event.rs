@@ -1,4 +1,4 @@
-//! All events of a model as one type: the trait of the generated enum, and its serde implementations.
+//! All events of a model as one type: the trait of the generated enum, and the functions that implement serde for it.
 
 use std::fmt;
 use std::marker::PhantomData;

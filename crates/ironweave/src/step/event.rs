@@ -39,20 +39,20 @@ pub trait Event: Sized + 'static {
     type Fields: Fields;
     #[doc(hidden)]
     const INDEX: EventIx;
-    /// Its name, and those of its fields.
+    /// The name of the event, followed by the names of its fields.
     #[doc(hidden)]
     const NAMES: &'static [&'static str];
     /// The name of the event, as declared.
     const NAME: &'static str = Self::NAMES[0];
 
-    /// The names of its fields in JSON; empty where they are those of the fields.
+    /// The names of its fields in JSON; empty if none is renamed.
     #[doc(hidden)]
     const RENAMED: &'static [&'static str] = &[];
-    /// Other names under which fields are read from JSON, with their numbers.
+    /// Aliases of fields in JSON, with the index of the field.
     #[doc(hidden)]
     const ALIASES: &'static [(&'static str, u16)] = &[];
 
-    /// The default of a field that JSON does not give; `None` if it must be given.
+    /// Returns the default of a field that is missing in JSON; `None` if the field is required.
     #[doc(hidden)]
     #[must_use]
     fn missing(_field: u16) -> Option<Box<dyn Any>> {
@@ -67,7 +67,7 @@ pub trait Event: Sized + 'static {
     fn literal(index: u16) -> &'static dyn Any {
         no_such_value(index)
     }
-    /// How the values of a field are compared, if their type has `PartialEq` and is not known to be read back as written.
+    /// Returns the comparison of the values of a field, if their type has `PartialEq` and is not known to round trip.
     #[doc(hidden)]
     #[must_use]
     fn equal(_index: u16) -> Option<Equal> {

@@ -1,4 +1,4 @@
-//! What a guard sees: the graph, the entities that its event names, and the transaction.
+//! The context of a guard: the graph, the entities that its event binds and creates, and the transaction.
 
 use std::fmt;
 use std::marker::PhantomData;
@@ -12,7 +12,7 @@ use crate::step::bindings::Bindings;
 use crate::step::clock::Clock;
 use crate::step::event::{Event, Named};
 
-/// What the executor gives to the guards of an event, without the type of the event.
+/// The context of the guards of an event, without the type of the event.
 pub struct GuardContext<'g> {
     pub(super) reader: Reader<'g>,
     pub(super) bindings: &'g Bindings,

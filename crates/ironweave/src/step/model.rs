@@ -34,8 +34,8 @@ pub struct Binding {
 }
 
 impl Binding {
-    /// Adds to the schema how the values of its columns, links and events are encoded, which the types say and the macro
-    /// cannot know.
+    /// Adds the encodings of the values of columns, links and events to the schema. They follow from the types, which the
+    /// macro cannot resolve.
     pub(crate) fn add_encodings(&mut self) {
         let schema = &mut self.schema;
         for (def, ty) in schema.columns.iter_mut().zip(&self.columns) {

@@ -1,4 +1,4 @@
-//! `Tx`: what a handler reads and changes the graph through. Generated methods check at compile time that the event
+//! `Tx`: the access of a handler to the graph. Generated methods check at compile time that the event
 //! declares an arc; the state of the graph is checked here.
 
 use std::any::Any;
@@ -22,7 +22,7 @@ use crate::step::plan::EventPlan;
 use crate::step::undo::undo;
 use crate::step::{Core, bind, rejected};
 
-/// What a handler changes: the graph and the open transaction, without the type of its event.
+/// The graph and the open transaction that a handler changes, without the type of its event.
 pub struct Workspace<'a> {
     graph: GraphMut<'a>,
     open: &'a mut OpenTransaction,
