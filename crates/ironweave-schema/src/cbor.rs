@@ -1,4 +1,7 @@
 //! The subset of CBOR (RFC 8949) that a schema uses: heads in their shortest form and definite lengths.
+//!
+//! The runtime has its own code for frames and values. It writes heads as words of fixed size, because each step writes
+//! several, and it reads items of indefinite length, which serde may write.
 
 use crate::form::{Input, Kind, Mark, Output, Problem, ReadError};
 use crate::unknown::Raw;

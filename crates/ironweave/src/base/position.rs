@@ -19,8 +19,7 @@ use std::str::FromStr;
 use serde::de::{Deserialize, Deserializer, Error as _};
 use serde::ser::{Serialize, Serializer};
 
-use crate::base::error::ErrorKind;
-use crate::base::error::ReadError;
+use crate::base::error::{ErrorKind, ReadError};
 use crate::base::id::excerpt;
 pub use crate::base::seq::Seq;
 

@@ -9,6 +9,8 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
+use crate::base::id::excerpt;
+
 /// The sequence number of a frame in its log. The first frame is 0.
 ///
 /// The difference of two sequence numbers is a number of frames, which can be added to a sequence number and subtracted from
@@ -118,10 +120,7 @@ impl FromStr for Seq {
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let number = text.parse().ok().filter(|_| !text.starts_with('+'));
-        number.map(Self).ok_or_else(|| {
-            let shown = text.chars().take(100).collect();
-            ParseSeqError(shown)
-        })
+        number.map(Self).ok_or_else(|| ParseSeqError(excerpt(text)))
     }
 }
 

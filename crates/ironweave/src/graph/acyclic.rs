@@ -1,5 +1,6 @@
 //! `acyclic` edges: they never lead from an entity back to itself.
 
+use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet};
 
 use crate::graph::Graph;
@@ -21,10 +22,13 @@ impl<S: Storage> Graph<S> {
         let mut ahead = Search::new(to);
         let mut behind = Search::new(from);
         loop {
-            for (search, other, forward) in [(0, 1, true), (1, 0, false)] {
-                let sides = [&ahead, &behind];
+            for forward in [true, false] {
                 let hop = Hop { edge, forward };
-                let (this, that) = (sides[search], sides[other]);
+                let (this, that) = if forward {
+                    (&mut ahead, &behind)
+                } else {
+                    (&mut behind, &ahead)
+                };
                 let slot = *this.queue.get(this.next)?;
                 let links = self.links(hop, slot);
                 if let Some(met) = links.iter().find(|s| that.came.contains_key(s)) {
@@ -40,11 +44,9 @@ impl<S: Storage> Graph<S> {
                     far.append(&mut near);
                     return Some(far);
                 }
-                let this = if forward { &mut ahead } else { &mut behind };
                 this.next += 1;
                 for &link in links {
-                    if let std::collections::hash_map::Entry::Vacant(entry) = this.came.entry(link)
-                    {
+                    if let Entry::Vacant(entry) = this.came.entry(link) {
                         entry.insert(slot);
                         this.queue.push(link);
                     }
@@ -56,16 +58,7 @@ impl<S: Storage> Graph<S> {
     /// An entity that is on a cycle of an edge; O(links).
     pub(super) fn any_cycle(&self, edge: EdgeIx, slots: u32) -> Option<u32> {
         // Entities without a predecessor are removed until none is left (Kahn 1962).
-        let (forward, backward) = (
-            Hop {
-                edge,
-                forward: true,
-            },
-            Hop {
-                edge,
-                forward: false,
-            },
-        );
+        let [forward, backward] = [true, false].map(|forward| Hop { edge, forward });
         let mut before: Vec<usize> = (0..slots).map(|s| self.links(backward, s).len()).collect();
         let mut free: Vec<u32> = (0..slots).filter(|s| before[*s as usize] == 0).collect();
         let mut gone: HashSet<u32> = HashSet::new();

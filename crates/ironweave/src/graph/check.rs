@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use crate::base::error::Inconsistency;
-use crate::base::hash::{cell_term, link_data_term, link_term, state_term};
+use crate::base::hash::{cell_term, link_data_term, state_term};
 use crate::base::id::GENERATION_MAX;
 use crate::graph::Graph;
 use crate::graph::edge::NONE;
@@ -199,16 +199,7 @@ impl<S: Storage> Graph<S> {
 
     fn check_edge(&self, edge: EdgeIx, fingerprint: &mut u128, wrong: &mut Vec<Inconsistency>) {
         let layout = &self.layout.edges[usize::from(edge)];
-        let (forward, backward) = (
-            Hop {
-                edge,
-                forward: true,
-            },
-            Hop {
-                edge,
-                forward: false,
-            },
-        );
+        let [forward, backward] = [true, false].map(|forward| Hop { edge, forward });
         let mut there = HashSet::new();
         for from in 0..self.slots(layout.from.entity) {
             for (position, &to) in self.links(forward, from).iter().enumerate() {
@@ -222,12 +213,7 @@ impl<S: Storage> Graph<S> {
                     wrong.push(Inconsistency::new(None, what, "one link", found));
                     continue;
                 }
-                let term = link_term(
-                    layout.salt,
-                    self.id(layout.from.entity, from),
-                    self.id(layout.to.entity, to),
-                );
-                *fingerprint = fingerprint.wrapping_add(term);
+                *fingerprint = fingerprint.wrapping_add(self.link_term(layout, from, to));
                 self.check_link_data(edge, (from, to), fingerprint, wrong);
                 let noted = self.edges[usize::from(edge)].noted(from, to);
                 let at = noted.is_some_and(|n| {
@@ -298,10 +284,7 @@ impl<S: Storage> Graph<S> {
             return;
         };
         let layout = &self.layout.edges[usize::from(edge)];
-        let (a, b) = (
-            self.id(layout.from.entity, from),
-            self.id(layout.to.entity, to),
-        );
+        let (a, b) = self.end_ids(layout, from, to);
         let found = match column.recheck(row) {
             Ok(Some(hash)) => {
                 *fingerprint = fingerprint.wrapping_add(link_data_term(layout.salt, a, b, hash));

@@ -12,11 +12,10 @@ use std::sync::Arc;
 use crate::base::error::{Chain, StepError};
 use crate::base::hash::{cell_term, state_term};
 use crate::base::id::{FREE, GENERATION_MAX};
-use crate::graph::Graph;
-use crate::graph::Journal;
 use crate::graph::fact::Fact;
 use crate::graph::layout::ends;
 use crate::graph::storage::{Storage, Table};
+use crate::graph::{Graph, Journal};
 use crate::schema::{EntityIx, OnDelete};
 
 impl<S: Storage> Graph<S> {

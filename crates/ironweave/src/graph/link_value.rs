@@ -5,11 +5,10 @@ use std::sync::Arc;
 
 use crate::base::error::{Chain, StepError};
 use crate::base::hash::link_data_term;
-use crate::graph::Graph;
-use crate::graph::Journal;
 use crate::graph::column::{AnyColumn, ColumnError, Written};
 use crate::graph::fact::Fact;
 use crate::graph::storage::Storage;
+use crate::graph::{Graph, Journal};
 use crate::schema::EdgeIx;
 
 impl<S: Storage> Graph<S> {
@@ -109,10 +108,7 @@ impl<S: Storage> Graph<S> {
             });
         };
         if self.fingerprinting {
-            let (a, b) = (
-                self.id(layout.from.entity, from),
-                self.id(layout.to.entity, to),
-            );
+            let (a, b) = self.end_ids(layout, from, to);
             if let Some(old) = written.old {
                 let term = link_data_term(layout.salt, a, b, old);
                 self.fingerprint = self.fingerprint.wrapping_sub(term);
@@ -138,10 +134,7 @@ impl<S: Storage> Graph<S> {
         };
         let hash = data.clear(from, to, self.fingerprinting);
         if let Some(hash) = hash.filter(|_| self.fingerprinting) {
-            let (a, b) = (
-                self.id(layout.from.entity, from),
-                self.id(layout.to.entity, to),
-            );
+            let (a, b) = self.end_ids(layout, from, to);
             let term = link_data_term(layout.salt, a, b, hash);
             self.fingerprint = self.fingerprint.wrapping_sub(term);
         }

@@ -4,12 +4,12 @@ use std::sync::Arc;
 
 use crate::base::error::{Chain, StepError};
 use crate::base::hash::link_term;
-use crate::graph::Graph;
-use crate::graph::Journal;
+use crate::base::id::Id;
 use crate::graph::edge::{NONE, Positions};
 use crate::graph::fact::Fact;
 use crate::graph::layout::EdgeLayout;
 use crate::graph::storage::Storage;
+use crate::graph::{Graph, Journal};
 use crate::schema::{Cardinality, EdgeIx};
 
 impl<S: Storage> Graph<S> {
@@ -66,12 +66,18 @@ impl<S: Storage> Graph<S> {
 
     /// The term of a link in the fingerprint.
     #[inline(always)]
-    fn link_term(&self, layout: &EdgeLayout, from: u32, to: u32) -> u128 {
-        let (a, b) = (
+    pub(super) fn link_term(&self, layout: &EdgeLayout, from: u32, to: u32) -> u128 {
+        let (a, b) = self.end_ids(layout, from, to);
+        link_term(layout.salt, a, b)
+    }
+
+    /// The ids of the entities at both ends of a link.
+    #[inline(always)]
+    pub(super) fn end_ids(&self, layout: &EdgeLayout, from: u32, to: u32) -> (Id, Id) {
+        (
             self.id(layout.from.entity, from),
             self.id(layout.to.entity, to),
-        );
-        link_term(layout.salt, a, b)
+        )
     }
 
     pub(crate) fn unlink(

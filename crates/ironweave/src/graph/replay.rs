@@ -6,10 +6,9 @@
 use std::sync::Arc;
 
 use crate::base::id::{FREE, Id};
-use crate::graph::Graph;
-use crate::graph::Journal;
 use crate::graph::fact::{Fact, Facts};
 use crate::graph::storage::Storage;
+use crate::graph::{Graph, Journal};
 use crate::schema::{Cardinality, ColumnIx, EdgeIx, EntityIx, Hop, StateIx};
 
 impl<S: Storage> Graph<S> {

@@ -17,8 +17,7 @@ use serde::de::DeserializeOwned;
 use super::calls::Calls;
 use super::write::ValueWriter;
 use super::{DEPTH_MAX, EncodeError, decode, encode_value};
-use crate::base::time::NumericTimes;
-use crate::base::time::Timestamp;
+use crate::base::time::{NumericTimes, Timestamp};
 
 /// Compares two values of one type and returns whether they are equal.
 pub type Equal = fn(&dyn Any, &dyn Any) -> bool;

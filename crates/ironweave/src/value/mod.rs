@@ -24,8 +24,7 @@ use self::calls::Calls;
 use self::read::ValueReader;
 use self::write::ValueWriter;
 use crate::base::cbor::{CborWord, FALSE, TEXT, TRUE, UINT, head};
-use crate::base::time::NumericTimes;
-use crate::base::time::Timestamp;
+use crate::base::time::{NumericTimes, Timestamp};
 
 pub(crate) use encoding::encoding;
 pub use faithful::{Equal, Equality, Unequal, is_faithful};
