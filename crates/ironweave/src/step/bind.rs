@@ -167,7 +167,13 @@ impl Binder<'_> {
         if found.is_some() && (claimed.is_none() || found == claimed) {
             return Ok(id);
         }
-        Err(refused(self.graph.as_ref(), &self.event.name, entity, id, claimed).into())
+        Err(refused(
+            self.graph.as_ref(),
+            &self.event.name,
+            entity,
+            id,
+            claimed,
+        ))
     }
 }
 
@@ -179,7 +185,7 @@ pub(super) fn refused(
     entity: EntityIx,
     id: Id,
     claimed: Option<StateIx>,
-) -> StepError {
+) -> Reject {
     let layout = &graph.layout().entities[usize::from(entity)];
     let event = Arc::clone(event);
     let who = graph.who(entity, id);
@@ -198,6 +204,7 @@ pub(super) fn refused(
             chain,
         },
     }
+    .into()
 }
 
 /// Finds the entity that has a key, or creates it in its initial state.

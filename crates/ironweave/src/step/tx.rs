@@ -105,7 +105,13 @@ impl<E> Tx<'_, E> {
         if found.is_some() && (claimed.is_none() || found == claimed) {
             return Ok(());
         }
-        Err(bind::refused(self.graph(), self.at.event, entity, id, claimed).into())
+        Err(bind::refused(
+            self.graph(),
+            self.at.event,
+            entity,
+            id,
+            claimed,
+        ))
     }
 
     /// Makes a call of a handler atomic: if it fails, or if user code panics in it, its changes are undone, so that the
