@@ -9,6 +9,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
+use crate::base::error::ErrorKind;
 use crate::base::id::excerpt;
 
 /// The sequence number of a frame in its log. The first frame is 0.
@@ -110,6 +111,14 @@ impl fmt::Display for ParseSeqError {
             "`{}` is not a sequence number; write it in decimal digits, as in `42`",
             self.0
         )
+    }
+}
+
+impl ParseSeqError {
+    /// Returns [`ErrorKind::Invalid`].
+    #[must_use]
+    pub fn kind(&self) -> ErrorKind {
+        ErrorKind::Invalid
     }
 }
 

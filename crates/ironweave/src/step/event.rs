@@ -156,22 +156,6 @@ impl<E: Event<Bound: fmt::Debug, Created: fmt::Debug>> fmt::Debug for Applied<E>
     }
 }
 
-impl<E: Event> From<Receipt<E>> for Applied<E> {
-    fn from(receipt: Receipt<E>) -> Self {
-        let Receipt {
-            repeated,
-            created,
-            bound,
-            ..
-        } = receipt;
-        Self {
-            repeated,
-            created,
-            bound,
-        }
-    }
-}
-
 /// The result of an event whose transaction was committed.
 #[non_exhaustive]
 pub struct Receipt<E: Event> {
