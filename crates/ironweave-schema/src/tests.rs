@@ -237,3 +237,68 @@ fn a_position_that_is_too_large_for_an_index_is_an_error() {
         (7, "7".into(), "7".into())
     );
 }
+
+/// A schema of one entity type with two states, one event and one edge.
+const SMALL: &str = concat!(
+    r#"{"name":"clinic","entities":[{"name":"Bed","states":[{"name":"Free","terminal":false,"to":[]},"#,
+    r#"{"name":"Taken","terminal":false,"to":[]}],"initial":0},{"name":"Ward","states":[],"initial":0}],"#,
+    r#""columns":[{"entity":0,"state":null,"name":"no","ty":"u8","key":false,"index":null,"default":null,"#,
+    r#""encoding":"U8"}],"edges":[{"from":{"entity":0,"name":"next","cardinality":"Many","min":0,"max":null,"#,
+    r#""on_delete":"Unlink","counted":false},"to":{"entity":0,"name":"before","cardinality":"Many","min":0,"#,
+    r#""max":null,"on_delete":"Unlink","counted":false},"data":null,"acyclic":false}],"#,
+    r#""events":[{"name":"Tick","immediate":false,"fields":[],"names":[],"arcs":[],"mays":[],"guards":[]}],"#,
+    r#""invariants":[]}"#
+);
+
+#[test]
+fn the_diff_names_each_kind_of_change() {
+    type Edit = fn(&mut Schema);
+    let cases: [(Edit, &str); 10] = [
+        (
+            |s| s.name = "ward".into(),
+            "the name of the model was `clinic` and is now `ward`",
+        ),
+        (|s| s.entities.truncate(1), "entity `Ward` was removed"),
+        (
+            |s| s.entities[0].states[1].terminal = true,
+            "state `Bed::Taken` is now terminal",
+        ),
+        (|s| s.columns[0].key = true, "field `Bed.no` is now a key"),
+        (
+            |s| s.columns[0].ty = "u16".into(),
+            "the type of field `Bed.no` was `u8` and is now `u16`",
+        ),
+        (
+            |s| s.edges[0].acyclic = true,
+            "edge `Bed.next <-> Bed.before` is now acyclic",
+        ),
+        (
+            |s| s.edges[0].to.counted = true,
+            "edge `Bed.next <-> Bed.before` is now counted at `Bed.before`",
+        ),
+        (
+            |s| s.edges[0].from.max = Some(3),
+            "the `max` of edge `Bed.next <-> Bed.before` at `Bed.next` was `none` and is now `3`",
+        ),
+        (
+            |s| s.events[0].immediate = true,
+            "event `Tick` is now immediate",
+        ),
+        (
+            |s| s.entities[0].states.reverse(),
+            "the states of entity `Bed` are in another order",
+        ),
+    ];
+    let schema = Schema::from_json(SMALL).expect("a schema");
+    for (edit, shown) in cases {
+        let mut later = schema.clone();
+        edit(&mut later);
+        let changes: Vec<String> = (schema.diff(&later).iter())
+            .map(ToString::to_string)
+            .collect();
+        assert!(
+            changes.iter().any(|change| change == shown),
+            "{shown}: {changes:?}"
+        );
+    }
+}

@@ -273,3 +273,62 @@ impl<E: Error + 'static> Error for FoldError<E> {
 
 const INCOMPLETE: &str =
     "the table is incomplete because an earlier transaction could not be folded; project it again";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_error_has_its_kind() {
+        use ErrorKind::{Conflict, Internal, Invalid, Unavailable};
+        let path = || PathBuf::from("a.table");
+        let version = ProjectError::Version {
+            path: path(),
+            kept: Some(1),
+            wanted: 2,
+        };
+        let other_history = ProjectError::OtherHistory {
+            path: path(),
+            source: Box::new(ReadError::NotOfTheLog),
+        };
+        let not_refreshed = ProjectError::NotRefreshed {
+            path: path(),
+            seq: Seq::new(7),
+        };
+        let other_fold = ProjectError::OtherFold {
+            path: path(),
+            version: 2,
+            reason: "a number".into(),
+        };
+        let unwritable = ProjectError::Unwritable {
+            path: path(),
+            reason: "too deep".into(),
+        };
+        for (e, kind) in [
+            (version, Conflict),
+            (other_history, Conflict),
+            (not_refreshed, Unavailable),
+            (other_fold, Internal),
+            (unwritable, Internal),
+            (ProjectError::Incomplete, Conflict),
+            (ProjectError::Read(ReadError::Unlogged), Invalid),
+        ] {
+            assert_eq!(e.kind(), kind, "{e}");
+        }
+    }
+
+    #[test]
+    fn the_error_of_a_fold_is_the_source() {
+        let e = FoldError::Fold {
+            seq: Seq::new(7),
+            error: fmt::Error,
+        };
+        assert_eq!(e.kind(), ErrorKind::Internal);
+        assert!(e.source().is_some_and(<dyn Error>::is::<fmt::Error>));
+        let e = FoldError::<fmt::Error>::Incomplete;
+        assert_eq!(
+            (e.kind(), e.source().is_none()),
+            (ErrorKind::Conflict, true)
+        );
+    }
+}

@@ -330,3 +330,17 @@ fn a_guard_sees_the_same_metadata_whenever_its_event_fires() {
         assert_eq!(meta, &logged);
     }
 }
+
+#[test]
+fn what_a_transaction_expects_is_in_no_record() {
+    let mut store = Store::<clinic::Model>::memory();
+    let born = |name: &str| Born { name: name.into() };
+    let seq = store.step(born("ann")).seq;
+    let meta = || Meta::new().with_actor("reception").expect(seq);
+    let tried = store.snapshot().with_meta(meta(), born("bob")).unwrap();
+    let logged = store.try_step_with(meta(), born("bob")).unwrap().seq;
+    let logged = store.frames(logged).unwrap().next().expect("it is there");
+    let known = Meta::new().with_actor("reception");
+    assert_eq!(tried.record.meta(), &known);
+    assert_eq!(logged.unwrap().meta(), &known);
+}

@@ -146,3 +146,19 @@ fn a_rejected_transaction_does_not_consume_its_key() {
         .try_step_with(meta(), Opened { number: 2 })
         .expect("the key is free");
 }
+
+#[test]
+fn an_event_of_a_repetition_says_that_it_changed_nothing() {
+    let mut store = store();
+    for (time, repeated) in [("first", false), ("second", true)] {
+        let meta = Meta::new().with_idempotency_key("request 1");
+        let mut t = store.begin_with(meta).expect("the transaction begins");
+        let applied = t.apply(Opened { number: 1 }).expect("it fires");
+        assert_eq!(applied.repeated, repeated, "the {time} time");
+        let any = desk::model::AnyEvent::Opened(Opened { number: 2 });
+        let applied = t.apply_any(&any).expect("it fires");
+        assert_eq!(applied.repeated, repeated, "the {time} time");
+        t.commit().expect("it commits");
+    }
+    assert_eq!(store.count::<Ticket, Any>(), 2);
+}

@@ -573,3 +573,14 @@ fn the_error_of_a_program_can_be_downcast_from_the_step_error() {
     assert!(text.downcast_ref::<NoBed>().is_none() && text.source().is_none());
     assert!(text.reason().is_some_and(|reason| *reason == "no bed"));
 }
+
+#[test]
+fn the_debug_output_of_an_open_error_has_its_message() {
+    // A `main` that returns the error prints it with `Debug`.
+    let e = OpenError::from(StorageError::at(
+        StorageFailure::Damage,
+        Seq::new(7),
+        "it failed",
+    ));
+    assert_eq!(format!("{e:?}"), "Damage(it failed)");
+}

@@ -86,3 +86,19 @@ fn what_was_popped_is_out_of_range() {
     pages.pop();
     pages.at(1);
 }
+
+#[test]
+fn entries_beside_the_pages_have_room_for_two_and_then_for_all() {
+    let mut pages = Pages::<u64>::default();
+    (0..100).for_each(|n| pages.push(n));
+    let _shared = pages.clone();
+    let rooms: Vec<usize> = (0..4)
+        .map(|i| {
+            *pages.at_mut(i * 10) = 7;
+            pages.beside.as_ref().map_or(0, |beside| beside.len())
+        })
+        .collect();
+    let all = beside_max::<u64>();
+    assert_eq!(rooms, [BESIDE_FIRST, BESIDE_FIRST, all, all]);
+    assert!((0..4).all(|i| *pages.at(i * 10) == 7));
+}

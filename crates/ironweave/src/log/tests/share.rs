@@ -352,3 +352,41 @@ fn what_a_failed_sync_leaves_in_the_log_is_not_shown() {
     shown(&store);
     assert!(store.close().unwrap_err().is_stopped());
 }
+
+#[test]
+fn a_reader_reads_nothing_of_the_past_that_is_not_durable() {
+    let dir = scratch();
+    let (store, gate) = shared(dir.path());
+    let reader = store.reader();
+    let seq = reader.seq().unwrap();
+    thread::scope(|s| {
+        let step = s.spawn(|| add(&store, 1));
+        gate.until(|state| state.syncs == 1);
+        // The frame is written, and its sync has not ended.
+        let shown = reader.seq();
+        let records = reader.since(0).map(Iterator::count);
+        let beyond = reader.as_of(seq + 1).map(|_| ());
+        let last = reader.position();
+        gate.set(|state| state.shut = false);
+        assert_eq!((shown, records.unwrap()), (Some(seq), 1));
+        assert!(beyond.unwrap_err().is_ahead());
+        assert_eq!(last.unwrap().map(|p| p.seq()), Some(seq));
+        step.join().unwrap().unwrap();
+    });
+    assert_eq!(reader.seq(), Some(seq + 1));
+    assert_eq!(reader.since(0).unwrap().count(), 2);
+    assert_eq!(count(&reader.as_of(seq + 1).unwrap()), 2);
+}
+
+#[test]
+fn the_close_of_a_shared_store_reports_a_failed_sync() {
+    let dir = scratch();
+    let (store, gate) = shared(dir.path());
+    gate.set(|state| *state = State::default());
+    let other = store.clone();
+    let store = store.close().unwrap().expect("there is another handle");
+    gate.set(|state| state.fail_syncs = true);
+    assert_eq!(outcome(add(&store, 1)), Some(Outcome::Indeterminate));
+    drop(other);
+    assert!(store.close().unwrap_err().is_stopped());
+}

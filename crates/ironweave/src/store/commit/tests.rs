@@ -201,3 +201,49 @@ fn a_follower_that_panics_keeps_no_other_one_from_a_commit() {
         assert_eq!(followers.get::<Counts>().0, commits);
     }
 }
+
+#[test]
+fn the_last_follower_gets_a_commit_after_the_others() {
+    use std::sync::atomic::{AtomicU32, Ordering};
+    static CALLS: AtomicU32 = AtomicU32::new(0);
+    #[derive(Default)]
+    struct Last(u32);
+    impl Follower for Last {
+        fn listens(&self) -> bool {
+            true
+        }
+        fn is_last(&self) -> bool {
+            true
+        }
+        fn committed(&mut self, _: &Commit<'_>) {
+            self.0 = CALLS.fetch_add(1, Ordering::SeqCst);
+        }
+    }
+    #[derive(Default)]
+    struct Other(u32);
+    impl Follower for Other {
+        fn listens(&self) -> bool {
+            true
+        }
+        fn committed(&mut self, _: &Commit<'_>) {
+            self.0 = CALLS.fetch_add(1, Ordering::SeqCst);
+        }
+    }
+    let mut followers = Followers::default();
+    // The order of their creation does not matter.
+    followers.get::<Last>();
+    followers.get::<Other>();
+    let schema = crate::schema::Schema::default();
+    let plan = Arc::new(crate::step::plan::Plan::new(schema, Vec::new(), Vec::new()));
+    let core = crate::step::flat::core(&plan, (&[], &[]), None);
+    followers.committed(&Commit {
+        at: At::default(),
+        fingerprint: None,
+        facts: &Facts::default(),
+        frame: None,
+        core: &core,
+        copy: &|| unreachable!("no follower copies the graph"),
+    });
+    assert_eq!(followers.get::<Other>().0, 0);
+    assert_eq!(followers.get::<Last>().0, 1);
+}

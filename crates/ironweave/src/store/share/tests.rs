@@ -135,3 +135,18 @@ fn a_store_is_used_in_the_destructor_of_a_thread_local_value() {
     let count = store.read(|db| db.find::<Counter>("c").map(|c| c.count(db)));
     assert_eq!(count.expect("it reads"), Some(2));
 }
+
+#[test]
+fn a_retry_ends_with_an_error_that_is_no_conflict() {
+    let store = Store::<tally::Model>::memory().share();
+    store.step(counted(0));
+    let mut asked = 0;
+    let ahead = |db: &Store<tally::Model>| {
+        asked += 1;
+        let meta = Meta::new().expect(db.seq().expect("a step") + 1);
+        Ok::<_, StepError>((meta, counted(1)))
+    };
+    let refused = store.retry(3, ahead);
+    assert!(matches!(refused, Err(StepError::Metadata(_))));
+    assert_eq!(asked, 1);
+}
