@@ -314,3 +314,56 @@ impl<M: Model, T> fmt::Debug for Projection<M, T> {
             .finish()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[crate::model]
+    #[allow(dead_code, missing_docs)]
+    mod lamps {
+        use crate::prelude::*;
+
+        #[entity]
+        pub struct Lamp {
+            #[key]
+            pub room: String,
+        }
+
+        #[event]
+        #[create(lamp: Lamp { room })]
+        pub struct Bought {
+            pub room: String,
+        }
+    }
+
+    #[derive(Default, Serialize, Deserialize)]
+    struct Count(u64);
+
+    impl Fold<lamps::Model> for Count {
+        type Error = StorageError;
+        const VERSION: u32 = 1;
+
+        fn fold(&mut self, _: &Record<lamps::Model>) -> Result<(), StorageError> {
+            self.0 += 1;
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn a_table_in_the_format_of_an_earlier_version_is_folded_again() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("a.table");
+        let content = [1, 7];
+        let sum = hash_bytes(&content).to_le_bytes();
+        fs::write(&path, [&OLD_MAGIC[..], &sum, &content].concat()).unwrap();
+        let mut store = Store::<lamps::Model>::memory();
+        let room = "hall".into();
+        store.step(lamps::Bought { room });
+        let mut table = store.project_into::<Count>(&path).unwrap();
+        let reason = table.folded_anew().unwrap();
+        assert!(reason.is_version() && reason.to_string().contains("an earlier version"));
+        table.catch_up(|_| {}).unwrap();
+        assert_eq!(table.table().0, 1);
+    }
+}

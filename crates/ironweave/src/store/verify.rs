@@ -228,3 +228,22 @@ fn refire(core: &mut Core, plan: &Plan, decoded: &Decoded) -> Result<(), (String
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_error_of_a_verification_has_its_kind() {
+        let difference = Difference {
+            seq: Seq::new(7),
+            time: Timestamp::from_secs(0),
+            event: "Admit".into(),
+            logged: "a".into(),
+            today: "b".into(),
+        };
+        let differs = VerifyError::Differs(Box::new(difference));
+        assert_eq!(differs.kind(), ErrorKind::Internal);
+        assert_eq!(VerifyError::Unlogged.kind(), ErrorKind::Invalid);
+    }
+}

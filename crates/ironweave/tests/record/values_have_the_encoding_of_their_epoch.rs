@@ -91,3 +91,69 @@ fn a_value_is_shown_by_the_schema_of_its_epoch() {
         assert_eq!(fact.value::<Moment>(), Some(Moment(at)));
     }
 }
+
+macro_rules! garage {
+    ($program:ident, $first:ident, $second:ident) => {
+        #[ironweave::model]
+        mod $program {
+            use ironweave::prelude::*;
+
+            #[entity]
+            pub struct $first {
+                #[key]
+                pub plate: String,
+            }
+
+            #[entity]
+            pub struct $second {
+                #[key]
+                pub plate: String,
+            }
+
+            #[event]
+            #[create(car: Car { plate })]
+            pub struct Bought {
+                pub plate: String,
+                pub instead_of: Option<Van>,
+                pub before: Option<Key<Car>>,
+            }
+
+            #[event]
+            #[create(van: Van { plate })]
+            pub struct Leased {
+                pub plate: String,
+            }
+        }
+    };
+}
+
+garage!(cars_first, Car, Van);
+garage!(vans_first, Van, Car);
+
+#[test]
+fn an_entity_in_an_encoding_is_found_by_its_name_when_the_order_has_changed() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let mut store = Store::<cars_first::Model>::open(dir.path()).expect("it opens");
+    let leased = cars_first::Leased { plate: "a".into() };
+    let van = store.step(leased).created.van;
+    let bought = store.step(cars_first::Bought {
+        plate: "b".into(),
+        instead_of: Some(van),
+        before: None,
+    });
+    let fields = |record: Vec<String>| record.join(", ");
+    let shown = |record: ironweave::Record<cars_first::Model>| {
+        let firing = record.firings().next().expect("it fired");
+        fields(firing.fields().iter().map(ToString::to_string).collect())
+    };
+    let record = store.frames(bought.seq).expect("it reads").next();
+    let before = shown(record.expect("it is there").expect("it reads"));
+    assert!(before.contains("Van/0"), "{before}");
+    drop(store);
+    let store = Store::<vans_first::Model>::open(dir.path()).expect("it opens");
+    let record = store.frames(bought.seq).expect("it reads").next();
+    let record = record.expect("it is there").expect("it reads");
+    let firing = record.firings().next().expect("it fired");
+    let after = fields(firing.fields().iter().map(ToString::to_string).collect());
+    assert_eq!(after, before);
+}

@@ -398,3 +398,22 @@ fn metadata_and_events_come_with_each_fact() {
     assert_eq!(past[52].fact().value::<u64>(), Some(49));
     assert!(past.is_sorted_by_key(|p| (p.seq(), p.time())));
 }
+
+#[test]
+fn a_reader_that_outlives_its_store_writes_no_index() {
+    let dir = scratch();
+    let mut store = open(dir.path());
+    let person = store.step(Came { name: 1 }).created.person;
+    (0..60).for_each(|note| {
+        store.step(Noted { person, note });
+    });
+    let reader = store.reader();
+    drop(store);
+    // Another process may write to the directory now.
+    assert_eq!(indexes(dir.path()), Vec::<PathBuf>::new());
+    assert!(reader.history(person).unwrap().len() > 60);
+    assert_eq!(indexes(dir.path()), Vec::<PathBuf>::new());
+    let store = open(dir.path());
+    assert!(store.history(person).unwrap().len() > 60);
+    assert!(!indexes(dir.path()).is_empty());
+}
