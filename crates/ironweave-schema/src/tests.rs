@@ -125,6 +125,18 @@ fn what_a_newer_version_has_added_is_kept_and_shown() {
 }
 
 #[test]
+fn an_unknown_entry_of_an_edge_is_kept_and_shown() {
+    let newer = NEWER.replacen("\"edges\":[{", "\"edges\":[{\"weight\":1,", 1);
+    let schema = Schema::from_json(&newer).expect("a schema");
+    let read = Schema::from_cbor(&schema.to_cbor()).expect("a schema");
+    let shown: Vec<String> = (read.unknown_items().iter())
+        .map(ToString::to_string)
+        .collect();
+    let weight = "`weight` of edge `Bed.next <-> Bed.before`: 1".to_owned();
+    assert!(shown.contains(&weight), "{shown:?}");
+}
+
+#[test]
 fn what_is_no_schema_is_an_error_that_says_why() {
     let cases: [(&[u8], &str); 7] = [
         (b"\x05", "expected a map"),
