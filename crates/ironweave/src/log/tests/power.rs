@@ -257,15 +257,15 @@ fn record_acknowledged(
     let mut acknowledged = Vec::new();
     for name in 0..12 {
         store.step(Added { name });
-        let told = mailer.try_next().unwrap();
-        let told = told.and_then(|record| record.position());
-        if let Some(told) = told.filter(|told| told.seq().get() % 3 == 0) {
+        let delivered = mailer.try_next().unwrap();
+        let delivered = delivered.and_then(|record| record.position());
+        if let Some(delivered) = delivered.filter(|delivered| delivered.seq().get() % 3 == 0) {
             // The subscription acknowledges on another thread, as a consumer does.
             let mailer = &mut mailer;
-            std::thread::scope(|s| s.spawn(move || mailer.acknowledge(told)).join())
+            std::thread::scope(|s| s.spawn(move || mailer.acknowledge(delivered)).join())
                 .unwrap()
                 .unwrap();
-            acknowledged.push((faults.changes().len(), told.seq()));
+            acknowledged.push((faults.changes().len(), delivered.seq()));
         }
     }
     // The changes that are made on closing are not part of the run.

@@ -162,40 +162,40 @@ fn outcome(result: Result<(), StepError>) -> Option<Outcome> {
 fn callers_who_come_during_a_sync_share_the_next_and_are_told_nothing_before() {
     let dir = scratch();
     let (store, gate, log) = shared_log(dir.path());
-    let told = AtomicUsize::new(0);
+    let delivered = AtomicUsize::new(0);
     thread::scope(|s| {
         let first = s.spawn(|| {
             add(&store, 1).unwrap();
-            told.fetch_add(1, Ordering::SeqCst);
+            delivered.fetch_add(1, Ordering::SeqCst);
         });
         gate.until(|state| state.syncs == 1);
         for name in 2..=16 {
-            let (store, told) = (&store, &told);
+            let (store, delivered) = (&store, &delivered);
             s.spawn(move || {
                 add(store, name).unwrap();
-                told.fetch_add(1, Ordering::SeqCst);
+                delivered.fetch_add(1, Ordering::SeqCst);
             });
         }
         gate.until(|state| state.writes == 16);
         // Neither call has written a frame, and both depend on a frame that is not durable yet.
         s.spawn(|| {
             assert_eq!(outcome(add(&store, 1)), Some(Outcome::Rejected));
-            told.fetch_add(1, Ordering::SeqCst);
+            delivered.fetch_add(1, Ordering::SeqCst);
         });
         s.spawn(|| {
             assert_eq!(store.read(count).unwrap(), 17);
-            told.fetch_add(1, Ordering::SeqCst);
+            delivered.fetch_add(1, Ordering::SeqCst);
         });
         // One of the callers syncs, and all others wait for that sync.
         while log.waiting() < 17 {
             thread::yield_now();
         }
-        let early = told.load(Ordering::SeqCst);
+        let early = delivered.load(Ordering::SeqCst);
         gate.set(|state| state.shut = false);
-        assert_eq!(early, 0, "told before it was durable");
+        assert_eq!(early, 0, "delivered before it was durable");
         first.join().unwrap();
     });
-    assert_eq!(told.load(Ordering::SeqCst), 18);
+    assert_eq!(delivered.load(Ordering::SeqCst), 18);
     assert_eq!(gate.state.lock().unwrap().syncs, 2);
 }
 
@@ -260,7 +260,7 @@ fn other_threads_are_shown_what_is_durable_and_nobody_waits_for_that() {
     let dir = scratch();
     let (store, gate) = shared(dir.path());
     let source = store.read(Store::reader).unwrap();
-    let mut told = store.read(|db| db.subscribe(2)).unwrap().unwrap();
+    let mut delivered = store.read(|db| db.subscribe(2)).unwrap().unwrap();
     let shown = || source.snapshot().count::<Thing, crate::db::entity::Any>();
     let taken = AtomicUsize::new(0);
     thread::scope(|s| {
@@ -281,14 +281,14 @@ fn other_threads_are_shown_what_is_durable_and_nobody_waits_for_that() {
             thread::yield_now();
         }
         assert_eq!(shown(), 1);
-        assert!(told.try_next().unwrap().is_none());
+        assert!(delivered.try_next().unwrap().is_none());
         gate.set(|state| state.shut = false);
         let seen = reader.join().unwrap().unwrap();
         assert!((2..=3).contains(&seen.count::<Thing, crate::db::entity::Any>()));
     });
     assert_eq!(shown(), 3);
-    assert_eq!(told.next().unwrap().unwrap().seq(), 2);
-    assert_eq!(told.next().unwrap().unwrap().seq(), 3);
+    assert_eq!(delivered.next().unwrap().unwrap().seq(), 2);
+    assert_eq!(delivered.next().unwrap().unwrap().seq(), 3);
     let seq = store.read(|db| db.seq().unwrap()).unwrap();
     assert!(source.wait_until(seq, Duration::ZERO).is_some());
 }
