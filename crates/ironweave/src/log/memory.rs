@@ -1,8 +1,14 @@
 //! A log in memory, for tests, for speculation and for stores without a disk.
 //!
-//! Frames lie in chunks. A log that no thread reads from another thread takes no lock. The first [`LogReader`] moves the
-//! chunks behind a lock, which an append holds to write its frame, and a reader to copy the list of chunks and a bounded
-//! part of the last one. A chunk that takes no more frames is shared and read without the lock.
+//! Frames are contiguous in chunks ([`chunk`]); [`ahead`] prepares the memory of the next one. A log that no thread reads from
+//! another thread takes no lock. The first [`LogReader`] moves the chunks behind a lock, which an append holds to write its
+//! frame, and a reader to copy the list of chunks and a bounded part of the last one. A chunk that takes no more frames is shared
+//! and read without the lock.
+
+mod ahead;
+mod chunk;
+#[cfg(test)]
+mod tests;
 
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
@@ -11,19 +17,17 @@ use xxhash_rust::xxh3::xxh3_64_with_seed;
 use super::files::random_id;
 use super::frame::PAYLOAD_BYTES_MAX;
 use super::{
-    AppendError, Flush, Frame, FrameHeader, FrameKind, Frames, Head, Log, LogReader, ReadLog,
-    Segments, Seq, StorageError, StorageFailure, TornTail,
+    AppendError, Flush, FrameHeader, Frames, Head, Log, LogReader, ReadLog, Segments, Seq,
+    StorageError, StorageFailure, TornTail,
 };
 use crate::base::position::Position;
+use ahead::Ahead;
+use chunk::{Chunk, ChunkFrames, HEADER_BYTES, Header};
 
-/// The number of payload bytes in one chunk, which bounds the bytes that are copied when a chunk grows.
+/// The number of bytes in one chunk, unless a frame is longer.
 const CHUNK_BYTES: usize = 1 << 20;
-/// The number of frames in one chunk.
-const CHUNK_FRAMES: usize = 1 << 14;
-/// The number of payload bytes that a new reader copies from the open chunk. A longer open chunk is ended and shared instead.
+/// The number of bytes that a new reader copies from the open chunk. A longer open chunk is ended and shared instead.
 const COPY_BYTES: usize = 1 << 14;
-/// The number of frames that a new reader copies from the open chunk.
-const COPY_FRAMES: usize = 1 << 9;
 
 /// A log in memory. A frame counts as durable once it is appended.
 #[derive(Debug)]
@@ -42,6 +46,11 @@ struct Chunks {
     full: Arc<Vec<Arc<Chunk>>>,
     /// The chunk to which frames are appended.
     open: Chunk,
+    /// The length of the open chunk up to which an append only copies its frame. At half of the capacity, the memory of the next
+    /// chunk is prepared; at the whole, the next chunk begins.
+    limit: usize,
+    /// The memory of the next chunk.
+    ahead: Ahead,
 }
 
 /// The beginning of a log, from which the positions of its frames are computed.
@@ -53,73 +62,6 @@ struct Origin {
     before: Option<u128>,
     /// The sequence number of the first frame.
     first: Seq,
-}
-
-/// Consecutive frames.
-#[derive(Clone, Debug)]
-struct Chunk {
-    /// The sequence number of the first one.
-    first: Seq,
-    frames: Vec<Entry>,
-    bytes: Vec<u8>,
-}
-
-/// A frame: the part of its header that does not follow from its sequence number, and the range of its payload. Its size
-/// matters, since there is one for each frame.
-#[derive(Clone, Copy, Debug)]
-struct Entry {
-    /// The low and the high half.
-    fingerprint: [u64; 2],
-    epoch: u32,
-    kind: FrameKind,
-    start: u32,
-    len: u32,
-}
-
-const _: () = assert!(size_of::<Entry>() <= 32);
-
-impl Chunk {
-    fn new(first: Seq, bytes: usize) -> Self {
-        Self {
-            first,
-            frames: Vec::new(),
-            bytes: Vec::with_capacity(bytes),
-        }
-    }
-
-    /// Returns the sequence number after the last frame.
-    fn next(&self) -> Seq {
-        self.first + self.frames.len() as u64
-    }
-
-    fn entry(&self, seq: Seq) -> Option<&Entry> {
-        let at = seq.frames_since(self.first)?;
-        self.frames.get(usize::try_from(at).ok()?)
-    }
-
-    fn frame(&self, seq: Seq, origin: &Origin) -> Option<Frame> {
-        let entry = self.entry(seq)?;
-        let header = entry.header(seq);
-        let start = entry.start as usize;
-        Some(Frame {
-            position: origin.position(seq, header.fingerprint),
-            header,
-            payload: self.bytes.get(start..start + entry.len as usize)?.to_vec(),
-        })
-    }
-}
-
-impl Entry {
-    fn header(&self, seq: Seq) -> FrameHeader {
-        let [low, high] = self.fingerprint;
-        FrameHeader {
-            seq,
-            epoch: self.epoch,
-            kind: self.kind,
-            durable: seq.checked_sub(1),
-            fingerprint: u128::from(high) << 64 | u128::from(low),
-        }
-    }
 }
 
 impl Origin {
@@ -137,42 +79,79 @@ impl Origin {
         }
     }
 
-    fn position_of(&self, seq: Seq, entry: Option<&Entry>) -> Option<Position> {
+    /// Returns the position of a frame whose header is `header`, or of the last frame before the log.
+    fn position_of(&self, seq: Seq, header: Option<Header>) -> Option<Position> {
         if seq < self.first {
             let last = self.first.checked_sub(1) == Some(seq);
             let before = self.before.filter(|_| last);
             return before.map(|fingerprint| self.position(seq, fingerprint));
         }
-        entry.map(|entry| self.position(seq, entry.header(seq).fingerprint))
+        header.map(|header| self.position(seq, header.fingerprint))
     }
 }
 
-/// Returns the entry of a frame in the chunks of a log.
-fn entry_in<'c>(full: &'c [Arc<Chunk>], open: &'c Chunk, seq: Seq) -> Option<&'c Entry> {
-    open.entry(seq).or_else(|| chunk_of(full, seq)?.entry(seq))
+/// Returns the header of a frame in the chunks of a log.
+fn header_in(full: &[Arc<Chunk>], open: &Chunk, seq: Seq) -> Option<Header> {
+    if seq >= open.first() {
+        return open.header(seq);
+    }
+    let after = full.partition_point(|chunk| chunk.first() <= seq);
+    full.get(after.checked_sub(1)?)?.header(seq)
 }
 
-/// Returns the chunk of `full` whose range includes a frame.
-fn chunk_of(full: &[Arc<Chunk>], seq: Seq) -> Option<&Arc<Chunk>> {
-    let after = full.partition_point(|chunk| chunk.first <= seq);
-    full.get(after.checked_sub(1)?)
+/// Returns the last frame, if there is one.
+fn head_of(full: &[Arc<Chunk>], open: &Chunk) -> Option<Head> {
+    let last = open.next().checked_sub(1)?;
+    let header = header_in(full, open, last)?;
+    Some(Head::of(&header.frame_header(last)))
+}
+
+/// Returns the index of the first of the chunks that has frames from `from` on.
+fn first_with(full: &[Arc<Chunk>], from: Seq) -> usize {
+    full.partition_point(|chunk| chunk.next() <= from)
 }
 
 impl Chunks {
-    fn entry(&self, seq: Seq) -> Option<&Entry> {
-        entry_in(&self.full, &self.open, seq)
+    fn new(first: Seq) -> Self {
+        Self {
+            full: Arc::default(),
+            open: Chunk::new(first, Vec::new()),
+            limit: 0,
+            ahead: Ahead::default(),
+        }
     }
 
-    /// Ends the open chunk and begins one with space for a payload.
+    fn header(&self, seq: Seq) -> Option<Header> {
+        header_in(&self.full, &self.open, seq)
+    }
+
+    /// Ends the open chunk and begins one with space for a frame.
     #[cold]
-    fn begin_chunk(&mut self, bytes: usize) {
-        let chunk = Chunk::new(self.open.next(), CHUNK_BYTES.max(bytes));
+    fn begin_chunk(&mut self, frame_bytes: usize) {
+        let capacity = CHUNK_BYTES.max(frame_bytes);
+        let memory = (capacity == CHUNK_BYTES).then(|| self.ahead.take());
+        let memory = memory.flatten();
+        let memory = memory.unwrap_or_else(|| Vec::with_capacity(capacity));
+        self.limit = memory.capacity() / 2;
+        let chunk = Chunk::new(self.open.next(), memory);
         let mut full = std::mem::replace(&mut self.open, chunk);
-        if !full.frames.is_empty() {
-            full.frames.shrink_to_fit();
-            full.bytes.shrink_to_fit();
+        if !full.is_empty() {
+            full.shrink();
             // A list that a reader has is copied: one pointer for each chunk.
             Arc::make_mut(&mut self.full).push(Arc::new(full));
+        }
+    }
+
+    /// Makes the open chunk have space for a frame with which its length exceeds the limit.
+    #[cold]
+    fn make_space(&mut self, frame_bytes: usize) {
+        let capacity = self.open.capacity();
+        if self.open.len() + frame_bytes > capacity {
+            self.begin_chunk(frame_bytes);
+        }
+        if self.open.len() + frame_bytes > self.limit {
+            self.limit = self.open.capacity();
+            self.ahead.prepare(CHUNK_BYTES);
         }
     }
 
@@ -186,21 +165,11 @@ impl Chunks {
             });
         }
         check_length(payload).map_err(AppendError::Refused)?;
-        let open = &self.open;
-        if open.bytes.capacity() - open.bytes.len() < payload.len()
-            || open.frames.len() >= CHUNK_FRAMES
-        {
-            self.begin_chunk(payload.len());
+        let frame_bytes = HEADER_BYTES + payload.len();
+        if self.open.len() + frame_bytes > self.limit {
+            self.make_space(frame_bytes);
         }
-        let open = &mut self.open;
-        open.frames.push(Entry {
-            fingerprint: [header.fingerprint as u64, (header.fingerprint >> 64) as u64],
-            epoch: header.epoch,
-            kind: header.kind,
-            start: open.bytes.len() as u32,
-            len: payload.len() as u32,
-        });
-        open.bytes.extend_from_slice(payload);
+        self.open.push(&header, payload);
         Ok(())
     }
 }
@@ -232,10 +201,7 @@ impl MemoryLog {
                 before,
                 first,
             },
-            own: Chunks {
-                full: Arc::default(),
-                open: Chunk::new(first, 0),
-            },
+            own: Chunks::new(first),
             shared: OnceLock::new(),
         }
     }
@@ -250,17 +216,25 @@ impl MemoryLog {
 
     /// Returns a reader of the current frames for other threads.
     fn memory_reader(&self) -> MemoryReader {
-        let shared = (self.shared).get_or_init(|| Arc::new(Mutex::new(self.own.clone())));
+        let shared = self.shared.get_or_init(|| {
+            let mut chunks = self.own.clone();
+            // A clone has no space for further frames.
+            chunks.begin_chunk(0);
+            Arc::new(Mutex::new(chunks))
+        });
         MemoryReader::of(self.origin, shared)
     }
 
     #[inline(never)]
     fn append_shared(&mut self, header: FrameHeader, payload: &[u8]) -> Result<(), AppendError> {
-        // The frames are in `shared` now.
-        self.own.open.bytes = Vec::new();
-        self.own.open.frames = Vec::new();
         match self.shared.get() {
-            Some(shared) => lock(shared).append(header, payload),
+            Some(shared) => {
+                if !self.own.open.is_empty() {
+                    // The frames are in `shared` now.
+                    self.own = Chunks::new(self.origin.first);
+                }
+                lock(shared).append(header, payload)
+            }
             None => self.own.append(header, payload),
         }
     }
@@ -268,10 +242,7 @@ impl MemoryLog {
 
 impl ReadLog for MemoryLog {
     fn head(&self) -> Option<Head> {
-        self.see(|chunks| {
-            let last = chunks.open.next().checked_sub(1)?;
-            Some(Head::of(&chunks.entry(last)?.header(last)))
-        })
+        self.see(|chunks| head_of(&chunks.full, &chunks.open))
     }
 
     fn durable(&self) -> Option<Seq> {
@@ -282,14 +253,10 @@ impl ReadLog for MemoryLog {
         if self.shared.get().is_some() {
             return Ok(self.memory_reader().frames(from));
         }
-        let Chunks { full, open } = &self.own;
-        let from = from.max(self.origin.first);
-        let begin = full.partition_point(|chunk| chunk.next() <= from);
+        let Chunks { full, open, .. } = &self.own;
+        let (origin, begin) = (self.origin, first_with(full, from));
         let chunks = (full.iter().skip(begin).map(|chunk| &**chunk)).chain([open]);
-        let frames = chunks.flat_map(move |chunk| {
-            let seqs = chunk.first.max(from).until(chunk.next());
-            seqs.filter_map(|seq| chunk.frame(seq, &self.origin))
-        });
+        let frames = chunks.flat_map(move |chunk| ChunkFrames::new(chunk, from, origin));
         Ok(Frames::new(frames.map(Ok)))
     }
 
@@ -298,7 +265,7 @@ impl ReadLog for MemoryLog {
     }
 
     fn position_of(&self, seq: Seq) -> Result<Option<Position>, StorageError> {
-        Ok(self.see(|chunks| self.origin.position_of(seq, chunks.entry(seq))))
+        Ok(self.see(|chunks| self.origin.position_of(seq, chunks.header(seq))))
     }
 
     fn segments(&self) -> Option<Segments<'_>> {
@@ -349,7 +316,7 @@ impl MemoryReader {
     fn of(origin: Origin, shared: &Arc<Mutex<Chunks>>) -> Self {
         let (full, open) = {
             let mut chunks = lock(shared);
-            if chunks.open.bytes.len() > COPY_BYTES || chunks.open.frames.len() > COPY_FRAMES {
+            if chunks.open.len() > COPY_BYTES {
                 chunks.begin_chunk(0);
             }
             (Arc::clone(&chunks.full), chunks.open.clone())
@@ -367,26 +334,19 @@ impl MemoryReader {
         *self = Self::of(self.origin, &self.shared);
     }
 
-    fn entry(&self, seq: Seq) -> Option<&Entry> {
-        entry_in(&self.full, &self.open, seq)
-    }
-
     /// As [`ReadLog::read`], but the iterator does not borrow the reader.
     pub(super) fn frames(&self, from: Seq) -> Frames<'static> {
-        let (reader, mut seq) = (self.clone(), from.max(self.origin.first));
-        Frames::new(std::iter::from_fn(move || {
-            let full = || chunk_of(&reader.full, seq)?.frame(seq, &reader.origin);
-            let frame = reader.open.frame(seq, &reader.origin).or_else(full)?;
-            seq += 1;
-            Some(Ok(frame))
-        }))
+        let (full, open, origin) = (Arc::clone(&self.full), Arc::clone(&self.open), self.origin);
+        let chunks = (first_with(&full, from)..=full.len())
+            .map(move |i| Arc::clone(full.get(i).unwrap_or(&open)));
+        let frames = chunks.flat_map(move |chunk| ChunkFrames::new(chunk, from, origin));
+        Frames::new(frames.map(Ok))
     }
 }
 
 impl ReadLog for MemoryReader {
     fn head(&self) -> Option<Head> {
-        let last = self.open.next().checked_sub(1)?;
-        Some(Head::of(&self.entry(last)?.header(last)))
+        head_of(&self.full, &self.open)
     }
 
     fn durable(&self) -> Option<Seq> {
@@ -402,7 +362,8 @@ impl ReadLog for MemoryReader {
     }
 
     fn position_of(&self, seq: Seq) -> Result<Option<Position>, StorageError> {
-        Ok(self.origin.position_of(seq, self.entry(seq)))
+        let header = header_in(&self.full, &self.open, seq);
+        Ok(self.origin.position_of(seq, header))
     }
 
     fn segments(&self) -> Option<Segments<'_>> {
