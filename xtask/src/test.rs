@@ -44,7 +44,7 @@ const PARTS: [Part; 11] = [
     },
     Part {
         name: "features",
-        about: "the tests that need features: tables in SQLite that follow a store, async streams",
+        about: "the tests that need features: tables in SQLite that follow a store, async streams, the coarse clock",
         run: features,
     },
     Part {
@@ -205,24 +205,17 @@ const FEATURES: [&str; 8] = [
     "ironweave",
     "--quiet",
     "--features",
-    "sqlite,stream",
+    "sqlite,stream,coarse-clock",
     "--test",
     "time",
 ];
 
 fn features() -> Result<Outcome> {
-    run_command(cargo(&FEATURES).args(["--", "sql::", "streams_follow_the_log::"]))?;
-    run_command(&mut cargo(&[
-        "test",
-        "--package",
-        "ironweave",
-        "--quiet",
-        "--features",
-        "sqlite,stream",
-        "--lib",
+    run_command(cargo(&FEATURES).args([
         "--",
-        "project::sqlite",
-        "no_tables_are_ahead",
+        "sql::",
+        "streams_follow_the_log::",
+        "stores_have_clocks::",
     ]))?;
     run_command(&mut cargo(&[
         "test",
@@ -230,7 +223,20 @@ fn features() -> Result<Outcome> {
         "ironweave",
         "--quiet",
         "--features",
-        "sqlite,stream",
+        "sqlite,stream,coarse-clock",
+        "--lib",
+        "--",
+        "project::sqlite",
+        "no_tables_are_ahead",
+        "base::clock",
+    ]))?;
+    run_command(&mut cargo(&[
+        "test",
+        "--package",
+        "ironweave",
+        "--quiet",
+        "--features",
+        "sqlite,stream,coarse-clock",
         "--doc",
         "--",
         "ql",

@@ -50,6 +50,7 @@
 //! | to try events without committing them | [`Store::what_if`]; on an immutable value that threads can share, [`Snapshot::with`] |
 //! | to read | any [`Db`]: a store, a transaction, a snapshot |
 //! | many threads | [`SharedStore`] to write, [`StoreReader`] to read and follow what one thread writes |
+//! | to test what depends on time | [`Options::clock`] with a [`ManualClock`] |
 //! | the past | [`Store::as_of`] for the graph as it was, [`Store::history`] for one entity, [`Store::since`] for transactions |
 //! | to follow transactions | [`Store::subscribe`], and [`Store::subscribe_as`] to resume after a restart |
 //! | tables for SQL | `Store::project_into_sqlite`, with the feature `sqlite` |
@@ -95,6 +96,7 @@ mod store;
 mod subscribe;
 mod value;
 
+pub use base::clock::{Clock, ManualClock};
 pub use base::error::{
     Chain, EntityRef, ErrorKind, Inconsistency, LoopLimit, Name, OpenError, ReadError, Reason,
     Reject, StepError,

@@ -34,13 +34,13 @@ struct Positions {
 }
 
 impl Meta {
-    /// Returns empty metadata. The transaction gets its time from the system clock.
+    /// Returns empty metadata. The transaction gets its time from the [clock](crate::Options::clock) of the store.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Sets the time of the transaction, instead of the time of the system clock. A time before that of the last
+    /// Sets the time of the transaction, instead of the time of the store's clock. A time before that of the last
     /// transaction is rejected ([`StepError::TimeGoesBack`]).
     #[must_use]
     pub fn with_time(mut self, time: Timestamp) -> Self {
@@ -129,7 +129,7 @@ impl Meta {
         }
     }
 
-    /// Returns the time that [`Meta::with_time`] set, or `None` if the transaction has the time of the system clock.
+    /// Returns the time that [`Meta::with_time`] set, or `None` if the transaction has the time of the store's clock.
     ///
     /// The metadata that guards, handlers, records and history entries return has no time. They return it from a method of
     /// their own: `db.time()`, `tx.time()`, `record.time()`, `entry.time()`.

@@ -1,6 +1,7 @@
-//! The lowest layer, which imports no other: ids, times, positions, metadata, errors, hashes and the CBOR writer of frames.
+//! The lowest layer, which imports no other: ids, times, clocks, positions, metadata, errors, hashes and the CBOR writer of frames.
 
 pub(crate) mod cbor;
+pub(crate) mod clock;
 pub(crate) mod error;
 pub(crate) mod hash;
 pub(crate) mod id;

@@ -115,7 +115,7 @@ impl PastQuery<'_> {
             AsOf::Position(position) => self.view.admit(position.into()).map(AsOf::Seq),
             AsOf::Time(time) => {
                 // Transactions with explicit times may be ahead of the clock.
-                let (last, now) = (self.view.time, Timestamp::now());
+                let (last, now) = (self.view.time, self.view.plan.clock.now());
                 if time <= last.max(now) {
                     return Ok(when);
                 }

@@ -10,7 +10,7 @@ use crate::snapshot::Snapshot;
 use crate::step::Core;
 use crate::step::any_event::AnyEvent as _;
 use crate::step::bindings::Bindings;
-use crate::step::clock::Clock;
+use crate::step::clock::TransactionTime;
 use crate::step::event::{Applied, DynEvent, Event};
 use crate::step::model::Model;
 use crate::store::frame::Decoded;
@@ -75,7 +75,7 @@ impl Version {
         }
         let mut core = Core::new(self.graph.fork());
         core.reserve_for_one_event();
-        core.open.clock = Clock::after(self.at.time);
+        core.open.clock = TransactionTime::after(self.at.time, &self.plan.clock);
         if let Some(time) = meta.take_time(self.at.time)? {
             core.open.clock.set(time);
         }

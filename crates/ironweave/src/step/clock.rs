@@ -3,31 +3,35 @@
 
 use std::sync::atomic::{AtomicI64, Ordering};
 
+use crate::base::clock::Clock;
 use crate::base::time::Timestamp;
 
 /// The time was not needed yet.
 const UNKNOWN: i64 = i64::MIN;
 
 /// The time of the open transaction and of the one before it.
-pub(crate) struct Clock {
+pub(crate) struct TransactionTime {
+    source: Clock,
     /// In microseconds. Atomic, since several threads may read one open transaction.
     now: AtomicI64,
     last: Timestamp,
 }
 
-impl Default for Clock {
+impl Default for TransactionTime {
     fn default() -> Self {
         Self {
+            source: Clock::default(),
             now: AtomicI64::new(UNKNOWN),
             last: Timestamp::default(),
         }
     }
 }
 
-impl Clock {
-    /// The clock after a transaction with this time.
-    pub(crate) fn after(last: Timestamp) -> Self {
+impl TransactionTime {
+    /// The time after a transaction with the time `last`, of which later ones are read from a clock.
+    pub(crate) fn after(last: Timestamp, source: &Clock) -> Self {
         Self {
+            source: source.clone(),
             last,
             ..Self::default()
         }
@@ -38,7 +42,7 @@ impl Clock {
         if let Some(known) = self.known() {
             return known;
         }
-        let now = Timestamp::now().max(self.last).as_micros();
+        let now = self.source.now().max(self.last).as_micros();
         // The thread that asks first decides.
         match (self.now).compare_exchange(UNKNOWN, now, Ordering::Relaxed, Ordering::Relaxed) {
             Ok(_) => Timestamp::from_micros(now),

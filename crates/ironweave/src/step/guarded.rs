@@ -9,14 +9,14 @@ use crate::db::{Db, Reader};
 use crate::graph::GraphRef;
 use crate::schema::EntityIx;
 use crate::step::bindings::Bindings;
-use crate::step::clock::Clock;
+use crate::step::clock::TransactionTime;
 use crate::step::event::{Event, Named};
 
 /// The context of the guards of an event, without the type of the event.
 pub struct GuardContext<'g> {
     pub(super) reader: Reader<'g>,
     pub(super) bindings: &'g Bindings,
-    pub(super) clock: &'g Clock,
+    pub(super) clock: &'g TransactionTime,
     pub(super) meta: &'g Meta,
 }
 

@@ -21,7 +21,7 @@ use crate::graph::storage::{Flat, Storage};
 use crate::schema::{EntityIx, EventIx};
 use crate::step::Core;
 use crate::step::bindings::Bindings;
-use crate::step::clock::Clock;
+use crate::step::clock::TransactionTime;
 use crate::step::repeat::Keyed;
 use crate::step::undo::CoreMark;
 
@@ -59,7 +59,7 @@ pub struct OpenTransaction {
     pub(crate) firings: Vec<Firing>,
     /// The encoded events of the firings.
     pub(crate) event_bytes: Vec<u8>,
-    pub(crate) clock: Clock,
+    pub(crate) clock: TransactionTime,
     pub(crate) meta: Meta,
     /// The transaction since which the entities that events bind are to be unchanged. It is apart from the metadata, which
     /// guards see: the log does not have it, and a guard is to see the same whenever its event fires again.

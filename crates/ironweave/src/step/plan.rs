@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::base::clock::Clock;
 use crate::base::error::{Chain, Name, Reject};
 use crate::base::id::Id;
 use crate::db::Reader;
@@ -25,6 +26,8 @@ pub struct Plan {
     pub(crate) checks: Vec<Check>,
     /// The limits on immediate events in one step.
     pub(crate) limits: Limits,
+    /// The clock that transactions get their times from.
+    pub(crate) clock: Clock,
     /// Whether an error may name events that fired before: the ones that enabled an immediate event, or that changed what an
     /// invariant reads. Then what fires is recorded even without a log.
     pub(crate) traced: bool,
@@ -187,6 +190,7 @@ impl Plan {
             types,
             checks,
             limits: Limits::default(),
+            clock: Clock::default(),
         }
     }
 }

@@ -190,7 +190,7 @@ impl<M: Model> Store<M> {
         })
     }
 
-    /// Begins a transaction, whose events are committed atomically. Its time is that of the system clock when the time is
+    /// Begins a transaction, whose events are committed atomically. Its time is that of the [clock](Options::clock) when the time is
     /// first read, at the latest at the commit. [`Store::transaction`] takes a closure instead.
     pub fn begin(&mut self) -> Transaction<'_, M> {
         Transaction::new(self)

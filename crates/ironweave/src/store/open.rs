@@ -5,13 +5,15 @@ use std::path::Path;
 use std::sync::Arc;
 
 use crate::base::cbor::CborWriter;
+use crate::base::clock::Clock;
 use crate::base::error::OpenError;
 use crate::base::position::Seq;
 use crate::base::storage_error::{AppendError, StorageError, StorageFailure};
+use crate::base::time::Timestamp;
 use crate::graph::fact::Facts;
 use crate::log::{Frame, FrameHeader, FrameKind, MemoryLog, ReadLog as _};
 use crate::schema::Schema;
-use crate::step::clock::Clock;
+use crate::step::clock::TransactionTime;
 use crate::step::immediates::Limits;
 use crate::step::model::Model;
 use crate::step::plan::Plan;
@@ -125,6 +127,7 @@ impl<M: Model> Store<M> {
     pub(super) fn over(
         log: Backend,
         limits: Limits,
+        clock: Clock,
         bounds: Bounds,
         paranoid: bool,
     ) -> Result<Self, OpenError> {
@@ -132,12 +135,14 @@ impl<M: Model> Store<M> {
         binding.add_encodings();
         let mut plan = Plan::new(binding.schema, binding.events, binding.invariants);
         plan.limits = limits;
+        plan.clock = clock;
         let plan = Arc::new(plan);
         let types = (&*binding.columns, &*binding.data);
         let mut store = Self {
             bounds,
             ..Self::new(flat::core(&plan, types, None), plan, log)
         };
+        store.core.open.clock = TransactionTime::after(Timestamp::default(), &store.plan.clock);
         if matches!(store.log, Backend::Unlogged) {
             store.core.logged = false;
             store.core.open.stop_recording();
@@ -170,7 +175,7 @@ impl<M: Model> Store<M> {
         let binding = M::binding();
         let types = (&*binding.columns, &*binding.data);
         let mut core = flat::core(&base.plan, types, Some(&base.graph));
-        core.open.clock = Clock::after(base.at.time);
+        core.open.clock = TransactionTime::after(base.at.time, &base.plan.clock);
         // The snapshot is of another store. The position of its last frame becomes one of this store.
         let position = base.at.seq.and_then(|seq| log.position_of(seq).ok()?);
         let begin = base.with_graph(

@@ -5,6 +5,7 @@ use std::marker::PhantomData;
 use std::path::Path;
 use std::time::Duration;
 
+use crate::base::clock::Clock;
 use crate::base::error::OpenError;
 use crate::log::{FileLog, LogOptions, MemoryLog, ReadOnlyLog};
 use crate::step::immediates::Limits;
@@ -19,6 +20,7 @@ pub struct Options<M: Model> {
     log: LogOptions,
     durability: Durability,
     limits: Limits,
+    clock: Clock,
     paranoid: bool,
     bounds: Bounds,
     model: PhantomData<fn() -> M>,
@@ -31,6 +33,7 @@ impl<M: Model> fmt::Debug for Options<M> {
             .field("log", &self.log)
             .field("durability", &self.durability)
             .field("limits", &self.limits)
+            .field("clock", &self.clock)
             .field("paranoid", &self.paranoid)
             .field("bounds", &self.bounds)
             .finish()
@@ -43,6 +46,7 @@ impl<M: Model> Default for Options<M> {
             log: LogOptions::default(),
             durability: Durability::default(),
             limits: Limits::default(),
+            clock: Clock::default(),
             paranoid: false,
             bounds: Bounds::default(),
             model: PhantomData,
@@ -109,6 +113,19 @@ impl<M: Model> Options<M> {
         self
     }
 
+    /// Sets the clock that transactions get their times from. Default: [`Clock::System`]. It has no effect on transactions with
+    /// [an explicit time](crate::Meta::with_time). Snapshots of the store, and stores that begin at them, use the same clock.
+    ///
+    /// A transaction reads the clock once, when its time is first needed, and not at all if it is never needed. Its time is never
+    /// before that of the previous transaction, even if the clock is. Intervals, such as that of [`Durability::Every`], are measured
+    /// with another clock.
+    ///
+    /// A test uses a [`ManualClock`](crate::ManualClock).
+    pub fn clock(mut self, clock: impl Into<Clock>) -> Self {
+        self.clock = clock.into();
+        self
+    }
+
     /// Fires every event twice, with a rollback in between, and panics if the results differ. Also panics if an invariant
     /// reads an entity that its `via` does not name, or if the frame of a transaction cannot be replayed. This is for tests: it
     /// detects handlers and guards that are not deterministic, and invariants that a change of a neighbour would not trigger.
@@ -165,7 +182,7 @@ impl<M: Model> Options<M> {
     }
 
     fn over(self, log: Backend) -> Result<Store<M>, OpenError> {
-        Store::over(log, self.limits, self.bounds, self.paranoid)
+        Store::over(log, self.limits, self.clock, self.bounds, self.paranoid)
     }
 
     /// Opens the store in a directory, which is created if it does not exist. See [`Store::open`].

@@ -287,7 +287,7 @@ impl<'a, M: Model> Transaction<'a, M> {
         flat::check_invariants(&self.store.core, &self.store.plan)
     }
 
-    /// Returns the time of the transaction: the explicit one, or that of the system clock when the time was first read.
+    /// Returns the time of the transaction: the explicit one, or that of the [clock](crate::Options::clock) when the time was first read.
     #[must_use]
     pub fn time(&self) -> Timestamp {
         self.store.core.open.clock.now()

@@ -15,6 +15,7 @@ mod restored_logs_are_noticed;
 mod snapshots_show_what_would_happen;
 #[cfg(feature = "sqlite")]
 mod sql;
+mod stores_have_clocks;
 #[cfg(feature = "stream")]
 mod streams_follow_the_log;
 mod subscriptions_follow_the_log;

@@ -21,13 +21,13 @@ pub enum ReadError {
         /// The last frame of the log.
         last: Option<Seq>,
     },
-    /// The time is in the future, after both the last transaction and the time of the system clock.
+    /// The time is in the future, after both the last transaction and the time of the store's clock.
     NotYet {
         /// The requested time.
         time: Timestamp,
         /// The time of the last transaction.
         last: Timestamp,
-        /// The time of the system clock.
+        /// The time of the store's [clock](crate::Options::clock).
         now: Timestamp,
     },
     /// The position is of another store, or of another history of this store, whose frame with the same sequence number is
@@ -235,8 +235,8 @@ impl fmt::Display for ReadError {
             }
             Self::NotYet { time, last, now } => write!(
                 f,
-                "{time} is in the future: the last transaction of this store was at {last}, and the system clock is at \
-                 {now}; take a snapshot to read the current graph"
+                "{time} is in the future: the last transaction of this store was at {last}, and its clock is at {now}; \
+                 take a snapshot to read the current graph"
             ),
             Self::OtherHistory { asked, found } => {
                 write!(f, "the position {asked} is of another history: ")?;

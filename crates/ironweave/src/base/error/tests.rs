@@ -316,7 +316,7 @@ fn reads() -> Vec<(ReadError, ErrorKind, &'static str)> {
             },
             NotFound,
             "1970-01-01T00:01:30Z is in the future: the last transaction of this store was at 1970-01-01T00:00:30Z, and \
-             the system clock is at 1970-01-01T00:01:00Z; take a snapshot to read the current graph",
+             its clock is at 1970-01-01T00:01:00Z; take a snapshot to read the current graph",
         ),
         (
             ReadError::OtherHistory {

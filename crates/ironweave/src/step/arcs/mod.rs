@@ -25,7 +25,7 @@ use crate::schema::{Assign, ColumnIx, Hop, MetaField, NameIx, Quantifier, Source
 use crate::step::Core;
 use crate::step::arcs::targets::{Slots, reach};
 use crate::step::bindings::Bindings;
-use crate::step::clock::Clock;
+use crate::step::clock::TransactionTime;
 use crate::step::event::{DynEvent, EventValues};
 use crate::step::guarded::GuardContext;
 use crate::step::open::OpenTransaction;
@@ -41,7 +41,7 @@ pub(super) struct Arcs<'c, S: Storage, V> {
     targets: &'c mut Targets,
     /// The time of the transaction, if the event writes it.
     now: Timestamp,
-    clock: &'c Clock,
+    clock: &'c TransactionTime,
     meta: &'c Meta,
     def: &'c EventPlan,
     values: V,
