@@ -52,7 +52,7 @@ struct Bench {
     table: fn(&[Row]) -> String,
 }
 
-const BENCHES: [Bench; 33] = [
+const BENCHES: [Bench; 34] = [
     Bench {
         name: "step_graph",
         about: "one event (a state move, a relink, a field) that can be rolled back while it happens",
@@ -276,6 +276,14 @@ const BENCHES: [Bench; 33] = [
         samples: 5,
         run: writer::read,
         table: writer::table,
+    },
+    Bench {
+        name: "writer_idle_reader",
+        about: "single steps of a store that grows: alone, beside a reader that nobody polls, after a dropped snapshot",
+        entities: &[10_000, 200_000],
+        samples: 5,
+        run: writer::idle::run,
+        table: writer::idle::table,
     },
     Bench {
         name: "shared_1",

@@ -96,6 +96,12 @@ pub struct Asked {
 }
 
 impl Asked {
+    /// The worker that it links.
+    #[allow(dead_code)] // not in each binary that includes this file
+    pub fn worker(self) -> Worker {
+        self.worker
+    }
+
     fn started(self) -> Started {
         let Self {
             task,

@@ -3,6 +3,7 @@
 //! shares its values in the way that suits it best.
 
 mod by_hand;
+pub mod idle;
 #[cfg(feature = "peers")]
 pub mod minigraf;
 mod ours;

@@ -34,10 +34,16 @@ use crate::store::{Records, Store, VerifyError, records, verify};
 /// memory exists as long as its readers, and a log on disk is read from its directory. If another log has replaced the log
 /// in that directory, the calls that read it fail with `is_replaced` or `is_other_history`.
 ///
-/// Reading never blocks the writer, but a reader costs the writer time. While a reader exists, each commit queues its facts. If
-/// more than four facts for each entity (and more than 65,536), or 256 MiB of values, are queued before a snapshot is
-/// taken, the next commit replaces the queue with a copy of the graph, which takes time proportional to the size of the
-/// graph. Drop a reader that you no longer use. The first reader of a store in memory copies up to 1 MiB of its log.
+/// A reader costs the writer time and memory. The first snapshot or reader of a store copies its graph, in the thread that asks
+/// for it, and each commit queues its facts for that copy. Usually [`snapshot`](StoreReader::snapshot) applies them, in the
+/// thread that calls it. While more than about 130,000 facts (or 8 MiB of values) are queued, each commit applies queued facts
+/// to the copy itself, at most twice as many as it has. So a reader from which no snapshot is taken makes commits take about
+/// twice as long, but no commit takes time for the graph or for earlier commits, and the queue does not grow. Drop a reader that
+/// you no longer use.
+///
+/// Commits wait for a reader in one case only: if four times as many facts are queued because threads take snapshots all the time
+/// and more slowly than the store commits. Then a commit waits until such a thread has applied a few hundred facts. The
+/// first reader of a store in memory copies up to 1 MiB of its log.
 ///
 /// ```
 /// # mod doc { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/doc/lamps.rs")); } use doc::lamps;

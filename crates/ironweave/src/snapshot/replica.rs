@@ -2,17 +2,26 @@
 //!
 //! 1. The first snapshot copies the store's graph. A store of which no snapshot was taken has no replica, and no cost for it.
 //! 2. From then on, each commit puts its facts into a queue.
-//! 3. A thread that takes a snapshot takes the queue, applies it to the replica and clones that. The writer never
-//!    waits for this, and readers wait only for each other.
+//! 3. A thread that takes a snapshot applies the queued facts to the replica and clones that. Readers wait only for each
+//!    other.
 //! 4. Other threads see only transactions that are acknowledged ([`Acknowledged`]).
-//! 5. A commit that finds the queue too long replaces it with a copy of the graph, if a handle exists that can ask for
-//!    snapshots without the store ([`StoreReader`](crate::StoreReader)). Otherwise it drops the replica, and the next snapshot copies the graph.
-//!    Such a commit takes time proportional to the graph. The limits grow with the graph, so that on average copies cost a
-//!    constant for each fact.
+//! 5. A commit that finds the queue long ([`LONG`]) applies facts from its front itself, at most twice the cost of its own. So
+//!    the queue stays short although nobody takes snapshots, and no commit does work for the graph or for earlier commits.
+//!    It does nothing while another thread uses the replica, until the queue has [`FULL`]: then it waits until that thread
+//!    has applied [`SLICE`].
+//! 6. A replica that no handle uses ([`StoreReader`](crate::StoreReader)) is dropped when more facts than the graph has
+//!    entities were committed since the last snapshot ([`follower`](self::follower)). The next snapshot copies the graph.
 
-use std::sync::atomic::AtomicBool;
+mod follower;
+mod queue;
+
 use std::sync::atomic::Ordering::Relaxed;
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::atomic::{AtomicBool, AtomicU64};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
+use std::thread;
+
+pub(crate) use follower::SnapshotFollower;
+use queue::{Batch, Queue, fact_cost, frame_cost};
 
 use crate::base::notifier::{Notifier, Wait};
 use crate::base::position::Seq;
@@ -20,19 +29,16 @@ use crate::graph::fact::Facts;
 use crate::graph::paged::Paged;
 use crate::graph::{Graph, Journal};
 use crate::snapshot::keyframes::{Keyframes, RECENT, SPACING};
-use crate::step::model::Model;
 use crate::step::plan::Plan;
-use crate::store::Store;
-use crate::store::commit::{Acknowledged, Commit, Follower};
-use crate::store::version::{self, At, Version};
+use crate::store::commit::Acknowledged;
+use crate::store::version::{At, Version};
 
-/// The maximum number of queued facts for a small graph.
-const FACTS_MAX: usize = 1 << 14;
-/// The maximum number of bytes of queued values.
-const BYTES_MAX: usize = 1 << 26;
-/// The factor by which both limits grow while a handle exists that can take a snapshot, and the number of facts for each
-/// entity then.
-const BUSY: usize = 4;
+/// The cost of queued frames from which commits apply facts. Tests need few commits for it.
+const LONG: u64 = if cfg!(test) { 1 << 10 } else { 1 << 17 };
+/// The cost of queued frames from which a commit waits for a thread that uses the replica.
+const FULL: u64 = 4 * LONG;
+/// The cost of the facts that a reader applies before it looks whether a commit waits for it.
+const SLICE: i64 = 256;
 
 pub(crate) struct Replica {
     plan: Arc<Plan>,
@@ -46,74 +52,36 @@ pub(crate) struct Replica {
     changed: Notifier,
     /// A thread that locks both locks this before `queue`.
     current: Mutex<Current>,
-    /// A frame is being applied to the graph, or user code has panicked when it was (a `Deserialize`, `Clone` or `Ord`). It
+    /// The cost of all frames that were ever applied. It is written under the lock of `current`.
+    applied: AtomicU64,
+    /// A commit waits for the lock of `current`.
+    commit_waits: AtomicBool,
+    /// A fact is being applied to the graph, or user code has panicked when one was (a `Deserialize`, `Clone` or `Ord`). It
     /// is written under the lock of `current`. Reading it without the lock only tells whether to look under the lock.
     incomplete: AtomicBool,
-}
-
-#[derive(Default)]
-struct Queue {
-    /// A copy of the graph that replaced the frames before the batch, if the queue was too long.
-    copy: Option<(Graph<Paged>, At)>,
-    batch: Batch,
-    /// The last frame that was queued.
-    last: Option<Seq>,
-    /// The store was dropped, so no more frames will come.
-    closed: bool,
-}
-
-/// The size of a queue.
-#[derive(Clone, Copy, Default)]
-pub(crate) struct QueueSize {
-    facts: usize,
-    bytes: usize,
-}
-
-impl QueueSize {
-    /// Returns whether the queue may be too long.
-    #[inline]
-    pub(crate) fn is_long(self) -> bool {
-        self.facts > FACTS_MAX || self.bytes > BYTES_MAX
-    }
-
-    /// Returns whether the queue has more than a number of facts, so that a copy of the graph is cheaper than applying them, or
-    /// whether its values take too much memory.
-    fn exceeds(self, facts: usize) -> bool {
-        self.facts > facts || self.bytes > BUSY * BYTES_MAX
-    }
-}
-
-/// Consecutive frames.
-#[derive(Default)]
-struct Batch {
-    facts: Facts,
-    frames: Vec<Queued>,
-}
-
-/// One frame of a batch.
-struct Queued {
-    at: At,
-    /// The fingerprint of the graph after the frame, if the store computes it.
-    fingerprint: Option<u128>,
-    /// The end of its facts in the facts of the batch.
-    end: usize,
 }
 
 struct Current {
     graph: Graph<Paged>,
     journal: Journal,
+    /// The last frame of which all facts were applied.
     at: At,
     /// The snapshot of the graph, once it was taken.
     newest: Option<Arc<Version>>,
     /// The batch that was taken from the queue, and the numbers of its frames and facts that have been applied.
     batch: Batch,
-    applied: (usize, usize),
+    frames: usize,
+    facts: usize,
+    /// Whether a part of the next frame has been applied. That frame is durable.
+    partial: bool,
     /// The snapshot of the last durable frame, if the graph has later frames.
     durable: Option<Arc<Version>>,
+    /// By how much commits have applied more than twice their own cost, because a value was large.
+    debt: u64,
 }
 
 // The only user code that runs under these locks is that of values. If it panics, `Replica::incomplete` keeps other threads from
-// reading a graph that has a part of a frame.
+// reading a graph that has a part of a fact.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
@@ -132,10 +100,7 @@ impl Replica {
             lineage,
             keyframes,
             acknowledged,
-            queue: Mutex::new(Queue {
-                last: at.seq,
-                ..Queue::default()
-            }),
+            queue: Mutex::new(Queue::after(at.seq)),
             changed: Notifier::default(),
             current: Mutex::new(Current {
                 graph,
@@ -143,29 +108,24 @@ impl Replica {
                 at,
                 newest: None,
                 batch: Batch::default(),
-                applied: (0, 0),
+                frames: 0,
+                facts: 0,
+                partial: false,
                 durable: None,
+                debt: 0,
             }),
+            applied: AtomicU64::new(0),
+            commit_waits: AtomicBool::new(false),
             incomplete: AtomicBool::new(false),
         }
     }
 
-    /// Queues the facts of a frame. Returns the size of the queue.
-    pub(crate) fn push(&self, at: At, fingerprint: Option<u128>, facts: &Facts) -> QueueSize {
+    /// Queues the facts of a frame. Returns the cost of the frames that are queued and not applied.
+    fn push(&self, at: At, fingerprint: Option<u128>, facts: &Facts) -> u64 {
         let mut queue = lock(&self.queue);
-        queue.batch.facts.append(facts);
-        let end = queue.batch.facts.list.len();
-        queue.batch.frames.push(Queued {
-            at,
-            fingerprint,
-            end,
-        });
-        queue.last = at.seq;
+        let cost = queue.push(at, fingerprint, facts);
         self.changed.notify(&queue);
-        QueueSize {
-            facts: end,
-            bytes: queue.batch.facts.bytes.len(),
-        }
+        cost.saturating_sub(self.applied.load(Relaxed))
     }
 
     /// Returns the last frame that other callers may see.
@@ -186,23 +146,28 @@ impl Replica {
 
     /// Returns the newest snapshot, whether it is durable or not.
     pub(crate) fn newest(&self) -> Arc<Version> {
+        // Frames that are committed from now on are left, so that this ends while another thread commits continuously.
+        let last = lock(&self.queue).read();
         let mut current = lock(&self.current);
-        if let Some(durable) = self.durable().filter(|durable| current.at.seq <= *durable) {
-            self.advance(&mut current, Some(durable));
-            let shown = self.current_snapshot(&mut current);
-            self.advance(&mut current, None);
-            // Other callers may not see later frames.
-            current.durable = (current.at != shown.at).then_some(shown);
+        if let Some(durable) = self.durable() {
+            current = self.reach(current, last.min(durable));
+            if current.at.seq <= durable {
+                // Other callers may not see later frames.
+                current.durable = Some(self.current_snapshot(&mut current));
+            }
         }
-        self.advance(&mut current, None);
+        let mut current = self.reach(current, last);
+        if (current.durable.as_ref()).is_some_and(|durable| durable.at == current.at) {
+            current.durable = None;
+        }
         self.current_snapshot(&mut current)
     }
 
     /// Returns the newest snapshot that is durable.
     pub(super) fn newest_acknowledged(&self) -> Arc<Version> {
-        let mut current = lock(&self.current);
-        let durable = self.durable();
-        self.advance(&mut current, durable);
+        let (last, durable) = (lock(&self.queue).read(), self.durable());
+        let until = durable.map_or(last, |durable| last.min(durable));
+        let mut current = self.reach(lock(&self.current), until);
         let further = durable.is_some_and(|durable| current.at.seq > durable);
         match &current.durable {
             Some(state) if further => Arc::clone(state),
@@ -241,90 +206,163 @@ impl Replica {
         })
     }
 
-    /// Applies the queued frames, up to a frame.
-    fn advance(&self, current: &mut Current, until: Option<Option<Seq>>) {
+    /// Applies the queued frames, up to one that is queued, and the rest of one of which a commit has applied a part. Releases the lock in between for a commit that waits for it. Other
+    /// threads may have applied later frames then.
+    fn reach<'a>(
+        &'a self,
+        mut current: MutexGuard<'a, Current>,
+        until: Option<Seq>,
+    ) -> MutexGuard<'a, Current> {
+        while !self.advance(&mut current, until, &mut { SLICE }, true) {
+            if self.commit_waits.load(Relaxed) {
+                drop(current);
+                // A mutex prefers the thread that has just released it.
+                while self.commit_waits.load(Relaxed) {
+                    thread::yield_now();
+                }
+                current = lock(&self.current);
+            }
+        }
+        current
+    }
+
+    /// Applies queued facts, up to a frame, while their cost is less than `left`, from which it is subtracted. Returns whether
+    /// all frames that are queued up to that one are applied.
+    fn advance(
+        &self,
+        current: &mut Current,
+        until: Option<Seq>,
+        left: &mut i64,
+        keyframes: bool,
+    ) -> bool {
         assert!(
             !self.incomplete.load(Relaxed),
             "user code panicked when an earlier snapshot was made (a `Deserialize`, `Clone` or `Ord` of a value); \
              call `Store::snapshot`, which copies the graph"
         );
-        let shown = |at: At| until.is_none_or(|until| at.seq <= until);
-        // The queue is taken once, so that this ends while another thread commits continuously.
-        let mut taken = false;
-        loop {
-            if current.applied.0 == current.batch.frames.len() {
-                current.batch.facts.clear();
-                current.batch.frames.clear();
-                current.applied = (0, 0);
-                let mut queue = lock(&self.queue);
-                if taken || queue.copy.as_ref().is_some_and(|copy| !shown(copy.1)) {
-                    return;
+        while current.partial || current.at.seq < until {
+            if current.frames == current.batch.frames.len() {
+                (current.frames, current.facts) = (0, 0);
+                if !lock(&self.queue).take_next(&mut current.batch) {
+                    return true;
                 }
-                if let Some((graph, at)) = queue.copy.take() {
-                    (current.graph, current.at, current.newest) = (graph, at, None);
-                }
-                std::mem::swap(&mut queue.batch, &mut current.batch);
-                taken = true;
             }
-            let (done, start) = current.applied;
-            let Some(frame) = current.batch.frames.get(done) else {
-                return;
+            let Some(&frame) = current.batch.frames.get(current.frames) else {
+                return true;
             };
-            if !shown(frame.at) {
-                return;
+            if frame.at.seq > until && !current.partial {
+                return true;
+            }
+            if *left <= 0 {
+                return false;
             }
             // If no snapshot shares its pages, applying the frame need not copy them.
             current.newest = None;
             self.incomplete.store(true, Relaxed);
             let facts = &current.batch.facts;
+            let start = current.facts;
             for fact in &facts.list[start..frame.end] {
+                if *left <= 0 {
+                    break;
+                }
+                *left -= fact_cost(*fact) as i64;
+                current.facts += 1;
                 if let Err(e) = current.graph.apply(&mut current.journal, *fact, facts) {
                     unreachable!("the store has done what its replica cannot do: {e}");
                 }
             }
+            // A replica is not rolled back. So a part of a frame is committed too, which forgets what it replaced.
             current.graph.commit(&mut current.journal);
+            self.incomplete.store(false, Relaxed);
+            current.partial = current.facts < frame.end;
+            if current.partial {
+                return false;
+            }
             assert!(
                 frame
                     .fingerprint
                     .is_none_or(|print| print == current.graph.fingerprint),
                 "the replica has another graph than its store"
             );
-            self.incomplete.store(false, Relaxed);
+            *left -= 1;
             current.at = frame.at;
-            let (end, left) = (frame.end, current.batch.frames.len() - done);
-            current.applied = (done + 1, end);
-            if !self.keyframes.enabled() {
-                continue;
+            current.frames += 1;
+            self.applied.store(frame.cost_up_to, Relaxed);
+            if keyframes && self.keyframes.enabled() {
+                self.keep(current, until, frame.end - start);
             }
-            if left <= RECENT {
-                self.keyframes
-                    .keep_recent(self.current_snapshot(current), end - start);
-            }
-            if current.at.next().get().is_multiple_of(SPACING) {
-                self.keyframes.keep(self.current_snapshot(current));
-            }
+        }
+        true
+    }
+
+    /// Keeps the version after the last frame that was applied for queries of the past, if it is one of those that are kept.
+    /// `until` is the frame up to which frames are being applied.
+    fn keep(&self, current: &mut Current, until: Option<Seq>, facts: usize) {
+        let left = (until.zip(current.at.seq)).and_then(|(until, seq)| until.frames_since(seq));
+        if left.is_some_and(|left| left < RECENT as u64) {
+            self.keyframes
+                .keep_recent(self.current_snapshot(current), facts);
+        }
+        if current.at.next().get().is_multiple_of(SPACING) {
+            self.keyframes.keep(self.current_snapshot(current));
         }
     }
 
-    /// Shortens a queue that is too long. Returns whether the replica is to be dropped, until the next snapshot copies the
-    /// graph. That is so if the queue is longer than the graph and no handle can take a snapshot (`shared`).
+    /// Applies facts for a commit that has found the queue long, at most twice the cost of its own. It makes no keyframes, since
+    /// one may replace another that is the last to hold any number of pages.
     #[cold]
-    fn shorten_queue(&self, size: QueueSize, commit: &Commit<'_>, shared: bool) -> bool {
-        let population = commit.core.graph.population();
-        if !shared {
-            return size.exceeds(population);
+    fn relieve(&self, backlog: u64, facts: &Facts) {
+        let Some(mut current) = self.lock_for_commit(backlog) else {
+            return;
+        };
+        let current = &mut *current;
+        if self.incomplete.load(Relaxed) {
+            // The next snapshot copies the graph of the store.
+            self.discard_queue(current);
+            return;
         }
-        if size.exceeds(BUSY * FACTS_MAX.max(population)) {
-            // Applying the facts here would take about ten times as long as the copy, and might wait for a reader.
-            let graph = (commit.copy)();
-            let mut queue = lock(&self.queue);
-            queue.copy = Some((graph, commit.at));
-            queue.batch = Batch::default();
+        let durable = self.durable();
+        if durable.is_none_or(|durable| current.at.seq <= durable) {
+            // It would hold the pages that are replaced from now on.
+            current.durable = None;
         }
-        false
+        let budget = (2 * frame_cost(facts)).min(backlog - LONG);
+        let paid = budget.min(current.debt);
+        current.debt -= paid;
+        let mut left = (budget - paid) as i64;
+        if left > 0 {
+            let last = lock(&self.queue).last;
+            let until = durable.map_or(last, |durable| last.min(durable));
+            self.advance(current, until, &mut left, false);
+            current.debt = left.min(0).unsigned_abs();
+        }
     }
 
-    /// Replaces the graph with a copy of the store's graph if a panic left it with a part of a frame.
+    /// Locks the replica for a commit. Returns `None` if another thread has locked it and the queue is not full.
+    fn lock_for_commit(&self, backlog: u64) -> Option<MutexGuard<'_, Current>> {
+        match self.current.try_lock() {
+            Ok(current) => Some(current),
+            Err(TryLockError::Poisoned(e)) => Some(e.into_inner()),
+            Err(TryLockError::WouldBlock) if backlog < FULL => None,
+            Err(TryLockError::WouldBlock) => {
+                self.commit_waits.store(true, Relaxed);
+                let current = lock(&self.current);
+                self.commit_waits.store(false, Relaxed);
+                Some(current)
+            }
+        }
+    }
+
+    /// Discards all frames that are not applied.
+    fn discard_queue(&self, current: &mut Current) {
+        let mut queue = lock(&self.queue);
+        queue.clear();
+        self.applied.store(queue.cost(), Relaxed);
+        current.batch = Batch::default();
+        (current.frames, current.facts, current.partial) = (0, 0, false);
+    }
+
+    /// Replaces the graph with a copy of the store's graph if a panic left it with a part of a fact.
     fn repair(&self, copy: impl FnOnce() -> (Graph<Paged>, At)) {
         if !self.incomplete.load(Relaxed) {
             return;
@@ -335,10 +373,9 @@ impl Replica {
         }
         let (graph, at) = copy();
         // The store is borrowed, so the copy has all frames that are queued.
-        let mut queue = lock(&self.queue);
-        (queue.copy, queue.batch) = (None, Batch::default());
+        self.discard_queue(&mut current);
         (current.graph, current.at, current.newest) = (graph, at, None);
-        (current.batch, current.applied) = (Batch::default(), (0, 0));
+        current.journal = Journal::default();
         self.incomplete.store(false, Relaxed);
     }
 
@@ -350,74 +387,9 @@ impl Replica {
     }
 }
 
-/// Passes commits to the replica of a store, which exists once a snapshot was taken, and holds the keyframes.
-#[derive(Default)]
-pub(crate) struct SnapshotFollower {
-    replica: OnceLock<Arc<Replica>>,
-    keyframes: Arc<Keyframes>,
-}
-
-impl SnapshotFollower {
-    pub(crate) fn keyframes(&self) -> &Arc<Keyframes> {
-        &self.keyframes
-    }
-
-    /// Returns the replica, if there is one.
-    pub(crate) fn get(&self) -> Option<&Arc<Replica>> {
-        self.replica.get()
-    }
-
-    /// Returns the replica. Makes it if there is none, and repairs it if a panic left it with a part of a frame.
-    pub(super) fn of<M: Model>(store: &Store<M>) -> &Arc<Replica> {
-        let slot: &Self = store.followers.get();
-        let replica = slot.replica.get_or_init(|| {
-            Arc::new(Replica::new(
-                (Arc::clone(&store.plan), Arc::clone(&slot.keyframes)),
-                store.log.acknowledged(),
-                (store.core.paranoid, store.lineage()),
-                paged(store),
-                store.at(),
-            ))
-        });
-        replica.repair(|| (paged(store), store.at()));
-        replica
-    }
-}
-
-impl Follower for SnapshotFollower {
-    fn listens(&self) -> bool {
-        self.replica.get().is_some()
-    }
-
-    fn committed(&mut self, commit: &Commit<'_>) {
-        let Some(replica) = self.replica.get() else {
-            return;
-        };
-        let size = replica.push(commit.at, commit.fingerprint, commit.facts);
-        if size.is_long() && replica.shorten_queue(size, commit, Arc::strong_count(replica) > 1) {
-            self.replica.take();
-        }
-    }
-}
-
-impl Drop for SnapshotFollower {
-    fn drop(&mut self) {
-        if let Some(replica) = self.replica.get() {
-            replica.close();
-        }
-    }
-}
-
-/// Returns a copy of a store's graph.
-///
-/// # Panics
-/// If user code panicked in the middle of a change and stopped the store.
-fn paged<M: Model>(store: &Store<M>) -> Graph<Paged> {
-    if let Err(e) = store.core.open.check_whole() {
-        panic!("the store has no snapshot, because a change was not completed: {e}");
-    }
-    version::paged::<M>(&store.core)
-}
-
+#[cfg(test)]
+mod bounded;
+#[cfg(test)]
+mod grid;
 #[cfg(test)]
 mod tests;

@@ -9,8 +9,12 @@ use crate::step::model::Model;
 use crate::store::{SharedStore, Store};
 
 impl<M: Model> Store<M> {
-    /// Returns the current graph as an immutable value; see [`Snapshot`]. The first call takes O(size of the graph), later calls
-    /// O(facts since the last snapshot).
+    /// Returns the current graph as an immutable value; see [`Snapshot`]. The first call copies the graph, in O(size of the
+    /// graph). Later calls take O(facts since the last snapshot).
+    ///
+    /// The copy stays until more facts than the graph has entities (and more than about 130,000) were committed since the last
+    /// snapshot, unless there is a [reader](Store::reader). Until then, each commit queues its facts for it.
+    /// [`StoreReader`] describes what that costs. A thread that is started for it frees the copy.
     ///
     /// # Panics
     /// If this is the first snapshot and the store was stopped because user code (a `Hash`, `Ord` or `Drop` of a value)
@@ -20,8 +24,8 @@ impl<M: Model> Store<M> {
         Snapshot::of(SnapshotFollower::of(self).newest())
     }
 
-    /// Returns a handle with which other threads read and follow the store. While such a handle exists, each commit queues
-    /// its facts; see [`StoreReader`].
+    /// Returns a handle with which other threads read and follow the store. The first call copies the graph, in O(size of the
+    /// graph). While such a handle exists, each commit queues its facts; see [`StoreReader`].
     ///
     /// # Panics
     /// As [`Store::snapshot`].

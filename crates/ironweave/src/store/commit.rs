@@ -24,9 +24,7 @@ use std::time::Duration;
 
 use crate::base::position::{Position, Seq};
 use crate::base::storage_error::{AppendError, StorageError, StorageFailure};
-use crate::graph::Graph;
 use crate::graph::fact::Facts;
-use crate::graph::paged::Paged;
 use crate::log::{Flush, FrameHeader, Log, LogReader, MemoryLog, ReadLog, TornTail};
 use crate::step::Core;
 use crate::store::epochs::Epochs;
@@ -290,8 +288,6 @@ pub(crate) struct Commit<'a> {
     pub frame: Option<CommitFrame<'a>>,
     /// The graph after the transaction.
     pub core: &'a Core,
-    /// Returns a copy of the graph after the transaction.
-    pub copy: &'a dyn Fn() -> Graph<Paged>,
 }
 
 /// A frame that was just written or read.

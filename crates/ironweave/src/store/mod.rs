@@ -485,7 +485,6 @@ impl<M: Model> Store<M> {
             facts: &core.open.journal.facts,
             frame,
             core,
-            copy: &|| version::paged::<M>(core),
         });
     }
 }

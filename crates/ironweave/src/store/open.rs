@@ -22,7 +22,7 @@ use crate::store::commit::{Commit, CommitFrame, CommitLog, Followers};
 use crate::store::epochs::Bounds;
 use crate::store::repeat::Keys;
 use crate::store::shadow::Shadow;
-use crate::store::version::{self, At, Version};
+use crate::store::version::{At, Version};
 use crate::store::{Backend, Epochs, Options, SharedStore, Store, bad_frame};
 
 impl<M: Model> Store<M> {
@@ -339,7 +339,6 @@ impl<M: Model> Store<M> {
                     epochs,
                 }),
                 core,
-                copy: &|| version::paged::<M>(core),
             });
         }
         Ok(())

@@ -1,4 +1,4 @@
-//! A replica that cannot keep up, and one that is asked all the time.
+//! A replica that another thread uses, and one that is asked all the time. `bounded.rs` has what commits do for it.
 
 use std::cell::Cell;
 use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
@@ -7,6 +7,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 
 use super::*;
 use crate::base::error::ReadError;
+use crate::store::Store;
 
 /// Something that counts.
 #[crate::model]
@@ -76,28 +77,34 @@ impl<'de> Deserialize<'de> for Slow {
     }
 }
 
-fn size(replica: &Replica) -> usize {
-    lock(&replica.queue).batch.facts.list.len()
+/// Returns the cost of what is queued and not applied.
+fn backlog(replica: &Replica) -> u64 {
+    lock(&replica.queue).cost() - replica.applied.load(Relaxed)
 }
 
 #[test]
-fn while_a_reader_is_at_the_replica_the_queue_has_an_end_and_nobody_waits() {
+fn while_another_thread_uses_the_replica_commits_queue_and_do_not_wait() {
     let mut store = Store::<Model>::memory();
     let meter = store.step(Mounted { number: 1 }).created.meter;
     let reader = store.reader();
     let before = reader.snapshot();
     let current = lock(&reader.replica().current);
-    let steps = (BUSY * FACTS_MAX + 1_000) as u64;
-    let mut most = 0;
+    // Each of these frames costs 2.
+    let steps = FULL / 2 - 1;
     for value in 1..=steps {
         store.step(Read { meter, value });
-        most = most.max(size(reader.replica()));
     }
-    assert_eq!(most, BUSY * FACTS_MAX);
-    assert!(size(reader.replica()) < 1_000);
+    assert_eq!(backlog(reader.replica()), 2 * steps);
     drop(current);
+    // Each commit applies as much again as it queues.
+    for value in 1..=steps {
+        store.step(Read { meter, value });
+        let expected = (2 * steps).saturating_sub(2 * value).max(LONG);
+        assert!(backlog(reader.replica()).abs_diff(expected) <= 4);
+    }
     let now = reader.snapshot();
     assert_eq!((now.seq(), meter.value(&now)), (store.seq(), steps));
+    assert_eq!(backlog(reader.replica()), 0);
     assert_eq!(meter.value(&before), 0);
     // It goes on from there.
     store.step(Read { meter, value: 5 });
@@ -161,12 +168,4 @@ fn of_a_store_that_is_looked_at_the_near_past_is_kept_and_not_read() -> Result<(
         );
     }
     Ok(())
-}
-
-#[test]
-fn a_queue_is_too_long_by_its_facts_or_by_its_bytes_whoever_reads() {
-    let size = |facts, bytes| QueueSize { facts, bytes };
-    assert!(!size(10, 0).exceeds(10) && size(11, 0).exceeds(10));
-    let most = BUSY * BYTES_MAX;
-    assert!(!size(0, most).exceeds(10) && size(0, most + 1).exceeds(10));
 }
