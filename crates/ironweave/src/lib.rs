@@ -108,8 +108,9 @@ pub use base::seq::{ParseSeqError, Seq, SeqRange};
 pub use base::storage_error::StorageError;
 pub use base::time::{ParseTimestampError, Timestamp};
 pub use db::entity::{Any, Ensure, Entity, Handle, Key, Keyed, Place, StateOf};
+pub use db::lists::{Indexed, Links, Places, Selected};
 pub use db::query::Filter;
-pub use db::{Db, Links, Places, Reader};
+pub use db::{Db, Reader};
 pub use graph::key::KeyQuery;
 pub use history::{AsOf, HistoryEntry};
 /// Declares a model: turns an inline module of entities, states, events and invariants into types.

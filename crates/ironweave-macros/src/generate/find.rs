@@ -22,9 +22,9 @@ pub fn finder(model: &Model, index: EntityIx, entity: &Entity, field: &Field) ->
                 format_ident!("by_{}", name),
                 format_ident!("by_{}_range", name),
             );
-            let list = quote!(#d::List<'d, ::std::vec::IntoIter<#owner>>);
+            let list = quote!(#d::List<'d, ::ironweave::plumbing::Indexed<'d, #owner>>);
             let by_doc = format!(
-                "Returns the entities whose `{name}` equals `value`, in order of ids, in O(log n) plus the size of the result."
+                "Returns the entities whose `{name}` equals `value`, in order of ids, in O(log n), and O(1) for each that is taken."
             );
             if kind == IndexKind::Equal {
                 return quote! {
@@ -35,7 +35,7 @@ pub fn finder(model: &Model, index: EntityIx, entity: &Entity, field: &Field) ->
                 };
             }
             let doc = format!(
-                "Returns the entities whose `{name}` is in `range`, in order of values and then of ids, in O(log n) plus the size of the result."
+                "Returns the entities whose `{name}` is in `range`, in order of values and then of ids, in O(log n), and O(1) for each that is taken."
             );
             quote! {
                 #[doc = #by_doc]

@@ -6,9 +6,11 @@ use std::ops::Bound;
 use crate::base::hash::hash_bytes;
 use crate::base::id::Id;
 use crate::db::entity::{Entity, Handle, Place};
+use crate::db::lists::{Indexed, Links};
 use crate::db::query::Filter;
-use crate::db::{Db, Links, gone};
+use crate::db::{Db, gone};
 use crate::graph::GraphRef;
+use crate::graph::index::Slots;
 use crate::graph::layout::ends;
 use crate::schema::{ColumnIx, EdgeIx, EntityIx, Hop, StateIx};
 use crate::value::{self, Value};
@@ -136,37 +138,37 @@ pub fn counted<T: Entity, S: Place<T>>(
         .sum()
 }
 
-/// The entities that have a value in an indexed field, in order of ids; O(log n + entities found).
+/// The entities that have a value in an indexed field, in order of ids; O(log n), and O(1) for each that is taken.
 pub fn by<'d, E: Entity, T: Value + Eq, D: Db>(
     db: &'d D,
     column: u16,
     value: &T,
-) -> D::List<'d, std::vec::IntoIter<E>> {
+) -> D::List<'d, Indexed<'d, E>> {
     db.asks("by");
     let graph = db.graph();
     let cells = graph.column(ColumnIx::new(column));
     let mut bytes = Vec::new();
-    // A value that cannot be encoded is in no column.
-    let written = value::encode(value, &mut bytes).is_ok();
-    let slots = if written {
-        cells.equal(hash_bytes(&bytes))
-    } else {
-        Vec::new()
+    let slots: Slots<'d> = match value::encode(value, &mut bytes) {
+        Ok(()) => {
+            let value = value.clone();
+            let slots = cells.equal(hash_bytes(&bytes));
+            Box::new(slots.filter(move |slot| {
+                cells.value(*slot).and_then(|v| v.downcast_ref()) == Some(&value)
+            }))
+        }
+        // A value that cannot be encoded is in no column.
+        Err(_) => Box::new(std::iter::empty()),
     };
-    let same = |slot: &u32| cells.value(*slot).and_then(|v| v.downcast_ref()) == Some(value);
-    let found: Vec<E> = (slots.into_iter().filter(same))
-        .map(|slot| E::from_id(graph.id(E::INDEX, slot)))
-        .collect();
-    db.list(found.into_iter())
+    db.list(Indexed::new(graph, slots))
 }
 
-/// The entities that have a value of a range in a field that is indexed by order, by value and then by id;
-/// O(log n + entities found).
+/// The entities that have a value of a range in a field that is indexed by order, by value and then by id; O(log n), and
+/// O(1) for each that is taken.
 pub fn by_range<'d, E: Entity, T: Value + Ord, D: Db>(
     db: &'d D,
     column: u16,
     range: impl std::ops::RangeBounds<T>,
-) -> D::List<'d, std::vec::IntoIter<E>> {
+) -> D::List<'d, Indexed<'d, E>> {
     db.asks("by");
     let graph = db.graph();
     fn any<T: Any>(bound: Bound<&T>) -> Bound<&dyn Any> {
@@ -174,10 +176,7 @@ pub fn by_range<'d, E: Entity, T: Value + Ord, D: Db>(
     }
     let range = (any(range.start_bound()), any(range.end_bound()));
     let slots = graph.column(ColumnIx::new(column)).range(range);
-    let found: Vec<E> = (slots.into_iter())
-        .map(|slot| E::from_id(graph.id(E::INDEX, slot)))
-        .collect();
-    db.list(found.into_iter())
+    db.list(Indexed::new(graph, slots))
 }
 
 /// How many entities one is linked with; O(1).

@@ -3,13 +3,14 @@
 pub(crate) mod access;
 pub(crate) mod entity;
 pub(crate) mod handle;
+pub(crate) mod lists;
 pub mod query;
 
 use std::fmt;
-use std::marker::PhantomData;
 
 use crate::base::id::Id;
-use crate::db::entity::{Entity, Handle as _, Keyed, Place, StateOf};
+use crate::db::entity::{Entity, Keyed, Place, StateOf};
+use crate::db::lists::{Places, Selected};
 use crate::db::query::Filter;
 use crate::graph::GraphRef;
 use crate::graph::key::KeyQuery;
@@ -18,8 +19,10 @@ use crate::schema::{EntityIx, Hop, InvariantIx};
 /// Read access to a graph. It is implemented by [`Store`](crate::Store), [`Snapshot`](crate::Snapshot),
 /// [`Transaction`](crate::Transaction), by the [`Tx`](crate::Tx) of a handler, and by what guards and invariants receive.
 ///
-/// The accessors of handles take a `Db`: `partition.name(&store)`. Lists of a store or a snapshot borrow from it. Lists of a
-/// transaction or a `Tx` are copies, so that a loop over a list may change the graph.
+/// The accessors of handles take a `Db`: `partition.name(&store)`. Lists of a store or a snapshot borrow from it, and cost
+/// what is taken of them. Lists of a transaction or a `Tx` are copies, so that a loop over a list may change the graph. They
+/// cost all that is in the list. [`Transaction::reader`](crate::Transaction::reader) and [`Tx::reader`](crate::Tx::reader)
+/// read the same graph with lists that borrow.
 ///
 /// ```
 /// # mod doc { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/doc/lamps.rs")); } use doc::lamps;
@@ -62,25 +65,21 @@ pub trait Db {
     }
 
     /// Returns the entities in a place, in order of ids: tokens if `S` is one state, handles if it is a tuple of states or
-    /// [`Any`](crate::Any). O(returned entities + slots / 4096).
+    /// [`Any`](crate::Any). O(entities that are taken + slots up to the last of them / 4096).
     fn place<'a, T: Entity, S: Place<T> + 'a>(&'a self) -> Self::List<'a, Places<'a, T, S>> {
         self.asks("place");
-        self.list(Places {
-            graph: self.graph(),
-            next: 0,
-            of: PhantomData,
-        })
+        self.list(Places::new(self.graph()))
     }
 
-    /// Returns the entities that a filter accepts, in order of ids. O(entities and links that the filter reads + slots /
-    /// 4096). A filter over an edge reads the links of the entities that its inner filter accepts.
-    fn select<T: Entity>(&self, filter: Filter<T>) -> Self::List<'_, std::vec::IntoIter<T>> {
+    /// Returns the entities that a filter accepts, in order of ids. They are looked for as they are taken, 64 slots at a
+    /// time: O(entities and links that the filter reads for these + slots up to the last of them / 4096).
+    ///
+    /// A filter over an edge first reads the links of one entity after the other. If that is more than the entities that its
+    /// inner filter accepts, it reads the links of those instead, all at once. So it never costs more than twice the cheaper
+    /// way.
+    fn select<T: Entity>(&self, filter: Filter<T>) -> Self::List<'_, Selected<'_, T>> {
         self.asks("select");
-        let graph = self.graph();
-        let found: Vec<T> = (filter.slots(graph).into_iter())
-            .map(|slot| T::from_id(graph.id(T::INDEX, slot)))
-            .collect();
-        self.list(found.into_iter())
+        self.list(Selected::new(self.graph(), filter))
     }
 
     /// Returns the number of entities in a state, or with [`Any`](crate::Any) the number of all entities of the type. O(1).
@@ -124,7 +123,8 @@ impl<D: Db + ?Sized> Db for &D {
     }
 }
 
-/// The graph as invariants and, within [`Guarded`](crate::Guarded), guards read it.
+/// The graph as invariants and, within [`Guarded`](crate::Guarded), guards read it, and as a transaction is read without
+/// copies of lists ([`Transaction::reader`](crate::Transaction::reader), [`Tx::reader`](crate::Tx::reader)).
 pub struct Reader<'g> {
     pub(crate) graph: GraphRef<'g>,
     /// Under `paranoid`, the invariant that reads and the slot of its entity.
@@ -137,7 +137,12 @@ impl fmt::Debug for Reader<'_> {
     }
 }
 
-impl Reader<'_> {
+impl<'g> Reader<'g> {
+    /// A reader that may read everything.
+    pub(crate) fn of(graph: GraphRef<'g>) -> Self {
+        Self { graph, of: None }
+    }
+
     /// Panics: an invariant reads an entity that it does not declare, so that it would not be checked when that changes.
     #[cold]
     fn undeclared(&self, invariant: InvariantIx, what: &str, hint: &str) -> ! {
@@ -195,72 +200,6 @@ impl Db for Reader<'_> {
         }
     }
 }
-
-/// An iterator over the entities in a place, returned by [`Db::place`].
-pub struct Places<'g, T, S> {
-    graph: GraphRef<'g>,
-    next: u32,
-    of: PhantomData<fn() -> (T, S)>,
-}
-
-impl<T, S> fmt::Debug for Places<'_, T, S> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut shown = f.debug_struct("Places");
-        shown.field("next", &self.next).finish_non_exhaustive()
-    }
-}
-
-impl<T: Entity, S: Place<T>> Iterator for Places<'_, T, S> {
-    type Item = S::Item;
-
-    fn next(&mut self) -> Option<S::Item> {
-        let slot = self.graph.next_in(T::INDEX, S::STATES, self.next)?;
-        self.next = slot + 1;
-        Some(S::Item::from_id(self.graph.id(T::INDEX, slot)))
-    }
-}
-
-/// An iterator over the entities that an entity is linked with, returned by the accessor of a `Many` edge.
-pub struct Links<'g, T> {
-    graph: GraphRef<'g>,
-    slots: std::slice::Iter<'g, u32>,
-    of: PhantomData<fn() -> T>,
-}
-
-impl<T> fmt::Debug for Links<'_, T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut shown = f.debug_struct("Links");
-        shown
-            .field("len", &self.slots.len())
-            .finish_non_exhaustive()
-    }
-}
-
-impl<'g, T: Entity> Links<'g, T> {
-    pub(crate) fn new(graph: GraphRef<'g>, hop: Hop, slot: u32) -> Self {
-        Self {
-            graph,
-            slots: graph.links(hop, slot).iter(),
-            of: PhantomData,
-        }
-    }
-}
-
-impl<T: Entity> Iterator for Links<'_, T> {
-    type Item = T;
-
-    fn next(&mut self) -> Option<T> {
-        self.slots
-            .next()
-            .map(|slot| T::from_id(self.graph.id(T::INDEX, *slot)))
-    }
-
-    fn size_hint(&self) -> (usize, Option<usize>) {
-        self.slots.size_hint()
-    }
-}
-
-impl<T: Entity> ExactSizeIterator for Links<'_, T> {}
 
 /// Panics, as an index that is out of range does: the entity of the handle was deleted, or is of another store.
 #[cold]

@@ -1,4 +1,4 @@
-//! Filters: conditions on the places and links of entities, evaluated with bitsets.
+//! Filters: conditions on the places and links of entities, evaluated with bitsets, a word of 64 slots at a time.
 //!
 //! ```
 //! # #[ironweave::model]
@@ -77,11 +77,10 @@ use std::marker::PhantomData;
 use std::ops::{BitAnd, BitOr, Not};
 
 use crate::db::entity::{Entity, Place};
-use crate::graph::any::either;
+use crate::graph::Graph;
 use crate::graph::layout::reverse;
-use crate::graph::slots::SlotSet;
+use crate::graph::slots::{Cursor, SlotSet};
 use crate::graph::storage::Storage;
-use crate::graph::{Graph, GraphRef};
 use crate::schema::{EntityIx, Hop, StateIx};
 
 /// A predicate on the entities of a type, which [`Db::select`](crate::Db::select) evaluates.
@@ -120,12 +119,6 @@ impl<T> fmt::Debug for Filter<T> {
     }
 }
 
-impl Node {
-    fn slots(&self, graph: GraphRef<'_>) -> Vec<u32> {
-        either!(graph, graph => members(&eval(graph, self)))
-    }
-}
-
 impl<T: Entity> Filter<T> {
     fn new(node: Node) -> Self {
         Self {
@@ -143,8 +136,8 @@ impl<T: Entity> Filter<T> {
     }
 
     /// The slots of the entities that meet the condition, in order.
-    pub(crate) fn slots(&self, graph: GraphRef<'_>) -> Vec<u32> {
-        self.node.slots(graph)
+    pub(crate) fn members<S: Storage>(self, graph: &Graph<S>) -> Members<'_, S> {
+        Members::new(eval(graph, self.node))
     }
 }
 
@@ -186,42 +179,28 @@ impl<T: Entity> Not for Filter<T> {
 enum Set<'g, S: Storage> {
     /// Of states, as the graph keeps them.
     States(Vec<&'g SlotSet<S>>),
-    Bits(Vec<u64>),
+    /// Of entities of a set that are linked with an entity that meets a condition.
+    Linked(Box<Linked<'g, S>>),
     And(Box<Set<'g, S>>, Box<Set<'g, S>>),
     Or(Box<Set<'g, S>>, Box<Set<'g, S>>),
     /// The first set without the second.
     Not(Box<Set<'g, S>>, Box<Set<'g, S>>),
-    /// The entities of a set that meet a condition, which is evaluated for each of them.
-    Each(&'g Graph<S>, Box<Set<'g, S>>, &'g Node),
-}
-
-fn word(words: &[u64], i: usize) -> u64 {
-    words.get(i).copied().unwrap_or(0)
 }
 
 impl<S: Storage> Set<'_, S> {
-    fn word(&self, i: usize) -> u64 {
+    fn word(&mut self, i: usize) -> u64 {
         match self {
             Self::States(sets) => sets.iter().fold(0, |all, p| all | p.word(i)),
-            Self::Bits(words) => word(words, i),
+            Self::Linked(linked) => linked.word(i),
             Self::And(a, b) => match a.word(i) {
                 0 => 0,
                 bits => bits & b.word(i),
             },
             Self::Or(a, b) => a.word(i) | b.word(i),
-            Self::Not(all, but) => all.word(i) & !but.word(i),
-            Self::Each(graph, of, node) => {
-                let mut bits = of.word(i);
-                let mut left = bits;
-                while left != 0 {
-                    let bit = left.trailing_zeros();
-                    left &= left - 1;
-                    if !holds(graph, node, i as u32 * 64 + bit) {
-                        bits &= !(1 << bit);
-                    }
-                }
-                bits
-            }
+            Self::Not(all, but) => match all.word(i) {
+                0 => 0,
+                bits => bits & !but.word(i),
+            },
         }
     }
 
@@ -229,16 +208,17 @@ impl<S: Storage> Set<'_, S> {
     fn group(&self, i: usize) -> u64 {
         match self {
             Self::States(sets) => sets.iter().fold(0, |all, p| all | p.group(i)),
-            Self::Bits(words) => (0..64)
-                .filter(|bit| word(words, i * 64 + bit) != 0)
-                .fold(0, |all, bit| all | 1 << bit),
+            Self::Linked(linked) => match (linked.of.group(i), &linked.found) {
+                (0, _) => 0,
+                (bits, None) => bits,
+                (bits, Some(found)) => bits & found.group(i),
+            },
             Self::And(a, b) => match a.group(i) {
                 0 => 0,
                 bits => bits & b.group(i),
             },
             Self::Or(a, b) => a.group(i) | b.group(i),
             Self::Not(all, _) => all.group(i),
-            Self::Each(_, of, _) => of.group(i),
         }
     }
 
@@ -246,65 +226,203 @@ impl<S: Storage> Set<'_, S> {
     fn groups(&self) -> usize {
         match self {
             Self::States(sets) => sets.iter().map(|p| p.groups()).max().unwrap_or(0),
-            Self::Bits(words) => words.len().div_ceil(64),
+            Self::Linked(linked) => linked.of.groups(),
             Self::And(a, b) => a.groups().min(b.groups()),
             Self::Or(a, b) => a.groups().max(b.groups()),
             Self::Not(all, _) => all.groups(),
-            Self::Each(_, of, _) => of.groups(),
         }
     }
 }
 
-/// The slots of a set, in order.
-fn members<S: Storage>(set: &Set<'_, S>) -> Vec<u32> {
-    let mut found = Vec::new();
-    for group in 0..set.groups() {
-        let mut words = set.group(group);
-        while words != 0 {
-            let i = group * 64 + words.trailing_zeros() as usize;
-            words &= words - 1;
-            let mut bits = set.word(i);
-            while bits != 0 {
-                found.push(i as u32 * 64 + bits.trailing_zeros());
-                bits &= bits - 1;
-            }
+/// The bits of a word for whose slots something holds.
+fn those(bits: u64, word: usize, mut holds: impl FnMut(u32) -> bool) -> u64 {
+    let (mut found, mut left) = (0, bits);
+    while left != 0 {
+        let bit = left.trailing_zeros();
+        left &= left - 1;
+        if holds(word as u32 * 64 + bit) {
+            found |= 1 << bit;
         }
     }
     found
 }
 
-fn eval<'g, S: Storage>(graph: &'g Graph<S>, node: &'g Node) -> Set<'g, S> {
-    match node {
-        Node::In(entity, states) => in_states(graph, *entity, states.iter().copied()),
-        Node::And(a, b) => {
-            // A filter over an edge is evaluated for each entity if there are fewer of these than of what it lists.
-            let (size_a, size_b) = (size(graph, a), size(graph, b));
-            match (&**a, &**b) {
-                (_, Node::With(..)) if size_a < size_b => {
-                    Set::Each(graph, Box::new(eval(graph, a)), b)
-                }
-                (Node::With(..), _) if size_b < size_a => {
-                    Set::Each(graph, Box::new(eval(graph, b)), a)
-                }
-                _ => Set::And(Box::new(eval(graph, a)), Box::new(eval(graph, b))),
+/// The entities of a set that are linked over an edge with an entity that meets a condition.
+///
+/// There are two ways to find them. One is to read the links of each entity of the set. It begins at once, and is slow where
+/// the set is large and few meet the condition. The other is to list those that meet it and to read their links. It has to end
+/// before there is a first result. So the first way is taken until it has read as much as the second will, and then the
+/// second.
+struct Linked<'g, S: Storage> {
+    graph: &'g Graph<S>,
+    of: Set<'g, S>,
+    hop: Hop,
+    far: Node,
+    /// How many more entities and links may be read before the second way is taken.
+    left: usize,
+    /// What the second way has found.
+    found: Option<Found>,
+}
+
+impl<S: Storage> Linked<'_, S> {
+    fn word(&mut self, i: usize) -> u64 {
+        let bits = self.of.word(i);
+        if bits == 0 {
+            return 0;
+        }
+        if let Some(found) = &self.found {
+            return bits & found.word(i);
+        }
+        let graph = self.graph;
+        let linked = those(bits, i, |slot| {
+            any_linked(graph, self.hop, &self.far, slot, &mut self.left)
+        });
+        if self.left > 0 {
+            return linked;
+        }
+        let far = Members::new(eval(graph, self.far.clone()));
+        let back = reverse(self.hop);
+        let near = far.flat_map(|slot| graph.links(back, slot).iter().copied());
+        let found = self.found.insert(Found::new(near, self.of.groups()));
+        bits & found.word(i)
+    }
+}
+
+/// A set of slots that were found in no order.
+enum Found {
+    /// Words in order, with their numbers, if they are few.
+    Few(Vec<(u32, u64)>),
+    /// All words.
+    Many(Vec<u64>),
+}
+
+impl Found {
+    /// Collects slots of a type that has this number of groups.
+    fn new(slots: impl Iterator<Item = u32>, groups: usize) -> Self {
+        let mut few = Vec::new();
+        let mut many: Option<Vec<u64>> = None;
+        for slot in slots {
+            match &mut many {
+                Some(words) => set_bit(words, slot),
+                None => few.push(slot),
+            }
+            // One more word for each 64 slots costs less than to sort this number of them.
+            if many.is_none() && few.len() > groups * 4 {
+                let mut words = vec![0; groups * 64];
+                few.drain(..).for_each(|slot| set_bit(&mut words, slot));
+                many = Some(words);
             }
         }
-        Node::Or(a, b) => Set::Or(Box::new(eval(graph, a)), Box::new(eval(graph, b))),
-        Node::Not(entity, but) => Set::Not(
-            Box::new(in_states(graph, *entity, all_states(graph, *entity))),
-            Box::new(eval(graph, but)),
-        ),
-        Node::With(entity, hop, far) => {
-            let mut words = vec![0u64; (graph.slots(*entity) as usize).div_ceil(64)];
-            let back = reverse(*hop);
-            for slot in members(&eval(graph, far)) {
-                for near in graph.links(back, slot) {
-                    words[*near as usize / 64] |= 1 << (near % 64);
+        match many {
+            Some(words) => Self::Many(words),
+            None => {
+                few.sort_unstable();
+                let mut words: Vec<(u32, u64)> = Vec::new();
+                for slot in few {
+                    match words.last_mut().filter(|(word, _)| *word == slot / 64) {
+                        Some((_, bits)) => *bits |= 1 << (slot % 64),
+                        None => words.push((slot / 64, 1 << (slot % 64))),
+                    }
                 }
+                Self::Few(words)
             }
-            Set::Bits(words)
         }
     }
+
+    fn word(&self, i: usize) -> u64 {
+        match self {
+            Self::Few(words) => (words.binary_search_by_key(&(i as u32), |(word, _)| *word))
+                .map_or(0, |at| words[at].1),
+            Self::Many(words) => words.get(i).copied().unwrap_or(0),
+        }
+    }
+
+    fn group(&self, i: usize) -> u64 {
+        match self {
+            Self::Few(words) => {
+                let first = words.partition_point(|(word, _)| (*word as usize) < i * 64);
+                (words[first..].iter())
+                    .take_while(|(word, _)| *word as usize / 64 == i)
+                    .fold(0, |all, (word, _)| all | 1 << (word % 64))
+            }
+            Self::Many(words) => {
+                let words = words.iter().skip(i * 64).take(64);
+                (words.enumerate())
+                    .filter(|(_, bits)| **bits != 0)
+                    .fold(0, |all, (bit, _)| all | 1 << bit)
+            }
+        }
+    }
+}
+
+fn set_bit(words: &mut [u64], slot: u32) {
+    if let Some(word) = words.get_mut(slot as usize / 64) {
+        *word |= 1 << (slot % 64);
+    }
+}
+
+/// An iterator over the slots that a filter accepts, in order.
+pub(crate) struct Members<'g, S: Storage> {
+    set: Set<'g, S>,
+    cursor: Cursor,
+}
+
+impl<'g, S: Storage> Members<'g, S> {
+    fn new(set: Set<'g, S>) -> Self {
+        Self {
+            cursor: Cursor::new(set.groups()),
+            set,
+        }
+    }
+}
+
+impl<S: Storage> Iterator for Members<'_, S> {
+    type Item = u32;
+
+    fn next(&mut self) -> Option<u32> {
+        self.cursor.next(&mut self.set, Set::group, Set::word)
+    }
+}
+
+fn eval<S: Storage>(graph: &Graph<S>, node: Node) -> Set<'_, S> {
+    match node {
+        Node::In(entity, states) => in_states(graph, entity, states.iter().copied()),
+        Node::And(a, b) => {
+            let smaller_first = size(graph, &a) <= size(graph, &b);
+            match if smaller_first { (*a, *b) } else { (*b, *a) } {
+                // Links are read only for the entities of the other set.
+                (of, Node::With(_, hop, far)) | (Node::With(_, hop, far), of) => {
+                    linked(graph, eval(graph, of), hop, *far)
+                }
+                (a, b) => Set::And(Box::new(eval(graph, a)), Box::new(eval(graph, b))),
+            }
+        }
+        Node::Or(a, b) => Set::Or(Box::new(eval(graph, *a)), Box::new(eval(graph, *b))),
+        Node::Not(entity, but) => Set::Not(
+            Box::new(in_states(graph, entity, all_states(graph, entity))),
+            Box::new(eval(graph, *but)),
+        ),
+        Node::With(entity, hop, far) => {
+            let all = in_states(graph, entity, all_states(graph, entity));
+            linked(graph, all, hop, *far)
+        }
+    }
+}
+
+/// The entities of a set that are linked with an entity that meets a condition.
+fn linked<'g, S: Storage>(graph: &'g Graph<S>, of: Set<'g, S>, hop: Hop, far: Node) -> Set<'g, S> {
+    let left = size(graph, &far);
+    if left == 0 {
+        return Set::States(Vec::new());
+    }
+    Set::Linked(Box::new(Linked {
+        graph,
+        of,
+        hop,
+        far,
+        left,
+        found: None,
+    }))
 }
 
 fn all_states<S: Storage>(
@@ -333,16 +451,35 @@ fn size<S: Storage>(graph: &Graph<S>, node: &Node) -> usize {
     }
 }
 
-/// Whether an entity that exists meets a condition.
-fn holds<S: Storage>(graph: &Graph<S>, node: &Node, slot: u32) -> bool {
+/// Whether an entity that exists meets a condition. What is read for it is taken from `left`, and the result is of use only
+/// if something is left.
+fn holds<S: Storage>(graph: &Graph<S>, node: &Node, slot: u32, left: &mut usize) -> bool {
     match node {
         Node::In(entity, states) => states.contains(&graph.state_of(*entity, slot)),
-        Node::And(a, b) => holds(graph, a, slot) && holds(graph, b, slot),
-        Node::Or(a, b) => holds(graph, a, slot) || holds(graph, b, slot),
-        Node::Not(_, but) => !holds(graph, but, slot),
-        Node::With(_, hop, far) => graph
-            .links(*hop, slot)
-            .iter()
-            .any(|s| holds(graph, far, *s)),
+        Node::And(a, b) => holds(graph, a, slot, left) && holds(graph, b, slot, left),
+        Node::Or(a, b) => holds(graph, a, slot, left) || holds(graph, b, slot, left),
+        Node::Not(_, but) => !holds(graph, but, slot, left),
+        Node::With(_, hop, far) => any_linked(graph, *hop, far, slot, left),
     }
+}
+
+/// Whether an entity is linked with one that meets a condition, see [`holds`].
+fn any_linked<S: Storage>(
+    graph: &Graph<S>,
+    hop: Hop,
+    far: &Node,
+    slot: u32,
+    left: &mut usize,
+) -> bool {
+    *left = left.saturating_sub(1);
+    for far_slot in graph.links(hop, slot) {
+        if *left == 0 {
+            return false;
+        }
+        *left -= 1;
+        if holds(graph, far, *far_slot, left) {
+            return true;
+        }
+    }
+    false
 }

@@ -80,8 +80,6 @@ reads! {
     count(entity: EntityIx, state: StateIx) -> usize;
     /// The value of a counter.
     counted(watch: u16, slot: u32) -> usize;
-    /// The first entity in any of the states whose slot is not before `start`.
-    next_in(entity: EntityIx, states: &[StateIx], start: u32) -> Option<u32>;
     /// The column of the data of an edge and the row of one of its links.
     link_row(edge: EdgeIx, from: u32, to: u32) -> Option<(&'g dyn AnyColumn, u32)>;
     /// A point in the journal to go back to.

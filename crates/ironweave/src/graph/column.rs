@@ -12,7 +12,7 @@ use std::sync::Arc;
 pub use typed::Column;
 
 use crate::base::error::{Chain, Name, StepError};
-use crate::graph::index::{self, Ordered};
+use crate::graph::index::{self, Ordered, Slots};
 use crate::graph::paged::Paged;
 use crate::graph::storage::{Flat, Storage};
 use crate::value::{DecodeError, Equal, Value, equal};
@@ -183,10 +183,10 @@ pub trait AnyColumn: Send + Sync + 'static {
     /// The value of a cell.
     fn value(&self, slot: u32) -> Option<&dyn Any>;
     /// In a column that is indexed by equality, the slots whose values may equal one with this hash, in order.
-    fn equal(&self, hash: u64) -> Vec<u32>;
+    fn equal(&self, hash: u64) -> Slots<'_>;
     /// In a column that is indexed by order, the slots whose values are in a range, by value and then by slot. The bounds
     /// are of the column's type.
-    fn range(&self, range: (Bound<&dyn Any>, Bound<&dyn Any>)) -> Vec<u32>;
+    fn range(&self, range: (Bound<&dyn Any>, Bound<&dyn Any>)) -> Slots<'_>;
     /// How many cells there are.
     fn len(&self) -> usize;
     /// Copies all cells of a column of the same type in any storage.

@@ -13,6 +13,9 @@ use crate::graph::storage::{Set, Storage};
 use crate::graph::tree::Tree;
 use crate::value::Value;
 
+/// Slots that an index finds, in its order. Each is looked up when it is taken.
+pub type Slots<'i> = Box<dyn DoubleEndedIterator<Item = u32> + Send + Sync + 'i>;
+
 /// An index of a column of `T`, without the bounds on `T` that its kind requires.
 pub trait Index<T>: Send + Sync {
     /// The slot that has a value already, if values are unique; `cell` gives the value at a slot.
@@ -26,12 +29,12 @@ pub trait Index<T>: Send + Sync {
     /// How many cells there are.
     fn len(&self) -> usize;
     /// In an index by equality, the slots whose values may equal one with this hash, in order.
-    fn equal(&self, _hash: u64) -> Vec<u32> {
-        Vec::new()
+    fn equal(&self, _hash: u64) -> Slots<'_> {
+        Box::new(std::iter::empty())
     }
     /// In an index by order, the slots whose values are in a range, by value and then by slot.
-    fn range(&self, _range: (Bound<&T>, Bound<&T>)) -> Vec<u32> {
-        Vec::new()
+    fn range(&self, _range: (Bound<T>, Bound<T>)) -> Slots<'_> {
+        Box::new(std::iter::empty())
     }
     /// A copy.
     fn fork(&self) -> Box<dyn Index<T>>;
@@ -72,6 +75,17 @@ impl<T: Value + Hash + Eq> Index<T> for Unique<T> {
     }
 }
 
+/// A hash and the slot that has it.
+type Entry = (u64, u32);
+
+/// The range of the entries with a hash.
+fn with_hash(hash: u64) -> (Bound<Entry>, Bound<Entry>) {
+    (
+        Bound::Included((hash, 0)),
+        Bound::Included((hash, u32::MAX)),
+    )
+}
+
 /// Unique values by hash, so that they need no order to be in a tree. The values themselves are in the column.
 #[derive(Clone, Default)]
 pub(super) struct Hashed(Tree<(u64, u32), ()>);
@@ -79,17 +93,8 @@ pub(super) struct Hashed(Tree<(u64, u32), ()>);
 impl Hashed {
     /// The slot with a hash for which `is` holds.
     pub(super) fn find(&self, hash: u64, is: impl Fn(u32) -> bool) -> Option<u32> {
-        let mut found = None;
-        let range = (
-            Bound::Included(&(hash, 0)),
-            Bound::Included(&(hash, u32::MAX)),
-        );
-        Tree::range(&self.0, range, &mut |(_, slot), ()| {
-            if found.is_none() && is(*slot) {
-                found = Some(*slot);
-            }
-        });
-        found
+        let mut slots = Tree::range(&self.0, with_hash(hash)).map(|((_, slot), ())| *slot);
+        slots.find(|slot| is(*slot))
     }
 }
 
@@ -153,14 +158,8 @@ impl<S: Storage, T: Value> Index<T> for Equal<S> {
         self.0.len()
     }
 
-    fn equal(&self, hash: u64) -> Vec<u32> {
-        let mut slots = Vec::new();
-        let range = (
-            Bound::Included(&(hash, 0)),
-            Bound::Included(&(hash, u32::MAX)),
-        );
-        self.0.range(range, &mut |(_, slot)| slots.push(*slot));
-        slots
+    fn equal(&self, hash: u64) -> Slots<'_> {
+        Box::new(self.0.range(with_hash(hash)).map(|(_, slot)| *slot))
     }
 
     fn fork(&self) -> Box<dyn Index<T>> {
@@ -202,22 +201,19 @@ impl<T: Value + Ord, S: Storage> Index<T> for Ordered<T, S> {
         self.0.len()
     }
 
-    fn range(&self, (from, to): (Bound<&T>, Bound<&T>)) -> Vec<u32> {
+    fn range(&self, (from, to): (Bound<T>, Bound<T>)) -> Slots<'_> {
         // No entity has the greatest slot.
         let from = match from {
-            Bound::Included(from) => Bound::Included((from.clone(), 0)),
-            Bound::Excluded(from) => Bound::Excluded((from.clone(), u32::MAX)),
+            Bound::Included(from) => Bound::Included((from, 0)),
+            Bound::Excluded(from) => Bound::Excluded((from, u32::MAX)),
             Bound::Unbounded => Bound::Unbounded,
         };
         let to = match to {
-            Bound::Included(to) => Bound::Included((to.clone(), u32::MAX)),
-            Bound::Excluded(to) => Bound::Excluded((to.clone(), 0)),
+            Bound::Included(to) => Bound::Included((to, u32::MAX)),
+            Bound::Excluded(to) => Bound::Excluded((to, 0)),
             Bound::Unbounded => Bound::Unbounded,
         };
-        let mut slots = Vec::new();
-        let range = (from.as_ref(), to.as_ref());
-        self.0.range(range, &mut |(_, slot)| slots.push(*slot));
-        slots
+        Box::new(self.0.range((from, to)).map(|(_, slot)| *slot))
     }
 
     fn fork(&self) -> Box<dyn Index<T>> {

@@ -15,7 +15,7 @@ mod delete;
 mod differ;
 pub(crate) mod edge;
 pub(crate) mod fact;
-mod index;
+pub(crate) mod index;
 pub(crate) mod key;
 pub(crate) mod layout;
 mod link_value;

@@ -460,7 +460,7 @@ impl<T: Clone + Send + Sync + 'static> Map<T> for Tree<u64, T> {
 
     fn each(&self, see: &mut dyn FnMut(u64, &T)) {
         let all = (Bound::Unbounded, Bound::Unbounded);
-        Tree::range(self, all, &mut |key, value| see(*key, value));
+        Tree::range(self, all).for_each(|(key, value)| see(*key, value));
     }
 }
 
@@ -481,8 +481,11 @@ impl<T: Ord + Clone + Send + Sync + 'static> Set<T> for Tree<T, ()> {
         self.get(value).is_some()
     }
 
-    fn range(&self, range: (Bound<&T>, Bound<&T>), see: &mut dyn FnMut(&T)) {
-        Tree::range(self, range, &mut |key, ()| see(key));
+    fn range(
+        &self,
+        range: (Bound<T>, Bound<T>),
+    ) -> impl DoubleEndedIterator<Item = &T> + Send + Sync {
+        Tree::range(self, range).map(|(key, ())| key)
     }
 }
 

@@ -138,15 +138,6 @@ impl<S: Storage> Graph<S> {
         *self.counters[usize::from(watch)].at(slot as usize) as usize
     }
 
-    /// The first entity in any of the states whose slot is not before `start`.
-    pub(crate) fn next_in(&self, entity: EntityIx, states: &[StateIx], start: u32) -> Option<u32> {
-        let sets = &self.entities[usize::from(entity)].in_state;
-        states
-            .iter()
-            .filter_map(|s| sets[usize::from(*s)].next_from(start))
-            .min()
-    }
-
     /// Whether it is too large for the first two levels of cache.
     #[inline]
     pub(crate) fn is_large(&self) -> bool {

@@ -115,30 +115,56 @@ impl<S: Storage> SlotSet<S> {
         }
         self.len -= 1;
     }
+}
 
-    /// The first member that is not before `start`.
-    pub(crate) fn next_from(&self, start: u32) -> Option<u32> {
-        let word = start as usize / 64;
-        if word >= self.words.len() {
-            return None;
+/// A position in a set of slots that is iterated in order: a bit for each slot in words, and above them groups of 64 words.
+/// The bit of a group may be set for an empty word, and is never clear for another.
+#[derive(Clone, Debug)]
+pub(crate) struct Cursor {
+    /// The groups that are still to be visited.
+    groups: std::ops::Range<usize>,
+    /// The group of the words, which is before these.
+    group: usize,
+    /// The words of the group that are still to be visited.
+    words: u64,
+    /// The word of the slots.
+    word: usize,
+    /// The slots of the word that are still to be visited.
+    slots: u64,
+}
+
+impl Cursor {
+    /// A cursor before the first slot of a set with this number of groups.
+    pub(crate) fn new(groups: usize) -> Self {
+        Self {
+            groups: 0..groups,
+            group: 0,
+            words: 0,
+            word: 0,
+            slots: 0,
         }
-        let here = *self.words.at(word) & (!0 << (start % 64));
-        if here != 0 {
-            return Some(word as u32 * 64 + here.trailing_zeros());
-        }
-        let next = word + 1;
-        let mut group = next / 64;
-        let mut mask = !0 << (next % 64);
-        while group < self.summary.len() {
-            let words = *self.summary.at(group) & mask;
-            if words != 0 {
-                let word = group * 64 + words.trailing_zeros() as usize;
-                return Some(word as u32 * 64 + self.words.at(word).trailing_zeros());
+    }
+
+    /// The next slot of the set that has these groups and words.
+    #[inline]
+    pub(crate) fn next<X>(
+        &mut self,
+        set: &mut X,
+        group: impl Fn(&X, usize) -> u64,
+        word: impl Fn(&mut X, usize) -> u64,
+    ) -> Option<u32> {
+        while self.slots == 0 {
+            while self.words == 0 {
+                self.group = self.groups.next()?;
+                self.words = group(set, self.group);
             }
-            group += 1;
-            mask = !0;
+            self.word = self.group * 64 + self.words.trailing_zeros() as usize;
+            self.words &= self.words - 1;
+            self.slots = word(set, self.word);
         }
-        None
+        let slot = self.word as u32 * 64 + self.slots.trailing_zeros();
+        self.slots &= self.slots - 1;
+        Some(slot)
     }
 }
 
@@ -157,10 +183,9 @@ mod tests {
         set.insert(70);
         set.remove(70);
         let mut found = vec![];
-        let mut at = 0;
-        while let Some(slot) = set.next_from(at) {
+        let mut cursor = Cursor::new(set.groups());
+        while let Some(slot) = cursor.next(&mut set, SlotSet::group, |set, i| set.word(i)) {
             found.push(slot);
-            at = slot + 1;
         }
         assert_eq!(found, members);
         assert_eq!(set.len(), members.len());

@@ -107,7 +107,7 @@ pub trait Map<T>: Default + Clone + Send + Sync + 'static {
 }
 
 /// An ordered set.
-pub trait Set<T>: Default + Clone + Send + Sync + 'static {
+pub trait Set<T: 'static>: Default + Clone + Send + Sync + 'static {
     /// How many members there are.
     fn len(&self) -> usize;
     /// Adds a member.
@@ -116,8 +116,12 @@ pub trait Set<T>: Default + Clone + Send + Sync + 'static {
     fn take(&mut self, value: &T);
     /// Whether it is a member.
     fn has(&self, value: &T) -> bool;
-    /// Calls `see` with the members between two bounds, in order; with none if the second is before the first.
-    fn range(&self, range: (Bound<&T>, Bound<&T>), see: &mut dyn FnMut(&T));
+    /// The members between two bounds, in order; none if the second is before the first. O(log n), and O(1) for each member
+    /// that is taken.
+    fn range(
+        &self,
+        range: (Bound<T>, Bound<T>),
+    ) -> impl DoubleEndedIterator<Item = &T> + Send + Sync;
 }
 
 /// Vectors and the maps of the standard library, for the live store.
@@ -263,18 +267,20 @@ impl<T: Ord + Clone + Send + Sync + 'static> Set<T> for BTreeSet<T> {
         self.contains(value)
     }
 
-    fn range(&self, range: (Bound<&T>, Bound<&T>), see: &mut dyn FnMut(&T)) {
+    fn range(
+        &self,
+        range: (Bound<T>, Bound<T>),
+    ) -> impl DoubleEndedIterator<Item = &T> + Send + Sync {
         // `BTreeSet::range` panics on a range that ends before it begins.
-        let empty = match range {
+        let empty = match (range.0.as_ref(), range.1.as_ref()) {
             (Bound::Included(a), Bound::Included(b)) => a > b,
             (Bound::Included(a) | Bound::Excluded(a), Bound::Included(b) | Bound::Excluded(b)) => {
                 a >= b
             }
             _ => false,
         };
-        if !empty {
-            BTreeSet::range::<T, _>(self, range).for_each(see);
-        }
+        let members = (!empty).then(|| BTreeSet::range::<T, _>(self, range));
+        members.into_iter().flatten().inspect(|_| touched(1))
     }
 }
 

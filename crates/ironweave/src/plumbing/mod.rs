@@ -5,6 +5,7 @@
 mod any_event;
 mod handle;
 
+pub use crate::db::Reader;
 pub use crate::db::access::{
     alive, by, by_range, count, counted, field, hop, in_place, in_state, is, link_data, linked,
     many, one, only_link_data, option, state_of, with,
@@ -12,7 +13,7 @@ pub use crate::db::access::{
 pub use crate::db::handle::{
     hash, no_such_state, order, parse_handle, read_handle, same, show, write_handle,
 };
-pub use crate::db::{Links, Places, Reader};
+pub use crate::db::lists::{Indexed, Links, Places};
 pub use crate::graph::column::ColumnType;
 pub use crate::schema::{ColumnIx, EntityIx, EventIx, StateIx};
 pub use crate::step::any_event::{

@@ -9,8 +9,8 @@ use crate::base::error::{Name, Reject, StepError};
 use crate::base::id::Id;
 use crate::base::meta::Meta;
 use crate::base::time::Timestamp;
-use crate::db::Db;
 use crate::db::entity::{Entity, Handle, Keyed, StateOf};
+use crate::db::{Db, Reader};
 use crate::graph::any::either;
 use crate::graph::layout::ends;
 use crate::graph::storage::Storage;
@@ -148,6 +148,15 @@ impl<E> Drop for Call<'_, '_, E> {
         if let Some(mark) = self.mark {
             self.tx.at.take_back(mark);
         }
+    }
+}
+
+impl<E> Tx<'_, E> {
+    /// Returns a reader of the same graph whose lists borrow from it, so that a read costs only what it takes of a list.
+    /// Lists of the `Tx` itself are copies, and cost all that is in the list.
+    #[must_use]
+    pub fn reader(&self) -> Reader<'_> {
+        Reader::of(self.graph())
     }
 }
 

@@ -1,10 +1,11 @@
 //! Tests that the number of table rows that an operation touches is the same in a small and in a large graph, and at any
 //! fan-in.
 //!
-//!
 //! A row is an entry of a table: a word, a cell, a list, a counter, or 64 bits of the set of entities in a state. An access to
 //! a whole list counts all of its rows. The tables count accesses in test builds only (`graph/storage.rs`), so whole steps
 //! are measured, from the binding of the event to the frame.
+
+mod queries;
 
 use crate::base::error::StepError;
 use crate::db::Db as _;
@@ -32,6 +33,9 @@ mod yard {
         pub name: u64,
         #[index(ordered)]
         pub weight: Option<u64>,
+        #[index]
+        #[default]
+        pub kind: u64,
         #[inverse(Worker::tasks)]
         #[edge(on_delete = unlink)]
         pub worker: Option<Worker>,
@@ -168,7 +172,6 @@ fn yard(tasks: u32, fan_in: u32) -> Store<Model> {
     let columns = core.graph.layout.entities[usize::from(task)]
         .columns
         .clone();
-    let nothing: Option<u64> = None;
     for w in 0..=(tasks - fan_in).div_ceil(10) {
         assert_eq!(
             core.graph
@@ -185,8 +188,11 @@ fn yard(tasks: u32, fan_in: u32) -> Store<Model> {
             .set(&mut core.open.journal, columns[0], t, &u64::from(t))
             .expect("a name");
         core.graph
-            .set(&mut core.open.journal, columns[1], t, &nothing)
-            .expect("no weight");
+            .set(&mut core.open.journal, columns[1], t, &Some(u64::from(t)))
+            .expect("a weight");
+        core.graph
+            .set(&mut core.open.journal, columns[2], t, &u64::from(t % 4))
+            .expect("a kind");
         let with = if t >= tasks - fan_in { 0 } else { 1 + t / 10 };
         core.graph
             .link(&mut core.open.journal, holds, with, t)

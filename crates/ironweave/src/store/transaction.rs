@@ -8,7 +8,7 @@ use crate::base::hash::FastMap;
 use crate::base::meta::Meta;
 use crate::base::position::{Position, Seq};
 use crate::base::time::Timestamp;
-use crate::db::Db;
+use crate::db::{Db, Reader};
 use crate::graph::GraphRef;
 use crate::schema::{EntityIx, NameIx};
 use crate::step::any_event::AnyEvent as _;
@@ -426,6 +426,28 @@ impl<'a, M: Model> Transaction<'a, M> {
 
     /// Rolls the transaction back, as a drop does.
     pub fn rollback(self) {}
+}
+
+impl<M: Model> Transaction<'_, M> {
+    /// Returns a reader of the same graph whose lists borrow from it, so that a read costs only what it takes of a list.
+    /// Lists of the transaction itself are copies, and cost all that is in the list.
+    ///
+    /// ```
+    /// # mod doc { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/doc/lamps.rs")); } use doc::lamps;
+    /// use ironweave::prelude::*;
+    /// use lamps::{Lamp, Lit, state::{Off, On}};
+    ///
+    /// let mut store = Store::<lamps::Model>::memory();
+    /// let mut transaction = store.begin();
+    /// transaction.apply(Lit { lamp: "hall".into() })?;
+    /// let first = transaction.reader().place::<Lamp, (Off, On)>().next();
+    /// assert_eq!(first, transaction.find("hall"));
+    /// # Ok::<(), StepError>(())
+    /// ```
+    #[must_use]
+    pub fn reader(&self) -> Reader<'_> {
+        Reader::of(self.graph())
+    }
 }
 
 impl<M: Model> Drop for Transaction<'_, M> {

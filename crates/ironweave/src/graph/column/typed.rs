@@ -9,7 +9,7 @@ use std::sync::Arc;
 use crate::base::hash::hash_bytes;
 use crate::graph::cells::Cells;
 use crate::graph::column::{AnyColumn, ColumnError, Written};
-use crate::graph::index::{Hashed, Index, Unique};
+use crate::graph::index::{Hashed, Index, Slots, Unique};
 use crate::graph::paged::key_hash;
 use crate::graph::storage::{Storage, Table};
 use crate::value::{Equal, Value, decode, encode, encode_faithful, is_plain, plain_bytes};
@@ -271,11 +271,14 @@ impl<T: Value, S: Storage> AnyColumn for Column<T, S> {
         self.get(slot).map(|value| value as &dyn Any)
     }
 
-    fn equal(&self, hash: u64) -> Vec<u32> {
-        (self.index.as_ref()).map_or_else(Vec::new, |index| index.equal(hash))
+    fn equal(&self, hash: u64) -> Slots<'_> {
+        match &self.index {
+            Some(index) => index.equal(hash),
+            None => Box::new(std::iter::empty()),
+        }
     }
 
-    fn range(&self, (from, to): (Bound<&dyn Any>, Bound<&dyn Any>)) -> Vec<u32> {
+    fn range(&self, (from, to): (Bound<&dyn Any>, Bound<&dyn Any>)) -> Slots<'_> {
         // As in `append`, another type is a bug of the caller.
         let typed = |bound: Bound<&'_ dyn Any>| -> Bound<T> {
             bound.map(|value| {
@@ -283,9 +286,10 @@ impl<T: Value, S: Storage> AnyColumn for Column<T, S> {
                 value.expect("a bound of the column's type").clone()
             })
         };
-        let (from, to) = (typed(from), typed(to));
-        let range = (from.as_ref(), to.as_ref());
-        (self.index.as_ref()).map_or_else(Vec::new, |index| index.range(range))
+        match &self.index {
+            Some(index) => index.range((typed(from), typed(to))),
+            None => Box::new(std::iter::empty()),
+        }
     }
 
     fn len(&self) -> usize {

@@ -1,0 +1,128 @@
+//! Queries cost what is taken of their results.
+
+use super::yard::state::{Busy, Idle, Ready, Running};
+use super::*;
+use crate::db::Db;
+use crate::db::entity::Any;
+use crate::snapshot::Snapshot;
+
+/// Returns for each query the rows that it touches, and how many entities it found.
+fn asked(db: &impl Db) -> Vec<(&'static str, usize, usize)> {
+    let mut costs = Vec::new();
+    let mut note = |what, ask: &dyn Fn() -> usize| {
+        let (rows, found) = rows(ask);
+        costs.push((what, rows, found));
+    };
+    macro_rules! each_way {
+        ($what:literal, $query:expr) => {
+            note(concat!($what, ", the first"), &|| {
+                $query.next().into_iter().count()
+            });
+            note(concat!($what, ", the first ten"), &|| {
+                $query.take(10).count()
+            });
+        };
+    }
+    each_way!("by weights", Task::by_weight_range(db, ..));
+    each_way!("by heavy ones", Task::by_weight_range(db, Some(100)..));
+    note("by few weights", &|| {
+        Task::by_weight_range(db, Some(100)..=Some(120)).count()
+    });
+    note("by one weight", &|| Task::by_weight(db, &Some(7)).count());
+    note("by no weight", &|| Task::by_weight(db, &None).count());
+    each_way!("by kind", Task::by_kind(db, &1));
+    note("by no kind", &|| Task::by_kind(db, &9).count());
+    each_way!("all", db.place::<Task, Any>());
+    each_way!("in a state", db.place::<Task, Ready>());
+    each_way!("in two states", db.place::<Task, (Ready, Running)>());
+    let (ready, running) = (Task::in_place::<Ready>, Task::in_place::<Running>);
+    let (idle, busy) = (Worker::in_place::<Idle>, Worker::in_place::<Busy>);
+    each_way!("of a state", db.select(ready()));
+    each_way!("not of a state", db.select(!running()));
+    each_way!("of either state", db.select(ready() | running()));
+    each_way!("linked", db.select(Task::with_worker(idle())));
+    each_way!("linked with many", db.select(Worker::with_tasks(ready())));
+    each_way!("both", db.select(ready() & Task::with_worker(idle())));
+    each_way!(
+        "both, the other way",
+        db.select(Task::with_worker(idle()) & ready())
+    );
+    each_way!(
+        "linked twice",
+        db.select(Task::with_worker(Worker::with_tasks(ready())))
+    );
+    each_way!(
+        "linked and not",
+        db.select(Task::with_worker(idle()) & !Task::with_needs(running()))
+    );
+    note("linked with none", &|| {
+        db.select(Task::with_worker(busy())).count()
+    });
+    note("both, with none", &|| {
+        db.select(running() & Task::with_worker(idle())).count()
+    });
+    note("both none", &|| {
+        db.select(running() & Task::with_worker(busy())).count()
+    });
+    costs
+}
+
+#[test]
+fn a_query_touches_what_is_taken_of_its_result() {
+    let small = {
+        let store = yard(1_000, 3);
+        let snapshot = store.snapshot();
+        (asked(&store), asked(&snapshot))
+    };
+    assert!(
+        small
+            .0
+            .iter()
+            .all(|(_, rows, found)| *rows > 0 || *found == 0)
+    );
+    for tasks in [30_000, 200_000] {
+        let mut store = yard(tasks, 3);
+        let snapshot: Snapshot<Model> = store.snapshot();
+        // Empty words are skipped 4,096 slots at a time, in at most two states and three sets.
+        let skipped = tasks as usize / 4_096 * 6;
+        let transaction = asked(&store.begin().reader());
+        let of_store = (asked(&store), &small.0);
+        let of_snapshot = (asked(&snapshot), &small.1);
+        for (costs, small) in [of_store, of_snapshot, (transaction, &small.0)] {
+            for ((what, rows, found), (_, rows_small, found_small)) in costs.iter().zip(small) {
+                assert_eq!(found, found_small, "{what}, {tasks} tasks");
+                let most = rows_small + if what.contains("none") { skipped } else { 0 };
+                assert!(*rows <= most, "{what}, {tasks} tasks: {rows}, {rows_small}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_range_is_read_from_both_ends() {
+    let store = yard(1_000, 3);
+    let snapshot = store.snapshot();
+    fn both(store: &impl Db, mut ends: impl DoubleEndedIterator<Item = Task>) -> [u64; 4] {
+        let mut next = |back: bool| {
+            let task = if back { ends.next_back() } else { ends.next() };
+            task.expect("there are more").name(store)
+        };
+        [next(false), next(true), next(true), next(false)]
+    }
+    let within = Some(10)..Some(20);
+    let expected = [10, 19, 18, 11];
+    assert_eq!(
+        both(&store, Task::by_weight_range(&store, within.clone())),
+        expected
+    );
+    assert_eq!(
+        both(&snapshot, Task::by_weight_range(&snapshot, within)),
+        expected
+    );
+    assert_eq!(both(&store, Task::by_kind(&store, &1)), [1, 997, 993, 5]);
+    let all: Vec<u64> = Task::by_weight_range(&snapshot, ..)
+        .rev()
+        .map(|t| t.name(&snapshot))
+        .collect();
+    assert_eq!(all, (0..1_000).rev().collect::<Vec<u64>>());
+}
