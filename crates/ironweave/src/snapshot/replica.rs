@@ -314,9 +314,12 @@ impl Replica {
         if !shared {
             return size.exceeds(population);
         }
-        if size.exceeds(BUSY * FACTS_MAX.max(population)) {
+        // A batch ends soon, with a transaction whose graph can be copied.
+        if let Some(copy) = commit.copy
+            && size.exceeds(BUSY * FACTS_MAX.max(population))
+        {
             // Applying the facts here would take about ten times as long as the copy, and might wait for a reader.
-            let graph = (commit.copy)();
+            let graph = copy();
             let mut queue = lock(&self.queue);
             queue.copy = Some((graph, commit.at));
             queue.batch = Batch::default();

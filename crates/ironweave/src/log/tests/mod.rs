@@ -1,5 +1,6 @@
 //! The guarantees of the log, one per test. This file has the helpers and the tests that every kind of log must pass.
 
+mod batch;
 mod beside;
 mod crafted;
 mod damage;
