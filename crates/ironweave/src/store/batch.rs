@@ -129,7 +129,7 @@ pub(super) struct Written {
     /// The transactions that were not written.
     pub lost: Option<Lost>,
     /// The panic of user code in a follower of the store, or in an undo.
-    panic: Option<Box<dyn Any + Send>>,
+    pub panic: Option<Box<dyn Any + Send>>,
 }
 
 impl Lost {
@@ -154,16 +154,6 @@ impl Lost {
                 StepError::Storage(StorageError::stopped(&conflict.to_string()))
             }
         }
-    }
-}
-
-impl Written {
-    /// Continues the panic of user code, if there was one.
-    pub(super) fn resume(self) -> Option<Lost> {
-        if let Some(panic) = self.panic {
-            resume_unwind(panic);
-        }
-        self.lost
     }
 }
 
@@ -218,7 +208,11 @@ impl<'s, M: Model> Batch<'s, M> {
             .frames
             .first()
             .unwrap_or(self.store.next);
-        let Some(lost) = self.write().resume() else {
+        let Written { lost, panic } = self.write();
+        if let Some(panic) = panic {
+            resume_unwind(panic);
+        }
+        let Some(lost) = lost else {
             return;
         };
         for result in results {

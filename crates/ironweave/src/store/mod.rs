@@ -39,6 +39,7 @@ pub use record::{
 };
 pub use records::Records;
 pub use share::SharedStore;
+pub use share::tickets::Ticket;
 pub use transaction::{AnyApplied, AnyReceipt, Committed, Savepoint, Transaction};
 pub use verify::{Difference, VerifyError};
 
