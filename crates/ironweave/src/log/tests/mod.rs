@@ -1,6 +1,7 @@
 //! The guarantees of the log, one per test. This file has the helpers and the tests that every kind of log must pass.
 
 mod batch;
+mod batches;
 mod beside;
 mod crafted;
 mod damage;
