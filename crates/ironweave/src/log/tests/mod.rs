@@ -13,6 +13,7 @@ mod listing;
 mod power;
 mod segment_index;
 mod share;
+mod tickets;
 
 use std::collections::HashSet;
 use std::fs;
