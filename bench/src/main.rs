@@ -15,6 +15,7 @@
 //! table. `compile` starts cargo on generated models, and has a table of its own, in milliseconds.
 //! `docs/performance.md` shows the figures of the central rows; `cargo xtask bench --write` fills its tables.
 
+mod batch;
 mod bytes;
 mod compile;
 mod contenders;
@@ -34,6 +35,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Parser;
+use ironweave::Durability;
 
 use harness::{Row, table};
 
@@ -52,7 +54,7 @@ struct Bench {
     table: fn(&[Row]) -> String,
 }
 
-const BENCHES: [Bench; 34] = [
+const BENCHES: [Bench; 37] = [
     Bench {
         name: "step_graph",
         about: "one event (a state move, a relink, a field) that can be rolled back while it happens",
@@ -308,6 +310,30 @@ const BENCHES: [Bench; 34] = [
         samples: 5,
         run: |options| shared::run(options, "shared_16", 16),
         table: shared::table,
+    },
+    Bench {
+        name: "batch_256_os",
+        about: "a step of 256 that are written together, and of as many that are written alone, without syncs",
+        entities: &[],
+        samples: 15,
+        run: |options| batch::together(options, "batch_256_os", Durability::Os, 40),
+        table: batch::table,
+    },
+    Bench {
+        name: "batch_256_always",
+        about: "a durable step of 256 that are written together, and of as many that are written alone",
+        entities: &[],
+        samples: 5,
+        run: |options| batch::together(options, "batch_256_always", Durability::Always, 1),
+        table: batch::table,
+    },
+    Bench {
+        name: "tickets_256",
+        about: "a durable step of 256 whose tickets 4 threads wait for, and of 64 threads that wait for their own steps",
+        entities: &[],
+        samples: 5,
+        run: |options| batch::tickets(options, "tickets_256", 4),
+        table: batch::table,
     },
     Bench {
         name: "instructions",

@@ -185,7 +185,7 @@ pub use step::{Ensured, New, Tx};
 pub use store::{
     AnyApplied, AnyReceipt, Changes, Committed, Difference, Durability, Fact, FactEntity, FactIter,
     FactKind, Facts, Field, Firing, Occupant, Options, Record, RecordedEvent, Records, Savepoint,
-    SharedStore, Store, Transaction, VerifyError,
+    SharedStore, Store, Ticket, Transaction, VerifyError,
 };
 pub use subscribe::Subscription;
 #[cfg(feature = "stream")]

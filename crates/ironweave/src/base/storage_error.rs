@@ -246,6 +246,26 @@ impl StorageError {
         )
     }
 
+    /// Returns the same error, for another caller whose operation the failure concerns too. The source is copied if it is an
+    /// [`io::Error`].
+    pub(crate) fn duplicate(&self) -> Self {
+        let inner = &*self.0;
+        let source = (inner.source.as_deref()).and_then(|source| source.downcast_ref());
+        let source = source.map(|source: &io::Error| match source.raw_os_error() {
+            Some(code) => io::Error::from_raw_os_error(code),
+            None => io::Error::new(source.kind(), source.to_string()),
+        });
+        Self(Box::new(Inner {
+            failure: inner.failure,
+            message: inner.message.clone(),
+            segment: inner.segment.clone(),
+            offset: inner.offset,
+            seq: inner.seq,
+            holder: inner.holder,
+            source: source.map(Into::into),
+        }))
+    }
+
     /// Returns the kind of the error, which determines what a caller can do about it.
     #[must_use]
     pub fn kind(&self) -> ErrorKind {
@@ -405,6 +425,16 @@ pub enum AppendError {
     Refused(StorageError),
     /// A write or fsync failed. The frame may or may not be in the log after the next open. The log has stopped.
     Indeterminate(StorageError),
+}
+
+impl AppendError {
+    /// Returns the failure of storage. A conflict, which another writer causes, becomes one.
+    pub(crate) fn into_storage(self) -> StorageError {
+        match self {
+            Self::Refused(error) | Self::Indeterminate(error) => error,
+            Self::Conflict { .. } => StorageError::stopped(&self.to_string()),
+        }
+    }
 }
 
 impl fmt::Display for AppendError {

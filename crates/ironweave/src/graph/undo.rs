@@ -66,6 +66,13 @@ impl<S: Storage> Graph<S> {
         self.pending.clear();
     }
 
+    /// Undoes a transaction that was closed with [`Core::close_undoable`](crate::step::Core::close_undoable). All later ones
+    /// must be undone already. `fingerprint` is that of the graph before it.
+    pub(crate) fn rollback_closed(&mut self, journal: &mut Journal, fingerprint: u128) {
+        self.committed_fingerprint = fingerprint;
+        self.rollback_all(journal);
+    }
+
     /// Undoes, in a copy of a graph, the changes of the transaction that is open in the original.
     pub(crate) fn without_open<B: Storage>(&mut self, original: &Graph<B>, journal: &mut Journal) {
         let columns = self.columns.iter_mut().zip(&original.columns);

@@ -10,6 +10,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::SystemTime;
 
+use super::batch::{BatchError, FrameBatch};
 use super::chain::{Chain, ChainEnd, SEARCH_BYTES_MAX, TailCheck, is_absent, segment_path};
 use super::disk::{Disk, DiskFile, parent};
 use super::frame::{self, BLOCK_BYTES, Block, SEGMENT_MAGIC};
@@ -28,7 +29,7 @@ use crate::base::position::Position;
 const SPARE_BYTES_MIN: u64 = 256 << 10;
 /// The length of one write of zeros.
 const ZEROS_BYTES: usize = 1 << 20;
-/// The buffer of a frame longer than this is freed.
+/// A buffer longer than this is freed after its write.
 const BUFFER_BYTES_MAX: usize = 4 << 20;
 
 /// Options for opening a [`FileLog`].
@@ -67,15 +68,15 @@ impl Default for LogOptions {
 /// Dropping it closes it. [`close`](FileLog::close) does the same and returns errors.
 pub(crate) struct FileLog {
     disk: Disk,
-    options: LogOptions,
-    chain: Chain,
+    pub(super) options: LogOptions,
+    pub(super) chain: Chain,
     file: Arc<DiskFile>,
     /// The length of the file, which has zeros after the end of the chain.
     file_bytes: u64,
     /// The length of the next extension.
     spare_bytes: u64,
-    /// The encoding of a frame. Reused.
-    buffer: Vec<u8>,
+    /// The encoding of the frames of one write. Reused.
+    pub(super) buffer: Vec<u8>,
     pub(super) sync_state: Arc<SyncState>,
     /// The frame that `HEAD` records.
     known: Option<Seq>,
@@ -219,10 +220,9 @@ impl FileLog {
         Ok(())
     }
 
-    /// Reserves space for a frame of `bytes` bytes at the end of the chain.
-    fn reserve(&mut self, bytes: u64) -> Result<(), StorageError> {
-        let empty = self.chain.end == BLOCK_BYTES as u64;
-        if !empty && self.chain.end + bytes > self.options.segment_bytes_max {
+    /// Reserves `bytes` bytes for frames at the end of the chain, in a new segment if they do not fit into the last one.
+    pub(super) fn reserve(&mut self, bytes: u64) -> Result<(), StorageError> {
+        if self.begins_segment(bytes) {
             self.roll()?;
         }
         let needed = self.chain.end + bytes;
@@ -240,6 +240,41 @@ impl FileLog {
         }
         self.spare_bytes = (self.spare_bytes * 2).min(self.options.spare_bytes_max);
         Ok(())
+    }
+
+    /// Returns an error if the log accepts no frame, or if its next frame is another one.
+    pub(super) fn check_append(&self, seq: Seq) -> Result<(), AppendError> {
+        self.check_process().map_err(AppendError::Refused)?;
+        self.sync_state.check().map_err(AppendError::Refused)?;
+        let expected = self.chain.next();
+        if seq == expected {
+            return Ok(());
+        }
+        Err(AppendError::Conflict {
+            expected,
+            found: seq,
+        })
+    }
+
+    /// Writes the encoded frames in the buffer to the end of the chain, where space is reserved for them.
+    pub(super) fn write_buffer(&mut self) -> Result<(), AppendError> {
+        let written = self.file.write_at(self.chain.end, &self.buffer);
+        written.map_err(|error| AppendError::Indeterminate(self.sync_state.stop(error)))
+    }
+
+    /// Records that all frames up to `last` are written and are in the chain.
+    pub(super) fn end_append(&mut self, last: Seq) {
+        if self.buffer.capacity() > BUFFER_BYTES_MAX {
+            self.buffer = Vec::new();
+        }
+        self.file_bytes = self.file_bytes.max(self.chain.end);
+        self.sync_state.record_write(last);
+    }
+
+    /// Returns whether a frame of `bytes` bytes begins a segment.
+    pub(super) fn begins_segment(&self, bytes: u64) -> bool {
+        let empty = self.chain.end == BLOCK_BYTES as u64;
+        !empty && self.chain.end + bytes > self.options.segment_bytes_max
     }
 
     /// Writes zeros up to `len`. If the disk is full, the file keeps its length.
@@ -316,29 +351,21 @@ impl ReadLog for FileLog {
 
 impl Log for FileLog {
     fn append(&mut self, mut header: FrameHeader, payload: &[u8]) -> Result<(), AppendError> {
-        self.check_process().map_err(AppendError::Refused)?;
-        self.sync_state.check().map_err(AppendError::Refused)?;
-        let expected = self.chain.next();
-        if header.seq != expected {
-            return Err(AppendError::Conflict {
-                expected,
-                found: header.seq,
-            });
-        }
+        self.check_append(header.seq)?;
         check_length(payload).map_err(AppendError::Refused)?;
         let bytes = frame::frame_bytes(payload.len()) as u64;
         self.reserve(bytes).map_err(AppendError::Refused)?;
         header.durable = self.sync_state.durable();
+        self.buffer.clear();
         let sum = frame::encode(&mut self.buffer, &header, payload, self.chain.store);
-        let written = self.file.write_at(self.chain.end, &self.buffer);
-        written.map_err(|error| AppendError::Indeterminate(self.sync_state.stop(error)))?;
-        if self.buffer.capacity() > BUFFER_BYTES_MAX {
-            self.buffer = Vec::new();
-        }
+        self.write_buffer()?;
         self.chain.push(&header, bytes, sum);
-        self.file_bytes = self.file_bytes.max(self.chain.end);
-        self.sync_state.record_write(header.seq);
+        self.end_append(header.seq);
         Ok(())
+    }
+
+    fn append_all(&mut self, frames: &mut FrameBatch) -> Result<(), BatchError> {
+        self.append_batch(frames)
     }
 
     fn sync(&mut self) -> Result<(), StorageError> {

@@ -161,9 +161,9 @@ pub(super) fn length(header: &[u8]) -> Result<usize, Fault> {
     Ok(frame_bytes(len as usize))
 }
 
-/// Replaces the content of `out` by a frame and returns its checksum.
+/// Appends a frame to `out` and returns its checksum.
 pub(super) fn encode(out: &mut Vec<u8>, header: &FrameHeader, payload: &[u8], store: u64) -> u64 {
-    out.clear();
+    let start = out.len();
     out.reserve(frame_bytes(payload.len()));
     out.extend_from_slice(&FRAME_MAGIC);
     // The caller has checked the length.
@@ -177,9 +177,10 @@ pub(super) fn encode(out: &mut Vec<u8>, header: &FrameHeader, payload: &[u8], st
     out.extend_from_slice(&durable_count.to_le_bytes());
     out.extend_from_slice(&header.fingerprint.to_le_bytes());
     out.extend_from_slice(payload);
-    out.resize(frame_bytes(payload.len()), 0);
-    let sum = checksum(out, store);
-    out[8..16].copy_from_slice(&sum.to_le_bytes());
+    out.resize(start + frame_bytes(payload.len()), 0);
+    let frame = &mut out[start..];
+    let sum = checksum(frame, store);
+    frame[8..16].copy_from_slice(&sum.to_le_bytes());
     sum
 }
 

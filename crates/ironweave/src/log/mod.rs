@@ -57,6 +57,7 @@
 //! 2. A frame records how many frames were durable when it was written. So everything below that number is durable.
 //! 3. A bad frame that was durable by `HEAD`, by (1) or by (2) is damage. Any other bad frame begins the torn tail.
 
+mod batch;
 mod chain;
 pub(crate) mod cursor;
 pub(crate) mod disk;
@@ -79,6 +80,7 @@ use std::sync::Arc;
 
 use crate::base::position::{Position, Seq};
 use crate::base::storage_error::{AppendError, StorageError, StorageFailure};
+pub(crate) use batch::{BatchError, FrameBatch};
 pub(crate) use chain::ReadPoint;
 use cursor::Cursors;
 pub(crate) use files::{FileLog, LogOptions};
@@ -231,6 +233,22 @@ pub(crate) trait Log: ReadLog {
     /// # Errors
     /// See [`AppendError`]. After `Indeterminate` the frame may or may not be in the log. After the others it is not.
     fn append(&mut self, header: FrameHeader, payload: &[u8]) -> Result<(), AppendError>;
+
+    /// Writes the next frames without syncing, in as few writes as possible.
+    ///
+    /// # Errors
+    /// As [`append`](Log::append), for the first frame that is not in the log. The frames after it are not in the log either.
+    fn append_all(&mut self, frames: &mut FrameBatch) -> Result<(), BatchError> {
+        for index in 0..frames.len() {
+            let (header, payload) = frames.get(index);
+            (self.append(header, payload)).map_err(|error| BatchError {
+                appended: index,
+                error,
+            })?;
+            frames.appended(|| self.position_of(header.seq).ok()?);
+        }
+        Ok(())
+    }
 
     /// Makes all written frames durable.
     ///

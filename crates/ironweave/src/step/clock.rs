@@ -73,4 +73,11 @@ impl TransactionTime {
             self.last = Timestamp::from_micros(time);
         }
     }
+
+    /// Closes the time of the open transaction. `last` is the time of the last transaction from now on, since later ones were
+    /// undone.
+    pub(crate) fn restore(&mut self, last: Timestamp) {
+        *self.now.get_mut() = UNKNOWN;
+        self.last = last;
+    }
 }

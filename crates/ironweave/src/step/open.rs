@@ -23,7 +23,7 @@ use crate::step::Core;
 use crate::step::bindings::Bindings;
 use crate::step::clock::TransactionTime;
 use crate::step::repeat::Keyed;
-use crate::step::undo::CoreMark;
+use crate::step::undo::{self, CoreMark};
 
 /// How far a transaction has come.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -323,6 +323,36 @@ impl Core<Flat> {
             self.graph.fingerprinting = self.logged;
             open.clear_unusual();
         }
+    }
+
+    /// Closes the open transaction and keeps what it did, although no log has it yet. The journal that is returned can still
+    /// undo it ([`Core::undo_closed`]), until [`Core::commit_closed`]. `spare` is an empty journal, whose memory is reused.
+    pub(crate) fn close_undoable(&mut self, spare: Journal) -> Journal {
+        // With an empty journal the graph forgets nothing that an undo needs.
+        let journal = std::mem::replace(&mut self.open.journal, spare);
+        self.written();
+        self.end();
+        journal
+    }
+
+    /// Undoes transactions that were closed with [`Core::close_undoable`], from the last to the first. `before` is the time of
+    /// the last transaction that stays, and the fingerprint after it.
+    pub(crate) fn undo_closed(
+        &mut self,
+        journals: &mut [Journal],
+        (time, fingerprint): (Timestamp, u128),
+    ) {
+        undo::undo(&mut self.graph, &mut self.open, |graph, _| {
+            for journal in journals.iter_mut().rev() {
+                graph.rollback_closed(journal, fingerprint);
+            }
+        });
+        self.open.clock.restore(time);
+    }
+
+    /// Commits a transaction that was closed with [`Core::close_undoable`], and clears its journal.
+    pub(crate) fn commit_closed(&mut self, journal: &mut Journal) {
+        self.graph.commit(journal);
     }
 
     /// Ends a transaction that is written to no log, and keeps what it did.

@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use crate::base::position::{Position, Seq};
 use crate::base::storage_error::{AppendError, StorageError, StorageFailure};
-use crate::log::{Flush, FrameHeader, LogReader, ReadLog, ReadOnlyLog, TornTail};
+use crate::log::{
+    BatchError, Flush, FrameBatch, FrameHeader, LogReader, ReadLog, ReadOnlyLog, TornTail,
+};
 use crate::store::commit::{Acknowledged, CommitLog};
 
 pub(crate) enum Backend {
@@ -31,16 +33,32 @@ impl Backend {
     ) -> Result<(), AppendError> {
         match self {
             Self::Writable(log) => log.append(header, payload),
-            // A store without a log does not encode transactions, and so never appends.
-            Self::Unlogged => Err(AppendError::Refused(StorageError::new(
-                StorageFailure::Internal,
-                "this store has no log",
-            ))),
-            Self::ReadOnly(_) => Err(AppendError::Refused(StorageError::new(
+            Self::Unlogged | Self::ReadOnly(_) => Err(AppendError::Refused(self.refusal())),
+        }
+    }
+
+    /// See [`CommitLog::append_all`].
+    pub(super) fn append_all(&mut self, frames: &mut FrameBatch) -> Result<(), BatchError> {
+        match self {
+            Self::Writable(log) => log.append_all(frames),
+            Self::Unlogged | Self::ReadOnly(_) => Err(BatchError {
+                appended: 0,
+                error: AppendError::Refused(self.refusal()),
+            }),
+        }
+    }
+
+    /// Returns the error of an append to a log that is not written.
+    #[cold]
+    fn refusal(&self) -> StorageError {
+        if self.is_read_only() {
+            return StorageError::new(
                 StorageFailure::ReadOnly,
                 "the store is open for reading only; open it with `Store::open` to take steps",
-            ))),
+            );
         }
+        // A store without a log does not encode transactions, and so never appends.
+        StorageError::new(StorageFailure::Internal, "this store has no log")
     }
 
     pub(crate) fn is_writable(&self) -> bool {

@@ -25,7 +25,9 @@ use std::time::Duration;
 use crate::base::position::{Position, Seq};
 use crate::base::storage_error::{AppendError, StorageError, StorageFailure};
 use crate::graph::fact::Facts;
-use crate::log::{Flush, FrameHeader, Log, LogReader, MemoryLog, ReadLog, TornTail};
+use crate::log::{
+    BatchError, Flush, FrameBatch, FrameHeader, Log, LogReader, MemoryLog, ReadLog, TornTail,
+};
 use crate::step::Core;
 use crate::store::epochs::Epochs;
 use crate::store::version::At;
@@ -103,6 +105,40 @@ impl CommitLog {
                 Ok(())
             }
         }
+    }
+
+    /// Writes frames together, with one sync if the policy requires one. Returns when the policy allows it. On an error, the
+    /// policy allows it for the first frames only.
+    pub(crate) fn append_all(&mut self, frames: &mut FrameBatch) -> Result<(), BatchError> {
+        let first = frames.first();
+        let written = self.log.append_all(frames);
+        let appended = match &written {
+            Ok(()) => frames.len(),
+            Err(failed) => failed.appended,
+        };
+        if appended == 0 {
+            return written;
+        }
+        match &self.policy {
+            Policy::None | Policy::Waiters(_) => {}
+            Policy::Appender(flusher) => {
+                if let Err(error) = flusher.flush() {
+                    // A new segment begins with a sync of the previous one, so the first frames may be durable.
+                    let after = flusher.durable().map_or(Seq::ZERO, |durable| durable + 1);
+                    let durable = first.and_then(|first| after.frames_since(first));
+                    return Err(BatchError {
+                        appended: appended.min(durable.unwrap_or_default() as usize),
+                        // The failed write is the cause of the failed sync.
+                        error: written.map_or_else(
+                            |failed| AppendError::Indeterminate(failed.error.into_storage()),
+                            |()| AppendError::Indeterminate(error),
+                        ),
+                    });
+                }
+            }
+            Policy::Interval(interval) => interval.record_write(),
+        }
+        written
     }
 
     /// Changes the policy of an append that syncs: from now on it returns when its frame is written, and its caller waits with
@@ -286,7 +322,7 @@ pub(crate) struct Commit<'a> {
     pub facts: &'a Facts,
     /// The frame in the log, or `None` if the store has no log.
     pub frame: Option<CommitFrame<'a>>,
-    /// The graph after the transaction.
+    /// The graph after the transaction, and after later ones of the same batch.
     pub core: &'a Core,
 }
 

@@ -4,6 +4,7 @@
 //! passes commits to the layers above. [`view`](mod@view) reads the past from the log.
 
 pub(crate) mod backend;
+mod batch;
 pub(crate) mod commit;
 #[cfg(test)]
 mod cost;
@@ -38,6 +39,7 @@ pub use record::{
 };
 pub use records::Records;
 pub use share::SharedStore;
+pub use share::tickets::Ticket;
 pub use transaction::{AnyApplied, AnyReceipt, Committed, Savepoint, Transaction};
 pub use verify::{Difference, VerifyError};
 
@@ -48,7 +50,7 @@ use crate::base::meta::Meta;
 use crate::base::position::{FrameRef, Position, Seq};
 use crate::base::storage_error::{AppendError, StorageError};
 use crate::db::Db;
-use crate::graph::GraphRef;
+use crate::graph::{self, GraphRef};
 use crate::log::{FrameHeader, FrameKind, TornTail};
 use crate::schema::Schema;
 use crate::step::event::{Event, Receipt};
@@ -85,6 +87,7 @@ pub struct Store<M: Model> {
     bounds: epochs::Bounds,
     /// The encoded transaction. Reused.
     payload: CborWriter,
+    unwritten: batch::Unwritten,
     /// The graph that a replay of the log would produce. Only a paranoid store has it.
     shadow: Option<Box<Shadow>>,
     /// The version that the store begins at, if it begins at a snapshot.
@@ -406,27 +409,13 @@ impl<M: Model> Store<M> {
             self.core.written();
         }
         if self.followers.listen() {
-            self.notify_followers();
+            self.notify_of_open();
         }
         Ok(())
     }
 
     fn write(&mut self) -> Result<(), StepError> {
-        let seq = self.next;
-        self.core.check_ends()?;
-        frame::encode(&self.core, &mut self.payload);
-        let bytes = self.payload.written().len();
-        (self.bounds.check(FrameKind::Transaction, self.next, bytes))
-            .map_err(StepError::Storage)?;
-        if let Some(shadow) = &mut self.shadow {
-            shadow.apply_frame(
-                &self.core,
-                &self.plan,
-                self.payload.written(),
-                self.epochs.tags(seq),
-            );
-        }
-        let header = self.header(seq);
+        let header = self.encode()?;
         (self.log.append(header, self.payload.written())).map_err(|e| match e {
             // Another writer is impossible while this store has the lock.
             AppendError::Conflict { .. } => {
@@ -441,9 +430,28 @@ impl<M: Model> Store<M> {
             shadow.commit();
         }
         if let Some(key) = &self.core.open.meta.key {
-            self.keys.insert(key, seq);
+            self.keys.insert(key, header.seq);
         }
         Ok(())
+    }
+
+    /// Encodes the open transaction into `payload`. Returns the header of its frame.
+    #[inline]
+    fn encode(&mut self) -> Result<FrameHeader, StepError> {
+        let seq = self.next;
+        self.core.check_ends()?;
+        frame::encode(&self.core, &mut self.payload);
+        let bytes = self.payload.written().len();
+        (self.bounds.check(FrameKind::Transaction, seq, bytes)).map_err(StepError::Storage)?;
+        if let Some(shadow) = &mut self.shadow {
+            shadow.apply_frame(
+                &self.core,
+                &self.plan,
+                self.payload.written(),
+                self.epochs.tags(seq),
+            );
+        }
+        Ok(self.header(seq))
     }
 
     /// Returns the header of a transaction that leads to the current graph.
@@ -459,34 +467,48 @@ impl<M: Model> Store<M> {
 
     /// Passes the transaction that was just written to the followers of the store.
     #[inline(never)]
-    fn notify_followers(&mut self) {
+    fn notify_of_open(&mut self) {
         let at = self.at();
         let header = at.seq.map(|seq| self.header(seq));
-        let Self {
-            core,
-            epochs,
-            payload,
-            followers,
-            ..
-        } = self;
-        let core = &*core;
-        let frame = header.and_then(|header| {
-            Some(CommitFrame {
-                header,
-                payload: payload.written(),
-                position: at.position?,
-                epochs,
-            })
-        });
-        let graph = &core.graph;
-        followers.committed(&Commit {
+        let frame = header.zip(at.position);
+        let graph = &self.core.graph;
+        let notice = Notice {
             at,
             fingerprint: graph.fingerprinting.then_some(graph.fingerprint),
-            facts: &core.open.journal.facts,
-            frame,
-            core,
-        });
+            frame: frame.map(|(header, position)| (header, self.payload.written(), position)),
+            facts: &self.core.open.journal.facts,
+        };
+        notify::<M>(&mut self.followers, (&self.core, &self.epochs), &notice);
     }
+}
+
+/// A written transaction of which the followers of a store are notified.
+struct Notice<'a> {
+    at: At,
+    fingerprint: Option<u128>,
+    /// The frame, unless the store has no log: its header, payload and position.
+    frame: Option<(FrameHeader, &'a [u8], Position)>,
+    facts: &'a graph::fact::Facts,
+}
+
+/// Passes a written transaction to the followers of a store.
+fn notify<M: Model>(
+    followers: &mut Followers,
+    (core, epochs): (&Core, &Arc<Epochs>),
+    notice: &Notice<'_>,
+) {
+    followers.committed(&Commit {
+        at: notice.at,
+        fingerprint: notice.fingerprint,
+        facts: notice.facts,
+        frame: (notice.frame).map(|(header, payload, position)| CommitFrame {
+            header,
+            payload,
+            position,
+            epochs,
+        }),
+        core,
+    });
 }
 
 /// Repeats a step that conflicts with another transaction, at most `tries` times in total. The outer result of `attempt` has

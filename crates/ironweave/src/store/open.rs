@@ -18,6 +18,7 @@ use crate::step::immediates::Limits;
 use crate::step::model::Model;
 use crate::step::plan::Plan;
 use crate::step::{Core, flat};
+use crate::store::batch::Unwritten;
 use crate::store::commit::{Commit, CommitFrame, CommitLog, Followers};
 use crate::store::epochs::Bounds;
 use crate::store::repeat::Keys;
@@ -209,6 +210,7 @@ impl<M: Model> Store<M> {
             next: Seq::ZERO,
             bounds: Bounds::default(),
             payload: CborWriter::default(),
+            unwritten: Unwritten::default(),
             shadow: None,
             base: None,
             followers: Followers::default(),
@@ -221,9 +223,14 @@ impl<M: Model> Store<M> {
     fn make_paranoid(&mut self) {
         self.core.paranoid = true;
         if self.log.is_writable() {
-            let binding = M::binding();
-            self.shadow = Some(Shadow::new(&self.core, (&binding.columns, &binding.data)));
+            self.shadow = Some(self.new_shadow());
         }
+    }
+
+    /// Returns a shadow of the current graph.
+    pub(super) fn new_shadow(&self) -> Box<Shadow> {
+        let binding = M::binding();
+        Shadow::new(&self.core, (&binding.columns, &binding.data))
     }
 
     /// Applies the transactions that another process has written since the open or the last refresh. Returns the last frame

@@ -9,15 +9,18 @@
 //! So no caller gets a result that a power failure could invalidate. That holds for receipts and also for rejections
 //! and reads, since these may depend on an event of another caller that is not durable yet.
 //!
+//! Events that were submitted wait in a queue ([`tickets`]). Whoever locks the store fires them first, as one batch.
+//!
 //! The past is read through a [`LogView`] with its own reader of the log. The lock of the store is held only while that
 //! reader is brought up to date, so that reads of the past do not block writers.
 
 #[cfg(test)]
 mod tests;
+pub(crate) mod tickets;
 
 use std::cell::RefCell;
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::base::error::{OpenError, ReadError, StepError};
 use crate::base::meta::Meta;
@@ -27,6 +30,7 @@ use crate::log::LogReader;
 use crate::step::event::{Event, Receipt};
 use crate::step::model::Model;
 use crate::store::commit::Acknowledged;
+use crate::store::share::tickets::Queue;
 use crate::store::view::LogView;
 use crate::store::{
     AnyReceipt, Backend, Committed, Store, Transaction, VerifyError, retry, verify,
@@ -39,6 +43,9 @@ use crate::store::{
 /// so that many threads together commit many more steps per second than one thread. When a call returns, all
 /// transactions that its receipt, rejection or result depends on are durable in the sense of the store's
 /// [`Durability`](crate::Durability).
+///
+/// [`submit`](SharedStore::submit) returns a [`Ticket`] without waiting, and events that were submitted are written and synced
+/// together. Every other call fires the submitted events first, so a thread sees what it submitted before.
 ///
 /// Reads of the past ([`as_of`](SharedStore::as_of), [`history`](SharedStore::history),
 /// [`since`](SharedStore::since), [`verify`](SharedStore::verify)) do not block other callers, since they read the log
@@ -94,11 +101,17 @@ use crate::store::{
 /// If a handle is used while the same thread holds the store: in the closure of [`SharedStore::read`],
 /// [`SharedStore::transaction`] and the like, or in a guard, handler or invariant. The call would be a deadlock.
 pub struct SharedStore<M: Model> {
-    shared: Arc<Shared<M>>,
+    handle: Arc<Handle<M>>,
 }
 
+/// What all handles on a store share. Dropping it closes the store.
+struct Handle<M: Model>(Arc<Shared<M>>);
+
+/// What handles and tickets share. A ticket does not keep the store open.
 struct Shared<M: Model> {
-    store: Mutex<Store<M>>,
+    /// `None` once the last handle was dropped.
+    store: Mutex<Option<Store<M>>>,
+    queue: Queue<M>,
     /// The last frame that may be shown to callers.
     acknowledged: Acknowledged,
     /// The reader of the log that the last view used. This lock is taken before that of `store`.
@@ -108,7 +121,7 @@ struct Shared<M: Model> {
 impl<M: Model> Clone for SharedStore<M> {
     fn clone(&self) -> Self {
         Self {
-            shared: Arc::clone(&self.shared),
+            handle: Arc::clone(&self.handle),
         }
     }
 }
@@ -124,12 +137,14 @@ impl<M: Model> SharedStore<M> {
         if let Backend::Writable(log) = &mut store.log {
             log.sync_by_waiters();
         }
+        let shared = Shared {
+            acknowledged: store.log.acknowledged(),
+            store: Mutex::new(Some(store)),
+            queue: Queue::default(),
+            reader: Mutex::new(None),
+        };
         Self {
-            shared: Arc::new(Shared {
-                acknowledged: store.log.acknowledged(),
-                store: Mutex::new(store),
-                reader: Mutex::new(None),
-            }),
+            handle: Arc::new(Handle(Arc::new(shared))),
         }
     }
 }
@@ -181,6 +196,30 @@ impl<M: Model> SharedStore<M> {
     /// As [`Store::try_step_with`] and [`SharedStore::try_step`].
     pub fn try_step_any_with(&self, meta: Meta, event: &M::Event) -> Result<AnyReceipt, StepError> {
         self.act(|store| store.try_step_any_with(meta, event))
+    }
+
+    /// As [`Store::step_all`]; returns when all results are durable. The events are collected before the store is locked.
+    ///
+    /// # Errors
+    /// As [`Store::step_all`] and [`SharedStore::try_step`].
+    pub fn step_all<E: Event<Model = M>>(
+        &self,
+        events: impl IntoIterator<Item = E>,
+    ) -> Vec<Result<Receipt<E>, StepError>> {
+        let events: Vec<E> = events.into_iter().collect();
+        self.act_all(|store| store.step_all(events))
+    }
+
+    /// As [`Store::step_all_any`]; returns when all results are durable. The events are collected before the store is locked.
+    ///
+    /// # Errors
+    /// As [`SharedStore::step_all`].
+    pub fn step_all_any<'e>(
+        &self,
+        events: impl IntoIterator<Item = &'e M::Event>,
+    ) -> Vec<Result<AnyReceipt, StepError>> {
+        let events: Vec<&M::Event> = events.into_iter().collect();
+        self.act_all(|store| store.step_all_any(events))
     }
 
     /// As [`Store::retry`]. The store is not locked between the call of the closure and the step, so that other threads
@@ -326,19 +365,14 @@ impl<M: Model> SharedStore<M> {
     /// Closes the store if this is its last handle, and returns the error that a drop would ignore; see
     /// [`Store::close`]. Returns the handle otherwise. If two threads close the last two handles at the same time, both
     /// calls may return their handles. The store is closed when these handles are dropped, or when `close` is called
-    /// again.
+    /// again. Events that were submitted fire before the store is closed.
     ///
     /// # Errors
     /// As [`Store::close`]; the handle is consumed in that case too.
-    #[allow(clippy::missing_panics_doc)]
     pub fn close(self) -> Result<Option<Self>, StorageError> {
-        match Arc::try_unwrap(self.shared) {
-            Ok(shared) => {
-                let store = shared.store.into_inner();
-                let store = store.unwrap_or_else(PoisonError::into_inner);
-                store.close().map(|()| None)
-            }
-            Err(shared) => Ok(Some(Self { shared })),
+        match Arc::try_unwrap(self.handle) {
+            Ok(handle) => handle.0.close().map(|()| None),
+            Err(handle) => Ok(Some(Self { handle })),
         }
     }
 
@@ -350,9 +384,9 @@ impl<M: Model> SharedStore<M> {
     pub(crate) fn view(&self) -> Result<LogView<'static>, ReadError> {
         // This check comes before `reader` is locked. Otherwise a thread that holds the store could wait for another
         // one that has locked `reader` and waits for the store.
-        HeldGuard::refuse_if_held(self.address());
+        HeldGuard::refuse_if_held(self.shared().address());
         let view = {
-            let mut cached = (self.shared.reader.lock()).unwrap_or_else(PoisonError::into_inner);
+            let mut cached = (self.shared().reader.lock()).unwrap_or_else(PoisonError::into_inner);
             // A reader that an earlier view still uses is cloned here, before the store is locked.
             let reader = cached.take().map(Arc::unwrap_or_clone);
             let (view, reader) = self.exclusive(|store| store.owned_view(reader))?;
@@ -372,38 +406,109 @@ impl<M: Model> SharedStore<M> {
             let result = act(store);
             (result, store.seq() != before, store.seq())
         });
-        match (self.wait_until_shown(seen), result) {
-            (Ok(()), result) => result,
-            (Err(e), Ok(_)) if wrote => Err(StepError::Indeterminate(e)),
-            // The error of the caller's own append is more specific than the failed sync of earlier frames.
-            (Err(_), Err(own)) if own.is_stopped() => Err(own),
-            (Err(e), _) => Err(StepError::Storage(stopped(e))),
+        shown(result, wrote, self.wait_until_shown(seen))
+    }
+
+    /// As [`SharedStore::act`], for several events, of which each accepted one wrote a frame.
+    fn act_all<R>(
+        &self,
+        act: impl FnOnce(&mut Store<M>) -> Vec<Result<R, StepError>>,
+    ) -> Vec<Result<R, StepError>> {
+        let (results, first) = self.exclusive(|store| {
+            let first = store.next;
+            (act(store), first)
+        });
+        let fired = results.iter().filter(|result| result.is_ok()).count();
+        if (self.wait_until_shown((first + fired as u64).checked_sub(1))).is_ok() {
+            return results;
         }
+        // The first ones may be durable.
+        let mut next = first;
+        let shown_alone = |result: Result<R, StepError>| {
+            let wrote = result.is_ok();
+            next += u64::from(wrote);
+            shown(result, wrote, self.wait_until_shown(next.checked_sub(1)))
+        };
+        results.into_iter().map(shown_alone).collect()
+    }
+
+    fn shared(&self) -> &Arc<Shared<M>> {
+        &self.handle.0
     }
 
     /// Waits until a frame may be shown to callers.
     fn wait_until_shown(&self, seq: Option<Seq>) -> Result<(), StorageError> {
+        self.shared().wait_until_shown(seq)
+    }
+
+    /// Fires the submitted events, and runs a closure, while this thread holds the lock of the store.
+    pub(crate) fn exclusive<R>(&self, act: impl FnOnce(&mut Store<M>) -> R) -> R {
+        match self.shared().exclusive(act) {
+            Some(result) => result,
+            None => unreachable!("a store is open while it has a handle"),
+        }
+    }
+}
+
+impl<M: Model> Shared<M> {
+    /// Returns the address of this value, which identifies the store in this process.
+    fn address(&self) -> usize {
+        std::ptr::from_ref(self).addr()
+    }
+
+    /// See [`SharedStore::wait_until_shown`].
+    fn wait_until_shown(&self, seq: Option<Seq>) -> Result<(), StorageError> {
         match seq {
-            Some(seq) => self.shared.acknowledged.wait(seq),
+            Some(seq) => self.acknowledged.wait(seq),
             None => Ok(()),
         }
     }
 
-    /// Returns the address of the shared state, which identifies the store in this process.
-    fn address(&self) -> usize {
-        Arc::as_ptr(&self.shared).addr()
+    /// See [`SharedStore::exclusive`]. Returns `None` if the store was closed.
+    fn exclusive<R>(&self, act: impl FnOnce(&mut Store<M>) -> R) -> Option<R> {
+        let _held = HeldGuard::enter(self.address());
+        let mut store = self.lock();
+        let store = store.as_mut()?;
+        self.queue.serve(store);
+        Some(act(store))
     }
 
-    /// Runs a closure while this thread holds the lock of the store.
-    pub(crate) fn exclusive<R>(&self, act: impl FnOnce(&mut Store<M>) -> R) -> R {
+    // A panic drops the transaction, which rolls it back. So the store behind a poisoned lock is consistent.
+    fn lock(&self) -> MutexGuard<'_, Option<Store<M>>> {
+        self.store.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Fires the submitted events and closes the store.
+    fn close(&self) -> Result<(), StorageError> {
         let _held = HeldGuard::enter(self.address());
-        // A panic drops the transaction, which rolls it back. So the store behind a poisoned lock is consistent.
-        let mut store = self
-            .shared
-            .store
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        act(&mut store)
+        let mut guard = self.lock();
+        if let Some(store) = guard.as_mut() {
+            self.queue.serve(store);
+        }
+        // The lock is held until the end, so that a ticket whose event was fired waits for the last sync.
+        guard.take().map_or(Ok(()), Store::close)
+    }
+}
+
+impl<M: Model> Drop for Handle<M> {
+    fn drop(&mut self) {
+        // The next open repeats what fails here.
+        let _ = self.0.close();
+    }
+}
+
+/// Returns the result of a caller who waited until it may be shown. `wrote` is whether a frame is his.
+fn shown<R>(
+    result: Result<R, StepError>,
+    wrote: bool,
+    waited: Result<(), StorageError>,
+) -> Result<R, StepError> {
+    match (waited, result) {
+        (Ok(()), result) => result,
+        (Err(e), Ok(_)) if wrote => Err(StepError::Indeterminate(e)),
+        // The error of the caller's own append is more specific than the failed sync of earlier frames.
+        (Err(_), Err(own)) if own.is_stopped() => Err(own),
+        (Err(e), _) => Err(StepError::Storage(stopped(e))),
     }
 }
 

@@ -424,6 +424,26 @@ impl<'a, M: Model> Transaction<'a, M> {
         Ok(())
     }
 
+    /// Makes this a transaction of a batch, whose transactions all have the same time.
+    pub(super) fn begin_unwritten(&mut self, time: Timestamp, first: bool) {
+        if first {
+            self.store.begin_unwritten();
+        }
+        self.store.core.open.clock.set(time);
+    }
+
+    /// As [`Transaction::end`], but the transaction is written later, with the others of its batch. It has no metadata.
+    pub(super) fn end_unwritten(self) -> Result<(), StepError> {
+        if !self.store.core.logged {
+            return self.end();
+        }
+        self.check()?;
+        self.store.keep_unwritten()?;
+        // Nothing is left to do.
+        std::mem::forget(self);
+        Ok(())
+    }
+
     /// Rolls the transaction back, as a drop does.
     pub fn rollback(self) {}
 }

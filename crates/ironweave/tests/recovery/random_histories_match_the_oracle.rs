@@ -1,16 +1,17 @@
-//! Random histories of the README's model are what a naive oracle says after every step: steps, rejections, transactions
-//! that are committed, dropped or partly rolled back, what-ifs, and stores that are opened again.
+//! Random histories of the README's model are what a naive oracle says after every step: steps, rejections, batches,
+//! transactions that are committed, dropped or partly rolled back, what-ifs, and stores that are opened again.
 //!
 //! `IRONWEAVE_SEEDS=n` runs n histories, `IRONWEAVE_SEED=s` runs one. A failure prints its seed and the history.
 
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
+use ironweave::Seq;
 use ironweave::prelude::*;
 
 use crate::harness::random::Random;
 use crate::harness::{assert_consistent, assert_sound, temp_dir, unsynced};
 use crate::readme::build::Model;
-use crate::readme::oracle::{Ev, Oracle, compare, fire, variant};
+use crate::readme::oracle::{Ev, Oracle, any, compare, fire, variant};
 
 const HISTORIES: u64 = 60;
 const STEPS: usize = 90;
@@ -34,11 +35,63 @@ impl Walk {
         compare(t, oracle);
     }
 
-    /// Takes one random step: a transaction that is committed or dropped, or a what-if.
+    /// Fires a batch. Its events are made and rejected one after the other, as if each were fired alone.
+    fn batch(&mut self, store: &mut Store<Model>, oracle: &mut Oracle) {
+        let (mut events, mut expected) = (Vec::new(), Vec::new());
+        for _ in 0..self.random.below(12) {
+            let event = self.random.event(oracle);
+            self.history.push(format!("  {event:?}"));
+            expected.push(oracle.apply(&event).map_err(str::to_owned));
+            events.push(any(&event));
+        }
+        let before = store.seq();
+        let results = store.step_all_any(&events);
+        let found = results.iter().map(|result| match result {
+            Ok(_) => Ok(()),
+            Err(e) => Err(variant(e)),
+        });
+        assert_eq!(found.collect::<Vec<_>>(), expected);
+        let seqs: Vec<_> = results
+            .iter()
+            .flatten()
+            .map(|receipt| receipt.seq)
+            .collect();
+        let first = before.map_or(Seq::ZERO, |seq| seq + 1);
+        let next = seqs.iter().zip(0..).all(|(seq, i)| *seq == first + i);
+        assert!(next, "{seqs:?} after {before:?}");
+        self.frames += seqs.len() as u64;
+    }
+
+    /// Fires a batch in a store that is open for reading only, so that its log accepts none of it.
+    fn refused_batch(&mut self, store: &mut Store<Model>) {
+        let mut oracle = self.oracle.clone();
+        let events: Vec<_> = (0..12)
+            .map(|_| {
+                let event = self.random.event(&oracle);
+                oracle.apply(&event).ok();
+                any(&event)
+            })
+            .collect();
+        let before = (store.seq(), store.fingerprint());
+        let accepted = |result: &Result<_, StepError>| match result {
+            Err(StepError::ReadOnly) => false,
+            Err(e) => {
+                assert!(e.is_rejection(), "{e}");
+                false
+            }
+            Ok(_) => true,
+        };
+        assert!(!store.step_all_any(&events).iter().any(accepted));
+        assert_eq!((store.seq(), store.fingerprint()), before);
+        compare(store, &self.oracle);
+        assert_consistent(store);
+    }
+
+    /// Takes one random step: a transaction that is committed or dropped, a batch, or a what-if.
     fn step(&mut self, store: &mut Store<Model>) {
         let fingerprint = store.fingerprint();
         let mut oracle = self.oracle.clone();
-        let kind = self.random.below(10);
+        let kind = self.random.below(12);
         self.history.push(format!("{kind}:"));
         match kind {
             // A transaction of one event or several, with savepoints, that is committed.
@@ -79,6 +132,10 @@ impl Walk {
                 }
                 drop(t);
                 assert_eq!(store.fingerprint(), fingerprint);
+            }
+            8 | 9 => {
+                self.batch(store, &mut oracle);
+                self.oracle = oracle;
             }
             // A what-if.
             _ => {
@@ -124,9 +181,10 @@ fn history(seed: u64) {
             walk.step(&mut store);
             if i % 30 == 29 {
                 let fingerprint = store.fingerprint();
-                let beside =
+                let mut beside =
                     Store::<Model>::open_read_only(dir.path()).expect("it opens beside the writer");
                 compare(&beside, &walk.oracle);
+                walk.refused_batch(&mut beside);
                 drop(std::mem::replace(&mut store, Store::memory()));
                 store = open();
                 walk.history.push("opened again".to_owned());

@@ -1,5 +1,7 @@
 //! The guarantees of the log, one per test. This file has the helpers and the tests that every kind of log must pass.
 
+mod batch;
+mod batches;
 mod beside;
 mod crafted;
 mod damage;
@@ -11,6 +13,7 @@ mod listing;
 mod power;
 mod segment_index;
 mod share;
+mod tickets;
 
 use std::collections::HashSet;
 use std::fs;

@@ -38,32 +38,32 @@ pub(super) mod things {
     }
 }
 
-use things::{Added, Thing};
+pub(super) use things::{Added, Thing};
 
 /// A disk that blocks each sync while the gate is shut.
 #[derive(Default)]
-struct Gate {
-    state: Mutex<State>,
+pub(super) struct Gate {
+    pub(super) state: Mutex<State>,
     changed: Condvar,
 }
 
 #[derive(Default)]
-struct State {
-    shut: bool,
-    writes: usize,
-    syncs: usize,
-    fail_syncs: bool,
-    fail_writes: bool,
+pub(super) struct State {
+    pub(super) shut: bool,
+    pub(super) writes: usize,
+    pub(super) syncs: usize,
+    pub(super) fail_syncs: bool,
+    pub(super) fail_writes: bool,
 }
 
 impl Gate {
-    fn set(&self, set: impl FnOnce(&mut State)) {
+    pub(super) fn set(&self, set: impl FnOnce(&mut State)) {
         set(&mut self.state.lock().unwrap());
         self.changed.notify_all();
     }
 
     /// Waits until a condition on the recorded calls is true. Fails if it does not become true within the time limit.
-    fn until(&self, what: impl Fn(&State) -> bool) {
+    pub(super) fn until(&self, what: impl Fn(&State) -> bool) {
         let state = self.state.lock().unwrap();
         let wait = Duration::from_secs(60);
         let (state, waited) = self
@@ -106,13 +106,13 @@ impl Probe for Gate {
 }
 
 /// Returns a shared store that contains thing 0, with a closed gate that has counted no calls.
-fn shared(dir: &Path) -> (SharedStore<things::Model>, Arc<Gate>) {
+pub(super) fn shared(dir: &Path) -> (SharedStore<things::Model>, Arc<Gate>) {
     let (store, gate, _) = shared_log(dir);
     (store, gate)
 }
 
 /// Returns such a store, its gate, and the state on which its callers wait.
-fn shared_log(dir: &Path) -> (SharedStore<things::Model>, Arc<Gate>, Arc<SyncState>) {
+pub(super) fn shared_log(dir: &Path) -> (SharedStore<things::Model>, Arc<Gate>, Arc<SyncState>) {
     let gate = Arc::new(Gate::default());
     let disk = Disk {
         probe: Some(Arc::clone(&gate) as Arc<dyn Probe>),
@@ -133,23 +133,23 @@ fn shared_log(dir: &Path) -> (SharedStore<things::Model>, Arc<Gate>, Arc<SyncSta
     (store, gate, waits)
 }
 
-fn add(store: &SharedStore<things::Model>, name: u64) -> Result<(), StepError> {
+pub(super) fn add(store: &SharedStore<things::Model>, name: u64) -> Result<(), StepError> {
     store.try_step(Added { name }).map(|_| ())
 }
 
-fn count(db: &impl Db) -> usize {
+pub(super) fn count(db: &impl Db) -> usize {
     db.count::<Thing, crate::db::entity::Any>()
 }
 
 /// The error of a failed step.
 #[derive(Debug, PartialEq)]
-enum Outcome {
+pub(super) enum Outcome {
     Rejected,
     Indeterminate,
     Stopped,
 }
 
-fn outcome(result: Result<(), StepError>) -> Option<Outcome> {
+pub(super) fn outcome(result: Result<(), StepError>) -> Option<Outcome> {
     result.err().map(|e| match e {
         StepError::Indeterminate(_) => Outcome::Indeterminate,
         e if e.is_stopped() => Outcome::Stopped,

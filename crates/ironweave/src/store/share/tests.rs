@@ -94,7 +94,7 @@ fn a_caller_that_holds_the_store_is_refused_while_another_one_makes_a_view() {
     let (refused, is_refused) = mpsc::channel();
     // As another caller that has the reader and waits for the store.
     let other = thread::spawn(move || {
-        let _reader = other.shared.reader.lock().expect("nothing panicked");
+        let _reader = other.shared().reader.lock().expect("nothing panicked");
         ready.send(()).expect("the test runs");
         // The wait is limited, so that a failing test ends.
         is_refused.recv_timeout(Duration::from_secs(60)).is_ok()

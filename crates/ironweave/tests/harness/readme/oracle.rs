@@ -291,6 +291,40 @@ pub fn fire(t: &mut Transaction<'_, Model>, event: &Ev, before: &Oracle) -> Resu
     Ok(())
 }
 
+/// An event as the store takes it in a batch.
+pub fn any(event: &Ev) -> AnyEvent {
+    match event.clone() {
+        Ev::WantCreated(names) => {
+            let partitions = names.iter().map(|n| n.as_str().into()).collect();
+            WantCreated { partitions }.into()
+        }
+        Ev::WantCanceled(want) => WantCanceled {
+            want: handle("Want", want),
+        }
+        .into(),
+        Ev::JobQueued(label, partitions, wants) => JobQueued {
+            label,
+            partitions: handles("Partition", &partitions),
+            wants: handles("Want", &wants),
+        }
+        .into(),
+        Ev::JobStarted(run) => JobStarted {
+            run: handle("JobRun", run),
+        }
+        .into(),
+        Ev::JobSucceeded(run, at) => JobSucceeded {
+            run: handle("JobRun", run),
+            at: Timestamp::from_micros(at),
+        }
+        .into(),
+        Ev::JobFailed(run, exit) => JobFailed {
+            run: handle("JobRun", run),
+            exit,
+        }
+        .into(),
+    }
+}
+
 /// The variant of an error, by name.
 pub fn variant(e: &StepError) -> String {
     let text = format!("{e:?}");

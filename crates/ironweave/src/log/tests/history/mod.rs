@@ -24,7 +24,7 @@ use crate::store::{Durability, FactEntity, FactKind, Store};
 /// Who knows whom.
 #[crate::model]
 #[allow(dead_code, missing_docs)]
-mod club {
+pub(super) mod club {
     use crate::prelude::*;
 
     #[entity]
