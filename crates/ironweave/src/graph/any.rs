@@ -83,7 +83,7 @@ reads! {
     /// The column of the data of an edge and the row of one of its links.
     link_row(edge: EdgeIx, from: u32, to: u32) -> Option<(&'g dyn AnyColumn, u32)>;
     /// A point in the journal to go back to.
-    mark(journal: &Journal) -> Mark;
+    mark(journal: &mut Journal) -> Mark;
     /// A column.
     column(column: ColumnIx) -> &'g dyn AnyColumn;
 }

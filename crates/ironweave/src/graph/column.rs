@@ -12,6 +12,7 @@ use std::sync::Arc;
 pub use typed::Column;
 
 use crate::base::error::{Chain, Name, StepError};
+use crate::graph::entry::{NewValue, OldValue};
 use crate::graph::index::{self, Ordered, Slots};
 use crate::graph::paged::Paged;
 use crate::graph::storage::{Flat, Storage};
@@ -101,13 +102,13 @@ impl ColumnType {
     }
 }
 
-/// What a write replaced and what it wrote, by the hashes of the stored bytes.
-#[derive(Default)]
+/// What a write wrote and what it replaced.
+#[derive(Clone, Copy)]
 pub struct Written {
-    /// The hash of the old value, if there was one.
-    pub old: Option<u64>,
-    /// The hash of the new value.
-    pub new: u64,
+    /// The value that the cell has now.
+    pub new: NewValue,
+    /// The value that it had, if it had one.
+    pub old: Option<OldValue>,
 }
 
 /// Why a column refused a value.
@@ -136,7 +137,8 @@ impl ColumnError {
     }
 }
 
-/// A column without its type. It keeps what each change replaced, in order, until `forget_replaced`.
+/// A column without its type. If its values are not plain, it keeps what each change replaced, in order, until
+/// `forget_replaced`.
 pub trait AnyColumn: Send + Sync + 'static {
     /// Adds an empty cell.
     fn grow(&mut self);
@@ -144,27 +146,26 @@ pub trait AnyColumn: Send + Sync + 'static {
     fn shrink(&mut self);
     /// Whether a cell has a value.
     fn has(&self, slot: u32) -> bool;
-    /// Writes a value of the column's type, and appends its encoding to `bytes`.
-    fn set(&mut self, slot: u32, value: &dyn Any, bytes: &mut Vec<u8>) -> Result<(), ColumnError>;
-    /// As `set`, with the hashes for the fingerprint.
-    fn set_hashed(
+    /// Writes a value of the column's type. If it is not plain, its encoding is appended to `bytes`.
+    fn set(
         &mut self,
         slot: u32,
         value: &dyn Any,
         bytes: &mut Vec<u8>,
-        written: &mut Written,
-    ) -> Result<(), ColumnError>;
-    /// Writes a value from its encoding.
+    ) -> Result<Written, ColumnError>;
+    /// Writes a value from its encoding, which is appended to `bytes` if the value is not plain.
     fn set_encoded(
         &mut self,
         slot: u32,
-        bytes: &[u8],
-        written: &mut Written,
-    ) -> Result<(), ColumnError>;
-    /// Empties a cell and returns the hash of its value, which is correct only if `hashing`.
-    fn clear(&mut self, slot: u32, hashing: bool) -> Option<u64>;
-    /// Undoes the last change.
+        encoded: &[u8],
+        bytes: &mut Vec<u8>,
+    ) -> Result<Written, ColumnError>;
+    /// Empties a cell and returns its value, if it had one.
+    fn clear(&mut self, slot: u32) -> Option<OldValue>;
+    /// Undoes the last change of a value that is not plain.
     fn undo(&mut self);
+    /// Undoes a change of a plain value: the cell has a word again, or no value.
+    fn put_back(&mut self, slot: u32, word: Option<u64>);
     /// Forgets what was replaced.
     fn forget_replaced(&mut self);
     /// Reads a cell, so that it is in the cache when it is written.
@@ -193,7 +194,7 @@ pub trait AnyColumn: Send + Sync + 'static {
     fn copy(&mut self, from: &dyn AnyColumn);
     /// Whether user code has panicked while the index was being changed.
     fn is_broken(&self) -> bool;
-    /// What each change replaced, in order: a `Vec<Replaced<T>>` of the column's type.
+    /// What each change replaced that is not plain, in order: a `Vec<Replaced<T>>` of the column's type.
     fn replaced(&self) -> &dyn Any;
     /// Copies what each change replaced from a column of the same type in any storage.
     fn copy_undo(&mut self, from: &dyn AnyColumn);

@@ -351,7 +351,7 @@ impl<M: Model> Store<M> {
     #[must_use]
     pub fn fingerprint(&self) -> u128 {
         if self.core.logged {
-            self.core.graph.fingerprint
+            (self.core.graph).fingerprint_with(&self.core.open.journal)
         } else {
             self.core.graph.recomputed_fingerprint()
         }
@@ -414,6 +414,8 @@ impl<M: Model> Store<M> {
     fn write(&mut self) -> Result<(), StepError> {
         let seq = self.next;
         self.core.check_ends()?;
+        self.core.fingerprint();
+        self.core.open.journal.prepare_facts();
         frame::encode(&self.core, &mut self.payload);
         let bytes = self.payload.written().len();
         (self.bounds.check(FrameKind::Transaction, self.next, bytes))
@@ -482,7 +484,7 @@ impl<M: Model> Store<M> {
         followers.committed(&Commit {
             at,
             fingerprint: graph.fingerprinting.then_some(graph.fingerprint),
-            facts: &core.open.journal.facts,
+            facts: core.open.journal.facts(),
             frame,
             core,
         });

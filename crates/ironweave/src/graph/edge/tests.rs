@@ -6,7 +6,7 @@ use crate::graph::storage::Flat;
 enum Done {
     Linked,
     Unlinked(Positions),
-    TakenOver(Option<(u32, u32, Positions)>),
+    TakenOver(Relinked),
 }
 
 /// Every sequence of changes, undone in reverse order, restores both directions with their order.
@@ -40,19 +40,10 @@ fn undo_is_exact_for_every_shape() {
             let before = picture(&edge);
             edge.fetch(a, b);
             let free = |c, n: usize| c == Many || n == 0;
-            // Two facts each, as they are journaled.
             if edge.is_fan() && seed >> 24 & 1 == 1 {
-                if let Some(taken) = edge.take_over(a, b) {
-                    let (from, to) =
-                        ordered(taken.forward, taken.far, if taken.forward { b } else { a });
-                    let (at_from, at_to) = ordered(taken.forward, taken.at, 0);
-                    let positions = Positions {
-                        from: at_from,
-                        to: at_to,
-                    };
-                    let gone = (taken.far != NONE).then_some((from, to, positions));
-                    taken_over.push(gone.is_some());
-                    done.push((before, a, b, Done::TakenOver(gone)));
+                if let Some(links) = edge.take_over(a, b) {
+                    taken_over.push(links.old != NONE);
+                    done.push((before, a, b, Done::TakenOver(links)));
                 }
                 continue;
             }
@@ -73,12 +64,8 @@ fn undo_is_exact_for_every_shape() {
             match what {
                 Done::Unlinked(positions) => edge.undo_unlink(a, b, positions),
                 Done::Linked => edge.undo_link(a, b),
-                Done::TakenOver(gone) => {
-                    edge.undo_link(a, b);
-                    if let Some((from, to, positions)) = gone {
-                        edge.undo_unlink(from, to, positions);
-                    }
-                }
+                Done::TakenOver(links) if links.old == NONE => edge.undo_link(a, b),
+                Done::TakenOver(links) => edge.undo_take_over(links),
             }
             assert_eq!(picture(&edge), before);
         }
