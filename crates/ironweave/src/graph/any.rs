@@ -94,6 +94,12 @@ impl<'g> GraphRef<'g> {
         either!(self, graph => &graph.layout)
     }
 
+    /// The value of a cell of a known type.
+    #[inline(always)]
+    pub(crate) fn cell<T: Any>(self, column: ColumnIx, slot: u32) -> Option<&'g T> {
+        either!(self, graph => graph.cell(column, slot))
+    }
+
     /// The slot of the entity with a key of type `K`, which is in these columns; O(1).
     pub(crate) fn find<K: Value>(
         self,

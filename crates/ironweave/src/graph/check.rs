@@ -164,13 +164,24 @@ impl<S: Storage> Graph<S> {
             let layout = &self.layout.columns[usize::from(column)];
             let state = self.layout.schema[column].state;
             let mut filled = 0;
+            let mandatory = self.column(column).is_mandatory();
+            let unset = self.mandatory[usize::from(entity)]
+                .iter()
+                .find(|m| m.0 == layout.salt);
+            let unset = unset.map(|m| m.1).filter(|_| mandatory);
             for slot in 0..self.slots(entity) {
                 let expected = match state {
                     Some(state) => state == self.state_of(entity, slot),
                     None => self.is_alive(entity, slot),
                 };
                 let who = || Some(self.entity_ref(entity, slot));
-                match self.column(column).recheck(slot) {
+                let cell = self.column(column).recheck(slot);
+                let cell = match cell {
+                    // No entity is there, so that the cell has the default.
+                    Ok(Some(hash)) if !expected && unset == Some(hash) => Ok(None),
+                    cell => cell,
+                };
+                match cell {
                     Err(e) => wrong.push(Inconsistency::new(who(), &*layout.path, SOUND, e)),
                     Ok(hash) if hash.is_some() != expected => {
                         wrong.push(Inconsistency::new(

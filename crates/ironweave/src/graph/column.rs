@@ -2,6 +2,7 @@
 //!
 //! The graph knows its columns by [`AnyColumn`]; [`Column`] is a column of a type, to which generated code downcasts.
 
+mod raw;
 mod typed;
 
 use std::any::{Any, TypeId};
@@ -9,6 +10,7 @@ use std::hash::Hash;
 use std::ops::Bound;
 use std::sync::Arc;
 
+pub use raw::FlatColumn;
 pub use typed::Column;
 
 use crate::base::error::{Chain, Name, StepError};
@@ -16,12 +18,14 @@ use crate::graph::entry::{NewValue, OldValue};
 use crate::graph::index::{self, Ordered, Slots};
 use crate::graph::paged::Paged;
 use crate::graph::storage::{Flat, Storage};
-use crate::value::{DecodeError, Equal, Value, equal};
+use crate::value::{DecodeError, Equal, Value, equal, is_plain, plain_form};
 
 /// The type of a column, as functions that make an empty one in either storage and its default value.
 pub struct ColumnType {
     pub(crate) flat: Make,
     pub(crate) paged: Make,
+    /// How a column is made in which each entity has a value, if the values are plain and not indexed.
+    pub(crate) mandatory: Option<Mandatory>,
     /// The type of its values.
     pub(crate) type_id: TypeId,
     pub(crate) default: Option<fn() -> Box<dyn Any>>,
@@ -31,7 +35,26 @@ pub struct ColumnType {
 /// Makes an empty column, whose values are compared with this function.
 type Make = fn(Option<Equal>) -> Box<dyn AnyColumn>;
 
-fn plain<T: Value, S: Storage>(equal: Option<Equal>) -> Box<dyn AnyColumn> {
+/// Makes an empty column of plain values in which each entity has a value, in either storage.
+#[derive(Clone, Copy)]
+pub(crate) struct Mandatory {
+    pub flat: fn() -> Option<FlatColumn>,
+    pub paged: fn() -> Box<dyn AnyColumn>,
+    /// The hash of the value that an entity has until one is set.
+    pub default_hash: fn() -> u64,
+}
+
+impl Mandatory {
+    fn of<T: Value>() -> Option<Self> {
+        is_plain::<T>().then_some(Self {
+            flat: FlatColumn::raw::<T>,
+            paged: || Box::new(Column::<T, Paged>::mandatory()),
+            default_hash: || plain_form::<T>().map_or(0, |form| form.cbor(0).hash()),
+        })
+    }
+}
+
+fn unindexed<T: Value, S: Storage>(equal: Option<Equal>) -> Box<dyn AnyColumn> {
     Box::new(Column::<T, S>::new(None, equal))
 }
 
@@ -53,7 +76,10 @@ impl ColumnType {
     /// A column of `T`.
     #[must_use]
     pub fn of<T: Value>() -> Self {
-        Self::made::<T>(plain::<T, Flat>, plain::<T, Paged>, None)
+        Self {
+            mandatory: Mandatory::of::<T>(),
+            ..Self::made::<T>(unindexed::<T, Flat>, unindexed::<T, Paged>, None)
+        }
     }
 
     /// A column whose values are unique: the only key column of an entity type.
@@ -95,6 +121,7 @@ impl ColumnType {
         Self {
             flat,
             paged,
+            mandatory: None,
             type_id: TypeId::of::<T>(),
             default: None,
             equal,
@@ -144,6 +171,10 @@ pub trait AnyColumn: Send + Sync + 'static {
     fn grow(&mut self);
     /// Removes the last cell, which is empty.
     fn shrink(&mut self);
+    /// Whether each cell always has a value: the default of the type until another is set.
+    fn is_mandatory(&self) -> bool {
+        false
+    }
     /// Whether a cell has a value.
     fn has(&self, slot: u32) -> bool;
     /// Writes a value of the column's type. If it is not plain, its encoding is appended to `bytes`.

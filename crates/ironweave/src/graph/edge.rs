@@ -324,20 +324,18 @@ impl<S: Storage> Edge<S> {
         }
     }
 
-    /// Links two entities over an edge exactly one end of which holds lists, and whose links have no data. The end that
-    /// holds one loses the link that it has. `None` if the two are linked already.
+    /// Links `held` with `holder` over an edge whose links have no data. `FORWARD` says whether the declaring end holds
+    /// lists, which `holder` is at; the other end holds one, and `held` loses the link that it has. `None` if the two are
+    /// linked already.
     #[inline(always)]
-    pub(crate) fn take_over(&mut self, from: u32, to: u32) -> Option<Relinked> {
-        let Links::Fan {
-            forward,
-            lists,
-            ones,
-        } = &mut self.links
-        else {
+    pub(crate) fn take_over<const FORWARD: bool>(
+        &mut self,
+        holder: u32,
+        held: u32,
+    ) -> Option<Relinked> {
+        let Links::Fan { lists, ones, .. } = &mut self.links else {
             return None;
         };
-        let forward = *forward;
-        let (holder, held) = ordered(forward, from, to);
         let old = *ones.at(held as usize);
         if old.far == holder {
             return None;
@@ -350,7 +348,7 @@ impl<S: Storage> Edge<S> {
         let at = attach(lists.at_mut(holder as usize), held);
         *ones.at_mut(held as usize) = Only { far: holder, at };
         Some(Relinked {
-            forward,
+            forward: FORWARD,
             held,
             holder,
             old: old.far,
@@ -402,9 +400,12 @@ impl<S: Storage> Edge<S> {
         });
     }
 
-    /// Whether exactly one end holds lists.
-    pub(crate) fn is_fan(&self) -> bool {
-        matches!(self.links, Links::Fan { .. })
+    /// If exactly one end holds lists, whether that is the declaring one.
+    pub(crate) fn fan(&self) -> Option<bool> {
+        match self.links {
+            Links::Fan { forward, .. } => Some(forward),
+            _ => None,
+        }
     }
 
     /// The exact inverse of [`Edge::link`], if that was the last change of both lists.

@@ -97,7 +97,13 @@ impl<S: Storage> Graph<S> {
                 entity,
                 state: at,
                 id,
-            } => plus = state(entity, at, id),
+            } => {
+                plus = state(entity, at, id);
+                // The entity has the defaults of its mandatory columns until they are set.
+                for &(salt, hash) in &self.mandatory[usize::from(entity)] {
+                    plus = plus.wrapping_add(cell_term(salt, id, hash));
+                }
+            }
             Change::Delete {
                 entity,
                 state: at,

@@ -30,7 +30,9 @@ pub struct Journal {
     has_deleted: bool,
     /// Whether the slot of an entity that the transaction deleted may have been used again by it.
     pub(super) may_reuse_slots: bool,
-    /// The facts of all entries, once they were asked for.
+    /// The facts of all entries, if they were prepared.
+    prepared: Option<Box<Facts>>,
+    /// The same, once they were asked for without that.
     facts: OnceLock<Box<Facts>>,
     /// Memory for them.
     room: Mutex<Option<Box<Facts>>>,
@@ -41,6 +43,7 @@ impl Clone for Journal {
         Self {
             entries: self.entries.clone(),
             bytes: self.bytes.clone(),
+            prepared: None,
             facts: OnceLock::new(),
             room: Mutex::default(),
             ..*self
@@ -150,7 +153,8 @@ impl Journal {
     /// Forgets the facts, which are converted again when they are asked for.
     #[inline]
     fn discard_facts(&mut self) {
-        if let Some(facts) = self.facts.take() {
+        let asked_for = self.facts.take();
+        if let Some(facts) = self.prepared.take().or(asked_for) {
             *self.room.get_mut().unwrap_or_else(PoisonError::into_inner) = Some(facts);
         }
     }
@@ -172,9 +176,11 @@ impl Journal {
         if self.entries.is_empty() {
             return &NO_FACTS;
         }
-        let facts = self.facts.get_or_init(|| {
-            let room = self.room.lock().ok().and_then(|mut room| room.take());
-            self.converted(room)
+        let facts = self.prepared.as_ref().unwrap_or_else(|| {
+            self.facts.get_or_init(|| {
+                let room = self.room.lock().ok().and_then(|mut room| room.take());
+                self.converted(room)
+            })
         });
         debug_assert_eq!(
             facts.list.len(),
@@ -187,11 +193,10 @@ impl Journal {
     /// Makes sure that [`Journal::facts`] need not convert the entries.
     #[inline]
     pub(crate) fn prepare_facts(&mut self) {
-        if self.facts.get().is_none() {
-            let room = self.room.get_mut();
-            let room = room.unwrap_or_else(PoisonError::into_inner).take();
-            self.facts = OnceLock::from(self.converted(room));
-        }
+        self.discard_facts();
+        let room = self.room.get_mut();
+        let room = room.unwrap_or_else(PoisonError::into_inner).take();
+        self.prepared = Some(self.converted(room));
     }
 
     fn converted(&self, room: Option<Box<Facts>>) -> Box<Facts> {

@@ -119,11 +119,16 @@ impl<S: Storage> Graph<S> {
     /// already.
     #[inline(always)]
     pub(crate) fn relink(&mut self, journal: &mut Journal, edge: EdgeIx, from: u32, to: u32) {
-        let ix = usize::from(edge);
-        if self.plain_fans[ix] {
-            self.take_over(journal, edge, from, to);
-            return;
+        match self.plain_fans[usize::from(edge)] {
+            Some(true) => self.relink_typed::<true>(journal, edge, from, to),
+            Some(false) => self.relink_typed::<false>(journal, edge, to, from),
+            None => self.relink_each(journal, edge, from, to),
         }
+    }
+
+    /// As [`Graph::relink`], link by link.
+    pub(super) fn relink_each(&mut self, journal: &mut Journal, edge: EdgeIx, from: u32, to: u32) {
+        let ix = usize::from(edge);
         if self.edges[ix].linked(from, to) {
             return;
         }
@@ -136,12 +141,22 @@ impl<S: Storage> Graph<S> {
         self.link_free(journal, edge, from, to);
     }
 
-    /// As [`Graph::relink`], over an edge one end of which holds lists, without data and watches.
+    /// As [`Graph::relink`], over a plain fan: an edge without data and watches, one end of which holds lists. `FORWARD` says
+    /// whether that is the declaring end. `holder` is at that end, and `held` at the other one.
     #[inline(always)]
-    fn take_over(&mut self, journal: &mut Journal, edge: EdgeIx, from: u32, to: u32) {
-        match self.edges[usize::from(edge)].take_over(from, to) {
+    pub(super) fn take_over<const FORWARD: bool>(
+        &mut self,
+        journal: &mut Journal,
+        edge: EdgeIx,
+        holder: u32,
+        held: u32,
+    ) {
+        match self.edges[usize::from(edge)].take_over::<FORWARD>(holder, held) {
             None => {}
-            Some(links) if links.old == NONE => journal.push(Entry::link(edge, from, to)),
+            Some(links) if links.old == NONE => {
+                let (from, to) = links.made();
+                journal.push(Entry::link(edge, from, to));
+            }
             Some(links) => journal.push_relink(Entry::relink(edge, links)),
         }
     }

@@ -31,6 +31,7 @@ mod replay;
 pub(crate) mod slots;
 pub mod storage;
 mod tree;
+mod typed;
 mod undo;
 mod watch;
 
@@ -61,9 +62,11 @@ pub struct Graph<S: Storage> {
     columns: Vec<S::Column>,
     /// By column, its default.
     defaults: Arc<[Option<Default>]>,
+    /// By entity type, the salts of its columns in which each entity has a value, and the hashes of the default ones.
+    mandatory: Arc<[Vec<(u64, u64)>]>,
     edges: Vec<S::Part<Edge<S>>>,
-    /// By edge, whether [`Graph::take_over`] may be used.
-    plain_fans: Arc<[bool]>,
+    /// By edge, whether the declaring end holds lists, if only one end does and the links have neither data nor watches.
+    plain_fans: Arc<[Option<bool>]>,
     /// One table for each watch of the layout.
     counters: Vec<S::Table<u32>>,
     /// The fingerprint, which includes as much of the open transaction as the journal says.
@@ -129,6 +132,19 @@ impl<S: Storage> Clone for Entities<S> {
     }
 }
 
+/// By entity type, the salts of its mandatory columns and the hashes of their default values.
+fn mandatory_by_entity(layout: &Layout, columns: &[ColumnType]) -> Arc<[Vec<(u64, u64)>]> {
+    let mut by_entity = vec![Vec::new(); layout.entities.len()];
+    for (ix, column) in ColumnIx::all(columns.len()).zip(columns) {
+        if let Some(mandatory) = column.mandatory.filter(|_| layout.may_be_mandatory(ix)) {
+            let layout = &layout.columns[usize::from(ix)];
+            let term = (layout.salt, (mandatory.default_hash)());
+            by_entity[usize::from(layout.entity)].push(term);
+        }
+    }
+    by_entity.into()
+}
+
 impl<S: Storage> Graph<S> {
     /// An empty graph; there is an entry in `columns` for each column of the schema, and in `data` for each edge.
     pub(crate) fn new(
@@ -154,7 +170,7 @@ impl<S: Storage> Graph<S> {
             .iter()
             .zip(data)
             .map(|(e, data)| {
-                let data = data.as_ref().map(S::column);
+                let data = data.as_ref().map(|data| S::column(data, false));
                 Edge::new(e.from.cardinality, e.to.cardinality, data)
             })
             .map(S::Part::from)
@@ -162,10 +178,16 @@ impl<S: Storage> Graph<S> {
         let counters = layout.watches.iter().map(|_| S::Table::default()).collect();
         Self {
             entities,
-            columns: columns.iter().map(S::column).collect(),
+            mandatory: mandatory_by_entity(&layout, columns),
+            columns: (ColumnIx::all(columns.len()).zip(columns))
+                .map(|(ix, column)| S::column(column, layout.may_be_mandatory(ix)))
+                .collect(),
             defaults: columns.iter().map(|c| c.default).collect(),
             plain_fans: (layout.edges.iter().zip(&edges))
-                .map(|(l, edge)| edge.is_fan() && edge.data.is_none() && l.watches.is_empty())
+                .map(|(l, edge)| {
+                    let plain = edge.data.is_none() && l.watches.is_empty();
+                    edge.fan().filter(|_| plain)
+                })
                 .collect(),
             edges,
             entries_kept: 0,
@@ -187,6 +209,7 @@ impl<S: Storage> Graph<S> {
             entities: self.entities.clone(),
             columns: self.columns.clone(),
             defaults: Arc::clone(&self.defaults),
+            mandatory: Arc::clone(&self.mandatory),
             edges: self.edges.clone(),
             plain_fans: Arc::clone(&self.plain_fans),
             counters: self.counters.clone(),
@@ -215,8 +238,9 @@ impl<S: Storage> Graph<S> {
             key: e.key.copy(),
             quiet: e.quiet,
         });
-        let copied = |(column, from): (&ColumnType, &S::Column)| {
-            let mut column = B::column(column);
+        let all = ColumnIx::all(columns.len()).zip(columns);
+        let copied = |((ix, column), from): ((ColumnIx, &ColumnType), &S::Column)| {
+            let mut column = B::column(column, self.layout.may_be_mandatory(ix));
             column.copy(&**from);
             column
         };
@@ -224,10 +248,11 @@ impl<S: Storage> Graph<S> {
         Graph {
             layout: Arc::clone(&self.layout),
             entities: entities.map(B::Part::from).collect(),
-            columns: columns.iter().zip(&self.columns).map(copied).collect(),
+            columns: all.zip(&self.columns).map(copied).collect(),
             defaults: Arc::clone(&self.defaults),
+            mandatory: Arc::clone(&self.mandatory),
             edges: edges
-                .map(|(edge, data)| edge.copy::<B>(data.as_ref().map(B::column)))
+                .map(|(edge, data)| edge.copy::<B>(data.as_ref().map(|d| B::column(d, false))))
                 .map(B::Part::from)
                 .collect(),
             plain_fans: Arc::clone(&self.plain_fans),

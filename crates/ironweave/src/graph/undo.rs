@@ -124,7 +124,7 @@ impl<S: Storage> Graph<S> {
             Change::Clear { column, slot, old } => {
                 let column = &mut self.columns[usize::from(column)];
                 match old {
-                    OldValue::Plain(_, word) => column.put_back(slot, Some(word)),
+                    OldValue::Plain(_, word) => S::put_back(column, slot, Some(word)),
                     OldValue::Hashed(_) => column.undo(),
                 }
             }
@@ -175,7 +175,7 @@ impl<S: Storage> Graph<S> {
     ) {
         let column = &mut self.columns[usize::from(column)];
         match new {
-            NewValue::Plain(..) => column.put_back(slot, old.and_then(OldValue::plain)),
+            NewValue::Plain(..) => S::put_back(column, slot, old.and_then(OldValue::plain)),
             NewValue::Encoded { .. } => column.undo(),
         }
     }

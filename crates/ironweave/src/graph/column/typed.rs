@@ -44,6 +44,14 @@ impl<T: Value, S: Storage> Column<T, S> {
         }
     }
 
+    /// A column of plain values in which each cell has a value.
+    pub(super) fn mandatory() -> Self {
+        Self {
+            cells: Cells::mandatory(),
+            ..Self::new(None, None)
+        }
+    }
+
     /// A copy, with nothing to undo.
     fn forked(&self) -> Self {
         Self {
@@ -159,6 +167,10 @@ impl<T: Value, S: Storage> AnyColumn for Column<T, S> {
         self.cells.shrink();
     }
 
+    fn is_mandatory(&self) -> bool {
+        matches!(self.cells, Cells::Mandatory { .. })
+    }
+
     fn has(&self, slot: u32) -> bool {
         self.get(slot).is_some()
     }
@@ -228,6 +240,9 @@ impl<T: Value, S: Storage> AnyColumn for Column<T, S> {
                 if at < values.len() {
                     std::hint::black_box(values.at(at).clone());
                 }
+            }
+            Cells::Mandatory { values } => {
+                std::hint::black_box(values.at(at).clone());
             }
             Cells::Hashed { values, hashes } => {
                 std::hint::black_box((values.at(at).is_some(), *hashes.at(at)));

@@ -40,8 +40,15 @@ fn undo_is_exact_for_every_shape() {
             let before = picture(&edge);
             edge.fetch(a, b);
             let free = |c, n: usize| c == Many || n == 0;
-            if edge.is_fan() && seed >> 24 & 1 == 1 {
-                if let Some(links) = edge.take_over(a, b) {
+            if let Some(forward) = edge.fan()
+                && seed >> 24 & 1 == 1
+            {
+                let taken = if forward {
+                    edge.take_over::<true>(a, b)
+                } else {
+                    edge.take_over::<false>(b, a)
+                };
+                if let Some(links) = taken {
                     taken_over.push(links.old != NONE);
                     done.push((before, a, b, Done::TakenOver(links)));
                 }
@@ -56,7 +63,7 @@ fn undo_is_exact_for_every_shape() {
             }
         }
         assert!(done.len() > 200);
-        if edge.is_fan() {
+        if edge.fan().is_some() {
             let whole = taken_over.iter().filter(|gone| **gone).count();
             assert!(whole > 50 && whole < taken_over.len());
         }
