@@ -40,13 +40,15 @@ pub fn field<T: Any, D: Db + ?Sized>(db: &D, column: u16, entity: u16, id: Id) -
     let (entity, column) = (EntityIx::new(entity), ColumnIx::new(column));
     let graph = db.graph();
     // Not `T: Value`: the column requires that too, and one error is enough.
-    let value = graph.column(column).value(slot);
-    value
-        .and_then(|value| value.downcast_ref())
-        .unwrap_or_else(|| {
-            let path = &graph.layout().columns[usize::from(column)].path;
-            panic!("{} has no {path} any more", graph.entity_ref(entity, slot))
-        })
+    graph
+        .cell(column, slot)
+        .unwrap_or_else(|| no_value(graph, column, entity, slot))
+}
+
+#[cold]
+fn no_value(graph: GraphRef<'_>, column: ColumnIx, entity: EntityIx, slot: u32) -> ! {
+    let path = &graph.layout().columns[usize::from(column)].path;
+    panic!("{} has no {path} any more", graph.entity_ref(entity, slot))
 }
 
 /// The filter for entities that are linked over an edge with an entity that another filter takes.

@@ -83,7 +83,7 @@ reads! {
     /// The column of the data of an edge and the row of one of its links.
     link_row(edge: EdgeIx, from: u32, to: u32) -> Option<(&'g dyn AnyColumn, u32)>;
     /// A point in the journal to go back to.
-    mark(journal: &Journal) -> Mark;
+    mark(journal: &mut Journal) -> Mark;
     /// A column.
     column(column: ColumnIx) -> &'g dyn AnyColumn;
 }
@@ -92,6 +92,12 @@ impl<'g> GraphRef<'g> {
     #[inline]
     pub(crate) fn layout(self) -> &'g Arc<Layout> {
         either!(self, graph => &graph.layout)
+    }
+
+    /// The value of a cell of a known type.
+    #[inline(always)]
+    pub(crate) fn cell<T: Any>(self, column: ColumnIx, slot: u32) -> Option<&'g T> {
+        either!(self, graph => graph.cell(column, slot))
     }
 
     /// The slot of the entity with a key of type `K`, which is in these columns; O(1).

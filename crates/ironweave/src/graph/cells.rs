@@ -1,10 +1,12 @@
 //! The values of a column: plain ones in an array, others with the hashes of their stored bytes.
 
 use crate::graph::storage::{Storage, Table};
-use crate::value::{Value, is_plain};
+use crate::value::{Value, is_plain, plain_value};
 
 /// The values of a column.
 pub(super) enum Cells<T: Value, S: Storage> {
+    /// Plain values, one in each cell.
+    Mandatory { values: S::Table<T> },
     /// Numbers and the like, with a presence bit for each. No hash is kept, since encoding such a value is as quick.
     Plain {
         /// Long enough for the last value that was ever present.
@@ -23,6 +25,9 @@ pub(super) enum Cells<T: Value, S: Storage> {
 impl<T: Value, S: Storage> Clone for Cells<T, S> {
     fn clone(&self) -> Self {
         match self {
+            Self::Mandatory { values } => Self::Mandatory {
+                values: values.clone(),
+            },
             Self::Plain { values, there, len } => Self::Plain {
                 values: values.clone(),
                 there: there.clone(),
@@ -52,8 +57,21 @@ impl<T: Value, S: Storage> Cells<T, S> {
         }
     }
 
+    /// Cells of plain values, each of which has a value.
+    pub(super) fn mandatory() -> Self {
+        Self::Mandatory {
+            values: S::Table::default(),
+        }
+    }
+
     pub(super) fn grow(&mut self) {
         match self {
+            Self::Mandatory { values } => {
+                // The type is plain.
+                if let Some(default) = plain_value(0) {
+                    values.push(default);
+                }
+            }
             Self::Plain { there, len, .. } => {
                 *len += 1;
                 if there.len() < (*len as usize).div_ceil(64) {
@@ -70,6 +88,7 @@ impl<T: Value, S: Storage> Cells<T, S> {
     /// The inverse of [`Cells::grow`]; the last cell is empty.
     pub(super) fn shrink(&mut self) {
         match self {
+            Self::Mandatory { values } => values.pop(),
             Self::Plain { values, there, len } => {
                 *len -= 1;
                 if values.len() > *len as usize {
@@ -89,6 +108,7 @@ impl<T: Value, S: Storage> Cells<T, S> {
     /// How many cells there are, with the empty ones.
     pub(super) fn len(&self) -> usize {
         match self {
+            Self::Mandatory { values } => values.len(),
             Self::Plain { len, .. } => *len as usize,
             Self::Hashed { values, .. } => values.len(),
         }
@@ -97,6 +117,9 @@ impl<T: Value, S: Storage> Cells<T, S> {
     /// Calls `see` with the cells that may differ.
     pub(super) fn differing(&self, other: &Self, see: &mut dyn FnMut(usize)) {
         match (self, other) {
+            (Self::Mandatory { values }, Self::Mandatory { values: others }) => {
+                values.differing(others, see);
+            }
             (
                 Self::Plain { values, there, .. },
                 Self::Plain {
@@ -123,6 +146,7 @@ impl<T: Value, S: Storage> Cells<T, S> {
     pub(super) fn get(&self, slot: u32) -> Option<&T> {
         let at = slot as usize;
         match self {
+            Self::Mandatory { values } => Some(values.at(at)),
             Self::Plain { values, there, .. } => {
                 (there.at(at / 64) >> (at % 64) & 1 == 1).then(|| values.at(at))
             }
@@ -133,7 +157,7 @@ impl<T: Value, S: Storage> Cells<T, S> {
     /// The hash that is kept of a value.
     pub(super) fn hash(&self, slot: u32) -> u64 {
         match self {
-            Self::Plain { .. } => 0,
+            Self::Mandatory { .. } | Self::Plain { .. } => 0,
             Self::Hashed { hashes, .. } => *hashes.at(slot as usize),
         }
     }
@@ -143,6 +167,12 @@ impl<T: Value, S: Storage> Cells<T, S> {
     pub(super) fn exchange(&mut self, slot: u32, new: Option<T>, hash: u64) -> (Option<T>, u64) {
         let at = slot as usize;
         match self {
+            // Also written if it is the same: `differing` is to see the cells of an entity that has a slot again.
+            Self::Mandatory { values } => match new.or_else(|| plain_value(0)) {
+                Some(new) => (Some(std::mem::replace(values.at_mut(at), new)), 0),
+                // The type is plain.
+                None => (None, 0),
+            },
             Self::Plain { values, there, .. } => {
                 let was = there.at(at / 64) >> (at % 64) & 1 == 1;
                 let old = match new {

@@ -5,10 +5,10 @@ use std::collections::HashSet;
 use crate::base::error::Inconsistency;
 use crate::base::hash::{cell_term, link_data_term, state_term};
 use crate::base::id::GENERATION_MAX;
-use crate::graph::Graph;
 use crate::graph::edge::NONE;
 use crate::graph::layout::Bounded;
 use crate::graph::storage::{Storage, Table};
+use crate::graph::{Graph, Journal};
 use crate::schema::{Cardinality, EdgeIx, EntityIx, Hop, StateIx};
 
 const PRESENT: &str = "an entry";
@@ -23,14 +23,15 @@ fn presence(present: bool) -> &'static str {
 impl<S: Storage> Graph<S> {
     /// Recomputes the sets of states, columns, keys, both directions of every edge, counters, bounds and the fingerprint,
     /// and returns every difference; empty if the graph is consistent. O(size of the graph).
-    pub(crate) fn differences(&self) -> Vec<Inconsistency> {
+    pub(crate) fn differences(&self, journal: &Journal) -> Vec<Inconsistency> {
         let (fingerprint, mut wrong) = self.recomputed();
-        if self.fingerprinting && fingerprint != self.fingerprint {
+        let kept = self.fingerprint_with(journal);
+        if self.fingerprinting && fingerprint != kept {
             wrong.push(Inconsistency::new(
                 None,
                 "the fingerprint",
                 format_args!("{fingerprint:032x}"),
-                format_args!("{:032x}", self.fingerprint),
+                format_args!("{kept:032x}"),
             ));
         }
         wrong
@@ -163,13 +164,24 @@ impl<S: Storage> Graph<S> {
             let layout = &self.layout.columns[usize::from(column)];
             let state = self.layout.schema[column].state;
             let mut filled = 0;
+            let mandatory = self.column(column).is_mandatory();
+            let unset = self.mandatory[usize::from(entity)]
+                .iter()
+                .find(|m| m.0 == layout.salt);
+            let unset = unset.map(|m| m.1).filter(|_| mandatory);
             for slot in 0..self.slots(entity) {
                 let expected = match state {
                     Some(state) => state == self.state_of(entity, slot),
                     None => self.is_alive(entity, slot),
                 };
                 let who = || Some(self.entity_ref(entity, slot));
-                match self.column(column).recheck(slot) {
+                let cell = self.column(column).recheck(slot);
+                let cell = match cell {
+                    // No entity is there, so that the cell has the default.
+                    Ok(Some(hash)) if !expected && unset == Some(hash) => Ok(None),
+                    cell => cell,
+                };
+                match cell {
                     Err(e) => wrong.push(Inconsistency::new(who(), &*layout.path, SOUND, e)),
                     Ok(hash) if hash.is_some() != expected => {
                         wrong.push(Inconsistency::new(

@@ -2,6 +2,7 @@
 //!
 //! The graph knows its columns by [`AnyColumn`]; [`Column`] is a column of a type, to which generated code downcasts.
 
+mod raw;
 mod typed;
 
 use std::any::{Any, TypeId};
@@ -9,18 +10,22 @@ use std::hash::Hash;
 use std::ops::Bound;
 use std::sync::Arc;
 
+pub use raw::FlatColumn;
 pub use typed::Column;
 
 use crate::base::error::{Chain, Name, StepError};
+use crate::graph::entry::{NewValue, OldValue};
 use crate::graph::index::{self, Ordered, Slots};
 use crate::graph::paged::Paged;
 use crate::graph::storage::{Flat, Storage};
-use crate::value::{DecodeError, Equal, Value, equal};
+use crate::value::{DecodeError, Equal, Value, equal, is_plain, plain_form};
 
 /// The type of a column, as functions that make an empty one in either storage and its default value.
 pub struct ColumnType {
     pub(crate) flat: Make,
     pub(crate) paged: Make,
+    /// How a column is made in which each entity has a value, if the values are plain and not indexed.
+    pub(crate) mandatory: Option<Mandatory>,
     /// The type of its values.
     pub(crate) type_id: TypeId,
     pub(crate) default: Option<fn() -> Box<dyn Any>>,
@@ -30,7 +35,26 @@ pub struct ColumnType {
 /// Makes an empty column, whose values are compared with this function.
 type Make = fn(Option<Equal>) -> Box<dyn AnyColumn>;
 
-fn plain<T: Value, S: Storage>(equal: Option<Equal>) -> Box<dyn AnyColumn> {
+/// Makes an empty column of plain values in which each entity has a value, in either storage.
+#[derive(Clone, Copy)]
+pub(crate) struct Mandatory {
+    pub flat: fn() -> Option<FlatColumn>,
+    pub paged: fn() -> Box<dyn AnyColumn>,
+    /// The hash of the value that an entity has until one is set.
+    pub default_hash: fn() -> u64,
+}
+
+impl Mandatory {
+    fn of<T: Value>() -> Option<Self> {
+        is_plain::<T>().then_some(Self {
+            flat: FlatColumn::raw::<T>,
+            paged: || Box::new(Column::<T, Paged>::mandatory()),
+            default_hash: || plain_form::<T>().map_or(0, |form| form.cbor(0).hash()),
+        })
+    }
+}
+
+fn unindexed<T: Value, S: Storage>(equal: Option<Equal>) -> Box<dyn AnyColumn> {
     Box::new(Column::<T, S>::new(None, equal))
 }
 
@@ -52,7 +76,10 @@ impl ColumnType {
     /// A column of `T`.
     #[must_use]
     pub fn of<T: Value>() -> Self {
-        Self::made::<T>(plain::<T, Flat>, plain::<T, Paged>, None)
+        Self {
+            mandatory: Mandatory::of::<T>(),
+            ..Self::made::<T>(unindexed::<T, Flat>, unindexed::<T, Paged>, None)
+        }
     }
 
     /// A column whose values are unique: the only key column of an entity type.
@@ -94,6 +121,7 @@ impl ColumnType {
         Self {
             flat,
             paged,
+            mandatory: None,
             type_id: TypeId::of::<T>(),
             default: None,
             equal,
@@ -101,13 +129,13 @@ impl ColumnType {
     }
 }
 
-/// What a write replaced and what it wrote, by the hashes of the stored bytes.
-#[derive(Default)]
+/// What a write wrote and what it replaced.
+#[derive(Clone, Copy)]
 pub struct Written {
-    /// The hash of the old value, if there was one.
-    pub old: Option<u64>,
-    /// The hash of the new value.
-    pub new: u64,
+    /// The value that the cell has now.
+    pub new: NewValue,
+    /// The value that it had, if it had one.
+    pub old: Option<OldValue>,
 }
 
 /// Why a column refused a value.
@@ -136,35 +164,39 @@ impl ColumnError {
     }
 }
 
-/// A column without its type. It keeps what each change replaced, in order, until `forget_replaced`.
+/// A column without its type. If its values are not plain, it keeps what each change replaced, in order, until
+/// `forget_replaced`.
 pub trait AnyColumn: Send + Sync + 'static {
     /// Adds an empty cell.
     fn grow(&mut self);
     /// Removes the last cell, which is empty.
     fn shrink(&mut self);
+    /// Whether each cell always has a value: the default of the type until another is set.
+    fn is_mandatory(&self) -> bool {
+        false
+    }
     /// Whether a cell has a value.
     fn has(&self, slot: u32) -> bool;
-    /// Writes a value of the column's type, and appends its encoding to `bytes`.
-    fn set(&mut self, slot: u32, value: &dyn Any, bytes: &mut Vec<u8>) -> Result<(), ColumnError>;
-    /// As `set`, with the hashes for the fingerprint.
-    fn set_hashed(
+    /// Writes a value of the column's type. If it is not plain, its encoding is appended to `bytes`.
+    fn set(
         &mut self,
         slot: u32,
         value: &dyn Any,
         bytes: &mut Vec<u8>,
-        written: &mut Written,
-    ) -> Result<(), ColumnError>;
-    /// Writes a value from its encoding.
+    ) -> Result<Written, ColumnError>;
+    /// Writes a value from its encoding, which is appended to `bytes` if the value is not plain.
     fn set_encoded(
         &mut self,
         slot: u32,
-        bytes: &[u8],
-        written: &mut Written,
-    ) -> Result<(), ColumnError>;
-    /// Empties a cell and returns the hash of its value, which is correct only if `hashing`.
-    fn clear(&mut self, slot: u32, hashing: bool) -> Option<u64>;
-    /// Undoes the last change.
+        encoded: &[u8],
+        bytes: &mut Vec<u8>,
+    ) -> Result<Written, ColumnError>;
+    /// Empties a cell and returns its value, if it had one.
+    fn clear(&mut self, slot: u32) -> Option<OldValue>;
+    /// Undoes the last change of a value that is not plain.
     fn undo(&mut self);
+    /// Undoes a change of a plain value: the cell has a word again, or no value.
+    fn put_back(&mut self, slot: u32, word: Option<u64>);
     /// Forgets what was replaced.
     fn forget_replaced(&mut self);
     /// Reads a cell, so that it is in the cache when it is written.
@@ -193,7 +225,7 @@ pub trait AnyColumn: Send + Sync + 'static {
     fn copy(&mut self, from: &dyn AnyColumn);
     /// Whether user code has panicked while the index was being changed.
     fn is_broken(&self) -> bool;
-    /// What each change replaced, in order: a `Vec<Replaced<T>>` of the column's type.
+    /// What each change replaced that is not plain, in order: a `Vec<Replaced<T>>` of the column's type.
     fn replaced(&self) -> &dyn Any;
     /// Copies what each change replaced from a column of the same type in any storage.
     fn copy_undo(&mut self, from: &dyn AnyColumn);

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 
 use crate::graph::column::{AnyColumn, ColumnError, Written};
 use crate::graph::edge::{NONE, pair};
+use crate::graph::entry::{NewValue, OldValue};
 use crate::graph::storage::{Map, Storage, Table};
 use crate::schema::Cardinality;
 
@@ -193,36 +194,54 @@ impl<S: Storage> LinkData<S> {
         &*self.column
     }
 
+    /// Writes the data of a link that has none.
     pub(crate) fn set(
         &mut self,
         (from, to): (u32, u32),
         value: &dyn Any,
         bytes: &mut Vec<u8>,
-        written: &mut Written,
-    ) -> Result<(), ColumnError> {
+    ) -> Result<Written, ColumnError> {
         let row = self.row(from, to);
-        self.column.set_hashed(row, value, bytes, written)
+        self.column.set(row, value, bytes)
     }
 
+    /// The same from its encoding.
     pub(crate) fn set_encoded(
         &mut self,
         (from, to): (u32, u32),
-        bytes: &[u8],
-        written: &mut Written,
-    ) -> Result<(), ColumnError> {
+        encoded: &[u8],
+        bytes: &mut Vec<u8>,
+    ) -> Result<Written, ColumnError> {
         let row = self.row(from, to);
-        self.column.set_encoded(row, bytes, written)
+        self.column.set_encoded(row, encoded, bytes)
     }
 
-    /// Empties the row of a link and returns the hash of its value.
-    pub(crate) fn clear(&mut self, from: u32, to: u32, hashing: bool) -> Option<u64> {
+    /// Empties the row of a link and returns its value, if it had one.
+    pub(crate) fn clear(&mut self, from: u32, to: u32) -> Option<OldValue> {
         let row = self.row(from, to);
-        self.column.clear(row, hashing)
+        self.column.clear(row)
     }
 
-    /// Undoes the last change of a value.
-    pub(crate) fn undo(&mut self) {
-        self.column.undo();
+    /// Undoes a [`LinkData::set`] of this value.
+    pub(crate) fn undo_set(&mut self, from: u32, to: u32, new: NewValue) {
+        match new {
+            NewValue::Plain(..) => {
+                let row = self.row(from, to);
+                self.column.put_back(row, None);
+            }
+            NewValue::Encoded { .. } => self.column.undo(),
+        }
+    }
+
+    /// Undoes a [`LinkData::clear`] of this value.
+    pub(crate) fn undo_clear(&mut self, from: u32, to: u32, old: OldValue) {
+        match old {
+            OldValue::Plain(_, word) => {
+                let row = self.row(from, to);
+                self.column.put_back(row, Some(word));
+            }
+            OldValue::Hashed(_) => self.column.undo(),
+        }
     }
 
     /// Copies what changes replaced.

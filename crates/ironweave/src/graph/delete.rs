@@ -10,9 +10,8 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use crate::base::error::{Chain, StepError};
-use crate::base::hash::{cell_term, state_term};
 use crate::base::id::{FREE, GENERATION_MAX};
-use crate::graph::fact::Fact;
+use crate::graph::entry::Entry;
 use crate::graph::layout::ends;
 use crate::graph::storage::{Storage, Table};
 use crate::graph::{Graph, Journal};
@@ -72,24 +71,11 @@ impl<S: Storage> Graph<S> {
 
     /// Deletes an entity that has no links.
     pub(super) fn end(&mut self, journal: &mut Journal, entity: EntityIx, slot: u32) {
-        let layout = Arc::clone(&self.layout);
-        let layout = &layout.entities[usize::from(entity)];
-        if layout.key.len() > 1 {
+        if self.layout.entities[usize::from(entity)].key.len() > 1 {
             self.unindex_key(entity, slot);
         }
         let id = self.id(entity, slot);
         let state = self.state_of(entity, slot);
-        for column in &layout.columns {
-            let hash = self.columns[usize::from(*column)].clear(slot, self.fingerprinting);
-            if let Some(hash) = hash.filter(|_| self.fingerprinting) {
-                let salt = self.layout.columns[usize::from(*column)].salt;
-                self.fingerprint = (self.fingerprint).wrapping_sub(cell_term(salt, id, hash));
-            }
-        }
-        if self.fingerprinting {
-            let salt = layout.states[usize::from(state)].salt;
-            self.fingerprint = (self.fingerprint).wrapping_sub(state_term(salt, id));
-        }
         let table = &mut self.entities[usize::from(entity)];
         table.in_state[usize::from(state)].remove(slot);
         *table.words.at_mut(slot as usize) = id.generation << 8 | u32::from(FREE);
@@ -97,11 +83,12 @@ impl<S: Storage> Graph<S> {
             table.free.push(slot);
         }
         table.alive -= 1;
-        journal.facts.list.push(Fact::Delete {
-            entity,
-            state,
-            slot,
-            generation: id.generation,
-        });
+        journal.push_delete(entity, state, id);
+        // After the entity, so that its values are there again when the deletion is undone and its key is indexed.
+        for &column in &self.layout.entities[usize::from(entity)].columns {
+            if let Some(old) = self.columns[usize::from(column)].clear(slot) {
+                journal.push_clear(Entry::clear(column, slot, old));
+            }
+        }
     }
 }

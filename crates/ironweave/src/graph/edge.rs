@@ -7,6 +7,7 @@
 mod copies;
 
 use crate::graph::data::LinkData;
+use crate::graph::entry::Relinked;
 use crate::graph::list::List;
 use crate::graph::storage::{Map, Storage, Table, touched};
 use crate::schema::Cardinality;
@@ -27,16 +28,6 @@ pub(crate) struct Positions {
 struct Only {
     far: u32,
     at: u32,
-}
-
-/// The link that was replaced at the end that holds one.
-pub(crate) struct Taken {
-    /// Whether the declaring end is the one that holds lists.
-    pub forward: bool,
-    /// The other end, or [`NONE`].
-    pub far: u32,
-    /// Its position in the list there.
-    pub at: u32,
 }
 
 const FREE: Only = Only { far: NONE, at: 0 };
@@ -333,20 +324,18 @@ impl<S: Storage> Edge<S> {
         }
     }
 
-    /// Links two entities over an edge exactly one end of which holds lists, and whose links have no data. The end that
-    /// holds one loses the link that it has. `None` if the two are linked already.
+    /// Links `held` with `holder` over an edge whose links have no data. `FORWARD` says whether the declaring end holds
+    /// lists, which `holder` is at; the other end holds one, and `held` loses the link that it has. `None` if the two are
+    /// linked already.
     #[inline(always)]
-    pub(crate) fn take_over(&mut self, from: u32, to: u32) -> Option<Taken> {
-        let Links::Fan {
-            forward,
-            lists,
-            ones,
-        } = &mut self.links
-        else {
+    pub(crate) fn take_over<const FORWARD: bool>(
+        &mut self,
+        holder: u32,
+        held: u32,
+    ) -> Option<Relinked> {
+        let Links::Fan { lists, ones, .. } = &mut self.links else {
             return None;
         };
-        let forward = *forward;
-        let (holder, held) = ordered(forward, from, to);
         let old = *ones.at(held as usize);
         if old.far == holder {
             return None;
@@ -358,11 +347,32 @@ impl<S: Storage> Edge<S> {
         }
         let at = attach(lists.at_mut(holder as usize), held);
         *ones.at_mut(held as usize) = Only { far: holder, at };
-        Some(Taken {
-            forward,
-            far: old.far,
+        Some(Relinked {
+            forward: FORWARD,
+            held,
+            holder,
+            old: old.far,
             at: old.at,
         })
+    }
+
+    /// The exact inverse of [`Edge::take_over`] that replaced a link, if that was the last change of the lists.
+    pub(crate) fn undo_take_over(&mut self, links: Relinked) {
+        let Links::Fan { lists, ones, .. } = &mut self.links else {
+            return;
+        };
+        let Relinked {
+            held,
+            holder,
+            old,
+            at,
+            ..
+        } = links;
+        lists.at_mut(holder as usize).take_last();
+        if let Some((moved, last)) = restore(lists.at_mut(old as usize), held, at) {
+            ones.at_mut(moved as usize).at = last;
+        }
+        *ones.at_mut(held as usize) = Only { far: old, at };
     }
 
     /// Reads what linking the two ends will change, so that it is in the cache then.
@@ -390,9 +400,12 @@ impl<S: Storage> Edge<S> {
         });
     }
 
-    /// Whether exactly one end holds lists.
-    pub(crate) fn is_fan(&self) -> bool {
-        matches!(self.links, Links::Fan { .. })
+    /// If exactly one end holds lists, whether that is the declaring one.
+    pub(crate) fn fan(&self) -> Option<bool> {
+        match self.links {
+            Links::Fan { forward, .. } => Some(forward),
+            _ => None,
+        }
     }
 
     /// The exact inverse of [`Edge::link`], if that was the last change of both lists.

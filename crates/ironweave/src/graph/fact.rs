@@ -144,14 +144,6 @@ pub struct Facts {
 }
 
 impl Facts {
-    /// No facts, with room for so many and for so many bytes of values.
-    pub(crate) fn with_capacity(facts: usize, bytes: usize) -> Self {
-        Self {
-            list: Vec::with_capacity(facts),
-            bytes: Vec::with_capacity(bytes),
-        }
-    }
-
     /// The value of a fact of these, in CBOR; `None` of one that has none.
     pub(crate) fn value_of(&self, fact: &Fact) -> Option<&[u8]> {
         match *fact {

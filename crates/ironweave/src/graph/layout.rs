@@ -148,6 +148,12 @@ impl EntityLayout {
 }
 
 impl Layout {
+    /// Returns whether each entity has a value in a column, and not only as a part of its key.
+    pub(crate) fn may_be_mandatory(&self, column: ColumnIx) -> bool {
+        let def = &self.schema[column];
+        def.state.is_none() && !def.key
+    }
+
     /// Returns the hop over the edge that has a field of an entity type as an end.
     pub(crate) fn hop(&self, entity: EntityIx, field: &str) -> Option<Hop> {
         let mut ends = self.entities.get(usize::from(entity))?.ends.iter();

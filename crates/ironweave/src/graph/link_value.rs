@@ -1,14 +1,14 @@
-//! The data of links: written, replaced and cleared, with the fingerprint, facts and undo.
+//! The data of links: written, replaced and cleared, with their entries in the journal.
 
 use std::any::Any;
 use std::sync::Arc;
 
 use crate::base::error::{Chain, StepError};
-use crate::base::hash::link_data_term;
 use crate::graph::column::{AnyColumn, ColumnError, Written};
-use crate::graph::fact::Fact;
+use crate::graph::data::LinkData;
+use crate::graph::entry::Entry;
 use crate::graph::storage::Storage;
-use crate::graph::{Graph, Journal};
+use crate::graph::{Graph, Journal, too_many_bytes};
 use crate::schema::EdgeIx;
 
 impl<S: Storage> Graph<S> {
@@ -32,17 +32,12 @@ impl<S: Storage> Graph<S> {
         &mut self,
         journal: &mut Journal,
         edge: EdgeIx,
-        (from, to): (u32, u32),
+        ends: (u32, u32),
         value: &dyn Any,
     ) -> Result<(), StepError> {
-        let at = self.must_be_linked(journal, edge, from, to)?;
-        let written = (self.edges[usize::from(edge)].data.as_mut()).map(|data| {
-            let mut written = Written::default();
-            let bytes = &mut journal.facts.bytes;
-            data.set((from, to), value, bytes, &mut written)
-                .map(|()| written)
-        });
-        self.journal_set_link(journal, edge, (from, to), at, written)
+        self.set_link_by(journal, edge, ends, |data, bytes| {
+            data.set(ends, value, bytes)
+        })
     }
 
     /// Writes the data of a link that exists, from its encoding.
@@ -50,93 +45,49 @@ impl<S: Storage> Graph<S> {
         &mut self,
         journal: &mut Journal,
         edge: EdgeIx,
-        (from, to): (u32, u32),
-        bytes: &[u8],
+        ends: (u32, u32),
+        encoded: &[u8],
     ) -> Result<(), StepError> {
-        let at = self.must_be_linked(journal, edge, from, to)?;
-        let written = (self.edges[usize::from(edge)].data.as_mut()).map(|data| {
-            let mut written = Written::default();
-            data.set_encoded((from, to), bytes, &mut written)
-                .map(|()| written)
-        });
-        if let Some(Ok(_)) = written {
-            journal.facts.bytes.extend_from_slice(bytes);
-        }
-        self.journal_set_link(journal, edge, (from, to), at, written)
+        self.set_link_by(journal, edge, ends, |data, bytes| {
+            data.set_encoded(ends, encoded, bytes)
+        })
     }
 
-    /// The position of the next value in the journal; an error if the two are not linked.
-    fn must_be_linked(
-        &self,
-        journal: &Journal,
-        edge: EdgeIx,
-        from: u32,
-        to: u32,
-    ) -> Result<usize, StepError> {
-        if self.edges[usize::from(edge)].linked(from, to) {
-            return Ok(journal.facts.bytes.len());
-        }
-        Err(self.not_linked(edge, from, to))
-    }
-
-    fn journal_set_link(
+    fn set_link_by(
         &mut self,
         journal: &mut Journal,
         edge: EdgeIx,
         (from, to): (u32, u32),
-        at: usize,
-        written: Option<Result<Written, ColumnError>>,
+        set: impl FnOnce(&mut LinkData<S>, &mut Vec<u8>) -> Result<Written, ColumnError>,
     ) -> Result<(), StepError> {
-        let layout = &self.layout.edges[usize::from(edge)];
-        let Some(written) = written else {
+        if !self.edges[usize::from(edge)].linked(from, to) {
+            return Err(self.not_linked(edge, from, to));
+        }
+        self.clear_link(journal, edge, from, to);
+        let path = &self.layout.edges[usize::from(edge)].from.path;
+        let Some(data) = &mut self.edges[usize::from(edge)].data else {
             return Err(StepError::Unwritable {
-                what: Arc::clone(&layout.from.path),
+                what: Arc::clone(path),
                 reason: "its links have no data".to_owned(),
                 chain: Chain::default(),
             });
         };
-        let written = written.map_err(|e| e.into_step(&layout.from.path))?;
-        let end = journal.facts.bytes.len();
-        let (Ok(at), Ok(_)) = (u32::try_from(at), u32::try_from(end)) else {
-            // No fact will undo it.
-            if let Some(data) = &mut self.edges[usize::from(edge)].data {
-                data.undo();
-            }
-            return Err(StepError::Full {
-                what: "the values of one transaction".into(),
-                chain: Chain::default(),
-            });
-        };
-        if self.fingerprinting {
-            let (a, b) = self.end_ids(layout, from, to);
-            if let Some(old) = written.old {
-                let term = link_data_term(layout.salt, a, b, old);
-                self.fingerprint = self.fingerprint.wrapping_sub(term);
-            }
-            let term = link_data_term(layout.salt, a, b, written.new);
-            self.fingerprint = self.fingerprint.wrapping_add(term);
+        let Written { new, .. } = set(data, &mut journal.bytes).map_err(|e| e.into_step(path))?;
+        if u32::try_from(journal.bytes.len()).is_err() {
+            // No entry will undo it.
+            data.undo_set(from, to, new);
+            return Err(too_many_bytes());
         }
-        journal.facts.list.push(Fact::SetLink {
-            edge,
-            from,
-            to,
-            at,
-            len: end as u32 - at,
-        });
+        journal.push(Entry::set_link(edge, (from, to), new));
         Ok(())
     }
 
-    /// Empties the data of a link before the link is removed.
-    pub(super) fn clear_link(&mut self, edge: EdgeIx, from: u32, to: u32) {
-        let layout = &self.layout.edges[usize::from(edge)];
-        let Some(data) = &mut self.edges[usize::from(edge)].data else {
-            return;
-        };
-        let hash = data.clear(from, to, self.fingerprinting);
-        if let Some(hash) = hash.filter(|_| self.fingerprinting) {
-            let (a, b) = self.end_ids(layout, from, to);
-            let term = link_data_term(layout.salt, a, b, hash);
-            self.fingerprint = self.fingerprint.wrapping_sub(term);
+    /// Empties the data of a link, before the link is removed or other data is set.
+    pub(super) fn clear_link(&mut self, journal: &mut Journal, edge: EdgeIx, from: u32, to: u32) {
+        if let Some(data) = &mut self.edges[usize::from(edge)].data
+            && let Some(old) = data.clear(from, to)
+        {
+            journal.push_clear(Entry::clear_link(edge, (from, to), old));
         }
     }
 }

@@ -1,12 +1,12 @@
-//! Linking: both directions of an edge change, with their facts, terms of the fingerprint and counters.
+//! Linking: both directions of an edge change, with their entries in the journal and counters.
 
 use std::sync::Arc;
 
 use crate::base::error::{Chain, StepError};
 use crate::base::hash::link_term;
 use crate::base::id::Id;
-use crate::graph::edge::{NONE, Positions};
-use crate::graph::fact::Fact;
+use crate::graph::edge::NONE;
+use crate::graph::entry::Entry;
 use crate::graph::layout::EdgeLayout;
 use crate::graph::storage::Storage;
 use crate::graph::{Graph, Journal};
@@ -51,15 +51,9 @@ impl<S: Storage> Graph<S> {
     #[inline]
     fn link_free(&mut self, journal: &mut Journal, edge: EdgeIx, from: u32, to: u32) {
         let ix = usize::from(edge);
-        let layout = &self.layout.edges[ix];
-        let watched = !layout.watches.is_empty();
-        if self.fingerprinting {
-            let term = self.link_term(layout, from, to);
-            self.fingerprint = self.fingerprint.wrapping_add(term);
-        }
         self.edges[ix].link(from, to);
-        journal.facts.list.push(Fact::Link { edge, from, to });
-        if watched {
+        journal.push(Entry::link(edge, from, to));
+        if !self.layout.edges[ix].watches.is_empty() {
             self.rewatch(edge, from, to, true, true);
         }
     }
@@ -112,18 +106,11 @@ impl<S: Storage> Graph<S> {
     fn unlink_linked(&mut self, journal: &mut Journal, edge: EdgeIx, from: u32, to: u32) {
         let ix = usize::from(edge);
         if self.edges[ix].data.is_some() {
-            self.clear_link(edge, from, to);
+            self.clear_link(journal, edge, from, to);
         }
-        let layout = &self.layout.edges[ix];
-        let watched = !layout.watches.is_empty();
-        if self.fingerprinting {
-            let term = self.link_term(layout, from, to);
-            self.fingerprint = self.fingerprint.wrapping_sub(term);
-        }
-        let positions = self.edges[ix].unlink(from, to);
-        journal.unlinked.push(positions);
-        journal.facts.list.push(Fact::Unlink { edge, from, to });
-        if watched {
+        let at = self.edges[ix].unlink(from, to);
+        journal.push(Entry::unlink(edge, from, to, at));
+        if !self.layout.edges[ix].watches.is_empty() {
             self.rewatch(edge, from, to, false, true);
         }
     }
@@ -132,11 +119,16 @@ impl<S: Storage> Graph<S> {
     /// already.
     #[inline(always)]
     pub(crate) fn relink(&mut self, journal: &mut Journal, edge: EdgeIx, from: u32, to: u32) {
-        let ix = usize::from(edge);
-        if self.plain_fans[ix] {
-            self.take_over(journal, edge, from, to);
-            return;
+        match self.plain_fans[usize::from(edge)] {
+            Some(true) => self.relink_typed::<true>(journal, edge, from, to),
+            Some(false) => self.relink_typed::<false>(journal, edge, to, from),
+            None => self.relink_each(journal, edge, from, to),
         }
+    }
+
+    /// As [`Graph::relink`], link by link.
+    pub(super) fn relink_each(&mut self, journal: &mut Journal, edge: EdgeIx, from: u32, to: u32) {
+        let ix = usize::from(edge);
         if self.edges[ix].linked(from, to) {
             return;
         }
@@ -149,44 +141,23 @@ impl<S: Storage> Graph<S> {
         self.link_free(journal, edge, from, to);
     }
 
-    /// As [`Graph::relink`], over an edge one end of which holds lists, without data and watches.
+    /// As [`Graph::relink`], over a plain fan: an edge without data and watches, one end of which holds lists. `FORWARD` says
+    /// whether that is the declaring end. `holder` is at that end, and `held` at the other one.
     #[inline(always)]
-    fn take_over(&mut self, journal: &mut Journal, edge: EdgeIx, from: u32, to: u32) {
-        let ix = usize::from(edge);
-        let Some(taken) = self.edges[ix].take_over(from, to) else {
-            return;
-        };
-        // The link that was replaced.
-        let (a, b, positions) = if taken.forward {
-            let at = Positions {
-                from: taken.at,
-                to: 0,
-            };
-            (taken.far, to, at)
-        } else {
-            let at = Positions {
-                from: 0,
-                to: taken.at,
-            };
-            (from, taken.far, at)
-        };
-        let was_linked = taken.far != NONE;
-        if self.fingerprinting {
-            let layout = &self.layout.edges[ix];
-            let mut fingerprint = self.fingerprint;
-            if was_linked {
-                fingerprint = fingerprint.wrapping_sub(self.link_term(layout, a, b));
+    pub(super) fn take_over<const FORWARD: bool>(
+        &mut self,
+        journal: &mut Journal,
+        edge: EdgeIx,
+        holder: u32,
+        held: u32,
+    ) {
+        match self.edges[usize::from(edge)].take_over::<FORWARD>(holder, held) {
+            None => {}
+            Some(links) if links.old == NONE => {
+                let (from, to) = links.made();
+                journal.push(Entry::link(edge, from, to));
             }
-            self.fingerprint = fingerprint.wrapping_add(self.link_term(layout, from, to));
+            Some(links) => journal.push_relink(Entry::relink(edge, links)),
         }
-        if was_linked {
-            journal.unlinked.push(positions);
-            journal.facts.list.push(Fact::Unlink {
-                edge,
-                from: a,
-                to: b,
-            });
-        }
-        journal.facts.list.push(Fact::Link { edge, from, to });
     }
 }

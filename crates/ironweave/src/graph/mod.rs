@@ -1,8 +1,8 @@
 //! The graph: entities with their values and links. It changes only by facts, and each change can be undone exactly.
 //!
-//! [`Graph`] has all logic once, over [`storage::Storage`]. Each operation changes the tables, updates the counters and the
-//! fingerprint, and journals a fact (for the log) and how to undo it (for a rollback). The graph fires no event and does
-//! not depend on the log. It knows when immediate events are enabled ([`watch`]), and the only user code that it runs are
+//! [`Graph`] has all logic once, over [`storage::Storage`]. Each operation changes the tables, updates the counters, and
+//! appends an entry to the journal, which says what happened (for the log and the fingerprint) and how to undo it (for a
+//! rollback). The graph fires no event and does not depend on the log. It knows when immediate events are enabled ([`watch`]), and the only user code that it runs are
 //! implementations of traits for the types of values, such as `Hash` and `Eq`.
 
 mod acyclic;
@@ -14,8 +14,11 @@ mod data;
 mod delete;
 mod differ;
 pub(crate) mod edge;
+pub(crate) mod entry;
 pub(crate) mod fact;
+mod fingerprint;
 pub(crate) mod index;
+mod journal;
 pub(crate) mod key;
 pub(crate) mod layout;
 mod link_value;
@@ -28,6 +31,7 @@ mod replay;
 pub(crate) mod slots;
 pub mod storage;
 mod tree;
+mod typed;
 mod undo;
 mod watch;
 
@@ -37,17 +41,16 @@ use std::collections::BinaryHeap;
 use std::sync::Arc;
 
 use crate::base::error::{Chain, StepError};
-use crate::base::hash::{cell_term, state_term};
 use crate::base::id::Id;
 pub use crate::graph::any::{GraphMut, GraphRef};
 use crate::graph::column::{ColumnError, ColumnType, Written};
 use crate::graph::edge::Edge;
-use crate::graph::fact::Fact;
+use crate::graph::entry::Entry;
+pub use crate::graph::journal::Journal;
 use crate::graph::key::KeyIndex;
 use crate::graph::layout::Layout;
 use crate::graph::slots::SlotSet;
 use crate::graph::storage::{Storage, Table};
-pub use crate::graph::undo::Journal;
 pub(crate) use crate::graph::undo::Mark;
 use crate::schema::{ColumnIx, EntityIx, StateIx};
 use crate::value::item::display;
@@ -59,11 +62,14 @@ pub struct Graph<S: Storage> {
     columns: Vec<S::Column>,
     /// By column, its default.
     defaults: Arc<[Option<Default>]>,
+    /// By entity type, the salts of its columns in which each entity has a value, and the hashes of the default ones.
+    mandatory: Arc<[Vec<(u64, u64)>]>,
     edges: Vec<S::Part<Edge<S>>>,
-    /// By edge, whether [`Graph::take_over`] may be used.
-    plain_fans: Arc<[bool]>,
+    /// By edge, whether the declaring end holds lists, if only one end does and the links have neither data nor watches.
+    plain_fans: Arc<[Option<bool>]>,
     /// One table for each watch of the layout.
     counters: Vec<S::Table<u32>>,
+    /// The fingerprint, which includes as much of the open transaction as the journal says.
     pub(crate) fingerprint: u128,
     /// The fingerprint before the open transaction.
     committed_fingerprint: u128,
@@ -71,12 +77,21 @@ pub struct Graph<S: Storage> {
     pub(crate) fingerprinting: bool,
     /// How many slots all types have taken, including the free ones.
     slots_taken: usize,
-    /// How many facts were committed since columns forgot what these replaced.
-    facts_kept: usize,
+    /// How many entries were committed since columns forgot what these replaced.
+    entries_kept: usize,
     /// Immediate events that were enabled when something that they depend on changed.
     pub(crate) pending: BinaryHeap<Reverse<Pending>>,
     /// Which event of the present step is firing: the event of the program is 0, each immediate event is one more.
     pub(crate) firing: u32,
+}
+
+/// The error for a transaction whose values have more bytes than positions can say.
+#[cold]
+fn too_many_bytes() -> StepError {
+    StepError::Full {
+        what: "the values of one transaction".into(),
+        chain: Chain::default(),
+    }
 }
 
 /// A graph with more slots than this is large: at some 30 bytes each they fill a second-level cache.
@@ -117,6 +132,19 @@ impl<S: Storage> Clone for Entities<S> {
     }
 }
 
+/// By entity type, the salts of its mandatory columns and the hashes of their default values.
+fn mandatory_by_entity(layout: &Layout, columns: &[ColumnType]) -> Arc<[Vec<(u64, u64)>]> {
+    let mut by_entity = vec![Vec::new(); layout.entities.len()];
+    for (ix, column) in ColumnIx::all(columns.len()).zip(columns) {
+        if let Some(mandatory) = column.mandatory.filter(|_| layout.may_be_mandatory(ix)) {
+            let layout = &layout.columns[usize::from(ix)];
+            let term = (layout.salt, (mandatory.default_hash)());
+            by_entity[usize::from(layout.entity)].push(term);
+        }
+    }
+    by_entity.into()
+}
+
 impl<S: Storage> Graph<S> {
     /// An empty graph; there is an entry in `columns` for each column of the schema, and in `data` for each edge.
     pub(crate) fn new(
@@ -142,7 +170,7 @@ impl<S: Storage> Graph<S> {
             .iter()
             .zip(data)
             .map(|(e, data)| {
-                let data = data.as_ref().map(S::column);
+                let data = data.as_ref().map(|data| S::column(data, false));
                 Edge::new(e.from.cardinality, e.to.cardinality, data)
             })
             .map(S::Part::from)
@@ -150,13 +178,19 @@ impl<S: Storage> Graph<S> {
         let counters = layout.watches.iter().map(|_| S::Table::default()).collect();
         Self {
             entities,
-            columns: columns.iter().map(S::column).collect(),
+            mandatory: mandatory_by_entity(&layout, columns),
+            columns: (ColumnIx::all(columns.len()).zip(columns))
+                .map(|(ix, column)| S::column(column, layout.may_be_mandatory(ix)))
+                .collect(),
             defaults: columns.iter().map(|c| c.default).collect(),
             plain_fans: (layout.edges.iter().zip(&edges))
-                .map(|(l, edge)| edge.is_fan() && edge.data.is_none() && l.watches.is_empty())
+                .map(|(l, edge)| {
+                    let plain = edge.data.is_none() && l.watches.is_empty();
+                    edge.fan().filter(|_| plain)
+                })
                 .collect(),
             edges,
-            facts_kept: 0,
+            entries_kept: 0,
             slots_taken: 0,
             counters,
             fingerprint: 0,
@@ -175,13 +209,14 @@ impl<S: Storage> Graph<S> {
             entities: self.entities.clone(),
             columns: self.columns.clone(),
             defaults: Arc::clone(&self.defaults),
+            mandatory: Arc::clone(&self.mandatory),
             edges: self.edges.clone(),
             plain_fans: Arc::clone(&self.plain_fans),
             counters: self.counters.clone(),
             fingerprint: self.fingerprint,
             committed_fingerprint: self.fingerprint,
             fingerprinting: self.fingerprinting,
-            facts_kept: 0,
+            entries_kept: 0,
             slots_taken: self.slots_taken,
             pending: BinaryHeap::new(),
             firing: 0,
@@ -203,8 +238,9 @@ impl<S: Storage> Graph<S> {
             key: e.key.copy(),
             quiet: e.quiet,
         });
-        let copied = |(column, from): (&ColumnType, &S::Column)| {
-            let mut column = B::column(column);
+        let all = ColumnIx::all(columns.len()).zip(columns);
+        let copied = |((ix, column), from): ((ColumnIx, &ColumnType), &S::Column)| {
+            let mut column = B::column(column, self.layout.may_be_mandatory(ix));
             column.copy(&**from);
             column
         };
@@ -212,10 +248,11 @@ impl<S: Storage> Graph<S> {
         Graph {
             layout: Arc::clone(&self.layout),
             entities: entities.map(B::Part::from).collect(),
-            columns: columns.iter().zip(&self.columns).map(copied).collect(),
+            columns: all.zip(&self.columns).map(copied).collect(),
             defaults: Arc::clone(&self.defaults),
+            mandatory: Arc::clone(&self.mandatory),
             edges: edges
-                .map(|(edge, data)| edge.copy::<B>(data.as_ref().map(B::column)))
+                .map(|(edge, data)| edge.copy::<B>(data.as_ref().map(|d| B::column(d, false))))
                 .map(B::Part::from)
                 .collect(),
             plain_fans: Arc::clone(&self.plain_fans),
@@ -223,7 +260,7 @@ impl<S: Storage> Graph<S> {
             fingerprint: self.fingerprint,
             committed_fingerprint: self.fingerprint,
             fingerprinting: self.fingerprinting,
-            facts_kept: 0,
+            entries_kept: 0,
             slots_taken: self.slots_taken,
             pending: BinaryHeap::new(),
             firing: 0,
@@ -269,16 +306,7 @@ impl<S: Storage> Graph<S> {
         }
         table.in_state[usize::from(state)].insert(slot);
         table.alive += 1;
-        if self.fingerprinting {
-            let salt = layout.states[usize::from(state)].salt;
-            self.fingerprint = self.fingerprint.wrapping_add(state_term(salt, id));
-        }
-        journal.facts.list.push(Fact::Create {
-            entity,
-            state,
-            slot,
-            generation,
-        });
+        journal.push_create(entity, state, id);
         self.wake(entity, slot, state);
         Ok(slot)
     }
@@ -294,46 +322,35 @@ impl<S: Storage> Graph<S> {
         let table = &mut self.entities[usize::from(entity)];
         let word = *table.words.at(slot as usize);
         let from = StateIx::new(word as u8);
-        let id = Id {
-            slot,
-            generation: word >> 8,
-        };
         *table.words.at_mut(slot as usize) = word & !0xff | u32::from(to);
         table.in_state[usize::from(from)].remove(slot);
         table.in_state[usize::from(to)].insert(slot);
         let quiet = table.quiet;
-        journal.facts.list.push(Fact::Move {
-            entity,
-            slot,
-            from,
-            to,
-        });
-        if self.fingerprinting {
-            let states = &self.layout.entities[usize::from(entity)].states;
-            self.fingerprint = (self.fingerprint)
-                .wrapping_sub(state_term(states[usize::from(from)].salt, id))
-                .wrapping_add(state_term(states[usize::from(to)].salt, id));
-        }
+        journal.push(Entry::moved(entity, slot, from, to));
         if !quiet {
-            self.after_move(entity, id, from, to);
+            self.after_move(journal, entity, slot, (from, to));
         }
     }
 
     /// The consequences of a move: state data is cleared, counters change, immediate events may be enabled.
     #[inline(never)]
-    fn after_move(&mut self, entity: EntityIx, id: Id, from: StateIx, to: StateIx) {
+    fn after_move(
+        &mut self,
+        journal: &mut Journal,
+        entity: EntityIx,
+        slot: u32,
+        (from, to): (StateIx, StateIx),
+    ) {
         let layout = &self.layout.entities[usize::from(entity)];
-        for column in &layout.states[usize::from(from)].data {
-            let hash = self.columns[usize::from(*column)].clear(id.slot, self.fingerprinting);
-            if let Some(hash) = hash.filter(|_| self.fingerprinting) {
-                let salt = self.layout.columns[usize::from(*column)].salt;
-                self.fingerprint = (self.fingerprint).wrapping_sub(cell_term(salt, id, hash));
+        for &column in &layout.states[usize::from(from)].data {
+            if let Some(old) = self.columns[usize::from(column)].clear(slot) {
+                journal.push_clear(Entry::clear(column, slot, old));
             }
         }
         if !layout.counted_by.is_empty() {
-            self.recount(entity, id.slot, from, to, true);
+            self.recount(entity, slot, from, to, true);
         }
-        self.wake(entity, id.slot, to);
+        self.wake(entity, slot, to);
     }
 
     /// Writes a value; `value` is of the type of the column.
@@ -345,17 +362,9 @@ impl<S: Storage> Graph<S> {
         slot: u32,
         value: &dyn Any,
     ) -> Result<(), StepError> {
-        let at = journal.facts.bytes.len();
-        let bytes = &mut journal.facts.bytes;
-        let mut written = Written::default();
         let cells = &mut self.columns[usize::from(column)];
-        let set = if self.fingerprinting {
-            cells.set_hashed(slot, value, bytes, &mut written)
-        } else {
-            cells.set(slot, value, bytes)
-        };
-        match set {
-            Ok(()) => self.journal_set(journal, column, slot, at, &written),
+        match cells.set(slot, value, &mut journal.bytes) {
+            Ok(written) => self.journal_set(journal, column, slot, written),
             Err(e) => Err(self.refused(column, e)),
         }
     }
@@ -379,15 +388,11 @@ impl<S: Storage> Graph<S> {
         journal: &mut Journal,
         column: ColumnIx,
         slot: u32,
-        bytes: &[u8],
+        encoded: &[u8],
     ) -> Result<(), StepError> {
-        let at = journal.facts.bytes.len();
-        let mut written = Written::default();
-        match self.columns[usize::from(column)].set_encoded(slot, bytes, &mut written) {
-            Ok(()) => {
-                journal.facts.bytes.extend_from_slice(bytes);
-                self.journal_set(journal, column, slot, at, &written)
-            }
+        let cells = &mut self.columns[usize::from(column)];
+        match cells.set_encoded(slot, encoded, &mut journal.bytes) {
+            Ok(written) => self.journal_set(journal, column, slot, written),
             Err(e) => Err(self.refused(column, e)),
         }
     }
@@ -398,33 +403,15 @@ impl<S: Storage> Graph<S> {
         journal: &mut Journal,
         column: ColumnIx,
         slot: u32,
-        at: usize,
-        written: &Written,
+        Written { new, old }: Written,
     ) -> Result<(), StepError> {
-        let end = journal.facts.bytes.len();
-        if end > u32::MAX as usize {
-            // No fact will undo it.
-            self.columns[usize::from(column)].undo();
-            return Err(StepError::Full {
-                what: "the values of one transaction".into(),
-                chain: Chain::default(),
-            });
+        if journal.bytes.len() > u32::MAX as usize {
+            // No entry will undo it.
+            self.undo_set(column, slot, new, old);
+            return Err(too_many_bytes());
         }
+        journal.push(Entry::set(column, slot, new, old));
         let layout = &self.layout.columns[usize::from(column)];
-        if self.fingerprinting {
-            let id = self.id(layout.entity, slot);
-            if let Some(old) = written.old {
-                self.fingerprint = (self.fingerprint).wrapping_sub(cell_term(layout.salt, id, old));
-            }
-            self.fingerprint =
-                (self.fingerprint).wrapping_add(cell_term(layout.salt, id, written.new));
-        }
-        journal.facts.list.push(Fact::Set {
-            column,
-            slot,
-            at: at as u32,
-            len: (end - at) as u32,
-        });
         if layout.composite {
             self.index_key(layout.entity, slot)?;
         }

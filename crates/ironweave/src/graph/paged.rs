@@ -33,8 +33,23 @@ impl Storage for Paged {
     type Part<T: Clone + Send + Sync + 'static> = Shared<T>;
     type Column = SharedColumn;
 
-    fn column(column: &ColumnType) -> Self::Column {
-        SharedColumn((column.paged)(column.equal).into())
+    fn column(column: &ColumnType, mandatory: bool) -> Self::Column {
+        SharedColumn(match column.mandatory.filter(|_| mandatory) {
+            Some(mandatory) => (mandatory.paged)().into(),
+            None => (column.paged)(column.equal).into(),
+        })
+    }
+
+    fn values<T: 'static>(_: &Self::Column) -> Option<&Vec<T>> {
+        None
+    }
+
+    fn values_mut<T: 'static>(_: &mut Self::Column) -> Option<&mut Vec<T>> {
+        None
+    }
+
+    fn put_back(column: &mut Self::Column, slot: u32, word: Option<u64>) {
+        column.put_back(slot, word);
     }
 
     fn unique<T: Value + Hash + Eq>() -> Box<dyn Index<T>> {

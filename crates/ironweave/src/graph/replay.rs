@@ -130,7 +130,7 @@ impl<S: Storage> Graph<S> {
     /// that holds exactly one, of an entity that was created; state data of an entity that was moved; the data of a new
     /// link.
     pub(crate) fn must_be_complete(&self, facts: &Facts) -> Result<(), String> {
-        for fact in &facts.list {
+        for (i, fact) in facts.list.iter().enumerate() {
             match *fact {
                 Fact::Create {
                     entity,
@@ -141,6 +141,7 @@ impl<S: Storage> Graph<S> {
                     // It may have been deleted since.
                     if let Some(state) = self.state(entity, Id { slot, generation }) {
                         self.must_have_fields(entity, slot, None)?;
+                        self.must_be_set(entity, slot, &facts.list[i..])?;
                         self.must_have_fields(entity, slot, Some(state))?;
                         for hop in &self.layout.entities[usize::from(entity)].ends {
                             self.must_be_linked_once(*hop, slot)?;
@@ -186,12 +187,27 @@ impl<S: Storage> Graph<S> {
             .find(|column| !self.column(**column).has(slot))
         {
             None => Ok(()),
-            Some(column) => Err(format!(
-                "{} has no {}",
-                self.entity_ref(entity, slot),
-                self.layout.columns[usize::from(*column)].path
-            )),
+            Some(column) => Err(self.has_no(entity, slot, *column)),
         }
+    }
+
+    /// An error if one of these facts does not set each field of a new entity that has a value before it is set.
+    fn must_be_set(&self, entity: EntityIx, slot: u32, facts: &[Fact]) -> Result<(), String> {
+        let fields = &self.layout.entities[usize::from(entity)].fields;
+        let is_unset = |column: &ColumnIx| {
+            let sets = |fact: &Fact| matches!(fact, Fact::Set { column: set, slot: at, .. } if (set, at) == (column, &slot));
+            self.column(*column).is_mandatory() && !facts.iter().any(sets)
+        };
+        match fields.iter().find(|column| is_unset(column)) {
+            None => Ok(()),
+            Some(column) => Err(self.has_no(entity, slot, *column)),
+        }
+    }
+
+    /// The error for an entity without a value.
+    fn has_no(&self, entity: EntityIx, slot: u32, column: ColumnIx) -> String {
+        let path = &self.layout.columns[usize::from(column)].path;
+        format!("{} has no {path}", self.entity_ref(entity, slot))
     }
 
     /// An error if an entity is not linked at an end that holds exactly one.

@@ -12,7 +12,7 @@ use std::ops::{Bound, Deref, DerefMut};
 use std::sync::Arc;
 
 use crate::base::hash::FastMap;
-use crate::graph::column::{AnyColumn, ColumnType};
+use crate::graph::column::{AnyColumn, ColumnType, FlatColumn};
 use crate::graph::index::{Index, Unique};
 use crate::graph::list::List;
 use crate::graph::{Graph, GraphMut, GraphRef};
@@ -39,8 +39,14 @@ pub trait Storage: Sized + 'static {
     /// A column without its type.
     type Column: DerefMut<Target = dyn AnyColumn> + Clone + Send + Sync;
 
-    /// An empty column of a type.
-    fn column(column: &ColumnType) -> Self::Column;
+    /// An empty column of a type. If it is `mandatory`, each entity has a value in it.
+    fn column(column: &ColumnType, mandatory: bool) -> Self::Column;
+    /// The values of a column that keeps values of this type in one array.
+    fn values<T: 'static>(column: &Self::Column) -> Option<&Vec<T>>;
+    /// The same, to change them.
+    fn values_mut<T: 'static>(column: &mut Self::Column) -> Option<&mut Vec<T>>;
+    /// See [`AnyColumn::put_back`].
+    fn put_back(column: &mut Self::Column, slot: u32, word: Option<u64>);
     /// An empty index of unique values.
     fn unique<T: Value + Hash + Eq>() -> Box<dyn Index<T>>;
     /// A graph in this storage, for code that reads one in either.
@@ -161,10 +167,28 @@ impl Storage for Flat {
     type Map<T: Clone + Send + Sync + 'static> = FastMap<u64, T>;
     type Set<T: Ord + Clone + Send + Sync + 'static> = BTreeSet<T>;
     type Part<T: Clone + Send + Sync + 'static> = Inline<T>;
-    type Column = Box<dyn AnyColumn>;
+    type Column = FlatColumn;
 
-    fn column(column: &ColumnType) -> Self::Column {
-        (column.flat)(column.equal)
+    fn column(column: &ColumnType, mandatory: bool) -> Self::Column {
+        (column.mandatory)
+            .filter(|_| mandatory)
+            .and_then(|mandatory| (mandatory.flat)())
+            .unwrap_or_else(|| FlatColumn::Typed((column.flat)(column.equal)))
+    }
+
+    #[inline(always)]
+    fn values<T: 'static>(column: &Self::Column) -> Option<&Vec<T>> {
+        column.values()
+    }
+
+    #[inline(always)]
+    fn values_mut<T: 'static>(column: &mut Self::Column) -> Option<&mut Vec<T>> {
+        column.values_mut()
+    }
+
+    #[inline]
+    fn put_back(column: &mut Self::Column, slot: u32, word: Option<u64>) {
+        column.put_back(slot, word);
     }
 
     fn unique<T: Value + Hash + Eq>() -> Box<dyn Index<T>> {

@@ -1,40 +1,29 @@
 //! Undo: the changes of the open transaction are rolled back exactly.
 //!
-//! The facts say what was done. From the last to the first, each is reversed. What a fact does not say is on stacks, in
-//! order: the values that were replaced (on a stack of each column), and the positions of removed links in their lists.
+//! From the last entry of the journal to the first, each is reversed with what it says itself. Only values that are not plain
+//! are on stacks of their columns, in the same order.
 
-use crate::base::id::{FREE, GENERATION_MAX};
+use crate::base::id::{FREE, GENERATION_MAX, Id};
 use crate::graph::Graph;
-use crate::graph::edge::Positions;
-use crate::graph::fact::{Fact, Facts};
+use crate::graph::entry::{Change, Entry, NewValue, OldValue};
+use crate::graph::journal::{Journal, JournalMark};
 use crate::graph::storage::{Storage, Table};
-use crate::schema::EntityIx;
+use crate::schema::{ColumnIx, EntityIx};
 
-/// After this number of committed facts, columns forget what was replaced.
+/// After this number of committed entries, columns forget what was replaced.
 const REPLACED_MAX: usize = 1 << 10;
-
-/// The changes of the open transaction.
-#[derive(Clone, Default)]
-pub struct Journal {
-    pub(crate) facts: Facts,
-    /// The positions of each link that was removed.
-    pub(super) unlinked: Vec<Positions>,
-}
 
 /// A point in the journal to go back to.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Mark {
-    facts: usize,
-    bytes: usize,
+    journal: JournalMark,
     fingerprint: u128,
 }
 
 impl<S: Storage> Graph<S> {
-    pub(crate) fn mark(&self, journal: &Journal) -> Mark {
-        let facts = &journal.facts;
+    pub(crate) fn mark(&self, journal: &mut Journal) -> Mark {
         Mark {
-            facts: facts.list.len(),
-            bytes: facts.bytes.len(),
+            journal: journal.mark(),
             fingerprint: self.fingerprint,
         }
     }
@@ -42,27 +31,24 @@ impl<S: Storage> Graph<S> {
     /// Undoes everything that was done since a mark, exactly: ids, states, values, order of lists. Immediate events that
     /// it enabled stay pending: whether one is still enabled is checked before it fires.
     pub(crate) fn rollback(&mut self, journal: &mut Journal, mark: Mark) {
-        while journal.facts.list.len() > mark.facts {
-            match journal.facts.list.pop() {
+        while journal.entries.len() > mark.journal.entries {
+            match journal.entries.pop() {
                 None => break,
-                Some(fact) => self.undo(journal, fact),
+                Some(entry) => self.undo(entry),
             }
         }
-        journal.facts.bytes.truncate(mark.bytes);
+        journal.go_back(mark.journal);
         self.fingerprint = mark.fingerprint;
         self.firing = 0;
     }
 
     /// Undoes everything that the open transaction did.
     pub(crate) fn rollback_all(&mut self, journal: &mut Journal) {
-        self.rollback(
-            journal,
-            Mark {
-                facts: 0,
-                bytes: 0,
-                fingerprint: self.committed_fingerprint,
-            },
-        );
+        let start = Mark {
+            journal: JournalMark::default(),
+            fingerprint: self.committed_fingerprint,
+        };
+        self.rollback(journal, start);
         self.pending.clear();
     }
 
@@ -92,21 +78,13 @@ impl<S: Storage> Graph<S> {
         self.columns.iter().any(|column| column.is_broken())
     }
 
-    /// Undoes the last fact.
-    fn undo(&mut self, journal: &mut Journal, fact: Fact) {
-        match fact {
-            Fact::Create {
-                entity,
-                slot,
-                generation,
-                ..
-            } => self.undo_create(entity, slot, generation),
-            Fact::Delete {
-                entity,
-                state,
-                slot,
-                generation,
-            } => {
+    /// Undoes the last entry.
+    #[inline]
+    fn undo(&mut self, entry: Entry) {
+        match entry.change() {
+            Change::Create { entity, id, .. } => self.undo_create(entity, id),
+            Change::Delete { entity, state, id } => {
+                let Id { slot, generation } = id;
                 let table = &mut self.entities[usize::from(entity)];
                 if generation < GENERATION_MAX {
                     table.free.pop();
@@ -114,17 +92,13 @@ impl<S: Storage> Graph<S> {
                 *table.words.at_mut(slot as usize) = generation << 8 | u32::from(state);
                 table.in_state[usize::from(state)].insert(slot);
                 table.alive += 1;
-                let layout = &self.layout.entities[usize::from(entity)];
-                for column in &layout.columns {
-                    self.columns[usize::from(*column)].undo();
-                }
-                if layout.key.len() > 1
+                if self.layout.entities[usize::from(entity)].key.len() > 1
                     && let Some(hash) = self.key_hash(entity, slot)
                 {
                     self.entities[usize::from(entity)].key.insert(hash, slot);
                 }
             }
-            Fact::Move {
+            Change::Move {
                 entity,
                 slot,
                 from,
@@ -135,15 +109,16 @@ impl<S: Storage> Graph<S> {
                 *word = *word & !0xff | u32::from(from);
                 table.in_state[usize::from(to)].remove(slot);
                 table.in_state[usize::from(from)].insert(slot);
-                let layout = &self.layout.entities[usize::from(entity)];
-                for column in &layout.states[usize::from(from)].data {
-                    self.columns[usize::from(*column)].undo();
-                }
-                if !layout.counted_by.is_empty() {
+                if !table.quiet {
                     self.recount(entity, slot, to, from, false);
                 }
             }
-            Fact::Set { column, slot, .. } => {
+            Change::Set {
+                column,
+                slot,
+                new,
+                old,
+            } => {
                 let layout = &self.layout.columns[usize::from(column)];
                 if layout.composite {
                     let entity = layout.entity;
@@ -151,35 +126,68 @@ impl<S: Storage> Graph<S> {
                         self.entities[usize::from(entity)].key.remove(hash, slot);
                     }
                 }
-                self.columns[usize::from(column)].undo();
+                self.undo_set(column, slot, new, old);
             }
-            Fact::SetLink { edge, .. } => {
-                if let Some(data) = &mut self.edges[usize::from(edge)].data {
-                    data.undo();
+            Change::Clear { column, slot, old } => {
+                let column = &mut self.columns[usize::from(column)];
+                match old {
+                    OldValue::Plain(_, word) => S::put_back(column, slot, Some(word)),
+                    OldValue::Hashed(_) => column.undo(),
                 }
             }
-            Fact::Link { edge, from, to } => {
+            Change::Link { edge, from, to } => {
                 if !self.layout.edges[usize::from(edge)].watches.is_empty() {
                     self.rewatch(edge, from, to, false, false);
                 }
                 self.edges[usize::from(edge)].undo_link(from, to);
             }
-            Fact::Unlink { edge, from, to } => {
-                let Some(positions) = journal.unlinked.pop() else {
-                    return;
-                };
-                self.edges[usize::from(edge)].undo_unlink(from, to, positions);
+            Change::Unlink { edge, from, to, at } => {
+                self.edges[usize::from(edge)].undo_unlink(from, to, at);
                 if !self.layout.edges[usize::from(edge)].watches.is_empty() {
                     self.rewatch(edge, from, to, true, false);
                 }
+            }
+            Change::Relink { edge, links } => self.edges[usize::from(edge)].undo_take_over(links),
+            Change::SetLink {
+                edge,
+                from,
+                to,
+                new,
+            } => {
                 if let Some(data) = &mut self.edges[usize::from(edge)].data {
-                    data.undo();
+                    data.undo_set(from, to, new);
+                }
+            }
+            Change::ClearLink {
+                edge,
+                from,
+                to,
+                old,
+            } => {
+                if let Some(data) = &mut self.edges[usize::from(edge)].data {
+                    data.undo_clear(from, to, old);
                 }
             }
         }
     }
 
-    fn undo_create(&mut self, entity: EntityIx, slot: u32, generation: u32) {
+    /// Undoes that a cell was set.
+    #[inline]
+    pub(super) fn undo_set(
+        &mut self,
+        column: ColumnIx,
+        slot: u32,
+        new: NewValue,
+        old: Option<OldValue>,
+    ) {
+        let column = &mut self.columns[usize::from(column)];
+        match new {
+            NewValue::Plain(..) => S::put_back(column, slot, old.and_then(OldValue::plain)),
+            NewValue::Encoded { .. } => column.undo(),
+        }
+    }
+
+    fn undo_create(&mut self, entity: EntityIx, Id { slot, generation }: Id) {
         let layout = &self.layout.entities[usize::from(entity)];
         let table = &mut self.entities[usize::from(entity)];
         let word = *table.words.at(slot as usize);
@@ -206,12 +214,12 @@ impl<S: Storage> Graph<S> {
     /// Commits the open transaction: it can no longer be undone.
     #[inline]
     pub(crate) fn commit(&mut self, journal: &mut Journal) {
-        self.facts_kept += journal.facts.list.len();
-        if self.facts_kept >= REPLACED_MAX {
+        self.update_fingerprint(journal);
+        self.entries_kept += journal.entries.len();
+        if self.entries_kept >= REPLACED_MAX {
             self.forget_replaced();
         }
-        journal.facts.clear();
-        journal.unlinked.clear();
+        journal.clear();
         self.pending.clear();
         self.committed_fingerprint = self.fingerprint;
     }
@@ -220,7 +228,7 @@ impl<S: Storage> Graph<S> {
     /// many columns; entries deep in a stack do no harm.
     #[cold]
     fn forget_replaced(&mut self) {
-        self.facts_kept = 0;
+        self.entries_kept = 0;
         self.columns
             .iter_mut()
             .for_each(|column| column.forget_replaced());

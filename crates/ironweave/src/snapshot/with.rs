@@ -91,7 +91,7 @@ impl Version {
         let transaction = Arc::new(DecodedTransaction {
             seq,
             position: None,
-            fingerprint: core.graph.fingerprint,
+            fingerprint: core.fingerprint(),
             encodings: Encodings::of_this_program(),
             plan: Arc::clone(plan),
             decoded: Decoded::take(&mut core.open),

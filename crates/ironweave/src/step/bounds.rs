@@ -9,36 +9,37 @@ use crate::schema::{EdgeIx, EntityIx, Hop};
 use crate::step::Core;
 
 impl<S: Storage> Core<S> {
-    /// Checks the bounds of all entities that were created or gained or lost links since fact `start`.
+    /// Checks the bounds of all entities that were created or gained or lost links since a position in the journal.
     pub(super) fn check_bounds(&self, start: usize) -> Result<(), StepError> {
-        for fact in &self.open.journal.facts.list[start..] {
-            match *fact {
-                Fact::Create { entity, slot, .. } => {
-                    if !self.graph.layout.entities[usize::from(entity)]
-                        .bounded
-                        .is_empty()
-                    {
-                        self.check_bounds_of(entity, slot, None)?;
-                    }
+        (self.open.journal).try_each_fact_after(start, |fact| self.check_bounds_after(fact))
+    }
+
+    /// Checks the bounds of the entities that a fact created, linked or unlinked.
+    fn check_bounds_after(&self, fact: Fact) -> Result<(), StepError> {
+        match fact {
+            Fact::Create { entity, slot, .. } => {
+                let layout = &self.graph.layout.entities[usize::from(entity)];
+                if layout.bounded.is_empty() {
+                    return Ok(());
                 }
-                Fact::Link { edge, from, to } | Fact::Unlink { edge, from, to } => {
-                    let layout = &self.graph.layout.edges[usize::from(edge)];
-                    if !layout.bounded {
-                        continue;
-                    }
-                    self.check_bounds_of(layout.from.entity, from, Some(edge))?;
-                    self.check_bounds_of(layout.to.entity, to, Some(edge))?;
-                    if layout.acyclic && matches!(fact, Fact::Link { .. }) {
-                        self.check_acyclic(edge, from, to)?;
-                    }
+                self.check_bounds_of(entity, slot, None)
+            }
+            Fact::Link { edge, from, to } | Fact::Unlink { edge, from, to } => {
+                let layout = &self.graph.layout.edges[usize::from(edge)];
+                if !layout.bounded {
+                    return Ok(());
                 }
-                Fact::Move { .. }
-                | Fact::Set { .. }
-                | Fact::SetLink { .. }
-                | Fact::Delete { .. } => {}
+                self.check_bounds_of(layout.from.entity, from, Some(edge))?;
+                self.check_bounds_of(layout.to.entity, to, Some(edge))?;
+                if layout.acyclic && matches!(fact, Fact::Link { .. }) {
+                    self.check_acyclic(edge, from, to)?;
+                }
+                Ok(())
+            }
+            Fact::Move { .. } | Fact::Set { .. } | Fact::SetLink { .. } | Fact::Delete { .. } => {
+                Ok(())
             }
         }
-        Ok(())
     }
 
     /// Checks that a link, if it still exists, closes no cycle.

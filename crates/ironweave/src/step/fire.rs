@@ -49,7 +49,7 @@ impl<S: Storage> Core<S> {
         event: &E,
     ) -> Result<(), StepError> {
         let def = &plan.events[usize::from(event.index())];
-        let first_fact = self.open.journal.facts.list.len();
+        let start = self.open.journal.position();
         self.bind(def, event).map_err(|e| rejected(def, e))?;
         if self.open.expects_unchanged() {
             self.check_unchanged(def)?;
@@ -64,7 +64,7 @@ impl<S: Storage> Core<S> {
         }
         self.record(plan, def, event)?;
         if def.bounded {
-            self.check_bounds(first_fact)?;
+            self.check_bounds(start)?;
         }
         if !self.graph.pending.is_empty() {
             self.fire_immediates(plan)?;

@@ -147,7 +147,7 @@ impl<S: Storage> Core<S> {
         id: Id,
         cause: u32,
     ) -> Result<(), StepError> {
-        let start = self.open.journal.facts.list.len();
+        let start = self.open.journal.position();
         let (def, of) = (
             &plan.events[usize::from(event)],
             &plan.types[usize::from(event)],

@@ -23,16 +23,14 @@ impl<S: Storage> Core<S> {
 
     pub(super) fn check_all_touched(&self, plan: &Plan) -> Result<(), StepError> {
         let mut seen = HashSet::new();
-        for fact in &self.open.journal.facts.list {
+        self.open.journal.try_each_fact_after(0, |fact| {
             // The entities that could read a deleted one were unlinked from it, which are facts of their own.
             if matches!(fact, Fact::Delete { .. }) {
-                continue;
+                return Ok(());
             }
-            for (entity, slot) in fact.touches(&self.graph.layout).into_iter().flatten() {
-                self.check_touched(plan, entity, slot, &mut seen)?;
-            }
-        }
-        Ok(())
+            let mut touched = fact.touches(&self.graph.layout).into_iter().flatten();
+            touched.try_for_each(|(entity, slot)| self.check_touched(plan, entity, slot, &mut seen))
+        })
     }
 
     fn check_touched(
@@ -92,7 +90,8 @@ impl<S: Storage> Core<S> {
             let touched = fact.touches(layout).into_iter().flatten();
             touched.into_iter().any(|entity| seen.contains(&entity))
         };
-        let Some(fact) = self.open.journal.facts.list.iter().rposition(touches) else {
+        let facts = &self.open.journal.facts().list;
+        let Some(fact) = facts.iter().rposition(touches) else {
             return Vec::new();
         };
         let firing =
@@ -120,7 +119,7 @@ impl<S: Storage> Core<S> {
 
     /// Every inconsistency of derived state, and every invariant that does not hold; empty if the graph is consistent.
     pub(crate) fn differences(&self, plan: &Plan) -> Vec<Inconsistency> {
-        let mut wrong = self.graph.differences();
+        let mut wrong = self.graph.differences(&self.open.journal);
         let invariants = &self.graph.layout.schema.invariants;
         for (ix, def) in InvariantIx::all(invariants.len()).zip(invariants) {
             for slot in self.graph.living(def.entity) {

@@ -84,6 +84,14 @@ impl<S: Storage> Core<S> {
             targets: Targets::default(),
         }
     }
+
+    /// The fingerprint of the graph with what the open transaction did so far. O(changes since it was last asked for), if
+    /// it is kept.
+    #[inline]
+    pub(crate) fn fingerprint(&mut self) -> u128 {
+        self.graph.update_fingerprint(&mut self.open.journal);
+        self.graph.fingerprint
+    }
 }
 
 /// The error of an event that a binding or its handler rejected.

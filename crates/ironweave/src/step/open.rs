@@ -16,7 +16,6 @@ use crate::base::position::Seq;
 use crate::base::storage_error::{StorageError, StorageFailure};
 use crate::base::time::Timestamp;
 use crate::graph::Journal;
-use crate::graph::fact::Facts;
 use crate::graph::storage::{Flat, Storage};
 use crate::schema::{EntityIx, EventIx};
 use crate::step::Core;
@@ -220,7 +219,7 @@ impl<S: Storage> Core<S> {
     pub(crate) fn reserve_for_one_event(&mut self) {
         self.open.firings = Vec::with_capacity(1);
         self.open.event_bytes = Vec::with_capacity(64);
-        self.open.journal.facts = Facts::with_capacity(4, 16);
+        self.open.journal = Journal::with_capacity(4, 16);
         self.bindings = Bindings::with_capacity(4);
     }
 
@@ -255,7 +254,7 @@ impl<S: Storage> Core<S> {
         self.open.is_idle()
             && self.open.event_bytes.is_empty()
             && self.open.firings.is_empty()
-            && self.open.journal.facts.list.is_empty()
+            && self.open.journal.is_empty()
     }
 }
 
@@ -281,7 +280,7 @@ impl Core<Flat> {
         let ends = open.firings.last().map_or((0, 0), |last| {
             (last.binding_end as usize, last.facts_end as usize)
         });
-        let found = (open.event_bytes.len(), self.open.journal.facts.list.len());
+        let found = (open.event_bytes.len(), self.open.journal.facts_len());
         if ends == found {
             Ok(())
         } else {

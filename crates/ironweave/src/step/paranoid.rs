@@ -19,15 +19,16 @@ impl<S: Storage> Core<S> {
         event: &dyn DynEvent,
     ) -> Result<(), StepError> {
         let name = &plan.events[usize::from(event.index())].name;
-        let (mark, print) = (self.mark(), self.graph.fingerprint);
-        let start = self.open.journal.facts.list.len();
+        let (mark, print) = (self.mark(), self.fingerprint());
+        let start = self.open.journal.facts_len();
         let first = match self.fire_unguarded(plan, event) {
             Err(e) => Err(e.to_string()),
-            Ok(()) => Ok((self.open.journal.facts.clone(), self.graph.fingerprint)),
+            Ok(()) => Ok((self.open.journal.to_facts(), self.fingerprint())),
         };
         self.rollback(mark);
         assert_eq!(
-            self.graph.fingerprint, print,
+            self.fingerprint(),
+            print,
             "{name}: the graph is not what it was after the event was undone"
         );
         let second = self.fire_unguarded(plan, event);
@@ -37,7 +38,8 @@ impl<S: Storage> Core<S> {
                 assert_eq!(*first, second, "{name} is not deterministic");
             }
             (Ok((facts, print)), Ok(_)) => {
-                let again = &self.open.journal.facts;
+                let print_again = self.fingerprint();
+                let again = self.open.journal.facts();
                 let same = facts.list.len() == again.list.len()
                     && (start..facts.list.len())
                         .all(|i| facts.same(facts.list[i], again, again.list[i]));
@@ -45,7 +47,7 @@ impl<S: Storage> Core<S> {
                     let list = facts.list[start..].iter();
                     list.map(|f| facts.render(*f, &self.graph.layout)).collect()
                 };
-                if !same || *print != self.graph.fingerprint {
+                if !same || *print != print_again {
                     panic!(
                         "{name} is not deterministic: first {:?}, then {:?}",
                         render(facts),

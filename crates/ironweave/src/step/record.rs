@@ -53,11 +53,11 @@ impl<S: Storage> Core<S> {
 
     #[inline]
     pub(super) fn record_firing(&mut self, event: EventIx, cause: u32) -> Result<(), StepError> {
-        let (binding_end, facts_end) = (
-            self.open.event_bytes.len(),
-            self.open.journal.facts.list.len(),
-        );
-        let most = binding_end.max(facts_end).max(self.open.firings.len());
+        let journal = &self.open.journal;
+        let (binding_end, facts_end) = (self.open.event_bytes.len(), journal.facts_len());
+        let most = (binding_end.max(facts_end))
+            .max(journal.value_bytes_max())
+            .max(self.open.firings.len());
         if most >= u32::MAX as usize {
             return Err(StepError::Full {
                 what: "the events of one transaction".into(),

@@ -52,8 +52,8 @@ impl<S: Storage> Core<S> {
     }
 
     /// An error if the graph has another fingerprint than the log says.
-    pub(crate) fn must_be(&self, logged: u128) -> Result<(), String> {
-        let found = self.graph.fingerprint;
+    pub(crate) fn must_be(&mut self, logged: u128) -> Result<(), String> {
+        let found = self.fingerprint();
         if found == logged {
             return Ok(());
         }

@@ -118,7 +118,7 @@ impl<E> Tx<'_, E> {
     /// handler may ignore the error and go on.
     fn whole<R>(&mut self, call: impl FnOnce(&mut Self) -> Result<R, Reject>) -> Result<R, Reject> {
         self.at.open.check_whole()?;
-        let mark = self.graph().mark(&self.at.open.journal);
+        let mark = self.at.graph.as_ref().mark(&mut self.at.open.journal);
         let mut guard = Call {
             tx: self,
             mark: Some(mark),

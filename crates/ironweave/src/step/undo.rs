@@ -19,10 +19,10 @@ pub(crate) struct CoreMark {
 
 impl<S: Storage> Core<S> {
     /// A point in the open transaction to go back to.
-    pub(super) fn mark(&self) -> CoreMark {
-        let open = &self.open;
+    pub(super) fn mark(&mut self) -> CoreMark {
+        let open = &mut self.open;
         CoreMark {
-            graph: self.graph.mark(&open.journal),
+            graph: self.graph.mark(&mut open.journal),
             firings: open.firings.len(),
             event_bytes: open.event_bytes.len(),
             events: open.events,

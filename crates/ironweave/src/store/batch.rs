@@ -325,7 +325,7 @@ impl<M: Model> Store<M> {
             },
             fingerprint: Some(header.fingerprint),
             frame: position.map(|position| (header, payload, position)),
-            facts: &unwritten.journals[index].facts,
+            facts: unwritten.journals[index].facts(),
         };
         notify::<M>(&mut self.followers, (&self.core, &self.epochs), &notice);
     }

@@ -49,7 +49,7 @@ impl Decoded {
             meta: std::mem::take(&mut open.meta),
             names: Vec::new(),
             attempts: None,
-            facts: std::mem::take(&mut open.journal.facts),
+            facts: open.journal.take_facts(),
             bindings: std::mem::take(&mut open.event_bytes),
             fields: Vec::new(),
         }
@@ -87,7 +87,7 @@ impl Decoded {
 
 /// Encodes the open transaction.
 pub(crate) fn encode(core: &Core, out: &mut CborWriter) {
-    let facts = &core.open.journal.facts;
+    let facts = core.open.journal.facts();
     let open = &core.open;
     let meta = &open.meta;
     let text = |text: &Option<String>| text.as_ref().map_or(0, |text| text.len() + 16);

@@ -354,7 +354,7 @@ impl<M: Model> Store<M> {
     #[must_use]
     pub fn fingerprint(&self) -> u128 {
         if self.core.logged {
-            self.core.graph.fingerprint
+            (self.core.graph).fingerprint_with(&self.core.open.journal)
         } else {
             self.core.graph.recomputed_fingerprint()
         }
@@ -440,6 +440,8 @@ impl<M: Model> Store<M> {
     fn encode(&mut self) -> Result<FrameHeader, StepError> {
         let seq = self.next;
         self.core.check_ends()?;
+        self.core.fingerprint();
+        self.core.open.journal.prepare_facts();
         frame::encode(&self.core, &mut self.payload);
         let bytes = self.payload.written().len();
         (self.bounds.check(FrameKind::Transaction, seq, bytes)).map_err(StepError::Storage)?;
@@ -476,7 +478,7 @@ impl<M: Model> Store<M> {
             at,
             fingerprint: graph.fingerprinting.then_some(graph.fingerprint),
             frame: frame.map(|(header, position)| (header, self.payload.written(), position)),
-            facts: &self.core.open.journal.facts,
+            facts: self.core.open.journal.facts(),
         };
         notify::<M>(&mut self.followers, (&self.core, &self.epochs), &notice);
     }

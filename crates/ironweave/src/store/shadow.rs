@@ -80,13 +80,14 @@ impl Shadow {
             (self.graph.apply(&mut self.journal, *fact, &decoded.facts))
                 .map_err(|e| format!("{}: {e}", decoded.facts.render(*fact, &plan.layout)))?;
         }
+        self.graph.update_fingerprint(&mut self.journal);
         if self.graph.fingerprint != core.graph.fingerprint {
             return Err(format!(
                 "it leads to a graph with the fingerprint {:032x}, and the step to one with {:032x}",
                 self.graph.fingerprint, core.graph.fingerprint
             ));
         }
-        match &*self.graph.differences() {
+        match &*self.graph.differences(&self.journal) {
             [] => Ok(()),
             wrong => {
                 let wrong: Vec<String> = wrong.iter().map(ToString::to_string).collect();

@@ -154,7 +154,7 @@ fn verify(
                 flat::check_invariants(&core, plan).map_err(broken)
             })
             .and_then(|()| {
-                let (logged, today) = (frame.header.fingerprint, core.graph.fingerprint);
+                let (logged, today) = (frame.header.fingerprint, core.fingerprint());
                 let fingerprint_text = |print: u128| format!("fingerprint {print:032x}");
                 if logged == today {
                     Ok(())
@@ -197,7 +197,7 @@ fn refire(core: &mut Core, plan: &Plan, decoded: &Decoded) -> Result<(), (String
     }
     let open = &core.open;
     let firings = &open.firings;
-    let (today, logged): (&Facts, &Facts) = (&open.journal.facts, &decoded.facts);
+    let (today, logged): (&Facts, &Facts) = (open.journal.facts(), &decoded.facts);
     let mut at = 0;
     for i in 0..decoded.firings.len().max(firings.len()) {
         let (l, t) = (decoded.firings.get(i), firings.get(i));

@@ -10,11 +10,12 @@ mod faithful;
 mod fault;
 pub(crate) mod item;
 mod parts;
+mod plain;
 mod read;
 pub(crate) mod typed;
 mod write;
 
-use std::any::{Any, TypeId};
+use std::any::Any;
 use std::fmt;
 
 use serde::Serialize;
@@ -23,12 +24,14 @@ use serde::de::DeserializeOwned;
 use self::calls::Calls;
 use self::read::ValueReader;
 use self::write::ValueWriter;
-use crate::base::cbor::{CborWord, FALSE, TEXT, TRUE, UINT, head};
-use crate::base::time::{NumericTimes, Timestamp};
+use crate::base::cbor::{TEXT, head};
+use crate::base::time::NumericTimes;
 
 pub(crate) use encoding::encoding;
 pub use faithful::{Equal, Equality, Unequal, is_faithful};
 pub(crate) use faithful::{encode_faithful, equal};
+pub use plain::PlainForm;
+pub(crate) use plain::{is_plain, plain_bytes, plain_form, plain_value, plain_word};
 
 /// The number of levels that a value written by a step may have. Every sequence, tuple, map, struct, variant, newtype and
 /// `Some` is a level.
@@ -115,44 +118,6 @@ pub(crate) fn encode<T: Serialize + ?Sized>(
         bytes.truncate(start);
         e.into()
     })
-}
-
-/// Returns whether a type is a number, a `bool` or a time, whose encoding has at most 9 bytes and needs no serializer.
-#[inline]
-pub(crate) fn is_plain<T: 'static>() -> bool {
-    // For a given `T`, the compiler evaluates this.
-    let ty = TypeId::of::<T>();
-    macro_rules! any_of {
-        ($($ty:ty)*) => { false $(|| ty == TypeId::of::<$ty>())* };
-    }
-    any_of!(u64 u32 u16 u8 i64 i32 i16 i8 bool Timestamp)
-}
-
-/// Returns the CBOR encoding of a value of a plain type, or `None` for other types. See [`is_plain`].
-#[inline]
-pub(crate) fn plain_bytes<T: 'static>(value: &T) -> Option<CborWord> {
-    // For a given `T`, the compiler evaluates these comparisons.
-    let any: &dyn Any = value;
-    macro_rules! plain {
-        ($($ty:ty => |$value:ident| $word:expr),* $(,)?) => {
-            $(if let Some($value) = any.downcast_ref::<$ty>() {
-                return Some($word);
-            })*
-        };
-    }
-    plain! {
-        u64 => |n| CborWord::head(UINT, *n),
-        u32 => |n| CborWord::head(UINT, u64::from(*n)),
-        u16 => |n| CborWord::head(UINT, u64::from(*n)),
-        u8 => |n| CborWord::head(UINT, u64::from(*n)),
-        i64 => |n| CborWord::int(*n),
-        i32 => |n| CborWord::int(i64::from(*n)),
-        i16 => |n| CborWord::int(i64::from(*n)),
-        i8 => |n| CborWord::int(i64::from(*n)),
-        bool => |b| CborWord::bytes([if *b { TRUE } else { FALSE }]),
-        Timestamp => |t| CborWord::int(t.as_micros()),
-    }
-    None
 }
 
 /// Appends the CBOR encoding of a value, as [`encode`] does. Plain types and texts are encoded without the serializer.

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::*;
 use crate::base::cbor::NULL;
+use crate::base::time::Timestamp;
 
 #[path = "../../tests/values/nodes.rs"]
 mod nodes;

@@ -9,18 +9,22 @@ use std::sync::Arc;
 use crate::base::hash::hash_bytes;
 use crate::graph::cells::Cells;
 use crate::graph::column::{AnyColumn, ColumnError, Written};
+use crate::graph::entry::{NewValue, OldValue};
 use crate::graph::index::{Hashed, Index, Slots, Unique};
 use crate::graph::paged::key_hash;
 use crate::graph::storage::{Storage, Table};
-use crate::value::{Equal, Value, decode, encode, encode_faithful, is_plain, plain_bytes};
+use crate::value::{
+    Equal, Value, decode, encode, encode_faithful, is_plain, plain_bytes, plain_form, plain_value,
+    plain_word,
+};
 
-/// A slot, with the value that a change replaced there and its hash.
+/// A slot, with the value that a change replaced there and its hash. The value is not plain.
 type Replaced<T> = (u32, Option<T>, u64);
 
 /// A column of `T`.
 pub struct Column<T: Value, S: Storage> {
     cells: Cells<T, S>,
-    /// What changes replaced, in order.
+    /// What changes replaced, in order, if values are not plain.
     replaced: Vec<Replaced<T>>,
     index: Option<Box<dyn Index<T>>>,
     /// Whether the index is being changed, or user code panicked while it was.
@@ -37,6 +41,14 @@ impl<T: Value, S: Storage> Column<T, S> {
             index,
             changing: false,
             equal,
+        }
+    }
+
+    /// A column of plain values in which each cell has a value.
+    pub(super) fn mandatory() -> Self {
+        Self {
+            cells: Cells::mandatory(),
+            ..Self::new(None, None)
         }
     }
 
@@ -74,52 +86,41 @@ impl<T: Value, S: Storage> Column<T, S> {
         self.index::<Hashed>()?.find(key_hash(key), same)
     }
 
-    /// Writes a value, and appends its encoding to the bytes.
-    #[inline(always)]
-    fn append(
-        &mut self,
-        slot: u32,
-        value: &dyn Any,
-        bytes: &mut Vec<u8>,
-        written: Option<&mut Written>,
-    ) -> Result<(), ColumnError> {
-        // Generated code is type-checked against the column: another type is a bug of the caller, never input.
-        let value = value
-            .downcast_ref::<T>()
-            .expect("a value of the column's type");
-        let start = bytes.len();
-        encode_faithful(value, bytes, || self.equal)
-            .map_err(|e| ColumnError::Unwritable(e.to_string()))?;
-        self.write(slot, value.clone(), &bytes[start..], written)
-            .inspect_err(|_| bytes.truncate(start))
-    }
-
-    /// Writes a value whose stored bytes are these.
+    /// Writes a value. If it is not plain, its encoding is the end of `bytes` from `at` on, and is removed on an error.
     #[inline(always)]
     fn write(
         &mut self,
         slot: u32,
         value: T,
-        bytes: &[u8],
-        written: Option<&mut Written>,
-    ) -> Result<(), ColumnError> {
-        let index = self.index.as_ref();
-        let holder = index.and_then(|index| index.holder(&value, &|slot| self.get(slot)));
-        if let Some(holder) = holder {
+        bytes: &mut Vec<u8>,
+        at: usize,
+    ) -> Result<Written, ColumnError> {
+        if let Some(index) = &self.index
+            && let Some(holder) = index.holder(&value, &|slot| self.get(slot))
+        {
+            bytes.truncate(at);
             return Err(ColumnError::Duplicate(holder));
         }
-        let new = if written.is_some() || !is_plain::<T>() {
-            hash_bytes(bytes)
-        } else {
-            0
-        };
-        let (old, hash) = self.exchange(slot, Some(value), new);
-        if let Some(written) = written {
-            let old = old.as_ref().map(|old| hash_of(old, hash));
-            *written = Written { old, new };
+        if let Some((form, word)) = plain_form::<T>().zip(plain_word(&value)) {
+            let (old, _) = self.exchange(slot, Some(value), 0);
+            let old = old.and_then(|old| plain_word(&old));
+            return Ok(Written {
+                new: NewValue::Plain(form, word),
+                old: old.map(|old| OldValue::Plain(form, old)),
+            });
         }
-        self.replaced.push((slot, old, hash));
-        Ok(())
+        let hash = hash_bytes(&bytes[at..]);
+        let (old, old_hash) = self.exchange(slot, Some(value), hash);
+        let written = Written {
+            // The caller checks that all positions fit.
+            new: NewValue::Encoded {
+                at: at as u32,
+                len: (bytes.len() - at) as u32,
+            },
+            old: old.is_some().then_some(OldValue::Hashed(old_hash)),
+        };
+        self.replaced.push((slot, old, old_hash));
+        Ok(written)
     }
 
     /// Replaces a value and its hash, in the index too, and returns the old ones.
@@ -166,45 +167,66 @@ impl<T: Value, S: Storage> AnyColumn for Column<T, S> {
         self.cells.shrink();
     }
 
+    fn is_mandatory(&self) -> bool {
+        matches!(self.cells, Cells::Mandatory { .. })
+    }
+
     fn has(&self, slot: u32) -> bool {
         self.get(slot).is_some()
     }
 
-    fn set(&mut self, slot: u32, value: &dyn Any, bytes: &mut Vec<u8>) -> Result<(), ColumnError> {
-        self.append(slot, value, bytes, None)
-    }
-
-    fn set_hashed(
+    fn set(
         &mut self,
         slot: u32,
         value: &dyn Any,
         bytes: &mut Vec<u8>,
-        written: &mut Written,
-    ) -> Result<(), ColumnError> {
-        self.append(slot, value, bytes, Some(written))
+    ) -> Result<Written, ColumnError> {
+        // Generated code is type-checked against the column: another type is a bug of the caller, never input.
+        let value = value
+            .downcast_ref::<T>()
+            .expect("a value of the column's type");
+        let at = bytes.len();
+        if !is_plain::<T>() {
+            encode_faithful(value, bytes, || self.equal)
+                .map_err(|e| ColumnError::Unwritable(e.to_string()))?;
+        }
+        self.write(slot, value.clone(), bytes, at)
     }
 
     fn set_encoded(
         &mut self,
         slot: u32,
-        bytes: &[u8],
-        written: &mut Written,
-    ) -> Result<(), ColumnError> {
-        let value = decode(bytes).map_err(ColumnError::Unreadable)?;
-        self.write(slot, value, bytes, Some(written))
+        encoded: &[u8],
+        bytes: &mut Vec<u8>,
+    ) -> Result<Written, ColumnError> {
+        let value = decode(encoded).map_err(ColumnError::Unreadable)?;
+        let at = bytes.len();
+        if !is_plain::<T>() {
+            bytes.extend_from_slice(encoded);
+        }
+        self.write(slot, value, bytes, at)
     }
 
-    fn clear(&mut self, slot: u32, hashing: bool) -> Option<u64> {
-        let (old, kept) = self.exchange(slot, None, 0);
-        let hash = (old.as_ref()).map(|old| if hashing { hash_of(old, kept) } else { 0 });
-        self.replaced.push((slot, old, kept));
-        hash
+    fn clear(&mut self, slot: u32) -> Option<OldValue> {
+        // An empty cell stays as it is, so that no page is copied for it.
+        self.get(slot)?;
+        let (old, hash) = self.exchange(slot, None, 0);
+        if let Some(form) = plain_form::<T>() {
+            let word = old.and_then(|old| plain_word(&old))?;
+            return Some(OldValue::Plain(form, word));
+        }
+        self.replaced.push((slot, old, hash));
+        Some(OldValue::Hashed(hash))
     }
 
     fn undo(&mut self) {
         if let Some((slot, old, hash)) = self.replaced.pop() {
             self.exchange(slot, old, hash);
         }
+    }
+
+    fn put_back(&mut self, slot: u32, word: Option<u64>) {
+        self.exchange(slot, word.and_then(plain_value), 0);
     }
 
     fn forget_replaced(&mut self) {
@@ -218,6 +240,9 @@ impl<T: Value, S: Storage> AnyColumn for Column<T, S> {
                 if at < values.len() {
                     std::hint::black_box(values.at(at).clone());
                 }
+            }
+            Cells::Mandatory { values } => {
+                std::hint::black_box(values.at(at).clone());
             }
             Cells::Hashed { values, hashes } => {
                 std::hint::black_box((values.at(at).is_some(), *hashes.at(at)));

@@ -6,7 +6,7 @@ use crate::graph::storage::Flat;
 enum Done {
     Linked,
     Unlinked(Positions),
-    TakenOver(Option<(u32, u32, Positions)>),
+    TakenOver(Relinked),
 }
 
 /// Every sequence of changes, undone in reverse order, restores both directions with their order.
@@ -40,19 +40,17 @@ fn undo_is_exact_for_every_shape() {
             let before = picture(&edge);
             edge.fetch(a, b);
             let free = |c, n: usize| c == Many || n == 0;
-            // Two facts each, as they are journaled.
-            if edge.is_fan() && seed >> 24 & 1 == 1 {
-                if let Some(taken) = edge.take_over(a, b) {
-                    let (from, to) =
-                        ordered(taken.forward, taken.far, if taken.forward { b } else { a });
-                    let (at_from, at_to) = ordered(taken.forward, taken.at, 0);
-                    let positions = Positions {
-                        from: at_from,
-                        to: at_to,
-                    };
-                    let gone = (taken.far != NONE).then_some((from, to, positions));
-                    taken_over.push(gone.is_some());
-                    done.push((before, a, b, Done::TakenOver(gone)));
+            if let Some(forward) = edge.fan()
+                && seed >> 24 & 1 == 1
+            {
+                let taken = if forward {
+                    edge.take_over::<true>(a, b)
+                } else {
+                    edge.take_over::<false>(b, a)
+                };
+                if let Some(links) = taken {
+                    taken_over.push(links.old != NONE);
+                    done.push((before, a, b, Done::TakenOver(links)));
                 }
                 continue;
             }
@@ -65,7 +63,7 @@ fn undo_is_exact_for_every_shape() {
             }
         }
         assert!(done.len() > 200);
-        if edge.is_fan() {
+        if edge.fan().is_some() {
             let whole = taken_over.iter().filter(|gone| **gone).count();
             assert!(whole > 50 && whole < taken_over.len());
         }
@@ -73,12 +71,8 @@ fn undo_is_exact_for_every_shape() {
             match what {
                 Done::Unlinked(positions) => edge.undo_unlink(a, b, positions),
                 Done::Linked => edge.undo_link(a, b),
-                Done::TakenOver(gone) => {
-                    edge.undo_link(a, b);
-                    if let Some((from, to, positions)) = gone {
-                        edge.undo_unlink(from, to, positions);
-                    }
-                }
+                Done::TakenOver(links) if links.old == NONE => edge.undo_link(a, b),
+                Done::TakenOver(links) => edge.undo_take_over(links),
             }
             assert_eq!(picture(&edge), before);
         }

@@ -320,6 +320,9 @@ impl<'c, S: Storage, V: EventValues> Arcs<'c, S, V> {
 
     #[inline(always)]
     fn write(&mut self, assign: &Assign, slot: u32) -> Result<(), StepError> {
+        if assign.source == Source::Time {
+            return (self.graph).set_typed(self.journal, assign.column, slot, &self.now);
+        }
         match value(&assign.source, &self.now, self.meta, &self.values) {
             Ok(value) => self.graph.set(self.journal, assign.column, slot, value),
             Err((name, column)) => self.write_copy(assign.column, slot, name, column),

@@ -97,12 +97,7 @@ impl<M> Changes<M> {
         if self.context.is_some() {
             self.context = None;
         }
-        // Those of an open transaction, known as such where this is inlined.
-        if facts.start == 0 && facts.end == facts.facts.list.len() {
-            self.facts.append(facts.facts);
-        } else {
-            self.facts.append_range(facts.facts, facts.start..facts.end);
-        }
+        facts.append_to(&mut self.facts);
     }
 
     /// Removes all facts and keeps the allocated memory.

@@ -9,6 +9,7 @@ use super::changes::Changes;
 use super::fact::Fact;
 use super::net::{self, Occupant};
 use crate::db::entity::{Entity, Place};
+use crate::graph::Journal;
 use crate::graph::fact::Facts as RawFacts;
 use crate::graph::layout::Layout;
 use crate::schema::StateIx;
@@ -40,13 +41,21 @@ use crate::store::tags::Encodings;
 /// # Ok::<(), StepError>(())
 /// ```
 pub struct Facts<'r, M> {
-    pub(super) facts: &'r RawFacts,
+    source: Source<'r>,
     pub(super) start: usize,
     pub(super) end: usize,
     layout: &'r Arc<Layout>,
     encodings: Option<&'r Encodings>,
     context: Option<&'r dyn GraphContext>,
     model: PhantomData<fn() -> M>,
+}
+
+/// What has the facts.
+#[derive(Clone, Copy)]
+enum Source<'r> {
+    Facts(&'r RawFacts),
+    /// They are converted when they are read.
+    Open(&'r Journal),
 }
 
 impl<M> Clone for Facts<'_, M> {
@@ -60,14 +69,47 @@ impl<M> Copy for Facts<'_, M> {}
 impl<'r, M> Facts<'r, M> {
     #[inline]
     pub(crate) fn new(facts: &'r RawFacts, layout: &'r Arc<Layout>) -> Self {
+        Self::whole(Source::Facts(facts), facts.list.len(), layout)
+    }
+
+    /// The facts of an open transaction.
+    #[inline]
+    pub(crate) fn of_open(journal: &'r Journal, layout: &'r Arc<Layout>) -> Self {
+        Self::whole(Source::Open(journal), journal.facts_len(), layout)
+    }
+
+    #[inline]
+    fn whole(source: Source<'r>, end: usize, layout: &'r Arc<Layout>) -> Self {
         Self {
-            facts,
+            source,
             start: 0,
-            end: facts.list.len(),
+            end,
             layout,
             encodings: None,
             context: None,
             model: PhantomData,
+        }
+    }
+
+    /// Returns all facts of the source.
+    pub(super) fn raw(&self) -> &'r RawFacts {
+        match self.source {
+            Source::Facts(facts) => facts,
+            Source::Open(journal) => journal.facts(),
+        }
+    }
+
+    /// Appends the facts to other ones.
+    #[inline]
+    pub(super) fn append_to(&self, others: &mut RawFacts) {
+        match self.source {
+            Source::Open(journal) if self.start == 0 && self.end == journal.facts_len() => {
+                journal.append_facts(others);
+            }
+            Source::Facts(facts) if self.start == 0 && self.end == facts.list.len() => {
+                others.append(facts);
+            }
+            _ => others.append_range(self.raw(), self.start..self.end),
         }
     }
 
@@ -113,7 +155,7 @@ impl<'r, M> Facts<'r, M> {
     /// Returns the fact at an index that is less than [`len`](Self::len).
     pub(crate) fn at(&self, index: usize) -> Fact<'r> {
         Fact {
-            facts: self.facts,
+            facts: self.raw(),
             index: self.start + index,
             layout: self.layout,
             encodings: self.encodings,
@@ -179,7 +221,7 @@ impl<'r, M: Model> Facts<'r, M> {
         &self,
         accepts: impl Fn(&net::Occupancy<T>) -> bool,
     ) -> impl Iterator<Item = Occupant<T>> {
-        net::occupancies(&self.facts.list, self.start..self.end, self.context)
+        net::occupancies(&self.raw().list, self.start..self.end, self.context)
             .filter(accepts)
             .map(|o| o.occupant)
     }
@@ -216,7 +258,7 @@ impl<'r, M: Model> Facts<'r, M> {
         (edge.far(hop.forward).entity == B::INDEX).then(|| {
             let range = self.start..self.end;
             net::links(
-                &self.facts.list,
+                &self.raw().list,
                 range,
                 self.layout,
                 hop,
@@ -232,7 +274,7 @@ impl<'r, M: Model> Facts<'r, M> {
     /// An entity that had the slot in another transaction cannot be distinguished.
     #[must_use]
     pub fn touches<T: Entity<Model = M>>(&self, entity: T) -> bool {
-        let found = net::about(&self.facts.list, self.layout, &[(T::INDEX, entity.id())]);
+        let found = net::about(&self.raw().list, self.layout, &[(T::INDEX, entity.id())]);
         found.iter().any(|i| (self.start..self.end).contains(i))
     }
 }

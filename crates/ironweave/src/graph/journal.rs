@@ -1,0 +1,283 @@
+//! The journal: what the open transaction did, entry by entry.
+//!
+//! [`Entry::change`] says what an entry means, and [`Entry::each_fact`] is the only place in which entries become the facts
+//! that programs, followers and logs see:
+//!
+//! | entry | facts |
+//! |---|---|
+//! | relink: the link of an end that holds one is replaced | unlink and link |
+//! | clear: a value disappears with its entity, its state or its link | none, since the fact of the deletion, move or unlink implies it |
+//! | any other | one |
+
+use std::sync::{Mutex, OnceLock, PoisonError};
+
+use crate::base::id::Id;
+use crate::graph::entry::{Entry, NewValue};
+use crate::graph::fact::{Fact, Facts};
+use crate::schema::{EntityIx, StateIx};
+
+/// The changes of the open transaction.
+#[derive(Default)]
+pub struct Journal {
+    pub(super) entries: Vec<Entry>,
+    /// The encodings of values that are not plain.
+    pub(super) bytes: Vec<u8>,
+    /// How many more facts than entries there are, modulo 2^64.
+    surplus: usize,
+    /// How many entries the fingerprint of the graph includes.
+    pub(super) fingerprinted: usize,
+    /// Whether an entity was deleted.
+    has_deleted: bool,
+    /// Whether the slot of an entity that the transaction deleted may have been used again by it.
+    pub(super) may_reuse_slots: bool,
+    /// The facts of all entries, if they were prepared.
+    prepared: Option<Box<Facts>>,
+    /// The same, once they were asked for without that.
+    facts: OnceLock<Box<Facts>>,
+    /// Memory for them.
+    room: Mutex<Option<Box<Facts>>>,
+}
+
+impl Clone for Journal {
+    fn clone(&self) -> Self {
+        Self {
+            entries: self.entries.clone(),
+            bytes: self.bytes.clone(),
+            prepared: None,
+            facts: OnceLock::new(),
+            room: Mutex::default(),
+            ..*self
+        }
+    }
+}
+
+/// A point in the journal to go back to.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct JournalMark {
+    pub entries: usize,
+    bytes: usize,
+    surplus: usize,
+    fingerprinted: usize,
+}
+
+static NO_FACTS: Facts = Facts {
+    list: Vec::new(),
+    bytes: Vec::new(),
+};
+
+impl Journal {
+    /// An empty journal, with room for so many entries and for so many bytes of values.
+    pub(crate) fn with_capacity(entries: usize, bytes: usize) -> Self {
+        Self {
+            entries: Vec::with_capacity(entries),
+            bytes: Vec::with_capacity(bytes),
+            ..Self::default()
+        }
+    }
+
+    /// Returns whether nothing was done.
+    #[inline]
+    pub(crate) fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
+    /// Returns the number of facts.
+    #[inline]
+    pub(crate) fn facts_len(&self) -> usize {
+        self.entries.len().wrapping_add(self.surplus)
+    }
+
+    /// Returns an upper bound of the length of the values of all facts.
+    #[inline]
+    pub(crate) fn value_bytes_max(&self) -> usize {
+        self.bytes.len() + self.entries.len() * PLAIN_BYTES_MAX
+    }
+
+    /// Returns the number of entries, for [`Journal::try_each_fact_after`].
+    #[inline]
+    pub(crate) fn position(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// Appends an entry that is one fact.
+    #[inline(always)]
+    pub(super) fn push(&mut self, entry: Entry) {
+        self.entries.push(entry);
+    }
+
+    /// Appends a relink, which is two facts.
+    #[inline(always)]
+    pub(super) fn push_relink(&mut self, entry: Entry) {
+        self.surplus = self.surplus.wrapping_add(1);
+        self.entries.push(entry);
+    }
+
+    /// Appends the removal of a value, which is no fact.
+    pub(super) fn push_clear(&mut self, entry: Entry) {
+        self.surplus = self.surplus.wrapping_sub(1);
+        self.entries.push(entry);
+    }
+
+    pub(super) fn push_delete(&mut self, entity: EntityIx, state: StateIx, id: Id) {
+        self.has_deleted = true;
+        self.push(Entry::delete(entity, state, id));
+    }
+
+    pub(super) fn push_create(&mut self, entity: EntityIx, state: StateIx, id: Id) {
+        // A slot that is used for the first time has the generation 1.
+        self.may_reuse_slots |= self.has_deleted && id.generation > 1;
+        self.push(Entry::create(entity, state, id));
+    }
+
+    /// Returns a point to go back to. What was read of the journal before may change after it.
+    #[inline]
+    pub(super) fn mark(&mut self) -> JournalMark {
+        self.discard_facts();
+        JournalMark {
+            entries: self.entries.len(),
+            bytes: self.bytes.len(),
+            surplus: self.surplus,
+            fingerprinted: self.fingerprinted,
+        }
+    }
+
+    /// Goes back to a point, after the entries since then were undone.
+    pub(super) fn go_back(&mut self, mark: JournalMark) {
+        self.entries.truncate(mark.entries);
+        self.bytes.truncate(mark.bytes);
+        self.surplus = mark.surplus;
+        self.fingerprinted = mark.fingerprinted;
+        self.discard_facts();
+    }
+
+    /// Forgets the facts, which are converted again when they are asked for.
+    #[inline]
+    fn discard_facts(&mut self) {
+        let asked_for = self.facts.take();
+        if let Some(facts) = self.prepared.take().or(asked_for) {
+            *self.room.get_mut().unwrap_or_else(PoisonError::into_inner) = Some(facts);
+        }
+    }
+
+    /// Removes all entries and keeps the allocated memory.
+    #[inline]
+    pub(super) fn clear(&mut self) {
+        self.entries.clear();
+        self.bytes.clear();
+        self.surplus = 0;
+        self.fingerprinted = 0;
+        self.has_deleted = false;
+        self.may_reuse_slots = false;
+        self.discard_facts();
+    }
+
+    /// Returns the facts so far. O(entries) for the first call after a change.
+    pub(crate) fn facts(&self) -> &Facts {
+        if self.entries.is_empty() {
+            return &NO_FACTS;
+        }
+        let facts = self.prepared.as_ref().unwrap_or_else(|| {
+            self.facts.get_or_init(|| {
+                let room = self.room.lock().ok().and_then(|mut room| room.take());
+                self.converted(room)
+            })
+        });
+        debug_assert_eq!(
+            facts.list.len(),
+            self.facts_len(),
+            "a mark is made before each event, and discards the facts"
+        );
+        facts
+    }
+
+    /// Makes sure that [`Journal::facts`] need not convert the entries.
+    #[inline]
+    pub(crate) fn prepare_facts(&mut self) {
+        self.discard_facts();
+        let room = self.room.get_mut();
+        let room = room.unwrap_or_else(PoisonError::into_inner).take();
+        self.prepared = Some(self.converted(room));
+    }
+
+    fn converted(&self, room: Option<Box<Facts>>) -> Box<Facts> {
+        let mut facts = room.unwrap_or_default();
+        facts.clear();
+        self.append_facts(&mut facts);
+        facts
+    }
+
+    /// Returns a copy of the facts so far.
+    pub(crate) fn to_facts(&self) -> Facts {
+        self.facts().clone()
+    }
+
+    /// Removes all entries and returns their facts.
+    pub(crate) fn take_facts(&mut self) -> Facts {
+        let mut facts = Facts {
+            list: Vec::new(),
+            bytes: std::mem::take(&mut self.bytes),
+        };
+        self.convert(0, &mut facts);
+        self.clear();
+        facts
+    }
+
+    /// Appends the facts so far to other ones.
+    #[inline(never)]
+    pub(crate) fn append_facts(&self, others: &mut Facts) {
+        let start = others.bytes.len();
+        others.bytes.extend_from_slice(&self.bytes);
+        self.convert(start as u32, others);
+    }
+
+    /// Appends the facts of all entries to a list whose bytes have those of the journal from `start` on.
+    #[inline]
+    fn convert(&self, start: u32, facts: &mut Facts) {
+        let Facts { list, bytes } = facts;
+        list.reserve(self.facts_len());
+        for entry in &self.entries {
+            let stored = |new: NewValue| match new {
+                NewValue::Plain(form, word) => {
+                    let at = bytes.len();
+                    form.cbor(word).write(bytes);
+                    (at as u32, (bytes.len() - at) as u32)
+                }
+                NewValue::Encoded { at, len } => (start + at, len),
+            };
+            entry.each_fact(stored, |fact| list.push(fact));
+        }
+    }
+
+    /// Calls `see` with the facts of the entries after the first ones, in order, until one is an error. The positions of
+    /// their values are unspecified.
+    pub(crate) fn try_each_fact_after<E>(
+        &self,
+        entries: usize,
+        mut see: impl FnMut(Fact) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let mut result = Ok(());
+        for entry in self.entries.get(entries..).unwrap_or_default() {
+            entry.each_fact(
+                |_| (0, 0),
+                |fact| {
+                    if result.is_ok() {
+                        result = see(fact);
+                    }
+                },
+            );
+            if result.is_err() {
+                break;
+            }
+        }
+        result
+    }
+
+    /// Returns the encoding of a value that is not plain.
+    pub(super) fn value(&self, at: u32, len: u32) -> &[u8] {
+        let range = at as usize..at as usize + len as usize;
+        self.bytes.get(range).unwrap_or_default()
+    }
+}
+
+/// The greatest length of the encoding of a plain value.
+const PLAIN_BYTES_MAX: usize = 9;
