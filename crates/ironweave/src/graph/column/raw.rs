@@ -11,6 +11,7 @@ use std::sync::Arc;
 use crate::base::time::Timestamp;
 use crate::graph::column::{AnyColumn, ColumnError, Written};
 use crate::graph::entry::{NewValue, OldValue};
+use crate::graph::index::Slots;
 use crate::graph::storage::touched;
 use crate::value::{PlainForm, Value, decode, plain_bytes, plain_form, plain_value, plain_word};
 
@@ -125,12 +126,12 @@ impl<T: Value + Default> AnyColumn for RawColumn<T> {
             .map(|value| value as &dyn Any)
     }
 
-    fn equal(&self, _: u64) -> Vec<u32> {
-        Vec::new()
+    fn equal(&self, _: u64) -> Slots<'_> {
+        Box::new(std::iter::empty())
     }
 
-    fn range(&self, _: (Bound<&dyn Any>, Bound<&dyn Any>)) -> Vec<u32> {
-        Vec::new()
+    fn range(&self, _: (Bound<&dyn Any>, Bound<&dyn Any>)) -> Slots<'_> {
+        Box::new(std::iter::empty())
     }
 
     fn len(&self) -> usize {
