@@ -84,11 +84,11 @@ impl<S: Storage> Graph<S> {
             link_term(salt, from, to)
         };
         let old_hash = |old: OldValue| match old {
-            OldValue::Plain(form, word) => form.cbor(word).hash(),
+            OldValue::Plain(form, word) => form.hash(word),
             OldValue::Hashed(hash) => hash,
         };
         let new_hash = |new: NewValue| match new {
-            NewValue::Plain(form, word) => form.cbor(word).hash(),
+            NewValue::Plain(form, word) => form.hash(word),
             NewValue::Encoded { at, len } => hash_bytes(journal.value(at, len)),
         };
         let (mut plus, mut minus) = (0, 0);

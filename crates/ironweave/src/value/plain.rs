@@ -2,7 +2,7 @@
 
 use std::any::{Any, TypeId};
 
-use crate::base::cbor::{CborWord, FALSE, TRUE, UINT};
+use crate::base::cbor::{CborWord, FALSE, NEGATIVE, SIMPLE};
 use crate::base::time::Timestamp;
 
 /// How the word of a plain value is encoded.
@@ -79,11 +79,24 @@ impl PlainForm {
     /// Returns the encoding of a word.
     #[inline(always)]
     pub(crate) fn cbor(self, word: u64) -> CborWord {
-        match self {
-            Self::Unsigned => CborWord::head(UINT, word),
-            Self::Signed => CborWord::int(word as i64),
-            Self::Bool => CborWord::bytes([if word == 0 { FALSE } else { TRUE }]),
-        }
+        // All bits are those of the sign.
+        let sign = if self == Self::Signed {
+            (word as i64 >> 63) as u64
+        } else {
+            0
+        };
+        let (major, first) = if self == Self::Bool {
+            (SIMPLE, u64::from(FALSE ^ SIMPLE))
+        } else {
+            (sign as u8 & NEGATIVE, 0)
+        };
+        CborWord::head(major, (word ^ sign) + first)
+    }
+
+    /// Returns the hash of the encoding of a word.
+    #[inline(never)]
+    pub(crate) fn hash(self, word: u64) -> u64 {
+        self.cbor(word).hash()
     }
 }
 
