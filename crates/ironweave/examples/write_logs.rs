@@ -1,9 +1,9 @@
-//! Writes the small logs that are committed in `tests/logs`, which every later version must read:
-//! `cargo run --example write_logs -- DIR`. With `describe`, it writes only the descriptions of the logs
-//! in DIR: `cargo run --example write_logs -- describe crates/ironweave/tests/logs`.
+//! Writes small logs in the present format version. Such logs of each version are committed, and every later version must
+//! read them: `cargo run --example write_logs -- crates/ironweave/tests/logs/version4`. With `describe`, it writes only the
+//! descriptions of the logs in a directory: `cargo run --example write_logs -- describe crates/ironweave/tests/logs`.
 //!
-//! A committed log is never rewritten, because it tests compatibility. If a new construct or format needs a log,
-//! add another one. The log of databuild among them was written by
+//! A committed log is never rewritten, because it tests compatibility. If a new construct needs a log, add another one; for
+//! a new format version, another directory. The log of databuild in `tests/logs` was written by
 //! `databuild run --jobs crates/ironweave/tests/logs/databuild.toml`; see there.
 #![allow(missing_docs)]
 

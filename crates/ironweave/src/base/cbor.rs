@@ -1,5 +1,4 @@
-//! The CBOR writer of frames. It writes heads of items (RFC 8949, section 3), of which a frame consists except for its
-//! values, with one fixed-size store each.
+//! Heads of CBOR items (RFC 8949, section 3) and values of few bytes, each written with one store of fixed size.
 
 use crate::base::hash::hash_bytes;
 
@@ -82,15 +81,6 @@ impl CborWord {
         }
     }
 
-    /// Returns this followed by another. Both together must have at most 16 bytes.
-    #[inline(always)]
-    pub(crate) fn then(self, next: Self) -> Self {
-        Self {
-            bits: self.bits | next.bits << (8 * self.len),
-            len: self.len + next.len,
-        }
-    }
-
     /// Appends the bytes to a buffer.
     #[inline(always)]
     pub(crate) fn write(self, out: &mut Vec<u8>) {
@@ -105,72 +95,6 @@ impl CborWord {
     #[inline(always)]
     pub(crate) fn hash(self) -> u64 {
         hash_bytes(&self.bits.to_le_bytes()[..self.len as usize])
-    }
-}
-
-/// Writes CBOR into a buffer that is reused, and whose capacity is checked once per frame.
-#[derive(Default)]
-pub(crate) struct CborWriter {
-    bytes: Vec<u8>,
-    at: usize,
-}
-
-impl CborWriter {
-    /// Discards the content and reserves `capacity` bytes. No more than these may be written until the next call.
-    pub(crate) fn begin(&mut self, capacity: usize) {
-        self.at = 0;
-        // `push` stores a whole integer, which may reach past the last byte that counts.
-        let len = capacity + size_of::<CborWord>();
-        if self.bytes.len() < len {
-            self.bytes.resize(len.next_power_of_two(), 0);
-        }
-    }
-
-    /// Returns the bytes written since [`CborWriter::begin`].
-    pub(crate) fn written(&self) -> &[u8] {
-        &self.bytes[..self.at]
-    }
-
-    #[inline(always)]
-    pub(crate) fn word(&mut self, word: CborWord) {
-        // All 16 bytes are copied, and the next write overwrites the excess, because a copy of constant length compiles to
-        // a store and not to a call of `memcpy`.
-        let target = self.bytes[self.at..].first_chunk_mut();
-        *target.expect("the capacity was reserved") = word.bits.to_le_bytes();
-        self.at += word.len as usize;
-    }
-
-    #[inline(always)]
-    pub(crate) fn head(&mut self, major: u8, n: u64) {
-        self.word(CborWord::head(major, n));
-    }
-
-    /// Writes a head whose number is nearly always below 24.
-    #[inline(always)]
-    pub(crate) fn small(&mut self, major: u8, n: u64) {
-        if n < 24 {
-            self.word(CborWord::bytes([major | n as u8]));
-        } else {
-            self.head(major, n);
-        }
-    }
-
-    /// Writes the head of an array of `items`, its first two items, which are numbers and the first of them below 24, and
-    /// then `more`, which must have at most 13 bytes.
-    #[inline(always)]
-    pub(crate) fn array(&mut self, items: u8, first: u8, second: u16, more: CborWord) {
-        if second < 24 {
-            self.word(CborWord::bytes([ARRAY | items, first, second as u8]).then(more));
-        } else {
-            self.word(CborWord::bytes([ARRAY | items, first]));
-            self.head(UINT, second.into());
-            self.word(more);
-        }
-    }
-
-    pub(crate) fn raw(&mut self, bytes: &[u8]) {
-        self.bytes[self.at..self.at + bytes.len()].copy_from_slice(bytes);
-        self.at += bytes.len();
     }
 }
 

@@ -11,7 +11,9 @@ use crate::base::error::ErrorKind;
 use crate::base::position::Seq;
 
 /// The version of the on-disk format that this program writes.
-pub(crate) const FORMAT_VERSION: u16 = 2;
+pub(crate) const FORMAT_VERSION: u16 = 3;
+/// The oldest version of the on-disk format that this program reads.
+pub(crate) const FORMAT_VERSION_MIN: u16 = 2;
 
 /// The category of a [`StorageError`], which determines its predicates.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -176,15 +178,15 @@ impl StorageError {
 
     /// Returns the error of a file whose format version this program does not support. `what` names the part of the file.
     pub(crate) fn other_version(path: &Path, what: &str, version: u16) -> Self {
-        if version >= FORMAT_VERSION {
+        if version > FORMAT_VERSION {
             return Self::version(path, &format!("{what} of format version {version}"));
         }
         Self::new(
             StorageFailure::Version,
             format!(
-                "{} has {what} of format version {version}, and this program reads only version {FORMAT_VERSION}; no \
-                 file was changed; open it with the version of ironweave that wrote it, or create a store in another \
-                 directory",
+                "{} has {what} of format version {version}, and this program reads only the versions from \
+                 {FORMAT_VERSION_MIN} to {FORMAT_VERSION}; no file was changed; open it with the version of ironweave that \
+                 wrote it, or create a store in another directory",
                 path.display()
             ),
         )

@@ -6,13 +6,9 @@
 use std::fmt;
 use std::ops::Range;
 
-use minicbor::Decoder;
-
-use crate::base::cbor::{CborWord, CborWriter, UINT};
+use crate::base::cbor::CborWord;
 use crate::graph::layout::Layout;
 use crate::schema::{ColumnIx, EdgeIx, Encoding, EntityIx, Schema, StateIx};
-use crate::value::DecodeError;
-use crate::value::item::{self, raw_item};
 use crate::value::typed::TypedValue;
 
 /// One change of the graph. A new value is in the bytes of [`Facts`] at `at..at + len`, in CBOR.
@@ -141,6 +137,9 @@ const _: () = assert!(size_of::<Fact>() <= 20);
 pub struct Facts {
     pub(crate) list: Vec<Fact>,
     pub(crate) bytes: Vec<u8>,
+    /// For each fact, the generations of the entity that it changes and, of a link, of the one at the inverse end. Empty if
+    /// they are not known: facts of the open transaction, and of logs of format version 2, name entities by slot.
+    pub(crate) generations: Vec<[u32; 2]>,
 }
 
 impl Facts {
@@ -161,20 +160,26 @@ impl Facts {
     /// Appends other facts. O(other facts).
     #[inline(never)]
     pub(crate) fn append(&mut self, others: &Self) {
-        self.append_slices(&others.list, &others.bytes);
+        self.append_slices(others, &others.list, &others.generations);
     }
 
     /// Appends a range of other facts, with the values of all of them. O(other facts).
     #[inline(never)]
     pub(crate) fn append_range(&mut self, others: &Self, range: Range<usize>) {
-        let facts = others.list.get(range).unwrap_or_default();
-        self.append_slices(facts, &others.bytes);
+        let facts = others.list.get(range.clone()).unwrap_or_default();
+        let generations = others.generations.get(range).unwrap_or_default();
+        self.append_slices(others, facts, generations);
     }
 
     #[inline(always)]
-    fn append_slices(&mut self, facts: &[Fact], bytes: &[u8]) {
+    fn append_slices(&mut self, others: &Self, facts: &[Fact], generations: &[[u32; 2]]) {
         let (shift, start) = (self.bytes.len() as u32, self.list.len());
-        self.bytes.extend_from_slice(bytes);
+        self.bytes.extend_from_slice(&others.bytes);
+        if self.generations.len() == start && generations.len() == facts.len() {
+            self.generations.extend_from_slice(generations);
+        } else {
+            self.generations.clear();
+        }
         self.list.extend_from_slice(facts);
         for fact in &mut self.list[start..] {
             fact.shift(shift);
@@ -185,6 +190,7 @@ impl Facts {
     pub(crate) fn clear(&mut self) {
         self.list.clear();
         self.bytes.clear();
+        self.generations.clear();
     }
 
     /// Returns whether two facts of two lists are the same change with the same value.
@@ -296,149 +302,18 @@ impl Facts {
         }
     }
 
-    /// Returns an upper bound of the bytes that a frame needs for a number of facts without their values.
-    pub(crate) fn room(facts: usize) -> usize {
-        facts * 24
-    }
-
-    /// Writes one fact as a CBOR array that begins with its code.
-    #[inline(always)]
-    pub(crate) fn encode(&self, fact: Fact, out: &mut CborWriter) {
-        let slot_word = |slot: u32| CborWord::head32(UINT, slot);
-        let links = |from: u32, to: u32| slot_word(from).then(slot_word(to));
-        match fact {
-            Fact::Create {
-                entity,
-                state,
-                slot,
-                generation,
-            } => {
-                out.array(5, 0, entity.get(), links(slot, generation));
-                out.small(UINT, state.into());
-            }
-            Fact::Delete {
-                entity,
-                state,
-                slot,
-                generation,
-            } => {
-                out.array(5, 1, entity.get(), links(slot, generation));
-                out.small(UINT, state.into());
-            }
-            Fact::Move {
-                entity,
-                slot,
-                from,
-                to,
-            } => {
-                let states = if from.get() < 24 && to.get() < 24 {
-                    CborWord::bytes([from.get(), to.get()])
-                } else {
-                    links(from.into(), to.into())
-                };
-                out.array(5, 2, entity.get(), slot_word(slot).then(states));
-            }
-            Fact::Set {
-                column,
-                slot,
-                at,
-                len,
-            } => {
-                out.array(4, 3, column.get(), slot_word(slot));
-                out.raw(self.value(at, len));
-            }
-            Fact::Link { edge, from, to } => out.array(4, 4, edge.get(), links(from, to)),
-            Fact::Unlink { edge, from, to } => out.array(4, 5, edge.get(), links(from, to)),
-            Fact::SetLink {
-                edge,
-                from,
-                to,
-                at,
-                len,
-            } => {
-                out.array(5, 6, edge.get(), links(from, to));
-                out.raw(self.value(at, len));
-            }
-        }
-    }
-
-    /// Decodes one fact that [`Facts::encode`] wrote and appends it.
-    pub(crate) fn decode(&mut self, d: &mut Decoder<'_>) -> Result<(), DecodeError> {
-        let items = item::array(d)?;
-        let code = d.u8()?;
-        let fact = match (code, items) {
-            (0 | 1, 5) => {
-                let (entity, slot, generation) = (d.u16()?.into(), d.u32()?, d.u32()?);
-                let state = d.u8()?.into();
-                if code == 0 {
-                    Fact::Create {
-                        entity,
-                        state,
-                        slot,
-                        generation,
-                    }
-                } else {
-                    Fact::Delete {
-                        entity,
-                        state,
-                        slot,
-                        generation,
-                    }
-                }
-            }
-            (2, 5) => Fact::Move {
-                entity: d.u16()?.into(),
-                slot: d.u32()?,
-                from: d.u8()?.into(),
-                to: d.u8()?.into(),
-            },
-            (3, 4) => {
-                let (column, slot) = (d.u16()?.into(), d.u32()?);
-                let (at, len) = self.take_value(d)?;
-                Fact::Set {
-                    column,
-                    slot,
-                    at,
-                    len,
-                }
-            }
-            (4, 4) => Fact::Link {
-                edge: d.u16()?.into(),
-                from: d.u32()?,
-                to: d.u32()?,
-            },
-            (5, 4) => Fact::Unlink {
-                edge: d.u16()?.into(),
-                from: d.u32()?,
-                to: d.u32()?,
-            },
-            (6, 5) => {
-                let (edge, from, to) = (d.u16()?.into(), d.u32()?, d.u32()?);
-                let (at, len) = self.take_value(d)?;
-                Fact::SetLink {
-                    edge,
-                    from,
-                    to,
-                    at,
-                    len,
-                }
-            }
-            _ => {
-                return Err(DecodeError::new(format_args!(
-                    "fact with unknown code {code} and {items} items"
-                )));
-            }
-        };
-        self.list.push(fact);
-        Ok(())
-    }
-
-    /// Copies the next value into the bytes. Returns its position and length.
-    fn take_value(&mut self, d: &mut Decoder<'_>) -> Result<(u32, u32), DecodeError> {
-        let value = raw_item(d)?;
+    /// Appends the bytes of a value. Returns their position and length.
+    pub(crate) fn push_value(&mut self, value: &[u8]) -> (u32, u32) {
         let at = self.bytes.len() as u32;
         self.bytes.extend_from_slice(value);
-        Ok((at, value.len() as u32))
+        (at, value.len() as u32)
+    }
+
+    /// As [`push_value`](Self::push_value), for a value of few bytes.
+    pub(crate) fn push_word(&mut self, value: CborWord) -> (u32, u32) {
+        let at = self.bytes.len();
+        value.write(&mut self.bytes);
+        (at as u32, (self.bytes.len() - at) as u32)
     }
 }
 

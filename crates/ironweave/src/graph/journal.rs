@@ -63,6 +63,7 @@ pub(super) struct JournalMark {
 static NO_FACTS: Facts = Facts {
     list: Vec::new(),
     bytes: Vec::new(),
+    generations: Vec::new(),
 };
 
 impl Journal {
@@ -216,6 +217,7 @@ impl Journal {
         let mut facts = Facts {
             list: Vec::new(),
             bytes: std::mem::take(&mut self.bytes),
+            generations: Vec::new(),
         };
         self.convert(0, &mut facts);
         self.clear();
@@ -233,7 +235,13 @@ impl Journal {
     /// Appends the facts of all entries to a list whose bytes have those of the journal from `start` on.
     #[inline]
     fn convert(&self, start: u32, facts: &mut Facts) {
-        let Facts { list, bytes } = facts;
+        let Facts {
+            list,
+            bytes,
+            generations,
+        } = facts;
+        // They are not known here.
+        generations.clear();
         list.reserve(self.facts_len());
         for entry in &self.entries {
             let stored = |new: NewValue| match new {

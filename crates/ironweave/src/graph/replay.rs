@@ -104,6 +104,32 @@ impl<S: Storage> Graph<S> {
         Ok(())
     }
 
+    /// An error if a fact of a list with generations names an entity that is not at its slot. It does not say whether a
+    /// slot is free.
+    #[inline]
+    pub(crate) fn check_generations(&self, facts: &Facts, i: usize) -> Result<(), String> {
+        let (Some(fact), Some(generations)) = (facts.list.get(i), facts.generations.get(i)) else {
+            return Ok(());
+        };
+        // The id of a creation is that of the next entity.
+        if matches!(fact, Fact::Create { .. }) {
+            return Ok(());
+        }
+        let touched = fact.touches(&self.layout).into_iter().flatten();
+        for ((entity, slot), generation) in touched.zip(*generations) {
+            if slot < self.slots(entity) && self.id(entity, slot).generation != generation {
+                return Err(self.other_generation(entity, Id { slot, generation }));
+            }
+        }
+        Ok(())
+    }
+
+    #[cold]
+    fn other_generation(&self, entity: EntityIx, named: Id) -> String {
+        let found = self.entity_ref(entity, named.slot);
+        format!("it names {named}, and the slot has {found}")
+    }
+
     /// An error if a field may not be set: a key that is set already, or data of a state in another state.
     fn may_be_set(&self, column: ColumnIx, slot: u32) -> Result<(), String> {
         let def = &self.layout.schema[column];

@@ -20,6 +20,7 @@ use super::listing::segments;
 use super::scan::{self, Found, Scan, Search};
 use super::segments::Sealed;
 use super::{FrameHeader, Head, Seq, StorageError};
+use crate::base::storage_error::FORMAT_VERSION;
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 /// The distance between the read points of a segment.
@@ -79,6 +80,8 @@ pub(super) struct Chain {
     last_at: Option<u64>,
     /// The timeline of the last segment.
     pub timeline: u64,
+    /// The format version of the last segment.
+    pub version: u16,
     position_parts: Box<PositionParts>,
 }
 
@@ -99,6 +102,11 @@ pub(super) fn segment_path(dir: &Path, first: Seq) -> PathBuf {
     dir.join(format!("{first:020}.log"))
 }
 
+/// A file that a later version writes when it archives the first segments of a log.
+fn archived_path(dir: &Path) -> PathBuf {
+    dir.join("ARCHIVED")
+}
+
 impl Chain {
     pub fn new(dir: &Path) -> Self {
         Self {
@@ -112,6 +120,7 @@ impl Chain {
             content_hash: 0,
             last_at: None,
             timeline: 0,
+            version: FORMAT_VERSION,
             position_parts: Box::default(),
         }
     }
@@ -136,8 +145,8 @@ impl Chain {
         self.sealed.extend_from_slice(&with.sealed[sealed..]);
         self.position_parts.clone_from(&with.position_parts);
         (self.head, self.durable, self.end) = (with.head, with.durable, with.end);
-        (self.content_hash, self.last_at, self.timeline) =
-            (with.content_hash, with.last_at, with.timeline);
+        (self.content_hash, self.last_at) = (with.content_hash, with.last_at);
+        (self.timeline, self.version) = (with.timeline, with.version);
         true
     }
 
@@ -235,7 +244,7 @@ impl Chain {
         let scanned = self.scan(&path, known);
         // The scan may have added frames even if it failed.
         if was_empty && self.last_at.is_some() {
-            self.update_timeline(&path, current)?;
+            self.update_header(&path, current)?;
         }
         let fault = scanned?;
         // A segment with a successor was complete before it was listed, and so before it was scanned.
@@ -398,16 +407,23 @@ impl Chain {
         let next = self.next();
         let damage = |what: &str| Err(StorageError::damage(&path, 0, Some(first), what));
         if first != next {
+            let missing = first.get().saturating_sub(1);
+            if self.segment().is_none() && archived_path(&self.dir).exists() {
+                return Err(StorageError::version(
+                    &self.dir,
+                    &format!("a log whose frames {next} to {missing} were archived"),
+                ));
+            }
             return damage(&format!(
-                "frames {next} to {} are missing before this segment",
-                first.get().saturating_sub(1)
+                "frames {next} to {missing} are missing before this segment"
             ));
         }
         let block = match scan::read_header(&path).map_err(io)? {
             Ok(block) => block,
-            Err(BlockFault::Version(version)) => {
-                let error = StorageError::other_version(&path, "contents", version);
-                return Err(error.with_location(&path, 0, None));
+            Err(fault @ (BlockFault::Version(_) | BlockFault::Flags(_))) => {
+                let invalid =
+                    || StorageError::damage(&path, 0, Some(first), "its header is invalid");
+                return Err(fault.version_error(&path).unwrap_or_else(invalid));
             }
             // Frames are written only after the header is durable. Without content after it, no frame can be lost.
             Err(_)
@@ -449,7 +465,7 @@ impl Chain {
             return damage("the segment does not continue the history of the one before it");
         }
         self.store = block.store;
-        self.timeline = block.timeline;
+        (self.timeline, self.version) = (block.timeline, block.version);
         self.enter(first);
         Ok(None)
     }

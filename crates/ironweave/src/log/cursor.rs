@@ -13,6 +13,7 @@ use super::disk::Disk;
 use super::frame::{BLOCK_BYTES, Block, CURSOR_MAGIC};
 use crate::base::error::ReadError;
 use crate::base::position::{FrameRef, Position};
+use crate::base::storage_error::FORMAT_VERSION;
 
 const DIR: &str = "cursors";
 /// The upper half of the fingerprint of a cursor whose lower half is the checksum of the frame.
@@ -90,6 +91,7 @@ impl Cursors {
         disk.create_dir(&self.dir)?;
         let path = self.path(name);
         let block = Block {
+            version: FORMAT_VERSION,
             epoch: 0,
             seq: position.seq,
             fingerprint: u128::from(WITH_CHECKSUM) << 64 | u128::from(position.checksum),

@@ -24,6 +24,7 @@ use super::{
     StorageError, TornTail,
 };
 use crate::base::position::Position;
+use crate::base::storage_error::FORMAT_VERSION;
 
 /// The length of the first extension of a segment. Each later one is twice as long.
 const SPARE_BYTES_MIN: u64 = 256 << 10;
@@ -137,6 +138,7 @@ impl FileLog {
                 let file =
                     prepare_segment(&disk, &chain, options.spare_bytes_max.min(SPARE_BYTES_MIN))?;
                 let file = disk.publish(file, &segment_path(dir, first))?;
+                chain.version = FORMAT_VERSION;
                 chain.enter(first);
                 file
             }
@@ -209,6 +211,8 @@ impl FileLog {
             return Ok(());
         };
         let block = Block {
+            // A log to which nothing was appended stays readable for the program that wrote it.
+            version: self.chain.version,
             epoch: head.epoch,
             seq: head.seq,
             fingerprint: head.fingerprint,
@@ -274,7 +278,9 @@ impl FileLog {
     /// Returns whether a frame of `bytes` bytes begins a segment.
     pub(super) fn begins_segment(&self, bytes: u64) -> bool {
         let empty = self.chain.end == BLOCK_BYTES as u64;
-        !empty && self.chain.end + bytes > self.options.segment_bytes_max
+        let is_full = !empty && self.chain.end + bytes > self.options.segment_bytes_max;
+        // A segment has frames of one version.
+        is_full || self.chain.version != FORMAT_VERSION
     }
 
     /// Writes zeros up to `len`. If the disk is full, the file keeps its length.
@@ -318,6 +324,7 @@ impl FileLog {
             .map_err(|error| self.sync_state.stop(error))?;
         self.file_bytes = file.len().map_err(|error| self.sync_state.stop(error))?;
         self.file = self.sync_state.switch(file);
+        self.chain.version = FORMAT_VERSION;
         self.chain.enter(first);
         Ok(())
     }
@@ -420,6 +427,7 @@ fn prepare_segment(disk: &Disk, chain: &Chain, spare_bytes: u64) -> Result<DiskF
         .head
         .map_or((0, 0), |head| (head.fingerprint, head.epoch));
     let block = Block {
+        version: FORMAT_VERSION,
         epoch,
         seq: chain.next(),
         fingerprint,

@@ -2,15 +2,19 @@
 //!
 //! [The documentation of the module](super) has a diagram. All numbers are little-endian.
 
-use crate::base::storage_error::FORMAT_VERSION;
+use crate::base::storage_error::{FORMAT_VERSION, FORMAT_VERSION_MIN};
+use std::ops::RangeInclusive;
 use std::path::Path;
 
 use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed};
 
 use super::{FrameHeader, FrameKind, Seq, StorageError};
 
-/// The version of blocks and frames that this code writes, and the only one that it reads.
-pub(super) const VERSION: u16 = FORMAT_VERSION;
+/// The versions of blocks and frames that this code reads. Their layouts differ in the payloads of frames only, and in
+/// what is done with the reserved bytes.
+const VERSIONS: RangeInclusive<u16> = FORMAT_VERSION_MIN..=FORMAT_VERSION;
+/// The first version in which a reader refuses reserved bytes that are not zero.
+const VERSION_WITH_FLAGS: u16 = 3;
 /// The length of a segment header, of `HEAD` and of a cursor.
 pub(super) const BLOCK_BYTES: usize = 64;
 /// The length of the header of a frame.
@@ -27,6 +31,8 @@ pub(super) const FRAME_MAGIC: [u8; 4] = [0xfc, b'I', b'W', 0x1d];
 /// The header of a segment, and the content of `HEAD` and of a cursor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Block {
+    /// The format version of the frames of a segment, of the last frame in `HEAD`.
+    pub version: u16,
     pub epoch: u32,
     /// The first frame of a segment. In `HEAD`, the last frame.
     pub seq: Seq,
@@ -43,13 +49,29 @@ pub(super) enum BlockFault {
     Magic,
     Checksum,
     Version(u16),
+    /// The block has flags, which are for later versions.
+    Flags(u16),
+}
+
+impl BlockFault {
+    /// Returns the error for a block with a valid checksum that this program cannot read. Returns `None` for other faults.
+    pub fn version_error(self, path: &Path) -> Option<StorageError> {
+        let error = match self {
+            Self::Version(version) => StorageError::other_version(path, "contents", version),
+            Self::Flags(flags) => {
+                StorageError::version(path, &format!("a header with the flags {flags:#x}"))
+            }
+            Self::Magic | Self::Checksum => return None,
+        };
+        Some(error.with_location(path, 0, None))
+    }
 }
 
 impl Block {
     pub fn encode(&self, magic: [u8; 8]) -> [u8; BLOCK_BYTES] {
         let mut bytes = [0; BLOCK_BYTES];
         bytes[0..8].copy_from_slice(&magic);
-        bytes[8..10].copy_from_slice(&VERSION.to_le_bytes());
+        bytes[8..10].copy_from_slice(&self.version.to_le_bytes());
         bytes[12..16].copy_from_slice(&self.epoch.to_le_bytes());
         bytes[16..24].copy_from_slice(&self.seq.get().to_le_bytes());
         bytes[24..40].copy_from_slice(&self.fingerprint.to_le_bytes());
@@ -68,11 +90,16 @@ impl Block {
         if u64_at(bytes, 56) != xxh3_64(&bytes[..56]) {
             return Err(BlockFault::Checksum);
         }
-        let version = u16::from_le_bytes([bytes[8], bytes[9]]);
-        if version != VERSION {
+        let version = u16_at(bytes, 8);
+        if !VERSIONS.contains(&version) {
             return Err(BlockFault::Version(version));
         }
+        let flags = u16_at(bytes, 10);
+        if version >= VERSION_WITH_FLAGS && flags != 0 {
+            return Err(BlockFault::Flags(flags));
+        }
         Ok(Self {
+            version,
             epoch: u32_at(bytes, 12),
             seq: Seq::new(u64_at(bytes, 16)),
             fingerprint: u128_at(bytes, 24),
@@ -94,6 +121,8 @@ pub(super) enum Fault {
     Version(u8),
     /// The frame is valid, but of a kind that this format version does not have.
     Kind(u8),
+    /// The frame is valid, but has flags, which are for later versions.
+    Flags(u16),
     /// The frame is valid, but has another sequence number.
     Sequence(Seq),
     /// The frame is valid, but records itself or a later frame as durable before it was written.
@@ -112,6 +141,7 @@ impl Fault {
             Self::Checksum => "its checksum is wrong".into(),
             Self::Version(version) => format!("it is of format version {version}"),
             Self::Kind(kind) => format!("it is of the unknown kind {kind}"),
+            Self::Flags(flags) => format!("it has the unknown flags {flags:#x}"),
             Self::Sequence(seq) => format!("frame {seq} was found instead of it"),
             Self::Durable(seq) => {
                 format!("it records frame {seq} as durable before it was written")
@@ -135,8 +165,12 @@ impl Fault {
             Self::Kind(kind) => StorageError::version(
                 path,
                 &format!(
-                    "a frame of the unknown kind {kind} ({location}; format version {VERSION})"
+                    "a frame of the unknown kind {kind} ({location}; format version {FORMAT_VERSION})"
                 ),
+            ),
+            Self::Flags(flags) => StorageError::version(
+                path,
+                &format!("a frame with the unknown flags {flags:#x} ({location})"),
             ),
             _ => return None,
         };
@@ -170,7 +204,7 @@ pub(super) fn encode(out: &mut Vec<u8>, header: &FrameHeader, payload: &[u8], st
     debug_assert!(payload.len() <= PAYLOAD_BYTES_MAX);
     out.extend_from_slice(&(payload.len() as u32).to_le_bytes());
     out.extend_from_slice(&[0; 8]);
-    out.extend_from_slice(&[VERSION as u8, header.kind as u8, 0, 0]);
+    out.extend_from_slice(&[header.version as u8, header.kind as u8, 0, 0]);
     out.extend_from_slice(&header.epoch.to_le_bytes());
     out.extend_from_slice(&header.seq.get().to_le_bytes());
     let durable_count = header.durable.map_or(0, |seq| seq.get() + 1);
@@ -194,8 +228,13 @@ pub(super) fn decode(bytes: &[u8], store: u64) -> Result<(FrameHeader, &[u8]), F
     if u64_at(bytes, 8) != checksum(bytes, store) {
         return Err(Fault::Checksum);
     }
-    if bytes[16] != VERSION as u8 {
+    let version = u16::from(bytes[16]);
+    if !VERSIONS.contains(&version) {
         return Err(Fault::Version(bytes[16]));
+    }
+    let flags = u16_at(bytes, 18);
+    if version >= VERSION_WITH_FLAGS && flags != 0 {
+        return Err(Fault::Flags(flags));
     }
     let kind = FrameKind::from_byte(bytes[17]).ok_or(Fault::Kind(bytes[17]))?;
     let payload_bytes = u32_at(bytes, 4) as usize;
@@ -204,6 +243,7 @@ pub(super) fn decode(bytes: &[u8], store: u64) -> Result<(FrameHeader, &[u8]), F
         return Err(Fault::Durable(durable));
     }
     let header = FrameHeader {
+        version,
         seq,
         epoch: u32_at(bytes, 20),
         kind,
@@ -222,11 +262,19 @@ pub(super) fn unverified_seqs(header: &[u8]) -> (Seq, Option<Seq>) {
     (Seq::new(u64_at(header, 24)), durable_at(header))
 }
 
-/// Returns whether a header, whose checksum was not verified, has the version and a kind that this program writes.
+/// Returns whether a header, whose checksum was not verified, has a version and a kind that this program knows. It may have
+/// flags that this program does not know: the frame proves all the same which frames were durable.
 pub(super) fn is_known(header: &[u8]) -> bool {
-    header[16] == VERSION as u8
+    let version = u16::from(header[16]);
+    VERSIONS.contains(&version)
         && FrameKind::from_byte(header[17]).is_some()
-        && header[18..20] == [0; 2]
+        && (version >= VERSION_WITH_FLAGS || header[18..20] == [0; 2])
+}
+
+/// Returns the sequence number and the durable frame of a frame with a correct checksum and any content. `bytes` must have
+/// the length that [`length`] returned.
+pub(super) fn verified_seqs(bytes: &[u8], store: u64) -> Option<(Seq, Option<Seq>)> {
+    (u64_at(bytes, 8) == checksum(bytes, store)).then(|| unverified_seqs(bytes))
 }
 
 /// Returns the checksum of a frame. It covers all bytes after itself. The magic and the length are part of the seed, and so is
@@ -237,6 +285,10 @@ fn checksum(frame: &[u8], store: u64) -> u64 {
 
 fn durable_at(header: &[u8]) -> Option<Seq> {
     u64_at(header, 32).checked_sub(1).map(Seq::new)
+}
+
+fn u16_at(bytes: &[u8], at: usize) -> u16 {
+    u16::from_le_bytes([bytes[at], bytes[at + 1]])
 }
 
 fn u32_at(bytes: &[u8], at: usize) -> u32 {

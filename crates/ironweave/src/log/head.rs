@@ -36,10 +36,9 @@ pub(super) fn read_head(dir: &Path) -> Result<Option<Block>, StorageError> {
         Ok(block) => Ok(Some(block)),
         Err(BlockFault::Magic) => Err(damage("does not begin with its magic bytes")),
         Err(BlockFault::Checksum) => Err(damage("has a wrong checksum")),
-        Err(BlockFault::Version(version)) => {
-            let error = StorageError::other_version(&path, "contents", version);
-            Err(error.with_location(&path, 0, None))
-        }
+        Err(other) => Err(other
+            .version_error(&path)
+            .unwrap_or_else(|| damage("cannot be read"))),
     }
 }
 

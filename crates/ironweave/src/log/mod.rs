@@ -79,7 +79,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::base::position::{Position, Seq};
-use crate::base::storage_error::{AppendError, StorageError, StorageFailure};
+use crate::base::storage_error::{AppendError, FORMAT_VERSION, StorageError, StorageFailure};
 pub(crate) use batch::{BatchError, FrameBatch};
 pub(crate) use chain::ReadPoint;
 use cursor::Cursors;
@@ -116,6 +116,8 @@ impl FrameKind {
 /// The part of a frame that the log interprets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct FrameHeader {
+    /// The format version of the frame.
+    pub version: u16,
     /// The sequence number of the frame.
     pub seq: Seq,
     /// The epoch of the schema that the frame was written under.
@@ -129,9 +131,10 @@ pub(crate) struct FrameHeader {
 }
 
 impl FrameHeader {
-    /// Returns a header for an append.
+    /// Returns a header for an append, of the version that this program writes.
     pub(crate) fn new(seq: Seq, epoch: u32, kind: FrameKind, fingerprint: u128) -> Self {
         Self {
+            version: FORMAT_VERSION,
             seq,
             epoch,
             kind,

@@ -300,13 +300,8 @@ pub(super) fn find_evidence(
                     }
                 };
                 let whole = whole.filter(|whole| whole.len() == bytes);
-                let header = whole.and_then(|whole| frame::decode(whole, store).ok());
-                if let Some(FrameHeader {
-                    seq,
-                    durable: Some(durable),
-                    ..
-                }) = header.map(|(header, _)| header)
-                {
+                let seqs = whole.and_then(|whole| frame::verified_seqs(whole, store));
+                if let Some((seq, Some(durable))) = seqs {
                     return Ok(Search::Found(Evidence {
                         offset,
                         seq,

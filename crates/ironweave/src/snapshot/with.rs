@@ -75,6 +75,7 @@ impl Version {
         }
         let mut core = Core::new(self.graph.fork());
         core.reserve_for_one_event();
+        core.open.record_items();
         core.open.clock = TransactionTime::after(self.at.time, &self.plan.clock);
         if let Some(time) = meta.take_time(self.at.time)? {
             core.open.clock.set(time);

@@ -83,6 +83,7 @@ impl<T: Value> Field for Val<T> {
         Some(of)
     }
 
+    #[inline(always)]
     fn encode(of: &T, index: u16, writer: &mut FieldWriter<'_>) {
         writer.field(index, of);
     }
@@ -117,6 +118,7 @@ impl<T: Ref + Serialize + DeserializeOwned + 'static> Field for One<T> {
         None
     }
 
+    #[inline(always)]
     fn encode(of: &T, index: u16, writer: &mut FieldWriter<'_>) {
         writer.one(index, of);
     }

@@ -20,7 +20,6 @@
 use std::cmp::Reverse;
 use std::sync::Arc;
 
-use crate::base::cbor::{UINT, head};
 use crate::base::error::{Chain, LoopLimit, StepError};
 use crate::base::hash::FastMap;
 use crate::base::id::Id;
@@ -29,6 +28,7 @@ use crate::graph::layout::Immediate;
 use crate::graph::storage::Storage;
 use crate::schema::{EntityIx, EventIx, NameIx};
 use crate::step::Core;
+use crate::step::event::write_immediate;
 use crate::step::plan::Plan;
 
 /// How often one immediate event may fire on one entity in one step.
@@ -160,7 +160,7 @@ impl<S: Storage> Core<S> {
         std::mem::swap(&mut self.immediate_bindings, &mut self.bindings);
         acted?;
         if self.open.recording {
-            head(&mut self.open.event_bytes, UINT, id.to_bits());
+            write_immediate(&mut self.open.event_bytes, self.open.binding_form, id);
         }
         self.record_firing(event, cause)?;
         if def.bounded {

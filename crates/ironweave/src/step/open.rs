@@ -21,6 +21,7 @@ use crate::schema::{EntityIx, EventIx};
 use crate::step::Core;
 use crate::step::bindings::Bindings;
 use crate::step::clock::TransactionTime;
+use crate::step::event::BindingForm;
 use crate::step::repeat::Keyed;
 use crate::step::undo::{self, CoreMark};
 
@@ -48,6 +49,8 @@ pub struct OpenTransaction {
     pub(super) has_metadata: bool,
     /// Whether events are encoded for a log.
     pub(super) recording: bool,
+    /// How the bindings of events are encoded.
+    pub(super) binding_form: BindingForm,
     /// While `verify` fires a logged transaction again: how many events the log has of it. It was within the limits then.
     pub(crate) logged_firings: u32,
     /// How many events of the program fired in it.
@@ -110,6 +113,11 @@ impl OpenTransaction {
             recording: true,
             ..Self::default()
         }
+    }
+
+    /// From now on events are encoded as decoded transactions have them, for a record that no log has.
+    pub(crate) fn record_items(&mut self) {
+        self.binding_form = BindingForm::Items;
     }
 
     /// From now on nothing is encoded for a log.

@@ -2,12 +2,11 @@
 
 use std::sync::Arc;
 
-use crate::base::cbor::{MAP, head};
 use crate::base::error::{Chain, Name, StepError};
 use crate::graph::storage::Storage;
 use crate::schema::EventIx;
 use crate::step::Core;
-use crate::step::event::{DynEvent, FieldWriter};
+use crate::step::event::{BindingForm, DynEvent, FieldWriter};
 use crate::step::open::Firing;
 use crate::step::plan::{EventPlan, Plan};
 
@@ -42,12 +41,8 @@ impl<S: Storage> Core<S> {
         def: &EventPlan,
         event: &E,
     ) -> Result<(), StepError> {
-        if def.fields < 24 {
-            self.open.event_bytes.push(MAP | def.fields as u8);
-        } else {
-            head(&mut self.open.event_bytes, MAP, def.fields.into());
-        }
-        write_fields(plan, event, &mut self.open.event_bytes)?;
+        let (form, fields) = (self.open.binding_form, usize::from(def.fields));
+        write_fields(plan, event, (form, fields), &mut self.open.event_bytes)?;
         self.record_firing(event.index(), Firing::NOTHING)
     }
 
@@ -96,9 +91,10 @@ impl<S: Storage> Core<S> {
 fn write_fields<E: DynEvent + ?Sized>(
     plan: &Plan,
     event: &E,
+    (form, fields): (BindingForm, usize),
     bytes: &mut Vec<u8>,
 ) -> Result<(), StepError> {
-    let mut writer = FieldWriter::new(bytes);
+    let mut writer = FieldWriter::new(bytes, form, fields);
     event.encode(&mut writer);
     let Some((field, e)) = writer.failed else {
         return Ok(());
@@ -115,5 +111,5 @@ fn write_fields<E: DynEvent + ?Sized>(
 /// An error if the event could not be written to a log.
 #[inline(never)]
 fn check_fields<E: DynEvent + ?Sized>(plan: &Plan, event: &E) -> Result<(), StepError> {
-    write_fields(plan, event, &mut Vec::new())
+    write_fields(plan, event, (BindingForm::Items, 0), &mut Vec::new())
 }

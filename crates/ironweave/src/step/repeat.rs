@@ -6,13 +6,12 @@
 
 use xxhash_rust::xxh3::Xxh3;
 
-use crate::base::cbor::{MAP, head};
 use crate::base::error::StepError;
 use crate::base::position::Seq;
 use crate::schema::EventIx;
 use crate::step::Core;
 use crate::step::bindings::Bindings;
-use crate::step::event::{DynEvent, FieldReader, FieldWriter};
+use crate::step::event::{BindingForm, DynEvent, FieldReader, FieldWriter};
 use crate::step::plan::Plan;
 
 /// One event that a transaction has tried.
@@ -191,8 +190,7 @@ pub(crate) fn print(plan: &Plan, event: EventIx, reader: &FieldReader<'_>) -> u1
 pub(super) fn print_of(plan: &Plan, event: &dyn DynEvent) -> u128 {
     let fields = plan.layout.schema[event.index()].fields.len();
     let mut bytes = Vec::new();
-    head(&mut bytes, MAP, fields as u64);
-    let mut writer = FieldWriter::new(&mut bytes);
+    let mut writer = FieldWriter::new(&mut bytes, BindingForm::Items, fields);
     event.encode(&mut writer);
     if let Some((field, _)) = writer.failed {
         let name = &plan.events[usize::from(event.index())].name;

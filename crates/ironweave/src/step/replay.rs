@@ -43,8 +43,10 @@ impl<S: Storage> Core<S> {
     }
 
     fn apply_all(&mut self, facts: &Facts) -> Result<(), String> {
-        for fact in &facts.list {
-            if let Err(e) = self.graph.apply(&mut self.open.journal, *fact, facts) {
+        for (i, fact) in facts.list.iter().enumerate() {
+            let (graph, journal) = (&mut self.graph, &mut self.open.journal);
+            let applied = graph.check_generations(facts, i);
+            if let Err(e) = applied.and_then(|()| graph.apply(journal, *fact, facts)) {
                 return Err(format!("{}: {e}", facts.render(*fact, &self.graph.layout)));
             }
         }

@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use crate::base::error::OpenError;
 use crate::base::position::Seq;
-use crate::base::storage_error::{StorageError, StorageFailure};
+use crate::base::storage_error::{FORMAT_VERSION, StorageError, StorageFailure};
 use crate::graph::fact::Facts;
 use crate::log::{FrameHeader, FrameKind};
 use crate::schema::{Change, Schema};
-use crate::store::frame::{self, Decoded};
+use crate::store::frame::{self, Decoded, FrameError};
 use crate::store::tags::Tags;
 
 /// The limits on the lengths of frames.
@@ -91,7 +91,7 @@ impl Epochs {
     /// # Errors
     /// `is_damage` if no schema precedes the frame, or if the frame is invalid.
     pub(crate) fn decode(&self, seq: Seq, payload: &[u8]) -> Result<Decoded, StorageError> {
-        frame::decode(payload, self.tags(seq)?).map_err(|e| bad_frame(seq, e))
+        frame::decode(payload, self.tags(seq)?).map_err(|e| undecodable(seq, e))
     }
 
     /// As [`Epochs::decode`], without the firings; see [`frame::decode_facts`].
@@ -101,7 +101,7 @@ impl Epochs {
         payload: &[u8],
         room: Facts,
     ) -> Result<Decoded, StorageError> {
-        frame::decode_facts(payload, self.tags(seq)?, room).map_err(|e| bad_frame(seq, e))
+        frame::decode_facts(payload, self.tags(seq)?, room).map_err(|e| undecodable(seq, e))
     }
 
     /// Returns the epoch of new frames.
@@ -111,7 +111,7 @@ impl Epochs {
 
     /// Returns the epochs of a log that has no schema frame and was written with the schema of this program.
     pub(super) fn from_the_beginning(schema: &Schema) -> Self {
-        let tags = Tags::new(schema, schema);
+        let tags = Tags::new(FORMAT_VERSION, schema, schema);
         Self {
             list: (tags.into_iter())
                 .map(|tags| (Seq::ZERO, schema.clone(), Arc::new(tags)))
@@ -119,8 +119,25 @@ impl Epochs {
         }
     }
 
-    /// Checks that a frame records the epoch that it is in. Each schema begins an epoch.
+    /// Returns whether new frames of this program belong to the last epoch: its schema is that of the program, with the
+    /// encodings that the records of frames depend on, and its format version is the one that is written.
+    pub(super) fn continue_with(&self, ours: &Schema) -> bool {
+        let last = self.list.last();
+        last.is_some_and(|(_, logged, tags)| tags.version == FORMAT_VERSION && logged == ours)
+    }
+
+    /// Checks that a frame records the epoch that it is in, and has the format version of that epoch. Each schema begins an
+    /// epoch.
     pub(super) fn check(&self, header: &FrameHeader) -> Result<(), StorageError> {
+        if let Some((from, _, tags)) = self.list.last() {
+            let (now, then) = (header.version, tags.version);
+            if now < then || now > then && header.kind != FrameKind::Schema {
+                let what = format_args!(
+                    "it is of format version {now}, and the schema in frame {from}, which it follows, of version {then}"
+                );
+                return Err(bad_frame(header.seq, what));
+            }
+        }
         let due = match header.kind {
             FrameKind::Schema => self.list.len(),
             _ if self.list.is_empty() => {
@@ -155,7 +172,12 @@ impl Epochs {
     }
 
     /// Validates a schema frame and begins its epoch.
-    pub(super) fn add(&mut self, seq: Seq, logged: Schema, ours: &Schema) -> Result<(), OpenError> {
+    pub(super) fn add(
+        &mut self,
+        (seq, version): (Seq, u16),
+        logged: Schema,
+        ours: &Schema,
+    ) -> Result<(), OpenError> {
         if let Err(wrong) = logged.validate() {
             let what = format_args!("its schema is invalid: {wrong}");
             return Err(bad_frame(seq, what).into());
@@ -166,7 +188,7 @@ impl Epochs {
         if !differences.is_empty() {
             return Err(other_schema(seq, ours, differences));
         }
-        let tags = Tags::new(&logged, ours)
+        let tags = Tags::new(version, &logged, ours)
             .ok_or_else(|| other_schema(seq, ours, vec![Change::Renumbered]))?;
         self.list.push((seq, logged, Arc::new(tags)));
         Ok(())
@@ -185,6 +207,22 @@ fn other_schema(seq: Seq, ours: &Schema, differences: Vec<Change>) -> OpenError 
 #[cold]
 pub(crate) fn no_schema(seq: Seq) -> StorageError {
     bad_frame(seq, "no schema precedes it")
+}
+
+/// Returns the error of a frame whose payload cannot be decoded.
+#[cold]
+fn undecodable(seq: Seq, e: FrameError) -> StorageError {
+    match e {
+        FrameError::Invalid(e) => bad_frame(seq, e),
+        FrameError::Newer(what) => StorageError::at(
+            StorageFailure::Version,
+            seq,
+            format!(
+                "frame {seq} has {what}, and this version of ironweave cannot read it; no file was changed; open the store \
+                 with a newer version"
+            ),
+        ),
+    }
 }
 
 /// The number of characters of a description of an invalid frame.

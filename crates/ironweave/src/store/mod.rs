@@ -43,7 +43,6 @@ pub use share::tickets::Ticket;
 pub use transaction::{AnyApplied, AnyReceipt, Committed, Savepoint, Transaction};
 pub use verify::{Difference, VerifyError};
 
-use crate::base::cbor::CborWriter;
 use crate::base::error::{Inconsistency, ReadError, StepError};
 use crate::base::hash::FastMap;
 use crate::base::meta::Meta;
@@ -58,6 +57,7 @@ use crate::step::model::Model;
 use crate::step::plan::Plan;
 use crate::step::{Core, flat};
 use crate::store::commit::{Commit, CommitFrame, Followers};
+use crate::store::frame::PayloadBuffer;
 use crate::store::repeat::Keys;
 use crate::store::shadow::Shadow;
 use crate::store::version::{At, Version};
@@ -86,7 +86,7 @@ pub struct Store<M: Model> {
     next: Seq,
     bounds: epochs::Bounds,
     /// The encoded transaction. Reused.
-    payload: CborWriter,
+    payload: PayloadBuffer,
     unwritten: batch::Unwritten,
     /// The graph that a replay of the log would produce. Only a paranoid store has it.
     shadow: Option<Box<Shadow>>,
@@ -442,16 +442,12 @@ impl<M: Model> Store<M> {
         self.core.check_ends()?;
         self.core.fingerprint();
         self.core.open.journal.prepare_facts();
-        frame::encode(&self.core, &mut self.payload);
+        let tags = self.epochs.tags(seq).map_err(StepError::Storage)?;
+        frame::encode(&self.core, tags, &mut self.payload);
         let bytes = self.payload.written().len();
         (self.bounds.check(FrameKind::Transaction, seq, bytes)).map_err(StepError::Storage)?;
         if let Some(shadow) = &mut self.shadow {
-            shadow.apply_frame(
-                &self.core,
-                &self.plan,
-                self.payload.written(),
-                self.epochs.tags(seq),
-            );
+            shadow.apply_frame(&self.core, &self.plan, self.payload.written(), tags);
         }
         Ok(self.header(seq))
     }

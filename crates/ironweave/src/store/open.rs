@@ -4,7 +4,6 @@ use std::marker::PhantomData;
 use std::path::Path;
 use std::sync::Arc;
 
-use crate::base::cbor::CborWriter;
 use crate::base::clock::Clock;
 use crate::base::error::OpenError;
 use crate::base::position::Seq;
@@ -21,6 +20,7 @@ use crate::step::{Core, flat};
 use crate::store::batch::Unwritten;
 use crate::store::commit::{Commit, CommitFrame, CommitLog, Followers};
 use crate::store::epochs::Bounds;
+use crate::store::frame::PayloadBuffer;
 use crate::store::repeat::Keys;
 use crate::store::shadow::Shadow;
 use crate::store::version::{At, Version};
@@ -157,14 +157,13 @@ impl<M: Model> Store<M> {
         Ok(store)
     }
 
-    /// Replays the log, and writes the schema of this program if it is not the last schema of the log.
+    /// Replays the log, and writes the schema of this program if it is not the last schema of the log, or if that is of an
+    /// earlier format version.
     fn begin_log(&mut self) -> Result<(), OpenError> {
         self.catch_up()?;
-        let known = (self.epochs.list.last())
-            .is_some_and(|(_, logged, _)| logged.is_same(&self.plan.layout.schema));
         if self.log.is_writable() {
-            self.epochs.check_all_known()?;
-            if !known {
+            (self.epochs.check_all_known()).map_err(|e| self.log.place(e))?;
+            if !self.epochs.continue_with(&self.plan.layout.schema) {
                 self.write_schema()?;
             }
         }
@@ -209,7 +208,7 @@ impl<M: Model> Store<M> {
             keys: Keys::default(),
             next: Seq::ZERO,
             bounds: Bounds::default(),
-            payload: CborWriter::default(),
+            payload: PayloadBuffer::default(),
             unwritten: Unwritten::default(),
             shadow: None,
             base: None,
@@ -293,7 +292,8 @@ impl<M: Model> Store<M> {
                     let logged =
                         Schema::from_cbor(&payload).map_err(|e| bad_frame(header.seq, e))?;
                     (core.must_be(header.fingerprint)).map_err(|e| bad_frame(header.seq, e))?;
-                    Arc::make_mut(epochs).add(header.seq, logged, &plan.layout.schema)?;
+                    let place = (header.seq, header.version);
+                    Arc::make_mut(epochs).add(place, logged, &plan.layout.schema)?;
                 }
                 FrameKind::Transaction => {
                     let decoded = epochs.decode_facts(header.seq, &payload, facts)?;
@@ -366,7 +366,8 @@ impl<M: Model> Store<M> {
                 StorageError::new(StorageFailure::Io, conflict.to_string())
             }
         })?;
-        Arc::make_mut(&mut self.epochs).add(self.next, schema.clone(), &schema)?;
+        let place = (self.next, header.version);
+        Arc::make_mut(&mut self.epochs).add(place, schema.clone(), &schema)?;
         self.next += 1;
         Ok(())
     }

@@ -3,14 +3,11 @@
 //! Before a transaction is written, its frame is decoded as in a replay and applied to the shadow. A frame that a replay would
 //! reject is therefore detected during the step that encoded it, and is not written.
 
-use std::sync::Arc;
-
-use crate::base::storage_error::StorageError;
 use crate::graph::column::ColumnType;
 use crate::graph::storage::Flat;
 use crate::graph::{Graph, Journal};
 use crate::schema::EventIx;
-use crate::step::event::FieldWriter;
+use crate::step::event::{BindingForm, FieldWriter};
 use crate::step::plan::Plan;
 use crate::step::{Core, flat};
 use crate::store::frame::{self, Decoded, Tags};
@@ -35,20 +32,11 @@ impl Shadow {
     ///
     /// # Panics
     /// If a replay would reject the frame, or would produce a different graph.
-    pub(super) fn apply_frame(
-        &mut self,
-        core: &Core,
-        plan: &Plan,
-        payload: &[u8],
-        tags: Result<&Arc<Tags>, StorageError>,
-    ) {
+    pub(super) fn apply_frame(&mut self, core: &Core, plan: &Plan, payload: &[u8], tags: &Tags) {
         // Roll back the previous frame, if the log rejected it.
         self.graph.rollback_all(&mut self.journal);
         self.graph.commit(&mut self.journal);
-        let applied = tags
-            .map_err(|e| e.to_string())
-            .and_then(|tags| self.apply(core, plan, payload, tags));
-        if let Err(wrong) = applied {
+        if let Err(wrong) = self.apply(core, plan, payload, tags) {
             let events = core.open.firings.iter();
             let names: Vec<&str> = events
                 .map(|f| &*plan.events[usize::from(f.event)].name)
@@ -76,8 +64,9 @@ impl Shadow {
         for (i, firing) in decoded.firings.iter().enumerate() {
             read_back(plan, &decoded, (i, firing.event))?;
         }
-        for fact in &decoded.facts.list {
-            (self.graph.apply(&mut self.journal, *fact, &decoded.facts))
+        for (i, fact) in decoded.facts.list.iter().enumerate() {
+            (self.graph.check_generations(&decoded.facts, i))
+                .and_then(|()| self.graph.apply(&mut self.journal, *fact, &decoded.facts))
                 .map_err(|e| format!("{}: {e}", decoded.facts.render(*fact, &plan.layout)))?;
         }
         self.graph.update_fingerprint(&mut self.journal);
@@ -107,8 +96,11 @@ fn read_back(plan: &Plan, decoded: &Decoded, (firing, of): (usize, EventIx)) -> 
     let event = decoded.reader(firing).and_then(|r| decode(&r));
     let event = event.map_err(|e| format!("event {name}: {e}"))?;
     let mut bytes = Vec::new();
-    crate::base::cbor::head(&mut bytes, crate::base::cbor::MAP, fields as u64);
-    event.encode(&mut FieldWriter::new(&mut bytes));
+    event.encode(&mut FieldWriter::new(
+        &mut bytes,
+        BindingForm::Items,
+        fields,
+    ));
     if bytes == decoded.binding(firing) {
         Ok(())
     } else {

@@ -7,16 +7,23 @@ use std::collections::HashMap;
 use std::hash::Hash;
 use std::sync::{Arc, LazyLock};
 
+use crate::base::cbor::CborWord;
 use crate::graph::fact::Fact;
 use crate::schema::{
     Cardinality, ColumnIx, EdgeIx, Encoding, EntityIx, EventIx, NameDef, Schema, StateIx,
 };
+use crate::value::DecodeError;
+use crate::value::fixed::FixedEncoding;
 
 /// For each index of a logged schema, the index in this program's schema.
 pub(crate) struct Tags {
+    /// The format version of the frames of the epoch.
+    pub(super) version: u16,
     entities: Vec<EntityIx>,
     states: Vec<Vec<StateIx>>,
     columns: Vec<ColumnIx>,
+    /// For each logged column, the form of its values in 8 bytes, if they have one.
+    words: Vec<Option<FixedEncoding>>,
     edges: Vec<EdgeIx>,
     pub(super) events: Vec<EventTags>,
     pub(super) encodings: Arc<Encodings>,
@@ -86,6 +93,8 @@ pub(super) struct EventTags {
     pub immediate: bool,
     /// For each logged field, the index in this program's schema.
     pub fields: Arc<[u16]>,
+    /// For each logged field, the form of its values in 8 bytes, if they have one.
+    pub words: Vec<Option<FixedEncoding>>,
     /// The cardinality of each logged name.
     pub names: Vec<Cardinality>,
     /// For each name of the event in this program's schema, the index of the logged name. `None` if the logged event has no
@@ -105,8 +114,8 @@ fn matched<K: Hash + Eq, Ix: Copy + TryFrom<usize>>(
 }
 
 impl Tags {
-    /// Returns the mapping between two [valid](Schema::validate) schemas of the same shape.
-    pub(crate) fn new(logged: &Schema, ours: &Schema) -> Option<Self> {
+    /// Returns the mapping between two [valid](Schema::validate) schemas of the same shape, for frames of a format version.
+    pub(crate) fn new(version: u16, logged: &Schema, ours: &Schema) -> Option<Self> {
         let entities: Vec<EntityIx> = matched(
             logged.entities.iter().map(|e| Some(&e.name)),
             ours.entities.iter().map(|e| &e.name),
@@ -178,12 +187,19 @@ impl Tags {
                 event,
                 immediate: l.immediate,
                 fields: fields.into(),
+                words: (l.fields.iter())
+                    .map(|f| FixedEncoding::of(f.encoding.as_ref()))
+                    .collect(),
                 names: l.names.iter().map(|n| n.count).collect(),
             })
         });
         let events = events.collect::<Option<_>>()?;
         Some(Self {
+            version,
             encodings: Arc::new(encodings),
+            words: (logged.columns.iter())
+                .map(|c| FixedEncoding::of(c.encoding.as_ref()))
+                .collect(),
             entities,
             states,
             columns,
@@ -197,8 +213,32 @@ impl Tags {
         self.entities.iter().position(|e| usize::from(*e) == entity)
     }
 
-    /// Returns a logged fact with the indexes of this program's schema, or `None` if an index is not in the logged schema.
-    pub(super) fn fact(&self, mut fact: Fact) -> Option<Fact> {
+    /// Returns the word of a value of a logged column, or `None` if the record of a fact has no room for it.
+    #[inline]
+    pub(super) fn word_of(&self, column: ColumnIx, value: &[u8]) -> Option<u64> {
+        self.words.get(column.index())?.as_ref()?.of_cbor(value)
+    }
+
+    /// Returns the value of a logged column that has this word.
+    #[inline]
+    pub(super) fn word_to_cbor(&self, column: u16, word: u64) -> Result<CborWord, DecodeError> {
+        let fixed = self.words.get(usize::from(column)).copied().flatten();
+        let value = fixed.and_then(|fixed| fixed.to_cbor(word));
+        value.ok_or_else(|| {
+            DecodeError::new(format_args!(
+                "column {column} of the schema has no value with the word {word:#x}"
+            ))
+        })
+    }
+
+    /// Returns a logged fact with the indexes of this program's schema. An error says that an index is not in the logged
+    /// schema.
+    pub(super) fn fact(&self, fact: Fact) -> Result<Fact, DecodeError> {
+        self.mapped(fact)
+            .ok_or_else(|| DecodeError::new(format_args!("{fact:?} is not in the schema")))
+    }
+
+    fn mapped(&self, mut fact: Fact) -> Option<Fact> {
         match &mut fact {
             Fact::Create { entity, state, .. } | Fact::Delete { entity, state, .. } => {
                 *state = self.state(*entity, *state)?;

@@ -8,6 +8,7 @@ pub(crate) mod debug;
 mod encoding;
 mod faithful;
 mod fault;
+pub(crate) mod fixed;
 pub(crate) mod item;
 mod parts;
 mod plain;

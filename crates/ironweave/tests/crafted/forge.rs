@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use ironweave::{Model, OpenError, Store};
 use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed};
 
-use crate::cbor::{Item, parse};
+use crate::cbor::{Item, Raw, parse};
 
 /// What a frame contains.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,16 +19,17 @@ pub enum FrameKind {
 /// A frame that is to be written.
 #[derive(Clone, Debug)]
 pub struct Forged {
+    /// The format version.
+    pub version: u8,
     pub kind: FrameKind,
     pub epoch: u32,
     pub fingerprint: u128,
+    /// Of a transaction of version 3, the [`Raw`] bytes.
     pub payload: Item,
     /// What follows the payload in its frame.
     pub behind: Vec<u8>,
 }
 
-/// The version of the format.
-const VERSION: u8 = 2;
 /// The identity of the stores that are written here.
 const STORE: u64 = 0x1234_5678_9abc_def0;
 /// The length of a segment's header.
@@ -55,7 +56,11 @@ pub fn frames(dir: &Path) -> Vec<Forged> {
         let mut rest = &bytes[BLOCK_BYTES..];
         while rest.starts_with(&[0xfc]) {
             let len = u32::from_le_bytes(number(rest, 4)) as usize;
+            let mut payload = &rest[HEADER_BYTES..HEADER_BYTES + len];
+            let version = rest[16];
+            let has_records = version > 2 && rest[17] == FrameKind::Transaction as u8;
             frames.push(Forged {
+                version,
                 kind: match rest[17] {
                     1 => FrameKind::Schema,
                     2 => FrameKind::Transaction,
@@ -63,7 +68,11 @@ pub fn frames(dir: &Path) -> Vec<Forged> {
                 },
                 epoch: u32::from_le_bytes(number(rest, 20)),
                 fingerprint: u128::from_le_bytes(number(rest, 40)),
-                payload: parse(&mut &rest[HEADER_BYTES..HEADER_BYTES + len]),
+                payload: if has_records {
+                    Raw(payload.to_vec())
+                } else {
+                    parse(&mut payload)
+                },
                 behind: Vec::new(),
             });
             rest = &rest[(HEADER_BYTES + len).next_multiple_of(8)..];
@@ -81,7 +90,7 @@ pub fn write(dir: &Path, frames: &[Forged]) -> Vec<u64> {
     fs::create_dir_all(dir).expect("the directory can be made");
     let mut header = [0; BLOCK_BYTES];
     header[..8].copy_from_slice(b"IWSEGMNT");
-    header[8] = VERSION;
+    header[8] = frames.first().map_or(3, |first| first.version);
     header[40..48].copy_from_slice(&STORE.to_le_bytes());
     let checksum = xxh3_64(&header[..56]);
     header[56..].copy_from_slice(&checksum.to_le_bytes());
@@ -100,7 +109,7 @@ pub fn append(dir: &Path, seq: u64, frame: &Forged) -> u64 {
     bytes.extend((payload.len() as u32).to_le_bytes());
     let seed = STORE ^ u64::from_le_bytes(number(&bytes, 0));
     bytes.extend([0; 8]);
-    bytes.extend([VERSION, frame.kind as u8, 0, 0]);
+    bytes.extend([frame.version, frame.kind as u8, 0, 0]);
     bytes.extend(frame.epoch.to_le_bytes());
     bytes.extend(seq.to_le_bytes());
     // No frame was known to be durable.

@@ -8,7 +8,9 @@ mod harness;
 mod cbor;
 mod forge;
 mod random_changes_do_no_harm;
+mod records;
 mod wrong_frames_are_refused;
+mod wrong_records_are_refused;
 mod wrong_schemas_are_refused;
 
 #[path = "../logs/describe.rs"]

@@ -81,3 +81,24 @@ pub fn past<M: ironweave::Model>(
         let _ = writeln!(text, "    {entry} [{hex}]");
     }
 }
+
+/// The text of a log after this program has appended a schema to it.
+pub fn with_schema_appended(text: &str) -> String {
+    let last = text.lines().find_map(|line| line.strip_prefix("last "));
+    let (last, rest) = last
+        .and_then(|line| line.split_once(", "))
+        .expect("the line of the last frame");
+    let next = last.parse::<u64>().expect("a sequence") + 1;
+    let mut changed = String::new();
+    for line in text.lines() {
+        if line == format!("last {last}, {rest}") {
+            changed += &format!("last {next}, {rest}\n");
+            continue;
+        }
+        changed += &format!("{line}\n");
+        if let Some(graph) = line.strip_prefix(&format!("as of {last}: ")) {
+            changed += &format!("as of {next}: {graph}\n");
+        }
+    }
+    changed
+}

@@ -10,7 +10,7 @@ use ironweave::prelude::*;
 use crate::describe::{frames, past};
 use crate::models::{first, shop};
 
-/// The logs that are described.
+/// The logs of each format version.
 pub const NAMES: [&str; 5] = ["constructs", "epochs", "segments", "killed", "torn"];
 
 type Text = Result<String, Box<dyn Error>>;

@@ -1,6 +1,7 @@
 //! A log that an earlier version wrote opens with the graph, the fingerprint, the past and the histories that it had.
 //!
-//! The logs are in this folder. `examples/write_logs.rs` wrote them and the texts beside them; a log is never replaced.
+//! The logs are in this folder: those of format version 2, and in `version3` those of version 3. `examples/write_logs.rs`
+//! wrote them and the texts beside them; a log is never replaced.
 #![allow(missing_docs)]
 
 use std::fs;
@@ -19,14 +20,46 @@ mod models;
 use harness::{assert_consistent, assert_sound, copy_dir, reopened, reopened_with, temp_dir};
 use models::{Kind, first, second, shop};
 
-fn committed(name: &str) -> PathBuf {
+fn committed(name: impl AsRef<Path>) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR"))
         .join("tests/logs")
         .join(name)
 }
 
+/// The logs of one format version.
+struct Version {
+    /// Their folder.
+    folder: &'static str,
+    /// How many frames this program appends when it opens one for writing: the schema that begins an epoch of the present
+    /// format version.
+    appended: u64,
+}
+
+const VERSIONS: [Version; 2] = [
+    Version {
+        folder: "",
+        appended: 1,
+    },
+    Version {
+        folder: "version3",
+        appended: 0,
+    },
+];
+
+impl Version {
+    /// A copy of one of its logs, which may be written to.
+    fn copied(&self, name: &str) -> tempfile::TempDir {
+        copied(&Path::new(self.folder).join(name))
+    }
+
+    /// The last frame of a log that had this one and was then opened for writing.
+    fn last(&self, last: u64) -> Option<Seq> {
+        Some(Seq::new(last + self.appended))
+    }
+}
+
 /// A copy of a log, which may be written to.
-fn copied(name: &str) -> tempfile::TempDir {
+fn copied(name: &Path) -> tempfile::TempDir {
     let dir = temp_dir();
     copy_dir(&committed(name), dir.path());
     dir
@@ -38,32 +71,58 @@ fn sound<M: ironweave::Model>(store: &Store<M>, transactions: u64) {
 
 #[test]
 fn each_log_reads_as_it_did_when_it_was_written() {
-    for name in graphs::NAMES {
-        let expected = fs::read_to_string(committed(&format!("{name}.txt"))).expect("its text");
+    for (version, name) in
+        (VERSIONS.iter()).flat_map(|version| graphs::NAMES.map(|name| (version, name)))
+    {
+        let file = Path::new(version.folder).join(format!("{name}.txt"));
+        let text = fs::read_to_string(committed(&file)).expect("its text");
         for read_only in [true, false] {
-            let dir = copied(name);
+            let dir = version.copied(name);
             let said = graphs::log(name, dir.path(), read_only).expect("the log can be read");
             // If the format of the text changes on purpose, commit this file.
-            let kept = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("{name}.txt"));
+            let kept = Path::new(env!("CARGO_TARGET_TMPDIR")).join(&file);
+            fs::create_dir_all(kept.parent().expect("a folder")).expect("a folder");
             fs::write(kept, &said).expect("a file");
+            let expected = if version.appended > 0 && !read_only {
+                describe::with_schema_appended(&text)
+            } else {
+                text.clone()
+            };
+            let place = file.display();
             for (line, (said, expected)) in said.lines().zip(expected.lines()).enumerate() {
-                assert_eq!(said, expected, "{name}.txt, line {}", line + 1);
+                assert_eq!(said, expected, "{place}, line {}", line + 1);
             }
-            assert_eq!(said.lines().count(), expected.lines().count(), "{name}.txt");
+            assert_eq!(said.lines().count(), expected.lines().count(), "{place}");
         }
+    }
+}
+
+/// The two versions have the same graphs, events and facts.
+#[test]
+fn a_record_of_either_version_is_the_same_text() {
+    for name in graphs::NAMES {
+        let [old, new] = VERSIONS.map(|version| {
+            let file = Path::new(version.folder).join(format!("{name}.txt"));
+            fs::read_to_string(committed(file)).expect("its text")
+        });
+        assert_eq!(old, new, "{name}");
     }
 }
 
 #[test]
 fn a_log_with_each_construct_is_opened_checked_and_continued() {
+    VERSIONS.iter().for_each(constructs);
+}
+
+fn constructs(version: &Version) {
     use shop::*;
-    let dir = copied("constructs");
+    let dir = version.copied("constructs");
     let mut store = Store::<Model>::options()
         .paranoid()
         .open(dir.path())
         .expect("the store opens");
     assert!(store.recovered().is_none());
-    assert_eq!(store.seq(), Some(Seq::new(37)));
+    assert_eq!(store.seq(), version.last(37));
     sound(&store, 37);
 
     let ada = store.find::<Customer>("ada").expect("the customer exists");
@@ -117,7 +176,7 @@ fn a_log_with_each_construct_is_opened_checked_and_continued() {
     let line = added.expect("it is the first one again").created.line;
     drop(t);
     assert_eq!(line.sku(&store), "screw");
-    assert_eq!(store.seq(), Some(Seq::new(37)));
+    assert_eq!(store.seq(), version.last(37));
 
     // A logged event is read back with its values.
     let noted = store
@@ -150,12 +209,16 @@ fn a_log_with_each_construct_is_opened_checked_and_continued() {
 
 #[test]
 fn a_log_of_several_epochs_is_opened_under_each_of_their_rules() {
-    let dir = copied("epochs");
+    VERSIONS.iter().for_each(epochs);
+}
+
+fn epochs(version: &Version) {
+    let dir = version.copied("epochs");
     {
         use first::bank::*;
         let store = Store::<Model>::open(dir.path()).expect("the store opens");
         // The schemas are frames 0, 4 and 9, and today's is the last of them.
-        assert_eq!(store.seq(), Some(Seq::new(11)));
+        assert_eq!(store.seq(), version.last(11));
         let account = |name: &str| store.find::<Account>(name).expect("the account exists");
         assert!(account("ada").is::<state::Frozen>(&store));
         assert!(account("bob").is::<state::Closed>(&store));
@@ -168,7 +231,7 @@ fn a_log_of_several_epochs_is_opened_under_each_of_their_rules() {
     }
     use second::bank::*;
     let mut store = Store::<Model>::open(dir.path()).expect("the store opens");
-    assert_eq!(store.seq(), Some(Seq::new(12)), "a schema was written");
+    assert_eq!(store.seq(), version.last(12), "a schema was written");
     let ada = store.find::<Account>("ada").expect("the account exists");
     assert!(ada.is::<state::Frozen>(&store));
     let refused = store.try_step(Counted {
@@ -181,11 +244,15 @@ fn a_log_of_several_epochs_is_opened_under_each_of_their_rules() {
 
 #[test]
 fn a_log_of_several_segments_is_opened_and_its_subscription_continues() {
+    VERSIONS.iter().for_each(segments);
+}
+
+fn segments(version: &Version) {
     use first::bank::*;
-    let dir = copied("segments");
+    let dir = version.copied("segments");
     let options = || Options::<Model>::default().segment_bytes_max(600);
     let mut store = options().open(dir.path()).expect("the store opens");
-    assert_eq!(store.seq(), Some(Seq::new(15)));
+    assert_eq!(store.seq(), version.last(15));
     sound(&store, 15);
     let mut named = store.subscribe_as("reader-1").expect("its cursor is there");
     let next = named.next().expect("there are more").expect("a record");
@@ -198,15 +265,19 @@ fn a_log_of_several_segments_is_opened_and_its_subscription_continues() {
             .expect("the event fires");
     }
     let store = reopened_with(options(), dir.path(), store);
-    assert_eq!(store.seq(), Some(Seq::new(24)));
+    assert_eq!(store.seq(), version.last(24));
     sound(&store, 24);
 }
 
 #[test]
 fn a_log_of_a_killed_program_is_opened_up_to_its_torn_tail() {
+    VERSIONS.iter().for_each(killed);
+}
+
+fn killed(version: &Version) {
     use first::bank::*;
     for (name, last, torn) in [("killed", 5, false), ("torn", 4, true)] {
-        let dir = copied(name);
+        let dir = version.copied(name);
         if torn {
             let refused = Options::<Model>::default().open_strict(dir.path());
             assert!(refused.is_err(), "the tail is torn");
@@ -216,7 +287,7 @@ fn a_log_of_a_killed_program_is_opened_up_to_its_torn_tail() {
             store.recovered().map(|t: &TornTail| t.seq),
             torn.then_some(Seq::new(5))
         );
-        assert_eq!(store.seq(), Some(Seq::new(last)));
+        assert_eq!(store.seq(), version.last(last));
         sound(&store, last);
         let ada = store.find::<Account>("ada").expect("the account exists");
         assert_eq!(ada.balance(&store), last as i64);
@@ -229,4 +300,68 @@ fn a_log_of_a_killed_program_is_opened_up_to_its_torn_tail() {
         assert!(store.recovered().is_none());
         sound(&store, last + 1);
     }
+}
+
+/// What is done with a log of version 2, step by step.
+#[test]
+fn a_log_of_version_2_is_continued_in_a_segment_of_version_3() {
+    use first::bank::*;
+    let dir = copied(Path::new("killed"));
+    let files = || {
+        let names = fs::read_dir(dir.path()).expect("the directory");
+        let mut names: Vec<String> = names
+            .map(|file| {
+                file.expect("a file")
+                    .file_name()
+                    .into_string()
+                    .expect("a name")
+            })
+            .filter(|name| name.ends_with(".log"))
+            .collect();
+        names.sort();
+        names
+    };
+    let version_of = |name: &str| fs::read(dir.path().join(name)).expect("a file")[8];
+    let old = format!("{:020}.log", 0);
+    let before = fs::read(dir.path().join(&old)).expect("the segment");
+
+    // Reading does not change anything.
+    let store = Store::<Model>::open_read_only(dir.path()).expect("the store opens");
+    assert_eq!(store.seq(), Some(Seq::new(5)));
+    drop(store);
+    assert_eq!(files(), std::slice::from_ref(&old));
+    assert_eq!(
+        fs::read(dir.path().join(&old)).expect("the segment"),
+        before
+    );
+
+    // Writing begins a segment and an epoch, even if no event fires.
+    let store = Store::<Model>::open(dir.path()).expect("the store opens");
+    drop(store);
+    let new = format!("{:020}.log", 6);
+    assert_eq!(files(), [old.clone(), new.clone()]);
+    assert_eq!(
+        (version_of(&old), version_of(&new), version_of("HEAD")),
+        (2, 3, 3)
+    );
+    let kept = fs::read(dir.path().join(&old)).expect("the segment");
+    assert!(before.starts_with(&kept), "but for the spare bytes");
+
+    // And does so once.
+    let mut store = Store::<Model>::open(dir.path()).expect("the store opens");
+    assert_eq!(store.seq(), Some(Seq::new(6)));
+    let (account, balance) = ("eve".into(), i64::MIN);
+    store
+        .try_step(Counted { account, balance })
+        .expect("the event fires");
+    let store = reopened(dir.path(), store);
+    assert_eq!(files(), [old, new]);
+    sound(&store, 6);
+    for (seq, name) in [(1, "ada"), (7, "eve")] {
+        let record = store.tx_range(seq..=seq).expect("the log can be read");
+        let record = record.map(|r| r.expect("a record")).next().expect("one");
+        let first = store.find::<Account>(name).expect("the account exists");
+        assert_eq!(record.created::<Account>(), [first]);
+    }
+    assert_eq!(store.history_of_key::<Account>("ada").expect("it").len(), 1);
 }

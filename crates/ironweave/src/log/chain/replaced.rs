@@ -32,14 +32,14 @@ impl Chain {
         }
     }
 
-    /// Updates the timeline of a segment that was empty when it was entered, since a writer may have replaced it by one of
-    /// another timeline. A segment with a frame is not replaced.
-    pub(super) fn update_timeline(&mut self, path: &Path, first: Seq) -> Result<(), StorageError> {
+    /// Updates the timeline and the version of a segment that was empty when it was entered, since a writer may have
+    /// replaced it by another one. A segment with a frame is not replaced.
+    pub(super) fn update_header(&mut self, path: &Path, first: Seq) -> Result<(), StorageError> {
         let block = scan::read_header(path).map_err(|e| StorageError::io("read", path, e))?;
         if let Ok(block) = block
-            && block.timeline != self.timeline
+            && (block.timeline, block.version) != (self.timeline, self.version)
         {
-            self.timeline = block.timeline;
+            (self.timeline, self.version) = (block.timeline, block.version);
             self.enter(first);
         }
         Ok(())

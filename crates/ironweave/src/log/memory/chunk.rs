@@ -14,6 +14,7 @@ use std::ops::Deref;
 
 use super::Origin;
 use crate::base::position::Seq;
+use crate::base::storage_error::FORMAT_VERSION;
 use crate::log::{Frame, FrameHeader, FrameKind};
 
 /// The length of the header of a frame in memory.
@@ -81,6 +82,7 @@ impl Header {
     /// Returns the header of the frame with this sequence number. In memory a frame is durable once it is appended.
     pub(super) fn frame_header(self, seq: Seq) -> FrameHeader {
         FrameHeader {
+            version: FORMAT_VERSION,
             seq,
             epoch: self.epoch,
             kind: self.kind,

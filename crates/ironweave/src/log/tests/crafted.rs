@@ -5,12 +5,14 @@ use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 use super::super::frame::{self, Block, HEAD_MAGIC, SEGMENT_MAGIC, u64_at};
 use super::*;
+use crate::base::storage_error::FORMAT_VERSION;
 
 const STORE: u64 = 0x5555_aaaa_1234_5678;
 
 /// The header of a segment that begins with frame 0.
 fn first() -> Vec<u8> {
     let block = Block {
+        version: FORMAT_VERSION,
         epoch: 0,
         seq: Seq::ZERO,
         fingerprint: 0,
@@ -226,6 +228,7 @@ fn headers_of_all_kinds_with_right_checksums_are_refused_or_make_a_log() {
         }
         fs::write(segment_path(dir.path(), 0), &bytes).unwrap();
         let mut block = Block {
+            version: FORMAT_VERSION,
             epoch: 0,
             seq: Seq::new(numbers[pick(numbers.len())]),
             fingerprint: header(3).fingerprint,

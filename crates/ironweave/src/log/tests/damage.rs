@@ -2,6 +2,7 @@
 
 use super::super::frame::{self, Block, HEAD_MAGIC, SEGMENT_MAGIC};
 use super::*;
+use crate::base::storage_error::FORMAT_VERSION;
 
 fn big() -> LogOptions {
     LogOptions {
@@ -304,6 +305,7 @@ fn an_incomplete_header_of_the_newest_segment_is_made_anew() {
     let head = fs::read(source.path().join("HEAD")).unwrap();
     let next = segment_path(source.path(), 12);
     let block = Block {
+        version: FORMAT_VERSION,
         epoch: 2,
         seq: Seq::new(12),
         fingerprint: header(11).fingerprint,
@@ -365,18 +367,28 @@ fn a_newer_or_older_format_is_neither_torn_nor_damaged() {
             said.contains("newer"),
         )
     };
-    for version in [1, 3] {
+    for version in [1, 4] {
         let (mut bytes, mut head) = (segment.clone(), head.clone());
         other(&mut bytes[..64], version);
         let (older, newer) = refused(&bytes, None);
-        assert_eq!((older, newer), (version == 1, version == 3));
+        assert_eq!((older, newer), (version == 1, version == 4));
         other(&mut head, version);
         refused(&segment, Some(&head));
+    }
+    // Flags of later versions.
+    for at in [10, 11] {
+        let (mut bytes, mut head) = (segment.clone(), head.clone());
+        for block in [&mut bytes[..64], &mut head] {
+            block[at] = 1;
+            other(block, FORMAT_VERSION as u8);
+        }
+        assert_eq!(refused(&bytes, None), (false, true));
+        assert_eq!(refused(&segment, Some(&head)), (false, true));
     }
     let store = Block::decode(SEGMENT_MAGIC, segment[..64].try_into().unwrap())
         .unwrap()
         .store;
-    for (at, value) in [(16, 1), (16, 3), (17, 9)] {
+    for (at, value) in [(16, 1), (16, 4), (17, 9), (18, 1), (19, 128)] {
         let mut bytes = segment.clone();
         let frame = &mut bytes[ends[2]..];
         frame[at] = value;

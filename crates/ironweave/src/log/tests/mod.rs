@@ -14,6 +14,7 @@ mod power;
 mod segment_index;
 mod share;
 mod tickets;
+mod versions;
 
 use std::collections::HashSet;
 use std::fs;

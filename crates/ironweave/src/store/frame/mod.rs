@@ -1,0 +1,211 @@
+//! The payload of the frame of a transaction: its time and metadata, and each firing with its event, binding and facts.
+//!
+//! | module | what it does |
+//! |---|---|
+//! | `records` | the records of format version 3, and the limits of what they can hold |
+//! | `write` | encodes the open transaction (version 3) |
+//! | `read` | decodes a transaction of version 3 |
+//! | `items` | decodes a transaction of version 2, which is one CBOR item |
+//! | `meta` | the metadata, which is CBOR in both versions |
+//!
+//! Items of the model are encoded as indexes of the schema frame before the transaction. [`Tags`] maps them by name to the
+//! indexes of this program's schema.
+
+mod items;
+mod meta;
+mod read;
+mod records;
+#[cfg(test)]
+mod tests;
+mod write;
+
+use std::fmt;
+use std::ops::Range;
+use std::sync::Arc;
+
+use minicbor::Decoder;
+
+use crate::base::meta::Meta;
+use crate::base::storage_error::FORMAT_VERSION;
+use crate::base::time::Timestamp;
+use crate::graph::fact::Facts;
+use crate::schema::Cardinality;
+use crate::step::event::FieldReader;
+use crate::step::open::{Firing, OpenTransaction};
+pub(super) use crate::store::frame::meta::decode_names;
+use crate::store::frame::meta::{DecodedMeta, check_attempts, check_names};
+pub(super) use crate::store::frame::write::{PayloadBuffer, encode};
+use crate::store::tags::EventTags;
+pub(crate) use crate::store::tags::Tags;
+use crate::value::DecodeError;
+use crate::value::item;
+
+/// A decoded transaction.
+pub(crate) struct Decoded {
+    pub time: Timestamp,
+    pub meta: Meta,
+    /// The entities that each event bound and created. Empty in a frame without an idempotency key.
+    pub names: Vec<u8>,
+    /// The events that the transaction attempted, if some were rejected or rolled back.
+    pub attempts: Option<Vec<u8>>,
+    pub facts: Facts,
+    pub firings: Vec<Firing>,
+    /// The bindings of the firings in CBOR, one after the other: a map of fields, or the id of the entity of an immediate
+    /// event.
+    pub bindings: Vec<u8>,
+    /// For each firing, this program's field for each logged field. Empty if the fields are those of this program.
+    fields: Vec<Arc<[u16]>>,
+}
+
+impl Decoded {
+    /// Takes the content of an open transaction that no log has, and whose events were recorded as
+    /// [items](crate::step::event::BindingForm::Items).
+    pub(crate) fn take(open: &mut OpenTransaction) -> Self {
+        Self {
+            time: open.clock.now(),
+            firings: std::mem::take(&mut open.firings),
+            meta: std::mem::take(&mut open.meta),
+            names: Vec::new(),
+            attempts: None,
+            facts: open.journal.take_facts(),
+            bindings: std::mem::take(&mut open.event_bytes),
+            fields: Vec::new(),
+        }
+    }
+
+    /// Returns a transaction with this metadata and without firings and facts. `facts` must be empty.
+    fn new(time: Timestamp, meta: DecodedMeta, facts: Facts) -> Self {
+        Self {
+            time,
+            meta: meta.meta,
+            names: meta.names,
+            attempts: meta.attempts,
+            facts,
+            firings: Vec::new(),
+            bindings: Vec::new(),
+            fields: Vec::new(),
+        }
+    }
+
+    /// Adds a firing, whose binding was added before.
+    fn push_firing(&mut self, event: &EventTags, facts_end: usize) {
+        // A frame is too short for ends that do not fit.
+        self.firings.push(Firing::read(
+            event.event,
+            self.bindings.len() as u32,
+            facts_end as u32,
+        ));
+        self.fields.push(Arc::clone(&event.fields));
+    }
+
+    /// Returns the logged binding of a firing in CBOR.
+    pub(crate) fn binding(&self, firing: usize) -> &[u8] {
+        let range = self.range(firing, |firing| firing.binding_end);
+        self.bindings.get(range).unwrap_or_default()
+    }
+
+    /// Returns the indexes of the facts of a firing.
+    pub(crate) fn facts_of(&self, firing: usize) -> Range<usize> {
+        self.range(firing, |firing| firing.facts_end)
+    }
+
+    /// Returns the range from the end of the previous firing to the end of this one.
+    fn range(&self, firing: usize, end: impl Fn(&Firing) -> u32) -> Range<usize> {
+        let end = |firing: Option<&Firing>| firing.map_or(0, |firing| end(firing) as usize);
+        let before = firing.checked_sub(1).and_then(|i| self.firings.get(i));
+        end(before)..end(self.firings.get(firing))
+    }
+
+    /// Returns a reader of the fields of an event of the program.
+    pub(crate) fn reader(&self, firing: usize) -> Result<FieldReader<'_>, DecodeError> {
+        let binding = self.binding(firing);
+        if let Some(fields) = self.fields.get(firing) {
+            return FieldReader::new(binding, fields);
+        }
+        let n = item::map(&mut Decoder::new(binding))?;
+        let own: Vec<u16> = (0..=u16::MAX).take(n as usize).collect();
+        FieldReader::new(binding, &own)
+    }
+}
+
+/// The reason why the payload of a frame with a correct checksum cannot be decoded.
+pub(crate) enum FrameError {
+    /// No writer writes it.
+    Invalid(DecodeError),
+    /// It has something that a newer version of ironweave may have written.
+    Newer(String),
+}
+
+impl<E: Into<DecodeError>> From<E> for FrameError {
+    fn from(e: E) -> Self {
+        Self::Invalid(e.into())
+    }
+}
+
+impl fmt::Display for FrameError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Invalid(e) => e.fmt(f),
+            Self::Newer(what) => write!(f, "it has {what}"),
+        }
+    }
+}
+
+/// Decodes a transaction.
+pub(crate) fn decode(payload: &[u8], tags: &Tags) -> Result<Decoded, FrameError> {
+    read(payload, tags, Facts::default(), true)
+}
+
+/// Decodes a transaction without its firings, which a replay does not need. The memory of `room` is reused for its facts.
+pub(crate) fn decode_facts(
+    payload: &[u8],
+    tags: &Tags,
+    mut room: Facts,
+) -> Result<Decoded, FrameError> {
+    room.clear();
+    read(payload, tags, room, false)
+}
+
+/// Decodes a transaction with or without its firings. The firings are validated in both cases, so that a transaction that was
+/// replayed can be decoded in full later.
+fn read(payload: &[u8], tags: &Tags, facts: Facts, firings: bool) -> Result<Decoded, FrameError> {
+    // All frames of an epoch have the format version of its schema.
+    if tags.version >= FORMAT_VERSION {
+        read::read(payload, tags, facts, firings)
+    } else {
+        Ok(items::read(payload, tags, facts, firings)?)
+    }
+}
+
+/// The names of each event of the program that fired, if the transaction has an idempotency key.
+struct KeyedNames<'t>(Option<Vec<&'t [Cardinality]>>);
+
+impl<'t> KeyedNames<'t> {
+    fn of(decoded: &Decoded) -> Self {
+        Self(decoded.meta.key.is_some().then(Vec::new))
+    }
+
+    fn push(&mut self, event: &'t EventTags) {
+        if let Some(named) = self.0.as_mut().filter(|_| !event.immediate) {
+            named.push(&event.names);
+        }
+    }
+
+    /// Returns an error if the names and attempts of a transaction do not match its firings.
+    fn check(&self, decoded: &Decoded) -> Result<(), DecodeError> {
+        let Some(named) = &self.0 else {
+            return Ok(());
+        };
+        check_names(&decoded.names, named)?;
+        match &decoded.attempts {
+            Some(attempts) => check_attempts(attempts, named.len()),
+            None => Ok(()),
+        }
+    }
+}
+
+/// Returns the mapping of an event of a logged schema.
+fn event_of(tags: &Tags, tag: usize) -> Result<&EventTags, DecodeError> {
+    (tags.events.get(tag))
+        .ok_or_else(|| DecodeError::new(format_args!("event {tag} is not in the schema")))
+}

@@ -1,0 +1,514 @@
+//! A reader refuses wrong records: one case for each rule of `docs/log-format.md`, *What is refused*, that is about format
+//! version 3.
+
+use ironweave::{Options, Store};
+
+use crate::cbor::{Map, Raw, Uint, text};
+use crate::forge::{self, Forged, FrameKind};
+use crate::models::{first, shop};
+use crate::records::{FactRecord, Records, change, id};
+use crate::wrong_frames_are_refused::refused;
+use crate::{committed, scratch_dir};
+
+type Bank = first::bank::Model;
+
+const CREATE: u8 = 0;
+const DELETE: u8 = 1;
+const MOVE: u8 = 2;
+const SET: u8 = 3;
+const LINK: u8 = 4;
+const UNLINK: u8 = 5;
+const SET_LINK: u8 = 6;
+/// The forms of values.
+const WORD: u8 = 1;
+const CBOR: u8 = 2;
+
+/// Frames of the bank: the schema, two accounts, the end of the second.
+fn bank() -> Vec<Forged> {
+    let mut frames = forge::frames(&committed("version3/epochs"));
+    frames.truncate(4);
+    frames
+}
+
+/// Frames of the shop.
+fn shop() -> Vec<Forged> {
+    forge::frames(&committed("version3/constructs"))
+}
+
+/// A change of the records of the bank's log in one frame.
+#[track_caller]
+fn bank_refused(seq: usize, words: &str, wrong: impl FnOnce(&mut Records)) {
+    let mut frames = bank();
+    change(&mut frames[seq], wrong);
+    refused::<Bank>(frames, seq, words);
+}
+
+/// A change of the records of the shop's log in one frame.
+#[track_caller]
+fn shop_refused(seq: usize, words: &str, wrong: impl FnOnce(&mut Records)) {
+    let mut frames = shop();
+    change(&mut frames[seq], wrong);
+    refused::<shop::Model>(frames, seq, words);
+}
+
+/// A change of the bytes of a frame of the bank's log.
+#[track_caller]
+fn bytes_refused(words: &str, wrong: impl FnOnce(&mut Vec<u8>)) {
+    let mut frames = bank();
+    let Raw(bytes) = &mut frames[2].payload else {
+        panic!("it has records");
+    };
+    wrong(bytes);
+    refused::<Bank>(frames, 2, words);
+}
+
+#[test]
+fn the_unchanged_logs_are_accepted() {
+    let dir = scratch_dir();
+    forge::write(&dir.path().join("bank"), &bank());
+    let mut frames = shop();
+    for frame in &mut frames {
+        if frame.kind == FrameKind::Transaction {
+            change(frame, |_| ());
+        }
+    }
+    forge::write(&dir.path().join("shop"), &frames);
+    let store = Store::<Bank>::open(dir.path().join("bank")).expect("the store opens");
+    assert_eq!(store.verify().expect("the same facts"), 3);
+    let store = Store::<shop::Model>::open(dir.path().join("shop")).expect("the store opens");
+    assert_eq!(store.verify().expect("the same facts"), 37);
+}
+
+#[test]
+fn a_payload_whose_lengths_are_not_its_own_is_refused() {
+    // Firings, facts, bytes of bindings, of metadata and of values.
+    for at in [12, 16, 20, 24, 28] {
+        for number in [0x7fff_ffff, u32::MAX, 1 << 20, 100] {
+            bytes_refused("is not the sum of the lengths in it", |bytes| {
+                bytes[at..at + 4].copy_from_slice(&number.to_le_bytes());
+            });
+        }
+    }
+    for len in [0, 1, 31] {
+        bytes_refused(&format!("it has {len} bytes"), |bytes| bytes.truncate(len));
+    }
+    bytes_refused("is not the sum", |bytes| bytes.truncate(32));
+    bytes_refused("is not the sum", |bytes| bytes.push(0));
+    bytes_refused("is not the sum", |bytes| {
+        bytes.pop();
+    });
+}
+
+#[test]
+fn what_is_for_later_versions_is_refused_as_such() {
+    let is_version = |seq: usize, wrong: &dyn Fn(&mut Records)| {
+        let mut frames = bank();
+        change(&mut frames[seq], wrong);
+        let dir = scratch_dir();
+        forge::write(dir.path(), &frames);
+        let e = Store::<Bank>::open(dir.path()).expect_err("refused");
+        assert!(e.storage().is_some_and(|e| e.is_version()), "{e}");
+        refused::<Bank>(frames, seq, "open the store with a newer version");
+    };
+    for flag in [1, 1 << 31] {
+        is_version(2, &|records| records.flags = flag);
+        is_version(2, &|records| records.firings[0].reserved = flag);
+    }
+    for flag in [1, 1 << 15] {
+        is_version(3, &|records| records.firings[0].flags = flag);
+    }
+}
+
+#[test]
+fn the_ends_of_firings_are_in_order_and_those_of_their_parts() {
+    let words = "the ends of its firings are not in order";
+    for end in [0, 3, 5, u32::MAX] {
+        bank_refused(2, words, |records| records.firings[0].facts_end = end);
+    }
+    for end in [32, u32::MAX] {
+        bank_refused(2, words, |records| records.firings[0].binding_end = end);
+    }
+    for (end, words) in [
+        (0, "an event ends before its last field"),
+        (8, "a value has 4 bytes, and 0 are left"),
+        (16, "an event ends before its last field"),
+    ] {
+        bank_refused(2, words, |records| records.firings[0].binding_end = end);
+    }
+    // Of two firings.
+    shop_refused(6, words, |records| {
+        records.firings[0].facts_end = records.firings[1].facts_end + 1;
+    });
+    shop_refused(6, words, |records| {
+        records.firings[0].binding_end = records.firings[1].binding_end + 8;
+    });
+    bank_refused(2, words, |records| records.firings.clear());
+    bank_refused(2, "event 9 is not in the schema", |records| {
+        records.firings[0].event = 9;
+    });
+}
+
+#[test]
+fn a_fact_has_the_form_and_the_operand_of_its_kind() {
+    let fact = |kind, form, value_bytes, operand| FactRecord {
+        kind,
+        form,
+        index: 0,
+        value_bytes,
+        entity: id(0, 1),
+        operand,
+    };
+    for record in [
+        fact(7, 0, 0, 0),
+        fact(u8::MAX, 0, 0, 0),
+        fact(CREATE, WORD, 0, 0),
+        fact(CREATE, CBOR, 0, 0),
+        fact(CREATE, 3, 0, 0),
+        fact(CREATE, 0, 1, 0),
+        fact(CREATE, 0, 0, 256),
+        fact(DELETE, 0, 0, 256),
+        fact(DELETE, 0, 0, u64::MAX),
+        fact(MOVE, 0, 0, 65_536),
+        fact(MOVE, WORD, 0, 0),
+        fact(SET, 0, 0, 0),
+        fact(SET, 3, 0, 0),
+        fact(SET, WORD, 1, 0),
+        fact(SET, CBOR, 0, 1),
+        fact(LINK, WORD, 0, 0),
+        fact(UNLINK, CBOR, 0, 0),
+        fact(LINK, 0, 1, 0),
+        fact(SET_LINK, 0, 0, 0),
+        fact(SET_LINK, WORD, 0, 0),
+    ] {
+        bank_refused(2, "which do not fit", |records| records.push(record));
+    }
+}
+
+#[test]
+fn a_fact_names_what_is_in_the_schema() {
+    for kind in [CREATE, DELETE, MOVE, LINK, UNLINK] {
+        for index in [9, u16::MAX] {
+            bank_refused(2, "is not in the schema", |records| {
+                records.push(FactRecord {
+                    kind,
+                    index,
+                    entity: id(0, 1),
+                    ..FactRecord::default()
+                });
+            });
+        }
+    }
+    for kind in [SET, SET_LINK] {
+        bank_refused(2, "is not in the schema", |records| {
+            records.values.push(0);
+            records.push(FactRecord {
+                kind,
+                form: CBOR,
+                index: 9,
+                value_bytes: 1,
+                entity: id(0, 1),
+                operand: 0,
+            });
+        });
+    }
+    bank_refused(
+        2,
+        "column 9 of the schema has no value with the word",
+        |records| {
+            records.push(FactRecord {
+                kind: SET,
+                form: WORD,
+                index: 9,
+                entity: id(0, 1),
+                ..FactRecord::default()
+            });
+        },
+    );
+    for state in [3, 255] {
+        bank_refused(2, "is not in the schema", |records| {
+            records.facts[0].operand = state
+        });
+        bank_refused(3, "is not in the schema", |records| {
+            records.facts[0].operand = state << 8;
+        });
+    }
+}
+
+#[test]
+fn a_fact_names_an_entity_by_its_generation() {
+    for wrong in [1 << 56, u64::MAX] {
+        bank_refused(3, "is not an id", |records| records.facts[0].entity = wrong);
+        shop_refused(13, "is not an id", |records| {
+            records.facts[0].operand = wrong
+        });
+    }
+    // Of a move, of a value, at either end of a link.
+    let words = "and the slot has Account/1.1";
+    for generation in [0, 2, 0x00ff_ffff] {
+        bank_refused(3, words, |records| {
+            records.facts[0].entity = id(1, generation)
+        });
+        bank_refused(2, words, |records| {
+            records.facts[3].entity = id(1, generation)
+        });
+    }
+    let words = "and the slot has Order/";
+    shop_refused(13, words, |records| records.facts[0].entity += 1);
+    shop_refused(13, words, |records| records.facts[0].operand += 1);
+    bank_refused(2, "the next id is", |records| {
+        records.facts[0].entity = id(1, 2)
+    });
+    bank_refused(3, "there is no Account/9", |records| {
+        records.facts[0].entity = id(9, 1)
+    });
+}
+
+#[test]
+fn a_word_is_one_of_the_encoding_of_its_column() {
+    // Order.year is a `u32`, of which no value has more bits. It is the first field of the order of that year.
+    for word in [1 << 32, u64::MAX] {
+        shop_refused(1, "has no value with the word", |records| {
+            let year = (records.facts.iter_mut())
+                .find(|fact| fact.kind == SET && fact.form == WORD && fact.operand == 2026);
+            year.expect("the year").operand = word;
+        });
+    }
+    // The name is a text, which no word has.
+    bank_refused(
+        2,
+        "column 0 of the schema has no value with the word",
+        |records| {
+            records.facts[1].form = WORD;
+            records.facts[1].value_bytes = 0;
+            records.values.clear();
+        },
+    );
+}
+
+#[test]
+fn a_value_is_one_item_of_its_length() {
+    // The name of the second account: a text of three bytes.
+    for (len, words) in [
+        (0, "ends within an item"),
+        (3, "ends within an item"),
+        (5, "a value has 5 bytes, and 4 are left"),
+        (u32::MAX, "are left"),
+    ] {
+        bank_refused(2, words, |records| records.facts[1].value_bytes = len);
+    }
+    bank_refused(2, "1 bytes of values that are of no fact", |records| {
+        records.values.push(0)
+    });
+    bank_refused(2, "1 bytes follow it", |records| {
+        records.values.push(0);
+        records.facts[1].value_bytes += 1;
+    });
+    bank_refused(2, "begins no item", |records| records.values[0] = 0xff);
+    for depth in [300, 300_000] {
+        bank_refused(2, "nested deeper than 256 levels", |records| {
+            records.values = [0x81].repeat(depth).into_iter().chain([0]).collect();
+            records.facts[1].value_bytes = depth as u32 + 1;
+        });
+        bank_refused(2, "nested deeper than 256 levels", |records| {
+            let item: Vec<u8> = [0x81].repeat(depth).into_iter().chain([0]).collect();
+            let mut bindings = (item.len() as u64).to_le_bytes().to_vec();
+            bindings.extend(item);
+            bindings.resize(bindings.len().next_multiple_of(8), 0);
+            bindings.extend([0; 8]);
+            records.firings[0].binding_end = bindings.len() as u32;
+            records.bindings = bindings;
+        });
+    }
+    // A number beside the records is read as well, since a writer may not know the encoding.
+    let mut frames = bank();
+    change(&mut frames[2], |records| {
+        records.values.push(7);
+        let balance = &mut records.facts[3];
+        (balance.form, balance.value_bytes, balance.operand) = (CBOR, 1, 0);
+    });
+    let dir = scratch_dir();
+    forge::write(dir.path(), &frames);
+    let store = Store::<Bank>::open(dir.path()).expect("the store opens");
+    assert_eq!(store.verify().expect("the same facts"), 3);
+}
+
+#[test]
+fn an_event_has_a_word_for_each_field() {
+    // The length of the name, the name with padding, the balance.
+    let set_binding = |records: &mut Records, bindings: Vec<u8>| {
+        records.firings[0].binding_end = bindings.len() as u32;
+        records.bindings = bindings;
+    };
+    bank_refused(2, "an event ends before its last field", |records| {
+        let binding = records.bindings[..16].to_vec();
+        set_binding(records, binding);
+    });
+    bank_refused(2, "an event has 8 bytes behind its fields", |records| {
+        let binding = [&*records.bindings, &[0; 8]].concat();
+        set_binding(records, binding);
+    });
+    bank_refused(2, "an event has 1 bytes behind its fields", |records| {
+        let binding = [&*records.bindings, &[0; 1]].concat();
+        set_binding(records, binding);
+    });
+    bank_refused(2, "is not followed by zeros", |records| {
+        records.bindings[15] = 1
+    });
+    bank_refused(2, "are left", |records| records.bindings[0] = 200);
+    bank_refused(2, "are left", |records| records.bindings[7] = 200);
+    bank_refused(2, "ends within an item", |records| records.bindings[0] = 3);
+    bank_refused(2, "ends within an item", |records| records.bindings[0] = 0);
+    bank_refused(2, "begins no item", |records| records.bindings[8] = 0xff);
+    // A field that names an entity by its id, and an immediate event, which does so.
+    bank_refused(3, "no value of the form Id has the word", |records| {
+        records.bindings[7] = 1
+    });
+    shop_refused(6, "is not an id", |records| {
+        let end = records.firings[1].binding_end as usize;
+        records.bindings[end - 1] = 1;
+    });
+    shop_refused(6, "an event has 8 bytes behind its fields", |records| {
+        let end = records.firings[1].binding_end as usize;
+        records.bindings.splice(end..end, [0; 8]);
+        for firing in &mut records.firings[1..] {
+            firing.binding_end += 8;
+        }
+    });
+}
+
+#[test]
+fn the_metadata_is_a_map_without_a_time() {
+    let key = |code, value| (Uint(code), value);
+    bank_refused(2, "the metadata has a second time", |records| {
+        records.metadata = Map(vec![key(0, Uint(1))]).bytes();
+    });
+    bank_refused(2, "1 bytes follow it", |records| {
+        records.metadata = Map(vec![key(1, text("ann"))]).bytes();
+        records.metadata.push(0);
+    });
+    bank_refused(2, "unexpected type", |records| records.metadata = vec![0]);
+    bank_refused(2, "without the names of its events", |records| {
+        records.metadata = Map(vec![key(4, text("once"))]).bytes();
+    });
+    bank_refused(2, "is before that of the previous transaction", |records| {
+        records.time = 0
+    });
+    bank_refused(1, "is before that of the previous transaction", |records| {
+        records.time = i64::MIN;
+    });
+}
+
+#[test]
+fn facts_that_do_not_fit_the_graph_are_refused() {
+    bank_refused(2, "Account/1.1 has no Account.balance", |records| {
+        records.remove(3);
+        records.remove(2);
+    });
+    bank_refused(2, "keys never change", |records| {
+        records.values.extend(*b"\x63eve");
+        records.push(FactRecord {
+            kind: SET,
+            form: CBOR,
+            index: 0,
+            value_bytes: 4,
+            entity: id(0, 1),
+            operand: 0,
+        });
+    });
+    bank_refused(3, "is in another state", |records| {
+        records.facts[0].operand = 0x0201
+    });
+}
+
+#[test]
+fn the_version_of_a_frame_is_that_of_its_epoch() {
+    let mut frames = bank();
+    frames[2].version = 2;
+    let words =
+        "it is of format version 2, and the schema in frame 0, which it follows, of version 3";
+    refused::<Bank>(frames, 2, words);
+    let mut frames = bank();
+    frames[0].version = 2;
+    let words =
+        "it is of format version 3, and the schema in frame 0, which it follows, of version 2";
+    refused::<Bank>(frames, 1, words);
+    // A schema of an earlier version.
+    let mut frames = forge::frames(&committed("version3/epochs"));
+    frames[4].version = 2;
+    refused::<Bank>(frames, 4, "it is of format version 2");
+}
+
+/// A schema without encodings: its values are beside the records, and it is not continued.
+#[test]
+fn a_log_of_version_3_without_encodings_is_read_and_gets_another_epoch() {
+    let mut frames = forge::frames(&committed("epochs"));
+    frames.truncate(1);
+    frames[0].version = 3;
+    let with_encodings = bank();
+    frames.extend(with_encodings.into_iter().skip(1).map(|mut frame| {
+        change(&mut frame, |records| {
+            let mut values = Vec::new();
+            let mut rest = &*records.values;
+            for fact in records.facts.iter_mut().filter(|fact| fact.kind == SET) {
+                if fact.form == WORD {
+                    let number = fact.operand as i64;
+                    let item = match number {
+                        0.. => Uint(number as u64),
+                        _ => crate::cbor::Negative(!number as u64),
+                    };
+                    let item = item.bytes();
+                    (fact.form, fact.operand) = (CBOR, 0);
+                    fact.value_bytes = item.len() as u32;
+                    values.extend(item);
+                } else {
+                    let (value, more) = rest.split_at(fact.value_bytes as usize);
+                    values.extend_from_slice(value);
+                    rest = more;
+                }
+            }
+            records.values = values;
+            // The fields of the events: a text and a number, or an id.
+            let mut bindings = Vec::new();
+            let mut field = |item: Vec<u8>| {
+                bindings.extend((item.len() as u64).to_le_bytes());
+                bindings.extend(item);
+                bindings.resize(bindings.len().next_multiple_of(8), 0);
+            };
+            let word = |at: usize| {
+                let bytes = records.bindings[at..at + 8].try_into().expect("a word");
+                i64::from_le_bytes(bytes)
+            };
+            let number = |n: i64| match n {
+                0.. => Uint(n as u64).bytes(),
+                _ => crate::cbor::Negative(!n as u64).bytes(),
+            };
+            if records.bindings.len() == 24 {
+                field(records.bindings[8..12].to_vec());
+                field(number(word(16)));
+            } else {
+                field(number(word(0)));
+            }
+            records.firings[0].binding_end = bindings.len() as u32;
+            records.bindings = bindings;
+        });
+        frame
+    }));
+    let dir = scratch_dir();
+    forge::write(dir.path(), &frames);
+    let store = Store::<Bank>::open_read_only(dir.path()).expect("the store opens");
+    assert_eq!(store.verify().expect("the same facts"), 3);
+    drop(store);
+    let mut store = Options::<Bank>::default()
+        .paranoid()
+        .open(dir.path())
+        .expect("the store opens");
+    assert_eq!(
+        store.seq(),
+        Some(ironweave::Seq::new(4)),
+        "a schema with encodings"
+    );
+    let (account, balance) = ("eve".into(), -7);
+    let counted = first::bank::Counted { account, balance };
+    store.try_step(counted).expect("the event fires");
+    assert_eq!(store.verify().expect("the same facts"), 4);
+}
