@@ -250,8 +250,11 @@ pub enum StepError {
     Cycle {
         /// The edge, by its declaring end.
         edge: Name,
-        /// The entities of the cycle, in order. The last is linked with the first.
+        /// The entities of the cycle, in order. The last is linked with the first. Of a cycle of more than eight, these are
+        /// the first four and the last four.
         entities: Vec<EntityRef>,
+        /// How many entities the cycle has.
+        len: usize,
         /// The events that led to it; see [`StepError::chain`].
         chain: Chain,
     },

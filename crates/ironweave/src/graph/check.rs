@@ -271,6 +271,11 @@ impl<S: Storage> Graph<S> {
             let what = format!("the number of rows of data of {}", layout.from.path);
             wrong.push(Inconsistency::new(None, what, back, rows));
         }
+        if !self.is_sorted(edge) {
+            let what = format!("the order of the entities of {}", layout.from.path);
+            let (expected, found) = ("that each link leads forward", "one that does not");
+            wrong.push(Inconsistency::new(None, what, expected, found));
+        }
         if layout.acyclic
             && let Some(slot) = self.any_cycle(edge, self.slots(layout.from.entity))
         {

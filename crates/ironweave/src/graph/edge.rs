@@ -6,6 +6,7 @@
 
 mod copies;
 
+use crate::graph::acyclic::Sorted;
 use crate::graph::data::LinkData;
 use crate::graph::entry::Relinked;
 use crate::graph::list::List;
@@ -59,6 +60,8 @@ pub(crate) struct Edge<S: Storage> {
     links: Links<S>,
     /// The data of the links, if they have data.
     pub(super) data: Option<LinkData<S>>,
+    /// The order of an `acyclic` edge, if it is kept.
+    pub(super) sorted: Option<Box<Sorted>>,
 }
 
 pub(super) fn pair(from: u32, to: u32) -> u64 {
@@ -131,6 +134,26 @@ impl<S: Storage> Edge<S> {
         Self {
             links,
             data: data.map(|column| LinkData::new(column, from, to)),
+            sorted: None,
+        }
+    }
+
+    /// The same edge with an order of its links, if it is to have one and the storage keeps those.
+    pub(super) fn sorted(mut self, acyclic: bool) -> Self {
+        let slots = match &self.links {
+            Links::Ones { from, .. } => from.len(),
+            Links::Fan { lists, .. } => lists.len(),
+            Links::Pairs { from, .. } => from.len(),
+        };
+        self.sorted = (S::SORTS && acyclic).then(|| Box::new(Sorted::stale(slots)));
+        self
+    }
+
+    /// Notes that a link was added, for the order.
+    #[inline]
+    fn added(&mut self, from: u32, to: u32) {
+        if let Some(sorted) = &mut self.sorted {
+            sorted.added(from, to);
         }
     }
 
@@ -154,6 +177,9 @@ impl<S: Storage> Edge<S> {
         if let Some(data) = &mut self.data {
             data.grow(end);
         }
+        if let Some(sorted) = self.sorted.as_mut().filter(|_| end) {
+            sorted.grow();
+        }
     }
 
     /// The inverse of [`Edge::grow`]; the entity has no links.
@@ -175,6 +201,9 @@ impl<S: Storage> Edge<S> {
         }
         if let Some(data) = &mut self.data {
             data.shrink(end);
+        }
+        if let Some(sorted) = self.sorted.as_mut().filter(|_| end) {
+            sorted.shrink();
         }
     }
 
@@ -275,6 +304,7 @@ impl<S: Storage> Edge<S> {
         if let Some(data) = &mut self.data {
             data.link(from, to);
         }
+        self.added(from, to);
     }
 
     /// Unlinks two entities that are linked and returns the positions of the link. Its data has been emptied.
@@ -411,6 +441,9 @@ impl<S: Storage> Edge<S> {
     /// The exact inverse of [`Edge::link`], if that was the last change of both lists.
     pub(crate) fn undo_link(&mut self, from: u32, to: u32) {
         self.unlink(from, to);
+        if let Some(sorted) = &mut self.sorted {
+            sorted.undone(from, to);
+        }
     }
 
     /// The exact inverse of [`Edge::unlink`].
@@ -453,6 +486,7 @@ impl<S: Storage> Edge<S> {
         if let Some(data) = &mut self.data {
             data.link(from, to);
         }
+        self.added(from, to);
     }
 
     /// The positions of a link that are kept; for `check`.

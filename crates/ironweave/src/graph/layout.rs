@@ -19,6 +19,8 @@ pub(crate) struct Layout {
     pub entities: Vec<EntityLayout>,
     pub columns: Vec<ColumnLayout>,
     pub edges: Vec<EdgeLayout>,
+    /// The edges that are acyclic.
+    pub acyclic: Vec<EdgeIx>,
     pub watches: Vec<Watch>,
     pub immediates: Vec<Immediate>,
     pub invariants: Vec<Name>,
@@ -248,6 +250,9 @@ impl Layout {
         let mut layout = Self {
             entities,
             columns,
+            acyclic: (EdgeIx::all(edges.len()).zip(&edges))
+                .filter_map(|(ix, edge)| edge.acyclic.then_some(ix))
+                .collect(),
             edges,
             watches: Vec::new(),
             immediates: Vec::new(),

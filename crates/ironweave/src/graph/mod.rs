@@ -24,6 +24,7 @@ pub(crate) mod layout;
 mod link_value;
 mod linking;
 mod list;
+mod order;
 mod page;
 pub mod paged;
 mod read;
@@ -171,7 +172,7 @@ impl<S: Storage> Graph<S> {
             .zip(data)
             .map(|(e, data)| {
                 let data = data.as_ref().map(|data| S::column(data, false));
-                Edge::new(e.from.cardinality, e.to.cardinality, data)
+                Edge::new(e.from.cardinality, e.to.cardinality, data).sorted(e.acyclic)
             })
             .map(S::Part::from)
             .collect();
@@ -185,7 +186,7 @@ impl<S: Storage> Graph<S> {
             defaults: columns.iter().map(|c| c.default).collect(),
             plain_fans: (layout.edges.iter().zip(&edges))
                 .map(|(l, edge)| {
-                    let plain = edge.data.is_none() && l.watches.is_empty();
+                    let plain = edge.data.is_none() && l.watches.is_empty() && !l.acyclic;
                     edge.fan().filter(|_| plain)
                 })
                 .collect(),
@@ -251,8 +252,11 @@ impl<S: Storage> Graph<S> {
             columns: all.zip(&self.columns).map(copied).collect(),
             defaults: Arc::clone(&self.defaults),
             mandatory: Arc::clone(&self.mandatory),
-            edges: edges
-                .map(|(edge, data)| edge.copy::<B>(data.as_ref().map(|d| B::column(d, false))))
+            edges: (edges.zip(&self.layout.edges))
+                .map(|((edge, data), l)| {
+                    let copy = edge.copy::<B>(data.as_ref().map(|d| B::column(d, false)));
+                    copy.sorted(l.acyclic)
+                })
                 .map(B::Part::from)
                 .collect(),
             plain_fans: Arc::clone(&self.plain_fans),

@@ -33,6 +33,9 @@ impl Storage for Paged {
     type Part<T: Clone + Send + Sync + 'static> = Shared<T>;
     type Column = SharedColumn;
 
+    // Clones would copy pages for each change of an order.
+    const SORTS: bool = false;
+
     fn column(column: &ColumnType, mandatory: bool) -> Self::Column {
         SharedColumn(match column.mandatory.filter(|_| mandatory) {
             Some(mandatory) => (mandatory.paged)().into(),

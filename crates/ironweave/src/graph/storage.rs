@@ -39,6 +39,9 @@ pub trait Storage: Sized + 'static {
     /// A column without its type.
     type Column: DerefMut<Target = dyn AnyColumn> + Clone + Send + Sync;
 
+    /// Whether `acyclic` edges keep their entities in a topological order.
+    const SORTS: bool;
+
     /// An empty column of a type. If it is `mandatory`, each entity has a value in it.
     fn column(column: &ColumnType, mandatory: bool) -> Self::Column;
     /// The values of a column that keeps values of this type in one array.
@@ -168,6 +171,8 @@ impl Storage for Flat {
     type Set<T: Ord + Clone + Send + Sync + 'static> = BTreeSet<T>;
     type Part<T: Clone + Send + Sync + 'static> = Inline<T>;
     type Column = FlatColumn;
+
+    const SORTS: bool = true;
 
     fn column(column: &ColumnType, mandatory: bool) -> Self::Column {
         (column.mandatory)

@@ -8,14 +8,25 @@ use crate::graph::storage::Storage;
 use crate::schema::{EdgeIx, EntityIx, Hop};
 use crate::step::Core;
 
+/// How many entities an error names from the beginning and from the end of a longer cycle.
+const CYCLE_ENDS: usize = 4;
+
 impl<S: Storage> Core<S> {
     /// Checks the bounds of all entities that were created or gained or lost links since a position in the journal.
-    pub(super) fn check_bounds(&self, start: usize) -> Result<(), StepError> {
-        (self.open.journal).try_each_fact_after(start, |fact| self.check_bounds_after(fact))
+    pub(super) fn check_bounds(&mut self, start: usize) -> Result<(), StepError> {
+        let mut cyclic = Vec::new();
+        for i in 0..self.graph.layout.acyclic.len() {
+            let edge = self.graph.layout.acyclic[i];
+            if self.graph.may_have_cycle(edge) {
+                cyclic.push(edge);
+            }
+        }
+        let check = |fact| self.check_bounds_after(fact, &cyclic);
+        self.open.journal.try_each_fact_after(start, check)
     }
 
-    /// Checks the bounds of the entities that a fact created, linked or unlinked.
-    fn check_bounds_after(&self, fact: Fact) -> Result<(), StepError> {
+    /// Checks the bounds of the entities that a fact created, linked or unlinked. These edges may have a cycle.
+    fn check_bounds_after(&self, fact: Fact, cyclic: &[EdgeIx]) -> Result<(), StepError> {
         match fact {
             Fact::Create { entity, slot, .. } => {
                 let layout = &self.graph.layout.entities[usize::from(entity)];
@@ -31,7 +42,7 @@ impl<S: Storage> Core<S> {
                 }
                 self.check_bounds_of(layout.from.entity, from, Some(edge))?;
                 self.check_bounds_of(layout.to.entity, to, Some(edge))?;
-                if layout.acyclic && matches!(fact, Fact::Link { .. }) {
+                if cyclic.contains(&edge) && matches!(fact, Fact::Link { .. }) {
                     self.check_acyclic(edge, from, to)?;
                 }
                 Ok(())
@@ -55,11 +66,15 @@ impl<S: Storage> Core<S> {
             return Ok(());
         };
         let end = &self.graph.layout.edges[usize::from(edge)].from;
+        let len = way.len();
+        let is_named = |i: usize| len <= 2 * CYCLE_ENDS || i < CYCLE_ENDS || i >= len - CYCLE_ENDS;
         Err(StepError::Cycle {
             edge: Arc::clone(&end.path),
-            entities: (way.into_iter())
-                .map(|slot| self.graph.named(end.entity, slot))
+            entities: (way.into_iter().enumerate())
+                .filter(|(i, _)| is_named(*i))
+                .map(|(_, slot)| self.graph.named(end.entity, slot))
                 .collect(),
+            len,
             chain: Chain::default(),
         })
     }

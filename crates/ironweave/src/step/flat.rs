@@ -18,7 +18,11 @@ type Types<'b> = (&'b [ColumnType], &'b [Option<ColumnType>]);
 /// A core with an empty graph, or with a copy of one.
 pub(crate) fn core(plan: &Plan, (columns, data): Types<'_>, base: Option<&Graph<Paged>>) -> Core {
     Core::<Flat>::new(match base {
-        Some(base) => base.copy(columns, data),
+        Some(base) => {
+            let mut graph = base.copy(columns, data);
+            graph.sort_acyclic_edges();
+            graph
+        }
         None => Graph::new(Arc::clone(&plan.layout), columns, data),
     })
 }

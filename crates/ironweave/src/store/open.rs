@@ -162,6 +162,7 @@ impl<M: Model> Store<M> {
     fn begin_log(&mut self) -> Result<(), OpenError> {
         self.catch_up()?;
         if self.log.is_writable() {
+            self.core.graph.sort_acyclic_edges();
             (self.epochs.check_all_known()).map_err(|e| self.log.place(e))?;
             if !self.epochs.continue_with(&self.plan.layout.schema) {
                 self.write_schema()?;

@@ -177,8 +177,17 @@ impl StepError {
                 "{entity} cannot be deleted: at {edge} it is linked with {by}, and the `on_delete` of {edge} is \
                  `restrict`; unlink it first"
             ),
-            Self::Cycle { edge, entities, .. } => {
+            Self::Cycle {
+                edge,
+                entities,
+                len,
+                ..
+            } => {
                 let mut names: Vec<String> = entities.iter().map(EntityRef::to_string).collect();
+                if *len > entities.len() {
+                    let left_out = format!(".. {} more ..", len - entities.len());
+                    names.insert(entities.len() / 2, left_out);
+                }
                 names.extend(entities.first().map(EntityRef::to_string));
                 write!(
                     f,

@@ -171,6 +171,7 @@ fn steps() -> Vec<(StepError, ErrorKind, &'static str)> {
             StepError::Cycle {
                 edge: name("Ward.under"),
                 entities: vec![icu(), entity(None)],
+                len: 2,
                 chain: chain(),
             },
             Forbidden,

@@ -45,12 +45,13 @@ impl<S: Storage> Clone for Edge<S> {
         Self {
             links: self.links.clone(),
             data: self.data.clone(),
+            sorted: self.sorted.clone(),
         }
     }
 }
 
 impl<S: Storage> Edge<S> {
-    /// A copy in another storage. `data` is an empty column for the data of the links.
+    /// A copy in another storage, without an order. `data` is an empty column for the data of the links.
     pub(in crate::graph) fn copy<B: Storage>(&self, data: Option<B::Column>) -> Edge<B> {
         Edge {
             links: match &self.links {
@@ -80,6 +81,7 @@ impl<S: Storage> Edge<S> {
             data: (self.data.as_ref())
                 .zip(data)
                 .map(|(data, column)| data.copy(column)),
+            sorted: None,
         }
     }
 
