@@ -26,7 +26,8 @@ enum Rows<S: Storage> {
     Pairs {
         rows: S::Map<u32>,
         free: S::Table<u32>,
-        rows_made: u32,
+        /// By row, the pair that has it or had it last.
+        pairs: S::Table<u64>,
     },
 }
 
@@ -35,14 +36,10 @@ impl<S: Storage> Clone for Rows<S> {
         match self {
             Self::From => Self::From,
             Self::To => Self::To,
-            Self::Pairs {
-                rows,
-                free,
-                rows_made,
-            } => Self::Pairs {
+            Self::Pairs { rows, free, pairs } => Self::Pairs {
                 rows: rows.clone(),
                 free: free.clone(),
-                rows_made: *rows_made,
+                pairs: pairs.clone(),
             },
         }
     }
@@ -65,7 +62,7 @@ impl<S: Storage> LinkData<S> {
             _ => Rows::Pairs {
                 rows: S::Map::default(),
                 free: S::Table::default(),
-                rows_made: 0,
+                pairs: S::Table::default(),
             },
         };
         Self { column, rows }
@@ -77,14 +74,10 @@ impl<S: Storage> LinkData<S> {
         let rows = match &self.rows {
             Rows::From => Rows::From,
             Rows::To => Rows::To,
-            Rows::Pairs {
-                rows,
-                free,
-                rows_made,
-            } => Rows::Pairs {
+            Rows::Pairs { rows, free, pairs } => Rows::Pairs {
                 rows: rows.copy(),
                 free: free.copy(),
-                rows_made: *rows_made,
+                pairs: pairs.copy(),
             },
         };
         LinkData { column, rows }
@@ -114,15 +107,15 @@ impl<S: Storage> LinkData<S> {
         match &self.rows {
             Rows::From => of(true).collect(),
             Rows::To => of(false).map(|(to, from)| (from, to)).collect(),
-            Rows::Pairs { .. } if rows.is_empty() => Vec::new(),
-            Rows::Pairs { rows: at, .. } => {
-                let mut found = Vec::new();
-                at.each(&mut |pair, row| {
-                    if rows.contains(row) {
-                        found.push(((pair >> 32) as u32, pair as u32));
-                    }
-                });
-                found
+            Rows::Pairs {
+                rows: at, pairs, ..
+            } => {
+                let made = rows.iter().filter(|row| (**row as usize) < pairs.len());
+                made.map(|row| (row, *pairs.at(*row as usize)))
+                    // A row that is free has no pair.
+                    .filter(|(row, pair)| at.at(*pair) == Some(row))
+                    .map(|(_, pair)| ((pair >> 32) as u32, pair as u32))
+                    .collect()
             }
         }
     }
@@ -151,20 +144,16 @@ impl<S: Storage> LinkData<S> {
 
     /// Gives a new link its row, which is empty.
     pub(crate) fn link(&mut self, from: u32, to: u32) {
-        if let Rows::Pairs {
-            rows,
-            free,
-            rows_made,
-        } = &mut self.rows
-        {
+        if let Rows::Pairs { rows, free, pairs } = &mut self.rows {
             let row = if free.len() > 0 {
                 let row = *free.at(free.len() - 1);
                 free.pop();
+                *pairs.at_mut(row as usize) = pair(from, to);
                 row
             } else {
                 self.column.grow();
-                *rows_made += 1;
-                *rows_made - 1
+                pairs.push(pair(from, to));
+                pairs.len() as u32 - 1
             };
             rows.put(pair(from, to), row);
         }

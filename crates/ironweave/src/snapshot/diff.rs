@@ -19,8 +19,7 @@ impl<M: Model> Snapshot<M> {
     /// of links is not compared.
     ///
     /// The facts are in this order: unlinks, deletes, creates, moves, values, links, data of links. A new entity has all its
-    /// values. O(difference) if one snapshot was made from the other, or both from a third. If the data of a link of an edge
-    /// between many and many differs, the cost includes O(links of that edge).
+    /// values. O(difference) if one snapshot was made from the other, or both from a third.
     ///
     /// ```
     /// # mod doc { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/doc/lamps.rs")); } use doc::lamps;

@@ -126,3 +126,27 @@ fn a_range_is_read_from_both_ends() {
         .collect();
     assert_eq!(all, (0..1_000).rev().collect::<Vec<u64>>());
 }
+
+#[test]
+fn a_diff_touches_the_data_of_links_that_may_differ() {
+    let cost = |fan_in: u32| {
+        let mut store = yard(2 * fan_in, fan_in);
+        let find = |store: &Store<Model>, n: u32| store.find::<Task>(&u64::from(n)).expect("there");
+        let (task, other) = (find(&store, 2 * fan_in - 1), find(&store, 0));
+        let before = store.snapshot();
+        store.step(Unneeded { task, other });
+        let weight = 7;
+        store.step(Needed {
+            task,
+            other,
+            weight,
+        });
+        let after = store.snapshot();
+        let (rows, diff) = rows(|| before.diff(&after).expect("of one store"));
+        let facts: Vec<String> = diff.facts().iter().map(|fact| fact.to_string()).collect();
+        assert_eq!(facts.len(), 1, "{facts:?}");
+        rows
+    };
+    let cost = cost(50_000);
+    assert!(cost < 1_000, "{cost}");
+}
