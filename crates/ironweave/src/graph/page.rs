@@ -12,6 +12,8 @@ use crate::graph::storage::{own, own_all};
 /// Bits of an index that choose among the pages of a branch.
 pub(super) const BITS: u32 = 6;
 pub(super) const BRANCH: usize = 1 << BITS;
+/// How many pages a branch grows by.
+const ROOM: usize = 8;
 
 /// The approximate size of a full leaf. Copying it costs about as much as changing the reference counts of a branch.
 const LEAF_BYTES: usize = 2048;
@@ -301,10 +303,9 @@ impl<T: Clone> Page<T> {
                 if at < pages.len() {
                     own_all(pages)[at].push(bits, i, value);
                 } else {
-                    // Copying the branch changes the reference count of each page, all over the memory. So there is room
-                    // for as many again.
-                    let double = (2 * at).clamp(1, BRANCH);
-                    let room = repeat_n(Self::empty(bits), double - at - 1);
+                    // Copying the branch changes the reference count of each page, all over the memory. So it gets room
+                    // for several.
+                    let room = repeat_n(Self::empty(bits), (at + ROOM).min(BRANCH) - at - 1);
                     let new = once(Self::new(bits, value)).chain(room);
                     *pages = pages.iter().cloned().chain(new).collect();
                 }
