@@ -77,7 +77,8 @@ pub fn many<'d, E: Entity, D: Db>(
 /// The entity that one is linked with at an end that holds at most one; O(1).
 pub fn option<E: Entity>(db: &(impl Db + ?Sized), owner: u16, hop: Hop, id: Id) -> Option<E> {
     let slot = slot(db, owner, id);
-    Links::new(db.graph(), hop, slot).next()
+    let far = db.graph().links(hop, slot).first()?;
+    Some(E::from_id(db.graph().id(E::INDEX, *far)))
 }
 
 /// The entity that one is linked with at an end that holds exactly one; O(1).

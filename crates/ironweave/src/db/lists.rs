@@ -9,6 +9,7 @@ use crate::db::query::{Filter, Members};
 use crate::graph::GraphRef;
 use crate::graph::any::{Either, either};
 use crate::graph::index::Slots;
+use crate::graph::list::LinkSlotsIter;
 use crate::graph::paged::Paged;
 use crate::graph::slots::Cursor;
 use crate::graph::storage::Flat;
@@ -140,7 +141,7 @@ impl<T: Entity> DoubleEndedIterator for Indexed<'_, T> {
 /// An iterator over the entities that an entity is linked with, returned by the accessor of a `Many` edge.
 pub struct Links<'g, T> {
     graph: GraphRef<'g>,
-    slots: std::slice::Iter<'g, u32>,
+    slots: LinkSlotsIter<'g>,
     of: PhantomData<fn() -> T>,
 }
 

@@ -11,6 +11,7 @@ use crate::base::id::Id;
 use crate::graph::column::{AnyColumn, Column};
 use crate::graph::key::KeyQuery;
 use crate::graph::layout::Layout;
+use crate::graph::list::LinkSlots;
 use crate::graph::paged::Paged;
 use crate::graph::storage::Flat;
 use crate::graph::{Graph, Journal, Mark};
@@ -71,7 +72,7 @@ reads! {
     /// An entity for an error, with its key if it exists.
     who(entity: EntityIx, id: Id) -> EntityRef;
     /// The entities that one is linked with.
-    links(hop: Hop, slot: u32) -> &'g [u32];
+    links(hop: Hop, slot: u32) -> LinkSlots<'g>;
     /// How many entities one is linked with; O(1).
     degree(hop: Hop, slot: u32) -> usize;
     /// Whether two entities are linked; O(1).

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use crate::graph::Graph;
 use crate::graph::column::AnyColumn;
+use crate::graph::list::LinkSlots;
 use crate::graph::storage::{Storage, Table};
 use crate::schema::{ColumnIx, EdgeIx, EntityIx};
 
@@ -46,7 +47,7 @@ impl<S: Storage> Graph<S> {
             let links = if there {
                 other.edges[ix].slots(forward, slot)
             } else {
-                &[]
+                LinkSlots::NONE
             };
             links.first().copied()
         };

@@ -9,7 +9,7 @@ mod copies;
 use crate::graph::acyclic::Sorted;
 use crate::graph::data::LinkData;
 use crate::graph::entry::Relinked;
-use crate::graph::list::List;
+use crate::graph::list::{LinkSlots, List};
 use crate::graph::storage::{Map, Storage, Table, touched};
 use crate::schema::Cardinality;
 
@@ -70,11 +70,11 @@ pub(super) fn pair(from: u32, to: u32) -> u64 {
 
 /// A slot, or [`NONE`], as a list.
 #[inline]
-fn as_list(far: &u32) -> &[u32] {
+fn as_list(far: &u32) -> LinkSlots<'_> {
     if *far == NONE {
-        &[]
+        LinkSlots::NONE
     } else {
-        std::slice::from_ref(far)
+        LinkSlots::Slice(std::slice::from_ref(far))
     }
 }
 
@@ -209,7 +209,7 @@ impl<S: Storage> Edge<S> {
 
     /// The entities that one is linked with at the declaring end (`end`) or at the inverse one.
     #[inline]
-    pub(crate) fn slots(&self, end: bool, slot: u32) -> &[u32] {
+    pub(crate) fn slots(&self, end: bool, slot: u32) -> LinkSlots<'_> {
         let slots = self.held(end, slot);
         // The caller may visit all of them. A caller that does not uses `degree` and `member`.
         touched(slots.len());
@@ -219,17 +219,23 @@ impl<S: Storage> Edge<S> {
     /// How many entities one is linked with; O(1).
     #[inline]
     pub(crate) fn degree(&self, end: bool, slot: u32) -> usize {
-        self.held(end, slot).len()
+        let slot = slot as usize;
+        match &self.links {
+            Links::Ones { from, to } => usize::from(*if end { from } else { to }.at(slot) != NONE),
+            Links::Fan { forward, lists, .. } if end == *forward => lists.at(slot).len(),
+            Links::Fan { ones, .. } => usize::from(ones.at(slot).far != NONE),
+            Links::Pairs { from, to, .. } => if end { from } else { to }.at(slot).len(),
+        }
     }
 
     /// The entity at a position among those that one is linked with; O(1).
     #[inline]
     pub(crate) fn member(&self, end: bool, slot: u32, position: usize) -> u32 {
-        self.held(end, slot)[position]
+        *(self.held(end, slot).get(position)).expect("the caller has a position that is there")
     }
 
     #[inline]
-    fn held(&self, end: bool, slot: u32) -> &[u32] {
+    fn held(&self, end: bool, slot: u32) -> LinkSlots<'_> {
         let slot = slot as usize;
         match &self.links {
             Links::Ones { from, to } => as_list(if end { from } else { to }.at(slot)),
@@ -239,12 +245,12 @@ impl<S: Storage> Edge<S> {
                 ones,
             } => {
                 if end == *forward {
-                    lists.at(slot)
+                    lists.at(slot).slots()
                 } else {
                     as_list(&ones.at(slot).far)
                 }
             }
-            Links::Pairs { from, to, .. } => if end { from } else { to }.at(slot),
+            Links::Pairs { from, to, .. } => if end { from } else { to }.at(slot).slots(),
         }
     }
 
@@ -417,7 +423,7 @@ impl<S: Storage> Edge<S> {
                 ones,
             } => {
                 let (holder, held) = if *forward { (a, b) } else { (b, a) };
-                let last = |list: &S::List| list.last().copied().unwrap_or(NONE);
+                let last = |list: &S::List| list.slots().last().copied().unwrap_or(NONE);
                 let old = ones.at(held).far;
                 let loses = if old == NONE {
                     NONE

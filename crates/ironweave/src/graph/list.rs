@@ -1,15 +1,23 @@
 //! Lists of links, at an end of an edge that can hold many.
 //!
 //! In the live store each is a vector. In a snapshot they are in pages, which are copied. There a list of up to 15 is in
-//! the page itself, has the size of a cache line, and needs no allocation or reference count.
+//! the page itself, has the size of a cache line, and needs no allocation or reference count. A longer one is a shared vector,
+//! and the list of a hub is an array of pages of its own, so that a change copies no more of a list than a page or a few.
 
-use std::ops::{Deref, DerefMut};
+use std::slice;
 use std::sync::Arc;
 
-use crate::graph::storage::own;
+use crate::graph::paged::Pages;
+use crate::graph::storage::{Table as _, own};
 
 /// Slots in an order that their changes determine.
-pub trait List: DerefMut<Target = [u32]> + Default + Clone + Send + Sync + 'static {
+pub trait List: Default + Clone + Send + Sync + 'static {
+    /// All of them.
+    fn slots(&self) -> LinkSlots<'_>;
+    /// How many there are; O(1).
+    fn len(&self) -> usize;
+    /// The one at a position, to change it.
+    fn get_mut(&mut self, position: usize) -> Option<&mut u32>;
     /// Adds one at the end.
     fn add(&mut self, slot: u32);
     /// Removes the last one.
@@ -18,12 +26,27 @@ pub trait List: DerefMut<Target = [u32]> + Default + Clone + Send + Sync + 'stat
     /// A copy in another storage.
     fn copy<B: List>(&self) -> B {
         let mut copy = B::default();
-        self.iter().for_each(|slot| copy.add(*slot));
+        self.slots().iter().for_each(|slot| copy.add(*slot));
         copy
     }
 }
 
 impl List for Vec<u32> {
+    #[inline]
+    fn slots(&self) -> LinkSlots<'_> {
+        LinkSlots::Slice(self)
+    }
+
+    #[inline]
+    fn len(&self) -> usize {
+        Vec::len(self)
+    }
+
+    #[inline]
+    fn get_mut(&mut self, position: usize) -> Option<&mut u32> {
+        self.as_mut_slice().get_mut(position)
+    }
+
     #[inline]
     fn add(&mut self, slot: u32) {
         self.push(slot);
@@ -40,6 +63,10 @@ const SHORT: usize = 15;
 /// The length at which a long list becomes short again. It is less than [`SHORT`], so that a list does not change its form
 /// all the time.
 const SHORTENED: usize = 10;
+/// The greatest length of a vector: that of a page of [`Pages`].
+const LONG: usize = 512;
+/// The length at which a list in pages becomes a vector again.
+const PAGED: usize = 256;
 
 /// A list in a page.
 #[derive(Clone)]
@@ -47,6 +74,8 @@ pub enum PageList {
     Short(u8, [u32; SHORT]),
     /// Copied when a table changes a list that it shares with another.
     Long(Arc<Vec<u32>>),
+    /// Copied page by page.
+    Paged(Arc<Pages<u32>>),
 }
 
 impl Default for PageList {
@@ -55,29 +84,34 @@ impl Default for PageList {
     }
 }
 
-impl Deref for PageList {
-    type Target = [u32];
-
-    #[inline]
-    fn deref(&self) -> &[u32] {
-        match self {
-            Self::Short(len, slots) => &slots[..usize::from(*len)],
-            Self::Long(slots) => slots,
-        }
-    }
-}
-
-impl DerefMut for PageList {
-    #[inline]
-    fn deref_mut(&mut self) -> &mut [u32] {
-        match self {
-            Self::Short(len, slots) => &mut slots[..usize::from(*len)],
-            Self::Long(slots) => own(slots).as_mut_slice(),
-        }
-    }
-}
-
 impl List for PageList {
+    #[inline]
+    fn slots(&self) -> LinkSlots<'_> {
+        match self {
+            Self::Short(len, slots) => LinkSlots::Slice(&slots[..usize::from(*len)]),
+            Self::Long(slots) => LinkSlots::Slice(slots),
+            Self::Paged(pages) => LinkSlots::Pages(pages),
+        }
+    }
+
+    #[inline]
+    fn len(&self) -> usize {
+        match self {
+            Self::Short(len, _) => usize::from(*len),
+            Self::Long(slots) => slots.len(),
+            Self::Paged(pages) => pages.len(),
+        }
+    }
+
+    #[inline]
+    fn get_mut(&mut self, position: usize) -> Option<&mut u32> {
+        match self {
+            Self::Short(len, slots) => slots[..usize::from(*len)].get_mut(position),
+            Self::Long(slots) => own(slots).as_mut_slice().get_mut(position),
+            Self::Paged(pages) => (position < pages.len()).then(|| own(pages).at_mut(position)),
+        }
+    }
+
     fn add(&mut self, slot: u32) {
         match self {
             Self::Short(len, slots) if usize::from(*len) < SHORT => {
@@ -90,7 +124,14 @@ impl List for PageList {
                 long.push(slot);
                 *self = Self::Long(Arc::new(long));
             }
-            Self::Long(slots) => own(slots).push(slot),
+            Self::Long(slots) if slots.len() < LONG => own(slots).push(slot),
+            Self::Long(slots) => {
+                let mut pages = Pages::default();
+                slots.iter().for_each(|slot| pages.push(*slot));
+                pages.push(slot);
+                *self = Self::Paged(Arc::new(pages));
+            }
+            Self::Paged(pages) => own(pages).push(slot),
         }
     }
 
@@ -109,9 +150,164 @@ impl List for PageList {
                 *self = Self::Short(len, slots);
                 Some(last)
             }
+            Self::Paged(pages) if pages.len() > PAGED + 1 => {
+                let pages = own(pages);
+                let last = *pages.at(pages.len() - 1);
+                pages.pop();
+                Some(last)
+            }
+            Self::Paged(pages) => {
+                let mut slots = LinkSlots::Pages(pages).to_vec();
+                let last = slots.pop();
+                *self = Self::Long(Arc::new(slots));
+                last
+            }
         }
     }
 }
+
+/// The members of a list.
+#[derive(Clone, Copy)]
+pub enum LinkSlots<'g> {
+    Slice(&'g [u32]),
+    Pages(&'g Pages<u32>),
+}
+
+impl<'g> LinkSlots<'g> {
+    /// None.
+    pub(crate) const NONE: Self = Self::Slice(&[]);
+
+    /// How many there are; O(1).
+    #[inline]
+    pub(crate) fn len(self) -> usize {
+        match self {
+            Self::Slice(slots) => slots.len(),
+            Self::Pages(pages) => pages.len(),
+        }
+    }
+
+    #[inline]
+    pub(crate) fn is_empty(self) -> bool {
+        self.len() == 0
+    }
+
+    /// The one at a position; O(1).
+    #[inline]
+    pub(crate) fn get(self, position: usize) -> Option<&'g u32> {
+        match self {
+            Self::Slice(slots) => slots.get(position),
+            Self::Pages(pages) => (position < pages.len()).then(|| pages.at(position)),
+        }
+    }
+
+    #[inline]
+    pub(crate) fn first(self) -> Option<&'g u32> {
+        self.get(0)
+    }
+
+    #[inline]
+    pub(crate) fn last(self) -> Option<&'g u32> {
+        self.get(self.len().checked_sub(1)?)
+    }
+
+    pub(crate) fn contains(self, slot: &u32) -> bool {
+        self.iter().any(|member| member == slot)
+    }
+
+    /// Appends all of them to a vector.
+    pub(crate) fn append_to(self, out: &mut Vec<u32>) {
+        let mut rest = self.iter();
+        while !rest.run.as_slice().is_empty() || rest.refill() {
+            out.extend_from_slice(rest.run.as_slice());
+            rest.run = [].iter();
+        }
+    }
+
+    /// The addresses of the runs of members that are side by side in memory.
+    #[cfg(test)]
+    pub(crate) fn runs(self) -> Vec<*const u32> {
+        let (mut runs, mut rest) = (Vec::new(), self.iter());
+        while !rest.run.as_slice().is_empty() || rest.refill() {
+            runs.push(rest.run.as_slice().as_ptr());
+            rest.run = [].iter();
+        }
+        runs
+    }
+
+    pub(crate) fn to_vec(self) -> Vec<u32> {
+        let mut all = Vec::with_capacity(self.len());
+        self.append_to(&mut all);
+        all
+    }
+
+    #[inline]
+    pub(crate) fn iter(self) -> LinkSlotsIter<'g> {
+        match self {
+            Self::Slice(slots) => LinkSlotsIter {
+                run: slots.iter(),
+                rest: None,
+            },
+            Self::Pages(pages) => LinkSlotsIter {
+                run: [].iter(),
+                rest: Some((pages, 0)),
+            },
+        }
+    }
+}
+
+impl<'g> IntoIterator for LinkSlots<'g> {
+    type Item = &'g u32;
+    type IntoIter = LinkSlotsIter<'g>;
+
+    #[inline]
+    fn into_iter(self) -> LinkSlotsIter<'g> {
+        self.iter()
+    }
+}
+
+/// The members of a list in order, as runs of members that are side by side in memory.
+#[derive(Clone)]
+pub struct LinkSlotsIter<'g> {
+    run: slice::Iter<'g, u32>,
+    /// The pages, and the position of the first member after the run.
+    rest: Option<(&'g Pages<u32>, usize)>,
+}
+
+impl<'g> LinkSlotsIter<'g> {
+    /// Goes on with the next run. Returns whether there is one.
+    #[inline(never)]
+    fn refill(&mut self) -> bool {
+        let Some((pages, after)) = &mut self.rest else {
+            return false;
+        };
+        let run = pages.run(*after);
+        *after += run.len();
+        self.run = run.iter();
+        !run.is_empty()
+    }
+}
+
+impl<'g> Iterator for LinkSlotsIter<'g> {
+    type Item = &'g u32;
+
+    #[inline]
+    fn next(&mut self) -> Option<&'g u32> {
+        match self.run.next() {
+            Some(slot) => Some(slot),
+            None if self.rest.is_some() && self.refill() => self.run.next(),
+            None => None,
+        }
+    }
+
+    #[inline]
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        let rest = self.rest.map_or(0, |(pages, after)| pages.len() - after);
+        let left = self.run.len() + rest;
+        (left, Some(left))
+    }
+}
+
+impl ExactSizeIterator for LinkSlotsIter<'_> {}
 
 #[cfg(test)]
 mod tests {
@@ -121,10 +317,17 @@ mod tests {
     fn a_list_in_a_page_is_as_a_vector() {
         assert_eq!(size_of::<PageList>(), 64);
         let mut seed = 3u32;
+        let kind = |list: &PageList| match list {
+            PageList::Short(..) => 0,
+            PageList::Long(_) => 1,
+            PageList::Paged(_) => 2,
+        };
+        let mut changes = std::collections::BTreeSet::new();
         let mut versions = vec![(Vec::new(), PageList::default())];
         for round in 0..60 {
             let (mut vector, mut list) = versions[round].clone();
-            for _ in 0..40 {
+            for _ in 0..if round % 5 == 0 { 2_500 } else { 40 } {
+                let before = kind(&list);
                 seed = seed.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
                 // Across the greatest length of a short list, in both directions.
                 if seed >> 8 & 7 < if round % 2 == 0 { 5 } else { 3 } {
@@ -133,19 +336,31 @@ mod tests {
                 } else {
                     assert_eq!(list.take_last(), vector.pop());
                 }
-                if let Some(first) = vector.first_mut() {
-                    *first = seed;
-                    list[0] = seed;
+                changes.insert((before, kind(&list)));
+                let at = (seed >> 12) as usize % (vector.len() + 1);
+                if let Some(member) = vector.get_mut(at) {
+                    *member = seed;
                 }
-                assert_eq!(*list, *vector);
+                List::get_mut(&mut list, at)
+                    .into_iter()
+                    .for_each(|member| *member = seed);
+                assert_eq!(list.slots().to_vec(), vector);
             }
             versions.push((vector, list));
         }
-        let long = |list: &PageList| matches!(list, PageList::Long(_));
-        assert!(versions.iter().any(|(_, list)| long(list)));
-        assert!(versions.iter().skip(9).any(|(_, list)| !long(list)));
+        for change in [(0, 1), (1, 0), (1, 2), (2, 1)] {
+            assert!(changes.contains(&change), "{change:?} of {changes:?}");
+        }
         for (vector, list) in &versions {
-            assert_eq!(**list, **vector, "a clone stays");
+            let slots = list.slots();
+            assert_eq!(slots.to_vec(), *vector, "a clone stays");
+            assert_eq!(slots.iter().len(), vector.len());
+            assert!(slots.iter().eq(vector));
+            assert_eq!(
+                (slots.first(), slots.last()),
+                (vector.first(), vector.last())
+            );
+            (0..=vector.len()).for_each(|i| assert_eq!(slots.get(i), vector.get(i)));
             assert_eq!(List::copy::<Vec<u32>>(list), *vector);
         }
     }

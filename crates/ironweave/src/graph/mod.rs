@@ -23,7 +23,7 @@ pub(crate) mod key;
 pub(crate) mod layout;
 mod link_value;
 mod linking;
-mod list;
+pub(crate) mod list;
 mod order;
 mod page;
 pub mod paged;

@@ -4,6 +4,7 @@
 //! it.
 
 use std::iter::{once, repeat_n};
+use std::slice;
 use std::sync::Arc;
 
 use crate::graph::storage::{own, own_all};
@@ -11,6 +12,8 @@ use crate::graph::storage::{own, own_all};
 /// Bits of an index that choose among the pages of a branch.
 pub(super) const BITS: u32 = 6;
 pub(super) const BRANCH: usize = 1 << BITS;
+/// How many pages a branch grows by.
+const ROOM: usize = 8;
 
 /// The approximate size of a full leaf. Copying it costs about as much as changing the reference counts of a branch.
 const LEAF_BYTES: usize = 2048;
@@ -40,7 +43,7 @@ pub(super) const fn leaf_bits<T>() -> u32 {
     }
 }
 
-/// A page or a branch of pages. The last one of a branch may be shorter than the others.
+/// A page or a branch of pages. The last ones may be shorter than the others, or empty.
 pub(super) enum Page<T> {
     Leaf(Arc<[T]>),
     Branch(Arc<[Page<T>]>),
@@ -158,6 +161,37 @@ impl<T> Page<T> {
     }
 }
 
+impl<T> Page<T> {
+    /// The entries from an index on that are side by side in memory; `bits` as in [`Page::get`].
+    pub(super) fn run(&self, mut bits: u32, i: usize) -> &[T] {
+        let mut page = self;
+        let mut most = usize::MAX;
+        loop {
+            match page {
+                Self::Leaf(entries) => {
+                    let run = entries.get(i & Self::MASK..).unwrap_or_default();
+                    return &run[..run.len().min(most)];
+                }
+                branch => {
+                    // A patch replaces an entry of the leaf.
+                    for (at, entry) in branch.patches() {
+                        match (*at as usize).checked_sub(i) {
+                            Some(0) => return slice::from_ref(entry),
+                            Some(before) => most = most.min(before),
+                            None => {}
+                        }
+                    }
+                    bits -= BITS;
+                    match branch.below(i >> bits & (BRANCH - 1)) {
+                        Some(below) => page = below,
+                        None => return &[],
+                    }
+                }
+            }
+        }
+    }
+}
+
 impl<T: Clone> Page<T> {
     /// A page with one entry, or branches over one.
     pub(super) fn new(bits: u32, value: T) -> Self {
@@ -165,6 +199,15 @@ impl<T: Clone> Page<T> {
             Self::Leaf(once(value).collect())
         } else {
             Self::Branch(once(Self::new(bits - BITS, value)).collect())
+        }
+    }
+
+    /// A page without entries.
+    fn empty(bits: u32) -> Self {
+        if bits <= leaf_bits::<T>() {
+            Self::Leaf([].into())
+        } else {
+            Self::Branch([].into())
         }
     }
 
@@ -260,7 +303,10 @@ impl<T: Clone> Page<T> {
                 if at < pages.len() {
                     own_all(pages)[at].push(bits, i, value);
                 } else {
-                    let new = once(Self::new(bits, value));
+                    // Copying the branch changes the reference count of each page, all over the memory. So it gets room
+                    // for several.
+                    let room = repeat_n(Self::empty(bits), (at + ROOM).min(BRANCH) - at - 1);
+                    let new = once(Self::new(bits, value)).chain(room);
                     *pages = pages.iter().cloned().chain(new).collect();
                 }
             }

@@ -8,6 +8,7 @@
 use std::hash::{BuildHasher, BuildHasherDefault, Hash};
 use std::iter::repeat_n;
 use std::ops::{Bound, Deref, DerefMut};
+use std::slice;
 use std::sync::Arc;
 
 use crate::base::hash::FxHasher;
@@ -217,6 +218,23 @@ impl<T> Pages<T> {
             }
         }
         out_of_range(i, self.len)
+    }
+
+    /// The entries from an index on that are side by side in memory. There is at least one, unless that is the end.
+    pub(super) fn run(&self, i: usize) -> &[T] {
+        if i >= self.len {
+            return &[];
+        }
+        let mut most = self.len - i;
+        for (at, entry) in self.all_beside() {
+            match (*at as usize).checked_sub(i) {
+                Some(0) => return slice::from_ref(entry),
+                Some(before) => most = most.min(before),
+                None => {}
+            }
+        }
+        let run = (self.root.as_ref()).map_or(&[][..], |root| root.run(self.bits, i));
+        &run[..run.len().min(most)]
     }
 
     fn is_shared(&self) -> bool {

@@ -6,6 +6,7 @@ use crate::base::error::EntityRef;
 use crate::base::id::{FREE, Id};
 use crate::graph::column::AnyColumn;
 use crate::graph::layout::ends;
+use crate::graph::list::LinkSlots;
 use crate::graph::slots::SlotSet;
 use crate::graph::storage::{Storage, Table};
 use crate::graph::{Graph, LARGE};
@@ -110,7 +111,7 @@ impl<S: Storage> Graph<S> {
         &*self.columns[usize::from(column)]
     }
 
-    pub(crate) fn links(&self, hop: Hop, slot: u32) -> &[u32] {
+    pub(crate) fn links(&self, hop: Hop, slot: u32) -> LinkSlots<'_> {
         self.edges[usize::from(hop.edge)].slots(hop.forward, slot)
     }
 

@@ -10,7 +10,7 @@ mod queries;
 use crate::base::error::StepError;
 use crate::db::Db as _;
 use crate::graph::storage::{COPIED, TOUCHED};
-use crate::schema::{EdgeIx, EntityIx, StateIx};
+use crate::schema::{EdgeIx, EntityIx, Hop, StateIx};
 use crate::step::event::Event;
 use crate::store::Store;
 
@@ -393,5 +393,81 @@ fn what_is_tried_on_a_snapshot_copies_pages_by_the_depth_of_its_tables_and_no_mo
         if ["relink", "move"].contains(what) {
             assert!(pages <= pages_small, "{what}: {pages}, {pages_small}");
         }
+    }
+}
+
+/// Returns the number of pieces of the list of a worker that the second snapshot does not share with the first, and of all.
+fn unshared(
+    a: &crate::Snapshot<Model>,
+    b: &crate::Snapshot<Model>,
+    worker: Worker,
+) -> (usize, usize) {
+    let schema = a.schema();
+    let holds = (schema.edges.iter()).position(|e| e.from.name == "tasks" || e.to.name == "tasks");
+    let edge = EdgeIx::try_from(holds.expect("an edge")).expect("few");
+    let forward = schema[edge].from.name == "tasks";
+    let runs = |snapshot: &crate::Snapshot<Model>| {
+        let links = snapshot
+            .state
+            .graph
+            .links(Hop { edge, forward }, worker.id().slot());
+        links.runs()
+    };
+    let before: std::collections::HashSet<_> = runs(a).into_iter().collect();
+    let after = runs(b);
+    let unshared = after.iter().filter(|run| !before.contains(*run)).count();
+    (unshared, after.len())
+}
+
+#[test]
+fn a_change_at_a_hub_copies_a_few_pages_of_its_list_while_snapshots_are_kept() {
+    let tasks = 200_000u32;
+    let mut store = yard(tasks, 100_000);
+    let find = |store: &Store<Model>, n: u32| store.find::<Task>(&u64::from(n)).expect("there");
+    let workers: Vec<Worker> = store
+        .place::<Worker, crate::db::entity::Any>()
+        .take(2)
+        .collect();
+    let [hub, other] = workers[..] else {
+        panic!("there are two workers");
+    };
+    let (mut kept, mut fingerprints) = (vec![store.snapshot()], vec![store.fingerprint()]);
+    let (mut copied, mut seed) = (0, 7u32);
+    for round in 0..400 {
+        seed = seed.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        // Tasks of the hub, from the middle of its list.
+        let task = find(&store, tasks - 1 - (seed >> 8) % 90_000);
+        let worker = if task.worker(&store) == Some(hub) {
+            other
+        } else {
+            hub
+        };
+        let pages = COPIED.get();
+        match round % 4 {
+            0 if task.worker(&store) == Some(hub) => {
+                _ = step(&mut store, Unlinked { worker: hub, task })
+            }
+            1 if task.worker(&store).is_none() => {
+                _ = step(&mut store, Linked { worker: hub, task })
+            }
+            _ => _ = step(&mut store, Relinked { worker, task }),
+        }
+        let snapshot = store.snapshot();
+        copied = copied.max(COPIED.get() - pages);
+        let (unshared, all) = unshared(&kept[kept.len() - 1], &snapshot, hub);
+        // Members beside the pages of the list split it into more pieces.
+        assert!(all >= 190 && unshared <= 100, "{unshared} of {all}");
+        kept.push(snapshot);
+        fingerprints.push(store.fingerprint());
+    }
+    assert!(copied > 0 && copied <= 100, "{copied} pages");
+    let (unshared, all) = unshared(&kept[0], &kept[kept.len() - 1], hub);
+    assert!(unshared > 0 && unshared < all, "{unshared} of {all}");
+    for (snapshot, fingerprint) in kept.iter().zip(&fingerprints).step_by(100) {
+        let graph = &snapshot.state.graph;
+        assert_eq!(
+            (graph.fingerprint, graph.recomputed_fingerprint()),
+            (*fingerprint, *fingerprint)
+        );
     }
 }

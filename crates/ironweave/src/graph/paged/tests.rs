@@ -39,6 +39,14 @@ fn as_a_vector<T: Clone + Send + Sync + PartialEq + std::fmt::Debug + 'static>(
     for (vector, pages) in &versions {
         assert_eq!(pages.len(), vector.len());
         (0..vector.len()).for_each(|i| assert_eq!(*pages.at(i), vector[i]));
+        let mut runs = Vec::new();
+        while runs.len() < vector.len() {
+            let run = pages.run(runs.len());
+            assert!(!run.is_empty());
+            runs.extend_from_slice(run);
+        }
+        assert_eq!(runs, *vector);
+        assert!(pages.run(vector.len()).is_empty());
     }
     assert!(versions.iter().any(|(vector, _)| vector.len() > 4_096));
     for pair in versions.windows(2) {

@@ -88,7 +88,7 @@ pub(super) fn reach<S: Storage>(
     let roots = bindings.ids(path.root);
     match path.hops.as_slice() {
         [] => out.extend(roots.iter().map(|id| id.slot)),
-        [hop] if roots.len() == 1 => out.extend_from_slice(graph.links(*hop, roots[0].slot)),
+        [hop] if roots.len() == 1 => graph.links(*hop, roots[0].slot).append_to(out),
         hops => {
             let mut frontier: Vec<u32> = roots.iter().map(|id| id.slot).collect();
             for hop in hops {
