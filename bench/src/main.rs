@@ -332,7 +332,7 @@ const BENCHES: [Bench; 37] = [
         about: "a durable step of 256 whose tickets 4 threads wait for, and of 64 threads that wait for their own steps",
         entities: &[],
         samples: 5,
-        run: |options| batch::tickets(options, "tickets_256", 4),
+        run: |options| batch::tickets(options, "tickets_256", 16),
         table: batch::table,
     },
     Bench {

@@ -45,6 +45,7 @@
 //! |---|---|
 //! | a store on disk | [`Store::open`]; in memory, [`Store::memory`]; in memory without a log, [`Store::unlogged`] |
 //! | one event | [`Store::try_step`], or [`Store::step`], which panics if the event is rejected |
+//! | many independent events | [`Store::step_all`], which writes them together; [`SharedStore::submit`], which returns a [`Ticket`] |
 //! | several events that are committed atomically | [`Store::begin`] and [`Transaction::commit`] |
 //! | an actor, a time, an idempotency key, optimistic concurrency | [`Meta`], with [`Store::begin_with`] |
 //! | to try events without committing them | [`Store::what_if`]; on an immutable value that threads can share, [`Snapshot::with`] |

@@ -76,6 +76,11 @@ impl Journal {
         }
     }
 
+    /// Returns whether the memory of an empty journal is too much to keep many of them for reuse.
+    pub(crate) fn is_large(&self) -> bool {
+        self.entries.capacity() > 64 || self.bytes.capacity() > 4_096
+    }
+
     /// Returns whether nothing was done.
     #[inline]
     pub(crate) fn is_empty(&self) -> bool {

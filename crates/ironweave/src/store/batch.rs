@@ -226,7 +226,7 @@ impl<'s, M: Model> Batch<'s, M> {
 
 impl<M: Model> Drop for Batch<'_, M> {
     fn drop(&mut self) {
-        // A batch that ended without a panic has nothing left to write. With one, nobody gets the results, and a second panic
+        // A batch that ended without a panic has nothing left to write. With one, no caller gets the results, and a second panic
         // would abort the process.
         let _ = self.write();
     }
@@ -289,6 +289,7 @@ impl<M: Model> Store<M> {
         unwritten.frames.clear(BYTES_MAX);
         // The journals of undone transactions are empty too, unless user code panicked.
         unwritten.journals.truncate(appended);
+        unwritten.journals.retain(|journal| !journal.is_large());
         unwritten.spare.append(&mut unwritten.journals);
         self.unwritten = unwritten;
         Written { lost, panic }

@@ -409,7 +409,7 @@ impl<M: Model> Store<M> {
             self.core.written();
         }
         if self.followers.listen() {
-            self.notify_of_open();
+            self.notify_followers();
         }
         Ok(())
     }
@@ -465,7 +465,7 @@ impl<M: Model> Store<M> {
 
     /// Passes the transaction that was just written to the followers of the store.
     #[inline(never)]
-    fn notify_of_open(&mut self) {
+    fn notify_followers(&mut self) {
         let at = self.at();
         let header = at.seq.map(|seq| self.header(seq));
         let frame = header.zip(at.position);

@@ -9,7 +9,7 @@
 //! So no caller gets a result that a power failure could invalidate. That holds for receipts and also for rejections
 //! and reads, since these may depend on an event of another caller that is not durable yet.
 //!
-//! Events that were submitted wait in a queue ([`tickets`]). Whoever locks the store fires them first, as one batch.
+//! Events that were submitted wait in a queue ([`tickets`]). The next caller that locks the store fires them first, as one batch.
 //!
 //! The past is read through a [`LogView`] with its own reader of the log. The lock of the store is held only while that
 //! reader is brought up to date, so that reads of the past do not block writers.

@@ -1,4 +1,4 @@
-//! Events that are submitted to a shared store fire once, in order, whoever waits for them and whatever happens to one of them.
+//! Events that are submitted to a shared store fire once, in order, whichever thread waits for them and whatever happens to one of them.
 //! What a disk that fails does to them is in the unit tests of the log.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -201,7 +201,7 @@ fn a_panic_belongs_to_the_ticket_of_its_event() {
     }
     assert_eq!(store.read(|db| account.balance(db)).unwrap(), 1);
     assert_eq!(store.read(Store::check).unwrap(), []);
-    // A panic for which nobody waits harms nobody.
+    // A panic for which no thread waits has no effect.
     drop(store.submit(Set {
         account,
         balance: 666,
@@ -236,7 +236,7 @@ fn every_ticket_gets_a_result_although_events_panic_in_many_threads() {
         // The wait is limited, so that a failing test ends.
         seqs.push(
             all.recv_timeout(Duration::from_secs(60))
-                .expect("no thread waits for ever"),
+                .expect("every thread ends"),
         );
     }
     seqs.sort_unstable();

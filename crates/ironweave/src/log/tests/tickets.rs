@@ -24,7 +24,7 @@ fn tickets_return_when_their_events_are_durable_after_one_write_and_one_sync() {
     let (store, gate, log) = shared_log(dir.path());
     let tickets: Vec<_> = (1..=64).map(|name| submit(&store, name)).collect();
     let rejected = submit(&store, 7);
-    assert_eq!(gate.state.lock().unwrap().writes, 0, "nobody waits yet");
+    assert_eq!(gate.state.lock().unwrap().writes, 0, "no thread waits yet");
     assert!(!tickets[0].is_done());
     let returned = AtomicUsize::new(0);
     thread::scope(|s| {

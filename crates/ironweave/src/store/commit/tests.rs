@@ -60,6 +60,48 @@ fn callers_that_share_a_store_wait_after_their_append() {
     assert!(acknowledged.has(Seq::new(2)));
 }
 
+fn append_all(log: &mut CommitLog, from: u64, until: u64) -> Result<(), BatchError> {
+    let mut frames = FrameBatch::default();
+    for seq in from..until {
+        let header = FrameHeader::new(Seq::new(seq), 0, FrameKind::Transaction, seq.into());
+        frames.push(header, b"content").expect("it is short");
+    }
+    log.append_all(&mut frames)
+}
+
+#[test]
+fn a_batch_follows_the_policy_of_an_append() {
+    for options in [LogOptions::default(), small()] {
+        let dir = tempfile::tempdir().expect("a directory");
+        let mut log = open(dir.path(), options, Durability::Always);
+        append_all(&mut log, 0, 40).expect("it is written");
+        assert_eq!(log.log().durable(), Some(Seq::new(39)));
+        log.sync_by_waiters();
+        append_all(&mut log, 40, 42).expect("it is written");
+        assert_eq!(log.log().durable(), Some(Seq::new(39)));
+        log.acknowledged().wait(Seq::new(40)).expect("it syncs");
+        assert_eq!(log.log().durable(), Some(Seq::new(41)));
+    }
+    let dir = tempfile::tempdir().expect("a directory");
+    let mut log = open(dir.path(), LogOptions::default(), Durability::Os);
+    append_all(&mut log, 0, 40).expect("it is written");
+    assert_eq!(log.log().durable(), None);
+    drop(log);
+    let dir = tempfile::tempdir().expect("a directory");
+    let every = Durability::Every(Duration::from_millis(2));
+    let mut log = open(dir.path(), LogOptions::default(), every);
+    append_all(&mut log, 0, 40).expect("it is written");
+    let begun = Instant::now();
+    while log.log().durable() != Some(Seq::new(39)) {
+        // The wait is limited, so that a failing test ends.
+        assert!(
+            begun.elapsed() < Duration::from_secs(60),
+            "it does not become durable"
+        );
+        thread::yield_now();
+    }
+}
+
 #[test]
 fn without_always_no_caller_waits_and_all_may_be_shown() {
     let long = Durability::Every(Duration::from_secs(3_600));

@@ -1,13 +1,13 @@
 //! Events that were submitted to a shared store: they wait in a queue, and are fired and written as one batch.
 //!
 //! 1. [`SharedStore::submit`] puts an event into the queue and returns a ticket. It does not lock the store.
-//! 2. Whoever locks the store next fires all queued events in the order of their submission and writes them together
-//!    ([`Queue::serve`]). That is the first thread that waits for a ticket, and any other caller of the store.
+//! 2. The next caller that locks the store fires all queued events in the order of their submission and writes them
+//!    together ([`Queue::serve`]), whether it waits for a ticket or calls the store for something else.
 //! 3. Threads that wait for other tickets meanwhile wait for the lock, and then find the results of their events. Each
 //!    waits until its result may be shown, and the first one of them syncs for all ([`Acknowledged`](super::Acknowledged)).
 //!
-//! No thread is woken for a single event, and no thread serves in the background. Nobody waits for a notification, so a
-//! panic of the thread that serves cannot leave another one waiting.
+//! No thread serves in the background, and no thread is woken for a single event. Threads wait for locks and not for a
+//! notification, so a panic of the thread that fires the events cannot leave another one waiting.
 
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
@@ -128,7 +128,7 @@ impl<E: Event> Ticket<E> {
     }
 
     /// Returns whether the result of the event is there, so that [`Ticket::wait`] returns it at once. This call fires and syncs
-    /// nothing. Without another call of the store it is `false` for ever, so do not wait by calling it repeatedly.
+    /// nothing. It stays `false` until another call of the store fires the event, so do not wait by calling it repeatedly.
     #[must_use]
     pub fn is_done(&self) -> bool {
         self.is_fired() && self.slot.is_shown(|seq| self.shared.acknowledged.has(seq))
