@@ -43,6 +43,32 @@ pub(super) const fn leaf_bits<T>() -> u32 {
     }
 }
 
+/// Which entries may be in a small set: a bit for each, at its index modulo the number of bits. There are many more bits than
+/// entries in the set, so that a reader seldom searches the set for an entry that is not there.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Marks([u64; MARK_WORDS]);
+
+const MARK_WORDS: usize = 4;
+
+impl Marks {
+    /// The marks of entries with their indexes.
+    pub(super) fn of<T>(entries: &[(u32, T)]) -> Self {
+        let mut marks = Self::default();
+        entries.iter().for_each(|(i, _)| marks.add(*i as usize));
+        marks
+    }
+
+    #[inline(always)]
+    pub(super) fn has(&self, i: usize) -> bool {
+        self.0[i / 64 % MARK_WORDS] >> (i % 64) & 1 == 1
+    }
+
+    #[inline]
+    pub(super) fn add(&mut self, i: usize) {
+        self.0[i / 64 % MARK_WORDS] |= 1 << (i % 64);
+    }
+}
+
 /// A page or a branch of pages. The last ones may be shorter than the others, or empty.
 pub(super) enum Page<T> {
     Leaf(Arc<[T]>),
@@ -65,6 +91,7 @@ pub(super) struct Patched<T> {
     base: Arc<[Page<T>]>,
     /// The entries with their indexes in the array.
     entries: Vec<(u32, T)>,
+    marks: Marks,
 }
 
 impl<T: Clone> Clone for Patched<T> {
@@ -74,12 +101,16 @@ impl<T: Clone> Clone for Patched<T> {
         Self {
             base: Arc::clone(&self.base),
             entries,
+            marks: self.marks,
         }
     }
 }
 
 impl<T> Patched<T> {
     fn find(&self, i: usize) -> Option<usize> {
+        if !self.marks.has(i) {
+            return None;
+        }
         self.entries.iter().position(|(at, _)| *at as usize == i)
     }
 }
@@ -146,17 +177,32 @@ impl<T> Page<T> {
     pub(super) fn get(&self, mut bits: u32, i: usize) -> Option<&T> {
         let mut page = self;
         loop {
-            match page {
+            let pages = match page {
                 Self::Leaf(entries) => return entries.get(i & Self::MASK),
-                branch => {
-                    let patches = branch.patches();
-                    if let Some((_, entry)) = patches.iter().find(|(at, _)| *at as usize == i) {
-                        return Some(entry);
-                    }
-                    bits -= BITS;
-                    page = branch.below(i >> bits & (BRANCH - 1))?;
-                }
-            }
+                Self::Branch(pages) => pages,
+                Self::Patched(patched) => match patched.find(i) {
+                    Some(at) => return Some(&patched.entries[at].1),
+                    None => &patched.base,
+                },
+            };
+            bits -= BITS;
+            page = pages.get(i >> bits & (BRANCH - 1))?;
+        }
+    }
+
+    /// As [`Page::get`], but `None` if a branch may have a patch for the entry. It is short enough to be inlined.
+    #[inline(always)]
+    pub(super) fn get_unmarked(&self, mut bits: u32, i: usize) -> Option<&T> {
+        let mut page = self;
+        loop {
+            let pages = match page {
+                Self::Leaf(entries) => return entries.get(i & Self::MASK),
+                Self::Branch(pages) => pages,
+                Self::Patched(patched) if !patched.marks.has(i) => &patched.base,
+                Self::Patched(_) => return None,
+            };
+            bits -= BITS;
+            page = pages.get(i >> bits & (BRANCH - 1))?;
         }
     }
 }
@@ -245,6 +291,7 @@ impl<T: Clone> Page<T> {
             *self = Self::Patched(Arc::new(Patched {
                 base: Arc::clone(pages),
                 entries: Vec::with_capacity(beside_max::<T>()),
+                marks: Marks::default(),
             }));
         }
         let Self::Patched(patched) = self else {
@@ -260,7 +307,9 @@ impl<T: Clone> Page<T> {
         let bits = leaf_bits::<T>();
         let leaf = patched.base.get(i >> bits & (BRANCH - 1));
         if let Some(entry) = leaf.and_then(|leaf| leaf.get(bits, i)).cloned() {
-            own(patched).entries.push((i as u32, entry));
+            let patched = own(patched);
+            patched.entries.push((i as u32, entry));
+            patched.marks.add(i);
         }
     }
 

@@ -15,7 +15,7 @@ use crate::base::hash::FxHasher;
 use crate::graph::column::{AnyColumn, ColumnType};
 use crate::graph::index::{Hashed, Index};
 use crate::graph::list::PageList;
-use crate::graph::page::{BITS, BRANCH, Page, beside_max, differing, leaf_bits};
+use crate::graph::page::{BITS, BRANCH, Marks, Page, beside_max, differing, leaf_bits};
 use crate::graph::storage::{Map, Set, Storage, Table, own, own_all, touched};
 use crate::graph::tree::Tree;
 use crate::graph::{Graph, GraphMut, GraphRef};
@@ -140,8 +140,7 @@ pub struct Pages<T> {
     /// Entries that replace those in the pages, or follow them in order. The entries after the first `besides` are unused:
     /// it begins with room for [`BESIDE_FIRST`], and has its full length from the next one on.
     beside: Option<Arc<[(u32, T)]>>,
-    /// A bit for each of these entries, at the index modulo 64.
-    marks: u64,
+    marks: Marks,
 }
 
 impl<T> Clone for Pages<T> {
@@ -163,7 +162,7 @@ impl<T> Default for Pages<T> {
             paged: 0,
             len: 0,
             beside: None,
-            marks: 0,
+            marks: Marks::default(),
         }
     }
 }
@@ -185,7 +184,7 @@ impl<T> Pages<T> {
     /// The position of an entry among those beside the pages.
     #[inline]
     fn find_beside(&self, i: usize) -> Option<usize> {
-        if self.marks >> (i % 64) & 1 == 0 {
+        if !self.marks.has(i) {
             return None;
         }
         (self.all_beside().iter()).position(|(at, _)| *at as usize == i)
@@ -193,12 +192,15 @@ impl<T> Pages<T> {
 
     #[inline]
     fn get(&self, i: usize) -> &T {
-        // The usual case.
-        if self.marks >> (i % 64) & 1 == 0
+        // The usual case. Written out for one branch, and a loop for more of them.
+        if !self.marks.has(i)
             && i < self.len
             && let Some(Page::Branch(pages)) = &self.root
-            && let Some(Page::Leaf(entries)) = pages.get(i >> (self.bits - BITS))
-            && let Some(entry) = entries.get(i & Page::<T>::MASK)
+            && let Some(page) = pages.get(i >> (self.bits - BITS))
+            && let Some(entry) = match page {
+                Page::Leaf(entries) => entries.get(i & Page::<T>::MASK),
+                branch => branch.get_unmarked(self.bits - BITS, i),
+            }
         {
             return entry;
         }
@@ -309,7 +311,7 @@ impl<T: Clone> Pages<T> {
         }
         let (at, entry) = (self.besides as usize, (i as u32, value));
         self.besides += 1;
-        self.marks |= 1 << (i % 64);
+        self.marks.add(i);
         if let Some(beside) = &self.beside
             && at < beside.len()
         {
@@ -342,7 +344,7 @@ impl<T: Clone> Pages<T> {
         own_all(&mut beside).rotate_left(half);
         self.besides -= half as u32;
         self.beside = Some(beside);
-        self.marks = (self.all_beside().iter()).fold(0, |marks, (i, _)| marks | 1 << (i % 64));
+        self.marks = Marks::of(self.all_beside());
     }
 }
 
