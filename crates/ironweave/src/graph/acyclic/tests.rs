@@ -314,21 +314,3 @@ fn a_link_that_leads_backward_costs_the_smaller_side_between_its_ends() {
     let cost = rows(&mut graph, n + 9, n - 1);
     assert!(cost < 80, "{cost}");
 }
-
-#[test]
-fn a_search_without_an_order_costs_the_smaller_side_link_by_link() {
-    let cost = |n: u32| {
-        let mut graph = graph(n + 3);
-        let (hub, one, other) = (n, n + 1, n + 2);
-        // All lead to the hub, and the hub to all others.
-        (0..n / 2).for_each(|i| assert!(!links(&mut graph, i, hub)));
-        (n / 2..n).for_each(|i| assert!(!links(&mut graph, hub, i)));
-        assert!(!links(&mut graph, one, other));
-        let before = TOUCHED.get();
-        let from_one = graph.way_back(NEEDS, one, hub);
-        let to_one = graph.way_back(NEEDS, hub, other);
-        assert_eq!((from_one, to_one), (None, None));
-        TOUCHED.get() - before
-    };
-    assert_eq!(cost(10_000), cost(10));
-}
