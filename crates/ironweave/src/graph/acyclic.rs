@@ -14,12 +14,11 @@
 //! Snapshots do not keep an order. An event that is tried on one searches without it ([`Graph::way_back`]), and so does a
 //! store whose log already has a cycle, from a time at which the edge was not `acyclic`.
 
-use std::collections::HashSet;
 use std::collections::hash_map::Entry;
+use std::collections::{HashMap, HashSet};
 
 use crate::base::hash::FastMap;
 use crate::graph::Graph;
-use crate::graph::edge::Edge;
 use crate::graph::order::Order;
 use crate::graph::storage::Storage;
 use crate::schema::{EdgeIx, Hop};
@@ -86,11 +85,10 @@ impl Sorted {
     }
 }
 
-/// One side of a two-way search: what it has seen, from where, and what it has yet to follow.
+/// One side of a search between the ends of a link that leads backward.
 struct Side {
     forward: bool,
-    /// What was seen, each with what led to it.
-    came: FastMap<u32, u32>,
+    seen: FastMap<u32, ()>,
     /// What was seen, in this order. The links of those before `next` were followed.
     queue: Vec<u32>,
     next: usize,
@@ -101,8 +99,8 @@ struct Side {
 /// What following one link leads to.
 enum Step {
     On,
-    /// From the first, which this side has seen, to the second, which the other side has.
-    Met(u32, u32),
+    /// Something that the other side has seen.
+    Met,
     /// There was no link to follow.
     End,
 }
@@ -111,20 +109,22 @@ impl Side {
     fn new(forward: bool, start: u32) -> Self {
         Self {
             forward,
-            came: FastMap::from_iter([(start, start)]),
+            seen: FastMap::from_iter([(start, ())]),
             queue: vec![start],
             next: 0,
             links: 0,
         }
     }
 
-    /// Follows one link, if it may be followed from its first to its second end.
+    /// Follows one link that leads forward in the order, to where its label is within bounds.
     fn step<S: Storage>(
         &mut self,
-        edge: &Edge<S>,
+        graph: &Graph<S>,
+        (edge, order): (EdgeIx, &Order),
+        (low, high): (u64, u64),
         other: &Self,
-        may_follow: impl Fn(u32, u32) -> bool,
     ) -> Step {
+        let edge = &graph.edges[usize::from(edge)];
         loop {
             let Some(&slot) = self.queue.get(self.next) else {
                 return Step::End;
@@ -135,28 +135,24 @@ impl Side {
             }
             let far = edge.member(self.forward, slot, self.links);
             self.links += 1;
-            if !may_follow(slot, far) {
+            let (here, there) = (order.label(slot), order.label(far));
+            // A link that leads backward is unplaced, and is looked at when it is placed.
+            let (is_forward, is_within) = if self.forward {
+                (here < there, there <= high)
+            } else {
+                (there < here, there >= low)
+            };
+            if !is_forward || !is_within {
                 return Step::On;
             }
-            if other.came.contains_key(&far) {
-                return Step::Met(slot, far);
+            if other.seen.contains_key(&far) {
+                return Step::Met;
             }
-            if let Entry::Vacant(entry) = self.came.entry(far) {
-                entry.insert(slot);
+            if self.seen.insert(far, ()).is_none() {
                 self.queue.push(far);
             }
             return Step::On;
         }
-    }
-
-    /// The path from an entity back to where the search began.
-    fn way(&self, mut slot: u32) -> Vec<u32> {
-        let mut way = vec![slot];
-        while self.came[&slot] != slot {
-            slot = self.came[&slot];
-            way.push(slot);
-        }
-        way
     }
 }
 
@@ -222,20 +218,14 @@ impl<S: Storage> Graph<S> {
         edge: EdgeIx,
         order: &mut Order,
         (from, to): (u32, u32),
-        (low, high): (u64, u64),
+        within: (u64, u64),
     ) -> bool {
-        let edge = &self.edges[usize::from(edge)];
         let mut ahead = Side::new(true, to);
         let mut behind = Side::new(false, from);
         loop {
-            // A link that leads backward is unplaced, and is looked at when it is placed.
-            let leads_on = |here, far| {
-                let there = order.label(far);
-                order.label(here) < there && there <= high
-            };
-            match ahead.step(edge, &behind, leads_on) {
+            match ahead.step(self, (edge, order), within, &behind) {
                 Step::On => {}
-                Step::Met(..) => return false,
+                Step::Met => return false,
                 Step::End => {
                     ahead.queue.sort_unstable_by_key(|slot| order.label(*slot));
                     let mut at = from;
@@ -247,13 +237,9 @@ impl<S: Storage> Graph<S> {
                     return true;
                 }
             }
-            let leads_back = |here, far| {
-                let there = order.label(far);
-                low <= there && there < order.label(here)
-            };
-            match behind.step(edge, &ahead, leads_back) {
+            match behind.step(self, (edge, order), within, &ahead) {
                 Step::On => {}
-                Step::Met(..) => return false,
+                Step::Met => return false,
                 Step::End => {
                     behind.queue.sort_unstable_by_key(|slot| order.label(*slot));
                     let mut at = to;
@@ -352,33 +338,74 @@ impl<S: Storage> Graph<S> {
     /// A path from `to` back to `from` over an edge from a type to itself, if there is one: with the link from `from` to
     /// `to` it is a cycle.
     ///
-    /// The search alternates between both directions, forward from `to` and backward from `from`, link by link. As soon as
-    /// one side has seen everything that it can reach, there is no path. So the cost is that of the smaller side, however
-    /// large the other is.
+    /// The search alternates between both directions, forward from `to` and backward from `from`. As soon as one side has
+    /// seen everything that it can reach, there is no path. So the cost is that of the smaller side, however large the
+    /// other is.
     pub(crate) fn way_back(&self, edge: EdgeIx, from: u32, to: u32) -> Option<Vec<u32>> {
         if from == to {
             return Some(vec![from]);
         }
-        let edge = &self.edges[usize::from(edge)];
-        let mut ahead = Side::new(true, to);
-        let mut behind = Side::new(false, from);
-        let (near, far) = loop {
-            match ahead.step(edge, &behind, |_, _| true) {
-                Step::On => {}
-                Step::Met(near, far) => break (near, far),
-                Step::End => return None,
+        let mut ahead = Search::new(to);
+        let mut behind = Search::new(from);
+        loop {
+            for forward in [true, false] {
+                let hop = Hop { edge, forward };
+                let (this, that) = if forward {
+                    (&mut ahead, &behind)
+                } else {
+                    (&mut behind, &ahead)
+                };
+                let slot = *this.queue.get(this.next)?;
+                let links = self.links(hop, slot);
+                if let Some(met) = links.iter().find(|s| that.came.contains_key(s)) {
+                    // The path from `to`, over `slot` and `met`, to `from`.
+                    let mut near = this.way(slot);
+                    let mut far = that.way(*met);
+                    if forward {
+                        near.reverse();
+                        near.append(&mut far);
+                        return Some(near);
+                    }
+                    far.reverse();
+                    far.append(&mut near);
+                    return Some(far);
+                }
+                this.next += 1;
+                for &link in links {
+                    if let Entry::Vacant(entry) = this.came.entry(link) {
+                        entry.insert(slot);
+                        this.queue.push(link);
+                    }
+                }
             }
-            match behind.step(edge, &ahead, |_, _| true) {
-                Step::On => {}
-                Step::Met(far, near) => break (near, far),
-                Step::End => return None,
-            }
-        };
-        // From `to` over `near` and `far` to `from`.
-        let mut way = ahead.way(near);
-        way.reverse();
-        way.append(&mut behind.way(far));
-        Some(way)
+        }
+    }
+}
+
+/// One side of a two-way search: what it has seen, from where, and what it has yet to visit.
+struct Search {
+    came: HashMap<u32, u32>,
+    queue: Vec<u32>,
+    next: usize,
+}
+
+impl Search {
+    fn new(start: u32) -> Self {
+        Self {
+            came: HashMap::from([(start, start)]),
+            queue: vec![start],
+            next: 0,
+        }
+    }
+
+    /// The path from an entity back to where the search began.
+    fn way(&self, mut slot: u32) -> Vec<u32> {
+        let mut way = vec![slot];
+        while self.came[&slot] != slot {
+            slot = self.came[&slot];
+            way.push(slot);
+        }
+        way
     }
 }
 
