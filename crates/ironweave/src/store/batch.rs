@@ -328,6 +328,6 @@ impl<M: Model> Store<M> {
             frame: position.map(|position| (header, payload, position)),
             facts: unwritten.journals[index].facts(),
         };
-        notify::<M>(&mut self.followers, (&self.core, &self.epochs), &notice);
+        notify(&mut self.followers, (&self.core, &self.epochs), &notice);
     }
 }

@@ -476,7 +476,7 @@ impl<M: Model> Store<M> {
             frame: frame.map(|(header, position)| (header, self.payload.written(), position)),
             facts: self.core.open.journal.facts(),
         };
-        notify::<M>(&mut self.followers, (&self.core, &self.epochs), &notice);
+        notify(&mut self.followers, (&self.core, &self.epochs), &notice);
     }
 }
 
@@ -490,11 +490,7 @@ struct Notice<'a> {
 }
 
 /// Passes a written transaction to the followers of a store.
-fn notify<M: Model>(
-    followers: &mut Followers,
-    (core, epochs): (&Core, &Arc<Epochs>),
-    notice: &Notice<'_>,
-) {
+fn notify(followers: &mut Followers, (core, epochs): (&Core, &Arc<Epochs>), notice: &Notice<'_>) {
     followers.committed(&Commit {
         at: notice.at,
         fingerprint: notice.fingerprint,

@@ -18,7 +18,9 @@ fn each_event_has_its_own_transaction_sequence_and_receipt() {
         .collect();
     let seq = |seq| Some(Seq::new(seq));
     assert_eq!(seqs, [seq(1), seq(2), None, seq(3)]);
-    let taken = results[2].as_ref().err().expect("the name is taken");
+    let Err(taken) = &results[2] else {
+        panic!("the name is taken")
+    };
     assert!(matches!(taken, StepError::Duplicate { .. }), "{taken}");
     for (result, name) in results.iter().zip(["Ada", "Grace", "", "Barbara"]) {
         if let Ok(receipt) = result {
