@@ -259,7 +259,7 @@ fn a_process_that_is_killed_in_a_batch_leaves_a_prefix_of_it() {
             (accepted..=28).contains(&found),
             "change {n}: {found} of {accepted}"
         );
-        torn += u64::from(found % 7 != 0);
+        torn += u64::from(!found.is_multiple_of(7));
         if !faults.failed() {
             break;
         }

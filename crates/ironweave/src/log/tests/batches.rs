@@ -260,7 +260,7 @@ fn run(faults: &Arc<Faults>, dir: &Path, options: Options<club::Model>, seed: u6
     let mut random = Random(seed);
     let mut run = Run::default();
     let mut subscription = store.subscribe(0).unwrap();
-    let reader = (seed % 2 == 0).then(|| store.reader());
+    let reader = seed.is_multiple_of(2).then(|| store.reader());
     let mut delivered = 0;
     for _ in 0..5 {
         run.batch(&mut store, &mut random);
