@@ -281,7 +281,7 @@ const BENCHES: [Bench; 37] = [
     },
     Bench {
         name: "writer_idle_reader",
-        about: "single steps of a store that grows: alone, beside a reader that nobody polls, after a dropped snapshot",
+        about: "single steps of a store that grows: alone, beside a reader that is not polled, after a dropped snapshot",
         entities: &[10_000, 200_000],
         samples: 5,
         run: writer::idle::run,

@@ -1,5 +1,5 @@
-//! `writer_idle_reader`: the times of single steps of a store that grows, without readers, beside a reader from which nobody takes a
-//! snapshot, and after one snapshot that was taken and dropped. The worst step is what matters: a step must not pay for the
+//! `writer_idle_reader`: the times of single steps of a store that grows, without readers, beside a reader from which no snapshot is
+//! taken, and after one snapshot that was taken and dropped. The worst step is what matters: a step must not pay for the
 //! readers of the steps before it.
 
 use std::fmt::Write as _;

@@ -6,7 +6,7 @@
 //!    other.
 //! 4. Other threads see only transactions that are acknowledged ([`Acknowledged`]).
 //! 5. A commit that finds the queue long ([`LONG`]) applies facts from its front itself, at most twice the cost of its own. So
-//!    the queue stays short although nobody takes snapshots, and no commit does work for the graph or for earlier commits.
+//!    the queue stays short although no snapshot is taken, and no commit does work for the graph or for earlier commits.
 //!    It does nothing while another thread uses the replica, until the queue has [`FULL`]: then it waits until that thread
 //!    has applied [`SLICE`].
 //! 6. A replica that no handle uses ([`StoreReader`](crate::StoreReader)) is dropped when more facts than the graph has

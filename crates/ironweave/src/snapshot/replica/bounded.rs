@@ -1,4 +1,4 @@
-//! Tests that what a commit does for readers is bounded by its own facts, whoever reads or does not, and that snapshots are
+//! Tests that what a commit does for readers is bounded by its own facts, whether snapshots are taken or not, and that snapshots are
 //! equal to the graph of the store whatever part of them commits have made.
 
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
@@ -88,7 +88,7 @@ fn grid(seed: u64, meters: usize) -> Grid {
     grid
 }
 
-fn nobody() -> Readers {
+fn no_readers() -> Readers {
     Readers {
         readers: Vec::new(),
         held: Vec::new(),
@@ -99,7 +99,7 @@ fn nobody() -> Readers {
 }
 
 #[test]
-fn a_commit_does_the_same_for_a_reader_that_nobody_polls() {
+fn a_commit_does_the_same_for_a_reader_that_is_not_polled() {
     for meters in [10, 3_000] {
         let grid = grid(11, meters);
         let readers = vec![grid.store.reader()];
@@ -107,7 +107,7 @@ fn a_commit_does_the_same_for_a_reader_that_nobody_polls() {
             grid,
             Readers {
                 readers,
-                ..nobody()
+                ..no_readers()
             },
             6_000,
         );
@@ -119,9 +119,9 @@ fn a_commit_does_the_same_after_a_snapshot_that_was_dropped() {
     for meters in [10, 3_000] {
         let grid = grid(13, meters);
         drop(grid.store.snapshot());
-        let grid = run(grid, nobody(), 6_000);
+        let grid = run(grid, no_readers(), 6_000);
         drop(grid.store.snapshot());
-        run(grid, nobody(), 6_000);
+        run(grid, no_readers(), 6_000);
     }
 }
 
@@ -135,7 +135,7 @@ fn a_commit_does_the_same_for_a_snapshot_that_is_kept() {
         Readers {
             readers,
             held,
-            ..nobody()
+            ..no_readers()
         },
         6_000,
     );
@@ -152,7 +152,7 @@ fn a_commit_does_the_same_for_readers_that_poll_now_and_then() {
             readers,
             polls,
             by_store,
-            ..nobody()
+            ..no_readers()
         };
         run(grid, readers, commits);
     }
@@ -167,7 +167,7 @@ fn a_commit_does_the_same_if_the_past_is_queried() {
         polls: Some(1_900),
         past: true,
         by_store: true,
-        ..nobody()
+        ..no_readers()
     };
     run(grid, readers, 6_000);
 }
