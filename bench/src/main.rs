@@ -1,7 +1,7 @@
 //! Compares ironweave with the same work written by hand, in one process and one run.
 //!
 //! ```text
-//! cargo xtask bench [--only NAME] [--list] [--json FILE] [--samples N] [--entities N,N]
+//! cargo xtask bench [--only NAME] [--list] [--json FILE] [--samples N] [--entities N,N] [--goals]
 //! ```
 //!
 //! A line of a table is a contender at a size: the median of several samples in nanoseconds for one operation, the least and
@@ -20,7 +20,10 @@ mod bytes;
 mod compile;
 mod contenders;
 mod counts;
+mod goals;
 mod harness;
+#[cfg(feature = "peers")]
+mod keepers;
 mod past;
 mod rows;
 mod shared;
@@ -33,6 +36,7 @@ mod yard;
 use std::error::Error;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::Instant;
 
 use clap::Parser;
 use ironweave::Durability;
@@ -73,7 +77,9 @@ const BENCHES: [Bench; 37] = [
     },
     Bench {
         name: "step_logged",
-        about: "step_graph with a log in memory: event and facts encoded, time, fingerprint (by hand: nothing kept)",
+        about: "step_graph with a log in memory: event and facts encoded, time, fingerprint. fxhash_logged: encoded by minicbor, \
+                checksum, time, appended to a buffer. redb: the same record, in memory, Durability::None. fjall: the same \
+                record, in a journal that is not flushed. The others keep nothing",
         entities: SIZES,
         samples: 15,
         run: |options| Ok(step::logged(options)),
@@ -281,7 +287,7 @@ const BENCHES: [Bench; 37] = [
     },
     Bench {
         name: "writer_idle_reader",
-        about: "single steps of a store that grows: alone, beside a reader that nobody polls, after a dropped snapshot",
+        about: "single steps of a store that grows: alone, beside a reader that is never polled, after a dropped snapshot",
         entities: &[10_000, 200_000],
         samples: 5,
         run: writer::idle::run,
@@ -289,7 +295,7 @@ const BENCHES: [Bench; 37] = [
     },
     Bench {
         name: "shared_1",
-        about: "a durable step, with 1 thread on a shared store",
+        about: "a durable step, with 1 thread on a shared store; redb and fjall keep the records of fxhash_logged, each synced",
         entities: &[],
         samples: 5,
         run: |options| shared::run(options, "shared_1", 1),
@@ -378,6 +384,9 @@ struct Cli {
     /// Also write the figures to a file, as JSON
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
+    /// Also print the goals of ironweave beside what was measured
+    #[arg(long)]
+    goals: bool,
     /// How many samples to take of each contender; each benchmark knows how many it needs
     #[arg(long, value_name = "N")]
     samples: Option<usize>,
@@ -434,8 +443,15 @@ fn main() -> ExitCode {
         return ExitCode::FAILURE;
     }
     let mut rows = Vec::new();
-    for bench in benches {
-        println!("{}: {}", bench.name, bench.about);
+    let (began, count) = (Instant::now(), benches.len());
+    for (i, bench) in benches.into_iter().enumerate() {
+        let seconds = began.elapsed().as_secs();
+        println!(
+            "[{}/{count}, after {seconds} s] {}: {}",
+            i + 1,
+            bench.name,
+            bench.about
+        );
         let options = Options {
             samples: cli.samples.unwrap_or(bench.samples),
             entities: (cli.entities.clone()).unwrap_or_else(|| bench.entities.to_vec()),
@@ -450,9 +466,13 @@ fn main() -> ExitCode {
         print!("{}", (bench.table)(&measured));
         rows.extend(measured);
     }
+    if cli.goals {
+        print!("{}", goals::table(&rows));
+    }
+    println!("measured in {:.0} s", began.elapsed().as_secs_f64());
     if let Some(file) = &cli.json {
-        let text = serde_json::to_string_pretty(&rows).unwrap_or_default();
-        if let Err(e) = std::fs::write(file, text) {
+        let written = harness::json(&rows).map_err(Into::into);
+        if let Err(e) = written.and_then(|text| std::fs::write(file, text)) {
             eprintln!("cannot write {}: {e}", file.display());
             return ExitCode::FAILURE;
         }
