@@ -128,7 +128,7 @@ const BENCHES: [Bench; 37] = [
     Bench {
         name: "relink_fanin_10000",
         about: "a task is relinked to another worker, and each worker has 10000 tasks",
-        entities: SIZES,
+        entities: &[100_000, 1_000_000],
         samples: 7,
         run: |options| Ok(rows::relink(options, "relink_fanin_10000", 10000)),
         table,
@@ -152,7 +152,7 @@ const BENCHES: [Bench; 37] = [
     Bench {
         name: "watched_10000",
         about: "a task moves; its worker has 10000 tasks and an immediate event that waits until all of them run",
-        entities: SIZES,
+        entities: &[100_000, 1_000_000],
         samples: 7,
         run: |options| Ok(rows::watched(options, "watched_10000", 10000)),
         table,
@@ -200,7 +200,7 @@ const BENCHES: [Bench; 37] = [
     Bench {
         name: "with",
         about: "one event on a snapshot, which itself does not change",
-        entities: VALUES,
+        entities: SIZES,
         samples: 7,
         run: |options| Ok(values::with(options)),
         table: values::table,
@@ -208,7 +208,7 @@ const BENCHES: [Bench; 37] = [
     Bench {
         name: "with_100",
         about: "a chain of 100 such events, each on the result of the one before; for each event",
-        entities: VALUES,
+        entities: SIZES,
         samples: 7,
         run: |options| Ok(values::chain(options)),
         table: values::table,
@@ -216,7 +216,7 @@ const BENCHES: [Bench; 37] = [
     Bench {
         name: "snapshot",
         about: "a step and then a snapshot, while the last few snapshots are held",
-        entities: VALUES,
+        entities: SIZES,
         samples: 7,
         run: |options| Ok(values::snapshot(options)),
         table: values::table,
@@ -224,7 +224,7 @@ const BENCHES: [Bench; 37] = [
     Bench {
         name: "snapshot_read",
         about: "reads a field, a state and the number of links of an edge from a snapshot",
-        entities: VALUES,
+        entities: SIZES,
         samples: 7,
         run: |options| Ok(values::read(options)),
         table: values::table,
@@ -232,7 +232,7 @@ const BENCHES: [Bench; 37] = [
     Bench {
         name: "snapshot_walk",
         about: "walks from a task to its worker and reads the values of all tasks of that worker, in a snapshot",
-        entities: VALUES,
+        entities: SIZES,
         samples: 7,
         run: |options| Ok(values::walk(options)),
         table: values::table,
@@ -240,7 +240,7 @@ const BENCHES: [Bench; 37] = [
     Bench {
         name: "as_of_near",
         about: "the graph of a hundred events ago, and a value in it",
-        entities: VALUES,
+        entities: SIZES,
         samples: 5,
         run: |options| Ok(past::rows::near(options)),
         table: values::table,
@@ -248,7 +248,7 @@ const BENCHES: [Bench; 37] = [
     Bench {
         name: "as_of_far",
         about: "the graph of about 50,000 events ago, of 100,000, and a value in it",
-        entities: VALUES,
+        entities: SIZES,
         samples: 5,
         run: |options| Ok(past::rows::far(options)),
         table: values::table,
@@ -256,7 +256,7 @@ const BENCHES: [Bench; 37] = [
     Bench {
         name: "history_1",
         about: "the history of an entity with one event, among 100,000 events of others",
-        entities: VALUES,
+        entities: SIZES,
         samples: 5,
         run: |options| Ok(past::rows::history_once(options)),
         table: values::table,
@@ -264,7 +264,7 @@ const BENCHES: [Bench; 37] = [
     Bench {
         name: "history_1000",
         about: "the history of an entity with 1,000 events, among 99,000 events of others",
-        entities: VALUES,
+        entities: SIZES,
         samples: 5,
         run: |options| Ok(past::rows::history_many(options)),
         table: values::table,
@@ -272,7 +272,7 @@ const BENCHES: [Bench; 37] = [
     Bench {
         name: "writer_alone",
         about: "steps of one thread without readers",
-        entities: VALUES,
+        entities: SIZES,
         samples: 5,
         run: writer::alone,
         table: writer::table,
@@ -280,7 +280,7 @@ const BENCHES: [Bench; 37] = [
     Bench {
         name: "writer_read",
         about: "steps of one thread, while another thread takes the newest snapshot all the time and reads in it",
-        entities: VALUES,
+        entities: SIZES,
         samples: 5,
         run: writer::read,
         table: writer::table,
@@ -352,17 +352,16 @@ const BENCHES: [Bench; 37] = [
     Bench {
         name: "compile",
         about: "cargo check and build of a model, and of plain structs and enums with derives",
-        entities: &[10, 50, 200],
-        samples: 5,
+        entities: &[10, 50],
+        samples: 3,
         run: compile::run,
         table: compile::table,
     },
 ];
 
-/// The default sizes of rows that measure operations.
-const SIZES: &[usize] = &[1_000, 10_000, 100_000, 1_000_000];
-/// The default sizes of rows that measure snapshots and the past.
-const VALUES: &[usize] = &[1_000, 10_000, 100_000, 1_000_000, 5_000_000];
+/// The default sizes of most rows: a graph that fits in the caches of a processor, and one that does not. Sizes and samples are
+/// chosen so that a run of all rows ends within 20 minutes on two processors.
+const SIZES: &[usize] = &[10_000, 1_000_000];
 
 /// What a benchmark is asked to measure.
 struct Options {

@@ -105,7 +105,7 @@ fn measured(options: &Options, bench: &'static str, keeps: Keeps, act: Act) -> V
 
 /// Operations in one sample of slow contenders.
 #[cfg(feature = "peers")]
-const PEERS_BATCH: usize = 20_000;
+const PEERS_BATCH: usize = 5_000;
 
 /// Measures one contender after the others.
 #[cfg(feature = "peers")]
