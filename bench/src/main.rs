@@ -177,7 +177,7 @@ const BENCHES: [Bench; 37] = [
         name: "replay",
         about: "replays a history, for each fact: ironweave from a log on disk, the others from an array",
         entities: SIZES,
-        samples: 5,
+        samples: 3,
         run: rows::replay,
         table,
     },
