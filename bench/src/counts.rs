@@ -4,6 +4,7 @@
 //! A count is the difference of two runs of `bin/instructions.rs` with different numbers of events, so that it excludes the
 //! initial state and the end. It includes making the event up, which is the same for all contenders (about 70).
 
+use std::collections::BTreeSet;
 use std::error::Error;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
@@ -19,7 +20,7 @@ const ROWS: [&str; 5] = [
     "what_if_1",
     "reject",
 ];
-const CONTENDERS: [&str; 3] = ["flat", "fxhash", "ironweave"];
+const CONTENDERS: [&str; 4] = ["flat", "fxhash", "fxhash_logged", "ironweave"];
 /// The rows that measure snapshots.
 const VALUES: [&str; 3] = ["with", "snapshot", "snapshot_read"];
 const VALUED: [&str; 3] = ["imbl", "rpds", "ironweave"];
@@ -35,11 +36,14 @@ pub fn run(options: &Options) -> Measured {
     let program = built()?;
     let mut rows = Vec::new();
     for &entities in &options.entities {
-        let rows_of = |names: &[&'static str], by: [&'static str; 3]| {
-            let pairs = names.iter().flat_map(|row| by.map(|by| (*row, by)));
-            pairs.collect::<Vec<_>>()
+        let rows_of = |names: &[&'static str], by: &[&'static str]| {
+            let pairs = (names.iter()).flat_map(|row| by.iter().map(move |by| (*row, *by)));
+            // Where nothing is written, `fxhash_logged` is `fxhash`.
+            let is_other = |(row, by): &(_, _)| *row == "step_logged" || *by != "fxhash_logged";
+            pairs.filter(is_other).collect::<Vec<_>>()
         };
-        for (bench, contender) in [rows_of(&ROWS, CONTENDERS), rows_of(&VALUES, VALUED)].concat() {
+        for (bench, contender) in [rows_of(&ROWS, &CONTENDERS), rows_of(&VALUES, &VALUED)].concat()
+        {
             let count = |events| counted(&program, contender, bench, entities, events);
             let (short, long) = (count(EVENTS[0])?, count(EVENTS[1])?);
             let per_event = (long - short) as f64 / (EVENTS[1] - EVENTS[0]) as f64;
@@ -86,24 +90,35 @@ fn counted(
     count.ok_or_else(|| format!("valgrind did not count:\n{said}").into())
 }
 
-/// The table that is printed: a line for each row, and a column for each contender.
+/// The table that is printed: a line for each row and size, and a column for each contender.
 pub fn table(rows: &[Row]) -> String {
-    let (mut text, mut head) = (String::new(), Vec::new());
-    for some in rows.chunks(CONTENDERS.len()) {
-        let contenders: Vec<_> = some.iter().map(|row| row.contender).collect();
-        if head != contenders {
-            let _ = write!(text, "{:<16}{:>10}", "instructions", "entities");
-            for contender in &contenders {
-                let _ = write!(text, "{contender:>12}");
-            }
-            text.push('\n');
-            head = contenders;
-        }
-        let _ = write!(text, "{:<16}{:>10}", some[0].bench, some[0].entities);
-        for row in some {
-            let _ = write!(text, "{:>12.0}", row.value.unwrap_or_default());
-        }
+    let mut text = String::new();
+    for columns in [&CONTENDERS[..], &VALUED] {
+        let names = if columns.len() == CONTENDERS.len() {
+            &ROWS[..]
+        } else {
+            &VALUES
+        };
+        let _ = write!(text, "{:<16}{:>10}", "instructions", "entities");
+        columns
+            .iter()
+            .for_each(|name| _ = write!(text, "{name:>15}"));
         text.push('\n');
+        for name in names {
+            let of_name = || rows.iter().filter(|row| row.bench == *name);
+            let sizes: BTreeSet<usize> = of_name().map(|row| row.entities).collect();
+            for entities in sizes {
+                let _ = write!(text, "{name:<16}{entities:>10}");
+                for column in columns {
+                    let is_it = |row: &&Row| row.entities == entities && row.contender == *column;
+                    let count = of_name().find(is_it).and_then(|row| row.value);
+                    let cell = count.map_or_else(String::new, |count| format!("{count:.0}"));
+                    let _ = write!(text, "{cell:>15}");
+                }
+                text.truncate(text.trim_end().len());
+                text.push('\n');
+            }
+        }
     }
     text
 }

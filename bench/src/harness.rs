@@ -1,5 +1,6 @@
 //! Takes samples, computes medians and prints tables.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::time::Instant;
 
@@ -22,6 +23,12 @@ pub struct Row {
     /// The name of that unit.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub unit: Option<&'static str>,
+    /// The 99.9th percentile of single operations, in nanoseconds, where the slowest ones matter.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub p999: Option<f64>,
+    /// The slowest operation, in nanoseconds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max: Option<f64>,
     /// The least of the samples.
     #[serde(skip)]
     pub least: f64,
@@ -75,10 +82,65 @@ impl Row {
             ns_per_op: 0.0,
             value: Some(count),
             unit: Some("instructions"),
+            p999: None,
+            max: None,
             least: count,
             greatest: count,
         }
     }
+}
+
+impl Row {
+    /// Whether the figure is a number of instructions.
+    pub fn is_counted(&self) -> bool {
+        self.unit == Some("instructions")
+    }
+
+    /// The figure by which rows are compared: the time of an operation, or bytes, or instructions. Less is better.
+    pub fn figure(&self) -> f64 {
+        match self.unit {
+            Some("instructions" | "bytes") => self.value.unwrap_or(f64::NAN),
+            _ => self.ns_per_op,
+        }
+    }
+}
+
+/// The contenders that others are compared with.
+const REFERENCES: [&str; 6] = [
+    "flat",
+    "fxhash",
+    "fxhash_logged",
+    "store",
+    "alone",
+    "ironweave",
+];
+
+/// A row as it is written to a file, with its ratios to other contenders of the same benchmark at the same size.
+#[derive(Serialize)]
+struct Figure<'r> {
+    #[serde(flatten)]
+    row: &'r Row,
+    ratios: BTreeMap<&'static str, f64>,
+}
+
+/// All rows as JSON.
+pub fn json(rows: &[Row]) -> serde_json::Result<String> {
+    let figure = |row| Figure {
+        row,
+        ratios: ratios(row, rows),
+    };
+    serde_json::to_string_pretty(&rows.iter().map(figure).collect::<Vec<_>>())
+}
+
+fn ratios(row: &Row, rows: &[Row]) -> BTreeMap<&'static str, f64> {
+    let is_beside = |other: &&Row| {
+        (other.bench, other.entities) == (row.bench, row.entities)
+            && other.is_counted() == row.is_counted()
+            && other.contender != row.contender
+            && REFERENCES.contains(&other.contender)
+    };
+    let ratio = |other: &Row| (other.contender, row.figure() / other.figure());
+    rows.iter().filter(is_beside).map(ratio).collect()
 }
 
 /// Runs `work`, which does so many operations; returns the nanoseconds for one of them.
@@ -104,6 +166,8 @@ pub fn row(
         ns_per_op: samples[samples.len() / 2],
         value: None,
         unit: None,
+        p999: None,
+        max: None,
         least,
         greatest,
     }
@@ -130,4 +194,32 @@ pub fn table(rows: &[Row]) -> String {
         );
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_has_each_row_with_its_ratios() {
+        let rows = [
+            row("step_logged", "flat", 10, vec![100.0]),
+            row("step_logged", "ironweave", 10, vec![250.0]),
+            row("step_logged", "ironweave", 20, vec![300.0]),
+            Row::counted("step_logged", "flat", 10, 1_000.0),
+            Row::counted("step_logged", "ironweave", 10, 500.0),
+        ];
+        let text = json(&rows).expect("JSON");
+        let read: Vec<serde_json::Value> = serde_json::from_str(&text).expect("a list");
+        assert_eq!(read[1]["ns_per_op"], 250.0);
+        let ratios: Vec<_> = read.iter().map(|row| row["ratios"].to_string()).collect();
+        let expected = [
+            r#"{"ironweave":0.4}"#,
+            r#"{"flat":2.5}"#,
+            "{}",
+            r#"{"ironweave":2.0}"#,
+            r#"{"flat":0.5}"#,
+        ];
+        assert_eq!(ratios, expected);
+    }
 }

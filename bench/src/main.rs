@@ -1,7 +1,7 @@
 //! Compares ironweave with the same work written by hand, in one process and one run.
 //!
 //! ```text
-//! cargo xtask bench [--only NAME] [--list] [--json FILE] [--samples N] [--entities N,N]
+//! cargo xtask bench [--only NAME] [--list] [--json FILE] [--samples N] [--entities N,N] [--goals]
 //! ```
 //!
 //! A line of a table is a contender at a size: the median of several samples in nanoseconds for one operation, the least and
@@ -20,7 +20,10 @@ mod bytes;
 mod compile;
 mod contenders;
 mod counts;
+mod goals;
 mod harness;
+#[cfg(feature = "peers")]
+mod keepers;
 mod past;
 mod rows;
 mod shared;
@@ -33,6 +36,7 @@ mod yard;
 use std::error::Error;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::Instant;
 
 use clap::Parser;
 use ironweave::Durability;
@@ -73,7 +77,9 @@ const BENCHES: [Bench; 37] = [
     },
     Bench {
         name: "step_logged",
-        about: "step_graph with a log in memory: event and facts encoded, time, fingerprint (by hand: nothing kept)",
+        about: "step_graph with a log in memory: event and facts encoded, time, fingerprint. fxhash_logged: encoded by minicbor, \
+                checksum, time, appended to a buffer. redb: the same record, in memory, Durability::None. fjall: the same \
+                record, in a journal that is not flushed. The others keep nothing",
         entities: SIZES,
         samples: 15,
         run: |options| Ok(step::logged(options)),
@@ -122,7 +128,7 @@ const BENCHES: [Bench; 37] = [
     Bench {
         name: "relink_fanin_10000",
         about: "a task is relinked to another worker, and each worker has 10000 tasks",
-        entities: SIZES,
+        entities: &[100_000, 1_000_000],
         samples: 7,
         run: |options| Ok(rows::relink(options, "relink_fanin_10000", 10000)),
         table,
@@ -146,7 +152,7 @@ const BENCHES: [Bench; 37] = [
     Bench {
         name: "watched_10000",
         about: "a task moves; its worker has 10000 tasks and an immediate event that waits until all of them run",
-        entities: SIZES,
+        entities: &[100_000, 1_000_000],
         samples: 7,
         run: |options| Ok(rows::watched(options, "watched_10000", 10000)),
         table,
@@ -170,8 +176,8 @@ const BENCHES: [Bench; 37] = [
     Bench {
         name: "replay",
         about: "replays a history, for each fact: ironweave from a log on disk, the others from an array",
-        entities: SIZES,
-        samples: 5,
+        entities: &[10_000, 100_000],
+        samples: 3,
         run: rows::replay,
         table,
     },
@@ -194,7 +200,7 @@ const BENCHES: [Bench; 37] = [
     Bench {
         name: "with",
         about: "one event on a snapshot, which itself does not change",
-        entities: VALUES,
+        entities: SIZES,
         samples: 7,
         run: |options| Ok(values::with(options)),
         table: values::table,
@@ -202,7 +208,7 @@ const BENCHES: [Bench; 37] = [
     Bench {
         name: "with_100",
         about: "a chain of 100 such events, each on the result of the one before; for each event",
-        entities: VALUES,
+        entities: SIZES,
         samples: 7,
         run: |options| Ok(values::chain(options)),
         table: values::table,
@@ -210,7 +216,7 @@ const BENCHES: [Bench; 37] = [
     Bench {
         name: "snapshot",
         about: "a step and then a snapshot, while the last few snapshots are held",
-        entities: VALUES,
+        entities: SIZES,
         samples: 7,
         run: |options| Ok(values::snapshot(options)),
         table: values::table,
@@ -218,7 +224,7 @@ const BENCHES: [Bench; 37] = [
     Bench {
         name: "snapshot_read",
         about: "reads a field, a state and the number of links of an edge from a snapshot",
-        entities: VALUES,
+        entities: SIZES,
         samples: 7,
         run: |options| Ok(values::read(options)),
         table: values::table,
@@ -226,7 +232,7 @@ const BENCHES: [Bench; 37] = [
     Bench {
         name: "snapshot_walk",
         about: "walks from a task to its worker and reads the values of all tasks of that worker, in a snapshot",
-        entities: VALUES,
+        entities: SIZES,
         samples: 7,
         run: |options| Ok(values::walk(options)),
         table: values::table,
@@ -234,7 +240,7 @@ const BENCHES: [Bench; 37] = [
     Bench {
         name: "as_of_near",
         about: "the graph of a hundred events ago, and a value in it",
-        entities: VALUES,
+        entities: SIZES,
         samples: 5,
         run: |options| Ok(past::rows::near(options)),
         table: values::table,
@@ -242,7 +248,7 @@ const BENCHES: [Bench; 37] = [
     Bench {
         name: "as_of_far",
         about: "the graph of about 50,000 events ago, of 100,000, and a value in it",
-        entities: VALUES,
+        entities: SIZES,
         samples: 5,
         run: |options| Ok(past::rows::far(options)),
         table: values::table,
@@ -250,7 +256,7 @@ const BENCHES: [Bench; 37] = [
     Bench {
         name: "history_1",
         about: "the history of an entity with one event, among 100,000 events of others",
-        entities: VALUES,
+        entities: SIZES,
         samples: 5,
         run: |options| Ok(past::rows::history_once(options)),
         table: values::table,
@@ -258,7 +264,7 @@ const BENCHES: [Bench; 37] = [
     Bench {
         name: "history_1000",
         about: "the history of an entity with 1,000 events, among 99,000 events of others",
-        entities: VALUES,
+        entities: SIZES,
         samples: 5,
         run: |options| Ok(past::rows::history_many(options)),
         table: values::table,
@@ -266,7 +272,7 @@ const BENCHES: [Bench; 37] = [
     Bench {
         name: "writer_alone",
         about: "steps of one thread without readers",
-        entities: VALUES,
+        entities: SIZES,
         samples: 5,
         run: writer::alone,
         table: writer::table,
@@ -274,7 +280,7 @@ const BENCHES: [Bench; 37] = [
     Bench {
         name: "writer_read",
         about: "steps of one thread, while another thread takes the newest snapshot all the time and reads in it",
-        entities: VALUES,
+        entities: SIZES,
         samples: 5,
         run: writer::read,
         table: writer::table,
@@ -289,7 +295,7 @@ const BENCHES: [Bench; 37] = [
     },
     Bench {
         name: "shared_1",
-        about: "a durable step, with 1 thread on a shared store",
+        about: "a durable step, with 1 thread on a shared store; redb and fjall keep the records of fxhash_logged, each synced",
         entities: &[],
         samples: 5,
         run: |options| shared::run(options, "shared_1", 1),
@@ -346,17 +352,16 @@ const BENCHES: [Bench; 37] = [
     Bench {
         name: "compile",
         about: "cargo check and build of a model, and of plain structs and enums with derives",
-        entities: &[10, 50, 200],
-        samples: 5,
+        entities: &[10, 50],
+        samples: 3,
         run: compile::run,
         table: compile::table,
     },
 ];
 
-/// The default sizes of rows that measure operations.
-const SIZES: &[usize] = &[1_000, 10_000, 100_000, 1_000_000];
-/// The default sizes of rows that measure snapshots and the past.
-const VALUES: &[usize] = &[1_000, 10_000, 100_000, 1_000_000, 5_000_000];
+/// The default sizes of most rows: a graph that fits in the caches of a processor, and one that does not. Sizes and samples are
+/// chosen so that a run of all rows ends within 20 minutes on two processors.
+const SIZES: &[usize] = &[10_000, 1_000_000];
 
 /// What a benchmark is asked to measure.
 struct Options {
@@ -378,6 +383,9 @@ struct Cli {
     /// Also write the figures to a file, as JSON
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
+    /// Also print the goals of ironweave beside what was measured
+    #[arg(long)]
+    goals: bool,
     /// How many samples to take of each contender; each benchmark knows how many it needs
     #[arg(long, value_name = "N")]
     samples: Option<usize>,
@@ -434,8 +442,15 @@ fn main() -> ExitCode {
         return ExitCode::FAILURE;
     }
     let mut rows = Vec::new();
-    for bench in benches {
-        println!("{}: {}", bench.name, bench.about);
+    let (began, count) = (Instant::now(), benches.len());
+    for (i, bench) in benches.into_iter().enumerate() {
+        let seconds = began.elapsed().as_secs();
+        println!(
+            "[{}/{count}, after {seconds} s] {}: {}",
+            i + 1,
+            bench.name,
+            bench.about
+        );
         let options = Options {
             samples: cli.samples.unwrap_or(bench.samples),
             entities: (cli.entities.clone()).unwrap_or_else(|| bench.entities.to_vec()),
@@ -450,9 +465,13 @@ fn main() -> ExitCode {
         print!("{}", (bench.table)(&measured));
         rows.extend(measured);
     }
+    if cli.goals {
+        print!("{}", goals::table(&rows));
+    }
+    println!("measured in {:.0} s", began.elapsed().as_secs_f64());
     if let Some(file) = &cli.json {
-        let text = serde_json::to_string_pretty(&rows).unwrap_or_default();
-        if let Err(e) = std::fs::write(file, text) {
+        let written = harness::json(&rows).map_err(Into::into);
+        if let Err(e) = written.and_then(|text| std::fs::write(file, text)) {
             eprintln!("cannot write {}: {e}", file.display());
             return ExitCode::FAILURE;
         }

@@ -8,8 +8,12 @@ use std::thread;
 
 use ironweave::prelude::*;
 
+#[cfg(feature = "peers")]
+use crate::contenders::logged::{Keeper, Logged};
 use crate::harness::{Row, row, sample};
 use crate::rows::Scratch;
+#[cfg(feature = "peers")]
+use crate::work::{Contender as _, operations};
 use crate::yard::ours::{Ours, plain};
 use crate::{Measured, Options};
 
@@ -43,10 +47,30 @@ pub fn run(options: &Options, bench: &'static str, threads: usize) -> Measured {
         let store = Store::<plain::Model>::open(&dir.0)?;
         assert_eq!(store.durable(), seq, "steps with a receipt are in the log");
     }
-    Ok(vec![
+    #[allow(unused_mut)]
+    let mut rows = vec![
         row(bench, "one thread", threads, alone).per_second(),
         row(bench, "shared", threads, shared).per_second(),
-    ])
+    ];
+    #[cfg(feature = "peers")]
+    if threads == 1 {
+        rows.push(peer::<crate::keepers::Redb>(bench, options.samples));
+        rows.push(peer::<crate::keepers::Fjall>(bench, options.samples));
+    }
+    Ok(rows)
+}
+
+/// Steps of hash maps by hand, each with a record that is durable when the step returns.
+#[cfg(feature = "peers")]
+fn peer<K: Keeper>(bench: &'static str, samples: usize) -> Row {
+    let ops = operations(TASKS, STEPS, 5);
+    let samples = (0..samples)
+        .map(|_| {
+            let mut logged = Logged::<K>::with_log(TASKS, true);
+            sample(STEPS, || ops.iter().for_each(|op| logged.step(*op)))
+        })
+        .collect();
+    row(bench, K::NAME, 1, samples).per_second()
 }
 
 /// Each thread moves its own tasks between two states.

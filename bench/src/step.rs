@@ -4,6 +4,7 @@
 use std::hint::black_box;
 
 use crate::Options;
+use crate::contenders::logged::FxHashLogged;
 use crate::contenders::{compare, flat, ironweave, maps};
 use crate::harness::{Row, row, sample};
 use crate::work::{Contender, Keeps, Op, operations};
@@ -64,9 +65,15 @@ fn measured(options: &Options, bench: &'static str, keeps: Keeps, act: Act) -> V
         let mut fxhash = Lane::<maps::fxhash::Maps>::new(entities, keeps, &warm_up);
         let mut btree = Lane::<maps::btree::Maps>::new(entities, keeps, &warm_up);
         let mut ours = Lane::<ironweave::Ours>::new(entities, keeps, &warm_up);
+        // Where nothing is written, it is `fxhash`.
+        let has_log = keeps == Keeps::Log && act == Act::Step;
+        let mut logged = has_log.then(|| Lane::<FxHashLogged>::new(entities, keeps, &warm_up));
         for batch in rest.chunks(BATCH) {
             flat.run(act, batch);
             fxhash.run(act, batch);
+            if let Some(logged) = &mut logged {
+                logged.run(act, batch);
+            }
             btree.run(act, batch);
             ours.run(act, batch);
         }
@@ -76,24 +83,21 @@ fn measured(options: &Options, bench: &'static str, keeps: Keeps, act: Act) -> V
             row(bench, maps::btree::Maps::NAME, entities, btree.samples),
             row(bench, ironweave::Ours::NAME, entities, ours.samples),
         ]);
+        let logged = logged.map(|lane| row(bench, FxHashLogged::NAME, entities, lane.samples));
+        rows.extend(logged);
         #[cfg(feature = "peers")]
         {
+            use crate::contenders::logged::Logged;
+            use crate::keepers::{Fjall, Redb};
             use crate::yard::steps::{BevySteps, SqliteSteps};
             let few = &rest[..rest.len().min(PEERS_BATCH * options.samples)];
-            rows.push(alone::<BevySteps>(
-                bench,
-                entities,
-                (keeps, act),
-                &warm_up,
-                few,
-            ));
-            rows.push(alone::<SqliteSteps>(
-                bench,
-                entities,
-                (keeps, act),
-                &warm_up,
-                few,
-            ));
+            let (does, work) = ((keeps, act), (warm_up.as_slice(), few));
+            rows.push(alone::<BevySteps>(bench, entities, does, work));
+            rows.push(alone::<SqliteSteps>(bench, entities, does, work));
+            if has_log {
+                rows.push(alone::<Logged<Redb>>(bench, entities, does, work));
+                rows.push(alone::<Logged<Fjall>>(bench, entities, does, work));
+            }
         }
     }
     rows
@@ -101,7 +105,7 @@ fn measured(options: &Options, bench: &'static str, keeps: Keeps, act: Act) -> V
 
 /// Operations in one sample of slow contenders.
 #[cfg(feature = "peers")]
-const PEERS_BATCH: usize = 20_000;
+const PEERS_BATCH: usize = 5_000;
 
 /// Measures one contender after the others.
 #[cfg(feature = "peers")]
@@ -109,8 +113,7 @@ fn alone<C: Contender>(
     bench: &'static str,
     entities: usize,
     (keeps, act): (Keeps, Act),
-    warm_up: &[Op],
-    rest: &[Op],
+    (warm_up, rest): (&[Op], &[Op]),
 ) -> Row {
     let mut lane = Lane::<C>::new(entities, keeps, warm_up);
     rest.chunks(PEERS_BATCH)

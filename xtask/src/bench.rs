@@ -25,6 +25,9 @@ pub struct Bench {
     /// How many samples to take
     #[arg(long, value_name = "N")]
     samples: Option<usize>,
+    /// Also print the goals of ironweave beside what was measured
+    #[arg(long)]
+    goals: bool,
     /// The sizes to measure, in entities
     #[arg(long, value_name = "N,N")]
     entities: Option<String>,
@@ -73,6 +76,9 @@ fn measure(bench: &Bench, json: Option<&Path>) -> Result<()> {
     ]);
     if let Some(name) = &bench.only {
         command.args(["--only", name]);
+    }
+    if bench.goals {
+        command.arg("--goals");
     }
     if bench.list {
         command.arg("--list");

@@ -16,7 +16,7 @@ mod work;
 use std::process::ExitCode;
 
 use contenders::persistent::{Imbl, Rpds};
-use contenders::{flat, ironweave, maps};
+use contenders::{flat, ironweave, logged, maps};
 use work::{Contender, Keeps, Op, Value, operations};
 
 /// What to do with each operation.
@@ -113,6 +113,7 @@ fn main() -> ExitCode {
     match name.as_str() {
         "flat" => run::<flat::Flat>(row, *entities, *steps),
         "fxhash" => run::<maps::fxhash::Maps>(row, *entities, *steps),
+        "fxhash_logged" => run::<logged::FxHashLogged>(row, *entities, *steps),
         "btree" => run::<maps::btree::Maps>(row, *entities, *steps),
         "ironweave" => run::<ironweave::Ours>(row, *entities, *steps),
         other => {

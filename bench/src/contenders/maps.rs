@@ -5,6 +5,7 @@ macro_rules! maps {
     ($(#[$doc:meta])* $module:ident, $name:literal, $map:ty, $set:ty) => {
         $(#[$doc])*
         pub mod $module {
+            use crate::contenders::logged::Fires;
             use crate::work::{Contender, Fact, KEPT, Keeps, Op, Picture, first_worker, workers};
 
             type Map<V> = $map;
@@ -65,6 +66,15 @@ macro_rules! maps {
                         self.facts.push(Fact::Move { task, running: start });
                     }
                     true
+                }
+            }
+
+            impl Fires for Maps {
+                fn fire(&mut self, op: Op) -> u32 {
+                    assert!(self.apply(op), "it can happen");
+                    let before = self.undo.last().map(|(_, row)| row.worker);
+                    self.undo.clear();
+                    before.expect("it happened")
                 }
             }
 

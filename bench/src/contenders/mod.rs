@@ -1,7 +1,8 @@
-//! The contenders: three ways to write the work by hand, and ironweave.
+//! The contenders: three ways to write the work by hand, one of them also with a log, and ironweave.
 
 pub mod flat;
 pub mod ironweave;
+pub mod logged;
 pub mod maps;
 pub mod persistent;
 
@@ -46,6 +47,11 @@ pub fn compare(tasks: usize, seed: u64) {
         assert_eq!(worked::<maps::btree::Maps>(tasks, keeps, seed), flat);
         assert_eq!(worked::<ironweave::Ours>(tasks, keeps, seed), flat);
     }
+    let flat = worked::<flat::Flat>(tasks, Keeps::Log, seed);
+    assert_eq!(
+        worked::<logged::FxHashLogged>(tasks, Keeps::Log, seed),
+        flat
+    );
 }
 
 #[cfg(test)]

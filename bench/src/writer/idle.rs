@@ -17,25 +17,24 @@ const TURN: usize = 1_000;
 
 /// A store and what reads it: nothing is called on the handle.
 struct Lane {
-    /// The names of its rows: of the median, of 99.9 % and of the worst step.
-    names: [&'static str; 3],
+    name: &'static str,
     ours: Ours,
     _reader: Option<ironweave::StoreReader<model::Model>>,
     /// The nanoseconds of each step of the sample.
     took: Vec<u32>,
-    /// By sample, the figures of the three rows.
+    /// By sample, the median, the 99.9th percentile, and the slowest step.
     figures: [Vec<f64>; 3],
 }
 
 impl Lane {
-    fn new(names: [&'static str; 3], entities: usize, reader: bool, snapshot: bool) -> Self {
+    fn new(name: &'static str, entities: usize, reader: bool, snapshot: bool) -> Self {
         let ours = Ours::new(entities, Keeps::Log);
         let _reader = reader.then(|| ours.store.reader());
         if snapshot {
             drop(ours.store.snapshot());
         }
         Self {
-            names,
+            name,
             ours,
             _reader,
             took: Vec::with_capacity(STEPS),
@@ -73,24 +72,9 @@ pub fn run(options: &Options) -> Measured {
     let mut rows = Vec::new();
     for &entities in &options.entities {
         let mut lanes = [
-            Lane::new(
-                ["alone p50", "alone p99.9", "alone max"],
-                entities,
-                false,
-                false,
-            ),
-            Lane::new(
-                ["idle p50", "idle p99.9", "idle max"],
-                entities,
-                true,
-                false,
-            ),
-            Lane::new(
-                ["dropped p50", "dropped p99.9", "dropped max"],
-                entities,
-                false,
-                true,
-            ),
+            Lane::new("alone", entities, false, false),
+            Lane::new("idle", entities, true, false),
+            Lane::new("dropped", entities, false, true),
         ];
         let ops = operations(entities, STEPS * options.samples, 3);
         assert!(workers(entities) > 1);
@@ -108,33 +92,44 @@ pub fn run(options: &Options) -> Measured {
             lanes.iter_mut().for_each(Lane::end_sample);
         }
         for lane in lanes {
-            for (name, figures) in lane.names.into_iter().zip(lane.figures) {
-                rows.push(row("writer_idle_reader", name, entities, figures));
-            }
+            let [medians, p999, max] = lane.figures;
+            rows.push(Row {
+                p999: Some(median(p999)),
+                max: Some(median(max)),
+                ..row("writer_idle_reader", lane.name, entities, medians)
+            });
         }
     }
     Ok(rows)
 }
 
-/// The median of the samples for each figure, and the ratio to the store without readers.
+fn median(mut figures: Vec<f64>) -> f64 {
+    figures.sort_by(f64::total_cmp);
+    figures[figures.len() / 2]
+}
+
+/// The medians of the samples, and the ratios to the store without readers.
 pub fn table(rows: &[Row]) -> String {
     let mut text = format!(
-        "{:<16}{:>10}{:>12}{:>24}{:>10}\n",
-        "step", "entities", "ns", "least - greatest", "of alone"
+        "{:<12}{:>10}{:>18}{:>18}{:>22}\n",
+        "of alone", "entities", "median ns", "p99.9 ns", "max ns"
     );
     for row in rows {
-        let figure = row.contender.split(' ').next_back();
-        let alone = rows.iter().find(|r| {
-            r.entities == row.entities
-                && r.contender.starts_with("alone")
-                && r.contender.split(' ').next_back() == figure
-        });
-        let ratio = alone.map_or(f64::NAN, |alone| row.ns_per_op / alone.ns_per_op);
-        let between = format!("{:.0} - {:.0}", row.least, row.greatest);
+        let is_alone = |r: &&Row| r.contender == "alone" && r.entities == row.entities;
+        let alone = rows.iter().find(is_alone);
+        let cell = |figure: fn(&Row) -> Option<f64>| {
+            let (figure, alone) = (figure(row), alone.and_then(figure));
+            let (figure, alone) = (figure.unwrap_or(f64::NAN), alone.unwrap_or(f64::NAN));
+            format!("{figure:.0} ({:.2})", figure / alone)
+        };
         let _ = writeln!(
             text,
-            "{:<16}{:>10}{:>12.0}{between:>24}{ratio:>10.2}",
-            row.contender, row.entities, row.ns_per_op
+            "{:<12}{:>10}{:>18}{:>18}{:>22}",
+            row.contender,
+            row.entities,
+            cell(|row| Some(row.ns_per_op)),
+            cell(|row| row.p999),
+            cell(|row| row.max)
         );
     }
     text

@@ -3,7 +3,9 @@
 use super::bevy::{Bevy, HeldBy, Running, Task};
 use super::sqlite::Sqlite;
 use super::{Yard, first_worker};
+use crate::contenders::logged::Logged;
 use crate::contenders::{flat, worked};
+use crate::keepers::{Fjall, Redb};
 use crate::work::{Contender, Fact, KEPT, Keeps, Op, Picture, TASKS_PER_WORKER};
 
 /// What is kept of events.
@@ -207,4 +209,7 @@ pub fn compare(tasks: usize, seed: u64) {
         assert_eq!(worked::<SqliteSteps>(tasks, keeps, seed), flat);
         assert_eq!(worked::<BevySteps>(tasks, keeps, seed), flat);
     }
+    let flat = worked::<flat::Flat>(tasks, Keeps::Log, seed);
+    assert_eq!(worked::<Logged<Redb>>(tasks, Keeps::Log, seed), flat);
+    assert_eq!(worked::<Logged<Fjall>>(tasks, Keeps::Log, seed), flat);
 }

@@ -1,0 +1,194 @@
+//! `--goals`: the ratios that ironweave is to reach, beside what this run measured.
+
+use std::fmt::Write as _;
+
+use crate::harness::Row;
+
+/// What is compared with what.
+enum Of {
+    /// The median of ironweave with that of another contender of the same row.
+    Other(&'static str),
+    /// A contender other than the one named `ironweave`, with another one.
+    Pair(&'static str, &'static str),
+    /// The 99.9th percentile and the slowest operation of a contender, with those of another.
+    Slowest(&'static str, &'static str),
+    /// The median of ironweave, in nanoseconds or instructions.
+    Absolute,
+}
+
+/// A ratio, or a figure, that is not to be exceeded.
+struct Goal {
+    bench: &'static str,
+    entities: usize,
+    of: Of,
+    at_most: f64,
+}
+
+const fn goal(bench: &'static str, entities: usize, of: Of, at_most: f64) -> Goal {
+    Goal {
+        bench,
+        entities,
+        of,
+        at_most,
+    }
+}
+
+const K10: usize = 10_000;
+const K200: usize = 200_000;
+const M1: usize = 1_000_000;
+
+const GOALS: [Goal; 27] = [
+    goal("step_graph", K10, Of::Other("flat"), 1.4),
+    goal("step_graph", K10, Of::Other("fxhash"), 0.5),
+    goal("step_graph", M1, Of::Other("flat"), 1.15),
+    goal("step_recorded", K10, Of::Other("flat"), 1.5),
+    goal("step_recorded", M1, Of::Other("flat"), 1.2),
+    goal("step_logged", K10, Of::Other("fxhash_logged"), 1.0),
+    goal("step_logged", M1, Of::Other("fxhash_logged"), 1.0),
+    goal("what_if_1", K10, Of::Other("flat"), 1.5),
+    goal("what_if_1", M1, Of::Other("flat"), 1.2),
+    goal(
+        "relink_fanin_10000",
+        100_000,
+        Of::Pair("ironweave_graph", "flat"),
+        1.5,
+    ),
+    goal("find", K10, Of::Other("fxhash"), 1.5),
+    goal("snapshot_read", K10, Of::Other("store"), 1.6),
+    goal("snapshot_read", M1, Of::Other("store"), 1.6),
+    goal("snapshot_walk", K10, Of::Other("store"), 1.6),
+    goal("snapshot_walk", M1, Of::Other("store"), 1.6),
+    goal("snapshot", K10, Of::Absolute, 3_000.0),
+    goal("snapshot", M1, Of::Absolute, 6_000.0),
+    goal("as_of_near", K10, Of::Other("imbl"), 2.0),
+    goal("as_of_near", M1, Of::Other("imbl"), 2.0),
+    goal("writer_read", K10, Of::Other("ironweave_alone"), 1.15),
+    goal("writer_read", M1, Of::Other("ironweave_alone"), 1.15),
+    goal(
+        "writer_idle_reader",
+        K200,
+        Of::Slowest("idle", "alone"),
+        2.0,
+    ),
+    goal(
+        "writer_idle_reader",
+        K200,
+        Of::Slowest("dropped", "alone"),
+        2.0,
+    ),
+    goal("instructions", K10, Of::Absolute, 970.0),
+    goal("batch_256_os", 256, Of::Pair("together", "alone"), 0.4),
+    goal(
+        "batch_256_always",
+        256,
+        Of::Pair("together", "alone"),
+        0.025,
+    ),
+    goal(
+        "tickets_256",
+        256,
+        Of::Pair("4 waiters", "64 callers"),
+        0.25,
+    ),
+];
+
+impl Goal {
+    /// Returns what was compared, and the figures of this run. Empty if the rows were not measured.
+    fn measured(&self, rows: &[Row]) -> (String, Vec<f64>) {
+        // The counted rows have the names of the rows whose events they count.
+        let (bench, is_counted) = match self.bench {
+            "instructions" => ("step_logged", true),
+            name => (name, false),
+        };
+        let find = |contender: &str| {
+            rows.iter().find(|row| {
+                row.bench == bench
+                    && row.contender == contender
+                    && row.entities == self.entities
+                    && row.is_counted() == is_counted
+            })
+        };
+        let figure = |contender: &str| find(contender).map(Row::figure);
+        let ratio = |a: Option<f64>, b: Option<f64>| a.zip(b).map(|(a, b)| a / b);
+        match self.of {
+            Of::Other(of) => (
+                format!("of {of}"),
+                ratio(figure("ironweave"), figure(of)).into_iter().collect(),
+            ),
+            Of::Pair(one, of) => (
+                format!("{one} of {of}"),
+                ratio(figure(one), figure(of)).into_iter().collect(),
+            ),
+            Of::Slowest(one, of) => {
+                let (a, b) = (find(one), find(of));
+                let p999 = ratio(a.and_then(|a| a.p999), b.and_then(|b| b.p999));
+                let max = ratio(a.and_then(|a| a.max), b.and_then(|b| b.max));
+                let what = format!("{one} of {of}, p99.9 and max");
+                (what, p999.into_iter().chain(max).collect())
+            }
+            Of::Absolute => {
+                let unit = if is_counted { "instructions" } else { "ns" };
+                (unit.to_owned(), figure("ironweave").into_iter().collect())
+            }
+        }
+    }
+}
+
+/// The table that is printed: each goal whose rows were measured.
+pub fn table(rows: &[Row]) -> String {
+    let mut text = format!(
+        "{:<20}{:>10}  {:<46}{:>10}{:>18}\n",
+        "goal", "entities", "", "at most", "measured"
+    );
+    for goal in &GOALS {
+        let (what, figures) = goal.measured(rows);
+        if figures.is_empty() {
+            continue;
+        }
+        let digits = if goal.at_most < 100.0 { 3 } else { 0 };
+        let told: Vec<String> = figures.iter().map(|f| format!("{f:.digits$}")).collect();
+        let is_met = figures.iter().all(|figure| *figure <= goal.at_most);
+        let _ = writeln!(
+            text,
+            "{:<20}{:>10}  {what:<46}{:>10}{:>18}  {}",
+            goal.bench,
+            goal.entities,
+            goal.at_most,
+            told.join(" "),
+            if is_met { "met" } else { "missed" }
+        );
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::harness::row;
+
+    #[test]
+    fn a_goal_compares_rows_of_its_size() {
+        let rows = [
+            row("step_logged", "fxhash_logged", K10, vec![200.0]),
+            row("step_logged", "ironweave", K10, vec![150.0]),
+            row("step_logged", "ironweave", M1, vec![900.0]),
+            Row::counted("step_logged", "ironweave", K10, 2_000.0),
+            Row {
+                p999: Some(30.0),
+                max: Some(100.0),
+                ..row("writer_idle_reader", "alone", K200, vec![10.0])
+            },
+            Row {
+                p999: Some(33.0),
+                max: Some(900.0),
+                ..row("writer_idle_reader", "idle", K200, vec![10.0])
+            },
+        ];
+        let table = table(&rows);
+        let lines: Vec<Vec<&str>> = (table.lines().skip(1))
+            .map(|line| line.split_whitespace().rev().take(2).collect())
+            .collect();
+        let expected = [["met", "0.750"], ["missed", "9.000"], ["missed", "2000"]];
+        assert_eq!(lines, expected, "{table}");
+    }
+}
