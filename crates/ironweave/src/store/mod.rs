@@ -52,7 +52,9 @@ use crate::db::Db;
 use crate::graph::{self, GraphRef};
 use crate::log::{FrameHeader, FrameKind, TornTail};
 use crate::schema::Schema;
+use crate::step::bindings::CompiledNames;
 use crate::step::event::{Event, Receipt};
+use crate::step::fire::By;
 use crate::step::model::Model;
 use crate::step::plan::Plan;
 use crate::step::{Core, flat};
@@ -115,8 +117,48 @@ impl<M: Model> Store<M> {
     /// # Errors
     /// Any [rejection](StepError::is_rejection) of the event, and failures of the log.
     pub fn try_step<E: Event<Model = M>>(&mut self, event: E) -> Result<Receipt<E>, StepError> {
+        let mut by = By::Compiled;
+        if self.core.open.is_usual_and_closed() {
+            if let Some((seq, names)) = self.step_compiled(&event)? {
+                return Ok(Receipt {
+                    seq,
+                    repeated: false,
+                    created: E::created(names.names()),
+                    bound: E::bound(names.names()),
+                });
+            }
+            by = By::Interpreter;
+        }
+        self.step_any_way(&event, by)
+    }
+
+    /// [`Store::try_step`] of an event that is fired by its compiled arcs. Returns its sequence number and the entities that
+    /// it bound and created, or `None` if nothing has changed and the interpreter must execute it.
+    #[inline(always)]
+    fn step_compiled<E: Event<Model = M>>(
+        &mut self,
+        event: &E,
+    ) -> Result<Option<(Seq, CompiledNames)>, StepError> {
+        let Some(mut names) = self.core.check_compiled(event) else {
+            return Ok(None);
+        };
+        let seq = self.next;
+        let transaction = Transaction::first(self);
+        let Store { core, plan, .. } = &mut *transaction.store;
+        core.fire_first_compiled(plan, event, &mut names)?;
+        transaction.end_usual()?;
+        Ok(Some((seq, names)))
+    }
+
+    /// [`Store::try_step`] of any event in any state of the store.
+    #[inline(never)]
+    fn step_any_way<E: Event<Model = M>>(
+        &mut self,
+        event: &E,
+        by: By,
+    ) -> Result<Receipt<E>, StepError> {
         let mut transaction = self.begin();
-        let receipt = transaction.receipt(event)?;
+        let receipt = transaction.receipt_by(event, by)?;
         transaction.end()?;
         Ok(receipt)
     }
@@ -406,9 +448,9 @@ impl<M: Model> Store<M> {
             self.write()?;
         } else {
             self.next += 1;
-            self.core.written();
         }
         if self.followers.listen() {
+            self.core.written();
             self.notify_followers();
         }
         Ok(())
