@@ -9,7 +9,7 @@
 //! | 0–7 | the kind of the arc |
 //! | 8–15, 16–23 | names of the event |
 //! | 24–39 | an entity type, an edge or a column |
-//! | 40–55 | a state, or where the value comes from ([`Given`]) |
+//! | 40–55 | a state, where the value comes from ([`Given`]), or a flag |
 //! | 64–127 | a set of states |
 
 use crate::{ColumnIx, EdgeIx, EntityIx, MetaField, NameIx, StateIx};
@@ -43,6 +43,17 @@ pub enum CompiledArc {
         from: NameIx,
         /// The entity at the inverse end.
         to: NameIx,
+    },
+    /// As `Relink`, over an edge one end of which holds lists and the other end at most one link.
+    TakeOver {
+        /// The edge.
+        edge: EdgeIx,
+        /// The entity at the end that holds lists.
+        holder: NameIx,
+        /// The entity at the other end.
+        held: NameIx,
+        /// Whether the declaring end is the one that holds lists.
+        forward: bool,
     },
     /// Links two entities.
     Link {
@@ -136,6 +147,7 @@ const SET_LINK: u8 = 5;
 const SET: u8 = 6;
 const MOVE: u8 = 7;
 const GUARDS: u8 = 8;
+const TAKE_OVER: u8 = 9;
 
 /// An event whose arcs are compiled has at most this number of names.
 pub const NAMES_MAX: usize = 8;
@@ -170,6 +182,12 @@ impl CompiledArc {
                 states,
             } => packed(REQUIRE, [name, NO_NAME], entity.get(), 0, states),
             Self::Relink { edge, from, to } => packed(RELINK, [from, to], edge.get(), 0, 0),
+            Self::TakeOver {
+                edge,
+                holder,
+                held,
+                forward,
+            } => packed(TAKE_OVER, [holder, held], edge.get(), forward as u16, 0),
             Self::Link { edge, from, to } => packed(LINK, [from, to], edge.get(), 0, 0),
             Self::SetLink {
                 edge,
@@ -216,6 +234,12 @@ impl CompiledArc {
                 edge: EdgeIx::new(index),
                 from: a,
                 to: b,
+            },
+            TAKE_OVER => Self::TakeOver {
+                edge: EdgeIx::new(index),
+                holder: a,
+                held: b,
+                forward: then == 1,
             },
             LINK => Self::Link {
                 edge: EdgeIx::new(index),

@@ -6,8 +6,8 @@
 
 use ironweave_schema::compiled::{ARCS_MAX, CompiledArc, Given, NAMES_MAX};
 use ironweave_schema::{
-    Arc, Assign, BindBy, Cardinality, ColumnIx, EdgeIx, EventDef, Hop, NameIx, Path, Schema, Scope,
-    Source, StateIx,
+    Arc, Assign, BindBy, Cardinality, ColumnIx, EdgeIx, EndDef, EventDef, Hop, NameIx, Path,
+    Schema, Scope, Source, StateIx,
 };
 use proc_macro2::{Literal, TokenStream};
 use quote::quote;
@@ -46,13 +46,13 @@ pub fn compile(schema: &Schema, def: &EventDef) -> Option<Vec<CompiledArc>> {
         out.push(CompiledArc::Guards);
     }
     for arc in in_phase(def, |arc| matches!(arc, Arc::Relink { .. })) {
-        link(arc, &mut out)?;
+        link(schema, arc, &mut out)?;
     }
     for arc in in_phase(def, |arc| matches!(arc, Arc::Link { .. })) {
-        link(arc, &mut out)?;
+        link(schema, arc, &mut out)?;
     }
     for arc in in_phase(def, |arc| matches!(arc, Arc::SetLink { .. })) {
-        link(arc, &mut out)?;
+        link(schema, arc, &mut out)?;
     }
     for arc in in_phase(def, |arc| matches!(arc, Arc::Set { .. })) {
         set(schema, def, arc, &mut out)?;
@@ -142,7 +142,24 @@ fn create(schema: &Schema, def: &EventDef, arc: &Arc, out: &mut Vec<CompiledArc>
     Some(())
 }
 
-fn link(arc: &Arc, out: &mut Vec<CompiledArc>) -> Option<()> {
+/// The arc that links two entities, and replaces the link of an end that can hold only one.
+fn relink(schema: &Schema, edge: EdgeIx, from: NameIx, to: NameIx) -> CompiledArc {
+    let def = &schema[edge];
+    let lists = |end: &EndDef| end.cardinality == Cardinality::Many;
+    if lists(&def.from) == lists(&def.to) {
+        return CompiledArc::Relink { edge, from, to };
+    }
+    let forward = lists(&def.from);
+    let (holder, held) = if forward { (from, to) } else { (to, from) };
+    CompiledArc::TakeOver {
+        edge,
+        holder,
+        held,
+        forward,
+    }
+}
+
+fn link(schema: &Schema, arc: &Arc, out: &mut Vec<CompiledArc>) -> Option<()> {
     let ends = |path: &Path, hop: Hop, with: &Path| {
         let (near, far) = (root(path)?, root(with)?);
         Some(if hop.forward {
@@ -160,7 +177,7 @@ fn link(arc: &Arc, out: &mut Vec<CompiledArc>) -> Option<()> {
         } => {
             let (from, to) = ends(path, *hop, with)?;
             let edge = hop.edge;
-            out.push(CompiledArc::Relink { edge, from, to });
+            out.push(relink(schema, edge, from, to));
             (edge, (from, to), data.as_ref())
         }
         Arc::Link {

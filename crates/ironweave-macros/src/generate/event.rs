@@ -269,11 +269,11 @@ fn implementation(model: &Model, index: EventIx, event: &Event) -> TokenStream {
             #equal
             #guard
             #handle
-            #[inline]
+            #[inline(always)]
             fn bound(#bound_names: ::ironweave::plumbing::BoundNames<'_>) -> Self::Bound {
                 #bound_value
             }
-            #[inline]
+            #[inline(always)]
             fn created(#created_names: ::ironweave::plumbing::BoundNames<'_>) -> Self::Created {
                 #created_value
             }

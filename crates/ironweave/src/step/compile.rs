@@ -4,9 +4,9 @@
 //! the plan, which is what the interpreter executes. Both are compared when a store opens, so that the program cannot do what
 //! the schema does not say.
 
-use crate::graph::layout::{Layout, ends};
+use crate::graph::layout::{EndLayout, Layout, ends};
 use crate::schema::compiled::{ARCS_MAX, CompiledArc, Given, NAMES_MAX};
-use crate::schema::{Assign, BindBy, Cardinality, EntityIx, EventDef, NameIx, Source};
+use crate::schema::{Assign, BindBy, Cardinality, EdgeIx, EntityIx, EventDef, NameIx, Source};
 use crate::step::model::Binding;
 use crate::step::plan::{Effect, EventPlan, LinkKind, Plan, Reach};
 
@@ -70,7 +70,7 @@ pub(super) fn compile(
                 let (edge, (from, to)) = (link.hop.edge, ends(link.hop, near, far));
                 match link.kind {
                     LinkKind::Unlink => return None,
-                    LinkKind::Relink => arcs.push(CompiledArc::Relink { edge, from, to }),
+                    LinkKind::Relink => arcs.push(relink(layout, edge, from, to)),
                     LinkKind::Link => arcs.push(CompiledArc::Link { edge, from, to }),
                     LinkKind::Keep => {}
                 }
@@ -117,6 +117,27 @@ fn one_name(reach: Reach) -> Option<NameIx> {
     match reach {
         Reach::At(at) => Some(NameIx::new(at)),
         Reach::Named(_) | Reach::Walked(_) => None,
+    }
+}
+
+/// The arc that links two entities, and replaces the link of an end that can hold only one.
+fn relink(layout: &Layout, edge: EdgeIx, from: NameIx, to: NameIx) -> CompiledArc {
+    let ends = &layout.edges[usize::from(edge)];
+    let many = |end: &EndLayout| end.cardinality == Cardinality::Many;
+    match (many(&ends.from), many(&ends.to)) {
+        (true, false) => CompiledArc::TakeOver {
+            edge,
+            holder: from,
+            held: to,
+            forward: true,
+        },
+        (false, true) => CompiledArc::TakeOver {
+            edge,
+            holder: to,
+            held: from,
+            forward: false,
+        },
+        _ => CompiledArc::Relink { edge, from, to },
     }
 }
 

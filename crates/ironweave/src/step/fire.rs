@@ -128,6 +128,21 @@ impl Core<Flat> {
         compiled::check(event, &self.graph)
     }
 
+    /// The error of an event whose compiled arcs cannot be executed, found by the first stages of the interpreter without a
+    /// transaction. `None` if an earlier stage would create something; then [`Core::fire`] finds it.
+    #[inline(never)]
+    pub(crate) fn refusal(&mut self, plan: &Plan, event: &dyn DynEvent) -> Option<StepError> {
+        let def = &plan.events[usize::from(event.index())];
+        if !def.refused_early {
+            return None;
+        }
+        let error = match self.bind(def, event) {
+            Err(e) => rejected(def, e),
+            Ok(()) => self.arcs(def, event).misplaced()?,
+        };
+        Some(alone(error, plan, event))
+    }
+
     /// As [`Core::fire`], for an event whose type is known and that [`Core::check_compiled`] permits, in a transaction that
     /// expects nothing and has no idempotency key. Its compiled arcs are inlined. The names are those that the check has
     /// returned; what the event creates is added to them.

@@ -37,20 +37,22 @@ impl Flags {
     const WRITTEN: Self = Self(2);
     /// It has metadata.
     const METADATA: Self = Self(4);
-    /// It has a savepoint or is speculative.
-    const MORE_TO_END: Self = Self(8);
+    /// It is speculative.
+    const SPECULATIVE: Self = Self(8);
     /// It has an idempotency key, or expects that entities have not changed.
     const CHECKS_EVENTS: Self = Self(16);
     /// User code panicked where its changes cannot be undone. Nothing is written from then on.
     const BROKEN: Self = Self(32);
     /// The store is paranoid, or the interpreter executes all arcs.
     const NOT_COMPILED: Self = Self(64);
+    /// It has a savepoint.
+    const SAVEPOINT: Self = Self(128);
 
     const PHASE: Self = Self::OPEN.and(Self::WRITTEN);
     /// There is more to do at the end of the transaction than to clear it.
-    const UNUSUAL: Self = (Self::METADATA.and(Self::MORE_TO_END))
-        .and(Self::CHECKS_EVENTS)
-        .and(Self::BROKEN);
+    const UNUSUAL: Self = Self::MORE_TO_CLEAR.and(Self::SPECULATIVE).and(Self::BROKEN);
+    /// There is more to clear at the end of the transaction than in a usual one.
+    const MORE_TO_CLEAR: Self = (Self::METADATA.and(Self::SAVEPOINT)).and(Self::CHECKS_EVENTS);
     /// An event must not be fired by its compiled arcs alone.
     const NOT_DIRECT: Self = Self::CHECKS_EVENTS
         .and(Self::BROKEN)
@@ -262,9 +264,7 @@ impl OpenTransaction {
 
     #[cold]
     fn clear_unusual(&mut self) {
-        for flag in [Flags::METADATA, Flags::MORE_TO_END, Flags::CHECKS_EVENTS] {
-            self.flags.set(flag, false);
-        }
+        self.flags.set(Flags::MORE_TO_CLEAR, false);
         self.meta = Meta::default();
         self.expected = None;
         self.changed.clear();
@@ -291,7 +291,7 @@ impl<S: Storage> Core<S> {
     pub(crate) fn savepoint(&mut self) -> u64 {
         let number = SAVEPOINTS.fetch_add(1, Ordering::Relaxed);
         let mark = self.mark();
-        self.open.flags.set(Flags::MORE_TO_END, true);
+        self.open.flags.set(Flags::SAVEPOINT, true);
         self.open.savepoints.push((number, mark));
         number
     }
@@ -360,7 +360,7 @@ impl Core<Flat> {
 
     /// Makes the open transaction speculative: it is never written, so that nothing is encoded for the log.
     pub(crate) fn speculate(&mut self) {
-        self.open.flags.set(Flags::MORE_TO_END, true);
+        self.open.flags.set(Flags::SPECULATIVE, true);
         self.open.recording = false;
         // Under `paranoid` fingerprints are compared.
         self.graph.fingerprinting = self.paranoid;
@@ -387,7 +387,10 @@ impl Core<Flat> {
         if open.is_unusual() {
             open.recording = self.logged;
             self.graph.fingerprinting = self.logged;
-            open.clear_unusual();
+            open.flags.set(Flags::SPECULATIVE, false);
+            if open.flags.any(Flags::MORE_TO_CLEAR) {
+                open.clear_unusual();
+            }
         }
     }
 

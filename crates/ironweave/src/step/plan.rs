@@ -67,6 +67,10 @@ pub(crate) struct EventPlan {
     pub timed: bool,
     /// The compiled arcs that follow from the plan, if the event can have any.
     pub compiled: Option<Vec<CompiledArc>>,
+    /// Whether the event has compiled arcs, and creates nothing before source states are checked: see [`Core::refusal`].
+    ///
+    /// [`Core::refusal`]: crate::step::Core::refusal
+    pub refused_early: bool,
 }
 
 /// The entities that an arc acts on.
@@ -224,6 +228,7 @@ fn event(layout: &Layout, def: &EventDef) -> EventPlan {
         handler: !def.mays.is_empty(),
         timed: false,
         compiled: None,
+        refused_early: false,
     };
     for arc in &def.arcs {
         for source in sources(arc) {
@@ -250,6 +255,8 @@ fn event(layout: &Layout, def: &EventDef) -> EventPlan {
         });
     plan.bounded = plan.handler || bounded(layout, def);
     plan.compiled = compile(layout, def, &plan);
+    let ensures = def.names.iter().any(|name| name.by == BindBy::Ensure);
+    plan.refused_early = plan.compiled.is_some() && plan.creates.is_empty() && !ensures;
     plan
 }
 

@@ -19,6 +19,7 @@ pub(crate) mod records;
 mod repeat;
 mod shadow;
 mod share;
+mod step;
 pub(crate) mod tags;
 mod transaction;
 pub(crate) mod verify;
@@ -52,7 +53,6 @@ use crate::db::Db;
 use crate::graph::{self, GraphRef};
 use crate::log::{FrameHeader, FrameKind, TornTail};
 use crate::schema::Schema;
-use crate::step::bindings::CompiledNames;
 use crate::step::event::{Event, Receipt};
 use crate::step::fire::By;
 use crate::step::model::Model;
@@ -130,37 +130,6 @@ impl<M: Model> Store<M> {
             by = By::Interpreter;
         }
         self.step_any_way(&event, by)
-    }
-
-    /// [`Store::try_step`] of an event that is fired by its compiled arcs. Returns its sequence number and the entities that
-    /// it bound and created, or `None` if nothing has changed and the interpreter must execute it.
-    #[inline(always)]
-    fn step_compiled<E: Event<Model = M>>(
-        &mut self,
-        event: &E,
-    ) -> Result<Option<(Seq, CompiledNames)>, StepError> {
-        let Some(mut names) = self.core.check_compiled(event) else {
-            return Ok(None);
-        };
-        let seq = self.next;
-        let transaction = Transaction::first(self);
-        let Store { core, plan, .. } = &mut *transaction.store;
-        core.fire_first_compiled(plan, event, &mut names)?;
-        transaction.end_usual()?;
-        Ok(Some((seq, names)))
-    }
-
-    /// [`Store::try_step`] of any event in any state of the store.
-    #[inline(never)]
-    fn step_any_way<E: Event<Model = M>>(
-        &mut self,
-        event: &E,
-        by: By,
-    ) -> Result<Receipt<E>, StepError> {
-        let mut transaction = self.begin();
-        let receipt = transaction.receipt_by(event, by)?;
-        transaction.end()?;
-        Ok(receipt)
     }
 
     /// As [`Store::try_step`], for an event that is not expected to fail.

@@ -157,6 +157,19 @@ fn execute<E: Event>(
             let (from, to) = (names.slot(from), names.slot(to));
             graph.relink(&mut open.journal, edge, from, to);
         }
+        CompiledArc::TakeOver {
+            edge,
+            holder,
+            held,
+            forward,
+        } => {
+            let (holder, held) = (names.slot(holder), names.slot(held));
+            if forward {
+                graph.relink_typed::<true>(&mut open.journal, edge, holder, held);
+            } else {
+                graph.relink_typed::<false>(&mut open.journal, edge, holder, held);
+            }
+        }
         CompiledArc::Link { edge, from, to } => {
             let (from, to) = (names.slot(from), names.slot(to));
             graph.link(&mut open.journal, edge, from, to)?;
@@ -263,6 +276,16 @@ fn fetch<E: Event>(graph: &Graph<Flat>, names: CompiledNames) {
         | CompiledArc::Link { edge, from, to }
         | CompiledArc::SetLink { edge, from, to, .. } if exists(from) && exists(to) => {
             graph.fetch_link(edge, names.slot(from), names.slot(to));
+        }
+        CompiledArc::TakeOver {
+            edge,
+            holder,
+            held,
+            forward,
+        } if exists(holder) && exists(held) => {
+            let (holder, held) = (names.slot(holder), names.slot(held));
+            let (from, to) = if forward { (holder, held) } else { (held, holder) };
+            graph.fetch_link(edge, from, to);
         }
         CompiledArc::Set { name, column, .. } if exists(name) => {
             graph.column(column).fetch(names.slot(name));

@@ -138,6 +138,12 @@ impl<'c, S: Storage, V: EventValues> Arcs<'c, S, V> {
         Ok(())
     }
 
+    /// The error for an entity that is in none of the states that the event requires, of an event without paths.
+    pub(super) fn misplaced(self) -> Option<StepError> {
+        let mut required = self.def.source_states.iter();
+        required.find_map(|required| self.check_source_states(required).err())
+    }
+
     /// An error if one of the entities is in none of the states.
     fn check_source_states(&self, required: &SourceStates) -> Result<(), StepError> {
         let elsewhere = |slot: &u32| {
