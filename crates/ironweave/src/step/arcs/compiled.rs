@@ -133,7 +133,7 @@ pub(in crate::step) fn act<E: Event>(
     Ok(())
 }
 
-#[inline(always)]
+#[cfg_attr(not(debug_assertions), inline(always))]
 fn execute<E: Event>(
     arc: CompiledArc,
     event: &E,
