@@ -17,6 +17,8 @@
 
 mod cbor;
 mod compare;
+#[doc(hidden)]
+pub mod compiled;
 mod defs;
 mod describe;
 mod diff;

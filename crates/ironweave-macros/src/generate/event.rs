@@ -8,7 +8,7 @@ use syn::spanned::Spanned as _;
 
 use super::methods::{equality, is_faithful};
 use super::receipts::{from_names, given};
-use super::{documented, number, result, summary};
+use super::{compiled, documented, number, result, summary};
 use crate::check::model::{
     Event, EventField, LinkKind, LiteralKind, MetaField, Model, Typed, TypedFrom, Whole,
 };
@@ -201,7 +201,7 @@ fn implementation(model: &Model, index: EventIx, event: &Event) -> TokenStream {
         // With the span of the event, so that rustc reports a missing handler there.
         quote_spanned! {Span::mixed_site().located_at(name.span())=>
             fn handle(
-                &self, #names_of: &::ironweave::plumbing::Bindings, #tx: &mut ::ironweave::Tx<'_, Self>,
+                &self, #names_of: ::ironweave::plumbing::BoundNames<'_>, #tx: &mut ::ironweave::Tx<'_, Self>,
             ) -> #unit {
                 ::ironweave::Apply::apply(self, <Self as ::ironweave::Event>::bound(#names_of), #tx)
             }
@@ -244,6 +244,7 @@ fn implementation(model: &Model, index: EventIx, event: &Event) -> TokenStream {
         .collect();
     let whole = braced(&whole);
     let json = json(event, taken);
+    let arcs = compiled::arcs(model, def);
     let as_list = quote_spanned! { at=>
         type Fields = #types;
         fn fields(&self) -> <Self::Fields as ::ironweave::plumbing::Fields>::Refs<'_> {
@@ -261,19 +262,22 @@ fn implementation(model: &Model, index: EventIx, event: &Event) -> TokenStream {
             type Named = #named_type;
             const INDEX: ::ironweave::plumbing::EventIx = ::ironweave::plumbing::EventIx::new(#index);
             const NAMES: &'static [&'static str] = &[#text, #(#texts),*];
+            #arcs
             #json
             #as_list
             #literal
             #equal
             #guard
             #handle
-            fn bound(#bound_names: &::ironweave::plumbing::Bindings) -> Self::Bound {
+            #[inline(always)]
+            fn bound(#bound_names: ::ironweave::plumbing::BoundNames<'_>) -> Self::Bound {
                 #bound_value
             }
-            fn created(#created_names: &::ironweave::plumbing::Bindings) -> Self::Created {
+            #[inline(always)]
+            fn created(#created_names: ::ironweave::plumbing::BoundNames<'_>) -> Self::Created {
                 #created_value
             }
-            fn named(#named_names: &::ironweave::plumbing::Bindings) -> Self::Named {
+            fn named(#named_names: ::ironweave::plumbing::BoundNames<'_>) -> Self::Named {
                 #named_value
             }
         }

@@ -51,4 +51,15 @@ pub mod work {
     pub struct Finished {
         pub tasks: Vec<Task<Open>>,
     }
+
+    /// A worker takes over an open task.
+    #[event]
+    #[relink(task.worker += worker)]
+    #[set(task.weight = weight)]
+    #[moves(task: Open -> Done { at = meta.time, note = "" })]
+    pub struct TakenOver {
+        pub task: Task,
+        pub worker: Worker,
+        pub weight: u32,
+    }
 }

@@ -129,6 +129,14 @@ impl StateSet {
         self.0[state.index() / 64] >> (state.get() % 64) & 1 == 1
     }
 
+    /// The set as one word, if it has no state beyond the first 64.
+    pub(crate) fn word(&self) -> Option<u64> {
+        let [word, 0, 0, 0] = self.0 else {
+            return None;
+        };
+        Some(word)
+    }
+
     fn and(&self, other: &Self) -> Self {
         Self(std::array::from_fn(|i| self.0[i] & other.0[i]))
     }
@@ -432,7 +440,7 @@ pub(crate) fn reverse(hop: Hop) -> Hop {
 
 /// Returns the slots at the declaring and at the inverse end of a link, from those that a hop leads from and to.
 #[inline(always)]
-pub(crate) fn ends(hop: Hop, near: u32, far: u32) -> (u32, u32) {
+pub(crate) fn ends<T>(hop: Hop, near: T, far: T) -> (T, T) {
     if hop.forward {
         (near, far)
     } else {

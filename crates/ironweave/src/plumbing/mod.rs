@@ -20,7 +20,8 @@ pub use crate::step::any_event::{
     EventMaker, EventVisitor, copy_event, read_event, show_event, write_event,
 };
 pub use crate::step::bind::{Binder, Ref};
-pub use crate::step::bindings::Bindings;
+pub use crate::step::bindings::BoundNames;
+pub use crate::step::compile::compiled_events;
 pub use crate::step::event::{DynEvent, EventType, FieldReader, FieldWriter, no_such_value};
 pub use crate::step::fields::{Field, Fields, Missing, One, Opt, Set, Val};
 pub use crate::step::functions::{Guard, Holds, ask, hold};

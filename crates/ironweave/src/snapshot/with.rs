@@ -12,6 +12,7 @@ use crate::step::any_event::AnyEvent as _;
 use crate::step::bindings::Bindings;
 use crate::step::clock::TransactionTime;
 use crate::step::event::{Applied, DynEvent, Event};
+use crate::step::fire::By;
 use crate::step::model::Model;
 use crate::store::frame::Decoded;
 use crate::store::record::{DecodedTransaction, GraphContext, Record};
@@ -85,7 +86,7 @@ impl Version {
         core.open.meta = meta;
         core.paranoid = self.paranoid;
         let plan = &self.plan;
-        core.fire(plan, event)?;
+        core.fire(plan, event, By::Interpreter)?;
         core.open.check_whole()?;
         core.check_invariants(plan)?;
         let seq = self.at.next();
@@ -135,8 +136,8 @@ impl<M: Model> Snapshot<M> {
         let (state, names, transaction) = self.state.step(meta, &event)?;
         let applied = Applied {
             repeated: false,
-            created: E::created(&names),
-            bound: E::bound(&names),
+            created: E::created(names.names()),
+            bound: E::bound(names.names()),
         };
         Ok(Outcome {
             record: Record::new(transaction)

@@ -61,6 +61,12 @@ pub trait Ref {
     /// If it is deleted, unknown or in another state.
     fn bind(&self, binder: &mut Binder<'_>) -> Result<Id, Reject>;
 
+    /// Finds the entity without an error for what is wrong, and without creating it. Returns `None` if it is deleted,
+    /// unknown or in another state.
+    fn resolve(&self, _graph: GraphRef<'_>) -> Option<Id> {
+        None
+    }
+
     /// Encodes the key that it names the entity by, if it is not a handle.
     ///
     /// # Errors
@@ -283,6 +289,13 @@ impl<H: Handle> Ref for H {
         binder.handle(H::Entity::INDEX, self.id(), H::STATE)
     }
 
+    #[inline(always)]
+    fn resolve(&self, graph: GraphRef<'_>) -> Option<Id> {
+        let found = graph.state(H::Entity::INDEX, self.id())?;
+        let claimed = H::STATE.is_none_or(|claimed| claimed == found);
+        claimed.then(|| self.id())
+    }
+
     fn encoding() -> Encoding {
         Encoding::Id(H::Entity::INDEX)
     }
@@ -302,6 +315,11 @@ fn show_key(by: &str, key: &impl Serialize, f: &mut fmt::Formatter<'_>) -> fmt::
 }
 
 impl<T: Keyed> Ref for Key<T> {
+    #[inline]
+    fn resolve(&self, graph: GraphRef<'_>) -> Option<Id> {
+        find::<T>(graph, self.key())
+    }
+
     fn bind(&self, binder: &mut Binder<'_>) -> Result<Id, Reject> {
         find::<T>(binder.graph.as_ref(), self.key()).ok_or_else(|| {
             StepError::UnknownKey {
@@ -336,6 +354,11 @@ impl<T: Keyed> Ref for Key<T> {
 }
 
 impl<T: Keyed> Ref for Ensure<T> {
+    #[inline]
+    fn resolve(&self, graph: GraphRef<'_>) -> Option<Id> {
+        find::<T>(graph, self.key())
+    }
+
     fn bind(&self, binder: &mut Binder<'_>) -> Result<Id, Reject> {
         Ok(ensure::<T>(&mut binder.graph, binder.journal, self.key())?)
     }

@@ -3,6 +3,7 @@
 use crate::base::cbor::{ARRAY, UINT, head};
 use crate::base::id::Id;
 use crate::db::entity::Handle;
+use crate::schema::compiled::NAMES_MAX;
 use crate::schema::{Cardinality, NameDef, NameIx};
 use crate::value::DecodeError;
 use crate::value::item::array;
@@ -119,12 +120,7 @@ impl Bindings {
 
     #[inline]
     pub(crate) fn ids(&self, name: NameIx) -> &[Id] {
-        let name = usize::from(name);
-        if self.ends.is_empty() {
-            return std::slice::from_ref(&self.ids[name]);
-        }
-        let start = if name == 0 { 0 } else { self.ends[name - 1] };
-        &self.ids[start as usize..self.ends[name] as usize]
+        ids(&self.ids, &self.ends, usize::from(name))
     }
 
     /// The entity at an index among all that are bound.
@@ -133,26 +129,104 @@ impl Bindings {
         &self.ids[usize::from(at)]
     }
 
+    /// The same, borrowed.
+    #[inline(always)]
+    pub(crate) fn names(&self) -> BoundNames<'_> {
+        BoundNames {
+            ids: &self.ids,
+            ends: &self.ends,
+        }
+    }
+
+    /// Adds the names of an event whose arcs are compiled.
+    pub(crate) fn push_all(&mut self, names: &CompiledNames) {
+        self.ids.extend_from_slice(names.names().ids);
+    }
+}
+
+/// The entities that the names of an event are bound to, for receipts, guards and handlers.
+#[derive(Clone, Copy)]
+pub struct BoundNames<'b> {
+    ids: &'b [Id],
+    /// As in [`Bindings`].
+    ends: &'b [u32],
+}
+
+impl BoundNames<'_> {
+    #[inline]
+    fn ids(&self, name: u16) -> &[Id] {
+        ids(self.ids, self.ends, usize::from(name))
+    }
+
     /// The entity of a name that has one.
     #[inline]
     #[must_use]
     pub fn one<H: Handle>(&self, name: u16) -> H {
-        H::from_id(self.ids(NameIx::new(name))[0])
+        H::from_id(self.ids(name)[0])
     }
 
     /// The entity of a name that may have none.
     #[must_use]
     pub fn option<H: Handle>(&self, name: u16) -> Option<H> {
-        self.ids(NameIx::new(name)).first().copied().map(H::from_id)
+        self.ids(name).first().copied().map(H::from_id)
     }
 
     /// The entities of a name.
     #[must_use]
     pub fn many<H: Handle>(&self, name: u16) -> Vec<H> {
-        self.ids(NameIx::new(name))
-            .iter()
-            .copied()
-            .map(H::from_id)
-            .collect()
+        self.ids(name).iter().copied().map(H::from_id).collect()
+    }
+}
+
+#[inline]
+fn ids<'b>(ids: &'b [Id], ends: &[u32], name: usize) -> &'b [Id] {
+    if ends.is_empty() {
+        return std::slice::from_ref(&ids[name]);
+    }
+    let start = if name == 0 { 0 } else { ends[name - 1] };
+    &ids[start as usize..ends[name] as usize]
+}
+
+/// The entities of an event whose arcs are compiled: each of its names has exactly one. They are on the stack, or in
+/// registers, since all indexes are constants.
+#[derive(Clone, Copy)]
+pub struct CompiledNames {
+    ids: [Id; NAMES_MAX],
+    len: usize,
+}
+
+impl CompiledNames {
+    /// So many names, which are not bound yet.
+    #[inline(always)]
+    pub(super) fn unbound(len: usize) -> Self {
+        const UNBOUND: Id = Id {
+            slot: u32::MAX,
+            generation: 0,
+        };
+        Self {
+            ids: [UNBOUND; NAMES_MAX],
+            len,
+        }
+    }
+
+    /// Binds a name.
+    #[inline(always)]
+    pub(super) fn bind(&mut self, name: usize, id: Id) {
+        self.ids[name] = id;
+    }
+
+    /// The slot of the entity of a name.
+    #[inline(always)]
+    pub(super) fn slot(&self, name: NameIx) -> u32 {
+        self.ids[usize::from(name)].slot
+    }
+
+    /// The names, for receipts.
+    #[inline(always)]
+    pub(crate) fn names(&self) -> BoundNames<'_> {
+        BoundNames {
+            ids: &self.ids[..self.len],
+            ends: &[],
+        }
     }
 }

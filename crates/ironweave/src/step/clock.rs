@@ -67,6 +67,7 @@ impl TransactionTime {
     }
 
     /// Ends the transaction. If it is `kept` and had a time, that is the time of the last transaction from now on.
+    #[inline]
     pub(crate) fn end(&mut self, kept: bool) {
         let time = std::mem::replace(self.now.get_mut(), UNKNOWN);
         if kept && time != UNKNOWN {

@@ -8,15 +8,19 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::base::cbor::{ARRAY, MAP, NULL, UINT, head};
-use crate::base::error::Reject;
+use crate::base::error::{Reject, StepError};
 use crate::base::id::Id;
 use crate::base::position::Seq;
+use crate::graph::GraphMut;
 use crate::schema::{Encoding, EventIx};
+use crate::step::arcs::compiled;
 use crate::step::bind::{Binder, Ref};
-use crate::step::bindings::Bindings;
+use crate::step::bindings::{Bindings, BoundNames};
 use crate::step::fields::Fields;
 use crate::step::guarded::GuardContext;
 use crate::step::model::Model;
+use crate::step::open::OpenTransaction;
+use crate::step::plan::Plan;
 use crate::step::tx::{Tx, Workspace};
 use crate::value::fixed::word_of;
 use crate::value::item::{self, raw_item};
@@ -41,6 +45,9 @@ pub trait Event: Sized + 'static {
     type Fields: Fields;
     #[doc(hidden)]
     const INDEX: EventIx;
+    /// Its [compiled arcs](crate::schema::compiled), packed; `None` if only the interpreter can execute them.
+    #[doc(hidden)]
+    const ARCS: Option<&'static [u128]> = None;
     /// The name of the event, followed by the names of its fields.
     #[doc(hidden)]
     const NAMES: &'static [&'static str];
@@ -80,15 +87,15 @@ pub trait Event: Sized + 'static {
         Ok(())
     }
     #[doc(hidden)]
-    fn handle(&self, _bindings: &Bindings, _tx: &mut Tx<'_, Self>) -> Result<(), Reject> {
+    fn handle(&self, _names: BoundNames<'_>, _tx: &mut Tx<'_, Self>) -> Result<(), Reject> {
         Ok(())
     }
     #[doc(hidden)]
-    fn bound(bindings: &Bindings) -> Self::Bound;
+    fn bound(names: BoundNames<'_>) -> Self::Bound;
     #[doc(hidden)]
-    fn created(bindings: &Bindings) -> Self::Created;
+    fn created(names: BoundNames<'_>) -> Self::Created;
     #[doc(hidden)]
-    fn named(bindings: &Bindings) -> Self::Named;
+    fn named(names: BoundNames<'_>) -> Self::Named;
 }
 
 /// The entities that an event of type `E` binds and creates; see [`Receipt::bound`].
@@ -196,8 +203,17 @@ pub trait DynEvent {
     fn value(&self, index: u16) -> &dyn Any;
     /// Calls one of its guards.
     fn guard(&self, index: u16, context: &GuardContext<'_>) -> Result<(), Reject>;
+    /// Checks and executes its compiled arcs and binds its names. Returns `false`, and has changed nothing, if it has no
+    /// compiled arcs or if one of their checks fails.
+    fn run_compiled(
+        &self,
+        plan: &Plan,
+        graph: GraphMut<'_>,
+        open: &mut OpenTransaction,
+        bindings: &mut Bindings,
+    ) -> Result<bool, StepError>;
     /// Runs its handler.
-    fn handle(&self, bindings: &Bindings, workspace: Workspace<'_>) -> Result<(), Reject>;
+    fn handle(&self, names: BoundNames<'_>, workspace: Workspace<'_>) -> Result<(), Reject>;
     /// Encodes its fields.
     fn encode(&self, writer: &mut FieldWriter<'_>);
     /// Whether every value of its fields' types is known to be read back as it was written.
@@ -226,8 +242,26 @@ impl<E: Event> DynEvent for E {
         E::guard(self, index, context)
     }
 
-    fn handle(&self, bindings: &Bindings, workspace: Workspace<'_>) -> Result<(), Reject> {
-        E::handle(self, bindings, &mut Tx::new(workspace))
+    fn run_compiled(
+        &self,
+        plan: &Plan,
+        graph: GraphMut<'_>,
+        open: &mut OpenTransaction,
+        bindings: &mut Bindings,
+    ) -> Result<bool, StepError> {
+        let GraphMut::Flat(graph) = graph else {
+            return Ok(false);
+        };
+        let Some(mut names) = compiled::check(self, graph) else {
+            return Ok(false);
+        };
+        compiled::act(self, plan, graph, open, &mut names)?;
+        bindings.push_all(&names);
+        Ok(true)
+    }
+
+    fn handle(&self, names: BoundNames<'_>, workspace: Workspace<'_>) -> Result<(), Reject> {
+        E::handle(self, names, &mut Tx::new(workspace))
     }
 
     #[inline(always)]
@@ -295,6 +329,8 @@ pub struct EventType {
     pub(crate) literals: Literals,
     /// How its fields are encoded; of one that fires by itself the schema says it.
     pub(crate) encodings: fn() -> Vec<Encoding>,
+    /// Its compiled arcs, see [`Event::ARCS`].
+    pub(crate) arcs: Option<&'static [u128]>,
 }
 
 impl EventType {
@@ -309,6 +345,7 @@ impl EventType {
                 E::Fields::encodings(&mut encodings);
                 encodings
             },
+            arcs: E::ARCS,
         }
     }
 
@@ -319,6 +356,7 @@ impl EventType {
             decode: None,
             literals,
             encodings: Vec::new,
+            arcs: None,
         }
     }
 }

@@ -11,9 +11,13 @@ use serde::de::{DeserializeOwned, Error as _, MapAccess};
 use serde::forward_to_deserialize_any;
 use serde::ser::SerializeStruct;
 
-use crate::base::error::Reject;
-use crate::schema::Encoding;
+use crate::base::error::{Reject, StepError};
+use crate::base::id::Id;
+use crate::graph::storage::Flat;
+use crate::graph::{Graph, GraphRef, Journal};
+use crate::schema::{ColumnIx, Encoding};
 use crate::step::bind::{Binder, Ref};
+use crate::step::bindings::CompiledNames;
 use crate::step::event::{FieldReader, FieldWriter};
 use crate::value::debug::SerializedDebug;
 use crate::value::{DecodeError, Value, encoding, is_faithful};
@@ -41,6 +45,19 @@ pub trait Field {
     /// The value, if it is a value.
     fn value(of: &Self::Of) -> Option<&dyn Any>;
 
+    /// Whether it names one entity.
+    const NAMES_ONE: bool = false;
+
+    /// Finds the entity that it names, if it names one and that exists and is in the state that a token claims.
+    fn resolve(_of: &Self::Of, _graph: GraphRef<'_>) -> Option<Id> {
+        None
+    }
+
+    /// Writes the value to a cell of its type; `None` if it is no value.
+    fn set(_of: &Self::Of, _cell: Cell<'_>) -> Option<Result<(), StepError>> {
+        None
+    }
+
     /// Encodes it for a log.
     fn encode(of: &Self::Of, index: u16, writer: &mut FieldWriter<'_>);
 
@@ -58,6 +75,22 @@ pub trait Field {
     /// # Errors
     /// Those of the formatter.
     fn show(of: &Self::Of, f: &mut Formatter<'_>) -> fmt::Result;
+}
+
+/// A cell that a compiled arc writes.
+pub struct Cell<'g> {
+    pub(super) graph: &'g mut Graph<Flat>,
+    pub(super) journal: &'g mut Journal,
+    pub(super) column: ColumnIx,
+    pub(super) slot: u32,
+}
+
+impl Cell<'_> {
+    /// Writes a value of the type of the column.
+    #[inline(always)]
+    pub(super) fn set<T: Value>(self, value: &T) -> Result<(), StepError> {
+        (self.graph).set_typed(self.journal, self.column, self.slot, value)
+    }
 }
 
 /// A field as the builders of [`Formatter`] take it.
@@ -81,6 +114,11 @@ impl<T: Value> Field for Val<T> {
 
     fn value(of: &T) -> Option<&dyn Any> {
         Some(of)
+    }
+
+    #[inline(always)]
+    fn set(of: &T, cell: Cell<'_>) -> Option<Result<(), StepError>> {
+        Some(cell.set(of))
     }
 
     #[inline(always)]
@@ -112,6 +150,13 @@ impl<T: Ref + Serialize + DeserializeOwned + 'static> Field for One<T> {
     #[inline(always)]
     fn bind(of: &T, binder: &mut Binder<'_>) -> Result<(), Reject> {
         binder.one(of)
+    }
+
+    const NAMES_ONE: bool = true;
+
+    #[inline(always)]
+    fn resolve(of: &T, graph: GraphRef<'_>) -> Option<Id> {
+        of.resolve(graph)
     }
 
     fn value(_: &T) -> Option<&dyn Any> {
@@ -230,6 +275,26 @@ pub trait Fields: Sized {
     /// The value of a field; `None` if the field names entities or there is none of this number.
     fn value(refs: Self::Refs<'_>, index: u16) -> Option<&dyn Any>;
 
+    /// How many of the fields name one entity.
+    const NAMES: usize = 0;
+
+    /// Binds the names, from number `first` on, of fields that name one entity. Returns `false` if one is deleted, unknown
+    /// or in another state.
+    fn resolve(
+        _refs: Self::Refs<'_>,
+        _graph: GraphRef<'_>,
+        _first: usize,
+        _names: &mut CompiledNames,
+    ) -> bool {
+        false
+    }
+
+    /// Writes the value of a field to a cell of its type; `None` if the field names entities or there is none of this
+    /// number.
+    fn set(_refs: Self::Refs<'_>, _index: u16, _cell: Cell<'_>) -> Option<Result<(), StepError>> {
+        None
+    }
+
     /// Encodes the fields for a log; the first has number `first`.
     fn encode(refs: Self::Refs<'_>, first: u16, writer: &mut FieldWriter<'_>);
 
@@ -296,6 +361,11 @@ impl Fields for () {
         None
     }
 
+    #[inline(always)]
+    fn resolve((): (), _: GraphRef<'_>, _: usize, _: &mut CompiledNames) -> bool {
+        true
+    }
+
     fn encode((): (), _: u16, _: &mut FieldWriter<'_>) {}
 
     #[inline(always)]
@@ -347,6 +417,37 @@ impl<F: Field, Rest: Fields> Fields for (F, Rest) {
         match index {
             0 => F::value(first),
             _ => Rest::value(rest, index - 1),
+        }
+    }
+
+    const NAMES: usize = F::NAMES_ONE as usize + Rest::NAMES;
+
+    #[inline(always)]
+    fn resolve(
+        (first, rest): Self::Refs<'_>,
+        graph: GraphRef<'_>,
+        name: usize,
+        names: &mut CompiledNames,
+    ) -> bool {
+        if !F::NAMES_ONE {
+            return Rest::resolve(rest, graph, name, names);
+        }
+        let Some(id) = F::resolve(first, graph) else {
+            return false;
+        };
+        names.bind(name, id);
+        Rest::resolve(rest, graph, name + 1, names)
+    }
+
+    #[inline(always)]
+    fn set(
+        (first, rest): Self::Refs<'_>,
+        index: u16,
+        cell: Cell<'_>,
+    ) -> Option<Result<(), StepError>> {
+        match index {
+            0 => F::set(first, cell),
+            _ => Rest::set(rest, index - 1, cell),
         }
     }
 

@@ -12,56 +12,91 @@
 //!
 //! An error in any stage undoes all of them (`undo.rs`), and so does a panic of user code. When the transaction
 //! commits, the invariants of what it touched are checked (`invariants.rs`), and the store writes its facts to the log.
+//!
+//! On a store, the compiled arcs of an event (`arcs/compiled.rs`) take the place of stages 1 to 4. If one of their checks
+//! fails, which is before they change anything, the interpreter executes these stages and finds the error.
 
 use crate::base::error::StepError;
-use crate::graph::storage::Storage;
-use crate::step::event::DynEvent;
-use crate::step::plan::Plan;
+use crate::graph::any::Either;
+use crate::graph::storage::{Flat, Storage};
+use crate::step::arcs::compiled;
+use crate::step::bindings::CompiledNames;
+use crate::step::event::{DynEvent, Event};
+use crate::step::plan::{EventPlan, Plan};
+use crate::step::tx::run_handler;
 use crate::step::undo::Attempt;
 use crate::step::{Core, rejected};
+
+/// What executes the arcs of an event.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum By {
+    /// Compiled arcs, and the interpreter if the event has none or if one of their checks fails.
+    Compiled,
+    Interpreter,
+}
 
 impl<S: Storage> Core<S> {
     /// Fires an event and all that follows from it; what it bound and created is in `bindings` then. If it is rejected,
     /// or user code panics, the graph and the open transaction are as before.
-    #[inline(always)]
-    pub(crate) fn fire<E: DynEvent + ?Sized>(
+    pub(crate) fn fire(
         &mut self,
         plan: &Plan,
-        event: &E,
+        event: &dyn DynEvent,
+        by: By,
     ) -> Result<(), StepError> {
         let attempt = Attempt::begin(self);
-        let fired = if attempt.core.paranoid {
-            attempt.core.fire_twice(plan, event.erased())
+        let core = &mut *attempt.core;
+        let fired = if core.paranoid {
+            core.fire_twice(plan, event)
         } else {
-            attempt.core.fire_unguarded(plan, event)
+            core.fire_unguarded(plan, event, by)
         };
-        fired
-            .map_err(|e| e.with_chain(|| plan.events[usize::from(event.index())].alone.clone()))?;
+        fired.map_err(|e| alone(e, plan, event))?;
         attempt.keep();
         Ok(())
     }
 
     /// The stages of [`Core::fire`]. On an error the caller undoes what they did.
-    #[inline(always)]
-    pub(crate) fn fire_unguarded<E: DynEvent + ?Sized>(
+    pub(crate) fn fire_unguarded(
         &mut self,
         plan: &Plan,
-        event: &E,
+        event: &dyn DynEvent,
+        by: By,
     ) -> Result<(), StepError> {
         let def = &plan.events[usize::from(event.index())];
         let start = self.open.journal.position();
-        self.bind(def, event).map_err(|e| rejected(def, e))?;
-        if self.open.expects_unchanged() {
-            self.check_unchanged(def)?;
-        }
-        if def.direct {
-            self.arcs(def, event).run_direct()?;
-        } else {
-            self.run_arcs(def, event.erased())?;
+        self.bindings.clear();
+        let interpreted =
+            by == By::Interpreter || self.interpreting || self.open.expects_unchanged();
+        if interpreted || !self.act(plan, event)? {
+            self.bind(def, event).map_err(|e| rejected(def, e))?;
+            if self.open.expects_unchanged() {
+                self.check_unchanged(def)?;
+            }
+            self.run_arcs(def, event)?;
         }
         if def.handler {
-            self.run_handler(def, event.erased())?;
+            let (graph, names) = (S::graph_mut(&mut self.graph), self.bindings.names());
+            run_handler(graph, &mut self.open, def, names, event)?;
         }
+        self.conclude(plan, def, event, start)
+    }
+
+    /// Executes the compiled arcs of an event; `false` if the interpreter must execute the event.
+    fn act(&mut self, plan: &Plan, event: &dyn DynEvent) -> Result<bool, StepError> {
+        let graph = S::graph_mut(&mut self.graph);
+        event.run_compiled(plan, graph, &mut self.open, &mut self.bindings)
+    }
+
+    /// The stages after the handler.
+    #[inline(always)]
+    fn conclude<E: DynEvent + ?Sized>(
+        &mut self,
+        plan: &Plan,
+        def: &EventPlan,
+        event: &E,
+        start: usize,
+    ) -> Result<(), StepError> {
         self.record(plan, def, event)?;
         if def.bounded {
             self.check_bounds(start)?;
@@ -71,5 +106,87 @@ impl<S: Storage> Core<S> {
         }
         self.open.events += 1;
         Ok(())
+    }
+}
+
+/// The error of an event that the program fired.
+#[cold]
+fn alone(e: StepError, plan: &Plan, event: &dyn DynEvent) -> StepError {
+    e.with_chain(|| plan.events[usize::from(event.index())].alone.clone())
+}
+
+impl Core<Flat> {
+    /// From now on the interpreter executes all arcs; see [`crate::Options::interpreted`].
+    pub(crate) fn interpret_arcs(&mut self) {
+        self.interpreting = true;
+        self.open.fire_indirectly();
+    }
+
+    /// The entities that an event names if its compiled arcs can be executed, see [`compiled::check`].
+    #[inline(always)]
+    pub(crate) fn check_compiled<E: Event>(&self, event: &E) -> Option<CompiledNames> {
+        compiled::check(event, &self.graph)
+    }
+
+    /// The error of an event whose compiled arcs cannot be executed, found by the first stages of the interpreter without a
+    /// transaction. `None` if an earlier stage would create something; then [`Core::fire`] finds it.
+    #[inline(never)]
+    pub(crate) fn refusal(&mut self, plan: &Plan, event: &dyn DynEvent) -> Option<StepError> {
+        let def = &plan.events[usize::from(event.index())];
+        if !def.refused_early {
+            return None;
+        }
+        let error = match self.bind(def, event) {
+            Err(e) => rejected(def, e),
+            Ok(()) => self.arcs(def, event).misplaced()?,
+        };
+        Some(alone(error, plan, event))
+    }
+
+    /// As [`Core::fire`], for an event whose type is known and that [`Core::check_compiled`] permits, in a transaction that
+    /// expects nothing and has no idempotency key. Its compiled arcs are inlined. The names are those that the check has
+    /// returned; what the event creates is added to them.
+    #[inline(always)]
+    pub(crate) fn fire_compiled<E: Event>(
+        &mut self,
+        plan: &Plan,
+        event: &E,
+        names: &mut CompiledNames,
+    ) -> Result<(), StepError> {
+        let attempt = Attempt::begin(self);
+        (attempt.core.act_compiled(plan, event, names)).map_err(|e| alone(e, plan, event))?;
+        attempt.keep();
+        Ok(())
+    }
+
+    /// As [`Core::fire_compiled`], for the first event of a transaction.
+    #[inline(always)]
+    pub(crate) fn fire_first_compiled<E: Event>(
+        &mut self,
+        plan: &Plan,
+        event: &E,
+        names: &mut CompiledNames,
+    ) -> Result<(), StepError> {
+        let attempt = Attempt::first(self);
+        (attempt.core.act_compiled(plan, event, names)).map_err(|e| alone(e, plan, event))?;
+        attempt.keep();
+        Ok(())
+    }
+
+    #[inline(always)]
+    fn act_compiled<E: Event>(
+        &mut self,
+        plan: &Plan,
+        event: &E,
+        names: &mut CompiledNames,
+    ) -> Result<(), StepError> {
+        let def = &plan.events[usize::from(E::INDEX)];
+        let start = self.open.journal.position();
+        compiled::act(event, plan, &mut self.graph, &mut self.open, names)?;
+        if def.handler {
+            let (graph, names) = (Either::Flat(&mut self.graph), *names);
+            run_handler(graph, &mut self.open, def, names.names(), event)?;
+        }
+        self.conclude(plan, def, event, start)
     }
 }

@@ -8,14 +8,14 @@ use crate::base::time::Timestamp;
 use crate::db::{Db, Reader};
 use crate::graph::GraphRef;
 use crate::schema::EntityIx;
-use crate::step::bindings::Bindings;
+use crate::step::bindings::BoundNames;
 use crate::step::clock::TransactionTime;
 use crate::step::event::{Event, Named};
 
 /// The context of the guards of an event, without the type of the event.
 pub struct GuardContext<'g> {
     pub(super) reader: Reader<'g>,
-    pub(super) bindings: &'g Bindings,
+    pub(super) names: BoundNames<'g>,
     pub(super) clock: &'g TransactionTime,
     pub(super) meta: &'g Meta,
 }
@@ -102,7 +102,7 @@ impl<E: Event> Guarded<'_, E> {
     /// since the arcs have not moved the entities yet.
     #[must_use]
     pub fn named(&self) -> Named<E> {
-        E::named(self.context.bindings)
+        E::named(self.context.names)
     }
 }
 

@@ -5,7 +5,7 @@
 //! | `fire.rs` | the life of one event, from its fields to what follows from it: begin here |
 //! | `bind.rs`, `bindings.rs` | the fields of an event become entities |
 //! | `expect.rs` | optimistic concurrency: what the event binds must not have changed |
-//! | `arcs/`, `guarded.rs` | the declared arcs are checked and executed from the plan; what guards see |
+//! | `arcs/`, `guarded.rs` | the declared arcs are checked and executed, compiled or from the plan; what guards see |
 //! | `tx.rs` | what a handler changes the graph through |
 //! | `record.rs` | what fired, for the log and for errors |
 //! | `bounds.rs` | cardinalities and acyclic edges |
@@ -15,7 +15,7 @@
 //! | `repeat.rs` | transactions with an idempotency key |
 //! | `paranoid.rs` | an event is fired twice and compared |
 //! | `replay.rs` | the facts of a logged transaction |
-//! | `plan.rs` | the arcs of each event, sorted by the stage that executes them |
+//! | `plan.rs`, `compile.rs` | the arcs of each event, sorted by the stage that executes them; the compiled arcs that follow |
 //! | `model.rs`, `event.rs`, `fields.rs`, `any_event.rs`, `functions.rs` | models and events as Rust types |
 //! | `flat.rs` | what is compiled once for the store |
 
@@ -25,10 +25,11 @@ pub(crate) mod bind;
 pub(crate) mod bindings;
 mod bounds;
 pub(crate) mod clock;
+pub(crate) mod compile;
 pub(crate) mod event;
 mod expect;
 pub(crate) mod fields;
-mod fire;
+pub(crate) mod fire;
 pub(crate) mod flat;
 pub(crate) mod functions;
 pub(crate) mod guarded;
@@ -64,6 +65,8 @@ pub struct Core<S: Storage = Flat> {
     pub(crate) logged: bool,
     /// Everything is done twice and compared; see [`crate::Options::paranoid`].
     pub(crate) paranoid: bool,
+    /// Whether the interpreter executes all arcs, for tests; see [`crate::Options::interpreted`].
+    interpreting: bool,
     /// What the event of the program that fired last bound and created.
     pub(crate) bindings: Bindings,
     /// What the immediate event that fired last bound and created.
@@ -79,6 +82,7 @@ impl<S: Storage> Core<S> {
             open: OpenTransaction::recording(),
             logged: true,
             paranoid: false,
+            interpreting: false,
             bindings: Bindings::default(),
             immediate_bindings: Bindings::default(),
             targets: Targets::default(),

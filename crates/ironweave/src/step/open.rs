@@ -25,28 +25,58 @@ use crate::step::event::BindingForm;
 use crate::step::repeat::Keyed;
 use crate::step::undo::{self, CoreMark};
 
-/// How far a transaction has come.
+/// What distinguishes a transaction from a usual one, and the phase that it is in. It is one word, so that one comparison
+/// shows that nothing is unusual.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-enum Phase {
-    /// No transaction is open.
-    #[default]
-    Closed,
-    Open,
-    /// The log has it.
-    Written,
+struct Flags(u8);
+
+impl Flags {
+    /// A transaction is open. If no handle refers to it, it was leaked.
+    const OPEN: Self = Self(1);
+    /// The log has the transaction.
+    const WRITTEN: Self = Self(2);
+    /// It has metadata.
+    const METADATA: Self = Self(4);
+    /// It is speculative.
+    const SPECULATIVE: Self = Self(8);
+    /// It has an idempotency key, or expects that entities have not changed.
+    const CHECKS_EVENTS: Self = Self(16);
+    /// User code panicked where its changes cannot be undone. Nothing is written from then on.
+    const BROKEN: Self = Self(32);
+    /// The store is paranoid, or the interpreter executes all arcs.
+    const NOT_COMPILED: Self = Self(64);
+    /// It has a savepoint.
+    const SAVEPOINT: Self = Self(128);
+
+    const PHASE: Self = Self::OPEN.and(Self::WRITTEN);
+    /// There is more to do at the end of the transaction than to clear it.
+    const UNUSUAL: Self = Self::MORE_TO_CLEAR.and(Self::SPECULATIVE).and(Self::BROKEN);
+    /// There is more to clear at the end of the transaction than in a usual one.
+    const MORE_TO_CLEAR: Self = (Self::METADATA.and(Self::SAVEPOINT)).and(Self::CHECKS_EVENTS);
+    /// An event must not be fired by its compiled arcs alone.
+    const NOT_DIRECT: Self = Self::CHECKS_EVENTS
+        .and(Self::BROKEN)
+        .and(Self::NOT_COMPILED);
+
+    const fn and(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+
+    #[inline(always)]
+    fn any(self, of: Self) -> bool {
+        self.0 & of.0 != 0
+    }
+
+    #[inline(always)]
+    fn set(&mut self, flag: Self, on: bool) {
+        self.0 = self.0 & !flag.0 | if on { flag.0 } else { 0 };
+    }
 }
 
 /// The state of the open transaction, or of none. See the module.
 #[derive(Default)]
 pub struct OpenTransaction {
-    phase: Phase,
-    /// Whether it has metadata or a savepoint, is speculative, or the graph is broken: then there is more to do at its end
-    /// than to clear it.
-    unusual: bool,
-    /// Whether user code panicked where its changes cannot be undone. Nothing is written from then on.
-    broken: bool,
-    /// Whether it has metadata.
-    pub(super) has_metadata: bool,
+    flags: Flags,
     /// Whether events are encoded for a log.
     pub(super) recording: bool,
     /// How the bindings of events are encoded.
@@ -127,30 +157,47 @@ impl OpenTransaction {
 
     /// Whether a transaction is open and not yet written.
     pub(crate) fn is_open(&self) -> bool {
-        self.phase == Phase::Open
+        self.flags.any(Flags::OPEN)
     }
 
     /// The time of the last transaction that the log has, whether or not that is closed.
     pub(crate) fn last_time(&self) -> Timestamp {
-        let written = (self.phase == Phase::Written).then(|| self.clock.known());
+        let written = (self.flags.any(Flags::WRITTEN)).then(|| self.clock.known());
         written.flatten().unwrap_or(self.clock.last())
     }
 
     /// Whether there is more to do at its end than to clear it.
     #[inline]
     pub(crate) fn is_unusual(&self) -> bool {
-        self.unusual
+        self.flags.any(Flags::UNUSUAL)
+    }
+
+    /// Whether no transaction is open, not even one that was leaked, and the next one is usual so far.
+    #[inline(always)]
+    pub(crate) fn is_usual_and_closed(&self) -> bool {
+        self.flags == Flags::default()
+    }
+
+    /// Whether an event of the transaction can be fired by its compiled arcs alone.
+    #[inline(always)]
+    pub(crate) fn fires_compiled(&self) -> bool {
+        !self.flags.any(Flags::NOT_DIRECT)
+    }
+
+    /// Makes every event take the way that is not inlined: the store is paranoid, or the interpreter executes all arcs.
+    pub(crate) fn fire_indirectly(&mut self) {
+        self.flags.set(Flags::NOT_COMPILED, true);
     }
 
     /// Whether it has metadata.
     pub(crate) fn has_metadata(&self) -> bool {
-        self.has_metadata
+        self.flags.any(Flags::METADATA)
     }
 
     /// Whether the entities that its events bind must be unchanged since some transaction.
     #[inline(always)]
     pub(super) fn expects_unchanged(&self) -> bool {
-        self.has_metadata && self.expected.is_some()
+        self.flags.any(Flags::CHECKS_EVENTS) && self.expected.is_some()
     }
 
     /// Whether no event has fired in it.
@@ -161,7 +208,7 @@ impl OpenTransaction {
 
     /// An error if the graph is broken: user code panicked in the middle of a change.
     pub(crate) fn check_whole(&self) -> Result<(), StepError> {
-        if !self.broken {
+        if !self.is_broken() {
             return Ok(());
         }
         Err(StepError::Storage(StorageError::stopped(
@@ -171,13 +218,12 @@ impl OpenTransaction {
 
     /// Whether the graph is broken: it is not what its facts say.
     pub(super) fn is_broken(&self) -> bool {
-        self.broken
+        self.flags.any(Flags::BROKEN)
     }
 
     /// Records that the graph is broken, or that it is whole again.
     pub(super) fn set_broken(&mut self, broken: bool) {
-        self.unusual |= broken;
-        self.broken = broken;
+        self.flags.set(Flags::BROKEN, broken);
     }
 
     /// What is kept of the transaction if it has an idempotency key.
@@ -197,18 +243,28 @@ impl OpenTransaction {
         if let Some(time) = time {
             self.clock.set(time);
         }
-        self.unusual = true;
-        self.has_metadata = true;
         self.expected = meta.expect.take();
+        self.flags.set(Flags::METADATA, true);
+        let checks = self.expected.is_some() || keyed.is_some();
+        self.flags.set(Flags::CHECKS_EVENTS, checks);
         self.meta = meta;
         self.keyed = keyed;
         self.changed = changed;
     }
 
+    /// Clears what every transaction has.
+    #[inline(always)]
+    fn clear(&mut self, kept: bool) {
+        self.flags.set(Flags::PHASE, false);
+        self.clock.end(kept);
+        self.firings.clear();
+        self.event_bytes.clear();
+        self.events = 0;
+    }
+
     #[cold]
     fn clear_unusual(&mut self) {
-        self.unusual = self.broken;
-        self.has_metadata = false;
+        self.flags.set(Flags::MORE_TO_CLEAR, false);
         self.meta = Meta::default();
         self.expected = None;
         self.changed.clear();
@@ -235,7 +291,7 @@ impl<S: Storage> Core<S> {
     pub(crate) fn savepoint(&mut self) -> u64 {
         let number = SAVEPOINTS.fetch_add(1, Ordering::Relaxed);
         let mark = self.mark();
-        self.open.unusual = true;
+        self.open.flags.set(Flags::SAVEPOINT, true);
         self.open.savepoints.push((number, mark));
         number
     }
@@ -271,13 +327,19 @@ impl Core<Flat> {
     #[inline]
     pub(crate) fn begin(&mut self) {
         self.close();
-        self.open.phase = Phase::Open;
+        self.open.flags.set(Flags::OPEN, true);
+    }
+
+    /// Opens a transaction, where none is open and none was leaked.
+    #[inline(always)]
+    pub(crate) fn begin_first(&mut self) {
+        self.open.flags.set(Flags::OPEN, true);
     }
 
     /// Ends the open transaction, if there is one: its handle was dropped, or leaked.
     #[inline]
     pub(crate) fn close(&mut self) {
-        if self.open.phase != Phase::Closed {
+        if self.open.flags.any(Flags::PHASE) {
             self.end();
         }
     }
@@ -298,7 +360,7 @@ impl Core<Flat> {
 
     /// Makes the open transaction speculative: it is never written, so that nothing is encoded for the log.
     pub(crate) fn speculate(&mut self) {
-        self.open.unusual = true;
+        self.open.flags.set(Flags::SPECULATIVE, true);
         self.open.recording = false;
         // Under `paranoid` fingerprints are compared.
         self.graph.fingerprinting = self.paranoid;
@@ -307,28 +369,28 @@ impl Core<Flat> {
     /// Records that the log has the open transaction.
     #[inline]
     pub(crate) fn written(&mut self) {
-        self.open.phase = Phase::Written;
+        self.open.flags.set(Flags::OPEN, false);
+        self.open.flags.set(Flags::WRITTEN, true);
     }
 
     /// Ends the open transaction: keeps what it did if it was written, and otherwise undoes it.
     #[inline]
     pub(crate) fn end(&mut self) {
-        let kept = self.open.phase == Phase::Written;
+        let kept = self.open.flags.any(Flags::WRITTEN);
         if kept {
             self.graph.commit(&mut self.open.journal);
         } else if !self.is_untouched() {
             self.take_back(None);
         }
+        self.open.clear(kept);
         let open = &mut self.open;
-        open.phase = Phase::Closed;
-        open.clock.end(kept);
-        open.firings.clear();
-        open.event_bytes.clear();
-        open.events = 0;
-        if open.unusual {
+        if open.is_unusual() {
             open.recording = self.logged;
             self.graph.fingerprinting = self.logged;
-            open.clear_unusual();
+            open.flags.set(Flags::SPECULATIVE, false);
+            if open.flags.any(Flags::MORE_TO_CLEAR) {
+                open.clear_unusual();
+            }
         }
     }
 
@@ -360,6 +422,13 @@ impl Core<Flat> {
     /// Commits a transaction that was closed with [`Core::close_undoable`], and clears its journal.
     pub(crate) fn commit_closed(&mut self, journal: &mut Journal) {
         self.graph.commit(journal);
+    }
+
+    /// Ends the open transaction and keeps what it did. It has no metadata and no savepoints.
+    #[inline(always)]
+    pub(crate) fn end_usual(&mut self) {
+        self.graph.commit(&mut self.open.journal);
+        self.open.clear(true);
     }
 
     /// Ends a transaction that is written to no log, and keeps what it did.

@@ -7,11 +7,13 @@ use crate::base::error::{Chain, Name, Reject};
 use crate::base::id::Id;
 use crate::db::Reader;
 use crate::graph::layout::{Layout, StateSet};
+use crate::schema::compiled::CompiledArc;
 use crate::schema::{
     Arc as ArcDef, Assign, BindBy, Cardinality, ColumnIx, EntityIx, EventDef, Hop, NameDef, NameIx,
     Path, Quantifier, Schema, Scope, Source, StateIx,
 };
 use crate::step::arcs::may_compete;
+use crate::step::compile::compile;
 use crate::step::event::EventType;
 use crate::step::immediates::Limits;
 
@@ -63,9 +65,12 @@ pub(crate) struct EventPlan {
     pub handler: bool,
     /// Whether it writes the time of the transaction.
     pub timed: bool,
-    /// Whether each arc acts on one entity that the event names or creates, with values that are at hand: see
-    /// `arcs/direct.rs`.
-    pub direct: bool,
+    /// The compiled arcs that follow from the plan, if the event can have any.
+    pub compiled: Option<Vec<CompiledArc>>,
+    /// Whether the event has compiled arcs, and creates nothing before source states are checked: see [`Core::refusal`].
+    ///
+    /// [`Core::refusal`]: crate::step::Core::refusal
+    pub refused_early: bool,
 }
 
 /// The entities that an arc acts on.
@@ -222,7 +227,8 @@ fn event(layout: &Layout, def: &EventDef) -> EventPlan {
         fields: def.fields.len() as u16,
         handler: !def.mays.is_empty(),
         timed: false,
-        direct: false,
+        compiled: None,
+        refused_early: false,
     };
     for arc in &def.arcs {
         for source in sources(arc) {
@@ -248,7 +254,9 @@ fn event(layout: &Layout, def: &EventDef) -> EventPlan {
             plan.effects.iter().any(moves)
         });
     plan.bounded = plan.handler || bounded(layout, def);
-    plan.direct = plan.is_direct();
+    plan.compiled = compile(layout, def, &plan);
+    let ensures = def.names.iter().any(|name| name.by == BindBy::Ensure);
+    plan.refused_early = plan.compiled.is_some() && plan.creates.is_empty() && !ensures;
     plan
 }
 
@@ -284,28 +292,6 @@ fn bounded(layout: &Layout, def: &EventDef) -> bool {
 }
 
 impl EventPlan {
-    fn is_direct(&self) -> bool {
-        let one = |reach: Reach| matches!(reach, Reach::At(_));
-        let at_hand = |value: &Assign| !matches!(value.source, Source::Entity { .. });
-        let short = |effect: &Effect| match effect {
-            Effect::Link(arc) => arc.kind != LinkKind::Unlink && one(arc.at) && one(arc.with),
-            Effect::Set(set) => one(set.at),
-            Effect::Move(arc) => one(arc.at),
-            Effect::Delete => false,
-        };
-        !self.may_meet
-            && !self.may_compete
-            && self.whens.is_empty()
-            && self.copied.is_empty()
-            && self.guards.is_empty()
-            && self.source_states.iter().all(|required| one(required.at))
-            && self
-                .creates
-                .iter()
-                .all(|create| create.values.iter().all(at_hand))
-            && self.effects.iter().all(short)
-    }
-
     fn add(&mut self, layout: &Layout, def: &EventDef, arc: &ArcDef) {
         match arc {
             // Of a newer version, which a program of this one does not have.

@@ -12,6 +12,7 @@ use crate::schema::EventIx;
 use crate::step::Core;
 use crate::step::bindings::Bindings;
 use crate::step::event::{BindingForm, DynEvent, FieldReader, FieldWriter};
+use crate::step::fire::By;
 use crate::step::plan::Plan;
 
 /// One event that a transaction has tried.
@@ -149,7 +150,7 @@ impl Core {
             return Ok(Some(seq));
         }
         let print = print_of(plan, event);
-        let result = self.fire(plan, event);
+        let result = self.fire(plan, event, By::Compiled);
         let outcome = match &result {
             Ok(()) => {
                 let mut names = Vec::new();

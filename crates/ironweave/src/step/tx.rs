@@ -13,14 +13,14 @@ use crate::db::entity::{Entity, Handle, Keyed, StateOf};
 use crate::db::{Db, Reader};
 use crate::graph::any::either;
 use crate::graph::layout::ends;
-use crate::graph::storage::Storage;
 use crate::graph::{GraphMut, GraphRef, Mark};
 use crate::schema::{ColumnIx, EntityIx, Hop, StateIx};
+use crate::step::bindings::BoundNames;
 use crate::step::event::{DynEvent, Event};
 use crate::step::open::OpenTransaction;
 use crate::step::plan::EventPlan;
 use crate::step::undo::undo;
-use crate::step::{Core, bind, rejected};
+use crate::step::{bind, rejected};
 
 /// The graph and the open transaction that a handler changes, without the type of its event.
 pub struct Workspace<'a> {
@@ -29,23 +29,24 @@ pub struct Workspace<'a> {
     event: &'a Name,
 }
 
-impl<S: Storage> Core<S> {
-    /// Runs the handler of an event.
-    pub(super) fn run_handler(
-        &mut self,
-        def: &EventPlan,
-        event: &dyn DynEvent,
-    ) -> Result<(), StepError> {
-        let workspace = Workspace {
-            graph: S::graph_mut(&mut self.graph),
-            open: &mut self.open,
-            event: &def.name,
-        };
-        let handled = event.handle(&self.bindings, workspace);
-        handled.map_err(|e| rejected(def, e))?;
-        // The handler may have caught the panic that left the graph broken.
-        self.open.check_whole()
-    }
+/// Runs the handler of an event.
+#[inline(never)]
+pub(super) fn run_handler(
+    graph: GraphMut<'_>,
+    open: &mut OpenTransaction,
+    def: &EventPlan,
+    names: BoundNames<'_>,
+    event: &dyn DynEvent,
+) -> Result<(), StepError> {
+    let workspace = Workspace {
+        graph,
+        open: &mut *open,
+        event: &def.name,
+    };
+    let handled = event.handle(names, workspace);
+    handled.map_err(|e| rejected(def, e))?;
+    // The handler may have caught the panic that left the graph broken.
+    open.check_whole()
 }
 
 impl Workspace<'_> {

@@ -100,6 +100,12 @@ impl<'c, S: Storage> Attempt<'c, S> {
         }
     }
 
+    /// As [`Attempt::begin`], for the first event of a transaction.
+    #[inline(always)]
+    pub(super) fn first(core: &'c mut Core<S>) -> Self {
+        Self { mark: None, core }
+    }
+
     /// Keeps what was done.
     #[inline(always)]
     pub(super) fn keep(self) {

@@ -19,6 +19,7 @@ pub(crate) mod records;
 mod repeat;
 mod shadow;
 mod share;
+mod step;
 pub(crate) mod tags;
 mod transaction;
 pub(crate) mod verify;
@@ -53,6 +54,7 @@ use crate::graph::{self, GraphRef};
 use crate::log::{FrameHeader, FrameKind, TornTail};
 use crate::schema::Schema;
 use crate::step::event::{Event, Receipt};
+use crate::step::fire::By;
 use crate::step::model::Model;
 use crate::step::plan::Plan;
 use crate::step::{Core, flat};
@@ -115,10 +117,19 @@ impl<M: Model> Store<M> {
     /// # Errors
     /// Any [rejection](StepError::is_rejection) of the event, and failures of the log.
     pub fn try_step<E: Event<Model = M>>(&mut self, event: E) -> Result<Receipt<E>, StepError> {
-        let mut transaction = self.begin();
-        let receipt = transaction.receipt(event)?;
-        transaction.end()?;
-        Ok(receipt)
+        let mut by = By::Compiled;
+        if self.core.open.is_usual_and_closed() {
+            if let Some((seq, names)) = self.step_compiled(&event)? {
+                return Ok(Receipt {
+                    seq,
+                    repeated: false,
+                    created: E::created(names.names()),
+                    bound: E::bound(names.names()),
+                });
+            }
+            by = By::Interpreter;
+        }
+        self.step_any_way(&event, by)
     }
 
     /// As [`Store::try_step`], for an event that is not expected to fail.
@@ -406,9 +417,9 @@ impl<M: Model> Store<M> {
             self.write()?;
         } else {
             self.next += 1;
-            self.core.written();
         }
         if self.followers.listen() {
+            self.core.written();
             self.notify_followers();
         }
         Ok(())

@@ -135,6 +135,8 @@ impl<M: Model> Store<M> {
         let mut binding = M::binding();
         binding.add_encodings();
         let mut plan = Plan::new(binding.schema, binding.events, binding.invariants);
+        plan.check_compiled()
+            .map_err(|e| StorageError::new(StorageFailure::Internal, e))?;
         plan.limits = limits;
         plan.clock = clock;
         let plan = Arc::new(plan);
@@ -222,6 +224,7 @@ impl<M: Model> Store<M> {
     /// Makes the store [paranoid](Options::paranoid).
     fn make_paranoid(&mut self) {
         self.core.paranoid = true;
+        self.core.open.fire_indirectly();
         if self.log.is_writable() {
             self.shadow = Some(self.new_shadow());
         }

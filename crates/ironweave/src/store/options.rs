@@ -22,6 +22,7 @@ pub struct Options<M: Model> {
     limits: Limits,
     clock: Clock,
     paranoid: bool,
+    interpreted: bool,
     bounds: Bounds,
     model: PhantomData<fn() -> M>,
 }
@@ -35,6 +36,7 @@ impl<M: Model> fmt::Debug for Options<M> {
             .field("limits", &self.limits)
             .field("clock", &self.clock)
             .field("paranoid", &self.paranoid)
+            .field("interpreted", &self.interpreted)
             .field("bounds", &self.bounds)
             .finish()
     }
@@ -48,6 +50,7 @@ impl<M: Model> Default for Options<M> {
             limits: Limits::default(),
             clock: Clock::default(),
             paranoid: false,
+            interpreted: false,
             bounds: Bounds::default(),
             model: PhantomData,
         }
@@ -135,6 +138,14 @@ impl<M: Model> Options<M> {
         self
     }
 
+    /// Makes the interpreter execute the arcs of all events, as it does for events that cannot have compiled arcs. This is for
+    /// tests that compare both.
+    #[doc(hidden)]
+    pub fn interpreted(mut self) -> Self {
+        self.interpreted = true;
+        self
+    }
+
     /// Sets the creation depth that immediate events may reach. Default: 64.
     ///
     /// An entity that an immediate event creates has a creation depth of one more than the entity on which the event fired.
@@ -161,7 +172,7 @@ impl<M: Model> Options<M> {
     pub fn memory(self) -> Store<M> {
         match self.over(Backend::Writable(CommitLog::in_memory(MemoryLog::new()))) {
             Ok(store) => store,
-            Err(e) => unreachable!("a log in memory cannot fail: {e}"),
+            Err(e) => unreachable!("a store in memory cannot fail to open: {e}"),
         }
     }
 
@@ -182,7 +193,11 @@ impl<M: Model> Options<M> {
     }
 
     fn over(self, log: Backend) -> Result<Store<M>, OpenError> {
-        Store::over(log, self.limits, self.clock, self.bounds, self.paranoid)
+        let mut store = Store::over(log, self.limits, self.clock, self.bounds, self.paranoid)?;
+        if self.interpreted {
+            store.core.interpret_arcs();
+        }
+        Ok(store)
     }
 
     /// Opens the store in a directory, which is created if it does not exist. See [`Store::open`].

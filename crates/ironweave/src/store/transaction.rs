@@ -12,8 +12,9 @@ use crate::db::{Db, Reader};
 use crate::graph::GraphRef;
 use crate::schema::{EntityIx, NameIx};
 use crate::step::any_event::AnyEvent as _;
-use crate::step::bindings::Bindings;
+use crate::step::bindings::{Bindings, CompiledNames};
 use crate::step::event::{Applied, DynEvent, Event, Receipt};
+use crate::step::fire::By;
 use crate::step::flat;
 use crate::step::model::Model;
 use crate::step::plan::{NamePlan, Plan};
@@ -26,7 +27,7 @@ use crate::store::{Facts, Store};
 /// the store see its changes. It is never written, and no snapshot contains its changes.
 #[must_use = "a transaction that is dropped is rolled back; call `commit`"]
 pub struct Transaction<'a, M: Model> {
-    store: &'a mut Store<M>,
+    pub(super) store: &'a mut Store<M>,
 }
 
 impl<M: Model> fmt::Debug for Transaction<'_, M> {
@@ -149,6 +150,13 @@ impl<'a, M: Model> Transaction<'a, M> {
         Self { store }
     }
 
+    /// Begins a transaction without metadata, on a store on which none is open.
+    #[inline(always)]
+    pub(super) fn first(store: &'a mut Store<M>) -> Self {
+        store.core.begin_first();
+        Self { store }
+    }
+
     pub(super) fn with(
         self,
         time: Option<Timestamp>,
@@ -173,8 +181,16 @@ impl<'a, M: Model> Transaction<'a, M> {
     /// # Errors
     /// Any [rejection](StepError::is_rejection) of the event.
     pub fn apply<E: Event<Model = M>>(&mut self, event: E) -> Result<Applied<E>, StepError> {
+        if let Some(names) = self.fire_compiled(&event)? {
+            return Ok(Applied {
+                repeated: false,
+                created: E::created(names.names()),
+                bound: E::bound(names.names()),
+            });
+        }
         // Built from its parts: a conversion of the whole result would move the error too.
-        let (_, repeated, names) = self.fire(&event)?;
+        let (_, repeated, names) = self.fire(&event, self.arcs_by())?;
+        let names = names.names();
         Ok(Applied {
             repeated,
             created: E::created(names),
@@ -182,19 +198,65 @@ impl<'a, M: Model> Transaction<'a, M> {
         })
     }
 
-    /// As [`Transaction::apply`], inlined into the caller.
-    #[inline(always)]
+    /// As [`Transaction::apply`]: the receipt, which is valid once the transaction is committed.
     pub(super) fn receipt<E: Event<Model = M>>(
         &mut self,
         event: E,
     ) -> Result<Receipt<E>, StepError> {
-        let (seq, repeated, names) = self.fire(&event)?;
+        match self.fire_compiled(&event)? {
+            Some(names) => Ok(Receipt {
+                seq: self.store.next,
+                repeated: false,
+                created: E::created(names.names()),
+                bound: E::bound(names.names()),
+            }),
+            None => self.receipt_by(&event, self.arcs_by()),
+        }
+    }
+
+    /// The receipt of an event that is not fired by its compiled arcs alone.
+    #[inline(never)]
+    pub(super) fn receipt_by<E: Event<Model = M>>(
+        &mut self,
+        event: &E,
+        by: By,
+    ) -> Result<Receipt<E>, StepError> {
+        let (seq, repeated, names) = self.fire(event, by)?;
+        let names = names.names();
         Ok(Receipt {
             seq,
             repeated,
             created: E::created(names),
             bound: E::bound(names),
         })
+    }
+
+    /// Fires an event by its compiled arcs. Returns the entities that it bound and created, or `None` if nothing has changed
+    /// and the event must be fired by [`Transaction::fire`].
+    #[inline(always)]
+    fn fire_compiled<E: Event<Model = M>>(
+        &mut self,
+        event: &E,
+    ) -> Result<Option<CompiledNames>, StepError> {
+        let Store { core, plan, .. } = &mut *self.store;
+        if !core.open.fires_compiled() {
+            return Ok(None);
+        }
+        let Some(mut names) = core.check_compiled(event) else {
+            return Ok(None);
+        };
+        core.fire_compiled(plan, event, &mut names)?;
+        Ok(Some(names))
+    }
+
+    /// What executes the arcs of an event that [`Transaction::fire_compiled`] has not fired.
+    fn arcs_by(&self) -> By {
+        if self.store.core.open.fires_compiled() {
+            // A check of its compiled arcs has failed.
+            By::Interpreter
+        } else {
+            By::Compiled
+        }
     }
 
     /// As [`Transaction::apply`], for an event whose type is known only at runtime. See [`crate::AnyEvent`].
@@ -208,28 +270,24 @@ impl<'a, M: Model> Transaction<'a, M> {
     /// As [`Transaction::apply_any`]: the receipt, which is valid once the transaction is committed.
     pub(super) fn any_receipt(&mut self, event: &M::Event) -> Result<AnyReceipt, StepError> {
         let (event, plan) = (event.as_dyn(), Arc::clone(&self.store.plan));
-        let (seq, repeated, names) = self.fire(event)?;
+        let (seq, repeated, names) = self.fire(event, By::Compiled)?;
         Ok(AnyReceipt::new((seq, repeated), event, names, &plan))
     }
 
     /// Fires an event. Returns the sequence number that the transaction has or will have, whether it is a repetition, and the
     /// entities that the event bound and created.
-    #[inline(always)]
-    fn fire<E: DynEvent + ?Sized>(
-        &mut self,
-        event: &E,
-    ) -> Result<(Seq, bool, &Bindings), StepError> {
+    fn fire(&mut self, event: &dyn DynEvent, by: By) -> Result<(Seq, bool, &Bindings), StepError> {
         let Store {
             core, plan, next, ..
         } = &mut *self.store;
         if core.open.is_unusual() {
             core.open.check_whole()?;
             if core.open.keyed().is_some() {
-                let first = core.fire_keyed(plan, event.erased())?;
+                let first = core.fire_keyed(plan, event)?;
                 return Ok((first.unwrap_or(*next), first.is_some(), &core.bindings));
             }
         }
-        core.fire(plan, event)?;
+        core.fire(plan, event, by)?;
         Ok((*next, false, &core.bindings))
     }
 
@@ -338,7 +396,7 @@ impl<'a, M: Model> Transaction<'a, M> {
         if open.is_idle() || open.is_unusual() {
             return self.commit_unusual();
         }
-        if let Err(e) = self.keep() {
+        if let Err(e) = self.keep_usual() {
             return Err(self.fail(e));
         }
         let committed = self.committed(self.store.seq(), false);
@@ -383,7 +441,13 @@ impl<'a, M: Model> Transaction<'a, M> {
         if open.is_idle() || open.is_unusual() {
             return self.finish_unusual().map(|_| ());
         }
-        if let Err(e) = self.keep() {
+        self.end_usual()
+    }
+
+    /// As [`Transaction::end`], for a transaction in which an event fired, without metadata and savepoints.
+    #[inline(always)]
+    pub(super) fn end_usual(mut self) -> Result<(), StepError> {
+        if let Err(e) = self.keep_usual() {
             return Err(self.fail(e));
         }
         // Nothing is left to do.
@@ -415,12 +479,20 @@ impl<'a, M: Model> Transaction<'a, M> {
         self.keep().map(|()| End::Written)
     }
 
+    /// Checks the transaction, writes it and ends it, if it has no metadata and no savepoints.
+    #[inline(always)]
+    fn keep_usual(&mut self) -> Result<(), StepError> {
+        flat::check_invariants(&self.store.core, &self.store.plan)?;
+        self.store.append()?;
+        self.store.core.end_usual();
+        Ok(())
+    }
+
     /// Checks the transaction, writes it and ends it.
-    #[inline]
     fn keep(&mut self) -> Result<(), StepError> {
         self.check()?;
         self.store.append()?;
-        self.store.core.end();
+        self.store.core.keep();
         Ok(())
     }
 

@@ -10,6 +10,7 @@ use crate::graph::column::ColumnType;
 use crate::graph::fact::Facts;
 use crate::log::FrameKind;
 use crate::schema::EventIx;
+use crate::step::fire::By;
 use crate::step::model::Model;
 use crate::step::plan::Plan;
 use crate::step::{Core, flat};
@@ -192,7 +193,8 @@ fn refire(core: &mut Core, plan: &Plan, decoded: &Decoded) -> Result<(), (String
         let failed = |today: String| (name(plan, firing.event), "it fired".to_owned(), today);
         let event = decoded.reader(i).and_then(|r| decode(&r));
         let event = event.map_err(|e| failed(format!("it cannot be read: {e}")))?;
-        core.fire_unguarded(plan, &*event)
+        // The interpreter, so that what compiled arcs have written is verified by something else.
+        core.fire_unguarded(plan, &*event, By::Interpreter)
             .map_err(|e| failed(e.to_string()))?;
     }
     let open = &core.open;

@@ -4,14 +4,31 @@
 //! the oracle ([`world`], [`rules`], [`settle`]), which is written from the rules alone, and compares all that can
 //! be read. What fails is made smaller ([`shrink`]) and printed as a test ([`print`]).
 //!
+//! Models that are made at runtime are interpreted. [`both_ways`] compares compiled arcs with the interpreter.
+//!
 //! `IRONWEAVE_ORACLE_SEEDS=n` runs n models, from `IRONWEAVE_ORACLE_FROM` on: `cargo xtask oracle --seeds n --from s`.
 #![allow(missing_docs)]
 
 #[path = "../harness/mod.rs"]
 mod harness;
 
+// Only their models are of interest here.
+#[allow(dead_code)]
+#[path = "../step/pool.rs"]
+mod pool;
+
+#[allow(dead_code)]
+#[path = "../language/shed.rs"]
+mod shed;
+
+#[allow(dead_code)]
+#[path = "../language/shop.rs"]
+mod shop;
+
 mod arcs;
+mod both_ways;
 mod compare;
+mod crew;
 mod deletes;
 mod driver;
 mod edit;

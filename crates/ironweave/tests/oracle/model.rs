@@ -9,7 +9,7 @@ use std::rc::Rc;
 
 use ironweave::Guarded;
 use ironweave::plumbing::{self, Binder, Binding, ColumnType, EventMaker, EventType, EventVisitor};
-use ironweave::plumbing::{Bindings, Reader, Ref, Value};
+use ironweave::plumbing::{BoundNames, Reader, Ref, Value};
 use ironweave::plumbing::{
     Check, DecodeError, DynEvent, EncodeError, FieldReader, FieldWriter, GuardContext,
 };
@@ -225,7 +225,7 @@ impl<const N: usize> Event for Ev<N> {
         }
     }
 
-    fn handle(&self, _: &Bindings, tx: &mut Tx<'_, Self>) -> Result<(), Reject> {
+    fn handle(&self, _: BoundNames<'_>, tx: &mut Tx<'_, Self>) -> Result<(), Reject> {
         let current = current();
         if let Some(Field::Value(Val::S(text))) = self.fields.first() {
             for call in calls(&current.schema, text) {
@@ -236,11 +236,11 @@ impl<const N: usize> Event for Ev<N> {
         Ok(())
     }
 
-    fn bound(_: &Bindings) {}
+    fn bound(_: BoundNames<'_>) {}
 
-    fn created(_: &Bindings) {}
+    fn created(_: BoundNames<'_>) {}
 
-    fn named(_: &Bindings) {}
+    fn named(_: BoundNames<'_>) {}
 }
 
 /// The fields of an event, as the schema says.

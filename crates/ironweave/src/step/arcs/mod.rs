@@ -1,10 +1,10 @@
 //! The interpreter of arcs: what an event declares is checked and executed from its plan.
 //!
-//! Nearly every event is executed by `direct.rs`, which is compiled for the type of the event. [`Arcs::run`] executes any
-//! event, and is compiled once for each storage.
+//! [`Arcs::run`] executes any event, and is compiled once for each storage. On a store, the arcs of nearly every event are
+//! compiled for its type instead (`compiled.rs`), and come here only if one of their checks fails.
 
+pub(in crate::step) mod compiled;
 mod conflicts;
-mod direct;
 mod targets;
 
 use std::any::Any;
@@ -13,7 +13,7 @@ use std::sync::Arc;
 pub(super) use conflicts::may_compete;
 pub(super) use targets::Targets;
 
-use crate::base::error::{Chain, StepError};
+use crate::base::error::{Chain, Reject, StepError};
 use crate::base::meta::Meta;
 use crate::base::time::Timestamp;
 use crate::db::Reader;
@@ -49,7 +49,6 @@ pub(super) struct Arcs<'c, S: Storage, V> {
 
 impl<S: Storage> Core<S> {
     /// The declared arcs of an event that has been bound.
-    #[inline(always)]
     pub(super) fn arcs<'c, V: EventValues>(
         &'c mut self,
         def: &'c EventPlan,
@@ -85,7 +84,6 @@ fn run_in_either(
 }
 
 impl<'c, S: Storage, V: EventValues> Arcs<'c, S, V> {
-    #[inline(always)]
     fn new(
         graph: &'c mut Graph<S>,
         open: &'c mut OpenTransaction,
@@ -138,6 +136,12 @@ impl<'c, S: Storage, V: EventValues> Arcs<'c, S, V> {
             }
         }
         Ok(())
+    }
+
+    /// The error for an entity that is in none of the states that the event requires, of an event without paths.
+    pub(super) fn misplaced(self) -> Option<StepError> {
+        let mut required = self.def.source_states.iter();
+        required.find_map(|required| self.check_source_states(required).err())
     }
 
     /// An error if one of the entities is in none of the states.
@@ -205,22 +209,11 @@ impl<'c, S: Storage, V: EventValues> Arcs<'c, S, V> {
                 graph: S::graph(self.graph),
                 of: None,
             },
-            bindings: self.bindings,
+            names: self.bindings.names(),
             clock: self.clock,
             meta: self.meta,
         };
-        for (ix, guard) in self.def.guards.iter().enumerate() {
-            self.values.guard(ix as u16, &context).map_err(|e| {
-                let (event, guard) = (Arc::clone(&self.def.name), Arc::clone(guard));
-                e.into_step(|reason| StepError::Guard {
-                    event,
-                    guard,
-                    reason,
-                    chain: Chain::default(),
-                })
-            })?;
-        }
-        Ok(())
+        ask_guards(self.def, |guard| self.values.guard(guard, &context))
     }
 
     /// The entities that an arc acts on.
@@ -280,7 +273,6 @@ impl<'c, S: Storage, V: EventValues> Arcs<'c, S, V> {
         self.graph.delete(self.journal, &deleted)
     }
 
-    #[inline(always)]
     fn change_state(&mut self, arc: &MovePlan, slot: u32) -> Result<(), StepError> {
         self.graph.move_to(self.journal, arc.entity, slot, arc.to);
         for value in &arc.data {
@@ -289,7 +281,6 @@ impl<'c, S: Storage, V: EventValues> Arcs<'c, S, V> {
         Ok(())
     }
 
-    #[inline(always)]
     fn change_link(&mut self, arc: &LinkPlan, near: u32, far: u32) -> Result<(), StepError> {
         let (from, to) = ends(arc.hop, near, far);
         match arc.kind {
@@ -318,7 +309,6 @@ impl<'c, S: Storage, V: EventValues> Arcs<'c, S, V> {
         Ok(())
     }
 
-    #[inline(always)]
     fn write(&mut self, assign: &Assign, slot: u32) -> Result<(), StepError> {
         if assign.source == Source::Time {
             return (self.graph).set_typed(self.journal, assign.column, slot, &self.now);
@@ -329,7 +319,6 @@ impl<'c, S: Storage, V: EventValues> Arcs<'c, S, V> {
         }
     }
 
-    #[inline(never)]
     fn write_copy(
         &mut self,
         column: ColumnIx,
@@ -363,8 +352,23 @@ impl<'c, S: Storage, V: EventValues> Arcs<'c, S, V> {
     }
 }
 
+/// Calls the guards of an event, in order, by their numbers.
+fn ask_guards(def: &EventPlan, ask: impl Fn(u16) -> Result<(), Reject>) -> Result<(), StepError> {
+    for (ix, guard) in def.guards.iter().enumerate() {
+        ask(ix as u16).map_err(|e| {
+            let (event, guard) = (Arc::clone(&def.name), Arc::clone(guard));
+            e.into_step(|reason| StepError::Guard {
+                event,
+                guard,
+                reason,
+                chain: Chain::default(),
+            })
+        })?;
+    }
+    Ok(())
+}
+
 /// The value that the event or the transaction gives, or else the field of a bound entity that is to be copied.
-#[inline(always)]
 fn value<'v>(
     source: &Source,
     now: &'v Timestamp,

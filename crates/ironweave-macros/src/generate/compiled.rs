@@ -1,0 +1,284 @@
+//! Generates the compiled arcs of an event: `Event::ARCS`, one number for each arc, in order of execution.
+//!
+//! Each names the entities, columns and states that it acts on by their numbers, so that the runtime can execute it without
+//! the schema. When a store opens, the runtime compares the arcs with its own plan of the event, so that a difference is a
+//! defect that is found at once.
+
+use ironweave_schema::compiled::{ARCS_MAX, CompiledArc, Given, NAMES_MAX};
+use ironweave_schema::{
+    Arc, Assign, BindBy, Cardinality, ColumnIx, EdgeIx, EndDef, EventDef, Hop, NameIx, Path,
+    Schema, Scope, Source, StateIx,
+};
+use proc_macro2::{Literal, TokenStream};
+use quote::quote;
+
+use crate::check::model::Model;
+
+/// `const ARCS`, if the event can have compiled arcs.
+pub fn arcs(model: &Model, def: &EventDef) -> TokenStream {
+    let compiled = (!model.broken)
+        .then(|| compile(&model.schema, def))
+        .flatten();
+    let Some(arcs) = compiled else {
+        return TokenStream::new();
+    };
+    let numbers = arcs.iter().map(|arc| {
+        let number: Option<Literal> = format!("{:#x}", arc.pack()).parse().ok();
+        number.unwrap_or_else(|| Literal::u128_unsuffixed(arc.pack()))
+    });
+    quote! {
+        const ARCS: ::core::option::Option<&'static [u128]> =
+            ::core::option::Option::Some(&[#(#numbers),*]);
+    }
+}
+
+/// The compiled arcs of an event; `None` if an arc needs the interpreter.
+pub fn compile(schema: &Schema, def: &EventDef) -> Option<Vec<CompiledArc>> {
+    let one = def.names.iter().all(|name| name.count == Cardinality::One);
+    if def.immediate || !one || def.names.len() > NAMES_MAX || meet(def) || compete(schema, def) {
+        return None;
+    }
+    let mut out = Vec::new();
+    for arc in in_phase(def, |arc| matches!(arc, Arc::Create { .. })) {
+        create(schema, def, arc, &mut out)?;
+    }
+    if !def.guards.is_empty() {
+        out.push(CompiledArc::Guards);
+    }
+    for arc in in_phase(def, |arc| matches!(arc, Arc::Relink { .. })) {
+        link(schema, arc, &mut out)?;
+    }
+    for arc in in_phase(def, |arc| matches!(arc, Arc::Link { .. })) {
+        link(schema, arc, &mut out)?;
+    }
+    for arc in in_phase(def, |arc| matches!(arc, Arc::SetLink { .. })) {
+        link(schema, arc, &mut out)?;
+    }
+    for arc in in_phase(def, |arc| matches!(arc, Arc::Set { .. })) {
+        set(schema, def, arc, &mut out)?;
+    }
+    for arc in in_phase(def, |arc| matches!(arc, Arc::Move { .. })) {
+        moves(schema, def, arc, &mut out)?;
+    }
+    let simple = |arc: &Arc| {
+        !matches!(
+            arc,
+            Arc::Unlink { .. } | Arc::Delete { .. } | Arc::When { .. } | Arc::Unknown(_)
+        )
+    };
+    (def.arcs.iter().all(simple) && out.len() <= ARCS_MAX).then_some(out)
+}
+
+/// The arcs of an event that act at the same time, as written.
+fn in_phase(def: &EventDef, phase: impl Fn(&Arc) -> bool) -> impl Iterator<Item = &Arc> {
+    def.arcs.iter().filter(move |arc| phase(arc))
+}
+
+/// Whether two arcs could move one entity or set one field of it.
+fn meet(def: &EventDef) -> bool {
+    let moved: Vec<_> = (def.arcs.iter())
+        .filter_map(|arc| match arc {
+            Arc::Move { path, .. } => Some(def[path.root].entity),
+            _ => None,
+        })
+        .collect();
+    let columns: Vec<ColumnIx> = (def.arcs.iter())
+        .filter_map(|arc| match arc {
+            Arc::Set { value, .. } => Some(value.column),
+            _ => None,
+        })
+        .collect();
+    repeats(&moved) || repeats(&columns)
+}
+
+/// Whether two links could compete for an end that holds one: two arcs are of one edge with such an end.
+fn compete(schema: &Schema, def: &EventDef) -> bool {
+    let edges: Vec<EdgeIx> = (def.arcs.iter())
+        .filter_map(|arc| match arc {
+            Arc::Link { hop, .. } | Arc::Relink { hop, .. } => Some(hop.edge),
+            _ => None,
+        })
+        .filter(|edge| {
+            let edge = &schema[*edge];
+            [&edge.from, &edge.to]
+                .iter()
+                .any(|end| end.cardinality != Cardinality::Many)
+        })
+        .collect();
+    repeats(&edges)
+}
+
+fn repeats<T: PartialEq>(items: &[T]) -> bool {
+    (1..items.len()).any(|at| items[..at].contains(&items[at]))
+}
+
+fn create(schema: &Schema, def: &EventDef, arc: &Arc, out: &mut Vec<CompiledArc>) -> Option<()> {
+    let Arc::Create {
+        name,
+        state,
+        values,
+    } = arc
+    else {
+        return None;
+    };
+    let entity = def[*name].entity;
+    out.push(CompiledArc::Create {
+        name: *name,
+        entity,
+        state: *state,
+    });
+    assigns(*name, values, out)?;
+    let columns = ColumnIx::all(schema.columns.len()).zip(&schema.columns);
+    let defaults = columns.filter(|(column, def)| {
+        def.entity == entity
+            && def.default.is_some()
+            && values.iter().all(|value| value.column != *column)
+    });
+    out.extend(defaults.map(|(column, _)| CompiledArc::Set {
+        name: *name,
+        column,
+        given: Given::Default,
+    }));
+    Some(())
+}
+
+/// The arc that links two entities, and replaces the link of an end that can hold only one.
+fn relink(schema: &Schema, edge: EdgeIx, from: NameIx, to: NameIx) -> CompiledArc {
+    let def = &schema[edge];
+    let lists = |end: &EndDef| end.cardinality == Cardinality::Many;
+    if lists(&def.from) == lists(&def.to) {
+        return CompiledArc::Relink { edge, from, to };
+    }
+    let forward = lists(&def.from);
+    let (holder, held) = if forward { (from, to) } else { (to, from) };
+    CompiledArc::TakeOver {
+        edge,
+        holder,
+        held,
+        forward,
+    }
+}
+
+fn link(schema: &Schema, arc: &Arc, out: &mut Vec<CompiledArc>) -> Option<()> {
+    let ends = |path: &Path, hop: Hop, with: &Path| {
+        let (near, far) = (root(path)?, root(with)?);
+        Some(if hop.forward {
+            (near, far)
+        } else {
+            (far, near)
+        })
+    };
+    let (edge, (from, to), data) = match arc {
+        Arc::Relink {
+            path,
+            hop,
+            with,
+            data,
+        } => {
+            let (from, to) = ends(path, *hop, with)?;
+            let edge = hop.edge;
+            out.push(relink(schema, edge, from, to));
+            (edge, (from, to), data.as_ref())
+        }
+        Arc::Link {
+            path,
+            hop,
+            with,
+            data,
+        } => {
+            let (from, to) = ends(path, *hop, with)?;
+            let edge = hop.edge;
+            out.push(CompiledArc::Link { edge, from, to });
+            (edge, (from, to), data.as_ref())
+        }
+        Arc::SetLink {
+            path,
+            hop,
+            with,
+            data,
+        } => (hop.edge, ends(path, *hop, with)?, Some(data)),
+        _ => return None,
+    };
+    if let Some(data) = data {
+        out.push(CompiledArc::SetLink {
+            edge,
+            from,
+            to,
+            given: given(data)?,
+        });
+    }
+    Some(())
+}
+
+fn set(schema: &Schema, def: &EventDef, arc: &Arc, out: &mut Vec<CompiledArc>) -> Option<()> {
+    let Arc::Set { path, value } = arc else {
+        return None;
+    };
+    let name = root(path)?;
+    if let Some(state) = schema[value.column].state {
+        out.push(CompiledArc::Require {
+            name,
+            entity: def[name].entity,
+            states: states(schema, def, name, &[state])?,
+        });
+    }
+    assigns(name, std::slice::from_ref(value), out)
+}
+
+fn moves(schema: &Schema, def: &EventDef, arc: &Arc, out: &mut Vec<CompiledArc>) -> Option<()> {
+    let Arc::Move {
+        scope: Scope::Each,
+        path,
+        from,
+        to,
+        data,
+    } = arc
+    else {
+        return None;
+    };
+    let name = root(path)?;
+    out.push(CompiledArc::Move {
+        name,
+        entity: def[name].entity,
+        from: states(schema, def, name, from)?,
+        to: *to,
+    });
+    assigns(name, data, out)
+}
+
+/// States in which an entity that exists before the event must be, as bits.
+fn states(schema: &Schema, def: &EventDef, name: NameIx, states: &[StateIx]) -> Option<u64> {
+    let entity = &schema[def[name].entity];
+    let exists = def[name].by != BindBy::Created;
+    let bits = states
+        .iter()
+        .fold(0, |bits, state| bits | 1u64 << (state.get() % 64));
+    (exists && entity.states.len() <= 64).then_some(bits)
+}
+
+fn assigns(name: NameIx, values: &[Assign], out: &mut Vec<CompiledArc>) -> Option<()> {
+    for value in values {
+        out.push(CompiledArc::Set {
+            name,
+            column: value.column,
+            given: given(&value.source)?,
+        });
+    }
+    Some(())
+}
+
+fn given(source: &Source) -> Option<Given> {
+    match source {
+        Source::Field(index) | Source::Literal { index, .. } => {
+            (index.get() < Given::VALUES_MAX).then_some(Given::Value(index.get()))
+        }
+        Source::Time => Some(Given::Time),
+        Source::Meta(field) => Some(Given::Meta(*field)),
+        Source::Entity { .. } => None,
+    }
+}
+
+/// The name that a path is, if it leads over no edge.
+fn root(path: &Path) -> Option<NameIx> {
+    path.hops.is_empty().then_some(path.root)
+}

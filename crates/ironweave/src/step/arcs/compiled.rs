@@ -1,0 +1,295 @@
+//! Compiled arcs are executed: [`check`] decides whether an event can act, and then [`act`] changes the graph.
+//!
+//! An event has compiled arcs ([`Event::ARCS`]) if each of its arcs acts on entities that it names or creates, one by each
+//! name, with values that are at hand. They are constants of the type of the event, so that both functions become straight
+//! code for it. A store compares them with the plan of the event when it opens (`step/compile.rs`).
+//!
+//! [`check`] changes nothing. If it fails, the interpreter executes the event from the beginning and finds the error. So
+//! compiled arcs have no texts of errors: what they do must be what the interpreter does, in the same order.
+
+use std::any::Any;
+
+use crate::base::error::StepError;
+use crate::base::time::Timestamp;
+use crate::db::Reader;
+use crate::graph::storage::{Flat, ahead};
+use crate::graph::{Graph, GraphRef};
+use crate::schema::compiled::{ARCS_MAX, CompiledArc, Given, NAMES_MAX};
+use crate::schema::{MetaField, NameIx};
+use crate::step::arcs::ask_guards;
+use crate::step::bindings::CompiledNames;
+use crate::step::event::Event;
+use crate::step::fields::{Cell, Fields};
+use crate::step::guarded::GuardContext;
+use crate::step::open::OpenTransaction;
+use crate::step::plan::Plan;
+
+/// How many compiled arcs an event has.
+const fn len<E: Event>() -> usize {
+    match E::ARCS {
+        Some(arcs) => arcs.len(),
+        None => 0,
+    }
+}
+
+/// One of the compiled arcs of an event. It is not called for an arc that an event does not have, but it is a part of
+/// constants that are evaluated then.
+const fn arc<E: Event>(at: usize) -> CompiledArc {
+    if at >= len::<E>() {
+        return CompiledArc::Guards;
+    }
+    match E::ARCS {
+        Some(arcs) => match CompiledArc::unpack(arcs[at]) {
+            Some(arc) => arc,
+            None => panic!("the macro is of another version of ironweave"),
+        },
+        None => CompiledArc::Guards,
+    }
+}
+
+/// How many names an event has whose arcs are compiled.
+const fn names<E: Event>() -> usize {
+    let mut names = <E::Fields as Fields>::NAMES;
+    let mut at = 0;
+    while at < len::<E>() {
+        if let CompiledArc::Create { .. } = arc::<E>(at) {
+            names += 1;
+        }
+        at += 1;
+    }
+    assert!(
+        names <= NAMES_MAX && len::<E>() <= ARCS_MAX,
+        "the macro compiles the arcs of smaller events only"
+    );
+    names
+}
+
+/// Does something with each compiled arc of an event. There is no loop: each arc is a constant.
+macro_rules! each_arc {
+    ($event:ident, $arc:ident => $does:expr) => {
+        each_arc!(@ $event, $arc, $does, 0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21 22 23);
+    };
+    (@ $event:ident, $arc:ident, $does:expr, $($at:literal)*) => {
+        $(if const { $at < len::<$event>() } {
+            let $arc = const { arc::<$event>($at) };
+            $does;
+        })*
+    };
+}
+
+const _: () = assert!(ARCS_MAX == 24, "as many as `each_arc` has");
+
+/// Returns the entities that an event names if it can act by its compiled arcs: they exist, they are in the states that
+/// tokens claim, and in those that arcs require.
+#[inline(always)]
+pub(in crate::step) fn check<E: Event>(event: &E, graph: &Graph<Flat>) -> Option<CompiledNames> {
+    E::ARCS?;
+    let mut found = CompiledNames::unbound(const { names::<E>() });
+    if !E::Fields::resolve(event.fields(), GraphRef::Flat(graph), 0, &mut found) {
+        return None;
+    }
+    each_arc!(E, arc => if !holds(arc, graph, &found) {
+        return None;
+    });
+    Some(found)
+}
+
+/// Whether the entity of an arc is in a state that the arc requires.
+#[inline(always)]
+fn holds(arc: CompiledArc, graph: &Graph<Flat>, names: &CompiledNames) -> bool {
+    match arc {
+        CompiledArc::Require {
+            name,
+            entity,
+            states,
+        }
+        | CompiledArc::Move {
+            name,
+            entity,
+            from: states,
+            ..
+        } => {
+            // An entity type with more than 64 states has no compiled arcs.
+            let state = graph.state_of(entity, names.slot(name)).get();
+            states >> (state % 64) & 1 == 1
+        }
+        _ => true,
+    }
+}
+
+/// Executes the compiled arcs of an event that [`check`] permits. On an error the caller undoes what they did.
+#[inline(always)]
+pub(in crate::step) fn act<E: Event>(
+    event: &E,
+    plan: &Plan,
+    graph: &mut Graph<Flat>,
+    open: &mut OpenTransaction,
+    names: &mut CompiledNames,
+) -> Result<(), StepError> {
+    if graph.is_large() {
+        ahead(|| fetch::<E>(graph, *names));
+    }
+    each_arc!(E, arc => execute(arc, event, plan, graph, open, names)?);
+    Ok(())
+}
+
+#[cfg_attr(not(debug_assertions), inline(always))]
+fn execute<E: Event>(
+    arc: CompiledArc,
+    event: &E,
+    plan: &Plan,
+    graph: &mut Graph<Flat>,
+    open: &mut OpenTransaction,
+    names: &mut CompiledNames,
+) -> Result<(), StepError> {
+    match arc {
+        CompiledArc::Create {
+            name,
+            entity,
+            state,
+        } => {
+            let slot = graph.create(&mut open.journal, entity, state)?;
+            names.bind(usize::from(name), graph.id(entity, slot));
+        }
+        CompiledArc::Require { .. } => {}
+        CompiledArc::Guards => ask(event, plan, graph, open, *names)?,
+        CompiledArc::Relink { edge, from, to } => {
+            let (from, to) = (names.slot(from), names.slot(to));
+            graph.relink(&mut open.journal, edge, from, to);
+        }
+        CompiledArc::TakeOver {
+            edge,
+            holder,
+            held,
+            forward,
+        } => {
+            let (holder, held) = (names.slot(holder), names.slot(held));
+            if forward {
+                graph.relink_typed::<true>(&mut open.journal, edge, holder, held);
+            } else {
+                graph.relink_typed::<false>(&mut open.journal, edge, holder, held);
+            }
+        }
+        CompiledArc::Link { edge, from, to } => {
+            let (from, to) = (names.slot(from), names.slot(to));
+            graph.link(&mut open.journal, edge, from, to)?;
+        }
+        CompiledArc::SetLink {
+            edge,
+            from,
+            to,
+            given,
+        } => {
+            let ends = (names.slot(from), names.slot(to));
+            let now = time(given, open);
+            let value: &dyn Any = match given {
+                Given::Time | Given::Default => &now,
+                Given::Meta(MetaField::Actor) => &open.meta.actor,
+                Given::Meta(MetaField::Correlation) => &open.meta.correlation,
+                Given::Meta(MetaField::Causation) => &open.meta.causation,
+                Given::Value(index) => {
+                    let field = E::Fields::value(event.fields(), index);
+                    field.unwrap_or_else(|| E::literal(index))
+                }
+            };
+            graph.set_link(&mut open.journal, edge, ends, value)?;
+        }
+        CompiledArc::Set {
+            name,
+            column,
+            given,
+        } => {
+            let slot = names.slot(name);
+            let now = time(given, open);
+            let cell = Cell {
+                graph,
+                journal: &mut open.journal,
+                column,
+                slot,
+            };
+            match given {
+                Given::Time => cell.set(&now)?,
+                Given::Meta(MetaField::Actor) => cell.set(&open.meta.actor)?,
+                Given::Meta(MetaField::Correlation) => cell.set(&open.meta.correlation)?,
+                Given::Meta(MetaField::Causation) => cell.set(&open.meta.causation)?,
+                Given::Default => cell.graph.set_default(cell.journal, column, slot)?,
+                Given::Value(index) if usize::from(index) < const { fields::<E>() } => {
+                    E::Fields::set(event.fields(), index, cell).unwrap_or(Ok(()))?;
+                }
+                Given::Value(index) => {
+                    let literal = E::literal(index);
+                    cell.graph.set(cell.journal, column, slot, literal)?;
+                }
+            }
+        }
+        CompiledArc::Move {
+            name, entity, to, ..
+        } => graph.move_to(&mut open.journal, entity, names.slot(name), to),
+    }
+    Ok(())
+}
+
+/// The time of the transaction, if it is given.
+#[inline(always)]
+fn time(given: Given, open: &OpenTransaction) -> Timestamp {
+    match given {
+        Given::Time => open.clock.now(),
+        _ => Timestamp::default(),
+    }
+}
+
+/// How many fields an event has. Its names begin with its own.
+const fn fields<E: Event>() -> usize {
+    E::NAMES.len() - 1
+}
+
+/// Asks the guards of an event.
+#[inline(never)]
+fn ask<E: Event>(
+    event: &E,
+    plan: &Plan,
+    graph: &Graph<Flat>,
+    open: &OpenTransaction,
+    names: CompiledNames,
+) -> Result<(), StepError> {
+    let context = GuardContext {
+        reader: Reader {
+            graph: GraphRef::Flat(graph),
+            of: None,
+        },
+        names: names.names(),
+        clock: &open.clock,
+        meta: &open.meta,
+    };
+    let def = &plan.events[usize::from(E::INDEX)];
+    ask_guards(def, |guard| E::guard(event, guard, &context))
+}
+
+/// Reads what the arcs will change, so that the cache misses overlap instead of following one another. This pays off only
+/// if the graph is larger than the cache.
+#[inline(never)]
+fn fetch<E: Event>(graph: &Graph<Flat>, names: CompiledNames) {
+    // What the event creates does not exist yet.
+    let exists = |name: NameIx| usize::from(name) < const { <E::Fields as Fields>::NAMES };
+    each_arc!(E, arc => match arc {
+        CompiledArc::Relink { edge, from, to }
+        | CompiledArc::Link { edge, from, to }
+        | CompiledArc::SetLink { edge, from, to, .. } if exists(from) && exists(to) => {
+            graph.fetch_link(edge, names.slot(from), names.slot(to));
+        }
+        CompiledArc::TakeOver {
+            edge,
+            holder,
+            held,
+            forward,
+        } if exists(holder) && exists(held) => {
+            let (holder, held) = (names.slot(holder), names.slot(held));
+            let (from, to) = if forward { (holder, held) } else { (held, holder) };
+            graph.fetch_link(edge, from, to);
+        }
+        CompiledArc::Set { name, column, .. } if exists(name) => {
+            graph.column(column).fetch(names.slot(name));
+        }
+        _ => {}
+    });
+}

@@ -1,0 +1,211 @@
+//! The compiled arcs that follow from the plan of an event, and their comparison with those in the program.
+//!
+//! The macro derives the compiled arcs of an event from the schema (`generate/compiled.rs` there). Here they are derived from
+//! the plan, which is what the interpreter executes. Both are compared when a store opens, so that the program cannot do what
+//! the schema does not say.
+
+use crate::graph::layout::{EndLayout, Layout, ends};
+use crate::schema::compiled::{ARCS_MAX, CompiledArc, Given, NAMES_MAX};
+use crate::schema::{Assign, BindBy, Cardinality, EdgeIx, EntityIx, EventDef, NameIx, Source};
+use crate::step::model::Binding;
+use crate::step::plan::{Effect, EventPlan, LinkKind, Plan, Reach};
+
+/// An entity type with more states has no compiled arcs that require a state.
+const STATES_MAX: usize = 64;
+
+/// The compiled arcs of an event; `None` if only the interpreter can execute it: it fires by itself, has a condition, a path
+/// over edges, a name of no or several entities or a value of another entity, deletes or unlinks, or its arcs could meet in
+/// one entity or compete for one end.
+pub(super) fn compile(
+    layout: &Layout,
+    def: &EventDef,
+    plan: &EventPlan,
+) -> Option<Vec<CompiledArc>> {
+    let one = |name: &crate::schema::NameDef| name.count == Cardinality::One;
+    if def.immediate
+        || plan.may_meet
+        || plan.may_compete
+        || !(plan.whens.is_empty() && plan.copied.is_empty() && plan.walks.is_empty())
+        || !def.names.iter().all(one)
+        || def.names.len() > NAMES_MAX
+    {
+        return None;
+    }
+    let first_created = (def.names.iter())
+        .position(|name| name.by == BindBy::Created)
+        .unwrap_or(def.names.len());
+    let mut arcs = Vec::new();
+    for (i, create) in plan.creates.iter().enumerate() {
+        let name = NameIx::try_from(first_created + i).ok()?;
+        arcs.push(CompiledArc::Create {
+            name,
+            entity: create.entity,
+            state: create.state,
+        });
+        for value in &create.values {
+            arcs.push(set(name, value)?);
+        }
+        arcs.extend(create.defaults.iter().map(|column| CompiledArc::Set {
+            name,
+            column: *column,
+            given: Given::Default,
+        }));
+    }
+    if !plan.guards.is_empty() {
+        arcs.push(CompiledArc::Guards);
+    }
+    // One for each effect that requires a state, in the order of the effects.
+    let mut required = plan.source_states.iter();
+    let mut states = |entity: EntityIx, name: NameIx| {
+        let states = required.next()?;
+        let few = layout.entities[usize::from(entity)].states.len() <= STATES_MAX;
+        let exists = usize::from(name) < first_created;
+        let same = states.entity == entity && one_name(states.at) == Some(name);
+        states.states.word().filter(|_| few && exists && same)
+    };
+    for effect in &plan.effects {
+        match effect {
+            Effect::Link(link) => {
+                let (near, far) = (one_name(link.at)?, one_name(link.with)?);
+                let (edge, (from, to)) = (link.hop.edge, ends(link.hop, near, far));
+                match link.kind {
+                    LinkKind::Unlink => return None,
+                    LinkKind::Relink => arcs.push(relink(layout, edge, from, to)),
+                    LinkKind::Link => arcs.push(CompiledArc::Link { edge, from, to }),
+                    LinkKind::Keep => {}
+                }
+                if let Some(data) = &link.data {
+                    arcs.push(CompiledArc::SetLink {
+                        edge,
+                        from,
+                        to,
+                        given: given(data)?,
+                    });
+                }
+            }
+            Effect::Set(effect) => {
+                let name = one_name(effect.at)?;
+                if layout.schema[effect.value.column].state.is_some() {
+                    arcs.push(CompiledArc::Require {
+                        name,
+                        entity: effect.entity,
+                        states: states(effect.entity, name)?,
+                    });
+                }
+                arcs.push(set(name, &effect.value)?);
+            }
+            Effect::Move(effect) => {
+                let name = one_name(effect.at)?;
+                arcs.push(CompiledArc::Move {
+                    name,
+                    entity: effect.entity,
+                    from: states(effect.entity, name)?,
+                    to: effect.to,
+                });
+                for value in &effect.data {
+                    arcs.push(set(name, value)?);
+                }
+            }
+            Effect::Delete => return None,
+        }
+    }
+    (arcs.len() <= ARCS_MAX).then_some(arcs)
+}
+
+/// The name that is bound to exactly the entity that an arc acts on.
+fn one_name(reach: Reach) -> Option<NameIx> {
+    match reach {
+        Reach::At(at) => Some(NameIx::new(at)),
+        Reach::Named(_) | Reach::Walked(_) => None,
+    }
+}
+
+/// The arc that links two entities, and replaces the link of an end that can hold only one.
+fn relink(layout: &Layout, edge: EdgeIx, from: NameIx, to: NameIx) -> CompiledArc {
+    let ends = &layout.edges[usize::from(edge)];
+    let many = |end: &EndLayout| end.cardinality == Cardinality::Many;
+    match (many(&ends.from), many(&ends.to)) {
+        (true, false) => CompiledArc::TakeOver {
+            edge,
+            holder: from,
+            held: to,
+            forward: true,
+        },
+        (false, true) => CompiledArc::TakeOver {
+            edge,
+            holder: to,
+            held: from,
+            forward: false,
+        },
+        _ => CompiledArc::Relink { edge, from, to },
+    }
+}
+
+fn set(name: NameIx, value: &Assign) -> Option<CompiledArc> {
+    Some(CompiledArc::Set {
+        name,
+        column: value.column,
+        given: given(&value.source)?,
+    })
+}
+
+fn given(source: &Source) -> Option<Given> {
+    match source {
+        Source::Field(index) | Source::Literal { index, .. } => {
+            (index.get() < Given::VALUES_MAX).then_some(Given::Value(index.get()))
+        }
+        Source::Time => Some(Given::Time),
+        Source::Meta(field) => Some(Given::Meta(*field)),
+        Source::Entity { .. } => None,
+    }
+}
+
+/// The events that a program can fire, with whether the program has compiled arcs of it and whether its plan permits them.
+#[must_use]
+pub fn compiled_events(binding: Binding) -> Vec<(String, bool, bool)> {
+    let plan = Plan::new(binding.schema, binding.events, binding.invariants);
+    let events = plan.events.iter().zip(&plan.types);
+    events
+        .filter(|(_, ty)| ty.decode.is_some())
+        .map(|(event, ty)| {
+            let name = event.name.to_string();
+            (name, ty.arcs.is_some(), event.compiled.is_some())
+        })
+        .collect()
+}
+
+impl Plan {
+    /// An error that names an event and an arc if the program has other compiled arcs than follow from the schema. They can
+    /// differ only if the macro and this crate do not fit together.
+    pub(crate) fn check_compiled(&self) -> Result<(), String> {
+        for (plan, ty) in self.events.iter().zip(&self.types) {
+            let Some(packed) = ty.arcs else {
+                continue;
+            };
+            let planned = plan.compiled.as_deref().unwrap_or_default();
+            for at in 0..packed.len().max(planned.len()) {
+                let (found, expected) = (
+                    (packed.get(at)).map(|packed| CompiledArc::unpack(*packed)),
+                    planned.get(at).copied().map(Some),
+                );
+                if found != expected {
+                    let found = found.flatten();
+                    return Err(format!(
+                        "arc {at} of the compiled event `{}` is {found:?}, but {:?} follows from the schema: the crates \
+                         `ironweave` and `ironweave-macros` do not fit together",
+                        plan.name,
+                        expected.flatten()
+                    ));
+                }
+            }
+            if plan.compiled.is_none() {
+                return Err(format!(
+                    "event `{}` has compiled arcs, but the interpreter must execute it: the crates `ironweave` and \
+                     `ironweave-macros` do not fit together",
+                    plan.name
+                ));
+            }
+        }
+        Ok(())
+    }
+}

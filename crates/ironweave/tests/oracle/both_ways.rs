@@ -1,0 +1,259 @@
+//! Compiled arcs do what the interpreter does: random events of models that the macro compiled are fired at two stores, one
+//! of which interprets all arcs, and results, names and facts are compared. The models of the other files of this folder are
+//! made at runtime, so that only the interpreter can execute them.
+
+use std::any::Any;
+
+use ironweave::plumbing::{EventVisitor, alive, compiled_events, copy_event, state_of};
+use ironweave::schema::{BindBy, ColumnIx, Encoding, EntityIx, EventDef, NameDef, Schema};
+use ironweave::{AnyEvent, Event, Id, Meta, Model, Options, StepError, Store, Timestamp};
+use serde_json::{Map, Value, json};
+
+use crate::crew;
+use crate::harness::random::Random;
+use crate::number;
+use crate::pool;
+use crate::shed;
+use crate::shop;
+
+/// How many histories of each model a plain `cargo test` draws, and how many events each has.
+const HISTORIES: u64 = 12;
+const EVENTS: usize = 250;
+
+#[test]
+fn compiled_arcs_do_what_the_interpreter_does() {
+    let histories = number("IRONWEAVE_ORACLE_SEEDS").map_or(HISTORIES, |n| n / 50 + 1);
+    let from = number("IRONWEAVE_ORACLE_FROM").unwrap_or(0);
+    for seed in from..from + histories {
+        let fired = [
+            compare::<crew::Model>(seed),
+            compare::<shop::Model>(seed),
+            compare::<shed::Model>(seed),
+            compare::<pool::Model>(seed),
+        ];
+        assert!(
+            fired.iter().all(|fired| *fired > EVENTS / 25),
+            "seed {seed}: few of the events fire: {fired:?}"
+        );
+    }
+}
+
+#[test]
+fn the_macro_compiles_the_arcs_of_each_event_whose_plan_permits_it() {
+    let all = [
+        compiled_events(crew::Model::binding()),
+        compiled_events(shop::Model::binding()),
+        compiled_events(shed::Model::binding()),
+        compiled_events(pool::Model::binding()),
+    ];
+    for (event, of_macro, of_plan) in all.iter().flatten() {
+        assert_eq!(of_macro, of_plan, "{event}");
+    }
+    let interpreted = all[0].iter().filter(|(_, compiled, _)| !compiled);
+    let names: Vec<&str> = interpreted.map(|(name, ..)| name.as_str()).collect();
+    assert_eq!(names, ["Drowned"]);
+}
+
+/// Runs a history of a model both ways, and returns how many events fired.
+fn compare<M: Model>(seed: u64) -> usize {
+    let mut random = Random(seed);
+    let open = |options: Options<M>| options.memory();
+    let mut compiled = open(Store::options());
+    let mut interpreted = open(Store::options().interpreted());
+    let mut fired = 0;
+    for step in 0..EVENTS {
+        let Some(event) = draw::<M>(&compiled, &mut random) else {
+            continue;
+        };
+        let way = random.below(4);
+        let (a, b) = (
+            fire(&mut compiled, &event, way, step),
+            fire(&mut interpreted, &event, way, step),
+        );
+        let text = || {
+            let event = serde_json::to_string(&event).unwrap_or_default();
+            format!("{}: seed {seed}, step {step}: {event}", M::NAME)
+        };
+        fired += usize::from(a.is_ok());
+        assert_eq!(a, b, "{}", text());
+        assert_eq!(last(&compiled), last(&interpreted), "{}", text());
+    }
+    for store in [&compiled, &interpreted] {
+        assert_eq!(store.check(), [], "{}: seed {seed}", M::NAME);
+        store
+            .verify()
+            .expect("the interpreter does what was logged");
+    }
+    fired
+}
+
+/// Fires an event in one of several ways, and returns its names, or its error.
+fn fire<M: Model>(
+    store: &mut Store<M>,
+    event: &M::Event,
+    way: usize,
+    step: usize,
+) -> Result<String, String> {
+    let result = match way {
+        // Its type is not known to the store.
+        0 => store
+            .try_step_any(event)
+            .map(|receipt| format!("{:?}", receipt.names)),
+        _ => event.accept(Typed { store, way, step }),
+    };
+    result.map_err(|e| e.to_string())
+}
+
+struct Typed<'s, M: Model> {
+    store: &'s mut Store<M>,
+    way: usize,
+    step: usize,
+}
+
+impl<'e, M: Model> EventVisitor<'e> for Typed<'_, M> {
+    type Output = Result<String, StepError>;
+
+    fn visit<E: Event>(self, event: &'e E) -> Self::Output {
+        let store = (self.store as &mut dyn Any)
+            .downcast_mut::<Store<E::Model>>()
+            .expect("an event of the model");
+        let meta = Meta::new().with_actor("ann").with_correlation("tuesday");
+        match self.way {
+            1 => store.try_step(copy_event(event)).map(|_| String::new()),
+            2 => store
+                .try_step_with(meta, copy_event(event))
+                .map(|_| String::new()),
+            // Several times in one transaction, of which some are rolled back.
+            _ => {
+                let times = self.step % 3;
+                let fired = store.transaction(|t| {
+                    let first = t.apply(copy_event(event)).map(|_| ());
+                    let point = t.savepoint();
+                    let again = t.apply(copy_event(event)).map(|_| ());
+                    if times == 0 {
+                        t.rollback_to(point)?;
+                    }
+                    let facts = t.facts().to_string();
+                    let results = [first, again].map(|result| result.map_err(|e| e.to_string()));
+                    Ok::<_, StepError>(format!("{results:?} {}", without_times(&facts)))
+                });
+                fired.map(|(text, _)| text)
+            }
+        }
+    }
+}
+
+/// The last transaction as text. The two stores read the clock at different times.
+fn last<M: Model>(store: &Store<M>) -> String {
+    let frames = store.frames(store.seq().unwrap_or_default());
+    let last = frames.expect("the log can be read").last();
+    let firings = last.map(|record| {
+        let record = record.expect("the log can be read");
+        let firings: Vec<String> = (record.firings())
+            .map(|firing| format!("{firing}: {}", firing.facts()))
+            .collect();
+        firings.join("\n")
+    });
+    without_times(&firings.unwrap_or_default())
+}
+
+/// The same text with one word in the place of each time.
+fn without_times(text: &str) -> String {
+    let mut out = String::new();
+    let mut run = String::new();
+    for c in text.chars().chain([' ']) {
+        if c.is_ascii_digit() || "-:.TZ".contains(c) {
+            run.push(c);
+            continue;
+        }
+        let time = run.contains('T') && run.contains('Z');
+        out.push_str(if time { "TIME" } else { &run });
+        out.push(c);
+        run.clear();
+    }
+    out
+}
+
+/// A random event of a model; `None` if it has a field whose values cannot be drawn.
+fn draw<M: Model>(store: &Store<M>, random: &mut Random) -> Option<M::Event> {
+    let schema = store.schema();
+    let events: Vec<&EventDef> = schema.events.iter().filter(|e| !e.immediate).collect();
+    let def = events[random.below(events.len())];
+    let mut fields = Map::new();
+    for field in &def.fields {
+        let name = def.names.iter().find(|name| name.name == field.name);
+        let value = match (name, field.encoding.as_ref()?) {
+            (Some(name), Encoding::Option(_)) if random.chance(30) => {
+                let _ = name;
+                Value::Null
+            }
+            (Some(name), Encoding::List(_)) => {
+                let n = random.below(3);
+                let all: Option<Vec<Value>> = (0..n).map(|_| entity(store, name, random)).collect();
+                Value::Array(all?)
+            }
+            (Some(name), _) => entity(store, name, random)?,
+            (None, encoding) => value(encoding, random)?,
+        };
+        fields.insert(field.name.clone(), value);
+    }
+    let event = json!({ &def.name: if def.fields.is_empty() { json!({}) } else { fields.into() } });
+    // Fields may have other names in JSON.
+    serde_json::from_value(event).ok()
+}
+
+/// An entity as an event names it: mostly one that exists, in the state that a token claims.
+fn entity<M: Model>(store: &Store<M>, name: &NameDef, random: &mut Random) -> Option<Value> {
+    let schema = store.schema();
+    if let BindBy::Key | BindBy::Ensure = name.by {
+        return key(schema, name.entity, random);
+    }
+    let mut id = Id::from_bits(1)?;
+    for _ in 0..12 {
+        let slot = random.below(10) as u64;
+        let generation = 1 + random.below(4).saturating_sub(1) as u64;
+        id = Id::from_bits(slot << 24 | generation)?;
+        let fits = alive(store, name.entity.get(), id)
+            && match name.by {
+                BindBy::Token(state) => state_of(store, name.entity.get(), id) == state.get(),
+                _ => true,
+            };
+        if fits && random.chance(95) {
+            break;
+        }
+    }
+    Some(json!(format!("{}/{id}", schema[name.entity].name)))
+}
+
+fn key(schema: &Schema, entity: EntityIx, random: &mut Random) -> Option<Value> {
+    let columns = ColumnIx::all(schema.columns.len()).map(|ix| &schema[ix]);
+    let parts: Option<Vec<Value>> = columns
+        .filter(|column| column.entity == entity && column.key)
+        .map(|column| value(column.encoding.as_ref()?, random))
+        .collect();
+    let mut parts = parts?;
+    match parts.len() {
+        1 => parts.pop(),
+        _ => Some(Value::Array(parts)),
+    }
+}
+
+fn value(encoding: &Encoding, random: &mut Random) -> Option<Value> {
+    let n = random.below(5);
+    Some(match encoding {
+        Encoding::Bool => json!(n < 3),
+        Encoding::Text => json!(["a", "b", "link twice", "unlink", "reject"][n]),
+        Encoding::Timestamp => json!(Timestamp::from_secs(n as i64)),
+        Encoding::Option(_) if n == 0 => Value::Null,
+        Encoding::Option(of) => value(of, random)?,
+        Encoding::U8
+        | Encoding::U16
+        | Encoding::U32
+        | Encoding::U64
+        | Encoding::I8
+        | Encoding::I16
+        | Encoding::I32
+        | Encoding::I64 => json!(n),
+        _ => return None,
+    })
+}
