@@ -314,7 +314,32 @@ impl<const N: usize> plumbing::Fields for Dynamic<N> {
         true
     }
 
-    fn encodings(_: &mut Vec<Encoding>) {}
+    fn encodings(out: &mut Vec<Encoding>) {
+        let current = current();
+        // The macro makes a list for the events of the program only, and this schema may have fewer of them.
+        let Some(def) = current.schema.events.get(N) else {
+            return;
+        };
+        out.extend(def.fields.iter().map(|field| {
+            let Some(name) = def.names.iter().find(|n| n.name == field.name) else {
+                return match ty(&field.ty) {
+                    Ty::U => Encoding::U64,
+                    Ty::S => Encoding::Text,
+                    Ty::O => Encoding::Option(Box::new(Encoding::U64)),
+                    Ty::T => Encoding::Timestamp,
+                };
+            };
+            let one = match name.by {
+                BindBy::Key | BindBy::Ensure => Encoding::Key(name.entity),
+                _ => Encoding::Id(name.entity),
+            };
+            match name.count {
+                Cardinality::One => one,
+                Cardinality::Option => Encoding::Option(Box::new(one)),
+                Cardinality::Many => Encoding::List(Box::new(one)),
+            }
+        }));
+    }
 
     fn decode(reader: &FieldReader<'_>, _: u16) -> Result<Ev<N>, DecodeError> {
         let current = current();
