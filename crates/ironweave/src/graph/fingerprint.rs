@@ -91,24 +91,26 @@ impl<S: Storage> Graph<S> {
             NewValue::Plain(form, word) => form.hash(word),
             NewValue::Encoded { at, len } => hash_bytes(journal.value(at, len)),
         };
-        let (mut plus, mut minus) = (0, 0);
+        let sum = std::cell::Cell::from_mut(sum);
+        let add = |term| sum.set(sum.get().wrapping_add(term));
+        let subtract = |term| sum.set(sum.get().wrapping_sub(term));
         match change {
             Change::Create {
                 entity,
                 state: at,
                 id,
             } => {
-                plus = state(entity, at, id);
+                add(state(entity, at, id));
                 // The entity has the defaults of its mandatory columns until they are set.
                 for &(salt, hash) in &self.mandatory[usize::from(entity)] {
-                    plus = plus.wrapping_add(cell_term(salt, id, hash));
+                    add(cell_term(salt, id, hash));
                 }
             }
             Change::Delete {
                 entity,
                 state: at,
                 id,
-            } => minus = state(entity, at, id),
+            } => subtract(state(entity, at, id)),
             Change::Move {
                 entity,
                 slot,
@@ -116,7 +118,8 @@ impl<S: Storage> Graph<S> {
                 to,
             } => {
                 let id = id(entity, slot);
-                (plus, minus) = (state(entity, to, id), state(entity, from, id));
+                subtract(state(entity, from, id));
+                add(state(entity, to, id));
             }
             Change::Set {
                 column,
@@ -125,14 +128,14 @@ impl<S: Storage> Graph<S> {
                 old,
             } => {
                 let term = cell(column, slot);
-                plus = term(new_hash(new));
                 if let Some(old) = old {
-                    minus = term(old_hash(old));
+                    subtract(term(old_hash(old)));
                 }
+                add(term(new_hash(new)));
             }
-            Change::Clear { column, slot, old } => minus = cell(column, slot)(old_hash(old)),
-            Change::Link { edge, from, to } => plus = link(edge, (from, to)),
-            Change::Unlink { edge, from, to, .. } => minus = link(edge, (from, to)),
+            Change::Clear { column, slot, old } => subtract(cell(column, slot)(old_hash(old))),
+            Change::Link { edge, from, to } => add(link(edge, (from, to))),
+            Change::Unlink { edge, from, to, .. } => subtract(link(edge, (from, to))),
             Change::Relink { edge, links } => {
                 let layout = &self.layout.edges[usize::from(edge)];
                 let (holder, held) = if links.forward {
@@ -150,7 +153,8 @@ impl<S: Storage> Graph<S> {
                     };
                     link_term(layout.salt, from, to)
                 };
-                (plus, minus) = (term(links.holder), term(links.old));
+                subtract(term(links.old));
+                add(term(links.holder));
             }
             Change::SetLink {
                 edge,
@@ -159,7 +163,7 @@ impl<S: Storage> Graph<S> {
                 new,
             } => {
                 let (salt, (from, to)) = ends(edge, from, to);
-                plus = link_data_term(salt, from, to, new_hash(new));
+                add(link_data_term(salt, from, to, new_hash(new)));
             }
             Change::ClearLink {
                 edge,
@@ -168,9 +172,8 @@ impl<S: Storage> Graph<S> {
                 old,
             } => {
                 let (salt, (from, to)) = ends(edge, from, to);
-                minus = link_data_term(salt, from, to, old_hash(old));
+                subtract(link_data_term(salt, from, to, old_hash(old)));
             }
         }
-        *sum = sum.wrapping_add(plus).wrapping_sub(minus);
     }
 }

@@ -12,7 +12,7 @@
 use std::sync::{Mutex, OnceLock, PoisonError};
 
 use crate::base::id::Id;
-use crate::graph::entry::{Entry, NewValue};
+use crate::graph::entry::{Change, Entry, NewValue};
 use crate::graph::fact::{Fact, Facts};
 use crate::schema::{EntityIx, StateIx};
 
@@ -261,6 +261,18 @@ impl Journal {
         }
     }
 
+    /// Returns whether an entity was deleted, or may have been.
+    #[inline]
+    pub(crate) fn has_deleted(&self) -> bool {
+        self.has_deleted
+    }
+
+    /// Returns what each entry means, in order.
+    #[inline]
+    pub(crate) fn changes(&self) -> impl Iterator<Item = Change> + use<'_> {
+        self.entries.iter().map(|entry| entry.change())
+    }
+
     /// Calls `see` with the facts of the entries after the first ones, in order, until one is an error. The positions of
     /// their values are unspecified.
     pub(crate) fn try_each_fact_after<E>(
@@ -286,7 +298,7 @@ impl Journal {
     }
 
     /// Returns the encoding of a value that is not plain.
-    pub(super) fn value(&self, at: u32, len: u32) -> &[u8] {
+    pub(crate) fn value(&self, at: u32, len: u32) -> &[u8] {
         let range = at as usize..at as usize + len as usize;
         self.bytes.get(range).unwrap_or_default()
     }
@@ -294,3 +306,6 @@ impl Journal {
 
 /// The greatest length of the encoding of a plain value.
 const PLAIN_BYTES_MAX: usize = 9;
+
+#[cfg(test)]
+mod tests;

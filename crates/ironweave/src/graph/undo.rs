@@ -8,7 +8,7 @@ use crate::graph::Graph;
 use crate::graph::entry::{Change, Entry, NewValue, OldValue};
 use crate::graph::journal::{Journal, JournalMark};
 use crate::graph::storage::{Storage, Table};
-use crate::schema::{ColumnIx, EntityIx};
+use crate::schema::{ColumnIx, EntityIx, StateIx};
 
 /// After this number of committed entries, columns forget what was replaced.
 const REPLACED_MAX: usize = 1 << 10;
@@ -90,7 +90,7 @@ impl<S: Storage> Graph<S> {
                     table.free.pop();
                 }
                 *table.words.at_mut(slot as usize) = generation << 8 | u32::from(state);
-                table.in_state[usize::from(state)].insert(slot);
+                table.in_state.insert(state, slot);
                 table.alive += 1;
                 if self.layout.entities[usize::from(entity)].key.len() > 1
                     && let Some(hash) = self.key_hash(entity, slot)
@@ -107,8 +107,7 @@ impl<S: Storage> Graph<S> {
                 let table = &mut self.entities[usize::from(entity)];
                 let word = table.words.at_mut(slot as usize);
                 *word = *word & !0xff | u32::from(from);
-                table.in_state[usize::from(to)].remove(slot);
-                table.in_state[usize::from(from)].insert(slot);
+                table.in_state.change(slot, to, from);
                 if !table.quiet {
                     self.recount(entity, slot, to, from, false);
                 }
@@ -191,7 +190,7 @@ impl<S: Storage> Graph<S> {
         let layout = &self.layout.entities[usize::from(entity)];
         let table = &mut self.entities[usize::from(entity)];
         let word = *table.words.at(slot as usize);
-        table.in_state[usize::from(word as u8)].remove(slot);
+        table.in_state.remove(StateIx::new(word as u8), slot);
         table.alive -= 1;
         // A slot that was used before has a later generation.
         if generation > 1 {
