@@ -1,7 +1,7 @@
 //! The journal: what the open transaction did, entry by entry.
 //!
-//! [`Entry::change`] says what an entry means, and [`Entry::each_fact`] is the only place in which entries become the facts
-//! that programs, followers and logs see:
+//! [`Entry::each_fact`] is the only place in which entries become the facts that programs and followers see. The encoder of
+//! frames writes records of the same facts:
 //!
 //! | entry | facts |
 //! |---|---|
@@ -12,7 +12,7 @@
 use std::sync::{Mutex, OnceLock, PoisonError};
 
 use crate::base::id::Id;
-use crate::graph::entry::{Change, Entry, NewValue};
+use crate::graph::entry::{Entry, NewValue};
 use crate::graph::fact::{Fact, Facts};
 use crate::schema::{EntityIx, StateIx};
 
@@ -126,13 +126,13 @@ impl Journal {
 
     pub(super) fn push_delete(&mut self, entity: EntityIx, state: StateIx, id: Id) {
         self.has_deleted = true;
-        self.push(Entry::delete(entity, state, id));
+        self.push(Entry::Delete { entity, state, id });
     }
 
     pub(super) fn push_create(&mut self, entity: EntityIx, state: StateIx, id: Id) {
         // A slot that is used for the first time has the generation 1.
         self.may_reuse_slots |= self.has_deleted && id.generation > 1;
-        self.push(Entry::create(entity, state, id));
+        self.push(Entry::Create { entity, state, id });
     }
 
     /// Returns a point to go back to. What was read of the journal before may change after it.
@@ -267,10 +267,10 @@ impl Journal {
         self.has_deleted
     }
 
-    /// Returns what each entry means, in order.
+    /// Returns the entries, in order.
     #[inline]
-    pub(crate) fn changes(&self) -> impl Iterator<Item = Change> + use<'_> {
-        self.entries.iter().map(|entry| entry.change())
+    pub(crate) fn entries(&self) -> &[Entry] {
+        &self.entries
     }
 
     /// Calls `see` with the facts of the entries after the first ones, in order, until one is an error. The positions of

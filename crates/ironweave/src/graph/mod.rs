@@ -329,7 +329,12 @@ impl<S: Storage> Graph<S> {
         *table.words.at_mut(slot as usize) = word & !0xff | u32::from(to);
         table.in_state.change(slot, from, to);
         let quiet = table.quiet;
-        journal.push(Entry::moved(entity, slot, from, to));
+        journal.push(Entry::Move {
+            entity,
+            slot,
+            from,
+            to,
+        });
         if !quiet {
             self.after_move(journal, entity, slot, (from, to));
         }

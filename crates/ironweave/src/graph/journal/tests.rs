@@ -163,7 +163,7 @@ fn set<S: Storage>(
         SINCE => graph.set_typed(journal, ix, slot, &Timestamp::from_micros(n.into())),
         _ => graph.set(journal, ix, slot, &format!("{n}")),
     };
-    set.ok().expect("it can be set");
+    set.expect("it can be set");
 }
 
 /// Makes a change, as an event could.
@@ -173,22 +173,22 @@ fn change<S: Storage>(graph: &mut Graph<S>, journal: &mut Journal, random: &mut 
     match (random.below(12), task, team) {
         (0 | 1, ..) => {
             let open = StateIx::new(0);
-            let slot = graph.create(journal, TASK.into(), open).ok().expect("room");
+            let slot = graph.create(journal, TASK.into(), open).expect("room");
             for column in [COUNT, DONE, RANK, LABEL] {
                 set(graph, journal, random, column, slot);
             }
         }
         (2, ..) => {
             let open = StateIx::new(0);
-            graph.create(journal, TEAM.into(), open).ok().expect("room");
+            graph.create(journal, TEAM.into(), open).expect("room");
         }
         (3, Some(task), _) => {
             let deleted = graph.delete(journal, &[(TASK.into(), task)]);
-            deleted.ok().expect("nothing restricts it");
+            deleted.expect("nothing restricts it");
         }
         (4, _, Some(team)) if random.below(4) == 0 => {
             let deleted = graph.delete(journal, &[(TEAM.into(), team)]);
-            deleted.ok().expect("nothing restricts it");
+            deleted.expect("nothing restricts it");
         }
         (5, Some(task), _) => {
             let to = StateIx::new(random.below(3) as u8);
@@ -224,7 +224,7 @@ fn change<S: Storage>(graph: &mut Graph<S>, journal: &mut Journal, random: &mut 
                 5 => graph.set_link(journal, ix, (task, team), &format!("{n}")),
                 _ => Ok(()),
             };
-            set.ok().expect("the two are linked");
+            set.expect("the two are linked");
         }
         _ => {}
     }
@@ -301,7 +301,6 @@ fn the_facts_of_a_relink_are_an_unlink_and_a_link() {
         let open = StateIx::new(0);
         graph
             .create(&mut journal, entity.into(), open)
-            .ok()
             .expect("room")
     });
     let edge = EdgeIx::new(0);

@@ -7,11 +7,12 @@ use super::records::{
 use crate::base::hash::FastMap;
 use crate::base::id::Id;
 use crate::graph::Journal;
-use crate::graph::entry::{Change, NewValue};
+use crate::graph::entry::Entry;
 use crate::graph::layout::Layout;
-use crate::schema::{EdgeIx, EntityIx};
+use crate::schema::{ColumnIx, EdgeIx, EntityIx};
 use crate::step::Core;
 use crate::store::tags::Tags;
+use crate::value::PlainForm;
 
 /// The payload of a frame, in a buffer that is reused and whose length is checked once per frame.
 #[derive(Default)]
@@ -145,14 +146,18 @@ fn encode_facts(
             *out = record.encode();
         }
     };
-    for (i, change) in journal.changes().enumerate() {
+    for (i, entry) in journal.entries().iter().enumerate() {
         let link = |kind, edge: EdgeIx, (from, to)| {
             let ends = &layout.edges[usize::from(edge)];
             let to = id(i, ends.to.entity, to).to_bits();
             FactRecord::new(kind, edge.get(), id(i, ends.from.entity, from), to)
         };
-        match change {
-            Change::Create { entity, state, id } => {
+        let set = |column: ColumnIx, slot| {
+            let id = id(i, layout.columns[usize::from(column)].entity, slot);
+            FactRecord::new(kind::SET, column.get(), id, 0)
+        };
+        match *entry {
+            Entry::Create { entity, state, id } => {
                 put(FactRecord::new(
                     kind::CREATE,
                     entity.get(),
@@ -160,7 +165,7 @@ fn encode_facts(
                     state.get().into(),
                 ));
             }
-            Change::Delete { entity, state, id } => {
+            Entry::Delete { entity, state, id } => {
                 put(FactRecord::new(
                     kind::DELETE,
                     entity.get(),
@@ -168,7 +173,7 @@ fn encode_facts(
                     state.get().into(),
                 ));
             }
-            Change::Move {
+            Entry::Move {
                 entity,
                 slot,
                 from,
@@ -182,54 +187,86 @@ fn encode_facts(
                     states.into(),
                 ));
             }
-            Change::Set {
-                column, slot, new, ..
+            Entry::FillPlain {
+                column,
+                slot,
+                form,
+                new,
+            }
+            | Entry::ReplacePlain {
+                column,
+                slot,
+                form,
+                new,
+                ..
             } => {
-                let id = id(i, layout.columns[usize::from(column)].entity, slot);
-                let record = FactRecord::new(kind::SET, column.get(), id, 0);
-                put(match new {
-                    NewValue::Plain(_, word) if tags.has_words(column) => with_word(record, word),
-                    NewValue::Plain(form, word) => {
-                        let mut value = Vec::new();
-                        form.cbor(word).write(&mut value);
-                        with_value(record, &value)
-                    }
-                    NewValue::Encoded { at, len } => {
-                        let value = journal.value(at, len);
-                        match tags.word_of(column, value) {
-                            Some(word) => with_word(record, word),
-                            None => with_value(record, value),
-                        }
-                    }
+                let record = set(column, slot);
+                put(if tags.has_words(column) {
+                    with_word(record, new)
+                } else {
+                    with_value(record, &cbor(form, new))
                 });
             }
-            Change::Link { edge, from, to } => put(link(kind::LINK, edge, (from, to))),
-            Change::Unlink { edge, from, to, .. } => put(link(kind::UNLINK, edge, (from, to))),
-            Change::Relink { edge, links } => {
+            Entry::FillEncoded {
+                column,
+                slot,
+                at,
+                len,
+            }
+            | Entry::ReplaceEncoded {
+                column,
+                slot,
+                at,
+                len,
+                ..
+            } => {
+                let (record, value) = (set(column, slot), journal.value(at, len));
+                put(match tags.word_of(column, value) {
+                    Some(word) => with_word(record, word),
+                    None => with_value(record, value),
+                });
+            }
+            Entry::Link { edge, from, to } => put(link(kind::LINK, edge, (from, to))),
+            Entry::Unlink { edge, from, to, .. } => put(link(kind::UNLINK, edge, (from, to))),
+            Entry::Relink { edge, links } => {
                 put(link(kind::UNLINK, edge, links.removed()));
                 put(link(kind::LINK, edge, links.made()));
             }
-            Change::SetLink {
+            Entry::SetLinkPlain {
                 edge,
                 from,
                 to,
+                form,
                 new,
             } => {
                 let record = link(kind::SET_LINK, edge, (from, to));
-                put(match new {
-                    NewValue::Plain(form, word) => {
-                        let mut value = Vec::new();
-                        form.cbor(word).write(&mut value);
-                        with_value(record, &value)
-                    }
-                    NewValue::Encoded { at, len } => with_value(record, journal.value(at, len)),
-                });
+                put(with_value(record, &cbor(form, new)));
+            }
+            Entry::SetLinkEncoded {
+                edge,
+                from,
+                to,
+                at,
+                len,
+            } => {
+                let record = link(kind::SET_LINK, edge, (from, to));
+                put(with_value(record, journal.value(at, len)));
             }
             // The fact of the deletion, move or unlink implies it.
-            Change::Clear { .. } | Change::ClearLink { .. } => {}
+            Entry::ClearPlain { .. }
+            | Entry::ClearEncoded { .. }
+            | Entry::ClearLinkPlain { .. }
+            | Entry::ClearLinkEncoded { .. } => {}
         }
     }
     at
+}
+
+/// Returns the encoding of a plain value.
+fn cbor(form: PlainForm, word: u64) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    form.cbor(word).write(&mut bytes);
+    bytes
 }
 
 /// The entries that delete entities, by slot. The graph at the end of a transaction has the generation of the last entity at
@@ -239,8 +276,8 @@ struct Deleted(FastMap<(EntityIx, u32), Vec<(usize, u32)>>);
 impl Deleted {
     fn of(journal: &Journal) -> Self {
         let mut deleted = FastMap::<_, Vec<_>>::default();
-        for (i, change) in journal.changes().enumerate() {
-            if let Change::Delete { entity, id, .. } = change {
+        for (i, entry) in journal.entries().iter().enumerate() {
+            if let Entry::Delete { entity, id, .. } = *entry {
                 let of_slot = deleted.entry((entity, id.slot)).or_default();
                 of_slot.push((i, id.generation));
             }
