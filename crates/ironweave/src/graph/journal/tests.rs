@@ -112,7 +112,7 @@ fn picture<S: Storage>(graph: &Graph<S>) -> Vec<String> {
             seen.push(format!("{id} in {state:?}"));
             for edge in EdgeIx::all(EDGES.into()) {
                 let forward = entity == EntityIx::new(TASK);
-                let links = graph.links(Hop { edge, forward }, slot);
+                let links = graph.links(Hop { edge, forward }, slot).to_vec();
                 seen.push(format!("{edge:?} {links:?}"));
                 for far in links.iter().filter(|_| forward) {
                     let data = graph.link_row(edge, slot, *far);
