@@ -79,7 +79,7 @@ use std::ops::{BitAnd, BitOr, Not};
 use crate::db::entity::{Entity, Place};
 use crate::graph::Graph;
 use crate::graph::layout::reverse;
-use crate::graph::slots::{Cursor, SlotSet};
+use crate::graph::slots::{Cursor, SlotsInState};
 use crate::graph::storage::Storage;
 use crate::schema::{EntityIx, Hop, StateIx};
 
@@ -178,7 +178,7 @@ impl<T: Entity> Not for Filter<T> {
 /// for an empty word, and is never clear for another: groups are there to skip empty words.
 enum Set<'g, S: Storage> {
     /// Of states, as the graph keeps them.
-    States(Vec<&'g SlotSet<S>>),
+    States(Vec<SlotsInState<'g, S>>),
     /// Of entities of a set that are linked with an entity that meets a condition.
     Linked(Box<Linked<'g, S>>),
     And(Box<Set<'g, S>>, Box<Set<'g, S>>),

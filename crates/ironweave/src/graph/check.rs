@@ -83,18 +83,14 @@ impl<S: Storage> Graph<S> {
                 *fingerprint =
                     fingerprint.wrapping_add(state_term(layout.salt, self.id(entity, slot)));
             }
-            for (ix, set) in self.entities[usize::from(entity)]
-                .in_state
-                .iter()
-                .enumerate()
-            {
-                if set.contains(slot) != (ix == usize::from(state)) {
-                    let name = &layout.states[ix].name;
+            for ix in StateIx::all(layout.states.len()) {
+                if self.in_state(entity, ix).contains(slot) != (ix == state) {
+                    let name = &layout.states[usize::from(ix)].name;
                     wrong.push(Inconsistency::new(
                         Some(self.entity_ref(entity, slot)),
                         format!("the set of state {name}"),
-                        presence(ix == usize::from(state)),
-                        presence(ix != usize::from(state)),
+                        presence(ix == state),
+                        presence(ix != state),
                     ));
                 }
             }

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use crate::graph::column::{AnyColumn, ColumnError, Written};
 use crate::graph::edge::{NONE, pair};
-use crate::graph::entry::{NewValue, OldValue};
+use crate::graph::entry::OldValue;
 use crate::graph::storage::{Map, Storage, Table};
 use crate::schema::Cardinality;
 
@@ -211,26 +211,15 @@ impl<S: Storage> LinkData<S> {
         self.column.clear(row)
     }
 
-    /// Undoes a [`LinkData::set`] of this value.
-    pub(crate) fn undo_set(&mut self, from: u32, to: u32, new: NewValue) {
-        match new {
-            NewValue::Plain(..) => {
-                let row = self.row(from, to);
-                self.column.put_back(row, None);
-            }
-            NewValue::Encoded { .. } => self.column.undo(),
-        }
+    /// Undoes the last change of a value that is not plain.
+    pub(crate) fn undo(&mut self) {
+        self.column.undo();
     }
 
-    /// Undoes a [`LinkData::clear`] of this value.
-    pub(crate) fn undo_clear(&mut self, from: u32, to: u32, old: OldValue) {
-        match old {
-            OldValue::Plain(_, word) => {
-                let row = self.row(from, to);
-                self.column.put_back(row, Some(word));
-            }
-            OldValue::Hashed(_) => self.column.undo(),
-        }
+    /// Undoes a change of a plain value: the link has a word again, or no value.
+    pub(crate) fn put_back(&mut self, from: u32, to: u32, word: Option<u64>) {
+        let row = self.row(from, to);
+        self.column.put_back(row, word);
     }
 
     /// Copies what changes replaced.

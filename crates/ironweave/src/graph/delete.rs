@@ -77,7 +77,7 @@ impl<S: Storage> Graph<S> {
         let id = self.id(entity, slot);
         let state = self.state_of(entity, slot);
         let table = &mut self.entities[usize::from(entity)];
-        table.in_state[usize::from(state)].remove(slot);
+        table.in_state.remove(state, slot);
         *table.words.at_mut(slot as usize) = id.generation << 8 | u32::from(FREE);
         if id.generation < GENERATION_MAX {
             table.free.push(slot);

@@ -67,9 +67,9 @@ impl Relinked {
     }
 }
 
-/// What an entry of the journal means.
+/// One change of the graph, with what its undo needs.
 #[derive(Clone, Copy, Debug)]
-pub(crate) enum Change {
+pub(crate) enum Entry {
     Create {
         entity: EntityIx,
         state: StateIx,
@@ -86,17 +86,48 @@ pub(crate) enum Change {
         from: StateIx,
         to: StateIx,
     },
-    Set {
+    /// A plain value was set in a cell without a value.
+    FillPlain {
         column: ColumnIx,
         slot: u32,
-        new: NewValue,
-        old: Option<OldValue>,
+        form: PlainForm,
+        new: u64,
     },
-    /// A value was removed with its entity, or with the state that has it.
-    Clear {
+    /// A plain value replaced another.
+    ReplacePlain {
         column: ColumnIx,
         slot: u32,
-        old: OldValue,
+        form: PlainForm,
+        new: u64,
+        old: u64,
+    },
+    /// Another value was set in a cell without a value. Its encoding is in the bytes of the journal.
+    FillEncoded {
+        column: ColumnIx,
+        slot: u32,
+        at: u32,
+        len: u32,
+    },
+    /// Another value replaced one with this hash, which is on the stack of the column.
+    ReplaceEncoded {
+        column: ColumnIx,
+        slot: u32,
+        at: u32,
+        len: u32,
+        old_hash: u64,
+    },
+    /// A plain value was removed with its entity, or with the state that has it.
+    ClearPlain {
+        column: ColumnIx,
+        slot: u32,
+        form: PlainForm,
+        old: u64,
+    },
+    /// The same of another value.
+    ClearEncoded {
+        column: ColumnIx,
+        slot: u32,
+        old_hash: u64,
     },
     Link {
         edge: EdgeIx,
@@ -109,85 +140,46 @@ pub(crate) enum Change {
         to: u32,
         at: Positions,
     },
+    /// A link with another entity was replaced at the end that holds one.
     Relink {
         edge: EdgeIx,
         links: Relinked,
     },
-    /// The data of a link that has none is set.
-    SetLink {
+    /// The data of a link that has none is set, to a plain value.
+    SetLinkPlain {
         edge: EdgeIx,
         from: u32,
         to: u32,
-        new: NewValue,
+        form: PlainForm,
+        new: u64,
     },
-    /// The data of a link was removed, with the link or before other data is set.
-    ClearLink {
+    /// The same, to another value.
+    SetLinkEncoded {
         edge: EdgeIx,
         from: u32,
         to: u32,
-        old: OldValue,
+        at: u32,
+        len: u32,
     },
-}
-
-/// One change of the graph with what its undo needs. The head has the index of an entity type, column or edge in the bits 0
-/// to 15, the kind in 16 to 19, the form of a value in 20 and 21, a flag in 22, and a state in 24 to 31.
-#[derive(Clone, Copy)]
-#[repr(C)]
-pub(super) struct Entry {
-    head: u32,
-    slot: u32,
-    word: u64,
-    undo: u64,
+    /// The data of a link was removed, with the link or before other data is set. It was a plain value.
+    ClearLinkPlain {
+        edge: EdgeIx,
+        from: u32,
+        to: u32,
+        form: PlainForm,
+        old: u64,
+    },
+    /// The same of another value.
+    ClearLinkEncoded {
+        edge: EdgeIx,
+        from: u32,
+        to: u32,
+        old_hash: u64,
+    },
 }
 
 // Writing and reading them is a large part of a step.
 const _: () = assert!(size_of::<Entry>() == 24);
-
-const CREATE: u32 = 0;
-const DELETE: u32 = 1;
-const MOVE: u32 = 2;
-const SET: u32 = 3;
-const CLEAR: u32 = 4;
-const LINK: u32 = 5;
-const UNLINK: u32 = 6;
-const RELINK: u32 = 7;
-const SET_LINK: u32 = 8;
-const CLEAR_LINK: u32 = 9;
-
-/// The bit of the head that says whether a set replaced a value, or which end of a relink holds lists.
-const FLAG: u32 = 1 << 22;
-
-#[inline(always)]
-fn head(kind: u32, index: impl Into<u16>) -> u32 {
-    kind << 16 | u32::from(index.into())
-}
-
-/// Two slots or the like in one word.
-#[inline(always)]
-fn pair(low: u32, high: u32) -> u64 {
-    u64::from(low) | u64::from(high) << 32
-}
-
-#[inline(always)]
-fn form_bits(form: Option<PlainForm>) -> u32 {
-    let form = match form {
-        None => 0,
-        Some(PlainForm::Unsigned) => 1,
-        Some(PlainForm::Signed) => 2,
-        Some(PlainForm::Bool) => 3,
-    };
-    form << 20
-}
-
-impl NewValue {
-    #[inline(always)]
-    fn parts(self) -> (u32, u64) {
-        match self {
-            Self::Plain(form, word) => (form_bits(Some(form)), word),
-            Self::Encoded { at, len } => (form_bits(None), pair(at, len)),
-        }
-    }
-}
 
 impl OldValue {
     /// Returns the word of a plain value.
@@ -198,248 +190,123 @@ impl OldValue {
             Self::Hashed(_) => None,
         }
     }
-
-    #[inline(always)]
-    fn parts(self) -> (u32, u64) {
-        match self {
-            Self::Plain(form, word) => (form_bits(Some(form)), word),
-            Self::Hashed(hash) => (form_bits(None), hash),
-        }
-    }
 }
 
 impl Entry {
-    #[inline(always)]
-    pub(super) fn create(entity: EntityIx, state: StateIx, id: Id) -> Self {
-        Self {
-            head: head(CREATE, entity) | u32::from(state) << 24,
-            slot: id.slot,
-            word: id.generation.into(),
-            undo: 0,
-        }
-    }
-
-    #[inline(always)]
-    pub(super) fn delete(entity: EntityIx, state: StateIx, id: Id) -> Self {
-        Self {
-            head: head(DELETE, entity) | u32::from(state) << 24,
-            slot: id.slot,
-            word: id.generation.into(),
-            undo: 0,
-        }
-    }
-
-    #[inline(always)]
-    pub(super) fn moved(entity: EntityIx, slot: u32, from: StateIx, to: StateIx) -> Self {
-        Self {
-            head: head(MOVE, entity),
-            slot,
-            word: u64::from(from.get()) | u64::from(to.get()) << 8,
-            undo: 0,
-        }
-    }
-
     /// A value was set; both values are of the column's type.
     #[inline(always)]
     pub(super) fn set(column: ColumnIx, slot: u32, new: NewValue, old: Option<OldValue>) -> Self {
-        let (form, word) = new.parts();
-        let (flag, undo) = old.map_or((0, 0), |old| (FLAG, old.parts().1));
-        Self {
-            head: head(SET, column) | form | flag,
-            slot,
-            word,
-            undo,
+        match (new, old) {
+            (NewValue::Plain(form, new), Some(OldValue::Plain(_, old))) => Self::ReplacePlain {
+                column,
+                slot,
+                form,
+                new,
+                old,
+            },
+            (NewValue::Plain(form, new), _) => Self::FillPlain {
+                column,
+                slot,
+                form,
+                new,
+            },
+            (NewValue::Encoded { at, len }, Some(OldValue::Hashed(old_hash))) => {
+                Self::ReplaceEncoded {
+                    column,
+                    slot,
+                    at,
+                    len,
+                    old_hash,
+                }
+            }
+            (NewValue::Encoded { at, len }, _) => Self::FillEncoded {
+                column,
+                slot,
+                at,
+                len,
+            },
         }
     }
 
-    #[inline(always)]
+    /// A value was removed.
+    #[inline]
     pub(super) fn clear(column: ColumnIx, slot: u32, old: OldValue) -> Self {
-        let (form, undo) = old.parts();
-        Self {
-            head: head(CLEAR, column) | form,
-            slot,
-            word: 0,
-            undo,
+        match old {
+            OldValue::Plain(form, old) => Self::ClearPlain {
+                column,
+                slot,
+                form,
+                old,
+            },
+            OldValue::Hashed(old_hash) => Self::ClearEncoded {
+                column,
+                slot,
+                old_hash,
+            },
         }
     }
 
-    #[inline(always)]
-    pub(super) fn link(edge: EdgeIx, from: u32, to: u32) -> Self {
-        Self {
-            head: head(LINK, edge),
-            slot: from,
-            word: to.into(),
-            undo: 0,
-        }
-    }
-
-    #[inline(always)]
-    pub(super) fn unlink(edge: EdgeIx, from: u32, to: u32, at: Positions) -> Self {
-        Self {
-            head: head(UNLINK, edge),
-            slot: from,
-            word: to.into(),
-            undo: pair(at.from, at.to),
-        }
-    }
-
-    #[inline(always)]
-    pub(super) fn relink(edge: EdgeIx, links: Relinked) -> Self {
-        Self {
-            head: head(RELINK, edge) | if links.forward { FLAG } else { 0 },
-            slot: links.held,
-            word: pair(links.holder, links.old),
-            undo: links.at.into(),
-        }
-    }
-
-    #[inline(always)]
+    /// The data of a link was set.
     pub(super) fn set_link(edge: EdgeIx, (from, to): (u32, u32), new: NewValue) -> Self {
-        let (form, word) = new.parts();
-        Self {
-            head: head(SET_LINK, edge) | form,
-            slot: from,
-            word,
-            undo: to.into(),
+        match new {
+            NewValue::Plain(form, new) => Self::SetLinkPlain {
+                edge,
+                from,
+                to,
+                form,
+                new,
+            },
+            NewValue::Encoded { at, len } => Self::SetLinkEncoded {
+                edge,
+                from,
+                to,
+                at,
+                len,
+            },
         }
     }
 
-    #[inline(always)]
+    /// The data of a link was removed.
     pub(super) fn clear_link(edge: EdgeIx, (from, to): (u32, u32), old: OldValue) -> Self {
-        let (form, undo) = old.parts();
-        Self {
-            head: head(CLEAR_LINK, edge) | form,
-            slot: from,
-            word: to.into(),
-            undo,
-        }
-    }
-
-    #[inline(always)]
-    fn form(self) -> Option<PlainForm> {
-        match self.head >> 20 & 3 {
-            0 => None,
-            1 => Some(PlainForm::Unsigned),
-            2 => Some(PlainForm::Signed),
-            _ => Some(PlainForm::Bool),
-        }
-    }
-
-    #[inline(always)]
-    fn flag(self) -> bool {
-        self.head & FLAG != 0
-    }
-
-    #[inline(always)]
-    fn new_value(self) -> NewValue {
-        match self.form() {
-            Some(form) => NewValue::Plain(form, self.word),
-            None => NewValue::Encoded {
-                at: self.word as u32,
-                len: (self.word >> 32) as u32,
-            },
-        }
-    }
-
-    #[inline(always)]
-    fn old_value(self) -> OldValue {
-        match self.form() {
-            Some(form) => OldValue::Plain(form, self.undo),
-            None => OldValue::Hashed(self.undo),
-        }
-    }
-
-    /// Returns what the entry means.
-    #[inline(always)]
-    pub(super) fn change(self) -> Change {
-        let (slot, index) = (self.slot, self.head as u16);
-        let (entity, column, edge) = (
-            EntityIx::new(index),
-            ColumnIx::new(index),
-            EdgeIx::new(index),
-        );
-        let state = StateIx::new((self.head >> 24) as u8);
-        let id = Id {
-            slot,
-            generation: self.word as u32,
-        };
-        let (from, to) = (slot, self.word as u32);
-        match self.head >> 16 & 15 {
-            CREATE => Change::Create { entity, state, id },
-            DELETE => Change::Delete { entity, state, id },
-            MOVE => Change::Move {
-                entity,
-                slot,
-                from: StateIx::new(self.word as u8),
-                to: StateIx::new((self.word >> 8) as u8),
-            },
-            SET => Change::Set {
-                column,
-                slot,
-                new: self.new_value(),
-                old: self.flag().then(|| self.old_value()),
-            },
-            CLEAR => Change::Clear {
-                column,
-                slot,
-                old: self.old_value(),
-            },
-            LINK => Change::Link { edge, from, to },
-            UNLINK => Change::Unlink {
+        match old {
+            OldValue::Plain(form, old) => Self::ClearLinkPlain {
                 edge,
                 from,
                 to,
-                at: Positions {
-                    from: self.undo as u32,
-                    to: (self.undo >> 32) as u32,
-                },
+                form,
+                old,
             },
-            RELINK => Change::Relink {
-                edge,
-                links: Relinked {
-                    forward: self.flag(),
-                    held: slot,
-                    holder: self.word as u32,
-                    old: (self.word >> 32) as u32,
-                    at: self.undo as u32,
-                },
-            },
-            SET_LINK => Change::SetLink {
-                edge,
-                from,
-                to: self.undo as u32,
-                new: self.new_value(),
-            },
-            _ => Change::ClearLink {
+            OldValue::Hashed(old_hash) => Self::ClearLinkEncoded {
                 edge,
                 from,
                 to,
-                old: self.old_value(),
+                old_hash,
             },
         }
     }
 
-    /// Calls `see` with the facts of the entry, in order. `stored` gives the position and length of a value.
+    /// Calls `see` with the facts of the entry, in order. `stored` gives the position and length of a plain value, and of an
+    /// encoded one from its position in the bytes of the journal.
     #[inline(always)]
     pub(super) fn each_fact(
         self,
         stored: impl FnOnce(NewValue) -> (u32, u32),
         mut see: impl FnMut(Fact),
     ) {
-        match self.change() {
-            Change::Create { entity, state, id } => see(Fact::Create {
+        match self {
+            Self::Create { entity, state, id } => see(Fact::Create {
                 entity,
                 state,
                 slot: id.slot,
                 generation: id.generation,
             }),
-            Change::Delete { entity, state, id } => see(Fact::Delete {
+            Self::Delete { entity, state, id } => see(Fact::Delete {
                 entity,
                 state,
                 slot: id.slot,
                 generation: id.generation,
             }),
-            Change::Move {
+            Self::Move {
                 entity,
                 slot,
                 from,
@@ -450,10 +317,20 @@ impl Entry {
                 from,
                 to,
             }),
-            Change::Set {
-                column, slot, new, ..
+            Self::FillPlain {
+                column,
+                slot,
+                form,
+                new,
+            }
+            | Self::ReplacePlain {
+                column,
+                slot,
+                form,
+                new,
+                ..
             } => {
-                let (at, len) = stored(new);
+                let (at, len) = stored(NewValue::Plain(form, new));
                 see(Fact::Set {
                     column,
                     slot,
@@ -461,21 +338,59 @@ impl Entry {
                     len,
                 });
             }
-            Change::Link { edge, from, to } => see(Fact::Link { edge, from, to }),
-            Change::Unlink { edge, from, to, .. } => see(Fact::Unlink { edge, from, to }),
-            Change::Relink { edge, links } => {
+            Self::FillEncoded {
+                column,
+                slot,
+                at,
+                len,
+            }
+            | Self::ReplaceEncoded {
+                column,
+                slot,
+                at,
+                len,
+                ..
+            } => {
+                let (at, len) = stored(NewValue::Encoded { at, len });
+                see(Fact::Set {
+                    column,
+                    slot,
+                    at,
+                    len,
+                });
+            }
+            Self::Link { edge, from, to } => see(Fact::Link { edge, from, to }),
+            Self::Unlink { edge, from, to, .. } => see(Fact::Unlink { edge, from, to }),
+            Self::Relink { edge, links } => {
                 let (from, to) = links.removed();
                 see(Fact::Unlink { edge, from, to });
                 let (from, to) = links.made();
                 see(Fact::Link { edge, from, to });
             }
-            Change::SetLink {
+            Self::SetLinkPlain {
                 edge,
                 from,
                 to,
+                form,
                 new,
             } => {
-                let (at, len) = stored(new);
+                let (at, len) = stored(NewValue::Plain(form, new));
+                see(Fact::SetLink {
+                    edge,
+                    from,
+                    to,
+                    at,
+                    len,
+                });
+            }
+            Self::SetLinkEncoded {
+                edge,
+                from,
+                to,
+                at,
+                len,
+            } => {
+                let (at, len) = stored(NewValue::Encoded { at, len });
                 see(Fact::SetLink {
                     edge,
                     from,
@@ -485,7 +400,10 @@ impl Entry {
                 });
             }
             // The fact of the deletion, move or unlink implies it.
-            Change::Clear { .. } | Change::ClearLink { .. } => {}
+            Self::ClearPlain { .. }
+            | Self::ClearEncoded { .. }
+            | Self::ClearLinkPlain { .. }
+            | Self::ClearLinkEncoded { .. } => {}
         }
     }
 }

@@ -7,7 +7,7 @@
 
 use crate::base::hash::{FastMap, cell_term, hash_bytes, link_data_term, link_term, state_term};
 use crate::base::id::Id;
-use crate::graph::entry::{Change, Entry, NewValue, OldValue};
+use crate::graph::entry::Entry;
 use crate::graph::storage::Storage;
 use crate::graph::{Graph, Journal};
 use crate::schema::{ColumnIx, EdgeIx, EntityIx, StateIx};
@@ -33,7 +33,6 @@ impl<S: Storage> Graph<S> {
         if journal.may_reuse_slots {
             let mut generations: FastMap<(EntityIx, u32), u32> = FastMap::default();
             for entry in entries.iter().rev() {
-                let change = entry.change();
                 let id = |entity, slot| match generations.get(&(entity, slot)) {
                     Some(generation) => Id {
                         slot,
@@ -41,14 +40,14 @@ impl<S: Storage> Graph<S> {
                     },
                     None => self.id(entity, slot),
                 };
-                self.add(&mut sum, journal, change, id);
-                if let Change::Create { entity, id, .. } = change {
-                    generations.insert((entity, id.slot), id.generation - 1);
+                self.add(&mut sum, journal, entry, id);
+                if let Entry::Create { entity, id, .. } = entry {
+                    generations.insert((*entity, id.slot), id.generation - 1);
                 }
             }
         } else {
             for entry in entries {
-                self.add(&mut sum, journal, entry.change(), |entity, slot| {
+                self.add(&mut sum, journal, entry, |entity, slot| {
                     self.id(entity, slot)
                 });
             }
@@ -56,13 +55,13 @@ impl<S: Storage> Graph<S> {
         sum
     }
 
-    /// Adds the terms of a change to a fingerprint. `id` gives the id that the entity at a slot had when it was made.
+    /// Adds the terms of an entry to a fingerprint. `id` gives the id that the entity at a slot had when it was made.
     #[inline(always)]
     fn add(
         &self,
         sum: &mut u128,
         journal: &Journal,
-        change: Change,
+        entry: &Entry,
         id: impl Fn(EntityIx, u32) -> Id,
     ) {
         let state = |entity: EntityIx, state: StateIx, id: Id| {
@@ -83,57 +82,89 @@ impl<S: Storage> Graph<S> {
             let (salt, (from, to)) = ends(edge, from, to);
             link_term(salt, from, to)
         };
-        let old_hash = |old: OldValue| match old {
-            OldValue::Plain(form, word) => form.hash(word),
-            OldValue::Hashed(hash) => hash,
+        let data = |edge, (from, to), hash| {
+            let (salt, (from, to)) = ends(edge, from, to);
+            link_data_term(salt, from, to, hash)
         };
-        let new_hash = |new: NewValue| match new {
-            NewValue::Plain(form, word) => form.hash(word),
-            NewValue::Encoded { at, len } => hash_bytes(journal.value(at, len)),
-        };
-        let (mut plus, mut minus) = (0, 0);
-        match change {
-            Change::Create {
+        let hash = |at, len| hash_bytes(journal.value(at, len));
+        let sum = std::cell::Cell::from_mut(sum);
+        let add = |term| sum.set(sum.get().wrapping_add(term));
+        let subtract = |term| sum.set(sum.get().wrapping_sub(term));
+        match *entry {
+            Entry::Create {
                 entity,
                 state: at,
                 id,
             } => {
-                plus = state(entity, at, id);
+                add(state(entity, at, id));
                 // The entity has the defaults of its mandatory columns until they are set.
                 for &(salt, hash) in &self.mandatory[usize::from(entity)] {
-                    plus = plus.wrapping_add(cell_term(salt, id, hash));
+                    add(cell_term(salt, id, hash));
                 }
             }
-            Change::Delete {
+            Entry::Delete {
                 entity,
                 state: at,
                 id,
-            } => minus = state(entity, at, id),
-            Change::Move {
+            } => subtract(state(entity, at, id)),
+            Entry::Move {
                 entity,
                 slot,
                 from,
                 to,
             } => {
                 let id = id(entity, slot);
-                (plus, minus) = (state(entity, to, id), state(entity, from, id));
+                subtract(state(entity, from, id));
+                add(state(entity, to, id));
             }
-            Change::Set {
+            Entry::FillPlain {
                 column,
                 slot,
+                form,
+                new,
+            } => add(cell(column, slot)(form.hash(new))),
+            Entry::ReplacePlain {
+                column,
+                slot,
+                form,
                 new,
                 old,
             } => {
                 let term = cell(column, slot);
-                plus = term(new_hash(new));
-                if let Some(old) = old {
-                    minus = term(old_hash(old));
-                }
+                subtract(term(form.hash(old)));
+                add(term(form.hash(new)));
             }
-            Change::Clear { column, slot, old } => minus = cell(column, slot)(old_hash(old)),
-            Change::Link { edge, from, to } => plus = link(edge, (from, to)),
-            Change::Unlink { edge, from, to, .. } => minus = link(edge, (from, to)),
-            Change::Relink { edge, links } => {
+            Entry::FillEncoded {
+                column,
+                slot,
+                at,
+                len,
+            } => add(cell(column, slot)(hash(at, len))),
+            Entry::ReplaceEncoded {
+                column,
+                slot,
+                at,
+                len,
+                old_hash,
+            } => {
+                let term = cell(column, slot);
+                subtract(term(old_hash));
+                add(term(hash(at, len)));
+            }
+            Entry::ClearPlain {
+                column,
+                slot,
+                form,
+                old,
+            } => subtract(cell(column, slot)(form.hash(old))),
+            Entry::ClearEncoded {
+                column,
+                slot,
+                old_hash,
+            } => subtract(cell(column, slot)(old_hash)),
+            Entry::Link { edge, from, to } => add(link(edge, (from, to))),
+            Entry::Unlink { edge, from, to, .. } => subtract(link(edge, (from, to))),
+            Entry::Relink { edge, links } => {
                 let layout = &self.layout.edges[usize::from(edge)];
                 let (holder, held) = if links.forward {
                     (layout.from.entity, layout.to.entity)
@@ -150,27 +181,36 @@ impl<S: Storage> Graph<S> {
                     };
                     link_term(layout.salt, from, to)
                 };
-                (plus, minus) = (term(links.holder), term(links.old));
+                subtract(term(links.old));
+                add(term(links.holder));
             }
-            Change::SetLink {
+            Entry::SetLinkPlain {
                 edge,
                 from,
                 to,
+                form,
                 new,
-            } => {
-                let (salt, (from, to)) = ends(edge, from, to);
-                plus = link_data_term(salt, from, to, new_hash(new));
-            }
-            Change::ClearLink {
+            } => add(data(edge, (from, to), form.hash(new))),
+            Entry::SetLinkEncoded {
                 edge,
                 from,
                 to,
+                at,
+                len,
+            } => add(data(edge, (from, to), hash(at, len))),
+            Entry::ClearLinkPlain {
+                edge,
+                from,
+                to,
+                form,
                 old,
-            } => {
-                let (salt, (from, to)) = ends(edge, from, to);
-                minus = link_data_term(salt, from, to, old_hash(old));
-            }
+            } => subtract(data(edge, (from, to), form.hash(old))),
+            Entry::ClearLinkEncoded {
+                edge,
+                from,
+                to,
+                old_hash,
+            } => subtract(data(edge, (from, to), old_hash)),
         }
-        *sum = sum.wrapping_add(plus).wrapping_sub(minus);
     }
 }

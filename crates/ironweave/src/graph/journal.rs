@@ -1,7 +1,7 @@
 //! The journal: what the open transaction did, entry by entry.
 //!
-//! [`Entry::change`] says what an entry means, and [`Entry::each_fact`] is the only place in which entries become the facts
-//! that programs, followers and logs see:
+//! [`Entry::each_fact`] is the only place in which entries become the facts that programs and followers see. The encoder of
+//! frames writes records of the same facts:
 //!
 //! | entry | facts |
 //! |---|---|
@@ -126,13 +126,13 @@ impl Journal {
 
     pub(super) fn push_delete(&mut self, entity: EntityIx, state: StateIx, id: Id) {
         self.has_deleted = true;
-        self.push(Entry::delete(entity, state, id));
+        self.push(Entry::Delete { entity, state, id });
     }
 
     pub(super) fn push_create(&mut self, entity: EntityIx, state: StateIx, id: Id) {
         // A slot that is used for the first time has the generation 1.
         self.may_reuse_slots |= self.has_deleted && id.generation > 1;
-        self.push(Entry::create(entity, state, id));
+        self.push(Entry::Create { entity, state, id });
     }
 
     /// Returns a point to go back to. What was read of the journal before may change after it.
@@ -261,6 +261,18 @@ impl Journal {
         }
     }
 
+    /// Returns whether an entity was deleted, or may have been.
+    #[inline]
+    pub(crate) fn has_deleted(&self) -> bool {
+        self.has_deleted
+    }
+
+    /// Returns the entries, in order.
+    #[inline]
+    pub(crate) fn entries(&self) -> &[Entry] {
+        &self.entries
+    }
+
     /// Calls `see` with the facts of the entries after the first ones, in order, until one is an error. The positions of
     /// their values are unspecified.
     pub(crate) fn try_each_fact_after<E>(
@@ -286,7 +298,7 @@ impl Journal {
     }
 
     /// Returns the encoding of a value that is not plain.
-    pub(super) fn value(&self, at: u32, len: u32) -> &[u8] {
+    pub(crate) fn value(&self, at: u32, len: u32) -> &[u8] {
         let range = at as usize..at as usize + len as usize;
         self.bytes.get(range).unwrap_or_default()
     }
@@ -294,3 +306,6 @@ impl Journal {
 
 /// The greatest length of the encoding of a plain value.
 const PLAIN_BYTES_MAX: usize = 9;
+
+#[cfg(test)]
+mod tests;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::base::error::{Chain, StepError};
 use crate::graph::column::{AnyColumn, ColumnError, Written};
 use crate::graph::data::LinkData;
-use crate::graph::entry::Entry;
+use crate::graph::entry::{Entry, NewValue};
 use crate::graph::storage::Storage;
 use crate::graph::{Graph, Journal, too_many_bytes};
 use crate::schema::EdgeIx;
@@ -75,7 +75,10 @@ impl<S: Storage> Graph<S> {
         let Written { new, .. } = set(data, &mut journal.bytes).map_err(|e| e.into_step(path))?;
         if u32::try_from(journal.bytes.len()).is_err() {
             // No entry will undo it.
-            data.undo_set(from, to, new);
+            match new {
+                NewValue::Plain(..) => data.put_back(from, to, None),
+                NewValue::Encoded { .. } => data.undo(),
+            }
             return Err(too_many_bytes());
         }
         journal.push(Entry::set_link(edge, (from, to), new));

@@ -52,7 +52,7 @@ impl<S: Storage> Graph<S> {
     fn link_free(&mut self, journal: &mut Journal, edge: EdgeIx, from: u32, to: u32) {
         let ix = usize::from(edge);
         self.edges[ix].link(from, to);
-        journal.push(Entry::link(edge, from, to));
+        journal.push(Entry::Link { edge, from, to });
         if !self.layout.edges[ix].watches.is_empty() {
             self.rewatch(edge, from, to, true, true);
         }
@@ -109,7 +109,7 @@ impl<S: Storage> Graph<S> {
             self.clear_link(journal, edge, from, to);
         }
         let at = self.edges[ix].unlink(from, to);
-        journal.push(Entry::unlink(edge, from, to, at));
+        journal.push(Entry::Unlink { edge, from, to, at });
         if !self.layout.edges[ix].watches.is_empty() {
             self.rewatch(edge, from, to, false, true);
         }
@@ -155,9 +155,9 @@ impl<S: Storage> Graph<S> {
             None => {}
             Some(links) if links.old == NONE => {
                 let (from, to) = links.made();
-                journal.push(Entry::link(edge, from, to));
+                journal.push(Entry::Link { edge, from, to });
             }
-            Some(links) => journal.push_relink(Entry::relink(edge, links)),
+            Some(links) => journal.push_relink(Entry::Relink { edge, links }),
         }
     }
 }

@@ -50,7 +50,7 @@ use crate::graph::entry::Entry;
 pub use crate::graph::journal::Journal;
 use crate::graph::key::KeyIndex;
 use crate::graph::layout::Layout;
-use crate::graph::slots::SlotSet;
+use crate::graph::slots::SlotsByState;
 use crate::graph::storage::{Storage, Table};
 pub(crate) use crate::graph::undo::Mark;
 use crate::schema::{ColumnIx, EntityIx, StateIx};
@@ -108,8 +108,8 @@ type Default = fn() -> Box<dyn Any>;
 struct Entities<S: Storage> {
     /// `generation << 8 | state`, by slot.
     words: S::Table<u32>,
-    /// By state, the slots of the entities that are in it.
-    in_state: Vec<SlotSet<S>>,
+    /// The slots of the entities by state.
+    in_state: SlotsByState<S>,
     /// Slots of deleted entities, the next to be used last.
     free: S::Table<u32>,
     /// How many entities there are.
@@ -158,7 +158,7 @@ impl<S: Storage> Graph<S> {
             .iter()
             .map(|e| Entities {
                 words: S::Table::default(),
-                in_state: e.states.iter().map(|_| SlotSet::default()).collect(),
+                in_state: SlotsByState::new(e.states.len()),
                 free: S::Table::default(),
                 alive: 0,
                 key: KeyIndex::default(),
@@ -233,7 +233,7 @@ impl<S: Storage> Graph<S> {
     ) -> Graph<B> {
         let entities = self.entities.iter().map(|e| Entities {
             words: e.words.copy(),
-            in_state: e.in_state.iter().map(SlotSet::copy).collect(),
+            in_state: e.in_state.copy(),
             free: e.free.copy(),
             alive: e.alive,
             key: e.key.copy(),
@@ -293,7 +293,7 @@ impl<S: Storage> Graph<S> {
             self.slots_taken += 1;
             table.words.push(word);
             if slot % 64 == 0 {
-                table.in_state.iter_mut().for_each(|set| set.reach(slot));
+                table.in_state.reach(slot);
             }
             for column in &layout.columns {
                 self.columns[usize::from(*column)].grow();
@@ -308,7 +308,7 @@ impl<S: Storage> Graph<S> {
             table.free.pop();
             *table.words.at_mut(slot as usize) = word;
         }
-        table.in_state[usize::from(state)].insert(slot);
+        table.in_state.insert(state, slot);
         table.alive += 1;
         journal.push_create(entity, state, id);
         self.wake(entity, slot, state);
@@ -327,10 +327,14 @@ impl<S: Storage> Graph<S> {
         let word = *table.words.at(slot as usize);
         let from = StateIx::new(word as u8);
         *table.words.at_mut(slot as usize) = word & !0xff | u32::from(to);
-        table.in_state[usize::from(from)].remove(slot);
-        table.in_state[usize::from(to)].insert(slot);
+        table.in_state.change(slot, from, to);
         let quiet = table.quiet;
-        journal.push(Entry::moved(entity, slot, from, to));
+        journal.push(Entry::Move {
+            entity,
+            slot,
+            from,
+            to,
+        });
         if !quiet {
             self.after_move(journal, entity, slot, (from, to));
         }

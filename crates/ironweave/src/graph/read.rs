@@ -7,7 +7,7 @@ use crate::base::id::{FREE, Id};
 use crate::graph::column::AnyColumn;
 use crate::graph::layout::ends;
 use crate::graph::list::LinkSlots;
-use crate::graph::slots::SlotSet;
+use crate::graph::slots::SlotsInState;
 use crate::graph::storage::{Storage, Table};
 use crate::graph::{Graph, LARGE};
 use crate::schema::{ColumnIx, EdgeIx, EntityIx, Hop, StateIx};
@@ -126,12 +126,12 @@ impl<S: Storage> Graph<S> {
     }
 
     pub(crate) fn count(&self, entity: EntityIx, state: StateIx) -> usize {
-        self.entities[usize::from(entity)].in_state[usize::from(state)].len()
+        self.in_state(entity, state).len()
     }
 
     /// The slots of the entities in a state.
-    pub(crate) fn in_state(&self, entity: EntityIx, state: StateIx) -> &SlotSet<S> {
-        &self.entities[usize::from(entity)].in_state[usize::from(state)]
+    pub(crate) fn in_state(&self, entity: EntityIx, state: StateIx) -> SlotsInState<'_, S> {
+        self.entities[usize::from(entity)].in_state.of(state)
     }
 
     /// The value of a counter.

@@ -5,10 +5,10 @@
 
 use crate::base::id::{FREE, GENERATION_MAX, Id};
 use crate::graph::Graph;
-use crate::graph::entry::{Change, Entry, NewValue, OldValue};
+use crate::graph::entry::{Entry, NewValue, OldValue};
 use crate::graph::journal::{Journal, JournalMark};
 use crate::graph::storage::{Storage, Table};
-use crate::schema::{ColumnIx, EntityIx};
+use crate::schema::{ColumnIx, EdgeIx, EntityIx, StateIx};
 
 /// After this number of committed entries, columns forget what was replaced.
 const REPLACED_MAX: usize = 1 << 10;
@@ -81,16 +81,16 @@ impl<S: Storage> Graph<S> {
     /// Undoes the last entry.
     #[inline]
     fn undo(&mut self, entry: Entry) {
-        match entry.change() {
-            Change::Create { entity, id, .. } => self.undo_create(entity, id),
-            Change::Delete { entity, state, id } => {
+        match entry {
+            Entry::Create { entity, id, .. } => self.undo_create(entity, id),
+            Entry::Delete { entity, state, id } => {
                 let Id { slot, generation } = id;
                 let table = &mut self.entities[usize::from(entity)];
                 if generation < GENERATION_MAX {
                     table.free.pop();
                 }
                 *table.words.at_mut(slot as usize) = generation << 8 | u32::from(state);
-                table.in_state[usize::from(state)].insert(slot);
+                table.in_state.insert(state, slot);
                 table.alive += 1;
                 if self.layout.entities[usize::from(entity)].key.len() > 1
                     && let Some(hash) = self.key_hash(entity, slot)
@@ -98,7 +98,7 @@ impl<S: Storage> Graph<S> {
                     self.entities[usize::from(entity)].key.insert(hash, slot);
                 }
             }
-            Change::Move {
+            Entry::Move {
                 entity,
                 slot,
                 from,
@@ -107,67 +107,75 @@ impl<S: Storage> Graph<S> {
                 let table = &mut self.entities[usize::from(entity)];
                 let word = table.words.at_mut(slot as usize);
                 *word = *word & !0xff | u32::from(from);
-                table.in_state[usize::from(to)].remove(slot);
-                table.in_state[usize::from(from)].insert(slot);
+                table.in_state.change(slot, to, from);
                 if !table.quiet {
                     self.recount(entity, slot, to, from, false);
                 }
             }
-            Change::Set {
-                column,
-                slot,
-                new,
-                old,
+            Entry::FillPlain { column, slot, .. } => {
+                self.unindex_part(column, slot);
+                S::put_back(&mut self.columns[usize::from(column)], slot, None);
+            }
+            Entry::ReplacePlain {
+                column, slot, old, ..
             } => {
-                let layout = &self.layout.columns[usize::from(column)];
-                if layout.composite {
-                    let entity = layout.entity;
-                    if let Some(hash) = self.key_hash(entity, slot) {
-                        self.entities[usize::from(entity)].key.remove(hash, slot);
-                    }
-                }
-                self.undo_set(column, slot, new, old);
+                self.unindex_part(column, slot);
+                S::put_back(&mut self.columns[usize::from(column)], slot, Some(old));
             }
-            Change::Clear { column, slot, old } => {
-                let column = &mut self.columns[usize::from(column)];
-                match old {
-                    OldValue::Plain(_, word) => S::put_back(column, slot, Some(word)),
-                    OldValue::Hashed(_) => column.undo(),
-                }
+            Entry::FillEncoded { column, slot, .. }
+            | Entry::ReplaceEncoded { column, slot, .. } => {
+                self.unindex_part(column, slot);
+                self.columns[usize::from(column)].undo();
             }
-            Change::Link { edge, from, to } => {
+            Entry::ClearPlain {
+                column, slot, old, ..
+            } => S::put_back(&mut self.columns[usize::from(column)], slot, Some(old)),
+            Entry::ClearEncoded { column, .. } => self.columns[usize::from(column)].undo(),
+            Entry::Link { edge, from, to } => {
                 if !self.layout.edges[usize::from(edge)].watches.is_empty() {
                     self.rewatch(edge, from, to, false, false);
                 }
                 self.edges[usize::from(edge)].undo_link(from, to);
             }
-            Change::Unlink { edge, from, to, at } => {
+            Entry::Unlink { edge, from, to, at } => {
                 self.edges[usize::from(edge)].undo_unlink(from, to, at);
                 if !self.layout.edges[usize::from(edge)].watches.is_empty() {
                     self.rewatch(edge, from, to, true, false);
                 }
             }
-            Change::Relink { edge, links } => self.edges[usize::from(edge)].undo_take_over(links),
-            Change::SetLink {
-                edge,
-                from,
-                to,
-                new,
-            } => {
-                if let Some(data) = &mut self.edges[usize::from(edge)].data {
-                    data.undo_set(from, to, new);
-                }
+            Entry::Relink { edge, links } => self.edges[usize::from(edge)].undo_take_over(links),
+            Entry::SetLinkPlain { edge, from, to, .. } => {
+                self.put_back_data(edge, (from, to), None)
             }
-            Change::ClearLink {
+            Entry::ClearLinkPlain {
                 edge,
                 from,
                 to,
                 old,
-            } => {
+                ..
+            } => self.put_back_data(edge, (from, to), Some(old)),
+            Entry::SetLinkEncoded { edge, .. } | Entry::ClearLinkEncoded { edge, .. } => {
                 if let Some(data) = &mut self.edges[usize::from(edge)].data {
-                    data.undo_clear(from, to, old);
+                    data.undo();
                 }
             }
+        }
+    }
+
+    /// Removes a key of several fields from the index, before one of them has no value again.
+    #[inline]
+    fn unindex_part(&mut self, column: ColumnIx, slot: u32) {
+        let layout = &self.layout.columns[usize::from(column)];
+        if layout.composite {
+            let entity = layout.entity;
+            self.unindex_key(entity, slot);
+        }
+    }
+
+    /// Undoes a change of the data of a link: it has a word again, or no value.
+    fn put_back_data(&mut self, edge: EdgeIx, (from, to): (u32, u32), word: Option<u64>) {
+        if let Some(data) = &mut self.edges[usize::from(edge)].data {
+            data.put_back(from, to, word);
         }
     }
 
@@ -191,7 +199,7 @@ impl<S: Storage> Graph<S> {
         let layout = &self.layout.entities[usize::from(entity)];
         let table = &mut self.entities[usize::from(entity)];
         let word = *table.words.at(slot as usize);
-        table.in_state[usize::from(word as u8)].remove(slot);
+        table.in_state.remove(StateIx::new(word as u8), slot);
         table.alive -= 1;
         // A slot that was used before has a later generation.
         if generation > 1 {

@@ -452,7 +452,6 @@ impl<M: Model> Store<M> {
         let seq = self.next;
         self.core.check_ends()?;
         self.core.fingerprint();
-        self.core.open.journal.prepare_facts();
         let tags = self.epochs.tags(seq).map_err(StepError::Storage)?;
         frame::encode(&self.core, tags, &mut self.payload);
         let bytes = self.payload.written().len();
@@ -477,6 +476,7 @@ impl<M: Model> Store<M> {
     /// Passes the transaction that was just written to the followers of the store.
     #[inline(never)]
     fn notify_followers(&mut self) {
+        self.core.open.journal.prepare_facts();
         let at = self.at();
         let header = at.seq.map(|seq| self.header(seq));
         let frame = header.zip(at.position);

@@ -213,6 +213,12 @@ impl Tags {
         self.entities.iter().position(|e| usize::from(*e) == entity)
     }
 
+    /// Returns whether the values of a logged column are words.
+    #[inline]
+    pub(super) fn has_words(&self, column: ColumnIx) -> bool {
+        matches!(self.words.get(column.index()), Some(Some(_)))
+    }
+
     /// Returns the word of a value of a logged column, or `None` if the record of a fact has no room for it.
     #[inline]
     pub(super) fn word_of(&self, column: ColumnIx, value: &[u8]) -> Option<u64> {
