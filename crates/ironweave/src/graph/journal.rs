@@ -286,7 +286,7 @@ impl Journal {
     }
 
     /// Returns the encoding of a value that is not plain.
-    pub(super) fn value(&self, at: u32, len: u32) -> &[u8] {
+    pub(crate) fn value(&self, at: u32, len: u32) -> &[u8] {
         let range = at as usize..at as usize + len as usize;
         self.bytes.get(range).unwrap_or_default()
     }

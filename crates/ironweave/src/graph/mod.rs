@@ -24,6 +24,7 @@ pub(crate) mod layout;
 mod link_value;
 mod linking;
 pub(crate) mod list;
+pub(crate) mod logged;
 mod order;
 mod page;
 pub mod paged;

@@ -241,6 +241,9 @@ impl<M: Model> Store<M> {
     /// Encodes the open transaction, adds it to the unwritten ones, and closes it.
     pub(super) fn keep_unwritten(&mut self) -> Result<(), StepError> {
         let header = self.encode()?;
+        if self.followers.listen() {
+            self.core.open.journal.prepare_facts();
+        }
         let unwritten = &mut self.unwritten;
         (unwritten.frames.push(header, self.payload.written())).map_err(StepError::Storage)?;
         let spare = unwritten.spare.pop().unwrap_or_default();

@@ -420,6 +420,7 @@ impl<M: Model> Store<M> {
         }
         if self.followers.listen() {
             self.core.written();
+            self.core.open.journal.prepare_facts();
             self.notify_followers();
         }
         Ok(())
@@ -452,7 +453,6 @@ impl<M: Model> Store<M> {
         let seq = self.next;
         self.core.check_ends()?;
         self.core.fingerprint();
-        self.core.open.journal.prepare_facts();
         let tags = self.epochs.tags(seq).map_err(StepError::Storage)?;
         frame::encode(&self.core, tags, &mut self.payload);
         let bytes = self.payload.written().len();

@@ -213,10 +213,18 @@ impl Tags {
         self.entities.iter().position(|e| usize::from(*e) == entity)
     }
 
-    /// Returns the word of a value of a logged column, or `None` if the record of a fact has no room for it.
-    #[inline]
-    pub(super) fn word_of(&self, column: ColumnIx, value: &[u8]) -> Option<u64> {
-        self.words.get(column.index())?.as_ref()?.of_cbor(value)
+    /// Returns whether the values of a logged column are words.
+    #[inline(always)]
+    pub(super) fn has_word(&self, column: u16) -> bool {
+        matches!(self.words.get(usize::from(column)), Some(Some(_)))
+    }
+
+    /// Returns the word of a value of a logged column, or `None` if it has none.
+    pub(super) fn word_of(&self, column: u16, value: &[u8]) -> Option<u64> {
+        self.words
+            .get(usize::from(column))?
+            .as_ref()?
+            .of_cbor(value)
     }
 
     /// Returns the value of a logged column that has this word.

@@ -3,12 +3,13 @@
 use minicbor::Decoder;
 
 use super::meta::{self, DecodedMeta};
-use super::records::{FACT_BYTES, FIRING_BYTES, FactRecord, FiringRecord, Header, form, kind};
+use super::records::{FACT_BYTES, FIRING_BYTES, FactRecord, FiringRecord, Header, form};
 use super::{Decoded, FrameError, KeyedNames, event_of};
 use crate::base::cbor::{MAP, UINT, head};
 use crate::base::id::Id;
 use crate::base::time::Timestamp;
 use crate::graph::fact::{Fact, Facts};
+use crate::graph::logged::kind;
 use crate::schema::StateIx;
 use crate::step::event::WORD_BYTES;
 use crate::store::tags::{EventTags, Tags};

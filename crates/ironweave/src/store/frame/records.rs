@@ -27,25 +27,12 @@
 //! The fixed records come first, so each of them begins at a multiple of 8 in its segment. The values of facts lie behind
 //! everything else, in the order of the facts.
 
-use crate::base::id::Id;
-
 /// The length of the header.
 pub(super) const HEADER_BYTES: usize = 32;
 /// The length of a firing.
 pub(super) const FIRING_BYTES: usize = 16;
 /// The length of a fact.
 pub(super) const FACT_BYTES: usize = 24;
-
-/// The kinds of facts.
-pub(super) mod kind {
-    pub(crate) const CREATE: u8 = 0;
-    pub(crate) const DELETE: u8 = 1;
-    pub(crate) const MOVE: u8 = 2;
-    pub(crate) const SET: u8 = 3;
-    pub(crate) const LINK: u8 = 4;
-    pub(crate) const UNLINK: u8 = 5;
-    pub(crate) const SET_LINK: u8 = 6;
-}
 
 /// Where the value of a fact is.
 pub(super) mod form {
@@ -132,7 +119,9 @@ impl FiringRecord {
 /// One fact.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct FactRecord {
+    /// One of [`kind`](crate::graph::logged::kind).
     pub kind: u8,
+    /// One of [`form`].
     pub form: u8,
     /// The index of an entity type, a column or an edge in the schema.
     pub index: u16,
@@ -145,19 +134,6 @@ pub(super) struct FactRecord {
 }
 
 impl FactRecord {
-    /// Returns the record of a fact without a value.
-    #[inline(always)]
-    pub(super) fn new(kind: u8, index: u16, entity: Id, operand: u64) -> Self {
-        Self {
-            kind,
-            form: form::NONE,
-            index,
-            value_bytes: 0,
-            entity: entity.to_bits(),
-            operand,
-        }
-    }
-
     #[inline(always)]
     pub(super) fn encode(&self) -> [u8; FACT_BYTES] {
         let first = u32::from(self.index) << 16 | u32::from(self.form) << 8 | u32::from(self.kind);

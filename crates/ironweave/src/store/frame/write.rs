@@ -2,13 +2,11 @@
 
 use super::meta;
 use super::records::{
-    FACT_BYTES, FIRING_BYTES, FactRecord, FiringRecord, HEADER_BYTES, Header, form, kind,
+    FACT_BYTES, FIRING_BYTES, FactRecord, FiringRecord, HEADER_BYTES, Header, form,
 };
-use crate::base::hash::FastMap;
-use crate::base::id::Id;
-use crate::graph::fact::{Fact, Facts};
-use crate::graph::layout::Layout;
-use crate::schema::EntityIx;
+use crate::graph::Journal;
+use crate::graph::entry::NewValue;
+use crate::graph::logged::{LoggedFact, kind};
 use crate::step::Core;
 use crate::store::tags::Tags;
 
@@ -38,21 +36,22 @@ impl PayloadBuffer {
 /// Encodes the open transaction. `tags` are those of the epoch of its frame, whose schema is that of this program.
 pub(crate) fn encode(core: &Core, tags: &Tags, out: &mut PayloadBuffer) {
     let open = &core.open;
-    let facts = open.journal.facts();
+    let journal = &open.journal;
+    let facts = journal.facts_len();
     let metadata = meta::encode(open);
     // The values of some facts are in their records, so fewer bytes may follow.
-    let value_bytes_max = facts.bytes.len();
+    let value_bytes_max = journal.value_bytes_max();
     let all = out.begin(
         HEADER_BYTES
             + FIRING_BYTES * open.firings.len()
-            + FACT_BYTES * facts.list.len()
+            + FACT_BYTES * facts
             + open.event_bytes.len()
             + metadata.len()
             + value_bytes_max,
     );
     let (header, rest) = all.split_at_mut(HEADER_BYTES);
     let (firing_records, rest) = rest.split_at_mut(FIRING_BYTES * open.firings.len());
-    let (fact_records, rest) = rest.split_at_mut(FACT_BYTES * facts.list.len());
+    let (fact_records, rest) = rest.split_at_mut(FACT_BYTES * facts);
     let (bindings, rest) = rest.split_at_mut(open.event_bytes.len());
     let (meta, values) = rest.split_at_mut(metadata.len());
     let firing_records = firing_records.as_chunks_mut().0;
@@ -66,32 +65,45 @@ pub(crate) fn encode(core: &Core, tags: &Tags, out: &mut PayloadBuffer) {
         }
         .encode();
     }
-    let graph = &core.graph;
-    let out_facts = (fact_records.as_chunks_mut().0, values);
-    let deletes = |fact: &Fact| matches!(fact, Fact::Delete { .. });
-    let value_bytes = if facts.list.iter().any(deletes) {
-        let deleted = Deleted::of(facts);
-        encode_facts(&graph.layout, facts, tags, out_facts, |i, entity, slot| {
-            let generation = deleted.generation(i, (entity, slot));
-            generation.map_or_else(
-                || graph.id(entity, slot),
-                |generation| Id { slot, generation },
-            )
-        })
-    } else {
-        encode_facts(&graph.layout, facts, tags, out_facts, |_, entity, slot| {
-            graph.id(entity, slot)
-        })
+    let mut values = Values {
+        bytes: values,
+        at: 0,
     };
+    // There is a record for each fact.
+    let mut fact_records = fact_records.as_chunks_mut().0.iter_mut();
+    core.graph.each_logged_fact(journal, |fact| {
+        let (form, value_bytes, operand) = match fact.value {
+            None => (form::NONE, 0, fact.operand),
+            Some(NewValue::Plain(_, word))
+                if fact.kind == kind::SET && tags.has_word(fact.index) =>
+            {
+                (form::WORD, 0, word)
+            }
+            Some(value) => values.push(&fact, value, journal, tags),
+        };
+        if let Some(record) = fact_records.next() {
+            *record = FactRecord {
+                kind: fact.kind,
+                form,
+                index: fact.index,
+                value_bytes,
+                entity: fact.entity.to_bits(),
+                operand,
+            }
+            .encode();
+        }
+    });
+    debug_assert!(fact_records.next().is_none(), "a record without a fact");
     bindings.copy_from_slice(&open.event_bytes);
     meta.copy_from_slice(&metadata);
+    let value_bytes = values.at;
     // The log refuses a payload whose lengths do not fit.
     header.copy_from_slice(
         &Header {
             time: open.clock.now().as_micros(),
             flags: 0,
             firings: open.firings.len() as u32,
-            facts: facts.list.len() as u32,
+            facts: facts as u32,
             binding_bytes: open.event_bytes.len() as u32,
             metadata_bytes: metadata.len() as u32,
             value_bytes: value_bytes as u32,
@@ -101,138 +113,39 @@ pub(crate) fn encode(core: &Core, tags: &Tags, out: &mut PayloadBuffer) {
     out.len -= value_bytes_max - value_bytes;
 }
 
-/// Writes the record of each fact, and the values that are not in their records. Returns the length of these values. `id`
-/// returns the entity at a slot when a fact happens.
-#[inline(always)]
-fn encode_facts(
-    layout: &Layout,
-    facts: &Facts,
-    tags: &Tags,
-    (records, values): (&mut [[u8; FACT_BYTES]], &mut [u8]),
-    id: impl Fn(usize, EntityIx, u32) -> Id,
-) -> usize {
-    let mut at = 0;
-    // Copies a value that is not in its record, and returns its length.
-    let mut push = |value: &[u8]| {
-        values[at..at + value.len()].copy_from_slice(value);
-        at += value.len();
-        value.len() as u32
-    };
-    for (i, (fact, out)) in facts.list.iter().zip(records).enumerate() {
-        let record = match *fact {
-            Fact::Create {
-                entity,
-                state,
-                slot,
-                generation,
-            } => {
-                let id = Id { slot, generation };
-                FactRecord::new(kind::CREATE, entity.get(), id, state.get().into())
-            }
-            Fact::Delete {
-                entity,
-                state,
-                slot,
-                generation,
-            } => {
-                let id = Id { slot, generation };
-                FactRecord::new(kind::DELETE, entity.get(), id, state.get().into())
-            }
-            Fact::Move {
-                entity,
-                slot,
-                from,
-                to,
-            } => {
-                let states = u16::from_le_bytes([from.get(), to.get()]);
-                FactRecord::new(kind::MOVE, entity.get(), id(i, entity, slot), states.into())
-            }
-            Fact::Set {
-                column,
-                slot,
-                at,
-                len,
-            } => {
-                let id = id(i, layout.columns[usize::from(column)].entity, slot);
-                let value = facts.value(at, len);
-                match tags.word_of(column, value) {
-                    Some(word) => FactRecord {
-                        form: form::WORD,
-                        ..FactRecord::new(kind::SET, column.get(), id, word)
-                    },
-                    None => FactRecord {
-                        form: form::CBOR,
-                        value_bytes: push(value),
-                        ..FactRecord::new(kind::SET, column.get(), id, 0)
-                    },
-                }
-            }
-            Fact::Link { edge, from, to } => {
-                let ends = &layout.edges[usize::from(edge)];
-                let to = id(i, ends.to.entity, to).to_bits();
-                FactRecord::new(kind::LINK, edge.get(), id(i, ends.from.entity, from), to)
-            }
-            Fact::Unlink { edge, from, to } => {
-                let ends = &layout.edges[usize::from(edge)];
-                let to = id(i, ends.to.entity, to).to_bits();
-                FactRecord::new(kind::UNLINK, edge.get(), id(i, ends.from.entity, from), to)
-            }
-            Fact::SetLink {
-                edge,
-                from,
-                to,
-                at,
-                len,
-            } => {
-                let ends = &layout.edges[usize::from(edge)];
-                let to = id(i, ends.to.entity, to).to_bits();
-                FactRecord {
-                    form: form::CBOR,
-                    value_bytes: push(facts.value(at, len)),
-                    ..FactRecord::new(
-                        kind::SET_LINK,
-                        edge.get(),
-                        id(i, ends.from.entity, from),
-                        to,
-                    )
-                }
-            }
-        };
-        *out = record.encode();
-    }
-    at
+/// The values that are not in the records of their facts.
+struct Values<'p> {
+    bytes: &'p mut [u8],
+    /// The length of those that were written.
+    at: usize,
 }
 
-/// The facts that delete entities, by slot. The graph at the end of a transaction has the generation of the last entity at
-/// a slot only.
-struct Deleted(FastMap<(EntityIx, u32), Vec<(usize, u32)>>);
-
-impl Deleted {
-    fn of(facts: &Facts) -> Self {
-        let mut deleted = FastMap::<_, Vec<_>>::default();
-        for (i, fact) in facts.list.iter().enumerate() {
-            if let Fact::Delete {
-                entity,
-                slot,
-                generation,
-                ..
-            } = *fact
-            {
-                let of_slot = deleted.entry((entity, slot)).or_default();
-                of_slot.push((i, generation));
+impl Values<'_> {
+    /// Writes a value, unless its column has words for it. Returns the form of the value, its length, and the operand of the
+    /// fact.
+    #[inline(never)]
+    fn push(
+        &mut self,
+        fact: &LoggedFact,
+        value: NewValue,
+        journal: &Journal,
+        tags: &Tags,
+    ) -> (u8, u32, u64) {
+        let mut plain = Vec::new();
+        let value = match value {
+            NewValue::Encoded { at, len } => journal.value(at, len),
+            NewValue::Plain(form, word) => {
+                form.cbor(word).write(&mut plain);
+                &plain
             }
+        };
+        if fact.kind == kind::SET
+            && let Some(word) = tags.word_of(fact.index, value)
+        {
+            return (form::WORD, 0, word);
         }
-        Self(deleted)
-    }
-
-    /// Returns the generation of the entity at a slot when fact `i` happens, if that fact or a later one deletes the entity.
-    #[inline(always)]
-    fn generation(&self, i: usize, at: (EntityIx, u32)) -> Option<u32> {
-        if self.0.is_empty() {
-            return None;
-        }
-        let of_slot = self.0.get(&at)?;
-        let next = of_slot.partition_point(|(delete, _)| *delete < i);
-        of_slot.get(next).map(|(_, generation)| *generation)
+        self.bytes[self.at..self.at + value.len()].copy_from_slice(value);
+        self.at += value.len();
+        (form::CBOR, value.len() as u32, fact.operand)
     }
 }
