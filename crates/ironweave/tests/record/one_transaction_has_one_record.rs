@@ -5,7 +5,7 @@ use ironweave::{Fold, Record, RecordedEvent};
 use serde_json::Value;
 
 use crate::model::{
-    Admitted, Bed, Bought, Cleaned, Model, Placed, Sold, Ward, admitted, opened, state, ward,
+    Admitted, Bed, Bought, Cleaned, Left, Model, Placed, Sold, Ward, admitted, opened, state, ward,
 };
 
 /// The content of a record without its position, which the record of a tried event does not have.
@@ -248,4 +248,43 @@ fn a_record_names_the_entity_of_each_fact_by_id_where_it_knows_the_graph() {
         (occupant.resolve(&store), occupant.resolve(&after)),
         (None, Some(bed))
     );
+}
+
+/// A frame names each entity by its id, also where a transaction uses a slot several times. A paranoid store replays the frame,
+/// and a replay refuses another generation than the entity at the slot has.
+#[test]
+fn a_slot_that_a_transaction_uses_again_has_another_generation_in_each_fact() {
+    let mut store = Store::<Model>::paranoid();
+    let (ward, [first, _]) = opened(&mut store);
+    store.step(Placed {
+        ward,
+        bed: first,
+        day: 1,
+    });
+    let mut t = store.begin();
+    t.apply(admitted(first, "ann")).expect("it is free");
+    t.apply(Sold { bed: first }).expect("it exists");
+    let second = t
+        .apply(Bought { number: 1 })
+        .expect("no bed has it")
+        .created
+        .bed;
+    let (bed, day) = (second, 2);
+    t.apply(Placed { ward, bed, day }).expect("it is not there");
+    t.apply(Left { bed }).expect("it is free");
+    t.apply(Sold { bed }).expect("it exists");
+    let third = t
+        .apply(Bought { number: 1 })
+        .expect("no bed has it")
+        .created
+        .bed;
+    let (bed, day) = (third, 3);
+    t.apply(Placed { ward, bed, day }).expect("it is not there");
+    t.apply(admitted(third, "bob")).expect("it is free");
+    t.commit().expect("the log takes it");
+    assert_eq!([first, second, third].map(|bed| bed.id().slot()), [0; 3]);
+    assert_eq!(third.id().generation(), 3);
+    assert!(third.alive(&store) && !second.alive(&store));
+    store.verify().expect("the same facts");
+    assert_eq!(store.check(), []);
 }
