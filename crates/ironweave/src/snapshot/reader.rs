@@ -38,8 +38,8 @@ use crate::store::{Records, Store, VerifyError, records, verify};
 /// for it, and each commit queues its facts for that copy. Usually [`snapshot`](StoreReader::snapshot) applies them, in the
 /// thread that calls it. While more than about 130,000 facts (or 8 MiB of values) are queued, each commit applies queued facts
 /// to the copy itself, at most twice as many as it has. So a reader from which no snapshot is taken makes commits take about
-/// twice as long, but no commit takes time for the graph or for earlier commits, and the queue does not grow. Drop a reader that
-/// you no longer use.
+/// four times as long, but no commit takes time for the graph or for earlier commits, and the queue does not grow. Drop a
+/// reader that you no longer use.
 ///
 /// Commits wait for a reader in one case only: if four times as many facts are queued because threads take snapshots all the time
 /// and more slowly than the store commits. Then a commit waits until such a thread has applied a few hundred facts. The
