@@ -44,8 +44,8 @@ use crate::store::{
 /// transactions that its receipt, rejection or result depends on are durable in the sense of the store's
 /// [`Durability`](crate::Durability).
 ///
-/// [`submit`](SharedStore::submit) returns a [`Ticket`] without waiting, and events that were submitted are written and synced
-/// together. Every other call fires the submitted events first, so a thread sees what it submitted before.
+/// [`submit`](SharedStore::submit) returns a [`Ticket`](crate::Ticket) without waiting, and events that were submitted are
+/// written and synced together. Every other call fires the submitted events first, so a thread sees what it submitted before.
 ///
 /// Reads of the past ([`as_of`](SharedStore::as_of), [`history`](SharedStore::history),
 /// [`since`](SharedStore::since), [`verify`](SharedStore::verify)) do not block other callers, since they read the log
