@@ -1,6 +1,7 @@
 //! Which crates of the workspace are published, where their sources are, and whether they are ready for it.
 
 use std::path::PathBuf;
+use std::{env, fs};
 
 use anyhow::{Context, Result, ensure};
 use serde_json::Value;
@@ -78,11 +79,42 @@ fn text(value: &Value) -> Result<String> {
 /// Packages all of them as they would be published, and builds what is in the packages. They need not be on a registry
 /// for it, nor does this need the network.
 pub fn package() -> Result<()> {
+    let crates = published()?;
+    forget_unpacked(&crates)?;
+    // Cargo would not build a package of a registry again whose version is the same.
+    let target = tempfile::tempdir().context("cannot create a directory for packages")?;
     let mut command = cargo(&["package", "--offline", "--allow-dirty", "--quiet"]);
-    for krate in published()? {
+    command.arg("--target-dir").arg(target.path());
+    for krate in &crates {
         command.args(["--package", &krate.package]);
     }
     run(&mut command)
+}
+
+/// Removes the sources that earlier runs have unpacked. Cargo keeps them in its home by the version of a package, and would build
+/// a package against the old sources of another one whose version is the same.
+fn forget_unpacked(crates: &[Crate]) -> Result<()> {
+    let home = env::var_os("CARGO_HOME").map(PathBuf::from);
+    let home = home.or_else(|| Some(env::home_dir()?.join(".cargo")));
+    let Some(Ok(registries)) = home.map(|home| fs::read_dir(home.join("registry/src"))) else {
+        return Ok(());
+    };
+    for registry in registries {
+        let registry = registry?;
+        // The name of a registry in a directory begins with a hyphen, since it has no host.
+        if !registry.file_name().as_encoded_bytes().starts_with(b"-") {
+            continue;
+        }
+        for krate in crates {
+            let unpacked = format!("{}-{}", krate.package, krate.version);
+            let unpacked = registry.path().join(unpacked);
+            if unpacked.exists() {
+                fs::remove_dir_all(&unpacked)
+                    .with_context(|| format!("cannot remove {}", unpacked.display()))?;
+            }
+        }
+    }
+    Ok(())
 }
 
 #[cfg(test)]
