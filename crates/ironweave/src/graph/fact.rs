@@ -132,6 +132,15 @@ impl Fact {
 // Facts are most of the memory of replicas and journals, so the type must stay small.
 const _: () = assert!(size_of::<Fact>() <= 20);
 
+/// An entity in a fact.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum End {
+    /// The one that changes; of a link, the one at the declaring end.
+    Near,
+    /// Of a link, the one at the inverse end.
+    Far,
+}
+
 /// Facts in order, and the bytes of their values.
 #[derive(Clone, Debug, Default)]
 pub struct Facts {
@@ -143,6 +152,16 @@ pub struct Facts {
 }
 
 impl Facts {
+    /// Returns the generation of an entity in fact `i`, if generations are known.
+    #[inline]
+    pub(crate) fn generation(&self, i: usize, end: End) -> Option<u32> {
+        let [near, far] = *self.generations.get(i)?;
+        Some(match end {
+            End::Near => near,
+            End::Far => far,
+        })
+    }
+
     /// The value of a fact of these, in CBOR; `None` of one that has none.
     pub(crate) fn value_of(&self, fact: &Fact) -> Option<&[u8]> {
         match *fact {

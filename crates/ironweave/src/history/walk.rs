@@ -150,7 +150,7 @@ impl Archive<'_> {
     ) -> Result<(), StorageError> {
         let Context { epochs, plan, .. } = self.context;
         let transaction = Arc::new(DecodedTransaction::read(frame, epochs, plan)?);
-        let found = about(&transaction.decoded.facts.list, &plan.layout, all);
+        let found = about(&transaction.decoded.facts, &plan.layout, all, None);
         history.extend(
             found
                 .into_iter()

@@ -296,7 +296,7 @@ impl<'a, M: Model> Transaction<'a, M> {
     #[inline]
     pub fn facts(&self) -> Facts<'_, M> {
         let Store { core, plan, .. } = &*self.store;
-        Facts::of_open(&core.open.journal, &plan.layout)
+        Facts::of_open(&core.open.journal, &core.graph, &plan.layout)
     }
 
     /// Returns a savepoint of the current state of the transaction, for [`rollback_to`](Transaction::rollback_to). O(1).

@@ -109,6 +109,54 @@ fn a_record_of_either_version_is_the_same_text() {
     }
 }
 
+/// Facts of version 2 name an entity by its slot, except those that create and delete it. A graph has the entity.
+#[test]
+fn a_record_of_version_3_has_the_id_of_each_entity() {
+    use shop::*;
+    let [old, new] = VERSIONS.map(|version| {
+        let dir = version.copied("constructs");
+        let store = Store::<Model>::open_read_only(dir.path()).expect("the log can be read");
+        let records = store.frames(0).expect("the log can be read");
+        let logged: Vec<_> = records.map(|r| r.expect("the log can be read")).collect();
+        let start = store.as_of(0).expect("the log can be read");
+        let mut around = store.subscribe_after(start).expect("it is of the log");
+        let mut with_graph = Vec::new();
+        while let Some(record) = around.try_next().expect("the log can be read") {
+            with_graph.push(record);
+        }
+        assert_eq!(logged.len(), 36 + 1);
+        (logged, with_graph)
+    });
+    /// The entity and the other entity of each fact.
+    fn ids(records: &[ironweave::Record<Model>]) -> Vec<Option<ironweave::Id>> {
+        let facts = records.iter().flat_map(|record| record.facts());
+        let entities = facts.flat_map(|fact| [Some(fact.entity()), fact.other()]);
+        entities.flatten().map(|entity| entity.id()).collect()
+    }
+    let all = ids(&new.0);
+    assert!(all.iter().all(Option::is_some));
+    assert_eq!((&ids(&new.1), &ids(&old.1)), (&all, &all));
+    let known = ids(&old.0);
+    assert_eq!(known.len(), all.len());
+    assert!(known.iter().zip(&all).all(|(a, b)| a.is_none() || a == b));
+    assert!(known.contains(&None));
+    // The net changes have the same entities, by slot or by id.
+    let mut unknown = 0;
+    for (i, (old_record, new_record)) in old.0.iter().zip(&new.0).enumerate() {
+        let paid = new_record.entered::<Order, state::Paid>();
+        let by_slot = old_record.entered::<Order, state::Paid>();
+        assert_eq!(paid, old.1[i].entered::<Order, state::Paid>());
+        for (new, old) in paid.iter().zip(&by_slot) {
+            let handle = new.handle();
+            assert!(handle.is_some() && new.slot() == old.slot());
+            assert!([None, handle].contains(&old.handle()));
+            unknown += usize::from(old.handle().is_none());
+        }
+        assert_eq!(paid.len(), by_slot.len());
+    }
+    assert!(unknown > 0, "a version-2 record of a move has the slot");
+}
+
 #[test]
 fn a_log_with_each_construct_is_opened_checked_and_continued() {
     VERSIONS.iter().for_each(constructs);

@@ -202,7 +202,7 @@ fn records_and_their_views_can_be_sent_and_shared() {
 }
 
 #[test]
-fn a_record_names_the_entity_of_each_fact_by_id_where_it_knows_the_graph() {
+fn a_record_names_the_entity_of_each_fact_by_id() {
     let mut store = Store::<Model>::memory();
     let (_, [bed, _]) = opened(&mut store);
     store.step(Sold { bed });
@@ -224,14 +224,13 @@ fn a_record_names_the_entity_of_each_fact_by_id_where_it_knows_the_graph() {
     let by_id = ("Bed/0.2".to_owned(), Some(bed.id()));
     assert_eq!(entity(&known), by_id);
     assert_eq!(entity(&tried.record), by_id);
-    assert_eq!(entity(&from_log), ("Bed/0".to_owned(), None));
-    // The log has only the slot; a graph has the entity at that slot.
+    assert_eq!(entity(&from_log), by_id);
     let [occupant] = from_log.entered::<Bed, state::Taken>()[..] else {
         panic!("one entered");
     };
     assert_eq!(
         (occupant.handle(), occupant.resolve(&store)),
-        (None, Some(bed))
+        (Some(bed), Some(bed))
     );
     assert_eq!(known.entered::<Bed, state::Taken>()[0].handle(), Some(bed));
     let after = known.after().expect("it has the graphs");
@@ -282,9 +281,45 @@ fn a_slot_that_a_transaction_uses_again_has_another_generation_in_each_fact() {
     t.apply(Placed { ward, bed, day }).expect("it is not there");
     t.apply(admitted(third, "bob")).expect("it is free");
     t.commit().expect("the log takes it");
-    assert_eq!([first, second, third].map(|bed| bed.id().slot()), [0; 3]);
-    assert_eq!(third.id().generation(), 3);
-    assert!(third.alive(&store) && !second.alive(&store));
+    // Later transactions use it too.
+    store.step(Left { bed: third });
+    store.step(Sold { bed: third });
+    let fourth = store.step(Bought { number: 1 }).created.bed;
+    store.step(admitted(fourth, "eve"));
+    let all = [first, second, third, fourth];
+    assert_eq!(all.map(|bed| bed.id().slot()), [0; 4]);
+    assert_eq!(all.map(|bed| bed.id().generation()), [1, 2, 3, 4]);
+    let mut named = Vec::new();
+    let mut dirty = Vec::new();
+    for record in store.frames(4).expect("it reads") {
+        let record = record.expect("it reads");
+        for firing in record.firings() {
+            let facts = firing.facts().iter();
+            let entities = facts.flat_map(|fact| [Some(fact.entity()), fact.other()]);
+            let beds = entities.flatten().filter_map(|e| e.occupant::<Bed>());
+            let mut beds: Vec<Option<Bed>> = beds.map(|bed| bed.handle()).collect();
+            beds.dedup();
+            named.extend(beds);
+            let dirtied = firing.facts().entered::<Bed, state::Dirty>();
+            dirty.extend(dirtied.iter().map(|bed| bed.handle()));
+        }
+        for bed in all {
+            let is_named = serde_json::to_string(&record).expect("it is JSON");
+            let is_named = is_named.contains(&format!("{bed}\""));
+            assert_eq!(record.facts().touches(bed), is_named, "{bed} in {record:?}");
+        }
+    }
+    let [first, second, third, fourth] = all.map(Some);
+    let expected = [
+        vec![first; 3],
+        vec![second; 4],
+        vec![third; 5],
+        vec![fourth; 2],
+    ];
+    assert_eq!(named, expected.concat());
+    assert_eq!(dirty, [second, third]);
+    let [.., third, fourth] = all;
+    assert!(fourth.alive(&store) && !third.alive(&store));
     store.verify().expect("the same facts");
     assert_eq!(store.check(), []);
 }

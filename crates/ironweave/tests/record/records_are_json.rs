@@ -41,23 +41,23 @@ fn a_record_is_json_that_names_everything() {
                 {
                     "event": {"Placed": {"ward": "Ward/0.1", "bed": "Bed/0.1", "day": 3}},
                     "facts": [
-                        {"fact": "link", "entity": "Ward/0", "field": "beds", "other": "Bed/0"},
-                        {"fact": "set_link", "entity": "Ward/0", "field": "beds", "other": "Bed/0", "value": 3},
+                        {"fact": "link", "entity": "Ward/0.1", "field": "beds", "other": "Bed/0.1"},
+                        {"fact": "set_link", "entity": "Ward/0.1", "field": "beds", "other": "Bed/0.1", "value": 3},
                     ],
                 },
                 {
                     "event": {"Admitted": {"bed": "Bed/0.1", "patient": "ann", "at": "1970-01-01T00:01:00Z"}},
                     "facts": [
-                        {"fact": "move", "entity": "Bed/0", "from": "Free", "to": "Taken"},
-                        {"fact": "set", "entity": "Bed/0", "field": "patient", "value": "ann"},
-                        {"fact": "set", "entity": "Bed/0", "field": "at", "value": "1970-01-01T00:01:00Z"},
+                        {"fact": "move", "entity": "Bed/0.1", "from": "Free", "to": "Taken"},
+                        {"fact": "set", "entity": "Bed/0.1", "field": "patient", "value": "ann"},
+                        {"fact": "set", "entity": "Bed/0.1", "field": "at", "value": "1970-01-01T00:01:00Z"},
                     ],
                 },
                 {
                     "immediate": {"Filled": {"ward": "Ward/0.1"}},
                     "facts": [
-                        {"fact": "move", "entity": "Ward/0", "from": "Open", "to": "Full"},
-                        {"fact": "set", "entity": "Ward/0", "field": "since", "value": 7},
+                        {"fact": "move", "entity": "Ward/0.1", "from": "Open", "to": "Full"},
+                        {"fact": "set", "entity": "Ward/0.1", "field": "since", "value": 7},
                     ],
                 },
                 {

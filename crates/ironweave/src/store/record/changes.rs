@@ -67,6 +67,13 @@ impl<M> Changes<M> {
         self
     }
 
+    /// Adds the generations of the entities in the facts, if they are known and not there.
+    pub(super) fn add_generations(&mut self, known: impl FnOnce() -> Option<Vec<[u32; 2]>>) {
+        if self.facts.generations.is_empty() {
+            self.facts.generations = known().unwrap_or_default();
+        }
+    }
+
     /// Returns the facts without the type of the model.
     #[cfg(feature = "sqlite")]
     pub(crate) fn raw(&self) -> &RawFacts {
@@ -92,6 +99,9 @@ impl<M> Changes<M> {
     }
 
     /// Appends facts that happened after these. O(appended facts and their values).
+    ///
+    /// Facts of an open transaction and of a tried event are copied without the generations of their entities, and then those
+    /// of all facts are forgotten; see [`Occupant`](crate::Occupant).
     #[inline]
     pub fn append(&mut self, facts: Facts<'_, M>) {
         if self.context.is_some() {

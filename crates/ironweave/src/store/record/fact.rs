@@ -8,7 +8,7 @@ use super::GraphContext;
 use super::net::{self, Occupant};
 use crate::base::id::Id;
 use crate::db::entity::Entity;
-use crate::graph::fact::{Fact as RawFact, Facts as RawFacts};
+use crate::graph::fact::{End, Fact as RawFact, Facts as RawFacts};
 use crate::graph::layout::Layout;
 use crate::schema::{Encoding, EntityIx, StateIx};
 use crate::store::tags::Encodings;
@@ -72,15 +72,19 @@ impl<'r> Fact<'r> {
         match self.raw() {
             RawFact::Create { entity, slot, .. }
             | RawFact::Delete { entity, slot, .. }
-            | RawFact::Move { entity, slot, .. } => self.at(entity, slot),
-            RawFact::Set { column, slot, .. } => {
-                self.at(self.layout.columns[usize::from(column)].entity, slot)
-            }
+            | RawFact::Move { entity, slot, .. } => self.at(End::Near, entity, slot),
+            RawFact::Set { column, slot, .. } => self.at(
+                End::Near,
+                self.layout.columns[usize::from(column)].entity,
+                slot,
+            ),
             RawFact::Link { edge, from, .. }
             | RawFact::Unlink { edge, from, .. }
-            | RawFact::SetLink { edge, from, .. } => {
-                self.at(self.layout.edges[usize::from(edge)].from.entity, from)
-            }
+            | RawFact::SetLink { edge, from, .. } => self.at(
+                End::Near,
+                self.layout.edges[usize::from(edge)].from.entity,
+                from,
+            ),
         }
     }
 
@@ -91,18 +95,18 @@ impl<'r> Fact<'r> {
             RawFact::Link { edge, to, .. }
             | RawFact::Unlink { edge, to, .. }
             | RawFact::SetLink { edge, to, .. } => {
-                Some(self.at(self.layout.edges[usize::from(edge)].to.entity, to))
+                Some(self.at(End::Far, self.layout.edges[usize::from(edge)].to.entity, to))
             }
             _ => None,
         }
     }
 
-    fn at(&self, entity: EntityIx, slot: u32) -> FactEntity<'r> {
+    fn at(&self, end: End, entity: EntityIx, slot: u32) -> FactEntity<'r> {
         FactEntity {
             name: &self.layout.entities[usize::from(entity)].name,
             entity,
             slot,
-            generation: net::generation(&self.facts.list, self.index, (entity, slot))
+            generation: net::generation(self.facts, self.index, end, (entity, slot))
                 .or_else(|| self.context?.generation(entity, slot)),
         }
     }
@@ -166,17 +170,6 @@ impl<'r> Fact<'r> {
     #[must_use]
     pub fn value<V: DeserializeOwned>(&self) -> Option<V> {
         value::decode(self.encoded()?).ok()
-    }
-
-    /// Returns the entity that changes, with its generation only where the log has that.
-    pub(super) fn logged_entity(&self) -> String {
-        let entity = self.entity();
-        match (self.raw(), entity.generation) {
-            (RawFact::Create { .. } | RawFact::Delete { .. }, Some(generation)) => {
-                format!("{}/{}.{generation}", entity.name, entity.slot)
-            }
-            _ => format!("{}/{}", entity.name, entity.slot),
-        }
     }
 
     /// Returns the value with the encoding that it was written with.

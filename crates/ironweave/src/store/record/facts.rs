@@ -9,9 +9,10 @@ use super::changes::Changes;
 use super::fact::Fact;
 use super::net::{self, Occupant};
 use crate::db::entity::{Entity, Place};
-use crate::graph::Journal;
 use crate::graph::fact::Facts as RawFacts;
 use crate::graph::layout::Layout;
+use crate::graph::storage::Flat;
+use crate::graph::{Graph, Journal};
 use crate::schema::StateIx;
 use crate::step::model::Model;
 use crate::store::tags::Encodings;
@@ -74,8 +75,12 @@ impl<'r, M> Facts<'r, M> {
 
     /// The facts of an open transaction.
     #[inline]
-    pub(crate) fn of_open(journal: &'r Journal, layout: &'r Arc<Layout>) -> Self {
-        Self::whole(Source::Open(journal), journal.facts_len(), layout)
+    pub(crate) fn of_open(
+        journal: &'r Journal,
+        graph: &'r Graph<Flat>,
+        layout: &'r Arc<Layout>,
+    ) -> Self {
+        Self::whole(Source::Open(journal), journal.facts_len(), layout).with_context(Some(graph))
     }
 
     #[inline]
@@ -179,6 +184,11 @@ impl<'r, M: Model> Facts<'r, M> {
     pub fn to_changes(&self) -> Changes<M> {
         let mut changes = Changes::new(RawFacts::default(), Arc::clone(self.layout));
         changes.append(*self);
+        if self.context.is_some() {
+            changes.add_generations(|| {
+                net::generations(self.raw(), self.start..self.end, self.layout, self.context)
+            });
+        }
         changes
     }
 
@@ -201,7 +211,7 @@ impl<'r, M: Model> Facts<'r, M> {
     /// Returns the entities that are in a place after these facts and were not before. They moved there or were created
     /// there.
     ///
-    /// A logged move has the slot of its entity and not the generation; [`Occupant`] says when the generation is known.
+    /// [`Occupant::handle`] returns the entity; [`Occupant`] says for which facts it is not known.
     #[must_use]
     pub fn entered<T: Entity<Model = M>, S: Place<T>>(&self) -> Vec<Occupant<T>> {
         self.occupants(|o| !is_in::<T, S>(o.before) && is_in::<T, S>(o.after))
@@ -221,7 +231,7 @@ impl<'r, M: Model> Facts<'r, M> {
         &self,
         accepts: impl Fn(&net::Occupancy<T>) -> bool,
     ) -> impl Iterator<Item = Occupant<T>> {
-        net::occupancies(&self.raw().list, self.start..self.end, self.context)
+        net::occupancies(self.raw(), self.start..self.end, self.context)
             .filter(accepts)
             .map(|o| o.occupant)
     }
@@ -257,24 +267,21 @@ impl<'r, M: Model> Facts<'r, M> {
         let edge = &self.layout.edges[usize::from(hop.edge)];
         (edge.far(hop.forward).entity == B::INDEX).then(|| {
             let range = self.start..self.end;
-            net::links(
-                &self.raw().list,
-                range,
-                self.layout,
-                hop,
-                linked,
-                self.context,
-            )
+            net::links(self.raw(), range, self.layout, hop, linked, self.context)
         })
     }
 
     /// Returns whether one of the facts is about an entity or about one of its links. O(facts).
     ///
-    /// Facts name slots. If these facts create and delete several entities at one slot, only those of this entity count.
-    /// An entity that had the slot in another transaction cannot be distinguished.
+    /// A fact whose entity is known only by its slot (see [`Occupant`]) counts if `entity` has that slot.
     #[must_use]
     pub fn touches<T: Entity<Model = M>>(&self, entity: T) -> bool {
-        let found = net::about(&self.raw().list, self.layout, &[(T::INDEX, entity.id())]);
+        let found = net::about(
+            self.raw(),
+            self.layout,
+            &[(T::INDEX, entity.id())],
+            self.context,
+        );
         found.iter().any(|i| (self.start..self.end).contains(i))
     }
 }

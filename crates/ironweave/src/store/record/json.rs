@@ -81,14 +81,12 @@ impl Serialize for Fact<'_> {
         };
         let mut fact = serializer.serialize_map(None)?;
         fact.serialize_entry("fact", kind)?;
-        // Without generations that only some sources of records know, so that the JSON does not depend on the source.
-        fact.serialize_entry("entity", &self.logged_entity())?;
+        fact.serialize_entry("entity", &self.entity().to_string())?;
         if let Some(field) = self.field() {
             fact.serialize_entry("field", field)?;
         }
         if let Some(other) = self.other() {
-            let other = format!("{}/{}", other.type_name(), other.slot());
-            fact.serialize_entry("other", &other)?;
+            fact.serialize_entry("other", &other.to_string())?;
         }
         if let Some(from) = self.from() {
             fact.serialize_entry("from", from)?;

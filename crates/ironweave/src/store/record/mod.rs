@@ -39,6 +39,8 @@ use crate::base::position::{FrameRef, Position, Seq};
 use crate::base::storage_error::StorageError;
 use crate::base::time::Timestamp;
 use crate::db::entity::{Entity, Place};
+use crate::graph::Graph;
+use crate::graph::storage::{Flat, Storage};
 use crate::log::Frame;
 use crate::schema::EntityIx;
 use crate::step::event::Event;
@@ -81,20 +83,30 @@ impl DecodedTransaction {
     }
 }
 
-/// The graph around a transaction, for records that are delivered with it.
+/// The graph around a transaction, for facts that do not have the generations of their entities.
 ///
-/// Facts name slots. The log does not have the generation of an entity that the transaction neither creates nor deletes, so
-/// a record finds it in this graph.
+/// Frames of format version 2 and open transactions name entities by slot. The generation of an entity that the transaction
+/// neither creates nor deletes is found in this graph.
 pub(crate) trait GraphContext: Any + Send + Sync {
     /// Returns the generation of the entity at a slot after the transaction, or `None` if the slot is free.
     fn generation(&self, entity: EntityIx, slot: u32) -> Option<u32>;
 }
 
+impl GraphContext for Graph<Flat> {
+    fn generation(&self, entity: EntityIx, slot: u32) -> Option<u32> {
+        generation_in(self, entity, slot)
+    }
+}
+
 impl GraphContext for Version {
     fn generation(&self, entity: EntityIx, slot: u32) -> Option<u32> {
-        let there = slot < self.graph.slots(entity) && self.graph.is_alive(entity, slot);
-        there.then(|| self.graph.id(entity, slot).generation)
+        generation_in(&self.graph, entity, slot)
     }
+}
+
+fn generation_in<S: Storage>(graph: &Graph<S>, entity: EntityIx, slot: u32) -> Option<u32> {
+    let there = slot < graph.slots(entity) && graph.is_alive(entity, slot);
+    there.then(|| graph.id(entity, slot).generation)
 }
 
 /// The record of one transaction: its sequence, time and metadata, the events that fired, and the facts that they caused.
@@ -116,16 +128,16 @@ impl GraphContext for Version {
 ///   "firings": [{
 ///     "event": {"Froze": {"account": "Account/1.1", "why": "a doubt"}},
 ///     "facts": [
-///       {"fact": "move", "entity": "Account/1", "from": "Open", "to": "Frozen"},
-///       {"fact": "set", "entity": "Account/1", "field": "why", "value": "a doubt"}
+///       {"fact": "move", "entity": "Account/1.1", "from": "Open", "to": "Frozen"},
+///       {"fact": "set", "entity": "Account/1.1", "field": "why", "value": "a doubt"}
 ///     ]
 ///   }]
 /// }
 /// ```
 ///
 /// where `event` has the form that [`AnyEvent`](crate::AnyEvent) deserializes. The firing of an immediate event has
-/// `"immediate": {"Satisfied": {"want": "Want/3.1"}}` instead. A fact has the generation of an entity that it creates or
-/// deletes; it names all other entities by slot. Values are serialized by the encoding in the schema under which the
+/// `"immediate": {"Satisfied": {"want": "Want/3.1"}}` instead. A fact names its entity by its id, or by
+/// its slot as `"Account/1"` if the generation is not known (see [`Occupant`]). Values are serialized by the encoding in the schema under which the
 /// transaction was written: a time as RFC 3339 in a human-readable format, otherwise as microseconds since 1970.
 ///
 /// Serialization fails if the format cannot represent a field of an event, as JSON cannot represent a map whose keys are

@@ -14,17 +14,18 @@ use crate::base::hash::FastMap;
 use crate::base::id::Id;
 use crate::db::Db;
 use crate::db::entity::Entity;
-use crate::graph::fact::Fact;
+use crate::graph::fact::{End, Fact, Facts};
 use crate::graph::layout::Layout;
 use crate::schema::{EntityIx, Hop, StateIx};
 
 /// The entity that had a slot in a transaction.
 ///
-/// Logged facts name an entity by its slot, which another entity may get after the entity was deleted. A record knows the
-/// generation of each entity that its transaction creates or deletes. It knows the generations of all entities if it is of
-/// [`Snapshot::with`](crate::Snapshot::with) or of [`Store::subscribe_after`](crate::Store::subscribe_after), which have the
-/// graph. [`handle`](Self::handle) returns the entity if the generation is known; otherwise [`resolve`](Self::resolve)
-/// finds it in a graph.
+/// [`handle`](Self::handle) returns the entity. It is unknown only for frames of format version 2, which an earlier version
+/// of this library wrote. Their facts name an entity by its slot, which another entity may get after the entity was deleted.
+/// A record of such a frame knows the generation of each entity that its transaction creates or deletes, and of all entities
+/// if [`Store::subscribe_after`](crate::Store::subscribe_after) delivered it, which has the graph. Otherwise
+/// [`resolve`](Self::resolve) finds the entity in a graph. The same holds for [`Changes`](crate::Changes) that
+/// [`append`](crate::Changes::append)ed such facts, or those of an open transaction or of a tried event.
 pub struct Occupant<T> {
     slot: u32,
     generation: Option<u32>,
@@ -46,7 +47,7 @@ impl<T: Entity> Occupant<T> {
         self.slot
     }
 
-    /// Returns the entity, or `None` if the record does not know its generation.
+    /// Returns the entity, or `None` if its generation is not known, which is never so for a record of format version 3.
     #[must_use]
     pub fn handle(&self) -> Option<T> {
         let slot = self.slot;
@@ -139,7 +140,7 @@ pub(super) struct Occupancy<T> {
 /// The facts are a range of all facts of a transaction. An entity that only moves in the range may be deleted after the range,
 /// and its slot may be reused.
 pub(super) fn occupancies<T: Entity>(
-    all: &[Fact],
+    facts: &Facts,
     range: Range<usize>,
     context: Option<&dyn GraphContext>,
 ) -> std::vec::IntoIter<Occupancy<T>> {
@@ -148,6 +149,7 @@ pub(super) fn occupancies<T: Entity>(
     let mut firsts: Vec<usize> = Vec::new();
     // The index of the last entity at each slot.
     let mut at: FastMap<u32, usize> = FastMap::default();
+    let all = &*facts.list;
     let start = range.start;
     for (i, fact) in (start..).zip(all.get(range.clone()).unwrap_or_default()) {
         let (slot, generation, before, after) = match *fact {
@@ -168,7 +170,7 @@ pub(super) fn occupancies<T: Entity>(
                 slot,
                 from,
                 to,
-            } if entity == T::INDEX => (slot, None, Some(from), Some(to)),
+            } if entity == T::INDEX => (slot, facts.generation(i, End::Near), Some(from), Some(to)),
             _ => continue,
         };
         let known = at.get(&slot).and_then(|i| found.get_mut(*i));
@@ -207,7 +209,7 @@ pub(super) fn occupancies<T: Entity>(
 
 /// Returns the pairs that facts link over an edge in the net, or those that they unlink, with the near end first.
 pub(super) fn links<A: Entity, B: Entity>(
-    all: &[Fact],
+    facts: &Facts,
     range: Range<usize>,
     layout: &Layout,
     hop: Hop,
@@ -222,7 +224,7 @@ pub(super) fn links<A: Entity, B: Entity>(
     let mut pairs: FastMap<[(u32, u32); 2], usize> = FastMap::default();
     let mut found: Vec<(usize, [u32; 2], bool, bool)> = Vec::new();
     let start = range.start;
-    for (i, fact) in (start..).zip(all.get(range).unwrap_or_default()) {
+    for (i, fact) in (start..).zip(facts.list.get(range).unwrap_or_default()) {
         let (from, to, is_link) = match *fact {
             Fact::Create { entity, slot, .. } => {
                 *creations.entry((entity, slot)).or_default() += 1;
@@ -241,23 +243,45 @@ pub(super) fn links<A: Entity, B: Entity>(
             }
         }
     }
-    let changes = SlotChanges::new(all);
-    let generation = |i, entity, slot| {
-        changes
-            .generation(i, (entity, slot))
-            .or_else(|| context?.generation(entity, slot))
-    };
+    let generations = Generations::new(facts, context);
     (found.into_iter())
         .filter(|(_, _, first, last)| *first == linked && *last == linked)
         .map(|(i, [from, to], ..)| {
             let (from, to) = (
-                (from, generation(i, from_type, from)),
-                (to, generation(i, to_type, to)),
+                (from, generations.of(i, End::Near, (from_type, from))),
+                (to, generations.of(i, End::Far, (to_type, to))),
             );
             let (near, far) = if hop.forward { (from, to) } else { (to, from) };
             (Occupant::new(near.0, near.1), Occupant::new(far.0, far.1))
         })
         .collect()
+}
+
+/// The generations of the entities in facts.
+struct Generations<'f> {
+    facts: &'f Facts,
+    /// If the facts do not have them.
+    changes: Option<SlotChanges>,
+    context: Option<&'f dyn GraphContext>,
+}
+
+impl<'f> Generations<'f> {
+    fn new(facts: &'f Facts, context: Option<&'f dyn GraphContext>) -> Self {
+        let unknown = facts.generations.is_empty();
+        Self {
+            facts,
+            changes: unknown.then(|| SlotChanges::new(&facts.list)),
+            context,
+        }
+    }
+
+    /// Returns the generation of the entity at an end of fact `i`, which has the slot `at`, if it is known.
+    fn of(&self, i: usize, end: End, at: (EntityIx, u32)) -> Option<u32> {
+        let Some(changes) = &self.changes else {
+            return self.facts.generation(i, end);
+        };
+        (changes.generation(i, at)).or_else(|| self.context?.generation(at.0, at.1))
+    }
 }
 
 /// The facts that create and delete entities, by slot.
@@ -311,13 +335,34 @@ fn slot_change(fact: &Fact) -> Option<((EntityIx, u32), bool, u32)> {
     }
 }
 
-/// Returns the generation of the entity at a slot when fact `i` happens, if a fact creates or deletes that entity. O(facts).
-pub(super) fn generation(facts: &[Fact], i: usize, at: (EntityIx, u32)) -> Option<u32> {
+/// Returns the generations of all entities in a range of facts as [`Facts`] has them, if all are known.
+pub(super) fn generations(
+    facts: &Facts,
+    range: Range<usize>,
+    layout: &Layout,
+    context: Option<&dyn GraphContext>,
+) -> Option<Vec<[u32; 2]>> {
+    let generations = Generations::new(facts, context);
+    let of = |i: usize| {
+        let [near, far] = facts.list.get(i)?.touches(layout);
+        let near = generations.of(i, End::Near, near?)?;
+        let far = far.map_or(Some(0), |far| generations.of(i, End::Far, far))?;
+        Some([near, far])
+    };
+    range.map(of).collect()
+}
+
+/// Returns the generation of the entity at an end of fact `i`, which has the slot `at`, if the facts tell it. O(facts) if only
+/// the facts that create or delete the entity do.
+pub(super) fn generation(facts: &Facts, i: usize, end: End, at: (EntityIx, u32)) -> Option<u32> {
     let change = |fact: &Fact| {
         let (of, creates, generation) = slot_change(fact)?;
         (of == at).then_some((creates, generation))
     };
-    let (before, after) = facts.split_at_checked(i)?;
+    if let Some(generation) = facts.generation(i, end) {
+        return Some(generation);
+    }
+    let (before, after) = facts.list.split_at_checked(i)?;
     match after.iter().find_map(change) {
         Some((false, generation)) => Some(generation),
         // Fact `i` itself creates the entity.
@@ -329,26 +374,39 @@ pub(super) fn generation(facts: &[Fact], i: usize, at: (EntityIx, u32)) -> Optio
     }
 }
 
-/// Returns the indexes of the facts about one entity, or about the links between two, which exist in the transaction.
-pub(crate) fn about(facts: &[Fact], layout: &Layout, all: &[(EntityIx, Id)]) -> Vec<usize> {
+/// Returns the indexes of the facts about one entity, or about the links between two. If the generation of an entity in a
+/// fact is not known, it is taken for the entity at its slot.
+pub(crate) fn about(
+    facts: &Facts,
+    layout: &Layout,
+    all: &[(EntityIx, Id)],
+    context: Option<&dyn GraphContext>,
+) -> Vec<usize> {
     let at = |(entity, id): (EntityIx, Id)| Some((entity, id.slot));
     let is_about = |i: &usize| {
-        let touched = facts[*i].touches(layout);
+        let touched = facts.list[*i].touches(layout);
         match *all {
             [one] => touched.contains(&at(one)),
             [a, b] => touched == [at(a), at(b)] || touched == [at(b), at(a)],
             _ => false,
         }
     };
-    let mut found: Vec<usize> = (0..facts.len()).filter(is_about).collect();
+    let mut found: Vec<usize> = (0..facts.list.len()).filter(is_about).collect();
     if found.is_empty() {
         return found;
     }
-    // The transaction may create and delete other entities at the same slot, before and after this one.
-    let changes = SlotChanges::new(facts);
+    // Other entities may have had the same slot, before this one and after it, also in one transaction.
+    let generations = Generations::new(facts, context);
     let is_of = |i: usize, (entity, id): (EntityIx, Id)| {
-        let known = changes.generation(i, (entity, id.slot));
-        known.is_none_or(|generation| generation == id.generation)
+        let touched = facts.list[i].touches(layout).into_iter();
+        let mut ends = touched.zip([End::Near, End::Far]);
+        ends.any(|(touched, end)| {
+            let is_same = |generation| generation == id.generation;
+            touched == at((entity, id))
+                && generations
+                    .of(i, end, (entity, id.slot))
+                    .is_none_or(is_same)
+        })
     };
     found.retain(|i| all.iter().all(|one| is_of(*i, *one)));
     found
