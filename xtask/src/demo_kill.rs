@@ -138,7 +138,7 @@ fn killed(demo: &Demo, (lines, then): (u64, Duration)) -> Result<Option<Counts>>
 fn live(demo: &Demo) -> Result<BTreeMap<String, u32>> {
     let mut live = BTreeMap::new();
     for fact in demo.show("log")?.split(['\n', ';']) {
-        // `move Partition/3 Building -> Live`
+        // `move Partition/3.1 Building -> Live`
         let mut words = fact.split_whitespace().rev();
         if words.next() == Some("Live") && words.next() == Some("->") {
             let partition = words.nth(1).context("a move without a subject")?;

@@ -1,7 +1,7 @@
 //! Renders the log for human readers: partitions by name, long lists shortened.
 //!
-//! The store renders events and facts with entities by id, as in `link Want/3.partitions +=
-//! Partition/7`. This module rewrites that text. Quoted values are kept.
+//! The store renders events and facts with entities by id, as in `link Want/3.1.partitions +=
+//! Partition/7.1`. This module rewrites that text. Quoted values are kept.
 
 use std::collections::HashMap;
 
@@ -191,29 +191,29 @@ mod tests {
                 "create Partition \"p/3\" in Missing",
             ),
             (
-                "move Partition/3 Missing -> Building",
+                "move Partition/3.1 Missing -> Building",
                 "move Partition \"p/3\" Missing -> Building",
             ),
             (
-                "link Want/3.partitions += Partition/12",
-                "link Want/3.partitions += Partition \"p/12\"",
+                "link Want/3.1.partitions += Partition/12.1",
+                "link Want/3.1.partitions += Partition \"p/12\"",
             ),
             (
-                "set Partition/0.at = 2023-11-14T22:13:20.123456Z",
+                "set Partition/0.1.at = 2023-11-14T22:13:20.123456Z",
                 "set Partition \"p/0\".at = 2023-11-14T22:13:20.123456Z",
             ),
             (
-                "set Partition/0.name = \"Partition/1\"",
+                "set Partition/0.1.name = \"Partition/1\"",
                 "set Partition \"p/0\".name = \"Partition/1\"",
             ),
             (
-                "set Partition/0.x = \"a\\\"Partition/1\"",
+                "set Partition/0.1.x = \"a\\\"Partition/1\"",
                 "set Partition \"p/0\".x = \"a\\\"Partition/1\"",
             ),
-            ("move Partition/99 A -> B", "move Partition/99 A -> B"),
+            ("move Partition/99.1 A -> B", "move Partition/99.1 A -> B"),
             (
-                "move OtherPartition/1 A -> B",
-                "move OtherPartition/1 A -> B",
+                "move OtherPartition/1.1 A -> B",
+                "move OtherPartition/1.1 A -> B",
             ),
         ] {
             assert_eq!(renderer.named(fact), expect);
@@ -235,8 +235,8 @@ mod tests {
             "[\"a, b\", \"c\"]"
         );
 
-        let links = (0..20).map(|n| format!("link Want/3.partitions += Partition/{n}"));
-        let facts: Vec<String> = ["move Want/3 New -> Idle".to_owned()]
+        let links = (0..20).map(|n| format!("link Want/3.1.partitions += Partition/{n}.1"));
+        let facts: Vec<String> = ["move Want/3.1 New -> Idle".to_owned()]
             .into_iter()
             .chain(links)
             .chain(["create JobRun/1.1 in Queued".to_owned()])

@@ -26,7 +26,7 @@ fn while_a_job_runs() {
     );
     // Immediate events are indented.
     assert!(
-        log.contains("   WantIdle { want: Want/0.1 } => move Want/0 New -> Idle"),
+        log.contains("   WantIdle { want: Want/0.1 } => move Want/0.1 New -> Idle"),
         "{log}"
     );
     assert!(

@@ -223,18 +223,25 @@ impl Facts {
         change(a) == change(b) && self.value_of(&a) == other.value_of(&b)
     }
 
-    /// Returns a fact as text, with the names and encodings of the model.
+    /// Returns a fact as text, with the names and encodings of the model, and with the slots of entities.
     pub(crate) fn render(&self, fact: Fact, layout: &Layout) -> String {
         let mut text = String::new();
         // Writing to a `String` does not fail.
-        let _ = self.write(fact, layout, fact.encoding(&layout.schema), &mut text);
+        let _ = self.write(
+            fact,
+            [None; 2],
+            layout,
+            fact.encoding(&layout.schema),
+            &mut text,
+        );
         text
     }
 
-    /// Writes a fact as text, with a value of an encoding.
+    /// Writes a fact as text, with a value of an encoding, and with the generations of its entities if they are known.
     pub(crate) fn write(
         &self,
         fact: Fact,
+        [near, far]: [Option<u32>; 2],
         layout: &Layout,
         encoding: Option<&Encoding>,
         out: &mut dyn fmt::Write,
@@ -247,7 +254,11 @@ impl Facts {
         let state = |entity: EntityIx, state: StateIx| {
             &layout.entities[usize::from(entity)].states[usize::from(state)].name
         };
-        let name = |entity: EntityIx| &layout.entities[usize::from(entity)].name;
+        let named = |entity: EntityIx, slot, generation| NamedEntity {
+            name: &layout.entities[usize::from(entity)].name,
+            slot,
+            generation,
+        };
         match fact {
             Fact::Create {
                 entity,
@@ -266,8 +277,8 @@ impl Facts {
                 } else {
                     "delete"
                 };
-                let (name, state) = (name(entity), state(entity, at));
-                write!(out, "{verb} {name}/{slot}.{generation} in {state}")
+                let named = named(entity, slot, Some(generation));
+                write!(out, "{verb} {named} in {}", state(entity, at))
             }
             Fact::Move {
                 entity,
@@ -276,7 +287,7 @@ impl Facts {
                 to,
             } => {
                 let (from, to) = (state(entity, from), state(entity, to));
-                write!(out, "move {}/{slot} {from} -> {to}", name(entity))
+                write!(out, "move {} {from} -> {to}", named(entity, slot, near))
             }
             Fact::Set {
                 column,
@@ -286,7 +297,12 @@ impl Facts {
             } => {
                 let c = &layout.columns[usize::from(column)];
                 let value = typed(at, len);
-                write!(out, "set {}/{slot}.{} = {value}", name(c.entity), c.name)
+                write!(
+                    out,
+                    "set {}.{} = {value}",
+                    named(c.entity, slot, near),
+                    c.name
+                )
             }
             Fact::Link { edge, from, to } | Fact::Unlink { edge, from, to } => {
                 let e = &layout.edges[usize::from(edge)];
@@ -295,12 +311,9 @@ impl Facts {
                 } else {
                     ("unlink", "-=")
                 };
-                let (near, far) = (name(e.from.entity), name(e.to.entity));
-                write!(
-                    out,
-                    "{verb} {near}/{from}.{} {sign} {far}/{to}",
-                    e.from.name
-                )
+                let from = named(e.from.entity, from, near);
+                let to = named(e.to.entity, to, far);
+                write!(out, "{verb} {from}.{} {sign} {to}", e.from.name)
             }
             Fact::SetLink {
                 edge,
@@ -310,13 +323,10 @@ impl Facts {
                 len,
             } => {
                 let e = &layout.edges[usize::from(edge)];
-                let (near, far) = (name(e.from.entity), name(e.to.entity));
+                let from = named(e.from.entity, from, near);
+                let to = named(e.to.entity, to, far);
                 let value = typed(at, len);
-                write!(
-                    out,
-                    "set {near}/{from}.{}[{far}/{to}] = {value}",
-                    e.from.name
-                )
+                write!(out, "set {from}.{}[{to}] = {value}", e.from.name)
             }
         }
     }
@@ -333,6 +343,23 @@ impl Facts {
         let at = self.bytes.len();
         value.write(&mut self.bytes);
         (at as u32, (self.bytes.len() - at) as u32)
+    }
+}
+
+/// An entity as text: `Account/1.1`, or `Account/1` if its generation is not known.
+pub(crate) struct NamedEntity<'n> {
+    pub name: &'n str,
+    pub slot: u32,
+    pub generation: Option<u32>,
+}
+
+impl fmt::Display for NamedEntity<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.name, self.slot)?;
+        match self.generation {
+            Some(generation) => write!(f, ".{generation}"),
+            None => Ok(()),
+        }
     }
 }
 

@@ -48,7 +48,7 @@ impl<M: Model> Store<M> {
     /// let history = store.history(hall)?;
     /// let events: Vec<&str> = history.iter().map(|entry| entry.event()).collect();
     /// assert_eq!(events, ["Bought", "Bought", "Lit"]);
-    /// assert_eq!(history[2].fact().to_string(), "move Lamp/0 Off -> On");
+    /// assert_eq!(history[2].fact().to_string(), "move Lamp/0.1 Off -> On");
     /// # Ok::<(), ironweave::ReadError>(())
     /// ```
     ///

@@ -247,7 +247,7 @@ fn the_data_of_a_link_is_the_value_of_a_fact() {
     let tried = store.snapshot().with(compared).expect("it fires");
     let facts = tried.record.facts();
     let [link, set] = [0, 1].map(|i| facts.get(i).expect("two facts"));
-    assert_eq!(link.to_string(), "link Sample/0.near += Sample/1");
+    assert_eq!(link.to_string(), "link Sample/0.1.near += Sample/1.1");
     assert_eq!(
         (link.kind(), set.kind()),
         (FactKind::Link, FactKind::SetLink)
@@ -335,7 +335,7 @@ fn a_value_is_printed_as_a_value_of_its_type() {
     ] {
         let fact = (record.facts().iter()).find(|fact| fact.field() == Some(name));
         let fact = fact.expect("it is set").to_string();
-        assert_eq!(fact, format!("set Sample/0.{name} = {text}"));
+        assert_eq!(fact, format!("set Sample/0.1.{name} = {text}"));
         let field = fields.iter().find(|field| field.name() == name);
         assert_eq!(field.expect("it is there").to_string(), text, "{name}");
     }

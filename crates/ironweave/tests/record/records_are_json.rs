@@ -99,7 +99,7 @@ fn a_record_is_shown_in_one_line_and_in_full() {
     assert_eq!(
         format!("{record:?}"),
         "Record { seq: 4, time: 2096-10-02T07:06:40Z, actor: \"eve\", firings: [Admitted { bed: Bed/0.1, \
-         patient: \"ann\", at: 1970-01-01T00:01:00Z } => move Bed/0 Free -> Taken; set Bed/0.patient = \"ann\"; \
-         set Bed/0.at = 1970-01-01T00:01:00Z] }"
+         patient: \"ann\", at: 1970-01-01T00:01:00Z } => move Bed/0.1 Free -> Taken; set Bed/0.1.patient = \"ann\"; \
+         set Bed/0.1.at = 1970-01-01T00:01:00Z] }"
     );
 }

@@ -70,14 +70,18 @@ fn a_value_is_shown_by_the_schema_of_its_epoch() {
     let time = "1970-01-01T00:01:00Z";
     assert_eq!(
         shown(first.seq),
-        (format!("set Alarm/0.at = {time}"), json!(time), time.into())
+        (
+            format!("set Alarm/0.1.at = {time}"),
+            json!(time),
+            time.into()
+        )
     );
     // The encoding of the second epoch says nothing but that serde wrote the value.
     let number = "60000000";
     assert_eq!(
         shown(second.seq),
         (
-            format!("set Alarm/1.at = {number}"),
+            format!("set Alarm/1.1.at = {number}"),
             json!(60_000_000),
             number.into()
         )

@@ -119,6 +119,6 @@ fn of_two_enabled_immediate_events_the_one_declared_first_fires() {
     assert_eq!(fired, [("Kicked", false), ("CaughtAtOnce", true)]);
     assert_eq!(
         last.firings().nth(1).expect("two fired").to_string(),
-        "CaughtAtOnce { ball: Ball/1.1 } => move Ball/1 Left -> Caught"
+        "CaughtAtOnce { ball: Ball/1.1 } => move Ball/1.1 Left -> Caught"
     );
 }

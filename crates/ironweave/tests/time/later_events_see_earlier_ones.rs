@@ -42,9 +42,9 @@ fn of_two_decisions_in_one_transaction_the_second_sees_the_first() {
     let last = history.iter().rev().take(3);
     let last: Vec<String> = last.map(|entry| entry.fact().to_string()).collect();
     let expected = [
-        "set Account/0.why = \"again\"",
-        "move Account/0 Open -> Frozen",
-        "move Account/0 Frozen -> Open",
+        "set Account/0.1.why = \"again\"",
+        "move Account/0.1 Open -> Frozen",
+        "move Account/0.1 Frozen -> Open",
     ];
     assert_eq!(last, expected);
 }

@@ -74,8 +74,8 @@ fn with_returns_the_receipt_and_the_changes_on_any_thread() {
     assert_eq!(froze.snapshot.seq(), store.seq().map(|seq| seq + 1));
     assert!(account.is::<Open>(&store));
     let words = [
-        "move Account/0 Open -> Frozen",
-        "set Account/0.why = \"a doubt\"",
+        "move Account/0.1 Open -> Frozen",
+        "set Account/0.1.why = \"a doubt\"",
     ];
     assert_eq!(froze.record.facts().to_string(), words.join("\n"));
     let kinds = froze.record.facts().iter().map(|fact| fact.kind());
@@ -139,7 +139,7 @@ fn the_diff_of_two_branches_leads_from_one_to_the_other() {
     let b = base.with(froze(2)).expect("the event fires").snapshot;
     assert_eq!(
         a.diff(&b).expect("both are of one store").to_string(),
-        "move Account/0 Frozen -> Open\nmove Account/2 Open -> Frozen\nset Account/2.why = \"a doubt\""
+        "move Account/0.1 Frozen -> Open\nmove Account/2.1 Open -> Frozen\nset Account/2.1.why = \"a doubt\""
     );
     assert!(
         a.diff(&a.clone())
@@ -172,15 +172,15 @@ fn the_diff_of_two_branches_leads_from_one_to_the_other() {
     let other = other.with(empowered).expect("the event fires").snapshot;
     assert_eq!(
         a.diff(&other).expect("both are of one store").to_string(),
-        "unlink Account/1.bank -= Bank/0\n\
+        "unlink Account/1.1.bank -= Bank/0.1\n\
          delete Account/1.1 in Open\n\
          create Account/1.2 in Open\n\
          create Person/0.1 in Exists\n\
-         set Account/1.number = 1\n\
-         set Account/1.balance = 100\n\
-         set Person/0.name = \"ann\"\n\
-         link Account/1.bank += Bank/0\n\
-         link Account/1.signers += Person/0\n\
-         set Account/1.signers[Person/0] = 50"
+         set Account/1.2.number = 1\n\
+         set Account/1.2.balance = 100\n\
+         set Person/0.1.name = \"ann\"\n\
+         link Account/1.2.bank += Bank/0.1\n\
+         link Account/1.2.signers += Person/0.1\n\
+         set Account/1.2.signers[Person/0.1] = 50"
     );
 }

@@ -260,14 +260,14 @@ fn the_history_of_an_entity_has_every_fact_about_it() {
     let history = store.history(account).expect("the log can be read");
     let expected = [
         format!("{} Opened: create Account/1.1 in Open", first - 1),
-        format!("{} Opened: set Account/1.number = 1", first - 1),
-        format!("{} Opened: set Account/1.balance = 100", first - 1),
-        format!("{} Opened: link Account/1.bank += Bank/0", first - 1),
-        format!("{first} Froze: move Account/1 Open -> Frozen"),
-        format!("{first} Froze: set Account/1.why = \"a doubt\""),
-        format!("{} Thawed: move Account/1 Frozen -> Open", first + 1),
-        format!("{} Transferred: set Account/1.balance = 105", first + 2),
-        format!("{} Closed: unlink Account/1.bank -= Bank/0", first + 3),
+        format!("{} Opened: set Account/1.1.number = 1", first - 1),
+        format!("{} Opened: set Account/1.1.balance = 100", first - 1),
+        format!("{} Opened: link Account/1.1.bank += Bank/0.1", first - 1),
+        format!("{first} Froze: move Account/1.1 Open -> Frozen"),
+        format!("{first} Froze: set Account/1.1.why = \"a doubt\""),
+        format!("{} Thawed: move Account/1.1 Frozen -> Open", first + 1),
+        format!("{} Transferred: set Account/1.1.balance = 105", first + 2),
+        format!("{} Closed: unlink Account/1.1.bank -= Bank/0.1", first + 3),
         format!("{} Closed: delete Account/1.1 in Open", first + 3),
     ];
     assert_eq!(words(&history), expected);
@@ -373,15 +373,21 @@ fn the_history_of_a_pair_is_that_of_its_links() {
         .history_between(account, ann)
         .expect("the log can be read");
     let expected = [
-        format!("{a} Empowered: link Account/1.signers += Person/0"),
-        format!("{a} Empowered: set Account/1.signers[Person/0] = 3"),
+        format!("{a} Empowered: link Account/1.1.signers += Person/0.1"),
+        format!("{a} Empowered: set Account/1.1.signers[Person/0.1] = 3"),
         format!(
-            "{} Disempowered: unlink Account/1.signers -= Person/0",
+            "{} Disempowered: unlink Account/1.1.signers -= Person/0.1",
             a + 2
         ),
-        format!("{} Empowered: link Account/1.signers += Person/0", a + 3),
-        format!("{} Empowered: set Account/1.signers[Person/0] = 5", a + 3),
-        format!("{} Closed: unlink Account/1.signers -= Person/0", a + 4),
+        format!(
+            "{} Empowered: link Account/1.1.signers += Person/0.1",
+            a + 3
+        ),
+        format!(
+            "{} Empowered: set Account/1.1.signers[Person/0.1] = 5",
+            a + 3
+        ),
+        format!("{} Closed: unlink Account/1.1.signers -= Person/0.1", a + 4),
     ];
     assert_eq!(words(&history), expected);
     assert_eq!(

@@ -8,7 +8,7 @@ use super::GraphContext;
 use super::net::{self, Occupant};
 use crate::base::id::Id;
 use crate::db::entity::Entity;
-use crate::graph::fact::{End, Fact as RawFact, Facts as RawFacts};
+use crate::graph::fact::{End, Fact as RawFact, Facts as RawFacts, NamedEntity};
 use crate::graph::layout::Layout;
 use crate::schema::{Encoding, EntityIx, StateIx};
 use crate::store::tags::Encodings;
@@ -36,7 +36,7 @@ pub enum FactKind {
 
 /// One change of the graph, with the names of the model and with its value.
 ///
-/// `Display` renders it as `set Account/1.balance = 105`, with the value as [`Field`](crate::Field) renders it. Two facts are
+/// `Display` renders it as `set Account/1.1.balance = 105`, with its entities as [`FactEntity`] renders them and the value as [`Field`](crate::Field) renders it. Two facts are
 /// equal if they make the same change with the same value.
 #[derive(Clone, Copy)]
 pub struct Fact<'r> {
@@ -205,8 +205,12 @@ impl PartialEq for Fact<'_> {
 
 impl fmt::Display for Fact<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let generations = [
+            self.entity().generation,
+            self.other().and_then(|other| other.generation),
+        ];
         self.facts
-            .write(self.raw(), self.layout, self.encoding(), f)
+            .write(self.raw(), generations, self.layout, self.encoding(), f)
     }
 }
 
@@ -256,11 +260,12 @@ impl<'r> FactEntity<'r> {
 
 impl fmt::Display for FactEntity<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}/{}", self.name, self.slot)?;
-        match self.generation {
-            Some(generation) => write!(f, ".{generation}"),
-            None => Ok(()),
-        }
+        let named = NamedEntity {
+            name: self.name,
+            slot: self.slot,
+            generation: self.generation,
+        };
+        named.fmt(f)
     }
 }
 

@@ -37,7 +37,7 @@ use crate::store::tags::Encodings;
 /// t.apply(Lit { lamp: "hall".into() })?;
 /// assert_eq!(t.facts().created::<Lamp>().first().copied(), t.find::<Lamp>("hall"));
 /// assert_eq!(t.facts().entered::<Lamp, On>().len(), 1);
-/// assert_eq!(t.facts().get(1).map(|fact| fact.to_string()).as_deref(), Some("set Lamp/0.room = \"hall\""));
+/// assert_eq!(t.facts().get(1).map(|fact| fact.to_string()).as_deref(), Some("set Lamp/0.1.room = \"hall\""));
 /// t.commit()?;
 /// # Ok::<(), StepError>(())
 /// ```

@@ -21,7 +21,7 @@ use crate::value::{DecodeError, decode};
 
 /// One firing of an event in a [`Record`]: of an event that the program applied, or of an immediate event.
 ///
-/// `Display` renders the event with its fields and its facts: `Froze { account: Account/1.1, why: "a doubt" } => move Account/1 ..`.
+/// `Display` renders the event with its fields and its facts: `Froze { account: Account/1.1, why: "a doubt" } => move Account/1.1 ..`.
 pub struct Firing<'r, M: Model> {
     record: &'r Record<M>,
     index: usize,

@@ -14,7 +14,7 @@ use crate::base::hash::FastMap;
 use crate::base::id::Id;
 use crate::db::Db;
 use crate::db::entity::Entity;
-use crate::graph::fact::{End, Fact, Facts};
+use crate::graph::fact::{End, Fact, Facts, NamedEntity};
 use crate::graph::layout::Layout;
 use crate::schema::{EntityIx, Hop, StateIx};
 
@@ -114,11 +114,12 @@ impl<T: Entity> Hash for Occupant<T> {
 /// Renders `Account/1.1`, or `Account/1` if the generation is not known.
 impl<T: Entity> fmt::Display for Occupant<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}/{}", T::NAME, self.slot)?;
-        match self.generation {
-            Some(generation) => write!(f, ".{generation}"),
-            None => Ok(()),
-        }
+        let named = NamedEntity {
+            name: T::NAME,
+            slot: self.slot,
+            generation: self.generation,
+        };
+        named.fmt(f)
     }
 }
 
