@@ -12,7 +12,6 @@ use crate::schema::{ColumnIx, EdgeIx, EntityIx, Hop, StateIx};
 use crate::snapshot::Snapshot;
 use crate::step::model::Model;
 use crate::store::record::Changes;
-use crate::store::version::Version;
 
 impl<M: Model> Snapshot<M> {
     /// Returns the facts that lead from this snapshot to another one: changes of entities, states, values and links. The order
@@ -56,8 +55,7 @@ impl<M: Model> Snapshot<M> {
             facts: Facts::default(),
         };
         let layout = Arc::clone(&self.state.plan.layout);
-        let after: Arc<Version> = Arc::clone(&to.state);
-        Ok(Changes::new(diff.all(), layout).with_context(after))
+        Ok(Changes::before(&*to.state, diff.all(), layout))
     }
 }
 

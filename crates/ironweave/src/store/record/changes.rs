@@ -4,7 +4,7 @@ use std::fmt;
 use std::marker::PhantomData;
 use std::sync::Arc;
 
-use super::{Facts, GraphContext};
+use super::{Facts, GraphContext, net};
 use crate::graph::fact::Facts as RawFacts;
 use crate::graph::layout::Layout;
 
@@ -36,7 +36,6 @@ use crate::graph::layout::Layout;
 pub struct Changes<M> {
     facts: RawFacts,
     layout: Arc<Layout>,
-    context: Option<Arc<dyn GraphContext>>,
     model: PhantomData<fn() -> M>,
 }
 
@@ -45,7 +44,6 @@ impl<M> Clone for Changes<M> {
         Self {
             facts: self.facts.clone(),
             layout: Arc::clone(&self.layout),
-            context: self.context.clone(),
             model: PhantomData,
         }
     }
@@ -56,15 +54,20 @@ impl<M> Changes<M> {
         Self {
             facts,
             layout,
-            context: None,
             model: PhantomData,
         }
     }
 
-    /// Adds the graph after the facts, in which generations of entities are looked up.
-    pub(crate) fn with_context(mut self, context: Arc<dyn GraphContext>) -> Self {
-        self.context = Some(context);
-        self
+    /// The facts that lead to a graph, in which the generations of entities are looked up.
+    pub(crate) fn before(
+        after: &dyn GraphContext,
+        mut facts: RawFacts,
+        layout: Arc<Layout>,
+    ) -> Self {
+        let all = 0..facts.list.len();
+        let generations = net::generations(&facts, all, &layout, Some(after));
+        facts.generations = generations.unwrap_or_default();
+        Self::new(facts, layout)
     }
 
     /// Adds the generations of the entities in the facts, if they are known and not there.
@@ -83,7 +86,7 @@ impl<M> Changes<M> {
     /// Returns the facts in order.
     #[must_use]
     pub fn facts(&self) -> Facts<'_, M> {
-        Facts::new(&self.facts, &self.layout).with_context(self.context.as_deref())
+        Facts::new(&self.facts, &self.layout)
     }
 
     /// Returns the number of facts.
@@ -104,15 +107,11 @@ impl<M> Changes<M> {
     /// of all facts are forgotten; see [`Occupant`](crate::Occupant).
     #[inline]
     pub fn append(&mut self, facts: Facts<'_, M>) {
-        if self.context.is_some() {
-            self.context = None;
-        }
         facts.append_to(&mut self.facts);
     }
 
     /// Removes all facts and keeps the allocated memory.
     pub fn clear(&mut self) {
-        self.context = None;
         self.facts.clear();
     }
 }
