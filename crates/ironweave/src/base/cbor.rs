@@ -1,6 +1,6 @@
 //! Heads of CBOR items (RFC 8949, section 3) and values of few bytes, each written with one store of fixed size.
 
-use crate::base::hash::hash_bytes;
+use crate::base::hash::{hash_4_to_8, hash_9_to_16, hash_bytes, hash_up_to_3};
 
 // Major types, in the upper three bits of the first byte of an item.
 pub(crate) const UINT: u8 = 0;
@@ -104,6 +104,26 @@ pub(crate) fn head(out: &mut Vec<u8>, major: u8, n: u64) {
     CborWord::head(major, n).write(out);
 }
 
+/// Returns the hash of one head in its shortest form, which is never in memory.
+#[inline(always)]
+pub(crate) fn hash_head(major: u8, n: u64) -> u64 {
+    if n > u64::from(u32::MAX) {
+        let bytes = n.swap_bytes();
+        hash_9_to_16(u64::from(major | 27) | bytes << 8, bytes, 9)
+    } else if n > u64::from(u16::MAX) {
+        let bytes = (n as u32).swap_bytes();
+        hash_4_to_8(u32::from(major | 26) | bytes << 8, bytes, 5)
+    } else {
+        // Without branches, because it is hard to predict which of these lengths a small number has.
+        let class = u8::from(n >= 24) + u8::from(n > u64::from(u8::MAX));
+        let low = if class == 0 { n as u8 } else { 23 + class };
+        let first = major | low;
+        let last = if class == 0 { first } else { n as u8 };
+        let middle = if class == 2 { (n >> 8) as u8 } else { last };
+        hash_up_to_3(first, middle, last, u32::from(class) + 1)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -130,6 +150,9 @@ mod tests {
             let mut theirs = minicbor::Encoder::new(Vec::new());
             theirs.u64(n).unwrap().array(n).unwrap().map(n).unwrap();
             assert_eq!(ours, theirs.into_writer());
+            for major in [UINT, NEGATIVE] {
+                assert_eq!(hash_head(major, n), CborWord::head(major, n).hash());
+            }
         }
         for n in [0, -1, -24, -25, -257, i64::MIN, i64::MAX] {
             let mut ours = Vec::new();

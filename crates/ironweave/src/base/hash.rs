@@ -92,6 +92,40 @@ pub(crate) fn hash_bytes(bytes: &[u8]) -> u64 {
     xxh3_64(bytes)
 }
 
+/// Returns [`hash_bytes`] of one to three bytes: the first one, the one at half of the length, and the last one.
+#[inline(always)]
+pub(crate) fn hash_up_to_3(first: u8, middle: u8, last: u8, len: u32) -> u64 {
+    let bytes = u32::from_le_bytes([last, len as u8, first, middle]);
+    let mut hash = u64::from(bytes ^ 0x8727_5a9b);
+    hash = hash.wrapping_mul(0xc2b2_ae3d_27d4_eb4f);
+    hash = (hash ^ hash >> 29).wrapping_mul(0x1656_67b1_9e37_79f9);
+    hash ^ hash >> 32
+}
+
+/// Returns [`hash_bytes`] of four to eight bytes: the first four and the last four of them.
+#[inline(always)]
+pub(crate) fn hash_4_to_8(first: u32, last: u32, len: u32) -> u64 {
+    const MULTIPLIER: u64 = 0x9fb2_1c65_1e98_df25;
+    let bytes = (u64::from(first) << 32 | u64::from(last)) ^ 0xc73a_b174_c5ec_d5a2;
+    let mut hash = bytes ^ bytes.rotate_left(49) ^ bytes.rotate_left(24);
+    hash = hash.wrapping_mul(MULTIPLIER);
+    hash ^= (hash >> 35).wrapping_add(u64::from(len));
+    hash = hash.wrapping_mul(MULTIPLIER);
+    hash ^ hash >> 28
+}
+
+/// Returns [`hash_bytes`] of nine to 16 bytes: the first eight and the last eight of them.
+#[inline(always)]
+pub(crate) fn hash_9_to_16(first: u64, last: u64, len: u32) -> u64 {
+    let (first, last) = (first ^ 0x6782_737b_ea42_39b9, last ^ 0xaf56_bc3b_0996_523a);
+    let mut hash = u64::from(len)
+        .wrapping_add(first.swap_bytes())
+        .wrapping_add(last)
+        .wrapping_add(fold(first, last));
+    hash = (hash ^ hash >> 37).wrapping_mul(0x1656_6791_9e37_79f9);
+    hash ^ hash >> 32
+}
+
 /// Returns the hash of the name of a column, entity type, state or edge. It salts the terms of the fingerprint, which
 /// therefore does not depend on the order of declaration.
 pub(crate) fn salt(name: &str) -> u64 {
@@ -129,10 +163,26 @@ pub(crate) fn state_term(state_salt: u64, id: Id) -> u128 {
     term(spread(state_salt, id), state_salt)
 }
 
+/// The salt of the entity at the inverse end of a link.
+const INVERSE_END: u64 = 0x8ebc_6af0_9c88_c6e3;
+
 /// Returns the term of a link.
 #[inline]
 pub(crate) fn link_term(edge_salt: u64, from: Id, to: Id) -> u128 {
-    term(spread(edge_salt, from), spread(0x8ebc_6af0_9c88_c6e3, to))
+    term(spread(edge_salt, from), spread(INVERSE_END, to))
+}
+
+/// Returns the terms of two links of an entity at one end with two entities at the other, which is the declaring end if
+/// `forward`. They are those of [`link_term`].
+#[inline]
+pub(crate) fn relink_terms(edge_salt: u64, forward: bool, held: Id, far: [Id; 2]) -> [u128; 2] {
+    let (held_salt, far_salt) = if forward {
+        (INVERSE_END, edge_salt)
+    } else {
+        (edge_salt, INVERSE_END)
+    };
+    let held = spread(held_salt, held);
+    far.map(|far| term(spread(far_salt, far), held))
 }
 
 /// Returns the term of the data on a link.
@@ -188,6 +238,39 @@ mod tests {
             ));
             assert!(sums.insert(both));
         }
+    }
+
+    #[test]
+    fn hashes_of_few_bytes_are_those_of_xxh3() {
+        for round in 0..200u8 {
+            let byte = |i: u8| round.wrapping_mul(151) ^ i.wrapping_mul(73).rotate_left(3);
+            let bytes: [u8; 16] = std::array::from_fn(|i| byte(i as u8));
+            for len in 1..=16 {
+                let bytes = &bytes[..len];
+                let found = match len {
+                    1..=3 => hash_up_to_3(bytes[0], bytes[len / 2], bytes[len - 1], len as u32),
+                    4..=8 => {
+                        let (first, last) = (word::<4>(bytes, 0), word::<4>(bytes, len - 4));
+                        hash_4_to_8(first as u32, last as u32, len as u32)
+                    }
+                    _ => hash_9_to_16(word::<8>(bytes, 0), word::<8>(bytes, len - 8), len as u32),
+                };
+                assert_eq!(found, hash_bytes(bytes), "{bytes:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn terms_of_relinked_entities_are_those_of_their_links() {
+        let [a, b, c] = [3, 70, 4_000].map(|slot| Id {
+            slot,
+            generation: slot + 1,
+        });
+        let salt = salt("T.e");
+        let forward = [link_term(salt, b, a), link_term(salt, c, a)];
+        assert_eq!(relink_terms(salt, true, a, [b, c]), forward);
+        let backward = [link_term(salt, a, b), link_term(salt, a, c)];
+        assert_eq!(relink_terms(salt, false, a, [b, c]), backward);
     }
 
     #[test]

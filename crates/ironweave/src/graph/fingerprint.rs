@@ -2,21 +2,80 @@
 //! log or a follower sees, and not at all for what is only tried.
 //!
 //! An entry does not say the generation of its slot. It is that of the slot now, unless the transaction used the slot of an
-//! entity that it had deleted. Then entries are visited from the last to the first, and each create that is passed leads to
-//! the generation before it.
+//! entity that it had deleted. Then the next create at that slot leads to the generation before it.
+//!
+//! The ids are found once for the terms of an entry and for what else is done with it: a commit encodes the facts of a frame
+//! in a [`FactVisitor`].
 
-use crate::base::hash::{FastMap, cell_term, hash_bytes, link_data_term, link_term, state_term};
+use crate::base::hash::{
+    FastMap, cell_term, hash_bytes, link_data_term, link_term, relink_terms, state_term,
+};
 use crate::base::id::Id;
 use crate::graph::entry::Entry;
 use crate::graph::storage::Storage;
 use crate::graph::{Graph, Journal};
 use crate::schema::{ColumnIx, EdgeIx, EntityIx, StateIx};
+use crate::value::PlainForm;
+
+/// Is told each fact of a transaction, in the order of [`Journal::facts`].
+pub(crate) trait FactVisitor {
+    fn create(&mut self, entity: EntityIx, state: StateIx, id: Id);
+    fn delete(&mut self, entity: EntityIx, state: StateIx, id: Id);
+    fn move_to(&mut self, entity: EntityIx, id: Id, from: StateIx, to: StateIx);
+    fn set(&mut self, column: ColumnIx, id: Id, value: VisitedValue<'_>);
+    fn link(&mut self, edge: EdgeIx, from: Id, to: Id);
+    fn unlink(&mut self, edge: EdgeIx, from: Id, to: Id);
+    fn set_link(&mut self, edge: EdgeIx, from: Id, to: Id, value: VisitedValue<'_>);
+}
+
+/// The value of a fact.
+#[derive(Clone, Copy)]
+pub(crate) enum VisitedValue<'a> {
+    Plain(PlainForm, u64),
+    Encoded(&'a [u8]),
+}
+
+/// A visitor that does nothing.
+struct Ignore;
+
+impl FactVisitor for Ignore {
+    fn create(&mut self, _: EntityIx, _: StateIx, _: Id) {}
+    fn delete(&mut self, _: EntityIx, _: StateIx, _: Id) {}
+    fn move_to(&mut self, _: EntityIx, _: Id, _: StateIx, _: StateIx) {}
+    fn set(&mut self, _: ColumnIx, _: Id, _: VisitedValue<'_>) {}
+    fn link(&mut self, _: EdgeIx, _: Id, _: Id) {}
+    fn unlink(&mut self, _: EdgeIx, _: Id, _: Id) {}
+    fn set_link(&mut self, _: EdgeIx, _: Id, _: Id, _: VisitedValue<'_>) {}
+}
+
+/// The entries that create entities, by slot.
+struct Created(FastMap<(EntityIx, u32), Vec<(usize, u32)>>);
+
+impl Created {
+    fn of(journal: &Journal) -> Self {
+        let mut created = FastMap::<_, Vec<_>>::default();
+        for (i, entry) in journal.entries.iter().enumerate() {
+            if let Entry::Create { entity, id, .. } = *entry {
+                let of_slot = created.entry((entity, id.slot)).or_default();
+                of_slot.push((i, id.generation));
+            }
+        }
+        Self(created)
+    }
+
+    /// Returns the generation of a slot when entry `i` was made, if a later one uses the slot again.
+    fn generation(&self, i: usize, entity: EntityIx, slot: u32) -> Option<u32> {
+        let of_slot = self.0.get(&(entity, slot))?;
+        let next = of_slot.partition_point(|(create, _)| *create <= i);
+        of_slot.get(next).map(|(_, generation)| generation - 1)
+    }
+}
 
 impl<S: Storage> Graph<S> {
     /// Returns the fingerprint of the graph with what the open transaction did so far. O(entries that it does not include).
     pub(crate) fn fingerprint_with(&self, journal: &Journal) -> u128 {
-        let entries = journal.entries.get(journal.fingerprinted..);
-        self.fingerprint_after(journal, entries.unwrap_or_default())
+        self.fingerprint
+            .wrapping_add(self.visit(journal, journal.fingerprinted, &mut Ignore))
     }
 
     /// Includes what the open transaction did so far in the fingerprint, if that is kept.
@@ -28,40 +87,69 @@ impl<S: Storage> Graph<S> {
         }
     }
 
-    fn fingerprint_after(&self, journal: &Journal, entries: &[Entry]) -> u128 {
-        let mut sum = self.fingerprint;
-        if journal.may_reuse_slots {
-            let mut generations: FastMap<(EntityIx, u32), u32> = FastMap::default();
-            for entry in entries.iter().rev() {
-                let id = |entity, slot| match generations.get(&(entity, slot)) {
-                    Some(generation) => Id {
-                        slot,
-                        generation: *generation,
-                    },
-                    None => self.id(entity, slot),
-                };
-                self.add(&mut sum, journal, entry, id);
-                if let Entry::Create { entity, id, .. } = entry {
-                    generations.insert((*entity, id.slot), id.generation - 1);
-                }
-            }
+    /// As [`Graph::update_fingerprint`], and shows a visitor all facts of the open transaction.
+    #[inline(always)]
+    pub(crate) fn update_fingerprint_and_visit(
+        &mut self,
+        journal: &mut Journal,
+        visitor: &mut impl FactVisitor,
+    ) {
+        let included = journal.fingerprinted;
+        let sum = self.visit(journal, 0, visitor);
+        if self.fingerprinting && included == 0 {
+            self.fingerprint = self.fingerprint.wrapping_add(sum);
+            journal.fingerprinted = journal.entries.len();
         } else {
-            for entry in entries {
-                self.add(&mut sum, journal, entry, |entity, slot| {
-                    self.id(entity, slot)
-                });
-            }
+            // The sum has the terms of entries that are included.
+            self.update_fingerprint(journal);
+        }
+    }
+
+    /// Shows a visitor the facts of the entries from one on. Returns the sum of their terms.
+    #[inline(always)]
+    fn visit(&self, journal: &Journal, from: usize, visitor: &mut impl FactVisitor) -> u128 {
+        if journal.may_reuse_slots {
+            return self.visit_reused(journal, from, visitor);
+        }
+        let mut sum = 0;
+        for entry in journal.entries.get(from..).unwrap_or_default() {
+            self.visit_entry(&mut sum, journal, entry, visitor, |entity, slot| {
+                self.id(entity, slot)
+            });
         }
         sum
     }
 
-    /// Adds the terms of an entry to a fingerprint. `id` gives the id that the entity at a slot had when it was made.
+    /// [`Graph::visit`] of a transaction that may have used the slots of entities that it had deleted.
+    #[cold]
+    #[inline(never)]
+    fn visit_reused(&self, journal: &Journal, from: usize, visitor: &mut impl FactVisitor) -> u128 {
+        let created = Created::of(journal);
+        let mut sum = 0;
+        for (i, entry) in journal.entries.iter().enumerate().skip(from) {
+            self.visit_entry(
+                &mut sum,
+                journal,
+                entry,
+                visitor,
+                |entity, slot| match created.generation(i, entity, slot) {
+                    Some(generation) => Id { slot, generation },
+                    None => self.id(entity, slot),
+                },
+            );
+        }
+        sum
+    }
+
+    /// Shows a visitor the facts of an entry, and adds the terms of the entry to a sum. `id` gives the id that the entity at a
+    /// slot had when the entry was made.
     #[inline(always)]
-    fn add(
+    fn visit_entry(
         &self,
         sum: &mut u128,
         journal: &Journal,
         entry: &Entry,
+        visitor: &mut impl FactVisitor,
         id: impl Fn(EntityIx, u32) -> Id,
     ) {
         let state = |entity: EntityIx, state: StateIx, id: Id| {
@@ -71,22 +159,13 @@ impl<S: Storage> Graph<S> {
         let cell = |column: ColumnIx, slot: u32| {
             let layout = &self.layout.columns[usize::from(column)];
             let id = id(layout.entity, slot);
-            move |hash: u64| cell_term(layout.salt, id, hash)
+            (id, move |hash: u64| cell_term(layout.salt, id, hash))
         };
         let ends = |edge: EdgeIx, from: u32, to: u32| {
             let layout = &self.layout.edges[usize::from(edge)];
             let ids = (id(layout.from.entity, from), id(layout.to.entity, to));
             (layout.salt, ids)
         };
-        let link = |edge, (from, to)| {
-            let (salt, (from, to)) = ends(edge, from, to);
-            link_term(salt, from, to)
-        };
-        let data = |edge, (from, to), hash| {
-            let (salt, (from, to)) = ends(edge, from, to);
-            link_data_term(salt, from, to, hash)
-        };
-        let hash = |at, len| hash_bytes(journal.value(at, len));
         let sum = std::cell::Cell::from_mut(sum);
         let add = |term| sum.set(sum.get().wrapping_add(term));
         let subtract = |term| sum.set(sum.get().wrapping_sub(term));
@@ -101,12 +180,16 @@ impl<S: Storage> Graph<S> {
                 for &(salt, hash) in &self.mandatory[usize::from(entity)] {
                     add(cell_term(salt, id, hash));
                 }
+                visitor.create(entity, at, id);
             }
             Entry::Delete {
                 entity,
                 state: at,
                 id,
-            } => subtract(state(entity, at, id)),
+            } => {
+                subtract(state(entity, at, id));
+                visitor.delete(entity, at, id);
+            }
             Entry::Move {
                 entity,
                 slot,
@@ -116,13 +199,18 @@ impl<S: Storage> Graph<S> {
                 let id = id(entity, slot);
                 subtract(state(entity, from, id));
                 add(state(entity, to, id));
+                visitor.move_to(entity, id, from, to);
             }
             Entry::FillPlain {
                 column,
                 slot,
                 form,
                 new,
-            } => add(cell(column, slot)(form.hash(new))),
+            } => {
+                let (id, term) = cell(column, slot);
+                add(term(form.hash(new)));
+                visitor.set(column, id, VisitedValue::Plain(form, new));
+            }
             Entry::ReplacePlain {
                 column,
                 slot,
@@ -130,16 +218,21 @@ impl<S: Storage> Graph<S> {
                 new,
                 old,
             } => {
-                let term = cell(column, slot);
+                let (id, term) = cell(column, slot);
                 subtract(term(form.hash(old)));
                 add(term(form.hash(new)));
+                visitor.set(column, id, VisitedValue::Plain(form, new));
             }
             Entry::FillEncoded {
                 column,
                 slot,
                 at,
                 len,
-            } => add(cell(column, slot)(hash(at, len))),
+            } => {
+                let ((id, term), value) = (cell(column, slot), journal.value(at, len));
+                add(term(hash_bytes(value)));
+                visitor.set(column, id, VisitedValue::Encoded(value));
+            }
             Entry::ReplaceEncoded {
                 column,
                 slot,
@@ -147,23 +240,33 @@ impl<S: Storage> Graph<S> {
                 len,
                 old_hash,
             } => {
-                let term = cell(column, slot);
+                let ((id, term), value) = (cell(column, slot), journal.value(at, len));
                 subtract(term(old_hash));
-                add(term(hash(at, len)));
+                add(term(hash_bytes(value)));
+                visitor.set(column, id, VisitedValue::Encoded(value));
             }
+            // The facts of deletions, moves and unlinks imply that values are removed.
             Entry::ClearPlain {
                 column,
                 slot,
                 form,
                 old,
-            } => subtract(cell(column, slot)(form.hash(old))),
+            } => subtract(cell(column, slot).1(form.hash(old))),
             Entry::ClearEncoded {
                 column,
                 slot,
                 old_hash,
-            } => subtract(cell(column, slot)(old_hash)),
-            Entry::Link { edge, from, to } => add(link(edge, (from, to))),
-            Entry::Unlink { edge, from, to, .. } => subtract(link(edge, (from, to))),
+            } => subtract(cell(column, slot).1(old_hash)),
+            Entry::Link { edge, from, to } => {
+                let (salt, (from, to)) = ends(edge, from, to);
+                add(link_term(salt, from, to));
+                visitor.link(edge, from, to);
+            }
+            Entry::Unlink { edge, from, to, .. } => {
+                let (salt, (from, to)) = ends(edge, from, to);
+                subtract(link_term(salt, from, to));
+                visitor.unlink(edge, from, to);
+            }
             Entry::Relink { edge, links } => {
                 let layout = &self.layout.edges[usize::from(edge)];
                 let (holder, held) = if links.forward {
@@ -172,17 +275,19 @@ impl<S: Storage> Graph<S> {
                     (layout.to.entity, layout.from.entity)
                 };
                 let held = id(held, links.held);
-                let term = |far: u32| {
-                    let far = id(holder, far);
-                    let (from, to) = if links.forward {
-                        (far, held)
+                let holders = [id(holder, links.old), id(holder, links.holder)];
+                let [old, new] = relink_terms(layout.salt, links.forward, held, holders);
+                subtract(old);
+                add(new);
+                let [old, new] = holders.map(|holder| {
+                    if links.forward {
+                        (holder, held)
                     } else {
-                        (held, far)
-                    };
-                    link_term(layout.salt, from, to)
-                };
-                subtract(term(links.old));
-                add(term(links.holder));
+                        (held, holder)
+                    }
+                });
+                visitor.unlink(edge, old.0, old.1);
+                visitor.link(edge, new.0, new.1);
             }
             Entry::SetLinkPlain {
                 edge,
@@ -190,27 +295,41 @@ impl<S: Storage> Graph<S> {
                 to,
                 form,
                 new,
-            } => add(data(edge, (from, to), form.hash(new))),
+            } => {
+                let (salt, (from, to)) = ends(edge, from, to);
+                add(link_data_term(salt, from, to, form.hash(new)));
+                visitor.set_link(edge, from, to, VisitedValue::Plain(form, new));
+            }
             Entry::SetLinkEncoded {
                 edge,
                 from,
                 to,
                 at,
                 len,
-            } => add(data(edge, (from, to), hash(at, len))),
+            } => {
+                let ((salt, (from, to)), value) = (ends(edge, from, to), journal.value(at, len));
+                add(link_data_term(salt, from, to, hash_bytes(value)));
+                visitor.set_link(edge, from, to, VisitedValue::Encoded(value));
+            }
             Entry::ClearLinkPlain {
                 edge,
                 from,
                 to,
                 form,
                 old,
-            } => subtract(data(edge, (from, to), form.hash(old))),
+            } => {
+                let (salt, (from, to)) = ends(edge, from, to);
+                subtract(link_data_term(salt, from, to, form.hash(old)));
+            }
             Entry::ClearLinkEncoded {
                 edge,
                 from,
                 to,
                 old_hash,
-            } => subtract(data(edge, (from, to), old_hash)),
+            } => {
+                let (salt, (from, to)) = ends(edge, from, to);
+                subtract(link_data_term(salt, from, to, old_hash));
+            }
         }
     }
 }

@@ -261,18 +261,6 @@ impl Journal {
         }
     }
 
-    /// Returns whether an entity was deleted, or may have been.
-    #[inline]
-    pub(crate) fn has_deleted(&self) -> bool {
-        self.has_deleted
-    }
-
-    /// Returns the entries, in order.
-    #[inline]
-    pub(crate) fn entries(&self) -> &[Entry] {
-        &self.entries
-    }
-
     /// Calls `see` with the facts of the entries after the first ones, in order, until one is an error. The positions of
     /// their values are unspecified.
     pub(crate) fn try_each_fact_after<E>(

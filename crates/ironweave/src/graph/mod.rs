@@ -16,7 +16,7 @@ mod differ;
 pub(crate) mod edge;
 pub(crate) mod entry;
 pub(crate) mod fact;
-mod fingerprint;
+pub(crate) mod fingerprint;
 pub(crate) mod index;
 mod journal;
 pub(crate) mod key;

@@ -451,9 +451,8 @@ impl<M: Model> Store<M> {
     fn encode(&mut self) -> Result<FrameHeader, StepError> {
         let seq = self.next;
         self.core.check_ends()?;
-        self.core.fingerprint();
         let tags = self.epochs.tags(seq).map_err(StepError::Storage)?;
-        frame::encode(&self.core, tags, &mut self.payload);
+        frame::encode(&mut self.core, tags, &mut self.payload);
         let bytes = self.payload.written().len();
         (self.bounds.check(FrameKind::Transaction, seq, bytes)).map_err(StepError::Storage)?;
         if let Some(shadow) = &mut self.shadow {

@@ -2,7 +2,7 @@
 
 use std::any::{Any, TypeId};
 
-use crate::base::cbor::{CborWord, FALSE, NEGATIVE, SIMPLE};
+use crate::base::cbor::{CborWord, FALSE, NEGATIVE, SIMPLE, hash_head};
 use crate::base::time::Timestamp;
 
 /// How the word of a plain value is encoded.
@@ -76,9 +76,9 @@ macro_rules! forms {
 for_plain_types!(forms);
 
 impl PlainForm {
-    /// Returns the encoding of a word.
+    /// Returns the major type and the argument of the encoding of a word, which is one head.
     #[inline(always)]
-    pub(crate) fn cbor(self, word: u64) -> CborWord {
+    fn head(self, word: u64) -> (u8, u64) {
         // All bits are those of the sign.
         let sign = if self == Self::Signed {
             (word as i64 >> 63) as u64
@@ -90,13 +90,21 @@ impl PlainForm {
         } else {
             (sign as u8 & NEGATIVE, 0)
         };
-        CborWord::head(major, (word ^ sign) + first)
+        (major, (word ^ sign) + first)
+    }
+
+    /// Returns the encoding of a word.
+    #[inline(always)]
+    pub(crate) fn cbor(self, word: u64) -> CborWord {
+        let (major, n) = self.head(word);
+        CborWord::head(major, n)
     }
 
     /// Returns the hash of the encoding of a word.
     #[inline(never)]
     pub(crate) fn hash(self, word: u64) -> u64 {
-        self.cbor(word).hash()
+        let (major, n) = self.head(word);
+        hash_head(major, n)
     }
 }
 
@@ -128,6 +136,12 @@ mod tests {
             form.cbor(word).write(&mut own);
             crate::value::encode(&value, &mut serialized).expect("a value");
             assert_eq!(own, serialized, "{value:?}");
+            let hash = form.hash(word);
+            assert_eq!(
+                hash,
+                crate::base::hash::hash_bytes(&serialized),
+                "{value:?}"
+            );
         }
     }
 
