@@ -17,7 +17,7 @@ use crate::graph::{Graph, Journal};
 use crate::schema::{ColumnIx, EdgeIx, EntityIx, StateIx};
 use crate::value::PlainForm;
 
-/// Is told each fact of a transaction, in the order of [`Journal::facts`].
+/// Receives each fact of a transaction, in the order of [`Journal::facts`].
 pub(crate) trait FactVisitor {
     fn create(&mut self, entity: EntityIx, state: StateIx, id: Id);
     fn delete(&mut self, entity: EntityIx, state: StateIx, id: Id);
@@ -73,7 +73,7 @@ impl Created {
 
 impl<S: Storage> Graph<S> {
     /// Returns the fingerprint of the graph with what the open transaction did so far. O(entries that it does not include).
-    // Not inlined: a commit of a store with a log does not call it, and one without a log does not keep the fingerprint.
+    // It is not inlined, because the usual commit needs it neither with a log nor without one.
     #[inline(never)]
     pub(crate) fn fingerprint_with(&self, journal: &Journal) -> u128 {
         self.fingerprint
