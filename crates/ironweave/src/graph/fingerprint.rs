@@ -17,22 +17,19 @@ use crate::graph::{Graph, Journal};
 use crate::schema::{ColumnIx, EdgeIx, EntityIx, StateIx};
 use crate::value::PlainForm;
 
-/// Is told each fact of a transaction, in the order of [`Journal::facts`].
+/// Receives each fact of a transaction, in the order of [`Journal::facts`].
 pub(crate) trait FactVisitor {
     fn create(&mut self, entity: EntityIx, state: StateIx, id: Id);
     fn delete(&mut self, entity: EntityIx, state: StateIx, id: Id);
     fn move_to(&mut self, entity: EntityIx, id: Id, from: StateIx, to: StateIx);
-    fn set(&mut self, column: ColumnIx, id: Id, value: VisitedValue<'_>);
+    fn set_plain(&mut self, column: ColumnIx, id: Id, value: (PlainForm, u64));
+    fn set_encoded(&mut self, column: ColumnIx, id: Id, value: &[u8]);
     fn link(&mut self, edge: EdgeIx, from: Id, to: Id);
     fn unlink(&mut self, edge: EdgeIx, from: Id, to: Id);
-    fn set_link(&mut self, edge: EdgeIx, from: Id, to: Id, value: VisitedValue<'_>);
-}
-
-/// The value of a fact.
-#[derive(Clone, Copy)]
-pub(crate) enum VisitedValue<'a> {
-    Plain(PlainForm, u64),
-    Encoded(&'a [u8]),
+    /// An unlink from the first of two holders, and then a link with the second one.
+    fn relink(&mut self, edge: EdgeIx, forward: bool, held: Id, holders: [Id; 2]);
+    fn set_link_plain(&mut self, edge: EdgeIx, from: Id, to: Id, value: (PlainForm, u64));
+    fn set_link_encoded(&mut self, edge: EdgeIx, from: Id, to: Id, value: &[u8]);
 }
 
 /// A visitor that does nothing.
@@ -42,10 +39,13 @@ impl FactVisitor for Ignore {
     fn create(&mut self, _: EntityIx, _: StateIx, _: Id) {}
     fn delete(&mut self, _: EntityIx, _: StateIx, _: Id) {}
     fn move_to(&mut self, _: EntityIx, _: Id, _: StateIx, _: StateIx) {}
-    fn set(&mut self, _: ColumnIx, _: Id, _: VisitedValue<'_>) {}
+    fn set_plain(&mut self, _: ColumnIx, _: Id, _: (PlainForm, u64)) {}
+    fn set_encoded(&mut self, _: ColumnIx, _: Id, _: &[u8]) {}
     fn link(&mut self, _: EdgeIx, _: Id, _: Id) {}
     fn unlink(&mut self, _: EdgeIx, _: Id, _: Id) {}
-    fn set_link(&mut self, _: EdgeIx, _: Id, _: Id, _: VisitedValue<'_>) {}
+    fn relink(&mut self, _: EdgeIx, _: bool, _: Id, _: [Id; 2]) {}
+    fn set_link_plain(&mut self, _: EdgeIx, _: Id, _: Id, _: (PlainForm, u64)) {}
+    fn set_link_encoded(&mut self, _: EdgeIx, _: Id, _: Id, _: &[u8]) {}
 }
 
 /// The entries that create entities, by slot.
@@ -73,6 +73,8 @@ impl Created {
 
 impl<S: Storage> Graph<S> {
     /// Returns the fingerprint of the graph with what the open transaction did so far. O(entries that it does not include).
+    // It is not inlined, because the usual commit needs it neither with a log nor without one.
+    #[inline(never)]
     pub(crate) fn fingerprint_with(&self, journal: &Journal) -> u128 {
         self.fingerprint
             .wrapping_add(self.visit(journal, journal.fingerprinted, &mut Ignore))
@@ -209,7 +211,7 @@ impl<S: Storage> Graph<S> {
             } => {
                 let (id, term) = cell(column, slot);
                 add(term(form.hash(new)));
-                visitor.set(column, id, VisitedValue::Plain(form, new));
+                visitor.set_plain(column, id, (form, new));
             }
             Entry::ReplacePlain {
                 column,
@@ -219,9 +221,10 @@ impl<S: Storage> Graph<S> {
                 old,
             } => {
                 let (id, term) = cell(column, slot);
-                subtract(term(form.hash(old)));
-                add(term(form.hash(new)));
-                visitor.set(column, id, VisitedValue::Plain(form, new));
+                let (old_hash, new_hash) = form.hashes(old, new);
+                subtract(term(old_hash));
+                add(term(new_hash));
+                visitor.set_plain(column, id, (form, new));
             }
             Entry::FillEncoded {
                 column,
@@ -231,7 +234,7 @@ impl<S: Storage> Graph<S> {
             } => {
                 let ((id, term), value) = (cell(column, slot), journal.value(at, len));
                 add(term(hash_bytes(value)));
-                visitor.set(column, id, VisitedValue::Encoded(value));
+                visitor.set_encoded(column, id, value);
             }
             Entry::ReplaceEncoded {
                 column,
@@ -243,7 +246,7 @@ impl<S: Storage> Graph<S> {
                 let ((id, term), value) = (cell(column, slot), journal.value(at, len));
                 subtract(term(old_hash));
                 add(term(hash_bytes(value)));
-                visitor.set(column, id, VisitedValue::Encoded(value));
+                visitor.set_encoded(column, id, value);
             }
             // The facts of deletions, moves and unlinks imply that values are removed.
             Entry::ClearPlain {
@@ -279,15 +282,7 @@ impl<S: Storage> Graph<S> {
                 let [old, new] = relink_terms(layout.salt, links.forward, held, holders);
                 subtract(old);
                 add(new);
-                let [old, new] = holders.map(|holder| {
-                    if links.forward {
-                        (holder, held)
-                    } else {
-                        (held, holder)
-                    }
-                });
-                visitor.unlink(edge, old.0, old.1);
-                visitor.link(edge, new.0, new.1);
+                visitor.relink(edge, links.forward, held, holders);
             }
             Entry::SetLinkPlain {
                 edge,
@@ -298,7 +293,7 @@ impl<S: Storage> Graph<S> {
             } => {
                 let (salt, (from, to)) = ends(edge, from, to);
                 add(link_data_term(salt, from, to, form.hash(new)));
-                visitor.set_link(edge, from, to, VisitedValue::Plain(form, new));
+                visitor.set_link_plain(edge, from, to, (form, new));
             }
             Entry::SetLinkEncoded {
                 edge,
@@ -309,7 +304,7 @@ impl<S: Storage> Graph<S> {
             } => {
                 let ((salt, (from, to)), value) = (ends(edge, from, to), journal.value(at, len));
                 add(link_data_term(salt, from, to, hash_bytes(value)));
-                visitor.set_link(edge, from, to, VisitedValue::Encoded(value));
+                visitor.set_link_encoded(edge, from, to, value);
             }
             Entry::ClearLinkPlain {
                 edge,

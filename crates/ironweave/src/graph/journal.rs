@@ -157,8 +157,16 @@ impl Journal {
     }
 
     /// Forgets the facts, which are converted again when they are asked for.
-    #[inline]
+    #[inline(always)]
     fn discard_facts(&mut self) {
+        if self.prepared.is_some() || self.facts.get().is_some() {
+            self.keep_room();
+        }
+    }
+
+    /// Keeps the memory of the facts for the next ones.
+    #[inline(never)]
+    fn keep_room(&mut self) {
         let asked_for = self.facts.take();
         if let Some(facts) = self.prepared.take().or(asked_for) {
             *self.room.get_mut().unwrap_or_else(PoisonError::into_inner) = Some(facts);

@@ -70,7 +70,7 @@ impl<S: Storage> SlotsByState<S> {
     /// Adds a slot that is in no state, and for which there is room.
     #[inline]
     pub(super) fn insert(&mut self, state: StateIx, slot: u32) {
-        if self.set(state, slot) {
+        if self.set(self.first_of(slot), state, slot) {
             self.summarize(slot, None, Some(state));
         }
     }
@@ -78,7 +78,7 @@ impl<S: Storage> SlotsByState<S> {
     /// Removes a slot that is in a state.
     #[inline]
     pub(super) fn remove(&mut self, state: StateIx, slot: u32) {
-        if self.unset(state, slot) {
+        if self.unset(self.first_of(slot), state, slot) {
             self.summarize(slot, Some(state), None);
         }
     }
@@ -86,18 +86,24 @@ impl<S: Storage> SlotsByState<S> {
     /// Moves a slot from one state to another.
     #[inline(always)]
     pub(super) fn change(&mut self, slot: u32, from: StateIx, to: StateIx) {
-        let emptied = self.unset(from, slot);
-        let filled = self.set(to, slot);
+        let first = self.first_of(slot);
+        let emptied = self.unset(first, from, slot);
+        let filled = self.set(first, to, slot);
         if emptied | filled {
             self.summarize(slot, emptied.then_some(from), filled.then_some(to));
         }
     }
 
+    /// The index of the word of a slot in the first state; those in the other states are behind it.
+    #[inline(always)]
+    fn first_of(&self, slot: u32) -> usize {
+        self.at(slot as usize / 64, StateIx::new(0))
+    }
+
     /// Sets the bit of a slot, and returns whether its word was empty.
     #[inline(always)]
-    fn set(&mut self, state: StateIx, slot: u32) -> bool {
-        let at = self.at(slot as usize / 64, state);
-        let word = self.words.at_mut(at);
+    fn set(&mut self, first: usize, state: StateIx, slot: u32) -> bool {
+        let word = self.words.at_mut(first + usize::from(state));
         let was_empty = *word == 0;
         *word |= 1 << (slot % 64);
         self.lens[usize::from(state)] += 1;
@@ -106,9 +112,8 @@ impl<S: Storage> SlotsByState<S> {
 
     /// Clears the bit of a slot, and returns whether its word is empty now.
     #[inline(always)]
-    fn unset(&mut self, state: StateIx, slot: u32) -> bool {
-        let at = self.at(slot as usize / 64, state);
-        let word = self.words.at_mut(at);
+    fn unset(&mut self, first: usize, state: StateIx, slot: u32) -> bool {
+        let word = self.words.at_mut(first + usize::from(state));
         *word &= !(1 << (slot % 64));
         self.lens[usize::from(state)] -= 1;
         *word == 0

@@ -155,7 +155,7 @@ impl Chunks {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     fn append(&mut self, header: FrameHeader, payload: &[u8]) -> Result<(), AppendError> {
         let expected = self.open.next();
         if header.seq != expected {
@@ -373,15 +373,20 @@ impl ReadLog for MemoryReader {
 
 /// Checks the length of a payload. All logs have the same limit, so that a program that works with a log in memory also works
 /// with one on disk.
+#[inline]
 pub(super) fn check_length(payload: &[u8]) -> Result<(), StorageError> {
     if payload.len() <= PAYLOAD_BYTES_MAX {
         return Ok(());
     }
-    Err(StorageError::new(
+    Err(too_long(payload.len()))
+}
+
+#[cold]
+fn too_long(bytes: usize) -> StorageError {
+    StorageError::new(
         StorageFailure::TooLarge,
         format!(
-            "a frame of {} bytes exceeds the limit of {PAYLOAD_BYTES_MAX} bytes; commit smaller transactions",
-            payload.len()
+            "a frame of {bytes} bytes exceeds the limit of {PAYLOAD_BYTES_MAX} bytes; commit smaller transactions"
         ),
-    ))
+    )
 }

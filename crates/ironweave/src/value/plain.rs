@@ -106,6 +106,13 @@ impl PlainForm {
         let (major, n) = self.head(word);
         hash_head(major, n)
     }
+
+    /// Returns the hashes of the encodings of two words.
+    #[inline(never)]
+    pub(crate) fn hashes(self, a: u64, b: u64) -> (u64, u64) {
+        let ((major_a, a), (major_b, b)) = (self.head(a), self.head(b));
+        (hash_head(major_a, a), hash_head(major_b, b))
+    }
 }
 
 /// Returns whether a type is plain.

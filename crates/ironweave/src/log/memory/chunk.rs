@@ -135,7 +135,7 @@ impl Chunk {
     }
 
     /// Adds the next frame.
-    #[inline]
+    #[inline(always)]
     pub(super) fn push(&mut self, header: &FrameHeader, payload: &[u8]) {
         self.last = self.bytes.len() as u32;
         if (self.next.get() - self.first.get()).is_multiple_of(INDEX_INTERVAL) {

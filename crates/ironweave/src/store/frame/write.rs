@@ -5,10 +5,11 @@ use super::records::{
     FACT_BYTES, FIRING_BYTES, FactRecord, FiringRecord, HEADER_BYTES, Header, form, kind,
 };
 use crate::base::id::Id;
-use crate::graph::fingerprint::{FactVisitor, VisitedValue};
+use crate::graph::fingerprint::FactVisitor;
 use crate::schema::{ColumnIx, EdgeIx, EntityIx, StateIx};
 use crate::step::Core;
 use crate::store::tags::Tags;
+use crate::value::PlainForm;
 
 /// The payload of a frame, in a buffer that is reused and whose length is checked once per frame.
 #[derive(Default)]
@@ -74,7 +75,9 @@ pub(crate) fn encode(core: &mut Core, tags: &Tags, out: &mut PayloadBuffer) {
     graph.update_fingerprint_and_visit(journal, &mut writer);
     let value_bytes = writer.value_bytes;
     bindings.copy_from_slice(&open.event_bytes);
-    meta.copy_from_slice(&metadata);
+    if !metadata.is_empty() {
+        meta.copy_from_slice(&metadata);
+    }
     // The log refuses a payload whose lengths do not fit.
     header.copy_from_slice(
         &Header {
@@ -118,15 +121,15 @@ impl FactWriter<'_> {
         });
     }
 
-    fn put_with_value(&mut self, record: FactRecord, value: VisitedValue<'_>) {
-        let mut bytes = Vec::new();
-        let value = match value {
-            VisitedValue::Plain(form, word) => {
-                form.cbor(word).write(&mut bytes);
-                &bytes
-            }
-            VisitedValue::Encoded(value) => value,
-        };
+    /// As [`FactWriter::put_with_value`], for the columns of a log that has no words in its records, and the data of links.
+    #[inline(never)]
+    fn put_with_plain_value(&mut self, record: FactRecord, (form, word): (PlainForm, u64)) {
+        let mut value = Vec::new();
+        form.cbor(word).write(&mut value);
+        self.put_with_value(record, &value);
+    }
+
+    fn put_with_value(&mut self, record: FactRecord, value: &[u8]) {
         self.values[self.value_bytes..][..value.len()].copy_from_slice(value);
         self.value_bytes += value.len();
         self.put(FactRecord {
@@ -157,13 +160,19 @@ impl FactVisitor for FactWriter<'_> {
     }
 
     #[inline(always)]
-    fn set(&mut self, column: ColumnIx, id: Id, value: VisitedValue<'_>) {
+    fn set_plain(&mut self, column: ColumnIx, id: Id, (form, word): (PlainForm, u64)) {
         let record = FactRecord::new(kind::SET, column.get(), id, 0);
-        let word = match value {
-            VisitedValue::Plain(_, word) => self.tags.has_words(column).then_some(word),
-            VisitedValue::Encoded(bytes) => self.tags.word_of(column, bytes),
-        };
-        match word {
+        if self.tags.has_words(column) {
+            self.put_with_word(record, word);
+        } else {
+            self.put_with_plain_value(record, (form, word));
+        }
+    }
+
+    #[inline(always)]
+    fn set_encoded(&mut self, column: ColumnIx, id: Id, value: &[u8]) {
+        let record = FactRecord::new(kind::SET, column.get(), id, 0);
+        match self.tags.word_of(column, value) {
             Some(word) => self.put_with_word(record, word),
             None => self.put_with_value(record, value),
         }
@@ -185,7 +194,33 @@ impl FactVisitor for FactWriter<'_> {
     }
 
     #[inline(always)]
-    fn set_link(&mut self, edge: EdgeIx, from: Id, to: Id, value: VisitedValue<'_>) {
+    fn relink(&mut self, edge: EdgeIx, forward: bool, held: Id, holders: [Id; 2]) {
+        let held = held.to_bits();
+        for (kind, holder) in [kind::UNLINK, kind::LINK].into_iter().zip(holders) {
+            let holder = holder.to_bits();
+            let (entity, operand) = if forward {
+                (holder, held)
+            } else {
+                (held, holder)
+            };
+            self.put(FactRecord {
+                kind,
+                index: edge.get(),
+                entity,
+                operand,
+                ..FactRecord::default()
+            });
+        }
+    }
+
+    #[inline(always)]
+    fn set_link_plain(&mut self, edge: EdgeIx, from: Id, to: Id, value: (PlainForm, u64)) {
+        let record = FactRecord::new(kind::SET_LINK, edge.get(), from, to.to_bits());
+        self.put_with_plain_value(record, value);
+    }
+
+    #[inline(always)]
+    fn set_link_encoded(&mut self, edge: EdgeIx, from: Id, to: Id, value: &[u8]) {
         let record = FactRecord::new(kind::SET_LINK, edge.get(), from, to.to_bits());
         self.put_with_value(record, value);
     }
