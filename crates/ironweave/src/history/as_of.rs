@@ -9,11 +9,11 @@ use crate::base::error::ReadError;
 use crate::base::position::{Position, Seq};
 use crate::base::storage_error::StorageError;
 use crate::base::time::Timestamp;
-use crate::graph::column::ColumnType;
 use crate::graph::fact::Facts;
 use crate::log::{Frame, FrameKind, Frames};
 use crate::snapshot::keyframes::{Keyframes, SPACING};
 use crate::snapshot::replica::Replica;
+use crate::step::model::Binding;
 use crate::step::{Core, flat};
 use crate::store::version::{At, Version};
 use crate::store::view::LogView;
@@ -66,13 +66,14 @@ impl AsOf {
     }
 }
 
-/// A query of the graph in the past: the log, the versions in memory, and the types of the model.
+/// A query of the graph in the past: the log, the versions in memory, and the model.
 pub(super) struct PastQuery<'a> {
     pub view: &'a LogView<'a>,
     pub keyframes: &'a Keyframes,
     /// The replica, if there is one.
     pub replica: Option<&'a Replica>,
-    pub types: (&'a [ColumnType], &'a [Option<ColumnType>]),
+    /// Returns the types of the model. Only a replay from the beginning needs them, and they are made from the whole schema.
+    pub binding: fn() -> Binding,
 }
 
 impl PastQuery<'_> {
@@ -137,13 +138,16 @@ impl PastQuery<'_> {
                     beginning: base.at.time,
                 },
             }),
-            None => Ok(Arc::new(Version {
-                plan: Arc::clone(&view.plan),
-                graph: flat::empty(&view.plan, self.types),
-                at: At::default(),
-                paranoid: view.paranoid,
-                lineage: view.lineage,
-            })),
+            None => {
+                let binding = (self.binding)();
+                Ok(Arc::new(Version {
+                    plan: Arc::clone(&view.plan),
+                    graph: flat::empty(&view.plan, (&binding.columns, &binding.data)),
+                    at: At::default(),
+                    paranoid: view.paranoid,
+                    lineage: view.lineage,
+                }))
+            }
         }
     }
 }

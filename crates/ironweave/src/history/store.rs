@@ -235,12 +235,11 @@ fn as_of<M: Model>(
     replica: Option<&Replica>,
     when: AsOf,
 ) -> Result<Snapshot<M>, ReadError> {
-    let binding = M::binding();
     let question = PastQuery {
         view,
         keyframes,
         replica,
-        types: (&binding.columns, &binding.data),
+        binding: M::binding,
     };
     question.as_of(when).map(Snapshot::of)
 }

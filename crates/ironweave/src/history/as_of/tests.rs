@@ -41,12 +41,11 @@ fn a_time_is_answered_from_the_view_though_later_versions_are_kept() {
         let slot: &SnapshotFollower = store.followers.get();
         (Arc::clone(slot.keyframes()), slot.get().map(Arc::clone))
     });
-    let binding = Model::binding();
     let query = PastQuery {
         view: &view,
         keyframes: &keyframes,
         replica: replica.as_deref(),
-        types: (&binding.columns, &binding.data),
+        binding: Model::binding,
     };
     // Twice, since the first one makes keyframes.
     for _ in 0..2 {
