@@ -71,12 +71,12 @@ pub trait Db {
         self.list(Places::new(self.graph()))
     }
 
-    /// Returns the entities that a filter accepts, in order of ids. They are looked for as they are taken, 64 slots at a
-    /// time: O(entities and links that the filter reads for these + slots up to the last of them / 4096).
+    /// Returns the entities that a filter accepts, in order of ids. They are searched for during the iteration, 64 slots at a
+    /// time: O(entities and links that the filter reads for the entities that are taken + slots up to the last of them / 4096).
     ///
-    /// A filter over an edge first reads the links of one entity after the other. If that is more than the entities that its
-    /// inner filter accepts, it reads the links of those instead, all at once. So it never costs more than twice the cheaper
-    /// way.
+    /// A filter over an edge reads the links of one entity after the other. As soon as that has cost as much as it costs to
+    /// read the links of all entities that its inner filter accepts, it reads those instead. So it costs at most about twice
+    /// as much as the cheaper of these two ways.
     fn select<T: Entity>(&self, filter: Filter<T>) -> Self::List<'_, Selected<'_, T>> {
         self.asks("select");
         self.list(Selected::new(self.graph(), filter))

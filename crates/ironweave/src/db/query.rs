@@ -177,9 +177,9 @@ impl<T: Entity> Not for Filter<T> {
 /// The result of a filter on a graph, as words of 64 slots and, above them, groups of 64 words. A bit of a group may be set
 /// for an empty word, and is never clear for another: groups are there to skip empty words.
 enum Set<'g, S: Storage> {
-    /// Of states, as the graph keeps them.
+    /// The entities in one of several states, as the graph keeps them.
     States(Vec<SlotsInState<'g, S>>),
-    /// Of entities of a set that are linked with an entity that meets a condition.
+    /// The entities of a set that are linked with an entity that meets a condition.
     Linked(Box<Linked<'g, S>>),
     And(Box<Set<'g, S>>, Box<Set<'g, S>>),
     Or(Box<Set<'g, S>>, Box<Set<'g, S>>),
@@ -204,7 +204,7 @@ impl<S: Storage> Set<'_, S> {
         }
     }
 
-    /// Which of the 64 words of a group may be other than empty.
+    /// A bit for each of the 64 words of a group that may be other than empty.
     fn group(&self, i: usize) -> u64 {
         match self {
             Self::States(sets) => sets.iter().fold(0, |all, p| all | p.group(i)),
@@ -222,7 +222,7 @@ impl<S: Storage> Set<'_, S> {
         }
     }
 
-    /// How many groups there may be.
+    /// An upper bound of the number of groups.
     fn groups(&self) -> usize {
         match self {
             Self::States(sets) => sets.iter().map(|p| p.groups()).max().unwrap_or(0),
@@ -234,7 +234,7 @@ impl<S: Storage> Set<'_, S> {
     }
 }
 
-/// The bits of a word for whose slots something holds.
+/// The bits of a word whose slots meet a condition.
 fn those(bits: u64, word: usize, mut holds: impl FnMut(u32) -> bool) -> u64 {
     let (mut found, mut left) = (0, bits);
     while left != 0 {
@@ -249,18 +249,21 @@ fn those(bits: u64, word: usize, mut holds: impl FnMut(u32) -> bool) -> u64 {
 
 /// The entities of a set that are linked over an edge with an entity that meets a condition.
 ///
-/// There are two ways to find them. One is to read the links of each entity of the set. It begins at once, and is slow where
-/// the set is large and few meet the condition. The other is to list those that meet it and to read their links. It has to end
-/// before there is a first result. So the first way is taken until it has read as much as the second will, and then the
-/// second.
+/// There are two ways to find them. The first reads the links of each entity of the set. It returns results from the beginning,
+/// and is slow if the set is large and few of its entities are linked with such an entity. The second lists the entities that
+/// meet the condition and reads their links. It is slow if these are many or have many links, and must end before it returns a
+/// result. So the first way is taken until it has read as much as the second one would read.
 struct Linked<'g, S: Storage> {
     graph: &'g Graph<S>,
     of: Set<'g, S>,
     hop: Hop,
     far: Node,
-    /// How many more entities and links may be read before the second way is taken.
+    /// The number of entities and links that may be read before the next part of the second way: to list the entities that
+    /// meet the condition, and then to read their links.
     left: usize,
-    /// What the second way has found.
+    /// The entities that meet the condition, once they are listed.
+    listed: Option<Vec<u32>>,
+    /// The result of the second way, once their links are read.
     found: Option<Found>,
 }
 
@@ -274,25 +277,32 @@ impl<S: Storage> Linked<'_, S> {
             return bits & found.word(i);
         }
         let graph = self.graph;
-        let linked = those(bits, i, |slot| {
-            any_linked(graph, self.hop, &self.far, slot, &mut self.left)
-        });
-        if self.left > 0 {
-            return linked;
-        }
-        let far = Members::new(eval(graph, self.far.clone()));
         let back = reverse(self.hop);
-        let near = far.flat_map(|slot| graph.links(back, slot).iter().copied());
-        let found = self.found.insert(Found::new(near, self.of.groups()));
-        bits & found.word(i)
+        loop {
+            let linked = those(bits, i, |slot| {
+                any_linked(graph, self.hop, &self.far, slot, &mut self.left)
+            });
+            if self.left > 0 {
+                return linked;
+            }
+            let Some(far) = self.listed.take() else {
+                let far: Vec<u32> = Members::new(eval(graph, self.far.clone())).collect();
+                self.left = far.iter().map(|slot| graph.degree(back, *slot)).sum();
+                self.listed = Some(far);
+                continue;
+            };
+            let near = (far.into_iter()).flat_map(|slot| graph.links(back, slot).iter().copied());
+            let found = self.found.insert(Found::new(near, self.of.groups()));
+            return bits & found.word(i);
+        }
     }
 }
 
-/// A set of slots that were found in no order.
+/// A set of slots, collected in any order.
 enum Found {
-    /// Words in order, with their numbers, if they are few.
+    /// The words that are not empty, in order, each with its number.
     Few(Vec<(u32, u64)>),
-    /// All words.
+    /// All words of the type.
     Many(Vec<u64>),
 }
 
@@ -306,7 +316,7 @@ impl Found {
                 Some(words) => set_bit(words, slot),
                 None => few.push(slot),
             }
-            // One more word for each 64 slots costs less than to sort this number of them.
+            // A word for each 64 slots of the type costs less than sorting this number of slots.
             if many.is_none() && few.len() > groups * 4 {
                 let mut words = vec![0; groups * 64];
                 few.drain(..).for_each(|slot| set_bit(&mut words, slot));
@@ -421,6 +431,7 @@ fn linked<'g, S: Storage>(graph: &'g Graph<S>, of: Set<'g, S>, hop: Hop, far: No
         hop,
         far,
         left,
+        listed: None,
         found: None,
     }))
 }
@@ -440,7 +451,7 @@ fn in_states<S: Storage>(
     Set::States(states.map(|s| graph.in_state(entity, s)).collect())
 }
 
-/// An estimate of how many entities a filter takes or looks at.
+/// An estimate of the number of entities that a filter accepts or reads.
 fn size<S: Storage>(graph: &Graph<S>, node: &Node) -> usize {
     match node {
         Node::In(entity, states) => states.iter().map(|s| graph.count(*entity, *s)).sum(),
@@ -451,8 +462,8 @@ fn size<S: Storage>(graph: &Graph<S>, node: &Node) -> usize {
     }
 }
 
-/// Whether an entity that exists meets a condition. What is read for it is taken from `left`, and the result is of use only
-/// if something is left.
+/// Whether an entity that exists meets a condition. The number of entities and links that are read for it is subtracted from
+/// `left`. If `left` becomes 0, reading ends, and the result means nothing.
 fn holds<S: Storage>(graph: &Graph<S>, node: &Node, slot: u32, left: &mut usize) -> bool {
     match node {
         Node::In(entity, states) => states.contains(&graph.state_of(*entity, slot)),

@@ -99,6 +99,31 @@ fn a_query_touches_what_is_taken_of_its_result() {
 }
 
 #[test]
+fn a_filter_over_an_edge_does_not_read_the_links_of_a_hub_for_a_few_entities() {
+    // All tasks of worker 0 need task 0. That one and the last twenty are running.
+    let fan_in = 50_000u32;
+    let mut store = yard(2 * fan_in, fan_in);
+    for name in [0].into_iter().chain(2 * fan_in - 20..2 * fan_in) {
+        step(
+            &mut store,
+            Started {
+                task: crate::db::entity::Key::new(u64::from(name)),
+            },
+        );
+    }
+    let running = Task::in_place::<Running>;
+    let filter = || running() & Task::with_needs(running());
+    let snapshot = store.snapshot();
+    for (rows, found) in [
+        rows(|| store.select(filter()).count()),
+        rows(|| snapshot.select(filter()).count()),
+    ] {
+        assert_eq!(found, 20);
+        assert!(rows < 1_000, "{rows}");
+    }
+}
+
+#[test]
 fn a_range_is_read_from_both_ends() {
     let store = yard(1_000, 3);
     let snapshot = store.snapshot();
