@@ -76,7 +76,8 @@ pub trait Db {
     ///
     /// A filter over an edge reads the links of one entity after the other. As soon as that has cost as much as it costs to
     /// read the links of all entities that its inner filter accepts, it reads those instead. So it costs at most about twice
-    /// as much as the cheaper of these two ways.
+    /// as much as the cheaper of these two ways. The complement of such a filter (`!`) tests each entity of the type, unless
+    /// `&` combines it with another filter.
     fn select<T: Entity>(&self, filter: Filter<T>) -> Self::List<'_, Selected<'_, T>> {
         self.asks("select");
         self.list(Selected::new(self.graph(), filter))

@@ -408,10 +408,23 @@ fn eval<S: Storage>(graph: &Graph<S>, node: Node) -> Set<'_, S> {
             }
         }
         Node::Or(a, b) => Set::Or(Box::new(eval(graph, *a)), Box::new(eval(graph, *b))),
-        Node::Not(entity, but) => Set::Not(
-            Box::new(in_states(graph, entity, all_states(graph, entity))),
-            Box::new(eval(graph, *but)),
-        ),
+        Node::Not(entity, but) => {
+            let not = |node| Box::new(Node::Not(entity, node));
+            let all = all_states(graph, entity);
+            // Without this, each word of all entities would be read, however few of them are accepted.
+            match *but {
+                Node::In(_, states) => {
+                    in_states(graph, entity, all.filter(|state| !states.contains(state)))
+                }
+                Node::Not(_, node) => eval(graph, *node),
+                Node::And(a, b) => eval(graph, Node::Or(not(a), not(b))),
+                Node::Or(a, b) => eval(graph, Node::And(not(a), not(b))),
+                with @ Node::With(..) => Set::Not(
+                    Box::new(in_states(graph, entity, all)),
+                    Box::new(eval(graph, with)),
+                ),
+            }
+        }
         Node::With(entity, hop, far) => {
             let all = in_states(graph, entity, all_states(graph, entity));
             linked(graph, all, hop, *far)
@@ -457,7 +470,10 @@ fn size<S: Storage>(graph: &Graph<S>, node: &Node) -> usize {
         Node::In(entity, states) => states.iter().map(|s| graph.count(*entity, *s)).sum(),
         Node::And(a, b) => size(graph, a).min(size(graph, b)),
         Node::Or(a, b) => size(graph, a) + size(graph, b),
-        Node::Not(entity, _) => graph.alive(*entity),
+        Node::Not(entity, but) => match &**but {
+            Node::In(..) => graph.alive(*entity).saturating_sub(size(graph, but)),
+            _ => graph.alive(*entity),
+        },
         Node::With(_, _, far) => size(graph, far),
     }
 }

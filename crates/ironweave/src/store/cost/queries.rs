@@ -61,6 +61,18 @@ fn asked(db: &impl Db) -> Vec<(&'static str, usize, usize)> {
     note("both, with none", &|| {
         db.select(running() & Task::with_worker(idle())).count()
     });
+    note("in both states, with none", &|| {
+        db.select(ready() & running()).count()
+    });
+    note("not of the only state, with none", &|| {
+        db.select(!ready()).count()
+    });
+    note("in neither state, with none", &|| {
+        db.select(!(ready() | running())).count()
+    });
+    note("not in either state, with none", &|| {
+        db.select(!!(running() & ready())).count()
+    });
     note("both none", &|| {
         db.select(running() & Task::with_worker(busy())).count()
     });
@@ -120,6 +132,22 @@ fn a_filter_over_an_edge_does_not_read_the_links_of_a_hub_for_a_few_entities() {
     ] {
         assert_eq!(found, 20);
         assert!(rows < 1_000, "{rows}");
+    }
+}
+
+#[test]
+fn an_intersection_reads_the_links_of_the_entities_in_the_other_set() {
+    let mut store = yard(1_000, 500);
+    let task = crate::db::entity::Key::new(999u64);
+    step(&mut store, Started { task });
+    let (ready, running) = (Task::in_place::<Ready>, Task::in_place::<Running>);
+    for filter in [
+        running() & Task::with_needs(ready()),
+        Task::with_needs(ready()) & running(),
+    ] {
+        let (rows, found) = rows(|| store.select(filter).count());
+        assert_eq!(found, 1);
+        assert!(rows < 20, "{rows}");
     }
 }
 
