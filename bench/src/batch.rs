@@ -1,7 +1,7 @@
 //! `batch_256_os`, `batch_256_always`: a step of 256 that are written together, beside steps that are written alone.
 //! `tickets_256`: a durable step of 256 whose tickets 4 threads wait for, beside 64 threads that each wait for their own steps.
 //!
-//! The store is in the target directory, since figures of a file system in memory would mean nothing.
+//! The store is in the target directory, since a file system in memory has no cost for a sync.
 
 use std::error::Error;
 use std::fmt::Write as _;

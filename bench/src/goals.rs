@@ -1,4 +1,4 @@
-//! `--goals`: the ratios that ironweave is to reach, beside what this run measured.
+//! `--goals`: the goals for ironweave, which are ratios or figures, beside the figures of this run.
 
 use std::fmt::Write as _;
 
@@ -16,7 +16,7 @@ enum Of {
     Absolute,
 }
 
-/// A ratio, or a figure, that is not to be exceeded.
+/// The upper limit of a ratio or of a figure.
 struct Goal {
     bench: &'static str,
     entities: usize,
@@ -134,7 +134,7 @@ impl Goal {
     }
 }
 
-/// The table that is printed: each goal whose rows were measured.
+/// Returns the table that is printed: each goal whose rows were measured.
 pub fn table(rows: &[Row]) -> String {
     let mut text = format!(
         "{:<20}{:>10}  {:<46}{:>10}{:>18}\n",

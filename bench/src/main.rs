@@ -1,15 +1,15 @@
 //! Compares ironweave with the same work written by hand, in one process and one run.
 //!
 //! ```text
-//! cargo xtask bench [--only NAME] [--list] [--json FILE] [--samples N] [--entities N,N] [--goals]
+//! cargo xtask bench [--only NAME] [--list] [--json FILE] [--samples N] [--entities N,N] [--goals] [--write]
 //! ```
 //!
 //! A line of a table is a contender at a size: the median of several samples in nanoseconds for one operation, the least and
 //! the greatest sample, and the ratio to `flat` at that size. Contenders take turns within each sample, so that a
 //! machine which slows down slows all of them. Quote the ratios: the nanoseconds are those of one machine.
 //!
-//! The feature `peers`, which `cargo xtask bench` turns on, adds SQLite, bevy_ecs and minigraf. Before anything is measured,
-//! all contenders do the same random work, and their results are compared.
+//! The feature `peers`, which `cargo xtask bench` turns on, adds SQLite, redb, fjall, bevy_ecs and minigraf. Before anything is
+//! measured, all contenders do the same random work, and their results are compared.
 //!
 //! `instructions` counts instead of measuring and gives the same figures on every run; `bench/instructions.txt` has its last
 //! table. `compile` starts cargo on generated models, and has a table of its own, in milliseconds.
@@ -377,19 +377,19 @@ struct Cli {
     /// Run one benchmark only
     #[arg(long, value_name = "NAME")]
     only: Option<String>,
-    /// Print the names of the benchmarks
+    /// Print the names of the benchmarks, each with what it measures
     #[arg(long)]
     list: bool,
     /// Also write the figures to a file, as JSON
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
-    /// Also print the goals of ironweave beside what was measured
+    /// Also print the goals for ironweave, each with the figure of this run and whether it is met
     #[arg(long)]
     goals: bool,
-    /// How many samples to take of each contender; each benchmark knows how many it needs
+    /// The number of samples of each contender, instead of the default of each benchmark
     #[arg(long, value_name = "N")]
     samples: Option<usize>,
-    /// The sizes to measure, in entities; each benchmark has its own
+    /// The sizes to measure, in entities, instead of the defaults of each benchmark
     #[arg(long, value_delimiter = ',', value_name = "N,N")]
     entities: Option<Vec<usize>>,
     /// For processes that this program starts itself: the contender whose memory is counted

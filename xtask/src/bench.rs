@@ -16,29 +16,29 @@ pub struct Bench {
     /// Run only the benchmark with this name
     #[arg(long, value_name = "NAME")]
     only: Option<String>,
-    /// Print the names of the benchmarks
+    /// Print the names of the benchmarks, each with what it measures
     #[arg(long)]
     list: bool,
     /// Write the figures to this file
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
-    /// How many samples to take
+    /// The number of samples of each contender, instead of the default of each benchmark
     #[arg(long, value_name = "N")]
     samples: Option<usize>,
-    /// Also print the goals of ironweave beside what was measured
+    /// Also print the goals for ironweave, each with the figure of this run and whether it is met
     #[arg(long)]
     goals: bool,
-    /// The sizes to measure, in entities
+    /// The sizes to measure, in entities, instead of the defaults of each benchmark
     #[arg(long, value_name = "N,N")]
     entities: Option<String>,
     /// Fill the tables of docs/performance.md with the figures of this run
     #[arg(long)]
     write: bool,
     /// Run nothing, and fill the tables of docs/performance.md with the figures of a file that `--json` wrote
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["only", "list", "json", "samples", "entities", "write"])]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["only", "list", "json", "samples", "goals", "entities", "write"])]
     write_from: Option<PathBuf>,
     /// Run nothing, and copy bench/instructions.txt to docs/performance.md
-    #[arg(long, conflicts_with_all = ["only", "list", "json", "samples", "entities", "write", "write_from"])]
+    #[arg(long, conflicts_with_all = ["only", "list", "json", "samples", "goals", "entities", "write", "write_from"])]
     write_counts: bool,
 }
 

@@ -12,13 +12,13 @@ use xxhash_rust::xxh3::xxh3_64_with_seed;
 use super::maps::fxhash::Maps;
 use crate::work::{Contender, Keeps, Op, Picture};
 
-/// A graph by hand that can fire an event for good.
+/// A graph by hand that executes events which are not rolled back.
 pub trait Fires {
-    /// Fires an event. Returns the worker that the task had before.
+    /// Executes an event. Returns the worker that the task had before.
     fn fire(&mut self, op: Op) -> u32;
 }
 
-/// A place where records are kept.
+/// A log of records.
 pub trait Keeper {
     /// The name of the contender in the table.
     const NAME: &'static str;

@@ -1,6 +1,6 @@
-//! `writer_idle_reader`: the times of single steps of a store that grows, without readers, beside a reader from which no snapshot is
-//! taken, and after one snapshot that was taken and dropped. The worst step is what matters: a step must not pay for the
-//! readers of the steps before it.
+//! `writer_idle_reader`: the times of single steps of a store that grows: without readers, beside a reader from which no
+//! snapshot is taken, and after one snapshot that was taken and dropped. The slowest steps are compared as well as the median,
+//! because a step must not pay for the readers of the steps before it.
 
 use std::fmt::Write as _;
 use std::time::Instant;

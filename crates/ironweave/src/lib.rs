@@ -71,8 +71,8 @@
 //! | 8. sync | The log is synced as [`Durability`] requires, before the receipt is returned. | [`StepError::Indeterminate`] |
 //!
 //! An event that fails in stages 2 to 6 is rolled back, and its transaction can continue. A transaction that fails in stage
-//! 7 or is dropped is rolled back. A failure in stage 8 stops the store. In the repository, `docs/semantics.md` lists each rule with its tests, and `docs/guide`
-//! is an introduction.
+//! 7 or is dropped is rolled back. A failure in stage 8 stops the store. In the repository, `docs/semantics.md` lists each rule
+//! with its tests, and `docs/guide` is an introduction.
 #![forbid(unsafe_code)]
 #![warn(clippy::must_use_candidate, clippy::return_self_not_must_use)]
 #![cfg_attr(docsrs, feature(doc_cfg))]

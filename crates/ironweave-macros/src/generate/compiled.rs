@@ -278,7 +278,7 @@ fn given(source: &Source) -> Option<Given> {
     }
 }
 
-/// The name that a path is, if it leads over no edge.
+/// Returns the name at which a path begins, if the path leads over no edge.
 fn root(path: &Path) -> Option<NameIx> {
     path.hops.is_empty().then_some(path.root)
 }

@@ -104,7 +104,7 @@ pub(crate) fn head(out: &mut Vec<u8>, major: u8, n: u64) {
     CborWord::head(major, n).write(out);
 }
 
-/// Returns the hash of one head in its shortest form, which is never in memory.
+/// Returns the hash of the shortest form of a head, without writing that to memory.
 #[inline(always)]
 pub(crate) fn hash_head(major: u8, n: u64) -> u64 {
     if n > u64::from(u32::MAX) {

@@ -108,7 +108,7 @@ impl ManualClock {
     /// Moves the clock forward. A time that a [`Timestamp`] cannot represent becomes the last one that it can.
     pub fn advance(&self, duration: Duration) {
         let later = |now| Some((Timestamp::from_micros(now) + duration).as_micros());
-        // The function always returns a time.
+        // `later` always returns a time, so the update cannot fail.
         let _ = (self.now).fetch_update(Ordering::SeqCst, Ordering::SeqCst, later);
     }
 

@@ -1,4 +1,5 @@
-//! The lowest layer, which imports no other: ids, times, clocks, positions, metadata, errors, hashes and the CBOR writer of frames.
+//! The lowest layer, which imports no other: ids, times, clocks, positions, metadata, errors, hashes, and the heads of CBOR
+//! items.
 
 pub(crate) mod cbor;
 pub(crate) mod clock;

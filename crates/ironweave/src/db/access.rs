@@ -165,8 +165,8 @@ pub fn by<'d, E: Entity, T: Value + Eq, D: Db>(
     db.list(Indexed::new(graph, slots))
 }
 
-/// The entities that have a value of a range in a field that is indexed by order, by value and then by id; O(log n), and
-/// O(1) for each that is taken.
+/// The entities whose value of a field with an ordered index is within a range, in order of values and then of ids;
+/// O(log n), and O(1) for each that is taken.
 pub fn by_range<'d, E: Entity, T: Value + Ord, D: Db>(
     db: &'d D,
     column: u16,

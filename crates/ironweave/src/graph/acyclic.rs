@@ -157,8 +157,8 @@ impl Side {
 }
 
 impl<S: Storage> Graph<S> {
-    /// Whether links that were added to an edge may close a cycle; if not, all links lead forward in its order. Without an
-    /// order, it is not known.
+    /// Returns whether links that were added to an edge may close a cycle. If they do not, all links lead forward in its order.
+    /// If the edge has no order, the result is `true`.
     ///
     /// O(1) for a link that leads forward in the order, or whose entity had no links. O(n log n) for another, if the smaller
     /// side has n entities and links between its ends.
@@ -169,7 +169,7 @@ impl<S: Storage> Graph<S> {
             Some(sorted) if sorted.is_stale => {
                 let sorted = self.sorted_links(edge);
                 let has_cycle = sorted.is_none();
-                // A cycle is of links that a rollback will remove.
+                // If there is a cycle, the rollback of this event will remove its links.
                 if sorted.is_some() {
                     self.edges[ix].sorted = sorted;
                 }
@@ -203,7 +203,7 @@ impl<S: Storage> Graph<S> {
                 order.push(from);
                 order.push(to);
             }
-            // What is not in the order yet has no other link that is.
+            // An entity that is not in the order yet has no other placed link, so it can be put at an end.
             (0, _) => order.push(to),
             (_, 0) => order.push_first(from),
             _ if high < low => {}

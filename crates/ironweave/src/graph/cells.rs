@@ -167,7 +167,7 @@ impl<T: Value, S: Storage> Cells<T, S> {
     pub(super) fn exchange(&mut self, slot: u32, new: Option<T>, hash: u64) -> (Option<T>, u64) {
         let at = slot as usize;
         match self {
-            // Also written if it is the same: `differing` is to see the cells of an entity that has a slot again.
+            // A value is written even if it is unchanged, so that `differing` finds the cells of an entity that reuses a slot.
             Self::Mandatory { values } => match new.or_else(|| plain_value(0)) {
                 Some(new) => (Some(std::mem::replace(values.at_mut(at), new)), 0),
                 // The type is plain.

@@ -173,7 +173,7 @@ impl<S: Storage> Graph<S> {
                 let who = || Some(self.entity_ref(entity, slot));
                 let cell = self.column(column).recheck(slot);
                 let cell = match cell {
-                    // No entity is there, so that the cell has the default.
+                    // The slot has no entity, so its cell must have the default.
                     Ok(Some(hash)) if !expected && unset == Some(hash) => Ok(None),
                     cell => cell,
                 };

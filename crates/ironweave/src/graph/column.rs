@@ -24,7 +24,7 @@ use crate::value::{DecodeError, Equal, Value, equal, is_plain, plain_form};
 pub struct ColumnType {
     pub(crate) flat: Make,
     pub(crate) paged: Make,
-    /// How a column is made in which each entity has a value, if the values are plain and not indexed.
+    /// Makes a column in which each entity has a value. Only for plain values that are not indexed.
     pub(crate) mandatory: Option<Mandatory>,
     /// The type of its values.
     pub(crate) type_id: TypeId,

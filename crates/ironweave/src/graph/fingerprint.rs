@@ -1,5 +1,5 @@
-//! The fingerprint of the graph, which is brought up to date with the journal when something reads it: at a commit that a
-//! log or a follower sees, and not at all for what is only tried.
+//! The fingerprint of the graph. It is updated from the journal when it is needed: by a commit of a store with a log or a
+//! follower, and never by a transaction that is only tried.
 //!
 //! An entry does not say the generation of its slot. It is that of the slot now, unless the transaction used the slot of an
 //! entity that it had deleted. Then the next create at that slot leads to the generation before it.

@@ -32,9 +32,9 @@ pub struct Journal {
     pub(super) may_reuse_slots: bool,
     /// The facts of all entries, if they were prepared.
     prepared: Option<Box<Facts>>,
-    /// The same, once they were asked for without that.
+    /// The facts of all entries, if they were read without being prepared.
     facts: OnceLock<Box<Facts>>,
-    /// Memory for them.
+    /// The allocated memory of earlier facts, for the next ones.
     room: Mutex<Option<Box<Facts>>>,
 }
 
@@ -135,7 +135,7 @@ impl Journal {
         self.push(Entry::Create { entity, state, id });
     }
 
-    /// Returns a point to go back to. What was read of the journal before may change after it.
+    /// Returns a point to go back to. Discards the converted facts.
     #[inline]
     pub(super) fn mark(&mut self) -> JournalMark {
         self.discard_facts();
@@ -253,7 +253,7 @@ impl Journal {
             bytes,
             generations,
         } = facts;
-        // They are not known here.
+        // The journal does not know the generations of the entities.
         generations.clear();
         list.reserve(self.facts_len());
         for entry in &self.entries {

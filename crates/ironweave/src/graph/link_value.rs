@@ -74,7 +74,7 @@ impl<S: Storage> Graph<S> {
         };
         let Written { new, .. } = set(data, &mut journal.bytes).map_err(|e| e.into_step(path))?;
         if u32::try_from(journal.bytes.len()).is_err() {
-            // No entry will undo it.
+            // The change is undone here, since the journal gets no entry for it.
             match new {
                 NewValue::Plain(..) => data.put_back(from, to, None),
                 NewValue::Encoded { .. } => data.undo(),

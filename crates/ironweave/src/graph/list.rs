@@ -12,15 +12,15 @@ use crate::graph::storage::{Table as _, own};
 
 /// Slots in an order that their changes determine.
 pub trait List: Default + Clone + Send + Sync + 'static {
-    /// All of them.
+    /// Returns all members.
     fn slots(&self) -> LinkSlots<'_>;
-    /// How many there are; O(1).
+    /// Returns the number of members; O(1).
     fn len(&self) -> usize;
-    /// The one at a position, to change it.
+    /// Returns the member at a position, to change it.
     fn get_mut(&mut self, position: usize) -> Option<&mut u32>;
-    /// Adds one at the end.
+    /// Adds a member at the end.
     fn add(&mut self, slot: u32);
-    /// Removes the last one.
+    /// Removes the last member.
     fn take_last(&mut self) -> Option<u32>;
 
     /// A copy in another storage.
@@ -174,7 +174,7 @@ pub enum LinkSlots<'g> {
 }
 
 impl<'g> LinkSlots<'g> {
-    /// None.
+    /// No members.
     pub(crate) const NONE: Self = Self::Slice(&[]);
 
     /// How many there are; O(1).

@@ -2,8 +2,8 @@
 //!
 //! [`Graph`] has all logic once, over [`storage::Storage`]. Each operation changes the tables, updates the counters, and
 //! appends an entry to the journal, which says what happened (for the log and the fingerprint) and how to undo it (for a
-//! rollback). The graph fires no event and does not depend on the log. It knows when immediate events are enabled ([`watch`]), and the only user code that it runs are
-//! implementations of traits for the types of values, such as `Hash` and `Eq`.
+//! rollback). The graph fires no event and does not depend on the log. It knows when immediate events are enabled
+//! ([`watch`]). The only user code that it runs is implementations of traits for the types of values, such as `Hash` and `Eq`.
 
 mod acyclic;
 pub(crate) mod any;
@@ -414,7 +414,7 @@ impl<S: Storage> Graph<S> {
         Written { new, old }: Written,
     ) -> Result<(), StepError> {
         if journal.bytes.len() > u32::MAX as usize {
-            // No entry will undo it.
+            // The change is undone here, since the journal gets no entry for it.
             self.undo_set(column, slot, new, old);
             return Err(too_many_bytes());
         }

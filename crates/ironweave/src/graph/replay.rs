@@ -111,7 +111,7 @@ impl<S: Storage> Graph<S> {
         let (Some(fact), Some(generations)) = (facts.list.get(i), facts.generations.get(i)) else {
             return Ok(());
         };
-        // The id of a creation is that of the next entity.
+        // The replay of a creation compares its id with that of the next entity.
         if matches!(fact, Fact::Create { .. }) {
             return Ok(());
         }

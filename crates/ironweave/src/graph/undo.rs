@@ -1,7 +1,7 @@
 //! Undo: the changes of the open transaction are rolled back exactly.
 //!
-//! From the last entry of the journal to the first, each is reversed with what it says itself. Only values that are not plain
-//! are on stacks of their columns, in the same order.
+//! The entries of the journal are reversed from the last to the first. Each entry has the data that this needs, except for
+//! values that are not plain: these are on stacks of their columns, in the same order.
 
 use crate::base::id::{FREE, GENERATION_MAX, Id};
 use crate::graph::Graph;

@@ -76,7 +76,7 @@ struct Current {
     partial: bool,
     /// The snapshot of the last durable frame, if the graph has later frames.
     durable: Option<Arc<Version>>,
-    /// By how much commits have applied more than twice their own cost, because a value was large.
+    /// The cost by which commits have exceeded twice their own, because a value was large. Later commits apply less.
     debt: u64,
 }
 
@@ -206,8 +206,8 @@ impl Replica {
         })
     }
 
-    /// Applies the queued frames, up to one that is queued, and the rest of one of which a commit has applied a part. Releases the lock in between for a commit that waits for it. Other
-    /// threads may have applied later frames then.
+    /// Applies the queued frames up to `until`, and the rest of a frame of which a commit has applied a part. The lock is
+    /// released in between if a commit waits for it, so other threads may have applied later frames when this returns.
     fn reach<'a>(
         &'a self,
         mut current: MutexGuard<'a, Current>,
@@ -323,7 +323,7 @@ impl Replica {
         }
         let durable = self.durable();
         if durable.is_none_or(|durable| current.at.seq <= durable) {
-            // It would hold the pages that are replaced from now on.
+            // This version is no longer needed, and would keep each page that is replaced from now on.
             current.durable = None;
         }
         let budget = (2 * frame_cost(facts)).min(backlog - LONG);

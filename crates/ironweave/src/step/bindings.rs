@@ -129,7 +129,7 @@ impl Bindings {
         &self.ids[usize::from(at)]
     }
 
-    /// The same, borrowed.
+    /// Returns the names and their entities, borrowed.
     #[inline(always)]
     pub(crate) fn names(&self) -> BoundNames<'_> {
         BoundNames {
@@ -196,7 +196,7 @@ pub struct CompiledNames {
 }
 
 impl CompiledNames {
-    /// So many names, which are not bound yet.
+    /// Returns this number of names, none of which is bound.
     #[inline(always)]
     pub(super) fn unbound(len: usize) -> Self {
         const UNBOUND: Id = Id {

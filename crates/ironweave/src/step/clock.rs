@@ -28,7 +28,7 @@ impl Default for TransactionTime {
 }
 
 impl TransactionTime {
-    /// The time after a transaction with the time `last`, of which later ones are read from a clock.
+    /// Returns the state after a transaction with the time `last`. The times of later transactions are read from a clock.
     pub(crate) fn after(last: Timestamp, source: &Clock) -> Self {
         Self {
             source: source.clone(),

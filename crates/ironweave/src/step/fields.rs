@@ -53,7 +53,7 @@ pub trait Field {
         None
     }
 
-    /// Writes the value to a cell of its type; `None` if it is no value.
+    /// Writes the value to a cell of its type; `None` if the field names entities.
     fn set(_of: &Self::Of, _cell: Cell<'_>) -> Option<Result<(), StepError>> {
         None
     }

@@ -172,7 +172,7 @@ impl OpenTransaction {
         self.flags.any(Flags::UNUSUAL)
     }
 
-    /// Whether no transaction is open, not even one that was leaked, and the next one is usual so far.
+    /// Returns whether no transaction is open, including a leaked one, and no flag makes the next one unusual.
     #[inline(always)]
     pub(crate) fn is_usual_and_closed(&self) -> bool {
         self.flags == Flags::default()

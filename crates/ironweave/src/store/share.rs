@@ -497,7 +497,7 @@ impl<M: Model> Drop for Handle<M> {
     }
 }
 
-/// Returns the result of a caller who waited until it may be shown. `wrote` is whether a frame is his.
+/// Returns the result of a caller that waited until it may be shown. `wrote` is whether the caller has written a frame.
 fn shown<R>(
     result: Result<R, StepError>,
     wrote: bool,

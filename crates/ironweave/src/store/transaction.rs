@@ -450,7 +450,7 @@ impl<'a, M: Model> Transaction<'a, M> {
         if let Err(e) = self.keep_usual() {
             return Err(self.fail(e));
         }
-        // Nothing is left to do.
+        // The transaction has ended, so that its drop must not roll it back.
         std::mem::forget(self);
         Ok(())
     }
@@ -511,7 +511,7 @@ impl<'a, M: Model> Transaction<'a, M> {
         }
         self.check()?;
         self.store.keep_unwritten()?;
-        // Nothing is left to do.
+        // The transaction has ended, so that its drop must not roll it back.
         std::mem::forget(self);
         Ok(())
     }

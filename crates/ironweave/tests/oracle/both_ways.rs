@@ -95,7 +95,7 @@ fn fire<M: Model>(
     step: usize,
 ) -> Result<String, String> {
     let result = match way {
-        // Its type is not known to the store.
+        // As an event whose type is known only at runtime.
         0 => store
             .try_step_any(event)
             .map(|receipt| format!("{:?}", receipt.names)),

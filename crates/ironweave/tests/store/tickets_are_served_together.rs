@@ -1,5 +1,5 @@
-//! Events that are submitted to a shared store fire once, in order, whichever thread waits for them and whatever happens to one of them.
-//! What a disk that fails does to them is in the unit tests of the log.
+//! Events that are submitted to a shared store fire once, in order, whichever thread waits for them and whatever happens to
+//! one of them. The unit tests of the log submit events on a disk that fails.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc;

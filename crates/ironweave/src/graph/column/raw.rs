@@ -84,7 +84,7 @@ impl<T: Value + Default> AnyColumn for RawColumn<T> {
         Some(self.replace(slot, T::default()))
     }
 
-    /// No value of such a column is on a stack.
+    /// Plain values are undone from their journal entries, so the column keeps no stack of replaced values.
     fn undo(&mut self) {}
 
     fn put_back(&mut self, slot: u32, word: Option<u64>) {

@@ -1,5 +1,5 @@
-//! Tests that what a commit does for readers is bounded by its own facts, whether snapshots are taken or not, and that snapshots are
-//! equal to the graph of the store whatever part of them commits have made.
+//! Tests that what a commit does for readers is bounded by its own facts, whether snapshots are taken or not, and that
+//! snapshots are equal to the graph of the store, whichever facts of them were applied by commits.
 
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 

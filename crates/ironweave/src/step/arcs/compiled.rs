@@ -32,8 +32,8 @@ const fn len<E: Event>() -> usize {
     }
 }
 
-/// One of the compiled arcs of an event. It is not called for an arc that an event does not have, but it is a part of
-/// constants that are evaluated then.
+/// Returns one of the compiled arcs of an event. For an arc that the event does not have, the result is not used, but the
+/// constant that contains it is evaluated all the same.
 const fn arc<E: Event>(at: usize) -> CompiledArc {
     if at >= len::<E>() {
         return CompiledArc::Guards;
@@ -64,7 +64,7 @@ const fn names<E: Event>() -> usize {
     names
 }
 
-/// Does something with each compiled arc of an event. There is no loop: each arc is a constant.
+/// Expands an expression for each compiled arc of an event. It is no loop, so that each arc is a constant.
 macro_rules! each_arc {
     ($event:ident, $arc:ident => $does:expr) => {
         each_arc!(@ $event, $arc, $does, 0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21 22 23);

@@ -34,7 +34,8 @@ impl PayloadBuffer {
     }
 }
 
-/// Encodes the open transaction and includes it in the fingerprint of the graph. `tags` are those of the epoch of its frame, whose schema is that of this program.
+/// Encodes the open transaction and includes it in the fingerprint of the graph. `tags` are those of the epoch of its frame,
+/// whose schema is that of this program.
 pub(crate) fn encode(core: &mut Core, tags: &Tags, out: &mut PayloadBuffer) {
     let Core { graph, open, .. } = core;
     let metadata = meta::encode(open);

@@ -51,11 +51,11 @@ pub struct Facts<'r, M> {
     model: PhantomData<fn() -> M>,
 }
 
-/// What has the facts.
+/// The value that the facts are read from.
 #[derive(Clone, Copy)]
 enum Source<'r> {
     Facts(&'r RawFacts),
-    /// They are converted when they are read.
+    /// The journal of an open transaction, whose facts are converted when they are read.
     Open(&'r Journal),
 }
 
