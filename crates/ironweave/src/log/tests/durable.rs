@@ -85,28 +85,3 @@ fn a_reader_that_was_made_with_frames_that_are_not_durable_waits_for_their_sync(
     });
     assert_shows(&reader, last);
 }
-
-#[test]
-fn a_snapshot_of_a_shared_store_has_the_steps_of_its_caller() {
-    let dir = scratch();
-    let (store, gate) = shared(dir.path());
-    gate.set(|state| state.shut = false);
-    let reader = store.reader();
-    let others = store.clone();
-    thread::scope(|s| {
-        let looks = s.spawn(move || {
-            for _ in 0..300 {
-                let shown = others.exclusive(|store| store.snapshot().seq());
-                assert!(others.snapshot().unwrap().seq() >= shown);
-            }
-        });
-        let mut name = 0;
-        while !looks.is_finished() {
-            name += 1;
-            let own = store.step(Added { name }).seq;
-            assert!(store.snapshot().unwrap().seq() >= Some(own));
-            assert!(reader.snapshot().seq() >= Some(own));
-        }
-        looks.join().unwrap();
-    });
-}
