@@ -96,7 +96,7 @@ impl PastQuery<'_> {
         let mut found = keyframe();
         if let (None | Some((false, _)), Some(replica)) = (&found, self.replica) {
             // Updating the replica makes keyframes of the last frames.
-            drop(replica.newest());
+            drop(replica.newest_acknowledged());
             found = keyframe();
         }
         let start = match found {

@@ -28,7 +28,8 @@ use crate::store::{Records, Store, VerifyError, records, verify};
 /// | transactions as they commit | [`subscribe`](StoreReader::subscribe), [`subscribe_since`](StoreReader::subscribe_since), [`subscribe_after`](StoreReader::subscribe_after), [`subscribe_as`](StoreReader::subscribe_as) |
 ///
 /// A reader returns only transactions that are durable in the sense of the store's [`Durability`](crate::Durability), up to
-/// [`seq`](StoreReader::seq). It does not wait for a sync.
+/// [`seq`](StoreReader::seq). It does not wait for a sync, except for that of the transactions that the store had when it copied
+/// its graph for the reader.
 ///
 /// After the store was dropped or closed, the reader still reads the transactions that were committed before. A log in
 /// memory exists as long as its readers, and a log on disk is read from its directory. If another log has replaced the log

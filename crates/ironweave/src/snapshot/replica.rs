@@ -21,11 +21,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 use std::thread;
 
 pub(crate) use follower::SnapshotFollower;
-use queue::{Batch, Queue, fact_cost, frame_cost};
+use queue::{Batch, Queue, Queued, fact_cost, frame_cost};
 
 use crate::base::notifier::{Notifier, Wait};
 use crate::base::position::Seq;
-use crate::graph::fact::Facts;
+use crate::graph::fact::{Fact, Facts};
 use crate::graph::paged::Paged;
 use crate::graph::{Graph, Journal};
 use crate::snapshot::keyframes::{Keyframes, RECENT, SPACING};
@@ -64,18 +64,19 @@ pub(crate) struct Replica {
 struct Current {
     graph: Graph<Paged>,
     journal: Journal,
-    /// The last frame of which all facts were applied.
+    /// The last frame of which all facts were applied. It is durable, unless the graph was copied from a store that had later
+    /// frames.
     at: At,
     /// The snapshot of the graph, once it was taken.
     newest: Option<Arc<Version>>,
+    /// The snapshot of all queued frames, if some of them were not durable when it was taken.
+    ahead: Option<Arc<Version>>,
     /// The batch that was taken from the queue, and the numbers of its frames and facts that have been applied.
     batch: Batch,
     frames: usize,
     facts: usize,
-    /// Whether a part of the next frame has been applied. That frame is durable.
+    /// Whether a part of the next frame has been applied.
     partial: bool,
-    /// The snapshot of the last durable frame, if the graph has later frames.
-    durable: Option<Arc<Version>>,
     /// The cost by which commits have exceeded twice their own, because a value was large. Later commits apply less.
     debt: u64,
 }
@@ -84,6 +85,23 @@ struct Current {
 // reading a graph that has a part of a fact.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Applies a fact of the store to a copy of its graph.
+fn apply(graph: &mut Graph<Paged>, journal: &mut Journal, fact: Fact, facts: &Facts) {
+    if let Err(e) = graph.apply(journal, fact, facts) {
+        unreachable!("the store has done what its replica cannot do: {e}");
+    }
+}
+
+/// Panics if a graph is not the one of the store after a frame.
+fn check_fingerprint(frame: &Queued, graph: &Graph<Paged>) {
+    assert!(
+        frame
+            .fingerprint
+            .is_none_or(|print| print == graph.fingerprint),
+        "the replica has another graph than its store"
+    );
 }
 
 impl Replica {
@@ -107,11 +125,11 @@ impl Replica {
                 journal: Journal::default(),
                 at,
                 newest: None,
+                ahead: None,
                 batch: Batch::default(),
                 frames: 0,
                 facts: 0,
                 partial: false,
-                durable: None,
                 debt: 0,
             }),
             applied: AtomicU64::new(0),
@@ -144,45 +162,73 @@ impl Replica {
         queued.map(drop).is_some() && self.acknowledged.wait(seq).is_ok()
     }
 
-    /// Returns the newest snapshot, whether it is durable or not.
-    pub(crate) fn newest(&self) -> Arc<Version> {
-        // Frames that are committed from now on are left, so that this ends while another thread commits continuously.
-        let last = lock(&self.queue).read();
-        let mut current = lock(&self.current);
-        if let Some(durable) = self.durable() {
-            current = self.reach(current, last.min(durable));
-            if current.at.seq <= durable {
-                // Other callers may not see later frames.
-                current.durable = Some(self.current_snapshot(&mut current));
-            }
+    /// Returns the newest snapshot, whether it is durable or not. No other thread may commit.
+    pub(super) fn newest(&self) -> Arc<Version> {
+        let (last, durable) = self.read();
+        let mut current = self.reach(lock(&self.current), durable);
+        if current.at.seq >= last {
+            return self.current_snapshot(&mut current);
         }
-        let mut current = self.reach(current, last);
-        if (current.durable.as_ref()).is_some_and(|durable| durable.at == current.at) {
-            current.durable = None;
-        }
-        self.current_snapshot(&mut current)
+        self.ahead(&mut current, last)
     }
 
     /// Returns the newest snapshot that is durable.
-    pub(super) fn newest_acknowledged(&self) -> Arc<Version> {
-        let (last, durable) = (lock(&self.queue).read(), self.durable());
-        let until = durable.map_or(last, |durable| last.min(durable));
-        let mut current = self.reach(lock(&self.current), until);
-        let further = durable.is_some_and(|durable| current.at.seq > durable);
-        match &current.durable {
-            Some(state) if further => Arc::clone(state),
-            _ => {
-                current.durable = None;
-                self.current_snapshot(&mut current)
+    pub(crate) fn newest_acknowledged(&self) -> Arc<Version> {
+        loop {
+            let (_, durable) = self.read();
+            let mut current = self.reach(lock(&self.current), durable);
+            let undurable = (current.at.seq).filter(|seq| !self.acknowledged.has(*seq));
+            let Some(seq) = undurable else {
+                return self.current_snapshot(&mut current);
+            };
+            // The graph was copied from a store with this frame, so there is no earlier snapshot.
+            drop(current);
+            if self.acknowledged.wait(seq).is_err() {
+                return self.current_snapshot(&mut lock(&self.current));
             }
         }
+    }
+
+    /// Records that a snapshot is taken. Returns the last frame that is queued, and the last one that other callers may see.
+    /// Frames that are committed from now on are left, so that a call ends while another thread commits continuously.
+    fn read(&self) -> (Option<Seq>, Option<Seq>) {
+        let last = lock(&self.queue).read();
+        let durable = self.durable();
+        (last, durable.map_or(last, |durable| last.min(durable)))
+    }
+
+    /// Returns the snapshot of all frames that are queued, of which `last` is the last. They are applied to a copy and stay in
+    /// the queue, since they are not durable, and the graph of the replica is the one that other callers see.
+    fn ahead(&self, current: &mut Current, last: Option<Seq>) -> Arc<Version> {
+        if let Some(ahead) = current.ahead.as_ref().filter(|ahead| ahead.at.seq == last) {
+            return Arc::clone(ahead);
+        }
+        let mut graph = current.graph.fork();
+        let (mut journal, mut at) = (Journal::default(), current.at);
+        let queue = lock(&self.queue);
+        let mut applied = (current.frames, current.facts);
+        for batch in std::iter::once(&current.batch).chain(queue.batches()) {
+            let (frames, mut start) = std::mem::take(&mut applied);
+            for frame in batch.frames.iter().skip(frames) {
+                for fact in &batch.facts.list[start..frame.end] {
+                    apply(&mut graph, &mut journal, *fact, &batch.facts);
+                }
+                graph.commit(&mut journal);
+                check_fingerprint(frame, &graph);
+                (start, at) = (frame.end, frame.at);
+            }
+        }
+        drop(queue);
+        let ahead = self.state(&graph, at);
+        current.ahead = Some(Arc::clone(&ahead));
+        ahead
     }
 
     pub(crate) fn keyframes(&self) -> &Keyframes {
         &self.keyframes
     }
 
-    /// Returns the last frame that may be shown. The outer `None` means that there is no limit; see [`Acknowledged::limit`].
+    /// Returns the last durable frame. The outer `None` means that there is no limit; see [`Acknowledged::limit`].
     #[allow(clippy::option_option)]
     fn durable(&self) -> Option<Option<Seq>> {
         self.acknowledged.limit()
@@ -206,8 +252,8 @@ impl Replica {
         })
     }
 
-    /// Applies the queued frames up to `until`, and the rest of a frame of which a commit has applied a part. The lock is
-    /// released in between if a commit waits for it, so other threads may have applied later frames when this returns.
+    /// Applies the queued frames up to `until`, which is queued, and the rest of a frame of which a commit has applied a part.
+    /// The lock is released in between if a commit waits for it, so other threads may have applied later frames when this returns.
     fn reach<'a>(
         &'a self,
         mut current: MutexGuard<'a, Current>,
@@ -257,7 +303,7 @@ impl Replica {
                 return false;
             }
             // If no snapshot shares its pages, applying the frame need not copy them.
-            current.newest = None;
+            (current.newest, current.ahead) = (None, None);
             self.incomplete.store(true, Relaxed);
             let facts = &current.batch.facts;
             let start = current.facts;
@@ -267,9 +313,7 @@ impl Replica {
                 }
                 *left -= fact_cost(*fact) as i64;
                 current.facts += 1;
-                if let Err(e) = current.graph.apply(&mut current.journal, *fact, facts) {
-                    unreachable!("the store has done what its replica cannot do: {e}");
-                }
+                apply(&mut current.graph, &mut current.journal, *fact, facts);
             }
             // A replica is not rolled back. So a part of a frame is committed too, which forgets what it replaced.
             current.graph.commit(&mut current.journal);
@@ -278,12 +322,7 @@ impl Replica {
             if current.partial {
                 return false;
             }
-            assert!(
-                frame
-                    .fingerprint
-                    .is_none_or(|print| print == current.graph.fingerprint),
-                "the replica has another graph than its store"
-            );
+            check_fingerprint(&frame, &current.graph);
             *left -= 1;
             current.at = frame.at;
             current.frames += 1;
@@ -321,19 +360,12 @@ impl Replica {
             self.discard_queue(current);
             return;
         }
-        let durable = self.durable();
-        if durable.is_none_or(|durable| current.at.seq <= durable) {
-            // This version is no longer needed, and would keep each page that is replaced from now on.
-            current.durable = None;
-        }
         let budget = (2 * frame_cost(facts)).min(backlog - LONG);
         let paid = budget.min(current.debt);
         current.debt -= paid;
         let mut left = (budget - paid) as i64;
         if left > 0 {
-            let last = lock(&self.queue).last;
-            let until = durable.map_or(last, |durable| last.min(durable));
-            self.advance(current, until, &mut left, false);
+            self.advance(current, self.seq(), &mut left, false);
             current.debt = left.min(0).unsigned_abs();
         }
     }
@@ -374,7 +406,8 @@ impl Replica {
         let (graph, at) = copy();
         // The store is borrowed, so the copy has all frames that are queued.
         self.discard_queue(&mut current);
-        (current.graph, current.at, current.newest) = (graph, at, None);
+        (current.graph, current.at) = (graph, at);
+        (current.newest, current.ahead) = (None, None);
         current.journal = Journal::default();
         self.incomplete.store(false, Relaxed);
     }

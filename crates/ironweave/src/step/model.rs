@@ -61,8 +61,16 @@ impl Binding {
 /// Decodes the schema that the macro generated.
 #[must_use]
 pub fn schema(bytes: &[u8]) -> Schema {
+    #[cfg(test)]
+    MADE.set(MADE.get() + 1);
     match Schema::from_cbor(bytes) {
         Ok(schema) => schema,
         Err(e) => unreachable!("the macro writes what this version of ironweave reads: {e}"),
     }
+}
+
+#[cfg(test)]
+thread_local! {
+    /// How many times this thread has made the schema of a model.
+    pub(crate) static MADE: std::cell::Cell<usize> = const { std::cell::Cell::new(0) };
 }

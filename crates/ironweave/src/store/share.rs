@@ -20,6 +20,7 @@ pub(crate) mod tickets;
 
 use std::cell::RefCell;
 use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::base::error::{OpenError, ReadError, StepError};
@@ -482,18 +483,22 @@ impl<M: Model> Shared<M> {
     fn close(&self) -> Result<(), StorageError> {
         let _held = HeldGuard::enter(self.address());
         let mut guard = self.lock();
-        if let Some(store) = guard.as_mut() {
-            self.queue.serve(store);
-        }
+        let serve = |store| catch_unwind(AssertUnwindSafe(|| self.queue.serve(store)));
+        let served = guard.as_mut().map_or(Ok(()), serve);
         // The lock is held until the end, so that a ticket whose event was fired waits for the last sync.
-        guard.take().map_or(Ok(()), Store::close)
+        let closed = guard.take().map_or(Ok(()), Store::close);
+        match served {
+            Ok(()) => closed,
+            Err(panic) => resume_unwind(panic),
+        }
     }
 }
 
 impl<M: Model> Drop for Handle<M> {
     fn drop(&mut self) {
-        // The next open repeats what fails here.
-        let _ = self.0.close();
+        // The next open repeats what fails here. A panic, of user code that copies the values of a submitted event, would abort the
+        // process if this one unwinds.
+        let _ = catch_unwind(AssertUnwindSafe(|| self.0.close()));
     }
 }
 

@@ -3,8 +3,10 @@
 //! A subscription waits in a thread of its own, since the log and its syncs do not support wakers. The stream reads from a
 //! bounded queue that the thread fills.
 
+use std::any::Any;
 use std::collections::VecDeque;
 use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::pin::Pin;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
@@ -21,7 +23,8 @@ use crate::subscribe::Subscription;
 const WAITING_MAX: usize = 64;
 
 /// The records of a [`Subscription`] as an async stream, in order, each once. It ends when the store was dropped and all
-/// records were delivered. After an error, the next item tries the same transaction again.
+/// records were delivered. After an error, the next item tries the same transaction again. If user code panics when a transaction is
+/// read, the panic continues in the task that polls the stream, and the stream ends.
 ///
 /// ```
 /// # mod doc { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/doc/lamps.rs")); } use doc::lamps;
@@ -55,6 +58,8 @@ struct State<M: Model> {
     waker: Option<Waker>,
     /// No more records will come.
     ended: bool,
+    /// The panic of user code that ended the thread.
+    panic: Option<Box<dyn Any + Send>>,
     /// The stream was dropped.
     dropped: bool,
 }
@@ -81,9 +86,11 @@ impl<M: Model> Queue<M> {
         !dropped
     }
 
-    fn end(&self) {
+    /// Ends the stream, with a panic if there was one.
+    fn end(&self, ended: thread::Result<()>) {
         let mut state = self.lock();
         state.ended = true;
+        state.panic = ended.err();
         let waker = state.waker.take();
         drop(state);
         waker.into_iter().for_each(Waker::wake);
@@ -102,6 +109,7 @@ impl<M: Model> Subscription<M> {
                 records: VecDeque::new(),
                 waker: None,
                 ended: false,
+                panic: None,
                 dropped: false,
             }),
             room: Condvar::new(),
@@ -109,12 +117,11 @@ impl<M: Model> Subscription<M> {
         let to = Arc::clone(&queue);
         let thread = thread::Builder::new().name("subscription".to_owned());
         let started = thread.spawn(move || {
-            for record in self {
-                if !to.push(record) {
-                    return;
-                }
-            }
-            to.end();
+            let deliver = || {
+                let mut records = self;
+                records.all(|record| to.push(record));
+            };
+            to.end(catch_unwind(AssertUnwindSafe(deliver)));
         });
         match started {
             Ok(_) => Ok(SubscriptionStream { queue }),
@@ -138,7 +145,15 @@ impl<M: Model> Stream for SubscriptionStream<M> {
                 self.queue.room.notify_one();
                 Poll::Ready(Some(record))
             }
-            None if state.ended => Poll::Ready(None),
+            None if state.ended => {
+                let panic = state.panic.take();
+                // A panic under the lock would poison it.
+                drop(state);
+                match panic {
+                    Some(panic) => resume_unwind(panic),
+                    None => Poll::Ready(None),
+                }
+            }
             None => {
                 state.waker = Some(context.waker().clone());
                 Poll::Pending

@@ -1,5 +1,6 @@
 //! A subscription is an async stream.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll, Wake, Waker};
@@ -87,4 +88,60 @@ fn a_stream_that_is_not_read_or_is_dropped_never_blocks_the_writer() {
         assert_eq!(record.expect("the log can be read").seq(), told);
     }
     assert_eq!(told, 2_000);
+}
+
+/// A number that cannot be read in the thread of a subscription.
+#[derive(Clone, Debug, Default, PartialEq, serde::Serialize)]
+pub struct Fragile(u64);
+
+impl<'de> serde::Deserialize<'de> for Fragile {
+    fn deserialize<D: serde::Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        let number = u64::deserialize(from)?;
+        let reads = thread::current().name() == Some("subscription");
+        assert!(!(reads && number == 666), "this number panics");
+        Ok(Self(number))
+    }
+}
+
+#[ironweave::model]
+mod fuses {
+    use ironweave::prelude::*;
+
+    #[entity]
+    pub struct Fuse {
+        #[key]
+        pub name: String,
+        #[default]
+        pub number: super::Fragile,
+    }
+
+    #[event]
+    #[set(fuse.number = number)]
+    pub struct Numbered {
+        pub fuse: Ensure<Fuse>,
+        pub number: super::Fragile,
+    }
+}
+
+#[test]
+fn a_panic_of_user_code_continues_in_the_task_that_polls_and_ends_the_stream() {
+    let mut store = Store::<fuses::Model>::memory();
+    let before = store.snapshot();
+    for number in [1, 666] {
+        store.step(fuses::Numbered {
+            fuse: "main".into(),
+            number: Fragile(number),
+        });
+    }
+    let records = store.subscribe_after(before).expect("it begins");
+    let mut stream = pin!(records.into_stream().expect("a thread"));
+    let first = next(stream.as_mut()).expect("there are two");
+    assert_eq!(first.expect("it can be read").seq(), 1);
+    let second = catch_unwind(AssertUnwindSafe(|| next(stream.as_mut()).map(drop)));
+    let words = *second
+        .expect_err("it panics")
+        .downcast::<&str>()
+        .expect("a message");
+    assert_eq!(words, "this number panics");
+    assert!(next(stream.as_mut()).is_none());
 }

@@ -5,6 +5,7 @@ mod batches;
 mod beside;
 mod crafted;
 mod damage;
+mod durable;
 mod faults;
 mod fork;
 mod history;

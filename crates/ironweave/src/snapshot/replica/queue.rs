@@ -128,6 +128,11 @@ impl Queue {
         !batch.frames.is_empty()
     }
 
+    /// Returns the batches in order, of which the last one may be empty.
+    pub(super) fn batches(&self) -> impl Iterator<Item = &Batch> {
+        self.full.iter().chain([&self.open])
+    }
+
     /// Removes all frames.
     pub(super) fn clear(&mut self) {
         *self = Self {

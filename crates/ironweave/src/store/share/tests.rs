@@ -8,7 +8,8 @@ use std::time::Duration;
 use crate::base::error::StepError;
 use crate::base::meta::Meta;
 use crate::db::Db;
-use crate::store::Store;
+use crate::store::commit::{Commit, Follower};
+use crate::store::{SharedStore, Store};
 
 /// A counter.
 #[crate::model]
@@ -112,7 +113,7 @@ fn a_caller_that_holds_the_store_is_refused_while_another_one_makes_a_view() {
 
 #[test]
 fn a_store_is_used_in_the_destructor_of_a_thread_local_value() {
-    struct Last(std::cell::OnceCell<crate::store::SharedStore<tally::Model>>);
+    struct Last(std::cell::OnceCell<SharedStore<tally::Model>>);
     impl Drop for Last {
         fn drop(&mut self) {
             if let Some(store) = self.0.take() {
@@ -149,4 +150,50 @@ fn a_retry_ends_with_an_error_that_is_no_conflict() {
     let refused = store.retry(3, ahead);
     assert!(matches!(refused, Err(StepError::Metadata(_))));
     assert_eq!(asked, 1);
+}
+
+/// User code that panics after each commit.
+#[derive(Default)]
+struct Panics;
+
+impl Follower for Panics {
+    fn listens(&self) -> bool {
+        true
+    }
+
+    fn committed(&mut self, _: &Commit<'_>) {
+        panic!("after a commit");
+    }
+}
+
+#[test]
+fn a_store_is_closed_although_user_code_panics_after_the_last_submitted_event() {
+    type Close = fn(SharedStore<tally::Model>);
+    let closes: [(Close, bool); 3] = [
+        (|store| drop(store.close()), true),
+        (drop, false),
+        // A second panic would abort the process.
+        (
+            |store| {
+                let _store = store;
+                panic!("in the thread that has the last handle");
+            },
+            true,
+        ),
+    ];
+    for (close, panics) in closes {
+        let dir = tempfile::tempdir().expect("a directory");
+        let store = Store::<tally::Model>::open(dir.path()).expect("it is new");
+        store.followers.get::<Panics>();
+        let store = store.share();
+        let ticket = store.submit(counted(7));
+        let closed = catch_unwind(AssertUnwindSafe(|| close(store)));
+        assert_eq!(closed.is_err(), panics);
+        // The ticket does not keep the store open.
+        let again = Store::<tally::Model>::open(dir.path()).expect("it is closed");
+        let counter = again.find::<Counter>("c").expect("the event has fired");
+        assert_eq!(counter.count(&again), 7);
+        assert!(ticket.is_done());
+        assert_eq!(Some(ticket.wait().expect("it is durable").seq), again.seq());
+    }
 }
