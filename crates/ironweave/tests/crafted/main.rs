@@ -5,6 +5,7 @@
 #[path = "../harness/mod.rs"]
 mod harness;
 
+mod a_decoder_of_the_page_agrees;
 mod cbor;
 mod forge;
 mod random_changes_do_no_harm;
