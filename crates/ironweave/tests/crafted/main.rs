@@ -5,10 +5,12 @@
 #[path = "../harness/mod.rs"]
 mod harness;
 
+mod a_decoder_of_the_page_agrees;
 mod cbor;
 mod forge;
 mod random_changes_do_no_harm;
 mod records;
+mod wrong_firings_are_refused;
 mod wrong_frames_are_refused;
 mod wrong_records_are_refused;
 mod wrong_schemas_are_refused;

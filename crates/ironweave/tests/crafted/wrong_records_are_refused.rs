@@ -1,9 +1,9 @@
-//! A reader refuses wrong records: one case for each rule of `docs/log-format.md`, *What is refused*, that is about format
-//! version 3.
+//! A reader refuses wrong headers and facts: one case for each rule of `docs/log-format.md`, *What is refused*, that is about
+//! format version 3. `wrong_firings_are_refused` has those of firings and metadata.
 
 use ironweave::{Options, Store};
 
-use crate::cbor::{Map, Raw, Uint, text};
+use crate::cbor::{Raw, Uint};
 use crate::forge::{self, Forged, FrameKind};
 use crate::models::{first, shop};
 use crate::records::{FactRecord, Records, change, id};
@@ -31,13 +31,13 @@ fn bank() -> Vec<Forged> {
 }
 
 /// Frames of the shop.
-fn shop() -> Vec<Forged> {
+pub fn shop() -> Vec<Forged> {
     forge::frames(&committed("version3/constructs"))
 }
 
 /// A change of the records of the bank's log in one frame.
 #[track_caller]
-fn bank_refused(seq: usize, words: &str, wrong: impl FnOnce(&mut Records)) {
+pub fn bank_refused(seq: usize, words: &str, wrong: impl FnOnce(&mut Records)) {
     let mut frames = bank();
     change(&mut frames[seq], wrong);
     refused::<Bank>(frames, seq, words);
@@ -45,7 +45,7 @@ fn bank_refused(seq: usize, words: &str, wrong: impl FnOnce(&mut Records)) {
 
 /// A change of the records of the shop's log in one frame.
 #[track_caller]
-fn shop_refused(seq: usize, words: &str, wrong: impl FnOnce(&mut Records)) {
+pub fn shop_refused(seq: usize, words: &str, wrong: impl FnOnce(&mut Records)) {
     let mut frames = shop();
     change(&mut frames[seq], wrong);
     refused::<shop::Model>(frames, seq, words);
@@ -117,35 +117,6 @@ fn what_is_for_later_versions_is_refused_as_such() {
     for flag in [1, 1 << 15] {
         is_version(3, &|records| records.firings[0].flags = flag);
     }
-}
-
-#[test]
-fn the_ends_of_firings_are_in_order_and_those_of_their_parts() {
-    let words = "the ends of its firings are not in order";
-    for end in [0, 3, 5, u32::MAX] {
-        bank_refused(2, words, |records| records.firings[0].facts_end = end);
-    }
-    for end in [32, u32::MAX] {
-        bank_refused(2, words, |records| records.firings[0].binding_end = end);
-    }
-    for (end, words) in [
-        (0, "an event ends before its last field"),
-        (8, "a value has 4 bytes, and 0 are left"),
-        (16, "an event ends before its last field"),
-    ] {
-        bank_refused(2, words, |records| records.firings[0].binding_end = end);
-    }
-    // Of two firings.
-    shop_refused(6, words, |records| {
-        records.firings[0].facts_end = records.firings[1].facts_end + 1;
-    });
-    shop_refused(6, words, |records| {
-        records.firings[0].binding_end = records.firings[1].binding_end + 8;
-    });
-    bank_refused(2, words, |records| records.firings.clear());
-    bank_refused(2, "event 9 is not in the schema", |records| {
-        records.firings[0].event = 9;
-    });
 }
 
 #[test]
@@ -330,72 +301,6 @@ fn a_value_is_one_item_of_its_length() {
     forge::write(dir.path(), &frames);
     let store = Store::<Bank>::open(dir.path()).expect("the store opens");
     assert_eq!(store.verify().expect("the same facts"), 3);
-}
-
-#[test]
-fn an_event_has_a_word_for_each_field() {
-    // The length of the name, the name with padding, the balance.
-    let set_binding = |records: &mut Records, bindings: Vec<u8>| {
-        records.firings[0].binding_end = bindings.len() as u32;
-        records.bindings = bindings;
-    };
-    bank_refused(2, "an event ends before its last field", |records| {
-        let binding = records.bindings[..16].to_vec();
-        set_binding(records, binding);
-    });
-    bank_refused(2, "an event has 8 bytes behind its fields", |records| {
-        let binding = [&*records.bindings, &[0; 8]].concat();
-        set_binding(records, binding);
-    });
-    bank_refused(2, "an event has 1 bytes behind its fields", |records| {
-        let binding = [&*records.bindings, &[0; 1]].concat();
-        set_binding(records, binding);
-    });
-    bank_refused(2, "is not followed by zeros", |records| {
-        records.bindings[15] = 1
-    });
-    bank_refused(2, "are left", |records| records.bindings[0] = 200);
-    bank_refused(2, "are left", |records| records.bindings[7] = 200);
-    bank_refused(2, "ends within an item", |records| records.bindings[0] = 3);
-    bank_refused(2, "ends within an item", |records| records.bindings[0] = 0);
-    bank_refused(2, "begins no item", |records| records.bindings[8] = 0xff);
-    // A field that names an entity by its id, and an immediate event, which does so.
-    bank_refused(3, "no value of the form Id has the word", |records| {
-        records.bindings[7] = 1
-    });
-    shop_refused(6, "is not an id", |records| {
-        let end = records.firings[1].binding_end as usize;
-        records.bindings[end - 1] = 1;
-    });
-    shop_refused(6, "an event has 8 bytes behind its fields", |records| {
-        let end = records.firings[1].binding_end as usize;
-        records.bindings.splice(end..end, [0; 8]);
-        for firing in &mut records.firings[1..] {
-            firing.binding_end += 8;
-        }
-    });
-}
-
-#[test]
-fn the_metadata_is_a_map_without_a_time() {
-    let key = |code, value| (Uint(code), value);
-    bank_refused(2, "the metadata has a second time", |records| {
-        records.metadata = Map(vec![key(0, Uint(1))]).bytes();
-    });
-    bank_refused(2, "1 bytes follow it", |records| {
-        records.metadata = Map(vec![key(1, text("ann"))]).bytes();
-        records.metadata.push(0);
-    });
-    bank_refused(2, "unexpected type", |records| records.metadata = vec![0]);
-    bank_refused(2, "without the names of its events", |records| {
-        records.metadata = Map(vec![key(4, text("once"))]).bytes();
-    });
-    bank_refused(2, "is before that of the previous transaction", |records| {
-        records.time = 0
-    });
-    bank_refused(1, "is before that of the previous transaction", |records| {
-        records.time = i64::MIN;
-    });
 }
 
 #[test]

@@ -91,7 +91,8 @@ pub(super) fn read(
         }
         let event = event_of(tags, firing.event.into())?;
         let (binding_end, facts_end) = (firing.binding_end as usize, firing.facts_end as usize);
-        if facts_end < facts_at || facts_end > parts.facts.len() {
+        // The last end, which the others do not exceed, is checked below.
+        if facts_end < facts_at {
             return Err(unordered().into());
         }
         let binding = parts.bindings.get(binding_at..binding_end);
