@@ -120,7 +120,7 @@ pub enum Given {
 
 impl Given {
     /// The indexes of values that can be packed are below this number.
-    pub const VALUES_MAX: u16 = u16::MAX - 4;
+    const VALUES_MAX: u16 = u16::MAX - 4;
 
     /// Where the value of an arc comes from; `None` if only the interpreter can find it.
     #[must_use]

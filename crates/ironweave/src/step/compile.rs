@@ -4,6 +4,9 @@
 //! the plan, which is what the interpreter executes. Both are compared when a store opens, so that the program cannot do what
 //! the schema does not say.
 
+#[cfg(test)]
+mod tests;
+
 use crate::graph::layout::{Layout, ends};
 use crate::schema::compiled::{ARCS_MAX, CompiledArc, Given, NAMES_MAX};
 use crate::schema::{Assign, BindBy, Cardinality, EntityIx, EventDef, NameDef, NameIx};
