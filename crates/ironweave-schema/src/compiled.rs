@@ -1,8 +1,12 @@
 //! Compiled arcs: the arcs of an event as numbers that the macro writes into the program.
 //!
-//! The macro derives them from the schema, and the runtime derives them again from its plan of the event and compares both
-//! when a store opens. Each arc is one `u128`, so that the table costs the compiler of a model nearly nothing; the runtime
-//! unpacks it in a constant and executes it without reading the schema.
+//! The macro derives them from the schema (`generate/compiled.rs` of `ironweave-macros`). When a store opens, the runtime
+//! derives them from its plan of the event, which is what the interpreter executes, and compares both (`step/compile.rs` of
+//! `ironweave`). Both derivations use what this module has, but each decides for itself which events can be compiled, so
+//! that a mistake in one of them is found.
+//!
+//! Each arc is one `u128`, so that the table costs the compiler of a model nearly nothing; the runtime unpacks it in a
+//! constant and executes it without reading the schema.
 //!
 //! | bits | |
 //! |---|---|
@@ -12,7 +16,9 @@
 //! | 40–55 | a state, where the value comes from ([`Given`]), or a flag |
 //! | 64–127 | a set of states |
 
-use crate::{ColumnIx, EdgeIx, EntityIx, MetaField, NameIx, StateIx};
+use crate::{
+    Arc, Cardinality, ColumnIx, EdgeIx, EntityIx, MetaField, NameIx, Schema, Source, StateIx,
+};
 
 /// An arc of an event that acts on entities that the event names or creates, each by one name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -114,7 +120,20 @@ pub enum Given {
 
 impl Given {
     /// The indexes of values that can be packed are below this number.
-    pub const VALUES_MAX: u16 = u16::MAX - 4;
+    const VALUES_MAX: u16 = u16::MAX - 4;
+
+    /// Where the value of an arc comes from; `None` if only the interpreter can find it.
+    #[must_use]
+    pub fn of(source: &Source) -> Option<Self> {
+        match source {
+            Source::Field(index) | Source::Literal { index, .. } => {
+                (index.get() < Self::VALUES_MAX).then_some(Self::Value(index.get()))
+            }
+            Source::Time => Some(Self::Time),
+            Source::Meta(field) => Some(Self::Meta(*field)),
+            Source::Entity { .. } => None,
+        }
+    }
 
     const fn pack(self) -> u16 {
         match self {
@@ -154,6 +173,23 @@ pub const NAMES_MAX: usize = 8;
 /// An event whose arcs are compiled has at most this number of them.
 pub const ARCS_MAX: usize = 24;
 
+/// The order in which the arcs of an event act, compiled or not: those of a lower phase first.
+#[must_use]
+pub const fn phase(arc: &Arc) -> u8 {
+    match arc {
+        Arc::Create { .. } | Arc::When { .. } => 0,
+        Arc::Unlink { .. } => 1,
+        Arc::Relink { .. } => 2,
+        Arc::Link { .. } => 3,
+        Arc::SetLink { .. } => 4,
+        Arc::Set { .. } => 5,
+        Arc::Move { .. } => 6,
+        Arc::Delete { .. } => 7,
+        // Of a newer version, which a program of this one does not have.
+        Arc::Unknown(_) => 8,
+    }
+}
+
 const fn packed(kind: u8, names: [NameIx; 2], index: u16, then: u16, states: u64) -> u128 {
     // Names are below `NAMES_MAX`.
     let [a, b] = [names[0].get() as u8, names[1].get() as u8];
@@ -166,6 +202,24 @@ const fn packed(kind: u8, names: [NameIx; 2], index: u16, then: u16, states: u64
 }
 
 impl CompiledArc {
+    /// The arc that links two entities, and replaces the link of an end that can hold only one.
+    #[must_use]
+    pub fn relink(schema: &Schema, edge: EdgeIx, from: NameIx, to: NameIx) -> Self {
+        let def = &schema[edge];
+        let [from_many, to_many] =
+            [&def.from, &def.to].map(|end| end.cardinality == Cardinality::Many);
+        if from_many == to_many {
+            return Self::Relink { edge, from, to };
+        }
+        let (holder, held) = if from_many { (from, to) } else { (to, from) };
+        Self::TakeOver {
+            edge,
+            holder,
+            held,
+            forward: from_many,
+        }
+    }
+
     /// Returns the arc as a number.
     #[must_use]
     pub const fn pack(self) -> u128 {

@@ -4,10 +4,10 @@
 //! the schema. When a store opens, the runtime compares the arcs with its own plan of the event, so that a difference is a
 //! defect that is found at once.
 
-use ironweave_schema::compiled::{ARCS_MAX, CompiledArc, Given, NAMES_MAX};
+use ironweave_schema::compiled::{ARCS_MAX, CompiledArc, Given, NAMES_MAX, phase};
 use ironweave_schema::{
-    Arc, Assign, BindBy, Cardinality, ColumnIx, EdgeIx, EndDef, EventDef, Hop, NameIx, Path,
-    Schema, Scope, Source, StateIx,
+    Arc, Assign, BindBy, Cardinality, ColumnIx, EdgeIx, EventDef, NameIx, Path, Schema, Scope,
+    StateIx,
 };
 use proc_macro2::{Literal, TokenStream};
 use quote::quote;
@@ -33,45 +33,32 @@ pub fn arcs(model: &Model, def: &EventDef) -> TokenStream {
 }
 
 /// The compiled arcs of an event; `None` if an arc needs the interpreter.
-pub fn compile(schema: &Schema, def: &EventDef) -> Option<Vec<CompiledArc>> {
+fn compile(schema: &Schema, def: &EventDef) -> Option<Vec<CompiledArc>> {
     let one = def.names.iter().all(|name| name.count == Cardinality::One);
     if def.immediate || !one || def.names.len() > NAMES_MAX || meet(def) || compete(schema, def) {
         return None;
     }
+    let (creates, mut others): (Vec<&Arc>, Vec<&Arc>) =
+        (def.arcs.iter()).partition(|arc| matches!(arc, Arc::Create { .. }));
+    others.sort_by_key(|arc| phase(arc));
     let mut out = Vec::new();
-    for arc in in_phase(def, |arc| matches!(arc, Arc::Create { .. })) {
+    for arc in creates {
         create(schema, def, arc, &mut out)?;
     }
     if !def.guards.is_empty() {
         out.push(CompiledArc::Guards);
     }
-    for arc in in_phase(def, |arc| matches!(arc, Arc::Relink { .. })) {
-        link(schema, arc, &mut out)?;
+    for arc in others {
+        match arc {
+            Arc::Relink { .. } | Arc::Link { .. } | Arc::SetLink { .. } => {
+                link(schema, arc, &mut out)?;
+            }
+            Arc::Set { .. } => set(schema, def, arc, &mut out)?,
+            Arc::Move { .. } => moves(schema, def, arc, &mut out)?,
+            _ => return None,
+        }
     }
-    for arc in in_phase(def, |arc| matches!(arc, Arc::Link { .. })) {
-        link(schema, arc, &mut out)?;
-    }
-    for arc in in_phase(def, |arc| matches!(arc, Arc::SetLink { .. })) {
-        link(schema, arc, &mut out)?;
-    }
-    for arc in in_phase(def, |arc| matches!(arc, Arc::Set { .. })) {
-        set(schema, def, arc, &mut out)?;
-    }
-    for arc in in_phase(def, |arc| matches!(arc, Arc::Move { .. })) {
-        moves(schema, def, arc, &mut out)?;
-    }
-    let simple = |arc: &Arc| {
-        !matches!(
-            arc,
-            Arc::Unlink { .. } | Arc::Delete { .. } | Arc::When { .. } | Arc::Unknown(_)
-        )
-    };
-    (def.arcs.iter().all(simple) && out.len() <= ARCS_MAX).then_some(out)
-}
-
-/// The arcs of an event that act at the same time, as written.
-fn in_phase(def: &EventDef, phase: impl Fn(&Arc) -> bool) -> impl Iterator<Item = &Arc> {
-    def.arcs.iter().filter(move |arc| phase(arc))
+    (out.len() <= ARCS_MAX).then_some(out)
 }
 
 /// Whether two arcs could move one entity or set one field of it.
@@ -142,69 +129,45 @@ fn create(schema: &Schema, def: &EventDef, arc: &Arc, out: &mut Vec<CompiledArc>
     Some(())
 }
 
-/// The arc that links two entities, and replaces the link of an end that can hold only one.
-fn relink(schema: &Schema, edge: EdgeIx, from: NameIx, to: NameIx) -> CompiledArc {
-    let def = &schema[edge];
-    let lists = |end: &EndDef| end.cardinality == Cardinality::Many;
-    if lists(&def.from) == lists(&def.to) {
-        return CompiledArc::Relink { edge, from, to };
-    }
-    let forward = lists(&def.from);
-    let (holder, held) = if forward { (from, to) } else { (to, from) };
-    CompiledArc::TakeOver {
-        edge,
-        holder,
-        held,
-        forward,
-    }
-}
-
 fn link(schema: &Schema, arc: &Arc, out: &mut Vec<CompiledArc>) -> Option<()> {
-    let ends = |path: &Path, hop: Hop, with: &Path| {
-        let (near, far) = (root(path)?, root(with)?);
-        Some(if hop.forward {
-            (near, far)
-        } else {
-            (far, near)
-        })
-    };
-    let (edge, (from, to), data) = match arc {
+    let (path, hop, with, data) = match arc {
         Arc::Relink {
             path,
             hop,
             with,
             data,
-        } => {
-            let (from, to) = ends(path, *hop, with)?;
-            let edge = hop.edge;
-            out.push(relink(schema, edge, from, to));
-            (edge, (from, to), data.as_ref())
         }
-        Arc::Link {
+        | Arc::Link {
             path,
             hop,
             with,
             data,
-        } => {
-            let (from, to) = ends(path, *hop, with)?;
-            let edge = hop.edge;
-            out.push(CompiledArc::Link { edge, from, to });
-            (edge, (from, to), data.as_ref())
-        }
+        } => (path, hop, with, data.as_ref()),
         Arc::SetLink {
             path,
             hop,
             with,
             data,
-        } => (hop.edge, ends(path, *hop, with)?, Some(data)),
+        } => (path, hop, with, Some(data)),
         _ => return None,
     };
+    let (edge, near, far) = (hop.edge, root(path)?, root(with)?);
+    let (from, to) = if hop.forward {
+        (near, far)
+    } else {
+        (far, near)
+    };
+    match arc {
+        Arc::Relink { .. } => out.push(CompiledArc::relink(schema, edge, from, to)),
+        Arc::Link { .. } => out.push(CompiledArc::Link { edge, from, to }),
+        _ => {}
+    }
     if let Some(data) = data {
         out.push(CompiledArc::SetLink {
             edge,
             from,
             to,
-            given: given(data)?,
+            given: Given::of(data)?,
         });
     }
     Some(())
@@ -261,24 +224,13 @@ fn assigns(name: NameIx, values: &[Assign], out: &mut Vec<CompiledArc>) -> Optio
         out.push(CompiledArc::Set {
             name,
             column: value.column,
-            given: given(&value.source)?,
+            given: Given::of(&value.source)?,
         });
     }
     Some(())
 }
 
-fn given(source: &Source) -> Option<Given> {
-    match source {
-        Source::Field(index) | Source::Literal { index, .. } => {
-            (index.get() < Given::VALUES_MAX).then_some(Given::Value(index.get()))
-        }
-        Source::Time => Some(Given::Time),
-        Source::Meta(field) => Some(Given::Meta(*field)),
-        Source::Entity { .. } => None,
-    }
-}
-
-/// Returns the name at which a path begins, if the path leads over no edge.
+/// Returns the name that the path begins at, if the path leads over no edge.
 fn root(path: &Path) -> Option<NameIx> {
     path.hops.is_empty().then_some(path.root)
 }

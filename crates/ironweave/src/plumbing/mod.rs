@@ -22,7 +22,8 @@ pub use crate::step::any_event::{
 pub use crate::step::bind::{Binder, Ref};
 pub use crate::step::bindings::BoundNames;
 pub use crate::step::compile::compiled_events;
-pub use crate::step::event::{DynEvent, EventType, FieldReader, FieldWriter, no_such_value};
+pub use crate::step::event::{DynEvent, EventType, no_such_value};
+pub use crate::step::field_codec::{FieldReader, FieldWriter};
 pub use crate::step::fields::{Field, Fields, Missing, One, Opt, Set, Val};
 pub use crate::step::functions::{Guard, Holds, ask, hold};
 pub use crate::step::guarded::GuardContext;

@@ -4,9 +4,12 @@
 //! the plan, which is what the interpreter executes. Both are compared when a store opens, so that the program cannot do what
 //! the schema does not say.
 
-use crate::graph::layout::{EndLayout, Layout, ends};
+#[cfg(test)]
+mod tests;
+
+use crate::graph::layout::{Layout, ends};
 use crate::schema::compiled::{ARCS_MAX, CompiledArc, Given, NAMES_MAX};
-use crate::schema::{Assign, BindBy, Cardinality, EdgeIx, EntityIx, EventDef, NameIx, Source};
+use crate::schema::{Assign, BindBy, Cardinality, EntityIx, EventDef, NameDef, NameIx};
 use crate::step::model::Binding;
 use crate::step::plan::{Effect, EventPlan, LinkKind, Plan, Reach};
 
@@ -21,7 +24,7 @@ pub(super) fn compile(
     def: &EventDef,
     plan: &EventPlan,
 ) -> Option<Vec<CompiledArc>> {
-    let one = |name: &crate::schema::NameDef| name.count == Cardinality::One;
+    let one = |name: &NameDef| name.count == Cardinality::One;
     if def.immediate
         || plan.may_meet
         || plan.may_compete
@@ -70,7 +73,9 @@ pub(super) fn compile(
                 let (edge, (from, to)) = (link.hop.edge, ends(link.hop, near, far));
                 match link.kind {
                     LinkKind::Unlink => return None,
-                    LinkKind::Relink => arcs.push(relink(layout, edge, from, to)),
+                    LinkKind::Relink => {
+                        arcs.push(CompiledArc::relink(&layout.schema, edge, from, to))
+                    }
                     LinkKind::Link => arcs.push(CompiledArc::Link { edge, from, to }),
                     LinkKind::Keep => {}
                 }
@@ -79,7 +84,7 @@ pub(super) fn compile(
                         edge,
                         from,
                         to,
-                        given: given(data)?,
+                        given: Given::of(data)?,
                     });
                 }
             }
@@ -120,44 +125,12 @@ fn one_name(reach: Reach) -> Option<NameIx> {
     }
 }
 
-/// The arc that links two entities, and replaces the link of an end that can hold only one.
-fn relink(layout: &Layout, edge: EdgeIx, from: NameIx, to: NameIx) -> CompiledArc {
-    let ends = &layout.edges[usize::from(edge)];
-    let many = |end: &EndLayout| end.cardinality == Cardinality::Many;
-    match (many(&ends.from), many(&ends.to)) {
-        (true, false) => CompiledArc::TakeOver {
-            edge,
-            holder: from,
-            held: to,
-            forward: true,
-        },
-        (false, true) => CompiledArc::TakeOver {
-            edge,
-            holder: to,
-            held: from,
-            forward: false,
-        },
-        _ => CompiledArc::Relink { edge, from, to },
-    }
-}
-
 fn set(name: NameIx, value: &Assign) -> Option<CompiledArc> {
     Some(CompiledArc::Set {
         name,
         column: value.column,
-        given: given(&value.source)?,
+        given: Given::of(&value.source)?,
     })
-}
-
-fn given(source: &Source) -> Option<Given> {
-    match source {
-        Source::Field(index) | Source::Literal { index, .. } => {
-            (index.get() < Given::VALUES_MAX).then_some(Given::Value(index.get()))
-        }
-        Source::Time => Some(Given::Time),
-        Source::Meta(field) => Some(Given::Meta(*field)),
-        Source::Entity { .. } => None,
-    }
 }
 
 /// The events that a program can fire, with whether the program has compiled arcs of it and whether its plan permits them.
@@ -175,37 +148,38 @@ pub fn compiled_events(binding: Binding) -> Vec<(String, bool, bool)> {
 }
 
 impl Plan {
-    /// An error that names an event and an arc if the program has other compiled arcs than follow from the schema. They can
-    /// differ only if the macro and this crate do not fit together.
+    /// An error that names an event if the program has other compiled arcs of it than follow from the schema. They can differ
+    /// only if the macro and this crate do not fit together.
     pub(crate) fn check_compiled(&self) -> Result<(), String> {
         for (plan, ty) in self.events.iter().zip(&self.types) {
-            let Some(packed) = ty.arcs else {
-                continue;
-            };
-            let planned = plan.compiled.as_deref().unwrap_or_default();
-            for at in 0..packed.len().max(planned.len()) {
-                let (found, expected) = (
-                    (packed.get(at)).map(|packed| CompiledArc::unpack(*packed)),
-                    planned.get(at).copied().map(Some),
-                );
-                if found != expected {
-                    let found = found.flatten();
-                    return Err(format!(
-                        "arc {at} of the compiled event `{}` is {found:?}, but {:?} follows from the schema: the crates \
-                         `ironweave` and `ironweave-macros` do not fit together",
-                        plan.name,
-                        expected.flatten()
-                    ));
-                }
-            }
-            if plan.compiled.is_none() {
-                return Err(format!(
-                    "event `{}` has compiled arcs, but the interpreter must execute it: the crates `ironweave` and \
-                     `ironweave-macros` do not fit together",
-                    plan.name
-                ));
+            if let Some(packed) = ty.arcs {
+                compare(packed, plan.compiled.as_deref()).map_err(|difference| {
+                    format!(
+                        "event `{}` {difference}: the crates `ironweave` and `ironweave-macros` do not fit together",
+                        plan.name
+                    )
+                })?;
             }
         }
         Ok(())
     }
+}
+
+/// The first difference between the compiled arcs of the program and those that follow from the plan.
+fn compare(packed: &[u128], planned: Option<&[CompiledArc]>) -> Result<(), String> {
+    let Some(planned) = planned else {
+        return Err("has compiled arcs, but the interpreter must execute it".into());
+    };
+    for at in 0..packed.len().max(planned.len()) {
+        let found = packed
+            .get(at)
+            .and_then(|packed| CompiledArc::unpack(*packed));
+        let expected = planned.get(at).copied();
+        if found.is_none() || found != expected {
+            return Err(format!(
+                "has {found:?} as its compiled arc {at}, but {expected:?} follows from the schema"
+            ));
+        }
+    }
+    Ok(())
 }

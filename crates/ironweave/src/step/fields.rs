@@ -18,7 +18,7 @@ use crate::graph::{Graph, GraphRef, Journal};
 use crate::schema::{ColumnIx, Encoding};
 use crate::step::bind::{Binder, Ref};
 use crate::step::bindings::CompiledNames;
-use crate::step::event::{FieldReader, FieldWriter};
+use crate::step::field_codec::{FieldReader, FieldWriter};
 use crate::value::debug::SerializedDebug;
 use crate::value::{DecodeError, Value, encoding, is_faithful};
 

@@ -28,7 +28,7 @@ use crate::graph::layout::Immediate;
 use crate::graph::storage::Storage;
 use crate::schema::{EntityIx, EventIx, NameIx};
 use crate::step::Core;
-use crate::step::event::write_immediate;
+use crate::step::field_codec::write_immediate;
 use crate::step::plan::Plan;
 
 /// How often one immediate event may fire on one entity in one step.

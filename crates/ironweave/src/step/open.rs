@@ -21,7 +21,7 @@ use crate::schema::{EntityIx, EventIx};
 use crate::step::Core;
 use crate::step::bindings::Bindings;
 use crate::step::clock::TransactionTime;
-use crate::step::event::BindingForm;
+use crate::step::field_codec::BindingForm;
 use crate::step::repeat::Keyed;
 use crate::step::undo::{self, CoreMark};
 

@@ -7,7 +7,7 @@ use crate::base::error::{Chain, Name, Reject};
 use crate::base::id::Id;
 use crate::db::Reader;
 use crate::graph::layout::{Layout, StateSet};
-use crate::schema::compiled::CompiledArc;
+use crate::schema::compiled::{CompiledArc, phase};
 use crate::schema::{
     Arc as ArcDef, Assign, BindBy, Cardinality, ColumnIx, EntityIx, EventDef, Hop, NameDef, NameIx,
     Path, Quantifier, Schema, Scope, Source, StateIx,
@@ -258,22 +258,6 @@ fn event(layout: &Layout, def: &EventDef) -> EventPlan {
     let ensures = def.names.iter().any(|name| name.by == BindBy::Ensure);
     plan.refused_early = plan.compiled.is_some() && plan.creates.is_empty() && !ensures;
     plan
-}
-
-/// The order of execution of an arc.
-fn phase(arc: &ArcDef) -> u8 {
-    match arc {
-        ArcDef::Create { .. } | ArcDef::When { .. } => 0,
-        ArcDef::Unlink { .. } => 1,
-        ArcDef::Relink { .. } => 2,
-        ArcDef::Link { .. } => 3,
-        ArcDef::SetLink { .. } => 4,
-        ArcDef::Set { .. } => 5,
-        ArcDef::Move { .. } => 6,
-        ArcDef::Delete { .. } => 7,
-        // Of a newer version, which a program of this one does not have.
-        ArcDef::Unknown(_) => 8,
-    }
 }
 
 /// Whether the arcs of an event can break a bound on links or close a cycle.

@@ -6,7 +6,8 @@ use crate::base::error::{Chain, Name, StepError};
 use crate::graph::storage::Storage;
 use crate::schema::EventIx;
 use crate::step::Core;
-use crate::step::event::{BindingForm, DynEvent, FieldWriter};
+use crate::step::event::DynEvent;
+use crate::step::field_codec::{BindingForm, FieldWriter};
 use crate::step::open::Firing;
 use crate::step::plan::{EventPlan, Plan};
 

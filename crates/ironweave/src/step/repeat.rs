@@ -11,7 +11,8 @@ use crate::base::position::Seq;
 use crate::schema::EventIx;
 use crate::step::Core;
 use crate::step::bindings::Bindings;
-use crate::step::event::{BindingForm, DynEvent, FieldReader, FieldWriter};
+use crate::step::event::DynEvent;
+use crate::step::field_codec::{BindingForm, FieldReader, FieldWriter};
 use crate::step::fire::By;
 use crate::step::plan::Plan;
 

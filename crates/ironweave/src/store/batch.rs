@@ -21,8 +21,9 @@ use crate::graph::Journal;
 use crate::log::{BatchError, FrameBatch};
 use crate::step::event::{Event, Receipt};
 use crate::step::model::Model;
+use crate::store::append::{Notice, notify};
 use crate::store::version::At;
-use crate::store::{AnyReceipt, Notice, Store, Transaction, notify};
+use crate::store::{AnyReceipt, Store, Transaction};
 
 /// The number of transactions that are written together at most. It bounds the memory of their journals.
 const TRANSACTIONS_MAX: usize = 4_096;

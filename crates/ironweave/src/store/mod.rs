@@ -1,8 +1,10 @@
 //! The store: a graph and the log from which it is replayed. All changes of either go through it.
 //!
-//! This file has steps and reads, and `open.rs` has opening and closing. [`commit`] decides when a transaction is durable and
-//! passes commits to the layers above. [`view`](mod@view) reads the past from the log.
+//! This file has steps and reads, `open.rs` has opening and closing, and `append.rs` writes a transaction. [`commit`] decides
+//! when a transaction is durable and passes commits to the layers above. [`view`](mod@view) reads the past from the log.
 
+mod any_receipt;
+mod append;
 pub(crate) mod backend;
 mod batch;
 pub(crate) mod commit;
@@ -30,6 +32,7 @@ use std::fmt;
 use std::marker::PhantomData;
 use std::sync::Arc;
 
+pub use any_receipt::{AnyApplied, AnyReceipt};
 pub(crate) use backend::Backend;
 pub use commit::Durability;
 pub(crate) use epochs::{Epochs, bad_frame, no_schema};
@@ -41,24 +44,24 @@ pub use record::{
 pub use records::Records;
 pub use share::SharedStore;
 pub use share::tickets::Ticket;
-pub use transaction::{AnyApplied, AnyReceipt, Committed, Savepoint, Transaction};
+pub use transaction::{Committed, Savepoint, Transaction};
 pub use verify::{Difference, VerifyError};
 
 use crate::base::error::{Inconsistency, ReadError, StepError};
 use crate::base::hash::FastMap;
 use crate::base::meta::Meta;
 use crate::base::position::{FrameRef, Position, Seq};
-use crate::base::storage_error::{AppendError, StorageError};
+use crate::base::storage_error::StorageError;
 use crate::db::Db;
-use crate::graph::{self, GraphRef};
-use crate::log::{FrameHeader, FrameKind, TornTail};
+use crate::graph::GraphRef;
+use crate::log::TornTail;
 use crate::schema::Schema;
 use crate::step::event::{Event, Receipt};
 use crate::step::fire::By;
 use crate::step::model::Model;
 use crate::step::plan::Plan;
 use crate::step::{Core, flat};
-use crate::store::commit::{Commit, CommitFrame, Followers};
+use crate::store::commit::Followers;
 use crate::store::frame::PayloadBuffer;
 use crate::store::repeat::Keys;
 use crate::store::shadow::Shadow;
@@ -408,111 +411,6 @@ impl<M: Model> Store<M> {
             position: self.position(),
         }
     }
-
-    /// Writes the open transaction to the log, if there is one, and passes it to the followers of the store. The transaction is
-    /// committed once it is written. A later panic does not roll it back.
-    #[inline]
-    fn append(&mut self) -> Result<(), StepError> {
-        if self.core.logged {
-            self.write()?;
-        } else {
-            self.next += 1;
-        }
-        if self.followers.listen() {
-            self.core.written();
-            self.notify_followers();
-        }
-        Ok(())
-    }
-
-    fn write(&mut self) -> Result<(), StepError> {
-        let header = self.encode()?;
-        (self.log.append(header, self.payload.written())).map_err(|e| match e {
-            // Another writer is impossible while this store has the lock.
-            AppendError::Conflict { .. } => {
-                StepError::Storage(StorageError::stopped(&e.to_string()))
-            }
-            AppendError::Refused(e) => e.into(),
-            AppendError::Indeterminate(e) => StepError::Indeterminate(e),
-        })?;
-        self.core.written();
-        self.next += 1;
-        if let Some(shadow) = &mut self.shadow {
-            shadow.commit();
-        }
-        if let Some(key) = &self.core.open.meta.key {
-            self.keys.insert(key, header.seq);
-        }
-        Ok(())
-    }
-
-    /// Encodes the open transaction into `payload`. Returns the header of its frame.
-    #[inline]
-    fn encode(&mut self) -> Result<FrameHeader, StepError> {
-        let seq = self.next;
-        self.core.check_ends()?;
-        let tags = self.epochs.tags(seq).map_err(StepError::Storage)?;
-        frame::encode(&mut self.core, tags, &mut self.payload);
-        let bytes = self.payload.written().len();
-        (self.bounds.check(FrameKind::Transaction, seq, bytes)).map_err(StepError::Storage)?;
-        if let Some(shadow) = &mut self.shadow {
-            shadow.apply_frame(&self.core, &self.plan, self.payload.written(), tags);
-        }
-        Ok(self.header(seq))
-    }
-
-    /// Returns the header of a transaction that leads to the current graph.
-    fn header(&self, seq: Seq) -> FrameHeader {
-        let fingerprint = self.core.graph.fingerprint;
-        FrameHeader::new(
-            seq,
-            self.epochs.current(),
-            FrameKind::Transaction,
-            fingerprint,
-        )
-    }
-
-    /// Passes the transaction that was just written to the followers of the store.
-    #[inline(never)]
-    fn notify_followers(&mut self) {
-        self.core.open.journal.prepare_facts();
-        let at = self.at();
-        let header = at.seq.map(|seq| self.header(seq));
-        let frame = header.zip(at.position);
-        let graph = &self.core.graph;
-        let notice = Notice {
-            at,
-            fingerprint: graph.fingerprinting.then_some(graph.fingerprint),
-            frame: frame.map(|(header, position)| (header, self.payload.written(), position)),
-            facts: self.core.open.journal.facts(),
-        };
-        notify(&mut self.followers, (&self.core, &self.epochs), &notice);
-    }
-}
-
-/// A written transaction of which the followers of a store are notified.
-struct Notice<'a> {
-    at: At,
-    fingerprint: Option<u128>,
-    /// The frame, unless the store has no log: its header, payload and position.
-    frame: Option<(FrameHeader, &'a [u8], Position)>,
-    facts: &'a graph::fact::Facts,
-}
-
-/// Passes a written transaction to the followers of a store.
-fn notify(followers: &mut Followers, (core, epochs): (&Core, &Arc<Epochs>), notice: &Notice<'_>) {
-    followers.committed(&Commit {
-        at: notice.at,
-        fingerprint: notice.fingerprint,
-        facts: notice.facts,
-        frame: (notice.frame).map(|(header, payload, position)| CommitFrame {
-            header,
-            payload,
-            position,
-            epochs,
-        }),
-        core,
-    });
 }
 
 /// Repeats a step that conflicts with another transaction, at most `tries` times in total. The outer result of `attempt` has

@@ -138,8 +138,9 @@ impl<M: Model> Options<M> {
         self
     }
 
-    /// Makes the interpreter execute the arcs of all events, as it does for events that cannot have compiled arcs. This is for
-    /// tests that compare both.
+    /// Makes the interpreter execute the arcs of all events that this store fires, as it does for events that cannot have
+    /// compiled arcs. A store that begins at a snapshot of this one does not have the option. This is for tests that compare
+    /// the interpreter with compiled arcs.
     #[doc(hidden)]
     pub fn interpreted(mut self) -> Self {
         self.interpreted = true;

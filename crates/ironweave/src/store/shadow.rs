@@ -7,7 +7,7 @@ use crate::graph::column::ColumnType;
 use crate::graph::storage::Flat;
 use crate::graph::{Graph, Journal};
 use crate::schema::EventIx;
-use crate::step::event::{BindingForm, FieldWriter};
+use crate::step::field_codec::{BindingForm, FieldWriter};
 use crate::step::plan::Plan;
 use crate::step::{Core, flat};
 use crate::store::frame::{self, Decoded, Tags};

@@ -3,23 +3,22 @@
 use std::fmt;
 use std::sync::Arc;
 
-use crate::base::error::{EntityRef, Name, StepError};
+use crate::base::error::StepError;
 use crate::base::hash::FastMap;
 use crate::base::meta::Meta;
 use crate::base::position::{Position, Seq};
 use crate::base::time::Timestamp;
 use crate::db::{Db, Reader};
 use crate::graph::GraphRef;
-use crate::schema::{EntityIx, NameIx};
+use crate::schema::EntityIx;
 use crate::step::any_event::AnyEvent as _;
 use crate::step::bindings::{Bindings, CompiledNames};
 use crate::step::event::{Applied, DynEvent, Event, Receipt};
 use crate::step::fire::By;
 use crate::step::flat;
 use crate::step::model::Model;
-use crate::step::plan::{NamePlan, Plan};
 use crate::step::repeat::{Keyed, Repeat};
-use crate::store::{Facts, Store};
+use crate::store::{AnyApplied, AnyReceipt, Facts, Store};
 
 /// An open transaction. If it is dropped without a commit, also by a panic, it is rolled back.
 ///
@@ -74,65 +73,6 @@ enum End {
     Repeated(Seq),
     /// No event fired in the transaction.
     Idle,
-}
-
-/// The result of an [`AnyEvent`](crate::AnyEvent) in a transaction that is still open, or that was only tried; see
-/// [`Applied`].
-#[non_exhaustive]
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct AnyApplied {
-    /// Whether the transaction was committed earlier under the same idempotency key, so that the event changed nothing.
-    pub repeated: bool,
-    /// The entities of each name of the event: first those of its entity fields, then those that it created.
-    pub names: Vec<(Name, Vec<EntityRef>)>,
-}
-
-impl From<AnyReceipt> for AnyApplied {
-    fn from(receipt: AnyReceipt) -> Self {
-        let AnyReceipt {
-            repeated, names, ..
-        } = receipt;
-        Self { repeated, names }
-    }
-}
-
-/// The result of an [`AnyEvent`](crate::AnyEvent) whose transaction was committed: the entities that it bound and created.
-#[non_exhaustive]
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct AnyReceipt {
-    /// The sequence number of its transaction.
-    pub seq: Seq,
-    /// Whether the transaction was committed earlier under the same idempotency key, so that the event changed nothing.
-    pub repeated: bool,
-    /// The entities of each name of the event: first those of its entity fields, then those that it created.
-    pub names: Vec<(Name, Vec<EntityRef>)>,
-}
-
-impl AnyReceipt {
-    pub(crate) fn new(
-        (seq, repeated): (Seq, bool),
-        event: &dyn DynEvent,
-        names: &Bindings,
-        plan: &Plan,
-    ) -> Self {
-        let def = &plan.events[usize::from(event.index())];
-        let entities = |(ix, name): (NameIx, &NamePlan)| {
-            let entity = &plan.layout.entities[usize::from(name.entity)];
-            let refs = names.ids(ix).iter().map(|id| EntityRef {
-                entity: Arc::clone(&entity.name),
-                id: *id,
-                key: None,
-            });
-            (Arc::clone(&name.name), refs.collect())
-        };
-        Self {
-            seq,
-            repeated,
-            names: (NameIx::all(def.names.len()).zip(&def.names))
-                .map(entities)
-                .collect(),
-        }
-    }
 }
 
 /// A point in a transaction to which it can be rolled back; see [`Transaction::savepoint`].

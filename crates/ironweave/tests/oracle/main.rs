@@ -17,6 +17,9 @@ mod harness;
 #[path = "../step/pool.rs"]
 mod pool;
 
+#[path = "../harness/readme/mod.rs"]
+mod readme;
+
 #[allow(dead_code)]
 #[path = "../language/shed.rs"]
 mod shed;
@@ -39,6 +42,7 @@ mod fingerprint;
 mod found;
 mod handler;
 mod history;
+mod limits;
 mod meta;
 mod model;
 mod print;

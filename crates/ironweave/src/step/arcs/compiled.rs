@@ -1,4 +1,4 @@
-//! Compiled arcs are executed: [`check`] decides whether an event can act, and then [`act`] changes the graph.
+//! Executes compiled arcs: [`check`] decides whether an event can act, and then [`act`] changes the graph.
 //!
 //! An event has compiled arcs ([`Event::ARCS`]) if each of its arcs acts on entities that it names or creates, one by each
 //! name, with values that are at hand. They are constants of the type of the event, so that both functions become straight
@@ -47,8 +47,11 @@ const fn arc<E: Event>(at: usize) -> CompiledArc {
     }
 }
 
-/// How many names an event has whose arcs are compiled.
+/// How many names an event has whose arcs are compiled. Other events, which may have more, are not counted.
 const fn names<E: Event>() -> usize {
+    if E::ARCS.is_none() {
+        return 0;
+    }
     let mut names = <E::Fields as Fields>::NAMES;
     let mut at = 0;
     while at < len::<E>() {
@@ -109,7 +112,7 @@ fn holds(arc: CompiledArc, graph: &Graph<Flat>, names: &CompiledNames) -> bool {
             from: states,
             ..
         } => {
-            // An entity type with more than 64 states has no compiled arcs.
+            // No compiled arc requires a state of an entity type with more than 64 states.
             let state = graph.state_of(entity, names.slot(name)).get();
             states >> (state % 64) & 1 == 1
         }
@@ -214,7 +217,8 @@ fn execute<E: Event>(
                 Given::Meta(MetaField::Causation) => cell.set(&open.meta.causation)?,
                 Given::Default => cell.graph.set_default(cell.journal, column, slot)?,
                 Given::Value(index) if usize::from(index) < const { fields::<E>() } => {
-                    E::Fields::set(event.fields(), index, cell).unwrap_or(Ok(()))?;
+                    let set = E::Fields::set(event.fields(), index, cell);
+                    set.unwrap_or_else(|| not_a_value(index))?;
                 }
                 Given::Value(index) => {
                     let literal = E::literal(index);
@@ -241,6 +245,12 @@ fn time(given: Given, open: &OpenTransaction) -> Timestamp {
 /// How many fields an event has. Its names begin with its own.
 const fn fields<E: Event>() -> usize {
     E::NAMES.len() - 1
+}
+
+/// Panics: the arcs follow from the schema, in which the source of a value is a value.
+#[cold]
+fn not_a_value(index: u16) -> Result<(), StepError> {
+    unreachable!("an arc sets a field to field {index} of the event, which names entities")
 }
 
 /// Asks the guards of an event.

@@ -30,7 +30,7 @@ use crate::base::storage_error::FORMAT_VERSION;
 use crate::base::time::Timestamp;
 use crate::graph::fact::Facts;
 use crate::schema::Cardinality;
-use crate::step::event::FieldReader;
+use crate::step::field_codec::FieldReader;
 use crate::step::open::{Firing, OpenTransaction};
 pub(super) use crate::store::frame::meta::decode_names;
 use crate::store::frame::meta::{DecodedMeta, check_attempts, check_names};
@@ -59,7 +59,7 @@ pub(crate) struct Decoded {
 
 impl Decoded {
     /// Takes the content of an open transaction that no log has, and whose events were recorded as
-    /// [items](crate::step::event::BindingForm::Items).
+    /// [items](crate::step::field_codec::BindingForm::Items).
     pub(crate) fn take(open: &mut OpenTransaction) -> Self {
         Self {
             time: open.clock.now(),

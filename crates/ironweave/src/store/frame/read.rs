@@ -10,7 +10,7 @@ use crate::base::id::Id;
 use crate::base::time::Timestamp;
 use crate::graph::fact::{Fact, Facts};
 use crate::schema::StateIx;
-use crate::step::event::WORD_BYTES;
+use crate::step::field_codec::WORD_BYTES;
 use crate::store::tags::{EventTags, Tags};
 use crate::value::DecodeError;
 use crate::value::fixed::FixedEncoding;

@@ -14,7 +14,12 @@ impl Random {
     }
 
     /// Some indexes, mostly without repetition.
-    fn some(&mut self, len: usize, at_most: usize, from: impl Fn(usize) -> bool) -> Vec<usize> {
+    fn some_indexes(
+        &mut self,
+        len: usize,
+        at_most: usize,
+        from: impl Fn(usize) -> bool,
+    ) -> Vec<usize> {
         let fitting: Vec<usize> = (0..len).filter(|i| from(*i)).collect();
         let mut chosen = Vec::new();
         for _ in 0..self.below(at_most + 1) {
@@ -60,10 +65,10 @@ impl Random {
             })),
             23..=47 => Ev::JobQueued(
                 format!("job {}", self.below(5)),
-                self.some(o.partitions.len(), 4, |i| {
+                self.some_indexes(o.partitions.len(), 4, |i| {
                     matches!(o.partitions[i].state, "Missing" | "Failed")
                 }),
-                self.some(o.wants.len(), 3, |_| true),
+                self.some_indexes(o.wants.len(), 3, |_| true),
             ),
             48..=67 => Ev::JobStarted(run(self, &["Queued"])),
             68..=85 => Ev::JobSucceeded(run(self, &["Running"]), self.below(1_000) as i64),

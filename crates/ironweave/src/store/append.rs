@@ -1,0 +1,126 @@
+//! The last step of a commit: the open transaction is encoded and written to the log, and the followers of the store are
+//! notified of it.
+
+use std::sync::Arc;
+
+use crate::base::error::StepError;
+use crate::base::position::{Position, Seq};
+use crate::base::storage_error::{AppendError, StorageError};
+use crate::graph::fact::Facts;
+use crate::log::{FrameHeader, FrameKind};
+use crate::step::Core;
+use crate::step::model::Model;
+use crate::store::commit::{Commit, CommitFrame, Followers};
+use crate::store::version::At;
+use crate::store::{Epochs, Store, frame};
+
+impl<M: Model> Store<M> {
+    /// Writes the open transaction to the log, if there is one, and passes it to the followers of the store. The transaction is
+    /// committed once it is written. A later panic does not roll it back.
+    #[inline]
+    pub(super) fn append(&mut self) -> Result<(), StepError> {
+        if self.core.logged {
+            self.write()?;
+        } else {
+            self.next += 1;
+        }
+        if self.followers.listen() {
+            self.core.written();
+            self.notify_followers();
+        }
+        Ok(())
+    }
+
+    fn write(&mut self) -> Result<(), StepError> {
+        let header = self.encode()?;
+        (self.log.append(header, self.payload.written())).map_err(|e| match e {
+            // Another writer is impossible while this store has the lock.
+            AppendError::Conflict { .. } => {
+                StepError::Storage(StorageError::stopped(&e.to_string()))
+            }
+            AppendError::Refused(e) => e.into(),
+            AppendError::Indeterminate(e) => StepError::Indeterminate(e),
+        })?;
+        self.core.written();
+        self.next += 1;
+        if let Some(shadow) = &mut self.shadow {
+            shadow.commit();
+        }
+        if let Some(key) = &self.core.open.meta.key {
+            self.keys.insert(key, header.seq);
+        }
+        Ok(())
+    }
+
+    /// Encodes the open transaction into `payload`. Returns the header of its frame.
+    #[inline]
+    pub(super) fn encode(&mut self) -> Result<FrameHeader, StepError> {
+        let seq = self.next;
+        self.core.check_ends()?;
+        let tags = self.epochs.tags(seq).map_err(StepError::Storage)?;
+        frame::encode(&mut self.core, tags, &mut self.payload);
+        let bytes = self.payload.written().len();
+        (self.bounds.check(FrameKind::Transaction, seq, bytes)).map_err(StepError::Storage)?;
+        if let Some(shadow) = &mut self.shadow {
+            shadow.apply_frame(&self.core, &self.plan, self.payload.written(), tags);
+        }
+        Ok(self.header(seq))
+    }
+
+    /// Returns the header of a transaction that leads to the current graph.
+    pub(super) fn header(&self, seq: Seq) -> FrameHeader {
+        let fingerprint = self.core.graph.fingerprint;
+        FrameHeader::new(
+            seq,
+            self.epochs.current(),
+            FrameKind::Transaction,
+            fingerprint,
+        )
+    }
+
+    /// Passes the transaction that was just written to the followers of the store.
+    #[inline(never)]
+    fn notify_followers(&mut self) {
+        self.core.open.journal.prepare_facts();
+        let at = self.at();
+        let header = at.seq.map(|seq| self.header(seq));
+        let frame = header.zip(at.position);
+        let graph = &self.core.graph;
+        let notice = Notice {
+            at,
+            fingerprint: graph.fingerprinting.then_some(graph.fingerprint),
+            frame: frame.map(|(header, position)| (header, self.payload.written(), position)),
+            facts: self.core.open.journal.facts(),
+        };
+        notify(&mut self.followers, (&self.core, &self.epochs), &notice);
+    }
+}
+
+/// A written transaction of which the followers of a store are notified.
+pub(super) struct Notice<'a> {
+    pub(super) at: At,
+    pub(super) fingerprint: Option<u128>,
+    /// The frame, unless the store has no log: its header, payload and position.
+    pub(super) frame: Option<(FrameHeader, &'a [u8], Position)>,
+    pub(super) facts: &'a Facts,
+}
+
+/// Passes a written transaction to the followers of a store.
+pub(super) fn notify(
+    followers: &mut Followers,
+    (core, epochs): (&Core, &Arc<Epochs>),
+    notice: &Notice<'_>,
+) {
+    followers.committed(&Commit {
+        at: notice.at,
+        fingerprint: notice.fingerprint,
+        facts: notice.facts,
+        frame: (notice.frame).map(|(header, payload, position)| CommitFrame {
+            header,
+            payload,
+            position,
+            epochs,
+        }),
+        core,
+    });
+}
