@@ -9,7 +9,7 @@
 //! | clear: a value disappears with its entity, its state or its link | none, since the fact of the deletion, move or unlink implies it |
 //! | any other | one |
 
-use std::sync::{Mutex, OnceLock, PoisonError};
+use std::sync::OnceLock;
 
 use crate::base::id::Id;
 use crate::graph::entry::{Entry, NewValue};
@@ -17,7 +17,7 @@ use crate::graph::fact::{Fact, Facts};
 use crate::schema::{EntityIx, StateIx};
 
 /// The changes of the open transaction.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub struct Journal {
     pub(super) entries: Vec<Entry>,
     /// The encodings of values that are not plain.
@@ -30,25 +30,11 @@ pub struct Journal {
     has_deleted: bool,
     /// Whether the slot of an entity that the transaction deleted may have been used again by it.
     pub(super) may_reuse_slots: bool,
-    /// The facts of all entries, if they were prepared.
-    prepared: Option<Box<Facts>>,
+    /// Whether `prepared` has the facts of all entries. Its memory is kept in any case.
+    is_prepared: bool,
+    prepared: Facts,
     /// The facts of all entries, if they were read without being prepared.
-    facts: OnceLock<Box<Facts>>,
-    /// The allocated memory of earlier facts, for the next ones.
-    room: Mutex<Option<Box<Facts>>>,
-}
-
-impl Clone for Journal {
-    fn clone(&self) -> Self {
-        Self {
-            entries: self.entries.clone(),
-            bytes: self.bytes.clone(),
-            prepared: None,
-            facts: OnceLock::new(),
-            room: Mutex::default(),
-            ..*self
-        }
-    }
+    converted: OnceLock<Box<Facts>>,
 }
 
 /// A point in the journal to go back to.
@@ -59,12 +45,6 @@ pub(super) struct JournalMark {
     surplus: usize,
     fingerprinted: usize,
 }
-
-static NO_FACTS: Facts = Facts {
-    list: Vec::new(),
-    bytes: Vec::new(),
-    generations: Vec::new(),
-};
 
 impl Journal {
     /// An empty journal, with room for so many entries and for so many bytes of values.
@@ -156,21 +136,19 @@ impl Journal {
         self.discard_facts();
     }
 
-    /// Forgets the facts, which are converted again when they are asked for.
+    /// Forgets the facts, which are converted again when they are read.
     #[inline(always)]
     fn discard_facts(&mut self) {
-        if self.prepared.is_some() || self.facts.get().is_some() {
-            self.keep_room();
+        self.is_prepared = false;
+        if self.converted.get().is_some() {
+            self.discard_converted();
         }
     }
 
-    /// Keeps the memory of the facts for the next ones.
+    #[cold]
     #[inline(never)]
-    fn keep_room(&mut self) {
-        let asked_for = self.facts.take();
-        if let Some(facts) = self.prepared.take().or(asked_for) {
-            *self.room.get_mut().unwrap_or_else(PoisonError::into_inner) = Some(facts);
-        }
+    fn discard_converted(&mut self) {
+        self.converted = OnceLock::new();
     }
 
     /// Removes all entries and keeps the allocated memory.
@@ -185,17 +163,17 @@ impl Journal {
         self.discard_facts();
     }
 
-    /// Returns the facts so far. O(entries) for the first call after a change.
+    /// Returns the facts so far. O(entries) for the first call after a change, unless they are prepared.
     pub(crate) fn facts(&self) -> &Facts {
-        if self.entries.is_empty() {
-            return &NO_FACTS;
-        }
-        let facts = self.prepared.as_ref().unwrap_or_else(|| {
-            self.facts.get_or_init(|| {
-                let room = self.room.lock().ok().and_then(|mut room| room.take());
-                self.converted(room)
+        let facts = if self.is_prepared {
+            &self.prepared
+        } else {
+            self.converted.get_or_init(|| {
+                let mut facts = Box::<Facts>::default();
+                self.append_facts(&mut facts);
+                facts
             })
-        });
+        };
         debug_assert_eq!(
             facts.list.len(),
             self.facts_len(),
@@ -204,20 +182,14 @@ impl Journal {
         facts
     }
 
-    /// Makes sure that [`Journal::facts`] need not convert the entries.
+    /// Converts the entries to facts, in memory that is used again, for [`Journal::facts`].
     #[inline]
     pub(crate) fn prepare_facts(&mut self) {
-        self.discard_facts();
-        let room = self.room.get_mut();
-        let room = room.unwrap_or_else(PoisonError::into_inner).take();
-        self.prepared = Some(self.converted(room));
-    }
-
-    fn converted(&self, room: Option<Box<Facts>>) -> Box<Facts> {
-        let mut facts = room.unwrap_or_default();
+        let mut facts = std::mem::take(&mut self.prepared);
         facts.clear();
         self.append_facts(&mut facts);
-        facts
+        self.prepared = facts;
+        self.is_prepared = true;
     }
 
     /// Returns a copy of the facts so far.

@@ -281,7 +281,7 @@ impl<M: Model> Store<M> {
         });
         if follows {
             for index in 0..appended {
-                run(&mut || self.notify_unwritten(&unwritten, index));
+                run(&mut || self.notify_unwritten(&mut unwritten, index));
             }
         }
         for journal in &mut unwritten.journals[..appended] {
@@ -316,7 +316,9 @@ impl<M: Model> Store<M> {
     }
 
     /// Passes a written transaction to the followers.
-    fn notify_unwritten(&mut self, unwritten: &Unwritten, index: usize) {
+    fn notify_unwritten(&mut self, unwritten: &mut Unwritten, index: usize) {
+        let journal = &mut unwritten.journals[index];
+        journal.prepare_facts();
         let (header, payload) = unwritten.frames.get(index);
         let position = unwritten.frames.position(index);
         let notice = Notice {
@@ -327,7 +329,7 @@ impl<M: Model> Store<M> {
             },
             fingerprint: Some(header.fingerprint),
             frame: position.map(|position| (header, payload, position)),
-            facts: unwritten.journals[index].facts(),
+            facts: journal.facts(),
         };
         notify(&mut self.followers, (&self.core, &self.epochs), &notice);
     }

@@ -197,6 +197,7 @@ fn refire(core: &mut Core, plan: &Plan, decoded: &Decoded) -> Result<(), (String
         core.fire_unguarded(plan, &*event, By::Interpreter)
             .map_err(|e| failed(e.to_string()))?;
     }
+    core.open.journal.prepare_facts();
     let open = &core.open;
     let firings = &open.firings;
     let (today, logged): (&Facts, &Facts) = (open.journal.facts(), &decoded.facts);
