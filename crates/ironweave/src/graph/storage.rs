@@ -313,9 +313,9 @@ impl<T: Ord + Clone + Send + Sync + 'static> Set<T> for BTreeSet<T> {
     }
 }
 
-/// Counts rows that are read or changed; only in tests (`store/cost.rs`).
+/// Counts rows that are read or changed, and facts that are searched; only in tests (`store/cost.rs`).
 #[inline(always)]
-pub(super) fn touched(rows: usize) {
+pub(crate) fn touched(rows: usize) {
     #[cfg(test)]
     TOUCHED.set(TOUCHED.get() + rows);
     let _ = rows;

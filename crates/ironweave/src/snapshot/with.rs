@@ -16,7 +16,6 @@ use crate::step::fire::By;
 use crate::step::model::Model;
 use crate::store::frame::Decoded;
 use crate::store::record::{DecodedTransaction, GraphContext, Record};
-use crate::store::tags::Encodings;
 use crate::store::version::{At, Version};
 use crate::store::{AnyApplied, AnyReceipt, Store};
 
@@ -90,14 +89,10 @@ impl Version {
         core.open.check_whole()?;
         core.check_invariants(plan)?;
         let seq = self.at.next();
-        let transaction = Arc::new(DecodedTransaction {
-            seq,
-            position: None,
-            fingerprint: core.fingerprint(),
-            encodings: Encodings::of_this_program(),
-            plan: Arc::clone(plan),
-            decoded: Decoded::take(&mut core.open),
-        });
+        let fingerprint = core.fingerprint();
+        let decoded = Decoded::take(&mut core.open);
+        let transaction = DecodedTransaction::tried(seq, fingerprint, decoded, plan);
+        let transaction = Arc::new(transaction);
         core.graph.commit(&mut core.open.journal);
         let names = std::mem::take(&mut core.bindings);
         let at = At {

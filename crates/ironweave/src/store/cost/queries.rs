@@ -1,10 +1,13 @@
 //! Queries cost what is taken of their results.
 
+use std::sync::Arc;
+
 use super::yard::state::{Busy, Idle, Ready, Running};
 use super::*;
 use crate::db::Db;
 use crate::db::entity::Any;
 use crate::snapshot::Snapshot;
+use crate::store::record::{DecodedTransaction, Fact, GraphContext, Record};
 
 /// Returns for each query the rows that it touches, and how many entities it found.
 fn asked(db: &impl Db) -> Vec<(&'static str, usize, usize)> {
@@ -202,4 +205,63 @@ fn a_diff_touches_the_data_of_links_that_may_differ() {
     };
     let cost = cost(50_000);
     assert!(cost < 1_000, "{cost}");
+}
+
+/// Returns a store, and a transaction of it that changes old tasks and adds new ones.
+fn with_changes(tasks: u32) -> (Store<Model>, Snapshot<Model>) {
+    let mut store = yard(tasks, tasks);
+    let before = store.snapshot();
+    let all: Vec<Task> = store.place::<Task, Any>().collect();
+    let worker = all[0].worker(&store).expect("it has one");
+    let mut t = store.begin();
+    for (task, name) in all.into_iter().zip(u64::from(tasks)..) {
+        let weight = Some(name);
+        t.apply(Weighed { task, weight }).expect("it exists");
+        t.apply(Added { worker, name }).expect("a new name");
+    }
+    // The facts of an open transaction do not have the generations of their entities.
+    let facts = t.facts();
+    let each: Vec<String> = facts.iter().map(|fact| fact.to_string()).collect();
+    let (rows, text) = rows(|| facts.to_string());
+    assert_eq!(text, each.join("\n"));
+    assert!(rows < 2 * facts.len(), "{rows}");
+    let (rows, text) = self::rows(|| format!("{facts:?}"));
+    assert_eq!(text, format!("[{}]", each.join(", ")));
+    assert!(rows < 2 * facts.len(), "{rows}");
+    t.commit().expect("it is written");
+    (store, before)
+}
+
+#[test]
+fn facts_without_generations_are_searched_once() {
+    let (store, before) = with_changes(100);
+    let after = store.snapshot();
+    let seq = before.state.at.next();
+    let view = store.view().expect("it has a log");
+    let frame = view.frames(seq).expect("it reads").next();
+    let frame = frame.expect("a frame").expect("it reads");
+    let read = || DecodedTransaction::read(&frame, &view.epochs, &view.plan).expect("it reads");
+    let logged = Record::<Model>::new(Arc::new(read()));
+    // As a record of format version 2, with the graph after it.
+    let without_generations = || {
+        let mut transaction = read();
+        transaction.decoded.facts.generations.clear();
+        let graph = Arc::clone(&after.state) as Arc<dyn GraphContext>;
+        Record::<Model>::new(Arc::new(transaction)).with_context(Some(graph))
+    };
+    let facts = logged.facts().len();
+    assert!(facts > 100 && logged.firings().len() > 100);
+    let all = |render: &dyn Fn(&Record<Model>) -> String| {
+        let record = without_generations();
+        let (rows, text) = rows(|| render(&record));
+        assert_eq!(text, render(&logged));
+        assert!(rows < 2 * facts, "{rows}");
+    };
+    all(&|record| format!("{record:?}"));
+    all(&|record| serde_json::to_string(record).expect("it is JSON"));
+    all(&|record| record.facts().to_string());
+    all(&|record| {
+        let ends = |fact: Fact<'_>| format!("{} {:?}", fact.entity(), fact.other());
+        record.facts().iter().map(ends).collect()
+    });
 }

@@ -1,11 +1,12 @@
 //! One fact of a record, with the names of the model and with its value.
 
 use std::fmt;
+use std::sync::OnceLock;
 
 use serde::de::DeserializeOwned;
 
 use super::GraphContext;
-use super::net::{self, Occupant};
+use super::net::{Occupant, SlotChanges};
 use crate::base::id::Id;
 use crate::db::entity::Entity;
 use crate::graph::fact::{End, Fact as RawFact, Facts as RawFacts, NamedEntity};
@@ -39,12 +40,15 @@ pub enum FactKind {
 /// `Display` renders it as `set Account/1.1.balance = 105`, with its entities as [`FactEntity`] renders them and the value as
 /// [`Field`](crate::Field) renders it. Two facts are equal if they make the same change with the same value.
 ///
-/// The entities of a fact are found in O(1), but in O(facts) for a fact of format version 2, of an open transaction or of a
-/// tried event.
+/// The entities of a fact are found in O(1). For an open transaction, and for [`Changes`](crate::Changes) with facts of format
+/// version 2, they are found in O(facts), and for the first fact of a record of format version 2. Rendering or serializing
+/// [`Facts`](crate::Facts) is O(facts) for all of them.
 #[derive(Clone, Copy)]
 pub struct Fact<'r> {
     pub(super) facts: &'r RawFacts,
     pub(super) index: usize,
+    /// What the facts say about generations, if they do not have them. It is found once for all facts that share it.
+    pub(super) slot_changes: Option<&'r OnceLock<SlotChanges>>,
     pub(super) layout: &'r Layout,
     pub(super) encodings: Option<&'r Encodings>,
     pub(super) context: Option<&'r dyn GraphContext>,
@@ -109,8 +113,18 @@ impl<'r> Fact<'r> {
             name: &self.layout.entities[usize::from(entity)].name,
             entity,
             slot,
-            generation: net::generation(self.facts, self.index, end, (entity, slot))
+            generation: (self.facts.generation(self.index, end))
+                .or_else(|| self.told_generation((entity, slot)))
                 .or_else(|| self.context?.generation(entity, slot)),
+        }
+    }
+
+    /// Returns the generation of its entity at a slot if a fact that creates or deletes that entity has it.
+    fn told_generation(&self, at: (EntityIx, u32)) -> Option<u32> {
+        let find = || SlotChanges::new(&self.facts.list);
+        match self.slot_changes {
+            Some(changes) => changes.get_or_init(find).generation(self.index, at),
+            None => find().generation(self.index, at),
         }
     }
 

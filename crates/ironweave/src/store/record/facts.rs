@@ -2,12 +2,12 @@
 
 use std::fmt;
 use std::marker::PhantomData;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use super::GraphContext;
 use super::changes::Changes;
 use super::fact::Fact;
-use super::net::{self, Occupant};
+use super::net::{self, Occupant, SlotChanges};
 use crate::db::entity::{Entity, Place};
 use crate::graph::fact::Facts as RawFacts;
 use crate::graph::layout::Layout;
@@ -48,6 +48,7 @@ pub struct Facts<'r, M> {
     layout: &'r Arc<Layout>,
     encodings: Option<&'r Encodings>,
     context: Option<&'r dyn GraphContext>,
+    slot_changes: Option<&'r OnceLock<SlotChanges>>,
     model: PhantomData<fn() -> M>,
 }
 
@@ -92,6 +93,7 @@ impl<'r, M> Facts<'r, M> {
             layout,
             encodings: None,
             context: None,
+            slot_changes: None,
             model: PhantomData,
         }
     }
@@ -130,6 +132,14 @@ impl<'r, M> Facts<'r, M> {
         Self { context, ..self }
     }
 
+    /// Sets where the facts that create and delete entities are kept, for facts without generations.
+    pub(super) fn with_slot_changes(self, changes: &'r OnceLock<SlotChanges>) -> Self {
+        Self {
+            slot_changes: self.slot_changes.or(Some(changes)),
+            ..self
+        }
+    }
+
     /// Returns the facts of a range of indexes.
     pub(super) fn range(self, range: std::ops::Range<usize>) -> Self {
         Self {
@@ -162,6 +172,7 @@ impl<'r, M> Facts<'r, M> {
         Fact {
             facts: self.raw(),
             index: self.start + index,
+            slot_changes: self.slot_changes,
             layout: self.layout,
             encodings: self.encodings,
             context: self.context,
@@ -175,6 +186,15 @@ impl<'r, M> Facts<'r, M> {
             facts: *self,
             next: 0,
         }
+    }
+
+    /// Writes each fact, in order, with a separator between them.
+    pub(super) fn write(&self, f: &mut fmt::Formatter<'_>, separator: &str) -> fmt::Result {
+        let changes = OnceLock::new();
+        for (i, fact) in self.with_slot_changes(&changes).iter().enumerate() {
+            write!(f, "{}{fact}", if i == 0 { "" } else { separator })?;
+        }
+        Ok(())
     }
 }
 
@@ -309,16 +329,16 @@ impl<M> PartialEq for Facts<'_, M> {
 
 impl<M> fmt::Display for Facts<'_, M> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (i, fact) in self.iter().enumerate() {
-            write!(f, "{}{fact}", if i == 0 { "" } else { "\n" })?;
-        }
-        Ok(())
+        self.write(f, "\n")
     }
 }
 
 impl<M> fmt::Debug for Facts<'_, M> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_list().entries(self.iter()).finish()
+        let changes = OnceLock::new();
+        f.debug_list()
+            .entries(self.with_slot_changes(&changes))
+            .finish()
     }
 }
 
@@ -336,7 +356,11 @@ impl<M> Clone for FactIter<'_, M> {
 
 impl<M> fmt::Debug for FactIter<'_, M> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_list().entries(self.clone()).finish()
+        let changes = OnceLock::new();
+        let facts = self.facts.with_slot_changes(&changes);
+        f.debug_list()
+            .entries(facts.iter().skip(self.next))
+            .finish()
     }
 }
 

@@ -195,10 +195,7 @@ impl<M: Model> fmt::Display for Firing<'_, M> {
             f.write_str(" }")?;
         }
         f.write_str(" => ")?;
-        for (i, fact) in self.facts().iter().enumerate() {
-            write!(f, "{}{fact}", if i == 0 { "" } else { "; " })?;
-        }
-        Ok(())
+        self.facts().write(f, "; ")
     }
 }
 

@@ -1,5 +1,7 @@
 //! `Serialize` for records and their views.
 
+use std::sync::OnceLock;
+
 use serde::ser::{Error as _, Serialize, SerializeMap as _, SerializeStruct as _, Serializer};
 
 use super::{Changes, Fact, FactKind, Facts, Field, Firing, Record, RecordedEvent};
@@ -57,7 +59,8 @@ impl Serialize for Immediate<'_> {
 
 impl<M> Serialize for Facts<'_, M> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_seq(self.iter())
+        let changes = OnceLock::new();
+        serializer.collect_seq(self.with_slot_changes(&changes))
     }
 }
 

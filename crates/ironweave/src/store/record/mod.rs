@@ -25,13 +25,14 @@ mod net;
 use std::any::Any;
 use std::fmt;
 use std::marker::PhantomData;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 pub use changes::Changes;
 pub use fact::{Fact, FactEntity, FactKind};
 pub use facts::{FactIter, Facts};
 pub use firing::{Field, Firing, RecordedEvent};
 pub use net::Occupant;
+use net::SlotChanges;
 pub(crate) use net::about;
 
 use crate::base::meta::Meta;
@@ -62,6 +63,8 @@ pub(crate) struct DecodedTransaction {
     /// How the values are encoded, by the schema under which the transaction was written.
     pub encodings: Arc<Encodings>,
     pub plan: Arc<Plan>,
+    /// What its facts say about generations, once it is needed.
+    slot_changes: OnceLock<SlotChanges>,
 }
 
 impl DecodedTransaction {
@@ -79,14 +82,28 @@ impl DecodedTransaction {
             decoded: epochs.decode(seq, &frame.payload)?,
             encodings: Arc::clone(&epochs.tags(seq)?.encodings),
             plan: Arc::clone(plan),
+            slot_changes: OnceLock::new(),
         })
+    }
+
+    /// A transaction that is in no log, with the fingerprint of the graph after it.
+    pub(crate) fn tried(seq: Seq, fingerprint: u128, decoded: Decoded, plan: &Arc<Plan>) -> Self {
+        Self {
+            seq,
+            position: None,
+            fingerprint,
+            decoded,
+            encodings: Encodings::of_this_program(),
+            plan: Arc::clone(plan),
+            slot_changes: OnceLock::new(),
+        }
     }
 }
 
 /// The graph around a transaction, for facts that do not have the generations of their entities.
 ///
-/// Frames of format version 2 and open transactions name entities by slot. The generation of an entity that the transaction
-/// neither creates nor deletes is found in this graph.
+/// Frames of format version 2 and the facts of open transactions name entities by slot. The generation of an entity that the
+/// transaction neither creates nor deletes is found in this graph.
 pub(crate) trait GraphContext: Any + Send + Sync {
     /// Returns the generation of the entity at a slot after the transaction, or `None` if the slot is free.
     fn generation(&self, entity: EntityIx, slot: u32) -> Option<u32>;
@@ -286,11 +303,13 @@ impl<M: Model> Record<M> {
             decoded,
             plan,
             encodings,
+            slot_changes,
             ..
         } = &*self.transaction;
         Facts::new(&decoded.facts, &plan.layout)
             .encoded_by(encodings)
             .with_context(self.context())
+            .with_slot_changes(slot_changes)
     }
 
     /// Returns the entities of a type that the transaction created and did not delete. See [`Facts::created`].

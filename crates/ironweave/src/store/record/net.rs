@@ -16,6 +16,7 @@ use crate::db::Db;
 use crate::db::entity::Entity;
 use crate::graph::fact::{End, Fact, Facts, NamedEntity};
 use crate::graph::layout::Layout;
+use crate::graph::storage::touched;
 use crate::schema::{EntityIx, Hop, StateIx};
 
 /// The entity that had a slot in a transaction.
@@ -286,13 +287,14 @@ impl<'f> Generations<'f> {
 }
 
 /// The facts that create and delete entities, by slot.
-struct SlotChanges(FastMap<(EntityIx, u32), Vec<SlotChange>>);
+pub(super) struct SlotChanges(FastMap<(EntityIx, u32), Vec<SlotChange>>);
 
 /// The index of a fact, whether it creates an entity (otherwise it deletes one), and the generation of that entity.
 type SlotChange = (usize, bool, u32);
 
 impl SlotChanges {
-    fn new(facts: &[Fact]) -> Self {
+    pub(super) fn new(facts: &[Fact]) -> Self {
+        touched(facts.len());
         let mut changes = FastMap::<_, Vec<_>>::default();
         for (i, fact) in facts.iter().enumerate() {
             if let Some((at, creates, generation)) = slot_change(fact) {
@@ -304,7 +306,7 @@ impl SlotChanges {
     }
 
     /// Returns the generation of the entity at a slot when fact `i` happens, if a fact creates or deletes that entity.
-    fn generation(&self, i: usize, at: (EntityIx, u32)) -> Option<u32> {
+    pub(super) fn generation(&self, i: usize, at: (EntityIx, u32)) -> Option<u32> {
         let changes = self.0.get(&at)?;
         let after = changes.partition_point(|(at, ..)| *at <= i);
         let before = after.checked_sub(1).map(|before| changes[before]);
@@ -351,28 +353,6 @@ pub(super) fn generations(
         Some([near, far])
     };
     range.map(of).collect()
-}
-
-/// Returns the generation of the entity at an end of fact `i`, which has the slot `at`, if the facts tell it. O(facts) if only
-/// the facts that create or delete the entity do.
-pub(super) fn generation(facts: &Facts, i: usize, end: End, at: (EntityIx, u32)) -> Option<u32> {
-    let change = |fact: &Fact| {
-        let (of, creates, generation) = slot_change(fact)?;
-        (of == at).then_some((creates, generation))
-    };
-    if let Some(generation) = facts.generation(i, end) {
-        return Some(generation);
-    }
-    let (before, after) = facts.list.split_at_checked(i)?;
-    match after.iter().find_map(change) {
-        Some((false, generation)) => Some(generation),
-        // Fact `i` itself creates the entity.
-        Some((true, generation)) if after.first().and_then(change).is_some() => Some(generation),
-        _ => match before.iter().rev().find_map(change) {
-            Some((true, generation)) => Some(generation),
-            _ => None,
-        },
-    }
 }
 
 /// Returns the indexes of the facts about one entity, or about the links between two. If the generation of an entity in a
