@@ -110,6 +110,7 @@ impl Fact {
     }
 
     /// Returns the entities that it changes, each as type and slot.
+    #[inline]
     pub(crate) fn touches(self, layout: &Layout) -> [Option<(EntityIx, u32)>; 2] {
         match self {
             Self::Create { entity, slot, .. }
@@ -147,7 +148,7 @@ pub struct Facts {
     pub(crate) list: Vec<Fact>,
     pub(crate) bytes: Vec<u8>,
     /// For each fact, the generations of the entity that it changes and, of a link, of the one at the inverse end. Empty if
-    /// they are not known: facts of the open transaction, and of logs of format version 2, name entities by slot.
+    /// they are not known: the journal and logs of format version 2 name entities by slot.
     pub(crate) generations: Vec<[u32; 2]>,
 }
 
@@ -179,19 +180,18 @@ impl Facts {
     /// Appends other facts. O(other facts).
     #[inline(never)]
     pub(crate) fn append(&mut self, others: &Self) {
-        self.append_slices(others, &others.list, &others.generations);
+        self.append_range(others, 0..others.list.len(), &others.generations);
     }
 
-    /// Appends a range of other facts, with the values of all of them. O(other facts).
-    #[inline(never)]
-    pub(crate) fn append_range(&mut self, others: &Self, range: Range<usize>) {
-        let facts = others.list.get(range.clone()).unwrap_or_default();
-        let generations = others.generations.get(range).unwrap_or_default();
-        self.append_slices(others, facts, generations);
-    }
-
-    #[inline(always)]
-    fn append_slices(&mut self, others: &Self, facts: &[Fact], generations: &[[u32; 2]]) {
+    /// Appends a range of other facts, with the values of all of them, and with the generations of their entities, which may
+    /// be empty. O(other facts).
+    pub(crate) fn append_range(
+        &mut self,
+        others: &Self,
+        range: Range<usize>,
+        generations: &[[u32; 2]],
+    ) {
+        let facts = others.list.get(range).unwrap_or_default();
         let (shift, start) = (self.bytes.len() as u32, self.list.len());
         self.bytes.extend_from_slice(&others.bytes);
         if self.generations.len() == start && generations.len() == facts.len() {

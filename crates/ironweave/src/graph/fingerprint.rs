@@ -1,17 +1,15 @@
 //! The fingerprint of the graph. It is updated from the journal when it is needed: by a commit of a store with a log or a
 //! follower, and never by a transaction that is only tried.
 //!
-//! An entry does not say the generation of its slot. It is that of the slot now, unless the transaction used the slot of an
-//! entity that it had deleted. Then the next create at that slot leads to the generation before it.
-//!
-//! The ids are found once for the terms of an entry and for what else is done with it: a commit encodes the facts of a frame
+//! An entry does not say the generation of its slot, which `generations` finds. The ids are found once for the terms of an entry and for what else is done with it: a commit encodes the facts of a frame
 //! in a [`FactVisitor`].
 
 use crate::base::hash::{
-    FastMap, cell_term, hash_bytes, link_data_term, link_term, relink_terms, state_term,
+    cell_term, hash_bytes, link_data_term, link_term, relink_terms, state_term,
 };
 use crate::base::id::Id;
 use crate::graph::entry::Entry;
+use crate::graph::generations::Created;
 use crate::graph::storage::Storage;
 use crate::graph::{Graph, Journal};
 use crate::schema::{ColumnIx, EdgeIx, EntityIx, StateIx};
@@ -46,29 +44,6 @@ impl FactVisitor for Ignore {
     fn relink(&mut self, _: EdgeIx, _: bool, _: Id, _: [Id; 2]) {}
     fn set_link_plain(&mut self, _: EdgeIx, _: Id, _: Id, _: (PlainForm, u64)) {}
     fn set_link_encoded(&mut self, _: EdgeIx, _: Id, _: Id, _: &[u8]) {}
-}
-
-/// The entries that create entities, by slot.
-struct Created(FastMap<(EntityIx, u32), Vec<(usize, u32)>>);
-
-impl Created {
-    fn of(journal: &Journal) -> Self {
-        let mut created = FastMap::<_, Vec<_>>::default();
-        for (i, entry) in journal.entries.iter().enumerate() {
-            if let Entry::Create { entity, id, .. } = *entry {
-                let of_slot = created.entry((entity, id.slot)).or_default();
-                of_slot.push((i, id.generation));
-            }
-        }
-        Self(created)
-    }
-
-    /// Returns the generation of a slot when entry `i` was made, if a later one uses the slot again.
-    fn generation(&self, i: usize, entity: EntityIx, slot: u32) -> Option<u32> {
-        let of_slot = self.0.get(&(entity, slot))?;
-        let next = of_slot.partition_point(|(create, _)| *create <= i);
-        of_slot.get(next).map(|(_, generation)| generation - 1)
-    }
 }
 
 impl<S: Storage> Graph<S> {
@@ -126,19 +101,16 @@ impl<S: Storage> Graph<S> {
     #[cold]
     #[inline(never)]
     fn visit_reused(&self, journal: &Journal, from: usize, visitor: &mut impl FactVisitor) -> u128 {
-        let created = Created::of(journal);
+        let creates = |entry: &Entry| match *entry {
+            Entry::Create { entity, id, .. } => Some((entity, id)),
+            _ => None,
+        };
+        let created = Created::of(journal.entries.iter().map(creates));
         let mut sum = 0;
         for (i, entry) in journal.entries.iter().enumerate().skip(from) {
-            self.visit_entry(
-                &mut sum,
-                journal,
-                entry,
-                visitor,
-                |entity, slot| match created.generation(i, entity, slot) {
-                    Some(generation) => Id { slot, generation },
-                    None => self.id(entity, slot),
-                },
-            );
+            self.visit_entry(&mut sum, journal, entry, visitor, |entity, slot| {
+                created.id(i, self, (entity, slot))
+            });
         }
         sum
     }

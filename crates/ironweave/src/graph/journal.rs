@@ -209,9 +209,9 @@ impl Journal {
         facts
     }
 
-    /// Appends the facts so far to other ones.
+    /// Appends the facts so far to other ones, without the generations of their entities.
     #[inline(never)]
-    pub(crate) fn append_facts(&self, others: &mut Facts) {
+    pub(super) fn append_facts(&self, others: &mut Facts) {
         let start = others.bytes.len();
         others.bytes.extend_from_slice(&self.bytes);
         self.convert(start as u32, others);
@@ -220,13 +220,7 @@ impl Journal {
     /// Appends the facts of all entries to a list whose bytes have those of the journal from `start` on.
     #[inline]
     fn convert(&self, start: u32, facts: &mut Facts) {
-        let Facts {
-            list,
-            bytes,
-            generations,
-        } = facts;
-        // The journal does not know the generations of the entities.
-        generations.clear();
+        let Facts { list, bytes, .. } = facts;
         list.reserve(self.facts_len());
         for entry in &self.entries {
             let stored = |new: NewValue| match new {

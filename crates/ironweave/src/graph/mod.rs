@@ -17,6 +17,7 @@ pub(crate) mod edge;
 pub(crate) mod entry;
 pub(crate) mod fact;
 pub(crate) mod fingerprint;
+mod generations;
 pub(crate) mod index;
 mod journal;
 pub(crate) mod key;

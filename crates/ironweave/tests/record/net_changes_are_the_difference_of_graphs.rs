@@ -145,12 +145,14 @@ fn net_changes_are_the_difference_of_the_graphs_before_and_after() {
         let mut around = store.subscribe_after(store.snapshot()).expect("it reads");
         let start = store.snapshot();
         let mut all = store.begin().facts().to_changes();
+        let mut all_opened = all.clone();
         for step in 0..12 {
             let mut t = store.begin();
             for _ in 0..random.below(14) {
                 apply(&mut t, &mut random);
             }
             let open = t.facts().to_changes();
+            all_opened.append(t.facts());
             t.commit().expect("it is written");
             let Some(record) = around.try_next().expect("it reads") else {
                 continue;
@@ -182,7 +184,10 @@ fn net_changes_are_the_difference_of_the_graphs_before_and_after() {
         for record in store.frames(0).expect("it reads") {
             all.append(record.expect("it reads").facts());
         }
-        compare(all.facts(), &start, &end, &format!("seed {seed}: {all:?}"));
+        let what = format!("seed {seed}: {all:?}");
+        compare(all.facts(), &start, &end, &what);
+        compare(all_opened.facts(), &start, &end, &what);
+        assert_eq!(format!("{all_opened:?}"), format!("{all:?}"));
     }
     // Slots were reused, also within a transaction.
     assert!(
@@ -216,6 +221,43 @@ fn an_entity_enters_only_its_last_state_and_leaves_only_its_first() {
     assert_eq!(t.facts().len(), 3 + 1 + 2 + 1);
     assert_eq!(entered[0].resolve(&t), Some(bed));
     t.commit().expect("it is written");
+}
+
+#[test]
+fn changes_have_the_entities_of_all_facts_that_were_appended() {
+    let mut store = Store::<Model>::memory();
+    let ward = store.step(Opened { name: "icu".into() }).created.ward.any();
+    let bed = store.step(Bought { number: 1 }).created.bed.any();
+    let mut changes = store.begin().facts().to_changes();
+    // Of an open transaction, of a record, of an event that was tried, and of one of its firings.
+    let mut t = store.begin();
+    t.apply(admitted(bed, "ann")).expect("it is free");
+    changes.append(t.facts());
+    t.commit().expect("it is written");
+    let placed = store.step(Placed { ward, bed, day: 1 });
+    let record = store.frames(placed.seq).expect("it reads").next();
+    changes.append(record.expect("a record").expect("it reads").facts());
+    let left = store.snapshot().with(Left { bed }).expect("it is taken");
+    changes.append(left.record.facts());
+    let cleaned = left.snapshot.with(Cleaned { bed }).expect("it is dirty");
+    let firing = cleaned.record.firings().next().expect("it fired");
+    changes.append(firing.facts());
+    for fact in changes.facts() {
+        for entity in [Some(fact.entity()), fact.other()].into_iter().flatten() {
+            assert!(entity.id().is_some(), "{fact}");
+            let found = entity.occupant::<Bed>();
+            assert!(
+                found.is_none_or(|found| found.handle() == Some(bed)),
+                "{fact}"
+            );
+        }
+    }
+    let linked = changes
+        .facts()
+        .linked::<Ward, Bed>("beds")
+        .expect("an edge");
+    assert_eq!(linked[0].0.handle(), Some(ward));
+    assert!(changes.facts().entered::<Bed, state::Taken>().is_empty());
 }
 
 #[test]

@@ -51,7 +51,7 @@ fn generations_are_kept_if_all_facts_have_them() {
     };
     let mut all = Facts::default();
     all.append(&known(2));
-    all.append_range(&known(3), 0..1);
+    all.append_range(&known(9), 0..1, &[[3, 1]]);
     assert_eq!(all.generations, [[2, 1], [3, 1]]);
     let unknown = Facts {
         generations: Vec::new(),

@@ -70,13 +70,6 @@ impl<M> Changes<M> {
         Self::new(facts, layout)
     }
 
-    /// Adds the generations of the entities in the facts, if they are known and not there.
-    pub(super) fn add_generations(&mut self, known: impl FnOnce() -> Option<Vec<[u32; 2]>>) {
-        if self.facts.generations.is_empty() {
-            self.facts.generations = known().unwrap_or_default();
-        }
-    }
-
     /// Returns the facts without the type of the model.
     #[cfg(feature = "sqlite")]
     pub(crate) fn raw(&self) -> &RawFacts {
@@ -103,8 +96,8 @@ impl<M> Changes<M> {
 
     /// Appends facts that happened after these. O(appended facts and their values).
     ///
-    /// Facts of an open transaction and of a tried event are copied without the generations of their entities, and then those
-    /// of all facts are forgotten; see [`Occupant`](crate::Occupant).
+    /// If facts of format version 2 are appended whose record does not know the generations of all entities, those of all
+    /// facts are forgotten; see [`Occupant`](crate::Occupant).
     #[inline]
     pub fn append(&mut self, facts: Facts<'_, M>) {
         facts.append_to(&mut self.facts);

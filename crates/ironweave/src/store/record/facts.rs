@@ -56,8 +56,8 @@ pub struct Facts<'r, M> {
 #[derive(Clone, Copy)]
 enum Source<'r> {
     Facts(&'r RawFacts),
-    /// The journal of an open transaction, whose facts are converted when they are read.
-    Open(&'r Journal),
+    /// The journal of an open transaction, whose facts are converted when they are read, and its graph.
+    Open(&'r Journal, &'r Graph<Flat>),
 }
 
 impl<M> Clone for Facts<'_, M> {
@@ -81,7 +81,8 @@ impl<'r, M> Facts<'r, M> {
         graph: &'r Graph<Flat>,
         layout: &'r Arc<Layout>,
     ) -> Self {
-        Self::whole(Source::Open(journal), journal.facts_len(), layout).with_context(Some(graph))
+        Self::whole(Source::Open(journal, graph), journal.facts_len(), layout)
+            .with_context(Some(graph))
     }
 
     #[inline]
@@ -102,22 +103,26 @@ impl<'r, M> Facts<'r, M> {
     pub(super) fn raw(&self) -> &'r RawFacts {
         match self.source {
             Source::Facts(facts) => facts,
-            Source::Open(journal) => journal.facts(),
+            Source::Open(journal, _) => journal.facts(),
         }
     }
 
-    /// Appends the facts to other ones.
+    /// Appends the facts to other ones, with the generations of their entities if they are known.
     #[inline]
     pub(super) fn append_to(&self, others: &mut RawFacts) {
-        match self.source {
-            Source::Open(journal) if self.start == 0 && self.end == journal.facts_len() => {
-                journal.append_facts(others);
-            }
-            Source::Facts(facts) if self.start == 0 && self.end == facts.list.len() => {
-                others.append(facts);
-            }
-            _ => others.append_range(self.raw(), self.start..self.end),
-        }
+        let facts = match self.source {
+            Source::Open(journal, graph) => return graph.append_facts(journal, others),
+            Source::Facts(facts) => facts,
+        };
+        let range = self.start..self.end;
+        let found = (self.context)
+            .filter(|_| facts.generations.is_empty())
+            .and_then(|context| net::generations(facts, range.clone(), self.layout, Some(context)));
+        let generations = match &found {
+            Some(found) => found,
+            None => facts.generations.get(range.clone()).unwrap_or_default(),
+        };
+        others.append_range(facts, range, generations);
     }
 
     /// Sets the encodings of the values, which are otherwise those of the program's schema.
@@ -204,11 +209,6 @@ impl<'r, M: Model> Facts<'r, M> {
     pub fn to_changes(&self) -> Changes<M> {
         let mut changes = Changes::new(RawFacts::default(), Arc::clone(self.layout));
         changes.append(*self);
-        if self.context.is_some() {
-            changes.add_generations(|| {
-                net::generations(self.raw(), self.start..self.end, self.layout, self.context)
-            });
-        }
         changes
     }
 

@@ -26,7 +26,7 @@ use crate::schema::{EntityIx, Hop, StateIx};
 /// A record of such a frame knows the generation of each entity that its transaction creates or deletes, and of all entities
 /// if [`Store::subscribe_after`](crate::Store::subscribe_after) delivered it, which has the graph. Otherwise
 /// [`resolve`](Self::resolve) finds the entity in a graph. The same holds for [`Changes`](crate::Changes) that
-/// [`append`](crate::Changes::append)ed such facts, or those of an open transaction or of a tried event.
+/// [`append`](crate::Changes::append)ed such facts.
 pub struct Occupant<T> {
     slot: u32,
     generation: Option<u32>,
