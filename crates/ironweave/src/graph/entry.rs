@@ -329,15 +329,7 @@ impl Entry {
                 form,
                 new,
                 ..
-            } => {
-                let (at, len) = stored(NewValue::Plain(form, new));
-                see(Fact::Set {
-                    column,
-                    slot,
-                    at,
-                    len,
-                });
-            }
+            } => see(Fact::set(column, slot, stored(NewValue::Plain(form, new)))),
             Self::FillEncoded {
                 column,
                 slot,
@@ -350,15 +342,11 @@ impl Entry {
                 at,
                 len,
                 ..
-            } => {
-                let (at, len) = stored(NewValue::Encoded { at, len });
-                see(Fact::Set {
-                    column,
-                    slot,
-                    at,
-                    len,
-                });
-            }
+            } => see(Fact::set(
+                column,
+                slot,
+                stored(NewValue::Encoded { at, len }),
+            )),
             Self::Link { edge, from, to } => see(Fact::Link { edge, from, to }),
             Self::Unlink { edge, from, to, .. } => see(Fact::Unlink { edge, from, to }),
             Self::Relink { edge, links } => {
@@ -373,32 +361,22 @@ impl Entry {
                 to,
                 form,
                 new,
-            } => {
-                let (at, len) = stored(NewValue::Plain(form, new));
-                see(Fact::SetLink {
-                    edge,
-                    from,
-                    to,
-                    at,
-                    len,
-                });
-            }
+            } => see(Fact::set_link(
+                edge,
+                (from, to),
+                stored(NewValue::Plain(form, new)),
+            )),
             Self::SetLinkEncoded {
                 edge,
                 from,
                 to,
                 at,
                 len,
-            } => {
-                let (at, len) = stored(NewValue::Encoded { at, len });
-                see(Fact::SetLink {
-                    edge,
-                    from,
-                    to,
-                    at,
-                    len,
-                });
-            }
+            } => see(Fact::set_link(
+                edge,
+                (from, to),
+                stored(NewValue::Encoded { at, len }),
+            )),
             // The fact of the deletion, move or unlink implies it.
             Self::ClearPlain { .. }
             | Self::ClearEncoded { .. }

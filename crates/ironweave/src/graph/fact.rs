@@ -92,6 +92,29 @@ pub enum Fact {
 }
 
 impl Fact {
+    /// Sets a field or a piece of state data. The value has a position and a length in the bytes.
+    #[inline(always)]
+    pub(crate) fn set(column: ColumnIx, slot: u32, (at, len): (u32, u32)) -> Self {
+        Self::Set {
+            column,
+            slot,
+            at,
+            len,
+        }
+    }
+
+    /// Sets the data of the link between two slots.
+    #[inline(always)]
+    pub(crate) fn set_link(edge: EdgeIx, (from, to): (u32, u32), (at, len): (u32, u32)) -> Self {
+        Self::SetLink {
+            edge,
+            from,
+            to,
+            at,
+            len,
+        }
+    }
+
     /// Adds a number of bytes to the position of its value.
     #[inline]
     fn shift(&mut self, by: u32) {

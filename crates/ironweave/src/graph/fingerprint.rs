@@ -1,8 +1,8 @@
 //! The fingerprint of the graph. It is updated from the journal when it is needed: by a commit of a store with a log or a
 //! follower, and never by a transaction that is only tried.
 //!
-//! An entry does not say the generation of its slot, which `generations` finds. The ids are found once for the terms of an entry and for what else is done with it: a commit encodes the facts of a frame
-//! in a [`FactVisitor`].
+//! An entry does not say the generation of its slot, which `generations` finds. The ids are found once for the terms of an
+//! entry and for what else is done with it: a commit encodes the facts of a frame in a [`FactVisitor`].
 
 use crate::base::hash::{
     cell_term, hash_bytes, link_data_term, link_term, relink_terms, state_term,

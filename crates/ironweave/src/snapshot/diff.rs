@@ -194,13 +194,8 @@ impl Diff<'_> {
                     continue;
                 }
                 if let Some(bytes) = b.column(column).encoded(slot) {
-                    let (at, len) = self.value(&bytes);
-                    self.push(Fact::Set {
-                        column,
-                        slot,
-                        at,
-                        len,
-                    });
+                    let value = self.value(&bytes);
+                    self.push(Fact::set(column, slot, value));
                 }
             }
         }
@@ -230,14 +225,8 @@ impl Diff<'_> {
             let Some(bytes) = found.and_then(|(column, row)| column.encoded(row)) else {
                 continue;
             };
-            let (at, len) = self.value(&bytes);
-            self.push(Fact::SetLink {
-                edge,
-                from,
-                to,
-                at,
-                len,
-            });
+            let value = self.value(&bytes);
+            self.push(Fact::set_link(edge, (from, to), value));
         }
     }
 }
