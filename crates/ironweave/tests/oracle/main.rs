@@ -20,6 +20,14 @@ mod harness;
 
 // Only their models are of interest here.
 #[allow(dead_code)]
+#[path = "../time/bank.rs"]
+mod bank;
+
+#[allow(dead_code)]
+#[path = "../logs/models.rs"]
+mod logged;
+
+#[allow(dead_code)]
 #[path = "../step/pool.rs"]
 mod pool;
 
@@ -33,6 +41,10 @@ mod shed;
 #[allow(dead_code)]
 #[path = "../language/shop.rs"]
 mod shop;
+
+#[allow(dead_code)]
+#[path = "../record/model.rs"]
+mod ward;
 
 mod arcs;
 mod both_ways;
