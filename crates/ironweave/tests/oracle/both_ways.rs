@@ -3,6 +3,7 @@
 //! are made at runtime, so that only the interpreter can execute them.
 
 use std::any::Any;
+use std::time::Instant;
 
 use ironweave::plumbing::{EventVisitor, alive, compiled_events, copy_event, state_of};
 use ironweave::schema::{BindBy, ColumnIx, Encoding, EntityIx, EventDef, NameDef, Schema};
@@ -11,6 +12,7 @@ use serde_json::{Map, Value, json};
 
 use crate::bank;
 use crate::crew;
+use crate::driver::seconds;
 use crate::harness::random::Random;
 use crate::limits;
 use crate::logged;
@@ -65,13 +67,21 @@ const EVENTS: usize = 250;
 fn compiled_arcs_do_what_the_interpreter_does() {
     let histories = number("IRONWEAVE_ORACLE_SEEDS").map_or(HISTORIES, |n| n / 50 + 1);
     let from = number("IRONWEAVE_ORACLE_FROM").unwrap_or(0);
+    let began = Instant::now();
+    let (mut models, mut total) = (0, 0);
     for seed in from..from + histories {
         let fired = of_each_model!(compare(seed));
         assert!(
             fired.iter().all(|fired| *fired > EVENTS / 25),
             "seed {seed}: few of the events fire: {fired:?}"
         );
+        models = fired.len();
+        total += fired.iter().sum::<usize>();
     }
+    println!(
+        "{histories} histories of {models} compiled models in {:.1} s: {total} events fired both ways",
+        seconds(began)
+    );
 }
 
 #[test]
