@@ -37,7 +37,7 @@ enum Command {
     },
     /// Run random histories of random models and compare each step with an oracle; a failure is printed as a test
     Oracle {
-        /// How many models, of a hundred events each
+        /// How many random models, of a hundred events each; a fiftieth as many histories run of each compiled model
         #[arg(long, value_name = "N")]
         seeds: u64,
         /// The number of the first model; a number always gives the same model and history

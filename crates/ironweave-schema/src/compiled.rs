@@ -1,6 +1,6 @@
 //! Compiled arcs: the arcs of an event as numbers that the macro writes into the program.
 //!
-//! The macro derives them from the schema (`generate/compiled.rs` of `ironweave-macros`). When a store opens, the runtime
+//! The macro derives them from the schema (`generate/compile.rs` of `ironweave-macros`). When a store opens, the runtime
 //! derives them from its plan of the event, which is what the interpreter executes, and compares both (`step/compile.rs` of
 //! `ironweave`). Both derivations use what this module has, but each decides for itself which events can be compiled, so
 //! that a mistake in one of them is found.

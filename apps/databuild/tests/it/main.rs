@@ -6,6 +6,7 @@ mod a_log_of_an_earlier_version_is_read;
 mod a_value_is_never_a_script;
 mod an_interrupted_build_resumes;
 mod bad_input_gives_one_message;
+mod compiled_arcs_do_what_the_interpreter_does;
 mod digest_commands;
 mod failures_are_reported;
 mod jobs_of_users_are_run;

@@ -4,6 +4,7 @@
 //! paths are absolute, so that no item in the user's module can shadow them.
 
 mod changes;
+mod compile;
 mod compiled;
 mod entity;
 mod event;

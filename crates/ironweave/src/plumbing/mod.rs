@@ -14,13 +14,14 @@ pub use crate::db::handle::{
     hash, no_such_state, order, parse_handle, read_handle, same, show, write_handle,
 };
 pub use crate::db::lists::{Indexed, Links, Places};
+pub use crate::graph::GraphRef;
 pub use crate::graph::column::ColumnType;
 pub use crate::schema::{ColumnIx, EntityIx, EventIx, StateIx};
 pub use crate::step::any_event::{
     EventMaker, EventVisitor, copy_event, read_event, show_event, write_event,
 };
-pub use crate::step::bind::{Binder, Ref};
-pub use crate::step::bindings::BoundNames;
+pub use crate::step::bind::{Binder, Ref, resolve_handle};
+pub use crate::step::bindings::{BoundNames, CompiledNames};
 pub use crate::step::compile::compiled_events;
 pub use crate::step::event::{DynEvent, EventType, no_such_value};
 pub use crate::step::field_codec::{FieldReader, FieldWriter};

@@ -278,6 +278,19 @@ fn key_text<T: Keyed>(key: &T::Key) -> String {
     }
 }
 
+/// The entity of a handle, if it exists and is in the state that a token claims.
+#[inline(always)]
+#[must_use]
+pub fn resolve_handle(
+    graph: GraphRef<'_>,
+    entity: EntityIx,
+    id: Id,
+    claimed: Option<StateIx>,
+) -> Option<Id> {
+    let found = graph.state(entity, id)?;
+    claimed.is_none_or(|claimed| claimed == found).then_some(id)
+}
+
 impl<H: Handle> Ref for H {
     #[inline]
     fn handle(&self) -> Option<Id> {
@@ -291,9 +304,7 @@ impl<H: Handle> Ref for H {
 
     #[inline(always)]
     fn resolve(&self, graph: GraphRef<'_>) -> Option<Id> {
-        let found = graph.state(H::Entity::INDEX, self.id())?;
-        let claimed = H::STATE.is_none_or(|claimed| claimed == found);
-        claimed.then(|| self.id())
+        resolve_handle(graph, H::Entity::INDEX, self.id(), H::STATE)
     }
 
     fn encoding() -> Encoding {

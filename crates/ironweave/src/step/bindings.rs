@@ -211,7 +211,7 @@ impl CompiledNames {
 
     /// Binds a name.
     #[inline(always)]
-    pub(super) fn bind(&mut self, name: usize, id: Id) {
+    pub fn bind(&mut self, name: usize, id: Id) {
         self.ids[name] = id;
     }
 

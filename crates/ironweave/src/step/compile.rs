@@ -1,6 +1,6 @@
 //! The compiled arcs that follow from the plan of an event, and their comparison with those in the program.
 //!
-//! The macro derives the compiled arcs of an event from the schema (`generate/compiled.rs` there). Here they are derived from
+//! The macro derives the compiled arcs of an event from the schema (`generate/compile.rs` there). Here they are derived from
 //! the plan, which is what the interpreter executes. Both are compared when a store opens, so that the program cannot do what
 //! the schema does not say.
 

@@ -41,6 +41,9 @@ pub trait Event: Sized + 'static {
     /// Its [compiled arcs](crate::schema::compiled), packed; `None` if only the interpreter can execute them.
     #[doc(hidden)]
     const ARCS: Option<&'static [u128]> = None;
+    /// Whether its compiled arcs, if it has any, are in its [`EventType`] instead: its model is made at runtime, by a test.
+    #[doc(hidden)]
+    const MADE_AT_RUNTIME: bool = false;
     /// The name of the event, followed by the names of its fields.
     #[doc(hidden)]
     const NAMES: &'static [&'static str];
@@ -245,10 +248,18 @@ impl<E: Event> DynEvent for E {
         let GraphMut::Flat(graph) = graph else {
             return Ok(false);
         };
-        let Some(mut names) = compiled::check(self, graph) else {
+        let names = if E::MADE_AT_RUNTIME {
+            compiled::run_made_at_runtime(self, plan, graph, open)?
+        } else {
+            let Some(mut names) = compiled::check(self, graph) else {
+                return Ok(false);
+            };
+            compiled::act(self, plan, graph, open, &mut names)?;
+            Some(names)
+        };
+        let Some(names) = names else {
             return Ok(false);
         };
-        compiled::act(self, plan, graph, open, &mut names)?;
         bindings.push_all(&names);
         Ok(true)
     }
@@ -337,6 +348,12 @@ impl EventType {
             },
             arcs: E::ARCS,
         }
+    }
+
+    /// The same with compiled arcs, of an event that is [made at runtime](Event::MADE_AT_RUNTIME).
+    #[must_use]
+    pub fn with_arcs(self, arcs: Option<&'static [u128]>) -> Self {
+        Self { arcs, ..self }
     }
 
     /// An immediate event.

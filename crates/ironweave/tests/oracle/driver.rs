@@ -4,10 +4,14 @@ use std::cell::RefCell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Instant;
 
+use ironweave::plumbing::compiled_events;
 use ironweave::schema::{EntityIx, EventIx, Schema};
-use ironweave::{Durability, Meta, Savepoint, StepError, Store, Timestamp, Transaction};
+use ironweave::{
+    Durability, Meta, Model as _, Savepoint, StepError, Store, Timestamp, Transaction,
+};
 
 use crate::compare::{Wrong, compare, same};
+use crate::compile::compile;
 use crate::filters::selects;
 use crate::fingerprint::Salts;
 use crate::history::{Case, End, Op, Step};
@@ -50,6 +54,9 @@ pub fn run(case: &Case) -> Result<Stats, Failure> {
         case,
         schema: &case.schema,
         salts: Salts::new(&case.schema),
+        compiled: (case.schema.events.iter())
+            .map(|event| compile(&case.schema, event).is_some())
+            .collect(),
         world: World::new(&case.schema),
         kept: Kept::default(),
         tried: Vec::new(),
@@ -87,6 +94,8 @@ struct Run<'c> {
     case: &'c Case,
     schema: &'c Schema,
     salts: Salts,
+    /// Which events have compiled arcs.
+    compiled: Vec<bool>,
     world: World,
     kept: Kept,
     /// What was tried in the present transaction, and the places in that of what is in it.
@@ -104,6 +113,7 @@ type Firings = Vec<(EventIx, Option<Oid>)>;
 impl Run<'_> {
     fn all(&mut self) -> Result<(), Failed> {
         set_current(self.schema);
+        self.macro_and_plan_agree()?;
         let dir = self
             .case
             .files
@@ -115,6 +125,9 @@ impl Run<'_> {
                 .created_firings_max(CREATED_FIRINGS_MAX);
             if self.case.paranoid {
                 options = options.paranoid();
+            }
+            if self.case.interpreted {
+                options = options.interpreted();
             }
             match &dir {
                 None => options.memory(),
@@ -155,6 +168,16 @@ impl Run<'_> {
         drop(store);
         (kept.are_what_they_were(self.schema, &self.salts)).map_err(of("snapshot"))?;
         self.goes_on_from(kept)
+    }
+
+    /// Compares which events the macro gives compiled arcs with which the plan permits to have some. The arcs themselves are
+    /// compared when a store opens.
+    fn macro_and_plan_agree(&self) -> Result<(), Failed> {
+        for (event, of_macro, of_plan) in compiled_events(Model::binding()) {
+            same(&of_macro, &of_plan, || format!("compiled arcs of {event}"))
+                .map_err(of("compiled"))?;
+        }
+        Ok(())
     }
 
     /// A store that begins at one of the snapshots goes on as any other does.
@@ -417,6 +440,7 @@ impl Run<'_> {
                 same(&names, &fired.names, || format!("names of {}", name()))
                     .map_err(of("names"))?;
                 self.stats.accepted += 1;
+                self.stats.compiled += usize::from(self.compiled[usize::from(fire.event)]);
                 self.stayed.push(self.tried.len());
                 self.tried.push((fire.clone(), Some(names)));
                 self.stats.immediates += fired.immediates.len();

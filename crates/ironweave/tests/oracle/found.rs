@@ -8,14 +8,15 @@ use crate::driver::run;
 use crate::history::{Case, End, Op, Step};
 use crate::rules::Fire;
 
-/// Runs a history that was printed, on a plain store and on one that is paranoid.
+/// Runs a history that was printed, on a plain store, on one that interprets all arcs and on one that is paranoid.
 pub fn replay(schema: Schema, steps: Vec<Step>, files: bool) {
-    for paranoid in [false, true] {
+    for (paranoid, interpreted) in [(false, false), (false, true), (true, false)] {
         let case = Case {
             schema: schema.clone(),
             steps: steps.clone(),
             files,
             paranoid,
+            interpreted,
         };
         if let Err(e) = run(&case) {
             panic!("step {}: {}: {}", e.step, e.kind, e.text);

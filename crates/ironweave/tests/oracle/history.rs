@@ -49,6 +49,8 @@ pub struct Case {
     pub files: bool,
     /// Whether the store does everything twice and compares.
     pub paranoid: bool,
+    /// Whether the interpreter executes all arcs.
+    pub interpreted: bool,
 }
 
 /// How many events a history has.
@@ -79,6 +81,7 @@ impl Case {
             steps,
             files,
             paranoid: seed % 5 == 2,
+            interpreted: seed % 5 == 3,
         }
     }
 }

@@ -4,15 +4,29 @@
 //! the oracle ([`world`], [`rules`], [`settle`]), which is written from the rules alone, and compares all that can
 //! be read. What fails is made smaller ([`shrink`]) and printed as a test ([`print`]).
 //!
-//! Models that are made at runtime are interpreted. [`both_ways`] compares compiled arcs with the interpreter.
+//! Four stores in five execute compiled arcs, which [`compile`] derives from the schema of the model: opening the store
+//! compares them with those that follow from its plan. At the end of a history, the interpreter executes all events of the
+//! log again, and the facts are compared. [`both_ways`] does so for models that the macro compiled.
 //!
 //! `IRONWEAVE_ORACLE_SEEDS=n` runs n models, from `IRONWEAVE_ORACLE_FROM` on: `cargo xtask oracle --seeds n --from s`.
 #![allow(missing_docs)]
+
+/// What the macro derives compiled arcs with.
+#[path = "../../../ironweave-macros/src/generate/compile.rs"]
+mod compile;
 
 #[path = "../harness/mod.rs"]
 mod harness;
 
 // Only their models are of interest here.
+#[allow(dead_code)]
+#[path = "../time/bank.rs"]
+mod bank;
+
+#[allow(dead_code)]
+#[path = "../logs/models.rs"]
+mod logged;
+
 #[allow(dead_code)]
 #[path = "../step/pool.rs"]
 mod pool;
@@ -27,6 +41,10 @@ mod shed;
 #[allow(dead_code)]
 #[path = "../language/shop.rs"]
 mod shop;
+
+#[allow(dead_code)]
+#[path = "../record/model.rs"]
+mod ward;
 
 mod arcs;
 mod both_ways;

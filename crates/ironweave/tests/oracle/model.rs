@@ -9,7 +9,7 @@ use std::rc::Rc;
 
 use ironweave::Guarded;
 use ironweave::plumbing::{self, Binder, Binding, ColumnType, EventMaker, EventType, EventVisitor};
-use ironweave::plumbing::{BoundNames, Reader, Ref, Value};
+use ironweave::plumbing::{BoundNames, CompiledNames, GraphRef, Reader, Ref, Value};
 use ironweave::plumbing::{
     Check, DecodeError, DynEvent, EncodeError, FieldReader, FieldWriter, GuardContext,
 };
@@ -21,6 +21,7 @@ use serde::de::MapAccess;
 use serde::ser::{SerializeStruct, SerializeTuple};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use crate::compile::compile;
 use crate::entities::{Ent, OfKey, key_kind, keyed};
 use crate::handler::calls;
 use crate::values::{Guard, Rule, Ty, Val, lasting, literals, ty};
@@ -29,6 +30,8 @@ use crate::values::{Guard, Rule, Ty, Val, lasting, literals, ty};
 pub struct Current {
     pub schema: Schema,
     literals: Vec<Vec<&'static dyn Any>>,
+    /// The compiled arcs of each event, packed.
+    arcs: Vec<Option<&'static [u128]>>,
     rules: Vec<Rule>,
 }
 
@@ -39,9 +42,15 @@ thread_local! {
 /// Makes a schema the one of `Model` in this thread.
 pub fn set_current(schema: &Schema) {
     let lasting = |e| literals(schema, e).iter().map(lasting).collect();
+    let arcs = |event| {
+        let arcs = compile(schema, event)?;
+        let packed: Vec<u128> = arcs.iter().map(|arc| arc.pack()).collect();
+        Some(&*packed.leak())
+    };
     let current = Current {
         schema: schema.clone(),
         literals: schema.events.iter().map(lasting).collect(),
+        arcs: schema.events.iter().map(arcs).collect(),
         rules: schema
             .invariants
             .iter()
@@ -134,6 +143,21 @@ impl Ref for Bound<'_> {
         }
     }
 
+    fn resolve(&self, graph: GraphRef<'_>) -> Option<Id> {
+        match (self.by, self.who) {
+            (BindBy::Token(state), Who::Id(s, g)) => {
+                plumbing::resolve_handle(graph, self.entity, id(*s, *g), Some(state))
+            }
+            (_, Who::Id(s, g)) => plumbing::resolve_handle(graph, self.entity, id(*s, *g), None),
+            (_, Who::Key(key)) => {
+                let kind = key_kind(&current().schema, self.entity).expect("a key");
+                keyed!(self.entity, kind, T => {
+                    Key::<T>::new(<T as Keyed>::Key::of(key)).resolve(graph)
+                })
+            }
+        }
+    }
+
     fn handle(&self) -> Option<Id> {
         match self.who {
             Who::Id(slot, generation) => Some(id(*slot, *generation)),
@@ -185,6 +209,7 @@ impl<const N: usize> Event for Ev<N> {
     type Named = ();
     type Fields = Dynamic<N>;
     const INDEX: EventIx = EventIx::new(N as u16);
+    const MADE_AT_RUNTIME: bool = true;
     const NAMES: &'static [&'static str] = &["an event of a random model"];
 
     fn fields(&self) -> &Self {
@@ -272,6 +297,30 @@ impl<const N: usize> plumbing::Fields for Dynamic<N> {
             }
         }
         Ok(())
+    }
+
+    fn resolve(
+        event: Self::Refs<'_>,
+        graph: GraphRef<'_>,
+        _: usize,
+        bound: &mut CompiledNames,
+    ) -> bool {
+        let current = current();
+        let mut names = current.schema.events[N].names.iter().enumerate();
+        for field in &event.fields {
+            let who = match field {
+                Field::Value(_) => continue,
+                Field::One(who) => who,
+                Field::Option(_) | Field::Many(_) => return false,
+            };
+            let (at, name) = names.next().expect("a name for each field");
+            let (entity, by) = (name.entity, name.by);
+            let Some(id) = (Bound { entity, by, who }).resolve(graph) else {
+                return false;
+            };
+            bound.bind(at, id);
+        }
+        true
     }
 
     fn value(event: Self::Refs<'_>, index: u16) -> Option<&dyn Any> {
@@ -581,7 +630,7 @@ impl ironweave::Model for Model {
             if event.immediate {
                 EventType::immediate(LITERALS[n])
             } else {
-                TYPES[n]()
+                TYPES[n]().with_arcs(current.arcs[n])
             }
         });
         Binding {

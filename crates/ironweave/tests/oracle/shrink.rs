@@ -23,6 +23,7 @@ pub fn shrink(case: Case, failure: Failure) -> (Case, Failure) {
     shrinker.attempt(|case| case.steps.truncate(keep));
     shrinker.attempt(|case| case.files = false);
     shrinker.attempt(|case| case.paranoid = false);
+    shrinker.attempt(|case| case.interpreted = true);
     while shrinker.round() {}
     (shrinker.case, shrinker.failure)
 }

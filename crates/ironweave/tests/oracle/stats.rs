@@ -5,6 +5,8 @@
 pub struct Stats {
     pub events: usize,
     pub accepted: usize,
+    /// How many accepted events have compiled arcs, which were executed unless all were interpreted.
+    pub compiled: usize,
     pub immediates: usize,
     /// How often immediate events created anything, and how deep at most.
     pub creating: usize,
@@ -21,6 +23,7 @@ impl Stats {
     pub fn add(&mut self, other: Self) {
         self.events += other.events;
         self.accepted += other.accepted;
+        self.compiled += other.compiled;
         self.immediates += other.immediates;
         self.creating += other.creating;
         self.deepest = self.deepest.max(other.deepest);

@@ -18,7 +18,7 @@ use crate::schema::compiled::{ARCS_MAX, CompiledArc, Given, NAMES_MAX};
 use crate::schema::{MetaField, NameIx};
 use crate::step::arcs::ask_guards;
 use crate::step::bindings::CompiledNames;
-use crate::step::event::Event;
+use crate::step::event::{DynEvent, Event};
 use crate::step::fields::{Cell, Fields};
 use crate::step::guarded::GuardContext;
 use crate::step::open::OpenTransaction;
@@ -136,6 +136,32 @@ pub(in crate::step) fn act<E: Event>(
     Ok(())
 }
 
+/// As [`check`] and [`act`], for an event that is [made at runtime](Event::MADE_AT_RUNTIME). Returns its names; `None` if the
+/// interpreter must execute it.
+#[inline(never)]
+pub(in crate::step) fn run_made_at_runtime<E: Event>(
+    event: &E,
+    plan: &Plan,
+    graph: &mut Graph<Flat>,
+    open: &mut OpenTransaction,
+) -> Result<Option<CompiledNames>, StepError> {
+    let index = usize::from(E::INDEX);
+    let Some(packed) = plan.types[index].arcs else {
+        return Ok(None);
+    };
+    let arcs = || packed.iter().filter_map(|arc| CompiledArc::unpack(*arc));
+    let mut names = CompiledNames::unbound(plan.events[index].names.len());
+    let possible = E::Fields::resolve(event.fields(), GraphRef::Flat(graph), 0, &mut names)
+        && arcs().all(|arc| holds(arc, graph, &names));
+    if !possible {
+        return Ok(None);
+    }
+    for arc in arcs() {
+        execute(arc, event, plan, graph, open, &mut names)?;
+    }
+    Ok(Some(names))
+}
+
 #[cfg_attr(not(debug_assertions), inline(always))]
 fn execute<E: Event>(
     arc: CompiledArc,
@@ -190,10 +216,7 @@ fn execute<E: Event>(
                 Given::Meta(MetaField::Actor) => &open.meta.actor,
                 Given::Meta(MetaField::Correlation) => &open.meta.correlation,
                 Given::Meta(MetaField::Causation) => &open.meta.causation,
-                Given::Value(index) => {
-                    let field = E::Fields::value(event.fields(), index);
-                    field.unwrap_or_else(|| E::literal(index))
-                }
+                Given::Value(index) => event.value(index),
             };
             graph.set_link(&mut open.journal, edge, ends, value)?;
         }
@@ -221,8 +244,12 @@ fn execute<E: Event>(
                     set.unwrap_or_else(|| not_a_value(index))?;
                 }
                 Given::Value(index) => {
-                    let literal = E::literal(index);
-                    cell.graph.set(cell.journal, column, slot, literal)?;
+                    let value = if E::MADE_AT_RUNTIME {
+                        event.value(index)
+                    } else {
+                        E::literal(index)
+                    };
+                    cell.graph.set(cell.journal, column, slot, value)?;
                 }
             }
         }
@@ -242,7 +269,7 @@ fn time(given: Given, open: &OpenTransaction) -> Timestamp {
     }
 }
 
-/// How many fields an event has. Its names begin with its own.
+/// How many fields an event has, by its type. Its names begin with its own.
 const fn fields<E: Event>() -> usize {
     E::NAMES.len() - 1
 }
