@@ -10,6 +10,7 @@ mod cbor;
 mod forge;
 mod random_changes_do_no_harm;
 mod records;
+mod what_is_reserved_for_later_versions;
 mod wrong_firings_are_refused;
 mod wrong_frames_are_refused;
 mod wrong_records_are_refused;

@@ -24,7 +24,7 @@ const WORD: u8 = 1;
 const CBOR: u8 = 2;
 
 /// Frames of the bank: the schema, two accounts, the end of the second.
-fn bank() -> Vec<Forged> {
+pub fn bank() -> Vec<Forged> {
     let mut frames = forge::frames(&committed("version3/epochs"));
     frames.truncate(4);
     frames
@@ -97,26 +97,6 @@ fn a_payload_whose_lengths_are_not_its_own_is_refused() {
     bytes_refused("is not the sum", |bytes| {
         bytes.pop();
     });
-}
-
-#[test]
-fn what_is_for_later_versions_is_refused_as_such() {
-    let is_version = |seq: usize, wrong: &dyn Fn(&mut Records)| {
-        let mut frames = bank();
-        change(&mut frames[seq], wrong);
-        let dir = scratch_dir();
-        forge::write(dir.path(), &frames);
-        let e = Store::<Bank>::open(dir.path()).expect_err("refused");
-        assert!(e.storage().is_some_and(|e| e.is_version()), "{e}");
-        refused::<Bank>(frames, seq, "open the store with a newer version");
-    };
-    for flag in [1, 1 << 31] {
-        is_version(2, &|records| records.flags = flag);
-        is_version(2, &|records| records.firings[0].reserved = flag);
-    }
-    for flag in [1, 1 << 15] {
-        is_version(3, &|records| records.firings[0].flags = flag);
-    }
 }
 
 #[test]
