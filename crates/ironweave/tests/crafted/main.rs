@@ -8,6 +8,7 @@ mod harness;
 mod a_decoder_of_the_page_agrees;
 mod cbor;
 mod forge;
+mod other_schemas_are_mapped_by_name;
 mod random_changes_do_no_harm;
 mod records;
 mod what_is_reserved_for_later_versions;

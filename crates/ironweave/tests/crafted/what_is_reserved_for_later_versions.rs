@@ -90,6 +90,26 @@ fn a_group_of_frames_is_of_a_newer_version() {
     }
 }
 
+/// Version 2 reserved no flags: a reader does not look at those of its blocks and frames.
+#[test]
+fn flags_in_version_2_are_not_read() {
+    let mut frames = forge::frames(&committed("epochs"));
+    frames.truncate(4);
+    for frame in &mut frames {
+        frame.flags = 3;
+    }
+    let dir = scratch_dir();
+    forge::write(dir.path(), &frames);
+    let segment = dir.path().join("00000000000000000000.log");
+    let mut bytes = fs::read(&segment).expect("the segment");
+    bytes[10] = 1;
+    let checksum = xxhash_rust::xxh3::xxh3_64(&bytes[..56]);
+    bytes[56..64].copy_from_slice(&checksum.to_le_bytes());
+    fs::write(&segment, bytes).expect("the segment");
+    let store = Store::<Bank>::open_read_only(dir.path()).expect("the store opens");
+    assert_eq!(store.verify().expect("the same facts"), 3);
+}
+
 /// A reader beside a newer writer keeps what it has read before.
 #[test]
 fn a_group_that_is_appended_is_not_applied() {
