@@ -105,4 +105,44 @@ fn databuild_reads_it_and_continues() {
         "[[job]]\npartitions = 'broken'\ncommand = ['true']\n",
     );
     assert_eq!(place.run(&["broken"]).success().counts(), (1, 0));
+
+    // The segment of format version 2 is as it was, and what databuild wrote is in one of version 3.
+    let old = format!("{:020}.log", 0);
+    let segments = segments(&place);
+    let [(first, old_bytes), (second, new_bytes)] = &segments[..] else {
+        panic!("{} segments", segments.len());
+    };
+    assert_eq!((first, second), (&old, &format!("{:020}.log", 30)));
+    assert_eq!((old_bytes[8], new_bytes[8]), (2, 3));
+    let committed = fs::read(logs().join("databuild").join(&old)).expect("the segment");
+    assert!(committed.starts_with(old_bytes), "but for the spare bytes");
+
+    // Both are read: the events of version 2, those of version 3 and the graph after them.
+    assert!(place.status().contains("partitions: 3 = 3 Live"));
+    assert_eq!(place.log().matches("JobSucceeded {").count(), 5);
+    let store = Store::<build::Model>::open_read_only(place.path("out/store"));
+    let store = store.expect("it opens");
+    assert_eq!(store.check(), []);
+    assert!(store.verify().expect("the same facts again") > 29);
+    let broken = store.find::<Partition>("broken").expect("it exists");
+    assert!(broken.is::<Live>(&store));
+    let (past, schema) = (store.as_of(29), store.as_of(30));
+    let (past, schema) = (past.expect("it reads"), schema.expect("it reads"));
+    assert!(broken.is::<Failed>(&past));
+    assert_eq!(past.fingerprint(), schema.fingerprint());
+}
+
+/// The names of the segments of a store, with their bytes.
+fn segments(place: &Place) -> Vec<(String, Vec<u8>)> {
+    let files = fs::read_dir(place.path("out/store")).expect("the store");
+    let paths = files.map(|file| file.expect("a file").path());
+    let mut segments: Vec<_> = paths
+        .filter(|path| path.extension().is_some_and(|e| e == "log"))
+        .map(|path| {
+            let name = path.file_name().expect("a name").to_string_lossy();
+            (name.into_owned(), fs::read(&path).expect("a segment"))
+        })
+        .collect();
+    segments.sort();
+    segments
 }

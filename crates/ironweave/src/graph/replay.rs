@@ -3,6 +3,7 @@
 //! `docs/log-format.md`, *What is refused*, has the rules. Each fact is checked when it is applied, in O(1). What must be
 //! true at the end of a transaction is checked then, only of what its facts name.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use crate::base::id::{FREE, Id};
@@ -10,6 +11,28 @@ use crate::graph::fact::{Fact, Facts};
 use crate::graph::storage::Storage;
 use crate::graph::{Graph, Journal};
 use crate::schema::{Cardinality, ColumnIx, EdgeIx, EntityIx, Hop, StateIx};
+
+/// The number of facts after a creation that are searched for the values of the new entity, beside two for each field.
+const FACTS_NEAR: usize = 16;
+
+/// For each value that a transaction sets, its last fact that does so. Computed when it is first needed, so that the time of
+/// a transaction is linear in its facts whatever their order.
+#[derive(Default)]
+struct LastSets(Option<HashMap<(ColumnIx, u32), usize>>);
+
+impl LastSets {
+    fn of(&mut self, facts: &[Fact], column: ColumnIx, slot: u32) -> Option<usize> {
+        let sets = facts
+            .iter()
+            .enumerate()
+            .filter_map(|(i, fact)| match *fact {
+                Fact::Set { column, slot, .. } => Some(((column, slot), i)),
+                _ => None,
+            });
+        let last = self.0.get_or_insert_with(|| sets.collect());
+        last.get(&(column, slot)).copied()
+    }
+}
 
 impl<S: Storage> Graph<S> {
     /// Applies one fact, with indexes of this graph's schema; an error says why it does not fit.
@@ -156,6 +179,7 @@ impl<S: Storage> Graph<S> {
     /// that holds exactly one, of an entity that was created; state data of an entity that was moved; the data of a new
     /// link.
     pub(crate) fn must_be_complete(&self, facts: &Facts) -> Result<(), String> {
+        let mut last_sets = LastSets::default();
         for (i, fact) in facts.list.iter().enumerate() {
             match *fact {
                 Fact::Create {
@@ -167,7 +191,7 @@ impl<S: Storage> Graph<S> {
                     // It may have been deleted since.
                     if let Some(state) = self.state(entity, Id { slot, generation }) {
                         self.must_have_fields(entity, slot, None)?;
-                        self.must_be_set(entity, slot, &facts.list[i..])?;
+                        self.must_be_set(entity, slot, &facts.list, i, &mut last_sets)?;
                         self.must_have_fields(entity, slot, Some(state))?;
                         for hop in &self.layout.entities[usize::from(entity)].ends {
                             self.must_be_linked_once(*hop, slot)?;
@@ -217,12 +241,24 @@ impl<S: Storage> Graph<S> {
         }
     }
 
-    /// An error if one of these facts does not set each field of a new entity that has a value before it is set.
-    fn must_be_set(&self, entity: EntityIx, slot: u32, facts: &[Fact]) -> Result<(), String> {
+    /// An error if no fact after `created` sets a field of the entity created there that has a value before it is set. The
+    /// facts right after it are searched, where ironweave writes the values of a new entity, and then `last_sets`.
+    fn must_be_set(
+        &self,
+        entity: EntityIx,
+        slot: u32,
+        facts: &[Fact],
+        created: usize,
+        last_sets: &mut LastSets,
+    ) -> Result<(), String> {
         let fields = &self.layout.entities[usize::from(entity)].fields;
-        let is_unset = |column: &ColumnIx| {
+        let after = &facts[created..];
+        let near = &after[..after.len().min(FACTS_NEAR + 2 * fields.len())];
+        let mut is_unset = |column: &ColumnIx| {
             let sets = |fact: &Fact| matches!(fact, Fact::Set { column: set, slot: at, .. } if (set, at) == (column, &slot));
-            self.column(*column).is_mandatory() && !facts.iter().any(sets)
+            self.column(*column).is_mandatory()
+                && !near.iter().any(sets)
+                && last_sets.of(facts, *column, slot) < Some(created)
         };
         match fields.iter().find(|column| is_unset(column)) {
             None => Ok(()),

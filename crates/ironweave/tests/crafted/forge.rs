@@ -22,6 +22,7 @@ pub struct Forged {
     /// The format version.
     pub version: u8,
     pub kind: FrameKind,
+    pub flags: u16,
     pub epoch: u32,
     pub fingerprint: u128,
     /// Of a transaction of version 3, the [`Raw`] bytes.
@@ -66,6 +67,7 @@ pub fn frames(dir: &Path) -> Vec<Forged> {
                     2 => FrameKind::Transaction,
                     kind => panic!("frames of kind {kind} are not written yet"),
                 },
+                flags: u16::from_le_bytes(number(rest, 18)),
                 epoch: u32::from_le_bytes(number(rest, 20)),
                 fingerprint: u128::from_le_bytes(number(rest, 40)),
                 payload: if has_records {
@@ -109,7 +111,8 @@ pub fn append(dir: &Path, seq: u64, frame: &Forged) -> u64 {
     bytes.extend((payload.len() as u32).to_le_bytes());
     let seed = STORE ^ u64::from_le_bytes(number(&bytes, 0));
     bytes.extend([0; 8]);
-    bytes.extend([frame.version, frame.kind as u8, 0, 0]);
+    bytes.extend([frame.version, frame.kind as u8]);
+    bytes.extend(frame.flags.to_le_bytes());
     bytes.extend(frame.epoch.to_le_bytes());
     bytes.extend(seq.to_le_bytes());
     // No frame was known to be durable.

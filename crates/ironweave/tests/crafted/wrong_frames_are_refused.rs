@@ -4,7 +4,7 @@
 use ironweave::{Model, Options, Seq, Store};
 
 use crate::cbor::{Array, Item, Map, Negative, Raw, Uint, text};
-use crate::forge::{self, Forged, FrameKind};
+use crate::forge::{self, Forged};
 use crate::models::{first, shop};
 use crate::{committed, scratch_dir};
 
@@ -441,13 +441,6 @@ fn idempotency_keys_and_their_names_are_whole_and_unique() {
         .expect("a key");
     *frames[37].payload.items()[0].get(&Uint(4)) = key.1.clone();
     refused::<shop::Model>(frames, 37, "its idempotency key is that of frame 4");
-}
-
-#[test]
-fn a_migration_is_of_a_newer_program() {
-    bank_refused(2, "is a migration", |frame| {
-        frame.kind = FrameKind::Migration;
-    });
 }
 
 #[test]

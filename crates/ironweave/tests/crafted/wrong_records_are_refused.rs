@@ -1,9 +1,10 @@
 //! A reader refuses wrong headers and facts: one case for each rule of `docs/log-format.md`, *What is refused*, that is about
 //! format version 3. `wrong_firings_are_refused` has those of firings and metadata.
 
-use ironweave::{Options, Store};
+use ironweave::Seq;
+use ironweave::prelude::*;
 
-use crate::cbor::{Raw, Uint};
+use crate::cbor::{Raw, text};
 use crate::forge::{self, Forged, FrameKind};
 use crate::models::{first, shop};
 use crate::records::{FactRecord, Records, change, id};
@@ -24,7 +25,7 @@ const WORD: u8 = 1;
 const CBOR: u8 = 2;
 
 /// Frames of the bank: the schema, two accounts, the end of the second.
-fn bank() -> Vec<Forged> {
+pub fn bank() -> Vec<Forged> {
     let mut frames = forge::frames(&committed("version3/epochs"));
     frames.truncate(4);
     frames
@@ -97,26 +98,6 @@ fn a_payload_whose_lengths_are_not_its_own_is_refused() {
     bytes_refused("is not the sum", |bytes| {
         bytes.pop();
     });
-}
-
-#[test]
-fn what_is_for_later_versions_is_refused_as_such() {
-    let is_version = |seq: usize, wrong: &dyn Fn(&mut Records)| {
-        let mut frames = bank();
-        change(&mut frames[seq], wrong);
-        let dir = scratch_dir();
-        forge::write(dir.path(), &frames);
-        let e = Store::<Bank>::open(dir.path()).expect_err("refused");
-        assert!(e.storage().is_some_and(|e| e.is_version()), "{e}");
-        refused::<Bank>(frames, seq, "open the store with a newer version");
-    };
-    for flag in [1, 1 << 31] {
-        is_version(2, &|records| records.flags = flag);
-        is_version(2, &|records| records.firings[0].reserved = flag);
-    }
-    for flag in [1, 1 << 15] {
-        is_version(3, &|records| records.firings[0].flags = flag);
-    }
 }
 
 #[test]
@@ -325,6 +306,89 @@ fn facts_that_do_not_fit_the_graph_are_refused() {
     });
 }
 
+/// Many accounts, whose balances are set after the creation of all of them, the last one first. What is quadratic in them would
+/// take minutes.
+#[test]
+fn the_values_of_a_new_entity_may_be_set_anywhere_after_its_creation() {
+    const ACCOUNTS: u64 = 30_000;
+    let fact = |kind, form, index, entity| FactRecord {
+        kind,
+        form,
+        index,
+        entity,
+        ..FactRecord::default()
+    };
+    let many = |unset: Option<u64>| {
+        let mut frames = bank();
+        frames.truncate(2);
+        change(&mut frames[1], |records| {
+            records.facts.clear();
+            records.values.clear();
+            for slot in 0..ACCOUNTS {
+                records.facts.push(fact(CREATE, 0, 0, id(slot, 1)));
+                let name = text(&slot.to_string()).bytes();
+                records.facts.push(FactRecord {
+                    value_bytes: name.len() as u32,
+                    ..fact(SET, CBOR, 0, id(slot, 1))
+                });
+                records.values.extend(name);
+            }
+            let slots = (0..ACCOUNTS).rev().filter(|slot| Some(*slot) != unset);
+            let balances = slots.map(|slot| fact(SET, WORD, 1, id(slot, 1)));
+            records.facts.extend(balances);
+            records.firings[0].facts_end = records.facts.len() as u32;
+        });
+        frames
+    };
+    let dir = scratch_dir();
+    let dir = dir.path().join("log");
+    forge::write_consistent::<Bank>(&dir, &mut many(None));
+    let store = Store::<Bank>::open(&dir).expect("the store opens");
+    assert_eq!(store.count::<first::bank::Account, Any>() as u64, ACCOUNTS);
+    refused::<Bank>(many(Some(7)), 1, "Account/7.1 has no Account.balance");
+}
+
+/// A slot is used again in one transaction: values of the first entity are not those of the second.
+#[test]
+fn the_values_of_an_entity_that_is_deleted_are_not_those_of_the_next_one() {
+    let again = |generation, value_bytes| {
+        move |records: &mut Records| {
+            let id = id(1, generation);
+            let fact = |kind, form, value_bytes| FactRecord {
+                kind,
+                form,
+                value_bytes,
+                entity: id,
+                ..FactRecord::default()
+            };
+            let before = records.facts[0].entity;
+            records.push(FactRecord {
+                entity: before,
+                ..fact(DELETE, 0, 0)
+            });
+            records.push(fact(CREATE, 0, 0));
+            records.push(fact(SET, CBOR, value_bytes));
+            records.values.extend(*b"\x63eve");
+        }
+    };
+    bank_refused(2, "Account/1.2 has no Account.balance", again(2, 4));
+    bank_refused(2, "the next id is 1.2", again(3, 4));
+}
+
+#[test]
+fn the_fingerprint_of_a_schema_is_that_of_the_graph() {
+    let mut frames = forge::frames(&committed("version3/epochs"));
+    frames[4].fingerprint ^= 1;
+    let dir = scratch_dir();
+    forge::write(dir.path(), &frames);
+    let e = Store::<Bank>::open(dir.path()).expect_err("refused");
+    assert!(e.is_damage() && e.seq() == Some(Seq::new(4)), "{e}");
+    assert!(
+        e.to_string().contains("the graph has the fingerprint"),
+        "{e}"
+    );
+}
+
 #[test]
 fn the_version_of_a_frame_is_that_of_its_epoch() {
     let mut frames = bank();
@@ -341,79 +405,4 @@ fn the_version_of_a_frame_is_that_of_its_epoch() {
     let mut frames = forge::frames(&committed("version3/epochs"));
     frames[4].version = 2;
     refused::<Bank>(frames, 4, "it is of format version 2");
-}
-
-/// A schema without encodings: its values are beside the records, and it is not continued.
-#[test]
-fn a_log_of_version_3_without_encodings_is_read_and_gets_another_epoch() {
-    let mut frames = forge::frames(&committed("epochs"));
-    frames.truncate(1);
-    frames[0].version = 3;
-    let with_encodings = bank();
-    frames.extend(with_encodings.into_iter().skip(1).map(|mut frame| {
-        change(&mut frame, |records| {
-            let mut values = Vec::new();
-            let mut rest = &*records.values;
-            for fact in records.facts.iter_mut().filter(|fact| fact.kind == SET) {
-                if fact.form == WORD {
-                    let number = fact.operand as i64;
-                    let item = match number {
-                        0.. => Uint(number as u64),
-                        _ => crate::cbor::Negative(!number as u64),
-                    };
-                    let item = item.bytes();
-                    (fact.form, fact.operand) = (CBOR, 0);
-                    fact.value_bytes = item.len() as u32;
-                    values.extend(item);
-                } else {
-                    let (value, more) = rest.split_at(fact.value_bytes as usize);
-                    values.extend_from_slice(value);
-                    rest = more;
-                }
-            }
-            records.values = values;
-            // The fields of the events: a text and a number, or an id.
-            let mut bindings = Vec::new();
-            let mut field = |item: Vec<u8>| {
-                bindings.extend((item.len() as u64).to_le_bytes());
-                bindings.extend(item);
-                bindings.resize(bindings.len().next_multiple_of(8), 0);
-            };
-            let word = |at: usize| {
-                let bytes = records.bindings[at..at + 8].try_into().expect("a word");
-                i64::from_le_bytes(bytes)
-            };
-            let number = |n: i64| match n {
-                0.. => Uint(n as u64).bytes(),
-                _ => crate::cbor::Negative(!n as u64).bytes(),
-            };
-            if records.bindings.len() == 24 {
-                field(records.bindings[8..12].to_vec());
-                field(number(word(16)));
-            } else {
-                field(number(word(0)));
-            }
-            records.firings[0].binding_end = bindings.len() as u32;
-            records.bindings = bindings;
-        });
-        frame
-    }));
-    let dir = scratch_dir();
-    forge::write(dir.path(), &frames);
-    let store = Store::<Bank>::open_read_only(dir.path()).expect("the store opens");
-    assert_eq!(store.verify().expect("the same facts"), 3);
-    drop(store);
-    let mut store = Options::<Bank>::default()
-        .paranoid()
-        .open(dir.path())
-        .expect("the store opens");
-    assert_eq!(
-        store.seq(),
-        Some(ironweave::Seq::new(4)),
-        "a schema with encodings"
-    );
-    let (account, balance) = ("eve".into(), -7);
-    let counted = first::bank::Counted { account, balance };
-    store.try_step(counted).expect("the event fires");
-    assert_eq!(store.verify().expect("the same facts"), 4);
 }

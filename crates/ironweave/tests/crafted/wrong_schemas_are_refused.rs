@@ -1,12 +1,9 @@
 //! A schema that refers to what it does not have is refused.
 
-use std::fs;
-
 use ironweave::{Options, Seq, Store};
 
-use crate::cbor::{Array, Item, Map, Uint, text};
+use crate::cbor::{Item, Uint, text};
 use crate::forge::{self, Forged};
-use crate::models::first::bank;
 use crate::models::shop;
 use crate::{committed, scratch_dir};
 
@@ -164,64 +161,6 @@ fn a_large_schema_is_checked_in_one_pass() {
     let options = Options::<shop::Model>::default().schema_bytes_max(bytes - 1);
     let e = options.open(dir.path()).expect_err("it is too long");
     assert!(e.storage().is_some_and(|e| e.is_too_large()), "{e}");
-}
-
-#[test]
-fn a_log_whose_schema_has_unknown_items_is_read_and_not_written() {
-    let mut frames = shop();
-    let Map(schema) = &mut frames[0].payload else {
-        panic!("it is a map");
-    };
-    schema.push((text("later"), Array(vec![Uint(1), text("x")])));
-    let arcs = frames[0].payload.get(&text("events")).items()[0].get(&text("arcs"));
-    arcs.items().push(Map(vec![(text("Sleep"), Uint(5))]));
-    let dir = scratch_dir();
-    forge::write(dir.path(), &frames);
-    let e = Store::<shop::Model>::open(dir.path()).expect_err("it is of a newer version");
-    assert!(e.is_version() && e.seq() == Some(Seq::ZERO), "{e}");
-    let words = "this one does not know `later` of model `shop`: [1,\"x\"]; open the store with that version";
-    assert!(e.to_string().contains(words), "{e}");
-    let store = Store::<shop::Model>::open_read_only(dir.path()).expect("the log can be read");
-    assert_eq!(store.verify().expect("the same facts"), 37);
-}
-
-/// In a log of version 3, a column and a field of an event have an encoding of a later version. Their values are CBOR.
-#[test]
-fn values_of_an_unknown_encoding_in_a_log_of_version_3_are_read_and_not_written() {
-    let mut frames = forge::frames(&committed("version3/epochs"));
-    frames.truncate(4);
-    let later = Map(vec![(text("Later"), Uint(5))]);
-    // The name of an account, whose values are not words, and the field of an event that names an account by its key.
-    let column = &mut frames[0].payload.get(&text("columns")).items()[0];
-    assert_eq!(column.get(&text("name")), &text("name"));
-    *column.get(&text("encoding")) = later.clone();
-    let event = frames[0].payload.get(&text("events")).items();
-    let field = &mut event[0].get(&text("fields")).items()[0];
-    let key = Map(vec![(text("Key"), Uint(0))]);
-    assert_eq!(field.get(&text("encoding")), &key);
-    *field.get(&text("encoding")) = later;
-    let dir = scratch_dir();
-    forge::write(dir.path(), &frames);
-    let files = || fs::read(dir.path().join("00000000000000000000.log")).expect("the segment");
-    let before = files();
-
-    let e = Store::<bank::Model>::open(dir.path()).expect_err("it is of a newer version");
-    assert!(e.is_version() && e.seq() == Some(Seq::ZERO), "{e}");
-    let words = "open the store with that version, or open it for reading only";
-    assert!(e.to_string().contains(words), "{e}");
-    let store = Store::<bank::Model>::open_read_only(dir.path()).expect("the log can be read");
-    assert_eq!(store.verify().expect("the same facts"), 3);
-    let record = store.frames(1).expect("it reads").next();
-    let record = record.expect("a record").expect("it reads");
-    let names = record
-        .facts()
-        .iter()
-        .filter(|fact| fact.field() == Some("name"));
-    let names: Vec<_> = names.map(|fact| fact.value::<String>()).collect();
-    assert_eq!(names, [Some("ada".to_owned())]);
-    let field = record.firings().next().expect("it fired").fields()[0];
-    assert_eq!(field.value::<String>().as_deref(), Some("ada"));
-    assert_eq!(files(), before);
 }
 
 #[test]
