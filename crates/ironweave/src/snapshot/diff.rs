@@ -76,14 +76,10 @@ fn entity_at(graph: &Graph<Paged>, entity: EntityIx, slot: u32) -> EntityAt {
 }
 
 /// Returns the links of each of two graphs, as the ids at the declaring and the inverse end, without most of those that both have.
-fn links(
-    a: &Graph<Paged>,
-    b: &Graph<Paged>,
-    edge: EdgeIx,
-) -> (BTreeSet<(Id, Id)>, BTreeSet<(Id, Id)>) {
+fn links(a: &Graph<Paged>, b: &Graph<Paged>, edge: EdgeIx) -> [BTreeSet<(Id, Id)>; 2] {
     let layout = &a.layout.edges[usize::from(edge)];
     let (near, far) = (layout.from.entity, layout.to.entity);
-    let (mut was, mut is) = (BTreeSet::new(), BTreeSet::new());
+    let [mut was, mut is] = [BTreeSet::new(), BTreeSet::new()];
     for slot in a.differing_links(b, edge) {
         let [ours, theirs] = a.differing_members(b, edge, slot);
         let pairs = |graph: &Graph<Paged>, members: Vec<u32>, into: &mut BTreeSet<_>| {
@@ -93,7 +89,7 @@ fn links(
         pairs(a, ours, &mut was);
         pairs(b, theirs, &mut is);
     }
-    (was, is)
+    [was, is]
 }
 
 impl Diff<'_> {
@@ -103,7 +99,7 @@ impl Diff<'_> {
         let edges = EdgeIx::all(layout.edges.len());
         let mut linked = Vec::new();
         for edge in edges.clone() {
-            let (was, is) = links(a, b, edge);
+            let [was, is] = links(a, b, edge);
             for (from, to) in was.difference(&is) {
                 self.push(Fact::Unlink {
                     edge,
