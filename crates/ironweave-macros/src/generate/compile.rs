@@ -207,7 +207,7 @@ fn assigns(name: NameIx, values: &[Assign], out: &mut Vec<CompiledArc>) -> Optio
     Some(())
 }
 
-/// The name that a path is, if it leads over no edge.
+/// Returns the name that the path begins at, if the path leads over no edge.
 fn root(path: &Path) -> Option<NameIx> {
     path.hops.is_empty().then_some(path.root)
 }

@@ -35,6 +35,17 @@ impl<S: Storage> Graph<S> {
         noted(|see| self.edges[ix].differing(&other.edges[ix], see))
     }
 
+    /// The entities with which a slot of the declaring end is linked in this graph and in the other one, without most of those with
+    /// which it is linked in both.
+    pub(crate) fn differing_members(&self, other: &Self, edge: EdgeIx, slot: u32) -> [Vec<u32>; 2] {
+        let entity = self.layout.edges[usize::from(edge)].from.entity;
+        let [ours, theirs] = [self, other].map(|graph| match slot < graph.slots(entity) {
+            true => graph.edges[usize::from(edge)].held(true, slot),
+            false => LinkSlots::NONE,
+        });
+        ours.differing(theirs)
+    }
+
     /// The links of `other` whose data may differ.
     pub(crate) fn differing_link_data(&self, other: &Self, edge: EdgeIx) -> Vec<(u32, u32)> {
         let ix = usize::from(edge);

@@ -234,8 +234,9 @@ impl<S: Storage> Edge<S> {
         *(self.held(end, slot).get(position)).expect("the caller has a position that is there")
     }
 
+    /// As [`Edge::slots`], for a caller that does not visit all of them.
     #[inline]
-    fn held(&self, end: bool, slot: u32) -> LinkSlots<'_> {
+    pub(super) fn held(&self, end: bool, slot: u32) -> LinkSlots<'_> {
         let slot = slot as usize;
         match &self.links {
             Links::Ones { from, to } => as_list(if end { from } else { to }.at(slot)),

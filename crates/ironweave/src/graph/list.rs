@@ -223,6 +223,25 @@ impl<'g> LinkSlots<'g> {
         }
     }
 
+    /// The members of each of two versions of a list, without most of those that both have: O(members that differ) for versions in
+    /// pages of which one was made from the other, or both from a third.
+    pub(crate) fn differing(self, other: Self) -> [Vec<u32>; 2] {
+        let (a, b) = match (self, other) {
+            (Self::Pages(a), Self::Pages(b)) => (a, b),
+            (Self::Slice(a), Self::Slice(b)) if std::ptr::eq(a, b) => return Default::default(),
+            _ => return [self.to_vec(), other.to_vec()],
+        };
+        let [mut ours, mut theirs] = [Vec::new(), Vec::new()];
+        let mut see = |i| {
+            ours.extend(self.get(i));
+            theirs.extend(other.get(i));
+        };
+        a.differing(b, &mut see);
+        // What was removed from the end is still in shared pages.
+        (a.len().min(b.len())..a.len().max(b.len())).for_each(see);
+        [ours, theirs]
+    }
+
     /// The addresses of the runs of members that are side by side in memory.
     #[cfg(test)]
     pub(crate) fn runs(self) -> Vec<*const u32> {
@@ -312,6 +331,63 @@ impl ExactSizeIterator for LinkSlotsIter<'_> {}
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn versions_of_a_list_differ_in_what_only_one_of_them_has() {
+        use std::collections::BTreeSet;
+        let mut seed = 11u32;
+        let mut random = move || {
+            seed = seed.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            (seed >> 8) as usize
+        };
+        let mut long = PageList::default();
+        (0..3_000).for_each(|member| long.add(member));
+        let mut versions = vec![PageList::default(), long];
+        let mut new = 3_000;
+        for round in 0..60 {
+            // Versions that were made from each other, or from a third one.
+            let mut list = versions[random() % versions.len()].clone();
+            for _ in 0..[1, 3, 40, 2_000][round % 4] {
+                let len = list.len();
+                if len == 0 || random() % 8 < if round % 3 == 0 { 3 } else { 5 } {
+                    list.add(new);
+                    new += 1;
+                    continue;
+                }
+                // The last member replaces the removed one, which comes back sometimes.
+                let at = if random() % 3 == 0 {
+                    len - 1
+                } else {
+                    random() % len
+                };
+                let gone = list.slots().get(at).copied();
+                let last = list.take_last();
+                if let (Some(hole), Some(last)) = (list.get_mut(at), last) {
+                    *hole = last;
+                }
+                if random() % 4 == 0 {
+                    gone.into_iter().for_each(|gone| list.add(gone));
+                }
+            }
+            versions.push(list);
+        }
+        let members = |list: &PageList| BTreeSet::from_iter(list.slots().to_vec());
+        let (mut paged, mut spared) = (0, 0);
+        for a in &versions {
+            for b in &versions {
+                let [ours, theirs] = a.slots().differing(b.slots());
+                let [ours, theirs] = [BTreeSet::from_iter(ours), BTreeSet::from_iter(theirs)];
+                let (all, others) = (members(a), members(b));
+                assert!(ours.difference(&theirs).eq(all.difference(&others)));
+                assert!(theirs.difference(&ours).eq(others.difference(&all)));
+                if let (PageList::Paged(_), PageList::Paged(_)) = (a, b) {
+                    paged += 1;
+                    spared += usize::from(ours.len() < all.len());
+                }
+            }
+        }
+        assert!(paged > 500 && spared > 100, "{paged}, {spared}");
+    }
 
     #[test]
     fn a_list_in_a_page_is_as_a_vector() {

@@ -127,6 +127,80 @@ fn a_thread_sees_what_it_submitted_before() {
     assert_eq!(store.verify().unwrap(), now + 4);
 }
 
+/// Reads of the log, repetitions, conflicts and subscriptions, over several segments.
+#[test]
+fn whatever_reads_the_log_has_what_was_submitted_before() {
+    let dir = temp_dir();
+    let options = unsynced::<Model>().segment_bytes_max(4_096);
+    let store = options.open(dir.path()).unwrap().share();
+    let account = store.step(owner("Ada")).created.account;
+    let reader = store.reader();
+    let mut all = store.subscribe(0).unwrap();
+    let mut last = 1;
+    // Returns the last frame, which sets the balance to its sequence.
+    let mut submit = || {
+        for _ in 0..40 {
+            last += 1;
+            let balance = last;
+            drop(store.submit(Set { account, balance }));
+        }
+        last
+    };
+    let now = submit();
+    assert_eq!(account.balance(&store.as_of(now).unwrap()), now);
+    let now = submit();
+    let history = store.history(account).unwrap();
+    assert_eq!(history.last().unwrap().seq(), now);
+    let now = submit();
+    let of_key = store.history_of_key::<Account>("Ada").unwrap();
+    assert_eq!(of_key[0].1.last().unwrap().seq(), now);
+    let now = submit();
+    assert_eq!(store.locate(now).unwrap().seq(), now);
+    let now = submit();
+    assert_eq!(store.since(now - 1).unwrap().count(), 1);
+    let now = submit();
+    assert_eq!(store.tx_range(now..=now).unwrap().count(), 1);
+    let now = submit();
+    let mut next = store.subscribe(now).unwrap();
+    assert_eq!(next.try_next().unwrap().unwrap().seq(), now);
+    let now = submit();
+    let expected = |db: &Store<Model>| {
+        assert_eq!(db.seq(), Some(Seq::new(now)));
+        Ok::<_, StepError>((Meta::new().expect(now), owner("Grace")))
+    };
+    assert_eq!(store.retry(1, expected).unwrap().seq, now + 1);
+    let mut submit = || {
+        let now = submit() + 1;
+        store.sync().unwrap();
+        now
+    };
+    let now = submit();
+    assert_eq!((seq(&store), reader.seq()), (now, Some(Seq::new(now))));
+    assert_eq!(store.frames(0).unwrap().count() as u64, now);
+    // A submitted event is one that another transaction may conflict with, or that comes after the first use of a key.
+    let balance = 5;
+    drop(store.submit(Set { account, balance }));
+    let conflict = store.try_step_with(Meta::new().expect(now), Set { account, balance });
+    assert!(matches!(conflict, Err(StepError::Changed { .. })));
+    let keyed = || {
+        let meta = Meta::new().with_idempotency_key("a request");
+        store.try_step_with(meta, Set { account, balance }).unwrap()
+    };
+    let first = keyed();
+    drop(store.submit(Shut { account }));
+    let ticket = store.submit(owner("Barbara"));
+    let again = keyed();
+    assert!(again.repeated && !first.repeated);
+    assert_eq!((first.seq, again.seq), (Seq::new(now + 2), first.seq));
+    assert_eq!(ticket.wait().unwrap().seq, now + 3);
+    let mut seqs = Vec::new();
+    while let Some(record) = all.try_next().unwrap() {
+        seqs.push(record.seq().get());
+    }
+    assert_eq!(seqs, (1..=now + 3).collect::<Vec<_>>());
+    assert_eq!(store.verify().unwrap(), now + 3);
+}
+
 #[test]
 fn dropping_a_ticket_cancels_nothing_and_a_rejection_is_that_of_its_ticket() {
     let store = paranoid();

@@ -443,5 +443,62 @@ fn a_batch_is_written_and_synced_once_and_a_long_one_in_parts() {
         assert_eq!(come(&mut store, 256), (1, syncs));
         assert_eq!(come(&mut store, 10_000), (3, 3 * syncs));
         assert_eq!(store.count::<Person, Any>(), 10_257);
+        drop(store);
+        // Long values.
+        let (dir, faults) = (scratch(), Arc::new(Faults::default()));
+        let log = open_on(&faults, dir.path(), LogOptions::default()).unwrap();
+        let options = Store::<labels::Model>::options().durability(durability);
+        let mut store = options.over_log(Box::new(log)).unwrap();
+        let before = writes_and_syncs(&faults);
+        let text = |_| "x".repeat(100_000);
+        let results = store.step_all((0..30).map(text).map(|text| labels::Made { text }));
+        assert!(results.iter().all(Result::is_ok));
+        let after = writes_and_syncs(&faults);
+        // Six of them are more than 1 MiB, since each text is in the event and in its fact.
+        assert_eq!((after.0 - before.0, after.1 - before.1), (5, 5 * syncs));
+    }
+}
+
+#[test]
+fn each_part_of_a_long_batch_has_its_own_time_and_is_undone_alone() {
+    for fails in [false, true] {
+        let dir = scratch();
+        let faults = Arc::new(Faults::default());
+        let log = open_on(&faults, dir.path(), LogOptions::default()).unwrap();
+        let time = crate::Timestamp::from_secs;
+        let clock = crate::ManualClock::starting_at(time(100));
+        let options = Club::options().durability(Durability::Os);
+        let mut store = (options.clock(clock.clone()).over_log(Box::new(log))).unwrap();
+        let events = (0..4_100).map(|name| {
+            if name == 4_096 {
+                clock.set(time(200));
+            }
+            if name == 4_098 && fails {
+                faults.die_after(0);
+            }
+            Came { name }
+        });
+        let results = store.step_all(events);
+        let accepted = results.iter().take_while(|result| result.is_ok()).count();
+        assert_eq!(accepted, if fails { 4_096 } else { 4_100 });
+        for result in &results[accepted..] {
+            assert!(result.as_ref().is_err_and(|e| !e.is_rejection()));
+        }
+        let mut model = Club::memory();
+        for name in 0..accepted as u64 {
+            model.step(Came { name });
+        }
+        assert_eq!(store.fingerprint(), model.fingerprint());
+        assert_eq!(store.seq(), model.seq());
+        assert_eq!(store.check(), []);
+        let times = store
+            .tx_range(..)
+            .unwrap()
+            .map(|record| record.unwrap().time());
+        let times: Vec<_> = times.collect();
+        assert_eq!(times.len(), accepted);
+        assert!(times[..4_096].iter().all(|at| *at == time(100)));
+        assert!(times[4_096..].iter().all(|at| *at == time(200)));
+        assert_eq!(Some(&store.at().time), times.last());
     }
 }

@@ -265,3 +265,37 @@ fn facts_without_generations_are_searched_once() {
         record.facts().iter().map(ends).collect()
     });
 }
+
+#[test]
+fn a_diff_touches_a_part_of_the_list_of_a_hub() {
+    let cost = |fan_in: u32| {
+        let mut store = yard(2 * fan_in, fan_in);
+        let task = store.find::<Task>(&u64::from(2 * fan_in - 7));
+        let task = task.expect("there");
+        let workers: Vec<Worker> = store.place::<Worker, Any>().take(2).collect();
+        let before = store.snapshot();
+        let branch = |event: Relinked| before.with(event).expect("it can happen").snapshot;
+        let worker = workers[1];
+        let (moved, other) = (branch(Relinked { worker, task }), before.clone());
+        let diff = |from: &Snapshot<Model>, to: &Snapshot<Model>, expected: &[&str]| {
+            let (rows, diff) = rows(|| from.diff(to).expect("of one store"));
+            let facts: Vec<String> = diff.facts().iter().map(|fact| fact.to_string()).collect();
+            let kinds: Vec<&str> = facts.iter().filter_map(|f| f.split(' ').next()).collect();
+            assert_eq!(kinds, expected, "{facts:?}");
+            rows
+        };
+        // The hub loses a link in the middle of its list, gains it, and gets it back at the end.
+        let to = diff(&other, &moved, &["unlink", "link"]);
+        let back = diff(&moved, &other, &["unlink", "link"]);
+        let worker = workers[0];
+        store.step(Unlinked { worker, task });
+        let unlinked = diff(&before, &store.snapshot(), &["unlink"]);
+        store.step(Linked { worker, task });
+        let linked = diff(&before, &store.snapshot(), &[]);
+        [to, back, unlinked, linked]
+    };
+    let (small, large) = (cost(5_000), cost(100_000));
+    for (small, large) in small.into_iter().zip(large) {
+        assert!(large < 2 * small && small < 6_000, "{small}, {large}");
+    }
+}
