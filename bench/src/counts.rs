@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use std::error::Error;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Child, Command, Stdio};
 
 use crate::harness::Row;
 use crate::{Measured, Options};
@@ -44,8 +44,10 @@ pub fn run(options: &Options) -> Measured {
         };
         for (bench, contender) in [rows_of(&ROWS, &CONTENDERS), rows_of(&VALUES, &VALUED)].concat()
         {
-            let count = |events| counted(&program, contender, bench, entities, events);
-            let (short, long) = (count(EVENTS[0])?, count(EVENTS[1])?);
+            // At once, since other processes do not change the counts.
+            let start = |events| start(&program, contender, bench, entities, events);
+            let (short, long) = (start(EVENTS[0])?, start(EVENTS[1])?);
+            let (short, long) = (count(short)?, count(long)?);
             let per_event = (long - short) as f64 / (EVENTS[1] - EVENTS[0]) as f64;
             rows.push(Row::counted(bench, contender, entities, per_event));
         }
@@ -67,20 +69,27 @@ fn built() -> Result<PathBuf, Box<dyn Error>> {
     Ok(std::env::current_exe()?.with_file_name("instructions"))
 }
 
-/// Counts the instructions of one run.
-fn counted(
+/// Starts one run under valgrind.
+fn start(
     program: &Path,
     contender: &str,
     bench: &str,
     entities: usize,
     events: usize,
-) -> Result<u64, Box<dyn Error>> {
-    let output = Command::new("valgrind")
+) -> Result<Child, Box<dyn Error>> {
+    let child = Command::new("valgrind")
         .args(["--tool=callgrind", "--callgrind-out-file=/dev/null"])
         .arg(program)
         .args([contender, bench, &entities.to_string(), &events.to_string()])
-        .output()
-        .map_err(|e| format!("cannot start valgrind: {e}"))?;
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn();
+    child.map_err(|e| format!("cannot start valgrind: {e}").into())
+}
+
+/// Waits for a run, and returns the number of its instructions.
+fn count(run: Child) -> Result<u64, Box<dyn Error>> {
+    let output = run.wait_with_output()?;
     // `==123== Collected : 456`
     let said = String::from_utf8_lossy(&output.stderr);
     let count = said

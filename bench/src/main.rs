@@ -113,7 +113,7 @@ const BENCHES: [Bench; 37] = [
         name: "relink_fanin_1",
         about: "a task is relinked to another worker, and each worker has 1 task",
         entities: SIZES,
-        samples: 7,
+        samples: 5,
         run: |options| Ok(rows::relink(options, "relink_fanin_1", 1)),
         table,
     },
@@ -121,7 +121,7 @@ const BENCHES: [Bench; 37] = [
         name: "relink_fanin_100",
         about: "a task is relinked to another worker, and each worker has 100 tasks",
         entities: SIZES,
-        samples: 7,
+        samples: 5,
         run: |options| Ok(rows::relink(options, "relink_fanin_100", 100)),
         table,
     },
@@ -129,7 +129,7 @@ const BENCHES: [Bench; 37] = [
         name: "relink_fanin_10000",
         about: "a task is relinked to another worker, and each worker has 10000 tasks",
         entities: &[100_000, 1_000_000],
-        samples: 7,
+        samples: 5,
         run: |options| Ok(rows::relink(options, "relink_fanin_10000", 10000)),
         table,
     },
@@ -137,7 +137,7 @@ const BENCHES: [Bench; 37] = [
         name: "watched_1",
         about: "a task moves; its worker has 1 task and an immediate event that waits until all of them run",
         entities: SIZES,
-        samples: 7,
+        samples: 5,
         run: |options| Ok(rows::watched(options, "watched_1", 1)),
         table,
     },
@@ -145,7 +145,7 @@ const BENCHES: [Bench; 37] = [
         name: "watched_100",
         about: "a task moves; its worker has 100 tasks and an immediate event that waits until all of them run",
         entities: SIZES,
-        samples: 7,
+        samples: 5,
         run: |options| Ok(rows::watched(options, "watched_100", 100)),
         table,
     },
@@ -153,7 +153,7 @@ const BENCHES: [Bench; 37] = [
         name: "watched_10000",
         about: "a task moves; its worker has 10000 tasks and an immediate event that waits until all of them run",
         entities: &[100_000, 1_000_000],
-        samples: 7,
+        samples: 5,
         run: |options| Ok(rows::watched(options, "watched_10000", 10000)),
         table,
     },
@@ -443,6 +443,7 @@ fn main() -> ExitCode {
     }
     let mut rows = Vec::new();
     let (began, count) = (Instant::now(), benches.len());
+    let mut exit = ExitCode::SUCCESS;
     for (i, bench) in benches.into_iter().enumerate() {
         let seconds = began.elapsed().as_secs();
         println!(
@@ -455,15 +456,17 @@ fn main() -> ExitCode {
             samples: cli.samples.unwrap_or(bench.samples),
             entities: (cli.entities.clone()).unwrap_or_else(|| bench.entities.to_vec()),
         };
-        let measured = match (bench.run)(&options) {
-            Ok(measured) => measured,
+        match (bench.run)(&options) {
+            Ok(measured) => {
+                print!("{}", (bench.table)(&measured));
+                rows.extend(measured);
+            }
+            // The figures of the others are not lost.
             Err(e) => {
                 eprintln!("{}: {e}", bench.name);
-                return ExitCode::FAILURE;
+                exit = ExitCode::FAILURE;
             }
-        };
-        print!("{}", (bench.table)(&measured));
-        rows.extend(measured);
+        }
     }
     if cli.goals {
         print!("{}", goals::table(&rows));
@@ -476,5 +479,5 @@ fn main() -> ExitCode {
             return ExitCode::FAILURE;
         }
     }
-    ExitCode::SUCCESS
+    exit
 }

@@ -76,28 +76,19 @@ impl Keeper for Buffer {
 
 /// Encodes an event with its time and its facts. `old` is the worker that the task had before.
 fn encode(op: Op, old: u32, out: &mut Vec<u8>) {
-    let Op {
-        task,
-        worker,
-        value,
-        start,
-    } = op;
     let time = SystemTime::now().duration_since(UNIX_EPOCH);
     let micros = time.map_or(0, |time| time.as_micros() as u64);
     let mut e = Encoder::new(out);
     let mut write = || -> Result<(), minicbor::encode::Error<std::convert::Infallible>> {
         // The time; the event with its fields; its facts.
         e.array(3)?.u64(micros)?;
-        e.array(4)?
-            .bool(start)?
-            .u32(task)?
-            .u32(worker)?
-            .u64(value)?;
+        e.array(4)?.bool(op.start)?.u32(op.task)?;
+        e.u32(op.worker)?.u64(op.value)?;
         e.array(4)?;
-        e.array(3)?.u8(0)?.u32(old)?.u32(task)?;
-        e.array(3)?.u8(1)?.u32(worker)?.u32(task)?;
-        e.array(3)?.u8(2)?.u32(task)?.u64(value)?;
-        e.array(3)?.u8(3)?.u32(task)?.bool(start)?;
+        e.array(3)?.u8(0)?.u32(old)?.u32(op.task)?;
+        e.array(3)?.u8(1)?.u32(op.worker)?.u32(op.task)?;
+        e.array(3)?.u8(2)?.u32(op.task)?.u64(op.value)?;
+        e.array(3)?.u8(3)?.u32(op.task)?.bool(op.start)?;
         Ok(())
     };
     write().expect("a vector takes any bytes");

@@ -95,7 +95,7 @@ impl Alone for Rpds {
 impl<V: Alone + Send> Writer for Published<V> {
     const NAME: &'static str = V::NAME;
     const ALONE: &'static str = <V as Alone>::ALONE;
-    const BATCH: usize = 50_000;
+    const BATCH: usize = 25_000;
     type Event = Op;
     type Reader = Shown<V>;
 

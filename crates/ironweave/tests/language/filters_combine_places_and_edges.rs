@@ -25,6 +25,8 @@ fn filters_join_places_and_edges() {
     assert_eq!(select(open() & packed()), [b]);
     assert_eq!(select(!open() | packed()), [b, c]);
     assert_eq!(select(!(open() | packed())), [c]);
+    assert_eq!(select(!(open() & packed())), [a, c]);
+    assert_eq!(select(!!packed()), [b]);
     let with_open = Customer::with_orders(open());
     assert_eq!(store.select(with_open).count(), 1);
     let of_packed = Line::with_order(packed()) & Line::in_place::<Wanted>();
