@@ -151,12 +151,10 @@ fn a_kill_while_the_new_segment_is_created_leaves_a_log_of_version_2() {
     assert_eq!(found, [2, 2, 2, 2, 2, FORMAT_VERSION]);
 }
 
-#[test]
-fn a_frame_with_flags_proves_that_a_torn_one_was_durable() {
-    let dir = scratch();
-    fill(dir.path(), big(), 5);
-    fs::remove_file(dir.path().join("HEAD")).unwrap();
-    let path = segment_path(dir.path(), 0);
+/// Breaks frame 3 of five. The last one has a flag, and says that all before it were durable.
+fn tear_before_flags(dir: &Path) -> (PathBuf, Vec<u8>) {
+    fs::remove_file(dir.join("HEAD")).unwrap();
+    let path = segment_path(dir, 0);
     let mut bytes = fs::read(&path).unwrap();
     let mut starts = vec![64];
     while let Some(&last) = starts.last()
@@ -168,13 +166,20 @@ fn a_frame_with_flags_proves_that_a_torn_one_was_durable() {
     let store = u64_at(&bytes, 40);
     let (start, end) = (starts[4], starts[5]);
     let frame = &mut bytes[start..end];
-    // The frame says that all before it were durable.
     frame[32..40].copy_from_slice(&4u64.to_le_bytes());
     frame[18] = 1;
     let sum = xxh3_64_with_seed(&frame[16..], store ^ u64_at(frame, 0));
     frame[8..16].copy_from_slice(&sum.to_le_bytes());
     bytes[starts[3] + 60] ^= 1;
     fs::write(&path, &bytes).unwrap();
+    (path, bytes)
+}
+
+#[test]
+fn a_frame_with_flags_proves_that_a_torn_one_was_durable() {
+    let dir = scratch();
+    fill(dir.path(), big(), 5);
+    let (path, bytes) = tear_before_flags(dir.path());
     for error in [
         FileLog::open(dir.path(), big()).unwrap_err(),
         ReadOnlyLog::open(dir.path()).unwrap_err(),
@@ -183,6 +188,17 @@ fn a_frame_with_flags_proves_that_a_torn_one_was_durable() {
         assert_eq!(error.seq(), Some(Seq::new(3)), "{error}");
     }
     assert_eq!(fs::read(&path).unwrap(), bytes);
+}
+
+#[test]
+fn no_frame_of_version_2_has_flags() {
+    let dir = scratch();
+    fill(dir.path(), big(), 5);
+    downgrade(dir.path());
+    tear_before_flags(dir.path());
+    let log = FileLog::open(dir.path(), big()).unwrap();
+    assert_eq!(log.recovered().map(|torn| torn.seq), Some(Seq::new(3)));
+    assert_eq!(log.head().map(|head| head.seq), Some(Seq::new(2)));
 }
 
 #[test]
@@ -205,5 +221,20 @@ fn a_log_without_its_first_segments_is_damaged_unless_they_were_archived() {
     for error in errors() {
         assert!(error.is_version(), "{error}");
         assert!(error.to_string().contains("were archived"), "{error}");
+    }
+    // Later segments are not archived before earlier ones.
+    fill(&dir.path().join("more"), small(), 20);
+    let segments = segment_files(&dir.path().join("more"));
+    fs::write(dir.path().join("more/ARCHIVED"), []).unwrap();
+    fs::remove_file(&segments[1]).unwrap();
+    for error in [
+        FileLog::open(&dir.path().join("more"), small()).unwrap_err(),
+        ReadOnlyLog::open(dir.path().join("more")).unwrap_err(),
+    ] {
+        assert!(error.is_damage(), "{error}");
+        assert!(
+            error.to_string().contains("a segment is missing"),
+            "{error}"
+        );
     }
 }
