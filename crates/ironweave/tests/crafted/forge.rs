@@ -77,7 +77,9 @@ pub fn frames(dir: &Path) -> Vec<Forged> {
                 },
                 behind: Vec::new(),
             });
-            rest = &rest[(HEADER_BYTES + len).next_multiple_of(8)..];
+            let (frame, behind) = rest.split_at((HEADER_BYTES + len).next_multiple_of(8));
+            assert!(frame[HEADER_BYTES + len..].iter().all(|byte| *byte == 0));
+            rest = behind;
         }
     }
     frames

@@ -12,6 +12,7 @@ mod other_schemas_are_mapped_by_name;
 mod random_changes_do_no_harm;
 mod records;
 mod what_is_reserved_for_later_versions;
+mod what_is_written_today_agrees;
 mod wrong_firings_are_refused;
 mod wrong_frames_are_refused;
 mod wrong_records_are_refused;

@@ -1,9 +1,15 @@
 //! A reader refuses wrong firings and metadata: one case for each rule of `docs/log-format.md`, *What is refused*, that is
 //! about format version 3.
 
+use ironweave::Store;
+
 use crate::cbor::{Array, Item, Map, Raw, Uint, parse, text};
-use crate::records::Records;
-use crate::wrong_records_are_refused::{bank_refused, shop_refused};
+use crate::forge;
+use crate::models::shop;
+use crate::records::{Records, change, id};
+use crate::scratch_dir;
+use crate::wrong_frames_are_refused::refused;
+use crate::wrong_records_are_refused::{bank_refused, shop, shop_refused};
 
 #[test]
 fn the_ends_of_firings_are_in_order_and_those_of_their_parts() {
@@ -183,4 +189,31 @@ fn the_names_beside_an_idempotency_key_are_those_of_the_firings() {
     bank_refused(2, "the metadata has the key 1 twice", |records| {
         records.metadata = Map(vec![(Uint(1), text("ann")), (Uint(1), text("bob"))]).bytes();
     });
+}
+
+/// A badge may be created beside another one.
+#[test]
+fn a_name_that_holds_at_most_one_entity_has_no_two() {
+    let with_names = |beside: Vec<Item>| {
+        let mut frames = shop();
+        change(&mut frames[19], |records| {
+            let ids = |ids: Vec<Item>| Array(ids);
+            let names = vec![
+                ids(vec![Uint(id(0, 1))]),
+                ids(beside),
+                ids(vec![Uint(id(1, 1))]),
+            ];
+            let names = Array(vec![Array(names)]);
+            records.metadata = Map(vec![(Uint(4), text("badge")), (Uint(5), names)]).bytes();
+        });
+        frames
+    };
+    for beside in [vec![], vec![Uint(id(0, 1))]] {
+        let dir = scratch_dir();
+        forge::write(dir.path(), &with_names(beside));
+        Store::<shop::Model>::open(dir.path()).expect("the store opens");
+    }
+    let words = "the names beside an idempotency key are not those of its events";
+    let frames = with_names(vec![Uint(id(0, 1)), Uint(id(1, 1))]);
+    refused::<shop::Model>(frames, 19, words);
 }

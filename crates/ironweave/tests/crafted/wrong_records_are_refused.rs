@@ -24,6 +24,9 @@ const SET_LINK: u8 = 6;
 const WORD: u8 = 1;
 const CBOR: u8 = 2;
 
+/// The index of the entity type of lines in the schema of the shop.
+const LINE: u16 = 2;
+
 /// Frames of the bank: the schema, two accounts, the end of the second.
 pub fn bank() -> Vec<Forged> {
     let mut frames = forge::frames(&committed("version3/epochs"));
@@ -373,6 +376,57 @@ fn the_values_of_an_entity_that_is_deleted_are_not_those_of_the_next_one() {
     };
     bank_refused(2, "Account/1.2 has no Account.balance", again(2, 4));
     bank_refused(2, "the next id is 1.2", again(3, 4));
+}
+
+#[test]
+fn an_entity_that_is_deleted_has_no_values() {
+    bank_refused(2, "there is no Account/1", |records| {
+        let (entity, balance) = (records.facts[0].entity, records.facts[3]);
+        records.push(FactRecord {
+            kind: DELETE,
+            entity,
+            ..FactRecord::default()
+        });
+        records.push(balance);
+    });
+}
+
+#[test]
+fn an_entity_that_is_created_in_a_state_has_the_data_of_that_state() {
+    let mut frames = shop();
+    // A line that is packed when it is created.
+    let seq = (0..frames.len()).find(|seq| {
+        let Raw(bytes) = &frames[*seq].payload else {
+            return false;
+        };
+        let mut facts = Records::parse(bytes).facts.into_iter();
+        facts.any(|fact| (fact.kind, fact.index, fact.operand) == (CREATE, LINE, 1))
+    });
+    let seq = seq.expect("the line");
+    change(&mut frames[seq], |records| {
+        let created =
+            (records.facts.iter()).position(|fact| (fact.kind, fact.index) == (CREATE, LINE));
+        let created = created.expect("the line");
+        let line = records.facts[created].entity;
+        let sets: Vec<usize> = (created..records.facts.len())
+            .filter(|i| records.facts[*i].kind == SET && records.facts[*i].entity == line)
+            .collect();
+        let [_, by] = sets[..] else {
+            panic!("a line has two values");
+        };
+        let len = records.facts[by].value_bytes as usize;
+        let at: usize = (records.facts[..by].iter())
+            .map(|fact| fact.value_bytes as usize)
+            .sum();
+        records.values.drain(at..at + len);
+        records.facts.remove(by);
+        for firing in &mut records.firings {
+            if firing.facts_end as usize > by {
+                firing.facts_end -= 1;
+            }
+        }
+    });
+    refused::<shop::Model>(frames, seq, "has no Line.Packed.by");
 }
 
 #[test]
