@@ -228,7 +228,7 @@ fn a_log_without_its_first_segments_is_damaged_unless_they_were_archived() {
     fs::write(dir.path().join("more/ARCHIVED"), []).unwrap();
     fs::remove_file(&segments[1]).unwrap();
     for error in [
-        FileLog::open(&dir.path().join("more"), small()).unwrap_err(),
+        FileLog::open(dir.path().join("more"), small()).unwrap_err(),
         ReadOnlyLog::open(dir.path().join("more")).unwrap_err(),
     ] {
         assert!(error.is_damage(), "{error}");
