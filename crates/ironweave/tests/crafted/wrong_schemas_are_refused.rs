@@ -2,7 +2,7 @@
 
 use ironweave::{Options, Seq, Store};
 
-use crate::cbor::{Item, Uint, text};
+use crate::cbor::{Item, Map, Raw, Uint, text};
 use crate::forge::{self, Forged};
 use crate::models::shop;
 use crate::{committed, scratch_dir};
@@ -123,6 +123,82 @@ fn an_index_names_fields_that_exist_and_fit() {
         let message = field(path, text(name));
         assert!(message.contains(words), "{path:?}: {message}");
     }
+}
+
+#[test]
+fn each_rule_of_a_schema_is_checked() {
+    let refused = |wrong: &dyn Fn(&mut Item), words: &str| {
+        let mut frames = vec![shop().remove(0)];
+        wrong(&mut frames[0].payload);
+        let message = open(&frames).expect_err("it is refused").to_string();
+        assert!(message.contains("its schema is invalid"), "{message}");
+        assert!(message.contains(words), "no `{words}` in: {message}");
+    };
+    fn add(map: &mut Item, key: &str, value: Item) {
+        let Map(entries) = map else {
+            panic!("it is a map");
+        };
+        entries.push((text(key), value));
+    }
+    fn of<'i>(schema: &'i mut Item, list: &str) -> &'i mut Vec<Item> {
+        schema.get(&text(list)).items()
+    }
+    let nothing = |kind: &str| Map(vec![(text(kind), Uint(9))]);
+    refused(
+        &|schema| {
+            let state = of(schema, "columns")
+                .iter_mut()
+                .map(|column| column.get(&text("state")))
+                .find_map(|state| matches!(state, Uint(_)).then_some(state));
+            *state.expect("data of a state") = Uint(9);
+        },
+        "state 9 is out of range",
+    );
+    let entity = "entity 9 is out of range";
+    for list in ["columns", "edges"] {
+        let wrong = |schema: &mut Item| add(&mut of(schema, list)[0], "encoding", nothing("Key"));
+        refused(&wrong, entity);
+    }
+    refused(
+        &|schema| {
+            let field = &mut of(&mut of(schema, "events")[0], "fields")[0];
+            add(field, "encoding", nothing("Id"));
+        },
+        entity,
+    );
+    refused(
+        &|schema| {
+            let event = &mut of(schema, "events")[0];
+            let fields = of(event, "fields");
+            let name = fields[0].get(&text("name")).clone();
+            *fields[1].get(&text("name")) = name;
+        },
+        "two fields have the same name",
+    );
+    refused(
+        &|schema| {
+            // Two edges from orders: to customers, and to lines.
+            let edges = of(schema, "edges");
+            let name = edges[0].get(&text("from")).get(&text("name")).clone();
+            *edges[1].get(&text("from")).get(&text("name")) = name;
+        },
+        "two ends of edges at one entity",
+    );
+    refused(
+        &|schema| *of(schema, "edges")[0].get(&text("acyclic")) = Raw(vec![0xf5]),
+        "an acyclic edge connects two different entity types",
+    );
+    refused(
+        &|schema| {
+            let states = of(&mut of(schema, "entities")[0], "states");
+            for n in 0..250 {
+                let mut state = states[0].clone();
+                *state.get(&text("name")) = text(&format!("State{n}"));
+                states.push(state);
+            }
+        },
+        "251 states are more than the 250",
+    );
 }
 
 #[test]
