@@ -23,7 +23,6 @@ mod harness;
 #[path = "../time/bank.rs"]
 mod bank;
 
-#[allow(dead_code)]
 #[path = "../logs/models.rs"]
 mod logged;
 
