@@ -2,7 +2,8 @@
 //!
 //! Each end is a column of single slots (`One`, `Option`) or of lists (`Many`). Link and unlink are O(1) at any fan-in:
 //! unlinking moves the last member of a list into the freed position, and the position of each member is known. It is
-//! beside the slot of the far end if that holds one, and otherwise in a table of pairs.
+//! beside the slot of the far end if that holds one, and otherwise in a table of pairs. Short lists of the live store find
+//! it themselves.
 
 mod copies;
 
@@ -23,8 +24,8 @@ pub(crate) struct Positions {
     pub to: u32,
 }
 
-/// The only link of an entity, and the position of the entity in the list at the far end. They are kept together, since
-/// both are needed at once.
+/// The only link of an entity, and the position of the entity in the list at the far end if that list [has noted
+/// positions](List::has_noted_positions). They are kept together, since both are needed at once.
 #[derive(Clone, Copy)]
 struct Only {
     far: u32,
@@ -92,16 +93,7 @@ fn attach(list: &mut impl List, far: u32) -> u32 {
     at
 }
 
-/// Removes a member. Returns the member that was moved into its position, if any.
-#[inline]
-fn detach(list: &mut impl List, at: u32) -> Option<u32> {
-    let last = list.take_last();
-    let hole = list.get_mut(at as usize)?;
-    *hole = last?;
-    Some(*hole)
-}
-
-/// The inverse of `detach`. Returns the member that was moved back to the end, if any, and its position.
+/// The inverse of [`List::swap_remove`]. Returns the member that was moved back to the end, if any, and its position.
 #[inline]
 fn restore(list: &mut impl List, far: u32, at: u32) -> Option<(u32, u32)> {
     let Some(hole) = list.get_mut(at as usize) else {
@@ -110,6 +102,50 @@ fn restore(list: &mut impl List, far: u32, at: u32) -> Option<(u32, u32)> {
     };
     let moved = std::mem::replace(hole, far);
     Some((moved, attach(list, moved)))
+}
+
+/// Appends `held`, which has no link, to the list of `holder`.
+#[inline(always)]
+fn join<S: Storage>(list: &mut S::List, ones: &mut S::Table<Only>, holder: u32, held: u32) {
+    let at = list.len() as u32;
+    *ones.at_mut(held as usize) = Only { far: holder, at };
+    let noted = list.has_noted_positions();
+    list.add(held);
+    if !noted && list.has_noted_positions() {
+        note_positions::<S>(list, ones);
+    }
+}
+
+/// Removes `held`, which has noted a position, from a list. Returns its position.
+#[inline(always)]
+fn leave<S: Storage>(list: &mut S::List, ones: &mut S::Table<Only>, held: u32, noted: u32) -> u32 {
+    let at = list.position(held, noted);
+    let has_noted = list.has_noted_positions();
+    if let Some(moved) = list.swap_remove(at).filter(|_| has_noted) {
+        ones.at_mut(moved as usize).at = at;
+    }
+    at
+}
+
+/// The inverse of `leave`: `held` has the link `only` again.
+#[inline]
+fn rejoin<S: Storage>(list: &mut S::List, ones: &mut S::Table<Only>, held: u32, only: Only) {
+    let noted = list.has_noted_positions();
+    if let Some((moved, last)) = restore(list, held, only.at).filter(|_| noted) {
+        ones.at_mut(moved as usize).at = last;
+    }
+    *ones.at_mut(held as usize) = only;
+    if !noted && list.has_noted_positions() {
+        note_positions::<S>(list, ones);
+    }
+}
+
+/// Notes the positions of all members of a list that did not need them before.
+#[cold]
+fn note_positions<S: Storage>(list: &S::List, ones: &mut S::Table<Only>) {
+    for (at, member) in list.slots().iter().enumerate() {
+        ones.at_mut(*member as usize).at = at as u32;
+    }
 }
 
 impl<S: Storage> Edge<S> {
@@ -293,8 +329,7 @@ impl<S: Storage> Edge<S> {
                 ones,
             } => {
                 let (holder, held) = ordered(*forward, from, to);
-                let at = attach(lists.at_mut(holder as usize), held);
-                *ones.at_mut(held as usize) = Only { far: holder, at };
+                join::<S>(lists.at_mut(holder as usize), ones, holder, held);
             }
             Links::Pairs {
                 from: a,
@@ -333,9 +368,7 @@ impl<S: Storage> Edge<S> {
             } => {
                 let (holder, held) = ordered(*forward, from, to);
                 let Only { at, .. } = std::mem::replace(ones.at_mut(held as usize), FREE);
-                if let Some(moved) = detach(lists.at_mut(holder as usize), at) {
-                    ones.at_mut(moved as usize).at = at;
-                }
+                let at = leave::<S>(lists.at_mut(holder as usize), ones, held, at);
                 let (from, to) = ordered(*forward, at, 0);
                 Positions { from, to }
             }
@@ -346,12 +379,12 @@ impl<S: Storage> Edge<S> {
             } => {
                 let at = (positions.take(pair(from, to)))
                     .expect("the caller has seen that the two are linked");
-                if let Some(moved) = detach(a.at_mut(from as usize), at.from)
+                if let Some(moved) = a.at_mut(from as usize).swap_remove(at.from)
                     && let Some(other) = positions.at_mut(pair(from, moved))
                 {
                     other.from = at.from;
                 }
-                if let Some(moved) = detach(b.at_mut(to as usize), at.to)
+                if let Some(moved) = b.at_mut(to as usize).swap_remove(at.to)
                     && let Some(other) = positions.at_mut(pair(moved, to))
                 {
                     other.to = at.to;
@@ -377,19 +410,18 @@ impl<S: Storage> Edge<S> {
         if old.far == holder {
             return None;
         }
-        if old.far != NONE
-            && let Some(moved) = detach(lists.at_mut(old.far as usize), old.at)
-        {
-            ones.at_mut(moved as usize).at = old.at;
-        }
-        let at = attach(lists.at_mut(holder as usize), held);
-        *ones.at_mut(held as usize) = Only { far: holder, at };
+        join::<S>(lists.at_mut(holder as usize), ones, holder, held);
+        let at = if old.far == NONE {
+            old.at
+        } else {
+            leave::<S>(lists.at_mut(old.far as usize), ones, held, old.at)
+        };
         Some(Relinked {
             forward: FORWARD,
             held,
             holder,
             old: old.far,
-            at: old.at,
+            at,
         })
     }
 
@@ -406,10 +438,12 @@ impl<S: Storage> Edge<S> {
             ..
         } = links;
         lists.at_mut(holder as usize).take_last();
-        if let Some((moved, last)) = restore(lists.at_mut(old as usize), held, at) {
-            ones.at_mut(moved as usize).at = last;
-        }
-        *ones.at_mut(held as usize) = Only { far: old, at };
+        rejoin::<S>(
+            lists.at_mut(old as usize),
+            ones,
+            held,
+            Only { far: old, at },
+        );
     }
 
     /// Reads what linking the two ends will change, so that it is in the cache then.
@@ -467,10 +501,8 @@ impl<S: Storage> Edge<S> {
             } => {
                 let (holder, held) = ordered(*forward, from, to);
                 let at = if *forward { at.from } else { at.to };
-                if let Some((moved, last)) = restore(lists.at_mut(holder as usize), held, at) {
-                    ones.at_mut(moved as usize).at = last;
-                }
-                *ones.at_mut(held as usize) = Only { far: holder, at };
+                let only = Only { far: holder, at };
+                rejoin::<S>(lists.at_mut(holder as usize), ones, held, only);
             }
             Links::Pairs {
                 from: a,
@@ -500,9 +532,15 @@ impl<S: Storage> Edge<S> {
     pub(crate) fn noted(&self, from: u32, to: u32) -> Option<Positions> {
         match &self.links {
             Links::Ones { .. } => Some(Positions { from: 0, to: 0 }),
-            Links::Fan { forward, ones, .. } => {
-                let (_, held) = ordered(*forward, from, to);
-                let (from, to) = ordered(*forward, ones.at(held as usize).at, 0);
+            Links::Fan {
+                forward,
+                lists,
+                ones,
+            } => {
+                let (holder, held) = ordered(*forward, from, to);
+                let noted = ones.at(held as usize).at;
+                let at = lists.at(holder as usize).position(held, noted);
+                let (from, to) = ordered(*forward, at, 0);
                 Some(Positions { from, to })
             }
             Links::Pairs { positions, .. } => positions.at(pair(from, to)).copied(),

@@ -1,8 +1,10 @@
 //! Lists of links, at an end of an edge that can hold many.
 //!
-//! In the live store each is a vector. In a snapshot they are in pages, which are copied. There a list of up to 15 is in
-//! the page itself, has the size of a cache line, and needs no allocation or reference count. A longer one is a shared vector,
+//! A list of up to 15 has the size of a cache line, and needs no allocation. A longer one is a vector in the live store
+//! ([`line`]). In a snapshot lists are in pages, which are copied. There a longer one is a shared vector,
 //! and the list of a hub is an array of pages of its own, so that a change copies no more of a list than a page or a few.
+
+pub mod line;
 
 use std::slice;
 use std::sync::Arc;
@@ -23,6 +25,28 @@ pub trait List: Default + Clone + Send + Sync + 'static {
     /// Removes the last member.
     fn take_last(&mut self) -> Option<u32>;
 
+    /// Removes a member and moves the last one to its position. Returns that one, if it is another.
+    #[inline]
+    fn swap_remove(&mut self, position: u32) -> Option<u32> {
+        let last = self.take_last();
+        let hole = self.get_mut(position as usize)?;
+        *hole = last?;
+        Some(*hole)
+    }
+
+    /// Whether the far ends that hold one link note their positions in this list. A list in which they do not finds them.
+    #[inline(always)]
+    fn has_noted_positions(&self) -> bool {
+        true
+    }
+
+    /// The position of a member, which its far end has noted if this list [has noted
+    /// positions](List::has_noted_positions).
+    #[inline(always)]
+    fn position(&self, _slot: u32, noted: u32) -> u32 {
+        noted
+    }
+
     /// A copy in another storage.
     fn copy<B: List>(&self) -> B {
         let mut copy = B::default();
@@ -31,34 +55,7 @@ pub trait List: Default + Clone + Send + Sync + 'static {
     }
 }
 
-impl List for Vec<u32> {
-    #[inline]
-    fn slots(&self) -> LinkSlots<'_> {
-        LinkSlots::Slice(self)
-    }
-
-    #[inline]
-    fn len(&self) -> usize {
-        Vec::len(self)
-    }
-
-    #[inline]
-    fn get_mut(&mut self, position: usize) -> Option<&mut u32> {
-        self.as_mut_slice().get_mut(position)
-    }
-
-    #[inline]
-    fn add(&mut self, slot: u32) {
-        self.push(slot);
-    }
-
-    #[inline]
-    fn take_last(&mut self) -> Option<u32> {
-        self.pop()
-    }
-}
-
-/// The greatest length of a list that is in the page.
+/// The greatest length of a list that is in one cache line.
 const SHORT: usize = 15;
 /// The length at which a long list becomes short again. It is less than [`SHORT`], so that a list does not change its form
 /// all the time.
@@ -330,6 +327,7 @@ impl ExactSizeIterator for LinkSlotsIter<'_> {}
 
 #[cfg(test)]
 mod tests {
+    use super::line::LineList;
     use super::*;
 
     #[test]
@@ -391,41 +389,65 @@ mod tests {
 
     #[test]
     fn a_list_in_a_page_is_as_a_vector() {
-        assert_eq!(size_of::<PageList>(), 64);
+        as_a_vector::<PageList>(
+            |list| match list {
+                PageList::Short(..) => 0,
+                PageList::Long(_) => 1,
+                PageList::Paged(_) => 2,
+            },
+            &[(0, 1), (1, 0), (1, 2), (2, 1)],
+        );
+    }
+
+    #[test]
+    fn a_list_in_a_line_is_as_a_vector() {
+        as_a_vector::<LineList>(
+            |list| match list {
+                LineList::Short(..) => 0,
+                LineList::Long(_) => 1,
+            },
+            &[(0, 1), (1, 0)],
+        );
+    }
+
+    /// Compares a kind of lists with vectors. Its forms change in each of these ways.
+    fn as_a_vector<L: List>(kind: impl Fn(&L) -> u8, expected: &[(u8, u8)]) {
+        assert_eq!(size_of::<L>(), 64);
         let mut seed = 3u32;
-        let kind = |list: &PageList| match list {
-            PageList::Short(..) => 0,
-            PageList::Long(_) => 1,
-            PageList::Paged(_) => 2,
-        };
         let mut changes = std::collections::BTreeSet::new();
-        let mut versions = vec![(Vec::new(), PageList::default())];
+        let mut versions = vec![(Vec::new(), L::default())];
         for round in 0..60 {
             let (mut vector, mut list) = versions[round].clone();
             for _ in 0..if round % 5 == 0 { 2_500 } else { 40 } {
                 let before = kind(&list);
                 seed = seed.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+                let at = (seed >> 12) as usize % (vector.len() + 1);
                 // Across the greatest length of a short list, in both directions.
                 if seed >> 8 & 7 < if round % 2 == 0 { 5 } else { 3 } {
                     vector.push(seed);
                     list.add(seed);
+                } else if at < vector.len() && seed >> 11 & 1 == 1 {
+                    vector.swap_remove(at);
+                    assert_eq!(list.swap_remove(at as u32), vector.get(at).copied());
                 } else {
                     assert_eq!(list.take_last(), vector.pop());
                 }
                 changes.insert((before, kind(&list)));
-                let at = (seed >> 12) as usize % (vector.len() + 1);
-                if let Some(member) = vector.get_mut(at) {
-                    *member = seed;
+                // Members are unique.
+                let member = seed ^ 1;
+                if let Some(place) = vector.get_mut(at) {
+                    *place = member;
                 }
-                List::get_mut(&mut list, at)
-                    .into_iter()
-                    .for_each(|member| *member = seed);
+                (list.get_mut(at).into_iter()).for_each(|place| *place = member);
                 assert_eq!(list.slots().to_vec(), vector);
+                if at < vector.len() {
+                    assert_eq!(list.position(member, at as u32) as usize, at);
+                }
             }
             versions.push((vector, list));
         }
-        for change in [(0, 1), (1, 0), (1, 2), (2, 1)] {
-            assert!(changes.contains(&change), "{change:?} of {changes:?}");
+        for change in expected {
+            assert!(changes.contains(change), "{change:?} of {changes:?}");
         }
         for (vector, list) in &versions {
             let slots = list.slots();
@@ -437,7 +459,7 @@ mod tests {
                 (vector.first(), vector.last())
             );
             (0..=vector.len()).for_each(|i| assert_eq!(slots.get(i), vector.get(i)));
-            assert_eq!(List::copy::<Vec<u32>>(list), *vector);
+            assert_eq!(List::copy::<LineList>(list).slots().to_vec(), *vector);
         }
     }
 }

@@ -15,6 +15,7 @@ use crate::base::hash::FastMap;
 use crate::graph::column::{AnyColumn, ColumnType, FlatColumn};
 use crate::graph::index::{Index, Unique};
 use crate::graph::list::List;
+use crate::graph::list::line::LineList;
 use crate::graph::{Graph, GraphMut, GraphRef};
 use crate::value::Value;
 
@@ -166,7 +167,7 @@ impl<T> DerefMut for Inline<T> {
 impl Storage for Flat {
     type Table<T: Clone + Send + Sync + 'static> = Vec<T>;
     type Values<T: Clone + Send + Sync + 'static> = Vec<T>;
-    type List = Vec<u32>;
+    type List = LineList;
     type Map<T: Clone + Send + Sync + 'static> = FastMap<u64, T>;
     type Set<T: Ord + Clone + Send + Sync + 'static> = BTreeSet<T>;
     type Part<T: Clone + Send + Sync + 'static> = Inline<T>;

@@ -1,6 +1,6 @@
 //! Clones of edges, copies in another storage, and where two edges may differ.
 
-use super::{Edge, Links};
+use super::{Edge, Links, note_positions};
 use crate::graph::list::List as _;
 use crate::graph::storage::{Map as _, Storage, Table as _};
 
@@ -63,11 +63,20 @@ impl<S: Storage> Edge<S> {
                     forward,
                     lists,
                     ones,
-                } => Links::Fan {
-                    forward: *forward,
-                    lists: copied::<S, B>(lists),
-                    ones: ones.copy(),
-                },
+                } => {
+                    let copy = copied::<S, B>(lists);
+                    let mut ones = ones.copy();
+                    for i in 0..copy.len() {
+                        if !lists.at(i).has_noted_positions() && copy.at(i).has_noted_positions() {
+                            note_positions::<B>(copy.at(i), &mut ones);
+                        }
+                    }
+                    Links::Fan {
+                        forward: *forward,
+                        lists: copy,
+                        ones,
+                    }
+                }
                 Links::Pairs {
                     from,
                     to,

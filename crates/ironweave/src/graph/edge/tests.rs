@@ -1,7 +1,33 @@
 //! Edges are undone exactly, whatever their shape.
 
 use super::*;
+use crate::graph::paged::Paged;
 use crate::graph::storage::Flat;
+
+/// The number of entities at each end.
+const ENTITIES: u32 = 40;
+
+/// How many entities hold the lists of a fan, so that some lists become long.
+const HOLDERS: u32 = 2;
+
+/// Both ends of all links, in the order of their lists.
+fn picture<S: Storage>(edge: &Edge<S>) -> Vec<Vec<u32>> {
+    (0..ENTITIES)
+        .flat_map(|i| [edge.slots(true, i).to_vec(), edge.slots(false, i).to_vec()])
+        .collect()
+}
+
+/// Each link has its positions in both lists.
+fn assert_positions<S: Storage>(edge: &Edge<S>) {
+    for from in 0..ENTITIES {
+        for (at, to) in edge.slots(true, from).iter().enumerate() {
+            let noted = edge.noted(from, *to).expect("it is linked");
+            assert_eq!(noted.from as usize, at);
+            let back = edge.slots(false, *to);
+            assert_eq!(back.get(noted.to as usize), Some(&from));
+        }
+    }
+}
 
 enum Done {
     Linked,
@@ -20,22 +46,33 @@ fn undo_is_exact_for_every_shape() {
         (Option, Option),
     ] {
         let mut edge = Edge::<Flat>::new(from, to, None);
-        for _ in 0..5 {
+        for _ in 0..ENTITIES {
             edge.grow(true);
             edge.grow(false);
         }
-        let picture = |edge: &Edge<Flat>| -> Vec<Vec<u32>> {
-            (0..5)
-                .flat_map(|i| [edge.slots(true, i).to_vec(), edge.slots(false, i).to_vec()])
-                .collect()
-        };
         let mut seed = 7u32;
         let (mut done, mut taken_over) = (vec![], vec![]);
-        for _ in 0..2_000 {
+        let mut longest = 0;
+        for round in 0..4_000 {
             seed = seed.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-            let (a, b) = (seed >> 8 & 7, seed >> 16 & 7);
-            if a >= 5 || b >= 5 {
+            let (mut a, mut b) = (seed >> 8 & 63, seed >> 16 & 63);
+            if a >= ENTITIES || b >= ENTITIES {
                 continue;
+            }
+            match edge.fan() {
+                Some(true) => a %= HOLDERS,
+                Some(false) => b %= HOLDERS,
+                None => (a, b) = (a % 5, b % 5),
+            }
+            if let Some(forward) = edge.fan() {
+                longest = longest.max(edge.degree(forward, if forward { a } else { b }));
+            }
+            if round % 16 == 0 {
+                assert_positions(&edge);
+                let copy = edge.copy::<Paged>(None);
+                assert_positions(&copy);
+                assert_positions(&copy.copy::<Flat>(None));
+                assert_eq!(picture(&copy), picture(&edge));
             }
             let before = picture(&edge);
             edge.fetch(a, b);
@@ -63,6 +100,7 @@ fn undo_is_exact_for_every_shape() {
             }
         }
         assert!(done.len() > 200);
+        assert!(edge.fan().is_none() || longest > 20, "{longest}");
         if edge.fan().is_some() {
             let whole = taken_over.iter().filter(|gone| **gone).count();
             assert!(whole > 50 && whole < taken_over.len());
@@ -75,6 +113,9 @@ fn undo_is_exact_for_every_shape() {
                 Done::TakenOver(links) => edge.undo_take_over(links),
             }
             assert_eq!(picture(&edge), before);
+            if done.len() % 16 == 0 {
+                assert_positions(&edge);
+            }
         }
     }
 }
