@@ -22,6 +22,7 @@ pub const fn hop(edge: u16, forward: bool) -> Hop {
     Hop { edge, forward }
 }
 
+#[inline]
 fn slot<D: Db + ?Sized>(db: &D, entity: u16, id: Id) -> u32 {
     let entity = EntityIx::new(entity);
     if db.graph().state(entity, id).is_none() {
@@ -35,6 +36,7 @@ fn slot<D: Db + ?Sized>(db: &D, entity: u16, id: Id) -> u32 {
 ///
 /// # Panics
 /// If the entity is deleted, or no longer in the state that has the data.
+#[inline]
 pub fn field<T: Any, D: Db + ?Sized>(db: &D, column: u16, entity: u16, id: Id) -> &T {
     let slot = slot(db, entity, id);
     let (entity, column) = (EntityIx::new(entity), ColumnIx::new(column));
@@ -210,6 +212,7 @@ fn state(db: &(impl Db + ?Sized), entity: EntityIx, id: Id) -> Option<StateIx> {
 ///
 /// # Panics
 /// If the entity is deleted.
+#[inline]
 pub fn state_of(db: &(impl Db + ?Sized), entity: u16, id: Id) -> u8 {
     let entity = EntityIx::new(entity);
     let state = state(db, entity, id).unwrap_or_else(|| gone(db.graph(), entity, id));
@@ -222,6 +225,7 @@ pub fn alive(db: &(impl Db + ?Sized), entity: u16, id: Id) -> bool {
 }
 
 /// Whether an entity exists, and is in a state if one is given; O(1).
+#[inline]
 pub fn is(db: &(impl Db + ?Sized), entity: u16, id: Id, asked: Option<StateIx>) -> bool {
     let state = state(db, EntityIx::new(entity), id);
     state.is_some() && (asked.is_none() || state == asked)

@@ -111,7 +111,7 @@ impl<'g> GraphRef<'g> {
         let [column] = columns else {
             return either!(self, graph => key.find_parts(graph, entity));
         };
-        let column = self.column(*column).as_any();
+        let column: &dyn Any = self.column(*column);
         match self {
             Self::Flat(_) => key.find_in(column.downcast_ref::<Column<K, Flat>>()?),
             Self::Paged(_) => key.find_in(column.downcast_ref::<Column<K, Paged>>()?),

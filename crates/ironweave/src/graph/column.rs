@@ -166,7 +166,7 @@ impl ColumnError {
 
 /// A column without its type. If its values are not plain, it keeps what each change replaced, in order, until
 /// `forget_replaced`.
-pub trait AnyColumn: Send + Sync + 'static {
+pub trait AnyColumn: Any + Send + Sync {
     /// Adds an empty cell.
     fn grow(&mut self);
     /// Removes the last cell, which is empty.
@@ -199,8 +199,6 @@ pub trait AnyColumn: Send + Sync + 'static {
     fn put_back(&mut self, slot: u32, word: Option<u64>);
     /// Forgets what was replaced.
     fn forget_replaced(&mut self);
-    /// Reads a cell, so that it is in the cache when it is written.
-    fn fetch(&self, slot: u32);
     /// The hash of a cell, computed from its value; an error says what is wrong with the cell or its index.
     fn recheck(&self, slot: u32) -> Result<Option<u64>, String>;
     /// The value of a cell in CBOR.
@@ -235,6 +233,4 @@ pub trait AnyColumn: Send + Sync + 'static {
     fn fork(&self) -> Box<dyn AnyColumn>;
     /// As [`fork`](AnyColumn::fork), to be shared.
     fn share(&self) -> Arc<dyn AnyColumn>;
-    /// The column with its type.
-    fn as_any(&self) -> &dyn Any;
 }

@@ -35,6 +35,8 @@ struct Only {
 const FREE: Only = Only { far: NONE, at: 0 };
 
 /// The links, by what the ends can hold.
+// With a tag of its own, one comparison shows which.
+#[repr(u8)]
 enum Links<S: Storage> {
     /// Both ends hold one.
     Ones {
@@ -63,6 +65,8 @@ pub(crate) struct Edge<S: Storage> {
     pub(super) data: Option<LinkData<S>>,
     /// The order of an `acyclic` edge, if it is kept.
     pub(super) sorted: Option<Box<Sorted>>,
+    /// Whether the declaring end holds lists, if only one end does and the links have neither data nor watches nor an order.
+    pub(super) plain_fan: Option<bool>,
 }
 
 pub(super) fn pair(from: u32, to: u32) -> u64 {
@@ -93,15 +97,17 @@ fn attach(list: &mut impl List, far: u32) -> u32 {
     at
 }
 
-/// The inverse of [`List::swap_remove`]. Returns the member that was moved back to the end, if any, and its position.
-#[inline]
-fn restore(list: &mut impl List, far: u32, at: u32) -> Option<(u32, u32)> {
+/// The inverse of [`List::swap_remove`]. Returns the member that was moved back to the end, if any, and its position, and
+/// whether [`note_positions`] is necessary now.
+#[inline(always)]
+fn restore(list: &mut impl List, far: u32, at: u32) -> (Option<(u32, u32)>, bool) {
     let Some(hole) = list.get_mut(at as usize) else {
-        list.add(far);
-        return None;
+        return (None, list.add(far));
     };
     let moved = std::mem::replace(hole, far);
-    Some((moved, attach(list, moved)))
+    let last = list.len() as u32;
+    let lengthened = list.add(moved);
+    (Some((moved, last)), lengthened)
 }
 
 /// Appends `held`, which has no link, to the list of `holder`.
@@ -109,9 +115,7 @@ fn restore(list: &mut impl List, far: u32, at: u32) -> Option<(u32, u32)> {
 fn join<S: Storage>(list: &mut S::List, ones: &mut S::Table<Only>, holder: u32, held: u32) {
     let at = list.len() as u32;
     *ones.at_mut(held as usize) = Only { far: holder, at };
-    let noted = list.has_noted_positions();
-    list.add(held);
-    if !noted && list.has_noted_positions() {
+    if list.add(held) {
         note_positions::<S>(list, ones);
     }
 }
@@ -130,12 +134,13 @@ fn leave<S: Storage>(list: &mut S::List, ones: &mut S::Table<Only>, held: u32, n
 /// The inverse of `leave`: `held` has the link `only` again.
 #[inline]
 fn rejoin<S: Storage>(list: &mut S::List, ones: &mut S::Table<Only>, held: u32, only: Only) {
+    *ones.at_mut(held as usize) = only;
     let noted = list.has_noted_positions();
-    if let Some((moved, last)) = restore(list, held, only.at).filter(|_| noted) {
+    let (moved, lengthened) = restore(list, held, only.at);
+    if let Some((moved, last)) = moved.filter(|_| noted) {
         ones.at_mut(moved as usize).at = last;
     }
-    *ones.at_mut(held as usize) = only;
-    if !noted && list.has_noted_positions() {
+    if lengthened {
         note_positions::<S>(list, ones);
     }
 }
@@ -171,6 +176,7 @@ impl<S: Storage> Edge<S> {
             links,
             data: data.map(|column| LinkData::new(column, from, to)),
             sorted: None,
+            plain_fan: None,
         }
     }
 
@@ -446,31 +452,6 @@ impl<S: Storage> Edge<S> {
         );
     }
 
-    /// Reads what linking the two ends will change, so that it is in the cache then.
-    #[inline]
-    pub(crate) fn fetch(&self, from: u32, to: u32) {
-        let (a, b) = (from as usize, to as usize);
-        std::hint::black_box(match &self.links {
-            Links::Ones { from, to } => (*from.at(a), *to.at(b)),
-            Links::Fan {
-                forward,
-                lists,
-                ones,
-            } => {
-                let (holder, held) = if *forward { (a, b) } else { (b, a) };
-                let last = |list: &S::List| list.slots().last().copied().unwrap_or(NONE);
-                let old = ones.at(held).far;
-                let loses = if old == NONE {
-                    NONE
-                } else {
-                    last(lists.at(old as usize))
-                };
-                (last(lists.at(holder)), loses)
-            }
-            Links::Pairs { from, to, .. } => (from.at(a).len() as u32, to.at(b).len() as u32),
-        });
-    }
-
     /// If exactly one end holds lists, whether that is the declaring one.
     pub(crate) fn fan(&self) -> Option<bool> {
         match self.links {
@@ -509,12 +490,12 @@ impl<S: Storage> Edge<S> {
                 to: b,
                 positions,
             } => {
-                if let Some((moved, last)) = restore(a.at_mut(from as usize), to, at.from)
+                if let Some((moved, last)) = restore(a.at_mut(from as usize), to, at.from).0
                     && let Some(other) = positions.at_mut(pair(from, moved))
                 {
                     other.from = last;
                 }
-                if let Some((moved, last)) = restore(b.at_mut(to as usize), from, at.to)
+                if let Some((moved, last)) = restore(b.at_mut(to as usize), from, at.to).0
                     && let Some(other) = positions.at_mut(pair(moved, to))
                 {
                     other.to = last;

@@ -17,7 +17,7 @@ use crate::value::Value;
 pub type Slots<'i> = Box<dyn DoubleEndedIterator<Item = u32> + Send + Sync + 'i>;
 
 /// An index of a column of `T`, without the bounds on `T` that its kind requires.
-pub trait Index<T>: Send + Sync {
+pub trait Index<T>: Any + Send + Sync {
     /// The slot that has a value already, if values are unique; `cell` gives the value at a slot.
     fn holder<'c>(&self, value: &T, cell: &dyn Fn(u32) -> Option<&'c T>) -> Option<u32>;
     /// Adds a cell; `hash` is the hash of its stored bytes.
@@ -38,8 +38,6 @@ pub trait Index<T>: Send + Sync {
     }
     /// A copy.
     fn fork(&self) -> Box<dyn Index<T>>;
-    /// The index with its type.
-    fn as_any(&self) -> &dyn Any;
 }
 
 /// Unique values and the slots that have them.
@@ -68,10 +66,6 @@ impl<T: Value + Hash + Eq> Index<T> for Unique<T> {
 
     fn fork(&self) -> Box<dyn Index<T>> {
         Box::new(self.clone())
-    }
-
-    fn as_any(&self) -> &dyn Any {
-        self
     }
 }
 
@@ -122,10 +116,6 @@ impl<T: Value + Hash + Eq> Index<T> for Hashed {
     fn fork(&self) -> Box<dyn Index<T>> {
         Box::new(self.clone())
     }
-
-    fn as_any(&self) -> &dyn Any {
-        self
-    }
 }
 
 /// Hashes of stored bytes with the slots that have them: values are compared when they are looked up.
@@ -164,10 +154,6 @@ impl<S: Storage, T: Value> Index<T> for Equal<S> {
 
     fn fork(&self) -> Box<dyn Index<T>> {
         Box::new(Self(self.0.clone()))
-    }
-
-    fn as_any(&self) -> &dyn Any {
-        self
     }
 }
 
@@ -218,9 +204,5 @@ impl<T: Value + Ord, S: Storage> Index<T> for Ordered<T, S> {
 
     fn fork(&self) -> Box<dyn Index<T>> {
         Box::new(Self(self.0.clone()))
-    }
-
-    fn as_any(&self) -> &dyn Any {
-        self
     }
 }

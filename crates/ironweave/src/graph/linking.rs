@@ -119,7 +119,7 @@ impl<S: Storage> Graph<S> {
     /// already.
     #[inline(always)]
     pub(crate) fn relink(&mut self, journal: &mut Journal, edge: EdgeIx, from: u32, to: u32) {
-        match self.plain_fans[usize::from(edge)] {
+        match self.edges[usize::from(edge)].plain_fan {
             Some(true) => self.relink_typed::<true>(journal, edge, from, to),
             Some(false) => self.relink_typed::<false>(journal, edge, to, from),
             None => self.relink_each(journal, edge, from, to),

@@ -20,8 +20,9 @@ pub trait List: Default + Clone + Send + Sync + 'static {
     fn len(&self) -> usize;
     /// Returns the member at a position, to change it.
     fn get_mut(&mut self, position: usize) -> Option<&mut u32>;
-    /// Adds a member at the end.
-    fn add(&mut self, slot: u32);
+    /// Adds a member at the end. Returns whether the far ends have to note their positions from now on, and did not before;
+    /// see [`has_noted_positions`](List::has_noted_positions).
+    fn add(&mut self, slot: u32) -> bool;
     /// Removes the last member.
     fn take_last(&mut self) -> Option<u32>;
 
@@ -50,7 +51,9 @@ pub trait List: Default + Clone + Send + Sync + 'static {
     /// A copy in another storage.
     fn copy<B: List>(&self) -> B {
         let mut copy = B::default();
-        self.slots().iter().for_each(|slot| copy.add(*slot));
+        for slot in self.slots() {
+            copy.add(*slot);
+        }
         copy
     }
 }
@@ -109,7 +112,7 @@ impl List for PageList {
         }
     }
 
-    fn add(&mut self, slot: u32) {
+    fn add(&mut self, slot: u32) -> bool {
         match self {
             Self::Short(len, slots) if usize::from(*len) < SHORT => {
                 slots[usize::from(*len)] = slot;
@@ -130,6 +133,7 @@ impl List for PageList {
             }
             Self::Paged(pages) => own(pages).push(slot),
         }
+        false
     }
 
     fn take_last(&mut self) -> Option<u32> {
@@ -339,7 +343,7 @@ mod tests {
             (seed >> 8) as usize
         };
         let mut long = PageList::default();
-        (0..3_000).for_each(|member| long.add(member));
+        (0..3_000).for_each(|member| _ = long.add(member));
         let mut versions = vec![PageList::default(), long];
         let mut new = 3_000;
         for round in 0..60 {
@@ -364,7 +368,7 @@ mod tests {
                     *hole = last;
                 }
                 if random() % 4 == 0 {
-                    gone.into_iter().for_each(|gone| list.add(gone));
+                    gone.into_iter().for_each(|gone| _ = list.add(gone));
                 }
             }
             versions.push(list);

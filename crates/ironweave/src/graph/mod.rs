@@ -67,8 +67,6 @@ pub struct Graph<S: Storage> {
     /// By entity type, the salts of its columns in which each entity has a value, and the hashes of the default ones.
     mandatory: Arc<[Vec<(u64, u64)>]>,
     edges: Vec<S::Part<Edge<S>>>,
-    /// By edge, whether the declaring end holds lists, if only one end does and the links have neither data nor watches.
-    plain_fans: Arc<[Option<bool>]>,
     /// One table for each watch of the layout.
     counters: Vec<S::Table<u32>>,
     /// The fingerprint, which includes as much of the open transaction as the journal says.
@@ -77,8 +75,6 @@ pub struct Graph<S: Storage> {
     committed_fingerprint: u128,
     /// Whether the fingerprint is kept. It is not if nothing will read it.
     pub(crate) fingerprinting: bool,
-    /// How many slots all types have taken, including the free ones.
-    slots_taken: usize,
     /// How many entries were committed since columns forgot what these replaced.
     entries_kept: usize,
     /// Immediate events that were enabled when something that they depend on changed.
@@ -95,9 +91,6 @@ fn too_many_bytes() -> StepError {
         chain: Chain::default(),
     }
 }
-
-/// A graph with more slots than this is large: at some 30 bytes each they fill a second-level cache.
-const LARGE: usize = 1 << 15;
 
 /// An immediate event that was enabled when something that it depends on changed: the event, the slot, and which event of
 /// the step made the change. Of several changes for one slot the last comes first: it left the event enabled.
@@ -167,13 +160,16 @@ impl<S: Storage> Graph<S> {
             })
             .map(S::Part::from)
             .collect();
-        let edges: Vec<S::Part<Edge<S>>> = layout
+        let edges = layout
             .edges
             .iter()
             .zip(data)
             .map(|(e, data)| {
                 let data = data.as_ref().map(|data| S::column(data, false));
-                Edge::new(e.from.cardinality, e.to.cardinality, data).sorted(e.acyclic)
+                let mut edge = Edge::new(e.from.cardinality, e.to.cardinality, data);
+                let plain = edge.data.is_none() && e.watches.is_empty() && !e.acyclic;
+                edge.plain_fan = edge.fan().filter(|_| plain);
+                edge.sorted(e.acyclic)
             })
             .map(S::Part::from)
             .collect();
@@ -185,15 +181,8 @@ impl<S: Storage> Graph<S> {
                 .map(|(ix, column)| S::column(column, layout.may_be_mandatory(ix)))
                 .collect(),
             defaults: columns.iter().map(|c| c.default).collect(),
-            plain_fans: (layout.edges.iter().zip(&edges))
-                .map(|(l, edge)| {
-                    let plain = edge.data.is_none() && l.watches.is_empty() && !l.acyclic;
-                    edge.fan().filter(|_| plain)
-                })
-                .collect(),
             edges,
             entries_kept: 0,
-            slots_taken: 0,
             counters,
             fingerprint: 0,
             committed_fingerprint: 0,
@@ -213,13 +202,11 @@ impl<S: Storage> Graph<S> {
             defaults: Arc::clone(&self.defaults),
             mandatory: Arc::clone(&self.mandatory),
             edges: self.edges.clone(),
-            plain_fans: Arc::clone(&self.plain_fans),
             counters: self.counters.clone(),
             fingerprint: self.fingerprint,
             committed_fingerprint: self.fingerprint,
             fingerprinting: self.fingerprinting,
             entries_kept: 0,
-            slots_taken: self.slots_taken,
             pending: BinaryHeap::new(),
             firing: 0,
         }
@@ -260,13 +247,11 @@ impl<S: Storage> Graph<S> {
                 })
                 .map(B::Part::from)
                 .collect(),
-            plain_fans: Arc::clone(&self.plain_fans),
             counters: self.counters.iter().map(Table::copy).collect(),
             fingerprint: self.fingerprint,
             committed_fingerprint: self.fingerprint,
             fingerprinting: self.fingerprinting,
             entries_kept: 0,
-            slots_taken: self.slots_taken,
             pending: BinaryHeap::new(),
             firing: 0,
         }
@@ -291,7 +276,6 @@ impl<S: Storage> Graph<S> {
         let word = generation << 8 | u32::from(state);
         let fresh = table.free.len() == 0;
         if fresh {
-            self.slots_taken += 1;
             table.words.push(word);
             if slot % 64 == 0 {
                 table.in_state.reach(slot);
@@ -324,10 +308,21 @@ impl<S: Storage> Graph<S> {
         slot: u32,
         to: StateIx,
     ) {
+        self.move_between(journal, entity, slot, (self.state_of(entity, slot), to));
+    }
+
+    /// As [`Graph::move_to`], of an entity whose state is known.
+    #[inline(always)]
+    pub(crate) fn move_between(
+        &mut self,
+        journal: &mut Journal,
+        entity: EntityIx,
+        slot: u32,
+        (from, to): (StateIx, StateIx),
+    ) {
+        debug_assert_eq!(self.state_of(entity, slot), from, "it is known");
         let table = &mut self.entities[usize::from(entity)];
-        let word = *table.words.at(slot as usize);
-        let from = StateIx::new(word as u8);
-        *table.words.at_mut(slot as usize) = word & !0xff | u32::from(to);
+        *table.words.at_mut(slot as usize) ^= u32::from(from) ^ u32::from(to);
         table.in_state.change(slot, from, to);
         let quiet = table.quiet;
         journal.push(Entry::Move {

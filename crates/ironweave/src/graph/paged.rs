@@ -56,6 +56,11 @@ impl Storage for Paged {
         column.put_back(slot, word);
     }
 
+    #[inline(always)]
+    fn put_back_raw(_: &mut Self::Column, _: u32, _: u64) -> bool {
+        false
+    }
+
     fn unique<T: Value + Hash + Eq>() -> Box<dyn Index<T>> {
         Box::<Hashed>::default()
     }

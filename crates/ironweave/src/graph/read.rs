@@ -4,13 +4,13 @@ use std::sync::Arc;
 
 use crate::base::error::EntityRef;
 use crate::base::id::{FREE, Id};
+use crate::graph::Graph;
 use crate::graph::column::AnyColumn;
 use crate::graph::layout::ends;
 use crate::graph::list::LinkSlots;
 use crate::graph::slots::SlotsInState;
 use crate::graph::storage::{Storage, Table};
-use crate::graph::{Graph, LARGE};
-use crate::schema::{ColumnIx, EdgeIx, EntityIx, Hop, StateIx};
+use crate::schema::{ColumnIx, EntityIx, Hop, StateIx};
 
 impl<S: Storage> Graph<S> {
     /// How many slots a type has taken.
@@ -26,7 +26,9 @@ impl<S: Storage> Graph<S> {
             return None;
         }
         let word = *words.at(id.slot as usize);
-        (word >> 8 == id.generation && word as u8 != FREE).then_some(StateIx::new(word as u8))
+        // Only with the generation of the word nothing but the state is left. One comparison then excludes `FREE` too.
+        let state = u64::from(word) ^ u64::from(id.generation) << 8;
+        (state < u64::from(FREE)).then_some(StateIx::new(state as u8))
     }
 
     /// Whether there is an entity at a slot.
@@ -137,16 +139,5 @@ impl<S: Storage> Graph<S> {
     /// The value of a counter.
     pub(crate) fn counted(&self, watch: u16, slot: u32) -> usize {
         *self.counters[usize::from(watch)].at(slot as usize) as usize
-    }
-
-    /// Whether it is too large for the first two levels of cache.
-    #[inline]
-    pub(crate) fn is_large(&self) -> bool {
-        self.slots_taken > LARGE
-    }
-
-    /// See [`Edge::fetch`].
-    pub(crate) fn fetch_link(&self, edge: EdgeIx, from: u32, to: u32) {
-        self.edges[usize::from(edge)].fetch(from, to);
     }
 }

@@ -51,6 +51,8 @@ pub trait Storage: Sized + 'static {
     fn values_mut<T: 'static>(column: &mut Self::Column) -> Option<&mut Vec<T>>;
     /// See [`AnyColumn::put_back`].
     fn put_back(column: &mut Self::Column, slot: u32, word: Option<u64>);
+    /// The same of a value that replaced the one of this word, if the values are in an array. Returns whether they are.
+    fn put_back_raw(column: &mut Self::Column, slot: u32, word: u64) -> bool;
     /// An empty index of unique values.
     fn unique<T: Value + Hash + Eq>() -> Box<dyn Index<T>>;
     /// A graph in this storage, for code that reads one in either.
@@ -71,6 +73,11 @@ pub trait Table<T>: Default + Clone + Send + Sync + 'static {
     fn push(&mut self, value: T);
     /// Removes the last entry.
     fn pop(&mut self);
+
+    /// All entries, if they are side by side.
+    fn as_mut_slice(&mut self) -> Option<&mut [T]> {
+        None
+    }
 
     /// Calls `see` with the entries that may differ. The default is all entries of either table.
     fn differing(&self, other: &Self, see: &mut dyn FnMut(usize)) {
@@ -197,6 +204,11 @@ impl Storage for Flat {
         column.put_back(slot, word);
     }
 
+    #[inline(always)]
+    fn put_back_raw(column: &mut Self::Column, slot: u32, word: u64) -> bool {
+        column.put_back_raw(slot, word)
+    }
+
     fn unique<T: Value + Hash + Eq>() -> Box<dyn Index<T>> {
         Box::<Unique<T>>::default()
     }
@@ -234,6 +246,11 @@ impl<T: Clone + Send + Sync + 'static> Table<T> for Vec<T> {
     fn at_mut(&mut self, i: usize) -> &mut T {
         touched(1);
         &mut self[i]
+    }
+
+    #[inline(always)]
+    fn as_mut_slice(&mut self) -> Option<&mut [T]> {
+        Some(self)
     }
 
     fn push(&mut self, value: T) {
@@ -340,16 +357,6 @@ pub(super) fn own_all<T: Clone>(page: &mut Arc<[T]>) -> &mut [T] {
         COPIED.set(COPIED.get() + 1);
     }
     Arc::make_mut(page)
-}
-
-/// Reads rows ahead of time. They are not counted twice.
-#[inline(always)]
-pub(crate) fn ahead(look: impl FnOnce()) {
-    #[cfg(test)]
-    let before = TOUCHED.get();
-    look();
-    #[cfg(test)]
-    TOUCHED.set(before);
 }
 
 #[cfg(test)]

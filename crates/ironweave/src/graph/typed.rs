@@ -42,7 +42,7 @@ impl<S: Storage> Graph<S> {
         holder: u32,
         held: u32,
     ) {
-        if self.plain_fans[usize::from(edge)] == Some(FORWARD) {
+        if self.edges[usize::from(edge)].plain_fan == Some(FORWARD) {
             return self.take_over::<FORWARD>(journal, edge, holder, held);
         }
         let (from, to) = if FORWARD {

@@ -31,25 +31,30 @@ impl<S: Storage> Graph<S> {
     /// Undoes everything that was done since a mark, exactly: ids, states, values, order of lists. Immediate events that
     /// it enabled stay pending: whether one is still enabled is checked before it fires.
     pub(crate) fn rollback(&mut self, journal: &mut Journal, mark: Mark) {
-        while journal.entries.len() > mark.journal.entries {
-            match journal.entries.pop() {
-                None => break,
-                Some(entry) => self.undo(entry),
-            }
-        }
+        self.undo_after(journal, mark.journal.entries);
         journal.go_back(mark.journal);
         self.fingerprint = mark.fingerprint;
         self.firing = 0;
     }
 
-    /// Undoes everything that the open transaction did.
+    /// Undoes everything that the open transaction did, and clears its journal.
     pub(crate) fn rollback_all(&mut self, journal: &mut Journal) {
-        let start = Mark {
-            journal: JournalMark::default(),
-            fingerprint: self.committed_fingerprint,
-        };
-        self.rollback(journal, start);
+        self.undo_after(journal, 0);
+        journal.clear();
+        self.fingerprint = self.committed_fingerprint;
+        self.firing = 0;
         self.pending.clear();
+    }
+
+    /// Undoes all entries of the journal after the first ones, and removes them.
+    #[inline]
+    fn undo_after(&mut self, journal: &mut Journal, entries: usize) {
+        while journal.entries.len() > entries {
+            match journal.entries.pop() {
+                None => break,
+                Some(entry) => self.undo(entry),
+            }
+        }
     }
 
     /// Undoes a transaction that was closed with [`Core::close_undoable`](crate::step::Core::close_undoable). All later ones
@@ -119,8 +124,11 @@ impl<S: Storage> Graph<S> {
             Entry::ReplacePlain {
                 column, slot, old, ..
             } => {
-                self.unindex_part(column, slot);
-                S::put_back(&mut self.columns[usize::from(column)], slot, Some(old));
+                // A value of an array is no part of a key.
+                if !S::put_back_raw(&mut self.columns[usize::from(column)], slot, old) {
+                    self.unindex_part(column, slot);
+                    S::put_back(&mut self.columns[usize::from(column)], slot, Some(old));
+                }
             }
             Entry::FillEncoded { column, slot, .. }
             | Entry::ReplaceEncoded { column, slot, .. } => {

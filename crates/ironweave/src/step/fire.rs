@@ -97,7 +97,7 @@ impl<S: Storage> Core<S> {
         event: &E,
         start: usize,
     ) -> Result<(), StepError> {
-        self.record(plan, def, event)?;
+        self.record(plan, event)?;
         if def.bounded {
             self.check_bounds(start)?;
         }
@@ -159,7 +159,7 @@ impl Core<Flat> {
         Ok(())
     }
 
-    /// As [`Core::fire_compiled`], for the first event of a transaction.
+    /// As [`Core::fire_compiled`], for the first event of a transaction, which is undone with the transaction.
     #[inline(always)]
     pub(crate) fn fire_first_compiled<E: Event>(
         &mut self,
@@ -167,10 +167,7 @@ impl Core<Flat> {
         event: &E,
         names: &mut CompiledNames,
     ) -> Result<(), StepError> {
-        let attempt = Attempt::first(self);
-        (attempt.core.act_compiled(plan, event, names)).map_err(|e| alone(e, plan, event))?;
-        attempt.keep();
-        Ok(())
+        (self.act_compiled(plan, event, names)).map_err(|e| alone(e, plan, event))
     }
 
     #[inline(always)]
@@ -180,11 +177,31 @@ impl Core<Flat> {
         event: &E,
         names: &mut CompiledNames,
     ) -> Result<(), StepError> {
-        let def = &plan.events[usize::from(E::INDEX)];
         let start = self.open.journal.position();
         compiled::act(event, plan, &mut self.graph, &mut self.open, names)?;
+        let index = usize::from(E::INDEX);
+        if index >= 64 || self.quiet_events >> index & 1 == 0 {
+            // A copy, so that the names stay in registers otherwise.
+            let names = *names;
+            return self.conclude_compiled(plan, event, &names, start);
+        }
+        self.record_unnamed(plan, event)?;
+        self.open.events += 1;
+        Ok(())
+    }
+
+    /// The stages after the compiled arcs, of an event that has more of them than to be recorded.
+    #[inline(never)]
+    fn conclude_compiled<E: Event>(
+        &mut self,
+        plan: &Plan,
+        event: &E,
+        names: &CompiledNames,
+        start: usize,
+    ) -> Result<(), StepError> {
+        let def = &plan.events[usize::from(E::INDEX)];
         if def.handler {
-            let (graph, names) = (Either::Flat(&mut self.graph), *names);
+            let graph = Either::Flat(&mut self.graph);
             run_handler(graph, &mut self.open, def, names.names(), event)?;
         }
         self.conclude(plan, def, event, start)

@@ -17,14 +17,16 @@ type Types<'b> = (&'b [ColumnType], &'b [Option<ColumnType>]);
 
 /// A core with an empty graph, or with a copy of one.
 pub(crate) fn core(plan: &Plan, (columns, data): Types<'_>, base: Option<&Graph<Paged>>) -> Core {
-    Core::<Flat>::new(match base {
+    let mut core = Core::<Flat>::new(match base {
         Some(base) => {
             let mut graph = base.copy(columns, data);
             graph.sort_acyclic_edges();
             graph
         }
         None => Graph::new(Arc::clone(&plan.layout), columns, data),
-    })
+    });
+    core.quiet_events = plan.quiet_events();
+    core
 }
 
 /// See [`Core::close`].

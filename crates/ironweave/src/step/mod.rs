@@ -69,6 +69,9 @@ pub struct Core<S: Storage = Flat> {
     pub(crate) paranoid: bool,
     /// Whether the interpreter executes all arcs, for tests; see [`crate::Options::interpreted`].
     interpreting: bool,
+    /// A bit for each of the first 64 events after whose compiled arcs there is nothing to do but to record it: see
+    /// [`Plan::quiet_events`](plan::Plan::quiet_events).
+    quiet_events: u64,
     /// What the event of the program that fired last bound and created.
     pub(crate) bindings: Bindings,
     /// What the immediate event that fired last bound and created.
@@ -85,6 +88,7 @@ impl<S: Storage> Core<S> {
             logged: true,
             paranoid: false,
             interpreting: false,
+            quiet_events: 0,
             bindings: Bindings::default(),
             immediate_bindings: Bindings::default(),
             targets: Targets::default(),

@@ -379,7 +379,7 @@ impl Core<Flat> {
         let kept = self.open.flags.any(Flags::WRITTEN);
         if kept {
             self.graph.commit(&mut self.open.journal);
-        } else if !self.is_untouched() {
+        } else {
             self.take_back(None);
         }
         self.open.clear(kept);

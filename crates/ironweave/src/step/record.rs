@@ -9,7 +9,7 @@ use crate::step::Core;
 use crate::step::event::DynEvent;
 use crate::step::field_codec::{BindingForm, FieldWriter};
 use crate::step::open::Firing;
-use crate::step::plan::{EventPlan, Plan};
+use crate::step::plan::Plan;
 
 impl<S: Storage> Core<S> {
     /// Records that an event of the program fired. Without a log nothing is kept encoded, but an event with a field that
@@ -18,11 +18,10 @@ impl<S: Storage> Core<S> {
     pub(super) fn record<E: DynEvent + ?Sized>(
         &mut self,
         plan: &Plan,
-        def: &EventPlan,
         event: &E,
     ) -> Result<(), StepError> {
         if self.open.recording {
-            self.record_event(plan, def, event)?;
+            self.record_event(plan, event)?;
         } else {
             if !event.is_faithful() {
                 check_fields(plan, event)?;
@@ -34,14 +33,30 @@ impl<S: Storage> Core<S> {
         Ok(())
     }
 
+    /// As [`Core::record`], for an event that no error names.
+    #[inline(always)]
+    pub(super) fn record_unnamed<E: DynEvent + ?Sized>(
+        &mut self,
+        plan: &Plan,
+        event: &E,
+    ) -> Result<(), StepError> {
+        if self.open.recording {
+            self.record_event(plan, event)
+        } else if !event.is_faithful() {
+            check_fields(plan, event)
+        } else {
+            Ok(())
+        }
+    }
+
     /// Encodes an event of the program that fired.
     #[inline(never)]
     fn record_event<E: DynEvent + ?Sized>(
         &mut self,
         plan: &Plan,
-        def: &EventPlan,
         event: &E,
     ) -> Result<(), StepError> {
+        let def = &plan.events[usize::from(event.index())];
         let (form, fields) = (self.open.binding_form, usize::from(def.fields));
         write_fields(plan, event, (form, fields), &mut self.open.event_bytes)?;
         self.record_firing(event.index(), Firing::NOTHING)

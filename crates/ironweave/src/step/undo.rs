@@ -41,15 +41,26 @@ impl<S: Storage> Core<S> {
         if mark.is_none() && self.is_untouched() && !std::thread::panicking() {
             return;
         }
-        undo(&mut self.graph, &mut self.open, |graph, open| match mark {
-            Some(mark) => rollback(graph, open, mark),
-            None => {
-                graph.rollback_all(&mut open.journal);
-                graph.commit(&mut open.journal);
-                open.firings.clear();
-                open.event_bytes.clear();
-            }
-        });
+        let Self { graph, open, .. } = self;
+        if open.is_broken() || std::thread::panicking() {
+            return undo(graph, open, |graph, open| undo_to(graph, open, mark));
+        }
+        // The same without the closure, so that it is inlined.
+        open.set_broken(true);
+        undo_to(graph, open, mark);
+        open.set_broken(false);
+    }
+}
+
+#[inline]
+fn undo_to<S: Storage>(graph: &mut Graph<S>, open: &mut OpenTransaction, mark: Option<CoreMark>) {
+    match mark {
+        Some(mark) => rollback(graph, open, mark),
+        None => {
+            graph.rollback_all(&mut open.journal);
+            open.firings.clear();
+            open.event_bytes.clear();
+        }
     }
 }
 
@@ -98,12 +109,6 @@ impl<'c, S: Storage> Attempt<'c, S> {
             mark: (core.open.events > 0).then(|| core.mark()),
             core,
         }
-    }
-
-    /// As [`Attempt::begin`], for the first event of a transaction.
-    #[inline(always)]
-    pub(super) fn first(core: &'c mut Core<S>) -> Self {
-        Self { mark: None, core }
     }
 
     /// Keeps what was done.

@@ -93,10 +93,6 @@ impl<T: Value + Default> AnyColumn for RawColumn<T> {
 
     fn forget_replaced(&mut self) {}
 
-    fn fetch(&self, slot: u32) {
-        std::hint::black_box(self.values.get(slot as usize).cloned());
-    }
-
     fn recheck(&self, slot: u32) -> Result<Option<u64>, String> {
         Ok(self.hash(slot))
     }
@@ -167,10 +163,6 @@ impl<T: Value + Default> AnyColumn for RawColumn<T> {
     fn share(&self) -> Arc<dyn AnyColumn> {
         Arc::new(self.clone())
     }
-
-    fn as_any(&self) -> &dyn Any {
-        self
-    }
 }
 
 macro_rules! flat_column {
@@ -222,6 +214,16 @@ macro_rules! flat_column {
                     };
                 })*
                 None
+            }
+
+            /// As [`AnyColumn::put_back`], if the values are in an array. Returns whether they are.
+            #[inline(always)]
+            pub(in crate::graph) fn put_back_raw(&mut self, slot: u32, word: u64) -> bool {
+                match self {
+                    $(Self::$variant(column) => column.put_back(slot, Some(word)),)*
+                    Self::Typed(_) => return false,
+                }
+                true
             }
 
             /// See [`AnyColumn::put_back`].

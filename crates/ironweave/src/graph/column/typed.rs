@@ -12,7 +12,7 @@ use crate::graph::column::{AnyColumn, ColumnError, Written};
 use crate::graph::entry::{NewValue, OldValue};
 use crate::graph::index::{Hashed, Index, Slots, Unique};
 use crate::graph::paged::key_hash;
-use crate::graph::storage::{Storage, Table};
+use crate::graph::storage::Storage;
 use crate::value::{
     Equal, Value, decode, encode, encode_faithful, is_plain, plain_bytes, plain_form, plain_value,
     plain_word,
@@ -64,7 +64,7 @@ impl<T: Value, S: Storage> Column<T, S> {
     }
 
     fn index<I: 'static>(&self) -> Option<&I> {
-        self.index.as_ref()?.as_any().downcast_ref()
+        (&**self.index.as_ref()? as &dyn Any).downcast_ref()
     }
 
     /// The value at a slot.
@@ -233,23 +233,6 @@ impl<T: Value, S: Storage> AnyColumn for Column<T, S> {
         self.replaced.clear();
     }
 
-    fn fetch(&self, slot: u32) {
-        let at = slot as usize;
-        match &self.cells {
-            Cells::Plain { values, .. } => {
-                if at < values.len() {
-                    std::hint::black_box(values.at(at).clone());
-                }
-            }
-            Cells::Mandatory { values } => {
-                std::hint::black_box(values.at(at).clone());
-            }
-            Cells::Hashed { values, hashes } => {
-                std::hint::black_box((values.at(at).is_some(), *hashes.at(at)));
-            }
-        }
-    }
-
     fn recheck(&self, slot: u32) -> Result<Option<u64>, String> {
         let Some(value) = self.get(slot) else {
             return Ok(None);
@@ -346,7 +329,7 @@ impl<T: Value, S: Storage> AnyColumn for Column<T, S> {
     }
 
     fn differing(&self, other: &dyn AnyColumn, see: &mut dyn FnMut(usize)) {
-        if let Some(other) = other.as_any().downcast_ref::<Self>() {
+        if let Some(other) = (other as &dyn Any).downcast_ref::<Self>() {
             self.cells.differing(&other.cells, see);
         }
     }
@@ -357,9 +340,5 @@ impl<T: Value, S: Storage> AnyColumn for Column<T, S> {
 
     fn share(&self) -> Arc<dyn AnyColumn> {
         Arc::new(self.forked())
-    }
-
-    fn as_any(&self) -> &dyn Any {
-        self
     }
 }

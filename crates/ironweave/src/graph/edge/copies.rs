@@ -46,6 +46,7 @@ impl<S: Storage> Clone for Edge<S> {
             links: self.links.clone(),
             data: self.data.clone(),
             sorted: self.sorted.clone(),
+            plain_fan: self.plain_fan,
         }
     }
 }
@@ -91,6 +92,7 @@ impl<S: Storage> Edge<S> {
                 .zip(data)
                 .map(|(data, column)| data.copy(column)),
             sorted: None,
+            plain_fan: self.plain_fan,
         }
     }
 

@@ -75,7 +75,6 @@ fn undo_is_exact_for_every_shape() {
                 assert_eq!(picture(&copy), picture(&edge));
             }
             let before = picture(&edge);
-            edge.fetch(a, b);
             let free = |c, n: usize| c == Many || n == 0;
             if let Some(forward) = edge.fan()
                 && seed >> 24 & 1 == 1

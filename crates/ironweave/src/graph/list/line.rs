@@ -73,16 +73,21 @@ impl List for LineList {
     }
 
     #[inline(always)]
-    fn add(&mut self, slot: u32) {
+    fn add(&mut self, slot: u32) -> bool {
         match self {
-            Self::Short(len, slots) => match slots.get_mut(usize::from(*len)) {
-                Some(next) => {
+            Self::Short(len, slots) => {
+                if let Some(next) = slots.get_mut(usize::from(*len)) {
                     *next = slot;
                     *len += 1;
+                    return false;
                 }
-                None => self.lengthen(slot),
-            },
-            Self::Long(slots) => slots.push(slot),
+                self.lengthen(slot);
+                true
+            }
+            Self::Long(slots) => {
+                slots.push(slot);
+                false
+            }
         }
     }
 

@@ -12,10 +12,10 @@ use std::any::Any;
 use crate::base::error::StepError;
 use crate::base::time::Timestamp;
 use crate::db::Reader;
-use crate::graph::storage::{Flat, ahead};
+use crate::graph::storage::Flat;
 use crate::graph::{Graph, GraphRef};
 use crate::schema::compiled::{ARCS_MAX, CompiledArc, Given, NAMES_MAX};
-use crate::schema::{MetaField, NameIx};
+use crate::schema::{MetaField, StateIx};
 use crate::step::arcs::ask_guards;
 use crate::step::bindings::CompiledNames;
 use crate::step::event::{DynEvent, Event};
@@ -129,9 +129,6 @@ pub(in crate::step) fn act<E: Event>(
     open: &mut OpenTransaction,
     names: &mut CompiledNames,
 ) -> Result<(), StepError> {
-    if graph.is_large() {
-        ahead(|| fetch::<E>(graph, *names));
-    }
     each_arc!(E, arc => execute(arc, event, plan, graph, open, names)?);
     Ok(())
 }
@@ -254,8 +251,20 @@ fn execute<E: Event>(
             }
         }
         CompiledArc::Move {
-            name, entity, to, ..
-        } => graph.move_to(&mut open.journal, entity, names.slot(name), to),
+            name,
+            entity,
+            from,
+            to,
+        } => {
+            let slot = names.slot(name);
+            // The check has seen that it is in one of these states, and no other arc moves it.
+            let from = if from.is_power_of_two() {
+                StateIx::new(from.trailing_zeros() as u8)
+            } else {
+                graph.state_of(entity, slot)
+            };
+            graph.move_between(&mut open.journal, entity, slot, (from, to));
+        }
     }
     Ok(())
 }
@@ -300,33 +309,4 @@ fn ask<E: Event>(
     };
     let def = &plan.events[usize::from(E::INDEX)];
     ask_guards(def, |guard| E::guard(event, guard, &context))
-}
-
-/// Reads what the arcs will change, so that the cache misses overlap instead of following one another. This pays off only
-/// if the graph is larger than the cache.
-#[inline(never)]
-fn fetch<E: Event>(graph: &Graph<Flat>, names: CompiledNames) {
-    // What the event creates does not exist yet.
-    let exists = |name: NameIx| usize::from(name) < const { <E::Fields as Fields>::NAMES };
-    each_arc!(E, arc => match arc {
-        CompiledArc::Relink { edge, from, to }
-        | CompiledArc::Link { edge, from, to }
-        | CompiledArc::SetLink { edge, from, to, .. } if exists(from) && exists(to) => {
-            graph.fetch_link(edge, names.slot(from), names.slot(to));
-        }
-        CompiledArc::TakeOver {
-            edge,
-            holder,
-            held,
-            forward,
-        } if exists(holder) && exists(held) => {
-            let (holder, held) = (names.slot(holder), names.slot(held));
-            let (from, to) = if forward { (holder, held) } else { (held, holder) };
-            graph.fetch_link(edge, from, to);
-        }
-        CompiledArc::Set { name, column, .. } if exists(name) => {
-            graph.column(column).fetch(names.slot(name));
-        }
-        _ => {}
-    });
 }
