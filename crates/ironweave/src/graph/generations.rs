@@ -6,6 +6,7 @@
 
 use crate::base::hash::FastMap;
 use crate::base::id::Id;
+use crate::base::push::{push, push_both};
 use crate::graph::entry::{FactSink, NewValue};
 use crate::graph::fact::{Fact, Facts};
 use crate::graph::journal::Values;
@@ -59,9 +60,10 @@ impl<S: Storage> Graph<S> {
         if journal.may_reuse_slots || facts.generations.len() < facts.list.len() {
             return self.append_unusual_facts(journal, facts);
         }
-        let count = journal.facts_len();
-        facts.list.reserve(count);
-        facts.generations.reserve(count);
+        if facts.list.is_empty() {
+            facts.list.reserve(journal.facts_len());
+            facts.generations.reserve(journal.facts_len());
+        }
         journal.each_fact(&mut WithGenerations::<S> {
             values: journal.append_values(&mut facts.bytes),
             list: &mut facts.list,
@@ -114,9 +116,14 @@ struct WithGenerations<'f, S: Storage> {
 impl<S: Storage> WithGenerations<'_, S> {
     #[inline(always)]
     fn generations_of(&self, fact: Fact) -> [u32; 2] {
+        if let Fact::Create { generation, .. } | Fact::Delete { generation, .. } = fact {
+            return [generation, 0];
+        }
         let entities = fact.touches(self.layout);
         entities.map(|at| match at {
-            Some((entity, slot)) => self.entities[usize::from(entity)].words.at(slot as usize) >> 8,
+            Some((entity, slot)) => {
+                *self.entities[usize::from(entity)].words.at(slot as usize) >> 8
+            }
             None => 0,
         })
     }
@@ -130,17 +137,15 @@ impl<S: Storage> FactSink for WithGenerations<'_, S> {
 
     #[inline(always)]
     fn see(&mut self, fact: Fact) {
-        let generations = self.generations_of(fact);
-        self.list.push(fact);
-        self.generations.push(generations);
+        push(self.generations, self.generations_of(fact));
+        push(self.list, fact);
     }
 
     #[inline(always)]
     fn see_both(&mut self, first: Fact, second: Fact) {
         // Before anything is written, so that the compiler looks up what they have in common once.
-        let both = [self.generations_of(first), self.generations_of(second)];
-        self.list.push(first);
-        self.list.push(second);
-        self.generations.extend_from_slice(&both);
+        let (of_first, of_second) = (self.generations_of(first), self.generations_of(second));
+        push_both(self.generations, of_first, of_second);
+        push_both(self.list, first, second);
     }
 }

@@ -12,6 +12,7 @@
 use std::sync::OnceLock;
 
 use crate::base::id::Id;
+use crate::base::push::push;
 use crate::graph::entry::{Entry, FactSink, NewValue};
 use crate::graph::fact::{Fact, Facts};
 use crate::schema::{EntityIx, StateIx};
@@ -88,20 +89,20 @@ impl Journal {
     /// Appends an entry that is one fact.
     #[inline(always)]
     pub(super) fn push(&mut self, entry: Entry) {
-        self.entries.push(entry);
+        push(&mut self.entries, entry);
     }
 
     /// Appends a relink, which is two facts.
     #[inline(always)]
     pub(super) fn push_relink(&mut self, entry: Entry) {
         self.surplus = self.surplus.wrapping_add(1);
-        self.entries.push(entry);
+        push(&mut self.entries, entry);
     }
 
     /// Appends the removal of a value, which is no fact.
     pub(super) fn push_clear(&mut self, entry: Entry) {
         self.surplus = self.surplus.wrapping_sub(1);
-        self.entries.push(entry);
+        push(&mut self.entries, entry);
     }
 
     pub(super) fn push_delete(&mut self, entity: EntityIx, state: StateIx, id: Id) {
@@ -307,7 +308,7 @@ impl FactSink for Converted<'_> {
 
     #[inline(always)]
     fn see(&mut self, fact: Fact) {
-        self.list.push(fact);
+        push(self.list, fact);
     }
 }
 

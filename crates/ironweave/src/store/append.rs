@@ -17,7 +17,7 @@ use crate::store::{Epochs, Store, frame};
 impl<M: Model> Store<M> {
     /// Writes the open transaction to the log, if there is one, and passes it to the followers of the store. The transaction is
     /// committed once it is written. A later panic does not roll it back.
-    #[inline]
+    #[inline(always)]
     pub(super) fn append(&mut self) -> Result<(), StepError> {
         if self.core.logged {
             self.write()?;
@@ -31,6 +31,7 @@ impl<M: Model> Store<M> {
         Ok(())
     }
 
+    #[inline(never)]
     fn write(&mut self) -> Result<(), StepError> {
         let header = self.encode()?;
         (self.log.append(header, self.payload.written())).map_err(|e| match e {
