@@ -1,5 +1,5 @@
-//! The lowest layer, which imports no other: ids, times, clocks, positions, metadata, errors, hashes, pushes, and the heads of
-//! CBOR items.
+//! The lowest layer, which imports no other: ids, times, clocks, positions, metadata, errors, hashes, pushes to vectors, and the
+//! heads of CBOR items.
 
 pub(crate) mod cbor;
 pub(crate) mod clock;

@@ -6,7 +6,7 @@
 
 use crate::base::hash::FastMap;
 use crate::base::id::Id;
-use crate::base::push::{push, push_both};
+use crate::base::push::push;
 use crate::graph::entry::{FactSink, NewValue};
 use crate::graph::fact::{Fact, Facts};
 use crate::graph::journal::Values;
@@ -144,8 +144,9 @@ impl<S: Storage> FactSink for WithGenerations<'_, S> {
     #[inline(always)]
     fn see_both(&mut self, first: Fact, second: Fact) {
         // Before anything is written, so that the compiler looks up what they have in common once.
-        let (of_first, of_second) = (self.generations_of(first), self.generations_of(second));
-        push_both(self.generations, of_first, of_second);
-        push_both(self.list, first, second);
+        let both = [self.generations_of(first), self.generations_of(second)];
+        self.generations.extend_from_slice(&both);
+        push(self.list, first);
+        push(self.list, second);
     }
 }
