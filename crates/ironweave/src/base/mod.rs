@@ -1,5 +1,5 @@
-//! The lowest layer, which imports no other: ids, times, clocks, positions, metadata, errors, hashes, and the heads of CBOR
-//! items.
+//! The lowest layer, which imports no other: ids, times, clocks, positions, metadata, errors, hashes, pushes to vectors, and the
+//! heads of CBOR items.
 
 pub(crate) mod cbor;
 pub(crate) mod clock;
@@ -9,6 +9,7 @@ pub(crate) mod id;
 pub(crate) mod meta;
 pub(crate) mod notifier;
 pub(crate) mod position;
+pub(crate) mod push;
 pub(crate) mod seq;
 pub(crate) mod storage_error;
 pub(crate) mod time;

@@ -67,6 +67,22 @@ impl Relinked {
     }
 }
 
+/// Receives the facts of entries. Its methods are to be inlined always: then each is compiled for the kind of the fact.
+pub(super) trait FactSink {
+    /// Returns the position and length of a value.
+    fn store(&mut self, value: NewValue) -> (u32, u32);
+
+    /// Receives the next fact.
+    fn see(&mut self, fact: Fact);
+
+    /// Receives the next two facts, which are about links of one edge.
+    #[inline(always)]
+    fn see_both(&mut self, first: Fact, second: Fact) {
+        self.see(first);
+        self.see(second);
+    }
+}
+
 /// One change of the graph, with what its undo needs.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Entry {
@@ -285,22 +301,17 @@ impl Entry {
         }
     }
 
-    /// Calls `see` with the facts of the entry, in order. `stored` gives the position and length of a plain value, and of an
-    /// encoded one from its position in the bytes of the journal.
+    /// Passes the facts of the entry to a sink, in order.
     #[inline(always)]
-    pub(super) fn each_fact(
-        self,
-        stored: impl FnOnce(NewValue) -> (u32, u32),
-        mut see: impl FnMut(Fact),
-    ) {
+    pub(super) fn each_fact(self, sink: &mut impl FactSink) {
         match self {
-            Self::Create { entity, state, id } => see(Fact::Create {
+            Self::Create { entity, state, id } => sink.see(Fact::Create {
                 entity,
                 state,
                 slot: id.slot,
                 generation: id.generation,
             }),
-            Self::Delete { entity, state, id } => see(Fact::Delete {
+            Self::Delete { entity, state, id } => sink.see(Fact::Delete {
                 entity,
                 state,
                 slot: id.slot,
@@ -311,7 +322,7 @@ impl Entry {
                 slot,
                 from,
                 to,
-            } => see(Fact::Move {
+            } => sink.see(Fact::Move {
                 entity,
                 slot,
                 from,
@@ -329,7 +340,10 @@ impl Entry {
                 form,
                 new,
                 ..
-            } => see(Fact::set(column, slot, stored(NewValue::Plain(form, new)))),
+            } => {
+                let value = sink.store(NewValue::Plain(form, new));
+                sink.see(Fact::set(column, slot, value));
+            }
             Self::FillEncoded {
                 column,
                 slot,
@@ -342,18 +356,17 @@ impl Entry {
                 at,
                 len,
                 ..
-            } => see(Fact::set(
-                column,
-                slot,
-                stored(NewValue::Encoded { at, len }),
-            )),
-            Self::Link { edge, from, to } => see(Fact::Link { edge, from, to }),
-            Self::Unlink { edge, from, to, .. } => see(Fact::Unlink { edge, from, to }),
+            } => {
+                let value = sink.store(NewValue::Encoded { at, len });
+                sink.see(Fact::set(column, slot, value));
+            }
+            Self::Link { edge, from, to } => sink.see(Fact::Link { edge, from, to }),
+            Self::Unlink { edge, from, to, .. } => sink.see(Fact::Unlink { edge, from, to }),
             Self::Relink { edge, links } => {
                 let (from, to) = links.removed();
-                see(Fact::Unlink { edge, from, to });
+                let unlink = Fact::Unlink { edge, from, to };
                 let (from, to) = links.made();
-                see(Fact::Link { edge, from, to });
+                sink.see_both(unlink, Fact::Link { edge, from, to });
             }
             Self::SetLinkPlain {
                 edge,
@@ -361,22 +374,20 @@ impl Entry {
                 to,
                 form,
                 new,
-            } => see(Fact::set_link(
-                edge,
-                (from, to),
-                stored(NewValue::Plain(form, new)),
-            )),
+            } => {
+                let value = sink.store(NewValue::Plain(form, new));
+                sink.see(Fact::set_link(edge, (from, to), value));
+            }
             Self::SetLinkEncoded {
                 edge,
                 from,
                 to,
                 at,
                 len,
-            } => see(Fact::set_link(
-                edge,
-                (from, to),
-                stored(NewValue::Encoded { at, len }),
-            )),
+            } => {
+                let value = sink.store(NewValue::Encoded { at, len });
+                sink.see(Fact::set_link(edge, (from, to), value));
+            }
             // The fact of the deletion, move or unlink implies it.
             Self::ClearPlain { .. }
             | Self::ClearEncoded { .. }

@@ -133,7 +133,7 @@ impl Fact {
     }
 
     /// Returns the entities that it changes, each as type and slot.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn touches(self, layout: &Layout) -> [Option<(EntityIx, u32)>; 2] {
         match self {
             Self::Create { entity, slot, .. }

@@ -6,9 +6,13 @@
 
 use crate::base::hash::FastMap;
 use crate::base::id::Id;
+use crate::base::push::push;
+use crate::graph::entry::{FactSink, NewValue};
 use crate::graph::fact::{Fact, Facts};
-use crate::graph::storage::Storage;
-use crate::graph::{Graph, Journal};
+use crate::graph::journal::Values;
+use crate::graph::layout::Layout;
+use crate::graph::storage::{Storage, Table};
+use crate::graph::{Entities, Graph, Journal};
 use crate::schema::EntityIx;
 
 /// The changes that create entities, by slot: the index of each, and the generation to which it leads.
@@ -51,23 +55,37 @@ impl Created {
 impl<S: Storage> Graph<S> {
     /// Appends the facts of the open transaction so far to other ones. They get the generations of their entities, unless
     /// the other ones do not have them. O(entries).
+    #[inline(never)]
     pub(crate) fn append_facts(&self, journal: &Journal, facts: &mut Facts) {
-        let start = facts.list.len();
-        journal.append_facts(facts);
-        if facts.generations.len() < start {
-            return;
+        if journal.may_reuse_slots || facts.generations.len() < facts.list.len() {
+            return self.append_unusual_facts(journal, facts);
         }
-        if journal.may_reuse_slots {
-            self.append_generations_of_reused(start, facts);
-        } else {
-            self.append_generations(start, facts, |_, at| self.id(at.0, at.1));
+        if facts.list.is_empty() {
+            facts.list.reserve(journal.facts_len());
+            facts.generations.reserve(journal.facts_len());
         }
+        journal.each_fact(&mut WithGenerations::<S> {
+            values: journal.append_values(&mut facts.bytes),
+            list: &mut facts.list,
+            generations: &mut facts.generations,
+            layout: &self.layout,
+            entities: &self.entities,
+        });
     }
 
-    /// [`Graph::append_generations`] of a transaction that may have used the slots of entities that it had deleted.
+    /// [`Graph::append_facts`] to facts without generations, or of a transaction that may have used the slots of entities
+    /// that it had deleted.
     #[cold]
     #[inline(never)]
-    fn append_generations_of_reused(&self, start: usize, facts: &mut Facts) {
+    fn append_unusual_facts(&self, journal: &Journal, facts: &mut Facts) {
+        let start = facts.list.len();
+        journal.append_facts(facts);
+        let Facts {
+            list, generations, ..
+        } = facts;
+        if generations.len() < start {
+            return;
+        }
         let creates = |fact: &Fact| match *fact {
             Fact::Create {
                 entity,
@@ -77,25 +95,58 @@ impl<S: Storage> Graph<S> {
             } => Some((entity, Id { slot, generation })),
             _ => None,
         };
-        let created = Created::of(facts.list.iter().skip(start).map(creates));
-        self.append_generations(start, facts, |i, at| created.id(i, self, at));
-    }
-
-    /// Appends the generations of the entities in the facts from one on. `id` gives the id that the entity at a slot had at
-    /// a fact, whose index is counted from that one.
-    #[inline(always)]
-    fn append_generations(
-        &self,
-        start: usize,
-        Facts {
-            list, generations, ..
-        }: &mut Facts,
-        id: impl Fn(usize, (EntityIx, u32)) -> Id,
-    ) {
         let facts = list.get(start..).unwrap_or_default();
+        let created = Created::of(facts.iter().map(creates));
         generations.extend(facts.iter().enumerate().map(|(i, fact)| {
             let entities = fact.touches(&self.layout);
-            entities.map(|at| at.map_or(0, |at| id(i, at).generation))
+            entities.map(|at| at.map_or(0, |at| created.id(i, self, at).generation))
         }));
+    }
+}
+
+/// Appends facts of the open transaction with the generations that the slots of their entities have now.
+struct WithGenerations<'f, S: Storage> {
+    values: Values<'f>,
+    list: &'f mut Vec<Fact>,
+    generations: &'f mut Vec<[u32; 2]>,
+    layout: &'f Layout,
+    entities: &'f [S::Part<Entities<S>>],
+}
+
+impl<S: Storage> WithGenerations<'_, S> {
+    #[inline(always)]
+    fn generations_of(&self, fact: Fact) -> [u32; 2] {
+        if let Fact::Create { generation, .. } | Fact::Delete { generation, .. } = fact {
+            return [generation, 0];
+        }
+        let entities = fact.touches(self.layout);
+        entities.map(|at| match at {
+            Some((entity, slot)) => {
+                *self.entities[usize::from(entity)].words.at(slot as usize) >> 8
+            }
+            None => 0,
+        })
+    }
+}
+
+impl<S: Storage> FactSink for WithGenerations<'_, S> {
+    #[inline(always)]
+    fn store(&mut self, value: NewValue) -> (u32, u32) {
+        self.values.store(value)
+    }
+
+    #[inline(always)]
+    fn see(&mut self, fact: Fact) {
+        push(self.generations, self.generations_of(fact));
+        push(self.list, fact);
+    }
+
+    #[inline(always)]
+    fn see_both(&mut self, first: Fact, second: Fact) {
+        // Before anything is written, so that the compiler looks up what they have in common once.
+        let both = [self.generations_of(first), self.generations_of(second)];
+        self.generations.extend_from_slice(&both);
+        push(self.list, first);
+        push(self.list, second);
     }
 }

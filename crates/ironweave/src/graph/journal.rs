@@ -12,7 +12,8 @@
 use std::sync::OnceLock;
 
 use crate::base::id::Id;
-use crate::graph::entry::{Entry, NewValue};
+use crate::base::push::push;
+use crate::graph::entry::{Entry, FactSink, NewValue};
 use crate::graph::fact::{Fact, Facts};
 use crate::schema::{EntityIx, StateIx};
 
@@ -88,20 +89,20 @@ impl Journal {
     /// Appends an entry that is one fact.
     #[inline(always)]
     pub(super) fn push(&mut self, entry: Entry) {
-        self.entries.push(entry);
+        push(&mut self.entries, entry);
     }
 
     /// Appends a relink, which is two facts.
     #[inline(always)]
     pub(super) fn push_relink(&mut self, entry: Entry) {
         self.surplus = self.surplus.wrapping_add(1);
-        self.entries.push(entry);
+        push(&mut self.entries, entry);
     }
 
     /// Appends the removal of a value, which is no fact.
     pub(super) fn push_clear(&mut self, entry: Entry) {
         self.surplus = self.surplus.wrapping_sub(1);
-        self.entries.push(entry);
+        push(&mut self.entries, entry);
     }
 
     pub(super) fn push_delete(&mut self, entity: EntityIx, state: StateIx, id: Id) {
@@ -199,39 +200,50 @@ impl Journal {
 
     /// Removes all entries and returns their facts.
     pub(crate) fn take_facts(&mut self) -> Facts {
-        let mut facts = Facts {
-            list: Vec::new(),
-            bytes: std::mem::take(&mut self.bytes),
-            generations: Vec::new(),
+        let (mut list, mut bytes) = (
+            Vec::with_capacity(self.facts_len()),
+            std::mem::take(&mut self.bytes),
+        );
+        let values = Values {
+            bytes: &mut bytes,
+            start: 0,
         };
-        self.convert(0, &mut facts);
+        self.each_fact(&mut Converted {
+            values,
+            list: &mut list,
+        });
         self.clear();
-        facts
+        Facts {
+            list,
+            bytes,
+            generations: Vec::new(),
+        }
     }
 
     /// Appends the facts so far to other ones, without the generations of their entities.
     #[inline(never)]
     pub(super) fn append_facts(&self, others: &mut Facts) {
-        let start = others.bytes.len();
-        others.bytes.extend_from_slice(&self.bytes);
-        self.convert(start as u32, others);
+        let Facts { list, bytes, .. } = others;
+        list.reserve(self.facts_len());
+        let values = self.append_values(bytes);
+        self.each_fact(&mut Converted { values, list });
     }
 
-    /// Appends the facts of all entries to a list whose bytes have those of the journal from `start` on.
-    #[inline]
-    fn convert(&self, start: u32, facts: &mut Facts) {
-        let Facts { list, bytes, .. } = facts;
-        list.reserve(self.facts_len());
+    /// Appends the values that are not plain to the bytes of other facts.
+    #[inline(always)]
+    pub(super) fn append_values<'f>(&self, bytes: &'f mut Vec<u8>) -> Values<'f> {
+        let start = bytes.len() as u32;
+        if !self.bytes.is_empty() {
+            bytes.extend_from_slice(&self.bytes);
+        }
+        Values { bytes, start }
+    }
+
+    /// Passes the facts of all entries to a sink, in order.
+    #[inline(always)]
+    pub(super) fn each_fact(&self, sink: &mut impl FactSink) {
         for entry in &self.entries {
-            let stored = |new: NewValue| match new {
-                NewValue::Plain(form, word) => {
-                    let at = bytes.len();
-                    form.cbor(word).write(bytes);
-                    (at as u32, (bytes.len() - at) as u32)
-                }
-                NewValue::Encoded { at, len } => (start + at, len),
-            };
-            entry.each_fact(stored, |fact| list.push(fact));
+            entry.each_fact(sink);
         }
     }
 
@@ -240,29 +252,83 @@ impl Journal {
     pub(crate) fn try_each_fact_after<E>(
         &self,
         entries: usize,
-        mut see: impl FnMut(Fact) -> Result<(), E>,
+        see: impl FnMut(Fact) -> Result<(), E>,
     ) -> Result<(), E> {
-        let mut result = Ok(());
+        let result = Ok(());
+        let mut tried = Tried { see, result };
         for entry in self.entries.get(entries..).unwrap_or_default() {
-            entry.each_fact(
-                |_| (0, 0),
-                |fact| {
-                    if result.is_ok() {
-                        result = see(fact);
-                    }
-                },
-            );
-            if result.is_err() {
+            entry.each_fact(&mut tried);
+            if tried.result.is_err() {
                 break;
             }
         }
-        result
+        tried.result
     }
 
     /// Returns the encoding of a value that is not plain.
     pub(crate) fn value(&self, at: u32, len: u32) -> &[u8] {
         let range = at as usize..at as usize + len as usize;
         self.bytes.get(range).unwrap_or_default()
+    }
+}
+
+/// The bytes of the values of facts, to which plain values are appended.
+pub(super) struct Values<'f> {
+    bytes: &'f mut Vec<u8>,
+    /// The position of the bytes of the journal.
+    start: u32,
+}
+
+impl Values<'_> {
+    /// Returns the position and length of a value of the journal.
+    #[inline(always)]
+    pub(super) fn store(&mut self, value: NewValue) -> (u32, u32) {
+        match value {
+            NewValue::Plain(form, word) => {
+                let at = self.bytes.len();
+                form.cbor(word).write(self.bytes);
+                (at as u32, (self.bytes.len() - at) as u32)
+            }
+            NewValue::Encoded { at, len } => (self.start + at, len),
+        }
+    }
+}
+
+/// Appends facts to a list.
+struct Converted<'f> {
+    values: Values<'f>,
+    list: &'f mut Vec<Fact>,
+}
+
+impl FactSink for Converted<'_> {
+    #[inline(always)]
+    fn store(&mut self, value: NewValue) -> (u32, u32) {
+        self.values.store(value)
+    }
+
+    #[inline(always)]
+    fn see(&mut self, fact: Fact) {
+        push(self.list, fact);
+    }
+}
+
+/// Calls a function with facts until it returns an error.
+struct Tried<F, E> {
+    see: F,
+    result: Result<(), E>,
+}
+
+impl<E, F: FnMut(Fact) -> Result<(), E>> FactSink for Tried<F, E> {
+    #[inline(always)]
+    fn store(&mut self, _: NewValue) -> (u32, u32) {
+        (0, 0)
+    }
+
+    #[inline(always)]
+    fn see(&mut self, fact: Fact) {
+        if self.result.is_ok() {
+            self.result = (self.see)(fact);
+        }
     }
 }
 

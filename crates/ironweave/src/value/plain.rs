@@ -2,7 +2,7 @@
 
 use std::any::{Any, TypeId};
 
-use crate::base::cbor::{CborWord, FALSE, NEGATIVE, SIMPLE, hash_head};
+use crate::base::cbor::{CborWord, FALSE, NEGATIVE, SIMPLE, UINT, hash_head};
 use crate::base::time::Timestamp;
 
 /// How the word of a plain value is encoded.
@@ -79,18 +79,15 @@ impl PlainForm {
     /// Returns the major type and the argument of the encoding of a word, which is one head.
     #[inline(always)]
     fn head(self, word: u64) -> (u8, u64) {
-        // All bits are those of the sign.
-        let sign = if self == Self::Signed {
-            (word as i64 >> 63) as u64
-        } else {
-            0
-        };
-        let (major, first) = if self == Self::Bool {
-            (SIMPLE, u64::from(FALSE ^ SIMPLE))
-        } else {
-            (sign as u8 & NEGATIVE, 0)
-        };
-        (major, (word ^ sign) + first)
+        match self {
+            Self::Unsigned => (UINT, word),
+            Self::Signed => {
+                // All bits are those of the sign.
+                let sign = (word as i64 >> 63) as u64;
+                (sign as u8 & NEGATIVE, word ^ sign)
+            }
+            Self::Bool => (SIMPLE, word + u64::from(FALSE ^ SIMPLE)),
+        }
     }
 
     /// Returns the encoding of a word.

@@ -238,6 +238,7 @@ fn run<S: Storage>(seed: u32) {
     let (mut journal, mut following) = (Journal::default(), Journal::default());
     let mut random = Random(seed);
     let (mut undone, mut reused) = (0, 0);
+    let mut all = Facts::default();
     for _ in 0..120 {
         let before = picture(&graph);
         let mut marks: Vec<(Mark, Vec<String>, usize)> = Vec::new();
@@ -270,10 +271,20 @@ fn run<S: Storage>(seed: u32) {
         }
         let facts = journal.to_facts();
         assert_eq!(facts.list.len(), journal.facts_len());
+        let appended_from = all.list.len();
+        graph.append_facts(&journal, &mut all);
+        assert_eq!(all.list.len(), appended_from + facts.list.len());
         graph.commit(&mut journal);
-        for fact in &facts.list {
+        for (i, fact) in facts.list.iter().enumerate() {
             let applied = follower.apply(&mut following, *fact, &facts);
             applied.expect("what was possible before is possible again");
+            // The follower has the generations of this time.
+            let generations = fact
+                .touches(&follower.layout)
+                .map(|at| at.map_or(0, |(entity, slot)| follower.id(entity, slot).generation));
+            let i = appended_from + i;
+            assert!(all.same(all.list[i], &facts, *fact), "{fact:?}");
+            assert_eq!(all.generations[i], generations, "{fact:?}");
         }
         follower.must_be_complete(&facts).expect("all is set");
         follower.commit(&mut following);

@@ -110,10 +110,15 @@ impl<'r, M> Facts<'r, M> {
     /// Appends the facts to other ones, with the generations of their entities if they are known.
     #[inline]
     pub(super) fn append_to(&self, others: &mut RawFacts) {
-        let facts = match self.source {
-            Source::Open(journal, graph) => return graph.append_facts(journal, others),
-            Source::Facts(facts) => facts,
-        };
+        match self.source {
+            Source::Open(journal, graph) => graph.append_facts(journal, others),
+            Source::Facts(facts) => self.append_range_of(facts, others),
+        }
+    }
+
+    /// [`Facts::append_to`] of facts that are not those of an open transaction.
+    #[inline(never)]
+    fn append_range_of(&self, facts: &RawFacts, others: &mut RawFacts) {
         let range = self.start..self.end;
         let found = (self.context)
             .filter(|_| facts.generations.is_empty())
