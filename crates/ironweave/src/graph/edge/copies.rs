@@ -1,6 +1,7 @@
 //! Clones of edges, copies in another storage, and where two edges may differ.
 
-use super::{Edge, Links, note_positions};
+use super::fan::note_positions;
+use super::{Edge, Links};
 use crate::graph::list::List as _;
 use crate::graph::storage::{Map as _, Storage, Table as _};
 
