@@ -51,7 +51,7 @@ impl<M: Model> Store<M> {
     fn append_in_place<E: Event<Model = M>>(&mut self, event: &E) -> Option<()> {
         let (seq, bytes) = (self.next, const { frame::expected_bytes::<E>() });
         let is_short = bytes <= self.bounds.transaction_bytes;
-        // Followers read the payload of a frame that was written from elsewhere.
+        // Followers read the payload in the buffer of the store, where that of a frame in its place is not.
         if !is_short || !self.followers.is_empty() {
             return None;
         }
