@@ -176,6 +176,16 @@ mod yard {
         pub value: u64,
     }
 
+    /// The handler changes another job in the way of the arc, which changes nothing if the worker has the job.
+    #[event]
+    #[relink(worker.jobs += job)]
+    #[may(relink Worker.jobs)]
+    pub struct Gathered {
+        pub job: Job,
+        pub other: Job,
+        pub worker: Worker,
+    }
+
     #[immediate]
     #[when(all worker.jobs in Running)]
     #[moves(worker: Idle -> Busy)]
@@ -201,6 +211,16 @@ impl crate::Apply for Handled {
             bound.job
         };
         job.set_value(tx, self.value + 1)
+    }
+}
+
+impl crate::Apply for Gathered {
+    fn apply(
+        &self,
+        bound: crate::Bound<Self>,
+        tx: &mut crate::Tx<'_, Self>,
+    ) -> Result<(), crate::Reject> {
+        bound.worker.relink_jobs(tx, &bound.other)
     }
 }
 
@@ -306,7 +326,7 @@ fn frames_encoded_in_their_places_have_the_bytes_of_others() {
         let site = sites[below(4) as usize];
         let value = [below(30), below(70_000), below(1 << 40)][below(3) as usize];
         let at = Timestamp::from_micros(value as i64 - 1_000);
-        match below(15) {
+        match below(16) {
             0..=2 => stores.fire(|| Assigned { job, value, worker }),
             3 => stores.fire(|| Sited { job, site }),
             4 => stores.fire(|| Adjusted {
@@ -333,6 +353,7 @@ fn frames_encoded_in_their_places_have_the_bytes_of_others() {
             11 => stores.fire(|| Rested { worker }),
             12 => stores.fire(|| Dropped { job }),
             13 => stores.fire(|| Added {}),
+            14 => stores.fire(|| Gathered { job, other, worker }),
             _ => stores.fire(|| Handled { job, other, value }),
         }
     }
