@@ -133,32 +133,32 @@ pub(crate) fn salt(name: &str) -> u64 {
 }
 
 /// Returns the exclusive or of the two halves of a 64 × 64 bit product (wyhash, Wang Yi).
-#[inline]
+#[inline(always)]
 fn fold(a: u64, b: u64) -> u64 {
     let product = u128::from(a) * u128::from(b);
     product as u64 ^ (product >> 64) as u64
 }
 
 /// Returns an id mixed into all 64 bits, so that terms of small slots do not cancel each other in the sum.
-#[inline]
+#[inline(always)]
 fn spread(salt: u64, id: Id) -> u64 {
     fold(id.to_bits() ^ 0xa076_1d64_78bd_642f, salt | 1)
 }
 
 /// Returns the full 128-bit product of two well-mixed numbers, so that a change of either changes the sum.
-#[inline]
+#[inline(always)]
 fn term(a: u64, b: u64) -> u128 {
     u128::from(a) * u128::from(b)
 }
 
 /// Returns the term of a value in a column of an entity.
-#[inline]
+#[inline(always)]
 pub(crate) fn cell_term(column_salt: u64, id: Id, value_hash: u64) -> u128 {
     term(spread(column_salt, id), value_hash)
 }
 
 /// Returns the term of the state that an entity is in.
-#[inline]
+#[inline(always)]
 pub(crate) fn state_term(state_salt: u64, id: Id) -> u128 {
     term(spread(state_salt, id), state_salt)
 }
@@ -167,14 +167,14 @@ pub(crate) fn state_term(state_salt: u64, id: Id) -> u128 {
 const INVERSE_END: u64 = 0x8ebc_6af0_9c88_c6e3;
 
 /// Returns the term of a link.
-#[inline]
+#[inline(always)]
 pub(crate) fn link_term(edge_salt: u64, from: Id, to: Id) -> u128 {
     term(spread(edge_salt, from), spread(INVERSE_END, to))
 }
 
 /// Returns the terms of two links of an entity at one end with two entities at the other, which is the declaring end if
 /// `forward`. They are those of [`link_term`].
-#[inline]
+#[inline(always)]
 pub(crate) fn relink_terms(edge_salt: u64, forward: bool, held: Id, far: [Id; 2]) -> [u128; 2] {
     let (held_salt, far_salt) = if forward {
         (INVERSE_END, edge_salt)
@@ -182,7 +182,12 @@ pub(crate) fn relink_terms(edge_salt: u64, forward: bool, held: Id, far: [Id; 2]
         (edge_salt, INVERSE_END)
     };
     let held = spread(held_salt, held);
-    far.map(|far| term(spread(far_salt, far), held))
+    // `map` is not always inlined.
+    let [first, second] = far;
+    [
+        term(spread(far_salt, first), held),
+        term(spread(far_salt, second), held),
+    ]
 }
 
 /// Returns the term of the data on a link.

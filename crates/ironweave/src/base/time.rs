@@ -36,6 +36,7 @@ const RFC_3339: RangeInclusive<i64> = -62_167_219_200_000_000..=253_402_300_799_
 impl Timestamp {
     /// Returns the current time of the system clock.
     #[must_use]
+    #[inline]
     pub fn now() -> Self {
         Self::from(SystemTime::now())
     }
@@ -97,9 +98,14 @@ impl Sub<Duration> for Timestamp {
 }
 
 impl From<SystemTime> for Timestamp {
+    #[inline(always)]
     fn from(time: SystemTime) -> Self {
         match time.duration_since(UNIX_EPOCH) {
-            Ok(since) => Self(i64::try_from(since.as_micros()).unwrap_or(i64::MAX)),
+            // A number of seconds that fits in 32 bits needs no product of 128 bits.
+            Ok(since) => match u32::try_from(since.as_secs()) {
+                Ok(secs) => Self(i64::from(secs) * 1_000_000 + i64::from(since.subsec_micros())),
+                Err(_) => Self(i64::try_from(since.as_micros()).unwrap_or(i64::MAX)),
+            },
             Err(before) => {
                 Self(i64::try_from(before.duration().as_micros()).map_or(i64::MIN, |n| -n))
             }

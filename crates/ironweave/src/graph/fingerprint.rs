@@ -2,7 +2,12 @@
 //! follower, and never by a transaction that is only tried.
 //!
 //! An entry does not say the generation of its slot, which `generations` finds. The ids are found once for the terms of an
-//! entry and for what else is done with it: a commit encodes the facts of a frame in a [`FactVisitor`].
+//! entry and for what else is done with it: a commit encodes the facts of a frame in a [`FactVisitor`]. A visitor is passed by
+//! value, so that what it has is in registers in the usual loops.
+
+mod expected;
+
+use std::cell::Cell;
 
 use crate::base::hash::{
     cell_term, hash_bytes, link_data_term, link_term, relink_terms, state_term,
@@ -14,6 +19,7 @@ use crate::graph::storage::Storage;
 use crate::graph::{Graph, Journal};
 use crate::schema::{ColumnIx, EdgeIx, EntityIx, StateIx};
 use crate::value::PlainForm;
+pub(crate) use expected::Expected;
 
 /// Receives each fact of a transaction, in the order of [`Journal::facts`].
 pub(crate) trait FactVisitor {
@@ -28,6 +34,27 @@ pub(crate) trait FactVisitor {
     fn relink(&mut self, edge: EdgeIx, forward: bool, held: Id, holders: [Id; 2]);
     fn set_link_plain(&mut self, edge: EdgeIx, from: Id, to: Id, value: (PlainForm, u64));
     fn set_link_encoded(&mut self, edge: EdgeIx, from: Id, to: Id, value: &[u8]);
+}
+
+/// A sum of terms, modulo 2^128.
+#[derive(Default)]
+pub(crate) struct Sum(Cell<u128>);
+
+impl Sum {
+    #[inline(always)]
+    fn add(&self, term: u128) {
+        self.0.set(self.0.get().wrapping_add(term));
+    }
+
+    #[inline(always)]
+    fn subtract(&self, term: u128) {
+        self.0.set(self.0.get().wrapping_sub(term));
+    }
+
+    #[inline(always)]
+    pub(crate) fn total(&self) -> u128 {
+        self.0.get()
+    }
 }
 
 /// A visitor that does nothing.
@@ -52,7 +79,7 @@ impl<S: Storage> Graph<S> {
     #[inline(never)]
     pub(crate) fn fingerprint_with(&self, journal: &Journal) -> u128 {
         self.fingerprint
-            .wrapping_add(self.visit(journal, journal.fingerprinted, &mut Ignore))
+            .wrapping_add(self.visit(journal, journal.fingerprinted, Ignore).0)
     }
 
     /// Includes what the open transaction did so far in the fingerprint, if that is kept.
@@ -66,14 +93,20 @@ impl<S: Storage> Graph<S> {
 
     /// As [`Graph::update_fingerprint`], and shows a visitor all facts of the open transaction.
     #[inline(always)]
-    pub(crate) fn update_fingerprint_and_visit(
+    pub(crate) fn update_fingerprint_and_visit<V: FactVisitor>(
         &mut self,
         journal: &mut Journal,
-        visitor: &mut impl FactVisitor,
-    ) {
-        let included = journal.fingerprinted;
-        let sum = self.visit(journal, 0, visitor);
-        if self.fingerprinting && included == 0 {
+        visitor: V,
+    ) -> V {
+        let (sum, visitor) = self.visit(journal, 0, visitor);
+        self.add_to_fingerprint(sum, journal);
+        visitor
+    }
+
+    /// Adds the sum of the terms of all entries to the fingerprint.
+    #[inline(always)]
+    fn add_to_fingerprint(&mut self, sum: u128, journal: &mut Journal) {
+        if self.fingerprinting && journal.fingerprinted == 0 {
             self.fingerprint = self.fingerprint.wrapping_add(sum);
             journal.fingerprinted = journal.entries.len();
         } else {
@@ -84,35 +117,40 @@ impl<S: Storage> Graph<S> {
 
     /// Shows a visitor the facts of the entries from one on. Returns the sum of their terms.
     #[inline(always)]
-    fn visit(&self, journal: &Journal, from: usize, visitor: &mut impl FactVisitor) -> u128 {
+    fn visit<V: FactVisitor>(&self, journal: &Journal, from: usize, mut visitor: V) -> (u128, V) {
         if journal.may_reuse_slots {
             return self.visit_reused(journal, from, visitor);
         }
-        let mut sum = 0;
+        let sum = Sum::default();
         for entry in journal.entries.get(from..).unwrap_or_default() {
-            self.visit_entry(&mut sum, journal, entry, visitor, |entity, slot| {
+            self.visit_entry(&sum, journal, entry, &mut visitor, |entity, slot| {
                 self.id(entity, slot)
             });
         }
-        sum
+        (sum.total(), visitor)
     }
 
     /// [`Graph::visit`] of a transaction that may have used the slots of entities that it had deleted.
     #[cold]
     #[inline(never)]
-    fn visit_reused(&self, journal: &Journal, from: usize, visitor: &mut impl FactVisitor) -> u128 {
+    fn visit_reused<V: FactVisitor>(
+        &self,
+        journal: &Journal,
+        from: usize,
+        mut visitor: V,
+    ) -> (u128, V) {
         let creates = |entry: &Entry| match *entry {
             Entry::Create { entity, id, .. } => Some((entity, id)),
             _ => None,
         };
         let created = Created::of(journal.entries.iter().map(creates));
-        let mut sum = 0;
+        let sum = Sum::default();
         for (i, entry) in journal.entries.iter().enumerate().skip(from) {
-            self.visit_entry(&mut sum, journal, entry, visitor, |entity, slot| {
+            self.visit_entry(&sum, journal, entry, &mut visitor, |entity, slot| {
                 created.id(i, self, (entity, slot))
             });
         }
-        sum
+        (sum.total(), visitor)
     }
 
     /// Shows a visitor the facts of an entry, and adds the terms of the entry to a sum. `id` gives the id that the entity at a
@@ -120,7 +158,7 @@ impl<S: Storage> Graph<S> {
     #[inline(always)]
     fn visit_entry(
         &self,
-        sum: &mut u128,
+        sum: &Sum,
         journal: &Journal,
         entry: &Entry,
         visitor: &mut impl FactVisitor,
@@ -140,9 +178,8 @@ impl<S: Storage> Graph<S> {
             let ids = (id(layout.from.entity, from), id(layout.to.entity, to));
             (layout.salt, ids)
         };
-        let sum = std::cell::Cell::from_mut(sum);
-        let add = |term| sum.set(sum.get().wrapping_add(term));
-        let subtract = |term| sum.set(sum.get().wrapping_sub(term));
+        let add = |term| sum.add(term);
+        let subtract = |term| sum.subtract(term);
         match *entry {
             Entry::Create {
                 entity,
@@ -171,9 +208,7 @@ impl<S: Storage> Graph<S> {
                 to,
             } => {
                 let id = id(entity, slot);
-                subtract(state(entity, from, id));
-                add(state(entity, to, id));
-                visitor.move_to(entity, id, from, to);
+                self.visit_move(sum, (entity, id), (from, to), visitor);
             }
             Entry::FillPlain {
                 column,
@@ -181,9 +216,8 @@ impl<S: Storage> Graph<S> {
                 form,
                 new,
             } => {
-                let (id, term) = cell(column, slot);
-                add(term(form.hash(new)));
-                visitor.set_plain(column, id, (form, new));
+                let id = id(self.layout.columns[usize::from(column)].entity, slot);
+                self.visit_fill(sum, (column, id), (form, new), visitor);
             }
             Entry::ReplacePlain {
                 column,
@@ -192,11 +226,8 @@ impl<S: Storage> Graph<S> {
                 new,
                 old,
             } => {
-                let (id, term) = cell(column, slot);
-                let (old_hash, new_hash) = form.hashes(old, new);
-                subtract(term(old_hash));
-                add(term(new_hash));
-                visitor.set_plain(column, id, (form, new));
+                let id = id(self.layout.columns[usize::from(column)].entity, slot);
+                self.visit_replace(sum, (column, id), (form, old, new), visitor);
             }
             Entry::FillEncoded {
                 column,
@@ -244,17 +275,10 @@ impl<S: Storage> Graph<S> {
             }
             Entry::Relink { edge, links } => {
                 let layout = &self.layout.edges[usize::from(edge)];
-                let (holder, held) = if links.forward {
-                    (layout.from.entity, layout.to.entity)
-                } else {
-                    (layout.to.entity, layout.from.entity)
-                };
+                let (holder, held) = layout.holder_and_held(links.forward);
                 let held = id(held, links.held);
                 let holders = [id(holder, links.old), id(holder, links.holder)];
-                let [old, new] = relink_terms(layout.salt, links.forward, held, holders);
-                subtract(old);
-                add(new);
-                visitor.relink(edge, links.forward, held, holders);
+                self.visit_relink(sum, (edge, links.forward), (held, holders), visitor);
             }
             Entry::SetLinkPlain {
                 edge,
@@ -298,5 +322,66 @@ impl<S: Storage> Graph<S> {
                 subtract(link_data_term(salt, from, to, old_hash));
             }
         }
+    }
+
+    #[inline(always)]
+    fn visit_move(
+        &self,
+        sum: &Sum,
+        (entity, id): (EntityIx, Id),
+        (from, to): (StateIx, StateIx),
+        visitor: &mut impl FactVisitor,
+    ) {
+        let states = &self.layout.entities[usize::from(entity)].states;
+        let (from_salt, to_salt) = (states[usize::from(from)].salt, states[usize::from(to)].salt);
+        sum.subtract(state_term(from_salt, id));
+        sum.add(state_term(to_salt, id));
+        visitor.move_to(entity, id, from, to);
+    }
+
+    /// A plain value was set in a cell without a value.
+    #[inline(always)]
+    fn visit_fill(
+        &self,
+        sum: &Sum,
+        (column, id): (ColumnIx, Id),
+        (form, new): (PlainForm, u64),
+        visitor: &mut impl FactVisitor,
+    ) {
+        let salt = self.layout.columns[usize::from(column)].salt;
+        sum.add(cell_term(salt, id, form.hash(new)));
+        visitor.set_plain(column, id, (form, new));
+    }
+
+    /// A plain value replaced another.
+    #[inline(always)]
+    fn visit_replace(
+        &self,
+        sum: &Sum,
+        (column, id): (ColumnIx, Id),
+        (form, old, new): (PlainForm, u64, u64),
+        visitor: &mut impl FactVisitor,
+    ) {
+        let salt = self.layout.columns[usize::from(column)].salt;
+        let (old_hash, new_hash) = form.hashes(old, new);
+        sum.subtract(cell_term(salt, id, old_hash));
+        sum.add(cell_term(salt, id, new_hash));
+        visitor.set_plain(column, id, (form, new));
+    }
+
+    /// An entity is linked with the second of two holders instead of the first.
+    #[inline(always)]
+    fn visit_relink(
+        &self,
+        sum: &Sum,
+        (edge, forward): (EdgeIx, bool),
+        (held, holders): (Id, [Id; 2]),
+        visitor: &mut impl FactVisitor,
+    ) {
+        let salt = self.layout.edges[usize::from(edge)].salt;
+        let [old, new] = relink_terms(salt, forward, held, holders);
+        sum.subtract(old);
+        sum.add(new);
+        visitor.relink(edge, forward, held, holders);
     }
 }

@@ -80,6 +80,10 @@ impl Journal {
         self.bytes.len() + self.entries.len() * PLAIN_BYTES_MAX
     }
 
+    pub(crate) fn entries(&self) -> &[Entry] {
+        &self.entries
+    }
+
     /// Returns the number of entries, for [`Journal::try_each_fact_after`].
     #[inline]
     pub(crate) fn position(&self) -> usize {

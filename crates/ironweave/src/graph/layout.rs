@@ -80,6 +80,19 @@ pub(crate) struct EdgeLayout {
     pub watches: Vec<u16>,
 }
 
+impl EdgeLayout {
+    /// Returns the types of an entity at the end that holds lists, which is the declaring one if `forward`, and of one at the
+    /// other end.
+    #[inline(always)]
+    pub(crate) fn holder_and_held(&self, forward: bool) -> (EntityIx, EntityIx) {
+        if forward {
+            (self.from.entity, self.to.entity)
+        } else {
+            (self.to.entity, self.from.entity)
+        }
+    }
+}
+
 pub(crate) struct EndLayout {
     pub entity: EntityIx,
     pub name: Name,

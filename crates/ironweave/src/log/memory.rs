@@ -22,7 +22,7 @@ use super::{
 };
 use crate::base::position::Position;
 use ahead::Ahead;
-use chunk::{Chunk, ChunkFrames, HEADER_BYTES, Header};
+use chunk::{Chunk, ChunkFrames, HEADER_BYTES, Header, Space};
 
 /// The number of bytes in one chunk, unless a frame is longer.
 const CHUNK_BYTES: usize = 1 << 20;
@@ -131,8 +131,9 @@ impl Chunks {
         let capacity = CHUNK_BYTES.max(frame_bytes);
         let memory = (capacity == CHUNK_BYTES).then(|| self.ahead.take());
         let memory = memory.flatten();
-        let memory = memory.unwrap_or_else(|| Vec::with_capacity(capacity));
-        self.limit = memory.capacity() / 2;
+        // The operating system gives zeros without writing them.
+        let memory = memory.unwrap_or_else(|| vec![0; capacity]);
+        self.limit = memory.len() / 2;
         let chunk = Chunk::new(self.open.next(), memory);
         let mut full = std::mem::replace(&mut self.open, chunk);
         if !full.is_empty() {
@@ -155,7 +156,6 @@ impl Chunks {
         }
     }
 
-    #[inline(always)]
     fn append(&mut self, header: FrameHeader, payload: &[u8]) -> Result<(), AppendError> {
         let expected = self.open.next();
         if header.seq != expected {
@@ -165,12 +165,22 @@ impl Chunks {
             });
         }
         check_length(payload).map_err(AppendError::Refused)?;
-        let frame_bytes = HEADER_BYTES + payload.len();
+        if let Some(space) = self.space(payload.len()) {
+            space.payload.copy_from_slice(payload);
+            let bytes = space.write_header(&header);
+            self.open.push(bytes);
+        }
+        Ok(())
+    }
+
+    /// Returns the memory for the next frame. There is always space.
+    #[inline(always)]
+    fn space(&mut self, payload_bytes: usize) -> Option<Space<'_>> {
+        let frame_bytes = HEADER_BYTES + payload_bytes;
         if self.open.len() + frame_bytes > self.limit {
             self.make_space(frame_bytes);
         }
-        self.open.push(&header, payload);
-        Ok(())
+        self.open.space(payload_bytes)
     }
 }
 
@@ -223,6 +233,23 @@ impl MemoryLog {
             Arc::new(Mutex::new(chunks))
         });
         MemoryReader::of(self.origin, shared)
+    }
+
+    /// Returns the memory for the frame `seq`, which [`MemoryLog::push`] then appends. Returns `None` if only
+    /// [`append`](Log::append) can append that frame, or can say why not.
+    #[inline(always)]
+    pub(crate) fn space(&mut self, seq: Seq, payload_bytes: usize) -> Option<Space<'_>> {
+        let is_next = self.shared.get_mut().is_none() && seq == self.own.open.next();
+        if !is_next || payload_bytes > PAYLOAD_BYTES_MAX {
+            return None;
+        }
+        self.own.space(payload_bytes)
+    }
+
+    /// Appends the frame that was written into the memory that [`MemoryLog::space`] has just returned.
+    #[inline(always)]
+    pub(crate) fn push(&mut self, payload_bytes: usize) {
+        self.own.open.push(payload_bytes);
     }
 
     #[inline(never)]

@@ -50,6 +50,17 @@ impl TransactionTime {
         }
     }
 
+    /// As [`TransactionTime::now`], where no other thread can ask.
+    #[inline(always)]
+    pub(crate) fn decide(&mut self) -> Timestamp {
+        if let Some(known) = self.known() {
+            return known;
+        }
+        let now = self.source.now().max(self.last);
+        self.set(now);
+        now
+    }
+
     /// The time of the last transaction.
     pub(crate) fn last(&self) -> Timestamp {
         self.last

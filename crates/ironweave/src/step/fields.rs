@@ -18,9 +18,10 @@ use crate::graph::{Graph, GraphRef, Journal};
 use crate::schema::{ColumnIx, Encoding};
 use crate::step::bind::{Binder, Ref};
 use crate::step::bindings::CompiledNames;
-use crate::step::field_codec::{FieldReader, FieldWriter};
+use crate::step::field_codec::{FieldReader, FieldWriter, WORD_BYTES};
 use crate::value::debug::SerializedDebug;
-use crate::value::{DecodeError, Value, encoding, is_faithful};
+use crate::value::fixed::word_of;
+use crate::value::{DecodeError, Value, encoding, is_faithful, is_plain};
 
 /// A field that is a value.
 pub struct Val<T>(PhantomData<T>);
@@ -60,6 +61,22 @@ pub trait Field {
 
     /// Encodes it for a log.
     fn encode(of: &Self::Of, index: u16, writer: &mut FieldWriter<'_>);
+
+    /// Whether it is a value of a plain type.
+    #[must_use]
+    fn is_plain() -> bool {
+        false
+    }
+
+    /// The id, if it names one entity by a handle.
+    fn id(_of: &Self::Of) -> Option<Id> {
+        None
+    }
+
+    /// The 8 bytes that a log has of it; `None` if it has more.
+    fn word(_of: &Self::Of) -> Option<u64> {
+        None
+    }
 
     /// Whether every value of its type is known to be read back as it was written.
     fn is_faithful() -> bool;
@@ -127,6 +144,16 @@ impl<T: Value> Field for Val<T> {
     }
 
     #[inline(always)]
+    fn is_plain() -> bool {
+        is_plain::<T>()
+    }
+
+    #[inline(always)]
+    fn word(of: &T) -> Option<u64> {
+        word_of(of)
+    }
+
+    #[inline(always)]
     fn is_faithful() -> bool {
         is_faithful::<T>()
     }
@@ -166,6 +193,16 @@ impl<T: Ref + Serialize + DeserializeOwned + 'static> Field for One<T> {
     #[inline(always)]
     fn encode(of: &T, index: u16, writer: &mut FieldWriter<'_>) {
         writer.one(index, of);
+    }
+
+    #[inline(always)]
+    fn id(of: &T) -> Option<Id> {
+        of.handle()
+    }
+
+    #[inline(always)]
+    fn word(of: &T) -> Option<u64> {
+        of.handle().map(Id::to_bits)
     }
 
     #[inline(always)]
@@ -297,6 +334,28 @@ pub trait Fields: Sized {
 
     /// Encodes the fields for a log; the first has number `first`.
     fn encode(refs: Self::Refs<'_>, first: u16, writer: &mut FieldWriter<'_>);
+
+    /// Whether there is a field of this number, and it is a value of a plain type.
+    #[must_use]
+    fn is_plain(_index: usize) -> bool {
+        false
+    }
+
+    /// The id of the entity of a name, if the field names one entity by a handle.
+    fn id(_refs: Self::Refs<'_>, _name: usize) -> Option<Id> {
+        None
+    }
+
+    /// How many fields there are.
+    const COUNT: usize = 0;
+
+    /// Whether a log has 8 bytes of each field.
+    fn are_words(_refs: Self::Refs<'_>) -> bool {
+        true
+    }
+
+    /// Writes these bytes.
+    fn write_words(_refs: Self::Refs<'_>, _out: &mut [[u8; WORD_BYTES]]) {}
 
     /// Whether every value of their types is known to be read back as it was written.
     fn is_faithful() -> bool;
@@ -455,6 +514,37 @@ impl<F: Field, Rest: Fields> Fields for (F, Rest) {
     fn encode((first, rest): Self::Refs<'_>, index: u16, writer: &mut FieldWriter<'_>) {
         F::encode(first, index, writer);
         Rest::encode(rest, index + 1, writer);
+    }
+
+    #[inline(always)]
+    fn is_plain(index: usize) -> bool {
+        match index {
+            0 => F::is_plain(),
+            _ => Rest::is_plain(index - 1),
+        }
+    }
+
+    #[inline(always)]
+    fn id((first, rest): Self::Refs<'_>, name: usize) -> Option<Id> {
+        match name.checked_sub(usize::from(F::NAMES_ONE)) {
+            Some(name) => Rest::id(rest, name),
+            None => F::id(first),
+        }
+    }
+
+    const COUNT: usize = 1 + Rest::COUNT;
+
+    #[inline(always)]
+    fn are_words((first, rest): Self::Refs<'_>) -> bool {
+        F::word(first).is_some() && Rest::are_words(rest)
+    }
+
+    #[inline(always)]
+    fn write_words((first, rest): Self::Refs<'_>, out: &mut [[u8; WORD_BYTES]]) {
+        if let (Some(word), Some((to, others))) = (F::word(first), out.split_first_mut()) {
+            *to = word.to_le_bytes();
+            Rest::write_words(rest, others);
+        }
     }
 
     #[inline(always)]

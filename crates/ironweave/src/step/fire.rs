@@ -18,6 +18,7 @@
 
 use crate::base::error::StepError;
 use crate::graph::any::Either;
+use crate::graph::fingerprint::FactVisitor;
 use crate::graph::storage::{Flat, Storage};
 use crate::step::arcs::compiled;
 use crate::step::bindings::CompiledNames;
@@ -98,6 +99,16 @@ impl<S: Storage> Core<S> {
         start: usize,
     ) -> Result<(), StepError> {
         self.record(plan, event)?;
+        self.conclude_recorded(plan, def, start)
+    }
+
+    #[inline(always)]
+    fn conclude_recorded(
+        &mut self,
+        plan: &Plan,
+        def: &EventPlan,
+        start: usize,
+    ) -> Result<(), StepError> {
         if def.bounded {
             self.check_bounds(start)?;
         }
@@ -154,40 +165,48 @@ impl Core<Flat> {
         names: &mut CompiledNames,
     ) -> Result<(), StepError> {
         let attempt = Attempt::begin(self);
-        (attempt.core.act_compiled(plan, event, names)).map_err(|e| alone(e, plan, event))?;
+        let core = &mut *attempt.core;
+        (core.act_compiled(plan, event, names, false)).map_err(|e| alone(e, plan, event))?;
         attempt.keep();
         Ok(())
     }
 
-    /// As [`Core::fire_compiled`], for the first event of a transaction, which is undone with the transaction.
+    /// As [`Core::fire_compiled`], for the only event of a transaction, which is undone with the transaction. Returns whether it
+    /// is recorded. It is not if a log has a word for each of its fields and nothing follows from it, since
+    /// [`Core::visit_expected`] can probably show its facts. If not, [`Core::record_only`] records it.
     #[inline(always)]
-    pub(crate) fn fire_first_compiled<E: Event>(
+    pub(crate) fn fire_only_compiled<E: Event>(
         &mut self,
         plan: &Plan,
         event: &E,
         names: &mut CompiledNames,
-    ) -> Result<(), StepError> {
-        (self.act_compiled(plan, event, names)).map_err(|e| alone(e, plan, event))
+    ) -> Result<bool, StepError> {
+        (self.act_compiled(plan, event, names, true)).map_err(|e| alone(e, plan, event))
     }
 
+    /// Returns whether the event is recorded, which it is unless it is the `only` one of its transaction.
     #[inline(always)]
     fn act_compiled<E: Event>(
         &mut self,
         plan: &Plan,
         event: &E,
         names: &mut CompiledNames,
-    ) -> Result<(), StepError> {
+        only: bool,
+    ) -> Result<bool, StepError> {
         let start = self.open.journal.position();
         compiled::act(event, plan, &mut self.graph, &mut self.open, names)?;
         let index = usize::from(E::INDEX);
         if index >= 64 || self.quiet_events >> index & 1 == 0 {
             // A copy, so that the names stay in registers otherwise.
             let names = *names;
-            return self.conclude_compiled(plan, event, &names, start);
+            return self.conclude_compiled(plan, event, &names, (start, only));
         }
-        self.record_unnamed(plan, event)?;
+        let unrecorded = only && self.open.recording && compiled::is_expected(event);
+        if !unrecorded {
+            self.record_unnamed(plan, event)?;
+        }
         self.open.events += 1;
-        Ok(())
+        Ok(!unrecorded)
     }
 
     /// The stages after the compiled arcs, of an event that has more of them than to be recorded.
@@ -197,13 +216,55 @@ impl Core<Flat> {
         plan: &Plan,
         event: &E,
         names: &CompiledNames,
-        start: usize,
-    ) -> Result<(), StepError> {
+        (start, only): (usize, bool),
+    ) -> Result<bool, StepError> {
         let def = &plan.events[usize::from(E::INDEX)];
         if def.handler {
             let graph = Either::Flat(&mut self.graph);
             run_handler(graph, &mut self.open, def, names.names(), event)?;
         }
-        self.conclude(plan, def, event, start)
+        let unrecorded = only
+            && self.open.recording
+            && compiled::is_expected(event)
+            && self.graph.pending.is_empty();
+        if !unrecorded {
+            self.record(plan, event)?;
+        }
+        self.conclude_recorded(plan, def, start)?;
+        Ok(!unrecorded)
+    }
+
+    /// Shows a visitor the facts of the only event of the open transaction and includes them in the fingerprint, if they are
+    /// those that its arcs nearly always make, and if `accepts` is true of the visitor then. Otherwise returns `false`, and the
+    /// visitor must be discarded.
+    #[inline(always)]
+    pub(crate) fn visit_expected<E: Event, V: FactVisitor>(
+        &mut self,
+        event: &E,
+        visitor: &mut V,
+        accepts: impl FnOnce(&V) -> bool,
+    ) -> bool {
+        let (graph, journal) = (&mut self.graph, &mut self.open.journal);
+        if !graph.includes_nothing(journal) {
+            return false;
+        }
+        let Some(sum) = compiled::visit(event, graph, journal, visitor) else {
+            return false;
+        };
+        if !accepts(visitor) {
+            return false;
+        }
+        graph.include(sum, journal);
+        true
+    }
+
+    /// Records the only event of the open transaction.
+    #[inline(never)]
+    pub(crate) fn record_only<E: Event>(
+        &mut self,
+        plan: &Plan,
+        event: &E,
+    ) -> Result<(), StepError> {
+        self.record(plan, event)
     }
 }

@@ -21,7 +21,7 @@
 //! | `flat.rs` | what is compiled once for the store |
 
 pub(crate) mod any_event;
-mod arcs;
+pub(crate) mod arcs;
 pub(crate) mod bind;
 pub(crate) mod bindings;
 mod bounds;

@@ -1,5 +1,5 @@
 //! The last step of a commit: the open transaction is encoded and written to the log, and the followers of the store are
-//! notified of it.
+//! notified of it. A transaction of one event is usually encoded in its place in a log in memory.
 
 use std::sync::Arc;
 
@@ -9,6 +9,7 @@ use crate::base::storage_error::{AppendError, StorageError};
 use crate::graph::fact::Facts;
 use crate::log::{FrameHeader, FrameKind};
 use crate::step::Core;
+use crate::step::event::Event;
 use crate::step::model::Model;
 use crate::store::commit::{Commit, CommitFrame, Followers};
 use crate::store::version::At;
@@ -29,6 +30,48 @@ impl<M: Model> Store<M> {
             self.notify_followers();
         }
         Ok(())
+    }
+
+    /// As [`Store::append`], for an open transaction that has nothing but one event, which was not recorded.
+    #[inline(never)]
+    pub(super) fn append_unrecorded<E: Event<Model = M>>(
+        &mut self,
+        event: &E,
+    ) -> Result<(), StepError> {
+        if self.append_in_place(event).is_some() {
+            return Ok(());
+        }
+        self.core.record_only(&self.plan, event)?;
+        self.append()
+    }
+
+    /// Encodes the transaction in its place in a log in memory. Returns `None`, and nothing has changed, if that is not
+    /// possible.
+    #[inline(always)]
+    fn append_in_place<E: Event<Model = M>>(&mut self, event: &E) -> Option<()> {
+        let (seq, bytes) = (self.next, const { frame::expected_bytes::<E>() });
+        let is_short = bytes <= self.bounds.transaction_bytes;
+        // Followers read the payload in the buffer of the store, where that of a frame in its place is not.
+        if !is_short || !self.followers.is_empty() {
+            return None;
+        }
+        let Self {
+            core, log, epochs, ..
+        } = self;
+        let log = log.memory()?;
+        let tags = epochs.current_tags(seq).ok()?;
+        let space = log.space(seq, bytes)?;
+        if !frame::encode_expected(core, tags, event, space.payload) {
+            return None;
+        }
+        let fingerprint = core.graph.fingerprint;
+        let kind = FrameKind::Transaction;
+        let header = FrameHeader::new(seq, epochs.current(), kind, fingerprint);
+        let bytes = space.write_header(&header);
+        log.push(bytes);
+        core.written();
+        self.next += 1;
+        Some(())
     }
 
     #[inline(never)]
@@ -58,7 +101,7 @@ impl<M: Model> Store<M> {
     pub(super) fn encode(&mut self) -> Result<FrameHeader, StepError> {
         let seq = self.next;
         self.core.check_ends()?;
-        let tags = self.epochs.tags(seq).map_err(StepError::Storage)?;
+        let tags = self.epochs.current_tags(seq).map_err(StepError::Storage)?;
         frame::encode(&mut self.core, tags, &mut self.payload);
         let bytes = self.payload.written().len();
         (self.bounds.check(FrameKind::Transaction, seq, bytes)).map_err(StepError::Storage)?;

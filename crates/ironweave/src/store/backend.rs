@@ -5,13 +5,14 @@ use std::sync::Arc;
 use crate::base::position::{Position, Seq};
 use crate::base::storage_error::{AppendError, StorageError, StorageFailure};
 use crate::log::{
-    BatchError, Flush, FrameBatch, FrameHeader, LogReader, ReadLog, ReadOnlyLog, TornTail,
+    BatchError, Flush, FrameBatch, FrameHeader, LogReader, MemoryLog, ReadLog, ReadOnlyLog,
+    TornTail,
 };
 use crate::store::commit::{Acknowledged, CommitLog};
 
 pub(crate) enum Backend {
     Writable(CommitLog),
-    ReadOnly(ReadOnlyLog),
+    ReadOnly(Box<ReadOnlyLog>),
     /// The store has no log.
     Unlogged,
 }
@@ -21,7 +22,7 @@ impl Backend {
     pub(crate) fn log(&self) -> Option<&dyn ReadLog> {
         match self {
             Self::Writable(log) => Some(log.log()),
-            Self::ReadOnly(log) => Some(log),
+            Self::ReadOnly(log) => Some(&**log),
             Self::Unlogged => None,
         }
     }
@@ -34,6 +35,15 @@ impl Backend {
         match self {
             Self::Writable(log) => log.append(header, payload),
             Self::Unlogged | Self::ReadOnly(_) => Err(AppendError::Refused(self.refusal())),
+        }
+    }
+
+    /// See [`CommitLog::memory`].
+    #[inline(always)]
+    pub(super) fn memory(&mut self) -> Option<&mut MemoryLog> {
+        match self {
+            Self::Writable(log) => log.memory(),
+            Self::Unlogged | Self::ReadOnly(_) => None,
         }
     }
 
@@ -115,7 +125,7 @@ impl Backend {
     pub(crate) fn reader(&self, reader: Option<LogReader>) -> Option<LogReader> {
         match self {
             Self::Writable(log) => Some(log.reader(reader)),
-            Self::ReadOnly(log) => Some(LogReader::Directory(Box::new(log.clone()))),
+            Self::ReadOnly(log) => Some(LogReader::Directory(log.clone())),
             Self::Unlogged => None,
         }
     }

@@ -50,7 +50,36 @@ pub enum Durability {
 pub(crate) struct CommitLog {
     // The first field, so that a drop ends the thread of the policy before it closes the log.
     policy: Policy,
-    log: Box<dyn Log>,
+    log: OwnedLog,
+}
+
+/// A log of a type that is known if it is in memory, so that a frame can be encoded in its place.
+enum OwnedLog {
+    Memory(Box<MemoryLog>),
+    Other(Box<dyn Log>),
+}
+
+impl OwnedLog {
+    fn get(&self) -> &dyn Log {
+        match self {
+            Self::Memory(log) => &**log,
+            Self::Other(log) => &**log,
+        }
+    }
+
+    fn get_mut(&mut self) -> &mut dyn Log {
+        match self {
+            Self::Memory(log) => &mut **log,
+            Self::Other(log) => &mut **log,
+        }
+    }
+
+    fn close(self) -> Result<(), StorageError> {
+        match self {
+            Self::Memory(log) => log.close(),
+            Self::Other(log) => log.close(),
+        }
+    }
 }
 
 /// The policy of syncs after an append.
@@ -74,20 +103,32 @@ impl CommitLog {
             }
             (Durability::Os, _) | (_, None) => Policy::None,
         };
-        Ok(Self { policy, log })
+        Ok(Self {
+            policy,
+            log: OwnedLog::Other(log),
+        })
     }
 
     /// Returns a log in memory, which needs no syncs.
     pub(crate) fn in_memory(log: MemoryLog) -> Self {
         Self {
             policy: Policy::None,
-            log: Box::new(log),
+            log: OwnedLog::Memory(Box::new(log)),
         }
     }
 
     /// Returns the log for reading.
     pub(crate) fn log(&self) -> &dyn ReadLog {
-        &*self.log
+        self.log.get()
+    }
+
+    /// Returns the log if it is in memory. An append to it needs no sync.
+    #[inline(always)]
+    pub(crate) fn memory(&mut self) -> Option<&mut MemoryLog> {
+        match &mut self.log {
+            OwnedLog::Memory(log) => Some(log),
+            OwnedLog::Other(_) => None,
+        }
     }
 
     /// Writes a frame. Returns when the policy allows it.
@@ -96,7 +137,7 @@ impl CommitLog {
         header: FrameHeader,
         payload: &[u8],
     ) -> Result<(), AppendError> {
-        self.log.append(header, payload)?;
+        self.log.get_mut().append(header, payload)?;
         match &self.policy {
             Policy::None | Policy::Waiters(_) => Ok(()),
             Policy::Appender(flusher) => flusher.flush().map_err(AppendError::Indeterminate),
@@ -111,7 +152,7 @@ impl CommitLog {
     /// policy allows it for the first frames only.
     pub(crate) fn append_all(&mut self, frames: &mut FrameBatch) -> Result<(), BatchError> {
         let first = frames.first();
-        let written = self.log.append_all(frames);
+        let written = self.log.get_mut().append_all(frames);
         let appended = match &written {
             Ok(()) => frames.len(),
             Err(failed) => failed.appended,
@@ -161,20 +202,20 @@ impl CommitLog {
 
     /// Returns a handle that syncs independently of the policy, or `None` for a log in memory.
     pub(crate) fn flusher(&self) -> Option<Arc<dyn Flush>> {
-        self.log.flusher()
+        self.log.get().flusher()
     }
 
     pub(crate) fn sync(&mut self) -> Result<(), StorageError> {
-        self.log.sync()
+        self.log.get_mut().sync()
     }
 
     pub(crate) fn recovered(&self) -> Option<&TornTail> {
-        self.log.recovered()
+        self.log.get().recovered()
     }
 
     /// See [`Log::reader`].
     pub(crate) fn reader(&self, reader: Option<LogReader>) -> LogReader {
-        self.log.reader(reader)
+        self.log.get().reader(reader)
     }
 
     /// Ends the thread of the policy, syncs, and closes the log.
@@ -379,10 +420,16 @@ impl Followers {
         }
     }
 
+    /// Returns whether there are none, not even any that do not listen.
+    #[inline]
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.get().is_none()
+    }
+
     /// Returns whether the next commit must be passed to a follower.
     #[inline]
     pub(crate) fn listen(&self) -> bool {
-        self.0.get().is_some() && self.one_listens()
+        !self.is_empty() && self.one_listens()
     }
 
     #[inline(never)]

@@ -104,6 +104,18 @@ impl Epochs {
         frame::decode_facts(payload, self.tags(seq)?, room).map_err(|e| undecodable(seq, e))
     }
 
+    /// Returns the mapping of the indexes in a new frame.
+    ///
+    /// # Errors
+    /// As [`Epochs::tags`].
+    #[inline]
+    pub(super) fn current_tags(&self, seq: Seq) -> Result<&Arc<Tags>, StorageError> {
+        match self.list.last() {
+            Some((.., tags)) => Ok(tags),
+            None => Err(no_schema(seq)),
+        }
+    }
+
     /// Returns the epoch of new frames.
     pub(super) fn current(&self) -> u32 {
         self.list.len().saturating_sub(1) as u32

@@ -24,8 +24,12 @@ impl<M: Model> Store<M> {
         let seq = self.next;
         let transaction = Transaction::first(self);
         let Store { core, plan, .. } = &mut *transaction.store;
-        core.fire_first_compiled(plan, event, &mut names)?;
-        transaction.end_usual()?;
+        let recorded = core.fire_only_compiled(plan, event, &mut names)?;
+        if recorded {
+            transaction.end_usual()?;
+        } else {
+            transaction.end_unrecorded(event)?;
+        }
         Ok(Some((seq, names)))
     }
 

@@ -395,6 +395,33 @@ impl<'a, M: Model> Transaction<'a, M> {
         Ok(())
     }
 
+    /// As [`Transaction::end_usual`], for a transaction of one event, which was not recorded.
+    #[inline(always)]
+    pub(super) fn end_unrecorded<E: Event<Model = M>>(
+        mut self,
+        event: &E,
+    ) -> Result<(), StepError> {
+        if let Err(e) = self.keep_unrecorded(event) {
+            return Err(self.fail(e));
+        }
+        // Nothing is left to do.
+        std::mem::forget(self);
+        Ok(())
+    }
+
+    #[inline(always)]
+    fn keep_unrecorded<E: Event<Model = M>>(&mut self, event: &E) -> Result<(), StepError> {
+        let Store { core, plan, .. } = &mut *self.store;
+        if flat::check_invariants(core, plan).is_err() {
+            // The error names the event.
+            core.record_only(plan, event)?;
+            return self.keep_usual();
+        }
+        self.store.append_unrecorded(event)?;
+        self.store.core.end_usual();
+        Ok(())
+    }
+
     /// Runs a closure in the transaction and commits it. If the closure fails or panics, the drop rolls it back.
     pub(super) fn run<R, E: From<StepError>>(
         mut self,

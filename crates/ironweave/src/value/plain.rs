@@ -105,8 +105,16 @@ impl PlainForm {
     }
 
     /// Returns the hashes of the encodings of two words.
-    #[inline(never)]
+    #[inline(always)]
     pub(crate) fn hashes(self, a: u64, b: u64) -> (u64, u64) {
+        if self == Self::Unsigned {
+            return (hash_head(UINT, a), hash_head(UINT, b));
+        }
+        self.hashes_of_any(a, b)
+    }
+
+    #[inline(never)]
+    fn hashes_of_any(self, a: u64, b: u64) -> (u64, u64) {
         let ((major_a, a), (major_b, b)) = (self.head(a), self.head(b));
         (hash_head(major_a, a), hash_head(major_b, b))
     }

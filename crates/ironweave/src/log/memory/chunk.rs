@@ -23,15 +23,17 @@ pub(super) const HEADER_BYTES: usize = 25;
 const INDEX_INTERVAL: u64 = 64;
 
 /// Consecutive frames.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(super) struct Chunk {
     /// The sequence number of the first frame.
     first: Seq,
     /// The sequence number after the last frame.
     next: Seq,
-    /// The frames. A chunk has at most [`PAYLOAD_BYTES_MAX`](crate::log::frame::PAYLOAD_BYTES_MAX) and a header in bytes, so
-    /// that offsets fit in a `u32`.
-    bytes: Vec<u8>,
+    /// The frames, and then space for further ones. A chunk has at most
+    /// [`PAYLOAD_BYTES_MAX`](crate::log::frame::PAYLOAD_BYTES_MAX) and a header in bytes, so that offsets fit in a `u32`.
+    memory: Vec<u8>,
+    /// The length of the frames.
+    len: usize,
     /// The offsets of the first frame and of every [`INDEX_INTERVAL`]th frame after it.
     index: Vec<u32>,
     /// The offset of the last frame.
@@ -47,24 +49,52 @@ pub(super) struct Header {
     kind: FrameKind,
 }
 
+/// The memory for the next frame.
+pub(crate) struct Space<'c> {
+    header: &'c mut [u8; HEADER_BYTES],
+    /// All of it must be written.
+    pub payload: &'c mut [u8],
+}
+
+impl Space<'_> {
+    /// Writes the header, and returns the length of the payload.
+    #[inline(always)]
+    pub(crate) fn write_header(self, header: &FrameHeader) -> usize {
+        let bytes = self.payload.len();
+        Header::of(header, bytes).encode(self.header);
+        bytes
+    }
+}
+
+/// A copy of the frames, without space for further ones.
+impl Clone for Chunk {
+    fn clone(&self) -> Self {
+        Self {
+            memory: self.frames().to_vec(),
+            index: self.index.clone(),
+            ..*self
+        }
+    }
+}
+
 impl Header {
-    fn of(header: &FrameHeader, payload: &[u8]) -> Self {
+    #[inline(always)]
+    fn of(header: &FrameHeader, payload_bytes: usize) -> Self {
         Self {
             fingerprint: header.fingerprint,
             epoch: header.epoch,
             // The caller has checked the length.
-            len: payload.len() as u32,
+            len: payload_bytes as u32,
             kind: header.kind,
         }
     }
 
-    fn encode(self) -> [u8; HEADER_BYTES] {
-        let mut bytes = [0; HEADER_BYTES];
+    #[inline(always)]
+    fn encode(self, bytes: &mut [u8; HEADER_BYTES]) {
         bytes[0..16].copy_from_slice(&self.fingerprint.to_le_bytes());
         bytes[16..20].copy_from_slice(&self.epoch.to_le_bytes());
         bytes[20..24].copy_from_slice(&self.len.to_le_bytes());
         bytes[24] = self.kind as u8;
-        bytes
     }
 
     fn decode(bytes: &[u8]) -> Option<Self> {
@@ -98,13 +128,13 @@ impl Header {
 }
 
 impl Chunk {
-    /// Returns a chunk without frames that uses the capacity of `bytes`.
-    pub(super) fn new(first: Seq, mut bytes: Vec<u8>) -> Self {
-        bytes.clear();
+    /// Returns a chunk without frames that uses all of `memory`, whose content does not matter.
+    pub(super) fn new(first: Seq, memory: Vec<u8>) -> Self {
         Self {
             first,
             next: first,
-            bytes,
+            memory,
+            len: 0,
             index: Vec::new(),
             last: 0,
         }
@@ -122,34 +152,46 @@ impl Chunk {
 
     /// Returns the length of all frames.
     pub(super) fn len(&self) -> usize {
-        self.bytes.len()
+        self.len
     }
 
-    /// Returns the length that all frames may have before the chunk must be reallocated.
+    /// Returns the length that all frames may have together.
     pub(super) fn capacity(&self) -> usize {
-        self.bytes.capacity()
+        self.memory.len()
+    }
+
+    fn frames(&self) -> &[u8] {
+        &self.memory[..self.len]
     }
 
     pub(super) fn is_empty(&self) -> bool {
         self.first == self.next
     }
 
-    /// Adds the next frame.
+    /// Returns the memory for the next frame, or `None` if the chunk has no space for a payload of that length.
     #[inline(always)]
-    pub(super) fn push(&mut self, header: &FrameHeader, payload: &[u8]) {
-        self.last = self.bytes.len() as u32;
+    pub(super) fn space(&mut self, payload_bytes: usize) -> Option<Space<'_>> {
+        let frame_bytes = HEADER_BYTES + payload_bytes;
+        let frame = self.memory.get_mut(self.len..self.len + frame_bytes)?;
+        let (header, payload) = frame.split_first_chunk_mut()?;
+        Some(Space { header, payload })
+    }
+
+    /// Adds the next frame, which was written into its [space](Self::space).
+    #[inline(always)]
+    pub(super) fn push(&mut self, payload_bytes: usize) {
+        self.last = self.len as u32;
         if (self.next.get() - self.first.get()).is_multiple_of(INDEX_INTERVAL) {
             self.index.push(self.last);
         }
-        self.bytes
-            .extend_from_slice(&Header::of(header, payload).encode());
-        self.bytes.extend_from_slice(payload);
+        self.len += HEADER_BYTES + payload_bytes;
         self.next += 1;
     }
 
-    /// Releases the memory that the frames do not need. No frame should be added afterwards.
+    /// Releases the memory that the frames do not need. No frame can be added afterwards.
     pub(super) fn shrink(&mut self) {
-        self.bytes.shrink_to_fit();
+        self.memory.truncate(self.len);
+        self.memory.shrink_to_fit();
         self.index.shrink_to_fit();
     }
 
@@ -159,7 +201,7 @@ impl Chunk {
     }
 
     fn header_at(&self, offset: usize) -> Option<Header> {
-        Header::decode(self.bytes.get(offset..)?)
+        Header::decode(self.frames().get(offset..)?)
     }
 
     /// Returns the offset of a frame, or `None` if the chunk does not have it.
@@ -194,7 +236,7 @@ impl<C: Deref<Target = Chunk>> ChunkFrames<C> {
         let seq = from.max(chunk.first);
         Self {
             // Without such a frame, the iterator ends at once.
-            offset: chunk.offset(seq).unwrap_or(chunk.bytes.len()),
+            offset: chunk.offset(seq).unwrap_or(chunk.len),
             chunk,
             origin,
             seq,
@@ -208,7 +250,7 @@ impl<C: Deref<Target = Chunk>> Iterator for ChunkFrames<C> {
     fn next(&mut self) -> Option<Frame> {
         let header = self.chunk.header_at(self.offset)?;
         let end = self.offset + header.frame_bytes();
-        let payload = self.chunk.bytes.get(self.offset + HEADER_BYTES..end)?;
+        let payload = self.chunk.frames().get(self.offset + HEADER_BYTES..end)?;
         let frame = Frame {
             header: header.frame_header(self.seq),
             payload: payload.to_vec(),

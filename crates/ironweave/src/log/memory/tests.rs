@@ -32,7 +32,16 @@ impl List {
         let fingerprint = u128::from(number) << 70 | u128::from(seq.get());
         let header = FrameHeader::new(seq, number as u32 % 5, kind, fingerprint);
         let payload = vec![number as u8; bytes];
-        log.append(header, &payload).expect("it is the next frame");
+        // A log that other threads read has no space.
+        match log.space(seq, bytes).filter(|_| number.is_multiple_of(2)) {
+            Some(space) => {
+                space.payload.copy_from_slice(&payload);
+                let bytes = space.write_header(&header);
+                log.push(bytes);
+            }
+            None => log.append(header, &payload).expect("it is the next frame"),
+        }
+        assert!(log.space(seq, bytes).is_none(), "it is not the next frame");
         let durable = seq.checked_sub(1);
         self.frames
             .push((FrameHeader { durable, ..header }, payload));

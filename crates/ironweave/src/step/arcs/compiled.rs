@@ -12,10 +12,11 @@ use std::any::Any;
 use crate::base::error::StepError;
 use crate::base::time::Timestamp;
 use crate::db::Reader;
+use crate::graph::fingerprint::{Expected, FactVisitor, Sum};
 use crate::graph::storage::Flat;
-use crate::graph::{Graph, GraphRef};
+use crate::graph::{Graph, GraphRef, Journal};
 use crate::schema::compiled::{ARCS_MAX, CompiledArc, Given, NAMES_MAX};
-use crate::schema::{MetaField, StateIx};
+use crate::schema::{MetaField, NameIx, StateIx};
 use crate::step::arcs::ask_guards;
 use crate::step::bindings::CompiledNames;
 use crate::step::event::{DynEvent, Event};
@@ -309,4 +310,95 @@ fn ask<E: Event>(
     };
     let def = &plan.events[usize::from(E::INDEX)];
     ask_guards(def, |guard| E::guard(event, guard, &context))
+}
+
+/// Returns the number of facts that the arcs of an event nearly always make, or `None` if [`visit`] knows none of them.
+pub(crate) const fn expected_facts<E: Event>() -> Option<usize> {
+    let mut facts = 0;
+    let mut at = 0;
+    while at < len::<E>() {
+        facts += match arc::<E>(at) {
+            CompiledArc::Require { .. } | CompiledArc::Guards => 0,
+            CompiledArc::TakeOver { .. } => 2,
+            CompiledArc::Set { .. } | CompiledArc::Move { .. } => 1,
+            CompiledArc::Create { .. }
+            | CompiledArc::Link { .. }
+            | CompiledArc::Relink { .. }
+            | CompiledArc::SetLink { .. } => return None,
+        };
+        at += 1;
+    }
+    Some(facts)
+}
+
+/// Whether [`visit`] can visit what an event did: its log has a word for each field, its arcs make entries that are known, and
+/// they set plain values only.
+#[inline(always)]
+pub(in crate::step) fn is_expected<E: Event>(event: &E) -> bool {
+    each_arc!(E, arc => if let CompiledArc::Set { given, .. } = arc {
+        let is_plain = match given {
+            Given::Value(index) => E::Fields::is_plain(usize::from(index)),
+            Given::Time => true,
+            Given::Meta(_) | Given::Default => false,
+        };
+        if !is_plain {
+            return false;
+        }
+    });
+    let known = const { expected_facts::<E>().is_some() };
+    known && E::Fields::are_words(event.fields())
+}
+
+/// Visits the entries of the journal, and returns the sum of their terms. Returns `None` if they are not the entries that the
+/// arcs of the event nearly always make.
+#[inline(always)]
+pub(in crate::step) fn visit<E: Event>(
+    event: &E,
+    graph: &Graph<Flat>,
+    journal: &Journal,
+    visitor: &mut impl FactVisitor,
+) -> Option<u128> {
+    let entries = journal.entries();
+    if entries.len() != const { expected_entries::<E>() } {
+        return None;
+    }
+    let (mut entries, sum) = (entries.iter(), Sum::default());
+    let id = |name: NameIx| E::Fields::id(event.fields(), usize::from(name));
+    each_arc!(E, arc => {
+        let expected = match arc {
+            CompiledArc::TakeOver { edge, holder, held, forward } => Some(Expected::Relink {
+                edge,
+                forward,
+                held: id(held)?,
+                holder: id(holder)?,
+            }),
+            CompiledArc::Set { name, column, .. } => {
+                Some(Expected::Set { column, id: id(name)? })
+            }
+            CompiledArc::Move { name, entity, .. } => {
+                Some(Expected::Move { entity, id: id(name)? })
+            }
+            // The others make no entry, or `expected_facts` is `None`.
+            _ => None,
+        };
+        if let Some(expected) = expected
+            && !graph.visit_expected(expected, entries.next()?, &sum, visitor)
+        {
+            return None;
+        }
+    });
+    Some(sum.total())
+}
+
+/// The number of entries that [`visit`] visits.
+const fn expected_entries<E: Event>() -> usize {
+    let (mut entries, mut at) = (0, 0);
+    while at < len::<E>() {
+        entries += match arc::<E>(at) {
+            CompiledArc::TakeOver { .. } | CompiledArc::Set { .. } | CompiledArc::Move { .. } => 1,
+            _ => 0,
+        };
+        at += 1;
+    }
+    entries
 }

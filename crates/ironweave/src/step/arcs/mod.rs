@@ -3,7 +3,7 @@
 //! [`Arcs::run`] executes any event, and is compiled once for each storage. On a store, the arcs of nearly every event are
 //! compiled for its type instead (`compiled.rs`), and come here only if one of their checks fails.
 
-pub(in crate::step) mod compiled;
+pub(crate) mod compiled;
 mod conflicts;
 mod targets;
 

@@ -34,7 +34,9 @@ use crate::step::field_codec::FieldReader;
 use crate::step::open::{Firing, OpenTransaction};
 pub(super) use crate::store::frame::meta::decode_names;
 use crate::store::frame::meta::{DecodedMeta, check_attempts, check_names};
-pub(super) use crate::store::frame::write::{PayloadBuffer, encode};
+pub(super) use crate::store::frame::write::{
+    PayloadBuffer, encode, encode_expected, expected_bytes,
+};
 use crate::store::tags::EventTags;
 pub(crate) use crate::store::tags::Tags;
 use crate::value::DecodeError;

@@ -1,5 +1,7 @@
 //! Facts of version 2 are read as they were written, and records have the bytes that `docs/log-format.md` has.
 
+mod in_place;
+
 use minicbor::{Decoder, Encoder};
 
 use super::items::read_fact;

@@ -8,6 +8,10 @@ use crate::base::id::Id;
 use crate::graph::fingerprint::FactVisitor;
 use crate::schema::{ColumnIx, EdgeIx, EntityIx, StateIx};
 use crate::step::Core;
+use crate::step::arcs::compiled::expected_facts;
+use crate::step::event::Event;
+use crate::step::field_codec::WORD_BYTES;
+use crate::step::fields::Fields;
 use crate::store::tags::Tags;
 use crate::value::PlainForm;
 
@@ -67,14 +71,9 @@ pub(crate) fn encode(core: &mut Core, tags: &Tags, out: &mut PayloadBuffer) {
         }
         .encode();
     }
-    let mut writer = FactWriter {
-        tags,
-        records: fact_records.as_chunks_mut().0.iter_mut(),
-        values,
-        value_bytes: 0,
-    };
-    graph.update_fingerprint_and_visit(journal, &mut writer);
-    let value_bytes = writer.value_bytes;
+    let writer = FactWriter::new(tags, fact_records, values);
+    let writer = graph.update_fingerprint_and_visit(journal, writer);
+    let value_bytes = writer.values.len;
     bindings.copy_from_slice(&open.event_bytes);
     if !metadata.is_empty() {
         meta.copy_from_slice(&metadata);
@@ -82,7 +81,7 @@ pub(crate) fn encode(core: &mut Core, tags: &Tags, out: &mut PayloadBuffer) {
     // The log refuses a payload whose lengths do not fit.
     header.copy_from_slice(
         &Header {
-            time: open.clock.now().as_micros(),
+            time: open.clock.decide().as_micros(),
             flags: 0,
             firings: open.firings.len() as u32,
             facts: facts as u32,
@@ -95,21 +94,132 @@ pub(crate) fn encode(core: &mut Core, tags: &Tags, out: &mut PayloadBuffer) {
     out.len -= value_bytes_max - value_bytes;
 }
 
+/// The length of the header and of one firing.
+const ONE_FIRING_BYTES: usize = HEADER_BYTES + FIRING_BYTES;
+
+/// The length of the binding of an event whose fields are words.
+const fn binding_bytes<E: Event>() -> usize {
+    WORD_BYTES * <E::Fields as Fields>::COUNT
+}
+
+/// The number of facts that the arcs of an event nearly always make.
+const fn facts<E: Event>() -> usize {
+    match expected_facts::<E>() {
+        Some(facts) => facts,
+        None => 0,
+    }
+}
+
+/// Returns the length of the payload that [`encode_expected`] writes.
+pub(crate) const fn expected_bytes<E: Event>() -> usize {
+    ONE_FIRING_BYTES + binding_bytes::<E>() + FACT_BYTES * facts::<E>()
+}
+
+/// As [`encode`], for an open transaction that has nothing but one event, which was not recorded and whose fields are words. All
+/// lengths are constants. `out` has [`expected_bytes`]. Returns `false` if the facts are not those that the arcs of the event
+/// nearly always make, or if one of them has a value behind the records. Nothing but `out` has changed then.
+#[inline(always)]
+pub(crate) fn encode_expected<E: Event>(
+    core: &mut Core,
+    tags: &Tags,
+    event: &E,
+    out: &mut [u8],
+) -> bool {
+    let Some(out) = out.get_mut(..const { expected_bytes::<E>() }) else {
+        return false;
+    };
+    let (first, rest) = out.split_at_mut(ONE_FIRING_BYTES);
+    let (records, binding) = rest.split_at_mut(const { FACT_BYTES * facts::<E>() });
+    let mut writer = FactWriter::new(tags, records, &mut []);
+    let fits = |writer: &FactWriter<'_>| writer.values.len == 0;
+    if !core.visit_expected(event, &mut writer, fits) {
+        return false;
+    }
+    E::Fields::write_words(event.fields(), binding.as_chunks_mut().0);
+    let header = Header {
+        time: core.open.clock.decide().as_micros(),
+        flags: 0,
+        firings: 1,
+        facts: const { facts::<E>() as u32 },
+        binding_bytes: const { binding_bytes::<E>() as u32 },
+        metadata_bytes: 0,
+        value_bytes: 0,
+    };
+    let firing = FiringRecord {
+        event: E::INDEX.get(),
+        flags: 0,
+        facts_end: header.facts,
+        binding_end: header.binding_bytes,
+        reserved: 0,
+    };
+    let (header_record, firing_record) = first.split_at_mut(HEADER_BYTES);
+    header_record.copy_from_slice(&header.encode());
+    firing_record.copy_from_slice(&firing.encode());
+    true
+}
+
 /// Writes the record of each fact, and the values that are not in their records.
 struct FactWriter<'a> {
     tags: &'a Tags,
-    records: std::slice::IterMut<'a, [u8; FACT_BYTES]>,
-    values: &'a mut [u8],
-    /// The length of the values so far.
-    value_bytes: usize,
+    /// The records that are not written yet.
+    records: &'a mut [u8],
+    values: ValueWriter<'a>,
 }
 
-impl FactWriter<'_> {
+/// It is passed by value to functions that are not inlined, since otherwise the whole [`FactWriter`] would be in memory.
+#[derive(Default)]
+struct ValueWriter<'a> {
+    bytes: &'a mut [u8],
+    /// The length of the values so far, also of those for which there is no space.
+    len: usize,
+}
+
+impl ValueWriter<'_> {
+    /// Writes a value of the form [`form::CBOR`], and completes the record of its fact.
+    #[inline(never)]
+    fn put(mut self, value: &[u8], record: FactRecord) -> (Self, FactRecord) {
+        let end = self.len + value.len();
+        if let Some(out) = self.bytes.get_mut(self.len..end) {
+            out.copy_from_slice(value);
+        }
+        self.len = end;
+        let record = FactRecord {
+            form: form::CBOR,
+            value_bytes: value.len() as u32,
+            ..record
+        };
+        (self, record)
+    }
+
+    /// As [`ValueWriter::put`], for the columns of a log that has no words in its records, and the data of links.
+    #[inline(never)]
+    fn put_plain(self, (form, word): (PlainForm, u64), record: FactRecord) -> (Self, FactRecord) {
+        let mut value = Vec::new();
+        form.cbor(word).write(&mut value);
+        self.put(&value, record)
+    }
+}
+
+impl<'a> FactWriter<'a> {
+    #[inline(always)]
+    fn new(tags: &'a Tags, records: &'a mut [u8], values: &'a mut [u8]) -> Self {
+        let values = ValueWriter {
+            bytes: values,
+            len: 0,
+        };
+        Self {
+            tags,
+            records,
+            values,
+        }
+    }
+
     #[inline(always)]
     fn put(&mut self, record: FactRecord) {
         // There is a record for each fact.
-        if let Some(out) = self.records.next() {
+        if let Some((out, rest)) = std::mem::take(&mut self.records).split_first_chunk_mut() {
             *out = record.encode();
+            self.records = rest;
         }
     }
 
@@ -122,22 +232,19 @@ impl FactWriter<'_> {
         });
     }
 
-    /// As [`FactWriter::put_with_value`], for the columns of a log that has no words in its records, and the data of links.
-    #[inline(never)]
-    fn put_with_plain_value(&mut self, record: FactRecord, (form, word): (PlainForm, u64)) {
-        let mut value = Vec::new();
-        form.cbor(word).write(&mut value);
-        self.put_with_value(record, &value);
+    #[inline(always)]
+    fn put_with_plain_value(&mut self, record: FactRecord, value: (PlainForm, u64)) {
+        // The writer of values is moved, so that this writer need not be in memory.
+        let (values, record) = std::mem::take(&mut self.values).put_plain(value, record);
+        self.values = values;
+        self.put(record);
     }
 
+    #[inline(always)]
     fn put_with_value(&mut self, record: FactRecord, value: &[u8]) {
-        self.values[self.value_bytes..][..value.len()].copy_from_slice(value);
-        self.value_bytes += value.len();
-        self.put(FactRecord {
-            form: form::CBOR,
-            value_bytes: value.len() as u32,
-            ..record
-        });
+        let (values, record) = std::mem::take(&mut self.values).put(value, record);
+        self.values = values;
+        self.put(record);
     }
 }
 
@@ -162,11 +269,11 @@ impl FactVisitor for FactWriter<'_> {
 
     #[inline(always)]
     fn set_plain(&mut self, column: ColumnIx, id: Id, (form, word): (PlainForm, u64)) {
-        let record = FactRecord::new(kind::SET, column.get(), id, 0);
+        let record = || FactRecord::new(kind::SET, column.get(), id, 0);
         if self.tags.has_words(column) {
-            self.put_with_word(record, word);
+            self.put_with_word(record(), word);
         } else {
-            self.put_with_plain_value(record, (form, word));
+            self.put_with_plain_value(record(), (form, word));
         }
     }
 
