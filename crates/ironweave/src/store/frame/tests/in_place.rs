@@ -176,14 +176,14 @@ mod yard {
         pub value: u64,
     }
 
-    /// The handler changes another job in the way of the arc, which changes nothing if the worker has the job.
+    /// The handler changes another job in the way of the arc, which changes nothing if the job is at the site.
     #[event]
-    #[relink(worker.jobs += job)]
-    #[may(relink Worker.jobs)]
+    #[relink(job.site += site)]
+    #[may(relink Job.site)]
     pub struct Gathered {
         pub job: Job,
         pub other: Job,
-        pub worker: Worker,
+        pub site: Site,
     }
 
     #[immediate]
@@ -220,7 +220,7 @@ impl crate::Apply for Gathered {
         bound: crate::Bound<Self>,
         tx: &mut crate::Tx<'_, Self>,
     ) -> Result<(), crate::Reject> {
-        bound.worker.relink_jobs(tx, &bound.other)
+        bound.other.relink_site(tx, &bound.site)
     }
 }
 
@@ -353,7 +353,7 @@ fn frames_encoded_in_their_places_have_the_bytes_of_others() {
             11 => stores.fire(|| Rested { worker }),
             12 => stores.fire(|| Dropped { job }),
             13 => stores.fire(|| Added {}),
-            14 => stores.fire(|| Gathered { job, other, worker }),
+            14 => stores.fire(|| Gathered { job, other, site }),
             _ => stores.fire(|| Handled { job, other, value }),
         }
     }
