@@ -189,9 +189,12 @@ fn a_new_timeline_distinguishes_transactions_after_a_restore_from_those_before()
     assert_eq!(lost.timeline(), 0);
     drop(store);
 
-    let open_anew = || {
+    let options = || {
         let options = Store::<Model>::options().durability(Durability::Os);
-        let options = options.segment_bytes_max(4_096).new_timeline();
+        options.segment_bytes_max(4_096)
+    };
+    let open_anew = || {
+        let options = options().new_timeline();
         options.open(&dir).expect("the store opens")
     };
     restore(&backup, &dir);
@@ -214,7 +217,7 @@ fn a_new_timeline_distinguishes_transactions_after_a_restore_from_those_before()
             path.extension().is_some_and(|e| e == "log")
         });
     assert!(segments.count() > 4);
-    let mut store = on_disk(&dir);
+    let mut store = options().open(&dir).expect("the store opens");
     let records = store.since(before[4]).expect("the log can be read");
     for (record, position) in records.zip(std::iter::once(&again).chain(&follow)) {
         assert_eq!(
@@ -223,8 +226,12 @@ fn a_new_timeline_distinguishes_transactions_after_a_restore_from_those_before()
         );
         assert_eq!(position.timeline(), again.timeline());
     }
-    let next = found_at(&mut store, 300);
-    assert_eq!(next.timeline(), again.timeline());
+    // Several segments begin after the store was opened again.
+    let later: Vec<Position> = (300..400).map(|n| found_at(&mut store, n)).collect();
+    for position in &later {
+        assert_eq!(position.timeline(), again.timeline(), "{position:?}");
+    }
+    let next = later[99];
     drop(store);
     // A second timeline, and a third one where nothing was written on the second.
     let second = open_anew();
@@ -232,7 +239,7 @@ fn a_new_timeline_distinguishes_transactions_after_a_restore_from_those_before()
     drop(second);
     let mut third = open_anew();
     assert_eq!(third.seq(), seq);
-    let last = found_at(&mut third, 301);
+    let last = found_at(&mut third, 400);
     assert!(last.timeline() != again.timeline() && last.timeline() != 0);
     assert_eq!(third.locate(next).ok(), Some(next));
     let print = third.fingerprint();
@@ -242,6 +249,13 @@ fn a_new_timeline_distinguishes_transactions_after_a_restore_from_those_before()
         (beside.position(), beside.fingerprint()),
         (Some(last), print)
     );
+    // The empty segment of a new timeline is continued on that timeline.
+    drop(open_anew());
+    let mut store = options().open(&dir).expect("the store opens");
+    let continued = found_at(&mut store, 401);
+    assert!(![0, again.timeline(), last.timeline()].contains(&continued.timeline()));
+    drop(store);
+    assert_eq!(on_disk(&dir).position(), Some(continued));
     // A new log has no timeline to replace.
     let new = Store::<Model>::options().new_timeline();
     let new = new.open(outer.path().join("new")).expect("the store opens");
