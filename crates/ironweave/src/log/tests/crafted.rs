@@ -95,6 +95,66 @@ fn a_frame_that_says_that_itself_or_a_later_one_was_durable_is_damage() {
 }
 
 #[test]
+fn a_segment_that_does_not_continue_the_one_before_it_is_damage() {
+    let before = header(2);
+    let continues = Block {
+        version: FORMAT_VERSION,
+        epoch: before.epoch,
+        seq: Seq::new(3),
+        fingerprint: before.fingerprint,
+        store: STORE,
+        timeline: 0,
+    };
+    let opened = |block: Block, frames: u64| {
+        let dir = scratch();
+        fs::write(segment_path(dir.path(), 0), whole(3)).unwrap();
+        let mut bytes = block.encode(SEGMENT_MAGIC).to_vec();
+        bytes.extend((3..3 + frames).flat_map(|seq| with_durable(seq, None)));
+        fs::write(segment_path(dir.path(), 3), bytes).unwrap();
+        open(dir.path(), small())
+    };
+    assert_eq!(opened(continues, 1).unwrap(), (Some(Seq::new(3)), false));
+    let other_history = "the segment does not continue the history of the one before it";
+    let refused = [
+        (
+            Block {
+                seq: Seq::new(4),
+                ..continues
+            },
+            "the segment begins with frame 4",
+        ),
+        (
+            Block {
+                fingerprint: before.fingerprint + 1,
+                ..continues
+            },
+            other_history,
+        ),
+        (
+            Block {
+                epoch: before.epoch + 1,
+                ..continues
+            },
+            other_history,
+        ),
+        (
+            Block {
+                store: STORE + 1,
+                ..continues
+            },
+            "the segment belongs to another store",
+        ),
+    ];
+    for (block, words) in refused {
+        for frames in [0, 1] {
+            let error = opened(block, frames).unwrap_err();
+            assert!(error.is_damage(), "{error}");
+            assert!(error.to_string().contains(words), "{error}");
+        }
+    }
+}
+
+#[test]
 fn twelve_megabytes_that_begin_frames_everywhere_are_a_torn_tail() {
     let bytes = [whole(3), frame_magic(12 << 20)].concat();
     assert_eq!(opened(&bytes, small()).unwrap(), (Some(Seq::new(2)), true));
