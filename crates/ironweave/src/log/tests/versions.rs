@@ -104,6 +104,22 @@ fn a_log_of_version_2_is_continued_in_a_new_segment() {
 }
 
 #[test]
+fn a_log_of_version_2_that_is_recovered_and_closed_keeps_its_version() {
+    let dir = scratch();
+    let head = dir.path().join("HEAD");
+    add(dir.path(), big(), 0..3);
+    let earlier = fs::read(&head).unwrap();
+    add(dir.path(), big(), 3..5);
+    // A writer was killed before it updated the file.
+    fs::write(&head, earlier).unwrap();
+    downgrade(dir.path());
+    add(dir.path(), big(), 5..5);
+    let block = block(&head, HEAD_MAGIC);
+    assert_eq!((block.version, block.seq), (2, Seq::new(4)));
+    assert_eq!(segment_files(dir.path()).len(), 1);
+}
+
+#[test]
 fn an_empty_segment_of_version_2_is_replaced() {
     let dir = scratch();
     FileLog::open(dir.path(), big()).unwrap().close().unwrap();
