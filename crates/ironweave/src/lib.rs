@@ -81,6 +81,7 @@ extern crate self as ironweave;
 
 mod base;
 mod db;
+pub mod dynamic;
 mod graph;
 #[cfg(doctest)]
 mod guide;
@@ -99,8 +100,8 @@ mod value;
 
 pub use base::clock::{Clock, ManualClock};
 pub use base::error::{
-    Chain, EntityRef, ErrorKind, Inconsistency, LoopLimit, Name, OpenError, ReadError, Reason,
-    Reject, StepError,
+    Chain, EntityRef, ErrorKind, Inconsistency, LoopLimit, Name, NameError, OpenError, ReadError,
+    Reason, Reject, StepError,
 };
 pub use base::id::{Id, ParseHandleError, ParseIdError};
 pub use base::meta::Meta;

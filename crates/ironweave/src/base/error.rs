@@ -6,6 +6,7 @@
 mod display;
 mod inconsistency;
 mod kind;
+mod name;
 mod open;
 mod outcome;
 mod read;
@@ -18,6 +19,8 @@ use std::sync::Arc;
 
 pub use inconsistency::Inconsistency;
 pub use kind::ErrorKind;
+pub use name::NameError;
+pub(crate) use name::similar;
 pub use open::OpenError;
 pub use read::ReadError;
 pub use reject::{Reason, Reject};

@@ -4,6 +4,7 @@ pub(crate) mod access;
 pub(crate) mod entity;
 pub(crate) mod handle;
 pub(crate) mod lists;
+pub mod named;
 pub mod query;
 
 use std::fmt;
@@ -11,6 +12,7 @@ use std::fmt;
 use crate::base::id::Id;
 use crate::db::entity::{Entity, Keyed, Place, StateOf};
 use crate::db::lists::{Places, Selected};
+use crate::db::named::GraphView;
 use crate::db::query::Filter;
 use crate::graph::GraphRef;
 use crate::graph::key::KeyQuery;
@@ -57,6 +59,12 @@ pub trait Db {
     /// Called for every query over all entities of a type, except counts.
     #[doc(hidden)]
     fn asks(&self, _question: &str) {}
+
+    /// Returns the graph to be read by the names in its schema instead of by the types of the model.
+    fn by_name(&self) -> GraphView<'_> {
+        self.asks("by_name");
+        GraphView::new(self.graph())
+    }
 
     /// Returns the entity that has a key, or `None` if there is none. O(1).
     fn find<T: Keyed>(&self, key: &(impl KeyQuery<T::Key> + ?Sized)) -> Option<T> {

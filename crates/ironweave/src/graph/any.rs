@@ -79,6 +79,8 @@ reads! {
     linked(hop: Hop, near: u32, far: u32) -> bool;
     /// How many entities are in a state; O(1).
     count(entity: EntityIx, state: StateIx) -> usize;
+    /// The entity whose key has these parts, in CBOR; O(1).
+    find_parts(entity: EntityIx, parts: &[&[u8]]) -> Option<u32>;
     /// The value of a counter.
     counted(watch: u16, slot: u32) -> usize;
     /// The column of the data of an edge and the row of one of its links.

@@ -2,6 +2,7 @@
 //!
 //! The graph knows its columns by [`AnyColumn`]; [`Column`] is a column of a type, to which generated code downcasts.
 
+mod logged;
 mod raw;
 mod typed;
 
@@ -217,6 +218,8 @@ pub trait AnyColumn: Any + Send + Sync {
     /// In a column that is indexed by order, the slots whose values are in a range, by value and then by slot. The bounds
     /// are of the column's type.
     fn range(&self, range: (Bound<&dyn Any>, Bound<&dyn Any>)) -> Slots<'_>;
+    /// In a column of unique values, the slot whose value has this encoding; O(1).
+    fn holder(&self, encoded: &[u8]) -> Option<u32>;
     /// How many cells there are.
     fn len(&self) -> usize;
     /// Copies all cells of a column of the same type in any storage.

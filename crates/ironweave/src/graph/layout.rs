@@ -200,6 +200,20 @@ impl EdgeLayout {
 
 impl Layout {
     pub(crate) fn new(schema: Schema) -> Arc<Self> {
+        let mut layout = Self::of_shape(schema);
+        layout.add_invariants();
+        let mut watches = HashMap::new();
+        layout.add_immediates(&mut watches);
+        layout.add_counted(&mut watches);
+        Arc::new(layout)
+    }
+
+    /// The layout of a graph that only replays facts: without what events and invariants need.
+    pub(crate) fn of_facts(schema: Schema) -> Arc<Self> {
+        Arc::new(Self::of_shape(schema))
+    }
+
+    fn of_shape(schema: Schema) -> Self {
         let mut keys = vec![0u32; schema.entities.len()];
         for column in schema.columns.iter().filter(|c| c.key) {
             keys[usize::from(column.entity)] += 1;
@@ -255,20 +269,7 @@ impl Layout {
                 }
             }
         }
-        let invariants = schema
-            .invariants
-            .iter()
-            .map(|i| i.name.as_str().into())
-            .collect();
-        let all = InvariantIx::all(schema.invariants.len());
-        for (ix, def) in all.zip(&schema.invariants) {
-            entities[usize::from(def.entity)].invariants.push(ix);
-            for hop in &def.via {
-                let far = edges[usize::from(hop.edge)].far(hop.forward).entity;
-                entities[usize::from(far)].seen_by.push((ix, reverse(*hop)));
-            }
-        }
-        let mut layout = Self {
+        Self {
             entities,
             columns,
             acyclic: (EdgeIx::all(edges.len()).zip(&edges))
@@ -277,13 +278,22 @@ impl Layout {
             edges,
             watches: Vec::new(),
             immediates: Vec::new(),
-            invariants,
+            invariants: Vec::new(),
             schema,
-        };
-        let mut watches = HashMap::new();
-        layout.add_immediates(&mut watches);
-        layout.add_counted(&mut watches);
-        Arc::new(layout)
+        }
+    }
+
+    fn add_invariants(&mut self) {
+        let all = InvariantIx::all(self.schema.invariants.len());
+        for (ix, def) in all.zip(&self.schema.invariants) {
+            self.invariants.push(def.name.as_str().into());
+            self.entities[usize::from(def.entity)].invariants.push(ix);
+            for hop in &def.via {
+                let far = self.edges[usize::from(hop.edge)].far(hop.forward).entity;
+                let seen_by = &mut self.entities[usize::from(far)].seen_by;
+                seen_by.push((ix, reverse(*hop)));
+            }
+        }
     }
 
     /// The watch of a hop and a set of states, which is made if there is none.

@@ -13,7 +13,6 @@ use crate::graph::fact::Facts;
 use crate::log::{Frame, FrameKind, Frames};
 use crate::snapshot::keyframes::{Keyframes, SPACING};
 use crate::snapshot::replica::Replica;
-use crate::step::model::Binding;
 use crate::step::{Core, flat};
 use crate::store::version::{At, Version};
 use crate::store::view::LogView;
@@ -66,14 +65,12 @@ impl AsOf {
     }
 }
 
-/// A query of the graph in the past: the log, the versions in memory, and the model.
+/// A query of the graph in the past: the log, and the versions in memory.
 pub(super) struct PastQuery<'a> {
     pub view: &'a LogView<'a>,
     pub keyframes: &'a Keyframes,
     /// The replica, if there is one.
     pub replica: Option<&'a Replica>,
-    /// Returns the types of the model. Only a replay from the beginning needs them, and they are made from the whole schema.
-    pub binding: fn() -> Binding,
 }
 
 impl PastQuery<'_> {
@@ -138,16 +135,13 @@ impl PastQuery<'_> {
                     beginning: base.at.time,
                 },
             }),
-            None => {
-                let binding = (self.binding)();
-                Ok(Arc::new(Version {
-                    plan: Arc::clone(&view.plan),
-                    graph: flat::empty(&view.plan, (&binding.columns, &binding.data)),
-                    at: At::default(),
-                    paranoid: view.paranoid,
-                    lineage: view.lineage,
-                }))
-            }
+            None => Ok(Arc::new(Version {
+                plan: Arc::clone(&view.plan),
+                graph: flat::empty(&view.plan),
+                at: At::default(),
+                paranoid: view.paranoid,
+                lineage: view.lineage,
+            })),
         }
     }
 }

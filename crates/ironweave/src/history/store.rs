@@ -2,11 +2,12 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use crate::base::error::ReadError;
+use crate::base::error::{EntityRef, Name, ReadError};
 use crate::base::id::Id;
 use crate::base::storage_error::StorageError;
 use crate::db::entity::{Entity, Keyed};
-use crate::graph::key::{KeyQuery, parts};
+use crate::db::named::{entity_named, keys_named};
+use crate::graph::key::{KeyQuery, parts, text};
 use crate::history::archive::{Archive, HistoryIndex};
 use crate::history::as_of::PastQuery;
 use crate::history::{AsOf, HistoryEntry, entries};
@@ -94,6 +95,29 @@ impl<M: Model> Store<M> {
         history_of_key(|| self.view(), key)
     }
 
+    /// As [`Store::history`], of an entity that is named by its type and id, as in a
+    /// [`GraphView`](crate::dynamic::GraphView).
+    ///
+    /// # Errors
+    /// As [`Store::history`], and [`ReadError::Name`].
+    pub fn history_by_name(&self, entity: &EntityRef) -> Result<Vec<HistoryEntry<M>>, ReadError> {
+        history_by_name(|| self.view(), entity)
+    }
+
+    /// As [`Store::history_of_key`], by the name of the entity type and the key as a text; see
+    /// [`EntityType::find`](crate::dynamic::EntityType::find).
+    ///
+    /// # Errors
+    /// As [`Store::history_of_key`], and [`ReadError::Name`].
+    #[allow(clippy::type_complexity)] // a list of pairs, which a name of its own would hide
+    pub fn history_of_key_by_name(
+        &self,
+        entity_type: &str,
+        key: &str,
+    ) -> Result<Vec<(EntityRef, Vec<HistoryEntry<M>>)>, ReadError> {
+        history_of_key_by_name(|| self.view(), entity_type, key)
+    }
+
     /// Returns the graph after a frame of the log, or at a time in the past, as a [`Snapshot`].
     ///
     /// ```
@@ -165,6 +189,27 @@ impl<M: Model> SharedStore<M> {
         history_of_key(|| self.view(), key)
     }
 
+    /// As [`Store::history_by_name`], without blocking writers.
+    ///
+    /// # Errors
+    /// As [`Store::history_by_name`] and [`SharedStore::read`].
+    pub fn history_by_name(&self, entity: &EntityRef) -> Result<Vec<HistoryEntry<M>>, ReadError> {
+        history_by_name(|| self.view(), entity)
+    }
+
+    /// As [`Store::history_of_key_by_name`], without blocking writers.
+    ///
+    /// # Errors
+    /// As [`Store::history_of_key_by_name`] and [`SharedStore::read`].
+    #[allow(clippy::type_complexity)] // a list of pairs, which a name of its own would hide
+    pub fn history_of_key_by_name(
+        &self,
+        entity_type: &str,
+        key: &str,
+    ) -> Result<Vec<(EntityRef, Vec<HistoryEntry<M>>)>, ReadError> {
+        history_of_key_by_name(|| self.view(), entity_type, key)
+    }
+
     /// As [`Store::as_of`], without blocking writers.
     ///
     /// # Errors
@@ -214,6 +259,27 @@ impl<M: Model> StoreReader<M> {
         history_of_key(|| self.view(), key)
     }
 
+    /// As [`Store::history_by_name`], without the store.
+    ///
+    /// # Errors
+    /// As [`Store::history_by_name`].
+    pub fn history_by_name(&self, entity: &EntityRef) -> Result<Vec<HistoryEntry<M>>, ReadError> {
+        history_by_name(|| self.view(), entity)
+    }
+
+    /// As [`Store::history_of_key_by_name`], without the store.
+    ///
+    /// # Errors
+    /// As [`Store::history_of_key_by_name`].
+    #[allow(clippy::type_complexity)] // a list of pairs, which a name of its own would hide
+    pub fn history_of_key_by_name(
+        &self,
+        entity_type: &str,
+        key: &str,
+    ) -> Result<Vec<(EntityRef, Vec<HistoryEntry<M>>)>, ReadError> {
+        history_of_key_by_name(|| self.view(), entity_type, key)
+    }
+
     /// As [`Store::as_of`], without the store. It shares the keyframes of the store.
     ///
     /// # Errors
@@ -239,7 +305,6 @@ fn as_of<M: Model>(
         view,
         keyframes,
         replica,
-        binding: M::binding,
     };
     question.as_of(when).map(Snapshot::of)
 }
@@ -268,6 +333,44 @@ fn history_of_key<'a, T: Keyed<Model = M>, M: Model>(
             .map(|id| Ok((T::from_id(id), entries(archive.history(&[(T::INDEX, id)])?))))
             .collect()
     })
+}
+
+fn history_by_name<'a, M: Model>(
+    view: impl Fn() -> Result<LogView<'a>, ReadError>,
+    entity: &EntityRef,
+) -> Result<Vec<HistoryEntry<M>>, ReadError> {
+    let index = entity_named(&view()?.plan.layout.schema, &entity.entity)?;
+    history(view, &[(index, entity.id)])
+}
+
+#[allow(clippy::type_complexity)]
+fn history_of_key_by_name<'a, M: Model>(
+    view: impl Fn() -> Result<LogView<'a>, ReadError>,
+    entity_type: &str,
+    key: &str,
+) -> Result<Vec<(EntityRef, Vec<HistoryEntry<M>>)>, ReadError> {
+    let layout = Arc::clone(&view()?.plan.layout);
+    let index = entity_named(&layout.schema, entity_type)?;
+    for key in keys_named(&layout.schema, index, key)? {
+        let key: Vec<&[u8]> = key.iter().map(Vec::as_slice).collect();
+        let found = query(&view, |archive| {
+            let found = archive.entities_with_key(index, &key)?.into_iter();
+            found
+                .map(|id| {
+                    let entity = EntityRef {
+                        entity: Name::clone(&layout.entities[usize::from(index)].name),
+                        id,
+                        key: Some(text(key.iter().copied()).into()),
+                    };
+                    Ok((entity, entries(archive.history(&[(index, id)])?)))
+                })
+                .collect::<Result<Vec<_>, _>>()
+        })?;
+        if !found.is_empty() {
+            return Ok(found);
+        }
+    }
+    Ok(Vec::new())
 }
 
 /// Queries the archive of a store.

@@ -137,7 +137,7 @@ mod tests {
 
     #[test]
     fn each_of_the_last_frames_is_kept_while_they_have_few_facts() {
-        let plan = Arc::new(Plan::new(Schema::default(), Vec::new(), Vec::new()));
+        let plan = Arc::new(Plan::of_log(Schema::default()));
         let keyframes = Keyframes::default();
         keyframes.keep(state(&plan, 3));
         let at = |seq: u64| {
@@ -159,7 +159,7 @@ mod tests {
 
     #[test]
     fn gaps_grow_with_age() {
-        let plan = Arc::new(Plan::new(Schema::default(), Vec::new(), Vec::new()));
+        let plan = Arc::new(Plan::of_log(Schema::default()));
         let keyframes = Keyframes::default();
         let frames = 1_000;
         for i in 0..frames {

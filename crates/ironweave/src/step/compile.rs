@@ -136,7 +136,7 @@ fn set(name: NameIx, value: &Assign) -> Option<CompiledArc> {
 /// The events that a program can fire, with whether the program has compiled arcs of it and whether its plan permits them.
 #[must_use]
 pub fn compiled_events(binding: Binding) -> Vec<(String, bool, bool)> {
-    let plan = Plan::new(binding.schema, binding.events, binding.invariants);
+    let plan = Plan::new(binding);
     let events = plan.events.iter().zip(&plan.types);
     events
         .filter(|(_, ty)| ty.decode.is_some())

@@ -5,18 +5,15 @@ use std::sync::Arc;
 
 use crate::base::error::{Inconsistency, StepError};
 use crate::graph::Graph;
-use crate::graph::column::ColumnType;
 use crate::graph::fact::Facts;
 use crate::graph::paged::Paged;
 use crate::graph::storage::Flat;
 use crate::step::Core;
-use crate::step::plan::Plan;
-
-/// The types of the columns, and of the data of edges.
-type Types<'b> = (&'b [ColumnType], &'b [Option<ColumnType>]);
+use crate::step::plan::{ColumnTypes, Plan};
 
 /// A core with an empty graph, or with a copy of one.
-pub(crate) fn core(plan: &Plan, (columns, data): Types<'_>, base: Option<&Graph<Paged>>) -> Core {
+pub(crate) fn core(plan: &Plan, base: Option<&Graph<Paged>>) -> Core {
+    let ColumnTypes { columns, data } = &plan.columns;
     let mut core = Core::<Flat>::new(match base {
         Some(base) => {
             let mut graph = base.copy(columns, data);
@@ -36,13 +33,13 @@ pub(crate) fn close(core: &mut Core) {
 }
 
 /// A copy of the graph.
-pub(crate) fn copy(core: &Core, (columns, data): Types<'_>) -> Graph<Flat> {
-    core.graph.copy(columns, data)
+pub(crate) fn copy(core: &Core, plan: &Plan) -> Graph<Flat> {
+    core.graph.copy(&plan.columns.columns, &plan.columns.data)
 }
 
 /// A copy of the graph in shared pages, with a fingerprint and without the changes of a leaked transaction.
-pub(crate) fn paged(core: &Core, (columns, data): Types<'_>) -> Graph<Paged> {
-    let mut graph = core.graph.copy(columns, data);
+pub(crate) fn paged(core: &Core, plan: &Plan) -> Graph<Paged> {
+    let mut graph = core.graph.copy(&plan.columns.columns, &plan.columns.data);
     if core.open.is_open() {
         graph.without_open(&core.graph, &mut core.open.journal.clone());
     }
@@ -51,7 +48,8 @@ pub(crate) fn paged(core: &Core, (columns, data): Types<'_>) -> Graph<Paged> {
 }
 
 /// An empty graph in shared pages.
-pub(crate) fn empty(plan: &Plan, (columns, data): Types<'_>) -> Graph<Paged> {
+pub(crate) fn empty(plan: &Plan) -> Graph<Paged> {
+    let ColumnTypes { columns, data } = &plan.columns;
     Graph::new(Arc::clone(&plan.layout), columns, data)
 }
 

@@ -120,8 +120,9 @@ impl<S: Storage> Core<S> {
     /// Every inconsistency of derived state, and every invariant that does not hold; empty if the graph is consistent.
     pub(crate) fn differences(&self, plan: &Plan) -> Vec<Inconsistency> {
         let mut wrong = self.graph.differences(&self.open.journal);
-        let invariants = &self.graph.layout.schema.invariants;
-        for (ix, def) in InvariantIx::all(invariants.len()).zip(invariants) {
+        let layout = &self.graph.layout;
+        let invariants = InvariantIx::all(layout.invariants.len());
+        for (ix, def) in invariants.zip(&layout.schema.invariants) {
             for slot in self.graph.living(def.entity) {
                 if let Err(e) = self.holds(plan, ix, slot) {
                     let (what, found) = (format!("the invariant {}", def.name), e.to_string());

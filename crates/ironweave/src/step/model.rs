@@ -14,6 +14,10 @@ pub trait Model: Sized + 'static {
     /// The type of all events that a program can fire.
     type Event: AnyEvent<Model = Self>;
 
+    /// Whether the schema is read from the log instead of from the [binding](Model::binding).
+    #[doc(hidden)]
+    const IS_DYNAMIC: bool = false;
+
     /// The schema, bound to code.
     #[doc(hidden)]
     fn binding() -> Binding;

@@ -6,23 +6,34 @@ use crate::base::clock::Clock;
 use crate::base::error::{Chain, Name, Reject};
 use crate::base::id::Id;
 use crate::db::Reader;
+use crate::graph::column::ColumnType;
 use crate::graph::layout::{Layout, StateSet};
 use crate::schema::compiled::{CompiledArc, phase};
 use crate::schema::{
-    Arc as ArcDef, Assign, BindBy, Cardinality, ColumnIx, EntityIx, EventDef, Hop, NameDef, NameIx,
-    Path, Quantifier, Schema, Scope, Source, StateIx,
+    Arc as ArcDef, Assign, BindBy, Cardinality, ColumnDef, ColumnIx, EdgeDef, EntityIx, EventDef,
+    Hop, NameDef, NameIx, Path, Quantifier, Schema, Scope, Source, StateIx,
 };
 use crate::step::arcs::may_compete;
 use crate::step::compile::compile;
 use crate::step::event::EventType;
 use crate::step::immediates::Limits;
+use crate::step::model::Binding;
 
 /// The function of an invariant.
 pub type Check = fn(Id, &Reader<'_>) -> Result<(), Reject>;
 
+/// The types of the columns and of the data of links, from which graphs are made.
+pub(crate) struct ColumnTypes {
+    /// One for each column of the schema.
+    pub columns: Vec<ColumnType>,
+    /// One entry for each edge of the schema.
+    pub data: Vec<Option<ColumnType>>,
+}
+
 /// A model, ready to run.
 pub struct Plan {
     pub(crate) layout: Arc<Layout>,
+    pub(crate) columns: ColumnTypes,
     pub(crate) events: Vec<EventPlan>,
     pub(crate) types: Vec<EventType>,
     pub(crate) checks: Vec<Check>,
@@ -191,29 +202,70 @@ pub(crate) struct DeletePlan {
 }
 
 impl Plan {
-    pub(crate) fn new(schema: Schema, types: Vec<EventType>, checks: Vec<Check>) -> Self {
-        let layout = Layout::new(schema);
-        let events = layout
-            .schema
-            .events
-            .iter()
-            .map(|e| event(&layout, e))
-            .collect();
-        Self {
-            traced: !layout.immediates.is_empty() || !checks.is_empty(),
-            layout,
+    pub(crate) fn new(binding: Binding) -> Self {
+        let Binding {
+            schema,
+            columns,
+            data,
             events,
-            types,
-            checks,
+            invariants,
+        } = binding;
+        let layout = Layout::new(schema);
+        let plans = layout.schema.events.iter();
+        Self {
+            events: plans.map(|def| event(&layout, def)).collect(),
+            traced: !layout.immediates.is_empty() || !invariants.is_empty(),
+            layout,
+            columns: ColumnTypes { columns, data },
+            types: events,
+            checks: invariants,
             limits: Limits::default(),
             clock: Clock::default(),
         }
     }
+
+    /// The plan of a [valid](Schema::validate) schema that was read from a log. It replays facts and fires no event.
+    pub(crate) fn of_log(schema: Schema) -> Self {
+        let layout = Layout::of_facts(schema);
+        Self {
+            columns: ColumnTypes::of_log(&layout.schema),
+            events: layout.schema.events.iter().map(named).collect(),
+            layout,
+            types: Vec::new(),
+            checks: Vec::new(),
+            limits: Limits::default(),
+            clock: Clock::default(),
+            traced: false,
+        }
+    }
 }
 
-fn event(layout: &Layout, def: &EventDef) -> EventPlan {
+impl ColumnTypes {
+    /// The types by which the columns of a logged schema are read without the types of the program.
+    fn of_log(schema: &Schema) -> Self {
+        let mut keys = vec![0u32; schema.entities.len()];
+        for column in schema.columns.iter().filter(|column| column.key) {
+            keys[usize::from(column.entity)] += 1;
+        }
+        let column = |def: &ColumnDef| {
+            let only_key = def.key && keys[usize::from(def.entity)] == 1;
+            ColumnType::of_log(def.encoding.as_ref(), only_key, def.index)
+        };
+        let data = |def: &EdgeDef| {
+            let encoding = def.encoding.as_ref();
+            (def.data.is_some()).then(|| ColumnType::of_log(encoding, false, None))
+        };
+        Self {
+            columns: schema.columns.iter().map(column).collect(),
+            data: schema.edges.iter().map(data).collect(),
+        }
+    }
+}
+
+/// The plan of an event without its arcs.
+fn named(def: &EventDef) -> EventPlan {
     let name: Name = def.name.as_str().into();
-    let mut plan = EventPlan {
+    EventPlan {
         alone: Chain::new(vec![Arc::clone(&name)]),
         name,
         names: def
@@ -233,13 +285,20 @@ fn event(layout: &Layout, def: &EventDef) -> EventPlan {
         effects: Vec::new(),
         deletes: Vec::new(),
         may_meet: false,
-        may_compete: may_compete(layout, def),
+        may_compete: false,
         bounded: false,
         fields: def.fields.len() as u16,
         handler: !def.mays.is_empty(),
         timed: false,
         compiled: None,
         refused_early: false,
+    }
+}
+
+fn event(layout: &Layout, def: &EventDef) -> EventPlan {
+    let mut plan = EventPlan {
+        may_compete: may_compete(layout, def),
+        ..named(def)
     };
     for arc in &def.arcs {
         for source in sources(arc) {

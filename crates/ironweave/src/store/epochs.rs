@@ -190,10 +190,7 @@ impl Epochs {
         logged: Schema,
         ours: &Schema,
     ) -> Result<(), OpenError> {
-        if let Err(wrong) = logged.validate() {
-            let what = format_args!("its schema is invalid: {wrong}");
-            return Err(bad_frame(seq, what).into());
-        }
+        check_schema(seq, &logged)?;
         let differences: Vec<Change> = (logged.diff(ours).into_iter())
             .filter(Change::is_of_shape)
             .collect();
@@ -205,6 +202,12 @@ impl Epochs {
         self.list.push((seq, logged, Arc::new(tags)));
         Ok(())
     }
+}
+
+/// Returns an error if the schema in a frame is invalid.
+pub(super) fn check_schema(seq: Seq, logged: &Schema) -> Result<(), StorageError> {
+    let wrong = |wrong| bad_frame(seq, format_args!("its schema is invalid: {wrong}"));
+    logged.validate().map_err(wrong)
 }
 
 fn other_schema(seq: Seq, ours: &Schema, differences: Vec<Change>) -> OpenError {

@@ -397,6 +397,9 @@ impl<M: Model> Store<M> {
     /// Fires all events of the log again with the current guards, arcs and handlers, on a separate graph, and compares the facts
     /// and the fingerprint of each frame. Returns the number of transactions, all of which agree.
     ///
+    /// A store of a [`Dynamic`](crate::dynamic::Dynamic) model, which has no code, decodes all events, applies the facts again
+    /// and compares the fingerprints.
+    ///
     /// # Errors
     /// [`VerifyError::Differs`] with the first difference; a failure to read the log.
     pub fn verify(&self) -> Result<u64, VerifyError> {

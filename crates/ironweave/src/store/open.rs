@@ -19,7 +19,7 @@ use crate::step::plan::Plan;
 use crate::step::{Core, flat};
 use crate::store::batch::Unwritten;
 use crate::store::commit::{Commit, CommitFrame, CommitLog, Followers};
-use crate::store::epochs::Bounds;
+use crate::store::epochs::{Bounds, check_schema};
 use crate::store::frame::PayloadBuffer;
 use crate::store::repeat::Keys;
 use crate::store::shadow::Shadow;
@@ -134,16 +134,15 @@ impl<M: Model> Store<M> {
     ) -> Result<Self, OpenError> {
         let mut binding = M::binding();
         binding.add_encodings();
-        let mut plan = Plan::new(binding.schema, binding.events, binding.invariants);
+        let mut plan = Plan::new(binding);
         plan.check_compiled()
             .map_err(|e| StorageError::new(StorageFailure::Internal, e))?;
         plan.limits = limits;
         plan.clock = clock;
         let plan = Arc::new(plan);
-        let types = (&*binding.columns, &*binding.data);
         let mut store = Self {
             bounds,
-            ..Self::new(flat::core(&plan, types, None), plan, log)
+            ..Self::new(flat::core(&plan, None), plan, log)
         };
         store.core.open.clock = TransactionTime::after(Timestamp::default(), &store.plan.clock);
         if matches!(store.log, Backend::Unlogged) {
@@ -163,6 +162,10 @@ impl<M: Model> Store<M> {
     /// earlier format version.
     fn begin_log(&mut self) -> Result<(), OpenError> {
         self.catch_up()?;
+        if M::IS_DYNAMIC && !self.log.is_writable() && self.epochs.list.is_empty() {
+            let what = "the log has no schema yet, so there is nothing to read; open it when its program has";
+            return Err(StorageError::new(StorageFailure::NotFound, what).into());
+        }
         if self.log.is_writable() {
             self.core.graph.sort_acyclic_edges();
             (self.epochs.check_all_known()).map_err(|e| self.log.place(e))?;
@@ -175,9 +178,7 @@ impl<M: Model> Store<M> {
 
     /// Returns a store that begins at a snapshot, with a log that continues after it.
     pub(crate) fn beginning(base: &Arc<Version>, log: MemoryLog) -> Self {
-        let binding = M::binding();
-        let types = (&*binding.columns, &*binding.data);
-        let mut core = flat::core(&base.plan, types, Some(&base.graph));
+        let mut core = flat::core(&base.plan, Some(&base.graph));
         core.open.clock = TransactionTime::after(base.at.time, &base.plan.clock);
         // The snapshot is of another store. The position of its last frame becomes one of this store.
         let position = base.at.seq.and_then(|seq| log.position_of(seq).ok()?);
@@ -232,8 +233,7 @@ impl<M: Model> Store<M> {
 
     /// Returns a shadow of the current graph.
     pub(super) fn new_shadow(&self) -> Box<Shadow> {
-        let binding = M::binding();
-        Shadow::new(&self.core, (&binding.columns, &binding.data))
+        Shadow::new(&self.core, &self.plan)
     }
 
     /// Applies the transactions that another process has written since the open or the last refresh. Returns the last frame
@@ -297,6 +297,16 @@ impl<M: Model> Store<M> {
                         Schema::from_cbor(&payload).map_err(|e| bad_frame(header.seq, e))?;
                     (core.must_be(header.fingerprint)).map_err(|e| bad_frame(header.seq, e))?;
                     let place = (header.seq, header.version);
+                    if M::IS_DYNAMIC && epochs.list.is_empty() {
+                        check_schema(header.seq, &logged)?;
+                        let first = Plan {
+                            limits: plan.limits,
+                            clock: plan.clock.clone(),
+                            ..Plan::of_log(logged.clone())
+                        };
+                        core.graph = flat::core(&first, None).graph;
+                        *plan = Arc::new(first);
+                    }
                     Arc::make_mut(epochs).add(place, logged, &plan.layout.schema)?;
                 }
                 FrameKind::Transaction => {

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use crate::base::clock::Clock;
 use crate::base::error::OpenError;
+use crate::base::storage_error::{StorageError, StorageFailure};
 use crate::log::{FileLog, LogOptions, MemoryLog, ReadOnlyLog};
 use crate::step::immediates::Limits;
 use crate::step::model::Model;
@@ -206,6 +207,11 @@ impl<M: Model> Options<M> {
     /// # Errors
     /// As [`Store::open`].
     pub fn open(self, dir: impl AsRef<Path>) -> Result<Store<M>, OpenError> {
+        if M::IS_DYNAMIC {
+            let what = "a store without the types of its model cannot be opened for writing; use `open_read_only`, or \
+                        open it with its model";
+            return Err(StorageError::new(StorageFailure::ReadOnly, what).into());
+        }
         let log = FileLog::open(dir, self.log)?;
         let log = CommitLog::new(Box::new(log), self.durability)?;
         self.over(Backend::Writable(log))

@@ -3,7 +3,6 @@
 //! Before a transaction is written, its frame is decoded as in a replay and applied to the shadow. A frame that a replay would
 //! reject is therefore detected during the step that encoded it, and is not written.
 
-use crate::graph::column::ColumnType;
 use crate::graph::storage::Flat;
 use crate::graph::{Graph, Journal};
 use crate::schema::EventIx;
@@ -20,8 +19,8 @@ pub(super) struct Shadow {
 
 impl Shadow {
     /// Returns the shadow of a graph without an open transaction. O(size of the graph).
-    pub(super) fn new(core: &Core, types: (&[ColumnType], &[Option<ColumnType>])) -> Box<Self> {
-        let graph = flat::copy(core, types);
+    pub(super) fn new(core: &Core, plan: &Plan) -> Box<Self> {
+        let graph = flat::copy(core, plan);
         Box::new(Self {
             graph,
             journal: Journal::default(),

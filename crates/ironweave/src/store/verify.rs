@@ -6,7 +6,6 @@ use crate::base::error::{ErrorKind, ReadError};
 use crate::base::position::Seq;
 use crate::base::storage_error::StorageError;
 use crate::base::time::Timestamp;
-use crate::graph::column::ColumnType;
 use crate::graph::fact::Facts;
 use crate::log::FrameKind;
 use crate::schema::EventIx;
@@ -14,6 +13,7 @@ use crate::step::fire::By;
 use crate::step::model::Model;
 use crate::step::plan::Plan;
 use crate::step::{Core, flat};
+use crate::store::bad_frame;
 use crate::store::frame::Decoded;
 use crate::store::view::LogView;
 
@@ -114,21 +114,42 @@ impl From<StorageError> for VerifyError {
 pub(crate) fn verify_view<M: Model>(
     view: Result<LogView<'_>, ReadError>,
 ) -> Result<u64, VerifyError> {
-    let binding = M::binding();
     let view = view.map_err(|e| match e {
         ReadError::Unlogged => VerifyError::Unlogged,
         e => VerifyError::Storage(e.into_storage()),
     })?;
-    verify(&view, (&binding.columns, &binding.data))
+    if M::IS_DYNAMIC {
+        verify_facts(&view)
+    } else {
+        verify(&view)
+    }
 }
 
-fn verify(
-    view: &LogView<'_>,
-    types: (&[ColumnType], &[Option<ColumnType>]),
-) -> Result<u64, VerifyError> {
+/// Replays all facts on an empty graph. Without the code of the model, no event can be fired again.
+fn verify_facts(view: &LogView<'_>) -> Result<u64, VerifyError> {
+    let base = view.base.as_ref().map(|base| &base.graph);
+    let mut core = flat::core(&view.plan, base);
+    let mut agreed = 0;
+    for frame in view.frames(Seq::ZERO)? {
+        let frame = frame?;
+        if frame.header.kind == FrameKind::Transaction {
+            let seq = frame.header.seq;
+            (view.epochs.decode(seq, &frame.payload))
+                .and_then(|decoded| {
+                    flat::replay(&mut core, &decoded.facts, frame.header.fingerprint)
+                        .map_err(|e| bad_frame(seq, e))
+                })
+                .map_err(|e| view.place(e))?;
+            agreed += 1;
+        }
+    }
+    Ok(agreed)
+}
+
+fn verify(view: &LogView<'_>) -> Result<u64, VerifyError> {
     let plan = &*view.plan;
     let base = view.base.as_ref().map(|base| &base.graph);
-    let mut core = flat::core(plan, types, base);
+    let mut core = flat::core(plan, base);
     let mut agreed = 0;
     for frame in view.frames(Seq::ZERO)? {
         let frame = frame?;

@@ -7,9 +7,7 @@ use crate::base::position::{Position, Seq};
 use crate::base::time::Timestamp;
 use crate::graph::Graph;
 use crate::graph::paged::Paged;
-use crate::step::model::Model;
 use crate::step::plan::Plan;
-use crate::step::{Core, flat};
 
 /// The last frame and transaction that a graph contains.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -51,10 +49,4 @@ impl Version {
             lineage: self.lineage,
         })
     }
-}
-
-/// Returns a copy of a store's graph, in shared pages.
-pub(crate) fn paged<M: Model>(core: &Core) -> Graph<Paged> {
-    let binding = M::binding();
-    flat::paged(core, (&binding.columns, &binding.data))
 }

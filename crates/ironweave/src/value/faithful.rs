@@ -15,6 +15,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::calls::Calls;
+use super::encoded::EncodedValue;
 use super::write::ValueWriter;
 use super::{DEPTH_MAX, EncodeError, decode, encode_value};
 use crate::base::time::{NumericTimes, Timestamp};
@@ -40,6 +41,7 @@ pub fn is_faithful<T: 'static>() -> bool {
         };
     }
     ty == TypeId::of::<()>()
+        || ty == TypeId::of::<EncodedValue>()
         || any_of!(
             String, u64, u32, u16, u8, i64, i32, i16, i8, bool, Timestamp, f64, f32, u128, i128,
             usize, isize, char, Duration, PathBuf

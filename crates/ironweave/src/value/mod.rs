@@ -5,11 +5,13 @@
 
 mod calls;
 pub(crate) mod debug;
+pub(crate) mod encoded;
 mod encoding;
 mod faithful;
 mod fault;
 pub(crate) mod fixed;
 pub(crate) mod item;
+pub(crate) mod parse;
 mod parts;
 mod plain;
 mod read;
@@ -23,6 +25,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use self::calls::Calls;
+use self::encoded::EncodedValue;
 use self::read::ValueReader;
 use self::write::ValueWriter;
 use crate::base::cbor::{TEXT, head};
@@ -121,7 +124,8 @@ pub(crate) fn encode<T: Serialize + ?Sized>(
     })
 }
 
-/// Appends the CBOR encoding of a value, as [`encode`] does. Plain types and texts are encoded without the serializer.
+/// Appends the CBOR encoding of a value, as [`encode`] does. Plain types and texts are encoded without the serializer, and
+/// an [`EncodedValue`] is its encoding.
 #[inline]
 pub(crate) fn encode_value<T: Serialize + 'static>(
     value: &T,
@@ -137,7 +141,17 @@ pub(crate) fn encode_value<T: Serialize + 'static>(
         bytes.extend_from_slice(text.as_bytes());
         return Ok(());
     }
+    if let Some(item) = EncodedValue::bytes_of(value) {
+        bytes.extend_from_slice(item);
+        return Ok(());
+    }
     encode(value, bytes)
+}
+
+/// Returns the value that [`encode_value`] encoded.
+#[inline]
+pub(crate) fn decode_value<T: DeserializeOwned + 'static>(bytes: &[u8]) -> Result<T, DecodeError> {
+    EncodedValue::decoded(bytes).unwrap_or_else(|| decode(bytes))
 }
 
 /// Returns the value that [`encode`] encoded.

@@ -1,11 +1,12 @@
 //! What all folders of tests share: temporary directories, stores that are closed and opened again, assertions about
-//! a whole store or two of them, and child processes that are killed while they write.
+//! a whole store or two of them, the content of a store by name, and child processes that are killed while they write.
 //!
 //! A folder includes it with `#[path = "../harness/mod.rs"] mod harness;`. Beside it are [`random`], and `readme`,
 //! the README's model with a naive oracle, which only the folders include that need it.
 #![allow(dead_code, missing_docs)]
 
 pub mod child;
+pub mod named;
 pub mod random;
 
 use std::fs;

@@ -4,7 +4,7 @@ use std::error::Error;
 use std::fmt;
 use std::path::PathBuf;
 
-use crate::base::error::{ErrorKind, Name};
+use crate::base::error::{ErrorKind, Name, NameError};
 use crate::base::position::{FrameRef, Position, Seq};
 use crate::base::storage_error::{StorageError, StorageFailure};
 use crate::base::time::Timestamp;
@@ -69,6 +69,8 @@ pub enum ReadError {
         /// The frame after the last one of the range.
         until: Seq,
     },
+    /// The schema does not have a name, or a text is not a key.
+    Name(NameError),
     /// The entity type has no edge of this name.
     UnknownEdge {
         /// The entity type.
@@ -124,6 +126,7 @@ impl ReadError {
             | Self::Unnamed
             | Self::Unlogged => ErrorKind::Invalid,
             Self::ReadOnly => ErrorKind::Unavailable,
+            Self::Name(e) => e.kind(),
             Self::Cursor { source, .. } => source.kind(),
             Self::Storage(e) => e.kind(),
         }
@@ -284,6 +287,7 @@ impl fmt::Display for ReadError {
                 f,
                 "the range begins with frame {from} and ends before frame {until}; swap its bounds"
             ),
+            Self::Name(e) => fmt::Display::fmt(e, f),
             Self::UnknownEdge { entity, edge } => write!(f, "`{entity}` has no edge `{edge}`"),
             Self::InvalidName { name } => write!(
                 f,
@@ -321,6 +325,12 @@ impl Error for ReadError {
             Self::Storage(e) => e.source(),
             _ => None,
         }
+    }
+}
+
+impl From<NameError> for ReadError {
+    fn from(e: NameError) -> Self {
+        Self::Name(e)
     }
 }
 

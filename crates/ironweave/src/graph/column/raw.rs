@@ -130,6 +130,10 @@ impl<T: Value + Default> AnyColumn for RawColumn<T> {
         Box::new(std::iter::empty())
     }
 
+    fn holder(&self, _: &[u8]) -> Option<u32> {
+        None
+    }
+
     fn len(&self) -> usize {
         self.values.len()
     }

@@ -14,8 +14,8 @@ use crate::graph::index::{Hashed, Index, Slots, Unique};
 use crate::graph::paged::key_hash;
 use crate::graph::storage::Storage;
 use crate::value::{
-    Equal, Value, decode, encode, encode_faithful, is_plain, plain_bytes, plain_form, plain_value,
-    plain_word,
+    Equal, Value, decode_value, encode_faithful, encode_value, is_plain, plain_bytes, plain_form,
+    plain_value, plain_word,
 };
 
 /// A slot, with the value that a change replaced there and its hash. The value is not plain.
@@ -199,7 +199,7 @@ impl<T: Value, S: Storage> AnyColumn for Column<T, S> {
         encoded: &[u8],
         bytes: &mut Vec<u8>,
     ) -> Result<Written, ColumnError> {
-        let value = decode(encoded).map_err(ColumnError::Unreadable)?;
+        let value = decode_value(encoded).map_err(ColumnError::Unreadable)?;
         let at = bytes.len();
         if !is_plain::<T>() {
             bytes.extend_from_slice(encoded);
@@ -238,7 +238,7 @@ impl<T: Value, S: Storage> AnyColumn for Column<T, S> {
             return Ok(None);
         };
         let mut bytes = Vec::new();
-        encode(value, &mut bytes).map_err(|e| e.to_string())?;
+        encode_value(value, &mut bytes).map_err(|e| e.to_string())?;
         let hash = hash_bytes(&bytes);
         if self.hash(slot) != Some(hash) {
             return Err("its hash is not that of its value".to_owned());
@@ -258,7 +258,7 @@ impl<T: Value, S: Storage> AnyColumn for Column<T, S> {
 
     fn encoded(&self, slot: u32) -> Option<Vec<u8>> {
         let mut bytes = Vec::new();
-        encode(self.get(slot)?, &mut bytes).ok()?;
+        encode_value(self.get(slot)?, &mut bytes).ok()?;
         Some(bytes)
     }
 
@@ -298,6 +298,11 @@ impl<T: Value, S: Storage> AnyColumn for Column<T, S> {
             Some(index) => index.range((typed(from), typed(to))),
             None => Box::new(std::iter::empty()),
         }
+    }
+
+    fn holder(&self, encoded: &[u8]) -> Option<u32> {
+        let value = decode_value(encoded).ok()?;
+        self.index.as_ref()?.holder(&value, &|slot| self.get(slot))
     }
 
     fn len(&self) -> usize {

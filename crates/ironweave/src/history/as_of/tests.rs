@@ -6,7 +6,6 @@ use crate::db::Db;
 use crate::db::entity::Any;
 use crate::snapshot::Snapshot;
 use crate::snapshot::replica::SnapshotFollower;
-use crate::step::model::Model as _;
 use crate::store::{SharedStore, Store};
 
 /// A bell that can be hung up.
@@ -45,7 +44,6 @@ fn a_time_is_answered_from_the_view_though_later_versions_are_kept() {
         view: &view,
         keyframes: &keyframes,
         replica: replica.as_deref(),
-        binding: Model::binding,
     };
     // Twice, since the first one makes keyframes.
     for _ in 0..2 {

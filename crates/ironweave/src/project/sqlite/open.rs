@@ -67,7 +67,7 @@ fn try_projection<M: Model>(
     check_prefix(&prefix)?;
     let id = format!("{:016x}", store.view()?.log().store());
     let schema = store.schema();
-    let tables = Tables::of::<M>(schema, &prefix)?;
+    let tables = Tables::of(&store.plan, &prefix)?;
     let connection = open(path)?;
     let seen = registry::row(&connection, &prefix)?;
     let created = Row {
@@ -135,10 +135,9 @@ fn base_changes<M: Model>(store: &Store<M>) -> Result<Option<(Seq, Changes<M>)>,
     let Some(base) = &store.base else {
         return Ok(None);
     };
-    let binding = M::binding();
     let empty = Version {
         plan: Arc::clone(&store.plan),
-        graph: flat::empty(&store.plan, (&binding.columns, &binding.data)),
+        graph: flat::empty(&store.plan),
         at: At::default(),
         lineage: base.lineage,
         paranoid: false,

@@ -13,7 +13,7 @@ use crate::project::sqlite::names::{
 use crate::project::sqlite::registry::Statement;
 use crate::project::sqlite::value::{Kind, rfc3339, sql_value};
 use crate::schema::{EndDef, EntityIx, Schema, StateIx};
-use crate::step::model::Model;
+use crate::step::plan::{ColumnTypes, Plan};
 use crate::store::bad_frame;
 
 /// The version of this code. Tables that another version created are rebuilt.
@@ -57,15 +57,12 @@ struct EdgeSql {
 }
 
 impl Kinds {
-    fn of<M: Model>(schema: &Schema) -> Self {
-        let binding = M::binding();
+    fn of(ColumnTypes { columns, data }: &ColumnTypes) -> Self {
         let kind = |ty: &ColumnType| Kind::of(ty.type_id);
-        let columns = binding.columns.iter().zip(&schema.columns);
-        let edges = binding.data.iter().zip(&schema.edges);
         Self {
-            columns: columns.map(|(ty, _)| kind(ty)).collect(),
-            edges: edges
-                .map(|(ty, _)| ty.as_ref().map_or(Kind::Plain, kind))
+            columns: columns.iter().map(kind).collect(),
+            edges: (data.iter())
+                .map(|ty| ty.as_ref().map_or(Kind::Plain, kind))
                 .collect(),
         }
     }
@@ -73,8 +70,9 @@ impl Kinds {
 
 impl Tables {
     /// Returns the tables of a model.
-    pub(super) fn of<M: Model>(schema: &Schema, prefix: &str) -> Result<Self, Failure> {
-        Self::new(schema.clone(), Kinds::of::<M>(schema), prefix)
+    pub(super) fn of(plan: &Plan, prefix: &str) -> Result<Self, Failure> {
+        let schema = plan.layout.schema.clone();
+        Self::new(schema, Kinds::of(&plan.columns), prefix)
     }
 
     fn new(schema: Schema, kinds: Kinds, prefix: &str) -> Result<Self, Failure> {

@@ -7,10 +7,10 @@ use crate::graph::Graph;
 use crate::graph::paged::Paged;
 use crate::snapshot::keyframes::Keyframes;
 use crate::snapshot::replica::{LONG, Replica, lock};
+use crate::step::flat;
 use crate::step::model::Model;
 use crate::store::Store;
 use crate::store::commit::{Commit, Follower};
-use crate::store::version;
 
 /// The replica of a store, which exists once a snapshot was taken, and the keyframes.
 #[derive(Default)]
@@ -104,5 +104,5 @@ fn paged<M: Model>(store: &Store<M>) -> Graph<Paged> {
     if let Err(e) = store.core.open.check_whole() {
         panic!("the store has no snapshot, because a change was not completed: {e}");
     }
-    version::paged::<M>(&store.core)
+    flat::paged(&store.core, &store.plan)
 }

@@ -104,8 +104,7 @@ fn binding(event: usize, arcs: &[u128]) -> Binding {
 }
 
 fn check(event: usize, arcs: &[u128]) -> Result<(), String> {
-    let binding = binding(event, arcs);
-    Plan::new(binding.schema, binding.events, binding.invariants).check_compiled()
+    Plan::new(binding(event, arcs)).check_compiled()
 }
 
 /// Compiled arcs that differ from the given ones in one bit, or that lack or repeat an arc.

@@ -227,8 +227,8 @@ fn a_follower_that_panics_keeps_no_other_one_from_a_commit() {
     followers.get::<Panics>();
     followers.get::<Counts>();
     let schema = crate::schema::Schema::default();
-    let plan = Arc::new(crate::step::plan::Plan::new(schema, Vec::new(), Vec::new()));
-    let core = crate::step::flat::core(&plan, (&[], &[]), None);
+    let plan = Arc::new(crate::step::plan::Plan::of_log(schema));
+    let core = crate::step::flat::core(&plan, None);
     for commits in 1..=3 {
         let commit = Commit {
             at: At::default(),
@@ -275,8 +275,8 @@ fn the_last_follower_gets_a_commit_after_the_others() {
     followers.get::<Last>();
     followers.get::<Other>();
     let schema = crate::schema::Schema::default();
-    let plan = Arc::new(crate::step::plan::Plan::new(schema, Vec::new(), Vec::new()));
-    let core = crate::step::flat::core(&plan, (&[], &[]), None);
+    let plan = Arc::new(crate::step::plan::Plan::of_log(schema));
+    let core = crate::step::flat::core(&plan, None);
     followers.committed(&Commit {
         at: At::default(),
         fingerprint: None,

@@ -30,21 +30,23 @@ impl<M: Model> Serialize for Record<M> {
 impl<M: Model> Serialize for Firing<'_, M> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut firing = serializer.serialize_struct("Firing", 2)?;
-        match self.event().map_err(S::Error::custom)? {
-            RecordedEvent::Applied(event) => firing.serialize_field("event", &event)?,
-            RecordedEvent::Immediate { event, .. } => {
-                firing.serialize_field("immediate", &Immediate(&event, &self.fields()))?;
-            }
+        let named = NamedEvent(self.name(), &self.fields());
+        if self.is_immediate() {
+            firing.serialize_field("immediate", &named)?;
+        } else if M::IS_DYNAMIC {
+            firing.serialize_field("event", &named)?;
+        } else if let RecordedEvent::Applied(event) = self.event().map_err(S::Error::custom)? {
+            firing.serialize_field("event", &event)?;
         }
         firing.serialize_field("facts", &self.facts())?;
         firing.end()
     }
 }
 
-/// An immediate event with its field, as `{"Satisfied": {"want": "Want/3.1"}}`.
-struct Immediate<'a>(&'a str, &'a [Field<'a>]);
+/// An event with its fields by the logged schema, as `{"Satisfied": {"want": "Want/3.1"}}`.
+struct NamedEvent<'a>(&'a str, &'a [Field<'a>]);
 
-impl Serialize for Immediate<'_> {
+impl Serialize for NamedEvent<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         struct Fields<'a>(&'a [Field<'a>]);
         impl Serialize for Fields<'_> {

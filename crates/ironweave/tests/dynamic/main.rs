@@ -1,0 +1,12 @@
+//! A log is opened without the types of its model, and a graph is read by the names in its schema.
+#![allow(missing_docs)]
+
+#[path = "../harness/mod.rs"]
+mod harness;
+
+#[path = "../logs/models.rs"]
+mod logged;
+
+mod a_graph_is_read_by_name;
+mod a_log_is_the_same_without_the_types_of_its_model;
+mod a_store_without_types_writes_nothing;
