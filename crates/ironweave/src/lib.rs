@@ -52,6 +52,7 @@
 //! | to read | any [`Db`]: a store, a transaction, a snapshot |
 //! | many threads | [`SharedStore`] to write, [`StoreReader`] to read and follow what one thread writes |
 //! | to test what depends on time | [`Options::clock`] with a [`ManualClock`] |
+//! | a log or a graph by name, without the types of its model | [`dynamic::Dynamic`], [`Db::by_name`] |
 //! | the past | [`Store::as_of`] for the graph as it was, [`Store::history`] for one entity, [`Store::since`] for transactions |
 //! | to follow transactions | [`Store::subscribe`], and [`Store::subscribe_as`] to resume after a restart |
 //! | tables for SQL | `Store::project_into_sqlite`, with the feature `sqlite` |
@@ -81,7 +82,6 @@ extern crate self as ironweave;
 
 mod base;
 mod db;
-pub mod dynamic;
 mod graph;
 #[cfg(doctest)]
 mod guide;
@@ -97,6 +97,16 @@ mod step;
 mod store;
 mod subscribe;
 mod value;
+
+/// Any log and any graph without the types of its model: [`Dynamic`] is a model that is read from the log, and
+/// [`GraphView`], which [`Db::by_name`](crate::Db::by_name) returns, reads a graph by the names in its schema.
+///
+/// [`Dynamic`]: dynamic::Dynamic
+/// [`GraphView`]: dynamic::GraphView
+pub mod dynamic {
+    pub use crate::db::named::{EntityType, EntityView, GraphView, LinkView, ValueView};
+    pub use crate::step::dynamic::{Dynamic, NoEvent};
+}
 
 pub use base::clock::{Clock, ManualClock};
 pub use base::error::{

@@ -9,6 +9,7 @@ use databuild::model::build::state::{Failed, Live};
 use databuild::model::build::{self, JobRun, Partition};
 use ironweave::prelude::*;
 
+use crate::harness::named::assert_same_without_types;
 use crate::support::Place;
 
 #[path = "../../../../crates/ironweave/tests/logs/describe.rs"]
@@ -62,9 +63,9 @@ fn the_graph_and_the_past_are_unchanged() {
         let place = copied();
         let dir = place.path("out/store");
         let store = if read_only {
-            Store::<build::Model>::open_read_only(dir)
+            Store::<build::Model>::open_read_only(&dir)
         } else {
-            Store::<build::Model>::open(dir)
+            Store::<build::Model>::open(&dir)
         };
         let store = store.expect("it opens");
         assert_eq!(store.check(), []);
@@ -92,6 +93,7 @@ fn the_graph_and_the_past_are_unchanged() {
         assert_eq!(store.count::<Partition, Live>(), 2);
         assert_eq!(store.count::<Partition, Failed>(), 1);
         assert_eq!(store.count::<JobRun, Any>(), 8);
+        assert_same_without_types(&dir, &store);
     }
 }
 

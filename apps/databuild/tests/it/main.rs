@@ -2,6 +2,9 @@
 
 mod support;
 
+#[path = "../../../../crates/ironweave/tests/harness/mod.rs"]
+mod harness;
+
 mod a_log_of_an_earlier_version_is_read;
 mod a_value_is_never_a_script;
 mod an_interrupted_build_resumes;

@@ -1,5 +1,9 @@
 //! The demo: its report, and that it builds only new and stale partitions.
 
+use databuild::model::build;
+use ironweave::prelude::*;
+
+use crate::harness::named::assert_same_without_types;
 use crate::support::{Place, times_live};
 
 const REPORT: &str = "out/data/report/dependencies/dependencies.md";
@@ -31,6 +35,17 @@ fn every_dependency_is_in_the_report() {
     assert!(!seen.stdout.contains("up to date"));
     let here = place.path("").display().to_string();
     assert!(!report.contains(&here) && !place.read(TABLE).contains(&here));
+}
+
+#[test]
+fn the_store_of_the_demo_is_read_without_its_types() {
+    let place = Place::with_workspace();
+    place.demo().success();
+    let dir = place.path("out/store");
+    let store = Store::<build::Model>::open_read_only(&dir).expect("it opens");
+    let dynamic = assert_same_without_types(&dir, &store);
+    let partitions = dynamic.by_name().entity_type("Partition").expect("a type");
+    assert_eq!(partitions.count_in("Live").expect("a state"), 17);
 }
 
 #[test]

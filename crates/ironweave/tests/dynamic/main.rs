@@ -10,3 +10,5 @@ mod logged;
 mod a_graph_is_read_by_name;
 mod a_log_is_the_same_without_the_types_of_its_model;
 mod a_store_without_types_writes_nothing;
+#[cfg(feature = "sqlite")]
+mod its_tables_are_those_of_the_model;

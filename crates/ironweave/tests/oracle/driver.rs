@@ -14,6 +14,7 @@ use crate::compare::{Wrong, compare, same};
 use crate::compile::compile;
 use crate::filters::selects;
 use crate::fingerprint::Salts;
+use crate::harness::named::assert_same_without_types;
 use crate::history::{Case, End, Op, Step};
 use crate::meta::{Tried, expects, names, repeated};
 use crate::model::{Model, event, set_current};
@@ -165,6 +166,11 @@ impl Run<'_> {
         }
         let kept = std::mem::take(&mut self.kept);
         (kept.is_the_past_of(&store, (self.schema, &self.salts))).map_err(of("past"))?;
+        if let Some(dir) = &dir {
+            store.sync().map_err(|e| ("sync", e.to_string()))?;
+            // It panics where the two differ.
+            assert_same_without_types(dir.path(), &store);
+        }
         drop(store);
         (kept.are_what_they_were(self.schema, &self.salts)).map_err(of("snapshot"))?;
         self.goes_on_from(kept)

@@ -62,6 +62,7 @@ impl<'g> GraphView<'g> {
     }
 
     /// Returns the entity types, in order of declaration.
+    #[must_use]
     pub fn entity_types(self) -> impl ExactSizeIterator<Item = EntityType<'g>> {
         let all = 0..self.schema().entities.len() as u16;
         all.map(move |index| EntityType {
@@ -142,6 +143,7 @@ impl<'g> EntityType<'g> {
     }
 
     /// Returns the names of the states, in order of declaration.
+    #[must_use]
     pub fn states(self) -> impl ExactSizeIterator<Item = &'g str> {
         self.def().states.iter().map(|state| &*state.name)
     }

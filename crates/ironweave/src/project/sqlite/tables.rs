@@ -12,7 +12,7 @@ use crate::project::sqlite::names::{
 };
 use crate::project::sqlite::registry::Statement;
 use crate::project::sqlite::value::{Kind, rfc3339, sql_value};
-use crate::schema::{EndDef, EntityIx, Schema, StateIx};
+use crate::schema::{Encoding, EndDef, EntityIx, Schema, StateIx};
 use crate::step::plan::{ColumnTypes, Plan};
 use crate::store::bad_frame;
 
@@ -57,12 +57,21 @@ struct EdgeSql {
 }
 
 impl Kinds {
-    fn of(ColumnTypes { columns, data }: &ColumnTypes) -> Self {
-        let kind = |ty: &ColumnType| Kind::of(ty.type_id);
+    fn of(ColumnTypes { columns, data }: &ColumnTypes, schema: &Schema) -> Self {
+        let kind = |ty: &ColumnType, encoding: &Option<Encoding>| match Kind::of(ty.type_id) {
+            // A model that is read from a log does not have the types of its values.
+            Kind::Plain => encoding.as_ref().map_or(Kind::Plain, Kind::of_encoding),
+            kind => kind,
+        };
+        let columns = columns.iter().zip(&schema.columns);
+        let edges = data.iter().zip(&schema.edges);
         Self {
-            columns: columns.iter().map(kind).collect(),
-            edges: (data.iter())
-                .map(|ty| ty.as_ref().map_or(Kind::Plain, kind))
+            columns: columns.map(|(ty, def)| kind(ty, &def.encoding)).collect(),
+            edges: edges
+                .map(|(ty, def)| {
+                    ty.as_ref()
+                        .map_or(Kind::Plain, |ty| kind(ty, &def.encoding))
+                })
                 .collect(),
         }
     }
@@ -71,8 +80,8 @@ impl Kinds {
 impl Tables {
     /// Returns the tables of a model.
     pub(super) fn of(plan: &Plan, prefix: &str) -> Result<Self, Failure> {
-        let schema = plan.layout.schema.clone();
-        Self::new(schema, Kinds::of(&plan.columns), prefix)
+        let schema = &plan.layout.schema;
+        Self::new(schema.clone(), Kinds::of(&plan.columns, schema), prefix)
     }
 
     fn new(schema: Schema, kinds: Kinds, prefix: &str) -> Result<Self, Failure> {

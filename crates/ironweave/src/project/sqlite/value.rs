@@ -24,6 +24,7 @@ use minicbor::data::{IanaTag, Type};
 use rusqlite::types::Value;
 
 use crate::base::time::Timestamp;
+use crate::schema::Encoding;
 
 /// The properties of the type of a value that its encoding does not have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,6 +60,17 @@ impl Kind {
             Self::Bytes
         } else {
             Self::Plain
+        }
+    }
+
+    /// Returns the kind of an encoding, for values whose type is not known.
+    pub(super) fn of_encoding(encoding: &Encoding) -> Self {
+        match encoding {
+            Encoding::Timestamp => Self::Time,
+            Encoding::Char => Self::Char,
+            Encoding::List(of) if **of == Encoding::U8 => Self::Bytes,
+            Encoding::Option(of) => Self::of_encoding(of),
+            _ => Self::Plain,
         }
     }
 }
