@@ -42,7 +42,7 @@ fn values_are_those_of_the_types() {
             Some(ada.label(store))
         );
         assert_eq!(field("label").encoding(), Some(&Encoding::Serde));
-        let json = serde_json::to_value(&field("label")).expect("it is JSON");
+        let json = serde_json::to_value(field("label")).expect("it is JSON");
         assert_eq!(json["kind"], json!({"Ranged": {"from": -1, "to": 9}}));
         assert_eq!(
             (field("name").text().as_deref(), field("label").text()),
