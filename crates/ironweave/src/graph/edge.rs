@@ -5,6 +5,7 @@
 //! beside the slot of the far end if that holds one, and otherwise in a table of pairs. Short lists of the live store find
 //! it themselves.
 
+mod carry;
 mod copies;
 mod fan;
 

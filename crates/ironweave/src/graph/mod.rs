@@ -7,6 +7,7 @@
 
 mod acyclic;
 pub(crate) mod any;
+pub(crate) mod carry;
 mod cells;
 pub(crate) mod check;
 pub mod column;

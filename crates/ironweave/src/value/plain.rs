@@ -21,10 +21,12 @@ macro_rules! for_plain_types {
     ($call:ident) => {
         $call! {
             u64: Unsigned, |n| *n, |word| word;
+            usize: Unsigned, |n| *n as u64, |word| word as usize;
             u32: Unsigned, |n| u64::from(*n), |word| word as u32;
             u16: Unsigned, |n| u64::from(*n), |word| word as u16;
             u8: Unsigned, |n| u64::from(*n), |word| word as u8;
             i64: Signed, |n| *n as u64, |word| word as i64;
+            isize: Signed, |n| *n as i64 as u64, |word| word as isize;
             i32: Signed, |n| i64::from(*n) as u64, |word| word as i32;
             i16: Signed, |n| i64::from(*n) as u64, |word| word as i16;
             i8: Signed, |n| i64::from(*n) as u64, |word| word as i8;
@@ -161,6 +163,8 @@ mod tests {
     fn a_plain_value_is_its_word() {
         check(vec![0, 1, 23, 24, 255, 256, u64::MAX]);
         check(vec![0, 65_536, u32::MAX]);
+        check(vec![0, 65_536, usize::MAX]);
+        check(vec![0, -1, isize::MIN, isize::MAX]);
         check(vec![0, 256, u16::MAX]);
         check(vec![0, 24, u8::MAX]);
         check(vec![0, -1, -25, i64::MIN, i64::MAX]);

@@ -292,10 +292,12 @@ macro_rules! flat_column {
 
 flat_column! {
     U64: u64,
+    Usize: usize,
     U32: u32,
     U16: u16,
     U8: u8,
     I64: i64,
+    Isize: isize,
     I32: i32,
     I16: i16,
     I8: i8,
