@@ -17,10 +17,10 @@ use std::sync::Arc;
 
 use crate::base::error::{EntityRef, Name};
 use crate::base::id::FREE;
+use crate::graph::Graph;
 use crate::graph::column::{ColumnError, ColumnType};
 use crate::graph::layout::Layout;
 use crate::graph::storage::{Storage, Table};
-use crate::graph::Graph;
 use crate::schema::{ColumnIx, EdgeIx, Encoding, EntityIx, Schema, StateIx};
 
 /// For each item of a schema, the item of another schema that has the same name and can take over what it holds.
@@ -331,12 +331,7 @@ impl<S: Storage> Graph<S> {
                 let written = cells.set_encoded((slot, other), &value, &mut scratch);
                 cells.forget_replaced();
                 if let Err(e) = written {
-                    return Err(self.not_carried(
-                        &layout.from.path,
-                        layout.from.entity,
-                        slot,
-                        e,
-                    ));
+                    return Err(self.not_carried(&layout.from.path, layout.from.entity, slot, e));
                 }
             }
         }
@@ -351,10 +346,14 @@ impl<S: Storage> Graph<S> {
             let (near, far) = (edge.near(watch.hop.forward), edge.far(watch.hop.forward));
             for slot in 0..self.slots(near.entity) {
                 let links = self.links(watch.hop, slot).iter();
-                let is_member = |slot: &&u32| watch.member.contains(self.state_of(far.entity, **slot));
+                let is_member =
+                    |slot: &&u32| watch.member.contains(self.state_of(far.entity, **slot));
                 let count = links.filter(is_member).count();
                 *self.counters[ix].at_mut(slot as usize) = count as u32;
             }
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

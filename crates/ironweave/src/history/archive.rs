@@ -16,9 +16,11 @@ use crate::base::position::Seq;
 use crate::base::storage_error::StorageError;
 use crate::graph::Graph;
 use crate::graph::fact::Facts;
+use crate::graph::layout::Layout;
 use crate::graph::paged::Paged;
 use crate::history::index::{GrowingIndex, Indexer, SortedIndex, TypeNames};
 use crate::log::{Frame, FrameKind, ReadLog, ReadPoint, Sealed, Segment, SegmentIndex, Segments};
+use crate::schema::EntityIx;
 use crate::step::plan::Plan;
 use crate::store::view::LogView;
 use crate::store::{Epochs, bad_frame, no_schema};
@@ -26,7 +28,10 @@ use crate::store::{Epochs, bad_frame, no_schema};
 /// The indexes that a store holds in memory, with the state of indexing.
 #[derive(Default)]
 pub(super) struct HistoryIndex {
+    /// By index in facts.
     names: TypeNameEpochs,
+    /// By index in the schema of the store, which is that of facts unless the model is read from the log.
+    asked: TypeNameEpochs,
     /// The number of schemas of the log that are in `names`.
     schemas: usize,
     last: LastSegmentIndex,
@@ -82,14 +87,20 @@ pub(super) struct Context<'a> {
 }
 
 impl Context<'_> {
-    /// Calls `see` with the facts of a frame and the names of types in it, if the frame is a transaction.
+    /// Returns the index that an entity type of the store has in the facts of a frame.
+    pub(super) fn entity(&self, seq: Seq, entity: EntityIx) -> Option<EntityIx> {
+        (self.epochs).entity(seq, &self.plan.layout.schema, entity)
+    }
+
+    /// Calls `see` with the facts of a frame, and with the names of types and the layout that they have, if the frame is a
+    /// transaction.
     fn facts(
         &self,
         (seq, kind): (Seq, FrameKind),
         payload: &[u8],
         named: &TypeNameEpochs,
         room: &mut Facts,
-        see: impl FnOnce(&Facts, &TypeNames),
+        see: impl FnOnce(&Facts, &TypeNames, &Layout),
     ) -> Result<(), StorageError> {
         if kind != FrameKind::Transaction {
             return Ok(());
@@ -97,7 +108,8 @@ impl Context<'_> {
         let names = named.iter().rev().find(|(from, _)| *from <= seq);
         let (_, names) = names.ok_or_else(|| no_schema(seq))?;
         let decoded = (self.epochs).decode_facts(seq, payload, std::mem::take(room))?;
-        see(&decoded.facts, names);
+        let plan = self.epochs.plan(seq, self.plan);
+        see(&decoded.facts, names, &plan.layout);
         *room = decoded.facts;
         Ok(())
     }
@@ -143,15 +155,22 @@ impl<'a> Archive<'a> {
     }
 
     fn learn_names(&mut self) {
-        let types = self.context.plan.layout.entities.len();
-        let schemas = self.context.epochs.names(types);
-        let known = std::mem::replace(&mut self.index.schemas, schemas.len());
-        for (from, names) in schemas.skip(known) {
+        fn learn(into: &mut TypeNameEpochs, (from, names): (Seq, Vec<Option<&str>>)) {
             let names = TypeNames::new(names.into_iter());
-            if self.index.names.last().is_none_or(|(_, n)| *n != names) {
-                self.index.names.push((from, names));
+            if into.last().is_none_or(|(_, n)| *n != names) {
+                into.push((from, names));
             }
         }
+        let (epochs, program) = (self.context.epochs, &self.context.plan.layout.schema);
+        let schemas = epochs.names(program);
+        let known = std::mem::replace(&mut self.index.schemas, schemas.len());
+        if known == schemas.len() {
+            return;
+        }
+        (schemas.skip(known)).for_each(|epoch| learn(&mut self.index.names, epoch));
+        // If the model is read from the log, its last schema is another one now.
+        self.index.asked.clear();
+        (epochs.names_of_program(program)).for_each(|epoch| learn(&mut self.index.asked, epoch));
     }
 
     /// Indexes the frames that were written since the last call.
@@ -184,9 +203,9 @@ impl<'a> Archive<'a> {
         } = last;
         let (context, room) = (self.context, &mut Facts::default());
         let mut index = |place, (seq, kind), payload: &[u8]| {
-            context.facts((seq, kind), payload, names, room, |facts, names| {
+            context.facts((seq, kind), payload, names, room, |facts, names, layout| {
                 let put = |hash| growing.put(hash, place);
-                indexer.index(facts, &context.plan.layout, names, put);
+                indexer.index(facts, layout, names, put);
             })
         };
         match self.segments {
@@ -224,9 +243,9 @@ impl<'a> Archive<'a> {
                     payload,
                     &self.index.names,
                     &mut room,
-                    |facts, names| {
+                    |facts, names, layout| {
                         let put = |hash| entries.push((hash, place));
-                        indexer.index(facts, &context.plan.layout, names, put);
+                        indexer.index(facts, layout, names, put);
                     },
                 )
             })?;
@@ -301,7 +320,7 @@ impl<'a> Archive<'a> {
         let from = part.sealed.map_or(self.index.last.mark.first, |s| s.first);
         let until = part.sealed.map_or(self.context.next, |s| s.next);
         // Types are rarely renamed, so there is nearly always one set of names.
-        let named = &self.index.names;
+        let named = &self.index.asked;
         let before = named.partition_point(|(at, _)| *at <= from);
         let begun = named.partition_point(|(at, _)| *at < until);
         let named = &named[before.saturating_sub(1)..begun];
@@ -341,12 +360,12 @@ impl<'a> Archive<'a> {
         }
     }
 
-    /// Calls `see` with the facts of a frame. Returns `None` if the frame is not a transaction.
+    /// Calls `see` with the facts of a frame and the layout that they have. Returns `None` if the frame is not a transaction.
     pub(super) fn facts<R>(
         &self,
         part: &mut SegmentReader,
         place: u64,
-        see: impl FnOnce(&Facts) -> R,
+        see: impl FnOnce(&Facts, Seq, &Layout) -> R,
     ) -> Result<Option<R>, StorageError> {
         let Frame {
             header, payload, ..
@@ -354,8 +373,9 @@ impl<'a> Archive<'a> {
         let (context, mut seen) = (self.context, None);
         let frame = (header.seq, header.kind);
         let named = &self.index.names;
-        context.facts(frame, &payload, named, &mut Facts::default(), |facts, _| {
-            seen = Some(see(facts));
+        let room = &mut Facts::default();
+        context.facts(frame, &payload, named, room, |facts, _, layout| {
+            seen = Some(see(facts, header.seq, layout));
         })?;
         Ok(seen)
     }

@@ -13,7 +13,8 @@ use crate::graph::fact::Facts;
 use crate::log::{Frame, FrameKind, Frames};
 use crate::snapshot::keyframes::{Keyframes, SPACING};
 use crate::snapshot::replica::Replica;
-use crate::step::{Core, flat};
+use crate::step::plan::Plan;
+use crate::step::{Core, epoch, flat};
 use crate::store::version::{At, Version};
 use crate::store::view::LogView;
 use crate::store::{Epochs, bad_frame};
@@ -157,8 +158,14 @@ fn replay_until(
 ) -> Result<Arc<Version>, StorageError> {
     let mut core = Core::new(start.graph.fork());
     let (mut at, mut facts) = (start.at, Facts::default());
-    let keep = |core: &Core<_>, at| {
-        let version = start.with_graph(core.graph.fork(), at);
+    let mut plan = Arc::clone(&start.plan);
+    let keep = |core: &Core<_>, plan: &Arc<Plan>, at| {
+        let version = Arc::new(Version {
+            plan: Arc::clone(plan),
+            graph: core.graph.fork(),
+            at,
+            ..*start
+        });
         keyframes.keep(Arc::clone(&version));
         version
     };
@@ -177,6 +184,11 @@ fn replay_until(
         if !when.includes(after) {
             break;
         }
+        for (_, own) in epochs.begun(seq.checked_sub(1), seq) {
+            epoch::enter(&mut core.graph, own, Some(header.fingerprint))
+                .map_err(|e| bad_frame(seq, e))?;
+            plan = Arc::clone(own);
+        }
         if header.kind == FrameKind::Transaction {
             let decoded = epochs.decode_facts(seq, &payload, facts)?;
             after.time = decoded.time;
@@ -189,11 +201,11 @@ fn replay_until(
         }
         at = after;
         if seq.get().is_multiple_of(SPACING) {
-            keep(&core, at);
+            keep(&core, &plan, at);
         }
     }
     if at == start.at {
         return Ok(start);
     }
-    Ok(keep(&core, at))
+    Ok(keep(&core, &plan, at))
 }

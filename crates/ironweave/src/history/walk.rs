@@ -2,16 +2,18 @@
 
 use std::sync::Arc;
 
+use crate::base::error::Name;
 use crate::base::id::Id;
 use crate::base::storage_error::StorageError;
 use crate::graph::Graph;
 use crate::graph::fact::Fact;
+use crate::graph::layout::Layout;
 use crate::graph::paged::Paged;
 use crate::history::FoundFacts;
 use crate::history::archive::{Archive, Context, SegmentReader};
 use crate::history::index::{BEFORE_SEGMENT, CreatedKeys, TypeNames, pair};
 use crate::log::Frame;
-use crate::schema::EntityIx;
+use crate::schema::{ColumnIx, EntityIx};
 use crate::store::record::{DecodedTransaction, about};
 
 /// An entity whose history is read, with its status at the end of a segment.
@@ -52,7 +54,8 @@ impl Archive<'_> {
         of: EntityIx,
         id: Id,
     ) -> Result<bool, StorageError> {
-        let creates = |fact: &Fact| match *fact {
+        let context = self.context;
+        let creates = |fact: &Fact, of: EntityIx| match *fact {
             Fact::Create {
                 entity,
                 slot,
@@ -66,7 +69,10 @@ impl Archive<'_> {
             let hash = |names: &TypeNames| names.entity(of, id.slot, id.generation);
             let places = self.places(segment, most, hash)?;
             for place in &places {
-                let found = self.facts(segment, *place, |facts| facts.list.iter().any(creates))?;
+                let found = self.facts(segment, *place, |facts, seq, _| {
+                    let of = context.entity(seq, of);
+                    of.is_some_and(|of| facts.list.iter().any(|fact| creates(fact, of)))
+                })?;
                 if found == Some(true) {
                     return Ok(true);
                 }
@@ -149,8 +155,18 @@ impl Archive<'_> {
         history: &mut FoundFacts,
     ) -> Result<(), StorageError> {
         let Context { epochs, plan, .. } = self.context;
+        let seq = frame.header.seq;
+        let own = |(entity, id): &(EntityIx, Id)| Some((self.context.entity(seq, *entity)?, *id));
+        let Some(all) = all.iter().map(own).collect::<Option<Vec<_>>>() else {
+            return Ok(());
+        };
         let transaction = Arc::new(DecodedTransaction::read(frame, epochs, plan)?);
-        let found = about(&transaction.decoded.facts, &plan.layout, all, None);
+        let found = about(
+            &transaction.decoded.facts,
+            &transaction.plan.layout,
+            &all,
+            None,
+        );
         history.extend(
             found
                 .into_iter()
@@ -165,12 +181,17 @@ impl Archive<'_> {
         of: EntityIx,
         key: &[&[u8]],
     ) -> Result<Vec<Id>, StorageError> {
-        let layout = &self.context.plan.layout;
+        let context = self.context;
+        let program = &context.plan.layout;
         let mut found = Vec::new();
         for mut segment in self.segment_readers() {
             for place in self.places(&segment, usize::MAX, |names| names.key(of, key))? {
-                self.facts(&mut segment, place, |facts| {
+                self.facts(&mut segment, place, |facts, seq, layout| {
                     let keys = CreatedKeys::new(facts, layout);
+                    let Some(own) = context.entity(seq, of) else {
+                        return;
+                    };
+                    let key = in_order_of(key, (program, of), (layout, own));
                     for (i, fact) in facts.list.iter().enumerate() {
                         if let Fact::Create {
                             entity,
@@ -178,8 +199,9 @@ impl Archive<'_> {
                             generation,
                             ..
                         } = *fact
-                            && entity == of
-                            && keys.of(i).as_deref() == Some(key)
+                            && entity == own
+                            && key.is_some()
+                            && keys.of(i) == key
                         {
                             found.push(Id { slot, generation });
                         }
@@ -189,4 +211,23 @@ impl Archive<'_> {
         }
         Ok(found)
     }
+}
+
+/// Returns the parts of a key in the order in which another layout declares them, or `None` if its key has other parts.
+fn in_order_of<'k>(
+    key: &[&'k [u8]],
+    (layout, of): (&Layout, EntityIx),
+    (other, own): (&Layout, EntityIx),
+) -> Option<Vec<&'k [u8]>> {
+    let names = |layout: &Layout, entity: EntityIx| -> Vec<Name> {
+        let columns = layout.entities[usize::from(entity)].key.iter();
+        let name = |column: &ColumnIx| Name::clone(&layout.columns[usize::from(*column)].name);
+        columns.map(name).collect()
+    };
+    let (ours, theirs) = (names(layout, of), names(other, own));
+    if ours.len() != theirs.len() {
+        return None;
+    }
+    let part = |name| key.get(ours.iter().position(|our| our == name)?).copied();
+    theirs.iter().map(part).collect()
 }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use crate::base::error::ReadError;
 use crate::base::id::Id;
 use crate::graph::Graph;
+use crate::graph::carry::have_same_tables;
 use crate::graph::fact::{Fact, Facts};
 use crate::graph::paged::Paged;
 use crate::schema::{ColumnIx, EdgeIx, EntityIx, StateIx};
@@ -49,6 +50,10 @@ impl<M: Model> Snapshot<M> {
             && ours.seq() == theirs.seq()
         {
             ours.check(theirs)?;
+        }
+        let (a, b) = (&self.state.plan.layout, &to.state.plan.layout);
+        if !Arc::ptr_eq(a, b) && !have_same_tables(&a.schema, &b.schema) {
+            return Err(ReadError::OtherSchema);
         }
         let diff = Diff {
             a: &self.state.graph,

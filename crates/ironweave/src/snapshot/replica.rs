@@ -41,7 +41,6 @@ const FULL: u64 = 4 * LONG;
 const SLICE: i64 = 256;
 
 pub(crate) struct Replica {
-    plan: Arc<Plan>,
     paranoid: bool,
     lineage: u64,
     keyframes: Arc<Keyframes>,
@@ -62,6 +61,8 @@ pub(crate) struct Replica {
 }
 
 struct Current {
+    /// The plan of the graph.
+    plan: Arc<Plan>,
     graph: Graph<Paged>,
     journal: Journal,
     /// The last frame of which all facts were applied. It is durable, unless the graph was copied from a store that had later
@@ -113,7 +114,6 @@ impl Replica {
         at: At,
     ) -> Self {
         Self {
-            plan,
             paranoid,
             lineage,
             keyframes,
@@ -121,6 +121,7 @@ impl Replica {
             queue: Mutex::new(Queue::after(at.seq)),
             changed: Notifier::default(),
             current: Mutex::new(Current {
+                plan,
                 graph,
                 journal: Journal::default(),
                 at,
@@ -219,7 +220,7 @@ impl Replica {
             }
         }
         drop(queue);
-        let ahead = self.state(&graph, at);
+        let ahead = self.state(&current.plan, &graph, at);
         current.ahead = Some(Arc::clone(&ahead));
         ahead
     }
@@ -237,14 +238,18 @@ impl Replica {
     /// Returns the snapshot of the frames that have been applied.
     fn current_snapshot(&self, current: &mut Current) -> Arc<Version> {
         let Current {
-            graph, at, newest, ..
+            plan,
+            graph,
+            at,
+            newest,
+            ..
         } = current;
-        Arc::clone(newest.get_or_insert_with(|| self.state(graph, *at)))
+        Arc::clone(newest.get_or_insert_with(|| self.state(plan, graph, *at)))
     }
 
-    fn state(&self, graph: &Graph<Paged>, at: At) -> Arc<Version> {
+    fn state(&self, plan: &Arc<Plan>, graph: &Graph<Paged>, at: At) -> Arc<Version> {
         Arc::new(Version {
-            plan: Arc::clone(&self.plan),
+            plan: Arc::clone(plan),
             graph: graph.fork(),
             at,
             paranoid: self.paranoid,
@@ -403,13 +408,23 @@ impl Replica {
         if !self.incomplete.load(Relaxed) {
             return;
         }
-        let (graph, at) = copy();
         // The store is borrowed, so the copy has all frames that are queued.
-        self.discard_queue(&mut current);
+        self.restart(&mut current, copy());
+    }
+
+    fn restart(&self, current: &mut Current, (graph, at): (Graph<Paged>, At)) {
+        self.discard_queue(current);
         (current.graph, current.at) = (graph, at);
         (current.newest, current.ahead) = (None, None);
         current.journal = Journal::default();
         self.incomplete.store(false, Relaxed);
+    }
+
+    /// Replaces the graph with a copy of the store's graph, which has taken another schema in a frame of its log.
+    fn enter(&self, plan: &Arc<Plan>, graph: Graph<Paged>, at: At) {
+        let mut current = lock(&self.current);
+        self.restart(&mut current, (graph, at));
+        current.plan = Arc::clone(plan);
     }
 
     /// Records that no more frames will come.

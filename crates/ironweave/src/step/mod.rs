@@ -17,7 +17,7 @@
 //! | `replay.rs` | the facts of a logged transaction |
 //! | `plan.rs`, `compile.rs` | the arcs of each event, sorted by the stage that executes them; the compiled arcs that follow |
 //! | `model.rs`, `event.rs`, `fields.rs`, `any_event.rs`, `functions.rs` | models and events as Rust types |
-//! | `dynamic.rs` | the model that is read from a log |
+//! | `dynamic.rs`, `epoch.rs` | the model that is read from a log; how a graph takes the next schema of its log |
 //! | `field_codec.rs` | the fields of an event as bytes |
 //! | `flat.rs` | what is compiled once for the store |
 
@@ -29,6 +29,7 @@ mod bounds;
 pub(crate) mod clock;
 pub(crate) mod compile;
 pub(crate) mod dynamic;
+pub(crate) mod epoch;
 pub(crate) mod event;
 mod expect;
 pub(crate) mod field_codec;

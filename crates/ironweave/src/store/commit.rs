@@ -29,6 +29,7 @@ use crate::log::{
     BatchError, Flush, FrameBatch, FrameHeader, Log, LogReader, MemoryLog, ReadLog, TornTail,
 };
 use crate::step::Core;
+use crate::step::plan::Plan;
 use crate::store::epochs::Epochs;
 use crate::store::version::At;
 
@@ -375,6 +376,16 @@ pub(crate) struct CommitFrame<'a> {
     pub position: Position,
     /// The schemas of the log up to this frame.
     pub epochs: &'a Arc<Epochs>,
+}
+
+impl Commit<'_> {
+    /// Returns the plan that its frame begins, if the frame is a schema that is read instead of that of the program.
+    pub(crate) fn plan(&self) -> Option<(At, &Arc<Plan>)> {
+        let frame = self.frame.as_ref()?;
+        let seq = frame.header.seq;
+        let mut begun = frame.epochs.begun(seq.checked_sub(1), seq);
+        begun.next().map(|(_, plan)| (self.at, plan))
+    }
 }
 
 /// The state of an upper layer that is stored in a store, is dropped with it, and may follow its commits.

@@ -5,9 +5,11 @@ use std::sync::Arc;
 use crate::base::error::OpenError;
 use crate::base::position::Seq;
 use crate::base::storage_error::{FORMAT_VERSION, StorageError, StorageFailure};
+use crate::graph::carry::have_same_tables;
 use crate::graph::fact::Facts;
 use crate::log::{FrameHeader, FrameKind};
-use crate::schema::{Change, Schema};
+use crate::schema::{Change, EntityIx, Schema};
+use crate::step::plan::Plan;
 use crate::store::frame::{self, Decoded, FrameError};
 use crate::store::tags::Tags;
 
@@ -61,18 +63,107 @@ impl Bounds {
 #[derive(Clone, Default)]
 pub(crate) struct Epochs {
     pub(super) list: Vec<(Seq, Schema, Arc<Tags>)>,
+    /// The plans of the schemas, if the model is read from the log. Otherwise the plan of the program is that of all epochs.
+    plans: Vec<Arc<Plan>>,
 }
 
 impl Epochs {
-    /// Returns, for each epoch, its first frame and the logged names of the first `entities` types of this program.
+    /// Returns, for each epoch, its first frame and the logged names of the entity types, in order of their indexes in facts
+    /// that are decoded.
     pub(crate) fn names(
         &self,
-        entities: usize,
+        program: &Schema,
     ) -> impl ExactSizeIterator<Item = (Seq, Vec<Option<&str>>)> {
+        let program = program.entities.len();
+        let dynamic = !self.plans.is_empty();
         self.list.iter().map(move |(from, logged, tags)| {
+            let entities = if dynamic {
+                logged.entities.len()
+            } else {
+                program
+            };
             let name = |entity| Some(&*logged.entities.get(tags.logged_entity(entity)?)?.name);
             (*from, (0..entities).map(name).collect())
         })
+    }
+
+    /// Returns, for each epoch, its first frame and the logged names of the entity types of the store's schema.
+    pub(crate) fn names_of_program<'e>(
+        &'e self,
+        program: &'e Schema,
+    ) -> impl ExactSizeIterator<Item = (Seq, Vec<Option<&'e str>>)> {
+        self.list.iter().map(move |(from, logged, tags)| {
+            let name = |entity: usize| {
+                let own = if self.plans.is_empty() {
+                    tags.logged_entity(entity)?
+                } else {
+                    named(logged, &program.entities.get(entity)?.name)?
+                };
+                Some(&*logged.entities.get(own)?.name)
+            };
+            (*from, (0..program.entities.len()).map(name).collect())
+        })
+    }
+
+    /// Returns the index that an entity type of the store's schema has in the decoded facts of a frame, or `None` if the schema
+    /// of that time does not have the type.
+    pub(crate) fn entity(&self, seq: Seq, program: &Schema, entity: EntityIx) -> Option<EntityIx> {
+        if self.plans.is_empty() {
+            return Some(entity);
+        }
+        let (_, logged, _) = self.list.get(self.position(seq)?)?;
+        let own = named(logged, &program.entities.get(usize::from(entity))?.name)?;
+        EntityIx::try_from(own).ok()
+    }
+
+    /// Returns the position of the epoch of a frame.
+    fn position(&self, seq: Seq) -> Option<usize> {
+        let after = self.list.partition_point(|(from, ..)| *from <= seq);
+        after.checked_sub(1)
+    }
+
+    /// Returns the plan whose indexes the decoded facts of a frame have. `program` is the plan of the store.
+    pub(crate) fn plan<'a>(&'a self, seq: Seq, program: &'a Arc<Plan>) -> &'a Arc<Plan> {
+        let own = self.position(seq).and_then(|at| self.plans.get(at));
+        own.unwrap_or(program)
+    }
+
+    /// Returns the plans of the schemas in the frames after one, up to another, if the model is read from the log.
+    pub(crate) fn begun(
+        &self,
+        after: Option<Seq>,
+        until: Seq,
+    ) -> impl Iterator<Item = (Seq, &Arc<Plan>)> {
+        let all = self.list.iter().map(|(from, ..)| *from).zip(&self.plans);
+        all.filter(move |(from, _)| Some(*from) > after && *from <= until)
+    }
+
+    /// Returns the first frame from which on all schemas have the tables of the last one, if the model is read from the log.
+    pub(crate) fn same_tables_from(&self) -> Seq {
+        let mut from = Seq::ZERO;
+        for (at, plans) in self.plans.windows(2).enumerate() {
+            let [a, b] = plans else { continue };
+            if !have_same_tables(&a.layout.schema, &b.layout.schema)
+                && let Some((begun, ..)) = self.list.get(at + 1)
+            {
+                from = *begun;
+            }
+        }
+        from
+    }
+
+    /// Begins the epoch of a valid schema that was read from the log, as one with its own plan.
+    pub(super) fn add_logged(
+        &mut self,
+        (seq, version): (Seq, u16),
+        plan: &Arc<Plan>,
+    ) -> Result<(), StorageError> {
+        let schema = plan.layout.schema.clone();
+        let tags = Tags::new(version, &schema, &schema);
+        let tags = tags.ok_or_else(|| bad_frame(seq, "its schema has two items of one name"))?;
+        self.list.push((seq, schema, Arc::new(tags)));
+        self.plans.push(Arc::clone(plan));
+        Ok(())
     }
 
     /// Returns the mapping of the indexes in a frame.
@@ -128,6 +219,7 @@ impl Epochs {
             list: (tags.into_iter())
                 .map(|tags| (Seq::ZERO, schema.clone(), Arc::new(tags)))
                 .collect(),
+            plans: Vec::new(),
         }
     }
 
@@ -202,6 +294,11 @@ impl Epochs {
         self.list.push((seq, logged, Arc::new(tags)));
         Ok(())
     }
+}
+
+/// Returns the position of an entity type.
+fn named(schema: &Schema, name: &str) -> Option<usize> {
+    schema.entities.iter().position(|def| def.name == name)
 }
 
 /// Returns an error if the schema in a frame is invalid.

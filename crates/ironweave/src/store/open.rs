@@ -16,7 +16,7 @@ use crate::step::clock::TransactionTime;
 use crate::step::immediates::Limits;
 use crate::step::model::Model;
 use crate::step::plan::Plan;
-use crate::step::{Core, flat};
+use crate::step::{Core, epoch, flat};
 use crate::store::batch::Unwritten;
 use crate::store::commit::{Commit, CommitFrame, CommitLog, Followers};
 use crate::store::epochs::{Bounds, check_schema};
@@ -295,19 +295,22 @@ impl<M: Model> Store<M> {
                     facts.clear();
                     let logged =
                         Schema::from_cbor(&payload).map_err(|e| bad_frame(header.seq, e))?;
-                    (core.must_be(header.fingerprint)).map_err(|e| bad_frame(header.seq, e))?;
                     let place = (header.seq, header.version);
-                    if M::IS_DYNAMIC && epochs.list.is_empty() {
+                    if M::IS_DYNAMIC {
                         check_schema(header.seq, &logged)?;
-                        let first = Plan {
+                        let next = Arc::new(Plan {
                             limits: plan.limits,
                             clock: plan.clock.clone(),
-                            ..Plan::of_log(logged.clone())
-                        };
-                        core.graph = flat::core(&first, None).graph;
-                        *plan = Arc::new(first);
+                            ..Plan::of_log(logged)
+                        });
+                        epoch::enter(&mut core.graph, &next, Some(header.fingerprint))
+                            .map_err(|e| bad_frame(header.seq, e))?;
+                        *plan = next;
+                        Arc::make_mut(epochs).add_logged(place, plan)?;
+                    } else {
+                        (core.must_be(header.fingerprint)).map_err(|e| bad_frame(header.seq, e))?;
+                        Arc::make_mut(epochs).add(place, logged, &plan.layout.schema)?;
                     }
-                    Arc::make_mut(epochs).add(place, logged, &plan.layout.schema)?;
                 }
                 FrameKind::Transaction => {
                     let decoded = epochs.decode_facts(header.seq, &payload, facts)?;

@@ -12,7 +12,7 @@ use crate::schema::EventIx;
 use crate::step::fire::By;
 use crate::step::model::Model;
 use crate::step::plan::Plan;
-use crate::step::{Core, flat};
+use crate::step::{Core, epoch, flat};
 use crate::store::bad_frame;
 use crate::store::frame::Decoded;
 use crate::store::view::LogView;
@@ -132,11 +132,15 @@ fn verify_facts(view: &LogView<'_>) -> Result<u64, VerifyError> {
     let mut agreed = 0;
     for frame in view.frames(Seq::ZERO)? {
         let frame = frame?;
+        let (seq, fingerprint) = (frame.header.seq, frame.header.fingerprint);
+        for (_, plan) in view.epochs.begun(seq.checked_sub(1), seq) {
+            let entered = epoch::enter(&mut core.graph, plan, Some(fingerprint));
+            entered.map_err(|e| view.place(bad_frame(seq, e)))?;
+        }
         if frame.header.kind == FrameKind::Transaction {
-            let seq = frame.header.seq;
             (view.epochs.decode(seq, &frame.payload))
                 .and_then(|decoded| {
-                    flat::replay(&mut core, &decoded.facts, frame.header.fingerprint)
+                    flat::replay(&mut core, &decoded.facts, fingerprint)
                         .map_err(|e| bad_frame(seq, e))
                 })
                 .map_err(|e| view.place(e))?;

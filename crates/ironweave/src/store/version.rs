@@ -4,10 +4,13 @@
 use std::sync::Arc;
 
 use crate::base::position::{Position, Seq};
+use crate::base::storage_error::StorageError;
 use crate::base::time::Timestamp;
 use crate::graph::Graph;
 use crate::graph::paged::Paged;
+use crate::step::epoch;
 use crate::step::plan::Plan;
+use crate::store::{Epochs, bad_frame};
 
 /// The last frame and transaction that a graph contains.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -39,6 +42,27 @@ pub(crate) struct Version {
 }
 
 impl Version {
+    /// Returns the version with the schemas of the frames after it, up to one. It is another version only if the model is read
+    /// from the log, and a schema is among them.
+    pub(crate) fn entered(
+        self: &Arc<Self>,
+        epochs: &Epochs,
+        until: Seq,
+    ) -> Result<Arc<Self>, StorageError> {
+        let mut version = Arc::clone(self);
+        for (seq, plan) in epochs.begun(self.at.seq, until) {
+            let mut graph = version.graph.fork();
+            // The fingerprint was compared when the store read the frame.
+            epoch::enter(&mut graph, plan, None).map_err(|e| bad_frame(seq, e))?;
+            version = Arc::new(Self {
+                plan: Arc::clone(plan),
+                graph,
+                ..*version
+            });
+        }
+        Ok(version)
+    }
+
     /// Returns a version of the same store with another graph.
     pub(crate) fn with_graph(&self, graph: Graph<Paged>, at: At) -> Arc<Self> {
         Arc::new(Self {

@@ -175,17 +175,18 @@ impl<M: Model> Subscription<M> {
                 return Ok(None);
             };
             let graphs = match &self.graph {
-                Some(before) => Some((Arc::clone(before), before.after(&transaction)?)),
+                Some(before) => {
+                    let before = before.entered(&self.reader.epochs(), transaction.seq)?;
+                    let after = before.after(&transaction)?;
+                    Some((before, after))
+                }
                 None => None,
             };
             self.reader.advance();
             if let Some((_, after)) = &graphs {
                 self.graph = Some(Arc::clone(after));
             }
-            if self
-                .filter
-                .accepts(&transaction, &self.reader.plan().layout)
-            {
+            if (self.filter).accepts(&transaction, &transaction.plan.layout) {
                 let graphs = graphs.map(|(before, after)| -> Arc<dyn GraphContext> {
                     Arc::new(Graphs { before, after })
                 });

@@ -45,6 +45,8 @@ pub enum ReadError {
         /// The id of the store of the second snapshot.
         other: u64,
     },
+    /// Two snapshots are of epochs of a log whose schemas have different entities, fields or edges.
+    OtherSchema,
     /// The snapshot has no position in the log of this store: it was created by [`Snapshot::with`](crate::Snapshot::with),
     /// or is of a store without a log.
     NotOfTheLog,
@@ -123,6 +125,7 @@ impl ReadError {
             }
             Self::InvalidRange { .. }
             | Self::InvalidName { .. }
+            | Self::OtherSchema
             | Self::Unnamed
             | Self::Unlogged => ErrorKind::Invalid,
             Self::ReadOnly => ErrorKind::Unavailable,
@@ -268,6 +271,10 @@ impl fmt::Display for ReadError {
                 f,
                 "the snapshots are of two stores, {this:016x} and {other:016x}, whose entities are unrelated; take both \
                  from one store, or one of them from a store that began at a snapshot of the other"
+            ),
+            Self::OtherSchema => f.write_str(
+                "the snapshots are of two epochs of the log, whose schemas have different entities, fields or edges; take \
+                 both from the same epoch",
             ),
             Self::NotOfTheLog => f.write_str(
                 "the snapshot has no position in the log of this store, since it was created by `with` or is of a store \

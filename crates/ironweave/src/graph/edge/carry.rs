@@ -82,7 +82,8 @@ impl<S: Storage> Edge<S> {
         let mut ends = [HashSet::new(), HashSet::new()];
         for from in 0..slots[0] {
             for &to in self.held(true, from) {
-                let has_room = !(ones[0] && ends[0].contains(&from) || ones[1] && ends[1].contains(&to));
+                let has_room =
+                    !(ones[0] && ends[0].contains(&from) || ones[1] && ends[1].contains(&to));
                 if has_room {
                     ends[0].insert(from);
                     ends[1].insert(to);

@@ -86,7 +86,10 @@ fn try_projection<M: Model>(
             names::REGISTRY
         )));
     }
+    // The facts before this frame are those of another schema, which has other tables.
+    let first = store.epochs.same_tables_from();
     let usable = match &seen {
+        Some(row) if row.at.as_ref().map_or(Seq::ZERO, Position::seq) < first => None,
         Some(row)
             if row.is_same_as(&created) && registry::is_whole(&connection, &tables.statements)? =>
         {
@@ -98,10 +101,14 @@ fn try_projection<M: Model>(
     if stale {
         registry::check_names(&connection, &prefix, &tables.statements)?;
     }
-    let base = if stale { base_changes(store)? } else { None };
+    let base = if stale {
+        base_changes(store, first)?
+    } else {
+        None
+    };
     let subscription = match usable.flatten() {
         Some(at) => store.subscribe_since(at)?,
-        None => store.subscribe(0)?,
+        None => store.subscribe(first)?,
     };
     Ok(SqliteProjection {
         connection,
@@ -130,10 +137,16 @@ fn is_of_log<M: Model>(store: &Store<M>, at: Option<Position>) -> Result<bool, F
     }
 }
 
-/// Returns the changes from the empty graph to the snapshot that this store began at, and the frame of that snapshot.
-fn base_changes<M: Model>(store: &Store<M>) -> Result<Option<(Seq, Changes<M>)>, Failure> {
-    let Some(base) = &store.base else {
-        return Ok(None);
+/// Returns the changes from the empty graph to the one that the transactions of the tables begin at, and the frame of that:
+/// the snapshot that this store began at, or the graph after the frame `first`.
+fn base_changes<M: Model>(
+    store: &Store<M>,
+    first: Seq,
+) -> Result<Option<(Seq, Changes<M>)>, Failure> {
+    let base = match &store.base {
+        Some(base) => Arc::clone(base),
+        None if first > Seq::ZERO => store.as_of(first)?.state,
+        None => return Ok(None),
     };
     let empty = Version {
         plan: Arc::clone(&store.plan),
@@ -143,8 +156,8 @@ fn base_changes<M: Model>(store: &Store<M>) -> Result<Option<(Seq, Changes<M>)>,
         paranoid: false,
     };
     let empty = Snapshot::<M>::of(Arc::new(empty));
-    let changes = empty.diff(&Snapshot::of(Arc::clone(base)))?;
-    Ok(Some((base.at.seq.unwrap_or_default(), changes)))
+    let seq = base.at.seq.unwrap_or_default();
+    Ok(Some((seq, empty.diff(&Snapshot::of(base))?)))
 }
 
 /// The maximal number of attempts to change the journal mode of a busy database.

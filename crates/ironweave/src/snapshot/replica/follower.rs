@@ -74,6 +74,9 @@ impl Follower for SnapshotFollower {
         let Some(replica) = self.replica.get() else {
             return;
         };
+        if let Some((at, plan)) = commit.plan() {
+            replica.enter(plan, flat::paged(commit.core, plan), at);
+        }
         let backlog = replica.push(commit.at, commit.fingerprint, commit.facts);
         if backlog > LONG {
             self.relieve(backlog, commit);

@@ -8,6 +8,7 @@ use crate::base::position::{FrameRef, Position, Seq};
 use crate::base::storage_error::StorageError;
 use crate::log::{Frame, FrameKind, Frames, LogReader};
 use crate::step::plan::Plan;
+use crate::store::Epochs;
 use crate::store::feed::{Feed, lock, missing};
 use crate::store::record::DecodedTransaction;
 
@@ -60,6 +61,11 @@ impl FeedReader {
 
     pub(crate) fn plan(&self) -> &Arc<Plan> {
         self.feed.plan()
+    }
+
+    /// Returns the schemas of the log up to the last frame that is published.
+    pub(crate) fn epochs(&self) -> Arc<Epochs> {
+        Arc::clone(&lock(&self.feed.published).epochs)
     }
 
     /// Returns the number of frames that are published and not read yet.
@@ -122,7 +128,7 @@ impl FeedReader {
                 self.advance();
                 continue;
             }
-            let epochs = Arc::clone(&lock(&self.feed.published).epochs);
+            let epochs = self.epochs();
             let transaction = DecodedTransaction::read(&frame, &epochs, self.feed.plan())?;
             self.peeked = Some(Arc::new(transaction));
         }

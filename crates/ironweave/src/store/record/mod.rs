@@ -68,7 +68,7 @@ pub(crate) struct DecodedTransaction {
 }
 
 impl DecodedTransaction {
-    /// Decodes a frame of the log.
+    /// Decodes a frame of the log. `plan` is that of the store.
     pub(crate) fn read(
         frame: &Frame,
         epochs: &Epochs,
@@ -81,7 +81,7 @@ impl DecodedTransaction {
             fingerprint: frame.header.fingerprint,
             decoded: epochs.decode(seq, &frame.payload)?,
             encodings: Arc::clone(&epochs.tags(seq)?.encodings),
-            plan: Arc::clone(plan),
+            plan: Arc::clone(epochs.plan(seq, plan)),
             slot_changes: OnceLock::new(),
         })
     }

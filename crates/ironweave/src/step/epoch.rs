@@ -1,0 +1,40 @@
+//! The epochs of a log: a graph that replays a log with its own schemas enters an epoch when it reads the next schema.
+
+use std::sync::Arc;
+
+use crate::graph::Graph;
+use crate::graph::carry::{CarryMap, have_same_tables};
+use crate::graph::storage::Storage;
+use crate::step::plan::{ColumnTypes, Plan};
+
+/// Makes a graph, on which no transaction is open, one of the schema of a plan: what it has in common with the schema by name
+/// is carried over. It must have this fingerprint then, if one is given. On an error the graph is unchanged.
+pub(crate) fn enter<S: Storage>(
+    graph: &mut Graph<S>,
+    plan: &Plan,
+    fingerprint: Option<u128>,
+) -> Result<(), String> {
+    let must_be = |found: u128| {
+        let Some(logged) = fingerprint.filter(|logged| *logged != found) else {
+            return Ok(());
+        };
+        Err(format!(
+            "with its schema, the graph has the fingerprint {found:032x}, and the log says {logged:032x}"
+        ))
+    };
+    let (was, now) = (&graph.layout.schema, &plan.layout.schema);
+    let only_facts = graph.layout.watches.is_empty() && plan.layout.watches.is_empty();
+    if only_facts && have_same_tables(was, now) {
+        must_be(graph.fingerprint)?;
+        graph.layout = Arc::clone(&plan.layout);
+        return Ok(());
+    }
+    let map = CarryMap::by_name(was, now);
+    let ColumnTypes { columns, data } = &plan.columns;
+    let carried = graph
+        .carried_over(&plan.layout, (columns, data), &map)
+        .map_err(|e| e.to_string())?;
+    must_be(carried.fingerprint)?;
+    *graph = carried;
+    Ok(())
+}
