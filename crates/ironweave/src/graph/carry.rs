@@ -65,6 +65,11 @@ fn reads(now: Option<&Encoding>, was: Option<&Encoding>) -> bool {
 }
 
 impl CarryMap {
+    /// The entity type of the other schema that takes over the entities of a type.
+    pub(crate) fn entity(&self, was: EntityIx) -> Option<EntityIx> {
+        self.entities.get(usize::from(was)).copied().flatten()
+    }
+
     /// The map between two [valid](Schema::validate) schemas. `was` has the indexes of the schema of the graph, and the names
     /// that its items have now, if they were renamed.
     pub(crate) fn by_name(was: &Schema, now: &Schema) -> Self {

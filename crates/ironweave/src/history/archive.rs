@@ -89,7 +89,7 @@ pub(super) struct Context<'a> {
 impl Context<'_> {
     /// Returns the index that an entity type of the store has in the facts of a frame.
     pub(super) fn entity(&self, seq: Seq, entity: EntityIx) -> Option<EntityIx> {
-        (self.epochs).entity(seq, &self.plan.layout.schema, entity)
+        self.epochs.entity(seq, entity)
     }
 
     /// Calls `see` with the facts of a frame, and with the names of types and the layout that they have, if the frame is a
@@ -155,7 +155,7 @@ impl<'a> Archive<'a> {
     }
 
     fn learn_names(&mut self) {
-        fn learn(into: &mut TypeNameEpochs, (from, names): (Seq, Vec<Option<&str>>)) {
+        fn learn(into: &mut TypeNameEpochs, (from, names): (Seq, Vec<(u32, Option<&str>)>)) {
             let names = TypeNames::new(names.into_iter());
             if into.last().is_none_or(|(_, n)| *n != names) {
                 into.push((from, names));

@@ -19,17 +19,25 @@ use crate::schema::{ColumnIx, EntityIx};
 /// In place of the generation of an entity that existed when the segment began. No entity has this generation.
 pub(super) const BEFORE_SEGMENT: u32 = 0;
 
-/// For each type of the program, the hash of its name in a part of the log, or `None` if that part has no such type.
+/// For each type, a number that it has in the whole log, and the hash of its name in a part of the log, or `None` if that part
+/// has no such type.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct TypeNames(pub Vec<Option<u64>>);
+pub(super) struct TypeNames(pub Vec<(u32, Option<u64>)>);
 
 impl TypeNames {
-    pub(super) fn new<'n>(names: impl Iterator<Item = Option<&'n str>>) -> Self {
-        Self(names.map(|name| Some(xxh3_64(name?.as_bytes()))).collect())
+    pub(super) fn new<'n>(names: impl Iterator<Item = (u32, Option<&'n str>)>) -> Self {
+        let hashed = |(number, name): (u32, Option<&str>)| {
+            (number, name.map(|name| xxh3_64(name.as_bytes())))
+        };
+        Self(names.map(hashed).collect())
     }
 
     fn of(&self, entity: EntityIx) -> Option<u64> {
-        self.0.get(usize::from(entity)).copied().flatten()
+        self.0.get(usize::from(entity))?.1
+    }
+
+    fn number(&self, entity: EntityIx) -> Option<u32> {
+        self.0.get(usize::from(entity)).map(|(number, _)| *number)
     }
 
     /// Returns the hash of an entity.
@@ -58,8 +66,8 @@ pub(super) fn pair(a: u64, b: u64) -> u64 {
 /// Computes the hashes of the frames of a segment, in order.
 #[derive(Default)]
 pub(super) struct Indexer {
-    /// The generations of the entities that were created in the segment, by slot.
-    created: FastMap<(EntityIx, u32), u32>,
+    /// The generations of the entities that were created in the segment, by the number of the type and the slot.
+    created: FastMap<(u32, u32), u32>,
 }
 
 impl Indexer {
@@ -80,14 +88,16 @@ impl Indexer {
                 ..
             } = *fact
             {
-                self.created.insert((entity, slot), generation);
+                if let Some(number) = names.number(entity) {
+                    self.created.insert((number, slot), generation);
+                }
                 if let Some(hash) = keys.of(i).and_then(|key| names.key(entity, &key)) {
                     add(hash);
                 }
             }
             let hashes = fact.touches(layout).map(|at| {
                 let (entity, slot) = at?;
-                let generation = self.created.get(&(entity, slot)).copied();
+                let generation = self.created.get(&(names.number(entity)?, slot)).copied();
                 names.entity(entity, slot, generation.unwrap_or(BEFORE_SEGMENT))
             });
             hashes.into_iter().flatten().for_each(&mut add);

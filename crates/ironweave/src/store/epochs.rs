@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::base::error::OpenError;
 use crate::base::position::Seq;
 use crate::base::storage_error::{FORMAT_VERSION, StorageError, StorageFailure};
-use crate::graph::carry::have_same_tables;
+use crate::graph::carry::{CarryMap, have_same_tables};
 use crate::graph::fact::Facts;
 use crate::log::{FrameHeader, FrameKind};
 use crate::schema::{Change, EntityIx, Schema};
@@ -65,54 +65,63 @@ pub(crate) struct Epochs {
     pub(super) list: Vec<(Seq, Schema, Arc<Tags>)>,
     /// The plans of the schemas, if the model is read from the log. Otherwise the plan of the program is that of all epochs.
     plans: Vec<Arc<Plan>>,
+    /// For each of these plans, a number of each entity type that it has in all epochs.
+    types: Vec<Vec<u32>>,
+    /// How many such numbers there are.
+    types_seen: u32,
 }
 
 impl Epochs {
-    /// Returns, for each epoch, its first frame and the logged names of the entity types, in order of their indexes in facts
-    /// that are decoded.
+    /// Returns, for each epoch, its first frame and the entity types, in order of their indexes in facts that are decoded: a
+    /// number that a type has in all epochs, and its logged name.
     pub(crate) fn names(
         &self,
         program: &Schema,
-    ) -> impl ExactSizeIterator<Item = (Seq, Vec<Option<&str>>)> {
+    ) -> impl ExactSizeIterator<Item = (Seq, Vec<(u32, Option<&str>)>)> {
         let program = program.entities.len();
-        let dynamic = !self.plans.is_empty();
-        self.list.iter().map(move |(from, logged, tags)| {
-            let entities = if dynamic {
-                logged.entities.len()
-            } else {
-                program
+        (self.list.iter().enumerate()).map(move |(at, (from, logged, tags))| {
+            let names = match self.types.get(at) {
+                Some(types) => (types.iter().zip(&logged.entities))
+                    .map(|(number, def)| (*number, Some(&*def.name)))
+                    .collect(),
+                None => (0..program)
+                    .map(|entity| {
+                        let logged = || logged.entities.get(tags.logged_entity(entity)?);
+                        (entity as u32, logged().map(|def| &*def.name))
+                    })
+                    .collect(),
             };
-            let name = |entity| Some(&*logged.entities.get(tags.logged_entity(entity)?)?.name);
-            (*from, (0..entities).map(name).collect())
+            (*from, names)
         })
     }
 
-    /// Returns, for each epoch, its first frame and the logged names of the entity types of the store's schema.
-    pub(crate) fn names_of_program<'e>(
-        &'e self,
-        program: &'e Schema,
-    ) -> impl ExactSizeIterator<Item = (Seq, Vec<Option<&'e str>>)> {
-        self.list.iter().map(move |(from, logged, tags)| {
-            let name = |entity: usize| {
-                let own = if self.plans.is_empty() {
-                    tags.logged_entity(entity)?
-                } else {
-                    named(logged, &program.entities.get(entity)?.name)?
-                };
-                Some(&*logged.entities.get(own)?.name)
+    /// Returns, for each epoch, its first frame and the entity types of the store's schema, as [`Epochs::names`].
+    pub(crate) fn names_of_program(
+        &self,
+        program: &Schema,
+    ) -> impl ExactSizeIterator<Item = (Seq, Vec<(u32, Option<&str>)>)> {
+        let last = self.types.last();
+        self.names(program).map(move |(from, names)| {
+            let Some(last) = last else {
+                return (from, names);
             };
-            (*from, (0..program.entities.len()).map(name).collect())
+            let name = |number: &u32| {
+                let named = names.iter().find(|(other, _)| other == number);
+                (*number, named.and_then(|(_, name)| *name))
+            };
+            (from, last.iter().map(name).collect())
         })
     }
 
     /// Returns the index that an entity type of the store's schema has in the decoded facts of a frame, or `None` if the schema
     /// of that time does not have the type.
-    pub(crate) fn entity(&self, seq: Seq, program: &Schema, entity: EntityIx) -> Option<EntityIx> {
-        if self.plans.is_empty() {
+    pub(crate) fn entity(&self, seq: Seq, entity: EntityIx) -> Option<EntityIx> {
+        let Some(last) = self.types.last() else {
             return Some(entity);
-        }
-        let (_, logged, _) = self.list.get(self.position(seq)?)?;
-        let own = named(logged, &program.entities.get(usize::from(entity))?.name)?;
+        };
+        let number = last.get(usize::from(entity))?;
+        let types = self.types.get(self.position(seq)?)?;
+        let own = types.iter().position(|other| other == number)?;
         EntityIx::try_from(own).ok()
     }
 
@@ -161,6 +170,20 @@ impl Epochs {
         let schema = plan.layout.schema.clone();
         let tags = Tags::new(version, &schema, &schema);
         let tags = tags.ok_or_else(|| bad_frame(seq, "its schema has two items of one name"))?;
+        let map = (self.plans.last()).map(|was| CarryMap::by_name(&was.layout.schema, &schema));
+        let before = self.types.last().map_or(&[][..], Vec::as_slice);
+        let number = |entity: EntityIx| {
+            let taken_over =
+                |was: &EntityIx| map.as_ref()?.entity(*was).filter(|now| *now == entity);
+            let was = EntityIx::all(before.len()).find(|was| taken_over(was).is_some());
+            was.and_then(|was| before.get(usize::from(was)).copied())
+        };
+        let mut types = Vec::with_capacity(schema.entities.len());
+        for entity in EntityIx::all(schema.entities.len()) {
+            types.push(number(entity).unwrap_or(self.types_seen));
+            self.types_seen = self.types_seen.max(types[types.len() - 1] + 1);
+        }
+        self.types.push(types);
         self.list.push((seq, schema, Arc::new(tags)));
         self.plans.push(Arc::clone(plan));
         Ok(())
@@ -219,7 +242,7 @@ impl Epochs {
             list: (tags.into_iter())
                 .map(|tags| (Seq::ZERO, schema.clone(), Arc::new(tags)))
                 .collect(),
-            plans: Vec::new(),
+            ..Self::default()
         }
     }
 
@@ -294,11 +317,6 @@ impl Epochs {
         self.list.push((seq, logged, Arc::new(tags)));
         Ok(())
     }
-}
-
-/// Returns the position of an entity type.
-fn named(schema: &Schema, name: &str) -> Option<usize> {
-    schema.entities.iter().position(|def| def.name == name)
 }
 
 /// Returns an error if the schema in a frame is invalid.

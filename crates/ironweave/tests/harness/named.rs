@@ -17,8 +17,12 @@ pub fn contents(graph: GraphView<'_>) -> String {
 /// The same. Values are `shown` by their encodings, if the schema has these.
 fn contents_as(graph: GraphView<'_>, shown: bool) -> String {
     let mut text = String::new();
-    for ty in graph.entity_types() {
-        let states: Vec<&str> = ty.states().collect();
+    // By name: a log may have the same items in another order.
+    let mut types: Vec<_> = graph.entity_types().collect();
+    types.sort_by_key(|ty| ty.name());
+    for ty in types {
+        let mut states: Vec<&str> = ty.states().collect();
+        states.sort();
         let counts = states
             .iter()
             .map(|state| ty.count_in(state).expect("a state"));
@@ -64,14 +68,20 @@ fn one(entity: EntityView<'_>, shown: bool, text: &mut String) {
         let bytes = hex(value.encoded());
         let _ = writeln!(text, "  {name} = {text_of}{bytes}");
     };
-    for (name, field) in entity.fields() {
+    let mut fields: Vec<_> = entity.fields().collect();
+    fields.sort_by_key(|(name, _)| *name);
+    for (name, field) in fields {
         assert_eq!(entity.field(name).expect("a field"), Some(field.clone()));
         value(name, &field);
     }
-    for (name, data) in entity.data() {
+    let mut all: Vec<_> = entity.data().collect();
+    all.sort_by_key(|(name, _)| *name);
+    for (name, data) in all {
         value(name, &data);
     }
-    for edge in ty.edges() {
+    let mut edges: Vec<&str> = ty.edges().collect();
+    edges.sort();
+    for edge in edges {
         let links = entity.links(edge).expect("an edge");
         assert_eq!(links.len(), entity.degree(edge).expect("an edge"));
         for link in links {
@@ -123,9 +133,14 @@ pub fn assert_same_without_types<M: Model>(dir: &Path, typed: &Store<M>) -> Stor
     );
     super::assert_consistent(&dynamic);
     super::assert_consistent(&dynamic.snapshot());
-    let columns = &dynamic.schema().columns;
     // Logs of early versions do not have the encodings of values.
-    let shown = columns.iter().all(|column| column.encoding.is_some());
+    let begin = dynamic.as_of(0).expect("the beginning");
+    let columns = begin
+        .schema()
+        .columns
+        .iter()
+        .chain(&dynamic.schema().columns);
+    let shown = columns.map(|column| &column.encoding).all(Option::is_some);
     let ours = contents_as(typed.by_name(), shown);
     assert_eq!(contents_as(dynamic.by_name(), shown), ours);
     assert_eq!(contents_as(dynamic.snapshot().by_name(), shown), ours);
@@ -157,15 +172,20 @@ fn hex(bytes: &[u8]) -> String {
 fn records<M: Model>(store: &Store<M>, shown: bool) -> Vec<String> {
     let frames = store.frames(0).expect("there is a log");
     let record = |record: ironweave::Record<M>| {
-        let mut text = if shown {
-            format!("{record:?}\n")
-        } else {
-            format!("{record}\n")
-        };
+        let mut text = format!("{record}\n");
         for firing in record.firings() {
-            for field in firing.fields() {
-                let _ = writeln!(text, "{} {}", field.name(), hex(field.encoded()));
-            }
+            let mut fields: Vec<String> = (firing.fields().iter())
+                .map(|field| {
+                    let text_of = if shown {
+                        field.to_string()
+                    } else {
+                        String::new()
+                    };
+                    format!("{} {text_of} {}", field.name(), hex(field.encoded()))
+                })
+                .collect();
+            fields.sort();
+            let _ = writeln!(text, "{} {fields:?}", firing.name());
             for fact in firing.facts() {
                 let _ = writeln!(text, "{}", one_fact(fact, shown));
             }
