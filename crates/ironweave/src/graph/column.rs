@@ -11,6 +11,7 @@ use std::hash::Hash;
 use std::ops::Bound;
 use std::sync::Arc;
 
+pub(crate) use logged::ColumnTypes;
 pub use raw::FlatColumn;
 pub use typed::Column;
 

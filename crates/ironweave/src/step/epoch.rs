@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use crate::graph::Graph;
 use crate::graph::carry::{CarryMap, have_same_tables};
+use crate::graph::column::ColumnTypes;
 use crate::graph::storage::Storage;
-use crate::step::plan::{ColumnTypes, Plan};
+use crate::step::plan::Plan;
 
 /// Makes a graph, on which no transaction is open, one of the schema of a plan: what it has in common with the schema by name
 /// is carried over. It must have this fingerprint then, if one is given. On an error the graph is unchanged.
@@ -29,7 +30,7 @@ pub(crate) fn enter<S: Storage>(
         graph.layout = Arc::clone(&plan.layout);
         return Ok(());
     }
-    let map = CarryMap::by_name(was, now);
+    let map = CarryMap::between(was, now);
     let ColumnTypes { columns, data } = &plan.columns;
     let carried = graph
         .carried_over(&plan.layout, (columns, data), &map)

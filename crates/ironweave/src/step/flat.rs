@@ -5,11 +5,12 @@ use std::sync::Arc;
 
 use crate::base::error::{Inconsistency, StepError};
 use crate::graph::Graph;
+use crate::graph::column::ColumnTypes;
 use crate::graph::fact::Facts;
 use crate::graph::paged::Paged;
 use crate::graph::storage::Flat;
 use crate::step::Core;
-use crate::step::plan::{ColumnTypes, Plan};
+use crate::step::plan::Plan;
 
 /// A core with an empty graph, or with a copy of one.
 pub(crate) fn core(plan: &Plan, base: Option<&Graph<Paged>>) -> Core {

@@ -6,12 +6,12 @@ use crate::base::clock::Clock;
 use crate::base::error::{Chain, Name, Reject};
 use crate::base::id::Id;
 use crate::db::Reader;
-use crate::graph::column::ColumnType;
+use crate::graph::column::ColumnTypes;
 use crate::graph::layout::{Layout, StateSet};
 use crate::schema::compiled::{CompiledArc, phase};
 use crate::schema::{
-    Arc as ArcDef, Assign, BindBy, Cardinality, ColumnDef, ColumnIx, EdgeDef, EntityIx, EventDef,
-    Hop, NameDef, NameIx, Path, Quantifier, Schema, Scope, Source, StateIx,
+    Arc as ArcDef, Assign, BindBy, Cardinality, ColumnIx, EntityIx, EventDef, Hop, NameDef, NameIx,
+    Path, Quantifier, Schema, Scope, Source, StateIx,
 };
 use crate::step::arcs::may_compete;
 use crate::step::compile::compile;
@@ -21,14 +21,6 @@ use crate::step::model::Binding;
 
 /// The function of an invariant.
 pub type Check = fn(Id, &Reader<'_>) -> Result<(), Reject>;
-
-/// The types of the columns and of the data of links, from which graphs are made.
-pub(crate) struct ColumnTypes {
-    /// One for each column of the schema.
-    pub columns: Vec<ColumnType>,
-    /// One entry for each edge of the schema.
-    pub data: Vec<Option<ColumnType>>,
-}
 
 /// A model, ready to run.
 pub struct Plan {
@@ -236,28 +228,6 @@ impl Plan {
             limits: Limits::default(),
             clock: Clock::default(),
             traced: false,
-        }
-    }
-}
-
-impl ColumnTypes {
-    /// The types by which the columns of a logged schema are read without the types of the program.
-    fn of_log(schema: &Schema) -> Self {
-        let mut keys = vec![0u32; schema.entities.len()];
-        for column in schema.columns.iter().filter(|column| column.key) {
-            keys[usize::from(column.entity)] += 1;
-        }
-        let column = |def: &ColumnDef| {
-            let only_key = def.key && keys[usize::from(def.entity)] == 1;
-            ColumnType::of_log(def.encoding.as_ref(), only_key, def.index)
-        };
-        let data = |def: &EdgeDef| {
-            let encoding = def.encoding.as_ref();
-            (def.data.is_some()).then(|| ColumnType::of_log(encoding, false, None))
-        };
-        Self {
-            columns: schema.columns.iter().map(column).collect(),
-            data: schema.edges.iter().map(data).collect(),
         }
     }
 }

@@ -170,7 +170,7 @@ impl Epochs {
         let schema = plan.layout.schema.clone();
         let tags = Tags::new(version, &schema, &schema);
         let tags = tags.ok_or_else(|| bad_frame(seq, "its schema has two items of one name"))?;
-        let map = (self.plans.last()).map(|was| CarryMap::by_name(&was.layout.schema, &schema));
+        let map = (self.plans.last()).map(|was| CarryMap::between(&was.layout.schema, &schema));
         let before = self.types.last().map_or(&[][..], Vec::as_slice);
         let number = |entity: EntityIx| {
             let taken_over =

@@ -381,6 +381,19 @@ fn reads() -> Vec<(ReadError, ErrorKind, &'static str)> {
             "`A/B` is not a valid name of a subscription; use 1 to 100 of the letters a-z, digits, `-` and `_`",
         ),
         (
+            ReadError::Name(NameError::NoKey {
+                entity: name("Line"),
+            }),
+            Invalid,
+            "`Line` has no key; name its entities by handles, as in `Line/3.1`",
+        ),
+        (
+            ReadError::OtherSchema,
+            Invalid,
+            "the snapshots are of two epochs of the log, whose schemas have different entities, fields or edges; take both \
+             from the same epoch",
+        ),
+        (
             ReadError::Unnamed,
             Invalid,
             "the subscription has no name, so it cannot be acknowledged; create it with `Store::subscribe_as`",

@@ -5,8 +5,38 @@
 
 use crate::base::time::Timestamp;
 use crate::graph::column::ColumnType;
-use crate::schema::{Encoding, IndexKind};
+use crate::schema::{ColumnDef, EdgeDef, Encoding, IndexKind, Schema};
 use crate::value::encoded::EncodedValue;
+
+/// The types of the columns and of the data of links, from which graphs are made.
+pub(crate) struct ColumnTypes {
+    /// One for each column of the schema.
+    pub columns: Vec<ColumnType>,
+    /// One entry for each edge of the schema.
+    pub data: Vec<Option<ColumnType>>,
+}
+
+impl ColumnTypes {
+    /// The types by which the columns of a logged schema are read without the types of the program.
+    pub(crate) fn of_log(schema: &Schema) -> Self {
+        let mut keys = vec![0u32; schema.entities.len()];
+        for column in schema.columns.iter().filter(|column| column.key) {
+            keys[usize::from(column.entity)] += 1;
+        }
+        let column = |def: &ColumnDef| {
+            let only_key = def.key && keys[usize::from(def.entity)] == 1;
+            ColumnType::of_log(def.encoding.as_ref(), only_key, def.index)
+        };
+        let data = |def: &EdgeDef| {
+            let encoding = def.encoding.as_ref();
+            (def.data.is_some()).then(|| ColumnType::of_log(encoding, false, None))
+        };
+        Self {
+            columns: schema.columns.iter().map(column).collect(),
+            data: schema.edges.iter().map(data).collect(),
+        }
+    }
+}
 
 impl ColumnType {
     /// The type of a column with this encoding. `only_key` says whether the column is the whole key of its entity type. Values

@@ -4,7 +4,7 @@ use rusqlite::types::Value;
 use rusqlite::{Transaction, params_from_iter};
 
 use crate::base::position::Seq;
-use crate::graph::column::ColumnType;
+use crate::graph::column::{ColumnType, ColumnTypes};
 use crate::graph::fact::{Fact, Facts};
 use crate::project::sqlite::error::Failure;
 use crate::project::sqlite::names::{
@@ -13,7 +13,7 @@ use crate::project::sqlite::names::{
 use crate::project::sqlite::registry::Statement;
 use crate::project::sqlite::value::{Kind, rfc3339, sql_value};
 use crate::schema::{Encoding, EndDef, EntityIx, Schema, StateIx};
-use crate::step::plan::{ColumnTypes, Plan};
+use crate::step::plan::Plan;
 use crate::store::bad_frame;
 
 /// The version of this code. Tables that another version created are rebuilt.
