@@ -16,6 +16,9 @@ use crate::step::model::{Binding, Model};
 /// snapshots and subscriptions are those of any store; the events in records have their
 /// [fields](crate::Firing::fields) by name, and no type.
 ///
+/// A log may have been continued with other versions of its model. Each of its epochs is then replayed with its own schema:
+/// a snapshot of `as_of` has the [schema](crate::Snapshot::schema) of then, and a record the names of then.
+///
 /// ```
 /// # mod doc { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/doc/lamps.rs")); } use doc::lamps;
 /// use ironweave::dynamic::Dynamic;
