@@ -183,3 +183,71 @@ impl<T: Value, S: Storage> Unique<T, S> {
         self.slots.len()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashMap;
+    use std::hash::Hasher;
+
+    use serde::{Deserialize, Serialize};
+
+    use super::*;
+    use crate::graph::paged::Paged;
+    use crate::graph::storage::Flat;
+
+    /// A key of which two have the same hash.
+    #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+    struct Key(u64);
+
+    impl Hash for Key {
+        fn hash<H: Hasher>(&self, state: &mut H) {
+            (self.0 / 2).hash(state);
+        }
+    }
+
+    /// Applies random changes to an index and to a map, and compares all lookups of both kinds.
+    fn check<S: Storage>(seed: u64, keys: u64) {
+        let mut random = seed;
+        let mut below = |n: u64| {
+            random ^= random << 13;
+            random ^= random >> 7;
+            random ^= random << 17;
+            (random >> 11) % n
+        };
+        let (mut index, mut expected) = (Unique::<Key, S>::new(), HashMap::<u64, u32>::new());
+        let mut cells: Vec<Option<Key>> = Vec::new();
+        for slot in 0..300 {
+            let key = Key(below(keys));
+            cells.push(None);
+            match expected.remove(&key.0) {
+                Some(old) => {
+                    index.remove(&key, old);
+                    cells[old as usize] = None;
+                }
+                None => {
+                    index.insert(&key, slot);
+                    expected.insert(key.0, slot);
+                    cells[slot as usize] = Some(key);
+                }
+            }
+            assert_eq!(index.len(), expected.len());
+            for key in (0..=keys).map(Key) {
+                let slot = expected.get(&key.0).copied();
+                let cell = |slot: u32| cells[slot as usize].as_ref();
+                assert_eq!(index.find(&key, cell), slot, "{key:?}, seed {seed}");
+                assert_eq!(index.holder(&key, cell), slot, "{key:?}, seed {seed}");
+                for at in slot.into_iter().chain([u32::MAX]) {
+                    assert_eq!(index.has(&key, at), slot == Some(at), "{key:?} at {at}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn unique_values_are_found_in_either_storage_although_hashes_collide() {
+        for seed in 1..=10 {
+            check::<Flat>(seed, 3 * seed);
+            check::<Paged>(seed, 3 * seed);
+        }
+    }
+}
