@@ -13,12 +13,13 @@ use std::process::{Child, Command, Stdio};
 use crate::harness::Row;
 use crate::{Measured, Options};
 
-const ROWS: [&str; 5] = [
+const ROWS: [&str; 6] = [
     "step_graph",
     "step_recorded",
     "step_logged",
     "what_if_1",
     "reject",
+    "find",
 ];
 const CONTENDERS: [&str; 4] = ["flat", "fxhash", "fxhash_logged", "ironweave"];
 /// The rows that measure snapshots.

@@ -12,12 +12,16 @@ mod contenders;
 #[path = "../work.rs"]
 #[allow(dead_code)]
 mod work;
+#[path = "../yard/mod.rs"]
+#[allow(dead_code, unused_imports, unused_macros)]
+mod yard;
 
 use std::process::ExitCode;
 
 use contenders::persistent::{Imbl, Rpds};
 use contenders::{flat, ironweave, logged, maps};
 use work::{Contender, Keeps, Op, Value, operations};
+use yard::Yard;
 
 /// What to do with each operation.
 #[derive(Clone, Copy)]
@@ -84,6 +88,18 @@ fn value<V: Value>(row: &str, entities: usize, steps: usize) {
     }
 }
 
+/// Finds entities by their keys, and reads a field of each.
+fn find<Y: Yard>(entities: usize, steps: usize) {
+    let mut yard = Y::new(entities, 10);
+    let mut random = yard::Random(13);
+    // All names, so that the number of names that are made up does not depend on the number of steps.
+    let names: Vec<String> = (0..entities as u32).map(yard::name).collect();
+    for _ in 0..steps {
+        let name = &names[random.below(entities)];
+        assert!(std::hint::black_box(yard.find(std::hint::black_box(name))).is_some());
+    }
+}
+
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let numbers: Vec<usize> = arguments.iter().filter_map(|a| a.parse().ok()).collect();
@@ -96,6 +112,15 @@ fn main() -> ExitCode {
             "imbl" => value::<Imbl>(row, *entities, *steps),
             "rpds" => value::<Rpds>(row, *entities, *steps),
             _ => value::<ironweave::Valued>(row, *entities, *steps),
+        }
+        return ExitCode::SUCCESS;
+    }
+    if row == "find" {
+        match name.as_str() {
+            "flat" => find::<yard::flat::Flat>(*entities, *steps),
+            "btree" => find::<yard::maps::btree::Maps>(*entities, *steps),
+            "ironweave" => find::<yard::ours::Ours>(*entities, *steps),
+            _ => find::<yard::maps::fxhash::Maps>(*entities, *steps),
         }
         return ExitCode::SUCCESS;
     }

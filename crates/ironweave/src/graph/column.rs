@@ -17,7 +17,8 @@ pub use typed::Column;
 
 use crate::base::error::{Chain, Name, StepError};
 use crate::graph::entry::{NewValue, OldValue};
-use crate::graph::index::{self, Ordered, Slots};
+use crate::graph::index::{self, ColumnIndex, Ordered, Slots};
+use crate::graph::keys::Unique;
 use crate::graph::paged::Paged;
 use crate::graph::storage::{Flat, Storage};
 use crate::value::{DecodeError, Equal, Value, equal, is_plain, plain_form};
@@ -61,16 +62,19 @@ fn unindexed<T: Value, S: Storage>(equal: Option<Equal>) -> Box<dyn AnyColumn> {
 }
 
 fn unique<T: Value + Hash + Eq, S: Storage>(equal: Option<Equal>) -> Box<dyn AnyColumn> {
-    Box::new(Column::<T, S>::new(Some(S::unique()), equal))
+    Box::new(Column::<T, S>::new(
+        Some(ColumnIndex::Unique(Unique::new())),
+        equal,
+    ))
 }
 
 fn indexed<T: Value, S: Storage>(equal: Option<Equal>) -> Box<dyn AnyColumn> {
-    let index = Box::<index::Equal<S>>::default();
+    let index = ColumnIndex::Other(Box::<index::Equal<S>>::default());
     Box::new(Column::<T, S>::new(Some(index), equal))
 }
 
 fn ordered<T: Value + Ord, S: Storage>(equal: Option<Equal>) -> Box<dyn AnyColumn> {
-    let index = Box::<Ordered<T, S>>::default();
+    let index = ColumnIndex::Other(Box::<Ordered<T, S>>::default());
     Box::new(Column::<T, S>::new(Some(index), equal))
 }
 

@@ -22,6 +22,7 @@ mod generations;
 pub(crate) mod index;
 mod journal;
 pub(crate) mod key;
+pub mod keys;
 pub(crate) mod layout;
 mod link_value;
 mod linking;
