@@ -3,6 +3,7 @@
 //! The graph knows its columns by [`AnyColumn`]; [`Column`] is a column of a type, to which generated code downcasts.
 
 mod raw;
+mod shared;
 mod typed;
 
 use std::any::{Any, TypeId};
@@ -11,6 +12,7 @@ use std::ops::Bound;
 use std::sync::Arc;
 
 pub use raw::FlatColumn;
+pub use shared::SharedColumn;
 pub use typed::Column;
 
 use crate::base::error::{Chain, Name, StepError};
@@ -39,7 +41,7 @@ type Make = fn(Option<Equal>) -> Box<dyn AnyColumn>;
 #[derive(Clone, Copy)]
 pub(crate) struct Mandatory {
     pub flat: fn() -> Option<FlatColumn>,
-    pub paged: fn() -> Box<dyn AnyColumn>,
+    pub paged: fn() -> SharedColumn,
     /// The hash of the value that an entity has until one is set.
     pub default_hash: fn() -> u64,
 }
@@ -48,7 +50,7 @@ impl Mandatory {
     fn of<T: Value>() -> Option<Self> {
         is_plain::<T>().then_some(Self {
             flat: FlatColumn::raw::<T>,
-            paged: || Box::new(Column::<T, Paged>::mandatory()),
+            paged: SharedColumn::mandatory::<T>,
             default_hash: || plain_form::<T>().map_or(0, |form| form.cbor(0).hash()),
         })
     }
