@@ -100,6 +100,17 @@ fn find<Y: Yard>(entities: usize, steps: usize) {
     }
 }
 
+/// Steps of ironweave with a log in memory, beside a reader from which no snapshot is taken. The queue of the reader becomes
+/// long after about 26,000 of them.
+fn followed(entities: usize, steps: usize) {
+    let mut ours = ironweave::Ours::new(entities, Keeps::Log);
+    let reader = ours.store.reader();
+    for op in operations(entities, steps, 7) {
+        ours.step(ours.event(op));
+    }
+    assert!(reader.seq().is_some());
+}
+
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let numbers: Vec<usize> = arguments.iter().filter_map(|a| a.parse().ok()).collect();
@@ -107,6 +118,10 @@ fn main() -> ExitCode {
         eprintln!("usage: instructions CONTENDER ROW ENTITIES STEPS");
         return ExitCode::FAILURE;
     };
+    if row == "step_followed" {
+        followed(*entities, *steps);
+        return ExitCode::SUCCESS;
+    }
     if ["with", "snapshot", "snapshot_read"].contains(&row.as_str()) {
         match name.as_str() {
             "imbl" => value::<Imbl>(row, *entities, *steps),

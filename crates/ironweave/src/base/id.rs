@@ -16,6 +16,8 @@ pub struct Id {
 
 /// The state of a slot that holds no entity.
 pub(crate) const FREE: u8 = u8::MAX;
+/// The generation of the first entity of a slot.
+pub(crate) const FIRST_GENERATION: u32 = 1;
 /// The last generation of a slot. A slot that has reached it is not reused.
 pub(crate) const GENERATION_MAX: u32 = 0x00ff_ffff;
 

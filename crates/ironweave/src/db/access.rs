@@ -25,7 +25,7 @@ pub const fn hop(edge: u16, forward: bool) -> Hop {
 #[inline]
 fn slot<D: Db + ?Sized>(db: &D, entity: u16, id: Id) -> u32 {
     let entity = EntityIx::new(entity);
-    if db.graph().state(entity, id).is_none() {
+    if !db.graph().exists(entity, id) {
         gone(db.graph(), entity, id);
     }
     db.reads(entity, id.slot);
@@ -111,7 +111,9 @@ pub fn link_data<T: Any, D: Db + ?Sized>(
     let slot = slot(db, owner, id);
     let graph = db.graph();
     let far = graph.layout().edges[usize::from(hop.edge)].far(hop.forward);
-    graph.state(far.entity, other)?;
+    if !graph.exists(far.entity, other) {
+        return None;
+    }
     link_value(graph, hop, slot, other.slot)
 }
 
@@ -196,7 +198,7 @@ pub fn linked(db: &(impl Db + ?Sized), owner: u16, hop: Hop, id: Id, other: Id) 
     let far = db.graph().layout().edges[usize::from(hop.edge)]
         .far(hop.forward)
         .entity;
-    db.graph().state(far, other).is_some() && db.graph().linked(hop, slot, other.slot)
+    db.graph().exists(far, other) && db.graph().linked(hop, slot, other.slot)
 }
 
 /// The state of an entity, if it exists; O(1).
@@ -221,7 +223,12 @@ pub fn state_of(db: &(impl Db + ?Sized), entity: u16, id: Id) -> u8 {
 
 /// Whether an entity exists; O(1).
 pub fn alive(db: &(impl Db + ?Sized), entity: u16, id: Id) -> bool {
-    state(db, EntityIx::new(entity), id).is_some()
+    let entity = EntityIx::new(entity);
+    let exists = db.graph().exists(entity, id);
+    if exists {
+        db.reads(entity, id.slot);
+    }
+    exists
 }
 
 /// Whether an entity exists, and is in a state if one is given; O(1).

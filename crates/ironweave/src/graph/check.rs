@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use crate::base::error::Inconsistency;
 use crate::base::hash::{cell_term, link_data_term, state_term};
-use crate::base::id::GENERATION_MAX;
+use crate::base::id::{FIRST_GENERATION, GENERATION_MAX};
 use crate::graph::edge::NONE;
 use crate::graph::layout::Bounded;
 use crate::graph::storage::{Storage, Table};
@@ -116,6 +116,21 @@ impl<S: Storage> Graph<S> {
         if living != self.alive(entity) {
             let what = format!("the number of {name}");
             wrong.push(Inconsistency::new(None, what, living, self.alive(entity)));
+        }
+        let is_first = |slot: u32| {
+            let first = *table.words.at(slot as usize) >> 8 == FIRST_GENERATION;
+            first && self.is_alive(entity, slot)
+        };
+        if !table.any_deleted
+            && let Some(slot) = (0..self.slots(entity)).find(|slot| !is_first(*slot))
+        {
+            let what = format!("whether a {name} was deleted");
+            wrong.push(Inconsistency::new(
+                None,
+                what,
+                "yes",
+                format!("no, beside slot {slot}"),
+            ));
         }
         let free: HashSet<u32> = (0..table.free.len()).map(|i| *table.free.at(i)).collect();
         for slot in 0..self.slots(entity) {

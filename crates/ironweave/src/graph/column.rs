@@ -4,6 +4,7 @@
 
 mod logged;
 mod raw;
+mod shared;
 mod typed;
 
 use std::any::{Any, TypeId};
@@ -13,6 +14,7 @@ use std::sync::Arc;
 
 pub(crate) use logged::ColumnTypes;
 pub use raw::FlatColumn;
+pub use shared::SharedColumn;
 pub use typed::Column;
 
 use crate::base::error::{Chain, Name, StepError};
@@ -42,7 +44,7 @@ type Make = fn(Option<Equal>) -> Box<dyn AnyColumn>;
 #[derive(Clone, Copy)]
 pub(crate) struct Mandatory {
     pub flat: fn() -> Option<FlatColumn>,
-    pub paged: fn() -> Box<dyn AnyColumn>,
+    pub paged: fn() -> SharedColumn,
     /// The hash of the value that an entity has until one is set.
     pub default_hash: fn() -> u64,
 }
@@ -51,7 +53,7 @@ impl Mandatory {
     fn of<T: Value>() -> Option<Self> {
         is_plain::<T>().then_some(Self {
             flat: FlatColumn::raw::<T>,
-            paged: || Box::new(Column::<T, Paged>::mandatory()),
+            paged: SharedColumn::mandatory::<T>,
             default_hash: || plain_form::<T>().map_or(0, |form| form.cbor(0).hash()),
         })
     }

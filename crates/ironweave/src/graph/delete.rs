@@ -83,6 +83,7 @@ impl<S: Storage> Graph<S> {
             table.free.push(slot);
         }
         table.alive -= 1;
+        table.any_deleted = true;
         journal.push_delete(entity, state, id);
         // After the entity, so that its values are there again when the deletion is undone and its key is indexed.
         for &column in &self.layout.entities[usize::from(entity)].columns {

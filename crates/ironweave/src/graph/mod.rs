@@ -110,6 +110,9 @@ struct Entities<S: Storage> {
     free: S::Table<u32>,
     /// How many entities there are.
     alive: u32,
+    /// Whether an entity was ever deleted, also by a transaction that was rolled back. Until then, each slot has its first
+    /// entity, so a handle is checked without its word.
+    any_deleted: bool,
     /// The index of a key of several fields.
     key: KeyIndex<S>,
     /// Whether a move has no consequences, see [`EntityLayout::is_quiet`](layout::EntityLayout::is_quiet).
@@ -123,6 +126,7 @@ impl<S: Storage> Clone for Entities<S> {
             in_state: self.in_state.clone(),
             free: self.free.clone(),
             alive: self.alive,
+            any_deleted: self.any_deleted,
             key: self.key.clone(),
             quiet: self.quiet,
         }
@@ -157,6 +161,7 @@ impl<S: Storage> Graph<S> {
                 in_state: SlotsByState::new(e.states.len()),
                 free: S::Table::default(),
                 alive: 0,
+                any_deleted: false,
                 key: KeyIndex::default(),
                 quiet: e.is_quiet(),
             })
@@ -226,6 +231,7 @@ impl<S: Storage> Graph<S> {
             in_state: e.in_state.copy(),
             free: e.free.copy(),
             alive: e.alive,
+            any_deleted: e.any_deleted,
             key: e.key.copy(),
             quiet: e.quiet,
         });

@@ -11,7 +11,7 @@ use std::ops::{Bound, Deref, DerefMut};
 use std::slice;
 use std::sync::Arc;
 
-use crate::graph::column::{AnyColumn, Column, ColumnType};
+use crate::graph::column::{Column, ColumnType, SharedColumn};
 use crate::graph::keys::HashTree;
 use crate::graph::list::PageList;
 use crate::graph::page::{BITS, BRANCH, Marks, Page, beside_max, differing, leaf_bits};
@@ -36,16 +36,18 @@ impl Storage for Paged {
 
     // Clones would copy pages for each change of an order.
     const SORTS: bool = false;
+    const INDIRECT: bool = true;
 
     fn column(column: &ColumnType, mandatory: bool) -> Self::Column {
-        SharedColumn(match column.mandatory.filter(|_| mandatory) {
-            Some(mandatory) => (mandatory.paged)().into(),
-            None => (column.paged)(column.equal).into(),
-        })
+        match column.mandatory.filter(|_| mandatory) {
+            Some(mandatory) => (mandatory.paged)(),
+            None => SharedColumn::Typed((column.paged)(column.equal).into()),
+        }
     }
 
-    fn values<T: 'static>(_: &Self::Column) -> Option<&Vec<T>> {
-        None
+    #[inline(always)]
+    fn cell<T: 'static>(column: &Self::Column, slot: u32) -> Option<Option<&T>> {
+        column.cell(slot)
     }
 
     fn values_mut<T: 'static>(_: &mut Self::Column) -> Option<&mut Vec<T>> {
@@ -100,28 +102,6 @@ impl<T: Clone> DerefMut for Shared<T> {
     #[inline]
     fn deref_mut(&mut self) -> &mut T {
         own(&mut self.0)
-    }
-}
-
-/// A column that clones share until one of them changes it.
-#[derive(Clone)]
-pub struct SharedColumn(Arc<dyn AnyColumn>);
-
-impl Deref for SharedColumn {
-    type Target = dyn AnyColumn;
-
-    #[inline]
-    fn deref(&self) -> &Self::Target {
-        &*self.0
-    }
-}
-
-impl DerefMut for SharedColumn {
-    fn deref_mut(&mut self) -> &mut Self::Target {
-        if Arc::get_mut(&mut self.0).is_none() {
-            self.0 = self.0.share();
-        }
-        Arc::get_mut(&mut self.0).expect("the new one is not shared")
     }
 }
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::base::error::EntityRef;
-use crate::base::id::{FREE, Id};
+use crate::base::id::{FIRST_GENERATION, FREE, Id};
 use crate::graph::Graph;
 use crate::graph::column::AnyColumn;
 use crate::graph::layout::ends;
@@ -29,6 +29,16 @@ impl<S: Storage> Graph<S> {
         // Only with the generation of the word nothing but the state is left. One comparison then excludes `FREE` too.
         let state = u64::from(word) ^ u64::from(id.generation) << 8;
         (state < u64::from(FREE)).then_some(StateIx::new(state as u8))
+    }
+
+    /// Whether an entity exists; O(1).
+    #[inline]
+    pub(crate) fn exists(&self, entity: EntityIx, id: Id) -> bool {
+        let table = &self.entities[usize::from(entity)];
+        if S::INDIRECT && !table.any_deleted {
+            return id.generation == FIRST_GENERATION && (id.slot as usize) < table.words.len();
+        }
+        self.state(entity, id).is_some()
     }
 
     /// Whether there is an entity at a slot.
@@ -57,7 +67,7 @@ impl<S: Storage> Graph<S> {
         match free.len().checked_sub(1).map(|last| *free.at(last)) {
             None => Id {
                 slot: self.slots(entity),
-                generation: 1,
+                generation: FIRST_GENERATION,
             },
             Some(slot) => Id {
                 slot,
@@ -73,11 +83,13 @@ impl<S: Storage> Graph<S> {
 
     #[inline(always)]
     pub(crate) fn id(&self, entity: EntityIx, slot: u32) -> Id {
-        let word = *self.entities[usize::from(entity)].words.at(slot as usize);
-        Id {
-            slot,
-            generation: word >> 8,
-        }
+        let table = &self.entities[usize::from(entity)];
+        let generation = if S::INDIRECT && !table.any_deleted {
+            FIRST_GENERATION
+        } else {
+            *table.words.at(slot as usize) >> 8
+        };
+        Id { slot, generation }
     }
 
     /// The entity at a slot, by its id.

@@ -44,12 +44,15 @@ pub trait Storage: Sized + 'static {
 
     /// Whether `acyclic` edges keep their entities in a topological order.
     const SORTS: bool;
+    /// Whether reading an entry of a table takes several reads.
+    const INDIRECT: bool;
 
     /// An empty column of a type. If it is `mandatory`, each entity has a value in it.
     fn column(column: &ColumnType, mandatory: bool) -> Self::Column;
-    /// The values of a column that keeps values of this type in one array.
-    fn values<T: 'static>(column: &Self::Column) -> Option<&Vec<T>>;
-    /// The same, to change them.
+    /// The value of a cell of a column that keeps values of this type without `dyn`; `None` if the column does not.
+    #[allow(clippy::option_option)]
+    fn cell<T: 'static>(column: &Self::Column, slot: u32) -> Option<Option<&T>>;
+    /// The values of a column that keeps values of this type in one array, to change them.
     fn values_mut<T: 'static>(column: &mut Self::Column) -> Option<&mut Vec<T>>;
     /// See [`AnyColumn::put_back`].
     fn put_back(column: &mut Self::Column, slot: u32, word: Option<u64>);
@@ -184,6 +187,7 @@ impl Storage for Flat {
     type Column = FlatColumn;
 
     const SORTS: bool = true;
+    const INDIRECT: bool = false;
 
     fn column(column: &ColumnType, mandatory: bool) -> Self::Column {
         (column.mandatory)
@@ -193,8 +197,10 @@ impl Storage for Flat {
     }
 
     #[inline(always)]
-    fn values<T: 'static>(column: &Self::Column) -> Option<&Vec<T>> {
-        column.values()
+    fn cell<T: 'static>(column: &Self::Column, slot: u32) -> Option<Option<&T>> {
+        let values = column.values()?;
+        touched(1);
+        Some(values.get(slot as usize))
     }
 
     #[inline(always)]

@@ -63,9 +63,8 @@ impl<S: Storage> Graph<S> {
     /// The value of a cell of a known type.
     #[inline(always)]
     pub(crate) fn cell<T: Any>(&self, column: ColumnIx, slot: u32) -> Option<&T> {
-        if let Some(values) = S::values::<T>(&self.columns[usize::from(column)]) {
-            touched(1);
-            return values.get(slot as usize);
+        if let Some(cell) = S::cell(&self.columns[usize::from(column)], slot) {
+            return cell;
         }
         self.column(column).value(slot)?.downcast_ref()
     }

@@ -3,7 +3,7 @@
 //! The entries of the journal are reversed from the last to the first. Each entry has the data that this needs, except for
 //! values that are not plain: these are on stacks of their columns, in the same order.
 
-use crate::base::id::{FREE, GENERATION_MAX, Id};
+use crate::base::id::{FIRST_GENERATION, FREE, GENERATION_MAX, Id};
 use crate::graph::Graph;
 use crate::graph::entry::{Entry, NewValue, OldValue};
 use crate::graph::journal::{Journal, JournalMark};
@@ -210,7 +210,7 @@ impl<S: Storage> Graph<S> {
         table.in_state.remove(StateIx::new(word as u8), slot);
         table.alive -= 1;
         // A slot that was used before has a later generation.
-        if generation > 1 {
+        if generation > FIRST_GENERATION {
             *table.words.at_mut(slot as usize) = (generation - 1) << 8 | u32::from(FREE);
             table.free.push(slot);
             return;

@@ -87,7 +87,7 @@ impl PastQuery<'_> {
         let keyframe = || {
             // Other threads make keyframes of frames that are written after this view, and may not be shown yet.
             let is_in_view = |at: At| at.next() <= self.view.next();
-            let may = |version: &Version| when.includes(version.at) && is_in_view(version.at);
+            let may = |at: At| when.includes(at) && is_in_view(at);
             let found = self.keyframes.last(may);
             found.map(|version| (version.at.seq.map(AsOf::Seq) == Some(when), version))
         };

@@ -246,6 +246,11 @@ impl MemoryLog {
         self.own.space(payload_bytes)
     }
 
+    /// Returns the position of a frame that was appended.
+    pub(crate) fn position_of_header(&self, header: &FrameHeader) -> Position {
+        self.origin.position(header.seq, header.fingerprint)
+    }
+
     /// Appends the frame that was written into the memory that [`MemoryLog::space`] has just returned.
     #[inline(always)]
     pub(crate) fn push(&mut self, payload_bytes: usize) {

@@ -8,7 +8,7 @@ use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use crate::store::version::Version;
+use crate::store::version::{At, Version};
 
 /// The number of keyframes that are kept.
 const KEPT: usize = 16;
@@ -29,9 +29,11 @@ pub(crate) struct Keyframes {
     enabled: AtomicBool,
 }
 
-/// The versions after the last frames, in order, each with the number of facts of its frame.
+/// The versions after the last frames, in order, each with the number of facts of its frame. The search reads only `at`, which
+/// is contiguous, since the versions are all over the memory.
 #[derive(Default)]
 struct Recent {
+    at: VecDeque<At>,
     states: VecDeque<(Arc<Version>, usize)>,
     facts: usize,
 }
@@ -74,29 +76,37 @@ impl Keyframes {
     /// Keeps the version after one of the last frames, which has a number of facts.
     pub(crate) fn keep_recent(&self, state: Arc<Version>, facts: usize) {
         let mut recent = self.recent.lock().unwrap_or_else(PoisonError::into_inner);
-        if (recent.states.back()).is_some_and(|(last, _)| last.at.seq >= state.at.seq) {
+        if (recent.at.back()).is_some_and(|last| last.seq >= state.at.seq) {
             return;
         }
+        recent.at.push_back(state.at);
         recent.states.push_back((state, facts));
         recent.facts += facts;
         while recent.states.len() > RECENT || recent.facts > RECENT_FACTS {
             let Some((_, facts)) = recent.states.pop_front() else {
                 break;
             };
+            recent.at.pop_front();
             recent.facts -= facts;
         }
     }
 
     /// Returns the last version for which `may` is true. If `may` is true for a version, it must be true for all earlier ones.
-    pub(crate) fn last(&self, may: impl Fn(&Version) -> bool) -> Option<Arc<Version>> {
+    pub(crate) fn last(&self, may: impl Fn(At) -> bool) -> Option<Arc<Version>> {
         let near = {
             let recent = self.recent.lock().unwrap_or_else(PoisonError::into_inner);
-            let after = recent.states.partition_point(|(state, _)| may(state));
-            let found = after.checked_sub(1).map(|i| &recent.states[i].0);
-            found.map(Arc::clone)
+            let after = recent.at.partition_point(|at| may(*at));
+            let found = after.checked_sub(1).and_then(|i| recent.states.get(i));
+            let found = found.map(|(state, _)| Arc::clone(state));
+            // No version can be later than one that is followed by the version after the next frame.
+            let next = recent.at.get(after).and_then(|at| at.seq);
+            if found.is_some() && found.as_ref().map(|state| state.at.next()) == next {
+                return found;
+            }
+            found
         };
         let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        let far = kept.iter().rev().find(|state| may(state)).map(Arc::clone);
+        let far = (kept.iter().rev().find(|state| may(state.at))).map(Arc::clone);
         near.into_iter()
             .chain(far)
             .max_by_key(|state| state.at.next())
@@ -118,7 +128,6 @@ mod tests {
     use crate::graph::Graph;
     use crate::schema::Schema;
     use crate::step::plan::Plan;
-    use crate::store::version::At;
 
     /// Returns an empty version after a frame.
     fn state(plan: &Arc<Plan>, seq: u64) -> Arc<Version> {
@@ -141,7 +150,7 @@ mod tests {
         let keyframes = Keyframes::default();
         keyframes.keep(state(&plan, 3));
         let at = |seq: u64| {
-            let last = keyframes.last(|s| s.at.seq <= Some(Seq::new(seq)));
+            let last = keyframes.last(|at| at.seq <= Some(Seq::new(seq)));
             last.and_then(|s| s.at.seq).map(Seq::get)
         };
         (0..1_000).for_each(|seq| keyframes.keep_recent(state(&plan, seq), 4));

@@ -1,5 +1,6 @@
 //! The last step of a commit: the open transaction is encoded and written to the log, and the followers of the store are
-//! notified of it. A transaction of one event is usually encoded in its place in a log in memory.
+//! notified of it. A transaction of one event is usually encoded in its place in a log in memory, or by the
+//! same code into the buffer of the store if there are followers.
 
 use std::sync::Arc;
 
@@ -21,14 +22,12 @@ impl<M: Model> Store<M> {
     #[inline(always)]
     pub(super) fn append(&mut self) -> Result<(), StepError> {
         if self.core.logged {
-            self.write()?;
+            let header = self.encode()?;
+            self.write(header)?;
         } else {
             self.next += 1;
         }
-        if self.followers.listen() {
-            self.core.written();
-            self.notify_followers();
-        }
+        self.notify_if_followed();
         Ok(())
     }
 
@@ -39,6 +38,11 @@ impl<M: Model> Store<M> {
         event: &E,
     ) -> Result<(), StepError> {
         if self.append_in_place(event).is_some() {
+            return Ok(());
+        }
+        if let Some(header) = self.encode_expected(event) {
+            self.write(header)?;
+            self.notify_if_followed();
             return Ok(());
         }
         self.core.record_only(&self.plan, event)?;
@@ -52,7 +56,7 @@ impl<M: Model> Store<M> {
         let (seq, bytes) = (self.next, const { frame::expected_bytes::<E>() });
         let is_short = bytes <= self.bounds.transaction_bytes;
         // Followers read the payload in the buffer of the store, where that of a frame in its place is not.
-        if !is_short || !self.followers.is_empty() {
+        if !is_short || self.followers.listen() {
             return None;
         }
         let Self {
@@ -74,9 +78,24 @@ impl<M: Model> Store<M> {
         Some(())
     }
 
+    /// As [`Store::encode`], for an open transaction that has nothing but one event, which was not recorded. Returns `None`, and
+    /// nothing has changed, if that is not possible.
     #[inline(never)]
-    fn write(&mut self) -> Result<(), StepError> {
-        let header = self.encode()?;
+    fn encode_expected<E: Event<Model = M>>(&mut self, event: &E) -> Option<FrameHeader> {
+        let (seq, bytes) = (self.next, const { frame::expected_bytes::<E>() });
+        let is_short = bytes <= self.bounds.transaction_bytes;
+        // A write to a log on disk may fail, and a paranoid store reads back what was recorded.
+        if !is_short || self.shadow.is_some() || self.log.memory().is_none() {
+            return None;
+        }
+        let tags = self.epochs.current_tags(seq).ok()?;
+        let out = self.payload.begin(bytes);
+        frame::encode_expected(&mut self.core, tags, event, out).then(|| self.header(seq))
+    }
+
+    /// Writes the frame whose payload was encoded.
+    #[inline(never)]
+    fn write(&mut self, header: FrameHeader) -> Result<(), StepError> {
         (self.log.append(header, self.payload.written())).map_err(|e| match e {
             // Another writer is impossible while this store has the lock.
             AppendError::Conflict { .. } => {
@@ -122,13 +141,31 @@ impl<M: Model> Store<M> {
         )
     }
 
+    /// Passes the transaction that was just committed to the followers of the store, if one of them listens.
+    #[inline(always)]
+    fn notify_if_followed(&mut self) {
+        if self.followers.listen() {
+            self.core.written();
+            self.notify_followers();
+        }
+    }
+
     /// Passes the transaction that was just written to the followers of the store.
     #[inline(never)]
     fn notify_followers(&mut self) {
         self.core.open.journal.prepare_facts();
-        let at = self.at();
-        let header = at.seq.map(|seq| self.header(seq));
-        let frame = header.zip(at.position);
+        let seq = self.seq();
+        let header = seq.map(|seq| self.header(seq));
+        let position = match (self.log.memory(), &header) {
+            (Some(log), Some(header)) => Some(log.position_of_header(header)),
+            _ => self.position(),
+        };
+        let at = At {
+            seq,
+            time: self.core.open.last_time(),
+            position,
+        };
+        let frame = header.zip(position);
         let graph = &self.core.graph;
         let notice = Notice {
             at,

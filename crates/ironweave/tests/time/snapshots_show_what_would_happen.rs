@@ -6,8 +6,8 @@ use ironweave::prelude::*;
 use ironweave::{FactKind, Seq, Store};
 
 use crate::bank::{
-    Account, Closed, Empowered, Froze, Model, Opened, Person, Transferred, look, open, state::Open,
-    transfer,
+    Account, Bank, Closed, Empowered, Froze, Model, Opened, Person, Transferred, look, open,
+    state::Open, transfer,
 };
 use crate::harness::assert_consistent;
 
@@ -183,4 +183,57 @@ fn the_diff_of_two_branches_leads_from_one_to_the_other() {
          link Account/1.2.signers += Person/0.1\n\
          set Account/1.2.signers[Person/0.1] = 50"
     );
+}
+
+#[test]
+fn a_handle_names_its_entity_in_each_snapshot_that_has_it_and_in_no_other() {
+    let mut store = store();
+    let bank = store.find::<Bank>("b").expect("it was founded");
+    let opened = |number| Opened {
+        bank,
+        number,
+        balance: 7,
+    };
+    // No account was deleted so far, so slots alone tell whether a handle is of an entity.
+    let before = store.snapshot();
+    let with_one = before.with(opened(10)).expect("the event fires");
+    let (one, with_one) = (with_one.applied.created.account, with_one.snapshot);
+    assert!(one.alive(&with_one) && !one.alive(&before));
+    assert_eq!(one.balance(&with_one), 7);
+    // The slot is used again.
+    let without = with_one.with(Closed { account: one }).expect("it is open");
+    let without = without.snapshot;
+    let again = without.with(opened(11)).expect("the event fires");
+    let (other, again) = (again.applied.created.account, again.snapshot);
+    for (snapshot, alive) in [
+        (&before, [false, false]),
+        (&with_one, [true, false]),
+        (&without, [false, false]),
+        (&again, [false, true]),
+    ] {
+        assert_eq!([one.alive(snapshot), other.alive(snapshot)], alive);
+        let last = bank.accounts(snapshot).last().expect("it has three");
+        assert_eq!([last == one, last == other], alive);
+        assert_consistent(snapshot);
+    }
+    let read = |account: Account, snapshot: &Snapshot<Model>| {
+        let read = || (account.balance(snapshot), account.bank(snapshot));
+        std::panic::catch_unwind(std::panic::AssertUnwindSafe(read)).ok()
+    };
+    assert_eq!(read(one, &with_one), Some((7, bank)));
+    assert_eq!(read(other, &again), Some((7, bank)));
+    assert_eq!((read(one, &without), read(one, &again)), (None, None));
+    // The same by the facts of a store that goes on.
+    let one = store.step(opened(10)).created.account;
+    let with_one = store.snapshot();
+    store.step(Closed { account: one });
+    let other = store.step(opened(11)).created.account;
+    let again = store.snapshot();
+    assert_eq!(read(one, &with_one), Some((7, bank)));
+    assert_eq!(
+        (read(one, &again), read(other, &again)),
+        (None, Some((7, bank)))
+    );
+    assert!(one.alive(&with_one) && !one.alive(&again) && !other.alive(&with_one));
+    assert_consistent(&again);
 }

@@ -8,7 +8,6 @@ use std::any::{Any, TypeId};
 use std::ops::{Bound, Deref, DerefMut};
 use std::sync::Arc;
 
-use crate::base::time::Timestamp;
 use crate::graph::column::{AnyColumn, ColumnError, Written};
 use crate::graph::entry::{NewValue, OldValue};
 use crate::graph::index::Slots;
@@ -169,6 +168,28 @@ impl<T: Value + Default> AnyColumn for RawColumn<T> {
     }
 }
 
+/// Calls a macro with the types of plain values that columns keep without `dyn`, each with the name of its variant.
+macro_rules! each_plain_type {
+    ($then:ident) => {
+        $then! {
+            U64: u64,
+            Usize: usize,
+            U32: u32,
+            U16: u16,
+            U8: u8,
+            I64: i64,
+            Isize: isize,
+            I32: i32,
+            I16: i16,
+            I8: i8,
+            Bool: bool,
+            Time: $crate::base::time::Timestamp,
+        }
+    };
+}
+
+pub(super) use each_plain_type;
+
 macro_rules! flat_column {
     ($($variant:ident: $ty:ty,)*) => {
         /// A column of the live store.
@@ -290,17 +311,4 @@ macro_rules! flat_column {
     };
 }
 
-flat_column! {
-    U64: u64,
-    Usize: usize,
-    U32: u32,
-    U16: u16,
-    U8: u8,
-    I64: i64,
-    Isize: isize,
-    I32: i32,
-    I16: i16,
-    I8: i8,
-    Bool: bool,
-    Time: Timestamp,
-}
+each_plain_type!(flat_column);

@@ -52,7 +52,7 @@ impl<T: Value, S: Storage> Column<T, S> {
     }
 
     /// A copy, with nothing to undo.
-    fn forked(&self) -> Self {
+    pub(super) fn forked(&self) -> Self {
         Self {
             cells: self.cells.clone(),
             replaced: Vec::new(),
@@ -64,6 +64,7 @@ impl<T: Value, S: Storage> Column<T, S> {
 
     /// The value at a slot.
     #[must_use]
+    #[inline]
     pub fn get(&self, slot: u32) -> Option<&T> {
         self.cells.get(slot)
     }

@@ -29,7 +29,7 @@ impl PayloadBuffer {
     }
 
     /// Returns `len` bytes with any content, all of which must be written.
-    fn begin(&mut self, len: usize) -> &mut [u8] {
+    pub(crate) fn begin(&mut self, len: usize) -> &mut [u8] {
         if self.bytes.len() < len {
             self.bytes.resize(len.next_power_of_two(), 0);
         }
