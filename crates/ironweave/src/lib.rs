@@ -79,6 +79,8 @@
 
 extern crate self as ironweave;
 
+#[cfg(feature = "async")]
+mod asynchronous;
 mod base;
 mod db;
 mod graph;
@@ -97,6 +99,8 @@ mod store;
 mod subscribe;
 mod value;
 
+#[cfg(feature = "async")]
+pub use asynchronous::AsyncStore;
 pub use base::clock::{Clock, ManualClock};
 pub use base::error::{
     Chain, EntityRef, ErrorKind, Inconsistency, LoopLimit, Name, OpenError, ReadError, Reason,
@@ -189,7 +193,7 @@ pub use store::{
     SharedStore, Store, Ticket, Transaction, VerifyError,
 };
 pub use subscribe::Subscription;
-#[cfg(feature = "stream")]
+#[cfg(feature = "async")]
 pub use subscribe::stream::SubscriptionStream;
 pub use value::Value;
 
