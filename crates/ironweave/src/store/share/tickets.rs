@@ -17,6 +17,8 @@ use std::sync::Arc;
 use crate::base::error::StepError;
 use crate::step::event::{Event, Receipt};
 use crate::step::model::Model;
+#[cfg(doc)]
+use crate::store::Store;
 use crate::store::share::queue::{EventSlot, Fired, Job, Slot, not_fired};
 use crate::store::share::{HeldGuard, Shared, SharedStore, shown};
 
@@ -42,7 +44,7 @@ impl<M: Model> SharedStore<M> {
     ///
     /// The event fires when a thread waits for this or any other ticket of the store, and before any other call of the store
     /// does its work, [`SharedStore::close`] and the drop of the last handle included. If there is no such call, it does not
-    /// fire: no thread serves the queue in the background. Dropping the ticket does not cancel the event. Snapshots of a
+    /// fire: no thread serves the queue in the background, except that of an `AsyncStore` (feature `async`). Dropping the ticket does not cancel the event. Snapshots of a
     /// [`StoreReader`](crate::StoreReader) and subscriptions show the event once it was fired.
     ///
     /// This call does not wait for the disk, except if 65,536 events are in the queue. Then it fires and writes them first.
