@@ -58,7 +58,7 @@ struct Bench {
     table: fn(&[Row]) -> String,
 }
 
-const BENCHES: [Bench; 37] = [
+const BENCHES: [Bench; 38] = [
     Bench {
         name: "step_graph",
         about: "one event (a state move, a relink, a field) that can be rolled back while it happens",
@@ -315,6 +315,14 @@ const BENCHES: [Bench; 37] = [
         entities: &[],
         samples: 5,
         run: |options| shared::run(options, "shared_16", 16),
+        table: shared::table,
+    },
+    Bench {
+        name: "shared_64",
+        about: "a durable step, with 64 threads that share a store and its syncs, and with 64 async tasks",
+        entities: &[],
+        samples: 5,
+        run: |options| shared::run(options, "shared_64", 64),
         table: shared::table,
     },
     Bench {

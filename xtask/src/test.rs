@@ -44,7 +44,7 @@ const PARTS: [Part; 11] = [
     },
     Part {
         name: "features",
-        about: "the tests that need features: tables in SQLite that follow a store, async streams, the coarse clock",
+        about: "the tests that need features: tables in SQLite that follow a store, async stores and streams, the coarse clock",
         run: features,
     },
     Part {
@@ -205,7 +205,7 @@ const FEATURES: [&str; 8] = [
     "ironweave",
     "--quiet",
     "--features",
-    "sqlite,stream,coarse-clock",
+    "sqlite,async,coarse-clock",
     "--test",
     "time",
 ];
@@ -223,11 +223,28 @@ fn features() -> Result<Outcome> {
         "ironweave",
         "--quiet",
         "--features",
-        "sqlite,stream,coarse-clock",
+        "sqlite,async,coarse-clock",
+        "--test",
+        "threads",
+        "--test",
+        "store",
+        "--",
+        "tasks_share_a_store",
+        "a_hundred_streams",
+    ]))?;
+    run_command(&mut cargo(&[
+        "test",
+        "--package",
+        "ironweave",
+        "--quiet",
+        "--features",
+        "sqlite,async,coarse-clock",
         "--lib",
         "--",
         "project::sqlite",
         "no_tables_are_ahead",
+        "log::tests::tasks",
+        "base::workers",
         "base::clock",
     ]))?;
     run_command(&mut cargo(&[
@@ -236,11 +253,12 @@ fn features() -> Result<Outcome> {
         "ironweave",
         "--quiet",
         "--features",
-        "sqlite,stream,coarse-clock",
+        "sqlite,async,coarse-clock",
         "--doc",
         "--",
         "ql",
         "stream",
+        "asynchronous",
     ]))?;
     Ok(Outcome::Passed)
 }

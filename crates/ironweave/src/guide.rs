@@ -16,6 +16,7 @@ pages! {
     WhatIf: "what-if.md",
     Yesterday: "yesterday.md",
     Follow: "follow.md",
+    AsyncCode: "async.md",
     Sql: "sql.md",
     Reference: "reference.md",
     Compiler: "compiler.md",

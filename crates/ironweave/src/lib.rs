@@ -80,6 +80,8 @@
 
 extern crate self as ironweave;
 
+#[cfg(feature = "async")]
+mod asynchronous;
 mod base;
 mod db;
 mod graph;
@@ -108,6 +110,8 @@ pub mod dynamic {
     pub use crate::step::dynamic::{Dynamic, NoEvent};
 }
 
+#[cfg(feature = "async")]
+pub use asynchronous::AsyncStore;
 pub use base::clock::{Clock, ManualClock};
 pub use base::error::{
     Chain, EntityRef, ErrorKind, Inconsistency, LoopLimit, Name, NameError, OpenError, ReadError,
@@ -200,7 +204,7 @@ pub use store::{
     SharedStore, Store, Ticket, Transaction, VerifyError,
 };
 pub use subscribe::Subscription;
-#[cfg(feature = "stream")]
+#[cfg(feature = "async")]
 pub use subscribe::stream::SubscriptionStream;
 pub use value::Value;
 

@@ -118,7 +118,10 @@ fn links_of(dir: &Path, pages: Vec<(String, String)>) {
 #[test]
 fn pieces_of_models_are_from_models_that_compile() {
     let models = files(&root().join("docs/guide/src/models"), ".rs");
-    let models: Vec<String> = models.iter().map(|(_, text)| words(text)).collect();
+    let services = files(&root().join("apps/ward/src"), ".rs");
+    let models: Vec<String> = (models.iter().chain(&services))
+        .map(|(_, text)| words(text))
+        .collect();
     for (name, page) in pages() {
         for (_, block) in blocks(&page)
             .iter()
@@ -354,6 +357,7 @@ const REVISED: &[&str] = &[
     "CHANGELOG.md",
     "docs",
     "apps/databuild",
+    "apps/ward",
     "crates/ironweave-macros/src",
     "crates/ironweave-schema",
     "crates/ironweave/examples",
@@ -371,6 +375,7 @@ const REVISED: &[&str] = &[
     "crates/ironweave/tests/store",
     "crates/ironweave/tests/time",
     "crates/ironweave/tests/values",
+    "crates/ironweave/src/asynchronous",
     "crates/ironweave/src/base",
     "crates/ironweave/src/db",
     "crates/ironweave/src/graph",

@@ -1,5 +1,5 @@
-//! The lowest layer, which imports no other: ids, times, clocks, positions, metadata, errors, hashes, pushes to vectors, and the
-//! heads of CBOR items.
+//! The lowest layer, which imports no other: ids, times, clocks, positions, metadata, errors, hashes, pushes to vectors, the
+//! heads of CBOR items, and what wakes and serves async tasks.
 
 pub(crate) mod cbor;
 pub(crate) mod clock;
@@ -11,5 +11,9 @@ pub(crate) mod notifier;
 pub(crate) mod position;
 pub(crate) mod push;
 pub(crate) mod seq;
+#[cfg(feature = "async")]
+pub(crate) mod signal;
 pub(crate) mod storage_error;
 pub(crate) mod time;
+#[cfg(feature = "async")]
+pub(crate) mod workers;

@@ -30,6 +30,9 @@ pub(crate) enum StorageFailure {
     Torn,
     /// An earlier write or fsync failed. The log accepts no appends until it is opened again.
     Stopped,
+    /// The async store was closed.
+    #[cfg_attr(not(feature = "async"), allow(dead_code))]
+    Closed,
     /// The format version is not supported.
     Version,
     /// A frame exceeds the limit on its length.
@@ -248,6 +251,15 @@ impl StorageError {
         )
     }
 
+    /// Returns the error of a call that came after an async store was closed.
+    #[cfg(feature = "async")]
+    pub(crate) fn closed() -> Self {
+        Self::new(
+            StorageFailure::Closed,
+            "the store was closed before this call, of which nothing was done; open it again",
+        )
+    }
+
     /// Returns the same error, for another caller whose operation the failure concerns too. The source is copied if it is an
     /// [`io::Error`].
     pub(crate) fn duplicate(&self) -> Self {
@@ -278,6 +290,7 @@ impl StorageError {
             StorageFailure::Io
             | StorageFailure::Locked
             | StorageFailure::Stopped
+            | StorageFailure::Closed
             | StorageFailure::ReadOnly => ErrorKind::Unavailable,
             StorageFailure::Damage
             | StorageFailure::Torn
@@ -338,6 +351,12 @@ impl StorageError {
     #[must_use]
     pub fn is_stopped(&self) -> bool {
         self.0.failure == StorageFailure::Stopped
+    }
+
+    /// Returns whether the call came after an async store was closed. Nothing was done.
+    #[must_use]
+    pub fn is_closed(&self) -> bool {
+        self.0.failure == StorageFailure::Closed
     }
 
     /// Returns whether this version of ironweave cannot read the format of the store.

@@ -119,14 +119,14 @@ pub(super) struct Unwritten {
 }
 
 /// The failure of a write: the log does not have some frame and all later ones.
-pub(super) struct Lost {
+pub(crate) struct Lost {
     from: Seq,
     error: AppendError,
 }
 
 /// The result of a write.
 #[must_use]
-pub(super) struct Written {
+pub(crate) struct Written {
     /// The transactions that were not written.
     pub lost: Option<Lost>,
     /// The panic of user code in a follower of the store, or in an undo.
@@ -159,7 +159,7 @@ impl Lost {
 }
 
 /// A store while events fire whose transactions are not written yet.
-pub(super) struct Batch<'s, M: Model> {
+pub(crate) struct Batch<'s, M: Model> {
     store: &'s mut Store<M>,
     /// The time of the transactions, once the clock was read.
     time: Option<Timestamp>,
@@ -187,6 +187,12 @@ impl<'s, M: Model> Batch<'s, M> {
     /// Returns the frame after those that were fired so far.
     pub(super) fn next(&self) -> Seq {
         self.store.next
+    }
+
+    /// Returns the store, whose transactions are all written.
+    pub(super) fn written_store(&mut self) -> &mut Store<M> {
+        debug_assert!(self.store.unwritten.frames.is_empty());
+        self.store
     }
 
     /// Returns whether the transactions must be written before another event fires.

@@ -148,6 +148,7 @@ impl Epochs {
     }
 
     /// Returns the first frame from which on all schemas have the tables of the last one, if the model is read from the log.
+    #[cfg(feature = "sqlite")]
     pub(crate) fn same_tables_from(&self) -> Seq {
         let mut from = Seq::ZERO;
         for (at, plans) in self.plans.windows(2).enumerate() {

@@ -7,9 +7,12 @@
 //!    While there is a subscription, the feed keeps copies of the most recent frames.
 //! 3. A subscription that needs an older frame reads the log through its own reader, up to the last frame that was
 //!    published. A [`LogView`] of the feed does the same.
-//! 4. The first commit after the last handle was dropped drops the feed.
+//! 4. Async tasks that wait for a frame are woken by one thread of the feed (`wakers.rs`).
+//! 5. The first commit after the last handle was dropped drops the feed.
 
 mod reader;
+#[cfg(feature = "async")]
+mod wakers;
 
 use std::collections::{HashMap, VecDeque};
 use std::path::PathBuf;
@@ -20,6 +23,8 @@ use crate::base::notifier::{Notifier, Wait};
 use crate::base::position::{FrameRef, Position, Seq};
 use crate::base::storage_error::StorageError;
 use crate::base::time::Timestamp;
+#[cfg(feature = "async")]
+use crate::base::workers::Workers;
 use crate::log::cursor::Cursors;
 use crate::log::{Flush, Frame, LogReader};
 use crate::step::model::Model;
@@ -30,6 +35,8 @@ use crate::store::view::LogView;
 use crate::store::{Store, bad_frame};
 
 pub(crate) use reader::FeedReader;
+#[cfg(feature = "async")]
+pub(crate) use {reader::Kept, wakers::StreamWaker};
 
 /// The maximal number of frames that a feed keeps.
 const FRAMES_MAX: usize = 1_024;
@@ -52,6 +59,9 @@ pub(crate) struct Feed {
     /// Makes the log durable, whatever the durability of the store; `None` for a log in memory.
     flusher: Option<Arc<dyn Flush>>,
     memory_cursors: Arc<MemoryCursors>,
+    /// Reads the log for async tasks that are far behind.
+    #[cfg(feature = "async")]
+    log_readers: Arc<Workers>,
 }
 
 /// What the commits of the store have published to the feed.
@@ -69,6 +79,9 @@ struct Published {
     /// The number of subscriptions.
     subscriptions: usize,
     closed: bool,
+    /// The async tasks that wait for a frame.
+    #[cfg(feature = "async")]
+    waiting: wakers::Waiting,
 }
 
 /// The sequence that each named subscription of a store in memory has acknowledged.
@@ -299,6 +312,8 @@ impl Feed {
                     epochs: Arc::clone(&begin.epochs),
                     subscriptions: 0,
                     closed: false,
+                    #[cfg(feature = "async")]
+                    waiting: wakers::Waiting::default(),
                 }),
                 begin,
                 log,
@@ -307,6 +322,8 @@ impl Feed {
                 acknowledged: store.log.acknowledged(),
                 flusher: store.log.flusher(),
                 memory_cursors: Arc::clone(&slot.memory_cursors),
+                #[cfg(feature = "async")]
+                log_readers: Workers::new("ironweave-read", 1),
             })
         }))
     }

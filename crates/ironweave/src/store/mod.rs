@@ -20,7 +20,7 @@ pub(crate) mod record;
 pub(crate) mod records;
 mod repeat;
 mod shadow;
-mod share;
+pub(crate) mod share;
 mod step;
 pub(crate) mod tags;
 mod transaction;

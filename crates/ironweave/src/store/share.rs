@@ -9,11 +9,12 @@
 //! So no caller gets a result that a power failure could invalidate. That holds for receipts and also for rejections
 //! and reads, since these may depend on an event of another caller that is not durable yet.
 //!
-//! Events that were submitted wait in a queue ([`tickets`]). The next caller that locks the store fires them first, as one batch.
+//! Events that were submitted wait in a queue ([`queue`]). The next caller that locks the store fires them first, as one batch.
 //!
 //! The past is read through a [`LogView`] with its own reader of the log. The lock of the store is held only while that
 //! reader is brought up to date, so that reads of the past do not block writers.
 
+pub(crate) mod queue;
 #[cfg(test)]
 mod tests;
 pub(crate) mod tickets;
@@ -31,7 +32,7 @@ use crate::log::LogReader;
 use crate::step::event::{Event, Receipt};
 use crate::step::model::Model;
 use crate::store::commit::Acknowledged;
-use crate::store::share::tickets::Queue;
+use crate::store::share::queue::Queue;
 use crate::store::view::LogView;
 use crate::store::{
     AnyReceipt, Backend, Committed, Store, Transaction, VerifyError, retry, verify,
@@ -433,6 +434,12 @@ impl<M: Model> SharedStore<M> {
         results.into_iter().map(shown_alone).collect()
     }
 
+    /// Returns what puts jobs into the queue of the store.
+    #[cfg(feature = "async")]
+    pub(crate) fn submitter(&self) -> queue::Submitter<M> {
+        queue::Submitter(Arc::clone(self.shared()))
+    }
+
     fn shared(&self) -> &Arc<Shared<M>> {
         &self.handle.0
     }
@@ -503,7 +510,7 @@ impl<M: Model> Drop for Handle<M> {
 }
 
 /// Returns the result of a caller that waited until it may be shown. `wrote` is whether the caller has written a frame.
-fn shown<R>(
+pub(crate) fn shown<R>(
     result: Result<R, StepError>,
     wrote: bool,
     waited: Result<(), StorageError>,
@@ -518,7 +525,7 @@ fn shown<R>(
 }
 
 /// Returns the failed sync of other callers' frames as the error of a caller that has not written a frame.
-fn stopped(e: StorageError) -> StorageError {
+pub(crate) fn stopped(e: StorageError) -> StorageError {
     if e.is_stopped() {
         e
     } else {

@@ -1,6 +1,7 @@
 //! Transactions: several events that are committed atomically.
 
 use std::fmt;
+use std::marker::PhantomData;
 use std::sync::Arc;
 
 use crate::base::error::StepError;
@@ -24,9 +25,14 @@ use crate::store::{AnyApplied, AnyReceipt, Facts, Store};
 ///
 /// A transaction that is leaked (`std::mem::forget`) is rolled back when the next transaction begins. Until then, reads through
 /// the store see its changes. It is never written, and no snapshot contains its changes.
+///
+/// A transaction stays on its thread (it is not `Send`), so that a spawned async task cannot hold it across an `.await`. It would
+/// keep the store from all others until the task continues. See `AsyncStore::transaction` (feature `async`).
 #[must_use = "a transaction that is dropped is rolled back; call `commit`"]
 pub struct Transaction<'a, M: Model> {
     pub(super) store: &'a mut Store<M>,
+    /// Makes it not `Send`.
+    of_one_thread: PhantomData<*const ()>,
 }
 
 impl<M: Model> fmt::Debug for Transaction<'_, M> {
@@ -87,14 +93,20 @@ impl<'a, M: Model> Transaction<'a, M> {
     #[inline]
     pub(super) fn new(store: &'a mut Store<M>) -> Self {
         store.core.begin();
-        Self { store }
+        Self {
+            store,
+            of_one_thread: PhantomData,
+        }
     }
 
     /// Begins a transaction without metadata, on a store on which none is open.
     #[inline(always)]
     pub(super) fn first(store: &'a mut Store<M>) -> Self {
         store.core.begin_first();
-        Self { store }
+        Self {
+            store,
+            of_one_thread: PhantomData,
+        }
     }
 
     pub(super) fn with(

@@ -7,7 +7,7 @@
 
 mod filter;
 mod store;
-#[cfg(feature = "stream")]
+#[cfg(feature = "async")]
 pub(crate) mod stream;
 
 use std::any::Any;
@@ -174,26 +174,36 @@ impl<M: Model> Subscription<M> {
             let Some(transaction) = self.reader.peek(wait)? else {
                 return Ok(None);
             };
-            let graphs = match &self.graph {
-                Some(before) => {
-                    let before = before.entered(&self.reader.epochs(), transaction.seq)?;
-                    let after = before.after(&transaction)?;
-                    Some((before, after))
-                }
-                None => None,
-            };
-            self.reader.advance();
-            if let Some((_, after)) = &graphs {
-                self.graph = Some(Arc::clone(after));
-            }
-            if (self.filter).accepts(&transaction, &transaction.plan.layout) {
-                let graphs = graphs.map(|(before, after)| -> Arc<dyn GraphContext> {
-                    Arc::new(Graphs { before, after })
-                });
-                let record = Record::new(transaction).delivered(self.reader.lag());
-                return Ok(Some(record.with_context(graphs)));
+            if let Some(record) = self.deliver(transaction)? {
+                return Ok(Some(record));
             }
         }
+    }
+
+    /// Moves past the transaction that was peeked. Returns its record unless it was filtered out.
+    fn deliver(
+        &mut self,
+        transaction: Arc<DecodedTransaction>,
+    ) -> Result<Option<Record<M>>, StorageError> {
+        let graphs = match &self.graph {
+            Some(before) => {
+                let before = before.entered(&self.reader.epochs(), transaction.seq)?;
+                let after = before.after(&transaction)?;
+                Some((before, after))
+            }
+            None => None,
+        };
+        self.reader.advance();
+        if let Some((_, after)) = &graphs {
+            self.graph = Some(Arc::clone(after));
+        }
+        if !(self.filter).accepts(&transaction, &transaction.plan.layout) {
+            return Ok(None);
+        }
+        let graphs = graphs
+            .map(|(before, after)| -> Arc<dyn GraphContext> { Arc::new(Graphs { before, after }) });
+        let record = Record::new(transaction).delivered(self.reader.lag());
+        Ok(Some(record.with_context(graphs)))
     }
 }
 

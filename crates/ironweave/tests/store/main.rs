@@ -19,6 +19,8 @@ mod metadata_is_logged;
 mod one_writer_at_a_time;
 mod paranoid_stores_check_user_code;
 mod readers_follow_a_store_that_steps;
+#[cfg(feature = "async")]
+mod tasks_share_a_store;
 pub mod the_past_does_not_block_writers;
 mod the_past_is_what_writers_committed;
 mod tickets_are_served_together;

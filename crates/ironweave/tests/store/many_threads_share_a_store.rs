@@ -22,7 +22,6 @@ fn stores_and_what_reads_them_cross_threads() {
     handle::<Record<Model>>();
     shared::<Store<Model>>();
     sent::<Subscription<Model>>();
-    sent::<Transaction<'_, Model>>();
     sent::<Records<'_, Model>>();
 }
 

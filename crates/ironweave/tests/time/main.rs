@@ -16,7 +16,7 @@ mod snapshots_show_what_would_happen;
 #[cfg(feature = "sqlite")]
 mod sql;
 mod stores_have_clocks;
-#[cfg(feature = "stream")]
+#[cfg(feature = "async")]
 mod streams_follow_the_log;
 mod subscriptions_follow_the_log;
 mod the_past_is_read_from_the_log;

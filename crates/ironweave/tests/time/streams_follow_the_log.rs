@@ -3,13 +3,15 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::{Pin, pin};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, Wake, Waker};
 use std::thread::{self, Thread};
 
 use futures_core::Stream;
 use ironweave::prelude::*;
 
-use crate::bank::{Founded, Model};
+use crate::bank::{Founded, Froze, Model};
+use crate::harness::{temp_dir, unsynced};
 
 struct Unpark(Thread);
 
@@ -90,15 +92,102 @@ fn a_stream_that_is_not_read_or_is_dropped_never_blocks_the_writer() {
     assert_eq!(told, 2_000);
 }
 
-/// A number that cannot be read in the thread of a subscription.
+#[test]
+fn a_stream_that_is_read_slowly_gets_all_from_the_log_and_then_from_memory() {
+    let dir = temp_dir();
+    let mut store = unsynced::<Model>()
+        .segment_bytes_max(1 << 16)
+        .open(dir.path())
+        .expect("a new store");
+    let mut streams: Vec<_> = (0..10)
+        .map(|_| store.subscribe(0).expect("the subscription begins"))
+        .map(|all| Box::pin(all.into_stream().expect("a thread")))
+        .collect();
+    let mut seq = 0;
+    // More than the feed keeps in memory.
+    for more in [10, 5_000, 1, 3_000] {
+        found(&mut store, seq..seq + more);
+        let from = seq + 1;
+        seq += more;
+        for stream in &mut streams {
+            for expected in from..=seq {
+                let record = next(stream.as_mut()).expect("there are more");
+                assert_eq!(
+                    record.expect("the log can be read").seq(),
+                    u64::from(expected)
+                );
+            }
+        }
+    }
+    drop(store);
+    for stream in &mut streams {
+        assert!(next(stream.as_mut()).is_none());
+    }
+}
+
+#[test]
+fn a_stream_with_a_filter_yields_between_transactions_that_it_skips() {
+    let mut store = Store::<Model>::memory();
+    let records = store.subscribe(1).expect("the subscription begins");
+    let mut stream = pin!(records.event::<Froze>().into_stream().expect("a thread"));
+    // The feed keeps all of them in memory.
+    found(&mut store, 0..1_000);
+    let waker = Waker::from(Arc::new(Unpark(thread::current())));
+    let mut context = Context::from_waker(&waker);
+    let mut polls = 0;
+    drop(store);
+    while stream.as_mut().poll_next(&mut context).is_pending() {
+        polls += 1;
+        assert!(polls < 100, "it ends");
+    }
+    assert!(polls >= 1, "one poll looks at a part of them");
+}
+
+#[test]
+fn streams_are_dropped_while_the_log_is_read_for_them() {
+    let dir = temp_dir();
+    let mut store = unsynced::<Model>().open(dir.path()).expect("a new store");
+    let reader = store.reader();
+    found(&mut store, 0..3_000);
+    for polls in 0..30 {
+        let streams = (0..3).map(|_| {
+            let all = reader.subscribe(0).expect("the subscription begins");
+            Box::pin(all.into_stream().expect("a thread"))
+        });
+        for mut stream in streams {
+            let mut context = Context::from_waker(Waker::noop());
+            for _ in 0..polls {
+                if let Poll::Ready(Some(record)) = stream.as_mut().poll_next(&mut context) {
+                    record.expect("the log can be read");
+                }
+            }
+        }
+    }
+    let mut all = pin!(
+        reader
+            .subscribe(0)
+            .expect("it begins")
+            .into_stream()
+            .expect("a thread")
+    );
+    for seq in 1..=3_000 {
+        let record = next(all.as_mut()).expect("there are more");
+        assert_eq!(record.expect("the log can be read").seq(), seq);
+    }
+}
+
+/// Whether numbers can be read. The store reads what it writes, too.
+static IS_FRAGILE: AtomicBool = AtomicBool::new(false);
+
+/// A number that cannot be read after it was written.
 #[derive(Clone, Debug, Default, PartialEq, serde::Serialize)]
 pub struct Fragile(u64);
 
 impl<'de> serde::Deserialize<'de> for Fragile {
     fn deserialize<D: serde::Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
         let number = u64::deserialize(from)?;
-        let reads = thread::current().name() == Some("subscription");
-        assert!(!(reads && number == 666), "this number panics");
+        let fragile = IS_FRAGILE.load(Ordering::SeqCst);
+        assert!(!(fragile && number == 666), "this number panics");
         Ok(Self(number))
     }
 }
@@ -127,21 +216,36 @@ mod fuses {
 fn a_panic_of_user_code_continues_in_the_task_that_polls_and_ends_the_stream() {
     let mut store = Store::<fuses::Model>::memory();
     let before = store.snapshot();
-    for number in [1, 666] {
+    // One stream finds the frames in memory, the other one reads the log.
+    let in_memory = store.subscribe_after(before.clone()).expect("it begins");
+    let far_behind = store.subscribe_after(before).expect("it begins");
+    let number = |store: &mut Store<fuses::Model>, number| {
         store.step(fuses::Numbered {
             fuse: "main".into(),
             number: Fragile(number),
         });
+    };
+    number(&mut store, 1);
+    number(&mut store, 666);
+    let panics = |records: ironweave::Subscription<fuses::Model>| {
+        let mut stream = pin!(records.into_stream().expect("a thread"));
+        let first = next(stream.as_mut()).expect("there are two");
+        assert_eq!(first.expect("it can be read").seq(), 1);
+        let second = catch_unwind(AssertUnwindSafe(|| next(stream.as_mut()).map(drop)));
+        let words = *second
+            .expect_err("it panics")
+            .downcast::<&str>()
+            .expect("a message");
+        assert_eq!(words, "this number panics");
+        assert!(next(stream.as_mut()).is_none());
+    };
+    IS_FRAGILE.store(true, Ordering::SeqCst);
+    panics(in_memory);
+    IS_FRAGILE.store(false, Ordering::SeqCst);
+    for n in 0..2_000 {
+        number(&mut store, n % 100);
     }
-    let records = store.subscribe_after(before).expect("it begins");
-    let mut stream = pin!(records.into_stream().expect("a thread"));
-    let first = next(stream.as_mut()).expect("there are two");
-    assert_eq!(first.expect("it can be read").seq(), 1);
-    let second = catch_unwind(AssertUnwindSafe(|| next(stream.as_mut()).map(drop)));
-    let words = *second
-        .expect_err("it panics")
-        .downcast::<&str>()
-        .expect("a message");
-    assert_eq!(words, "this number panics");
-    assert!(next(stream.as_mut()).is_none());
+    IS_FRAGILE.store(true, Ordering::SeqCst);
+    panics(far_behind);
+    IS_FRAGILE.store(false, Ordering::SeqCst);
 }

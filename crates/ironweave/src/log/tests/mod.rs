@@ -14,6 +14,8 @@ mod listing;
 mod power;
 mod segment_index;
 mod share;
+#[cfg(feature = "async")]
+mod tasks;
 mod tickets;
 mod versions;
 

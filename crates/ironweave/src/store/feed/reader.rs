@@ -9,6 +9,8 @@ use crate::base::storage_error::StorageError;
 use crate::log::{Frame, FrameKind, Frames, LogReader};
 use crate::step::plan::Plan;
 use crate::store::Epochs;
+#[cfg(feature = "async")]
+use crate::store::feed::StreamWaker;
 use crate::store::feed::{Feed, lock, missing};
 use crate::store::record::DecodedTransaction;
 
@@ -25,6 +27,18 @@ pub(crate) struct FeedReader {
     position: Option<Position>,
     /// The transaction at `next`.
     peeked: Option<Arc<DecodedTransaction>>,
+}
+
+/// What a feed has of the next transaction in memory.
+#[cfg(feature = "async")]
+pub(crate) enum Kept {
+    Transaction(Arc<DecodedTransaction>),
+    /// It must be read from the log.
+    InLog,
+    /// It is not durable yet. The task is woken when it is.
+    Waits,
+    /// There is none, since the store was dropped.
+    Ended,
 }
 
 impl Drop for FeedReader {
@@ -123,16 +137,64 @@ impl FeedReader {
             let Some(frame) = self.frame(wait)? else {
                 return Ok(None);
             };
-            if frame.header.kind != FrameKind::Transaction {
-                self.position = Some(frame.position);
-                self.advance();
-                continue;
-            }
-            let epochs = self.epochs();
-            let transaction = DecodedTransaction::read(&frame, &epochs, self.feed.plan())?;
-            self.peeked = Some(Arc::new(transaction));
+            self.decode(&frame)?;
         }
         Ok(self.peeked.clone())
+    }
+
+    /// Decodes the frame at `next`, or passes over it if it is no transaction.
+    fn decode(&mut self, frame: &Frame) -> Result<(), StorageError> {
+        if frame.header.kind != FrameKind::Transaction {
+            self.position = Some(frame.position);
+            self.advance();
+            return Ok(());
+        }
+        let epochs = self.epochs();
+        let transaction = DecodedTransaction::read(frame, &epochs, self.feed.plan())?;
+        self.peeked = Some(Arc::new(transaction));
+        Ok(())
+    }
+
+    /// Returns the next transaction if it is in memory and durable. It neither reads nor syncs the log.
+    #[cfg(feature = "async")]
+    pub(crate) fn peek_kept(
+        &mut self,
+        stream: &StreamWaker,
+        waker: &std::task::Waker,
+    ) -> Result<Kept, StorageError> {
+        loop {
+            if let Some(peeked) = &self.peeked {
+                return Ok(Kept::Transaction(Arc::clone(peeked)));
+            }
+            let next = self.next;
+            let found = stream.look_or_wait(next, waker, |published| {
+                if published.next <= next {
+                    return published.closed.then_some(Err(Kept::Ended));
+                }
+                if !self.feed.acknowledged.has(next) {
+                    return None;
+                }
+                let kept = published.get(next);
+                Some(kept.map(Arc::clone).ok_or(Kept::InLog))
+            })?;
+            match found {
+                Some(Ok(frame)) => {
+                    self.log_frames = None;
+                    self.decode(&frame)?;
+                }
+                Some(Err(other)) => return Ok(other),
+                None => return Ok(Kept::Waits),
+            }
+        }
+    }
+
+    /// Returns a registration of the wakers of a stream that reads the same feed.
+    ///
+    /// # Errors
+    /// If the operating system cannot start the thread that wakes streams.
+    #[cfg(feature = "async")]
+    pub(crate) fn stream_waker(&self) -> Result<StreamWaker, StorageError> {
+        StreamWaker::new(&self.feed)
     }
 
     /// Returns the frame at `next` as soon as it is published and durable; `None` if the wait ended before that.

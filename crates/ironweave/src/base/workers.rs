@@ -1,0 +1,118 @@
+//! Threads for work that blocks, such as reading a log, which exist only while there is work.
+
+use std::collections::VecDeque;
+use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread;
+
+type Work = Box<dyn FnOnce() + Send>;
+
+/// A queue of work, and the number of threads that do it. A thread is started for work that finds fewer than the maximum,
+/// and ends when the queue is empty.
+pub(crate) struct Workers {
+    name: &'static str,
+    threads_max: usize,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    queue: VecDeque<Work>,
+    threads: usize,
+}
+
+impl Workers {
+    pub(crate) fn new(name: &'static str, threads_max: usize) -> Arc<Self> {
+        Arc::new(Self {
+            name,
+            threads_max,
+            state: Mutex::default(),
+        })
+    }
+
+    // No other code runs under this lock.
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Queues work. Its panics are dropped, so it must catch those that matter.
+    ///
+    /// # Errors
+    /// If the operating system cannot start a thread and there is none. The work is dropped.
+    pub(crate) fn run(self: &Arc<Self>, work: impl FnOnce() + Send + 'static) -> io::Result<()> {
+        {
+            let mut state = self.lock();
+            state.queue.push_back(Box::new(work));
+            if state.threads >= self.threads_max {
+                return Ok(());
+            }
+            state.threads += 1;
+        }
+        let workers = Arc::clone(self);
+        let thread = thread::Builder::new().name(self.name.to_owned());
+        let Err(error) = thread.spawn(move || workers.work()) else {
+            return Ok(());
+        };
+        let mut state = self.lock();
+        state.threads -= 1;
+        if state.threads > 0 {
+            return Ok(());
+        }
+        // Without a thread there is no other work in the queue, or its caller gets this error as well.
+        let dropped = state.queue.pop_back();
+        drop(state);
+        drop(dropped);
+        Err(error)
+    }
+
+    fn work(&self) {
+        loop {
+            let work = {
+                let mut state = self.lock();
+                let Some(work) = state.queue.pop_front() else {
+                    state.threads -= 1;
+                    return;
+                };
+                work
+            };
+            let _ = catch_unwind(AssertUnwindSafe(work));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc;
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn work_is_done_by_at_most_that_many_threads_which_end() {
+        let workers = Workers::new("worker", 2);
+        let (ids, all) = mpsc::channel();
+        for i in 0..100 {
+            let ids = ids.clone();
+            let work = move || {
+                assert_eq!(thread::current().name(), Some("worker"));
+                ids.send((i, thread::current().id()))
+                    .expect("the test runs");
+                assert_ne!(i, 50, "a panic ends no thread");
+            };
+            workers.run(work).expect("a thread starts");
+            assert!(workers.lock().threads <= 2);
+        }
+        drop(ids);
+        // The wait is limited, so that a failing test ends.
+        let limit = Duration::from_secs(60);
+        let mut done: Vec<usize> = (0..100)
+            .map(|_| all.recv_timeout(limit).expect("all is done").0)
+            .collect();
+        done.sort_unstable();
+        assert_eq!(done, (0..100).collect::<Vec<_>>());
+        while workers.lock().threads > 0 {
+            thread::yield_now();
+        }
+    }
+}
