@@ -99,8 +99,8 @@ mod value;
 
 pub use base::clock::{Clock, ManualClock};
 pub use base::error::{
-    Chain, EntityRef, ErrorKind, Inconsistency, LoopLimit, Name, OpenError, ReadError, Reason,
-    Reject, StepError,
+    Chain, EntityRef, ErrorKind, FrameLocation, Inconsistency, LoopLimit, Name, OpenError,
+    ReadError, Reason, Reject, StepError,
 };
 pub use base::id::{Id, ParseHandleError, ParseIdError};
 pub use base::meta::Meta;

@@ -18,7 +18,7 @@ use std::sync::Arc;
 
 pub use inconsistency::Inconsistency;
 pub use kind::ErrorKind;
-pub use open::OpenError;
+pub use open::{FrameLocation, OpenError};
 pub use read::ReadError;
 pub use reject::{Reason, Reject};
 

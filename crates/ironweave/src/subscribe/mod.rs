@@ -175,7 +175,10 @@ impl<M: Model> Subscription<M> {
                 return Ok(None);
             };
             let graphs = match &self.graph {
-                Some(before) => Some((Arc::clone(before), before.after(&transaction)?)),
+                Some(before) => {
+                    let after = before.after(&transaction);
+                    Some((Arc::clone(before), after.map_err(|e| self.reader.place(e))?))
+                }
                 None => None,
             };
             self.reader.advance();
