@@ -188,7 +188,9 @@ impl<M: Model> Subscription<M> {
         let graphs = match &self.graph {
             Some(before) => {
                 let before = before.entered(&self.reader.epochs(), transaction.seq)?;
-                let after = before.after(&transaction)?;
+                let after = before
+                    .after(&transaction)
+                    .map_err(|e| self.reader.place(e))?;
                 Some((before, after))
             }
             None => None,

@@ -7,10 +7,13 @@ mod harness;
 
 mod a_decoder_of_the_page_agrees;
 mod cbor;
+mod each_damage_has_its_message;
 mod forge;
 mod other_schemas_are_mapped_by_name;
 mod random_changes_do_no_harm;
 mod records;
+mod scripts_of_the_page_agree;
+mod what_a_script_writes_is_continued;
 mod what_is_reserved_for_later_versions;
 mod what_is_written_today_agrees;
 mod wrong_firings_are_refused;

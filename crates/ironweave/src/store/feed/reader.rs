@@ -9,9 +9,11 @@ use crate::base::storage_error::StorageError;
 use crate::log::{Frame, FrameKind, Frames, LogReader};
 use crate::step::plan::Plan;
 use crate::store::Epochs;
+use crate::store::backend::place;
 #[cfg(feature = "async")]
 use crate::store::feed::StreamWaker;
-use crate::store::feed::{Feed, lock, missing};
+use crate::store::feed::{Feed, lock};
+use crate::store::lost_frame;
 use crate::store::record::DecodedTransaction;
 
 /// Reads the frames of a feed in order: from the copies that the feed keeps, or else from the log.
@@ -150,7 +152,8 @@ impl FeedReader {
             return Ok(());
         }
         let epochs = self.epochs();
-        let transaction = DecodedTransaction::read(frame, &epochs, self.feed.plan())?;
+        let transaction = DecodedTransaction::read(frame, &epochs, self.feed.plan())
+            .map_err(|e| self.place(e))?;
         self.peeked = Some(Arc::new(transaction));
         Ok(())
     }
@@ -197,6 +200,15 @@ impl FeedReader {
         StreamWaker::new(&self.feed)
     }
 
+    /// Adds the file and the offset of the frame to an error that has only a sequence number.
+    #[cold]
+    pub(crate) fn place(&mut self, error: StorageError) -> StorageError {
+        // If the log cannot be read any more, the error has the sequence number alone.
+        let _ = self.feed.refresh(&mut self.log);
+        self.log_frames = None;
+        place(self.log.log(), error)
+    }
+
     /// Returns the frame at `next` as soon as it is published and durable; `None` if the wait ended before that.
     fn frame(&mut self, wait: Wait) -> Result<Option<Arc<Frame>>, StorageError> {
         let Some(published) = self.feed.wait_for(self.next, wait) else {
@@ -238,6 +250,6 @@ impl FeedReader {
                 _ => {}
             }
         }
-        Err(missing(self.next))
+        Err(lost_frame(self.next))
     }
 }
