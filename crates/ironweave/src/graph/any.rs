@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use crate::base::error::{EntityRef, StepError};
 use crate::base::id::Id;
-use crate::graph::column::AnyColumn;
+use crate::graph::column::{AnyColumn, Column};
 use crate::graph::key::KeyQuery;
 use crate::graph::layout::Layout;
 use crate::graph::list::LinkSlots;
@@ -115,7 +115,11 @@ impl<'g> GraphRef<'g> {
         let [column] = columns else {
             return either!(self, graph => key.find_parts(graph, entity));
         };
-        either!(self, graph => key.find_in(graph.typed_column(*column)?))
+        let column: &dyn Any = self.column(*column);
+        match self {
+            Self::Flat(_) => key.find_in(column.downcast_ref::<Column<K, Flat>>()?),
+            Self::Paged(_) => key.find_in(column.downcast_ref::<Column<K, Paged>>()?),
+        }
     }
 }
 

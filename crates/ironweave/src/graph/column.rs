@@ -19,8 +19,7 @@ pub use typed::Column;
 
 use crate::base::error::{Chain, Name, StepError};
 use crate::graph::entry::{NewValue, OldValue};
-use crate::graph::index::{self, ColumnIndex, Ordered, Slots};
-use crate::graph::keys::Unique;
+use crate::graph::index::{self, Ordered, Slots};
 use crate::graph::paged::Paged;
 use crate::graph::storage::{Flat, Storage};
 use crate::value::{DecodeError, Equal, Value, equal, is_plain, plain_form};
@@ -64,19 +63,16 @@ fn unindexed<T: Value, S: Storage>(equal: Option<Equal>) -> Box<dyn AnyColumn> {
 }
 
 fn unique<T: Value + Hash + Eq, S: Storage>(equal: Option<Equal>) -> Box<dyn AnyColumn> {
-    Box::new(Column::<T, S>::new(
-        Some(ColumnIndex::Unique(Unique::new())),
-        equal,
-    ))
+    Box::new(Column::<T, S>::new(Some(S::unique()), equal))
 }
 
 fn indexed<T: Value, S: Storage>(equal: Option<Equal>) -> Box<dyn AnyColumn> {
-    let index = ColumnIndex::Other(Box::<index::Equal<S>>::default());
+    let index = Box::<index::Equal<S>>::default();
     Box::new(Column::<T, S>::new(Some(index), equal))
 }
 
 fn ordered<T: Value + Ord, S: Storage>(equal: Option<Equal>) -> Box<dyn AnyColumn> {
-    let index = ColumnIndex::Other(Box::<Ordered<T, S>>::default());
+    let index = Box::<Ordered<T, S>>::default();
     Box::new(Column::<T, S>::new(Some(index), equal))
 }
 

@@ -4,77 +4,22 @@
 //! in their order, whatever the history was.
 
 use std::any::Any;
+use std::hash::Hash;
 use std::ops::Bound;
 
-use crate::graph::keys::Unique;
+use crate::base::hash::FastMap;
+use crate::graph::paged::key_hash;
 use crate::graph::storage::{Set, Storage};
+use crate::graph::tree::Tree;
 use crate::value::Value;
-
-/// The index of a column.
-pub(super) enum ColumnIndex<T: Value, S: Storage> {
-    /// Of unique values.
-    Unique(Unique<T, S>),
-    /// Any other.
-    Other(Box<dyn Index<T>>),
-}
-
-impl<T: Value, S: Storage> Clone for ColumnIndex<T, S> {
-    fn clone(&self) -> Self {
-        match self {
-            Self::Unique(index) => Self::Unique(index.clone()),
-            Self::Other(index) => Self::Other(index.fork()),
-        }
-    }
-}
-
-impl<T: Value, S: Storage> ColumnIndex<T, S> {
-    /// The slot that has a value already, if values are unique; `cell` gives the value at a slot.
-    #[inline]
-    pub(super) fn holder<'c>(&self, value: &T, cell: impl Fn(u32) -> Option<&'c T>) -> Option<u32> {
-        match self {
-            Self::Unique(index) => index.holder(value, cell),
-            Self::Other(_) => None,
-        }
-    }
-
-    /// See [`Index::insert`].
-    pub(super) fn insert(&mut self, value: &T, hash: u64, slot: u32) {
-        match self {
-            Self::Unique(index) => index.insert(value, slot),
-            Self::Other(index) => index.insert(value, hash, slot),
-        }
-    }
-
-    /// See [`Index::remove`].
-    pub(super) fn remove(&mut self, value: &T, hash: u64, slot: u32) {
-        match self {
-            Self::Unique(index) => index.remove(value, slot),
-            Self::Other(index) => index.remove(value, hash, slot),
-        }
-    }
-
-    /// See [`Index::has`].
-    pub(super) fn has(&self, value: &T, hash: u64, slot: u32) -> bool {
-        match self {
-            Self::Unique(index) => index.has(value, slot),
-            Self::Other(index) => index.has(value, hash, slot),
-        }
-    }
-
-    /// See [`Index::len`].
-    pub(super) fn len(&self) -> usize {
-        match self {
-            Self::Unique(index) => index.len(),
-            Self::Other(index) => index.len(),
-        }
-    }
-}
 
 /// Slots that an index finds, in its order. Each is looked up when it is taken.
 pub type Slots<'i> = Box<dyn DoubleEndedIterator<Item = u32> + Send + Sync + 'i>;
 
-/// An index of a column of `T` whose values are not unique, without the bounds on `T` that its kind requires.
+/// An index of a column of `T`, without the bounds on `T` that its kind requires.
 pub trait Index<T>: Any + Send + Sync {
+    /// The slot that has a value already, if values are unique; `cell` gives the value at a slot.
+    fn holder<'c>(&self, value: &T, cell: &dyn Fn(u32) -> Option<&'c T>) -> Option<u32>;
     /// Adds a cell; `hash` is the hash of its stored bytes.
     fn insert(&mut self, value: &T, hash: u64, slot: u32);
     /// Removes a cell.
@@ -95,6 +40,35 @@ pub trait Index<T>: Any + Send + Sync {
     fn fork(&self) -> Box<dyn Index<T>>;
 }
 
+/// Unique values and the slots that have them.
+pub(super) type Unique<T> = FastMap<T, u32>;
+
+impl<T: Value + Hash + Eq> Index<T> for Unique<T> {
+    fn holder<'c>(&self, value: &T, _: &dyn Fn(u32) -> Option<&'c T>) -> Option<u32> {
+        self.get(value).copied()
+    }
+
+    fn insert(&mut self, value: &T, _: u64, slot: u32) {
+        FastMap::insert(self, value.clone(), slot);
+    }
+
+    fn remove(&mut self, value: &T, _: u64, _: u32) {
+        FastMap::remove(self, value);
+    }
+
+    fn has(&self, value: &T, _: u64, slot: u32) -> bool {
+        self.get(value) == Some(&slot)
+    }
+
+    fn len(&self) -> usize {
+        FastMap::len(self)
+    }
+
+    fn fork(&self) -> Box<dyn Index<T>> {
+        Box::new(self.clone())
+    }
+}
+
 /// A hash and the slot that has it.
 type Entry = (u64, u32);
 
@@ -104,6 +78,44 @@ fn with_hash(hash: u64) -> (Bound<Entry>, Bound<Entry>) {
         Bound::Included((hash, 0)),
         Bound::Included((hash, u32::MAX)),
     )
+}
+
+/// Unique values by hash, so that they need no order to be in a tree. The values themselves are in the column.
+#[derive(Clone, Default)]
+pub(super) struct Hashed(Tree<(u64, u32), ()>);
+
+impl Hashed {
+    /// The slot with a hash for which `is` holds.
+    pub(super) fn find(&self, hash: u64, is: impl Fn(u32) -> bool) -> Option<u32> {
+        let mut slots = Tree::range(&self.0, with_hash(hash)).map(|((_, slot), ())| *slot);
+        slots.find(|slot| is(*slot))
+    }
+}
+
+impl<T: Value + Hash + Eq> Index<T> for Hashed {
+    fn holder<'c>(&self, value: &T, cell: &dyn Fn(u32) -> Option<&'c T>) -> Option<u32> {
+        self.find(key_hash(value), |slot| cell(slot) == Some(value))
+    }
+
+    fn insert(&mut self, value: &T, _: u64, slot: u32) {
+        self.0.insert((key_hash(value), slot), ());
+    }
+
+    fn remove(&mut self, value: &T, _: u64, slot: u32) {
+        self.0.remove(&(key_hash(value), slot));
+    }
+
+    fn has(&self, value: &T, _: u64, slot: u32) -> bool {
+        self.0.get(&(key_hash(value), slot)).is_some()
+    }
+
+    fn len(&self) -> usize {
+        Tree::len(&self.0)
+    }
+
+    fn fork(&self) -> Box<dyn Index<T>> {
+        Box::new(self.clone())
+    }
 }
 
 /// Hashes of stored bytes with the slots that have them: values are compared when they are looked up.
@@ -116,6 +128,10 @@ impl<S: Storage> Default for Equal<S> {
 }
 
 impl<S: Storage, T: Value> Index<T> for Equal<S> {
+    fn holder<'c>(&self, _: &T, _: &dyn Fn(u32) -> Option<&'c T>) -> Option<u32> {
+        None
+    }
+
     fn insert(&mut self, _: &T, hash: u64, slot: u32) {
         self.0.add((hash, slot));
     }
@@ -151,6 +167,10 @@ impl<T: Value + Ord, S: Storage> Default for Ordered<T, S> {
 }
 
 impl<T: Value + Ord, S: Storage> Index<T> for Ordered<T, S> {
+    fn holder<'c>(&self, _: &T, _: &dyn Fn(u32) -> Option<&'c T>) -> Option<u32> {
+        None
+    }
+
     fn insert(&mut self, value: &T, _: u64, slot: u32) {
         self.0.add((value.clone(), slot));
     }

@@ -22,7 +22,6 @@ mod generations;
 pub(crate) mod index;
 mod journal;
 pub(crate) mod key;
-pub mod keys;
 pub(crate) mod layout;
 mod link_value;
 mod linking;

@@ -5,14 +5,15 @@
 //! page. When there are too many, the older half is written to the pages, which are copied for it. So a clone increments
 //! two reference counts, a change copies at most a few pages per level, and nothing is copied that was not changed.
 
-use std::any::Any;
+use std::hash::{BuildHasher, BuildHasherDefault, Hash};
 use std::iter::repeat_n;
 use std::ops::{Bound, Deref, DerefMut};
 use std::slice;
 use std::sync::Arc;
 
-use crate::graph::column::{Column, ColumnType, SharedColumn};
-use crate::graph::keys::HashTree;
+use crate::base::hash::FxHasher;
+use crate::graph::column::{ColumnType, SharedColumn};
+use crate::graph::index::{Hashed, Index};
 use crate::graph::list::PageList;
 use crate::graph::page::{BITS, BRANCH, Marks, Page, beside_max, differing, leaf_bits};
 use crate::graph::storage::{Map, Set, Storage, Table, own, own_all, touched};
@@ -30,7 +31,6 @@ impl Storage for Paged {
     type List = PageList;
     type Map<T: Clone + Send + Sync + 'static> = Tree<u64, T>;
     type Set<T: Ord + Clone + Send + Sync + 'static> = Tree<T, ()>;
-    type Slots<T: Value> = HashTree;
     type Part<T: Clone + Send + Sync + 'static> = Shared<T>;
     type Column = SharedColumn;
 
@@ -63,9 +63,8 @@ impl Storage for Paged {
         false
     }
 
-    #[inline(always)]
-    fn typed<T: Value>(column: &Self::Column) -> Option<&Column<T, Self>> {
-        (&**column as &dyn Any).downcast_ref()
+    fn unique<T: Value + Hash + Eq>() -> Box<dyn Index<T>> {
+        Box::<Hashed>::default()
     }
 
     #[inline]
@@ -77,6 +76,11 @@ impl Storage for Paged {
     fn graph_mut(graph: &mut Graph<Self>) -> GraphMut<'_> {
         GraphMut::Paged(graph)
     }
+}
+
+/// The hash of a key in [`Hashed`].
+pub(super) fn key_hash(key: &(impl Hash + ?Sized)) -> u64 {
+    BuildHasherDefault::<FxHasher>::default().hash_one(key)
 }
 
 /// A part that clones share until one of them changes it.

@@ -6,14 +6,14 @@
 //! | `clone` | O(size of the graph) | O(tables) |
 //! | a change | in place | the first few beside the shared pages, then copies pages |
 
-use std::any::Any;
 use std::collections::BTreeSet;
+use std::hash::Hash;
 use std::ops::{Bound, Deref, DerefMut};
 use std::sync::Arc;
 
 use crate::base::hash::FastMap;
-use crate::graph::column::{AnyColumn, Column, ColumnType, FlatColumn};
-use crate::graph::keys::Slots;
+use crate::graph::column::{AnyColumn, ColumnType, FlatColumn};
+use crate::graph::index::{Index, Unique};
 use crate::graph::list::List;
 use crate::graph::list::line::LineList;
 use crate::graph::{Graph, GraphMut, GraphRef};
@@ -31,8 +31,6 @@ pub trait Storage: Sized + 'static {
     type Map<T: Clone + Send + Sync + 'static>: Map<T>;
     /// An ordered set.
     type Set<T: Ord + Clone + Send + Sync + 'static>: Set<T>;
-    /// Unique values with their slots.
-    type Slots<T: Value>: Slots<T>;
     /// A part of a graph, which is cloned with it.
     type Part<T: Clone + Send + Sync + 'static>: DerefMut<Target = T>
         + From<T>
@@ -58,8 +56,8 @@ pub trait Storage: Sized + 'static {
     fn put_back(column: &mut Self::Column, slot: u32, word: Option<u64>);
     /// The same of a value that replaced the one of this word, if the values are in an array. Returns whether they are.
     fn put_back_raw(column: &mut Self::Column, slot: u32, word: u64) -> bool;
-    /// A column that keeps values of this type, but not in one array.
-    fn typed<T: Value>(column: &Self::Column) -> Option<&Column<T, Self>>;
+    /// An empty index of unique values.
+    fn unique<T: Value + Hash + Eq>() -> Box<dyn Index<T>>;
     /// A graph in this storage, for code that reads one in either.
     fn graph(graph: &Graph<Self>) -> GraphRef<'_>;
     /// A graph in this storage, for code that changes one in either.
@@ -182,7 +180,6 @@ impl Storage for Flat {
     type List = LineList;
     type Map<T: Clone + Send + Sync + 'static> = FastMap<u64, T>;
     type Set<T: Ord + Clone + Send + Sync + 'static> = BTreeSet<T>;
-    type Slots<T: Value> = FastMap<T, u32>;
     type Part<T: Clone + Send + Sync + 'static> = Inline<T>;
     type Column = FlatColumn;
 
@@ -218,12 +215,8 @@ impl Storage for Flat {
         column.put_back_raw(slot, word)
     }
 
-    #[inline(always)]
-    fn typed<T: Value>(column: &Self::Column) -> Option<&Column<T, Self>> {
-        match column {
-            FlatColumn::Typed(column) => (&**column as &dyn Any).downcast_ref(),
-            _ => None,
-        }
+    fn unique<T: Value + Hash + Eq>() -> Box<dyn Index<T>> {
+        Box::<Unique<T>>::default()
     }
 
     #[inline]

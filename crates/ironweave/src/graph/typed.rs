@@ -4,7 +4,6 @@
 use std::any::Any;
 
 use crate::base::error::StepError;
-use crate::graph::column::Column;
 use crate::graph::entry::{Entry, NewValue, OldValue};
 use crate::graph::storage::{Storage, touched};
 use crate::graph::{Graph, Journal};
@@ -52,12 +51,6 @@ impl<S: Storage> Graph<S> {
             (held, holder)
         };
         self.relink_each(journal, edge, from, to);
-    }
-
-    /// A column of values of a known type that are not in one array.
-    #[inline(always)]
-    pub(crate) fn typed_column<T: Value>(&self, column: ColumnIx) -> Option<&Column<T, S>> {
-        S::typed(&self.columns[usize::from(column)])
     }
 
     /// The value of a cell of a known type.

@@ -10,7 +10,8 @@ use crate::base::hash::hash_bytes;
 use crate::graph::cells::Cells;
 use crate::graph::column::{AnyColumn, ColumnError, Written};
 use crate::graph::entry::{NewValue, OldValue};
-use crate::graph::index::{ColumnIndex, Slots};
+use crate::graph::index::{Hashed, Index, Slots, Unique};
+use crate::graph::paged::key_hash;
 use crate::graph::storage::Storage;
 use crate::value::{
     Equal, Value, decode_value, encode_faithful, encode_value, is_plain, plain_bytes, plain_form,
@@ -25,7 +26,7 @@ pub struct Column<T: Value, S: Storage> {
     cells: Cells<T, S>,
     /// What changes replaced, in order, if values are not plain.
     replaced: Vec<Replaced<T>>,
-    index: Option<ColumnIndex<T, S>>,
+    index: Option<Box<dyn Index<T>>>,
     /// Whether the index is being changed, or user code panicked while it was.
     changing: bool,
     /// How a value is compared with what is read back of it, in addition to what it serializes.
@@ -33,7 +34,7 @@ pub struct Column<T: Value, S: Storage> {
 }
 
 impl<T: Value, S: Storage> Column<T, S> {
-    pub(super) fn new(index: Option<ColumnIndex<T, S>>, equal: Option<Equal>) -> Self {
+    pub(super) fn new(index: Option<Box<dyn Index<T>>>, equal: Option<Equal>) -> Self {
         Self {
             cells: Cells::new(),
             replaced: Vec::new(),
@@ -56,10 +57,14 @@ impl<T: Value, S: Storage> Column<T, S> {
         Self {
             cells: self.cells.clone(),
             replaced: Vec::new(),
-            index: self.index.clone(),
+            index: self.index.as_ref().map(|index| index.fork()),
             changing: self.changing,
             equal: self.equal,
         }
+    }
+
+    fn index<I: 'static>(&self) -> Option<&I> {
+        (&**self.index.as_ref()? as &dyn Any).downcast_ref()
     }
 
     /// The value at a slot.
@@ -70,16 +75,16 @@ impl<T: Value, S: Storage> Column<T, S> {
     }
 
     /// The slot that has a key; O(1).
-    #[inline]
     #[must_use]
     pub fn find<Q: Hash + Eq + ?Sized>(&self, key: &Q) -> Option<u32>
     where
         T: Hash + Eq + Borrow<Q>,
     {
-        match &self.index {
-            Some(ColumnIndex::Unique(index)) => index.find(key, |slot| self.get(slot)),
-            _ => None,
+        if let Some(unique) = self.index::<Unique<T>>() {
+            return unique.get(key).copied();
         }
+        let same = |slot| self.get(slot).is_some_and(|value| value.borrow() == key);
+        self.index::<Hashed>()?.find(key_hash(key), same)
     }
 
     /// Writes a value. If it is not plain, its encoding is the end of `bytes` from `at` on, and is removed on an error.
@@ -92,7 +97,7 @@ impl<T: Value, S: Storage> Column<T, S> {
         at: usize,
     ) -> Result<Written, ColumnError> {
         if let Some(index) = &self.index
-            && let Some(holder) = index.holder(&value, |slot| self.get(slot))
+            && let Some(holder) = index.holder(&value, &|slot| self.get(slot))
         {
             bytes.truncate(at);
             return Err(ColumnError::Duplicate(holder));
@@ -268,7 +273,7 @@ impl<T: Value, S: Storage> AnyColumn for Column<T, S> {
     }
 
     fn indexed(&self) -> Option<usize> {
-        self.index.as_ref().map(ColumnIndex::len)
+        self.index.as_ref().map(|index| index.len())
     }
 
     fn value(&self, slot: u32) -> Option<&dyn Any> {
@@ -277,8 +282,8 @@ impl<T: Value, S: Storage> AnyColumn for Column<T, S> {
 
     fn equal(&self, hash: u64) -> Slots<'_> {
         match &self.index {
-            Some(ColumnIndex::Other(index)) => index.equal(hash),
-            _ => Box::new(std::iter::empty()),
+            Some(index) => index.equal(hash),
+            None => Box::new(std::iter::empty()),
         }
     }
 
@@ -291,8 +296,8 @@ impl<T: Value, S: Storage> AnyColumn for Column<T, S> {
             })
         };
         match &self.index {
-            Some(ColumnIndex::Other(index)) => index.range((typed(from), typed(to))),
-            _ => Box::new(std::iter::empty()),
+            Some(index) => index.range((typed(from), typed(to))),
+            None => Box::new(std::iter::empty()),
         }
     }
 
