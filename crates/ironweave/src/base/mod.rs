@@ -1,11 +1,12 @@
-//! The lowest layer, which imports no other: ids, times, clocks, positions, metadata, errors, hashes, pushes to vectors, and the
-//! heads of CBOR items.
+//! The lowest layer, which imports no other: ids, times, clocks, positions, metadata, errors, hashes, pushes to vectors, the
+//! heads of CBOR items, and the content of checkpoints as a stream.
 
 pub(crate) mod cbor;
 pub(crate) mod clock;
 pub(crate) mod error;
 pub(crate) mod hash;
 pub(crate) mod id;
+pub(crate) mod image;
 pub(crate) mod meta;
 pub(crate) mod notifier;
 pub(crate) mod position;

@@ -7,6 +7,7 @@
 
 mod copies;
 mod fan;
+mod image;
 
 use crate::graph::acyclic::Sorted;
 use crate::graph::data::LinkData;

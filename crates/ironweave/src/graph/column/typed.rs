@@ -7,9 +7,11 @@ use std::ops::Bound;
 use std::sync::Arc;
 
 use crate::base::hash::hash_bytes;
+use crate::base::image::{ImageError, ImageSink, ImageSource};
 use crate::graph::cells::Cells;
 use crate::graph::column::{AnyColumn, ColumnError, Written};
 use crate::graph::entry::{NewValue, OldValue};
+use crate::graph::image::cells::CellForm;
 use crate::graph::index::{Hashed, Index, Slots, Unique};
 use crate::graph::paged::key_hash;
 use crate::graph::storage::Storage;
@@ -332,6 +334,46 @@ impl<T: Value, S: Storage> AnyColumn for Column<T, S> {
         if let Some(other) = (other as &dyn Any).downcast_ref::<Self>() {
             self.cells.differing(&other.cells, see);
         }
+    }
+
+    fn write_cells(
+        &self,
+        slots: &mut dyn Iterator<Item = u32>,
+        to: &mut dyn ImageSink,
+    ) -> Result<(), ImageError> {
+        let form = CellForm::of::<T>();
+        form.write(to)?;
+        let mut buffer = Vec::new();
+        for slot in slots {
+            let Some(value) = self.get(slot) else {
+                return Err(ImageError::content(format_args!(
+                    "slot {slot} has no value"
+                )));
+            };
+            form.write_value(value, self.cells.hash(slot), &mut buffer, to)?;
+        }
+        Ok(())
+    }
+
+    fn read_cells(
+        &mut self,
+        slots: &mut dyn Iterator<Item = u32>,
+        from: &mut dyn ImageSource,
+        see: &mut dyn FnMut(u32, u64),
+    ) -> Result<(), ImageError> {
+        let form = CellForm::read(from)?;
+        for slot in slots {
+            let (value, hash) = form.read_value(from)?;
+            if let Some(index) = &self.index
+                && let Some(holder) = index.holder(&value, &|slot| self.get(slot))
+            {
+                let what = format_args!("slots {holder} and {slot} have the same key");
+                return Err(ImageError::content(what));
+            }
+            self.exchange(slot, Some(value), hash);
+            see(slot, hash);
+        }
+        Ok(())
     }
 
     fn fork(&self) -> Box<dyn AnyColumn> {
