@@ -7,7 +7,7 @@ mod any_receipt;
 mod append;
 pub(crate) mod backend;
 mod batch;
-mod checkpoint;
+pub(crate) mod checkpoint;
 pub(crate) mod commit;
 #[cfg(test)]
 mod cost;

@@ -362,15 +362,22 @@ impl<T: Value, S: Storage> AnyColumn for Column<T, S> {
         see: &mut dyn FnMut(u32, u64),
     ) -> Result<(), ImageError> {
         let form = CellForm::read(from)?;
+        if let Some(index) = &mut self.index {
+            // There are at most as many as the type has slots, which the image has given.
+            index.reserve(slots.size_hint().1.unwrap_or(0));
+        }
         for slot in slots {
             let (value, hash) = form.read_value(from)?;
-            if let Some(index) = &self.index
-                && let Some(holder) = index.holder(&value, &|slot| self.get(slot))
-            {
-                let what = format_args!("slots {holder} and {slot} have the same key");
-                return Err(ImageError::content(what));
+            self.cells.exchange(slot, Some(value), hash);
+            if let Some((index, value)) = self.index.as_mut().zip(self.cells.get(slot)) {
+                // The `Hash`, `Eq` and `Ord` of the value may panic, and then nothing uses the column.
+                let cells = &self.cells;
+                let holder = index.insert_new(value, hash, slot, &|slot| cells.get(slot));
+                if let Some(holder) = holder {
+                    let what = format_args!("slots {holder} and {slot} have the same key");
+                    return Err(ImageError::content(what));
+                }
             }
-            self.exchange(slot, Some(value), hash);
             see(slot, hash);
         }
         Ok(())

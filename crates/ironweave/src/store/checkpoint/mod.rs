@@ -8,7 +8,7 @@
 //! The content of a checkpoint is: the schemas of the log by the numbers of their frames, the [image](crate::graph::image) of the
 //! graph, and the idempotency keys.
 
-pub(super) mod read;
+pub(crate) mod read;
 pub(super) mod write;
 
 use std::fmt;

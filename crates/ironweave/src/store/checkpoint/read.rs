@@ -19,6 +19,8 @@ use crate::store::Epochs;
 use crate::store::checkpoint::{IgnoredCheckpoint, OpenedFrom};
 use crate::store::epochs::Bounds;
 use crate::store::repeat::Keys;
+use crate::store::version::At;
+use crate::store::view::LogView;
 
 /// What a checkpoint gives.
 pub(in crate::store) struct Loaded<S: Storage> {
@@ -32,7 +34,7 @@ pub(in crate::store) struct Loaded<S: Storage> {
 }
 
 /// What a checkpoint is read with.
-pub(in crate::store) struct Loader<'a> {
+pub(crate) struct Loader<'a> {
     pub log: &'a dyn ReadLog,
     pub plan: &'a Plan,
     /// The types of the columns, and of the data of edges.
@@ -40,7 +42,23 @@ pub(in crate::store) struct Loader<'a> {
     pub bounds: Bounds,
 }
 
-impl Loader<'_> {
+impl<'a> Loader<'a> {
+    /// Returns a loader for the log of a view, whose schemas were accepted when the store was opened.
+    pub(crate) fn of_view(
+        view: &'a LogView<'_>,
+        types: (&'a [ColumnType], &'a [Option<ColumnType>]),
+    ) -> Self {
+        Self {
+            log: view.log(),
+            plan: &view.plan,
+            types,
+            bounds: Bounds {
+                schema_bytes: usize::MAX,
+                ..Bounds::default()
+            },
+        }
+    }
+
     /// Reads the newest checkpoint that can be believed, if there is one, and says which were ignored.
     pub(in crate::store) fn newest<S: Storage>(&self) -> (Option<Loaded<S>>, OpenedFrom) {
         let mut opened = OpenedFrom::default();
@@ -61,6 +79,27 @@ impl Loader<'_> {
             }
         }
         (None, opened)
+    }
+
+    /// Reads the newest checkpoint after a frame, at or before a point in the past, for which `may` is true. Gives the graph and
+    /// its last frame and transaction.
+    pub(crate) fn before<S: Storage>(
+        &self,
+        after: Option<Seq>,
+        may: impl Fn(At) -> bool,
+    ) -> Option<(Graph<S>, At)> {
+        let files = self.log.checkpoints()?;
+        let all = files.list().ok()?.into_iter().rev();
+        all.take_while(|seq| Some(*seq) > after).find_map(|seq| {
+            let header = *files.open(seq).ok()?.header();
+            let at = At {
+                seq: Some(seq),
+                time: Timestamp::from_micros(header.time),
+                position: Some(header.position),
+            };
+            let loaded = may(at).then(|| self.load(&files, seq))?.ok()?;
+            Some((loaded.graph, at))
+        })
     }
 
     /// Reads a checkpoint. An error says why it cannot be believed.
