@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use ironweave::prelude::*;
 use ironweave::{Meta, Seq};
+use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed};
 
 use crate::harness::{copy_dir, scratch_dir, unsynced};
 use crate::readme::build::{
@@ -249,4 +250,44 @@ fn a_leaked_transaction_is_not_in_a_checkpoint() {
     assert!(store.opened_from().checkpoint().is_some());
     assert_eq!(store.fingerprint(), fingerprint);
     assert_eq!(store.check(), []);
+}
+
+/// The same checkpoint with right checksums, whatever its content.
+fn with_right_checksums(bytes: &mut [u8]) {
+    let (header, chunk) = bytes.split_at_mut(88);
+    let sum = xxh3_64(&header[..80]);
+    header[80..].copy_from_slice(&sum.to_le_bytes());
+    assert!(chunk.len() < 1 << 20, "it has one chunk");
+    let (content, sum) = chunk.split_at_mut(chunk.len() - 8);
+    let right = xxh3_64_with_seed(content, xxh3_64(&header[..72]));
+    sum.copy_from_slice(&right.to_le_bytes());
+}
+
+#[test]
+fn a_checkpoint_with_right_checksums_and_a_wrong_byte_does_no_harm() {
+    let dir = scratch_dir();
+    let (path, _, fingerprint) = with_checkpoint(dir.path());
+    let whole = fs::read(&path).expect("a file");
+    let (mut by_fingerprint, mut believed) = (0, 0);
+    for i in 0..whole.len() {
+        for bit in [1, 0x80] {
+            let mut bytes = whole.clone();
+            bytes[i] ^= bit;
+            with_right_checksums(&mut bytes);
+            fs::write(&path, &bytes).expect("it can be written");
+            let store = open(dir.path());
+            assert_eq!(store.fingerprint(), fingerprint, "{i}");
+            assert_eq!(store.check(), [], "{i}");
+            match store.opened_from().ignored() {
+                [ignored] => {
+                    by_fingerprint +=
+                        usize::from(ignored.reason().contains("fingerprint of its graph"));
+                }
+                _ => believed += usize::from(bytes != whole),
+            }
+        }
+    }
+    // Values, states and generations are known by the fingerprint. Of the hash of a key nothing but the checksums is known.
+    assert!(by_fingerprint > 50, "{by_fingerprint}");
+    assert!(believed <= 2 * 16 * 2, "{believed}");
 }
