@@ -1,11 +1,12 @@
 //! The lowest layer, which imports no other: ids, times, clocks, positions, metadata, errors, hashes, pushes to vectors, the
-//! heads of CBOR items, and what wakes and serves async tasks.
+//! heads of CBOR items, the content of checkpoints as a stream, and what wakes and serves async tasks.
 
 pub(crate) mod cbor;
 pub(crate) mod clock;
 pub(crate) mod error;
 pub(crate) mod hash;
 pub(crate) mod id;
+pub(crate) mod image;
 pub(crate) mod meta;
 pub(crate) mod notifier;
 pub(crate) mod position;

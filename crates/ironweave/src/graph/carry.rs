@@ -181,7 +181,11 @@ impl<S: Storage> Graph<S> {
                 now.take_values(column, self, was)?;
             }
         }
-        now.index_keys()?;
+        now.index_keys(|graph, (entity, slot), e| NotCarried {
+            what: Arc::clone(&graph.layout.entities[usize::from(entity)].name),
+            entity: graph.entity_ref(entity, slot),
+            reason: e.to_string(),
+        })?;
         for (was, edge) in EdgeIx::all(self.edges.len()).zip(&map.edges) {
             if let Some(edge) = *edge {
                 now.take_links(edge, self, was, map.data[usize::from(was)])?;
@@ -289,24 +293,6 @@ impl<S: Storage> Graph<S> {
         }
     }
 
-    /// Indexes the keys of several fields.
-    fn index_keys(&mut self) -> Result<(), NotCarried> {
-        let layout = Arc::clone(&self.layout);
-        let all = EntityIx::all(layout.entities.len()).zip(&layout.entities);
-        for (entity, def) in all.filter(|(_, def)| def.key.len() > 1) {
-            for slot in 0..self.slots(entity) {
-                if self.is_alive(entity, slot) {
-                    self.index_key(entity, slot).map_err(|e| NotCarried {
-                        what: Arc::clone(&def.name),
-                        entity: self.entity_ref(entity, slot),
-                        reason: e.to_string(),
-                    })?;
-                }
-            }
-        }
-        Ok(())
-    }
-
     /// Takes over the links of an edge, and their data if `data`.
     fn take_links(
         &mut self,
@@ -346,22 +332,6 @@ impl<S: Storage> Graph<S> {
             }
         }
         Ok(())
-    }
-
-    /// Computes the counters.
-    fn count_watched(&mut self) {
-        let layout = Arc::clone(&self.layout);
-        for (ix, watch) in layout.watches.iter().enumerate() {
-            let edge = &layout.edges[usize::from(watch.hop.edge)];
-            let (near, far) = (edge.near(watch.hop.forward), edge.far(watch.hop.forward));
-            for slot in 0..self.slots(near.entity) {
-                let links = self.links(watch.hop, slot).iter();
-                let is_member =
-                    |slot: &&u32| watch.member.contains(self.state_of(far.entity, **slot));
-                let count = links.filter(is_member).count();
-                *self.counters[ix].at_mut(slot as usize) = count as u32;
-            }
-        }
     }
 }
 

@@ -18,6 +18,7 @@ pub use shared::SharedColumn;
 pub use typed::Column;
 
 use crate::base::error::{Chain, Name, StepError};
+use crate::base::image::{ImageError, ImageSink, ImageSource};
 use crate::graph::entry::{NewValue, OldValue};
 use crate::graph::index::{self, Ordered, Slots};
 use crate::graph::paged::Paged;
@@ -235,6 +236,19 @@ pub trait AnyColumn: Any + Send + Sync {
     fn copy_undo(&mut self, from: &dyn AnyColumn);
     /// Calls `see` with the cells that may differ from those of a column of the same type and storage.
     fn differing(&self, other: &dyn AnyColumn, see: &mut dyn FnMut(usize));
+    /// Writes the values of these cells, each of which has one, to an image.
+    fn write_cells(
+        &self,
+        slots: &mut dyn Iterator<Item = u32>,
+        to: &mut dyn ImageSink,
+    ) -> Result<(), ImageError>;
+    /// Reads the values of these cells, which have none, from an image. Calls `see` with each cell and the hash of its value.
+    fn read_cells(
+        &mut self,
+        slots: &mut dyn Iterator<Item = u32>,
+        from: &mut dyn ImageSource,
+        see: &mut dyn FnMut(u32, u64),
+    ) -> Result<(), ImageError>;
     /// A copy, with nothing to undo.
     fn fork(&self) -> Box<dyn AnyColumn>;
     /// As [`fork`](AnyColumn::fork), to be shared.

@@ -3,6 +3,7 @@
 use std::any::Any;
 use std::collections::BTreeSet;
 
+use crate::base::image::{ImageError, ImageSource};
 use crate::graph::column::{AnyColumn, ColumnError, Written};
 use crate::graph::edge::{NONE, pair};
 use crate::graph::entry::OldValue;
@@ -181,6 +182,19 @@ impl<S: Storage> LinkData<S> {
     /// The column.
     pub(crate) fn column(&self) -> &dyn AnyColumn {
         &*self.column
+    }
+
+    /// Reads the data of links, which have none, from an image. Calls `see` with each row and the hash of its value.
+    pub(super) fn read_cells(
+        &mut self,
+        links: &[(u32, u32)],
+        from: &mut dyn ImageSource,
+        see: &mut dyn FnMut(u32, u64),
+    ) -> Result<(), ImageError> {
+        let rows: Vec<u32> = (links.iter())
+            .map(|(from, to)| self.row(*from, *to))
+            .collect();
+        self.column.read_cells(&mut rows.into_iter(), from, see)
     }
 
     /// Writes the data of a link that has none.

@@ -8,6 +8,7 @@
 mod carry;
 mod copies;
 mod fan;
+mod image;
 
 use crate::graph::acyclic::Sorted;
 use crate::graph::data::LinkData;

@@ -4,6 +4,7 @@
 //! in their order, whatever the history was.
 
 use std::any::Any;
+use std::collections::hash_map::Entry;
 use std::hash::Hash;
 use std::ops::Bound;
 
@@ -20,8 +21,24 @@ pub type Slots<'i> = Box<dyn DoubleEndedIterator<Item = u32> + Send + Sync + 'i>
 pub trait Index<T>: Any + Send + Sync {
     /// The slot that has a value already, if values are unique; `cell` gives the value at a slot.
     fn holder<'c>(&self, value: &T, cell: &dyn Fn(u32) -> Option<&'c T>) -> Option<u32>;
+    /// Makes room for so many more cells, where that saves time.
+    fn reserve(&mut self, _cells: usize) {}
     /// Adds a cell; `hash` is the hash of its stored bytes.
     fn insert(&mut self, value: &T, hash: u64, slot: u32);
+    /// Adds a cell to which nothing else refers. Returns the slot that has its value already, if values are unique.
+    fn insert_new<'c>(
+        &mut self,
+        value: &T,
+        hash: u64,
+        slot: u32,
+        cell: &dyn Fn(u32) -> Option<&'c T>,
+    ) -> Option<u32> {
+        let holder = self.holder(value, cell);
+        if holder.is_none() {
+            self.insert(value, hash, slot);
+        }
+        holder
+    }
     /// Removes a cell.
     fn remove(&mut self, value: &T, hash: u64, slot: u32);
     /// Whether a cell is in the index at its slot.
@@ -48,6 +65,27 @@ impl<T: Value + Hash + Eq> Index<T> for Unique<T> {
         self.get(value).copied()
     }
 
+    fn reserve(&mut self, cells: usize) {
+        FastMap::reserve(self, cells);
+    }
+
+    fn insert_new<'c>(
+        &mut self,
+        value: &T,
+        _: u64,
+        slot: u32,
+        _: &dyn Fn(u32) -> Option<&'c T>,
+    ) -> Option<u32> {
+        // One look into the table, which is large.
+        match self.entry(value.clone()) {
+            Entry::Occupied(holder) => Some(*holder.get()),
+            Entry::Vacant(free) => {
+                free.insert(slot);
+                None
+            }
+        }
+    }
+
     fn insert(&mut self, value: &T, _: u64, slot: u32) {
         FastMap::insert(self, value.clone(), slot);
     }
@@ -70,10 +108,10 @@ impl<T: Value + Hash + Eq> Index<T> for Unique<T> {
 }
 
 /// A hash and the slot that has it.
-type Entry = (u64, u32);
+type HashedSlot = (u64, u32);
 
 /// The range of the entries with a hash.
-fn with_hash(hash: u64) -> (Bound<Entry>, Bound<Entry>) {
+fn with_hash(hash: u64) -> (Bound<HashedSlot>, Bound<HashedSlot>) {
     (
         Bound::Included((hash, 0)),
         Bound::Included((hash, u32::MAX)),

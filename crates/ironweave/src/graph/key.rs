@@ -183,6 +183,27 @@ impl<S: Storage> Graph<S> {
         Some(text.into())
     }
 
+    /// Indexes the keys of several fields of all entities, none of which is indexed. `failed` makes the error of a key that
+    /// another entity has.
+    pub(super) fn index_keys<E>(
+        &mut self,
+        failed: impl Fn(&Self, (EntityIx, u32), StepError) -> E,
+    ) -> Result<(), E> {
+        for entity in EntityIx::all(self.entities.len()) {
+            if self.layout.entities[usize::from(entity)].key.len() < 2 {
+                continue;
+            }
+            for slot in 0..self.slots(entity) {
+                if self.is_alive(entity, slot)
+                    && let Err(e) = self.index_key(entity, slot)
+                {
+                    return Err(failed(self, (entity, slot), e));
+                }
+            }
+        }
+        Ok(())
+    }
+
     /// Indexes the key of a new entity once it is complete.
     pub(super) fn index_key(&mut self, entity: EntityIx, slot: u32) -> Result<(), StepError> {
         let Some(hash) = self.key_hash(entity, slot) else {

@@ -19,6 +19,7 @@ pub(crate) mod entry;
 pub(crate) mod fact;
 pub(crate) mod fingerprint;
 mod generations;
+pub(crate) mod image;
 pub(crate) mod index;
 mod journal;
 pub(crate) mod key;

@@ -15,9 +15,13 @@ use crate::snapshot::keyframes::{Keyframes, SPACING};
 use crate::snapshot::replica::Replica;
 use crate::step::plan::Plan;
 use crate::step::{Core, epoch, flat};
+use crate::store::checkpoint::read::Loader;
 use crate::store::version::{At, Version};
 use crate::store::view::LogView;
 use crate::store::{Epochs, bad_frame};
+
+/// A checkpoint is read if it is at least so many frames nearer than a version in memory: it takes O(size of the graph).
+const CHECKPOINT_FRAMES: u64 = if cfg!(test) { 64 } else { 1 << 12 };
 
 /// A point in the past: after a frame of the log, or at a time. [`Store::as_of`](crate::Store::as_of) accepts a [`Seq`], an
 /// integer, a [`Position`] or a [`Timestamp`].
@@ -102,9 +106,34 @@ impl PastQuery<'_> {
             Some((false, version)) => version,
             None => self.beginning(when)?,
         };
+        let start = self.checkpoint(&start, when).unwrap_or(start);
         let frames = self.view.frames(start.at.next())?;
-        let version = replay_until(start, when, frames, &self.view.epochs, self.keyframes)?;
+        let until = match when {
+            AsOf::Seq(seq) => (seq + 1).min(self.view.next()),
+            AsOf::Position(_) | AsOf::Time(_) => self.view.next(),
+        };
+        let (epochs, keyframes) = (&self.view.epochs, self.keyframes);
+        let version = replay_until(start, (when, until), frames, epochs, keyframes)?;
         Ok(version)
+    }
+
+    /// Returns the version of the last checkpoint before a point in the past, if that is a good deal nearer to the point than
+    /// another version is.
+    fn checkpoint(&self, start: &Version, when: AsOf) -> Option<Arc<Version>> {
+        let view = self.view;
+        if view.epochs.have_plans() {
+            return None;
+        }
+        let worth = start.at.next().saturating_add(CHECKPOINT_FRAMES);
+        if worth >= view.next() || matches!(when, AsOf::Seq(seq) if seq < worth) {
+            return None;
+        }
+        let loader = Loader::of_view(view);
+        let may = |at: At| when.includes(at) && at.next() <= view.next();
+        let (graph, at) = loader.before(Some(worth), may)?;
+        let version = start.with_graph(graph, at);
+        self.keyframes.keep(Arc::clone(&version));
+        Some(version)
     }
 
     /// Returns an error for a point after the end of the log. Otherwise, returns the point, with a sequence instead of a position.
@@ -147,11 +176,12 @@ impl PastQuery<'_> {
     }
 }
 
-/// Applies the following frames to a version, up to `when`. Keeps the result as a keyframe, and one version in each
-/// [`SPACING`] frames.
+/// Applies the following frames to a version, up to a point, which is before the frame `until`. Keeps the result as a keyframe,
+/// and versions before it whose distances decrease toward it. Each keyframe lets later changes copy the pages that it shares,
+/// so none is made that would be removed again.
 fn replay_until(
     start: Arc<Version>,
-    when: AsOf,
+    (when, until): (AsOf, Seq),
     frames: Frames<'_>,
     epochs: &Epochs,
     keyframes: &Keyframes,
@@ -169,6 +199,7 @@ fn replay_until(
         keyframes.keep(Arc::clone(&version));
         version
     };
+    let mut kept = start.at.next();
     for frame in frames {
         let Frame {
             header,
@@ -200,8 +231,13 @@ fn replay_until(
             facts = decoded.facts;
         }
         at = after;
-        if seq.get().is_multiple_of(SPACING) {
+        let (gap, left) = (
+            at.next().get() - kept.get(),
+            until.get().saturating_sub(at.next().get()),
+        );
+        if gap >= SPACING.max(left / 2) && left > 0 {
             keep(&core, &plan, at);
+            kept = at.next();
         }
     }
     if at == start.at {

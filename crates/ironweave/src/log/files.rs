@@ -12,6 +12,7 @@ use std::time::SystemTime;
 
 use super::batch::{BatchError, FrameBatch};
 use super::chain::{Chain, ChainEnd, SEARCH_BYTES_MAX, TailCheck, is_absent, segment_path};
+use super::checkpoint_files::CheckpointFiles;
 use super::disk::{Disk, DiskFile, parent};
 use super::frame::{self, BLOCK_BYTES, Block, SEGMENT_MAGIC};
 use super::head::{Lock, read_head, write_head};
@@ -349,6 +350,10 @@ impl ReadLog for FileLog {
 
     fn position_of(&self, seq: Seq) -> Result<Option<Position>, StorageError> {
         self.chain.position_of(seq)
+    }
+
+    fn checkpoints(&self) -> Option<CheckpointFiles> {
+        Some(CheckpointFiles::new(&self.chain.dir, self.disk.clone()))
     }
 
     fn segments(&self) -> Option<Segments<'_>> {

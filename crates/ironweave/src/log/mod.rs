@@ -24,6 +24,7 @@
 //!             00000000000000004711.log
 //!             00000000000000004711.8192.torn   a tail that was cut at offset 8192
 //!             00000000000000000000.index  finds the frames of that segment by entity and key; rebuilt if it is missing
+//!             00000000000000004711.checkpoint  the graph after that frame; opening starts there
 //!             *.tmp                       files that are being written; the next writer removes them
 //!             cursors/NAME                a block: how far the consumer NAME has read
 //!
@@ -59,6 +60,7 @@
 
 mod batch;
 mod chain;
+mod checkpoint_files;
 pub(crate) mod cursor;
 pub(crate) mod disk;
 mod files;
@@ -82,6 +84,7 @@ use crate::base::position::{Position, Seq};
 use crate::base::storage_error::{AppendError, FORMAT_VERSION, StorageError, StorageFailure};
 pub(crate) use batch::{BatchError, FrameBatch};
 pub(crate) use chain::ReadPoint;
+pub(crate) use checkpoint_files::{CheckpointFiles, CheckpointHeader};
 use cursor::Cursors;
 pub(crate) use files::{FileLog, LogOptions};
 pub(crate) use memory::{MemoryLog, MemoryReader};
@@ -218,6 +221,11 @@ pub(crate) trait ReadLog: Send + Sync {
 
     /// Returns the segments of the log with their indexes, or `None` for a log in memory.
     fn segments(&self) -> Option<Segments<'_>>;
+
+    /// Returns the checkpoints of the log, or `None` for a log in memory.
+    fn checkpoints(&self) -> Option<CheckpointFiles> {
+        None
+    }
 
     /// Checks that the log was not replaced by another one since it was read. The default is for a writer, whose lock
     /// prevents that.

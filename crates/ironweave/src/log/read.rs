@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use super::chain::{
     Chain, ChainEnd, SEARCH_BYTES_MAX, TailCheck, follows, is_absent, replaced, segment_path,
 };
+use super::checkpoint_files::CheckpointFiles;
 use super::cursor::Cursors;
 use super::disk::Disk;
 use super::frame::{BLOCK_BYTES, Block};
@@ -302,6 +303,10 @@ impl ReadLog for ReadOnlyLog {
             self.check()?;
         }
         self.chain.position_of(seq)
+    }
+
+    fn checkpoints(&self) -> Option<CheckpointFiles> {
+        Some(CheckpointFiles::new(&self.chain.dir, self.disk.clone()))
     }
 
     fn segments(&self) -> Option<Segments<'_>> {

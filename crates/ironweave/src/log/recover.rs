@@ -176,7 +176,7 @@ fn remove_leftovers(disk: &Disk, dir: &Path) -> Result<(), StorageError> {
             .is_some_and(|name| {
                 name == "HEAD"
                     || (name.starts_with(|c: char| c.is_ascii_digit())
-                        && [".log", ".torn", ".index"]
+                        && [".log", ".torn", ".index", ".checkpoint"]
                             .iter()
                             .any(|end| name.ends_with(end)))
             });

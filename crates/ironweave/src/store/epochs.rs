@@ -125,6 +125,11 @@ impl Epochs {
         EntityIx::try_from(own).ok()
     }
 
+    /// Returns whether the model is read from the log, so that each schema has a plan of its own.
+    pub(crate) fn have_plans(&self) -> bool {
+        !self.plans.is_empty()
+    }
+
     /// Returns the position of the epoch of a frame.
     fn position(&self, seq: Seq) -> Option<usize> {
         let after = self.list.partition_point(|(from, ..)| *from <= seq);

@@ -7,6 +7,7 @@ mod any_receipt;
 mod append;
 pub(crate) mod backend;
 mod batch;
+pub(crate) mod checkpoint;
 pub(crate) mod commit;
 #[cfg(test)]
 mod cost;
@@ -34,6 +35,7 @@ use std::sync::Arc;
 
 pub use any_receipt::{AnyApplied, AnyReceipt};
 pub(crate) use backend::Backend;
+pub use checkpoint::{Checkpoint, IgnoredCheckpoint, OpenedFrom};
 pub use commit::Durability;
 pub(crate) use epochs::{Epochs, bad_frame, lost_frame, no_schema};
 pub use options::Options;
@@ -101,6 +103,8 @@ pub struct Store<M: Model> {
     pub(crate) followers: Followers,
     /// State of the layers above that does not follow commits, which handles on other threads use too.
     pub(crate) shared: Arc<Followers>,
+    /// How it was opened.
+    opened_from: OpenedFrom,
     model: PhantomData<fn() -> M>,
 }
 
@@ -378,6 +382,13 @@ impl<M: Model> Store<M> {
     #[must_use]
     pub fn recovered(&self) -> Option<&TornTail> {
         self.log.recovered()
+    }
+
+    /// Returns whether the store was opened from a checkpoint or from the first frame of its log, and which checkpoints were
+    /// ignored and why.
+    #[must_use]
+    pub fn opened_from(&self) -> &OpenedFrom {
+        &self.opened_from
     }
 
     /// Returns the schema, which is the model as plain data.

@@ -18,6 +18,8 @@ use crate::step::model::Model;
 use crate::step::plan::Plan;
 use crate::step::{Core, epoch, flat};
 use crate::store::batch::Unwritten;
+use crate::store::checkpoint::OpenedFrom;
+use crate::store::checkpoint::read::Loader;
 use crate::store::commit::{Commit, CommitFrame, CommitLog, Followers};
 use crate::store::epochs::{Bounds, check_schema};
 use crate::store::frame::PayloadBuffer;
@@ -60,9 +62,10 @@ impl<M: Model> Store<M> {
     }
 
     /// Opens the store in a directory, which is created if it does not exist. Every step is durable before its receipt is
-    /// returned ([`crate::Durability::Always`]). O(size of the log), which is replayed.
+    /// returned ([`crate::Durability::Always`]). The facts of the log are replayed, from the newest [checkpoint](Store::checkpoint)
+    /// if there is one. O(size of the log), of which all checksums are compared in any case.
     ///
-    /// All content of the log is validated during the replay, even if its checksums are right; see *What is refused* in
+    /// All content that is replayed is validated, even if its checksums are right; see *What is refused* in
     /// `docs/log-format.md`. The error of invalid content has the file, the frame and the offset.
     ///
     /// One process writes. If it forks, it must do so before it opens the store. A fork has only the forking thread, and locks of
@@ -92,7 +95,7 @@ impl<M: Model> Store<M> {
     }
 
     /// Opens the store in a directory for reading only. Another process may have it open for writing. Nothing is written or
-    /// locked. [`Store::refresh`] reads the transactions that were written since. O(size of the log), which is replayed.
+    /// locked. [`Store::refresh`] reads the transactions that were written since. O(size of the log), as [`Store::open`].
     ///
     /// # Errors
     /// [`OpenError`], if the directory has no store, or the log is damaged or of another model.
@@ -150,6 +153,7 @@ impl<M: Model> Store<M> {
             store.core.open.stop_recording();
             store.core.graph.fingerprinting = false;
         } else {
+            store.open_from_checkpoint();
             store.begin_log()?;
         }
         if paranoid {
@@ -174,6 +178,28 @@ impl<M: Model> Store<M> {
             }
         }
         Ok(())
+    }
+
+    /// Begins with the newest checkpoint that can be believed, if there is one.
+    /// A model that is read from the log has a plan for each epoch, and is replayed.
+    fn open_from_checkpoint(&mut self) {
+        let Some(log) = self.log.log().filter(|_| !M::IS_DYNAMIC) else {
+            return;
+        };
+        let loader = Loader {
+            log,
+            plan: &self.plan,
+            bounds: self.bounds,
+        };
+        let (loaded, opened_from) = loader.newest();
+        self.opened_from = opened_from;
+        if let Some(loaded) = loaded {
+            self.core.graph = loaded.graph;
+            self.core.open.clock = TransactionTime::after(loaded.time, &self.plan.clock);
+            self.epochs = Arc::new(loaded.epochs);
+            self.keys = loaded.keys;
+            self.next = loaded.seq + 1;
+        }
     }
 
     /// Returns a store that begins at a snapshot, with a log that continues after it.
@@ -218,6 +244,7 @@ impl<M: Model> Store<M> {
             base: None,
             followers: Followers::default(),
             shared: Arc::default(),
+            opened_from: OpenedFrom::default(),
             model: PhantomData,
         }
     }

@@ -35,7 +35,7 @@ use crate::store::commit::Acknowledged;
 use crate::store::share::queue::Queue;
 use crate::store::view::LogView;
 use crate::store::{
-    AnyReceipt, Backend, Committed, Store, Transaction, VerifyError, retry, verify,
+    AnyReceipt, Backend, Checkpoint, Committed, Store, Transaction, VerifyError, retry, verify,
 };
 
 /// A handle on a store that threads share; [`Store::share`] creates it. A clone is another handle on the same store.
@@ -316,6 +316,14 @@ impl<M: Model> SharedStore<M> {
     /// As [`Store::sync`].
     pub fn sync(&self) -> Result<(), StorageError> {
         self.exclusive(Store::sync)
+    }
+
+    /// As [`Store::checkpoint`].
+    ///
+    /// # Errors
+    /// As [`Store::checkpoint`].
+    pub fn checkpoint(&self) -> Result<Checkpoint, StorageError> {
+        self.exclusive(Store::checkpoint)
     }
 
     /// As [`Store::refresh`], for a store that is open for reading only.

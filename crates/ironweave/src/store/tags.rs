@@ -9,6 +9,7 @@ use std::sync::{Arc, LazyLock};
 
 use crate::base::cbor::CborWord;
 use crate::graph::fact::Fact;
+use crate::graph::image::ImageOrder;
 use crate::schema::{
     Cardinality, ColumnIx, EdgeIx, Encoding, EntityIx, EventIx, NameDef, Schema, StateIx,
 };
@@ -206,6 +207,16 @@ impl Tags {
             edges,
             events,
         })
+    }
+
+    /// Returns the order of the tables in an image that was written with the logged schema.
+    pub(super) fn image_order(&self) -> ImageOrder {
+        ImageOrder {
+            entities: self.entities.clone(),
+            states: self.states.clone(),
+            columns: self.columns.clone(),
+            edges: self.edges.clone(),
+        }
     }
 
     /// Returns the index in the logged schema of an entity type of this program.

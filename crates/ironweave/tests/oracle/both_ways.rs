@@ -10,22 +10,13 @@ use ironweave::schema::{BindBy, ColumnIx, Encoding, EntityIx, EventDef, NameDef,
 use ironweave::{AnyEvent, Event, Id, Meta, Model, Options, Seq, StepError, Store, Timestamp};
 use serde_json::{Map, Value, json};
 
-use crate::bank;
-use crate::crew;
 use crate::driver::seconds;
 use crate::harness::random::Random;
-use crate::limits;
-use crate::logged;
 use crate::number;
-use crate::pool;
-use crate::readme::build;
-use crate::shed;
-use crate::shop;
-use crate::ward;
 
 /// The models of the examples in the documentation and in the guide.
 #[allow(dead_code, missing_docs)]
-mod doc {
+pub mod doc {
     include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/doc/lamps.rs"));
 
     pub mod depot {
@@ -41,23 +32,24 @@ mod doc {
 macro_rules! of_each_model {
     ($does:ident($($argument:expr)?)) => {
         [
-            $does::<crew::Model>($($argument)?),
-            $does::<limits::Model>($($argument)?),
-            $does::<shop::Model>($($argument)?),
-            $does::<shed::Model>($($argument)?),
-            $does::<pool::Model>($($argument)?),
-            $does::<bank::Model>($($argument)?),
-            $does::<ward::Model>($($argument)?),
-            $does::<logged::shop::Model>($($argument)?),
-            $does::<logged::first::bank::Model>($($argument)?),
-            $does::<logged::second::bank::Model>($($argument)?),
-            $does::<doc::lamps::Model>($($argument)?),
-            $does::<doc::depot::depot::Model>($($argument)?),
-            $does::<doc::guide::shop::Model>($($argument)?),
-            $does::<build::Model>($($argument)?),
+            $does::<crate::crew::Model>($($argument)?),
+            $does::<crate::limits::Model>($($argument)?),
+            $does::<crate::shop::Model>($($argument)?),
+            $does::<crate::shed::Model>($($argument)?),
+            $does::<crate::pool::Model>($($argument)?),
+            $does::<crate::bank::Model>($($argument)?),
+            $does::<crate::ward::Model>($($argument)?),
+            $does::<crate::logged::shop::Model>($($argument)?),
+            $does::<crate::logged::first::bank::Model>($($argument)?),
+            $does::<crate::logged::second::bank::Model>($($argument)?),
+            $does::<crate::both_ways::doc::lamps::Model>($($argument)?),
+            $does::<crate::both_ways::doc::depot::depot::Model>($($argument)?),
+            $does::<crate::both_ways::doc::guide::shop::Model>($($argument)?),
+            $does::<crate::readme::build::Model>($($argument)?),
         ]
     };
 }
+pub(crate) use of_each_model;
 
 /// How many histories of each model a plain `cargo test` draws, and how many events each has.
 const HISTORIES: u64 = 8;
@@ -142,7 +134,7 @@ fn compare<M: Model>(seed: u64) -> usize {
 }
 
 /// Fires an event in one of several ways, and returns its names, or its error.
-fn fire<M: Model>(
+pub fn fire<M: Model>(
     store: &mut Store<M>,
     event: &M::Event,
     way: usize,
@@ -234,7 +226,7 @@ fn without_times(text: &str) -> String {
 }
 
 /// A random event of a model; `None` if it has a field whose values cannot be drawn.
-fn draw<M: Model>(store: &Store<M>, random: &mut Random) -> Option<M::Event> {
+pub fn draw<M: Model>(store: &Store<M>, random: &mut Random) -> Option<M::Event> {
     let schema = store.schema();
     let events: Vec<&EventDef> = schema.events.iter().filter(|e| !e.immediate).collect();
     let def = events[random.below(events.len())];

@@ -139,10 +139,15 @@ impl Run<'_> {
             }
         };
         let mut store = open();
+        // The newest checkpoint, from which the store opens, if the log lies in files.
+        let mut checkpoint = None;
         for step in 0..self.case.steps.len() {
             self.step = step;
             let (schema, salts) = (self.schema, &self.salts);
             (self.kept.take(step, &store, (schema, salts), &self.world)).map_err(of("snapshot"))?;
+            if dir.is_some() && step % 7 == 3 {
+                checkpoint = Some(store.checkpoint().expect("it can be written").seq());
+            }
             match &self.case.steps[step] {
                 Step::Reopen => {
                     // One that was leaked would be seen by reads of the store.
@@ -152,6 +157,9 @@ impl Run<'_> {
                     if dir.is_some() {
                         drop(std::mem::replace(&mut store, Store::memory()));
                         store = open();
+                        let opened = store.opened_from();
+                        same(&opened.checkpoint(), &checkpoint, || opened.to_string())
+                            .map_err(of("checkpoint"))?;
                         self.stats.reopened += 1;
                     }
                     let agreed = store.verify().map_err(|e| ("verify", e.to_string()))?;

@@ -47,6 +47,7 @@ mod ward;
 
 mod arcs;
 mod both_ways;
+mod checkpoints;
 mod compare;
 mod crew;
 mod deletes;

@@ -7,6 +7,7 @@ mod harness;
 #[path = "../harness/readme/mod.rs"]
 mod readme;
 
+mod damaged_checkpoints_are_ignored;
 mod damaged_logs_are_prefixes_or_refused;
 mod killed_writers_keep_their_receipts;
 mod random_histories_match_the_oracle;

@@ -8,8 +8,10 @@ use std::any::{Any, TypeId};
 use std::ops::{Bound, Deref, DerefMut};
 use std::sync::Arc;
 
+use crate::base::image::{ImageError, ImageSink, ImageSource};
 use crate::graph::column::{AnyColumn, ColumnError, Written};
 use crate::graph::entry::{NewValue, OldValue};
+use crate::graph::image::cells::CellForm;
 use crate::graph::index::Slots;
 use crate::graph::storage::touched;
 use crate::value::{PlainForm, Value, decode, plain_bytes, plain_form, plain_value, plain_word};
@@ -157,6 +159,34 @@ impl<T: Value + Default> AnyColumn for RawColumn<T> {
 
     fn differing(&self, other: &dyn AnyColumn, see: &mut dyn FnMut(usize)) {
         (0..self.len().max(other.len())).for_each(see);
+    }
+
+    fn write_cells(
+        &self,
+        slots: &mut dyn Iterator<Item = u32>,
+        to: &mut dyn ImageSink,
+    ) -> Result<(), ImageError> {
+        let form = CellForm::of::<T>();
+        form.write(to)?;
+        for slot in slots {
+            form.write_value(&self.values[slot as usize], 0, &mut Vec::new(), to)?;
+        }
+        Ok(())
+    }
+
+    fn read_cells(
+        &mut self,
+        slots: &mut dyn Iterator<Item = u32>,
+        from: &mut dyn ImageSource,
+        see: &mut dyn FnMut(u32, u64),
+    ) -> Result<(), ImageError> {
+        let form = CellForm::read(from)?;
+        for slot in slots {
+            let (value, hash) = form.read_value(from)?;
+            self.values[slot as usize] = value;
+            see(slot, hash);
+        }
+        Ok(())
     }
 
     fn fork(&self) -> Box<dyn AnyColumn> {

@@ -7,9 +7,11 @@ use std::ops::Bound;
 use std::sync::Arc;
 
 use crate::base::hash::hash_bytes;
+use crate::base::image::{ImageError, ImageSink, ImageSource};
 use crate::graph::cells::Cells;
 use crate::graph::column::{AnyColumn, ColumnError, Written};
 use crate::graph::entry::{NewValue, OldValue};
+use crate::graph::image::cells::CellForm;
 use crate::graph::index::{Hashed, Index, Slots, Unique};
 use crate::graph::paged::key_hash;
 use crate::graph::storage::Storage;
@@ -338,6 +340,53 @@ impl<T: Value, S: Storage> AnyColumn for Column<T, S> {
         if let Some(other) = (other as &dyn Any).downcast_ref::<Self>() {
             self.cells.differing(&other.cells, see);
         }
+    }
+
+    fn write_cells(
+        &self,
+        slots: &mut dyn Iterator<Item = u32>,
+        to: &mut dyn ImageSink,
+    ) -> Result<(), ImageError> {
+        let form = CellForm::of::<T>();
+        form.write(to)?;
+        let mut buffer = Vec::new();
+        for slot in slots {
+            let Some(value) = self.get(slot) else {
+                return Err(ImageError::content(format_args!(
+                    "slot {slot} has no value"
+                )));
+            };
+            form.write_value(value, self.cells.hash(slot), &mut buffer, to)?;
+        }
+        Ok(())
+    }
+
+    fn read_cells(
+        &mut self,
+        slots: &mut dyn Iterator<Item = u32>,
+        from: &mut dyn ImageSource,
+        see: &mut dyn FnMut(u32, u64),
+    ) -> Result<(), ImageError> {
+        let form = CellForm::read(from)?;
+        if let Some(index) = &mut self.index {
+            // There are at most as many as the type has slots, which the image has given.
+            index.reserve(slots.size_hint().1.unwrap_or(0));
+        }
+        for slot in slots {
+            let (value, hash) = form.read_value(from)?;
+            self.cells.exchange(slot, Some(value), hash);
+            if let Some((index, value)) = self.index.as_mut().zip(self.cells.get(slot)) {
+                // The `Hash`, `Eq` and `Ord` of the value may panic, and then nothing uses the column.
+                let cells = &self.cells;
+                let holder = index.insert_new(value, hash, slot, &|slot| cells.get(slot));
+                if let Some(holder) = holder {
+                    let what = format_args!("slots {holder} and {slot} have the same key");
+                    return Err(ImageError::content(what));
+                }
+            }
+            see(slot, hash);
+        }
+        Ok(())
     }
 
     fn fork(&self) -> Box<dyn AnyColumn> {

@@ -4,7 +4,6 @@ use std::collections::HashSet;
 
 use super::fan::{attach, join};
 use super::{Edge, Links, NONE, Positions, ordered, pair};
-use crate::graph::acyclic::Sorted;
 use crate::graph::storage::{Map as _, Storage, Table as _};
 
 impl<S: Storage> Edge<S> {
@@ -93,12 +92,5 @@ impl<S: Storage> Edge<S> {
             }
         }
         if left { first } else { HashSet::new() }
-    }
-
-    /// Makes the order of an `acyclic` edge one that is computed when it is needed.
-    pub(in crate::graph) fn forget_order(&mut self, slots: usize) {
-        if self.sorted.is_some() {
-            self.sorted = Some(Box::new(Sorted::stale(slots)));
-        }
     }
 }

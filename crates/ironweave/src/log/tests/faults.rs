@@ -58,6 +58,12 @@ impl Faults {
         state.fail_at = Some(state.done.len() + after);
     }
 
+    /// From now on, fails once, with this error, at the change that is `after` changes away.
+    pub fn fail_once_after(&self, after: usize, error: io::ErrorKind) {
+        self.die_after(after);
+        self.0.lock().unwrap().error = Some(error);
+    }
+
     /// Disables further failures.
     pub fn live(&self) {
         self.0.lock().unwrap().fail_at = None;

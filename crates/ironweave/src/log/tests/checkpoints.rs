@@ -1,0 +1,125 @@
+//! Writing a checkpoint is interrupted at every change of the directory: the checkpoints that exist stay good, the log is as it
+//! was, and the next checkpoint can be written.
+
+use super::faults::{Change, Faults};
+use super::share::things::{self, Added};
+use super::*;
+use crate::store::Store;
+
+type Things = Store<things::Model>;
+
+fn open(faults: &Arc<Faults>, dir: &Path) -> Things {
+    let disk = Disk {
+        probe: Some(Arc::clone(faults) as _),
+    };
+    let log = FileLog::open_on(disk, dir, LogOptions::default()).unwrap();
+    Store::options().over_log(Box::new(log)).unwrap()
+}
+
+fn add(store: &mut Things, names: std::ops::Range<u64>) {
+    for name in names {
+        store.try_step(Added { name }).unwrap();
+    }
+}
+
+/// As many that the next one makes an older one superfluous.
+const CHECKPOINTS: u64 = 6;
+
+/// A store with checkpoints.
+fn filled(faults: &Arc<Faults>, dir: &Path) -> Things {
+    let mut store = open(faults, dir);
+    for n in 0..CHECKPOINTS {
+        add(&mut store, 4 * n..4 * n + 4);
+        store.checkpoint().unwrap();
+    }
+    add(&mut store, 100..104);
+    store
+}
+
+fn checkpoints(dir: &Path) -> Vec<Seq> {
+    CheckpointFiles::new(dir, Disk::default()).list().unwrap()
+}
+
+#[test]
+fn an_interrupted_checkpoint_leaves_the_older_ones_good() {
+    for killed in [false, true] {
+        for after in 0.. {
+            let dir = scratch();
+            let faults = Arc::new(Faults::default());
+            let mut store = filled(&faults, dir.path());
+            let before = checkpoints(dir.path());
+            let fingerprint = store.fingerprint();
+            let done = faults.changes().len();
+            if killed {
+                faults.die_after(after);
+            } else {
+                faults.fail_once_after(after, std::io::ErrorKind::StorageFull);
+            }
+            let written = store.checkpoint();
+            let failed = faults.failed();
+            assert_eq!(written.is_err(), failed, "{after}: {written:?}");
+            let last = before.last().copied().unwrap();
+            // The newest one was complete before any older one was removed.
+            let after_names = checkpoints(dir.path());
+            assert!(after_names.contains(&last), "{after}: {after_names:?}");
+            drop(store);
+            faults.live();
+            let mut store = open(&faults, dir.path());
+            assert_eq!(store.fingerprint(), fingerprint, "{after}");
+            let opened = store.opened_from();
+            assert!(opened.checkpoint() >= Some(last), "{after}: {opened}");
+            assert!(opened.ignored().is_empty(), "{after}: {opened}");
+            assert!(!leftovers(dir.path()), "{after}");
+            add(&mut store, 200..202);
+            let next = store.checkpoint().unwrap();
+            let fingerprint = store.fingerprint();
+            drop(store);
+            let store = open(&faults, dir.path());
+            assert_eq!(store.opened_from().checkpoint(), Some(next.seq()));
+            assert_eq!(store.fingerprint(), fingerprint);
+            if !failed {
+                let changes = faults.changes();
+                let mut of_checkpoint = changes[done..].iter();
+                assert!(of_checkpoint.any(|change| matches!(change, Change::Remove(_))));
+                assert!(after >= 7, "it has been interrupted at each change");
+                break;
+            }
+        }
+    }
+}
+
+fn leftovers(dir: &Path) -> bool {
+    let names = fs::read_dir(dir).unwrap();
+    let mut names = names.map(|entry| entry.unwrap().file_name());
+    names.any(|name| name.to_string_lossy().ends_with(".tmp"))
+}
+
+/// A file is synced before it is renamed, and the directory after that, so that no power cut leaves a name without content.
+#[test]
+fn a_checkpoint_is_synced_before_it_has_its_name() {
+    let dir = scratch();
+    let faults = Arc::new(Faults::default());
+    let mut store = filled(&faults, dir.path());
+    let done = faults.changes().len();
+    store.checkpoint().unwrap();
+    let changes = faults.changes();
+    let kinds: Vec<&str> = changes[done..]
+        .iter()
+        .map(|change| match change {
+            Change::Create(_) => "create",
+            Change::Write(..) => "write",
+            Change::Sync(_) => "sync",
+            Change::Rename(..) => "rename",
+            Change::SyncDir(_) => "sync dir",
+            Change::Remove(_) => "remove",
+            Change::SetLen(..) | Change::CreateDir => "other",
+        })
+        .collect();
+    // The first sync is that of the log.
+    assert_eq!(
+        kinds,
+        [
+            "create", "write", "write", "sync", "rename", "sync dir", "remove", "sync dir"
+        ],
+    );
+}
