@@ -140,7 +140,7 @@ fn mutate_records(rng: &mut Rng, bytes: &mut Vec<u8>) {
 }
 
 /// Changes a log in a few places, mostly in what its transactions say.
-fn mutate_log(rng: &mut Rng, frames: &mut Vec<Forged>) {
+pub fn mutate_log(rng: &mut Rng, frames: &mut Vec<Forged>) {
     let end = 2 + rng.below(frames.len() - 1);
     frames.truncate(end);
     for _ in 0..=rng.below(3) {
