@@ -16,8 +16,12 @@ use crate::value::{DEPTH_READ_MAX, DecodeError};
 /// The number of levels of arrays, maps and tags that a value may have. It is the limit of the deserializer.
 pub(crate) const DEPTH_MAX: usize = DEPTH_READ_MAX as usize;
 
-/// The number of remaining items at a level of indefinite length, which a break ends.
+/// In place of the number of remaining items at a level: an array of indefinite length, which a break ends.
 const UNTIL_BREAK: u64 = u64::MAX;
+/// A map of indefinite length, which a break ends before a key.
+const UNTIL_BREAK_KEY: u64 = u64::MAX - 1;
+/// The same before a value, where a break is an error.
+const UNTIL_BREAK_VALUE: u64 = u64::MAX - 2;
 
 /// Skips one CBOR item and returns its bytes. O(bytes of the item).
 pub(crate) fn raw_item<'b>(d: &mut Decoder<'b>) -> Result<&'b [u8], DecodeError> {
@@ -57,7 +61,8 @@ fn item_len(bytes: &[u8]) -> Result<usize, DecodeError> {
     let mut depth = 0usize;
     loop {
         let level = depth.checked_sub(1).map(|top| levels[top]);
-        if level == Some(UNTIL_BREAK) && bytes.get(at) == Some(&BREAK) {
+        let may_end = matches!(level, Some(UNTIL_BREAK | UNTIL_BREAK_KEY));
+        if may_end && bytes.get(at) == Some(&BREAK) {
             at += 1;
             depth -= 1;
         } else {
@@ -73,12 +78,13 @@ fn item_len(bytes: &[u8]) -> Result<usize, DecodeError> {
                 }
                 (ARRAY, Some(n)) => n,
                 (MAP, Some(n)) => n.checked_mul(2).ok_or_else(incomplete)?,
-                (ARRAY | MAP, None) => UNTIL_BREAK,
+                (ARRAY, None) => UNTIL_BREAK,
+                (MAP, None) => UNTIL_BREAK_KEY,
                 (TAG, _) => 1,
                 _ => 0,
             };
             // Each item has at least one byte, so the remaining bytes bound the number of items.
-            if inner != UNTIL_BREAK && inner > (bytes.len() - at) as u64 {
+            if head.n.is_some() && inner > (bytes.len() - at) as u64 {
                 return Err(incomplete());
             }
             if inner > 0 {
@@ -93,10 +99,12 @@ fn item_len(bytes: &[u8]) -> Result<usize, DecodeError> {
             let Some(top) = depth.checked_sub(1) else {
                 return Ok(at);
             };
-            if levels[top] == UNTIL_BREAK {
-                break;
-            }
-            levels[top] -= 1;
+            levels[top] = match levels[top] {
+                UNTIL_BREAK => break,
+                UNTIL_BREAK_KEY => UNTIL_BREAK_VALUE,
+                UNTIL_BREAK_VALUE => UNTIL_BREAK_KEY,
+                left => left - 1,
+            };
             if levels[top] > 0 {
                 break;
             }
@@ -396,7 +404,7 @@ mod tests {
 
     #[test]
     fn the_length_of_an_item_is_that_of_minicbor() {
-        let items: [&[u8]; 14] = [
+        let items: [&[u8]; 15] = [
             &[0x17],
             &[0x18, 0x18],
             &[0x19, 0x01, 0x00],
@@ -411,6 +419,7 @@ mod tests {
             &[0xf9, 0x00, 0x00],
             &[0xfb, 0, 0, 0, 0, 0, 0, 0, 0],
             &[0x9f, 0xbf, 0xff, 0xff],
+            &[0xbf, 0x01, 0x9f, 0x02, 0xff, 0xbf, 0xff, 0x03, 0xff],
         ];
         for item in items {
             let mut d = Decoder::new(item);
@@ -435,9 +444,13 @@ mod tests {
             &[0x1f],
             &[0xff],
             &[0x81, 0xff],
+            // A map that ends after a key.
+            &[0xbf, 0x01, 0xff],
+            &[0xbf, 0x01, 0x02, 0x03, 0xff],
             &[0x5f, 0x61, b'a', 0xff],
             &[0x7f, 0x7f, 0xff, 0xff],
             &[0x9b, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff],
+            &[0x9b, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff],
             &[0xbb, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff],
             &[0x7b, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff],
         ] {

@@ -12,6 +12,7 @@ mod other_schemas_are_mapped_by_name;
 mod random_changes_do_no_harm;
 mod records;
 mod scripts_of_the_page_agree;
+mod what_a_script_writes_is_continued;
 mod what_is_reserved_for_later_versions;
 mod what_is_written_today_agrees;
 mod wrong_firings_are_refused;

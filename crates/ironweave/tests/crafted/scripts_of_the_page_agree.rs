@@ -62,7 +62,7 @@ fn read(dir: &Path) -> Option<Vec<String>> {
 
 /// Asserts that the script reads from a log what ironweave reads. Returns the number of its facts.
 #[track_caller]
-fn agrees<M: Model>(dir: &Path) -> usize {
+pub fn agrees<M: Model>(dir: &Path) -> usize {
     let Some(mut lines) = read(dir) else {
         return usize::MAX;
     };
