@@ -110,8 +110,8 @@ pub mod dynamic {
 
 pub use base::clock::{Clock, ManualClock};
 pub use base::error::{
-    Chain, EntityRef, ErrorKind, Inconsistency, LoopLimit, Name, NameError, OpenError, ReadError,
-    Reason, Reject, StepError,
+    Chain, EntityRef, ErrorKind, FrameLocation, Inconsistency, LoopLimit, Name, NameError,
+    OpenError, ReadError, Reason, Reject, StepError,
 };
 pub use base::id::{Id, ParseHandleError, ParseIdError};
 pub use base::meta::Meta;

@@ -26,6 +26,8 @@ pub(crate) enum StorageFailure {
     Locked,
     /// Durable data is missing or altered.
     Damage,
+    /// A file beside the log cannot be read, and may be removed: a cursor, or the table of a fold.
+    Removable,
     /// The log ends in a torn tail, and the open was strict.
     Torn,
     /// An earlier write or fsync failed. The log accepts no appends until it is opened again.
@@ -108,7 +110,20 @@ impl StorageError {
 
     /// Returns the error of a failed operation on a file. `action` completes the message "cannot ..".
     pub(crate) fn io(action: &str, path: &Path, error: io::Error) -> Self {
-        let path = path.display();
+        Self::io_at(action, &path.display(), error)
+    }
+
+    /// Returns the error of a failed attempt to read a frame.
+    pub(crate) fn unreadable(segment: &Path, offset: u64, seq: Option<Seq>, e: io::Error) -> Self {
+        let path = segment.display();
+        let location = match seq {
+            Some(seq) => format!("frame {seq} in {path} at offset {offset}"),
+            None => format!("{path} at offset {offset}"),
+        };
+        Self::io_at("read", &location, e).with_location(segment, offset, seq)
+    }
+
+    fn io_at(action: &str, path: &dyn fmt::Display, error: io::Error) -> Self {
         let message = match error.kind() {
             io::ErrorKind::StorageFull => {
                 format!("cannot {action} {path}: the disk is full ({error}); free some space")
@@ -135,7 +150,12 @@ impl StorageError {
             io::ErrorKind::PermissionDenied => {
                 format!("cannot {action} {path}: {error}; grant this user the permission")
             }
-            _ => format!("cannot {action} {path}: {error}"),
+            io::ErrorKind::NotFound => format!(
+                "cannot {action} {path}: {error}; check the path, and whether its file system is mounted"
+            ),
+            _ => format!(
+                "cannot {action} {path}: {error}; check the disk and the log of the operating system"
+            ),
         };
         Self::new(StorageFailure::Io, message).with_source(error)
     }
@@ -146,16 +166,45 @@ impl StorageError {
             Some(seq) => format!("frame {seq}, {} at offset {offset}", segment.display()),
             None => format!("{} at offset {offset}", segment.display()),
         };
+        let message = format!(
+            "the log is damaged ({location}): {what}; no file was changed; restore the file from a backup or a replica, or \
+             open a copy of the directory that ends before this location"
+        );
+        Self::new(StorageFailure::Damage, message).with_location(segment, offset, seq)
+    }
+
+    /// Returns the error of a segment that a log lacks. `why` tells how it is known that the segment existed.
+    pub(crate) fn missing_segment(segment: &Path, first: Seq, why: &str) -> Self {
+        let path = segment.display();
+        let message = format!(
+            "the log is damaged: the file {path}, which begins with frame {first}, is missing: {why}; no file was changed; \
+             restore the file from a backup or a replica"
+        );
+        Self::new(StorageFailure::Damage, message).with_location(segment, 0, Some(first))
+    }
+
+    /// Returns the error of a file `HEAD` that cannot be read.
+    pub(crate) fn broken_head(path: &Path, why: &str) -> Self {
+        let message = format!(
+            "the log is damaged: {} {why}, so it is unknown which frames were durable; no file was changed; restore this file \
+             from a backup or a replica, or move it away to open the segments without it, and compare their last frame with \
+             what was acknowledged",
+            path.display()
+        );
+        Self::new(StorageFailure::Damage, message).with_location(path, 0, None)
+    }
+
+    /// Returns the error of a file beside the log that cannot be read. `what` names the file, and `advice` says what
+    /// removing it does.
+    pub(crate) fn removable(path: &Path, what: &str, why: &str, advice: &str) -> Self {
         let mut error = Self::new(
-            StorageFailure::Damage,
+            StorageFailure::Removable,
             format!(
-                "the log is damaged ({location}): {what}; no file was changed; restore this file from a backup or a \
-                 replica, or open a copy of the directory that ends before this location"
+                "{what} in {} cannot be read: {why}; the log is not affected; remove this file to {advice}",
+                path.display()
             ),
         );
-        error.0.segment = Some(segment.to_owned());
-        error.0.offset = Some(offset);
-        error.0.seq = seq;
+        error.0.segment = Some(path.to_owned());
         error
     }
 
@@ -280,6 +329,7 @@ impl StorageError {
             | StorageFailure::Stopped
             | StorageFailure::ReadOnly => ErrorKind::Unavailable,
             StorageFailure::Damage
+            | StorageFailure::Removable
             | StorageFailure::Torn
             | StorageFailure::Version
             | StorageFailure::Internal => ErrorKind::Internal,
@@ -328,6 +378,13 @@ impl StorageError {
         self.0.failure == StorageFailure::Damage
     }
 
+    /// Returns whether a file beside the log cannot be read that may be removed: a cursor of a subscription, or the table of a
+    /// fold. [`StorageError::segment`] is the file.
+    #[must_use]
+    pub fn is_removable(&self) -> bool {
+        self.0.failure == StorageFailure::Removable
+    }
+
     /// Returns whether a strict open found a torn tail.
     #[must_use]
     pub fn is_torn(&self) -> bool {
@@ -358,7 +415,7 @@ impl StorageError {
         self.0.failure == StorageFailure::TooLarge
     }
 
-    /// Returns the file in which damage or a torn tail was found.
+    /// Returns the file in which damage or a torn tail was found, or that is missing.
     #[must_use]
     pub fn segment(&self) -> Option<&Path> {
         self.0.segment.as_deref()

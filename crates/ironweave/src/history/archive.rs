@@ -23,7 +23,7 @@ use crate::log::{Frame, FrameKind, ReadLog, ReadPoint, Sealed, Segment, SegmentI
 use crate::schema::EntityIx;
 use crate::step::plan::Plan;
 use crate::store::view::LogView;
-use crate::store::{Epochs, bad_frame, no_schema};
+use crate::store::{Epochs, lost_frame, no_schema};
 
 /// The indexes that a store holds in memory, with the state of indexing.
 #[derive(Default)]
@@ -355,7 +355,7 @@ impl<'a> Archive<'a> {
             None => {
                 let seq = Seq::new(place);
                 let frame = self.log.read(seq)?.next();
-                frame.ok_or_else(|| bad_frame(seq, "the log does not have it"))?
+                frame.ok_or_else(|| lost_frame(seq))?
             }
         }
     }

@@ -234,7 +234,7 @@ impl Chain {
         let names = segments(&self.dir)?;
         let Some(current) = self.segment() else {
             let Some(first) = self.next_segment(names.first().copied())? else {
-                self.check_known(known, &segment_path(&self.dir, Seq::ZERO))?;
+                self.check_known(known, &segment_path(&self.dir, Seq::ZERO), None)?;
                 return Ok(Some(ChainEnd::Empty));
             };
             return self.check_header(first, names.last().is_none_or(|last| *last <= first), known);
@@ -274,10 +274,12 @@ impl Chain {
 
     /// Adds frames up to the end of the segment or the first invalid frame, whose fault is returned.
     fn scan(&mut self, path: &Path, known: Option<&Block>) -> Result<Option<Fault>, StorageError> {
-        let io = |e| StorageError::io("read", path, e);
-        let mut scan = Scan::open(path, self.end).map_err(io)?;
+        let mut scan = Scan::open(path, self.end).map_err(|e| StorageError::io("read", path, e))?;
         loop {
-            let (header, checksum) = match scan.next(self.store, self.next()).map_err(io)? {
+            let (at, next) = (self.end, self.next());
+            let found = scan.next(self.store, next);
+            let found = found.map_err(|e| StorageError::unreadable(path, at, Some(next), e))?;
+            let (header, checksum) = match found {
                 Found::Frame {
                     header, checksum, ..
                 } => (header, checksum),
@@ -312,13 +314,19 @@ impl Chain {
                 "{fault}, although segment {successor:020}.log was created only after it was durable"
             ));
         }
+        let behind = scan::end_of_content(path, self.end);
+        let behind = behind.map_err(|e| StorageError::io("read", path, e))?;
         if successor != next {
+            let following = format!("the next file is {successor:020}.log");
+            if behind.is_some() {
+                return damage(&format!("{}, and {following}", Fault::Hole.describe()));
+            }
             return damage(&format!(
-                "the segment ends before frame {next}, and the next one begins with frame {successor}: a segment is \
-                 missing, or this one was truncated"
+                "the file ends before the frame, and {following}: {} is missing, or this file has lost its end",
+                segment_path(&self.dir, next).display()
             ));
         }
-        match scan::end_of_content(path, self.end).map_err(|e| StorageError::io("read", path, e))? {
+        match behind {
             Some(_) => damage("there are bytes after the last frame of a complete segment"),
             None => Ok(()),
         }
@@ -333,7 +341,7 @@ impl Chain {
         known: Option<&Block>,
         check: TailCheck,
     ) -> Result<Option<ChainEnd>, StorageError> {
-        self.check_known(known, path)?;
+        self.check_known(known, path, fault)?;
         if fault.is_none() && !check.after_clean_end {
             return Ok(Some(ChainEnd::Clean));
         }
@@ -376,22 +384,30 @@ impl Chain {
     }
 
     /// Checks that the log has all frames up to the one that `HEAD` records.
-    fn check_known(&self, known: Option<&Block>, path: &Path) -> Result<(), StorageError> {
-        match known {
-            Some(known) if known.seq >= self.next() => {
-                let what = format!(
-                    "HEAD records that all frames up to {} were durable",
-                    known.seq
-                );
-                Err(StorageError::damage(
-                    path,
-                    self.end,
-                    Some(self.next()),
-                    &what,
-                ))
-            }
-            _ => Ok(()),
+    fn check_known(
+        &self,
+        known: Option<&Block>,
+        path: &Path,
+        fault: Option<Fault>,
+    ) -> Result<(), StorageError> {
+        let next = self.next();
+        let Some(known) = known.filter(|known| known.seq >= next) else {
+            return Ok(());
+        };
+        let why = durable_by_head(known);
+        let missing = segment_path(&self.dir, next);
+        if self.segment().is_none() {
+            return Err(StorageError::missing_segment(&missing, next, &why));
         }
+        let what = match fault {
+            Some(fault) => format!("{}, and {why}", fault.describe()),
+            None if self.segment() == Some(next) => format!("the file has no frame, and {why}"),
+            None => format!(
+                "the file ends before the frame, and {why}: {} is missing, or this file has lost its end",
+                missing.display()
+            ),
+        };
+        Err(StorageError::damage(path, self.end, Some(next), &what))
     }
 
     /// Checks the header of the segment `first` and enters the segment. Returns the end of the chain, if the header is
@@ -407,16 +423,16 @@ impl Chain {
         let next = self.next();
         let damage = |what: &str| Err(StorageError::damage(&path, 0, Some(first), what));
         if first != next {
-            let missing = first.get().saturating_sub(1);
+            let last = first.get().saturating_sub(1);
             if self.segment().is_none() && archived_path(&self.dir).exists() {
                 return Err(StorageError::version(
                     &self.dir,
-                    &format!("a log whose frames {next} to {missing} were archived"),
+                    &format!("a log whose frames {next} to {last} were archived"),
                 ));
             }
-            return damage(&format!(
-                "frames {next} to {missing} are missing before this segment"
-            ));
+            let why = format!("the first file is {first:020}.log");
+            let path = segment_path(&self.dir, next);
+            return Err(StorageError::missing_segment(&path, next, &why));
         }
         let block = match scan::read_header(&path).map_err(io)? {
             Ok(block) => block,
@@ -432,7 +448,12 @@ impl Chain {
                         .map_err(io)?
                         .is_none() =>
             {
-                self.check_known(known, &path)?;
+                if let Some(known) = known.filter(|known| known.seq >= first) {
+                    return damage(&format!(
+                        "its header is invalid, and {}",
+                        durable_by_head(known)
+                    ));
+                }
                 return Ok(Some(ChainEnd::Header {
                     first,
                     bytes: scan::end_of_content(&path, 0).map_err(io)?.unwrap_or(0),
@@ -469,6 +490,13 @@ impl Chain {
         self.enter(first);
         Ok(None)
     }
+}
+
+fn durable_by_head(head: &Block) -> String {
+    format!(
+        "HEAD records that all frames up to {} were durable",
+        head.seq
+    )
 }
 
 /// Returns whether a directory does not exist.

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 
 use super::StorageError;
 use super::disk::Disk;
-use super::frame::{BLOCK_BYTES, Block, CURSOR_MAGIC};
+use super::frame::{BLOCK_BYTES, Block, BlockFault, CURSOR_MAGIC};
 use crate::base::error::ReadError;
 use crate::base::position::{FrameRef, Position};
 use crate::base::storage_error::FORMAT_VERSION;
@@ -55,10 +55,16 @@ impl Cursors {
             Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(None),
             Err(e) => return Err(StorageError::io("read", &path, e)),
         };
-        let block = <[u8; BLOCK_BYTES]>::try_from(bytes.as_slice()).ok();
-        let block = block.and_then(|bytes| Block::decode(CURSOR_MAGIC, &bytes).ok());
-        match block {
-            Some(block) => {
+        let invalid = |why: &str| {
+            let advice = "restart the subscription at the first frame";
+            StorageError::removable(&path, "the cursor", why, advice)
+        };
+        let Ok(bytes) = <[u8; BLOCK_BYTES]>::try_from(bytes.as_slice()) else {
+            let why = format!("it has {} bytes instead of {BLOCK_BYTES}", bytes.len());
+            return Err(invalid(&why));
+        };
+        match Block::decode(CURSOR_MAGIC, &bytes) {
+            Ok(block) => {
                 let position = Position {
                     store: block.store,
                     timeline: block.timeline,
@@ -71,12 +77,11 @@ impl Cursors {
                 }
                 Ok(Some(position.into()))
             }
-            None => Err(StorageError::damage(
-                &path,
-                0,
-                None,
-                "the cursor is invalid; remove the file to restart the subscription at the first frame",
-            )),
+            Err(BlockFault::Magic) => Err(invalid("it does not begin with its magic bytes")),
+            Err(BlockFault::Checksum) => Err(invalid("its checksum is wrong")),
+            Err(other) => Err(other
+                .version_error(&path)
+                .unwrap_or_else(|| invalid("its header is invalid"))),
         }
     }
 

@@ -20,12 +20,7 @@ pub(super) fn read_head(dir: &Path) -> Result<Option<Block>, StorageError> {
         Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(e) => return Err(StorageError::io("read", &path, e)),
     };
-    let damage = |what: &str| {
-        let what = format!(
-            "HEAD {what}, so it is unknown which frames were durable; the segments can be opened after moving HEAD away"
-        );
-        StorageError::damage(&path, 0, None, &what)
-    };
+    let damage = |why: &str| StorageError::broken_head(&path, why);
     let Ok(bytes) = <[u8; BLOCK_BYTES]>::try_from(bytes.as_slice()) else {
         return Err(damage(&format!(
             "has {} bytes instead of {BLOCK_BYTES}",

@@ -10,7 +10,7 @@ use super::chain::{
 };
 use super::cursor::Cursors;
 use super::disk::Disk;
-use super::frame::{BLOCK_BYTES, Block, Fault};
+use super::frame::{BLOCK_BYTES, Block};
 use super::scan::{self, Found, Scan};
 use super::segments::Segments;
 use super::{Frame, Head, ReadLog, Seq, StorageError, StorageFailure, head};
@@ -101,7 +101,8 @@ impl ChainReader {
     /// Advances past the next frame, which is returned if `wanted`, or into the next segment.
     fn advance(&mut self, wanted: bool) -> Result<Option<Frame>, StorageError> {
         let offset = self.scan.offset();
-        let io = |e| StorageError::io("read", &self.path, e);
+        let (path, next) = (&self.path, self.next);
+        let io = |e| StorageError::unreadable(path, offset, Some(next), e);
         let fault = match self.scan.next(self.store, self.next).map_err(io)? {
             Found::Frame {
                 header,
@@ -128,8 +129,14 @@ impl ChainReader {
         if fault.is_none() && self.segment != self.next && self.enter_next()? {
             return Ok(None);
         }
-        let what = fault.map_or("the segment ends before the frame".into(), Fault::describe);
-        let what = format!("{what}, although it was valid when the log was opened");
+        let what = match fault {
+            Some(fault) => fault.describe(),
+            None => format!(
+                "the segment ends before the frame, and there is no {}",
+                segment_path(&self.dir, self.next).display()
+            ),
+        };
+        let what = format!("{what}, although the log had the frame when it was opened");
         Err(StorageError::damage(
             &self.path,
             offset,

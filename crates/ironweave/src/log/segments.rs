@@ -153,7 +153,7 @@ impl Segment {
     pub(crate) fn frame(&self, offset: u64) -> Result<Frame, StorageError> {
         let found = scan::frame_at(&self.file, offset, self.store, self.timeline);
         found
-            .map_err(|e: io::Error| StorageError::io("read", &self.path, e))?
+            .map_err(|e: io::Error| StorageError::unreadable(&self.path, offset, None, e))?
             .map_err(|fault| changed(&self.path, offset, None, &fault.describe()))
     }
 }

@@ -116,10 +116,16 @@ impl ProjectError {
         matches!(self, Self::Incomplete)
     }
 
-    /// Returns whether the file of the table or the log is damaged.
+    /// Returns whether the log is damaged.
     #[must_use]
     pub fn is_damage(&self) -> bool {
         self.storage().is_some_and(StorageError::is_damage)
+    }
+
+    /// Returns whether the file of the table cannot be read. If it is removed, the table is folded again.
+    #[must_use]
+    pub fn is_removable(&self) -> bool {
+        self.storage().is_some_and(StorageError::is_removable)
     }
 
     /// Returns the file of the table, if the error concerns that file.

@@ -128,10 +128,11 @@ impl<M: Model, T: Fold<M>> Projection<M, T> {
                 ..begun
             })
         };
-        let damage = |what: &str| StorageError::damage(path, 0, None, what);
-        let (magic, content) = checked(&bytes).ok_or_else(|| {
-            damage("the table cannot be read; remove the file to fold the table again")
-        })?;
+        let invalid = |why: &str| {
+            StorageError::removable(path, "the table of a fold", why, "fold the table again")
+        };
+        let (magic, content) = checked(&bytes)
+            .ok_or_else(|| invalid("its checksum is wrong, or it is another file"))?;
         if magic == OLD_MAGIC {
             return begin_again(ProjectError::Version {
                 path: path.to_owned(),
@@ -140,11 +141,8 @@ impl<M: Model, T: Fold<M>> Projection<M, T> {
             });
         }
         let mut d = minicbor::Decoder::new(content);
-        let header: Header = raw_item(&mut d).and_then(value::decode).map_err(|_| {
-            damage(
-                "the header of the table cannot be read; remove the file to fold the table again",
-            )
-        })?;
+        let header: Header = (raw_item(&mut d).and_then(value::decode))
+            .map_err(|e| invalid(&format!("its header is invalid: {e}")))?;
         if header.version != T::VERSION {
             return begin_again(ProjectError::Version {
                 path: path.to_owned(),

@@ -329,6 +329,7 @@ fn other_schema(seq: Seq, ours: &Schema, differences: Vec<Change>) -> OpenError 
     OpenError::Schema {
         model: ours.name.as_str().into(),
         seq,
+        location: None,
         differences,
     }
 }
@@ -337,6 +338,18 @@ fn other_schema(seq: Seq, ours: &Schema, differences: Vec<Change>) -> OpenError 
 #[cold]
 pub(crate) fn no_schema(seq: Seq) -> StorageError {
     bad_frame(seq, "no schema precedes it")
+}
+
+/// Returns the error of a frame that was written, and that the log does not have any more.
+#[cold]
+pub(crate) fn lost_frame(seq: Seq) -> StorageError {
+    StorageError::at(
+        StorageFailure::Damage,
+        seq,
+        format!(
+            "the log does not have frame {seq}, although it was written; no file was changed; restore the log from a backup"
+        ),
+    )
 }
 
 /// Returns the error of a frame whose payload cannot be decoded.
@@ -371,7 +384,8 @@ pub(crate) fn bad_frame(seq: Seq, what: impl std::fmt::Display) -> StorageError 
         StorageFailure::Damage,
         seq,
         format!(
-            "frame {seq} of the log cannot be applied: {what}; no file was changed; restore the log from a backup"
+            "frame {seq} of the log cannot be applied: {what}; no file was changed; open the store with the program that \
+             wrote the frame, or restore the log from a backup"
         ),
     )
 }

@@ -27,7 +27,7 @@ use crate::step::plan::Plan;
 use crate::store::commit::{Acknowledged, Commit, CommitFrame, Follower};
 use crate::store::epochs::Epochs;
 use crate::store::view::LogView;
-use crate::store::{Store, bad_frame};
+use crate::store::{Store, lost_frame};
 
 pub(crate) use reader::FeedReader;
 
@@ -243,7 +243,7 @@ impl Feed {
         let mut log = LogReader::clone(&self.log);
         self.refresh(&mut log)?;
         let position = log.log().position_of(seq)?;
-        position.ok_or_else(|| missing(seq))
+        position.ok_or_else(|| lost_frame(seq))
     }
 
     /// Brings a reader of the log up to date. The feed may outlive the store, and the log may be replaced after the
@@ -257,15 +257,11 @@ impl Feed {
             (FrameRef::from(newest).check_end(log.store(), last))
                 .map_err(ReadError::into_storage)?;
             let found = log.position_of(newest.seq())?;
-            let found = found.ok_or_else(|| missing(newest.seq()))?;
+            let found = found.ok_or_else(|| lost_frame(newest.seq()))?;
             newest.check(found).map_err(ReadError::into_storage)?;
         }
         Ok(())
     }
-}
-
-fn missing(seq: Seq) -> StorageError {
-    bad_frame(seq, "the log does not have it, although it was written")
 }
 
 /// The feed of a store, while there is a handle that uses it, and the cursors of the named subscriptions of a store in

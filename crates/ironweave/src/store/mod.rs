@@ -35,7 +35,7 @@ use std::sync::Arc;
 pub use any_receipt::{AnyApplied, AnyReceipt};
 pub(crate) use backend::Backend;
 pub use commit::Durability;
-pub(crate) use epochs::{Epochs, bad_frame, no_schema};
+pub(crate) use epochs::{Epochs, bad_frame, lost_frame, no_schema};
 pub use options::Options;
 pub use record::{
     Changes, Fact, FactEntity, FactIter, FactKind, Facts, Field, Firing, Occupant, Record,

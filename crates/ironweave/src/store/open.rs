@@ -339,7 +339,8 @@ impl<M: Model> Store<M> {
                 FrameKind::Migration => {
                     let seq = header.seq;
                     let what = format!(
-                        "frame {seq} is a migration, which this version of ironweave cannot read; open the store with a newer version"
+                        "frame {seq} is a migration, which this version of ironweave cannot read; no file was changed; open the store \
+                         with a newer version"
                     );
                     return Err(StorageError::at(StorageFailure::Version, seq, what).into());
                 }

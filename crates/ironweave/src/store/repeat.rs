@@ -20,9 +20,9 @@ use crate::log::{Frame, FrameKind};
 use crate::schema::{EntityIx, EventIx};
 use crate::step::bindings::Bindings;
 use crate::step::repeat::{Attempt, Outcome, Repeat, print};
-use crate::store::bad_frame;
 use crate::store::frame::{self, Decoded};
 use crate::store::view::LogView;
+use crate::store::{bad_frame, lost_frame};
 use crate::value::DecodeError;
 use crate::value::item::{self, raw_item};
 
@@ -143,9 +143,10 @@ fn names_of_today(
 
 /// Reads a transaction from the log.
 fn logged(view: &LogView<'_>, seq: Seq) -> Result<Decoded, StorageError> {
-    let missing = || bad_frame(seq, "it is not there");
-    let frame = view.frames(seq)?.next().ok_or_else(missing)??;
-    view.epochs.decode(seq, &frame.payload)
+    let frame = view.frames(seq)?.next();
+    let frame = frame.ok_or_else(|| lost_frame(seq))??;
+    let decoded = view.epochs.decode(seq, &frame.payload);
+    decoded.map_err(|e| view.place(e))
 }
 
 /// Returns the entities that transactions after a frame have changed, each with the last transaction that changed it. O(size of

@@ -176,9 +176,10 @@ impl<M: Model> Subscription<M> {
             };
             let graphs = match &self.graph {
                 Some(before) => {
-                    let before = before.entered(&self.reader.epochs(), transaction.seq)?;
-                    let after = before.after(&transaction)?;
-                    Some((before, after))
+                    let before = before.entered(&self.reader.epochs(), transaction.seq);
+                    let before = before.map_err(|e| self.reader.place(e))?;
+                    let after = before.after(&transaction);
+                    Some((before, after.map_err(|e| self.reader.place(e))?))
                 }
                 None => None,
             };

@@ -90,6 +90,7 @@ impl<M: Model> Store<M> {
     ///
     /// # Errors
     /// - `is_ahead` or `is_other_history` if the log was restored from a backup that is older than the cursor, or was replaced.
+    /// - [`is_removable`](crate::StorageError::is_removable) if the file of the cursor is broken. The log is not affected.
     /// - `ReadOnly` for a store that is open for reading only.
     /// - As [`subscribe_since`](Store::subscribe_since).
     pub fn subscribe_as(&self, name: &str) -> Result<Subscription<M>, ReadError> {

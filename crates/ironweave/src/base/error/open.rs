@@ -2,7 +2,7 @@
 
 use std::error::Error;
 use std::fmt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use ironweave_schema::Change;
 
@@ -31,11 +31,23 @@ pub enum OpenError {
         model: Name,
         /// The frame that holds the schema of the log.
         seq: Seq,
+        /// Where that frame is, if the log is in a directory.
+        location: Option<Box<FrameLocation>>,
         /// The incompatible changes from the schema of the log to that of the program.
         differences: Vec<Change>,
     },
     /// The directory or the log could not be read or written.
     Storage(StorageError),
+}
+
+/// The place of a frame in a log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct FrameLocation {
+    /// The file.
+    pub segment: PathBuf,
+    /// The offset in it, in bytes.
+    pub offset: u64,
 }
 
 /// The number of differences that the message lists.
@@ -113,13 +125,19 @@ impl OpenError {
     /// Returns the file in which damage or a torn tail was found.
     #[must_use]
     pub fn segment(&self) -> Option<&Path> {
-        self.storage()?.segment()
+        match self {
+            Self::Schema { location, .. } => Some(&location.as_ref()?.segment),
+            _ => self.storage()?.segment(),
+        }
     }
 
     /// Returns the offset in that file, in bytes.
     #[must_use]
     pub fn offset(&self) -> Option<u64> {
-        self.storage()?.offset()
+        match self {
+            Self::Schema { location, .. } => Some(location.as_ref()?.offset),
+            _ => self.storage()?.offset(),
+        }
     }
 
     /// Returns the id of the process that has the store open for writing, if it is known.
@@ -145,7 +163,28 @@ impl OpenError {
     /// Returns the error with its failure of storage replaced by what `map` returns.
     pub(crate) fn map_storage(self, map: impl FnOnce(StorageError) -> StorageError) -> Self {
         match self {
-            Self::Schema { .. } => self,
+            Self::Schema {
+                model,
+                seq,
+                location,
+                differences,
+            } => {
+                // Its frame is found like that of a failure of storage.
+                let placed = map(StorageError::at(StorageFailure::Version, seq, ""));
+                let place = placed.segment().zip(placed.offset());
+                let found = place.map(|(segment, offset)| {
+                    Box::new(FrameLocation {
+                        segment: segment.to_owned(),
+                        offset,
+                    })
+                });
+                Self::Schema {
+                    model,
+                    seq,
+                    location: location.or(found),
+                    differences,
+                }
+            }
             Self::NotFound(e)
             | Self::Locked(e)
             | Self::Damage(e)
@@ -190,8 +229,13 @@ impl fmt::Display for OpenError {
             Self::Schema {
                 model,
                 seq,
+                location,
                 differences,
             } => {
+                if let Some(location) = location {
+                    let FrameLocation { segment, offset } = &**location;
+                    write!(f, "{} at offset {offset}: ", segment.display())?;
+                }
                 write!(
                     f,
                     "the schema in frame {seq} is of another model, or of another version of `{model}`. Changes from the \

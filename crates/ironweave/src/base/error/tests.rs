@@ -493,6 +493,7 @@ fn a_failure_of_storage_has_its_kind_and_its_variant_of_open_error() {
     let e = OpenError::Schema {
         model: name("clinic"),
         seq: Seq::ZERO,
+        location: None,
         differences: vec![
             Change::Removed(Item::Entity("Ward".into())),
             Change::Added(Item::Field {

@@ -8,9 +8,10 @@ use crate::base::position::{FrameRef, Position, Seq};
 use crate::base::storage_error::StorageError;
 use crate::log::{Frame, FrameKind, Frames, LogReader};
 use crate::step::plan::Plan;
-use crate::store::Epochs;
-use crate::store::feed::{Feed, lock, missing};
+use crate::store::backend::place;
+use crate::store::feed::{Feed, lock};
 use crate::store::record::DecodedTransaction;
+use crate::store::{Epochs, lost_frame};
 
 /// Reads the frames of a feed in order: from the copies that the feed keeps, or else from the log.
 pub(crate) struct FeedReader {
@@ -129,10 +130,20 @@ impl FeedReader {
                 continue;
             }
             let epochs = self.epochs();
-            let transaction = DecodedTransaction::read(&frame, &epochs, self.feed.plan())?;
+            let transaction = DecodedTransaction::read(&frame, &epochs, self.feed.plan())
+                .map_err(|e| self.place(e))?;
             self.peeked = Some(Arc::new(transaction));
         }
         Ok(self.peeked.clone())
+    }
+
+    /// Adds the file and the offset of the frame to an error that has only a sequence number.
+    #[cold]
+    pub(crate) fn place(&mut self, error: StorageError) -> StorageError {
+        // If the log cannot be read any more, the error has the sequence number alone.
+        let _ = self.feed.refresh(&mut self.log);
+        self.log_frames = None;
+        place(self.log.log(), error)
     }
 
     /// Returns the frame at `next` as soon as it is published and durable; `None` if the wait ended before that.
@@ -176,6 +187,6 @@ impl FeedReader {
                 _ => {}
             }
         }
-        Err(missing(self.next))
+        Err(lost_frame(self.next))
     }
 }
