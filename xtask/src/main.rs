@@ -1,8 +1,9 @@
-//! The project's own commands: `cargo xtask test | oracle | demo-kill | bench | api`.
+//! The project's own commands: `cargo xtask test | oracle | crash | demo-kill | bench | api`.
 #![forbid(unsafe_code)]
 
 mod api;
 mod bench;
+mod crash;
 mod crates;
 mod demo;
 mod demo_kill;
@@ -44,6 +45,15 @@ enum Command {
         #[arg(long, value_name = "S", default_value_t = 0)]
         from: u64,
     },
+    /// Run the tests of logs and stores that crash: failed changes, kills, power cuts, damaged and changed logs
+    Crash {
+        /// How many random lives of a log, with kills and power cuts; a tenth as many changed logs of each kind
+        #[arg(long, value_name = "N", default_value_t = 2_000)]
+        seeds: u64,
+        /// How many processes that write to a store are killed
+        #[arg(long, value_name = "N", default_value_t = 100)]
+        kill: u64,
+    },
     /// Kill the demo of databuild at random instants, and check that it recovers
     DemoKill {
         /// The seed that the instants are drawn from
@@ -78,6 +88,7 @@ fn run(command: Command) -> Result<()> {
         }
         Command::Test { only, list: false } => test::run(only.as_deref()),
         Command::Oracle { seeds, from } => oracle::run(seeds, from),
+        Command::Crash { seeds, kill } => crash::run(seeds, kill),
         Command::DemoKill { seed, kills } => {
             tools::build_tests()?;
             demo_kill::run(seed, kills)

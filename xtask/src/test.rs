@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Result, bail};
 
 use crate::tools::{TESTS, build_tests, cargo, root, run as run_command};
-use crate::{crates, demo, demo_kill};
+use crate::{crash, crates, demo, demo_kill};
 
 /// The outcome of a part that did not fail.
 enum Outcome {
@@ -21,7 +21,7 @@ struct Part {
     run: fn() -> Result<Outcome>,
 }
 
-const PARTS: [Part; 11] = [
+const PARTS: [Part; 12] = [
     Part {
         name: "fmt",
         about: "the code is formatted",
@@ -66,6 +66,11 @@ const PARTS: [Part; 11] = [
         name: "bench",
         about: "the contenders of the benchmarks do the same work",
         run: contenders,
+    },
+    Part {
+        name: "crash",
+        about: "logs and stores that crash: 2,000 random lives with kills and power cuts, 100 killed processes",
+        run: crashed,
     },
     Part {
         name: "demo",
@@ -276,6 +281,11 @@ fn contenders() -> Result<Outcome> {
         command.args(["--target-dir", "target"]);
     }
     run_command(&mut command)?;
+    Ok(Outcome::Passed)
+}
+
+fn crashed() -> Result<Outcome> {
+    crash::run(2_000, 100)?;
     Ok(Outcome::Passed)
 }
 

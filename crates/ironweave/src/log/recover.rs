@@ -71,6 +71,9 @@ pub(super) fn recover(
         }
     };
     remove_leftovers(disk, &chain.dir)?;
+    // A process that was killed may have renamed a segment without syncing the directory. The frames that are written to it
+    // would be lost with its name.
+    disk.sync_dir(&chain.dir)?;
     let head = chain.head.map(|head| head.seq);
     if known != head {
         chain.durable = chain.durable.max(known);

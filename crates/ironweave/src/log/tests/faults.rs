@@ -280,7 +280,11 @@ fn what_a_failed_sync_may_have_dropped_is_written_again_and_synced_at_open() {
     let log = open_on(&faults, dir.path(), options).unwrap();
     assert_eq!(log.durable(), Some(Seq::new(8)));
     match &faults.changes()[..] {
-        [Change::Write(written, offset, bytes), Change::Sync(synced)] => {
+        [
+            Change::SyncDir(_),
+            Change::Write(written, offset, bytes),
+            Change::Sync(synced),
+        ] => {
             assert_eq!((written, *offset, bytes), (&path, ends[4] as u64, &frames));
             assert_eq!(synced, &path);
         }

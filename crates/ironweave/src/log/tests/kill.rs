@@ -50,7 +50,7 @@ fn a_kill_before_any_change_loses_no_receipt() {
 fn a_kill_during_recovery_leaves_what_the_next_one_recovers() {
     let options = small();
     let mut torn = 0;
-    for at in (0..).step_by(3) {
+    for at in (0..).step_by(2) {
         let dir = scratch();
         let (receipts, killed) = run(dir.path(), options, true, at, 8);
         if !killed {

@@ -4,6 +4,7 @@ mod batch;
 mod batches;
 mod beside;
 mod crafted;
+mod crash;
 mod damage;
 mod durable;
 mod faults;

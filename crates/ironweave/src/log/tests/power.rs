@@ -14,7 +14,7 @@ use super::*;
 use crate::store::{Durability, Store};
 
 #[derive(Default)]
-struct Model {
+pub(super) struct Model {
     files: Vec<File>,
     names: BTreeMap<PathBuf, usize>,
     durable_names: BTreeMap<PathBuf, usize>,
@@ -45,10 +45,10 @@ fn apply(bytes: &mut Vec<u8>, change: &Pending) {
     }
 }
 
-struct Random(u64);
+pub(super) struct Random(pub u64);
 
 impl Random {
-    fn below(&mut self, n: u64) -> u64 {
+    pub(super) fn below(&mut self, n: u64) -> u64 {
         self.0 ^= self.0 << 13;
         self.0 ^= self.0 >> 7;
         self.0 ^= self.0 << 17;
@@ -57,12 +57,33 @@ impl Random {
 }
 
 impl Model {
+    /// Returns the model of a disk on which everything in a directory is durable.
+    pub(super) fn of(dir: &Path) -> Self {
+        let mut model = Self::default();
+        for path in files(dir) {
+            model.names.insert(path.clone(), model.files.len());
+            model.files.push(File {
+                durable: fs::read(path).unwrap(),
+                pending: Vec::new(),
+            });
+        }
+        model.durable_names.clone_from(&model.names);
+        model
+    }
+
     fn rename(&mut self, changes: Vec<(PathBuf, Option<usize>)>) {
         set_names(&mut self.names, &changes);
         self.pending_names.push(changes);
     }
 
-    fn change(&mut self, change: &Change) {
+    /// Returns whether the names of all segments are durable.
+    pub(super) fn has_durable_segments(&self) -> bool {
+        let mut segments =
+            (self.names.iter()).filter(|(path, _)| path.extension().is_some_and(|e| e == "log"));
+        segments.all(|(path, file)| self.durable_names.get(path) == Some(file))
+    }
+
+    pub(super) fn change(&mut self, change: &Change) {
         match change {
             Change::Create(path) => match self.names.get(path) {
                 Some(&file) => self.files[file].pending.push(Pending::SetLen(0)),
@@ -107,7 +128,7 @@ impl Model {
     }
 
     /// Generates in `dir` a possible state of `root` after a power cut.
-    fn cut(&self, random: &mut Random, root: &Path, dir: &Path) {
+    pub(super) fn cut(&self, random: &mut Random, root: &Path, dir: &Path) {
         let mut names = self.durable_names.clone();
         let kept = random.below(self.pending_names.len() as u64 + 1) as usize;
         for changes in &self.pending_names[..kept] {

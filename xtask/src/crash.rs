@@ -1,0 +1,35 @@
+//! `cargo xtask crash`: runs the tests of logs and stores that crash, with more seeds and kills than `cargo test` does.
+//!
+//! | tests | what happens to the log |
+//! |---|---|
+//! | `log::tests::crash` | random lives: kills and power cuts at any change, also during recovery |
+//! | `log::tests::power`, `kill`, `faults` | power cuts, kills and failures at each change of a few fixed lives |
+//! | `log::tests::damage`, `damaged_logs_are` | each byte is cut off or flipped |
+//! | `killed_writers` | processes that write to a store are killed at random instants |
+//! | `random_changes_do_no_harm` | frames with right checksums and random content |
+
+use anyhow::Result;
+
+use crate::tools::{TESTS, cargo, run as run_command};
+
+const CRASH_TESTS: [&str; 8] = [
+    "log::tests::crash",
+    "log::tests::power",
+    "log::tests::kill",
+    "log::tests::faults",
+    "log::tests::damage",
+    "damaged_logs_are",
+    "killed_writers",
+    "random_changes_do_no_harm",
+];
+
+/// Runs the tests with this number of random lives of a log, a tenth as many changed logs, and this number of kills.
+pub fn run(seeds: u64, kills: u64) -> Result<()> {
+    // The same set of targets as for all tests, so that nothing is built twice; the filters select the tests.
+    let mut command = cargo(&TESTS);
+    command.arg("--").args(CRASH_TESTS);
+    command.env("IRONWEAVE_CRASH_SEEDS", seeds.to_string());
+    command.env("IRONWEAVE_KILLS", kills.to_string());
+    command.env("CRAFTED_SEEDS", (seeds / 10).max(80).to_string());
+    run_command(&mut command)
+}
