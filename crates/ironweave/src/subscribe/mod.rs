@@ -187,7 +187,8 @@ impl<M: Model> Subscription<M> {
     ) -> Result<Option<Record<M>>, StorageError> {
         let graphs = match &self.graph {
             Some(before) => {
-                let before = before.entered(&self.reader.epochs(), transaction.seq)?;
+                let before = before.entered(&self.reader.epochs(), transaction.seq);
+                let before = before.map_err(|e| self.reader.place(e))?;
                 let after = before
                     .after(&transaction)
                     .map_err(|e| self.reader.place(e))?;

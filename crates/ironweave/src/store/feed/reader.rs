@@ -8,13 +8,12 @@ use crate::base::position::{FrameRef, Position, Seq};
 use crate::base::storage_error::StorageError;
 use crate::log::{Frame, FrameKind, Frames, LogReader};
 use crate::step::plan::Plan;
-use crate::store::Epochs;
 use crate::store::backend::place;
 #[cfg(feature = "async")]
 use crate::store::feed::StreamWaker;
 use crate::store::feed::{Feed, lock};
-use crate::store::lost_frame;
 use crate::store::record::DecodedTransaction;
+use crate::store::{Epochs, lost_frame};
 
 /// Reads the frames of a feed in order: from the copies that the feed keeps, or else from the log.
 pub(crate) struct FeedReader {
