@@ -59,6 +59,7 @@
 
 mod batch;
 mod chain;
+mod copy;
 pub(crate) mod cursor;
 pub(crate) mod disk;
 mod files;
@@ -82,6 +83,7 @@ use crate::base::position::{Position, Seq};
 use crate::base::storage_error::{AppendError, FORMAT_VERSION, StorageError, StorageFailure};
 pub(crate) use batch::{BatchError, FrameBatch};
 pub(crate) use chain::ReadPoint;
+pub use copy::{Copied, CopyError, backup, restore};
 use cursor::Cursors;
 pub(crate) use files::{FileLog, LogOptions};
 pub(crate) use memory::{MemoryLog, MemoryReader};
@@ -110,6 +112,13 @@ impl FrameKind {
             3 => Some(Self::Migration),
             _ => None,
         }
+    }
+}
+
+impl Frame {
+    /// Returns the length of the frame in a segment.
+    pub(crate) fn bytes(&self) -> u64 {
+        frame::frame_bytes(self.payload.len()) as u64
     }
 }
 
