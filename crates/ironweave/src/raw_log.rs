@@ -36,4 +36,4 @@
 //! ```
 
 pub use crate::log::{Copied, CopyError, backup, restore};
-pub use crate::store::raw::{Logged, RawContent, RawFrame, RawFrames, RawLog};
+pub use crate::store::raw::{RawContent, RawFrame, RawFrames, RawLog};

@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use ironweave::raw_log::{Logged, RawLog};
+use ironweave::dynamic::Dynamic;
+use ironweave::raw_log::RawLog;
 use ironweave::schema::Schema;
 use ironweave::{Fact, Firing, Record, Seq};
 
@@ -67,13 +68,13 @@ impl Filter {
     }
 
     /// Whether no transaction from this one on is shown.
-    pub fn is_past(&self, record: &Record<Logged>) -> bool {
+    pub fn is_past(&self, record: &Record<Dynamic>) -> bool {
         self.to
             .is_some_and(|to| to.passed(record.seq(), record.time()))
     }
 
     /// Whether events of a transaction may be shown.
-    pub fn admits(&self, record: &Record<Logged>) -> bool {
+    pub fn admits(&self, record: &Record<Dynamic>) -> bool {
         let from = self
             .from
             .is_none_or(|from| from.reached(record.seq(), record.time()));
@@ -83,7 +84,7 @@ impl Filter {
     }
 
     /// Whether an event of such a transaction is shown. Its facts have been applied to the labels.
-    pub fn admits_firing(&self, firing: &Firing<'_, Logged>, labels: &Labels) -> bool {
+    pub fn admits_firing(&self, firing: &Firing<'_, Dynamic>, labels: &Labels) -> bool {
         if !self.events.is_empty() && !self.events.iter().any(|name| name == firing.name()) {
             return false;
         }

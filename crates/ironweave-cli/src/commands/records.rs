@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use ironweave::raw_log::Logged;
+use ironweave::dynamic::Dynamic;
 use ironweave::{Fact, FactEntity, FactKind, Field, Firing, Id, Record};
 use serde::Serialize;
 use serde_json::value::RawValue;
@@ -66,7 +66,7 @@ pub struct FactLine {
 
 impl RecordLine {
     /// A transaction, without its firings.
-    pub fn of(record: &Record<Logged>) -> Self {
+    pub fn of(record: &Record<Dynamic>) -> Self {
         let meta = record.meta();
         let text = |text: Option<&str>| text.map(str::to_owned);
         Self {
@@ -83,7 +83,7 @@ impl RecordLine {
 }
 
 /// Returns a firing as JSON.
-pub fn firing_line(firing: &Firing<'_, Logged>, labels: &Labels) -> FiringLine {
+pub fn firing_line(firing: &Firing<'_, Dynamic>, labels: &Labels) -> FiringLine {
     let fields = firing.fields().into_iter();
     FiringLine {
         event: firing.name().to_owned(),
@@ -151,8 +151,8 @@ fn key_json(labels: &Labels, entity: &FactEntity<'_>) -> Option<Box<RawValue>> {
 /// Writes the line of a transaction, and for each firing the event with its facts below it.
 pub fn write(
     out: &mut Output,
-    record: &Record<Logged>,
-    firings: &[Firing<'_, Logged>],
+    record: &Record<Dynamic>,
+    firings: &[Firing<'_, Dynamic>],
     labels: &Labels,
 ) -> Result {
     let mut head = format!(
@@ -180,7 +180,7 @@ pub fn write(
 }
 
 /// Returns an event with its fields.
-pub fn firing_text(out: &Output, firing: &Firing<'_, Logged>, labels: &Labels) -> String {
+pub fn firing_text(out: &Output, firing: &Firing<'_, Dynamic>, labels: &Labels) -> String {
     let (indent, role) = match firing.is_immediate() {
         true => ("         ", Role::Immediate),
         false => ("       ", Role::Event),

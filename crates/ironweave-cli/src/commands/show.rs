@@ -4,7 +4,8 @@ use std::collections::VecDeque;
 use std::process::ExitCode;
 
 use ironweave::Firing;
-use ironweave::raw_log::{Logged, RawContent, RawFrame, RawLog};
+use ironweave::dynamic::Dynamic;
+use ironweave::raw_log::{RawContent, RawFrame, RawLog};
 
 use super::filter::Filter;
 use super::records::{self, RecordLine};
@@ -89,7 +90,7 @@ impl<'f> Printer<'f> {
             _ => return Ok(()),
         };
         let wanted = self.filter.admits(record);
-        let mut firings: Vec<Firing<'_, Logged>> = Vec::new();
+        let mut firings: Vec<Firing<'_, Dynamic>> = Vec::new();
         for firing in record.firings() {
             for fact in firing.facts() {
                 self.labels.apply(&fact);

@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 use std::process::ExitCode;
 
-use ironweave::raw_log::{Logged, RawContent, RawLog};
+use ironweave::dynamic::Dynamic;
+use ironweave::raw_log::{RawContent, RawLog};
 use ironweave::{FactKind, Record, Timestamp};
 use serde::Serialize;
 
@@ -98,7 +99,7 @@ pub fn run(show: &Show, args: &Args) -> Result<ExitCode> {
 }
 
 impl Counts {
-    fn add(&mut self, record: &Record<Logged>, bytes: u64) {
+    fn add(&mut self, record: &Record<Dynamic>, bytes: u64) {
         self.totals.transactions += 1;
         let first = self.times.map_or(record.time(), |(first, _)| first);
         self.times = Some((first, record.time()));

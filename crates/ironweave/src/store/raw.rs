@@ -1,18 +1,14 @@
 //! Reading a log by its own schemas, without the model of a program and without the graph.
 
-use std::convert::Infallible;
 use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
-
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::base::position::{Position, Seq};
 use crate::base::storage_error::StorageError;
 use crate::log::{Frame, FrameKind, Frames, ReadLog as _, ReadOnlyLog};
 use crate::schema::Schema;
-use crate::step::any_event::{AnyEvent, EventMaker, EventVisitor};
-use crate::step::model::{Binding, Model};
+use crate::step::dynamic::Dynamic;
 use crate::step::plan::Plan;
 use crate::store::backend::place;
 use crate::store::record::{DecodedTransaction, Record};
@@ -138,7 +134,7 @@ pub enum RawContent {
     /// A schema, which begins an epoch.
     Schema(Arc<Schema>),
     /// A transaction, with the names and encodings of the schema before it.
-    Transaction(Record<Logged>),
+    Transaction(Record<Dynamic>),
 }
 
 impl RawFrame {
@@ -186,7 +182,7 @@ impl RawFrame {
 
     /// Returns the transaction, or `None` for a schema.
     #[must_use]
-    pub fn record(&self) -> Option<&Record<Logged>> {
+    pub fn record(&self) -> Option<&Record<Dynamic>> {
         match &self.content {
             RawContent::Transaction(record) => Some(record),
             RawContent::Schema(_) => None,
@@ -264,7 +260,7 @@ impl RawFrames {
         let schema = read_schema(frame)?;
         let tags = Tags::new(frame.header.version, &schema, &schema)
             .ok_or_else(|| bad_frame(seq, "its schema has a name twice"))?;
-        let plan = Plan::new(schema.clone(), Vec::new(), Vec::new());
+        let plan = Plan::of_log(schema.clone());
         let shared = Arc::new(schema.clone());
         self.plan = Some((Arc::new(plan), Arc::clone(&shared)));
         self.epochs.list.push((seq, schema, Arc::new(tags)));
@@ -308,51 +304,5 @@ impl fmt::Debug for RawFrames {
         f.debug_struct("RawFrames")
             .field("from", &self.from)
             .finish_non_exhaustive()
-    }
-}
-
-/// The model of a record whose types are known only from the schema in the log. No event of it can be fired.
-pub enum Logged {}
-
-impl Model for Logged {
-    const NAME: &'static str = "a logged model";
-    type Event = NoEvent;
-
-    fn binding() -> Binding {
-        Binding {
-            schema: Schema::default(),
-            columns: Vec::new(),
-            data: Vec::new(),
-            events: Vec::new(),
-            invariants: Vec::new(),
-        }
-    }
-}
-
-/// The events of [`Logged`], of which there are none.
-pub struct NoEvent(Infallible);
-
-impl Serialize for NoEvent {
-    fn serialize<S: Serializer>(&self, _: S) -> Result<S::Ok, S::Error> {
-        match self.0 {}
-    }
-}
-
-impl<'de> Deserialize<'de> for NoEvent {
-    fn deserialize<D: Deserializer<'de>>(_: D) -> Result<Self, D::Error> {
-        Err(serde::de::Error::custom("the model of a log has no events"))
-    }
-}
-
-impl AnyEvent for NoEvent {
-    type Model = Logged;
-    const NAMES: &'static [&'static str] = &[];
-
-    fn accept<'e, V: EventVisitor<'e>>(&'e self, _: V) -> V::Output {
-        match self.0 {}
-    }
-
-    fn make<M: EventMaker>(_: usize, maker: M) -> Result<Self, M::Error> {
-        Err(maker.no_such_event())
     }
 }
