@@ -74,6 +74,35 @@ enum Command {
     /// Show and compare the schemas in logs
     #[command(subcommand)]
     Schema(Schema),
+    /// Print one entity with its state, its fields and its links
+    #[command(after_help = "Examples:
+  ironweave get target/databuild/store Partition report
+  ironweave get target/databuild/store JobRun 3.1 --as-of 2026-11-28T12:00:00Z")]
+    Get(commands::get::Args),
+    /// Print the entities of a type, of all states or of one
+    #[command(after_help = "Examples:
+  ironweave list target/databuild/store Partition Live
+  ironweave list target/databuild/store JobRun --where label=report --json")]
+    List(commands::list::Args),
+    /// Print the links of an entity, from either end of an edge
+    #[command(after_help = "Example:\n  ironweave edges target/databuild/store Partition report")]
+    Edges(commands::edges::Args),
+    /// Print every change of an entity, with its event
+    #[command(after_help = "Example:\n  ironweave history target/databuild/store Partition report")]
+    History(commands::history::Args),
+    /// Explain the state of an entity: the events that moved it, and what caused them, the latest first
+    #[command(after_help = "Example:\n  ironweave why target/databuild/store Partition report")]
+    Why(commands::history::Args),
+    /// Print the net changes between two moments; exit code 1 if there are any
+    #[command(
+        after_help = "Example:\n  ironweave diff target/databuild/store 10 2026-11-28T12:00:00Z"
+    )]
+    Diff(commands::diff::Args),
+    /// Run a query on a temporary SQLite database with tables of the entities and links
+    #[cfg(feature = "sqlite")]
+    #[command(after_help = "Example:
+  ironweave sql target/databuild/store \"SELECT state, count(*) FROM Partition GROUP BY state\"")]
+    Sql(commands::sql::Args),
     /// Print a script that completes the arguments of ironweave in a shell
     #[command(
         after_help = "Example:\n  ironweave completions bash > ~/.local/share/bash-completion/completions/ironweave"
@@ -97,6 +126,12 @@ enum Log {
         after_help = "Example:\n  ironweave log tail target/databuild/store -f --event JobFailed"
     )]
     Tail(commands::tail::Args),
+    /// Check a log: checksums, order, and the replay of all facts with the fingerprint of each frame
+    ///
+    /// The last line is `ok: N frames, M facts`. For a damaged log it names the file, the offset and the
+    /// sequence of the first problem, and the exit code is 1.
+    #[command(after_help = "Example:\n  ironweave log verify target/databuild/store")]
+    Verify(commands::verify::Args),
     /// Count frames, events and facts, with their bytes and times
     #[command(after_help = "Example:\n  ironweave log stat target/databuild/store")]
     Stat(commands::stat::Args),
@@ -164,6 +199,7 @@ fn run(show: &Show, command: Command) -> Result<ExitCode> {
         Command::Log(log) => match log {
             Log::Show(args) => commands::show::run(show, &args),
             Log::Tail(args) => commands::tail::run(show, &args),
+            Log::Verify(args) => commands::verify::run(show, &args),
             Log::Stat(args) => commands::stat::run(show, &args),
             Log::Backup(args) => commands::backup::run(show, &args),
             Log::Restore(args) => commands::restore::run(show, &args),
@@ -173,6 +209,14 @@ fn run(show: &Show, command: Command) -> Result<ExitCode> {
             Schema::Diff(args) => commands::schema::diff(show, &args),
             Schema::Json(args) => commands::schema::json(show, &args),
         },
+        Command::Get(args) => commands::get::run(show, &args),
+        Command::List(args) => commands::list::run(show, &args),
+        Command::Edges(args) => commands::edges::run(show, &args),
+        Command::History(args) => commands::history::history(show, &args),
+        Command::Why(args) => commands::history::why(show, &args),
+        Command::Diff(args) => commands::diff::run(show, &args),
+        #[cfg(feature = "sqlite")]
+        Command::Sql(args) => commands::sql::run(show, &args),
         Command::Completions { shell } => {
             let mut command = <Cli as clap::CommandFactory>::command();
             let mut script = Vec::new();

@@ -3,7 +3,7 @@
 use std::io;
 
 use ironweave::raw_log::CopyError;
-use ironweave::{OpenError, ReadError, StorageError};
+use ironweave::{NameError, OpenError, ReadError, StorageError};
 
 /// Why a command did not succeed.
 #[derive(Debug)]
@@ -57,6 +57,12 @@ impl From<ReadError> for Failure {
             return Self::usage(e);
         }
         Self::problem(e)
+    }
+}
+
+impl From<NameError> for Failure {
+    fn from(e: NameError) -> Self {
+        Self::usage(e)
     }
 }
 

@@ -3,10 +3,12 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use ironweave::raw_log::{RawContent, RawLog};
 use ironweave::schema::{ColumnDef, Schema};
-use ironweave::{Fact, FactEntity, FactKind, Id};
+use ironweave::{Fact, FactEntity, FactKind, Id, Seq};
 use serde_json::value::RawValue;
 
+use crate::failure::Result;
 use crate::values;
 
 /// The keys of all entities that the facts so far have created.
@@ -34,6 +36,25 @@ pub struct Part {
 }
 
 impl Labels {
+    /// Learns the keys of all entities that a log has created up to a frame.
+    pub fn of_log(log: &RawLog, until: Option<Seq>) -> Result<Self> {
+        let mut labels = Self::default();
+        for frame in log.frames(0)? {
+            let frame = frame?;
+            if until.is_some_and(|until| frame.seq() > until) {
+                break;
+            }
+            match frame.content() {
+                RawContent::Schema(schema) => labels.begin(schema),
+                RawContent::Transaction(record) => {
+                    record.facts().iter().for_each(|fact| labels.apply(&fact));
+                }
+                _ => {}
+            }
+        }
+        Ok(labels)
+    }
+
     /// Reads further facts by another schema.
     pub fn begin(&mut self, schema: &Arc<Schema>) {
         self.keys.clear();

@@ -6,6 +6,7 @@
 //! | `commands` | one file for each command |
 //! | `output` | text and JSON lines, colours, the pager |
 //! | `failure` | errors and exit codes |
+//! | `graph` | the graph of a store, now or earlier, by the names in its schema |
 //! | `labels`, `values` | entities by their keys, values as text and as JSON |
 //! | `names`, `when` | the names and times that a user gives |
 //! | `progress`, `interrupt` | the progress bar on a terminal, Ctrl-C |
@@ -14,6 +15,7 @@
 mod cli;
 mod commands;
 mod failure;
+mod graph;
 mod interrupt;
 mod labels;
 mod names;
