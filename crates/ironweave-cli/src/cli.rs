@@ -135,6 +135,19 @@ enum Log {
     /// Count frames, events and facts, with their bytes and times
     #[command(after_help = "Example:\n  ironweave log stat target/databuild/store")]
     Stat(commands::stat::Args),
+    /// Print a log, or a part of it, as JSON lines of events and facts
+    ///
+    /// The lines of an export without filters also have the payloads of the frames, from which `log import` makes a log.
+    #[command(after_help = "Example:\n  ironweave log export target/databuild/store > log.json")]
+    Export(commands::export::Args),
+    /// Create a store from the lines of `log export` without filters
+    ///
+    /// The log is made of the `frame` of each line; the other members are for readers. It is replayed before the
+    /// directory gets its name. The new store has an id of its own, so that positions of the old one are not positions in it.
+    #[command(
+        after_help = "Example:\n  ironweave log export old/store | ironweave log import - new/store"
+    )]
+    Import(commands::import::Args),
     /// Copy a log, also one that is in use, or bring an earlier copy up to date
     ///
     /// The copy ends with the last frame that the log has now, which is made durable first. Only segments that have
@@ -201,6 +214,8 @@ fn run(show: &Show, command: Command) -> Result<ExitCode> {
             Log::Tail(args) => commands::tail::run(show, &args),
             Log::Verify(args) => commands::verify::run(show, &args),
             Log::Stat(args) => commands::stat::run(show, &args),
+            Log::Export(args) => commands::export::run(show, &args),
+            Log::Import(args) => commands::import::run(show, &args),
             Log::Backup(args) => commands::backup::run(show, &args),
             Log::Restore(args) => commands::restore::run(show, &args),
         },

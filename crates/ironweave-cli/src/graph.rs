@@ -5,11 +5,12 @@ use std::path::Path;
 #[cfg(feature = "sqlite")]
 use ironweave::Seq;
 use ironweave::dynamic::{Dynamic, EntityType, EntityView, GraphView, LinkView, ValueView};
+use ironweave::schema::{Cardinality, EndDef};
 use ironweave::{AsOf, Db as _, Id, Snapshot, Store};
 
 use crate::cli::Source;
 use crate::failure::{Failure, Result};
-use crate::labels::Part;
+use crate::labels::{Part, key_text};
 use crate::output::Output;
 use crate::values::{self, Texts};
 use crate::when::When;
@@ -100,11 +101,31 @@ pub fn key(entity: EntityView<'_>) -> Vec<Part> {
     parts.map(part).collect()
 }
 
+/// Returns an entity as text, in the form that [`Labels`](crate::labels::Labels) have.
+pub fn entity_text(entity: EntityView<'_>) -> String {
+    match key_text(&key(entity)) {
+        Some(key) => format!("{} {key}", entity.entity_type().name()),
+        None => entity.handle(),
+    }
+}
+
+/// Returns whether an end of an edge may have several links.
+pub fn has_many(entity: EntityView<'_>, graph: GraphView<'_>, edge: &str) -> bool {
+    let name = entity.entity_type().name();
+    let is = |end: &EndDef| {
+        let of = graph.schema().entities.get(end.entity.index());
+        end.name == edge && of.is_some_and(|of| of.name == name)
+    };
+    let mut ends = (graph.schema().edges.iter()).flat_map(|edge| [&edge.from, &edge.to]);
+    let end = ends.find(|end| is(end));
+    end.is_none_or(|end| !matches!(end.cardinality, Cardinality::One | Cardinality::Option))
+}
+
 /// Returns a value as text, with the keys of the entities that are in it.
 pub fn value_text(out: &Output, graph: GraphView<'_>, value: &ValueView<'_>) -> String {
     let handle = |name: &str, id: Id| {
         let entity = graph.entity_type(name).ok().and_then(|of| of.at(id));
-        entity.map_or_else(|| format!("{name}/{id}"), |entity| entity.to_string())
+        entity.map_or_else(|| format!("{name}/{id}"), entity_text)
     };
     let texts = Texts {
         schema: Some(graph.schema()),
@@ -118,7 +139,11 @@ pub fn value_text(out: &Output, graph: GraphView<'_>, value: &ValueView<'_>) -> 
 pub fn link_text(out: &Output, graph: GraphView<'_>, link: LinkView<'_>) -> String {
     let entity = link.entity();
     match link.data() {
-        Some(data) => format!("{entity} = {}", value_text(out, graph, &data)),
-        None => entity.to_string(),
+        Some(data) => format!(
+            "{} = {}",
+            entity_text(entity),
+            value_text(out, graph, &data)
+        ),
+        None => entity_text(entity),
     }
 }

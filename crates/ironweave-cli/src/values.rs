@@ -3,7 +3,7 @@
 use std::fmt::Display;
 
 use ironweave::Id;
-use ironweave::schema::{Encoding, Schema};
+use ironweave::schema::{BindBy, Cardinality, Encoding, Schema};
 use serde::Serialize;
 use serde_json::value::RawValue;
 
@@ -47,9 +47,13 @@ impl Texts<'_> {
                 let name = self
                     .schema
                     .and_then(|schema| schema.entities.get(entity.index()));
-                let handle: Option<String> = serde_json::from_str(text).ok();
-                let id = handle.as_deref().and_then(|handle| handle.rsplit_once('/'));
-                match (name, id.and_then(|(_, id)| id.parse().ok())) {
+                // The JSON of a handle without an encoding is its number.
+                let number = || Id::from_bits(serde_json::from_str(text).ok()?);
+                let handle = || {
+                    let handle: String = serde_json::from_str(text).ok()?;
+                    handle.rsplit_once('/')?.1.parse().ok()
+                };
+                match (name, handle().or_else(number)) {
                     (Some(def), Some(id)) => (self.handle)(&def.name, id),
                     _ => text.to_owned(),
                 }
@@ -82,6 +86,21 @@ impl Texts<'_> {
             _ => text,
         }
     }
+}
+
+/// Returns the encoding of a field of an event that holds entities, for logs of earlier versions, which do not have it.
+pub fn implied_encoding(schema: &Schema, event: &str, field: &str) -> Option<Encoding> {
+    let def = schema.events.iter().find(|def| def.name == event)?;
+    let name = def.names.iter().find(|name| name.name == field)?;
+    if !matches!(name.by, BindBy::Handle | BindBy::Token(_)) {
+        return None;
+    }
+    let id = Encoding::Id(name.entity);
+    Some(match name.count {
+        Cardinality::Option => Encoding::Option(Box::new(id)),
+        Cardinality::Many => Encoding::List(Box::new(id)),
+        _ => id,
+    })
 }
 
 /// Returns a list as text, of which only the first elements are shown unless it is shown in full.

@@ -6,6 +6,7 @@
 //! | read the schemas and transactions of a log | [`RawLog::open`], [`RawLog::frames`] |
 //! | copy a log that may be in use, and keep the copy up to date | [`backup`] |
 //! | make a new log from a copy, up to a frame | [`restore`] |
+//! | write frames that were exported from another log | [`RawWriter`] |
 //!
 //! ```
 //! # mod doc { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/doc/lamps.rs")); } use doc::lamps;
@@ -20,7 +21,7 @@
 //!
 //! // The store is still open for writing.
 //! let copied = backup(&dir, &copy, |_, _| {})?;
-//! assert_eq!(copied.last, store.position()?);
+//! assert_eq!(copied.last, store.position());
 //!
 //! for frame in RawLog::open(&copy)?.frames(0)? {
 //!     let frame = frame?;
@@ -36,4 +37,4 @@
 //! ```
 
 pub use crate::log::{Copied, CopyError, backup, restore};
-pub use crate::store::raw::{RawContent, RawFrame, RawFrames, RawLog};
+pub use crate::store::raw::{RawContent, RawFrame, RawFrames, RawLog, RawWriter};

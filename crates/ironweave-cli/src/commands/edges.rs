@@ -44,7 +44,10 @@ pub fn run(show: &Show, args: &Args) -> Result<ExitCode> {
     let entity = graph::find(view, &args.entity_type, &args.key)?;
     let mut out = Output::paged(show);
     if !out.is_json() {
-        out.line(out.paint(Role::Title, entity).to_string())?;
+        out.line(
+            out.paint(Role::Title, graph::entity_text(entity))
+                .to_string(),
+        )?;
     }
     for edge in entity.entity_type().edges() {
         let links = entity.links(edge)?;

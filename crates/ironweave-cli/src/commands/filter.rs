@@ -39,6 +39,25 @@ pub struct Filter {
 }
 
 impl Filter {
+    /// Whether the filter admits everything.
+    pub fn is_empty(&self) -> bool {
+        let Self {
+            entity_type,
+            key: _,
+            entity,
+            events,
+            actor,
+            from,
+            to,
+        } = self;
+        entity_type.is_none()
+            && entity.is_none()
+            && events.is_empty()
+            && actor.is_none()
+            && from.is_none()
+            && to.is_none()
+    }
+
     /// Checks that the names in the filter are in a schema of the log.
     pub fn check(&self, log: &RawLog) -> Result {
         if self.entity_type.is_none() && self.entity.is_none() && self.events.is_empty() {

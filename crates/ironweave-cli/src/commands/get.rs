@@ -111,14 +111,21 @@ fn write(out: &mut Output, graph: GraphView<'_>, entity: EntityView<'_>) -> Resu
             .links(edge)?
             .map(|link| graph::link_text(out, graph, link))
             .collect();
-        lines.push((edge.to_owned(), values::list(&links, out.is_full())));
+        let text = match graph::has_many(entity, graph, edge) {
+            true => values::list(&links, out.is_full()),
+            false => links.first().cloned().unwrap_or_else(|| "null".into()),
+        };
+        lines.push((edge.to_owned(), text));
     }
     let width = lines
         .iter()
         .map(|(name, _)| name.chars().count())
         .max()
         .unwrap_or(0);
-    out.line(out.paint(Role::Title, entity).to_string())?;
+    out.line(
+        out.paint(Role::Title, graph::entity_text(entity))
+            .to_string(),
+    )?;
     for (name, text) in lines {
         let name = format!("{name:width$}");
         let name = out.paint(Role::Dim, name).to_string();

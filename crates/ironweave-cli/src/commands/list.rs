@@ -112,6 +112,6 @@ fn line(out: &Output, graph: GraphView<'_>, entity: EntityView<'_>) -> String {
         [] => String::new(),
         values => format!(" {{ {} }}", values.join(", ")),
     };
-    let name = out.paint(Role::Title, entity.to_string());
+    let name = out.paint(Role::Title, graph::entity_text(entity));
     format!("{name} {}{values}", out.paint(Role::Entity, entity.state()))
 }

@@ -3,9 +3,11 @@
 pub mod backup;
 pub mod diff;
 pub mod edges;
+pub mod export;
 mod filter;
 pub mod get;
 pub mod history;
+pub mod import;
 pub mod list;
 mod records;
 pub mod restore;

@@ -186,7 +186,13 @@ pub fn firing_text(out: &Output, firing: &Firing<'_, Dynamic>, labels: &Labels) 
         false => ("       ", Role::Event),
     };
     let fields: Vec<String> = (firing.fields().iter())
-        .map(|field| format!("{}: {}", field.name(), field_text(out, field, labels)))
+        .map(|field| {
+            format!(
+                "{}: {}",
+                field.name(),
+                field_text(out, field, Some(firing.name()), labels)
+            )
+        })
         .collect();
     let fields = match fields.as_slice() {
         [] => String::new(),
@@ -195,13 +201,18 @@ pub fn firing_text(out: &Output, firing: &Firing<'_, Dynamic>, labels: &Labels) 
     format!("{indent}{}{fields}", out.paint(role, firing.name()))
 }
 
-fn field_text(out: &Output, field: &Field<'_>, labels: &Labels) -> String {
+fn field_text(out: &Output, field: &Field<'_>, event: Option<&str>, labels: &Labels) -> String {
+    let schema = labels.schema().map(|schema| &**schema);
     let texts = Texts {
-        schema: labels.schema().map(|schema| &**schema),
+        schema,
         full: out.is_full(),
         handle: &|name: &str, id: Id| labels.label(name, id.slot(), Some(id)),
     };
-    texts.text(field, field.encoding())
+    let implied = match (field.encoding(), schema, event) {
+        (None, Some(schema), Some(event)) => values::implied_encoding(schema, event, field.name()),
+        _ => None,
+    };
+    texts.text(field, field.encoding().or(implied.as_ref()))
 }
 
 /// Writes facts, one on each line.
@@ -249,7 +260,7 @@ pub fn fact_text(out: &Output, fact: &Fact<'_>, labels: &Labels) -> String {
     let value = || {
         let value = fact.assigned();
         value
-            .map(|value| field_text(out, &value, labels))
+            .map(|value| field_text(out, &value, None, labels))
             .unwrap_or_default()
     };
     match fact.kind() {

@@ -54,13 +54,22 @@ pub fn run(show: &Show, args: &Args) -> Result<ExitCode> {
 
 /// Returns the last frame that is not after a time.
 fn last_until(args: &Args, time: Timestamp) -> Result<Seq> {
-    let mut last = None;
+    let (mut last, mut first_time) = (None, None);
     for frame in RawLog::open(&args.source.store)?.frames(0)? {
         let frame = frame?;
-        if frame.record().is_some_and(|record| record.time() > time) {
-            break;
+        if let Some(record) = frame.record() {
+            first_time = first_time.or(Some(record.time()));
+            if record.time() > time {
+                break;
+            }
         }
         last = Some(frame.seq());
     }
-    last.ok_or_else(|| Failure::Usage(format!("the log has no frame at or before {time}")))
+    match (first_time, last) {
+        (Some(first), Some(last)) if first <= time => Ok(last),
+        (Some(first), _) => Err(Failure::Usage(format!(
+            "the log has no transaction at or before {time}; the first one was at {first}"
+        ))),
+        (None, _) => Err(Failure::Usage("the log has no transactions".into())),
+    }
 }

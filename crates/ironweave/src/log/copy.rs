@@ -11,11 +11,15 @@ use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
 use super::chain::{Chain, segment_path};
-use super::disk::{Disk, parent};
+use super::disk::Disk;
 use super::frame::Block;
 use super::head::{Lock, write_head};
 use super::segments::Segments;
-use super::{FileLog, LogOptions, ReadLog as _, ReadOnlyLog, Seq, StorageError, scan};
+use super::{
+    AppendError, FileLog, FrameHeader, Log as _, LogOptions, ReadLog as _, ReadOnlyLog, Seq,
+    StorageError, StorageFailure, scan,
+};
+use crate::base::error::OpenError;
 use crate::base::position::Position;
 
 /// How much is read and written at once.
@@ -74,6 +78,8 @@ pub enum CopyError {
         /// The last frame of the log.
         last: Option<Seq>,
     },
+    /// Frames that were imported are not those of a log.
+    NotALog(Box<OpenError>),
     /// The copy was read back, and is not equal to the original.
     Differs {
         /// The target.
@@ -126,6 +132,10 @@ impl fmt::Display for CopyError {
                 seq,
                 last: Some(last),
             } => write!(f, "the log has no frame {seq}: its last frame is {last}"),
+            Self::NotALog(e) => write!(
+                f,
+                "the frames are not those of a log; nothing was kept: {e}"
+            ),
             Self::Differs { target } => write!(
                 f,
                 "the copy in {} was read back, and is not equal to the source; check the disk, and copy to another directory",
@@ -139,6 +149,7 @@ impl std::error::Error for CopyError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
             Self::Storage(e) => Some(e),
+            Self::NotALog(e) => Some(e),
             _ => None,
         }
     }
@@ -160,12 +171,24 @@ pub fn backup(
     target: impl AsRef<Path>,
     mut progress: impl FnMut(u64, u64),
 ) -> Result<Copied, CopyError> {
-    let (source, target) = (source.as_ref(), target.as_ref());
+    backup_on(
+        &Disk::default(),
+        source.as_ref(),
+        target.as_ref(),
+        &mut progress,
+    )
+}
+
+pub(super) fn backup_on(
+    disk: &Disk,
+    source: &Path,
+    target: &Path,
+    progress: &mut dyn FnMut(u64, u64),
+) -> Result<Copied, CopyError> {
     let log = ReadOnlyLog::open(source)?;
     check_other(source, target)?;
     sync_last_segment(log.chain())?;
     check_unoccupied(target)?;
-    let disk = Disk::default();
     disk.create_dir(target)?;
     let _lock = Lock::acquire(target)?;
     let kept = kept(target, &log)?;
@@ -180,8 +203,8 @@ pub fn backup(
         Some(from) => all.into_iter().filter(|p| p.first >= from).collect(),
         None => Vec::new(),
     };
-    let mut copied = copy(&disk, log.chain(), &pieces, target, &mut progress)?;
-    write_last(&disk, log.chain(), target)?;
+    let mut copied = copy(disk, log.chain(), &pieces, target, progress)?;
+    write_last(disk, log.chain(), target)?;
     let copy = ReadOnlyLog::open(target)?;
     if !log.chain().has_frames_of(copy.chain()) {
         let target = target.to_owned();
@@ -206,7 +229,20 @@ pub fn restore(
     until: Option<Seq>,
     mut progress: impl FnMut(u64, u64),
 ) -> Result<Copied, CopyError> {
-    let (source, target) = (source.as_ref(), target.as_ref());
+    restore_on(
+        &Disk::default(),
+        (source.as_ref(), target.as_ref()),
+        until,
+        &mut progress,
+    )
+}
+
+pub(super) fn restore_on(
+    disk: &Disk,
+    (source, target): (&Path, &Path),
+    until: Option<Seq>,
+    progress: &mut dyn FnMut(u64, u64),
+) -> Result<Copied, CopyError> {
     let log = ReadOnlyLog::open(source)?;
     check_other(source, target)?;
     let head = log.head().map(|head| head.seq);
@@ -217,22 +253,14 @@ pub fn restore(
         (Some(until), _) => Some(until),
         (None, last) => last,
     };
-    if let Some(path) = any_file(target)? {
-        return Err(CopyError::Occupied { path });
-    }
-    let disk = Disk::default();
-    let unfinished = target.with_added_extension("unfinished");
-    if let Some(path) = any_file(&unfinished)? {
-        return Err(CopyError::Occupied { path });
-    }
-    disk.create_dir(&unfinished)?;
+    let unfinished = begin(disk, target)?;
     let pieces = pieces(&log, last);
-    let mut copied = copy(&disk, log.chain(), &pieces, &unfinished, &mut progress)?;
+    let mut copied = copy(disk, log.chain(), &pieces, &unfinished, progress)?;
     let options = LogOptions {
         new_timeline: true,
         ..LogOptions::default()
     };
-    let restored = FileLog::open(&unfinished, options)?;
+    let restored = FileLog::open_on(disk.clone(), &unfinished, options)?;
     let ends = restored.head().map(|head| head.seq);
     copied.last = match ends {
         Some(seq) => restored.position_of(seq)?,
@@ -247,14 +275,86 @@ pub fn restore(
         return Err(CopyError::Differs { target: unfinished });
     }
     copied.frames = last.map_or(0, |last| last.get() + 1);
+    publish(disk, &unfinished, target)?;
+    Ok(copied)
+}
+
+/// Creates the directory of a log that gets its final name when it is complete. The target must be free.
+fn begin(disk: &Disk, target: &Path) -> Result<PathBuf, CopyError> {
+    let unfinished = target.with_added_extension("unfinished");
+    for dir in [target, &unfinished] {
+        if let Some(path) = any_file(dir)? {
+            return Err(CopyError::Occupied { path });
+        }
+    }
+    disk.create_dir(&unfinished)?;
+    Ok(unfinished)
+}
+
+/// Gives a complete log its final name.
+fn publish(disk: &Disk, unfinished: &Path, target: &Path) -> Result<(), StorageError> {
     if target.exists() {
         // A directory cannot be renamed to one that exists on every system.
         fs::remove_dir(target).map_err(|e| StorageError::io("replace", target, e))?;
     }
-    fs::rename(&unfinished, target)
-        .map_err(|e| StorageError::io("rename a directory to", target, e))?;
-    disk.sync_dir(parent(target))?;
-    Ok(copied)
+    disk.rename_dir(unfinished, target)
+}
+
+/// A log that is written frame by frame to a new directory, which appears when it is complete. Dropping it before that removes
+/// it.
+#[derive(Debug)]
+pub(crate) struct NewLog {
+    disk: Disk,
+    target: PathBuf,
+    unfinished: PathBuf,
+    log: Option<FileLog>,
+}
+
+impl NewLog {
+    pub(crate) fn create(target: &Path) -> Result<Self, CopyError> {
+        let disk = Disk::default();
+        let mut new = Self {
+            unfinished: begin(&disk, target)?,
+            target: target.to_owned(),
+            disk,
+            log: None,
+        };
+        new.log = Some(FileLog::open(&new.unfinished, LogOptions::default())?);
+        Ok(new)
+    }
+
+    /// Appends the next frame.
+    pub(crate) fn append(&mut self, header: FrameHeader, payload: &[u8]) -> Result<(), CopyError> {
+        let Some(log) = &mut self.log else {
+            return Ok(());
+        };
+        (log.append(header, payload)).map_err(|e| match e {
+            AppendError::Refused(e) | AppendError::Indeterminate(e) => e.into(),
+            e => StorageError::new(StorageFailure::Internal, e.to_string()).into(),
+        })
+    }
+
+    /// Closes the log and returns its directory, in which it can be checked.
+    pub(crate) fn close(&mut self) -> Result<&Path, CopyError> {
+        if let Some(log) = self.log.take() {
+            log.close()?;
+        }
+        Ok(&self.unfinished)
+    }
+
+    /// Gives the log its final name.
+    pub(crate) fn publish(mut self) -> Result<(), CopyError> {
+        self.close()?;
+        Ok(publish(&self.disk, &self.unfinished, &self.target)?)
+    }
+}
+
+impl Drop for NewLog {
+    fn drop(&mut self) {
+        // It is absent if it was published. If it cannot be removed, the next attempt names it.
+        self.log = None;
+        let _ = fs::remove_dir_all(&self.unfinished);
+    }
 }
 
 /// A segment, and how much of it is copied.

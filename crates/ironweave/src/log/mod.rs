@@ -83,6 +83,7 @@ use crate::base::position::{Position, Seq};
 use crate::base::storage_error::{AppendError, FORMAT_VERSION, StorageError, StorageFailure};
 pub(crate) use batch::{BatchError, FrameBatch};
 pub(crate) use chain::ReadPoint;
+pub(crate) use copy::NewLog;
 pub use copy::{Copied, CopyError, backup, restore};
 use cursor::Cursors;
 pub(crate) use files::{FileLog, LogOptions};
@@ -116,9 +117,9 @@ impl FrameKind {
 }
 
 impl Frame {
-    /// Returns the length of the frame in a segment.
-    pub(crate) fn bytes(&self) -> u64 {
-        frame::frame_bytes(self.payload.len()) as u64
+    /// Returns the length in a segment of a frame with this payload.
+    pub(crate) fn bytes_with(payload: &[u8]) -> u64 {
+        frame::frame_bytes(payload.len()) as u64
     }
 }
 

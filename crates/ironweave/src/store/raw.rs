@@ -6,14 +6,16 @@ use std::sync::Arc;
 
 use crate::base::position::{Position, Seq};
 use crate::base::storage_error::StorageError;
-use crate::log::{Frame, FrameKind, Frames, ReadLog as _, ReadOnlyLog};
+use crate::log::{
+    CopyError, Frame, FrameHeader, FrameKind, Frames, NewLog, ReadLog as _, ReadOnlyLog,
+};
 use crate::schema::Schema;
 use crate::step::dynamic::Dynamic;
 use crate::step::plan::Plan;
 use crate::store::backend::place;
 use crate::store::record::{DecodedTransaction, Record};
 use crate::store::tags::Tags;
-use crate::store::{Epochs, bad_frame};
+use crate::store::{Epochs, Store, bad_frame};
 
 /// A log that is read by its own schemas: the frames that it had when it was opened or last [refreshed](Self::refresh).
 ///
@@ -123,7 +125,7 @@ pub struct RawFrame {
     epoch: u32,
     version: u16,
     fingerprint: u128,
-    bytes: u64,
+    payload: Vec<u8>,
     content: RawContent,
 }
 
@@ -171,7 +173,13 @@ impl RawFrame {
     /// Returns the length of the frame in bytes, with its header.
     #[must_use]
     pub fn bytes(&self) -> u64 {
-        self.bytes
+        Frame::bytes_with(&self.payload)
+    }
+
+    /// Returns the payload of the frame, as it is in the log.
+    #[must_use]
+    pub fn payload(&self) -> &[u8] {
+        &self.payload
     }
 
     /// Returns the content of the frame.
@@ -245,12 +253,13 @@ impl RawFrames {
                 ));
             }
         };
+        let (header, position) = (*header, *position);
         Ok(wanted.then(|| RawFrame {
-            position: *position,
+            position,
             epoch: header.epoch,
             version: header.version,
             fingerprint: header.fingerprint,
-            bytes: frame.bytes(),
+            payload: frame.payload,
             content,
         }))
     }
@@ -304,5 +313,87 @@ impl fmt::Debug for RawFrames {
         f.debug_struct("RawFrames")
             .field("from", &self.from)
             .finish_non_exhaustive()
+    }
+}
+
+/// Writes a log frame by frame to a new directory, which appears when the log is complete. The new log has an id of its own.
+#[derive(Debug)]
+pub struct RawWriter {
+    log: NewLog,
+    next: Seq,
+}
+
+impl RawWriter {
+    /// Begins a log in a directory that does not exist or is empty.
+    ///
+    /// # Errors
+    /// [`CopyError::Occupied`], and failures of the disk.
+    pub fn create(target: impl AsRef<Path>) -> Result<Self, CopyError> {
+        Ok(Self {
+            log: NewLog::create(target.as_ref())?,
+            next: Seq::ZERO,
+        })
+    }
+
+    /// Returns the sequence number of the next frame.
+    #[must_use]
+    pub fn next_seq(&self) -> Seq {
+        self.next
+    }
+
+    /// Appends the schema that begins an epoch, as it was in a frame of the format version that this program writes.
+    ///
+    /// # Errors
+    /// Failures of the disk.
+    pub fn append_schema(
+        &mut self,
+        epoch: u32,
+        fingerprint: u128,
+        payload: &[u8],
+    ) -> Result<(), CopyError> {
+        self.append(FrameKind::Schema, epoch, fingerprint, payload)
+    }
+
+    /// Appends a transaction, as it was in a frame of the format version that this program writes.
+    ///
+    /// # Errors
+    /// Failures of the disk.
+    pub fn append_transaction(
+        &mut self,
+        epoch: u32,
+        fingerprint: u128,
+        payload: &[u8],
+    ) -> Result<(), CopyError> {
+        self.append(FrameKind::Transaction, epoch, fingerprint, payload)
+    }
+
+    fn append(
+        &mut self,
+        kind: FrameKind,
+        epoch: u32,
+        fingerprint: u128,
+        payload: &[u8],
+    ) -> Result<(), CopyError> {
+        self.log.append(
+            FrameHeader::new(self.next, epoch, kind, fingerprint),
+            payload,
+        )?;
+        self.next += 1;
+        Ok(())
+    }
+
+    /// Replays the log, which checks all that a store checks when it opens, and gives the directory its name. Returns the fingerprint of
+    /// the graph.
+    ///
+    /// # Errors
+    /// [`CopyError::NotALog`], after which the directory does not exist; failures of the disk.
+    pub fn finish(mut self) -> Result<u128, CopyError> {
+        let dir = self.log.close()?;
+        let fingerprint = match Store::<Dynamic>::open_read_only(dir) {
+            Ok(store) => store.fingerprint(),
+            Err(e) => return Err(CopyError::NotALog(Box::new(e))),
+        };
+        self.log.publish()?;
+        Ok(fingerprint)
     }
 }

@@ -3,6 +3,7 @@
 mod batch;
 mod batches;
 mod beside;
+mod copy;
 mod crafted;
 mod crash;
 mod damage;
