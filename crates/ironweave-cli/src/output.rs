@@ -81,11 +81,13 @@ impl Output {
     /// Output of a command whose text may be longer than the terminal.
     pub fn paged(show: &Show) -> Self {
         let mut output = Self::direct(show);
-        if !show.json && !show.no_pager && io::stdout().is_terminal() {
-            if let Some((child, stdin)) = pager() {
-                interrupt::leave_to_pager();
-                output.sink = Sink::Pager(child, BufWriter::new(stdin));
-            }
+        if !show.json
+            && !show.no_pager
+            && io::stdout().is_terminal()
+            && let Some((child, stdin)) = pager()
+        {
+            interrupt::leave_to_pager();
+            output.sink = Sink::Pager(child, BufWriter::new(stdin));
         }
         output
     }

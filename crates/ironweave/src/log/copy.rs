@@ -4,8 +4,10 @@
 //! temporary file, synced, and renamed. An interrupted copy is therefore a valid log that ends earlier, and the next backup
 //! continues it.
 
+mod new_log;
+mod result;
+
 use std::ffi::OsStr;
-use std::fmt;
 use std::fs::{self, File};
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
@@ -15,145 +17,15 @@ use super::disk::Disk;
 use super::frame::Block;
 use super::head::{Lock, write_head};
 use super::segments::Segments;
-use super::{
-    AppendError, FileLog, FrameHeader, Log as _, LogOptions, ReadLog as _, ReadOnlyLog, Seq,
-    StorageError, StorageFailure, scan,
-};
-use crate::base::error::OpenError;
+use super::{FileLog, LogOptions, ReadLog as _, ReadOnlyLog, Seq, StorageError, scan};
 use crate::base::position::Position;
+
+pub(crate) use new_log::NewLog;
+use new_log::{begin, publish};
+pub use result::{Copied, CopyError};
 
 /// How much is read and written at once.
 const PIECE_BYTES: usize = 1 << 20;
-
-/// What [`backup`] or [`restore`] has done.
-#[non_exhaustive]
-#[derive(Clone, Copy, Debug)]
-pub struct Copied {
-    /// The last frame of the copy; `None` if the log has no frames.
-    pub last: Option<Position>,
-    /// The number of frames that the target did not have before.
-    pub frames: u64,
-    /// The number of segments that were written.
-    pub segments: u64,
-    /// The number of bytes that were written.
-    pub bytes: u64,
-}
-
-/// The error of a copy. The target is unchanged, or has a prefix of the log.
-#[non_exhaustive]
-#[derive(Debug)]
-pub enum CopyError {
-    /// The source or the target could not be read, or the target could not be written.
-    Storage(StorageError),
-    /// Source and target are the same directory.
-    SameDirectory {
-        /// The directory.
-        dir: PathBuf,
-    },
-    /// The target exists, and has a file that is not of a backup.
-    Occupied {
-        /// The file.
-        path: PathBuf,
-    },
-    /// The target is a backup of another store.
-    OtherStore {
-        /// The target.
-        target: PathBuf,
-        /// The id of the store that is copied.
-        source: u64,
-        /// The id of the store in the target.
-        found: u64,
-    },
-    /// The target has frames of this store that the source does not have.
-    OtherHistory {
-        /// The target.
-        target: PathBuf,
-        /// The last frame of the target.
-        last: Position,
-    },
-    /// The log does not have the frame up to which it is to be copied.
-    NoSuchFrame {
-        /// The frame.
-        seq: Seq,
-        /// The last frame of the log.
-        last: Option<Seq>,
-    },
-    /// Frames that were imported are not those of a log.
-    NotALog(Box<OpenError>),
-    /// The copy was read back, and is not equal to the original.
-    Differs {
-        /// The target.
-        target: PathBuf,
-    },
-}
-
-impl From<StorageError> for CopyError {
-    fn from(e: StorageError) -> Self {
-        Self::Storage(e)
-    }
-}
-
-impl fmt::Display for CopyError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Storage(e) => e.fmt(f),
-            Self::SameDirectory { dir } => {
-                write!(
-                    f,
-                    "{} is the store itself; name another directory",
-                    dir.display()
-                )
-            }
-            Self::Occupied { path } => write!(
-                f,
-                "{} is not part of a copy of a log; nothing was written; name a new or an empty directory",
-                path.display()
-            ),
-            Self::OtherStore {
-                target,
-                source,
-                found,
-            } => write!(
-                f,
-                "{} is a backup of store {found:016x}, and the source is store {source:016x}; nothing was written; name \
-                 another directory",
-                target.display()
-            ),
-            Self::OtherHistory { target, last } => write!(
-                f,
-                "{} has frames that the source does not have, up to {last}, because the source was restored or lost them; \
-                 nothing was written; keep this backup and name another directory",
-                target.display()
-            ),
-            Self::NoSuchFrame { seq, last: None } => {
-                write!(f, "the log has no frame {seq}: it is empty")
-            }
-            Self::NoSuchFrame {
-                seq,
-                last: Some(last),
-            } => write!(f, "the log has no frame {seq}: its last frame is {last}"),
-            Self::NotALog(e) => write!(
-                f,
-                "the frames are not those of a log; nothing was kept: {e}"
-            ),
-            Self::Differs { target } => write!(
-                f,
-                "the copy in {} was read back, and is not equal to the source; check the disk, and copy to another directory",
-                target.display()
-            ),
-        }
-    }
-}
-
-impl std::error::Error for CopyError {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        match self {
-            Self::Storage(e) => Some(e),
-            Self::NotALog(e) => Some(e),
-            _ => None,
-        }
-    }
-}
 
 /// Copies the log of a store to another directory, up to the last frame that it has now. If the directory has an earlier copy of the
 /// same log, only the segments that have changed since are written.
@@ -277,84 +149,6 @@ pub(super) fn restore_on(
     copied.frames = last.map_or(0, |last| last.get() + 1);
     publish(disk, &unfinished, target)?;
     Ok(copied)
-}
-
-/// Creates the directory of a log that gets its final name when it is complete. The target must be free.
-fn begin(disk: &Disk, target: &Path) -> Result<PathBuf, CopyError> {
-    let unfinished = target.with_added_extension("unfinished");
-    for dir in [target, &unfinished] {
-        if let Some(path) = any_file(dir)? {
-            return Err(CopyError::Occupied { path });
-        }
-    }
-    disk.create_dir(&unfinished)?;
-    Ok(unfinished)
-}
-
-/// Gives a complete log its final name.
-fn publish(disk: &Disk, unfinished: &Path, target: &Path) -> Result<(), StorageError> {
-    if target.exists() {
-        // A directory cannot be renamed to one that exists on every system.
-        fs::remove_dir(target).map_err(|e| StorageError::io("replace", target, e))?;
-    }
-    disk.rename_dir(unfinished, target)
-}
-
-/// A log that is written frame by frame to a new directory, which appears when it is complete. Dropping it before that removes
-/// it.
-#[derive(Debug)]
-pub(crate) struct NewLog {
-    disk: Disk,
-    target: PathBuf,
-    unfinished: PathBuf,
-    log: Option<FileLog>,
-}
-
-impl NewLog {
-    pub(crate) fn create(target: &Path) -> Result<Self, CopyError> {
-        let disk = Disk::default();
-        let mut new = Self {
-            unfinished: begin(&disk, target)?,
-            target: target.to_owned(),
-            disk,
-            log: None,
-        };
-        new.log = Some(FileLog::open(&new.unfinished, LogOptions::default())?);
-        Ok(new)
-    }
-
-    /// Appends the next frame.
-    pub(crate) fn append(&mut self, header: FrameHeader, payload: &[u8]) -> Result<(), CopyError> {
-        let Some(log) = &mut self.log else {
-            return Ok(());
-        };
-        (log.append(header, payload)).map_err(|e| match e {
-            AppendError::Refused(e) | AppendError::Indeterminate(e) => e.into(),
-            e => StorageError::new(StorageFailure::Internal, e.to_string()).into(),
-        })
-    }
-
-    /// Closes the log and returns its directory, in which it can be checked.
-    pub(crate) fn close(&mut self) -> Result<&Path, CopyError> {
-        if let Some(log) = self.log.take() {
-            log.close()?;
-        }
-        Ok(&self.unfinished)
-    }
-
-    /// Gives the log its final name.
-    pub(crate) fn publish(mut self) -> Result<(), CopyError> {
-        self.close()?;
-        Ok(publish(&self.disk, &self.unfinished, &self.target)?)
-    }
-}
-
-impl Drop for NewLog {
-    fn drop(&mut self) {
-        // It is absent if it was published. If it cannot be removed, the next attempt names it.
-        self.log = None;
-        let _ = fs::remove_dir_all(&self.unfinished);
-    }
 }
 
 /// A segment, and how much of it is copied.
