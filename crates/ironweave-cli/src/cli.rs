@@ -76,7 +76,7 @@ enum Command {
     Schema(Schema),
     /// Print one entity with its state, its fields and its links
     #[command(after_help = "Examples:
-  ironweave get target/databuild/store Partition report
+  ironweave get target/databuild/store Partition report/dependencies
   ironweave get target/databuild/store JobRun 3.1 --as-of 2026-11-28T12:00:00Z")]
     Get(commands::get::Args),
     /// Print the entities of a type, of all states or of one
@@ -85,13 +85,19 @@ enum Command {
   ironweave list target/databuild/store JobRun --where label=report --json")]
     List(commands::list::Args),
     /// Print the links of an entity, from either end of an edge
-    #[command(after_help = "Example:\n  ironweave edges target/databuild/store Partition report")]
+    #[command(
+        after_help = "Example:\n  ironweave edges target/databuild/store Partition report/dependencies"
+    )]
     Edges(commands::edges::Args),
     /// Print every change of an entity, with its event
-    #[command(after_help = "Example:\n  ironweave history target/databuild/store Partition report")]
+    #[command(
+        after_help = "Example:\n  ironweave history target/databuild/store Partition report/dependencies"
+    )]
     History(commands::history::Args),
     /// Explain the state of an entity: the events that moved it, and what caused them, the latest first
-    #[command(after_help = "Example:\n  ironweave why target/databuild/store Partition report")]
+    #[command(
+        after_help = "Example:\n  ironweave why target/databuild/store Partition report/dependencies"
+    )]
     Why(commands::history::Args),
     /// Print the net changes between two moments; exit code 1 if there are any
     #[command(
@@ -118,7 +124,7 @@ enum Log {
     /// Print the transactions of a log: events, facts, metadata
     #[command(after_help = "Examples:
   ironweave log show target/databuild/store --last 10
-  ironweave log show target/databuild/store --type Partition --key daily/1
+  ironweave log show target/databuild/store --type Partition --key manifest
   ironweave log show target/databuild/store --event JobFailed --from 2026-11-28 --json")]
     Show(commands::show::Args),
     /// Print the last transactions, and wait for more with -f

@@ -12,7 +12,7 @@ pub enum Failure {
     Problem(String),
     /// The arguments cannot be used with this log: exit code 2.
     Usage(String),
-    /// Nobody reads the output any more, such as in `ironweave log show | head`: exit code 0, without a message.
+    /// The reader of the output has closed it, as in `ironweave log show | head`: exit code 0, without a message.
     Closed,
 }
 

@@ -1,4 +1,4 @@
-//! Arguments and directories that cannot be used, and outputs that nobody reads.
+//! Arguments and directories that cannot be used, and outputs that are closed.
 
 use std::fs;
 
@@ -146,7 +146,7 @@ fn wrong_arguments_are_exit_code_2() {
 }
 
 #[test]
-fn an_output_that_nobody_reads_is_no_error() {
+fn a_closed_output_is_no_error() {
     let log = Log::of("databuild");
     for command in [
         &["log", "show", "store"][..],

@@ -38,7 +38,7 @@ fn log_show() {
             "log show store --entity Line/0.1 --from 5",
             "log show store --event Payment --event AllPacked --from 2026-09-21T14:13:28Z --to 9",
             "log show store --actor ann --last 1",
-            "log show store --actor nobody",
+            "log show store --actor eve",
             "log show store --from 4 --to 4 --json",
         ],
     );
