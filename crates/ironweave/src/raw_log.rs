@@ -31,6 +31,7 @@
 //!             let names: Vec<&str> = record.firings().map(|firing| firing.name()).collect();
 //!             assert_eq!(names, ["Lit"]);
 //!         }
+//!         _ => {}
 //!     }
 //! }
 //! # Ok::<(), Box<dyn std::error::Error>>(())

@@ -24,6 +24,7 @@ const LAYERS: [&str; 14] = [
     "step",
     "log",
     "store",
+    "raw_log",
     "snapshot",
     "history",
     "subscribe",
