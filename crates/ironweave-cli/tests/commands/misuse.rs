@@ -66,6 +66,35 @@ fn a_damaged_log_is_named_with_file_offset_and_sequence() {
 }
 
 #[test]
+fn a_log_whose_facts_do_not_give_its_fingerprints_is_bad() {
+    use ironweave::raw_log::{RawContent, RawLog, RawWriter};
+
+    let log = Log::of("version3/segments");
+    let mut writer = RawWriter::create(log.path("bad")).expect("a new log");
+    let source = RawLog::open(log.path("store")).expect("a log");
+    for frame in source.frames(0).expect("frames") {
+        let frame = frame.expect("a frame");
+        let wrong = u128::from(frame.seq() == 9);
+        let (epoch, fingerprint) = (frame.epoch(), frame.fingerprint() ^ wrong);
+        let appended = match frame.content() {
+            RawContent::Schema(_) => writer.append_schema(epoch, fingerprint, frame.payload()),
+            _ => writer.append_transaction(epoch, fingerprint, frame.payload()),
+        };
+        appended.expect("it is written");
+    }
+    // The log is not complete, and so it does not have its name yet. Its checksums are right.
+    let ran = log.run("log verify bad.unfinished");
+    assert_eq!(ran.code, Some(1), "{ran:?}");
+    let last = ran.out.lines().last().expect("a line");
+    assert!(
+        last.starts_with("bad: ") && last.contains("frame 9") && last.contains("at offset"),
+        "{last}"
+    );
+    assert!(writer.finish().is_err());
+    assert!(!log.path("bad").exists() && !log.path("bad.unfinished").exists());
+}
+
+#[test]
 fn a_wrong_name_is_answered_with_the_close_ones() {
     let log = Log::of("databuild");
     for (command, message) in [

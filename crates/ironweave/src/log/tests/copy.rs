@@ -113,3 +113,31 @@ fn a_restored_log_has_the_frames_and_another_timeline() {
     let beyond = restore(&source, dir.path().join("x"), Some(Seq::new(12)), |_, _| {});
     assert!(matches!(beyond, Err(CopyError::NoSuchFrame { .. })));
 }
+
+/// Alters a byte of each segment before it gets its name, as a bad disk might.
+struct Alters;
+
+impl Probe for Alters {
+    fn before(&self, op: &Op<'_>) -> Result<(), (usize, io::Error)> {
+        if let Op::Rename { from, to } = op
+            && to.extension().is_some_and(|e| e == "log")
+        {
+            let mut bytes = fs::read(from).unwrap();
+            let last = bytes.len() - 1;
+            bytes[last.min(100)] ^= 1;
+            fs::write(from, bytes).unwrap();
+        }
+        Ok(())
+    }
+}
+
+#[test]
+fn a_copy_that_the_disk_altered_is_an_error() {
+    let dir = scratch();
+    let (source, target) = (dir.path().join("source"), dir.path().join("target"));
+    fill(&source, small(), 12);
+    let disk = Disk {
+        probe: Some(Arc::new(Alters)),
+    };
+    backup_on(&disk, &source, &target, &mut |_, _| {}).unwrap_err();
+}
