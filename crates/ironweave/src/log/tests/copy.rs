@@ -141,3 +141,72 @@ fn a_copy_that_the_disk_altered_is_an_error() {
     };
     backup_on(&disk, &source, &target, &mut |_, _| {}).unwrap_err();
 }
+
+/// The files of a directory with their contents.
+fn files(dir: &Path) -> Vec<(PathBuf, Vec<u8>)> {
+    let entries = fs::read_dir(dir)
+        .unwrap()
+        .map(|entry| entry.unwrap().path());
+    let mut files: Vec<_> = entries
+        .map(|path| (path.clone(), fs::read(path).unwrap()))
+        .collect();
+    files.sort();
+    files
+}
+
+#[test]
+fn a_target_that_is_not_an_earlier_copy_is_not_changed() {
+    let dir = scratch();
+    let path = |name: &str| dir.path().join(name);
+    fill(&path("source"), small(), 12);
+    fill(&path("other"), small(), 5);
+    fill(&path("longer"), small(), 12);
+    restore(
+        path("source"),
+        path("earlier"),
+        Some(Seq::new(5)),
+        |_, _| {},
+    )
+    .unwrap();
+    backup(path("source"), path("copy"), |_, _| {}).unwrap();
+    fs::create_dir(path("occupied")).unwrap();
+    fs::write(path("occupied").join("notes"), "mine").unwrap();
+    for (source, target) in [
+        ("source", "other"),
+        ("source", "longer"),
+        ("earlier", "copy"),
+        ("source", "occupied"),
+        ("source", "source"),
+    ] {
+        let before = files(&path(target));
+        backup(path(source), path(target), |_, _| {}).unwrap_err();
+        // The lock file has the id of the last process that locked it.
+        let unlocked = |files: &[(PathBuf, Vec<u8>)]| {
+            let files = files.iter().filter(|(path, _)| !path.ends_with("LOCK"));
+            files.cloned().collect::<Vec<_>>()
+        };
+        assert_eq!(
+            unlocked(&files(&path(target))),
+            unlocked(&before),
+            "{source} to {target}"
+        );
+    }
+}
+
+#[test]
+fn a_second_backup_writes_only_the_segments_that_have_changed() {
+    let dir = scratch();
+    let (source, target) = (dir.path().join("source"), dir.path().join("target"));
+    let mut log = FileLog::open(&source, small()).unwrap();
+    (0..12).for_each(|seq| append(&mut log, seq));
+    let all = backup(&source, &target, |_, _| {}).unwrap();
+    assert!(all.segments > 4 && all.frames == 12);
+    let none = backup(&source, &target, |_, _| {}).unwrap();
+    assert_eq!((none.segments, none.bytes, none.frames), (0, 0, 0));
+    append(&mut log, 12);
+    let one = backup(&source, &target, |_, _| {}).unwrap();
+    assert!(
+        (1..=2).contains(&one.segments) && one.frames == 1,
+        "{one:?}"
+    );
+}
