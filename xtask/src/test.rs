@@ -265,6 +265,18 @@ fn features() -> Result<Outcome> {
         "stream",
         "asynchronous",
     ]))?;
+    run_command(&mut cargo(&[
+        "test",
+        "--package",
+        "ironweave-cli",
+        "--quiet",
+        "--features",
+        "sqlite",
+        "--tests",
+        "--",
+        "sql",
+        "help",
+    ]))?;
     Ok(Outcome::Passed)
 }
 

@@ -93,6 +93,7 @@ mod log;
 pub mod plumbing;
 pub mod prelude;
 mod project;
+pub mod raw_log;
 pub mod schema;
 mod snapshot;
 mod step;

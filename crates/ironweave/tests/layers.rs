@@ -15,7 +15,7 @@ use proc_macro2::{Delimiter, Ident, TokenStream, TokenTree};
 
 /// The layers: each one imports only those before it. `log` is narrower, see [`imports`]. The prelude is no layer: it
 /// re-exports what `lib.rs` does.
-const LAYERS: [&str; 14] = [
+const LAYERS: [&str; 15] = [
     "base",
     "schema",
     "value",
@@ -24,6 +24,7 @@ const LAYERS: [&str; 14] = [
     "step",
     "log",
     "store",
+    "raw_log",
     "snapshot",
     "history",
     "subscribe",

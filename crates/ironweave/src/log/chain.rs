@@ -150,6 +150,20 @@ impl Chain {
         true
     }
 
+    /// Returns whether two logs have the same frames in the same segments.
+    pub fn has_frames_of(&self, other: &Self) -> bool {
+        let last = |chain: &Self| {
+            (
+                chain.segment(),
+                chain.end,
+                chain.content_hash,
+                chain.timeline,
+            )
+        };
+        (self.store, self.head, last(self)) == (other.store, other.head, last(other))
+            && self.sealed == other.sealed
+    }
+
     /// Returns the sequence number of the next frame.
     pub fn next(&self) -> Seq {
         self.head.map_or(Seq::ZERO, |head| head.seq + 1)

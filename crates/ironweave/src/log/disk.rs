@@ -24,6 +24,12 @@ pub(crate) struct Disk {
     pub probe: Option<Arc<dyn Probe>>,
 }
 
+impl std::fmt::Debug for Disk {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Disk")
+    }
+}
+
 /// A change, as a probe sees it.
 #[cfg(test)]
 pub(crate) enum Op<'a> {
@@ -132,6 +138,15 @@ impl Disk {
         let file = self.create(&path.with_added_extension("tmp"))?;
         file.write_at(0, content)?;
         self.publish(file, path).map(|_| ())
+    }
+
+    /// Renames a directory whose files are durable, and makes the name durable.
+    pub fn rename_dir(&self, from: &Path, to: &Path) -> Result<(), StorageError> {
+        #[cfg(test)]
+        self.before(&Op::Rename { from, to })
+            .map_err(|(_, e)| StorageError::io("rename", to, e))?;
+        fs::rename(from, to).map_err(|e| StorageError::io("rename a directory to", to, e))?;
+        self.sync_dir(parent(to))
     }
 
     pub fn remove(&self, path: &Path) -> Result<(), StorageError> {

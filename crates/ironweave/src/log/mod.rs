@@ -61,6 +61,7 @@
 mod batch;
 mod chain;
 mod checkpoint_files;
+mod copy;
 pub(crate) mod cursor;
 pub(crate) mod disk;
 mod files;
@@ -85,6 +86,8 @@ use crate::base::storage_error::{AppendError, FORMAT_VERSION, StorageError, Stor
 pub(crate) use batch::{BatchError, FrameBatch};
 pub(crate) use chain::ReadPoint;
 pub(crate) use checkpoint_files::{CheckpointFiles, CheckpointHeader};
+pub(crate) use copy::NewLog;
+pub use copy::{Copied, CopyError, backup, restore};
 use cursor::Cursors;
 pub(crate) use files::{FileLog, LogOptions};
 pub(crate) use memory::{MemoryLog, MemoryReader};
@@ -113,6 +116,13 @@ impl FrameKind {
             3 => Some(Self::Migration),
             _ => None,
         }
+    }
+}
+
+impl Frame {
+    /// Returns the length in a segment of a frame with this payload.
+    pub(crate) fn bytes_with(payload: &[u8]) -> u64 {
+        frame::frame_bytes(payload.len()) as u64
     }
 }
 

@@ -249,6 +249,18 @@ impl ReadOnlyLog {
         Ok(())
     }
 
+    /// Returns the first frame of each segment, and its length in bytes without spare space.
+    pub(crate) fn segment_lengths(&self) -> Vec<(Seq, u64)> {
+        let sealed = self.chain.sealed.iter().map(|s| (s.first, s.bytes));
+        let last = self.chain.segment().map(|first| (first, self.chain.end));
+        sealed.chain(last).collect()
+    }
+
+    /// Returns the segments of the log as they were read last.
+    pub(super) fn chain(&self) -> &Chain {
+        &self.chain
+    }
+
     /// Returns a reader of the frames of its writer's chain.
     pub(super) fn of(chain: Chain, disk: Disk) -> Self {
         Self {

@@ -5,7 +5,9 @@ use std::sync::Arc;
 use crate::base::error::OpenError;
 use crate::base::position::Seq;
 use crate::base::storage_error::{FORMAT_VERSION, StorageError, StorageFailure};
-use crate::graph::carry::{CarryMap, have_same_tables};
+use crate::graph::carry::CarryMap;
+#[cfg(feature = "sqlite")]
+use crate::graph::carry::have_same_tables;
 use crate::graph::fact::Facts;
 use crate::log::{FrameHeader, FrameKind};
 use crate::schema::{Change, EntityIx, Schema};

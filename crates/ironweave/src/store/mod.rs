@@ -17,6 +17,7 @@ pub(crate) mod frame;
 mod locate;
 mod open;
 mod options;
+pub(crate) mod raw;
 pub(crate) mod record;
 pub(crate) mod records;
 mod repeat;

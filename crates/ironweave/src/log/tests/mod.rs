@@ -4,6 +4,7 @@ mod batch;
 mod batches;
 mod beside;
 mod checkpoints;
+mod copy;
 mod crafted;
 mod crash;
 mod damage;

@@ -6,6 +6,7 @@ use std::sync::OnceLock;
 use serde::de::DeserializeOwned;
 
 use super::GraphContext;
+use super::firing::Field;
 use super::net::{Occupant, SlotChanges};
 use crate::base::id::Id;
 use crate::db::entity::Entity;
@@ -187,6 +188,13 @@ impl<'r> Fact<'r> {
     #[must_use]
     pub fn value<V: DeserializeOwned>(&self) -> Option<V> {
         value::decode(self.encoded()?).ok()
+    }
+
+    /// Returns the field, piece of state data or edge that the fact gives a value to, with that value. Returns `None` for a fact that
+    /// sets no value.
+    #[must_use]
+    pub fn assigned(&self) -> Option<Field<'r>> {
+        Some(Field::new(self.field()?, self.typed_value()?))
     }
 
     /// Returns the value with the encoding that it was written with.

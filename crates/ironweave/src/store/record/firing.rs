@@ -9,7 +9,7 @@ use crate::base::error::{EntityRef, Name};
 use crate::base::id::Id;
 use crate::base::storage_error::StorageError;
 use crate::db::entity::Entity;
-use crate::schema::{EventDef, EventFieldDef};
+use crate::schema::{Encoding, EventDef, EventFieldDef};
 use crate::step::any_event::{AnyEvent, EventMaker};
 use crate::step::event::Event;
 use crate::step::field_codec::FieldReader;
@@ -205,10 +205,11 @@ impl<M: Model> fmt::Debug for Firing<'_, M> {
     }
 }
 
-/// A field of an event with its value.
+/// A field of an event or of an entity, with the value that it has in a firing or in a fact.
 ///
 /// `Display` renders the value by the encoding that the schema has for the field: a handle as `Account/1.1`, a time as
-/// RFC 3339, and a value of a type of the program in the diagnostic notation of CBOR.
+/// RFC 3339, and a value of a type of the program in the diagnostic notation of CBOR. Serde serializes the value in the same way as it
+/// serializes the value of a fact of a [`Record`].
 #[derive(Clone, Copy)]
 pub struct Field<'r> {
     name: &'r str,
@@ -233,6 +234,17 @@ impl<'r> Field<'r> {
     #[must_use]
     pub fn encoded(&self) -> &'r [u8] {
         self.value.bytes
+    }
+
+    /// Returns how its value is encoded, or `None` if the schema under which it was written does not say. Entity types are those of
+    /// that schema.
+    #[must_use]
+    pub fn encoding(&self) -> Option<&'r Encoding> {
+        self.value.encoding
+    }
+
+    pub(super) fn new(name: &'r str, value: TypedValue<'r>) -> Self {
+        Self { name, value }
     }
 
     pub(super) fn typed_value(&self) -> TypedValue<'r> {

@@ -59,6 +59,12 @@ impl Serialize for NamedEvent<'_> {
     }
 }
 
+impl Serialize for Field<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.typed_value().serialize(serializer)
+    }
+}
+
 impl<M> Serialize for Facts<'_, M> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let changes = OnceLock::new();

@@ -1,0 +1,279 @@
+//! The arguments of the command, and the text of `--help`.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::commands;
+use crate::failure::{Failure, Result};
+use crate::interrupt;
+
+/// The exit codes, at the end of the main help.
+const CODES: &str = "\
+Exit codes:
+  0  success
+  1  the log has a problem, an operation failed, or nothing was found
+  2  the arguments cannot be used
+
+STORE is the directory of a store. It may be open in its application at the same time: ironweave
+takes no lock on it and writes nothing to it.
+
+Example:
+  ironweave log show target/databuild/store --event JobStarted";
+
+#[derive(Parser)]
+#[command(
+    name = "ironweave",
+    version,
+    about = "Reads, checks, copies and explains the log of an ironweave store, without the program that wrote it",
+    after_help = CODES
+)]
+pub struct Cli {
+    #[command(flatten)]
+    show: Show,
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// How output is shown.
+#[derive(Args)]
+pub struct Show {
+    /// Print one JSON object on each line
+    #[arg(long, global = true)]
+    pub json: bool,
+    /// Do not shorten lists and long values
+    #[arg(long, global = true)]
+    pub full: bool,
+    /// Use colours
+    #[arg(
+        long,
+        global = true,
+        value_name = "WHEN",
+        default_value = "auto",
+        hide_possible_values = false
+    )]
+    pub color: ColorWhen,
+    /// Do not start a pager (the variable PAGER, or less) if the output is a terminal
+    #[arg(long, global = true)]
+    pub no_pager: bool,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+pub enum ColorWhen {
+    Auto,
+    Always,
+    Never,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Show, follow, check, copy and restore a log
+    #[command(subcommand)]
+    Log(Log),
+    /// Show and compare the schemas in logs
+    #[command(subcommand)]
+    Schema(Schema),
+    /// Print one entity with its state, its fields and its links
+    #[command(after_help = "Examples:
+  ironweave get target/databuild/store Partition report/dependencies
+  ironweave get target/databuild/store JobRun 3.1 --as-of 2026-11-28T12:00:00Z")]
+    Get(commands::get::Args),
+    /// Print the entities of a type, of all states or of one
+    #[command(after_help = "Examples:
+  ironweave list target/databuild/store Partition Live
+  ironweave list target/databuild/store JobRun --where label=report --json")]
+    List(commands::list::Args),
+    /// Print the links of an entity, from either end of an edge
+    #[command(
+        after_help = "Example:\n  ironweave edges target/databuild/store Partition report/dependencies"
+    )]
+    Edges(commands::edges::Args),
+    /// Print every change of an entity, with its event
+    #[command(
+        after_help = "Example:\n  ironweave history target/databuild/store Partition report/dependencies"
+    )]
+    History(commands::history::Args),
+    /// Explain the state of an entity: the events that moved it, and what caused them, the latest first
+    #[command(
+        after_help = "Example:\n  ironweave why target/databuild/store Partition report/dependencies"
+    )]
+    Why(commands::history::Args),
+    /// Print the net changes between two moments; exit code 1 if there are any
+    #[command(
+        after_help = "Example:\n  ironweave diff target/databuild/store 10 2026-11-28T12:00:00Z"
+    )]
+    Diff(commands::diff::Args),
+    /// Run a query on a temporary SQLite database with tables of the entities and links
+    #[cfg(feature = "sqlite")]
+    #[command(after_help = "Example:
+  ironweave sql target/databuild/store \"SELECT state, count(*) FROM Partition GROUP BY state\"")]
+    Sql(commands::sql::Args),
+    /// Print a script that completes the arguments of ironweave in a shell
+    #[command(
+        after_help = "Example:\n  ironweave completions bash > ~/.local/share/bash-completion/completions/ironweave"
+    )]
+    Completions {
+        /// The shell
+        shell: clap_complete::Shell,
+    },
+}
+
+#[derive(Subcommand)]
+enum Log {
+    /// Print the transactions of a log: events, facts, metadata
+    #[command(after_help = "Examples:
+  ironweave log show target/databuild/store --last 10
+  ironweave log show target/databuild/store --type Partition --key manifest
+  ironweave log show target/databuild/store --event JobFailed --from 2026-11-28 --json")]
+    Show(commands::show::Args),
+    /// Print the last transactions, and wait for more with -f
+    #[command(
+        after_help = "Example:\n  ironweave log tail target/databuild/store -f --event JobFailed"
+    )]
+    Tail(commands::tail::Args),
+    /// Check a log: checksums, order, and the replay of all facts with the fingerprint of each frame
+    ///
+    /// The last line is `ok: N frames, M facts`. For a damaged log it names the file, the offset and the
+    /// sequence of the first problem, and the exit code is 1.
+    #[command(after_help = "Example:\n  ironweave log verify target/databuild/store")]
+    Verify(commands::verify::Args),
+    /// Count frames, events and facts, with their bytes and times
+    #[command(after_help = "Example:\n  ironweave log stat target/databuild/store")]
+    Stat(commands::stat::Args),
+    /// Print a log, or a part of it, as JSON lines of events and facts
+    ///
+    /// The lines of an export without filters also have the payloads of the frames, from which `log import` makes a log.
+    #[command(after_help = "Example:\n  ironweave log export target/databuild/store > log.json")]
+    Export(commands::export::Args),
+    /// Create a store from the lines of `log export` without filters
+    ///
+    /// The log is made of the `frame` of each line; the other members are for readers. It is replayed before the
+    /// directory gets its name. The new store has an id of its own, so that positions of the old one are not positions in it.
+    #[command(
+        after_help = "Example:\n  ironweave log export old/store | ironweave log import - new/store"
+    )]
+    Import(commands::import::Args),
+    /// Copy a log, also one that is in use, or bring an earlier copy up to date
+    ///
+    /// The copy ends with the last frame that the log has now, which is made durable first. Only segments that have
+    /// changed since the last backup are written. The copy is read back and compared. A directory that has
+    /// another store, or a state of this store that is not an earlier one, is not changed.
+    #[command(
+        after_help = "Example:\n  ironweave log backup target/databuild/store /backups/databuild"
+    )]
+    Backup(commands::backup::Args),
+    /// Create a store in a new directory from a log, up to a frame or a time
+    ///
+    /// The new log begins a new timeline, so that subscriptions and projections which have seen later
+    /// transactions notice that these are gone.
+    #[command(
+        after_help = "Example:\n  ironweave log restore /backups/databuild target/databuild/store --to 2026-11-28T12:00:00Z"
+    )]
+    Restore(commands::restore::Args),
+}
+
+#[derive(Subcommand)]
+enum Schema {
+    /// Print the types, states, edges and events of the last schema of a log
+    #[command(after_help = "Example:\n  ironweave schema show target/databuild/store")]
+    Show(commands::schema::ShowArgs),
+    /// Compare two schemas, each that of a store or in a JSON file; exit code 1 if they differ
+    #[command(after_help = "Example:\n  ironweave schema diff target/databuild/store schema.json")]
+    Diff(commands::schema::DiffArgs),
+    /// Print the last schema of a log as JSON
+    #[command(
+        after_help = "Example:\n  ironweave schema json target/databuild/store > schema.json"
+    )]
+    Json(commands::schema::JsonArgs),
+}
+
+/// A store that a command reads.
+#[derive(Args)]
+pub struct Source {
+    /// The directory of the store
+    #[arg(value_name = "STORE", value_hint = clap::ValueHint::DirPath)]
+    pub store: PathBuf,
+}
+
+/// Runs the command, and reports errors on stderr.
+pub fn main() -> ExitCode {
+    let Cli { show, command } = Cli::parse();
+    interrupt::prepare();
+    let (message, code) = match run(&show, command) {
+        Ok(code) => return code,
+        Err(Failure::Closed) => return ExitCode::SUCCESS,
+        Err(Failure::Problem(message)) => (message, 1),
+        Err(Failure::Usage(message)) => (message, 2),
+    };
+    let _ = std::io::Write::write_all(
+        &mut std::io::stderr(),
+        format!("ironweave: {message}\n").as_bytes(),
+    );
+    ExitCode::from(code)
+}
+
+fn run(show: &Show, command: Command) -> Result<ExitCode> {
+    match command {
+        Command::Log(log) => match log {
+            Log::Show(args) => commands::show::run(show, &args),
+            Log::Tail(args) => commands::tail::run(show, &args),
+            Log::Verify(args) => commands::verify::run(show, &args),
+            Log::Stat(args) => commands::stat::run(show, &args),
+            Log::Export(args) => commands::export::run(show, &args),
+            Log::Import(args) => commands::import::run(show, &args),
+            Log::Backup(args) => commands::backup::run(show, &args),
+            Log::Restore(args) => commands::restore::run(show, &args),
+        },
+        Command::Schema(schema) => match schema {
+            Schema::Show(args) => commands::schema::show(show, &args),
+            Schema::Diff(args) => commands::schema::diff(show, &args),
+            Schema::Json(args) => commands::schema::json(show, &args),
+        },
+        Command::Get(args) => commands::get::run(show, &args),
+        Command::List(args) => commands::list::run(show, &args),
+        Command::Edges(args) => commands::edges::run(show, &args),
+        Command::History(args) => commands::history::history(show, &args),
+        Command::Why(args) => commands::history::why(show, &args),
+        Command::Diff(args) => commands::diff::run(show, &args),
+        #[cfg(feature = "sqlite")]
+        Command::Sql(args) => commands::sql::run(show, &args),
+        Command::Completions { shell } => {
+            let mut command = <Cli as clap::CommandFactory>::command();
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut command, "ironweave", &mut script);
+            std::io::Write::write_all(&mut std::io::stdout(), &script)
+                .map_err(|e| Failure::output(&e))?;
+            Ok(ExitCode::SUCCESS)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        <Cli as clap::CommandFactory>::command().debug_assert();
+    }
+
+    #[test]
+    fn every_command_has_an_example() {
+        fn check(command: &clap::Command) {
+            for sub in command.get_subcommands() {
+                let help = sub
+                    .get_after_help()
+                    .map(ToString::to_string)
+                    .unwrap_or_default();
+                assert!(
+                    sub.has_subcommands() || help.contains("Example"),
+                    "{}",
+                    sub.get_name()
+                );
+                check(sub);
+            }
+        }
+        check(&<Cli as clap::CommandFactory>::command());
+    }
+}

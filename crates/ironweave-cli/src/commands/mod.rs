@@ -1,0 +1,21 @@
+//! The commands, each in a file with its arguments.
+
+pub mod backup;
+pub mod diff;
+pub mod edges;
+pub mod export;
+mod filter;
+pub mod get;
+pub mod history;
+pub mod import;
+pub mod list;
+mod records;
+pub mod restore;
+pub mod schema;
+mod schema_text;
+pub mod show;
+#[cfg(feature = "sqlite")]
+pub mod sql;
+pub mod stat;
+pub mod tail;
+pub mod verify;

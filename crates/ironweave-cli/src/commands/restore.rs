@@ -1,0 +1,75 @@
+//! `ironweave log restore`.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use ironweave::raw_log::{self, RawLog};
+use ironweave::{Seq, Timestamp};
+
+use crate::cli::{Show, Source};
+use crate::commands::backup::CopiedLine;
+use crate::failure::{Failure, Result};
+use crate::output::Output;
+use crate::progress::Progress;
+use crate::when::When;
+
+#[derive(clap::Args)]
+pub struct Args {
+    #[command(flatten)]
+    source: Source,
+    /// The directory of the new store, which must not exist or be empty
+    #[arg(value_name = "TARGET", value_hint = clap::ValueHint::DirPath)]
+    target: PathBuf,
+    /// The last frame, or the time of the last transaction [default: the whole log]
+    #[arg(long, value_name = "SEQ|TIME")]
+    to: Option<When>,
+}
+
+pub fn run(show: &Show, args: &Args) -> Result<ExitCode> {
+    let until = match args.to {
+        None => None,
+        Some(When::Seq(seq)) => Some(seq),
+        Some(When::Time(time)) => Some(last_until(args, time)?),
+    };
+    let mut progress = Progress::of_bytes("copying");
+    let copied = raw_log::restore(&args.source.store, &args.target, until, |done, total| {
+        progress.set(done, total);
+    })?;
+    drop(progress);
+    let mut out = Output::direct(show);
+    if out.is_json() {
+        out.object(&CopiedLine::from(&copied))?;
+    } else {
+        let until = copied.last.map_or("an empty log".into(), |last| {
+            format!("frames 0 to {}", last.seq())
+        });
+        let target = args.target.display();
+        out.line(format_args!(
+            "ok: {until} in {target}, which begins a new timeline"
+        ))?;
+    }
+    out.finish()?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Returns the last frame that is not after a time.
+fn last_until(args: &Args, time: Timestamp) -> Result<Seq> {
+    let (mut last, mut first_time) = (None, None);
+    for frame in RawLog::open(&args.source.store)?.frames(0)? {
+        let frame = frame?;
+        if let Some(record) = frame.record() {
+            first_time = first_time.or(Some(record.time()));
+            if record.time() > time {
+                break;
+            }
+        }
+        last = Some(frame.seq());
+    }
+    match (first_time, last) {
+        (Some(first), Some(last)) if first <= time => Ok(last),
+        (Some(first), _) => Err(Failure::Usage(format!(
+            "the log has no transaction at or before {time}; the first one was at {first}"
+        ))),
+        (None, _) => Err(Failure::Usage("the log has no transactions".into())),
+    }
+}

@@ -1,0 +1,121 @@
+//! `ironweave schema show`, `schema diff` and `schema json`.
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use ironweave::raw_log::RawLog;
+use ironweave::schema::Schema;
+use serde::Serialize;
+
+use crate::cli::{Show, Source};
+use crate::failure::{Failure, Result};
+use crate::output::Output;
+
+use super::schema_text;
+
+#[derive(clap::Args)]
+pub struct ShowArgs {
+    #[command(flatten)]
+    source: Source,
+}
+
+#[derive(clap::Args)]
+pub struct JsonArgs {
+    #[command(flatten)]
+    source: Source,
+}
+
+#[derive(clap::Args)]
+pub struct DiffArgs {
+    /// The earlier schema: the directory of a store, or a JSON file
+    #[arg(value_name = "OLD", value_hint = clap::ValueHint::AnyPath)]
+    old: PathBuf,
+    /// The later schema: the directory of a store, or a JSON file
+    #[arg(value_name = "NEW", value_hint = clap::ValueHint::AnyPath)]
+    new: PathBuf,
+}
+
+/// Returns the last schema of a log.
+fn last(store: &Path) -> Result<Arc<Schema>> {
+    let schemas = RawLog::open(store)?.schemas()?;
+    let last = schemas.into_iter().next_back().map(|(_, schema)| schema);
+    last.ok_or_else(|| Failure::Problem(format!("the log in {} is empty", store.display())))
+}
+
+/// Returns the schema of a store or in a file.
+fn of_path(path: &Path) -> Result<Arc<Schema>> {
+    if !path.is_file() {
+        return last(path);
+    }
+    let wrong = |e: &dyn std::fmt::Display| {
+        Failure::Usage(format!(
+            "cannot read {}: {e}; name the directory of a store, or a file that `ironweave schema json` wrote",
+            path.display()
+        ))
+    };
+    let text = std::fs::read_to_string(path).map_err(|e| wrong(&e))?;
+    Schema::from_json(&text)
+        .map(Arc::new)
+        .map_err(|e| wrong(&e))
+}
+
+/// Prints the last schema of a log.
+pub fn show(show: &Show, args: &ShowArgs) -> Result<ExitCode> {
+    let schema = last(&args.source.store)?;
+    let mut out = Output::paged(show);
+    if out.is_json() {
+        out.line(one_line(&schema)?)?;
+    } else {
+        schema_text::write(&mut out, &schema)?;
+    }
+    out.finish()?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The schema as JSON on one line.
+fn one_line(schema: &Schema) -> Result<String> {
+    let value: serde_json::Value =
+        serde_json::from_str(&schema.to_json()).map_err(Failure::problem)?;
+    Ok(value.to_string())
+}
+
+/// Prints the last schema of a log as JSON, in the form that `schema diff` reads.
+pub fn json(show: &Show, args: &JsonArgs) -> Result<ExitCode> {
+    let schema = last(&args.source.store)?;
+    let mut out = Output::direct(show);
+    match out.is_json() {
+        true => out.line(one_line(&schema)?)?,
+        false => out.line(schema.to_json().trim_end())?,
+    }
+    out.finish()?;
+    Ok(ExitCode::SUCCESS)
+}
+
+#[derive(Serialize)]
+struct ChangeLine {
+    change: String,
+    shape: bool,
+}
+
+/// Prints the differences of two schemas.
+pub fn diff(show: &Show, args: &DiffArgs) -> Result<ExitCode> {
+    let (old, new) = (of_path(&args.old)?, of_path(&args.new)?);
+    let changes = old.diff(&new);
+    let mut out = Output::paged(show);
+    for change in &changes {
+        let line = ChangeLine {
+            change: change.to_string(),
+            shape: change.is_of_shape(),
+        };
+        match out.is_json() {
+            true => out.object(&line)?,
+            false => out.line(&line.change)?,
+        }
+    }
+    if changes.is_empty() && !out.is_json() {
+        out.line("the schemas are the same")?;
+    }
+    out.finish()?;
+    Ok(ExitCode::from(u8::from(!changes.is_empty())))
+}

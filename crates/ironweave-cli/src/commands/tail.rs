@@ -1,0 +1,52 @@
+//! `ironweave log tail`.
+
+use std::process::ExitCode;
+use std::thread;
+use std::time::Duration;
+
+use ironweave::raw_log::RawLog;
+
+use super::filter::Filter;
+use super::show::Printer;
+use crate::cli::{Show, Source};
+use crate::failure::Result;
+use crate::output::Output;
+
+/// How often a log is read again.
+const INTERVAL: Duration = Duration::from_millis(200);
+
+#[derive(clap::Args)]
+pub struct Args {
+    #[command(flatten)]
+    source: Source,
+    #[command(flatten)]
+    filter: Filter,
+    /// Wait for further transactions, until Ctrl-C
+    #[arg(short, long)]
+    follow: bool,
+    /// The number of transactions that are printed first
+    #[arg(short = 'n', long, value_name = "N", default_value_t = 10)]
+    last: usize,
+}
+
+pub fn run(show: &Show, args: &Args) -> Result<ExitCode> {
+    let log = RawLog::open(&args.source.store)?;
+    args.filter.check(&log)?;
+    let mut out = Output::direct(show);
+    let mut printer = Printer::new(&args.filter, Some(args.last));
+    let mut frames = log.frames(0)?;
+    loop {
+        for frame in frames.by_ref() {
+            printer.frame(&mut out, &frame?)?;
+        }
+        printer.end(&mut out)?;
+        if !args.follow {
+            break;
+        }
+        out.flush()?;
+        thread::sleep(INTERVAL);
+        frames.refresh()?;
+    }
+    out.finish()?;
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,224 @@
+//! What each command prints.
+
+use std::fmt::Write as _;
+
+use crate::{Log, expect};
+
+/// Runs commands on a log, each as it would be typed, and compares what they print.
+#[track_caller]
+fn check(name: &str, log: &str, commands: &[&str]) {
+    let log = Log::of(log);
+    let mut text = String::new();
+    for command in commands {
+        let ran = log.run(command);
+        let _ = writeln!(text, "$ ironweave {command}");
+        text += &ran.out;
+        for line in ran.err.lines() {
+            let _ = writeln!(text, "stderr: {line}");
+        }
+        if ran.code != Some(0) {
+            let _ = writeln!(text, "exit code {:?}", ran.code.unwrap_or(-1));
+        }
+        text.push('\n');
+    }
+    expect(name, &text);
+}
+
+const CONSTRUCTS: &str = "version3/constructs";
+
+#[test]
+fn log_show() {
+    check(
+        "log-show.txt",
+        CONSTRUCTS,
+        &[
+            "log show store --to 4",
+            "log show store --to 4 --full",
+            "log show store --type Order --key 2026,1 --last 2",
+            "log show store --entity Line/0.1 --from 5",
+            "log show store --event Payment --event AllPacked --from 2026-09-21T14:13:28Z --to 9",
+            "log show store --actor ann --last 1",
+            "log show store --actor eve",
+            "log show store --from 4 --to 4 --json",
+        ],
+    );
+}
+
+#[test]
+fn log_show_of_databuild() {
+    check(
+        "databuild-log.txt",
+        "databuild",
+        &["log show store --last 12"],
+    );
+}
+
+#[test]
+fn log_tail() {
+    check(
+        "log-tail.txt",
+        CONSTRUCTS,
+        &[
+            "log tail store -n 2",
+            "log tail store --event Payment --json",
+        ],
+    );
+}
+
+#[test]
+fn log_verify() {
+    check(
+        "log-verify.txt",
+        CONSTRUCTS,
+        &["log verify store", "log verify store --json"],
+    );
+}
+
+#[test]
+fn log_stat() {
+    check(
+        "log-stat.txt",
+        "databuild",
+        &["log stat store", "log stat store --json"],
+    );
+}
+
+#[test]
+fn schema() {
+    check("schema.txt", "databuild", &["schema show store"]);
+    check(
+        "schema-constructs.txt",
+        CONSTRUCTS,
+        &["schema show store", "schema diff store store"],
+    );
+}
+
+#[test]
+fn get() {
+    check(
+        "get.txt",
+        CONSTRUCTS,
+        &[
+            "get store Order 2026,1",
+            "get store Order 2026,1 --json",
+            "get store Line 0.1 --as-of 5",
+            "get store Customer ada --as-of 2026-09-21T14:13:21Z",
+            "get store Order 0.1",
+        ],
+    );
+}
+
+#[test]
+fn list() {
+    check(
+        "list.txt",
+        CONSTRUCTS,
+        &[
+            "list store Line",
+            "list store Line --json",
+            "list store Line Packed --where by=max",
+            "list store Order --count",
+            "list store Order --as-of 3",
+            "list store Line --where sku=none",
+        ],
+    );
+    check(
+        "databuild-list.txt",
+        "databuild",
+        &[
+            "list store Partition",
+            "list store JobRun Failed",
+            "list store Want --count",
+        ],
+    );
+}
+
+#[test]
+fn edges() {
+    check(
+        "edges.txt",
+        CONSTRUCTS,
+        &[
+            "edges store Order 2026,1",
+            "edges store Order 2026,1 --json",
+        ],
+    );
+    check(
+        "databuild-edges.txt",
+        "databuild",
+        &["edges store Partition sum", "edges store JobRun 5.1"],
+    );
+}
+
+#[test]
+fn history() {
+    check(
+        "history.txt",
+        CONSTRUCTS,
+        &[
+            "history store Order 2026,1",
+            "history store Line 0.1 --as-of 7",
+            "history store Line 0.1 --json --as-of 5",
+        ],
+    );
+}
+
+#[test]
+fn why() {
+    check(
+        "why.txt",
+        "databuild",
+        &["why store Partition sum", "why store Want 1.1 --json"],
+    );
+    // Frame 4 was caused by frame 1.
+    check(
+        "why-causation.txt",
+        CONSTRUCTS,
+        &["why store Line 0.1", "why store Line 0.1 --json"],
+    );
+}
+
+#[test]
+fn diff() {
+    check(
+        "diff.txt",
+        CONSTRUCTS,
+        &["diff store 3 6", "diff store 6 3 --json", "diff store 3 3"],
+    );
+}
+
+#[cfg(feature = "sqlite")]
+#[test]
+fn sql() {
+    let log = Log::of(CONSTRUCTS);
+    let count = "SELECT count(*) AS lines FROM Line";
+    assert_eq!(log.run_with(&["sql", "store", count]).ok(), "lines\n3\n");
+    let then = log
+        .run_with(&["sql", "store", count, "--as-of", "6", "--json"])
+        .ok();
+    assert_eq!(then, "{\"lines\":4}\n");
+    let wrong = log
+        .run_with(&["sql", "store", "SELECT x FROM Line"])
+        .failed(2);
+    assert!(wrong.contains("no such column: x"), "{wrong}");
+}
+
+#[test]
+fn help() {
+    let log = Log::nothing();
+    let help = log.run("--help").ok();
+    assert_eq!(help.contains("\n  sql "), cfg!(feature = "sqlite"));
+    let lines = help.lines().filter(|line| !line.starts_with("  sql "));
+    expect("help.txt", &lines.collect::<Vec<_>>().join("\n"));
+    let script = log.run("completions bash").ok();
+    assert!(script.contains("ironweave"), "{script}");
+}
+
+#[test]
+fn colours_are_for_terminals_or_on_request() {
+    let log = Log::of("databuild");
+    assert!(!log.run("log show store").ok().contains('\u{1b}'));
+    let mut command = log.command(&["log", "show", "store", "--color", "always"]);
+    let output = command.env_remove("NO_COLOR").output().expect("it starts");
+    assert!(String::from_utf8_lossy(&output.stdout).contains("\u{1b}["));
+}

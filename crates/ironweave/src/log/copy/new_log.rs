@@ -1,0 +1,87 @@
+//! Logs that get their names when they are complete.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use super::{CopyError, any_file};
+use crate::base::storage_error::{AppendError, StorageError, StorageFailure};
+use crate::log::disk::Disk;
+use crate::log::{FileLog, FrameHeader, Log as _, LogOptions};
+
+/// Creates the directory of a log that gets its final name when it is complete. The target must be free.
+pub(super) fn begin(disk: &Disk, target: &Path) -> Result<PathBuf, CopyError> {
+    let unfinished = target.with_added_extension("unfinished");
+    for dir in [target, &unfinished] {
+        if let Some(path) = any_file(dir)? {
+            return Err(CopyError::Occupied { path });
+        }
+    }
+    disk.create_dir(&unfinished)?;
+    Ok(unfinished)
+}
+
+/// Gives a complete log its final name.
+pub(super) fn publish(disk: &Disk, unfinished: &Path, target: &Path) -> Result<(), StorageError> {
+    if target.exists() {
+        // A directory cannot be renamed to one that exists on every system.
+        fs::remove_dir(target).map_err(|e| StorageError::io("replace", target, e))?;
+    }
+    disk.rename_dir(unfinished, target)
+}
+
+/// A log that is written frame by frame to a new directory, which appears when it is complete. Dropping it before that removes
+/// it.
+#[derive(Debug)]
+pub(crate) struct NewLog {
+    disk: Disk,
+    target: PathBuf,
+    unfinished: PathBuf,
+    log: Option<FileLog>,
+}
+
+impl NewLog {
+    pub(crate) fn create(target: &Path) -> Result<Self, CopyError> {
+        let disk = Disk::default();
+        let mut new = Self {
+            unfinished: begin(&disk, target)?,
+            target: target.to_owned(),
+            disk,
+            log: None,
+        };
+        new.log = Some(FileLog::open(&new.unfinished, LogOptions::default())?);
+        Ok(new)
+    }
+
+    /// Appends the next frame.
+    pub(crate) fn append(&mut self, header: FrameHeader, payload: &[u8]) -> Result<(), CopyError> {
+        let Some(log) = &mut self.log else {
+            return Ok(());
+        };
+        (log.append(header, payload)).map_err(|e| match e {
+            AppendError::Refused(e) | AppendError::Indeterminate(e) => e.into(),
+            e => StorageError::new(StorageFailure::Internal, e.to_string()).into(),
+        })
+    }
+
+    /// Closes the log and returns its directory, in which it can be checked.
+    pub(crate) fn close(&mut self) -> Result<&Path, CopyError> {
+        if let Some(log) = self.log.take() {
+            log.close()?;
+        }
+        Ok(&self.unfinished)
+    }
+
+    /// Gives the log its final name.
+    pub(crate) fn publish(mut self) -> Result<(), CopyError> {
+        self.close()?;
+        Ok(publish(&self.disk, &self.unfinished, &self.target)?)
+    }
+}
+
+impl Drop for NewLog {
+    fn drop(&mut self) {
+        // It is absent if it was published. If it cannot be removed, the next attempt names it.
+        self.log = None;
+        let _ = fs::remove_dir_all(&self.unfinished);
+    }
+}
