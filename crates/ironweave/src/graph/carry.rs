@@ -241,6 +241,7 @@ impl<S: Storage> Graph<S> {
         }
         table.free = old.free.clone();
         table.alive = old.alive;
+        table.any_deleted = old.any_deleted;
     }
 
     /// Takes over the values of a column.

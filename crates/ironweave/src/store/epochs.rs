@@ -144,6 +144,11 @@ impl Epochs {
         own.unwrap_or(program)
     }
 
+    /// Returns the plan of the last epoch. `program` is the plan of the store when it was opened.
+    pub(crate) fn last_plan<'a>(&'a self, program: &'a Arc<Plan>) -> &'a Arc<Plan> {
+        self.plans.last().unwrap_or(program)
+    }
+
     /// Returns the plans of the schemas in the frames after one, up to another, if the model is read from the log.
     pub(crate) fn begun(
         &self,

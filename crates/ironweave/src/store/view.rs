@@ -97,6 +97,7 @@ impl<'a> LogView<'a> {
     ) -> Self {
         Self {
             log: LogRef::Reader(reader),
+            plan: Arc::clone(epochs.last_plan(&self.plan)),
             last,
             time,
             epochs,

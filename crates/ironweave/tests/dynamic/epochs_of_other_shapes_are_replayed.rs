@@ -201,6 +201,10 @@ fn a_store_that_is_open_follows_into_the_next_epoch() {
             .len(),
         6
     );
+    let past = reader.history_by_name(&bed.entity_ref());
+    assert_eq!(past.expect("there is a log").len(), 6);
+    let then = reader.as_of(log.schema - 1).expect("it is in the log");
+    assert_eq!(contents(then.by_name()), expected);
     let gone = store
         .history_of_key_by_name("Nurse", "eve")
         .expect_err("the type is gone");

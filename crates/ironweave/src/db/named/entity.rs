@@ -88,7 +88,7 @@ impl<'g> EntityView<'g> {
     /// `UnknownField`.
     pub fn field(self, name: &str) -> Result<Option<ValueView<'g>>, NameError> {
         let mut columns = self.of.columns(name)?;
-        Ok(columns.find_map(|column| self.value_now(column)))
+        Ok(columns.find_map(|column| self.value(column)))
     }
 
     /// Returns the fields with their values, in order of declaration.
@@ -110,15 +110,7 @@ impl<'g> EntityView<'g> {
         })
     }
 
-    /// Returns the value in a column, unless that is of another state.
-    fn value_now(self, column: ColumnIx) -> Option<ValueView<'g>> {
-        let state = self.of.schema()[column].state;
-        if state.is_some_and(|state| state != self.state_ix()) {
-            return None;
-        }
-        self.value(column)
-    }
-
+    /// Returns the value in a column. The column of data of another state has none.
     fn value(self, column: ColumnIx) -> Option<ValueView<'g>> {
         let schema = self.of.schema();
         Some(ValueView {

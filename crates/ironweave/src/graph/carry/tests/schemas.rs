@@ -72,11 +72,19 @@ fn column(random: &mut Random, names: &mut Names, schema: &Schema) -> ColumnDef 
     let entity = EntityIx::try_from(random.below(schema.entities.len())).expect("few");
     let states = schema[entity].states.len();
     let state = (random.chance(30)).then(|| StateIx::new(random.below(states) as u8));
+    // Several states may have data of one name.
+    let data = format!("data{}", random.below(3));
+    let is_new = |def: &&ColumnDef| (def.entity, def.state, &def.name) == (entity, state, &data);
+    let is_new = !schema.columns.iter().any(|def| is_new(&def));
+    let name = match state.is_some() && is_new {
+        true => data,
+        false => names.next("f"),
+    };
     let indexes = [None, None, Some(IndexKind::Equal), Some(IndexKind::Ordered)];
     ColumnDef {
         entity,
         state,
-        name: names.next("f"),
+        name,
         encoding: encoding(random),
         key: state.is_none() && random.chance(15),
         index: indexes[random.below(4)].filter(|_| state.is_none()),
