@@ -11,7 +11,7 @@
 pub(super) mod cells;
 
 use crate::base::hash::{cell_term, link_data_term, state_term};
-use crate::base::id::{FREE, GENERATION_MAX, Id};
+use crate::base::id::{FIRST_GENERATION, FREE, GENERATION_MAX, Id};
 use crate::base::image::{ImageError, ImageSink, ImageSource, must_have, take_u32};
 use crate::graph::Graph;
 use crate::graph::edge::NONE;
@@ -145,6 +145,7 @@ impl<S: Storage> Graph<S> {
                     "slot {slot} was never used"
                 )));
             }
+            table.any_deleted |= state == FREE || generation != FIRST_GENERATION;
             if state == FREE {
                 reusable[slot as usize] = generation < GENERATION_MAX;
                 table.words.push(word);
