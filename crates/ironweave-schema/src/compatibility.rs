@@ -192,9 +192,13 @@ impl Schema {
     /// Compares this schema with a later one, and says for each difference what it means for a log of this one.
     #[must_use]
     pub fn compatibility(&self, now: &Self) -> Compatibility {
+        // In an invalid schema, items of the same name would otherwise be taken for each other.
+        if self.is_same(now) {
+            return Compatibility::default();
+        }
         let (was, renamed) = self.renamed_by(now);
         let mut differences = Diff::of(&was, now, renamed);
-        if differences.is_empty() && !self.is_same(now) {
+        if differences.is_empty() {
             differences.push(Difference {
                 change: Change::Renumbered,
                 verdict: Verdict::Free,

@@ -2,6 +2,7 @@
 
 mod crafted;
 mod random;
+mod renamed;
 
 use self::random::Random;
 use crate::*;
