@@ -38,6 +38,8 @@ pub struct EntityDef {
     pub states: Vec<StateDef>,
     /// The state in which an entity is created unless a `create` arc names another one.
     pub initial: StateIx,
+    /// Former names, which `#[renamed(from = "..")]` gives.
+    pub renamed: Vec<String>,
     /// Entries that a newer version has written into this item.
     pub unknown: Unknown,
 }
@@ -51,6 +53,8 @@ pub struct StateDef {
     pub terminal: bool,
     /// The moves that the lifecycle allows from this state.
     pub to: Vec<TransitionDef>,
+    /// Former names, which `#[renamed(from = "..")]` gives.
+    pub renamed: Vec<String>,
     /// Entries that a newer version has written into this item.
     pub unknown: Unknown,
 }
@@ -85,6 +89,8 @@ pub struct ColumnDef {
     pub index: Option<IndexKind>,
     /// The default value of a new entity, as written; `None` if a value is required.
     pub default: Option<String>,
+    /// Former names, which `#[renamed(from = "..")]` gives.
+    pub renamed: Vec<String>,
     /// Entries that a newer version has written into this item.
     pub unknown: Unknown,
 }
@@ -157,6 +163,8 @@ pub struct EndDef {
     pub on_delete: OnDelete,
     /// Whether the number of linked entities in each state is counted.
     pub counted: bool,
+    /// Former names, which `#[renamed(from = "..")]` gives.
+    pub renamed: Vec<String>,
     /// Entries that a newer version has written into this item.
     pub unknown: Unknown,
 }
@@ -178,6 +186,8 @@ pub struct EventDef {
     pub mays: Vec<May>,
     /// The paths of the guard functions, as written.
     pub guards: Vec<String>,
+    /// Former names, which `#[renamed(from = "..")]` gives.
+    pub renamed: Vec<String>,
     /// Entries that a newer version has written into this item.
     pub unknown: Unknown,
 }
@@ -191,6 +201,8 @@ pub struct EventFieldDef {
     pub ty: String,
     /// The encoding of the values; `None` if it is not known.
     pub encoding: Option<Encoding>,
+    /// Former names, which `#[renamed(from = "..")]` gives.
+    pub renamed: Vec<String>,
     /// Entries that a newer version has written into this item.
     pub unknown: Unknown,
 }

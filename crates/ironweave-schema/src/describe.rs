@@ -180,15 +180,22 @@ fn write_entry(to: &mut dyn Output, key: &str, value: &impl Described, unknown: 
     }
 }
 
-/// Describes a struct that preserves the entries of a newer version. A field after `optional` is omitted if it is `None`.
+/// Describes a struct that preserves the entries of a newer version. A field after `optional` is omitted if it is `None`,
+/// and a list after `lists` if it is empty.
 macro_rules! record {
-    ($name:ident { $($field:ident),* $(,)? } $(optional { $($option:ident),* })?) => {
+    (
+        $name:ident { $($field:ident),* $(,)? }
+        $(optional { $($option:ident),* })?
+        $(lists { $($list:ident),* })?
+    ) => {
         impl Described for $name {
             fn write(&self, to: &mut dyn Output) {
                 let given: &[&str] = &[$(stringify!($field)),*];
                 let extra = || self.unknown.iter().filter(|(key, _)| !given.contains(key));
                 let options = 0 $($(+ usize::from(
                     self.$option.is_some() && self.unknown.get(stringify!($option)).is_none()
+                ))*)? $($(+ usize::from(
+                    !self.$list.is_empty() && self.unknown.get(stringify!($list)).is_none()
                 ))*)?;
                 to.map(given.len() + options + extra().count());
                 $(write_entry(to, stringify!($field), &self.$field, &self.unknown);)*
@@ -197,6 +204,10 @@ macro_rules! record {
                 {
                     to.key(stringify!($option));
                     value.write(to);
+                })*)?
+                $($(if !self.$list.is_empty() && self.unknown.get(stringify!($list)).is_none() {
+                    to.key(stringify!($list));
+                    self.$list.write(to);
                 })*)?
                 for (key, raw) in extra() {
                     to.key(key);
@@ -208,16 +219,19 @@ macro_rules! record {
             fn read<S: Input>(from: &mut S) -> Result<Self, Problem> {
                 $(let mut $field = None;)*
                 $($(let mut $option = None;)*)?
+                $($(let mut $list = None;)*)?
                 let mut unknown = Unknown::default();
                 from.map(|from, key| match key {
                     $(stringify!($field) => entry(from, key, &mut $field, &mut unknown),)*
                     $($(stringify!($option) => entry(from, key, &mut $option, &mut unknown),)*)?
+                    $($(stringify!($list) => entry(from, key, &mut $list, &mut unknown),)*)?
                     _ => keep(from, key, &mut unknown),
                 })?;
                 distinct(from, &unknown)?;
                 Ok(Self {
                     $($field: required(from, stringify!($field), $field)?,)*
                     $($($option: $option.flatten(),)*)?
+                    $($($list: $list.unwrap_or_default(),)*)?
                     unknown,
                 })
             }
@@ -358,14 +372,10 @@ record!(Schema {
     events,
     invariants
 });
-record!(EntityDef {
-    name,
-    states,
-    initial
-});
-record!(StateDef { name, terminal, to });
+record!(EntityDef { name, states, initial } lists { renamed });
+record!(StateDef { name, terminal, to } lists { renamed });
 record!(TransitionDef { to, verb });
-record!(ColumnDef { entity, state, name, ty, key, index, default } optional { encoding });
+record!(ColumnDef { entity, state, name, ty, key, index, default } optional { encoding } lists { renamed });
 record!(EdgeDef { from, to, data, acyclic } optional { encoding });
 record!(EndDef {
     entity,
@@ -375,7 +385,7 @@ record!(EndDef {
     max,
     on_delete,
     counted
-});
+} lists { renamed });
 record!(EventDef {
     name,
     immediate,
@@ -384,8 +394,8 @@ record!(EventDef {
     arcs,
     mays,
     guards
-});
-record!(EventFieldDef { name, ty } optional { encoding });
+} lists { renamed });
+record!(EventFieldDef { name, ty } optional { encoding } lists { renamed });
 record!(NameDef {
     name,
     entity,

@@ -3,7 +3,6 @@
 use std::fmt;
 
 use crate::Schema;
-use crate::differ::Diff;
 use crate::unknown::UnknownItem;
 
 /// An item of a schema.
@@ -59,6 +58,8 @@ pub enum Item {
         /// The inverse end.
         to: String,
     },
+    /// An end of an edge, such as `JobRun.builds`.
+    End(String),
     /// An event, by its name.
     Event(String),
     /// A field of an event.
@@ -114,6 +115,7 @@ impl fmt::Display for Item {
                 ..
             } => write!(f, "data `{name}` of state `{entity}::{state}`"),
             Self::Edge { from, to } => write!(f, "edge `{from} <-> {to}`"),
+            Self::End(path) => write!(f, "end `{path}` of an edge"),
             Self::Event(name) => write!(f, "event `{name}`"),
             Self::EventField { event, name, .. } => write!(f, "field `{name}` of event `{event}`"),
             Self::Arc { event, arc } => write!(f, "arc `{arc}` of event `{event}`"),
@@ -237,6 +239,8 @@ pub enum Property {
     Via,
     /// The predicate function of an invariant.
     Check,
+    /// The former names, by `#[renamed(from = "..")]`.
+    FormerNames,
 }
 
 impl fmt::Display for Property {
@@ -259,6 +263,7 @@ impl fmt::Display for Property {
             Self::Of => "entity",
             Self::Via => "`via`",
             Self::Check => "function",
+            Self::FormerNames => "former name",
         })
     }
 }
@@ -271,6 +276,13 @@ pub enum Change {
     Added(Item),
     /// An item was removed.
     Removed(Item),
+    /// An item has another name, and names this one in `#[renamed(from = "..")]`.
+    Renamed {
+        /// The item, by its new name.
+        item: Item,
+        /// The name before.
+        was: String,
+    },
     /// A flag of an item was set.
     Became {
         /// The item.
@@ -315,39 +327,6 @@ pub enum Change {
     Renumbered,
 }
 
-impl Change {
-    /// Returns whether a log that was written before the change cannot be read after it. This is so if the change affects the
-    /// stored data, and not only the rules.
-    #[must_use]
-    pub fn is_of_shape(&self) -> bool {
-        match self {
-            Self::Added(item) | Self::Removed(item) => match item {
-                Item::Entity(_)
-                | Item::State { .. }
-                | Item::Field { .. }
-                | Item::Data { .. }
-                | Item::Edge { .. }
-                | Item::Event(_)
-                | Item::EventField { .. } => true,
-                Item::Unknown(item) => item.key == "cardinality",
-                _ => false,
-            },
-            Self::Became { flag, .. } | Self::Ceased { flag, .. } => {
-                matches!(flag, Flag::Key | Flag::Immediate)
-            }
-            Self::Changed {
-                property, readable, ..
-            } => match property {
-                Property::Type | Property::Data | Property::Inverse | Property::Cardinality => true,
-                Property::Encoding => !readable,
-                _ => false,
-            },
-            Self::Reordered { what, .. } => *what == "fields",
-            Self::Renumbered => false,
-        }
-    }
-}
-
 /// Returns `` at `..` `` if the change applies to an end of an edge, or else an empty text.
 fn at(end: Option<&String>) -> String {
     end.map_or_else(String::new, |end| format!(" at `{end}`"))
@@ -364,6 +343,7 @@ impl fmt::Display for Change {
                 Some((owner, what)) => write!(f, "{owner} no longer has {what}"),
                 None => write!(f, "{item} was removed"),
             },
+            Self::Renamed { item, was } => write!(f, "{item} was named `{was}`"),
             Self::Became { item, end, flag } => {
                 write!(f, "{item} is now {flag}{}", at(end.as_ref()))
             }
@@ -397,16 +377,15 @@ impl fmt::Display for Change {
 }
 
 impl Schema {
-    /// Returns the changes from this schema to another one. The removed and changed items of each kind come before the added
-    /// ones. The result is empty if and only if the two [are the same](Schema::is_same).
+    /// Returns the changes from this schema to another one: renamed items first, and then, for each kind of item, the removed
+    /// and changed ones before the added ones. The result is empty if and only if the two [are the same](Schema::is_same).
     ///
-    /// Items are matched by their names, and edges by the name of their declaring end.
+    /// Items are matched by their names, and edges by the name of their declaring end. An item with
+    /// `#[renamed(from = "..")]` is matched by a former name if this schema does not have the new one.
+    /// [`Schema::compatibility`] also says what each change means for a log.
     #[must_use]
     pub fn diff(&self, now: &Self) -> Vec<Change> {
-        let mut changes = Diff::of(self, now);
-        if changes.is_empty() && !self.is_same(now) {
-            changes.push(Change::Renumbered);
-        }
-        changes
+        let differences = self.compatibility(now).differences;
+        differences.into_iter().map(|d| d.change).collect()
     }
 }

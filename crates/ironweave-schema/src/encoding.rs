@@ -75,6 +75,37 @@ impl Encoding {
         }
     }
 
+    /// Returns the encoding of a type as it is written in a model, or `None` for a type that is not one of the plain ones.
+    pub(crate) fn of_type(ty: &str) -> Option<Self> {
+        let inner = |wrapper: &str| {
+            let rest = ty.strip_prefix(wrapper)?.trim_start().strip_prefix('<')?;
+            Some(Box::new(Self::of_type(rest.strip_suffix('>')?.trim())?))
+        };
+        Some(match ty {
+            "()" => Self::Unit,
+            "bool" => Self::Bool,
+            "u8" => Self::U8,
+            "u16" => Self::U16,
+            "u32" => Self::U32,
+            "u64" | "usize" => Self::U64,
+            "u128" => Self::U128,
+            "i8" => Self::I8,
+            "i16" => Self::I16,
+            "i32" => Self::I32,
+            "i64" | "isize" => Self::I64,
+            "i128" => Self::I128,
+            "f32" => Self::F32,
+            "f64" => Self::F64,
+            "char" => Self::Char,
+            "String" | "Box<str>" => Self::Text,
+            "Timestamp" => Self::Timestamp,
+            "Duration" => Self::Duration,
+            _ => inner("Option")
+                .map(Self::Option)
+                .or_else(|| inner("Vec").map(Self::List))?,
+        })
+    }
+
     /// Returns the encoding as text, with the names of entities from the schema.
     #[must_use]
     pub fn render(&self, schema: &Schema) -> String {

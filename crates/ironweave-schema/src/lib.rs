@@ -10,6 +10,7 @@
 //! | read and write a schema as in a log | [`Schema::from_cbor`], [`Schema::to_cbor`] |
 //! | read and write a schema as JSON | [`Schema::from_json`], [`Schema::to_json`] |
 //! | list the differences of two schemas | [`Schema::diff`] |
+//! | decide whether a log can be read after a change | [`Schema::compatibility`] |
 //! | check that all indexes are valid | [`Schema::validate`] |
 //! | list the items that a newer version has added | [`Schema::unknown_items`] |
 #![doc = "\n"]
@@ -17,6 +18,7 @@
 
 mod cbor;
 mod compare;
+mod compatibility;
 #[doc(hidden)]
 pub mod compiled;
 mod defs;
@@ -27,12 +29,16 @@ mod encoding;
 mod form;
 mod ix;
 mod json;
+mod judge;
+mod reading;
+mod rename;
 mod render;
 #[cfg(test)]
 mod tests;
 mod unknown;
 mod valid;
 
+pub use compatibility::{Check, Compatibility, Difference, Refused, Usage, Verdict};
 pub use defs::{
     Arc, Assign, BindBy, Cardinality, ColumnDef, EdgeDef, EndDef, EntityDef, EventDef,
     EventFieldDef, Hop, IndexKind, InvariantDef, May, MetaField, NameDef, OnDelete, Path,

@@ -31,6 +31,8 @@ pub struct Written {
     pub inverse: Option<(Ident, Ident)>,
     /// Whether it has an `#[inverse(..)]` that could not be parsed, which was reported.
     pub unread: bool,
+    /// Its former names.
+    pub renamed: Vec<String>,
 }
 
 impl Written {
@@ -43,6 +45,7 @@ impl Written {
             max: self.options.max,
             on_delete: self.options.on_delete,
             counted: self.options.counted,
+            renamed: self.renamed.clone(),
             ..EndDef::default()
         }
     }

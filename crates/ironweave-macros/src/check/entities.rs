@@ -14,6 +14,7 @@ use super::edges::{Written, pair};
 use super::lifecycle;
 use super::model::{Column, Default, Entity, Field, FieldEnd, FieldKind, Resolved};
 use super::names::plain;
+use super::renamed::former_names;
 use super::table::{Ix as _, Table};
 use super::types::{self, mentions, named};
 use crate::errors::{Errors, did_you_mean, nearest};
@@ -83,6 +84,7 @@ pub fn resolve(
                     options,
                     inverse: field.inverse.clone(),
                     unread: field.unread,
+                    renamed: former_names(&field.renamed),
                 });
                 let forward = field.inverse.is_none() && !field.unread;
                 FieldKind::End(FieldEnd {
@@ -115,6 +117,7 @@ pub fn resolve(
                 };
                 let of_key = field.key.is_some();
                 let column = add(&mut resolved, number, (of_key, index), column);
+                resolved.schema.columns[column.index()].renamed = former_names(&field.renamed);
                 if of_key {
                     key.push(column);
                 }
@@ -142,7 +145,9 @@ pub fn resolve(
                     hidden: false,
                 };
                 let column = add(&mut resolved, number, (false, None), column);
-                resolved.schema.columns[column.index()].state = Some(state);
+                let def = &mut resolved.schema.columns[column.index()];
+                def.state = Some(state);
+                def.renamed = former_names(&data.renamed);
                 states[state].data.push(column);
             }
         }
@@ -150,6 +155,7 @@ pub fn resolve(
             name: plain(&entity.name),
             states: lifecycle.defs,
             initial: lifecycle.initial,
+            renamed: former_names(&entity.renamed),
             ..EntityDef::default()
         });
         resolved.entities.push(Entity {

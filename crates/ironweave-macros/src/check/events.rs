@@ -12,6 +12,7 @@ use super::bindings::{Binding, binding, mended};
 use super::entities;
 use super::model::{Event, EventField, FieldKind, Literal, Name, Resolved, Typed};
 use super::names::plain;
+use super::renamed::former_names;
 use super::table::Table;
 use super::types;
 use super::{arcs, json, mays};
@@ -97,6 +98,7 @@ fn one(mut event: ast::Event, resolved: &Resolved, errors: &mut Errors) -> (Even
             name: plain(&event.name),
             immediate: event.immediate,
             guards: event.guards.iter().map(types::text).collect(),
+            renamed: former_names(&event.renamed),
             ..EventDef::default()
         },
         fields: Table::default(),
@@ -256,6 +258,7 @@ fn field(scope: &mut Scope<'_>, mut written: ast::EventField, errors: &mut Error
     scope.def.fields.push(EventFieldDef {
         name: plain(&written.name),
         ty: types::text(&written.ty),
+        renamed: former_names(&written.renamed),
         ..EventFieldDef::default()
     });
     scope.fields.push(EventField {

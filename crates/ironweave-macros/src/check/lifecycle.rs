@@ -9,6 +9,7 @@ use quote::format_ident;
 use super::entities::take_derives;
 use super::model::{Resolved, State, Verb};
 use super::names::{default_verb, plain};
+use super::renamed::former_names;
 use super::table::{Ix as _, Table};
 use super::types;
 use crate::errors::{Errors, did_you_mean};
@@ -173,6 +174,7 @@ fn one(mut lifecycle: ast::Lifecycle, errors: &mut Errors) -> States {
             name: plain(&state.name),
             terminal: state.terminal.is_some(),
             to,
+            renamed: former_names(&state.renamed),
             ..StateDef::default()
         });
         states.push(State {

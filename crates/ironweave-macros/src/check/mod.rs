@@ -15,6 +15,7 @@ mod mays;
 pub mod model;
 pub mod names;
 mod paths;
+mod renamed;
 pub mod table;
 mod taken;
 #[cfg(test)]
@@ -37,6 +38,7 @@ pub use values::optional;
 /// Checks a module and resolves it.
 pub fn model(mut ast: ast::Module, errors: &mut Errors) -> Model {
     names::items(&mut ast, errors);
+    renamed::check(&ast, errors);
     let mut resolved = entities::resolve(ast.entities, ast.lifecycles, errors);
     for entity in resolved.entities.indexes() {
         for clash in names::members(entity, &resolved, errors) {

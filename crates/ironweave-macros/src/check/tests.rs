@@ -133,11 +133,11 @@ fn each_change_of_a_model_is_reported() {
     let right = schema_of(CORRECT);
     cases("differences.txt", "= ", 30, |model| {
         let now = schema_of(model);
-        let changes = right.diff(&now).into_iter();
-        changes
-            .map(|change| match change.is_of_shape() {
-                true => format!("{change}"),
-                false => format!("(rule) {change}"),
+        let differences = right.compatibility(&now).differences.into_iter();
+        differences
+            .map(|difference| match difference.is_of_shape() {
+                true => format!("{difference}"),
+                false => format!("(rule) {difference}"),
             })
             .collect()
     });

@@ -4,7 +4,7 @@
 
 pub use ironweave_schema::{MetaField, OnDelete, Quantifier};
 use proc_macro2::Ident;
-use syn::{Attribute, Item, Lit, Type, Visibility};
+use syn::{Attribute, Item, Lit, LitStr, Type, Visibility};
 
 /// The module under `#[ironweave::model]`.
 pub struct Module {
@@ -36,6 +36,8 @@ pub struct Entity {
     pub name: Ident,
     /// Its fields.
     pub fields: Vec<Field>,
+    /// Former names, by `#[renamed(from = "..")]`.
+    pub renamed: Vec<LitStr>,
 }
 
 /// A field of an entity.
@@ -60,6 +62,8 @@ pub struct Field {
     pub edge: Option<EdgeOptions>,
     /// Whether it has an `#[inverse(..)]` that could not be read.
     pub unread: bool,
+    /// Former names, by `#[renamed(from = "..")]`.
+    pub renamed: Vec<LitStr>,
 }
 
 /// `#[index]`.
@@ -130,6 +134,8 @@ pub struct State {
     pub data: Vec<Data>,
     /// Whether it has a `#[to(..)]` that could not be read.
     pub unread: bool,
+    /// Former names, by `#[renamed(from = "..")]`.
+    pub renamed: Vec<LitStr>,
 }
 
 /// `B` or `verb -> B`.
@@ -148,6 +154,8 @@ pub struct Data {
     pub name: Ident,
     /// Its type.
     pub ty: Type,
+    /// Former names, by `#[renamed(from = "..")]`.
+    pub renamed: Vec<LitStr>,
 }
 
 /// `#[event]` or `#[immediate]` on a struct.
@@ -174,6 +182,8 @@ pub struct Event {
     pub mays: Vec<May>,
     /// Its guards.
     pub guards: Vec<syn::Path>,
+    /// Former names, by `#[renamed(from = "..")]`.
+    pub renamed: Vec<LitStr>,
 }
 
 /// A field of an event.
@@ -188,6 +198,8 @@ pub struct EventField {
     pub ty: Type,
     /// How it is read and written as JSON.
     pub json: Json,
+    /// Former names, by `#[renamed(from = "..")]`.
+    pub renamed: Vec<LitStr>,
 }
 
 /// `#[serde(..)]` on a field of an event.

@@ -2,7 +2,7 @@
 
 use proc_macro2::Ident;
 use syn::parse::ParseStream;
-use syn::{Attribute, LitInt, Meta, Result, Token};
+use syn::{Attribute, LitInt, LitStr, Meta, Result, Token};
 
 use super::ast::{Default, EdgeOptions, Index, OnDelete, To};
 use super::serde::is_derived;
@@ -100,12 +100,13 @@ pub struct Ours {
 }
 
 /// The grammar of each attribute that takes arguments, for messages.
-const SHAPES: [(&str, &str); 16] = [
+const SHAPES: [(&str, &str); 17] = [
     (
         "edge",
         "min = 1, max = 20, counted, on_delete = cascade, data = Type, acyclic",
     ),
     ("default", "value"),
+    ("renamed", "from = \"former_name\""),
     ("states", "Entity"),
     ("inverse", "Entity::edge"),
     ("to", "State, verb -> State"),
@@ -243,8 +244,6 @@ pub fn split(
                 &attr.meta,
                 format!("`#[serde(..)]` has no effect on {place}: {instead}"),
             );
-        } else if text == "renamed" {
-            errors.at(&attr.meta, format!("`#[{text}]` is not supported yet"));
         } else if text.starts_with("cfg") {
             errors.at(
                 &attr.meta,
@@ -307,6 +306,31 @@ pub fn default(mark: &Ours) -> Result<Default> {
         word: mark.name.clone(),
         value,
     })
+}
+
+/// The former names of an item: each `#[renamed(from = "name")]`. An attribute that cannot be read is reported and left out.
+pub fn renamed(marks: &[Ours], errors: &mut Errors) -> Vec<LitStr> {
+    let argument = |input: ParseStream<'_>| {
+        let word: Ident = input.parse()?;
+        if word != "from" {
+            let message = format!("expected `from`, and found `{word}`");
+            return Err(syn::Error::new(word.span(), message));
+        }
+        input.parse::<Token![=]>()?;
+        let name: LitStr = input.parse()?;
+        if syn::parse_str::<Ident>(&name.value()).is_err() {
+            let message = format!(
+                "`{}` is not a name that an item could have had",
+                name.value()
+            );
+            return Err(syn::Error::new(name.span(), message));
+        }
+        Ok(name)
+    };
+    let marks = marks.iter().filter(|mark| mark.name == "renamed");
+    marks
+        .filter_map(|mark| mark.parse(errors, argument))
+        .collect()
 }
 
 /// The options of `#[edge(..)]`.

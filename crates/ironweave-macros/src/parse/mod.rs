@@ -21,8 +21,9 @@ use ast::{Data, Entity, Event, EventField, Field, Invariant, Lifecycle, LinkKind
 use attrs::{Ours, respell, split};
 
 /// Attributes that an event may carry.
-const ON_EVENT: [&str; 10] = [
+const ON_EVENT: [&str; 11] = [
     "create", "delete", "moves", "link", "unlink", "relink", "set", "when", "may", "guard",
+    "renamed",
 ];
 
 /// Parses the module. `None` (with an error) if it is not an inline module at all.
@@ -195,8 +196,10 @@ fn named(fields: Fields, what: &str, errors: &mut Errors) -> Vec<(Ident, syn::Fi
 }
 
 fn entity(item: ItemStruct, errors: &mut Errors) -> Option<Entity> {
-    let (marks, attrs) = split(item.attrs, "an entity", &["entity"], errors);
-    marks.iter().for_each(|mark| mark.bare(errors));
+    let (marks, attrs) = split(item.attrs, "an entity", &["entity", "renamed"], errors);
+    let bare = marks.iter().filter(|mark| mark.name != "renamed");
+    bare.for_each(|mark| mark.bare(errors));
+    let renamed = attrs::renamed(&marks, errors);
     plain(&item.generics, "entities", errors);
     let fields = named(item.fields, "an entity", errors);
     let fields = without_parameters(&item.generics, fields);
@@ -208,6 +211,7 @@ fn entity(item: ItemStruct, errors: &mut Errors) -> Option<Entity> {
             .into_iter()
             .map(|(n, f)| field(n, f, errors))
             .collect(),
+        renamed,
     })
 }
 
@@ -224,7 +228,7 @@ fn is_public(vis: &Visibility, name: &Ident, ty: &syn::Type, errors: &mut Errors
 
 fn field(name: Ident, field: syn::Field, errors: &mut Errors) -> Field {
     is_public(&field.vis, &name, &field.ty, errors);
-    let allowed = ["key", "index", "default", "inverse", "edge"];
+    let allowed = ["key", "index", "default", "inverse", "edge", "renamed"];
     let (marks, attrs) = split(field.attrs, "a field of an entity", &allowed, errors);
     let mut parsed = Field {
         attrs,
@@ -237,6 +241,7 @@ fn field(name: Ident, field: syn::Field, errors: &mut Errors) -> Field {
         inverse: None,
         edge: None,
         unread: false,
+        renamed: attrs::renamed(&marks, errors),
     };
     for mark in marks {
         match mark.name.to_string().as_str() {
@@ -250,6 +255,7 @@ fn field(name: Ident, field: syn::Field, errors: &mut Errors) -> Field {
                 parsed.inverse = mark.parse(errors, attrs::inverse);
                 parsed.unread = parsed.inverse.is_none();
             }
+            "renamed" => {}
             _ => {
                 let word = mark.name.clone();
                 parsed.edge = mark.parse(errors, |input| attrs::edge(word, input));
@@ -271,7 +277,7 @@ fn lifecycle(item: ItemEnum, errors: &mut Errors) -> Option<Lifecycle> {
     })?;
     let mut states = Vec::new();
     for variant in item.variants {
-        let allowed = ["initial", "terminal", "to"];
+        let allowed = ["initial", "terminal", "to", "renamed"];
         let (marks, mut attrs) = split(variant.attrs, "a state", &allowed, errors);
         let before = attrs.len();
         attrs.retain(|attr| !allows_unreached(attr));
@@ -294,6 +300,7 @@ fn lifecycle(item: ItemEnum, errors: &mut Errors) -> Option<Lifecycle> {
             to: Vec::new(),
             data: Vec::new(),
             unread: false,
+            renamed: attrs::renamed(&marks, errors),
         };
         for mark in marks {
             match mark.name.to_string().as_str() {
@@ -305,6 +312,7 @@ fn lifecycle(item: ItemEnum, errors: &mut Errors) -> Option<Lifecycle> {
                     mark.bare(errors);
                     state.terminal = Some(mark.name);
                 }
+                "renamed" => {}
                 _ => match mark.parse(errors, attrs::to) {
                     Some(to) => state.to.extend(to),
                     None => state.unread = true,
@@ -312,9 +320,13 @@ fn lifecycle(item: ItemEnum, errors: &mut Errors) -> Option<Lifecycle> {
             }
         }
         for (name, field) in named(variant.fields, "state data", errors) {
-            let (_, attrs) = split(field.attrs, "state data", &[], errors);
-            let ty = field.ty;
-            state.data.push(Data { attrs, name, ty });
+            let (marks, attrs) = split(field.attrs, "state data", &["renamed"], errors);
+            state.data.push(Data {
+                attrs,
+                name,
+                ty: field.ty,
+                renamed: attrs::renamed(&marks, errors),
+            });
         }
         states.push(state);
     }
@@ -353,8 +365,9 @@ fn event(item: ItemStruct, immediate: bool, errors: &mut Errors) -> Option<Event
         has_may: false,
         mays: Vec::new(),
         guards: Vec::new(),
+        renamed: attrs::renamed(&marks, errors),
     };
-    for mark in marks {
+    for mark in marks.into_iter().filter(|mark| mark.name != "renamed") {
         let before = errors.len();
         let arc = match mark.name.to_string().as_str() {
             "create" => mark.parse(errors, arcs::create),
@@ -391,7 +404,7 @@ fn event(item: ItemStruct, immediate: bool, errors: &mut Errors) -> Option<Event
     }
     let fields = named(item.fields, "an event", errors);
     for (name, field) in without_parameters(&item.generics, fields) {
-        let (_, mut attrs) = split(field.attrs, "a field of an event", &[], errors);
+        let (marks, mut attrs) = split(field.attrs, "a field of an event", &["renamed"], errors);
         let json = serde::event_field(&name, &mut attrs, derived, errors);
         is_public(&field.vis, &name, &field.ty, errors);
         event.fields.push(EventField {
@@ -400,6 +413,7 @@ fn event(item: ItemStruct, immediate: bool, errors: &mut Errors) -> Option<Event
             name,
             ty: field.ty,
             json,
+            renamed: attrs::renamed(&marks, errors),
         });
     }
     Some(event)

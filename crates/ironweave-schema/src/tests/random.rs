@@ -34,6 +34,14 @@ impl Random {
             .to_owned()
     }
 
+    /// A few former names.
+    fn names(&mut self) -> Vec<String> {
+        match self.below(3) {
+            0 => self.list(Self::name),
+            _ => Vec::new(),
+        }
+    }
+
     fn ix<T: From<u16>>(&mut self) -> T {
         let n = self.of(&[0, 1, 23, 24, 255, 256, u16::MAX]);
         T::from(n)
@@ -95,6 +103,7 @@ impl Random {
             max: self.option(|r| r.below(9) as u32),
             on_delete: self.of(&[OnDelete::Unlink, OnDelete::Restrict, OnDelete::Cascade]),
             counted: self.is(),
+            renamed: self.names(),
             unknown: self.unknown(),
         }
     }
@@ -222,6 +231,7 @@ impl Random {
                 name: r.name(),
                 ty: r.name(),
                 encoding: r.option(Self::encoding),
+                renamed: r.names(),
                 unknown: r.unknown(),
             }),
             names: self.list(|r| NameDef {
@@ -234,6 +244,7 @@ impl Random {
             arcs: self.list(Self::arc),
             mays: self.list(Self::may),
             guards: self.list(Self::name),
+            renamed: self.names(),
             unknown: self.unknown(),
         }
     }
@@ -249,9 +260,11 @@ impl Random {
                     verb: r.name(),
                     unknown: r.unknown(),
                 }),
+                renamed: r.names(),
                 unknown: r.unknown(),
             }),
             initial: self.state(),
+            renamed: self.names(),
             unknown: self.unknown(),
         }
     }
@@ -266,6 +279,7 @@ impl Random {
             key: self.is(),
             index: self.option(|r| r.of(&[IndexKind::Equal, IndexKind::Ordered])),
             default: self.option(Self::name),
+            renamed: self.names(),
             unknown: self.unknown(),
         }
     }

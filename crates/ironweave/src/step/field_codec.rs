@@ -160,7 +160,9 @@ impl<'b> FieldReader<'b> {
     pub(crate) fn new(bytes: &'b [u8], tags: &[u16]) -> Result<Self, DecodeError> {
         let mut d = Decoder::new(bytes);
         let n = item::map(&mut d)?;
-        let mut fields = vec![None; tags.len()];
+        // This program may have more fields than the log.
+        let len = tags.iter().map(|ix| usize::from(*ix) + 1).max();
+        let mut fields = vec![None; len.unwrap_or(0)];
         for _ in 0..n {
             let tag = d.u16()?;
             let value = raw_item(&mut d)?;
@@ -181,7 +183,9 @@ impl<'b> FieldReader<'b> {
     pub fn field<T: DeserializeOwned>(&self, index: u16) -> Result<T, DecodeError> {
         match self.fields.get(usize::from(index)) {
             Some(Some(bytes)) => decode(bytes),
-            _ => Err(DecodeError::new(format_args!("field {index} is missing"))),
+            // An earlier version of the event had no such field. An optional one is empty.
+            _ => decode(&[NULL])
+                .map_err(|_| DecodeError::new(format_args!("field {index} is missing"))),
         }
     }
 

@@ -107,9 +107,9 @@ fn a_log_of_version_3_without_encodings_is_read_and_gets_another_epoch() {
     assert_eq!(store.verify().expect("the same facts"), 4);
 }
 
-/// Their bindings have the order of the schema.
+/// Their bindings have the order of the logged schema.
 #[test]
-fn the_fields_of_an_event_are_in_one_order() {
+fn the_fields_of_an_event_may_be_in_another_order() {
     let mut frames = bank();
     let schema = &mut frames[0].payload;
     let source = [
@@ -122,10 +122,8 @@ fn the_fields_of_an_event_are_in_one_order() {
     }
     let dir = scratch_dir();
     forge::write(dir.path(), &frames);
-    let e = Store::<Bank>::open_read_only(dir.path()).expect_err("refused");
-    assert!(e.is_schema() && e.seq() == Some(Seq::ZERO), "{e}");
-    let words = "the fields of event `Counted` are in another order";
-    assert!(e.to_string().contains(words), "{e}");
+    let store = Store::<Bank>::open_read_only(dir.path()).expect("the store opens");
+    assert_eq!(store.verify().expect("the same facts"), 3);
 }
 
 /// The schema of this program, with all encodings, in a log of version 2: only the version differs.

@@ -17,12 +17,12 @@ fn a_store_of_another_shape_is_refused_with_all_differences() {
         let e = e.expect_err("another model");
         assert!(e.is_schema(), "{e}");
         let all = "Changes from the log to the program:\n\
-                   - entity `Lamp` no longer has field `watts: u32`\n\
-                   - entity `Lamp` now has field `lumens: u32`\n\
+                   - entity `Lamp` no longer has field `watts: u32`: this is taken if no entity has a value in it; if it \
+                   has another name now, write `#[renamed(from = \"watts\")]` on it; otherwise write a migration\n\
+                   - entity `Lamp` now needs `lumens: u32`: this is taken if no `Lamp` exists; give `#[default(..)]` or a \
+                   migration\n\
                    - event `Hung` no longer has field `watts: u32`\n\
-                   - event `Hung` now has field `lumens: u32`\n\
                    - event `Switched` no longer has field `watts: u32`\n\
-                   - event `Switched` now has field `lumens: u32`\n\
                    Open the store with the program that wrote it";
         assert!(e.to_string().contains(all), "{e}");
     }

@@ -1,4 +1,4 @@
-// says: `#[key]` does not belong on a state, which takes `#[initial]`, `#[terminal]` and `#[to]`
+// says: `#[key]` does not belong on a state, which takes `#[initial]`, `#[terminal]`, `#[to]` and `#[renamed]`
 
 #[ironweave::model]
 pub mod shop {

@@ -1,4 +1,3 @@
-// says: `#[renamed]` is not supported yet
 // says: type parameters on events are not supported yet
 
 #[ironweave::model]
@@ -6,7 +5,6 @@ pub mod shop {
     use ironweave::prelude::*;
 
     #[entity]
-    #[renamed(from = "Purchase")]
     pub struct Order {
         pub placed_by: String,
     }

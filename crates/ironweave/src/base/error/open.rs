@@ -4,7 +4,7 @@ use std::error::Error;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use ironweave_schema::Change;
+use ironweave_schema::Difference;
 
 use crate::base::error::{ErrorKind, Name};
 use crate::base::position::Seq;
@@ -33,8 +33,9 @@ pub enum OpenError {
         seq: Seq,
         /// Where that frame is, if the log is in a directory.
         location: Option<Box<FrameLocation>>,
-        /// The incompatible changes from the schema of the log to that of the program.
-        differences: Vec<Change>,
+        /// The changes from the schema of the log to that of the program because of which it is refused, each with its
+        /// verdict.
+        differences: Vec<Difference>,
     },
     /// The directory or the log could not be read or written.
     Storage(StorageError),
@@ -241,8 +242,8 @@ impl fmt::Display for OpenError {
                     "the schema in frame {seq} is of another model, or of another version of `{model}`. Changes from the \
                      log to the program:"
                 )?;
-                for change in differences.iter().take(LISTED_MAX) {
-                    write!(f, "\n- {change}")?;
+                for difference in differences.iter().take(LISTED_MAX) {
+                    write!(f, "\n- {difference}")?;
                 }
                 if let Some(more @ 1..) = differences.len().checked_sub(LISTED_MAX) {
                     write!(f, "\n- and {more} more")?;

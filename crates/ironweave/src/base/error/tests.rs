@@ -1,6 +1,6 @@
 //! Tests of errors: the kind and the message of each variant, and the error of a program in rejections by its code.
 
-use ironweave_schema::{Change, Item};
+use ironweave_schema::{ColumnDef, EntityDef, Schema};
 use std::error::Error as _;
 use std::fmt;
 
@@ -490,18 +490,27 @@ fn a_failure_of_storage_has_its_kind_and_its_variant_of_open_error() {
         );
         assert!(format!("{e:?}").starts_with(outcome), "{e:?}");
     }
+    // The types of the facts of a log: a bed, and then a bed that needs a number.
+    let schema = |columns| Schema {
+        entities: vec![EntityDef {
+            name: "Bed".into(),
+            ..EntityDef::default()
+        }],
+        columns,
+        ..Schema::default()
+    };
+    let number = ColumnDef {
+        name: "number".into(),
+        ty: "u32".into(),
+        ..ColumnDef::default()
+    };
     let e = OpenError::Schema {
         model: name("clinic"),
         seq: Seq::ZERO,
         location: None,
-        differences: vec![
-            Change::Removed(Item::Entity("Ward".into())),
-            Change::Added(Item::Field {
-                entity: "Bed".into(),
-                name: "number".into(),
-                ty: "u32".into(),
-            }),
-        ],
+        differences: schema(Vec::new())
+            .compatibility(&schema(vec![number]))
+            .differences,
     };
     assert_eq!(
         (e.kind(), e.seq(), e.storage().is_none()),
@@ -511,8 +520,7 @@ fn a_failure_of_storage_has_its_kind_and_its_variant_of_open_error() {
         e.to_string(),
         "the schema in frame 0 is of another model, or of another version of `clinic`. Changes from the log to the \
          program:\n\
-         - entity `Ward` was removed\n\
-         - entity `Bed` now has field `number: u32`\n\
+         - entity `Bed` now needs `number: u32`: this is taken if no `Bed` exists; give `#[default(..)]` or a migration\n\
          Open the store with the program that wrote it; migrations are not supported yet"
     );
 }
