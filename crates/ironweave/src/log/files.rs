@@ -353,7 +353,8 @@ impl ReadLog for FileLog {
     }
 
     fn checkpoints(&self) -> Option<CheckpointFiles> {
-        Some(CheckpointFiles::new(&self.chain.dir, self.disk.clone()))
+        let is_fork = self.process != std::process::id();
+        (!is_fork).then(|| CheckpointFiles::new(&self.chain.dir, self.disk.clone()))
     }
 
     fn segments(&self) -> Option<Segments<'_>> {

@@ -85,7 +85,7 @@ use crate::base::position::{Position, Seq};
 use crate::base::storage_error::{AppendError, FORMAT_VERSION, StorageError, StorageFailure};
 pub(crate) use batch::{BatchError, FrameBatch};
 pub(crate) use chain::ReadPoint;
-pub(crate) use checkpoint_files::{CheckpointFiles, CheckpointHeader};
+pub(crate) use checkpoint_files::{CheckpointFiles, CheckpointHeader, CheckpointWriter};
 pub(crate) use copy::NewLog;
 pub use copy::{Copied, CopyError, backup, restore};
 use cursor::Cursors;

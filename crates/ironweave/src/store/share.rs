@@ -118,6 +118,9 @@ struct Shared<M: Model> {
     acknowledged: Acknowledged,
     /// The reader of the log that the last view used. This lock is taken before that of `store`.
     reader: Mutex<Option<Arc<LogReader>>>,
+    /// Held while a checkpoint is written, since two of one frame would have the same file. This lock is taken before that of
+    /// `store`.
+    checkpoints: Mutex<()>,
 }
 
 impl<M: Model> Clone for SharedStore<M> {
@@ -144,6 +147,7 @@ impl<M: Model> SharedStore<M> {
             store: Mutex::new(Some(store)),
             queue: Queue::default(),
             reader: Mutex::new(None),
+            checkpoints: Mutex::default(),
         };
         Self {
             handle: Arc::new(Handle(Arc::new(shared))),
@@ -318,12 +322,17 @@ impl<M: Model> SharedStore<M> {
         self.exclusive(Store::sync)
     }
 
-    /// As [`Store::checkpoint`].
+    /// As [`Store::checkpoint`]. Other callers are blocked while the content is written, and not while it is synced.
     ///
     /// # Errors
     /// As [`Store::checkpoint`].
     pub fn checkpoint(&self) -> Result<Checkpoint, StorageError> {
-        self.exclusive(Store::checkpoint)
+        // As in `view`, this check comes before `checkpoints` is locked.
+        HeldGuard::refuse_if_held(self.shared().address());
+        let checkpoints = &self.shared().checkpoints;
+        let _alone = checkpoints.lock().unwrap_or_else(PoisonError::into_inner);
+        let unfinished = self.exclusive(Store::begin_checkpoint)?;
+        unfinished.finish()
     }
 
     /// As [`Store::refresh`], for a store that is open for reading only.

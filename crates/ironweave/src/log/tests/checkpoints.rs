@@ -2,6 +2,7 @@
 //! was, and the next checkpoint can be written.
 
 use super::faults::{Change, Faults};
+use super::share::shared;
 use super::share::things::{self, Added};
 use super::*;
 use crate::store::Store;
@@ -122,4 +123,26 @@ fn a_checkpoint_is_synced_before_it_has_its_name() {
             "create", "write", "write", "sync", "rename", "sync dir", "remove", "sync dir"
         ],
     );
+}
+
+#[test]
+fn other_callers_go_on_while_a_checkpoint_is_synced() {
+    let dir = scratch();
+    let (store, gate) = shared(dir.path());
+    let seq = store.durable();
+    let written = std::thread::scope(|scope| {
+        let checkpoint = scope.spawn(|| store.checkpoint());
+        gate.until(|state| state.syncs == 1);
+        assert!(checkpoints(dir.path()).is_empty());
+        // The step would wait for its own sync if its handle did not.
+        store.exclusive(|store| store.step(Added { name: 1 }));
+        gate.set(|state| state.shut = false);
+        checkpoint.join().unwrap().unwrap()
+    });
+    assert_eq!(Some(written.seq()), seq);
+    let fingerprint = store.exclusive(|store| store.fingerprint());
+    drop(store);
+    let store = Things::open(dir.path()).unwrap();
+    assert_eq!(store.opened_from().checkpoint(), seq);
+    assert_eq!(store.fingerprint(), fingerprint);
 }

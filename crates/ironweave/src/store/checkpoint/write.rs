@@ -1,11 +1,13 @@
 //! Writing a checkpoint, and which older ones are kept.
 
+use std::sync::Arc;
+
 use crate::base::image::{ImageError, ImageSink as _};
 use crate::base::position::Seq;
 use crate::base::storage_error::{StorageError, StorageFailure};
 use crate::graph::Graph;
 use crate::graph::storage::Storage;
-use crate::log::{CheckpointFiles, CheckpointHeader};
+use crate::log::{CheckpointFiles, CheckpointHeader, CheckpointWriter, Flush};
 use crate::step::model::Model;
 use crate::store::checkpoint::Checkpoint;
 use crate::store::repeat::Keys;
@@ -43,12 +45,24 @@ impl<M: Model> Store<M> {
     /// An operation on the disk fails, or the store is in memory or open for reading only. The log and the checkpoints that
     /// exist are as they were.
     pub fn checkpoint(&mut self) -> Result<Checkpoint, StorageError> {
+        self.log.sync()?;
+        self.begin_checkpoint()?.finish()
+    }
+
+    /// Writes the content of a checkpoint of the current graph. O(size of the graph). The store may change before it is finished.
+    pub(in crate::store) fn begin_checkpoint(
+        &mut self,
+    ) -> Result<UnfinishedCheckpoint, StorageError> {
         self.core.close();
         (self.core.open.check_whole()).map_err(|e| StorageError::stopped(&e.to_string()))?;
         let files = self.checkpoint_files()?;
-        self.log.sync()?;
         let header = self.checkpoint_header()?;
-        write(&files, header, &self.epochs, &self.core.graph, &self.keys)
+        Ok(UnfinishedCheckpoint {
+            to: write(&files, header, &self.epochs, &self.core.graph, &self.keys)?,
+            files,
+            seq: header.position.seq,
+            flusher: self.log.flusher(),
+        })
     }
 
     /// Returns the files of the checkpoints that this store writes.
@@ -63,7 +77,8 @@ impl<M: Model> Store<M> {
         files.ok_or_else(|| {
             StorageError::new(
                 StorageFailure::NotFound,
-                "a store in memory has no checkpoints; open a store in a directory",
+                "a store in memory has no checkpoints, and a fork of the process that opened a store writes none; open a \
+                 store in a directory",
             )
         })
     }
@@ -80,15 +95,41 @@ impl<M: Model> Store<M> {
     }
 }
 
-/// Writes a checkpoint and removes those that are not kept.
+/// A checkpoint whose content is written, and which has not its name yet.
+pub(in crate::store) struct UnfinishedCheckpoint {
+    to: CheckpointWriter,
+    files: CheckpointFiles,
+    seq: Seq,
+    flusher: Option<Arc<dyn Flush>>,
+}
+
+impl UnfinishedCheckpoint {
+    /// Makes its frame and then the file durable, gives that its name, and removes the checkpoints that are not kept. Nothing of
+    /// the store is used, so that other threads can.
+    pub(in crate::store) fn finish(self) -> Result<Checkpoint, StorageError> {
+        let Self {
+            to,
+            files,
+            seq,
+            flusher,
+        } = self;
+        if let Some(flusher) = flusher {
+            flusher.flush_to(seq)?;
+        }
+        let (path, bytes) = to.finish()?;
+        remove_old(&files)?;
+        Ok(Checkpoint { seq, path, bytes })
+    }
+}
+
+/// Writes the content of a checkpoint.
 fn write<S: Storage>(
     files: &CheckpointFiles,
     header: CheckpointHeader,
     epochs: &Epochs,
     graph: &Graph<S>,
     keys: &Keys,
-) -> Result<Checkpoint, StorageError> {
-    let seq = header.position.seq;
+) -> Result<CheckpointWriter, StorageError> {
     let mut to = files.create(header)?;
     let mut content = || -> Result<(), ImageError> {
         to.put(&(epochs.list.len() as u32).to_le_bytes())?;
@@ -105,9 +146,7 @@ fn write<S: Storage>(
             format!("the graph cannot be put into a checkpoint: {what}"),
         ),
     })?;
-    let (path, bytes) = to.finish()?;
-    remove_old(files)?;
-    Ok(Checkpoint { seq, path, bytes })
+    Ok(to)
 }
 
 /// Removes the checkpoints that are not kept.
