@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use ironweave::raw_log::RawLog;
-use ironweave::schema::Schema;
+use ironweave::schema::{Difference, Schema, Verdict};
 use serde::Serialize;
 
 use crate::cli::{Show, Source};
@@ -95,27 +95,43 @@ pub fn json(show: &Show, args: &JsonArgs) -> Result<ExitCode> {
 #[derive(Serialize)]
 struct ChangeLine {
     change: String,
+    /// Whether the change affects stored data.
     shape: bool,
+    verdict: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    hint: Option<String>,
 }
 
-/// Prints the differences of two schemas.
-pub fn diff(show: &Show, args: &DiffArgs) -> Result<ExitCode> {
-    let (old, new) = (of_path(&args.old)?, of_path(&args.new)?);
-    let changes = old.diff(&new);
-    let mut out = Output::paged(show);
-    for change in &changes {
-        let line = ChangeLine {
-            change: change.to_string(),
-            shape: change.is_of_shape(),
+impl ChangeLine {
+    fn of(difference: &Difference) -> Self {
+        let (verdict, hint) = match &difference.verdict {
+            Verdict::Data { hint, .. } => ("data", Some(hint.clone())),
+            Verdict::Refused { hint } => ("refused", Some(hint.clone())),
+            _ => ("free", None),
         };
-        match out.is_json() {
-            true => out.object(&line)?,
-            false => out.line(&line.change)?,
+        Self {
+            change: difference.change.to_string(),
+            shape: difference.is_of_shape(),
+            verdict,
+            hint,
         }
     }
-    if changes.is_empty() && !out.is_json() {
+}
+
+/// Prints the differences of two schemas, and what each means for a log of the first one.
+pub fn diff(show: &Show, args: &DiffArgs) -> Result<ExitCode> {
+    let (old, new) = (of_path(&args.old)?, of_path(&args.new)?);
+    let differences = old.compatibility(&new).differences;
+    let mut out = Output::paged(show);
+    for difference in &differences {
+        match out.is_json() {
+            true => out.object(&ChangeLine::of(difference))?,
+            false => out.line(difference)?,
+        }
+    }
+    if differences.is_empty() && !out.is_json() {
         out.line("the schemas are the same")?;
     }
     out.finish()?;
-    Ok(ExitCode::from(u8::from(!changes.is_empty())))
+    Ok(ExitCode::from(u8::from(!differences.is_empty())))
 }
